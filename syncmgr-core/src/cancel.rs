@@ -1,0 +1,165 @@
+//! Cancellation: why, the error an author leaves with, and the flag everybody reads.
+
+use std::fmt;
+use std::io;
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use tokio_util::sync::CancellationToken;
+
+/// Why something was cancelled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum CancelReason {
+    /// Somebody skipped this item: `S_SYNCMGR_CANCELITEM`.
+    Skipped = 1,
+    /// Somebody stopped this handler: `S_SYNCMGR_CANCELALL`.
+    HandlerStopped = 2,
+    /// Somebody stopped the whole session.
+    SessionStopped = 3,
+    /// The host is shutting down.
+    ShuttingDown = 4,
+    /// What was being reported on has already ended, or its host has detached.
+    Over = 5,
+}
+
+impl CancelReason {
+    /// Whether this ends every item of the handler, not one.
+    pub const fn is_stop(self) -> bool {
+        !matches!(self, Self::Skipped)
+    }
+
+    fn from_code(code: u8) -> Option<Self> {
+        Some(match code {
+            0 => return None,
+            1 => Self::Skipped,
+            2 => Self::HandlerStopped,
+            3 => Self::SessionStopped,
+            4 => Self::ShuttingDown,
+            _ => Self::Over,
+        })
+    }
+}
+
+impl fmt::Display for CancelReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Skipped => "the item was skipped",
+            Self::HandlerStopped => "the handler was stopped",
+            Self::SessionStopped => "the session was stopped",
+            Self::ShuttingDown => "the host is shutting down",
+            Self::Over => "it has already ended",
+        })
+    }
+}
+
+/// The error with which a cancelled call leaves.
+///
+/// Pass it on with `?`. It is nobody's fault and never an error in the log: what counts as cancelled is decided by the
+/// cancellation itself, whatever error the author returns after it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("cancelled: {reason}")]
+pub struct Cancelled {
+    /// Why.
+    pub reason: CancelReason,
+}
+
+impl From<Cancelled> for io::Error {
+    fn from(cancelled: Cancelled) -> Self {
+        io::Error::other(cancelled)
+    }
+}
+
+/// A cancellation that happens at most once: a reason that is read in a nanosecond, and a token for those who wait.
+#[derive(Debug, Default)]
+pub struct Cancel {
+    reason: AtomicU8,
+    awaited: AtomicBool,
+    token: Mutex<Option<CancellationToken>>,
+}
+
+impl Cancel {
+    /// Why this was cancelled, if it was.
+    pub fn reason(&self) -> Option<CancelReason> {
+        CancelReason::from_code(self.reason.load(Ordering::Relaxed))
+    }
+
+    /// `Err` once cancelled.
+    pub fn check(&self) -> Result<(), Cancelled> {
+        match self.reason.load(Ordering::Relaxed) {
+            0 => Ok(()),
+            code => Err(Cancelled { reason: CancelReason::from_code(code).unwrap_or(CancelReason::Over) }),
+        }
+    }
+
+    /// The token that is cancelled with this. It is made when it is first asked for.
+    pub fn token(&self) -> CancellationToken {
+        let token = self.lock().get_or_insert_default().clone();
+        self.awaited.store(true, Ordering::Release);
+        if self.reason().is_some() {
+            token.cancel();
+        }
+        token
+    }
+
+    /// Cancels, if nobody has before. The first reason stays.
+    ///
+    /// Returns the token to cancel once the caller holds no lock: cancelling it wakes whoever waits.
+    #[must_use = "cancel the token after unlocking, or those who wait are not woken"]
+    pub fn cancel(&self, reason: CancelReason) -> Option<CancellationToken> {
+        self.reason.compare_exchange(0, reason as u8, Ordering::AcqRel, Ordering::Acquire).ok()?;
+        self.lock().clone()
+    }
+
+    /// Ends this: from now on the reason is [`CancelReason::Over`]. The token is cancelled.
+    pub fn close(&self) {
+        self.reason.store(CancelReason::Over as u8, Ordering::Release);
+        let token = self.lock().clone();
+        if let Some(token) = token {
+            token.cancel();
+        }
+    }
+
+    /// As new. Only for a cell that nobody else holds.
+    pub(crate) fn reset(&self) {
+        if self.awaited.swap(false, Ordering::AcqRel) {
+            *self.lock() = None;
+        }
+        self.reason.store(0, Ordering::Release);
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Option<CancellationToken>> {
+        self.token.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_reason_stays() {
+        let cancel = Cancel::default();
+        assert_eq!(cancel.check(), Ok(()));
+        let _ = cancel.cancel(CancelReason::Skipped);
+        let _ = cancel.cancel(CancelReason::ShuttingDown);
+        assert_eq!(cancel.reason(), Some(CancelReason::Skipped));
+    }
+
+    #[test]
+    fn a_token_made_after_the_cancel_is_already_cancelled() {
+        let cancel = Cancel::default();
+        let early = cancel.token();
+        let to_wake = cancel.cancel(CancelReason::Skipped).expect("a token was asked for");
+        to_wake.cancel();
+        assert!(early.is_cancelled());
+        assert!(cancel.token().is_cancelled());
+    }
+
+    #[test]
+    fn cancelled_passes_through_io_errors_with_its_reason() {
+        let error = io::Error::from(Cancelled { reason: CancelReason::Skipped });
+        assert_eq!(error.kind(), io::ErrorKind::Other);
+        assert_eq!(error.to_string(), "cancelled: the item was skipped");
+    }
+}

@@ -1,0 +1,281 @@
+//! What a running item reports into and is signalled through: plain atomics, written in nanoseconds, read by whoever
+//! samples.
+
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Waker;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::cancel::{Cancel, CancelReason, Cancelled};
+use crate::error::FailureClass;
+use crate::progress::{Progress, ProgressState};
+use crate::status::Status;
+
+/// The cell of one running item: its progress, its cancellation, and what it still has going on.
+///
+/// A runtime makes one per worker and uses it again for the next item, but only while nobody else holds it
+/// ([`renew`](Self::renew)): what a stray clone of an ended item's context writes goes to a cell nobody reads.
+#[derive(Debug, Default)]
+pub struct ItemCell {
+    value: AtomicU64,
+    max: AtomicU64,
+    marks: AtomicU32,
+    outstanding: AtomicU32,
+    uninterrupted: AtomicU32,
+    cancel: Cancel,
+    rare: Mutex<Rare>,
+}
+
+/// What few items use.
+#[derive(Debug, Default)]
+struct Rare {
+    text: Option<Arc<str>>,
+    status: Option<Status>,
+    tolerated: Option<FailureClass>,
+    cut: CancellationToken,
+    waker: Option<Waker>,
+}
+
+/// Progress was reported.
+const SEEN: u32 = 1;
+/// Something behind the mutex was used.
+const RARE: u32 = 1 << 1;
+/// A decision is open.
+const UNDECIDED: u32 = 1 << 2;
+
+impl ItemCell {
+    /// Reports numbers; `None` leaves the total as it was. `Err` once the item is cancelled or over.
+    #[inline]
+    pub fn progress(&self, value: u64, max: Option<u64>) -> Result<(), Cancelled> {
+        self.cancel.check()?;
+        self.value.store(value, Ordering::Relaxed);
+        if let Some(max) = max {
+            self.max.store(max, Ordering::Relaxed);
+        }
+        self.mark(SEEN);
+        Ok(())
+    }
+
+    /// Reports any fields. `Err` once the item is cancelled or over.
+    ///
+    /// The last report of a cancelled item is still taken, so that its end can be told (R116).
+    pub fn report(&self, report: &Progress) -> Result<(), Cancelled> {
+        if self.cancel.reason() == Some(CancelReason::Over) {
+            return self.cancel.check();
+        }
+        if let Some(value) = report.value {
+            self.value.store(value, Ordering::Relaxed);
+        }
+        if let Some(max) = report.max {
+            self.max.store(max, Ordering::Relaxed);
+        }
+        if report.text.is_some() || report.status.is_some() {
+            self.mark(RARE);
+            let mut rare = self.rare();
+            rare.text = report.text.clone().or(rare.text.take());
+            rare.status = report.status.or(rare.status);
+        }
+        if !report.mask().is_empty() {
+            self.mark(SEEN);
+        }
+        self.cancel.check()
+    }
+
+    /// The last value of every field.
+    pub fn state(&self) -> ProgressState {
+        let mut state = ProgressState::default();
+        state.value = self.value.load(Ordering::Relaxed);
+        state.max = self.max.load(Ordering::Relaxed);
+        if self.has(RARE) {
+            let rare = self.rare();
+            state.text = rare.text.clone();
+            state.status = rare.status;
+        }
+        state
+    }
+
+    /// The item's cancellation.
+    pub fn cancel(&self) -> &Cancel {
+        &self.cancel
+    }
+
+    /// What the item left behind that decides how it ended.
+    pub fn traces(&self) -> Traces {
+        let tolerated = if self.has(RARE) { self.rare().tolerated } else { None };
+        Traces { work_seen: self.has(SEEN), undecided: self.has(UNDECIDED), tolerated }
+    }
+
+    /// Remembers a failure the item went on after. Of several classes a transient one counts: it is worth a retry.
+    pub fn tolerate(&self, class: FailureClass) {
+        self.mark(RARE);
+        let mut rare = self.rare();
+        if rare.tolerated.is_none() || class == FailureClass::Transient {
+            rare.tolerated = Some(class);
+        }
+    }
+
+    /// Remembers that a decision is open.
+    pub fn leave_undecided(&self) {
+        self.mark(UNDECIDED);
+    }
+
+    /// Counts a piece of work that must end before the item counts as stopped.
+    pub fn begin_work(self: &Arc<Self>) -> WorkGuard {
+        self.outstanding.fetch_add(1, Ordering::Relaxed);
+        WorkGuard(self.clone())
+    }
+
+    /// Whether work begun with [`begin_work`](Self::begin_work) is going on.
+    pub fn is_working(&self) -> bool {
+        self.outstanding.load(Ordering::Acquire) > 0
+    }
+
+    /// Defers the drop of the item's future until the guard is gone, or the hard grace is over.
+    pub fn begin_uninterrupted(self: &Arc<Self>) -> Uninterrupted {
+        self.uninterrupted.fetch_add(1, Ordering::Relaxed);
+        Uninterrupted(self.clone())
+    }
+
+    /// Whether a guard defers the drop.
+    pub fn is_uninterrupted(&self) -> bool {
+        self.uninterrupted.load(Ordering::Acquire) > 0
+    }
+
+    /// The token that ends work the item spawned, once the item's own future has been dropped.
+    pub fn cut(&self) -> CancellationToken {
+        self.mark(RARE);
+        self.rare().cut.clone()
+    }
+
+    /// Registers who is woken when the last work ends or the last uninterrupted guard goes.
+    pub fn wake_when_idle(&self, waker: &Waker) {
+        self.mark(RARE);
+        self.rare().waker = Some(waker.clone());
+    }
+
+    /// Makes the cell ready for the next item. Where somebody still holds it, closes it for them and makes a new one.
+    ///
+    /// `holders` is how many references the caller and its own tables hold.
+    pub fn renew(cell: Arc<Self>, holders: usize) -> Arc<Self> {
+        if Arc::strong_count(&cell) > holders {
+            cell.cancel.close();
+            return Arc::default();
+        }
+        // Whoever held the cell wrote before letting go; see those writes before overwriting them.
+        fence(Ordering::Acquire);
+        cell.value.store(0, Ordering::Relaxed);
+        cell.max.store(0, Ordering::Relaxed);
+        if cell.has(RARE) {
+            *cell.rare() = Rare::default();
+        }
+        cell.marks.store(0, Ordering::Relaxed);
+        cell.cancel.reset();
+        cell
+    }
+
+    fn has(&self, mark: u32) -> bool {
+        self.marks.load(Ordering::Acquire) & mark != 0
+    }
+
+    #[inline]
+    fn mark(&self, mark: u32) {
+        if !self.has(mark) {
+            self.marks.fetch_or(mark, Ordering::AcqRel);
+        }
+    }
+
+    fn rare(&self) -> MutexGuard<'_, Rare> {
+        self.rare.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes the lock whether or not anybody waits: it is what orders this end after a registration that has seen the
+    /// work still going on.
+    fn wake(&self) {
+        let waker = self.rare().waker.take();
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+}
+
+/// What an item left behind that decides how it ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Traces {
+    /// Progress was reported.
+    pub work_seen: bool,
+    /// A decision is open.
+    pub undecided: bool,
+    /// The class of failures the item went on after.
+    pub tolerated: Option<FailureClass>,
+}
+
+/// A piece of work that must end before its item counts as stopped. Dropping it says it has ended.
+#[derive(Debug)]
+pub struct WorkGuard(Arc<ItemCell>);
+
+impl Drop for WorkGuard {
+    fn drop(&mut self) {
+        if self.0.outstanding.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.0.wake();
+        }
+    }
+}
+
+/// While this lives, the item's future is not dropped before the hard grace is over.
+#[derive(Debug)]
+#[must_use = "dropping the guard at once protects nothing; bind it to a name"]
+pub struct Uninterrupted(Arc<ItemCell>);
+
+impl Drop for Uninterrupted {
+    fn drop(&mut self) {
+        if self.0.uninterrupted.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.0.wake();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cell_somebody_still_holds_is_not_used_again() {
+        let cell = Arc::<ItemCell>::default();
+        let stray = cell.clone();
+        let next = ItemCell::renew(cell, 1);
+        assert!(!Arc::ptr_eq(&stray, &next));
+        assert_eq!(stray.progress(5, None), Err(Cancelled { reason: CancelReason::Over }));
+        assert_eq!(next.state().value, 0);
+    }
+
+    #[test]
+    fn a_renewed_cell_knows_nothing_of_the_last_item() {
+        let cell = Arc::<ItemCell>::default();
+        cell.report(&Progress::new().value(3).max(9).text("x").status(Status::Updating)).expect("not cancelled");
+        cell.tolerate(FailureClass::Permanent);
+        cell.leave_undecided();
+        cell.cancel().close();
+        let cell = ItemCell::renew(cell, 1);
+        assert_eq!(cell.state(), ProgressState::default());
+        assert_eq!(cell.traces(), Traces::default());
+        assert_eq!(cell.cancel().reason(), None);
+    }
+
+    #[test]
+    fn a_transient_failure_among_tolerated_ones_counts() {
+        let cell = ItemCell::default();
+        cell.tolerate(FailureClass::Permanent);
+        cell.tolerate(FailureClass::Transient);
+        cell.tolerate(FailureClass::Gone);
+        assert_eq!(cell.traces().tolerated, Some(FailureClass::Transient));
+    }
+
+    #[test]
+    fn r116_the_last_report_of_a_cancelled_item_is_still_taken() {
+        let cell = ItemCell::default();
+        let _ = cell.cancel().cancel(CancelReason::Skipped);
+        assert!(cell.report(&Progress::new().status(Status::Skipped)).is_err());
+        assert_eq!(cell.state().status, Some(Status::Skipped));
+    }
+}

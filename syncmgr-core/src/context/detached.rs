@@ -1,0 +1,242 @@
+//! Contexts with no host behind them.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use futures::FutureExt;
+use futures::future::BoxFuture;
+
+use crate::cancel::{Cancel, CancelReason};
+use crate::context::{ItemContext, PrepareContext, RunContext};
+use crate::error::SyncResult;
+use crate::id::{ErrorId, ErrorScope, HandlerId, ItemId, SessionId};
+use crate::item::SyncItem;
+use crate::log::{LogEntry, LogLevel, Question};
+use crate::port::{InteractionPermit, ItemWork, Kept, ReportError, RunFacts, RunPort, nobody_to_ask};
+use crate::progress::Progress;
+use crate::trigger::{RunFlags, Trigger};
+
+/// A stand-in for a host, to call a handler's methods from a unit test without a runtime.
+///
+/// ```
+/// use syncmgr_core::cancel::CancelReason;
+/// use syncmgr_core::context::Detached;
+///
+/// let host = Detached::new();
+/// let item = host.item("inbox");
+/// item.warn("two messages are too large");
+/// assert_eq!(host.log().len(), 1);
+///
+/// host.cancel(&item, CancelReason::Skipped);
+/// assert!(item.progress(1, None).is_err());
+/// ```
+///
+/// Blocking work runs on the calling thread, spawned tasks run on a small executor at the spot; nobody may be bothered,
+/// and there are no connections. A question is open until [`answer`](Self::answer) gave an answer.
+#[derive(Clone, Default)]
+pub struct Detached {
+    shared: Arc<Shared>,
+}
+
+#[derive(Default)]
+struct Shared {
+    cancel: Cancel,
+    kept: Arc<Kept>,
+    log: Mutex<Vec<LogEntry>>,
+    answers: Mutex<BTreeMap<(ItemId, Arc<str>), usize>>,
+}
+
+impl Detached {
+    /// A stand-in with an empty log.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// A context for an item of this name, alone in its run.
+    pub fn item(&self, name: &str) -> ItemContext {
+        ItemContext::new(self.port([SyncItem::named(name)]), 0, Arc::default())
+    }
+
+    /// A context to prepare these items with.
+    pub fn prepare(&self, items: impl IntoIterator<Item = SyncItem>) -> PrepareContext {
+        PrepareContext::new(self.port(items))
+    }
+
+    /// A context for `initialize`, `show_properties` or `show_error`.
+    pub fn run(&self) -> RunContext {
+        RunContext::new(self.port([]))
+    }
+
+    /// Cancels an item made by [`item`](Self::item).
+    pub fn cancel(&self, item: &ItemContext, reason: CancelReason) {
+        if let Some(token) = item.cell().cancel().cancel(reason) {
+            token.cancel();
+        }
+    }
+
+    /// Answers the question `key` of an item with one of its choices, by place.
+    pub fn answer(&self, item: &ItemContext, key: &str, choice: usize) {
+        lock(&self.shared.answers).insert((item.id(), key.into()), choice);
+    }
+
+    /// What was logged so far.
+    pub fn log(&self) -> Vec<LogEntry> {
+        lock(&self.shared.log).clone()
+    }
+
+    fn port(&self, items: impl IntoIterator<Item = SyncItem>) -> Arc<DetachedPort> {
+        let facts = RunFacts::new(HandlerId::from_u128(0), SessionId(0), Trigger::Manual, RunFlags::empty())
+            .with_selection(items.into_iter().collect());
+        Arc::new(DetachedPort { facts, shared: self.shared.clone() })
+    }
+}
+
+/// The port behind detached contexts.
+struct DetachedPort {
+    facts: RunFacts,
+    shared: Arc<Shared>,
+}
+
+impl RunPort for DetachedPort {
+    fn facts(&self) -> &RunFacts {
+        &self.facts
+    }
+
+    fn cancel(&self) -> &Cancel {
+        &self.shared.cancel
+    }
+
+    fn kept(&self) -> &Kept {
+        &self.shared.kept
+    }
+
+    fn log(&self, entry: LogEntry) {
+        lock(&self.shared.log).push(entry);
+    }
+
+    fn delete_log(&self, scope: ErrorScope) {
+        lock(&self.shared.log).retain(|entry| match scope {
+            ErrorScope::All => false,
+            ErrorScope::One(id) => entry.error != Some(id),
+        });
+    }
+
+    fn report(&self, _: ItemId, _: &Progress) -> Result<(), ReportError> {
+        Err(ReportError::NotRunning)
+    }
+
+    fn each_item(&self) -> BoxFuture<'_, SyncResult> {
+        async { Err(ReportError::NotRunning.into()) }.boxed()
+    }
+
+    fn each<'a>(&'a self, _: &'a ItemWork<'a>) -> BoxFuture<'a, SyncResult> {
+        self.each_item()
+    }
+
+    fn blocking(&self, job: Box<dyn FnOnce() + Send>) {
+        job();
+    }
+
+    fn spawn(&self, task: BoxFuture<'static, ()>) {
+        futures::executor::block_on(task);
+    }
+
+    fn interaction(&self) -> BoxFuture<'_, SyncResult<InteractionPermit>> {
+        async { Err(nobody_to_ask().into()) }.boxed()
+    }
+
+    fn connect<'a>(&'a self, _: Option<&'a str>) -> BoxFuture<'a, SyncResult> {
+        async { Err(anyhow::anyhow!("a detached context has no connections")) }.boxed()
+    }
+
+    fn decide(&self, item: ItemId, question: &Question) -> Option<usize> {
+        let answer = lock(&self.shared.answers).get(&(item, question.key.clone())).copied();
+        if answer.is_none() {
+            let entry = LogEntry::new(LogLevel::Warning, &question.text).about(item);
+            self.log(entry.with_question(ErrorId::of_question(item, &question.key), question.clone()));
+        }
+        answer
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::executor::block_on;
+
+    use super::*;
+    use crate::error::{Classify, FailureClass};
+
+    #[test]
+    fn a_tolerated_failure_is_logged_and_remembered_with_its_class() {
+        let host = Detached::new();
+        let item = host.item("folder");
+        let none =
+            item.tolerate("read a", Err::<(), _>(std::io::Error::other("gone")).permanent()).expect("not cancelled");
+        assert_eq!(none, None);
+        assert_eq!(item.tolerate("read b", anyhow::Ok(7)).expect("not cancelled"), Some(7));
+        assert_eq!(item.cell().traces().tolerated, Some(FailureClass::Permanent));
+        assert_eq!(&*host.log()[0].text, "read a: gone");
+        assert_eq!(host.log()[0].item, Some(item.id()));
+    }
+
+    #[test]
+    fn a_failure_after_a_cancel_is_passed_on_and_not_logged() {
+        let host = Detached::new();
+        let item = host.item("folder");
+        host.cancel(&item, CancelReason::Skipped);
+        assert!(item.tolerate("read", Err::<(), _>(anyhow::anyhow!("x"))).is_err());
+        assert!(host.log().is_empty());
+    }
+
+    #[test]
+    fn a_decision_is_open_until_it_is_answered() {
+        let host = Detached::new();
+        let item = host.item("file");
+        assert_eq!(item.decide("side", "which side?", &["here", "there"]), None);
+        assert!(item.cell().traces().undecided);
+        assert_eq!(host.log()[0].error, Some(item.question_id("side")));
+        host.answer(&item, "side", 1);
+        assert_eq!(item.decide("side", "which side?", &["here", "there"]), Some("there"));
+    }
+
+    #[test]
+    fn concurrent_work_keeps_the_order_of_its_inputs_and_may_borrow() {
+        let item = ItemContext::detached("x");
+        let names = ["a".to_string(), "b".to_string(), "c".to_string()];
+        let lengths = item.concurrently(2, &names, |name| async move { Ok(name.clone()) });
+        assert_eq!(block_on(lengths).expect("nothing fails"), names);
+    }
+
+    #[test]
+    fn the_first_error_of_concurrent_work_ends_it() {
+        let item = ItemContext::detached("x");
+        let mut begun = 0;
+        let result = block_on(item.concurrently(1, 0..10, |number| {
+            begun += 1;
+            async move { if number == 3 { Err(anyhow::anyhow!("three")) } else { Ok(()) } }
+        }));
+        assert_eq!(result.expect_err("three fails").to_string(), "three");
+        assert_eq!(begun, 4);
+    }
+
+    #[test]
+    fn blocking_and_spawned_work_return_what_they_made() {
+        let item = ItemContext::detached("x");
+        assert_eq!(block_on(item.blocking(|item| Ok(item.name().len()))).expect("it works"), 1);
+        assert_eq!(block_on(item.spawn(async { Ok(5) })).expect("it works"), 5);
+        assert!(!item.cell().is_working());
+    }
+
+    #[test]
+    fn what_prepare_keeps_is_found_by_type() {
+        let host = Detached::new();
+        host.prepare([]).keep(41_u32);
+        assert_eq!(*host.item("x").prepared::<u32>().expect("kept"), 41);
+        let missing = host.item("x").prepared::<String>().expect_err("never kept");
+        assert_eq!(FailureClass::of(&missing), FailureClass::Permanent);
+    }
+}

@@ -1,0 +1,199 @@
+//! The context of one item.
+
+use std::fmt;
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::cancel::Cancelled;
+use crate::cell::{ItemCell, Uninterrupted};
+use crate::context::{Detached, RunContext};
+use crate::error::{FailureClass, SyncResult, one_line};
+use crate::id::{ErrorId, ItemId};
+use crate::item::SyncItem;
+use crate::log::{LogEntry, LogLevel, Question};
+use crate::port::RunPort;
+use crate::progress::Progress;
+
+/// What [`synchronize_item`](crate::handler::SyncHandler::synchronize_item) is handed: one item of one run.
+#[derive(Clone)]
+pub struct ItemContext {
+    run: RunContext,
+    selection: Arc<[SyncItem]>,
+    index: usize,
+    cell: Arc<ItemCell>,
+}
+
+impl ItemContext {
+    /// A context for the item at `index` of the port's selection, reporting into `cell`. Hosts call this.
+    ///
+    /// # Panics
+    /// When the selection has no such item: the host's mistake.
+    pub fn new(port: Arc<dyn RunPort>, index: usize, cell: Arc<ItemCell>) -> Self {
+        let selection = port.facts().selection.clone();
+        assert!(index < selection.len(), "a host makes contexts only for items it has selected");
+        Self { run: RunContext::new(port), selection, index, cell }
+    }
+
+    /// A context with no host behind it, for unit tests: see [`Detached`].
+    pub fn detached(name: &str) -> Self {
+        Detached::new().item(name)
+    }
+
+    /// The same context for another item of the selection and its cell. Hosts call this to use a context again.
+    ///
+    /// # Panics
+    /// When the selection has no such item: the host's mistake.
+    pub fn turn_to(&mut self, index: usize, cell: Arc<ItemCell>) {
+        assert!(index < self.selection.len(), "a host makes contexts only for items it has selected");
+        self.index = index;
+        self.cell = cell;
+    }
+
+    /// The cell this context reports into.
+    pub fn cell(&self) -> &Arc<ItemCell> {
+        &self.cell
+    }
+
+    /// The item's place in the selection.
+    pub fn place(&self) -> usize {
+        self.index
+    }
+
+    /// The run this item is part of.
+    pub fn run(&self) -> &RunContext {
+        &self.run
+    }
+
+    /// The item's id.
+    pub fn id(&self) -> ItemId {
+        self.item().id()
+    }
+
+    /// The item's name.
+    pub fn name(&self) -> &str {
+        self.item().name()
+    }
+
+    /// The item as it was listed.
+    pub fn item(&self) -> &SyncItem {
+        &self.selection[self.index]
+    }
+
+    /// Reports how much is done and, unless `None`, how much there is, in a unit of your choice: `Progress`.
+    ///
+    /// Costs nanoseconds; call it as often as you can (R107). A total of 0 means that nobody knows yet (R119).
+    ///
+    /// # Errors
+    /// [`Cancelled`] once the item was skipped or stopped, or is over: leave with `?`.
+    #[inline]
+    pub fn progress(&self, done: u64, total: impl Into<Option<u64>>) -> Result<(), Cancelled> {
+        self.cell.progress(done, total.into())
+    }
+
+    /// Reports any fields: text, status, numbers (R117).
+    ///
+    /// # Errors
+    /// [`Cancelled`] once the item was skipped or stopped, or is over.
+    pub fn report(&self, report: Progress) -> Result<(), Cancelled> {
+        self.cell.report(&report)
+    }
+
+    /// Leaves with `?` once the item was skipped or stopped, without reporting anything (R118).
+    ///
+    /// # Errors
+    /// [`Cancelled`], with the reason.
+    pub fn check(&self) -> Result<(), Cancelled> {
+        self.cell.cancel().check()
+    }
+
+    /// Waits until the item is skipped or stopped. Cancel safe.
+    pub async fn cancelled(&self) {
+        self.token().cancelled_owned().await;
+    }
+
+    /// A token that is cancelled when the item is skipped or stopped, for libraries that take one.
+    pub fn token(&self) -> CancellationToken {
+        self.cell.cancel().token()
+    }
+
+    /// While the guard lives, the item's future is not dropped before the hard grace is over.
+    pub fn uninterrupted(&self) -> Uninterrupted {
+        self.cell.begin_uninterrupted()
+    }
+
+    /// Adds an entry about this item to the error log: `LogError`.
+    pub fn log(&self, entry: LogEntry) {
+        self.run.log(entry.about(self.id()));
+    }
+
+    /// Notes something about this item worth knowing.
+    pub fn info(&self, text: impl AsRef<str>) {
+        self.log(LogEntry::new(LogLevel::Information, text));
+    }
+
+    /// Notes something about this item that went on, but not as it should.
+    pub fn warn(&self, text: impl AsRef<str>) {
+        self.log(LogEntry::new(LogLevel::Warning, text));
+    }
+
+    /// Goes on after a failure of a part: logs it, and the item will end *failed* when the rest is done.
+    ///
+    /// `what` says in words what was tried. `None` where the part failed.
+    ///
+    /// # Errors
+    /// Once the item is cancelled the error is passed on, so that `?` leaves.
+    pub fn tolerate<T, E: Into<anyhow::Error>>(
+        &self,
+        what: impl fmt::Display,
+        result: Result<T, E>,
+    ) -> SyncResult<Option<T>> {
+        let error = match result {
+            Ok(value) => return Ok(Some(value)),
+            Err(error) => error.into(),
+        };
+        if self.check().is_err() {
+            return Err(error);
+        }
+        self.note_failure(&what, &error);
+        Ok(None)
+    }
+
+    /// Logs a failure the item goes on after.
+    pub(crate) fn note_failure(&self, what: &dyn fmt::Display, error: &anyhow::Error) {
+        self.cell.tolerate(FailureClass::of(error));
+        self.log(LogEntry::new(LogLevel::Error, format!("{what}: {}", one_line(error))));
+    }
+
+    /// Asks for a decision that may be taken later. `None` means later: do what is safe without it.
+    ///
+    /// The question becomes a log entry at level warning with the choices as its action, and the item ends *needs user*
+    /// if nothing failed. Once answered, the item runs again and finds the answer here. `key` names the decision within
+    /// the item: the same question has the same key every time. Answers are kept in memory by the manager.
+    ///
+    /// Panics never; with no choices there is nothing to ask and the answer is `None`.
+    pub fn decide<C: fmt::Display + Clone>(&self, key: &str, question: &str, choices: &[C]) -> Option<C> {
+        let choices_in_words = choices.iter().map(|choice| Arc::from(choice.to_string())).collect();
+        let question = Question { key: key.into(), text: question.into(), choices: choices_in_words };
+        match self.run.port().decide(self.id(), &question) {
+            Some(answer) => choices.get(answer).cloned(),
+            None => {
+                self.cell.leave_undecided();
+                None
+            }
+        }
+    }
+
+    /// The id of the log entry that asks the question `key` of this item.
+    pub fn question_id(&self, key: &str) -> ErrorId {
+        ErrorId::of_question(self.id(), key)
+    }
+
+    /// What was kept under this type in `prepare`: see [`RunContext::prepared`].
+    ///
+    /// # Errors
+    /// Permanent, when nothing of this type was kept in this run: the handler's own mistake.
+    pub fn prepared<T: Send + Sync + 'static>(&self) -> SyncResult<Arc<T>> {
+        self.run.prepared()
+    }
+}

@@ -1,0 +1,135 @@
+//! Work an item starts: blocking, spawned, concurrent. All of it ends before the item counts as stopped.
+
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use anyhow::anyhow;
+use futures::channel::oneshot;
+use futures::stream::FuturesUnordered;
+use futures::{FutureExt, StreamExt};
+
+use crate::context::ItemContext;
+use crate::error::{SyncResult, panic_text};
+
+impl ItemContext {
+    /// Runs `work` on a thread that may block, and waits for it.
+    ///
+    /// It is handed a context of this item: call [`check`](Self::check) or [`progress`](Self::progress) in its loops. A
+    /// thread cannot be stopped from outside: work that goes on past the hard grace leaves the item *abandoned*. A panic
+    /// in `work` is a panic of the item.
+    ///
+    /// Not cancel safe: when this future is dropped before the work has begun it is not done; once begun it runs to its
+    /// end, and the item waits for it.
+    ///
+    /// # Errors
+    /// What `work` returns.
+    pub async fn blocking<T, F>(&self, work: F) -> SyncResult<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(ItemContext) -> SyncResult<T> + Send + 'static,
+    {
+        let (sender, receiver) = oneshot::channel();
+        let (item, guard) = (self.clone(), self.cell().begin_work());
+        self.run().port().blocking(Box::new(move || {
+            if sender.is_canceled() {
+                return;
+            }
+            let outcome = catch_unwind(AssertUnwindSafe(|| work(item)));
+            drop(guard);
+            // Nobody waits any more when the item was cut; what the work returned has no reader then.
+            let _ = sender.send(outcome);
+        }));
+        match receiver.await {
+            Ok(Ok(result)) => result,
+            Ok(Err(panic)) => resume_unwind(panic),
+            Err(_) => Err(anyhow!("the host shut down before the blocking work was done")),
+        }
+    }
+
+    /// Runs `work` as a task of its own, which may run on another thread meanwhile.
+    ///
+    /// Await the handle for its result. A handle that is dropped does not stop the task: the item waits for it before it
+    /// ends, and a failure nobody read counts as [tolerated](Self::tolerate). When the item's future is dropped after the
+    /// soft grace, the task is dropped at its next await too.
+    pub fn spawn<T, Work>(&self, work: Work) -> Spawned<T>
+    where
+        T: Send + 'static,
+        Work: Future<Output = SyncResult<T>> + Send + 'static,
+    {
+        let (sender, receiver) = oneshot::channel();
+        let (item, guard, cut) = (self.clone(), self.cell().begin_work(), self.cell().cut());
+        self.run().port().spawn(Box::pin(async move {
+            let outcome = cut.run_until_cancelled(AssertUnwindSafe(work).catch_unwind()).await;
+            if let Some(outcome) = outcome {
+                let unread = sender.send(outcome).err();
+                if let Some(unread) = unread {
+                    item.note_unread(unread);
+                }
+            }
+            drop((item, guard));
+        }));
+        Spawned(receiver)
+    }
+
+    /// Runs `work` for each input, at most `width` at once, within this future; the results are in the order of the
+    /// inputs.
+    ///
+    /// `work` may borrow locals. The first error ends it: what has not begun is not begun, what is under way is dropped
+    /// at its next await. A width of 0 counts as 1. Cancel safe only if the work is.
+    ///
+    /// # Errors
+    /// The first error of `work`, or [`Cancelled`](crate::cancel::Cancelled) between two inputs.
+    pub async fn concurrently<I, F, Work, T>(&self, width: usize, inputs: I, mut work: F) -> SyncResult<Vec<T>>
+    where
+        I: IntoIterator,
+        F: FnMut(I::Item) -> Work,
+        Work: Future<Output = SyncResult<T>>,
+    {
+        let mut waiting = inputs.into_iter().enumerate().fuse();
+        let mut running = FuturesUnordered::new();
+        let mut results = Vec::new();
+        loop {
+            while running.len() < width.max(1)
+                && let Some((place, input)) = waiting.next()
+            {
+                self.check()?;
+                results.push(None);
+                running.push(work(input).map(move |result| (place, result)));
+            }
+            match running.next().await {
+                Some((place, result)) => results[place] = Some(result?),
+                None => return Ok(results.into_iter().flatten().collect()),
+            }
+        }
+    }
+
+    /// Remembers a failure or panic of a spawned task that nobody awaited.
+    fn note_unread<T>(&self, outcome: Outcome<T>) {
+        match outcome {
+            Ok(Ok(_)) => {}
+            Ok(Err(_)) if self.check().is_err() => {}
+            Ok(Err(error)) => self.note_failure(&"a task of the item failed", &error),
+            Err(panic) => self.note_failure(&"a task of the item panicked", &anyhow!(panic_text(&*panic))),
+        }
+    }
+}
+
+/// What a task left behind: its result, or what it panicked with.
+type Outcome<T> = Result<SyncResult<T>, Box<dyn std::any::Any + Send>>;
+
+/// A task started with [`ItemContext::spawn`]. Awaiting it gives its result; a panic of the task is raised there.
+#[must_use = "await the task for its result; dropped, a failure only reaches the log"]
+pub struct Spawned<T>(oneshot::Receiver<Outcome<T>>);
+
+impl<T> Future for Spawned<T> {
+    type Output = SyncResult<T>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        Poll::Ready(match ready!(self.0.poll_unpin(cx)) {
+            Ok(Ok(result)) => result,
+            Ok(Err(panic)) => resume_unwind(panic),
+            Err(_) => Err(anyhow!("the task was dropped with its item")),
+        })
+    }
+}

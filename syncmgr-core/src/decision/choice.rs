@@ -1,0 +1,291 @@
+//! Which items are offered, and which of them run.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::id::{HandlerId, ItemId};
+use crate::info::{HandlerFlags, HandlerInfo};
+use crate::item::{Completeness, ItemFlags, ItemState, Items, SyncItem};
+use crate::text::{Escaped, MAX_NAME, bounded};
+
+/// A listing that has been checked: no nil id, no id twice, no enormous name.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Listing {
+    items: Vec<SyncItem>,
+    completeness: Completeness,
+}
+
+impl Listing {
+    /// Checks what a handler listed. Offenders are dropped and reported (R49); a name that is too long is cut and
+    /// reported.
+    pub fn check(items: Items) -> (Self, Vec<ListingFault>) {
+        let completeness = items.completeness();
+        let mut seen = BTreeSet::new();
+        let mut faults = Vec::new();
+        let mut kept = Vec::with_capacity(items.len());
+        for item in items {
+            if item.id().is_nil() {
+                faults.push(ListingFault::NilId { name: item.name().into() });
+            } else if !seen.insert(item.id()) {
+                faults.push(ListingFault::Duplicate { item: item.id(), name: item.name().into() });
+            } else if item.name().len() > MAX_NAME {
+                faults.push(ListingFault::NameTooLong { item: item.id(), length: item.name().len() });
+                let name = bounded(item.name(), MAX_NAME).into_owned();
+                kept.push(item.renamed(name));
+            } else {
+                kept.push(item);
+            }
+        }
+        (Self { items: kept, completeness }, faults)
+    }
+
+    /// The items, in the handler's order.
+    pub fn items(&self) -> &[SyncItem] {
+        &self.items
+    }
+
+    /// The item with this id.
+    pub fn item(&self, id: ItemId) -> Option<&SyncItem> {
+        self.items.iter().find(|item| item.id() == id)
+    }
+
+    /// Takes an item out, because it was deleted (R71).
+    pub fn remove(&mut self, id: ItemId) {
+        self.items.retain(|item| item.id() != id);
+    }
+
+    /// The items with these ids, in the handler's order.
+    pub fn select(&self, chosen: &BTreeSet<ItemId>) -> Vec<SyncItem> {
+        self.items.iter().filter(|item| chosen.contains(&item.id())).cloned().collect()
+    }
+}
+
+/// What was wrong with an item in a listing. The handler's mistake.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ListingFault {
+    /// The item has no id of its own; it was left out.
+    #[error("item `{}` has the nil id and was left out; give it an id of its own", Escaped(name))]
+    NilId {
+        /// Its name.
+        name: String,
+    },
+    /// The id occurred before; the later item was left out.
+    #[error(
+        "item `{}` has the id {item} of an item listed before it and was left out; ids must be unique",
+        Escaped(name)
+    )]
+    Duplicate {
+        /// The id both have.
+        item: ItemId,
+        /// The later item's name.
+        name: String,
+    },
+    /// The name was cut.
+    #[error("the name of item {item} has {length} bytes and was cut to {MAX_NAME}")]
+    NameTooLong {
+        /// The item.
+        item: ItemId,
+        /// The length of its name in bytes.
+        length: usize,
+    },
+}
+
+impl ListingFault {
+    /// The item in question, where it has an id.
+    pub fn item(&self) -> Option<ItemId> {
+        match self {
+            Self::NilId { .. } => None,
+            Self::Duplicate { item, .. } | Self::NameTooLong { item, .. } => Some(*item),
+        }
+    }
+}
+
+/// The choices that are remembered from session to session.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Preferences {
+    stored: BTreeMap<(HandlerId, ItemId), ItemState>,
+}
+
+impl Preferences {
+    /// What was chosen for this item before.
+    pub fn of(&self, handler: HandlerId, item: ItemId) -> Option<ItemState> {
+        self.stored.get(&(handler, item)).copied()
+    }
+
+    /// Drops what is stored for items a complete listing no longer has (R46). An incomplete one drops nothing (R47).
+    pub fn purge(&mut self, handler: HandlerId, listing: &Listing) {
+        if listing.completeness == Completeness::Complete {
+            let present: BTreeSet<_> = listing.items.iter().map(SyncItem::id).collect();
+            self.stored.retain(|(owner, item), _| *owner != handler || present.contains(item));
+        }
+    }
+
+    /// Remembers what a person chose among the items offered. Temporary items leave nothing behind (R57), and an item
+    /// that was not offered keeps what was stored of it.
+    pub fn remember(&mut self, offer: &Offer, chosen: &BTreeSet<ItemId>) {
+        for item in offer.items.iter().filter(|item| item.visibility == Visibility::Shown && !item.temporary) {
+            let state = if chosen.contains(&item.item) { ItemState::Checked } else { ItemState::Unchecked };
+            self.stored.insert((offer.handler, item.item), state);
+        }
+    }
+}
+
+/// What a handler offers for choice.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Offer {
+    /// The handler.
+    pub handler: HandlerId,
+    /// Its name.
+    pub name: String,
+    /// Whether the handler is listed.
+    pub visibility: Visibility,
+    /// Its items, in its order.
+    pub items: Vec<OfferedItem>,
+}
+
+/// An item offered for choice.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OfferedItem {
+    /// The item.
+    pub item: ItemId,
+    /// Its name.
+    pub name: std::sync::Arc<str>,
+    /// What is chosen unless somebody says otherwise: the stored preference, else the default state (R56).
+    pub state: ItemState,
+    /// Whether it is listed (R60).
+    pub visibility: Visibility,
+    temporary: bool,
+}
+
+/// Whether something is listed for choice. What is hidden still runs by its stored or default state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Visibility {
+    /// Listed.
+    Shown,
+    /// Not listed.
+    Hidden,
+}
+
+impl Offer {
+    /// What `listing` offers under these preferences.
+    pub fn new(info: &HandlerInfo, listing: &Listing, preferences: &Preferences) -> Self {
+        let items = listing.items.iter().map(|item| OfferedItem {
+            item: item.id(),
+            name: item.name().into(),
+            state: preferences.of(info.id(), item.id()).unwrap_or(item.state()),
+            visibility: hidden_if(item.flags().contains(ItemFlags::HIDDEN)),
+            temporary: item.flags().contains(ItemFlags::TEMPORARY),
+        });
+        let items: Vec<_> = items.collect();
+        let flags = info.flags();
+        let nothing_to_list = items.is_empty() && !flags.contains(HandlerFlags::ALWAYS_LIST);
+        let visibility = hidden_if(flags.contains(HandlerFlags::HIDDEN) || nothing_to_list);
+        Self { handler: info.id(), name: info.name().into(), visibility, items }
+    }
+
+    /// What runs when nobody is asked: stored preferences over default states.
+    pub fn unattended(&self) -> BTreeSet<ItemId> {
+        self.items.iter().filter(|item| item.state == ItemState::Checked).map(|item| item.item).collect()
+    }
+
+    /// What runs after somebody chose: of what was shown, the chosen; of what was hidden, what would run anyway.
+    /// Ids that were not offered are returned apart.
+    pub fn chosen(&self, wanted: &BTreeSet<ItemId>) -> (BTreeSet<ItemId>, Vec<ItemId>) {
+        let runs = |item: &&OfferedItem| match (self.visibility, item.visibility) {
+            (Visibility::Shown, Visibility::Shown) => wanted.contains(&item.item),
+            _ => item.state == ItemState::Checked,
+        };
+        let chosen = self.items.iter().filter(runs).map(|item| item.item).collect();
+        let offered: BTreeSet<_> = self.items.iter().map(|item| item.item).collect();
+        (chosen, wanted.difference(&offered).copied().collect())
+    }
+}
+
+const fn hidden_if(hidden: bool) -> Visibility {
+    if hidden { Visibility::Hidden } else { Visibility::Shown }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const INFO: HandlerInfo = HandlerInfo::new(HandlerId::from_u128(1), "Mail");
+
+    fn listing(items: impl IntoIterator<Item = SyncItem>) -> Listing {
+        Listing::check(items.into_iter().collect()).0
+    }
+
+    fn ids(names: &[&str]) -> BTreeSet<ItemId> {
+        names.iter().map(|name| ItemId::from_name(name)).collect()
+    }
+
+    #[test]
+    fn r049_nil_and_duplicate_ids_are_dropped_and_reported() {
+        let items = [SyncItem::named("a"), SyncItem::new(ItemId::from_u128(0), "nil"), SyncItem::named("a")];
+        let (listing, faults) = Listing::check(items.into_iter().collect());
+        assert_eq!(listing.items().len(), 1);
+        assert!(matches!(&faults[..], [ListingFault::NilId { .. }, ListingFault::Duplicate { .. }]), "{faults:?}");
+    }
+
+    #[test]
+    fn an_enormous_name_is_cut_and_reported_and_the_item_keeps_its_id() {
+        let item = SyncItem::named("n".repeat(MAX_NAME + 1));
+        let (listing, faults) = Listing::check([item.clone()].into_iter().collect());
+        assert_eq!(listing.items()[0].id(), item.id());
+        assert!(listing.items()[0].name().len() <= MAX_NAME);
+        assert!(matches!(faults[..], [ListingFault::NameTooLong { .. }]));
+    }
+
+    #[test]
+    fn r056_a_stored_preference_wins_over_the_default_state() {
+        let listing = listing([SyncItem::named("a"), SyncItem::named("b").with_state(ItemState::Unchecked)]);
+        let mut preferences = Preferences::default();
+        let offer = Offer::new(&INFO, &listing, &preferences);
+        assert_eq!(offer.unattended(), ids(&["a"]));
+        preferences.remember(&offer, &ids(&["b"]));
+        assert_eq!(Offer::new(&INFO, &listing, &preferences).unattended(), ids(&["b"]));
+    }
+
+    #[test]
+    fn r057_a_temporary_item_leaves_no_preference_behind() {
+        let listing = listing([SyncItem::named("a").with_flags(ItemFlags::TEMPORARY)]);
+        let mut preferences = Preferences::default();
+        preferences.remember(&Offer::new(&INFO, &listing, &preferences), &ids(&[]));
+        assert_eq!(preferences, Preferences::default());
+    }
+
+    #[test]
+    fn r046_r047_preferences_of_absent_items_go_only_with_a_complete_listing() {
+        let mut preferences = Preferences::default();
+        preferences.remember(&Offer::new(&INFO, &listing([SyncItem::named("a")]), &preferences), &ids(&[]));
+        let (incomplete, _) = Listing::check(Items::incomplete([SyncItem::named("b")]));
+        preferences.purge(INFO.id(), &incomplete);
+        assert_eq!(preferences.of(INFO.id(), ItemId::from_name("a")), Some(ItemState::Unchecked));
+        preferences.purge(INFO.id(), &listing([SyncItem::named("b")]));
+        assert_eq!(preferences.of(INFO.id(), ItemId::from_name("a")), None);
+    }
+
+    #[test]
+    fn r060_a_hidden_item_is_not_shown_but_runs() {
+        let listing = listing([SyncItem::named("a"), SyncItem::named("h").with_flags(ItemFlags::HIDDEN)]);
+        let offer = Offer::new(&INFO, &listing, &Preferences::default());
+        assert_eq!(offer.items[1].visibility, Visibility::Hidden);
+        assert_eq!(offer.chosen(&ids(&[])).0, ids(&["h"]));
+    }
+
+    #[test]
+    fn r043_r044_a_handler_without_items_is_listed_only_if_it_says_so() {
+        let empty = listing([]);
+        assert_eq!(Offer::new(&INFO, &empty, &Preferences::default()).visibility, Visibility::Hidden);
+        let always = INFO.with_flags(HandlerFlags::ALWAYS_LIST);
+        assert_eq!(Offer::new(&always, &empty, &Preferences::default()).visibility, Visibility::Shown);
+    }
+
+    #[test]
+    fn ids_nobody_offered_are_told_apart() {
+        let offer = Offer::new(&INFO, &listing([SyncItem::named("a")]), &Preferences::default());
+        let (chosen, unknown) = offer.chosen(&ids(&["a", "x"]));
+        assert_eq!(chosen, ids(&["a"]));
+        assert_eq!(unknown, [ItemId::from_name("x")]);
+    }
+}

@@ -1,0 +1,178 @@
+use std::fmt::Write;
+
+use super::*;
+
+const OK: HResult = HResult::S_OK;
+const FALSE: HResult = HResult::S_FALSE;
+const FAIL: HResult = HResult::E_FAIL;
+
+/// Every stage, with every shape of the call in it.
+fn stages() -> Vec<Stage> {
+    let calls = [Call::Running, Call::Early(OK), Call::Early(FAIL), Call::Window];
+    let with_calls = |stage: fn(Call) -> Stage| calls.map(stage);
+    let mut stages = vec![Stage::Created, Stage::Initialized, Stage::Listed, Stage::Ready];
+    stages.extend(with_calls(Stage::ShowingProperties));
+    stages.extend(with_calls(Stage::Preparing));
+    stages.push(Stage::Prepared);
+    stages.extend(with_calls(Stage::Synchronizing));
+    stages.push(Stage::Results);
+    stages.extend(with_calls(Stage::ShowingError));
+    stages.extend([Stage::Detaching, Stage::Released]);
+    stages
+}
+
+/// Every event, with every code that makes a difference to it.
+fn events() -> Vec<Event> {
+    let codes = [OK, FALSE, FAIL];
+    let mut events = Vec::new();
+    events.extend(codes.map(Event::Initialized));
+    events.extend([OK, HResult::S_SYNCMGR_MISSINGITEMS, FAIL].map(Event::Listed));
+    events.extend([Event::Attached, Event::PropertiesOpened]);
+    events.extend(codes.map(Event::PropertiesReturned));
+    events.extend(
+        [OK, HResult::S_SYNCMGR_ENUMITEMS, HResult::S_SYNCMGR_ITEMDELETED, FAIL].map(Event::PropertiesCompleted),
+    );
+    events.extend([Chosen::Some, Chosen::None].map(Event::Chosen));
+    events.extend(codes.map(Event::PrepareReturned));
+    events.extend(codes.map(Event::PrepareCompleted));
+    events.push(Event::Admitted);
+    events.extend(codes.map(Event::SynchronizeReturned));
+    events.extend([OK, FALSE, FAIL, HResult::S_SYNCMGR_RETRYSYNC].map(Event::SynchronizeCompleted));
+    events.extend([Event::SkipWanted, Event::StopWanted, Event::Emptied, Event::ErrorOpened]);
+    events.extend(codes.map(Event::ErrorReturned));
+    events.extend([
+        Event::ErrorCompleted(OK, Chosen::Some),
+        Event::ErrorCompleted(HResult::S_SYNCMGR_RETRYSYNC, Chosen::Some),
+        Event::ErrorCompleted(HResult::S_SYNCMGR_RETRYSYNC, Chosen::None),
+    ]);
+    events.extend([Event::Closed, Event::Detached, Event::Lost]);
+    events
+}
+
+fn at(stage: Stage) -> Protocol {
+    let attached = !matches!(stage, Stage::Created | Stage::Initialized | Stage::Listed | Stage::Released);
+    Protocol { stage, attached, ..Protocol::new(Purpose::Synchronize) }
+}
+
+#[test]
+fn every_event_in_every_stage() {
+    let mut matrix = String::new();
+    for stage in stages() {
+        writeln!(matrix, "{stage:?}").expect("strings take everything");
+        let asks = [Ask::Progress, Ask::Log, Ask::Attention, Ask::Connection];
+        let answers = asks.map(|ask| format!("{ask:?} {}", at(stage).answer(ask)));
+        writeln!(matrix, "    asks: {}", answers.join(", ")).expect("strings take everything");
+        for event in events() {
+            let mut protocol = at(stage);
+            let step = protocol.on(event);
+            let moved = if protocol.stage == stage { "stays".to_string() } else { format!("{:?}", protocol.stage) };
+            writeln!(matrix, "    {event:?}: {step:?}, {moved}").expect("strings take everything");
+        }
+    }
+    insta::assert_snapshot!(matrix);
+}
+
+#[test]
+fn a_misused_event_never_moves_the_stage() {
+    for stage in stages() {
+        for event in events() {
+            let mut protocol = at(stage);
+            if let Step::Misused(_) = protocol.on(event) {
+                assert_eq!(protocol.stage, stage, "{event:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn every_stage_after_attaching_passes_through_detaching() {
+    for stage in stages() {
+        for event in events() {
+            let mut protocol = at(stage);
+            protocol.on(event);
+            let released = protocol.stage == Stage::Released && stage != Stage::Released;
+            let never_attached = matches!(stage, Stage::Created | Stage::Initialized | Stage::Listed);
+            assert!(!released || never_attached || stage == Stage::Detaching, "{stage:?} {event:?}");
+        }
+    }
+}
+
+#[test]
+fn what_was_wanted_before_the_window_is_delivered_when_it_opens() {
+    let mut protocol = at(Stage::Preparing(Call::Running));
+    assert_eq!(protocol.on(Event::SkipWanted), Step::Do(Action::Hold));
+    assert_eq!(protocol.on(Event::PrepareReturned(OK)), Step::Do(Action::Deliver));
+    assert_eq!(protocol.on(Event::SkipWanted), Step::Do(Action::Deliver));
+}
+
+#[test]
+fn what_no_window_delivered_in_prepare_is_delivered_in_synchronize() {
+    let mut protocol = at(Stage::Preparing(Call::Running));
+    protocol.on(Event::SkipWanted);
+    protocol.on(Event::PrepareCompleted(OK));
+    assert_eq!(protocol.on(Event::PrepareReturned(OK)), Step::Do(Action::Admit));
+    protocol.on(Event::Admitted);
+    assert_eq!(protocol.on(Event::SynchronizeReturned(OK)), Step::Do(Action::Deliver));
+}
+
+#[test]
+fn a_stop_while_preparing_keeps_synchronize_from_being_called() {
+    let mut protocol = at(Stage::Preparing(Call::Window));
+    protocol.on(Event::StopWanted);
+    protocol.on(Event::PrepareCompleted(OK));
+    assert_eq!(protocol.on(Event::Admitted), Step::Do(Action::Detach));
+}
+
+#[test]
+fn with_every_item_skipped_synchronize_is_not_called_and_all_is_well() {
+    let mut protocol = at(Stage::Preparing(Call::Window));
+    protocol.on(Event::Emptied);
+    protocol.on(Event::PrepareCompleted(OK));
+    assert_eq!(protocol.on(Event::Admitted), Step::Do(Action::ShowResults));
+    assert_eq!(protocol.result(), Some(OK));
+}
+
+#[test]
+fn a_retry_starts_with_nothing_cancelled() {
+    let mut protocol = at(Stage::Synchronizing(Call::Window));
+    protocol.on(Event::StopWanted);
+    protocol.on(Event::SynchronizeCompleted(OK));
+    protocol.on(Event::ErrorOpened);
+    protocol.on(Event::ErrorReturned(OK));
+    let retry = Event::ErrorCompleted(HResult::S_SYNCMGR_RETRYSYNC, Chosen::Some);
+    assert_eq!(protocol.on(retry), Step::Do(Action::Prepare));
+    protocol.on(Event::PrepareCompleted(OK));
+    protocol.on(Event::PrepareReturned(OK));
+    assert_eq!(protocol.on(Event::Admitted), Step::Do(Action::Synchronize));
+}
+
+#[test]
+fn a_run_for_settings_is_never_prepared() {
+    let mut protocol = Protocol::new(Purpose::Settings);
+    protocol.on(Event::Initialized(OK));
+    protocol.on(Event::Listed(OK));
+    assert_eq!(protocol.on(Event::Attached), Step::Wait);
+    assert_eq!(protocol.on(Event::Chosen(Chosen::Some)), Step::Do(Action::Detach));
+}
+
+#[test]
+fn a_retry_asked_for_before_show_error_returns_still_starts() {
+    let mut protocol = at(Stage::Results);
+    protocol.on(Event::ErrorOpened);
+    assert_eq!(protocol.on(Event::ErrorCompleted(HResult::S_SYNCMGR_RETRYSYNC, Chosen::Some)), Step::Wait);
+    assert_eq!(protocol.on(Event::ErrorReturned(OK)), Step::Do(Action::Prepare));
+}
+
+#[test]
+fn a_stop_before_the_choice_keeps_prepare_from_being_called() {
+    let mut protocol = at(Stage::Ready);
+    assert_eq!(protocol.on(Event::StopWanted), Step::Do(Action::Hold));
+    assert_eq!(protocol.on(Event::Chosen(Chosen::Some)), Step::Do(Action::Detach));
+}
+
+#[test]
+fn a_callback_set_at_the_wrong_time_does_not_count_as_taken_away() {
+    let mut protocol = at(Stage::Preparing(Call::Window));
+    assert_eq!(protocol.on(Event::Attached), Step::Misused(Misuse::Stale));
+    assert_eq!(protocol.answer(Ask::Log), OK);
+}

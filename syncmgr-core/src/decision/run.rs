@@ -1,0 +1,246 @@
+//! The items of one attempt of a run: who is next, who has ended and how.
+
+use crate::cancel::CancelReason;
+use crate::decision::verdict::{Outcome, cancelled};
+
+/// The items of one attempt, by their place in the selection.
+///
+/// Kept behind one mutex by the runtime: workers, skips, stops and observers each call one method and go. Every item
+/// ends exactly once; the [journal](Self::journal) has every beginning and end in order.
+#[derive(Clone, Debug, Default)]
+pub struct RunState {
+    items: Vec<Phase>,
+    cursor: usize,
+    open: usize,
+    stop: Option<CancelReason>,
+    journal: Vec<JournalEntry>,
+}
+
+/// Where an item stands in its attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// Not begun.
+    Queued,
+    /// Begun.
+    Running,
+    /// Ended.
+    Ended(Outcome),
+}
+
+/// A beginning or an end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct JournalEntry {
+    /// The item, by its place in the selection.
+    pub item: u32,
+    /// What happened.
+    pub change: Change,
+}
+
+/// What happened to an item.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// It began.
+    Began,
+    /// It ended.
+    Ended(Outcome),
+}
+
+/// What to do about a skip.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Skip {
+    /// The item had not begun and has ended now.
+    Ended,
+    /// The item is running: signal it.
+    Signal,
+    /// The item had ended before.
+    TooLate,
+}
+
+impl RunState {
+    /// An attempt over `count` items, none begun.
+    pub fn new(count: usize) -> Self {
+        Self {
+            items: vec![Phase::Queued; count],
+            open: count,
+            journal: Vec::with_capacity(2 * count),
+            ..Self::default()
+        }
+    }
+
+    /// How many items have not ended.
+    pub fn open(&self) -> usize {
+        self.open
+    }
+
+    /// Why everything was stopped, if it was.
+    pub fn stopped(&self) -> Option<CancelReason> {
+        self.stop
+    }
+
+    /// Where an item stands.
+    pub fn phase(&self, item: usize) -> Option<Phase> {
+        self.items.get(item).copied()
+    }
+
+    /// Every item's phase, in the order of the selection.
+    pub fn phases(&self) -> &[Phase] {
+        &self.items
+    }
+
+    /// Begins the next item that has not begun.
+    pub fn next(&mut self) -> Option<usize> {
+        while let Some(phase) = self.items.get_mut(self.cursor) {
+            let item = self.cursor;
+            self.cursor += 1;
+            if *phase == Phase::Queued {
+                *phase = Phase::Running;
+                self.note(item, Change::Began);
+                return Some(item);
+            }
+        }
+        None
+    }
+
+    /// Whether an item waits to be begun.
+    pub fn has_next(&self) -> bool {
+        self.items[self.cursor.min(self.items.len())..].contains(&Phase::Queued)
+    }
+
+    /// Begins this item out of turn. `false` when it has begun before.
+    pub fn begin(&mut self, item: usize) -> bool {
+        let fresh = self.phase(item) == Some(Phase::Queued);
+        if fresh {
+            self.items[item] = Phase::Running;
+            self.note(item, Change::Began);
+        }
+        fresh
+    }
+
+    /// Ends an item. `false` when it had ended before, which changes nothing.
+    pub fn end(&mut self, item: usize, outcome: Outcome) -> bool {
+        match self.items.get_mut(item) {
+            None | Some(Phase::Ended(_)) => false,
+            Some(phase) => {
+                *phase = Phase::Ended(outcome);
+                self.open -= 1;
+                self.note(item, Change::Ended(outcome));
+                true
+            }
+        }
+    }
+
+    /// Skips one item.
+    pub fn skip(&mut self, item: usize) -> Skip {
+        match self.phase(item) {
+            Some(Phase::Queued) => {
+                self.end(item, Outcome::Skipped);
+                Skip::Ended
+            }
+            Some(Phase::Running) => Skip::Signal,
+            Some(Phase::Ended(_)) | None => Skip::TooLate,
+        }
+    }
+
+    /// Stops everything: what has not begun ends here, what is running is the caller's to signal. The first reason stays.
+    pub fn stop(&mut self, reason: CancelReason) {
+        let reason = *self.stop.get_or_insert(reason);
+        for item in self.cursor..self.items.len() {
+            if self.items[item] == Phase::Queued {
+                self.end(item, cancelled(reason));
+            }
+        }
+        self.cursor = self.items.len();
+    }
+
+    /// Every beginning and end so far, in order.
+    pub fn journal(&self) -> &[JournalEntry] {
+        &self.journal
+    }
+
+    fn note(&mut self, item: usize, change: Change) {
+        let item = u32::try_from(item).expect("a listing has fewer than 2^32 items");
+        self.journal.push(JournalEntry { item, change });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_million_queued_items_take_18_bytes_each() {
+        assert_eq!(size_of::<Phase>(), 1);
+        assert_eq!(size_of::<JournalEntry>(), 8, "two for each item");
+    }
+
+    #[test]
+    fn a_skipped_item_is_never_begun() {
+        let mut run = RunState::new(3);
+        assert_eq!(run.skip(1), Skip::Ended);
+        assert_eq!([run.next(), run.next(), run.next()], [Some(0), Some(2), None]);
+        assert_eq!(run.skip(0), Skip::Signal);
+        assert!(run.end(0, Outcome::Skipped));
+        assert_eq!(run.skip(0), Skip::TooLate);
+    }
+
+    #[test]
+    fn stopping_ends_what_has_not_begun_and_leaves_what_runs_to_its_worker() {
+        let mut run = RunState::new(3);
+        run.next();
+        run.stop(CancelReason::SessionStopped);
+        run.stop(CancelReason::ShuttingDown);
+        assert_eq!(run.stopped(), Some(CancelReason::SessionStopped));
+        assert_eq!(run.phases(), [Phase::Running, Phase::Ended(Outcome::Stopped), Phase::Ended(Outcome::Stopped)]);
+        assert_eq!((run.open(), run.next()), (1, None));
+    }
+
+    #[derive(Clone, Copy, Debug)]
+    enum Act {
+        Next,
+        Begin(usize),
+        End(usize, Outcome),
+        Skip(usize),
+        Stop,
+    }
+
+    fn acts() -> impl Strategy<Value = Vec<Act>> {
+        let item = 0..12_usize;
+        let outcome = prop_oneof![Just(Outcome::Succeeded), Just(Outcome::Failed), Just(Outcome::NeedsUser)];
+        let act = prop_oneof![
+            4 => Just(Act::Next),
+            1 => item.clone().prop_map(Act::Begin),
+            4 => (item.clone(), outcome).prop_map(|(item, outcome)| Act::End(item, outcome)),
+            2 => item.prop_map(Act::Skip),
+            1 => Just(Act::Stop),
+        ];
+        proptest::collection::vec(act, 0..80)
+    }
+
+    proptest! {
+        #[test]
+        fn every_item_begins_at_most_once_and_ends_at_most_once_whatever_happens(acts in acts()) {
+            let mut run = RunState::new(10);
+            for act in acts {
+                match act {
+                    Act::Next => { run.next(); }
+                    Act::Begin(item) => { run.begin(item); }
+                    Act::End(item, outcome) => { run.end(item, outcome); }
+                    Act::Skip(item) => { run.skip(item); }
+                    Act::Stop => run.stop(CancelReason::SessionStopped),
+                }
+            }
+            for item in 0..10 {
+                let of = |wanted: fn(Change) -> bool| {
+                    run.journal().iter().filter(|entry| entry.item == item && wanted(entry.change)).count()
+                };
+                let ends = of(|change| matches!(change, Change::Ended(_)));
+                prop_assert!(of(|change| change == Change::Began) <= 1);
+                prop_assert_eq!(ends, usize::from(matches!(run.phase(item as usize), Some(Phase::Ended(_)))));
+            }
+            let open = run.phases().iter().filter(|phase| !matches!(phase, Phase::Ended(_))).count();
+            prop_assert_eq!(run.open(), open);
+        }
+    }
+}

@@ -1,0 +1,293 @@
+//! How an item or a run ended: one table, in one place.
+
+use std::fmt;
+
+use crate::cancel::CancelReason;
+use crate::cell::Traces;
+use crate::error::{FailureClass, NeedsUser, SyncResult};
+use crate::hresult::HResult;
+use crate::log::LogLevel;
+use crate::status::Status;
+
+/// How an item ended. Exactly one per item and attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Outcome {
+    /// Done: `SYNCMGRSTATUS_SUCCEEDED`.
+    Succeeded,
+    /// Not done, or not all of it: `SYNCMGRSTATUS_FAILED`.
+    Failed,
+    /// Left out because somebody skipped it: `SYNCMGRSTATUS_SKIPPED`.
+    Skipped,
+    /// Left because everything was stopped: `SYNCMGRSTATUS_STOPPED`.
+    Stopped,
+    /// Waits for a decision or for somebody to be there. Not a failure; a COM host sees it as skipped.
+    NeedsUser,
+}
+
+impl Outcome {
+    /// The terminal status a host of the Windows contract is told.
+    pub const fn status(self) -> Status {
+        match self {
+            Self::Succeeded => Status::Succeeded,
+            Self::Failed => Status::Failed,
+            Self::Skipped | Self::NeedsUser => Status::Skipped,
+            Self::Stopped => Status::Stopped,
+        }
+    }
+
+    /// The outcome a handler means by a terminal status; `None` while the item goes on.
+    pub const fn of_status(status: Status) -> Option<Self> {
+        Some(match status {
+            Status::Succeeded | Status::Deleted => Self::Succeeded,
+            Status::Failed => Self::Failed,
+            Status::Skipped => Self::Skipped,
+            Status::Stopped => Self::Stopped,
+            _ => return None,
+        })
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Succeeded => "succeeded",
+            Self::Failed => "failed",
+            Self::Skipped => "skipped",
+            Self::Stopped => "stopped",
+            Self::NeedsUser => "needs user",
+        })
+    }
+}
+
+/// How the work on an item came to its end.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Ending<'a> {
+    /// It returned.
+    Returned(&'a SyncResult),
+    /// It panicked and was unwound.
+    Panicked,
+    /// It was dropped after the soft grace, and everything it had started has ended.
+    Cut,
+    /// Something it had started was still going on when the hard grace was over.
+    Abandoned,
+}
+
+/// The judgement on an item: its outcome, and what a failure means for the next attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Verdict {
+    /// How it ended.
+    pub outcome: Outcome,
+    /// What the failure means, where there is one.
+    pub class: Option<FailureClass>,
+    /// At which level the error is kept in the log, where there is one.
+    pub level: Option<LogLevel>,
+}
+
+impl Verdict {
+    /// An outcome without an error.
+    pub const fn plain(outcome: Outcome) -> Self {
+        Self { outcome, class: None, level: None }
+    }
+
+    /// An outcome the handler reported itself, in words of its own if any.
+    pub fn reported(outcome: Outcome) -> Self {
+        let class = (outcome == Outcome::Failed).then_some(FailureClass::Transient);
+        Self { class, ..Self::plain(outcome) }
+    }
+
+    const fn failed(class: FailureClass) -> Self {
+        Self { outcome: Outcome::Failed, class: Some(class), level: Some(LogLevel::Error) }
+    }
+}
+
+/// Judges an item by how its work ended, whether it was cancelled, and what it left behind.
+///
+/// | ended | cancelled | outcome | class |
+/// |---|---|---|---|
+/// | `Ok` | either | failed with tolerated failures, else needs user with an open decision, else succeeded | of the tolerated |
+/// | `Err` | yes | skipped or stopped; the error stays at level information | |
+/// | `Err`, user needed | no | needs user | |
+/// | `Err` | no | failed | its mark, else transient; a bare `Cancelled` too |
+/// | panic | either | failed | transient |
+/// | cut | yes | skipped or stopped | |
+/// | abandoned | yes | failed | transient |
+pub fn judge(ending: &Ending<'_>, cancel: Option<CancelReason>, traces: Traces) -> Verdict {
+    match (ending, cancel) {
+        (Ending::Returned(Ok(())), _) => judge_ok(traces),
+        (Ending::Returned(Err(_)), Some(reason)) => {
+            Verdict { level: Some(LogLevel::Information), ..Verdict::plain(cancelled(reason)) }
+        }
+        (Ending::Returned(Err(error)), None) if NeedsUser::is_in(error) => {
+            Verdict { level: Some(LogLevel::Warning), ..Verdict::plain(Outcome::NeedsUser) }
+        }
+        (Ending::Returned(Err(error)), None) => Verdict::failed(FailureClass::of(error)),
+        (Ending::Cut, Some(reason)) => Verdict::plain(cancelled(reason)),
+        (Ending::Panicked | Ending::Abandoned | Ending::Cut, _) => Verdict::failed(FailureClass::Transient),
+    }
+}
+
+fn judge_ok(traces: Traces) -> Verdict {
+    match traces {
+        // What was tolerated is in the log already.
+        Traces { tolerated: Some(class), .. } => Verdict { level: None, ..Verdict::failed(class) },
+        Traces { undecided: true, .. } => Verdict::plain(Outcome::NeedsUser),
+        _ => Verdict::plain(Outcome::Succeeded),
+    }
+}
+
+/// Judges an item whose handler ended the run with `code` without a terminal status for it (R105).
+pub fn judge_unreported(code: HResult, cancel: Option<CancelReason>, traces: Traces) -> Verdict {
+    match cancel {
+        Some(reason) => Verdict::plain(cancelled(reason)),
+        None if code.is_ok() && traces.work_seen => judge_ok(traces),
+        None if code.is_ok() => Verdict::failed(FailureClass::Transient),
+        // The error that ended the run is logged once, for the run.
+        None => Verdict { level: None, ..Verdict::failed(FailureClass::Transient) },
+    }
+}
+
+/// The outcome a cancellation means.
+pub const fn cancelled(reason: CancelReason) -> Outcome {
+    if reason.is_stop() { Outcome::Stopped } else { Outcome::Skipped }
+}
+
+/// The code a run's `prepare` or `synchronize` completes with.
+///
+/// `Ok` is `S_OK`; the user being needed is `S_FALSE` (R93); a panic is `E_UNEXPECTED`; anything else is `E_FAIL`.
+pub fn completion(ending: &Ending<'_>) -> HResult {
+    match ending {
+        Ending::Returned(Ok(())) => HResult::S_OK,
+        Ending::Returned(Err(error)) if NeedsUser::is_in(error) => HResult::S_FALSE,
+        Ending::Panicked => HResult::E_UNEXPECTED,
+        Ending::Returned(Err(_)) | Ending::Cut | Ending::Abandoned => HResult::E_FAIL,
+    }
+}
+
+/// How the items of a run end that was over before `synchronize` began, with the code `prepare` ended with.
+pub fn judge_unprepared(code: HResult, cancel: Option<CancelReason>, class: FailureClass) -> Verdict {
+    match (cancel, code) {
+        (Some(reason), _) => Verdict::plain(cancelled(reason)),
+        (None, HResult::S_FALSE) => Verdict::plain(Outcome::NeedsUser),
+        (None, code) if code.is_success() => Verdict::plain(Outcome::Skipped),
+        // The error is logged once, for the run.
+        (None, _) => Verdict { level: None, ..Verdict::failed(class) },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::anyhow;
+
+    use super::*;
+    use crate::cancel::Cancelled;
+    use crate::error::Classify;
+
+    const NOTHING: Traces = Traces { work_seen: false, undecided: false, tolerated: None };
+
+    fn returned(result: SyncResult, cancel: Option<CancelReason>, traces: Traces) -> Verdict {
+        judge(&Ending::Returned(&result), cancel, traces)
+    }
+
+    #[test]
+    fn ok_is_succeeded_even_after_a_cancel() {
+        assert_eq!(returned(Ok(()), None, NOTHING), Verdict::plain(Outcome::Succeeded));
+        assert_eq!(returned(Ok(()), Some(CancelReason::Skipped), NOTHING), Verdict::plain(Outcome::Succeeded));
+    }
+
+    #[test]
+    fn any_error_after_a_cancel_is_the_cancel_and_stays_at_information() {
+        let skipped = returned(Err(anyhow!("reset by peer")).permanent(), Some(CancelReason::Skipped), NOTHING);
+        assert_eq!(
+            (skipped.outcome, skipped.class, skipped.level),
+            (Outcome::Skipped, None, Some(LogLevel::Information))
+        );
+        for reason in [CancelReason::HandlerStopped, CancelReason::SessionStopped, CancelReason::ShuttingDown] {
+            assert_eq!(returned(Err(anyhow!("x")), Some(reason), NOTHING).outcome, Outcome::Stopped);
+        }
+    }
+
+    #[test]
+    fn cancelled_without_a_cancel_is_a_transient_failure() {
+        let verdict = returned(Err(Cancelled { reason: CancelReason::Skipped }.into()), None, NOTHING);
+        assert_eq!((verdict.outcome, verdict.class), (Outcome::Failed, Some(FailureClass::Transient)));
+    }
+
+    #[test]
+    fn an_error_fails_with_its_class_or_transient() {
+        assert_eq!(returned(Err(anyhow!("x")), None, NOTHING), Verdict::failed(FailureClass::Transient));
+        assert_eq!(returned(Err(anyhow!("x")).gone(), None, NOTHING), Verdict::failed(FailureClass::Gone));
+    }
+
+    #[test]
+    fn panic_and_abandonment_are_transient_failures() {
+        let stopped = Some(CancelReason::SessionStopped);
+        assert_eq!(judge(&Ending::Panicked, None, NOTHING), Verdict::failed(FailureClass::Transient));
+        assert_eq!(judge(&Ending::Abandoned, stopped, NOTHING), Verdict::failed(FailureClass::Transient));
+    }
+
+    #[test]
+    fn a_dropped_future_is_never_success() {
+        assert_eq!(judge(&Ending::Cut, Some(CancelReason::Skipped), NOTHING).outcome, Outcome::Skipped);
+        assert_eq!(judge(&Ending::Cut, Some(CancelReason::ShuttingDown), NOTHING).outcome, Outcome::Stopped);
+        assert_eq!(judge(&Ending::Cut, None, NOTHING).outcome, Outcome::Failed);
+    }
+
+    #[test]
+    fn ok_with_tolerated_failures_is_failed_and_not_logged_again() {
+        let traces = Traces { tolerated: Some(FailureClass::Permanent), undecided: true, ..NOTHING };
+        let verdict = returned(Ok(()), None, traces);
+        assert_eq!(
+            (verdict.outcome, verdict.class, verdict.level),
+            (Outcome::Failed, Some(FailureClass::Permanent), None)
+        );
+    }
+
+    #[test]
+    fn needing_the_user_is_an_outcome_without_a_class_and_never_at_level_error() {
+        let open = returned(Ok(()), None, Traces { undecided: true, ..NOTHING });
+        assert_eq!(open, Verdict::plain(Outcome::NeedsUser));
+        let refused = returned(Err(NeedsUser::new("sign in").into()), None, NOTHING);
+        assert_eq!(
+            (refused.outcome, refused.class, refused.level),
+            (Outcome::NeedsUser, None, Some(LogLevel::Warning))
+        );
+    }
+
+    #[test]
+    fn r105_an_unreported_item_is_judged_by_the_cancel_then_by_the_work_seen() {
+        let seen = Traces { work_seen: true, ..NOTHING };
+        let ok = HResult::S_OK;
+        assert_eq!(judge_unreported(ok, Some(CancelReason::Skipped), seen).outcome, Outcome::Skipped);
+        assert_eq!(judge_unreported(ok, None, seen).outcome, Outcome::Succeeded);
+        assert_eq!(judge_unreported(ok, None, NOTHING).outcome, Outcome::Failed);
+        assert_eq!(judge_unreported(HResult::E_FAIL, None, seen).outcome, Outcome::Failed);
+    }
+
+    #[test]
+    fn completions_have_the_codes_of_the_contract() {
+        let codes = |result: SyncResult| completion(&Ending::Returned(&result));
+        assert_eq!(codes(Ok(())), HResult::S_OK);
+        assert_eq!(codes(Err(NeedsUser::new("x").into())), HResult::S_FALSE);
+        assert_eq!(codes(Err(anyhow!("x"))), HResult::E_FAIL);
+        assert_eq!(completion(&Ending::Panicked), HResult::E_UNEXPECTED);
+    }
+
+    #[test]
+    fn items_of_a_run_that_was_never_prepared_end_with_its_reason() {
+        let class = FailureClass::Permanent;
+        assert_eq!(judge_unprepared(HResult::S_FALSE, None, class).outcome, Outcome::NeedsUser);
+        let failed = judge_unprepared(HResult::E_FAIL, None, class);
+        assert_eq!((failed.outcome, failed.class), (Outcome::Failed, Some(class)));
+        let stopped = judge_unprepared(HResult::S_OK, Some(CancelReason::SessionStopped), class);
+        assert_eq!(stopped.outcome, Outcome::Stopped);
+    }
+
+    #[test]
+    fn every_outcome_has_a_terminal_status() {
+        use Outcome::{Failed, NeedsUser, Skipped, Stopped, Succeeded};
+        assert!([Succeeded, Failed, Skipped, Stopped, NeedsUser].iter().all(|outcome| outcome.status().is_terminal()));
+    }
+}

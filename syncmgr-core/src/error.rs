@@ -1,0 +1,249 @@
+//! What an author returns when something went wrong: any error, and a mark that says what to do about it.
+
+use std::any::Any;
+use std::fmt;
+use std::time::{Duration, SystemTime};
+
+use crate::cancel::Cancelled;
+
+/// What every method of a handler returns.
+///
+/// `?` takes any `std::error::Error + Send + Sync + 'static` and any `anyhow::Error`. It does not take a `String`, a
+/// `Box<dyn Error>` or a poisoned lock: say what those mean with `anyhow::anyhow!` first.
+pub type SyncResult<T = ()> = anyhow::Result<T>;
+
+/// What a failure means for the next attempt. An error that nobody marked is [`Transient`](Self::Transient).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum FailureClass {
+    /// It may work next time.
+    Transient,
+    /// The peer said when to come back; not before.
+    NotBefore(RetryAt),
+    /// It will not work until somebody changes something.
+    Permanent,
+    /// The item no longer exists at the peer.
+    Gone,
+    /// State written by an earlier run can no longer be read. Nothing of it is lost.
+    UnreadableState,
+}
+
+/// When a peer asked to be left alone until.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RetryAt {
+    /// This long after the failure.
+    After(Duration),
+    /// At this time.
+    At(SystemTime),
+}
+
+impl FailureClass {
+    /// The class of an error: its outermost mark, or transient when nobody marked it.
+    pub fn of(error: &anyhow::Error) -> Self {
+        error.chain().find_map(|cause| cause.downcast_ref::<Mark>()).map_or(Self::Transient, |mark| mark.class)
+    }
+}
+
+impl fmt::Display for FailureClass {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Transient => "transient",
+            Self::NotBefore(_) => "not before the time the peer gave",
+            Self::Permanent => "permanent",
+            Self::Gone => "gone",
+            Self::UnreadableState => "unreadable state",
+        })
+    }
+}
+
+/// Marks any error with what it means for the next attempt.
+///
+/// ```
+/// use syncmgr_core::error::{Classify, FailureClass, SyncResult};
+///
+/// fn read() -> SyncResult<String> {
+///     std::fs::read_to_string("/no/such/file").gone()
+/// }
+/// let error = read().expect_err("there is no such file");
+/// assert_eq!(FailureClass::of(&error), FailureClass::Gone);
+/// ```
+///
+/// The mark survives `.context(..)`, `#[error(transparent)]` and `io::Error::other`; the outermost mark counts.
+pub trait Classify<T> {
+    /// It may work next time. This is what an unmarked error means.
+    fn transient(self) -> SyncResult<T>;
+
+    /// The peer asked to be left alone for this long. The host keeps the time; do not sleep.
+    fn retry_after(self, delay: Duration) -> SyncResult<T>;
+
+    /// The peer asked to be left alone until this time.
+    fn not_before(self, time: SystemTime) -> SyncResult<T>;
+
+    /// It will not work until somebody changes something.
+    fn permanent(self) -> SyncResult<T>;
+
+    /// The item no longer exists at the peer.
+    fn gone(self) -> SyncResult<T>;
+
+    /// State written by an earlier run can no longer be read.
+    fn unreadable_state(self) -> SyncResult<T>;
+}
+
+impl<T, E: Into<anyhow::Error>> Classify<T> for Result<T, E> {
+    fn transient(self) -> SyncResult<T> {
+        mark(self, FailureClass::Transient)
+    }
+
+    fn retry_after(self, delay: Duration) -> SyncResult<T> {
+        mark(self, FailureClass::NotBefore(RetryAt::After(delay)))
+    }
+
+    fn not_before(self, time: SystemTime) -> SyncResult<T> {
+        mark(self, FailureClass::NotBefore(RetryAt::At(time)))
+    }
+
+    fn permanent(self) -> SyncResult<T> {
+        mark(self, FailureClass::Permanent)
+    }
+
+    fn gone(self) -> SyncResult<T> {
+        mark(self, FailureClass::Gone)
+    }
+
+    fn unreadable_state(self) -> SyncResult<T> {
+        mark(self, FailureClass::UnreadableState)
+    }
+}
+
+fn mark<T, E: Into<anyhow::Error>>(result: Result<T, E>, class: FailureClass) -> SyncResult<T> {
+    result.map_err(|error| anyhow::Error::new(Shown(Mark { class, error: error.into() })))
+}
+
+/// The marked error as people see it: its message on top, the mark as its source.
+///
+/// The mark sits one node below the top because wrappers such as `io::Error::other` show the top but hand out its
+/// `source()`.
+#[derive(Debug)]
+struct Shown(Mark);
+
+impl fmt::Display for Shown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.error.fmt(f)
+    }
+}
+
+impl std::error::Error for Shown {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&self.0)
+    }
+}
+
+/// The node of an error's chain that holds its class. Its own source is whatever lay below the marked error.
+#[derive(Debug)]
+struct Mark {
+    class: FailureClass,
+    error: anyhow::Error,
+}
+
+impl fmt::Display for Mark {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.class.fmt(f)
+    }
+}
+
+impl std::error::Error for Mark {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.error.source()
+    }
+}
+
+/// The person who would have to be asked may not be bothered, or is not there.
+///
+/// Returned by [`RunContext::interaction`](crate::context::RunContext::interaction); pass it on with `?`. It is not a
+/// failure: the run or item ends *needs user*, which a COM host sees as `S_FALSE` (R93).
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("needs the user: {reason}")]
+pub struct NeedsUser {
+    /// What the user is needed for, or why nobody was asked.
+    pub reason: String,
+}
+
+impl NeedsUser {
+    /// The user is needed for this.
+    pub fn new(reason: impl Into<String>) -> Self {
+        Self { reason: reason.into() }
+    }
+
+    /// Whether an error says that the user is needed.
+    pub fn is_in(error: &anyhow::Error) -> bool {
+        error.chain().any(|cause| cause.is::<Self>())
+    }
+}
+
+/// The causes of an error on one line, outermost first, without the marks.
+pub fn one_line(error: &anyhow::Error) -> String {
+    let causes = error.chain().filter(|cause| !cause.is::<Mark>()).map(ToString::to_string);
+    causes.collect::<Vec<_>>().join(": ")
+}
+
+/// Whether an error says it is a cancellation.
+pub fn is_cancelled(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| cause.is::<Cancelled>())
+}
+
+/// What a panic said, if it said it in words.
+pub fn panic_text(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(ToString::to_string);
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "a value that is not text".to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use anyhow::Context;
+
+    use super::*;
+
+    fn marked() -> SyncResult {
+        Err(io::Error::new(io::ErrorKind::NotFound, "no such page")).gone()
+    }
+
+    #[derive(Debug, thiserror::Error)]
+    #[error(transparent)]
+    struct Transparent(#[from] anyhow::Error);
+
+    #[test]
+    fn an_unmarked_error_is_transient() {
+        assert_eq!(FailureClass::of(&anyhow::anyhow!("x")), FailureClass::Transient);
+    }
+
+    #[test]
+    fn a_mark_survives_context_transparent_wrappers_and_io_errors() {
+        let in_context = marked().context("while fetching").expect_err("marked");
+        let transparent = anyhow::Error::new(Transparent(marked().expect_err("marked")));
+        let in_io = anyhow::Error::new(io::Error::other(marked().expect_err("marked")));
+        for error in [in_context, transparent, in_io] {
+            assert_eq!(FailureClass::of(&error), FailureClass::Gone, "{error:#}");
+        }
+    }
+
+    #[test]
+    fn the_outermost_mark_counts() {
+        let error = marked().context("peer says wait").retry_after(Duration::from_secs(9)).expect_err("marked");
+        assert_eq!(FailureClass::of(&error), FailureClass::NotBefore(RetryAt::After(Duration::from_secs(9))));
+    }
+
+    #[test]
+    fn a_mark_is_not_shown_in_the_line_people_read() {
+        let error = marked().context("while fetching").expect_err("marked");
+        assert_eq!(one_line(&error), "while fetching: no such page");
+    }
+
+    #[test]
+    fn needing_the_user_is_found_behind_context() {
+        let error = Err::<(), _>(NeedsUser::new("sign in")).context("log on").expect_err("refused");
+        assert!(NeedsUser::is_in(&error));
+        assert!(!NeedsUser::is_in(&anyhow::anyhow!("x")));
+    }
+}

@@ -1,0 +1,155 @@
+//! What a handler says of itself: `SYNCMGRHANDLERINFO`.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use bitflags::bitflags;
+
+use crate::id::HandlerId;
+use crate::item::Icon;
+
+/// A handler's id, name, flags and limits: `SYNCMGRHANDLERINFO`.
+///
+/// `#[sync_handler]` makes one as the constant `HANDLER`. Where one type serves several accounts, return
+/// `Self::HANDLER.instance(key)` from [`info`](crate::handler::SyncHandler::info).
+#[derive(Clone, Debug, PartialEq)]
+pub struct HandlerInfo {
+    id: HandlerId,
+    name: Cow<'static, str>,
+    flags: HandlerFlags,
+    limits: Limits,
+    icon: Option<Icon>,
+}
+
+impl HandlerInfo {
+    /// A handler with this id and name (`wszHandlerName`), no flags and the default limits.
+    pub const fn new(id: HandlerId, name: &'static str) -> Self {
+        Self { id, name: Cow::Borrowed(name), flags: HandlerFlags::empty(), limits: Limits::DEFAULT, icon: None }
+    }
+
+    /// With these flags (`SyncMgrHandlerFlags`).
+    pub const fn with_flags(mut self, flags: HandlerFlags) -> Self {
+        self.flags = flags;
+        self
+    }
+
+    /// With these limits.
+    pub const fn with_limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// With a name made at run time.
+    pub fn with_name(mut self, name: impl Into<String>) -> Self {
+        self.name = Cow::Owned(name.into());
+        self
+    }
+
+    /// With an icon (`hIcon`).
+    pub fn with_icon(mut self, icon: Icon) -> Self {
+        self.icon = Some(icon);
+        self
+    }
+
+    /// This handler for one of several accounts: the id is derived from `key` and stays the same, and the name says
+    /// which one it is.
+    pub fn instance(self, key: &str) -> Self {
+        let name = format!("{} ({key})", self.name);
+        Self { id: self.id.instance(key), ..self }.with_name(name)
+    }
+
+    /// The handler's id: its CLSID.
+    pub const fn id(&self) -> HandlerId {
+        self.id
+    }
+
+    /// The name shown to people. A COM peer is handed at most 31 characters of it (R41).
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The flags.
+    pub const fn flags(&self) -> HandlerFlags {
+        self.flags
+    }
+
+    /// The limits a host keeps for this handler.
+    pub const fn limits(&self) -> Limits {
+        self.limits
+    }
+
+    /// The icon, if there is one.
+    pub const fn icon(&self) -> Option<&Icon> {
+        self.icon.as_ref()
+    }
+}
+
+bitflags! {
+    /// `SYNCMGRHANDLERFLAGS`. Bits without a name are kept and have no effect (R42).
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+    pub struct HandlerFlags: u32 {
+        /// The handler as a whole has properties to show (R66): `SYNCMGRHANDLER_HASPROPERTIES`.
+        const HAS_PROPERTIES = 0x1;
+        /// The handler may ask for a connection (R139): `SYNCMGRHANDLER_MAYESTABLISHCONNECTION`.
+        const MAY_ESTABLISH_CONNECTION = 0x2;
+        /// Listed for choice even with no items (R43): `SYNCMGRHANDLER_ALWAYSLISTHANDLER`.
+        const ALWAYS_LIST = 0x4;
+        /// Not shown: `SYNCMGRHANDLER_HIDDEN`.
+        const HIDDEN = 0x8;
+        const _ = !0;
+    }
+}
+
+/// What a host grants one handler: how many items at once, and how long a cancelled item may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    items: usize,
+    soft_grace: Duration,
+    hard_grace: Duration,
+}
+
+impl Limits {
+    /// 8 items at once, 100 ms until a cancelled item's future is dropped, 5 s until it counts as abandoned.
+    pub const DEFAULT: Self =
+        Self { items: 8, soft_grace: Duration::from_millis(100), hard_grace: Duration::from_secs(5) };
+
+    /// At most this many items of the handler run at once. Registration refuses 0.
+    pub const fn with_items(mut self, items: usize) -> Self {
+        self.items = items;
+        self
+    }
+
+    /// How long a cancelled item may go on before its future is dropped at its next await.
+    pub const fn with_soft_grace(mut self, grace: Duration) -> Self {
+        self.soft_grace = grace;
+        self
+    }
+
+    /// How long a cancelled item may take in all, work it must not interrupt and blocking work included; after that
+    /// it ends *abandoned*. Never shorter than the soft grace.
+    pub const fn with_hard_grace(mut self, grace: Duration) -> Self {
+        self.hard_grace = grace;
+        self
+    }
+
+    /// How many items may run at once.
+    pub const fn items(self) -> usize {
+        self.items
+    }
+
+    /// The soft grace.
+    pub const fn soft_grace(self) -> Duration {
+        self.soft_grace
+    }
+
+    /// The hard grace, at least as long as the soft one.
+    pub fn hard_grace(self) -> Duration {
+        self.hard_grace.max(self.soft_grace)
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self::DEFAULT
+    }
+}

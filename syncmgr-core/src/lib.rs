@@ -1,0 +1,61 @@
+//! The contract of syncmgr and every decision it takes.
+//!
+//! This crate is what a provider author implements and what a host is judged by. It re-creates the contract of the
+//! Windows Synchronization Manager (`mobsync.h`) in Rust; [`contract`] tells it in our own words, with the rule numbers
+//! (`R1` to `R150`) that the documentation cites.
+//!
+//! It never spawns, sleeps, reads a clock or does I/O. Time is an argument; what must be performed goes through
+//! [`port::RunPort`], which a runtime implements.
+//!
+//! Read in this order: the vocabulary ([`id`], [`hresult`], [`trigger`], [`info`], [`item`], [`status`], [`progress`],
+//! [`log`]), the two sides of the contract ([`handler`], [`classic`]), what an author is handed ([`context`],
+//! [`error`], [`cancel`]), and the decisions ([`decision`]).
+
+#![cfg_attr(not(test), warn(clippy::print_stdout, clippy::print_stderr))]
+
+pub mod contract {
+    #![doc = include_str!("../CONTRACT.md")]
+}
+
+pub mod id;
+
+pub mod hresult;
+
+pub mod trigger;
+
+pub mod info;
+
+pub mod item;
+
+pub mod status;
+
+pub mod progress;
+
+pub mod log;
+
+pub mod text;
+
+pub mod wide;
+
+pub mod error;
+
+pub mod cancel;
+
+pub mod handler;
+
+pub mod classic;
+
+pub mod register;
+
+pub mod context;
+
+pub mod port;
+
+pub mod cell;
+
+pub mod decision;
+
+#[doc(hidden)]
+pub mod __private {
+    pub use async_trait::async_trait;
+}

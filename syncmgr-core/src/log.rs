@@ -1,0 +1,213 @@
+//! The error log: `LogError`, `SYNCMGRLOGLEVEL`, `SYNCMGRLOGERRORINFO`.
+
+use std::sync::Arc;
+
+use bitflags::bitflags;
+
+use crate::hresult::UnknownCode;
+use crate::id::{ErrorId, ItemId};
+use crate::text::{MAX_TEXT, bounded};
+
+/// How serious an entry is: `SYNCMGRLOGLEVEL`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum LogLevel {
+    /// Worth knowing: `SYNCMGRLOGLEVEL_INFORMATION`.
+    Information = 1,
+    /// Went on, but not as it should: `SYNCMGRLOGLEVEL_WARNING`.
+    Warning = 2,
+    /// Did not get done: `SYNCMGRLOGLEVEL_ERROR`.
+    Error = 3,
+}
+
+impl LogLevel {
+    /// `SYNCMGRLOGLEVEL_LOGLEVELMAX`: the largest level there is.
+    pub const MAX: Self = Self::Error;
+
+    /// The number of the Windows header.
+    pub const fn code(self) -> u32 {
+        self as u32
+    }
+}
+
+impl TryFrom<u32> for LogLevel {
+    type Error = UnknownCode;
+
+    /// The level with this number; anything outside 1 to 3 is refused (R140).
+    fn try_from(value: u32) -> Result<Self, UnknownCode> {
+        match value {
+            1 => Ok(Self::Information),
+            2 => Ok(Self::Warning),
+            3 => Ok(Self::Error),
+            _ => Err(UnknownCode { what: "log level", value }),
+        }
+    }
+}
+
+bitflags! {
+    /// `SYNCMGRERRORFLAGS`.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+    pub struct ErrorFlags: u32 {
+        /// The entry is a link: opening it calls `ShowError` (R141). `SYNCMGRERRORFLAG_ENABLEJUMPTEXT`.
+        const ENABLE_JUMP_TEXT = 0x1;
+        const _ = !0;
+    }
+}
+
+/// What a call/completed-style handler says about an entry: `SYNCMGRLOGERRORINFO`.
+///
+/// A field that is `None` is one whose bit in `mask` is not set.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LogErrorInfo {
+    /// `dwSyncMgrErrorFlags`.
+    pub flags: Option<ErrorFlags>,
+    /// `ErrorID`: what `ShowError` and `DeleteLogError` name the entry by.
+    pub error: Option<ErrorId>,
+    /// `ItemID`: the item the entry is about.
+    pub item: Option<ItemId>,
+}
+
+bitflags! {
+    /// `SYNCMGRLOGERROR_*`: which fields of [`LogErrorInfo`] are valid.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+    pub struct LogErrorMask: u32 {
+        /// `SYNCMGRLOGERROR_ERRORFLAGS`.
+        const ERROR_FLAGS = 0x0001;
+        /// `SYNCMGRLOGERROR_ERRORID`.
+        const ERROR_ID = 0x0002;
+        /// `SYNCMGRLOGERROR_ITEMID`.
+        const ITEM_ID = 0x0004;
+    }
+}
+
+impl LogErrorInfo {
+    /// Which fields are set: `mask`.
+    pub fn mask(&self) -> LogErrorMask {
+        let mut mask = LogErrorMask::empty();
+        mask.set(LogErrorMask::ERROR_FLAGS, self.flags.is_some());
+        mask.set(LogErrorMask::ERROR_ID, self.error.is_some());
+        mask.set(LogErrorMask::ITEM_ID, self.item.is_some());
+        mask
+    }
+
+    /// Whether the entry is a link: it needs `ENABLE_JUMP_TEXT` and an error id (R141).
+    pub fn is_link(&self) -> bool {
+        self.error.is_some() && self.flags.is_some_and(|flags| flags.contains(ErrorFlags::ENABLE_JUMP_TEXT))
+    }
+}
+
+/// One entry of the error log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LogEntry {
+    /// How serious it is.
+    pub level: LogLevel,
+    /// What happened, in words; cut at [`MAX_TEXT`].
+    pub text: Arc<str>,
+    /// The item it is about, if it is about one.
+    pub item: Option<ItemId>,
+    /// What the entry is named by, if it can be opened or deleted.
+    pub error: Option<ErrorId>,
+    /// What opening the entry does. Without an [`error`](Self::error) id there is nothing to open (R141).
+    pub action: Option<Action>,
+}
+
+impl LogEntry {
+    /// An entry about the handler as a whole.
+    pub fn new(level: LogLevel, text: impl AsRef<str>) -> Self {
+        let text = Arc::from(bounded(text.as_ref(), MAX_TEXT));
+        Self { level, text, item: None, error: None, action: None }
+    }
+
+    /// About this item.
+    pub fn about(self, item: ItemId) -> Self {
+        Self { item: Some(item), ..self }
+    }
+
+    /// Named by this id, so that it can be deleted with [`RunContext::delete_log`](crate::context::RunContext::delete_log).
+    pub fn with_error(self, error: ErrorId) -> Self {
+        Self { error: Some(error), ..self }
+    }
+
+    /// A link: opening it calls [`show_error`](crate::handler::SyncHandler::show_error) with this id.
+    pub fn with_link(self, error: ErrorId) -> Self {
+        Self { error: Some(error), action: Some(Action::ShowError), ..self }
+    }
+
+    /// A link to a question that the host settles itself.
+    pub fn with_question(self, error: ErrorId, question: Question) -> Self {
+        Self { error: Some(error), action: Some(Action::Decide(question)), ..self }
+    }
+
+    /// The entry of a `LogError` call.
+    pub fn from_info(level: LogLevel, text: &str, info: Option<&LogErrorInfo>) -> Self {
+        let info = info.copied().unwrap_or_default();
+        let action = info.is_link().then_some(Action::ShowError);
+        Self { item: info.item, error: info.error, action, ..Self::new(level, text) }
+    }
+
+    /// What `LogError` is told of this entry.
+    pub fn info(&self) -> LogErrorInfo {
+        let flags = self.is_link().then_some(ErrorFlags::ENABLE_JUMP_TEXT);
+        LogErrorInfo { flags, error: self.error, item: self.item }
+    }
+
+    /// Whether opening the entry does something (R141).
+    pub fn is_link(&self) -> bool {
+        self.error.is_some() && self.action.is_some()
+    }
+}
+
+/// What opening an entry of the log does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Action {
+    /// Ask the handler: `ShowError`.
+    ShowError,
+    /// Answer this question; the item runs again with the answer.
+    Decide(Question),
+}
+
+/// A decision an item waits for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Question {
+    /// Names the decision within its item.
+    pub key: Arc<str>,
+    /// The question in words.
+    pub text: Arc<str>,
+    /// The answers to choose from, in words.
+    pub choices: Arc<[Arc<str>]>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn r140_levels_outside_1_to_3_are_refused_as_an_invalid_argument() {
+        let levels: Vec<u32> = (0..10).filter(|&code| LogLevel::try_from(code).is_ok()).collect();
+        assert_eq!(levels, [1, 2, 3]);
+        let refused = LogLevel::try_from(4).expect_err("4 is above the maximum");
+        assert_eq!(refused.hresult(), crate::hresult::HResult::E_INVALIDARG);
+    }
+
+    #[test]
+    fn r141_an_entry_is_a_link_only_with_jump_text_and_an_error_id() {
+        let error = Some(ErrorId::from_u128(1));
+        let jump = Some(ErrorFlags::ENABLE_JUMP_TEXT);
+        let link = |flags, error| {
+            LogEntry::from_info(LogLevel::Error, "x", Some(&LogErrorInfo { flags, error, item: None })).is_link()
+        };
+        assert!(link(jump, error));
+        assert!(!link(jump, None));
+        assert!(!link(None, error));
+        assert!(!link(Some(ErrorFlags::empty()), error));
+        assert!(!LogEntry::from_info(LogLevel::Error, "x", None).is_link());
+    }
+
+    #[test]
+    fn an_entry_survives_the_way_over_the_callback() {
+        let entry =
+            LogEntry::new(LogLevel::Warning, "half").about(ItemId::from_u128(2)).with_link(ErrorId::from_u128(3));
+        assert_eq!(LogEntry::from_info(entry.level, &entry.text, Some(&entry.info())), entry);
+    }
+}

@@ -1,0 +1,253 @@
+//! What the contexts ask of whoever hosts a run, and what a host asks of the world around it.
+
+use std::any::{Any, TypeId};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::ops::Deref;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use futures::future::BoxFuture;
+
+use crate::cancel::{Cancel, Cancelled};
+use crate::context::ItemContext;
+use crate::error::{NeedsUser, SyncResult};
+use crate::id::{ErrorScope, HandlerId, ItemId, SessionId};
+use crate::item::SyncItem;
+use crate::log::{LogEntry, Question};
+use crate::progress::Progress;
+use crate::trigger::{RunFlags, Trigger};
+
+/// The host's side of one attempt of one run. The contexts are thin handles over it.
+///
+/// Implemented by the runtime and by [`Detached`](crate::context::Detached). After the host has detached, every method is
+/// harmless: logging is dropped, asking is refused.
+pub trait RunPort: Send + Sync {
+    /// What holds for the whole attempt.
+    fn facts(&self) -> &RunFacts;
+
+    /// The cancellation of the handler in this attempt.
+    fn cancel(&self) -> &Cancel;
+
+    /// What the run keeps.
+    fn kept(&self) -> &Kept;
+
+    /// Adds an entry to the error log.
+    fn log(&self, entry: LogEntry);
+
+    /// Removes entries of this run from the error log.
+    fn delete_log(&self, scope: ErrorScope);
+
+    /// Takes a report about any prepared item from a handler that does all items in one piece of work.
+    ///
+    /// # Errors
+    /// See [`ReportError`].
+    fn report(&self, item: ItemId, report: &Progress) -> Result<(), ReportError>;
+
+    /// Runs `synchronize_item` of the handler for each prepared item that has not ended.
+    fn each_item(&self) -> BoxFuture<'_, SyncResult>;
+
+    /// Runs `work` for each prepared item that has not ended, within the calling future.
+    fn each<'a>(&'a self, work: &'a ItemWork<'a>) -> BoxFuture<'a, SyncResult>;
+
+    /// Runs a job on a thread that may block.
+    fn blocking(&self, job: Box<dyn FnOnce() + Send>);
+
+    /// Runs a future as a task of its own.
+    fn spawn(&self, task: BoxFuture<'static, ()>);
+
+    /// Waits for the user's attention.
+    ///
+    /// # Errors
+    /// [`NeedsUser`] when nobody may be bothered or nobody is there, [`Cancelled`] while waiting.
+    fn interaction(&self) -> BoxFuture<'_, SyncResult<InteractionPermit>>;
+
+    /// Brings a connection up, or uses the one that is.
+    fn connect<'a>(&'a self, name: Option<&'a str>) -> BoxFuture<'a, SyncResult>;
+
+    /// The answer to a question, as an index into its choices, or `None` while nobody has given one; the question is
+    /// then open in the log.
+    fn decide(&self, item: ItemId, question: &Question) -> Option<usize>;
+}
+
+/// What [`RunPort::each`] runs for an item.
+pub type ItemWork<'a> = dyn Fn(ItemContext) -> BoxFuture<'a, SyncResult> + Send + Sync + 'a;
+
+/// What holds for a whole attempt of a run.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct RunFacts {
+    /// The handler.
+    pub handler: HandlerId,
+    /// The session the run is part of.
+    pub session: SessionId,
+    /// What started the session.
+    pub trigger: Trigger,
+    /// Under which conditions it runs (R28).
+    pub flags: RunFlags,
+    /// The bytes of the invocation, after [`Trigger::Invoke`] only (R35).
+    pub cookie: Option<Arc<[u8]>>,
+    /// The chosen items, in the handler's order; empty before the choice.
+    pub selection: Arc<[SyncItem]>,
+}
+
+impl RunFacts {
+    /// A run of `handler` in `session`, with nothing chosen.
+    pub fn new(handler: HandlerId, session: SessionId, trigger: Trigger, flags: RunFlags) -> Self {
+        Self { handler, session, trigger, flags, cookie: None, selection: Arc::default() }
+    }
+
+    /// With the bytes of the invocation; without effect for any other trigger (R16).
+    pub fn with_cookie(self, cookie: Option<Arc<[u8]>>) -> Self {
+        Self { cookie: cookie.filter(|_| self.trigger == Trigger::Invoke), ..self }
+    }
+
+    /// With these items chosen.
+    pub fn with_selection(self, selection: Arc<[SyncItem]>) -> Self {
+        Self { selection, ..self }
+    }
+}
+
+/// Why a report about an item was not taken, or what it was answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReportError {
+    /// The report was taken; stop soon.
+    #[error(transparent)]
+    Cancelled(#[from] Cancelled),
+    /// The item was not prepared (R120): `E_INVALIDARG`. The handler's mistake.
+    #[error("item {item} was not prepared in this run; report only items of the selection")]
+    NotPrepared {
+        /// The id in the report.
+        item: ItemId,
+    },
+    /// The item has already ended. The handler's mistake; the report had no effect.
+    #[error("item {item} has already ended; its end was the last report")]
+    Ended {
+        /// The id in the report.
+        item: ItemId,
+    },
+    /// The run is over or has not begun: `E_UNEXPECTED`. The handler's mistake; the report had no effect.
+    #[error("nothing is being synchronized; report between the start and the end of `synchronize`")]
+    NotRunning,
+}
+
+/// Values a run keeps from one call to the next, one per type.
+#[derive(Default)]
+pub struct Kept(Mutex<BTreeMap<TypeId, Arc<dyn Any + Send + Sync>>>);
+
+impl Kept {
+    /// Keeps a value, in place of an earlier one of the same type.
+    pub fn put<T: Send + Sync + 'static>(&self, value: T) -> Arc<T> {
+        let value = Arc::new(value);
+        let before = self.lock().insert(TypeId::of::<T>(), value.clone());
+        drop(before);
+        value
+    }
+
+    /// The value of this type.
+    pub fn of<T: Send + Sync + 'static>(&self) -> Option<Arc<T>> {
+        self.lock().get(&TypeId::of::<T>()).cloned()?.downcast().ok()
+    }
+
+    /// Lets go of everything.
+    pub fn clear(&self) {
+        let kept = std::mem::take(&mut *self.lock());
+        drop(kept);
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<TypeId, Arc<dyn Any + Send + Sync>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Kept {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Kept({} values)", self.lock().len())
+    }
+}
+
+/// The person at the keyboard, as a host offers them: what the contract leaves to the handler's own dialogs.
+///
+/// Handlers reach it through [`RunContext::interaction`](crate::context::RunContext::interaction), one at a time.
+#[async_trait]
+pub trait Interaction: Send + Sync + 'static {
+    /// Asks a yes-or-no question.
+    async fn confirm(&self, question: &str) -> SyncResult<Confirmation>;
+
+    /// Asks to choose one of several; `None` when nothing was chosen.
+    async fn choose(&self, question: &str, choices: &[String]) -> SyncResult<Option<usize>>;
+
+    /// Asks for a secret, such as a password; `None` when none was given.
+    async fn secret(&self, prompt: &str) -> SyncResult<Option<Secret>>;
+}
+
+/// The answer to a yes-or-no question.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Confirmation {
+    /// Yes.
+    Confirm,
+    /// No.
+    Refuse,
+}
+
+/// A secret. It is never shown, logged or stored by the host.
+pub struct Secret(String);
+
+impl Secret {
+    /// Wraps a secret.
+    pub fn new(secret: impl Into<String>) -> Self {
+        Self(secret.into())
+    }
+
+    /// The secret itself. What is done with it is the caller's responsibility.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+/// The user's attention, granted to one handler at a time (R133). Dropping it gives it back (R132).
+///
+/// The counterpart of `EnableModeless`: having the permit is `TRUE` answered with `S_OK`, dropping it is `FALSE`.
+#[must_use = "dropping the permit gives the user's attention back"]
+pub struct InteractionPermit {
+    interaction: Arc<dyn Interaction>,
+    _held: Box<dyn Any + Send + Sync>,
+}
+
+impl InteractionPermit {
+    /// A permit for `interaction`; `held` is dropped when the permit is.
+    pub fn new(interaction: Arc<dyn Interaction>, held: impl Any + Send + Sync) -> Self {
+        Self { interaction, _held: Box::new(held) }
+    }
+}
+
+impl Deref for InteractionPermit {
+    type Target = dyn Interaction;
+
+    fn deref(&self) -> &Self::Target {
+        &*self.interaction
+    }
+}
+
+impl fmt::Debug for InteractionPermit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("InteractionPermit")
+    }
+}
+
+/// The refusal of a host that has nobody to ask.
+pub fn nobody_to_ask() -> NeedsUser {
+    NeedsUser::new("nobody may be bothered in this session")
+}
+
+/// Brings connections up: what `EstablishConnection` asks the manager for.
+#[async_trait]
+pub trait ConnectionProvider: Send + Sync + 'static {
+    /// Brings the named connection up, or the default one (R136). Earlier connections stay up (R137); all are dropped
+    /// when every handler of the session has finished (R138).
+    async fn connect(&self, name: Option<&str>) -> SyncResult<Connection>;
+}
+
+/// A connection that is up. Dropping it closes it.
+pub type Connection = Box<dyn Any + Send + Sync>;

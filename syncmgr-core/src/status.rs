@@ -1,0 +1,80 @@
+//! Where an item stands: `SYNCMGRSTATUS`.
+
+use crate::hresult::UnknownCode;
+
+/// The status of an item, reported by the handler or pushed by the manager.
+///
+/// Compare by equality: these are ordinals and [`Stopped`](Self::Stopped) is zero, so a test of bits can never see it
+/// (R127).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Status {
+    /// Ended because everything was stopped: `SYNCMGRSTATUS_STOPPED`.
+    Stopped = 0x0000,
+    /// Ended because this item was skipped: `SYNCMGRSTATUS_SKIPPED`.
+    Skipped = 0x0001,
+    /// Waiting for its turn: `SYNCMGRSTATUS_PENDING`.
+    Pending = 0x0002,
+    /// Being synchronized: `SYNCMGRSTATUS_UPDATING`.
+    Updating = 0x0003,
+    /// Ended well: `SYNCMGRSTATUS_SUCCEEDED`.
+    Succeeded = 0x0004,
+    /// Ended with an error: `SYNCMGRSTATUS_FAILED`.
+    Failed = 0x0005,
+    /// Running, but waiting: `SYNCMGRSTATUS_PAUSED`.
+    Paused = 0x0006,
+    /// Going on after a pause: `SYNCMGRSTATUS_RESUMING`.
+    Resuming = 0x0007,
+    /// Being synchronized with no end in sight: `SYNCMGRSTATUS_UPDATING_INDETERMINATE`.
+    UpdatingIndeterminate = 0x0008,
+    /// The item is gone: `SYNCMGRSTATUS_DELETED`. Understood, never pushed (R126).
+    Deleted = 0x0100,
+}
+
+impl Status {
+    /// The number of the Windows header.
+    pub const fn code(self) -> u32 {
+        self as u32
+    }
+
+    /// Whether an item with this status has ended.
+    pub const fn is_terminal(self) -> bool {
+        matches!(self, Self::Stopped | Self::Skipped | Self::Succeeded | Self::Failed | Self::Deleted)
+    }
+}
+
+impl TryFrom<u32> for Status {
+    type Error = UnknownCode;
+
+    fn try_from(value: u32) -> Result<Self, UnknownCode> {
+        Ok(match value {
+            0x0000 => Self::Stopped,
+            0x0001 => Self::Skipped,
+            0x0002 => Self::Pending,
+            0x0003 => Self::Updating,
+            0x0004 => Self::Succeeded,
+            0x0005 => Self::Failed,
+            0x0006 => Self::Paused,
+            0x0007 => Self::Resuming,
+            0x0008 => Self::UpdatingIndeterminate,
+            0x0100 => Self::Deleted,
+            _ => {
+                return Err(UnknownCode { what: "status", value });
+            }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_status_survives_its_code_and_no_other_number_is_one() {
+        let known: Vec<u32> = (0..=0x0200).filter(|&code| Status::try_from(code).is_ok()).collect();
+        assert_eq!(known, [0, 1, 2, 3, 4, 5, 6, 7, 8, 0x100]);
+        for code in known {
+            assert_eq!(Status::try_from(code).map(Status::code), Ok(code));
+        }
+    }
+}

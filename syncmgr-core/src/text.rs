@@ -1,0 +1,63 @@
+//! Bounds and escapes for text that came from somebody else.
+
+use std::borrow::Cow;
+use std::fmt;
+
+/// The longest name kept, in bytes of UTF-8.
+pub const MAX_NAME: usize = 4 * 1024;
+
+/// The longest text of a log entry or progress report kept, in bytes of UTF-8.
+pub const MAX_TEXT: usize = 16 * 1024;
+
+/// The longest cookie taken, in bytes.
+pub const MAX_COOKIE: usize = 1024 * 1024;
+
+/// `text`, cut at a character so that it has at most `limit` bytes, with a mark where it was cut.
+pub fn bounded(text: &str, limit: usize) -> Cow<'_, str> {
+    const MARK: &str = "…";
+    if text.len() <= limit {
+        return Cow::Borrowed(text);
+    }
+    let end = (0..=limit.saturating_sub(MARK.len())).rev().find(|&at| text.is_char_boundary(at)).unwrap_or(0);
+    Cow::Owned(format!("{}{MARK}", &text[..end]))
+}
+
+/// Shows text with control and bidirectional characters escaped, so that a name cannot redraw a terminal or reorder a
+/// line.
+#[derive(Clone, Copy)]
+pub struct Escaped<'a>(pub &'a str);
+
+impl fmt::Display for Escaped<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for character in self.0.chars() {
+            if character.is_control() || is_bidirectional(character) {
+                write!(f, "{}", character.escape_unicode())?;
+            } else {
+                fmt::Write::write_char(f, character)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether a character changes the direction of the text around it.
+fn is_bidirectional(character: char) -> bool {
+    matches!(character, '\u{061C}' | '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_text_is_cut_at_a_character_and_says_so() {
+        assert_eq!(bounded("short", 5), "short");
+        assert_eq!(bounded("ääääää", 8), "ää…");
+        assert!(bounded(&"x".repeat(100), 10).len() <= 10);
+    }
+
+    #[test]
+    fn what_would_redraw_or_reorder_a_line_is_escaped() {
+        assert_eq!(Escaped("a\x1b[2Jb\u{202E}c\nä").to_string(), "a\\u{1b}[2Jb\\u{202e}c\\u{a}ä");
+    }
+}
