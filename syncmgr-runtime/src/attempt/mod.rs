@@ -1,0 +1,355 @@
+//! One attempt of a run: its items behind one mutex, its workers, and the port its contexts speak to.
+
+pub(crate) mod grace;
+mod port;
+mod state;
+mod worker;
+
+use std::collections::BTreeMap;
+use std::mem;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::task::{Poll, Waker};
+
+use futures::future::{BoxFuture, poll_fn};
+use syncmgr_core::cancel::{Cancel, CancelReason};
+use syncmgr_core::cell::ItemCell;
+use syncmgr_core::context::{ItemContext, PrepareContext, RunContext, SynchronizeContext};
+use syncmgr_core::decision::run::{JournalEntry, Phase, Skip};
+use syncmgr_core::decision::verdict::Verdict;
+use syncmgr_core::error::SyncResult;
+use syncmgr_core::handler::SyncHandler;
+use syncmgr_core::id::{ErrorScope, ItemId, Subject};
+use syncmgr_core::info::Limits;
+use syncmgr_core::item::SyncItem;
+use syncmgr_core::log::{LogEntry, Question};
+use syncmgr_core::port::{InteractionPermit, Kept, RunFacts};
+use syncmgr_core::progress::ProgressState;
+use syncmgr_core::status::Status;
+use tokio_util::sync::CancellationToken;
+
+use self::state::{State, Wake, Working};
+
+/// What an attempt needs from whoever hosts it: the manager's session, or a foreign callback.
+pub(crate) trait HostLink: Send + Sync {
+    fn log(&self, entry: LogEntry);
+    fn delete_log(&self, scope: ErrorScope);
+    fn interaction(&self) -> BoxFuture<'_, SyncResult<InteractionPermit>>;
+    fn connect<'a>(&'a self, name: Option<&'a str>) -> BoxFuture<'a, SyncResult>;
+    fn decide(&self, item: ItemId, question: &Question) -> Option<usize>;
+    /// Asks for workers; the host lends them with [`Attempt::lend`].
+    fn want_workers(&self, attempt: &Arc<Attempt>, count: usize);
+    fn give_back_workers(&self, count: usize);
+    fn spawn(&self, task: BoxFuture<'static, ()>);
+    fn blocking(&self, job: Box<dyn FnOnce() + Send>);
+}
+
+/// One attempt of a run.
+pub(crate) struct Attempt {
+    facts: RunFacts,
+    handler: Arc<dyn SyncHandler>,
+    limits: Limits,
+    cancel: Cancel,
+    kept: Arc<Kept>,
+    link: Arc<dyn HostLink>,
+    places: BTreeMap<ItemId, usize>,
+    state: Mutex<State>,
+    this: Weak<Attempt>,
+}
+
+/// What a worker leaves behind of an item.
+pub(crate) struct Ended {
+    pub(crate) place: usize,
+    pub(crate) verdict: Verdict,
+}
+
+/// What became of the request for workers.
+pub(crate) enum Lent {
+    /// These places were lent.
+    Slots(Vec<usize>),
+    /// Nothing is left to begin and nobody is busy.
+    Done,
+}
+
+impl Attempt {
+    pub(crate) fn new(
+        facts: RunFacts,
+        handler: Arc<dyn SyncHandler>,
+        limits: Limits,
+        kept: Arc<Kept>,
+        link: Arc<dyn HostLink>,
+    ) -> Arc<Self> {
+        let places = facts.selection.iter().enumerate().map(|(place, item)| (item.id(), place)).collect();
+        let state = Mutex::new(State::new(facts.selection.len()));
+        let cancel = Cancel::default();
+        Arc::new_cyclic(|this| Self { facts, handler, limits, cancel, kept, link, places, state, this: this.clone() })
+    }
+
+    pub(crate) fn handler(&self) -> &dyn SyncHandler {
+        &*self.handler
+    }
+
+    pub(crate) fn limits(&self) -> Limits {
+        self.limits
+    }
+
+    pub(crate) fn selection(&self) -> &Arc<[SyncItem]> {
+        &self.facts.selection
+    }
+
+    pub(crate) fn context(&self) -> RunContext {
+        RunContext::new(self.myself())
+    }
+
+    pub(crate) fn prepare_context(&self) -> PrepareContext {
+        PrepareContext::new(self.myself())
+    }
+
+    pub(crate) fn synchronize_context(&self) -> SynchronizeContext {
+        SynchronizeContext::new(self.myself())
+    }
+
+    /// The token that is cancelled when the handler is stopped.
+    pub(crate) fn token(&self) -> CancellationToken {
+        self.cancel.token()
+    }
+
+    /// Why the handler was stopped, if it was.
+    pub(crate) fn stopped(&self) -> Option<CancelReason> {
+        self.cancel.reason()
+    }
+
+    /// Skips one item. `false` when it is not part of this attempt or has ended.
+    pub(crate) fn skip(&self, item: ItemId) -> bool {
+        let Some(&place) = self.places.get(&item) else { return false };
+        let mut state = self.lock();
+        let skip = state.run.skip(place);
+        let mut wake = Wake::default();
+        if skip == Skip::Signal {
+            wake.signal(state.cell(place), CancelReason::Skipped);
+        }
+        wake.add(state.cancelled_workers());
+        wake.add(state.everybody());
+        drop(state);
+        wake.perform();
+        skip != Skip::TooLate
+    }
+
+    /// Stops everything that has not ended.
+    pub(crate) fn stop(&self, reason: CancelReason) {
+        let mut wake = Wake::default();
+        wake.add_token(self.cancel.cancel(reason));
+        let mut state = self.lock();
+        state.run.stop(reason);
+        for cell in state.cells() {
+            wake.signal(Some(cell), reason);
+        }
+        wake.add(state.cancelled_workers());
+        wake.add(state.everybody());
+        drop(state);
+        wake.perform();
+    }
+
+    /// Keeps a status for the next moment at which it may be pushed to the handler.
+    pub(crate) fn push(&self, subject: Subject, status: Status) {
+        self.change(|state| state.pushes.push((subject, status)));
+    }
+
+    pub(crate) fn take_pushes(&self) -> Vec<(Subject, Status)> {
+        mem::take(&mut self.lock().pushes)
+    }
+
+    /// Whether every item has ended.
+    pub(crate) fn is_done(&self) -> bool {
+        self.lock().run.open() == 0
+    }
+
+    /// From now on items may begin.
+    pub(crate) fn open(&self) {
+        self.lock().working = Working::Now;
+    }
+
+    /// From now on nothing is taken. What has not ended ends as `judge` says, with the cell of what began by hand.
+    /// Returns the items whose end belongs into the log.
+    pub(crate) fn close(&self, judge: impl Fn(Option<&ItemCell>) -> Verdict) -> Vec<ItemId> {
+        let mut to_log = Vec::new();
+        let cells = self.change(|state| {
+            state.working = Working::Over;
+            state.pushes.clear();
+            for place in 0..state.run.phases().len() {
+                if !matches!(state.run.phases()[place], Phase::Ended(_)) {
+                    let verdict = judge(state.by_hand.get(&place).map(|cell| &**cell));
+                    state.end(place, verdict);
+                    to_log.extend(verdict.level.map(|_| self.facts.selection[place].id()));
+                }
+            }
+            mem::take(&mut state.by_hand)
+        });
+        cells.values().for_each(|cell| cell.cancel().close());
+        to_log
+    }
+
+    /// The host has detached: every context of the attempt refuses.
+    pub(crate) fn detach(&self) {
+        self.cancel.close();
+    }
+
+    /// Waits until no worker is busy. What is still running is stopped.
+    pub(crate) async fn settle(&self) {
+        if self.is_busy() {
+            self.stop(CancelReason::HandlerStopped);
+        }
+        poll_fn(|cx| {
+            let mut state = self.lock();
+            if state.busy == 0 {
+                return Poll::Ready(());
+            }
+            state.wait(cx.waker());
+            Poll::Pending
+        })
+        .await;
+    }
+
+    /// Whether a worker is busy.
+    pub(crate) fn is_busy(&self) -> bool {
+        self.lock().busy > 0
+    }
+
+    /// Wakes `waker` when there is a status to push, or workers come or go.
+    pub(crate) fn wake_at_change(&self, waker: &Waker) {
+        self.lock().wait(waker);
+    }
+
+    /// Wakes `waker` when the journal grows.
+    pub(crate) fn observe(&self, waker: &Waker) {
+        self.lock().observe(waker);
+    }
+
+    /// Wakes those who observe, because something happened that the journal does not have.
+    pub(crate) fn notify(&self) {
+        let observers = mem::take(&mut self.lock().observers);
+        observers.into_iter().for_each(Waker::wake);
+    }
+
+    /// Reads the journal from `from` on: how long it is, and its next entries.
+    pub(crate) fn journal(&self, from: usize, most: usize) -> Vec<JournalEntry> {
+        self.lock().run.journal().iter().skip(from).take(most).copied().collect()
+    }
+
+    /// How long the journal is.
+    pub(crate) fn journal_len(&self) -> usize {
+        self.lock().run.journal().len()
+    }
+
+    /// Every item's phase, and the verdicts of those that failed.
+    pub(crate) fn phases(&self) -> (Vec<Phase>, BTreeMap<usize, Verdict>) {
+        let state = self.lock();
+        (state.run.phases().to_vec(), state.failures.clone())
+    }
+
+    /// The host lends workers. `false` when they are not needed any more; they stay with the host then.
+    pub(crate) fn lend(&self, count: usize) -> bool {
+        self.change(|state| {
+            let needed = state.working == Working::Now && state.run.has_next();
+            state.lent += if needed { count } else { 0 };
+            needed
+        })
+    }
+
+    /// What the running items reported last.
+    pub(crate) fn progress(&self) -> Vec<(ItemId, ProgressState)> {
+        let state = self.lock();
+        state.running().map(|(place, cell)| (self.facts.selection[place].id(), cell.state())).collect()
+    }
+
+    /// Takes the workers the host has lent since the last call.
+    pub(crate) fn poll_lent(&self, waker: &Waker) -> Poll<Lent> {
+        let mut state = self.lock();
+        if state.lent > 0 {
+            let slots = (0..mem::take(&mut state.lent)).map(|_| state.take_slot()).collect();
+            return Poll::Ready(Lent::Slots(slots));
+        }
+        if state.busy == 0 && !state.run.has_next() {
+            return Poll::Ready(Lent::Done);
+        }
+        state.wait(waker);
+        Poll::Pending
+    }
+
+    /// Lent workers that were not put to work go back.
+    pub(crate) fn return_lent(&self) {
+        let unused = mem::take(&mut self.lock().lent);
+        if unused > 0 {
+            self.link.give_back_workers(unused);
+        }
+    }
+
+    /// A worker's turn: ends the item it had and begins the next, in one lock. `false` when there is none and the
+    /// worker leaves.
+    pub(crate) fn turn(&self, slot: usize, ended: Option<Ended>, context: &mut Option<ItemContext>) -> bool {
+        let mut state = self.lock();
+        if let Some(ended) = ended {
+            state.end(ended.place, ended.verdict);
+        }
+        let seated = state.seat(slot);
+        let wakers = if seated.is_some() { mem::take(&mut state.observers) } else { state.everybody() };
+        drop(state);
+        wakers.into_iter().for_each(Waker::wake);
+        let Some((place, cell)) = seated else {
+            *context = None;
+            self.link.give_back_workers(1);
+            return false;
+        };
+        match context {
+            Some(context) => context.turn_to(place, cell),
+            none => *none = Some(ItemContext::new(self.myself(), place, cell)),
+        }
+        true
+    }
+
+    /// An item was abandoned: what it started is still running.
+    pub(crate) fn abandon(&self, cell: &Arc<ItemCell>) {
+        self.lock().abandoned.push(cell.clone());
+    }
+
+    /// Whether work of an abandoned item is still running.
+    pub(crate) fn has_abandoned(&self) -> bool {
+        self.lock().abandoned.iter().any(|cell| cell.is_working())
+    }
+
+    /// A worker is gone in the middle of an item.
+    pub(crate) fn leave(&self, slot: usize, ended: Ended) {
+        self.change(|state| {
+            state.end(ended.place, ended.verdict);
+            state.vacate(slot);
+        });
+        self.link.give_back_workers(1);
+    }
+
+    /// A worker is polled with another waker than before.
+    pub(crate) fn rewake(&self, slot: usize, waker: &Waker) {
+        self.lock().slots[slot].waker.clone_from(waker);
+    }
+
+    fn want_workers(&self) {
+        let open = self.lock().run.open();
+        self.link.want_workers(&self.myself(), open.min(self.limits.items()));
+    }
+
+    /// Changes the state and wakes everybody who waits for a change.
+    fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
+        let mut state = self.lock();
+        let result = change(&mut state);
+        let wakers = state.everybody();
+        drop(state);
+        wakers.into_iter().for_each(Waker::wake);
+        result
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn myself(&self) -> Arc<Self> {
+        self.this.upgrade().expect("an attempt is only reached through its Arc")
+    }
+}

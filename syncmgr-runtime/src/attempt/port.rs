@@ -1,0 +1,129 @@
+//! The port the contexts of an attempt speak to.
+
+use std::sync::Arc;
+
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use syncmgr_core::cancel::{Cancel, CancelReason, Cancelled};
+use syncmgr_core::cell::ItemCell;
+use syncmgr_core::decision::run::Phase;
+use syncmgr_core::decision::verdict::{Outcome, Verdict};
+use syncmgr_core::error::SyncResult;
+use syncmgr_core::id::{ErrorScope, ItemId};
+use syncmgr_core::log::{LogEntry, Question};
+use syncmgr_core::port::{InteractionPermit, ItemWork, Kept, ReportError, RunFacts, RunPort};
+use syncmgr_core::progress::Progress;
+
+use super::state::{State, Working};
+use super::{Attempt, worker};
+
+impl RunPort for Attempt {
+    fn facts(&self) -> &RunFacts {
+        &self.facts
+    }
+
+    fn cancel(&self) -> &Cancel {
+        &self.cancel
+    }
+
+    fn kept(&self) -> &Kept {
+        &self.kept
+    }
+
+    fn log(&self, entry: LogEntry) {
+        self.link.log(entry);
+    }
+
+    fn delete_log(&self, scope: ErrorScope) {
+        self.link.delete_log(scope);
+    }
+
+    fn report(&self, item: ItemId, report: &Progress) -> Result<(), ReportError> {
+        let Some(&place) = self.places.get(&item) else { return Err(ReportError::NotPrepared { item }) };
+        let outcome = report.status.and_then(Outcome::of_status);
+        let mut state = self.lock();
+        let cell = begun(&mut state, place, item)?;
+        let answer = cell.report(report);
+        let ended = outcome.filter(|_| state.by_hand.remove(&place).is_some());
+        if let Some(outcome) = ended {
+            state.end(place, Verdict::reported(outcome));
+        }
+        let observers = std::mem::take(&mut state.observers);
+        drop(state);
+        if ended.is_some() {
+            cell.cancel().close();
+        }
+        observers.into_iter().for_each(std::task::Waker::wake);
+        Ok(answer?)
+    }
+
+    fn each_item(&self) -> BoxFuture<'_, SyncResult> {
+        self.want_workers();
+        worker::spawned(self.myself()).boxed()
+    }
+
+    fn each<'a>(&'a self, work: &'a ItemWork<'a>) -> BoxFuture<'a, SyncResult> {
+        self.want_workers();
+        worker::in_place(self, work).boxed()
+    }
+
+    fn blocking(&self, job: Box<dyn FnOnce() + Send>) {
+        self.link.blocking(job);
+    }
+
+    fn spawn(&self, task: BoxFuture<'static, ()>) {
+        self.link.spawn(task);
+    }
+
+    fn interaction(&self) -> BoxFuture<'_, SyncResult<InteractionPermit>> {
+        async {
+            let token = self.cancel.token();
+            match token.run_until_cancelled(self.link.interaction()).await {
+                Some(permit) => permit,
+                None => Err(self.why_stopped().into()),
+            }
+        }
+        .boxed()
+    }
+
+    fn connect<'a>(&'a self, name: Option<&'a str>) -> BoxFuture<'a, SyncResult> {
+        async move {
+            let token = self.cancel.token();
+            match token.run_until_cancelled(self.link.connect(name)).await {
+                Some(connected) => connected,
+                None => Err(self.why_stopped().into()),
+            }
+        }
+        .boxed()
+    }
+
+    fn decide(&self, item: ItemId, question: &Question) -> Option<usize> {
+        self.link.decide(item, question)
+    }
+}
+
+impl Attempt {
+    fn why_stopped(&self) -> Cancelled {
+        Cancelled { reason: self.cancel.reason().unwrap_or(CancelReason::Over) }
+    }
+}
+
+/// The cell of an item its handler reports on. The first report begins the item (R106).
+fn begun(state: &mut State, place: usize, item: ItemId) -> Result<Arc<ItemCell>, ReportError> {
+    match (state.working, state.run.phase(place)) {
+        (Working::NotYet, Some(Phase::Queued)) => Ok(Arc::default()),
+        (Working::Now, Some(Phase::Queued)) => {
+            state.run.begin(place);
+            Ok(state.by_hand.entry(place).or_default().clone())
+        }
+        (Working::Now, Some(Phase::Running)) => state.cell(place).cloned().ok_or(ReportError::NotRunning),
+        (_, Some(Phase::Ended(outcome))) => Err(match (outcome, state.run.stopped()) {
+            // An item that was skipped or stopped before it began is answered with the cancel (R110, R111).
+            (Outcome::Skipped, _) => Cancelled { reason: CancelReason::Skipped }.into(),
+            (Outcome::Stopped, reason) => Cancelled { reason: reason.unwrap_or(CancelReason::Over) }.into(),
+            _ => ReportError::Ended { item },
+        }),
+        (Working::Over, _) => Err(Cancelled { reason: CancelReason::Over }.into()),
+        _ => Err(ReportError::NotRunning),
+    }
+}

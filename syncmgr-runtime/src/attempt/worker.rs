@@ -1,0 +1,154 @@
+//! Workers: each takes one item after the other until none is left.
+
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::task::{Poll, Waker};
+
+use futures::StreamExt;
+use futures::future::BoxFuture;
+use futures::stream::FuturesUnordered;
+use syncmgr_core::cell::Traces;
+use syncmgr_core::context::ItemContext;
+use syncmgr_core::decision::verdict::{Ending, Verdict, judge};
+use syncmgr_core::error::{SyncResult, is_cancelled, one_line};
+use syncmgr_core::handler::SyncHandler;
+use syncmgr_core::log::LogEntry;
+use syncmgr_core::port::ItemWork;
+
+use super::grace::{Outlived, Supervised};
+use super::{Attempt, Ended, Lent};
+
+/// Runs `synchronize_item` for each item, on workers that are tasks of their own.
+pub(super) async fn spawned(attempt: Arc<Attempt>) -> SyncResult {
+    let _unused = ReturnLent(&attempt);
+    while let Lent::Slots(slots) = poll_fn(|cx| attempt.poll_lent(cx.waker())).await {
+        for slot in slots {
+            let worker = attempt.clone();
+            attempt.link.spawn(Box::pin(async move { work(&worker, slot, &EachItem(worker.handler())).await }));
+        }
+    }
+    Ok(())
+}
+
+/// Runs `each` for each item, on workers that live in this future.
+pub(super) async fn in_place<'a>(attempt: &'a Attempt, each: &'a ItemWork<'a>) -> SyncResult {
+    let _unused = ReturnLent(attempt);
+    let each = Each(each);
+    let mut workers = FuturesUnordered::new();
+    poll_fn(|cx| {
+        loop {
+            match attempt.poll_lent(cx.waker()) {
+                Poll::Ready(Lent::Slots(slots)) => {
+                    workers.extend(slots.into_iter().map(|slot| work(attempt, slot, &each)));
+                }
+                Poll::Ready(Lent::Done) => return Poll::Ready(Ok(())),
+                Poll::Pending => break,
+            }
+        }
+        while let Poll::Ready(Some(())) = workers.poll_next_unpin(cx) {}
+        Poll::Pending
+    })
+    .await
+}
+
+/// Gives back what the host lent and nobody used.
+struct ReturnLent<'a>(&'a Attempt);
+
+impl Drop for ReturnLent<'_> {
+    fn drop(&mut self) {
+        self.0.return_lent();
+    }
+}
+
+/// What a worker does for an item.
+trait Work: Sync {
+    fn begin<'a>(&'a self, item: &'a ItemContext) -> BoxFuture<'a, SyncResult>;
+}
+
+struct EachItem<'a>(&'a dyn SyncHandler);
+
+impl Work for EachItem<'_> {
+    fn begin<'a>(&'a self, item: &'a ItemContext) -> BoxFuture<'a, SyncResult> {
+        self.0.synchronize_item(item)
+    }
+}
+
+struct Each<'w>(&'w ItemWork<'w>);
+
+impl Work for Each<'_> {
+    fn begin<'a>(&'a self, item: &'a ItemContext) -> BoxFuture<'a, SyncResult> {
+        (self.0)(item.clone())
+    }
+}
+
+/// The life of a worker: one item after the other, each to its end.
+async fn work(attempt: &Attempt, slot: usize, work: &impl Work) {
+    let mut seat = Seat { attempt, slot, context: None, waker: Waker::noop().clone() };
+    let mut ended = None;
+    while seat.turn(ended.take()) {
+        let item = seat.context.as_ref().expect("a seated worker has a context");
+        let outlived = Supervised::over(attempt, slot, item, &mut seat.waker, || work.begin(item)).await;
+        ended = Some(conclude(attempt, item, outlived));
+    }
+}
+
+/// A worker's seat. A worker that is dropped in the middle of an item leaves the item ended and the seat free.
+struct Seat<'a> {
+    attempt: &'a Attempt,
+    slot: usize,
+    context: Option<ItemContext>,
+    /// The waker in the slot.
+    waker: Waker,
+}
+
+impl Seat<'_> {
+    fn turn(&mut self, ended: Option<Ended>) -> bool {
+        self.attempt.turn(self.slot, ended, &mut self.context)
+    }
+}
+
+impl Drop for Seat<'_> {
+    fn drop(&mut self) {
+        if let Some(item) = &self.context {
+            let ended = conclude(self.attempt, item, Outlived::Cut);
+            self.attempt.leave(self.slot, ended);
+        }
+    }
+}
+
+/// Judges how an item ended, and puts into the log what belongs there.
+fn conclude(attempt: &Attempt, item: &ItemContext, outlived: Outlived) -> Ended {
+    let cancel = item.cell().cancel().reason();
+    let traces = item.cell().traces();
+    let verdict = match &outlived {
+        Outlived::Returned(Ok(())) if traces == Traces::default() => judge(&Ending::Returned(&Ok(())), cancel, traces),
+        _ => judged_and_logged(attempt, item, &outlived),
+    };
+    Ended { place: item.place(), verdict }
+}
+
+#[cold]
+fn judged_and_logged(attempt: &Attempt, item: &ItemContext, outlived: &Outlived) -> Verdict {
+    let (ending, text) = match outlived {
+        Outlived::Returned(Ok(())) => (Ending::Returned(&Ok(())), None),
+        Outlived::Returned(result @ Err(error)) => (Ending::Returned(result), Some(one_line(error))),
+        Outlived::Panicked(text) => (Ending::Panicked, Some(format!("the handler panicked: {text}"))),
+        Outlived::Cut => (Ending::Cut, None),
+        Outlived::Abandoned => (Ending::Abandoned, Some(abandoned(attempt))),
+    };
+    if matches!(outlived, Outlived::Abandoned) {
+        attempt.abandon(item.cell());
+    }
+    let cancel = item.cell().cancel().reason();
+    let verdict = judge(&ending, cancel, item.cell().traces());
+    let only_cancelled = matches!(outlived, Outlived::Returned(Err(error)) if cancel.is_some() && is_cancelled(error));
+    if let (Some(level), Some(text), false) = (verdict.level, text, only_cancelled) {
+        attempt.link.log(LogEntry::new(level, text).about(item.id()));
+    }
+    verdict
+}
+
+fn abandoned(attempt: &Attempt) -> String {
+    let grace = attempt.limits.hard_grace();
+    format!("did not stop within {grace:?} of being cancelled and was abandoned; what it started is still running")
+}

@@ -1,0 +1,104 @@
+//! One call of a handler: panics are caught, a stopped call ends within the soft grace, and what is pushed to the
+//! handler is pushed while the call is pending.
+
+use std::future::poll_fn;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::task::{Context, Poll};
+
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use syncmgr_core::decision::verdict::{Ending, completion};
+use syncmgr_core::error::{SyncResult, one_line, panic_text};
+use syncmgr_core::hresult::HResult;
+
+use crate::attempt::Attempt;
+use crate::attempt::grace::Grace;
+
+/// How a call of the handler came to its end.
+pub(crate) enum CallEnd<T> {
+    Returned(SyncResult<T>),
+    Panicked(String),
+    /// Stopped, and dropped after the soft grace.
+    Cut,
+}
+
+impl<T> CallEnd<T> {
+    /// The code the call completes with.
+    pub(crate) fn code(&self) -> HResult {
+        match self {
+            Self::Returned(Ok(_)) => HResult::S_OK,
+            Self::Returned(Err(_)) if self.needs_user() => HResult::S_FALSE,
+            Self::Returned(Err(_)) | Self::Cut => completion(&Ending::Cut),
+            Self::Panicked(_) => completion(&Ending::Panicked),
+        }
+    }
+
+    /// What went wrong, in words.
+    pub(crate) fn fault(&self) -> Option<String> {
+        match self {
+            Self::Returned(Ok(_)) | Self::Cut => None,
+            Self::Returned(Err(error)) => Some(one_line(error)),
+            Self::Panicked(text) => Some(format!("the handler panicked: {text}")),
+        }
+    }
+
+    pub(crate) fn error(&self) -> Option<&anyhow::Error> {
+        match self {
+            Self::Returned(result) => result.as_ref().err(),
+            _ => None,
+        }
+    }
+
+    /// Whether the call ended because somebody would have to be asked.
+    pub(crate) fn needs_user(&self) -> bool {
+        self.error().is_some_and(syncmgr_core::error::NeedsUser::is_in)
+    }
+}
+
+/// Whether the call was still pending after its first poll, so that a window was open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Window {
+    /// The call ended at its first poll.
+    Never,
+    /// It was pending.
+    Opened,
+}
+
+/// Polls a call to its end. After each poll that leaves it pending, `pending` is called: the window is open.
+pub(crate) async fn drive<'a, T>(
+    attempt: &Attempt,
+    call: impl FnOnce() -> BoxFuture<'a, SyncResult<T>>,
+    mut pending: impl FnMut(),
+) -> (CallEnd<T>, Window) {
+    let mut future = match catch_unwind(AssertUnwindSafe(call)) {
+        Ok(future) => future,
+        Err(panic) => return (CallEnd::Panicked(panic_text(&*panic)), Window::Never),
+    };
+    let (mut window, mut grace) = (Window::Never, None);
+    let end = poll_fn(|cx| {
+        match catch_unwind(AssertUnwindSafe(|| future.poll_unpin(cx))) {
+            Ok(Poll::Ready(result)) => return Poll::Ready(CallEnd::Returned(result)),
+            Err(panic) => return Poll::Ready(CallEnd::Panicked(panic_text(&*panic))),
+            Ok(Poll::Pending) => {}
+        }
+        window = Window::Opened;
+        attempt.wake_at_change(cx.waker());
+        pending();
+        poll_stopped(attempt, &mut grace, cx).map(|()| CallEnd::Cut)
+    })
+    .await;
+    match catch_unwind(AssertUnwindSafe(|| drop(future))) {
+        Ok(()) => (end, window),
+        Err(panic) => (CallEnd::Panicked(panic_text(&*panic)), window),
+    }
+}
+
+/// Ready when the handler was stopped and its soft grace is over. While workers are busy they are given their own grace.
+fn poll_stopped(attempt: &Attempt, grace: &mut Option<Grace>, cx: &mut Context<'_>) -> Poll<()> {
+    if attempt.stopped().is_none() || attempt.is_busy() {
+        *grace = None;
+        return Poll::Pending;
+    }
+    let grace = grace.get_or_insert_with(|| Grace::new(attempt.limits()));
+    if grace.is_over(grace.soft, cx) { Poll::Ready(()) } else { Poll::Pending }
+}

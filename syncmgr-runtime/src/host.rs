@@ -1,0 +1,86 @@
+//! What all sessions of a manager share.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+use syncmgr_core::decision::choice::Preferences;
+use syncmgr_core::handler::SyncHandler;
+use syncmgr_core::id::{HandlerId, ItemId, SessionId};
+use syncmgr_core::info::HandlerInfo;
+use syncmgr_core::port::{ConnectionProvider, Interaction};
+use syncmgr_core::register::Registry;
+use tokio::sync::Semaphore;
+use tokio_util::task::TaskTracker;
+
+use crate::chooser::Chooser;
+use crate::clock::Clock;
+use crate::gate::Gate;
+use crate::session::SessionShared;
+
+/// The shared part of a manager.
+pub(crate) struct Host {
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) interaction: Option<Arc<dyn Interaction>>,
+    pub(crate) connections: Option<Arc<dyn ConnectionProvider>>,
+    pub(crate) chooser: Option<Arc<dyn Chooser>>,
+    /// The user's attention: one permit (R133).
+    pub(crate) attention: Arc<Semaphore>,
+    pub(crate) gate: Gate,
+    pub(crate) tracker: TaskTracker,
+    last_session: AtomicU64,
+    known: Mutex<Known>,
+}
+
+/// What a manager remembers.
+#[derive(Default)]
+pub(crate) struct Known {
+    pub(crate) registry: Registry,
+    pub(crate) handlers: BTreeMap<HandlerId, (Arc<dyn SyncHandler>, HandlerInfo)>,
+    pub(crate) preferences: Preferences,
+    pub(crate) sessions: BTreeMap<SessionId, Weak<SessionShared>>,
+    answers: BTreeMap<(HandlerId, ItemId, Arc<str>), usize>,
+}
+
+impl Host {
+    pub(crate) fn new(
+        clock: Arc<dyn Clock>,
+        interaction: Option<Arc<dyn Interaction>>,
+        connections: Option<Arc<dyn ConnectionProvider>>,
+        chooser: Option<Arc<dyn Chooser>>,
+        items_at_once: usize,
+    ) -> Self {
+        Self {
+            clock,
+            interaction,
+            connections,
+            chooser,
+            attention: Arc::new(Semaphore::new(1)),
+            gate: Gate::new(items_at_once),
+            tracker: TaskTracker::new(),
+            last_session: AtomicU64::new(0),
+            known: Mutex::default(),
+        }
+    }
+
+    pub(crate) fn next_session(&self) -> SessionId {
+        SessionId(self.last_session.fetch_add(1, Ordering::Relaxed) + 1)
+    }
+
+    pub(crate) fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The answer to a question, if one was given.
+    pub(crate) fn answer_to(&self, handler: HandlerId, item: ItemId, key: &Arc<str>) -> Option<usize> {
+        self.known().answers.get(&(handler, item, key.clone())).copied()
+    }
+
+    pub(crate) fn answer(&self, handler: HandlerId, item: ItemId, key: Arc<str>, choice: usize) {
+        self.known().answers.insert((handler, item, key), choice);
+    }
+
+    pub(crate) fn sessions(&self) -> Vec<Arc<SessionShared>> {
+        self.known().sessions.values().filter_map(Weak::upgrade).collect()
+    }
+}

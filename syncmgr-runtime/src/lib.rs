@@ -1,0 +1,20 @@
+//! Performs what `syncmgr-core` decides: drives handlers on tokio.
+//!
+//! [`manager`] is what an application holds, [`session`] the handle of what it started, [`report`] how it went. The life
+//! of one handler run is in `run/life.rs`, top to bottom; its items and workers are in `attempt/`. [`mapping`] lets a
+//! [`SyncHandler`](syncmgr_core::handler::SyncHandler) run on a foreign callback, and hosts handlers in the old style.
+
+mod attempt;
+mod call;
+pub mod chooser;
+pub mod clock;
+mod gate;
+mod host;
+pub mod manager;
+pub mod report;
+mod run;
+pub mod session;
+mod tasks;
+mod trace;
+
+pub use run::{RunChange, RunEnding};

@@ -1,0 +1,215 @@
+//! How a session went.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use syncmgr_core::decision::run::Phase;
+use syncmgr_core::decision::verdict::{Outcome, Verdict};
+use syncmgr_core::error::FailureClass;
+use syncmgr_core::id::{HandlerId, ItemId, SessionId};
+use syncmgr_core::item::SyncItem;
+use syncmgr_core::log::{LogEntry, LogLevel};
+use syncmgr_core::text::Escaped;
+use syncmgr_core::trigger::Trigger;
+
+use crate::run::{Run, RunEnding};
+use crate::session::SessionShared;
+
+/// How a session went, handler by handler. Shown with `{}` it is a few lines for people.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Report {
+    /// The session.
+    pub session: SessionId,
+    /// What started it.
+    pub trigger: Trigger,
+    /// How long it took until everything rested for the first time.
+    pub duration: Duration,
+    /// Its runs, in order of handler id.
+    pub runs: Vec<RunReport>,
+}
+
+impl Report {
+    pub(crate) fn of(session: &SessionShared) -> Self {
+        Self {
+            session: session.id(),
+            trigger: session.trigger(),
+            duration: session.lasted().unwrap_or_default(),
+            runs: session.runs().iter().map(|run| RunReport::of(run)).collect(),
+        }
+    }
+
+    /// Whether every item of every handler succeeded, and every handler that took part could.
+    pub fn is_success(&self) -> bool {
+        self.runs.iter().all(RunReport::is_success)
+    }
+
+    /// The run of a handler.
+    pub fn run(&self, handler: HandlerId) -> Option<&RunReport> {
+        self.runs.iter().find(|run| run.handler == handler)
+    }
+
+    /// Every item of every run.
+    pub fn items(&self) -> impl Iterator<Item = ItemReport<'_>> {
+        self.runs.iter().flat_map(RunReport::items)
+    }
+}
+
+/// How one handler's run went.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct RunReport {
+    /// The handler.
+    pub handler: HandlerId,
+    /// Its name.
+    pub name: String,
+    /// How the run ended.
+    pub ending: Option<RunEnding>,
+    /// Its log.
+    pub log: Vec<Arc<LogEntry>>,
+    attempts: Vec<AttemptReport>,
+}
+
+/// The items of one attempt and how they ended.
+#[derive(Clone, Debug)]
+struct AttemptReport {
+    selection: Arc<[SyncItem]>,
+    phases: Vec<Phase>,
+    failures: BTreeMap<usize, Verdict>,
+}
+
+/// How one item went, in its last attempt.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct ItemReport<'a> {
+    /// The item.
+    pub item: &'a SyncItem,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// What a failure means for the next attempt.
+    pub class: Option<FailureClass>,
+}
+
+impl RunReport {
+    fn of(run: &Run) -> Self {
+        let attempts = run.attempts().into_iter().skip(1).map(|attempt| {
+            let (phases, failures) = attempt.phases();
+            AttemptReport { selection: attempt.selection().clone(), phases, failures }
+        });
+        Self {
+            handler: run.id().handler,
+            name: run.info().name().to_owned(),
+            ending: run.ending(),
+            log: run.notes().entries(),
+            attempts: attempts.collect(),
+        }
+    }
+
+    /// Whether every item succeeded and the run ended as it may.
+    pub fn is_success(&self) -> bool {
+        let ended_well = match self.ending {
+            Some(RunEnding::Declined | RunEnding::NothingToDo) | None => true,
+            Some(RunEnding::NotBegun(_) | RunEnding::NotPrepared(_)) => false,
+            Some(RunEnding::Completed(code)) => code.is_ok(),
+        };
+        ended_well && self.items().all(|item| item.outcome == Outcome::Succeeded)
+    }
+
+    /// The items, in the order they were first tried, each as its last attempt ended.
+    pub fn items(&self) -> impl Iterator<Item = ItemReport<'_>> {
+        let (first, retries) = self.attempts.split_first().map_or((None, &[][..]), |(first, rest)| (Some(first), rest));
+        let mut again: BTreeMap<ItemId, ItemReport<'_>> = BTreeMap::new();
+        let mut added = Vec::new();
+        for item in retries.iter().flat_map(AttemptReport::items) {
+            let known = first.is_some_and(|first| first.selection.iter().any(|listed| listed.id() == item.item.id()));
+            if again.insert(item.item.id(), item.clone()).is_none() && !known {
+                added.push(item.item.id());
+            }
+        }
+        let added: Vec<_> = added.into_iter().filter_map(|id| again.remove(&id)).collect();
+        let first = first.into_iter().flat_map(AttemptReport::items);
+        first.map(move |item| again.remove(&item.item.id()).unwrap_or(item)).chain(added)
+    }
+
+    /// How one item went.
+    pub fn item(&self, id: ItemId) -> Option<ItemReport<'_>> {
+        self.items().find(|item| item.item.id() == id)
+    }
+}
+
+impl AttemptReport {
+    fn items(&self) -> impl Iterator<Item = ItemReport<'_>> {
+        let ended = self.phases.iter().enumerate().filter_map(|(place, phase)| match phase {
+            Phase::Ended(outcome) => Some((place, *outcome)),
+            Phase::Queued | Phase::Running => None,
+        });
+        ended.map(|(place, outcome)| {
+            let class = self.failures.get(&place).and_then(|verdict| verdict.class);
+            ItemReport { item: &self.selection[place], outcome, class }
+        })
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (place, run) in self.runs.iter().enumerate() {
+            if place > 0 {
+                writeln!(f)?;
+            }
+            write!(f, "{run}")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for RunReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", Escaped(&self.name), self.summary())?;
+        for item in self.items() {
+            write!(f, "\n  {:<11} {}", item.outcome, Escaped(item.item.name()))?;
+        }
+        for entry in self.log.iter().filter(|entry| entry.level > LogLevel::Information) {
+            write!(f, "\n  {}", Escaped(&self.line(entry)))?;
+        }
+        Ok(())
+    }
+}
+
+impl RunReport {
+    fn summary(&self) -> String {
+        match self.ending {
+            None => "still running".into(),
+            Some(RunEnding::Declined) => "did not take part".into(),
+            Some(RunEnding::NotBegun(code)) => format!("could not begin ({code})"),
+            Some(RunEnding::NothingToDo) => "nothing to do".into(),
+            Some(RunEnding::NotPrepared(code)) => format!("was not prepared ({code})"),
+            Some(RunEnding::Completed(code)) if !code.is_ok() => format!("did not complete ({code})"),
+            Some(RunEnding::Completed(_)) => self.counts(),
+        }
+    }
+
+    /// How many items ended how, leaving out what did not happen.
+    fn counts(&self) -> String {
+        let mut counts: BTreeMap<Outcome, usize> = BTreeMap::new();
+        for item in self.items() {
+            *counts.entry(item.outcome).or_default() += 1;
+        }
+        let counts: Vec<_> = counts.into_iter().map(|(outcome, count)| format!("{count} {outcome}")).collect();
+        counts.join(", ")
+    }
+
+    /// An entry of the log on one line, with the name of its item.
+    fn line(&self, entry: &LogEntry) -> String {
+        let level = match entry.level {
+            LogLevel::Information => "note",
+            LogLevel::Warning => "warning",
+            LogLevel::Error => "error",
+        };
+        match entry.item.and_then(|id| self.item(id)) {
+            Some(item) => format!("{level}: {}: {}", item.item.name(), entry.text),
+            None => format!("{level}: {}", entry.text),
+        }
+    }
+}

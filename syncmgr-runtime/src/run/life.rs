@@ -1,0 +1,398 @@
+//! The life of one handler run, from creation to release.
+
+use std::collections::BTreeSet;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use futures::future::BoxFuture;
+use syncmgr_core::cell::ItemCell;
+use syncmgr_core::decision::choice::{Listing, Offer};
+use syncmgr_core::decision::protocol::{Action, Chosen, Event, Reported, Step};
+use syncmgr_core::decision::verdict::{Outcome, Verdict, judge_unprepared, judge_unreported};
+use syncmgr_core::error::{FailureClass, SyncResult, panic_text};
+use syncmgr_core::handler::{Participation, PropertiesOutcome, Resolution};
+use syncmgr_core::hresult::HResult;
+use syncmgr_core::id::{ErrorId, ItemId, Subject};
+use syncmgr_core::log::{LogEntry, LogLevel};
+
+use super::{Command, Run, RunChange, RunEnding, Wish};
+use crate::attempt::Attempt;
+use crate::call::{CallEnd, Window, drive};
+
+impl Run {
+    /// The life of a run: the protocol says what is next, this does it.
+    pub(crate) async fn live(self: Arc<Self>) {
+        let mut looking = Looking::default();
+        let mut next = Action::Initialize;
+        loop {
+            let step = match next {
+                Action::Initialize => self.initialize().await,
+                Action::List => self.list().await,
+                Action::Attach => self.on(Event::Attached),
+                Action::Choose => self.choose().await,
+                Action::Prepare => self.prepare().await,
+                Action::Admit => self.on(Event::Admitted),
+                Action::Synchronize => self.synchronize().await,
+                Action::ShowResults => self.show_results(),
+                Action::ShowError => self.show_error(&looking).await,
+                Action::ShowProperties => self.show_properties(&looking).await,
+                Action::RemoveItem => self.remove_item(&looking),
+                Action::Detach => self.detach(),
+                Action::Release(reported) => return self.release(reported),
+                _ => Step::Wait,
+            };
+            next = match step {
+                Step::Do(action) => action,
+                Step::Wait | Step::Misused(_) => self.rest(&mut looking).await,
+            };
+        }
+    }
+
+    /// R25, R30 to R33.
+    async fn initialize(self: &Arc<Self>) -> Step {
+        let attempt = self.attempt();
+        let waiting = attempt.token().run_until_cancelled_owned(self.session.host().gate.enter(self)).await;
+        if waiting.is_none() {
+            return self.on(Event::Initialized(HResult::S_FALSE));
+        }
+        let context = attempt.context();
+        let (end, _) = drive(&attempt, || self.handler.initialize(&context), || {}).await;
+        self.log_fault("could not begin", &end);
+        let code = match &end {
+            CallEnd::Returned(Ok(Participation::Decline)) => HResult::S_FALSE,
+            CallEnd::Returned(Ok(Participation::TakePart)) => HResult::S_OK,
+            // Needing the user is no way to decline here.
+            _ if end.code().is_success() => HResult::E_FAIL,
+            _ => end.code(),
+        };
+        self.on(Event::Initialized(code))
+    }
+
+    /// R46 to R49.
+    async fn list(&self) -> Step {
+        let attempt = self.attempt();
+        let (end, _) = drive(&attempt, || self.handler.items(), || {}).await;
+        self.log_fault("could not list its items", &end);
+        let code = match &end {
+            CallEnd::Returned(Err(_)) => HResult::E_FAIL,
+            _ => end.code(),
+        };
+        if let CallEnd::Returned(Ok(items)) = end {
+            let (listing, faults) = Listing::check(items);
+            for fault in faults {
+                let entry = LogEntry::new(LogLevel::Warning, fault.to_string());
+                self.log(match fault.item() {
+                    Some(item) => entry.about(item),
+                    None => entry,
+                });
+            }
+            self.session.host().known().preferences.purge(self.id.handler, &listing);
+            self.note(RunChange::Listed(listing.items().len()));
+            self.lock().listing = listing;
+        }
+        self.on(Event::Listed(code))
+    }
+
+    /// R56, R63, R64.
+    async fn choose(&self) -> Step {
+        let listing = self.listing();
+        let offer = Offer::new(&self.info, &listing, &self.session.host().known().preferences);
+        let chosen = self.session.choose(self, offer).await;
+        let chosen = {
+            let mut state = self.lock();
+            state.wanted = &chosen - &state.skipped;
+            state.skipped.clear();
+            if state.wanted.is_empty() { Chosen::None } else { Chosen::Some }
+        };
+        self.on(Event::Chosen(chosen))
+    }
+
+    /// R82 to R92: a new attempt over the wanted items.
+    async fn prepare(&self) -> Step {
+        let selection = {
+            let mut state = self.lock();
+            state.ending = None;
+            state.listing.select(&state.wanted)
+        };
+        let attempt = self.add_attempt(self.facts.clone().with_selection(selection.into()));
+        self.note(RunChange::Preparing);
+        let context = attempt.prepare_context();
+        let (end, window) = self.call(&attempt, Event::PrepareReturned, || self.handler.prepare(&context)).await;
+        self.log_fault("could not prepare", &end);
+        self.lock().class = end.error().map_or(FailureClass::Transient, FailureClass::of);
+        self.complete(window, Event::PrepareCompleted(end.code()), Event::PrepareReturned)
+    }
+
+    /// R96 to R105.
+    async fn synchronize(&self) -> Step {
+        let attempt = self.attempt();
+        attempt.open();
+        self.note(RunChange::Synchronizing);
+        let context = attempt.synchronize_context();
+        let call = || self.handler.synchronize(&context);
+        let (end, window) = self.call(&attempt, Event::SynchronizeReturned, call).await;
+        let code = match &end {
+            // Stopped, and told so by the handler: the items say the rest.
+            CallEnd::Cut => HResult::S_OK,
+            CallEnd::Returned(Err(_)) if attempt.stopped().is_some() => HResult::S_OK,
+            _ => end.code(),
+        };
+        if attempt.stopped().is_none() {
+            self.log_fault("could not synchronize", &end);
+        }
+        attempt.settle().await;
+        self.close_attempt(&attempt, |cell| {
+            let cancel = cell.and_then(|cell| cell.cancel().reason()).or(attempt.stopped());
+            judge_unreported(code, cancel, cell.map(ItemCell::traces).unwrap_or_default())
+        });
+        self.complete(window, Event::SynchronizeCompleted(code), Event::SynchronizeReturned)
+    }
+
+    /// R150: the run stays until its results are closed, but lets another run of the handler begin.
+    fn show_results(&self) -> Step {
+        let attempt = self.attempt();
+        // Every item skipped while preparing: there was nothing to call `synchronize` for.
+        self.close_attempt(&attempt, |_| Verdict::plain(Outcome::Skipped));
+        let code = self.lock().protocol.result().unwrap_or(HResult::S_OK);
+        self.end(RunEnding::Completed(code));
+        Step::Wait
+    }
+
+    /// R144 to R149.
+    async fn show_error(self: &Arc<Self>, looking: &Looking) -> Step {
+        let retry = match looking.at {
+            Some(Lookout::Error(error)) => {
+                let attempt = self.attempt();
+                let context = attempt.context();
+                let call = || self.handler.show_error(&context, error);
+                let (end, window) = self.call(&attempt, Event::ErrorReturned, call).await;
+                self.log_fault("could not explain an error", &end);
+                let items = match end {
+                    CallEnd::Returned(Ok(Resolution::Retry(items))) => Some(items),
+                    _ => None,
+                };
+                (items, window)
+            }
+            _ => (Some(looking.retry.clone()), Window::Never),
+        };
+        let (items, window) = retry;
+        let code = if items.is_some() { HResult::S_SYNCMGR_RETRYSYNC } else { HResult::S_OK };
+        let any = self.want_again(items.unwrap_or_default());
+        if any == Chosen::Some {
+            self.session.host().gate.enter(self).await;
+        }
+        self.complete(window, Event::ErrorCompleted(code, any), Event::ErrorReturned)
+    }
+
+    /// R65 to R72.
+    async fn show_properties(&self, looking: &Looking) -> Step {
+        let Some(Lookout::Properties(subject)) = looking.at else { return Step::Wait };
+        let attempt = self.attempt();
+        let context = attempt.context();
+        let call = || self.handler.show_properties(&context, subject);
+        let (end, window) = self.call(&attempt, Event::PropertiesReturned, call).await;
+        self.log_fault("could not show properties", &end);
+        let code = match &end {
+            CallEnd::Returned(Ok(PropertiesOutcome::ItemDeleted)) => HResult::S_SYNCMGR_ITEMDELETED,
+            CallEnd::Returned(Ok(PropertiesOutcome::ListAgain)) => HResult::S_SYNCMGR_ENUMITEMS,
+            _ => end.code(),
+        };
+        self.complete(window, Event::PropertiesCompleted(code), Event::PropertiesReturned)
+    }
+
+    /// R71.
+    fn remove_item(&self, looking: &Looking) -> Step {
+        if let Some(Lookout::Properties(Subject::Item(item))) = looking.at {
+            self.lock().listing.remove(item);
+        }
+        self.on(Event::Listed(HResult::S_OK))
+    }
+
+    /// R77: what had a callback loses it; what has not ended ends.
+    fn detach(&self) -> Step {
+        let attempt = self.attempt();
+        let (result, class, stop) = {
+            let state = self.lock();
+            (state.protocol.result(), state.class, state.stop)
+        };
+        let code = result.unwrap_or(HResult::S_OK);
+        self.close_attempt(&attempt, |_| judge_unprepared(code, attempt.stopped().or(stop), class));
+        let ending = match result {
+            Some(code) => RunEnding::NotPrepared(code),
+            None => RunEnding::NothingToDo,
+        };
+        self.end(ending);
+        self.on(Event::Detached)
+    }
+
+    fn release(&self, reported: Reported) {
+        let stopped = self.lock().stop.is_some();
+        self.end(match reported {
+            Reported::Quietly if stopped => RunEnding::NothingToDo,
+            Reported::Quietly => RunEnding::Declined,
+            Reported::Failed(code) => RunEnding::NotBegun(code),
+        });
+        self.attempt().close(|_| Verdict::plain(Outcome::Skipped));
+        self.attempts().iter().for_each(|attempt| attempt.detach());
+        self.kept.clear();
+        let inbox = {
+            let mut state = self.lock();
+            (state.resting, state.over) = (false, true);
+            state.inbox.take()
+        };
+        drop(inbox);
+        self.session.changed();
+    }
+
+    /// Waits for somebody who looks at the run to want something.
+    async fn rest(&self, looking: &mut Looking) -> Action {
+        let inbox = self.lock().inbox.take();
+        let Some(mut inbox) = inbox else { return Action::Detach };
+        loop {
+            self.lock().resting = true;
+            looking.reply();
+            self.session.changed();
+            let command = inbox.recv().await;
+            self.lock().resting = false;
+            let step = match command {
+                Some(command) => self.wished(command, looking),
+                None => self.on(Event::Closed),
+            };
+            if let Step::Do(action) = step {
+                self.lock().inbox = Some(inbox);
+                return action;
+            }
+        }
+    }
+
+    fn wished(&self, command: Command, looking: &mut Looking) -> Step {
+        let Command { wish, reply } = command;
+        looking.replies.push(reply);
+        match wish {
+            Wish::Open(error) => {
+                looking.at = Some(Lookout::Error(error));
+                self.on(Event::ErrorOpened)
+            }
+            Wish::Retry(items) => {
+                (looking.at, looking.retry) = (None, items);
+                self.on(Event::ErrorOpened)
+            }
+            Wish::Properties(subject) => {
+                looking.at = Some(Lookout::Properties(subject));
+                self.on(Event::PropertiesOpened)
+            }
+            Wish::Close => self.on(Event::Closed),
+        }
+    }
+
+    /// Calls the handler; while the call is pending the window is open, and what is wanted is pushed.
+    async fn call<'a, T>(
+        &'a self,
+        attempt: &'a Arc<Attempt>,
+        returned: fn(HResult) -> Event,
+        call: impl FnOnce() -> BoxFuture<'a, SyncResult<T>>,
+    ) -> (CallEnd<T>, Window) {
+        let mut opened = false;
+        let context = attempt.context();
+        drive(attempt, call, || {
+            if !std::mem::replace(&mut opened, true) {
+                self.on(returned(HResult::S_OK));
+            }
+            for (subject, status) in attempt.take_pushes() {
+                let push = || self.handler.set_item_status(&context, subject, status);
+                if let Err(panic) = catch_unwind(AssertUnwindSafe(push)) {
+                    let text = panic_text(&*panic);
+                    self.log(LogEntry::new(
+                        LogLevel::Error,
+                        format!("the handler panicked when told of a skip: {text}"),
+                    ));
+                }
+            }
+        })
+        .await
+    }
+
+    /// A call has ended: tells the protocol in the order it happened.
+    fn complete(&self, window: Window, completed: Event, returned: fn(HResult) -> Event) -> Step {
+        let step = self.on(completed);
+        match window {
+            Window::Opened => step,
+            Window::Never => self.on(returned(HResult::S_OK)),
+        }
+    }
+
+    /// The items of a retry, of those that were listed.
+    fn want_again(&self, items: Vec<ItemId>) -> Chosen {
+        let (known, unknown): (BTreeSet<_>, Vec<_>) = {
+            let state = self.lock();
+            let (known, unknown): (Vec<_>, Vec<_>) =
+                items.into_iter().partition(|item| state.listing.item(*item).is_some());
+            (known.into_iter().collect(), unknown)
+        };
+        for item in unknown {
+            self.log(LogEntry::new(
+                LogLevel::Warning,
+                format!("item {item} was to run again but is not listed; it was left out"),
+            ));
+        }
+        let any = if known.is_empty() { Chosen::None } else { Chosen::Some };
+        let mut state = self.lock();
+        state.wanted = known;
+        // A retry starts with nothing cancelled (R113).
+        state.skipped.clear();
+        state.stop = None;
+        any
+    }
+
+    /// Ends what has not ended, and says so where it is nobody else's word.
+    fn close_attempt(&self, attempt: &Attempt, judge: impl Fn(Option<&ItemCell>) -> Verdict) {
+        for item in attempt.close(judge) {
+            let text = "the handler did not report this item";
+            self.log(LogEntry::new(LogLevel::Error, text).about(item));
+        }
+    }
+
+    /// The first ending counts: what comes later is only letting go.
+    fn end(&self, ending: RunEnding) {
+        let first = {
+            let mut state = self.lock();
+            let first = state.ending.is_none();
+            state.ending.get_or_insert(ending);
+            first
+        };
+        self.session.host().gate.leave(self.id);
+        if first {
+            self.note(RunChange::Ended(ending));
+        }
+    }
+
+    fn log_fault<T>(&self, what: &str, end: &CallEnd<T>) {
+        if let Some(fault) = end.fault() {
+            let level = if end.needs_user() { LogLevel::Warning } else { LogLevel::Error };
+            self.log(LogEntry::new(level, format!("{what}: {fault}")));
+        }
+    }
+}
+
+/// What somebody looks at, and who waits for the run to rest again.
+#[derive(Default)]
+struct Looking {
+    at: Option<Lookout>,
+    retry: Vec<ItemId>,
+    replies: Vec<tokio::sync::oneshot::Sender<()>>,
+}
+
+#[derive(Clone, Copy)]
+enum Lookout {
+    Error(ErrorId),
+    Properties(Subject),
+}
+
+impl Looking {
+    fn reply(&mut self) {
+        for reply in self.replies.drain(..) {
+            // Whoever asked may have gone.
+            let _ = reply.send(());
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! What an attempt of a manager's run asks of its host.
+
+use std::sync::{Arc, Weak};
+
+use anyhow::anyhow;
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use syncmgr_core::decision::host::RunId;
+use syncmgr_core::decision::protocol::Ask;
+use syncmgr_core::error::{Classify, SyncResult};
+use syncmgr_core::id::{ErrorId, ErrorScope, ItemId};
+use syncmgr_core::info::HandlerFlags;
+use syncmgr_core::log::{LogEntry, LogLevel, Question};
+use syncmgr_core::port::{InteractionPermit, nobody_to_ask};
+use syncmgr_core::trigger::RunFlags;
+
+use super::Run;
+use crate::attempt::{Attempt, HostLink};
+use crate::host::Host;
+use crate::tasks::Tasks;
+
+/// The way from an attempt to its run, which may be gone.
+pub(super) struct RunLink {
+    run: Weak<Run>,
+    id: RunId,
+    host: Arc<Host>,
+    tasks: Tasks,
+}
+
+impl RunLink {
+    pub(super) fn new(run: &Run) -> Self {
+        Self { run: run.this.clone(), id: run.id, host: run.session.host().clone(), tasks: run.session.tasks().clone() }
+    }
+
+    /// The run, if what the handler asks is in its time.
+    fn run(&self, ask: Ask) -> Option<Arc<Run>> {
+        let run = self.run.upgrade()?;
+        let answer = run.lock().protocol.answer(ask);
+        answer.is_ok().then_some(run)
+    }
+}
+
+impl HostLink for RunLink {
+    fn log(&self, entry: LogEntry) {
+        if let Some(run) = self.run.upgrade()
+            && !run.is_over()
+        {
+            run.log(entry);
+        }
+    }
+
+    fn delete_log(&self, scope: ErrorScope) {
+        if let Some(run) = self.run(Ask::Log) {
+            run.notes.delete(scope);
+        }
+    }
+
+    fn interaction(&self) -> BoxFuture<'_, SyncResult<InteractionPermit>> {
+        async {
+            let run = self.run(Ask::Attention).ok_or_else(nobody_to_ask)?;
+            let may_bother = run.facts.flags.contains(RunFlags::MAY_BOTHER_USER) || run.is_attended();
+            let interaction =
+                run.session.host().interaction.clone().filter(|_| may_bother).ok_or_else(nobody_to_ask)?;
+            let held = run.session.host().attention.clone().acquire_owned().await?;
+            Ok(InteractionPermit::new(interaction, held))
+        }
+        .boxed()
+    }
+
+    fn connect<'a>(&'a self, name: Option<&'a str>) -> BoxFuture<'a, SyncResult> {
+        async move {
+            let run = self.run(Ask::Connection).ok_or_else(|| anyhow!("nothing is being prepared or synchronized"))?;
+            if !run.info.flags().contains(HandlerFlags::MAY_ESTABLISH_CONNECTION) {
+                let undeclared = "the handler did not declare that it may establish connections; add the flag to it";
+                return Err(anyhow!(undeclared)).permanent();
+            }
+            run.session.connect(name).await
+        }
+        .boxed()
+    }
+
+    fn decide(&self, item: ItemId, question: &Question) -> Option<usize> {
+        let run = self.run.upgrade()?;
+        let answer = run.session.host().answer_to(self.id.handler, item, &question.key);
+        if answer.is_none() {
+            let id = ErrorId::of_question(item, &question.key);
+            run.notes.delete(ErrorScope::One(id));
+            let entry = LogEntry::new(LogLevel::Warning, &question.text).about(item);
+            run.log(entry.with_question(id, question.clone()));
+        }
+        answer
+    }
+
+    fn want_workers(&self, _: &Arc<Attempt>, count: usize) {
+        self.host.gate.want(self.id, count);
+    }
+
+    fn give_back_workers(&self, count: usize) {
+        self.host.gate.give_back(count);
+    }
+
+    fn spawn(&self, task: BoxFuture<'static, ()>) {
+        self.tasks.spawn(task);
+    }
+
+    fn blocking(&self, job: Box<dyn FnOnce() + Send>) {
+        self.tasks.blocking(job);
+    }
+}

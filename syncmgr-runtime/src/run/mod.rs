@@ -1,0 +1,311 @@
+//! One handler in one session: what it is, and what others do to it.
+
+mod life;
+mod link;
+mod notes;
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+use syncmgr_core::cancel::CancelReason;
+use syncmgr_core::decision::choice::Listing;
+use syncmgr_core::decision::host::RunId;
+use syncmgr_core::decision::protocol::{Event, Protocol, Purpose, Step};
+use syncmgr_core::error::FailureClass;
+use syncmgr_core::handler::SyncHandler;
+use syncmgr_core::hresult::HResult;
+use syncmgr_core::id::{ErrorId, ItemId, Subject};
+use syncmgr_core::info::HandlerInfo;
+use syncmgr_core::item::Items;
+use syncmgr_core::log::LogEntry;
+use syncmgr_core::port::{Kept, RunFacts};
+use syncmgr_core::status::Status;
+use syncmgr_core::trigger::RunFlags;
+use tokio::sync::{Notify, mpsc, oneshot};
+
+use self::link::RunLink;
+pub use self::notes::RunChange;
+pub(crate) use self::notes::{Note, Notes};
+use crate::attempt::Attempt;
+use crate::session::SessionShared;
+
+/// One handler in one session.
+pub(crate) struct Run {
+    id: RunId,
+    info: HandlerInfo,
+    handler: Arc<dyn SyncHandler>,
+    session: Arc<SessionShared>,
+    facts: RunFacts,
+    kept: Arc<Kept>,
+    notes: Notes,
+    started: Notify,
+    state: Mutex<RunState>,
+    commands: mpsc::UnboundedSender<Command>,
+    this: Weak<Run>,
+}
+
+struct RunState {
+    protocol: Protocol,
+    listing: Listing,
+    /// What the next attempt is about.
+    wanted: BTreeSet<ItemId>,
+    /// What was skipped before there was an attempt to skip it in.
+    skipped: BTreeSet<ItemId>,
+    stop: Option<CancelReason>,
+    attempts: Vec<Arc<Attempt>>,
+    inbox: Option<mpsc::UnboundedReceiver<Command>>,
+    /// Whether the run waits for somebody who looks at it.
+    resting: bool,
+    /// Whether the run was let go of.
+    over: bool,
+    ending: Option<RunEnding>,
+    /// What the last failed `prepare` means for its items.
+    class: FailureClass,
+}
+
+/// What somebody who looks at a resting run wants. The reply is sent when the run rests again.
+pub(crate) struct Command {
+    pub(crate) wish: Wish,
+    pub(crate) reply: oneshot::Sender<()>,
+}
+
+/// What is wanted of a resting run.
+pub(crate) enum Wish {
+    /// Explain this entry.
+    Open(ErrorId),
+    /// Run these items again: a question of theirs was answered.
+    Retry(Vec<ItemId>),
+    /// Show properties.
+    Properties(Subject),
+    /// Nobody looks any more.
+    Close,
+}
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RunEnding {
+    /// The handler declined to take part (R31).
+    Declined,
+    /// The handler could not begin: `initialize` or `items` ended with this code (R33).
+    NotBegun(HResult),
+    /// Nothing was chosen (R63), or the run was for settings only (R36).
+    NothingToDo,
+    /// `prepare` did not end with `S_OK`, or everything was stopped before `synchronize` (R90).
+    NotPrepared(HResult),
+    /// `synchronize` ended with this code (R102).
+    Completed(HResult),
+}
+
+impl Run {
+    pub(crate) fn new(
+        session: &Arc<SessionShared>,
+        handler: Arc<dyn SyncHandler>,
+        info: HandlerInfo,
+        facts: RunFacts,
+    ) -> Arc<Self> {
+        // Bounded by the people who look at the results: each waits for the reply to what it asked.
+        let (commands, inbox) = mpsc::unbounded_channel();
+        let run = Arc::new_cyclic(|this| Self {
+            id: RunId { session: facts.session, handler: facts.handler },
+            info,
+            handler,
+            session: session.clone(),
+            state: Mutex::new(RunState::new(&facts, inbox)),
+            facts,
+            kept: Arc::default(),
+            notes: Notes::default(),
+            started: Notify::new(),
+            commands,
+            this: this.clone(),
+        });
+        run.add_attempt(run.facts.clone());
+        run
+    }
+
+    pub(crate) fn id(&self) -> RunId {
+        self.id
+    }
+
+    pub(crate) fn info(&self) -> &HandlerInfo {
+        &self.info
+    }
+
+    pub(crate) fn notes(&self) -> &Notes {
+        &self.notes
+    }
+
+    /// Notified when the host lets the run start.
+    pub(crate) fn started(&self) -> &Notify {
+        &self.started
+    }
+
+    pub(crate) fn ending(&self) -> Option<RunEnding> {
+        self.lock().ending
+    }
+
+    /// Whether nothing goes on: the run is over, or waits for somebody who looks at its results.
+    pub(crate) fn is_at_rest(&self) -> bool {
+        let state = self.lock();
+        state.resting || state.over
+    }
+
+    pub(crate) fn is_over(&self) -> bool {
+        self.lock().over
+    }
+
+    /// Whether a person has opened an entry or the properties, and so is there to be asked.
+    fn is_attended(&self) -> bool {
+        use syncmgr_core::decision::protocol::Stage;
+        matches!(self.lock().protocol.stage(), Stage::ShowingError(_) | Stage::ShowingProperties(_))
+    }
+
+    /// Every attempt so far; the first has no items.
+    pub(crate) fn attempts(&self) -> Vec<Arc<Attempt>> {
+        self.lock().attempts.clone()
+    }
+
+    pub(crate) fn attempt(&self) -> Arc<Attempt> {
+        self.lock().latest()
+    }
+
+    pub(crate) fn listing(&self) -> Listing {
+        self.lock().listing.clone()
+    }
+
+    /// Whether the run has listed this item.
+    pub(crate) fn has_item(&self, item: ItemId) -> bool {
+        self.lock().listing.item(item).is_some()
+    }
+
+    /// Skips one item, now or once there is an attempt that has it.
+    pub(crate) fn skip(&self, item: ItemId) {
+        let attempt = {
+            let mut state = self.lock();
+            if !matches!(state.protocol.on(Event::SkipWanted), Step::Do(_)) {
+                return;
+            }
+            state.skipped.insert(item);
+            state.latest()
+        };
+        self.skip_in(&attempt, item);
+    }
+
+    fn skip_in(&self, attempt: &Attempt, item: ItemId) {
+        if attempt.skip(item) {
+            attempt.push(Subject::Item(item), Status::Skipped);
+        }
+        if !attempt.selection().is_empty() && attempt.is_done() {
+            self.on(Event::Emptied);
+        }
+    }
+
+    /// Stops every item of the run.
+    pub(crate) fn stop(&self, reason: CancelReason) {
+        let attempt = {
+            let mut state = self.lock();
+            if !matches!(state.protocol.on(Event::StopWanted), Step::Do(_)) {
+                return;
+            }
+            state.stop.get_or_insert(reason);
+            state.latest()
+        };
+        stop_in(&attempt, reason);
+    }
+
+    /// The host lends workers. `false` when the run has no use for them.
+    pub(crate) fn lend(&self, workers: usize) -> bool {
+        self.attempt().lend(workers)
+    }
+
+    /// Whether work of an abandoned item is still running.
+    pub(crate) fn has_abandoned(&self) -> bool {
+        self.attempts().iter().any(|attempt| attempt.has_abandoned())
+    }
+
+    /// Asks a resting run for something. The receiver fails when the run is over.
+    pub(crate) fn ask(&self, wish: Wish) -> oneshot::Receiver<()> {
+        let (reply, receiver) = oneshot::channel();
+        // A run that is over has dropped its inbox, and with it the reply.
+        let _ = self.commands.send(Command { wish, reply });
+        receiver
+    }
+
+    fn on(&self, event: Event) -> Step {
+        self.lock().protocol.on(event)
+    }
+
+    /// Begins an attempt under these facts. What was cancelled before it began is cancelled in it.
+    fn add_attempt(&self, facts: RunFacts) -> Arc<Attempt> {
+        let link = Arc::new(RunLink::new(self));
+        let attempt = Attempt::new(facts, self.handler.clone(), self.info.limits(), self.kept.clone(), link);
+        let (skipped, stop) = {
+            let mut state = self.lock();
+            state.attempts.push(attempt.clone());
+            (std::mem::take(&mut state.skipped), state.stop)
+        };
+        skipped.into_iter().for_each(|item| self.skip_in(&attempt, item));
+        if let Some(reason) = stop {
+            stop_in(&attempt, reason);
+        }
+        attempt
+    }
+
+    /// Adds an entry of the manager's own to the log.
+    pub(crate) fn log(&self, entry: LogEntry) {
+        let (number, attempt) = {
+            let state = self.lock();
+            (state.attempts.len() - 1, state.latest())
+        };
+        crate::trace::entry(&self.info, &entry);
+        self.notes.log(number, attempt.journal_len(), entry);
+        attempt.notify();
+    }
+
+    /// Tells those who observe what the run does now.
+    fn note(&self, change: RunChange) {
+        let (number, attempt) = {
+            let state = self.lock();
+            (state.attempts.len() - 1, state.latest())
+        };
+        tracing::debug!(handler = %self.id.handler, session = %self.id.session, ?change, "run");
+        self.notes.add(number, attempt.journal_len(), Note::Run(change));
+        attempt.notify();
+        self.session.changed();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, RunState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Stops an attempt and tells its handler.
+fn stop_in(attempt: &Attempt, reason: CancelReason) {
+    attempt.stop(reason);
+    attempt.push(Subject::Handler, Status::Stopped);
+}
+
+impl RunState {
+    fn latest(&self) -> Arc<Attempt> {
+        self.attempts.last().expect("a run is made with an attempt").clone()
+    }
+
+    fn new(facts: &RunFacts, inbox: mpsc::UnboundedReceiver<Command>) -> Self {
+        let settings = facts.flags.contains(RunFlags::SETTINGS);
+        let purpose = if settings { Purpose::Settings } else { Purpose::Synchronize };
+        let nothing: Items = std::iter::empty().collect();
+        Self {
+            protocol: Protocol::new(purpose),
+            listing: Listing::check(nothing).0,
+            wanted: BTreeSet::new(),
+            skipped: BTreeSet::new(),
+            stop: None,
+            attempts: Vec::new(),
+            inbox: Some(inbox),
+            resting: false,
+            over: false,
+            ending: None,
+            class: FailureClass::Transient,
+        }
+    }
+}

@@ -1,0 +1,254 @@
+//! What happens in a session, as a stream.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use futures::{FutureExt, Stream};
+use syncmgr_core::decision::run::{Change, JournalEntry};
+use syncmgr_core::decision::verdict::Outcome;
+use syncmgr_core::id::{HandlerId, ItemId};
+use syncmgr_core::log::LogEntry;
+use syncmgr_core::progress::ProgressState;
+use tokio::time::{Interval, MissedTickBehavior, interval};
+
+use super::SessionShared;
+use crate::attempt::Attempt;
+use crate::run::{Note, Run, RunChange};
+
+/// How often progress is sampled for a stream of events.
+const FRAME: Duration = Duration::from_millis(100);
+
+/// How many journal entries are read under one lock.
+const BATCH: usize = 256;
+
+/// Something that happened in a session.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum SessionEvent {
+    /// A handler's run went on to something else.
+    Run {
+        /// The handler.
+        handler: HandlerId,
+        /// What it does now.
+        change: RunChange,
+    },
+    /// An item began.
+    Began {
+        /// The handler.
+        handler: HandlerId,
+        /// The item.
+        item: ItemId,
+        /// Its name.
+        name: Arc<str>,
+    },
+    /// An item reported progress. Sampled: reports in between are not seen.
+    Progress {
+        /// The handler.
+        handler: HandlerId,
+        /// The item.
+        item: ItemId,
+        /// What it reported last.
+        state: ProgressState,
+    },
+    /// An item ended.
+    Ended {
+        /// The handler.
+        handler: HandlerId,
+        /// The item.
+        item: ItemId,
+        /// How.
+        outcome: Outcome,
+    },
+    /// An entry was added to a handler's log.
+    Logged {
+        /// The handler.
+        handler: HandlerId,
+        /// The entry.
+        entry: Arc<LogEntry>,
+    },
+    /// Nothing goes on any more. More may follow if somebody opens an error; the stream ends when the session is closed.
+    Rested,
+}
+
+/// The events of a session, from its beginning on.
+///
+/// A [`Stream`], and [`next`](Self::next) without importing one. What happened to items and runs is complete and in
+/// order for each handler, however late it is read; progress is sampled ten times a second. Reading costs the session
+/// nothing: the stream reads the runs' journals at its own pace.
+pub struct Events {
+    session: Arc<SessionShared>,
+    cursors: BTreeMap<HandlerId, Cursor>,
+    ready: VecDeque<SessionEvent>,
+    /// Made at the first read, which is inside a runtime.
+    frame: Option<Interval>,
+    shown: BTreeMap<(HandlerId, ItemId), ProgressState>,
+    /// A woken stream gives the session's workers a turn before it reads, so that it reads many entries at once.
+    yielded: bool,
+    rested: bool,
+    changes: Pin<Box<dyn Future<Output = ()> + Send>>,
+}
+
+/// How far a stream has read in a run.
+#[derive(Clone, Copy, Default)]
+struct Cursor {
+    attempt: usize,
+    entry: usize,
+    note: usize,
+}
+
+impl Events {
+    pub(crate) fn new(session: Arc<SessionShared>) -> Self {
+        Self {
+            changes: change_of(&session),
+            session,
+            cursors: BTreeMap::new(),
+            ready: VecDeque::new(),
+            frame: None,
+            shown: BTreeMap::new(),
+            yielded: false,
+            rested: false,
+        }
+    }
+
+    /// The next event; `None` once the session is closed. Cancel safe.
+    pub async fn next(&mut self) -> Option<SessionEvent> {
+        std::future::poll_fn(|cx| self.poll_event(cx)).await
+    }
+
+    fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Option<SessionEvent>> {
+        loop {
+            if let Some(event) = self.ready.pop_front() {
+                return Poll::Ready(Some(event));
+            }
+            if !std::mem::replace(&mut self.yielded, true) {
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            let over = self.session.is_over();
+            let resting = self.session.lasted().is_some() && self.session.is_at_rest();
+            self.read_runs(cx);
+            self.note_rest(resting);
+            if !self.ready.is_empty() {
+                continue;
+            }
+            if over {
+                return Poll::Ready(None);
+            }
+            let changed = self.changes.poll_unpin(cx).is_ready();
+            if changed {
+                self.changes = change_of(&self.session);
+            }
+            let framed = self.frame.get_or_insert_with(frames).poll_tick(cx).is_ready();
+            if framed {
+                self.sample();
+            }
+            if !changed && !framed {
+                self.yielded = false;
+                return Poll::Pending;
+            }
+        }
+    }
+
+    fn read_runs(&mut self, cx: &mut Context<'_>) {
+        for run in self.session.runs() {
+            let cursor = self.cursors.entry(run.id().handler).or_default();
+            while read(&run, cursor, &mut self.ready, cx) {}
+        }
+    }
+
+    fn note_rest(&mut self, resting: bool) {
+        if resting && !std::mem::replace(&mut self.rested, true) {
+            self.ready.push_back(SessionEvent::Rested);
+        }
+        self.rested = resting;
+    }
+
+    fn sample(&mut self) {
+        let mut shown = BTreeMap::new();
+        for run in self.session.runs() {
+            let handler = run.id().handler;
+            for (item, state) in run.attempt().progress() {
+                let before = self.shown.get(&(handler, item)).cloned().unwrap_or_default();
+                if before != state {
+                    self.ready.push_back(SessionEvent::Progress { handler, item, state: state.clone() });
+                }
+                shown.insert((handler, item), state);
+            }
+        }
+        self.shown = shown;
+    }
+}
+
+fn frames() -> Interval {
+    let mut frames = interval(FRAME);
+    frames.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    frames
+}
+
+/// Resolves at the next change of the session.
+fn change_of(session: &Arc<SessionShared>) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+    let session = session.clone();
+    let mut changes = session.changes();
+    Box::pin(async move {
+        // A session that is gone changes no more, and is over.
+        let _ = changes.changed().await;
+    })
+}
+
+impl Stream for Events {
+    type Item = SessionEvent;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<SessionEvent>> {
+        self.poll_event(cx)
+    }
+}
+
+/// Reads on in a run. `false` when there is nothing more; the stream is then woken when there is.
+fn read(run: &Run, cursor: &mut Cursor, ready: &mut VecDeque<SessionEvent>, cx: &mut Context<'_>) -> bool {
+    let attempts = run.attempts();
+    let attempt = &attempts[cursor.attempt];
+    attempt.observe(cx.waker());
+    let entries = attempt.journal(cursor.entry, BATCH);
+    let read_to = cursor.entry + entries.len();
+    for entry in &entries {
+        while note_before(run, cursor, Some(cursor.entry), ready) {}
+        ready.push_back(item_event(run, attempt, *entry));
+        cursor.entry += 1;
+    }
+    while note_before(run, cursor, Some(read_to), ready) {}
+    let more_attempts = attempts.len() > cursor.attempt + 1;
+    if entries.is_empty() && more_attempts && attempt.journal_len() == cursor.entry {
+        while note_before(run, cursor, None, ready) {}
+        (cursor.attempt, cursor.entry) = (cursor.attempt + 1, 0);
+        return true;
+    }
+    !entries.is_empty()
+}
+
+/// Takes the next note, if it belongs into this attempt and before this entry of its journal.
+fn note_before(run: &Run, cursor: &mut Cursor, entry: Option<usize>, ready: &mut VecDeque<SessionEvent>) -> bool {
+    let handler = run.id().handler;
+    match run.notes().at(cursor.note) {
+        Some(placed) if placed.attempt == cursor.attempt && entry.is_none_or(|entry| placed.after <= entry) => {
+            cursor.note += 1;
+            ready.push_back(match placed.note {
+                Note::Run(change) => SessionEvent::Run { handler, change },
+                Note::Logged(entry) => SessionEvent::Logged { handler, entry },
+            });
+            true
+        }
+        _ => false,
+    }
+}
+
+fn item_event(run: &Run, attempt: &Attempt, entry: JournalEntry) -> SessionEvent {
+    let handler = run.id().handler;
+    let item = &attempt.selection()[entry.item as usize];
+    match entry.change {
+        Change::Began => SessionEvent::Began { handler, item: item.id(), name: item.shared_name() },
+        Change::Ended(outcome) => SessionEvent::Ended { handler, item: item.id(), outcome },
+    }
+}

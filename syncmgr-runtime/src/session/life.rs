@@ -1,0 +1,267 @@
+//! A session: one trigger, one or more handler runs.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use anyhow::anyhow;
+use syncmgr_core::cancel::CancelReason;
+use syncmgr_core::decision::choice::Offer;
+use syncmgr_core::error::{Classify, SyncResult};
+use syncmgr_core::id::{HandlerId, ItemId, SessionId};
+use syncmgr_core::log::{LogEntry, LogLevel};
+use syncmgr_core::port::Connection;
+use syncmgr_core::trigger::Trigger;
+use tokio::sync::watch;
+
+use crate::chooser::Chosen;
+use crate::clock::Now;
+use crate::host::Host;
+use crate::run::{Run, Wish};
+use crate::tasks::Tasks;
+
+/// What the parts of a session share.
+pub(crate) struct SessionShared {
+    id: SessionId,
+    trigger: Trigger,
+    choosing: Choosing,
+    began: Now,
+    host: Arc<Host>,
+    tasks: Tasks,
+    /// Changes whenever something may be over.
+    changes: watch::Sender<u64>,
+    chosen: watch::Sender<Option<Arc<Chosen>>>,
+    connections: tokio::sync::Mutex<BTreeMap<Option<String>, Connection>>,
+    state: Mutex<SessionState>,
+}
+
+#[derive(Default)]
+struct SessionState {
+    runs: Vec<Arc<Run>>,
+    offers: BTreeMap<HandlerId, Offer>,
+    stop: Option<CancelReason>,
+    /// Nobody holds the session, or somebody has closed it: its runs are let go of when they rest.
+    closing: bool,
+    lasted: Option<Duration>,
+    over: bool,
+}
+
+/// How items are chosen.
+#[derive(Clone, Debug)]
+pub(crate) enum Choosing {
+    /// By the chooser, if the user may be bothered and there is one; else by preference.
+    Ask,
+    /// By preference.
+    Unattended,
+    /// These; of handlers that are not named, by preference.
+    Given(Chosen),
+}
+
+impl SessionShared {
+    pub(crate) fn new(host: Arc<Host>, tasks: Tasks, trigger: Trigger, choosing: Choosing) -> Arc<Self> {
+        Arc::new(Self {
+            id: host.next_session(),
+            trigger,
+            choosing,
+            began: host.clock.now(),
+            host,
+            tasks,
+            changes: watch::Sender::new(0),
+            chosen: watch::Sender::new(None),
+            connections: tokio::sync::Mutex::default(),
+            state: Mutex::default(),
+        })
+    }
+
+    pub(crate) fn id(&self) -> SessionId {
+        self.id
+    }
+
+    pub(crate) fn trigger(&self) -> Trigger {
+        self.trigger
+    }
+
+    pub(crate) fn host(&self) -> &Arc<Host> {
+        &self.host
+    }
+
+    pub(crate) fn tasks(&self) -> &Tasks {
+        &self.tasks
+    }
+
+    pub(crate) fn runs(&self) -> Vec<Arc<Run>> {
+        self.lock().runs.clone()
+    }
+
+    pub(crate) fn run(&self, handler: HandlerId) -> Option<Arc<Run>> {
+        self.lock().runs.iter().find(|run| run.id().handler == handler).cloned()
+    }
+
+    /// Takes the runs and begins.
+    pub(crate) fn begin(self: &Arc<Self>, runs: Vec<Arc<Run>>) {
+        tracing::debug!(session = %self.id, trigger = ?self.trigger, runs = runs.len(), "session");
+        self.lock().runs = runs.clone();
+        for run in runs {
+            self.tasks.spawn(Box::pin(run.live()));
+        }
+        let session = self.clone();
+        self.tasks.spawn(Box::pin(async move { session.live().await }));
+    }
+
+    /// The life of a session: collect, choose, wait until every run rests, close.
+    async fn live(self: Arc<Self>) {
+        self.until(|session| session.is_collected()).await;
+        let chosen = self.choose_among_offers().await;
+        self.chosen.send_replace(Some(Arc::new(chosen)));
+        self.until(|session| session.is_at_rest()).await;
+        self.lock().lasted = Some(self.host.clock.now().mono.saturating_sub(self.began.mono));
+        self.changed();
+        self.until(|session| session.lock().closing && session.is_at_rest()).await;
+        for run in self.runs() {
+            // A run that is over has nobody to reply.
+            let _ = run.ask(Wish::Close).await;
+        }
+        self.until(|session| session.runs().iter().all(|run| run.is_over())).await;
+        self.connections.lock().await.clear();
+        self.host.known().sessions.remove(&self.id);
+        self.lock().over = true;
+        self.changed();
+    }
+
+    /// Every run has made its offer or is over.
+    fn is_collected(&self) -> bool {
+        let state = self.lock();
+        let settled = |run: &&Arc<Run>| run.is_at_rest() || state.offers.contains_key(&run.id().handler);
+        state.stop.is_some() || state.runs.iter().filter(|run| !settled(run)).count() == 0
+    }
+
+    async fn choose_among_offers(&self) -> Chosen {
+        let offers: Vec<Offer> = self.lock().offers.values().cloned().collect();
+        let by_preference = || offers.iter().map(|offer| (offer.handler, offer.unattended())).collect();
+        match (&self.choosing, &self.host.chooser) {
+            (Choosing::Ask, Some(chooser)) if !offers.is_empty() => {
+                let stopped = self.until(|session| session.lock().stop.is_some());
+                tokio::select! {
+                    biased;
+                    () = stopped => Chosen::new(),
+                    chosen = chooser.choose(&offers) => self.remember(&offers, chosen.unwrap_or_default()),
+                }
+            }
+            (Choosing::Given(given), _) => by_given(&offers, given, by_preference()),
+            _ => by_preference(),
+        }
+    }
+
+    /// What a person chose is what they prefer.
+    fn remember(&self, offers: &[Offer], wanted: Chosen) -> Chosen {
+        let mut known = self.host.known();
+        let mut chosen = Chosen::new();
+        for offer in offers {
+            let of_handler = wanted.get(&offer.handler).cloned().unwrap_or_default();
+            known.preferences.remember(offer, &of_handler);
+            chosen.insert(offer.handler, offer.chosen(&of_handler).0);
+        }
+        chosen
+    }
+
+    /// A run offers its items and waits for what is chosen of them.
+    pub(crate) async fn choose(&self, run: &Run, offer: Offer) -> BTreeSet<ItemId> {
+        self.report_unknown(run, &offer);
+        self.lock().offers.insert(run.id().handler, offer);
+        self.changed();
+        let mut chosen = self.chosen.subscribe();
+        match chosen.wait_for(Option::is_some).await.as_deref() {
+            Ok(Some(chosen)) => chosen.get(&run.id().handler).cloned().unwrap_or_default(),
+            _ => BTreeSet::new(),
+        }
+    }
+
+    /// Ids that were asked for and do not exist are told, not dropped in silence.
+    fn report_unknown(&self, run: &Run, offer: &Offer) {
+        let Choosing::Given(given) = &self.choosing else { return };
+        let Some(wanted) = given.get(&run.id().handler) else { return };
+        for item in offer.chosen(wanted).1 {
+            let text = format!("item {item} was asked for but is not listed; it was left out");
+            run.log(LogEntry::new(LogLevel::Warning, text));
+        }
+    }
+
+    pub(crate) fn stop(&self, reason: CancelReason) {
+        let runs = {
+            let mut state = self.lock();
+            state.stop.get_or_insert(reason);
+            state.runs.clone()
+        };
+        runs.iter().for_each(|run| run.stop(reason));
+        self.changed();
+    }
+
+    /// The results are not needed any more; what runs goes on to its end.
+    pub(crate) fn close(&self) {
+        self.lock().closing = true;
+        self.changed();
+    }
+
+    pub(crate) fn is_at_rest(&self) -> bool {
+        self.runs().iter().all(|run| run.is_at_rest())
+    }
+
+    pub(crate) fn is_over(&self) -> bool {
+        self.lock().over
+    }
+
+    /// How long the session took until every run rested for the first time.
+    pub(crate) fn lasted(&self) -> Option<Duration> {
+        self.lock().lasted
+    }
+
+    /// Brings a connection up, once per name (R137).
+    pub(crate) async fn connect(&self, name: Option<&str>) -> SyncResult {
+        let provider = self.host.connections.as_ref();
+        let none = || anyhow!("this host has no provider of connections; give the manager one");
+        let provider = provider.ok_or_else(none).permanent()?;
+        let mut connections = self.connections.lock().await;
+        let name = name.map(str::to_owned);
+        if !connections.contains_key(&name) {
+            let connection = provider.connect(name.as_deref()).await?;
+            connections.insert(name, connection);
+        }
+        Ok(())
+    }
+
+    /// Tells everybody who waits that something may be over.
+    pub(crate) fn changed(&self) {
+        self.changes.send_modify(|count| *count += 1);
+    }
+
+    /// Fires at each such change.
+    pub(crate) fn changes(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
+    }
+
+    /// Waits until something holds. Cancel safe.
+    pub(crate) async fn until(&self, holds: impl Fn(&Self) -> bool) {
+        let mut changes = self.changes.subscribe();
+        while !holds(self) {
+            changes.borrow_and_update();
+            if holds(self) || changes.changed().await.is_err() {
+                return;
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, SessionState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What was asked for, of what there is.
+fn by_given(offers: &[Offer], given: &Chosen, mut chosen: Chosen) -> Chosen {
+    for offer in offers {
+        if let Some(wanted) = given.get(&offer.handler) {
+            let listed: BTreeSet<_> = offer.items.iter().map(|item| item.item).collect();
+            chosen.insert(offer.handler, wanted & &listed);
+        }
+    }
+    chosen
+}

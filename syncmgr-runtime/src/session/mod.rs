@@ -1,0 +1,257 @@
+//! Sessions: the handle of somebody who started one.
+
+mod events;
+mod life;
+mod request;
+
+use std::sync::Arc;
+
+use syncmgr_core::cancel::CancelReason;
+use syncmgr_core::id::{ErrorId, HandlerId, ItemId, SessionId};
+use syncmgr_core::log::{Action, LogEntry};
+use syncmgr_core::progress::ProgressState;
+use syncmgr_core::trigger::Trigger;
+
+pub use self::events::{Events, SessionEvent};
+pub(crate) use self::life::{Choosing, SessionShared};
+pub use self::request::{SessionRequest, StartError};
+use crate::report::Report;
+use crate::run::{Run, Wish};
+
+/// A session that was started: watch it, skip items, stop it, read its report.
+///
+/// Cloning gives another handle of the same session. When the last handle is dropped the session goes on to its end by
+/// itself; its results are closed then. To stop it with the handle, see [`stop_on_drop`](Self::stop_on_drop).
+#[derive(Clone)]
+pub struct Session {
+    handle: Arc<Handle>,
+}
+
+/// What all handles share; dropped with the last of them.
+struct Handle {
+    session: Arc<SessionShared>,
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.session.close();
+    }
+}
+
+impl Session {
+    pub(crate) fn new(session: Arc<SessionShared>) -> Self {
+        Self { handle: Arc::new(Handle { session }) }
+    }
+
+    fn shared(&self) -> &Arc<SessionShared> {
+        &self.handle.session
+    }
+
+    /// The session's number.
+    pub fn id(&self) -> SessionId {
+        self.shared().id()
+    }
+
+    /// What started it.
+    pub fn trigger(&self) -> Trigger {
+        self.shared().trigger()
+    }
+
+    /// What happens in the session, from its beginning on.
+    pub fn events(&self) -> Events {
+        Events::new(self.shared().clone())
+    }
+
+    /// What the running items reported last.
+    pub fn progress(&self) -> Vec<(HandlerId, ItemId, ProgressState)> {
+        let of_run = |run: &Arc<Run>| {
+            let handler = run.id().handler;
+            run.attempt().progress().into_iter().map(move |(item, state)| (handler, item, state))
+        };
+        self.shared().runs().iter().flat_map(of_run).collect()
+    }
+
+    /// Skips an item: one that has not begun ends at once, one that is running is told and ends within its grace.
+    ///
+    /// Skipping an item that has ended changes nothing.
+    ///
+    /// # Errors
+    /// When the handler is not part of the session, or has listed no such item.
+    pub fn skip(&self, handler: HandlerId, item: ItemId) -> Result<(), SessionError> {
+        let run = self.run(handler)?;
+        if !run.has_item(item) {
+            return Err(SessionError::UnknownItem { handler, item });
+        }
+        run.skip(item);
+        Ok(())
+    }
+
+    /// Stops every item of a handler. Other handlers go on (R112).
+    ///
+    /// # Errors
+    /// When the handler is not part of the session.
+    pub fn stop_handler(&self, handler: HandlerId) -> Result<(), SessionError> {
+        self.run(handler)?.stop(CancelReason::HandlerStopped);
+        Ok(())
+    }
+
+    /// Stops every item of every handler.
+    pub fn stop(&self) {
+        self.shared().stop(CancelReason::SessionStopped);
+    }
+
+    /// A guard that stops the session when it is dropped.
+    pub fn stop_on_drop(&self) -> StopOnDrop {
+        StopOnDrop(self.shared().clone())
+    }
+
+    /// Waits until nothing goes on and reports. The results stay open for [`show_error`](Self::show_error) until the
+    /// session is closed. Cancel safe.
+    pub async fn report(&self) -> Report {
+        self.shared().until(|session| session.lasted().is_some() && session.is_at_rest()).await;
+        Report::of(self.shared())
+    }
+
+    /// Opens a log entry: the handler explains it and may run items again in the same run (R144 to R150). Waits until
+    /// the session rests again. Cancel safe; what was opened goes on.
+    ///
+    /// # Errors
+    /// When there is no such entry, it is no link, it asks a question ([`answer`](Self::answer) it), or the results are
+    /// closed.
+    pub async fn show_error(&self, handler: HandlerId, error: ErrorId) -> Result<(), SessionError> {
+        let run = self.run(handler)?;
+        match entry(&run, error)?.action {
+            Some(Action::ShowError) => look(&run, Wish::Open(error)).await,
+            Some(Action::Decide(_)) => Err(SessionError::Question { error }),
+            _ => Err(SessionError::NotALink { error }),
+        }
+    }
+
+    /// Answers a question that an item left open, by the place of the choice. The item runs again with the answer, in the
+    /// same run. Waits until the session rests again. Cancel safe; the answer stays given.
+    ///
+    /// # Errors
+    /// When there is no such question or choice, or the results are closed; the answer is then kept for the next session.
+    pub async fn answer(&self, handler: HandlerId, error: ErrorId, choice: usize) -> Result<(), SessionError> {
+        let run = self.run(handler)?;
+        let entry = entry(&run, error)?;
+        let (Some(Action::Decide(question)), Some(item)) = (&entry.action, entry.item) else {
+            return Err(SessionError::NotAQuestion { error });
+        };
+        if choice >= question.choices.len() {
+            return Err(SessionError::NoSuchChoice { error, choice });
+        }
+        self.shared().host().answer(handler, item, question.key.clone(), choice);
+        run.notes().delete(syncmgr_core::id::ErrorScope::One(error));
+        look(&run, Wish::Retry(vec![item])).await
+    }
+
+    /// Closes the results and waits until every handler was let go of. What still runs goes on to its end first; to end
+    /// it soon, [`stop`](Self::stop) before. Cancel safe; the session closes all the same.
+    pub async fn close(&self) {
+        self.shared().close();
+        self.shared().until(SessionShared::is_over).await;
+    }
+
+    /// Waits until nothing goes on, closes, and reports. Cancel safe like [`close`](Self::close).
+    pub async fn finish(self) -> Report {
+        let report = self.report().await;
+        self.close().await;
+        report
+    }
+
+    pub(crate) fn run(&self, handler: HandlerId) -> Result<Arc<Run>, SessionError> {
+        self.shared().run(handler).ok_or(SessionError::UnknownHandler { handler })
+    }
+}
+
+impl std::fmt::Debug for Session {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Session({})", self.id())
+    }
+}
+
+/// The entry of a run's log with this id.
+fn entry(run: &Run, error: ErrorId) -> Result<Arc<LogEntry>, SessionError> {
+    run.notes()
+        .entries()
+        .into_iter()
+        .find(|entry| entry.error == Some(error))
+        .ok_or(SessionError::UnknownError { error })
+}
+
+/// Asks a resting run for something and waits until it rests again.
+pub(crate) async fn look(run: &Run, wish: Wish) -> Result<(), SessionError> {
+    run.ask(wish).await.map_err(|_| SessionError::Closed)
+}
+
+/// Stops its session when it is dropped.
+#[must_use = "dropping the guard at once stops the session at once"]
+pub struct StopOnDrop(Arc<SessionShared>);
+
+impl Drop for StopOnDrop {
+    fn drop(&mut self) {
+        self.0.stop(CancelReason::SessionStopped);
+    }
+}
+
+/// A call on a session that names something it does not have. The caller's mistake: nothing was done.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SessionError {
+    /// The handler is not part of the session.
+    #[error("handler {handler} is not part of this session")]
+    UnknownHandler {
+        /// The id asked for.
+        handler: HandlerId,
+    },
+    /// The handler has listed no such item.
+    #[error("handler {handler} has listed no item {item} in this session")]
+    UnknownItem {
+        /// The handler.
+        handler: HandlerId,
+        /// The id asked for.
+        item: ItemId,
+    },
+    /// The handler's log has no such entry.
+    #[error("there is no entry {error} in the handler's log; it may have been deleted")]
+    UnknownError {
+        /// The id asked for.
+        error: ErrorId,
+    },
+    /// The entry is no link (R144).
+    #[error("entry {error} is no link; there is nothing to open")]
+    NotALink {
+        /// The entry.
+        error: ErrorId,
+    },
+    /// The entry asks a question.
+    #[error("entry {error} asks a question; answer it")]
+    Question {
+        /// The entry.
+        error: ErrorId,
+    },
+    /// The entry asks no question.
+    #[error("entry {error} asks no question")]
+    NotAQuestion {
+        /// The entry.
+        error: ErrorId,
+    },
+    /// The question has no such choice.
+    #[error("the question {error} has no choice number {choice}")]
+    NoSuchChoice {
+        /// The entry.
+        error: ErrorId,
+        /// The place asked for, from 0.
+        choice: usize,
+    },
+    /// The handler declared no properties for this (R65, R66).
+    #[error("handler {handler} has no properties to show here; it did not declare any")]
+    NoProperties {
+        /// The handler.
+        handler: HandlerId,
+    },
+    /// The results of the handler's run are closed.
+    #[error("the results of this run are closed; start a new session")]
+    Closed,
+}

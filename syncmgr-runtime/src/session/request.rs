@@ -1,0 +1,130 @@
+//! Asking for a session.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use syncmgr_core::handler::SyncHandler;
+use syncmgr_core::id::{HandlerId, ItemId};
+use syncmgr_core::info::HandlerInfo;
+use syncmgr_core::port::RunFacts;
+use syncmgr_core::register::{RequestError, check_cookie};
+use syncmgr_core::trigger::{RunFlags, Trigger};
+use tokio::runtime::Handle;
+
+use super::{Choosing, Session, SessionShared};
+use crate::host::Host;
+use crate::run::Run;
+use crate::tasks::Tasks;
+
+/// A session about to be started: which handlers, under which conditions.
+#[must_use = "a request does nothing until it is started"]
+pub struct SessionRequest {
+    host: Arc<Host>,
+    trigger: Trigger,
+    flags: RunFlags,
+    cookie: Option<Arc<[u8]>>,
+    handlers: Option<BTreeSet<HandlerId>>,
+    items: BTreeMap<HandlerId, BTreeSet<ItemId>>,
+    choosing: Choosing,
+}
+
+impl SessionRequest {
+    pub(crate) fn new(host: Arc<Host>, trigger: Trigger) -> Self {
+        let flags = RunFlags::empty();
+        Self { host, trigger, flags, cookie: None, handlers: None, items: BTreeMap::new(), choosing: Choosing::Ask }
+    }
+
+    /// Over these handlers, instead of those the trigger creates.
+    pub fn handlers(mut self, handlers: impl IntoIterator<Item = HandlerId>) -> Self {
+        self.handlers = Some(handlers.into_iter().collect());
+        self
+    }
+
+    /// Over these items of a handler, whatever is preferred; of no other handler, unless it is named too. Ids the handler does not list are reported in its log.
+    pub fn items(mut self, handler: HandlerId, items: impl IntoIterator<Item = ItemId>) -> Self {
+        self.items.entry(handler).or_default().extend(items);
+        self
+    }
+
+    /// The user may be bothered: the chooser is asked, and handlers may ask questions (`MAYBOTHERUSER`, R37).
+    pub fn may_bother_user(mut self) -> Self {
+        self.flags |= RunFlags::MAY_BOTHER_USER;
+        self
+    }
+
+    /// With bytes for the handlers; they reach them only with [`Trigger::Invoke`] (R16).
+    pub fn cookie(mut self, cookie: impl Into<Arc<[u8]>>) -> Self {
+        self.cookie = Some(cookie.into());
+        self
+    }
+
+    /// For configuration only: neither prepare nor synchronize follows (R36).
+    pub(crate) fn settings(mut self) -> Self {
+        self.flags |= RunFlags::SETTINGS;
+        self
+    }
+
+    /// Without a choice, by preference (R17).
+    pub(crate) fn unattended(mut self) -> Self {
+        self.choosing = Choosing::Unattended;
+        self
+    }
+
+    /// Starts the session on the current tokio runtime, which needs its time enabled. Returns at once.
+    ///
+    /// # Errors
+    /// See [`StartError`]; nothing has begun then.
+    pub fn start(self) -> Result<Session, StartError> {
+        let runtime = Handle::try_current().map_err(|_| StartError::NoRuntime)?;
+        check_cookie(self.cookie.as_deref())?;
+        let handlers = self.find_handlers()?;
+        let tasks = Tasks::new(runtime, self.host.tracker.clone());
+        let session = SessionShared::new(self.host.clone(), tasks, self.trigger, self.choosing());
+        {
+            let mut known = self.host.known();
+            if self.host.tracker.is_closed() {
+                return Err(StartError::ShutDown);
+            }
+            known.sessions.insert(session.id(), Arc::downgrade(&session));
+        }
+        let runs = handlers.into_iter().map(|(handler, info)| {
+            let facts = RunFacts::new(info.id(), session.id(), self.trigger, self.flags);
+            Run::new(&session, handler, info, facts.with_cookie(self.cookie.clone()))
+        });
+        session.begin(runs.collect());
+        Ok(Session::new(session))
+    }
+
+    fn choosing(&self) -> Choosing {
+        if !self.items.is_empty() {
+            return Choosing::Given(self.items.clone());
+        }
+        if self.flags.contains(RunFlags::MAY_BOTHER_USER) { self.choosing.clone() } else { Choosing::Unattended }
+    }
+
+    fn find_handlers(&self) -> Result<Vec<(Arc<dyn SyncHandler>, HandlerInfo)>, RequestError> {
+        let known = self.host.known();
+        let wanted = match &self.handlers {
+            Some(handlers) => handlers.clone(),
+            None if !self.items.is_empty() => BTreeSet::new(),
+            None => known.registry.created_by(self.trigger).into_iter().collect(),
+        };
+        let find = |handler| known.handlers.get(&handler).cloned().ok_or(RequestError::NotRegistered { handler });
+        wanted.union(&self.items.keys().copied().collect()).copied().map(find).collect()
+    }
+}
+
+/// Why a session was not started.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// The request was refused.
+    #[error(transparent)]
+    Refused(#[from] RequestError),
+    /// There is no tokio runtime here: call from inside one.
+    #[error("a session needs a tokio runtime to run on; start it from inside one")]
+    NoRuntime,
+    /// The manager was shut down.
+    #[error("the manager was shut down; make a new one")]
+    ShutDown,
+}

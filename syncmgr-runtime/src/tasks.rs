@@ -1,0 +1,27 @@
+//! Where a session's tasks run.
+
+use futures::future::BoxFuture;
+use tokio::runtime::Handle;
+use tokio_util::task::TaskTracker;
+
+/// A tokio runtime, and the tasks we have on it.
+#[derive(Clone)]
+pub(crate) struct Tasks {
+    runtime: Handle,
+    tracker: TaskTracker,
+}
+
+impl Tasks {
+    /// Tasks on this runtime. The tracker is asked whether any are left.
+    pub(crate) fn new(runtime: Handle, tracker: TaskTracker) -> Self {
+        Self { runtime, tracker }
+    }
+
+    pub(crate) fn spawn(&self, task: BoxFuture<'static, ()>) {
+        self.tracker.spawn_on(task, &self.runtime);
+    }
+
+    pub(crate) fn blocking(&self, job: Box<dyn FnOnce() + Send>) {
+        self.tracker.spawn_blocking_on(job, &self.runtime);
+    }
+}

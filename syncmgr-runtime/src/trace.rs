@@ -1,0 +1,15 @@
+//! What goes to `tracing`: ids at every level, names and texts only where they are asked for.
+
+use syncmgr_core::info::HandlerInfo;
+use syncmgr_core::log::{LogEntry, LogLevel};
+use syncmgr_core::text::Escaped;
+
+/// An entry of the error log.
+pub(crate) fn entry(info: &HandlerInfo, entry: &LogEntry) {
+    let (handler, item, text) = (info.id(), entry.item.map(tracing::field::display), Escaped(&entry.text));
+    match entry.level {
+        LogLevel::Information => tracing::info!(%handler, item, %text, "log"),
+        LogLevel::Warning => tracing::warn!(%handler, item, %text, "log"),
+        LogLevel::Error => tracing::error!(%handler, item, %text, "log"),
+    }
+}
