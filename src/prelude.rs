@@ -1,0 +1,7 @@
+//! What a provider needs: `use syncmgr::prelude::*;`.
+
+pub use crate::{
+    CancelReason, Cancelled, Classify, ErrorId, HandlerFlags, HandlerInfo, ItemContext, ItemFlags, Items, LogEntry,
+    LogLevel, Outcome, Participation, PrepareContext, Progress, PropertiesOutcome, Resolution, RunContext, SessionEvent,
+    Status, Subject, SyncHandler, SyncItem, SyncManager, SyncResult, SynchronizeContext, Trigger, sync_handler,
+};
