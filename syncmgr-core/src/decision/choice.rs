@@ -1,6 +1,7 @@
 //! Which items are offered, and which of them run.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use crate::id::{HandlerId, ItemId};
 use crate::info::{HandlerFlags, HandlerInfo};
@@ -10,7 +11,7 @@ use crate::text::{Escaped, MAX_NAME, bounded};
 /// A listing that has been checked: no nil id, no id twice, no enormous name.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Listing {
-    items: Vec<SyncItem>,
+    items: Arc<[SyncItem]>,
     completeness: Completeness,
 }
 
@@ -19,27 +20,16 @@ impl Listing {
     /// reported.
     pub fn check(items: Items) -> (Self, Vec<ListingFault>) {
         let completeness = items.completeness();
-        let mut seen = BTreeSet::new();
+        let mut items: Vec<SyncItem> = items.into_iter().collect();
         let mut faults = Vec::new();
-        let mut kept = Vec::with_capacity(items.len());
-        for item in items {
-            if item.id().is_nil() {
-                faults.push(ListingFault::NilId { name: item.name().into() });
-            } else if !seen.insert(item.id()) {
-                faults.push(ListingFault::Duplicate { item: item.id(), name: item.name().into() });
-            } else if item.name().len() > MAX_NAME {
-                faults.push(ListingFault::NameTooLong { item: item.id(), length: item.name().len() });
-                let name = bounded(item.name(), MAX_NAME).into_owned();
-                kept.push(item.renamed(name));
-            } else {
-                kept.push(item);
-            }
+        if has_offenders(&items) {
+            items = without_offenders(items, &mut faults);
         }
-        (Self { items: kept, completeness }, faults)
+        (Self { items: items.into(), completeness }, faults)
     }
 
     /// The items, in the handler's order.
-    pub fn items(&self) -> &[SyncItem] {
+    pub fn items(&self) -> &Arc<[SyncItem]> {
         &self.items
     }
 
@@ -50,13 +40,49 @@ impl Listing {
 
     /// Takes an item out, because it was deleted (R71).
     pub fn remove(&mut self, id: ItemId) {
-        self.items.retain(|item| item.id() != id);
+        self.items = self.select(|item| item.id() != id);
     }
 
-    /// The items with these ids, in the handler's order.
-    pub fn select(&self, chosen: &BTreeSet<ItemId>) -> Vec<SyncItem> {
-        self.items.iter().filter(|item| chosen.contains(&item.id())).cloned().collect()
+    /// The items for which `wanted` holds, in the handler's order.
+    pub fn select(&self, wanted: impl Fn(&SyncItem) -> bool) -> Arc<[SyncItem]> {
+        match self.items.iter().all(&wanted) {
+            true => self.items.clone(),
+            false => self.items.iter().filter(|item| wanted(item)).cloned().collect(),
+        }
     }
+
+    /// What runs when nobody is asked: stored preferences over default states (R56).
+    pub fn select_preferred(&self, handler: HandlerId, preferences: &Preferences) -> Arc<[SyncItem]> {
+        self.select(|item| preferences.state(handler, item) == ItemState::Checked)
+    }
+}
+
+/// Whether anything is wrong with a listing: the quick look that nearly every listing passes.
+fn has_offenders(items: &[SyncItem]) -> bool {
+    let mut ids: Vec<ItemId> = items.iter().map(SyncItem::id).collect();
+    ids.sort_unstable();
+    let twice = ids.windows(2).any(|pair| pair[0] == pair[1]);
+    twice || ids.first().is_some_and(|id| id.is_nil()) || items.iter().any(|item| item.name().len() > MAX_NAME)
+}
+
+/// The listing without what is wrong with it.
+fn without_offenders(items: Vec<SyncItem>, faults: &mut Vec<ListingFault>) -> Vec<SyncItem> {
+    let mut seen = BTreeSet::new();
+    let mut kept = Vec::with_capacity(items.len());
+    for item in items {
+        if item.id().is_nil() {
+            faults.push(ListingFault::NilId { name: item.name().into() });
+        } else if !seen.insert(item.id()) {
+            faults.push(ListingFault::Duplicate { item: item.id(), name: item.name().into() });
+        } else if item.name().len() > MAX_NAME {
+            faults.push(ListingFault::NameTooLong { item: item.id(), length: item.name().len() });
+            let name = bounded(item.name(), MAX_NAME).into_owned();
+            kept.push(item.renamed(name));
+        } else {
+            kept.push(item);
+        }
+    }
+    kept
 }
 
 /// What was wrong with an item in a listing. The handler's mistake.
@@ -112,9 +138,15 @@ impl Preferences {
         self.stored.get(&(handler, item)).copied()
     }
 
+    /// Whether an item is chosen unless somebody says otherwise: what was chosen before, else its default (R56).
+    pub fn state(&self, handler: HandlerId, item: &SyncItem) -> ItemState {
+        self.of(handler, item.id()).unwrap_or(item.state())
+    }
+
     /// Drops what is stored for items a complete listing no longer has (R46). An incomplete one drops nothing (R47).
     pub fn purge(&mut self, handler: HandlerId, listing: &Listing) {
-        if listing.completeness == Completeness::Complete {
+        let any = self.stored.keys().any(|(owner, _)| *owner == handler);
+        if any && listing.completeness == Completeness::Complete {
             let present: BTreeSet<_> = listing.items.iter().map(SyncItem::id).collect();
             self.stored.retain(|(owner, item), _| *owner != handler || present.contains(item));
         }
@@ -149,7 +181,7 @@ pub struct OfferedItem {
     /// The item.
     pub item: ItemId,
     /// Its name.
-    pub name: std::sync::Arc<str>,
+    pub name: Arc<str>,
     /// What is chosen unless somebody says otherwise: the stored preference, else the default state (R56).
     pub state: ItemState,
     /// Whether it is listed (R60).
@@ -172,7 +204,7 @@ impl Offer {
         let items = listing.items.iter().map(|item| OfferedItem {
             item: item.id(),
             name: item.name().into(),
-            state: preferences.of(info.id(), item.id()).unwrap_or(item.state()),
+            state: preferences.state(info.id(), item),
             visibility: hidden_if(item.flags().contains(ItemFlags::HIDDEN)),
             temporary: item.flags().contains(ItemFlags::TEMPORARY),
         });
@@ -181,11 +213,6 @@ impl Offer {
         let nothing_to_list = items.is_empty() && !flags.contains(HandlerFlags::ALWAYS_LIST);
         let visibility = hidden_if(flags.contains(HandlerFlags::HIDDEN) || nothing_to_list);
         Self { handler: info.id(), name: info.name().into(), visibility, items }
-    }
-
-    /// What runs when nobody is asked: stored preferences over default states.
-    pub fn unattended(&self) -> BTreeSet<ItemId> {
-        self.items.iter().filter(|item| item.state == ItemState::Checked).map(|item| item.item).collect()
     }
 
     /// What runs after somebody chose: of what was shown, the chosen; of what was hidden, what would run anyway.
@@ -241,9 +268,10 @@ mod tests {
         let listing = listing([SyncItem::named("a"), SyncItem::named("b").with_state(ItemState::Unchecked)]);
         let mut preferences = Preferences::default();
         let offer = Offer::new(&INFO, &listing, &preferences);
-        assert_eq!(offer.unattended(), ids(&["a"]));
+        let runs = |preferences: &Preferences| listing.select_preferred(INFO.id(), preferences)[..].to_vec();
+        assert_eq!(runs(&preferences), [listing.items()[0].clone()]);
         preferences.remember(&offer, &ids(&["b"]));
-        assert_eq!(Offer::new(&INFO, &listing, &preferences).unattended(), ids(&["b"]));
+        assert_eq!(runs(&preferences), [listing.items()[1].clone()]);
     }
 
     #[test]

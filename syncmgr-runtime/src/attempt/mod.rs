@@ -7,7 +7,7 @@ mod worker;
 
 use std::collections::BTreeMap;
 use std::mem;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::task::{Poll, Waker};
 
 use futures::future::{BoxFuture, poll_fn};
@@ -51,7 +51,8 @@ pub(crate) struct Attempt {
     cancel: Cancel,
     kept: Arc<Kept>,
     link: Arc<dyn HostLink>,
-    places: BTreeMap<ItemId, usize>,
+    /// Where each item is in the selection; made when somebody asks by id.
+    places: OnceLock<BTreeMap<ItemId, usize>>,
     state: Mutex<State>,
     this: Weak<Attempt>,
 }
@@ -78,10 +79,19 @@ impl Attempt {
         kept: Arc<Kept>,
         link: Arc<dyn HostLink>,
     ) -> Arc<Self> {
-        let places = facts.selection.iter().enumerate().map(|(place, item)| (item.id(), place)).collect();
         let state = Mutex::new(State::new(facts.selection.len()));
         let cancel = Cancel::default();
-        Arc::new_cyclic(|this| Self { facts, handler, limits, cancel, kept, link, places, state, this: this.clone() })
+        Arc::new_cyclic(|this| Self {
+            facts,
+            handler,
+            limits,
+            cancel,
+            kept,
+            link,
+            places: OnceLock::new(),
+            state,
+            this: this.clone(),
+        })
     }
 
     pub(crate) fn handler(&self) -> &dyn SyncHandler {
@@ -120,7 +130,7 @@ impl Attempt {
 
     /// Skips one item. `false` when it is not part of this attempt or has ended.
     pub(crate) fn skip(&self, item: ItemId) -> bool {
-        let Some(&place) = self.places.get(&item) else { return false };
+        let Some(place) = self.place(item) else { return false };
         let mut state = self.lock();
         let skip = state.run.skip(place);
         let mut wake = Wake::default();
@@ -328,6 +338,12 @@ impl Attempt {
     /// A worker is polled with another waker than before.
     pub(crate) fn rewake(&self, slot: usize, waker: &Waker) {
         self.lock().slots[slot].waker.clone_from(waker);
+    }
+
+    /// Where an item is in the selection.
+    fn place(&self, item: ItemId) -> Option<usize> {
+        let places = || self.facts.selection.iter().enumerate().map(|(place, item)| (item.id(), place)).collect();
+        self.places.get_or_init(places).get(&item).copied()
     }
 
     fn want_workers(&self) {

@@ -39,7 +39,7 @@ impl RunPort for Attempt {
     }
 
     fn report(&self, item: ItemId, report: &Progress) -> Result<(), ReportError> {
-        let Some(&place) = self.places.get(&item) else { return Err(ReportError::NotPrepared { item }) };
+        let Some(place) = self.place(item) else { return Err(ReportError::NotPrepared { item }) };
         let outcome = report.status.and_then(Outcome::of_status);
         let mut state = self.lock();
         let cell = begun(&mut state, place, item)?;

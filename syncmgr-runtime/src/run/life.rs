@@ -13,15 +13,17 @@ use syncmgr_core::error::{FailureClass, SyncResult, panic_text};
 use syncmgr_core::handler::{Participation, PropertiesOutcome, Resolution};
 use syncmgr_core::hresult::HResult;
 use syncmgr_core::id::{ErrorId, ItemId, Subject};
+use syncmgr_core::item::SyncItem;
 use syncmgr_core::log::{LogEntry, LogLevel};
 
 use super::{Command, Run, RunChange, RunEnding, Wish};
 use crate::attempt::Attempt;
 use crate::call::{CallEnd, Window, drive};
+use crate::session::{Choosing, SessionShared};
 
 impl Run {
     /// The life of a run: the protocol says what is next, this does it.
-    pub(crate) async fn live(self: Arc<Self>) {
+    pub(crate) async fn live(self: Arc<Self>, _session: Arc<SessionShared>) {
         let mut looking = Looking::default();
         let mut next = Action::Initialize;
         loop {
@@ -51,7 +53,7 @@ impl Run {
     /// R25, R30 to R33.
     async fn initialize(self: &Arc<Self>) -> Step {
         let attempt = self.attempt();
-        let waiting = attempt.token().run_until_cancelled_owned(self.session.host().gate.enter(self)).await;
+        let waiting = attempt.token().run_until_cancelled_owned(self.session().host().gate.enter(self)).await;
         if waiting.is_none() {
             return self.on(Event::Initialized(HResult::S_FALSE));
         }
@@ -86,7 +88,7 @@ impl Run {
                     None => entry,
                 });
             }
-            self.session.host().known().preferences.purge(self.id.handler, &listing);
+            self.session().host().known().preferences.purge(self.id.handler, &listing);
             self.note(RunChange::Listed(listing.items().len()));
             self.lock().listing = listing;
         }
@@ -95,16 +97,39 @@ impl Run {
 
     /// R56, R63, R64.
     async fn choose(&self) -> Step {
+        let session = self.session();
         let listing = self.listing();
-        let offer = Offer::new(&self.info, &listing, &self.session.host().known().preferences);
-        let chosen = self.session.choose(self, offer).await;
+        let wanted = match session.choosing() {
+            Choosing::Unattended => listing.select_preferred(self.id.handler, &session.host().known().preferences),
+            Choosing::Given(given) => self.given(&listing, given.get(&self.id.handler)),
+            Choosing::Ask => {
+                let offer = Offer::new(&self.info, &listing, &session.host().known().preferences);
+                let chosen = session.choose(self, offer).await;
+                listing.select(|item| chosen.contains(&item.id()))
+            }
+        };
         let chosen = {
             let mut state = self.lock();
-            state.wanted = &chosen - &state.skipped;
-            state.skipped.clear();
+            let skipped = std::mem::take(&mut state.skipped);
+            state.wanted = match skipped.is_empty() {
+                true => wanted,
+                false => wanted.iter().filter(|item| !skipped.contains(&item.id())).cloned().collect(),
+            };
             if state.wanted.is_empty() { Chosen::None } else { Chosen::Some }
         };
         self.on(Event::Chosen(chosen))
+    }
+
+    /// The items that were asked for. Ids the handler does not list are reported, not dropped in silence.
+    fn given(&self, listing: &Listing, given: Option<&BTreeSet<ItemId>>) -> Arc<[SyncItem]> {
+        let nothing = BTreeSet::new();
+        let given = given.unwrap_or(&nothing);
+        let listed: BTreeSet<_> = listing.items().iter().map(SyncItem::id).collect();
+        for item in given - &listed {
+            let text = format!("item {item} was asked for but is not listed; it was left out");
+            self.log(LogEntry::new(LogLevel::Warning, text));
+        }
+        listing.select(|item| given.contains(&item.id()))
     }
 
     /// R82 to R92: a new attempt over the wanted items.
@@ -112,9 +137,9 @@ impl Run {
         let selection = {
             let mut state = self.lock();
             state.ending = None;
-            state.listing.select(&state.wanted)
+            state.wanted.clone()
         };
-        let attempt = self.add_attempt(self.facts.clone().with_selection(selection.into()));
+        let attempt = self.add_attempt(&self.session(), self.facts.clone().with_selection(selection));
         self.note(RunChange::Preparing);
         let context = attempt.prepare_context();
         let (end, window) = self.call(&attempt, Event::PrepareReturned, || self.handler.prepare(&context)).await;
@@ -179,7 +204,7 @@ impl Run {
         let code = if items.is_some() { HResult::S_SYNCMGR_RETRYSYNC } else { HResult::S_OK };
         let any = self.want_again(items.unwrap_or_default());
         if any == Chosen::Some {
-            self.session.host().gate.enter(self).await;
+            self.session().host().gate.enter(self).await;
         }
         self.complete(window, Event::ErrorCompleted(code, any), Event::ErrorReturned)
     }
@@ -241,7 +266,7 @@ impl Run {
             state.inbox.take()
         };
         drop(inbox);
-        self.session.changed();
+        self.session().changed();
     }
 
     /// Waits for somebody who looks at the run to want something.
@@ -251,7 +276,7 @@ impl Run {
         loop {
             self.lock().resting = true;
             looking.reply();
-            self.session.changed();
+            self.session().changed();
             let command = inbox.recv().await;
             self.lock().resting = false;
             let step = match command {
@@ -323,21 +348,11 @@ impl Run {
 
     /// The items of a retry, of those that were listed.
     fn want_again(&self, items: Vec<ItemId>) -> Chosen {
-        let (known, unknown): (BTreeSet<_>, Vec<_>) = {
-            let state = self.lock();
-            let (known, unknown): (Vec<_>, Vec<_>) =
-                items.into_iter().partition(|item| state.listing.item(*item).is_some());
-            (known.into_iter().collect(), unknown)
-        };
-        for item in unknown {
-            self.log(LogEntry::new(
-                LogLevel::Warning,
-                format!("item {item} was to run again but is not listed; it was left out"),
-            ));
-        }
-        let any = if known.is_empty() { Chosen::None } else { Chosen::Some };
+        let items = items.into_iter().collect();
+        let wanted = self.given(&self.listing(), Some(&items));
+        let any = if wanted.is_empty() { Chosen::None } else { Chosen::Some };
         let mut state = self.lock();
-        state.wanted = known;
+        state.wanted = wanted;
         // A retry starts with nothing cancelled (R113).
         state.skipped.clear();
         state.stop = None;
@@ -360,7 +375,7 @@ impl Run {
             state.ending.get_or_insert(ending);
             first
         };
-        self.session.host().gate.leave(self.id);
+        self.session().host().gate.leave(self.id);
         if first {
             self.note(RunChange::Ended(ending));
         }

@@ -17,6 +17,7 @@ use syncmgr_core::trigger::RunFlags;
 use super::Run;
 use crate::attempt::{Attempt, HostLink};
 use crate::host::Host;
+use crate::session::SessionShared;
 use crate::tasks::Tasks;
 
 /// The way from an attempt to its run, which may be gone.
@@ -28,8 +29,9 @@ pub(super) struct RunLink {
 }
 
 impl RunLink {
-    pub(super) fn new(run: &Run) -> Self {
-        Self { run: run.this.clone(), id: run.id, host: run.session.host().clone(), tasks: run.session.tasks().clone() }
+    pub(super) fn new(run: &Run, session: &SessionShared) -> Self {
+        let (host, tasks) = (session.host().clone(), session.tasks().clone());
+        Self { run: run.this.clone(), id: run.id, host, tasks }
     }
 
     /// The run, if what the handler asks is in its time.
@@ -59,9 +61,8 @@ impl HostLink for RunLink {
         async {
             let run = self.run(Ask::Attention).ok_or_else(nobody_to_ask)?;
             let may_bother = run.facts.flags.contains(RunFlags::MAY_BOTHER_USER) || run.is_attended();
-            let interaction =
-                run.session.host().interaction.clone().filter(|_| may_bother).ok_or_else(nobody_to_ask)?;
-            let held = run.session.host().attention.clone().acquire_owned().await?;
+            let interaction = self.host.interaction.clone().filter(|_| may_bother).ok_or_else(nobody_to_ask)?;
+            let held = self.host.attention.clone().acquire_owned().await?;
             Ok(InteractionPermit::new(interaction, held))
         }
         .boxed()
@@ -74,14 +75,14 @@ impl HostLink for RunLink {
                 let undeclared = "the handler did not declare that it may establish connections; add the flag to it";
                 return Err(anyhow!(undeclared)).permanent();
             }
-            run.session.connect(name).await
+            run.session().connect(name).await
         }
         .boxed()
     }
 
     fn decide(&self, item: ItemId, question: &Question) -> Option<usize> {
         let run = self.run.upgrade()?;
-        let answer = run.session.host().answer_to(self.id.handler, item, &question.key);
+        let answer = self.host.answer_to(self.id.handler, item, &question.key);
         if answer.is_none() {
             let id = ErrorId::of_question(item, &question.key);
             run.notes.delete(ErrorScope::One(id));

@@ -16,7 +16,7 @@ use syncmgr_core::handler::SyncHandler;
 use syncmgr_core::hresult::HResult;
 use syncmgr_core::id::{ErrorId, ItemId, Subject};
 use syncmgr_core::info::HandlerInfo;
-use syncmgr_core::item::Items;
+use syncmgr_core::item::{Items, SyncItem};
 use syncmgr_core::log::LogEntry;
 use syncmgr_core::port::{Kept, RunFacts};
 use syncmgr_core::status::Status;
@@ -34,7 +34,7 @@ pub(crate) struct Run {
     id: RunId,
     info: HandlerInfo,
     handler: Arc<dyn SyncHandler>,
-    session: Arc<SessionShared>,
+    session: Weak<SessionShared>,
     facts: RunFacts,
     kept: Arc<Kept>,
     notes: Notes,
@@ -48,7 +48,7 @@ struct RunState {
     protocol: Protocol,
     listing: Listing,
     /// What the next attempt is about.
-    wanted: BTreeSet<ItemId>,
+    wanted: Arc<[SyncItem]>,
     /// What was skipped before there was an attempt to skip it in.
     skipped: BTreeSet<ItemId>,
     stop: Option<CancelReason>,
@@ -110,7 +110,7 @@ impl Run {
             id: RunId { session: facts.session, handler: facts.handler },
             info,
             handler,
-            session: session.clone(),
+            session: Arc::downgrade(session),
             state: Mutex::new(RunState::new(&facts, inbox)),
             facts,
             kept: Arc::default(),
@@ -119,7 +119,7 @@ impl Run {
             commands,
             this: this.clone(),
         });
-        run.add_attempt(run.facts.clone());
+        run.add_attempt(session, run.facts.clone());
         run
     }
 
@@ -235,9 +235,14 @@ impl Run {
         self.lock().protocol.on(event)
     }
 
+    /// The session, which lives as long as its runs do.
+    fn session(&self) -> Arc<SessionShared> {
+        self.session.upgrade().expect("the life of a run holds its session")
+    }
+
     /// Begins an attempt under these facts. What was cancelled before it began is cancelled in it.
-    fn add_attempt(&self, facts: RunFacts) -> Arc<Attempt> {
-        let link = Arc::new(RunLink::new(self));
+    fn add_attempt(&self, session: &SessionShared, facts: RunFacts) -> Arc<Attempt> {
+        let link = Arc::new(RunLink::new(self, session));
         let attempt = Attempt::new(facts, self.handler.clone(), self.info.limits(), self.kept.clone(), link);
         let (skipped, stop) = {
             let mut state = self.lock();
@@ -271,7 +276,7 @@ impl Run {
         tracing::debug!(handler = %self.id.handler, session = %self.id.session, ?change, "run");
         self.notes.add(number, attempt.journal_len(), Note::Run(change));
         attempt.notify();
-        self.session.changed();
+        self.session().changed();
     }
 
     fn lock(&self) -> MutexGuard<'_, RunState> {
@@ -297,7 +302,7 @@ impl RunState {
         Self {
             protocol: Protocol::new(purpose),
             listing: Listing::check(nothing).0,
-            wanted: BTreeSet::new(),
+            wanted: Arc::default(),
             skipped: BTreeSet::new(),
             stop: None,
             attempts: Vec::new(),

@@ -49,11 +49,11 @@ struct SessionState {
 /// How items are chosen.
 #[derive(Clone, Debug)]
 pub(crate) enum Choosing {
-    /// By the chooser, if the user may be bothered and there is one; else by preference.
+    /// By the chooser.
     Ask,
     /// By preference.
     Unattended,
-    /// These; of handlers that are not named, by preference.
+    /// These.
     Given(Chosen),
 }
 
@@ -81,6 +81,10 @@ impl SessionShared {
         self.trigger
     }
 
+    pub(crate) fn choosing(&self) -> &Choosing {
+        &self.choosing
+    }
+
     pub(crate) fn host(&self) -> &Arc<Host> {
         &self.host
     }
@@ -102,7 +106,7 @@ impl SessionShared {
         tracing::debug!(session = %self.id, trigger = ?self.trigger, runs = runs.len(), "session");
         self.lock().runs = runs.clone();
         for run in runs {
-            self.tasks.spawn(Box::pin(run.live()));
+            self.tasks.spawn(Box::pin(run.live(self.clone())));
         }
         let session = self.clone();
         self.tasks.spawn(Box::pin(async move { session.live().await }));
@@ -137,18 +141,12 @@ impl SessionShared {
 
     async fn choose_among_offers(&self) -> Chosen {
         let offers: Vec<Offer> = self.lock().offers.values().cloned().collect();
-        let by_preference = || offers.iter().map(|offer| (offer.handler, offer.unattended())).collect();
-        match (&self.choosing, &self.host.chooser) {
-            (Choosing::Ask, Some(chooser)) if !offers.is_empty() => {
-                let stopped = self.until(|session| session.lock().stop.is_some());
-                tokio::select! {
-                    biased;
-                    () = stopped => Chosen::new(),
-                    chosen = chooser.choose(&offers) => self.remember(&offers, chosen.unwrap_or_default()),
-                }
-            }
-            (Choosing::Given(given), _) => by_given(&offers, given, by_preference()),
-            _ => by_preference(),
+        let Some(chooser) = self.host.chooser.as_ref().filter(|_| !offers.is_empty()) else { return Chosen::new() };
+        let stopped = self.until(|session| session.lock().stop.is_some());
+        tokio::select! {
+            biased;
+            () = stopped => Chosen::new(),
+            chosen = chooser.choose(&offers) => self.remember(&offers, chosen.unwrap_or_default()),
         }
     }
 
@@ -159,30 +157,30 @@ impl SessionShared {
         for offer in offers {
             let of_handler = wanted.get(&offer.handler).cloned().unwrap_or_default();
             known.preferences.remember(offer, &of_handler);
-            chosen.insert(offer.handler, offer.chosen(&of_handler).0);
+            let (runs, unknown) = offer.chosen(&of_handler);
+            chosen.insert(offer.handler, runs);
+            self.report_unknown(offer.handler, &unknown);
         }
         chosen
     }
 
+    /// Ids the chooser named and nobody offered are told, not dropped in silence.
+    fn report_unknown(&self, handler: HandlerId, unknown: &[ItemId]) {
+        let Some(run) = self.run(handler) else { return };
+        for item in unknown {
+            let text = format!("item {item} was chosen but was not offered; it was left out");
+            run.log(LogEntry::new(LogLevel::Warning, text));
+        }
+    }
+
     /// A run offers its items and waits for what is chosen of them.
     pub(crate) async fn choose(&self, run: &Run, offer: Offer) -> BTreeSet<ItemId> {
-        self.report_unknown(run, &offer);
         self.lock().offers.insert(run.id().handler, offer);
         self.changed();
         let mut chosen = self.chosen.subscribe();
         match chosen.wait_for(Option::is_some).await.as_deref() {
             Ok(Some(chosen)) => chosen.get(&run.id().handler).cloned().unwrap_or_default(),
             _ => BTreeSet::new(),
-        }
-    }
-
-    /// Ids that were asked for and do not exist are told, not dropped in silence.
-    fn report_unknown(&self, run: &Run, offer: &Offer) {
-        let Choosing::Given(given) = &self.choosing else { return };
-        let Some(wanted) = given.get(&run.id().handler) else { return };
-        for item in offer.chosen(wanted).1 {
-            let text = format!("item {item} was asked for but is not listed; it was left out");
-            run.log(LogEntry::new(LogLevel::Warning, text));
         }
     }
 
@@ -253,15 +251,4 @@ impl SessionShared {
     fn lock(&self) -> MutexGuard<'_, SessionState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// What was asked for, of what there is.
-fn by_given(offers: &[Offer], given: &Chosen, mut chosen: Chosen) -> Chosen {
-    for offer in offers {
-        if let Some(wanted) = given.get(&offer.handler) {
-            let listed: BTreeSet<_> = offer.items.iter().map(|item| item.item).collect();
-            chosen.insert(offer.handler, wanted & &listed);
-        }
-    }
-    chosen
 }

@@ -99,7 +99,8 @@ impl SessionRequest {
         if !self.items.is_empty() {
             return Choosing::Given(self.items.clone());
         }
-        if self.flags.contains(RunFlags::MAY_BOTHER_USER) { self.choosing.clone() } else { Choosing::Unattended }
+        let ask = self.flags.contains(RunFlags::MAY_BOTHER_USER) && self.host.chooser.is_some();
+        if ask { self.choosing.clone() } else { Choosing::Unattended }
     }
 
     fn find_handlers(&self) -> Result<Vec<(Arc<dyn SyncHandler>, HandlerInfo)>, RequestError> {
