@@ -2,15 +2,20 @@
 
 pub mod prelude;
 
+/// Re-exported because it is what a handler's methods return inside.
+pub use anyhow;
+/// Re-exported to write implementations of [`Chooser`], [`Interaction`] and [`ConnectionProvider`] with.
+pub use async_trait::async_trait;
 pub use syncmgr_core::cancel::{CancelReason, Cancelled};
 pub use syncmgr_core::cell::Uninterrupted;
 pub use syncmgr_core::classic::{Attention, ClassicHandler, SyncCallback};
 pub use syncmgr_core::context::{Detached, ItemContext, PrepareContext, RunContext, Spawned, SynchronizeContext};
+pub use syncmgr_core::decision::call::Misuse;
 pub use syncmgr_core::decision::choice::{Offer, OfferedItem, Visibility};
 pub use syncmgr_core::decision::verdict::Outcome;
 pub use syncmgr_core::error::{Classify, FailureClass, NeedsUser, RetryAt, SyncResult};
 pub use syncmgr_core::handler::{ItemObject, Participation, PropertiesOutcome, Resolution, SyncHandler};
-pub use syncmgr_core::hresult::{HResult, UnknownCode};
+pub use syncmgr_core::hresult::{CodeError, HResult, UnknownCode};
 pub use syncmgr_core::id::{ErrorId, ErrorScope, HandlerId, ItemId, SessionId, Subject};
 pub use syncmgr_core::info::{HandlerFlags, HandlerInfo, Limits};
 pub use syncmgr_core::item::{Completeness, Icon, ItemFlags, ItemState, Items, SyncItem};
@@ -19,7 +24,7 @@ pub use syncmgr_core::port::{
     Confirmation, Connection, ConnectionProvider, Interaction, InteractionPermit, ReportError, Secret,
 };
 pub use syncmgr_core::progress::{Progress, ProgressMask, ProgressState};
-pub use syncmgr_core::register::{InvokeFlags, Invocation, RegisterFlags, Registration, RequestError};
+pub use syncmgr_core::register::{Invocation, InvokeFlags, RegisterFlags, Registration, RequestError};
 pub use syncmgr_core::status::Status;
 pub use syncmgr_core::trigger::{RunFlags, Trigger};
 /// The contract in our own words, with its rule numbers.
@@ -28,6 +33,7 @@ pub use syncmgr_macros::sync_handler;
 pub use syncmgr_runtime::chooser::{Chooser, Chosen};
 pub use syncmgr_runtime::clock::{Clock, Now, SystemClock};
 pub use syncmgr_runtime::manager::{PropertiesError, SyncManager, SyncManagerBuilder};
+pub use syncmgr_runtime::mapping::{Driven, Hosted};
 pub use syncmgr_runtime::report::{ItemReport, Report, RunReport};
 pub use syncmgr_runtime::session::{
     Events, Session, SessionError, SessionEvent, SessionRequest, StartError, StopOnDrop,
@@ -35,10 +41,6 @@ pub use syncmgr_runtime::session::{
 pub use syncmgr_runtime::{RunChange, RunEnding};
 /// Re-exported because ids and interfaces of the contract are GUIDs.
 pub use uuid::Uuid;
-/// Re-exported because it is what a handler's methods return inside.
-pub use anyhow;
-/// Re-exported to write implementations of [`Chooser`], [`Interaction`] and [`ConnectionProvider`] with.
-pub use async_trait::async_trait;
 
 /// What `#[sync_handler]` refers to.
 #[doc(hidden)]

@@ -2,6 +2,7 @@
 
 pub use crate::{
     CancelReason, Cancelled, Classify, ErrorId, HandlerFlags, HandlerInfo, ItemContext, ItemFlags, Items, LogEntry,
-    LogLevel, Outcome, Participation, PrepareContext, Progress, PropertiesOutcome, Resolution, RunContext, SessionEvent,
-    Status, Subject, SyncHandler, SyncItem, SyncManager, SyncResult, SynchronizeContext, Trigger, sync_handler,
+    LogLevel, Outcome, Participation, PrepareContext, Progress, PropertiesOutcome, Resolution, RunContext,
+    SessionEvent, Status, Subject, SyncHandler, SyncItem, SyncManager, SyncResult, SynchronizeContext, Trigger,
+    sync_handler,
 };

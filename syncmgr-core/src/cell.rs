@@ -84,15 +84,12 @@ impl ItemCell {
 
     /// The last value of every field.
     pub fn state(&self) -> ProgressState {
-        let mut state = ProgressState::default();
-        state.value = self.value.load(Ordering::Relaxed);
-        state.max = self.max.load(Ordering::Relaxed);
-        if self.has(RARE) {
-            let rare = self.rare();
-            state.text = rare.text.clone();
-            state.status = rare.status;
+        let (value, max) = (self.value.load(Ordering::Relaxed), self.max.load(Ordering::Relaxed));
+        if !self.has(RARE) {
+            return ProgressState { value, max, ..ProgressState::default() };
         }
-        state
+        let rare = self.rare();
+        ProgressState { text: rare.text.clone(), status: rare.status, value, max }
     }
 
     /// The item's cancellation.

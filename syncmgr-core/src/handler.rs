@@ -29,7 +29,7 @@ use crate::status::Status;
 /// 1. [`initialize`](Self::initialize), first and once (R25): take part or decline.
 /// 2. [`items`](Self::items): what there is. Stored choices, default states or a person choose among them.
 /// 3. [`prepare`](Self::prepare) with the chosen items, at least one (R82): log on, ask questions, keep what the run
-///    needs with [`PrepareContext::keep`].
+///    needs with [`RunContext::keep`].
 /// 4. [`synchronize`](Self::synchronize), once (R96): by default the host runs
 ///    [`synchronize_item`](Self::synchronize_item) for each chosen item, several at once.
 /// 5. Until the results are closed, [`show_error`](Self::show_error) for log entries a person opens; an answer of

@@ -107,6 +107,20 @@ impl UnknownCode {
     }
 }
 
+/// A failure that is known by its code alone.
+///
+/// Returned from `prepare` or `synchronize`, the call completes with this code instead of `E_FAIL`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("ended with {0}")]
+pub struct CodeError(pub HResult);
+
+impl CodeError {
+    /// The code an error names, if it names one.
+    pub fn in_error(error: &anyhow::Error) -> Option<HResult> {
+        error.chain().find_map(|cause| cause.downcast_ref::<Self>()).map(|named| named.0).filter(|code| !code.is_ok())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

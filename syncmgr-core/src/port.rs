@@ -29,6 +29,9 @@ pub trait RunPort: Send + Sync {
     /// The cancellation of the handler in this attempt.
     fn cancel(&self) -> &Cancel;
 
+    /// Whether an item was skipped before it began.
+    fn is_skipped(&self, item: ItemId) -> bool;
+
     /// What the run keeps.
     fn kept(&self) -> &Kept;
 

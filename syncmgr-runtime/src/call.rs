@@ -9,7 +9,7 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use syncmgr_core::decision::verdict::{Ending, completion};
 use syncmgr_core::error::{SyncResult, one_line, panic_text};
-use syncmgr_core::hresult::HResult;
+use syncmgr_core::hresult::{CodeError, HResult};
 
 use crate::attempt::Attempt;
 use crate::attempt::grace::Grace;
@@ -28,7 +28,8 @@ impl<T> CallEnd<T> {
         match self {
             Self::Returned(Ok(_)) => HResult::S_OK,
             Self::Returned(Err(_)) if self.needs_user() => HResult::S_FALSE,
-            Self::Returned(Err(_)) | Self::Cut => completion(&Ending::Cut),
+            Self::Returned(Err(error)) => CodeError::in_error(error).unwrap_or(completion(&Ending::Cut)),
+            Self::Cut => completion(&Ending::Cut),
             Self::Panicked(_) => completion(&Ending::Panicked),
         }
     }

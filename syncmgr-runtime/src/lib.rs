@@ -11,6 +11,7 @@ pub mod clock;
 mod gate;
 mod host;
 pub mod manager;
+pub mod mapping;
 pub mod report;
 mod run;
 pub mod session;

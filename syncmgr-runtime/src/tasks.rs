@@ -1,7 +1,7 @@
 //! Where a session's tasks run.
 
 use futures::future::BoxFuture;
-use tokio::runtime::Handle;
+use tokio::runtime::{EnterGuard, Handle};
 use tokio_util::task::TaskTracker;
 
 /// A tokio runtime, and the tasks we have on it.
@@ -15,6 +15,11 @@ impl Tasks {
     /// Tasks on this runtime. The tracker is asked whether any are left.
     pub(crate) fn new(runtime: Handle, tracker: TaskTracker) -> Self {
         Self { runtime, tracker }
+    }
+
+    /// Makes the runtime current, for what is polled outside of it.
+    pub(crate) fn enter(&self) -> EnterGuard<'_> {
+        self.runtime.enter()
     }
 
     pub(crate) fn spawn(&self, task: BoxFuture<'static, ()>) {

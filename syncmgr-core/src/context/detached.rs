@@ -106,6 +106,10 @@ impl RunPort for DetachedPort {
         &self.shared.cancel
     }
 
+    fn is_skipped(&self, _: ItemId) -> bool {
+        false
+    }
+
     fn kept(&self) -> &Kept {
         &self.shared.kept
     }

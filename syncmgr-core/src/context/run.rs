@@ -74,6 +74,11 @@ impl RunContext {
         self.port.cancel().check()
     }
 
+    /// Whether an item of the selection was skipped before it began.
+    pub fn is_skipped(&self, item: ItemId) -> bool {
+        self.port.is_skipped(item)
+    }
+
     /// Waits until the handler is stopped. Cancel safe.
     pub async fn cancelled(&self) {
         self.token().cancelled_owned().await;
@@ -102,6 +107,13 @@ impl RunContext {
     /// Removes entries of this run from the log: `DeleteLogError` (R142, R143).
     pub fn delete_log(&self, scope: ErrorScope) {
         self.port.delete_log(scope);
+    }
+
+    /// Keeps a value for the rest of the run, a logged-in connection for example; one per type.
+    ///
+    /// Later calls find it with [`prepared`](Self::prepared). It is dropped when the results of the session are closed.
+    pub fn keep<T: Send + Sync + 'static>(&self, value: T) -> Arc<T> {
+        self.port.kept().put(value)
     }
 
     /// What was kept under this type, in `prepare` for example.
@@ -144,13 +156,6 @@ impl PrepareContext {
     /// A context over a host's port. Hosts call this; handlers are given one.
     pub fn new(port: Arc<dyn RunPort>) -> Self {
         Self(RunContext::new(port))
-    }
-
-    /// Keeps a value for the rest of the run, a logged-in connection for example; one per type.
-    ///
-    /// Later calls find it with [`RunContext::prepared`]. It is dropped when the results of the session are closed.
-    pub fn keep<T: Send + Sync + 'static>(&self, value: T) -> Arc<T> {
-        self.port().kept().put(value)
     }
 }
 

@@ -273,23 +273,32 @@ impl Protocol {
     /// T6 to T8, and T12 when the items are listed again.
     fn on_listed(&mut self, code: HResult) -> Step {
         match self.stage {
+            Stage::Initialized if code.is_success() && self.attached => {
+                self.stage = Stage::Ready;
+                self.offer()
+            }
             Stage::Initialized if code.is_success() => self.go(Stage::Listed, Action::Attach),
+            Stage::Initialized if self.attached => self.give_up(code),
             Stage::Initialized => self.go(Stage::Released, Action::Release(Reported::Failed(code))),
             Stage::Ready => self.offer(),
             _ => Step::Misused(Misuse::Stale),
         }
     }
 
-    /// T9. A second callback takes the place of the first, where nothing is under way (R76).
+    /// T9. A second callback takes the place of the first, where nothing is under way (R76). A host may set the callback
+    /// before it lists the items.
     fn on_attached(&mut self) -> Step {
-        self.attached |= matches!(self.stage, Stage::Listed);
+        use Stage::{Initialized, Listed, Ready, Results};
+        if !matches!(self.stage, Initialized | Listed | Ready | Results) {
+            return Step::Misused(Misuse::Stale);
+        }
+        self.attached = true;
         match self.stage {
-            Stage::Listed => {
-                self.stage = Stage::Ready;
+            Listed => {
+                self.stage = Ready;
                 self.offer()
             }
-            Stage::Ready | Stage::Results => Step::Wait,
-            _ => Step::Misused(Misuse::Stale),
+            _ => Step::Wait,
         }
     }
 
@@ -332,7 +341,7 @@ impl Protocol {
             return self.no_such_call();
         };
         match step(call) {
-            CallStep::Goes(call) => self.into_window(Stage::Preparing(call)),
+            CallStep::Goes(call) => self.enter_window(Stage::Preparing(call)),
             CallStep::Ended(HResult::S_OK) => self.go(Stage::Prepared, Action::Admit),
             CallStep::Ended(code) => self.give_up(code),
             CallStep::Misused(misuse) => Step::Misused(misuse),
@@ -355,7 +364,7 @@ impl Protocol {
             return self.no_such_call();
         };
         match step(call) {
-            CallStep::Goes(call) => self.into_window(Stage::Synchronizing(call)),
+            CallStep::Goes(call) => self.enter_window(Stage::Synchronizing(call)),
             CallStep::Ended(code) => self.finish(code),
             CallStep::Misused(misuse) => Step::Misused(misuse),
         }
@@ -474,7 +483,7 @@ impl Protocol {
     }
 
     /// Where a window opens, what was held is delivered.
-    fn into_window(&mut self, stage: Stage) -> Step {
+    fn enter_window(&mut self, stage: Stage) -> Step {
         self.stage = stage;
         let open = matches!(stage, Stage::Preparing(Call::Window) | Stage::Synchronizing(Call::Window));
         if open && std::mem::take(&mut self.held) { Step::Do(Action::Deliver) } else { Step::Wait }

@@ -88,7 +88,7 @@ impl RunState {
     }
 
     /// Begins the next item that has not begun.
-    pub fn next(&mut self) -> Option<usize> {
+    pub fn begin_next(&mut self) -> Option<usize> {
         while let Some(phase) = self.items.get_mut(self.cursor) {
             let item = self.cursor;
             self.cursor += 1;
@@ -179,7 +179,7 @@ mod tests {
     fn a_skipped_item_is_never_begun() {
         let mut run = RunState::new(3);
         assert_eq!(run.skip(1), Skip::Ended);
-        assert_eq!([run.next(), run.next(), run.next()], [Some(0), Some(2), None]);
+        assert_eq!([run.begin_next(), run.begin_next(), run.begin_next()], [Some(0), Some(2), None]);
         assert_eq!(run.skip(0), Skip::Signal);
         assert!(run.end(0, Outcome::Skipped));
         assert_eq!(run.skip(0), Skip::TooLate);
@@ -188,12 +188,12 @@ mod tests {
     #[test]
     fn stopping_ends_what_has_not_begun_and_leaves_what_runs_to_its_worker() {
         let mut run = RunState::new(3);
-        run.next();
+        run.begin_next();
         run.stop(CancelReason::SessionStopped);
         run.stop(CancelReason::ShuttingDown);
         assert_eq!(run.stopped(), Some(CancelReason::SessionStopped));
         assert_eq!(run.phases(), [Phase::Running, Phase::Ended(Outcome::Stopped), Phase::Ended(Outcome::Stopped)]);
-        assert_eq!((run.open(), run.next()), (1, None));
+        assert_eq!((run.open(), run.begin_next()), (1, None));
     }
 
     #[derive(Clone, Copy, Debug)]
@@ -224,7 +224,7 @@ mod tests {
             let mut run = RunState::new(10);
             for act in acts {
                 match act {
-                    Act::Next => { run.next(); }
+                    Act::Next => { run.begin_next(); }
                     Act::Begin(item) => { run.begin(item); }
                     Act::End(item, outcome) => { run.end(item, outcome); }
                     Act::Skip(item) => { run.skip(item); }

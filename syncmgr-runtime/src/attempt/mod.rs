@@ -36,6 +36,10 @@ pub(crate) trait HostLink: Send + Sync {
     fn interaction(&self) -> BoxFuture<'_, SyncResult<InteractionPermit>>;
     fn connect<'a>(&'a self, name: Option<&'a str>) -> BoxFuture<'a, SyncResult>;
     fn decide(&self, item: ItemId, question: &Question) -> Option<usize>;
+    /// An item is about to begin; the host may cancel it.
+    fn begins(&self, attempt: &Attempt, item: ItemId) {
+        let _ = (attempt, item);
+    }
     /// Asks for workers; the host lends them with [`Attempt::lend`].
     fn want_workers(&self, attempt: &Arc<Attempt>, count: usize);
     fn give_back_workers(&self, count: usize);

@@ -26,6 +26,11 @@ impl RunPort for Attempt {
         &self.cancel
     }
 
+    fn is_skipped(&self, item: ItemId) -> bool {
+        let phase = self.place(item).and_then(|place| self.lock().run.phase(place));
+        phase == Some(Phase::Ended(Outcome::Skipped))
+    }
+
     fn kept(&self) -> &Kept {
         &self.kept
     }
@@ -42,6 +47,11 @@ impl RunPort for Attempt {
         let Some(place) = self.place(item) else { return Err(ReportError::NotPrepared { item }) };
         let outcome = report.status.and_then(Outcome::of_status);
         let mut state = self.lock();
+        if state.working == Working::Now && state.run.phase(place) == Some(Phase::Queued) {
+            drop(state);
+            self.link.begins(self, item);
+            state = self.lock();
+        }
         let cell = begun(&mut state, place, item)?;
         let answer = cell.report(report);
         let ended = outcome.filter(|_| state.by_hand.remove(&place).is_some());

@@ -86,7 +86,7 @@ impl State {
     pub(super) fn seat(&mut self, index: usize) -> Option<(usize, Arc<ItemCell>)> {
         /// The slot, the worker's context, and the clone made here.
         const HOLDERS: usize = 3;
-        let next = if self.working == Working::Now { self.run.next() } else { None };
+        let next = if self.working == Working::Now { self.run.begin_next() } else { None };
         let slot = &mut self.slots[index];
         let before = mem::replace(&mut slot.place, next);
         let Some(place) = next else {

@@ -87,6 +87,11 @@ async fn work(attempt: &Attempt, slot: usize, work: &impl Work) {
     let mut ended = None;
     while seat.turn(ended.take()) {
         let item = seat.context.as_ref().expect("a seated worker has a context");
+        attempt.link.begins(attempt, item.id());
+        if item.check().is_err() {
+            ended = Some(conclude(attempt, item, Outlived::Cut));
+            continue;
+        }
         let outlived = Supervised::over(attempt, slot, item, &mut seat.waker, || work.begin(item)).await;
         ended = Some(conclude(attempt, item, outlived));
     }

@@ -1,0 +1,60 @@
+//! Half-written code, as an editor sends it at every key press.
+
+use proc_macro2::{TokenStream, TokenTree};
+
+use super::{ID, tokens};
+use crate::expand::expand;
+
+const ATTRIBUTE: &str =
+    r#"name = "Pages", flags(hidden, always_list), limits(items = 4, soft_grace = "1s"), crate = a::b"#;
+
+const ITEM: &str = "
+    /// Pages.
+    impl<T: Store> sync::SyncHandler for Pages<T> where T: Send {
+        async fn items(&self) -> SyncResult<Items> { self.list().await }
+        fn set_item_status(&self, run: &RunContext, subject: Subject, status: Status) {}
+        fn item_object(&self, subject: Subject, interface: Uuid) -> Option<ItemObject> { None }
+        async fn synchronize_item(&self, item: &'_ mut ItemContext) -> Result<(), (A, B)> { Ok(()) }
+        const WIDTH: u8 = 80;
+    }";
+
+#[test]
+fn no_token_taken_out_or_doubled_makes_the_attribute_panic() {
+    let attribute = format!("{ID}, {ATTRIBUTE}");
+    for edited in edits(tokens(&attribute)) {
+        expand(edited, tokens(ITEM));
+    }
+    for edited in edits(tokens(ITEM)) {
+        expand(tokens(&attribute), edited);
+    }
+}
+
+#[test]
+fn nothing_at_all_is_answered_with_mistakes() {
+    let (tokens, mistakes) = expand(TokenStream::new(), TokenStream::new());
+    assert!(tokens.is_empty());
+    assert!(!mistakes.is_empty());
+}
+
+/// The stream without each of its tokens, with each of them doubled, and cut off after each; inside groups too.
+fn edits(stream: TokenStream) -> Vec<TokenStream> {
+    let trees: Vec<TokenTree> = stream.into_iter().collect();
+    let mut edits = Vec::new();
+    for at in 0..trees.len() {
+        let with = |middle: Vec<TokenTree>| {
+            let (before, after) = (trees[..at].iter().cloned(), trees[at + 1..].iter().cloned());
+            before.chain(middle).chain(after).collect::<TokenStream>()
+        };
+        edits.push(trees[..at].iter().cloned().collect());
+        edits.push(with(Vec::new()));
+        edits.push(with(vec![trees[at].clone(), trees[at].clone()]));
+        if let TokenTree::Group(group) = &trees[at] {
+            edits.extend(
+                self::edits(group.stream())
+                    .into_iter()
+                    .map(|inner| with(vec![proc_macro2::Group::new(group.delimiter(), inner).into()])),
+            );
+        }
+    }
+    edits
+}

@@ -1,0 +1,101 @@
+//! What the attribute expands to, a snapshot per feature.
+
+use insta::assert_snapshot;
+
+use super::{ID, attribute, expansion, handler};
+
+#[test]
+fn a_handler_gets_its_info_and_the_plumbing() {
+    assert_snapshot!(expansion(&attribute(""), &handler("")));
+}
+
+#[test]
+fn flags_are_united_in_the_order_they_were_given() {
+    let flags = "flags(hidden, has_properties, may_establish_connection, always_list)";
+    assert_snapshot!(expansion(&attribute(flags), &handler("")));
+}
+
+#[test]
+fn limits_replace_only_what_they_name() {
+    let limits = r#"limits(items = 4, soft_grace = "250ms", hard_grace = "2min")"#;
+    assert_snapshot!(expansion(&attribute(limits), &handler("")));
+}
+
+#[test]
+fn an_info_of_the_authors_own_is_kept() {
+    let info = "fn info(&self) -> HandlerInfo { Self::HANDLER.instance(&self.account) }";
+    assert_snapshot!(expansion(&attribute(""), &handler(info)));
+}
+
+#[test]
+fn everything_generated_goes_through_the_crate_that_was_named() {
+    let attribute = attribute(r#"flags(hidden), limits(items = 2), crate = crate::vendored::sync"#);
+    let expansion = expansion(&attribute, &handler(""));
+    assert!(!expansion.contains("syncmgr::"), "a literal crate name leaked:\n{expansion}");
+    assert_snapshot!(expansion);
+}
+
+#[test]
+fn generics_bounds_attributes_and_comments_are_carried_over() {
+    let item = "
+        /// Pages kept for reading offline.
+        #[allow(clippy::use_self)]
+        impl<'a, S: Store + 'a, const N: usize> sync::SyncHandler for Pages<'a, S, N> where S::Page: Send {
+            #![allow(unused)]
+            /// Copies one page.
+            #[tracing::instrument(skip_all)]
+            async fn synchronize_item(&self, item: &sync::ItemContext) -> sync::SyncResult { self.copy(item).await }
+            vendor_methods! {}
+        }";
+    assert_snapshot!(expansion(&attribute(""), item));
+}
+
+#[test]
+fn a_forgotten_async_or_return_type_is_put_in_so_that_the_body_compiles() {
+    let item = "impl SyncHandler for OfflinePages {
+        fn items(&self) -> SyncResult<Items> { self.list().await }
+        async fn synchronize(&self, run: &SynchronizeContext) { self.copy(run).await; }
+        async fn synchronize_item(&self, item: &ItemContext) { self.copy(item).await? }
+    }";
+    assert_snapshot!(expansion(&attribute(""), item));
+}
+
+#[test]
+fn what_does_not_fit_the_trait_is_set_aside() {
+    let item = handler(
+        "fn info(&mut self) -> HandlerInfo { Self::HANDLER }
+        fn helper(&self) {}
+        const WIDTH: Size = Size { columns: 80 };
+        type Page = String;",
+    );
+    assert_snapshot!(expansion(&attribute(""), &item));
+}
+
+#[test]
+fn what_stands_in_for_a_wrong_id_and_name_still_makes_a_handler() {
+    assert_snapshot!(expansion(r#"id = "0", name = "", limits(items = 0)"#, &handler("")));
+}
+
+#[test]
+fn a_misspelled_trait_is_mended() {
+    assert_snapshot!(expansion(&attribute(""), "impl sync::SyncHandlr for Pages {}"));
+}
+
+#[test]
+fn a_forgotten_trait_is_put_in_where_a_method_tells_that_it_was_meant() {
+    let item = "impl Pages { async fn items(&self) -> SyncResult<Items> { self.list().await } }";
+    assert_snapshot!(expansion(&attribute(""), item));
+}
+
+#[test]
+fn an_async_trait_of_the_authors_own_is_dropped() {
+    let item = format!("#[async_trait::async_trait] {}", handler(""));
+    assert_eq!(expansion(&attribute(""), &item), expansion(&attribute(""), &handler("")));
+}
+
+#[test]
+fn what_is_no_handler_comes_back_as_it_was() {
+    for item in ["struct Pages;\n", "impl Pages {}\n", "impl Display for Pages {}\n", "fn pages() {}\n"] {
+        assert_eq!(expansion(ID, item), item);
+    }
+}

@@ -1,0 +1,270 @@
+//! What is reported, and where.
+
+use super::{ID, attribute, handler, mistakes};
+
+/// The place and the first line of the only mistake.
+fn only(attribute: &str, item: &str) -> (String, String) {
+    let mistakes = mistakes(attribute, item);
+    assert_eq!(mistakes.len(), 1, "{mistakes:?}");
+    let (place, message) = &mistakes[0];
+    (place.clone(), message.lines().next().unwrap_or_default().to_owned())
+}
+
+/// The place and the last line of the only mistake in an impl that has this method as well.
+fn only_in_method(method: &str) -> (String, String) {
+    let mistakes = mistakes(&attribute(""), &handler(method));
+    assert_eq!(mistakes.len(), 1, "{mistakes:?}");
+    let (place, message) = &mistakes[0];
+    assert!(message.starts_with("expected `"), "{message}");
+    (place.clone(), message.lines().last().unwrap_or_default().to_owned())
+}
+
+fn pair(place: &str, message: &str) -> (String, String) {
+    (place.to_owned(), message.to_owned())
+}
+
+#[test]
+fn a_handler_without_mistakes_has_none() {
+    assert_eq!(mistakes(&attribute("flags(), limits(),"), &handler("")), []);
+}
+
+#[test]
+fn every_method_as_the_contract_has_it_is_accepted() {
+    let methods =
+        crate::contract::methods().map(|name| format!("{} {{ loop {{}} }}", crate::contract::signature(name)));
+    let item = format!("impl SyncHandler for Pages {{ {} }}", methods.join(" "));
+    assert_eq!(mistakes(&attribute(""), &item), []);
+}
+
+#[test]
+fn other_spellings_of_a_signature_are_accepted() {
+    for method in [
+        "async fn items(self: &Self) -> SyncResult<Items> {}",
+        "async fn items(&self) -> (SyncResult<Items>) {}",
+        "fn set_item_status(&self, run: &RunContext, subject: Subject, status: Status) -> () {}",
+    ] {
+        assert_eq!(mistakes(&attribute(""), &handler(method)), [], "{method}");
+    }
+}
+
+#[test]
+fn all_mistakes_are_reported_at_once_in_the_order_of_the_source() {
+    let item = "impl SyncHandler for Pages {
+        fn items(&mut self) -> SyncResult {}
+        async fn prepare(&self, run: RunContext) {}
+        fn synchronise(&self) {}
+        const WIDTH: u8 = 80;
+    }";
+    let mistakes = mistakes(r#"id = "x", nmae = "", flags(hiden), limits(items = 0)"#, item);
+    let places: Vec<&str> = mistakes.iter().map(|(place, _)| place.as_str()).collect();
+    assert_eq!(
+        places,
+        [
+            "\"x\"",
+            "nmae",
+            "\"\"",
+            "hiden",
+            "0",
+            "fn",
+            "&mut self",
+            "SyncResult",
+            "RunContext",
+            ")",
+            "synchronise",
+            "const"
+        ]
+    );
+}
+
+#[test]
+fn a_missing_id_or_name_is_reported_at_the_attribute() {
+    let (place, message) = only(r#"name = "Pages""#, &handler(""));
+    assert_eq!((place.as_str(), message.as_str()), ("", "`id` is missing"));
+    assert_eq!(only(ID, &handler("")).1, "`name` is missing");
+}
+
+#[test]
+fn an_id_that_is_no_hyphenated_uuid_is_told_what_is_wrong_with_it() {
+    for (id, wrong) in [
+        ("g2f0c1a4-5b7e-4c3d-9a8f-0e1d2c3b4a59", "this is no UUID: `g` is no hexadecimal digit"),
+        ("d2f0", "this is no UUID: its digits are grouped 4, not 8-4-4-4-12"),
+        ("00000000-0000-0000-0000-000000000000", "the nil UUID names no handler"),
+        (
+            "{d2f0c1a4-5b7e-4c3d-9a8f-0e1d2c3b4a59}",
+            "write the UUID with hyphens and nothing around it: `d2f0c1a4-5b7e-4c3d-9a8f-0e1d2c3b4a59`",
+        ),
+    ] {
+        let attribute = format!(r#"id = "{id}", name = "Pages""#);
+        assert_eq!(only(&attribute, &handler("")), pair(&format!("{id:?}"), wrong));
+    }
+}
+
+#[test]
+fn a_name_may_have_31_utf_16_characters_and_no_more() {
+    let named = |name: &str| format!(r#"{ID}, name = "{name}""#);
+    assert_eq!(mistakes(&named(&"x".repeat(31)), &handler("")), []);
+    assert!(only(&named(&"x".repeat(32)), &handler("")).1.ends_with("this one has 32"));
+    assert!(only(&named(&"🗂".repeat(16)), &handler("")).1.ends_with("this one has 32"));
+}
+
+#[test]
+fn a_value_of_another_kind_is_shown_the_right_one() {
+    for (entry, place, wrong) in [
+        ("id = 5", "5", r#"expected a string literal, as in `id = ".."`"#),
+        ("id = PAGES", "PAGES", r#"expected a string literal, as in `id = ".."`"#),
+        ("id", "id", r#"expected a value, as in `id = ".."`"#),
+    ] {
+        assert_eq!(only(&format!(r#"{entry}, name = "Pages""#), &handler("")), pair(place, wrong));
+    }
+    for (entry, place, wrong) in [
+        ("flags = hidden", "flags", "expected a list, as in `flags(hidden)`"),
+        ("flags(hidden = true)", "hidden", "a flag has no value: write `hidden`, or leave it out"),
+        ("limits", "limits", "expected a list, as in `limits(items = 4)`"),
+        (r#"limits(items = "4")"#, r#""4""#, "expected a whole number, as in `items = 4`"),
+        ("limits(items = -1)", "-1", "expected a whole number from 1 to 4294967295"),
+        ("limits(soft_grace = 5)", "5", r#"expected a duration in quotes, as in `soft_grace = "250ms"`"#),
+        (r#"limits(soft_grace = "5sec")"#, r#""5sec""#, "`5sec` is no duration"),
+        (r#"crate = "a::b""#, r#""a::b""#, "expected a path without quotes, as in `crate = path::to::syncmgr`"),
+        ("crate = 5", "5", "expected a path, as in `crate = path::to::syncmgr`"),
+    ] {
+        assert_eq!(only(&attribute(entry), &handler("")), pair(place, wrong));
+    }
+}
+
+#[test]
+fn a_soft_grace_longer_than_the_hard_one_is_a_mistake() {
+    let limits = r#"limits(soft_grace = "6s", hard_grace = "5s")"#;
+    let wrong = "`soft_grace` is longer than `hard_grace`";
+    assert_eq!(only(&attribute(limits), &handler("")), pair("hard_grace", wrong));
+    assert_eq!(mistakes(&attribute(r#"limits(soft_grace = "5s", hard_grace = "5s")"#), &handler("")), []);
+}
+
+#[test]
+fn a_key_given_twice_is_reported_at_the_second() {
+    let (place, message) = only(&attribute(r#"name = "Other""#), &handler(""));
+    assert_eq!((place.as_str(), message.as_str()), ("name", "`name` is given twice"));
+    let (place, message) = only(&attribute("flags(hidden, hidden)"), &handler(""));
+    assert_eq!((place.as_str(), message.as_str()), ("hidden", "`hidden` is given twice"));
+}
+
+#[test]
+fn a_misspelled_required_key_is_not_called_missing_as_well() {
+    let (place, message) = only(&format!(r#"{ID}, nmae = "Pages""#), &handler(""));
+    assert_eq!((place.as_str(), message.as_str()), ("nmae", "there is no key `nmae`, did you mean `name`?"));
+}
+
+#[test]
+fn a_signature_mistake_is_reported_at_the_smallest_token_under_the_expected_signature() {
+    let item = "`&self` belongs here: one handler serves several calls at once; keep what belongs to one run with \
+                `run.keep(..)`";
+    for (method, place, wrong) in [
+        ("fn items(&self) -> SyncResult<Items> {}", "fn", "`async` is missing"),
+        ("async fn info(&self) -> HandlerInfo {}", "async", "the answer is wanted at once: remove `async`"),
+        ("async fn items(&mut self) -> SyncResult<Items> {}", "&mut self", item),
+        ("async fn items(self) -> SyncResult<Items> {}", "self", item),
+        ("async fn items(self: Arc<Self>) -> SyncResult<Items> {}", "self: Arc<Self>", item),
+        (
+            "async fn items() -> SyncResult<Items> {}",
+            "(",
+            "`&self` is missing: the host calls this on a handler it holds",
+        ),
+        ("async fn prepare(&self) -> SyncResult {}", ")", "an argument is missing"),
+        (
+            "async fn prepare(&self, run: &PrepareContext, item: u8) -> SyncResult {}",
+            "u8",
+            "this argument is one too many",
+        ),
+        (
+            "async fn prepare(&self, run: PrepareContext) -> SyncResult {}",
+            "PrepareContext",
+            "`&PrepareContext` belongs here",
+        ),
+        ("async fn prepare(&self, run: &RunContext) -> SyncResult {}", "RunContext", "`PrepareContext` belongs here"),
+        ("async fn items(&self) {}", ")", "the return type is missing: `-> SyncResult<Items>`"),
+        ("async fn items(&self) -> SyncResult {}", "SyncResult", "`SyncResult<Items>` belongs here"),
+        (
+            "fn set_item_status(&self, run: &RunContext, subject: Subject, status: Status) -> SyncResult {}",
+            "SyncResult",
+            "nothing is returned here",
+        ),
+        (
+            "async fn items<T>(&self) -> SyncResult<Items> {}",
+            "<T>",
+            "hosts call a handler as `dyn SyncHandler`, so its methods have no generics",
+        ),
+        ("unsafe fn info(&self) -> HandlerInfo {}", "unsafe", "remove `unsafe`"),
+    ] {
+        assert_eq!(only_in_method(method), pair(place, wrong), "{method}");
+    }
+}
+
+#[test]
+fn neither_synchronize_nor_synchronize_item_is_reported_at_the_trait() {
+    let (place, message) = only(&attribute(""), "impl sync::SyncHandler for Pages {}");
+    assert_eq!((place.as_str(), message.as_str()), ("sync::SyncHandler", "nothing is synchronized here"));
+}
+
+#[test]
+fn a_misspelled_or_generated_synchronize_counts_as_one() {
+    let (place, _) = only(&attribute(""), "impl SyncHandler for Pages { fn synchronise_item(&self) {} }");
+    assert_eq!(place, "synchronise_item");
+    assert_eq!(mistakes(&attribute(""), "impl SyncHandler for Pages { methods! {} }"), []);
+    assert_eq!(mistakes(&attribute(""), "impl SyncHandler for Pages { const A: u8 = 1; }").len(), 2);
+}
+
+#[test]
+fn what_does_not_belong_to_the_trait_is_reported_at_its_name_or_word() {
+    let place = |member: &str| only(&attribute(""), &handler(member)).0;
+    assert_eq!(place("methods! {} fn helper(&self) {}"), "helper");
+    assert_eq!(place("const A: u8 = 1;"), "const");
+    assert_eq!(place("type A = u8;"), "type");
+}
+
+#[test]
+fn an_unknown_method_is_a_misspelled_one_or_a_helper() {
+    let last_line = |method: &str| {
+        let mistakes = mistakes(&attribute(""), &handler(method));
+        mistakes[0].1.lines().last().unwrap_or_default().to_owned()
+    };
+    assert_eq!(last_line("fn helper(&self) {}"), "helpers belong in an `impl` of the type's own");
+    assert!(last_line("fn item(&self) {}").starts_with("the methods are `info`, `initialize`"));
+}
+
+#[test]
+fn an_item_that_is_no_handlers_impl_is_reported_at_what_it_is() {
+    let attribute = attribute("");
+    for (item, place, wrong) in [
+        (
+            "pub(crate) struct Pages;",
+            "struct",
+            "`#[sync_handler]` belongs on `impl SyncHandler for ..`, not on this `struct`",
+        ),
+        ("impl Pages {}", "Pages", "this impl names no trait: write `impl SyncHandler for ..`"),
+        (
+            "impl fmt::Display for Pages {}",
+            "Display",
+            "`#[sync_handler]` belongs on `impl SyncHandler for ..`, not on an impl of `Display`",
+        ),
+    ] {
+        assert_eq!(only(&attribute, item), pair(place, wrong));
+    }
+    let method = "async fn synchronize(&self, run: &SynchronizeContext) -> SyncResult {}";
+    let place = |head: &str| only(&attribute, &format!("{head} {{ {method} }}")).0;
+    assert_eq!(place("impl SyncHandlr for Pages"), "SyncHandlr");
+    assert_eq!(place("impl !SyncHandler for Pages"), "!");
+    assert_eq!(place("unsafe impl SyncHandler for Pages"), "unsafe");
+}
+
+#[test]
+fn an_attribute_that_does_the_same_work_is_not_needed() {
+    let below = format!("#[async_trait] {}", handler(""));
+    assert_eq!(only(&attribute(""), &below).0, "#[async_trait]");
+    let twice = format!("#[syncmgr::sync_handler(..)] {}", handler(""));
+    assert_eq!(only(&attribute(""), &twice).1, "`#[sync_handler]` is given twice");
+    let above = "impl SyncHandler for Pages {
+        fn synchronize<'life0, 'async_trait>(&'life0 self) -> Pin<Box<dyn Future + 'async_trait>> { loop {} }
+    }";
+    let (place, message) = only(&attribute(""), above);
+    assert_eq!(place, "");
+    assert_eq!(message, "remove the `#[async_trait]` above: `#[sync_handler]` brings it along");
+}

@@ -1,0 +1,142 @@
+//! What the attribute says: id, name, flags, limits, and where the facade is.
+
+use proc_macro2::{Span, TokenStream};
+use syn::parse::Parser;
+use syn::{LitStr, Path, parse_quote};
+use uuid::Uuid;
+
+use super::entry::{Keys, assigned, list, literal};
+use super::limits::{Limits, limits};
+use crate::mistakes::Mistakes;
+use crate::parse::{Entry, Value, entries};
+
+/// The attribute, checked. Where the author was mistaken, a value that compiles stands in.
+pub(crate) struct Declaration {
+    pub(crate) krate: Path,
+    pub(crate) id: Uuid,
+    pub(crate) name: LitStr,
+    pub(crate) flags: Vec<&'static str>,
+    pub(crate) limits: Limits,
+}
+
+const KEYS: [&str; 5] = ["id", "name", "flags", "limits", "crate"];
+const FLAGS: [&str; 4] = ["has_properties", "may_establish_connection", "always_list", "hidden"];
+
+/// What a missing key is answered with.
+const REQUIRED: [(&str, &str); 2] = [
+    ("id", "give the handler a fresh UUID, as in `id = \"..\"`; `uuidgen` prints one"),
+    ("name", "it is what people see, as in `name = \"Offline Web Pages\"`"),
+];
+
+/// `szHandlerName` of `SYNCMGRHANDLERINFO`, without its terminator.
+const NAME_UNITS: usize = 31;
+
+/// Checks the attribute.
+pub(crate) fn declaration(attribute: TokenStream, mistakes: &mut Mistakes) -> Declaration {
+    let mut declaration = stand_in();
+    let mut keys = Keys::new("key", &KEYS);
+    for entry in entries(attribute, "`key = value`", mistakes) {
+        if let Some(key) = keys.recognize(&entry.key, mistakes) {
+            declaration.read(key, &entry, mistakes);
+        }
+    }
+    for (key, advice) in REQUIRED {
+        if !keys.is_given(key) {
+            mistakes.at_attribute(format!("`{key}` is missing\n{advice}"));
+        }
+    }
+    declaration
+}
+
+fn stand_in() -> Declaration {
+    Declaration {
+        krate: parse_quote!(::syncmgr),
+        id: Uuid::from_u128(1),
+        name: LitStr::new("unnamed", Span::call_site()),
+        flags: Vec::new(),
+        limits: Limits::default(),
+    }
+}
+
+impl Declaration {
+    fn read(&mut self, key: &str, entry: &Entry, mistakes: &mut Mistakes) {
+        match key {
+            "id" => self.id = id(entry, mistakes).unwrap_or(self.id),
+            "name" => self.name = name(entry, mistakes).unwrap_or_else(|| self.name.clone()),
+            "flags" => self.flags = flags(entry, mistakes),
+            "limits" => self.limits = limits(entry, mistakes),
+            _ => self.krate = krate(entry, mistakes).unwrap_or_else(|| self.krate.clone()),
+        }
+    }
+}
+
+fn id(entry: &Entry, mistakes: &mut Mistakes) -> Option<Uuid> {
+    let literal: LitStr = literal(entry, "a string literal", "id = \"..\"", mistakes)?;
+    let text = literal.value();
+    let wrong = match Uuid::try_parse(&text) {
+        Err(_) => format!("this is no UUID: {}\n`uuidgen` prints one", flaw(&text)),
+        Ok(id) if id.is_nil() => "the nil UUID names no handler\ngive it a fresh UUID; `uuidgen` prints one".to_owned(),
+        Ok(id) if text.len() != id.hyphenated().encode_lower(&mut Uuid::encode_buffer()).len() => {
+            format!("write the UUID with hyphens and nothing around it: `{id}`")
+        }
+        Ok(id) => return Some(id),
+    };
+    mistakes.at(literal, wrong);
+    None
+}
+
+/// What keeps a text from being a UUID.
+fn flaw(text: &str) -> String {
+    if let Some(stray) = text.chars().find(|c| *c != '-' && !c.is_ascii_hexdigit()) {
+        return format!("`{stray}` is no hexadecimal digit");
+    }
+    let groups: Vec<String> = text.split('-').map(|group| group.len().to_string()).collect();
+    format!("its digits are grouped {}, not 8-4-4-4-12", groups.join("-"))
+}
+
+fn name(entry: &Entry, mistakes: &mut Mistakes) -> Option<LitStr> {
+    let literal: LitStr = literal(entry, "a string literal", "name = \"..\"", mistakes)?;
+    let text = literal.value();
+    let units = text.encode_utf16().count();
+    let wrong = if text.trim().is_empty() {
+        "the name is empty\nit is what people see and choose".to_owned()
+    } else if text.contains('\0') {
+        "the name has a NUL in it, where the contract's SYNCMGRHANDLERINFO would end it".to_owned()
+    } else if units > NAME_UNITS {
+        format!(
+            "the contract's SYNCMGRHANDLERINFO holds a name of {NAME_UNITS} UTF-16 characters (rule R41), \
+             this one has {units}\nshorten it: it is never cut silently"
+        )
+    } else {
+        return Some(literal);
+    };
+    mistakes.at(literal, wrong);
+    None
+}
+
+fn flags(entry: &Entry, mistakes: &mut Mistakes) -> Vec<&'static str> {
+    let Some(tokens) = list(entry, "flags(hidden)", mistakes) else { return Vec::new() };
+    let mut flags = Vec::new();
+    let mut keys = Keys::new("flag", &FLAGS);
+    for entry in entries(tokens, "a flag, as in `flags(hidden)`", mistakes) {
+        let Some(flag) = keys.recognize(&entry.key, mistakes) else { continue };
+        if matches!(entry.value, Value::Assigned(_) | Value::List(_)) {
+            mistakes.at(&entry.key, format!("a flag has no value: write `{flag}`, or leave it out"));
+        }
+        flags.push(flag);
+    }
+    flags
+}
+
+fn krate(entry: &Entry, mistakes: &mut Mistakes) -> Option<Path> {
+    let example = "crate = path::to::syncmgr";
+    let tokens = assigned(entry, example, mistakes)?;
+    if let Ok(path) = Path::parse_mod_style.parse2(tokens.clone()) {
+        return Some(path);
+    }
+    let quoted = syn::parse2::<LitStr>(tokens.clone()).ok();
+    let path = quoted.and_then(|text| text.parse_with(Path::parse_mod_style).ok());
+    let found = if path.is_some() { "expected a path without quotes" } else { "expected a path" };
+    mistakes.at(tokens, format!("{found}, as in `{example}`"));
+    path
+}

@@ -1,0 +1,76 @@
+//! What every entry of the attribute has in common.
+
+use proc_macro2::TokenStream;
+use syn::Ident;
+use syn::parse::Parse;
+
+use crate::mistakes::Mistakes;
+use crate::parse::{Entry, Value};
+use crate::suggest;
+
+/// The keys that may be given, each once.
+pub(crate) struct Keys {
+    kind: &'static str,
+    known: &'static [&'static str],
+    given: Vec<&'static str>,
+}
+
+impl Keys {
+    /// These keys; `kind` is what one of them is called.
+    pub(crate) fn new(kind: &'static str, known: &'static [&'static str]) -> Self {
+        Self { kind, known, given: Vec::new() }
+    }
+
+    /// The known key this one is. A misspelled one counts as the one that was meant, so that it is not called missing.
+    pub(crate) fn recognize(&mut self, key: &Ident, mistakes: &mut Mistakes) -> Option<&'static str> {
+        let word = key.to_string();
+        let exact = self.known.iter().copied().find(|known| *known == word);
+        if exact.is_none() {
+            mistakes.at(key, suggest::unknown(self.kind, &word, self.known));
+        }
+        let meant = exact.or_else(|| suggest::nearest(&word, self.known))?;
+        if self.is_given(meant) {
+            if exact.is_some() {
+                mistakes.at(key, format!("`{word}` is given twice"));
+            }
+            return None;
+        }
+        self.given.push(meant);
+        Some(meant)
+    }
+
+    /// Whether this key was among those recognized.
+    pub(crate) fn is_given(&self, key: &str) -> bool {
+        self.given.contains(&key)
+    }
+}
+
+/// The tokens after `=`. `example` shows the entry as it could be.
+pub(crate) fn assigned<'a>(entry: &'a Entry, example: &str, mistakes: &mut Mistakes) -> Option<&'a TokenStream> {
+    match &entry.value {
+        Value::Assigned(tokens) => return Some(tokens),
+        Value::None | Value::List(_) => mistakes.at(&entry.key, format!("expected a value, as in `{example}`")),
+        Value::Broken => {}
+    }
+    None
+}
+
+/// The tokens in `(..)`.
+pub(crate) fn list(entry: &Entry, example: &str, mistakes: &mut Mistakes) -> Option<TokenStream> {
+    match &entry.value {
+        Value::List(tokens) => return Some(tokens.clone()),
+        Value::None | Value::Assigned(_) => mistakes.at(&entry.key, format!("expected a list, as in `{example}`")),
+        Value::Broken => {}
+    }
+    None
+}
+
+/// The literal after `=`; `kind` is what it is called.
+pub(crate) fn literal<T: Parse>(entry: &Entry, kind: &str, example: &str, mistakes: &mut Mistakes) -> Option<T> {
+    let tokens = assigned(entry, example, mistakes)?;
+    let literal = syn::parse2(tokens.clone()).ok();
+    if literal.is_none() {
+        mistakes.at(tokens, format!("expected {kind}, as in `{example}`"));
+    }
+    literal
+}

@@ -1,0 +1,191 @@
+//! One method against the contract's signature.
+
+use proc_macro2::{Span, TokenTree};
+use quote::ToTokens;
+use syn::{FnArg, Receiver, ReceiverKind, ReturnType, Safety, Signature, Token, Type, parse_quote};
+
+use super::types::misfit;
+use crate::contract::{self, Expected};
+use crate::mistakes::Mistakes;
+use crate::parse::Method;
+use crate::suggest;
+
+/// Where a method goes in the expansion.
+pub(crate) enum Place {
+    /// Into the impl of the trait.
+    Trait,
+    /// Into an impl of the type's own, where the compiler has nothing to add to what was reported.
+    Aside,
+}
+
+/// Checks a method. A forgotten `async` or return type is reported and put in, so that the method keeps its place.
+pub(crate) fn check(method: &mut Method, mistakes: &mut Mistakes) -> Place {
+    let signature = &mut method.signature;
+    let Some(expected) = contract::method(&signature.ident) else {
+        mistakes.at(&signature.ident, unknown(&signature.ident.to_string()));
+        return Place::Aside;
+    };
+    let mut report = Report { expected: &expected, mistakes };
+    report.forgotten_async(signature);
+    let mended = report.mistakes.count();
+    report.qualifiers(signature);
+    report.receiver(signature);
+    report.arguments(signature);
+    report.return_type(signature);
+    let place = if report.mistakes.count() == mended { Place::Trait } else { Place::Aside };
+    report.forgotten_return_type(method);
+    place
+}
+
+fn unknown(name: &str) -> String {
+    let methods = contract::methods();
+    let unknown = suggest::unknown("method", name, &methods);
+    if suggest::nearest(name, &methods).is_some() {
+        return unknown;
+    }
+    format!("{unknown}\nhelpers belong in an `impl` of the type's own")
+}
+
+/// Reports under the expected signature.
+struct Report<'a> {
+    expected: &'a Expected,
+    mistakes: &'a mut Mistakes,
+}
+
+impl Report<'_> {
+    fn at(&mut self, tokens: impl ToTokens, what: impl AsRef<str>) {
+        let message = self.message(what);
+        self.mistakes.at(tokens, message);
+    }
+
+    fn spanning(&mut self, span: Span, what: impl AsRef<str>) {
+        let message = self.message(what);
+        self.mistakes.spanning(span, message);
+    }
+
+    fn message(&self, what: impl AsRef<str>) -> String {
+        format!("expected `{}`\n{}", self.expected.text, what.as_ref())
+    }
+
+    fn forgotten_async(&mut self, signature: &mut Signature) {
+        if self.expected.signature.asyncness.is_some() && signature.asyncness.is_none() {
+            self.at(signature.fn_token, "`async` is missing");
+            signature.asyncness = Some(Token![async](signature.fn_token.span));
+        }
+    }
+
+    fn qualifiers(&mut self, signature: &Signature) {
+        if self.expected.signature.asyncness.is_none() {
+            self.superfluous(&signature.asyncness, "the answer is wanted at once: remove `async`");
+        }
+        self.superfluous(&signature.constness, "remove `const`");
+        self.superfluous(&signature.abi, "remove `extern`");
+        if let Safety::Unsafe(token) = signature.safety {
+            self.at(token, "remove `unsafe`");
+        }
+        let parameters = Some(&signature.generics).filter(|generics| !generics.params.is_empty());
+        let no_generics = "hosts call a handler as `dyn SyncHandler`, so its methods have no generics";
+        self.superfluous(&parameters, no_generics);
+        self.superfluous(&signature.generics.where_clause, no_generics);
+    }
+
+    fn superfluous(&mut self, tokens: &Option<impl ToTokens>, what: &str) {
+        if let Some(tokens) = tokens {
+            self.at(tokens, what);
+        }
+    }
+
+    fn receiver(&mut self, signature: &Signature) {
+        match signature.receiver() {
+            Some(receiver) if is_shared(receiver) => {}
+            Some(receiver) => {
+                let why = "one handler serves several calls at once; keep what belongs to one run with `run.keep(..)`";
+                self.at(receiver, format!("`&self` belongs here: {why}"));
+            }
+            None => {
+                let why = "the host calls this on a handler it holds";
+                self.spanning(signature.paren_token.span.open(), format!("`&self` is missing: {why}"));
+            }
+        }
+    }
+
+    fn arguments(&mut self, signature: &Signature) {
+        let (expected, given) = (arguments(&self.expected.signature), arguments(signature));
+        if given.len() < expected.len() {
+            self.spanning(signature.paren_token.span.close(), "an argument is missing");
+        } else if let Some(surplus) = given.get(expected.len()) {
+            self.at(surplus, "this argument is one too many");
+        } else {
+            for (expected, given) in expected.into_iter().zip(given) {
+                self.types(expected, given);
+            }
+        }
+    }
+
+    fn return_type(&mut self, signature: &Signature) {
+        match (&self.expected.signature.output, &signature.output) {
+            (ReturnType::Default, ReturnType::Type(_, given)) if !is_unit(given) => {
+                self.at(given, "nothing is returned here");
+            }
+            (ReturnType::Type(_, expected), ReturnType::Type(_, given)) => self.types(expected, given),
+            _ => {}
+        }
+    }
+
+    fn types(&mut self, expected: &Type, given: &Type) {
+        if let Some((expected, given)) = misfit(expected, given) {
+            self.at(given, format!("`{}` belongs here", plain(expected)));
+        }
+    }
+
+    fn forgotten_return_type(&mut self, method: &mut Method) {
+        let (ReturnType::Type(_, expected), ReturnType::Default) =
+            (&self.expected.signature.output, &method.signature.output)
+        else {
+            return;
+        };
+        let after = method.signature.paren_token.span.close();
+        self.spanning(after, format!("the return type is missing: `-> {}`", plain(expected)));
+        method.signature.output = parse_quote!(-> #expected);
+        method.body = with_a_value(&method.body);
+    }
+}
+
+/// Makes a body without a last expression fit any return type.
+fn with_a_value(body: &TokenTree) -> TokenTree {
+    let TokenTree::Group(braces) = body else { return body.clone() };
+    let statements = braces.stream();
+    match statements.clone().into_iter().last() {
+        Some(TokenTree::Punct(punct)) if punct.as_char() == ';' => {}
+        Some(_) => return body.clone(),
+        None => {}
+    }
+    parse_quote!({ #statements #[allow(unreachable_code)] { ::core::unreachable!() } })
+}
+
+fn arguments(signature: &Signature) -> Vec<&Type> {
+    let types = signature.inputs.iter().filter_map(|argument| match argument {
+        FnArg::Typed(typed) => Some(&*typed.ty),
+        FnArg::Receiver(_) => None,
+    });
+    types.collect()
+}
+
+fn is_shared(receiver: &Receiver) -> bool {
+    match &receiver.kind {
+        ReceiverKind::Reference(_, _, mutability) => mutability.is_none(),
+        ReceiverKind::Typed(_, ty) => {
+            matches!(&**ty, Type::Reference(reference) if reference.mutability.is_none())
+        }
+        _ => false,
+    }
+}
+
+/// A type of the contract as text: none has a space in it.
+fn plain(ty: &Type) -> String {
+    ty.to_token_stream().to_string().replace(' ', "")
+}
+
+fn is_unit(ty: &Type) -> bool {
+    matches!(ty, Type::Tuple(tuple) if tuple.elems.is_empty())
+}

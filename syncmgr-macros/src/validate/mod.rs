@@ -1,0 +1,12 @@
+//! From syntax to meaning: what was written is checked, and every mistake is collected.
+
+mod declaration;
+mod entry;
+mod handler;
+mod limits;
+mod method;
+mod types;
+
+pub(crate) use declaration::{Declaration, declaration};
+pub(crate) use handler::{Handler, handler};
+pub(crate) use limits::Limits;

@@ -1,0 +1,168 @@
+//! Types of a signature, as far as their names tell.
+//!
+//! An unknown name may be an alias of the right type, so only what is surely wrong is called wrong; the rest is left
+//! to the compiler.
+
+use syn::{GenericArgument, Ident, Path, PathArguments, Type, TypePath};
+
+use crate::contract;
+
+/// Names everybody has in scope.
+const PRELUDE: [&str; 6] = ["Box", "Result", "String", "Vec", "bool", "str"];
+
+/// The innermost part of `given` that surely is not what is expected, after what belongs in its place.
+pub(crate) fn misfit<'a>(expected: &'a Type, given: &'a Type) -> Option<(&'a Type, &'a Type)> {
+    let here = Some((expected, given));
+    match (expected, bare(given)) {
+        (Type::Reference(expected), Type::Reference(given)) if given.mutability.is_none() => {
+            misfit(&expected.elem, &given.elem)
+        }
+        (Type::Path(expected), Type::Path(given)) if is_named_alike(expected, given) => {
+            misfit_of_arguments(&expected.path, &given.path, here)
+        }
+        (_, Type::Path(_)) => here.filter(|_| is_well_known(given)),
+        (_, Type::Reference(_) | Type::Tuple(_)) => here,
+        _ => None,
+    }
+}
+
+fn misfit_of_arguments<'a>(
+    expected: &'a Path,
+    given: &'a Path,
+    here: Option<(&'a Type, &'a Type)>,
+) -> Option<(&'a Type, &'a Type)> {
+    let given_arguments = arguments(given);
+    if given_arguments.get(1).is_some_and(|error| is_foreign_error(error)) {
+        return here;
+    }
+    match (arguments(expected).first(), given_arguments.first()) {
+        (Some(expected), Some(given)) => misfit(expected, given),
+        (Some(_), None) => here.filter(|_| !is_named(given, "Result")),
+        (None, Some(argument)) => here.filter(|_| is_well_known(argument)),
+        (None, None) => None,
+    }
+}
+
+/// Without the groups that macros and parentheses leave.
+fn bare(ty: &Type) -> &Type {
+    match ty {
+        Type::Group(group) => bare(&group.elem),
+        Type::Paren(paren) => bare(&paren.elem),
+        _ => ty,
+    }
+}
+
+/// Whether the names agree. Any `Result` may be a `SyncResult`.
+fn is_named_alike(expected: &TypePath, given: &TypePath) -> bool {
+    let result = is_named(&expected.path, "SyncResult") && is_named(&given.path, "Result");
+    result || last(&expected.path) == last(&given.path)
+}
+
+/// Whether this type's name is taken, so that it cannot be an alias of another one.
+fn is_well_known(ty: &Type) -> bool {
+    match bare(ty) {
+        Type::Path(ty) => {
+            last(&ty.path).is_some_and(|name| contract::is_type(name) || PRELUDE.iter().any(|it| name == it))
+        }
+        Type::Reference(_) => true,
+        _ => false,
+    }
+}
+
+/// Whether this error surely is not the `anyhow::Error` of `SyncResult`.
+fn is_foreign_error(ty: &Type) -> bool {
+    let of_std = match bare(ty) {
+        Type::Path(ty) => {
+            let module = ty.path.segments.iter().rev().nth(1);
+            module.is_some_and(|module| module.ident == "io" || module.ident == "fmt")
+        }
+        Type::Tuple(_) => true,
+        _ => false,
+    };
+    of_std || is_well_known(ty)
+}
+
+fn is_named(path: &Path, name: &str) -> bool {
+    last(path).is_some_and(|last| last == name)
+}
+
+fn last(path: &Path) -> Option<&Ident> {
+    path.segments.last().map(|segment| &segment.ident)
+}
+
+fn arguments(path: &Path) -> Vec<&Type> {
+    let Some(PathArguments::AngleBracketed(arguments)) = path.segments.last().map(|segment| &segment.arguments) else {
+        return Vec::new();
+    };
+    arguments
+        .args
+        .iter()
+        .filter_map(|argument| if let GenericArgument::Type(ty) = argument { Some(ty) } else { None })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use quote::ToTokens;
+
+    fn what_belongs(expected: &str, given: &str) -> Option<String> {
+        let parse = |text| syn::parse_str::<Type>(text).expect("a type");
+        let (expected, given) = (parse(expected), parse(given));
+        misfit(&expected, &given).map(|(expected, _)| expected.to_token_stream().to_string().replace(' ', ""))
+    }
+
+    #[test]
+    fn the_right_type_fits_under_any_path() {
+        for (expected, given) in [
+            ("&ItemContext", "&syncmgr::ItemContext"),
+            ("&ItemContext", "&'_ ItemContext"),
+            ("SyncResult", "Result<()>"),
+            ("SyncResult", "SyncResult<()>"),
+            ("SyncResult<Items>", "anyhow::Result<Items>"),
+            ("SyncResult<Items>", "Result<Items, anyhow::Error>"),
+            ("Option<ItemObject>", "std::option::Option<syncmgr::ItemObject>"),
+        ] {
+            assert_eq!(what_belongs(expected, given), None, "{given}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_name_is_left_to_the_compiler() {
+        for (expected, given) in [
+            ("&ItemContext", "Context"),
+            ("&ItemContext", "&Context"),
+            ("Subject", "What"),
+            ("SyncResult<Items>", "Result"),
+            ("SyncResult<Items>", "Listing"),
+            ("SyncResult", "Result<(), Error>"),
+            ("SyncResult", "impl Future<Output = SyncResult>"),
+        ] {
+            assert_eq!(what_belongs(expected, given), None, "{given}");
+        }
+    }
+
+    #[test]
+    fn what_surely_is_wrong_is_told_by_its_innermost_part() {
+        for (expected, given, belongs) in [
+            ("&ItemContext", "ItemContext", "&ItemContext"),
+            ("&ItemContext", "&mut ItemContext", "&ItemContext"),
+            ("&ItemContext", "&RunContext", "ItemContext"),
+            ("Subject", "&Subject", "Subject"),
+            ("Subject", "Status", "Subject"),
+            ("SyncResult<Items>", "SyncResult", "SyncResult<Items>"),
+            ("SyncResult<Items>", "Items", "SyncResult<Items>"),
+            ("SyncResult<Items>", "SyncResult<()>", "Items"),
+            ("SyncResult<Items>", "SyncResult<Vec<SyncItem>>", "Items"),
+            ("SyncResult", "SyncResult<Items>", "SyncResult"),
+            ("SyncResult", "SyncResult<&str>", "SyncResult"),
+            ("SyncResult", "Result<(), ()>", "SyncResult"),
+            ("SyncResult", "Result<(), String>", "SyncResult"),
+            ("SyncResult", "Result<(), std::io::Error>", "SyncResult"),
+            ("SyncResult", "Result<(), Box<dyn Error>>", "SyncResult"),
+            ("Option<ItemObject>", "ItemObject", "Option<ItemObject>"),
+        ] {
+            assert_eq!(what_belongs(expected, given).as_deref(), Some(belongs), "{given}");
+        }
+    }
+}

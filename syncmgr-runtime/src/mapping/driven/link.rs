@@ -1,0 +1,119 @@
+//! What an attempt asks of a foreign host.
+
+use std::sync::{Arc, Weak};
+
+use anyhow::anyhow;
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use syncmgr_core::classic::Attention;
+use syncmgr_core::decision::protocol::{Ask, Stage};
+use syncmgr_core::error::{Classify, NeedsUser, SyncResult};
+use syncmgr_core::hresult::{CodeError, HResult};
+use syncmgr_core::id::{ErrorScope, ItemId};
+use syncmgr_core::info::HandlerFlags;
+use syncmgr_core::log::{LogEntry, LogLevel, Question};
+use syncmgr_core::port::{InteractionPermit, nobody_to_ask};
+use syncmgr_core::trigger::RunFlags;
+
+use super::Shared;
+use crate::attempt::{Attempt, HostLink};
+use crate::mapping::feed::{CallbackSlot, begins};
+use crate::tasks::Tasks;
+
+/// The way from an attempt to a foreign callback.
+pub(super) struct CallbackLink {
+    shared: Weak<Shared>,
+    callback: Arc<CallbackSlot>,
+    tasks: Tasks,
+}
+
+impl CallbackLink {
+    pub(super) fn new(shared: &Arc<Shared>) -> Self {
+        Self { shared: Arc::downgrade(shared), callback: shared.callback.clone(), tasks: shared.tasks.clone() }
+    }
+
+    fn shared(&self, ask: Ask) -> Option<Arc<Shared>> {
+        self.shared.upgrade().filter(|shared| shared.lock().protocol.answer(ask).is_ok())
+    }
+}
+
+/// Gives the user's attention back (R132).
+struct Granted(Arc<CallbackSlot>);
+
+impl Drop for Granted {
+    fn drop(&mut self) {
+        self.0.call(|callback| callback.enable_modeless(Attention::Release));
+    }
+}
+
+impl HostLink for CallbackLink {
+    fn log(&self, entry: LogEntry) {
+        self.callback.call(|callback| callback.log_error(entry.level, &entry.text, Some(&entry.info())));
+    }
+
+    fn delete_log(&self, scope: ErrorScope) {
+        self.callback.call(|callback| callback.delete_log_error(scope));
+    }
+
+    fn interaction(&self) -> BoxFuture<'_, SyncResult<InteractionPermit>> {
+        async {
+            let shared = self.shared(Ask::Attention).ok_or_else(nobody_to_ask)?;
+            let attended = {
+                let state = shared.lock();
+                let showing = matches!(state.protocol.stage(), Stage::ShowingError(_) | Stage::ShowingProperties(_));
+                state.facts.flags.contains(RunFlags::MAY_BOTHER_USER) || showing
+            };
+            let interaction = shared.interaction.clone().filter(|_| attended).ok_or_else(nobody_to_ask)?;
+            match self.callback.call(|callback| callback.enable_modeless(Attention::Ask)) {
+                HResult::S_OK => Ok(InteractionPermit::new(interaction, Granted(self.callback.clone()))),
+                _ => Err(NeedsUser::new("the host refused the user's attention").into()),
+            }
+        }
+        .boxed()
+    }
+
+    fn connect<'a>(&'a self, name: Option<&'a str>) -> BoxFuture<'a, SyncResult> {
+        async move {
+            let shared = self.shared(Ask::Connection).ok_or(CodeError(HResult::E_UNEXPECTED))?;
+            if !shared.info.flags().contains(HandlerFlags::MAY_ESTABLISH_CONNECTION) {
+                return Err(anyhow!("the handler did not declare that it may establish connections")).permanent();
+            }
+            let (callback, name) = (self.callback.clone(), name.map(str::to_owned));
+            let (sender, receiver) = futures::channel::oneshot::channel();
+            // The host may block until the connection is up.
+            self.tasks.blocking(Box::new(move || {
+                let _ = sender.send(callback.call(|callback| callback.establish_connection(name.as_deref())));
+            }));
+            match receiver.await? {
+                code if code.is_ok() => Ok(()),
+                code => Err(CodeError(code).into()),
+            }
+        }
+        .boxed()
+    }
+
+    fn decide(&self, item: ItemId, question: &Question) -> Option<usize> {
+        let id = syncmgr_core::id::ErrorId::of_question(item, &question.key);
+        let entry = LogEntry::new(LogLevel::Warning, &question.text).about(item);
+        self.log(entry.with_question(id, question.clone()));
+        None
+    }
+
+    fn begins(&self, attempt: &Attempt, item: ItemId) {
+        begins(attempt, &self.callback, item);
+    }
+
+    fn want_workers(&self, attempt: &Arc<Attempt>, count: usize) {
+        attempt.lend(count);
+    }
+
+    fn give_back_workers(&self, _: usize) {}
+
+    fn spawn(&self, task: BoxFuture<'static, ()>) {
+        self.tasks.spawn(task);
+    }
+
+    fn blocking(&self, job: Box<dyn FnOnce() + Send>) {
+        self.tasks.blocking(job);
+    }
+}

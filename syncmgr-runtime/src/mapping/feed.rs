@@ -1,0 +1,106 @@
+//! Feeds a foreign callback from an attempt: what its items report, and back what it answers.
+
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use syncmgr_core::cancel::CancelReason;
+use syncmgr_core::classic::SyncCallback;
+use syncmgr_core::decision::run::Change;
+use syncmgr_core::hresult::HResult;
+use syncmgr_core::id::ItemId;
+use syncmgr_core::progress::{Progress, ProgressState};
+use syncmgr_core::status::Status;
+use tokio::time::{MissedTickBehavior, interval};
+
+use crate::attempt::Attempt;
+
+/// How often a running item is told of.
+const FRAME: Duration = Duration::from_millis(100);
+
+/// The place of a foreign callback: set, replaced (R76), taken away (R77).
+#[derive(Default)]
+pub(super) struct CallbackSlot(Mutex<Option<Arc<dyn SyncCallback>>>);
+
+impl CallbackSlot {
+    pub(super) fn set(&self, callback: Option<Arc<dyn SyncCallback>>) {
+        let before = std::mem::replace(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner), callback);
+        drop(before);
+    }
+
+    /// Calls the callback, if one is set. A host that panics is answered for with `E_UNEXPECTED`.
+    pub(super) fn call(&self, call: impl FnOnce(&dyn SyncCallback) -> HResult) -> HResult {
+        let callback = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let Some(callback) = callback else { return HResult::E_UNEXPECTED };
+        catch_unwind(AssertUnwindSafe(|| call(&*callback))).unwrap_or_else(|_| {
+            tracing::error!("the host's callback panicked");
+            HResult::E_UNEXPECTED
+        })
+    }
+}
+
+/// What a foreign callback has been told of an attempt.
+pub(super) struct Feed {
+    attempt: Arc<Attempt>,
+    callback: Arc<CallbackSlot>,
+    told: BTreeMap<ItemId, ProgressState>,
+    cursor: usize,
+}
+
+impl Feed {
+    pub(super) fn new(attempt: &Arc<Attempt>, callback: &Arc<CallbackSlot>) -> Self {
+        Self { attempt: attempt.clone(), callback: callback.clone(), told: BTreeMap::new(), cursor: 0 }
+    }
+
+    /// Feeds ten times a second until dropped.
+    pub(super) async fn run(&mut self) {
+        let mut frames = interval(FRAME);
+        frames.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            frames.tick().await;
+            self.sweep();
+        }
+    }
+
+    /// Tells what has changed since the last time: the ends in the journal, then what runs.
+    pub(super) fn sweep(&mut self) {
+        for entry in self.attempt.journal(self.cursor, usize::MAX) {
+            self.cursor += 1;
+            let item = self.attempt.selection()[entry.item as usize].id();
+            match entry.change {
+                Change::Began => {}
+                Change::Ended(outcome) => {
+                    self.told.remove(&item);
+                    let last = Progress::new().status(outcome.status());
+                    self.callback.call(|callback| callback.progress(item, Some(&last)));
+                }
+            }
+        }
+        for (item, state) in self.attempt.progress() {
+            let told = self.told.entry(item).or_default();
+            if let Some(report) = state.since(told) {
+                *told = state;
+                tell(&self.attempt, &self.callback, item, Some(&report));
+            } else {
+                tell(&self.attempt, &self.callback, item, None);
+            }
+        }
+    }
+}
+
+/// Tells that an item is about to begin (R106).
+pub(super) fn begins(attempt: &Attempt, callback: &CallbackSlot, item: ItemId) {
+    tell(attempt, callback, item, Some(&Progress::new().status(Status::Updating)));
+}
+
+/// `Progress`, and what its answer asks for.
+fn tell(attempt: &Attempt, callback: &CallbackSlot, item: ItemId, report: Option<&Progress>) {
+    match callback.call(|callback| callback.progress(item, report)) {
+        HResult::S_SYNCMGR_CANCELITEM => {
+            attempt.skip(item);
+        }
+        HResult::S_SYNCMGR_CANCELALL => attempt.stop(CancelReason::HandlerStopped),
+        _ => {}
+    }
+}

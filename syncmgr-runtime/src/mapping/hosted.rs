@@ -1,0 +1,157 @@
+//! A call/completed-style handler, hosted as a [`SyncHandler`].
+
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+use async_trait::async_trait;
+use syncmgr_core::classic::ClassicHandler;
+use syncmgr_core::context::{PrepareContext, RunContext, SynchronizeContext};
+use syncmgr_core::decision::protocol::{Action, Chosen, Event, Stage, Step};
+use syncmgr_core::error::{NeedsUser, SyncResult};
+use syncmgr_core::handler::{ItemObject, Participation, PropertiesOutcome, Resolution, SyncHandler};
+use syncmgr_core::hresult::{CodeError, HResult};
+use syncmgr_core::id::{ErrorId, ItemId, Subject};
+use syncmgr_core::info::HandlerInfo;
+use syncmgr_core::item::{Completeness, Items};
+use syncmgr_core::status::Status;
+use uuid::Uuid;
+
+use super::instance::{Instance, Lease};
+
+/// Hosts a handler that is written in the style of `ISyncMgrSynchronize`: methods that return a code at once and complete
+/// through a callback.
+///
+/// Each run makes an instance of its own, as COM did. Completions that come twice, late or for nothing are noted in the
+/// log, answered `E_UNEXPECTED` and have no effect. A method that blocks, blocks the thread it is called on.
+pub struct Hosted {
+    info: HandlerInfo,
+    create: Box<dyn Fn() -> Arc<dyn ClassicHandler> + Send + Sync>,
+    /// The instance of the run that began last, for listing: there is one run at a time.
+    current: Mutex<Weak<Instance>>,
+}
+
+impl Hosted {
+    /// Hosts what `create` makes. One instance is made at once, to ask its name.
+    ///
+    /// # Errors
+    /// The code of `GetHandlerInfo`.
+    pub fn new<C: ClassicHandler>(create: impl Fn() -> Arc<C> + Send + Sync + 'static) -> Result<Self, HResult> {
+        let info = create().handler_info()?;
+        Ok(Self { info, create: Box::new(move || create()), current: Mutex::default() })
+    }
+
+    fn current(&self) -> Option<Arc<Instance>> {
+        self.current.lock().unwrap_or_else(PoisonError::into_inner).upgrade()
+    }
+
+    /// The instance of this run, with `run` as what its calls are about.
+    fn instance(run: &RunContext, synchronize: Option<&SynchronizeContext>) -> SyncResult<Arc<Instance>> {
+        let instance = run.prepared::<Lease>()?.0.clone();
+        instance.enter(run, synchronize);
+        Ok(instance)
+    }
+}
+
+#[async_trait]
+impl SyncHandler for Hosted {
+    fn info(&self) -> HandlerInfo {
+        self.info.clone()
+    }
+
+    async fn initialize(&self, run: &RunContext) -> SyncResult<Participation> {
+        let instance = Instance::new((self.create)(), run);
+        let code = instance.classic.initialize(run.trigger(), run.flags(), run.cookie());
+        instance.on(Event::Initialized(code));
+        match code {
+            HResult::S_OK => {
+                *self.current.lock().unwrap_or_else(PoisonError::into_inner) = Arc::downgrade(&instance);
+                run.keep(Lease(instance));
+                Ok(Participation::TakePart)
+            }
+            HResult::S_FALSE => Ok(Participation::Decline),
+            code => Err(CodeError(code).into()),
+        }
+    }
+
+    async fn items(&self) -> SyncResult<Items> {
+        let instance = self.current().ok_or(CodeError(HResult::E_UNEXPECTED))?;
+        let listed = instance.classic.enum_sync_items();
+        let code = match &listed {
+            Ok(items) if items.completeness() == Completeness::MissingItems => HResult::S_SYNCMGR_MISSINGITEMS,
+            Ok(_) => HResult::S_OK,
+            Err(code) => *code,
+        };
+        if instance.on(Event::Listed(code)) == Step::Do(Action::Attach) {
+            let attached = instance.attach();
+            if !attached.is_success() {
+                return Err(CodeError(attached).into());
+            }
+        }
+        Ok(listed.map_err(CodeError)?)
+    }
+
+    async fn prepare(&self, run: &PrepareContext) -> SyncResult {
+        let instance = Self::instance(run, None)?;
+        // After `RETRYSYNC` the protocol is preparing already.
+        if instance.stage() == Stage::Ready {
+            instance.on(Event::Chosen(Chosen::Some));
+        }
+        let items: Vec<ItemId> = run.selection().iter().map(|item| item.id()).collect();
+        let code = instance.classic.prepare_for_sync(&items);
+        instance.returned(Event::PrepareReturned(code), |stage| !matches!(stage, Stage::Preparing(_))).await;
+        match (instance.stage(), instance.result()) {
+            (Stage::Prepared, _) => Ok(()),
+            (_, HResult::S_FALSE) => Err(NeedsUser::new("the handler cannot prepare without the user").into()),
+            (_, code) => Err(CodeError(code).into()),
+        }
+    }
+
+    async fn synchronize(&self, run: &SynchronizeContext) -> SyncResult {
+        let instance = Self::instance(run, Some(run))?;
+        instance.on(Event::Admitted);
+        let code = instance.classic.synchronize();
+        instance.returned(Event::SynchronizeReturned(code), |stage| !matches!(stage, Stage::Synchronizing(_))).await;
+        match instance.result() {
+            HResult::S_OK => Ok(()),
+            code => Err(CodeError(code).into()),
+        }
+    }
+
+    fn set_item_status(&self, run: &RunContext, subject: Subject, status: Status) {
+        if let Ok(lease) = run.prepared::<Lease>() {
+            lease.0.push(subject, status);
+        }
+    }
+
+    async fn show_properties(&self, run: &RunContext, subject: Subject) -> SyncResult<PropertiesOutcome> {
+        let instance = Self::instance(run, None)?;
+        instance.on(Event::PropertiesOpened);
+        let code = instance.classic.show_properties(subject);
+        instance.note_return(code);
+        let showing = |stage| matches!(stage, Stage::ShowingProperties(_));
+        instance.returned(Event::PropertiesReturned(code), |stage| !showing(stage)).await;
+        match instance.last().0 {
+            HResult::S_SYNCMGR_ENUMITEMS => Ok(PropertiesOutcome::ListAgain),
+            HResult::S_SYNCMGR_ITEMDELETED => Ok(PropertiesOutcome::ItemDeleted),
+            code if code.is_success() => Ok(PropertiesOutcome::Done),
+            code => Err(CodeError(code).into()),
+        }
+    }
+
+    async fn show_error(&self, run: &RunContext, error: ErrorId) -> SyncResult<Resolution> {
+        let instance = Self::instance(run, None)?;
+        instance.on(Event::ErrorOpened);
+        let code = instance.classic.show_error(error);
+        instance.note_return(code);
+        let showing = |stage| matches!(stage, Stage::ShowingError(_));
+        instance.returned(Event::ErrorReturned(code), |stage| !showing(stage)).await;
+        match instance.last() {
+            (HResult::S_SYNCMGR_RETRYSYNC, items) => Ok(Resolution::Retry(items)),
+            (code, _) if code.is_success() => Ok(Resolution::Done),
+            (code, _) => Err(CodeError(code).into()),
+        }
+    }
+
+    fn item_object(&self, subject: Subject, interface: Uuid) -> Option<ItemObject> {
+        self.current()?.classic.item_object(subject, interface).ok()
+    }
+}

@@ -1,0 +1,168 @@
+//! A host's callback that answers from a script.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use syncmgr_core::classic::{Attention, SyncCallback};
+use syncmgr_core::hresult::HResult;
+use syncmgr_core::id::{ErrorScope, ItemId};
+use syncmgr_core::log::{LogErrorInfo, LogLevel};
+use syncmgr_core::progress::{Progress, ProgressState};
+
+use crate::Transcript;
+
+/// A callback that writes down every call and answers as told; `S_OK` unless told otherwise.
+///
+/// Lines are the Windows names: `PrepareForSyncCompleted S_OK`, `Progress <item> <what changed> -> <answer>`,
+/// `LogError <level> <text>`.
+#[derive(Clone, Default)]
+pub struct ScriptedHost {
+    transcript: Transcript,
+    script: Arc<Mutex<Script>>,
+}
+
+#[derive(Default)]
+struct Script {
+    cancelled: BTreeMap<ItemId, HResult>,
+    all: Option<HResult>,
+    attention: Option<HResult>,
+    connection: Option<HResult>,
+    panics: bool,
+    states: BTreeMap<ItemId, ProgressState>,
+    again: Vec<ItemId>,
+}
+
+impl ScriptedHost {
+    /// A host that answers `S_OK` to everything.
+    pub fn new() -> Arc<Self> {
+        Arc::default()
+    }
+
+    /// Writes into this transcript.
+    pub fn writing_to(transcript: &Transcript) -> Arc<Self> {
+        Arc::new(Self { transcript: transcript.clone(), script: Arc::default() })
+    }
+
+    /// From now on `Progress` for this item is answered with `S_SYNCMGR_CANCELITEM`.
+    pub fn cancel_item(&self, item: ItemId) {
+        self.lock().cancelled.insert(item, HResult::S_SYNCMGR_CANCELITEM);
+    }
+
+    /// From now on `Progress` is answered with `S_SYNCMGR_CANCELALL`.
+    pub fn cancel_all(&self) {
+        self.lock().all = Some(HResult::S_SYNCMGR_CANCELALL);
+    }
+
+    /// From now on `EnableModeless(TRUE)` is answered with this.
+    pub fn answer_attention(&self, code: HResult) {
+        self.lock().attention = Some(code);
+    }
+
+    /// From now on `EstablishConnection` is answered with this.
+    pub fn answer_connection(&self, code: HResult) {
+        self.lock().connection = Some(code);
+    }
+
+    /// From now on every call panics after it was written down.
+    pub fn panic_from_now_on(&self) {
+        self.lock().panics = true;
+    }
+
+    /// What was called, in order.
+    pub fn transcript(&self) -> &Transcript {
+        &self.transcript
+    }
+
+    /// The last value of every field reported for an item.
+    pub fn state(&self, item: ItemId) -> ProgressState {
+        self.lock().states.get(&item).cloned().unwrap_or_default()
+    }
+
+    /// The items the last `ShowErrorCompleted` listed.
+    pub fn again(&self) -> Vec<ItemId> {
+        self.lock().again.clone()
+    }
+
+    fn note(&self, line: String, answer: HResult) -> HResult {
+        self.transcript.note(if answer.is_ok() { line } else { format!("{line} -> {answer}") });
+        assert!(!self.lock().panics, "the script says to panic");
+        answer
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Script> {
+        self.script.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl SyncCallback for ScriptedHost {
+    fn show_properties_completed(&self, code: HResult) -> HResult {
+        self.note(format!("ShowPropertiesCompleted {code}"), HResult::S_OK)
+    }
+
+    fn prepare_for_sync_completed(&self, code: HResult) -> HResult {
+        self.note(format!("PrepareForSyncCompleted {code}"), HResult::S_OK)
+    }
+
+    fn synchronize_completed(&self, code: HResult) -> HResult {
+        self.note(format!("SynchronizeCompleted {code}"), HResult::S_OK)
+    }
+
+    fn show_error_completed(&self, code: HResult, items: &[ItemId]) -> HResult {
+        self.lock().again = items.to_vec();
+        self.note(format!("ShowErrorCompleted {code} {}", items.len()), HResult::S_OK)
+    }
+
+    fn enable_modeless(&self, attention: Attention) -> HResult {
+        match attention {
+            Attention::Ask => {
+                let answer = self.lock().attention.unwrap_or(HResult::S_OK);
+                self.note("EnableModeless TRUE".into(), answer)
+            }
+            Attention::Release => self.note("EnableModeless FALSE".into(), HResult::S_OK),
+        }
+    }
+
+    fn progress(&self, item: ItemId, report: Option<&Progress>) -> HResult {
+        let answer = {
+            let mut script = self.lock();
+            if let Some(report) = report {
+                script.states.entry(item).or_default().apply(report);
+            }
+            script.all.or(script.cancelled.get(&item).copied()).unwrap_or(HResult::S_OK)
+        };
+        self.note(format!("Progress {item}{}", shown(report)), answer)
+    }
+
+    fn log_error(&self, level: LogLevel, text: &str, info: Option<&LogErrorInfo>) -> HResult {
+        let link = if info.is_some_and(LogErrorInfo::is_link) { " link" } else { "" };
+        self.note(format!("LogError {level:?} {text}{link}"), HResult::S_OK)
+    }
+
+    fn delete_log_error(&self, scope: ErrorScope) -> HResult {
+        self.note(format!("DeleteLogError {scope:?}"), HResult::S_OK)
+    }
+
+    fn establish_connection(&self, name: Option<&str>) -> HResult {
+        let answer = self.lock().connection.unwrap_or(HResult::S_OK);
+        self.note(format!("EstablishConnection {}", name.unwrap_or("default")), answer)
+    }
+}
+
+/// The fields of a report that are set.
+fn shown(report: Option<&Progress>) -> String {
+    let Some(report) = report else { return " nothing".into() };
+    let mut line = String::new();
+    if let Some(status) = report.status {
+        line += &format!(" {status:?}");
+    }
+    if let Some(value) = report.value {
+        line += &format!(" value {value}");
+    }
+    if let Some(max) = report.max {
+        line += &format!(" max {max}");
+    }
+    if let Some(text) = &report.text {
+        line += &format!(" text {text}");
+    }
+    line
+}

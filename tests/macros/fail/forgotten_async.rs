@@ -1,0 +1,22 @@
+use syncmgr::prelude::*;
+
+struct OfflinePages;
+
+impl OfflinePages {
+    async fn copy(&self, _page: &str) -> SyncResult {
+        Ok(())
+    }
+}
+
+#[sync_handler(id = "d2f0c1a4-5b7e-4c3d-9a8f-0e1d2c3b4a59", name = "Offline Web Pages")]
+impl SyncHandler for OfflinePages {
+    fn synchronize_item(&self, item: &ItemContext) -> SyncResult {
+        self.copy(item.name()).await
+    }
+}
+
+fn main() {
+    fn is_handler(_: impl SyncHandler) {}
+    is_handler(OfflinePages);
+    let _ = OfflinePages::HANDLER;
+}

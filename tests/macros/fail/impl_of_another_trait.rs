@@ -1,0 +1,14 @@
+use syncmgr::sync_handler;
+
+struct OfflinePages;
+
+#[sync_handler(id = "d2f0c1a4-5b7e-4c3d-9a8f-0e1d2c3b4a59", name = "Offline Web Pages")]
+impl Clone for OfflinePages {
+    fn clone(&self) -> Self {
+        Self
+    }
+}
+
+fn main() {
+    let _ = OfflinePages.clone();
+}

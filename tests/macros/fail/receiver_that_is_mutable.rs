@@ -1,0 +1,20 @@
+use syncmgr::prelude::*;
+
+#[derive(Default)]
+struct OfflinePages {
+    copied: usize,
+}
+
+#[sync_handler(id = "d2f0c1a4-5b7e-4c3d-9a8f-0e1d2c3b4a59", name = "Offline Web Pages")]
+impl SyncHandler for OfflinePages {
+    async fn synchronize_item(&mut self, item: &ItemContext) -> SyncResult {
+        self.copied += item.name().len();
+        Ok(())
+    }
+}
+
+fn main() {
+    fn is_handler(_: impl SyncHandler) {}
+    is_handler(OfflinePages::default());
+    let _ = OfflinePages::HANDLER;
+}

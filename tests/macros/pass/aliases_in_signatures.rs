@@ -1,0 +1,28 @@
+//! Other names for the right types are accepted.
+#![deny(warnings)]
+
+use syncmgr::prelude::*;
+use syncmgr::{ItemContext as Page, SyncResult as Outcome};
+
+type Listing = Outcome<Items>;
+
+struct OfflinePages;
+
+#[sync_handler(id = "d2f0c1a4-5b7e-4c3d-9a8f-0e1d2c3b4a59", name = "Offline Web Pages")]
+impl SyncHandler for OfflinePages {
+    async fn items(&self) -> Listing {
+        Ok(["inbox", "sent"].into_iter().map(SyncItem::named).collect())
+    }
+
+    async fn prepare(self: &Self, _: &'_ syncmgr::PrepareContext) -> Result<(), anyhow::Error> {
+        Ok(())
+    }
+
+    async fn synchronize_item(&self, _page: &Page) -> Outcome {
+        Ok(())
+    }
+}
+
+fn main() {
+    let _: &dyn SyncHandler = &OfflinePages;
+}

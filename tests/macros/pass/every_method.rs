@@ -1,0 +1,53 @@
+//! Every method of the trait, as its documentation has it.
+#![deny(warnings)]
+
+use syncmgr::prelude::*;
+use syncmgr::{ErrorId, HandlerInfo, ItemObject, Participation, PropertiesOutcome, Resolution, Status, Subject, Uuid};
+
+struct OfflinePages;
+
+#[sync_handler(id = "d2f0c1a4-5b7e-4c3d-9a8f-0e1d2c3b4a59", name = "Offline Web Pages")]
+impl SyncHandler for OfflinePages {
+    fn info(&self) -> HandlerInfo {
+        Self::HANDLER
+    }
+
+    async fn initialize(&self, _run: &RunContext) -> SyncResult<Participation> {
+        Ok(Participation::Decline)
+    }
+
+    async fn items(&self) -> SyncResult<Items> {
+        Ok(["inbox", "sent"].into_iter().map(SyncItem::named).collect())
+    }
+
+    async fn prepare(&self, _run: &PrepareContext) -> SyncResult {
+        Ok(())
+    }
+
+    async fn synchronize(&self, _run: &SynchronizeContext) -> SyncResult {
+        Ok(())
+    }
+
+    async fn synchronize_item(&self, _item: &ItemContext) -> SyncResult {
+        Ok(())
+    }
+
+    fn set_item_status(&self, _run: &RunContext, _subject: Subject, _status: Status) {}
+
+    async fn show_properties(&self, _run: &RunContext, _subject: Subject) -> SyncResult<PropertiesOutcome> {
+        Ok(PropertiesOutcome::Done)
+    }
+
+    async fn show_error(&self, _run: &RunContext, _error: ErrorId) -> SyncResult<Resolution> {
+        Ok(Resolution::Done)
+    }
+
+    fn item_object(&self, _subject: Subject, _interface: Uuid) -> Option<ItemObject> {
+        None
+    }
+}
+
+fn main() {
+    let handler: Box<dyn SyncHandler> = Box::new(OfflinePages);
+    assert_eq!(handler.info().name(), "Offline Web Pages");
+}

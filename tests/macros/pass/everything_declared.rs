@@ -1,0 +1,43 @@
+//! Flags and limits arrive in the constant.
+#![deny(warnings)]
+
+use std::time::Duration;
+
+use syncmgr::prelude::*;
+use syncmgr::{HandlerFlags, Limits};
+
+struct OfflinePages;
+
+#[sync_handler(
+    id = "d2f0c1a4-5b7e-4c3d-9a8f-0e1d2c3b4a59",
+    name = "Offline Web Pages",
+    flags(has_properties, may_establish_connection, always_list, hidden),
+    limits(items = 4, soft_grace = "250ms", hard_grace = "2min")
+)]
+impl SyncHandler for OfflinePages {
+    async fn synchronize(&self, _run: &SynchronizeContext) -> SyncResult {
+        Ok(())
+    }
+}
+
+struct Mail;
+
+#[sync_handler(id = "0f7c2b7e-93d7-4c55-8a3e-51b1f0a3d1c4", name = "Mail", limits(items = 1))]
+impl SyncHandler for Mail {
+    async fn synchronize(&self, _run: &SynchronizeContext) -> SyncResult {
+        Ok(())
+    }
+}
+
+fn main() {
+    let info = OfflinePages::HANDLER;
+    let flags = HandlerFlags::HAS_PROPERTIES
+        .union(HandlerFlags::MAY_ESTABLISH_CONNECTION)
+        .union(HandlerFlags::ALWAYS_LIST)
+        .union(HandlerFlags::HIDDEN);
+    assert_eq!(info.flags(), flags);
+    assert_eq!(info.limits().items(), 4);
+    assert_eq!(info.limits().soft_grace(), Duration::from_millis(250));
+    assert_eq!(info.limits().hard_grace(), Duration::from_secs(120));
+    assert_eq!(Mail::HANDLER.limits(), Limits::DEFAULT.with_items(1));
+}
