@@ -32,11 +32,14 @@ pub(crate) struct Host {
     known: Mutex<Known>,
 }
 
+/// A handler and what it said of itself when it was registered.
+pub(crate) type Registered = (Arc<dyn SyncHandler>, HandlerInfo);
+
 /// What a manager remembers.
 #[derive(Default)]
 pub(crate) struct Known {
     pub(crate) registry: Registry,
-    pub(crate) handlers: BTreeMap<HandlerId, (Arc<dyn SyncHandler>, HandlerInfo)>,
+    pub(crate) handlers: BTreeMap<HandlerId, Registered>,
     pub(crate) preferences: Preferences,
     pub(crate) sessions: BTreeMap<SessionId, Weak<SessionShared>>,
     answers: BTreeMap<(HandlerId, ItemId, Arc<str>), usize>,

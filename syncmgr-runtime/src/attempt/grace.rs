@@ -153,7 +153,6 @@ pub(crate) struct Grace {
 
 impl Grace {
     /// The grace begins now.
-    #[expect(clippy::disallowed_methods, reason = "tokio's time, which tests pause")]
     pub(crate) fn new(limits: Limits) -> Self {
         let now = Instant::now();
         let (soft, hard) = (now + limits.soft_grace(), now + limits.hard_grace());

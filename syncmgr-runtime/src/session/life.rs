@@ -1,5 +1,6 @@
 //! A session: one trigger, one or more handler runs.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -219,10 +220,8 @@ impl SessionShared {
         let none = || anyhow!("this host has no provider of connections; give the manager one");
         let provider = provider.ok_or_else(none).permanent()?;
         let mut connections = self.connections.lock().await;
-        let name = name.map(str::to_owned);
-        if !connections.contains_key(&name) {
-            let connection = provider.connect(name.as_deref()).await?;
-            connections.insert(name, connection);
+        if let Entry::Vacant(place) = connections.entry(name.map(str::to_owned)) {
+            place.insert(provider.connect(name).await?);
         }
         Ok(())
     }

@@ -3,16 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use syncmgr_core::handler::SyncHandler;
 use syncmgr_core::id::{HandlerId, ItemId};
-use syncmgr_core::info::HandlerInfo;
 use syncmgr_core::port::RunFacts;
 use syncmgr_core::register::{RequestError, check_cookie};
 use syncmgr_core::trigger::{RunFlags, Trigger};
 use tokio::runtime::Handle;
 
 use super::{Choosing, Session, SessionShared};
-use crate::host::Host;
+use crate::host::{Host, Registered};
 use crate::run::Run;
 use crate::tasks::Tasks;
 
@@ -103,7 +101,7 @@ impl SessionRequest {
         if ask { self.choosing.clone() } else { Choosing::Unattended }
     }
 
-    fn find_handlers(&self) -> Result<Vec<(Arc<dyn SyncHandler>, HandlerInfo)>, RequestError> {
+    fn find_handlers(&self) -> Result<Vec<Registered>, RequestError> {
         let known = self.host.known();
         let wanted = match &self.handlers {
             Some(handlers) => handlers.clone(),
