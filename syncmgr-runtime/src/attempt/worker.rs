@@ -7,7 +7,6 @@ use std::task::{Poll, Waker};
 use futures::StreamExt;
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
-use syncmgr_core::cell::Traces;
 use syncmgr_core::context::ItemContext;
 use syncmgr_core::decision::verdict::{Ending, Verdict, judge};
 use syncmgr_core::error::{SyncResult, is_cancelled, one_line};
@@ -123,10 +122,9 @@ impl Drop for Seat<'_> {
 
 /// Judges how an item ended, and puts into the log what belongs there.
 fn conclude(attempt: &Attempt, item: &ItemContext, outlived: Outlived) -> Ended {
-    let cancel = item.cell().cancel().reason();
-    let traces = item.cell().traces();
     let verdict = match &outlived {
-        Outlived::Returned(Ok(())) if traces == Traces::default() => judge(&Ending::Returned(&Ok(())), cancel, traces),
+        // What there was to log was logged when it happened.
+        Outlived::Returned(Ok(())) => judge(&Ending::Returned(&Ok(())), None, item.cell().traces()),
         _ => judged_and_logged(attempt, item, &outlived),
     };
     Ended { place: item.place(), verdict }
