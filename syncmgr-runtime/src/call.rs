@@ -8,8 +8,11 @@ use std::task::{Context, Poll};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use syncmgr_core::decision::verdict::{Ending, completion};
-use syncmgr_core::error::{SyncResult, one_line, panic_text};
+use syncmgr_core::error::{NeedsUser, SyncResult, one_line, panic_text};
+use syncmgr_core::handler::{Participation, PropertiesOutcome};
 use syncmgr_core::hresult::{CodeError, HResult};
+use syncmgr_core::item::{Completeness, Items};
+use syncmgr_core::log::{LogEntry, LogLevel};
 
 use crate::attempt::Attempt;
 use crate::attempt::grace::Grace;
@@ -35,7 +38,7 @@ impl<T> CallEnd<T> {
     }
 
     /// What went wrong, in words.
-    pub(crate) fn fault(&self) -> Option<String> {
+    fn fault(&self) -> Option<String> {
         match self {
             Self::Returned(Ok(_)) | Self::Cut => None,
             Self::Returned(Err(error)) => Some(one_line(error)),
@@ -50,10 +53,66 @@ impl<T> CallEnd<T> {
         }
     }
 
+    /// The entry of the log that says `what` did not work, if it did not.
+    pub(crate) fn log_entry(&self, what: &str) -> Option<LogEntry> {
+        let level = if self.needs_user() { LogLevel::Warning } else { LogLevel::Error };
+        self.fault().map(|fault| LogEntry::new(level, format!("{what}: {fault}")))
+    }
+
     /// Whether the call ended because somebody would have to be asked.
     pub(crate) fn needs_user(&self) -> bool {
-        self.error().is_some_and(syncmgr_core::error::NeedsUser::is_in)
+        self.error().is_some_and(NeedsUser::is_in)
     }
+}
+
+impl CallEnd<Participation> {
+    /// What `Initialize` returns (R30 to R33). Needing the user is no way to decline here.
+    pub(crate) fn participation_code(&self) -> HResult {
+        match self {
+            Self::Returned(Ok(Participation::TakePart)) => HResult::S_OK,
+            Self::Returned(Ok(Participation::Decline)) => HResult::S_FALSE,
+            _ => failure(self.code()),
+        }
+    }
+}
+
+impl CallEnd<Items> {
+    /// What `EnumSyncMgrItems` returns (R46, R47).
+    pub(crate) fn listing_code(&self) -> HResult {
+        match self {
+            Self::Returned(Ok(items)) if items.completeness() == Completeness::Complete => HResult::S_OK,
+            Self::Returned(Ok(_)) => HResult::S_SYNCMGR_MISSINGITEMS,
+            _ => failure(self.code()),
+        }
+    }
+}
+
+impl CallEnd<PropertiesOutcome> {
+    /// What `ShowPropertiesCompleted` is told (R70 to R72).
+    pub(crate) fn properties_code(&self) -> HResult {
+        match self {
+            Self::Returned(Ok(PropertiesOutcome::ItemDeleted)) => HResult::S_SYNCMGR_ITEMDELETED,
+            Self::Returned(Ok(PropertiesOutcome::ListAgain)) => HResult::S_SYNCMGR_ENUMITEMS,
+            _ => self.code(),
+        }
+    }
+}
+
+impl CallEnd<()> {
+    /// What `SynchronizeCompleted` is told. A handler that was stopped and says so has done what was asked; its items
+    /// say the rest.
+    pub(crate) fn synchronize_code(&self, attempt: &Attempt) -> HResult {
+        match self {
+            Self::Cut => HResult::S_OK,
+            Self::Returned(Err(_)) if attempt.stopped().is_some() => HResult::S_OK,
+            _ => self.code(),
+        }
+    }
+}
+
+/// A code where only a failure will do.
+fn failure(code: HResult) -> HResult {
+    if code.is_success() { HResult::E_FAIL } else { code }
 }
 
 /// Whether the call was still pending after its first poll, so that a window was open.

@@ -1,20 +1,21 @@
 //! The manager: what an application holds.
 
+mod builder;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use syncmgr_core::cancel::CancelReason;
 use syncmgr_core::error::SyncResult;
-use syncmgr_core::handler::SyncHandler;
+use syncmgr_core::handler::{ItemObject, SyncHandler};
 use syncmgr_core::id::{HandlerId, Subject};
 use syncmgr_core::info::{HandlerFlags, HandlerInfo};
 use syncmgr_core::item::{ItemFlags, SyncItem};
-use syncmgr_core::port::{ConnectionProvider, Interaction};
 use syncmgr_core::register::{Invocation, InvokeFlags, RegisterFlags, Registration, RequestError};
 use syncmgr_core::trigger::Trigger;
+use uuid::Uuid;
 
-use crate::chooser::Chooser;
-use crate::clock::{Clock, SystemClock};
+pub use self::builder::SyncManagerBuilder;
 use crate::host::Host;
 use crate::report::Report;
 use crate::run::Wish;
@@ -167,6 +168,13 @@ impl SyncManager {
         Ok(items)
     }
 
+    /// An object of a handler or one of its items, for programs that know both sides: `GetItemObject`. `None` is
+    /// `E_NOTIMPL`, also for a handler that is not registered.
+    pub fn item_object(&self, handler: HandlerId, subject: Subject, interface: Uuid) -> Option<ItemObject> {
+        let (handler, _) = self.host.known().handlers.get(&handler).cloned()?;
+        handler.item_object(subject, interface)
+    }
+
     /// The registered handlers, in order of id.
     pub fn handlers(&self) -> Vec<HandlerInfo> {
         self.host.known().handlers.values().map(|(_, info)| info.clone()).collect()
@@ -190,12 +198,12 @@ impl SyncManager {
         for session in &sessions {
             session.until(|session| session.is_over()).await;
         }
-        sessions
-            .iter()
-            .flat_map(|session| session.runs())
-            .filter(|run| run.has_abandoned())
-            .map(|run| run.id().handler)
-            .collect()
+        let runs = sessions.iter().flat_map(|session| session.runs());
+        let abandoned: BTreeSet<_> = runs.filter(|run| run.has_abandoned()).map(|run| run.id().handler).collect();
+        if abandoned.is_empty() {
+            self.host.tracker.wait().await;
+        }
+        abandoned
     }
 }
 
@@ -209,58 +217,4 @@ pub enum PropertiesError {
     /// The session has nothing to show.
     #[error(transparent)]
     Session(#[from] SessionError),
-}
-
-/// What a manager is to use.
-pub struct SyncManagerBuilder {
-    clock: Option<Arc<dyn Clock>>,
-    interaction: Option<Arc<dyn Interaction>>,
-    connections: Option<Arc<dyn ConnectionProvider>>,
-    chooser: Option<Arc<dyn Chooser>>,
-    items_at_once: usize,
-}
-
-impl Default for SyncManagerBuilder {
-    fn default() -> Self {
-        Self { clock: None, interaction: None, connections: None, chooser: None, items_at_once: 64 }
-    }
-}
-
-impl SyncManagerBuilder {
-    /// Reads the time here instead of from the machine.
-    pub fn clock(mut self, clock: impl Clock) -> Self {
-        self.clock = Some(Arc::new(clock));
-        self
-    }
-
-    /// Reaches the user here. Without one, nobody is ever asked.
-    pub fn interaction(mut self, interaction: impl Interaction) -> Self {
-        self.interaction = Some(Arc::new(interaction));
-        self
-    }
-
-    /// Brings connections up here. Without one, requests for connections fail.
-    pub fn connections(mut self, connections: impl ConnectionProvider) -> Self {
-        self.connections = Some(Arc::new(connections));
-        self
-    }
-
-    /// Asks this which items to run, in sessions that may bother the user. Without one, preferences decide.
-    pub fn chooser(mut self, chooser: impl Chooser) -> Self {
-        self.chooser = Some(Arc::new(chooser));
-        self
-    }
-
-    /// At most this many items run at once over all handlers; 64 unless said otherwise, 0 counts as 1.
-    pub fn items_at_once(mut self, items: usize) -> Self {
-        self.items_at_once = items;
-        self
-    }
-
-    /// The manager.
-    pub fn build(self) -> SyncManager {
-        let clock = self.clock.unwrap_or_else(|| Arc::new(SystemClock::default()));
-        let host = Host::new(clock, self.interaction, self.connections, self.chooser, self.items_at_once);
-        SyncManager { host: Arc::new(host) }
-    }
 }

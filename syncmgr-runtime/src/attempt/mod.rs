@@ -7,6 +7,7 @@ mod worker;
 
 use std::collections::BTreeMap;
 use std::mem;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::task::{Poll, Waker};
 
@@ -15,13 +16,14 @@ use syncmgr_core::cancel::{Cancel, CancelReason};
 use syncmgr_core::cell::ItemCell;
 use syncmgr_core::context::{ItemContext, PrepareContext, RunContext, SynchronizeContext};
 use syncmgr_core::decision::run::{JournalEntry, Phase, Skip};
-use syncmgr_core::decision::verdict::Verdict;
-use syncmgr_core::error::SyncResult;
+use syncmgr_core::decision::verdict::{Verdict, judge_unreported};
+use syncmgr_core::error::{SyncResult, panic_text};
 use syncmgr_core::handler::SyncHandler;
+use syncmgr_core::hresult::HResult;
 use syncmgr_core::id::{ErrorScope, ItemId, Subject};
 use syncmgr_core::info::Limits;
 use syncmgr_core::item::SyncItem;
-use syncmgr_core::log::{LogEntry, Question};
+use syncmgr_core::log::{LogEntry, LogLevel, Question};
 use syncmgr_core::port::{InteractionPermit, Kept, RunFacts};
 use syncmgr_core::progress::ProgressState;
 use syncmgr_core::status::Status;
@@ -168,8 +170,17 @@ impl Attempt {
         self.change(|state| state.pushes.push((subject, status)));
     }
 
-    pub(crate) fn take_pushes(&self) -> Vec<(Subject, Status)> {
-        mem::take(&mut self.lock().pushes)
+    /// Tells the handler what was pushed. Called while a window is open, between two polls.
+    pub(crate) fn deliver(&self) {
+        let pushes = mem::take(&mut self.lock().pushes);
+        for (subject, status) in pushes {
+            let context = self.context();
+            let push = || self.handler.set_item_status(&context, subject, status);
+            if let Err(panic) = catch_unwind(AssertUnwindSafe(push)) {
+                let text = format!("the handler panicked when told of a skip: {}", panic_text(&*panic));
+                self.link.log(LogEntry::new(LogLevel::Error, text));
+            }
+        }
     }
 
     /// Whether every item has ended.
@@ -180,6 +191,18 @@ impl Attempt {
     /// From now on items may begin.
     pub(crate) fn open(&self) {
         self.lock().working = Working::Now;
+    }
+
+    /// `synchronize` has ended with `code`: waits for the workers, and closes what has no end (R105).
+    pub(crate) async fn finish(&self, code: HResult) {
+        self.settle().await;
+        let unreported = self.close(|cell| {
+            let cancel = cell.and_then(|cell| cell.cancel().reason()).or(self.stopped());
+            judge_unreported(code, cancel, cell.map(ItemCell::traces).unwrap_or_default())
+        });
+        for item in unreported {
+            self.link.log(LogEntry::new(LogLevel::Error, "the handler did not report this item").about(item));
+        }
     }
 
     /// From now on nothing is taken. What has not ended ends as `judge` says, with the cell of what began by hand.
@@ -208,7 +231,7 @@ impl Attempt {
     }
 
     /// Waits until no worker is busy. What is still running is stopped.
-    pub(crate) async fn settle(&self) {
+    async fn settle(&self) {
         if self.is_busy() {
             self.stop(CancelReason::HandlerStopped);
         }

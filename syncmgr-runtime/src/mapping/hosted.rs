@@ -152,6 +152,7 @@ impl SyncHandler for Hosted {
     }
 
     fn item_object(&self, subject: Subject, interface: Uuid) -> Option<ItemObject> {
-        self.current()?.classic.item_object(subject, interface).ok()
+        let classic = self.current().map_or_else(|| (self.create)(), |instance| instance.classic.clone());
+        classic.item_object(subject, interface).ok()
     }
 }

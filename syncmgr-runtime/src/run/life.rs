@@ -1,16 +1,14 @@
 //! The life of one handler run, from creation to release.
 
 use std::collections::BTreeSet;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
-use syncmgr_core::cell::ItemCell;
 use syncmgr_core::decision::choice::{Listing, Offer};
 use syncmgr_core::decision::protocol::{Action, Chosen, Event, Reported, Step};
-use syncmgr_core::decision::verdict::{Outcome, Verdict, judge_unprepared, judge_unreported};
-use syncmgr_core::error::{FailureClass, SyncResult, panic_text};
-use syncmgr_core::handler::{Participation, PropertiesOutcome, Resolution};
+use syncmgr_core::decision::verdict::{Outcome, Verdict, judge_unprepared};
+use syncmgr_core::error::{FailureClass, SyncResult};
+use syncmgr_core::handler::Resolution;
 use syncmgr_core::hresult::HResult;
 use syncmgr_core::id::{ErrorId, ItemId, Subject};
 use syncmgr_core::item::SyncItem;
@@ -60,14 +58,7 @@ impl Run {
         let context = attempt.context();
         let (end, _) = drive(&attempt, || self.handler.initialize(&context), || {}).await;
         self.log_fault("could not begin", &end);
-        let code = match &end {
-            CallEnd::Returned(Ok(Participation::Decline)) => HResult::S_FALSE,
-            CallEnd::Returned(Ok(Participation::TakePart)) => HResult::S_OK,
-            // Needing the user is no way to decline here.
-            _ if end.code().is_success() => HResult::E_FAIL,
-            _ => end.code(),
-        };
-        self.on(Event::Initialized(code))
+        self.on(Event::Initialized(end.participation_code()))
     }
 
     /// R46 to R49.
@@ -75,10 +66,7 @@ impl Run {
         let attempt = self.attempt();
         let (end, _) = drive(&attempt, || self.handler.items(), || {}).await;
         self.log_fault("could not list its items", &end);
-        let code = match &end {
-            CallEnd::Returned(Err(_)) => HResult::E_FAIL,
-            _ => end.code(),
-        };
+        let code = end.listing_code();
         if let CallEnd::Returned(Ok(items)) = end {
             let (listing, faults) = Listing::check(items);
             for fault in faults {
@@ -156,20 +144,11 @@ impl Run {
         let context = attempt.synchronize_context();
         let call = || self.handler.synchronize(&context);
         let (end, window) = self.call(&attempt, Event::SynchronizeReturned, call).await;
-        let code = match &end {
-            // Stopped, and told so by the handler: the items say the rest.
-            CallEnd::Cut => HResult::S_OK,
-            CallEnd::Returned(Err(_)) if attempt.stopped().is_some() => HResult::S_OK,
-            _ => end.code(),
-        };
+        let code = end.synchronize_code(&attempt);
         if attempt.stopped().is_none() {
             self.log_fault("could not synchronize", &end);
         }
-        attempt.settle().await;
-        self.close_attempt(&attempt, |cell| {
-            let cancel = cell.and_then(|cell| cell.cancel().reason()).or(attempt.stopped());
-            judge_unreported(code, cancel, cell.map(ItemCell::traces).unwrap_or_default())
-        });
+        attempt.finish(code).await;
         self.complete(window, Event::SynchronizeCompleted(code), Event::SynchronizeReturned)
     }
 
@@ -177,7 +156,7 @@ impl Run {
     fn show_results(&self) -> Step {
         let attempt = self.attempt();
         // Every item skipped while preparing: there was nothing to call `synchronize` for.
-        self.close_attempt(&attempt, |_| Verdict::plain(Outcome::Skipped));
+        attempt.close(|_| Verdict::plain(Outcome::Skipped));
         let code = self.lock().protocol.result().unwrap_or(HResult::S_OK);
         self.end(RunEnding::Completed(code));
         Step::Wait
@@ -217,12 +196,7 @@ impl Run {
         let call = || self.handler.show_properties(&context, subject);
         let (end, window) = self.call(&attempt, Event::PropertiesReturned, call).await;
         self.log_fault("could not show properties", &end);
-        let code = match &end {
-            CallEnd::Returned(Ok(PropertiesOutcome::ItemDeleted)) => HResult::S_SYNCMGR_ITEMDELETED,
-            CallEnd::Returned(Ok(PropertiesOutcome::ListAgain)) => HResult::S_SYNCMGR_ENUMITEMS,
-            _ => end.code(),
-        };
-        self.complete(window, Event::PropertiesCompleted(code), Event::PropertiesReturned)
+        self.complete(window, Event::PropertiesCompleted(end.properties_code()), Event::PropertiesReturned)
     }
 
     /// R71.
@@ -241,7 +215,7 @@ impl Run {
             (state.protocol.result(), state.class, state.stop)
         };
         let code = result.unwrap_or(HResult::S_OK);
-        self.close_attempt(&attempt, |_| judge_unprepared(code, attempt.stopped().or(stop), class));
+        attempt.close(|_| judge_unprepared(code, attempt.stopped().or(stop), class));
         let ending = match result {
             Some(code) => RunEnding::NotPrepared(code),
             None => RunEnding::NothingToDo,
@@ -318,21 +292,11 @@ impl Run {
         call: impl FnOnce() -> BoxFuture<'a, SyncResult<T>>,
     ) -> (CallEnd<T>, Window) {
         let mut opened = false;
-        let context = attempt.context();
         drive(attempt, call, || {
             if !std::mem::replace(&mut opened, true) {
                 self.on(returned(HResult::S_OK));
             }
-            for (subject, status) in attempt.take_pushes() {
-                let push = || self.handler.set_item_status(&context, subject, status);
-                if let Err(panic) = catch_unwind(AssertUnwindSafe(push)) {
-                    let text = panic_text(&*panic);
-                    self.log(LogEntry::new(
-                        LogLevel::Error,
-                        format!("the handler panicked when told of a skip: {text}"),
-                    ));
-                }
-            }
+            attempt.deliver();
         })
         .await
     }
@@ -359,14 +323,6 @@ impl Run {
         any
     }
 
-    /// Ends what has not ended, and says so where it is nobody else's word.
-    fn close_attempt(&self, attempt: &Attempt, judge: impl Fn(Option<&ItemCell>) -> Verdict) {
-        for item in attempt.close(judge) {
-            let text = "the handler did not report this item";
-            self.log(LogEntry::new(LogLevel::Error, text).about(item));
-        }
-    }
-
     /// The first ending counts: what comes later is only letting go.
     fn end(&self, ending: RunEnding) {
         let first = {
@@ -382,9 +338,8 @@ impl Run {
     }
 
     fn log_fault<T>(&self, what: &str, end: &CallEnd<T>) {
-        if let Some(fault) = end.fault() {
-            let level = if end.needs_user() { LogLevel::Warning } else { LogLevel::Error };
-            self.log(LogEntry::new(level, format!("{what}: {fault}")));
+        if let Some(entry) = end.log_entry(what) {
+            self.log(entry);
         }
     }
 }

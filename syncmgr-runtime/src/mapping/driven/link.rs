@@ -6,34 +6,34 @@ use anyhow::anyhow;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use syncmgr_core::classic::Attention;
-use syncmgr_core::decision::protocol::{Ask, Stage};
+use syncmgr_core::decision::protocol::Ask;
 use syncmgr_core::error::{Classify, NeedsUser, SyncResult};
 use syncmgr_core::hresult::{CodeError, HResult};
-use syncmgr_core::id::{ErrorScope, ItemId};
+use syncmgr_core::id::{ErrorId, ErrorScope, ItemId};
 use syncmgr_core::info::HandlerFlags;
 use syncmgr_core::log::{LogEntry, LogLevel, Question};
 use syncmgr_core::port::{InteractionPermit, nobody_to_ask};
-use syncmgr_core::trigger::RunFlags;
 
-use super::Shared;
+use super::side::HandlerSide;
 use crate::attempt::{Attempt, HostLink};
 use crate::mapping::feed::{CallbackSlot, begins};
 use crate::tasks::Tasks;
 
 /// The way from an attempt to a foreign callback.
 pub(super) struct CallbackLink {
-    shared: Weak<Shared>,
+    side: Weak<HandlerSide>,
     callback: Arc<CallbackSlot>,
     tasks: Tasks,
 }
 
 impl CallbackLink {
-    pub(super) fn new(shared: &Arc<Shared>) -> Self {
-        Self { shared: Arc::downgrade(shared), callback: shared.callback.clone(), tasks: shared.tasks.clone() }
+    pub(super) fn new(side: &Arc<HandlerSide>) -> Self {
+        Self { side: Arc::downgrade(side), callback: side.callback().clone(), tasks: side.tasks().clone() }
     }
 
-    fn shared(&self, ask: Ask) -> Option<Arc<Shared>> {
-        self.shared.upgrade().filter(|shared| shared.lock().protocol.answer(ask).is_ok())
+    /// The handler's side, if what the handler asks is in its time.
+    fn side(&self, ask: Ask) -> Option<Arc<HandlerSide>> {
+        self.side.upgrade().filter(|side| side.takes(ask))
     }
 }
 
@@ -57,13 +57,8 @@ impl HostLink for CallbackLink {
 
     fn interaction(&self) -> BoxFuture<'_, SyncResult<InteractionPermit>> {
         async {
-            let shared = self.shared(Ask::Attention).ok_or_else(nobody_to_ask)?;
-            let attended = {
-                let state = shared.lock();
-                let showing = matches!(state.protocol.stage(), Stage::ShowingError(_) | Stage::ShowingProperties(_));
-                state.facts.flags.contains(RunFlags::MAY_BOTHER_USER) || showing
-            };
-            let interaction = shared.interaction.clone().filter(|_| attended).ok_or_else(nobody_to_ask)?;
+            let side = self.side(Ask::Attention).ok_or_else(nobody_to_ask)?;
+            let interaction = side.interaction().ok_or_else(nobody_to_ask)?;
             match self.callback.call(|callback| callback.enable_modeless(Attention::Ask)) {
                 HResult::S_OK => Ok(InteractionPermit::new(interaction, Granted(self.callback.clone()))),
                 _ => Err(NeedsUser::new("the host refused the user's attention").into()),
@@ -74,8 +69,8 @@ impl HostLink for CallbackLink {
 
     fn connect<'a>(&'a self, name: Option<&'a str>) -> BoxFuture<'a, SyncResult> {
         async move {
-            let shared = self.shared(Ask::Connection).ok_or(CodeError(HResult::E_UNEXPECTED))?;
-            if !shared.info.flags().contains(HandlerFlags::MAY_ESTABLISH_CONNECTION) {
+            let side = self.side(Ask::Connection).ok_or(CodeError(HResult::E_UNEXPECTED))?;
+            if !side.info().flags().contains(HandlerFlags::MAY_ESTABLISH_CONNECTION) {
                 return Err(anyhow!("the handler did not declare that it may establish connections")).permanent();
             }
             let (callback, name) = (self.callback.clone(), name.map(str::to_owned));
@@ -93,7 +88,12 @@ impl HostLink for CallbackLink {
     }
 
     fn decide(&self, item: ItemId, question: &Question) -> Option<usize> {
-        let id = syncmgr_core::id::ErrorId::of_question(item, &question.key);
+        let side = self.side.upgrade()?;
+        let id = ErrorId::of_question(item, &question.key);
+        if let Some(answer) = side.questions().answer(id) {
+            return Some(answer);
+        }
+        side.questions().ask(id, item, question.clone());
         let entry = LogEntry::new(LogLevel::Warning, &question.text).about(item);
         self.log(entry.with_question(id, question.clone()));
         None

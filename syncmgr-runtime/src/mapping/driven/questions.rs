@@ -1,0 +1,53 @@
+//! Questions that items of a driven handler left open, and their answers.
+
+use std::collections::BTreeMap;
+
+use syncmgr_core::context::RunContext;
+use syncmgr_core::error::SyncResult;
+use syncmgr_core::handler::Resolution;
+use syncmgr_core::id::{ErrorId, ItemId};
+use syncmgr_core::log::Question;
+
+/// The questions of an instance.
+#[derive(Default)]
+pub(super) struct Questions {
+    open: BTreeMap<ErrorId, (ItemId, Question)>,
+    answers: BTreeMap<ErrorId, usize>,
+}
+
+impl Questions {
+    pub(super) fn answer(&self, id: ErrorId) -> Option<usize> {
+        self.answers.get(&id).copied()
+    }
+
+    pub(super) fn ask(&mut self, id: ErrorId, item: ItemId, question: Question) {
+        self.open.insert(id, (item, question));
+    }
+
+    pub(super) fn open(&self, id: ErrorId) -> Option<(ItemId, Question)> {
+        self.open.get(&id).cloned()
+    }
+
+    pub(super) fn settle(&mut self, id: ErrorId, answer: usize) {
+        self.open.remove(&id);
+        self.answers.insert(id, answer);
+    }
+}
+
+/// Asks the user. An answer runs the item again.
+pub(super) async fn put(
+    run: &RunContext,
+    item: ItemId,
+    question: &Question,
+    settle: impl FnOnce(usize),
+) -> SyncResult<Resolution> {
+    let choices: Vec<String> = question.choices.iter().map(ToString::to_string).collect();
+    let user = run.interaction().await?;
+    match user.choose(&question.text, &choices).await?.filter(|answer| *answer < choices.len()) {
+        Some(answer) => {
+            settle(answer);
+            Ok(Resolution::Retry(vec![item]))
+        }
+        None => Ok(Resolution::Done),
+    }
+}

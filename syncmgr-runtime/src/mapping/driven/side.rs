@@ -1,0 +1,387 @@
+//! The handler's side of a driven instance: what its methods do, and where its contract stands.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use syncmgr_core::cancel::CancelReason;
+use syncmgr_core::classic::SyncCallback;
+use syncmgr_core::decision::choice::Listing;
+use syncmgr_core::decision::protocol::{Action, Ask, Chosen, Event, Protocol, Purpose, Stage, Step};
+use syncmgr_core::decision::verdict::judge_unprepared;
+use syncmgr_core::error::FailureClass;
+use syncmgr_core::handler::{Resolution, SyncHandler};
+use syncmgr_core::hresult::HResult;
+use syncmgr_core::id::{ErrorId, ItemId, SessionId, Subject};
+use syncmgr_core::info::{HandlerFlags, HandlerInfo};
+use syncmgr_core::item::{Completeness, ItemFlags, Items, SyncItem};
+use syncmgr_core::log::{LogEntry, LogLevel};
+use syncmgr_core::port::{Interaction, Kept, RunFacts};
+use syncmgr_core::progress::Progress;
+use syncmgr_core::status::Status;
+use syncmgr_core::trigger::{RunFlags, Trigger};
+use tokio::runtime::Handle;
+use tokio_util::task::TaskTracker;
+
+use super::link::CallbackLink;
+use super::questions::{Questions, put};
+use crate::attempt::Attempt;
+use crate::call::{CallEnd, drive};
+use crate::mapping::feed::{CallbackSlot, Feed};
+use crate::session::StartError;
+use crate::tasks::Tasks;
+
+/// An instance: its handler, and where its contract stands.
+pub(super) struct HandlerSide {
+    handler: Arc<dyn SyncHandler>,
+    info: HandlerInfo,
+    interaction: Option<Arc<dyn Interaction>>,
+    tasks: Tasks,
+    callback: Arc<CallbackSlot>,
+    kept: Arc<Kept>,
+    questions: Mutex<Questions>,
+    state: Mutex<State>,
+}
+
+struct State {
+    protocol: Protocol,
+    facts: RunFacts,
+    listing: Listing,
+    attempt: Option<Arc<Attempt>>,
+    /// A retry was granted: the protocol prepares already, the host's call is still to come (R148).
+    retrying: bool,
+}
+
+impl HandlerSide {
+    pub(super) fn new(
+        handler: Arc<dyn SyncHandler>,
+        interaction: Option<Arc<dyn Interaction>>,
+    ) -> Result<Arc<Self>, StartError> {
+        let runtime = Handle::try_current().map_err(|_| StartError::NoRuntime)?;
+        let info = handler.info();
+        let facts = RunFacts::new(info.id(), SessionId(0), Trigger::Manual, RunFlags::empty());
+        let nothing: Items = std::iter::empty().collect();
+        let state = State {
+            protocol: Protocol::new(Purpose::Synchronize),
+            facts,
+            listing: Listing::check(nothing).0,
+            attempt: None,
+            retrying: false,
+        };
+        let tasks = Tasks::new(runtime, TaskTracker::new());
+        let (callback, kept, state) = (Arc::default(), Arc::default(), Mutex::new(state));
+        Ok(Arc::new(Self { handler, info, interaction, tasks, callback, kept, questions: Mutex::default(), state }))
+    }
+
+    pub(super) fn handler(&self) -> &dyn SyncHandler {
+        &*self.handler
+    }
+
+    pub(super) fn info(&self) -> &HandlerInfo {
+        &self.info
+    }
+
+    pub(super) fn callback(&self) -> &Arc<CallbackSlot> {
+        &self.callback
+    }
+
+    pub(super) fn tasks(&self) -> &Tasks {
+        &self.tasks
+    }
+
+    /// Whether the handler may ask this now.
+    pub(super) fn takes(&self, ask: Ask) -> bool {
+        self.lock().protocol.answer(ask).is_ok()
+    }
+
+    /// What the user is reached through, if they may be bothered or are looking at something (R37, R145).
+    pub(super) fn interaction(&self) -> Option<Arc<dyn Interaction>> {
+        let state = self.lock();
+        let showing = matches!(state.protocol.stage(), Stage::ShowingError(_) | Stage::ShowingProperties(_));
+        let may_bother = state.facts.flags.contains(RunFlags::MAY_BOTHER_USER) || showing;
+        self.interaction.clone().filter(|_| may_bother)
+    }
+
+    pub(super) async fn initialize(
+        self: &Arc<Self>,
+        trigger: Trigger,
+        flags: RunFlags,
+        cookie: Option<&[u8]>,
+    ) -> HResult {
+        let attempt = {
+            let mut state = self.lock();
+            if state.protocol.stage() != Stage::Created || state.attempt.is_some() {
+                return HResult::E_UNEXPECTED;
+            }
+            let settings = flags.contains(RunFlags::SETTINGS);
+            state.protocol = Protocol::new(if settings { Purpose::Settings } else { Purpose::Synchronize });
+            let facts = RunFacts::new(self.info.id(), SessionId(0), trigger, flags);
+            state.facts = facts.with_cookie(cookie.map(Arc::from));
+            self.add_attempt(&mut state, Default::default())
+        };
+        let context = attempt.context();
+        let (end, _) = drive(&attempt, || self.handler.initialize(&context), || {}).await;
+        let code = end.participation_code();
+        self.on(Event::Initialized(code));
+        code
+    }
+
+    pub(super) async fn enum_sync_items(&self) -> Result<Items, HResult> {
+        let attempt = self.lock().attempt.clone().ok_or(HResult::E_UNEXPECTED)?;
+        let (end, _) = drive(&attempt, || self.handler.items(), || {}).await;
+        let code = end.listing_code();
+        let CallEnd::Returned(Ok(items)) = end else {
+            self.on(Event::Listed(code));
+            return Err(code);
+        };
+        let complete = items.completeness();
+        let (listing, faults) = Listing::check(items);
+        for fault in faults {
+            self.log(&LogEntry::new(LogLevel::Warning, fault.to_string()));
+        }
+        let listed = listing.items().to_vec();
+        self.lock().listing = listing;
+        self.on(Event::Listed(code));
+        Ok(match complete {
+            Completeness::Complete => listed.into_iter().collect(),
+            Completeness::MissingItems => Items::incomplete(listed),
+        })
+    }
+
+    pub(super) fn set_item_status(&self, subject: Subject, status: Status) -> HResult {
+        let (event, attempt) = match (subject, status) {
+            (Subject::Item(_), Status::Skipped) => (Event::SkipWanted, self.lock().attempt.clone()),
+            (Subject::Handler, Status::Stopped) => (Event::StopWanted, self.lock().attempt.clone()),
+            _ => return HResult::E_INVALIDARG,
+        };
+        let (Step::Do(_), Some(attempt)) = (self.on(event), attempt) else { return HResult::E_UNEXPECTED };
+        match subject {
+            Subject::Item(item) => {
+                attempt.skip(item);
+                if attempt.is_done() {
+                    self.on(Event::Emptied);
+                }
+            }
+            Subject::Handler => attempt.stop(CancelReason::HandlerStopped),
+        }
+        attempt.push(subject, status);
+        HResult::S_OK
+    }
+
+    pub(super) fn attach(&self, callback: Arc<dyn SyncCallback>) -> HResult {
+        match self.on(Event::Attached) {
+            Step::Misused(_) => HResult::E_UNEXPECTED,
+            _ => {
+                self.callback.set(Some(callback));
+                HResult::S_OK
+            }
+        }
+    }
+
+    pub(super) fn detach(&self) -> HResult {
+        self.callback.set(None);
+        let attempt = self.lock().attempt.clone();
+        if let Some(attempt) = attempt {
+            attempt.stop(CancelReason::HandlerStopped);
+            attempt.detach();
+        }
+        if self.on(Event::Closed) != Step::Do(Action::Detach) {
+            self.on(Event::Lost);
+        }
+        self.on(Event::Detached);
+        self.kept.clear();
+        HResult::S_OK
+    }
+
+    pub(super) fn show_properties(self: &Arc<Self>, subject: Subject) -> HResult {
+        let declared = match subject {
+            Subject::Handler => self.info.flags().contains(HandlerFlags::HAS_PROPERTIES),
+            Subject::Item(item) => {
+                let flags = self.lock().listing.item(item).map(|item| item.flags());
+                flags.is_some_and(|flags| flags.contains(ItemFlags::HAS_PROPERTIES))
+            }
+        };
+        if !declared {
+            return HResult::E_INVALIDARG;
+        }
+        let Step::Do(Action::ShowProperties) = self.on(Event::PropertiesOpened) else { return HResult::E_UNEXPECTED };
+        let shared = self.clone();
+        self.start(Event::PropertiesReturned, async move {
+            let attempt = shared.attempt();
+            let context = attempt.context();
+            let (end, _) = drive(&attempt, || shared.handler.show_properties(&context, subject), || {}).await;
+            let code = end.properties_code();
+            if shared.completes(Event::PropertiesCompleted(code)) {
+                shared.callback.call(|callback| callback.show_properties_completed(code));
+            }
+        })
+    }
+
+    pub(super) fn prepare(self: &Arc<Self>, items: &[ItemId]) -> HResult {
+        let wanted: BTreeSet<ItemId> = items.iter().copied().collect();
+        let (attempt, unknown) = {
+            let mut state = self.lock();
+            let selection = state.listing.select(|item| wanted.contains(&item.id()));
+            if selection.is_empty() {
+                return HResult::E_INVALIDARG;
+            }
+            let granted = std::mem::take(&mut state.retrying);
+            if !granted && state.protocol.on(Event::Chosen(Chosen::Some)) != Step::Do(Action::Prepare) {
+                return HResult::E_UNEXPECTED;
+            }
+            let listed: BTreeSet<_> = selection.iter().map(|item| item.id()).collect();
+            (self.add_attempt(&mut state, selection), &wanted - &listed)
+        };
+        for item in unknown {
+            let failed = Progress::new().status(Status::Failed);
+            self.callback.call(|callback| callback.progress(item, Some(&failed)));
+        }
+        let shared = self.clone();
+        self.start(Event::PrepareReturned, async move {
+            let context = attempt.prepare_context();
+            let pushed = || attempt.deliver();
+            let (end, _) = drive(&attempt, || shared.handler.prepare(&context), pushed).await;
+            let code = end.code();
+            shared.log_fault("could not prepare", &end);
+            if shared.completes(Event::PrepareCompleted(code)) {
+                if !code.is_ok() {
+                    attempt.close(|_| judge_unprepared(code, attempt.stopped(), FailureClass::Transient));
+                }
+                shared.callback.call(|callback| callback.prepare_for_sync_completed(code));
+            }
+        })
+    }
+
+    pub(super) fn synchronize(self: &Arc<Self>) -> HResult {
+        match self.on(Event::Admitted) {
+            Step::Do(Action::Synchronize) => {}
+            // Nothing is left to do: complete at once (R104).
+            Step::Do(_) => {
+                self.callback.call(|callback| callback.synchronize_completed(HResult::S_OK));
+                return HResult::S_OK;
+            }
+            _ => return HResult::E_UNEXPECTED,
+        }
+        let (shared, attempt) = (self.clone(), self.attempt());
+        attempt.open();
+        self.start(Event::SynchronizeReturned, async move {
+            let code = shared.synchronize_to_end(&attempt).await;
+            if shared.completes(Event::SynchronizeCompleted(code)) {
+                shared.callback.call(|callback| callback.synchronize_completed(code));
+            }
+        })
+    }
+
+    async fn synchronize_to_end(&self, attempt: &Arc<Attempt>) -> HResult {
+        let context = attempt.synchronize_context();
+        let mut feed = Feed::new(attempt, &self.callback);
+        let pushed = || attempt.deliver();
+        let end = {
+            let driven = drive(attempt, || self.handler.synchronize(&context), pushed);
+            tokio::select! {
+                biased;
+                (end, _) = driven => end,
+                () = feed.run() => unreachable!("a feed runs until it is dropped"),
+            }
+        };
+        let code = end.synchronize_code(attempt);
+        if attempt.stopped().is_none() {
+            self.log_fault("could not synchronize", &end);
+        }
+        attempt.finish(code).await;
+        feed.sweep();
+        code
+    }
+
+    pub(super) fn show_error(self: &Arc<Self>, error: ErrorId) -> HResult {
+        let Step::Do(Action::ShowError) = self.on(Event::ErrorOpened) else { return HResult::E_UNEXPECTED };
+        let shared = self.clone();
+        self.start(Event::ErrorReturned, async move {
+            let attempt = shared.attempt();
+            let context = attempt.context();
+            let question = shared.questions().open(error);
+            let explain = || match &question {
+                Some((item, question)) => {
+                    let settle = |answer| shared.questions().settle(error, answer);
+                    put(&context, *item, question, settle).boxed()
+                }
+                None => shared.handler.show_error(&context, error),
+            };
+            let (end, _) = drive(&attempt, explain, || {}).await;
+            shared.log_fault("could not explain an error", &end);
+            let (code, items) = match end {
+                CallEnd::Returned(Ok(Resolution::Retry(items))) => (HResult::S_SYNCMGR_RETRYSYNC, items),
+                end => (end.code(), Vec::new()),
+            };
+            let any = if items.is_empty() { Chosen::None } else { Chosen::Some };
+            if shared.completes(Event::ErrorCompleted(code, any)) {
+                shared.callback.call(|callback| callback.show_error_completed(code, &items));
+            }
+        })
+    }
+
+    /// Polls a call once, as the method it is; if it is pending the method returns and the rest goes on as a task.
+    fn start(
+        self: &Arc<Self>,
+        returned: fn(HResult) -> Event,
+        call: impl Future<Output = ()> + Send + 'static,
+    ) -> HResult {
+        let mut call: BoxFuture<'static, ()> = call.boxed();
+        let polled = {
+            let _entered = self.tasks.enter();
+            call.poll_unpin(&mut Context::from_waker(Waker::noop()))
+        };
+        let step = self.on(returned(HResult::S_OK));
+        if let Step::Do(Action::Prepare) = step {
+            self.lock().retrying = true;
+        }
+        if polled == Poll::Pending {
+            self.tasks.spawn(call);
+        }
+        HResult::S_OK
+    }
+
+    /// Tells the protocol of a completion. `false` when the host has detached meanwhile.
+    fn completes(&self, completed: Event) -> bool {
+        let mut state = self.lock();
+        let step = state.protocol.on(completed);
+        state.retrying |= step == Step::Do(Action::Prepare);
+        !matches!(step, Step::Misused(_))
+    }
+
+    fn add_attempt(self: &Arc<Self>, state: &mut State, selection: Arc<[SyncItem]>) -> Arc<Attempt> {
+        let link = Arc::new(CallbackLink::new(self));
+        let facts = state.facts.clone().with_selection(selection);
+        let attempt = Attempt::new(facts, self.handler.clone(), self.info.limits(), self.kept.clone(), link);
+        state.attempt = Some(attempt.clone());
+        attempt
+    }
+
+    fn attempt(&self) -> Arc<Attempt> {
+        self.lock().attempt.clone().expect("an initialized instance has an attempt")
+    }
+
+    pub(super) fn questions(&self) -> MutexGuard<'_, Questions> {
+        self.questions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn log(&self, entry: &LogEntry) {
+        self.callback.call(|callback| callback.log_error(entry.level, &entry.text, Some(&entry.info())));
+    }
+
+    fn log_fault<T>(&self, what: &str, end: &CallEnd<T>) {
+        if let Some(entry) = end.log_entry(what) {
+            self.log(&entry);
+        }
+    }
+
+    fn on(&self, event: Event) -> Step {
+        self.lock().protocol.on(event)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
