@@ -100,6 +100,11 @@ bitflags! {
     }
 }
 
+impl HandlerFlags {
+    /// `SYNCMGRHANDLERFLAG_MASK`: the bits the contract knows.
+    pub const MASK: u32 = 0x000F;
+}
+
 /// What a host grants one handler: how many items at once, and how long a cancelled item may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {

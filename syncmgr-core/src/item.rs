@@ -127,6 +127,11 @@ bitflags! {
     }
 }
 
+impl ItemFlags {
+    /// `SYNCMGRITEM_ITEMFLAGMASK`: the bits the contract knows, one of them without a name.
+    pub const MASK: u32 = 0x007F;
+}
+
 /// The choice an item starts with: `SYNCMGRITEMSTATE`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ItemState {
