@@ -151,13 +151,15 @@ impl ItemCell {
         self.rare().waker = Some(waker.clone());
     }
 
-    /// Makes the cell ready for the next item. Where somebody still holds it, closes it for them and makes a new one.
+    /// Makes the cell ready for the next item. Where somebody still holds it, closes it for them and puts a new one in its
+    /// place, which is returned.
     ///
-    /// `holders` is how many references the caller and its own tables hold.
-    pub fn renew(cell: Arc<Self>, holders: usize) -> Arc<Self> {
-        if Arc::strong_count(&cell) > holders {
+    /// `holders` is how many references the caller's own tables and contexts hold.
+    pub fn renew(cell: &mut Arc<Self>, holders: usize) -> Option<Arc<Self>> {
+        if Arc::strong_count(cell) > holders {
             cell.cancel.close();
-            return Arc::default();
+            *cell = Arc::default();
+            return Some(cell.clone());
         }
         // Whoever held the cell wrote before letting go; see those writes before overwriting them.
         fence(Ordering::Acquire);
@@ -168,7 +170,7 @@ impl ItemCell {
         }
         cell.marks.store(0, Ordering::Relaxed);
         cell.cancel.reset();
-        cell
+        None
     }
 
     fn has(&self, mark: u32) -> bool {
@@ -238,22 +240,23 @@ mod tests {
 
     #[test]
     fn a_cell_somebody_still_holds_is_not_used_again() {
-        let cell = Arc::<ItemCell>::default();
+        let mut cell = Arc::<ItemCell>::default();
         let stray = cell.clone();
-        let next = ItemCell::renew(cell, 1);
+        let next = ItemCell::renew(&mut cell, 1).expect("a new cell");
         assert!(!Arc::ptr_eq(&stray, &next));
+        assert!(Arc::ptr_eq(&cell, &next));
         assert_eq!(stray.progress(5, None), Err(Cancelled { reason: CancelReason::Over }));
         assert_eq!(next.state().value, 0);
     }
 
     #[test]
     fn a_renewed_cell_knows_nothing_of_the_last_item() {
-        let cell = Arc::<ItemCell>::default();
+        let mut cell = Arc::<ItemCell>::default();
         cell.report(&Progress::new().value(3).max(9).text("x").status(Status::Updating)).expect("not cancelled");
         cell.tolerate(FailureClass::Permanent);
         cell.leave_undecided();
         cell.cancel().close();
-        let cell = ItemCell::renew(cell, 1);
+        assert!(ItemCell::renew(&mut cell, 1).is_none(), "the same cell");
         assert_eq!(cell.state(), ProgressState::default());
         assert_eq!(cell.traces(), Traces::default());
         assert_eq!(cell.cancel().reason(), None);

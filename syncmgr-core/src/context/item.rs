@@ -40,14 +40,17 @@ impl ItemContext {
         Detached::new().item(name)
     }
 
-    /// The same context for another item of the selection and its cell. Hosts call this to use a context again.
+    /// The same context for another item of the selection, and its cell unless it reports into the same one. Hosts call
+    /// this to use a context again.
     ///
     /// # Panics
     /// When the selection has no such item: the host's mistake.
-    pub fn turn_to(&mut self, index: usize, cell: Arc<ItemCell>) {
+    pub fn turn_to(&mut self, index: usize, cell: Option<Arc<ItemCell>>) {
         assert!(index < self.selection.len(), "a host makes contexts only for items it has selected");
         self.index = index;
-        self.cell = cell;
+        if let Some(cell) = cell {
+            self.cell = cell;
+        }
     }
 
     /// The cell this context reports into.

@@ -338,7 +338,9 @@ impl Attempt {
         };
         match context {
             Some(context) => context.turn_to(place, cell),
-            none => *none = Some(ItemContext::new(self.myself(), place, cell)),
+            none => {
+                *none = Some(ItemContext::new(self.myself(), place, cell.expect("a first item comes with its cell")))
+            }
         }
         true
     }

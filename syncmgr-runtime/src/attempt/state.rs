@@ -82,10 +82,10 @@ impl State {
         self.slots.len() - 1
     }
 
-    /// Seats a worker at the next item, or lets it go.
-    pub(super) fn seat(&mut self, index: usize) -> Option<(usize, Arc<ItemCell>)> {
-        /// The slot, the worker's context, and the clone made here.
-        const HOLDERS: usize = 3;
+    /// Seats a worker at the next item, or lets it go. With the item comes its cell, unless it is the one before.
+    pub(super) fn seat(&mut self, index: usize) -> Option<(usize, Option<Arc<ItemCell>>)> {
+        /// The slot and the worker's context.
+        const HOLDERS: usize = 2;
         let next = if self.working == Working::Now { self.run.begin_next() } else { None };
         let slot = &mut self.slots[index];
         let before = mem::replace(&mut slot.place, next);
@@ -93,10 +93,11 @@ impl State {
             self.vacate(index);
             return None;
         };
-        if before.is_some() {
-            slot.cell = ItemCell::renew(slot.cell.clone(), HOLDERS);
-        }
-        Some((place, slot.cell.clone()))
+        let cell = match before {
+            None => Some(slot.cell.clone()),
+            Some(_) => ItemCell::renew(&mut slot.cell, HOLDERS),
+        };
+        Some((place, cell))
     }
 
     /// A worker is gone; its seat is empty and what it reported into is closed.
