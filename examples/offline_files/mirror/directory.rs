@@ -1,0 +1,227 @@
+//! One open directory. Every operation names an entry in it, and none follows a symbolic link.
+
+use std::ffi::{OsStr, OsString};
+use std::fs::File;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Component, Path};
+use std::sync::Arc;
+
+use rustix::fs::{self, AtFlags, Dir, FlockOperation, Mode, OFlags};
+use rustix::io::Errno;
+
+use super::entry::{Entry, modified_at};
+
+/// A directory handle; cheap to clone.
+#[derive(Clone, Debug)]
+pub(crate) struct Directory(Arc<OwnedFd>);
+
+/// The same directory on both sides.
+#[derive(Clone, Debug)]
+pub(crate) struct Pair {
+    pub(crate) from: Directory,
+    pub(crate) to: Directory,
+}
+
+impl Directory {
+    /// Opens the directory at `path`, which is resolved as usual: only what lies below is entered without following.
+    pub(crate) fn open(path: &Path) -> io::Result<Self> {
+        let handle = fs::open(path, OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
+        Ok(Self(Arc::new(handle)))
+    }
+
+    /// Opens a directory below this one, step by step, so that no part of `path` may be a symbolic link and no length is
+    /// too long.
+    pub(crate) fn descend(&self, path: &Path) -> io::Result<Self> {
+        path.components().try_fold(self.clone(), |directory, component| match component {
+            Component::Normal(name) => directory.enter(name),
+            _ => Err(Errno::INVAL.into()),
+        })
+    }
+
+    fn enter(&self, name: &OsStr) -> io::Result<Self> {
+        let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        Ok(Self(Arc::new(fs::openat(&self.0, name, flags, Mode::empty())?)))
+    }
+
+    /// The names in this directory, sorted by their bytes.
+    pub(crate) fn names(&self) -> io::Result<Vec<OsString>> {
+        let mut names = Vec::new();
+        for entry in Dir::read_from(&self.0)? {
+            match entry?.file_name().to_bytes() {
+                b"." | b".." => {}
+                name => names.push(OsStr::from_bytes(name).to_owned()),
+            }
+        }
+        names.sort_unstable();
+        Ok(names)
+    }
+
+    /// What `name` is, or nothing when there is no such entry.
+    pub(crate) fn entry(&self, name: &OsStr) -> io::Result<Option<Entry>> {
+        match fs::statat(&self.0, name, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(stat) => Ok(Some(Entry::from(stat))),
+            Err(Errno::NOENT) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Opens the file `name` for reading. Should a FIFO have taken its place, the call does not wait for a writer.
+    pub(crate) fn open_file(&self, name: &OsStr) -> io::Result<File> {
+        let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        Ok(fs::openat(&self.0, name, flags, Mode::empty())?.into())
+    }
+
+    /// Creates the file `name`, which must not exist, readable by its owner alone.
+    pub(crate) fn create_file(&self, name: &OsStr) -> io::Result<File> {
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        Ok(fs::openat(&self.0, name, flags, Mode::RUSR | Mode::WUSR)?.into())
+    }
+
+    /// Creates the directory `name`, open to its owner alone.
+    pub(crate) fn create_directory(&self, name: &OsStr) -> io::Result<()> {
+        Ok(fs::mkdirat(&self.0, name, Mode::RWXU)?)
+    }
+
+    /// Creates the symbolic link `name`.
+    pub(crate) fn create_link(&self, name: &OsStr, target: &OsStr) -> io::Result<()> {
+        Ok(fs::symlinkat(target, &self.0, name)?)
+    }
+
+    /// Where the symbolic link `name` points, as it is written.
+    pub(crate) fn link_target(&self, name: &OsStr) -> io::Result<OsString> {
+        let target = fs::readlinkat(&self.0, name, Vec::new())?;
+        Ok(OsString::from_vec(target.into_bytes()))
+    }
+
+    /// Gives the symbolic link `name` the modification time of `entry`.
+    pub(crate) fn date_link(&self, name: &OsStr, entry: &Entry) -> io::Result<()> {
+        Ok(fs::utimensat(&self.0, name, &modified_at(entry.modified), AtFlags::SYMLINK_NOFOLLOW)?)
+    }
+
+    /// Gives the file `name` the permission bits of `entry`.
+    pub(crate) fn set_permissions(&self, name: &OsStr, entry: &Entry) -> io::Result<()> {
+        Ok(fs::fchmod(self.open_file(name)?, entry.permissions())?)
+    }
+
+    /// Renames within this directory; a file or link at `to` is replaced at once.
+    pub(crate) fn rename(&self, from: &OsStr, to: &OsStr) -> io::Result<()> {
+        Ok(fs::renameat(&self.0, from, &self.0, to)?)
+    }
+
+    /// Removes `name`, which is no directory.
+    pub(crate) fn remove(&self, name: &OsStr) -> io::Result<()> {
+        Ok(fs::unlinkat(&self.0, name, AtFlags::empty())?)
+    }
+
+    /// Removes the empty directory `name`.
+    pub(crate) fn remove_directory(&self, name: &OsStr) -> io::Result<()> {
+        Ok(fs::unlinkat(&self.0, name, AtFlags::REMOVEDIR)?)
+    }
+
+    /// Lets the owner list and change this directory, whatever its permission bits said.
+    pub(crate) fn unlock(&self) -> io::Result<()> {
+        let mode = Mode::from_raw_mode(fs::fstat(&self.0)?.st_mode);
+        if !mode.contains(Mode::RWXU) {
+            fs::fchmod(&self.0, mode | Mode::RWXU)?;
+        }
+        Ok(())
+    }
+
+    /// Gives this directory the permission bits and the modification time of `entry`.
+    pub(crate) fn settle(&self, entry: &Entry) -> io::Result<()> {
+        fs::fchmod(&self.0, entry.permissions())?;
+        Ok(fs::futimens(&self.0, &modified_at(entry.modified))?)
+    }
+
+    /// Claims this directory for this program until it ends; false when another one holds it. A file system without such
+    /// locks lets everybody in.
+    pub(crate) fn claim(&self) -> bool {
+        fs::flock(&self.0, FlockOperation::NonBlockingLockExclusive) != Err(Errno::WOULDBLOCK)
+    }
+}
+
+impl Pair {
+    /// The directory at `path` on both sides.
+    pub(crate) fn descend(&self, path: &Path) -> Result<Self, super::FileError> {
+        use super::monitor::Doing;
+        Ok(Self {
+            from: self.from.descend(path).doing("cannot open in FROM", path)?,
+            to: self.to.descend(path).doing("cannot open in TO", path)?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    use super::*;
+
+    #[test]
+    fn no_part_of_a_path_may_be_a_symbolic_link() {
+        let tree = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(tree.path().join("real/inner")).unwrap();
+        symlink("real", tree.path().join("link")).unwrap();
+        let root = Directory::open(tree.path()).unwrap();
+        assert!(root.descend(Path::new("real/inner")).is_ok());
+        assert!(root.descend(Path::new("link")).is_err());
+        assert!(root.descend(Path::new("link/inner")).is_err());
+    }
+
+    #[test]
+    fn a_file_is_never_opened_through_a_link_and_a_fifo_keeps_nobody_waiting() {
+        let tree = tempfile::tempdir().unwrap();
+        let directory = Directory::open(tree.path()).unwrap();
+        std::fs::write(tree.path().join("file"), "").unwrap();
+        symlink("file", tree.path().join("link")).unwrap();
+        let mut make = std::process::Command::new("mkfifo");
+        assert!(make.arg(tree.path().join("fifo")).status().unwrap().success());
+        assert!(directory.open_file(OsStr::new("link")).is_err());
+        assert!(directory.open_file(OsStr::new("fifo")).is_ok());
+    }
+
+    #[test]
+    fn a_new_file_is_private_and_takes_no_name_that_is_taken() {
+        let tree = tempfile::tempdir().unwrap();
+        let directory = Directory::open(tree.path()).unwrap();
+        let file = directory.create_file(OsStr::new("new")).unwrap();
+        assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+        symlink("elsewhere", tree.path().join("link")).unwrap();
+        for name in ["new", "link"] {
+            let refused = directory.create_file(OsStr::new(name)).unwrap_err();
+            assert_eq!(refused.kind(), io::ErrorKind::AlreadyExists);
+        }
+        directory.create_directory(OsStr::new("inner")).unwrap();
+        assert_eq!(std::fs::metadata(tree.path().join("inner")).unwrap().permissions().mode() & 0o777, 0o700);
+    }
+
+    #[test]
+    fn a_path_cannot_leave_its_root() {
+        let tree = tempfile::tempdir().unwrap();
+        let root = Directory::open(tree.path()).unwrap();
+        assert!(root.descend(Path::new("..")).is_err());
+        assert!(root.descend(Path::new("/")).is_err());
+    }
+
+    #[test]
+    fn a_second_claim_is_refused_while_the_first_is_held() {
+        let tree = tempfile::tempdir().unwrap();
+        let first = Directory::open(tree.path()).unwrap();
+        let second = Directory::open(tree.path()).unwrap();
+        assert!(first.claim());
+        assert!(!second.claim());
+        drop(first);
+        assert!(second.claim());
+    }
+
+    #[test]
+    fn names_are_sorted_and_leave_out_the_directory_itself() {
+        let tree = tempfile::tempdir().unwrap();
+        for name in ["b", "a", ".hidden"] {
+            std::fs::write(tree.path().join(name), "").unwrap();
+        }
+        assert_eq!(Directory::open(tree.path()).unwrap().names().unwrap(), [".hidden", "a", "b"]);
+    }
+}

@@ -1,0 +1,109 @@
+//! Mirroring two small trees in tests, and a monitor that remembers.
+
+use std::path::Path;
+use std::sync::Mutex;
+
+use super::trees::Trees;
+use super::*;
+
+impl Trees {
+    pub(crate) fn pair(&self) -> Pair {
+        Pair { from: Directory::open(&self.from).unwrap(), to: Directory::open(&self.to).unwrap() }
+    }
+
+    /// Does for one extent what the program does.
+    pub(crate) fn mirror(&self, extent: &Extent, surplus: Surplus) -> Recorder {
+        let recorder = Recorder::default();
+        self.mirror_under(&recorder, extent, surplus).unwrap();
+        recorder
+    }
+
+    pub(crate) fn mirror_under(&self, monitor: &dyn Monitor, extent: &Extent, surplus: Surplus) -> Result<(), Stopped> {
+        let pair = self.pair();
+        let plan = scan(&pair, extent, surplus, monitor)?;
+        carry_out(&pair, plan, monitor)
+    }
+
+    /// Mirrors every item.
+    pub(crate) fn mirror_all(&self, surplus: Surplus) -> Recorder {
+        let names = directories_of(&self.pair().from).unwrap();
+        let extents = names.into_iter().map(Extent::Directory).chain([Extent::TopLevel]);
+        let recorder = Recorder::default();
+        for extent in extents {
+            self.mirror_under(&recorder, &extent, surplus).unwrap();
+        }
+        recorder
+    }
+}
+
+/// Carries out `plan` in the order the program uses.
+pub(crate) fn carry_out(pair: &Pair, mut plan: Plan, monitor: &dyn Monitor) -> Result<(), Stopped> {
+    remove_leftovers(&pair.to, &plan.leftovers, monitor)?;
+    make_directories(&pair.to, &mut plan, monitor)?;
+    for batch in plan.take_batches() {
+        make_changes(pair, &batch, monitor)?;
+    }
+    delete_entries(&pair.to, &plan.deletions, monitor)?;
+    settle_directories(&pair.to, &plan.directories, monitor)
+}
+
+/// Remembers what it is told.
+#[derive(Default)]
+pub(crate) struct Recorder {
+    pub(crate) done: Mutex<Vec<Done>>,
+    pub(crate) errors: Mutex<Vec<String>>,
+    pub(crate) warnings: Mutex<Vec<String>>,
+}
+
+impl Recorder {
+    pub(crate) fn count(&self, done: Done) -> usize {
+        self.done.lock().unwrap().iter().filter(|&&other| other == done).count()
+    }
+
+    pub(crate) fn errors(&self) -> Vec<String> {
+        self.errors.lock().unwrap().clone()
+    }
+
+    pub(crate) fn warnings(&self) -> Vec<String> {
+        self.warnings.lock().unwrap().clone()
+    }
+}
+
+impl Monitor for Recorder {
+    fn moved(&self, _: u64) -> Result<(), Stopped> {
+        Ok(())
+    }
+
+    fn done(&self, done: Done) {
+        self.done.lock().unwrap().push(done);
+    }
+
+    fn warn(&self, path: &Path, text: &str) {
+        self.warnings.lock().unwrap().push(format!("{}: {text}", path.display()));
+    }
+
+    fn fail(&self, error: FileError) {
+        self.errors.lock().unwrap().push(format!("{}: {error}", error.path.display()));
+    }
+}
+
+/// Runs a closure whenever bytes were written; its answer may stop the work.
+pub(crate) struct Hook<F>(pub(crate) Recorder, pub(crate) F);
+
+impl<F: Fn(u64) -> Result<(), Stopped> + Send + Sync> Monitor for Hook<F> {
+    fn moved(&self, bytes: u64) -> Result<(), Stopped> {
+        if bytes > 0 { (self.1)(bytes) } else { Ok(()) }
+    }
+
+    fn done(&self, done: Done) {
+        self.0.done(done);
+    }
+
+    fn warn(&self, path: &Path, text: &str) {
+        self.0.warn(path, text);
+    }
+
+    fn fail(&self, error: FileError) {
+        self.0.fail(error);
+    }
+}

@@ -1,0 +1,95 @@
+//! Temporary entries beside their targets.
+
+use std::ffi::{OsStr, OsString};
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+
+use super::directory::Directory;
+
+const PREFIX: &str = ".offline-files-";
+const SUFFIX: &str = ".partial";
+const RANDOM_DIGITS: usize = 16;
+
+/// A new entry under a random name; it is removed unless it is published.
+pub(crate) struct Temporary<'a> {
+    directory: &'a Directory,
+    name: OsString,
+    published: bool,
+}
+
+impl<'a> Temporary<'a> {
+    /// Creates an entry with `create`, which must refuse a name that is taken.
+    pub(crate) fn create<T>(
+        directory: &'a Directory,
+        create: impl FnOnce(&OsStr) -> io::Result<T>,
+    ) -> io::Result<(Self, T)> {
+        let name = random_name();
+        let created = create(&name)?;
+        Ok((Self { directory, name, published: false }, created))
+    }
+
+    /// What it is called until it is published.
+    pub(crate) fn name(&self) -> &OsStr {
+        &self.name
+    }
+
+    /// Gives it its place, at once: others see the old entry or the new one.
+    pub(crate) fn publish(mut self, name: &OsStr) -> io::Result<()> {
+        self.directory.rename(&self.name, name)?;
+        self.published = true;
+        Ok(())
+    }
+}
+
+impl Drop for Temporary<'_> {
+    fn drop(&mut self) {
+        if !self.published {
+            // Nobody is left to tell; the next run removes what is left.
+            let _ = self.directory.remove(&self.name);
+        }
+    }
+}
+
+/// Whether `name` is that of a temporary entry.
+pub(crate) fn is_leftover(name: &OsStr) -> bool {
+    let digits = name.as_bytes().strip_prefix(PREFIX.as_bytes()).and_then(|rest| rest.strip_suffix(SUFFIX.as_bytes()));
+    digits.is_some_and(|digits| digits.len() == RANDOM_DIGITS && digits.iter().all(u8::is_ascii_hexdigit))
+}
+
+/// A name that nobody can foresee: each new hasher is keyed at random.
+fn random_name() -> OsString {
+    format!("{PREFIX}{:0RANDOM_DIGITS$x}{SUFFIX}", RandomState::new().build_hasher().finish()).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_temporary_name_is_recognised_and_never_twice_the_same() {
+        assert!(is_leftover(&random_name()));
+        assert_ne!(random_name(), random_name());
+        assert!(!is_leftover(OsStr::new(".offline-files-notes.partial")));
+        assert!(!is_leftover(OsStr::new("x.offline-files-0123456789abcdef.partial")));
+    }
+
+    #[test]
+    fn what_is_not_published_is_removed() {
+        let tree = tempfile::tempdir().unwrap();
+        let directory = Directory::open(tree.path()).unwrap();
+        let (temporary, _) = Temporary::create(&directory, |name| directory.create_file(name)).unwrap();
+        assert_eq!(directory.names().unwrap(), [temporary.name()]);
+        drop(temporary);
+        assert!(directory.names().unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_published_entry_takes_its_place() {
+        let tree = tempfile::tempdir().unwrap();
+        let directory = Directory::open(tree.path()).unwrap();
+        let (temporary, _) = Temporary::create(&directory, |name| directory.create_file(name)).unwrap();
+        temporary.publish(OsStr::new("a")).unwrap();
+        assert_eq!(directory.names().unwrap(), ["a"]);
+    }
+}

@@ -1,0 +1,341 @@
+//! What the mirror does to two trees.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::process::Command;
+
+use super::fixture::{Hook, Recorder, carry_out};
+use super::plan::Refusal;
+use super::trees::{Trees, chmod, file, link, snapshot};
+use super::*;
+
+fn docs() -> Extent {
+    Extent::Directory("docs".into())
+}
+
+#[test]
+fn a_mirror_equals_its_origin_in_contents_times_bits_and_links() {
+    let trees = Trees::full();
+    let run = trees.mirror_all(Surplus::Keep);
+    assert_eq!(run.errors(), [""; 0]);
+    assert_eq!(snapshot(&trees.to), snapshot(&trees.from));
+}
+
+#[test]
+fn a_second_run_changes_nothing() {
+    let trees = Trees::full();
+    trees.mirror_all(Surplus::Delete);
+    let run = trees.mirror_all(Surplus::Delete);
+    assert_eq!(*run.done.lock().unwrap(), []);
+    let plan = scan(&trees.pair(), &docs(), Surplus::Delete, &run).unwrap();
+    assert!(plan.directories.is_empty() && plan.changes.is_empty());
+    assert_eq!(plan.unchanged, 4);
+}
+
+#[test]
+fn a_file_of_another_size_or_time_is_copied_again() {
+    let trees = Trees::full();
+    trees.mirror_all(Surplus::Keep);
+    file(&trees.from.join("docs/plan.txt"), "plan b", 2);
+    file(&trees.from.join("top.txt"), "pot", 9);
+    let run = trees.mirror_all(Surplus::Keep);
+    assert_eq!(run.count(Done::Copied), 2);
+    assert_eq!(snapshot(&trees.to), snapshot(&trees.from));
+}
+
+#[test]
+fn permission_bits_alone_are_set_in_place() {
+    let trees = Trees::full();
+    trees.mirror_all(Surplus::Keep);
+    let inode = fs::metadata(trees.to.join("docs/plan.txt")).unwrap().ino();
+    chmod(&trees.from.join("docs/plan.txt"), 0o600);
+    let run = trees.mirror_all(Surplus::Keep);
+    assert_eq!((run.count(Done::Adjusted), run.count(Done::Copied)), (1, 0));
+    assert_eq!(fs::metadata(trees.to.join("docs/plan.txt")).unwrap().ino(), inode);
+    assert_eq!(snapshot(&trees.to), snapshot(&trees.from));
+}
+
+#[test]
+fn a_link_that_points_elsewhere_is_made_again_though_length_and_time_agree() {
+    let trees = Trees::full();
+    trees.mirror_all(Surplus::Keep);
+    let (pair, name) = (trees.pair(), OsStr::new("latest"));
+    let docs = pair.descend(Path::new("docs")).unwrap();
+    let time = docs.from.entry(name).unwrap().unwrap();
+    docs.from.remove(name).unwrap();
+    docs.from.create_link(name, OsStr::new("plan.TXT")).unwrap();
+    docs.from.date_link(name, &time).unwrap();
+    trees.mirror_all(Surplus::Keep);
+    assert_eq!(fs::read_link(trees.to.join("docs/latest")).unwrap(), Path::new("plan.TXT"));
+    assert_eq!(snapshot(&trees.to), snapshot(&trees.from));
+}
+
+#[test]
+fn a_directory_in_which_something_changed_gets_its_time_back() {
+    let trees = Trees::full();
+    trees.mirror_all(Surplus::Keep);
+    let docs = trees.pair().from.descend(Path::new("docs")).unwrap();
+    let before = trees.pair().from.entry(OsStr::new("docs")).unwrap().unwrap();
+    let changes: [&dyn Fn(); 4] = [
+        &|| fs::create_dir(trees.from.join("docs/new")).unwrap(),
+        &|| fs::write(trees.from.join("docs/also"), "new").unwrap(),
+        &|| fs::remove_file(trees.from.join("docs/also")).unwrap(),
+        &|| link(&trees.from.join("docs/link"), "new"),
+    ];
+    for change in changes {
+        change();
+        docs.settle(&before).unwrap();
+        trees.mirror_all(Surplus::Delete);
+        assert_eq!(snapshot(&trees.to), snapshot(&trees.from));
+    }
+}
+
+#[test]
+fn set_user_id_and_set_group_id_are_not_copied() {
+    let trees = Trees::new();
+    file(&trees.from.join("a"), "a", 1);
+    fs::create_dir(trees.from.join("d")).unwrap();
+    chmod(&trees.from.join("a"), 0o6755);
+    chmod(&trees.from.join("d"), 0o3777);
+    trees.mirror_all(Surplus::Keep);
+    let mode = |name| fs::metadata(trees.to.join(name)).unwrap().mode() & 0o7777;
+    assert_eq!((mode("a"), mode("d")), (0o755, 0o1777));
+    assert_eq!(trees.mirror_all(Surplus::Keep).done.into_inner().unwrap(), []);
+}
+
+#[test]
+fn what_only_to_has_stays_unless_surplus_is_deleted() {
+    let trees = Trees::full();
+    for name in ["docs/old.txt", "docs/gone/a", "docs/gone/b/c", "gone/x", "old"] {
+        file(&trees.to.join(name), "old", 1);
+    }
+    let kept = trees.mirror_all(Surplus::Keep);
+    assert_eq!(kept.count(Done::Deleted), 0);
+    assert!(trees.to.join("docs/gone/b/c").exists());
+    let deleted = trees.mirror_all(Surplus::Delete);
+    assert_eq!(deleted.count(Done::Deleted), 8);
+    assert_eq!(snapshot(&trees.to), snapshot(&trees.from));
+}
+
+#[test]
+fn deleting_never_leaves_to_through_a_link() {
+    let trees = Trees::new();
+    file(&trees.base.path().join("precious/a"), "a", 1);
+    link(&trees.to.join("way"), "../precious");
+    file(&trees.to.join("gone/b"), "b", 1);
+    link(&trees.to.join("gone/way"), "../../precious");
+    trees.mirror_all(Surplus::Delete);
+    assert!(snapshot(&trees.to).is_empty());
+    assert!(trees.base.path().join("precious/a").exists());
+}
+
+#[test]
+fn entries_are_counted_for_the_guard_on_both_levels() {
+    let trees = Trees::new();
+    for number in 0..9 {
+        file(&trees.from.join(format!("docs/{number}")), "same", 1);
+        file(&trees.to.join(format!("docs/{number}")), "same", 1);
+        file(&trees.to.join(format!("docs/gone/{number}")), "gone", 1);
+    }
+    file(&trees.to.join("docs/also"), "gone", 1);
+    let plan = scan(&trees.pair(), &docs(), Surplus::Delete, &Recorder::default()).unwrap();
+    assert_eq!(plan.refusal(), Some(Refusal { deletions: 11, existing: 20 }));
+    let plan = scan(&trees.pair(), &Extent::TopLevel, Surplus::Delete, &Recorder::default()).unwrap();
+    assert_eq!((plan.existing, plan.refusal()), (0, None));
+}
+
+#[test]
+fn a_link_in_to_that_stands_for_a_directory_is_replaced_and_not_followed() {
+    let trees = Trees::full();
+    let precious = trees.base.path().join("precious");
+    file(&precious.join("plan.txt"), "precious", 1);
+    link(&trees.to.join("docs"), "../precious");
+    fs::create_dir(trees.to.join("tools")).unwrap();
+    link(&trees.to.join("tools/run.sh"), "../../precious/plan.txt");
+    trees.mirror_all(Surplus::Keep);
+    assert_eq!(fs::read_to_string(precious.join("plan.txt")).unwrap(), "precious");
+    assert_eq!(fs::read_dir(&precious).unwrap().count(), 1);
+    assert_eq!(snapshot(&trees.to), snapshot(&trees.from));
+}
+
+#[test]
+fn a_link_put_in_the_way_after_the_scan_is_not_followed() {
+    let trees = Trees::full();
+    let precious = trees.base.path().join("precious");
+    fs::create_dir(&precious).unwrap();
+    fs::create_dir(trees.to.join("docs")).unwrap();
+    let (pair, run) = (trees.pair(), Recorder::default());
+    let plan = scan(&pair, &docs(), Surplus::Keep, &run).unwrap();
+    fs::remove_dir(trees.to.join("docs")).unwrap();
+    link(&trees.to.join("docs"), "../precious");
+    carry_out(&pair, plan, &run).unwrap();
+    assert_eq!(fs::read_dir(&precious).unwrap().count(), 0);
+    assert!(!run.errors().is_empty());
+}
+
+#[test]
+fn a_file_gives_way_to_a_directory_and_back() {
+    let trees = Trees::new();
+    file(&trees.from.join("docs/x/inner"), "inner", 1);
+    file(&trees.from.join("docs/y"), "y", 1);
+    file(&trees.to.join("docs/x"), "x", 1);
+    fs::create_dir_all(trees.to.join("docs/y")).unwrap();
+    trees.mirror(&docs(), Surplus::Keep);
+    assert_eq!(snapshot(&trees.to), snapshot(&trees.from));
+}
+
+#[test]
+fn a_directory_with_entries_gives_way_to_a_file_only_when_surplus_is_deleted() {
+    let trees = Trees::new();
+    file(&trees.from.join("docs/x"), "x", 1);
+    file(&trees.to.join("docs/x/inner/most"), "inner", 1);
+    let run = trees.mirror(&docs(), Surplus::Keep);
+    assert_eq!(run.errors().len(), 1, "{:?}", run.errors());
+    assert!(run.errors()[0].starts_with("docs/x: cannot replace in TO: "));
+    assert!(trees.to.join("docs/x/inner/most").exists());
+    let run = trees.mirror(&docs(), Surplus::Delete);
+    assert_eq!(run.count(Done::Deleted), 3);
+    assert_eq!(snapshot(&trees.to), snapshot(&trees.from));
+}
+
+#[test]
+fn an_empty_directory_that_was_filled_after_the_scan_stays() {
+    let trees = Trees::new();
+    file(&trees.from.join("docs/x"), "x", 1);
+    fs::create_dir_all(trees.to.join("docs/x")).unwrap();
+    let (pair, run) = (trees.pair(), Recorder::default());
+    let plan = scan(&pair, &docs(), Surplus::Keep, &run).unwrap();
+    fs::write(trees.to.join("docs/x/late"), "").unwrap();
+    carry_out(&pair, plan, &run).unwrap();
+    assert!(run.errors()[0].starts_with("docs/x: cannot replace in TO: "), "{:?}", run.errors());
+    assert!(trees.to.join("docs/x/late").exists());
+}
+
+#[test]
+fn the_top_level_owns_all_names_that_are_no_directory_of_from() {
+    let trees = Trees::full();
+    file(&trees.to.join("top.txt/inner"), "a directory where FROM has a file", 1);
+    file(&trees.to.join("gone/x"), "a directory only TO has", 1);
+    let run = trees.mirror(&Extent::TopLevel, Surplus::Delete);
+    assert_eq!(run.errors(), [""; 0]);
+    assert_eq!(Directory::open(&trees.to).unwrap().names().unwrap(), ["elsewhere", "top.txt"]);
+}
+
+#[test]
+fn an_odd_file_is_a_warning_and_never_opened() {
+    let trees = Trees::new();
+    fs::create_dir(trees.from.join("docs")).unwrap();
+    assert!(Command::new("mkfifo").arg(trees.from.join("docs/pipe")).status().unwrap().success());
+    let run = trees.mirror(&docs(), Surplus::Keep);
+    assert_eq!(run.warnings(), ["docs/pipe: a FIFO, which is not copied"]);
+    assert_eq!(run.errors(), [""; 0]);
+    assert!(!trees.to.join("docs/pipe").exists());
+}
+
+#[test]
+fn a_name_that_is_no_text_is_mirrored() {
+    let trees = Trees::new();
+    file(&trees.from.join(OsStr::from_bytes(b"docs/caf\xe9/\xff")), "bytes", 1);
+    trees.mirror_all(Surplus::Keep);
+    assert_eq!(snapshot(&trees.to), snapshot(&trees.from));
+}
+
+#[test]
+fn an_enormous_name_and_a_path_beyond_every_limit_are_mirrored() {
+    let trees = Trees::new();
+    let name = "n".repeat(255);
+    let mut inner = trees.pair().from;
+    for name in std::iter::once("docs").chain(std::iter::repeat_n(name.as_str(), 20)) {
+        inner.create_directory(OsStr::new(name)).unwrap();
+        inner = inner.descend(Path::new(name)).unwrap();
+    }
+    inner.create_file(OsStr::new(&name)).unwrap();
+    let run = trees.mirror(&docs(), Surplus::Keep);
+    assert_eq!(run.errors(), [""; 0]);
+    let deep: std::path::PathBuf = std::iter::once("docs").chain(std::iter::repeat_n(name.as_str(), 20)).collect();
+    assert_eq!(trees.pair().to.descend(&deep).unwrap().names().unwrap(), [name.as_str()]);
+}
+
+#[test]
+fn a_file_that_vanished_after_the_scan_is_an_error_and_the_rest_goes_on() {
+    let trees = Trees::full();
+    let (pair, run) = (trees.pair(), Recorder::default());
+    let plan = scan(&pair, &docs(), Surplus::Keep, &run).unwrap();
+    fs::remove_file(trees.from.join("docs/plan.txt")).unwrap();
+    carry_out(&pair, plan, &run).unwrap();
+    assert_eq!(run.errors(), ["docs/plan.txt: cannot open in FROM: No such file or directory (os error 2)"]);
+    assert!(trees.to.join("docs/deep/er/empty").exists());
+    assert!(!trees.to.join("docs/plan.txt").exists());
+}
+
+#[test]
+fn a_file_that_vanishes_while_it_is_copied_is_copied_whole() {
+    let trees = Trees::new();
+    let path = trees.from.join("docs/big");
+    file(&path, &"x".repeat(300_000), 1);
+    let hook = Hook(Recorder::default(), |_| {
+        let _ = fs::remove_file(&path);
+        Ok(())
+    });
+    trees.mirror_under(&hook, &docs(), Surplus::Keep).unwrap();
+    assert_eq!(hook.0.errors(), [""; 0]);
+    assert_eq!(fs::read(trees.to.join("docs/big")).unwrap().len(), 300_000);
+}
+
+#[test]
+fn a_file_that_changes_while_it_is_copied_is_copied_again_by_the_next_run() {
+    let trees = Trees::new();
+    let path = trees.from.join("docs/big");
+    file(&path, &"x".repeat(3_000_000), 1);
+    let hook = Hook(Recorder::default(), |_| {
+        file(&path, "shorter", 2);
+        Ok(())
+    });
+    trees.mirror_under(&hook, &docs(), Surplus::Keep).unwrap();
+    assert_eq!(hook.0.warnings(), ["docs/big: changed while it was copied; the next run copies it again"]);
+    trees.mirror_all(Surplus::Keep);
+    assert_eq!(snapshot(&trees.to), snapshot(&trees.from));
+}
+
+#[test]
+fn a_stop_in_the_middle_of_a_file_leaves_nothing_of_it() {
+    for size in [200_000, 3_000_000] {
+        let trees = Trees::new();
+        file(&trees.from.join("docs/big"), &"x".repeat(size), 1);
+        let hook = Hook(Recorder::default(), |_| Err(Stopped));
+        assert_eq!(trees.mirror_under(&hook, &docs(), Surplus::Keep), Err(Stopped));
+        assert_eq!(fs::read_dir(trees.to.join("docs")).unwrap().count(), 0);
+        trees.mirror_all(Surplus::Keep);
+        assert_eq!(snapshot(&trees.to), snapshot(&trees.from));
+    }
+}
+
+#[test]
+fn what_a_killed_run_left_behind_is_removed_without_being_asked() {
+    let trees = Trees::full();
+    let leftover = "docs/.offline-files-0123456789abcdef.partial";
+    file(&trees.to.join(leftover), "half a fi", 1);
+    let run = trees.mirror_all(Surplus::Keep);
+    assert_eq!(run.count(Done::Deleted), 0);
+    assert_eq!(snapshot(&trees.to), snapshot(&trees.from));
+}
+
+#[test]
+fn a_directory_that_cannot_be_made_is_one_error() {
+    let trees = Trees::full();
+    let (pair, run) = (trees.pair(), Recorder::default());
+    let plan = scan(&pair, &docs(), Surplus::Keep, &run).unwrap();
+    file(&trees.to.join("docs"), "in the way since the scan", 1);
+    carry_out(&pair, plan, &run).unwrap();
+    assert_eq!(run.errors(), ["docs: cannot create in TO: File exists (os error 17)"]);
+}
+
+#[test]
+fn the_plan_depends_on_the_trees_alone() {
+    let trees = Trees::full();
+    let plan = || format!("{:?}", scan(&trees.pair(), &docs(), Surplus::Delete, &Recorder::default()).unwrap());
+    assert_eq!(plan(), plan());
+}

@@ -1,0 +1,74 @@
+//! The program from top to bottom.
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use syncmgr::Session;
+use syncmgr::anyhow::Context;
+use syncmgr::prelude::*;
+use tokio::runtime::Runtime;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use crate::args::Args;
+use crate::handler::OfflineFiles;
+use crate::paths::{self, PathError};
+use crate::report::{Interrupted, Report};
+use crate::screen::{Screen, screen};
+
+/// Does what the command line says. Whatever keeps it from beginning is told in one line.
+pub(crate) fn main() -> ExitCode {
+    let args = match Args::read() {
+        Ok(args) => args,
+        Err(code) => return code,
+    };
+    mirror(&args).unwrap_or_else(|error| {
+        eprintln!("offline_files: {error:#}");
+        let wrong_usage = error.downcast_ref().is_some_and(PathError::is_wrong_usage);
+        ExitCode::from(if wrong_usage { 2 } else { 1 })
+    })
+}
+
+fn mirror(args: &Args) -> SyncResult<ExitCode> {
+    let pair = paths::open(&args.from, &args.to)?;
+    let handler = OfflineFiles::new(pair, args.deletions(), args.jobs()).context("cannot list FROM")?;
+    let runtime = Runtime::new()?;
+    let report = runtime.block_on(run(handler));
+    // A runtime that is dropped waits for blocking work, even for work that is stuck and was abandoned.
+    runtime.shutdown_background();
+    let report = report?;
+    let text = if args.json { report.to_json()? } else { report.to_string() };
+    io::stdout().write_all(text.as_bytes())?;
+    Ok(report.exit_code())
+}
+
+/// Runs one session with this handler alone, in view of whoever watches.
+async fn run(handler: OfflineFiles) -> SyncResult<Report> {
+    let parts = handler.parts();
+    let ctrl_c = signal(SignalKind::interrupt())?;
+    let manager = SyncManager::new();
+    manager.register(handler)?;
+    let session = manager.session(Trigger::Manual).start()?;
+    let interrupted = watch(&session, screen().as_mut(), ctrl_c).await;
+    Ok(Report::new(&session.finish().await, &parts, interrupted))
+}
+
+/// Shows what happens until nothing does any more. Ctrl-C stops the session, which then ends within its grace.
+async fn watch(session: &Session, screen: &mut dyn Screen, mut ctrl_c: Signal) -> Interrupted {
+    let mut events = session.events();
+    let mut interrupted = Interrupted::No;
+    loop {
+        let event = tokio::select! {
+            biased;
+            _ = ctrl_c.recv() => {
+                interrupted = Interrupted::Yes;
+                session.stop();
+                continue;
+            }
+            event = events.next() => event,
+        };
+        match event {
+            None | Some(SessionEvent::Rested) => return interrupted,
+            Some(event) => screen.show(event),
+        }
+    }
+}

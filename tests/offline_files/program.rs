@@ -1,0 +1,68 @@
+//! Running the program.
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+use crate::trees::Trees;
+
+/// The built program, beside the directory of the test programs.
+pub(crate) fn program() -> PathBuf {
+    let test = std::env::current_exe().expect("a test knows where it is");
+    let built = test.parent().and_then(Path::parent).expect("tests are built into `deps`");
+    let program = built.join("examples").join("offline_files");
+    assert!(program.is_file(), "{} is missing: run `cargo build --example offline_files`", program.display());
+    program
+}
+
+/// How the program ended and what it said.
+pub(crate) struct Ran {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl Ran {
+    /// What `--json` printed: one document and nothing else.
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {}", self.stdout))
+    }
+
+    /// One item of that document.
+    pub(crate) fn item(&self, path: &str) -> Value {
+        let document = self.json();
+        let items = document["items"].as_array().expect("a list of items").iter();
+        items.into_iter().find(|item| item["path"] == path).unwrap_or_else(|| panic!("no {path}: {document}")).clone()
+    }
+}
+
+impl From<Output> for Ran {
+    fn from(output: Output) -> Self {
+        Self {
+            code: output.status.code(),
+            stdout: String::from_utf8(output.stdout).expect("the program speaks UTF-8"),
+            stderr: String::from_utf8(output.stderr).expect("the program speaks UTF-8"),
+        }
+    }
+}
+
+/// Runs the program with these arguments to its end.
+pub(crate) fn run(arguments: &[&OsStr]) -> Ran {
+    Command::new(program()).args(arguments).output().expect("the program starts").into()
+}
+
+impl Trees {
+    /// The program about to mirror FROM into TO with these flags.
+    pub(crate) fn command(&self, flags: &[&str]) -> Command {
+        let mut command = Command::new(program());
+        command.args(flags).arg(&self.from).arg(&self.to);
+        command
+    }
+
+    /// Mirrors FROM into TO with these flags.
+    pub(crate) fn run(&self, flags: &[&str]) -> Ran {
+        self.command(flags).output().expect("the program starts").into()
+    }
+}

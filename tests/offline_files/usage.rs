@@ -1,0 +1,97 @@
+//! What is refused before anything is done: code 2 and one clear line.
+
+use std::fs;
+use std::path::Path;
+
+use crate::program::run;
+use crate::trees::{Trees, file, link, snapshot};
+
+/// Asserts that nothing was done, that the code is 2, and that all that was said is this line.
+fn assert_refused(trees: &Trees, from: &Path, to: &Path, line: &str) {
+    let before = snapshot(trees.base.path());
+    let ran = run(&[from.as_os_str(), to.as_os_str()]);
+    assert_eq!((ran.code, ran.stdout.as_str()), (Some(2), ""));
+    assert!(ran.stderr.starts_with(&format!("offline_files: {line}")), "{}", ran.stderr);
+    assert_eq!(ran.stderr.lines().count(), 1, "{}", ran.stderr);
+    assert_eq!(snapshot(trees.base.path()), before);
+}
+
+#[test]
+fn from_must_be_a_directory() {
+    let trees = Trees::full();
+    for from in ["missing", "from/top.txt"] {
+        assert_refused(&trees, &trees.base.path().join(from), &trees.to, "FROM is not a directory");
+    }
+}
+
+#[test]
+fn to_must_be_a_directory_or_have_a_parent_to_be_created_in() {
+    let trees = Trees::full();
+    file(&trees.base.path().join("file"), "", 1);
+    assert_refused(&trees, &trees.from, &trees.base.path().join("file"), "TO is not a directory");
+    assert_refused(&trees, &trees.from, &trees.base.path().join("missing/to"), "TO cannot be created");
+}
+
+#[test]
+fn the_same_directory_twice_is_refused() {
+    let trees = Trees::full();
+    assert_refused(&trees, &trees.from, &trees.from, "FROM and TO are the same directory");
+    link(&trees.base.path().join("way"), "from");
+    assert_refused(&trees, &trees.from, &trees.base.path().join("way"), "FROM and TO are the same directory");
+}
+
+#[test]
+fn to_inside_from_is_refused_also_through_a_link() {
+    let trees = Trees::full();
+    link(&trees.base.path().join("way"), "from/docs");
+    for to in ["from/docs", "from/new", "way", "way/new", "to/../from/docs"] {
+        assert_refused(&trees, &trees.from, &trees.base.path().join(to), "TO is inside FROM");
+    }
+}
+
+#[test]
+fn from_inside_to_is_refused_also_through_a_link() {
+    let trees = Trees::full();
+    link(&trees.base.path().join("way"), "from/docs");
+    for from in ["from/docs", "way"] {
+        assert_refused(&trees, &trees.base.path().join(from), &trees.from, "FROM is inside TO");
+    }
+    assert_refused(&trees, &trees.from, trees.base.path(), "FROM is inside TO");
+}
+
+#[test]
+fn a_wrong_command_line_is_one_line_too() {
+    let trees = Trees::full();
+    for arguments in [&["--nonsense", "a", "b"][..], &["a"], &["--jobs", "0", "a", "b"], &["--jobs", "many", "a", "b"]]
+    {
+        let ran = run(&arguments.iter().map(AsRef::as_ref).collect::<Vec<_>>());
+        assert_eq!((ran.code, ran.stderr.lines().count()), (Some(2), 1), "{}", ran.stderr);
+    }
+    drop(trees);
+}
+
+#[test]
+fn a_name_in_the_line_cannot_redraw_the_terminal() {
+    let trees = Trees::full();
+    assert_refused(
+        &trees,
+        &trees.base.path().join("no\u{1b}[2Jsuch\n"),
+        &trees.to,
+        &format!(
+            "FROM is not a directory that can be read: {}/no\\u{{1b}}[2Jsuch\\u{{a}}",
+            trees.base.path().display()
+        ),
+    );
+}
+
+#[test]
+fn two_runs_into_one_directory_do_not_meet() {
+    let trees = Trees::full();
+    let lock = fs::File::open(&trees.to).unwrap();
+    lock.lock().unwrap();
+    let ran = trees.run(&[]);
+    assert_eq!(ran.code, Some(1));
+    assert!(ran.stderr.starts_with("offline_files: another run is writing to "), "{}", ran.stderr);
+    drop(lock);
+    assert_eq!(trees.run(&[]).code, Some(0));
+}
