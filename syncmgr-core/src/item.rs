@@ -167,9 +167,11 @@ pub enum Icon {
 ///
 /// The counterpart of `ISyncMgrEnumItems` is an ordinary iterator: `Next` is [`Iterator::next`], `Skip` is
 /// [`Iterator::skip`], `Reset` is a new call of [`iter`](Self::iter), `Clone` is cloning it (R50 to R55).
+///
+/// Cloning is cheap: a handler whose items do not change keeps the listing and hands out clones.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Items {
-    items: Vec<SyncItem>,
+    items: Arc<[SyncItem]>,
     completeness: Completeness,
 }
 
@@ -178,6 +180,15 @@ impl Items {
     /// choices of absent items are kept (R47).
     pub fn incomplete(items: impl IntoIterator<Item = SyncItem>) -> Self {
         Self { items: items.into_iter().collect(), completeness: Completeness::MissingItems }
+    }
+
+    pub(crate) fn from_shared(items: Arc<[SyncItem]>, completeness: Completeness) -> Self {
+        Self { items, completeness }
+    }
+
+    /// The items, to keep.
+    pub fn shared(&self) -> Arc<[SyncItem]> {
+        self.items.clone()
     }
 
     /// The items, in the handler's order.
@@ -205,15 +216,6 @@ impl FromIterator<SyncItem> for Items {
     /// A complete listing: stored choices of absent items are dropped (R46).
     fn from_iter<I: IntoIterator<Item = SyncItem>>(items: I) -> Self {
         Self { items: items.into_iter().collect(), completeness: Completeness::Complete }
-    }
-}
-
-impl IntoIterator for Items {
-    type Item = SyncItem;
-    type IntoIter = std::vec::IntoIter<SyncItem>;
-
-    fn into_iter(self) -> Self::IntoIter {
-        self.items.into_iter()
     }
 }
 

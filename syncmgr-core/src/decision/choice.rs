@@ -20,17 +20,22 @@ impl Listing {
     /// reported.
     pub fn check(items: Items) -> (Self, Vec<ListingFault>) {
         let completeness = items.completeness();
-        let mut items: Vec<SyncItem> = items.into_iter().collect();
+        let mut items = items.shared();
         let mut faults = Vec::new();
         if has_offenders(&items) {
-            items = without_offenders(items, &mut faults);
+            items = without_offenders(&items, &mut faults).into();
         }
-        (Self { items: items.into(), completeness }, faults)
+        (Self { items, completeness }, faults)
     }
 
     /// The items, in the handler's order.
     pub fn items(&self) -> &Arc<[SyncItem]> {
         &self.items
+    }
+
+    /// The listing as the handler could have given it.
+    pub fn to_items(&self) -> Items {
+        Items::from_shared(self.items.clone(), self.completeness)
     }
 
     /// The item with this id.
@@ -66,7 +71,7 @@ fn has_offenders(items: &[SyncItem]) -> bool {
 }
 
 /// The listing without what is wrong with it.
-fn without_offenders(items: Vec<SyncItem>, faults: &mut Vec<ListingFault>) -> Vec<SyncItem> {
+fn without_offenders(items: &[SyncItem], faults: &mut Vec<ListingFault>) -> Vec<SyncItem> {
     let mut seen = BTreeSet::new();
     let mut kept = Vec::with_capacity(items.len());
     for item in items {
@@ -77,9 +82,9 @@ fn without_offenders(items: Vec<SyncItem>, faults: &mut Vec<ListingFault>) -> Ve
         } else if item.name().len() > MAX_NAME {
             faults.push(ListingFault::NameTooLong { item: item.id(), length: item.name().len() });
             let name = bounded(item.name(), MAX_NAME).into_owned();
-            kept.push(item.renamed(name));
+            kept.push(item.clone().renamed(name));
         } else {
-            kept.push(item);
+            kept.push(item.clone());
         }
     }
     kept

@@ -16,7 +16,7 @@ use syncmgr_core::handler::{Resolution, SyncHandler};
 use syncmgr_core::hresult::HResult;
 use syncmgr_core::id::{ErrorId, ItemId, SessionId, Subject};
 use syncmgr_core::info::{HandlerFlags, HandlerInfo};
-use syncmgr_core::item::{Completeness, ItemFlags, Items, SyncItem};
+use syncmgr_core::item::{ItemFlags, Items, SyncItem};
 use syncmgr_core::log::{LogEntry, LogLevel};
 use syncmgr_core::port::{Interaction, Kept, RunFacts};
 use syncmgr_core::progress::Progress;
@@ -136,18 +136,14 @@ impl HandlerSide {
             self.on(Event::Listed(code));
             return Err(code);
         };
-        let complete = items.completeness();
         let (listing, faults) = Listing::check(items);
         for fault in faults {
             self.log(&LogEntry::new(LogLevel::Warning, fault.to_string()));
         }
-        let listed = listing.items().to_vec();
+        let listed = listing.to_items();
         self.lock().listing = listing;
         self.on(Event::Listed(code));
-        Ok(match complete {
-            Completeness::Complete => listed.into_iter().collect(),
-            Completeness::MissingItems => Items::incomplete(listed),
-        })
+        Ok(listed)
     }
 
     pub(super) fn set_item_status(&self, subject: Subject, status: Status) -> HResult {
