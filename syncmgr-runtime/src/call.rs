@@ -7,8 +7,9 @@ use std::task::{Context, Poll};
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use syncmgr_core::cancel::CancelReason;
 use syncmgr_core::decision::verdict::{Ending, completion};
-use syncmgr_core::error::{NeedsUser, SyncResult, one_line, panic_text};
+use syncmgr_core::error::{NeedsUser, SyncResult, is_cancelled, one_line, panic_text};
 use syncmgr_core::handler::{Participation, PropertiesOutcome};
 use syncmgr_core::hresult::{CodeError, HResult};
 use syncmgr_core::item::{Completeness, Items};
@@ -38,7 +39,7 @@ impl<T> CallEnd<T> {
     }
 
     /// What went wrong, in words.
-    fn fault(&self) -> Option<String> {
+    pub(crate) fn fault(&self) -> Option<String> {
         match self {
             Self::Returned(Ok(_)) | Self::Cut => None,
             Self::Returned(Err(error)) => Some(one_line(error)),
@@ -53,9 +54,16 @@ impl<T> CallEnd<T> {
         }
     }
 
-    /// The entry of the log that says `what` did not work, if it did not.
-    pub(crate) fn log_entry(&self, what: &str) -> Option<LogEntry> {
-        let level = if self.needs_user() { LogLevel::Warning } else { LogLevel::Error };
+    /// The entry of the log that says `what` did not work, if it did not. After a cancel an error is only information, and
+    /// the cancel itself nothing to tell.
+    pub(crate) fn log_entry(&self, what: &str, cancel: Option<CancelReason>) -> Option<LogEntry> {
+        let level = match self {
+            Self::Panicked(_) => LogLevel::Error,
+            _ if cancel.is_some() && self.error().is_some_and(is_cancelled) => return None,
+            _ if cancel.is_some() => LogLevel::Information,
+            _ if self.needs_user() => LogLevel::Warning,
+            _ => LogLevel::Error,
+        };
         self.fault().map(|fault| LogEntry::new(level, format!("{what}: {fault}")))
     }
 

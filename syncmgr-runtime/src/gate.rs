@@ -23,15 +23,24 @@ impl Gate {
         Self { inner: Mutex::new(Inner { host: HostState::new(limit), runs: BTreeMap::new() }) }
     }
 
-    /// Waits until the run may start. Cancel safe: a run that no longer waits leaves the queue.
-    pub(crate) async fn enter(&self, run: &Arc<Run>) {
-        let waiting = Waiting { gate: self, run, entered: false };
+    /// Puts the runs of a session into the queue, all at once: sessions that wait for each other's handlers would
+    /// otherwise wait for ever.
+    pub(crate) fn request(&self, runs: &[Arc<Run>]) {
         let grants = {
             let mut inner = self.lock();
-            inner.runs.insert(run.id(), Arc::downgrade(run));
-            inner.host.request(run.id())
+            let mut grants = Vec::new();
+            for run in runs {
+                inner.runs.insert(run.id(), Arc::downgrade(run));
+                grants.extend(inner.host.request(run.id()));
+            }
+            grants
         };
         self.perform(grants);
+    }
+
+    /// Waits until the requested run may start. Cancel safe: a run that no longer waits leaves the queue.
+    pub(crate) async fn wait(&self, run: &Arc<Run>) {
+        let waiting = Waiting { gate: self, run, entered: false };
         run.started().notified().await;
         waiting.entered();
     }
@@ -60,8 +69,7 @@ impl Gate {
     }
 
     /// Performs grants. Workers that a run has no use for go to the next.
-    fn perform(&self, grants: Vec<Grant>) {
-        let mut grants = grants;
+    fn perform(&self, mut grants: Vec<Grant>) {
         while let Some(grant) = grants.pop() {
             match grant {
                 Grant::Start(run) => {

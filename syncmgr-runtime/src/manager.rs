@@ -8,6 +8,7 @@ use std::sync::Arc;
 use syncmgr_core::cancel::CancelReason;
 use syncmgr_core::error::SyncResult;
 use syncmgr_core::handler::{ItemObject, SyncHandler};
+use syncmgr_core::hresult::HResult;
 use syncmgr_core::id::{HandlerId, Subject};
 use syncmgr_core::info::{HandlerFlags, HandlerInfo};
 use syncmgr_core::item::{ItemFlags, SyncItem};
@@ -141,7 +142,8 @@ impl SyncManager {
     /// stays until it is closed.
     ///
     /// # Errors
-    /// When the handler is not registered, has no such item, or did not declare `HAS_PROPERTIES` for it.
+    /// When the handler is not registered, has no such item, did not declare `HAS_PROPERTIES` for it, or failed to show
+    /// them.
     pub async fn show_properties(
         &self,
         handler: HandlerId,
@@ -163,9 +165,12 @@ impl SyncManager {
             return Err(SessionError::NoProperties { handler }.into());
         }
         look(&run, Wish::Properties(subject)).await?;
-        let items = run.listing().items().to_vec();
+        let (items, not_shown) = (run.listing().items().to_vec(), run.not_shown());
         session.close().await;
-        Ok(items)
+        match not_shown {
+            Some((code, reason)) => Err(PropertiesError::NotShown { code, reason }),
+            None => Ok(items),
+        }
     }
 
     /// An object of a handler or one of its items, for programs that know both sides: `GetItemObject`. `None` is
@@ -217,4 +222,12 @@ pub enum PropertiesError {
     /// The session has nothing to show.
     #[error(transparent)]
     Session(#[from] SessionError),
+    /// The handler failed to show them (R69).
+    #[error("the handler could not show its properties ({code}): {reason}")]
+    NotShown {
+        /// The code of the failure.
+        code: HResult,
+        /// What the handler said.
+        reason: String,
+    },
 }

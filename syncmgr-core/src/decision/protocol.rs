@@ -382,8 +382,12 @@ impl Protocol {
         }
     }
 
+    /// A stop also ends what is being explained: no retry follows.
     fn on_stop_wanted(&mut self) -> Step {
-        let step = self.on_wanted();
+        let step = match self.stage {
+            Stage::ShowingError(_) => Step::Do(Action::Hold),
+            _ => self.on_wanted(),
+        };
         self.stopping |= matches!(step, Step::Do(_));
         step
     }
@@ -402,7 +406,7 @@ impl Protocol {
     fn on_error_opened(&mut self) -> Step {
         match self.stage {
             Stage::Results => {
-                self.retry = Chosen::None;
+                (self.retry, self.stopping) = (Chosen::None, false);
                 self.go(Stage::ShowingError(Call::Running), Action::ShowError)
             }
             _ => Step::Misused(Misuse::Stale),
@@ -422,7 +426,7 @@ impl Protocol {
         let Stage::ShowingError(call) = self.stage else { return self.no_such_call() };
         match (step(call), self.retry) {
             (CallStep::Goes(call), _) => self.wait(Stage::ShowingError(call)),
-            (CallStep::Ended(HResult::S_SYNCMGR_RETRYSYNC), Chosen::Some) => self.prepare(),
+            (CallStep::Ended(HResult::S_SYNCMGR_RETRYSYNC), Chosen::Some) if !self.stopping => self.prepare(),
             (CallStep::Ended(_), _) => self.go(Stage::Results, Action::ShowResults),
             (CallStep::Misused(misuse), _) => Step::Misused(misuse),
         }

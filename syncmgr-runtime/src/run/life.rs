@@ -51,14 +51,16 @@ impl Run {
     /// R25, R30 to R33.
     async fn initialize(self: &Arc<Self>) -> Step {
         let attempt = self.attempt();
-        let waiting = attempt.token().run_until_cancelled_owned(self.session().host().gate.enter(self)).await;
+        let waiting = attempt.token().run_until_cancelled_owned(self.session().host().gate.wait(self)).await;
         if waiting.is_none() {
             return self.on(Event::Initialized(HResult::S_FALSE));
         }
         let context = attempt.context();
         let (end, _) = drive(&attempt, || self.handler.initialize(&context), || {}).await;
         self.log_fault("could not begin", &end);
-        self.on(Event::Initialized(end.participation_code()))
+        // A handler that leaves because it was stopped has not failed.
+        let stopped = attempt.stopped().is_some();
+        self.on(Event::Initialized(if stopped { HResult::S_FALSE } else { end.participation_code() }))
     }
 
     /// R46 to R49.
@@ -145,9 +147,7 @@ impl Run {
         let call = || self.handler.synchronize(&context);
         let (end, window) = self.call(&attempt, Event::SynchronizeReturned, call).await;
         let code = end.synchronize_code(&attempt);
-        if attempt.stopped().is_none() {
-            self.log_fault("could not synchronize", &end);
-        }
+        self.log_fault("could not synchronize", &end);
         attempt.finish(code).await;
         self.complete(window, Event::SynchronizeCompleted(code), Event::SynchronizeReturned)
     }
@@ -162,30 +162,38 @@ impl Run {
         Step::Wait
     }
 
-    /// R144 to R149.
+    /// R144 to R149. What a stop has ended is over: the explanation, and the retry it may ask for, begin afresh (R113).
     async fn show_error(self: &Arc<Self>, looking: &Looking) -> Step {
-        let retry = match looking.at {
-            Some(Lookout::Error(error)) => {
-                let attempt = self.attempt();
-                let context = attempt.context();
-                let call = || self.handler.show_error(&context, error);
-                let (end, window) = self.call(&attempt, Event::ErrorReturned, call).await;
-                self.log_fault("could not explain an error", &end);
-                let items = match end {
-                    CallEnd::Returned(Ok(Resolution::Retry(items))) => Some(items),
-                    _ => None,
-                };
-                (items, window)
-            }
+        self.lock().stop = None;
+        let attempt = self.add_attempt(&self.session(), self.facts.clone());
+        let (items, window) = match looking.at {
+            Some(Lookout::Error(error)) => self.explain(&attempt, error).await,
             _ => (Some(looking.retry.clone()), Window::Never),
         };
-        let (items, window) = retry;
         let code = if items.is_some() { HResult::S_SYNCMGR_RETRYSYNC } else { HResult::S_OK };
         let any = self.want_again(items.unwrap_or_default());
         if any == Chosen::Some {
-            self.session().host().gate.enter(self).await;
+            let session = self.session();
+            session.host().gate.request(std::slice::from_ref(self));
+            attempt.token().run_until_cancelled_owned(session.host().gate.wait(self)).await;
         }
-        self.complete(window, Event::ErrorCompleted(code, any), Event::ErrorReturned)
+        let step = self.complete(window, Event::ErrorCompleted(code, any), Event::ErrorReturned);
+        if step != Step::Do(Action::Prepare) {
+            self.session().host().gate.leave(self.id);
+        }
+        step
+    }
+
+    /// The items the handler wants to run again, if it wants any.
+    async fn explain(&self, attempt: &Arc<Attempt>, error: ErrorId) -> (Option<Vec<ItemId>>, Window) {
+        let context = attempt.context();
+        let call = || self.handler.show_error(&context, error);
+        let (end, window) = self.call(attempt, Event::ErrorReturned, call).await;
+        self.log_fault("could not explain an error", &end);
+        match end {
+            CallEnd::Returned(Ok(Resolution::Retry(items))) => (Some(items), window),
+            _ => (None, window),
+        }
     }
 
     /// R65 to R72.
@@ -196,6 +204,7 @@ impl Run {
         let call = || self.handler.show_properties(&context, subject);
         let (end, window) = self.call(&attempt, Event::PropertiesReturned, call).await;
         self.log_fault("could not show properties", &end);
+        self.lock().not_shown = end.fault().map(|reason| (end.code(), reason));
         self.complete(window, Event::PropertiesCompleted(end.properties_code()), Event::PropertiesReturned)
     }
 
@@ -229,6 +238,7 @@ impl Run {
         self.end(match reported {
             Reported::Quietly if stopped => RunEnding::NothingToDo,
             Reported::Quietly => RunEnding::Declined,
+            Reported::Failed(_) if stopped => RunEnding::NothingToDo,
             Reported::Failed(code) => RunEnding::NotBegun(code),
         });
         self.attempt().close(|_| Verdict::plain(Outcome::Skipped));
@@ -248,7 +258,11 @@ impl Run {
         let inbox = self.lock().inbox.take();
         let Some(mut inbox) = inbox else { return Action::Detach };
         loop {
-            self.lock().resting = true;
+            {
+                let mut state = self.lock();
+                state.resting = true;
+                state.rests += 1;
+            }
             looking.reply();
             self.session().changed();
             let command = inbox.recv().await;
@@ -317,9 +331,7 @@ impl Run {
         let any = if wanted.is_empty() { Chosen::None } else { Chosen::Some };
         let mut state = self.lock();
         state.wanted = wanted;
-        // A retry starts with nothing cancelled (R113).
         state.skipped.clear();
-        state.stop = None;
         any
     }
 
@@ -338,7 +350,7 @@ impl Run {
     }
 
     fn log_fault<T>(&self, what: &str, end: &CallEnd<T>) {
-        if let Some(entry) = end.log_entry(what) {
+        if let Some(entry) = end.log_entry(what, self.attempt().stopped()) {
             self.log(entry);
         }
     }

@@ -56,6 +56,10 @@ struct RunState {
     inbox: Option<mpsc::UnboundedReceiver<Command>>,
     /// Whether the run waits for somebody who looks at it.
     resting: bool,
+    /// How often it has come to rest.
+    rests: u64,
+    /// Why properties could not be shown.
+    not_shown: Option<(HResult, String)>,
     /// Whether the run was let go of.
     over: bool,
     ending: Option<RunEnding>,
@@ -152,6 +156,16 @@ impl Run {
 
     pub(crate) fn is_over(&self) -> bool {
         self.lock().over
+    }
+
+    /// How often the run has come to rest.
+    pub(crate) fn rests(&self) -> u64 {
+        self.lock().rests
+    }
+
+    /// Why properties could not be shown, if they could not.
+    pub(crate) fn not_shown(&self) -> Option<(HResult, String)> {
+        self.lock().not_shown.clone()
     }
 
     /// Whether a person has opened an entry or the properties, and so is there to be asked.
@@ -308,6 +322,8 @@ impl RunState {
             attempts: Vec::new(),
             inbox: Some(inbox),
             resting: false,
+            rests: 0,
+            not_shown: None,
             over: false,
             ending: None,
             class: FailureClass::Transient,

@@ -87,7 +87,8 @@ pub struct Events {
     shown: BTreeMap<(HandlerId, ItemId), ProgressState>,
     /// A woken stream gives the session's workers a turn before it reads, so that it reads many entries at once.
     yielded: bool,
-    rested: bool,
+    /// How often runs had come to rest when the stream said so last.
+    rested: Option<u64>,
     changes: Pin<Box<dyn Future<Output = ()> + Send>>,
 }
 
@@ -109,7 +110,7 @@ impl Events {
             frame: None,
             shown: BTreeMap::new(),
             yielded: false,
-            rested: false,
+            rested: None,
         }
     }
 
@@ -128,9 +129,10 @@ impl Events {
                 return Poll::Pending;
             }
             let over = self.session.is_over();
+            let rests = self.session.rests();
             let resting = self.session.lasted().is_some() && self.session.is_at_rest();
             self.read_runs(cx);
-            self.note_rest(resting);
+            self.note_rest(resting.then_some(rests));
             if !self.ready.is_empty() {
                 continue;
             }
@@ -159,11 +161,12 @@ impl Events {
         }
     }
 
-    fn note_rest(&mut self, resting: bool) {
-        if resting && !std::mem::replace(&mut self.rested, true) {
+    /// Says that the session rests, once for each time it comes to rest.
+    fn note_rest(&mut self, rests: Option<u64>) {
+        if rests.is_some() && rests != self.rested {
+            self.rested = rests;
             self.ready.push_back(SessionEvent::Rested);
         }
-        self.rested = resting;
     }
 
     fn sample(&mut self) {

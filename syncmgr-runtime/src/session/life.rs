@@ -102,10 +102,18 @@ impl SessionShared {
         self.lock().runs.iter().find(|run| run.id().handler == handler).cloned()
     }
 
-    /// Takes the runs and begins.
+    /// Takes the runs and begins. What was stopped meanwhile begins stopped.
     pub(crate) fn begin(self: &Arc<Self>, runs: Vec<Arc<Run>>) {
         tracing::debug!(session = %self.id, trigger = ?self.trigger, runs = runs.len(), "session");
-        self.lock().runs = runs.clone();
+        let stop = {
+            let mut state = self.lock();
+            state.runs = runs.clone();
+            state.stop
+        };
+        if let Some(reason) = stop {
+            runs.iter().for_each(|run| run.stop(reason));
+        }
+        self.host.gate.request(&runs);
         for run in runs {
             self.tasks.spawn(Box::pin(run.live(self.clone())));
         }
@@ -203,6 +211,11 @@ impl SessionShared {
 
     pub(crate) fn is_at_rest(&self) -> bool {
         self.runs().iter().all(|run| run.is_at_rest())
+    }
+
+    /// How often runs have come to rest.
+    pub(crate) fn rests(&self) -> u64 {
+        self.runs().iter().map(|run| run.rests()).sum()
     }
 
     pub(crate) fn is_over(&self) -> bool {

@@ -176,3 +176,11 @@ fn a_callback_set_at_the_wrong_time_does_not_count_as_taken_away() {
     assert_eq!(protocol.on(Event::Attached), Step::Misused(Misuse::Stale));
     assert_eq!(protocol.answer(Ask::Log), OK);
 }
+
+#[test]
+fn a_stop_while_an_error_is_shown_keeps_the_retry_from_starting() {
+    let mut protocol = at(Stage::ShowingError(Call::Window));
+    assert_eq!(protocol.on(Event::StopWanted), Step::Do(Action::Hold));
+    let retry = Event::ErrorCompleted(HResult::S_SYNCMGR_RETRYSYNC, Chosen::Some);
+    assert_eq!(protocol.on(retry), Step::Do(Action::ShowResults));
+}

@@ -129,7 +129,11 @@ impl HandlerSide {
     }
 
     pub(super) async fn enum_sync_items(&self) -> Result<Items, HResult> {
-        let attempt = self.lock().attempt.clone().ok_or(HResult::E_UNEXPECTED)?;
+        let attempt = {
+            let state = self.lock();
+            let over = matches!(state.protocol.stage(), Stage::Created | Stage::Detaching | Stage::Released);
+            state.attempt.clone().filter(|_| !over).ok_or(HResult::E_UNEXPECTED)?
+        };
         let (end, _) = drive(&attempt, || self.handler.items(), || {}).await;
         let code = end.listing_code();
         let CallEnd::Returned(Ok(items)) = end else {
@@ -283,9 +287,7 @@ impl HandlerSide {
             }
         };
         let code = end.synchronize_code(attempt);
-        if attempt.stopped().is_none() {
-            self.log_fault("could not synchronize", &end);
-        }
+        self.log_fault("could not synchronize", &end);
         attempt.finish(code).await;
         feed.sweep();
         code
@@ -368,7 +370,7 @@ impl HandlerSide {
     }
 
     fn log_fault<T>(&self, what: &str, end: &CallEnd<T>) {
-        if let Some(entry) = end.log_entry(what) {
+        if let Some(entry) = end.log_entry(what, self.attempt().stopped()) {
             self.log(&entry);
         }
     }
