@@ -11,6 +11,7 @@ use crate::cancel::{Cancel, CancelReason, Cancelled};
 use crate::error::FailureClass;
 use crate::progress::{Progress, ProgressState};
 use crate::status::Status;
+use crate::text::{MAX_TEXT, bounded};
 
 /// The cell of one running item: its progress, its cancellation, and what it still has going on.
 ///
@@ -73,7 +74,7 @@ impl ItemCell {
         if report.text.is_some() || report.status.is_some() {
             self.mark(RARE);
             let mut rare = self.rare();
-            rare.text = report.text.clone().or(rare.text.take());
+            rare.text = report.text.as_ref().map(bounded_text).or(rare.text.take());
             rare.status = report.status.or(rare.status);
         }
         if !report.mask().is_empty() {
@@ -196,6 +197,11 @@ impl ItemCell {
             waker.wake();
         }
     }
+}
+
+/// A text within its bound, however it was made.
+fn bounded_text(text: &Arc<str>) -> Arc<str> {
+    if text.len() > MAX_TEXT { Arc::from(bounded(text, MAX_TEXT)) } else { text.clone() }
 }
 
 /// What an item left behind that decides how it ended.

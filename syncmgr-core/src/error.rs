@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, SystemTime};
 
 use crate::cancel::Cancelled;
@@ -182,8 +183,15 @@ impl NeedsUser {
 
 /// The causes of an error on one line, outermost first, without the marks.
 pub fn one_line(error: &anyhow::Error) -> String {
-    let causes = error.chain().filter(|cause| !cause.is::<Mark>()).map(ToString::to_string);
-    causes.collect::<Vec<_>>().join(": ")
+    let causes = || {
+        let causes = error.chain().filter(|cause| !cause.is::<Mark>()).map(ToString::to_string);
+        causes.collect::<Vec<_>>().join(": ")
+    };
+    // The error is an author's type, and may panic when it is shown.
+    catch_unwind(AssertUnwindSafe(causes)).unwrap_or_else(|panic| {
+        drop_panic(panic);
+        "an error that panics when it is shown".to_string()
+    })
 }
 
 /// Whether an error says it is a cancellation.
@@ -192,9 +200,18 @@ pub fn is_cancelled(error: &anyhow::Error) -> bool {
 }
 
 /// What a panic said, if it said it in words.
-pub fn panic_text(panic: &(dyn Any + Send)) -> String {
+pub fn panic_text(panic: Box<dyn Any + Send>) -> String {
     let text = panic.downcast_ref::<&str>().map(ToString::to_string);
-    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "a value that is not text".to_string())
+    let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
+    drop_panic(panic);
+    text.unwrap_or_else(|| "a value that is not text".to_string())
+}
+
+/// Drops what a panic left behind, which may panic in turn.
+pub fn drop_panic(panic: Box<dyn Any + Send>) {
+    if let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(panic))) {
+        std::mem::forget(again);
+    }
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use bitflags::bitflags;
 
 use crate::id::HandlerId;
 use crate::item::Icon;
+use crate::text::{MAX_NAME, bounded};
 
 /// A handler's id, name, flags and limits: `SYNCMGRHANDLERINFO`.
 ///
@@ -39,9 +40,9 @@ impl HandlerInfo {
         self
     }
 
-    /// With a name made at run time.
+    /// With a name made at run time, cut at [`MAX_NAME`].
     pub fn with_name(mut self, name: impl Into<String>) -> Self {
-        self.name = Cow::Owned(name.into());
+        self.name = Cow::Owned(bounded(&name.into(), MAX_NAME).into_owned());
         self
     }
 

@@ -6,7 +6,7 @@ use bitflags::bitflags;
 
 use crate::hresult::UnknownCode;
 use crate::id::{ErrorId, ItemId};
-use crate::text::{MAX_TEXT, bounded};
+use crate::text::{MAX_NAME, MAX_TEXT, bounded};
 
 /// How serious an entry is: `SYNCMGRLOGLEVEL`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -145,6 +145,15 @@ impl LogEntry {
         Self { item: info.item, error: info.error, action, ..Self::new(level, text) }
     }
 
+    /// The entry with its texts cut to their bounds, however it was made.
+    pub fn bounded(mut self) -> Self {
+        cut(&mut self.text, MAX_TEXT);
+        if let Some(Action::Decide(question)) = &mut self.action {
+            question.bound();
+        }
+        self
+    }
+
     /// What `LogError` is told of this entry.
     pub fn info(&self) -> LogErrorInfo {
         let flags = self.is_link().then_some(ErrorFlags::ENABLE_JUMP_TEXT);
@@ -176,6 +185,23 @@ pub struct Question {
     pub text: Arc<str>,
     /// The answers to choose from, in words.
     pub choices: Arc<[Arc<str>]>,
+}
+
+impl Question {
+    /// Cuts the texts to their bounds.
+    pub fn bound(&mut self) {
+        cut(&mut self.key, MAX_NAME);
+        cut(&mut self.text, MAX_TEXT);
+        if self.choices.iter().any(|choice| choice.len() > MAX_NAME) {
+            self.choices = self.choices.iter().map(|choice| Arc::from(bounded(choice, MAX_NAME))).collect();
+        }
+    }
+}
+
+fn cut(text: &mut Arc<str>, limit: usize) {
+    if text.len() > limit {
+        *text = Arc::from(bounded(text, limit));
+    }
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use std::any::{Any, TypeId};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Deref;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
@@ -11,7 +12,7 @@ use futures::future::BoxFuture;
 
 use crate::cancel::{Cancel, Cancelled};
 use crate::context::ItemContext;
-use crate::error::{NeedsUser, SyncResult};
+use crate::error::{NeedsUser, SyncResult, drop_panic};
 use crate::id::{ErrorScope, HandlerId, ItemId, SessionId};
 use crate::item::SyncItem;
 use crate::log::{LogEntry, Question};
@@ -153,10 +154,14 @@ impl Kept {
         self.lock().get(&TypeId::of::<T>()).cloned()?.downcast().ok()
     }
 
-    /// Lets go of everything.
+    /// Lets go of everything. A value that panics when it is dropped keeps nothing else.
     pub fn clear(&self) {
         let kept = std::mem::take(&mut *self.lock());
-        drop(kept);
+        for value in kept.into_values() {
+            if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop(value))) {
+                drop_panic(panic);
+            }
+        }
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<TypeId, Arc<dyn Any + Send + Sync>>> {

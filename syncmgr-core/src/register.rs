@@ -152,6 +152,12 @@ pub enum RequestError {
         /// The id both have.
         handler: HandlerId,
     },
+    /// The handler panicked when it was asked for its info. The handler's mistake.
+    #[error("the handler panicked when asked for its info: {reason}")]
+    InfoPanicked {
+        /// What the panic said.
+        reason: String,
+    },
     /// A limit of zero items would never run anything.
     #[error("handler {handler} may run 0 items at once and would never run; allow at least 1")]
     NoItemsAllowed {
@@ -171,6 +177,7 @@ impl RequestError {
     pub const fn hresult(&self) -> HResult {
         match self {
             Self::NotRegistered { .. } => HResult::E_FAIL,
+            Self::InfoPanicked { .. } => HResult::E_UNEXPECTED,
             _ => HResult::E_INVALIDARG,
         }
     }

@@ -140,13 +140,13 @@ pub(crate) async fn drive<'a, T>(
 ) -> (CallEnd<T>, Window) {
     let mut future = match catch_unwind(AssertUnwindSafe(call)) {
         Ok(future) => future,
-        Err(panic) => return (CallEnd::Panicked(panic_text(&*panic)), Window::Never),
+        Err(panic) => return (CallEnd::Panicked(panic_text(panic)), Window::Never),
     };
     let (mut window, mut grace) = (Window::Never, None);
     let end = poll_fn(|cx| {
         match catch_unwind(AssertUnwindSafe(|| future.poll_unpin(cx))) {
             Ok(Poll::Ready(result)) => return Poll::Ready(CallEnd::Returned(result)),
-            Err(panic) => return Poll::Ready(CallEnd::Panicked(panic_text(&*panic))),
+            Err(panic) => return Poll::Ready(CallEnd::Panicked(panic_text(panic))),
             Ok(Poll::Pending) => {}
         }
         window = Window::Opened;
@@ -157,7 +157,7 @@ pub(crate) async fn drive<'a, T>(
     .await;
     match catch_unwind(AssertUnwindSafe(|| drop(future))) {
         Ok(()) => (end, window),
-        Err(panic) => (CallEnd::Panicked(panic_text(&*panic)), window),
+        Err(panic) => (CallEnd::Panicked(panic_text(panic)), window),
     }
 }
 

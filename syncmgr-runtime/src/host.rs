@@ -1,9 +1,10 @@
 //! What all sessions of a manager share.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
+use syncmgr_core::cell::ItemCell;
 use syncmgr_core::decision::choice::Preferences;
 use syncmgr_core::handler::SyncHandler;
 use syncmgr_core::id::{HandlerId, ItemId, SessionId};
@@ -43,6 +44,8 @@ pub(crate) struct Known {
     pub(crate) preferences: Preferences,
     pub(crate) sessions: BTreeMap<SessionId, Weak<SessionShared>>,
     answers: BTreeMap<(HandlerId, ItemId, Arc<str>), usize>,
+    /// Abandoned items, whose work may still be running.
+    abandoned: BTreeMap<(HandlerId, ItemId), Arc<ItemCell>>,
 }
 
 impl Host {
@@ -81,6 +84,18 @@ impl Host {
 
     pub(crate) fn answer(&self, handler: HandlerId, item: ItemId, key: Arc<str>, choice: usize) {
         self.known().answers.insert((handler, item, key), choice);
+    }
+
+    /// Remembers what an abandoned item still has running.
+    pub(crate) fn abandon(&self, handler: HandlerId, item: ItemId, cell: Arc<ItemCell>) {
+        self.known().abandoned.insert((handler, item), cell);
+    }
+
+    /// The abandoned items whose work is still running. Those whose work has ended are forgotten.
+    pub(crate) fn abandoned(&self) -> BTreeSet<(HandlerId, ItemId)> {
+        let mut known = self.known();
+        known.abandoned.retain(|_, cell| cell.is_working());
+        known.abandoned.keys().copied().collect()
     }
 
     pub(crate) fn sessions(&self) -> Vec<Arc<SessionShared>> {

@@ -3,10 +3,11 @@
 mod builder;
 
 use std::collections::BTreeSet;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use syncmgr_core::cancel::CancelReason;
-use syncmgr_core::error::SyncResult;
+use syncmgr_core::error::{SyncResult, panic_text};
 use syncmgr_core::handler::{ItemObject, SyncHandler};
 use syncmgr_core::hresult::HResult;
 use syncmgr_core::id::{HandlerId, Subject};
@@ -64,7 +65,7 @@ impl SyncManager {
     /// # Errors
     /// Like [`register`](Self::register), and for flag bits nobody knows (R3).
     pub fn register_for(&self, handler: Arc<dyn SyncHandler>, flags: RegisterFlags) -> Result<HandlerId, RequestError> {
-        let info = handler.info();
+        let info = info_of(&*handler)?;
         let id = info.id();
         if info.limits().items() == 0 {
             return Err(RequestError::NoItemsAllowed { handler: id });
@@ -177,7 +178,7 @@ impl SyncManager {
     /// `E_NOTIMPL`, also for a handler that is not registered.
     pub fn item_object(&self, handler: HandlerId, subject: Subject, interface: Uuid) -> Option<ItemObject> {
         let (handler, _) = self.host.known().handlers.get(&handler).cloned()?;
-        handler.item_object(subject, interface)
+        catch_unwind(AssertUnwindSafe(|| handler.item_object(subject, interface))).ok().flatten()
     }
 
     /// The registered handlers, in order of id.
@@ -203,13 +204,18 @@ impl SyncManager {
         for session in &sessions {
             session.until(|session| session.is_over()).await;
         }
-        let runs = sessions.iter().flat_map(|session| session.runs());
-        let abandoned: BTreeSet<_> = runs.filter(|run| run.has_abandoned()).map(|run| run.id().handler).collect();
+        let abandoned: BTreeSet<_> = self.host.abandoned().into_iter().map(|(handler, _)| handler).collect();
         if abandoned.is_empty() {
             self.host.tracker.wait().await;
         }
         abandoned
     }
+}
+
+/// What a handler says of itself.
+pub(crate) fn info_of(handler: &dyn SyncHandler) -> Result<HandlerInfo, RequestError> {
+    let panicked = |panic| RequestError::InfoPanicked { reason: panic_text(panic) };
+    catch_unwind(AssertUnwindSafe(|| handler.info())).map_err(panicked)
 }
 
 /// Why properties were not shown.

@@ -91,7 +91,7 @@ impl RunContext {
 
     /// Adds an entry to the error log: `LogError`.
     pub fn log(&self, entry: LogEntry) {
-        self.port.log(entry);
+        self.port.log(entry.bounded());
     }
 
     /// Notes something worth knowing.

@@ -110,7 +110,7 @@ impl ItemContext {
             Ok(Ok(_)) => {}
             Ok(Err(_)) if self.check().is_err() => {}
             Ok(Err(error)) => self.note_failure(&"a task of the item failed", &error),
-            Err(panic) => self.note_failure(&"a task of the item panicked", &anyhow!(panic_text(&*panic))),
+            Err(panic) => self.note_failure(&"a task of the item panicked", &anyhow!(panic_text(panic))),
         }
     }
 }

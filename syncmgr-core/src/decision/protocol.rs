@@ -106,6 +106,8 @@ pub enum Event {
     ErrorReturned(HResult),
     /// `ShowErrorCompleted` arrived.
     ErrorCompleted(HResult, Chosen),
+    /// A retry that was asked for is granted: items are prepared again.
+    Retried,
     /// Nobody looks at the results any more.
     Closed,
     /// The callback was taken away.
@@ -238,6 +240,7 @@ impl Protocol {
             Event::ErrorOpened => self.on_error_opened(),
             Event::ErrorReturned(code) => self.on_error(|call| call.returned(code, Follows::Success)),
             Event::ErrorCompleted(code, items) => self.on_error_completed(code, items),
+            Event::Retried => self.on_retried(),
             Event::Closed => self.on_closed(),
             Event::Detached => self.on_detached(),
             Event::Lost => self.on_lost(),
@@ -429,6 +432,14 @@ impl Protocol {
             (CallStep::Ended(HResult::S_SYNCMGR_RETRYSYNC), Chosen::Some) if !self.stopping => self.prepare(),
             (CallStep::Ended(_), _) => self.go(Stage::Results, Action::ShowResults),
             (CallStep::Misused(misuse), _) => Step::Misused(misuse),
+        }
+    }
+
+    /// T38, where the one who asked for the retry is not the one who grants it.
+    fn on_retried(&mut self) -> Step {
+        match self.stage {
+            Stage::Results => self.prepare(),
+            _ => Step::Misused(Misuse::Stale),
         }
     }
 

@@ -55,7 +55,7 @@ impl<'a> Supervised<'a> {
         let (mut work, mut ended) = (None, None);
         match catch_unwind(AssertUnwindSafe(begin)) {
             Ok(future) => work = Some(future),
-            Err(panic) => ended = Some(Outlived::Panicked(panic_text(&*panic))),
+            Err(panic) => ended = Some(Outlived::Panicked(panic_text(panic))),
         }
         Self { attempt, slot, item, work, ended, grace: None, waker, span }
     }
@@ -67,7 +67,7 @@ impl<'a> Supervised<'a> {
         let ended = match polled {
             Ok(Poll::Pending) => return,
             Ok(Poll::Ready(result)) => Outlived::Returned(result),
-            Err(panic) => Outlived::Panicked(panic_text(&*panic)),
+            Err(panic) => Outlived::Panicked(panic_text(panic)),
         };
         self.end_work(ended);
     }
@@ -78,7 +78,7 @@ impl<'a> Supervised<'a> {
         let dropped = catch_unwind(AssertUnwindSafe(|| drop(work)));
         self.ended = Some(match dropped {
             Ok(()) => ended,
-            Err(panic) => Outlived::Panicked(panic_text(&*panic)),
+            Err(panic) => Outlived::Panicked(panic_text(panic)),
         });
     }
 

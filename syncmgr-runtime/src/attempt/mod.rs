@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::task::{Poll, Waker};
 
 use futures::future::{BoxFuture, poll_fn};
-use syncmgr_core::cancel::{Cancel, CancelReason};
+use syncmgr_core::cancel::{Cancel, CancelReason, Cancelled};
 use syncmgr_core::cell::ItemCell;
 use syncmgr_core::context::{ItemContext, PrepareContext, RunContext, SynchronizeContext};
 use syncmgr_core::decision::run::{JournalEntry, Phase, Skip};
@@ -41,6 +41,10 @@ pub(crate) trait HostLink: Send + Sync {
     /// An item is about to begin; the host may cancel it.
     fn begins(&self, attempt: &Attempt, item: ItemId) {
         let _ = (attempt, item);
+    }
+    /// An item was abandoned; while the cell is working, what it started is still running.
+    fn abandoned(&self, item: ItemId, cell: Arc<ItemCell>) {
+        let _ = (item, cell);
     }
     /// Asks for workers; the host lends them with [`Attempt::lend`].
     fn want_workers(&self, attempt: &Arc<Attempt>, count: usize);
@@ -177,7 +181,7 @@ impl Attempt {
             let context = self.context();
             let push = || self.handler.set_item_status(&context, subject, status);
             if let Err(panic) = catch_unwind(AssertUnwindSafe(push)) {
-                let text = format!("the handler panicked when told of a skip: {}", panic_text(&*panic));
+                let text = format!("the handler panicked when told of a skip: {}", panic_text(panic));
                 self.link.log(LogEntry::new(LogLevel::Error, text));
             }
         }
@@ -346,13 +350,8 @@ impl Attempt {
     }
 
     /// An item was abandoned: what it started is still running.
-    pub(crate) fn abandon(&self, cell: &Arc<ItemCell>) {
-        self.lock().abandoned.push(cell.clone());
-    }
-
-    /// Whether work of an abandoned item is still running.
-    pub(crate) fn has_abandoned(&self) -> bool {
-        self.lock().abandoned.iter().any(|cell| cell.is_working())
+    pub(crate) fn abandon(&self, item: ItemId, cell: &Arc<ItemCell>) {
+        self.link.abandoned(item, cell.clone());
     }
 
     /// A worker is gone in the middle of an item.
@@ -375,9 +374,17 @@ impl Attempt {
         self.places.get_or_init(places).get(&item).copied()
     }
 
-    fn want_workers(&self) {
-        let open = self.lock().run.open();
-        self.link.want_workers(&self.myself(), open.min(self.limits.items()));
+    /// Asks for as many workers as the limit leaves and the items can use.
+    fn want_workers(&self) -> Result<(), Cancelled> {
+        let count = {
+            let state = self.lock();
+            if state.working == Working::Over {
+                return Err(Cancelled { reason: CancelReason::Over });
+            }
+            state.run.open().min(self.limits.items()).saturating_sub(state.busy + state.lent)
+        };
+        self.link.want_workers(&self.myself(), count);
+        Ok(())
     }
 
     /// Changes the state and wakes everybody who waits for a change.

@@ -1,5 +1,6 @@
 //! The port the contexts of an attempt speak to.
 
+use std::future::ready;
 use std::sync::Arc;
 
 use futures::FutureExt;
@@ -45,6 +46,9 @@ impl RunPort for Attempt {
 
     fn report(&self, item: ItemId, report: &Progress) -> Result<(), ReportError> {
         let Some(place) = self.place(item) else { return Err(ReportError::NotPrepared { item }) };
+        if report.mask().is_empty() {
+            return answer(&self.lock(), place);
+        }
         let outcome = report.status.and_then(Outcome::of_status);
         let mut state = self.lock();
         if state.working == Working::Now && state.run.phase(place) == Some(Phase::Queued) {
@@ -53,28 +57,33 @@ impl RunPort for Attempt {
             state = self.lock();
         }
         let cell = begun(&mut state, place, item)?;
-        let answer = cell.report(report);
+        let taken = cell.report(report).map_err(ReportError::from);
         let ended = outcome.filter(|_| state.by_hand.remove(&place).is_some());
         if let Some(outcome) = ended {
             state.end(place, Verdict::reported(outcome));
         }
+        let answer = taken.and(stopped(&state));
         let observers = std::mem::take(&mut state.observers);
         drop(state);
         if ended.is_some() {
             cell.cancel().close();
         }
         observers.into_iter().for_each(std::task::Waker::wake);
-        Ok(answer?)
+        answer
     }
 
     fn each_item(&self) -> BoxFuture<'_, SyncResult> {
-        self.want_workers();
-        worker::spawned(self.myself()).boxed()
+        match self.want_workers() {
+            Ok(()) => worker::spawned(self.myself()).boxed(),
+            Err(over) => ready(Err(over.into())).boxed(),
+        }
     }
 
     fn each<'a>(&'a self, work: &'a ItemWork<'a>) -> BoxFuture<'a, SyncResult> {
-        self.want_workers();
-        worker::in_place(self, work).boxed()
+        match self.want_workers() {
+            Ok(()) => worker::in_place(self, work).boxed(),
+            Err(over) => ready(Err(over.into())).boxed(),
+        }
     }
 
     fn blocking(&self, job: Box<dyn FnOnce() + Send>) {
@@ -118,6 +127,24 @@ impl Attempt {
     }
 }
 
+/// What a report of nothing is answered (R118): whether to go on.
+fn answer(state: &State, place: usize) -> Result<(), ReportError> {
+    stopped(state)?;
+    match (state.working, state.run.phase(place)) {
+        (Working::Over, _) => Err(Cancelled { reason: CancelReason::Over }.into()),
+        (_, Some(Phase::Ended(Outcome::Skipped))) => Err(Cancelled { reason: CancelReason::Skipped }.into()),
+        _ => Ok(state.cell(place).map_or(Ok(()), |cell| cell.cancel().check())?),
+    }
+}
+
+/// Once the handler is stopped, that is the answer for any of its items (R111).
+fn stopped(state: &State) -> Result<(), ReportError> {
+    match state.run.stopped() {
+        Some(reason) => Err(Cancelled { reason }.into()),
+        None => Ok(()),
+    }
+}
+
 /// The cell of an item its handler reports on. The first report begins the item (R106).
 fn begun(state: &mut State, place: usize, item: ItemId) -> Result<Arc<ItemCell>, ReportError> {
     match (state.working, state.run.phase(place)) {
@@ -127,12 +154,7 @@ fn begun(state: &mut State, place: usize, item: ItemId) -> Result<Arc<ItemCell>,
             Ok(state.by_hand.entry(place).or_default().clone())
         }
         (Working::Now, Some(Phase::Running)) => state.cell(place).cloned().ok_or(ReportError::NotRunning),
-        (_, Some(Phase::Ended(outcome))) => Err(match (outcome, state.run.stopped()) {
-            // An item that was skipped or stopped before it began is answered with the cancel (R110, R111).
-            (Outcome::Skipped, _) => Cancelled { reason: CancelReason::Skipped }.into(),
-            (Outcome::Stopped, reason) => Cancelled { reason: reason.unwrap_or(CancelReason::Over) }.into(),
-            _ => ReportError::Ended { item },
-        }),
+        (_, Some(Phase::Ended(_))) => Err(answer(state, place).err().unwrap_or(ReportError::Ended { item })),
         (Working::Over, _) => Err(Cancelled { reason: CancelReason::Over }.into()),
         _ => Err(ReportError::NotRunning),
     }

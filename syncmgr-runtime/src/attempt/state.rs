@@ -20,8 +20,6 @@ pub(super) struct State {
     pub(super) slots: Vec<Slot>,
     /// Items that a handler reports on itself, without a worker.
     pub(super) by_hand: BTreeMap<usize, Arc<ItemCell>>,
-    /// Cells of abandoned items, whose work may still be going on.
-    pub(super) abandoned: Vec<Arc<ItemCell>>,
     pub(super) failures: BTreeMap<usize, Verdict>,
     pub(super) pushes: Vec<(Subject, Status)>,
     /// Workers the host has lent that have no slot yet.
@@ -59,7 +57,6 @@ impl State {
             working: Working::NotYet,
             slots: Vec::new(),
             by_hand: BTreeMap::new(),
-            abandoned: Vec::new(),
             failures: BTreeMap::new(),
             pushes: Vec::new(),
             lent: 0,

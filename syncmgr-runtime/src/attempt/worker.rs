@@ -140,7 +140,7 @@ fn judged_and_logged(attempt: &Attempt, item: &ItemContext, outlived: &Outlived)
         Outlived::Abandoned => (Ending::Abandoned, Some(abandoned(attempt))),
     };
     if matches!(outlived, Outlived::Abandoned) {
-        attempt.abandon(item.cell());
+        attempt.abandon(item.id(), item.cell());
     }
     let cancel = item.cell().cancel().reason();
     let verdict = judge(&ending, cancel, item.cell().traces());

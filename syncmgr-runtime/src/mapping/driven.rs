@@ -39,7 +39,7 @@ impl Driven {
     /// Drives `handler` on the current tokio runtime, which needs its time enabled.
     ///
     /// # Errors
-    /// [`StartError::NoRuntime`] outside of one.
+    /// [`StartError::NoRuntime`] outside of one, or when the handler panics in `info`.
     pub fn new(handler: Arc<dyn SyncHandler>) -> Result<Self, StartError> {
         Self::with_interaction(handler, None)
     }
@@ -47,7 +47,7 @@ impl Driven {
     /// Like [`new`](Self::new), with what a handler may ask the user through once the host has granted its attention.
     ///
     /// # Errors
-    /// [`StartError::NoRuntime`] outside of a runtime.
+    /// [`StartError::NoRuntime`] outside of a runtime, or when the handler panics in `info`.
     pub fn with_interaction(
         handler: Arc<dyn SyncHandler>,
         interaction: Option<Arc<dyn Interaction>>,

@@ -91,10 +91,10 @@ impl SyncHandler for Hosted {
 
     async fn prepare(&self, run: &PrepareContext) -> SyncResult {
         let instance = Self::instance(run, None)?;
-        // After `RETRYSYNC` the protocol is preparing already.
-        if instance.stage() == Stage::Ready {
-            instance.on(Event::Chosen(Chosen::Some));
-        }
+        instance.on(match instance.stage() {
+            Stage::Results => Event::Retried,
+            _ => Event::Chosen(Chosen::Some),
+        });
         let items: Vec<ItemId> = run.selection().iter().map(|item| item.id()).collect();
         let code = instance.classic.prepare_for_sync(&items);
         instance.returned(Event::PrepareReturned(code), |stage| !matches!(stage, Stage::Preparing(_))).await;

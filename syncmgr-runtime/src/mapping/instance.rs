@@ -198,8 +198,8 @@ impl SyncCallback for Callback {
 
     fn show_error_completed(&self, code: HResult, items: &[ItemId]) -> HResult {
         let again = if code == HResult::S_SYNCMGR_RETRYSYNC { items.to_vec() } else { Vec::new() };
-        let any = if again.is_empty() { Chosen::None } else { Chosen::Some };
-        self.complete(Event::ErrorCompleted(code, any), |state| (state.last, state.again) = (code, again))
+        // Whether the items run again is the manager's to say: it prepares then.
+        self.complete(Event::ErrorCompleted(code, Chosen::None), |state| (state.last, state.again) = (code, again))
     }
 
     fn enable_modeless(&self, attention: Attention) -> HResult {

@@ -130,12 +130,28 @@ impl Run {
             state.wanted.clone()
         };
         let attempt = self.add_attempt(&self.session(), self.facts.clone().with_selection(selection));
+        self.hold_back(&attempt);
         self.note(RunChange::Preparing);
         let context = attempt.prepare_context();
         let (end, window) = self.call(&attempt, Event::PrepareReturned, || self.handler.prepare(&context)).await;
         self.log_fault("could not prepare", &end);
         self.lock().class = end.error().map_or(FailureClass::Transient, FailureClass::of);
         self.complete(window, Event::PrepareCompleted(end.code()), Event::PrepareReturned)
+    }
+
+    /// Items that were abandoned and whose work is still running are left out: no item runs twice at once.
+    fn hold_back(&self, attempt: &Attempt) {
+        let abandoned = self.session().host().abandoned();
+        if abandoned.is_empty() {
+            return;
+        }
+        for item in
+            attempt.selection().iter().map(SyncItem::id).filter(|item| abandoned.contains(&(self.id.handler, *item)))
+        {
+            let text = "left out: what it started in an earlier session was abandoned and is still running";
+            self.log(LogEntry::new(LogLevel::Warning, text).about(item));
+            self.skip_in(attempt, item);
+        }
     }
 
     /// R96 to R105.
@@ -343,6 +359,7 @@ impl Run {
             state.ending.get_or_insert(ending);
             first
         };
+        self.grants.take_back();
         self.session().host().gate.leave(self.id);
         if first {
             self.note(RunChange::Ended(ending));

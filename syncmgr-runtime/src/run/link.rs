@@ -5,6 +5,7 @@ use std::sync::{Arc, Weak};
 use anyhow::anyhow;
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use syncmgr_core::cell::ItemCell;
 use syncmgr_core::decision::host::RunId;
 use syncmgr_core::decision::protocol::Ask;
 use syncmgr_core::error::{Classify, SyncResult};
@@ -62,8 +63,8 @@ impl HostLink for RunLink {
             let run = self.run(Ask::Attention).ok_or_else(nobody_to_ask)?;
             let may_bother = run.facts.flags.contains(RunFlags::MAY_BOTHER_USER) || run.is_attended();
             let interaction = self.host.interaction.clone().filter(|_| may_bother).ok_or_else(nobody_to_ask)?;
-            let held = self.host.attention.clone().acquire_owned().await?;
-            Ok(InteractionPermit::new(interaction, held))
+            let permit = self.host.attention.clone().acquire_owned().await?;
+            Ok(InteractionPermit::new(interaction, run.grants.hold(permit)))
         }
         .boxed()
     }
@@ -90,6 +91,10 @@ impl HostLink for RunLink {
             run.log(entry.with_question(id, question.clone()));
         }
         answer
+    }
+
+    fn abandoned(&self, item: ItemId, cell: Arc<ItemCell>) {
+        self.host.abandon(self.id.handler, item, cell);
     }
 
     fn want_workers(&self, _: &Arc<Attempt>, count: usize) {

@@ -1,5 +1,6 @@
 //! One handler in one session: what it is, and what others do to it.
 
+mod grants;
 mod life;
 mod link;
 mod notes;
@@ -23,6 +24,7 @@ use syncmgr_core::status::Status;
 use syncmgr_core::trigger::RunFlags;
 use tokio::sync::{Notify, mpsc, oneshot};
 
+use self::grants::Grants;
 use self::link::RunLink;
 pub use self::notes::RunChange;
 pub(crate) use self::notes::{Note, Notes};
@@ -38,6 +40,7 @@ pub(crate) struct Run {
     facts: RunFacts,
     kept: Arc<Kept>,
     notes: Notes,
+    grants: Grants,
     started: Notify,
     state: Mutex<RunState>,
     commands: mpsc::UnboundedSender<Command>,
@@ -119,6 +122,7 @@ impl Run {
             facts,
             kept: Arc::default(),
             notes: Notes::default(),
+            grants: Grants::default(),
             started: Notify::new(),
             commands,
             this: this.clone(),
@@ -230,11 +234,6 @@ impl Run {
     /// The host lends workers. `false` when the run has no use for them.
     pub(crate) fn lend(&self, workers: usize) -> bool {
         self.attempt().lend(workers)
-    }
-
-    /// Whether work of an abandoned item is still running.
-    pub(crate) fn has_abandoned(&self) -> bool {
-        self.attempts().iter().any(|attempt| attempt.has_abandoned())
     }
 
     /// Asks a resting run for something. The receiver fails when the run is over.

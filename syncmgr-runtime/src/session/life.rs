@@ -2,13 +2,15 @@
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use anyhow::anyhow;
+use futures::FutureExt;
 use syncmgr_core::cancel::CancelReason;
 use syncmgr_core::decision::choice::Offer;
-use syncmgr_core::error::{Classify, SyncResult};
+use syncmgr_core::error::{Classify, SyncResult, panic_text};
 use syncmgr_core::id::{HandlerId, ItemId, SessionId};
 use syncmgr_core::log::{LogEntry, LogLevel};
 use syncmgr_core::port::Connection;
@@ -155,8 +157,19 @@ impl SessionShared {
         tokio::select! {
             biased;
             () = stopped => Chosen::new(),
-            chosen = chooser.choose(&offers) => self.remember(&offers, chosen.unwrap_or_default()),
+            chosen = AssertUnwindSafe(chooser.choose(&offers)).catch_unwind() => match chosen {
+                Ok(chosen) => self.remember(&offers, chosen.unwrap_or_default()),
+                Err(panic) => self.chooser_panicked(&panic_text(panic)),
+            },
         }
+    }
+
+    /// A chooser that panics has chosen nothing, and each handler's log says why.
+    fn chooser_panicked(&self, text: &str) -> Chosen {
+        for run in self.runs() {
+            run.log(LogEntry::new(LogLevel::Error, format!("nothing was chosen: the chooser panicked: {text}")));
+        }
+        Chosen::new()
     }
 
     /// What a person chose is what they prefer.

@@ -45,7 +45,7 @@ fn events() -> Vec<Event> {
         Event::ErrorCompleted(HResult::S_SYNCMGR_RETRYSYNC, Chosen::Some),
         Event::ErrorCompleted(HResult::S_SYNCMGR_RETRYSYNC, Chosen::None),
     ]);
-    events.extend([Event::Closed, Event::Detached, Event::Lost]);
+    events.extend([Event::Retried, Event::Closed, Event::Detached, Event::Lost]);
     events
 }
 

@@ -29,6 +29,7 @@ use super::link::CallbackLink;
 use super::questions::{Questions, put};
 use crate::attempt::Attempt;
 use crate::call::{CallEnd, drive};
+use crate::manager::info_of;
 use crate::mapping::feed::{CallbackSlot, Feed};
 use crate::session::StartError;
 use crate::tasks::Tasks;
@@ -60,7 +61,7 @@ impl HandlerSide {
         interaction: Option<Arc<dyn Interaction>>,
     ) -> Result<Arc<Self>, StartError> {
         let runtime = Handle::try_current().map_err(|_| StartError::NoRuntime)?;
-        let info = handler.info();
+        let info = info_of(&*handler)?;
         let facts = RunFacts::new(info.id(), SessionId(0), Trigger::Manual, RunFlags::empty());
         let nothing: Items = std::iter::empty().collect();
         let state = State {
@@ -156,6 +157,9 @@ impl HandlerSide {
             (Subject::Handler, Status::Stopped) => (Event::StopWanted, self.lock().attempt.clone()),
             _ => return HResult::E_INVALIDARG,
         };
+        if !self.takes(Ask::Connection) {
+            return HResult::E_UNEXPECTED;
+        }
         let (Step::Do(_), Some(attempt)) = (self.on(event), attempt) else { return HResult::E_UNEXPECTED };
         match subject {
             Subject::Item(item) => {
@@ -259,6 +263,7 @@ impl HandlerSide {
             Step::Do(Action::Synchronize) => {}
             // Nothing is left to do: complete at once (R104).
             Step::Do(_) => {
+                Feed::new(&self.attempt(), &self.callback).sweep();
                 self.callback.call(|callback| callback.synchronize_completed(HResult::S_OK));
                 return HResult::S_OK;
             }
