@@ -6,7 +6,8 @@ use std::process::Command;
 /// The built example, which `cargo test` puts beside the tests.
 fn example(name: &str) -> PathBuf {
     let test = std::env::current_exe().expect("a test has a path");
-    let profile = test.parent().and_then(std::path::Path::parent).expect("tests are built below the profile's directory");
+    let profile =
+        test.parent().and_then(std::path::Path::parent).expect("tests are built below the profile's directory");
     let example = profile.join("examples").join(name);
     assert!(example.exists(), "{} is not built; run `cargo build --examples`", example.display());
     example
@@ -17,7 +18,10 @@ fn hello_greets_each_item_and_reports() {
     let output = Command::new(example("hello")).output().expect("the example runs");
     let mut lines: Vec<_> = std::str::from_utf8(&output.stdout).expect("text").lines().collect();
     lines[..2].sort_unstable();
-    assert_eq!(lines, ["hello, moon", "hello, world", "Hello: 2 succeeded", "  succeeded   moon", "  succeeded   world"]);
+    assert_eq!(
+        lines,
+        ["hello, moon", "hello, world", "Hello: 2 succeeded", "  succeeded   moon", "  succeeded   world"]
+    );
     assert!(output.status.success());
 }
 

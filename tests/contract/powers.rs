@@ -1,1 +1,260 @@
-//! To be written.
+//! What a handler can do, beyond the contract: every power against the real runtime.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use anyhow::{Context, anyhow, ensure};
+use futures::FutureExt;
+use syncmgr::{
+    Action, Classify, FailureClass, ItemContext, LogLevel, Outcome, Report, SessionError, SyncManager, SyncResult,
+    Trigger,
+};
+use syncmgr_test::Transcript;
+
+use crate::support::{HANDLER, Scripted, id, run, start};
+use crate::watched::within;
+
+fn outcome(report: &Report, name: &str) -> Outcome {
+    report.runs[0].item(id(name)).expect("the item ran").outcome
+}
+
+fn class(report: &Report, name: &str) -> Option<FailureClass> {
+    report.runs[0].item(id(name)).expect("the item ran").class
+}
+
+#[tokio::test(start_paused = true)]
+async fn blocking_work_runs_on_another_thread_and_its_result_comes_back() {
+    let report = run(Scripted::new(&["fine", "fails"]).on_item(|item| {
+        async move {
+            let here = std::thread::current().id();
+            let there = item.blocking(|item| {
+                item.progress(1, 2)?;
+                ensure!(item.name() == "fine", "the disk is full");
+                Ok(std::thread::current().id())
+            });
+            ensure!(here != there.await.permanent()?, "blocking work blocks the runtime");
+            Ok(())
+        }
+        .boxed()
+    }))
+    .await;
+    assert_eq!((outcome(&report, "fine"), outcome(&report, "fails")), (Outcome::Succeeded, Outcome::Failed));
+    assert_eq!(class(&report, "fails"), Some(FailureClass::Permanent));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_in_blocking_work_is_a_panic_of_its_item() {
+    let report = run(Scripted::new(&["a"])
+        .on_item(|item| item.blocking(|item| -> SyncResult { panic!("no page for {}", item.name()) }).boxed()))
+    .await;
+    assert_eq!(outcome(&report, "a"), Outcome::Failed);
+    assert_eq!(&*report.runs[0].log[0].text, "the handler panicked: no page for a");
+    assert_eq!(report.runs[0].log[0].item, Some(id("a")));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_spawned_task_runs_beside_its_item_and_its_result_is_awaited() {
+    let report = run(Scripted::new(&["a"]).on_item(|item| {
+        async {
+            let context = item.clone();
+            let task = item.spawn(async move {
+                tokio::time::sleep(Duration::from_secs(1)).await;
+                context.progress(1, 1)?;
+                Ok("done")
+            });
+            let before = tokio::time::Instant::now();
+            ensure!(task.await? == "done" && before.elapsed() >= Duration::from_secs(1), "did not wait");
+            Ok(())
+        }
+        .boxed()
+    }))
+    .await;
+    assert!(report.is_success(), "{report}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failure_or_panic_of_a_task_that_nobody_awaits_fails_its_item_and_is_logged() {
+    let report = run(Scripted::new(&["fails", "panics", "fine"]).on_item(|item| {
+        let name = item.name().to_owned();
+        drop(item.spawn(async move {
+            tokio::task::yield_now().await;
+            match name.as_str() {
+                "fails" => Err(anyhow!("no such page")).gone(),
+                "panics" => panic!("what page"),
+                _ => Ok(()),
+            }
+        }));
+        async { Ok(()) }.boxed()
+    }))
+    .await;
+    let outcomes: Vec<_> = report.items().map(|item| (item.outcome, item.class)).collect();
+    let failed = |class| (Outcome::Failed, Some(class));
+    let wanted = [failed(FailureClass::Gone), failed(FailureClass::Transient), (Outcome::Succeeded, None)];
+    assert_eq!(outcomes, wanted);
+    let logged = |name| report.runs[0].log.iter().find(|entry| entry.item == Some(id(name))).map(|entry| &*entry.text);
+    assert_eq!(logged("fails"), Some("a task of the item failed: no such page"));
+    assert_eq!(logged("panics"), Some("a task of the item panicked: what page"));
+    assert_eq!(logged("fine"), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn concurrent_work_keeps_to_its_width_and_order_and_may_borrow() {
+    let report = run(Scripted::new(&["a"]).on_item(|item| {
+        async move {
+            let (running, most) = (AtomicUsize::new(0), AtomicUsize::new(0));
+            let pages: Vec<u64> = (0..20).collect();
+            let fetched = item.concurrently(3, &pages, async |page| {
+                most.fetch_max(running.fetch_add(1, Ordering::Relaxed) + 1, Ordering::Relaxed);
+                // Later pages are faster: the order is that of the inputs all the same.
+                tokio::time::sleep(Duration::from_millis(100 - 5 * page)).await;
+                running.fetch_sub(1, Ordering::Relaxed);
+                Ok(*page)
+            });
+            ensure!(fetched.await? == pages, "out of order");
+            ensure!(most.load(Ordering::Relaxed) == 3, "{most:?} at once");
+            Ok(())
+        }
+        .boxed()
+    }))
+    .await;
+    assert!(report.is_success(), "{report}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_first_error_of_concurrent_work_leaves_and_ends_the_rest() {
+    let begun = Arc::new(AtomicUsize::new(0));
+    let count = begun.clone();
+    let report = run(Scripted::new(&["a"]).on_item(move |item| {
+        let begun = count.clone();
+        async move {
+            let fetch = async |page| {
+                begun.fetch_add(1, Ordering::Relaxed);
+                if page == 1 { Err(anyhow!("page {page}")).permanent() } else { std::future::pending().await }
+            };
+            item.concurrently(2, 0..10, fetch).await.map(|_: Vec<()>| ())
+        }
+        .boxed()
+    }))
+    .await;
+    assert_eq!(class(&report, "a"), Some(FailureClass::Permanent));
+    assert_eq!(begun.load(Ordering::Relaxed), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_tolerated_failure_lets_the_item_go_on_and_it_ends_failed() {
+    let transcript = Transcript::new();
+    let notes = transcript.clone();
+    let handler = Scripted::new(&["mixed", "permanent", "fine"]).on_item(move |item| {
+        let notes = notes.clone();
+        async move {
+            let broken = || Err::<u8, _>(std::io::Error::other("unreadable"));
+            if item.name() != "fine" {
+                ensure!(item.tolerate("read page 1", broken().permanent())?.is_none());
+            }
+            if item.name() == "mixed" {
+                ensure!(item.tolerate("read page 2", broken())?.is_none());
+            }
+            ensure!(item.tolerate("read page 3", anyhow::Ok(3))? == Some(3));
+            notes.note("the end of the item");
+            Ok(())
+        }
+        .boxed()
+    });
+    let report = run(handler).await;
+    assert_eq!(transcript.count("the end of the item"), 3);
+    let outcomes: Vec<_> = report.items().map(|item| (item.outcome, item.class)).collect();
+    let failed = |class| (Outcome::Failed, Some(class));
+    // Of several classes a transient one counts: it is worth a retry.
+    let wanted = [failed(FailureClass::Transient), failed(FailureClass::Permanent), (Outcome::Succeeded, None)];
+    assert_eq!(outcomes, wanted);
+    assert!(report.runs[0].log.iter().all(|entry| entry.level == LogLevel::Error && entry.item.is_some()));
+    assert_eq!(&*report.runs[0].log[0].text, "read page 1: unreadable");
+    assert_eq!(report.runs[0].log.len(), 3);
+}
+
+/// Asks which side wins, and notes what it was told.
+fn deciding(transcript: &Transcript) -> Scripted {
+    let notes = transcript.clone();
+    Scripted::new(&["file", "other"]).on_item(move |item| {
+        if item.name() == "file" {
+            match item.decide("side", "which side wins?", &["here", "there"]) {
+                Some(side) => notes.note(format!("{side} wins")),
+                None => notes.note("later"),
+            }
+        }
+        async { Ok(()) }.boxed()
+    })
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_decision_is_left_open_answered_and_found_when_the_item_runs_again() {
+    let transcript = Transcript::new();
+    let handler = deciding(&transcript);
+    let manager = SyncManager::new();
+    manager.register(handler.clone()).unwrap();
+    let session = manager.session(Trigger::Manual).start().unwrap();
+    let report = within(session.report()).await;
+    assert_eq!((outcome(&report, "file"), outcome(&report, "other")), (Outcome::NeedsUser, Outcome::Succeeded));
+    let [entry] = report.runs[0].log.as_slice() else { panic!("one question is open: {report}") };
+    assert_eq!((entry.level, entry.item, &*entry.text), (LogLevel::Warning, Some(id("file")), "which side wins?"));
+    let Some(Action::Decide(question)) = &entry.action else { panic!("a question can be answered") };
+    assert_eq!(question.choices.iter().map(|choice| &**choice).collect::<Vec<_>>(), ["here", "there"]);
+
+    within(session.answer(HANDLER, entry.error.unwrap(), 1)).await.unwrap();
+    let report = within(session.finish()).await;
+    assert!(report.is_success(), "{report}");
+    assert!(report.runs[0].log.is_empty(), "a question that was answered is closed: {report}");
+    assert_eq!(transcript.lines(), ["later", "there wins"]);
+    assert_eq!(handler.transcript.of(&["prepare"]), ["prepare file other", "prepare file"]);
+
+    // The answer stays given in later sessions of the manager.
+    assert!(within(manager.session(Trigger::Manual).start().unwrap().finish()).await.is_success());
+    assert_eq!(transcript.lines()[2..], ["there wins"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_to_nothing_is_a_typed_error() {
+    let session = start(deciding(&Transcript::new()));
+    let report = within(session.report()).await;
+    let error = report.runs[0].log[0].error.unwrap();
+    let unknown = syncmgr::ErrorId::from_key("unknown");
+    let answer = async |error, choice| within(session.answer(HANDLER, error, choice)).await;
+    assert_eq!(answer(unknown, 0).await, Err(SessionError::UnknownError { error: unknown }));
+    assert_eq!(answer(error, 2).await, Err(SessionError::NoSuchChoice { error, choice: 2 }));
+    assert_eq!(answer(error, 0).await, Ok(()));
+    assert_eq!(answer(error, 0).await, Err(SessionError::UnknownError { error }));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_decision_without_choices_is_never_taken() {
+    let report = run(Scripted::new(&["a"]).on_item(|item| {
+        let decided = item.decide::<&str>("none", "which?", &[]);
+        async move {
+            anyhow::ensure!(decided.is_none());
+            Ok(())
+        }
+        .boxed()
+    }))
+    .await;
+    assert_eq!(outcome(&report, "a"), Outcome::NeedsUser);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_class_survives_context_and_helpers_that_know_nothing_of_it() {
+    fn helper(item: &ItemContext) -> anyhow::Result<()> {
+        let refused = Err::<(), _>(std::io::Error::other("503"));
+        match item.name() {
+            "later" => refused.retry_after(Duration::from_secs(9)),
+            "gone" => refused.gone().context("while fetching"),
+            "unreadable" => Err(std::io::Error::other(refused.unreadable_state().unwrap_err()).into()),
+            _ => Ok(refused?),
+        }
+    }
+    let names = ["later", "gone", "unreadable", "unmarked"];
+    let report = run(Scripted::new(&names).on_item(|item| async { helper(item) }.boxed())).await;
+    let classes: Vec<_> = report.items().map(|item| item.class.unwrap()).collect();
+    let later = FailureClass::NotBefore(syncmgr::RetryAt::After(Duration::from_secs(9)));
+    assert_eq!(classes, [later, FailureClass::Gone, FailureClass::UnreadableState, FailureClass::Transient]);
+    assert_eq!(&*report.runs[0].log[1].text, "while fetching: 503");
+}

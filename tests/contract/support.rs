@@ -13,6 +13,8 @@ use syncmgr_test::Transcript;
 /// The id of [`Scripted`] unless it is given another.
 pub(crate) const HANDLER: HandlerId = HandlerId::from_u128(0x5C);
 
+/// A method that is handed one more argument.
+type AsyncWith<A, T> = Arc<dyn for<'a> Fn(&'a RunContext, A) -> BoxFuture<'a, SyncResult<T>> + Send + Sync>;
 type Async<C, T> = Arc<dyn for<'a> Fn(&'a C) -> BoxFuture<'a, SyncResult<T>> + Send + Sync>;
 
 /// A [`SyncHandler`] whose methods are closures. Every call is a line of its transcript.
@@ -25,11 +27,8 @@ pub(crate) struct Scripted {
     prepare: Option<Async<PrepareContext, ()>>,
     synchronize: Option<Async<SynchronizeContext, ()>>,
     item: Option<Async<ItemContext, ()>>,
-    show_error:
-        Option<Arc<dyn for<'a> Fn(&'a RunContext, ErrorId) -> BoxFuture<'a, SyncResult<Resolution>> + Send + Sync>>,
-    show_properties: Option<
-        Arc<dyn for<'a> Fn(&'a RunContext, Subject) -> BoxFuture<'a, SyncResult<PropertiesOutcome>> + Send + Sync>,
-    >,
+    show_error: Option<AsyncWith<ErrorId, Resolution>>,
+    show_properties: Option<AsyncWith<Subject, PropertiesOutcome>>,
 }
 
 impl Scripted {

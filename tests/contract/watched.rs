@@ -1,0 +1,229 @@
+//! The mapping under test, both ways, and ways to wait for what happens.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::FutureExt;
+use syncmgr::{
+    Attention, ClassicHandler, Driven, ErrorScope, Events, HResult, HandlerId, Hosted, ItemId, Items, LogErrorInfo,
+    LogLevel, Progress, RunChange, RunFlags, RunReport, Session, SessionEvent, SyncCallback, SyncHandler, SyncItem,
+    SyncManager, Trigger,
+};
+use syncmgr_test::{ScriptedHandler, ScriptedHost, Side, Transcript};
+use tokio::sync::Notify;
+
+use crate::support::Scripted;
+
+/// The id of a [`ScriptedHandler`].
+pub(crate) const CLASSIC: HandlerId = HandlerId::from_u128(0xC1A5);
+
+/// Longer than anything here takes. Time is paused, so nobody waits for it.
+const LONG: Duration = Duration::from_secs(3600);
+
+/// What this resolves to, or a failed test where it would wait for ever.
+pub(crate) async fn within<T>(future: impl Future<Output = T>) -> T {
+    tokio::time::timeout(LONG, future).await.expect("this ends")
+}
+
+/// Reads on in a session's events until one is wanted.
+pub(crate) async fn until(events: &mut Events, wanted: impl Fn(&SessionEvent) -> bool) -> SessionEvent {
+    within(async {
+        loop {
+            let event = events.next().await.expect("the session is not closed before");
+            if wanted(&event) {
+                return event;
+            }
+        }
+    })
+    .await
+}
+
+/// Waits until a session's only run prepares, synchronizes and so on.
+pub(crate) async fn until_run(session: &Session, wanted: RunChange) {
+    until(&mut session.events(), |event| matches!(event, SessionEvent::Run { change, .. } if *change == wanted)).await;
+}
+
+/// A manager with one handler, whose item waits until it is let go.
+pub(crate) fn waiting(transcript: &Transcript) -> (SyncManager, Arc<Notify>) {
+    let (go, ended) = (Arc::new(Notify::new()), transcript.clone());
+    let waiting = go.clone();
+    let handler = Scripted::new(&["a"]).writing_to(transcript).on_item(move |_| {
+        let (go, ended) = (waiting.clone(), ended.clone());
+        async move {
+            go.notified().await;
+            ended.note("end");
+            Ok(())
+        }
+        .boxed()
+    });
+    let manager = SyncManager::new();
+    manager.register(handler).expect("the handler can be registered");
+    (manager, go)
+}
+
+/// Starts a manual session.
+pub(crate) fn begin(manager: &SyncManager) -> Session {
+    manager.session(Trigger::Manual).start().expect("inside a runtime")
+}
+
+/// Items of these names.
+pub(crate) fn listed(names: &[&'static str]) -> Items {
+    names.iter().copied().map(SyncItem::named).collect()
+}
+
+/// A manager that hosts a call/completed-style handler, and that handler; every run gets the same object.
+pub(crate) fn hosting(handler: ScriptedHandler) -> (SyncManager, Arc<ScriptedHandler>) {
+    let handler = Arc::new(handler);
+    let manager = SyncManager::new();
+    host_in(&manager, &handler);
+    (manager, handler)
+}
+
+/// Lets this manager host a call/completed-style handler.
+pub(crate) fn host_in<C: ClassicHandler>(manager: &SyncManager, handler: &Arc<C>) -> HandlerId {
+    let object = handler.clone();
+    let hosted = Hosted::new(move || object.clone()).expect("the script has an info");
+    manager.register(hosted).expect("the handler can be registered")
+}
+
+/// Runs one session over a call/completed-style handler to its end.
+pub(crate) async fn hosted(handler: ScriptedHandler) -> (RunReport, Transcript) {
+    let (manager, handler) = hosting(handler);
+    let report = within(begin(&manager).finish()).await;
+    (report.runs[0].clone(), handler.transcript().clone())
+}
+
+/// A method that returns `S_OK`, and whose call is completed like this when it has returned.
+pub(crate) fn later(
+    complete: impl Fn(&dyn SyncCallback) -> HResult + Clone + Send + 'static,
+) -> impl FnMut(&Side) -> HResult + Send {
+    move |side| {
+        let (callback, complete) = (side.callback(), complete.clone());
+        tokio::spawn(async move { complete(&*callback) });
+        HResult::S_OK
+    }
+}
+
+/// A method that completes its call like this, and then returns `S_OK`.
+pub(crate) fn completes(complete: impl Fn(&dyn SyncCallback) -> HResult + Send) -> impl FnMut(&Side) -> HResult + Send {
+    move |side| {
+        assert_eq!(complete(&*side.callback()), HResult::S_OK);
+        HResult::S_OK
+    }
+}
+
+/// `PrepareForSync` that is done at once.
+pub(crate) fn prepares() -> impl FnMut(&Side) -> HResult + Send {
+    completes(|callback| callback.prepare_for_sync_completed(HResult::S_OK))
+}
+
+/// `Synchronize` that is done at once.
+pub(crate) fn synchronizes() -> impl FnMut(&Side) -> HResult + Send {
+    completes(|callback| callback.synchronize_completed(HResult::S_OK))
+}
+
+/// A host's callback that somebody may wait for.
+pub(crate) struct Watched {
+    pub(crate) script: Arc<ScriptedHost>,
+    called: Notify,
+}
+
+impl Watched {
+    pub(crate) fn writing_to(transcript: &Transcript) -> Arc<Self> {
+        Arc::new(Self { script: ScriptedHost::writing_to(transcript), called: Notify::new() })
+    }
+
+    /// Waits until the host was called like this.
+    pub(crate) async fn saw(&self, beginning: &str) {
+        within(async {
+            while self.script.transcript().count(beginning) == 0 {
+                self.called.notified().await;
+            }
+        })
+        .await;
+    }
+
+    fn take(&self, call: impl FnOnce(&ScriptedHost) -> HResult) -> HResult {
+        let answer = call(&self.script);
+        self.called.notify_one();
+        answer
+    }
+}
+
+impl SyncCallback for Watched {
+    fn show_properties_completed(&self, code: HResult) -> HResult {
+        self.take(|script| script.show_properties_completed(code))
+    }
+
+    fn prepare_for_sync_completed(&self, code: HResult) -> HResult {
+        self.take(|script| script.prepare_for_sync_completed(code))
+    }
+
+    fn synchronize_completed(&self, code: HResult) -> HResult {
+        self.take(|script| script.synchronize_completed(code))
+    }
+
+    fn show_error_completed(&self, code: HResult, items: &[ItemId]) -> HResult {
+        self.take(|script| script.show_error_completed(code, items))
+    }
+
+    fn enable_modeless(&self, attention: Attention) -> HResult {
+        self.take(|script| script.enable_modeless(attention))
+    }
+
+    fn progress(&self, item: ItemId, report: Option<&Progress>) -> HResult {
+        self.take(|script| script.progress(item, report))
+    }
+
+    fn log_error(&self, level: LogLevel, text: &str, info: Option<&LogErrorInfo>) -> HResult {
+        self.take(|script| script.log_error(level, text, info))
+    }
+
+    fn delete_log_error(&self, scope: ErrorScope) -> HResult {
+        self.take(|script| script.delete_log_error(scope))
+    }
+
+    fn establish_connection(&self, name: Option<&str>) -> HResult {
+        self.take(|script| script.establish_connection(name))
+    }
+}
+
+/// A handler on a scripted host; both write into one transcript.
+pub(crate) struct OnHost {
+    pub(crate) driven: Driven,
+    pub(crate) host: Arc<Watched>,
+}
+
+impl OnHost {
+    /// A handler that was only created.
+    pub(crate) fn created(handler: impl SyncHandler, transcript: &Transcript) -> Self {
+        let driven = Driven::new(Arc::new(handler)).expect("inside a runtime");
+        Self { driven, host: Watched::writing_to(transcript) }
+    }
+
+    /// A handler that was initialized, has listed its items and was given the callback.
+    pub(crate) async fn ready(handler: impl SyncHandler, transcript: &Transcript) -> Self {
+        let this = Self::created(handler, transcript);
+        assert_eq!(this.driven.initialize(Trigger::Manual, RunFlags::empty(), None).await, HResult::S_OK);
+        this.driven.enum_sync_items().await.expect("the script lists its items");
+        assert_eq!(this.attach(), HResult::S_OK);
+        this
+    }
+
+    /// A handler that has prepared these items.
+    pub(crate) async fn prepared(handler: impl SyncHandler, transcript: &Transcript, items: &[ItemId]) -> Self {
+        let this = Self::ready(handler, transcript).await;
+        assert_eq!(this.driven.prepare_for_sync(items), HResult::S_OK);
+        this.host.saw("PrepareForSyncCompleted S_OK").await;
+        this
+    }
+
+    pub(crate) fn attach(&self) -> HResult {
+        self.driven.set_progress_callback(Some(self.host.clone()))
+    }
+
+    /// The host's calls and the handler's, in order.
+    pub(crate) fn lines(&self) -> Vec<String> {
+        self.host.script.transcript().lines()
+    }
+}
