@@ -8,6 +8,8 @@ mod callback;
 mod cancel;
 mod classic_panics;
 mod closing;
+mod coverage;
+mod deciding;
 mod errors;
 mod events;
 mod faulty;

@@ -6,14 +6,10 @@ use std::time::Duration;
 
 use anyhow::{Context, anyhow, ensure};
 use futures::FutureExt;
-use syncmgr::{
-    Action, Classify, FailureClass, ItemContext, LogLevel, Outcome, Report, SessionError, SyncManager, SyncResult,
-    Trigger,
-};
+use syncmgr::{Classify, FailureClass, ItemContext, LogLevel, Outcome, Report, SyncResult};
 use syncmgr_test::Transcript;
 
-use crate::support::{HANDLER, Scripted, id, run, start};
-use crate::watched::within;
+use crate::support::{Scripted, id, run};
 
 fn outcome(report: &Report, name: &str) -> Outcome {
     report.runs[0].item(id(name)).expect("the item ran").outcome
@@ -173,73 +169,6 @@ async fn a_tolerated_failure_lets_the_item_go_on_and_it_ends_failed() {
     assert_eq!(report.runs[0].log.len(), 3);
 }
 
-/// Asks which side wins, and notes what it was told.
-fn deciding(transcript: &Transcript) -> Scripted {
-    let notes = transcript.clone();
-    Scripted::new(&["file", "other"]).on_item(move |item| {
-        if item.name() == "file" {
-            match item.decide("side", "which side wins?", &["here", "there"]) {
-                Some(side) => notes.note(format!("{side} wins")),
-                None => notes.note("later"),
-            }
-        }
-        async { Ok(()) }.boxed()
-    })
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_decision_is_left_open_answered_and_found_when_the_item_runs_again() {
-    let transcript = Transcript::new();
-    let handler = deciding(&transcript);
-    let manager = SyncManager::new();
-    manager.register(handler.clone()).unwrap();
-    let session = manager.session(Trigger::Manual).start().unwrap();
-    let report = within(session.report()).await;
-    assert_eq!((outcome(&report, "file"), outcome(&report, "other")), (Outcome::NeedsUser, Outcome::Succeeded));
-    let [entry] = report.runs[0].log.as_slice() else { panic!("one question is open: {report}") };
-    assert_eq!((entry.level, entry.item, &*entry.text), (LogLevel::Warning, Some(id("file")), "which side wins?"));
-    let Some(Action::Decide(question)) = &entry.action else { panic!("a question can be answered") };
-    assert_eq!(question.choices.iter().map(|choice| &**choice).collect::<Vec<_>>(), ["here", "there"]);
-
-    within(session.answer(HANDLER, entry.error.unwrap(), 1)).await.unwrap();
-    let report = within(session.finish()).await;
-    assert!(report.is_success(), "{report}");
-    assert!(report.runs[0].log.is_empty(), "a question that was answered is closed: {report}");
-    assert_eq!(transcript.lines(), ["later", "there wins"]);
-    assert_eq!(handler.transcript.of(&["prepare"]), ["prepare file other", "prepare file"]);
-
-    // The answer stays given in later sessions of the manager.
-    assert!(within(manager.session(Trigger::Manual).start().unwrap().finish()).await.is_success());
-    assert_eq!(transcript.lines()[2..], ["there wins"]);
-}
-
-#[tokio::test(start_paused = true)]
-async fn an_answer_to_nothing_is_a_typed_error() {
-    let session = start(deciding(&Transcript::new()));
-    let report = within(session.report()).await;
-    let error = report.runs[0].log[0].error.unwrap();
-    let unknown = syncmgr::ErrorId::from_key("unknown");
-    let answer = async |error, choice| within(session.answer(HANDLER, error, choice)).await;
-    assert_eq!(answer(unknown, 0).await, Err(SessionError::UnknownError { error: unknown }));
-    assert_eq!(answer(error, 2).await, Err(SessionError::NoSuchChoice { error, choice: 2 }));
-    assert_eq!(answer(error, 0).await, Ok(()));
-    assert_eq!(answer(error, 0).await, Err(SessionError::UnknownError { error }));
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_decision_without_choices_is_never_taken() {
-    let report = run(Scripted::new(&["a"]).on_item(|item| {
-        let decided = item.decide::<&str>("none", "which?", &[]);
-        async move {
-            anyhow::ensure!(decided.is_none());
-            Ok(())
-        }
-        .boxed()
-    }))
-    .await;
-    assert_eq!(outcome(&report, "a"), Outcome::NeedsUser);
-}
-
 #[tokio::test(start_paused = true)]
 async fn a_class_survives_context_and_helpers_that_know_nothing_of_it() {
     fn helper(item: &ItemContext) -> anyhow::Result<()> {
@@ -257,4 +186,32 @@ async fn a_class_survives_context_and_helpers_that_know_nothing_of_it() {
     let later = FailureClass::NotBefore(syncmgr::RetryAt::After(Duration::from_secs(9)));
     assert_eq!(classes, [later, FailureClass::Gone, FailureClass::UnreadableState, FailureClass::Transient]);
     assert_eq!(&*report.runs[0].log[1].text, "while fetching: 503");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failure_or_panic_of_blocking_work_that_nobody_awaits_fails_its_item_and_is_logged() {
+    let report = run(Scripted::new(&["fails", "panics"]).on_item(|item| {
+        async {
+            let (begun, begins) = tokio::sync::oneshot::channel();
+            let (release, released) = std::sync::mpsc::channel::<()>();
+            let work = item.blocking(move |item| -> SyncResult {
+                let _ = (begun.send(()), released.recv());
+                assert!(item.name() != "panics", "what page");
+                Err(anyhow!("no such page")).gone()
+            });
+            tokio::select! {
+                biased;
+                _ = work => unreachable!("it waits to be let go of"),
+                begins = begins => begins?,
+            }
+            // The work goes on; nobody waits for its result any more.
+            Ok(release.send(())?)
+        }
+        .boxed()
+    }))
+    .await;
+    let outcomes: Vec<_> = report.items().map(|item| item.outcome).collect();
+    assert_eq!(outcomes, [Outcome::Failed; 2]);
+    let logged = |name| report.runs[0].log.iter().any(|entry| entry.item == Some(id(name)));
+    assert!(logged("fails") && logged("panics"), "{report}");
 }

@@ -20,7 +20,7 @@ impl ItemContext {
     /// in `work` is a panic of the item.
     ///
     /// Not cancel safe: when this future is dropped before the work has begun it is not done; once begun it runs to its
-    /// end, and the item waits for it.
+    /// end, the item waits for it, and a failure nobody read counts as [tolerated](Self::tolerate).
     ///
     /// # Errors
     /// What `work` returns.
@@ -35,10 +35,12 @@ impl ItemContext {
             if sender.is_canceled() {
                 return;
             }
-            let outcome = catch_unwind(AssertUnwindSafe(|| work(item)));
-            drop(guard);
-            // Nobody waits any more when the item was cut; what the work returned has no reader then.
-            let _ = sender.send(outcome);
+            let outcome = catch_unwind(AssertUnwindSafe(|| work(item.clone())));
+            let unread = sender.send(outcome).err();
+            if let Some(unread) = unread {
+                item.note_unread("blocking work", unread);
+            }
+            drop((item, guard));
         }));
         match receiver.await {
             Ok(Ok(result)) => result,
@@ -64,7 +66,7 @@ impl ItemContext {
             if let Some(outcome) = outcome {
                 let unread = sender.send(outcome).err();
                 if let Some(unread) = unread {
-                    item.note_unread(unread);
+                    item.note_unread("a task", unread);
                 }
             }
             drop((item, guard));
@@ -104,13 +106,13 @@ impl ItemContext {
         }
     }
 
-    /// Remembers a failure or panic of a spawned task that nobody awaited.
-    fn note_unread<T>(&self, outcome: Outcome<T>) {
+    /// Remembers a failure or panic that nobody waits for any more.
+    fn note_unread<T>(&self, what: &str, outcome: Outcome<T>) {
         match outcome {
             Ok(Ok(_)) => {}
             Ok(Err(_)) if self.check().is_err() => {}
-            Ok(Err(error)) => self.note_failure(&"a task of the item failed", &error),
-            Err(panic) => self.note_failure(&"a task of the item panicked", &anyhow!(panic_text(panic))),
+            Ok(Err(error)) => self.note_failure(&format_args!("{what} of the item failed"), &error),
+            Err(panic) => self.note_failure(&format_args!("{what} of the item panicked"), &anyhow!(panic_text(panic))),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! One instance of a call/completed-style handler, and the callback it is given.
 
 use std::mem;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use futures::FutureExt;
@@ -8,6 +9,7 @@ use syncmgr_core::cancel::CancelReason;
 use syncmgr_core::classic::{Attention, ClassicHandler, SyncCallback};
 use syncmgr_core::context::{RunContext, SynchronizeContext};
 use syncmgr_core::decision::protocol::{Action, Ask, Chosen, Event, Protocol, Purpose, Stage, Step};
+use syncmgr_core::error::panic_text;
 use syncmgr_core::hresult::HResult;
 use syncmgr_core::id::{ErrorScope, ItemId, Subject};
 use syncmgr_core::log::{LogEntry, LogErrorInfo, LogLevel};
@@ -114,7 +116,12 @@ impl Instance {
 
     fn tell(&self, subject: Subject, status: Status) {
         // The contract gives the code no meaning.
-        let _ = self.classic.set_item_status(subject, status);
+        let told = catch_unwind(AssertUnwindSafe(|| self.classic.set_item_status(subject, status)));
+        if let Err(panic) = told {
+            let text = format!("the handler panicked when told of a skip: {}", panic_text(panic));
+            let run = self.lock().run.clone();
+            run.log(LogEntry::new(LogLevel::Error, text));
+        }
     }
 
     /// What the last `ShowErrorCompleted` or `ShowPropertiesCompleted` said.
