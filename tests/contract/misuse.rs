@@ -240,3 +240,23 @@ async fn a_handler_that_never_completes_is_let_go_of_once_it_is_stopped() {
     window.callback().synchronize_completed(OK);
     within(next.finish()).await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn workers_lent_to_a_run_that_no_longer_waits_for_them_come_back() {
+    let manager = SyncManager::builder().items_at_once(1).build();
+    let handler = Scripted::new(&["a", "b", "c"]).on_synchronize(|run| {
+        async {
+            // The call is given up while its first item runs; what is lent later has nobody to use it.
+            let _ = futures::poll!(Box::pin(run.each_item()));
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            Ok(())
+        }
+        .boxed()
+    });
+    manager.register(handler.clone()).unwrap();
+    for _ in 0..3 {
+        within(manager.session(Trigger::Manual).start().unwrap().finish()).await;
+    }
+    let after = Scripted::new(&["d"]).info(|_| syncmgr::HandlerInfo::new(syncmgr::HandlerId::from_u128(77), "After"));
+    assert!(within(manager.run(after)).await.unwrap().is_success());
+}

@@ -14,8 +14,9 @@ use syncmgr_core::handler::SyncHandler;
 use syncmgr_core::log::LogEntry;
 use syncmgr_core::port::ItemWork;
 
+use super::Attempt;
 use super::grace::{Outlived, Supervised};
-use super::{Attempt, Ended, Lent};
+use super::seats::{Ended, Lent};
 
 /// Runs `synchronize_item` for each item, on workers that are tasks of their own.
 pub(super) async fn spawned(attempt: Arc<Attempt>) -> SyncResult {

@@ -1,0 +1,124 @@
+//! How an attempt's items are cancelled, and how those that have no end get one.
+
+use std::mem;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::task::Poll;
+
+use futures::future::poll_fn;
+use syncmgr_core::cancel::CancelReason;
+use syncmgr_core::cell::ItemCell;
+use syncmgr_core::decision::run::{Phase, Skip};
+use syncmgr_core::decision::verdict::{Verdict, judge_unreported};
+use syncmgr_core::error::panic_text;
+use syncmgr_core::hresult::HResult;
+use syncmgr_core::id::{ItemId, Subject};
+use syncmgr_core::log::{LogEntry, LogLevel};
+use syncmgr_core::status::Status;
+
+use super::Attempt;
+use super::state::{Wake, Working};
+
+impl Attempt {
+    /// Skips one item. `false` when it is not part of this attempt or has ended.
+    pub(crate) fn skip(&self, item: ItemId) -> bool {
+        let Some(place) = self.place(item) else { return false };
+        let mut state = self.lock();
+        let skip = state.run.skip(place);
+        let mut wake = Wake::default();
+        if skip == Skip::Signal {
+            wake.signal(state.cell(place), CancelReason::Skipped);
+        }
+        wake.add(state.cancelled_workers());
+        wake.add(state.everybody());
+        drop(state);
+        wake.perform();
+        skip != Skip::TooLate
+    }
+
+    /// Stops everything that has not ended.
+    pub(crate) fn stop(&self, reason: CancelReason) {
+        let mut wake = Wake::default();
+        wake.add_token(self.cancel.cancel(reason));
+        let mut state = self.lock();
+        state.run.stop(reason);
+        for cell in state.cells() {
+            wake.signal(Some(cell), reason);
+        }
+        wake.add(state.cancelled_workers());
+        wake.add(state.everybody());
+        drop(state);
+        wake.perform();
+    }
+
+    /// Keeps a status for the next moment at which it may be pushed to the handler.
+    pub(crate) fn push(&self, subject: Subject, status: Status) {
+        self.change(|state| state.pushes.push((subject, status)));
+    }
+
+    /// Tells the handler what was pushed. Called while a window is open, between two polls.
+    pub(crate) fn deliver(&self) {
+        let pushes = mem::take(&mut self.lock().pushes);
+        for (subject, status) in pushes {
+            let context = self.context();
+            let push = || self.handler.set_item_status(&context, subject, status);
+            if let Err(panic) = catch_unwind(AssertUnwindSafe(push)) {
+                let text = format!("the handler panicked when told of a skip: {}", panic_text(panic));
+                self.link.log(LogEntry::new(LogLevel::Error, text));
+            }
+        }
+    }
+
+    /// `synchronize` has ended with `code`: waits for the workers, and closes what has no end (R105).
+    pub(crate) async fn finish(&self, code: HResult) {
+        self.settle().await;
+        let unreported = self.close(|cell| {
+            let cancel = cell.and_then(|cell| cell.cancel().reason()).or(self.stopped());
+            judge_unreported(code, cancel, cell.map(ItemCell::traces).unwrap_or_default())
+        });
+        for item in unreported {
+            self.link.log(LogEntry::new(LogLevel::Error, "the handler did not report this item").about(item));
+        }
+    }
+
+    /// From now on nothing is taken. What has not ended ends as `judge` says, with the cell of what began by hand.
+    /// Returns the items whose end belongs into the log.
+    pub(crate) fn close(&self, judge: impl Fn(Option<&ItemCell>) -> Verdict) -> Vec<ItemId> {
+        let mut to_log = Vec::new();
+        let cells = self.change(|state| {
+            state.working = Working::Over;
+            state.pushes.clear();
+            for place in 0..state.run.phases().len() {
+                if !matches!(state.run.phases()[place], Phase::Ended(_)) {
+                    let verdict = judge(state.by_hand.get(&place).map(|cell| &**cell));
+                    state.end(place, verdict);
+                    to_log.extend(verdict.level.map(|_| self.facts.selection[place].id()));
+                }
+            }
+            mem::take(&mut state.by_hand)
+        });
+        cells.values().for_each(|cell| cell.cancel().close());
+        self.return_lent();
+        to_log
+    }
+
+    /// The host has detached: every context of the attempt refuses.
+    pub(crate) fn detach(&self) {
+        self.cancel.close();
+    }
+
+    /// Waits until no worker is busy. What is still running is stopped.
+    async fn settle(&self) {
+        if self.is_busy() {
+            self.stop(CancelReason::HandlerStopped);
+        }
+        poll_fn(|cx| {
+            let mut state = self.lock();
+            if state.busy == 0 {
+                return Poll::Ready(());
+            }
+            state.wait(cx.waker());
+            Poll::Pending
+        })
+        .await;
+    }
+}

@@ -1,0 +1,118 @@
+//! Workers come, take a seat, run one item after the other, and leave.
+
+use std::mem;
+use std::sync::Arc;
+use std::task::{Poll, Waker};
+
+use syncmgr_core::cancel::{CancelReason, Cancelled};
+use syncmgr_core::cell::ItemCell;
+use syncmgr_core::context::ItemContext;
+use syncmgr_core::decision::verdict::Verdict;
+use syncmgr_core::id::ItemId;
+
+use super::Attempt;
+use super::state::Working;
+
+/// What a worker leaves behind of an item.
+pub(super) struct Ended {
+    pub(super) place: usize,
+    pub(super) verdict: Verdict,
+}
+
+/// What became of the request for workers.
+pub(super) enum Lent {
+    /// These places were lent.
+    Slots(Vec<usize>),
+    /// Nothing is left to begin and nobody is busy.
+    Done,
+}
+
+impl Attempt {
+    /// The host lends workers. `false` when they are not needed any more; they stay with the host then.
+    pub(crate) fn lend(&self, count: usize) -> bool {
+        self.change(|state| {
+            let needed = state.working == Working::Now && state.run.has_next();
+            state.lent += if needed { count } else { 0 };
+            needed
+        })
+    }
+
+    /// Takes the workers the host has lent since the last call.
+    pub(crate) fn poll_lent(&self, waker: &Waker) -> Poll<Lent> {
+        let mut state = self.lock();
+        if state.lent > 0 {
+            let slots = (0..mem::take(&mut state.lent)).map(|_| state.take_slot()).collect();
+            return Poll::Ready(Lent::Slots(slots));
+        }
+        if state.busy == 0 && !state.run.has_next() {
+            return Poll::Ready(Lent::Done);
+        }
+        state.wait(waker);
+        Poll::Pending
+    }
+
+    /// Lent workers that were not put to work go back.
+    pub(crate) fn return_lent(&self) {
+        let unused = mem::take(&mut self.lock().lent);
+        if unused > 0 {
+            self.link.give_back_workers(unused);
+        }
+    }
+
+    /// A worker's turn: ends the item it had and begins the next, in one lock. `false` when there is none and the
+    /// worker leaves.
+    pub(crate) fn turn(&self, slot: usize, ended: Option<Ended>, context: &mut Option<ItemContext>) -> bool {
+        let mut state = self.lock();
+        if let Some(ended) = ended {
+            state.end(ended.place, ended.verdict);
+        }
+        let seated = state.seat(slot);
+        let wakers = if seated.is_some() { mem::take(&mut state.observers) } else { state.everybody() };
+        drop(state);
+        wakers.into_iter().for_each(Waker::wake);
+        let Some((place, cell)) = seated else {
+            *context = None;
+            self.link.give_back_workers(1);
+            return false;
+        };
+        match context {
+            Some(context) => context.turn_to(place, cell),
+            none => {
+                *none = Some(ItemContext::new(self.myself(), place, cell.expect("a first item comes with its cell")))
+            }
+        }
+        true
+    }
+
+    /// An item was abandoned: what it started is still running.
+    pub(crate) fn abandon(&self, item: ItemId, cell: &Arc<ItemCell>) {
+        self.link.abandoned(item, cell.clone());
+    }
+
+    /// A worker is gone in the middle of an item.
+    pub(crate) fn leave(&self, slot: usize, ended: Ended) {
+        self.change(|state| {
+            state.end(ended.place, ended.verdict);
+            state.vacate(slot);
+        });
+        self.link.give_back_workers(1);
+    }
+
+    /// A worker is polled with another waker than before.
+    pub(crate) fn rewake(&self, slot: usize, waker: &Waker) {
+        self.lock().slots[slot].waker.clone_from(waker);
+    }
+
+    /// Asks for as many workers as the limit leaves and the items can use.
+    pub(super) fn want_workers(&self) -> Result<(), Cancelled> {
+        let count = {
+            let state = self.lock();
+            if state.working == Working::Over {
+                return Err(Cancelled { reason: CancelReason::Over });
+            }
+            state.run.open().min(self.limits.items()).saturating_sub(state.busy + state.lent)
+        };
+        self.link.want_workers(&self.myself(), count);
+        Ok(())
+    }
+}
