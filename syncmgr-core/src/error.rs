@@ -31,6 +31,7 @@ pub enum FailureClass {
 
 /// When a peer asked to be left alone until.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum RetryAt {
     /// This long after the failure.
     After(Duration),

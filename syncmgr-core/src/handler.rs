@@ -167,6 +167,7 @@ pub trait SyncHandler: Send + Sync + 'static {
 
 /// Whether a handler takes part in a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Participation {
     /// Go on and list the items: `S_OK` (R30).
     TakePart,

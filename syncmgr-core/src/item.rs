@@ -219,6 +219,13 @@ impl FromIterator<SyncItem> for Items {
     }
 }
 
+impl From<Vec<SyncItem>> for Items {
+    /// A complete listing.
+    fn from(items: Vec<SyncItem>) -> Self {
+        Self { items: items.into(), completeness: Completeness::Complete }
+    }
+}
+
 impl<'a> IntoIterator for &'a Items {
     type Item = &'a SyncItem;
     type IntoIter = std::slice::Iter<'a, SyncItem>;

@@ -9,7 +9,7 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use syncmgr_core::cancel::CancelReason;
 use syncmgr_core::decision::verdict::{Ending, completion};
-use syncmgr_core::error::{NeedsUser, SyncResult, is_cancelled, one_line, panic_text};
+use syncmgr_core::error::{FailureClass, NeedsUser, SyncResult, is_cancelled, one_line, panic_text};
 use syncmgr_core::handler::{Participation, PropertiesOutcome};
 use syncmgr_core::hresult::{CodeError, HResult};
 use syncmgr_core::item::{Completeness, Items};
@@ -36,6 +36,12 @@ impl<T> CallEnd<T> {
             Self::Cut => completion(&Ending::Cut),
             Self::Panicked(_) => completion(&Ending::Panicked),
         }
+    }
+
+    /// What the error means for the next attempt; `None` where the user is needed.
+    pub(crate) fn class(&self) -> Option<FailureClass> {
+        let class = self.error().map_or(FailureClass::Transient, FailureClass::of);
+        Some(class).filter(|_| !self.needs_user())
     }
 
     /// What went wrong, in words.

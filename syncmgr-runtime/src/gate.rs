@@ -41,7 +41,10 @@ impl Gate {
     /// Waits until the requested run may start. Cancel safe: a run that no longer waits leaves the queue.
     pub(crate) async fn wait(&self, run: &Arc<Run>) {
         let waiting = Waiting { gate: self, run, entered: false };
-        run.started().notified().await;
+        // A permit of an earlier turn says nothing about this one.
+        while !self.lock().host.is_current(run.id()) {
+            run.started().notified().await;
+        }
         waiting.entered();
     }
 
@@ -79,9 +82,7 @@ impl Gate {
                 }
                 Grant::Lend(run, workers) => {
                     if !self.run(run).is_some_and(|run| run.lend(workers)) {
-                        let mut inner = self.lock();
-                        inner.host.want_no_more(run);
-                        grants.extend(inner.host.give_back(workers));
+                        grants.extend(self.lock().host.give_back(workers));
                     }
                 }
             }

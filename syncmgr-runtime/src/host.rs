@@ -9,6 +9,7 @@ use syncmgr_core::decision::choice::Preferences;
 use syncmgr_core::handler::SyncHandler;
 use syncmgr_core::id::{HandlerId, ItemId, SessionId};
 use syncmgr_core::info::HandlerInfo;
+use syncmgr_core::log::Question;
 use syncmgr_core::port::{ConnectionProvider, Interaction};
 use syncmgr_core::register::Registry;
 use tokio::sync::Semaphore;
@@ -43,7 +44,8 @@ pub(crate) struct Known {
     pub(crate) handlers: BTreeMap<HandlerId, Registered>,
     pub(crate) preferences: Preferences,
     pub(crate) sessions: BTreeMap<SessionId, Weak<SessionShared>>,
-    answers: BTreeMap<(HandlerId, ItemId, Arc<str>), usize>,
+    /// Answers, each with the question it answers.
+    answers: BTreeMap<(HandlerId, ItemId, Arc<str>), (Question, usize)>,
     /// Abandoned items, whose work may still be running.
     abandoned: BTreeMap<(HandlerId, ItemId), Arc<ItemCell>>,
 }
@@ -77,13 +79,15 @@ impl Host {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The answer to a question, if one was given.
-    pub(crate) fn answer_to(&self, handler: HandlerId, item: ItemId, key: &Arc<str>) -> Option<usize> {
-        self.known().answers.get(&(handler, item, key.clone())).copied()
+    /// The answer to a question, if one was given. A question that has changed is another.
+    pub(crate) fn answer_to(&self, handler: HandlerId, item: ItemId, question: &Question) -> Option<usize> {
+        let known = self.known();
+        let (answered, choice) = known.answers.get(&(handler, item, question.key.clone()))?;
+        (answered == question).then_some(*choice)
     }
 
-    pub(crate) fn answer(&self, handler: HandlerId, item: ItemId, key: Arc<str>, choice: usize) {
-        self.known().answers.insert((handler, item, key), choice);
+    pub(crate) fn answer(&self, handler: HandlerId, item: ItemId, question: Question, choice: usize) {
+        self.known().answers.insert((handler, item, question.key.clone()), (question, choice));
     }
 
     /// Remembers what an abandoned item still has running.

@@ -126,7 +126,8 @@ impl SyncManager {
         self.session(Trigger::Manual).may_bother_user().start()
     }
 
-    /// Registers a handler and runs one manual session over it alone: the shortest way from a handler to its report.
+    /// Runs one manual session over a handler alone, which is registered for it: the shortest way from a handler to its
+    /// report.
     ///
     /// Not cancel safe: dropped, the session goes on to its end by itself.
     ///
@@ -134,7 +135,9 @@ impl SyncManager {
     /// When the handler cannot be registered, or there is no tokio runtime here.
     pub async fn run(&self, handler: impl SyncHandler) -> SyncResult<Report> {
         let id = self.register(handler)?;
-        Ok(self.session(Trigger::Manual).handlers([id]).start()?.finish().await)
+        let report = self.session(Trigger::Manual).handlers([id]).start()?.finish().await;
+        self.unregister(id);
+        Ok(report)
     }
 
     /// Shows the properties of a handler or one of its items, and returns the items as they are afterwards (R65 to R72).

@@ -111,7 +111,7 @@ impl RunReport {
     pub fn is_success(&self) -> bool {
         let ended_well = match self.ending {
             Some(RunEnding::Declined | RunEnding::NothingToDo) | None => true,
-            Some(RunEnding::NotBegun(_) | RunEnding::NotPrepared(_)) => false,
+            Some(RunEnding::NotBegun(_) | RunEnding::NotPrepared(_) | RunEnding::Stopped) => false,
             Some(RunEnding::Completed(code)) => code.is_ok(),
         };
         ended_well && self.items().all(|item| item.outcome == Outcome::Succeeded)
@@ -184,6 +184,7 @@ impl RunReport {
             Some(RunEnding::Declined) => "did not take part".into(),
             Some(RunEnding::NotBegun(code)) => format!("could not begin ({code})"),
             Some(RunEnding::NothingToDo) => "nothing to do".into(),
+            Some(RunEnding::Stopped) => "was stopped".into(),
             Some(RunEnding::NotPrepared(code)) => format!("was not prepared ({code})"),
             Some(RunEnding::Completed(code)) if !code.is_ok() => format!("did not complete ({code})"),
             Some(RunEnding::Completed(_)) => self.counts(),

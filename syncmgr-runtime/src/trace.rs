@@ -6,10 +6,11 @@ use syncmgr_core::text::Escaped;
 
 /// An entry of the error log.
 pub(crate) fn entry(info: &HandlerInfo, entry: &LogEntry) {
-    let (handler, item, text) = (info.id(), entry.item.map(tracing::field::display), Escaped(&entry.text));
+    let (handler, item) = (info.id(), entry.item.map(tracing::field::display));
+    tracing::debug!(%handler, text = %Escaped(&entry.text), "log");
     match entry.level {
-        LogLevel::Information => tracing::info!(%handler, item, %text, "log"),
-        LogLevel::Warning => tracing::warn!(%handler, item, %text, "log"),
-        LogLevel::Error => tracing::error!(%handler, item, %text, "log"),
+        LogLevel::Information => tracing::info!(%handler, item, "log"),
+        LogLevel::Warning => tracing::warn!(%handler, item, "log"),
+        LogLevel::Error => tracing::error!(%handler, item, "log"),
     }
 }

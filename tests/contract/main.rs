@@ -34,6 +34,7 @@ mod sessions;
 mod show_error;
 mod shutdown;
 mod stopped;
+mod stubborn;
 mod support;
 mod synchronize;
 mod synchronize_pair;

@@ -61,10 +61,9 @@ async fn r125_stopped_while_preparing_ends_the_preparation_soon() {
 
 #[tokio::test(start_paused = true)]
 async fn r125_a_manager_that_has_pushed_stopped_synchronizes_nothing_whatever_the_handler_answers_then() {
-    for (completion, ending) in [
-        (HResult::S_OK, RunEnding::NotPrepared(HResult::S_OK)),
-        (HResult::E_FAIL, RunEnding::NotPrepared(HResult::E_FAIL)),
-    ] {
+    for (completion, ending) in
+        [(HResult::S_OK, RunEnding::Stopped), (HResult::E_FAIL, RunEnding::NotPrepared(HResult::E_FAIL))]
+    {
         let (manager, handler) = hosting(ScriptedHandler::new(listed(&["a"])));
         let session = manager.session(Trigger::Manual).start().unwrap();
         until_run(&session, RunChange::Preparing).await;

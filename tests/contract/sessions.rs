@@ -101,7 +101,7 @@ async fn a_session_stopped_while_it_waits_for_its_turn_never_begins_and_the_othe
     let [first, second, third] = [(); 3].map(|()| begin(&manager));
     until_run(&first, RunChange::Synchronizing).await;
     second.stop();
-    assert_eq!(ending(&within(second.finish()).await), Some(RunEnding::NothingToDo));
+    assert_eq!(ending(&within(second.finish()).await), Some(RunEnding::Stopped));
     assert_eq!(transcript.count("initialize"), 1);
     go.notify_one();
     until_run(&third, RunChange::Synchronizing).await;
@@ -116,7 +116,7 @@ async fn a_session_stopped_before_its_run_was_polled_never_begins() {
     let (manager, _go) = waiting(&transcript);
     let session = begin(&manager);
     session.stop();
-    assert_eq!(ending(&within(session.finish()).await), Some(RunEnding::NothingToDo));
+    assert_eq!(ending(&within(session.finish()).await), Some(RunEnding::Stopped));
     assert_eq!(transcript.lines(), [""; 0]);
 }
 
@@ -136,7 +136,7 @@ async fn a_session_stopped_while_it_begins_has_nothing_to_do_and_did_not_fail() 
     assert_eq!(transcript.count("initialize"), 1);
     session.stop();
     let report = within(session.finish()).await;
-    assert_eq!((ending(&report), report.runs[0].log.len()), (Some(RunEnding::NothingToDo), 0), "{report}");
+    assert_eq!((ending(&report), report.runs[0].log.len()), (Some(RunEnding::Stopped), 0), "{report}");
 }
 
 /// A handler whose run leaves an entry to be opened, and whose item waits to be cancelled the first time.

@@ -21,7 +21,7 @@ async fn shutting_down_stops_what_runs_and_what_waits_and_refuses_new_sessions()
     assert_eq!(within(manager.shutdown()).await, BTreeSet::new());
     let report = running.report().await;
     assert!(report.items().all(|item| item.outcome == Outcome::Stopped), "{report}");
-    assert_eq!(queued.report().await.runs[0].ending, Some(RunEnding::NothingToDo));
+    assert_eq!(queued.report().await.runs[0].ending, Some(RunEnding::Stopped));
     assert_eq!(manager.session(Trigger::Manual).start().err(), Some(StartError::ShutDown));
     assert_eq!(manager.clone().update_all().err(), Some(StartError::ShutDown));
     assert_eq!(within(manager.shutdown()).await, BTreeSet::new());

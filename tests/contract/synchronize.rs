@@ -222,7 +222,6 @@ async fn r105_a_host_is_told_the_terminal_status_of_what_the_handler_left_out() 
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "defect: needing the user in `synchronize` leaves its items failed and transient, as if it were a failure"]
 async fn r105_items_left_because_the_user_is_needed_wait_for_the_user_and_did_not_fail() {
     let handler = Scripted::new(&["a"]).on_synchronize(|run| run.interaction().map(|asked| asked.map(drop)).boxed());
     let report = run(handler).await;

@@ -57,6 +57,11 @@ impl HostState {
         self.start_waiting()
     }
 
+    /// Whether this run is the one of its handler that may go on.
+    pub fn is_current(&self, run: RunId) -> bool {
+        self.current.get(&run.handler) == Some(&run)
+    }
+
     /// A run could use this many workers. They are lent as they become free, one each in turn.
     #[must_use = "perform the grants"]
     pub fn want(&mut self, run: RunId, workers: usize) -> Vec<Grant> {

@@ -139,13 +139,23 @@ fn judge_ok(traces: Traces) -> Verdict {
 }
 
 /// Judges an item whose handler ended the run with `code` without a terminal status for it (R105).
-pub fn judge_unreported(code: HResult, cancel: Option<CancelReason>, traces: Traces) -> Verdict {
+///
+/// `class` is that of the error the run ended with; `None` when it ended because the user is needed.
+pub fn judge_unreported(
+    code: HResult,
+    class: Option<FailureClass>,
+    cancel: Option<CancelReason>,
+    traces: Traces,
+) -> Verdict {
     match cancel {
         Some(reason) => Verdict::plain(cancelled(reason)),
         None if code.is_ok() && traces.work_seen => judge_ok(traces),
         None if code.is_ok() => Verdict::failed(FailureClass::Transient),
         // The error that ended the run is logged once, for the run.
-        None => Verdict { level: None, ..Verdict::failed(FailureClass::Transient) },
+        None => match class {
+            Some(class) => Verdict { level: None, ..Verdict::failed(class) },
+            None => Verdict::plain(Outcome::NeedsUser),
+        },
     }
 }
 
@@ -260,6 +270,10 @@ mod tests {
     fn r105_an_unreported_item_is_judged_by_the_cancel_then_by_the_work_seen() {
         let seen = Traces { work_seen: true, ..NOTHING };
         let ok = HResult::S_OK;
+        let judge_unreported =
+            |code, cancel, traces| judge_unreported(code, Some(FailureClass::Permanent), cancel, traces);
+        assert_eq!(super::judge_unreported(HResult::S_FALSE, None, None, seen).outcome, Outcome::NeedsUser);
+        assert_eq!(judge_unreported(HResult::E_FAIL, None, seen).class, Some(FailureClass::Permanent));
         assert_eq!(judge_unreported(ok, Some(CancelReason::Skipped), seen).outcome, Outcome::Skipped);
         assert_eq!(judge_unreported(ok, None, seen).outcome, Outcome::Succeeded);
         assert_eq!(judge_unreported(ok, None, NOTHING).outcome, Outcome::Failed);

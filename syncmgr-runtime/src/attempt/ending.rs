@@ -9,7 +9,7 @@ use syncmgr_core::cancel::CancelReason;
 use syncmgr_core::cell::ItemCell;
 use syncmgr_core::decision::run::{Phase, Skip};
 use syncmgr_core::decision::verdict::{Verdict, judge_unreported};
-use syncmgr_core::error::panic_text;
+use syncmgr_core::error::{FailureClass, panic_text};
 use syncmgr_core::hresult::HResult;
 use syncmgr_core::id::{ItemId, Subject};
 use syncmgr_core::log::{LogEntry, LogLevel};
@@ -69,11 +69,11 @@ impl Attempt {
     }
 
     /// `synchronize` has ended with `code`: waits for the workers, and closes what has no end (R105).
-    pub(crate) async fn finish(&self, code: HResult) {
+    pub(crate) async fn finish(&self, code: HResult, class: Option<FailureClass>) {
         self.settle().await;
         let unreported = self.close(|cell| {
             let cancel = cell.and_then(|cell| cell.cancel().reason()).or(self.stopped());
-            judge_unreported(code, cancel, cell.map(ItemCell::traces).unwrap_or_default())
+            judge_unreported(code, class, cancel, cell.map(ItemCell::traces).unwrap_or_default())
         });
         for item in unreported {
             self.link.log(LogEntry::new(LogLevel::Error, "the handler did not report this item").about(item));

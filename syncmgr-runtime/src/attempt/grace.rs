@@ -23,6 +23,14 @@ pub(super) enum Outlived {
     Abandoned,
 }
 
+/// What a worker remembers of being polled.
+pub(super) struct Place {
+    /// The waker in its slot.
+    pub(super) waker: Waker,
+    /// Whether it gave way since it was last looked at.
+    pub(super) suspended: bool,
+}
+
 /// Polls an item's work to its end.
 ///
 /// ```text
@@ -39,7 +47,7 @@ pub(super) struct Supervised<'a> {
     work: Option<BoxFuture<'a, SyncResult>>,
     ended: Option<Outlived>,
     grace: Option<Grace>,
-    waker: &'a mut Waker,
+    place: &'a mut Place,
     span: tracing::Span,
 }
 
@@ -48,7 +56,7 @@ impl<'a> Supervised<'a> {
         attempt: &'a Attempt,
         slot: usize,
         item: &'a ItemContext,
-        waker: &'a mut Waker,
+        place: &'a mut Place,
         begin: impl FnOnce() -> BoxFuture<'a, SyncResult>,
     ) -> Self {
         let span = tracing::debug_span!("item", handler = %item.run().handler(), item = %item.id());
@@ -57,7 +65,7 @@ impl<'a> Supervised<'a> {
             Ok(future) => work = Some(future),
             Err(panic) => ended = Some(Outlived::Panicked(panic_text(panic))),
         }
-        Self { attempt, slot, item, work, ended, grace: None, waker, span }
+        Self { attempt, slot, item, work, ended, grace: None, place, span }
     }
 
     /// Polls the work, if it has not ended.
@@ -84,9 +92,10 @@ impl<'a> Supervised<'a> {
 
     /// A cancel wakes the waker kept in the worker's slot; keep it up to date.
     fn keep_waker(&mut self, waker: &Waker) {
-        if !self.waker.will_wake(waker) {
+        self.place.suspended = true;
+        if !self.place.waker.will_wake(waker) {
             self.attempt.rewake(self.slot, waker);
-            self.waker.clone_from(waker);
+            self.place.waker.clone_from(waker);
         }
     }
 
@@ -113,6 +122,10 @@ impl<'a> Supervised<'a> {
     /// The soft grace is over: the tasks of the item are dropped, blocking work is waited for.
     fn poll_cut(&mut self, cx: &mut Context<'_>) -> Poll<Outlived> {
         let cell = self.item.cell();
+        if cell.is_working() && matches!(self.ended, Some(Outlived::Returned(Ok(())))) {
+            // What it had started is cut short, whatever the item itself returned.
+            self.ended = Some(Outlived::Cut);
+        }
         cell.cut().cancel();
         if !cell.is_working() {
             return Poll::Ready(self.take_ended());

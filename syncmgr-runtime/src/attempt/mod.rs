@@ -41,6 +41,10 @@ pub(crate) trait HostLink: Send + Sync {
     fn begins(&self, attempt: &Attempt, item: ItemId) {
         let _ = (attempt, item);
     }
+    /// An item has ended; its cell still has what it reported last.
+    fn ends(&self, item: ItemId, cell: &ItemCell) {
+        let _ = (item, cell);
+    }
     /// An item was abandoned; while the cell is working, what it started is still running.
     fn abandoned(&self, item: ItemId, cell: Arc<ItemCell>) {
         let _ = (item, cell);

@@ -66,6 +66,7 @@ impl RunPort for Attempt {
         let observers = std::mem::take(&mut state.observers);
         drop(state);
         if ended.is_some() {
+            self.link.ends(item, &cell);
             cell.cancel().close();
         }
         observers.into_iter().for_each(std::task::Waker::wake);

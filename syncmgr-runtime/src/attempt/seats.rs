@@ -38,7 +38,7 @@ impl Attempt {
     }
 
     /// Takes the workers the host has lent since the last call.
-    pub(crate) fn poll_lent(&self, waker: &Waker) -> Poll<Lent> {
+    pub(super) fn poll_lent(&self, waker: &Waker) -> Poll<Lent> {
         let mut state = self.lock();
         if state.lent > 0 {
             let slots = (0..mem::take(&mut state.lent)).map(|_| state.take_slot()).collect();
@@ -61,7 +61,7 @@ impl Attempt {
 
     /// A worker's turn: ends the item it had and begins the next, in one lock. `false` when there is none and the
     /// worker leaves.
-    pub(crate) fn turn(&self, slot: usize, ended: Option<Ended>, context: &mut Option<ItemContext>) -> bool {
+    pub(super) fn turn(&self, slot: usize, ended: Option<Ended>, context: &mut Option<ItemContext>) -> bool {
         let mut state = self.lock();
         if let Some(ended) = ended {
             state.end(ended.place, ended.verdict);
@@ -90,7 +90,7 @@ impl Attempt {
     }
 
     /// A worker is gone in the middle of an item.
-    pub(crate) fn leave(&self, slot: usize, ended: Ended) {
+    pub(super) fn leave(&self, slot: usize, ended: Ended) {
         self.change(|state| {
             state.end(ended.place, ended.verdict);
             state.vacate(slot);

@@ -13,9 +13,10 @@ use syncmgr_core::error::{SyncResult, is_cancelled, one_line};
 use syncmgr_core::handler::SyncHandler;
 use syncmgr_core::log::LogEntry;
 use syncmgr_core::port::ItemWork;
+use tokio::task::yield_now;
 
 use super::Attempt;
-use super::grace::{Outlived, Supervised};
+use super::grace::{Outlived, Place, Supervised};
 use super::seats::{Ended, Lent};
 
 /// Runs `synchronize_item` for each item, on workers that are tasks of their own.
@@ -83,7 +84,8 @@ impl Work for Each<'_> {
 
 /// The life of a worker: one item after the other, each to its end.
 async fn work(attempt: &Attempt, slot: usize, work: &impl Work) {
-    let mut seat = Seat { attempt, slot, context: None, waker: Waker::noop().clone() };
+    let mut seat =
+        Seat { attempt, slot, context: None, place: Place { waker: Waker::noop().clone(), suspended: false } };
     let mut ended = None;
     while seat.turn(ended.take()) {
         let item = seat.context.as_ref().expect("a seated worker has a context");
@@ -92,8 +94,12 @@ async fn work(attempt: &Attempt, slot: usize, work: &impl Work) {
             ended = Some(conclude(attempt, item, Outlived::Cut));
             continue;
         }
-        let outlived = Supervised::over(attempt, slot, item, &mut seat.waker, || work.begin(item)).await;
+        let outlived = Supervised::over(attempt, slot, item, &mut seat.place, || work.begin(item)).await;
         ended = Some(conclude(attempt, item, outlived));
+        // An item that never gave way leaves the thread to others before the next begins.
+        if !std::mem::take(&mut seat.place.suspended) {
+            yield_now().await;
+        }
     }
 }
 
@@ -102,8 +108,7 @@ struct Seat<'a> {
     attempt: &'a Attempt,
     slot: usize,
     context: Option<ItemContext>,
-    /// The waker in the slot.
-    waker: Waker,
+    place: Place,
 }
 
 impl Seat<'_> {
@@ -115,7 +120,8 @@ impl Seat<'_> {
 impl Drop for Seat<'_> {
     fn drop(&mut self) {
         if let Some(item) = &self.context {
-            let ended = conclude(self.attempt, item, Outlived::Cut);
+            let working = item.cell().is_working();
+            let ended = conclude(self.attempt, item, if working { Outlived::Abandoned } else { Outlived::Cut });
             self.attempt.leave(self.slot, ended);
         }
     }
@@ -123,6 +129,7 @@ impl Drop for Seat<'_> {
 
 /// Judges how an item ended, and puts into the log what belongs there.
 fn conclude(attempt: &Attempt, item: &ItemContext, outlived: Outlived) -> Ended {
+    attempt.link.ends(item.id(), item.cell());
     let verdict = match &outlived {
         // What there was to log was logged when it happened.
         Outlived::Returned(Ok(())) => judge(&Ending::Returned(&Ok(())), None, item.cell().traces()),

@@ -21,17 +21,30 @@ const FRAME: Duration = Duration::from_millis(100);
 
 /// The place of a foreign callback: set, replaced (R76), taken away (R77).
 #[derive(Default)]
-pub(super) struct CallbackSlot(Mutex<Option<Arc<dyn SyncCallback>>>);
+pub(super) struct CallbackSlot {
+    callback: Mutex<Option<Arc<dyn SyncCallback>>>,
+    /// What items that have ended reported last, until the feed tells it.
+    last: Mutex<BTreeMap<ItemId, ProgressState>>,
+}
 
 impl CallbackSlot {
     pub(super) fn set(&self, callback: Option<Arc<dyn SyncCallback>>) {
-        let before = std::mem::replace(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner), callback);
+        let before = std::mem::replace(&mut *self.callback.lock().unwrap_or_else(PoisonError::into_inner), callback);
         drop(before);
+    }
+
+    /// Keeps what an item reported last.
+    pub(super) fn keep_last(&self, item: ItemId, state: ProgressState) {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner).insert(item, state);
+    }
+
+    fn take_last(&self, item: ItemId) -> ProgressState {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner).remove(&item).unwrap_or_default()
     }
 
     /// Calls the callback, if one is set. A host that panics is answered for with `E_UNEXPECTED`.
     pub(super) fn call(&self, call: impl FnOnce(&dyn SyncCallback) -> HResult) -> HResult {
-        let callback = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let callback = self.callback.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let Some(callback) = callback else { return HResult::E_UNEXPECTED };
         catch_unwind(AssertUnwindSafe(|| call(&*callback))).unwrap_or_else(|_| {
             tracing::error!("the host's callback panicked");
@@ -71,8 +84,9 @@ impl Feed {
             match entry.change {
                 Change::Began => {}
                 Change::Ended(outcome) => {
-                    self.told.remove(&item);
-                    let last = Progress::new().status(outcome.status());
+                    let told = self.told.remove(&item).unwrap_or_default();
+                    let last = self.callback.take_last(item).since(&told).unwrap_or_default();
+                    let last = last.status(outcome.status());
                     self.callback.call(|callback| callback.progress(item, Some(&last)));
                 }
             }

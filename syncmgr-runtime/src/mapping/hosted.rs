@@ -30,13 +30,25 @@ pub struct Hosted {
 }
 
 impl Hosted {
-    /// Hosts what `create` makes. One instance is made at once, to ask its name.
+    /// Hosts what `create` makes. One instance is made at once, to ask its name before it is initialized; give the info with
+    /// [`with_info`](Self::with_info) where a handler does not answer so early.
     ///
     /// # Errors
     /// The code of `GetHandlerInfo`.
     pub fn new<C: ClassicHandler>(create: impl Fn() -> Arc<C> + Send + Sync + 'static) -> Result<Self, HResult> {
-        let info = create().handler_info()?;
-        Ok(Self { info, create: Box::new(move || create()), current: Mutex::default() })
+        Ok(Self::with_info(create().handler_info()?, create))
+    }
+
+    /// Hosts what `create` makes, under this info.
+    ///
+    /// A stopped handler is given the hard grace to complete, since it has no future to drop sooner.
+    pub fn with_info<C: ClassicHandler>(
+        info: HandlerInfo,
+        create: impl Fn() -> Arc<C> + Send + Sync + 'static,
+    ) -> Self {
+        let limits = info.limits();
+        let info = info.with_limits(limits.with_soft_grace(limits.hard_grace()));
+        Self { info, create: Box::new(move || create()), current: Mutex::default() }
     }
 
     fn current(&self) -> Option<Arc<Instance>> {
@@ -139,6 +151,11 @@ impl SyncHandler for Hosted {
 
     async fn show_error(&self, run: &RunContext, error: ErrorId) -> SyncResult<Resolution> {
         let instance = Self::instance(run, None)?;
+        if instance.stage() == Stage::Prepared {
+            // Every item was skipped while preparing, and the manager ended the run there.
+            instance.on(Event::Emptied);
+            instance.on(Event::Admitted);
+        }
         instance.on(Event::ErrorOpened);
         let code = instance.classic.show_error(error);
         instance.note_return(code);

@@ -9,7 +9,7 @@ use syncmgr_core::cancel::CancelReason;
 use syncmgr_core::classic::{Attention, ClassicHandler, SyncCallback};
 use syncmgr_core::context::{RunContext, SynchronizeContext};
 use syncmgr_core::decision::protocol::{Action, Ask, Chosen, Event, Protocol, Purpose, Stage, Step};
-use syncmgr_core::error::panic_text;
+use syncmgr_core::error::{one_line, panic_text};
 use syncmgr_core::hresult::HResult;
 use syncmgr_core::id::{ErrorScope, ItemId, Subject};
 use syncmgr_core::log::{LogEntry, LogErrorInfo, LogLevel};
@@ -17,13 +17,16 @@ use syncmgr_core::port::{InteractionPermit, ReportError};
 use syncmgr_core::progress::Progress;
 use syncmgr_core::status::Status;
 use syncmgr_core::trigger::RunFlags;
+use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::Notify;
+use tokio::task::block_in_place;
 
 /// One instance: the handler's object, and where its contract stands.
 pub(super) struct Instance {
     pub(super) classic: Arc<dyn ClassicHandler>,
     state: Mutex<State>,
     completed: Notify,
+    runtime: Handle,
 }
 
 struct State {
@@ -40,6 +43,7 @@ struct State {
 }
 
 impl Instance {
+    /// A new instance, inside the runtime its run lives on.
     pub(super) fn new(classic: Arc<dyn ClassicHandler>, run: &RunContext) -> Arc<Self> {
         let settings = run.flags().contains(RunFlags::SETTINGS);
         let purpose = if settings { Purpose::Settings } else { Purpose::Synchronize };
@@ -52,7 +56,8 @@ impl Instance {
             again: Vec::new(),
             last: HResult::S_OK,
         };
-        Arc::new(Self { classic, state: Mutex::new(state), completed: Notify::new() })
+        let runtime = Handle::current();
+        Arc::new(Self { classic, state: Mutex::new(state), completed: Notify::new(), runtime })
     }
 
     /// Sets the callback (R74).
@@ -267,7 +272,7 @@ impl SyncCallback for Callback {
 
     fn establish_connection(&self, name: Option<&str>) -> HResult {
         match self.ask(Ask::Connection) {
-            Ok((_, run)) => connect(&run, name),
+            Ok((instance, run)) => connect(&run, &instance.runtime, name),
             Err(answer) => answer,
         }
     }
@@ -292,21 +297,25 @@ fn preparing(instance: &Instance, item: ItemId) -> HResult {
 
 /// Brings a connection up from a call that has no future to wait in. A provider that is not ready at once is waited for
 /// where the thread may be blocked; the one thread of a current-thread runtime may not.
-fn connect(run: &RunContext, name: Option<&str>) -> HResult {
-    use tokio::runtime::{Handle, RuntimeFlavor};
+fn connect(run: &RunContext, runtime: &Handle, name: Option<&str>) -> HResult {
     let mut connecting = Box::pin(run.establish_connection(name));
-    let connected = match (connecting.as_mut().now_or_never(), Handle::try_current()) {
-        (Some(connected), _) => connected,
-        (None, Err(_)) => futures::executor::block_on(connecting),
-        (None, Ok(handle)) if handle.runtime_flavor() == RuntimeFlavor::MultiThread => {
-            futures::executor::block_on(connecting)
+    let on_runtime = Handle::try_current().is_ok();
+    let ready = {
+        let _entered = runtime.enter();
+        connecting.as_mut().now_or_never()
+    };
+    let connected = match ready {
+        Some(connected) => connected,
+        None if !on_runtime => runtime.block_on(connecting),
+        None if runtime.runtime_flavor() == RuntimeFlavor::MultiThread => {
+            block_in_place(|| runtime.block_on(connecting))
         }
-        (None, Ok(_)) => Err(anyhow::anyhow!("the connection takes time; ask for it from a thread of your own")),
+        None => Err(anyhow::anyhow!("the connection takes time; ask for it from a thread of your own")),
     };
     match connected {
         Ok(()) => HResult::S_OK,
         Err(error) => {
-            run.warn(format!("no connection: {}", syncmgr_core::error::one_line(&error)));
+            run.warn(format!("no connection: {}", one_line(&error)));
             HResult::E_FAIL
         }
     }

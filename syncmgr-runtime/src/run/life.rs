@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use futures::future::BoxFuture;
 use syncmgr_core::decision::choice::{Listing, Offer};
-use syncmgr_core::decision::protocol::{Action, Chosen, Event, Reported, Step};
+use syncmgr_core::decision::protocol::{Action, Chosen, Event, Reported, Stage, Step};
 use syncmgr_core::decision::verdict::{Outcome, Verdict, judge_unprepared};
 use syncmgr_core::error::{FailureClass, SyncResult};
 use syncmgr_core::handler::Resolution;
@@ -135,7 +135,7 @@ impl Run {
         let context = attempt.prepare_context();
         let (end, window) = self.call(&attempt, Event::PrepareReturned, || self.handler.prepare(&context)).await;
         self.log_fault("could not prepare", &end);
-        self.lock().class = end.error().map_or(FailureClass::Transient, FailureClass::of);
+        self.lock().class = end.class().unwrap_or(FailureClass::Transient);
         self.complete(window, Event::PrepareCompleted(end.code()), Event::PrepareReturned)
     }
 
@@ -164,7 +164,7 @@ impl Run {
         let (end, window) = self.call(&attempt, Event::SynchronizeReturned, call).await;
         let code = end.synchronize_code(&attempt);
         self.log_fault("could not synchronize", &end);
-        attempt.finish(code).await;
+        attempt.finish(code, end.class()).await;
         self.complete(window, Event::SynchronizeCompleted(code), Event::SynchronizeReturned)
     }
 
@@ -180,7 +180,6 @@ impl Run {
 
     /// R144 to R149. What a stop has ended is over: the explanation, and the retry it may ask for, begin afresh (R113).
     async fn show_error(self: &Arc<Self>, looking: &Looking) -> Step {
-        self.lock().stop = None;
         let attempt = self.add_attempt(&self.session(), self.facts.clone());
         let (items, window) = match looking.at {
             Some(Lookout::Error(error)) => self.explain(&attempt, error).await,
@@ -188,7 +187,7 @@ impl Run {
         };
         let code = if items.is_some() { HResult::S_SYNCMGR_RETRYSYNC } else { HResult::S_OK };
         let any = self.want_again(items.unwrap_or_default());
-        if any == Chosen::Some {
+        if any == Chosen::Some && attempt.stopped().is_none() {
             let session = self.session();
             session.host().gate.request(std::slice::from_ref(self));
             attempt.token().run_until_cancelled_owned(session.host().gate.wait(self)).await;
@@ -242,7 +241,9 @@ impl Run {
         let code = result.unwrap_or(HResult::S_OK);
         attempt.close(|_| judge_unprepared(code, attempt.stopped().or(stop), class));
         let ending = match result {
+            Some(code) if code.is_ok() && stop.is_some() => RunEnding::Stopped,
             Some(code) => RunEnding::NotPrepared(code),
+            None if stop.is_some() => RunEnding::Stopped,
             None => RunEnding::NothingToDo,
         };
         self.end(ending);
@@ -252,9 +253,9 @@ impl Run {
     fn release(&self, reported: Reported) {
         let stopped = self.lock().stop.is_some();
         self.end(match reported {
-            Reported::Quietly if stopped => RunEnding::NothingToDo,
+            Reported::Quietly if stopped => RunEnding::Stopped,
             Reported::Quietly => RunEnding::Declined,
-            Reported::Failed(_) if stopped => RunEnding::NothingToDo,
+            Reported::Failed(_) if stopped => RunEnding::Stopped,
             Reported::Failed(code) => RunEnding::NotBegun(code),
         });
         self.attempt().close(|_| Verdict::plain(Outcome::Skipped));
@@ -300,11 +301,11 @@ impl Run {
         match wish {
             Wish::Open(error) => {
                 looking.at = Some(Lookout::Error(error));
-                self.on(Event::ErrorOpened)
+                self.open_error()
             }
             Wish::Retry(items) => {
                 (looking.at, looking.retry) = (None, items);
-                self.on(Event::ErrorOpened)
+                self.open_error()
             }
             Wish::Properties(subject) => {
                 looking.at = Some(Lookout::Properties(subject));
@@ -312,6 +313,22 @@ impl Run {
             }
             Wish::Close => self.on(Event::Closed),
         }
+    }
+
+    /// An error is opened: what was stopped before is over. A session that shuts down meanwhile stops this too.
+    fn open_error(&self) -> Step {
+        let step = {
+            let mut state = self.lock();
+            let step = state.protocol.on(Event::ErrorOpened);
+            if matches!(step, Step::Do(_)) {
+                state.stop = None;
+            }
+            step
+        };
+        if let Some(reason) = self.session().shutting_down() {
+            self.stop(reason);
+        }
+        step
     }
 
     /// Calls the handler; while the call is pending the window is open, and what is wanted is pushed.
@@ -326,7 +343,9 @@ impl Run {
             if !std::mem::replace(&mut opened, true) {
                 self.on(returned(HResult::S_OK));
             }
-            attempt.deliver();
+            if matches!(self.lock().protocol.stage(), Stage::Preparing(_) | Stage::Synchronizing(_)) {
+                attempt.deliver();
+            }
         })
         .await
     }

@@ -60,7 +60,9 @@ impl HostLink for RunLink {
 
     fn interaction(&self) -> BoxFuture<'_, SyncResult<InteractionPermit>> {
         async {
-            let run = self.run(Ask::Attention).ok_or_else(nobody_to_ask)?;
+            // Properties need no grant (R135); who shows them may still ask something.
+            let showing = self.run.upgrade().filter(|run| run.is_attended());
+            let run = showing.or_else(|| self.run(Ask::Attention)).ok_or_else(nobody_to_ask)?;
             let may_bother = run.facts.flags.contains(RunFlags::MAY_BOTHER_USER) || run.is_attended();
             let interaction = self.host.interaction.clone().filter(|_| may_bother).ok_or_else(nobody_to_ask)?;
             let permit = self.host.attention.clone().acquire_owned().await?;
@@ -83,7 +85,7 @@ impl HostLink for RunLink {
 
     fn decide(&self, item: ItemId, question: &Question) -> Option<usize> {
         let run = self.run.upgrade()?;
-        let answer = self.host.answer_to(self.id.handler, item, &question.key);
+        let answer = self.host.answer_to(self.id.handler, item, question);
         if answer.is_none() {
             let id = ErrorId::of_question(item, &question.key);
             run.notes.delete(ErrorScope::One(id));

@@ -98,7 +98,9 @@ pub enum RunEnding {
     NotBegun(HResult),
     /// Nothing was chosen (R63), or the run was for settings only (R36).
     NothingToDo,
-    /// `prepare` did not end with `S_OK`, or everything was stopped before `synchronize` (R90).
+    /// Everything was stopped before `synchronize`.
+    Stopped,
+    /// `prepare` did not end with `S_OK` (R90).
     NotPrepared(HResult),
     /// `synchronize` ended with this code (R102).
     Completed(HResult),

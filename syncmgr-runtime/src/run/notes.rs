@@ -11,6 +11,9 @@ use super::RunEnding;
 /// How many entries a run's log keeps; later ones are counted.
 const MOST_ENTRIES: usize = 10_000;
 
+/// How many entries it keeps of what went wrong: more, so that chatter does not crowd it out.
+const MOST_FAULTS: usize = 100_000;
+
 /// What a run does now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -58,7 +61,8 @@ impl Notes {
 
     pub(crate) fn log(&self, attempt: usize, after: usize, entry: LogEntry) {
         let mut inner = self.lock();
-        if inner.log.len() >= MOST_ENTRIES {
+        let most = if entry.level == LogLevel::Information { MOST_ENTRIES } else { MOST_FAULTS };
+        if inner.log.len() >= most {
             inner.left_out += 1;
             return;
         }

@@ -145,7 +145,13 @@ impl Events {
             }
             let framed = self.frame.get_or_insert_with(frames).poll_tick(cx).is_ready();
             if framed {
-                self.sample();
+                // Sampled before the journals are read, so that what is shown has begun.
+                let samples = self.sample();
+                self.read_runs(cx);
+                let ready = &self.ready;
+                let running = |sample: &SessionEvent| !ready.iter().any(|event| ends(event, sample));
+                let samples: Vec<_> = samples.into_iter().filter(running).collect();
+                self.ready.extend(samples);
             }
             if !changed && !framed {
                 self.yielded = false;
@@ -169,19 +175,31 @@ impl Events {
         }
     }
 
-    fn sample(&mut self) {
-        let mut shown = BTreeMap::new();
+    /// What has changed since the last frame.
+    fn sample(&mut self) -> Vec<SessionEvent> {
+        let (mut samples, mut shown) = (Vec::new(), BTreeMap::new());
         for run in self.session.runs() {
             let handler = run.id().handler;
             for (item, state) in run.attempt().progress() {
                 let before = self.shown.get(&(handler, item)).cloned().unwrap_or_default();
                 if before != state {
-                    self.ready.push_back(SessionEvent::Progress { handler, item, state: state.clone() });
+                    samples.push(SessionEvent::Progress { handler, item, state: state.clone() });
                 }
                 shown.insert((handler, item), state);
             }
         }
         self.shown = shown;
+        samples
+    }
+}
+
+/// Whether `event` is the end of the item that `sample` shows.
+fn ends(event: &SessionEvent, sample: &SessionEvent) -> bool {
+    match (event, sample) {
+        (SessionEvent::Ended { handler, item, .. }, SessionEvent::Progress { handler: of, item: shown, .. }) => {
+            (handler, item) == (of, shown)
+        }
+        _ => false,
     }
 }
 
@@ -235,7 +253,10 @@ fn read(run: &Run, cursor: &mut Cursor, ready: &mut VecDeque<SessionEvent>, cx: 
 fn note_before(run: &Run, cursor: &mut Cursor, entry: Option<usize>, ready: &mut VecDeque<SessionEvent>) -> bool {
     let handler = run.id().handler;
     match run.notes().at(cursor.note) {
-        Some(placed) if placed.attempt == cursor.attempt && entry.is_none_or(|entry| placed.after <= entry) => {
+        Some(placed)
+            if placed.attempt < cursor.attempt
+                || placed.attempt == cursor.attempt && entry.is_none_or(|entry| placed.after <= entry) =>
+        {
             cursor.note += 1;
             ready.push_back(match placed.note {
                 Note::Run(change) => SessionEvent::Run { handler, change },

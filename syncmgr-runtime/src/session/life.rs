@@ -2,7 +2,7 @@
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
-use std::panic::AssertUnwindSafe;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use anyhow::anyhow;
 use futures::FutureExt;
 use syncmgr_core::cancel::CancelReason;
 use syncmgr_core::decision::choice::Offer;
-use syncmgr_core::error::{Classify, SyncResult, panic_text};
+use syncmgr_core::error::{Classify, SyncResult, drop_panic, panic_text};
 use syncmgr_core::id::{HandlerId, ItemId, SessionId};
 use syncmgr_core::log::{LogEntry, LogLevel};
 use syncmgr_core::port::Connection;
@@ -137,7 +137,12 @@ impl SessionShared {
             let _ = run.ask(Wish::Close).await;
         }
         self.until(|session| session.runs().iter().all(|run| run.is_over())).await;
-        self.connections.lock().await.clear();
+        let connections = std::mem::take(&mut *self.connections.lock().await);
+        for connection in connections.into_values() {
+            if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop(connection))) {
+                drop_panic(panic);
+            }
+        }
         self.host.known().sessions.remove(&self.id);
         self.lock().over = true;
         self.changed();
@@ -174,11 +179,10 @@ impl SessionShared {
 
     /// What a person chose is what they prefer.
     fn remember(&self, offers: &[Offer], wanted: Chosen) -> Chosen {
-        let mut known = self.host.known();
         let mut chosen = Chosen::new();
         for offer in offers {
             let of_handler = wanted.get(&offer.handler).cloned().unwrap_or_default();
-            known.preferences.remember(offer, &of_handler);
+            self.host.known().preferences.remember(offer, &of_handler);
             let (runs, unknown) = offer.chosen(&of_handler);
             chosen.insert(offer.handler, runs);
             self.report_unknown(offer.handler, &unknown);
@@ -233,6 +237,11 @@ impl SessionShared {
 
     pub(crate) fn is_over(&self) -> bool {
         self.lock().over
+    }
+
+    /// Why the session shuts down, if its host does.
+    pub(crate) fn shutting_down(&self) -> Option<CancelReason> {
+        self.lock().stop.filter(|reason| *reason == CancelReason::ShuttingDown)
     }
 
     /// How long the session took until every run rested for the first time.

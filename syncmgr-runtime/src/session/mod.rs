@@ -141,7 +141,7 @@ impl Session {
         if choice >= question.choices.len() {
             return Err(SessionError::NoSuchChoice { error, choice });
         }
-        self.shared().host().answer(handler, item, question.key.clone(), choice);
+        self.shared().host().answer(handler, item, question.clone(), choice);
         run.notes().delete(syncmgr_core::id::ErrorScope::One(error));
         look(&run, Wish::Retry(vec![item])).await
     }

@@ -5,6 +5,7 @@ use std::sync::{Arc, Weak};
 use anyhow::anyhow;
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use syncmgr_core::cell::ItemCell;
 use syncmgr_core::classic::Attention;
 use syncmgr_core::decision::protocol::Ask;
 use syncmgr_core::error::{Classify, NeedsUser, SyncResult};
@@ -57,7 +58,8 @@ impl HostLink for CallbackLink {
 
     fn interaction(&self) -> BoxFuture<'_, SyncResult<InteractionPermit>> {
         async {
-            let side = self.side(Ask::Attention).ok_or_else(nobody_to_ask)?;
+            let side = self.side.upgrade().filter(|side| side.takes(Ask::Attention) || side.is_showing());
+            let side = side.ok_or_else(nobody_to_ask)?;
             let interaction = side.interaction().ok_or_else(nobody_to_ask)?;
             match self.callback.call(|callback| callback.enable_modeless(Attention::Ask)) {
                 HResult::S_OK => Ok(InteractionPermit::new(interaction, Granted(self.callback.clone()))),
@@ -90,7 +92,7 @@ impl HostLink for CallbackLink {
     fn decide(&self, item: ItemId, question: &Question) -> Option<usize> {
         let side = self.side.upgrade()?;
         let id = ErrorId::of_question(item, &question.key);
-        if let Some(answer) = side.questions().answer(id) {
+        if let Some(answer) = side.questions().answer(id, question) {
             return Some(answer);
         }
         side.questions().ask(id, item, question.clone());
@@ -101,6 +103,10 @@ impl HostLink for CallbackLink {
 
     fn begins(&self, attempt: &Attempt, item: ItemId) {
         begins(attempt, &self.callback, item);
+    }
+
+    fn ends(&self, item: ItemId, cell: &ItemCell) {
+        self.callback.keep_last(item, cell.state());
     }
 
     fn want_workers(&self, attempt: &Arc<Attempt>, count: usize) {

@@ -12,12 +12,14 @@ use syncmgr_core::log::Question;
 #[derive(Default)]
 pub(super) struct Questions {
     open: BTreeMap<ErrorId, (ItemId, Question)>,
-    answers: BTreeMap<ErrorId, usize>,
+    answers: BTreeMap<ErrorId, (Question, usize)>,
 }
 
 impl Questions {
-    pub(super) fn answer(&self, id: ErrorId) -> Option<usize> {
-        self.answers.get(&id).copied()
+    /// The answer to a question. One that has changed is another.
+    pub(super) fn answer(&self, id: ErrorId, question: &Question) -> Option<usize> {
+        let (answered, choice) = self.answers.get(&id)?;
+        (answered == question).then_some(*choice)
     }
 
     pub(super) fn ask(&mut self, id: ErrorId, item: ItemId, question: Question) {
@@ -29,8 +31,9 @@ impl Questions {
     }
 
     pub(super) fn settle(&mut self, id: ErrorId, answer: usize) {
-        self.open.remove(&id);
-        self.answers.insert(id, answer);
+        if let Some((_, question)) = self.open.remove(&id) {
+            self.answers.insert(id, (question, answer));
+        }
     }
 }
 

@@ -97,11 +97,14 @@ impl HandlerSide {
         self.lock().protocol.answer(ask).is_ok()
     }
 
+    /// Whether somebody looks at an error or at properties.
+    pub(super) fn is_showing(&self) -> bool {
+        matches!(self.lock().protocol.stage(), Stage::ShowingError(_) | Stage::ShowingProperties(_))
+    }
+
     /// What the user is reached through, if they may be bothered or are looking at something (R37, R145).
     pub(super) fn interaction(&self) -> Option<Arc<dyn Interaction>> {
-        let state = self.lock();
-        let showing = matches!(state.protocol.stage(), Stage::ShowingError(_) | Stage::ShowingProperties(_));
-        let may_bother = state.facts.flags.contains(RunFlags::MAY_BOTHER_USER) || showing;
+        let may_bother = self.lock().facts.flags.contains(RunFlags::MAY_BOTHER_USER) || self.is_showing();
         self.interaction.clone().filter(|_| may_bother)
     }
 
@@ -163,7 +166,9 @@ impl HandlerSide {
         let (Step::Do(_), Some(attempt)) = (self.on(event), attempt) else { return HResult::E_UNEXPECTED };
         match subject {
             Subject::Item(item) => {
-                attempt.skip(item);
+                if !attempt.skip(item) {
+                    return HResult::S_OK;
+                }
                 if attempt.is_done() {
                     self.on(Event::Emptied);
                 }
@@ -231,6 +236,9 @@ impl HandlerSide {
             if selection.is_empty() {
                 return HResult::E_INVALIDARG;
             }
+            if state.facts.flags.contains(RunFlags::SETTINGS) {
+                return HResult::E_UNEXPECTED;
+            }
             let granted = std::mem::take(&mut state.retrying);
             if !granted && state.protocol.on(Event::Chosen(Chosen::Some)) != Step::Do(Action::Prepare) {
                 return HResult::E_UNEXPECTED;
@@ -293,7 +301,7 @@ impl HandlerSide {
         };
         let code = end.synchronize_code(attempt);
         self.log_fault("could not synchronize", &end);
-        attempt.finish(code).await;
+        attempt.finish(code, end.class()).await;
         feed.sweep();
         code
     }
@@ -302,7 +310,7 @@ impl HandlerSide {
         let Step::Do(Action::ShowError) = self.on(Event::ErrorOpened) else { return HResult::E_UNEXPECTED };
         let shared = self.clone();
         self.start(Event::ErrorReturned, async move {
-            let attempt = shared.attempt();
+            let attempt = shared.explaining();
             let context = attempt.context();
             let question = shared.questions().open(error);
             let explain = || match &question {
@@ -360,6 +368,12 @@ impl HandlerSide {
         let attempt = Attempt::new(facts, self.handler.clone(), self.info.limits(), self.kept.clone(), link);
         state.attempt = Some(attempt.clone());
         attempt
+    }
+
+    /// An attempt without items, in which nothing is cancelled.
+    fn explaining(self: &Arc<Self>) -> Arc<Attempt> {
+        let mut state = self.lock();
+        self.add_attempt(&mut state, Arc::default())
     }
 
     fn attempt(&self) -> Arc<Attempt> {
