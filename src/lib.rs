@@ -7,17 +7,21 @@ pub use anyhow;
 /// Re-exported to write implementations of [`Chooser`], [`Interaction`] and [`ConnectionProvider`] with.
 pub use async_trait::async_trait;
 pub use syncmgr_core::cancel::{CancelReason, Cancelled};
+pub use syncmgr_core::capabilities::Capabilities;
 pub use syncmgr_core::cell::Uninterrupted;
+pub use syncmgr_core::claim::Claim;
 pub use syncmgr_core::classic::{Attention, ClassicHandler, SyncCallback};
 pub use syncmgr_core::context::{Detached, ItemContext, PrepareContext, RunContext, Spawned, SynchronizeContext};
 pub use syncmgr_core::decision::call::Misuse;
 pub use syncmgr_core::decision::choice::{Offer, OfferedItem, Visibility};
+pub use syncmgr_core::decision::hold::{Held, Hold};
+pub use syncmgr_core::decision::host::Priority;
 pub use syncmgr_core::decision::verdict::Outcome;
 pub use syncmgr_core::error::{Classify, FailureClass, NeedsUser, RetryAt, SyncResult};
 pub use syncmgr_core::handler::{ItemObject, Participation, PropertiesOutcome, Resolution, SyncHandler};
 pub use syncmgr_core::hresult::{CodeError, HResult, UnknownCode};
-pub use syncmgr_core::id::{ErrorId, ErrorScope, HandlerId, ItemId, SessionId, Subject};
-pub use syncmgr_core::info::{HandlerFlags, HandlerInfo, Limits};
+pub use syncmgr_core::id::{ErrorId, ErrorScope, HandlerId, IdError, ItemId, SessionId, Subject};
+pub use syncmgr_core::info::{HandlerFlags, HandlerInfo, Limits, WhenStalled};
 pub use syncmgr_core::item::{Completeness, Icon, ItemFlags, ItemState, Items, SyncItem};
 pub use syncmgr_core::log::{Action, ErrorFlags, LogEntry, LogErrorInfo, LogErrorMask, LogLevel, Question};
 pub use syncmgr_core::port::{
@@ -25,19 +29,25 @@ pub use syncmgr_core::port::{
 };
 pub use syncmgr_core::progress::{Progress, ProgressMask, ProgressState};
 pub use syncmgr_core::register::{Invocation, InvokeFlags, RegisterFlags, Registration, RequestError};
+pub use syncmgr_core::request::{RunRequest, RunRequestError};
 pub use syncmgr_core::status::Status;
+pub use syncmgr_core::store::{HandlerRecord, LogRecord, StateChange, StateStore};
 pub use syncmgr_core::trigger::{RunFlags, Trigger};
 /// The contract in our own words, with its rule numbers.
 pub use syncmgr_core::{contract, text, wide};
 pub use syncmgr_macros::sync_handler;
 pub use syncmgr_runtime::chooser::{Chooser, Chosen};
 pub use syncmgr_runtime::clock::{Clock, Now, SystemClock};
-pub use syncmgr_runtime::manager::{PropertiesError, SyncManager, SyncManagerBuilder};
+pub use syncmgr_runtime::latency::Latencies;
+pub use syncmgr_runtime::manager::{LogError, PropertiesError, SyncManager, SyncManagerBuilder, Unstopped};
 pub use syncmgr_runtime::mapping::{Driven, Hosted};
+pub use syncmgr_runtime::random::{Randomness, SystemRandomness};
 pub use syncmgr_runtime::report::{ItemReport, Report, RunReport};
 pub use syncmgr_runtime::session::{
     Events, Session, SessionError, SessionEvent, SessionRequest, StartError, StopOnDrop,
 };
+pub use syncmgr_runtime::store::MemoryStore;
+pub use syncmgr_runtime::watchdog::{Patrol, ThreadWatchdog, Watch, Watchdog};
 pub use syncmgr_runtime::{RunChange, RunEnding};
 /// Re-exported because ids and interfaces of the contract are GUIDs.
 pub use uuid::Uuid;

@@ -21,12 +21,14 @@ pub enum CancelReason {
     ShuttingDown = 4,
     /// What was being reported on has already ended, or its host has detached.
     Over = 5,
+    /// It took too long: an item without progress, or a call that missed its deadline.
+    TimedOut = 6,
 }
 
 impl CancelReason {
     /// Whether this ends every item of the handler, not one.
     pub const fn is_stop(self) -> bool {
-        !matches!(self, Self::Skipped)
+        !matches!(self, Self::Skipped | Self::TimedOut)
     }
 
     fn from_code(code: u8) -> Option<Self> {
@@ -36,6 +38,7 @@ impl CancelReason {
             2 => Self::HandlerStopped,
             3 => Self::SessionStopped,
             4 => Self::ShuttingDown,
+            6 => Self::TimedOut,
             _ => Self::Over,
         })
     }
@@ -49,6 +52,7 @@ impl fmt::Display for CancelReason {
             Self::SessionStopped => "the session was stopped",
             Self::ShuttingDown => "the host is shutting down",
             Self::Over => "it has already ended",
+            Self::TimedOut => "it took too long",
         })
     }
 }

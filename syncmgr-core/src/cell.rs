@@ -24,6 +24,7 @@ pub struct ItemCell {
     marks: AtomicU32,
     outstanding: AtomicU32,
     uninterrupted: AtomicU32,
+    polls: AtomicU32,
     cancel: Cancel,
     rare: Mutex<Rare>,
 }
@@ -44,6 +45,8 @@ const SEEN: u32 = 1;
 const RARE: u32 = 1 << 1;
 /// A decision is open.
 const UNDECIDED: u32 = 1 << 2;
+/// Something was reported since somebody looked.
+const FRESH: u32 = 1 << 3;
 
 impl ItemCell {
     /// Reports numbers; `None` leaves the total as it was. `Err` once the item is cancelled or over.
@@ -54,7 +57,7 @@ impl ItemCell {
         if let Some(max) = max {
             self.max.store(max, Ordering::Relaxed);
         }
-        self.mark(SEEN);
+        self.mark(SEEN | FRESH);
         Ok(())
     }
 
@@ -78,7 +81,7 @@ impl ItemCell {
             rare.status = report.status.or(rare.status);
         }
         if !report.mask().is_empty() {
-            self.mark(SEEN);
+            self.mark(SEEN | FRESH);
         }
         self.cancel.check()
     }
@@ -91,6 +94,11 @@ impl ItemCell {
         }
         let rare = self.rare();
         ProgressState { text: rare.text.clone(), status: rare.status, value, max }
+    }
+
+    /// Whether anything was reported since this was asked last.
+    pub fn take_fresh(&self) -> bool {
+        self.marks.fetch_and(!FRESH, Ordering::AcqRel) & FRESH != 0
     }
 
     /// The item's cancellation.
@@ -116,6 +124,17 @@ impl ItemCell {
     /// Remembers that a decision is open.
     pub fn leave_undecided(&self) {
         self.mark(UNDECIDED);
+    }
+
+    /// The item's work is about to be polled, or has been: called in pairs, by the one who polls it.
+    #[inline]
+    pub fn note_poll(&self) {
+        self.polls.store(self.polls.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
+    }
+
+    /// The number of the poll that is under way, if one is.
+    pub fn poll_under_way(&self) -> Option<u32> {
+        Some(self.polls.load(Ordering::Relaxed)).filter(|polls| polls % 2 == 1)
     }
 
     /// Counts a piece of work that must end before the item counts as stopped.
@@ -180,7 +199,7 @@ impl ItemCell {
 
     #[inline]
     fn mark(&self, mark: u32) {
-        if !self.has(mark) {
+        if self.marks.load(Ordering::Acquire) & mark != mark {
             self.marks.fetch_or(mark, Ordering::AcqRel);
         }
     }
@@ -266,6 +285,18 @@ mod tests {
         assert_eq!(cell.state(), ProgressState::default());
         assert_eq!(cell.traces(), Traces::default());
         assert_eq!(cell.cancel().reason(), None);
+    }
+
+    #[test]
+    fn a_cell_is_fresh_once_after_each_report() {
+        let cell = ItemCell::default();
+        assert!(!cell.take_fresh());
+        for value in 0..3 {
+            cell.progress(value, None).expect("not cancelled");
+            assert!(cell.take_fresh());
+            assert!(!cell.take_fresh());
+        }
+        assert!(cell.traces().work_seen);
     }
 
     #[test]

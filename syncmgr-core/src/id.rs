@@ -1,8 +1,12 @@
 //! Identifiers: GUIDs of the contract as types that cannot be mixed up.
 
 use std::fmt;
+use std::str::FromStr;
 
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use uuid::Uuid;
+
+use crate::text::{Escaped, bounded};
 
 /// Defines a GUID newtype.
 macro_rules! guid {
@@ -42,6 +46,28 @@ macro_rules! guid {
         impl fmt::Debug for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 write!(f, concat!(stringify!($name), "({})"), self.0)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = IdError;
+
+            /// Reads a GUID in any of its usual spellings: with or without hyphens, braces and capitals.
+            fn from_str(text: &str) -> Result<Self, IdError> {
+                guid(text).map(Self)
+            }
+        }
+
+        impl Serialize for $name {
+            /// As text in every format.
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                deserializer.deserialize_str(GuidText).map(Self)
             }
         }
     };
@@ -101,8 +127,38 @@ impl ErrorId {
     }
 }
 
+/// A text that was to be an id and is no GUID. Its writer's mistake.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{}` is not an id; write a GUID, such as 5d0f0f6e-6b6c-4a43-9d6e-3c1f0a2b7c11", Escaped(.text))]
+pub struct IdError {
+    text: String,
+}
+
+/// Reads the text of a GUID.
+struct GuidText;
+
+impl de::Visitor<'_> for GuidText {
+    type Value = Uuid;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a GUID as text")
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<Uuid, E> {
+        guid(text).map_err(E::custom)
+    }
+}
+
+/// The GUID with this text.
+fn guid(text: &str) -> Result<Uuid, IdError> {
+    /// As much of a wrong text as is worth showing.
+    const SHOWN: usize = 64;
+    Uuid::try_parse(text).map_err(|_| IdError { text: bounded(text, SHOWN).into_owned() })
+}
+
 /// Numbers a session of one manager, from 1 upwards.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct SessionId(pub u64);
 
 impl fmt::Display for SessionId {
@@ -167,5 +223,36 @@ mod tests {
         assert_ne!(mail.instance("ann"), mail.instance("bob"));
         assert_eq!(mail.instance("ann"), mail.instance("ann"));
         assert_ne!(mail.instance("ann"), mail);
+    }
+
+    #[test]
+    fn an_id_is_read_from_every_usual_spelling_of_its_guid() {
+        let id = HandlerId::from_u128(0x5d0f_0f6e_6b6c_4a43_9d6e_3c1f_0a2b_7c11);
+        for text in [
+            "5d0f0f6e-6b6c-4a43-9d6e-3c1f0a2b7c11",
+            "{5D0F0F6E-6B6C-4A43-9D6E-3C1F0A2B7C11}",
+            "5d0f0f6e6b6c4a439d6e3c1f0a2b7c11",
+        ] {
+            assert_eq!(text.parse(), Ok(id));
+            assert_eq!(serde_json::from_value::<HandlerId>(text.into()).unwrap(), id);
+        }
+    }
+
+    #[test]
+    fn what_is_no_guid_is_refused_with_as_much_of_it_as_can_be_shown() {
+        let said = |text: &str| text.parse::<ItemId>().unwrap_err().to_string();
+        assert!(said("in\x1bbox").starts_with("`in\\u{1b}box` is not an id; write a GUID"));
+        assert!(said("").starts_with("`` is not an id"));
+        assert!(said(&"x".repeat(1_000_000)).len() < 200);
+    }
+
+    #[test]
+    fn ids_are_written_as_text_and_sessions_as_numbers() {
+        let written = |value: serde_json::Result<String>| value.unwrap();
+        let text = "\"00000000-0000-0000-0000-000000000007\"";
+        assert_eq!(written(serde_json::to_string(&HandlerId::from_u128(7))), text);
+        assert_eq!(written(serde_json::to_string(&ItemId::from_u128(7))), text);
+        assert_eq!(written(serde_json::to_string(&ErrorId::from_u128(7))), text);
+        assert_eq!(written(serde_json::to_string(&SessionId(7))), "7");
     }
 }

@@ -1,12 +1,14 @@
 //! What a handler says of itself: `SYNCMGRHANDLERINFO`.
 
 use std::borrow::Cow;
-use std::time::Duration;
 
 use bitflags::bitflags;
 
+use crate::capabilities::Capabilities;
+use crate::claim::Claim;
 use crate::id::HandlerId;
 use crate::item::Icon;
+pub use crate::limits::{Limits, WhenStalled};
 use crate::text::{MAX_NAME, bounded};
 
 /// A handler's id, name, flags and limits: `SYNCMGRHANDLERINFO`.
@@ -20,17 +22,33 @@ pub struct HandlerInfo {
     flags: HandlerFlags,
     limits: Limits,
     icon: Option<Icon>,
+    claims: Vec<Claim>,
+    capabilities: Capabilities,
 }
 
 impl HandlerInfo {
     /// A handler with this id and name (`wszHandlerName`), no flags and the default limits.
     pub const fn new(id: HandlerId, name: &'static str) -> Self {
-        Self { id, name: Cow::Borrowed(name), flags: HandlerFlags::empty(), limits: Limits::DEFAULT, icon: None }
+        Self {
+            id,
+            name: Cow::Borrowed(name),
+            flags: HandlerFlags::empty(),
+            limits: Limits::DEFAULT,
+            icon: None,
+            claims: Vec::new(),
+            capabilities: Capabilities::CANCELLABLE,
+        }
     }
 
     /// With these flags (`SyncMgrHandlerFlags`).
     pub const fn with_flags(mut self, flags: HandlerFlags) -> Self {
         self.flags = flags;
+        self
+    }
+
+    /// With these capabilities, in place of the default ones.
+    pub const fn with_capabilities(mut self, capabilities: Capabilities) -> Self {
+        self.capabilities = capabilities;
         self
     }
 
@@ -49,6 +67,12 @@ impl HandlerInfo {
     /// With an icon (`hIcon`).
     pub fn with_icon(mut self, icon: Icon) -> Self {
         self.icon = Some(icon);
+        self
+    }
+
+    /// Whose every item needs this resource while it runs; may be said several times.
+    pub fn with_claim(mut self, claim: impl Into<Claim>) -> Self {
+        self.claims.push(claim.into());
         self
     }
 
@@ -74,9 +98,19 @@ impl HandlerInfo {
         self.flags
     }
 
+    /// What the handler promises of its work.
+    pub const fn capabilities(&self) -> Capabilities {
+        self.capabilities
+    }
+
     /// The limits a host keeps for this handler.
     pub const fn limits(&self) -> Limits {
         self.limits
+    }
+
+    /// What every item of the handler needs while it runs.
+    pub fn claims(&self) -> &[Claim] {
+        &self.claims
     }
 
     /// The icon, if there is one.
@@ -104,58 +138,4 @@ bitflags! {
 impl HandlerFlags {
     /// `SYNCMGRHANDLERFLAG_MASK`: the bits the contract knows.
     pub const MASK: u32 = 0x000F;
-}
-
-/// What a host grants one handler: how many items at once, and how long a cancelled item may take.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
-    items: usize,
-    soft_grace: Duration,
-    hard_grace: Duration,
-}
-
-impl Limits {
-    /// 8 items at once, 100 ms until a cancelled item's future is dropped, 5 s until it counts as abandoned.
-    pub const DEFAULT: Self =
-        Self { items: 8, soft_grace: Duration::from_millis(100), hard_grace: Duration::from_secs(5) };
-
-    /// At most this many items of the handler run at once. Registration refuses 0.
-    pub const fn with_items(mut self, items: usize) -> Self {
-        self.items = items;
-        self
-    }
-
-    /// How long a cancelled item may go on before its future is dropped at its next await.
-    pub const fn with_soft_grace(mut self, grace: Duration) -> Self {
-        self.soft_grace = grace;
-        self
-    }
-
-    /// How long a cancelled item may take in all, work it must not interrupt and blocking work included; after that
-    /// it ends *abandoned*. Never shorter than the soft grace.
-    pub const fn with_hard_grace(mut self, grace: Duration) -> Self {
-        self.hard_grace = grace;
-        self
-    }
-
-    /// How many items may run at once.
-    pub const fn items(self) -> usize {
-        self.items
-    }
-
-    /// The soft grace.
-    pub const fn soft_grace(self) -> Duration {
-        self.soft_grace
-    }
-
-    /// The hard grace, at least as long as the soft one.
-    pub fn hard_grace(self) -> Duration {
-        self.hard_grace.max(self.soft_grace)
-    }
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self::DEFAULT
-    }
 }

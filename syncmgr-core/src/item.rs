@@ -6,6 +6,7 @@ use std::time::SystemTime;
 
 use bitflags::bitflags;
 
+use crate::claim::Claim;
 use crate::hresult::UnknownCode;
 use crate::id::ItemId;
 
@@ -24,6 +25,7 @@ pub struct SyncItem {
 struct Rare {
     icon: Option<Icon>,
     last_update: Option<SystemTime>,
+    claims: Vec<Claim>,
 }
 
 impl SyncItem {
@@ -64,6 +66,12 @@ impl SyncItem {
         self
     }
 
+    /// Needing this resource while it runs; may be said several times.
+    pub fn with_claim(mut self, claim: impl Into<Claim>) -> Self {
+        self.rare.get_or_insert_default().claims.push(claim.into());
+        self
+    }
+
     /// The item's id.
     pub fn id(&self) -> ItemId {
         self.id
@@ -99,6 +107,11 @@ impl SyncItem {
     /// When the item was last synchronized, if that is known.
     pub fn last_update(&self) -> Option<SystemTime> {
         self.rare.as_ref()?.last_update
+    }
+
+    /// What the item needs while it runs, apart from what its handler claims for all items.
+    pub fn claims(&self) -> &[Claim] {
+        self.rare.as_ref().map_or(&[], |rare| &rare.claims)
     }
 
     /// The same item under a shorter name.

@@ -7,8 +7,8 @@
 //! It never spawns, sleeps, reads a clock or does I/O. Time is an argument; what must be performed goes through
 //! [`port::RunPort`], which a runtime implements.
 //!
-//! Read in this order: the vocabulary ([`id`], [`hresult`], [`trigger`], [`info`], [`item`], [`status`], [`progress`],
-//! [`log`]), the two sides of the contract ([`handler`], [`classic`]), what an author is handed ([`context`],
+//! Read in this order: the vocabulary ([`id`], [`hresult`], [`trigger`], [`capabilities`], [`info`], [`item`], [`status`],
+//! [`progress`], [`log`]), the two sides of the contract ([`handler`], [`classic`]), what an author is handed ([`context`],
 //! [`error`], [`cancel`]), and the decisions ([`decision`]).
 
 #![cfg_attr(not(test), warn(clippy::print_stdout, clippy::print_stderr))]
@@ -23,9 +23,15 @@ pub mod hresult;
 
 pub mod trigger;
 
+pub mod capabilities;
+
 pub mod info;
 
+mod limits;
+
 pub mod item;
+
+pub mod claim;
 
 pub mod status;
 
@@ -47,9 +53,13 @@ pub mod classic;
 
 pub mod register;
 
+pub mod request;
+
 pub mod context;
 
 pub mod port;
+
+pub mod store;
 
 pub mod cell;
 

@@ -48,6 +48,12 @@ pub trait RunPort: Send + Sync {
     /// See [`ReportError`].
     fn report(&self, item: ItemId, report: &Progress) -> Result<(), ReportError>;
 
+    /// Ends an item before `synchronize` begins, as an item ends that fails with this error.
+    ///
+    /// # Errors
+    /// See [`ReportError`].
+    fn exclude(&self, item: ItemId, error: anyhow::Error) -> Result<(), ReportError>;
+
     /// Runs `synchronize_item` of the handler for each prepared item that has not ended.
     fn each_item(&self) -> BoxFuture<'_, SyncResult>;
 

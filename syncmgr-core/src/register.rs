@@ -158,6 +158,12 @@ pub enum RequestError {
         /// What the panic said.
         reason: String,
     },
+    /// What is stored of the handler cannot be read, so that what somebody set for it would be lost.
+    #[error("the store cannot be read: {reason}; mend it, or give the manager another")]
+    Store {
+        /// What the store said.
+        reason: String,
+    },
     /// A limit of zero items would never run anything.
     #[error("handler {handler} may run 0 items at once and would never run; allow at least 1")]
     NoItemsAllowed {
@@ -176,7 +182,7 @@ impl RequestError {
     /// The code a COM caller is answered with.
     pub const fn hresult(&self) -> HResult {
         match self {
-            Self::NotRegistered { .. } => HResult::E_FAIL,
+            Self::NotRegistered { .. } | Self::Store { .. } => HResult::E_FAIL,
             Self::InfoPanicked { .. } => HResult::E_UNEXPECTED,
             _ => HResult::E_INVALIDARG,
         }

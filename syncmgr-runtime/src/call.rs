@@ -3,7 +3,9 @@
 
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -14,6 +16,7 @@ use syncmgr_core::handler::{Participation, PropertiesOutcome};
 use syncmgr_core::hresult::{CodeError, HResult};
 use syncmgr_core::item::{Completeness, Items};
 use syncmgr_core::log::{LogEntry, LogLevel};
+use tokio::time::{Sleep, sleep};
 
 use crate::attempt::Attempt;
 use crate::attempt::grace::Grace;
@@ -24,6 +27,8 @@ pub(crate) enum CallEnd<T> {
     Panicked(String),
     /// Stopped, and dropped after the soft grace.
     Cut,
+    /// Missed its deadline.
+    Late,
 }
 
 impl<T> CallEnd<T> {
@@ -33,7 +38,7 @@ impl<T> CallEnd<T> {
             Self::Returned(Ok(_)) => HResult::S_OK,
             Self::Returned(Err(_)) if self.needs_user() => HResult::S_FALSE,
             Self::Returned(Err(error)) => CodeError::in_error(error).unwrap_or(completion(&Ending::Cut)),
-            Self::Cut => completion(&Ending::Cut),
+            Self::Cut | Self::Late => completion(&Ending::Cut),
             Self::Panicked(_) => completion(&Ending::Panicked),
         }
     }
@@ -50,6 +55,7 @@ impl<T> CallEnd<T> {
             Self::Returned(Ok(_)) | Self::Cut => None,
             Self::Returned(Err(error)) => Some(one_line(error)),
             Self::Panicked(text) => Some(format!("the handler panicked: {text}")),
+            Self::Late => Some("the handler took too long; raise its limit if it needs the time".into()),
         }
     }
 
@@ -64,7 +70,7 @@ impl<T> CallEnd<T> {
     /// the cancel itself nothing to tell.
     pub(crate) fn log_entry(&self, what: &str, cancel: Option<CancelReason>) -> Option<LogEntry> {
         let level = match self {
-            Self::Panicked(_) => LogLevel::Error,
+            Self::Panicked(_) | Self::Late => LogLevel::Error,
             _ if cancel.is_some() && self.error().is_some_and(is_cancelled) => return None,
             _ if cancel.is_some() => LogLevel::Information,
             _ if self.needs_user() => LogLevel::Warning,
@@ -118,7 +124,7 @@ impl CallEnd<()> {
     pub(crate) fn synchronize_code(&self, attempt: &Attempt) -> HResult {
         match self {
             Self::Cut => HResult::S_OK,
-            Self::Returned(Err(_)) if attempt.stopped().is_some() => HResult::S_OK,
+            Self::Returned(Err(_)) if attempt.stopped().is_some_and(CancelReason::is_stop) => HResult::S_OK,
             _ => self.code(),
         }
     }
@@ -138,9 +144,37 @@ pub(crate) enum Window {
     Opened,
 }
 
+/// How long a call may take, the time apart that the handler has the user's attention.
+pub(crate) struct Deadline {
+    attended: Duration,
+    due: Pin<Box<Sleep>>,
+}
+
+impl Deadline {
+    /// The time begins now.
+    fn after(attempt: &Attempt, time: Duration) -> Self {
+        Self { attended: attempt.attended(), due: Box::pin(sleep(time)) }
+    }
+
+    /// Whether the time is up. If not, the task is woken when it is.
+    fn is_over(&mut self, attempt: &Attempt, cx: &mut Context<'_>) -> bool {
+        while self.due.poll_unpin(cx).is_ready() {
+            let attended = attempt.attended();
+            let spared = attended - std::mem::replace(&mut self.attended, attended);
+            if spared.is_zero() {
+                return true;
+            }
+            let due = self.due.deadline() + spared;
+            self.due.as_mut().reset(due);
+        }
+        false
+    }
+}
+
 /// Polls a call to its end. After each poll that leaves it pending, `pending` is called: the window is open.
 pub(crate) async fn drive<'a, T>(
     attempt: &Attempt,
+    limit: Option<Duration>,
     call: impl FnOnce() -> BoxFuture<'a, SyncResult<T>>,
     mut pending: impl FnMut(),
 ) -> (CallEnd<T>, Window) {
@@ -148,9 +182,11 @@ pub(crate) async fn drive<'a, T>(
         Ok(future) => future,
         Err(panic) => return (CallEnd::Panicked(panic_text(panic)), Window::Never),
     };
-    let (mut window, mut grace) = (Window::Never, None);
+    let (mut window, mut grace, mut deadline) = (Window::Never, None, None);
     let end = poll_fn(|cx| {
-        match catch_unwind(AssertUnwindSafe(|| future.poll_unpin(cx))) {
+        let polled = attempt.polled(|| catch_unwind(AssertUnwindSafe(|| future.poll_unpin(cx))));
+        match polled {
+            Ok(Poll::Ready(_)) if is_late(attempt) => return Poll::Ready(CallEnd::Late),
             Ok(Poll::Ready(result)) => return Poll::Ready(CallEnd::Returned(result)),
             Err(panic) => return Poll::Ready(CallEnd::Panicked(panic_text(panic))),
             Ok(Poll::Pending) => {}
@@ -158,13 +194,25 @@ pub(crate) async fn drive<'a, T>(
         window = Window::Opened;
         attempt.wake_at_change(cx.waker());
         pending();
-        poll_stopped(attempt, &mut grace, cx).map(|()| CallEnd::Cut)
+        if let Some(limit) = limit
+            && deadline.get_or_insert_with(|| Deadline::after(attempt, limit)).is_over(attempt, cx)
+            && attempt.stopped().is_none()
+        {
+            attempt.time_out();
+        }
+        let cut = || if is_late(attempt) { CallEnd::Late } else { CallEnd::Cut };
+        poll_stopped(attempt, &mut grace, cx).map(|()| cut())
     })
     .await;
     match catch_unwind(AssertUnwindSafe(|| drop(future))) {
         Ok(()) => (end, window),
         Err(panic) => (CallEnd::Panicked(panic_text(panic)), window),
     }
+}
+
+/// Whether the call has missed its deadline: what it returns now comes too late.
+fn is_late(attempt: &Attempt) -> bool {
+    attempt.stopped() == Some(CancelReason::TimedOut)
 }
 
 /// Ready when the handler was stopped and its soft grace is over. While workers are busy they are given their own grace.

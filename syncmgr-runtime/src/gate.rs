@@ -1,15 +1,23 @@
-//! Performs what the host state decides: starts runs and lends workers.
+//! Performs what the host state decides: starts runs, lends workers, lets items with claims begin.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
-use syncmgr_core::decision::host::{Grant, HostState, RunId};
+use futures::task::{ArcWake, waker};
+use syncmgr_core::cell::ItemCell;
+use syncmgr_core::claim::Claim;
+use syncmgr_core::decision::hold::Held;
+use syncmgr_core::decision::host::{ClaimSet, Grant, HostState, ItemOfRun, Priority, RunId};
+use syncmgr_core::id::{HandlerId, ItemId};
 
 use crate::run::Run;
 
 /// The host state of a manager, and the runs it knows.
 pub(crate) struct Gate {
     inner: Mutex<Inner>,
+    /// Whether anybody waits for a worker; read by every worker after each item.
+    contended: AtomicBool,
 }
 
 struct Inner {
@@ -18,20 +26,25 @@ struct Inner {
 }
 
 impl Gate {
-    /// A gate for at most `limit` items at once.
-    pub(crate) fn new(limit: usize) -> Self {
-        Self { inner: Mutex::new(Inner { host: HostState::new(limit), runs: BTreeMap::new() }) }
+    /// A gate for at most `limit` items at once, and so many at once with each of these claims.
+    pub(crate) fn new(limit: usize, capacities: BTreeMap<Claim, usize>) -> Self {
+        let mut host = HostState::new(limit);
+        capacities.into_iter().for_each(|(claim, capacity)| host.set_capacity(claim, capacity));
+        Self { inner: Mutex::new(Inner { host, runs: BTreeMap::new() }), contended: AtomicBool::new(false) }
     }
 
     /// Puts the runs of a session into the queue, all at once: sessions that wait for each other's handlers would
-    /// otherwise wait for ever.
-    pub(crate) fn request(&self, runs: &[Arc<Run>]) {
+    /// otherwise wait for ever. For each run, calls `before` with those of its handler that come first.
+    pub(crate) fn request(&self, runs: &[Arc<Run>], priority: Priority, before: impl Fn(&Run, Vec<Arc<Run>>)) {
         let grants = {
             let mut inner = self.lock();
             let mut grants = Vec::new();
             for run in runs {
+                let earlier = inner.host.runs_of(run.id().handler);
+                let earlier = earlier.iter().filter_map(|run| inner.runs.get(run)?.upgrade()).collect();
+                before(run, earlier);
                 inner.runs.insert(run.id(), Arc::downgrade(run));
-                grants.extend(inner.host.request(run.id()));
+                grants.extend(inner.host.request(run.id(), priority));
             }
             grants
         };
@@ -50,28 +63,65 @@ impl Gate {
 
     /// The run has ended, or waits for somebody to look at its results.
     pub(crate) fn leave(&self, run: RunId) {
-        let grants = self.lock().host.leave(run);
+        let grants = self.decide(|host| host.leave(run));
         self.perform(grants);
         self.lock().runs.remove(&run);
     }
 
     /// The run could use this many workers.
     pub(crate) fn want(&self, run: RunId, workers: usize) {
-        let grants = {
-            let mut inner = self.lock();
-            inner.host.want_no_more(run);
-            inner.host.want(run, workers)
-        };
+        let grants = self.decide(|host| host.want(run, workers));
         self.perform(grants);
     }
 
-    /// Workers have come back.
-    pub(crate) fn give_back(&self, workers: usize) {
-        let grants = self.lock().host.give_back(workers);
+    /// Workers of a run have come back.
+    pub(crate) fn give_back(&self, run: RunId, workers: usize) {
+        let grants = self.decide(|host| host.give_back(run, workers));
         self.perform(grants);
     }
 
-    /// Performs grants. Workers that a run has no use for go to the next.
+    /// Whether a worker of the run, which has just ended an item, goes to somebody else.
+    pub(crate) fn gives_way(&self, run: RunId) -> bool {
+        if !self.contended.load(Ordering::Relaxed) {
+            return false;
+        }
+        let grant = self.decide(|host| host.give_way(run));
+        self.perform(grant.into_iter().collect());
+        grant.is_some()
+    }
+
+    /// Whether the item has its claims; if not it is told when it has.
+    pub(crate) fn claim(&self, item: ItemOfRun, claims: ClaimSet) -> bool {
+        self.decide(|host| host.claim(item, claims))
+    }
+
+    /// The item has ended, or no longer waits for its claims.
+    pub(crate) fn release(&self, item: ItemOfRun) {
+        let grants = self.decide(|host| host.release(item));
+        self.perform(grants);
+    }
+
+    /// The item was abandoned and keeps its claims, until what it reports into says that its work has ended.
+    pub(crate) fn quarantine(self: &Arc<Self>, item: ItemOfRun, cell: &Arc<ItemCell>) {
+        self.decide(|host| host.quarantine(item));
+        let lift = Arc::new(Lift { gate: Arc::downgrade(self), handler: item.run.handler, item: item.item });
+        cell.wake_when_idle(&waker(lift.clone()));
+        if !cell.is_working() {
+            lift.lift();
+        }
+    }
+
+    /// The abandoned items whose work is still running.
+    pub(crate) fn quarantined(&self) -> Vec<(HandlerId, ItemId)> {
+        self.lock().host.quarantined()
+    }
+
+    /// Everything that waits, and why.
+    pub(crate) fn held(&self) -> Vec<Held> {
+        self.lock().host.held()
+    }
+
+    /// Performs grants. What a run has no use for goes to the next.
     fn perform(&self, mut grants: Vec<Grant>) {
         while let Some(grant) = grants.pop() {
             match grant {
@@ -80,9 +130,14 @@ impl Gate {
                         run.started().notify_one();
                     }
                 }
-                Grant::Lend(run, workers) => {
-                    if !self.run(run).is_some_and(|run| run.lend(workers)) {
-                        grants.extend(self.lock().host.give_back(workers));
+                Grant::Lend(id, workers) => {
+                    if !self.run(id).is_some_and(|run| run.lend(workers)) {
+                        grants.extend(self.decide(|host| host.give_back(id, workers)));
+                    }
+                }
+                Grant::Begin(item) => {
+                    if !self.run(item.run).is_some_and(|run| run.attempt().ready(item.item)) {
+                        grants.extend(self.decide(|host| host.release(item)));
                     }
                 }
             }
@@ -91,6 +146,14 @@ impl Gate {
 
     fn run(&self, run: RunId) -> Option<Arc<Run>> {
         self.lock().runs.get(&run)?.upgrade()
+    }
+
+    /// Asks the host state, and keeps what workers look at up to date.
+    fn decide<T>(&self, decide: impl FnOnce(&mut HostState) -> T) -> T {
+        let mut inner = self.lock();
+        let decided = decide(&mut inner.host);
+        self.contended.store(inner.host.is_contended(), Ordering::Relaxed);
+        decided
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -116,5 +179,27 @@ impl Drop for Waiting<'_> {
         if !self.entered {
             self.gate.leave(self.run.id());
         }
+    }
+}
+
+/// Ends the quarantine of an item. It is woken like a task when the item's work has ended.
+struct Lift {
+    gate: Weak<Gate>,
+    handler: HandlerId,
+    item: ItemId,
+}
+
+impl Lift {
+    fn lift(&self) {
+        if let Some(gate) = self.gate.upgrade() {
+            let grants = gate.decide(|host| host.lift(self.handler, self.item));
+            gate.perform(grants);
+        }
+    }
+}
+
+impl ArcWake for Lift {
+    fn wake_by_ref(lift: &Arc<Self>) {
+        lift.lift();
     }
 }

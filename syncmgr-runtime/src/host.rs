@@ -1,35 +1,59 @@
 //! What all sessions of a manager share.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, Once, PoisonError, Weak};
 
-use syncmgr_core::cell::ItemCell;
+use futures::FutureExt;
+use syncmgr_core::cancel::CancelReason;
+use syncmgr_core::claim::Claim;
 use syncmgr_core::decision::choice::Preferences;
+use syncmgr_core::decision::run::Pause;
+use syncmgr_core::error::{SyncResult, one_line};
 use syncmgr_core::handler::SyncHandler;
 use syncmgr_core::id::{HandlerId, ItemId, SessionId};
 use syncmgr_core::info::HandlerInfo;
 use syncmgr_core::log::Question;
 use syncmgr_core::port::{ConnectionProvider, Interaction};
 use syncmgr_core::register::Registry;
+use syncmgr_core::store::{StateChange, StateStore};
 use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use uuid::Uuid;
 
 use crate::chooser::Chooser;
 use crate::clock::Clock;
 use crate::gate::Gate;
+use crate::latency::LatencyHistogram;
+use crate::random::{Randomness, fresh_id};
 use crate::session::SessionShared;
+use crate::watchdog::{Patrol, Watchdog};
 
-/// The shared part of a manager.
-pub(crate) struct Host {
+/// What a manager uses of the world around it.
+pub(crate) struct Ports {
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) randomness: Arc<dyn Randomness>,
+    pub(crate) store: Arc<dyn StateStore>,
     pub(crate) interaction: Option<Arc<dyn Interaction>>,
     pub(crate) connections: Option<Arc<dyn ConnectionProvider>>,
     pub(crate) chooser: Option<Arc<dyn Chooser>>,
+    pub(crate) watchdog: Option<Arc<dyn Watchdog>>,
+}
+
+/// The shared part of a manager.
+pub(crate) struct Host {
+    pub(crate) id: Uuid,
+    pub(crate) ports: Ports,
     /// The user's attention: one permit (R133).
     pub(crate) attention: Arc<Semaphore>,
-    pub(crate) gate: Gate,
+    pub(crate) gate: Arc<Gate>,
     pub(crate) tracker: TaskTracker,
+    /// Cancelled when our tasks are to be dropped where they stand.
+    pub(crate) abort: CancellationToken,
+    /// From the request to stop a running item to its end.
+    pub(crate) stopping: LatencyHistogram,
+    watched: Once,
     last_session: AtomicU64,
     known: Mutex<Known>,
 }
@@ -42,30 +66,23 @@ pub(crate) type Registered = (Arc<dyn SyncHandler>, HandlerInfo);
 pub(crate) struct Known {
     pub(crate) registry: Registry,
     pub(crate) handlers: BTreeMap<HandlerId, Registered>,
-    pub(crate) preferences: Preferences,
     pub(crate) sessions: BTreeMap<SessionId, Weak<SessionShared>>,
+    pub(crate) pause: Pause,
     /// Answers, each with the question it answers.
     answers: BTreeMap<(HandlerId, ItemId, Arc<str>), (Question, usize)>,
-    /// Abandoned items, whose work may still be running.
-    abandoned: BTreeMap<(HandlerId, ItemId), Arc<ItemCell>>,
 }
 
 impl Host {
-    pub(crate) fn new(
-        clock: Arc<dyn Clock>,
-        interaction: Option<Arc<dyn Interaction>>,
-        connections: Option<Arc<dyn ConnectionProvider>>,
-        chooser: Option<Arc<dyn Chooser>>,
-        items_at_once: usize,
-    ) -> Self {
+    pub(crate) fn new(ports: Ports, items_at_once: usize, capacities: BTreeMap<Claim, usize>) -> Self {
         Self {
-            clock,
-            interaction,
-            connections,
-            chooser,
+            id: fresh_id(&*ports.randomness),
+            ports,
             attention: Arc::new(Semaphore::new(1)),
-            gate: Gate::new(items_at_once),
+            gate: Arc::new(Gate::new(items_at_once, capacities)),
             tracker: TaskTracker::new(),
+            abort: CancellationToken::new(),
+            stopping: LatencyHistogram::new(),
+            watched: Once::new(),
             last_session: AtomicU64::new(0),
             known: Mutex::default(),
         }
@@ -90,19 +107,48 @@ impl Host {
         self.known().answers.insert((handler, item, question.key.clone()), (question, choice));
     }
 
-    /// Remembers what an abandoned item still has running.
-    pub(crate) fn abandon(&self, handler: HandlerId, item: ItemId, cell: Arc<ItemCell>) {
-        self.known().abandoned.insert((handler, item), cell);
+    /// What was chosen of a handler's items before.
+    pub(crate) fn preferences(&self, handler: HandlerId) -> SyncResult<Preferences> {
+        let mut preferences = Preferences::default();
+        preferences.load(handler, self.ports.store.choices(handler)?);
+        Ok(preferences)
     }
 
-    /// The abandoned items whose work is still running. Those whose work has ended are forgotten.
-    pub(crate) fn abandoned(&self) -> BTreeSet<(HandlerId, ItemId)> {
-        let mut known = self.known();
-        known.abandoned.retain(|_, cell| cell.is_working());
-        known.abandoned.keys().copied().collect()
+    /// Stores a change. What cannot be stored is told to `tracing`: whoever made the change has it all the same.
+    pub(crate) fn store(&self, change: StateChange) {
+        if let Some(Err(error)) = self.ports.store.write(vec![change]).now_or_never() {
+            tracing::error!(manager = %self.id, error = %one_line(&error), "the store refused a change");
+        }
     }
 
     pub(crate) fn sessions(&self) -> Vec<Arc<SessionShared>> {
         self.known().sessions.values().filter_map(Weak::upgrade).collect()
+    }
+
+    /// The watchdog begins with the first session.
+    pub(crate) fn watch(self: &Arc<Self>) {
+        if let Some(watchdog) = &self.ports.watchdog {
+            self.watched.call_once(|| watchdog.start(Patrol::new(Arc::downgrade(self))));
+        }
+    }
+
+    /// Forgets what was answered for a handler.
+    pub(crate) fn forget_answers(&self, handler: HandlerId) {
+        self.known().answers.retain(|(of, _, _), _| *of != handler);
+    }
+
+    /// Tells every session to stop and to let go of its results.
+    pub(crate) fn wind_up(&self) -> Vec<Arc<SessionShared>> {
+        {
+            // No session is accepted once this lock is free again.
+            let _known = self.known();
+            self.tracker.close();
+        }
+        let sessions = self.sessions();
+        for session in &sessions {
+            session.stop(CancelReason::ShuttingDown);
+            session.close();
+        }
+        sessions
     }
 }

@@ -10,12 +10,16 @@ pub mod chooser;
 pub mod clock;
 mod gate;
 mod host;
+pub mod latency;
 pub mod manager;
 pub mod mapping;
+pub mod random;
 pub mod report;
 mod run;
 pub mod session;
+pub mod store;
 mod tasks;
 mod trace;
+pub mod watchdog;
 
 pub use run::{RunChange, RunEnding};

@@ -2,26 +2,34 @@
 
 mod builder;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::time::Duration;
 
 use syncmgr_core::cancel::CancelReason;
-use syncmgr_core::error::{SyncResult, panic_text};
+use syncmgr_core::decision::hold::{Held, Hold};
+use syncmgr_core::decision::run::Pause;
+use syncmgr_core::error::{SyncResult, one_line, panic_text};
 use syncmgr_core::handler::{ItemObject, SyncHandler};
 use syncmgr_core::hresult::HResult;
-use syncmgr_core::id::{HandlerId, Subject};
+use syncmgr_core::id::{ErrorId, ErrorScope, HandlerId, ItemId, Subject};
 use syncmgr_core::info::{HandlerFlags, HandlerInfo};
 use syncmgr_core::item::{ItemFlags, SyncItem};
+use syncmgr_core::log::{Action, LogEntry};
 use syncmgr_core::register::{Invocation, InvokeFlags, RegisterFlags, Registration, RequestError};
+use syncmgr_core::store::{LogRecord, StateChange};
+use syncmgr_core::text::Escaped;
 use syncmgr_core::trigger::Trigger;
 use uuid::Uuid;
 
 pub use self::builder::SyncManagerBuilder;
 use crate::host::Host;
+use crate::latency::Latencies;
 use crate::report::Report;
 use crate::run::Wish;
-use crate::session::{Session, SessionError, SessionRequest, StartError, look};
+use crate::session::{Session, SessionError, SessionRequest, SessionShared, StartError, look, question_of};
 
 /// Hosts handlers and runs sessions over them: the Synchronization Manager.
 ///
@@ -29,10 +37,30 @@ use crate::session::{Session, SessionError, SessionRequest, StartError, look};
 /// manager never makes a runtime, installs a subscriber or handles a signal; sessions run on the tokio runtime they are
 /// started from.
 ///
-/// Dropping the last handle changes nothing for sessions under way. [`shutdown`](Self::shutdown) is what ends them.
+/// [`shutdown`](Self::shutdown) ends its sessions in order and waits. Without it, dropping the last handle of the manager
+/// and of its sessions tells every session to stop and drops our tasks where they stand: items end *stopped*, and nothing
+/// is waited for.
 #[derive(Clone)]
 pub struct SyncManager {
+    owner: Arc<Owner>,
+}
+
+/// What all handles of a manager and its sessions share; dropped with the last of them.
+pub(crate) struct Owner {
     host: Arc<Host>,
+}
+
+impl Owner {
+    pub(crate) fn host(&self) -> &Arc<Host> {
+        &self.host
+    }
+}
+
+impl Drop for Owner {
+    fn drop(&mut self) {
+        self.host.wind_up();
+        self.host.abort.cancel();
+    }
 }
 
 impl Default for SyncManager {
@@ -50,6 +78,19 @@ impl SyncManager {
     /// A manager to be given what it is to use.
     pub fn builder() -> SyncManagerBuilder {
         SyncManagerBuilder::default()
+    }
+
+    pub(crate) fn over(host: Host) -> Self {
+        Self { owner: Arc::new(Owner { host: Arc::new(host) }) }
+    }
+
+    fn host(&self) -> &Arc<Host> {
+        &self.owner.host
+    }
+
+    /// Names the manager where a program has several: in spans and events, as the field `manager`.
+    pub fn id(&self) -> Uuid {
+        self.host().id
     }
 
     /// Registers a handler for sessions that somebody or something asks for: `RegisterSyncMgrHandler` with flags 0 (R1).
@@ -70,19 +111,44 @@ impl SyncManager {
         if info.limits().items() == 0 {
             return Err(RequestError::NoItemsAllowed { handler: id });
         }
-        let mut known = self.host.known();
-        if known.handlers.contains_key(&id) {
-            return Err(RequestError::AlreadyRegistered { handler: id });
+        let registration = Registration { description: Some(info.name().to_owned()), flags };
+        let set =
+            self.host().ports.store.handlers().map(|mut stored| stored.remove(&id).and_then(|record| record.flags));
+        let set = set.map_err(|error| RequestError::Store { reason: one_line(&error) })?;
+        {
+            let mut known = self.host().known();
+            if known.handlers.contains_key(&id) {
+                return Err(RequestError::AlreadyRegistered { handler: id });
+            }
+            known.registry.register(id, registration.clone())?;
+            let effective = Registration { flags: set.unwrap_or(flags), ..registration.clone() };
+            known.registry.register(id, effective)?;
+            known.handlers.insert(id, (handler, info));
         }
-        known.registry.register(id, Registration { description: Some(info.name().to_owned()), flags })?;
-        known.handlers.insert(id, (handler, info));
+        self.host().store(StateChange::Registered { handler: id, registration });
         Ok(id)
     }
 
+    /// Sets the events a registered handler is created for. This is stored, and wins over the flags it is registered with
+    /// the next time.
+    ///
+    /// # Errors
+    /// When the handler is not registered, and for flag bits nobody knows (R3).
+    pub fn set_flags(&self, handler: HandlerId, flags: RegisterFlags) -> Result<(), RequestError> {
+        {
+            let mut known = self.host().known();
+            let registered = known.registry.registration(handler).cloned();
+            let registered = registered.ok_or(RequestError::NotRegistered { handler })?;
+            known.registry.register(handler, Registration { flags, ..registered })?;
+        }
+        self.host().store(StateChange::Flags { handler, flags });
+        Ok(())
+    }
+
     /// No later session has this handler (R5): `UnregisterSyncMgrHandler`. `false` when it was not registered (R6). A run
-    /// under way goes on.
+    /// under way goes on, and what is stored of the handler stays; see [`forget`](Self::forget).
     pub fn unregister(&self, handler: HandlerId) -> bool {
-        let mut known = self.host.known();
+        let mut known = self.host().known();
         let removed = known.handlers.remove(&handler);
         let unregistered = known.registry.unregister(handler).is_some();
         drop(known);
@@ -90,14 +156,29 @@ impl SyncManager {
         unregistered
     }
 
+    /// Unregisters a handler, stops its runs, waits until they are over, and deletes everything stored of it: choices,
+    /// settings, answers, log. Cancel safe; without the wait nothing is deleted.
+    pub async fn forget(&self, handler: HandlerId) {
+        self.unregister(handler);
+        let runs: Vec<_> = self.host().sessions().iter().filter_map(|session| session.run(handler)).collect();
+        for run in &runs {
+            run.stop(CancelReason::HandlerStopped);
+        }
+        for session in self.host().sessions() {
+            session.until(|session| session.run(handler).is_none_or(|run| run.is_at_rest())).await;
+        }
+        self.host().forget_answers(handler);
+        self.host().store(StateChange::Forget { handler });
+    }
+
     /// What is registered of a handler: `GetHandlerRegistrationInfo`. `None` is `S_FALSE` (R8).
     pub fn registration(&self, handler: HandlerId) -> Option<Registration> {
-        self.host.known().registry.registration(handler).cloned()
+        self.host().known().registry.registration(handler).cloned()
     }
 
     /// A session about to be started, by default over the handlers this trigger creates (R9 to R12).
     pub fn session(&self, trigger: Trigger) -> SessionRequest {
-        SessionRequest::new(self.host.clone(), trigger)
+        SessionRequest::new(self.owner.clone(), trigger)
     }
 
     /// Starts a session for one handler, with a cookie for it: `UpdateItems` (R14 to R24). Returns once it is accepted.
@@ -107,7 +188,7 @@ impl SyncManager {
     /// # Errors
     /// See [`StartError`]; nothing has begun then.
     pub fn invoke(&self, invocation: Invocation) -> Result<Session, StartError> {
-        self.host.known().registry.accept(&invocation)?;
+        self.host().known().registry.accept(&invocation)?;
         let mut request = self.session(Trigger::Invoke).handlers([invocation.handler]);
         if let Some(cookie) = invocation.cookie {
             request = request.cookie(cookie);
@@ -177,41 +258,172 @@ impl SyncManager {
         }
     }
 
+    /// No new item begins, in any session; what runs goes on. Not stored.
+    ///
+    /// Handlers that do all items in one piece of work of their own are not paused.
+    pub fn pause(&self) {
+        self.set_pause(Pause::Paused);
+    }
+
+    /// Items begin again, apart from those of sessions that are paused themselves.
+    pub fn resume(&self) {
+        self.set_pause(Pause::Going);
+    }
+
+    fn set_pause(&self, pause: Pause) {
+        self.host().known().pause = pause;
+        self.host().sessions().iter().for_each(|session| session.apply_pause());
+    }
+
+    /// Everything that does not run although it could, each with its reason.
+    pub fn held(&self) -> Vec<Held> {
+        let paused = |session: &Arc<SessionShared>| {
+            let waiting = session.runs().into_iter().filter(|run| run.attempt().is_paused());
+            waiting
+                .map(|run| Held::new(run.id().handler, Hold::Paused).in_session(run.id().session))
+                .collect::<Vec<_>>()
+        };
+        let mut held: Vec<_> = self.host().sessions().iter().flat_map(paused).collect();
+        held.extend(self.host().gate.held());
+        held
+    }
+
+    /// How long running items took to end once somebody had asked for it: from each skip, stop or shutdown to the end of
+    /// the item, over all sessions so far.
+    pub fn stop_latencies(&self) -> Latencies {
+        self.host().stopping.snapshot()
+    }
+
+    /// The stored log of a handler, of this and earlier sessions, oldest first.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn log(&self, handler: HandlerId) -> SyncResult<Vec<LogRecord>> {
+        self.host().ports.store.log(handler)
+    }
+
+    /// Opens an entry of the stored log, in a run of its own: the handler explains it and may run items again (R144 to
+    /// R150). Waits until the session is over. Cancel safe; what was opened goes on.
+    ///
+    /// While the session of the entry is still open, use [`Session::show_error`] instead.
+    ///
+    /// # Errors
+    /// When there is no such entry, it is no link, it asks a question ([`answer`](Self::answer) it), the store cannot be
+    /// read, or no session can be started.
+    pub async fn show_error(&self, handler: HandlerId, error: ErrorId) -> Result<Report, LogError> {
+        match self.stored(handler, error)?.action {
+            Some(Action::ShowError) => {}
+            Some(Action::Decide(_)) => return Err(SessionError::Question { error }.into()),
+            _ => return Err(SessionError::NotALink { error }.into()),
+        }
+        let request = self.session(Trigger::Manual).handlers([handler]).may_bother_user().explaining();
+        let session = request.start()?;
+        session.report().await;
+        look(&*session.run(handler)?, Wish::Open(error)).await?;
+        Ok(session.finish().await)
+    }
+
+    /// Answers a question of the stored log, by the place of the choice, and starts a session in which the item runs again
+    /// with the answer.
+    ///
+    /// While the session of the entry is still open, use [`Session::answer`] instead.
+    ///
+    /// # Errors
+    /// When there is no such question or choice, the store cannot be read, or no session can be started; in the last case
+    /// the answer is kept.
+    pub fn answer(&self, handler: HandlerId, error: ErrorId, choice: usize) -> Result<Session, LogError> {
+        let entry = self.stored(handler, error)?;
+        let (item, question) = question_of(&entry, error, choice)?;
+        self.host().answer(handler, item, question, choice);
+        self.host().store(StateChange::LogDeleted { handler, scope: ErrorScope::One(error) });
+        Ok(self.session(Trigger::Manual).items(handler, [item]).may_bother_user().start()?)
+    }
+
+    /// The latest entry with this id in the stored log.
+    fn stored(&self, handler: HandlerId, error: ErrorId) -> Result<Arc<LogEntry>, LogError> {
+        let log = self.log(handler).map_err(|error| LogError::Store { reason: one_line(&error) })?;
+        let entry = log.into_iter().rev().map(|record| record.entry).find(|entry| entry.error == Some(error));
+        entry.ok_or(SessionError::UnknownError { error }.into())
+    }
+
     /// An object of a handler or one of its items, for programs that know both sides: `GetItemObject`. `None` is
     /// `E_NOTIMPL`, also for a handler that is not registered.
     pub fn item_object(&self, handler: HandlerId, subject: Subject, interface: Uuid) -> Option<ItemObject> {
-        let (handler, _) = self.host.known().handlers.get(&handler).cloned()?;
+        let (handler, _) = self.host().known().handlers.get(&handler).cloned()?;
         catch_unwind(AssertUnwindSafe(|| handler.item_object(subject, interface))).ok().flatten()
     }
 
     /// The registered handlers, in order of id.
     pub fn handlers(&self) -> Vec<HandlerInfo> {
-        self.host.known().handlers.values().map(|(_, info)| info.clone()).collect()
+        self.host().known().handlers.values().map(|(_, info)| info.clone()).collect()
     }
 
     /// Stops every session and waits until all of them are over. No session can be started afterwards.
     ///
-    /// Blocking work that outlived its hard grace cannot be stopped and is not waited for: its item has ended
-    /// *abandoned* and its handler is returned. Cancel safe; the sessions stop all the same.
-    pub async fn shutdown(&self) -> BTreeSet<HandlerId> {
-        let sessions = {
-            let known = self.host.known();
-            self.host.tracker.close();
-            drop(known);
-            self.host.sessions()
+    /// What cannot be stopped is returned, handler by handler: blocking work that outlived its hard grace, and handlers
+    /// that block their thread. It is not waited for longer than the hard grace of its handler, and a little. Cancel safe;
+    /// the sessions stop all the same.
+    pub async fn shutdown(&self) -> Vec<Unstopped> {
+        let sessions = self.host().wind_up();
+        let over = async {
+            for session in &sessions {
+                session.until(|session| session.is_over()).await;
+            }
         };
-        for session in &sessions {
-            session.stop(CancelReason::ShuttingDown);
-            session.close();
+        let late = tokio::time::timeout(patience(&sessions), over).await.is_err();
+        let unstopped = self.unstopped(&sessions);
+        if late {
+            self.host().abort.cancel();
+        } else if unstopped.is_empty() {
+            self.host().tracker.wait().await;
         }
-        for session in &sessions {
-            session.until(|session| session.is_over()).await;
+        if let Some(watchdog) = &self.host().ports.watchdog {
+            watchdog.stop();
         }
-        let abandoned: BTreeSet<_> = self.host.abandoned().into_iter().map(|(handler, _)| handler).collect();
-        if abandoned.is_empty() {
-            self.host.tracker.wait().await;
+        unstopped
+    }
+
+    /// What goes on although everything was stopped.
+    fn unstopped(&self, sessions: &[Arc<SessionShared>]) -> Vec<Unstopped> {
+        let mut unstopped: BTreeMap<HandlerId, BTreeSet<ItemId>> = BTreeMap::new();
+        for (handler, item) in self.host().gate.quarantined() {
+            unstopped.entry(handler).or_default().insert(item);
         }
-        abandoned
+        for run in sessions.iter().flat_map(|session| session.runs()).filter(|run| !run.is_over()) {
+            unstopped.entry(run.id().handler).or_default();
+        }
+        let name = |handler| self.host().known().handlers.get(&handler).map(|(_, info)| info.name().to_owned());
+        let named = |(handler, items)| Unstopped { handler, name: name(handler).unwrap_or_default(), items };
+        unstopped.into_iter().map(named).collect()
+    }
+}
+
+/// How long a shutdown waits: a little longer than the handlers may take.
+fn patience(sessions: &[Arc<SessionShared>]) -> Duration {
+    let runs = sessions.iter().flat_map(|session| session.runs());
+    let graces = runs.map(|run| run.info().limits().hard_grace() + 4 * run.info().limits().soft_grace());
+    graces.max().unwrap_or_default() + Duration::from_secs(1)
+}
+
+/// A handler of which something goes on although everything was stopped.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Unstopped {
+    /// The handler.
+    pub handler: HandlerId,
+    /// Its name; empty when it was unregistered meanwhile.
+    pub name: String,
+    /// The items whose work goes on; empty where the handler blocks its thread outside of any item.
+    pub items: BTreeSet<ItemId>,
+}
+
+impl fmt::Display for Unstopped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} could not be stopped", Escaped(&self.name))?;
+        match self.items.len() {
+            0 => Ok(()),
+            items => write!(f, ": {items} abandoned"),
+        }
     }
 }
 
@@ -237,6 +449,24 @@ pub enum PropertiesError {
         /// The code of the failure.
         code: HResult,
         /// What the handler said.
+        reason: String,
+    },
+}
+
+/// Why an entry of the stored log was not opened or answered. Nothing was done.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum LogError {
+    /// No session could be started for it.
+    #[error(transparent)]
+    Start(#[from] StartError),
+    /// There is no such entry, or it is of another kind.
+    #[error(transparent)]
+    Session(#[from] SessionError),
+    /// The store cannot be read.
+    #[error("the store cannot be read: {reason}")]
+    Store {
+        /// What the store said.
         reason: String,
     },
 }

@@ -1,10 +1,11 @@
 //! How a session went.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use syncmgr_core::decision::hold::Hold;
 use syncmgr_core::decision::run::Phase;
 use syncmgr_core::decision::verdict::{Outcome, Verdict};
 use syncmgr_core::error::FailureClass;
@@ -14,7 +15,7 @@ use syncmgr_core::log::{LogEntry, LogLevel};
 use syncmgr_core::text::Escaped;
 use syncmgr_core::trigger::Trigger;
 
-use crate::run::{Run, RunEnding};
+use crate::run::{Apart, Run, RunEnding};
 use crate::session::SessionShared;
 
 /// How a session went, handler by handler. Shown with `{}` it is a few lines for people.
@@ -70,6 +71,8 @@ pub struct RunReport {
     /// Its log.
     pub log: Vec<Arc<LogEntry>>,
     attempts: Vec<AttemptReport>,
+    /// Items that were not run here, each with the number of attempts before.
+    apart: Vec<(usize, Arc<Apart>)>,
 }
 
 /// The items of one attempt and how they ended.
@@ -90,6 +93,15 @@ pub struct ItemReport<'a> {
     pub outcome: Outcome,
     /// What a failure means for the next attempt.
     pub class: Option<FailureClass>,
+    /// Why it was not run here, if it was not.
+    pub hold: Option<Hold>,
+}
+
+impl<'a> ItemReport<'a> {
+    fn apart(apart: &'a Apart) -> Self {
+        let Apart { item, verdict, hold } = apart;
+        Self { item, outcome: verdict.outcome, class: verdict.class, hold: hold.clone() }
+    }
 }
 
 impl RunReport {
@@ -104,6 +116,7 @@ impl RunReport {
             ending: run.ending(),
             log: run.notes().entries(),
             attempts: attempts.collect(),
+            apart: run.notes().apart(),
         }
     }
 
@@ -119,18 +132,34 @@ impl RunReport {
 
     /// The items, in the order they were first tried, each as its last attempt ended.
     pub fn items(&self) -> impl Iterator<Item = ItemReport<'_>> {
-        let (first, retries) = self.attempts.split_first().map_or((None, &[][..]), |(first, rest)| (Some(first), rest));
+        let first = self.attempts.first();
+        let later: Vec<_> = self.later().collect();
+        let ids = first.filter(|_| !later.is_empty()).map(|first| first.selection.iter().map(SyncItem::id).collect());
+        let known: BTreeSet<ItemId> = ids.unwrap_or_default();
         let mut again: BTreeMap<ItemId, ItemReport<'_>> = BTreeMap::new();
         let mut added = Vec::new();
-        for item in retries.iter().flat_map(AttemptReport::items) {
-            let known = first.is_some_and(|first| first.selection.iter().any(|listed| listed.id() == item.item.id()));
-            if again.insert(item.item.id(), item.clone()).is_none() && !known {
-                added.push(item.item.id());
+        for item in later {
+            let id = item.item.id();
+            if again.insert(id, item).is_none() && !known.contains(&id) {
+                added.push(id);
             }
         }
         let added: Vec<_> = added.into_iter().filter_map(|id| again.remove(&id)).collect();
         let first = first.into_iter().flat_map(AttemptReport::items);
         first.map(move |item| again.remove(&item.item.id()).unwrap_or(item)).chain(added)
+    }
+
+    /// What happened to items apart from the first attempt, in order.
+    fn later(&self) -> impl Iterator<Item = ItemReport<'_>> {
+        let apart_after = |attempt| {
+            let apart = self.apart.iter().filter(move |(before, _)| *before == attempt);
+            apart.map(|(_, apart)| ItemReport::apart(apart))
+        };
+        let attempts = self.attempts.len().max(1);
+        (0..=attempts).flat_map(move |number| {
+            let retry = self.attempts.get(number).filter(|_| number > 0);
+            apart_after(number).chain(retry.into_iter().flat_map(AttemptReport::items))
+        })
     }
 
     /// How one item went.
@@ -143,11 +172,11 @@ impl AttemptReport {
     fn items(&self) -> impl Iterator<Item = ItemReport<'_>> {
         let ended = self.phases.iter().enumerate().filter_map(|(place, phase)| match phase {
             Phase::Ended(outcome) => Some((place, *outcome)),
-            Phase::Queued | Phase::Running => None,
+            Phase::Queued | Phase::Held | Phase::Running => None,
         });
         ended.map(|(place, outcome)| {
             let class = self.failures.get(&place).and_then(|verdict| verdict.class);
-            ItemReport { item: &self.selection[place], outcome, class }
+            ItemReport { item: &self.selection[place], outcome, class, hold: None }
         })
     }
 }
@@ -169,6 +198,9 @@ impl fmt::Display for RunReport {
         write!(f, "{}: {}", Escaped(&self.name), self.summary())?;
         for item in self.items() {
             write!(f, "\n  {:<11} {}", item.outcome, Escaped(item.item.name()))?;
+            if let Some(hold) = &item.hold {
+                write!(f, " ({hold})")?;
+            }
         }
         for entry in self.log.iter().filter(|entry| entry.level > LogLevel::Information) {
             write!(f, "\n  {}", Escaped(&self.line(entry)))?;
@@ -183,7 +215,8 @@ impl RunReport {
             None => "still running".into(),
             Some(RunEnding::Declined) => "did not take part".into(),
             Some(RunEnding::NotBegun(code)) => format!("could not begin ({code})"),
-            Some(RunEnding::NothingToDo) => "nothing to do".into(),
+            Some(RunEnding::NothingToDo) if self.apart.is_empty() => "nothing to do".into(),
+            Some(RunEnding::NothingToDo) => self.counts(),
             Some(RunEnding::Stopped) => "was stopped".into(),
             Some(RunEnding::NotPrepared(code)) => format!("was not prepared ({code})"),
             Some(RunEnding::Completed(code)) if !code.is_ok() => format!("did not complete ({code})"),

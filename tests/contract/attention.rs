@@ -33,7 +33,12 @@ fn asking(transcript: &Transcript) -> Scripted {
 }
 
 /// A handler on a host that has a user, ready to prepare.
-async fn on_host(handler: Scripted, flags: RunFlags, user: impl Interaction, transcript: &Transcript) -> OnHost {
+pub(crate) async fn on_host(
+    handler: Scripted,
+    flags: RunFlags,
+    user: impl Interaction,
+    transcript: &Transcript,
+) -> OnHost {
     let driven = Driven::with_interaction(Arc::new(handler), Some(Arc::new(user))).expect("inside a runtime");
     let on = OnHost { driven, host: Watched::writing_to(transcript) };
     on.driven.initialize(Trigger::Manual, flags, None).await;

@@ -183,7 +183,7 @@ async fn r118_asking_about_an_item_that_has_not_begun_does_not_begin_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn r118_checking_an_item_reports_nothing() {
+async fn r118_checking_a_run_reports_nothing_about_its_items() {
     let report = run(Scripted::new(&["a"]).on_synchronize(|run| {
         async {
             run.check()?;

@@ -3,13 +3,13 @@
 use anyhow::anyhow;
 use futures::FutureExt;
 use syncmgr::{
-    CodeError, Confirmation, HResult, HandlerFlags, HandlerId, HandlerInfo, LogLevel, Outcome, Participation,
-    RunEnding, RunFlags, Session, SessionRequest, Subject, SyncManager, Trigger,
+    CodeError, Confirmation, ErrorId, HResult, HandlerFlags, HandlerId, HandlerInfo, LogEntry, LogLevel, Outcome,
+    Participation, Resolution, RunContext, RunEnding, RunFlags, Session, SessionRequest, Subject, SyncManager, Trigger,
 };
 use syncmgr_test::{ScriptedHandler, ScriptedUser, Transcript};
 
 use crate::support::{HANDLER, Scripted, run};
-use crate::watched::{CLASSIC, OnHost, hosting, listed};
+use crate::watched::{CLASSIC, OnHost, hosting, listed, within};
 
 const TRIGGERS: [Trigger; 6] =
     [Trigger::Connect, Trigger::PendingDisconnect, Trigger::Manual, Trigger::Idle, Trigger::Invoke, Trigger::Scheduled];
@@ -51,25 +51,43 @@ async fn r027_the_event_is_exactly_one_of_1_to_6() {
 
 #[tokio::test(start_paused = true)]
 async fn r028_trigger_and_flags_are_the_same_in_every_call_of_a_run() {
-    let transcript = Transcript::new();
-    let [prepare, synchronize, item] = [(); 3].map(|()| transcript.clone());
+    let (transcript, error) = (Transcript::new(), ErrorId::from_key("look"));
+    let noting = |method: &'static str| {
+        let transcript = transcript.clone();
+        move |run: &RunContext| transcript.note(format!("{method} {:?} {:?}", run.trigger(), run.flags()))
+    };
+    let [initialize, prepare, synchronize] = ["initialize", "prepare", "synchronize"].map(noting);
+    let [item, explain] = ["item", "show_error"].map(noting);
     let handler = Scripted::new(&["a"])
+        .on_initialize(move |run| {
+            initialize(run);
+            async { Ok(Participation::TakePart) }.boxed()
+        })
         .on_prepare(move |run| {
-            prepare.note(format!("{:?} {:?}", run.trigger(), run.flags()));
+            prepare(run);
+            run.log(LogEntry::new(LogLevel::Warning, "look").with_link(error));
             async { Ok(()) }.boxed()
         })
         .on_synchronize(move |run| {
-            synchronize.note(format!("{:?} {:?}", run.trigger(), run.flags()));
+            synchronize(run);
             run.each_item().boxed()
         })
-        .on_item(move |item_context| {
-            item.note(format!("{:?} {:?}", item_context.run().trigger(), item_context.run().flags()));
+        .on_item(move |context| {
+            item(context.run());
             async { Ok(()) }.boxed()
+        })
+        .on_show_error(move |run, _| {
+            explain(run);
+            async { Ok(Resolution::Done) }.boxed()
         });
     let manager = SyncManager::new();
     manager.register(handler).unwrap();
-    manager.session(Trigger::Scheduled).may_bother_user().start().unwrap().finish().await;
-    assert_eq!(transcript.lines(), ["Scheduled RunFlags(MAY_BOTHER_USER)"; 3]);
+    let session = manager.session(Trigger::Scheduled).may_bother_user().start().unwrap();
+    within(session.report()).await;
+    within(session.show_error(HANDLER, error)).await.unwrap();
+    let methods = ["initialize", "prepare", "synchronize", "item", "show_error"];
+    let wanted = methods.map(|method| format!("{method} Scheduled RunFlags(MAY_BOTHER_USER)"));
+    assert_eq!(transcript.lines(), wanted);
 }
 
 #[test]

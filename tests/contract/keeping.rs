@@ -60,7 +60,8 @@ async fn what_one_session_keeps_another_does_not_find() {
     let manager = SyncManager::new();
     manager.register(logging_in(&notes)).unwrap();
     let first = manager.session(Trigger::Manual).start().unwrap();
-    let second = manager.session(Trigger::Manual).start().unwrap();
+    // With more rights than the first, which therefore cannot stand for it.
+    let second = manager.session(Trigger::Manual).may_bother_user().start().unwrap();
     within(second.report()).await;
     let used = notes.of(&["a uses"]);
     assert_eq!(used, ["a uses connection 0", "a uses connection 1"]);

@@ -10,7 +10,7 @@ use syncmgr::{
 use syncmgr_test::Transcript;
 
 use crate::support::{HANDLER, Scripted, id, start};
-use crate::watched::{begin, until, until_run, waiting, within};
+use crate::watched::{begin, until, until_began, until_run, waiting, within};
 
 fn ending(report: &Report) -> Option<RunEnding> {
     report.runs[0].ending
@@ -22,8 +22,9 @@ const WELL: Option<RunEnding> = Some(RunEnding::Completed(HResult::S_OK));
 async fn two_sessions_over_one_handler_run_one_after_the_other() {
     let transcript = Transcript::new();
     let (manager, go) = waiting(&transcript);
-    let (first, second) = (begin(&manager), begin(&manager));
-    until_run(&first, RunChange::Synchronizing).await;
+    let first = begin(&manager);
+    until_began(&first).await;
+    let second = begin(&manager);
     assert_eq!(transcript.count("initialize"), 1);
     go.notify_one();
     until_run(&second, RunChange::Synchronizing).await;
@@ -98,8 +99,9 @@ async fn a_session_that_is_told_to_stop_on_drop_does() {
 async fn a_session_stopped_while_it_waits_for_its_turn_never_begins_and_the_others_go_on() {
     let transcript = Transcript::new();
     let (manager, go) = waiting(&transcript);
-    let [first, second, third] = [(); 3].map(|()| begin(&manager));
-    until_run(&first, RunChange::Synchronizing).await;
+    let first = begin(&manager);
+    until_began(&first).await;
+    let [second, third] = [(); 2].map(|()| begin(&manager));
     second.stop();
     assert_eq!(ending(&within(second.finish()).await), Some(RunEnding::Stopped));
     assert_eq!(transcript.count("initialize"), 1);

@@ -1,6 +1,5 @@
 //! Shutting the manager down.
 
-use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
@@ -9,7 +8,7 @@ use syncmgr::{ErrorId, LogEntry, LogLevel, Outcome, RunEnding, SessionEvent, Sta
 use syncmgr_test::Transcript;
 use tokio::sync::Notify;
 
-use crate::support::{HANDLER, Scripted};
+use crate::support::{HANDLER, Scripted, named};
 use crate::watched::{begin, until, waiting, within};
 
 #[tokio::test(start_paused = true)]
@@ -18,13 +17,13 @@ async fn shutting_down_stops_what_runs_and_what_waits_and_refuses_new_sessions()
     let (manager, _go) = waiting(&transcript);
     let (running, queued) = (begin(&manager), begin(&manager));
     until(&mut running.events(), |event| matches!(event, SessionEvent::Began { .. })).await;
-    assert_eq!(within(manager.shutdown()).await, BTreeSet::new());
+    assert_eq!(within(manager.shutdown()).await, []);
     let report = running.report().await;
     assert!(report.items().all(|item| item.outcome == Outcome::Stopped), "{report}");
     assert_eq!(queued.report().await.runs[0].ending, Some(RunEnding::Stopped));
     assert_eq!(manager.session(Trigger::Manual).start().err(), Some(StartError::ShutDown));
     assert_eq!(manager.clone().update_all().err(), Some(StartError::ShutDown));
-    assert_eq!(within(manager.shutdown()).await, BTreeSet::new());
+    assert_eq!(within(manager.shutdown()).await, []);
 }
 
 #[tokio::test(start_paused = true)]
@@ -87,7 +86,7 @@ async fn shutting_down_does_not_wait_for_work_that_cannot_be_stopped_and_names_i
     while !shutdown.is_finished() {
         tokio::time::advance(Duration::from_secs(1)).await;
     }
-    assert_eq!(shutdown.await.unwrap(), BTreeSet::from([HANDLER]));
+    assert_eq!(named(&shutdown.await.unwrap()), [HANDLER]);
     assert!(session.report().await.items().all(|item| item.outcome == Outcome::Failed));
     drop(sender);
 }

@@ -1,6 +1,5 @@
 //! What an item has started ends before it counts as stopped, and what a shutdown leaves behind.
 
-use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
@@ -13,32 +12,35 @@ use syncmgr_test::Transcript;
 use tokio::sync::Notify;
 
 use crate::show_error::error;
-use crate::support::{HANDLER, Scripted, id, start};
+use crate::support::{HANDLER, Scripted, id, named, start};
 use crate::watched::{CLASSIC, until, within};
 use crate::window::in_order;
 
 /// Lets time pass. Where a thread is blocked it does not pass by itself, not even while nothing else happens.
-async fn pass(time: Duration) {
+pub(crate) async fn pass(time: Duration) {
     for _ in 0..time.as_millis() / 100 {
         tokio::time::advance(Duration::from_millis(100)).await;
     }
 }
 
 /// A job on a thread of its own that goes on until it is let go of.
-struct Job {
-    begun: Arc<Notify>,
+pub(crate) struct Job {
+    pub(crate) begun: Arc<Notify>,
     release: mpsc::Sender<()>,
     wait: Arc<Mutex<mpsc::Receiver<()>>>,
 }
 
 impl Job {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let (release, wait) = mpsc::channel();
         Self { begun: Arc::new(Notify::new()), release, wait: Arc::new(Mutex::new(wait)) }
     }
 
     /// What the item runs.
-    fn work(&self, notes: &Transcript) -> impl Fn(ItemContext) -> SyncResult + Clone + Send + Sync + 'static {
+    pub(crate) fn work(
+        &self,
+        notes: &Transcript,
+    ) -> impl Fn(ItemContext) -> SyncResult + Clone + Send + Sync + 'static {
         let (begun, wait, notes) = (self.begun.clone(), self.wait.clone(), notes.clone());
         move |_| {
             begun.notify_one();
@@ -163,7 +165,7 @@ async fn blocking_work_that_outlives_the_hard_grace_leaves_its_item_abandoned_an
     let shutdown = manager.clone();
     let shutdown = tokio::spawn(async move { shutdown.shutdown().await });
     pass(Duration::from_secs(6)).await;
-    assert_eq!(shutdown.await.unwrap(), BTreeSet::from([HANDLER]));
+    assert_eq!(named(&shutdown.await.unwrap()), [HANDLER]);
     assert!(notes.lines().is_empty(), "the job goes on");
     let report = session.report().await;
     let item = report.run(HANDLER).unwrap().item(id("a")).unwrap();

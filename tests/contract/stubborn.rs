@@ -11,7 +11,7 @@ use syncmgr::{
 };
 use tokio::sync::Notify;
 
-use crate::support::{HANDLER, Scripted, id, run, start};
+use crate::support::{HANDLER, Scripted, id, named, run, start};
 use crate::watched::within;
 
 #[tokio::test(start_paused = true)]
@@ -158,7 +158,7 @@ async fn a_run_that_gives_its_items_up_leaves_their_blocking_work_abandoned_and_
     let second = manager.session(Trigger::Manual).start().unwrap();
     let report = within(second.report()).await;
     assert_eq!(report.items().next().unwrap().outcome, Outcome::Skipped, "{report}");
-    assert_eq!(manager.shutdown().await.into_iter().collect::<Vec<_>>(), [HANDLER]);
+    assert_eq!(named(&manager.shutdown().await), [HANDLER]);
     drop(release);
 }
 

@@ -196,3 +196,8 @@ pub(crate) fn start(handler: impl SyncHandler) -> Session {
     manager.register(handler).expect("the handler can be registered");
     manager.session(Trigger::Manual).start().expect("inside a runtime")
 }
+
+/// The handlers of which something goes on.
+pub(crate) fn named(unstopped: &[syncmgr::Unstopped]) -> Vec<HandlerId> {
+    unstopped.iter().map(|unstopped| unstopped.handler).collect()
+}

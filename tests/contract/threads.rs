@@ -1,4 +1,4 @@
-//! Calls of one instance from any thread, and from many at once: R79 and R80.
+//! Calls of one instance from any thread, and from many at once: R79 and R80. Real threads, so real time.
 
 use std::thread;
 
@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 use crate::support::id;
 use crate::watched::{hosting, listed, prepares};
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn r079_every_callback_method_works_from_another_thread() {
     let answers = Transcript::new();
     let noted = answers.clone();
@@ -66,7 +66,7 @@ fn crowd(work: impl Fn(&dyn SyncCallback, u64) + Send + Sync + 'static) -> (Scri
     (handler, receiver)
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn r080_log_entries_from_many_threads_are_all_kept() {
     let (handler, all) = crowd(|callback, number| {
         for line in 0..100 {
@@ -85,7 +85,7 @@ async fn r080_log_entries_from_many_threads_are_all_kept() {
     }
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn r080_fields_reported_from_many_threads_do_not_undo_each_other() {
     let (handler, all) = crowd(|callback, number| {
         for n in 1..=200 {
@@ -107,7 +107,7 @@ async fn r080_fields_reported_from_many_threads_do_not_undo_each_other() {
     session.close().await;
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn r080_of_many_completions_at_once_exactly_one_counts() {
     let answers = Transcript::new();
     let noted = answers.clone();

@@ -61,6 +61,11 @@ pub(crate) fn waiting(transcript: &Transcript) -> (SyncManager, Arc<Notify>) {
     (manager, go)
 }
 
+/// Waits until an item of the session has begun.
+pub(crate) async fn until_began(session: &Session) {
+    until(&mut session.events(), |event| matches!(event, SessionEvent::Began { .. })).await;
+}
+
 /// Starts a manual session.
 pub(crate) fn begin(manager: &SyncManager) -> Session {
     manager.session(Trigger::Manual).start().expect("inside a runtime")

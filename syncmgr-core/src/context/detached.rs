@@ -8,7 +8,7 @@ use futures::future::BoxFuture;
 
 use crate::cancel::{Cancel, CancelReason};
 use crate::context::{ItemContext, PrepareContext, RunContext};
-use crate::error::SyncResult;
+use crate::error::{NeedsUser, SyncResult, one_line};
 use crate::id::{ErrorId, ErrorScope, HandlerId, ItemId, SessionId};
 use crate::item::SyncItem;
 use crate::log::{LogEntry, LogLevel, Question};
@@ -127,6 +127,15 @@ impl RunPort for DetachedPort {
 
     fn report(&self, _: ItemId, _: &Progress) -> Result<(), ReportError> {
         Err(ReportError::NotRunning)
+    }
+
+    fn exclude(&self, item: ItemId, error: anyhow::Error) -> Result<(), ReportError> {
+        if !self.facts.selection.iter().any(|listed| listed.id() == item) {
+            return Err(ReportError::NotPrepared { item });
+        }
+        let level = if NeedsUser::is_in(&error) { LogLevel::Warning } else { LogLevel::Error };
+        self.log(LogEntry::new(level, one_line(&error)).about(item));
+        Ok(())
     }
 
     fn each_item(&self) -> BoxFuture<'_, SyncResult> {

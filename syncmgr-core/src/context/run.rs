@@ -159,6 +159,19 @@ impl PrepareContext {
     }
 }
 
+impl PrepareContext {
+    /// Leaves one item out, for this reason: it ends as if it had failed with it, the others go on.
+    ///
+    /// An error marked with its [class](Classify) fails the item; [`NeedsUser`](crate::error::NeedsUser) leaves it waiting
+    /// for the user. With every item left out, `synchronize` is not called.
+    ///
+    /// # Errors
+    /// [`ReportError`], when the item is not part of the selection, has ended, or `prepare` is over: the handler's mistake.
+    pub fn exclude(&self, item: ItemId, reason: impl Into<anyhow::Error>) -> Result<(), ReportError> {
+        self.port().exclude(item, reason.into())
+    }
+}
+
 impl Deref for PrepareContext {
     type Target = RunContext;
 

@@ -148,22 +148,42 @@ impl Preferences {
         self.of(handler, item.id()).unwrap_or(item.state())
     }
 
-    /// Drops what is stored for items a complete listing no longer has (R46). An incomplete one drops nothing (R47).
-    pub fn purge(&mut self, handler: HandlerId, listing: &Listing) {
-        let any = self.stored.keys().any(|(owner, _)| *owner == handler);
-        if any && listing.completeness == Completeness::Complete {
-            let present: BTreeSet<_> = listing.items.iter().map(SyncItem::id).collect();
-            self.stored.retain(|(owner, item), _| *owner != handler || present.contains(item));
+    /// Takes what was stored of a handler.
+    pub fn load(&mut self, handler: HandlerId, choices: BTreeMap<ItemId, ItemState>) {
+        self.stored.extend(choices.into_iter().map(|(item, state)| ((handler, item), state)));
+    }
+
+    /// Drops everything of a handler.
+    pub fn forget(&mut self, handler: HandlerId) {
+        self.stored.retain(|(owner, _), _| *owner != handler);
+    }
+
+    /// Drops what is stored for items a complete listing no longer has (R46), and says which. An incomplete one drops
+    /// nothing (R47).
+    pub fn purge(&mut self, handler: HandlerId, listing: &Listing) -> Vec<ItemId> {
+        let stored: Vec<_> = self.of_handler(handler).collect();
+        if stored.is_empty() || listing.completeness != Completeness::Complete {
+            return Vec::new();
         }
+        let present: BTreeSet<_> = listing.items.iter().map(SyncItem::id).collect();
+        let absent: Vec<_> = stored.into_iter().filter(|item| !present.contains(item)).collect();
+        absent.iter().for_each(|item| _ = self.stored.remove(&(handler, *item)));
+        absent
+    }
+
+    fn of_handler(&self, handler: HandlerId) -> impl Iterator<Item = ItemId> {
+        let all = (handler, ItemId::from_u128(0))..=(handler, ItemId::from_u128(u128::MAX));
+        self.stored.range(all).map(|((_, item), _)| *item)
     }
 
     /// Remembers what a person chose among the items offered. Temporary items leave nothing behind (R57), and an item
-    /// that was not offered keeps what was stored of it.
-    pub fn remember(&mut self, offer: &Offer, chosen: &BTreeSet<ItemId>) {
-        for item in offer.items.iter().filter(|item| item.visibility == Visibility::Shown && !item.temporary) {
-            let state = if chosen.contains(&item.item) { ItemState::Checked } else { ItemState::Unchecked };
-            self.stored.insert((offer.handler, item.item), state);
-        }
+    /// that was not offered keeps what was stored of it. Returns what is to be stored.
+    pub fn remember(&mut self, offer: &Offer, chosen: &BTreeSet<ItemId>) -> BTreeMap<ItemId, ItemState> {
+        let state = |item| if chosen.contains(&item) { ItemState::Checked } else { ItemState::Unchecked };
+        let lasting = offer.items.iter().filter(|item| item.visibility == Visibility::Shown && !item.temporary);
+        let choices: BTreeMap<_, _> = lasting.map(|item| (item.item, state(item.item))).collect();
+        self.load(offer.handler, choices.clone());
+        choices
     }
 }
 

@@ -1,8 +1,15 @@
-//! Which runs may start, and how many items they may run at once.
+//! Which runs may start, how many items they may run at once, and who has which claim.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::cmp::Ordering;
+use std::collections::{BTreeMap, BTreeSet};
 
-use crate::id::{HandlerId, SessionId};
+use super::claims::Claims;
+pub use super::claims::{ClaimSet, ItemOfRun};
+use super::hold::{Held, Hold};
+use super::line::Line;
+pub use super::line::Priority;
+use crate::claim::Claim;
+use crate::id::{HandlerId, ItemId, SessionId};
 
 /// One run: a handler in a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -13,15 +20,25 @@ pub struct RunId {
     pub handler: HandlerId,
 }
 
-/// What a host admits: one run per handler at a time, and so many items over all runs.
+/// What a host admits: one run per handler at a time, so many items over all runs, and each claim as often as it allows.
 ///
-/// Locked when a run starts or ends and when workers come and go, not for each item.
+/// Locked when a run starts or ends and when workers come and go; for an item only if it has a claim.
 #[derive(Clone, Debug)]
 pub struct HostState {
     free: usize,
+    lent: BTreeMap<RunId, usize>,
+    priorities: BTreeMap<RunId, Priority>,
     current: BTreeMap<HandlerId, RunId>,
-    queue: VecDeque<RunId>,
-    wants: VecDeque<(RunId, usize)>,
+    starts: Line<RunId>,
+    wants: Line<Want>,
+    claims: Claims,
+}
+
+/// A run that could use more workers.
+#[derive(Clone, Copy, Debug)]
+struct Want {
+    run: RunId,
+    workers: usize,
 }
 
 /// Something the host grants.
@@ -31,30 +48,50 @@ pub enum Grant {
     Start(RunId),
     /// The run may use this many more workers.
     Lend(RunId, usize),
+    /// The item has its claims and may begin.
+    Begin(ItemOfRun),
 }
 
 impl HostState {
     /// A host that runs at most `limit` items at once; 0 counts as 1.
     pub fn new(limit: usize) -> Self {
-        Self { free: limit.max(1), current: BTreeMap::new(), queue: VecDeque::new(), wants: VecDeque::new() }
+        Self {
+            free: limit.max(1),
+            lent: BTreeMap::new(),
+            priorities: BTreeMap::new(),
+            current: BTreeMap::new(),
+            starts: Line::default(),
+            wants: Line::default(),
+            claims: Claims::default(),
+        }
     }
 
-    /// A run asks to start. It waits while another run of its handler is going on.
+    /// So many items may have this claim at once; 1 unless said otherwise, 0 counts as 1.
+    pub fn set_capacity(&mut self, claim: Claim, capacity: usize) {
+        self.claims.set_capacity(claim, capacity);
+    }
+
+    /// A run asks to start. It waits while another run of its handler is going on, which is hurried if this one is urgent.
     #[must_use = "perform the grants"]
-    pub fn request(&mut self, run: RunId) -> Vec<Grant> {
-        self.queue.push_back(run);
+    pub fn request(&mut self, run: RunId, priority: Priority) -> Vec<Grant> {
+        self.priorities.insert(run, priority);
+        self.starts.push(run, priority);
+        self.raise(run.handler);
         self.start_waiting()
     }
 
-    /// A run has ended, or no longer wants to start.
+    /// A run has ended, or no longer wants to start. What it claimed is released; the workers it has come back one by one.
     #[must_use = "perform the grants"]
     pub fn leave(&mut self, run: RunId) -> Vec<Grant> {
-        self.queue.retain(|waiting| *waiting != run);
-        self.wants.retain(|(waiting, _)| *waiting != run);
-        if self.current.get(&run.handler) == Some(&run) {
+        self.starts.retain(|waiting| *waiting != run);
+        self.want_no_more(run);
+        self.priorities.remove(&run);
+        if self.is_current(run) {
             self.current.remove(&run.handler);
         }
-        self.start_waiting()
+        let mut grants = begin(self.claims.release_run(run));
+        grants.extend(self.start_waiting());
+        grants
     }
 
     /// Whether this run is the one of its handler that may go on.
@@ -62,32 +99,113 @@ impl HostState {
         self.current.get(&run.handler) == Some(&run)
     }
 
-    /// A run could use this many workers. They are lent as they become free, one each in turn.
+    /// The runs of this handler that go on or wait to, the one that goes on first.
+    pub fn runs_of(&self, handler: HandlerId) -> Vec<RunId> {
+        let waiting = self.starts.iter().map(|(run, _)| *run).filter(|run| run.handler == handler);
+        self.current.get(&handler).copied().into_iter().chain(waiting).collect()
+    }
+
+    /// A run could use this many workers, whatever it wanted before. They are lent as they become free, one each in turn.
     #[must_use = "perform the grants"]
     pub fn want(&mut self, run: RunId, workers: usize) -> Vec<Grant> {
-        if workers > 0 {
-            self.wants.push_back((run, workers));
-        }
+        self.want_no_more(run);
+        self.add_want(run, workers);
         self.lend()
     }
 
-    /// A worker has come back.
+    /// Workers of a run have come back.
     #[must_use = "perform the grants"]
-    pub fn give_back(&mut self, workers: usize) -> Vec<Grant> {
-        self.free += workers;
+    pub fn give_back(&mut self, run: RunId, workers: usize) -> Vec<Grant> {
+        self.take_back(run, workers);
         self.lend()
     }
 
     /// A run has nothing left to begin: workers it still waits for are not lent.
     pub fn want_no_more(&mut self, run: RunId) {
-        self.wants.retain(|(waiting, _)| *waiting != run);
+        self.wants.retain(|want| want.run != run);
+    }
+
+    /// Whether anybody waits for a worker.
+    pub fn is_contended(&self) -> bool {
+        !self.wants.is_empty()
+    }
+
+    /// A worker of `run` has ended an item: who is lent it, if not `run` again, which then waits for another.
+    ///
+    /// Urgent work takes workers from other work, and the last one too if it has none; equals share; less urgent work is
+    /// left one.
+    #[must_use = "perform the grant"]
+    pub fn give_way(&mut self, run: RunId) -> Option<Grant> {
+        let (other, urgency) = self.wants.iter().find(|(want, _)| want.run != run).map(|(want, of)| (want.run, of))?;
+        let (mine, theirs) = (self.lent_to(run), self.lent_to(other));
+        let gives = match urgency.cmp(&self.priority(run)) {
+            Ordering::Greater => theirs == 0 || mine > 1,
+            Ordering::Equal => mine > theirs + 1,
+            Ordering::Less => theirs == 0 && mine > 1,
+        };
+        gives.then(|| {
+            self.take_back(run, 1);
+            self.free -= 1;
+            *self.lent.entry(other).or_default() += 1;
+            self.wants.iter_mut().filter(|want| want.run == other).for_each(|want| want.workers -= 1);
+            self.wants.retain(|want| want.workers > 0);
+            self.add_want(run, 1);
+            Grant::Lend(other, 1)
+        })
+    }
+
+    /// Whether an item may begin now. If not it waits for its claims, and is granted them later.
+    pub fn claim(&mut self, item: ItemOfRun, claims: ClaimSet) -> bool {
+        self.claims.claim(item, claims, self.priority(item.run))
+    }
+
+    /// An item with claims has ended, or no longer waits for them.
+    #[must_use = "perform the grants"]
+    pub fn release(&mut self, item: ItemOfRun) -> Vec<Grant> {
+        begin(self.claims.release(item))
+    }
+
+    /// An item was abandoned: it keeps its claims, and does not run again, until what it started has ended.
+    pub fn quarantine(&mut self, item: ItemOfRun) {
+        self.claims.quarantine(item);
+    }
+
+    /// What an abandoned item had started has ended.
+    #[must_use = "perform the grants"]
+    pub fn lift(&mut self, handler: HandlerId, item: ItemId) -> Vec<Grant> {
+        begin(self.claims.lift(handler, item))
+    }
+
+    /// The abandoned items whose work is still running.
+    pub fn quarantined(&self) -> Vec<(HandlerId, ItemId)> {
+        self.claims.quarantined().collect()
+    }
+
+    /// Everything that waits, and why.
+    pub fn held(&self) -> Vec<Held> {
+        let behind = self.starts.iter().filter_map(|(run, _)| {
+            let hold = Hold::Behind { session: self.current.get(&run.handler)?.session };
+            Some(Held::new(run.handler, hold).in_session(run.session))
+        });
+        let no_worker = self
+            .wants
+            .iter()
+            .map(|(want, _)| Held::new(want.run.handler, Hold::NoFreeWorker).in_session(want.run.session));
+        let claimed = self.claims.waiting().map(|(waiting, claim)| {
+            let ItemOfRun { run, item } = waiting;
+            Held::new(run.handler, Hold::Claimed { claim }).in_session(run.session).about(item)
+        });
+        let quarantined = self.claims.quarantined();
+        let quarantined = quarantined.map(|(handler, item)| Held::new(handler, Hold::Quarantined).about(item));
+        behind.chain(no_worker).chain(claimed).chain(quarantined).collect()
     }
 
     fn start_waiting(&mut self) -> Vec<Grant> {
         let mut started = Vec::new();
         let mut passed_over = BTreeSet::new();
-        self.queue.retain(|run| {
-            let waits = self.current.contains_key(&run.handler) || !passed_over.insert(run.handler);
+        let current = &self.current;
+        self.starts.retain(|run| {
+            let waits = current.contains_key(&run.handler) || !passed_over.insert(run.handler);
             if !waits {
                 started.push(*run);
             }
@@ -99,76 +217,62 @@ impl HostState {
         started.into_iter().map(Grant::Start).collect()
     }
 
+    /// What goes on for a handler is as urgent as whoever waits for it.
+    fn raise(&mut self, handler: HandlerId) {
+        let urgent = self.starts.iter().filter(|(run, _)| run.handler == handler).map(|(_, priority)| priority).max();
+        let (Some(urgent), Some(current)) = (urgent, self.current.get(&handler).copied()) else { return };
+        if self.priority(current) < urgent {
+            self.priorities.insert(current, urgent);
+            self.wants.raise(urgent, |want| want.run == current);
+            self.claims.raise(urgent, handler);
+        }
+    }
+
+    fn priority(&self, run: RunId) -> Priority {
+        self.priorities.get(&run).copied().unwrap_or(Priority::Background)
+    }
+
+    fn lent_to(&self, run: RunId) -> usize {
+        self.lent.get(&run).copied().unwrap_or(0)
+    }
+
+    fn add_want(&mut self, run: RunId, workers: usize) {
+        if let Some(want) = self.wants.iter_mut().find(|want| want.run == run) {
+            want.workers += workers;
+        } else if workers > 0 {
+            self.wants.push(Want { run, workers }, self.priority(run));
+        }
+    }
+
+    fn take_back(&mut self, run: RunId, workers: usize) {
+        self.free += workers;
+        let left = self.lent_to(run).saturating_sub(workers);
+        match left {
+            0 => self.lent.remove(&run),
+            left => self.lent.insert(run, left),
+        };
+    }
+
     fn lend(&mut self) -> Vec<Grant> {
         let mut lent: BTreeMap<RunId, usize> = BTreeMap::new();
         while self.free > 0
-            && let Some((run, wanted)) = self.wants.pop_front()
+            && let Some((want, priority)) = self.wants.pop()
         {
+            let Want { run, workers } = want;
             self.free -= 1;
+            *self.lent.entry(run).or_default() += 1;
             *lent.entry(run).or_default() += 1;
-            if wanted > 1 {
-                self.wants.push_back((run, wanted - 1));
+            if workers > 1 {
+                self.wants.push(Want { run, workers: workers - 1 }, priority);
             }
         }
         lent.into_iter().map(|(run, workers)| Grant::Lend(run, workers)).collect()
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn run(session: u64, handler: u128) -> RunId {
-        RunId { session: SessionId(session), handler: HandlerId::from_u128(handler) }
-    }
-
-    #[test]
-    fn a_second_run_of_a_handler_waits_for_the_first() {
-        let mut host = HostState::new(4);
-        assert_eq!(host.request(run(1, 1)), [Grant::Start(run(1, 1))]);
-        assert_eq!(host.request(run(2, 1)), []);
-        assert_eq!(host.request(run(2, 2)), [Grant::Start(run(2, 2))]);
-        assert_eq!(host.leave(run(1, 1)), [Grant::Start(run(2, 1))]);
-    }
-
-    #[test]
-    fn a_run_that_leaves_the_queue_is_not_started_later() {
-        let mut host = HostState::new(4);
-        let _ = host.request(run(1, 1));
-        let _ = host.request(run(2, 1));
-        assert_eq!(host.leave(run(2, 1)), []);
-        assert_eq!(host.leave(run(1, 1)), []);
-    }
-
-    #[test]
-    fn workers_are_lent_in_turn_and_never_more_than_the_limit() {
-        let mut host = HostState::new(3);
-        assert_eq!(host.want(run(1, 1), 2), [Grant::Lend(run(1, 1), 2)]);
-        assert_eq!(host.want(run(1, 2), 5), [Grant::Lend(run(1, 2), 1)]);
-        assert_eq!(host.want(run(1, 3), 5), []);
-        assert_eq!(host.give_back(2), [Grant::Lend(run(1, 2), 1), Grant::Lend(run(1, 3), 1)]);
-        host.want_no_more(run(1, 2));
-        assert_eq!(host.give_back(1), [Grant::Lend(run(1, 3), 1)]);
-    }
-
-    proptest! {
-        #[test]
-        fn every_run_that_waits_is_started_once_those_before_it_leave(handlers in proptest::collection::vec(0_u128..4, 1..30)) {
-            let mut host = HostState::new(1);
-            let runs: Vec<_> = handlers.iter().zip(1..).map(|(handler, session)| run(session, *handler)).collect();
-            let mut going = VecDeque::new();
-            for run in &runs {
-                going.extend(host.request(*run));
-            }
-            let mut started = 0;
-            while let Some(Grant::Start(run)) = going.pop_front() {
-                started += 1;
-                prop_assert!(host.current.get(&run.handler) == Some(&run), "one at a time");
-                going.extend(host.leave(run));
-            }
-            prop_assert_eq!(started, runs.len());
-        }
-    }
+fn begin(items: Vec<ItemOfRun>) -> Vec<Grant> {
+    items.into_iter().map(Grant::Begin).collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -313,6 +313,7 @@ impl Protocol {
         match self.purpose {
             Purpose::Synchronize => Step::Do(Action::Choose),
             Purpose::Settings => Step::Wait,
+            Purpose::Explain => self.wait(Stage::Results),
         }
     }
 

@@ -1,5 +1,7 @@
 //! The items of one attempt of a run: who is next, who has ended and how.
 
+use std::collections::VecDeque;
+
 use crate::cancel::CancelReason;
 use crate::decision::verdict::{Outcome, cancelled};
 
@@ -12,6 +14,10 @@ pub struct RunState {
     items: Vec<Phase>,
     cursor: usize,
     open: usize,
+    /// Items that wait for their claims, or have them and wait for a worker.
+    held: usize,
+    ready: VecDeque<usize>,
+    pause: Pause,
     stop: Option<CancelReason>,
     journal: Vec<JournalEntry>,
 }
@@ -21,6 +27,8 @@ pub struct RunState {
 pub enum Phase {
     /// Not begun.
     Queued,
+    /// Not begun, and its turn came: it waits for what it claims.
+    Held,
     /// Begun.
     Running,
     /// Ended.
@@ -45,11 +53,23 @@ pub enum Change {
     Ended(Outcome),
 }
 
+/// Whether items may begin.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Pause {
+    /// They may.
+    #[default]
+    Going,
+    /// No new item begins; what runs goes on.
+    Paused,
+}
+
 /// What to do about a skip.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Skip {
     /// The item had not begun and has ended now.
     Ended,
+    /// The same, and what it claims is to be released.
+    Released,
     /// The item is running: signal it.
     Signal,
     /// The item had ended before.
@@ -89,6 +109,13 @@ impl RunState {
 
     /// Begins the next item that has not begun.
     pub fn begin_next(&mut self) -> Option<usize> {
+        if self.pause == Pause::Paused {
+            return None;
+        }
+        if let Some(item) = self.ready.pop_front() {
+            self.held -= 1;
+            return self.begin_at(item);
+        }
         while let Some(phase) = self.items.get_mut(self.cursor) {
             let item = self.cursor;
             self.cursor += 1;
@@ -101,19 +128,69 @@ impl RunState {
         None
     }
 
-    /// Whether an item waits to be begun.
+    /// The next item that has not begun and is not held, without beginning it.
+    pub fn peek_next(&mut self) -> Option<usize> {
+        while self.items.get(self.cursor).is_some_and(|phase| *phase != Phase::Queued) {
+            self.cursor += 1;
+        }
+        (self.pause == Pause::Going && self.cursor < self.items.len()).then_some(self.cursor)
+    }
+
+    /// An item whose turn it is waits for its claims.
+    pub fn hold(&mut self, item: usize) {
+        if self.phase(item) == Some(Phase::Queued) {
+            self.items[item] = Phase::Held;
+            self.held += 1;
+        }
+    }
+
+    /// A held item has its claims and begins as soon as a worker is free. `false` when it no longer waits.
+    pub fn ready(&mut self, item: usize) -> bool {
+        let waits = self.phase(item) == Some(Phase::Held);
+        if waits {
+            self.ready.push_back(item);
+        }
+        waits
+    }
+
+    /// Whether a held item has its claims.
+    pub fn has_ready(&self) -> bool {
+        !self.ready.is_empty()
+    }
+
+    /// Whether items may begin.
+    pub fn pause(&self) -> Pause {
+        self.pause
+    }
+
+    /// Pauses or resumes.
+    pub fn set_pause(&mut self, pause: Pause) {
+        self.pause = pause;
+    }
+
+    /// Whether an item could begin now.
     pub fn has_next(&self) -> bool {
-        self.items[self.cursor.min(self.items.len())..].contains(&Phase::Queued)
+        self.pause == Pause::Going && (!self.ready.is_empty() || self.has_queued())
+    }
+
+    /// Whether any item has still to begin, now or later.
+    pub fn has_waiting(&self) -> bool {
+        self.held > 0 || self.has_queued()
     }
 
     /// Begins this item out of turn. `false` when it has begun before.
     pub fn begin(&mut self, item: usize) -> bool {
-        let fresh = self.phase(item) == Some(Phase::Queued);
-        if fresh {
-            self.items[item] = Phase::Running;
-            self.note(item, Change::Began);
-        }
-        fresh
+        self.phase(item) == Some(Phase::Queued) && self.begin_at(item).is_some()
+    }
+
+    fn begin_at(&mut self, item: usize) -> Option<usize> {
+        self.items[item] = Phase::Running;
+        self.note(item, Change::Began);
+        Some(item)
+    }
+
+    fn has_queued(&self) -> bool {
+        self.items[self.cursor.min(self.items.len())..].contains(&Phase::Queued)
     }
 
     /// Ends an item. `false` when it had ended before, which changes nothing.
@@ -121,7 +198,11 @@ impl RunState {
         match self.items.get_mut(item) {
             None | Some(Phase::Ended(_)) => false,
             Some(phase) => {
-                *phase = Phase::Ended(outcome);
+                let before = std::mem::replace(phase, Phase::Ended(outcome));
+                if before == Phase::Held {
+                    self.held -= 1;
+                    self.ready.retain(|ready| *ready != item);
+                }
                 self.open -= 1;
                 self.note(item, Change::Ended(outcome));
                 true
@@ -136,20 +217,38 @@ impl RunState {
                 self.end(item, Outcome::Skipped);
                 Skip::Ended
             }
+            Some(Phase::Held) => {
+                self.end(item, Outcome::Skipped);
+                Skip::Released
+            }
             Some(Phase::Running) => Skip::Signal,
             Some(Phase::Ended(_)) | None => Skip::TooLate,
         }
     }
 
     /// Stops everything: what has not begun ends here, what is running is the caller's to signal. The first reason stays.
-    pub fn stop(&mut self, reason: CancelReason) {
+    /// Returns the items whose claims are to be released.
+    pub fn stop(&mut self, reason: CancelReason) -> Vec<usize> {
         let reason = *self.stop.get_or_insert(reason);
+        let held = self.end_held(cancelled(reason));
         for item in self.cursor..self.items.len() {
             if self.items[item] == Phase::Queued {
                 self.end(item, cancelled(reason));
             }
         }
         self.cursor = self.items.len();
+        held
+    }
+
+    /// Ends the items that wait for their claims.
+    fn end_held(&mut self, outcome: Outcome) -> Vec<usize> {
+        self.ready.clear();
+        if self.held == 0 {
+            return Vec::new();
+        }
+        let held: Vec<_> = (0..self.items.len()).filter(|item| self.items[*item] == Phase::Held).collect();
+        held.iter().for_each(|item| _ = self.end(*item, outcome));
+        held
     }
 
     /// Every beginning and end so far, in order.
@@ -196,9 +295,44 @@ mod tests {
         assert_eq!((run.open(), run.begin_next()), (1, None));
     }
 
+    #[test]
+    fn a_held_item_begins_before_others_once_it_is_ready() {
+        let mut run = RunState::new(3);
+        assert_eq!(run.peek_next(), Some(0));
+        run.hold(0);
+        assert_eq!(run.begin_next(), Some(1));
+        assert!(run.has_waiting() && run.ready(0));
+        assert_eq!([run.begin_next(), run.begin_next(), run.begin_next()], [Some(0), Some(2), None]);
+        assert!(!run.has_waiting() && !run.ready(0));
+    }
+
+    #[test]
+    fn a_held_item_that_is_skipped_or_stopped_releases_its_claims() {
+        let mut run = RunState::new(3);
+        run.hold(0);
+        run.hold(1);
+        assert_eq!(run.skip(0), Skip::Released);
+        assert_eq!(run.stop(CancelReason::SessionStopped), [1]);
+        assert!(!run.ready(1));
+        assert_eq!((run.begin_next(), run.open()), (None, 0));
+    }
+
+    #[test]
+    fn nothing_begins_while_paused() {
+        let mut run = RunState::new(2);
+        run.begin_next();
+        run.set_pause(Pause::Paused);
+        assert_eq!((run.begin_next(), run.peek_next(), run.has_next(), run.has_waiting()), (None, None, false, true));
+        run.set_pause(Pause::Going);
+        assert_eq!(run.begin_next(), Some(1));
+    }
+
     #[derive(Clone, Copy, Debug)]
     enum Act {
         Next,
+        Hold,
+        Ready(usize),
+        Pause(Pause),
         Begin(usize),
         End(usize, Outcome),
         Skip(usize),
@@ -210,6 +344,9 @@ mod tests {
         let outcome = prop_oneof![Just(Outcome::Succeeded), Just(Outcome::Failed), Just(Outcome::NeedsUser)];
         let act = prop_oneof![
             4 => Just(Act::Next),
+            2 => Just(Act::Hold),
+            2 => item.clone().prop_map(Act::Ready),
+            1 => prop_oneof![Just(Pause::Paused), Just(Pause::Going)].prop_map(Act::Pause),
             1 => item.clone().prop_map(Act::Begin),
             4 => (item.clone(), outcome).prop_map(|(item, outcome)| Act::End(item, outcome)),
             2 => item.prop_map(Act::Skip),
@@ -225,10 +362,13 @@ mod tests {
             for act in acts {
                 match act {
                     Act::Next => { run.begin_next(); }
+                    Act::Hold => if let Some(item) = run.peek_next() { run.hold(item); },
+                    Act::Ready(item) => { run.ready(item); }
+                    Act::Pause(pause) => run.set_pause(pause),
                     Act::Begin(item) => { run.begin(item); }
                     Act::End(item, outcome) => { run.end(item, outcome); }
                     Act::Skip(item) => { run.skip(item); }
-                    Act::Stop => run.stop(CancelReason::SessionStopped),
+                    Act::Stop => { run.stop(CancelReason::SessionStopped); }
                 }
             }
             for item in 0..10 {
@@ -241,6 +381,8 @@ mod tests {
             }
             let open = run.phases().iter().filter(|phase| !matches!(phase, Phase::Ended(_))).count();
             prop_assert_eq!(run.open(), open);
+            let held = run.phases().iter().filter(|phase| **phase == Phase::Held).count();
+            prop_assert_eq!(run.held, held);
         }
     }
 }

@@ -109,6 +109,7 @@ impl Verdict {
 /// |---|---|---|---|
 /// | `Ok` | either | failed with tolerated failures, else needs user with an open decision, else succeeded | of the tolerated |
 /// | `Err` | yes | skipped or stopped; the error stays at level information | |
+/// | `Err` or cut | took too long | failed | transient |
 /// | `Err`, user needed | no | needs user | |
 /// | `Err` | no | failed | its mark, else transient; a bare `Cancelled` too |
 /// | panic | either | failed | transient |
@@ -117,6 +118,7 @@ impl Verdict {
 pub fn judge(ending: &Ending<'_>, cancel: Option<CancelReason>, traces: Traces) -> Verdict {
     match (ending, cancel) {
         (Ending::Returned(Ok(())), _) => judge_ok(traces),
+        (_, Some(CancelReason::TimedOut)) => Verdict::failed(FailureClass::Transient),
         (Ending::Returned(Err(_)), Some(reason)) => {
             Verdict { level: Some(LogLevel::Information), ..Verdict::plain(cancelled(reason)) }
         }
@@ -148,6 +150,8 @@ pub fn judge_unreported(
     traces: Traces,
 ) -> Verdict {
     match cancel {
+        // That it took too long was logged when it was noticed.
+        Some(CancelReason::TimedOut) => Verdict { level: None, ..Verdict::failed(FailureClass::Transient) },
         Some(reason) => Verdict::plain(cancelled(reason)),
         None if code.is_ok() && traces.work_seen => judge_ok(traces),
         None if code.is_ok() => Verdict::failed(FailureClass::Transient),
@@ -217,6 +221,16 @@ mod tests {
         for reason in [CancelReason::HandlerStopped, CancelReason::SessionStopped, CancelReason::ShuttingDown] {
             assert_eq!(returned(Err(anyhow!("x")), Some(reason), NOTHING).outcome, Outcome::Stopped);
         }
+    }
+
+    #[test]
+    fn an_item_that_took_too_long_is_a_transient_failure_unless_it_was_done() {
+        let late = Some(CancelReason::TimedOut);
+        let failed = Verdict::failed(FailureClass::Transient);
+        assert_eq!(judge(&Ending::Cut, late, NOTHING), failed);
+        assert_eq!(returned(Err(anyhow!("x")).permanent(), late, NOTHING), failed);
+        assert_eq!(returned(Ok(()), late, NOTHING), Verdict::plain(Outcome::Succeeded));
+        assert_eq!(super::judge_unreported(HResult::S_OK, None, late, NOTHING).class, failed.class);
     }
 
     #[test]

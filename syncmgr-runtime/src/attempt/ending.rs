@@ -2,18 +2,20 @@
 
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::task::Poll;
 
 use futures::future::poll_fn;
 use syncmgr_core::cancel::CancelReason;
 use syncmgr_core::cell::ItemCell;
-use syncmgr_core::decision::run::{Phase, Skip};
+use syncmgr_core::decision::run::Skip;
 use syncmgr_core::decision::verdict::{Verdict, judge_unreported};
 use syncmgr_core::error::{FailureClass, panic_text};
 use syncmgr_core::hresult::HResult;
 use syncmgr_core::id::{ItemId, Subject};
 use syncmgr_core::log::{LogEntry, LogLevel};
 use syncmgr_core::status::Status;
+use tokio::time::Instant;
 
 use super::Attempt;
 use super::state::{Wake, Working};
@@ -28,11 +30,24 @@ impl Attempt {
         if skip == Skip::Signal {
             wake.signal(state.cell(place), CancelReason::Skipped);
         }
-        wake.add(state.cancelled_workers());
+        wake.add(state.cancelled_workers(Instant::now()));
         wake.add(state.everybody());
         drop(state);
         wake.perform();
+        if skip == Skip::Released {
+            self.release(place);
+        }
         skip != Skip::TooLate
+    }
+
+    /// Cancels one running item.
+    pub(super) fn signal(&self, cell: &Arc<ItemCell>, reason: CancelReason) {
+        let mut wake = Wake::default();
+        wake.signal(Some(cell), reason);
+        let mut state = self.lock();
+        wake.add(state.cancelled_workers(Instant::now()));
+        drop(state);
+        wake.perform();
     }
 
     /// Stops everything that has not ended.
@@ -40,14 +55,15 @@ impl Attempt {
         let mut wake = Wake::default();
         wake.add_token(self.cancel.cancel(reason));
         let mut state = self.lock();
-        state.run.stop(reason);
+        let released = state.run.stop(reason);
         for cell in state.cells() {
             wake.signal(Some(cell), reason);
         }
-        wake.add(state.cancelled_workers());
+        wake.add(state.cancelled_workers(Instant::now()));
         wake.add(state.everybody());
         drop(state);
         wake.perform();
+        released.into_iter().for_each(|place| self.release(place));
     }
 
     /// Keeps a status for the next moment at which it may be pushed to the handler.
@@ -70,7 +86,11 @@ impl Attempt {
 
     /// `synchronize` has ended with `code`: waits for the workers, and closes what has no end (R105).
     pub(crate) async fn finish(&self, code: HResult, class: Option<FailureClass>) {
-        self.settle().await;
+        tokio::select! {
+            biased;
+            () = self.settle() => {}
+            () = self.watch() => {}
+        }
         let unreported = self.close(|cell| {
             let cancel = cell.and_then(|cell| cell.cancel().reason()).or(self.stopped());
             judge_unreported(code, class, cancel, cell.map(ItemCell::traces).unwrap_or_default())
@@ -87,12 +107,10 @@ impl Attempt {
         let cells = self.change(|state| {
             state.working = Working::Over;
             state.pushes.clear();
-            for place in 0..state.run.phases().len() {
-                if !matches!(state.run.phases()[place], Phase::Ended(_)) {
-                    let verdict = judge(state.by_hand.get(&place).map(|cell| &**cell));
-                    state.end(place, verdict);
-                    to_log.extend(verdict.level.map(|_| self.facts.selection[place].id()));
-                }
+            for place in state.unended() {
+                let verdict = judge(state.by_hand.get(&place).map(|cell| &**cell));
+                state.end(place, verdict);
+                to_log.extend(verdict.level.map(|_| self.facts.selection[place].id()));
             }
             mem::take(&mut state.by_hand)
         });

@@ -71,7 +71,10 @@ impl<'a> Supervised<'a> {
     /// Polls the work, if it has not ended.
     fn poll_work(&mut self, cx: &mut Context<'_>) {
         let Some(work) = &mut self.work else { return };
+        let cell = self.item.cell();
+        cell.note_poll();
         let polled = self.span.in_scope(|| catch_unwind(AssertUnwindSafe(|| work.poll_unpin(cx))));
+        cell.note_poll();
         let ended = match polled {
             Ok(Poll::Pending) => return,
             Ok(Poll::Ready(result)) => Outlived::Returned(result),

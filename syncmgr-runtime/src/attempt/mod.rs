@@ -1,34 +1,39 @@
 //! One attempt of a run: its items behind one mutex, its workers, and the port its contexts speak to.
 
+mod claiming;
 mod ending;
 pub(crate) mod grace;
 mod port;
 mod seats;
 mod state;
+mod watch;
 mod worker;
 
 use std::collections::BTreeMap;
 use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::task::Waker;
+use std::time::Duration;
 
 use futures::future::BoxFuture;
 use syncmgr_core::cancel::{Cancel, CancelReason};
 use syncmgr_core::cell::ItemCell;
+use syncmgr_core::claim::Claim;
 use syncmgr_core::context::{PrepareContext, RunContext, SynchronizeContext};
-use syncmgr_core::decision::run::{JournalEntry, Phase};
+use syncmgr_core::decision::host::ClaimSet;
+use syncmgr_core::decision::run::{JournalEntry, Pause, Phase};
 use syncmgr_core::decision::verdict::Verdict;
 use syncmgr_core::error::SyncResult;
 use syncmgr_core::handler::SyncHandler;
 use syncmgr_core::id::{ErrorScope, ItemId};
-use syncmgr_core::info::Limits;
+use syncmgr_core::info::{HandlerInfo, Limits};
 use syncmgr_core::item::SyncItem;
 use syncmgr_core::log::{LogEntry, Question};
 use syncmgr_core::port::{InteractionPermit, Kept, RunFacts};
 use syncmgr_core::progress::ProgressState;
 use tokio_util::sync::CancellationToken;
 
-use self::state::{State, Working};
+use self::state::{Slot, State, Working};
 
 /// What an attempt needs from whoever hosts it: the manager's session, or a foreign callback.
 pub(crate) trait HostLink: Send + Sync {
@@ -49,6 +54,29 @@ pub(crate) trait HostLink: Send + Sync {
     fn abandoned(&self, item: ItemId, cell: Arc<ItemCell>) {
         let _ = (item, cell);
     }
+    /// Every item has ended before `synchronize` began.
+    fn emptied(&self) {}
+    /// Whether an item has what it claims; if not it waits until [`Attempt::ready`] is called.
+    fn claim(&self, item: ItemId, claims: ClaimSet) -> bool {
+        let _ = (item, claims);
+        true
+    }
+    /// An item with claims has ended, or no longer waits.
+    fn release(&self, item: ItemId) {
+        let _ = item;
+    }
+    /// Whether a worker that has just ended an item is needed elsewhere; it has been given back then.
+    fn gives_way(&self) -> bool {
+        false
+    }
+    /// How long a running item took to end after somebody had asked for it.
+    fn stopped_after(&self, time: Duration) {
+        let _ = time;
+    }
+    /// How long the handler has had the user's attention, or waited for it.
+    fn attended(&self) -> Duration {
+        Duration::ZERO
+    }
     /// Asks for workers; the host lends them with [`Attempt::lend`].
     fn want_workers(&self, attempt: &Arc<Attempt>, count: usize);
     fn give_back_workers(&self, count: usize);
@@ -61,7 +89,13 @@ pub(crate) struct Attempt {
     facts: RunFacts,
     handler: Arc<dyn SyncHandler>,
     limits: Limits,
+    /// What every item of the handler claims.
+    claims: Vec<Claim>,
+    /// Whether any item claims anything.
+    claiming: bool,
     cancel: Cancel,
+    /// Counts polls of the handler's methods as a cell does those of its item.
+    call: ItemCell,
     kept: Arc<Kept>,
     link: Arc<dyn HostLink>,
     /// Where each item is in the selection; made when somebody asks by id.
@@ -74,17 +108,22 @@ impl Attempt {
     pub(crate) fn new(
         facts: RunFacts,
         handler: Arc<dyn SyncHandler>,
-        limits: Limits,
+        info: &HandlerInfo,
         kept: Arc<Kept>,
         link: Arc<dyn HostLink>,
     ) -> Arc<Self> {
+        let claims = info.claims().to_vec();
+        let claiming = !claims.is_empty() || facts.selection.iter().any(|item| !item.claims().is_empty());
         let state = Mutex::new(State::new(facts.selection.len()));
         let cancel = Cancel::default();
         Arc::new_cyclic(|this| Self {
             facts,
             handler,
-            limits,
+            limits: info.limits(),
+            claims,
+            claiming,
             cancel,
+            call: ItemCell::default(),
             kept,
             link,
             places: OnceLock::new(),
@@ -127,6 +166,11 @@ impl Attempt {
         self.cancel.reason()
     }
 
+    /// How long the handler has had the user's attention, or waited for it.
+    pub(crate) fn attended(&self) -> Duration {
+        self.link.attended()
+    }
+
     /// Whether every item has ended.
     pub(crate) fn is_done(&self) -> bool {
         self.lock().run.open() == 0
@@ -135,6 +179,26 @@ impl Attempt {
     /// From now on items may begin.
     pub(crate) fn open(&self) {
         self.lock().working = Working::Now;
+    }
+
+    /// Whether items wait for somebody to resume.
+    pub(crate) fn is_paused(&self) -> bool {
+        let state = self.lock();
+        state.run.pause() == Pause::Paused && state.run.has_waiting()
+    }
+
+    /// Whether items may begin.
+    pub(crate) fn pause(&self) -> Pause {
+        self.lock().run.pause()
+    }
+
+    /// Pauses or resumes: while paused no new item begins.
+    pub(crate) fn set_pause(&self, pause: Pause) {
+        self.change(|state| state.run.set_pause(pause));
+        if pause == Pause::Going && self.lock().served > 0 {
+            // An attempt that is over has no use for workers, and says so.
+            let _ = self.want_workers();
+        }
     }
 
     /// Whether a worker is busy.
@@ -163,9 +227,43 @@ impl Attempt {
         self.lock().run.journal().iter().skip(from).take(most).copied().collect()
     }
 
+    /// Looks at the whole journal. Only for runs that are over: everybody else waits meanwhile.
+    pub(crate) fn with_journal<T>(&self, look: impl FnOnce(&[JournalEntry]) -> T) -> T {
+        look(self.lock().run.journal())
+    }
+
+    /// The verdict of an item that failed.
+    pub(crate) fn failure(&self, place: usize) -> Option<Verdict> {
+        self.lock().failures.get(&place).copied()
+    }
+
     /// How long the journal is.
     pub(crate) fn journal_len(&self) -> usize {
         self.lock().run.journal().len()
+    }
+
+    /// Polls a method of the handler.
+    pub(crate) fn polled<T>(&self, poll: impl FnOnce() -> T) -> T {
+        self.call.note_poll();
+        let polled = poll();
+        self.call.note_poll();
+        polled
+    }
+
+    /// The polls of the handler under way: in which seat, which one, of which item. Where an item is polled inside a
+    /// method, the item is what counts.
+    pub(crate) fn polling(&self) -> Vec<(Option<usize>, u32, Option<ItemId>)> {
+        let state = self.lock();
+        let of_slot = |(index, slot): (usize, &Slot)| {
+            let item = self.facts.selection[slot.place?].id();
+            Some((Some(index), slot.cell.poll_under_way()?, Some(item)))
+        };
+        let polls: Vec<_> = state.slots.iter().enumerate().filter_map(of_slot).collect();
+        drop(state);
+        match self.call.poll_under_way() {
+            Some(poll) if polls.is_empty() => vec![(None, poll, None)],
+            _ => polls,
+        }
     }
 
     /// Every item's phase, and the verdicts of those that failed.

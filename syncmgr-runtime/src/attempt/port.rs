@@ -1,17 +1,16 @@
 //! The port the contexts of an attempt speak to.
 
-use std::future::ready;
 use std::sync::Arc;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use syncmgr_core::cancel::{Cancel, CancelReason, Cancelled};
-use syncmgr_core::cell::ItemCell;
+use syncmgr_core::cell::{ItemCell, Traces};
 use syncmgr_core::decision::run::Phase;
-use syncmgr_core::decision::verdict::{Outcome, Verdict};
-use syncmgr_core::error::SyncResult;
+use syncmgr_core::decision::verdict::{Ending, Outcome, Verdict, judge};
+use syncmgr_core::error::{SyncResult, one_line};
 use syncmgr_core::id::{ErrorScope, ItemId};
-use syncmgr_core::log::{LogEntry, Question};
+use syncmgr_core::log::{LogEntry, LogLevel, Question};
 use syncmgr_core::port::{InteractionPermit, ItemWork, Kept, ReportError, RunFacts, RunPort};
 use syncmgr_core::progress::Progress;
 
@@ -73,18 +72,31 @@ impl RunPort for Attempt {
         answer
     }
 
-    fn each_item(&self) -> BoxFuture<'_, SyncResult> {
-        match self.want_workers() {
-            Ok(()) => worker::spawned(self.myself()).boxed(),
-            Err(over) => ready(Err(over.into())).boxed(),
+    fn exclude(&self, item: ItemId, error: anyhow::Error) -> Result<(), ReportError> {
+        let Some(place) = self.place(item) else { return Err(ReportError::NotPrepared { item }) };
+        let text = one_line(&error);
+        let verdict = judge(&Ending::Returned(&Err(error)), None, Traces::default());
+        self.change(|state| match (state.working, state.run.phase(place)) {
+            (Working::NotYet, Some(Phase::Queued)) => {
+                state.end(place, verdict);
+                Ok(())
+            }
+            (Working::NotYet, _) => Err(answer(state, place).err().unwrap_or(ReportError::Ended { item })),
+            _ => Err(ReportError::NotRunning),
+        })?;
+        self.link.log(LogEntry::new(verdict.level.unwrap_or(LogLevel::Information), text).about(item));
+        if self.is_done() {
+            self.link.emptied();
         }
+        Ok(())
+    }
+
+    fn each_item(&self) -> BoxFuture<'_, SyncResult> {
+        worker::spawned(self.myself()).boxed()
     }
 
     fn each<'a>(&'a self, work: &'a ItemWork<'a>) -> BoxFuture<'a, SyncResult> {
-        match self.want_workers() {
-            Ok(()) => worker::in_place(self, work).boxed(),
-            Err(over) => ready(Err(over.into())).boxed(),
-        }
+        worker::in_place(self, work).boxed()
     }
 
     fn blocking(&self, job: Box<dyn FnOnce() + Send>) {

@@ -9,6 +9,7 @@ use syncmgr_core::cell::ItemCell;
 use syncmgr_core::context::ItemContext;
 use syncmgr_core::decision::verdict::Verdict;
 use syncmgr_core::id::ItemId;
+use tokio::time::Instant;
 
 use super::Attempt;
 use super::state::Working;
@@ -31,7 +32,7 @@ impl Attempt {
     /// The host lends workers. `false` when they are not needed any more; they stay with the host then.
     pub(crate) fn lend(&self, count: usize) -> bool {
         self.change(|state| {
-            let needed = state.working == Working::Now && state.run.has_next();
+            let needed = state.working == Working::Now && state.served > 0 && state.run.has_next();
             state.lent += if needed { count } else { 0 };
             needed
         })
@@ -44,7 +45,7 @@ impl Attempt {
             let slots = (0..mem::take(&mut state.lent)).map(|_| state.take_slot()).collect();
             return Poll::Ready(Lent::Slots(slots));
         }
-        if state.busy == 0 && !state.run.has_next() {
+        if state.busy == 0 && !state.run.has_waiting() {
             return Poll::Ready(Lent::Done);
         }
         state.wait(waker);
@@ -59,20 +60,27 @@ impl Attempt {
         }
     }
 
-    /// A worker's turn: ends the item it had and begins the next, in one lock. `false` when there is none and the
-    /// worker leaves.
+    /// A worker's turn: ends the item it had and begins the next, in one lock. `false` when there is none, or the worker
+    /// is needed elsewhere, and it leaves.
     pub(super) fn turn(&self, slot: usize, ended: Option<Ended>, context: &mut Option<ItemContext>) -> bool {
+        let gives_way = ended.is_some() && self.link.gives_way();
         let mut state = self.lock();
-        if let Some(ended) = ended {
-            state.end(ended.place, ended.verdict);
+        let asked = ended.as_ref().and_then(|ended| state.end_seated(slot, ended));
+        if self.claiming {
+            drop(state);
+            ended.iter().for_each(|ended| self.release(ended.place));
+            state = self.claim_next();
         }
-        let seated = state.seat(slot);
+        let seated = if gives_way { state.leave(slot) } else { state.seat(slot) };
         let wakers = if seated.is_some() { mem::take(&mut state.observers) } else { state.everybody() };
         drop(state);
         wakers.into_iter().for_each(Waker::wake);
+        self.note_stopped(asked);
         let Some((place, cell)) = seated else {
             *context = None;
-            self.link.give_back_workers(1);
+            if !gives_way {
+                self.link.give_back_workers(1);
+            }
             return false;
         };
         match context {
@@ -91,16 +99,49 @@ impl Attempt {
 
     /// A worker is gone in the middle of an item.
     pub(super) fn leave(&self, slot: usize, ended: Ended) {
-        self.change(|state| {
-            state.end(ended.place, ended.verdict);
+        let asked = self.change(|state| {
+            let asked = state.end_seated(slot, &ended);
             state.vacate(slot);
+            asked
         });
+        self.note_stopped(asked);
+        self.release(ended.place);
         self.link.give_back_workers(1);
+    }
+
+    /// Whether the seat was taken from the worker while it blocked its thread. What it did counts for nothing then.
+    pub(super) fn was_evicted(&self, slot: usize) -> bool {
+        let blocked = self.lock().slots[slot].evicted.take();
+        blocked.is_some()
+    }
+
+    /// An item has ended that somebody had asked to end.
+    fn note_stopped(&self, asked: Option<Instant>) {
+        if let Some(asked) = asked {
+            self.link.stopped_after(asked.elapsed());
+        }
     }
 
     /// A worker is polled with another waker than before.
     pub(crate) fn rewake(&self, slot: usize, waker: &Waker) {
         self.lock().slots[slot].waker.clone_from(waker);
+    }
+
+    /// A call of the handler has items run.
+    pub(super) fn serve(&self) {
+        self.lock().served += 1;
+    }
+
+    /// It has ended; lent workers that nobody put to work go back.
+    pub(super) fn stop_serving(&self) {
+        let served = {
+            let mut state = self.lock();
+            state.served -= 1;
+            state.served
+        };
+        if served == 0 {
+            self.return_lent();
+        }
     }
 
     /// Asks for as many workers as the limit leaves and the items can use.

@@ -6,12 +6,15 @@ use std::sync::Arc;
 use std::task::Waker;
 
 use syncmgr_core::cancel::CancelReason;
-use syncmgr_core::cell::ItemCell;
-use syncmgr_core::decision::run::RunState;
-use syncmgr_core::decision::verdict::Verdict;
+use syncmgr_core::cell::{ItemCell, WorkGuard};
+use syncmgr_core::decision::run::{Phase, RunState};
+use syncmgr_core::decision::verdict::{Ending, Verdict, judge};
 use syncmgr_core::id::Subject;
 use syncmgr_core::status::Status;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+
+use super::seats::Ended;
 
 /// The state of an attempt.
 pub(super) struct State {
@@ -26,6 +29,8 @@ pub(super) struct State {
     pub(super) lent: usize,
     /// Workers with a slot.
     pub(super) busy: usize,
+    /// How many calls of the handler are having items run.
+    pub(super) served: usize,
     /// Woken when workers come or go, or a status is to be pushed.
     pub(super) waiting: Vec<Waker>,
     /// Woken when the journal grows.
@@ -48,7 +53,14 @@ pub(super) struct Slot {
     pub(super) place: Option<usize>,
     pub(super) cell: Arc<ItemCell>,
     pub(super) waker: Waker,
+    /// Since when the item is cancelled.
+    pub(super) cancelled: Option<Instant>,
+    /// Its worker never came back from an item, and the seat was taken from it: the work that is still running.
+    pub(super) evicted: Option<WorkGuard>,
 }
+
+/// Where a worker sits now, and its cell unless it is the one before.
+pub(super) type Seated = (usize, Option<Arc<ItemCell>>);
 
 impl State {
     pub(super) fn new(items: usize) -> Self {
@@ -61,6 +73,7 @@ impl State {
             pushes: Vec::new(),
             lent: 0,
             busy: 0,
+            served: 0,
             waiting: Vec::new(),
             observers: Vec::new(),
         }
@@ -72,15 +85,42 @@ impl State {
         }
     }
 
+    /// The items that have not ended.
+    pub(super) fn unended(&self) -> Vec<usize> {
+        let ended = |place: &usize| matches!(self.run.phases()[*place], Phase::Ended(_));
+        match self.run.open() {
+            0 => Vec::new(),
+            _ => (0..self.run.phases().len()).filter(|place| !ended(place)).collect(),
+        }
+    }
+
     /// A place for one more worker.
     pub(super) fn take_slot(&mut self) -> usize {
         self.busy += 1;
-        self.slots.push(Slot { place: None, cell: Arc::default(), waker: Waker::noop().clone() });
+        self.slots.push(Slot {
+            place: None,
+            cell: Arc::default(),
+            waker: Waker::noop().clone(),
+            cancelled: None,
+            evicted: None,
+        });
         self.slots.len() - 1
     }
 
+    /// Ends the item of a seat. Since when somebody had asked for that, if anybody had.
+    pub(super) fn end_seated(&mut self, index: usize, ended: &Ended) -> Option<Instant> {
+        self.end(ended.place, ended.verdict);
+        self.slots[index].cancelled.take()
+    }
+
+    /// Lets a worker go that is needed elsewhere.
+    pub(super) fn leave(&mut self, index: usize) -> Option<Seated> {
+        self.vacate(index);
+        None
+    }
+
     /// Seats a worker at the next item, or lets it go. With the item comes its cell, unless it is the one before.
-    pub(super) fn seat(&mut self, index: usize) -> Option<(usize, Option<Arc<ItemCell>>)> {
+    pub(super) fn seat(&mut self, index: usize) -> Option<Seated> {
         /// The slot and the worker's context.
         const HOLDERS: usize = 2;
         let next = if self.working == Working::Now { self.run.begin_next() } else { None };
@@ -103,6 +143,16 @@ impl State {
         slot.place = None;
         slot.cell.cancel().close();
         self.busy -= 1;
+    }
+
+    /// Takes a seat from a worker that blocks its thread. Its item has ended, abandoned.
+    pub(super) fn evict(&mut self, index: usize) -> Option<(usize, Arc<ItemCell>)> {
+        let slot = &mut self.slots[index];
+        let (place, cell) = (slot.place?, slot.cell.clone());
+        slot.evicted = Some(cell.begin_work());
+        self.end(place, judge(&Ending::Abandoned, cell.cancel().reason(), cell.traces()));
+        self.vacate(index);
+        Some((place, cell))
     }
 
     /// The running items and their cells.
@@ -135,10 +185,14 @@ impl State {
         wakers
     }
 
-    /// The workers whose item is cancelled and who have to look.
-    pub(super) fn cancelled_workers(&self) -> Vec<Waker> {
-        let cancelled = |slot: &&Slot| slot.place.is_some() && slot.cell.cancel().reason().is_some();
-        self.slots.iter().filter(cancelled).map(|slot| slot.waker.clone()).collect()
+    /// The workers whose item is cancelled and who have to look. From `now` on their time is counted.
+    pub(super) fn cancelled_workers(&mut self, now: Instant) -> Vec<Waker> {
+        let cancelled = |slot: &&mut Slot| slot.place.is_some() && slot.cell.cancel().reason().is_some();
+        let wake = |slot: &mut Slot| {
+            slot.cancelled.get_or_insert(now);
+            slot.waker.clone()
+        };
+        self.slots.iter_mut().filter(cancelled).map(wake).collect()
     }
 }
 

@@ -7,6 +7,7 @@ use std::task::{Poll, Waker};
 use futures::StreamExt;
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
+use syncmgr_core::cancel::{CancelReason, Cancelled};
 use syncmgr_core::context::ItemContext;
 use syncmgr_core::decision::verdict::{Ending, Verdict, judge};
 use syncmgr_core::error::{SyncResult, is_cancelled, one_line};
@@ -21,7 +22,7 @@ use super::seats::{Ended, Lent};
 
 /// Runs `synchronize_item` for each item, on workers that are tasks of their own.
 pub(super) async fn spawned(attempt: Arc<Attempt>) -> SyncResult {
-    let _unused = ReturnLent(&attempt);
+    let _unused = Served::by(&attempt)?;
     while let Lent::Slots(slots) = poll_fn(|cx| attempt.poll_lent(cx.waker())).await {
         for slot in slots {
             let worker = attempt.clone();
@@ -33,7 +34,7 @@ pub(super) async fn spawned(attempt: Arc<Attempt>) -> SyncResult {
 
 /// Runs `each` for each item, on workers that live in this future.
 pub(super) async fn in_place<'a>(attempt: &'a Attempt, each: &'a ItemWork<'a>) -> SyncResult {
-    let _unused = ReturnLent(attempt);
+    let _unused = Served::by(attempt)?;
     let each = Each(each);
     let mut workers = FuturesUnordered::new();
     poll_fn(|cx| {
@@ -52,12 +53,22 @@ pub(super) async fn in_place<'a>(attempt: &'a Attempt, each: &'a ItemWork<'a>) -
     .await
 }
 
-/// Gives back what the host lent and nobody used.
-struct ReturnLent<'a>(&'a Attempt);
+/// A call of the handler is having items run. Dropped, what the host lent and nobody used goes back.
+struct Served<'a>(&'a Attempt);
 
-impl Drop for ReturnLent<'_> {
+impl<'a> Served<'a> {
+    /// Asks for workers.
+    fn by(attempt: &'a Attempt) -> Result<Self, Cancelled> {
+        attempt.serve();
+        let served = Self(attempt);
+        attempt.want_workers()?;
+        Ok(served)
+    }
+}
+
+impl Drop for Served<'_> {
     fn drop(&mut self) {
-        self.0.return_lent();
+        self.0.stop_serving();
     }
 }
 
@@ -95,12 +106,21 @@ async fn work(attempt: &Attempt, slot: usize, work: &impl Work) {
             continue;
         }
         let outlived = Supervised::over(attempt, slot, item, &mut seat.place, || work.begin(item)).await;
+        if is_over(item) && attempt.was_evicted(slot) {
+            seat.context = None;
+            return;
+        }
         ended = Some(conclude(attempt, item, outlived));
         // An item that never gave way leaves the thread to others before the next begins.
         if !std::mem::take(&mut seat.place.suspended) {
             yield_now().await;
         }
     }
+}
+
+/// Whether somebody has ended the item behind its worker's back.
+fn is_over(item: &ItemContext) -> bool {
+    item.cell().cancel().reason() == Some(CancelReason::Over)
 }
 
 /// A worker's seat. A worker that is dropped in the middle of an item leaves the item ended and the seat free.
@@ -120,6 +140,9 @@ impl Seat<'_> {
 impl Drop for Seat<'_> {
     fn drop(&mut self) {
         if let Some(item) = &self.context {
+            if is_over(item) && self.attempt.was_evicted(self.slot) {
+                return;
+            }
             let working = item.cell().is_working();
             let ended = conclude(self.attempt, item, if working { Outlived::Abandoned } else { Outlived::Cut });
             self.attempt.leave(self.slot, ended);
@@ -159,7 +182,7 @@ fn judged_and_logged(attempt: &Attempt, item: &ItemContext, outlived: &Outlived)
     verdict
 }
 
-fn abandoned(attempt: &Attempt) -> String {
+pub(super) fn abandoned(attempt: &Attempt) -> String {
     let grace = attempt.limits.hard_grace();
     format!("did not stop within {grace:?} of being cancelled and was abandoned; what it started is still running")
 }

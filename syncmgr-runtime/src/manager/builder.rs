@@ -1,51 +1,83 @@
 //! What a manager is to use.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use syncmgr_core::claim::Claim;
 use syncmgr_core::port::{ConnectionProvider, Interaction};
+use syncmgr_core::store::StateStore;
 
 use super::SyncManager;
 use crate::chooser::Chooser;
 use crate::clock::{Clock, SystemClock};
-use crate::host::Host;
+use crate::host::{Host, Ports};
+use crate::random::{Randomness, SystemRandomness};
+use crate::store::MemoryStore;
+use crate::watchdog::Watchdog;
 
 /// What a manager is to use.
 pub struct SyncManagerBuilder {
-    clock: Option<Arc<dyn Clock>>,
-    interaction: Option<Arc<dyn Interaction>>,
-    connections: Option<Arc<dyn ConnectionProvider>>,
-    chooser: Option<Arc<dyn Chooser>>,
+    ports: Ports,
     items_at_once: usize,
+    capacities: BTreeMap<Claim, usize>,
 }
 
 impl Default for SyncManagerBuilder {
     fn default() -> Self {
-        Self { clock: None, interaction: None, connections: None, chooser: None, items_at_once: 64 }
+        let ports = Ports {
+            clock: Arc::new(SystemClock::default()),
+            randomness: Arc::new(SystemRandomness),
+            store: Arc::new(MemoryStore::new()),
+            interaction: None,
+            connections: None,
+            chooser: None,
+            watchdog: None,
+        };
+        Self { ports, items_at_once: 64, capacities: BTreeMap::new() }
     }
 }
 
 impl SyncManagerBuilder {
     /// Reads the time here instead of from the machine.
     pub fn clock(mut self, clock: impl Clock) -> Self {
-        self.clock = Some(Arc::new(clock));
+        self.ports.clock = Arc::new(clock);
+        self
+    }
+
+    /// Takes randomness from here instead of from the operating system.
+    pub fn randomness(mut self, randomness: impl Randomness) -> Self {
+        self.ports.randomness = Arc::new(randomness);
+        self
+    }
+
+    /// Keeps choices, settings, registrations and the log here instead of in a [`MemoryStore`] of its own.
+    pub fn store(mut self, store: impl StateStore) -> Self {
+        self.ports.store = Arc::new(store);
         self
     }
 
     /// Reaches the user here. Without one, nobody is ever asked.
     pub fn interaction(mut self, interaction: impl Interaction) -> Self {
-        self.interaction = Some(Arc::new(interaction));
+        self.ports.interaction = Some(Arc::new(interaction));
         self
     }
 
     /// Brings connections up here. Without one, requests for connections fail.
     pub fn connections(mut self, connections: impl ConnectionProvider) -> Self {
-        self.connections = Some(Arc::new(connections));
+        self.ports.connections = Some(Arc::new(connections));
         self
     }
 
     /// Asks this which items to run, in sessions that may bother the user. Without one, preferences decide.
     pub fn chooser(mut self, chooser: impl Chooser) -> Self {
-        self.chooser = Some(Arc::new(chooser));
+        self.ports.chooser = Some(Arc::new(chooser));
+        self
+    }
+
+    /// Has this notice handlers that block their thread. Without one, a handler that blocks is not reported, and on a
+    /// runtime whose threads are all blocked nothing else goes on.
+    pub fn watchdog(mut self, watchdog: impl Watchdog) -> Self {
+        self.ports.watchdog = Some(Arc::new(watchdog));
         self
     }
 
@@ -55,10 +87,14 @@ impl SyncManagerBuilder {
         self
     }
 
+    /// So many items may have this claim at once; 1 unless said otherwise, 0 counts as 1.
+    pub fn capacity(mut self, claim: impl Into<Claim>, items: usize) -> Self {
+        self.capacities.insert(claim.into(), items);
+        self
+    }
+
     /// The manager.
     pub fn build(self) -> SyncManager {
-        let clock = self.clock.unwrap_or_else(|| Arc::new(SystemClock::default()));
-        let host = Host::new(clock, self.interaction, self.connections, self.chooser, self.items_at_once);
-        SyncManager { host: Arc::new(host) }
+        SyncManager::over(Host::new(self.ports, self.items_at_once, self.capacities))
     }
 }

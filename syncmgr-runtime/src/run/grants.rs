@@ -1,42 +1,90 @@
 //! The user's attention as a run holds it.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::Instant;
 
 /// What a run was granted. What its handler forgets to give back is taken back when the run completes (R134).
 #[derive(Default)]
-pub(super) struct Grants(Mutex<Vec<Arc<Grant>>>);
+pub(super) struct Grants {
+    permits: Mutex<Vec<Arc<Grant>>>,
+    attended: Arc<Mutex<Attended>>,
+}
 
 /// One grant: the permit, until it is given or taken back.
 type Grant = Mutex<Option<OwnedSemaphorePermit>>;
 
-/// Gives a grant back when it is dropped.
-pub(super) struct Held(Arc<Grant>);
+/// How long the run has had the user's attention or waited for it. That time counts against no deadline.
+#[derive(Default)]
+struct Attended {
+    before: Duration,
+    since: Option<Instant>,
+    askers: usize,
+}
 
 impl Grants {
-    pub(super) fn hold(&self, permit: OwnedSemaphorePermit) -> Held {
+    /// Somebody asks for attention; the time runs until what is returned is dropped.
+    pub(super) fn ask(&self) -> Asking {
+        let mut attended = lock(&self.attended);
+        attended.askers += 1;
+        attended.since.get_or_insert_with(Instant::now);
+        Asking(self.attended.clone())
+    }
+
+    pub(super) fn hold(&self, asking: Asking, permit: OwnedSemaphorePermit) -> Held {
         let grant = Arc::new(Mutex::new(Some(permit)));
-        let mut grants = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        grants.retain(|grant| grant.lock().unwrap_or_else(PoisonError::into_inner).is_some());
-        grants.push(grant.clone());
-        Held(grant)
+        let mut permits = lock(&self.permits);
+        permits.retain(|grant| lock(grant).is_some());
+        permits.push(grant.clone());
+        Held { grant, _asking: asking }
+    }
+
+    /// How long the run has had attention so far, or waited for it.
+    pub(super) fn attended(&self) -> Duration {
+        let attended = lock(&self.attended);
+        attended.before + attended.since.map(|since| since.elapsed()).unwrap_or_default()
     }
 
     /// Takes everything back.
     pub(super) fn take_back(&self) {
-        let grants = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
-        grants.iter().for_each(give_back);
+        let permits = std::mem::take(&mut *lock(&self.permits));
+        permits.iter().for_each(give_back);
     }
+}
+
+/// Counts the time until it is dropped.
+pub(super) struct Asking(Arc<Mutex<Attended>>);
+
+impl Drop for Asking {
+    fn drop(&mut self) {
+        let mut attended = lock(&self.0);
+        attended.askers -= 1;
+        if attended.askers == 0 {
+            let passed = attended.since.take().map(|since| since.elapsed());
+            attended.before += passed.unwrap_or_default();
+        }
+    }
+}
+
+/// Gives a grant back when it is dropped.
+pub(super) struct Held {
+    grant: Arc<Grant>,
+    _asking: Asking,
 }
 
 impl Drop for Held {
     fn drop(&mut self) {
-        give_back(&self.0);
+        give_back(&self.grant);
     }
 }
 
 fn give_back(grant: &Arc<Grant>) {
-    let permit = grant.lock().unwrap_or_else(PoisonError::into_inner).take();
+    let permit = lock(grant).take();
     drop(permit);
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -2,17 +2,20 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::future::BoxFuture;
-use syncmgr_core::decision::choice::{Listing, Offer};
+use syncmgr_core::cancel::CancelReason;
+use syncmgr_core::decision::choice::{Listing, Offer, Preferences};
 use syncmgr_core::decision::protocol::{Action, Chosen, Event, Reported, Stage, Step};
 use syncmgr_core::decision::verdict::{Outcome, Verdict, judge_unprepared};
-use syncmgr_core::error::{FailureClass, SyncResult};
+use syncmgr_core::error::{FailureClass, SyncResult, one_line};
 use syncmgr_core::handler::Resolution;
 use syncmgr_core::hresult::HResult;
 use syncmgr_core::id::{ErrorId, ItemId, Subject};
 use syncmgr_core::item::SyncItem;
 use syncmgr_core::log::{LogEntry, LogLevel};
+use syncmgr_core::store::StateChange;
 
 use super::{Command, Run, RunChange, RunEnding, Wish};
 use crate::attempt::Attempt;
@@ -21,14 +24,14 @@ use crate::session::{Choosing, SessionShared};
 
 impl Run {
     /// The life of a run: the protocol says what is next, this does it.
-    pub(crate) async fn live(self: Arc<Self>, _session: Arc<SessionShared>) {
+    async fn live(self: &Arc<Self>) {
         let mut looking = Looking::default();
         let mut next = Action::Initialize;
         loop {
             let step = match next {
                 Action::Initialize => self.initialize().await,
                 Action::List => self.list().await,
-                Action::Attach => self.on(Event::Attached),
+                Action::Attach => self.attach(),
                 Action::Choose => self.choose().await,
                 Action::Prepare => self.prepare().await,
                 Action::Admit => self.on(Event::Admitted),
@@ -56,17 +59,19 @@ impl Run {
             return self.on(Event::Initialized(HResult::S_FALSE));
         }
         let context = attempt.context();
-        let (end, _) = drive(&attempt, || self.handler.initialize(&context), || {}).await;
+        let limit = Some(attempt.limits().initialize_deadline());
+        let (end, _) = drive(&attempt, limit, || self.handler.initialize(&context), || {}).await;
         self.log_fault("could not begin", &end);
         // A handler that leaves because it was stopped has not failed.
-        let stopped = attempt.stopped().is_some();
+        let stopped = attempt.stopped().is_some_and(CancelReason::is_stop);
         self.on(Event::Initialized(if stopped { HResult::S_FALSE } else { end.participation_code() }))
     }
 
     /// R46 to R49.
     async fn list(&self) -> Step {
         let attempt = self.attempt();
-        let (end, _) = drive(&attempt, || self.handler.items(), || {}).await;
+        let limit = Some(attempt.limits().items_deadline());
+        let (end, _) = drive(&attempt, limit, || self.handler.items(), || {}).await;
         self.log_fault("could not list its items", &end);
         let code = end.listing_code();
         if let CallEnd::Returned(Ok(items)) = end {
@@ -78,11 +83,38 @@ impl Run {
                     None => entry,
                 });
             }
-            self.session().host().known().preferences.purge(self.id.handler, &listing);
+            self.purge_preferences(&listing);
             self.note(RunChange::Listed(listing.items().len()));
             self.lock().listing = listing;
         }
         self.on(Event::Listed(code))
+    }
+
+    /// R46.
+    fn purge_preferences(&self, listing: &Listing) {
+        let absent = self.preferences().purge(self.id.handler, listing);
+        if !absent.is_empty() {
+            let items = absent.into_iter().map(|item| (item, None)).collect();
+            self.session().host().store(StateChange::Choices { handler: self.id.handler, items });
+        }
+    }
+
+    /// What was chosen before. Where that cannot be read, nothing was.
+    fn preferences(&self) -> Preferences {
+        self.session().host().preferences(self.id.handler).unwrap_or_else(|error| {
+            let text = format!("earlier choices cannot be read; default choices apply: {}", one_line(&error));
+            self.log(LogEntry::new(LogLevel::Error, text));
+            Preferences::default()
+        })
+    }
+
+    /// R74. A run that only explains is shown at once.
+    fn attach(&self) -> Step {
+        let step = self.on(Event::Attached);
+        if self.lock().protocol.stage() == Stage::Results {
+            self.end(RunEnding::NothingToDo);
+        }
+        step
     }
 
     /// R56, R63, R64.
@@ -90,23 +122,19 @@ impl Run {
         let session = self.session();
         let listing = self.listing();
         let wanted = match session.choosing() {
-            Choosing::Unattended => listing.select_preferred(self.id.handler, &session.host().known().preferences),
+            // A run that only explains is never asked to choose.
+            Choosing::Explain => Arc::default(),
+            Choosing::Unattended => listing.select_preferred(self.id.handler, &self.preferences()),
             Choosing::Given(given) => self.given(&listing, given.get(&self.id.handler)),
             Choosing::Ask => {
-                let offer = Offer::new(&self.info, &listing, &session.host().known().preferences);
+                let offer = Offer::new(&self.info, &listing, &self.preferences());
                 let chosen = session.choose(self, offer).await;
                 listing.select(|item| chosen.contains(&item.id()))
             }
         };
-        let chosen = {
-            let mut state = self.lock();
-            let skipped = std::mem::take(&mut state.skipped);
-            state.wanted = match skipped.is_empty() {
-                true => wanted,
-                false => wanted.iter().filter(|item| !skipped.contains(&item.id())).cloned().collect(),
-            };
-            if state.wanted.is_empty() { Chosen::None } else { Chosen::Some }
-        };
+        let wanted = self.set_apart(wanted);
+        let chosen = if wanted.is_empty() { Chosen::None } else { Chosen::Some };
+        self.lock().wanted = wanted;
         self.on(Event::Chosen(chosen))
     }
 
@@ -130,28 +158,14 @@ impl Run {
             state.wanted.clone()
         };
         let attempt = self.add_attempt(&self.session(), self.facts.clone().with_selection(selection));
-        self.hold_back(&attempt);
         self.note(RunChange::Preparing);
         let context = attempt.prepare_context();
-        let (end, window) = self.call(&attempt, Event::PrepareReturned, || self.handler.prepare(&context)).await;
+        let limit = Some(attempt.limits().prepare_deadline());
+        let call = || self.handler.prepare(&context);
+        let (end, window) = self.call(&attempt, limit, Event::PrepareReturned, call).await;
         self.log_fault("could not prepare", &end);
         self.lock().class = end.class().unwrap_or(FailureClass::Transient);
         self.complete(window, Event::PrepareCompleted(end.code()), Event::PrepareReturned)
-    }
-
-    /// Items that were abandoned and whose work is still running are left out: no item runs twice at once.
-    fn hold_back(&self, attempt: &Attempt) {
-        let abandoned = self.session().host().abandoned();
-        if abandoned.is_empty() {
-            return;
-        }
-        for item in
-            attempt.selection().iter().map(SyncItem::id).filter(|item| abandoned.contains(&(self.id.handler, *item)))
-        {
-            let text = "left out: what it started in an earlier session was abandoned and is still running";
-            self.log(LogEntry::new(LogLevel::Warning, text).about(item));
-            self.skip_in(attempt, item);
-        }
     }
 
     /// R96 to R105.
@@ -161,7 +175,11 @@ impl Run {
         self.note(RunChange::Synchronizing);
         let context = attempt.synchronize_context();
         let call = || self.handler.synchronize(&context);
-        let (end, window) = self.call(&attempt, Event::SynchronizeReturned, call).await;
+        let (end, window) = tokio::select! {
+            biased;
+            end = self.call(&attempt, None, Event::SynchronizeReturned, call) => end,
+            () = attempt.watch() => unreachable!("a watch goes on until it is dropped"),
+        };
         let code = end.synchronize_code(&attempt);
         self.log_fault("could not synchronize", &end);
         attempt.finish(code, end.class()).await;
@@ -189,7 +207,7 @@ impl Run {
         let any = self.want_again(items.unwrap_or_default());
         if any == Chosen::Some && attempt.stopped().is_none() {
             let session = self.session();
-            session.host().gate.request(std::slice::from_ref(self));
+            session.host().gate.request(std::slice::from_ref(self), self.priority, |_, _| {});
             attempt.token().run_until_cancelled_owned(session.host().gate.wait(self)).await;
         }
         let step = self.complete(window, Event::ErrorCompleted(code, any), Event::ErrorReturned);
@@ -203,7 +221,8 @@ impl Run {
     async fn explain(&self, attempt: &Arc<Attempt>, error: ErrorId) -> (Option<Vec<ItemId>>, Window) {
         let context = attempt.context();
         let call = || self.handler.show_error(&context, error);
-        let (end, window) = self.call(attempt, Event::ErrorReturned, call).await;
+        let limit = Some(attempt.limits().prepare_deadline());
+        let (end, window) = self.call(attempt, limit, Event::ErrorReturned, call).await;
         self.log_fault("could not explain an error", &end);
         match end {
             CallEnd::Returned(Ok(Resolution::Retry(items))) => (Some(items), window),
@@ -217,7 +236,7 @@ impl Run {
         let attempt = self.attempt();
         let context = attempt.context();
         let call = || self.handler.show_properties(&context, subject);
-        let (end, window) = self.call(&attempt, Event::PropertiesReturned, call).await;
+        let (end, window) = self.call(&attempt, None, Event::PropertiesReturned, call).await;
         self.log_fault("could not show properties", &end);
         self.lock().not_shown = end.fault().map(|reason| (end.code(), reason));
         self.complete(window, Event::PropertiesCompleted(end.properties_code()), Event::PropertiesReturned)
@@ -261,6 +280,20 @@ impl Run {
         self.attempt().close(|_| Verdict::plain(Outcome::Skipped));
         self.attempts().iter().for_each(|attempt| attempt.detach());
         self.kept.clear();
+        self.save_log();
+        self.let_go();
+    }
+
+    /// Keeps the log for later.
+    fn save_log(&self) {
+        let Some(entries) = self.notes.unsaved() else { return };
+        let session = self.session();
+        let (handler, time) = (self.id.handler, session.host().ports.clock.now().wall);
+        session.host().store(StateChange::Log { handler, session: self.id.session, time, entries });
+    }
+
+    /// Nobody can ask the run for anything any more.
+    fn let_go(&self) {
         let inbox = {
             let mut state = self.lock();
             (state.resting, state.over) = (false, true);
@@ -280,6 +313,7 @@ impl Run {
                 state.resting = true;
                 state.rests += 1;
             }
+            self.save_log();
             looking.reply();
             self.session().changed();
             let command = inbox.recv().await;
@@ -335,11 +369,12 @@ impl Run {
     async fn call<'a, T>(
         &'a self,
         attempt: &'a Arc<Attempt>,
+        limit: Option<Duration>,
         returned: fn(HResult) -> Event,
         call: impl FnOnce() -> BoxFuture<'a, SyncResult<T>>,
     ) -> (CallEnd<T>, Window) {
         let mut opened = false;
-        drive(attempt, call, || {
+        drive(attempt, limit, call, || {
             if !std::mem::replace(&mut opened, true) {
                 self.on(returned(HResult::S_OK));
             }
@@ -362,11 +397,10 @@ impl Run {
     /// The items of a retry, of those that were listed.
     fn want_again(&self, items: Vec<ItemId>) -> Chosen {
         let items = items.into_iter().collect();
-        let wanted = self.given(&self.listing(), Some(&items));
+        self.lock().skipped.clear();
+        let wanted = self.set_apart(self.given(&self.listing(), Some(&items)));
         let any = if wanted.is_empty() { Chosen::None } else { Chosen::Some };
-        let mut state = self.lock();
-        state.wanted = wanted;
-        state.skipped.clear();
+        self.lock().wanted = wanted;
         any
     }
 
@@ -388,6 +422,34 @@ impl Run {
     fn log_fault<T>(&self, what: &str, end: &CallEnd<T>) {
         if let Some(entry) = end.log_entry(what, self.attempt().stopped()) {
             self.log(entry);
+        }
+    }
+}
+
+/// The life of a run. One that is cut short, because its task was aborted or its runtime is gone, leaves nothing open
+/// behind it.
+pub(crate) struct Life {
+    run: Arc<Run>,
+    _session: Arc<SessionShared>,
+}
+
+impl Life {
+    pub(crate) fn of(run: Arc<Run>, session: Arc<SessionShared>) -> Self {
+        Self { run, _session: session }
+    }
+
+    pub(crate) async fn live(self) {
+        self.run.live().await;
+    }
+}
+
+impl Drop for Life {
+    fn drop(&mut self) {
+        if !self.run.is_over() {
+            self.run.stop(CancelReason::ShuttingDown);
+            self.run.attempt().close(|_| Verdict::plain(Outcome::Stopped));
+            self.run.end(RunEnding::Stopped);
+            self.run.release(Reported::Quietly);
         }
     }
 }

@@ -1,13 +1,14 @@
 //! What an attempt of a manager's run asks of its host.
 
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use anyhow::anyhow;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use syncmgr_core::cell::ItemCell;
-use syncmgr_core::decision::host::RunId;
-use syncmgr_core::decision::protocol::Ask;
+use syncmgr_core::decision::host::{ClaimSet, ItemOfRun, RunId};
+use syncmgr_core::decision::protocol::{Ask, Event};
 use syncmgr_core::error::{Classify, SyncResult};
 use syncmgr_core::id::{ErrorId, ErrorScope, ItemId};
 use syncmgr_core::info::HandlerFlags;
@@ -33,6 +34,10 @@ impl RunLink {
     pub(super) fn new(run: &Run, session: &SessionShared) -> Self {
         let (host, tasks) = (session.host().clone(), session.tasks().clone());
         Self { run: run.this.clone(), id: run.id, host, tasks }
+    }
+
+    fn item(&self, item: ItemId) -> ItemOfRun {
+        ItemOfRun { run: self.id, item }
     }
 
     /// The run, if what the handler asks is in its time.
@@ -64,9 +69,10 @@ impl HostLink for RunLink {
             let showing = self.run.upgrade().filter(|run| run.is_attended());
             let run = showing.or_else(|| self.run(Ask::Attention)).ok_or_else(nobody_to_ask)?;
             let may_bother = run.facts.flags.contains(RunFlags::MAY_BOTHER_USER) || run.is_attended();
-            let interaction = self.host.interaction.clone().filter(|_| may_bother).ok_or_else(nobody_to_ask)?;
+            let interaction = self.host.ports.interaction.clone().filter(|_| may_bother).ok_or_else(nobody_to_ask)?;
+            let asking = run.grants.ask();
             let permit = self.host.attention.clone().acquire_owned().await?;
-            Ok(InteractionPermit::new(interaction, run.grants.hold(permit)))
+            Ok(InteractionPermit::new(interaction, run.grants.hold(asking, permit)))
         }
         .boxed()
     }
@@ -96,7 +102,33 @@ impl HostLink for RunLink {
     }
 
     fn abandoned(&self, item: ItemId, cell: Arc<ItemCell>) {
-        self.host.abandon(self.id.handler, item, cell);
+        self.host.gate.quarantine(self.item(item), &cell);
+    }
+
+    fn emptied(&self) {
+        if let Some(run) = self.run.upgrade() {
+            run.on(Event::Emptied);
+        }
+    }
+
+    fn claim(&self, item: ItemId, claims: ClaimSet) -> bool {
+        self.host.gate.claim(self.item(item), claims)
+    }
+
+    fn release(&self, item: ItemId) {
+        self.host.gate.release(self.item(item));
+    }
+
+    fn gives_way(&self) -> bool {
+        self.host.gate.gives_way(self.id)
+    }
+
+    fn stopped_after(&self, time: Duration) {
+        self.host.stopping.record(time);
+    }
+
+    fn attended(&self) -> Duration {
+        self.run.upgrade().map(|run| run.grants.attended()).unwrap_or_default()
     }
 
     fn want_workers(&self, _: &Arc<Attempt>, count: usize) {
@@ -104,7 +136,7 @@ impl HostLink for RunLink {
     }
 
     fn give_back_workers(&self, count: usize) {
-        self.host.gate.give_back(count);
+        self.host.gate.give_back(self.id, count);
     }
 
     fn spawn(&self, task: BoxFuture<'static, ()>) {

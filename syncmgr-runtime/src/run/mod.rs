@@ -3,6 +3,7 @@
 mod grants;
 mod life;
 mod link;
+mod merge;
 mod notes;
 
 use std::collections::BTreeSet;
@@ -10,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use syncmgr_core::cancel::CancelReason;
 use syncmgr_core::decision::choice::Listing;
-use syncmgr_core::decision::host::RunId;
+use syncmgr_core::decision::host::{Priority, RunId};
 use syncmgr_core::decision::protocol::{Event, Protocol, Purpose, Step};
 use syncmgr_core::error::FailureClass;
 use syncmgr_core::handler::SyncHandler;
@@ -25,11 +26,13 @@ use syncmgr_core::trigger::RunFlags;
 use tokio::sync::{Notify, mpsc, oneshot};
 
 use self::grants::Grants;
+pub(crate) use self::life::Life;
 use self::link::RunLink;
+use self::merge::Earlier;
 pub use self::notes::RunChange;
-pub(crate) use self::notes::{Note, Notes};
+pub(crate) use self::notes::{Apart, Note, Notes};
 use crate::attempt::Attempt;
-use crate::session::SessionShared;
+use crate::session::{Choosing, SessionShared};
 
 /// One handler in one session.
 pub(crate) struct Run {
@@ -38,6 +41,7 @@ pub(crate) struct Run {
     handler: Arc<dyn SyncHandler>,
     session: Weak<SessionShared>,
     facts: RunFacts,
+    priority: Priority,
     kept: Arc<Kept>,
     notes: Notes,
     grants: Grants,
@@ -52,6 +56,8 @@ struct RunState {
     listing: Listing,
     /// What the next attempt is about.
     wanted: Arc<[SyncItem]>,
+    /// The runs of the same handler that came first, until the items are chosen.
+    earlier: Vec<Earlier>,
     /// What was skipped before there was an attempt to skip it in.
     skipped: BTreeSet<ItemId>,
     stop: Option<CancelReason>,
@@ -120,8 +126,9 @@ impl Run {
             info,
             handler,
             session: Arc::downgrade(session),
-            state: Mutex::new(RunState::new(&facts, inbox)),
+            state: Mutex::new(RunState::new(purpose(session, &facts), inbox)),
             facts,
+            priority: session.priority(),
             kept: Arc::default(),
             notes: Notes::default(),
             grants: Grants::default(),
@@ -233,6 +240,16 @@ impl Run {
         stop_in(&attempt, reason);
     }
 
+    /// Pauses or resumes with the session and the manager.
+    pub(crate) fn apply_pause(&self) {
+        let Some(session) = self.session.upgrade() else { return };
+        let pause = session.pause();
+        let attempt = self.attempt();
+        if attempt.pause() != pause {
+            attempt.set_pause(pause);
+        }
+    }
+
     /// The host lends workers. `false` when the run has no use for them.
     pub(crate) fn lend(&self, workers: usize) -> bool {
         self.attempt().lend(workers)
@@ -258,12 +275,13 @@ impl Run {
     /// Begins an attempt under these facts. What was cancelled before it began is cancelled in it.
     fn add_attempt(&self, session: &SessionShared, facts: RunFacts) -> Arc<Attempt> {
         let link = Arc::new(RunLink::new(self, session));
-        let attempt = Attempt::new(facts, self.handler.clone(), self.info.limits(), self.kept.clone(), link);
+        let attempt = Attempt::new(facts, self.handler.clone(), &self.info, self.kept.clone(), link);
         let (skipped, stop) = {
             let mut state = self.lock();
             state.attempts.push(attempt.clone());
             (std::mem::take(&mut state.skipped), state.stop)
         };
+        self.apply_pause();
         skipped.into_iter().for_each(|item| self.skip_in(&attempt, item));
         if let Some(reason) = stop {
             stop_in(&attempt, reason);
@@ -284,14 +302,18 @@ impl Run {
 
     /// Tells those who observe what the run does now.
     fn note(&self, change: RunChange) {
+        tracing::debug!(handler = %self.id.handler, session = %self.id.session, ?change, "run");
+        self.add_note(Note::Run(change));
+        self.session().changed();
+    }
+
+    fn add_note(&self, note: Note) {
         let (number, attempt) = {
             let state = self.lock();
             (state.attempts.len() - 1, state.latest())
         };
-        tracing::debug!(handler = %self.id.handler, session = %self.id.session, ?change, "run");
-        self.notes.add(number, attempt.journal_len(), Note::Run(change));
+        self.notes.add(number, attempt.journal_len(), note);
         attempt.notify();
-        self.session().changed();
     }
 
     fn lock(&self) -> MutexGuard<'_, RunState> {
@@ -305,19 +327,27 @@ fn stop_in(attempt: &Attempt, reason: CancelReason) {
     attempt.push(Subject::Handler, Status::Stopped);
 }
 
+/// What a run of this session is for.
+fn purpose(session: &SessionShared, facts: &RunFacts) -> Purpose {
+    match session.choosing() {
+        Choosing::Explain => Purpose::Explain,
+        _ if facts.flags.contains(RunFlags::SETTINGS) => Purpose::Settings,
+        _ => Purpose::Synchronize,
+    }
+}
+
 impl RunState {
     fn latest(&self) -> Arc<Attempt> {
         self.attempts.last().expect("a run is made with an attempt").clone()
     }
 
-    fn new(facts: &RunFacts, inbox: mpsc::UnboundedReceiver<Command>) -> Self {
-        let settings = facts.flags.contains(RunFlags::SETTINGS);
-        let purpose = if settings { Purpose::Settings } else { Purpose::Synchronize };
+    fn new(purpose: Purpose, inbox: mpsc::UnboundedReceiver<Command>) -> Self {
         let nothing: Items = std::iter::empty().collect();
         Self {
             protocol: Protocol::new(purpose),
             listing: Listing::check(nothing).0,
             wanted: Arc::default(),
+            earlier: Vec::new(),
             skipped: BTreeSet::new(),
             stop: None,
             attempts: Vec::new(),

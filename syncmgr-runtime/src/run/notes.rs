@@ -3,7 +3,10 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use syncmgr_core::decision::hold::Hold;
+use syncmgr_core::decision::verdict::Verdict;
 use syncmgr_core::id::ErrorScope;
+use syncmgr_core::item::SyncItem;
 use syncmgr_core::log::{LogEntry, LogLevel};
 
 use super::RunEnding;
@@ -33,6 +36,15 @@ pub enum RunChange {
 pub(crate) enum Note {
     Run(RunChange),
     Logged(Arc<LogEntry>),
+    Apart(Arc<Apart>),
+}
+
+/// An item that was wanted and has ended without being run here.
+#[derive(Clone, Debug)]
+pub(crate) struct Apart {
+    pub(crate) item: SyncItem,
+    pub(crate) verdict: Verdict,
+    pub(crate) hold: Option<Hold>,
 }
 
 /// A note and where it belongs: the attempt, and how long its journal was.
@@ -52,6 +64,7 @@ struct Inner {
     notes: VecDeque<Placed>,
     log: Vec<Arc<LogEntry>>,
     left_out: usize,
+    unsaved: bool,
 }
 
 impl Notes {
@@ -67,13 +80,16 @@ impl Notes {
             return;
         }
         let entry = Arc::new(entry);
+        inner.unsaved = true;
         inner.log.push(entry.clone());
         inner.notes.push_back(Placed { attempt, after, note: Note::Logged(entry) });
     }
 
     /// R142, R143.
     pub(crate) fn delete(&self, scope: ErrorScope) {
-        self.lock().log.retain(|entry| match scope {
+        let mut inner = self.lock();
+        inner.unsaved = true;
+        inner.log.retain(|entry| match scope {
             ErrorScope::All => false,
             ErrorScope::One(id) => entry.error != Some(id),
         });
@@ -88,6 +104,22 @@ impl Notes {
             entries.push(Arc::new(LogEntry::new(LogLevel::Warning, text)));
         }
         entries
+    }
+
+    /// The items that were not run here, each with the attempt it was left out of.
+    pub(crate) fn apart(&self) -> Vec<(usize, Arc<Apart>)> {
+        let of_note = |placed: &Placed| match &placed.note {
+            Note::Apart(apart) => Some((placed.attempt, apart.clone())),
+            _ => None,
+        };
+        self.lock().notes.iter().filter_map(of_note).collect()
+    }
+
+    /// The log, if it has changed since this was asked last.
+    pub(crate) fn unsaved(&self) -> Option<Vec<Arc<LogEntry>>> {
+        let mut inner = self.lock();
+        let changed = std::mem::take(&mut inner.unsaved);
+        changed.then(|| inner.log.clone())
     }
 
     /// The note at this place, if there is one yet.

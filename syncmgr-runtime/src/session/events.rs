@@ -16,6 +16,7 @@ use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use super::SessionShared;
 use crate::attempt::Attempt;
+use crate::manager::Owner;
 use crate::run::{Note, Run, RunChange};
 
 /// How often progress is sampled for a stream of events.
@@ -80,6 +81,8 @@ pub enum SessionEvent {
 /// nothing: the stream reads the runs' journals at its own pace.
 pub struct Events {
     session: Arc<SessionShared>,
+    /// Whoever watches a session keeps its manager.
+    _manager: Arc<Owner>,
     cursors: BTreeMap<HandlerId, Cursor>,
     ready: VecDeque<SessionEvent>,
     /// Made at the first read, which is inside a runtime.
@@ -101,10 +104,11 @@ struct Cursor {
 }
 
 impl Events {
-    pub(crate) fn new(session: Arc<SessionShared>) -> Self {
+    pub(crate) fn new(session: Arc<SessionShared>, manager: Arc<Owner>) -> Self {
         Self {
             changes: change_of(&session),
             session,
+            _manager: manager,
             cursors: BTreeMap::new(),
             ready: VecDeque::new(),
             frame: None,
@@ -261,6 +265,9 @@ fn note_before(run: &Run, cursor: &mut Cursor, entry: Option<usize>, ready: &mut
             ready.push_back(match placed.note {
                 Note::Run(change) => SessionEvent::Run { handler, change },
                 Note::Logged(entry) => SessionEvent::Logged { handler, entry },
+                Note::Apart(apart) => {
+                    SessionEvent::Ended { handler, item: apart.item.id(), outcome: apart.verdict.outcome }
+                }
             });
             true
         }

@@ -4,30 +4,35 @@ use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use anyhow::anyhow;
 use futures::FutureExt;
 use syncmgr_core::cancel::CancelReason;
-use syncmgr_core::decision::choice::Offer;
+use syncmgr_core::decision::choice::{Offer, Preferences};
+use syncmgr_core::decision::host::Priority;
+use syncmgr_core::decision::run::Pause;
 use syncmgr_core::error::{Classify, SyncResult, drop_panic, panic_text};
 use syncmgr_core::id::{HandlerId, ItemId, SessionId};
 use syncmgr_core::log::{LogEntry, LogLevel};
 use syncmgr_core::port::Connection;
+use syncmgr_core::store::StateChange;
 use syncmgr_core::trigger::Trigger;
 use tokio::sync::watch;
 
 use crate::chooser::Chosen;
 use crate::clock::Now;
 use crate::host::Host;
-use crate::run::{Run, Wish};
+use crate::run::{self, Run, Wish};
 use crate::tasks::Tasks;
 
 /// What the parts of a session share.
 pub(crate) struct SessionShared {
     id: SessionId,
     trigger: Trigger,
+    priority: Priority,
     choosing: Choosing,
+    deadline: Option<SystemTime>,
     began: Now,
     host: Arc<Host>,
     tasks: Tasks,
@@ -43,10 +48,33 @@ struct SessionState {
     runs: Vec<Arc<Run>>,
     offers: BTreeMap<HandlerId, Offer>,
     stop: Option<CancelReason>,
+    pause: Pause,
     /// Nobody holds the session, or somebody has closed it: its runs are let go of when they rest.
     closing: bool,
     lasted: Option<Duration>,
     over: bool,
+}
+
+/// Under what a session runs.
+pub(crate) struct SessionTerms {
+    pub(crate) trigger: Trigger,
+    pub(crate) priority: Priority,
+    pub(crate) choosing: Choosing,
+    /// When it is stopped if it has not ended.
+    pub(crate) deadline: Option<SystemTime>,
+}
+
+/// The life of a session. One that is cut short, because its task was aborted or its runtime is gone, is over all the
+/// same for those who wait.
+struct Life(Arc<SessionShared>);
+
+impl Drop for Life {
+    fn drop(&mut self) {
+        if !self.0.is_over() {
+            self.0.chosen.send_replace(Some(Arc::default()));
+            self.0.finish();
+        }
+    }
 }
 
 /// How items are chosen.
@@ -58,15 +86,20 @@ pub(crate) enum Choosing {
     Unattended,
     /// These.
     Given(Chosen),
+    /// Not at all: the session is to explain what an earlier one left in the log.
+    Explain,
 }
 
 impl SessionShared {
-    pub(crate) fn new(host: Arc<Host>, tasks: Tasks, trigger: Trigger, choosing: Choosing) -> Arc<Self> {
+    pub(crate) fn new(host: Arc<Host>, tasks: Tasks, terms: SessionTerms) -> Arc<Self> {
+        let SessionTerms { trigger, priority, choosing, deadline } = terms;
         Arc::new(Self {
             id: host.next_session(),
             trigger,
+            priority,
             choosing,
-            began: host.clock.now(),
+            deadline,
+            began: host.ports.clock.now(),
             host,
             tasks,
             changes: watch::Sender::new(0),
@@ -82,6 +115,10 @@ impl SessionShared {
 
     pub(crate) fn trigger(&self) -> Trigger {
         self.trigger
+    }
+
+    pub(crate) fn priority(&self) -> Priority {
+        self.priority
     }
 
     pub(crate) fn choosing(&self) -> &Choosing {
@@ -115,21 +152,35 @@ impl SessionShared {
         if let Some(reason) = stop {
             runs.iter().for_each(|run| run.stop(reason));
         }
-        self.host.gate.request(&runs);
+        self.host.gate.request(&runs, self.priority, Run::comes_after);
         for run in runs {
-            self.tasks.spawn(Box::pin(run.live(self.clone())));
+            self.tasks.spawn(Box::pin(run::Life::of(run, self.clone()).live()));
         }
-        let session = self.clone();
-        self.tasks.spawn(Box::pin(async move { session.live().await }));
+        let life = Life(self.clone());
+        self.tasks.spawn(Box::pin(async move { life.0.live().await }));
+        if let Some(deadline) = self.deadline {
+            let session = self.clone();
+            self.tasks.spawn(Box::pin(async move { session.stop_at(deadline).await }));
+        }
+    }
+
+    /// Stops the session when its time is up.
+    async fn stop_at(&self, deadline: SystemTime) {
+        let left = deadline.duration_since(self.began.wall).unwrap_or_default();
+        tokio::select! {
+            biased;
+            () = self.until(|session| session.lasted().is_some()) => {}
+            () = tokio::time::sleep(left) => self.stop(CancelReason::SessionStopped),
+        }
     }
 
     /// The life of a session: collect, choose, wait until every run rests, close.
-    async fn live(self: Arc<Self>) {
+    async fn live(&self) {
         self.until(|session| session.is_collected()).await;
         let chosen = self.choose_among_offers().await;
         self.chosen.send_replace(Some(Arc::new(chosen)));
         self.until(|session| session.is_at_rest()).await;
-        self.lock().lasted = Some(self.host.clock.now().mono.saturating_sub(self.began.mono));
+        self.lock().lasted = Some(self.host.ports.clock.now().mono.saturating_sub(self.began.mono));
         self.changed();
         self.until(|session| session.lock().closing && session.is_at_rest()).await;
         for run in self.runs() {
@@ -143,8 +194,18 @@ impl SessionShared {
                 drop_panic(panic);
             }
         }
+        self.finish();
+    }
+
+    /// The session is over.
+    fn finish(&self) {
         self.host.known().sessions.remove(&self.id);
-        self.lock().over = true;
+        let lasted = self.host.ports.clock.now().mono.saturating_sub(self.began.mono);
+        {
+            let mut state = self.lock();
+            state.lasted.get_or_insert(lasted);
+            state.over = true;
+        }
         self.changed();
     }
 
@@ -157,7 +218,9 @@ impl SessionShared {
 
     async fn choose_among_offers(&self) -> Chosen {
         let offers: Vec<Offer> = self.lock().offers.values().cloned().collect();
-        let Some(chooser) = self.host.chooser.as_ref().filter(|_| !offers.is_empty()) else { return Chosen::new() };
+        let Some(chooser) = self.host.ports.chooser.as_ref().filter(|_| !offers.is_empty()) else {
+            return Chosen::new();
+        };
         let stopped = self.until(|session| session.lock().stop.is_some());
         tokio::select! {
             biased;
@@ -182,12 +245,19 @@ impl SessionShared {
         let mut chosen = Chosen::new();
         for offer in offers {
             let of_handler = wanted.get(&offer.handler).cloned().unwrap_or_default();
-            self.host.known().preferences.remember(offer, &of_handler);
+            self.remember_choice(offer, &of_handler);
             let (runs, unknown) = offer.chosen(&of_handler);
             chosen.insert(offer.handler, runs);
             self.report_unknown(offer.handler, &unknown);
         }
         chosen
+    }
+
+    /// What was chosen of a handler is kept for the next session (R56).
+    fn remember_choice(&self, offer: &Offer, wanted: &BTreeSet<ItemId>) {
+        let choices = Preferences::default().remember(offer, wanted);
+        let items = choices.into_iter().map(|(item, state)| (item, Some(state))).collect();
+        self.host.store(StateChange::Choices { handler: offer.handler, items });
     }
 
     /// Ids the chooser named and nobody offered are told, not dropped in silence.
@@ -218,6 +288,22 @@ impl SessionShared {
         };
         runs.iter().for_each(|run| run.stop(reason));
         self.changed();
+    }
+
+    /// Pauses or resumes the session's items.
+    pub(crate) fn set_pause(&self, pause: Pause) {
+        self.lock().pause = pause;
+        self.apply_pause();
+    }
+
+    /// Whether items may begin: neither the session nor the manager is paused.
+    pub(crate) fn pause(&self) -> Pause {
+        let of_manager = self.host.known().pause;
+        if self.lock().pause == Pause::Paused { Pause::Paused } else { of_manager }
+    }
+
+    pub(crate) fn apply_pause(&self) {
+        self.runs().iter().for_each(|run| run.apply_pause());
     }
 
     /// The results are not needed any more; what runs goes on to its end.
@@ -251,7 +337,7 @@ impl SessionShared {
 
     /// Brings a connection up, once per name (R137).
     pub(crate) async fn connect(&self, name: Option<&str>) -> SyncResult {
-        let provider = self.host.connections.as_ref();
+        let provider = self.host.ports.connections.as_ref();
         let none = || anyhow!("this host has no provider of connections; give the manager one");
         let provider = provider.ok_or_else(none).permanent()?;
         let mut connections = self.connections.lock().await;

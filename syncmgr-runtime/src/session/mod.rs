@@ -7,14 +7,16 @@ mod request;
 use std::sync::Arc;
 
 use syncmgr_core::cancel::CancelReason;
+use syncmgr_core::decision::run::Pause;
 use syncmgr_core::id::{ErrorId, HandlerId, ItemId, SessionId};
-use syncmgr_core::log::{Action, LogEntry};
+use syncmgr_core::log::{Action, LogEntry, Question};
 use syncmgr_core::progress::ProgressState;
 use syncmgr_core::trigger::Trigger;
 
 pub use self::events::{Events, SessionEvent};
-pub(crate) use self::life::{Choosing, SessionShared};
+pub(crate) use self::life::{Choosing, SessionShared, SessionTerms};
 pub use self::request::{SessionRequest, StartError};
+use crate::manager::Owner;
 use crate::report::Report;
 use crate::run::{Run, Wish};
 
@@ -30,6 +32,8 @@ pub struct Session {
 /// What all handles share; dropped with the last of them.
 struct Handle {
     session: Arc<SessionShared>,
+    /// Whoever holds a session keeps its manager.
+    manager: Arc<Owner>,
 }
 
 impl Drop for Handle {
@@ -39,8 +43,8 @@ impl Drop for Handle {
 }
 
 impl Session {
-    pub(crate) fn new(session: Arc<SessionShared>) -> Self {
-        Self { handle: Arc::new(Handle { session }) }
+    pub(crate) fn new(session: Arc<SessionShared>, manager: Arc<Owner>) -> Self {
+        Self { handle: Arc::new(Handle { session, manager }) }
     }
 
     fn shared(&self) -> &Arc<SessionShared> {
@@ -59,7 +63,7 @@ impl Session {
 
     /// What happens in the session, from its beginning on.
     pub fn events(&self) -> Events {
-        Events::new(self.shared().clone())
+        Events::new(self.shared().clone(), self.handle.manager.clone())
     }
 
     /// What the running items reported last.
@@ -100,6 +104,18 @@ impl Session {
         self.shared().stop(CancelReason::SessionStopped);
     }
 
+    /// No new item of this session begins; what runs goes on. Not stored.
+    ///
+    /// Handlers that do all items in one piece of work of their own are not paused.
+    pub fn pause(&self) {
+        self.shared().set_pause(Pause::Paused);
+    }
+
+    /// Items begin again, unless the manager is paused too.
+    pub fn resume(&self) {
+        self.shared().set_pause(Pause::Going);
+    }
+
     /// A guard that stops the session when it is dropped.
     pub fn stop_on_drop(&self) -> StopOnDrop {
         StopOnDrop(self.shared().clone())
@@ -134,14 +150,8 @@ impl Session {
     /// When there is no such question or choice, or the results are closed; the answer is then kept for the next session.
     pub async fn answer(&self, handler: HandlerId, error: ErrorId, choice: usize) -> Result<(), SessionError> {
         let run = self.run(handler)?;
-        let entry = entry(&run, error)?;
-        let (Some(Action::Decide(question)), Some(item)) = (&entry.action, entry.item) else {
-            return Err(SessionError::NotAQuestion { error });
-        };
-        if choice >= question.choices.len() {
-            return Err(SessionError::NoSuchChoice { error, choice });
-        }
-        self.shared().host().answer(handler, item, question.clone(), choice);
+        let (item, question) = question_of(&*entry(&run, error)?, error, choice)?;
+        self.shared().host().answer(handler, item, question, choice);
         run.notes().delete(syncmgr_core::id::ErrorScope::One(error));
         look(&run, Wish::Retry(vec![item])).await
     }
@@ -178,6 +188,17 @@ fn entry(run: &Run, error: ErrorId) -> Result<Arc<LogEntry>, SessionError> {
         .into_iter()
         .find(|entry| entry.error == Some(error))
         .ok_or(SessionError::UnknownError { error })
+}
+
+/// The question an entry asks, and the item it is about, if it has such a choice.
+pub(crate) fn question_of(entry: &LogEntry, error: ErrorId, choice: usize) -> Result<(ItemId, Question), SessionError> {
+    let (Some(Action::Decide(question)), Some(item)) = (&entry.action, entry.item) else {
+        return Err(SessionError::NotAQuestion { error });
+    };
+    match choice < question.choices.len() {
+        true => Ok((item, question.clone())),
+        false => Err(SessionError::NoSuchChoice { error, choice }),
+    }
 }
 
 /// Asks a resting run for something and waits until it rests again.

@@ -2,34 +2,49 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::SystemTime;
 
+use syncmgr_core::decision::host::Priority;
 use syncmgr_core::id::{HandlerId, ItemId};
 use syncmgr_core::port::RunFacts;
 use syncmgr_core::register::{RequestError, check_cookie};
 use syncmgr_core::trigger::{RunFlags, Trigger};
 use tokio::runtime::Handle;
 
-use super::{Choosing, Session, SessionShared};
+use super::{Choosing, Session, SessionShared, SessionTerms};
 use crate::host::{Host, Registered};
+use crate::manager::Owner;
 use crate::run::Run;
 use crate::tasks::Tasks;
 
 /// A session about to be started: which handlers, under which conditions.
 #[must_use = "a request does nothing until it is started"]
 pub struct SessionRequest {
-    host: Arc<Host>,
+    manager: Arc<Owner>,
     trigger: Trigger,
     flags: RunFlags,
     cookie: Option<Arc<[u8]>>,
     handlers: Option<BTreeSet<HandlerId>>,
     items: BTreeMap<HandlerId, BTreeSet<ItemId>>,
     choosing: Choosing,
+    priority: Option<Priority>,
+    deadline: Option<SystemTime>,
 }
 
 impl SessionRequest {
-    pub(crate) fn new(host: Arc<Host>, trigger: Trigger) -> Self {
+    pub(crate) fn new(manager: Arc<Owner>, trigger: Trigger) -> Self {
         let flags = RunFlags::empty();
-        Self { host, trigger, flags, cookie: None, handlers: None, items: BTreeMap::new(), choosing: Choosing::Ask }
+        Self {
+            manager,
+            trigger,
+            flags,
+            cookie: None,
+            handlers: None,
+            items: BTreeMap::new(),
+            choosing: Choosing::Ask,
+            priority: None,
+            deadline: None,
+        }
     }
 
     /// Over these handlers, instead of those the trigger creates.
@@ -50,6 +65,18 @@ impl SessionRequest {
         self
     }
 
+    /// As urgent as this, instead of what the trigger means: urgent work overtakes background work.
+    pub fn priority(mut self, priority: Priority) -> Self {
+        self.priority = Some(priority);
+        self
+    }
+
+    /// Stopped at this time of day if it has not ended.
+    pub fn deadline(mut self, deadline: SystemTime) -> Self {
+        self.deadline = Some(deadline);
+        self
+    }
+
     /// With bytes for the handlers; they reach them only with [`Trigger::Invoke`] (R16).
     pub fn cookie(mut self, cookie: impl Into<Arc<[u8]>>) -> Self {
         self.cookie = Some(cookie.into());
@@ -59,6 +86,12 @@ impl SessionRequest {
     /// For configuration only: neither prepare nor synchronize follows (R36).
     pub(crate) fn settings(mut self) -> Self {
         self.flags |= RunFlags::SETTINGS;
+        self
+    }
+
+    /// To explain what an earlier session left in the log.
+    pub(crate) fn explaining(mut self) -> Self {
+        self.choosing = Choosing::Explain;
         self
     }
 
@@ -76,33 +109,47 @@ impl SessionRequest {
         let runtime = Handle::try_current().map_err(|_| StartError::NoRuntime)?;
         check_cookie(self.cookie.as_deref())?;
         let handlers = self.find_handlers()?;
-        let tasks = Tasks::new(runtime, self.host.tracker.clone());
-        let session = SessionShared::new(self.host.clone(), tasks, self.trigger, self.choosing());
+        let tasks = Tasks::new(runtime, self.host().tracker.clone(), self.host().abort.clone());
+        let terms = SessionTerms {
+            trigger: self.trigger,
+            priority: self.priority.unwrap_or(Priority::of(self.trigger)),
+            choosing: self.choosing(),
+            deadline: self.deadline,
+        };
+        let session = SessionShared::new(self.host().clone(), tasks, terms);
         {
-            let mut known = self.host.known();
-            if self.host.tracker.is_closed() {
+            let mut known = self.host().known();
+            if self.host().tracker.is_closed() {
                 return Err(StartError::ShutDown);
             }
             known.sessions.insert(session.id(), Arc::downgrade(&session));
         }
+        self.host().watch();
         let runs = handlers.into_iter().map(|(handler, info)| {
             let facts = RunFacts::new(info.id(), session.id(), self.trigger, self.flags);
             Run::new(&session, handler, info, facts.with_cookie(self.cookie.clone()))
         });
         session.begin(runs.collect());
-        Ok(Session::new(session))
+        Ok(Session::new(session, self.manager))
+    }
+
+    fn host(&self) -> &Arc<Host> {
+        self.manager.host()
     }
 
     fn choosing(&self) -> Choosing {
         if !self.items.is_empty() {
             return Choosing::Given(self.items.clone());
         }
-        let ask = self.flags.contains(RunFlags::MAY_BOTHER_USER) && self.host.chooser.is_some();
-        if ask { self.choosing.clone() } else { Choosing::Unattended }
+        let may_ask = self.flags.contains(RunFlags::MAY_BOTHER_USER) && self.host().ports.chooser.is_some();
+        match self.choosing {
+            Choosing::Ask if !may_ask => Choosing::Unattended,
+            _ => self.choosing.clone(),
+        }
     }
 
     fn find_handlers(&self) -> Result<Vec<Registered>, RequestError> {
-        let known = self.host.known();
+        let known = self.host().known();
         let wanted = match &self.handlers {
             Some(handlers) => handlers.clone(),
             None if !self.items.is_empty() => BTreeSet::new(),

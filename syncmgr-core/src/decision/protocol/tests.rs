@@ -73,6 +73,16 @@ fn every_event_in_every_stage() {
 }
 
 #[test]
+fn a_run_made_to_explain_goes_to_the_results_and_from_there_to_a_retry() {
+    let mut run = Protocol::new(Purpose::Explain);
+    let steps = [Event::Initialized(OK), Event::Listed(OK), Event::Attached].map(|event| run.on(event));
+    assert_eq!(steps, [Step::Do(Action::List), Step::Do(Action::Attach), Step::Wait]);
+    assert_eq!(run.on(Event::ErrorOpened), Step::Do(Action::ShowError));
+    let retry = Event::ErrorCompleted(HResult::S_SYNCMGR_RETRYSYNC, Chosen::Some);
+    assert_eq!([run.on(Event::ErrorReturned(OK)), run.on(retry)], [Step::Wait, Step::Do(Action::Prepare)]);
+}
+
+#[test]
 fn a_misused_event_never_moves_the_stage() {
     for stage in stages() {
         for event in events() {

@@ -10,6 +10,8 @@ pub enum Purpose {
     Synchronize,
     /// To be configured only: neither prepare nor synchronize follows (R36).
     Settings,
+    /// To look at what an earlier run left in the log: an entry is opened, and may ask for a retry (R144 to R150).
+    Explain,
 }
 
 /// Where a run stands.

@@ -109,6 +109,12 @@ impl HostLink for CallbackLink {
         self.callback.keep_last(item, cell.state());
     }
 
+    fn emptied(&self) {
+        if let Some(side) = self.side.upgrade() {
+            side.emptied();
+        }
+    }
+
     fn want_workers(&self, attempt: &Arc<Attempt>, count: usize) {
         attempt.lend(count);
     }

@@ -23,6 +23,7 @@ use syncmgr_core::progress::Progress;
 use syncmgr_core::status::Status;
 use syncmgr_core::trigger::{RunFlags, Trigger};
 use tokio::runtime::Handle;
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::link::CallbackLink;
@@ -71,7 +72,7 @@ impl HandlerSide {
             attempt: None,
             retrying: false,
         };
-        let tasks = Tasks::new(runtime, TaskTracker::new());
+        let tasks = Tasks::new(runtime, TaskTracker::new(), CancellationToken::new());
         let (callback, kept, state) = (Arc::default(), Arc::default(), Mutex::new(state));
         Ok(Arc::new(Self { handler, info, interaction, tasks, callback, kept, questions: Mutex::default(), state }))
     }
@@ -126,7 +127,7 @@ impl HandlerSide {
             self.add_attempt(&mut state, Default::default())
         };
         let context = attempt.context();
-        let (end, _) = drive(&attempt, || self.handler.initialize(&context), || {}).await;
+        let (end, _) = drive(&attempt, None, || self.handler.initialize(&context), || {}).await;
         let code = end.participation_code();
         self.on(Event::Initialized(code));
         code
@@ -138,7 +139,7 @@ impl HandlerSide {
             let over = matches!(state.protocol.stage(), Stage::Created | Stage::Detaching | Stage::Released);
             state.attempt.clone().filter(|_| !over).ok_or(HResult::E_UNEXPECTED)?
         };
-        let (end, _) = drive(&attempt, || self.handler.items(), || {}).await;
+        let (end, _) = drive(&attempt, None, || self.handler.items(), || {}).await;
         let code = end.listing_code();
         let CallEnd::Returned(Ok(items)) = end else {
             self.on(Event::Listed(code));
@@ -220,7 +221,7 @@ impl HandlerSide {
         self.start(Event::PropertiesReturned, async move {
             let attempt = shared.attempt();
             let context = attempt.context();
-            let (end, _) = drive(&attempt, || shared.handler.show_properties(&context, subject), || {}).await;
+            let (end, _) = drive(&attempt, None, || shared.handler.show_properties(&context, subject), || {}).await;
             let code = end.properties_code();
             if shared.completes(Event::PropertiesCompleted(code)) {
                 shared.callback.call(|callback| callback.show_properties_completed(code));
@@ -254,7 +255,7 @@ impl HandlerSide {
         self.start(Event::PrepareReturned, async move {
             let context = attempt.prepare_context();
             let pushed = || attempt.deliver();
-            let (end, _) = drive(&attempt, || shared.handler.prepare(&context), pushed).await;
+            let (end, _) = drive(&attempt, None, || shared.handler.prepare(&context), pushed).await;
             let code = end.code();
             shared.log_fault("could not prepare", &end);
             if shared.completes(Event::PrepareCompleted(code)) {
@@ -292,7 +293,7 @@ impl HandlerSide {
         let mut feed = Feed::new(attempt, &self.callback);
         let pushed = || attempt.deliver();
         let end = {
-            let driven = drive(attempt, || self.handler.synchronize(&context), pushed);
+            let driven = drive(attempt, None, || self.handler.synchronize(&context), pushed);
             tokio::select! {
                 biased;
                 (end, _) = driven => end,
@@ -320,7 +321,7 @@ impl HandlerSide {
                 }
                 None => shared.handler.show_error(&context, error),
             };
-            let (end, _) = drive(&attempt, explain, || {}).await;
+            let (end, _) = drive(&attempt, None, explain, || {}).await;
             shared.log_fault("could not explain an error", &end);
             let (code, items) = match end {
                 CallEnd::Returned(Ok(Resolution::Retry(items))) => (HResult::S_SYNCMGR_RETRYSYNC, items),
@@ -365,7 +366,7 @@ impl HandlerSide {
     fn add_attempt(self: &Arc<Self>, state: &mut State, selection: Arc<[SyncItem]>) -> Arc<Attempt> {
         let link = Arc::new(CallbackLink::new(self));
         let facts = state.facts.clone().with_selection(selection);
-        let attempt = Attempt::new(facts, self.handler.clone(), self.info.limits(), self.kept.clone(), link);
+        let attempt = Attempt::new(facts, self.handler.clone(), &self.info, self.kept.clone(), link);
         state.attempt = Some(attempt.clone());
         attempt
     }
@@ -378,6 +379,11 @@ impl HandlerSide {
 
     fn attempt(&self) -> Arc<Attempt> {
         self.lock().attempt.clone().expect("an initialized instance has an attempt")
+    }
+
+    /// Every item has ended before `synchronize` began.
+    pub(super) fn emptied(&self) {
+        self.on(Event::Emptied);
     }
 
     pub(super) fn questions(&self) -> MutexGuard<'_, Questions> {

@@ -1,0 +1,50 @@
+//! Named resources that items share: an account, a server, a folder.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::text::{Escaped, MAX_NAME, bounded};
+
+/// A named resource an item needs while it runs.
+///
+/// Items that claim the same name share its capacity over all handlers of a manager: 1 unless the manager was built with
+/// another, so no author writes "do not run two of these". An item gets all its claims at once or waits without any, so
+/// items never wait for each other in a ring.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Claim(Arc<str>);
+
+impl Claim {
+    /// The claim of this name, cut at [`MAX_NAME`].
+    pub fn new(name: impl AsRef<str>) -> Self {
+        Self(Arc::from(bounded(name.as_ref(), MAX_NAME)))
+    }
+
+    /// The name.
+    pub fn name(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<&str> for Claim {
+    fn from(name: &str) -> Self {
+        Self::new(name)
+    }
+}
+
+impl From<String> for Claim {
+    fn from(name: String) -> Self {
+        Self::new(name)
+    }
+}
+
+impl fmt::Display for Claim {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Escaped(&self.0).fmt(f)
+    }
+}
+
+impl fmt::Debug for Claim {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Claim({:?})", self.name())
+    }
+}

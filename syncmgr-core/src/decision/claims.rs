@@ -1,0 +1,259 @@
+//! Who has which named resource, and who waits for one.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::host::RunId;
+use super::line::{Line, Priority};
+use crate::claim::Claim;
+use crate::id::{HandlerId, ItemId};
+
+/// An item of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ItemOfRun {
+    /// The run.
+    pub run: RunId,
+    /// The item.
+    pub item: ItemId,
+}
+
+/// The claims of one item; all are granted at once or none.
+pub type ClaimSet = Arc<[Claim]>;
+
+/// What is claimed in a host.
+///
+/// An item has its claims from before it begins until it has ended. One that was abandoned keeps them until what it
+/// started has ended: it is in quarantine.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Claims {
+    capacities: BTreeMap<Claim, usize>,
+    taken: BTreeMap<Claim, usize>,
+    held: BTreeMap<ItemOfRun, ClaimSet>,
+    waiting: Line<(ItemOfRun, ClaimSet)>,
+    quarantined: BTreeMap<(HandlerId, ItemId), ClaimSet>,
+}
+
+impl Claims {
+    pub(super) fn set_capacity(&mut self, claim: Claim, capacity: usize) {
+        self.capacities.insert(claim, capacity.max(1));
+    }
+
+    /// Whether the item has its claims now. If not, it waits in line.
+    pub(super) fn claim(&mut self, item: ItemOfRun, claims: ClaimSet, priority: Priority) -> bool {
+        let wanted: BTreeSet<&Claim> = self.waiting.iter().flat_map(|((_, claims), _)| claims.iter()).collect();
+        let free = claims.iter().all(|claim| self.is_free(claim) && !wanted.contains(claim));
+        match free {
+            true => self.take(item, claims),
+            false => self.waiting.push((item, claims), priority),
+        }
+        free
+    }
+
+    /// The item has ended, or no longer waits. Returns who has their claims now.
+    pub(super) fn release(&mut self, item: ItemOfRun) -> Vec<ItemOfRun> {
+        self.waiting.retain(|(waiting, _)| *waiting != item);
+        if let Some(claims) = self.held.remove(&item) {
+            self.put_back(&claims);
+        }
+        self.grant()
+    }
+
+    /// The run is over: what it has and waits for is released, apart from what is in quarantine.
+    pub(super) fn release_run(&mut self, run: RunId) -> Vec<ItemOfRun> {
+        self.waiting.retain(|(waiting, _)| waiting.run != run);
+        let held: Vec<_> = self.held.keys().filter(|held| held.run == run).copied().collect();
+        for item in held {
+            let claims = self.held.remove(&item).unwrap_or_default();
+            self.put_back(&claims);
+        }
+        self.grant()
+    }
+
+    /// What the item has started goes on without it: it keeps what it has.
+    pub(super) fn quarantine(&mut self, item: ItemOfRun) {
+        let claims = self.held.remove(&item).unwrap_or_default();
+        if let Some(before) = self.quarantined.insert((item.run.handler, item.item), claims) {
+            self.put_back(&before);
+        }
+    }
+
+    /// What the abandoned item had started has ended.
+    pub(super) fn lift(&mut self, handler: HandlerId, item: ItemId) -> Vec<ItemOfRun> {
+        if let Some(claims) = self.quarantined.remove(&(handler, item)) {
+            self.put_back(&claims);
+        }
+        self.grant()
+    }
+
+    pub(super) fn quarantined(&self) -> impl Iterator<Item = (HandlerId, ItemId)> {
+        self.quarantined.keys().copied()
+    }
+
+    /// Who waits, each with a claim it waits for.
+    pub(super) fn waiting(&self) -> impl Iterator<Item = (ItemOfRun, Claim)> {
+        let first_taken =
+            |claims: &ClaimSet| claims.iter().find(|claim| !self.is_free(claim)).or(claims.first()).cloned();
+        self.waiting.iter().filter_map(move |((item, claims), _)| Some((*item, first_taken(claims)?)))
+    }
+
+    pub(super) fn raise(&mut self, priority: Priority, handler: HandlerId) {
+        self.waiting.raise(priority, |(item, _)| item.run.handler == handler);
+    }
+
+    /// Grants in order. One that still waits keeps those behind it from what it wants, so that an item with many claims
+    /// is not passed over for ever by items with few.
+    fn grant(&mut self) -> Vec<ItemOfRun> {
+        let mut granted = Vec::new();
+        let mut wanted: BTreeSet<Claim> = BTreeSet::new();
+        let mut waiting = std::mem::take(&mut self.waiting);
+        waiting.retain(|(item, claims)| {
+            let free = claims.iter().all(|claim| self.is_free(claim) && !wanted.contains(claim));
+            match free {
+                true => {
+                    self.take(*item, claims.clone());
+                    granted.push(*item);
+                }
+                false => wanted.extend(claims.iter().cloned()),
+            }
+            !free
+        });
+        self.waiting = waiting;
+        granted
+    }
+
+    fn is_free(&self, claim: &Claim) -> bool {
+        let capacity = self.capacities.get(claim).copied().unwrap_or(1);
+        self.taken.get(claim).copied().unwrap_or(0) < capacity
+    }
+
+    fn take(&mut self, item: ItemOfRun, claims: ClaimSet) {
+        for claim in claims.iter() {
+            *self.taken.entry(claim.clone()).or_default() += 1;
+        }
+        self.held.insert(item, claims);
+    }
+
+    fn put_back(&mut self, claims: &ClaimSet) {
+        for claim in claims.iter() {
+            if let Some(taken) = self.taken.get_mut(claim) {
+                *taken -= 1;
+                if *taken == 0 {
+                    self.taken.remove(claim);
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::id::SessionId;
+
+    fn item(number: u128) -> ItemOfRun {
+        let run = RunId { session: SessionId(1), handler: HandlerId::from_u128(1) };
+        ItemOfRun { run, item: ItemId::from_u128(number) }
+    }
+
+    fn set(names: &[&str]) -> ClaimSet {
+        names.iter().map(Claim::new).collect()
+    }
+
+    const LOW: Priority = Priority::Background;
+
+    #[test]
+    fn the_second_item_waits_for_the_first() {
+        let mut claims = Claims::default();
+        assert!(claims.claim(item(1), set(&["a"]), LOW));
+        assert!(!claims.claim(item(2), set(&["a"]), LOW));
+        assert_eq!(claims.waiting().next(), Some((item(2), Claim::new("a"))));
+        assert_eq!(claims.release(item(1)), [item(2)]);
+    }
+
+    #[test]
+    fn a_capacity_of_two_lets_two_in() {
+        let mut claims = Claims::default();
+        claims.set_capacity(Claim::new("a"), 2);
+        assert!(claims.claim(item(1), set(&["a"]), LOW) && claims.claim(item(2), set(&["a"]), LOW));
+        assert!(!claims.claim(item(3), set(&["a"]), LOW));
+    }
+
+    #[test]
+    fn an_item_with_two_claims_is_not_passed_over_by_items_with_one() {
+        let mut claims = Claims::default();
+        assert!(claims.claim(item(1), set(&["a"]), LOW));
+        assert!(!claims.claim(item(2), set(&["a", "b"]), LOW));
+        assert!(!claims.claim(item(3), set(&["b"]), LOW), "behind one that wants it");
+        assert_eq!(claims.release(item(1)), [item(2)]);
+        assert_eq!(claims.release(item(2)), [item(3)]);
+    }
+
+    #[test]
+    fn an_abandoned_item_keeps_its_claims_until_its_work_has_ended() {
+        let mut claims = Claims::default();
+        assert!(claims.claim(item(1), set(&["a"]), LOW));
+        claims.quarantine(item(1));
+        assert!(!claims.claim(item(2), set(&["a"]), LOW));
+        assert_eq!(claims.release_run(item(9).run), [], "the whole run leaves, quarantine stays");
+        assert_eq!(claims.quarantined().collect::<Vec<_>>(), [(item(1).run.handler, item(1).item)]);
+        assert!(!claims.claim(item(3), set(&["a"]), LOW));
+        assert_eq!(claims.lift(item(1).run.handler, item(1).item), [item(3)]);
+    }
+
+    #[derive(Clone, Debug)]
+    enum Act {
+        Claim(u128, Vec<usize>, bool),
+        Release(u128),
+        Quarantine(u128),
+    }
+
+    fn acts() -> impl Strategy<Value = Vec<Act>> {
+        let item = 1..12_u128;
+        let names = proptest::collection::btree_set(0..4_usize, 1..4).prop_map(|names| names.into_iter().collect());
+        let act = prop_oneof![
+            4 => (item.clone(), names, any::<bool>()).prop_map(|(item, names, urgent)| Act::Claim(item, names, urgent)),
+            3 => item.clone().prop_map(Act::Release),
+            1 => item.prop_map(Act::Quarantine),
+        ];
+        proptest::collection::vec(act, 0..80)
+    }
+
+    proptest! {
+        #[test]
+        fn capacities_hold_and_everybody_gets_a_turn_once_others_end(acts in acts()) {
+            const NAMES: [&str; 4] = ["a", "b", "c", "d"];
+            let mut claims = Claims::default();
+            claims.set_capacity(Claim::new("d"), 2);
+            let known = |claims: &Claims, item| {
+                claims.held.contains_key(&item) || claims.waiting.iter().any(|((waiting, _), _)| *waiting == item)
+            };
+            for act in acts {
+                match act {
+                    Act::Claim(number, names, urgent) => if !known(&claims, item(number)) {
+                        let names: Vec<_> = names.into_iter().map(|name| NAMES[name]).collect();
+                        let priority = if urgent { Priority::Foreground } else { LOW };
+                        claims.claim(item(number), set(&names), priority);
+                    },
+                    Act::Release(number) => { claims.release(item(number)); }
+                    Act::Quarantine(number) => if claims.held.contains_key(&item(number)) {
+                        claims.quarantine(item(number));
+                    },
+                }
+                for (claim, taken) in &claims.taken {
+                    let capacity = if claim.name() == "d" { 2 } else { 1 };
+                    prop_assert!((1..=capacity).contains(taken), "{claim} is taken {taken} times");
+                }
+            }
+            for (handler, item) in claims.quarantined().collect::<Vec<_>>() {
+                claims.lift(handler, item);
+            }
+            while let Some(ended) = claims.held.keys().next().copied() {
+                claims.release(ended);
+            }
+            prop_assert!(claims.waiting.is_empty(), "everybody had a turn");
+            prop_assert!(claims.taken.is_empty(), "everything came back");
+        }
+    }
+}

@@ -1,0 +1,208 @@
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use super::*;
+
+/// Every field set.
+fn full() -> RunRequest {
+    RunRequest::new(HandlerId::from_u128(0x5d0f_0f6e_6b6c_4a43_9d6e_3c1f_0a2b_7c11))
+        .with_items([ItemId::from_u128(2), ItemId::from_u128(1)])
+        .with_trigger(Trigger::Invoke)
+        .with_flags(RunFlags::MAY_BOTHER_USER)
+        .with_cookie(*b"\x00\xffab")
+        .with_attempt(3)
+        .with_session(SessionId(12))
+        .with_deadline(SystemTime::UNIX_EPOCH + Duration::from_millis(1_795_000_000_123))
+}
+
+const MINIMAL: &str =
+    r#"{"version":1,"handler":"00000000-0000-0000-0000-000000000007","trigger":"manual","flags":0,"attempt":1}"#;
+
+const FULL: &str = r#"{
+  "version": 1,
+  "handler": "5d0f0f6e-6b6c-4a43-9d6e-3c1f0a2b7c11",
+  "items": [
+    "00000000-0000-0000-0000-000000000001",
+    "00000000-0000-0000-0000-000000000002"
+  ],
+  "trigger": "invoke",
+  "flags": 512,
+  "cookie": "00ff6162",
+  "attempt": 3,
+  "session": 12,
+  "deadline": 1795000000123
+}"#;
+
+/// How a request with one field replaced is refused.
+fn refusal(field: &str, value: Value) -> String {
+    let mut request = serde_json::to_value(full()).unwrap();
+    request[field] = value;
+    serde_json::from_value::<RunRequest>(request).unwrap_err().to_string()
+}
+
+#[test]
+fn version_1_is_written_as_it_always_was() {
+    let minimal = RunRequest::new(HandlerId::from_u128(7));
+    assert_eq!(serde_json::to_string(&minimal).unwrap(), MINIMAL);
+    assert_eq!(serde_json::to_string_pretty(&full()).unwrap(), FULL);
+}
+
+#[test]
+fn version_1_is_read_as_it_always_was() {
+    assert_eq!(serde_json::from_str::<RunRequest>(MINIMAL).unwrap(), RunRequest::new(HandlerId::from_u128(7)));
+    assert_eq!(serde_json::from_str::<RunRequest>(FULL).unwrap(), full());
+}
+
+#[test]
+fn every_trigger_has_a_name_of_its_own() {
+    let names = ["connect", "pending_disconnect", "manual", "idle", "invoke", "scheduled"];
+    for (event, name) in (1..).zip(names) {
+        let request = full().with_trigger(Trigger::from_word(event));
+        let written = serde_json::to_value(&request).unwrap();
+        assert_eq!(written["trigger"], name);
+        assert_eq!(serde_json::from_value::<RunRequest>(written).unwrap(), request);
+    }
+}
+
+#[test]
+fn a_newer_version_is_refused_as_such_whatever_else_it_holds_and_wherever_it_says_so() {
+    let newer = "the request has version 2, this program reads version 1; update the program";
+    for text in [
+        r#"{"version":2}"#,
+        r#"{"version":2,"handler":{"by":"name"},"only_if":"idle"}"#,
+        r#"{"handler":{"by":"name"},"only_if":"idle","version":2}"#,
+    ] {
+        let error = serde_json::from_str::<RunRequest>(text).unwrap_err().to_string();
+        assert!(error.starts_with(newer), "{error}");
+    }
+    assert_eq!(refusal("version", json!(2)), newer);
+}
+
+#[test]
+fn a_version_that_never_was_is_refused() {
+    assert_eq!(refusal("version", json!(0)), "the request has version 0, which does not exist; write version 1");
+    assert!(refusal("version", json!("1")).contains("expected u64"));
+    assert!(serde_json::from_str::<RunRequest>("{}").unwrap_err().to_string().contains("missing field `version`"));
+}
+
+#[test]
+fn a_field_nobody_knows_is_refused_by_name() {
+    assert_eq!(refusal("only_if", json!("idle")), "version 1 of a request has no field `only_if`; leave it out");
+    assert!(refusal("a\u{1b}[2J", json!(1)).contains("`a\\u{1b}[2J`"));
+    assert!(refusal(&"x".repeat(100_000), json!(1)).len() < 5_000);
+}
+
+#[test]
+fn a_field_that_is_there_twice_is_refused() {
+    let twice = MINIMAL.replace(r#""attempt":1"#, r#""attempt":1,"attempt":2"#);
+    assert!(serde_json::from_str::<RunRequest>(&twice).unwrap_err().to_string().contains("duplicate field `attempt`"));
+    let twice = MINIMAL.replace(r#""version":1"#, r#""version":1,"version":1"#);
+    assert!(serde_json::from_str::<RunRequest>(&twice).unwrap_err().to_string().contains("duplicate field `version`"));
+}
+
+#[test]
+fn a_field_that_must_be_there_is_missed_by_name() {
+    for field in ["version", "handler", "trigger", "flags", "attempt"] {
+        let mut request = serde_json::to_value(full()).unwrap();
+        request.as_object_mut().unwrap().remove(field);
+        let error = serde_json::from_value::<RunRequest>(request).unwrap_err().to_string();
+        assert_eq!(error, format!("missing field `{field}`"));
+    }
+}
+
+#[test]
+fn every_bad_field_is_refused_and_the_refusal_says_what_is_wrong() {
+    let nil = json!("00000000-0000-0000-0000-000000000000");
+    for (field, value, said) in [
+        ("handler", nil.clone(), "the handler's id is nil"),
+        ("handler", json!("mail"), "`mail` is not an id"),
+        ("handler", json!(7), "expected a GUID"),
+        ("items", json!([nil]), "names the nil item"),
+        ("items", json!([]), "names no item"),
+        ("items", json!(["inbox"]), "`inbox` is not an id"),
+        ("trigger", json!("tuesday"), "there is no trigger `tuesday`; write connect"),
+        ("trigger", json!(3), "expected a string"),
+        ("trigger", json!({"manual": null}), "expected a string"),
+        ("flags", json!(0x0603), "flag bits 0x403 mean nothing"),
+        ("flags", json!(-1), "expected u32"),
+        ("cookie", json!("abc"), "not hexadecimal"),
+        ("cookie", json!("+a"), "not hexadecimal"),
+        ("cookie", json!("zz"), "not hexadecimal"),
+        ("cookie", json!("ää"), "not hexadecimal"),
+        ("cookie", json!("00".repeat(MAX_COOKIE + 1)), "the cookie has 1048577 bytes"),
+        ("attempt", json!(0), "numbered from 1"),
+        ("session", json!("12"), "expected u64"),
+        ("deadline", json!(-1), "expected u64"),
+        ("deadline", json!(LAST_MILLI + 1), "between the years 1970 and 9999"),
+        ("deadline", json!(u64::MAX), "between the years 1970 and 9999"),
+    ] {
+        let refusal = refusal(field, value);
+        assert!(refusal.contains(said), "{field}: {refusal}");
+    }
+}
+
+#[test]
+fn too_many_items_are_refused() {
+    let items = |count| (1..=count).map(|id| ItemId::from_u128(id as u128));
+    assert_eq!(full().with_items(items(MAX_ITEMS)).check(), Ok(()));
+    let refused = full().with_items(items(MAX_ITEMS + 1)).check();
+    assert_eq!(refused, Err(RunRequestError::TooManyItems { count: MAX_ITEMS + 1 }));
+}
+
+#[test]
+fn what_could_not_be_read_is_not_written_either() {
+    let before_1970 = SystemTime::UNIX_EPOCH - Duration::from_millis(1);
+    for (request, error) in [
+        (RunRequest::new(HandlerId::from_u128(0)), RequestError::NilHandler.into()),
+        (full().with_flags(RunFlags::from_bits_retain(0x401)), RequestError::UnknownFlags { bits: 0x401 }.into()),
+        (full().with_items([]), RunRequestError::NoItems),
+        (full().with_attempt(0), RunRequestError::AttemptZero),
+        (full().with_deadline(before_1970), RunRequestError::DeadlineOutOfRange),
+    ] {
+        assert_eq!(request.check(), Err(error.clone()));
+        assert_eq!(serde_json::to_string(&request).unwrap_err().to_string(), error.to_string());
+    }
+}
+
+#[test]
+fn a_deadline_is_kept_to_the_millisecond_and_never_made_later() {
+    let request = full().with_deadline(SystemTime::UNIX_EPOCH + Duration::from_micros(1_999));
+    let written = serde_json::to_value(&request).unwrap();
+    assert_eq!(written["deadline"], 1);
+}
+
+#[test]
+fn null_is_the_same_as_nothing_and_capitals_are_the_same_digits() {
+    let mut request = serde_json::to_value(full()).unwrap();
+    request["items"] = Value::Null;
+    request["cookie"] = json!("00FF6162");
+    let read = serde_json::from_value::<RunRequest>(request).unwrap();
+    assert_eq!(read, RunRequest { items: None, ..full() });
+}
+
+fn requests() -> impl Strategy<Value = RunRequest> {
+    let items = proptest::option::of(proptest::collection::btree_set(1..u128::MAX, 1..20));
+    let cookie = proptest::option::of(proptest::collection::vec(any::<u8>(), 0..40));
+    let optional = (items, cookie, proptest::option::of(any::<u64>()), proptest::option::of(0..=LAST_MILLI));
+    let fixed = (1..u128::MAX, 1_u32..=6, 0_u32..4, 1..u32::MAX);
+    (fixed, optional).prop_map(|((handler, event, flags, attempt), (items, cookie, session, deadline))| RunRequest {
+        handler: HandlerId::from_u128(handler),
+        items: items.map(|items| items.into_iter().map(ItemId::from_u128).collect()),
+        trigger: Trigger::from_word(event),
+        flags: RunFlags::from_bits_retain(flags << 8),
+        cookie: cookie.map(Arc::from),
+        attempt,
+        session: session.map(SessionId),
+        deadline: deadline.map(|millis| SystemTime::UNIX_EPOCH + Duration::from_millis(millis)),
+    })
+}
+
+proptest! {
+    #[test]
+    fn what_is_written_is_read_as_it_was_in_whatever_order_its_fields_come(request in requests()) {
+        let text = serde_json::to_string(&request).unwrap();
+        prop_assert_eq!(&serde_json::from_str::<RunRequest>(&text).unwrap(), &request);
+        let sorted: Value = serde_json::from_str(&text).unwrap();
+        prop_assert_eq!(&serde_json::from_value::<RunRequest>(sorted).unwrap(), &request);
+    }
+}

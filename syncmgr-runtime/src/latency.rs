@@ -1,0 +1,215 @@
+//! How long something took, counted so that recording costs next to nothing.
+
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+/// Buckets an octave is divided into, as a power of two: 4 keep every bound within 25% of what it stands for.
+const DIVISION: u32 = 2;
+
+/// Octaves of microseconds: the first duration beyond them is 2^32 us, a little more than an hour.
+const OCTAVES: u32 = 32;
+
+/// The place of the bucket that takes whatever is longer.
+const BEYOND: usize = ((OCTAVES - DIVISION + 1) << DIVISION) as usize;
+
+/// Counts durations while others count, too.
+#[derive(Debug)]
+pub(crate) struct LatencyHistogram {
+    counts: [AtomicU64; BEYOND + 1],
+    max: AtomicU64,
+}
+
+impl LatencyHistogram {
+    pub(crate) const fn new() -> Self {
+        Self { counts: [const { AtomicU64::new(0) }; BEYOND + 1], max: AtomicU64::new(0) }
+    }
+
+    /// Counts one duration: an atomic maximum and an atomic addition, no lock.
+    pub(crate) fn record(&self, duration: Duration) {
+        let nanos = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
+        self.max.fetch_max(nanos, Ordering::Relaxed);
+        // Released, so that whoever sees the count sees a maximum that covers it.
+        self.counts[place(nanos.div_ceil(1_000))].fetch_add(1, Ordering::Release);
+    }
+
+    /// What was counted so far. What is recorded meanwhile may be in it or not.
+    pub(crate) fn snapshot(&self) -> Latencies {
+        let counts = self.counts.iter().map(|count| count.load(Ordering::Acquire)).collect();
+        Latencies { counts, max: Duration::from_nanos(self.max.load(Ordering::Relaxed)) }
+    }
+}
+
+/// How long something took, many times: a histogram as it was at one moment.
+///
+/// Durations are kept in buckets, four for every doubling, in microseconds up to a little more than an hour; the
+/// longest is kept exactly. Shown with `{}` it is one line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Latencies {
+    counts: Box<[u64]>,
+    max: Duration,
+}
+
+impl Latencies {
+    /// How many durations were recorded.
+    pub fn count(&self) -> u64 {
+        self.counts.iter().sum()
+    }
+
+    /// A bound for the quantile `q` of what was recorded: at least that part of it took no longer. `None` while nothing
+    /// was recorded.
+    ///
+    /// It is the upper bound of the quantile's bucket, or the longest duration if that is shorter: never less than the
+    /// quantile, and more by at most 25% and a microsecond, up to an hour; beyond, it is the longest duration. A `q`
+    /// outside 0 to 1 counts as the nearer end.
+    pub fn quantile(&self, q: f64) -> Option<Duration> {
+        let count = self.count();
+        let rank = ((q.clamp(0.0, 1.0) * count as f64).ceil() as u64).clamp(1, count.max(1));
+        let mut seen = 0;
+        let reached = self.buckets().find(|(_, counted)| {
+            seen += counted;
+            seen >= rank
+        });
+        reached.map(|(bound, _)| bound.min(self.max))
+    }
+
+    /// The longest duration, exactly. `None` while nothing was recorded.
+    pub fn max(&self) -> Option<Duration> {
+        (self.count() > 0).then_some(self.max)
+    }
+
+    /// The buckets that are not empty, shortest first: the longest duration that belongs there, and how many did.
+    ///
+    /// The bounds are the same in every histogram, so counts of several can be added; the last one is
+    /// [`Duration::MAX`].
+    pub fn buckets(&self) -> impl Iterator<Item = (Duration, u64)> {
+        let bounded = self.counts.iter().enumerate().map(|(place, count)| (bound(place), *count));
+        bounded.filter(|(_, count)| *count > 0)
+    }
+}
+
+impl fmt::Display for Latencies {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "n={}", self.count())?;
+        let shown = [("p50", self.quantile(0.5)), ("p99", self.quantile(0.99)), ("max", self.max())];
+        for (name, duration) in shown {
+            if let Some(duration) = duration {
+                write!(f, ", {name}={duration:?}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The bucket of so many microseconds: its leading bits, after as many buckets as the shorter octaves take.
+fn place(micros: u64) -> usize {
+    let octave = micros.checked_ilog2().unwrap_or(0);
+    let width = octave.saturating_sub(DIVISION);
+    match octave {
+        OCTAVES.. => BEYOND,
+        _ => (u64::from(width) << DIVISION) as usize + (micros >> width) as usize,
+    }
+}
+
+/// The longest duration that belongs into the bucket at `place`.
+fn bound(place: usize) -> Duration {
+    let width = (place >> DIVISION).saturating_sub(1);
+    let leading = (place - (width << DIVISION)) as u64;
+    match place {
+        BEYOND.. => Duration::MAX,
+        _ => Duration::from_micros(((leading + 1) << width) - 1),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn recorded(durations: &[Duration]) -> Latencies {
+        let histogram = LatencyHistogram::new();
+        durations.iter().for_each(|duration| histogram.record(*duration));
+        histogram.snapshot()
+    }
+
+    #[test]
+    fn every_bucket_ends_where_the_next_begins_and_the_last_takes_the_rest() {
+        for bucket in 0..BEYOND {
+            let last = bound(bucket).as_micros() as u64;
+            assert_eq!((place(last), place(last + 1)), (bucket, bucket + 1));
+        }
+        assert_eq!(bound(BEYOND - 1), Duration::from_micros(u64::from(u32::MAX)));
+        assert_eq!(place(u64::MAX), BEYOND);
+    }
+
+    #[test]
+    fn nothing_recorded_has_no_quantile_and_no_maximum() {
+        let none = recorded(&[]);
+        assert_eq!((none.count(), none.quantile(0.5), none.max(), none.buckets().count()), (0, None, None, 0));
+        assert_eq!(none.to_string(), "n=0");
+    }
+
+    #[test]
+    fn it_shows_as_one_line() {
+        let latencies = recorded(&[1, 1, 2, 100].map(Duration::from_millis));
+        assert_eq!(latencies.to_string(), "n=4, p50=1.023ms, p99=100ms, max=100ms");
+    }
+
+    #[test]
+    fn buckets_tell_their_bound_and_their_count_shortest_first() {
+        let latencies = recorded(&[Duration::ZERO, Duration::from_nanos(1), Duration::from_micros(9), Duration::MAX]);
+        let buckets: Vec<_> = latencies.buckets().collect();
+        let micros = Duration::from_micros;
+        assert_eq!(buckets, [(micros(0), 1), (micros(1), 1), (micros(9), 1), (Duration::MAX, 1)]);
+    }
+
+    #[test]
+    fn what_took_longer_than_the_buckets_reach_is_bounded_by_the_longest() {
+        let latencies = recorded(&[2, 3].map(|hours| Duration::from_secs(hours * 3_600)));
+        assert_eq!(latencies.quantile(0.1), latencies.max());
+        assert_eq!(latencies.max(), Some(Duration::from_secs(3 * 3_600)));
+    }
+
+    #[test]
+    fn a_quantile_outside_its_range_is_the_nearer_end() {
+        let latencies = recorded(&[Duration::from_micros(1), Duration::from_micros(5)]);
+        for (q, micros) in [(-1.0, 1), (0.0, 1), (f64::NAN, 1), (1.0, 5), (f64::INFINITY, 5)] {
+            assert_eq!(latencies.quantile(q), Some(Duration::from_micros(micros)));
+        }
+    }
+
+    #[test]
+    fn threads_that_record_at_once_lose_nothing() {
+        let histogram = LatencyHistogram::new();
+        std::thread::scope(|scope| {
+            for thread in 1..=4 {
+                let histogram = &histogram;
+                scope.spawn(move || (0..1_000).for_each(|_| histogram.record(Duration::from_micros(thread))));
+            }
+        });
+        let counts: Vec<_> = histogram.snapshot().buckets().map(|(_, count)| count).collect();
+        assert_eq!(counts, [1_000; 4]);
+    }
+
+    proptest! {
+        #[test]
+        fn a_quantile_is_bounded_from_above_within_a_quarter_and_a_microsecond(
+            // Octaves first, so that short durations are as likely as long ones.
+            durations in proptest::collection::vec((0_u32..41).prop_flat_map(|octave| 0..1_u64 << octave), 1..200),
+            q in 0.0..=1.0_f64,
+        ) {
+            let mut durations: Vec<_> = durations.into_iter().map(Duration::from_nanos).collect();
+            let latencies = recorded(&durations);
+            durations.sort();
+            let rank = (q * durations.len() as f64).ceil() as usize;
+            let quantile = durations[rank.saturating_sub(1)];
+            let bound = latencies.quantile(q).unwrap();
+            let limit = quantile + quantile / 4 + Duration::from_micros(1);
+            prop_assert!(quantile <= bound && bound <= limit, "{quantile:?} <= {bound:?} <= {limit:?}");
+            prop_assert_eq!(latencies.max(), durations.last().copied());
+            prop_assert_eq!(latencies.quantile(1.0), latencies.max());
+            prop_assert_eq!(latencies.count(), durations.len() as u64);
+        }
+    }
+}

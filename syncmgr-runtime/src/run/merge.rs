@@ -1,0 +1,91 @@
+//! What other runs spare this one: items an earlier run has covered, and items whose earlier work still goes on.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use syncmgr_core::decision::hold::Hold;
+use syncmgr_core::decision::merge::{Terms, covered};
+use syncmgr_core::decision::verdict::{Outcome, Verdict};
+use syncmgr_core::id::{ItemId, SessionId};
+use syncmgr_core::item::SyncItem;
+use syncmgr_core::log::{LogEntry, LogLevel};
+
+use super::Run;
+use super::notes::{Apart, Note};
+
+/// A run that came before this one, and how far it was when this one was asked for.
+pub(super) struct Earlier {
+    run: Arc<Run>,
+    attempt: usize,
+    entry: usize,
+}
+
+impl Run {
+    /// These runs of the same handler come first. What they begin from now on need not run again here.
+    pub(crate) fn comes_after(&self, earlier: Vec<Arc<Run>>) {
+        let covers = |run: &Arc<Run>| run.terms().cover(&self.terms());
+        let earlier = earlier.into_iter().filter(covers).map(|run| {
+            let attempt = run.attempts().len() - 1;
+            let entry = run.attempt().journal_len();
+            Earlier { run, attempt, entry }
+        });
+        let earlier = earlier.collect();
+        self.lock().earlier = earlier;
+    }
+
+    fn terms(&self) -> Terms<'_> {
+        Terms { cookie: self.facts.cookie.as_deref(), flags: self.facts.flags, priority: self.priority }
+    }
+
+    /// Leaves out what need not or cannot run here, each item with its reason; the rest is returned.
+    pub(super) fn set_apart(&self, wanted: Arc<[SyncItem]>) -> Arc<[SyncItem]> {
+        let (earlier, skipped) = {
+            let mut state = self.lock();
+            (std::mem::take(&mut state.earlier), std::mem::take(&mut state.skipped))
+        };
+        let merged = merged(&earlier);
+        let quarantined = self.session().host().gate.quarantined();
+        if merged.is_empty() && skipped.is_empty() && quarantined.is_empty() {
+            return wanted;
+        }
+        let (mut runs, mut apart) = (Vec::with_capacity(wanted.len()), Vec::new());
+        for item in wanted.iter() {
+            let id = item.id();
+            if skipped.contains(&id) {
+                apart.push(Apart { item: item.clone(), verdict: Verdict::plain(Outcome::Skipped), hold: None });
+            } else if let Some((session, verdict)) = merged.get(&id) {
+                let hold = Some(Hold::Merged { session: *session });
+                apart.push(Apart { item: item.clone(), verdict: *verdict, hold });
+            } else if quarantined.contains(&(self.id.handler, id)) {
+                apart.push(self.hold_back(item));
+            } else {
+                runs.push(item.clone());
+            }
+        }
+        apart.into_iter().for_each(|apart| self.add_note(Note::Apart(Arc::new(apart))));
+        runs.into()
+    }
+
+    /// No item runs twice at once.
+    fn hold_back(&self, item: &SyncItem) -> Apart {
+        let text = "left out: what it started in an earlier session was abandoned and is still running";
+        self.log(LogEntry::new(LogLevel::Warning, text).about(item.id()));
+        Apart { item: item.clone(), verdict: Verdict::plain(Outcome::Skipped), hold: Some(Hold::Quarantined) }
+    }
+}
+
+/// What earlier runs have covered, each item with its last verdict and the session that gave it.
+fn merged(earlier: &[Earlier]) -> BTreeMap<ItemId, (SessionId, Verdict)> {
+    let mut merged = BTreeMap::new();
+    for Earlier { run, attempt: first, entry } in earlier {
+        for (number, attempt) in run.attempts().iter().enumerate().skip(*first) {
+            let from = if number == *first { *entry } else { 0 };
+            let covered = attempt.with_journal(|journal| covered(journal, from));
+            for (place, outcome) in covered {
+                let verdict = attempt.failure(place).unwrap_or(Verdict::plain(outcome));
+                merged.insert(attempt.selection()[place].id(), (run.id.session, verdict));
+            }
+        }
+    }
+    merged
+}

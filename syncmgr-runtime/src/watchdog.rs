@@ -1,0 +1,152 @@
+//! Notices handlers that block their thread.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use syncmgr_core::id::{HandlerId, SessionId};
+use syncmgr_core::log::{LogEntry, LogLevel};
+
+use crate::host::Host;
+use crate::run::Run;
+
+/// Looks after the threads a manager's handlers run on, from outside of them.
+///
+/// A handler that blocks its thread can keep the runtime itself from noticing, so whatever implements this needs a thread,
+/// or a loop, of its own: [`ThreadWatchdog`] is one.
+pub trait Watchdog: Send + Sync + 'static {
+    /// The manager's first session starts: calls [`Patrol::look`] from time to time until it says [`Watch::Over`].
+    fn start(&self, patrol: Patrol);
+
+    /// The manager has shut down: ends what [`start`](Self::start) began, and returns once it has ended.
+    fn stop(&self);
+}
+
+/// Whether there is still something to look after.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Watch {
+    /// Look again.
+    GoesOn,
+    /// The manager is gone.
+    Over,
+}
+
+/// How long a poll may take before it is reported.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Goes round a manager's running handlers.
+pub struct Patrol {
+    host: Weak<Host>,
+    polls: BTreeMap<Place, Poll>,
+}
+
+/// Where a poll was seen: the run, and the seat of a worker if it is an item's.
+type Place = (SessionId, HandlerId, Option<usize>);
+
+/// A poll that was under way when somebody looked.
+#[derive(Clone, Copy)]
+struct Poll {
+    number: u32,
+    since: Duration,
+    reported: Reported,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Reported {
+    NotYet,
+    Already,
+}
+
+impl Patrol {
+    pub(crate) fn new(host: Weak<Host>) -> Self {
+        Self { host, polls: BTreeMap::new() }
+    }
+
+    /// Looks once, at `now` of a clock that never goes back; any start will do.
+    ///
+    /// A poll of a handler that was under way a second ago, and still is, is reported in its log, once. An item that was
+    /// cancelled and never came back from its poll ends *abandoned*, although its thread is still blocked.
+    pub fn look(&mut self, now: Duration) -> Watch {
+        let Some(host) = self.host.upgrade() else { return Watch::Over };
+        let mut polls = BTreeMap::new();
+        for session in host.sessions() {
+            for run in session.runs() {
+                self.look_at(&run, now, &mut polls);
+            }
+        }
+        self.polls = polls;
+        Watch::GoesOn
+    }
+
+    fn look_at(&self, run: &Run, now: Duration, polls: &mut BTreeMap<Place, Poll>) {
+        let attempt = run.attempt();
+        attempt.evict_overdue(tokio::time::Instant::now());
+        for (seat, number, item) in attempt.polling() {
+            let place = (run.id().session, run.id().handler, seat);
+            let first_seen = Poll { number, since: now, reported: Reported::NotYet };
+            let mut poll = self.polls.get(&place).copied().filter(|poll| poll.number == number).unwrap_or(first_seen);
+            if poll.reported == Reported::NotYet && now.saturating_sub(poll.since) >= PATIENCE {
+                poll.reported = Reported::Already;
+                let text = "blocks its thread for more than a second; move what blocks into `item.blocking`";
+                let entry = LogEntry::new(LogLevel::Warning, text);
+                run.log(item.map_or(entry.clone(), |item| entry.about(item)));
+            }
+            polls.insert(place, poll);
+        }
+    }
+}
+
+/// A watchdog on a thread of its own, which begins with the manager's first session and has ended after its shutdown.
+#[derive(Debug)]
+pub struct ThreadWatchdog {
+    every: Duration,
+    stopped: Arc<AtomicBool>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl ThreadWatchdog {
+    /// Looks this often.
+    pub fn every(every: Duration) -> Self {
+        Self { every, stopped: Arc::default(), thread: Mutex::new(None) }
+    }
+
+    fn keep(&self, thread: Option<JoinHandle<()>>) -> Option<JoinHandle<()>> {
+        std::mem::replace(&mut *self.thread.lock().unwrap_or_else(PoisonError::into_inner), thread)
+    }
+}
+
+impl Default for ThreadWatchdog {
+    /// Looks four times a second.
+    fn default() -> Self {
+        Self::every(Duration::from_millis(250))
+    }
+}
+
+impl Watchdog for ThreadWatchdog {
+    fn start(&self, mut patrol: Patrol) {
+        let (every, stopped) = (self.every, self.stopped.clone());
+        let watch = move || {
+            let mut now = Duration::ZERO;
+            while !stopped.load(Ordering::Acquire) && patrol.look(now) == Watch::GoesOn {
+                std::thread::park_timeout(every);
+                now += every;
+            }
+        };
+        match std::thread::Builder::new().name("syncmgr-watchdog".into()).spawn(watch) {
+            Ok(thread) => drop(self.keep(Some(thread))),
+            Err(error) => tracing::error!(%error, "no thread for the watchdog; nobody notices handlers that block"),
+        }
+    }
+
+    fn stop(&self) {
+        self.stopped.store(true, Ordering::Release);
+        if let Some(thread) = self.keep(None) {
+            thread.thread().unpark();
+            if thread.join().is_err() {
+                tracing::error!("the watchdog had panicked");
+            }
+        }
+    }
+}
