@@ -1,0 +1,81 @@
+//! Something to synchronize: files that pretend to be downloaded.
+
+use std::time::Duration;
+
+use syncmgr::anyhow::anyhow;
+use syncmgr::prelude::*;
+
+/// The name of an item that fails half-way.
+pub const BROKEN: &str = "broken link";
+
+/// The name of an item that nobody but the user can get on with.
+pub const LOCKED: &str = "members only";
+
+/// Downloads files in steps; beside them one item that fails and one that needs the user.
+pub struct Downloads {
+    files: u32,
+    steps: u64,
+    pace: Duration,
+}
+
+impl Downloads {
+    /// So many files, each in so many steps that take so long.
+    pub fn new(files: u32, steps: u64, pace: Duration) -> Self {
+        Self { files, steps, pace }
+    }
+
+    /// Downloads the first `steps` steps of an item.
+    async fn download(&self, item: &ItemContext, steps: u64) -> SyncResult {
+        for step in 0..steps {
+            item.progress(step, self.steps)?;
+            tokio::time::sleep(self.pace).await;
+        }
+        Ok(item.progress(steps, self.steps)?)
+    }
+}
+
+#[sync_handler(id = "6f1d3c02-8a5e-4b0c-9d27-51c4e0a7b9f3", name = "Downloads")]
+impl SyncHandler for Downloads {
+    async fn items(&self) -> SyncResult<Items> {
+        let files = (1..=self.files).map(|number| format!("file {number}"));
+        Ok(files.chain([BROKEN, LOCKED].map(String::from)).map(SyncItem::named).collect())
+    }
+
+    async fn synchronize_item(&self, item: &ItemContext) -> SyncResult {
+        match item.name() {
+            BROKEN => {
+                self.download(item, self.steps / 2).await?;
+                Err(anyhow!("the server closed the connection half-way"))
+            }
+            LOCKED => Err(NeedsUser::new("log in to the site, then synchronize again").into()),
+            _ => self.download(item, self.steps).await,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn downloads() -> Downloads {
+        Downloads::new(2, 4, Duration::from_secs(1))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_file_is_reported_whole_at_the_end() {
+        let item = ItemContext::detached("file 1");
+        downloads().synchronize_item(&item).await.unwrap();
+        let state = item.cell().state();
+        assert_eq!((state.value, state.max), (4, 4));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_broken_one_fails_half_way_and_the_locked_one_needs_the_user() {
+        let broken = ItemContext::detached(BROKEN);
+        let error = downloads().synchronize_item(&broken).await.unwrap_err();
+        assert!(!NeedsUser::is_in(&error));
+        assert_eq!(broken.cell().state().value, 2);
+        let error = downloads().synchronize_item(&ItemContext::detached(LOCKED)).await.unwrap_err();
+        assert!(NeedsUser::is_in(&error));
+    }
+}

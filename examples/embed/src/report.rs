@@ -1,0 +1,51 @@
+//! How a session goes or went, in JSON.
+
+use futures::FutureExt;
+use serde_json::{Value, json};
+use syncmgr::{ItemReport, Report, RunReport, Session};
+
+use crate::events::{ending, entry, outcome, progress};
+
+/// The report of a session that has finished, the progress of one that has not.
+pub(crate) fn of(session: &Session) -> Value {
+    match session.report().now_or_never() {
+        Some(report) => finished(&report),
+        None => running(session),
+    }
+}
+
+fn running(session: &Session) -> Value {
+    let items = session.progress().into_iter().map(|(handler, item, state)| {
+        json!({ "handler": handler.to_string(), "item": item.to_string(), "progress": progress(&state) })
+    });
+    json!({ "session": session.id().0, "state": "running", "items": items.collect::<Vec<_>>() })
+}
+
+fn finished(report: &Report) -> Value {
+    json!({
+        "session": report.session.0,
+        "state": "finished",
+        "success": report.is_success(),
+        "seconds": report.duration.as_secs_f64(),
+        "handlers": report.runs.iter().map(run).collect::<Vec<_>>(),
+    })
+}
+
+fn run(run: &RunReport) -> Value {
+    json!({
+        "handler": run.handler.to_string(),
+        "name": run.name,
+        "ending": run.ending.map(ending),
+        "items": run.items().map(|report| item(&report)).collect::<Vec<_>>(),
+        "log": run.log.iter().map(|logged| entry(logged)).collect::<Vec<_>>(),
+    })
+}
+
+fn item(report: &ItemReport<'_>) -> Value {
+    json!({
+        "item": report.item.id().to_string(),
+        "name": report.item.name(),
+        "outcome": outcome(report.outcome),
+        "failure": report.class.map(|class| class.to_string()),
+    })
+}

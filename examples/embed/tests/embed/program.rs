@@ -1,0 +1,66 @@
+//! The program as it was built.
+
+use std::process::Stdio;
+
+use rustix::process::{Pid, Signal, kill_process};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
+use tokio::process::{Child, ChildStdout, Command};
+
+use crate::client::Client;
+
+/// The program with downloads that take for ever, and what it prints.
+fn program(arguments: &[&str]) -> (Child, BufReader<ChildStdout>) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_embed"));
+    command.args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+    let mut child = command.spawn().unwrap();
+    let out = BufReader::new(child.stdout.take().unwrap());
+    (child, out)
+}
+
+/// What follows `label` on the next line.
+async fn told(out: &mut BufReader<ChildStdout>, label: &str) -> String {
+    let mut line = String::new();
+    out.read_line(&mut line).await.unwrap();
+    line.trim_end().strip_prefix(label).unwrap_or_else(|| panic!("{line:?} does not begin with {label:?}")).to_owned()
+}
+
+/// Starts the program and a session, and sends it this signal in the middle of it.
+async fn ends_well_after(signal: Signal) {
+    let (mut child, mut out) = program(&["--steps", "1000000", "--pace", "1"]);
+    let address = told(&mut out, "listening on http://").await.parse().unwrap();
+    let client = Client { address, token: told(&mut out, "token: ").await };
+    let session = client.start().await;
+    let mut events = client.events(&session).await;
+    events.until("began", Some("file 1")).await;
+    let pid = Pid::from_raw(child.id().unwrap().try_into().unwrap()).unwrap();
+    kill_process(pid, signal).unwrap();
+    assert_eq!(events.rest().await.last().unwrap().kind, "rested");
+    assert_eq!(child.wait().await.unwrap().code(), Some(0));
+    let mut rest = String::new();
+    out.read_to_string(&mut rest).await.unwrap();
+    assert_eq!(rest, "");
+}
+
+#[tokio::test]
+async fn the_program_tells_where_it_is_and_its_token_and_ends_well_when_told_to_terminate() {
+    ends_well_after(Signal::TERM).await;
+}
+
+#[tokio::test]
+async fn ctrl_c_ends_the_program_as_well() {
+    ends_well_after(Signal::INT).await;
+}
+
+#[tokio::test]
+async fn a_port_that_is_taken_is_named() {
+    let taken = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let (child, mut out) = program(&["--port", &port]);
+    let output = child.wait_with_output().await.unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.starts_with(&format!("embed: cannot listen on port {port}: ")) && said.lines().count() == 1, "{said}");
+    let mut printed = String::new();
+    out.read_to_string(&mut printed).await.unwrap();
+    assert_eq!(printed, "");
+}
