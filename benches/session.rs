@@ -1,5 +1,8 @@
 //! What an item costs: a session over no-op items beside `JoinSet` and a semaphore.
 //!
+//! The listing is made before and handed out in clones. Nobody subscribes to spans. `alloc`, divided by the items, is what
+//! an item allocates; divan counts one thread, so it says nothing on two.
+//!
 //! `cargo bench --bench session`; BENCHMARKS.md says what the figures mean.
 
 use std::sync::Arc;
@@ -97,6 +100,19 @@ async fn session(manager: &SyncManager) {
     assert!(session.finish().await.is_success());
 }
 
+/// A session with somebody who reads all of its events.
+async fn watched(manager: &SyncManager) {
+    let session: Session = manager.session(Trigger::Manual).start().expect("inside a runtime");
+    let mut events = session.events();
+    let reader = tokio::spawn(async move {
+        while let Some(event) = events.next().await {
+            divan::black_box(event);
+        }
+    });
+    assert!(session.finish().await.is_success());
+    reader.await.expect("the reader does not panic");
+}
+
 async fn join_set(count: usize, work: Work) {
     let (work, limit): (Arc<dyn Plain>, _) = (Arc::new(work), Arc::new(Semaphore::new(WIDTH)));
     let mut tasks = JoinSet::new();
@@ -127,6 +143,12 @@ macro_rules! beside_join_set {
             fn session(bencher: Bencher, count: usize) {
                 let (runtime, manager) = (runtime($threads), manager(count, $work));
                 bencher.counter(count).bench(|| runtime.block_on(super::session(&manager)));
+            }
+
+            #[divan::bench(args = ITEMS)]
+            fn session_watched(bencher: Bencher, count: usize) {
+                let (runtime, manager) = (runtime($threads), manager(count, $work));
+                bencher.counter(count).bench(|| runtime.block_on(super::watched(&manager)));
             }
         }
     };

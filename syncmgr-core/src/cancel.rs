@@ -126,7 +126,8 @@ impl Cancel {
 
     /// As new. Only for a cell that nobody else holds.
     pub(crate) fn reset(&self) {
-        if self.awaited.swap(false, Ordering::AcqRel) {
+        if self.awaited.load(Ordering::Acquire) {
+            self.awaited.store(false, Ordering::Relaxed);
             *self.lock() = None;
         }
         self.reason.store(0, Ordering::Release);

@@ -1,7 +1,7 @@
 //! What a running item reports into and is signalled through: plain atomics, written in nanoseconds, read by whoever
 //! samples.
 
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
+use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering, fence};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
@@ -21,6 +21,7 @@ use crate::text::{MAX_TEXT, bounded};
 pub struct ItemCell {
     value: AtomicU64,
     max: AtomicU64,
+    progress: AtomicU8,
     marks: AtomicU32,
     outstanding: AtomicU32,
     uninterrupted: AtomicU32,
@@ -40,13 +41,14 @@ struct Rare {
 }
 
 /// Progress was reported.
-const SEEN: u32 = 1;
+const SEEN: u8 = 1;
+/// Progress was reported since somebody looked.
+const FRESH: u8 = 1 << 1;
+
 /// Something behind the mutex was used.
-const RARE: u32 = 1 << 1;
+const RARE: u32 = 1;
 /// A decision is open.
-const UNDECIDED: u32 = 1 << 2;
-/// Something was reported since somebody looked.
-const FRESH: u32 = 1 << 3;
+const UNDECIDED: u32 = 1 << 1;
 
 impl ItemCell {
     /// Reports numbers; `None` leaves the total as it was. `Err` once the item is cancelled or over.
@@ -57,7 +59,7 @@ impl ItemCell {
         if let Some(max) = max {
             self.max.store(max, Ordering::Relaxed);
         }
-        self.mark(SEEN | FRESH);
+        self.see();
         Ok(())
     }
 
@@ -81,7 +83,7 @@ impl ItemCell {
             rare.status = report.status.or(rare.status);
         }
         if !report.mask().is_empty() {
-            self.mark(SEEN | FRESH);
+            self.see();
         }
         self.cancel.check()
     }
@@ -98,7 +100,7 @@ impl ItemCell {
 
     /// Whether anything was reported since this was asked last.
     pub fn take_fresh(&self) -> bool {
-        self.marks.fetch_and(!FRESH, Ordering::AcqRel) & FRESH != 0
+        self.progress.fetch_and(!FRESH, Ordering::AcqRel) & FRESH != 0
     }
 
     /// The item's cancellation.
@@ -109,7 +111,11 @@ impl ItemCell {
     /// What the item left behind that decides how it ended.
     pub fn traces(&self) -> Traces {
         let tolerated = if self.has(RARE) { self.rare().tolerated } else { None };
-        Traces { work_seen: self.has(SEEN), undecided: self.has(UNDECIDED), tolerated }
+        Traces {
+            work_seen: self.progress.load(Ordering::Acquire) & SEEN != 0,
+            undecided: self.has(UNDECIDED),
+            tolerated,
+        }
     }
 
     /// Remembers a failure the item went on after. Of several classes a transient one counts: it is worth a retry.
@@ -188,6 +194,7 @@ impl ItemCell {
         if cell.has(RARE) {
             *cell.rare() = Rare::default();
         }
+        cell.progress.store(0, Ordering::Relaxed);
         cell.marks.store(0, Ordering::Relaxed);
         cell.cancel.reset();
         None
@@ -197,9 +204,14 @@ impl ItemCell {
         self.marks.load(Ordering::Acquire) & mark != 0
     }
 
+    /// Progress was reported. Apart from the other marks, because a store costs a tenth of a read-modify-write.
     #[inline]
+    fn see(&self) {
+        self.progress.store(SEEN | FRESH, Ordering::Release);
+    }
+
     fn mark(&self, mark: u32) {
-        if self.marks.load(Ordering::Acquire) & mark != mark {
+        if !self.has(mark) {
             self.marks.fetch_or(mark, Ordering::AcqRel);
         }
     }

@@ -51,11 +51,16 @@ impl Gate {
         self.perform(grants);
     }
 
+    /// Whether the run may start, and need not wait.
+    pub(crate) fn is_current(&self, run: RunId) -> bool {
+        self.lock().host.is_current(run)
+    }
+
     /// Waits until the requested run may start. Cancel safe: a run that no longer waits leaves the queue.
     pub(crate) async fn wait(&self, run: &Arc<Run>) {
         let waiting = Waiting { gate: self, run, entered: false };
         // A permit of an earlier turn says nothing about this one.
-        while !self.lock().host.is_current(run.id()) {
+        while !self.is_current(run.id()) {
             run.started().notified().await;
         }
         waiting.entered();

@@ -168,7 +168,6 @@ impl Chooser for Leaving {
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "defect: a session whose choice is given up runs its hidden items"]
 async fn a_choice_that_is_given_up_runs_nothing() {
     let handler = Scripted::new(&[]).items(|| Ok(named(&[("a", PLAIN, ON), ("h", ItemFlags::HIDDEN, ON)])));
     let manager = SyncManager::builder().chooser(Leaving).build();
@@ -179,7 +178,6 @@ async fn a_choice_that_is_given_up_runs_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "defect: giving the choice up is remembered as having unchecked everything"]
 async fn a_choice_that_is_given_up_changes_no_preference() {
     let handler = Scripted::new(&["a"]);
     let manager = SyncManager::builder().chooser(Leaving).build();

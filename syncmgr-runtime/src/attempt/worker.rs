@@ -105,7 +105,10 @@ async fn work(attempt: &Attempt, slot: usize, work: &impl Work) {
             ended = Some(conclude(attempt, item, Outlived::Cut));
             continue;
         }
-        let outlived = Supervised::over(attempt, slot, item, &mut seat.place, || work.begin(item)).await;
+        let mut supervised = Supervised::over(attempt, slot, item, &mut seat.place, || work.begin(item));
+        // By reference: by value it would be copied once more for each item.
+        let outlived = (&mut supervised).await;
+        drop(supervised);
         if is_over(item) && attempt.was_evicted(slot) {
             seat.context = None;
             return;

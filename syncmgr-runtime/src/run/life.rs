@@ -54,8 +54,7 @@ impl Run {
     /// R25, R30 to R33.
     async fn initialize(self: &Arc<Self>) -> Step {
         let attempt = self.attempt();
-        let waiting = attempt.token().run_until_cancelled_owned(self.session().host().gate.wait(self)).await;
-        if waiting.is_none() {
+        if !self.enter(&attempt).await {
             return self.on(Event::Initialized(HResult::S_FALSE));
         }
         let context = attempt.context();
@@ -65,6 +64,17 @@ impl Run {
         // A handler that leaves because it was stopped has not failed.
         let stopped = attempt.stopped().is_some_and(CancelReason::is_stop);
         self.on(Event::Initialized(if stopped { HResult::S_FALSE } else { end.participation_code() }))
+    }
+
+    /// Waits until the host lets the run begin. `false` when it was stopped before.
+    async fn enter(self: &Arc<Self>, attempt: &Attempt) -> bool {
+        let session = self.session();
+        let gate = &session.host().gate;
+        // The token is made only for those who have to wait.
+        if gate.is_current(self.id) && attempt.stopped().is_none() {
+            return true;
+        }
+        attempt.token().run_until_cancelled_owned(gate.wait(self)).await.is_some()
     }
 
     /// R46 to R49.

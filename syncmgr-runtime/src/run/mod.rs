@@ -30,7 +30,7 @@ pub(crate) use self::life::Life;
 use self::link::RunLink;
 use self::merge::Earlier;
 pub use self::notes::RunChange;
-pub(crate) use self::notes::{Apart, Note, Notes};
+pub(crate) use self::notes::{Apart, Note, Notes, Placed};
 use crate::attempt::Attempt;
 use crate::session::{Choosing, SessionShared};
 

@@ -12,12 +12,13 @@ use syncmgr_core::decision::verdict::Outcome;
 use syncmgr_core::id::{HandlerId, ItemId};
 use syncmgr_core::log::LogEntry;
 use syncmgr_core::progress::ProgressState;
+use tokio::sync::futures::OwnedNotified;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use super::SessionShared;
 use crate::attempt::Attempt;
 use crate::manager::Owner;
-use crate::run::{Note, Run, RunChange};
+use crate::run::{Note, Placed, Run, RunChange};
 
 /// How often progress is sampled for a stream of events.
 const FRAME: Duration = Duration::from_millis(100);
@@ -92,7 +93,7 @@ pub struct Events {
     yielded: bool,
     /// How often runs had come to rest when the stream said so last.
     rested: Option<u64>,
-    changes: Pin<Box<dyn Future<Output = ()> + Send>>,
+    changes: Pin<Box<OwnedNotified>>,
 }
 
 /// How far a stream has read in a run.
@@ -106,7 +107,7 @@ struct Cursor {
 impl Events {
     pub(crate) fn new(session: Arc<SessionShared>, manager: Arc<Owner>) -> Self {
         Self {
-            changes: change_of(&session),
+            changes: Box::pin(session.next_change()),
             session,
             _manager: manager,
             cursors: BTreeMap::new(),
@@ -145,7 +146,7 @@ impl Events {
             }
             let changed = self.changes.poll_unpin(cx).is_ready();
             if changed {
-                self.changes = change_of(&self.session);
+                self.changes.set(self.session.next_change());
             }
             let framed = self.frame.get_or_insert_with(frames).poll_tick(cx).is_ready();
             if framed {
@@ -213,16 +214,6 @@ fn frames() -> Interval {
     frames
 }
 
-/// Resolves at the next change of the session.
-fn change_of(session: &Arc<SessionShared>) -> Pin<Box<dyn Future<Output = ()> + Send>> {
-    let session = session.clone();
-    let mut changes = session.changes();
-    Box::pin(async move {
-        // A session that is gone changes no more, and is over.
-        let _ = changes.changed().await;
-    })
-}
-
 impl Stream for Events {
     type Item = SessionEvent;
 
@@ -238,40 +229,47 @@ fn read(run: &Run, cursor: &mut Cursor, ready: &mut VecDeque<SessionEvent>, cx: 
     attempt.observe(cx.waker());
     let entries = attempt.journal(cursor.entry, BATCH);
     let read_to = cursor.entry + entries.len();
+    // Looked up after the entries, and once: what was noted before one of them is there by now.
+    let mut next = run.notes().at(cursor.note);
     for entry in &entries {
-        while note_before(run, cursor, Some(cursor.entry), ready) {}
+        take_notes(run, cursor, Some(cursor.entry), &mut next, ready);
         ready.push_back(item_event(run, attempt, *entry));
         cursor.entry += 1;
     }
-    while note_before(run, cursor, Some(read_to), ready) {}
+    next = run.notes().at(cursor.note);
+    take_notes(run, cursor, Some(read_to), &mut next, ready);
     let more_attempts = attempts.len() > cursor.attempt + 1;
     if entries.is_empty() && more_attempts && attempt.journal_len() == cursor.entry {
-        while note_before(run, cursor, None, ready) {}
+        take_notes(run, cursor, None, &mut next, ready);
         (cursor.attempt, cursor.entry) = (cursor.attempt + 1, 0);
         return true;
     }
     !entries.is_empty()
 }
 
-/// Takes the next note, if it belongs into this attempt and before this entry of its journal.
-fn note_before(run: &Run, cursor: &mut Cursor, entry: Option<usize>, ready: &mut VecDeque<SessionEvent>) -> bool {
+/// Takes the notes that belong into this attempt and before this entry of its journal, beginning with `next`.
+fn take_notes(
+    run: &Run,
+    cursor: &mut Cursor,
+    entry: Option<usize>,
+    next: &mut Option<Placed>,
+    ready: &mut VecDeque<SessionEvent>,
+) {
     let handler = run.id().handler;
-    match run.notes().at(cursor.note) {
-        Some(placed)
-            if placed.attempt < cursor.attempt
-                || placed.attempt == cursor.attempt && entry.is_none_or(|entry| placed.after <= entry) =>
-        {
-            cursor.note += 1;
-            ready.push_back(match placed.note {
-                Note::Run(change) => SessionEvent::Run { handler, change },
-                Note::Logged(entry) => SessionEvent::Logged { handler, entry },
-                Note::Apart(apart) => {
-                    SessionEvent::Ended { handler, item: apart.item.id(), outcome: apart.verdict.outcome }
-                }
-            });
-            true
-        }
-        _ => false,
+    let attempt = cursor.attempt;
+    let due = |placed: &mut Placed| {
+        placed.attempt < attempt || placed.attempt == attempt && entry.is_none_or(|entry| placed.after <= entry)
+    };
+    while let Some(placed) = next.take_if(due) {
+        ready.push_back(match placed.note {
+            Note::Run(change) => SessionEvent::Run { handler, change },
+            Note::Logged(entry) => SessionEvent::Logged { handler, entry },
+            Note::Apart(apart) => {
+                SessionEvent::Ended { handler, item: apart.item.id(), outcome: apart.verdict.outcome }
+            }
+        });
+        cursor.note += 1;
+        *next = run.notes().at(cursor.note);
     }
 }
 

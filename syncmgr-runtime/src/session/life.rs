@@ -3,7 +3,7 @@
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use anyhow::anyhow;
@@ -18,7 +18,8 @@ use syncmgr_core::log::{LogEntry, LogLevel};
 use syncmgr_core::port::Connection;
 use syncmgr_core::store::StateChange;
 use syncmgr_core::trigger::Trigger;
-use tokio::sync::watch;
+use tokio::sync::Notify;
+use tokio::sync::futures::OwnedNotified;
 
 use crate::chooser::Chosen;
 use crate::clock::Now;
@@ -36,9 +37,9 @@ pub(crate) struct SessionShared {
     began: Now,
     host: Arc<Host>,
     tasks: Tasks,
-    /// Changes whenever something may be over.
-    changes: watch::Sender<u64>,
-    chosen: watch::Sender<Option<Arc<Chosen>>>,
+    /// Notified whenever something may be over.
+    changes: Arc<Notify>,
+    chosen: OnceLock<Chosen>,
     connections: tokio::sync::Mutex<BTreeMap<Option<String>, Connection>>,
     state: Mutex<SessionState>,
 }
@@ -71,7 +72,8 @@ struct Life(Arc<SessionShared>);
 impl Drop for Life {
     fn drop(&mut self) {
         if !self.0.is_over() {
-            self.0.chosen.send_replace(Some(Arc::default()));
+            // Unless it had chosen before.
+            let _ = self.0.chosen.set(Chosen::new());
             self.0.finish();
         }
     }
@@ -102,8 +104,8 @@ impl SessionShared {
             began: host.ports.clock.now(),
             host,
             tasks,
-            changes: watch::Sender::new(0),
-            chosen: watch::Sender::new(None),
+            changes: Arc::default(),
+            chosen: OnceLock::new(),
             connections: tokio::sync::Mutex::default(),
             state: Mutex::default(),
         })
@@ -178,7 +180,9 @@ impl SessionShared {
     async fn live(&self) {
         self.until(|session| session.is_collected()).await;
         let chosen = self.choose_among_offers().await;
-        self.chosen.send_replace(Some(Arc::new(chosen)));
+        // A session chooses once.
+        let _ = self.chosen.set(chosen);
+        self.changed();
         self.until(|session| session.is_at_rest()).await;
         self.lock().lasted = Some(self.host.ports.clock.now().mono.saturating_sub(self.began.mono));
         self.changed();
@@ -226,7 +230,9 @@ impl SessionShared {
             biased;
             () = stopped => Chosen::new(),
             chosen = AssertUnwindSafe(chooser.choose(&offers)).catch_unwind() => match chosen {
-                Ok(chosen) => self.remember(&offers, chosen.unwrap_or_default()),
+                Ok(Some(chosen)) => self.remember(&offers, chosen),
+                // Given up: nothing runs, and nothing is remembered.
+                Ok(None) => Chosen::new(),
                 Err(panic) => self.chooser_panicked(&panic_text(panic)),
             },
         }
@@ -273,11 +279,8 @@ impl SessionShared {
     pub(crate) async fn choose(&self, run: &Run, offer: Offer) -> BTreeSet<ItemId> {
         self.lock().offers.insert(run.id().handler, offer);
         self.changed();
-        let mut chosen = self.chosen.subscribe();
-        match chosen.wait_for(Option::is_some).await.as_deref() {
-            Ok(Some(chosen)) => chosen.get(&run.id().handler).cloned().unwrap_or_default(),
-            _ => BTreeSet::new(),
-        }
+        self.until(|session| session.chosen.get().is_some()).await;
+        self.chosen.get().and_then(|chosen| chosen.get(&run.id().handler)).cloned().unwrap_or_default()
     }
 
     pub(crate) fn stop(&self, reason: CancelReason) {
@@ -349,22 +352,23 @@ impl SessionShared {
 
     /// Tells everybody who waits that something may be over.
     pub(crate) fn changed(&self) {
-        self.changes.send_modify(|count| *count += 1);
+        self.changes.notify_waiters();
     }
 
-    /// Fires at each such change.
-    pub(crate) fn changes(&self) -> watch::Receiver<u64> {
-        self.changes.subscribe()
+    /// Resolves at the next such change after this call.
+    pub(crate) fn next_change(&self) -> OwnedNotified {
+        self.changes.clone().notified_owned()
     }
 
     /// Waits until something holds. Cancel safe.
     pub(crate) async fn until(&self, holds: impl Fn(&Self) -> bool) {
-        let mut changes = self.changes.subscribe();
-        while !holds(self) {
-            changes.borrow_and_update();
-            if holds(self) || changes.changed().await.is_err() {
+        loop {
+            // Made before looking: it is woken by every change from here on.
+            let changed = self.changes.notified();
+            if holds(self) {
                 return;
             }
+            changed.await;
         }
     }
 

@@ -1,0 +1,74 @@
+//! What a session of one item costs from its start to its report, above a call of the item's boxed future.
+//!
+//! `cargo bench --bench single`; BENCHMARKS.md says what the figures mean.
+
+use divan::{Bencher, black_box};
+use syncmgr::{HandlerId, HandlerInfo, ItemContext, Items, SyncHandler, SyncItem, SyncManager, SyncResult};
+use syncmgr::{Trigger, async_trait};
+use tokio::runtime::{Builder, Runtime};
+
+/// Sessions per sample, one after the other.
+const SESSIONS: usize = 100;
+
+fn main() {
+    divan::main();
+}
+
+/// A handler with one item, which gives way once.
+struct One {
+    items: Items,
+}
+
+impl One {
+    fn new() -> Self {
+        Self { items: [SyncItem::named("one")].into_iter().collect() }
+    }
+}
+
+#[async_trait]
+impl SyncHandler for One {
+    fn info(&self) -> HandlerInfo {
+        HandlerInfo::new(HandlerId::from_u128(1), "One")
+    }
+
+    async fn items(&self) -> SyncResult<Items> {
+        Ok(self.items.clone())
+    }
+
+    async fn synchronize_item(&self, item: &ItemContext) -> SyncResult {
+        tokio::task::yield_now().await;
+        item.progress(1, 1)?;
+        Ok(())
+    }
+}
+
+fn runtime() -> Runtime {
+    Builder::new_current_thread().enable_time().build().expect("the machine can start threads")
+}
+
+#[divan::bench]
+fn bare(bencher: Bencher) {
+    let (runtime, one, item) = (runtime(), One::new(), ItemContext::detached("one"));
+    let one: &dyn SyncHandler = black_box(&one);
+    bencher.counter(SESSIONS).bench_local(|| {
+        runtime.block_on(async {
+            for _ in 0..SESSIONS {
+                one.synchronize_item(&item).await.expect("nobody cancels");
+            }
+        });
+    });
+}
+
+#[divan::bench]
+fn session(bencher: Bencher) {
+    let (runtime, manager) = (runtime(), SyncManager::new());
+    manager.register(One::new()).expect("the handler is new");
+    bencher.counter(SESSIONS).bench_local(|| {
+        runtime.block_on(async {
+            for _ in 0..SESSIONS {
+                let session = manager.session(Trigger::Manual).start().expect("inside a runtime");
+                assert!(session.finish().await.is_success());
+            }
+        });
+    });
+}
