@@ -119,7 +119,6 @@ async fn r049_a_host_that_sets_the_callback_first_is_told_of_offenders() {
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "defect: offenders are dropped in silence where a host sets the callback after the listing"]
 async fn r049_a_host_that_sets_the_callback_after_the_listing_is_told_of_offenders_then() {
     let on = OnHost::ready(Scripted::new(&[]).items(|| Ok(offenders())), &Transcript::new()).await;
     assert!(are_about_offenders(&on.lines()), "{:?}", on.lines());

@@ -243,7 +243,6 @@ async fn r135_who_shows_properties_may_ask_the_user_of_a_manager() {
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "defect: a handler that asks the user while it shows properties needs the grant of its host after all"]
 async fn r135_what_properties_ask_the_user_needs_no_grant_of_a_host() {
     let transcript = Transcript::new();
     let user = ScriptedUser::new().writing_to(&transcript);

@@ -10,6 +10,7 @@ use syncmgr_core::classic::SyncCallback;
 use syncmgr_core::decision::run::Change;
 use syncmgr_core::hresult::HResult;
 use syncmgr_core::id::ItemId;
+use syncmgr_core::log::LogEntry;
 use syncmgr_core::progress::{Progress, ProgressState};
 use syncmgr_core::status::Status;
 use tokio::time::{MissedTickBehavior, interval};
@@ -23,6 +24,8 @@ const FRAME: Duration = Duration::from_millis(100);
 #[derive(Default)]
 pub(super) struct CallbackSlot {
     callback: Mutex<Option<Arc<dyn SyncCallback>>>,
+    /// What is to be logged once a callback is set.
+    early: Mutex<Vec<LogEntry>>,
     /// What items that have ended reported last, until the feed tells it.
     last: Mutex<BTreeMap<ItemId, ProgressState>>,
 }
@@ -31,6 +34,24 @@ impl CallbackSlot {
     pub(super) fn set(&self, callback: Option<Arc<dyn SyncCallback>>) {
         let before = std::mem::replace(&mut *self.callback.lock().unwrap_or_else(PoisonError::into_inner), callback);
         drop(before);
+        let early = std::mem::take(&mut *self.early.lock().unwrap_or_else(PoisonError::into_inner));
+        for entry in early {
+            self.log(&entry);
+        }
+    }
+
+    /// `LogError`.
+    pub(super) fn log(&self, entry: &LogEntry) -> HResult {
+        self.call(|callback| callback.log_error(entry.level, &entry.text, Some(&entry.info())))
+    }
+
+    /// `LogError`, which waits until a callback is set: a host may list the items before it sets one.
+    pub(super) fn log_when_set(&self, entry: LogEntry) {
+        let is_set = self.callback.lock().unwrap_or_else(PoisonError::into_inner).is_some();
+        match is_set {
+            true => _ = self.log(&entry),
+            false => self.early.lock().unwrap_or_else(PoisonError::into_inner).push(entry),
+        }
     }
 
     /// Keeps what an item reported last.

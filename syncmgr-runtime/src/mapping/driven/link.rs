@@ -49,7 +49,7 @@ impl Drop for Granted {
 
 impl HostLink for CallbackLink {
     fn log(&self, entry: LogEntry) {
-        self.callback.call(|callback| callback.log_error(entry.level, &entry.text, Some(&entry.info())));
+        self.callback.log(&entry);
     }
 
     fn delete_log(&self, scope: ErrorScope) {
@@ -61,6 +61,9 @@ impl HostLink for CallbackLink {
             let side = self.side.upgrade().filter(|side| side.takes(Ask::Attention) || side.is_showing());
             let side = side.ok_or_else(nobody_to_ask)?;
             let interaction = side.interaction().ok_or_else(nobody_to_ask)?;
+            if side.is_showing_properties() {
+                return Ok(InteractionPermit::new(interaction, ()));
+            }
             match self.callback.call(|callback| callback.enable_modeless(Attention::Ask)) {
                 HResult::S_OK => Ok(InteractionPermit::new(interaction, Granted(self.callback.clone()))),
                 _ => Err(NeedsUser::new("the host refused the user's attention").into()),

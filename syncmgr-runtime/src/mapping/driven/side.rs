@@ -103,6 +103,11 @@ impl HandlerSide {
         matches!(self.lock().protocol.stage(), Stage::ShowingError(_) | Stage::ShowingProperties(_))
     }
 
+    /// Whether properties are open: what is asked there needs no grant (R135).
+    pub(super) fn is_showing_properties(&self) -> bool {
+        matches!(self.lock().protocol.stage(), Stage::ShowingProperties(_))
+    }
+
     /// What the user is reached through, if they may be bothered or are looking at something (R37, R145).
     pub(super) fn interaction(&self) -> Option<Arc<dyn Interaction>> {
         let may_bother = self.lock().facts.flags.contains(RunFlags::MAY_BOTHER_USER) || self.is_showing();
@@ -147,7 +152,8 @@ impl HandlerSide {
         };
         let (listing, faults) = Listing::check(items);
         for fault in faults {
-            self.log(&LogEntry::new(LogLevel::Warning, fault.to_string()));
+            let entry = LogEntry::new(LogLevel::Warning, fault.to_string());
+            self.callback.log_when_set(fault.item().map_or(entry.clone(), |item| entry.about(item)));
         }
         let listed = listing.to_items();
         self.lock().listing = listing;
@@ -391,7 +397,7 @@ impl HandlerSide {
     }
 
     fn log(&self, entry: &LogEntry) {
-        self.callback.call(|callback| callback.log_error(entry.level, &entry.text, Some(&entry.info())));
+        self.callback.log(entry);
     }
 
     fn log_fault<T>(&self, what: &str, end: &CallEnd<T>) {
