@@ -48,7 +48,7 @@ pub use syncmgr_runtime::session::{
 };
 pub use syncmgr_runtime::store::MemoryStore;
 pub use syncmgr_runtime::watchdog::{Patrol, ThreadWatchdog, Watch, Watchdog};
-pub use syncmgr_runtime::{RunChange, RunEnding};
+pub use syncmgr_runtime::{RunChange, RunEnding, meter, trace};
 /// Re-exported because ids and interfaces of the contract are GUIDs.
 pub use uuid::Uuid;
 

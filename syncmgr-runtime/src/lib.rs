@@ -13,13 +13,14 @@ mod host;
 pub mod latency;
 pub mod manager;
 pub mod mapping;
+pub mod meter;
 pub mod random;
 pub mod report;
 mod run;
 pub mod session;
 pub mod store;
 mod tasks;
-mod trace;
+pub mod trace;
 pub mod watchdog;
 
 pub use run::{RunChange, RunEnding};

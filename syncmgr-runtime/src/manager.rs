@@ -19,6 +19,7 @@ use syncmgr_core::info::{HandlerFlags, HandlerInfo};
 use syncmgr_core::item::{ItemFlags, SyncItem};
 use syncmgr_core::log::{Action, LogEntry};
 use syncmgr_core::register::{Invocation, InvokeFlags, RegisterFlags, Registration, RequestError};
+use syncmgr_core::request::RunRequest;
 use syncmgr_core::store::{LogRecord, StateChange};
 use syncmgr_core::text::Escaped;
 use syncmgr_core::trigger::Trigger;
@@ -197,6 +198,15 @@ impl SyncManager {
             true => request.unattended().start(),
             false => request.may_bother_user().start(),
         }
+    }
+
+    /// Starts a session for a run that was described as data, here or elsewhere.
+    ///
+    /// # Errors
+    /// See [`StartError`]; nothing has begun then.
+    pub fn start(&self, described: RunRequest) -> Result<Session, StartError> {
+        described.check()?;
+        SessionRequest::of(self.owner.clone(), described).start()
     }
 
     /// Starts a manual session over every handler: `UpdateAll` (R20). Returns before the work is done.

@@ -1,16 +1,75 @@
-//! What goes to `tracing`: ids at every level, names and texts only where they are asked for.
+//! What goes to `tracing`, all of it under the target `syncmgr`. Nothing here installs a subscriber.
+//!
+//! | span | level | fields |
+//! |---|---|---|
+//! | `session` | info | `manager`, `session`, `trigger` |
+//! | `handler`, inside `session` | info | `session`, `handler` |
+//! | `item`, inside `handler` | debug | `session`, `handler`, `item` |
+//!
+//! | event | level | fields |
+//! |---|---|---|
+//! | `session began` | debug | `manager`, `session`, `trigger`, `handlers` |
+//! | `session rests` | info | `manager`, `session`, `seconds` |
+//! | `run` | debug | `session`, `handler`, `change` |
+//! | `log` | info, warn or error, as the entry | `session`, `handler`, `item` if it is about one |
+//! | `log text` | debug | the same, and `text` |
+//!
+//! The names are part of the public interface: they do not change within a major version. Ids are at every level; names
+//! and texts, which may be private, only at debug.
 
-use syncmgr_core::info::HandlerInfo;
+use std::time::Duration;
+
+use syncmgr_core::decision::host::RunId;
+use syncmgr_core::id::{ItemId, SessionId};
 use syncmgr_core::log::{LogEntry, LogLevel};
+use syncmgr_core::port::RunFacts;
 use syncmgr_core::text::Escaped;
+use syncmgr_core::trigger::Trigger;
+use tracing::{Span, debug, debug_span, error, field, info, info_span, warn};
+use uuid::Uuid;
+
+use crate::run::RunChange;
+
+const TARGET: &str = "syncmgr";
+
+/// The span of a session.
+pub(crate) fn session(manager: Uuid, session: SessionId, trigger: Trigger) -> Span {
+    info_span!(target: TARGET, "session", %manager, %session, ?trigger)
+}
+
+/// The span of a run.
+pub(crate) fn handler(of_session: &Span, run: RunId) -> Span {
+    info_span!(target: TARGET, parent: of_session, "handler", session = %run.session, handler = %run.handler)
+}
+
+/// The span of an item.
+pub(crate) fn item(of_handler: &Span, facts: &RunFacts, item: ItemId) -> Span {
+    let RunFacts { session, handler, .. } = facts;
+    debug_span!(target: TARGET, parent: of_handler, "item", %session, %handler, %item)
+}
+
+pub(crate) fn session_began(span: &Span, manager: Uuid, session: SessionId, trigger: Trigger, handlers: usize) {
+    debug!(target: TARGET, parent: span, %manager, %session, ?trigger, handlers, "session began");
+}
+
+pub(crate) fn session_rests(span: &Span, manager: Uuid, session: SessionId, lasted: Duration) {
+    info!(target: TARGET, parent: span, %manager, %session, seconds = lasted.as_secs_f64(), "session rests");
+}
+
+/// What a run does now.
+pub(crate) fn run(span: &Span, run: RunId, change: RunChange) {
+    debug!(target: TARGET, parent: span, session = %run.session, handler = %run.handler, ?change, "run");
+}
 
 /// An entry of the error log.
-pub(crate) fn entry(info: &HandlerInfo, entry: &LogEntry) {
-    let (handler, item) = (info.id(), entry.item.map(tracing::field::display));
-    tracing::debug!(%handler, text = %Escaped(&entry.text), "log");
+pub(crate) fn entry(span: &Span, run: RunId, entry: &LogEntry) {
+    let RunId { session, handler } = run;
+    let item = entry.item.map(field::display);
     match entry.level {
-        LogLevel::Information => tracing::info!(%handler, item, "log"),
-        LogLevel::Warning => tracing::warn!(%handler, item, "log"),
-        LogLevel::Error => tracing::error!(%handler, item, "log"),
+        LogLevel::Information => info!(target: TARGET, parent: span, %session, %handler, item, "log"),
+        LogLevel::Warning => warn!(target: TARGET, parent: span, %session, %handler, item, "log"),
+        LogLevel::Error => error!(target: TARGET, parent: span, %session, %handler, item, "log"),
     }
+    let item = entry.item.map(field::display);
+    debug!(target: TARGET, parent: span, %session, %handler, item, text = %Escaped(&entry.text), "log text");
 }

@@ -12,6 +12,7 @@ mod closing;
 mod connections;
 mod coverage;
 mod deciding;
+mod described;
 mod endings;
 mod errors;
 mod events;

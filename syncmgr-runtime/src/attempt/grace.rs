@@ -59,7 +59,7 @@ impl<'a> Supervised<'a> {
         place: &'a mut Place,
         begin: impl FnOnce() -> BoxFuture<'a, SyncResult>,
     ) -> Self {
-        let span = tracing::debug_span!("item", handler = %item.run().handler(), item = %item.id());
+        let span = crate::trace::item(&attempt.span, &attempt.facts, item.id());
         let (mut work, mut ended) = (None, None);
         match catch_unwind(AssertUnwindSafe(begin)) {
             Ok(future) => work = Some(future),

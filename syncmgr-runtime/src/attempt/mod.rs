@@ -73,6 +73,10 @@ pub(crate) trait HostLink: Send + Sync {
     fn stopped_after(&self, time: Duration) {
         let _ = time;
     }
+    /// The span the handler runs in.
+    fn span(&self) -> tracing::Span {
+        tracing::Span::current()
+    }
     /// How long the handler has had the user's attention, or waited for it.
     fn attended(&self) -> Duration {
         Duration::ZERO
@@ -96,6 +100,7 @@ pub(crate) struct Attempt {
     cancel: Cancel,
     /// Counts polls of the handler's methods as a cell does those of its item.
     call: ItemCell,
+    span: tracing::Span,
     kept: Arc<Kept>,
     link: Arc<dyn HostLink>,
     /// Where each item is in the selection; made when somebody asks by id.
@@ -124,6 +129,7 @@ impl Attempt {
             claiming,
             cancel,
             call: ItemCell::default(),
+            span: link.span(),
             kept,
             link,
             places: OnceLock::new(),
@@ -245,7 +251,7 @@ impl Attempt {
     /// Polls a method of the handler.
     pub(crate) fn polled<T>(&self, poll: impl FnOnce() -> T) -> T {
         self.call.note_poll();
-        let polled = poll();
+        let polled = self.span.in_scope(poll);
         self.call.note_poll();
         polled
     }
@@ -264,6 +270,11 @@ impl Attempt {
             Some(poll) if polls.is_empty() => vec![(None, poll, None)],
             _ => polls,
         }
+    }
+
+    /// Looks at every item's phase.
+    pub(crate) fn with_phases<T>(&self, look: impl FnOnce(&[Phase]) -> T) -> T {
+        look(self.lock().run.phases())
     }
 
     /// Every item's phase, and the verdicts of those that failed.

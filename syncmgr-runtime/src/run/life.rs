@@ -20,6 +20,7 @@ use syncmgr_core::store::StateChange;
 use super::{Command, Run, RunChange, RunEnding, Wish};
 use crate::attempt::Attempt;
 use crate::call::{CallEnd, Window, drive};
+use crate::meter;
 use crate::session::{Choosing, SessionShared};
 
 impl Run {
@@ -425,6 +426,7 @@ impl Run {
         self.grants.take_back();
         self.session().host().gate.leave(self.id);
         if first {
+            self.attempt().with_phases(|phases| meter::items(self.id.handler, phases));
             self.note(RunChange::Ended(ending));
         }
     }

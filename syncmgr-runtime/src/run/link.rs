@@ -19,6 +19,7 @@ use syncmgr_core::trigger::RunFlags;
 use super::Run;
 use crate::attempt::{Attempt, HostLink};
 use crate::host::Host;
+use crate::meter;
 use crate::session::SessionShared;
 use crate::tasks::Tasks;
 
@@ -28,12 +29,13 @@ pub(super) struct RunLink {
     id: RunId,
     host: Arc<Host>,
     tasks: Tasks,
+    span: tracing::Span,
 }
 
 impl RunLink {
     pub(super) fn new(run: &Run, session: &SessionShared) -> Self {
         let (host, tasks) = (session.host().clone(), session.tasks().clone());
-        Self { run: run.this.clone(), id: run.id, host, tasks }
+        Self { run: run.this.clone(), id: run.id, host, tasks, span: run.span.clone() }
     }
 
     fn item(&self, item: ItemId) -> ItemOfRun {
@@ -103,6 +105,7 @@ impl HostLink for RunLink {
 
     fn abandoned(&self, item: ItemId, cell: Arc<ItemCell>) {
         self.host.gate.quarantine(self.item(item), &cell);
+        meter::abandoned(self.id.handler);
     }
 
     fn emptied(&self) {
@@ -125,6 +128,11 @@ impl HostLink for RunLink {
 
     fn stopped_after(&self, time: Duration) {
         self.host.stopping.record(time);
+        meter::stopped(time);
+    }
+
+    fn span(&self) -> tracing::Span {
+        self.span.clone()
     }
 
     fn attended(&self) -> Duration {

@@ -42,6 +42,7 @@ pub(crate) struct Run {
     session: Weak<SessionShared>,
     facts: RunFacts,
     priority: Priority,
+    span: tracing::Span,
     kept: Arc<Kept>,
     notes: Notes,
     grants: Grants,
@@ -121,14 +122,16 @@ impl Run {
     ) -> Arc<Self> {
         // Bounded by the people who look at the results: each waits for the reply to what it asked.
         let (commands, inbox) = mpsc::unbounded_channel();
+        let id = RunId { session: facts.session, handler: facts.handler };
         let run = Arc::new_cyclic(|this| Self {
-            id: RunId { session: facts.session, handler: facts.handler },
+            id,
             info,
             handler,
             session: Arc::downgrade(session),
             state: Mutex::new(RunState::new(purpose(session, &facts), inbox)),
             facts,
             priority: session.priority(),
+            span: crate::trace::handler(session.span(), id),
             kept: Arc::default(),
             notes: Notes::default(),
             grants: Grants::default(),
@@ -295,14 +298,14 @@ impl Run {
             let state = self.lock();
             (state.attempts.len() - 1, state.latest())
         };
-        crate::trace::entry(&self.info, &entry);
+        crate::trace::entry(&self.span, self.id, &entry);
         self.notes.log(number, attempt.journal_len(), entry);
         attempt.notify();
     }
 
     /// Tells those who observe what the run does now.
     fn note(&self, change: RunChange) {
-        tracing::debug!(handler = %self.id.handler, session = %self.id.session, ?change, "run");
+        crate::trace::run(&self.span, self.id, change);
         self.add_note(Note::Run(change));
         self.session().changed();
     }

@@ -134,7 +134,7 @@ impl Events {
                 return Poll::Pending;
             }
             let over = self.session.is_over();
-            let rests = self.session.rests();
+            let rests = self.session.times_rested();
             let resting = self.session.lasted().is_some() && self.session.is_at_rest();
             self.read_runs(cx);
             self.note_rest(resting.then_some(rests));

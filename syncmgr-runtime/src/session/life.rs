@@ -24,8 +24,10 @@ use tokio::sync::futures::OwnedNotified;
 use crate::chooser::Chosen;
 use crate::clock::Now;
 use crate::host::Host;
+use crate::meter;
 use crate::run::{self, Run, Wish};
 use crate::tasks::Tasks;
+use crate::trace;
 
 /// What the parts of a session share.
 pub(crate) struct SessionShared {
@@ -34,6 +36,7 @@ pub(crate) struct SessionShared {
     priority: Priority,
     choosing: Choosing,
     deadline: Option<SystemTime>,
+    span: tracing::Span,
     began: Now,
     host: Arc<Host>,
     tasks: Tasks,
@@ -95,12 +98,14 @@ pub(crate) enum Choosing {
 impl SessionShared {
     pub(crate) fn new(host: Arc<Host>, tasks: Tasks, terms: SessionTerms) -> Arc<Self> {
         let SessionTerms { trigger, priority, choosing, deadline } = terms;
+        let id = host.next_session();
         Arc::new(Self {
-            id: host.next_session(),
+            id,
             trigger,
             priority,
             choosing,
             deadline,
+            span: trace::session(host.id, id, trigger),
             began: host.ports.clock.now(),
             host,
             tasks,
@@ -113,6 +118,10 @@ impl SessionShared {
 
     pub(crate) fn id(&self) -> SessionId {
         self.id
+    }
+
+    pub(crate) fn span(&self) -> &tracing::Span {
+        &self.span
     }
 
     pub(crate) fn trigger(&self) -> Trigger {
@@ -145,7 +154,7 @@ impl SessionShared {
 
     /// Takes the runs and begins. What was stopped meanwhile begins stopped.
     pub(crate) fn begin(self: &Arc<Self>, runs: Vec<Arc<Run>>) {
-        tracing::debug!(session = %self.id, trigger = ?self.trigger, runs = runs.len(), "session");
+        trace::session_began(&self.span, self.host.id, self.id, self.trigger, runs.len());
         let stop = {
             let mut state = self.lock();
             state.runs = runs.clone();
@@ -184,7 +193,7 @@ impl SessionShared {
         let _ = self.chosen.set(chosen);
         self.changed();
         self.until(|session| session.is_at_rest()).await;
-        self.lock().lasted = Some(self.host.ports.clock.now().mono.saturating_sub(self.began.mono));
+        self.rests();
         self.changed();
         self.until(|session| session.lock().closing && session.is_at_rest()).await;
         for run in self.runs() {
@@ -199,6 +208,14 @@ impl SessionShared {
             }
         }
         self.finish();
+    }
+
+    /// Every run rests for the first time.
+    fn rests(&self) {
+        let lasted = self.host.ports.clock.now().mono.saturating_sub(self.began.mono);
+        self.lock().lasted = Some(lasted);
+        trace::session_rests(&self.span, self.host.id, self.id, lasted);
+        meter::session(self.trigger, lasted);
     }
 
     /// The session is over.
@@ -320,7 +337,7 @@ impl SessionShared {
     }
 
     /// How often runs have come to rest.
-    pub(crate) fn rests(&self) -> u64 {
+    pub(crate) fn times_rested(&self) -> u64 {
         self.runs().iter().map(|run| run.rests()).sum()
     }
 

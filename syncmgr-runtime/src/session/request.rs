@@ -8,6 +8,7 @@ use syncmgr_core::decision::host::Priority;
 use syncmgr_core::id::{HandlerId, ItemId};
 use syncmgr_core::port::RunFacts;
 use syncmgr_core::register::{RequestError, check_cookie};
+use syncmgr_core::request::{RunRequest, RunRequestError};
 use syncmgr_core::trigger::{RunFlags, Trigger};
 use tokio::runtime::Handle;
 
@@ -71,10 +72,35 @@ impl SessionRequest {
         self
     }
 
-    /// Stopped at this time of day if it has not ended.
+    /// Stopped at this time of day if it has not ended; not started at all when the time has passed.
     pub fn deadline(mut self, deadline: SystemTime) -> Self {
         self.deadline = Some(deadline);
         self
+    }
+
+    /// What `described` describes.
+    pub(crate) fn of(manager: Arc<Owner>, described: RunRequest) -> Self {
+        let RunRequest { handler, items, trigger, flags, cookie, deadline, .. } = described;
+        let request = Self { flags, cookie, deadline, ..Self::new(manager, trigger) };
+        match items {
+            Some(items) => request.items(handler, items),
+            None => request.handlers([handler]),
+        }
+    }
+
+    /// The runs this asks for, as data that can be stored or sent: one for each handler, in order of id.
+    /// [`SyncManager::start`](crate::manager::SyncManager::start) takes them up again.
+    ///
+    /// # Errors
+    /// When a handler is not registered.
+    pub fn describe(&self) -> Result<Vec<RunRequest>, RequestError> {
+        let describe = |(_, info): Registered| {
+            let mut described = RunRequest::new(info.id()).with_trigger(self.trigger).with_flags(self.flags);
+            described.items = self.items.get(&info.id()).cloned();
+            (described.cookie, described.deadline) = (self.cookie.clone(), self.deadline);
+            described
+        };
+        Ok(self.find_handlers()?.into_iter().map(describe).collect())
     }
 
     /// With bytes for the handlers; they reach them only with [`Trigger::Invoke`] (R16).
@@ -108,6 +134,9 @@ impl SessionRequest {
     pub fn start(self) -> Result<Session, StartError> {
         let runtime = Handle::try_current().map_err(|_| StartError::NoRuntime)?;
         check_cookie(self.cookie.as_deref())?;
+        if let Some(deadline) = self.deadline.filter(|deadline| *deadline <= self.host().ports.clock.now().wall) {
+            return Err(StartError::TooLate { deadline });
+        }
         let handlers = self.find_handlers()?;
         let tasks = Tasks::new(runtime, self.host().tracker.clone(), self.host().abort.clone());
         let terms = SessionTerms {
@@ -167,6 +196,15 @@ pub enum StartError {
     /// The request was refused.
     #[error(transparent)]
     Refused(#[from] RequestError),
+    /// A described run cannot be understood or asks for what cannot be.
+    #[error(transparent)]
+    Described(#[from] RunRequestError),
+    /// The deadline has passed.
+    #[error("nobody wants this any more: its deadline has passed")]
+    TooLate {
+        /// The deadline.
+        deadline: SystemTime,
+    },
     /// There is no tokio runtime here: call from inside one.
     #[error("a session needs a tokio runtime to run on; start it from inside one")]
     NoRuntime,

@@ -1,0 +1,72 @@
+//! What goes to `metrics` with the feature of that name; without it, nothing. Nothing here installs a recorder.
+//!
+//! | metric | kind | labels |
+//! |---|---|---|
+//! | `syncmgr_sessions_total` | counter, when a session rests | `trigger` |
+//! | `syncmgr_session_seconds` | histogram | `trigger` |
+//! | `syncmgr_items_total` | counter, when an attempt of a run has ended | `handler`, `outcome` |
+//! | `syncmgr_stop_seconds` | histogram, from the request to stop a running item to its end | |
+//! | `syncmgr_abandoned_total` | counter | `handler` |
+//!
+//! The names are part of the public interface: they do not change within a major version.
+
+use std::time::Duration;
+
+use syncmgr_core::decision::run::Phase;
+use syncmgr_core::id::HandlerId;
+use syncmgr_core::trigger::Trigger;
+
+#[cfg(feature = "metrics")]
+pub(crate) use self::recorded::*;
+#[cfg(not(feature = "metrics"))]
+pub(crate) use self::silent::*;
+
+#[cfg(feature = "metrics")]
+mod recorded {
+    use std::collections::BTreeMap;
+
+    use metrics::{counter, histogram};
+
+    use super::{Duration, HandlerId, Phase, Trigger};
+
+    /// A session rests.
+    pub(crate) fn session(trigger: Trigger, lasted: Duration) {
+        let trigger = format!("{trigger:?}").to_lowercase();
+        counter!("syncmgr_sessions_total", "trigger" => trigger.clone()).increment(1);
+        histogram!("syncmgr_session_seconds", "trigger" => trigger).record(lasted.as_secs_f64());
+    }
+
+    /// An attempt has ended.
+    pub(crate) fn items(handler: HandlerId, phases: &[Phase]) {
+        let mut outcomes: BTreeMap<_, u64> = BTreeMap::new();
+        for phase in phases {
+            if let Phase::Ended(outcome) = phase {
+                *outcomes.entry(*outcome).or_default() += 1;
+            }
+        }
+        for (outcome, count) in outcomes {
+            let outcome = outcome.to_string().replace(' ', "_");
+            counter!("syncmgr_items_total", "handler" => handler.to_string(), "outcome" => outcome).increment(count);
+        }
+    }
+
+    /// A running item has ended that somebody had asked to end.
+    pub(crate) fn stopped(time: Duration) {
+        histogram!("syncmgr_stop_seconds").record(time.as_secs_f64());
+    }
+
+    /// An item was abandoned.
+    pub(crate) fn abandoned(handler: HandlerId) {
+        counter!("syncmgr_abandoned_total", "handler" => handler.to_string()).increment(1);
+    }
+}
+
+#[cfg(not(feature = "metrics"))]
+mod silent {
+    use super::{Duration, HandlerId, Phase, Trigger};
+
+    pub(crate) fn session(_: Trigger, _: Duration) {}
+    pub(crate) fn items(_: HandlerId, _: &[Phase]) {}
+    pub(crate) fn stopped(_: Duration) {}
+    pub(crate) fn abandoned(_: HandlerId) {}
+}

@@ -1,0 +1,117 @@
+//! The spans and events of a session, by name and field.
+
+use std::fmt::Write;
+use std::sync::{Arc, Mutex};
+
+use syncmgr::anyhow::anyhow;
+use syncmgr::prelude::*;
+use tracing::field::{Field, Visit};
+use tracing::span::{Attributes, Id};
+use tracing::{Event, Level, Metadata, Subscriber};
+use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
+use tracing_subscriber::registry::LookupSpan;
+
+struct Letters;
+
+#[sync_handler(id = "5d0f0f6e-6b6c-4a43-9d6e-3c1f0a2b7c11", name = "Letters")]
+impl SyncHandler for Letters {
+    async fn items(&self) -> SyncResult<Items> {
+        Ok(["secret letter"].map(SyncItem::named).into_iter().collect())
+    }
+
+    async fn synchronize_item(&self, item: &ItemContext) -> SyncResult {
+        Err(anyhow!("{} is not readable", item.name()))
+    }
+}
+
+/// Writes down what happens up to a level: a line each, with the names of the fields.
+#[derive(Clone)]
+struct Notes {
+    most: Level,
+    lines: Arc<Mutex<Vec<String>>>,
+}
+
+impl Notes {
+    fn note<S: for<'a> LookupSpan<'a>>(
+        &self,
+        kind: &str,
+        metadata: &Metadata<'_>,
+        fields: Names,
+        parent: Option<String>,
+    ) {
+        if metadata.target() == "syncmgr" && *metadata.level() <= self.most {
+            let inside = parent.map(|parent| format!(" in {parent}")).unwrap_or_default();
+            let line = format!("{kind} {}{inside}:{}", fields.message.unwrap_or(metadata.name().into()), fields.names);
+            self.lines.lock().unwrap().push(line);
+        }
+    }
+}
+
+#[derive(Default)]
+struct Names {
+    names: String,
+    message: Option<String>,
+    values: String,
+}
+
+impl Visit for Names {
+    fn record_debug(&mut self, field: &Field, value: &dyn std::fmt::Debug) {
+        match field.name() {
+            "message" => self.message = Some(format!("{value:?}")),
+            name => write!(self.names, " {name}").unwrap(),
+        }
+        write!(self.values, " {value:?}").unwrap();
+    }
+}
+
+impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Notes {
+    fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
+        let mut fields = Names::default();
+        attributes.record(&mut fields);
+        let parent = context.span(id).and_then(|span| span.parent().map(|parent| parent.name().to_string()));
+        self.note::<S>("span", attributes.metadata(), fields, parent);
+    }
+
+    fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
+        let mut fields = Names::default();
+        event.record(&mut fields);
+        assert!(
+            *event.metadata().level() >= Level::DEBUG || !fields.values.contains("secret"),
+            "names and texts are told only at debug: {}",
+            fields.values
+        );
+        let parent = context.event_span(event).map(|span| span.name().to_string());
+        self.note::<S>("event", event.metadata(), fields, parent);
+    }
+}
+
+async fn noted(most: Level) -> Vec<String> {
+    let notes = Notes { most, lines: Arc::default() };
+    let _guard = tracing::subscriber::set_default(tracing_subscriber::registry().with(notes.clone()));
+    SyncManager::new().run(Letters).await.unwrap();
+    let lines = notes.lines.lock().unwrap();
+    lines.clone()
+}
+
+#[tokio::test]
+async fn a_session_has_a_span_for_itself_each_handler_and_each_item_with_stable_fields() {
+    let lines = noted(Level::DEBUG).await;
+    let expected = [
+        "span session: manager session trigger",
+        "span handler in session: session handler",
+        "event session began in session: manager session trigger handlers",
+        "span item in handler: session handler item",
+        "event log in handler: session handler item",
+        "event log text in handler: session handler item text",
+        "event session rests in session: manager session seconds",
+    ];
+    let found: Vec<_> = lines.iter().filter(|line| !line.starts_with("event run in handler:")).collect();
+    assert_eq!(found, expected.iter().collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn above_debug_only_ids_are_told() {
+    let lines = noted(Level::INFO).await;
+    assert!(lines.iter().all(|line| !line.contains("text")), "{lines:?}");
+    assert!(lines.contains(&"event log in handler: session handler item".to_string()), "{lines:?}");
+}
