@@ -128,6 +128,11 @@ impl Limits {
         self.stall
     }
 
+    /// Whether some call would have no time at all.
+    pub const fn any_is_zero(self) -> bool {
+        self.initialize.is_zero() || self.listing.is_zero() || self.prepare.is_zero() || self.stall.is_zero()
+    }
+
     /// What happens to an item that stalls.
     pub const fn stall_policy(self) -> WhenStalled {
         self.when_stalled

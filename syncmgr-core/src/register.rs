@@ -170,6 +170,12 @@ pub enum RequestError {
         /// The handler with the limit.
         handler: HandlerId,
     },
+    /// A deadline or stall time of zero would end everything at once.
+    #[error("handler {handler} has a limit of no time for a call or between two reports; allow some")]
+    NoTimeAllowed {
+        /// The handler with the limit.
+        handler: HandlerId,
+    },
     /// The cookie is longer than a request may carry.
     #[error("the cookie has {length} bytes, more than {MAX_COOKIE}; pass a reference to the data instead")]
     CookieTooLong {

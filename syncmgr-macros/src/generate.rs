@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use proc_macro2::{Span, TokenStream};
 use quote::{format_ident, quote};
-use syn::LitInt;
+use syn::{Ident, LitInt};
 
-use crate::validate::{Declaration, Handler, Limits};
+use crate::validate::{Declaration, Handler, Limits, WhenStalled};
 
 /// The impl of the trait, and one of the type's own with `HANDLER`.
 pub(crate) fn generate(declaration: &Declaration, handler: &Handler) -> TokenStream {
@@ -26,7 +26,7 @@ pub(crate) fn generate(declaration: &Declaration, handler: &Handler) -> TokenStr
         #implementation
 
         impl #impl_generics #ty #where_clause {
-            /// What `#[sync_handler]` was told: id, name, flags and limits of this handler.
+            /// What `#[sync_handler]` was told: id, name, flags, capabilities and limits of this handler.
             pub const HANDLER: #krate::HandlerInfo = #info;
         }
 
@@ -61,31 +61,70 @@ fn info(declaration: &Declaration) -> TokenStream {
     let Declaration { krate, id, name, .. } = declaration;
     let id = LitInt::new(&format!("0x{}", id.to_string().replace('-', "_")), Span::call_site());
     let flags = flags(declaration);
+    let capabilities = capabilities(declaration);
     let limits = limits(declaration);
-    quote!(#krate::HandlerInfo::new(#krate::HandlerId::from_u128(#id), #name) #flags #limits)
+    quote!(#krate::HandlerInfo::new(#krate::HandlerId::from_u128(#id), #name) #flags #capabilities #limits)
 }
 
 fn flags(declaration: &Declaration) -> Option<TokenStream> {
     let krate = &declaration.krate;
-    let mut flags = declaration.flags.iter().map(|flag| {
-        let flag = format_ident!("{}", flag.to_uppercase());
-        quote!(#krate::HandlerFlags::#flag)
+    let flags = union(&quote!(#krate::HandlerFlags), &declaration.flags)?;
+    Some(quote!(.with_flags(#flags)))
+}
+
+fn capabilities(declaration: &Declaration) -> Option<TokenStream> {
+    let krate = &declaration.krate;
+    let ty = quote!(#krate::Capabilities);
+    let capabilities = union(&ty, declaration.capabilities.as_ref()?).unwrap_or_else(|| quote!(#ty::empty()));
+    Some(quote!(.with_capabilities(#capabilities)))
+}
+
+/// The constants of `ty` that these words name, united; `None` of none.
+fn union(ty: &TokenStream, words: &[&str]) -> Option<TokenStream> {
+    let mut constants = words.iter().map(|word| {
+        let constant = format_ident!("{}", word.to_uppercase());
+        quote!(#ty::#constant)
     });
-    let first = flags.next()?;
-    Some(quote!(.with_flags(#first #(.union(#flags))*)))
+    let first = constants.next()?;
+    Some(quote!(#first #(.union(#constants))*))
 }
 
 fn limits(declaration: &Declaration) -> Option<TokenStream> {
     let krate = &declaration.krate;
-    let Limits { items, soft_grace, hard_grace } = &declaration.limits;
-    let items = items.map(|items| {
+    let limits = &declaration.limits;
+    let items = limits.items.map(|items| {
         let items = LitInt::new(&items.to_string(), Span::call_site());
         quote!(.with_items(#items))
     });
-    let soft_grace = soft_grace.map(duration).map(|grace| quote!(.with_soft_grace(#grace)));
-    let hard_grace = hard_grace.map(duration).map(|grace| quote!(.with_hard_grace(#grace)));
-    let given = quote!(#items #soft_grace #hard_grace);
+    let times = times(limits);
+    let policy = limits.when_stalled.map(|policy| {
+        let policy = policy_name(policy);
+        quote!(.with_stall_policy(#krate::WhenStalled::#policy))
+    });
+    let given = quote!(#items #(#times)* #policy);
     (!given.is_empty()).then(|| quote!(.with_limits(#krate::Limits::DEFAULT #given)))
+}
+
+fn times(limits: &Limits) -> impl Iterator<Item = TokenStream> {
+    let times = [
+        ("with_soft_grace", limits.soft_grace),
+        ("with_hard_grace", limits.hard_grace),
+        ("with_initialize_deadline", limits.initialize),
+        ("with_items_deadline", limits.list),
+        ("with_prepare_deadline", limits.prepare),
+        ("with_stall_after", limits.stall),
+    ];
+    times.into_iter().filter_map(|(method, time)| {
+        let (method, time) = (format_ident!("{method}"), duration(time?));
+        Some(quote!(.#method(#time)))
+    })
+}
+
+fn policy_name(policy: WhenStalled) -> Ident {
+    match policy {
+        WhenStalled::Cancel => format_ident!("Cancel"),
+        WhenStalled::Report => format_ident!("Report"),
+    }
 }
 
 fn duration(duration: Duration) -> TokenStream {

@@ -35,9 +35,15 @@ use syn::Error;
 /// | `id` | UUID in quotes, with hyphens | required | names the handler for ever; `uuidgen` prints one |
 /// | `name` | string, at most 31 UTF-16 characters (rule R41) | required | what people see |
 /// | `flags(..)` | `has_properties`, `may_establish_connection`, `always_list`, `hidden` | none | what the handler can do and how it is listed |
+/// | `capabilities(..)` | `cancellable`, `resumable`, `idempotent`, `needs_network`, `real_time` | `cancellable` | what the handler promises of its work; the list is all of it, so name `cancellable` too where it holds |
 /// | `limits(items = ..)` | whole number from 1 | `Limits::DEFAULT` | how many items run at once |
 /// | `limits(soft_grace = ..)` | duration in quotes: `"250ms"`, `"5s"`, `"2min"` | `Limits::DEFAULT` | how long a cancelled item may go on before its future is dropped |
 /// | `limits(hard_grace = ..)` | duration in quotes | `Limits::DEFAULT` | how long a cancelled item may take in all |
+/// | `limits(initialize = ..)` | duration in quotes, not zero | `Limits::DEFAULT` | how long `initialize` may take |
+/// | `limits(list = ..)` | duration in quotes, not zero | `Limits::DEFAULT` | how long `items` may take |
+/// | `limits(prepare = ..)` | duration in quotes, not zero | `Limits::DEFAULT` | how long `prepare` and `show_error` may take |
+/// | `limits(stall = ..)` | duration in quotes, not zero | `Limits::DEFAULT` | how long an item may go on without reporting progress |
+/// | `limits(when_stalled = ..)` | `cancel`, `report` | `Limits::DEFAULT` | what happens to an item that goes on longer: it is cancelled, or only reported in the log |
 /// | `crate` | path | `::syncmgr` | where the facade is, if it was renamed or re-exported |
 ///
 /// # Expansion
@@ -72,6 +78,18 @@ use syn::Error;
 /// ```text
 /// fn info(&self) -> HandlerInfo {
 ///     Self::HANDLER.instance(&self.account)
+/// }
+/// ```
+///
+/// # Claims
+///
+/// A claim is made at run time and cannot be in the constant, and one that only a generated `info` added would be lost
+/// by an author who writes `Self::HANDLER.instance(..)`. So there is no key for claims. Write `info` yourself; this one
+/// has the items of one account wait for each other:
+///
+/// ```text
+/// fn info(&self) -> HandlerInfo {
+///     Self::HANDLER.instance(&self.account).with_claim(self.account.as_str())
 /// }
 /// ```
 ///

@@ -3,7 +3,7 @@
 /// What to say about a word that is none of `known`.
 pub(crate) fn unknown(kind: &str, word: &str, known: &[&str]) -> String {
     let guess = nearest(word, known).map_or_else(String::new, |near| format!(", did you mean `{near}`?"));
-    format!("there is no {kind} `{word}`{guess}\nthe {kind}s are {}", list(known))
+    format!("there is no {kind} `{word}`{guess}\nthe {} are {}", plural(kind), list(known))
 }
 
 /// The known word this one is likely a misspelling of.
@@ -11,6 +11,14 @@ pub(crate) fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
     let distance = |known: &str| strsim::damerau_levenshtein(&folded(word), &folded(known));
     let near = known.iter().copied().min_by_key(|known| distance(known))?;
     (distance(near) <= near.len().div_ceil(4)).then_some(near)
+}
+
+/// `keys`, `capabilities`
+fn plural(kind: &str) -> String {
+    match kind.strip_suffix('y') {
+        Some(stem) if !stem.ends_with('e') => format!("{stem}ies"),
+        _ => format!("{kind}s"),
+    }
 }
 
 /// `` `a`, `b`, `c` ``
@@ -45,5 +53,12 @@ mod tests {
     fn without_a_guess_the_words_are_listed() {
         let message = unknown("key", "version", &WORDS);
         assert_eq!(message, "there is no key `version`\nthe keys are `id`, `name`, `has_properties`");
+    }
+
+    #[test]
+    fn what_is_listed_is_called_by_its_plural() {
+        assert_eq!(plural("key"), "keys");
+        assert_eq!(plural("limit"), "limits");
+        assert_eq!(plural("capability"), "capabilities");
     }
 }

@@ -97,7 +97,8 @@ impl SyncManager {
     /// Registers a handler for sessions that somebody or something asks for: `RegisterSyncMgrHandler` with flags 0 (R1).
     ///
     /// # Errors
-    /// When the id is nil or taken, or the handler allows no items at once; nothing is registered then.
+    /// When the id is nil or taken, the handler allows no items at once or no time for a call, or the store cannot be
+    /// read; nothing is registered then.
     pub fn register(&self, handler: impl SyncHandler) -> Result<HandlerId, RequestError> {
         self.register_for(Arc::new(handler), RegisterFlags::empty())
     }
@@ -111,6 +112,9 @@ impl SyncManager {
         let id = info.id();
         if info.limits().items() == 0 {
             return Err(RequestError::NoItemsAllowed { handler: id });
+        }
+        if info.limits().any_is_zero() {
+            return Err(RequestError::NoTimeAllowed { handler: id });
         }
         let registration = Registration { description: Some(info.name().to_owned()), flags };
         let set =
@@ -411,8 +415,9 @@ impl SyncManager {
 /// How long a shutdown waits: a little longer than the handlers may take.
 fn patience(sessions: &[Arc<SessionShared>]) -> Duration {
     let runs = sessions.iter().flat_map(|session| session.runs());
-    let graces = runs.map(|run| run.info().limits().hard_grace() + 4 * run.info().limits().soft_grace());
-    graces.max().unwrap_or_default() + Duration::from_secs(1)
+    let limits = runs.map(|run| run.info().limits());
+    let graces = limits.map(|limits| limits.hard_grace().saturating_add(limits.soft_grace().saturating_mul(4)));
+    graces.max().unwrap_or_default().saturating_add(Duration::from_secs(1))
 }
 
 /// A handler of which something goes on although everything was stopped.

@@ -248,3 +248,38 @@ async fn a_name_that_would_redraw_or_reorder_a_line_is_escaped_when_shown() {
     assert!(!shown.contains('\u{1b}') && !shown.contains('\u{202e}'), "{shown:?}");
     assert_eq!(shown.lines().count(), 3, "{shown:?}");
 }
+
+#[test]
+fn a_limit_of_no_time_is_a_typed_error() {
+    let none = std::time::Duration::ZERO;
+    let limits = [
+        Limits::DEFAULT.with_initialize_deadline(none),
+        Limits::DEFAULT.with_items_deadline(none),
+        Limits::DEFAULT.with_prepare_deadline(none),
+        Limits::DEFAULT.with_stall_after(none),
+    ];
+    for limits in limits {
+        let manager = SyncManager::new();
+        let handler = Scripted::new(&["a"]).info(move |info| info.with_limits(limits));
+        assert_eq!(manager.register(handler), Err(RequestError::NoTimeAllowed { handler: HANDLER }));
+        assert_eq!(manager.handlers(), []);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn limits_without_end_overflow_nothing() {
+    let ever = std::time::Duration::MAX;
+    let limits = Limits::DEFAULT.with_soft_grace(ever).with_hard_grace(ever).with_stall_after(ever);
+    let limits = limits.with_initialize_deadline(ever).with_items_deadline(ever).with_prepare_deadline(ever);
+    let handler = Scripted::new(&["a"]).info(move |info| info.with_limits(limits)).on_item(|item| {
+        async move {
+            item.cancelled().await;
+            Ok(item.check()?)
+        }
+        .boxed()
+    });
+    let session = start(handler);
+    crate::watched::until_began(&session).await;
+    session.stop();
+    assert_eq!(within(session.finish()).await.items().count(), 1);
+}

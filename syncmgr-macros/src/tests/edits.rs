@@ -5,8 +5,9 @@ use proc_macro2::{TokenStream, TokenTree};
 use super::{ID, tokens};
 use crate::expand::expand;
 
-const ATTRIBUTE: &str =
-    r#"name = "Pages", flags(hidden, always_list), limits(items = 4, soft_grace = "1s"), crate = a::b"#;
+const ATTRIBUTE: &str = r#"
+    name = "Pages", flags(hidden, always_list), capabilities(resumable, real_time), claims("a"),
+    limits(items = 4, soft_grace = "1s", stall = "0s", when_stalled = report), crate = a::b"#;
 
 const ITEM: &str = "
     /// Pages.

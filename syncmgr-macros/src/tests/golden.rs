@@ -16,9 +16,33 @@ fn flags_are_united_in_the_order_they_were_given() {
 }
 
 #[test]
+fn capabilities_replace_the_default_ones() {
+    let capabilities = "capabilities(real_time, needs_network, idempotent, resumable, cancellable)";
+    assert_snapshot!(expansion(&attribute(capabilities), &handler("")));
+}
+
+#[test]
+fn an_empty_list_of_capabilities_promises_nothing() {
+    assert_snapshot!(expansion(&attribute("capabilities()"), &handler("")));
+}
+
+#[test]
 fn limits_replace_only_what_they_name() {
     let limits = r#"limits(items = 4, soft_grace = "250ms", hard_grace = "2min")"#;
     assert_snapshot!(expansion(&attribute(limits), &handler("")));
+}
+
+#[test]
+fn deadlines_and_what_a_stall_is_arrive_in_the_limits() {
+    let limits =
+        r#"limits(initialize = "10s", list = "60s", prepare = "5min", stall = "1500ms", when_stalled = report)"#;
+    assert_snapshot!(expansion(&attribute(limits), &handler("")));
+}
+
+#[test]
+fn limits_that_are_mistaken_leave_the_default_ones() {
+    let limits = r#"limits(initialize = "0s", list = 60, prepare = "0min", stall = "0ms", when_stalled = abort)"#;
+    assert_eq!(expansion(&attribute(limits), &handler("")), expansion(&attribute(""), &handler("")));
 }
 
 #[test]
@@ -29,7 +53,9 @@ fn an_info_of_the_authors_own_is_kept() {
 
 #[test]
 fn everything_generated_goes_through_the_crate_that_was_named() {
-    let attribute = attribute(r#"flags(hidden), limits(items = 2), crate = crate::vendored::sync"#);
+    let attribute = attribute(
+        "flags(hidden), capabilities(resumable), limits(when_stalled = cancel), crate = crate::vendored::sync",
+    );
     let expansion = expansion(&attribute, &handler(""));
     assert!(!expansion.contains("syncmgr::"), "a literal crate name leaked:\n{expansion}");
     assert_snapshot!(expansion);

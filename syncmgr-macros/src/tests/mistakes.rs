@@ -25,7 +25,7 @@ fn pair(place: &str, message: &str) -> (String, String) {
 
 #[test]
 fn a_handler_without_mistakes_has_none() {
-    assert_eq!(mistakes(&attribute("flags(), limits(),"), &handler("")), []);
+    assert_eq!(mistakes(&attribute("flags(), capabilities(), limits(),"), &handler("")), []);
 }
 
 #[test]
@@ -119,11 +119,32 @@ fn a_value_of_another_kind_is_shown_the_right_one() {
     for (entry, place, wrong) in [
         ("flags = hidden", "flags", "expected a list, as in `flags(hidden)`"),
         ("flags(hidden = true)", "hidden", "a flag has no value: write `hidden`, or leave it out"),
+        ("capabilities = resumable", "capabilities", "expected a list, as in `capabilities(cancellable, resumable)`"),
+        (
+            "capabilities(resumable = false)",
+            "resumable",
+            "a capability has no value: write `resumable`, or leave it out",
+        ),
+        ("capabilities(8)", "8", "expected a capability, as in `capabilities(cancellable, resumable)`"),
         ("limits", "limits", "expected a list, as in `limits(items = 4)`"),
         (r#"limits(items = "4")"#, r#""4""#, "expected a whole number, as in `items = 4`"),
         ("limits(items = -1)", "-1", "expected a whole number from 1 to 4294967295"),
         ("limits(soft_grace = 5)", "5", r#"expected a duration in quotes, as in `soft_grace = "250ms"`"#),
         (r#"limits(soft_grace = "5sec")"#, r#""5sec""#, "`5sec` is no duration"),
+        ("limits(initialize)", "initialize", r#"expected a value, as in `initialize = "10s"`"#),
+        ("limits(list = 60)", "60", r#"expected a duration in quotes, as in `list = "60s"`"#),
+        (r#"limits(prepare = "5m")"#, r#""5m""#, "`5m` is no duration"),
+        ("limits(when_stalled)", "when_stalled", "expected a value, as in `when_stalled = report`"),
+        (
+            r#"limits(when_stalled = "report")"#,
+            r#""report""#,
+            "expected `cancel` or `report`, with nothing around it, as in `when_stalled = report`",
+        ),
+        (
+            "limits(when_stalled = WhenStalled::Report)",
+            "WhenStalled::Report",
+            "expected `cancel` or `report`, with nothing around it, as in `when_stalled = report`",
+        ),
         (r#"crate = "a::b""#, r#""a::b""#, "expected a path without quotes, as in `crate = path::to::syncmgr`"),
         ("crate = 5", "5", "expected a path, as in `crate = path::to::syncmgr`"),
     ] {
@@ -137,6 +158,49 @@ fn a_soft_grace_longer_than_the_hard_one_is_a_mistake() {
     let wrong = "`soft_grace` is longer than `hard_grace`";
     assert_eq!(only(&attribute(limits), &handler("")), pair("hard_grace", wrong));
     assert_eq!(mistakes(&attribute(r#"limits(soft_grace = "5s", hard_grace = "5s")"#), &handler("")), []);
+}
+
+#[test]
+fn a_deadline_or_stall_of_zero_is_told_why_and_what_to_write() {
+    let call = "with no time for this call nothing would ever run";
+    for (key, zero, flaw, example) in [
+        ("initialize", "0s", call, "10s"),
+        ("list", "0ms", call, "60s"),
+        ("prepare", "0min", call, "5min"),
+        ("stall", "0s", "with no time between reports every item would stall at once", "10min"),
+    ] {
+        let mistakes = mistakes(&attribute(&format!("limits({key} = {zero:?})")), &handler(""));
+        let message = format!("{flaw}\nwrite more than zero, as in `{key} = {example:?}`, or leave it out");
+        assert_eq!(mistakes, [pair(&format!("{zero:?}"), &message)]);
+    }
+    assert_eq!(mistakes(&attribute(r#"limits(soft_grace = "0s", hard_grace = "0s")"#), &handler("")), []);
+}
+
+#[test]
+fn a_misspelled_capability_or_stall_policy_is_recognized() {
+    for (entry, place, wrong) in [
+        (
+            "capabilities(cancelable)",
+            "cancelable",
+            "there is no capability `cancelable`, did you mean `cancellable`?\n\
+             the capabilities are `cancellable`, `resumable`, `idempotent`, `needs_network`, `real_time`",
+        ),
+        (
+            "limits(when_stalled = Report)",
+            "Report",
+            "there is no stall policy `Report`, did you mean `report`?\nthe stall policies are `cancel`, `report`",
+        ),
+    ] {
+        assert_eq!(mistakes(&attribute(entry), &handler("")), [pair(place, wrong)]);
+    }
+}
+
+#[test]
+fn claims_are_told_where_they_belong() {
+    for (entry, place) in [(r#"claims("account")"#, "claims"), (r#"claim = "account""#, "claim")] {
+        let wrong = "a claim is made at run time and cannot be in the constant `HANDLER`";
+        assert_eq!(only(&attribute(entry), &handler("")), pair(place, wrong));
+    }
 }
 
 #[test]

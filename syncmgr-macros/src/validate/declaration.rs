@@ -1,14 +1,14 @@
-//! What the attribute says: id, name, flags, limits, and where the facade is.
+//! What the attribute says: id, name, flags, capabilities, limits, and where the facade is.
 
 use proc_macro2::{Span, TokenStream};
 use syn::parse::Parser;
 use syn::{LitStr, Path, parse_quote};
 use uuid::Uuid;
 
-use super::entry::{Keys, assigned, list, literal};
+use super::entry::{Keys, assigned, literal, words};
 use super::limits::{Limits, limits};
 use crate::mistakes::Mistakes;
-use crate::parse::{Entry, Value, entries};
+use crate::parse::{Entry, entries};
 
 /// The attribute, checked. Where the author was mistaken, a value that compiles stands in.
 pub(crate) struct Declaration {
@@ -16,17 +16,24 @@ pub(crate) struct Declaration {
     pub(crate) id: Uuid,
     pub(crate) name: LitStr,
     pub(crate) flags: Vec<&'static str>,
+    /// All that hold, in place of the default ones; `None` if nothing was said of them.
+    pub(crate) capabilities: Option<Vec<&'static str>>,
     pub(crate) limits: Limits,
 }
 
-const KEYS: [&str; 5] = ["id", "name", "flags", "limits", "crate"];
+const KEYS: [&str; 6] = ["id", "name", "flags", "capabilities", "limits", "crate"];
 const FLAGS: [&str; 4] = ["has_properties", "may_establish_connection", "always_list", "hidden"];
+const CAPABILITIES: [&str; 5] = ["cancellable", "resumable", "idempotent", "needs_network", "real_time"];
 
 /// What a missing key is answered with.
 const REQUIRED: [(&str, &str); 2] = [
     ("id", "give the handler a fresh UUID, as in `id = \"..\"`; `uuidgen` prints one"),
     ("name", "it is what people see, as in `name = \"Offline Web Pages\"`"),
 ];
+
+/// There is no key for claims: only a generated `info` could add them, and an author's own would lose them unnoticed.
+const CLAIMS: &str = "a claim is made at run time and cannot be in the constant `HANDLER`\n\
+    add it in `info`, as in `fn info(&self) -> HandlerInfo { Self::HANDLER.with_claim(\"..\") }`";
 
 /// `szHandlerName` of `SYNCMGRHANDLERINFO`, without its terminator.
 const NAME_UNITS: usize = 31;
@@ -36,7 +43,9 @@ pub(crate) fn declaration(attribute: TokenStream, mistakes: &mut Mistakes) -> De
     let mut declaration = stand_in();
     let mut keys = Keys::new("key", &KEYS);
     for entry in entries(attribute, "`key = value`", mistakes) {
-        if let Some(key) = keys.recognize(&entry.key, mistakes) {
+        if entry.key == "claims" || entry.key == "claim" {
+            mistakes.at(&entry.key, CLAIMS);
+        } else if let Some(key) = keys.recognize(&entry.key, mistakes) {
             declaration.read(key, &entry, mistakes);
         }
     }
@@ -54,6 +63,7 @@ fn stand_in() -> Declaration {
         id: Uuid::from_u128(1),
         name: LitStr::new("unnamed", Span::call_site()),
         flags: Vec::new(),
+        capabilities: None,
         limits: Limits::default(),
     }
 }
@@ -63,7 +73,8 @@ impl Declaration {
         match key {
             "id" => self.id = id(entry, mistakes).unwrap_or(self.id),
             "name" => self.name = name(entry, mistakes).unwrap_or_else(|| self.name.clone()),
-            "flags" => self.flags = flags(entry, mistakes),
+            "flags" => self.flags = flags(entry, mistakes).unwrap_or_default(),
+            "capabilities" => self.capabilities = capabilities(entry, mistakes),
             "limits" => self.limits = limits(entry, mistakes),
             _ => self.krate = krate(entry, mistakes).unwrap_or_else(|| self.krate.clone()),
         }
@@ -114,18 +125,12 @@ fn name(entry: &Entry, mistakes: &mut Mistakes) -> Option<LitStr> {
     None
 }
 
-fn flags(entry: &Entry, mistakes: &mut Mistakes) -> Vec<&'static str> {
-    let Some(tokens) = list(entry, "flags(hidden)", mistakes) else { return Vec::new() };
-    let mut flags = Vec::new();
-    let mut keys = Keys::new("flag", &FLAGS);
-    for entry in entries(tokens, "a flag, as in `flags(hidden)`", mistakes) {
-        let Some(flag) = keys.recognize(&entry.key, mistakes) else { continue };
-        if matches!(entry.value, Value::Assigned(_) | Value::List(_)) {
-            mistakes.at(&entry.key, format!("a flag has no value: write `{flag}`, or leave it out"));
-        }
-        flags.push(flag);
-    }
-    flags
+fn flags(entry: &Entry, mistakes: &mut Mistakes) -> Option<Vec<&'static str>> {
+    words(entry, "flag", &FLAGS, "flags(hidden)", mistakes)
+}
+
+fn capabilities(entry: &Entry, mistakes: &mut Mistakes) -> Option<Vec<&'static str>> {
+    words(entry, "capability", &CAPABILITIES, "capabilities(cancellable, resumable)", mistakes)
 }
 
 fn krate(entry: &Entry, mistakes: &mut Mistakes) -> Option<Path> {

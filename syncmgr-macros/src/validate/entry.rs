@@ -5,7 +5,7 @@ use syn::Ident;
 use syn::parse::Parse;
 
 use crate::mistakes::Mistakes;
-use crate::parse::{Entry, Value};
+use crate::parse::{Entry, Value, entries};
 use crate::suggest;
 
 /// The keys that may be given, each once.
@@ -63,6 +63,27 @@ pub(crate) fn list(entry: &Entry, example: &str, mistakes: &mut Mistakes) -> Opt
         Value::Broken => {}
     }
     None
+}
+
+/// The words in `(..)`, each of them one of `known`; `kind` is what one of them is called.
+pub(crate) fn words(
+    entry: &Entry,
+    kind: &'static str,
+    known: &'static [&'static str],
+    example: &str,
+    mistakes: &mut Mistakes,
+) -> Option<Vec<&'static str>> {
+    let tokens = list(entry, example, mistakes)?;
+    let mut words = Vec::new();
+    let mut keys = Keys::new(kind, known);
+    for entry in entries(tokens, &format!("a {kind}, as in `{example}`"), mistakes) {
+        let Some(word) = keys.recognize(&entry.key, mistakes) else { continue };
+        if matches!(entry.value, Value::Assigned(_) | Value::List(_)) {
+            mistakes.at(&entry.key, format!("a {kind} has no value: write `{word}`, or leave it out"));
+        }
+        words.push(word);
+    }
+    Some(words)
 }
 
 /// The literal after `=`; `kind` is what it is called.

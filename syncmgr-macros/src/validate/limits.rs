@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
-use syn::{LitInt, LitStr};
+use syn::{Ident, LitInt};
 
-use super::entry::{Keys, list, literal};
+use super::duration::{duration, some_time};
+use super::entry::{Keys, assigned, list, literal};
 use crate::mistakes::Mistakes;
 use crate::parse::{Entry, entries};
+use crate::suggest;
 
 /// The limits that were given.
 #[derive(Default)]
@@ -14,9 +16,23 @@ pub(crate) struct Limits {
     pub(crate) items: Option<u32>,
     pub(crate) soft_grace: Option<Duration>,
     pub(crate) hard_grace: Option<Duration>,
+    pub(crate) initialize: Option<Duration>,
+    pub(crate) list: Option<Duration>,
+    pub(crate) prepare: Option<Duration>,
+    pub(crate) stall: Option<Duration>,
+    pub(crate) when_stalled: Option<WhenStalled>,
 }
 
-const LIMITS: [&str; 3] = ["items", "soft_grace", "hard_grace"];
+/// What is done about an item that stalls.
+#[derive(Clone, Copy)]
+pub(crate) enum WhenStalled {
+    Cancel,
+    Report,
+}
+
+const LIMITS: [&str; 8] =
+    ["items", "soft_grace", "hard_grace", "initialize", "list", "prepare", "stall", "when_stalled"];
+const POLICIES: [&str; 2] = ["cancel", "report"];
 
 /// Checks `limits(..)`.
 pub(crate) fn limits(entry: &Entry, mistakes: &mut Mistakes) -> Limits {
@@ -25,11 +41,7 @@ pub(crate) fn limits(entry: &Entry, mistakes: &mut Mistakes) -> Limits {
     let mut keys = Keys::new("limit", &LIMITS);
     for entry in entries(tokens, "a limit, as in `limits(items = 4)`", mistakes) {
         let Some(key) = keys.recognize(&entry.key, mistakes) else { continue };
-        match key {
-            "items" => limits.items = items(&entry, mistakes),
-            "soft_grace" => limits.soft_grace = duration(key, &entry, mistakes),
-            _ => limits.hard_grace = duration(key, &entry, mistakes),
-        }
+        limits.read(key, &entry, mistakes);
         if limits.are_inverted() {
             limits.soft_grace = None;
             let message = "`soft_grace` is longer than `hard_grace`\nboth count from the moment of the cancel";
@@ -40,6 +52,19 @@ pub(crate) fn limits(entry: &Entry, mistakes: &mut Mistakes) -> Limits {
 }
 
 impl Limits {
+    fn read(&mut self, key: &str, entry: &Entry, mistakes: &mut Mistakes) {
+        match key {
+            "items" => self.items = items(entry, mistakes),
+            "soft_grace" => self.soft_grace = duration(entry, "soft_grace = \"250ms\"", mistakes),
+            "hard_grace" => self.hard_grace = duration(entry, "hard_grace = \"250ms\"", mistakes),
+            "initialize" => self.initialize = deadline(entry, "initialize = \"10s\"", mistakes),
+            "list" => self.list = deadline(entry, "list = \"60s\"", mistakes),
+            "prepare" => self.prepare = deadline(entry, "prepare = \"5min\"", mistakes),
+            "stall" => self.stall = stall(entry, mistakes),
+            _ => self.when_stalled = when_stalled(entry, mistakes),
+        }
+    }
+
     fn are_inverted(&self) -> bool {
         self.soft_grace.zip(self.hard_grace).is_some_and(|(soft, hard)| soft > hard)
     }
@@ -55,46 +80,28 @@ fn items(entry: &Entry, mistakes: &mut Mistakes) -> Option<u32> {
     None
 }
 
-fn duration(key: &str, entry: &Entry, mistakes: &mut Mistakes) -> Option<Duration> {
-    let example = format!("{key} = \"250ms\"");
-    let literal: LitStr = literal(entry, "a duration in quotes", &example, mistakes)?;
-    let text = literal.value();
-    let duration = parse_duration(&text);
-    if duration.is_none() {
-        let message =
-            format!("`{text}` is no duration\nwrite a whole number and `ms`, `s` or `min`, as in `{example}`");
-        mistakes.at(literal, message);
-    }
-    duration
+fn deadline(entry: &Entry, example: &str, mistakes: &mut Mistakes) -> Option<Duration> {
+    some_time(entry, example, "with no time for this call nothing would ever run", mistakes)
 }
 
-/// `250ms`, `5s`, `2min`.
-fn parse_duration(text: &str) -> Option<Duration> {
-    let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit())?);
-    let millis = match unit {
-        "ms" => 1,
-        "s" => 1_000,
-        "min" => 60_000,
-        _ => return None,
+fn stall(entry: &Entry, mistakes: &mut Mistakes) -> Option<Duration> {
+    some_time(entry, "stall = \"10min\"", "with no time between reports every item would stall at once", mistakes)
+}
+
+fn when_stalled(entry: &Entry, mistakes: &mut Mistakes) -> Option<WhenStalled> {
+    let example = "when_stalled = report";
+    let tokens = assigned(entry, example, mistakes)?;
+    let Ok(word) = syn::parse2::<Ident>(tokens.clone()) else {
+        mistakes.at(tokens, format!("expected `cancel` or `report`, with nothing around it, as in `{example}`"));
+        return None;
     };
-    number.parse::<u64>().ok()?.checked_mul(millis).map(Duration::from_millis)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_duration_is_a_whole_number_and_a_unit() {
-        assert_eq!(parse_duration("250ms"), Some(Duration::from_millis(250)));
-        assert_eq!(parse_duration("5s"), Some(Duration::from_secs(5)));
-        assert_eq!(parse_duration("2min"), Some(Duration::from_secs(120)));
-    }
-
-    #[test]
-    fn anything_else_is_no_duration() {
-        for text in ["", "5", "s", "5 s", "-5s", "1.5s", "5sec", "5\u{212a}", "18446744073709551615min"] {
-            assert_eq!(parse_duration(text), None, "{text}");
+    let policy = match word.to_string().as_str() {
+        "cancel" => WhenStalled::Cancel,
+        "report" => WhenStalled::Report,
+        other => {
+            mistakes.at(&word, suggest::unknown("stall policy", other, &POLICIES));
+            return None;
         }
-    }
+    };
+    Some(policy)
 }

@@ -1,6 +1,7 @@
 //! From syntax to meaning: what was written is checked, and every mistake is collected.
 
 mod declaration;
+mod duration;
 mod entry;
 mod handler;
 mod limits;
@@ -9,4 +10,4 @@ mod types;
 
 pub(crate) use declaration::{Declaration, declaration};
 pub(crate) use handler::{Handler, handler};
-pub(crate) use limits::Limits;
+pub(crate) use limits::{Limits, WhenStalled};

@@ -3,6 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -160,6 +161,13 @@ impl Future for Supervised<'_> {
     }
 }
 
+/// The time so much later, however much that is.
+pub(super) fn later(now: Instant, time: Duration) -> Instant {
+    /// Longer than any program runs, and short enough to be added to.
+    const FOR_EVER: Duration = Duration::from_secs(60 * 60 * 24 * 365 * 30);
+    now + time.min(FOR_EVER)
+}
+
 /// The two ends of a cancelled item's time.
 pub(crate) struct Grace {
     pub(crate) soft: Instant,
@@ -171,7 +179,7 @@ impl Grace {
     /// The grace begins now.
     pub(crate) fn new(limits: Limits) -> Self {
         let now = Instant::now();
-        let (soft, hard) = (now + limits.soft_grace(), now + limits.hard_grace());
+        let (soft, hard) = (later(now, limits.soft_grace()), later(now, limits.hard_grace()));
         Self { soft, hard, sleep: Box::pin(sleep_until(soft)) }
     }
 

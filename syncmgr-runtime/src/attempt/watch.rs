@@ -13,6 +13,7 @@ use syncmgr_core::log::{LogEntry, LogLevel};
 use tokio::time::{Instant, sleep_until};
 
 use super::Attempt;
+use super::grace::later;
 use super::state::{Slot, Working};
 use super::worker::abandoned;
 
@@ -30,7 +31,7 @@ impl Attempt {
     pub(crate) async fn watch(&self) {
         let mut quiet = Quiet::default();
         let every = self.limits.stall_after() / 4;
-        let mut look = Instant::now() + every;
+        let mut look = later(Instant::now(), every);
         loop {
             let due = self.next_overdue().map_or(look, |overdue| overdue.min(look));
             tokio::select! {
@@ -41,7 +42,7 @@ impl Attempt {
             let now = Instant::now();
             self.evict_overdue(now);
             if now >= look {
-                look = now + every;
+                look = later(now, every);
                 self.look_for_stalled(&mut quiet, now);
             }
         }
@@ -64,14 +65,18 @@ impl Attempt {
     fn next_overdue(&self) -> Option<Instant> {
         let state = self.lock();
         let since = state.slots.iter().filter(|slot| slot.place.is_some()).filter_map(|slot| slot.cancelled).min()?;
-        Some(since + self.limits.hard_grace() + self.limits.soft_grace())
+        Some(self.overdue(since))
+    }
+
+    /// When an item cancelled then loses its seat.
+    fn overdue(&self, since: Instant) -> Instant {
+        later(since, self.limits.hard_grace().saturating_add(self.limits.soft_grace()))
     }
 
     /// Takes the seats of workers that never came back from a cancelled item: they block their thread.
     pub(crate) fn evict_overdue(&self, now: Instant) {
-        let patience = self.limits.hard_grace() + self.limits.soft_grace();
-        let is_overdue =
-            |slot: &Slot| slot.place.is_some() && slot.cancelled.is_some_and(|since| now >= since + patience);
+        let is_late = |since| now >= self.overdue(since);
+        let is_overdue = |slot: &Slot| slot.place.is_some() && slot.cancelled.is_some_and(is_late);
         if !self.lock().slots.iter().any(is_overdue) {
             return;
         }

@@ -1,10 +1,10 @@
-//! Flags and limits arrive in the constant.
+//! Flags, capabilities and limits arrive in the constant.
 #![deny(warnings)]
 
 use std::time::Duration;
 
 use syncmgr::prelude::*;
-use syncmgr::{HandlerFlags, Limits};
+use syncmgr::{Capabilities, HandlerFlags, Limits, WhenStalled};
 
 struct OfflinePages;
 
@@ -12,7 +12,17 @@ struct OfflinePages;
     id = "d2f0c1a4-5b7e-4c3d-9a8f-0e1d2c3b4a59",
     name = "Offline Web Pages",
     flags(has_properties, may_establish_connection, always_list, hidden),
-    limits(items = 4, soft_grace = "250ms", hard_grace = "2min")
+    capabilities(cancellable, resumable, idempotent, needs_network, real_time),
+    limits(
+        items = 4,
+        soft_grace = "250ms",
+        hard_grace = "2min",
+        initialize = "1s",
+        list = "2s",
+        prepare = "3min",
+        stall = "1500ms",
+        when_stalled = report,
+    )
 )]
 impl SyncHandler for OfflinePages {
     async fn synchronize(&self, _run: &SynchronizeContext) -> SyncResult {
@@ -22,7 +32,7 @@ impl SyncHandler for OfflinePages {
 
 struct Mail;
 
-#[sync_handler(id = "0f7c2b7e-93d7-4c55-8a3e-51b1f0a3d1c4", name = "Mail", limits(items = 1))]
+#[sync_handler(id = "0f7c2b7e-93d7-4c55-8a3e-51b1f0a3d1c4", name = "Mail", capabilities(), limits(items = 1))]
 impl SyncHandler for Mail {
     async fn synchronize(&self, _run: &SynchronizeContext) -> SyncResult {
         Ok(())
@@ -39,5 +49,12 @@ fn main() {
     assert_eq!(info.limits().items(), 4);
     assert_eq!(info.limits().soft_grace(), Duration::from_millis(250));
     assert_eq!(info.limits().hard_grace(), Duration::from_secs(120));
+    assert_eq!(info.capabilities(), Capabilities::all());
+    assert_eq!(info.limits().initialize_deadline(), Duration::from_secs(1));
+    assert_eq!(info.limits().items_deadline(), Duration::from_secs(2));
+    assert_eq!(info.limits().prepare_deadline(), Duration::from_secs(180));
+    assert_eq!(info.limits().stall_after(), Duration::from_millis(1500));
+    assert_eq!(info.limits().stall_policy(), WhenStalled::Report);
     assert_eq!(Mail::HANDLER.limits(), Limits::DEFAULT.with_items(1));
+    assert_eq!(Mail::HANDLER.capabilities(), Capabilities::empty());
 }

@@ -14,7 +14,8 @@ struct OfflinePages;
     id = "d2f0c1a4-5b7e-4c3d-9a8f-0e1d2c3b4a59",
     name = "Offline Web Pages",
     flags(hidden),
-    limits(items = 2),
+    capabilities(cancellable, resumable),
+    limits(items = 2, stall = "1min", when_stalled = cancel),
     crate = crate::vendored::sync,
 )]
 impl vendored::sync::SyncHandler for OfflinePages {
