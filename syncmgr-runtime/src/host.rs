@@ -18,7 +18,6 @@ use syncmgr_core::port::{ConnectionProvider, Interaction};
 use syncmgr_core::register::Registry;
 use syncmgr_core::store::{StateChange, StateStore};
 use tokio::sync::Semaphore;
-use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
@@ -49,8 +48,6 @@ pub(crate) struct Host {
     pub(crate) attention: Arc<Semaphore>,
     pub(crate) gate: Arc<Gate>,
     pub(crate) tracker: TaskTracker,
-    /// Cancelled when our tasks are to be dropped where they stand.
-    pub(crate) abort: CancellationToken,
     /// From the request to stop a running item to its end.
     pub(crate) stopping: LatencyHistogram,
     watched: Once,
@@ -80,7 +77,6 @@ impl Host {
             attention: Arc::new(Semaphore::new(1)),
             gate: Arc::new(Gate::new(items_at_once, capacities)),
             tracker: TaskTracker::new(),
-            abort: CancellationToken::new(),
             stopping: LatencyHistogram::new(),
             watched: Once::new(),
             last_session: AtomicU64::new(0),

@@ -59,8 +59,7 @@ impl Owner {
 
 impl Drop for Owner {
     fn drop(&mut self) {
-        self.host.wind_up();
-        self.host.abort.cancel();
+        self.host.wind_up().iter().for_each(|session| session.abort());
     }
 }
 
@@ -387,7 +386,7 @@ impl SyncManager {
         let late = tokio::time::timeout(patience(&sessions), over).await.is_err();
         let unstopped = self.unstopped(&sessions);
         if late {
-            self.host().abort.cancel();
+            sessions.iter().for_each(|session| session.abort());
         } else if unstopped.is_empty() {
             self.host().tracker.wait().await;
         }

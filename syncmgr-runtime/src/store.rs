@@ -37,8 +37,8 @@ impl MemoryStore {
         Self::default()
     }
 
-    fn of(&self, handler: HandlerId) -> Stored {
-        self.lock().get(&handler).cloned().unwrap_or_default()
+    fn of<T: Default>(&self, handler: HandlerId, part: impl Fn(&Stored) -> T) -> T {
+        self.lock().get(&handler).map(part).unwrap_or_default()
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<HandlerId, Stored>> {
@@ -58,11 +58,11 @@ impl StateStore for MemoryStore {
     }
 
     fn choices(&self, handler: HandlerId) -> SyncResult<BTreeMap<ItemId, ItemState>> {
-        Ok(self.of(handler).choices)
+        Ok(self.of(handler, |stored| stored.choices.clone()))
     }
 
     fn log(&self, handler: HandlerId) -> SyncResult<Vec<LogRecord>> {
-        Ok(self.of(handler).log)
+        Ok(self.of(handler, |stored| stored.log.clone()))
     }
 
     fn write(&self, changes: Vec<StateChange>) -> BoxFuture<'static, SyncResult> {

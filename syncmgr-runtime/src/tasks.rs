@@ -2,7 +2,7 @@
 
 use futures::future::BoxFuture;
 use tokio::runtime::{EnterGuard, Handle};
-use tokio_util::sync::CancellationToken;
+use tokio::task::AbortHandle;
 use tokio_util::task::TaskTracker;
 
 /// A tokio runtime, and the tasks we have on it.
@@ -10,13 +10,12 @@ use tokio_util::task::TaskTracker;
 pub(crate) struct Tasks {
     runtime: Handle,
     tracker: TaskTracker,
-    abort: CancellationToken,
 }
 
 impl Tasks {
-    /// Tasks on this runtime. The tracker is asked whether any are left; `abort` drops them all.
-    pub(crate) fn new(runtime: Handle, tracker: TaskTracker, abort: CancellationToken) -> Self {
-        Self { runtime, tracker, abort }
+    /// Tasks on this runtime. The tracker is asked whether any are left.
+    pub(crate) fn new(runtime: Handle, tracker: TaskTracker) -> Self {
+        Self { runtime, tracker }
     }
 
     /// Makes the runtime current, for what is polled outside of it.
@@ -24,11 +23,8 @@ impl Tasks {
         self.runtime.enter()
     }
 
-    pub(crate) fn spawn(&self, task: BoxFuture<'static, ()>) {
-        let abort = self.abort.clone();
-        // An aborted task has nobody to tell: what it held says so when it is dropped.
-        let task = async move { _ = abort.run_until_cancelled_owned(task).await };
-        self.tracker.spawn_on(task, &self.runtime);
+    pub(crate) fn spawn(&self, task: BoxFuture<'static, ()>) -> AbortHandle {
+        self.tracker.spawn_on(task, &self.runtime).abort_handle()
     }
 
     pub(crate) fn blocking(&self, job: Box<dyn FnOnce() + Send>) {

@@ -18,7 +18,7 @@ use syncmgr_core::status::Status;
 use tokio::time::Instant;
 
 use super::Attempt;
-use super::state::{Wake, Working};
+use super::state::{Aborted, Wake, Working};
 
 impl Attempt {
     /// Skips one item. `false` when it is not part of this attempt or has ended.
@@ -64,6 +64,12 @@ impl Attempt {
         drop(state);
         wake.perform();
         released.into_iter().for_each(|place| self.release(place));
+    }
+
+    /// Stops everything, without any grace: whoever drove this attempt is gone.
+    pub(crate) fn abort(&self) {
+        self.lock().aborted = Aborted::Yes;
+        self.stop(CancelReason::ShuttingDown);
     }
 
     /// Keeps a status for the next moment at which it may be pushed to the handler.

@@ -114,7 +114,7 @@ impl<'a> Supervised<'a> {
         }
         let grace = self.grace.get_or_insert_with(|| Grace::new(self.attempt.limits()));
         let due = if cell.is_uninterrupted() { grace.hard } else { grace.soft };
-        if !grace.is_over(due, cx) {
+        if !grace.is_over(due, cx) && !self.attempt.is_aborted() {
             return Poll::Pending;
         }
         if self.work.is_some() {
@@ -135,7 +135,8 @@ impl<'a> Supervised<'a> {
             return Poll::Ready(self.take_ended());
         }
         let grace = self.grace.as_mut().expect("a cut item has a grace");
-        if grace.is_over(grace.hard, cx) { Poll::Ready(Outlived::Abandoned) } else { Poll::Pending }
+        let is_over = grace.is_over(grace.hard, cx) || self.attempt.is_aborted();
+        if is_over { Poll::Ready(Outlived::Abandoned) } else { Poll::Pending }
     }
 
     fn take_ended(&mut self) -> Outlived {

@@ -33,7 +33,7 @@ use syncmgr_core::port::{InteractionPermit, Kept, RunFacts};
 use syncmgr_core::progress::ProgressState;
 use tokio_util::sync::CancellationToken;
 
-use self::state::{Slot, State, Working};
+use self::state::{Aborted, Slot, State, Working};
 
 /// What an attempt needs from whoever hosts it: the manager's session, or a foreign callback.
 pub(crate) trait HostLink: Send + Sync {
@@ -205,6 +205,11 @@ impl Attempt {
             // An attempt that is over has no use for workers, and says so.
             let _ = self.want_workers();
         }
+    }
+
+    /// Whether nobody drives the attempt any more.
+    fn is_aborted(&self) -> bool {
+        self.lock().aborted == Aborted::Yes
     }
 
     /// Whether a worker is busy.

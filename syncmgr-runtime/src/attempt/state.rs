@@ -29,6 +29,8 @@ pub(super) struct State {
     pub(super) lent: usize,
     /// Workers with a slot.
     pub(super) busy: usize,
+    /// Whether nobody drives the attempt any more.
+    pub(super) aborted: Aborted,
     /// How many calls of the handler are having items run.
     pub(super) served: usize,
     /// Woken when workers come or go, or a status is to be pushed.
@@ -46,6 +48,13 @@ pub(super) enum Working {
     Now,
     /// The attempt has ended; late reports are told so.
     Over,
+}
+
+/// Whether workers have to go at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Aborted {
+    No,
+    Yes,
 }
 
 /// A worker's place: the item it runs, the cell it reports into, and who to wake when it is cancelled.
@@ -73,6 +82,7 @@ impl State {
             pushes: Vec::new(),
             lent: 0,
             busy: 0,
+            aborted: Aborted::No,
             served: 0,
             waiting: Vec::new(),
             observers: Vec::new(),

@@ -458,8 +458,10 @@ impl Life {
 impl Drop for Life {
     fn drop(&mut self) {
         if !self.run.is_over() {
-            self.run.stop(CancelReason::ShuttingDown);
-            self.run.attempt().close(|_| Verdict::plain(Outcome::Stopped));
+            let attempt = self.run.attempt();
+            self.run.lock().stop.get_or_insert(CancelReason::ShuttingDown);
+            attempt.abort();
+            attempt.close(|_| Verdict::plain(Outcome::Stopped));
             self.run.end(RunEnding::Stopped);
             self.run.release(Reported::Quietly);
         }

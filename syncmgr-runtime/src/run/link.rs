@@ -148,7 +148,8 @@ impl HostLink for RunLink {
     }
 
     fn spawn(&self, task: BoxFuture<'static, ()>) {
-        self.tasks.spawn(task);
+        // Tasks end by themselves, or are cut with their item.
+        _ = self.tasks.spawn(task);
     }
 
     fn blocking(&self, job: Box<dyn FnOnce() + Send>) {

@@ -284,6 +284,8 @@ impl Run {
             state.attempts.push(attempt.clone());
             (std::mem::take(&mut state.skipped), state.stop)
         };
+        // Whoever follows the attempt before is told that there is another.
+        session.changed();
         self.apply_pause();
         skipped.into_iter().for_each(|item| self.skip_in(&attempt, item));
         if let Some(reason) = stop {
@@ -307,7 +309,6 @@ impl Run {
     fn note(&self, change: RunChange) {
         crate::trace::run(&self.span, self.id, change);
         self.add_note(Note::Run(change));
-        self.session().changed();
     }
 
     fn add_note(&self, note: Note) {

@@ -20,6 +20,7 @@ use syncmgr_core::store::StateChange;
 use syncmgr_core::trigger::Trigger;
 use tokio::sync::Notify;
 use tokio::sync::futures::OwnedNotified;
+use tokio::task::AbortHandle;
 
 use crate::chooser::Chosen;
 use crate::clock::Now;
@@ -56,6 +57,8 @@ struct SessionState {
     /// Nobody holds the session, or somebody has closed it: its runs are let go of when they rest.
     closing: bool,
     lasted: Option<Duration>,
+    /// The lives of the session and its runs.
+    tasks: Vec<AbortHandle>,
     over: bool,
 }
 
@@ -164,15 +167,17 @@ impl SessionShared {
             runs.iter().for_each(|run| run.stop(reason));
         }
         self.host.gate.request(&runs, self.priority, Run::comes_after);
+        let mut tasks = Vec::new();
         for run in runs {
-            self.tasks.spawn(Box::pin(run::Life::of(run, self.clone()).live()));
+            tasks.push(self.tasks.spawn(Box::pin(run::Life::of(run, self.clone()).live())));
         }
         let life = Life(self.clone());
-        self.tasks.spawn(Box::pin(async move { life.0.live().await }));
+        tasks.push(self.tasks.spawn(Box::pin(async move { life.0.live().await })));
         if let Some(deadline) = self.deadline {
             let session = self.clone();
-            self.tasks.spawn(Box::pin(async move { session.stop_at(deadline).await }));
+            tasks.push(self.tasks.spawn(Box::pin(async move { session.stop_at(deadline).await })));
         }
+        self.lock().tasks = tasks;
     }
 
     /// Stops the session when its time is up.
@@ -221,10 +226,10 @@ impl SessionShared {
     /// The session is over.
     fn finish(&self) {
         self.host.known().sessions.remove(&self.id);
-        let lasted = self.host.ports.clock.now().mono.saturating_sub(self.began.mono);
         {
             let mut state = self.lock();
-            state.lasted.get_or_insert(lasted);
+            let began = self.began.mono;
+            state.lasted.get_or_insert_with(|| self.host.ports.clock.now().mono.saturating_sub(began));
             state.over = true;
         }
         self.changed();
@@ -324,6 +329,12 @@ impl SessionShared {
 
     pub(crate) fn apply_pause(&self) {
         self.runs().iter().for_each(|run| run.apply_pause());
+    }
+
+    /// Drops the session's tasks where they stand. What they leave open is closed by their lives.
+    pub(crate) fn abort(&self) {
+        let tasks = std::mem::take(&mut self.lock().tasks);
+        tasks.iter().for_each(AbortHandle::abort);
     }
 
     /// The results are not needed any more; what runs goes on to its end.

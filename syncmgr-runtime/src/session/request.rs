@@ -138,7 +138,7 @@ impl SessionRequest {
             return Err(StartError::TooLate { deadline });
         }
         let handlers = self.find_handlers()?;
-        let tasks = Tasks::new(runtime, self.host().tracker.clone(), self.host().abort.clone());
+        let tasks = Tasks::new(runtime, self.host().tracker.clone());
         let terms = SessionTerms {
             trigger: self.trigger,
             priority: self.priority.unwrap_or(Priority::of(self.trigger)),

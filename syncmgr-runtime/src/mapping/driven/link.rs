@@ -125,7 +125,8 @@ impl HostLink for CallbackLink {
     fn give_back_workers(&self, _: usize) {}
 
     fn spawn(&self, task: BoxFuture<'static, ()>) {
-        self.tasks.spawn(task);
+        // Tasks end by themselves, or are cut with their item.
+        _ = self.tasks.spawn(task);
     }
 
     fn blocking(&self, job: Box<dyn FnOnce() + Send>) {

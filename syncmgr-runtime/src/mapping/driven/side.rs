@@ -23,7 +23,6 @@ use syncmgr_core::progress::Progress;
 use syncmgr_core::status::Status;
 use syncmgr_core::trigger::{RunFlags, Trigger};
 use tokio::runtime::Handle;
-use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::link::CallbackLink;
@@ -72,7 +71,7 @@ impl HandlerSide {
             attempt: None,
             retrying: false,
         };
-        let tasks = Tasks::new(runtime, TaskTracker::new(), CancellationToken::new());
+        let tasks = Tasks::new(runtime, TaskTracker::new());
         let (callback, kept, state) = (Arc::default(), Arc::default(), Mutex::new(state));
         Ok(Arc::new(Self { handler, info, interaction, tasks, callback, kept, questions: Mutex::default(), state }))
     }
