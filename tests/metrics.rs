@@ -24,7 +24,7 @@ async fn a_session_is_counted_with_its_items_by_outcome() {
     let recorder = DebuggingRecorder::new();
     let snapshots = recorder.snapshotter();
     let _guard = metrics::set_default_local_recorder(&recorder);
-    SyncManager::new().run(Three).await.unwrap();
+    SyncManager::new().run(Three).await.expect("registered");
     let counted: BTreeMap<String, DebugValue> = snapshots
         .snapshot()
         .into_vec()

@@ -32,17 +32,11 @@ struct Notes {
 }
 
 impl Notes {
-    fn note<S: for<'a> LookupSpan<'a>>(
-        &self,
-        kind: &str,
-        metadata: &Metadata<'_>,
-        fields: Names,
-        parent: Option<String>,
-    ) {
+    fn note(&self, kind: &str, metadata: &Metadata<'_>, fields: Names, parent: Option<String>) {
         if metadata.target() == "syncmgr" && *metadata.level() <= self.most {
             let inside = parent.map(|parent| format!(" in {parent}")).unwrap_or_default();
             let line = format!("{kind} {}{inside}:{}", fields.message.unwrap_or(metadata.name().into()), fields.names);
-            self.lines.lock().unwrap().push(line);
+            self.lines.lock().expect("no test panics while it notes").push(line);
         }
     }
 }
@@ -58,9 +52,9 @@ impl Visit for Names {
     fn record_debug(&mut self, field: &Field, value: &dyn std::fmt::Debug) {
         match field.name() {
             "message" => self.message = Some(format!("{value:?}")),
-            name => write!(self.names, " {name}").unwrap(),
+            name => write!(self.names, " {name}").expect("strings take everything"),
         }
-        write!(self.values, " {value:?}").unwrap();
+        write!(self.values, " {value:?}").expect("strings take everything");
     }
 }
 
@@ -69,7 +63,7 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Notes {
         let mut fields = Names::default();
         attributes.record(&mut fields);
         let parent = context.span(id).and_then(|span| span.parent().map(|parent| parent.name().to_string()));
-        self.note::<S>("span", attributes.metadata(), fields, parent);
+        self.note("span", attributes.metadata(), fields, parent);
     }
 
     fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
@@ -81,15 +75,15 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Notes {
             fields.values
         );
         let parent = context.event_span(event).map(|span| span.name().to_string());
-        self.note::<S>("event", event.metadata(), fields, parent);
+        self.note("event", event.metadata(), fields, parent);
     }
 }
 
 async fn noted(most: Level) -> Vec<String> {
     let notes = Notes { most, lines: Arc::default() };
     let _guard = tracing::subscriber::set_default(tracing_subscriber::registry().with(notes.clone()));
-    SyncManager::new().run(Letters).await.unwrap();
-    let lines = notes.lines.lock().unwrap();
+    SyncManager::new().run(Letters).await.expect("registered");
+    let lines = notes.lines.lock().expect("no test panics while it notes");
     lines.clone()
 }
 

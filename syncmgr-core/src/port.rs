@@ -205,7 +205,8 @@ pub enum Confirmation {
     Refuse,
 }
 
-/// A secret. It is never shown, logged or stored by the host.
+/// A secret. It is never shown, logged or stored by the host, and so has no `Debug`.
+#[allow(missing_debug_implementations, reason = "it would show the secret")]
 pub struct Secret(String);
 
 impl Secret {

@@ -24,7 +24,7 @@ pub fn bounded(text: &str, limit: usize) -> Cow<'_, str> {
 
 /// Shows text with control and bidirectional characters escaped, so that a name cannot redraw a terminal or reorder a
 /// line.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub struct Escaped<'a>(pub &'a str);
 
 impl fmt::Display for Escaped<'_> {

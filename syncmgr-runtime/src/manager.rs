@@ -484,3 +484,9 @@ pub enum LogError {
         reason: String,
     },
 }
+
+impl std::fmt::Debug for SyncManager {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "SyncManager({})", self.id())
+    }
+}

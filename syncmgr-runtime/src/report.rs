@@ -162,6 +162,15 @@ impl RunReport {
         })
     }
 
+    /// The entry of the log that says why an item ended as it did: the last about it, or the last about the run as a whole
+    /// where an item was never run. `None` for an item that succeeded, and where there was nothing to say.
+    pub fn why(&self, id: ItemId) -> Option<&LogEntry> {
+        let item = self.item(id).filter(|item| item.outcome != Outcome::Succeeded)?;
+        let last = |about: Option<ItemId>| self.log.iter().rev().find(|entry| entry.item == about);
+        let of_run = || last(None).filter(|entry| item.class.is_some() || entry.level == LogLevel::Warning);
+        last(Some(id)).or_else(of_run).map(|entry| &**entry)
+    }
+
     /// How one item went.
     pub fn item(&self, id: ItemId) -> Option<ItemReport<'_>> {
         self.items().find(|item| item.item.id() == id)

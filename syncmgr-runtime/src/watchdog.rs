@@ -150,3 +150,9 @@ impl Watchdog for ThreadWatchdog {
         }
     }
 }
+
+impl std::fmt::Debug for Patrol {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Patrol({} polls)", self.polls.len())
+    }
+}

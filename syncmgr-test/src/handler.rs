@@ -192,3 +192,15 @@ impl ClassicHandler for ScriptedHandler {
         self.act(format!("ShowError {error}"), |script| &mut script.show_error)
     }
 }
+
+impl std::fmt::Debug for ScriptedHandler {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "ScriptedHandler({})", self.info.name())
+    }
+}
+
+impl std::fmt::Debug for Side {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Side")
+    }
+}

@@ -166,3 +166,9 @@ fn shown(report: Option<&Progress>) -> String {
     }
     line
 }
+
+impl std::fmt::Debug for ScriptedHost {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("ScriptedHost")
+    }
+}

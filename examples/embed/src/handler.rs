@@ -12,6 +12,7 @@ pub const BROKEN: &str = "broken link";
 pub const LOCKED: &str = "members only";
 
 /// Downloads files in steps; beside them one item that fails and one that needs the user.
+#[derive(Debug)]
 pub struct Downloads {
     files: u32,
     steps: u64,

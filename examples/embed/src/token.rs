@@ -5,6 +5,7 @@ use std::fmt::Write;
 use subtle::ConstantTimeEq;
 
 /// 256 bits from the OS's randomness, as hexadecimal digits. Not `Debug`, so that no log has it by accident.
+#[allow(missing_debug_implementations, reason = "it would show the token")]
 pub struct Token(String);
 
 impl Token {

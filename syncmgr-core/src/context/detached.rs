@@ -176,6 +176,12 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+impl std::fmt::Debug for Detached {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Detached({} entries)", lock(&self.shared.log).len())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use futures::executor::block_on;

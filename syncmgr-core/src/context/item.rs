@@ -201,3 +201,9 @@ impl ItemContext {
         self.run.prepared()
     }
 }
+
+impl std::fmt::Debug for ItemContext {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "ItemContext({} of {:?})", self.id(), self.run)
+    }
+}

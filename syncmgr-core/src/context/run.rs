@@ -233,3 +233,21 @@ impl Deref for SynchronizeContext {
         &self.0
     }
 }
+
+impl std::fmt::Debug for RunContext {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "RunContext({} in session {})", self.handler(), self.session())
+    }
+}
+
+impl std::fmt::Debug for PrepareContext {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Prepare{:?}", self.0)
+    }
+}
+
+impl std::fmt::Debug for SynchronizeContext {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Synchronize{:?}", self.0)
+    }
+}

@@ -135,3 +135,9 @@ impl<T> Future for Spawned<T> {
         })
     }
 }
+
+impl<T> std::fmt::Debug for Spawned<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Spawned")
+    }
+}

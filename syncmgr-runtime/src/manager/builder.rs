@@ -98,3 +98,9 @@ impl SyncManagerBuilder {
         SyncManager::over(Host::new(self.ports, self.items_at_once, self.capacities))
     }
 }
+
+impl std::fmt::Debug for SyncManagerBuilder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "SyncManagerBuilder({} items at once)", self.items_at_once)
+    }
+}

@@ -118,3 +118,9 @@ impl Driven {
         self.side.show_error(error)
     }
 }
+
+impl std::fmt::Debug for Driven {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Driven({})", self.side.info().name())
+    }
+}

@@ -173,3 +173,9 @@ impl SyncHandler for Hosted {
         classic.item_object(subject, interface).ok()
     }
 }
+
+impl std::fmt::Debug for Hosted {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Hosted({})", self.info.name())
+    }
+}

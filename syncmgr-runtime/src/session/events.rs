@@ -281,3 +281,9 @@ fn item_event(run: &Run, attempt: &Attempt, entry: JournalEntry) -> SessionEvent
         Change::Ended(outcome) => SessionEvent::Ended { handler, item: item.id(), outcome },
     }
 }
+
+impl std::fmt::Debug for Events {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Events({})", self.session.id())
+    }
+}

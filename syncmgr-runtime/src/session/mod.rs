@@ -276,3 +276,9 @@ pub enum SessionError {
     #[error("the results of this run are closed; start a new session")]
     Closed,
 }
+
+impl std::fmt::Debug for StopOnDrop {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "StopOnDrop({})", self.0.id())
+    }
+}

@@ -212,3 +212,9 @@ pub enum StartError {
     #[error("the manager was shut down; make a new one")]
     ShutDown,
 }
+
+impl std::fmt::Debug for SessionRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "SessionRequest({:?}, {:?})", self.trigger, self.flags)
+    }
+}
