@@ -15,7 +15,7 @@ use crate::watched::within;
 fn managed(names: &[&'static str]) -> (SyncManager, Scripted) {
     let handler = Scripted::new(names);
     let manager = SyncManager::new();
-    manager.register(handler.clone()).unwrap();
+    manager.register(handler.clone()).expect("the handler can be registered");
     (manager, handler)
 }
 
