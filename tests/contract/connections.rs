@@ -5,12 +5,13 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use futures::FutureExt;
 use syncmgr::{
-    Connection, ConnectionProvider, FailureClass, HResult, HandlerFlags, HandlerId, HandlerInfo, ItemContext, Outcome,
-    RunChange, Session, SessionEvent, SyncManager, SyncResult, Trigger,
+    Connection, ConnectionProvider, FailureClass, HResult, HandlerFlags, HandlerId, HandlerInfo, ItemContext, LogEntry,
+    LogLevel, Outcome, PrepareContext, Resolution, RunChange, Session, SessionEvent, SyncManager, SyncResult, Trigger,
 };
 use syncmgr_test::{ScriptedHandler, Transcript};
 use tokio::sync::Notify;
 
+use crate::show_error::error;
 use crate::support::{HANDLER, Scripted, id, run};
 use crate::watched::{CLASSIC, OnHost, begin, host_in, until, until_run, within};
 use crate::window::waiting;
@@ -163,6 +164,27 @@ async fn r138_connections_are_closed_too_where_nobody_holds_the_session() {
     go.notify_one();
     within(async { while events.next().await.is_some() {} }).await;
     assert_eq!(transcript.lines(), ["up None", "the last handler has finished", "down None"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn r138_connections_are_closed_while_the_results_are_looked_at_and_a_retry_brings_them_up_again() {
+    let transcript = Transcript::new();
+    let manager = dialling(&transcript);
+    let linking = |run: &PrepareContext| run.log(LogEntry::new(LogLevel::Warning, "look").with_link(error()));
+    let handler = wanting(&[None]).on_prepare(move |run| {
+        linking(run);
+        async { Ok(()) }.boxed()
+    });
+    manager
+        .register(handler.on_show_error(|_, _| async { Ok(Resolution::Retry(vec![id("a")])) }.boxed()))
+        .expect("the handler can be registered");
+    let session = begin(&manager);
+    within(session.report()).await;
+    tokio::task::yield_now().await;
+    assert_eq!(transcript.lines(), ["up None", "down None"]);
+    within(session.show_error(HANDLER, error())).await.unwrap();
+    tokio::task::yield_now().await;
+    assert_eq!(transcript.lines(), ["up None", "down None", "up None", "down None"]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -190,7 +190,8 @@ impl SessionShared {
         }
     }
 
-    /// The life of a session: collect, choose, wait until every run rests, close.
+    /// The life of a session: collect, choose, wait until every run rests, close. Whenever all rest, connections are not
+    /// needed any more (R138); a retry brings them up again.
     async fn live(&self) {
         self.until(|session| session.is_collected()).await;
         let chosen = self.choose_among_offers().await;
@@ -200,19 +201,35 @@ impl SessionShared {
         self.until(|session| session.is_at_rest()).await;
         self.rests();
         self.changed();
-        self.until(|session| session.lock().closing && session.is_at_rest()).await;
+        let mut rested = None;
+        while !self.lock().closing || !self.is_at_rest() {
+            self.until(|session| session.is_at_rest() && session.has_news(rested)).await;
+            rested = Some(self.times_rested());
+            self.close_connections();
+            self.until(|session| session.has_news(rested)).await;
+        }
         for run in self.runs() {
             // A run that is over has nobody to reply.
             let _ = run.ask(Wish::Close).await;
         }
         self.until(|session| session.runs().iter().all(|run| run.is_over())).await;
-        let connections = std::mem::take(&mut *self.connections.lock().await);
+        self.finish();
+    }
+
+    /// Whether runs have come to rest again, or somebody wants the session closed.
+    fn has_news(&self, rested: Option<u64>) -> bool {
+        self.lock().closing || rested != Some(self.times_rested())
+    }
+
+    /// Closes every connection. Whoever brings one up at this moment is about to be told that it is over.
+    fn close_connections(&self) {
+        let Ok(mut connections) = self.connections.try_lock() else { return };
+        let connections = std::mem::take(&mut *connections);
         for connection in connections.into_values() {
             if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop(connection))) {
                 drop_panic(panic);
             }
         }
-        self.finish();
     }
 
     /// Every run rests for the first time.
@@ -225,6 +242,7 @@ impl SessionShared {
 
     /// The session is over.
     fn finish(&self) {
+        self.close_connections();
         self.host.known().sessions.remove(&self.id);
         {
             let mut state = self.lock();
