@@ -1,27 +1,26 @@
 //! The life of one handler run, from creation to release.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::BoxFuture;
 use syncmgr_core::cancel::CancelReason;
-use syncmgr_core::decision::choice::{Listing, Offer, Preferences};
+use syncmgr_core::decision::choice::Listing;
 use syncmgr_core::decision::protocol::{Action, Chosen, Event, Reported, Stage, Step};
 use syncmgr_core::decision::verdict::{Outcome, Verdict, judge_unprepared};
-use syncmgr_core::error::{FailureClass, SyncResult, one_line};
+use syncmgr_core::error::{FailureClass, SyncResult};
 use syncmgr_core::handler::Resolution;
 use syncmgr_core::hresult::HResult;
 use syncmgr_core::id::{ErrorId, ItemId, Subject};
-use syncmgr_core::item::SyncItem;
 use syncmgr_core::log::{LogEntry, LogLevel};
 use syncmgr_core::store::StateChange;
 
-use super::{Command, Run, RunChange, RunEnding, Wish};
+use super::looking::{Looking, Lookout};
+use super::{Run, RunChange, RunEnding};
 use crate::attempt::Attempt;
 use crate::call::{CallEnd, Window, drive};
 use crate::meter;
-use crate::session::{Choosing, SessionShared};
+use crate::session::SessionShared;
 
 impl Run {
     /// The life of a run: the protocol says what is next, this does it.
@@ -101,24 +100,6 @@ impl Run {
         self.on(Event::Listed(code))
     }
 
-    /// R46.
-    fn purge_preferences(&self, listing: &Listing) {
-        let absent = self.preferences().purge(self.id.handler, listing);
-        if !absent.is_empty() {
-            let items = absent.into_iter().map(|item| (item, None)).collect();
-            self.session().host().store(StateChange::Choices { handler: self.id.handler, items });
-        }
-    }
-
-    /// What was chosen before. Where that cannot be read, nothing was.
-    fn preferences(&self) -> Preferences {
-        self.session().host().preferences(self.id.handler).unwrap_or_else(|error| {
-            let text = format!("earlier choices cannot be read; default choices apply: {}", one_line(&error));
-            self.log(LogEntry::new(LogLevel::Error, text));
-            Preferences::default()
-        })
-    }
-
     /// R74. A run that only explains is shown at once.
     fn attach(&self) -> Step {
         let step = self.on(Event::Attached);
@@ -126,39 +107,6 @@ impl Run {
             self.end(RunEnding::NothingToDo);
         }
         step
-    }
-
-    /// R56, R63, R64.
-    async fn choose(&self) -> Step {
-        let session = self.session();
-        let listing = self.listing();
-        let wanted = match session.choosing() {
-            // A run that only explains is never asked to choose.
-            Choosing::Explain => Arc::default(),
-            Choosing::Unattended => listing.select_preferred(self.id.handler, &self.preferences()),
-            Choosing::Given(given) => self.given(&listing, given.get(&self.id.handler)),
-            Choosing::Ask => {
-                let offer = Offer::new(&self.info, &listing, &self.preferences());
-                let chosen = session.choose(self, offer).await;
-                listing.select(|item| chosen.contains(&item.id()))
-            }
-        };
-        let wanted = self.set_apart(wanted);
-        let chosen = if wanted.is_empty() { Chosen::None } else { Chosen::Some };
-        self.lock().wanted = wanted;
-        self.on(Event::Chosen(chosen))
-    }
-
-    /// The items that were asked for. Ids the handler does not list are reported, not dropped in silence.
-    fn given(&self, listing: &Listing, given: Option<&BTreeSet<ItemId>>) -> Arc<[SyncItem]> {
-        let nothing = BTreeSet::new();
-        let given = given.unwrap_or(&nothing);
-        let listed: BTreeSet<_> = listing.items().iter().map(SyncItem::id).collect();
-        for item in given - &listed {
-            let text = format!("item {item} was asked for but is not listed; it was left out");
-            self.log(LogEntry::new(LogLevel::Warning, text));
-        }
-        listing.select(|item| given.contains(&item.id()))
     }
 
     /// R82 to R92: a new attempt over the wanted items.
@@ -296,7 +244,7 @@ impl Run {
     }
 
     /// Keeps the log for later.
-    fn save_log(&self) {
+    pub(super) fn save_log(&self) {
         let Some(entries) = self.notes.unsaved() else { return };
         let session = self.session();
         let (handler, time) = (self.id.handler, session.host().ports.clock.now().wall);
@@ -312,68 +260,6 @@ impl Run {
         };
         drop(inbox);
         self.session().changed();
-    }
-
-    /// Waits for somebody who looks at the run to want something.
-    async fn rest(&self, looking: &mut Looking) -> Action {
-        let inbox = self.lock().inbox.take();
-        let Some(mut inbox) = inbox else { return Action::Detach };
-        loop {
-            {
-                let mut state = self.lock();
-                state.resting = true;
-                state.rests += 1;
-            }
-            self.save_log();
-            looking.reply();
-            self.session().changed();
-            let command = inbox.recv().await;
-            self.lock().resting = false;
-            let step = match command {
-                Some(command) => self.wished(command, looking),
-                None => self.on(Event::Closed),
-            };
-            if let Step::Do(action) = step {
-                self.lock().inbox = Some(inbox);
-                return action;
-            }
-        }
-    }
-
-    fn wished(&self, command: Command, looking: &mut Looking) -> Step {
-        let Command { wish, reply } = command;
-        looking.replies.push(reply);
-        match wish {
-            Wish::Open(error) => {
-                looking.at = Some(Lookout::Error(error));
-                self.open_error()
-            }
-            Wish::Retry(items) => {
-                (looking.at, looking.retry) = (None, items);
-                self.open_error()
-            }
-            Wish::Properties(subject) => {
-                looking.at = Some(Lookout::Properties(subject));
-                self.on(Event::PropertiesOpened)
-            }
-            Wish::Close => self.on(Event::Closed),
-        }
-    }
-
-    /// An error is opened: what was stopped before is over. A session that shuts down meanwhile stops this too.
-    fn open_error(&self) -> Step {
-        let step = {
-            let mut state = self.lock();
-            let step = state.protocol.on(Event::ErrorOpened);
-            if matches!(step, Step::Do(_)) {
-                state.stop = None;
-            }
-            step
-        };
-        if let Some(reason) = self.session().shutting_down() {
-            self.stop(reason);
-        }
-        step
     }
 
     /// Calls the handler; while the call is pending the window is open, and what is wanted is pushed.
@@ -403,16 +289,6 @@ impl Run {
             Window::Opened => step,
             Window::Never => self.on(returned(HResult::S_OK)),
         }
-    }
-
-    /// The items of a retry, of those that were listed.
-    fn want_again(&self, items: Vec<ItemId>) -> Chosen {
-        let items = items.into_iter().collect();
-        self.lock().skipped.clear();
-        let wanted = self.set_apart(self.given(&self.listing(), Some(&items)));
-        let any = if wanted.is_empty() { Chosen::None } else { Chosen::Some };
-        self.lock().wanted = wanted;
-        any
     }
 
     /// The first ending counts: what comes later is only letting go.
@@ -464,29 +340,6 @@ impl Drop for Life {
             attempt.close(|_| Verdict::plain(Outcome::Stopped));
             self.run.end(RunEnding::Stopped);
             self.run.release(Reported::Quietly);
-        }
-    }
-}
-
-/// What somebody looks at, and who waits for the run to rest again.
-#[derive(Default)]
-struct Looking {
-    at: Option<Lookout>,
-    retry: Vec<ItemId>,
-    replies: Vec<tokio::sync::oneshot::Sender<()>>,
-}
-
-#[derive(Clone, Copy)]
-enum Lookout {
-    Error(ErrorId),
-    Properties(Subject),
-}
-
-impl Looking {
-    fn reply(&mut self) {
-        for reply in self.replies.drain(..) {
-            // Whoever asked may have gone.
-            let _ = reply.send(());
         }
     }
 }

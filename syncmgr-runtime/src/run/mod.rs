@@ -1,8 +1,10 @@
 //! One handler in one session: what it is, and what others do to it.
 
+mod choosing;
 mod grants;
 mod life;
 mod link;
+mod looking;
 mod merge;
 mod notes;
 

@@ -1,27 +1,21 @@
 //! A session: one trigger, one or more handler runs.
 
-use std::collections::btree_map::Entry;
-use std::collections::{BTreeMap, BTreeSet};
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use anyhow::anyhow;
-use futures::FutureExt;
 use syncmgr_core::cancel::CancelReason;
-use syncmgr_core::decision::choice::{Offer, Preferences};
+use syncmgr_core::decision::choice::Offer;
 use syncmgr_core::decision::host::Priority;
 use syncmgr_core::decision::run::Pause;
-use syncmgr_core::error::{Classify, SyncResult, drop_panic, panic_text};
-use syncmgr_core::id::{HandlerId, ItemId, SessionId};
-use syncmgr_core::log::{LogEntry, LogLevel};
+use syncmgr_core::id::{HandlerId, SessionId};
 use syncmgr_core::port::Connection;
-use syncmgr_core::store::StateChange;
 use syncmgr_core::trigger::Trigger;
 use tokio::sync::Notify;
 use tokio::sync::futures::OwnedNotified;
 use tokio::task::AbortHandle;
 
+use super::choosing::Choosing;
 use crate::chooser::Chosen;
 use crate::clock::Now;
 use crate::host::Host;
@@ -39,20 +33,20 @@ pub(crate) struct SessionShared {
     deadline: Option<SystemTime>,
     span: tracing::Span,
     began: Now,
-    host: Arc<Host>,
+    pub(super) host: Arc<Host>,
     tasks: Tasks,
     /// Notified whenever something may be over.
     changes: Arc<Notify>,
-    chosen: OnceLock<Chosen>,
-    connections: tokio::sync::Mutex<BTreeMap<Option<String>, Connection>>,
+    pub(super) chosen: OnceLock<Chosen>,
+    pub(super) connections: tokio::sync::Mutex<BTreeMap<Option<String>, Connection>>,
     state: Mutex<SessionState>,
 }
 
 #[derive(Default)]
-struct SessionState {
-    runs: Vec<Arc<Run>>,
-    offers: BTreeMap<HandlerId, Offer>,
-    stop: Option<CancelReason>,
+pub(super) struct SessionState {
+    pub(super) runs: Vec<Arc<Run>>,
+    pub(super) offers: BTreeMap<HandlerId, Offer>,
+    pub(super) stop: Option<CancelReason>,
     pause: Pause,
     /// Nobody holds the session, or somebody has closed it: its runs are let go of when they rest.
     closing: bool,
@@ -83,19 +77,6 @@ impl Drop for Life {
             self.0.finish();
         }
     }
-}
-
-/// How items are chosen.
-#[derive(Clone, Debug)]
-pub(crate) enum Choosing {
-    /// By the chooser.
-    Ask,
-    /// By preference.
-    Unattended,
-    /// These.
-    Given(Chosen),
-    /// Not at all: the session is to explain what an earlier one left in the log.
-    Explain,
 }
 
 impl SessionShared {
@@ -221,17 +202,6 @@ impl SessionShared {
         self.lock().closing || rested != Some(self.times_rested())
     }
 
-    /// Closes every connection. Whoever brings one up at this moment is about to be told that it is over.
-    fn close_connections(&self) {
-        let Ok(mut connections) = self.connections.try_lock() else { return };
-        let connections = std::mem::take(&mut *connections);
-        for connection in connections.into_values() {
-            if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop(connection))) {
-                drop_panic(panic);
-            }
-        }
-    }
-
     /// Every run rests for the first time.
     fn rests(&self) {
         let lasted = self.host.ports.clock.now().mono.saturating_sub(self.began.mono);
@@ -251,76 +221,6 @@ impl SessionShared {
             state.over = true;
         }
         self.changed();
-    }
-
-    /// Every run has made its offer or is over.
-    fn is_collected(&self) -> bool {
-        let state = self.lock();
-        let settled = |run: &&Arc<Run>| run.is_at_rest() || state.offers.contains_key(&run.id().handler);
-        state.stop.is_some() || state.runs.iter().filter(|run| !settled(run)).count() == 0
-    }
-
-    async fn choose_among_offers(&self) -> Chosen {
-        let offers: Vec<Offer> = self.lock().offers.values().cloned().collect();
-        let Some(chooser) = self.host.ports.chooser.as_ref().filter(|_| !offers.is_empty()) else {
-            return Chosen::new();
-        };
-        let stopped = self.until(|session| session.lock().stop.is_some());
-        tokio::select! {
-            biased;
-            () = stopped => Chosen::new(),
-            chosen = AssertUnwindSafe(chooser.choose(&offers)).catch_unwind() => match chosen {
-                Ok(Some(chosen)) => self.remember(&offers, chosen),
-                // Given up: nothing runs, and nothing is remembered.
-                Ok(None) => Chosen::new(),
-                Err(panic) => self.chooser_panicked(&panic_text(panic)),
-            },
-        }
-    }
-
-    /// A chooser that panics has chosen nothing, and each handler's log says why.
-    fn chooser_panicked(&self, text: &str) -> Chosen {
-        for run in self.runs() {
-            run.log(LogEntry::new(LogLevel::Error, format!("nothing was chosen: the chooser panicked: {text}")));
-        }
-        Chosen::new()
-    }
-
-    /// What a person chose is what they prefer.
-    fn remember(&self, offers: &[Offer], wanted: Chosen) -> Chosen {
-        let mut chosen = Chosen::new();
-        for offer in offers {
-            let of_handler = wanted.get(&offer.handler).cloned().unwrap_or_default();
-            self.remember_choice(offer, &of_handler);
-            let (runs, unknown) = offer.chosen(&of_handler);
-            chosen.insert(offer.handler, runs);
-            self.report_unknown(offer.handler, &unknown);
-        }
-        chosen
-    }
-
-    /// What was chosen of a handler is kept for the next session (R56).
-    fn remember_choice(&self, offer: &Offer, wanted: &BTreeSet<ItemId>) {
-        let choices = Preferences::default().remember(offer, wanted);
-        let items = choices.into_iter().map(|(item, state)| (item, Some(state))).collect();
-        self.host.store(StateChange::Choices { handler: offer.handler, items });
-    }
-
-    /// Ids the chooser named and nobody offered are told, not dropped in silence.
-    fn report_unknown(&self, handler: HandlerId, unknown: &[ItemId]) {
-        let Some(run) = self.run(handler) else { return };
-        for item in unknown {
-            let text = format!("item {item} was chosen but was not offered; it was left out");
-            run.log(LogEntry::new(LogLevel::Warning, text));
-        }
-    }
-
-    /// A run offers its items and waits for what is chosen of them.
-    pub(crate) async fn choose(&self, run: &Run, offer: Offer) -> BTreeSet<ItemId> {
-        self.lock().offers.insert(run.id().handler, offer);
-        self.changed();
-        self.until(|session| session.chosen.get().is_some()).await;
-        self.chosen.get().and_then(|chosen| chosen.get(&run.id().handler)).cloned().unwrap_or_default()
     }
 
     pub(crate) fn stop(&self, reason: CancelReason) {
@@ -384,18 +284,6 @@ impl SessionShared {
         self.lock().lasted
     }
 
-    /// Brings a connection up, once per name (R137).
-    pub(crate) async fn connect(&self, name: Option<&str>) -> SyncResult {
-        let provider = self.host.ports.connections.as_ref();
-        let none = || anyhow!("this host has no provider of connections; give the manager one");
-        let provider = provider.ok_or_else(none).permanent()?;
-        let mut connections = self.connections.lock().await;
-        if let Entry::Vacant(place) = connections.entry(name.map(str::to_owned)) {
-            place.insert(provider.connect(name).await?);
-        }
-        Ok(())
-    }
-
     /// Tells everybody who waits that something may be over.
     pub(crate) fn changed(&self) {
         self.changes.notify_waiters();
@@ -418,7 +306,7 @@ impl SessionShared {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, SessionState> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, SessionState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,5 +1,7 @@
 //! Sessions: the handle of somebody who started one.
 
+mod choosing;
+mod connections;
 mod events;
 mod life;
 mod request;
@@ -13,8 +15,9 @@ use syncmgr_core::log::{Action, LogEntry, Question};
 use syncmgr_core::progress::ProgressState;
 use syncmgr_core::trigger::Trigger;
 
+pub(crate) use self::choosing::Choosing;
 pub use self::events::{Events, SessionEvent};
-pub(crate) use self::life::{Choosing, SessionShared, SessionTerms};
+pub(crate) use self::life::{SessionShared, SessionTerms};
 pub use self::request::{SessionRequest, StartError};
 use crate::manager::Owner;
 use crate::report::Report;

@@ -1,0 +1,122 @@
+//! Which handlers a manager has, and for what.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use syncmgr_core::cancel::CancelReason;
+use syncmgr_core::error::{one_line, panic_text};
+use syncmgr_core::handler::{ItemObject, SyncHandler};
+use syncmgr_core::id::{HandlerId, Subject};
+use syncmgr_core::info::HandlerInfo;
+use syncmgr_core::register::{RegisterFlags, Registration, RequestError};
+use syncmgr_core::store::StateChange;
+use uuid::Uuid;
+
+use super::SyncManager;
+
+impl SyncManager {
+    /// Registers a handler for sessions that somebody or something asks for: `RegisterSyncMgrHandler` with flags 0 (R1).
+    ///
+    /// # Errors
+    /// When the id is nil or taken, the handler allows no items at once or no time for a call, or the store cannot be
+    /// read; nothing is registered then.
+    pub fn register(&self, handler: impl SyncHandler) -> Result<HandlerId, RequestError> {
+        self.register_for(Arc::new(handler), RegisterFlags::empty())
+    }
+
+    /// Registers a handler that also wants to run at these events.
+    ///
+    /// # Errors
+    /// Like [`register`](Self::register), and for flag bits nobody knows (R3).
+    pub fn register_for(&self, handler: Arc<dyn SyncHandler>, flags: RegisterFlags) -> Result<HandlerId, RequestError> {
+        let info = info_of(&*handler)?;
+        let id = info.id();
+        if info.limits().items() == 0 {
+            return Err(RequestError::NoItemsAllowed { handler: id });
+        }
+        if info.limits().any_is_zero() {
+            return Err(RequestError::NoTimeAllowed { handler: id });
+        }
+        let registration = Registration { description: Some(info.name().to_owned()), flags };
+        let set =
+            self.host().ports.store.handlers().map(|mut stored| stored.remove(&id).and_then(|record| record.flags));
+        let set = set.map_err(|error| RequestError::Store { reason: one_line(&error) })?;
+        {
+            let mut known = self.host().known();
+            if known.handlers.contains_key(&id) {
+                return Err(RequestError::AlreadyRegistered { handler: id });
+            }
+            known.registry.register(id, registration.clone())?;
+            let effective = Registration { flags: set.unwrap_or(flags), ..registration.clone() };
+            known.registry.register(id, effective)?;
+            known.handlers.insert(id, (handler, info));
+        }
+        self.host().store(StateChange::Registered { handler: id, registration });
+        Ok(id)
+    }
+
+    /// Sets the events a registered handler is created for. This is stored, and wins over the flags it is registered with
+    /// the next time.
+    ///
+    /// # Errors
+    /// When the handler is not registered, and for flag bits nobody knows (R3).
+    pub fn set_flags(&self, handler: HandlerId, flags: RegisterFlags) -> Result<(), RequestError> {
+        {
+            let mut known = self.host().known();
+            let registered = known.registry.registration(handler).cloned();
+            let registered = registered.ok_or(RequestError::NotRegistered { handler })?;
+            known.registry.register(handler, Registration { flags, ..registered })?;
+        }
+        self.host().store(StateChange::Flags { handler, flags });
+        Ok(())
+    }
+
+    /// No later session has this handler (R5): `UnregisterSyncMgrHandler`. `false` when it was not registered (R6). A run
+    /// under way goes on, and what is stored of the handler stays; see [`forget`](Self::forget).
+    pub fn unregister(&self, handler: HandlerId) -> bool {
+        let mut known = self.host().known();
+        let removed = known.handlers.remove(&handler);
+        let unregistered = known.registry.unregister(handler).is_some();
+        drop(known);
+        drop(removed);
+        unregistered
+    }
+
+    /// Unregisters a handler, stops its runs, waits until they are over, and deletes everything stored of it: choices,
+    /// settings, answers, log. Cancel safe; without the wait nothing is deleted.
+    pub async fn forget(&self, handler: HandlerId) {
+        self.unregister(handler);
+        let runs: Vec<_> = self.host().sessions().iter().filter_map(|session| session.run(handler)).collect();
+        for run in &runs {
+            run.stop(CancelReason::HandlerStopped);
+        }
+        for session in self.host().sessions() {
+            session.until(|session| session.run(handler).is_none_or(|run| run.is_at_rest())).await;
+        }
+        self.host().forget_answers(handler);
+        self.host().store(StateChange::Forget { handler });
+    }
+
+    /// What is registered of a handler: `GetHandlerRegistrationInfo`. `None` is `S_FALSE` (R8).
+    pub fn registration(&self, handler: HandlerId) -> Option<Registration> {
+        self.host().known().registry.registration(handler).cloned()
+    }
+
+    /// The registered handlers, in order of id.
+    pub fn handlers(&self) -> Vec<HandlerInfo> {
+        self.host().known().handlers.values().map(|(_, info)| info.clone()).collect()
+    }
+
+    /// An object of a handler or one of its items, for programs that know both sides: `GetItemObject`. `None` is
+    /// `E_NOTIMPL`, also for a handler that is not registered.
+    pub fn item_object(&self, handler: HandlerId, subject: Subject, interface: Uuid) -> Option<ItemObject> {
+        let (handler, _) = self.host().known().handlers.get(&handler).cloned()?;
+        catch_unwind(AssertUnwindSafe(|| handler.item_object(subject, interface))).ok().flatten()
+    }
+}
+
+/// What a handler says of itself.
+pub(crate) fn info_of(handler: &dyn SyncHandler) -> Result<HandlerInfo, RequestError> {
+    let panicked = |panic| RequestError::InfoPanicked { reason: panic_text(panic) };
+    catch_unwind(AssertUnwindSafe(|| handler.info())).map_err(panicked)
+}

@@ -1,0 +1,86 @@
+//! What earlier sessions left in the log, opened and answered later.
+
+use std::sync::Arc;
+
+use syncmgr_core::error::{SyncResult, one_line};
+use syncmgr_core::id::{ErrorId, ErrorScope, HandlerId};
+use syncmgr_core::log::{Action, LogEntry};
+use syncmgr_core::store::{LogRecord, StateChange};
+use syncmgr_core::trigger::Trigger;
+
+use super::SyncManager;
+use crate::report::Report;
+use crate::run::Wish;
+use crate::session::{Session, SessionError, StartError, look, question_of};
+
+impl SyncManager {
+    /// The stored log of a handler, of this and earlier sessions, oldest first.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn log(&self, handler: HandlerId) -> SyncResult<Vec<LogRecord>> {
+        self.host().ports.store.log(handler)
+    }
+
+    /// Opens an entry of the stored log, in a run of its own: the handler explains it and may run items again (R144 to
+    /// R150). Waits until the session is over. Cancel safe; what was opened goes on.
+    ///
+    /// While the session of the entry is still open, use [`Session::show_error`] instead.
+    ///
+    /// # Errors
+    /// When there is no such entry, it is no link, it asks a question ([`answer`](Self::answer) it), the store cannot be
+    /// read, or no session can be started.
+    pub async fn show_error(&self, handler: HandlerId, error: ErrorId) -> Result<Report, LogError> {
+        match self.stored(handler, error)?.action {
+            Some(Action::ShowError) => {}
+            Some(Action::Decide(_)) => return Err(SessionError::Question { error }.into()),
+            _ => return Err(SessionError::NotALink { error }.into()),
+        }
+        let request = self.session(Trigger::Manual).handlers([handler]).may_bother_user().explaining();
+        let session = request.start()?;
+        session.report().await;
+        look(&*session.run(handler)?, Wish::Open(error)).await?;
+        Ok(session.finish().await)
+    }
+
+    /// Answers a question of the stored log, by the place of the choice, and starts a session in which the item runs again
+    /// with the answer.
+    ///
+    /// While the session of the entry is still open, use [`Session::answer`] instead.
+    ///
+    /// # Errors
+    /// When there is no such question or choice, the store cannot be read, or no session can be started; in the last case
+    /// the answer is kept.
+    pub fn answer(&self, handler: HandlerId, error: ErrorId, choice: usize) -> Result<Session, LogError> {
+        let entry = self.stored(handler, error)?;
+        let (item, question) = question_of(&entry, error, choice)?;
+        self.host().answer(handler, item, question, choice);
+        self.host().store(StateChange::LogDeleted { handler, scope: ErrorScope::One(error) });
+        Ok(self.session(Trigger::Manual).items(handler, [item]).may_bother_user().start()?)
+    }
+
+    /// The latest entry with this id in the stored log.
+    fn stored(&self, handler: HandlerId, error: ErrorId) -> Result<Arc<LogEntry>, LogError> {
+        let log = self.log(handler).map_err(|error| LogError::Store { reason: one_line(&error) })?;
+        let entry = log.into_iter().rev().map(|record| record.entry).find(|entry| entry.error == Some(error));
+        entry.ok_or(SessionError::UnknownError { error }.into())
+    }
+}
+
+/// Why an entry of the stored log was not opened or answered. Nothing was done.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum LogError {
+    /// No session could be started for it.
+    #[error(transparent)]
+    Start(#[from] StartError),
+    /// There is no such entry, or it is of another kind.
+    #[error(transparent)]
+    Session(#[from] SessionError),
+    /// The store cannot be read.
+    #[error("the store cannot be read: {reason}")]
+    Store {
+        /// What the store said.
+        reason: String,
+    },
+}

@@ -1,0 +1,70 @@
+//! The properties of handlers and items.
+
+use syncmgr_core::hresult::HResult;
+use syncmgr_core::id::{HandlerId, Subject};
+use syncmgr_core::info::HandlerFlags;
+use syncmgr_core::item::{ItemFlags, SyncItem};
+use syncmgr_core::trigger::Trigger;
+
+use super::SyncManager;
+use crate::run::Wish;
+use crate::session::{SessionError, StartError, look};
+
+impl SyncManager {
+    /// Shows the properties of a handler or one of its items, and returns the items as they are afterwards (R65 to R72).
+    ///
+    /// The handler is created for configuration only: it is neither prepared nor run (R36). Cancel safe; what is shown
+    /// stays until it is closed.
+    ///
+    /// # Errors
+    /// When the handler is not registered, has no such item, did not declare `HAS_PROPERTIES` for it, or failed to show
+    /// them.
+    pub async fn show_properties(
+        &self,
+        handler: HandlerId,
+        subject: Subject,
+    ) -> Result<Vec<SyncItem>, PropertiesError> {
+        let request = self.session(Trigger::Manual).handlers([handler]).may_bother_user().settings();
+        let session = request.start()?;
+        session.report().await;
+        let run = session.run(handler)?;
+        let listing = run.listing();
+        let declared = match subject {
+            Subject::Handler => run.info().flags().contains(HandlerFlags::HAS_PROPERTIES),
+            Subject::Item(item) => {
+                let listed = listing.item(item).ok_or(SessionError::UnknownItem { handler, item })?;
+                listed.flags().contains(ItemFlags::HAS_PROPERTIES)
+            }
+        };
+        if !declared {
+            return Err(SessionError::NoProperties { handler }.into());
+        }
+        look(&run, Wish::Properties(subject)).await?;
+        let (items, not_shown) = (run.listing().items().to_vec(), run.not_shown());
+        session.close().await;
+        match not_shown {
+            Some((code, reason)) => Err(PropertiesError::NotShown { code, reason }),
+            None => Ok(items),
+        }
+    }
+}
+
+/// Why properties were not shown.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PropertiesError {
+    /// No session could be started for them.
+    #[error(transparent)]
+    Start(#[from] StartError),
+    /// The session has nothing to show.
+    #[error(transparent)]
+    Session(#[from] SessionError),
+    /// The handler failed to show them (R69).
+    #[error("the handler could not show its properties ({code}): {reason}")]
+    NotShown {
+        /// The code of the failure.
+        code: HResult,
+        /// What the handler said.
+        reason: String,
+    },
+}

@@ -1,0 +1,78 @@
+//! Which items a run is about.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use syncmgr_core::decision::choice::{Listing, Offer, Preferences};
+use syncmgr_core::decision::protocol::{Chosen, Event, Step};
+use syncmgr_core::error::one_line;
+use syncmgr_core::id::ItemId;
+use syncmgr_core::item::SyncItem;
+use syncmgr_core::log::{LogEntry, LogLevel};
+use syncmgr_core::store::StateChange;
+
+use super::Run;
+use crate::session::Choosing;
+
+impl Run {
+    /// R56, R63, R64.
+    pub(super) async fn choose(&self) -> Step {
+        let session = self.session();
+        let listing = self.listing();
+        let wanted = match session.choosing() {
+            // A run that only explains is never asked to choose.
+            Choosing::Explain => Arc::default(),
+            Choosing::Unattended => listing.select_preferred(self.id.handler, &self.preferences()),
+            Choosing::Given(given) => self.given(&listing, given.get(&self.id.handler)),
+            Choosing::Ask => {
+                let offer = Offer::new(&self.info, &listing, &self.preferences());
+                let chosen = session.choose(self, offer).await;
+                listing.select(|item| chosen.contains(&item.id()))
+            }
+        };
+        let wanted = self.set_apart(wanted);
+        let chosen = if wanted.is_empty() { Chosen::None } else { Chosen::Some };
+        self.lock().wanted = wanted;
+        self.on(Event::Chosen(chosen))
+    }
+
+    /// The items that were asked for. Ids the handler does not list are reported, not dropped in silence.
+    fn given(&self, listing: &Listing, given: Option<&BTreeSet<ItemId>>) -> Arc<[SyncItem]> {
+        let nothing = BTreeSet::new();
+        let given = given.unwrap_or(&nothing);
+        let listed: BTreeSet<_> = listing.items().iter().map(SyncItem::id).collect();
+        for item in given - &listed {
+            let text = format!("item {item} was asked for but is not listed; it was left out");
+            self.log(LogEntry::new(LogLevel::Warning, text));
+        }
+        listing.select(|item| given.contains(&item.id()))
+    }
+
+    /// The items of a retry, of those that were listed.
+    pub(super) fn want_again(&self, items: Vec<ItemId>) -> Chosen {
+        let items = items.into_iter().collect();
+        self.lock().skipped.clear();
+        let wanted = self.set_apart(self.given(&self.listing(), Some(&items)));
+        let any = if wanted.is_empty() { Chosen::None } else { Chosen::Some };
+        self.lock().wanted = wanted;
+        any
+    }
+
+    /// R46.
+    pub(super) fn purge_preferences(&self, listing: &Listing) {
+        let absent = self.preferences().purge(self.id.handler, listing);
+        if !absent.is_empty() {
+            let items = absent.into_iter().map(|item| (item, None)).collect();
+            self.session().host().store(StateChange::Choices { handler: self.id.handler, items });
+        }
+    }
+
+    /// What was chosen before. Where that cannot be read, nothing was.
+    fn preferences(&self) -> Preferences {
+        self.session().host().preferences(self.id.handler).unwrap_or_else(|error| {
+            let text = format!("earlier choices cannot be read; default choices apply: {}", one_line(&error));
+            self.log(LogEntry::new(LogLevel::Error, text));
+            Preferences::default()
+        })
+    }
+}
