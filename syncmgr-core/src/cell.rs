@@ -37,7 +37,7 @@ struct Rare {
     status: Option<Status>,
     tolerated: Option<FailureClass>,
     cut: CancellationToken,
-    waker: Option<Waker>,
+    wakers: Vec<Waker>,
 }
 
 /// Progress was reported.
@@ -171,10 +171,13 @@ impl ItemCell {
         self.rare().cut.clone()
     }
 
-    /// Registers who is woken when the last work ends or the last uninterrupted guard goes.
+    /// Registers one more who is woken, once, when the last work ends or the last uninterrupted guard goes.
     pub fn wake_when_idle(&self, waker: &Waker) {
         self.mark(RARE);
-        self.rare().waker = Some(waker.clone());
+        let wakers = &mut self.rare().wakers;
+        if !wakers.iter().any(|known| known.will_wake(waker)) {
+            wakers.push(waker.clone());
+        }
     }
 
     /// Makes the cell ready for the next item. Where somebody still holds it, closes it for them and puts a new one in its
@@ -223,10 +226,8 @@ impl ItemCell {
     /// Takes the lock whether or not anybody waits: it is what orders this end after a registration that has seen the
     /// work still going on.
     fn wake(&self) {
-        let waker = self.rare().waker.take();
-        if let Some(waker) = waker {
-            waker.wake();
-        }
+        let wakers = std::mem::take(&mut self.rare().wakers);
+        wakers.into_iter().for_each(Waker::wake);
     }
 }
 

@@ -10,6 +10,8 @@ use crate::text::{Escaped, MAX_NAME, bounded};
 /// Items that claim the same name share its capacity over all handlers of a manager: 1 unless the manager was built with
 /// another, so no author writes "do not run two of these". An item gets all its claims at once or waits without any, so
 /// items never wait for each other in a ring.
+///
+/// Claims hold where the host runs items: not for those a handler runs and [reports](crate::port::RunPort::report) itself.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Claim(Arc<str>);
 

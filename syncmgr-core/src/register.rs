@@ -71,13 +71,7 @@ impl Registry {
     /// # Errors
     /// Flag bits outside the three, or a nil id; nothing is stored (R3).
     pub fn register(&mut self, id: HandlerId, registration: Registration) -> Result<(), RequestError> {
-        if id.is_nil() {
-            return Err(RequestError::NilHandler);
-        }
-        let unknown = registration.flags.difference(RegisterFlags::all());
-        if !unknown.is_empty() {
-            return Err(RequestError::UnknownFlags { bits: unknown.bits() });
-        }
+        check_registration(id, registration.flags)?;
         self.handlers.insert(id, registration);
         Ok(())
     }
@@ -116,6 +110,19 @@ impl Registry {
             return Err(RequestError::NotRegistered { handler: invocation.handler });
         }
         check_cookie(invocation.cookie.as_deref())
+    }
+}
+
+/// Refuses what cannot be registered.
+///
+/// # Errors
+/// Flag bits outside the three, or a nil id (R3).
+pub fn check_registration(id: HandlerId, flags: RegisterFlags) -> Result<(), RequestError> {
+    let unknown = flags.difference(RegisterFlags::all());
+    match id.is_nil() {
+        true => Err(RequestError::NilHandler),
+        false if unknown.is_empty() => Ok(()),
+        false => Err(RequestError::UnknownFlags { bits: unknown.bits() }),
     }
 }
 

@@ -5,14 +5,15 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use futures::future::BoxFuture;
+use uuid::Uuid;
 
 use crate::error::SyncResult;
 use crate::id::{ErrorScope, HandlerId, ItemId, SessionId};
 use crate::item::ItemState;
-use crate::log::LogEntry;
+use crate::log::{LogEntry, Question};
 use crate::register::{RegisterFlags, Registration};
 
-/// Where a manager keeps choices, settings, registrations and the log.
+/// Where a manager keeps choices, settings, registrations, the log and answers.
 ///
 /// Reading is called on the paths of sessions: answer from memory or a local disk, never from a network. What is written
 /// is taken in the order of the calls, and seen by every read after it.
@@ -35,6 +36,12 @@ pub trait StateStore: Send + Sync + 'static {
     /// When the store cannot be read.
     fn log(&self, handler: HandlerId) -> SyncResult<Vec<LogRecord>>;
 
+    /// The answer to a question, by the place of the choice, if one was given to exactly this question.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn answer(&self, handler: HandlerId, item: ItemId, question: &Question) -> SyncResult<Option<usize>>;
+
     /// Takes changes, all or none. They are taken when this returns; what it returns resolves once they survive the
     /// process, if the store is one whose contents do, and may be dropped.
     fn write(&self, changes: Vec<StateChange>) -> BoxFuture<'static, SyncResult>;
@@ -54,7 +61,9 @@ pub struct HandlerRecord {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LogRecord {
-    /// The session.
+    /// The manager, by its id.
+    pub manager: Uuid,
+    /// The session, as that manager numbers them.
     pub session: SessionId,
     /// When it was stored.
     pub time: SystemTime,
@@ -63,9 +72,9 @@ pub struct LogRecord {
 }
 
 impl LogRecord {
-    /// An entry of this session.
-    pub fn new(session: SessionId, time: SystemTime, entry: Arc<LogEntry>) -> Self {
-        Self { session, time, entry }
+    /// An entry of this manager's session.
+    pub fn new(manager: Uuid, session: SessionId, time: SystemTime, entry: Arc<LogEntry>) -> Self {
+        Self { manager, session, time, entry }
     }
 }
 
@@ -98,12 +107,25 @@ pub enum StateChange {
     Log {
         /// The handler.
         handler: HandlerId,
-        /// The session.
+        /// The manager.
+        manager: Uuid,
+        /// The session, as that manager numbers them.
         session: SessionId,
         /// Now.
         time: SystemTime,
         /// The entries.
         entries: Vec<Arc<LogEntry>>,
+    },
+    /// Somebody answered a question.
+    Answered {
+        /// The handler.
+        handler: HandlerId,
+        /// The item that asked.
+        item: ItemId,
+        /// The question. Another with its key is forgotten.
+        question: Question,
+        /// The answer, by the place of the choice.
+        choice: usize,
     },
     /// Entries are removed, of whichever session.
     LogDeleted {

@@ -1,6 +1,6 @@
 //! Performs what the host state decides: starts runs, lends workers, lets items with claims begin.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
@@ -85,11 +85,18 @@ impl Gate {
         self.perform(grants);
     }
 
+    /// The run has nothing left to begin.
+    pub(crate) fn want_no_more(&self, run: RunId) {
+        self.decide(|host| host.want_no_more(run));
+    }
+
+    /// Whether anybody waits for a worker.
+    pub(crate) fn is_contended(&self) -> bool {
+        self.contended.load(Ordering::Relaxed)
+    }
+
     /// Whether a worker of the run, which has just ended an item, goes to somebody else.
     pub(crate) fn gives_way(&self, run: RunId) -> bool {
-        if !self.contended.load(Ordering::Relaxed) {
-            return false;
-        }
         let grant = self.decide(|host| host.give_way(run));
         self.perform(grant.into_iter().collect());
         grant.is_some()
@@ -109,11 +116,8 @@ impl Gate {
     /// The item was abandoned and keeps its claims, until what it reports into says that its work has ended.
     pub(crate) fn quarantine(self: &Arc<Self>, item: ItemOfRun, cell: &Arc<ItemCell>) {
         self.decide(|host| host.quarantine(item));
-        let lift = Arc::new(Lift { gate: Arc::downgrade(self), handler: item.run.handler, item: item.item });
-        cell.wake_when_idle(&waker(lift.clone()));
-        if !cell.is_working() {
-            lift.lift();
-        }
+        let (gate, cell) = (Arc::downgrade(self), cell.clone());
+        Arc::new(Lift { gate, cell, handler: item.run.handler, item: item.item }).lift_when_idle();
     }
 
     /// The abandoned items whose work is still running.
@@ -127,8 +131,9 @@ impl Gate {
     }
 
     /// Performs grants. What a run has no use for goes to the next.
-    fn perform(&self, mut grants: Vec<Grant>) {
-        while let Some(grant) = grants.pop() {
+    fn perform(&self, grants: Vec<Grant>) {
+        let mut grants = VecDeque::from(grants);
+        while let Some(grant) = grants.pop_front() {
             match grant {
                 Grant::Start(run) => {
                     if let Some(run) = self.run(run) {
@@ -190,11 +195,20 @@ impl Drop for Waiting<'_> {
 /// Ends the quarantine of an item. It is woken like a task when the item's work has ended.
 struct Lift {
     gate: Weak<Gate>,
+    cell: Arc<ItemCell>,
     handler: HandlerId,
     item: ItemId,
 }
 
 impl Lift {
+    /// Registered before it looks, so that no end is missed; it may be woken while the work goes on.
+    fn lift_when_idle(self: &Arc<Self>) {
+        self.cell.wake_when_idle(&waker(self.clone()));
+        if !self.cell.is_working() {
+            self.lift();
+        }
+    }
+
     fn lift(&self) {
         if let Some(gate) = self.gate.upgrade() {
             let grants = gate.decide(|host| host.lift(self.handler, self.item));
@@ -205,6 +219,6 @@ impl Lift {
 
 impl ArcWake for Lift {
     fn wake_by_ref(lift: &Arc<Self>) {
-        lift.lift();
+        lift.lift_when_idle();
     }
 }

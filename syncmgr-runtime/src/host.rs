@@ -65,7 +65,7 @@ pub(crate) struct Known {
     pub(crate) handlers: BTreeMap<HandlerId, Registered>,
     pub(crate) sessions: BTreeMap<SessionId, Weak<SessionShared>>,
     pub(crate) pause: Pause,
-    /// Answers, each with the question it answers.
+    /// Answers given here, each with the question it answers.
     answers: BTreeMap<(HandlerId, ItemId, Arc<str>), (Question, usize)>,
 }
 
@@ -94,13 +94,24 @@ impl Host {
 
     /// The answer to a question, if one was given. A question that has changed is another.
     pub(crate) fn answer_to(&self, handler: HandlerId, item: ItemId, question: &Question) -> Option<usize> {
-        let known = self.known();
-        let (answered, choice) = known.answers.get(&(handler, item, question.key.clone()))?;
-        (answered == question).then_some(*choice)
+        if let Some((answered, choice)) = self.known().answers.get(&(handler, item, question.key.clone())) {
+            return (answered == question).then_some(*choice);
+        }
+        self.ports.store.answer(handler, item, question).unwrap_or_else(|error| {
+            tracing::error!(manager = %self.id, error = %one_line(&error), "the store has no answers");
+            None
+        })
     }
 
+    /// Somebody answered a question. The answer holds, whether or not it can be stored.
     pub(crate) fn answer(&self, handler: HandlerId, item: ItemId, question: Question, choice: usize) {
-        self.known().answers.insert((handler, item, question.key.clone()), (question, choice));
+        self.known().answers.insert((handler, item, question.key.clone()), (question.clone(), choice));
+        self.store(StateChange::Answered { handler, item, question, choice });
+    }
+
+    /// Forgets what was answered for a handler.
+    pub(crate) fn forget_answers(&self, handler: HandlerId) {
+        self.known().answers.retain(|(of, _, _), _| *of != handler);
     }
 
     /// What was chosen of a handler's items before.
@@ -126,11 +137,6 @@ impl Host {
         if let Some(watchdog) = &self.ports.watchdog {
             self.watched.call_once(|| watchdog.start(Patrol::new(Arc::downgrade(self))));
         }
-    }
-
-    /// Forgets what was answered for a handler.
-    pub(crate) fn forget_answers(&self, handler: HandlerId) {
-        self.known().answers.retain(|(of, _, _), _| *of != handler);
     }
 
     /// Tells every session to stop and to let go of its results.

@@ -8,13 +8,14 @@ use futures::future::BoxFuture;
 use syncmgr_core::error::SyncResult;
 use syncmgr_core::id::{ErrorId, ErrorScope, HandlerId, ItemId, SessionId};
 use syncmgr_core::item::ItemState;
-use syncmgr_core::log::LogEntry;
+use syncmgr_core::log::{LogEntry, Question};
 use syncmgr_core::store::{HandlerRecord, LogRecord, StateChange, StateStore};
+use uuid::Uuid;
 
 /// How many entries are kept of a handler; the oldest go first.
 const MOST_ENTRIES: usize = 10_000;
 
-/// Keeps choices, settings, registrations and the log in memory. Cloning gives another handle of the same store: give it
+/// Keeps choices, settings, registrations, the log and answers in memory. Cloning gives another handle of the same store: give it
 /// to two managers, and the second knows what the first did.
 ///
 /// Of a handler's log the last 10,000 entries are kept.
@@ -29,6 +30,8 @@ struct Stored {
     record: HandlerRecord,
     choices: BTreeMap<ItemId, ItemState>,
     log: Vec<LogRecord>,
+    /// Answers, each with the question it answers, by item and key.
+    answers: BTreeMap<(ItemId, Arc<str>), (Question, usize)>,
 }
 
 impl MemoryStore {
@@ -65,6 +68,13 @@ impl StateStore for MemoryStore {
         Ok(self.of(handler, |stored| stored.log.clone()))
     }
 
+    fn answer(&self, handler: HandlerId, item: ItemId, question: &Question) -> SyncResult<Option<usize>> {
+        Ok(self.of(handler, |stored| {
+            let (answered, choice) = stored.answers.get(&(item, question.key.clone()))?;
+            (answered == question).then_some(*choice)
+        }))
+    }
+
     fn write(&self, changes: Vec<StateChange>) -> BoxFuture<'static, SyncResult> {
         let mut handlers = self.lock();
         changes.into_iter().for_each(|change| apply(&mut handlers, change));
@@ -79,9 +89,14 @@ fn apply(handlers: &mut BTreeMap<HandlerId, Stored>, change: StateChange) {
         }
         StateChange::Flags { handler, flags } => handlers.entry(handler).or_default().record.flags = Some(flags),
         StateChange::Choices { handler, items } => handlers.entry(handler).or_default().choose(items),
-        StateChange::Log { handler, session, time, entries } => {
-            let records = entries.into_iter().map(|entry| LogRecord::new(session, time, entry)).collect();
-            handlers.entry(handler).or_default().replace_log(session, records);
+        StateChange::Log { handler, manager, session, time, entries } => {
+            let records: Vec<_> =
+                entries.into_iter().map(|entry| LogRecord::new(manager, session, time, entry)).collect();
+            handlers.entry(handler).or_default().replace_log((manager, session), records);
+        }
+        StateChange::Answered { handler, item, question, choice } => {
+            let answers = &mut handlers.entry(handler).or_default().answers;
+            answers.insert((item, question.key.clone()), (question, choice));
         }
         StateChange::LogDeleted { handler, scope } => handlers.entry(handler).or_default().delete(scope),
         StateChange::Forget { handler } => drop(handlers.remove(&handler)),
@@ -99,10 +114,10 @@ impl Stored {
         }
     }
 
-    fn replace_log(&mut self, session: SessionId, records: Vec<LogRecord>) {
+    fn replace_log(&mut self, session: (Uuid, SessionId), records: Vec<LogRecord>) {
         let again: Vec<ErrorId> = records.iter().filter_map(|record| record.entry.error).collect();
         let replaced = |entry: &LogEntry| entry.error.is_some_and(|error| again.contains(&error));
-        self.log.retain(|record| record.session != session && !replaced(&record.entry));
+        self.log.retain(|record| (record.manager, record.session) != session && !replaced(&record.entry));
         self.log.extend(records);
         let excess = self.log.len().saturating_sub(MOST_ENTRIES);
         self.log.drain(..excess);
@@ -129,7 +144,8 @@ mod tests {
 
     fn log(session: u64, entries: &[LogEntry]) -> StateChange {
         let entries = entries.iter().cloned().map(Arc::new).collect();
-        StateChange::Log { handler: HANDLER, session: SessionId(session), time: SystemTime::UNIX_EPOCH, entries }
+        let (manager, time) = (Uuid::nil(), SystemTime::UNIX_EPOCH);
+        StateChange::Log { handler: HANDLER, manager, session: SessionId(session), time, entries }
     }
 
     fn texts(store: &MemoryStore) -> Vec<String> {

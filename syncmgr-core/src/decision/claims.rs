@@ -40,13 +40,9 @@ impl Claims {
 
     /// Whether the item has its claims now. If not, it waits in line.
     pub(super) fn claim(&mut self, item: ItemOfRun, claims: ClaimSet, priority: Priority) -> bool {
-        let wanted: BTreeSet<&Claim> = self.waiting.iter().flat_map(|((_, claims), _)| claims.iter()).collect();
-        let free = claims.iter().all(|claim| self.is_free(claim) && !wanted.contains(claim));
-        match free {
-            true => self.take(item, claims),
-            false => self.waiting.push((item, claims), priority),
-        }
-        free
+        self.waiting.push((item, claims), priority);
+        // Nobody else can be granted anything by that: they could have been before.
+        self.grant().contains(&item)
     }
 
     /// The item has ended, or no longer waits. Returns who has their claims now.
@@ -96,8 +92,8 @@ impl Claims {
         self.waiting.iter().filter_map(move |((item, claims), _)| Some((*item, first_taken(claims)?)))
     }
 
-    pub(super) fn raise(&mut self, priority: Priority, handler: HandlerId) {
-        self.waiting.raise(priority, |(item, _)| item.run.handler == handler);
+    pub(super) fn reassign(&mut self, priority: Priority, run: RunId) {
+        self.waiting.reassign(priority, |(item, _)| item.run == run);
     }
 
     /// Grants in order. One that still waits keeps those behind it from what it wants, so that an item with many claims

@@ -27,7 +27,7 @@ pub struct RunId {
 pub struct HostState {
     free: usize,
     lent: BTreeMap<RunId, usize>,
-    priorities: BTreeMap<RunId, Priority>,
+    priorities: BTreeMap<RunId, Urgency>,
     current: BTreeMap<HandlerId, RunId>,
     starts: Line<RunId>,
     wants: Line<Want>,
@@ -39,6 +39,13 @@ pub struct HostState {
 struct Want {
     run: RunId,
     workers: usize,
+}
+
+/// How urgent a run is: as it was asked for, and as what waits behind it makes it.
+#[derive(Clone, Copy, Debug)]
+struct Urgency {
+    own: Priority,
+    now: Priority,
 }
 
 /// Something the host grants.
@@ -74,9 +81,9 @@ impl HostState {
     /// A run asks to start. It waits while another run of its handler is going on, which is hurried if this one is urgent.
     #[must_use = "perform the grants"]
     pub fn request(&mut self, run: RunId, priority: Priority) -> Vec<Grant> {
-        self.priorities.insert(run, priority);
+        self.priorities.insert(run, Urgency { own: priority, now: priority });
         self.starts.push(run, priority);
-        self.raise(run.handler);
+        self.hurry(run.handler);
         self.start_waiting()
     }
 
@@ -91,6 +98,7 @@ impl HostState {
         }
         let mut grants = begin(self.claims.release_run(run));
         grants.extend(self.start_waiting());
+        self.hurry(run.handler);
         grants
     }
 
@@ -217,19 +225,20 @@ impl HostState {
         started.into_iter().map(Grant::Start).collect()
     }
 
-    /// What goes on for a handler is as urgent as whoever waits for it.
-    fn raise(&mut self, handler: HandlerId) {
-        let urgent = self.starts.iter().filter(|(run, _)| run.handler == handler).map(|(_, priority)| priority).max();
-        let (Some(urgent), Some(current)) = (urgent, self.current.get(&handler).copied()) else { return };
-        if self.priority(current) < urgent {
-            self.priorities.insert(current, urgent);
-            self.wants.raise(urgent, |want| want.run == current);
-            self.claims.raise(urgent, handler);
+    /// What goes on for a handler is as urgent as whoever waits for it, while they do.
+    fn hurry(&mut self, handler: HandlerId) {
+        let Some(current) = self.current.get(&handler).copied() else { return };
+        let waiting = self.starts.iter().filter(|(run, _)| run.handler == handler).map(|(_, priority)| priority).max();
+        let Some(urgency) = self.priorities.get_mut(&current) else { return };
+        let now = waiting.map_or(urgency.own, |waiting| waiting.max(urgency.own));
+        if std::mem::replace(&mut urgency.now, now) != now {
+            self.wants.reassign(now, |want| want.run == current);
+            self.claims.reassign(now, current);
         }
     }
 
     fn priority(&self, run: RunId) -> Priority {
-        self.priorities.get(&run).copied().unwrap_or(Priority::Background)
+        self.priorities.get(&run).map_or(Priority::Background, |urgency| urgency.now)
     }
 
     fn lent_to(&self, run: RunId) -> usize {

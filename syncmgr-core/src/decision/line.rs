@@ -76,13 +76,13 @@ impl<T> Line<T> {
         self.places.retain(|place| stays(&place.entry));
     }
 
-    /// Gives those for which `which` holds at least this priority. They keep their order and join their new class.
-    pub(super) fn raise(&mut self, priority: Priority, which: impl Fn(&T) -> bool) {
-        let (raised, rest): (VecDeque<_>, VecDeque<_>) = std::mem::take(&mut self.places)
+    /// Gives those for which `which` holds this priority. They keep their order and join their new class.
+    pub(super) fn reassign(&mut self, priority: Priority, which: impl Fn(&T) -> bool) {
+        let (moved, rest): (VecDeque<_>, VecDeque<_>) = std::mem::take(&mut self.places)
             .into_iter()
-            .partition(|place| place.priority < priority && which(&place.entry));
+            .partition(|place| place.priority != priority && which(&place.entry));
         self.places = rest;
-        raised.into_iter().for_each(|place| self.push(place.entry, priority));
+        moved.into_iter().for_each(|place| self.push(place.entry, priority));
     }
 }
 
@@ -116,11 +116,13 @@ mod tests {
     }
 
     #[test]
-    fn raising_moves_work_ahead_of_what_it_now_overtakes() {
+    fn a_new_priority_moves_work_ahead_of_what_it_now_overtakes_and_back_behind_it() {
         let mut line = Line::default();
         (1..=3).for_each(|entry| line.push(entry, Priority::Background));
-        line.raise(Priority::Foreground, |entry| *entry == 2);
-        assert_eq!(drain(line), [2, 1, 3]);
+        line.reassign(Priority::Foreground, |entry| *entry == 2);
+        assert_eq!(drain(line.clone()), [2, 1, 3]);
+        line.reassign(Priority::Background, |entry| *entry == 2);
+        assert_eq!(drain(line), [1, 3, 2]);
     }
 
     proptest! {

@@ -145,13 +145,20 @@ impl RunState {
         }
     }
 
-    /// A held item has its claims and begins as soon as a worker is free. `false` when it no longer waits.
+    /// A held item has its claims and begins as soon as a worker is free. `false` when it no longer waits, or nothing may
+    /// begin: its claims are to be released.
     pub fn ready(&mut self, item: usize) -> bool {
-        let waits = self.phase(item) == Some(Phase::Held);
-        if waits {
-            self.ready.push_back(item);
+        match (self.phase(item), self.pause) {
+            (Some(Phase::Held), Pause::Going) => {
+                self.ready.push_back(item);
+                true
+            }
+            (Some(Phase::Held), Pause::Paused) => {
+                self.put_back(item);
+                false
+            }
+            _ => false,
         }
-        waits
     }
 
     /// Whether a held item has its claims.
@@ -164,9 +171,24 @@ impl RunState {
         self.pause
     }
 
-    /// Pauses or resumes.
-    pub fn set_pause(&mut self, pause: Pause) {
+    /// Pauses or resumes. Returns the items that had their claims and had not begun: they go back to wait for their turn,
+    /// and what they claim is to be released.
+    #[must_use = "release what they claim"]
+    pub fn set_pause(&mut self, pause: Pause) -> Vec<usize> {
         self.pause = pause;
+        if pause == Pause::Going {
+            return Vec::new();
+        }
+        let ready: Vec<_> = std::mem::take(&mut self.ready).into();
+        ready.iter().for_each(|item| self.put_back(*item));
+        ready
+    }
+
+    /// A held item waits for its turn again, without its claims.
+    fn put_back(&mut self, item: usize) {
+        self.items[item] = Phase::Queued;
+        self.held -= 1;
+        self.cursor = self.cursor.min(item);
     }
 
     /// Whether an item could begin now.
@@ -319,12 +341,25 @@ mod tests {
     }
 
     #[test]
+    fn a_pause_takes_claims_away_from_what_has_not_begun() {
+        let mut run = RunState::new(3);
+        (0..3).for_each(|item| run.hold(item));
+        assert!(run.ready(1));
+        assert_eq!(run.set_pause(Pause::Paused), [1]);
+        assert!(!run.ready(2), "granted while paused");
+        assert_eq!(run.set_pause(Pause::Going), []);
+        assert_eq!(run.peek_next(), Some(1));
+        run.hold(1);
+        assert_eq!(run.peek_next(), Some(2));
+    }
+
+    #[test]
     fn nothing_begins_while_paused() {
         let mut run = RunState::new(2);
         run.begin_next();
-        run.set_pause(Pause::Paused);
+        assert_eq!(run.set_pause(Pause::Paused), []);
         assert_eq!((run.begin_next(), run.peek_next(), run.has_next(), run.has_waiting()), (None, None, false, true));
-        run.set_pause(Pause::Going);
+        assert_eq!(run.set_pause(Pause::Going), []);
         assert_eq!(run.begin_next(), Some(1));
     }
 
@@ -365,7 +400,7 @@ mod tests {
                     Act::Next => { run.begin_next(); }
                     Act::Hold => if let Some(item) = run.peek_next() { run.hold(item); },
                     Act::Ready(item) => { run.ready(item); }
-                    Act::Pause(pause) => run.set_pause(pause),
+                    Act::Pause(pause) => { _ = run.set_pause(pause); }
                     Act::Begin(item) => { run.begin(item); }
                     Act::End(item, outcome) => { run.end(item, outcome); }
                     Act::Skip(item) => { run.skip(item); }

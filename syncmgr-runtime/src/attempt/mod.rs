@@ -65,6 +65,12 @@ pub(crate) trait HostLink: Send + Sync {
     fn release(&self, item: ItemId) {
         let _ = item;
     }
+    /// Whether anybody waits for a worker.
+    fn is_contended(&self) -> bool {
+        false
+    }
+    /// Nothing is left to begin: what was asked for is not needed.
+    fn want_no_more(&self) {}
     /// Whether a worker that has just ended an item is needed elsewhere; it has been given back then.
     fn gives_way(&self) -> bool {
         false
@@ -200,7 +206,8 @@ impl Attempt {
 
     /// Pauses or resumes: while paused no new item begins.
     pub(crate) fn set_pause(&self, pause: Pause) {
-        self.change(|state| state.run.set_pause(pause));
+        let put_back = self.change(|state| state.run.set_pause(pause));
+        put_back.into_iter().for_each(|place| self.release(place));
         if pause == Pause::Going && self.lock().served > 0 {
             // An attempt that is over has no use for workers, and says so.
             let _ = self.want_workers();
@@ -246,6 +253,11 @@ impl Attempt {
     /// The verdict of an item that failed.
     pub(crate) fn failure(&self, place: usize) -> Option<Verdict> {
         self.lock().failures.get(&place).copied()
+    }
+
+    /// Whether an item was abandoned: somebody had stopped it.
+    pub(crate) fn was_abandoned(&self, item: ItemId) -> bool {
+        self.lock().abandoned.contains(&item)
     }
 
     /// How long the journal is.

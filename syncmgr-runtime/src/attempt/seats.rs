@@ -63,19 +63,24 @@ impl Attempt {
     /// A worker's turn: ends the item it had and begins the next, in one lock. `false` when there is none, or the worker
     /// is needed elsewhere, and it leaves.
     pub(super) fn turn(&self, slot: usize, ended: Option<Ended>, context: &mut Option<ItemContext>) -> bool {
-        let gives_way = ended.is_some() && self.link.gives_way();
+        let contended = self.link.is_contended();
+        let gives_way = contended && ended.is_some() && self.link.gives_way();
         let mut state = self.lock();
         let asked = ended.as_ref().and_then(|ended| state.end_seated(slot, ended));
         if self.claiming {
             drop(state);
             ended.iter().for_each(|ended| self.release(ended.place));
-            state = self.claim_next();
+            state = if gives_way { self.lock() } else { self.claim_next() };
         }
         let seated = if gives_way { state.leave(slot) } else { state.seat(slot) };
+        let is_last = contended && !state.run.has_next();
         let wakers = if seated.is_some() { mem::take(&mut state.observers) } else { state.everybody() };
         drop(state);
         wakers.into_iter().for_each(Waker::wake);
         self.note_stopped(asked);
+        if is_last {
+            self.link.want_no_more();
+        }
         let Some((place, cell)) = seated else {
             *context = None;
             if !gives_way {
@@ -94,6 +99,7 @@ impl Attempt {
 
     /// An item was abandoned: what it started is still running.
     pub(crate) fn abandon(&self, item: ItemId, cell: &Arc<ItemCell>) {
+        self.lock().abandoned.insert(item);
         self.link.abandoned(item, cell.clone());
     }
 

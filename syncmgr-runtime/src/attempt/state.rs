@@ -1,6 +1,6 @@
 //! What the mutex of an attempt guards: the pure state of its items, and a place for each worker.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::mem;
 use std::sync::Arc;
 use std::task::Waker;
@@ -9,7 +9,7 @@ use syncmgr_core::cancel::CancelReason;
 use syncmgr_core::cell::{ItemCell, WorkGuard};
 use syncmgr_core::decision::run::{Phase, RunState};
 use syncmgr_core::decision::verdict::{Ending, Verdict, judge};
-use syncmgr_core::id::Subject;
+use syncmgr_core::id::{ItemId, Subject};
 use syncmgr_core::status::Status;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -24,6 +24,7 @@ pub(super) struct State {
     /// Items that a handler reports on itself, without a worker.
     pub(super) by_hand: BTreeMap<usize, Arc<ItemCell>>,
     pub(super) failures: BTreeMap<usize, Verdict>,
+    pub(super) abandoned: BTreeSet<ItemId>,
     pub(super) pushes: Vec<(Subject, Status)>,
     /// Workers the host has lent that have no slot yet.
     pub(super) lent: usize,
@@ -79,6 +80,7 @@ impl State {
             slots: Vec::new(),
             by_hand: BTreeMap::new(),
             failures: BTreeMap::new(),
+            abandoned: BTreeSet::new(),
             pushes: Vec::new(),
             lent: 0,
             busy: 0,

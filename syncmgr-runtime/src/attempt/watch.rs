@@ -89,7 +89,7 @@ impl Attempt {
             self.link.ends(item, &cell);
             let text = format!("{}; it blocks its thread", abandoned(self));
             self.link.log(LogEntry::new(LogLevel::Error, text).about(item));
-            self.link.abandoned(item, cell);
+            self.abandon(item, &cell);
             self.link.give_back_workers(1);
         }
     }

@@ -50,7 +50,7 @@ impl SyncManagerBuilder {
         self
     }
 
-    /// Keeps choices, settings, registrations and the log here instead of in a [`MemoryStore`] of its own.
+    /// Keeps choices, settings, registrations, the log and answers here instead of in a [`MemoryStore`] of its own.
     pub fn store(mut self, store: impl StateStore) -> Self {
         self.ports.store = Arc::new(store);
         self

@@ -8,7 +8,7 @@ use syncmgr_core::error::{one_line, panic_text};
 use syncmgr_core::handler::{ItemObject, SyncHandler};
 use syncmgr_core::id::{HandlerId, Subject};
 use syncmgr_core::info::HandlerInfo;
-use syncmgr_core::register::{RegisterFlags, Registration, RequestError};
+use syncmgr_core::register::{RegisterFlags, Registration, RequestError, check_registration};
 use syncmgr_core::store::StateChange;
 use uuid::Uuid;
 
@@ -46,7 +46,7 @@ impl SyncManager {
             if known.handlers.contains_key(&id) {
                 return Err(RequestError::AlreadyRegistered { handler: id });
             }
-            known.registry.register(id, registration.clone())?;
+            check_registration(id, flags)?;
             let effective = Registration { flags: set.unwrap_or(flags), ..registration.clone() };
             known.registry.register(id, effective)?;
             known.handlers.insert(id, (handler, info));
@@ -88,6 +88,7 @@ impl SyncManager {
         self.unregister(handler);
         let runs: Vec<_> = self.host().sessions().iter().filter_map(|session| session.run(handler)).collect();
         for run in &runs {
+            run.forget();
             run.stop(CancelReason::HandlerStopped);
         }
         for session in self.host().sessions() {

@@ -22,17 +22,17 @@ impl Run {
         let wanted = match session.choosing() {
             // A run that only explains is never asked to choose.
             Choosing::Explain => Arc::default(),
-            Choosing::Unattended => listing.select_preferred(self.id.handler, &self.preferences()),
+            Choosing::Unattended => listing.select_preferred(self.id.handler, &self.lock().preferences),
             Choosing::Given(given) => self.given(&listing, given.get(&self.id.handler)),
             Choosing::Ask => {
-                let offer = Offer::new(&self.info, &listing, &self.preferences());
-                let chosen = session.choose(self, offer).await;
+                let offer = Offer::new(&self.info, &listing, &self.lock().preferences);
+                // Whoever is stopped waits for nobody's choice.
+                let choice = self.attempt().token().run_until_cancelled_owned(session.choose(self, offer)).await;
+                let chosen = choice.unwrap_or_default();
                 listing.select(|item| chosen.contains(&item.id()))
             }
         };
-        let wanted = self.set_apart(wanted);
-        let chosen = if wanted.is_empty() { Chosen::None } else { Chosen::Some };
-        self.lock().wanted = wanted;
+        let chosen = self.want(wanted);
         self.on(Event::Chosen(chosen))
     }
 
@@ -49,30 +49,40 @@ impl Run {
     }
 
     /// The items of a retry, of those that were listed.
-    pub(super) fn want_again(&self, items: Vec<ItemId>) -> Chosen {
+    pub(super) fn listed(&self, items: Vec<ItemId>) -> Arc<[SyncItem]> {
         let items = items.into_iter().collect();
         self.lock().skipped.clear();
-        let wanted = self.set_apart(self.given(&self.listing(), Some(&items)));
+        self.given(&self.listing(), Some(&items))
+    }
+
+    /// The next attempt is about these items, less what others spare it.
+    pub(super) fn want(&self, wanted: Arc<[SyncItem]>) -> Chosen {
+        let wanted = self.set_apart(wanted);
         let any = if wanted.is_empty() { Chosen::None } else { Chosen::Some };
         self.lock().wanted = wanted;
         any
     }
 
-    /// R46.
-    pub(super) fn purge_preferences(&self, listing: &Listing) {
-        let absent = self.preferences().purge(self.id.handler, listing);
-        if !absent.is_empty() {
-            let items = absent.into_iter().map(|item| (item, None)).collect();
-            self.session().host().store(StateChange::Choices { handler: self.id.handler, items });
-        }
-    }
-
-    /// What was chosen before. Where that cannot be read, nothing was.
-    fn preferences(&self) -> Preferences {
-        self.session().host().preferences(self.id.handler).unwrap_or_else(|error| {
+    /// Reads what was chosen before. Where that cannot be read, nothing was. What was chosen of items that are gone is
+    /// forgotten (R46).
+    pub(super) fn load_preferences(&self, listing: &Listing) {
+        let mut preferences = self.session().host().preferences(self.id.handler).unwrap_or_else(|error| {
             let text = format!("earlier choices cannot be read; default choices apply: {}", one_line(&error));
             self.log(LogEntry::new(LogLevel::Error, text));
             Preferences::default()
-        })
+        });
+        let absent = preferences.purge(self.id.handler, listing);
+        if !absent.is_empty() {
+            let items = absent.into_iter().map(|item| (item, None)).collect();
+            self.store(StateChange::Choices { handler: self.id.handler, items });
+        }
+        self.lock().preferences = preferences;
+    }
+
+    /// Stores a change, unless the handler was forgotten meanwhile.
+    pub(crate) fn store(&self, change: StateChange) {
+        if !self.lock().forgotten {
+            self.session().host().store(change);
+        }
     }
 }

@@ -6,7 +6,8 @@ use std::time::Duration;
 use futures::future::BoxFuture;
 use syncmgr_core::cancel::CancelReason;
 use syncmgr_core::decision::choice::Listing;
-use syncmgr_core::decision::protocol::{Action, Chosen, Event, Reported, Stage, Step};
+use syncmgr_core::decision::host::RunId;
+use syncmgr_core::decision::protocol::{Action, Event, Reported, Stage, Step};
 use syncmgr_core::decision::verdict::{Outcome, Verdict, judge_unprepared};
 use syncmgr_core::error::{FailureClass, SyncResult};
 use syncmgr_core::handler::Resolution;
@@ -93,7 +94,7 @@ impl Run {
                     None => entry,
                 });
             }
-            self.purge_preferences(&listing);
+            self.load_preferences(&listing);
             self.note(RunChange::Listed(listing.items().len()));
             self.lock().listing = listing;
         }
@@ -163,12 +164,13 @@ impl Run {
             _ => (Some(looking.retry.clone()), Window::Never),
         };
         let code = if items.is_some() { HResult::S_SYNCMGR_RETRYSYNC } else { HResult::S_OK };
-        let any = self.want_again(items.unwrap_or_default());
-        if any == Chosen::Some && attempt.stopped().is_none() {
+        let again = self.listed(items.unwrap_or_default());
+        if !again.is_empty() && attempt.stopped().is_none() {
             let session = self.session();
             session.host().gate.request(std::slice::from_ref(self), self.priority, |_, _| {});
             attempt.token().run_until_cancelled_owned(session.host().gate.wait(self)).await;
         }
+        let any = self.want(again);
         let step = self.complete(window, Event::ErrorCompleted(code, any), Event::ErrorReturned);
         if step != Step::Do(Action::Prepare) {
             self.session().host().gate.leave(self.id);
@@ -247,8 +249,9 @@ impl Run {
     pub(super) fn save_log(&self) {
         let Some(entries) = self.notes.unsaved() else { return };
         let session = self.session();
-        let (handler, time) = (self.id.handler, session.host().ports.clock.now().wall);
-        session.host().store(StateChange::Log { handler, session: self.id.session, time, entries });
+        let (manager, time) = (session.host().id, session.host().ports.clock.now().wall);
+        let RunId { session, handler } = self.id;
+        self.store(StateChange::Log { handler, manager, session, time, entries });
     }
 
     /// Nobody can ask the run for anything any more.
@@ -256,6 +259,7 @@ impl Run {
         let inbox = {
             let mut state = self.lock();
             (state.resting, state.over) = (false, true);
+            state.earlier.clear();
             state.inbox.take()
         };
         drop(inbox);

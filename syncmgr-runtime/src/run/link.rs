@@ -147,6 +147,14 @@ impl HostLink for RunLink {
         self.host.gate.give_back(self.id, count);
     }
 
+    fn is_contended(&self) -> bool {
+        self.host.gate.is_contended()
+    }
+
+    fn want_no_more(&self) {
+        self.host.gate.want_no_more(self.id);
+    }
+
     fn spawn(&self, task: BoxFuture<'static, ()>) {
         // Tasks end by themselves, or are cut with their item.
         _ = self.tasks.spawn(task);

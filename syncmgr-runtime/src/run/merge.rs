@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use syncmgr_core::decision::hold::Hold;
 use syncmgr_core::decision::merge::{Terms, covered};
+use syncmgr_core::decision::protocol::Stage;
 use syncmgr_core::decision::verdict::{Outcome, Verdict};
 use syncmgr_core::id::{ItemId, SessionId};
 use syncmgr_core::item::SyncItem;
@@ -23,14 +24,21 @@ pub(super) struct Earlier {
 impl Run {
     /// These runs of the same handler come first. What they begin from now on need not run again here.
     pub(crate) fn comes_after(&self, earlier: Vec<Arc<Run>>) {
-        let covers = |run: &Arc<Run>| run.terms().cover(&self.terms());
-        let earlier = earlier.into_iter().filter(covers).map(|run| {
-            let attempt = run.attempts().len() - 1;
-            let entry = run.attempt().journal_len();
-            Earlier { run, attempt, entry }
-        });
-        let earlier = earlier.collect();
-        self.lock().earlier = earlier;
+        for run in earlier {
+            if run.terms().cover(&self.terms()) {
+                let (attempt, entry) = (run.attempts().len() - 1, run.attempt().journal_len());
+                self.lock().earlier.push(Earlier { run: run.clone(), attempt, entry });
+            }
+            run.may_be_overtaken_by(self.this.upgrade());
+        }
+    }
+
+    /// This run was asked for later, and may begin earlier.
+    fn may_be_overtaken_by(&self, later: Option<Arc<Run>>) {
+        let Some(run) = later.filter(|later| later.terms().cover(&self.terms())) else { return };
+        if self.lock().protocol.stage() == Stage::Created {
+            self.lock().earlier.push(Earlier { run, attempt: 0, entry: 0 });
+        }
     }
 
     fn terms(&self) -> Terms<'_> {
@@ -53,11 +61,11 @@ impl Run {
             let id = item.id();
             if skipped.contains(&id) {
                 apart.push(Apart { item: item.clone(), verdict: Verdict::plain(Outcome::Skipped), hold: None });
+            } else if quarantined.contains(&(self.id.handler, id)) {
+                apart.push(self.hold_back(item));
             } else if let Some((session, verdict)) = merged.get(&id) {
                 let hold = Some(Hold::Merged { session: *session });
                 apart.push(Apart { item: item.clone(), verdict: *verdict, hold });
-            } else if quarantined.contains(&(self.id.handler, id)) {
-                apart.push(self.hold_back(item));
             } else {
                 runs.push(item.clone());
             }
@@ -82,8 +90,11 @@ fn merged(earlier: &[Earlier]) -> BTreeMap<ItemId, (SessionId, Verdict)> {
             let from = if number == *first { *entry } else { 0 };
             let covered = attempt.with_journal(|journal| covered(journal, from));
             for (place, outcome) in covered {
-                let verdict = attempt.failure(place).unwrap_or(Verdict::plain(outcome));
-                merged.insert(attempt.selection()[place].id(), (run.id.session, verdict));
+                let (item, verdict) = (attempt.selection()[place].id(), attempt.failure(place));
+                // What somebody stopped there, and had to be abandoned, is not this requester's failure.
+                if !attempt.was_abandoned(item) {
+                    merged.insert(item, (run.id.session, verdict.unwrap_or(Verdict::plain(outcome))));
+                }
             }
         }
     }

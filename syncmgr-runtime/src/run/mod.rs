@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use syncmgr_core::cancel::CancelReason;
-use syncmgr_core::decision::choice::Listing;
+use syncmgr_core::decision::choice::{Listing, Preferences};
 use syncmgr_core::decision::host::{Priority, RunId};
 use syncmgr_core::decision::protocol::{Event, Protocol, Purpose, Step};
 use syncmgr_core::error::FailureClass;
@@ -57,6 +57,8 @@ pub(crate) struct Run {
 struct RunState {
     protocol: Protocol,
     listing: Listing,
+    /// What was chosen of the handler's items before.
+    preferences: Preferences,
     /// What the next attempt is about.
     wanted: Arc<[SyncItem]>,
     /// The runs of the same handler that came first, until the items are chosen.
@@ -74,6 +76,8 @@ struct RunState {
     not_shown: Option<(HResult, String)>,
     /// Whether the run was let go of.
     over: bool,
+    /// Whether its handler was forgotten, and nothing of it is to be stored.
+    forgotten: bool,
     ending: Option<RunEnding>,
     /// What the last failed `prepare` means for its items.
     class: FailureClass,
@@ -232,6 +236,11 @@ impl Run {
         }
     }
 
+    /// Nothing of the run is stored from now on.
+    pub(crate) fn forget(&self) {
+        self.lock().forgotten = true;
+    }
+
     /// Stops every item of the run.
     pub(crate) fn stop(&self, reason: CancelReason) {
         let attempt = {
@@ -352,6 +361,7 @@ impl RunState {
         Self {
             protocol: Protocol::new(purpose),
             listing: Listing::check(nothing).0,
+            preferences: Preferences::default(),
             wanted: Arc::default(),
             earlier: Vec::new(),
             skipped: BTreeSet::new(),
@@ -362,6 +372,7 @@ impl RunState {
             rests: 0,
             not_shown: None,
             over: false,
+            forgotten: false,
             ending: None,
             class: FailureClass::Transient,
         }

@@ -41,7 +41,7 @@ impl SessionShared {
         let Some(chooser) = self.host.ports.chooser.as_ref().filter(|_| !offers.is_empty()) else {
             return Chosen::new();
         };
-        let stopped = self.until(|session| session.lock().stop.is_some());
+        let stopped = self.until(|session| session.lock().stop.is_some() || session.is_at_rest());
         tokio::select! {
             biased;
             () = stopped => Chosen::new(),
@@ -79,7 +79,9 @@ impl SessionShared {
     fn remember_choice(&self, offer: &Offer, wanted: &BTreeSet<ItemId>) {
         let choices = Preferences::default().remember(offer, wanted);
         let items = choices.into_iter().map(|(item, state)| (item, Some(state))).collect();
-        self.host.store(StateChange::Choices { handler: offer.handler, items });
+        if let Some(run) = self.run(offer.handler) {
+            run.store(StateChange::Choices { handler: offer.handler, items });
+        }
     }
 
     /// Ids the chooser named and nobody offered are told, not dropped in silence.
