@@ -115,21 +115,22 @@ impl Cancel {
         self.lock().clone()
     }
 
-    /// Ends this: from now on the reason is [`CancelReason::Over`]. The token is cancelled.
-    pub fn close(&self) {
+    /// Ends this: from now on the reason is [`CancelReason::Over`].
+    ///
+    /// Returns the token to cancel once the caller holds no lock.
+    #[must_use = "cancel the token after unlocking, or those who wait are not woken"]
+    pub fn close(&self) -> Option<CancellationToken> {
         self.reason.store(CancelReason::Over as u8, Ordering::Release);
-        let token = self.lock().clone();
-        if let Some(token) = token {
-            token.cancel();
-        }
+        self.lock().clone()
+    }
+
+    /// Whether anybody has asked for the token.
+    pub(crate) fn is_awaited(&self) -> bool {
+        self.awaited.load(Ordering::Acquire)
     }
 
     /// As new. Only for a cell that nobody else holds.
     pub(crate) fn reset(&self) {
-        if self.awaited.load(Ordering::Acquire) {
-            self.awaited.store(false, Ordering::Relaxed);
-            *self.lock() = None;
-        }
         self.reason.store(0, Ordering::Release);
     }
 

@@ -180,13 +180,13 @@ impl ItemCell {
         }
     }
 
-    /// Makes the cell ready for the next item. Where somebody still holds it, closes it for them and puts a new one in its
-    /// place, which is returned.
+    /// Makes the cell ready for the next item. Where somebody still holds it or its token, closes it for them and puts a
+    /// new one in its place, which is returned; the old one's token goes to `over`, to be cancelled once no lock is held.
     ///
     /// `holders` is how many references the caller's own tables and contexts hold.
-    pub fn renew(cell: &mut Arc<Self>, holders: usize) -> Option<Arc<Self>> {
-        if Arc::strong_count(cell) > holders {
-            cell.cancel.close();
+    pub fn renew(cell: &mut Arc<Self>, holders: usize, over: &mut Vec<CancellationToken>) -> Option<Arc<Self>> {
+        if Arc::strong_count(cell) > holders || cell.cancel.is_awaited() {
+            over.extend(cell.cancel.close());
             *cell = Arc::default();
             return Some(cell.clone());
         }
@@ -280,7 +280,7 @@ mod tests {
     fn a_cell_somebody_still_holds_is_not_used_again() {
         let mut cell = Arc::<ItemCell>::default();
         let stray = cell.clone();
-        let next = ItemCell::renew(&mut cell, 1).expect("a new cell");
+        let next = ItemCell::renew(&mut cell, 1, &mut Vec::new()).expect("a new cell");
         assert!(!Arc::ptr_eq(&stray, &next));
         assert!(Arc::ptr_eq(&cell, &next));
         assert_eq!(stray.progress(5, None), Err(Cancelled { reason: CancelReason::Over }));
@@ -293,11 +293,21 @@ mod tests {
         cell.report(&Progress::new().value(3).max(9).text("x").status(Status::Updating)).expect("not cancelled");
         cell.tolerate(FailureClass::Permanent);
         cell.leave_undecided();
-        cell.cancel().close();
-        assert!(ItemCell::renew(&mut cell, 1).is_none(), "the same cell");
+        let _ = cell.cancel().close();
+        assert!(ItemCell::renew(&mut cell, 1, &mut Vec::new()).is_none(), "the same cell");
         assert_eq!(cell.state(), ProgressState::default());
         assert_eq!(cell.traces(), Traces::default());
         assert_eq!(cell.cancel().reason(), None);
+    }
+
+    #[test]
+    fn whoever_waits_on_the_token_of_an_item_hears_of_its_end() {
+        let (mut cell, mut over) = (Arc::<ItemCell>::default(), Vec::new());
+        let token = cell.cancel().token();
+        assert!(ItemCell::renew(&mut cell, 1, &mut over).is_some());
+        over.iter().for_each(CancellationToken::cancel);
+        assert!(token.is_cancelled());
+        assert!(!cell.cancel().token().is_cancelled());
     }
 
     #[test]

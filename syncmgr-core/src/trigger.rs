@@ -31,6 +31,18 @@ impl Trigger {
         self as u32
     }
 
+    /// A word for it, as in `pending_disconnect`: what spans, metrics and described runs call it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Connect => "connect",
+            Self::PendingDisconnect => "pending_disconnect",
+            Self::Manual => "manual",
+            Self::Idle => "idle",
+            Self::Invoke => "invoke",
+            Self::Scheduled => "scheduled",
+        }
+    }
+
     /// The trigger in a flag word; a value nobody knows counts as manual (R29).
     pub const fn from_word(word: u32) -> Self {
         match word & Self::EVENT_MASK {

@@ -16,10 +16,10 @@ use syncmgr_core::handler::{Participation, PropertiesOutcome};
 use syncmgr_core::hresult::{CodeError, HResult};
 use syncmgr_core::item::{Completeness, Items};
 use syncmgr_core::log::{LogEntry, LogLevel};
-use tokio::time::{Sleep, sleep};
+use tokio::time::{Instant, Sleep, sleep};
 
 use crate::attempt::Attempt;
-use crate::attempt::grace::Grace;
+use crate::attempt::grace::{Grace, later};
 
 /// How a call of the handler came to its end.
 pub(crate) enum CallEnd<T> {
@@ -144,6 +144,9 @@ pub(crate) enum Window {
     Opened,
 }
 
+/// How often a deadline is looked at that stands still.
+const LEAST_LOOK: Duration = Duration::from_secs(1);
+
 /// How long a call may take, the time apart that the handler has the user's attention.
 pub(crate) struct Deadline {
     attended: Duration,
@@ -164,7 +167,8 @@ impl Deadline {
             if spared.is_zero() {
                 return true;
             }
-            let due = self.due.deadline() + spared;
+            // Not looked at more often than this, while the user takes their time.
+            let due = later(self.due.deadline(), spared).max(later(Instant::now(), LEAST_LOOK));
             self.due.as_mut().reset(due);
         }
         false

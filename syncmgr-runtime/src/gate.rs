@@ -113,6 +113,12 @@ impl Gate {
         self.perform(grants);
     }
 
+    /// The item waits for its turn again.
+    pub(crate) fn put_back(&self, item: ItemOfRun) {
+        let grants = self.decide(|host| host.put_back(item));
+        self.perform(grants);
+    }
+
     /// The item was abandoned and keeps its claims, until what it reports into says that its work has ended.
     pub(crate) fn quarantine(self: &Arc<Self>, item: ItemOfRun, cell: &Arc<ItemCell>) {
         self.decide(|host| host.quarantine(item));
@@ -147,7 +153,7 @@ impl Gate {
                 }
                 Grant::Begin(item) => {
                     if !self.run(item.run).is_some_and(|run| run.attempt().ready(item.item)) {
-                        grants.extend(self.decide(|host| host.release(item)));
+                        grants.extend(self.decide(|host| host.put_back(item)));
                     }
                 }
             }

@@ -1,15 +1,17 @@
 //! What all sessions of a manager share.
 
 use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, Once, PoisonError, Weak};
+use std::time::{Duration, SystemTime};
 
 use futures::FutureExt;
 use syncmgr_core::cancel::CancelReason;
 use syncmgr_core::claim::Claim;
 use syncmgr_core::decision::choice::Preferences;
 use syncmgr_core::decision::run::Pause;
-use syncmgr_core::error::{SyncResult, one_line};
+use syncmgr_core::error::{SyncResult, one_line, panic_text};
 use syncmgr_core::handler::SyncHandler;
 use syncmgr_core::id::{HandlerId, ItemId, SessionId};
 use syncmgr_core::info::HandlerInfo;
@@ -22,7 +24,7 @@ use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use crate::chooser::Chooser;
-use crate::clock::Clock;
+use crate::clock::{Clock, Now};
 use crate::gate::Gate;
 use crate::latency::LatencyHistogram;
 use crate::random::{Randomness, fresh_id};
@@ -121,11 +123,23 @@ impl Host {
         Ok(preferences)
     }
 
+    /// The time now. A clock that panics stands at its start: it is read where nothing may panic.
+    pub(crate) fn now(&self) -> Now {
+        catch_unwind(AssertUnwindSafe(|| self.ports.clock.now())).unwrap_or_else(|panic| {
+            tracing::error!(manager = %self.id, error = %panic_text(panic), "the clock panicked");
+            Now { mono: Duration::ZERO, wall: SystemTime::UNIX_EPOCH }
+        })
+    }
+
     /// Stores a change. What cannot be stored is told to `tracing`: whoever made the change has it all the same.
     pub(crate) fn store(&self, change: StateChange) {
-        if let Some(Err(error)) = self.ports.store.write(vec![change]).now_or_never() {
-            tracing::error!(manager = %self.id, error = %one_line(&error), "the store refused a change");
-        }
+        let write = || self.ports.store.write(vec![change]).now_or_never();
+        let refused = match catch_unwind(AssertUnwindSafe(write)) {
+            Ok(Some(Err(error))) => one_line(&error),
+            Ok(_) => return,
+            Err(panic) => format!("it panicked: {}", panic_text(panic)),
+        };
+        tracing::error!(manager = %self.id, error = %refused, "the store refused a change");
     }
 
     pub(crate) fn sessions(&self) -> Vec<Arc<SessionShared>> {
@@ -135,7 +149,12 @@ impl Host {
     /// The watchdog begins with the first session.
     pub(crate) fn watch(self: &Arc<Self>) {
         if let Some(watchdog) = &self.ports.watchdog {
-            self.watched.call_once(|| watchdog.start(Patrol::new(Arc::downgrade(self))));
+            let start = || watchdog.start(Patrol::new(Arc::downgrade(self)));
+            self.watched.call_once(|| {
+                if let Err(panic) = catch_unwind(AssertUnwindSafe(start)) {
+                    tracing::error!(manager = %self.id, error = %panic_text(panic), "the watchdog could not start");
+                }
+            });
         }
     }
 

@@ -12,6 +12,7 @@ use syncmgr_core::decision::hold::{Held, Hold};
 use syncmgr_core::decision::run::Pause;
 use syncmgr_core::error::SyncResult;
 use syncmgr_core::handler::SyncHandler;
+use syncmgr_core::id::HandlerId;
 use syncmgr_core::register::{Invocation, InvokeFlags};
 use syncmgr_core::request::RunRequest;
 use syncmgr_core::trigger::Trigger;
@@ -131,15 +132,20 @@ impl SyncManager {
     /// Runs one manual session over a handler alone, which is registered for it: the shortest way from a handler to its
     /// report.
     ///
-    /// Not cancel safe: dropped, the session goes on to its end by itself.
+    /// The handler is unregistered at the end. Not cancel safe: dropped, the session goes on to its end by itself.
     ///
     /// # Errors
     /// When the handler cannot be registered, or there is no tokio runtime here.
     pub async fn run(&self, handler: impl SyncHandler) -> SyncResult<Report> {
         let id = self.register(handler)?;
-        let report = self.session(Trigger::Manual).handlers([id]).start()?.finish().await;
-        self.unregister(id);
-        Ok(report)
+        let _registered = Registered { manager: self, handler: id };
+        Ok(self.session(Trigger::Manual).handlers([id]).start()?.finish().await)
+    }
+
+    /// The sessions that are not over, in order of their numbers: also those whose handles were dropped.
+    pub fn sessions(&self) -> Vec<Session> {
+        let sessions = self.host().sessions().into_iter();
+        sessions.map(|session| Session::new(session, self.owner.clone())).collect()
     }
 
     /// No new item begins, in any session; what runs goes on. Not stored.
@@ -182,5 +188,17 @@ impl SyncManager {
 impl std::fmt::Debug for SyncManager {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "SyncManager({})", self.id())
+    }
+}
+
+/// A handler that is registered for as long as this lives.
+struct Registered<'a> {
+    manager: &'a SyncManager,
+    handler: HandlerId,
+}
+
+impl Drop for Registered<'_> {
+    fn drop(&mut self) {
+        self.manager.unregister(self.handler);
     }
 }

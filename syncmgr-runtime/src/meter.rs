@@ -27,23 +27,30 @@ mod recorded {
 
     use metrics::{counter, histogram};
 
+    use syncmgr_core::decision::verdict::Outcome;
+
     use super::{Duration, HandlerId, Phase, Trigger};
 
     /// A session rests.
     pub(crate) fn session(trigger: Trigger, lasted: Duration) {
-        let trigger = format!("{trigger:?}").to_lowercase();
-        counter!("syncmgr_sessions_total", "trigger" => trigger.clone()).increment(1);
+        let trigger = trigger.name();
+        counter!("syncmgr_sessions_total", "trigger" => trigger).increment(1);
         histogram!("syncmgr_session_seconds", "trigger" => trigger).record(lasted.as_secs_f64());
     }
 
-    /// An attempt has ended.
-    pub(crate) fn items(handler: HandlerId, phases: &[Phase]) {
-        let mut outcomes: BTreeMap<_, u64> = BTreeMap::new();
+    /// How many items ended how.
+    pub(crate) fn outcomes(phases: &[Phase]) -> BTreeMap<Outcome, u64> {
+        let mut outcomes = BTreeMap::new();
         for phase in phases {
             if let Phase::Ended(outcome) = phase {
                 *outcomes.entry(*outcome).or_default() += 1;
             }
         }
+        outcomes
+    }
+
+    /// An attempt has ended.
+    pub(crate) fn items(handler: HandlerId, outcomes: BTreeMap<Outcome, u64>) {
         for (outcome, count) in outcomes {
             let outcome = outcome.to_string().replace(' ', "_");
             counter!("syncmgr_items_total", "handler" => handler.to_string(), "outcome" => outcome).increment(count);
@@ -66,7 +73,8 @@ mod silent {
     use super::{Duration, HandlerId, Phase, Trigger};
 
     pub(crate) fn session(_: Trigger, _: Duration) {}
-    pub(crate) fn items(_: HandlerId, _: &[Phase]) {}
+    pub(crate) fn outcomes(_: &[Phase]) {}
+    pub(crate) fn items(_: HandlerId, (): ()) {}
     pub(crate) fn stopped(_: Duration) {}
     pub(crate) fn abandoned(_: HandlerId) {}
 }

@@ -205,16 +205,32 @@ impl fmt::Display for Report {
 impl fmt::Display for RunReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", Escaped(&self.name), self.summary())?;
+        let mut names = BTreeMap::new();
         for item in self.items() {
             write!(f, "\n  {:<11} {}", item.outcome, Escaped(item.item.name()))?;
             if let Some(hold) = &item.hold {
                 write!(f, " ({hold})")?;
             }
+            names.insert(item.item.id(), item.item.name());
         }
         for entry in self.log.iter().filter(|entry| entry.level > LogLevel::Information) {
-            write!(f, "\n  {}", Escaped(&self.line(entry)))?;
+            let name = entry.item.and_then(|item| names.get(&item).copied());
+            write!(f, "\n  {}", Escaped(&line(entry, name)))?;
         }
         Ok(())
+    }
+}
+
+/// An entry of the log on one line, with the name of its item.
+fn line(entry: &LogEntry, name: Option<&str>) -> String {
+    let level = match entry.level {
+        LogLevel::Information => "note",
+        LogLevel::Warning => "warning",
+        LogLevel::Error => "error",
+    };
+    match name {
+        Some(name) => format!("{level}: {name}: {}", entry.text),
+        None => format!("{level}: {}", entry.text),
     }
 }
 
@@ -241,18 +257,5 @@ impl RunReport {
         }
         let counts: Vec<_> = counts.into_iter().map(|(outcome, count)| format!("{count} {outcome}")).collect();
         counts.join(", ")
-    }
-
-    /// An entry of the log on one line, with the name of its item.
-    fn line(&self, entry: &LogEntry) -> String {
-        let level = match entry.level {
-            LogLevel::Information => "note",
-            LogLevel::Warning => "warning",
-            LogLevel::Error => "error",
-        };
-        match entry.item.and_then(|id| self.item(id)) {
-            Some(item) => format!("{level}: {}: {}", item.item.name(), entry.text),
-            None => format!("{level}: {}", entry.text),
-        }
     }
 }

@@ -34,7 +34,7 @@ const TARGET: &str = "syncmgr";
 
 /// The span of a session.
 pub(crate) fn session(manager: Uuid, session: SessionId, trigger: Trigger) -> Span {
-    info_span!(target: TARGET, "session", %manager, %session, ?trigger)
+    info_span!(target: TARGET, "session", %manager, %session, trigger = trigger.name())
 }
 
 /// The span of a run.
@@ -49,7 +49,7 @@ pub(crate) fn item(of_handler: &Span, facts: &RunFacts, item: ItemId) -> Span {
 }
 
 pub(crate) fn session_began(span: &Span, manager: Uuid, session: SessionId, trigger: Trigger, handlers: usize) {
-    debug!(target: TARGET, parent: span, %manager, %session, ?trigger, handlers, "session began");
+    debug!(target: TARGET, parent: span, %manager, %session, trigger = trigger.name(), handlers, "session began");
 }
 
 pub(crate) fn session_rests(span: &Span, manager: Uuid, session: SessionId, lasted: Duration) {

@@ -107,8 +107,9 @@ pub struct ThreadWatchdog {
 }
 
 impl ThreadWatchdog {
-    /// Looks this often.
+    /// Looks this often; at most a thousand times a second.
     pub fn every(every: Duration) -> Self {
+        let every = every.max(Duration::from_millis(1));
         Self { every, stopped: Arc::default(), thread: Mutex::new(None) }
     }
 
@@ -131,7 +132,7 @@ impl Watchdog for ThreadWatchdog {
             let mut now = Duration::ZERO;
             while !stopped.load(Ordering::Acquire) && patrol.look(now) == Watch::GoesOn {
                 std::thread::park_timeout(every);
-                now += every;
+                now = now.saturating_add(every);
             }
         };
         match std::thread::Builder::new().name("syncmgr-watchdog".into()).spawn(watch) {

@@ -33,7 +33,11 @@ fn tested() -> BTreeSet<u32> {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/contract");
     let mut rules = BTreeSet::new();
     for file in std::fs::read_dir(folder).expect("the tests are there") {
-        let text = std::fs::read_to_string(file.expect("readable").path()).expect("text");
+        let file = file.expect("readable").path();
+        if file.is_dir() {
+            continue;
+        }
+        let text = std::fs::read_to_string(file).expect("text");
         rules.extend(text.lines().filter_map(|line| line.split_once("fn r")).flat_map(|(_, name)| rules_in(name)));
     }
     rules

@@ -24,6 +24,7 @@ pub(crate) struct Scripted {
     pub(crate) items: Arc<dyn Fn() -> SyncResult<Items> + Send + Sync>,
     pub(crate) transcript: Transcript,
     initialize: Option<Async<RunContext, Participation>>,
+    listing: Option<Arc<dyn Fn() -> BoxFuture<'static, SyncResult<Items>> + Send + Sync>>,
     prepare: Option<Async<PrepareContext, ()>>,
     synchronize: Option<Async<SynchronizeContext, ()>>,
     item: Option<Async<ItemContext, ()>>,
@@ -40,6 +41,7 @@ impl Scripted {
             items: Arc::new(move || Ok(names.iter().map(|name| SyncItem::named(name.as_str())).collect())),
             transcript: Transcript::new(),
             initialize: None,
+            listing: None,
             prepare: None,
             synchronize: None,
             item: None,
@@ -68,6 +70,14 @@ impl Scripted {
         act: impl for<'a> Fn(&'a RunContext) -> BoxFuture<'a, SyncResult<Participation>> + Send + Sync + 'static,
     ) -> Self {
         self.initialize = Some(Arc::new(act));
+        self
+    }
+
+    pub(crate) fn on_items(
+        mut self,
+        act: impl Fn() -> BoxFuture<'static, SyncResult<Items>> + Send + Sync + 'static,
+    ) -> Self {
+        self.listing = Some(Arc::new(act));
         self
     }
 
@@ -131,7 +141,10 @@ impl SyncHandler for Scripted {
 
     async fn items(&self) -> SyncResult<Items> {
         self.transcript.note("items");
-        (self.items)()
+        match &self.listing {
+            Some(act) => act().await,
+            None => (self.items)(),
+        }
     }
 
     async fn prepare(&self, run: &PrepareContext) -> SyncResult {

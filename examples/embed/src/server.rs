@@ -59,9 +59,17 @@ impl Server {
         let Self { listener, app, grace, .. } = self;
         let quit = quit.shared();
         let serving = axum::serve(listener, routes::router(app.clone())).with_graceful_shutdown(quit.clone());
-        let serving = tokio::spawn(serving.into_future());
-        quit.await;
+        let mut serving = tokio::spawn(serving.into_future());
+        let failed = tokio::select! {
+            biased;
+            () = quit => None,
+            ended = &mut serving => Some(ended),
+        };
         let unstopped = app.manager.shutdown().await;
+        if let Some(ended) = failed {
+            ended??;
+            return Ok(unstopped);
+        }
         // A client that does not read, or has sent half a request, would keep its connection open for ever.
         match tokio::time::timeout(grace, serving).await {
             Ok(ended) => ended??,

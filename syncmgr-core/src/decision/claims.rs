@@ -49,7 +49,15 @@ impl Claims {
     pub(super) fn release(&mut self, item: ItemOfRun) -> Vec<ItemOfRun> {
         self.waiting.retain(|(waiting, _)| *waiting != item);
         if let Some(claims) = self.held.remove(&item) {
-            self.put_back(&claims);
+            self.return_all(&claims);
+        }
+        self.grant()
+    }
+
+    /// The item has not begun after all and waits for its turn again: what it has goes back.
+    pub(super) fn put_back(&mut self, item: ItemOfRun) -> Vec<ItemOfRun> {
+        if let Some(claims) = self.held.remove(&item) {
+            self.return_all(&claims);
         }
         self.grant()
     }
@@ -60,7 +68,7 @@ impl Claims {
         let held: Vec<_> = self.held.keys().filter(|held| held.run == run).copied().collect();
         for item in held {
             let claims = self.held.remove(&item).unwrap_or_default();
-            self.put_back(&claims);
+            self.return_all(&claims);
         }
         self.grant()
     }
@@ -69,14 +77,14 @@ impl Claims {
     pub(super) fn quarantine(&mut self, item: ItemOfRun) {
         let claims = self.held.remove(&item).unwrap_or_default();
         if let Some(before) = self.quarantined.insert((item.run.handler, item.item), claims) {
-            self.put_back(&before);
+            self.return_all(&before);
         }
     }
 
     /// What the abandoned item had started has ended.
     pub(super) fn lift(&mut self, handler: HandlerId, item: ItemId) -> Vec<ItemOfRun> {
         if let Some(claims) = self.quarantined.remove(&(handler, item)) {
-            self.put_back(&claims);
+            self.return_all(&claims);
         }
         self.grant()
     }
@@ -104,6 +112,8 @@ impl Claims {
         let mut waiting = std::mem::take(&mut self.waiting);
         waiting.retain(|(item, claims)| {
             let free = claims.iter().all(|claim| self.is_free(claim) && !wanted.contains(claim));
+            // An item that asks again before it has put back what it had waits for that.
+            let free = free && !self.held.contains_key(item);
             match free {
                 true => {
                     self.take(*item, claims.clone());
@@ -129,7 +139,7 @@ impl Claims {
         self.held.insert(item, claims);
     }
 
-    fn put_back(&mut self, claims: &ClaimSet) {
+    fn return_all(&mut self, claims: &ClaimSet) {
         for claim in claims.iter() {
             if let Some(taken) = self.taken.get_mut(claim) {
                 *taken -= 1;
@@ -196,6 +206,16 @@ mod tests {
         assert_eq!(claims.quarantined().collect::<Vec<_>>(), [(item(1).run.handler, item(1).item)]);
         assert!(!claims.claim(item(3), set(&["a"]), LOW));
         assert_eq!(claims.lift(item(1).run.handler, item(1).item), [item(3)]);
+    }
+
+    #[test]
+    fn an_item_that_puts_its_claims_back_and_asks_again_is_not_forgotten() {
+        let mut claims = Claims::default();
+        assert!(claims.claim(item(1), set(&["a"]), LOW));
+        assert!(!claims.claim(item(1), set(&["a"]), LOW), "asked again before it has put them back");
+        assert_eq!(claims.put_back(item(1)), [item(1)]);
+        assert_eq!(claims.release(item(1)), []);
+        assert!(claims.taken.is_empty());
     }
 
     #[derive(Clone, Debug)]

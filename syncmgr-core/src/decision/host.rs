@@ -39,7 +39,12 @@ pub struct HostState {
 struct Want {
     run: RunId,
     workers: usize,
+    /// How many items more urgent work has begun meanwhile, with no worker here.
+    passed_over: u8,
 }
+
+/// How many items of more urgent work a run without a worker waits for.
+const MOST_PASSED_OVER: u8 = 8;
 
 /// How urgent a run is: as it was asked for, and as what waits behind it makes it.
 #[derive(Clone, Copy, Debug)]
@@ -116,8 +121,9 @@ impl HostState {
     /// A run could use this many workers, whatever it wanted before. They are lent as they become free, one each in turn.
     #[must_use = "perform the grants"]
     pub fn want(&mut self, run: RunId, workers: usize) -> Vec<Grant> {
-        self.want_no_more(run);
+        self.wants.iter_mut().filter(|want| want.run == run).for_each(|want| want.workers = 0);
         self.add_want(run, workers);
+        self.wants.retain(|want| want.workers > 0);
         self.lend()
     }
 
@@ -140,16 +146,16 @@ impl HostState {
 
     /// A worker of `run` has ended an item: who is lent it, if not `run` again, which then waits for another.
     ///
-    /// Urgent work takes workers from other work, and the last one too if it has none; equals share; less urgent work is
-    /// left one.
+    /// Urgent work takes workers from other work, and the last one too if it has none. Equals share, and take turns where
+    /// there are too few. Less urgent work is left one worker, or a turn now and then.
     #[must_use = "perform the grant"]
     pub fn give_way(&mut self, run: RunId) -> Option<Grant> {
         let (other, urgency) = self.wants.iter().find(|(want, _)| want.run != run).map(|(want, of)| (want.run, of))?;
         let (mine, theirs) = (self.lent_to(run), self.lent_to(other));
         let gives = match urgency.cmp(&self.priority(run)) {
             Ordering::Greater => theirs == 0 || mine > 1,
-            Ordering::Equal => mine > theirs + 1,
-            Ordering::Less => theirs == 0 && mine > 1,
+            Ordering::Equal => theirs == 0 || mine > theirs + 1,
+            Ordering::Less => theirs == 0 && (mine > 1 || self.has_waited_enough(other)),
         };
         gives.then(|| {
             self.take_back(run, 1);
@@ -171,6 +177,12 @@ impl HostState {
     #[must_use = "perform the grants"]
     pub fn release(&mut self, item: ItemOfRun) -> Vec<Grant> {
         begin(self.claims.release(item))
+    }
+
+    /// An item that had its claims has not begun after all, and waits for its turn again.
+    #[must_use = "perform the grants"]
+    pub fn put_back(&mut self, item: ItemOfRun) -> Vec<Grant> {
+        begin(self.claims.put_back(item))
     }
 
     /// An item was abandoned: it keeps its claims, and does not run again, until what it started has ended.
@@ -237,6 +249,13 @@ impl HostState {
         }
     }
 
+    /// Less urgent work has been passed over for another item. After some it has its turn.
+    fn has_waited_enough(&mut self, run: RunId) -> bool {
+        let Some(want) = self.wants.iter_mut().find(|want| want.run == run) else { return false };
+        want.passed_over += 1;
+        want.passed_over > MOST_PASSED_OVER
+    }
+
     fn priority(&self, run: RunId) -> Priority {
         self.priorities.get(&run).map_or(Priority::Background, |urgency| urgency.now)
     }
@@ -249,7 +268,7 @@ impl HostState {
         if let Some(want) = self.wants.iter_mut().find(|want| want.run == run) {
             want.workers += workers;
         } else if workers > 0 {
-            self.wants.push(Want { run, workers }, self.priority(run));
+            self.wants.push(Want { run, workers, passed_over: 0 }, self.priority(run));
         }
     }
 
@@ -267,12 +286,12 @@ impl HostState {
         while self.free > 0
             && let Some((want, priority)) = self.wants.pop()
         {
-            let Want { run, workers } = want;
+            let Want { run, workers, .. } = want;
             self.free -= 1;
             *self.lent.entry(run).or_default() += 1;
             *lent.entry(run).or_default() += 1;
             if workers > 1 {
-                self.wants.push(Want { run, workers: workers - 1 }, priority);
+                self.wants.push(Want { run, workers: workers - 1, passed_over: 0 }, priority);
             }
         }
         lent.into_iter().map(|(run, workers)| Grant::Lend(run, workers)).collect()

@@ -161,6 +161,16 @@ impl RunState {
         }
     }
 
+    /// How many items wait for their claims.
+    pub fn waiting_for_claims(&self) -> usize {
+        self.held - self.ready.len()
+    }
+
+    /// How many items have their claims and wait for a worker.
+    pub fn ready_count(&self) -> usize {
+        self.ready.len()
+    }
+
     /// Whether a held item has its claims.
     pub fn has_ready(&self) -> bool {
         !self.ready.is_empty()

@@ -165,7 +165,11 @@ pub fn judge_unreported(
 
 /// The outcome a cancellation means.
 pub const fn cancelled(reason: CancelReason) -> Outcome {
-    if reason.is_stop() { Outcome::Stopped } else { Outcome::Skipped }
+    match reason {
+        CancelReason::Skipped => Outcome::Skipped,
+        CancelReason::TimedOut => Outcome::Failed,
+        _ => Outcome::Stopped,
+    }
 }
 
 /// The code a run's `prepare` or `synchronize` completes with.
@@ -183,6 +187,7 @@ pub fn completion(ending: &Ending<'_>) -> HResult {
 /// How the items of a run end that was over before `synchronize` began, with the code `prepare` ended with.
 pub fn judge_unprepared(code: HResult, cancel: Option<CancelReason>, class: FailureClass) -> Verdict {
     match (cancel, code) {
+        (Some(CancelReason::TimedOut), _) => Verdict { level: None, ..Verdict::failed(FailureClass::Transient) },
         (Some(reason), _) => Verdict::plain(cancelled(reason)),
         (None, HResult::S_FALSE) => Verdict::plain(Outcome::NeedsUser),
         (None, code) if code.is_success() => Verdict::plain(Outcome::Skipped),
@@ -309,6 +314,8 @@ mod tests {
         assert_eq!(judge_unprepared(HResult::S_FALSE, None, class).outcome, Outcome::NeedsUser);
         let failed = judge_unprepared(HResult::E_FAIL, None, class);
         assert_eq!((failed.outcome, failed.class), (Outcome::Failed, Some(class)));
+        let late = judge_unprepared(HResult::E_FAIL, Some(CancelReason::TimedOut), class);
+        assert_eq!((late.outcome, late.class), (Outcome::Failed, Some(FailureClass::Transient)));
         let stopped = judge_unprepared(HResult::S_OK, Some(CancelReason::SessionStopped), class);
         assert_eq!(stopped.outcome, Outcome::Stopped);
     }

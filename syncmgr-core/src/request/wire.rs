@@ -59,7 +59,7 @@ impl TryFrom<&RunRequest> for Envelope {
         let body = Body {
             handler: request.handler,
             items: request.items.clone(),
-            trigger: name(request.trigger).into(),
+            trigger: request.trigger.name().into(),
             flags: request.flags.bits(),
             cookie: request.cookie.as_deref().map(hexadecimal),
             attempt: request.attempt,
@@ -92,19 +92,8 @@ impl TryFrom<Envelope> for RunRequest {
     }
 }
 
-const fn name(trigger: Trigger) -> &'static str {
-    match trigger {
-        Trigger::Connect => "connect",
-        Trigger::PendingDisconnect => "pending_disconnect",
-        Trigger::Manual => "manual",
-        Trigger::Idle => "idle",
-        Trigger::Invoke => "invoke",
-        Trigger::Scheduled => "scheduled",
-    }
-}
-
 fn trigger(named: &str) -> Result<Trigger, RunRequestError> {
-    let known = (1..=6).map(Trigger::from_word).find(|trigger| name(*trigger) == named);
+    let known = (1..=6).map(Trigger::from_word).find(|trigger| trigger.name() == named);
     known.ok_or_else(|| RunRequestError::UnknownTrigger { name: bounded(named, MAX_NAME).into_owned() })
 }
 

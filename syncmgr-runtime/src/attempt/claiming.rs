@@ -9,13 +9,16 @@ use syncmgr_core::id::ItemId;
 use super::Attempt;
 use super::state::{State, Working};
 
+/// How many items may wait for claims at least, while items behind them that claim something else go on.
+const LEAST_WINDOW: usize = 64;
+
 impl Attempt {
     /// Locks the state once the next item may begin: has its claims, or needs none.
     pub(super) fn claim_next(&self) -> MutexGuard<'_, State> {
         loop {
             self.claim_ahead();
             let mut state = self.lock();
-            if self.may_begin(&mut state) {
+            if self.is_settled(&mut state) {
                 return state;
             }
         }
@@ -27,15 +30,20 @@ impl Attempt {
         while let Some(place) = self.hold_next() {
             let item = self.facts.selection[place].id();
             if self.link.claim(item, self.claims_of(place)) && !self.lock().run.ready(place) {
-                self.link.release(item);
+                self.link.put_back(item);
             }
         }
     }
 
-    /// Whether the next item, if there is one, may begin.
-    fn may_begin(&self, state: &mut State) -> bool {
+    /// Whether a worker may take the next item: it has its claims, or needs none.
+    pub(super) fn may_seat(&self, state: &mut State) -> bool {
         let claims_nothing = |place| self.claims_of(place).is_empty();
-        state.working != Working::Now || state.run.has_ready() || state.run.peek_next().is_none_or(claims_nothing)
+        !self.claiming || state.run.has_ready() || state.run.peek_next().is_none_or(claims_nothing)
+    }
+
+    /// Whether there is nothing more to claim before a worker looks for its next item.
+    fn is_settled(&self, state: &mut State) -> bool {
+        state.working != Working::Now || self.has_enough_waiting(state) || self.may_seat(state)
     }
 
     /// A held item has its claims. `false` when it no longer waits for them.
@@ -55,9 +63,14 @@ impl Attempt {
         }
     }
 
+    /// Whether so many items wait for claims that those behind them are not looked at yet.
+    pub(super) fn has_enough_waiting(&self, state: &State) -> bool {
+        self.claiming && state.run.waiting_for_claims() >= self.limits.items().max(LEAST_WINDOW)
+    }
+
     fn hold_next(&self) -> Option<usize> {
         let mut state = self.lock();
-        if state.working != Working::Now || state.run.has_ready() {
+        if state.working != Working::Now || state.run.has_ready() || self.has_enough_waiting(&state) {
             return None;
         }
         let place = state.run.peek_next().filter(|place| !self.claims_of(*place).is_empty())?;

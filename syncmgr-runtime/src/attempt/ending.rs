@@ -110,7 +110,7 @@ impl Attempt {
     /// Returns the items whose end belongs into the log.
     pub(crate) fn close(&self, judge: impl Fn(Option<&ItemCell>) -> Verdict) -> Vec<ItemId> {
         let mut to_log = Vec::new();
-        let cells = self.change(|state| {
+        let (cells, asked) = self.change(|state| {
             state.working = Working::Over;
             state.pushes.clear();
             for place in state.unended() {
@@ -118,16 +118,21 @@ impl Attempt {
                 state.end(place, verdict);
                 to_log.extend(verdict.level.map(|_| self.facts.selection[place].id()));
             }
-            mem::take(&mut state.by_hand)
+            let asked = mem::take(&mut state.by_hand_cancelled);
+            (mem::take(&mut state.by_hand), asked)
         });
-        cells.values().for_each(|cell| cell.cancel().close());
+        let tokens = cells.values().filter_map(|cell| cell.cancel().close());
+        tokens.for_each(|token| token.cancel());
+        asked.into_values().for_each(|asked| self.note_stopped(Some(asked)));
         self.return_lent();
         to_log
     }
 
     /// The host has detached: every context of the attempt refuses.
     pub(crate) fn detach(&self) {
-        self.cancel.close();
+        if let Some(token) = self.cancel.close() {
+            token.cancel();
+        }
     }
 
     /// Waits until no worker is busy. What is still running is stopped.

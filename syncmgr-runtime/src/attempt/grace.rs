@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use syncmgr_core::cancel::CancelReason;
 use syncmgr_core::context::ItemContext;
 use syncmgr_core::error::{SyncResult, panic_text};
 use syncmgr_core::info::Limits;
@@ -62,7 +63,10 @@ impl<'a> Supervised<'a> {
     ) -> Self {
         let span = crate::trace::item(&attempt.span, &attempt.facts, item.id());
         let (mut work, mut ended) = (None, None);
-        match catch_unwind(AssertUnwindSafe(begin)) {
+        item.cell().note_poll();
+        let begun = catch_unwind(AssertUnwindSafe(begin));
+        item.cell().note_poll();
+        match begun {
             Ok(future) => work = Some(future),
             Err(panic) => ended = Some(Outlived::Panicked(panic_text(panic))),
         }
@@ -112,7 +116,11 @@ impl<'a> Supervised<'a> {
         if idle || cell.cancel().reason().is_none() {
             return if idle { Poll::Ready(self.take_ended()) } else { Poll::Pending };
         }
-        let grace = self.grace.get_or_insert_with(|| Grace::new(self.attempt.limits()));
+        let (attempt, slot) = (self.attempt, self.slot);
+        let grace = self.grace.get_or_insert_with(|| {
+            attempt.heard(slot, Instant::now());
+            Grace::new(attempt.limits())
+        });
         let due = if cell.is_uninterrupted() { grace.hard } else { grace.soft };
         if !grace.is_over(due, cx) && !self.attempt.is_aborted() {
             return Poll::Pending;
@@ -151,6 +159,11 @@ impl Future for Supervised<'_> {
         let this = &mut *self;
         this.poll_work(cx);
         let cell = this.item.cell();
+        if cell.cancel().reason() == Some(CancelReason::Over) {
+            // Its seat was taken meanwhile; what it left running is in quarantine.
+            this.end_work(Outlived::Cut);
+            return Poll::Ready(this.take_ended());
+        }
         if this.work.is_none() && !cell.is_working() {
             return Poll::Ready(this.take_ended());
         }
@@ -163,7 +176,7 @@ impl Future for Supervised<'_> {
 }
 
 /// The time so much later, however much that is.
-pub(super) fn later(now: Instant, time: Duration) -> Instant {
+pub(crate) fn later(now: Instant, time: Duration) -> Instant {
     /// Longer than any program runs, and short enough to be added to.
     const FOR_EVER: Duration = Duration::from_secs(60 * 60 * 24 * 365 * 30);
     now + time.min(FOR_EVER)

@@ -65,6 +65,10 @@ pub(crate) trait HostLink: Send + Sync {
     fn release(&self, item: ItemId) {
         let _ = item;
     }
+    /// An item that had its claims waits for its turn again.
+    fn put_back(&self, item: ItemId) {
+        let _ = item;
+    }
     /// Whether anybody waits for a worker.
     fn is_contended(&self) -> bool {
         false
@@ -207,7 +211,7 @@ impl Attempt {
     /// Pauses or resumes: while paused no new item begins.
     pub(crate) fn set_pause(&self, pause: Pause) {
         let put_back = self.change(|state| state.run.set_pause(pause));
-        put_back.into_iter().for_each(|place| self.release(place));
+        put_back.into_iter().for_each(|place| self.link.put_back(self.facts.selection[place].id()));
         if pause == Pause::Going && self.lock().served > 0 {
             // An attempt that is over has no use for workers, and says so.
             let _ = self.want_workers();
@@ -316,8 +320,9 @@ impl Attempt {
     fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
         let mut state = self.lock();
         let result = change(&mut state);
-        let wakers = state.everybody();
+        let (wakers, over) = (state.everybody(), mem::take(&mut state.over));
         drop(state);
+        over.iter().for_each(CancellationToken::cancel);
         wakers.into_iter().for_each(Waker::wake);
         result
     }

@@ -46,7 +46,9 @@ impl RunPort for Attempt {
     fn report(&self, item: ItemId, report: &Progress) -> Result<(), ReportError> {
         let Some(place) = self.place(item) else { return Err(ReportError::NotPrepared { item }) };
         if report.mask().is_empty() {
-            return answer(&self.lock(), place);
+            let state = self.lock();
+            self.stopped_or_late(&state)?;
+            return answer(&state, place);
         }
         let outcome = report.status.and_then(Outcome::of_status);
         let mut state = self.lock();
@@ -61,12 +63,15 @@ impl RunPort for Attempt {
         if let Some(outcome) = ended {
             state.end(place, Verdict::reported(outcome));
         }
-        let answer = taken.and(stopped(&state));
+        let asked = ended.and_then(|_| state.by_hand_cancelled.remove(&place));
+        let answer = taken.and(self.stopped_or_late(&state));
         let observers = std::mem::take(&mut state.observers);
         drop(state);
         if ended.is_some() {
             self.link.ends(item, &cell);
-            cell.cancel().close();
+            let over = cell.cancel().close();
+            over.iter().for_each(|token| token.cancel());
+            self.note_stopped(asked);
         }
         observers.into_iter().for_each(std::task::Waker::wake);
         answer
@@ -135,6 +140,15 @@ impl RunPort for Attempt {
 }
 
 impl Attempt {
+    /// Whether everything was stopped, or the call took too long.
+    fn stopped_or_late(&self, state: &State) -> Result<(), ReportError> {
+        stopped(state)?;
+        match self.cancel.reason() {
+            Some(reason @ CancelReason::TimedOut) => Err(Cancelled { reason }.into()),
+            _ => Ok(()),
+        }
+    }
+
     fn why_stopped(&self) -> Cancelled {
         Cancelled { reason: self.cancel.reason().unwrap_or(CancelReason::Over) }
     }

@@ -10,6 +10,7 @@ use syncmgr_core::context::ItemContext;
 use syncmgr_core::decision::verdict::Verdict;
 use syncmgr_core::id::ItemId;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use super::Attempt;
 use super::state::Working;
@@ -43,6 +44,9 @@ impl Attempt {
         let mut state = self.lock();
         if state.lent > 0 {
             let slots = (0..mem::take(&mut state.lent)).map(|_| state.take_slot()).collect();
+            let over = mem::take(&mut state.over);
+            drop(state);
+            over.iter().for_each(CancellationToken::cancel);
             return Poll::Ready(Lent::Slots(slots));
         }
         if state.busy == 0 && !state.run.has_waiting() {
@@ -72,10 +76,13 @@ impl Attempt {
             ended.iter().for_each(|ended| self.release(ended.place));
             state = if gives_way { self.lock() } else { self.claim_next() };
         }
-        let seated = if gives_way { state.leave(slot) } else { state.seat(slot) };
+        let leaves = gives_way || !self.may_seat(&mut state);
+        let seated = if leaves { state.leave(slot) } else { state.seat(slot) };
         let is_last = contended && !state.run.has_next();
         let wakers = if seated.is_some() { mem::take(&mut state.observers) } else { state.everybody() };
+        let over = mem::take(&mut state.over);
         drop(state);
+        over.iter().for_each(CancellationToken::cancel);
         wakers.into_iter().for_each(Waker::wake);
         self.note_stopped(asked);
         if is_last {
@@ -103,6 +110,12 @@ impl Attempt {
         self.link.abandoned(item, cell.clone());
     }
 
+    /// A worker is gone before its first turn.
+    pub(super) fn leave_unused(&self, slot: usize) {
+        self.change(|state| state.vacate(slot));
+        self.link.give_back_workers(1);
+    }
+
     /// A worker is gone in the middle of an item.
     pub(super) fn leave(&self, slot: usize, ended: Ended) {
         let asked = self.change(|state| {
@@ -115,14 +128,19 @@ impl Attempt {
         self.link.give_back_workers(1);
     }
 
+    /// A worker knows that its item is cancelled; from now on its grace is counted.
+    pub(super) fn heard(&self, slot: usize, now: Instant) {
+        self.lock().slots[slot].heard = Some(now);
+    }
+
     /// Whether the seat was taken from the worker while it blocked its thread. What it did counts for nothing then.
     pub(super) fn was_evicted(&self, slot: usize) -> bool {
-        let blocked = self.lock().slots[slot].evicted.take();
+        let blocked = self.lock().come_back(slot);
         blocked.is_some()
     }
 
     /// An item has ended that somebody had asked to end.
-    fn note_stopped(&self, asked: Option<Instant>) {
+    pub(super) fn note_stopped(&self, asked: Option<Instant>) {
         if let Some(asked) = asked {
             self.link.stopped_after(asked.elapsed());
         }
@@ -157,7 +175,11 @@ impl Attempt {
             if state.working == Working::Over {
                 return Err(Cancelled { reason: CancelReason::Over });
             }
-            state.run.open().min(self.limits.items()).saturating_sub(state.busy + state.lent)
+            let could_run = match self.has_enough_waiting(&state) {
+                true => state.run.ready_count() + state.busy,
+                false => state.run.open() - state.run.waiting_for_claims() - state.by_hand.len(),
+            };
+            could_run.min(self.limits.items()).saturating_sub(state.busy + state.lent)
         };
         self.link.want_workers(&self.myself(), count);
         Ok(())

@@ -34,6 +34,12 @@ pub(super) struct State {
     pub(super) aborted: Aborted,
     /// How many calls of the handler are having items run.
     pub(super) served: usize,
+    /// Seats nobody has.
+    pub(super) vacant: Vec<usize>,
+    /// Tokens of items that are over, to be cancelled once the lock is free.
+    pub(super) over: Vec<CancellationToken>,
+    /// Since when items reported by hand are cancelled.
+    pub(super) by_hand_cancelled: BTreeMap<usize, Instant>,
     /// Woken when workers come or go, or a status is to be pushed.
     pub(super) waiting: Vec<Waker>,
     /// Woken when the journal grows.
@@ -65,8 +71,18 @@ pub(super) struct Slot {
     pub(super) waker: Waker,
     /// Since when the item is cancelled.
     pub(super) cancelled: Option<Instant>,
+    /// Since when its worker knows.
+    pub(super) heard: Option<Instant>,
     /// Its worker never came back from an item, and the seat was taken from it: the work that is still running.
     pub(super) evicted: Option<WorkGuard>,
+}
+
+/// An item whose worker never came back.
+pub(super) struct Evicted {
+    pub(super) place: usize,
+    pub(super) cell: Arc<ItemCell>,
+    /// Since when it should have ended.
+    pub(super) asked: Option<Instant>,
 }
 
 /// Where a worker sits now, and its cell unless it is the one before.
@@ -84,6 +100,9 @@ impl State {
             pushes: Vec::new(),
             lent: 0,
             busy: 0,
+            vacant: Vec::new(),
+            over: Vec::new(),
+            by_hand_cancelled: BTreeMap::new(),
             aborted: Aborted::No,
             served: 0,
             waiting: Vec::new(),
@@ -106,14 +125,21 @@ impl State {
         }
     }
 
-    /// A place for one more worker.
+    /// A seat for one more worker.
     pub(super) fn take_slot(&mut self) -> usize {
         self.busy += 1;
+        if let Some(index) = self.vacant.pop() {
+            let slot = &mut self.slots[index];
+            ItemCell::renew(&mut slot.cell, 1, &mut self.over);
+            (slot.cancelled, slot.heard) = (None, None);
+            return index;
+        }
         self.slots.push(Slot {
             place: None,
             cell: Arc::default(),
             waker: Waker::noop().clone(),
             cancelled: None,
+            heard: None,
             evicted: None,
         });
         self.slots.len() - 1
@@ -122,7 +148,9 @@ impl State {
     /// Ends the item of a seat. Since when somebody had asked for that, if anybody had.
     pub(super) fn end_seated(&mut self, index: usize, ended: &Ended) -> Option<Instant> {
         self.end(ended.place, ended.verdict);
-        self.slots[index].cancelled.take()
+        let slot = &mut self.slots[index];
+        slot.heard = None;
+        slot.cancelled.take().filter(|_| slot.cell.cancel().reason() != Some(CancelReason::TimedOut))
     }
 
     /// Lets a worker go that is needed elsewhere.
@@ -144,27 +172,40 @@ impl State {
         };
         let cell = match before {
             None => Some(slot.cell.clone()),
-            Some(_) => ItemCell::renew(&mut slot.cell, HOLDERS),
+            Some(_) => ItemCell::renew(&mut slot.cell, HOLDERS, &mut self.over),
         };
         Some((place, cell))
     }
 
     /// A worker is gone; its seat is empty and what it reported into is closed.
     pub(super) fn vacate(&mut self, index: usize) {
+        self.close_seat(index);
+        self.vacant.push(index);
+    }
+
+    fn close_seat(&mut self, index: usize) {
         let slot = &mut self.slots[index];
         slot.place = None;
-        slot.cell.cancel().close();
+        self.over.extend(slot.cell.cancel().close());
         self.busy -= 1;
     }
 
-    /// Takes a seat from a worker that blocks its thread. Its item has ended, abandoned.
-    pub(super) fn evict(&mut self, index: usize) -> Option<(usize, Arc<ItemCell>)> {
+    /// Takes a seat from a worker that never came back. Its item has ended, abandoned; it is the seat's until the worker
+    /// comes back after all.
+    pub(super) fn evict(&mut self, index: usize) -> Option<Evicted> {
         let slot = &mut self.slots[index];
-        let (place, cell) = (slot.place?, slot.cell.clone());
+        let (place, cell, asked) = (slot.place?, slot.cell.clone(), slot.cancelled);
         slot.evicted = Some(cell.begin_work());
         self.end(place, judge(&Ending::Abandoned, cell.cancel().reason(), cell.traces()));
-        self.vacate(index);
-        Some((place, cell))
+        self.close_seat(index);
+        Some(Evicted { place, cell, asked })
+    }
+
+    /// The worker of an evicted item has come back.
+    pub(super) fn come_back(&mut self, index: usize) -> Option<WorkGuard> {
+        let guard = self.slots[index].evicted.take()?;
+        self.vacant.push(index);
+        Some(guard)
     }
 
     /// The running items and their cells.
@@ -179,7 +220,8 @@ impl State {
 
     /// The cell of a running item.
     pub(super) fn cell(&self, wanted: usize) -> Option<&Arc<ItemCell>> {
-        self.running().find(|(place, _)| *place == wanted).map(|(_, cell)| cell)
+        let seated = || self.slots.iter().find(|slot| slot.place == Some(wanted)).map(|slot| &slot.cell);
+        self.by_hand.get(&wanted).or_else(seated)
     }
 
     pub(super) fn wait(&mut self, waker: &Waker) {
@@ -204,7 +246,13 @@ impl State {
             slot.cancelled.get_or_insert(now);
             slot.waker.clone()
         };
-        self.slots.iter_mut().filter(cancelled).map(wake).collect()
+        let wakers = self.slots.iter_mut().filter(cancelled).map(wake).collect();
+        for (place, cell) in &self.by_hand {
+            if cell.cancel().reason().is_some() {
+                self.by_hand_cancelled.entry(*place).or_insert(now);
+            }
+        }
+        wakers
     }
 }
 

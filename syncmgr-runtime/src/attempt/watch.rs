@@ -8,23 +8,41 @@ use std::time::Duration;
 
 use syncmgr_core::cancel::CancelReason;
 use syncmgr_core::cell::ItemCell;
+use syncmgr_core::id::Subject;
 use syncmgr_core::info::WhenStalled;
 use syncmgr_core::log::{LogEntry, LogLevel};
+use syncmgr_core::status::Status;
 use tokio::time::{Instant, sleep_until};
 
 use super::Attempt;
 use super::grace::later;
-use super::state::{Slot, Working};
+use super::state::{Evicted, Slot, Working};
 use super::worker::abandoned;
 
 /// Since when each running item is quiet, and the run as a whole.
 #[derive(Default)]
 struct Quiet {
-    items: BTreeMap<usize, Instant>,
-    /// How long the journal is while no item runs, and since when.
-    run: Option<(usize, Instant)>,
+    items: BTreeMap<usize, Since>,
+    /// How long the journal is while the handler runs its items itself, and since when.
+    run: Option<(usize, Since)>,
     attended: Duration,
 }
+
+/// Since when something is quiet, and whether that was told.
+#[derive(Clone, Copy)]
+struct Since {
+    quiet: Instant,
+    told: Told,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Told {
+    No,
+    Yes,
+}
+
+/// What a worker is given beyond its graces before it loses its seat: it may only have been polled late.
+const SPARE: Duration = Duration::from_millis(100);
 
 impl Attempt {
     /// Watches over the attempt until dropped.
@@ -61,22 +79,22 @@ impl Attempt {
         .await;
     }
 
-    /// When the next cancelled item should long have ended: a little after its worker would have abandoned it.
+    /// When the next worker should long have come back from a cancelled item.
     fn next_overdue(&self) -> Option<Instant> {
         let state = self.lock();
-        let since = state.slots.iter().filter(|slot| slot.place.is_some()).filter_map(|slot| slot.cancelled).min()?;
-        Some(self.overdue(since))
+        state.slots.iter().filter_map(|slot| self.overdue(slot)).min()
     }
 
-    /// When an item cancelled then loses its seat.
-    fn overdue(&self, since: Instant) -> Instant {
-        later(since, self.limits.hard_grace().saturating_add(self.limits.soft_grace()))
+    /// When a seat is taken from its worker: a little after the worker would have abandoned the item, had it looked.
+    fn overdue(&self, slot: &Slot) -> Option<Instant> {
+        let patience = self.limits.hard_grace().saturating_add(self.limits.soft_grace()).saturating_add(SPARE);
+        slot.place.and(slot.heard.or(slot.cancelled)).map(|since| later(since, patience))
     }
 
-    /// Takes the seats of workers that never came back from a cancelled item: they block their thread.
+    /// Takes the seats of workers that never came back from a cancelled item: they block their thread, or wait behind one
+    /// who does.
     pub(crate) fn evict_overdue(&self, now: Instant) {
-        let is_late = |since| now >= self.overdue(since);
-        let is_overdue = |slot: &Slot| slot.place.is_some() && slot.cancelled.is_some_and(is_late);
+        let is_overdue = |slot: &Slot| self.overdue(slot).is_some_and(|due| now >= due);
         if !self.lock().slots.iter().any(is_overdue) {
             return;
         }
@@ -84,11 +102,13 @@ impl Attempt {
             let overdue: Vec<_> = (0..state.slots.len()).filter(|index| is_overdue(&state.slots[*index])).collect();
             overdue.into_iter().filter_map(|index| state.evict(index)).collect::<Vec<_>>()
         });
-        for (place, cell) in evicted {
+        for Evicted { place, cell, asked } in evicted {
             let item = self.facts.selection[place].id();
             self.link.ends(item, &cell);
-            let text = format!("{}; it blocks its thread", abandoned(self));
+            let blocks = if cell.poll_under_way().is_some() { "; it blocks its thread" } else { "" };
+            let text = format!("{}{blocks}", abandoned(self));
             self.link.log(LogEntry::new(LogLevel::Error, text).about(item));
+            self.note_stopped(asked);
             self.abandon(item, &cell);
             self.link.give_back_workers(1);
         }
@@ -104,15 +124,22 @@ impl Attempt {
         }
         let running: Vec<_> = self.lock().running().map(|(place, cell)| (place, cell.clone())).collect();
         let before = std::mem::take(&mut quiet.items);
+        let mut anything = false;
         for (place, cell) in running {
-            let since = if cell.take_fresh() { now } else { before.get(&place).copied().unwrap_or(now) };
-            if now - since < self.limits.stall_after() {
-                quiet.items.insert(place, since);
-            } else if cell.cancel().reason().is_none() {
+            let fresh = cell.take_fresh();
+            anything |= fresh;
+            let known = before.get(&place).copied().filter(|_| !fresh);
+            let mut since = known.unwrap_or(Since { quiet: now, told: Told::No });
+            if since.told == Told::No
+                && now - since.quiet >= self.limits.stall_after()
+                && cell.cancel().reason().is_none()
+            {
+                since.told = Told::Yes;
                 self.stalled(place, &cell);
             }
+            quiet.items.insert(place, since);
         }
-        self.look_for_stalled_run(quiet, now);
+        self.look_for_stalled_run(quiet, now, anything);
     }
 
     fn stalled(&self, place: usize, cell: &Arc<ItemCell>) {
@@ -130,19 +157,28 @@ impl Attempt {
         }
     }
 
-    /// A handler that runs its items itself, and has none running, has to go on too.
-    fn look_for_stalled_run(&self, quiet: &mut Quiet, now: Instant) {
-        let (length, idle) = {
+    /// A handler that runs its items itself has to go on too: where nothing at all happens, its call is cut.
+    fn look_for_stalled_run(&self, quiet: &mut Quiet, now: Instant, anything: bool) {
+        let (length, by_itself) = {
             let state = self.lock();
-            (state.run.journal().len(), state.served == 0 && state.by_hand.is_empty() && state.working == Working::Now)
+            (state.run.journal().len(), state.served == 0 && state.working == Working::Now)
         };
-        quiet.run = match quiet.run.filter(|_| idle) {
-            _ if !idle => None,
-            Some((before, since)) if before == length => Some((before, since)),
-            _ => Some((length, now)),
-        };
-        if quiet.run.is_some_and(|(_, since)| now - since >= self.limits.stall_after()) {
-            self.time_out();
+        let before = quiet.run.take().filter(|(known, _)| by_itself && !anything && *known == length);
+        let (_, mut since) = before.unwrap_or((length, Since { quiet: now, told: Told::No }));
+        if since.told == Told::No && now - since.quiet >= self.limits.stall_after() {
+            since.told = Told::Yes;
+            self.stalled_run();
+        }
+        quiet.run = by_itself.then_some((length, since));
+    }
+
+    fn stalled_run(&self) {
+        let quiet = self.limits.stall_after();
+        match self.limits.stall_policy() {
+            WhenStalled::Report => {
+                self.link.log(LogEntry::new(LogLevel::Warning, format!("nothing happened for {quiet:?}; it goes on")));
+            }
+            _ => self.time_out(),
         }
     }
 
@@ -152,6 +188,6 @@ impl Attempt {
         if let Some(token) = token {
             token.cancel();
         }
-        self.change(|_| ());
+        self.push(Subject::Handler, Status::Stopped);
     }
 }

@@ -14,7 +14,6 @@ use syncmgr_core::error::{SyncResult, is_cancelled, one_line};
 use syncmgr_core::handler::SyncHandler;
 use syncmgr_core::log::LogEntry;
 use syncmgr_core::port::ItemWork;
-use tokio::task::yield_now;
 
 use super::Attempt;
 use super::grace::{Outlived, Place, Supervised};
@@ -25,8 +24,8 @@ pub(super) async fn spawned(attempt: Arc<Attempt>) -> SyncResult {
     let _unused = Served::by(&attempt)?;
     while let Lent::Slots(slots) = poll_fn(|cx| attempt.poll_lent(cx.waker())).await {
         for slot in slots {
-            let worker = attempt.clone();
-            attempt.link.spawn(Box::pin(async move { work(&worker, slot, &EachItem(worker.handler())).await }));
+            let (worker, seat) = (attempt.clone(), Seat::at(attempt.clone(), slot, Dropped::ByRuntime));
+            attempt.link.spawn(Box::pin(async move { work(seat, &EachItem(worker.handler())).await }));
         }
     }
     Ok(())
@@ -41,7 +40,9 @@ pub(super) async fn in_place<'a>(attempt: &'a Attempt, each: &'a ItemWork<'a>) -
         loop {
             match attempt.poll_lent(cx.waker()) {
                 Poll::Ready(Lent::Slots(slots)) => {
-                    workers.extend(slots.into_iter().map(|slot| work(attempt, slot, &each)));
+                    workers.extend(
+                        slots.into_iter().map(|slot| work(Seat::at(attempt.myself(), slot, Dropped::ByHandler), &each)),
+                    );
                 }
                 Poll::Ready(Lent::Done) => return Poll::Ready(Ok(())),
                 Poll::Pending => break,
@@ -93,32 +94,46 @@ impl Work for Each<'_> {
     }
 }
 
-/// The life of a worker: one item after the other, each to its end.
-async fn work(attempt: &Attempt, slot: usize, work: &impl Work) {
-    let mut seat =
-        Seat { attempt, slot, context: None, place: Place { waker: Waker::noop().clone(), suspended: false } };
+/// The life of a worker: one item after the other, each to its end. The seat is the worker's before it is polled, so that
+/// one that never is leaves it too.
+async fn work(mut seat: Seat, work: &impl Work) {
+    let (attempt, slot) = (seat.attempt.clone(), seat.slot);
     let mut ended = None;
     while seat.turn(ended.take()) {
         let item = seat.context.as_ref().expect("a seated worker has a context");
-        attempt.link.begins(attempt, item.id());
+        attempt.link.begins(&attempt, item.id());
         if item.check().is_err() {
-            ended = Some(conclude(attempt, item, Outlived::Cut));
+            ended = Some(conclude(&attempt, item, Outlived::Cut));
             continue;
         }
-        let mut supervised = Supervised::over(attempt, slot, item, &mut seat.place, || work.begin(item));
+        let mut supervised = Supervised::over(&attempt, slot, item, &mut seat.place, || work.begin(item));
         // By reference: by value it would be copied once more for each item.
         let outlived = (&mut supervised).await;
         drop(supervised);
         if is_over(item) && attempt.was_evicted(slot) {
-            seat.context = None;
+            seat.left = Left::Yes;
             return;
         }
-        ended = Some(conclude(attempt, item, outlived));
+        ended = Some(conclude(&attempt, item, outlived));
         // An item that never gave way leaves the thread to others before the next begins.
         if !std::mem::take(&mut seat.place.suspended) {
-            yield_now().await;
+            give_way().await;
         }
     }
+}
+
+/// Goes to the end of the line. Unlike tokio's own way of yielding, another thread can take the task from there: what has
+/// ended is told although the next task of this thread blocks it.
+async fn give_way() {
+    let mut gave = false;
+    poll_fn(|cx| {
+        if std::mem::replace(&mut gave, true) {
+            return Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }
 
 /// Whether somebody has ended the item behind its worker's back.
@@ -126,29 +141,71 @@ fn is_over(item: &ItemContext) -> bool {
     item.cell().cancel().reason() == Some(CancelReason::Over)
 }
 
-/// A worker's seat. A worker that is dropped in the middle of an item leaves the item ended and the seat free.
-struct Seat<'a> {
-    attempt: &'a Attempt,
+/// A worker's seat. A worker that is dropped leaves its item ended and the seat free.
+struct Seat {
+    attempt: Arc<Attempt>,
     slot: usize,
     context: Option<ItemContext>,
     place: Place,
+    left: Left,
+    dropped: Dropped,
 }
 
-impl Seat<'_> {
+/// Who drops a worker that has not left.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Dropped {
+    /// The handler gave up what it had its items run with.
+    ByHandler,
+    /// The task was aborted, or its runtime is gone.
+    ByRuntime,
+}
+
+/// Whether the worker has left its seat in order.
+#[derive(PartialEq, Eq)]
+enum Left {
+    No,
+    Yes,
+}
+
+impl Seat {
+    fn at(attempt: Arc<Attempt>, slot: usize, dropped: Dropped) -> Self {
+        let place = Place { waker: Waker::noop().clone(), suspended: false };
+        Self { attempt, slot, context: None, place, left: Left::No, dropped }
+    }
+
     fn turn(&mut self, ended: Option<Ended>) -> bool {
-        self.attempt.turn(self.slot, ended, &mut self.context)
+        let seated = self.attempt.turn(self.slot, ended, &mut self.context);
+        if !seated {
+            self.left = Left::Yes;
+        }
+        seated
+    }
+
+    /// The worker is dropped in the middle of an item. What it started may go on.
+    fn cut(&self, item: &ItemContext) -> Ended {
+        if self.dropped == Dropped::ByHandler {
+            let working = item.cell().is_working();
+            return conclude(&self.attempt, item, if working { Outlived::Abandoned } else { Outlived::Cut });
+        }
+        // The token is cancelled when the seat is left.
+        let _ = item.cell().cancel().cancel(CancelReason::ShuttingDown);
+        let ended = conclude(&self.attempt, item, Outlived::Cut);
+        if item.cell().is_working() {
+            self.attempt.abandon(item.id(), item.cell());
+        }
+        ended
     }
 }
 
-impl Drop for Seat<'_> {
+impl Drop for Seat {
     fn drop(&mut self) {
-        if let Some(item) = &self.context {
-            if is_over(item) && self.attempt.was_evicted(self.slot) {
-                return;
-            }
-            let working = item.cell().is_working();
-            let ended = conclude(self.attempt, item, if working { Outlived::Abandoned } else { Outlived::Cut });
-            self.attempt.leave(self.slot, ended);
+        if self.left == Left::Yes {
+            return;
+        }
+        match &self.context {
+            None => self.attempt.leave_unused(self.slot),
+            Some(item) if is_over(item) && self.attempt.was_evicted(self.slot) => {}
+            Some(item) => self.attempt.leave(self.slot, self.cut(item)),
         }
     }
 }

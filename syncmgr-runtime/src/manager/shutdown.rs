@@ -43,11 +43,17 @@ impl SyncManager {
         for (handler, item) in self.host().gate.quarantined() {
             unstopped.entry(handler).or_default().insert(item);
         }
-        for run in sessions.iter().flat_map(|session| session.runs()).filter(|run| !run.is_over()) {
-            unstopped.entry(run.id().handler).or_default();
+        let mut names = BTreeMap::new();
+        for run in sessions.iter().flat_map(|session| session.runs()) {
+            names.insert(run.id().handler, run.info().name().to_owned());
+            if !run.is_at_rest() {
+                let polled = run.attempt().polling().into_iter().filter_map(|(_, _, item)| item);
+                unstopped.entry(run.id().handler).or_default().extend(polled);
+            }
         }
-        let name = |handler| self.host().known().handlers.get(&handler).map(|(_, info)| info.name().to_owned());
-        let named = |(handler, items)| Unstopped { handler, name: name(handler).unwrap_or_default(), items };
+        let registered = |handler| self.host().known().handlers.get(&handler).map(|(_, info)| info.name().to_owned());
+        let name = |handler| names.get(&handler).cloned().or_else(|| registered(handler)).unwrap_or_default();
+        let named = |(handler, items)| Unstopped { handler, name: name(handler), items };
         unstopped.into_iter().map(named).collect()
     }
 }

@@ -63,6 +63,9 @@ impl Hosted {
     }
 }
 
+/// How a pair ends that nobody waits for any more.
+const CUT: HResult = HResult::E_FAIL;
+
 #[async_trait]
 impl SyncHandler for Hosted {
     fn info(&self) -> HandlerInfo {
@@ -109,7 +112,11 @@ impl SyncHandler for Hosted {
         });
         let items: Vec<ItemId> = run.selection().iter().map(|item| item.id()).collect();
         let code = instance.classic.prepare_for_sync(&items);
-        instance.returned(Event::PrepareReturned(code), |stage| !matches!(stage, Stage::Preparing(_))).await;
+        instance
+            .returned(Event::PrepareReturned(code), Event::PrepareCompleted(CUT), |stage| {
+                !matches!(stage, Stage::Preparing(_))
+            })
+            .await;
         match (instance.stage(), instance.result()) {
             (Stage::Prepared, _) => Ok(()),
             (_, HResult::S_FALSE) => Err(NeedsUser::new("the handler cannot prepare without the user").into()),
@@ -121,7 +128,11 @@ impl SyncHandler for Hosted {
         let instance = Self::instance(run, Some(run))?;
         instance.on(Event::Admitted);
         let code = instance.classic.synchronize();
-        instance.returned(Event::SynchronizeReturned(code), |stage| !matches!(stage, Stage::Synchronizing(_))).await;
+        instance
+            .returned(Event::SynchronizeReturned(code), Event::SynchronizeCompleted(CUT), |stage| {
+                !matches!(stage, Stage::Synchronizing(_))
+            })
+            .await;
         match instance.result() {
             HResult::S_OK => Ok(()),
             code => Err(CodeError(code).into()),
@@ -140,7 +151,9 @@ impl SyncHandler for Hosted {
         let code = instance.classic.show_properties(subject);
         instance.note_return(code);
         let showing = |stage| matches!(stage, Stage::ShowingProperties(_));
-        instance.returned(Event::PropertiesReturned(code), |stage| !showing(stage)).await;
+        instance
+            .returned(Event::PropertiesReturned(code), Event::PropertiesCompleted(CUT), |stage| !showing(stage))
+            .await;
         match instance.last().0 {
             HResult::S_SYNCMGR_ENUMITEMS => Ok(PropertiesOutcome::ListAgain),
             HResult::S_SYNCMGR_ITEMDELETED => Ok(PropertiesOutcome::ItemDeleted),
@@ -160,7 +173,9 @@ impl SyncHandler for Hosted {
         let code = instance.classic.show_error(error);
         instance.note_return(code);
         let showing = |stage| matches!(stage, Stage::ShowingError(_));
-        instance.returned(Event::ErrorReturned(code), |stage| !showing(stage)).await;
+        instance
+            .returned(Event::ErrorReturned(code), Event::ErrorCompleted(CUT, Chosen::None), |stage| !showing(stage))
+            .await;
         match instance.last() {
             (HResult::S_SYNCMGR_RETRYSYNC, items) => Ok(Resolution::Retry(items)),
             (code, _) if code.is_success() => Ok(Resolution::Done),

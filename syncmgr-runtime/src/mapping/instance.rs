@@ -97,14 +97,16 @@ impl Instance {
         state.synchronize = synchronize.cloned();
     }
 
-    /// The method of a pair returned: waits until the pair has ended.
-    pub(super) async fn returned(&self, event: Event, ended: impl Fn(Stage) -> bool) {
+    /// The method of a pair returned: waits until the pair has ended. Dropped before, the pair ends with `cut`, and what
+    /// completes it later comes too late.
+    pub(super) async fn returned(&self, event: Event, cut: Event, ended: impl Fn(Stage) -> bool) {
+        let pair = Pair { instance: self, cut, ended };
         let step = self.on(event);
         if step == Step::Do(Action::Deliver) {
             let held = mem::take(&mut self.lock().held);
             held.into_iter().for_each(|(subject, status)| self.tell(subject, status));
         }
-        while !ended(self.stage()) {
+        while !(pair.ended)(self.stage()) {
             self.completed.notified().await;
         }
     }
@@ -144,6 +146,21 @@ impl Instance {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A pair that is under way.
+struct Pair<'a, Ended: Fn(Stage) -> bool> {
+    instance: &'a Instance,
+    cut: Event,
+    ended: Ended,
+}
+
+impl<Ended: Fn(Stage) -> bool> Drop for Pair<'_, Ended> {
+    fn drop(&mut self) {
+        if !(self.ended)(self.instance.stage()) {
+            self.instance.on(self.cut);
+        }
     }
 }
 
@@ -244,6 +261,8 @@ impl SyncCallback for Callback {
         let Some(synchronize) = synchronize else { return preparing(&instance, item) };
         match synchronize.report(item, report.clone()) {
             Ok(()) => HResult::S_OK,
+            // A call that took too long is over for all of its items.
+            Err(ReportError::Cancelled(_)) if synchronize.check().is_err() => HResult::S_SYNCMGR_CANCELALL,
             Err(ReportError::Cancelled(cancelled)) => cancel_answer(cancelled.reason),
             Err(ReportError::NotPrepared { .. }) => HResult::E_INVALIDARG,
             Err(_) => HResult::E_UNEXPECTED,
@@ -288,7 +307,7 @@ fn preparing(instance: &Instance, item: ItemId) -> HResult {
     let state = instance.lock();
     let skipped = (Subject::Item(item), Status::Skipped);
     match state.run.check() {
-        Err(cancelled) => cancel_answer(cancelled.reason),
+        Err(_) => HResult::S_SYNCMGR_CANCELALL,
         Ok(()) if !state.run.selection().iter().any(|listed| listed.id() == item) => HResult::E_INVALIDARG,
         Ok(()) if state.held.contains(&skipped) || state.run.is_skipped(item) => HResult::S_SYNCMGR_CANCELITEM,
         Ok(()) => HResult::S_OK,

@@ -104,6 +104,7 @@ impl Run {
     /// R74. A run that only explains is shown at once.
     fn attach(&self) -> Step {
         let step = self.on(Event::Attached);
+        // Nothing is prepared for somebody who only looks, and no other run has to wait for them.
         if self.lock().protocol.stage() == Stage::Results {
             self.end(RunEnding::NothingToDo);
         }
@@ -199,7 +200,8 @@ impl Run {
         let call = || self.handler.show_properties(&context, subject);
         let (end, window) = self.call(&attempt, None, Event::PropertiesReturned, call).await;
         self.log_fault("could not show properties", &end);
-        self.lock().not_shown = end.fault().map(|reason| (end.code(), reason));
+        let stopped = matches!(end, CallEnd::Cut).then(|| "the session was stopped".to_string());
+        self.lock().not_shown = end.fault().or(stopped).map(|reason| (end.code(), reason));
         self.complete(window, Event::PropertiesCompleted(end.properties_code()), Event::PropertiesReturned)
     }
 
@@ -249,7 +251,7 @@ impl Run {
     pub(super) fn save_log(&self) {
         let Some(entries) = self.notes.unsaved() else { return };
         let session = self.session();
-        let (manager, time) = (session.host().id, session.host().ports.clock.now().wall);
+        let (manager, time) = (session.host().id, session.host().now().wall);
         let RunId { session, handler } = self.id;
         self.store(StateChange::Log { handler, manager, session, time, entries });
     }
@@ -306,7 +308,8 @@ impl Run {
         self.grants.take_back();
         self.session().host().gate.leave(self.id);
         if first {
-            self.attempt().with_phases(|phases| meter::items(self.id.handler, phases));
+            let outcomes = self.attempt().with_phases(meter::outcomes);
+            meter::items(self.id.handler, outcomes);
             self.note(RunChange::Ended(ending));
         }
     }

@@ -147,6 +147,10 @@ impl HostLink for RunLink {
         self.host.gate.give_back(self.id, count);
     }
 
+    fn put_back(&self, item: ItemId) {
+        self.host.gate.put_back(self.item(item));
+    }
+
     fn is_contended(&self) -> bool {
         self.host.gate.is_contended()
     }

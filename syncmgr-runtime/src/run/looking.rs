@@ -1,5 +1,6 @@
 //! Whoever looks at a resting run, and what they want of it.
 
+use syncmgr_core::cancel::CancelReason;
 use syncmgr_core::decision::protocol::{Action, Event, Step};
 use syncmgr_core::id::{ErrorId, ItemId, Subject};
 use tokio::sync::oneshot;
@@ -86,8 +87,9 @@ impl Run {
             }
             step
         };
-        if let Some(reason) = self.session().shutting_down() {
-            self.stop(reason);
+        // Nothing is opened any more once the manager shuts down.
+        if self.session().host().tracker.is_closed() {
+            self.stop(CancelReason::ShuttingDown);
         }
         step
     }

@@ -26,7 +26,7 @@ impl Run {
     pub(crate) fn comes_after(&self, earlier: Vec<Arc<Run>>) {
         for run in earlier {
             if run.terms().cover(&self.terms()) {
-                let (attempt, entry) = (run.attempts().len() - 1, run.attempt().journal_len());
+                let (attempt, entry) = run.moment();
                 self.lock().earlier.push(Earlier { run: run.clone(), attempt, entry });
             }
             run.may_be_overtaken_by(self.this.upgrade());
@@ -39,6 +39,15 @@ impl Run {
         if self.lock().protocol.stage() == Stage::Created {
             self.lock().earlier.push(Earlier { run, attempt: 0, entry: 0 });
         }
+    }
+
+    /// How far the run is: its attempt, and the length of its journal.
+    fn moment(&self) -> (usize, usize) {
+        let (number, attempt) = {
+            let state = self.lock();
+            (state.attempts.len() - 1, state.latest())
+        };
+        (number, attempt.journal_len())
     }
 
     fn terms(&self) -> Terms<'_> {

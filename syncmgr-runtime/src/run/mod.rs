@@ -257,10 +257,10 @@ impl Run {
     /// Pauses or resumes with the session and the manager.
     pub(crate) fn apply_pause(&self) {
         let Some(session) = self.session.upgrade() else { return };
-        let pause = session.pause();
         let attempt = self.attempt();
-        if attempt.pause() != pause {
-            attempt.set_pause(pause);
+        // Again if it has changed meanwhile: whoever changed it may have looked at the attempt before this set it.
+        while attempt.pause() != session.pause() {
+            attempt.set_pause(session.pause());
         }
     }
 

@@ -8,14 +8,15 @@ use syncmgr_core::cancel::CancelReason;
 use syncmgr_core::decision::choice::Offer;
 use syncmgr_core::decision::host::Priority;
 use syncmgr_core::decision::run::Pause;
+use syncmgr_core::error::SyncResult;
 use syncmgr_core::id::{HandlerId, SessionId};
-use syncmgr_core::port::Connection;
 use syncmgr_core::trigger::Trigger;
 use tokio::sync::Notify;
 use tokio::sync::futures::OwnedNotified;
 use tokio::task::AbortHandle;
 
 use super::choosing::Choosing;
+use super::connections::Connections;
 use crate::chooser::Chosen;
 use crate::clock::Now;
 use crate::host::Host;
@@ -38,13 +39,15 @@ pub(crate) struct SessionShared {
     /// Notified whenever something may be over.
     changes: Arc<Notify>,
     pub(super) chosen: OnceLock<Chosen>,
-    pub(super) connections: tokio::sync::Mutex<BTreeMap<Option<String>, Connection>>,
+    connections: Connections,
     state: Mutex<SessionState>,
 }
 
 #[derive(Default)]
 pub(super) struct SessionState {
     pub(super) runs: Vec<Arc<Run>>,
+    /// How many handles there are that were made apart from each other.
+    holders: usize,
     pub(super) offers: BTreeMap<HandlerId, Offer>,
     pub(super) stop: Option<CancelReason>,
     pause: Pause,
@@ -90,12 +93,12 @@ impl SessionShared {
             choosing,
             deadline,
             span: trace::session(host.id, id, trigger),
-            began: host.ports.clock.now(),
+            began: host.now(),
             host,
             tasks,
             changes: Arc::default(),
             chosen: OnceLock::new(),
-            connections: tokio::sync::Mutex::default(),
+            connections: Connections::default(),
             state: Mutex::default(),
         })
     }
@@ -186,7 +189,7 @@ impl SessionShared {
         while !self.lock().closing || !self.is_at_rest() {
             self.until(|session| session.is_at_rest() && session.has_news(rested)).await;
             rested = Some(self.times_rested());
-            self.close_connections();
+            self.connections.close();
             self.until(|session| session.has_news(rested)).await;
         }
         for run in self.runs() {
@@ -204,7 +207,7 @@ impl SessionShared {
 
     /// Every run rests for the first time.
     fn rests(&self) {
-        let lasted = self.host.ports.clock.now().mono.saturating_sub(self.began.mono);
+        let lasted = self.host.now().mono.saturating_sub(self.began.mono);
         self.lock().lasted = Some(lasted);
         trace::session_rests(&self.span, self.host.id, self.id, lasted);
         meter::session(self.trigger, lasted);
@@ -212,12 +215,12 @@ impl SessionShared {
 
     /// The session is over.
     fn finish(&self) {
-        self.close_connections();
+        self.connections.close();
         self.host.known().sessions.remove(&self.id);
+        let lasted = self.lasted().unwrap_or_else(|| self.host.now().mono.saturating_sub(self.began.mono));
         {
             let mut state = self.lock();
-            let began = self.began.mono;
-            state.lasted.get_or_insert_with(|| self.host.ports.clock.now().mono.saturating_sub(began));
+            state.lasted = Some(lasted);
             state.over = true;
         }
         self.changed();
@@ -255,6 +258,17 @@ impl SessionShared {
         tasks.iter().for_each(AbortHandle::abort);
     }
 
+    pub(crate) fn add_holder(&self) {
+        self.lock().holders += 1;
+    }
+
+    /// How many are left.
+    pub(crate) fn remove_holder(&self) -> usize {
+        let mut state = self.lock();
+        state.holders -= 1;
+        state.holders
+    }
+
     /// The results are not needed any more; what runs goes on to its end.
     pub(crate) fn close(&self) {
         self.lock().closing = true;
@@ -274,14 +288,14 @@ impl SessionShared {
         self.lock().over
     }
 
-    /// Why the session shuts down, if its host does.
-    pub(crate) fn shutting_down(&self) -> Option<CancelReason> {
-        self.lock().stop.filter(|reason| *reason == CancelReason::ShuttingDown)
-    }
-
     /// How long the session took until every run rested for the first time.
     pub(crate) fn lasted(&self) -> Option<Duration> {
         self.lock().lasted
+    }
+
+    /// Brings a connection up.
+    pub(crate) async fn connect(&self, name: Option<&str>) -> SyncResult {
+        self.connections.connect(self.host.ports.connections.as_deref(), name).await
     }
 
     /// Tells everybody who waits that something may be over.

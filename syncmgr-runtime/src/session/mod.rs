@@ -41,12 +41,15 @@ struct Handle {
 
 impl Drop for Handle {
     fn drop(&mut self) {
-        self.session.close();
+        if self.session.remove_holder() == 0 {
+            self.session.close();
+        }
     }
 }
 
 impl Session {
     pub(crate) fn new(session: Arc<SessionShared>, manager: Arc<Owner>) -> Self {
+        session.add_holder();
         Self { handle: Arc::new(Handle { session, manager }) }
     }
 

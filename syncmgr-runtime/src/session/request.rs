@@ -66,7 +66,8 @@ impl SessionRequest {
         self
     }
 
-    /// As urgent as this, instead of what the trigger means: urgent work overtakes background work.
+    /// As urgent as this, instead of what the trigger means: urgent work overtakes background work. A session in which
+    /// somebody chooses is always urgent.
     pub fn priority(mut self, priority: Priority) -> Self {
         self.priority = Some(priority);
         self
@@ -134,15 +135,19 @@ impl SessionRequest {
     pub fn start(self) -> Result<Session, StartError> {
         let runtime = Handle::try_current().map_err(|_| StartError::NoRuntime)?;
         check_cookie(self.cookie.as_deref())?;
-        if let Some(deadline) = self.deadline.filter(|deadline| *deadline <= self.host().ports.clock.now().wall) {
+        if let Some(deadline) = self.deadline.filter(|deadline| *deadline <= self.host().now().wall) {
             return Err(StartError::TooLate { deadline });
         }
         let handlers = self.find_handlers()?;
         let tasks = Tasks::new(runtime, self.host().tracker.clone());
+        let choosing = self.choosing();
+        // Sessions that wait for a choice wait for each of their handlers: were one to overtake another at one handler and
+        // not at the next, each would wait for the other.
+        let asked = matches!(choosing, Choosing::Ask).then_some(Priority::Foreground);
         let terms = SessionTerms {
             trigger: self.trigger,
-            priority: self.priority.unwrap_or(Priority::of(self.trigger)),
-            choosing: self.choosing(),
+            priority: asked.or(self.priority).unwrap_or(Priority::of(self.trigger)),
+            choosing,
             deadline: self.deadline,
         };
         let session = SessionShared::new(self.host().clone(), tasks, terms);

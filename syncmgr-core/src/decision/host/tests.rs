@@ -95,6 +95,28 @@ fn with_a_single_worker_urgent_work_goes_first_and_background_work_comes_back_af
 }
 
 #[test]
+fn background_work_without_a_worker_has_its_turn_after_some_urgent_items() {
+    let mut host = HostState::new(1);
+    let (background, urgent) = (run(1, 1), run(2, 2));
+    let _ = host.request(background, LOW);
+    let _ = host.request(urgent, HIGH);
+    let _ = host.want(urgent, 100);
+    let _ = host.want(background, 1);
+    let passed_over = std::iter::repeat_with(|| host.give_way(urgent)).take_while(Option::is_none).count();
+    assert_eq!(passed_over, usize::from(MOST_PASSED_OVER));
+}
+
+#[test]
+fn equals_take_turns_at_a_single_worker() {
+    let mut host = HostState::new(1);
+    let (first, second) = (run(1, 1), run(1, 2));
+    let _ = host.want(first, 9);
+    let _ = host.want(second, 9);
+    assert_eq!(host.give_way(first), Some(Grant::Lend(second, 1)));
+    assert_eq!(host.give_way(second), Some(Grant::Lend(first, 1)));
+}
+
+#[test]
 fn a_background_run_somebody_waits_behind_becomes_urgent() {
     let mut host = HostState::new(1);
     let (background, other) = (run(1, 1), run(2, 2));

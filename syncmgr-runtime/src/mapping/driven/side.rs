@@ -1,7 +1,7 @@
 //! The handler's side of a driven instance: what its methods do, and where its contract stands.
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll, Waker};
 
 use futures::FutureExt;
@@ -51,6 +51,8 @@ struct State {
     facts: RunFacts,
     listing: Listing,
     attempt: Option<Arc<Attempt>>,
+    /// Those before it, whose contexts may still be about.
+    earlier: Vec<Weak<Attempt>>,
     /// A retry was granted: the protocol prepares already, the host's call is still to come (R148).
     retrying: bool,
 }
@@ -69,6 +71,7 @@ impl HandlerSide {
             facts,
             listing: Listing::check(nothing).0,
             attempt: None,
+            earlier: Vec::new(),
             retrying: false,
         };
         let tasks = Tasks::new(runtime, TaskTracker::new());
@@ -197,11 +200,14 @@ impl HandlerSide {
 
     pub(super) fn detach(&self) -> HResult {
         self.callback.set(None);
-        let attempt = self.lock().attempt.clone();
-        if let Some(attempt) = attempt {
+        let (attempt, earlier) = {
+            let mut state = self.lock();
+            (state.attempt.clone(), std::mem::take(&mut state.earlier))
+        };
+        if let Some(attempt) = &attempt {
             attempt.stop(CancelReason::HandlerStopped);
-            attempt.detach();
         }
+        earlier.iter().filter_map(Weak::upgrade).chain(attempt).for_each(|attempt| attempt.detach());
         if self.on(Event::Closed) != Step::Do(Action::Detach) {
             self.on(Event::Lost);
         }
@@ -372,7 +378,9 @@ impl HandlerSide {
         let link = Arc::new(CallbackLink::new(self));
         let facts = state.facts.clone().with_selection(selection);
         let attempt = Attempt::new(facts, self.handler.clone(), &self.info, self.kept.clone(), link);
-        state.attempt = Some(attempt.clone());
+        let before = state.attempt.replace(attempt.clone());
+        state.earlier.retain(|earlier| earlier.strong_count() > 0);
+        state.earlier.extend(before.as_ref().map(Arc::downgrade));
         attempt
     }
 

@@ -1,0 +1,90 @@
+//! Plays a generated handler in the call/completed style.
+
+use std::sync::Arc;
+
+use syncmgr::{ErrorFlags, ErrorId, HResult, HandlerId, LogErrorInfo, LogLevel, Progress, Status, SyncCallback};
+use syncmgr_test::{ScriptedHandler, Side};
+
+use super::ledger::{Ledger, Stray};
+use super::plans::{Completion, Listing, Plan, ShowError, Style};
+use super::player::{again, info, items};
+use super::steps::wait;
+
+/// How a pair is completed.
+type Complete = fn(&dyn SyncCallback, HResult, &Plan) -> HResult;
+
+/// A new instance of the handler.
+pub(crate) fn instance(id: HandlerId, plan: &Plan, ledger: &Ledger) -> Arc<ScriptedHandler> {
+    let Style::Classic { prepare, synchronize, show_error } = plan.style else {
+        unreachable!("only handlers in the call/completed style have instances")
+    };
+    let stash = ledger.clone();
+    let mut handler = ScriptedHandler::new(items(plan))
+        .with_info(info(id, plan))
+        .on_prepare(pair(plan, prepare, |callback, code, _| callback.prepare_for_sync_completed(code)))
+        .on_synchronize(synchronizing(plan, synchronize, stash))
+        .on_show_error(pair(plan, show_error, explained));
+    if plan.declines {
+        handler = handler.on_initialize(|_| HResult::S_FALSE);
+    }
+    if plan.listing == Listing::Error {
+        handler = handler.failing_to_list(HResult::E_FAIL);
+    }
+    let handler = Arc::new(handler);
+    ledger.books().classics.push(handler.clone());
+    handler
+}
+
+fn explained(callback: &dyn SyncCallback, code: HResult, plan: &Plan) -> HResult {
+    match plan.show_error {
+        ShowError::Retry(wanted) if code.is_ok() => {
+            callback.show_error_completed(HResult::S_SYNCMGR_RETRYSYNC, &again(wanted))
+        }
+        _ => callback.show_error_completed(code, &[]),
+    }
+}
+
+fn synchronizing(plan: &Plan, completion: Completion, ledger: Ledger) -> impl FnMut(&Side) -> HResult + Send + 'static {
+    let mut complete = pair(plan, completion, |callback, code, _| callback.synchronize_completed(code));
+    move |side| {
+        let callback = side.callback();
+        for (place, item) in side.items().into_iter().enumerate() {
+            let begun = callback.progress(item, Some(&Progress::new().value(1).max(2)));
+            if begun.is_ok() && place % 3 != 2 {
+                callback.progress(item, Some(&Progress::new().status(Status::Succeeded)));
+            }
+        }
+        let look = ErrorId::from_key("look");
+        let link = LogErrorInfo { flags: Some(ErrorFlags::ENABLE_JUMP_TEXT), error: Some(look), item: None };
+        callback.log_error(LogLevel::Warning, "look", Some(&link));
+        ledger.put_aside(Stray::Callback(callback));
+        complete(side)
+    }
+}
+
+/// Returns, and completes when it is told to.
+fn pair(plan: &Plan, completion: Completion, complete: Complete) -> impl FnMut(&Side) -> HResult + Send + 'static {
+    let plan = plan.clone();
+    move |side| {
+        let callback = side.callback();
+        match completion {
+            Completion::Never => {}
+            Completion::Refused => return HResult::E_FAIL,
+            Completion::Failing => _ = complete(&*callback, HResult::E_FAIL, &plan),
+            Completion::AtOnce => _ = complete(&*callback, HResult::S_OK, &plan),
+            Completion::Later(time) => later(callback, &plan, time, &[HResult::S_OK], complete),
+            Completion::Twice(time) => later(callback, &plan, time, &[HResult::S_OK, HResult::E_FAIL], complete),
+        }
+        HResult::S_OK
+    }
+}
+
+fn later(callback: Arc<dyn SyncCallback>, plan: &Plan, time: u16, codes: &'static [HResult], complete: Complete) {
+    let plan = plan.clone();
+    tokio::spawn(async move {
+        for code in codes {
+            wait(time).await;
+            complete(&*callback, *code, &plan);
+        }
+    });
+}

@@ -1,0 +1,125 @@
+//! What the property has found, each as small as it could be made.
+
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use futures::FutureExt;
+use syncmgr::{
+    Chooser, Chosen, ErrorId, HandlerId, HandlerInfo, Limits, LogEntry, LogLevel, Offer, Participation, Progress,
+    Resolution, RunContext, SyncManager, Trigger, async_trait,
+};
+
+use crate::support::{HANDLER, Scripted, id, named};
+use crate::watched::{OnHost, begin, within};
+
+/// A handler with these limits whose item `a` never ends by itself.
+fn endless(limits: impl FnOnce(Limits) -> Limits) -> Scripted {
+    let limits = limits(Limits::default());
+    Scripted::new(&["a"]).info(|info| info.with_limits(limits)).on_item(|_| std::future::pending().boxed())
+}
+
+fn managing(handler: Scripted) -> SyncManager {
+    let manager = SyncManager::new();
+    manager.register(handler).expect("the handler can be registered");
+    manager
+}
+
+async fn a_while() {
+    tokio::time::sleep(Duration::from_secs(1)).await;
+}
+
+/// The watch evicts the item at the moment at which its worker would abandon it. The worker then polls once more and puts
+/// its own waker into the cell, over the one that would lift the quarantine.
+#[tokio::test(start_paused = true)]
+async fn a_quarantine_is_lifted_when_the_worker_of_an_evicted_item_comes_back() {
+    let soon = Duration::from_secs(1);
+    let none = Duration::ZERO;
+    let manager = managing(endless(|limits| limits.with_soft_grace(none).with_hard_grace(none).with_stall_after(soon)));
+    within(begin(&manager).finish()).await;
+    a_while().await;
+    assert_eq!(manager.held(), []);
+    assert!(named(&within(manager.shutdown()).await).is_empty());
+}
+
+/// `SessionShared::stop` keeps the first reason, so that a session that was stopped before does not know that it shuts
+/// down, and `Run::open_error` forgets the stop of the run.
+#[tokio::test(start_paused = true)]
+async fn a_shutdown_stops_what_was_opened_in_a_session_that_was_stopped_before() {
+    let look = ErrorId::from_key("look");
+    let handler = endless(|limits| limits)
+        .on_prepare(move |run| {
+            run.log(LogEntry::new(LogLevel::Warning, "look").with_link(look));
+            async { Ok(()) }.boxed()
+        })
+        .on_show_error(|_, _| async { Ok(Resolution::Retry(vec![id("a")])) }.boxed());
+    let transcript = handler.transcript.clone();
+    let manager = managing(handler);
+    let session = begin(&manager);
+    a_while().await;
+    session.stop();
+    let looking = session.clone();
+    let opened = tokio::spawn(async move { looking.show_error(HANDLER, look).await });
+    tokio::task::yield_now().await;
+    assert!(named(&within(manager.shutdown()).await).is_empty());
+    _ = within(opened).await;
+    assert_eq!(transcript.count("item a"), 1);
+}
+
+/// `HandlerSide::detach` stops and closes the latest attempt only; those of `initialize` and of earlier passes stay open.
+#[tokio::test(start_paused = true)]
+async fn after_a_foreign_host_has_detached_the_context_of_initialize_is_over() {
+    let stray = Arc::new(OnceLock::<RunContext>::new());
+    let put = stray.clone();
+    let handler = Scripted::new(&["a"]).on_initialize(move |run| {
+        let _ = put.set(run.clone());
+        async { Ok(Participation::TakePart) }.boxed()
+    });
+    let transcript = handler.transcript.clone();
+    let on = OnHost::prepared(handler, &transcript, &[id("a")]).await;
+    on.driven.set_progress_callback(None);
+    let stray = stray.get().expect("it was initialized");
+    assert!(stray.check().is_err());
+    within(stray.cancelled()).await;
+}
+
+/// The watch cancels the item, which has no worker to end it, and does not look at the run while an item was begun by hand.
+#[tokio::test(start_paused = true)]
+async fn a_handler_that_begins_an_item_itself_and_goes_silent_is_stalled() {
+    let handler = Scripted::new(&["a"]).on_synchronize(|run| {
+        async move {
+            run.report(id("a"), Progress::new().value(1))?;
+            std::future::pending().await
+        }
+        .boxed()
+    });
+    let session = begin(&managing(handler));
+    let report = tokio::time::timeout(Duration::from_secs(24 * 60 * 60), session.finish()).await;
+    assert!(report.is_ok_and(|report| !report.is_success()));
+}
+
+/// Chooses everything.
+struct Everything;
+
+#[async_trait]
+impl Chooser for Everything {
+    async fn choose(&self, offers: &[Offer]) -> Option<Chosen> {
+        Some(offers.iter().map(|offer| (offer.handler, offer.items.iter().map(|item| item.item).collect())).collect())
+    }
+}
+
+/// The urgent session overtakes the other in the line of one handler, while the other has the second handler already. Each
+/// waits with its choice for the offer of a handler that the other has.
+#[tokio::test(start_paused = true)]
+async fn sessions_that_choose_do_not_wait_for_each_other_when_one_is_more_urgent() {
+    let manager = SyncManager::builder().chooser(Everything).build();
+    manager.register(Scripted::new(&["a"])).expect("the handler can be registered");
+    let other = HandlerId::from_u128(0x07E4);
+    let busy = Scripted::new(&["b"]).info(|_| HandlerInfo::new(other, "Busy"));
+    let busy = busy.on_item(|_| tokio::time::sleep(Duration::from_secs(5)).map(Ok).boxed());
+    manager.register(busy).expect("the handler can be registered");
+    let over_one = manager.session(Trigger::Manual).handlers([other]).start().expect("inside a runtime");
+    let calm = manager.session(Trigger::Scheduled).may_bother_user().start().expect("inside a runtime");
+    let urgent = manager.session(Trigger::Manual).may_bother_user().start().expect("inside a runtime");
+    let all = async { tokio::join!(over_one.finish(), calm.finish(), urgent.finish()) };
+    assert!(tokio::time::timeout(Duration::from_secs(24 * 60 * 60), all).await.is_ok(), "{:?}", manager.held());
+}

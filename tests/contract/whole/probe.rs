@@ -1,0 +1,70 @@
+//! A handler that can only succeed if everything was given back.
+
+use futures::FutureExt;
+use syncmgr::{
+    HandlerId, HandlerInfo, ItemContext, Items, Limits, PrepareContext, SyncHandler, SyncItem, SyncManager, SyncResult,
+    Trigger, async_trait,
+};
+use tokio::sync::Barrier;
+use tokio::time::{Duration, timeout};
+
+use super::plans::CLAIMS;
+use super::world::Setting;
+
+/// Each of its items waits for all others.
+struct Probe {
+    items: usize,
+    claim: Option<&'static str>,
+    asks: bool,
+    together: Barrier,
+}
+
+const PROBE: HandlerId = HandlerId::from_u128(0xFF);
+
+#[async_trait]
+impl SyncHandler for Probe {
+    fn info(&self) -> HandlerInfo {
+        HandlerInfo::new(PROBE, "Probe").with_limits(Limits::default().with_items(self.items))
+    }
+
+    async fn items(&self) -> SyncResult<Items> {
+        let items = (0..self.items).map(|number| SyncItem::named(number.to_string()));
+        Ok(items.map(|item| self.claim.into_iter().fold(item, SyncItem::with_claim)).collect())
+    }
+
+    async fn prepare(&self, run: &PrepareContext) -> SyncResult {
+        if self.asks {
+            drop(run.interaction().await?);
+        }
+        Ok(())
+    }
+
+    async fn synchronize_item(&self, _: &ItemContext) -> SyncResult {
+        self.together.wait().await;
+        Ok(())
+    }
+}
+
+/// What somebody still has although nobody runs.
+pub(crate) async fn missing(manager: &SyncManager, setting: &Setting) -> Option<String> {
+    let most = |items: usize| items.min(setting.items_at_once);
+    let everything = (None, setting.items_at_once);
+    let claims = CLAIMS.into_iter().zip(setting.capacities).map(|(claim, items)| (Some(claim), most(items)));
+    for (claim, items) in std::iter::once(everything).chain(claims) {
+        let probe = Probe { items, claim, asks: setting.has_person(), together: Barrier::new(items) };
+        if timeout(Duration::from_secs(60), run(manager, probe)).await != Ok(true) {
+            return Some(format!("a probe of {items} items with claim {claim:?} fails: {:?}", manager.held()));
+        }
+    }
+    None
+}
+
+async fn run(manager: &SyncManager, probe: Probe) -> bool {
+    let ids: Vec<_> =
+        probe.items().now_or_never().into_iter().flatten().flat_map(|items| items.shared().to_vec()).collect();
+    manager.register(probe).expect("nobody else has this id");
+    let request = manager.session(Trigger::Manual).items(PROBE, ids.iter().map(SyncItem::id)).may_bother_user();
+    let report = request.start().expect("the manager goes on").finish().await;
+    manager.unregister(PROBE);
+    report.is_success()
+}
