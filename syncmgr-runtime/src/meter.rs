@@ -73,8 +73,14 @@ mod silent {
     use super::{Duration, HandlerId, Phase, Trigger};
 
     pub(crate) fn session(_: Trigger, _: Duration) {}
-    pub(crate) fn outcomes(_: &[Phase]) {}
-    pub(crate) fn items(_: HandlerId, (): ()) {}
+    /// Nothing.
+    pub(crate) struct NotCounted;
+
+    pub(crate) fn outcomes(_: &[Phase]) -> NotCounted {
+        NotCounted
+    }
+
+    pub(crate) fn items(_: HandlerId, NotCounted: NotCounted) {}
     pub(crate) fn stopped(_: Duration) {}
     pub(crate) fn abandoned(_: HandlerId) {}
 }

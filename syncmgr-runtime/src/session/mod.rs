@@ -129,6 +129,9 @@ impl Session {
 
     /// Waits until nothing goes on and reports. The results stay open for [`show_error`](Self::show_error) until the
     /// session is closed. Cancel safe.
+    ///
+    /// A handler that blocks its thread in `initialize`, `items` or `prepare` keeps this waiting until it returns;
+    /// [`SyncManager::shutdown`](crate::manager::SyncManager::shutdown) does not wait for ever.
     pub async fn report(&self) -> Report {
         self.shared().until(|session| session.lasted().is_some() && session.is_at_rest()).await;
         Report::of(self.shared())

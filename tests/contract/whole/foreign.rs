@@ -26,7 +26,7 @@ pub(crate) struct Foreign {
     calls: Vec<(u16, Call)>,
 }
 
-const EARLIER_CONTEXTS_REFUSE: bool = false;
+const EARLIER_CONTEXTS_REFUSE: bool = true;
 
 /// Something the host does.
 #[derive(Clone, Copy, Debug)]

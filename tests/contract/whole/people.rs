@@ -16,7 +16,7 @@ use super::plans::{Plan, item_id};
 use super::story::Story;
 use super::world::{handler_id, register};
 
-const OPENS_WHAT_WAS_STOPPED_BEFORE_A_SHUTDOWN: bool = false;
+const OPENS_WHAT_WAS_STOPPED_BEFORE_A_SHUTDOWN: bool = true;
 
 /// Everybody who uses the manager of a case.
 pub(crate) struct People {

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use super::plans::{Bounds, Completion, Hand, ItemPlan, Listing, Plan, ShowError, Style, Synchronize};
 use super::steps::{RunStep, first_steps, item_steps, run_steps};
 
-const LEAST_SOFT_GRACE: u64 = 2;
+const LEAST_SOFT_GRACE: u64 = 0;
 
 pub(crate) fn plan() -> impl Strategy<Value = Plan> {
     let listed = (bounds(), listing(), prop_oneof![1 => vec(item(), 0..=6), 2 => vec(item(), 3..=6)], 0..8_u32);

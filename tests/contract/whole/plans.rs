@@ -12,7 +12,7 @@ pub(crate) const CLAIMS: [&str; 3] = ["account", "disk", "server"];
 /// The names of items, in the order they are listed.
 const NAMES: [&str; 6] = ["a", "b", "c", "d", "e", "f"];
 
-const STALLED_REPORTS_END: bool = false;
+const STALLED_REPORTS_END: bool = true;
 
 /// A handler.
 #[derive(Clone, Debug)]

@@ -16,7 +16,7 @@ use super::plans::{CLAIMS, Plan, Style};
 use super::player::{Player, info};
 use super::steps::wait;
 
-const CHOICES_KEEP_THEIR_ORDER: bool = false;
+const CHOICES_KEEP_THEIR_ORDER: bool = true;
 
 /// A manager as data.
 #[derive(Clone, Debug)]
