@@ -71,13 +71,20 @@ impl Attempt {
         let gives_way = contended && ended.is_some() && self.link.gives_way();
         let mut state = self.lock();
         let asked = ended.as_ref().and_then(|ended| state.end_seated(slot, ended));
+        if gives_way {
+            // Before what it claims is released: whoever is ready then counts on those who are still here.
+            state.vacate(slot);
+        }
         if self.claiming {
             drop(state);
             ended.iter().for_each(|ended| self.release(ended.place));
             state = if gives_way { self.lock() } else { self.claim_next() };
         }
-        let leaves = gives_way || !self.may_seat(&mut state);
-        let seated = if leaves { state.leave(slot) } else { state.seat(slot) };
+        let seated = match gives_way {
+            true => None,
+            false if self.may_seat(&mut state) => state.seat(slot),
+            false => state.leave(slot),
+        };
         let is_last = contended && !state.run.has_next();
         let wakers = if seated.is_some() { mem::take(&mut state.observers) } else { state.everybody() };
         let over = mem::take(&mut state.over);
@@ -86,7 +93,7 @@ impl Attempt {
         wakers.into_iter().for_each(Waker::wake);
         self.note_stopped(asked);
         if is_last {
-            self.link.want_no_more();
+            self.want_no_more();
         }
         let Some((place, cell)) = seated else {
             *context = None;
@@ -108,6 +115,15 @@ impl Attempt {
     pub(crate) fn abandon(&self, item: ItemId, cell: &Arc<ItemCell>) {
         self.lock().abandoned.insert(item);
         self.link.abandoned(item, cell.clone());
+    }
+
+    /// Nothing is left to begin, so that no worker is needed. What became ready meanwhile asks again.
+    fn want_no_more(&self) {
+        self.link.want_no_more();
+        if self.lock().run.has_next() {
+            // An attempt that is over has nothing next.
+            let _ = self.want_workers();
+        }
     }
 
     /// A worker is gone before its first turn.

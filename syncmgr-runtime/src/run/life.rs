@@ -7,7 +7,7 @@ use futures::future::BoxFuture;
 use syncmgr_core::cancel::CancelReason;
 use syncmgr_core::decision::choice::Listing;
 use syncmgr_core::decision::host::RunId;
-use syncmgr_core::decision::protocol::{Action, Event, Reported, Stage, Step};
+use syncmgr_core::decision::protocol::{Action, Chosen, Event, Reported, Stage, Step};
 use syncmgr_core::decision::verdict::{Outcome, Verdict, judge_unprepared};
 use syncmgr_core::error::{FailureClass, SyncResult};
 use syncmgr_core::handler::Resolution;
@@ -171,7 +171,13 @@ impl Run {
             session.host().gate.request(std::slice::from_ref(self), self.priority, |_, _| {});
             attempt.token().run_until_cancelled_owned(session.host().gate.wait(self)).await;
         }
+        let asked = !again.is_empty();
         let any = self.want(again);
+        if asked && any == Chosen::None {
+            // What was asked for has ended without being run, and the run with it, once more.
+            let ending = self.ending().unwrap_or(RunEnding::NothingToDo);
+            self.note(RunChange::Ended(ending));
+        }
         let step = self.complete(window, Event::ErrorCompleted(code, any), Event::ErrorReturned);
         if step != Step::Do(Action::Prepare) {
             self.session().host().gate.leave(self.id);
@@ -258,13 +264,13 @@ impl Run {
 
     /// Nobody can ask the run for anything any more.
     fn let_go(&self) {
-        let inbox = {
+        let commands = {
             let mut state = self.lock();
             (state.resting, state.over) = (false, true);
             state.earlier.clear();
-            state.inbox.take()
+            std::mem::take(&mut state.commands)
         };
-        drop(inbox);
+        drop(commands);
         self.session().changed();
     }
 

@@ -33,8 +33,6 @@ impl Looking {
 impl Run {
     /// Waits for somebody who looks at the run to want something.
     pub(super) async fn rest(&self, looking: &mut Looking) -> Action {
-        let inbox = self.lock().inbox.take();
-        let Some(mut inbox) = inbox else { return Action::Detach };
         loop {
             {
                 let mut state = self.lock();
@@ -44,16 +42,20 @@ impl Run {
             self.save_log();
             looking.reply();
             self.session().changed();
-            let command = inbox.recv().await;
+            let command = self.next_command().await;
             self.lock().resting = false;
-            let step = match command {
-                Some(command) => self.wished(command, looking),
-                None => self.on(Event::Closed),
-            };
-            if let Step::Do(action) = step {
-                self.lock().inbox = Some(inbox);
+            if let Step::Do(action) = self.wished(command, looking) {
                 return action;
             }
+        }
+    }
+
+    async fn next_command(&self) -> Command {
+        loop {
+            if let Some(command) = self.lock().commands.pop_front() {
+                return command;
+            }
+            self.wanted.notified().await;
         }
     }
 

@@ -8,7 +8,7 @@ mod looking;
 mod merge;
 mod notes;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use syncmgr_core::cancel::CancelReason;
@@ -25,7 +25,7 @@ use syncmgr_core::log::LogEntry;
 use syncmgr_core::port::{Kept, RunFacts};
 use syncmgr_core::status::Status;
 use syncmgr_core::trigger::RunFlags;
-use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::sync::{Notify, oneshot};
 
 use self::grants::Grants;
 pub(crate) use self::life::Life;
@@ -50,7 +50,8 @@ pub(crate) struct Run {
     grants: Grants,
     started: Notify,
     state: Mutex<RunState>,
-    commands: mpsc::UnboundedSender<Command>,
+    /// Notified when somebody wants something of the resting run.
+    wanted: Notify,
     this: Weak<Run>,
 }
 
@@ -67,7 +68,9 @@ struct RunState {
     skipped: BTreeSet<ItemId>,
     stop: Option<CancelReason>,
     attempts: Vec<Arc<Attempt>>,
-    inbox: Option<mpsc::UnboundedReceiver<Command>>,
+    /// What is wanted of the run once it rests. Bounded by those who look at the results: each waits for the reply to what
+    /// it asked.
+    commands: VecDeque<Command>,
     /// Whether the run waits for somebody who looks at it.
     resting: bool,
     /// How often it has come to rest.
@@ -126,15 +129,13 @@ impl Run {
         info: HandlerInfo,
         facts: RunFacts,
     ) -> Arc<Self> {
-        // Bounded by the people who look at the results: each waits for the reply to what it asked.
-        let (commands, inbox) = mpsc::unbounded_channel();
         let id = RunId { session: facts.session, handler: facts.handler };
         let run = Arc::new_cyclic(|this| Self {
             id,
             info,
             handler,
             session: Arc::downgrade(session),
-            state: Mutex::new(RunState::new(purpose(session, &facts), inbox)),
+            state: Mutex::new(RunState::new(purpose(session, &facts))),
             facts,
             priority: session.priority(),
             span: crate::trace::handler(session.span(), id),
@@ -142,7 +143,7 @@ impl Run {
             notes: Notes::default(),
             grants: Grants::default(),
             started: Notify::new(),
-            commands,
+            wanted: Notify::new(),
             this: this.clone(),
         });
         run.add_attempt(session, run.facts.clone());
@@ -272,8 +273,14 @@ impl Run {
     /// Asks a resting run for something. The receiver fails when the run is over.
     pub(crate) fn ask(&self, wish: Wish) -> oneshot::Receiver<()> {
         let (reply, receiver) = oneshot::channel();
-        // A run that is over has dropped its inbox, and with it the reply.
-        let _ = self.commands.send(Command { wish, reply });
+        {
+            let mut state = self.lock();
+            // A run that is over drops the wish, and with it the reply.
+            if !state.over {
+                state.commands.push_back(Command { wish, reply });
+            }
+        }
+        self.wanted.notify_one();
         receiver
     }
 
@@ -356,7 +363,7 @@ impl RunState {
         self.attempts.last().expect("a run is made with an attempt").clone()
     }
 
-    fn new(purpose: Purpose, inbox: mpsc::UnboundedReceiver<Command>) -> Self {
+    fn new(purpose: Purpose) -> Self {
         let nothing: Items = std::iter::empty().collect();
         Self {
             protocol: Protocol::new(purpose),
@@ -367,7 +374,7 @@ impl RunState {
             skipped: BTreeSet::new(),
             stop: None,
             attempts: Vec::new(),
-            inbox: Some(inbox),
+            commands: VecDeque::new(),
             resting: false,
             rests: 0,
             not_shown: None,
