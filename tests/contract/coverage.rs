@@ -30,17 +30,24 @@ fn the_contract_names_every_rule() {
 
 /// The rules that tests are named after.
 fn tested() -> BTreeSet<u32> {
-    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/contract");
-    let mut rules = BTreeSet::new();
-    for file in std::fs::read_dir(folder).expect("the tests are there") {
-        let file = file.expect("readable").path();
-        if file.is_dir() {
-            continue;
+    let lines = every_line();
+    lines.iter().filter_map(|line| line.split_once("fn r")).flat_map(|(_, name)| rules_in(name)).collect()
+}
+
+/// Every line of these tests.
+pub(crate) fn every_line() -> Vec<String> {
+    let mut folders = vec![std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/contract")];
+    let mut lines = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for file in std::fs::read_dir(folder).expect("the tests are there") {
+            let file = file.expect("readable").path();
+            match file.is_dir() {
+                true => folders.push(file),
+                false => lines.extend(std::fs::read_to_string(file).expect("text").lines().map(str::to_owned)),
+            }
         }
-        let text = std::fs::read_to_string(file).expect("text");
-        rules.extend(text.lines().filter_map(|line| line.split_once("fn r")).flat_map(|(_, name)| rules_in(name)));
     }
-    rules
+    lines
 }
 
 /// The rules a test's name begins with, without its first `r`: `065_r066_a_host_..` has two.

@@ -364,3 +364,10 @@ async fn no_signal_that_ends_a_program_is_caught() {
     let caught = u64::from_str_radix(caught.trim(), 16).unwrap();
     assert_eq!(caught & HUP_INT_QUIT_TERM, 0, "{caught:x}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn no_subscriber_is_installed() {
+    let session = crate::support::start(Scripted::new(&["a"]));
+    assert!(within(session.finish()).await.is_success());
+    assert!(!tracing::dispatcher::has_been_set());
+}

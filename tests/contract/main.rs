@@ -50,6 +50,7 @@ mod prepare;
 mod prepare_pair;
 mod prepare_user;
 mod priority;
+mod promised;
 mod promises;
 mod properties;
 mod pull;

@@ -150,7 +150,9 @@ impl RunState {
     pub fn ready(&mut self, item: usize) -> bool {
         match (self.phase(item), self.pause) {
             (Some(Phase::Held), Pause::Going) => {
-                self.ready.push_back(item);
+                if !self.ready.contains(&item) {
+                    self.ready.push_back(item);
+                }
                 true
             }
             (Some(Phase::Held), Pause::Paused) => {
@@ -337,6 +339,14 @@ mod tests {
         assert!(run.has_waiting() && run.ready(0));
         assert_eq!([run.begin_next(), run.begin_next(), run.begin_next()], [Some(0), Some(2), None]);
         assert!(!run.has_waiting() && !run.ready(0));
+    }
+
+    #[test]
+    fn an_item_that_is_told_twice_that_it_is_ready_begins_once() {
+        let mut run = RunState::new(1);
+        run.hold(0);
+        assert!(run.ready(0) && run.ready(0));
+        assert_eq!([run.begin_next(), run.begin_next()], [Some(0), None]);
     }
 
     #[test]

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::Attempt;
-use super::state::Working;
+use super::state::{Seated, Working};
 
 /// What a worker leaves behind of an item.
 pub(super) struct Ended {
@@ -68,23 +68,18 @@ impl Attempt {
     /// is needed elsewhere, and it leaves.
     pub(super) fn turn(&self, slot: usize, ended: Option<Ended>, context: &mut Option<ItemContext>) -> bool {
         let contended = self.link.is_contended();
-        let gives_way = contended && ended.is_some() && self.link.gives_way();
+        if let Some(ended) = ended.as_ref().filter(|_| contended && self.link.gives_way()) {
+            self.vacate(slot, ended);
+            return self.sit(None, context);
+        }
         let mut state = self.lock();
         let asked = ended.as_ref().and_then(|ended| state.end_seated(slot, ended));
-        if gives_way {
-            // Before what it claims is released: whoever is ready then counts on those who are still here.
-            state.vacate(slot);
-        }
         if self.claiming {
             drop(state);
             ended.iter().for_each(|ended| self.release(ended.place));
-            state = if gives_way { self.lock() } else { self.claim_next() };
+            state = self.claim_next();
         }
-        let seated = match gives_way {
-            true => None,
-            false if self.may_seat(&mut state) => state.seat(slot),
-            false => state.leave(slot),
-        };
+        let seated = if self.may_seat(&mut state) { state.seat(slot) } else { state.leave(slot) };
         let is_last = contended && !state.run.has_next();
         let wakers = if seated.is_some() { mem::take(&mut state.observers) } else { state.everybody() };
         let over = mem::take(&mut state.over);
@@ -95,20 +90,35 @@ impl Attempt {
         if is_last {
             self.want_no_more();
         }
-        let Some((place, cell)) = seated else {
-            *context = None;
-            if !gives_way {
-                self.link.give_back_workers(1);
-            }
-            return false;
-        };
-        match context {
-            Some(context) => context.turn_to(place, cell),
-            none => {
-                *none = Some(ItemContext::new(self.myself(), place, cell.expect("a first item comes with its cell")))
+        if seated.is_none() {
+            self.link.give_back_workers(1);
+        }
+        self.sit(seated, context)
+    }
+
+    /// Turns a worker's context to where it sits now. `false` when it has left.
+    fn sit(&self, seated: Option<Seated>, context: &mut Option<ItemContext>) -> bool {
+        match (seated, &mut *context) {
+            (None, _) => *context = None,
+            (Some((place, cell)), Some(context)) => context.turn_to(place, cell),
+            (Some((place, cell)), none) => {
+                let cell = cell.expect("a first item comes with its cell");
+                *none = Some(ItemContext::new(self.myself(), place, cell));
             }
         }
-        true
+        context.is_some()
+    }
+
+    /// Ends a worker's item and frees its seat, before what the item claimed is released: whoever is ready then counts on
+    /// those who are still here.
+    fn vacate(&self, slot: usize, ended: &Ended) {
+        let asked = self.change(|state| {
+            let asked = state.end_seated(slot, ended);
+            state.vacate(slot);
+            asked
+        });
+        self.note_stopped(asked);
+        self.release(ended.place);
     }
 
     /// An item was abandoned: what it started is still running.
@@ -134,13 +144,7 @@ impl Attempt {
 
     /// A worker is gone in the middle of an item.
     pub(super) fn leave(&self, slot: usize, ended: Ended) {
-        let asked = self.change(|state| {
-            let asked = state.end_seated(slot, &ended);
-            state.vacate(slot);
-            asked
-        });
-        self.note_stopped(asked);
-        self.release(ended.place);
+        self.vacate(slot, &ended);
         self.link.give_back_workers(1);
     }
 
