@@ -140,17 +140,7 @@ impl SessionRequest {
         }
         let handlers = self.find_handlers()?;
         let tasks = Tasks::new(runtime, self.host().tracker.clone());
-        let choosing = self.choosing();
-        // Sessions that wait for a choice wait for each of their handlers: were one to overtake another at one handler and
-        // not at the next, each would wait for the other.
-        let asked = matches!(choosing, Choosing::Ask).then_some(Priority::Foreground);
-        let terms = SessionTerms {
-            trigger: self.trigger,
-            priority: asked.or(self.priority).unwrap_or(Priority::of(self.trigger)),
-            choosing,
-            deadline: self.deadline,
-        };
-        let session = SessionShared::new(self.host().clone(), tasks, terms);
+        let session = SessionShared::new(self.host().clone(), tasks, self.terms());
         {
             let mut known = self.host().known();
             if self.host().tracker.is_closed() {
@@ -165,6 +155,15 @@ impl SessionRequest {
         });
         session.begin(runs.collect());
         Ok(Session::new(session, self.manager))
+    }
+
+    fn terms(&self) -> SessionTerms {
+        let choosing = self.choosing();
+        // Sessions that wait for a choice wait for each of their handlers: were one to overtake another at one handler and
+        // not at the next, each would wait for the other.
+        let asked = matches!(choosing, Choosing::Ask).then_some(Priority::Foreground);
+        let priority = asked.or(self.priority).unwrap_or(Priority::of(self.trigger));
+        SessionTerms { trigger: self.trigger, priority, choosing, deadline: self.deadline }
     }
 
     fn host(&self) -> &Arc<Host> {
