@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
@@ -50,12 +51,16 @@ impl Attempt {
         let mut quiet = Quiet::default();
         let every = self.limits.stall_after() / 4;
         let mut look = later(Instant::now(), every);
+        let mut timer = pin!(sleep_until(look));
         loop {
             let due = self.next_overdue().map_or(look, |overdue| overdue.min(look));
+            if timer.deadline() != due {
+                timer.as_mut().reset(due);
+            }
             tokio::select! {
                 biased;
                 () = self.changed() => continue,
-                () = sleep_until(due) => {}
+                () = &mut timer => {}
             }
             let now = Instant::now();
             self.evict_overdue(now);
