@@ -6,9 +6,9 @@ use futures::FutureExt;
 use syncmgr::{ItemContext, Limits, Outcome, Progress, SessionEvent, SyncManager};
 use tokio::time::{advance, sleep};
 
+use crate::blocked::{Bench, Block, blocking};
 use crate::stopped::Job;
 use crate::support::{HANDLER, Scripted, id};
-use crate::watchdog::{Bench, Block, blocking};
 use crate::watched::{begin, until, until_began, within};
 
 const SOFT: Duration = Duration::from_millis(100);

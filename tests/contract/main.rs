@@ -4,6 +4,7 @@
 
 mod attention;
 mod bad_input;
+mod blocked;
 mod callback;
 mod cancel;
 mod choice;
