@@ -138,7 +138,7 @@ impl SyncManager {
     /// When the handler cannot be registered, or there is no tokio runtime here.
     pub async fn run(&self, handler: impl SyncHandler) -> SyncResult<Report> {
         let id = self.register(handler)?;
-        let _registered = Registered { manager: self, handler: id };
+        let _guest = Guest { manager: self, handler: id };
         Ok(self.session(Trigger::Manual).handlers([id]).start()?.finish().await)
     }
 
@@ -192,12 +192,12 @@ impl std::fmt::Debug for SyncManager {
 }
 
 /// A handler that is registered for as long as this lives.
-struct Registered<'a> {
+struct Guest<'a> {
     manager: &'a SyncManager,
     handler: HandlerId,
 }
 
-impl Drop for Registered<'_> {
+impl Drop for Guest<'_> {
     fn drop(&mut self) {
         self.manager.unregister(self.handler);
     }

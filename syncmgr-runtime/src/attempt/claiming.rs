@@ -37,8 +37,7 @@ impl Attempt {
 
     /// Whether a worker may take the next item: it has its claims, or needs none.
     pub(super) fn may_seat(&self, state: &mut State) -> bool {
-        let claims_nothing = |place| self.claims_of(place).is_empty();
-        !self.claiming || state.run.has_ready() || state.run.peek_next().is_none_or(claims_nothing)
+        !self.claiming || state.run.has_ready() || state.run.peek_next().is_none_or(|place| !self.claims_any(place))
     }
 
     /// Whether there is nothing more to claim before a worker looks for its next item.
@@ -58,7 +57,7 @@ impl Attempt {
 
     /// An item with claims has ended or no longer waits.
     pub(super) fn release(&self, place: usize) {
-        if self.claiming && !self.claims_of(place).is_empty() {
+        if self.claims_any(place) {
             self.link.release(self.facts.selection[place].id());
         }
     }
@@ -73,9 +72,13 @@ impl Attempt {
         if state.working != Working::Now || state.run.has_ready() || self.has_enough_waiting(&state) {
             return None;
         }
-        let place = state.run.peek_next().filter(|place| !self.claims_of(*place).is_empty())?;
+        let place = state.run.peek_next().filter(|place| self.claims_any(*place))?;
         state.run.hold(place);
         Some(place)
+    }
+
+    fn claims_any(&self, place: usize) -> bool {
+        !self.claims.is_empty() || !self.facts.selection[place].claims().is_empty()
     }
 
     fn claims_of(&self, place: usize) -> ClaimSet {

@@ -153,7 +153,7 @@ impl State {
         slot.cancelled.take().filter(|_| slot.cell.cancel().reason() != Some(CancelReason::TimedOut))
     }
 
-    /// Lets a worker go that is needed elsewhere.
+    /// Lets a worker go: what comes next may not begin yet.
     pub(super) fn leave(&mut self, index: usize) -> Option<Seated> {
         self.vacate(index);
         None
