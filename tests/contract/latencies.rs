@@ -182,6 +182,23 @@ async fn an_item_its_handler_reports_on_by_hand_counts_too() {
     assert_eq!(counted(&manager).0, 1);
 }
 
+#[tokio::test(start_paused = true)]
+async fn an_item_that_stalled_is_not_counted_since_nobody_asked() {
+    let by_hand = Scripted::new(&["a"]).on_synchronize(|run| {
+        async move {
+            run.report(id("a"), Progress::new().value(1))?;
+            std::future::pending().await
+        }
+        .boxed()
+    });
+    let by_worker = Scripted::new(&["a"]).on_item(|_| std::future::pending().boxed());
+    for handler in [by_hand, by_worker] {
+        let (manager, session) = running(handler, 1).await;
+        assert_eq!(within(session.finish()).await.items().next().map(|item| item.outcome), Some(Outcome::Failed));
+        assert_eq!(counted(&manager).0, 0);
+    }
+}
+
 #[test]
 fn an_item_that_blocks_its_thread_counts_when_it_is_abandoned() {
     let block = Block::new();

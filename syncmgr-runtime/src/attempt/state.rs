@@ -38,7 +38,7 @@ pub(super) struct State {
     pub(super) vacant: Vec<usize>,
     /// Tokens of items that are over, to be cancelled once the lock is free.
     pub(super) over: Vec<CancellationToken>,
-    /// Since when items reported by hand are cancelled.
+    /// Since when somebody wants items to end that are reported by hand.
     pub(super) by_hand_cancelled: BTreeMap<usize, Instant>,
     /// Woken when workers come or go, or a status is to be pushed.
     pub(super) waiting: Vec<Waker>,
@@ -81,7 +81,7 @@ pub(super) struct Slot {
 pub(super) struct Evicted {
     pub(super) place: usize,
     pub(super) cell: Arc<ItemCell>,
-    /// Since when it should have ended.
+    /// Since when somebody wanted it to end, if anybody did.
     pub(super) asked: Option<Instant>,
 }
 
@@ -150,7 +150,7 @@ impl State {
         self.end(ended.place, ended.verdict);
         let slot = &mut self.slots[index];
         slot.heard = None;
-        slot.cancelled.take().filter(|_| slot.cell.cancel().reason() != Some(CancelReason::TimedOut))
+        slot.cancelled.take().filter(|_| was_asked(&slot.cell))
     }
 
     /// Lets a worker go: what comes next may not begin yet.
@@ -194,7 +194,8 @@ impl State {
     /// comes back after all.
     pub(super) fn evict(&mut self, index: usize) -> Option<Evicted> {
         let slot = &mut self.slots[index];
-        let (place, cell, asked) = (slot.place?, slot.cell.clone(), slot.cancelled);
+        let (place, cell) = (slot.place?, slot.cell.clone());
+        let asked = slot.cancelled.filter(|_| was_asked(&cell));
         slot.evicted = Some(cell.begin_work());
         self.end(place, judge(&Ending::Abandoned, cell.cancel().reason(), cell.traces()));
         self.close_seat(index);
@@ -248,12 +249,17 @@ impl State {
         };
         let wakers = self.slots.iter_mut().filter(cancelled).map(wake).collect();
         for (place, cell) in &self.by_hand {
-            if cell.cancel().reason().is_some() {
+            if was_asked(cell) {
                 self.by_hand_cancelled.entry(*place).or_insert(now);
             }
         }
         wakers
     }
+}
+
+/// Whether somebody has asked the item to end; that it took too long is nobody's wish.
+fn was_asked(cell: &ItemCell) -> bool {
+    cell.cancel().reason().is_some_and(|reason| reason != CancelReason::TimedOut)
 }
 
 fn add(wakers: &mut Vec<Waker>, waker: &Waker) {
