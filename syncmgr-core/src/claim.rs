@@ -3,6 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use crate::text::{Escaped, MAX_NAME, bounded};
 
 /// A named resource an item needs while it runs.
@@ -12,7 +14,8 @@ use crate::text::{Escaped, MAX_NAME, bounded};
 /// items never wait for each other in a ring.
 ///
 /// Claims hold where the host runs items: not for those a handler runs and [reports](crate::port::RunPort::report) itself.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct Claim(Arc<str>);
 
 impl Claim {

@@ -156,8 +156,8 @@ fn guid(text: &str) -> Result<Uuid, IdError> {
     Uuid::try_parse(text).map_err(|_| IdError { text: bounded(text, SHOWN).into_owned() })
 }
 
-/// Numbers a session of one manager, from 1 upwards.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+/// Numbers a session, from 1 upwards. A store that outlives its manager goes on counting.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct SessionId(pub u64);
 

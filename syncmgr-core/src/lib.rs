@@ -8,7 +8,7 @@
 //! [`port::RunPort`], which a runtime implements.
 //!
 //! Read in this order: the vocabulary ([`id`], [`hresult`], [`trigger`], [`capabilities`], [`info`], [`item`], [`status`],
-//! [`progress`], [`log`]), the two sides of the contract ([`handler`], [`classic`]), what an author is handed ([`context`],
+//! [`progress`], [`log`], [`retry`], [`plan`], [`record`], [`facts`]), the two sides of the contract ([`handler`], [`classic`]), what an author is handed ([`context`],
 //! [`error`], [`cancel`]), and the decisions ([`decision`]).
 
 #![cfg_attr(not(test), warn(clippy::print_stdout, clippy::print_stderr))]
@@ -32,6 +32,14 @@ mod limits;
 pub mod item;
 
 pub mod claim;
+
+pub mod retry;
+
+pub mod plan;
+
+pub mod record;
+
+pub mod facts;
 
 pub mod status;
 

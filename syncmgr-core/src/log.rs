@@ -1,15 +1,19 @@
 //! The error log: `LogError`, `SYNCMGRLOGLEVEL`, `SYNCMGRLOGERRORINFO`.
 
+use std::fmt;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use bitflags::bitflags;
+use serde::{Deserialize, Serialize};
 
 use crate::hresult::UnknownCode;
 use crate::id::{ErrorId, ItemId};
-use crate::text::{MAX_NAME, MAX_TEXT, bounded};
+use crate::text::{Escaped, MAX_NAME, MAX_TEXT, bounded};
 
 /// How serious an entry is: `SYNCMGRLOGLEVEL`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum LogLevel {
     /// Worth knowing: `SYNCMGRLOGLEVEL_INFORMATION`.
     Information = 1,
@@ -96,7 +100,7 @@ impl LogErrorInfo {
 }
 
 /// One entry of the error log.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct LogEntry {
     /// How serious it is.
@@ -138,6 +142,12 @@ impl LogEntry {
         Self { error: Some(error), action: Some(Action::Decide(question)), ..self }
     }
 
+    /// A link to something that can be done about what the entry says; opening it also calls
+    /// [`show_error`](crate::handler::SyncHandler::show_error).
+    pub fn with_remedy(self, error: ErrorId, remedy: Remedy) -> Self {
+        Self { error: Some(error), action: Some(Action::Remedy(remedy)), ..self }
+    }
+
     /// The entry of a `LogError` call.
     pub fn from_info(level: LogLevel, text: &str, info: Option<&LogErrorInfo>) -> Self {
         let info = info.copied().unwrap_or_default();
@@ -167,17 +177,21 @@ impl LogEntry {
 }
 
 /// What opening an entry of the log does.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Action {
     /// Ask the handler: `ShowError`.
     ShowError,
     /// Answer this question; the item runs again with the answer.
     Decide(Question),
+    /// Do this, then ask the handler, which may run items again: `ShowError`.
+    Remedy(Remedy),
 }
 
 /// A decision an item waits for.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Question {
     /// Names the decision within its item.
     pub key: Arc<str>,
@@ -185,9 +199,78 @@ pub struct Question {
     pub text: Arc<str>,
     /// The answers to choose from, in words.
     pub choices: Arc<[Arc<str>]>,
+    /// What each answer does, where the host asks; empty where the handler does.
+    #[serde(default, skip_serializing_if = "no_remedies")]
+    pub remedies: Arc<[Remedy]>,
+    /// Stands for what the question is about: an answer holds for this and nothing else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digest: Option<u64>,
+}
+
+fn no_remedies(remedies: &[Remedy]) -> bool {
+    remedies.is_empty()
+}
+
+/// Something that can be done about what keeps an item from running.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Remedy {
+    /// Carry the plan out as it was declared.
+    Allow,
+    /// Leave things as they are.
+    Refuse,
+    /// Do not delete: bring back what is missing.
+    Revert,
+    /// This side is right.
+    ChooseSide(Arc<str>),
+    /// Sign in, or give a new password.
+    SignIn,
+    /// Make room where it is written.
+    FreeSpace,
+    /// Wait until this time.
+    WaitUntil(SystemTime),
+    /// Open this page, `http` or `https`; never by policy.
+    OpenPage(Arc<str>),
+    /// Put the saved state aside and begin afresh.
+    Reset,
+    /// Try again now.
+    TryAgain,
+}
+
+impl fmt::Display for Remedy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Allow => f.write_str("go on"),
+            Self::Refuse => f.write_str("leave things as they are"),
+            Self::Revert => f.write_str("bring back what is missing"),
+            Self::ChooseSide(side) => write!(f, "{} is right", Escaped(side)),
+            Self::SignIn => f.write_str("sign in"),
+            Self::FreeSpace => f.write_str("free some space"),
+            Self::WaitUntil(_) => f.write_str("wait"),
+            Self::OpenPage(page) => write!(f, "open {}", Escaped(page)),
+            Self::Reset => f.write_str("put the saved state aside and begin afresh"),
+            Self::TryAgain => f.write_str("try again"),
+        }
+    }
 }
 
 impl Question {
+    /// A question with these answers, in words.
+    pub fn new(key: &str, text: &str, choices: impl IntoIterator<Item = Arc<str>>) -> Self {
+        let choices = choices.into_iter().collect();
+        let mut question = Self { key: key.into(), text: text.into(), choices, remedies: Arc::default(), digest: None };
+        question.bound();
+        question
+    }
+
+    /// A question of the host's about what `digest` stands for. Each answer does something.
+    pub fn of_host(key: &str, text: &str, remedies: impl IntoIterator<Item = Remedy>, digest: u64) -> Self {
+        let remedies: Arc<[Remedy]> = remedies.into_iter().collect();
+        let choices: Vec<_> = remedies.iter().map(|remedy| Arc::from(remedy.to_string())).collect();
+        Self { remedies, digest: Some(digest), ..Self::new(key, text, choices) }
+    }
+
     /// Cuts the texts to their bounds.
     pub fn bound(&mut self) {
         cut(&mut self.key, MAX_NAME);

@@ -176,9 +176,7 @@ impl ItemContext {
     ///
     /// Panics never; with no choices there is nothing to ask and the answer is `None`.
     pub fn decide<C: fmt::Display + Clone>(&self, key: &str, question: &str, choices: &[C]) -> Option<C> {
-        let choices_in_words = choices.iter().map(|choice| Arc::from(choice.to_string())).collect();
-        let mut question = Question { key: key.into(), text: question.into(), choices: choices_in_words };
-        question.bound();
+        let question = Question::new(key, question, choices.iter().map(|choice| Arc::from(choice.to_string())));
         match self.run.port().decide(self.id(), &question) {
             Some(answer) => choices.get(answer).cloned(),
             None => {

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use crate::cancel::CancelReason;
 use crate::cell::Traces;
 use crate::error::{FailureClass, NeedsUser, SyncResult};
@@ -10,7 +12,8 @@ use crate::log::LogLevel;
 use crate::status::Status;
 
 /// How an item ended. Exactly one per item and attempt.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Outcome {
     /// Done: `SYNCMGRSTATUS_SUCCEEDED`.
@@ -26,6 +29,25 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// Every outcome.
+    pub const ALL: [Self; 5] = [Self::Succeeded, Self::Failed, Self::Skipped, Self::Stopped, Self::NeedsUser];
+
+    /// A word for it, as in `needs_user`: what a store and a document call it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Succeeded => "succeeded",
+            Self::Failed => "failed",
+            Self::Skipped => "skipped",
+            Self::Stopped => "stopped",
+            Self::NeedsUser => "needs_user",
+        }
+    }
+
+    /// The outcome of this name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|outcome| outcome.name() == name)
+    }
+
     /// The terminal status a host of the Windows contract is told.
     pub const fn status(self) -> Status {
         match self {

@@ -1,0 +1,104 @@
+//! What a provider is about to do, said before it does it.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+/// What an item is about to do to its sides: declared with [`ItemContext::clear`](crate::context::ItemContext::clear), so
+/// that the host can hold what looks like a mistake.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Plan {
+    /// Entries that will be made.
+    pub creates: u64,
+    /// Entries that will be changed.
+    pub updates: u64,
+    /// Entries that will be deleted.
+    pub deletes: u64,
+    /// Bytes that will be moved; 0 where nobody knows.
+    pub bytes: u64,
+    /// Entries there are where something is deleted: what [`deletes`](Self::deletes) is compared with.
+    pub existing: u64,
+    /// The sides, as they are now.
+    pub sides: Vec<Side>,
+}
+
+/// One side of what is synchronized: a folder, a mailbox, a peer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Side {
+    /// What people call it.
+    pub name: Arc<str>,
+    /// What tells it from another of the same name: the id of a disk, of a mailbox, a key's fingerprint. `None` where there
+    /// is nothing to tell.
+    pub identity: Option<Arc<str>>,
+    /// How many entries it has.
+    pub entries: u64,
+}
+
+impl Plan {
+    /// Nothing will be done.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Making so many entries.
+    pub fn creating(self, creates: u64) -> Self {
+        Self { creates, ..self }
+    }
+
+    /// Changing so many entries.
+    pub fn updating(self, updates: u64) -> Self {
+        Self { updates, ..self }
+    }
+
+    /// Deleting so many entries of so many there are.
+    pub fn deleting(self, deletes: u64, existing: u64) -> Self {
+        Self { deletes, existing, ..self }
+    }
+
+    /// Moving so many bytes.
+    pub fn moving(self, bytes: u64) -> Self {
+        Self { bytes, ..self }
+    }
+
+    /// Between this side and the others.
+    pub fn between(mut self, side: Side) -> Self {
+        self.sides.push(side);
+        self
+    }
+}
+
+impl Side {
+    /// A side with so many entries.
+    pub fn new(name: impl Into<Arc<str>>, entries: u64) -> Self {
+        Self { name: name.into(), identity: None, entries }
+    }
+
+    /// Told from others by this.
+    pub fn identified_by(self, identity: impl Into<Arc<str>>) -> Self {
+        Self { identity: Some(identity.into()), ..self }
+    }
+}
+
+/// What the host says to a [`Plan`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+#[must_use = "a plan that is held must not be carried out"]
+pub enum Clearance {
+    /// Do it.
+    Go,
+    /// Leave out what the host objects to; it has asked, and the item ends *needs user*.
+    Held,
+    /// Do not delete: bring back what is missing.
+    Revert,
+    /// This side is right.
+    Side(Arc<str>),
+}
+
+impl Clearance {
+    /// Whether the plan may be carried out as it was declared.
+    pub fn is_go(&self) -> bool {
+        *self == Self::Go
+    }
+}

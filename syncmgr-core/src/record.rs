@@ -1,0 +1,83 @@
+//! What is remembered of an item.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use serde::{Deserialize, Serialize};
+
+use crate::decision::verdict::Outcome;
+use crate::id::SessionId;
+use crate::plan::Side;
+use crate::retry::RetryState;
+
+/// The longest checkpoint taken, in bytes of JSON.
+pub const MAX_CHECKPOINT: usize = 1024 * 1024;
+
+/// All that is remembered of an item. Its parts change together.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ItemRecord {
+    /// The attempt that wrote last.
+    pub fence: Fence,
+    /// What the handler last committed.
+    pub checkpoint: Option<Checkpoint>,
+    /// A checkpoint that was put aside because it could not be read.
+    pub set_aside: Option<Checkpoint>,
+    /// How the last attempt ended; `None` while none has.
+    pub outcome: Option<Outcome>,
+    /// When the last attempt ended.
+    pub last_attempt: Option<SystemTime>,
+    /// When it last succeeded.
+    pub last_success: Option<SystemTime>,
+    /// What failures have left behind.
+    pub retry: Option<RetryState>,
+    /// The sides as they were in the last plan that was carried out.
+    pub sides: Vec<Side>,
+    /// Since when a complete listing lacks the item.
+    pub absent_since: Option<SystemTime>,
+}
+
+impl ItemRecord {
+    /// Nothing is remembered yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+}
+
+/// Orders the attempts that write to one record: a write of an attempt before the last writer's is refused.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Fence {
+    /// The session, as the store numbers them.
+    pub session: SessionId,
+    /// The attempt of its run, from 0 upwards.
+    pub attempt: u32,
+}
+
+impl fmt::Display for Fence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "attempt {} of session {}", self.attempt, self.session)
+    }
+}
+
+/// What a handler saved of an item, as JSON, and the version of the handler's state it was written with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Checkpoint {
+    /// The version of the handler's state.
+    pub version: u32,
+    /// The state, as JSON.
+    pub state: Arc<str>,
+}
+
+/// How an attempt at an item ended, to be recorded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ItemEnd {
+    /// How it ended.
+    pub outcome: Outcome,
+    /// What failures have left behind; `None` after a success.
+    pub retry: Option<RetryState>,
+    /// The sides of the plan that was carried out, if one was.
+    pub sides: Option<Vec<Side>>,
+    /// The keys of the answers this used: they are used up.
+    pub consumed: Vec<Arc<str>>,
+}
