@@ -41,12 +41,12 @@ pub use syncmgr_runtime::clock::{Clock, Now, SystemClock};
 pub use syncmgr_runtime::latency::Latencies;
 pub use syncmgr_runtime::manager::{LogError, PropertiesError, SyncManager, SyncManagerBuilder, Unstopped};
 pub use syncmgr_runtime::mapping::{Driven, Hosted};
+pub use syncmgr_runtime::memory::MemoryStore;
 pub use syncmgr_runtime::random::{Randomness, SystemRandomness};
 pub use syncmgr_runtime::report::{ItemReport, Report, RunReport};
 pub use syncmgr_runtime::session::{
     Events, Session, SessionError, SessionEvent, SessionRequest, StartError, StopOnDrop,
 };
-pub use syncmgr_runtime::store::MemoryStore;
 pub use syncmgr_runtime::watchdog::{Patrol, ThreadWatchdog, Watch, Watchdog};
 pub use syncmgr_runtime::{RunChange, RunEnding, meter, trace};
 /// Re-exported because ids and interfaces of the contract are GUIDs.

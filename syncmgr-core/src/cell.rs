@@ -127,6 +127,19 @@ impl ItemCell {
         }
     }
 
+    /// The item saved its state, which is a sign of life like any progress.
+    pub fn note_commit(&self) {
+        self.see();
+    }
+
+    /// `Err` once the item is over: what comes now comes too late. A cancelled item may still write.
+    pub fn check_not_over(&self) -> Result<(), Cancelled> {
+        match self.cancel.reason() {
+            Some(reason @ CancelReason::Over) => Err(Cancelled { reason }),
+            _ => Ok(()),
+        }
+    }
+
     /// Remembers that a decision is open.
     pub fn leave_undecided(&self) {
         self.mark(UNDECIDED);

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use anyhow::anyhow;
 use async_trait::async_trait;
+use serde_json::Value;
 use uuid::Uuid;
 
 use crate::context::{ItemContext, PrepareContext, RunContext, SynchronizeContext};
@@ -156,6 +157,18 @@ pub trait SyncHandler: Send + Sync + 'static {
     async fn show_error(&self, run: &RunContext, error: ErrorId) -> SyncResult<Resolution> {
         let _ = (run, error);
         Ok(Resolution::Done)
+    }
+
+    /// Brings what was saved of an item from an earlier version of the handler's state to this one.
+    ///
+    /// Called when [`ItemContext::saved`] finds a checkpoint of a version below
+    /// [`HandlerInfo::state_version`]. The next commit stores it in this version.
+    ///
+    /// # Errors
+    /// The default migrates nothing: the item ends with its state unreadable, and nothing of it is lost.
+    fn migrate(&self, item: ItemId, from: u32, state: Value) -> SyncResult<Value> {
+        let _ = (item, state);
+        Err(anyhow!("the handler has no way from version {from} of its state to the one it has now")).unreadable_state()
     }
 
     /// An object of the handler or an item for programs that know both sides: `GetItemObject`. `None` is `E_NOTIMPL`.

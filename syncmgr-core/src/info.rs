@@ -9,6 +9,7 @@ use crate::claim::Claim;
 use crate::id::HandlerId;
 use crate::item::Icon;
 pub use crate::limits::{Limits, WhenStalled};
+use crate::retry::RetryPolicy;
 use crate::text::{MAX_NAME, bounded};
 
 /// A handler's id, name, flags and limits: `SYNCMGRHANDLERINFO`.
@@ -24,6 +25,8 @@ pub struct HandlerInfo {
     icon: Option<Icon>,
     claims: Vec<Claim>,
     capabilities: Capabilities,
+    state_version: u32,
+    retry: Option<RetryPolicy>,
 }
 
 impl HandlerInfo {
@@ -37,6 +40,8 @@ impl HandlerInfo {
             icon: None,
             claims: Vec::new(),
             capabilities: Capabilities::CANCELLABLE,
+            state_version: 1,
+            retry: None,
         }
     }
 
@@ -55,6 +60,19 @@ impl HandlerInfo {
     /// With these limits.
     pub const fn with_limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
+        self
+    }
+
+    /// Whose checkpoints are of this version; 1 unless said otherwise. Raise it together with
+    /// [`migrate`](crate::handler::SyncHandler::migrate).
+    pub const fn with_state_version(mut self, version: u32) -> Self {
+        self.state_version = version;
+        self
+    }
+
+    /// Retried by these rules, in place of the manager's.
+    pub const fn with_retry(mut self, retry: RetryPolicy) -> Self {
+        self.retry = Some(retry);
         self
     }
 
@@ -111,6 +129,16 @@ impl HandlerInfo {
     /// What every item of the handler needs while it runs.
     pub fn claims(&self) -> &[Claim] {
         &self.claims
+    }
+
+    /// The version of the handler's checkpoints.
+    pub const fn state_version(&self) -> u32 {
+        self.state_version
+    }
+
+    /// The rules for retries, if the handler has its own.
+    pub const fn retry(&self) -> Option<RetryPolicy> {
+        self.retry
     }
 
     /// The icon, if there is one.

@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::error::NeedsUser;
+
 /// What an item is about to do to its sides: declared with [`ItemContext::clear`](crate::context::ItemContext::clear), so
 /// that the host can hold what looks like a mistake.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -100,5 +102,16 @@ impl Clearance {
     /// Whether the plan may be carried out as it was declared.
     pub fn is_go(&self) -> bool {
         *self == Self::Go
+    }
+
+    /// The way out for those who do nothing while their plan is held: pass it on with `?`.
+    ///
+    /// # Errors
+    /// [`NeedsUser`] where the plan is held.
+    pub fn or_leave(self) -> Result<Self, NeedsUser> {
+        match self {
+            Self::Held => Err(NeedsUser::new("the host holds what was about to be done; the log says why")),
+            clearance => Ok(clearance),
+        }
     }
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Deref;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
@@ -16,7 +17,9 @@ use crate::error::{NeedsUser, SyncResult, drop_panic};
 use crate::id::{ErrorScope, HandlerId, ItemId, SessionId};
 use crate::item::SyncItem;
 use crate::log::{LogEntry, Question};
+use crate::plan::{Clearance, Plan};
 use crate::progress::Progress;
+use crate::record::Fence;
 use crate::trigger::{RunFlags, Trigger};
 
 /// The host's side of one attempt of one run. The contexts are thin handles over it.
@@ -78,6 +81,21 @@ pub trait RunPort: Send + Sync {
     /// The answer to a question, as an index into its choices, or `None` while nobody has given one; the question is
     /// then open in the log.
     fn decide(&self, item: ItemId, question: &Question) -> Option<usize>;
+
+    /// What was last committed of an item, as JSON in the version of the handler's state.
+    ///
+    /// # Errors
+    /// Marked as unreadable state where it is of a later version, or the handler cannot migrate it.
+    fn saved(&self, item: ItemId) -> SyncResult<Option<Arc<str>>>;
+
+    /// Saves the state of an item, as JSON.
+    fn commit(&self, item: ItemId, state: Arc<str>) -> BoxFuture<'_, SyncResult>;
+
+    /// Judges what an item is about to do.
+    fn clear(&self, item: ItemId, plan: &Plan) -> Clearance;
+
+    /// Makes files and directories survive what a commit survives.
+    fn sync_paths(&self, paths: Vec<PathBuf>) -> BoxFuture<'_, SyncResult>;
 }
 
 /// What [`RunPort::each`] runs for an item.
@@ -99,17 +117,29 @@ pub struct RunFacts {
     pub cookie: Option<Arc<[u8]>>,
     /// The chosen items, in the handler's order; empty before the choice.
     pub selection: Arc<[SyncItem]>,
+    /// Which attempt of the run this is; 0 before the choice.
+    pub attempt: u32,
 }
 
 impl RunFacts {
     /// A run of `handler` in `session`, with nothing chosen.
     pub fn new(handler: HandlerId, session: SessionId, trigger: Trigger, flags: RunFlags) -> Self {
-        Self { handler, session, trigger, flags, cookie: None, selection: Arc::default() }
+        Self { handler, session, trigger, flags, cookie: None, selection: Arc::default(), attempt: 0 }
     }
 
     /// With the bytes of the invocation; without effect for any other trigger (R16).
     pub fn with_cookie(self, cookie: Option<Arc<[u8]>>) -> Self {
         Self { cookie: cookie.filter(|_| self.trigger == Trigger::Invoke), ..self }
+    }
+
+    /// As this attempt of the run.
+    pub fn with_attempt(self, attempt: u32) -> Self {
+        Self { attempt, ..self }
+    }
+
+    /// What orders this attempt's writes among those to the same record.
+    pub fn fence(&self) -> Fence {
+        Fence { session: self.session, attempt: self.attempt }
     }
 
     /// With these items chosen.

@@ -197,13 +197,7 @@ pub struct SessionRecord {
 
 impl SessionRecord {
     /// A session that has begun.
-    pub fn new(
-        session: SessionId,
-        manager: Uuid,
-        trigger: Trigger,
-        began: SystemTime,
-        runs: Vec<RunRequest>,
-    ) -> Self {
+    pub fn new(session: SessionId, manager: Uuid, trigger: Trigger, began: SystemTime, runs: Vec<RunRequest>) -> Self {
         Self { session, manager, trigger, began, end: None, runs }
     }
 

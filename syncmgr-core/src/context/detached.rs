@@ -1,6 +1,7 @@
 //! Contexts with no host behind them.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures::FutureExt;
@@ -12,6 +13,7 @@ use crate::error::{NeedsUser, SyncResult, one_line};
 use crate::id::{ErrorId, ErrorScope, HandlerId, ItemId, SessionId};
 use crate::item::SyncItem;
 use crate::log::{LogEntry, LogLevel, Question};
+use crate::plan::{Clearance, Plan};
 use crate::port::{InteractionPermit, ItemWork, Kept, ReportError, RunFacts, RunPort, nobody_to_ask};
 use crate::progress::Progress;
 use crate::trigger::{RunFlags, Trigger};
@@ -44,6 +46,8 @@ struct Shared {
     kept: Arc<Kept>,
     log: Mutex<Vec<LogEntry>>,
     answers: Mutex<BTreeMap<(ItemId, Arc<str>), usize>>,
+    saved: Mutex<BTreeMap<ItemId, Arc<str>>>,
+    plans: Mutex<Vec<Plan>>,
 }
 
 impl Detached {
@@ -77,6 +81,21 @@ impl Detached {
     /// Answers the question `key` of an item with one of its choices, by place.
     pub fn answer(&self, item: &ItemContext, key: &str, choice: usize) {
         lock(&self.shared.answers).insert((item.id(), key.into()), choice);
+    }
+
+    /// Has the item find this, as JSON, when it asks what was saved.
+    pub fn save(&self, item: &ItemContext, state: &str) {
+        lock(&self.shared.saved).insert(item.id(), state.into());
+    }
+
+    /// What the item last committed, as JSON.
+    pub fn committed(&self, item: &ItemContext) -> Option<Arc<str>> {
+        lock(&self.shared.saved).get(&item.id()).cloned()
+    }
+
+    /// The plans that were declared so far. All of them are cleared.
+    pub fn plans(&self) -> Vec<Plan> {
+        lock(&self.shared.plans).clone()
     }
 
     /// What was logged so far.
@@ -170,6 +189,27 @@ impl RunPort for DetachedPort {
         }
         answer
     }
+
+    fn saved(&self, item: ItemId) -> SyncResult<Option<Arc<str>>> {
+        Ok(lock(&self.shared.saved).get(&item).cloned())
+    }
+
+    fn commit(&self, item: ItemId, state: Arc<str>) -> BoxFuture<'_, SyncResult> {
+        async move {
+            lock(&self.shared.saved).insert(item, state);
+            Ok(())
+        }
+        .boxed()
+    }
+
+    fn clear(&self, _: ItemId, plan: &Plan) -> Clearance {
+        lock(&self.shared.plans).push(plan.clone());
+        Clearance::Go
+    }
+
+    fn sync_paths(&self, _: Vec<PathBuf>) -> BoxFuture<'_, SyncResult> {
+        async { Ok(()) }.boxed()
+    }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -187,7 +227,9 @@ mod tests {
     use futures::executor::block_on;
 
     use super::*;
+    use crate::context::Origin;
     use crate::error::{Classify, FailureClass};
+    use crate::record::MAX_CHECKPOINT;
 
     #[test]
     fn a_tolerated_failure_is_logged_and_remembered_with_its_class() {
@@ -248,6 +290,40 @@ mod tests {
         assert_eq!(block_on(item.blocking(|item| Ok(item.name().len()))).expect("it works"), 1);
         assert_eq!(block_on(item.spawn(async { Ok(5) })).expect("it works"), 5);
         assert!(!item.cell().is_working());
+    }
+
+    #[test]
+    fn what_was_committed_is_found_again_and_what_no_longer_decodes_is_unreadable_and_stays() {
+        let host = Detached::new();
+        let item = host.item("inbox");
+        let mut saved = item.saved::<Vec<u32>>().expect("nothing is unreadable");
+        assert_eq!((saved.origin(), saved.len()), (Origin::Fresh, 0));
+        saved.push(7);
+        assert_eq!(item.saved::<Vec<u32>>().expect("nothing was committed").len(), 0);
+        block_on(saved.commit()).expect("kept");
+        let again = item.saved::<Vec<u32>>().expect("committed");
+        assert_eq!((again.origin(), &again[..]), (Origin::Committed, &[7][..]));
+        let unreadable = item.saved::<String>().expect_err("a list is no text");
+        assert_eq!(FailureClass::of(&unreadable), FailureClass::UnreadableState);
+        assert_eq!(host.committed(&item).as_deref(), Some("[7]"));
+    }
+
+    #[test]
+    fn what_is_no_json_or_too_long_is_refused_for_good_and_an_item_that_is_over_commits_nothing() {
+        let host = Detached::new();
+        let item = host.item("inbox");
+        let refused = |result: SyncResult| FailureClass::of(&result.expect_err("refused"));
+        let mut odd = item.saved::<BTreeMap<Option<u8>, u8>>().expect("nothing saved");
+        odd.insert(None, 1);
+        assert_eq!(refused(block_on(odd.commit())), FailureClass::Permanent);
+        let mut long = item.saved::<String>().expect("nothing saved");
+        *long = "x".repeat(MAX_CHECKPOINT);
+        assert_eq!(refused(block_on(long.commit())), FailureClass::Permanent);
+        long.clear();
+        host.cancel(&item, CancelReason::Skipped);
+        block_on(long.commit()).expect("a cancelled item may commit within its grace");
+        let _ = item.cell().cancel().close();
+        assert!(block_on(long.commit()).is_err());
     }
 
     #[test]

@@ -5,9 +5,11 @@
 mod detached;
 mod item;
 mod run;
+mod saved;
 mod work;
 
 pub use detached::Detached;
 pub use item::ItemContext;
 pub use run::{PrepareContext, RunContext, SynchronizeContext};
+pub use saved::{Origin, Saved};
 pub use work::Spawned;

@@ -11,8 +11,8 @@ use super::SyncManager;
 use crate::chooser::Chooser;
 use crate::clock::{Clock, SystemClock};
 use crate::host::{Host, Ports};
+use crate::memory::MemoryStore;
 use crate::random::{Randomness, SystemRandomness};
-use crate::store::MemoryStore;
 use crate::watchdog::Watchdog;
 
 /// What a manager is to use.

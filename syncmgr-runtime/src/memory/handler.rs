@@ -1,0 +1,129 @@
+//! What is kept of one handler.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use syncmgr_core::decision::verdict::Outcome;
+use syncmgr_core::id::{ErrorId, ErrorScope, ItemId, SessionId};
+use syncmgr_core::item::ItemState;
+use syncmgr_core::log::{LogEntry, Question};
+use syncmgr_core::plan::Side;
+use syncmgr_core::record::{Checkpoint, Fence, ItemEnd, ItemRecord};
+use syncmgr_core::store::{HandlerRecord, LogRecord};
+use uuid::Uuid;
+
+/// How many entries are kept of a handler; the oldest go first.
+const MOST_ENTRIES: usize = 10_000;
+
+/// What is kept of a handler.
+#[derive(Clone, Default)]
+pub(super) struct Stored {
+    pub(super) record: HandlerRecord,
+    pub(super) choices: BTreeMap<ItemId, ItemState>,
+    pub(super) items: BTreeMap<ItemId, ItemRecord>,
+    pub(super) log: Vec<LogRecord>,
+    /// Answers, each with the question it answers, by item and key.
+    pub(super) answers: BTreeMap<(ItemId, Arc<str>), (Question, usize)>,
+}
+
+impl Stored {
+    pub(super) fn answer(&self, item: ItemId, question: &Question) -> Option<usize> {
+        let (answered, choice) = self.answers.get(&(item, question.key.clone()))?;
+        (answered == question).then_some(*choice)
+    }
+
+    pub(super) fn ended_since(&self, session: SessionId) -> BTreeSet<ItemId> {
+        let ended = |record: &ItemRecord| record.outcome.is_some() && record.fence.session >= session;
+        self.items.iter().filter(|(_, record)| ended(record)).map(|(item, _)| *item).collect()
+    }
+
+    pub(super) fn choose(&mut self, items: BTreeMap<ItemId, Option<ItemState>>) {
+        for (item, state) in items {
+            match state {
+                Some(state) => self.choices.insert(item, state),
+                None => self.choices.remove(&item),
+            };
+        }
+    }
+
+    pub(super) fn commit(
+        &mut self,
+        item: ItemId,
+        fence: Fence,
+        checkpoint: Checkpoint,
+        sides: Option<Vec<Side>>,
+        consumed: &[Arc<str>],
+    ) {
+        let record = self.items.entry(item).or_default();
+        (record.fence, record.checkpoint) = (fence, Some(checkpoint));
+        if let Some(sides) = sides {
+            record.sides = sides;
+        }
+        self.consume(item, consumed);
+    }
+
+    pub(super) fn end(&mut self, item: ItemId, fence: Fence, time: SystemTime, end: ItemEnd) {
+        let record = self.items.entry(item).or_default();
+        if record.fence > fence {
+            return;
+        }
+        (record.fence, record.outcome, record.last_attempt) = (fence, Some(end.outcome), Some(time));
+        (record.retry, record.absent_since) = (end.retry, None);
+        if end.outcome == Outcome::Succeeded {
+            record.last_success = Some(time);
+        }
+        if let Some(sides) = end.sides {
+            record.sides = sides;
+        }
+        self.consume(item, &end.consumed);
+    }
+
+    fn consume(&mut self, item: ItemId, keys: &[Arc<str>]) {
+        for key in keys {
+            self.answers.remove(&(item, key.clone()));
+        }
+    }
+
+    pub(super) fn reset(&mut self, item: ItemId) {
+        let record = self.items.entry(item).or_default();
+        record.retry = None;
+        if let Some(checkpoint) = record.checkpoint.take() {
+            record.set_aside = Some(checkpoint);
+        }
+    }
+
+    pub(super) fn replace_log(&mut self, session: (Uuid, SessionId), time: SystemTime, entries: Vec<Arc<LogEntry>>) {
+        self.log.retain(|record| (record.manager, record.session) != session);
+        self.add_to_log(session, time, entries);
+    }
+
+    pub(super) fn add_to_log(
+        &mut self,
+        (manager, session): (Uuid, SessionId),
+        time: SystemTime,
+        entries: Vec<Arc<LogEntry>>,
+    ) {
+        let again: BTreeSet<ErrorId> = entries.iter().filter_map(|entry| entry.error).collect();
+        if !again.is_empty() {
+            self.log.retain(|record| record.entry.error.is_none_or(|error| !again.contains(&error)));
+        }
+        self.log.extend(entries.into_iter().map(|entry| LogRecord::new(manager, session, time, entry)));
+        let excess = self.log.len().saturating_sub(MOST_ENTRIES);
+        self.log.drain(..excess);
+    }
+
+    pub(super) fn delete(&mut self, scope: ErrorScope) {
+        self.log.retain(|record| match scope {
+            ErrorScope::All => false,
+            ErrorScope::One(error) => record.entry.error != Some(error),
+        });
+    }
+
+    pub(super) fn forget(&mut self, item: ItemId) {
+        self.items.remove(&item);
+        self.choices.remove(&item);
+        self.answers.retain(|(of, _), _| *of != item);
+        self.log.retain(|record| record.entry.item != Some(item));
+    }
+}

@@ -1,0 +1,203 @@
+//! A store that forgets everything with the process.
+
+mod handler;
+mod sessions;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
+
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use syncmgr_core::claim::Claim;
+use syncmgr_core::error::SyncResult;
+use syncmgr_core::id::{HandlerId, ItemId, SessionId};
+use syncmgr_core::item::ItemState;
+use syncmgr_core::log::Question;
+use syncmgr_core::record::ItemRecord;
+use syncmgr_core::retry::RetryState;
+use syncmgr_core::store::{HandlerRecord, Histogram, LogRecord, SessionRecord, StaleWriter, StateChange, StateStore};
+
+use self::handler::Stored;
+use self::sessions::Sessions;
+
+/// Keeps everything in memory. Cloning gives another handle of the same store: give it to two managers, and the second
+/// knows what the first did.
+///
+/// Of a handler's log the last 10,000 entries are kept, of the sessions the last 200, uneventful ones dropped first.
+#[derive(Clone, Default)]
+pub struct MemoryStore {
+    contents: Arc<Mutex<Contents>>,
+}
+
+/// All that is kept.
+#[derive(Clone, Default)]
+struct Contents {
+    handlers: BTreeMap<HandlerId, Stored>,
+    sessions: Sessions,
+    resources: BTreeMap<Claim, RetryState>,
+    histograms: BTreeMap<Arc<str>, Histogram>,
+}
+
+impl MemoryStore {
+    /// An empty store.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Another store with what this one has now, as a process that was killed at this moment would leave it: the sessions
+    /// under way are interrupted.
+    pub fn left_behind(&self) -> Self {
+        let mut contents = self.lock().clone();
+        contents.sessions.interrupt();
+        Self { contents: Arc::new(Mutex::new(contents)) }
+    }
+
+    fn of<T: Default>(&self, handler: HandlerId, part: impl Fn(&Stored) -> T) -> T {
+        self.lock().handlers.get(&handler).map(part).unwrap_or_default()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Contents> {
+        self.contents.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl std::fmt::Debug for MemoryStore {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "MemoryStore({} handlers)", self.lock().handlers.len())
+    }
+}
+
+impl StateStore for MemoryStore {
+    fn handlers(&self) -> SyncResult<BTreeMap<HandlerId, HandlerRecord>> {
+        Ok(self.lock().handlers.iter().map(|(handler, stored)| (*handler, stored.record.clone())).collect())
+    }
+
+    fn choices(&self, handler: HandlerId) -> SyncResult<BTreeMap<ItemId, ItemState>> {
+        Ok(self.of(handler, |stored| stored.choices.clone()))
+    }
+
+    fn log(&self, handler: HandlerId) -> SyncResult<Vec<LogRecord>> {
+        Ok(self.of(handler, |stored| stored.log.clone()))
+    }
+
+    fn answer(&self, handler: HandlerId, item: ItemId, question: &Question) -> SyncResult<Option<usize>> {
+        Ok(self.of(handler, |stored| stored.answer(item, question)))
+    }
+
+    fn record(&self, handler: HandlerId, item: ItemId) -> SyncResult<Option<ItemRecord>> {
+        Ok(self.of(handler, |stored| stored.items.get(&item).cloned()))
+    }
+
+    fn setbacks(&self, handler: HandlerId) -> SyncResult<BTreeMap<ItemId, RetryState>> {
+        Ok(self.of(handler, |stored| {
+            stored.items.iter().filter_map(|(item, record)| Some((*item, record.retry?))).collect()
+        }))
+    }
+
+    fn known(&self, handler: HandlerId) -> SyncResult<BTreeMap<ItemId, Option<SystemTime>>> {
+        Ok(self.of(handler, |stored| stored.items.iter().map(|(item, record)| (*item, record.absent_since)).collect()))
+    }
+
+    fn ended_since(&self, handler: HandlerId, session: SessionId) -> SyncResult<BTreeSet<ItemId>> {
+        Ok(self.of(handler, |stored| stored.ended_since(session)))
+    }
+
+    fn resources(&self) -> SyncResult<BTreeMap<Claim, RetryState>> {
+        Ok(self.lock().resources.clone())
+    }
+
+    fn sessions(&self) -> SyncResult<Vec<SessionRecord>> {
+        Ok(self.lock().sessions.all())
+    }
+
+    fn interrupted(&self) -> SyncResult<Vec<SessionRecord>> {
+        Ok(self.lock().sessions.interrupted())
+    }
+
+    fn last_session(&self) -> SyncResult<SessionId> {
+        Ok(self.lock().sessions.last())
+    }
+
+    fn histogram(&self, name: &str) -> SyncResult<Option<Histogram>> {
+        Ok(self.lock().histograms.get(name).cloned())
+    }
+
+    fn write(&self, changes: Vec<StateChange>) -> BoxFuture<'static, SyncResult> {
+        let mut contents = self.lock();
+        let refused = changes.iter().find_map(|change| contents.refuse(change));
+        if refused.is_none() {
+            changes.into_iter().for_each(|change| contents.apply(change));
+        }
+        async move { refused.map_or(Ok(()), |stale| Err(stale.into())) }.boxed()
+    }
+}
+
+impl Contents {
+    /// Why a change cannot be made.
+    fn refuse(&self, change: &StateChange) -> Option<StaleWriter> {
+        let StateChange::Committed { handler, item, fence, .. } = change else { return None };
+        let latest = self.handlers.get(handler)?.items.get(item)?.fence;
+        (latest > *fence).then_some(StaleWriter { item: *item, writer: *fence, latest })
+    }
+
+    fn apply(&mut self, change: StateChange) {
+        match change {
+            StateChange::SessionBegan(record) => self.sessions.begin(record),
+            StateChange::SessionEnded { session, manager, end } => self.sessions.end(session, manager, end),
+            StateChange::Resource { claim, retry: Some(retry) } => drop(self.resources.insert(claim, retry)),
+            StateChange::Resource { claim, retry: None } => drop(self.resources.remove(&claim)),
+            StateChange::Histogram { name, histogram } => drop(self.histograms.insert(name, histogram)),
+            StateChange::Forget { handler } => drop(self.handlers.remove(&handler)),
+            StateChange::ForgetItem { handler, item } => {
+                if let Some(stored) = self.handlers.get_mut(&handler) {
+                    stored.forget(item);
+                }
+            }
+            change => self.apply_to_handler(change),
+        }
+    }
+
+    fn apply_to_handler(&mut self, change: StateChange) {
+        match change {
+            StateChange::Registered { handler, registration } => {
+                self.stored(handler).record.registration = Some(registration)
+            }
+            StateChange::Flags { handler, flags } => self.stored(handler).record.flags = Some(flags),
+            StateChange::Choices { handler, items } => self.stored(handler).choose(items),
+            StateChange::Committed { handler, item, fence, checkpoint, sides, consumed } => {
+                self.stored(handler).commit(item, fence, checkpoint, sides, &consumed);
+            }
+            StateChange::Ended { handler, fence, time, items } => {
+                items.into_iter().for_each(|(item, end)| self.stored(handler).end(item, fence, time, end));
+            }
+            StateChange::Retry { handler, item, retry } => {
+                self.stored(handler).items.entry(item).or_default().retry = retry
+            }
+            StateChange::Absent { handler, items } => {
+                for (item, since) in items {
+                    self.stored(handler).items.entry(item).or_default().absent_since = since;
+                }
+            }
+            StateChange::Reset { handler, item } => self.stored(handler).reset(item),
+            StateChange::Log { handler, manager, session, time, entries } => {
+                self.stored(handler).replace_log((manager, session), time, entries);
+            }
+            StateChange::Logged { handler, manager, session, time, entries } => {
+                self.stored(handler).add_to_log((manager, session), time, entries);
+            }
+            StateChange::Answered { handler, item, question, choice } => {
+                self.stored(handler).answers.insert((item, question.key.clone()), (question, choice));
+            }
+            StateChange::LogDeleted { handler, scope } => self.stored(handler).delete(scope),
+            _ => {}
+        }
+    }
+
+    fn stored(&mut self, handler: HandlerId) -> &mut Stored {
+        self.handlers.entry(handler).or_default()
+    }
+}

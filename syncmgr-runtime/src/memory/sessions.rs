@@ -1,0 +1,62 @@
+//! The history of sessions.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use syncmgr_core::id::SessionId;
+use syncmgr_core::store::{SessionEnd, SessionRecord};
+use uuid::Uuid;
+
+/// How many sessions are remembered.
+const MOST_SESSIONS: usize = 200;
+
+/// The sessions that are remembered.
+#[derive(Clone, Default)]
+pub(super) struct Sessions {
+    known: BTreeMap<(SessionId, Uuid), SessionRecord>,
+    interrupted: BTreeSet<(SessionId, Uuid)>,
+    last: SessionId,
+}
+
+impl Sessions {
+    pub(super) fn all(&self) -> Vec<SessionRecord> {
+        self.known.values().cloned().collect()
+    }
+
+    pub(super) fn interrupted(&self) -> Vec<SessionRecord> {
+        self.interrupted.iter().filter_map(|key| self.known.get(key)).cloned().collect()
+    }
+
+    pub(super) fn last(&self) -> SessionId {
+        self.last
+    }
+
+    pub(super) fn begin(&mut self, record: SessionRecord) {
+        self.last = self.last.max(record.session);
+        self.known.insert((record.session, record.manager), record);
+    }
+
+    pub(super) fn end(&mut self, session: SessionId, manager: Uuid, end: SessionEnd) {
+        self.interrupted.remove(&(session, manager));
+        if let Some(record) = self.known.get_mut(&(session, manager)) {
+            record.end = Some(end);
+        }
+        self.retire();
+    }
+
+    /// Whoever ran what is under way is gone.
+    pub(super) fn interrupt(&mut self) {
+        self.interrupted = self.known.iter().filter(|(_, record)| record.end.is_none()).map(|(key, _)| *key).collect();
+    }
+
+    /// Forgets the oldest uneventful sessions first, then the oldest that have ended.
+    fn retire(&mut self) {
+        while self.known.len() > MOST_SESSIONS {
+            let oldest = |forgettable: fn(&SessionRecord) -> bool| {
+                self.known.iter().find(|(_, record)| forgettable(record)).map(|(key, _)| *key)
+            };
+            let ended = |record: &SessionRecord| record.end.is_some();
+            let Some(key) = oldest(SessionRecord::is_uneventful).or_else(|| oldest(ended)) else { return };
+            self.known.remove(&key);
+        }
+    }
+}

@@ -1,0 +1,58 @@
+use syncmgr_core::id::{ErrorId, ErrorScope};
+use syncmgr_core::log::{LogEntry, LogLevel};
+use syncmgr_core::register::{RegisterFlags, Registration};
+use uuid::Uuid;
+
+use super::*;
+
+const HANDLER: HandlerId = HandlerId::from_u128(1);
+
+fn log(session: u64, entries: &[LogEntry]) -> StateChange {
+    let entries = entries.iter().cloned().map(Arc::new).collect();
+    let (manager, time) = (Uuid::nil(), SystemTime::UNIX_EPOCH);
+    StateChange::Log { handler: HANDLER, manager, session: SessionId(session), time, entries }
+}
+
+fn texts(store: &MemoryStore) -> Vec<String> {
+    let log = store.log(HANDLER).expect("memory");
+    log.iter().map(|record| format!("{}: {}", record.session, record.entry.text)).collect()
+}
+
+#[test]
+fn registering_again_leaves_what_somebody_set() {
+    let store = MemoryStore::new();
+    let registration = Registration { description: None, flags: RegisterFlags::IDLE };
+    let flags = RegisterFlags::CONNECT;
+    drop(store.write(vec![
+        StateChange::Flags { handler: HANDLER, flags },
+        StateChange::Registered { handler: HANDLER, registration: registration.clone() },
+    ]));
+    let record = store.handlers().expect("memory").remove(&HANDLER).expect("stored");
+    assert_eq!((record.registration, record.flags), (Some(registration), Some(flags)));
+    drop(store.write(vec![StateChange::Forget { handler: HANDLER }]));
+    assert!(store.handlers().expect("memory").is_empty());
+}
+
+#[test]
+fn a_session_s_log_replaces_what_was_stored_of_it_and_older_entries_with_its_ids() {
+    let store = MemoryStore::new();
+    let named = |text| LogEntry::new(LogLevel::Error, text).with_error(ErrorId::from_key("x"));
+    let plain = |text| LogEntry::new(LogLevel::Warning, text);
+    drop(store.write(vec![log(1, &[named("old"), plain("kept")]), log(2, &[plain("first")])]));
+    drop(store.write(vec![log(2, &[plain("again"), named("new")])]));
+    assert_eq!(texts(&store), ["1: kept", "2: again", "2: new"]);
+    drop(
+        store.write(vec![StateChange::LogDeleted { handler: HANDLER, scope: ErrorScope::One(ErrorId::from_key("x")) }]),
+    );
+    assert_eq!(texts(&store), ["1: kept", "2: again"]);
+}
+
+#[test]
+fn a_choice_is_kept_until_it_is_forgotten() {
+    let (store, item) = (MemoryStore::new(), ItemId::from_name("a"));
+    let choose = |state| StateChange::Choices { handler: HANDLER, items: BTreeMap::from([(item, state)]) };
+    drop(store.write(vec![choose(Some(ItemState::Unchecked))]));
+    assert_eq!(store.choices(HANDLER).expect("memory"), BTreeMap::from([(item, ItemState::Unchecked)]));
+    drop(store.write(vec![choose(None)]));
+    assert_eq!(store.choices(HANDLER).expect("memory"), BTreeMap::new());
+}
