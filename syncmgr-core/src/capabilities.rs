@@ -24,6 +24,8 @@ bitflags! {
         /// The work depends on time that goes on by itself (sockets, threads, other processes), so that a host with
         /// paused or simulated time must not drive it.
         const REAL_TIME = 0x10;
+        /// Moves little, so that it runs by itself on a link that is paid for by amount, too.
+        const FRUGAL = 0x20;
     }
 }
 

@@ -9,7 +9,8 @@
 //!
 //! Read in this order: the vocabulary ([`id`], [`hresult`], [`trigger`], [`capabilities`], [`info`], [`item`], [`status`],
 //! [`progress`], [`log`], [`retry`], [`plan`], [`record`], [`facts`]), the two sides of the contract ([`handler`], [`classic`]), what an author is handed ([`context`],
-//! [`error`], [`cancel`]), and the decisions ([`decision`]).
+//! [`error`], [`cancel`]), the decisions ([`decision`]),
+//! and what is said of them ([`explain`](mod@explain)).
 
 #![cfg_attr(not(test), warn(clippy::print_stdout, clippy::print_stderr))]
 
@@ -28,6 +29,8 @@ pub mod capabilities;
 pub mod info;
 
 mod limits;
+
+mod millis;
 
 pub mod item;
 
@@ -48,6 +51,8 @@ pub mod progress;
 pub mod log;
 
 pub mod text;
+
+pub mod time;
 
 pub mod wide;
 
@@ -72,6 +77,8 @@ pub mod store;
 pub mod cell;
 
 pub mod decision;
+
+pub mod explain;
 
 #[doc(hidden)]
 pub mod __private {

@@ -4,10 +4,13 @@ use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
+use crate::decision::hold::Hold;
+
 /// How long to wait after failures that may pass, and when to stop trying.
 ///
 /// The wait after the first failure is [`initial`](Self::initial), grows by [`factor`](Self::factor) up to
-/// [`cap`](Self::cap), and up to [`jitter`](Self::jitter) percent are added to it, never taken away.
+/// [`cap`](Self::cap), and up to [`jitter`](Self::jitter) percent are added to it, never taken away. The defaults stand
+/// beside those of others in [`decision::retry`](crate::decision::retry).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct RetryPolicy {
@@ -78,9 +81,12 @@ pub struct RetryState {
     pub failures: u32,
     /// Failures since the last success, whether or not the item got further.
     pub total: u32,
-    /// When the first of them was.
+    /// When the first of them was. Stored as milliseconds since 1970.
+    #[serde(with = "crate::millis")]
     pub since: SystemTime,
-    /// It does not run by itself before this; `None` where it does not run by itself at all.
+    /// It does not run by itself before this. `None` where no time was set: what only somebody who asks can end, and a
+    /// resource that has failed too seldom to be held. Stored as milliseconds since 1970.
+    #[serde(default, with = "crate::millis::option")]
     pub until: Option<SystemTime>,
 }
 
@@ -93,6 +99,22 @@ impl RetryState {
     /// With so many failures in a row, and so many since the last success.
     pub const fn with_failures(self, failures: u32, total: u32) -> Self {
         Self { failures, total, ..self }
+    }
+
+    /// Why it does not run by itself; `None` where this holds nothing back.
+    ///
+    /// Whether it still does at some time is [`may_run`](crate::decision::retry::may_run)'s to say.
+    pub fn hold(&self) -> Option<Hold> {
+        Some(match self.setback {
+            Setback::Backoff => Hold::BackingOff { until: self.until?, failures: self.failures },
+            Setback::NotBefore => Hold::NotBefore { until: self.until? },
+            Setback::Interrupted => return None,
+            Setback::NeedsUser => Hold::NeedsUser,
+            Setback::NeedsAttention => Hold::NeedsAttention { failures: self.total },
+            Setback::Permanent => Hold::Permanent,
+            Setback::Gone => Hold::Gone,
+            Setback::UnreadableState => Hold::UnreadableState,
+        })
     }
 }
 

@@ -3,32 +3,38 @@
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, Once, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, Once, OnceLock, PoisonError, Weak};
 use std::time::{Duration, SystemTime};
 
-use futures::FutureExt;
 use syncmgr_core::cancel::CancelReason;
 use syncmgr_core::claim::Claim;
-use syncmgr_core::decision::choice::Preferences;
+use syncmgr_core::decision::guard::GuardPolicy;
 use syncmgr_core::decision::run::Pause;
-use syncmgr_core::error::{SyncResult, one_line, panic_text};
+use syncmgr_core::error::panic_text;
 use syncmgr_core::handler::SyncHandler;
 use syncmgr_core::id::{HandlerId, ItemId, SessionId};
 use syncmgr_core::info::HandlerInfo;
 use syncmgr_core::log::Question;
 use syncmgr_core::port::{ConnectionProvider, Interaction};
 use syncmgr_core::register::Registry;
-use syncmgr_core::store::{StateChange, StateStore};
+use syncmgr_core::retry::RetryPolicy;
+use syncmgr_core::store::StateStore;
 use tokio::sync::Semaphore;
+use tokio::task::AbortHandle;
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use crate::chooser::Chooser;
 use crate::clock::{Clock, Now};
+use crate::facts::FactSource;
 use crate::gate::Gate;
 use crate::latency::LatencyHistogram;
-use crate::random::{Randomness, fresh_id};
+use crate::manager::Owner;
+use crate::pending::{Pending, Resume};
+use crate::random::{Randomness, fresh_id, fresh_number};
 use crate::session::SessionShared;
+use crate::setbacks::Setbacks;
 use crate::watchdog::{Patrol, Watchdog};
 
 /// What a manager uses of the world around it.
@@ -40,6 +46,26 @@ pub(crate) struct Ports {
     pub(crate) connections: Option<Arc<dyn ConnectionProvider>>,
     pub(crate) chooser: Option<Arc<dyn Chooser>>,
     pub(crate) watchdog: Option<Arc<dyn Watchdog>>,
+    pub(crate) facts: Arc<dyn FactSource>,
+}
+
+/// By which rules a manager goes.
+pub(crate) struct Rules {
+    pub(crate) items_at_once: usize,
+    pub(crate) capacities: BTreeMap<Claim, usize>,
+    pub(crate) retry: RetryPolicy,
+    pub(crate) guards: GuardPolicy,
+    pub(crate) records: Records,
+    pub(crate) resume: Resume,
+}
+
+/// Of which items the end is recorded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Records {
+    /// Of all.
+    All,
+    /// Of those that saved something or did not succeed: the store ends with the manager, and all else would only cost.
+    Exceptions,
 }
 
 /// The shared part of a manager.
@@ -52,8 +78,20 @@ pub(crate) struct Host {
     pub(crate) tracker: TaskTracker,
     /// From the request to stop a running item to its end.
     pub(crate) stopping: LatencyHistogram,
+    /// How long sessions took.
+    pub(crate) lasting: LatencyHistogram,
+    pub(crate) setbacks: Setbacks,
+    pub(crate) retry: RetryPolicy,
+    pub(crate) guards: GuardPolicy,
+    pub(crate) records: Records,
+    /// What starts by itself.
+    pub(crate) pending: Pending,
+    attending: Mutex<Option<AbortHandle>>,
+    owner: OnceLock<Weak<Owner>>,
+    /// Cancelled when the manager winds up.
+    pub(crate) closing: CancellationToken,
     watched: Once,
-    last_session: AtomicU64,
+    pub(crate) last_session: AtomicU64,
     known: Mutex<Known>,
 }
 
@@ -68,22 +106,48 @@ pub(crate) struct Known {
     pub(crate) sessions: BTreeMap<SessionId, Weak<SessionShared>>,
     pub(crate) pause: Pause,
     /// Answers given here, each with the question it answers.
-    answers: BTreeMap<(HandlerId, ItemId, Arc<str>), (Question, usize)>,
+    pub(crate) answers: BTreeMap<(HandlerId, ItemId, Arc<str>), (Question, usize)>,
 }
 
 impl Host {
-    pub(crate) fn new(ports: Ports, items_at_once: usize, capacities: BTreeMap<Claim, usize>) -> Self {
-        Self {
+    pub(crate) fn new(ports: Ports, rules: Rules) -> Self {
+        let host = Self {
             id: fresh_id(&*ports.randomness),
-            ports,
             attention: Arc::new(Semaphore::new(1)),
-            gate: Arc::new(Gate::new(items_at_once, capacities)),
+            gate: Arc::new(Gate::new(rules.items_at_once, rules.capacities)),
             tracker: TaskTracker::new(),
             stopping: LatencyHistogram::new(),
+            lasting: LatencyHistogram::new(),
+            setbacks: Setbacks::default(),
+            retry: rules.retry,
+            guards: rules.guards,
+            records: rules.records,
+            pending: Pending::new(rules.resume),
+            attending: Mutex::default(),
+            owner: OnceLock::new(),
+            closing: CancellationToken::new(),
             watched: Once::new(),
             last_session: AtomicU64::new(0),
             known: Mutex::default(),
-        }
+            ports,
+        };
+        host.load();
+        host
+    }
+
+    /// Whoever starts what is due, if somebody does.
+    pub(crate) fn attending(&self) -> MutexGuard<'_, Option<AbortHandle>> {
+        self.attending.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The manager belongs to this.
+    pub(crate) fn set_owner(&self, owner: Weak<Owner>) {
+        self.owner.set(owner).expect("a host is given to one manager");
+    }
+
+    /// Whom the manager belongs to, unless every handle of it is gone.
+    pub(crate) fn owner(&self) -> Option<Arc<Owner>> {
+        self.owner.get()?.upgrade()
     }
 
     pub(crate) fn next_session(&self) -> SessionId {
@@ -94,33 +158,9 @@ impl Host {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The answer to a question, if one was given. A question that has changed is another.
-    pub(crate) fn answer_to(&self, handler: HandlerId, item: ItemId, question: &Question) -> Option<usize> {
-        if let Some((answered, choice)) = self.known().answers.get(&(handler, item, question.key.clone())) {
-            return (answered == question).then_some(*choice);
-        }
-        self.ports.store.answer(handler, item, question).unwrap_or_else(|error| {
-            tracing::error!(manager = %self.id, error = %one_line(&error), "the store has no answers");
-            None
-        })
-    }
-
-    /// Somebody answered a question. The answer holds, whether or not it can be stored.
-    pub(crate) fn answer(&self, handler: HandlerId, item: ItemId, question: Question, choice: usize) {
-        self.known().answers.insert((handler, item, question.key.clone()), (question.clone(), choice));
-        self.store(StateChange::Answered { handler, item, question, choice });
-    }
-
-    /// Forgets what was answered for a handler.
-    pub(crate) fn forget_answers(&self, handler: HandlerId) {
-        self.known().answers.retain(|(of, _, _), _| *of != handler);
-    }
-
-    /// What was chosen of a handler's items before.
-    pub(crate) fn preferences(&self, handler: HandlerId) -> SyncResult<Preferences> {
-        let mut preferences = Preferences::default();
-        preferences.load(handler, self.ports.store.choices(handler)?);
-        Ok(preferences)
+    /// Something by chance.
+    pub(crate) fn chance(&self) -> u64 {
+        fresh_number(&*self.ports.randomness)
     }
 
     /// The time now. A clock that panics stands at its start: it is read where nothing may panic.
@@ -129,17 +169,6 @@ impl Host {
             tracing::error!(manager = %self.id, error = %panic_text(panic), "the clock panicked");
             Now { mono: Duration::ZERO, wall: SystemTime::UNIX_EPOCH }
         })
-    }
-
-    /// Stores a change. What cannot be stored is told to `tracing`: whoever made the change has it all the same.
-    pub(crate) fn store(&self, change: StateChange) {
-        let write = || self.ports.store.write(vec![change]).now_or_never();
-        let refused = match catch_unwind(AssertUnwindSafe(write)) {
-            Ok(Some(Err(error))) => one_line(&error),
-            Ok(_) => return,
-            Err(panic) => format!("it panicked: {}", panic_text(panic)),
-        };
-        tracing::error!(manager = %self.id, error = %refused, "the store refused a change");
     }
 
     pub(crate) fn sessions(&self) -> Vec<Arc<SessionShared>> {
@@ -165,6 +194,7 @@ impl Host {
             let _known = self.known();
             self.tracker.close();
         }
+        self.closing.cancel();
         let sessions = self.sessions();
         for session in &sessions {
             session.stop(CancelReason::ShuttingDown);

@@ -4,6 +4,8 @@ use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use syncmgr_core::store::Histogram;
+
 /// Buckets an octave is divided into, as a power of two: 4 keep every bound within 25% of what it stands for.
 const DIVISION: u32 = 2;
 
@@ -31,6 +33,20 @@ impl LatencyHistogram {
         self.max.fetch_max(nanos, Ordering::Relaxed);
         // Released, so that whoever sees the count sees a maximum that covers it.
         self.counts[place(nanos.div_ceil(1_000))].fetch_add(1, Ordering::Release);
+    }
+
+    /// Takes over what was counted before.
+    pub(crate) fn add(&self, counted: &Histogram) {
+        self.max.fetch_max(counted.longest, Ordering::Relaxed);
+        for (count, more) in self.counts.iter().zip(&counted.counts) {
+            count.fetch_add(*more, Ordering::Release);
+        }
+    }
+
+    /// What was counted so far, to be stored.
+    pub(crate) fn counted(&self) -> Histogram {
+        let counts = self.counts.iter().map(|count| count.load(Ordering::Acquire)).collect();
+        Histogram { counts, longest: self.max.load(Ordering::Relaxed) }
     }
 
     /// What was counted so far. What is recorded meanwhile may be in it or not.

@@ -5,9 +5,11 @@
 //! [`SyncHandler`](syncmgr_core::handler::SyncHandler) run on a foreign callback, and hosts handlers in the old style.
 
 mod attempt;
+mod attend;
 mod call;
 pub mod chooser;
 pub mod clock;
+pub mod facts;
 mod gate;
 mod host;
 pub mod latency;
@@ -15,10 +17,13 @@ pub mod manager;
 pub mod mapping;
 pub mod memory;
 pub mod meter;
+pub mod pending;
 pub mod random;
+mod remembering;
 pub mod report;
 mod run;
 pub mod session;
+mod setbacks;
 mod tasks;
 pub mod trace;
 pub mod watchdog;

@@ -1,6 +1,8 @@
 //! The manager: what an application holds.
 
 mod builder;
+mod explain;
+mod forget;
 mod handlers;
 mod log;
 mod properties;
@@ -15,6 +17,7 @@ use syncmgr_core::handler::SyncHandler;
 use syncmgr_core::id::HandlerId;
 use syncmgr_core::register::{Invocation, InvokeFlags};
 use syncmgr_core::request::RunRequest;
+use syncmgr_core::store::SessionRecord;
 use syncmgr_core::trigger::Trigger;
 use uuid::Uuid;
 
@@ -77,7 +80,9 @@ impl SyncManager {
     }
 
     pub(crate) fn over(host: Host) -> Self {
-        Self { owner: Arc::new(Owner { host: Arc::new(host) }) }
+        let owner = Arc::new(Owner { host: Arc::new(host) });
+        owner.host.set_owner(Arc::downgrade(&owner));
+        Self { owner }
     }
 
     fn host(&self) -> &Arc<Host> {
@@ -142,6 +147,23 @@ impl SyncManager {
         Ok(self.session(Trigger::Manual).handlers([id]).start()?.finish().await)
     }
 
+    /// From now on, on the tokio runtime this is called on, the manager starts by itself what is due: retries, runs that were
+    /// interrupted ([`Resume::AtOnce`](crate::pending::Resume)), runs that were held until the world changed.
+    ///
+    /// Call it when the handlers are registered. A manager that has started a session attends already, as soon as anything
+    /// is due.
+    ///
+    /// # Errors
+    /// When there is no tokio runtime here, or the manager was shut down.
+    pub fn attend(&self) -> Result<(), StartError> {
+        tokio::runtime::Handle::try_current().map_err(|_| StartError::NoRuntime)?;
+        if self.host().tracker.is_closed() {
+            return Err(StartError::ShutDown);
+        }
+        self.host().attend();
+        Ok(())
+    }
+
     /// The sessions that are not over, in order of their numbers: also those whose handles were dropped.
     pub fn sessions(&self) -> Vec<Session> {
         let sessions = self.host().sessions().into_iter();
@@ -182,6 +204,20 @@ impl SyncManager {
     /// the item, over all sessions so far.
     pub fn stop_latencies(&self) -> Latencies {
         self.host().stopping.snapshot()
+    }
+
+    /// How long sessions took until everything rested, over all sessions so far. With a store that outlives the manager,
+    /// like [`stop_latencies`](Self::stop_latencies), over those of managers before, too.
+    pub fn session_durations(&self) -> Latencies {
+        self.host().lasting.snapshot()
+    }
+
+    /// The sessions that are remembered, oldest first: only where the manager was given a store.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn history(&self) -> SyncResult<Vec<SessionRecord>> {
+        self.host().ports.store.sessions()
     }
 }
 

@@ -26,3 +26,10 @@ pub(crate) fn fresh_id(randomness: &dyn Randomness) -> Uuid {
     randomness.fill(&mut bytes);
     Builder::from_random_bytes(bytes).into_uuid()
 }
+
+/// A number by chance.
+pub(crate) fn fresh_number(randomness: &dyn Randomness) -> u64 {
+    let mut bytes = [0; 8];
+    randomness.fill(&mut bytes);
+    u64::from_le_bytes(bytes)
+}

@@ -68,6 +68,8 @@ pub struct RunReport {
     pub name: String,
     /// How the run ended.
     pub ending: Option<RunEnding>,
+    /// Why the run was held, if it was.
+    pub hold: Option<Hold>,
     /// Its log.
     pub log: Vec<Arc<LogEntry>>,
     attempts: Vec<AttemptReport>,
@@ -114,6 +116,7 @@ impl RunReport {
             handler: run.id().handler,
             name: run.info().name().to_owned(),
             ending: run.ending(),
+            hold: run.held(),
             log: run.notes().entries(),
             attempts: attempts.collect(),
             apart: run.notes().apart(),
@@ -124,7 +127,7 @@ impl RunReport {
     pub fn is_success(&self) -> bool {
         let ended_well = match self.ending {
             Some(RunEnding::Declined | RunEnding::NothingToDo) | None => true,
-            Some(RunEnding::NotBegun(_) | RunEnding::NotPrepared(_) | RunEnding::Stopped) => false,
+            Some(RunEnding::NotBegun(_) | RunEnding::NotPrepared(_) | RunEnding::Held | RunEnding::Stopped) => false,
             Some(RunEnding::Completed(code)) => code.is_ok(),
         };
         ended_well && self.items().all(|item| item.outcome == Outcome::Succeeded)
@@ -242,6 +245,7 @@ impl RunReport {
             Some(RunEnding::NotBegun(code)) => format!("could not begin ({code})"),
             Some(RunEnding::NothingToDo) if self.apart.is_empty() => "nothing to do".into(),
             Some(RunEnding::NothingToDo) => self.counts(),
+            Some(RunEnding::Held) => self.hold.as_ref().map_or_else(|| "held".into(), |hold| format!("held: {hold}")),
             Some(RunEnding::Stopped) => "was stopped".into(),
             Some(RunEnding::NotPrepared(code)) => format!("was not prepared ({code})"),
             Some(RunEnding::Completed(code)) if !code.is_ok() => format!("did not complete ({code})"),

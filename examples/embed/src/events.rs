@@ -85,6 +85,7 @@ pub(crate) fn ending(ending: RunEnding) -> &'static str {
         RunEnding::Declined => "declined",
         RunEnding::NotBegun(_) => "not_begun",
         RunEnding::NothingToDo => "nothing_to_do",
+        RunEnding::Held => "held",
         RunEnding::Stopped => "stopped",
         RunEnding::NotPrepared(_) => "not_prepared",
         RunEnding::Completed(_) => "completed",

@@ -28,6 +28,16 @@ impl Listing {
         (Self { items, completeness }, faults)
     }
 
+    /// Whether this is all of the items.
+    pub fn completeness(&self) -> Completeness {
+        self.completeness
+    }
+
+    /// The same listing, taken as one that lacks items.
+    pub fn incomplete(self) -> Self {
+        Self { completeness: Completeness::MissingItems, ..self }
+    }
+
     /// The items, in the handler's order.
     pub fn items(&self) -> &Arc<[SyncItem]> {
         &self.items

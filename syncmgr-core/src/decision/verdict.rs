@@ -120,7 +120,8 @@ impl Verdict {
         Self { class, ..Self::plain(outcome) }
     }
 
-    const fn failed(class: FailureClass) -> Self {
+    /// A failure that belongs into the log.
+    pub const fn failed(class: FailureClass) -> Self {
         Self { outcome: Outcome::Failed, class: Some(class), level: Some(LogLevel::Error) }
     }
 }

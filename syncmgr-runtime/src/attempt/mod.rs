@@ -4,6 +4,7 @@ mod claiming;
 mod ending;
 pub(crate) mod grace;
 mod port;
+mod remember;
 mod seats;
 mod state;
 mod watch;
@@ -13,16 +14,17 @@ use std::collections::BTreeMap;
 use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::task::Waker;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use futures::future::BoxFuture;
 use syncmgr_core::cancel::{Cancel, CancelReason};
 use syncmgr_core::cell::ItemCell;
 use syncmgr_core::claim::Claim;
 use syncmgr_core::context::{PrepareContext, RunContext, SynchronizeContext};
+use syncmgr_core::decision::guard::GuardPolicy;
 use syncmgr_core::decision::host::ClaimSet;
-use syncmgr_core::decision::run::{JournalEntry, Pause, Phase};
-use syncmgr_core::decision::verdict::Verdict;
+use syncmgr_core::decision::run::{Change, JournalEntry, Pause, Phase};
+use syncmgr_core::decision::verdict::{Outcome, Verdict};
 use syncmgr_core::error::SyncResult;
 use syncmgr_core::handler::SyncHandler;
 use syncmgr_core::id::{ErrorScope, ItemId};
@@ -31,8 +33,11 @@ use syncmgr_core::item::SyncItem;
 use syncmgr_core::log::{LogEntry, Question};
 use syncmgr_core::port::{InteractionPermit, Kept, RunFacts};
 use syncmgr_core::progress::ProgressState;
+use syncmgr_core::record::{Fence, ItemRecord};
+use syncmgr_core::store::{Durability, StateChange};
 use tokio_util::sync::CancellationToken;
 
+pub(crate) use self::remember::Used;
 use self::state::{Aborted, Slot, State, Working};
 
 /// What an attempt needs from whoever hosts it: the manager's session, or a foreign callback.
@@ -42,6 +47,20 @@ pub(crate) trait HostLink: Send + Sync {
     fn interaction(&self) -> BoxFuture<'_, SyncResult<InteractionPermit>>;
     fn connect<'a>(&'a self, name: Option<&'a str>) -> BoxFuture<'a, SyncResult>;
     fn decide(&self, item: ItemId, question: &Question) -> Option<usize>;
+    /// What is remembered of an item.
+    fn record(&self, item: ItemId) -> SyncResult<Option<ItemRecord>>;
+    /// Remembers something.
+    fn write(&self, change: StateChange) -> BoxFuture<'static, SyncResult>;
+    /// What survives what once it is remembered.
+    fn durability(&self) -> Durability;
+    /// By which rules plans are judged.
+    fn guards(&self) -> GuardPolicy;
+    /// The time of day.
+    fn now(&self) -> SystemTime;
+    /// These answers of an item were used up.
+    fn used_up(&self, item: ItemId, keys: &[Arc<str>]) {
+        let _ = (item, keys);
+    }
     /// An item is about to begin; the host may cancel it.
     fn begins(&self, attempt: &Attempt, item: ItemId) {
         let _ = (attempt, item);
@@ -98,11 +117,27 @@ pub(crate) trait HostLink: Send + Sync {
     fn blocking(&self, job: Box<dyn FnOnce() + Send>);
 }
 
+/// An item that has ended, before it is decided whether to tell.
+pub(crate) struct Candidate<'a> {
+    pub(crate) item: ItemId,
+    pub(crate) outcome: Outcome,
+    pub(crate) used: Option<&'a Used>,
+}
+
+/// An item that has ended.
+pub(crate) struct ItemEnded {
+    pub(crate) place: usize,
+    pub(crate) item: ItemId,
+    pub(crate) verdict: Verdict,
+    pub(crate) used: Used,
+}
+
 /// One attempt of a run.
 pub(crate) struct Attempt {
     facts: RunFacts,
     handler: Arc<dyn SyncHandler>,
     limits: Limits,
+    state_version: u32,
     /// What every item of the handler claims.
     claims: Vec<Claim>,
     /// Whether any item claims anything.
@@ -135,6 +170,7 @@ impl Attempt {
             facts,
             handler,
             limits: info.limits(),
+            state_version: info.state_version(),
             claims,
             claiming,
             cancel,
@@ -146,6 +182,16 @@ impl Attempt {
             state,
             this: this.clone(),
         })
+    }
+
+    /// Which attempt of its run this is.
+    pub(crate) fn number(&self) -> u32 {
+        self.facts.attempt
+    }
+
+    /// What orders the attempt's writes.
+    pub(crate) fn fence(&self) -> Fence {
+        self.facts.fence()
     }
 
     pub(crate) fn handler(&self) -> &dyn SyncHandler {
@@ -223,6 +269,18 @@ impl Attempt {
         self.lock().aborted == Aborted::Yes
     }
 
+    /// Where an item stands in the attempt, if it is part of it.
+    pub(crate) fn phase_of(&self, item: ItemId) -> Option<Phase> {
+        let place = self.place(item)?;
+        self.lock().run.phase(place)
+    }
+
+    /// Whether an item is no part of the attempt, or has ended in it.
+    pub(crate) fn has_ended(&self, item: ItemId) -> bool {
+        let Some(place) = self.place(item) else { return true };
+        matches!(self.lock().run.phase(place), None | Some(Phase::Ended(_)))
+    }
+
     /// Whether a worker is busy.
     pub(crate) fn is_busy(&self) -> bool {
         self.lock().busy > 0
@@ -262,6 +320,28 @@ impl Attempt {
     /// Whether an item was abandoned: somebody had stopped it.
     pub(crate) fn was_abandoned(&self, item: ItemId) -> bool {
         self.lock().abandoned.contains(&item)
+    }
+
+    /// What has ended between `from` and as many entries later, with its verdict and what it used; and how far that is.
+    pub(crate) fn ends(
+        &self,
+        from: usize,
+        most: usize,
+        wanted: impl Fn(Candidate<'_>) -> bool,
+    ) -> (Vec<ItemEnded>, usize) {
+        let mut state = self.lock();
+        let State { run, failures, used, .. } = &mut *state;
+        let entries = run.journal().iter().skip(from).take(most);
+        let next = from + entries.len();
+        let ended = entries.filter_map(|entry| {
+            let Change::Ended(outcome) = entry.change else { return None };
+            let place = entry.item as usize;
+            let item = self.facts.selection[place].id();
+            let verdict = failures.get(&place).copied().unwrap_or(Verdict::plain(outcome));
+            let known = Candidate { item, outcome, used: used.get(&item) };
+            wanted(known).then(|| ItemEnded { place, item, verdict, used: used.remove(&item).unwrap_or_default() })
+        });
+        (ended.collect(), next)
     }
 
     /// How long the journal is.

@@ -1,5 +1,6 @@
 //! The port the contexts of an attempt speak to.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use futures::FutureExt;
@@ -11,6 +12,7 @@ use syncmgr_core::decision::verdict::{Ending, Outcome, Verdict, judge};
 use syncmgr_core::error::{SyncResult, one_line};
 use syncmgr_core::id::{ErrorScope, ItemId};
 use syncmgr_core::log::{LogEntry, LogLevel, Question};
+use syncmgr_core::plan::{Clearance, Plan};
 use syncmgr_core::port::{InteractionPermit, ItemWork, Kept, ReportError, RunFacts, RunPort};
 use syncmgr_core::progress::Progress;
 
@@ -135,7 +137,23 @@ impl RunPort for Attempt {
     }
 
     fn decide(&self, item: ItemId, question: &Question) -> Option<usize> {
-        self.link.decide(item, question)
+        self.ask(item, question)
+    }
+
+    fn saved(&self, item: ItemId) -> SyncResult<Option<Arc<str>>> {
+        self.saved_state(item)
+    }
+
+    fn commit(&self, item: ItemId, state: Arc<str>) -> BoxFuture<'_, SyncResult> {
+        self.commit_state(item, state).boxed()
+    }
+
+    fn clear(&self, item: ItemId, plan: &Plan) -> Clearance {
+        self.clear_plan(item, plan)
+    }
+
+    fn sync_paths(&self, paths: Vec<PathBuf>) -> BoxFuture<'_, SyncResult> {
+        self.sync(paths).boxed()
     }
 }
 

@@ -14,6 +14,7 @@ use syncmgr_core::status::Status;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::remember::Used;
 use super::seats::Ended;
 
 /// The state of an attempt.
@@ -25,6 +26,8 @@ pub(super) struct State {
     pub(super) by_hand: BTreeMap<usize, Arc<ItemCell>>,
     pub(super) failures: BTreeMap<usize, Verdict>,
     pub(super) abandoned: BTreeSet<ItemId>,
+    /// What items have used and declared since they last saved something.
+    pub(super) used: BTreeMap<ItemId, Used>,
     pub(super) pushes: Vec<(Subject, Status)>,
     /// Workers the host has lent that have no slot yet.
     pub(super) lent: usize,
@@ -97,6 +100,7 @@ impl State {
             by_hand: BTreeMap::new(),
             failures: BTreeMap::new(),
             abandoned: BTreeSet::new(),
+            used: BTreeMap::new(),
             pushes: Vec::new(),
             lent: 0,
             busy: 0,

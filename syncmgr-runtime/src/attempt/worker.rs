@@ -17,6 +17,7 @@ use syncmgr_core::port::ItemWork;
 
 use super::Attempt;
 use super::grace::{Outlived, Place, Supervised};
+use super::remember::entry_of_failure;
 use super::seats::{Ended, Lent};
 
 /// Runs `synchronize_item` for each item, on workers that are tasks of their own.
@@ -237,7 +238,7 @@ fn judged_and_logged(attempt: &Attempt, item: &ItemContext, outlived: &Outlived)
     let verdict = judge(&ending, cancel, item.cell().traces());
     let only_cancelled = matches!(outlived, Outlived::Returned(Err(error)) if cancel.is_some() && is_cancelled(error));
     if let (Some(level), Some(text), false) = (verdict.level, text, only_cancelled) {
-        attempt.link.log(LogEntry::new(level, text).about(item.id()));
+        attempt.link.log(entry_of_failure(LogEntry::new(level, text), verdict.class, item.id()));
     }
     verdict
 }

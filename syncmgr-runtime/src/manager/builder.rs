@@ -4,22 +4,25 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use syncmgr_core::claim::Claim;
+use syncmgr_core::decision::guard::GuardPolicy;
 use syncmgr_core::port::{ConnectionProvider, Interaction};
+use syncmgr_core::retry::RetryPolicy;
 use syncmgr_core::store::StateStore;
 
 use super::SyncManager;
 use crate::chooser::Chooser;
 use crate::clock::{Clock, SystemClock};
-use crate::host::{Host, Ports};
+use crate::facts::{FactSource, ManualFacts};
+use crate::host::{Host, Ports, Records, Rules};
 use crate::memory::MemoryStore;
+use crate::pending::Resume;
 use crate::random::{Randomness, SystemRandomness};
 use crate::watchdog::Watchdog;
 
 /// What a manager is to use.
 pub struct SyncManagerBuilder {
     ports: Ports,
-    items_at_once: usize,
-    capacities: BTreeMap<Claim, usize>,
+    rules: Rules,
 }
 
 impl Default for SyncManagerBuilder {
@@ -32,8 +35,17 @@ impl Default for SyncManagerBuilder {
             connections: None,
             chooser: None,
             watchdog: None,
+            facts: Arc::new(ManualFacts::default()),
         };
-        Self { ports, items_at_once: 64, capacities: BTreeMap::new() }
+        let rules = Rules {
+            items_at_once: 64,
+            capacities: BTreeMap::new(),
+            retry: RetryPolicy::DEFAULT,
+            guards: GuardPolicy::DEFAULT,
+            records: Records::Exceptions,
+            resume: Resume::default(),
+        };
+        Self { ports, rules }
     }
 }
 
@@ -50,9 +62,38 @@ impl SyncManagerBuilder {
         self
     }
 
-    /// Keeps choices, settings, registrations, the log and answers here instead of in a [`MemoryStore`] of its own.
+    /// Remembers here, instead of in a [`MemoryStore`] of its own: the record of every item, choices, settings,
+    /// registrations, the log, answers, the history of sessions.
+    ///
+    /// Without a store nothing outlives the manager, and of items that only ever succeeded nothing is recorded.
     pub fn store(mut self, store: impl StateStore) -> Self {
         self.ports.store = Arc::new(store);
+        self.rules.records = Records::All;
+        self
+    }
+
+    /// Learns of the network, the power and the user here. Without a source nothing is known, and nothing held back for it.
+    pub fn facts(mut self, facts: impl FactSource) -> Self {
+        self.ports.facts = Arc::new(facts);
+        self
+    }
+
+    /// Retries by these rules the items of handlers that have none of their own.
+    pub fn retry(mut self, retry: RetryPolicy) -> Self {
+        self.rules.retry = retry;
+        self
+    }
+
+    /// Judges plans by these rules.
+    pub fn guards(mut self, guards: GuardPolicy) -> Self {
+        self.rules.guards = guards;
+        self
+    }
+
+    /// When runs go on that were interrupted because their process was gone; with the next session of their handler unless
+    /// said otherwise.
+    pub fn resume(mut self, resume: Resume) -> Self {
+        self.rules.resume = resume;
         self
     }
 
@@ -83,24 +124,24 @@ impl SyncManagerBuilder {
 
     /// At most this many items run at once over all handlers; 64 unless said otherwise, 0 counts as 1.
     pub fn items_at_once(mut self, items: usize) -> Self {
-        self.items_at_once = items;
+        self.rules.items_at_once = items;
         self
     }
 
     /// So many items may have this claim at once; 1 unless said otherwise, 0 counts as 1.
     pub fn capacity(mut self, claim: impl Into<Claim>, items: usize) -> Self {
-        self.capacities.insert(claim.into(), items);
+        self.rules.capacities.insert(claim.into(), items);
         self
     }
 
     /// The manager.
     pub fn build(self) -> SyncManager {
-        SyncManager::over(Host::new(self.ports, self.items_at_once, self.capacities))
+        SyncManager::over(Host::new(self.ports, self.rules))
     }
 }
 
 impl std::fmt::Debug for SyncManagerBuilder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "SyncManagerBuilder({} items at once)", self.items_at_once)
+        write!(f, "SyncManagerBuilder({} items at once)", self.rules.items_at_once)
     }
 }

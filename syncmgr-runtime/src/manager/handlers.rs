@@ -3,7 +3,6 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use syncmgr_core::cancel::CancelReason;
 use syncmgr_core::error::{one_line, panic_text};
 use syncmgr_core::handler::{ItemObject, SyncHandler};
 use syncmgr_core::id::{HandlerId, Subject};
@@ -40,7 +39,9 @@ impl SyncManager {
         let registration = Registration { description: Some(info.name().to_owned()), flags };
         let set =
             self.host().ports.store.handlers().map(|mut stored| stored.remove(&id).and_then(|record| record.flags));
-        let set = set.map_err(|error| RequestError::Store { reason: one_line(&error) })?;
+        let unreadable = |error| RequestError::Store { reason: one_line(&error) };
+        let set = set.map_err(unreadable)?;
+        let setbacks = self.host().ports.store.setbacks(id).map_err(unreadable)?;
         {
             let mut known = self.host().known();
             if known.handlers.contains_key(&id) {
@@ -51,7 +52,11 @@ impl SyncManager {
             known.registry.register(id, effective)?;
             known.handlers.insert(id, (handler, info));
         }
+        self.host().setbacks.load(id, setbacks);
         self.host().store(StateChange::Registered { handler: id, registration });
+        if self.host().has_pending() {
+            self.host().attend();
+        }
         Ok(id)
     }
 
@@ -79,23 +84,9 @@ impl SyncManager {
         let unregistered = known.registry.unregister(handler).is_some();
         drop(known);
         drop(removed);
+        self.host().setbacks.unload(handler);
+        self.host().pending.no_longer_waits(handler);
         unregistered
-    }
-
-    /// Unregisters a handler, stops its runs, waits until they are over, and deletes everything stored of it: choices,
-    /// settings, answers, log. Cancel safe; without the wait nothing is deleted.
-    pub async fn forget(&self, handler: HandlerId) {
-        self.unregister(handler);
-        let runs: Vec<_> = self.host().sessions().iter().filter_map(|session| session.run(handler)).collect();
-        for run in &runs {
-            run.forget();
-            run.stop(CancelReason::HandlerStopped);
-        }
-        for session in self.host().sessions() {
-            session.until(|session| session.run(handler).is_none_or(|run| run.is_at_rest())).await;
-        }
-        self.host().forget_answers(handler);
-        self.host().store(StateChange::Forget { handler });
     }
 
     /// What is registered of a handler: `GetHandlerRegistrationInfo`. `None` is `S_FALSE` (R8).

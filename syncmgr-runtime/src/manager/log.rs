@@ -9,6 +9,7 @@ use syncmgr_core::store::{LogRecord, StateChange};
 use syncmgr_core::trigger::Trigger;
 
 use super::SyncManager;
+use crate::attend::HANDLER_ITSELF;
 use crate::report::Report;
 use crate::run::Wish;
 use crate::session::{Session, SessionError, StartError, look, question_of};
@@ -32,7 +33,7 @@ impl SyncManager {
     /// read, or no session can be started.
     pub async fn show_error(&self, handler: HandlerId, error: ErrorId) -> Result<Report, LogError> {
         match self.stored(handler, error)?.action {
-            Some(Action::ShowError) => {}
+            Some(Action::ShowError | Action::Remedy(_)) => {}
             Some(Action::Decide(_)) => return Err(SessionError::Question { error }.into()),
             _ => return Err(SessionError::NotALink { error }.into()),
         }
@@ -56,7 +57,9 @@ impl SyncManager {
         let (item, question) = question_of(&entry, error, choice)?;
         self.host().answer(handler, item, question, choice);
         self.host().store(StateChange::LogDeleted { handler, scope: ErrorScope::One(error) });
-        Ok(self.session(Trigger::Manual).items(handler, [item]).may_bother_user().start()?)
+        let request = self.session(Trigger::Manual).may_bother_user();
+        let request = if item == HANDLER_ITSELF { request.handlers([handler]) } else { request.items(handler, [item]) };
+        Ok(request.start()?)
     }
 
     /// The latest entry with this id in the stored log.

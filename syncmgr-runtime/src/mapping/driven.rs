@@ -14,10 +14,12 @@ use syncmgr_core::info::HandlerInfo;
 use syncmgr_core::item::Items;
 use syncmgr_core::port::Interaction;
 use syncmgr_core::status::Status;
+use syncmgr_core::store::StateStore;
 use syncmgr_core::trigger::{RunFlags, Trigger};
 use uuid::Uuid;
 
 use self::side::HandlerSide;
+use crate::memory::MemoryStore;
 use crate::session::StartError;
 
 /// Drives a [`SyncHandler`] for a host that calls the methods of `ISyncMgrSynchronize` and is called back: a test, a COM
@@ -52,7 +54,20 @@ impl Driven {
         handler: Arc<dyn SyncHandler>,
         interaction: Option<Arc<dyn Interaction>>,
     ) -> Result<Self, StartError> {
-        Ok(Self { side: HandlerSide::new(handler, interaction)? })
+        Self::with_store(handler, interaction, Arc::new(MemoryStore::new()))
+    }
+
+    /// Like [`with_interaction`](Self::with_interaction), with where checkpoints are kept: without a store they are gone with
+    /// this value. Nothing else is recorded; retries and history are the host's.
+    ///
+    /// # Errors
+    /// [`StartError::NoRuntime`] outside of a runtime, or when the handler panics in `info`.
+    pub fn with_store(
+        handler: Arc<dyn SyncHandler>,
+        interaction: Option<Arc<dyn Interaction>>,
+        store: Arc<dyn StateStore>,
+    ) -> Result<Self, StartError> {
+        Ok(Self { side: HandlerSide::new(handler, interaction, store)? })
     }
 
     /// `Initialize`. Not cancel safe: dropped, the instance is of no use.

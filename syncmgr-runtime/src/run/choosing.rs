@@ -12,6 +12,7 @@ use syncmgr_core::log::{LogEntry, LogLevel};
 use syncmgr_core::store::StateChange;
 
 use super::Run;
+use crate::pending::{Reason, Unfinished};
 use crate::session::Choosing;
 
 impl Run {
@@ -22,7 +23,7 @@ impl Run {
         let wanted = match session.choosing() {
             // A run that only explains is never asked to choose.
             Choosing::Explain => Arc::default(),
-            Choosing::Unattended => listing.select_preferred(self.id.handler, &self.lock().preferences),
+            Choosing::Unattended => self.preferred(&listing),
             Choosing::Given(given) => self.given(&listing, given.get(&self.id.handler)),
             Choosing::Ask => {
                 let offer = Offer::new(&self.info, &listing, &self.lock().preferences);
@@ -34,6 +35,38 @@ impl Run {
         };
         let chosen = self.want(wanted);
         self.on(Event::Chosen(chosen))
+    }
+
+    /// What is preferred, and what an interrupted run has left unfinished; only the latter, where the session is there to
+    /// take it up.
+    fn preferred(&self, listing: &Listing) -> Arc<[SyncItem]> {
+        let session = self.session();
+        let preferred = listing.select_preferred(self.id.handler, &self.lock().preferences);
+        let (interrupted, over) = session.host().pending.take_up(self.id.handler, session.host().now().wall);
+        over.into_iter().for_each(|change| session.host().store(change));
+        let resumes = session.reason() == Reason::Resumed;
+        if interrupted.is_empty() {
+            return if resumes { Arc::default() } else { preferred };
+        }
+        let unfinished = self.unfinished(&preferred, interrupted);
+        let preferred: BTreeSet<_> = preferred.iter().filter(|_| !resumes).map(SyncItem::id).collect();
+        listing.select(|item| unfinished.contains(&item.id()) || preferred.contains(&item.id()))
+    }
+
+    /// What interrupted runs were asked for and have not done.
+    fn unfinished(&self, preferred: &[SyncItem], interrupted: Vec<Unfinished>) -> BTreeSet<ItemId> {
+        let mut unfinished = BTreeSet::new();
+        for Unfinished { session, items } in interrupted {
+            let asked = items.unwrap_or_else(|| preferred.iter().map(SyncItem::id).collect());
+            let ended = self.session().host().ports.store.ended_since(self.id.handler, session);
+            let ended = ended.unwrap_or_else(|error| {
+                let text = format!("what was done before is not known, and is done again: {}", one_line(&error));
+                self.log(LogEntry::new(LogLevel::Warning, text));
+                BTreeSet::new()
+            });
+            unfinished.extend(&asked - &ended);
+        }
+        unfinished
     }
 
     /// The items that were asked for. Ids the handler does not list are reported, not dropped in silence.

@@ -6,7 +6,6 @@ use std::time::Duration;
 use futures::future::BoxFuture;
 use syncmgr_core::cancel::CancelReason;
 use syncmgr_core::decision::choice::Listing;
-use syncmgr_core::decision::host::RunId;
 use syncmgr_core::decision::protocol::{Action, Chosen, Event, Reported, Stage, Step};
 use syncmgr_core::decision::verdict::{Outcome, Verdict, judge_unprepared};
 use syncmgr_core::error::{FailureClass, SyncResult};
@@ -14,14 +13,14 @@ use syncmgr_core::handler::Resolution;
 use syncmgr_core::hresult::HResult;
 use syncmgr_core::id::{ErrorId, ItemId, Subject};
 use syncmgr_core::log::{LogEntry, LogLevel};
-use syncmgr_core::store::StateChange;
+use syncmgr_core::trigger::RunFlags;
 
 use super::looking::{Looking, Lookout};
 use super::{Run, RunChange, RunEnding};
 use crate::attempt::Attempt;
 use crate::call::{CallEnd, Window, drive};
 use crate::meter;
-use crate::session::SessionShared;
+use crate::session::{Choosing, SessionShared};
 
 impl Run {
     /// The life of a run: the protocol says what is next, this does it.
@@ -37,11 +36,11 @@ impl Run {
                 Action::Prepare => self.prepare().await,
                 Action::Admit => self.on(Event::Admitted),
                 Action::Synchronize => self.synchronize().await,
-                Action::ShowResults => self.show_results(),
+                Action::ShowResults => self.show_results().await,
                 Action::ShowError => self.show_error(&looking).await,
                 Action::ShowProperties => self.show_properties(&looking).await,
                 Action::RemoveItem => self.remove_item(&looking),
-                Action::Detach => self.detach(),
+                Action::Detach => self.detach().await,
                 Action::Release(reported) => return self.release(reported),
                 _ => Step::Wait,
             };
@@ -58,13 +57,31 @@ impl Run {
         if !self.enter(&attempt).await {
             return self.on(Event::Initialized(HResult::S_FALSE));
         }
+        if let Some(hold) = self.hold().filter(|_| self.is_to_synchronize()) {
+            self.lock().hold = Some(hold);
+            return self.on(Event::Initialized(HResult::S_FALSE));
+        }
         let context = attempt.context();
         let limit = Some(attempt.limits().initialize_deadline());
         let (end, _) = drive(&attempt, limit, || self.handler.initialize(&context), || {}).await;
         self.log_fault("could not begin", &end);
+        self.record_failure_to_begin(&attempt, &end);
         // A handler that leaves because it was stopped has not failed.
         let stopped = attempt.stopped().is_some_and(CancelReason::is_stop);
         self.on(Event::Initialized(if stopped { HResult::S_FALSE } else { end.participation_code() }))
+    }
+
+    /// Whether the run is there to synchronize, and not only to show or explain something.
+    fn is_to_synchronize(&self) -> bool {
+        !matches!(self.session().choosing(), Choosing::Explain) && !self.facts.flags.contains(RunFlags::SETTINGS)
+    }
+
+    /// The handler could not begin: all of it is tried again later. One that was stopped has not failed.
+    fn record_failure_to_begin<T>(&self, attempt: &Attempt, end: &CallEnd<T>) {
+        let stopped = attempt.stopped().is_some_and(CancelReason::is_stop);
+        if let Some(class) = end.class().filter(|_| !stopped && self.is_to_synchronize()) {
+            self.record_beginning(Verdict::failed(class));
+        }
     }
 
     /// Waits until the host lets the run begin. `false` when it was stopped before.
@@ -84,6 +101,7 @@ impl Run {
         let limit = Some(attempt.limits().items_deadline());
         let (end, _) = drive(&attempt, limit, || self.handler.items(), || {}).await;
         self.log_fault("could not list its items", &end);
+        self.record_failure_to_begin(&attempt, &end);
         let code = end.listing_code();
         if let CallEnd::Returned(Ok(items)) = end {
             let (listing, faults) = Listing::check(items);
@@ -94,6 +112,8 @@ impl Run {
                     None => entry,
                 });
             }
+            self.record_beginning(Verdict::plain(Outcome::Succeeded));
+            let listing = self.note_absence(listing);
             self.load_preferences(&listing);
             self.note(RunChange::Listed(listing.items().len()));
             self.lock().listing = listing;
@@ -140,6 +160,7 @@ impl Run {
             biased;
             end = self.call(&attempt, None, Event::SynchronizeReturned, call) => end,
             () = attempt.watch() => unreachable!("a watch goes on until it is dropped"),
+            never = self.recording(&attempt) => match never {},
         };
         let code = end.synchronize_code(&attempt);
         self.log_fault("could not synchronize", &end);
@@ -148,10 +169,11 @@ impl Run {
     }
 
     /// R150: the run stays until its results are closed, but lets another run of the handler begin.
-    fn show_results(&self) -> Step {
+    async fn show_results(&self) -> Step {
         let attempt = self.attempt();
         // Every item skipped while preparing: there was nothing to call `synchronize` for.
         attempt.close(|_| Verdict::plain(Outcome::Skipped));
+        self.recorded(&attempt).await;
         let code = self.lock().protocol.result().unwrap_or(HResult::S_OK);
         self.end(RunEnding::Completed(code));
         Step::Wait
@@ -220,7 +242,7 @@ impl Run {
     }
 
     /// R77: what had a callback loses it; what has not ended ends.
-    fn detach(&self) -> Step {
+    async fn detach(&self) -> Step {
         let attempt = self.attempt();
         let (result, class, stop) = {
             let state = self.lock();
@@ -228,6 +250,7 @@ impl Run {
         };
         let code = result.unwrap_or(HResult::S_OK);
         attempt.close(|_| judge_unprepared(code, attempt.stopped().or(stop), class));
+        self.recorded(&attempt).await;
         let ending = match result {
             Some(code) if code.is_ok() && stop.is_some() => RunEnding::Stopped,
             Some(code) => RunEnding::NotPrepared(code),
@@ -241,6 +264,7 @@ impl Run {
     fn release(&self, reported: Reported) {
         let stopped = self.lock().stop.is_some();
         self.end(match reported {
+            Reported::Quietly if self.held().is_some() => RunEnding::Held,
             Reported::Quietly if stopped => RunEnding::Stopped,
             Reported::Quietly => RunEnding::Declined,
             Reported::Failed(_) if stopped => RunEnding::Stopped,
@@ -255,11 +279,9 @@ impl Run {
 
     /// Keeps the log for later.
     pub(super) fn save_log(&self) {
-        let Some(entries) = self.notes.unsaved() else { return };
-        let session = self.session();
-        let (manager, time) = (session.host().id, session.host().now().wall);
-        let RunId { session, handler } = self.id;
-        self.store(StateChange::Log { handler, manager, session, time, entries });
+        if let Some(log) = self.unsaved_log(self.session().host().now().wall) {
+            self.store(log);
+        }
     }
 
     /// Nobody can ask the run for anything any more.
@@ -351,6 +373,7 @@ impl Drop for Life {
             self.run.lock().stop.get_or_insert(CancelReason::ShuttingDown);
             attempt.abort();
             attempt.close(|_| Verdict::plain(Outcome::Stopped));
+            self.run.record_now(&attempt);
             self.run.end(RunEnding::Stopped);
             self.run.release(Reported::Quietly);
         }

@@ -1,12 +1,14 @@
 //! What an attempt of a manager's run asks of its host.
 
 use std::sync::{Arc, Weak};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use anyhow::anyhow;
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use syncmgr_core::cancel::{CancelReason, Cancelled};
 use syncmgr_core::cell::ItemCell;
+use syncmgr_core::decision::guard::GuardPolicy;
 use syncmgr_core::decision::host::{ClaimSet, ItemOfRun, RunId};
 use syncmgr_core::decision::protocol::{Ask, Event};
 use syncmgr_core::error::{Classify, SyncResult};
@@ -14,6 +16,8 @@ use syncmgr_core::id::{ErrorId, ErrorScope, ItemId};
 use syncmgr_core::info::HandlerFlags;
 use syncmgr_core::log::{LogEntry, LogLevel, Question};
 use syncmgr_core::port::{InteractionPermit, nobody_to_ask};
+use syncmgr_core::record::ItemRecord;
+use syncmgr_core::store::{Durability, StateChange};
 use syncmgr_core::trigger::RunFlags;
 
 use super::Run;
@@ -101,6 +105,33 @@ impl HostLink for RunLink {
             run.log(entry.with_question(id, question.clone()));
         }
         answer
+    }
+
+    fn record(&self, item: ItemId) -> SyncResult<Option<ItemRecord>> {
+        self.host.record(self.id.handler, item)
+    }
+
+    fn write(&self, change: StateChange) -> BoxFuture<'static, SyncResult> {
+        match self.run.upgrade().is_some_and(|run| run.remembers(&change)) {
+            true => self.host.write(vec![change]),
+            false => async { Err(Cancelled { reason: CancelReason::Over }.into()) }.boxed(),
+        }
+    }
+
+    fn durability(&self) -> Durability {
+        self.host.ports.store.durability()
+    }
+
+    fn guards(&self) -> GuardPolicy {
+        self.host.guards
+    }
+
+    fn now(&self) -> SystemTime {
+        self.host.now().wall
+    }
+
+    fn used_up(&self, item: ItemId, keys: &[Arc<str>]) {
+        self.host.used_up(self.id.handler, item, keys);
     }
 
     fn abandoned(&self, item: ItemId, cell: Arc<ItemCell>) {

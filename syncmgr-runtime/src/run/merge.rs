@@ -62,7 +62,8 @@ impl Run {
         };
         let merged = merged(&earlier);
         let quarantined = self.session().host().gate.quarantined();
-        if merged.is_empty() && skipped.is_empty() && quarantined.is_empty() {
+        let clean = self.session().host().setbacks.is_clean(self.id.handler);
+        if clean && merged.is_empty() && skipped.is_empty() && quarantined.is_empty() {
             return wanted;
         }
         let (mut runs, mut apart) = (Vec::with_capacity(wanted.len()), Vec::new());
@@ -75,6 +76,8 @@ impl Run {
             } else if let Some((session, verdict)) = merged.get(&id) {
                 let hold = Some(Hold::Merged { session: *session });
                 apart.push(Apart { item: item.clone(), verdict: *verdict, hold });
+            } else if let Some(hold) = self.hold_of(item) {
+                apart.push(Apart { item: item.clone(), verdict: Verdict::plain(Outcome::Skipped), hold: Some(hold) });
             } else {
                 runs.push(item.clone());
             }

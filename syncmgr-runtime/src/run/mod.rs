@@ -1,18 +1,22 @@
 //! One handler in one session: what it is, and what others do to it.
 
+mod absence;
 mod choosing;
 mod grants;
+mod holding;
 mod life;
 mod link;
 mod looking;
 mod merge;
 mod notes;
+mod recording;
 
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use syncmgr_core::cancel::CancelReason;
 use syncmgr_core::decision::choice::{Listing, Preferences};
+use syncmgr_core::decision::hold::Hold;
 use syncmgr_core::decision::host::{Priority, RunId};
 use syncmgr_core::decision::protocol::{Event, Protocol, Purpose, Step};
 use syncmgr_core::error::FailureClass;
@@ -33,6 +37,7 @@ use self::link::RunLink;
 use self::merge::Earlier;
 pub use self::notes::RunChange;
 pub(crate) use self::notes::{Apart, Note, Notes, Placed};
+use self::recording::Recorded;
 use crate::attempt::Attempt;
 use crate::session::{Choosing, SessionShared};
 
@@ -49,6 +54,7 @@ pub(crate) struct Run {
     notes: Notes,
     grants: Grants,
     started: Notify,
+    recorded: Mutex<Recorded>,
     state: Mutex<RunState>,
     /// Notified when somebody wants something of the resting run.
     wanted: Notify,
@@ -79,8 +85,12 @@ struct RunState {
     not_shown: Option<(HResult, String)>,
     /// Whether the run was let go of.
     over: bool,
+    /// Why it may not run now, if it may not.
+    hold: Option<Hold>,
     /// Whether its handler was forgotten, and nothing of it is to be stored.
     forgotten: bool,
+    /// Items of which nothing is to be stored.
+    forgotten_items: BTreeSet<ItemId>,
     ending: Option<RunEnding>,
     /// What the last failed `prepare` means for its items.
     class: FailureClass,
@@ -114,6 +124,8 @@ pub enum RunEnding {
     NotBegun(HResult),
     /// Nothing was chosen (R63), or the run was for settings only (R36).
     NothingToDo,
+    /// It may not run now (offline, a metered link, backing off): not a failure. The report says why.
+    Held,
     /// Everything was stopped before `synchronize`.
     Stopped,
     /// `prepare` did not end with `S_OK` (R90).
@@ -143,6 +155,7 @@ impl Run {
             notes: Notes::default(),
             grants: Grants::default(),
             started: Notify::new(),
+            recorded: Mutex::default(),
             wanted: Notify::new(),
             this: this.clone(),
         });
@@ -169,6 +182,11 @@ impl Run {
 
     pub(crate) fn ending(&self) -> Option<RunEnding> {
         self.lock().ending
+    }
+
+    /// Why the run may not run now, if it was held.
+    pub(crate) fn held(&self) -> Option<Hold> {
+        self.lock().hold.clone()
     }
 
     /// Whether nothing goes on: the run is over, or waits for somebody who looks at its results.
@@ -242,6 +260,17 @@ impl Run {
         self.lock().forgotten = true;
     }
 
+    /// Skips an item, and records nothing of it from now on.
+    pub(crate) fn forget_item(&self, item: ItemId) {
+        self.lock().forgotten_items.insert(item);
+        self.skip(item);
+    }
+
+    /// Whether an item does not run now, nor will in this attempt.
+    pub(crate) fn has_ended(&self, item: ItemId) -> bool {
+        self.is_at_rest() || self.attempt().has_ended(item)
+    }
+
     /// Stops every item of the run.
     pub(crate) fn stop(&self, reason: CancelReason) {
         let attempt = {
@@ -296,7 +325,9 @@ impl Run {
     /// Begins an attempt under these facts. What was cancelled before it began is cancelled in it.
     fn add_attempt(&self, session: &SessionShared, facts: RunFacts) -> Arc<Attempt> {
         let link = Arc::new(RunLink::new(self, session));
-        let attempt = Attempt::new(facts, self.handler.clone(), &self.info, self.kept.clone(), link);
+        let number = u32::try_from(self.lock().attempts.len()).unwrap_or(u32::MAX);
+        let attempt =
+            Attempt::new(facts.with_attempt(number), self.handler.clone(), &self.info, self.kept.clone(), link);
         let (skipped, stop) = {
             let mut state = self.lock();
             state.attempts.push(attempt.clone());
@@ -336,6 +367,10 @@ impl Run {
         };
         self.notes.add(number, attempt.journal_len(), note);
         attempt.notify();
+    }
+
+    fn recorded_so_far(&self) -> MutexGuard<'_, Recorded> {
+        self.recorded.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn lock(&self) -> MutexGuard<'_, RunState> {
@@ -379,7 +414,9 @@ impl RunState {
             rests: 0,
             not_shown: None,
             over: false,
+            hold: None,
             forgotten: false,
+            forgotten_items: BTreeSet::new(),
             ending: None,
             class: FailureClass::Transient,
         }

@@ -64,7 +64,18 @@ struct Inner {
     notes: VecDeque<Placed>,
     log: Vec<Arc<LogEntry>>,
     left_out: usize,
-    unsaved: bool,
+    /// How many entries of the log are stored.
+    saved: usize,
+    /// Whether entries were deleted since they were stored.
+    changed: bool,
+}
+
+/// What is to be stored of a log.
+pub(crate) enum Unsaved {
+    /// These entries are new.
+    Grown(Vec<Arc<LogEntry>>),
+    /// Entries were deleted; these are all there are.
+    Changed(Vec<Arc<LogEntry>>),
 }
 
 impl Notes {
@@ -80,7 +91,6 @@ impl Notes {
             return;
         }
         let entry = Arc::new(entry);
-        inner.unsaved = true;
         inner.log.push(entry.clone());
         inner.notes.push_back(Placed { attempt, after, note: Note::Logged(entry) });
     }
@@ -88,11 +98,12 @@ impl Notes {
     /// R142, R143.
     pub(crate) fn delete(&self, scope: ErrorScope) {
         let mut inner = self.lock();
-        inner.unsaved = true;
+        let before = inner.log.len();
         inner.log.retain(|entry| match scope {
             ErrorScope::All => false,
             ErrorScope::One(id) => entry.error != Some(id),
         });
+        inner.changed |= inner.log.len() < before;
     }
 
     /// The log as it stands.
@@ -115,11 +126,16 @@ impl Notes {
         self.lock().notes.iter().filter_map(of_note).collect()
     }
 
-    /// The log, if it has changed since this was asked last.
-    pub(crate) fn unsaved(&self) -> Option<Vec<Arc<LogEntry>>> {
+    /// What of the log has changed since this was asked last.
+    pub(crate) fn unsaved(&self) -> Option<Unsaved> {
         let mut inner = self.lock();
-        let changed = std::mem::take(&mut inner.unsaved);
-        changed.then(|| inner.log.clone())
+        let length = inner.log.len();
+        let saved = std::mem::replace(&mut inner.saved, length);
+        match std::mem::take(&mut inner.changed) {
+            true => Some(Unsaved::Changed(inner.log.clone())),
+            false if inner.log.len() > saved => Some(Unsaved::Grown(inner.log[saved..].to_vec())),
+            false => None,
+        }
     }
 
     /// The note at this place, if there is one yet.

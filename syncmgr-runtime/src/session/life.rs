@@ -7,9 +7,11 @@ use std::time::{Duration, SystemTime};
 use syncmgr_core::cancel::CancelReason;
 use syncmgr_core::decision::choice::Offer;
 use syncmgr_core::decision::host::Priority;
+use syncmgr_core::decision::retry::Ask;
 use syncmgr_core::decision::run::Pause;
 use syncmgr_core::error::SyncResult;
 use syncmgr_core::id::{HandlerId, SessionId};
+use syncmgr_core::request::RunRequest;
 use syncmgr_core::trigger::Trigger;
 use tokio::sync::Notify;
 use tokio::sync::futures::OwnedNotified;
@@ -21,6 +23,7 @@ use crate::chooser::Chosen;
 use crate::clock::Now;
 use crate::host::Host;
 use crate::meter;
+use crate::pending::Reason;
 use crate::run::{self, Run, Wish};
 use crate::tasks::Tasks;
 use crate::trace;
@@ -32,6 +35,8 @@ pub(crate) struct SessionShared {
     priority: Priority,
     choosing: Choosing,
     deadline: Option<SystemTime>,
+    reason: Reason,
+    ask: Ask,
     span: tracing::Span,
     began: Now,
     pub(super) host: Arc<Host>,
@@ -66,6 +71,9 @@ pub(crate) struct SessionTerms {
     pub(crate) choosing: Choosing,
     /// When it is stopped if it has not ended.
     pub(crate) deadline: Option<SystemTime>,
+    pub(crate) reason: Reason,
+    /// How firmly it was asked for.
+    pub(crate) ask: Ask,
 }
 
 /// The life of a session. One that is cut short, because its task was aborted or its runtime is gone, is over all the
@@ -77,6 +85,9 @@ impl Drop for Life {
         if !self.0.is_over() {
             // Unless it had chosen before.
             let _ = self.0.chosen.set(Chosen::new());
+            if self.0.lasted().is_none() {
+                self.0.record_cut();
+            }
             self.0.finish();
         }
     }
@@ -84,7 +95,7 @@ impl Drop for Life {
 
 impl SessionShared {
     pub(crate) fn new(host: Arc<Host>, tasks: Tasks, terms: SessionTerms) -> Arc<Self> {
-        let SessionTerms { trigger, priority, choosing, deadline } = terms;
+        let SessionTerms { trigger, priority, choosing, deadline, reason, ask } = terms;
         let id = host.next_session();
         Arc::new(Self {
             id,
@@ -92,6 +103,8 @@ impl SessionShared {
             priority,
             choosing,
             deadline,
+            reason,
+            ask,
             span: trace::session(host.id, id, trigger),
             began: host.now(),
             host,
@@ -107,6 +120,10 @@ impl SessionShared {
         self.id
     }
 
+    pub(super) fn began(&self) -> Now {
+        self.began
+    }
+
     pub(crate) fn span(&self) -> &tracing::Span {
         &self.span
     }
@@ -117,6 +134,14 @@ impl SessionShared {
 
     pub(crate) fn priority(&self) -> Priority {
         self.priority
+    }
+
+    pub(crate) fn reason(&self) -> Reason {
+        self.reason
+    }
+
+    pub(crate) fn ask(&self) -> Ask {
+        self.ask
     }
 
     pub(crate) fn choosing(&self) -> &Choosing {
@@ -140,7 +165,8 @@ impl SessionShared {
     }
 
     /// Takes the runs and begins. What was stopped meanwhile begins stopped.
-    pub(crate) fn begin(self: &Arc<Self>, runs: Vec<Arc<Run>>) {
+    pub(crate) fn begin(self: &Arc<Self>, runs: Vec<Arc<Run>>, asked: Vec<RunRequest>) {
+        self.record_begin(asked);
         trace::session_began(&self.span, self.host.id, self.id, self.trigger, runs.len());
         let stop = {
             let mut state = self.lock();
@@ -183,7 +209,7 @@ impl SessionShared {
         let _ = self.chosen.set(chosen);
         self.changed();
         self.until(|session| session.is_at_rest()).await;
-        self.rests();
+        self.rests().await;
         self.changed();
         let mut rested = None;
         while !self.lock().closing || !self.is_at_rest() {
@@ -206,8 +232,10 @@ impl SessionShared {
     }
 
     /// Every run rests for the first time.
-    fn rests(&self) {
+    async fn rests(&self) {
         let lasted = self.host.now().mono.saturating_sub(self.began.mono);
+        self.host.lasting.record(lasted);
+        self.record_end().await;
         self.lock().lasted = Some(lasted);
         trace::session_rests(&self.span, self.host.id, self.id, lasted);
         meter::session(self.trigger, lasted);

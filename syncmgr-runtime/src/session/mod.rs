@@ -3,6 +3,7 @@
 mod choosing;
 mod connections;
 mod events;
+mod history;
 mod life;
 mod request;
 
@@ -19,7 +20,9 @@ pub(crate) use self::choosing::Choosing;
 pub use self::events::{Events, SessionEvent};
 pub(crate) use self::life::{SessionShared, SessionTerms};
 pub use self::request::{SessionRequest, StartError};
+use crate::attend::HANDLER_ITSELF;
 use crate::manager::Owner;
+use crate::pending::Reason;
 use crate::report::Report;
 use crate::run::{Run, Wish};
 
@@ -65,6 +68,11 @@ impl Session {
     /// What started it.
     pub fn trigger(&self) -> Trigger {
         self.shared().trigger()
+    }
+
+    /// Why there is a session.
+    pub fn reason(&self) -> Reason {
+        self.shared().reason()
     }
 
     /// What happens in the session, from its beginning on.
@@ -146,7 +154,7 @@ impl Session {
     pub async fn show_error(&self, handler: HandlerId, error: ErrorId) -> Result<(), SessionError> {
         let run = self.run(handler)?;
         match entry(&run, error)?.action {
-            Some(Action::ShowError) => look(&run, Wish::Open(error)).await,
+            Some(Action::ShowError | Action::Remedy(_)) => look(&run, Wish::Open(error)).await,
             Some(Action::Decide(_)) => Err(SessionError::Question { error }),
             _ => Err(SessionError::NotALink { error }),
         }
@@ -162,7 +170,11 @@ impl Session {
         let (item, question) = question_of(&*entry(&run, error)?, error, choice)?;
         self.shared().host().answer(handler, item, question, choice);
         run.notes().delete(syncmgr_core::id::ErrorScope::One(error));
-        look(&run, Wish::Retry(vec![item])).await
+        match item {
+            // What the whole handler is asked counts from its next listing on.
+            HANDLER_ITSELF => Ok(()),
+            item => look(&run, Wish::Retry(vec![item])).await,
+        }
     }
 
     /// Closes the results and waits until every handler was let go of. What still runs goes on to its end first; to end

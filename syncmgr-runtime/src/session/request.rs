@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use syncmgr_core::decision::host::Priority;
+use syncmgr_core::decision::retry::Ask;
 use syncmgr_core::id::{HandlerId, ItemId};
 use syncmgr_core::port::RunFacts;
 use syncmgr_core::register::{RequestError, check_cookie};
@@ -15,6 +16,7 @@ use tokio::runtime::Handle;
 use super::{Choosing, Session, SessionShared, SessionTerms};
 use crate::host::{Host, Registered};
 use crate::manager::Owner;
+use crate::pending::Reason;
 use crate::run::Run;
 use crate::tasks::Tasks;
 
@@ -30,6 +32,8 @@ pub struct SessionRequest {
     choosing: Choosing,
     priority: Option<Priority>,
     deadline: Option<SystemTime>,
+    reason: Reason,
+    ask: Option<Ask>,
 }
 
 impl SessionRequest {
@@ -45,6 +49,8 @@ impl SessionRequest {
             choosing: Choosing::Ask,
             priority: None,
             deadline: None,
+            reason: Reason::Asked,
+            ask: None,
         }
     }
 
@@ -70,6 +76,12 @@ impl SessionRequest {
     /// somebody chooses is always urgent.
     pub fn priority(mut self, priority: Priority) -> Self {
         self.priority = Some(priority);
+        self
+    }
+
+    /// Whatever failures have left behind: also before the time a peer gave, and where there is no network.
+    pub fn force(mut self) -> Self {
+        self.ask = Some(Ask::Forced);
         self
     }
 
@@ -110,6 +122,14 @@ impl SessionRequest {
         self
     }
 
+    /// For this reason. What starts by itself asks for no more than what is due.
+    pub(crate) fn because(mut self, reason: Reason) -> Self {
+        self.reason = reason;
+        self.ask = Some(Ask::Automatic);
+        self.priority = Some(Priority::Background);
+        self
+    }
+
     /// For configuration only: neither prepare nor synchronize follows (R36).
     pub(crate) fn settings(mut self) -> Self {
         self.flags |= RunFlags::SETTINGS;
@@ -139,6 +159,7 @@ impl SessionRequest {
             return Err(StartError::TooLate { deadline });
         }
         let handlers = self.find_handlers()?;
+        let asked = self.describe()?;
         let tasks = Tasks::new(runtime, self.host().tracker.clone());
         let session = SessionShared::new(self.host().clone(), tasks, self.terms());
         {
@@ -153,7 +174,7 @@ impl SessionRequest {
             let facts = RunFacts::new(info.id(), session.id(), self.trigger, self.flags);
             Run::new(&session, handler, info, facts.with_cookie(self.cookie.clone()))
         });
-        session.begin(runs.collect());
+        session.begin(runs.collect(), asked);
         Ok(Session::new(session, self.manager))
     }
 
@@ -163,7 +184,10 @@ impl SessionRequest {
         // not at the next, each would wait for the other.
         let asked = matches!(choosing, Choosing::Ask).then_some(Priority::Foreground);
         let priority = asked.or(self.priority).unwrap_or(Priority::of(self.trigger));
-        SessionTerms { trigger: self.trigger, priority, choosing, deadline: self.deadline }
+        let by_hand = matches!(self.trigger, Trigger::Manual | Trigger::Invoke);
+        let ask = self.ask.unwrap_or(if by_hand { Ask::ByHand } else { Ask::Automatic });
+        let SessionRequest { trigger, deadline, reason, .. } = *self;
+        SessionTerms { trigger, priority, choosing, deadline, reason, ask }
     }
 
     fn host(&self) -> &Arc<Host> {

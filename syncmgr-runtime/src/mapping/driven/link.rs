@@ -1,12 +1,14 @@
 //! What an attempt asks of a foreign host.
 
 use std::sync::{Arc, Weak};
+use std::time::SystemTime;
 
 use anyhow::anyhow;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use syncmgr_core::cell::ItemCell;
 use syncmgr_core::classic::Attention;
+use syncmgr_core::decision::guard::GuardPolicy;
 use syncmgr_core::decision::protocol::Ask;
 use syncmgr_core::error::{Classify, NeedsUser, SyncResult};
 use syncmgr_core::hresult::{CodeError, HResult};
@@ -14,9 +16,12 @@ use syncmgr_core::id::{ErrorId, ErrorScope, ItemId};
 use syncmgr_core::info::HandlerFlags;
 use syncmgr_core::log::{LogEntry, LogLevel, Question};
 use syncmgr_core::port::{InteractionPermit, nobody_to_ask};
+use syncmgr_core::record::ItemRecord;
+use syncmgr_core::store::{Durability, StateChange, StateStore};
 
 use super::side::HandlerSide;
 use crate::attempt::{Attempt, HostLink};
+use crate::clock::{Clock, SystemClock};
 use crate::mapping::feed::{CallbackSlot, begins};
 use crate::tasks::Tasks;
 
@@ -25,11 +30,17 @@ pub(super) struct CallbackLink {
     side: Weak<HandlerSide>,
     callback: Arc<CallbackSlot>,
     tasks: Tasks,
+    store: Arc<dyn StateStore>,
 }
 
 impl CallbackLink {
     pub(super) fn new(side: &Arc<HandlerSide>) -> Self {
-        Self { side: Arc::downgrade(side), callback: side.callback().clone(), tasks: side.tasks().clone() }
+        Self {
+            side: Arc::downgrade(side),
+            callback: side.callback().clone(),
+            tasks: side.tasks().clone(),
+            store: side.store().clone(),
+        }
     }
 
     /// The handler's side, if what the handler asks is in its time.
@@ -102,6 +113,27 @@ impl HostLink for CallbackLink {
         let entry = LogEntry::new(LogLevel::Warning, &question.text).about(item);
         self.log(entry.with_question(id, question.clone()));
         None
+    }
+
+    fn record(&self, item: ItemId) -> SyncResult<Option<ItemRecord>> {
+        let handler = self.side.upgrade().map(|side| side.info().id());
+        handler.map_or(Ok(None), |handler| self.store.record(handler, item))
+    }
+
+    fn write(&self, change: StateChange) -> BoxFuture<'static, SyncResult> {
+        self.store.write(vec![change])
+    }
+
+    fn durability(&self) -> Durability {
+        self.store.durability()
+    }
+
+    fn guards(&self) -> GuardPolicy {
+        GuardPolicy::DEFAULT
+    }
+
+    fn now(&self) -> SystemTime {
+        SystemClock::default().now().wall
     }
 
     fn begins(&self, attempt: &Attempt, item: ItemId) {

@@ -21,6 +21,7 @@ use syncmgr_core::log::{LogEntry, LogLevel};
 use syncmgr_core::port::{Interaction, Kept, RunFacts};
 use syncmgr_core::progress::Progress;
 use syncmgr_core::status::Status;
+use syncmgr_core::store::StateStore;
 use syncmgr_core::trigger::{RunFlags, Trigger};
 use tokio::runtime::Handle;
 use tokio_util::task::TaskTracker;
@@ -39,6 +40,7 @@ pub(super) struct HandlerSide {
     handler: Arc<dyn SyncHandler>,
     info: HandlerInfo,
     interaction: Option<Arc<dyn Interaction>>,
+    store: Arc<dyn StateStore>,
     tasks: Tasks,
     callback: Arc<CallbackSlot>,
     kept: Arc<Kept>,
@@ -61,10 +63,12 @@ impl HandlerSide {
     pub(super) fn new(
         handler: Arc<dyn SyncHandler>,
         interaction: Option<Arc<dyn Interaction>>,
+        store: Arc<dyn StateStore>,
     ) -> Result<Arc<Self>, StartError> {
         let runtime = Handle::try_current().map_err(|_| StartError::NoRuntime)?;
         let info = info_of(&*handler)?;
-        let facts = RunFacts::new(info.id(), SessionId(0), Trigger::Manual, RunFlags::empty());
+        let session = SessionId(store.last_session().unwrap_or_default().0 + 1);
+        let facts = RunFacts::new(info.id(), session, Trigger::Manual, RunFlags::empty());
         let nothing: Items = std::iter::empty().collect();
         let state = State {
             protocol: Protocol::new(Purpose::Synchronize),
@@ -76,7 +80,17 @@ impl HandlerSide {
         };
         let tasks = Tasks::new(runtime, TaskTracker::new());
         let (callback, kept, state) = (Arc::default(), Arc::default(), Mutex::new(state));
-        Ok(Arc::new(Self { handler, info, interaction, tasks, callback, kept, questions: Mutex::default(), state }))
+        Ok(Arc::new(Self {
+            handler,
+            info,
+            interaction,
+            store,
+            tasks,
+            callback,
+            kept,
+            questions: Mutex::default(),
+            state,
+        }))
     }
 
     pub(super) fn handler(&self) -> &dyn SyncHandler {
@@ -111,6 +125,10 @@ impl HandlerSide {
     }
 
     /// What the user is reached through, if they may be bothered or are looking at something (R37, R145).
+    pub(super) fn store(&self) -> &Arc<dyn StateStore> {
+        &self.store
+    }
+
     pub(super) fn interaction(&self) -> Option<Arc<dyn Interaction>> {
         let may_bother = self.lock().facts.flags.contains(RunFlags::MAY_BOTHER_USER) || self.is_showing();
         self.interaction.clone().filter(|_| may_bother)
@@ -129,7 +147,8 @@ impl HandlerSide {
             }
             let settings = flags.contains(RunFlags::SETTINGS);
             state.protocol = Protocol::new(if settings { Purpose::Settings } else { Purpose::Synchronize });
-            let facts = RunFacts::new(self.info.id(), SessionId(0), trigger, flags);
+            let session = state.facts.session;
+            let facts = RunFacts::new(self.info.id(), session, trigger, flags);
             state.facts = facts.with_cookie(cookie.map(Arc::from));
             self.add_attempt(&mut state, Default::default())
         };

@@ -1,0 +1,162 @@
+//! Which items a complete listing lacks, and for how long: what is doubted, what is noted, what is forgotten.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, SystemTime};
+
+use crate::id::ItemId;
+
+/// How long an item is missing before nothing is remembered of it any more.
+pub const FORGOTTEN_AFTER: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+
+/// Of so few items any number may go at once.
+const FEW: usize = 10;
+
+/// Whether a complete listing is more likely a mistake, because it lost more than half of more than ten items. It counts
+/// as one with [missing items](crate::item::Completeness::MissingItems) then.
+pub const fn is_suspicious(known: usize, missing: usize) -> bool {
+    known > FEW && missing > known / 2
+}
+
+/// What a complete listing changes in what is remembered.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Absence {
+    /// Since when items are missing: those that are for the first time, and, with `None`, those that are back.
+    pub changed: BTreeMap<ItemId, Option<SystemTime>>,
+    /// What has been missing for [`FORGOTTEN_AFTER`], and is to be forgotten.
+    pub forgotten: BTreeSet<ItemId>,
+    /// Why nothing changes, where the listing is not believed.
+    pub suspicion: Option<Suspicion>,
+}
+
+/// A complete listing that lost too much to be believed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{missing} of {known} items are missing from a listing that says it is complete; it is taken as incomplete")]
+pub struct Suspicion {
+    /// How many items it should have had.
+    pub known: usize,
+    /// How many of them it lacks.
+    pub missing: usize,
+}
+
+impl Absence {
+    /// What a complete listing of these items changes. `known` is every item with a record, and since when it is missing.
+    ///
+    /// Only items that were there the last time count as lost: those noted as missing before have been believed.
+    pub fn of(known: &BTreeMap<ItemId, Option<SystemTime>>, listed: &BTreeSet<ItemId>, now: SystemTime) -> Self {
+        let there = known.iter().filter(|(_, since)| since.is_none()).map(|(item, _)| item);
+        let (there, missing) =
+            there.fold((0, 0), |(there, missing), item| (there + 1, missing + usize::from(!listed.contains(item))));
+        if is_suspicious(there, missing) {
+            return Self { suspicion: Some(Suspicion { known: there, missing }), ..Self::default() };
+        }
+        Self::confirmed(known, listed, now)
+    }
+
+    /// The same where somebody has said that the listing is right, however much it lost.
+    pub fn confirmed(known: &BTreeMap<ItemId, Option<SystemTime>>, listed: &BTreeSet<ItemId>, now: SystemTime) -> Self {
+        let mut absence = Self::default();
+        for (&item, &since) in known {
+            match (listed.contains(&item), since) {
+                (true, Some(_)) => _ = absence.changed.insert(item, None),
+                (false, None) => _ = absence.changed.insert(item, Some(now)),
+                (false, Some(since)) if is_over(since, now) => _ = absence.forgotten.insert(item),
+                _ => {}
+            }
+        }
+        absence
+    }
+}
+
+/// Whether an item has been missing long enough. Not where the clock has gone back meanwhile.
+fn is_over(since: SystemTime, now: SystemTime) -> bool {
+    now.duration_since(since).is_ok_and(|missing| missing >= FORGOTTEN_AFTER)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const NOW: SystemTime = SystemTime::UNIX_EPOCH;
+
+    fn now() -> SystemTime {
+        NOW + FORGOTTEN_AFTER * 10
+    }
+
+    fn item(number: u128) -> ItemId {
+        ItemId::from_u128(number + 1)
+    }
+
+    fn known(count: u128, since: Option<SystemTime>) -> BTreeMap<ItemId, Option<SystemTime>> {
+        (0..count).map(|number| (item(number), since)).collect()
+    }
+
+    fn listed(numbers: impl IntoIterator<Item = u128>) -> BTreeSet<ItemId> {
+        numbers.into_iter().map(item).collect()
+    }
+
+    #[test]
+    fn more_than_half_of_more_than_ten_is_suspicious() {
+        assert!(!is_suspicious(10, 10));
+        assert!(!is_suspicious(11, 5) && is_suspicious(11, 6));
+        assert!(!is_suspicious(12, 6) && is_suspicious(12, 7));
+        assert!(!is_suspicious(0, 0));
+    }
+
+    #[test]
+    fn an_item_that_is_missing_is_noted_and_one_that_is_back_is_noted_too() {
+        let mut remembered = known(2, None);
+        remembered.insert(item(2), Some(now() - Duration::from_secs(5)));
+        let absence = Absence::of(&remembered, &listed([0, 2]), now());
+        assert_eq!(absence.changed, BTreeMap::from([(item(1), Some(now())), (item(2), None)]));
+        assert!(absence.forgotten.is_empty() && absence.suspicion.is_none());
+    }
+
+    #[test]
+    fn an_item_is_forgotten_after_thirty_days_and_not_before() {
+        let missing = |length: Duration| Absence::of(&known(1, Some(now() - length)), &listed([]), now()).forgotten;
+        assert_eq!(missing(FORGOTTEN_AFTER), listed([0]));
+        assert_eq!(missing(FORGOTTEN_AFTER - Duration::from_nanos(1)), listed([]));
+        assert_eq!(Absence::of(&known(1, Some(now())), &listed([]), NOW), Absence::default());
+        assert_eq!(Absence::of(&known(1, Some(NOW)), &listed([0]), now()).forgotten, listed([]));
+    }
+
+    #[test]
+    fn a_suspicious_listing_changes_nothing_until_somebody_confirms_it() {
+        let mut remembered = known(12, None);
+        remembered.insert(item(20), Some(NOW));
+        let absence = Absence::of(&remembered, &listed(0..5), now());
+        let suspicion = Some(Suspicion { known: 12, missing: 7 });
+        assert_eq!(absence, Absence { suspicion, ..Absence::default() });
+        let confirmed = Absence::confirmed(&remembered, &listed(0..5), now());
+        assert_eq!((confirmed.changed.len(), confirmed.forgotten), (7, listed([20])));
+    }
+
+    #[test]
+    fn what_was_noted_as_missing_before_makes_no_listing_suspicious() {
+        let mut remembered = known(40, Some(now()));
+        (0..12).for_each(|number| _ = remembered.insert(item(number), None));
+        assert_eq!(Absence::of(&remembered, &listed(0..12), now()), Absence::default());
+    }
+
+    proptest! {
+        #[test]
+        fn a_second_look_at_the_same_listing_changes_nothing_more(
+            remembered: BTreeMap<u8, Option<u32>>, there: BTreeSet<u8>,
+        ) {
+            let at = |seconds: u32| now() - Duration::from_secs(u64::from(seconds));
+            let mut known: BTreeMap<_, _> =
+                remembered.into_iter().map(|(number, since)| (item(number.into()), since.map(at))).collect();
+            let listed = listed(there.into_iter().map(u128::from));
+            let first = Absence::of(&known, &listed, now());
+            prop_assert!(first.forgotten.is_disjoint(&listed));
+            prop_assert!(first.suspicion.is_none() || first.changed.is_empty() && first.forgotten.is_empty());
+            known.extend(first.changed.clone());
+            known.retain(|item, _| !first.forgotten.contains(item));
+            let second = Absence::of(&known, &listed, now());
+            prop_assert!(second.changed.is_empty() && second.forgotten.is_empty());
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! What the world imposes: which runs wait for a network, for one that costs nothing, for the mains.
+
+use super::hold::Hold;
+use super::retry::Ask;
+use crate::capabilities::Capabilities;
+use crate::facts::{Facts, Network, Power};
+use crate::trigger::Trigger;
+
+/// What keeps a run from starting in this world. What is unknown holds nothing.
+///
+/// | held | where | for whom |
+/// |---|---|---|
+/// | offline | no network, and the work needs one | all but the forced |
+/// | metered | a metered network, the work needs one and is not frugal | the automatic |
+/// | on battery | a battery, at an idle trigger | the automatic |
+pub fn holds(facts: Facts, capabilities: Capabilities, trigger: Trigger, ask: Ask) -> Option<Hold> {
+    let needs_network = capabilities.contains(Capabilities::NEEDS_NETWORK);
+    match facts.network {
+        Network::Offline if needs_network && ask != Ask::Forced => return Some(Hold::Offline),
+        Network::Metered if needs_network && ask == Ask::Automatic && !capabilities.contains(Capabilities::FRUGAL) => {
+            return Some(Hold::Metered);
+        }
+        _ => {}
+    }
+    let spare_battery = trigger == Trigger::Idle && ask == Ask::Automatic && facts.power == Power::Battery;
+    spare_battery.then_some(Hold::OnBattery)
+}
+
+/// Whether some run that was held may start now.
+pub fn lifted(before: Facts, now: Facts) -> bool {
+    network_severity(now.network) < network_severity(before.network)
+        || (before.power == Power::Battery && now.power != Power::Battery)
+}
+
+/// How much a network holds back.
+const fn network_severity(network: Network) -> u8 {
+    match network {
+        Network::Offline => 2,
+        Network::Metered => 1,
+        Network::Unknown | Network::Online => 0,
+    }
+}
+
+/// Whether the network came back. Only one that was known to be gone does: backoff is cleared by news, not by a first
+/// word.
+pub fn reconnected(before: Facts, now: Facts) -> bool {
+    before.network == Network::Offline && now.network.is_up()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::facts::Presence;
+
+    const NETWORKS: [Network; 4] = [Network::Unknown, Network::Offline, Network::Metered, Network::Online];
+    const POWERS: [Power; 3] = [Power::Unknown, Power::Battery, Power::Mains];
+    const NEEDS: Capabilities = Capabilities::NEEDS_NETWORK;
+
+    fn worlds() -> impl Iterator<Item = Facts> {
+        NETWORKS.into_iter().flat_map(|network| {
+            POWERS.map(|power| Facts::UNKNOWN.with_network(network).with_power(power).with_user(Presence::Present))
+        })
+    }
+
+    fn runs() -> impl Iterator<Item = (Capabilities, Trigger, Ask)> {
+        (0..=Capabilities::all().bits()).flat_map(|bits| {
+            let capabilities = Capabilities::from_bits_truncate(bits);
+            let asks = [Ask::Automatic, Ask::ByHand, Ask::Forced];
+            (1..=6).flat_map(move |event| asks.map(|ask| (capabilities, Trigger::from_word(event), ask)))
+        })
+    }
+
+    fn with_network(network: Network, capabilities: Capabilities, ask: Ask) -> Option<Hold> {
+        holds(Facts::UNKNOWN.with_network(network), capabilities, Trigger::Scheduled, ask)
+    }
+
+    #[test]
+    fn what_is_unknown_holds_nothing() {
+        assert!(runs().all(|(capabilities, trigger, ask)| holds(Facts::UNKNOWN, capabilities, trigger, ask).is_none()));
+    }
+
+    #[test]
+    fn without_a_network_what_needs_one_waits_unless_it_is_forced() {
+        for ask in [Ask::Automatic, Ask::ByHand] {
+            assert_eq!(with_network(Network::Offline, NEEDS, ask), Some(Hold::Offline));
+            assert_eq!(with_network(Network::Offline, NEEDS | Capabilities::FRUGAL, ask), Some(Hold::Offline));
+        }
+        assert_eq!(with_network(Network::Offline, NEEDS, Ask::Forced), None);
+        assert_eq!(with_network(Network::Offline, Capabilities::default(), Ask::Automatic), None);
+    }
+
+    #[test]
+    fn a_metered_network_is_left_to_the_frugal_and_to_those_who_were_asked_for() {
+        assert_eq!(with_network(Network::Metered, NEEDS, Ask::Automatic), Some(Hold::Metered));
+        assert_eq!(with_network(Network::Metered, NEEDS | Capabilities::FRUGAL, Ask::Automatic), None);
+        assert_eq!(with_network(Network::Metered, Capabilities::default(), Ask::Automatic), None);
+        assert_eq!(with_network(Network::Metered, NEEDS, Ask::ByHand), None);
+    }
+
+    #[test]
+    fn work_for_idle_times_spares_the_battery_and_no_other_does() {
+        let battery = Facts::UNKNOWN.with_power(Power::Battery);
+        let held = |trigger, ask| holds(battery, Capabilities::default(), trigger, ask);
+        assert_eq!(held(Trigger::Idle, Ask::Automatic), Some(Hold::OnBattery));
+        assert_eq!(held(Trigger::Idle, Ask::ByHand), None);
+        assert_eq!(held(Trigger::Scheduled, Ask::Automatic), None);
+    }
+
+    #[test]
+    fn a_hold_is_lifted_exactly_where_some_run_is_held_no_more() {
+        for (before, now) in worlds().flat_map(|before| worlds().map(move |now| (before, now))) {
+            let held = |facts, (capabilities, trigger, ask)| holds(facts, capabilities, trigger, ask).is_some();
+            let freed = runs().any(|run| held(before, run) && !held(now, run));
+            assert_eq!(lifted(before, now), freed, "{before:?} to {now:?}");
+        }
+    }
+
+    #[test]
+    fn a_network_comes_back_only_if_it_was_known_to_be_gone() {
+        let world = |network| Facts::UNKNOWN.with_network(network);
+        let back: Vec<_> = NETWORKS
+            .into_iter()
+            .flat_map(|before| NETWORKS.map(|now| (before, now)))
+            .filter(|&(before, now)| reconnected(world(before), world(now)))
+            .collect();
+        assert_eq!(back, [(Network::Offline, Network::Metered), (Network::Offline, Network::Online)]);
+    }
+}

@@ -1,0 +1,113 @@
+//! What runs by itself, and when.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::SystemTime;
+
+use crate::id::{HandlerId, ItemId};
+use crate::retry::{RetryState, Setback};
+
+/// The items that run again by themselves, in the order of their times.
+///
+/// An item is due once: what was taken comes back only when it is set again.
+#[derive(Clone, Debug, Default)]
+pub struct Dues {
+    dues: BTreeMap<Key, Due>,
+    times: BTreeSet<(SystemTime, Key)>,
+    handlers: BTreeMap<HandlerId, BTreeSet<(SystemTime, ItemId)>>,
+    /// When the failures began, of those whose time means nothing once the clock is set back to before that.
+    beginnings: BTreeSet<(SystemTime, Key)>,
+}
+
+type Key = (HandlerId, ItemId);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Due {
+    time: SystemTime,
+    beginning: Option<SystemTime>,
+}
+
+impl Dues {
+    /// This is left of an item now, instead of what was before. One that does not run by itself is forgotten.
+    ///
+    /// A backoff and what a peer asked for are due at their time, an interrupted item with a time at once.
+    pub fn set(&mut self, handler: HandlerId, item: ItemId, state: Option<&RetryState>) {
+        self.forget_item(handler, item);
+        let Some(due) = state.and_then(Due::of) else { return };
+        let key = (handler, item);
+        self.dues.insert(key, due);
+        self.times.insert((due.time, key));
+        self.handlers.entry(handler).or_default().insert((due.time, item));
+        self.beginnings.extend(due.beginning.map(|beginning| (beginning, key)));
+    }
+
+    /// No item of this handler runs by itself.
+    pub fn forget(&mut self, handler: HandlerId) {
+        for (_, item) in self.handlers.remove(&handler).unwrap_or_default() {
+            self.forget_item(handler, item);
+        }
+    }
+
+    /// This item does not run by itself.
+    pub fn forget_item(&mut self, handler: HandlerId, item: ItemId) {
+        let key = (handler, item);
+        let Some(due) = self.dues.remove(&key) else { return };
+        self.times.remove(&(due.time, key));
+        if let Some(beginning) = due.beginning {
+            self.beginnings.remove(&(beginning, key));
+        }
+        if let Some(of_handler) = self.handlers.get_mut(&handler) {
+            of_handler.remove(&(due.time, item));
+            if of_handler.is_empty() {
+                self.handlers.remove(&handler);
+            }
+        }
+    }
+
+    /// When the next item is due.
+    pub fn next(&self) -> Option<SystemTime> {
+        self.times.first().map(|(time, _)| *time)
+    }
+
+    /// When the next item of this handler is due.
+    pub fn next_of(&self, handler: HandlerId) -> Option<SystemTime> {
+        self.handlers.get(&handler)?.first().map(|(time, _)| *time)
+    }
+
+    /// When this item is due.
+    pub fn due_of(&self, handler: HandlerId, item: ItemId) -> Option<SystemTime> {
+        self.dues.get(&(handler, item)).map(|due| due.time)
+    }
+
+    /// Takes the items whose time has come, and those backing off since a time that is yet to come: the clock was set back,
+    /// and [they are no longer held](super::retry::may_run).
+    pub fn take_due(&mut self, now: SystemTime) -> BTreeMap<HandlerId, BTreeSet<ItemId>> {
+        let mut taken = BTreeMap::<_, BTreeSet<_>>::new();
+        while let Some((handler, item)) = self.first_due(now) {
+            self.forget_item(handler, item);
+            taken.entry(handler).or_default().insert(item);
+        }
+        taken
+    }
+
+    fn first_due(&self, now: SystemTime) -> Option<Key> {
+        let due = self.times.first().filter(|(time, _)| *time <= now);
+        let early = || self.beginnings.last().filter(|(beginning, _)| now < *beginning);
+        due.or_else(early).map(|(_, key)| *key)
+    }
+}
+
+impl Due {
+    fn of(state: &RetryState) -> Option<Self> {
+        let until = state.until?;
+        let since = state.since;
+        match state.setback {
+            Setback::Backoff => Some(Self { time: until, beginning: Some(since) }),
+            Setback::NotBefore => Some(Self { time: until, beginning: None }),
+            Setback::Interrupted => Some(Self { time: until.min(since), beginning: Some(since) }),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,186 @@
+//! Dues as examples and properties.
+
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::decision::retry::{Ask, may_run};
+
+fn at(seconds: u64) -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)
+}
+
+fn handler(number: u8) -> HandlerId {
+    HandlerId::from_u128(number.into())
+}
+
+fn item(number: u8) -> ItemId {
+    ItemId::from_u128(number.into())
+}
+
+fn backoff(until: u64) -> RetryState {
+    RetryState::new(Setback::Backoff, at(0), Some(at(until)))
+}
+
+fn taken(pairs: &[(u8, u8)]) -> BTreeMap<HandlerId, BTreeSet<ItemId>> {
+    let mut taken = BTreeMap::<_, BTreeSet<_>>::new();
+    pairs.iter().for_each(|(of, number)| {
+        taken.entry(handler(*of)).or_default().insert(item(*number));
+    });
+    taken
+}
+
+#[test]
+fn the_earliest_time_is_the_next_and_is_taken_when_it_has_come() {
+    let mut dues = Dues::default();
+    dues.set(handler(1), item(1), Some(&backoff(30)));
+    dues.set(handler(2), item(1), Some(&backoff(10)));
+    dues.set(handler(2), item(2), Some(&backoff(20)));
+    assert_eq!((dues.next(), dues.next_of(handler(1)), dues.next_of(handler(3))), (Some(at(10)), Some(at(30)), None));
+    assert_eq!(dues.take_due(at(9)), taken(&[]));
+    assert_eq!(dues.take_due(at(20)), taken(&[(2, 1), (2, 2)]));
+    assert_eq!(dues.take_due(at(20)), taken(&[]), "once");
+    assert_eq!((dues.next(), dues.next_of(handler(2))), (Some(at(30)), None));
+}
+
+#[test]
+fn what_is_set_again_counts_instead_of_what_was() {
+    let mut dues = Dues::default();
+    dues.set(handler(1), item(1), Some(&backoff(10)));
+    dues.set(handler(1), item(1), Some(&backoff(50)));
+    assert_eq!(dues.take_due(at(49)), taken(&[]));
+    assert_eq!(dues.due_of(handler(1), item(1)), Some(at(50)));
+    dues.set(handler(1), item(1), None);
+    assert_eq!((dues.next(), dues.due_of(handler(1), item(1))), (None, None));
+}
+
+#[test]
+fn only_what_ends_by_itself_is_due() {
+    for setback in Setback::ALL {
+        let mut dues = Dues::default();
+        dues.set(handler(1), item(1), Some(&RetryState::new(setback, at(5), Some(at(10)))));
+        let timed = matches!(setback, Setback::Backoff | Setback::NotBefore | Setback::Interrupted);
+        assert_eq!(dues.next().is_some(), timed, "{setback:?}");
+        dues.set(handler(1), item(1), Some(&RetryState::new(setback, at(5), None)));
+        assert_eq!(dues.next(), None, "{setback:?}");
+    }
+}
+
+#[test]
+fn what_was_interrupted_is_due_at_once() {
+    let interrupted = RetryState::new(Setback::Interrupted, at(5), Some(at(10)));
+    for now in [at(5), at(1), at(10)] {
+        let mut dues = Dues::default();
+        dues.set(handler(1), item(1), Some(&interrupted));
+        assert_eq!(dues.take_due(now), taken(&[(1, 1)]));
+    }
+}
+
+#[test]
+fn a_clock_that_was_set_back_ends_a_backoff_but_not_what_a_peer_asked_for() {
+    let mut dues = Dues::default();
+    let state = |setback| RetryState::new(setback, at(1_000), Some(at(1_030)));
+    dues.set(handler(1), item(1), Some(&state(Setback::Backoff)));
+    dues.set(handler(1), item(2), Some(&state(Setback::NotBefore)));
+    assert_eq!(dues.take_due(at(1_000)), taken(&[]));
+    assert_eq!(dues.take_due(at(999)), taken(&[(1, 1)]));
+    assert_eq!(dues.next(), Some(at(1_030)));
+}
+
+#[test]
+fn what_is_forgotten_is_never_due() {
+    let mut dues = Dues::default();
+    for number in 1..4 {
+        dues.set(handler(1), item(number), Some(&backoff(10)));
+        dues.set(handler(2), item(number), Some(&backoff(10)));
+    }
+    dues.forget(handler(1));
+    dues.forget_item(handler(2), item(2));
+    assert_eq!(dues.take_due(at(10)), taken(&[(2, 1), (2, 3)]));
+    assert!(dues.times.is_empty() && dues.handlers.is_empty() && dues.beginnings.is_empty());
+}
+
+#[derive(Clone, Debug)]
+enum Act {
+    Set(u8, u8, Option<RetryState>),
+    Forget(u8),
+    ForgetItem(u8, u8),
+    Take(u64),
+}
+
+fn states() -> impl Strategy<Value = RetryState> {
+    let until = proptest::option::weighted(0.8, 0..60_u64);
+    (proptest::sample::select(&Setback::ALL[..]), 0..60_u64, until)
+        .prop_map(|(setback, since, until)| RetryState::new(setback, at(since), until.map(at)))
+}
+
+fn acts() -> impl Strategy<Value = Vec<Act>> {
+    let state = proptest::option::weighted(0.9, states());
+    let act = prop_oneof![
+        6 => (0..3_u8, 0..5_u8, state).prop_map(|(handler, item, state)| Act::Set(handler, item, state)),
+        1 => (0..3_u8).prop_map(Act::Forget),
+        1 => (0..3_u8, 0..5_u8).prop_map(|(handler, item)| Act::ForgetItem(handler, item)),
+        2 => (0..60_u64).prop_map(Act::Take),
+    ];
+    proptest::collection::vec(act, 0..60)
+}
+
+/// What is set and ends by itself, by item.
+type Model = BTreeMap<(u8, u8), RetryState>;
+
+fn ends_by_itself(state: &RetryState) -> bool {
+    let timed = matches!(state.setback, Setback::Backoff | Setback::NotBefore | Setback::Interrupted);
+    timed && state.until.is_some()
+}
+
+fn take_from(model: &mut Model, now: SystemTime) -> BTreeMap<HandlerId, BTreeSet<ItemId>> {
+    let may = |state: &RetryState| may_run(state, Ask::Automatic, now).is_ok();
+    let due: Vec<_> = model.iter().filter(|(_, state)| may(state)).map(|(key, _)| *key).collect();
+    model.retain(|_, state| !may(state));
+    taken(&due)
+}
+
+fn time(state: &RetryState) -> Option<SystemTime> {
+    let until = state.until?;
+    Some(if state.setback == Setback::Interrupted { until.min(state.since) } else { until })
+}
+
+proptest! {
+    #[test]
+    fn exactly_what_may_run_by_itself_is_taken_and_only_once_and_nothing_is_left_behind(acts in acts()) {
+        let (mut dues, mut model) = (Dues::default(), Model::new());
+        for act in acts {
+            match act {
+                Act::Set(of, number, state) => {
+                    dues.set(handler(of), item(number), state.as_ref());
+                    model.remove(&(of, number));
+                    model.extend(state.filter(ends_by_itself).map(|state| ((of, number), state)));
+                }
+                Act::Forget(of) => {
+                    dues.forget(handler(of));
+                    model.retain(|(owner, _), _| *owner != of);
+                }
+                Act::ForgetItem(of, number) => {
+                    dues.forget_item(handler(of), item(number));
+                    model.remove(&(of, number));
+                }
+                Act::Take(now) => {
+                    prop_assert_eq!(dues.take_due(at(now)), take_from(&mut model, at(now)));
+                    prop_assert!(dues.take_due(at(now)).is_empty(), "twice");
+                }
+            }
+            prop_assert_eq!(dues.next(), model.values().filter_map(time).min());
+            for of in 0..3 {
+                let own = model.iter().filter(|((owner, _), _)| *owner == of);
+                prop_assert_eq!(dues.next_of(handler(of)), own.filter_map(|(_, state)| time(state)).min());
+            }
+            for ((of, number), state) in &model {
+                prop_assert_eq!(dues.due_of(handler(*of), item(*number)), time(state));
+            }
+        }
+        dues.take_due(at(60));
+        prop_assert!(dues.dues.is_empty() && dues.times.is_empty() && dues.beginnings.is_empty(), "all had their turn");
+        prop_assert!(dues.handlers.is_empty());
+    }
+}

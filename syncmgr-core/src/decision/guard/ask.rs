@@ -1,0 +1,98 @@
+//! What is asked about an objection, and what an answer allows.
+
+use serde::Serialize;
+use uuid::Uuid;
+
+use super::{GuardPolicy, Objection, WhenGuarded};
+use crate::log::{Question, Remedy};
+use crate::millis;
+use crate::plan::{Clearance, Plan, Side};
+use crate::text::Escaped;
+
+/// The key of every question a guard asks.
+pub const KEY: &str = "guard";
+
+/// What the host asks about an objection to `plan`.
+///
+/// An answer holds for what the digest stands for: the objection, what is deleted of how much, and which sides there are
+/// and whether each is empty. A plan in which only other figures have changed is not asked about again, so the question
+/// speaks of none of those.
+pub fn question(objection: &Objection, plan: &Plan) -> Question {
+    let sides = plan.sides.iter().map(|side| Remedy::ChooseSide(side.name.clone()));
+    let remedies: Vec<_> = match objection {
+        Objection::TooManyDeletions { .. } => vec![Remedy::Allow, Remedy::Revert, Remedy::Refuse],
+        Objection::SideEmpty { .. } | Objection::PeerChanged { .. } => {
+            [Remedy::Allow].into_iter().chain(sides).chain([Remedy::Refuse]).collect()
+        }
+        Objection::ClockWentBack { .. } => vec![Remedy::Allow, Remedy::Refuse],
+    };
+    Question::of_host(KEY, &words(objection, plan), remedies, digest(objection, plan))
+}
+
+/// The question in words. Whoever allows a plan allows its deletions, so they are named whatever the objection is; and a
+/// side that turned into another may be an empty one.
+fn words(objection: &Objection, plan: &Plan) -> String {
+    let deleted = match (objection, plan.deletes) {
+        (Objection::TooManyDeletions { .. }, _) => String::new(),
+        (_, 0) => " Nothing would be deleted.".into(),
+        (_, deletes) => format!(" {deletes} of {} entries would be deleted.", plan.existing),
+    };
+    let changed = matches!(objection, Objection::PeerChanged { .. });
+    let empty = plan.sides.iter().filter(|side| changed && side.entries == 0);
+    let empty: String = empty.map(|side| format!(" {} is empty.", Escaped(&side.name))).collect();
+    format!("{objection}.{empty}{deleted} Go on?")
+}
+
+/// What an answer does: what the remedy that was chosen says, and nothing where it says something else. Without an
+/// answer, what the policy says.
+pub fn clearance(question: &Question, answer: Option<usize>, policy: &GuardPolicy) -> Clearance {
+    match (answer, policy.headless) {
+        (Some(answer), _) => match question.remedies.get(answer) {
+            Some(Remedy::Allow) => Clearance::Go,
+            Some(Remedy::Revert) => Clearance::Revert,
+            Some(Remedy::ChooseSide(side)) => Clearance::Side(side.clone()),
+            _ => Clearance::Held,
+        },
+        (None, WhenGuarded::Refuse) => Clearance::Held,
+        (None, WhenGuarded::Allow) => Clearance::Go,
+    }
+}
+
+/// What an answer holds for. Its JSON is hashed into digests that are stored: a change here asks every question again.
+#[derive(Serialize)]
+struct Agreed<'a> {
+    objection: (&'static str, Option<&'a str>, u64, u64),
+    deletes: u64,
+    existing: u64,
+    sides: Vec<(&'a str, Option<&'a str>, Contents)>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Contents {
+    Nothing,
+    Something,
+}
+
+/// The same in every process and version: answers outlive both. The order of the sides counts, because it is that of the
+/// answers.
+fn digest(objection: &Objection, plan: &Plan) -> u64 {
+    /// The namespace of digests.
+    const AGREED: Uuid = Uuid::from_u128(0x9d1c_5c50_3f0e_5b5a_8e0b_6f3d_57a1_44c9);
+    let contents = |side: &Side| if side.entries == 0 { Contents::Nothing } else { Contents::Something };
+    let sides = plan.sides.iter().map(|side| (&*side.name, side.identity.as_deref(), contents(side))).collect();
+    let agreed = Agreed { objection: parts(objection), deletes: plan.deletes, existing: plan.existing, sides };
+    let json = serde_json::to_vec(&agreed).expect("texts and numbers are always JSON");
+    let (high, low) = Uuid::new_v5(&AGREED, &json).as_u64_pair();
+    high ^ low
+}
+
+/// An objection as it is hashed: its kind, the side, and its numbers. Times in whole milliseconds, which every store keeps.
+fn parts(objection: &Objection) -> (&'static str, Option<&str>, u64, u64) {
+    match objection {
+        Objection::PeerChanged { side } => ("peer_changed", Some(side), 0, 0),
+        Objection::SideEmpty { side, before } => ("side_empty", Some(side), *before, 0),
+        Objection::TooManyDeletions { deletes, existing } => ("too_many_deletions", None, *deletes, *existing),
+        Objection::ClockWentBack { last } => ("clock_went_back", None, millis::to_millis(*last).cast_unsigned(), 0),
+    }
+}

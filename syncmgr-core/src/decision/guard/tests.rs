@@ -1,0 +1,277 @@
+use proptest::prelude::*;
+
+use super::*;
+use crate::log::{Question, Remedy};
+use crate::plan::Clearance;
+
+const NOW: SystemTime = SystemTime::UNIX_EPOCH;
+const POLICY: GuardPolicy = GuardPolicy::DEFAULT;
+
+fn recorded(sides: &[Side]) -> ItemRecord {
+    ItemRecord { sides: sides.to_vec(), ..ItemRecord::new() }
+}
+
+fn deleting(deletes: u64, existing: u64) -> Option<Objection> {
+    object(&Plan::new().deleting(deletes, existing), None, &POLICY, NOW)
+}
+
+fn between(now: Side, before: Side) -> Option<Objection> {
+    object(&Plan::new().between(now), Some(&recorded(&[before])), &POLICY, NOW)
+}
+
+fn asked(plan: &Plan) -> Question {
+    let objection = Objection::PeerChanged { side: "TO".into() };
+    question(&objection, plan)
+}
+
+#[test]
+fn more_than_ten_deletions_and_more_than_half_are_too_many() {
+    assert_eq!(deleting(10, 10), None);
+    assert_eq!(deleting(11, 11), Some(Objection::TooManyDeletions { deletes: 11, existing: 11 }));
+    assert_eq!(deleting(11, 22), None);
+    assert!(deleting(11, 21).is_some() && deleting(12, 23).is_some());
+    assert!(deleting(u64::MAX, u64::MAX).is_some() && deleting(11, 0).is_some());
+}
+
+#[test]
+fn a_side_that_had_more_than_ten_entries_and_has_none_is_objected_to() {
+    let side = |entries| Side::new("TO", entries);
+    assert_eq!(between(side(0), side(11)), Some(Objection::SideEmpty { side: "TO".into(), before: 11 }));
+    assert_eq!(between(side(0), side(10)), None);
+    assert_eq!(between(side(1), side(11)), None);
+    assert_eq!(between(side(0), Side::new("FROM", 11)), None);
+}
+
+#[test]
+fn a_peer_has_changed_where_its_identity_was_known_and_is_another() {
+    let side = Side::new("TO", 1);
+    let named = |identity: &str| side.clone().identified_by(identity);
+    assert_eq!(between(named("b"), named("a")), Some(Objection::PeerChanged { side: "TO".into() }));
+    assert_eq!(between(named("a"), named("a")), None);
+    assert_eq!(between(side.clone(), named("a")), None);
+    assert_eq!(between(named("b"), side.clone()), None);
+}
+
+#[test]
+fn a_clock_that_went_back_by_more_than_its_slack_is_objected_to() {
+    let slack = POLICY.clock_slack;
+    let ended = |last_attempt, last_success| {
+        let record = ItemRecord { last_attempt, last_success, ..ItemRecord::new() };
+        object(&Plan::new(), Some(&record), &POLICY, NOW)
+    };
+    let late = NOW + slack + Duration::from_nanos(1);
+    assert_eq!(ended(Some(NOW + slack), None), None);
+    assert_eq!(ended(Some(late), None), Some(Objection::ClockWentBack { last: late }));
+    assert_eq!(ended(Some(NOW), Some(late)), Some(Objection::ClockWentBack { last: late }));
+    assert_eq!(ended(Some(NOW - slack * 100), None), None);
+}
+
+#[test]
+fn the_first_objection_is_the_one_that_explains_the_others() {
+    let before = Side::new("TO", 50).identified_by("a");
+    let mut record = ItemRecord { last_success: Some(NOW + POLICY.clock_slack * 2), ..recorded(&[before]) };
+    let plan = Plan::new().deleting(50, 50).between(Side::new("TO", 0).identified_by("b"));
+    let mut found = Vec::new();
+    let mut plan_now = plan.clone();
+    while let Some(objection) = object(&plan_now, Some(&record), &POLICY, NOW) {
+        match objection {
+            Objection::PeerChanged { .. } => record.sides[0].identity = None,
+            Objection::SideEmpty { .. } => record.sides.clear(),
+            Objection::TooManyDeletions { .. } => plan_now.deletes = 0,
+            Objection::ClockWentBack { .. } => record.last_success = None,
+        }
+        found.push(objection.to_string());
+    }
+    let words = [
+        "TO is not the one it was",
+        "TO is empty and had 50 entries",
+        "50 of 50 entries would be deleted",
+        "the clock went back: the last run ended 1970-01-01 02:00:00Z",
+    ];
+    assert_eq!(found, words);
+    assert!(object(&plan, None, &POLICY, NOW).is_some());
+}
+
+#[test]
+fn each_objection_offers_what_can_be_done_about_it() {
+    let plan = Plan::new().between(Side::new("FROM", 3)).between(Side::new("TO", 0)).deleting(12, 12);
+    let sides = [Remedy::ChooseSide("FROM".into()), Remedy::ChooseSide("TO".into())];
+    let [from, to] = sides;
+    let side: Arc<str> = "TO".into();
+    let offered = |objection| question(&objection, &plan).remedies.to_vec();
+    let sided = vec![Remedy::Allow, from, to, Remedy::Refuse];
+    assert_eq!(offered(Objection::PeerChanged { side: side.clone() }), sided);
+    assert_eq!(offered(Objection::SideEmpty { side, before: 12 }), sided);
+    let deletions = Objection::TooManyDeletions { deletes: 12, existing: 12 };
+    assert_eq!(offered(deletions), [Remedy::Allow, Remedy::Revert, Remedy::Refuse]);
+    assert_eq!(offered(Objection::ClockWentBack { last: NOW }), [Remedy::Allow, Remedy::Refuse]);
+}
+
+#[test]
+fn whoever_is_asked_is_told_what_would_be_deleted() {
+    let plan = Plan::new().between(Side::new("TO\n", 0)).deleting(12, 20);
+    assert_eq!(
+        &*asked(&plan).text,
+        "TO is not the one it was. TO\\u{a} is empty. 12 of 20 entries would be deleted. Go on?"
+    );
+    assert_eq!(&*asked(&Plan::new()).text, "TO is not the one it was. Nothing would be deleted. Go on?");
+}
+
+#[test]
+fn an_answer_does_what_its_remedy_says_and_every_other_holds() {
+    let remedies = [
+        Remedy::Allow,
+        Remedy::Revert,
+        Remedy::ChooseSide("TO".into()),
+        Remedy::Refuse,
+        Remedy::OpenPage("https://example.org".into()),
+        Remedy::SignIn,
+        Remedy::TryAgain,
+    ];
+    let count = remedies.len();
+    let question = Question::of_host(KEY, "x", remedies, 0);
+    let allowing = POLICY.with_headless(WhenGuarded::Allow);
+    for policy in [POLICY, allowing] {
+        let answers: Vec<_> = (0..=count).map(|answer| clearance(&question, Some(answer), &policy)).collect();
+        let expected = [Clearance::Go, Clearance::Revert, Clearance::Side("TO".into())];
+        assert_eq!(answers[..3], expected);
+        assert!(answers[3..].iter().all(|answer| *answer == Clearance::Held));
+    }
+    assert_eq!(clearance(&question, None, &POLICY), Clearance::Held);
+    assert_eq!(clearance(&question, None, &allowing), Clearance::Go);
+}
+
+#[test]
+fn a_digest_is_the_same_in_every_process_and_version() {
+    let side = Side::new("TO", 3).identified_by("disk");
+    let plan = Plan::new().deleting(12, 20).between(side);
+    let deletions = Objection::TooManyDeletions { deletes: 12, existing: 20 };
+    let digests = [question(&deletions, &plan).digest, asked(&plan).digest, asked(&Plan::new()).digest];
+    let agreed = [11_077_118_788_149_250_999, 4_246_010_953_370_974_555, 2_514_432_572_409_100_455];
+    assert_eq!(digests, agreed.map(Some));
+}
+
+#[test]
+fn sides_in_another_order_are_asked_about_again_because_the_answers_are() {
+    let [from, to] = [Side::new("FROM", 1), Side::new("TO", 1)];
+    let plan = Plan::new().between(from.clone()).between(to.clone());
+    assert_ne!(asked(&plan).digest, asked(&Plan::new().between(to).between(from)).digest);
+}
+
+#[test]
+fn an_objection_survives_being_written() {
+    let last = NOW + Duration::from_millis(1_500);
+    let side: Arc<str> = "TO".into();
+    for objection in [
+        Objection::PeerChanged { side: side.clone() },
+        Objection::SideEmpty { side, before: 11 },
+        Objection::TooManyDeletions { deletes: 11, existing: 12 },
+        Objection::ClockWentBack { last },
+    ] {
+        let json = serde_json::to_string(&objection).unwrap();
+        assert_eq!(serde_json::from_str::<Objection>(&json).unwrap(), objection, "{json}");
+    }
+}
+
+fn some_side() -> impl Strategy<Value = Side> {
+    ("[ab]", proptest::option::of("[xy]"), 0..14_u64).prop_map(|(name, identity, entries)| Side {
+        name: name.into(),
+        identity: identity.map(Into::into),
+        entries,
+    })
+}
+
+fn some_sides() -> impl Strategy<Value = Vec<Side>> {
+    proptest::collection::vec(some_side(), 0..3)
+}
+
+fn some_plan() -> impl Strategy<Value = Plan> {
+    (0..3_u64, 0..3_u64, 0..3_u64, 0..40_u64, 0..40_u64, some_sides()).prop_map(
+        |(creates, updates, bytes, deletes, existing, sides)| Plan {
+            creates,
+            updates,
+            deletes,
+            bytes,
+            existing,
+            sides,
+        },
+    )
+}
+
+fn some_record() -> impl Strategy<Value = ItemRecord> {
+    (some_sides(), proptest::option::of(0..3_u64), proptest::option::of(0..3_u64)).prop_map(
+        |(sides, attempt, success)| {
+            let hours = |hours: u64| NOW + Duration::from_secs(hours * 3_600 + 1);
+            ItemRecord {
+                sides,
+                last_attempt: attempt.map(hours),
+                last_success: success.map(hours),
+                ..ItemRecord::new()
+            }
+        },
+    )
+}
+
+/// The plan with only what an answer is about.
+fn essence(plan: &Plan) -> Plan {
+    let side = |side: &Side| Side { entries: side.entries.min(1), ..side.clone() };
+    let sides = plan.sides.iter().map(side).collect();
+    Plan { deletes: plan.deletes, existing: plan.existing, sides, ..Plan::new() }
+}
+
+proptest! {
+    #[test]
+    fn an_answer_to_one_plan_never_clears_another(
+        (one, other) in (some_plan(), some_plan()), record in some_record(),
+    ) {
+        let asked = |plan| object(plan, Some(&record), &POLICY, NOW).map(|objection| question(&objection, plan));
+        let (Some(first), Some(second)) = (asked(&one), asked(&other)) else { return Ok(()) };
+        prop_assert_eq!(first.digest == second.digest, essence(&one) == essence(&other));
+        prop_assert_eq!(first.digest == second.digest, first == second);
+    }
+
+    #[test]
+    fn a_small_change_of_a_plan_changes_exactly_what_was_agreed_to(plan in some_plan(), figure in 0..8_usize) {
+        let mut changed = plan.clone();
+        changed.sides.push(Side::new("c", 5));
+        let before = asked(&changed);
+        match figure {
+            0 => changed.creates += 1,
+            1 => changed.updates += 1,
+            2 => changed.bytes += 1,
+            3 => changed.sides.last_mut().unwrap().entries += 1,
+            4 => changed.deletes += 1,
+            5 => changed.existing += 1,
+            6 => changed.sides.last_mut().unwrap().entries = 0,
+            _ => changed.sides.last_mut().unwrap().identity = Some("z".into()),
+        }
+        prop_assert_eq!(asked(&changed).digest == before.digest, figure < 4);
+        prop_assert_eq!(asked(&changed) == before, figure < 4);
+    }
+
+    #[test]
+    fn more_deletions_never_end_an_objection(plan in some_plan(), more in 0..40_u64, record in some_record()) {
+        let objected = |plan: &Plan| object(plan, Some(&record), &POLICY, NOW).is_some();
+        let held = objected(&plan);
+        let deletes = plan.deletes + more;
+        prop_assert!(!held || objected(&Plan { deletes, ..plan }), "{more} more");
+    }
+
+    #[test]
+    fn where_nobody_answers_a_refusing_host_never_goes_on(plan in some_plan(), record in some_record()) {
+        if let Some(objection) = object(&plan, Some(&record), &POLICY, NOW) {
+            prop_assert_eq!(clearance(&question(&objection, &plan), None, &POLICY), Clearance::Held);
+        }
+    }
+
+    #[test]
+    fn every_question_of_a_guard_can_be_allowed_and_refused(plan in some_plan(), record in some_record()) {
+        if let Some(objection) = object(&plan, Some(&record), &POLICY, NOW) {
+            let question = question(&objection, &plan);
+            prop_assert_eq!(question.remedies.first(), Some(&Remedy::Allow));
+            prop_assert_eq!(question.remedies.last(), Some(&Remedy::Refuse));
+            prop_assert_eq!(question.choices.len(), question.remedies.len());
+            prop_assert!(!objection.to_string().contains('\n'));
+        }
+    }
+}

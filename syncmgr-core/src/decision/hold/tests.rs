@@ -1,0 +1,83 @@
+//! What holds say, and how they are stored.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::*;
+
+fn time() -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_millis(1_795_269_900_250)
+}
+
+/// Every hold, as it is stored and as it reads.
+fn table() -> Vec<(Hold, Value, &'static str)> {
+    let (session, until) = (SessionId(7), time());
+    vec![
+        (Hold::Paused, json!("paused"), "paused"),
+        (
+            Hold::Behind { session },
+            json!({"behind": {"session": 7}}),
+            "waits for the run of the same handler in session 7",
+        ),
+        (Hold::NoFreeWorker, json!("no_free_worker"), "waits for another item to end: as many run as may"),
+        (
+            Hold::Claimed { claim: Claim::new("disk") },
+            json!({"claimed": {"claim": "disk"}}),
+            "waits for disk, which others are using",
+        ),
+        (Hold::Quarantined, json!("quarantined"), "what it started before was abandoned and is still running"),
+        (Hold::Merged { session }, json!({"merged": {"session": 7}}), "merged into session 7"),
+        (
+            Hold::BackingOff { until, failures: 3 },
+            json!({"backing_off": {"until": 1_795_269_900_250_u64, "failures": 3}}),
+            "backing off until 2026-11-21 14:05:00Z after 3 failures",
+        ),
+        (
+            Hold::NotBefore { until },
+            json!({"not_before": {"until": 1_795_269_900_250_u64}}),
+            "the peer asked to be left alone until 2026-11-21 14:05:00Z",
+        ),
+        (Hold::NeedsUser, json!("needs_user"), "waits for an answer, or for somebody to be there"),
+        (
+            Hold::NeedsAttention { failures: 1 },
+            json!({"needs_attention": {"failures": 1}}),
+            "needs attention: not tried again by itself after 1 failure",
+        ),
+        (Hold::Permanent, json!("permanent"), "will not work until somebody changes something"),
+        (Hold::Gone, json!("gone"), "no longer exists at the peer"),
+        (Hold::UnreadableState, json!("unreadable_state"), "its state can no longer be read, and waits to be reset"),
+        (Hold::Offline, json!("offline"), "waits for a network"),
+        (Hold::Metered, json!("metered"), "waits for a network that is not metered"),
+        (Hold::OnBattery, json!("on_battery"), "waits for mains power"),
+        (Hold::Guarded, json!("guarded"), "waits for an answer: a rule objects to what it was about to do"),
+        (Hold::Unchosen, json!("unchosen"), "nobody chose it"),
+    ]
+}
+
+#[test]
+fn every_hold_reads_as_one_line() {
+    for (hold, _, text) in table() {
+        assert_eq!(hold.to_string(), text);
+    }
+}
+
+#[test]
+fn every_hold_is_stored_under_its_name_and_read_as_it_was() {
+    for (hold, stored, _) in table() {
+        assert_eq!(serde_json::to_value(&hold).unwrap(), stored);
+        assert_eq!(serde_json::from_value::<Hold>(stored).unwrap(), hold);
+    }
+}
+
+#[test]
+fn what_is_held_is_stored_without_the_parts_it_does_not_have() {
+    let handler = HandlerId::from_u128(1);
+    let whole = Held::new(handler, Hold::Paused);
+    let stored = json!({"handler": "00000000-0000-0000-0000-000000000001", "hold": "paused"});
+    assert_eq!(serde_json::to_value(&whole).unwrap(), stored);
+    assert_eq!(serde_json::from_value::<Held>(stored).unwrap(), whole);
+    let part = whole.in_session(SessionId(7)).about(ItemId::from_u128(2));
+    let stored = serde_json::to_string(&part).unwrap();
+    assert_eq!(serde_json::from_str::<Held>(&stored).unwrap(), part);
+}

@@ -1,0 +1,141 @@
+//! Shared resources as examples and properties.
+
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::decision::retry::{Clearing, clear};
+use crate::error::RetryAt;
+
+const STEADY: RetryPolicy = RetryPolicy::DEFAULT.with_jitter(0);
+
+fn at(seconds: u64) -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)
+}
+
+fn failed(class: FailureClass) -> Verdict {
+    Verdict { class: Some(class), ..Verdict::plain(Outcome::Failed) }
+}
+
+fn fail(before: Option<RetryState>, now: u64) -> Option<RetryState> {
+    after(&STEADY, before.as_ref(), failed(FailureClass::Transient), at(now), 0)
+}
+
+fn ask(before: Option<RetryState>, until: u64, now: u64) -> Option<RetryState> {
+    let verdict = failed(FailureClass::NotBefore(RetryAt::At(at(until))));
+    after(&STEADY, before.as_ref(), verdict, at(now), 0)
+}
+
+fn succeed(before: Option<RetryState>, now: u64) -> Option<RetryState> {
+    after(&STEADY, before.as_ref(), Verdict::plain(Outcome::Succeeded), at(now), 0)
+}
+
+fn is_held(state: Option<RetryState>, now: u64) -> bool {
+    state.is_some_and(|state| may_run(&state, Ask::Automatic, at(now)).is_err())
+}
+
+#[test]
+fn the_third_failure_in_a_row_holds_a_resource_and_each_after_the_hold_for_longer() {
+    let second = fail(fail(None, 1), 2);
+    assert_eq!(second, Some(RetryState::new(Setback::Backoff, at(1), None).with_failures(2, 2)));
+    assert!(!is_held(second, 2));
+    let third = fail(second, 3);
+    assert_eq!(third, Some(RetryState::new(Setback::Backoff, at(1), Some(at(33))).with_failures(3, 3)));
+    let fourth = fail(third, 33);
+    assert_eq!(fourth.and_then(|state| state.until), Some(at(33 + 60)));
+}
+
+#[test]
+fn a_success_between_starts_the_count_over() {
+    let state = fail(fail(succeed(fail(fail(None, 1), 2), 3), 4), 5);
+    assert!(!is_held(state, 5));
+}
+
+#[test]
+fn a_success_ends_a_backoff_but_not_what_the_peer_asked_for() {
+    let backing_off = fail(fail(fail(None, 1), 2), 3);
+    assert_eq!(succeed(backing_off, 4), None);
+    let asked = ask(None, 90, 5);
+    assert_eq!(succeed(asked, 89), asked);
+    assert_eq!(succeed(asked, 90), None);
+    assert_eq!(succeed(clear(asked, Clearing::Force), 6), None, "somebody insisted");
+}
+
+#[test]
+fn the_latest_time_the_peer_gave_counts() {
+    let state = ask(ask(ask(None, 50, 1), 90, 2), 70, 3);
+    assert_eq!(state, Some(RetryState::new(Setback::NotBefore, at(1), Some(at(90))).with_failures(0, 3)));
+    assert_eq!(ask(state, 100, 90).and_then(|state| state.until), Some(at(100)));
+    let backing_off = fail(fail(fail(None, 1), 2), 3);
+    assert_eq!(ask(backing_off, 20, 4).and_then(|state| state.until), Some(at(20)), "a backoff is only our guess");
+}
+
+#[test]
+fn a_failure_that_was_under_way_does_not_shorten_what_the_peer_asked_for() {
+    let asked = ask(fail(fail(None, 1), 2), 90, 3);
+    assert_eq!(fail(asked, 4), asked);
+    assert_eq!(fail(asked, 90).and_then(|state| state.until), Some(at(120)), "the third in a row");
+}
+
+#[test]
+fn what_tells_nothing_of_the_resource_leaves_it_as_it_was() {
+    let others = [
+        failed(FailureClass::Permanent),
+        failed(FailureClass::Gone),
+        failed(FailureClass::UnreadableState),
+        Verdict::plain(Outcome::NeedsUser),
+        Verdict::plain(Outcome::Skipped),
+        Verdict::plain(Outcome::Stopped),
+    ];
+    for verdict in others {
+        for before in [None, fail(None, 1), fail(fail(fail(None, 1), 2), 3), ask(None, 90, 1)] {
+            assert_eq!(after(&STEADY, before.as_ref(), verdict, at(4), 0), before);
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Act {
+    Fail,
+    Ask(u64),
+    Succeed,
+}
+
+fn acts() -> impl Strategy<Value = Vec<(Act, u64)>> {
+    let act = prop_oneof![4 => Just(Act::Fail), 2 => (0..5_000_u64).prop_map(Act::Ask), 1 => Just(Act::Succeed)];
+    proptest::collection::vec((act, 0..60_u64), 0..80)
+}
+
+proptest! {
+    #[test]
+    fn however_many_fail_at_once_the_hold_is_that_of_the_third(crowd in 3..200_usize) {
+        let state = (0..crowd).fold(None, |state, _| fail(state, 100));
+        prop_assert_eq!(state.and_then(|state| state.until), Some(at(130)));
+    }
+
+    #[test]
+    fn a_resource_is_held_only_for_a_time_and_while_the_peer_asks_for_it(acts in acts()) {
+        let (mut state, mut now, mut asked) = (None, 1_000, 0);
+        for (act, passed) in acts {
+            now += passed;
+            state = match act {
+                Act::Fail => fail(state, now),
+                Act::Ask(wait) => {
+                    let until = now + wait;
+                    asked = asked.max(if wait == 0 { now + 30 } else { until });
+                    ask(state, until, now)
+                }
+                Act::Succeed => succeed(state, now),
+            };
+            prop_assert!(now >= asked || is_held(state, now));
+            if let Some(left) = state {
+                prop_assert!(matches!(left.setback, Setback::Backoff | Setback::NotBefore));
+                let end = left.until.unwrap_or(at(now));
+                prop_assert!(may_run(&left, Ask::Automatic, end).is_ok());
+                prop_assert!(end <= at(asked.max(now + STEADY.cap.as_secs())));
+                prop_assert!(may_run(&left, Ask::Forced, at(now)).is_ok());
+            }
+        }
+    }
+}

@@ -1,0 +1,209 @@
+//! Retry as properties.
+
+use proptest::prelude::*;
+
+use super::tests::{STEADY, TRANSIENT, at, failed, wait};
+use super::*;
+
+fn waits() -> impl Strategy<Value = Duration> {
+    prop_oneof![
+        4 => (0..200_000_u64).prop_map(Duration::from_millis),
+        1 => (any::<u64>(), 0..1_000_000_000_u32).prop_map(|(seconds, nanos)| Duration::new(seconds, nanos)),
+    ]
+}
+
+fn policies() -> impl Strategy<Value = RetryPolicy> {
+    let factor = prop_oneof![4 => 0..5_u32, 1 => any::<u32>()];
+    let jitter = prop_oneof![4 => 0..=100_u32, 1 => any::<u32>()];
+    (waits(), factor, waits(), jitter, 0..12_u32, 0..20_u32).prop_map(|(initial, factor, cap, jitter, most, all)| {
+        RetryPolicy { initial, factor, cap, jitter, budget: most, partial_budget: all }
+    })
+}
+
+fn times() -> impl Strategy<Value = SystemTime> {
+    let nanos = (0..200_000_000_000_u64).prop_map(Duration::from_nanos);
+    prop_oneof![
+        9 => nanos.prop_map(|nanos| at(1_000_000) + nanos),
+        1 => (0..1_u64 << 40).prop_map(at),
+        1 => (0..1_u64 << 40).prop_map(|seconds| SystemTime::UNIX_EPOCH - Duration::from_secs(seconds)),
+    ]
+}
+
+fn verdicts() -> impl Strategy<Value = Verdict> {
+    let asked = prop_oneof![waits().prop_map(RetryAt::After), times().prop_map(RetryAt::At)];
+    let class = prop_oneof![
+        4 => Just(FailureClass::Transient),
+        2 => asked.prop_map(FailureClass::NotBefore),
+        1 => Just(FailureClass::Permanent),
+        1 => Just(FailureClass::Gone),
+        1 => Just(FailureClass::UnreadableState),
+    ];
+    prop_oneof![3 => class.prop_map(failed), 1 => proptest::sample::select(&Outcome::ALL[..]).prop_map(Verdict::plain)]
+}
+
+fn advances() -> impl Strategy<Value = Advance> {
+    prop_oneof![3 => Just(Advance::Nothing), 1 => Just(Advance::Moved)]
+}
+
+fn clearings() -> impl Strategy<Value = Clearing> {
+    prop_oneof![Just(Clearing::Reconnect), Just(Clearing::Manual), Just(Clearing::Force)]
+}
+
+#[derive(Clone, Debug)]
+struct Step {
+    clearing: Option<Clearing>,
+    verdict: Verdict,
+    advance: Advance,
+    now: SystemTime,
+    chance: u64,
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let step = (proptest::option::weighted(0.2, clearings()), verdicts(), advances(), times(), any::<u64>());
+    let step =
+        step.prop_map(|(clearing, verdict, advance, now, chance)| Step { clearing, verdict, advance, now, chance });
+    proptest::collection::vec(step, 0..40)
+}
+
+fn perform(policy: &RetryPolicy, before: Option<RetryState>, step: &Step) -> Option<RetryState> {
+    let before = step.clearing.map_or(before, |by| clear(before, by));
+    after(policy, before.as_ref(), step.verdict, step.advance, step.now, step.chance)
+}
+
+proptest! {
+    #[test]
+    fn a_wait_is_bounded_by_the_cap_and_the_jitter_and_never_shorter_than_without(
+        policy in policies(), failures in any::<u32>(), chance in any::<u64>()
+    ) {
+        let steady = delay(&policy.with_jitter(0), failures, chance);
+        let jittered = delay(&policy, failures, chance);
+        prop_assert!(steady <= policy.cap);
+        prop_assert!(steady >= policy.initial.min(policy.cap));
+        prop_assert!(steady <= jittered);
+        let most = steady.as_nanos() + steady.as_nanos() * u128::from(policy.jitter) / 100;
+        prop_assert!(jittered.as_nanos() <= most);
+    }
+
+    #[test]
+    fn waits_grow_with_the_failures(policy in policies(), failures in 0..200_u32) {
+        let steady = policy.with_jitter(0);
+        let (this, next) = (delay(&steady, failures, 0), delay(&steady, failures + 1, 0));
+        prop_assert!(this <= next);
+        if failures > 0 && next < policy.cap {
+            prop_assert_eq!(next, this * policy.factor.max(1));
+        }
+    }
+
+    #[test]
+    fn by_itself_an_item_is_tried_within_its_budgets_and_then_needs_attention(
+        policy in policies(), tries in proptest::collection::vec((advances(), any::<u64>()), 100)
+    ) {
+        let (mut state, mut in_vain, mut all) = (None, 0, 0);
+        let mut now = at(1_000_000);
+        for (advance, chance) in tries {
+            state = after(&policy, state.as_ref(), TRANSIENT, advance, now, chance);
+            all += 1;
+            in_vain = if advance == Advance::Moved { 0 } else { in_vain + 1 };
+            let left = state.unwrap();
+            prop_assert_eq!(left.total, all);
+            let Some(until) = left.until else { break };
+            prop_assert_eq!(left.setback, Setback::Backoff);
+            prop_assert!(may_run(&left, Ask::Automatic, until).is_ok());
+            now = until;
+        }
+        let (budget, partial_budget) = (policy.budget.max(1), policy.partial_budget.max(1));
+        prop_assert!(in_vain <= budget && all <= partial_budget);
+        prop_assert_eq!(state.map(|state| state.setback), Some(Setback::NeedsAttention));
+        prop_assert!(in_vain + 1 >= budget || all == partial_budget, "not sooner");
+    }
+
+    #[test]
+    fn asking_by_hand_among_the_automatic_attempts_never_makes_the_wait_longer(
+        by_hand in proptest::collection::vec(any::<bool>(), 1..30)
+    ) {
+        let policy = STEADY.with_budget(u32::MAX, u32::MAX);
+        let (mut with, mut without, now) = (None, None, at(1_000_000));
+        for asked in by_hand {
+            let before = if asked { clear(with, Clearing::Manual) } else { with };
+            with = after(&policy, before.as_ref(), TRANSIENT, Advance::Nothing, now, 0);
+            if !asked || without.is_none() {
+                without = after(&policy, without.as_ref(), TRANSIENT, Advance::Nothing, now, 0);
+            }
+            prop_assert!(wait(with, now) <= wait(without, now));
+            if asked {
+                prop_assert_eq!(wait(with, now), Some(policy.initial));
+            }
+        }
+    }
+
+    #[test]
+    fn every_hold_has_a_way_out_and_nobody_is_let_in_who_was_not_before(policy in policies(), steps in steps()) {
+        let mut state = None;
+        for step in steps {
+            state = perform(&policy, state, &step);
+            let Some(left) = state else { continue };
+            let may = |ask| may_run(&left, ask, step.now).is_ok();
+            prop_assert!(may(Ask::Forced));
+            prop_assert!(may(Ask::ByHand) || left.setback == Setback::NotBefore);
+            prop_assert!(!may(Ask::Automatic) || may(Ask::ByHand));
+            prop_assert_eq!(clear(state, Clearing::Force).filter(|left| left.until.is_some()), None);
+            match left.until {
+                Some(until) => prop_assert!(may_run(&left, Ask::Automatic, until).is_ok()),
+                None => prop_assert!(may(Ask::ByHand)),
+            }
+            if !may(Ask::Automatic) {
+                prop_assert!(left.hold().is_some());
+            }
+        }
+    }
+
+    #[test]
+    fn once_a_time_has_come_it_has_come_for_good(policy in policies(), steps in steps(), later in 0..1_u64 << 40) {
+        let state = steps.iter().fold(None, |state, step| perform(&policy, state, step));
+        if let Some(until) = state.and_then(|state| state.until) {
+            let then = until + Duration::from_secs(later);
+            prop_assert!(may_run(&state.unwrap(), Ask::Automatic, then).is_ok());
+        }
+    }
+
+    #[test]
+    fn a_failure_is_followed_by_its_whole_wait_whatever_the_clock_did(
+        policy in policies(), steps in steps(), now in times(), chance in any::<u64>()
+    ) {
+        let before = steps.iter().fold(None, |state, step| perform(&policy, state, step));
+        let left = after(&policy, before.as_ref(), TRANSIENT, Advance::Nothing, now, chance).unwrap();
+        prop_assert!(left.since <= now);
+        if let Some(until) = left.until {
+            prop_assert!(until >= later(now, delay(&policy, left.failures, chance)));
+            prop_assert_eq!(may_run(&left, Ask::Automatic, now).is_ok(), until <= now);
+        }
+    }
+
+    #[test]
+    fn a_success_leaves_nothing(policy in policies(), steps in steps(), now in times()) {
+        let before = steps.iter().fold(None, |state, step| perform(&policy, state, step));
+        let success = Verdict::plain(Outcome::Succeeded);
+        prop_assert_eq!(after(&policy, before.as_ref(), success, Advance::Nothing, now, 0), None);
+    }
+
+    #[test]
+    fn the_peer_is_left_alone_until_it_said(policy in policies(), steps in steps(), asked in times(), now in times()) {
+        let before = steps.iter().fold(None, |state, step| perform(&policy, state, step));
+        let verdict = failed(FailureClass::NotBefore(RetryAt::At(asked)));
+        let left = after(&policy, before.as_ref(), verdict, Advance::Nothing, now, 0).unwrap();
+        prop_assert!(left.until >= Some(asked.min(later(now, Duration::MAX))));
+        if asked > now {
+            prop_assert!(left.until <= Some(asked + Duration::from_millis(1)));
+            prop_assert!(may_run(&left, Ask::ByHand, now).is_err());
+        }
+        prop_assert_eq!(clear(clear(Some(left), Clearing::Reconnect), Clearing::Manual), Some(left));
+    }
+
+    #[test]
+    fn what_is_stored_is_read_as_it_was(policy in policies(), steps in steps()) {
+        for state in steps.iter().scan(None, |state, step| { *state = perform(&policy, *state, step); Some(*state) }) {
+            let stored = serde_json::to_string(&state).unwrap();
+            prop_assert_eq!(serde_json::from_str::<Option<RetryState>>(&stored).unwrap(), state);
+        }
+    }
+}

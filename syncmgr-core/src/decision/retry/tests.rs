@@ -1,0 +1,204 @@
+//! Retry as examples.
+
+use super::*;
+use crate::decision::verdict::Outcome;
+
+const DEFAULT: RetryPolicy = RetryPolicy::DEFAULT;
+pub(super) const STEADY: RetryPolicy = DEFAULT.with_jitter(0);
+
+pub(super) fn at(seconds: u64) -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)
+}
+
+pub(super) fn failed(class: FailureClass) -> Verdict {
+    Verdict { class: Some(class), ..Verdict::plain(Outcome::Failed) }
+}
+
+pub(super) const TRANSIENT: Verdict = Verdict { class: None, ..Verdict::plain(Outcome::Failed) };
+
+fn fail(before: Option<RetryState>, now: SystemTime) -> Option<RetryState> {
+    after(&STEADY, before.as_ref(), TRANSIENT, Advance::Nothing, now, 0)
+}
+
+pub(super) fn wait(state: Option<RetryState>, now: SystemTime) -> Option<Duration> {
+    state?.until?.duration_since(now).ok()
+}
+
+#[test]
+fn the_default_waits_are_those_of_the_table() {
+    let mut state = None;
+    let mut waits = vec![];
+    while let Some(wait) = {
+        state = fail(state, at(1_000));
+        wait(state, at(1_000))
+    } {
+        waits.push(wait.as_secs());
+    }
+    assert_eq!(waits, [30, 60, 120, 240, 480, 960, 1_920, 3_600, 3_600]);
+    assert_eq!(state, Some(RetryState::new(Setback::NeedsAttention, at(1_000), None).with_failures(10, 10)));
+}
+
+#[test]
+fn a_failure_nobody_classed_is_transient() {
+    let marked = failed(FailureClass::Transient);
+    assert_eq!(after(&STEADY, None, marked, Advance::Nothing, at(5), 0), fail(None, at(5)));
+}
+
+#[test]
+fn failures_that_got_further_wait_as_after_the_first_and_end_with_the_larger_budget() {
+    let policy = STEADY.with_budget(2, 4);
+    let mut state = None;
+    for total in 1..4 {
+        state = after(&policy, state.as_ref(), TRANSIENT, Advance::Moved, at(1_000), 0);
+        let expected = RetryState::new(Setback::Backoff, at(1_000), Some(at(1_030))).with_failures(1, total);
+        assert_eq!(state, Some(expected));
+    }
+    state = after(&policy, state.as_ref(), TRANSIENT, Advance::Moved, at(1_000), 0);
+    assert_eq!(state.map(|state| (state.setback, state.total)), Some((Setback::NeedsAttention, 4)));
+}
+
+#[test]
+fn a_failure_that_got_further_is_none_of_those_in_vain() {
+    let policy = STEADY.with_budget(1, 9);
+    let setback = |advance| after(&policy, None, TRANSIENT, advance, at(9), 0).map(|state| state.setback);
+    assert_eq!(setback(Advance::Moved), Some(Setback::Backoff));
+    assert_eq!(setback(Advance::Nothing), Some(Setback::NeedsAttention));
+}
+
+#[test]
+fn what_the_peer_asked_for_is_kept_to_the_millisecond_and_beyond_the_cap() {
+    let until = |retry_at, now| {
+        let verdict = failed(FailureClass::NotBefore(retry_at));
+        let state = after(&DEFAULT, None, verdict, Advance::Nothing, now, u64::MAX).unwrap();
+        assert_eq!((state.setback, state.failures, state.total), (Setback::NotBefore, 0, 1));
+        state.until.unwrap()
+    };
+    let week = Duration::from_secs(7 * 24 * 60 * 60);
+    assert_eq!(until(RetryAt::After(week), at(10)), at(10) + week);
+    assert_eq!(until(RetryAt::At(at(77_777)), at(10)), at(77_777));
+    assert_eq!(until(RetryAt::At(at(9)), at(10)), at(40), "past: the first wait");
+    assert_eq!(until(RetryAt::After(Duration::ZERO), at(10)), at(40));
+    let between = at(20) + Duration::from_nanos(1);
+    assert_eq!(until(RetryAt::At(between), at(10)), at(20) + Duration::from_millis(1), "never earlier");
+    assert_eq!(until(RetryAt::After(Duration::MAX), at(10)), at(253_402_300_799) + Duration::from_millis(999));
+}
+
+#[test]
+fn what_the_peer_asked_for_counts_to_the_larger_budget_only() {
+    let before = fail(fail(None, at(1)), at(2));
+    let verdict = failed(FailureClass::NotBefore(RetryAt::At(at(900))));
+    let state = after(&STEADY, before.as_ref(), verdict, Advance::Nothing, at(3), 0);
+    assert_eq!(state, Some(RetryState::new(Setback::NotBefore, at(1), Some(at(900))).with_failures(2, 3)));
+    assert_eq!(fail(state, at(900)).map(|state| (state.failures, state.total)), Some((3, 4)));
+}
+
+#[test]
+fn what_only_somebody_can_mend_has_no_time() {
+    let classes = [
+        (FailureClass::Permanent, Setback::Permanent),
+        (FailureClass::Gone, Setback::Gone),
+        (FailureClass::UnreadableState, Setback::UnreadableState),
+    ];
+    for (class, setback) in classes {
+        let before = fail(None, at(1));
+        let state = after(&STEADY, before.as_ref(), failed(class), Advance::Nothing, at(2), 0);
+        assert_eq!(state, Some(RetryState::new(setback, at(1), None).with_failures(1, 2)));
+    }
+}
+
+#[test]
+fn needing_the_user_counts_nothing() {
+    let before = fail(None, at(1));
+    let needs_user = Verdict::plain(Outcome::NeedsUser);
+    let state = after(&STEADY, before.as_ref(), needs_user, Advance::Moved, at(2), 0);
+    assert_eq!(state, Some(RetryState::new(Setback::NeedsUser, at(1), None).with_failures(1, 1)));
+    let fresh = after(&STEADY, None, needs_user, Advance::Nothing, at(2), 0);
+    assert_eq!(fresh, Some(RetryState::new(Setback::NeedsUser, at(2), None)));
+}
+
+#[test]
+fn being_left_out_changes_nothing() {
+    for before in [None, fail(None, at(1))] {
+        for outcome in [Outcome::Skipped, Outcome::Stopped] {
+            assert_eq!(after(&STEADY, before.as_ref(), Verdict::plain(outcome), Advance::Moved, at(2), 0), before);
+        }
+    }
+}
+
+#[test]
+fn a_clock_that_was_set_back_neither_holds_an_item_nor_lets_it_run_without_a_wait() {
+    let before = fail(None, at(1_000_000)).unwrap();
+    assert!(may_run(&before, Ask::Automatic, at(1_000_001)).is_err());
+    assert_eq!(may_run(&before, Ask::Automatic, at(999_999)), Ok(()));
+    let again = fail(Some(before), at(500)).unwrap();
+    assert_eq!((again.since, again.until), (at(500), Some(at(560))));
+    assert!(may_run(&again, Ask::Automatic, at(501)).is_err());
+}
+
+#[test]
+fn who_asks_by_hand_waits_only_for_the_peer_and_who_insists_for_nothing() {
+    for setback in Setback::ALL {
+        let state = RetryState::new(setback, at(10), Some(at(20)));
+        let may = |ask, now| may_run(&state, ask, at(now)).is_ok();
+        let (timed, peer) = (matches!(setback, Setback::Backoff | Setback::NotBefore), setback == Setback::NotBefore);
+        let free = setback == Setback::Interrupted;
+        assert_eq!([may(Ask::Automatic, 19), may(Ask::Automatic, 20)], [free, free || timed], "{setback:?}");
+        assert_eq!([may(Ask::ByHand, 19), may(Ask::ByHand, 20)], [!peer, true], "{setback:?}");
+        assert!(may(Ask::Forced, 19), "{setback:?}");
+    }
+}
+
+#[test]
+fn a_hold_tells_what_the_state_says() {
+    let state = RetryState::new(Setback::Backoff, at(10), Some(at(20))).with_failures(3, 8);
+    assert_eq!(state.hold(), Some(Hold::BackingOff { until: at(20), failures: 3 }));
+    assert_eq!(may_run(&state, Ask::Automatic, at(11)), Err(Hold::BackingOff { until: at(20), failures: 3 }));
+    let spent = RetryState { setback: Setback::NeedsAttention, ..state };
+    assert_eq!(spent.hold(), Some(Hold::NeedsAttention { failures: 8 }));
+    assert_eq!(RetryState { until: None, ..state }.hold(), None);
+}
+
+#[test]
+fn reconnecting_and_asking_clear_a_backoff_and_force_what_the_peer_asked_for() {
+    for setback in Setback::ALL {
+        let state = Some(RetryState::new(setback, at(10), Some(at(20))));
+        let cleared = [Clearing::Reconnect, Clearing::Manual, Clearing::Force].map(|by| clear(state, by).is_none());
+        let expected = match setback {
+            Setback::Backoff => [true; 3],
+            Setback::NotBefore => [false, false, true],
+            _ => [false; 3],
+        };
+        assert_eq!(cleared, expected, "{setback:?}");
+    }
+    assert_eq!(clear(None, Clearing::Manual), None);
+}
+
+#[test]
+fn no_number_is_too_large_for_a_wait() {
+    let most = RetryPolicy {
+        initial: Duration::MAX,
+        factor: u32::MAX,
+        cap: Duration::MAX,
+        jitter: u32::MAX,
+        budget: u32::MAX,
+        partial_budget: u32::MAX,
+    };
+    assert!(delay(&most, u32::MAX, u64::MAX) >= Duration::from_secs(u64::MAX));
+    let constant = STEADY.with_factor(0);
+    assert_eq!(delay(&constant, u32::MAX, 7), Duration::from_secs(30));
+    let full = RetryState::new(Setback::Backoff, at(1), None).with_failures(u32::MAX - 1, u32::MAX - 1);
+    let state = after(&most, Some(&full), TRANSIENT, Advance::Nothing, at(1), u64::MAX);
+    assert_eq!(state.map(|state| state.setback), Some(Setback::NeedsAttention));
+}
+
+#[test]
+fn a_state_is_stored_readably_and_as_it_is() {
+    let state = fail(None, at(1)).unwrap();
+    let stored = serde_json::json!({
+        "setback": "backoff", "failures": 1, "total": 1, "since": 1_000, "until": 31_000
+    });
+    assert_eq!(serde_json::to_value(state).unwrap(), stored);
+    assert_eq!(serde_json::from_value::<RetryState>(stored).unwrap(), state);
+    let untimed = serde_json::json!({"setback": "gone", "failures": 0, "total": 1, "since": -5});
+    assert_eq!(serde_json::from_value::<RetryState>(untimed).unwrap().until, None);
+}

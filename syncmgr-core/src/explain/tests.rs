@@ -1,0 +1,289 @@
+use std::collections::BTreeSet;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::claim::Claim;
+use crate::item::ItemState;
+use crate::record::{Fence, ItemRecord};
+use crate::register::RegisterFlags;
+use crate::retry::RetryState;
+
+const HANDLER: HandlerId = HandlerId::from_u128(7);
+const ITEM: ItemId = ItemId::from_u128(9);
+const ERROR: ErrorId = ErrorId::from_u128(11);
+const SESSION: SessionId = SessionId(12);
+
+/// 2026-11-21 14:00:00Z, and so many seconds.
+fn at(seconds: i64) -> SystemTime {
+    crate::millis::from_millis((1_795_269_600 + seconds) * 1_000)
+}
+
+fn now() -> SystemTime {
+    at(0)
+}
+
+fn inbox() -> Known {
+    let name = Some(Arc::from("Inbox"));
+    let registered = Some(RegisterFlags::CONNECT);
+    Known {
+        name,
+        registered,
+        listed: Listed::Present,
+        chosen: Some(ItemState::Checked),
+        ..Known::of(HANDLER).about(ITEM)
+    }
+}
+
+fn ended(outcome: Outcome, retry: Option<RetryState>) -> ItemRecord {
+    let (last_attempt, last_success) = (Some(at(-60)), Some(at(-86_400)));
+    let fence = Fence { session: SESSION, attempt: 0 };
+    ItemRecord { fence, outcome: Some(outcome), last_attempt, last_success, retry, ..ItemRecord::new() }
+}
+
+fn failed(setback: Setback, until: Option<SystemTime>) -> Known {
+    let retry = RetryState::new(setback, at(-600), until).with_failures(3, 5);
+    Known { record: Some(ended(Outcome::Failed, Some(retry))), ..inbox() }
+}
+
+fn holds_of(known: &Known) -> Vec<Hold> {
+    explain(known, now()).holds
+}
+
+fn next_of(known: &Known) -> Next {
+    explain(known, now()).next
+}
+
+fn every_hold() -> Vec<Hold> {
+    let until = at(300);
+    vec![
+        Hold::Paused,
+        Hold::Behind { session: SESSION },
+        Hold::NoFreeWorker,
+        Hold::Claimed { claim: Claim::new("account") },
+        Hold::Quarantined,
+        Hold::Merged { session: SESSION },
+        Hold::BackingOff { until, failures: 3 },
+        Hold::NotBefore { until },
+        Hold::NeedsUser,
+        Hold::NeedsAttention { failures: 10 },
+        Hold::Permanent,
+        Hold::Gone,
+        Hold::UnreadableState,
+        Hold::Offline,
+        Hold::Metered,
+        Hold::OnBattery,
+        Hold::Guarded,
+        Hold::Unchosen,
+    ]
+}
+
+#[test]
+fn one_of_each_in_words_and_as_json() {
+    let record = |outcome, retry| Some(ended(outcome, retry));
+    let succeeded = ItemRecord { last_success: Some(at(-60)), ..ended(Outcome::Succeeded, None) };
+    let asks = failed(Setback::NeedsUser, None)
+        .record
+        .map(|record| ItemRecord { outcome: Some(Outcome::NeedsUser), ..record });
+    let mut cases = vec![
+        Known::of(HANDLER),
+        Known { registered: None, ..inbox() },
+        inbox(),
+        Known { current: Some(Current::Running(SESSION)), ..inbox() },
+        Known { current: Some(Current::Waiting(SESSION)), ..inbox() },
+        Known { current: Some(Current::Interrupted(SESSION)), ..inbox() },
+        Known { listed: Listed::Absent, record: record(Outcome::Failed, None), ..inbox() },
+        Known { listed: Listed::Unknown, ..inbox() },
+        Known { record: Some(succeeded), due: Some(at(3_600)), ..inbox() },
+        Known { record: record(Outcome::Failed, None), ..inbox() },
+        Known { record: record(Outcome::Skipped, None), registered: Some(RegisterFlags::empty()), ..inbox() },
+        Known { record: record(Outcome::Stopped, None), ..inbox() },
+        Known { record: asks, question: Some(ERROR), ..inbox() },
+        failed(Setback::Backoff, Some(at(300))),
+        Known { conditions: vec![Hold::Offline], ..failed(Setback::Backoff, Some(at(300))) },
+        Known { conditions: vec![Hold::Metered], ..failed(Setback::Backoff, Some(at(-1))) },
+    ];
+    cases.extend(every_hold().into_iter().map(|hold| Known { conditions: vec![hold], ..inbox() }));
+    let said: Vec<_> = cases.iter().map(|known| explain(known, now())).collect();
+    let lines = said.iter().map(|said| format!("{said}\n  {}\n", serde_json::to_string(said).unwrap()));
+    insta::assert_snapshot!(lines.collect::<String>());
+}
+
+#[test]
+fn what_backs_off_runs_by_itself_at_that_time_and_says_so() {
+    let said = explain(&failed(Setback::Backoff, Some(at(300))), now());
+    assert_eq!(said.next, Next::At { time: at(300) });
+    let line = "Inbox: backing off until 2026-11-21 14:05:00Z after 3 failures; last succeeded 2026-11-20 14:00:00Z";
+    assert_eq!(said.to_string(), line);
+    let due = failed(Setback::Backoff, Some(now()));
+    assert_eq!((holds_of(&due), next_of(&due)), (vec![], Next::Now));
+}
+
+#[test]
+fn each_setback_holds_in_its_own_way() {
+    let until = Some(at(300));
+    let hold = |setback| holds_of(&failed(setback, until));
+    assert_eq!(hold(Setback::NotBefore), [Hold::NotBefore { until: at(300) }]);
+    assert_eq!(hold(Setback::Interrupted), []);
+    assert_eq!(hold(Setback::NeedsUser), [Hold::NeedsUser]);
+    assert_eq!(hold(Setback::NeedsAttention), [Hold::NeedsAttention { failures: 5 }]);
+    assert_eq!(hold(Setback::Permanent), [Hold::Permanent]);
+    assert_eq!(hold(Setback::Gone), [Hold::Gone]);
+    assert_eq!(hold(Setback::UnreadableState), [Hold::UnreadableState]);
+}
+
+#[test]
+fn what_was_interrupted_goes_on_when_it_is_to() {
+    let cut = |until| explain(&failed(Setback::Interrupted, until), now());
+    assert_eq!(cut(None).standing, Standing::Interrupted { session: SESSION });
+    assert_eq!(cut(None).next, Next::WhenTriggered);
+    assert_eq!(cut(Some(now())).next, Next::Now);
+    assert_eq!(cut(Some(at(9))).next, Next::At { time: at(9) });
+}
+
+#[test]
+fn of_several_holds_the_one_that_takes_most_says_when() {
+    let offline = Known { conditions: vec![Hold::Offline], ..failed(Setback::Backoff, Some(at(300))) };
+    assert_eq!(next_of(&offline), Next::WhenOnline);
+    assert_eq!(next_of(&Known { chosen: Some(ItemState::Unchecked), ..offline }), Next::WhenAsked);
+    let [sooner, later] = [at(5), at(6)].map(|until| Hold::NotBefore { until });
+    assert_eq!(next(&[later.clone(), sooner], None, Next::Now), Next::At { time: at(6) });
+    assert_eq!(next(&[Hold::Metered, later], None, Next::Now), Next::WhenLifted);
+    assert_eq!(next(&[], Some(ERROR), Next::WhenTriggered), Next::WhenTriggered);
+}
+
+#[test]
+fn what_waits_for_a_decision_says_where_it_is_asked() {
+    let asks = Known { record: Some(ended(Outcome::NeedsUser, None)), ..inbox() };
+    assert_eq!((holds_of(&asks), next_of(&asks)), (vec![Hold::NeedsUser], Next::WhenAsked));
+    assert_eq!(next_of(&Known { question: Some(ERROR), ..asks }), Next::WhenAnswered { error: ERROR });
+}
+
+#[test]
+fn what_runs_is_not_held_and_what_waits_is_held_by_its_session_only() {
+    let failed = Known { held: vec![Hold::NoFreeWorker], ..failed(Setback::Backoff, Some(at(300))) };
+    let running = Known { current: Some(Current::Running(SESSION)), ..failed.clone() };
+    assert_eq!((holds_of(&running), next_of(&running)), (vec![], Next::Now));
+    let waiting = Known { current: Some(Current::Waiting(SESSION)), ..failed };
+    assert_eq!((holds_of(&waiting), next_of(&waiting)), (vec![Hold::NoFreeWorker], Next::WhenLifted));
+    assert_eq!(next_of(&Known { held: vec![], ..waiting }), Next::Now);
+}
+
+#[test]
+fn claims_and_quarantine_are_named_each_once() {
+    let account = Claim::new("account");
+    let claimed = Hold::Claimed { claim: account.clone() };
+    let held = vec![claimed.clone(), Hold::Quarantined];
+    let known = Known { held, claimed: vec![account], quarantined: true, ..inbox() };
+    assert_eq!(holds_of(&known), [claimed, Hold::Quarantined]);
+}
+
+#[test]
+fn what_is_not_listed_any_more_runs_when_it_is_again_and_what_was_forgotten_never() {
+    let absent = ItemRecord { absent_since: Some(at(-5)), ..ended(Outcome::Succeeded, None) };
+    let known = Known { listed: Listed::Unknown, record: Some(absent), ..inbox() };
+    assert_eq!(explain(&known, now()).standing, Standing::Absent);
+    assert_eq!(next_of(&known), Next::WhenListed);
+    assert_eq!(explain(&Known { listed: Listed::Present, ..known.clone() }, now()).standing, Standing::Succeeded);
+    assert_eq!(next_of(&Known { listed: Listed::Absent, record: None, ..known.clone() }), Next::Never);
+    assert_eq!(next_of(&Known { registered: None, ..known }), Next::Never);
+}
+
+#[test]
+fn a_name_cannot_break_the_line() {
+    let line = explain(&Known { name: Some("In\nbox".into()), ..inbox() }, now()).to_string();
+    assert!(line.starts_with("In\\u{a}box: has not run yet"), "{line}");
+}
+
+fn some_time() -> impl Strategy<Value = SystemTime> {
+    (-100_000..100_000_i64).prop_map(at)
+}
+
+fn some_retry() -> impl Strategy<Value = RetryState> {
+    let setback = proptest::sample::select(Setback::ALL.to_vec());
+    (setback, some_time(), proptest::option::of(some_time()), 0..60_u32, 0..60_u32).prop_map(
+        |(setback, since, until, failures, total)| {
+            RetryState::new(setback, since, until).with_failures(failures, total)
+        },
+    )
+}
+
+fn some_record() -> impl Strategy<Value = ItemRecord> {
+    use proptest::option::of;
+    let outcome = of(proptest::sample::select(Outcome::ALL.to_vec()));
+    let times = (of(some_time()), of(some_time()), of(some_time()));
+    (outcome, times, of(some_retry())).prop_map(|(outcome, (last_attempt, last_success, absent_since), retry)| {
+        ItemRecord { outcome, last_attempt, last_success, absent_since, retry, ..ItemRecord::new() }
+    })
+}
+
+fn some_holds() -> impl Strategy<Value = Vec<Hold>> {
+    proptest::sample::subsequence(every_hold(), 0..4)
+}
+
+fn some_known() -> impl Strategy<Value = Known> {
+    use proptest::option::of;
+    use proptest::sample::select;
+    let item = of(Just(ITEM));
+    let registered = of(select(vec![RegisterFlags::empty(), RegisterFlags::IDLE]));
+    let listed = select(vec![Listed::Unknown, Listed::Present, Listed::Absent]);
+    let chosen = of(select(vec![ItemState::Checked, ItemState::Unchecked]));
+    let current = [Current::Running(SESSION), Current::Waiting(SESSION), Current::Interrupted(SESSION)];
+    let place = (item, registered, listed, chosen, of(select(current.to_vec())));
+    let memory = (of(some_record()), of(Just(ERROR)), of(some_time()));
+    (place, some_holds(), some_holds(), any::<bool>(), memory).prop_map(
+        |((item, registered, listed, chosen, current), held, conditions, quarantined, (record, question, due))| Known {
+            item,
+            registered,
+            listed,
+            chosen,
+            current,
+            held,
+            conditions,
+            quarantined,
+            record,
+            question,
+            due,
+            ..Known::of(HANDLER)
+        },
+    )
+}
+
+proptest! {
+    #[test]
+    fn every_hold_has_a_reason_and_a_way_out(holds in some_holds(), question in proptest::option::of(Just(ERROR))) {
+        prop_assert!(holds.iter().all(|hold| !hold.to_string().is_empty()));
+        prop_assert_ne!(next(&holds, question, Next::Now), Next::Never);
+    }
+
+    #[test]
+    fn everything_runs_some_time_unless_it_is_not_registered_or_forgotten(known in some_known()) {
+        let said = explain(&known, now());
+        let forgotten = known.record.is_none() && known.listed == Listed::Absent && known.item.is_some();
+        let out = known.registered.is_none() || forgotten;
+        prop_assert!(said.next != Next::Never || out, "{said:?}");
+    }
+
+    #[test]
+    fn what_does_not_run_now_says_what_it_waits_for(known in some_known()) {
+        let said = explain(&known, now());
+        match said.next {
+            Next::Now => {}
+            Next::At { time } => prop_assert!(time > now()),
+            Next::WhenLifted | Next::WhenOnline | Next::WhenResumed => prop_assert!(!said.holds.is_empty()),
+            Next::WhenAnswered { error } => prop_assert_eq!(Some(error), known.question),
+            _ => {}
+        }
+        let distinct: BTreeSet<_> = said.holds.iter().map(ToString::to_string).collect();
+        prop_assert_eq!(distinct.len(), said.holds.len());
+    }
+
+    #[test]
+    fn an_explanation_survives_being_written_and_is_one_line(known in some_known()) {
+        let said = explain(&known, now());
+        let json = serde_json::to_string(&said).unwrap();
+        prop_assert_eq!(&serde_json::from_str::<Explanation>(&json).unwrap(), &said);
+        let line = said.to_string();
+        prop_assert!(!line.is_empty() && !line.contains('\n'));
+    }
+}

@@ -1,0 +1,123 @@
+//! Times as they are stored: whole milliseconds since 1970, negative before.
+
+use std::time::{Duration, SystemTime};
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// The last millisecond of the year 9999, the last that has a usual way to be written.
+const LAST: Duration = Duration::from_millis(253_402_300_799_999);
+
+/// This much later, at the end of the year 9999 at the latest. A clock beyond that still gets its wait, if none so long.
+pub(crate) fn later(now: SystemTime, wait: Duration) -> SystemTime {
+    let end = SystemTime::UNIX_EPOCH + LAST;
+    let latest = if now < end { end } else { now.checked_add(LAST).unwrap_or(now) };
+    now.checked_add(wait).map_or(latest, |time| time.min(latest))
+}
+
+/// The whole millisecond at or before a time.
+pub(crate) fn round_down(time: SystemTime) -> SystemTime {
+    from_millis(to_millis(time))
+}
+
+/// The whole millisecond at or after a time.
+pub(crate) fn round_up(time: SystemTime) -> SystemTime {
+    let down = round_down(time);
+    let up = if down < time { down.checked_add(Duration::from_millis(1)) } else { None };
+    up.unwrap_or(time).max(time)
+}
+
+pub(crate) fn to_millis(time: SystemTime) -> i64 {
+    match time.duration_since(SystemTime::UNIX_EPOCH) {
+        Ok(after) => i64::try_from(after.as_millis()).unwrap_or(i64::MAX),
+        Err(before) => {
+            let millis = before.duration().as_nanos().div_ceil(1_000_000);
+            i64::try_from(millis).map_or(i64::MIN, |millis| -millis)
+        }
+    }
+}
+
+/// The time, or on a platform that cannot name it the nearest end of 1970 to 9999.
+pub(crate) fn from_millis(millis: i64) -> SystemTime {
+    let epoch = SystemTime::UNIX_EPOCH;
+    let distance = Duration::from_millis(millis.unsigned_abs());
+    if millis < 0 {
+        epoch.checked_sub(distance).unwrap_or(epoch)
+    } else {
+        epoch.checked_add(distance).unwrap_or(epoch + LAST)
+    }
+}
+
+/// Writes a time that has no millisecond of its own as the one before it.
+pub(crate) fn serialize<S: Serializer>(time: &SystemTime, serializer: S) -> Result<S::Ok, S::Error> {
+    to_millis(*time).serialize(serializer)
+}
+
+/// Reads a time.
+pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SystemTime, D::Error> {
+    i64::deserialize(deserializer).map(from_millis)
+}
+
+/// The same for a time that may be missing.
+pub(crate) mod option {
+    use super::{Deserialize, Deserializer, Serialize, Serializer, SystemTime, from_millis, to_millis};
+
+    /// Writes a time that has no millisecond of its own as the one before it.
+    pub(crate) fn serialize<S: Serializer>(time: &Option<SystemTime>, serializer: S) -> Result<S::Ok, S::Error> {
+        time.map(to_millis).serialize(serializer)
+    }
+
+    /// Reads a time.
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SystemTime>, D::Error> {
+        Option::<i64>::deserialize(deserializer).map(|millis| millis.map(from_millis))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const EPOCH: SystemTime = SystemTime::UNIX_EPOCH;
+
+    #[test]
+    fn a_time_between_two_milliseconds_is_written_as_the_earlier_on_both_sides_of_1970() {
+        assert_eq!(to_millis(EPOCH + Duration::from_micros(1_500)), 1);
+        assert_eq!(to_millis(EPOCH - Duration::from_micros(1_500)), -2);
+        assert_eq!(to_millis(EPOCH - Duration::from_millis(2)), -2);
+    }
+
+    #[test]
+    fn what_is_too_far_away_to_be_added_ends_with_the_year_9999() {
+        let last = EPOCH + LAST;
+        assert_eq!(later(EPOCH, Duration::MAX), last);
+        assert_eq!(later(EPOCH, LAST + Duration::from_millis(1)), last);
+        assert_eq!(later(EPOCH, Duration::from_secs(5)), EPOCH + Duration::from_secs(5));
+        let beyond = last + Duration::from_secs(9);
+        assert_eq!(later(beyond, Duration::from_secs(5)), beyond + Duration::from_secs(5), "a clock gone wrong");
+        assert_eq!(later(beyond, Duration::MAX), beyond + LAST);
+    }
+
+    proptest! {
+        #[test]
+        fn every_number_of_milliseconds_is_read_as_it_was_written(millis in -(1_i64 << 46)..1 << 46) {
+            prop_assert_eq!(to_millis(from_millis(millis)), millis);
+        }
+
+        #[test]
+        fn any_number_can_be_read(millis in any::<i64>()) {
+            from_millis(millis);
+        }
+
+        #[test]
+        fn rounding_goes_to_the_nearest_millisecond_below_and_above(micros in -(1_i64 << 50)..1 << 50) {
+            let distance = Duration::from_micros(micros.unsigned_abs());
+            let time = if micros < 0 { EPOCH - distance } else { EPOCH + distance };
+            let (down, up) = (round_down(time), round_up(time));
+            prop_assert!(down <= time && time <= up);
+            prop_assert_eq!(up.duration_since(down).unwrap().is_zero(), micros % 1_000 == 0);
+            prop_assert!(up.duration_since(down).unwrap() <= Duration::from_millis(1));
+            prop_assert_eq!((round_up(down), round_down(up)), (down, up));
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! What an attempt remembers of its items: checkpoints, answers it used, plans it declared.
+
+use std::collections::BTreeSet;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::{Context, anyhow};
+use syncmgr_core::decision::guard::{clearance, object, question};
+use syncmgr_core::error::{Classify, FailureClass, SyncResult, one_line, panic_text};
+use syncmgr_core::id::{ErrorId, ItemId};
+use syncmgr_core::log::{LogEntry, Question, Remedy};
+use syncmgr_core::plan::{Clearance, Plan, Side};
+use syncmgr_core::record::Checkpoint;
+use syncmgr_core::store::{Durability, StateChange};
+
+use super::Attempt;
+
+/// What an attempt at an item has used and declared, to be recorded with its next commit or its end.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Used {
+    /// The keys of the answers it was given.
+    pub(crate) answers: BTreeSet<Arc<str>>,
+    /// The sides of the plan that was cleared.
+    pub(crate) sides: Option<Vec<Side>>,
+    /// Whether it saved anything.
+    pub(crate) committed: bool,
+}
+
+/// The key of the question whether state that cannot be read is put aside.
+const STATE: &str = "state";
+
+impl Attempt {
+    /// What was last committed of an item, brought to the handler's version.
+    pub(super) fn saved_state(&self, item: ItemId) -> SyncResult<Option<Arc<str>>> {
+        let record = self.link.record(item).context("the store cannot be read")?;
+        let Some(checkpoint) = record.and_then(|record| record.checkpoint) else { return Ok(None) };
+        let (stored, known) = (checkpoint.version, self.state_version);
+        match stored.cmp(&known) {
+            std::cmp::Ordering::Equal => Ok(Some(checkpoint.state)),
+            std::cmp::Ordering::Less => self.migrate(item, &checkpoint).unreadable_state().map(Some),
+            std::cmp::Ordering::Greater => Err(anyhow!(
+                "what was saved of the item is of version {stored} of the handler's state, and this program knows {known}; \
+                 update the program, or put the state aside"
+            ))
+            .unreadable_state(),
+        }
+    }
+
+    fn migrate(&self, item: ItemId, checkpoint: &Checkpoint) -> SyncResult<Arc<str>> {
+        let from = checkpoint.version;
+        let state = serde_json::from_str(&checkpoint.state).context("what was saved of the item is no JSON")?;
+        let migrate = || self.handler.migrate(item, from, state);
+        let migrated = catch_unwind(AssertUnwindSafe(migrate))
+            .unwrap_or_else(|panic| Err(anyhow!("the handler panicked: {}", panic_text(panic))));
+        let migrated = migrated.with_context(|| format!("what was saved of the item is of version {from}"))?;
+        Ok(migrated.to_string().into())
+    }
+
+    pub(super) async fn commit_state(&self, item: ItemId, state: Arc<str>) -> SyncResult {
+        let used = self.lock().used.entry(item).or_default().clone();
+        let checkpoint = Checkpoint { version: self.state_version, state };
+        let (handler, fence) = (self.facts.handler, self.facts.fence());
+        let consumed: Vec<_> = used.answers.iter().cloned().collect();
+        let (sides, keys) = (used.sides, consumed.clone());
+        self.link.write(StateChange::Committed { handler, item, fence, checkpoint, sides, consumed }).await?;
+        self.link.used_up(item, &keys);
+        let mut state = self.lock();
+        let used = state.used.entry(item).or_default();
+        used.answers.retain(|key| !keys.contains(key));
+        used.committed = true;
+        Ok(())
+    }
+
+    /// Judges what an item is about to do. What is objected to is asked, unless it was before.
+    pub(super) fn clear_plan(&self, item: ItemId, plan: &Plan) -> Clearance {
+        let record = self.link.record(item).unwrap_or_else(|error| {
+            let text = format!("what is remembered of the item cannot be read: {}", one_line(&error));
+            self.link.log(LogEntry::new(syncmgr_core::log::LogLevel::Warning, text).about(item));
+            None
+        });
+        let policy = self.link.guards();
+        let clearance = match object(plan, record.as_ref(), &policy, self.link.now()) {
+            None => Clearance::Go,
+            Some(objection) => {
+                let question = question(&objection, plan);
+                clearance(&question, self.ask(item, &question), &policy)
+            }
+        };
+        if clearance != Clearance::Held {
+            self.lock().used.entry(item).or_default().sides = Some(plan.sides.clone());
+        }
+        clearance
+    }
+
+    /// The answer to a question. It is used up by the next commit of the item, or its success.
+    pub(super) fn ask(&self, item: ItemId, question: &Question) -> Option<usize> {
+        let answer = self.link.decide(item, question);
+        if answer.is_some() {
+            self.lock().used.entry(item).or_default().answers.insert(question.key.clone());
+        }
+        answer
+    }
+
+    /// Writes files and directories out, where commits survive the loss of power.
+    pub(super) async fn sync(&self, paths: Vec<PathBuf>) -> SyncResult {
+        if self.link.durability() < Durability::Power || paths.is_empty() {
+            return Ok(());
+        }
+        let (sender, receiver) = futures::channel::oneshot::channel();
+        self.link.blocking(Box::new(move || {
+            // Whoever waited may be gone.
+            let _ = sender.send(write_out(&paths));
+        }));
+        receiver.await.context("the host shut down before the files were written out")?
+    }
+}
+
+/// With more paths than this, a whole file system is written out at once where the system can.
+const FEW: usize = 4;
+
+fn write_out(paths: &[PathBuf]) -> SyncResult {
+    let mut done = BTreeSet::new();
+    for path in paths {
+        let file = std::fs::File::open(path).with_context(|| format!("cannot open {}", path.display()))?;
+        let all_of_it = if paths.len() > FEW { file_system(&file) } else { None };
+        match all_of_it {
+            Some(file_system) if !done.insert(file_system) => {}
+            Some(_) => write_out_file_system(&file).with_context(|| format!("cannot write out {}", path.display()))?,
+            None => file.sync_all().with_context(|| format!("cannot write out {}", path.display()))?,
+        }
+    }
+    Ok(())
+}
+
+#[cfg(target_os = "linux")]
+fn file_system(file: &std::fs::File) -> Option<u64> {
+    use std::os::unix::fs::MetadataExt;
+    Some(file.metadata().ok()?.dev())
+}
+
+#[cfg(target_os = "linux")]
+fn write_out_file_system(file: &std::fs::File) -> SyncResult {
+    Ok(rustix::fs::syncfs(file)?)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn file_system(_: &std::fs::File) -> Option<u64> {
+    None
+}
+
+#[cfg(not(target_os = "linux"))]
+fn write_out_file_system(file: &std::fs::File) -> SyncResult {
+    Ok(file.sync_all()?)
+}
+
+/// The entry for an item that failed with this class: where its state cannot be read, with a way to put it aside.
+pub(super) fn entry_of_failure(entry: LogEntry, class: Option<FailureClass>, item: ItemId) -> LogEntry {
+    let entry = entry.about(item);
+    if class != Some(FailureClass::UnreadableState) {
+        return entry;
+    }
+    let question = Question::of_host(STATE, &entry.text, [Remedy::Reset, Remedy::Refuse], 0);
+    entry.with_question(ErrorId::of_question(item, STATE), question)
+}

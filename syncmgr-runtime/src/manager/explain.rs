@@ -1,0 +1,150 @@
+//! Why something did not run, and when it will.
+
+use std::sync::Arc;
+
+use syncmgr_core::claim::Claim;
+use syncmgr_core::decision::choice::{Listing, Preferences};
+use syncmgr_core::decision::conditions::holds;
+use syncmgr_core::decision::hold::Hold;
+use syncmgr_core::decision::retry::Ask;
+use syncmgr_core::decision::run::Phase;
+use syncmgr_core::error::SyncResult;
+use syncmgr_core::explain::{Current, Explanation, Known, Listed, explain};
+use syncmgr_core::id::{ErrorId, HandlerId, ItemId, SessionId};
+use syncmgr_core::item::Completeness;
+use syncmgr_core::log::{Action, LogEntry};
+use syncmgr_core::trigger::Trigger;
+
+use super::SyncManager;
+use crate::attend::HANDLER_ITSELF;
+use crate::run::Run;
+
+impl SyncManager {
+    /// Why an item did not run, or how it went, and when it runs next: read from the state that decided. `{}` says it in one
+    /// line.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn explain_item(&self, handler: HandlerId, item: ItemId) -> SyncResult<Explanation> {
+        let mut known = Known::of(handler).about(item);
+        known.record = self.host().record(handler, item)?;
+        known.listed = self.listed(handler, item, &mut known);
+        known.chosen = self.chosen(handler, item)?;
+        known.current = self.current(handler, item)?;
+        known.quarantined = self.host().gate.quarantined().contains(&(handler, item));
+        self.add_common(known, item)
+    }
+
+    /// The same of a handler as a whole: why none of it runs, if none does.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn explain_handler(&self, handler: HandlerId) -> SyncResult<Explanation> {
+        let mut known = Known::of(handler);
+        known.record = self.host().record(handler, HANDLER_ITSELF)?;
+        known.name = self.host().known().handlers.get(&handler).map(|(_, info)| info.name().into());
+        let under_way = self.runs_of(handler).find(|run| !run.is_at_rest());
+        known.current = under_way.map(|run| match self.host().gate.is_current(run.id()) {
+            true => Current::Running(run.id().session),
+            false => Current::Waiting(run.id().session),
+        });
+        known.current = known.current.or(self.host().pending.interrupted(handler).map(Current::Interrupted));
+        self.add_common(known, HANDLER_ITSELF)
+    }
+
+    /// What is known of both, and what follows.
+    fn add_common(&self, mut known: Known, item: ItemId) -> SyncResult<Explanation> {
+        let (host, handler) = (self.host(), known.handler);
+        known.registered = self.registration(handler).map(|registration| registration.flags);
+        known.held = self.holds_in_sessions(handler, known.item);
+        let now = host.now().wall;
+        if let Some(retry) = host.setbacks.of(handler, item) {
+            known.record.get_or_insert_default().retry = Some(retry);
+        }
+        let info = host.known().handlers.get(&handler).map(|(_, info)| info.clone());
+        if let Some(info) = info {
+            let world = holds(host.ports.facts.now(), info.capabilities(), Trigger::Scheduled, Ask::Automatic);
+            let claims: Vec<&Claim> = info.claims().iter().collect();
+            let backing_off = host.setbacks.hold(handler, HANDLER_ITSELF, &claims, Ask::Automatic, now);
+            known.conditions.extend(host.pending.waiting(handler).or(world));
+            known.conditions.extend(backing_off);
+        }
+        let (question, guarded) = self.open_question(handler, known.item)?;
+        known.question = question;
+        known.conditions.extend(guarded);
+        Ok(explain(&known, now))
+    }
+
+    fn runs_of(&self, handler: HandlerId) -> impl Iterator<Item = Arc<Run>> {
+        self.host().sessions().into_iter().filter_map(move |session| session.run(handler))
+    }
+
+    /// The last listing somebody has seen in a session that is still open.
+    fn listing(&self, handler: HandlerId) -> Option<Listing> {
+        let listings = self.runs_of(handler).map(|run| run.listing()).filter(|listing| !listing.items().is_empty());
+        listings.last()
+    }
+
+    fn listed(&self, handler: HandlerId, item: ItemId, known: &mut Known) -> Listed {
+        let Some(listing) = self.listing(handler) else { return Listed::Unknown };
+        match listing.item(item) {
+            Some(item) => {
+                known.name = Some(item.shared_name());
+                Listed::Present
+            }
+            None if listing.completeness() == Completeness::Complete => Listed::Absent,
+            None => Listed::Unknown,
+        }
+    }
+
+    fn chosen(&self, handler: HandlerId, item: ItemId) -> SyncResult<Option<syncmgr_core::item::ItemState>> {
+        let preferences: Preferences = self.host().preferences(handler)?;
+        let listing = self.listing(handler);
+        let default = listing.as_ref().and_then(|listing| listing.item(item)).map(|item| item.state());
+        Ok(preferences.of(handler, item).or(default))
+    }
+
+    /// How an item is part of a session.
+    fn current(&self, handler: HandlerId, item: ItemId) -> SyncResult<Option<Current>> {
+        for run in self.runs_of(handler).filter(|run| !run.is_over()) {
+            let session = run.id().session;
+            match run.attempt().phase_of(item) {
+                Some(Phase::Running) => return Ok(Some(Current::Running(session))),
+                Some(Phase::Queued | Phase::Held) => return Ok(Some(Current::Waiting(session))),
+                _ => {}
+            }
+        }
+        let interrupted = self.host().pending.interrupted(handler);
+        let unfinished = |session: &SessionId| -> SyncResult<bool> {
+            Ok(!self.host().ports.store.ended_since(handler, *session)?.contains(&item))
+        };
+        match interrupted {
+            Some(session) if unfinished(&session)? => Ok(Some(Current::Interrupted(session))),
+            _ => Ok(None),
+        }
+    }
+
+    fn holds_in_sessions(&self, handler: HandlerId, item: Option<ItemId>) -> Vec<Hold> {
+        let about = |of: Option<ItemId>| of.is_none() || of == item;
+        let held = self.held().into_iter().filter(|held| held.handler == handler && about(held.item));
+        held.map(|held| held.hold).filter(|hold| *hold != Hold::Quarantined).collect()
+    }
+
+    /// The entry of the log that can be opened or answered, and whether a guard asks there.
+    fn open_question(&self, handler: HandlerId, item: Option<ItemId>) -> SyncResult<(Option<ErrorId>, Option<Hold>)> {
+        let about = item.unwrap_or(HANDLER_ITSELF);
+        let open = |entry: &Arc<LogEntry>| entry.item == Some(about) && entry.is_link();
+        let live = self.runs_of(handler).flat_map(|run| run.notes().entries()).filter(open).last();
+        let stored = || -> SyncResult<Option<Arc<LogEntry>>> {
+            Ok(self.log(handler)?.into_iter().map(|record| record.entry).filter(open).next_back())
+        };
+        let entry = match live {
+            Some(entry) => Some(entry),
+            None => stored()?,
+        };
+        let guarded = entry.as_ref().is_some_and(|entry| {
+            matches!(&entry.action, Some(Action::Decide(question)) if &*question.key == syncmgr_core::decision::guard::KEY)
+        });
+        Ok((entry.and_then(|entry| entry.error), guarded.then_some(Hold::Guarded)))
+    }
+}

@@ -1,0 +1,168 @@
+//! What starts by itself: retries that are due, runs that were interrupted, runs that were held until the world changed.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
+
+use syncmgr_core::decision::hold::Hold;
+use syncmgr_core::id::{HandlerId, ItemId, SessionId};
+use syncmgr_core::request::RunRequest;
+use syncmgr_core::store::{Course, SessionEnd, SessionRecord, StateChange};
+
+/// When what was interrupted goes on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Resume {
+    /// With the next session of its handler, whatever started that.
+    #[default]
+    AtNextTrigger,
+    /// By itself, as soon as the manager [attends](crate::manager::SyncManager::attend).
+    AtOnce,
+}
+
+/// Why there is a session.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Reason {
+    /// Somebody or something asked for it.
+    #[default]
+    Asked,
+    /// Items that had failed were due.
+    Retry,
+    /// An earlier session was interrupted.
+    Resumed,
+    /// What held it is over.
+    Lifted,
+}
+
+/// What waits to be started.
+pub(crate) struct Pending {
+    pub(crate) resume: Resume,
+    inner: Mutex<Inner>,
+}
+
+#[derive(Default)]
+struct Inner {
+    interrupted: Vec<Interrupted>,
+    waiting: BTreeMap<HandlerId, Waiting>,
+}
+
+/// A session that was interrupted, and the runs of it that nobody has taken up.
+struct Interrupted {
+    record: SessionRecord,
+    left: BTreeMap<HandlerId, RunRequest>,
+}
+
+/// A run that was held.
+#[derive(Clone)]
+pub(crate) struct Waiting {
+    pub(crate) request: RunRequest,
+    pub(crate) hold: Hold,
+}
+
+/// A run that was interrupted.
+pub(crate) struct Unfinished {
+    pub(crate) session: SessionId,
+    /// What it was asked for; `None` is what is preferred.
+    pub(crate) items: Option<BTreeSet<ItemId>>,
+}
+
+impl Pending {
+    pub(crate) fn new(resume: Resume) -> Self {
+        Self { resume, inner: Mutex::default() }
+    }
+
+    /// Takes the sessions that were under way when whoever ran them was gone.
+    pub(crate) fn load(&self, sessions: Vec<SessionRecord>) {
+        let interrupted = |record: SessionRecord| {
+            let left = record.runs.iter().map(|run| (run.handler, run.clone())).collect();
+            Interrupted { record, left }
+        };
+        self.lock().interrupted = sessions.into_iter().map(interrupted).collect();
+    }
+
+    /// Whether a run of the handler was interrupted and not taken up, and in which session.
+    pub(crate) fn interrupted(&self, handler: HandlerId) -> Option<SessionId> {
+        let inner = self.lock();
+        inner.interrupted.iter().rev().find(|of| of.left.contains_key(&handler)).map(|of| of.record.session)
+    }
+
+    /// The handlers with interrupted runs.
+    pub(crate) fn interrupted_handlers(&self) -> BTreeSet<HandlerId> {
+        self.lock().interrupted.iter().flat_map(|of| of.left.keys().copied()).collect()
+    }
+
+    /// A run of the handler takes up what was interrupted. With the runs, what is to be stored of their sessions.
+    pub(crate) fn take_up(&self, handler: HandlerId, now: SystemTime) -> (Vec<Unfinished>, Vec<StateChange>) {
+        let mut inner = self.lock();
+        let mut taken = Vec::new();
+        for of in &mut inner.interrupted {
+            let session = of.record.session;
+            taken.extend(of.left.remove(&handler).map(|run| Unfinished { session, items: run.items }));
+        }
+        let (over, left): (Vec<_>, _) =
+            std::mem::take(&mut inner.interrupted).into_iter().partition(|of| of.left.is_empty());
+        inner.interrupted = left;
+        (taken, over.into_iter().map(|of| ended(&of.record, now)).collect())
+    }
+
+    /// A run was held. It is started when nothing holds it any more.
+    pub(crate) fn wait(&self, waiting: Waiting) {
+        let mut inner = self.lock();
+        let handler = waiting.request.handler;
+        let merged = match inner.waiting.remove(&handler) {
+            Some(earlier) => Waiting { request: merged(earlier.request, waiting.request), hold: waiting.hold },
+            None => waiting,
+        };
+        inner.waiting.insert(handler, merged);
+    }
+
+    /// What holds the handler's next run, if one waits.
+    pub(crate) fn waiting(&self, handler: HandlerId) -> Option<Hold> {
+        self.lock().waiting.get(&handler).map(|waiting| waiting.hold.clone())
+    }
+
+    pub(crate) fn is_waiting(&self) -> bool {
+        !self.lock().waiting.is_empty()
+    }
+
+    /// Takes the runs that `lifted` says nothing holds any more.
+    pub(crate) fn take_lifted(&self, lifted: impl Fn(&RunRequest) -> bool) -> Vec<RunRequest> {
+        let mut inner = self.lock();
+        let (taken, left): (BTreeMap<_, _>, _) =
+            std::mem::take(&mut inner.waiting).into_iter().partition(|(_, waiting)| lifted(&waiting.request));
+        inner.waiting = left;
+        taken.into_values().map(|waiting| waiting.request).collect()
+    }
+
+    /// The handler runs, or is gone: nothing of it waits any more.
+    pub(crate) fn no_longer_waits(&self, handler: HandlerId) {
+        self.lock().waiting.remove(&handler);
+    }
+
+    /// The handler was forgotten.
+    pub(crate) fn forget(&self, handler: HandlerId, now: SystemTime) -> Vec<StateChange> {
+        self.no_longer_waits(handler);
+        self.take_up(handler, now).1
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// One request for what both ask for.
+fn merged(one: RunRequest, other: RunRequest) -> RunRequest {
+    let items = match (one.items, &other.items) {
+        (Some(one), Some(other)) => Some(one.union(other).copied().collect()),
+        _ => None,
+    };
+    let mut merged = other;
+    merged.items = items;
+    merged
+}
+
+fn ended(record: &SessionRecord, now: SystemTime) -> StateChange {
+    let end = SessionEnd { time: now, course: Course::Interrupted, outcomes: BTreeMap::new() };
+    StateChange::SessionEnded { session: record.session, manager: record.manager, end }
+}

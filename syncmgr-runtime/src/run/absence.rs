@@ -1,0 +1,79 @@
+//! What a complete listing no longer has.
+
+use std::collections::BTreeSet;
+
+use syncmgr_core::decision::absence::{Absence, Suspicion};
+use syncmgr_core::decision::choice::Listing;
+use syncmgr_core::decision::verdict::Outcome;
+use syncmgr_core::error::one_line;
+use syncmgr_core::id::{ErrorId, ErrorScope};
+use syncmgr_core::item::{Completeness, SyncItem};
+use syncmgr_core::log::{LogEntry, LogLevel, Question, Remedy};
+use syncmgr_core::record::ItemEnd;
+use syncmgr_core::store::StateChange;
+
+use super::Run;
+use crate::attend::HANDLER_ITSELF;
+use crate::host::Records;
+
+/// The key of the question whether a listing that lost much is right.
+const ABSENCE: &str = "absence";
+
+impl Run {
+    /// Remembers since when items are absent, and forgets what was absent for long. A listing that lost too much at once
+    /// counts as incomplete.
+    pub(super) fn note_absence(&self, listing: Listing) -> Listing {
+        let session = self.session();
+        let (host, handler) = (session.host(), self.id.handler);
+        if host.records != Records::All || listing.completeness() != Completeness::Complete {
+            return listing;
+        }
+        let mut known = match host.ports.store.known(handler) {
+            Ok(known) => known,
+            Err(error) => {
+                let text = format!("what is remembered cannot be read: {}", one_line(&error));
+                self.log(LogEntry::new(LogLevel::Error, text));
+                return listing;
+            }
+        };
+        known.remove(&HANDLER_ITSELF);
+        let listed: BTreeSet<_> = listing.items().iter().map(SyncItem::id).collect();
+        let now = host.now().wall;
+        let mut absence = Absence::of(&known, &listed, now);
+        if let Some(suspicion) = absence.suspicion {
+            if !self.is_confirmed(suspicion) {
+                return listing.incomplete();
+            }
+            absence = Absence::confirmed(&known, &listed, now);
+        }
+        if !absence.changed.is_empty() {
+            self.store(StateChange::Absent { handler, items: absence.changed });
+        }
+        absence.forgotten.into_iter().for_each(|item| self.store(StateChange::ForgetItem { handler, item }));
+        listing
+    }
+
+    /// Whether somebody has said that a listing is right that lost so much. If nobody has, it is asked.
+    fn is_confirmed(&self, suspicion: Suspicion) -> bool {
+        let session = self.session();
+        let (host, handler, item) = (session.host(), self.id.handler, HANDLER_ITSELF);
+        let digest = suspicion.known as u64 ^ (suspicion.missing as u64) << 32;
+        let question = Question::of_host(ABSENCE, &suspicion.to_string(), [Remedy::Allow, Remedy::Refuse], digest);
+        let answer = host.answer_to(handler, item, &question).and_then(|answer| question.remedies.get(answer));
+        if answer == Some(&Remedy::Allow) {
+            let consumed = vec![question.key.clone()];
+            host.used_up(handler, item, &consumed);
+            let end = ItemEnd { outcome: Outcome::Succeeded, retry: None, sides: None, consumed };
+            let (fence, time) = (self.attempt().fence(), host.now().wall);
+            self.store(StateChange::Ended { handler, fence, time, items: vec![(item, end)] });
+            return true;
+        }
+        if answer.is_none() {
+            let id = ErrorId::of_question(item, ABSENCE);
+            self.notes().delete(ErrorScope::One(id));
+            let entry = LogEntry::new(LogLevel::Warning, &question.text).about(item);
+            self.log(entry.with_question(id, question));
+        }
+        false
+    }
+}

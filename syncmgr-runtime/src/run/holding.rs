@@ -1,0 +1,90 @@
+//! What keeps a run, or items of it, from running now.
+
+use syncmgr_core::claim::Claim;
+use syncmgr_core::decision::conditions::holds;
+use syncmgr_core::decision::hold::Hold;
+use syncmgr_core::decision::retry::{Advance, Ask, Clearing};
+use syncmgr_core::decision::verdict::{Outcome, Verdict};
+use syncmgr_core::item::SyncItem;
+use syncmgr_core::record::ItemEnd;
+use syncmgr_core::request::RunRequest;
+use syncmgr_core::store::StateChange;
+
+use super::Run;
+use crate::attend::HANDLER_ITSELF;
+use crate::pending::{Reason, Waiting};
+use crate::session::Choosing;
+use crate::setbacks::Attempted;
+
+impl Run {
+    /// Why the run may not begin now. If the world may change that, it waits for it.
+    pub(super) fn hold(&self) -> Option<Hold> {
+        let session = self.session();
+        let host = session.host();
+        let (handler, ask) = (self.id.handler, session.ask());
+        let facts = host.ports.facts.now();
+        if let Some(hold) = holds(facts, self.info.capabilities(), self.facts.trigger, ask) {
+            host.pending.wait(Waiting { request: self.request(), hold: hold.clone() });
+            host.attend();
+            return Some(hold);
+        }
+        host.pending.no_longer_waits(handler);
+        let due = session.reason() == Reason::Retry;
+        host.setbacks.hold(handler, HANDLER_ITSELF, &[], ask, host.now().wall).filter(|_| !due)
+    }
+
+    /// What the run is asked to do, as data.
+    fn request(&self) -> RunRequest {
+        let request = RunRequest::new(self.id.handler).with_trigger(self.facts.trigger);
+        match self.session().choosing() {
+            Choosing::Given(given) => {
+                let items = given.get(&self.id.handler).into_iter().flatten().copied();
+                request.with_items(items)
+            }
+            _ => request,
+        }
+    }
+
+    /// Why an item may not run now. What somebody asks for by hand backs off no more.
+    pub(super) fn hold_of(&self, item: &SyncItem) -> Option<Hold> {
+        let session = self.session();
+        let host = session.host();
+        let (handler, id) = (self.id.handler, item.id());
+        if host.setbacks.is_clean(handler) {
+            return None;
+        }
+        let by = match session.ask() {
+            Ask::Forced => Some(Clearing::Force),
+            Ask::ByHand => Some(Clearing::Manual),
+            _ => None,
+        };
+        if let Some(retry) = by.and_then(|by| host.setbacks.clear(handler, id, by)) {
+            self.store(StateChange::Retry { handler, item: id, retry });
+        }
+        // What is due by our own clock is due, whatever the time of day says.
+        let own = if session.reason() == Reason::Retry { HANDLER_ITSELF } else { id };
+        let claims: Vec<&Claim> = self.info.claims().iter().chain(item.claims()).collect();
+        host.setbacks.hold(handler, own, &claims, session.ask(), host.now().wall)
+    }
+
+    /// The handler could not begin, or could: that is remembered like what becomes of an item.
+    pub(super) fn record_beginning(&self, verdict: Verdict) {
+        let session = self.session();
+        let host = session.host();
+        let (handler, item) = (self.id.handler, HANDLER_ITSELF);
+        if verdict.outcome == Outcome::Succeeded && host.setbacks.of(handler, item).is_none() {
+            return;
+        }
+        let policy = self.info.retry().unwrap_or(host.retry);
+        let (now, chance) = (host.now().wall, host.chance());
+        let advance = Advance::Nothing;
+        let attempted = Attempted { handler, item, verdict, advance, policy: &policy, now, chance };
+        let retry = host.setbacks.after(&attempted);
+        let end = ItemEnd { outcome: verdict.outcome, retry, sides: None, consumed: Vec::new() };
+        let fence = self.attempt().fence();
+        self.store(StateChange::Ended { handler, fence, time: now, items: vec![(item, end)] });
+        if retry.is_some() {
+            host.attend();
+        }
+    }
+}
