@@ -71,7 +71,7 @@ async fn r047_a_listing_that_failed_drops_no_choice() {
     let report = within(begin(&manager).finish()).await;
     assert_eq!(ran(&report, HANDLER).ending, Some(RunEnding::NotBegun(HResult::E_FAIL)));
     *failing.lock().unwrap() = false;
-    unattended(&manager).await;
+    within(begin(&manager).finish()).await;
     assert_eq!(handler.transcript.of(&["prepare"]), ["prepare b", "prepare b"]);
 }
 

@@ -102,8 +102,8 @@ async fn a_question_is_answered_after_its_session_was_closed_and_only_its_item_r
         manager.answer(HANDLER, error, 1).map(drop),
         Err(LogError::Session(SessionError::UnknownError { error }))
     );
-    // The answer stays given.
-    succeeds(begin(&manager)).await;
+    // The answer is used up.
+    assert!(!within(begin(&manager).finish()).await.is_success());
 }
 
 #[tokio::test(start_paused = true)]
@@ -115,13 +115,13 @@ async fn a_question_is_answered_in_another_manager_over_the_same_store() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_answer_given_in_one_manager_is_known_to_another_over_the_same_store() {
+async fn an_answer_used_up_in_one_manager_is_used_up_for_another_over_the_same_store() {
     let (store, handler) = (MemoryStore::new(), asking());
     let first = over(&store, &handler);
     within(begin(&first).finish()).await;
     succeeds(first.answer(HANDLER, question(&first), 0).unwrap()).await;
     let report = within(begin(&over(&store, &handler)).finish()).await;
-    assert!(report.is_success(), "{report}");
+    assert_eq!(outcome(&report, id("a")), Outcome::NeedsUser, "{report}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -63,7 +63,7 @@ async fn run(manager: &SyncManager, probe: Probe) -> bool {
     let ids: Vec<_> =
         probe.items().now_or_never().into_iter().flatten().flat_map(|items| items.shared().to_vec()).collect();
     manager.register(probe).expect("nobody else has this id");
-    let request = manager.session(Trigger::Manual).items(PROBE, ids.iter().map(SyncItem::id)).may_bother_user();
+    let request = manager.session(Trigger::Manual).items(PROBE, ids.iter().map(SyncItem::id)).may_bother_user().force();
     let report = request.start().expect("the manager goes on").finish().await;
     manager.unregister(PROBE);
     report.is_success()
