@@ -79,7 +79,8 @@ impl Run {
     /// The handler could not begin: all of it is tried again later. One that was stopped has not failed.
     fn record_failure_to_begin<T>(&self, attempt: &Attempt, end: &CallEnd<T>) {
         let stopped = attempt.stopped().is_some_and(CancelReason::is_stop);
-        if let Some(class) = end.class().filter(|_| !stopped && self.is_to_synchronize()) {
+        let class = end.fault().and(end.class());
+        if let Some(class) = class.filter(|_| !stopped && self.is_to_synchronize()) {
             self.record_beginning(Verdict::failed(class));
         }
     }
