@@ -62,6 +62,8 @@ pub use syncmgr_runtime::report::{ItemReport, Report, RunReport};
 pub use syncmgr_runtime::session::{
     Events, Session, SessionError, SessionEvent, SessionRequest, StartError, StopOnDrop,
 };
+#[cfg(feature = "sqlite")]
+pub use syncmgr_runtime::sqlite::{self, SqliteOptions, SqliteStore, StoreError};
 pub use syncmgr_runtime::watchdog::{Patrol, ThreadWatchdog, Watch, Watchdog};
 pub use syncmgr_runtime::{RunChange, RunEnding, meter, trace};
 /// Re-exported because ids and interfaces of the contract are GUIDs.

@@ -24,6 +24,8 @@ pub mod report;
 mod run;
 pub mod session;
 mod setbacks;
+#[cfg(feature = "sqlite")]
+pub mod sqlite;
 mod tasks;
 pub mod trace;
 pub mod watchdog;

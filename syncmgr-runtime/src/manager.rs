@@ -74,6 +74,16 @@ impl SyncManager {
         Self::builder().build()
     }
 
+    /// A manager that remembers in the file `path`, which is made if there is none; see
+    /// [`SqliteStore`](crate::sqlite::SqliteStore). Nothing has to be started for it.
+    ///
+    /// # Errors
+    /// When another program has the file open, and otherwise what stands in the way. Nothing that was stored is lost by it.
+    #[cfg(feature = "sqlite")]
+    pub fn open(path: impl AsRef<std::path::Path>) -> Result<Self, crate::sqlite::StoreError> {
+        Ok(Self::builder().store(crate::sqlite::SqliteStore::open(path)?).build())
+    }
+
     /// A manager to be given what it is to use.
     pub fn builder() -> SyncManagerBuilder {
         SyncManagerBuilder::default()

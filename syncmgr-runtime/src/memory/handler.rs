@@ -22,6 +22,8 @@ pub(super) struct Stored {
     pub(super) record: HandlerRecord,
     pub(super) choices: BTreeMap<ItemId, ItemState>,
     pub(super) items: BTreeMap<ItemId, ItemRecord>,
+    /// The session in which each item last ended.
+    ended: BTreeMap<ItemId, SessionId>,
     pub(super) log: Vec<LogRecord>,
     /// Answers, each with the question it answers, by item and key.
     pub(super) answers: BTreeMap<(ItemId, Arc<str>), (Question, usize)>,
@@ -34,8 +36,7 @@ impl Stored {
     }
 
     pub(super) fn ended_since(&self, session: SessionId) -> BTreeSet<ItemId> {
-        let ended = |record: &ItemRecord| record.outcome.is_some() && record.fence.session >= session;
-        self.items.iter().filter(|(_, record)| ended(record)).map(|(item, _)| *item).collect()
+        self.ended.iter().filter(|(_, ended)| **ended >= session).map(|(item, _)| *item).collect()
     }
 
     pub(super) fn choose(&mut self, items: BTreeMap<ItemId, Option<ItemState>>) {
@@ -70,6 +71,7 @@ impl Stored {
         }
         (record.fence, record.outcome, record.last_attempt) = (fence, Some(end.outcome), Some(time));
         (record.retry, record.absent_since) = (end.retry, None);
+        self.ended.insert(item, fence.session);
         if end.outcome == Outcome::Succeeded {
             record.last_success = Some(time);
         }
@@ -79,6 +81,14 @@ impl Stored {
         self.consume(item, &end.consumed);
     }
 
+    /// Something is left of an item, or nothing is; what has no record needs none for nothing.
+    pub(super) fn leave<T>(&mut self, item: ItemId, left: Option<T>, part: impl Fn(&mut ItemRecord) -> &mut Option<T>) {
+        match left {
+            Some(_) => *part(self.items.entry(item).or_default()) = left,
+            None => drop(self.items.get_mut(&item).map(|record| *part(record) = None)),
+        }
+    }
+
     fn consume(&mut self, item: ItemId, keys: &[Arc<str>]) {
         for key in keys {
             self.answers.remove(&(item, key.clone()));
@@ -86,7 +96,7 @@ impl Stored {
     }
 
     pub(super) fn reset(&mut self, item: ItemId) {
-        let record = self.items.entry(item).or_default();
+        let Some(record) = self.items.get_mut(&item) else { return };
         record.retry = None;
         if let Some(checkpoint) = record.checkpoint.take() {
             record.set_aside = Some(checkpoint);
@@ -122,6 +132,7 @@ impl Stored {
 
     pub(super) fn forget(&mut self, item: ItemId) {
         self.items.remove(&item);
+        self.ended.remove(&item);
         self.choices.remove(&item);
         self.answers.retain(|(of, _), _| *of != item);
         self.log.retain(|record| record.entry.item != Some(item));

@@ -16,7 +16,7 @@ use syncmgr_core::claim::Claim;
 use syncmgr_core::error::SyncResult;
 use syncmgr_core::id::{HandlerId, ItemId, SessionId};
 use syncmgr_core::item::ItemState;
-use syncmgr_core::log::Question;
+use syncmgr_core::log::{LogEntry, Question};
 use syncmgr_core::record::ItemRecord;
 use syncmgr_core::retry::RetryState;
 use syncmgr_core::store::{HandlerRecord, Histogram, LogRecord, SessionRecord, StaleWriter, StateChange, StateStore};
@@ -128,7 +128,7 @@ impl StateStore for MemoryStore {
 
     fn write(&self, changes: Vec<StateChange>) -> BoxFuture<'static, SyncResult> {
         let mut contents = self.lock();
-        let refused = changes.iter().find_map(|change| contents.refuse(change));
+        let refused = contents.refuse(&changes);
         if refused.is_none() {
             changes.into_iter().for_each(|change| contents.apply(change));
         }
@@ -137,11 +137,26 @@ impl StateStore for MemoryStore {
 }
 
 impl Contents {
-    /// Why a change cannot be made.
-    fn refuse(&self, change: &StateChange) -> Option<StaleWriter> {
-        let StateChange::Committed { handler, item, fence, .. } = change else { return None };
-        let latest = self.handlers.get(handler)?.items.get(item)?.fence;
-        (latest > *fence).then_some(StaleWriter { item: *item, writer: *fence, latest })
+    /// Why changes cannot be made, one after the other.
+    fn refuse(&self, changes: &[StateChange]) -> Option<StaleWriter> {
+        let mut forgotten = BTreeSet::new();
+        changes.iter().find_map(|change| match change {
+            StateChange::Forget { handler } => {
+                forgotten.insert((*handler, None));
+                None
+            }
+            StateChange::ForgetItem { handler, item } => {
+                forgotten.insert((*handler, Some(*item)));
+                None
+            }
+            StateChange::Committed { handler, item, fence, .. }
+                if !forgotten.contains(&(*handler, None)) && !forgotten.contains(&(*handler, Some(*item))) =>
+            {
+                let latest = self.handlers.get(handler)?.items.get(item)?.fence;
+                (latest > *fence).then_some(StaleWriter { item: *item, writer: *fence, latest })
+            }
+            _ => None,
+        })
     }
 
     fn apply(&mut self, change: StateChange) {
@@ -151,8 +166,12 @@ impl Contents {
             StateChange::Resource { claim, retry: Some(retry) } => drop(self.resources.insert(claim, retry)),
             StateChange::Resource { claim, retry: None } => drop(self.resources.remove(&claim)),
             StateChange::Histogram { name, histogram } => drop(self.histograms.insert(name, histogram)),
-            StateChange::Forget { handler } => drop(self.handlers.remove(&handler)),
+            StateChange::Forget { handler } => {
+                self.handlers.remove(&handler);
+                self.sessions.forget(handler, None);
+            }
             StateChange::ForgetItem { handler, item } => {
+                self.sessions.forget(handler, Some(item));
                 if let Some(stored) = self.handlers.get_mut(&handler) {
                     stored.forget(item);
                 }
@@ -175,11 +194,11 @@ impl Contents {
                 items.into_iter().for_each(|(item, end)| self.stored(handler).end(item, fence, time, end));
             }
             StateChange::Retry { handler, item, retry } => {
-                self.stored(handler).items.entry(item).or_default().retry = retry
+                self.stored(handler).leave(item, retry, |record| &mut record.retry);
             }
             StateChange::Absent { handler, items } => {
                 for (item, since) in items {
-                    self.stored(handler).items.entry(item).or_default().absent_since = since;
+                    self.stored(handler).leave(item, since, |record| &mut record.absent_since);
                 }
             }
             StateChange::Reset { handler, item } => self.stored(handler).reset(item),
@@ -187,7 +206,7 @@ impl Contents {
                 self.stored(handler).replace_log((manager, session), time, entries);
             }
             StateChange::Logged { handler, manager, session, time, entries } => {
-                self.stored(handler).add_to_log((manager, session), time, entries);
+                self.stored(handler).add_to_log((manager, session), time, last_of_each(entries));
             }
             StateChange::Answered { handler, item, question, choice } => {
                 self.stored(handler).answers.insert((item, question.key.clone()), (question, choice));
@@ -200,4 +219,13 @@ impl Contents {
     fn stored(&mut self, handler: HandlerId) -> &mut Stored {
         self.handlers.entry(handler).or_default()
     }
+}
+
+/// The entries, of those with the same id only the last.
+fn last_of_each(entries: Vec<Arc<LogEntry>>) -> Vec<Arc<LogEntry>> {
+    let mut seen = BTreeSet::new();
+    let mut kept: Vec<_> =
+        entries.into_iter().rev().filter(|entry| entry.error.is_none_or(|error| seen.insert(error))).collect();
+    kept.reverse();
+    kept
 }

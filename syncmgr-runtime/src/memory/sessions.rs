@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use syncmgr_core::id::SessionId;
+use syncmgr_core::id::{HandlerId, ItemId, SessionId};
+use syncmgr_core::request::RunRequest;
 use syncmgr_core::store::{SessionEnd, SessionRecord};
 use uuid::Uuid;
 
@@ -43,6 +44,16 @@ impl Sessions {
         self.retire();
     }
 
+    /// Nobody was asked for this handler, or this item of it.
+    pub(super) fn forget(&mut self, handler: HandlerId, item: Option<ItemId>) {
+        for record in self.known.values_mut() {
+            match item {
+                None => record.runs.retain(|run| run.handler != handler),
+                Some(item) => record.runs.retain_mut(|run| run.handler != handler || keeps_items(run, item)),
+            }
+        }
+    }
+
     /// Whoever ran what is under way is gone.
     pub(super) fn interrupt(&mut self) {
         self.interrupted = self.known.iter().filter(|(_, record)| record.end.is_none()).map(|(key, _)| *key).collect();
@@ -59,4 +70,11 @@ impl Sessions {
             self.known.remove(&key);
         }
     }
+}
+
+/// Takes an item out of what was asked for. `false` where nothing is left of it.
+fn keeps_items(run: &mut RunRequest, item: ItemId) -> bool {
+    let Some(items) = &mut run.items else { return true };
+    items.remove(&item);
+    !items.is_empty()
 }

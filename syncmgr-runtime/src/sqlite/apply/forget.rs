@@ -1,0 +1,70 @@
+//! Deleting all there is of a handler or an item.
+
+use rusqlite::params;
+use syncmgr_core::id::{HandlerId, ItemId, SessionId};
+use syncmgr_core::request::RunRequest;
+use uuid::Uuid;
+
+use super::{Applied, Applier};
+use crate::sqlite::encode::{Count, Guid, Json};
+
+const OF_HANDLER: [&str; 5] = [
+    "DELETE FROM items WHERE handler = ?1",
+    "DELETE FROM choices WHERE handler = ?1",
+    "DELETE FROM answers WHERE handler = ?1",
+    "DELETE FROM log WHERE handler = ?1",
+    "DELETE FROM handlers WHERE key = ?1",
+];
+const OF_ITEM: [&str; 4] = [
+    "DELETE FROM items WHERE handler = ?1 AND item = ?2",
+    "DELETE FROM choices WHERE handler = ?1 AND item = ?2",
+    "DELETE FROM answers WHERE handler = ?1 AND item = ?2",
+    "DELETE FROM log WHERE handler = ?1 AND item = ?2",
+];
+/// Sessions that were asked for something with this id in it.
+const NAMING: &str = "SELECT session, manager, runs FROM sessions WHERE instr(runs, ?1)";
+const ASKED: &str = "UPDATE sessions SET runs = ?3 WHERE session = ?1 AND manager = ?2";
+
+impl Applier {
+    pub(super) fn forget(&mut self, handler: HandlerId) -> Applied {
+        self.forget_runs(handler.guid(), |run| run.handler != handler)?;
+        if let Some(key) = self.known(handler)? {
+            OF_HANDLER.iter().try_for_each(|statement| self.run(statement, [key]).map(drop))?;
+            self.grown.remove(&key);
+            self.keys.remove(&handler);
+        }
+        Ok(())
+    }
+
+    pub(super) fn forget_item(&mut self, handler: HandlerId, item: ItemId) -> Applied {
+        self.forget_runs(item.guid(), |run| run.handler != handler || is_left_without(run, item))?;
+        let Some(key) = self.known(handler)? else { return Ok(()) };
+        OF_ITEM.iter().try_for_each(|statement| self.run(statement, params![key, Guid(item.guid())]).map(drop))
+    }
+
+    /// Takes an id out of what sessions were asked for. A run that `keep` does not keep is taken out itself.
+    fn forget_runs(&self, id: Uuid, mut keep: impl FnMut(&mut RunRequest) -> bool) -> Applied {
+        for (session, manager, mut runs) in self.sessions_naming(id)? {
+            runs.retain_mut(&mut keep);
+            self.run(ASKED, params![Count(session.0), Guid(manager), Json(runs)])?;
+        }
+        Ok(())
+    }
+
+    fn sessions_naming(&self, id: Uuid) -> Applied<Vec<(SessionId, Uuid, Vec<RunRequest>)>> {
+        let mut naming = self.connection.prepare_cached(NAMING)?;
+        let rows = naming.query_map([id.to_string()], |row| {
+            let (session, manager, runs): (Count, Guid, Json<_>) = (row.get(0)?, row.get(1)?, row.get(2)?);
+            Ok((SessionId(session.0), manager.0, runs.0))
+        })?;
+        Ok(rows.collect::<rusqlite::Result<_>>()?)
+    }
+}
+
+/// Whether a run without this item is one.
+fn is_left_without(run: &mut RunRequest, item: ItemId) -> bool {
+    run.items.as_mut().is_none_or(|items| {
+        items.remove(&item);
+        !items.is_empty()
+    })
+}

@@ -1,0 +1,198 @@
+//! Records of items and resources, and the answers they use up.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use rusqlite::params;
+use syncmgr_core::claim::Claim;
+use syncmgr_core::decision::verdict::Outcome;
+use syncmgr_core::id::{HandlerId, ItemId, SessionId};
+use syncmgr_core::log::Question;
+use syncmgr_core::plan::Side;
+use syncmgr_core::record::{Checkpoint, Fence, ItemEnd};
+use syncmgr_core::retry::{RetryState, Setback};
+use syncmgr_core::store::{StaleWriter, StateChange};
+
+use super::{Applied, Applier, Trouble, unknown};
+use crate::sqlite::encode::{Count, Guid, Json, Time, Word};
+
+const COMMIT: &str = "INSERT INTO items (handler, item, session, attempt, checkpoint, checkpoint_version, sides)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+    ON CONFLICT DO UPDATE SET session = excluded.session, attempt = excluded.attempt, checkpoint = excluded.checkpoint,
+        checkpoint_version = excluded.checkpoint_version, sides = ifnull(excluded.sides, sides)
+    WHERE (excluded.session, excluded.attempt) >= (items.session, items.attempt)";
+const END: &str = "INSERT INTO items (handler, item, session, attempt, ended, outcome, last_attempt, last_success,
+        setback, failures, total, since, until, sides)
+    VALUES (?1, ?2, ?3, ?4, ?3, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
+    ON CONFLICT DO UPDATE SET session = excluded.session, attempt = excluded.attempt, ended = excluded.ended,
+        outcome = excluded.outcome, last_attempt = excluded.last_attempt,
+        last_success = ifnull(excluded.last_success, last_success), setback = excluded.setback,
+        failures = excluded.failures, total = excluded.total, since = excluded.since, until = excluded.until,
+        sides = ifnull(excluded.sides, sides), absent_since = NULL
+    WHERE (excluded.session, excluded.attempt) >= (items.session, items.attempt)";
+const LATEST: &str = "SELECT session, attempt FROM items WHERE handler = ?1 AND item = ?2";
+const RETRY: &str = "INSERT INTO items (handler, item, session, attempt, setback, failures, total, since, until)
+    VALUES (?1, ?2, 0, 0, ?3, ?4, ?5, ?6, ?7)
+    ON CONFLICT DO UPDATE SET setback = excluded.setback, failures = excluded.failures, total = excluded.total,
+        since = excluded.since, until = excluded.until";
+const NO_RETRY: &str = "UPDATE items SET setback = NULL, failures = NULL, total = NULL, since = NULL, until = NULL
+    WHERE handler = ?1 AND item = ?2";
+const RESET: &str = "UPDATE items SET set_aside = ifnull(checkpoint, set_aside),
+        set_aside_version = iif(checkpoint IS NULL, set_aside_version, checkpoint_version),
+        checkpoint = NULL, checkpoint_version = NULL,
+        setback = NULL, failures = NULL, total = NULL, since = NULL, until = NULL
+    WHERE handler = ?1 AND item = ?2";
+const ABSENT: &str = "INSERT INTO items (handler, item, session, attempt, absent_since) VALUES (?1, ?2, 0, 0, ?3)
+    ON CONFLICT DO UPDATE SET absent_since = excluded.absent_since";
+const PRESENT: &str = "UPDATE items SET absent_since = NULL WHERE handler = ?1 AND item = ?2";
+const RESOURCE: &str = "INSERT OR REPLACE INTO resources (name, setback, failures, total, since, until)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+const NO_RESOURCE: &str = "DELETE FROM resources WHERE name = ?1";
+const ANSWER: &str =
+    "INSERT OR REPLACE INTO answers (handler, item, key, question, choice) VALUES (?1, ?2, ?3, ?4, ?5)";
+const CONSUME: &str = "DELETE FROM answers WHERE handler = ?1 AND item = ?2 AND key = ?3";
+
+/// An item as the tables name it.
+#[derive(Clone, Copy)]
+struct Place {
+    handler: i64,
+    item: ItemId,
+}
+
+impl Applier {
+    pub(super) fn change_item(&mut self, change: &StateChange) -> Applied {
+        match change {
+            StateChange::Committed { handler, item, fence, checkpoint, sides, consumed } => {
+                let place = Place { handler: self.key(*handler)?, item: *item };
+                self.commit(place, *fence, checkpoint, sides.as_ref())?;
+                self.consume(place, consumed)
+            }
+            StateChange::Ended { handler, fence, time, items } => self.end(*handler, *fence, *time, items),
+            StateChange::Retry { handler, item, retry } => self.retry(*handler, *item, *retry),
+            StateChange::Resource { claim, retry } => self.resource(claim, *retry),
+            StateChange::Absent { handler, items } => self.absent(*handler, items),
+            StateChange::Reset { handler, item } => self.reset(*handler, *item),
+            StateChange::Answered { handler, item, question, choice } => {
+                self.answer(*handler, *item, question, *choice)
+            }
+            _ => Err(unknown()),
+        }
+    }
+
+    fn reset(&mut self, handler: HandlerId, item: ItemId) -> Applied {
+        let Some(key) = self.known(handler)? else { return Ok(()) };
+        self.run(RESET, params![key, Guid(item.guid())]).map(drop)
+    }
+
+    fn answer(&mut self, handler: HandlerId, item: ItemId, question: &Question, choice: usize) -> Applied {
+        let (key, choice) = (self.key(handler)?, Count(u64::try_from(choice).unwrap_or(u64::MAX)));
+        self.run(ANSWER, params![key, Guid(item.guid()), question.key, Json(question), choice]).map(drop)
+    }
+
+    fn commit(&self, place: Place, fence: Fence, checkpoint: &Checkpoint, sides: Option<&Vec<Side>>) -> Applied {
+        let (item, session) = (Guid(place.item.guid()), Count(fence.session.0));
+        let stored = self.run(
+            COMMIT,
+            params![place.handler, item, session, fence.attempt, checkpoint.state, checkpoint.version, sides.map(Json)],
+        )?;
+        if stored > 0 { Ok(()) } else { Err(self.stale(place, fence)?) }
+    }
+
+    /// A later attempt has written: which.
+    fn stale(&self, place: Place, writer: Fence) -> Applied<Trouble> {
+        let latest = self
+            .connection
+            .prepare_cached(LATEST)?
+            .query_row(params![place.handler, Guid(place.item.guid())], |row| {
+                Ok(Fence { session: SessionId(row.get::<_, Count>(0)?.0), attempt: row.get(1)? })
+            })?;
+        Ok(Trouble::Refused(StaleWriter { item: place.item, writer, latest }.into()))
+    }
+
+    fn end(&mut self, handler: HandlerId, fence: Fence, time: SystemTime, items: &[(ItemId, ItemEnd)]) -> Applied {
+        let handler = self.key(handler)?;
+        for (item, end) in items {
+            let place = Place { handler, item: *item };
+            if self.end_one(place, fence, time, end)? > 0 {
+                self.consume(place, &end.consumed)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn end_one(&self, place: Place, fence: Fence, time: SystemTime, end: &ItemEnd) -> Applied<usize> {
+        let succeeded = (end.outcome == Outcome::Succeeded).then_some(Time(time));
+        let (handler, item) = (place.handler, Guid(place.item.guid()));
+        let (session, attempt, outcome) = (Count(fence.session.0), fence.attempt, Word(end.outcome));
+        let (retry, sides) = (end.retry.as_ref(), end.sides.as_ref().map(Json));
+        let [failures, total] = counts(retry);
+        let (setback, since, until) = reason(retry);
+        self.run(
+            END,
+            params![
+                handler,
+                item,
+                session,
+                attempt,
+                outcome,
+                Time(time),
+                succeeded,
+                setback,
+                failures,
+                total,
+                since,
+                until,
+                sides
+            ],
+        )
+    }
+
+    fn consume(&self, place: Place, keys: &[Arc<str>]) -> Applied {
+        for key in keys {
+            self.seams.at("before answer consumed");
+            self.run(CONSUME, params![place.handler, Guid(place.item.guid()), key])?;
+            self.seams.at("after answer consumed");
+        }
+        Ok(())
+    }
+
+    fn retry(&mut self, handler: HandlerId, item: ItemId, retry: Option<RetryState>) -> Applied {
+        let item = Guid(item.guid());
+        let Some(retry) = retry else {
+            let Some(key) = self.known(handler)? else { return Ok(()) };
+            return self.run(NO_RETRY, params![key, item]).map(drop);
+        };
+        let (key, (setback, since, until)) = (self.key(handler)?, reason(Some(&retry)));
+        self.run(RETRY, params![key, item, setback, retry.failures, retry.total, since, until]).map(drop)
+    }
+
+    fn resource(&self, claim: &Claim, retry: Option<RetryState>) -> Applied {
+        let Some(retry) = retry else { return self.run(NO_RESOURCE, [claim.name()]).map(drop) };
+        let (setback, since, until) = reason(Some(&retry));
+        self.run(RESOURCE, params![claim.name(), setback, retry.failures, retry.total, since, until]).map(drop)
+    }
+
+    fn absent(&mut self, handler: HandlerId, items: &BTreeMap<ItemId, Option<SystemTime>>) -> Applied {
+        for (item, since) in items {
+            let item = Guid(item.guid());
+            if let Some(since) = since {
+                let key = self.key(handler)?;
+                self.run(ABSENT, params![key, item, Time(*since)])?;
+            } else if let Some(key) = self.known(handler)? {
+                self.run(PRESENT, params![key, item])?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn counts(retry: Option<&RetryState>) -> [Option<u32>; 2] {
+    [retry.map(|retry| retry.failures), retry.map(|retry| retry.total)]
+}
+
+/// What stands in the way, since when, and until when.
+fn reason(retry: Option<&RetryState>) -> (Option<Word<Setback>>, Option<Time>, Option<Time>) {
+    let (setback, since) = (retry.map(|retry| Word(retry.setback)), retry.map(|retry| Time(retry.since)));
+    (setback, since, retry.and_then(|retry| retry.until).map(Time))
+}

@@ -1,0 +1,103 @@
+//! The log.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use rusqlite::params;
+use syncmgr_core::id::{ErrorId, ErrorScope, HandlerId, SessionId};
+use syncmgr_core::log::LogEntry;
+use syncmgr_core::store::StateChange;
+use uuid::Uuid;
+
+use super::{Applied, Applier, unknown};
+use crate::sqlite::encode::{Count, Guid, Json, Time, Word};
+
+/// How many entries are kept of a handler; the oldest go first.
+const MOST_ENTRIES: u32 = 10_000;
+
+const APPEND: &str = "INSERT INTO log (handler, manager, session, time, level, text, item, error, action)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
+const DELETE_SESSION: &str = "DELETE FROM log WHERE handler = ?1 AND manager = ?2 AND session = ?3";
+const DELETE_ONE: &str = "DELETE FROM log WHERE handler = ?1 AND error = ?2";
+const DELETE_ALL: &str = "DELETE FROM log WHERE handler = ?1";
+/// The index on sessions holds the entries of a handler; counting in it reads no entry.
+const EXCESS: &str = "SELECT count(*) - ?2 FROM log WHERE handler = ?1";
+const TRIM: &str = "DELETE FROM log WHERE entry IN
+    (SELECT entry FROM log WHERE handler = ?1 ORDER BY entry LIMIT ?2)";
+
+/// Whose entries they are, and when they were stored.
+struct Origin {
+    handler: i64,
+    manager: Uuid,
+    session: SessionId,
+    time: SystemTime,
+}
+
+impl Applier {
+    pub(super) fn change_log(&mut self, change: &StateChange) -> Applied {
+        match change {
+            StateChange::Log { handler, manager, session, time, entries } => {
+                let handler = self.key(*handler)?;
+                self.replace(&Origin { handler, manager: *manager, session: *session, time: *time }, entries)
+            }
+            StateChange::Logged { handler, manager, session, time, entries } => {
+                let handler = self.key(*handler)?;
+                self.append(&Origin { handler, manager: *manager, session: *session, time: *time }, entries)
+            }
+            StateChange::LogDeleted { handler, scope } => self.delete_log(*handler, *scope),
+            _ => Err(unknown()),
+        }
+    }
+
+    /// This is all of the session's log.
+    fn replace(&mut self, origin: &Origin, entries: &[Arc<LogEntry>]) -> Applied {
+        self.run(DELETE_SESSION, params![origin.handler, Guid(origin.manager), Count(origin.session.0)])?;
+        for error in entries.iter().filter_map(|entry| entry.error) {
+            self.delete_named(origin.handler, error)?;
+        }
+        entries.iter().try_for_each(|entry| self.append_one(origin, entry))
+    }
+
+    fn append(&mut self, origin: &Origin, entries: &[Arc<LogEntry>]) -> Applied {
+        entries.iter().try_for_each(|entry| {
+            entry.error.map_or(Ok(()), |error| self.delete_named(origin.handler, error))?;
+            self.append_one(origin, entry)
+        })
+    }
+
+    fn delete_named(&self, handler: i64, error: ErrorId) -> Applied {
+        self.run(DELETE_ONE, params![handler, Guid(error.guid())]).map(drop)
+    }
+
+    fn append_one(&mut self, origin: &Origin, entry: &LogEntry) -> Applied {
+        let (manager, session, time) = (Guid(origin.manager), Count(origin.session.0), Time(origin.time));
+        let item = entry.item.map(|item| Guid(item.guid()));
+        let error = entry.error.map(|error| Guid(error.guid()));
+        let (level, text, action) = (Word(entry.level), &entry.text, entry.action.as_ref().map(Json));
+        self.run(APPEND, params![origin.handler, manager, session, time, level, text, item, error, action])?;
+        self.grown.insert(origin.handler);
+        Ok(())
+    }
+
+    fn delete_log(&mut self, handler: HandlerId, scope: ErrorScope) -> Applied {
+        let Some(key) = self.known(handler)? else { return Ok(()) };
+        match scope {
+            ErrorScope::All => self.run(DELETE_ALL, [key]).map(drop),
+            ErrorScope::One(error) => self.delete_named(key, error),
+        }
+    }
+
+    /// Deletes the oldest entries where there are too many. Once a transaction is enough, because nobody sees less.
+    pub(super) fn trim_logs(&mut self) -> Applied {
+        for handler in std::mem::take(&mut self.grown) {
+            let mut counted = self.connection.prepare_cached(EXCESS)?;
+            let excess: i64 = counted.query_row(params![handler, MOST_ENTRIES], |row| row.get(0))?;
+            if excess > 0 {
+                self.seams.at("before log trimmed");
+                self.run(TRIM, [handler, excess])?;
+                self.seams.at("after log trimmed");
+            }
+        }
+        Ok(())
+    }
+}

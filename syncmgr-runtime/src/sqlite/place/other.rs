@@ -1,0 +1,56 @@
+//! Where there are no modes: access is as the directory grants it.
+
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::sqlite::error::StoreError;
+
+pub(super) fn make_directory(directory: &Path) -> io::Result<()> {
+    fs::create_dir_all(directory)
+}
+
+pub(super) fn check_directory(directory: &Path) -> Result<(), StoreError> {
+    look(directory).map(drop)
+}
+
+pub(super) fn absolute(directory: &Path) -> io::Result<PathBuf> {
+    std::path::absolute(directory)
+}
+
+pub(super) fn make_file(path: &Path) -> Result<(), StoreError> {
+    match OpenOptions::new().read(true).write(true).create_new(true).open(path) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(StoreError::of_io(path, &error)),
+        _ => Ok(()),
+    }
+}
+
+/// Refuses a link and what is no file.
+pub(super) fn check_file(path: &Path) -> Result<(), StoreError> {
+    match look(path)?.is_file() {
+        true => Ok(()),
+        false => Err(StoreError::NotAFile { path: path.into() }),
+    }
+}
+
+pub(super) fn check_access(_path: &Path) -> Result<(), StoreError> {
+    Ok(())
+}
+
+pub(super) fn claim_file(path: &Path) -> Result<(), StoreError> {
+    check_file(path)
+}
+
+pub(in crate::sqlite) fn open_lock(path: &Path) -> Result<File, StoreError> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    options.open(path).map_err(|error| StoreError::of_io(path, &error))
+}
+
+fn look(path: &Path) -> Result<fs::Metadata, StoreError> {
+    let metadata = path.symlink_metadata().map_err(|error| StoreError::of_io(path, &error))?;
+    match metadata.is_symlink() {
+        true => Err(StoreError::Symlink { path: path.into() }),
+        false => Ok(metadata),
+    }
+}

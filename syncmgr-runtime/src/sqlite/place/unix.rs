@@ -1,0 +1,101 @@
+//! Modes, owners and symbolic links.
+
+use std::fs::{self, DirBuilder, File, Metadata, OpenOptions, Permissions};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{Access, OFlags};
+
+use crate::sqlite::error::StoreError;
+
+/// The owner alone may read and write.
+const PRIVATE_FILE: u32 = 0o600;
+const PRIVATE_DIRECTORY: u32 = 0o700;
+
+pub(super) fn make_directory(directory: &Path) -> io::Result<()> {
+    match directory.symlink_metadata() {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            DirBuilder::new().recursive(true).mode(PRIVATE_DIRECTORY).create(directory)
+        }
+        found => found.map(drop),
+    }
+}
+
+/// Refuses a link, and a directory of somebody other than this user or the administrator.
+pub(super) fn check_directory(directory: &Path) -> Result<(), StoreError> {
+    let metadata = look(directory)?;
+    match metadata.uid() {
+        0 => Ok(()),
+        _ => check_owner(directory, &metadata),
+    }
+}
+
+/// The path without symbolic links further up, which are the administrator's.
+pub(super) fn absolute(directory: &Path) -> io::Result<PathBuf> {
+    directory.canonicalize()
+}
+
+pub(super) fn make_file(path: &Path) -> Result<(), StoreError> {
+    match private().create_new(true).open(path) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(StoreError::of_io(path, &error)),
+        _ => Ok(()),
+    }
+}
+
+/// Refuses a link, what is no file, and a file of somebody else.
+pub(super) fn check_file(path: &Path) -> Result<(), StoreError> {
+    let metadata = look(path)?;
+    match metadata.is_file() {
+        true => check_owner(path, &metadata),
+        false => Err(StoreError::NotAFile { path: path.into() }),
+    }
+}
+
+/// Refuses what this user may not read and write.
+pub(super) fn check_access(path: &Path) -> Result<(), StoreError> {
+    let allowed = rustix::fs::access(path, Access::READ_OK | Access::WRITE_OK);
+    allowed.map_err(|error| StoreError::of_io(path, &error.into()))
+}
+
+/// Refuses what [`check_file`] refuses, and makes what is left writable: whoever looks at a file that cannot be written
+/// leaves files of the same kind beside it.
+pub(super) fn claim_file(path: &Path) -> Result<(), StoreError> {
+    check_file(path)?;
+    match check_access(path) {
+        Err(StoreError::Access { .. }) => fs::set_permissions(path, Permissions::from_mode(PRIVATE_FILE))
+            .map_err(|error| StoreError::of_io(path, &error)),
+        checked => checked,
+    }
+}
+
+/// Opens the file that is locked, making it if there is none.
+pub(in crate::sqlite) fn open_lock(path: &Path) -> Result<File, StoreError> {
+    match check_file(path) {
+        Ok(()) | Err(StoreError::Missing { .. }) => {}
+        Err(error) => return Err(error),
+    }
+    private().create(true).open(path).map_err(|error| StoreError::of_io(path, &error))
+}
+
+fn private() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits();
+    options.read(true).write(true).mode(PRIVATE_FILE).custom_flags(flags.cast_signed());
+    options
+}
+
+fn look(path: &Path) -> Result<Metadata, StoreError> {
+    let metadata = path.symlink_metadata().map_err(|error| StoreError::of_io(path, &error))?;
+    match metadata.is_symlink() {
+        true => Err(StoreError::Symlink { path: path.into() }),
+        false => Ok(metadata),
+    }
+}
+
+fn check_owner(path: &Path, metadata: &Metadata) -> Result<(), StoreError> {
+    match metadata.uid() {
+        owner if owner == rustix::process::geteuid().as_raw() => Ok(()),
+        owner => Err(StoreError::Owner { path: path.into(), owner }),
+    }
+}

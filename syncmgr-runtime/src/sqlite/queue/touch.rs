@@ -1,0 +1,46 @@
+//! What changes touch, and how much they are.
+
+use syncmgr_core::id::{HandlerId, ItemId};
+use syncmgr_core::store::StateChange;
+
+/// What a read is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Key {
+    /// One item's record or answers.
+    Item(HandlerId, ItemId),
+    /// Every item of a handler.
+    Handler(HandlerId),
+}
+
+/// How much changes weigh: about the statements they take.
+pub(super) fn weight(changes: &[StateChange]) -> usize {
+    let weigh = |change: &StateChange| match change {
+        StateChange::Ended { items, .. } => items.len(),
+        StateChange::Choices { items, .. } => items.len(),
+        StateChange::Absent { items, .. } => items.len(),
+        StateChange::Log { entries, .. } | StateChange::Logged { entries, .. } => entries.len(),
+        _ => 1,
+    };
+    changes.iter().map(|change| weigh(change).max(1)).sum::<usize>().max(1)
+}
+
+/// What these changes touch of what is read item by item.
+pub(super) fn keys(changes: &[StateChange], touch: &mut impl FnMut(Key)) {
+    for change in changes {
+        match change {
+            StateChange::Committed { handler, item, .. }
+            | StateChange::Retry { handler, item, .. }
+            | StateChange::Reset { handler, item }
+            | StateChange::Answered { handler, item, .. }
+            | StateChange::ForgetItem { handler, item } => touch(Key::Item(*handler, *item)),
+            StateChange::Ended { handler, items, .. } => {
+                items.iter().for_each(|(item, _)| touch(Key::Item(*handler, *item)))
+            }
+            StateChange::Absent { handler, items, .. } => {
+                items.keys().for_each(|item| touch(Key::Item(*handler, *item)))
+            }
+            StateChange::Forget { handler } => touch(Key::Handler(*handler)),
+            _ => {}
+        }
+    }
+}

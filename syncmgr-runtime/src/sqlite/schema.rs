@@ -1,0 +1,123 @@
+//! The numbered versions of the schema, and the way from each to the next.
+
+use rusqlite::{Connection, TransactionBehavior};
+
+use super::seams::Seams;
+
+/// `sync` and a letter of ours, in the file's header: what tells our files from those of other programs.
+pub(super) const APPLICATION: i32 = 0x7379_6e4d;
+
+/// The way from each version to the next; the first makes version 1 of nothing. One that was released never changes.
+pub(super) const MIGRATIONS: &[&str] = &[include_str!("schema/1.sql")];
+
+/// A query of each table, which fails where the schema is not ours.
+const TABLES: [&str; 9] = [
+    "SELECT name, value FROM meta",
+    "SELECT key, id, description, registered, flags FROM handlers",
+    "SELECT handler, item, session, attempt, ended, outcome, last_attempt, last_success, setback, failures, total, since, \
+     until, checkpoint, checkpoint_version, set_aside, set_aside_version, sides, absent_since FROM items \
+     INDEXED BY items_set_back WHERE setback IS NOT NULL",
+    "SELECT handler, item, checked FROM choices",
+    "SELECT handler, item, key, question, choice FROM answers",
+    "SELECT entry, handler, manager, session, time, level, text, item, error, action FROM log",
+    "SELECT name, setback, failures, total, since, until FROM resources",
+    "SELECT session, manager, epoch, \"trigger\", began, ended, course, outcomes, runs FROM sessions",
+    "SELECT name, counts, longest FROM histograms",
+];
+
+/// What kind of file it is, as far as its header says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// There is nothing in it.
+    Empty,
+    /// A store of this version.
+    Store(u32),
+    /// Another program's.
+    Foreign,
+}
+
+/// Reads what kind of file it is.
+pub(super) fn kind(connection: &Connection) -> rusqlite::Result<Kind> {
+    let number = |pragma| connection.query_row(pragma, [], |row| row.get::<_, i32>(0));
+    let (application, version) = (number("PRAGMA application_id")?, number("PRAGMA user_version")?);
+    let objects = number("SELECT count(*) FROM sqlite_schema")?;
+    Ok(match (application, version, objects) {
+        (APPLICATION, version, _) => Kind::Store(version.cast_unsigned()),
+        (0, 0, 0) => Kind::Empty,
+        _ => Kind::Foreign,
+    })
+}
+
+/// The newest version this program knows.
+pub(super) fn newest() -> u32 {
+    u32::try_from(MIGRATIONS.len()).unwrap_or(u32::MAX)
+}
+
+/// Fails where a table or column is missing.
+pub(super) fn check(connection: &Connection) -> rusqlite::Result<()> {
+    TABLES.iter().try_for_each(|query| connection.prepare(query).map(drop))
+}
+
+/// Brings a file from this version to the newest, all steps or none.
+pub(super) fn migrate(
+    connection: &mut Connection,
+    from: u32,
+    migrations: &[&str],
+    seams: &Seams,
+) -> rusqlite::Result<()> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let done = usize::try_from(from).unwrap_or(usize::MAX);
+    for migration in migrations.iter().skip(done) {
+        seams.at("before migration");
+        transaction.execute_batch(migration)?;
+        seams.at("after migration");
+    }
+    transaction.pragma_update(None, "application_id", APPLICATION)?;
+    transaction.pragma_update(None, "user_version", migrations.len().to_string())?;
+    transaction.commit()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn migrated(steps: &[&str]) -> Connection {
+        let mut connection = Connection::open_in_memory().expect("in memory");
+        migrate(&mut connection, 0, steps, &Seams::default()).expect("migrated");
+        connection
+    }
+
+    #[test]
+    fn a_new_store_has_every_table() {
+        let connection = migrated(MIGRATIONS);
+        assert_eq!(kind(&connection).expect("read"), Kind::Store(newest()));
+        check(&connection).expect("every table is there");
+    }
+
+    #[test]
+    fn an_older_store_takes_only_the_steps_it_lacks() {
+        let (first, second) = ("CREATE TABLE a (x)", "ALTER TABLE a ADD COLUMN y");
+        let mut connection = migrated(&[first]);
+        migrate(&mut connection, 1, &[first, second], &Seams::default()).expect("migrated");
+        assert_eq!(kind(&connection).expect("read"), Kind::Store(2));
+        connection.prepare("SELECT x, y FROM a").expect("both columns");
+    }
+
+    #[test]
+    fn a_step_that_fails_leaves_the_store_at_its_version() {
+        let first = "CREATE TABLE a (x)";
+        let mut connection = migrated(&[first]);
+        let steps = [first, "ALTER TABLE a ADD COLUMN y", "nonsense"];
+        migrate(&mut connection, 1, &steps, &Seams::default()).expect_err("the last step is nonsense");
+        assert_eq!(kind(&connection).expect("read"), Kind::Store(1));
+        connection.prepare("SELECT y FROM a").expect_err("no step was taken");
+    }
+
+    #[test]
+    fn another_program_s_database_is_told_from_an_empty_one() {
+        let connection = Connection::open_in_memory().expect("in memory");
+        assert_eq!(kind(&connection).expect("read"), Kind::Empty);
+        connection.execute_batch("CREATE TABLE a (x)").expect("made");
+        assert_eq!(kind(&connection).expect("read"), Kind::Foreign);
+    }
+}

@@ -1,0 +1,118 @@
+//! The steps of writing, by name, for tests that end the process at each of them.
+
+use std::fmt;
+use std::sync::Arc;
+
+use syncmgr_core::store::StateChange;
+
+/// What is called at each step.
+type Step = dyn Fn(&'static str) + Send + Sync;
+
+/// The name of every step, in the order they come to pass.
+#[doc(hidden)]
+pub const SEAMS: &[&str] = &[
+    "directory made",
+    "lock taken",
+    "file made",
+    "before schema made",
+    "before migration",
+    "after migration",
+    "schema made",
+    "before epoch taken",
+    "epoch taken",
+    "batch taken",
+    "transaction begun",
+    "epoch checked",
+    "before registered",
+    "after registered",
+    "before flags set",
+    "after flags set",
+    "before items chosen",
+    "after items chosen",
+    "before session begun",
+    "after session begun",
+    "before session ended",
+    "before sessions trimmed",
+    "after sessions trimmed",
+    "after session ended",
+    "before record committed",
+    "after record committed",
+    "before item ended",
+    "after item ended",
+    "before answer consumed",
+    "after answer consumed",
+    "before retry written",
+    "after retry written",
+    "before resource written",
+    "after resource written",
+    "before absence written",
+    "after absence written",
+    "before record reset",
+    "after record reset",
+    "before log written",
+    "after log written",
+    "before answer written",
+    "after answer written",
+    "before log deleted",
+    "after log deleted",
+    "before histogram written",
+    "after histogram written",
+    "before handler forgotten",
+    "after handler forgotten",
+    "before item forgotten",
+    "after item forgotten",
+    "before log trimmed",
+    "after log trimmed",
+    "before commit",
+    "after commit",
+    "before waiters told",
+    "after waiters told",
+];
+
+/// Somebody who follows the steps, or nobody.
+#[derive(Clone, Default)]
+pub(super) struct Seams(Option<Arc<Step>>);
+
+impl Seams {
+    pub(super) fn new(step: Arc<Step>) -> Self {
+        Self(Some(step))
+    }
+
+    /// This step has come.
+    pub(super) fn at(&self, name: &'static str) {
+        if let Some(step) = &self.0 {
+            debug_assert!(SEAMS.contains(&name), "no seam {name}");
+            step(name);
+        }
+    }
+}
+
+impl fmt::Debug for Seams {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.0.is_some() { "Seams(followed)" } else { "Seams" })
+    }
+}
+
+/// The steps before and after a change; none for one of an unknown kind.
+pub(super) fn steps(change: &StateChange) -> Option<(&'static str, &'static str)> {
+    Some(match change {
+        StateChange::Registered { .. } => ("before registered", "after registered"),
+        StateChange::Flags { .. } => ("before flags set", "after flags set"),
+        StateChange::Choices { .. } => ("before items chosen", "after items chosen"),
+        StateChange::SessionBegan(_) => ("before session begun", "after session begun"),
+        StateChange::SessionEnded { .. } => ("before session ended", "after session ended"),
+        StateChange::Committed { .. } => ("before record committed", "after record committed"),
+        StateChange::Ended { .. } => ("before item ended", "after item ended"),
+        StateChange::Retry { .. } => ("before retry written", "after retry written"),
+        StateChange::Resource { .. } => ("before resource written", "after resource written"),
+        StateChange::Absent { .. } => ("before absence written", "after absence written"),
+        StateChange::Reset { .. } => ("before record reset", "after record reset"),
+        StateChange::Log { .. } | StateChange::Logged { .. } => ("before log written", "after log written"),
+        StateChange::Answered { .. } => ("before answer written", "after answer written"),
+        StateChange::LogDeleted { .. } => ("before log deleted", "after log deleted"),
+        StateChange::Histogram { .. } => ("before histogram written", "after histogram written"),
+        StateChange::Forget { .. } => ("before handler forgotten", "after handler forgotten"),
+        StateChange::ForgetItem { .. } => ("before item forgotten", "after item forgotten"),
+        _ => return None,
+    })
+}

@@ -1,0 +1,40 @@
+//! What every store promises, in memory and in an SQLite file, and what the file promises besides.
+//!
+//! A case of the shared suite is a function of a `&dyn StateStore`; `cases!` makes a test of it for each store.
+
+#[path = "store/common.rs"]
+#[macro_use]
+mod common;
+
+#[path = "store/answers.rs"]
+mod answers;
+#[path = "store/fences.rs"]
+mod fences;
+#[path = "store/forget.rs"]
+mod forget;
+#[path = "store/handlers.rs"]
+mod handlers;
+#[path = "store/log.rs"]
+mod log;
+#[path = "store/records.rs"]
+mod records;
+#[path = "store/sessions.rs"]
+mod sessions;
+#[path = "store/whole.rs"]
+mod whole;
+
+#[cfg(feature = "sqlite")]
+#[path = "store/file.rs"]
+mod file;
+#[cfg(all(feature = "sqlite", unix))]
+#[path = "store/guarded.rs"]
+mod guarded;
+#[cfg(feature = "sqlite")]
+#[path = "store/harm.rs"]
+mod harm;
+#[cfg(feature = "sqlite")]
+#[path = "store/looking.rs"]
+mod looking;
+#[cfg(feature = "sqlite")]
+#[path = "store/steps.rs"]
+mod steps;

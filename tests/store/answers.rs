@@ -1,0 +1,98 @@
+//! Answers, and who uses them up.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use syncmgr::{ItemId, Outcome, Question, StateChange, StateStore};
+use syncmgr_core::log::Remedy;
+use syncmgr_core::record::ItemEnd;
+
+use crate::common::*;
+
+cases! {
+    an_answer_holds_for_exactly_its_question,
+    an_answer_is_not_used_up_by_reading,
+    a_later_answer_takes_the_place_of_an_earlier,
+    a_commit_uses_up_the_answers_it_names,
+    an_end_uses_up_the_answers_it_names,
+    what_comes_too_late_uses_nothing_up,
+    every_remedy_is_read_back,
+}
+
+fn question(key: &str) -> Question {
+    Question::new(key, "Which?", ["this", "that"].map(Arc::from))
+}
+
+fn answered(item: ItemId, question: Question, choice: usize) -> StateChange {
+    StateChange::Answered { handler: HANDLER, item, question, choice }
+}
+
+fn answer(store: &dyn StateStore, question: &Question) -> Option<usize> {
+    store.answer(HANDLER, ITEM, question).expect("the store is read")
+}
+
+fn an_answer_holds_for_exactly_its_question(store: &dyn StateStore) {
+    put(store, [answered(ITEM, question("a"), 1)]);
+    assert_eq!(answer(store, &question("a")), Some(1));
+    assert_eq!(answer(store, &question("b")), None);
+    let mut changed = question("a");
+    changed.digest = Some(u64::MAX);
+    assert_eq!(answer(store, &changed), None);
+    assert_eq!(store.answer(HANDLER, NEXT, &question("a")).expect("read"), None);
+    assert_eq!(store.answer(OTHER, ITEM, &question("a")).expect("read"), None);
+}
+
+fn an_answer_is_not_used_up_by_reading(store: &dyn StateStore) {
+    put(store, [answered(ITEM, question("a"), 0)]);
+    assert_eq!([answer(store, &question("a")), answer(store, &question("a"))], [Some(0), Some(0)]);
+}
+
+fn a_later_answer_takes_the_place_of_an_earlier(store: &dyn StateStore) {
+    let mut changed = question("a");
+    changed.digest = Some(7);
+    put(store, [answered(ITEM, question("a"), 1), answered(ITEM, changed.clone(), 0)]);
+    assert_eq!((answer(store, &question("a")), answer(store, &changed)), (None, Some(0)));
+}
+
+fn a_commit_uses_up_the_answers_it_names(store: &dyn StateStore) {
+    put(store, [answered(ITEM, question("a"), 1), answered(ITEM, question("b"), 1), answered(NEXT, question("a"), 1)]);
+    let (fence, checkpoint, consumed) = (fence(1, 0), checkpoint("1"), vec![Arc::from("a"), Arc::from("unknown")]);
+    put(store, [StateChange::Committed { handler: HANDLER, item: ITEM, fence, checkpoint, sides: None, consumed }]);
+    assert_eq!((answer(store, &question("a")), answer(store, &question("b"))), (None, Some(1)));
+    assert_eq!(store.answer(HANDLER, NEXT, &question("a")).expect("read"), Some(1));
+}
+
+fn an_end_uses_up_the_answers_it_names(store: &dyn StateStore) {
+    put(store, [answered(ITEM, question("a"), 1), answered(ITEM, question("b"), 1)]);
+    let end = ItemEnd { consumed: vec![Arc::from("b")], ..ending(Outcome::Succeeded) };
+    put(store, [ended(1, [(ITEM, end)])]);
+    assert_eq!((answer(store, &question("a")), answer(store, &question("b"))), (Some(1), None));
+}
+
+fn what_comes_too_late_uses_nothing_up(store: &dyn StateStore) {
+    put(store, [committed(ITEM, fence(5, 0), "1"), answered(ITEM, question("a"), 1)]);
+    let consumed = vec![Arc::from("a")];
+    put(store, [ended(4, [(ITEM, ItemEnd { consumed: consumed.clone(), ..ending(Outcome::Failed) })])]);
+    let (fence, checkpoint) = (fence(4, 0), checkpoint("2"));
+    refused(store, [StateChange::Committed { handler: HANDLER, item: ITEM, fence, checkpoint, sides: None, consumed }]);
+    assert_eq!(answer(store, &question("a")), Some(1));
+}
+
+fn every_remedy_is_read_back(store: &dyn StateStore) {
+    let until = SystemTime::UNIX_EPOCH + Duration::new(1_800_000_000, 5);
+    let remedies = [
+        Remedy::Allow,
+        Remedy::Refuse,
+        Remedy::Revert,
+        Remedy::ChooseSide("disk".into()),
+        Remedy::SignIn,
+        Remedy::FreeSpace,
+        Remedy::WaitUntil(until),
+        Remedy::OpenPage("https://example.org/".into()),
+        Remedy::Reset,
+        Remedy::TryAgain,
+    ];
+    let asked = Question::of_host("plan", "Delete?", remedies, 42);
+    put(store, [answered(ITEM, asked.clone(), 9)]);
+    assert_eq!(answer(store, &asked), Some(9));
+}

@@ -1,0 +1,124 @@
+//! The words of the cases.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use futures::executor::block_on;
+use syncmgr::{ErrorId, HandlerId, ItemId, LogEntry, LogLevel, Outcome, SessionId, StateChange, StateStore, Uuid};
+use syncmgr_core::record::{Checkpoint, Fence, ItemEnd, ItemRecord};
+use syncmgr_core::retry::{RetryState, Setback};
+
+/// Makes a test of each case for every store.
+macro_rules! cases {
+    ($($case:ident),* $(,)?) => {
+        mod in_memory {
+            $(#[test]
+            fn $case() {
+                super::$case(&syncmgr::MemoryStore::new());
+            })*
+        }
+
+        #[cfg(feature = "sqlite")]
+        mod in_sqlite {
+            $(#[test]
+            fn $case() {
+                let directory = tempfile::tempdir().expect("a directory");
+                let store = syncmgr::SqliteStore::open(directory.path().join("state")).expect("a new store");
+                super::$case(&store);
+            })*
+        }
+    };
+}
+
+pub(crate) const HANDLER: HandlerId = HandlerId::from_u128(1);
+pub(crate) const OTHER: HandlerId = HandlerId::from_u128(2);
+pub(crate) const ITEM: ItemId = ItemId::from_u128(10);
+pub(crate) const NEXT: ItemId = ItemId::from_u128(11);
+pub(crate) const MANAGER: Uuid = Uuid::from_u128(100);
+
+/// A time of day, so many seconds after some start.
+pub(crate) fn at(seconds: u64) -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000 + seconds)
+}
+
+pub(crate) fn put(store: &dyn StateStore, changes: impl IntoIterator<Item = StateChange>) {
+    block_on(store.write(changes.into_iter().collect())).expect("the changes are stored");
+}
+
+pub(crate) fn refused(
+    store: &dyn StateStore,
+    changes: impl IntoIterator<Item = StateChange>,
+) -> syncmgr::anyhow::Error {
+    block_on(store.write(changes.into_iter().collect())).expect_err("the changes are refused")
+}
+
+pub(crate) fn record(store: &dyn StateStore, item: ItemId) -> Option<ItemRecord> {
+    store.record(HANDLER, item).expect("the store is read")
+}
+
+pub(crate) fn fence(session: u64, attempt: u32) -> Fence {
+    Fence { session: SessionId(session), attempt }
+}
+
+pub(crate) fn checkpoint(state: &str) -> Checkpoint {
+    Checkpoint { version: 3, state: state.into() }
+}
+
+/// A commit of the item.
+pub(crate) fn committed(item: ItemId, fence: Fence, state: &str) -> StateChange {
+    let checkpoint = checkpoint(state);
+    StateChange::Committed { handler: HANDLER, item, fence, checkpoint, sides: None, consumed: Vec::new() }
+}
+
+pub(crate) fn ending(outcome: Outcome) -> ItemEnd {
+    ItemEnd { outcome, retry: None, sides: None, consumed: Vec::new() }
+}
+
+/// The end of items in the first attempt of a session, at its number in seconds.
+pub(crate) fn ended(session: u64, items: impl IntoIterator<Item = (ItemId, ItemEnd)>) -> StateChange {
+    let (fence, time, items) = (fence(session, 0), at(session), items.into_iter().collect());
+    StateChange::Ended { handler: HANDLER, fence, time, items }
+}
+
+pub(crate) fn backoff(failures: u32) -> RetryState {
+    RetryState::new(Setback::Backoff, at(1), Some(at(31))).with_failures(failures, failures + 1)
+}
+
+pub(crate) fn retry(item: ItemId, retry: Option<RetryState>) -> StateChange {
+    StateChange::Retry { handler: HANDLER, item, retry }
+}
+
+pub(crate) fn plain(text: &str) -> LogEntry {
+    LogEntry::new(LogLevel::Warning, text)
+}
+
+pub(crate) fn named(text: &str, key: &str) -> LogEntry {
+    LogEntry::new(LogLevel::Error, text).with_error(ErrorId::from_key(key))
+}
+
+/// The whole log of a session.
+pub(crate) fn log(session: u64, entries: &[LogEntry]) -> StateChange {
+    let (session, time, entries) = (SessionId(session), at(session), shared(entries));
+    StateChange::Log { handler: HANDLER, manager: MANAGER, session, time, entries }
+}
+
+/// More of the log of a session.
+pub(crate) fn logged(session: u64, entries: &[LogEntry]) -> StateChange {
+    let (session, time, entries) = (SessionId(session), at(session), shared(entries));
+    StateChange::Logged { handler: HANDLER, manager: MANAGER, session, time, entries }
+}
+
+fn shared(entries: &[LogEntry]) -> Vec<Arc<LogEntry>> {
+    entries.iter().cloned().map(Arc::new).collect()
+}
+
+/// The log as `session: text`.
+pub(crate) fn texts(store: &dyn StateStore) -> Vec<String> {
+    let log = store.log(HANDLER).expect("the store is read");
+    log.iter().map(|record| format!("{}: {}", record.session, record.entry.text)).collect()
+}
+
+pub(crate) fn map<K: Ord, V>(pairs: impl IntoIterator<Item = (K, V)>) -> BTreeMap<K, V> {
+    pairs.into_iter().collect()
+}

@@ -1,0 +1,68 @@
+//! Writers that come too late.
+
+use syncmgr::{Outcome, StateStore};
+use syncmgr_core::store::StaleWriter;
+
+use crate::common::*;
+
+cases! {
+    a_commit_after_a_later_attempt_s_is_refused_and_says_who_has_written,
+    an_end_after_a_later_attempt_s_changes_nothing_and_is_no_error,
+    the_same_attempt_writes_again_and_again,
+    a_later_session_wins_over_a_later_attempt,
+    a_refused_commit_undoes_its_whole_write,
+    a_refused_write_leaves_those_around_it,
+    an_end_of_several_items_leaves_out_only_those_that_came_too_late,
+}
+
+fn a_commit_after_a_later_attempt_s_is_refused_and_says_who_has_written(store: &dyn StateStore) {
+    put(store, [committed(ITEM, fence(2, 1), "new")]);
+    let error = refused(store, [committed(ITEM, fence(2, 0), "old")]);
+    let stale = error.chain().find_map(|cause| cause.downcast_ref::<StaleWriter>()).copied();
+    assert_eq!(stale, Some(StaleWriter { item: ITEM, writer: fence(2, 0), latest: fence(2, 1) }));
+    assert_eq!(record(store, ITEM).expect("stored").checkpoint, Some(checkpoint("new")));
+}
+
+fn an_end_after_a_later_attempt_s_changes_nothing_and_is_no_error(store: &dyn StateStore) {
+    put(store, [committed(ITEM, fence(5, 0), "1")]);
+    let before = record(store, ITEM);
+    put(store, [ended(4, [(ITEM, ending(Outcome::Succeeded))])]);
+    assert_eq!(record(store, ITEM), before);
+}
+
+fn the_same_attempt_writes_again_and_again(store: &dyn StateStore) {
+    put(store, [committed(ITEM, fence(1, 0), "1"), committed(ITEM, fence(1, 0), "2")]);
+    put(store, [ended(1, [(ITEM, ending(Outcome::Failed))]), committed(ITEM, fence(1, 0), "3")]);
+    assert_eq!(record(store, ITEM).expect("stored").checkpoint, Some(checkpoint("3")));
+}
+
+fn a_later_session_wins_over_a_later_attempt(store: &dyn StateStore) {
+    put(store, [committed(ITEM, fence(1, 9), "1"), committed(ITEM, fence(2, 0), "2")]);
+    refused(store, [committed(ITEM, fence(1, 10), "3")]);
+    assert_eq!(record(store, ITEM).expect("stored").checkpoint, Some(checkpoint("2")));
+}
+
+fn a_refused_commit_undoes_its_whole_write(store: &dyn StateStore) {
+    put(store, [committed(ITEM, fence(2, 0), "kept"), log(1, &[plain("kept")])]);
+    let late = committed(ITEM, fence(1, 0), "late");
+    refused(store, [log(1, &[plain("undone")]), committed(NEXT, fence(1, 0), "undone"), late, retry(ITEM, None)]);
+    assert_eq!(texts(store), ["1: kept"]);
+    assert_eq!(record(store, NEXT), None);
+}
+
+fn a_refused_write_leaves_those_around_it(store: &dyn StateStore) {
+    put(store, [committed(ITEM, fence(2, 0), "kept")]);
+    let before = store.write(vec![logged(1, &[plain("before")])]);
+    let late = store.write(vec![logged(1, &[plain("late")]), committed(ITEM, fence(1, 0), "late")]);
+    let after = store.write(vec![logged(1, &[plain("after")])]);
+    let results = futures::executor::block_on(futures::future::join_all([before, late, after]));
+    assert_eq!(results.iter().map(Result::is_ok).collect::<Vec<_>>(), [true, false, true]);
+    assert_eq!(texts(store), ["1: before", "1: after"]);
+}
+
+fn an_end_of_several_items_leaves_out_only_those_that_came_too_late(store: &dyn StateStore) {
+    put(store, [committed(ITEM, fence(5, 0), "1")]);
+    put(store, [ended(4, [ITEM, NEXT].map(|item| (item, ending(Outcome::Failed))))]);
+    let outcomes = [ITEM, NEXT].map(|item| record(store, item).expect("stored").outcome);
+    assert_eq!(outcomes, [None, Some(Outcome::Failed)]);
+}

@@ -1,0 +1,140 @@
+//! Modes, owners, links and directories nobody may write to.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{PermissionsExt, chown, symlink};
+use std::path::Path;
+
+use syncmgr::{SqliteStore, StateStore, StoreError};
+use tempfile::tempdir;
+
+use crate::common::*;
+
+fn mode(path: &Path) -> u32 {
+    fs::metadata(path).expect("there").permissions().mode() & 0o777
+}
+
+fn set_mode(path: &Path, mode: u32) {
+    fs::set_permissions(path, Permissions::from_mode(mode)).expect("the mode is set");
+}
+
+/// Modes do not bind the administrator.
+fn is_bound_by_modes() -> bool {
+    let bound = !rustix::process::geteuid().is_root();
+    if !bound {
+        println!("skipped: the administrator may do everything");
+    }
+    bound
+}
+
+#[test]
+fn everything_is_for_this_user_alone() {
+    let directory = tempdir().expect("a directory");
+    let path = directory.path().join("deep/down/state");
+    let store = SqliteStore::open(&path).expect("the store opens");
+    put(&store, [committed(ITEM, fence(1, 0), "1")]);
+    assert_eq!(mode(&directory.path().join("deep")), 0o700);
+    assert_eq!(mode(&directory.path().join("deep/down")), 0o700);
+    let parent = path.parent().expect("a parent");
+    for name in ["state", "state-wal", "state-shm", "state.lock"] {
+        assert_eq!(mode(&parent.join(name)), 0o600, "{name}");
+    }
+}
+
+#[test]
+fn a_link_in_the_place_of_a_file_or_its_directory_is_refused() {
+    let directory = tempdir().expect("a directory");
+    let at = |name: &str| directory.path().join(name);
+    fs::create_dir(at("real")).expect("made");
+    fs::write(at("elsewhere"), "precious").expect("written");
+    symlink(at("real"), at("turned")).expect("linked");
+    for name in ["file", "lock.lock", "wal-wal"] {
+        symlink(at("elsewhere"), at(name)).expect("linked");
+    }
+    symlink(at("nothing"), at("dangling")).expect("linked");
+    for name in ["turned/state", "file", "lock", "wal", "dangling"] {
+        let error = SqliteStore::open(at(name)).expect_err("refused");
+        assert!(matches!(error, StoreError::Symlink { .. }), "{name}: {error}");
+    }
+    assert!(matches!(SqliteStore::look(at("file")), Err(StoreError::Symlink { .. })));
+    assert_eq!(fs::read_to_string(at("elsewhere")).expect("read"), "precious");
+    assert!(!at("nothing").exists());
+}
+
+#[test]
+fn a_directory_further_up_may_be_a_link() {
+    let directory = tempdir().expect("a directory");
+    fs::create_dir_all(directory.path().join("real/own")).expect("made");
+    symlink(directory.path().join("real"), directory.path().join("turned")).expect("linked");
+    let path = directory.path().join("turned/own/state");
+    drop(SqliteStore::open(&path).expect("the store opens"));
+    SqliteStore::look(&path).expect("looked at");
+}
+
+#[test]
+fn what_is_no_file_is_refused() {
+    let directory = tempdir().expect("a directory");
+    fs::create_dir(directory.path().join("state")).expect("made");
+    let open = |path: &Path| SqliteStore::open(path).expect_err("refused");
+    assert!(matches!(open(&directory.path().join("state")), StoreError::NotAFile { .. }));
+    assert!(matches!(open(Path::new("/")), StoreError::NotAFile { .. }));
+    assert!(matches!(SqliteStore::look(directory.path().join("state")), Err(StoreError::NotAFile { .. })));
+}
+
+#[test]
+fn what_belongs_to_somebody_else_is_refused() {
+    if !rustix::process::geteuid().is_root() {
+        println!("skipped: only the administrator can give files away");
+        return;
+    }
+    let directory = tempdir().expect("a directory");
+    let path = directory.path().join("state");
+    for name in ["state", "state-wal", "state.lock"] {
+        drop(SqliteStore::open(&path).expect("the store opens"));
+        let given = directory.path().join(name);
+        fs::OpenOptions::new().append(true).create(true).open(&given).expect("there");
+        chown(&given, Some(65_534), None).expect("given away");
+        let error = SqliteStore::open(&path).expect_err("refused");
+        assert!(matches!(error, StoreError::Owner { owner: 65_534, .. }), "{name}: {error}");
+        chown(&given, Some(0), None).expect("taken back");
+    }
+    chown(directory.path(), Some(65_534), None).expect("given away");
+    assert!(matches!(SqliteStore::open(&path), Err(StoreError::Owner { .. })));
+}
+
+#[test]
+fn a_directory_nobody_may_write_to_can_be_looked_at_and_not_opened() {
+    if !is_bound_by_modes() {
+        return;
+    }
+    let directory = tempdir().expect("a directory");
+    let path = directory.path().join("state?#%41");
+    put(&SqliteStore::open(&path).expect("the store opens"), [committed(ITEM, fence(1, 0), "1")]);
+    fs::remove_file(directory.path().join("state?#%41.lock")).expect("removed");
+    set_mode(directory.path(), 0o500);
+    let opened = SqliteStore::open(&path);
+    let new = SqliteStore::open(directory.path().join("new"));
+    let look = SqliteStore::look(&path);
+    set_mode(directory.path(), 0o700);
+    assert!(matches!(opened, Err(StoreError::Access { .. })), "{opened:?}");
+    assert!(matches!(new, Err(StoreError::Access { .. })), "{new:?}");
+    assert_eq!(record(&look.expect("looked at"), ITEM).expect("stored").fence, fence(1, 0));
+}
+
+#[test]
+fn a_file_nobody_may_read_or_write_is_told() {
+    if !is_bound_by_modes() {
+        return;
+    }
+    let directory = tempdir().expect("a directory");
+    let path = directory.path().join("state");
+    put(&SqliteStore::open(&path).expect("the store opens"), [committed(ITEM, fence(1, 0), "1")]);
+    for (bits, looked) in [(0o000, false), (0o400, true)] {
+        set_mode(&path, bits);
+        let (opened, look) = (SqliteStore::open(&path), SqliteStore::look(&path));
+        assert!(matches!(opened, Err(StoreError::Access { .. })), "{opened:?}");
+        assert_eq!(look.is_ok(), looked, "{look:?}");
+    }
+    set_mode(&path, 0o600);
+    let store = SqliteStore::open(&path).expect("the store opens");
+    assert!(store.record(HANDLER, ITEM).expect("read").is_some());
+}

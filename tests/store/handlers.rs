@@ -1,0 +1,58 @@
+//! Registrations, settings and choices.
+
+use syncmgr::{HandlerId, HandlerRecord, ItemId, ItemState, RegisterFlags, Registration, StateChange, StateStore};
+
+use crate::common::*;
+
+cases! {
+    an_empty_store_knows_nothing,
+    registering_again_leaves_what_somebody_set,
+    a_choice_is_kept_until_it_is_forgotten,
+    choices_of_handlers_are_apart,
+}
+
+fn stored(store: &dyn StateStore, handler: HandlerId) -> Option<HandlerRecord> {
+    store.handlers().expect("the store is read").remove(&handler)
+}
+
+fn an_empty_store_knows_nothing(store: &dyn StateStore) {
+    assert_eq!(store.handlers().expect("read"), map([]));
+    assert_eq!(store.choices(HANDLER).expect("read"), map([]));
+    assert_eq!(store.log(HANDLER).expect("read"), []);
+    assert_eq!(store.sessions().expect("read"), []);
+    put(store, []);
+    put(store, [StateChange::Forget { handler: HANDLER }]);
+    assert_eq!(store.handlers().expect("read"), map([]));
+}
+
+fn registering_again_leaves_what_somebody_set(store: &dyn StateStore) {
+    let registered = |description: Option<&str>, flags| {
+        let registration = Registration { description: description.map(Into::into), flags };
+        (StateChange::Registered { handler: HANDLER, registration: registration.clone() }, registration)
+    };
+    let flags = RegisterFlags::CONNECT | RegisterFlags::IDLE;
+    let (first, _) = registered(Some("Notes"), RegisterFlags::all());
+    let (second, registration) = registered(None, RegisterFlags::empty());
+    put(store, [first, StateChange::Flags { handler: HANDLER, flags }, second]);
+    let record = stored(store, HANDLER).expect("stored");
+    assert_eq!((record.registration, record.flags), (Some(registration), Some(flags)));
+}
+
+fn choose(handler: HandlerId, item: ItemId, state: Option<ItemState>) -> StateChange {
+    StateChange::Choices { handler, items: map([(item, state)]) }
+}
+
+fn a_choice_is_kept_until_it_is_forgotten(store: &dyn StateStore) {
+    put(store, [choose(HANDLER, ITEM, Some(ItemState::Checked)), choose(HANDLER, NEXT, Some(ItemState::Checked))]);
+    put(store, [choose(HANDLER, ITEM, Some(ItemState::Unchecked))]);
+    let chosen = map([(ITEM, ItemState::Unchecked), (NEXT, ItemState::Checked)]);
+    assert_eq!(store.choices(HANDLER).expect("read"), chosen);
+    put(store, [choose(HANDLER, ITEM, None), choose(HANDLER, ItemId::from_u128(99), None)]);
+    assert_eq!(store.choices(HANDLER).expect("read"), map([(NEXT, ItemState::Checked)]));
+}
+
+fn choices_of_handlers_are_apart(store: &dyn StateStore) {
+    put(store, [choose(HANDLER, ITEM, Some(ItemState::Checked)), choose(OTHER, ITEM, Some(ItemState::Unchecked))]);
+    assert_eq!(store.choices(OTHER).expect("read"), map([(ITEM, ItemState::Unchecked)]));
+    assert_eq!(store.choices(HANDLER).expect("read"), map([(ITEM, ItemState::Checked)]));
+}

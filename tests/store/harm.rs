@@ -1,0 +1,171 @@
+//! Files that were damaged, are of somebody else, or have no room.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use futures::executor::block_on;
+use futures::future::join_all;
+use rusqlite::Connection;
+use syncmgr::{ItemId, SqliteOptions, SqliteStore, StateStore, StoreError};
+use tempfile::{TempDir, tempdir};
+
+use crate::common::*;
+
+/// A store with some thousand records, closed.
+fn filled() -> (TempDir, PathBuf) {
+    let directory = tempdir().expect("a directory");
+    let path = directory.path().join("state");
+    let store = SqliteStore::open(&path).expect("the store opens");
+    put(&store, (1..=3_000).map(|item| committed(ItemId::from_u128(item), fence(1, 0), "{}")));
+    (directory, path)
+}
+
+/// What another program does to the file.
+fn tamper(path: &Path, statement: &str) {
+    Connection::open(path).expect("opened").execute_batch(statement).expect("done");
+}
+
+fn open_error(path: &Path) -> StoreError {
+    SqliteStore::open(path).expect_err("the store does not open")
+}
+
+#[test]
+fn a_newer_store_is_refused_and_not_touched() {
+    let (_directory, path) = filled();
+    tamper(&path, "PRAGMA user_version = 77");
+    let before = fs::read(&path).expect("read");
+    assert_eq!(open_error(&path), StoreError::TooNew { path: path.canonicalize().unwrap(), found: 77, known: 1 });
+    assert!(matches!(SqliteStore::look(&path), Err(StoreError::TooNew { found: 77, .. })));
+    assert!(before == fs::read(&path).expect("read"), "the file was touched");
+}
+
+#[test]
+fn an_empty_file_becomes_a_store() {
+    let directory = tempdir().expect("a directory");
+    let path = directory.path().join("state");
+    fs::write(&path, "").expect("written");
+    put(&SqliteStore::open(&path).expect("the store opens"), [committed(ITEM, fence(1, 0), "1")]);
+}
+
+#[test]
+fn another_program_s_database_is_refused_and_not_touched() {
+    let directory = tempdir().expect("a directory");
+    for (name, statement) in [("a", "CREATE TABLE x (y)"), ("b", "PRAGMA application_id = 5")] {
+        let path = directory.path().join(name);
+        tamper(&path, statement);
+        let before = fs::read(&path).expect("read");
+        assert!(matches!(open_error(&path), StoreError::NotOurs { .. }));
+        assert!(before == fs::read(&path).expect("read"), "the file was touched");
+    }
+}
+
+#[test]
+fn what_is_no_database_is_refused_and_not_touched() {
+    let directory = tempdir().expect("a directory");
+    let path = directory.path().join("state");
+    for text in ["x".to_string(), "a letter to mother".repeat(1_000)] {
+        fs::write(&path, &text).expect("written");
+        let error = open_error(&path);
+        assert!(matches!(error, StoreError::Corrupt { .. }), "{error}");
+        assert!(matches!(SqliteStore::look(&path), Err(StoreError::Corrupt { .. })));
+        assert_eq!(fs::read_to_string(&path).expect("read"), text);
+    }
+}
+
+#[test]
+fn a_truncated_store_is_refused_with_what_to_do_and_never_deleted() {
+    let (_directory, path) = filled();
+    let whole = fs::metadata(&path).expect("there").len();
+    for length in [whole / 2, 4_096, 100] {
+        fs::File::options().write(true).open(&path).and_then(|file| file.set_len(length)).expect("truncated");
+        let error = open_error(&path);
+        assert!(matches!(error, StoreError::Corrupt { .. }), "{length}: {error}");
+        assert!(error.to_string().contains("move the file"), "{error}");
+        assert_eq!(fs::metadata(&path).expect("there").len(), length);
+    }
+}
+
+#[test]
+fn a_store_that_lost_everything_but_its_log_is_refused() {
+    let directory = tempdir().expect("a directory");
+    let path = directory.path().join("state");
+    fs::write(&path, "").expect("written");
+    fs::write(directory.path().join("state-wal"), "frames").expect("written");
+    assert!(matches!(open_error(&path), StoreError::Corrupt { .. }));
+    assert_eq!(fs::read(directory.path().join("state-wal")).expect("read"), b"frames");
+}
+
+#[test]
+fn damage_in_the_middle_is_told_when_it_is_met_by_readers_and_writers() {
+    let (_directory, path) = filled();
+    let mut bytes = fs::read(&path).expect("read");
+    let from = 40 * 4_096;
+    bytes[from..].fill(0x55);
+    fs::write(&path, &bytes).expect("written");
+    let store = SqliteStore::open(&path).expect("what is read on opening is whole");
+    let error = store.known(HANDLER).expect_err("damaged");
+    assert!(matches!(error.downcast_ref(), Some(StoreError::Corrupt { .. })), "{error:#}");
+    let writes = (1..=3_000).map(|item| store.write(vec![committed(ItemId::from_u128(item), fence(2, 0), "{}")]));
+    let writes: Vec<_> = writes.collect();
+    let errors: Vec<_> = block_on(join_all(writes)).into_iter().filter_map(Result::err).collect();
+    assert!(!errors.is_empty());
+    assert!(errors.iter().all(|error| matches!(error.downcast_ref(), Some(StoreError::Corrupt { .. }))));
+}
+
+#[test]
+fn a_schema_that_lacks_something_is_refused() {
+    let (_directory, path) = filled();
+    tamper(&path, "DROP TABLE answers");
+    let error = open_error(&path);
+    assert!(matches!(error, StoreError::Corrupt { .. }), "{error}");
+}
+
+#[test]
+fn a_value_nobody_knows_is_told_and_no_other_is_lost() {
+    let (_directory, path) = filled();
+    let statement = "UPDATE items SET outcome = 'transcended' WHERE item = x'00000000000000000000000000000001'";
+    tamper(&path, statement);
+    let store = SqliteStore::open(&path).expect("the store opens");
+    let error = store.record(HANDLER, ItemId::from_u128(1)).expect_err("unknown");
+    assert!(matches!(error.downcast_ref(), Some(StoreError::Unreadable { .. })), "{error:#}");
+    assert!(error.to_string().contains("transcended"), "{error:#}");
+    assert!(record(&store, ItemId::from_u128(2)).is_some());
+}
+
+#[test]
+fn a_full_disk_fails_the_writes_that_met_it_and_no_other() {
+    let directory = tempdir().expect("a directory");
+    let path = directory.path().join("state");
+    let store = SqliteOptions::new().pages(60).open(&path).expect("the store opens");
+    put(&store, [committed(ITEM, fence(1, 0), "1")]);
+    let large = format!("\"{}\"", "x".repeat(500_000));
+    let error = refused(&store, [committed(NEXT, fence(1, 0), &large)]);
+    assert!(matches!(error.downcast_ref(), Some(StoreError::Full { .. })), "{error:#}");
+    assert_eq!(record(&store, NEXT), None);
+    put(&store, [committed(ITEM, fence(1, 1), "2")]);
+    drop(store);
+    assert_eq!(record(&SqliteStore::open(&path).expect("the store opens"), ITEM).expect("kept").fence, fence(1, 1));
+}
+
+#[test]
+fn no_room_for_a_new_store_is_told() {
+    let directory = tempdir().expect("a directory");
+    let path = directory.path().join("state");
+    let error = SqliteOptions::new().pages(2).open(&path).expect_err("too small");
+    assert!(matches!(error, StoreError::Full { .. }), "{error}");
+    SqliteStore::open(&path).expect("with room it opens");
+}
+
+#[test]
+fn a_writer_whose_store_was_taken_over_writes_nothing_more() {
+    let directory = tempdir().expect("a directory");
+    let path = directory.path().join("state");
+    let store = SqliteStore::open(&path).expect("the store opens");
+    put(&store, [committed(ITEM, fence(1, 0), "1")]);
+    fs::remove_file(directory.path().join("state.lock")).expect("somebody breaks the lock");
+    let second = SqliteStore::open(&path).expect("the store opens");
+    let error = refused(&store, [committed(ITEM, fence(2, 0), "2")]);
+    assert!(matches!(error.downcast_ref(), Some(StoreError::TakenOver { .. })), "{error:#}");
+    assert_eq!(record(&second, ITEM).expect("stored").fence, fence(1, 0));
+    put(&second, [committed(ITEM, fence(3, 0), "3")]);
+}

@@ -1,0 +1,83 @@
+//! The log.
+
+use std::sync::Arc;
+
+use syncmgr::{Action, ErrorId, ErrorScope, LogEntry, LogLevel, Question, SessionId, StateChange, StateStore, Uuid};
+use syncmgr_core::log::Remedy;
+use syncmgr_core::store::LogRecord;
+
+use crate::common::*;
+
+cases! {
+    an_entry_is_read_back_with_everything_it_has,
+    a_session_s_log_replaces_what_was_stored_of_it_and_older_entries_with_its_ids,
+    another_manager_s_session_of_the_same_number_is_another,
+    what_is_logged_is_added_and_replaces_earlier_entries_with_its_ids,
+    what_is_logged_at_once_replaces_too,
+    entries_are_deleted_by_id_or_all,
+    logs_of_handlers_are_apart,
+    of_many_entries_the_last_ten_thousand_are_kept,
+}
+
+fn an_entry_is_read_back_with_everything_it_has(store: &dyn StateStore) {
+    let question = Question::new("k", "Which?", ["a", "b"].map(Arc::from));
+    let (error, time) = (ErrorId::from_u128(7), at(1));
+    let entries = [
+        LogEntry::new(LogLevel::Information, "line\n\"ü\"\0"),
+        LogEntry::new(LogLevel::Warning, "").about(ITEM).with_link(error),
+        LogEntry::new(LogLevel::Error, "x").with_question(ErrorId::from_u128(8), question),
+        LogEntry::new(LogLevel::Error, "y").with_remedy(ErrorId::from_u128(9), Remedy::FreeSpace),
+    ];
+    put(store, [log(1, &entries)]);
+    let expected = entries.map(|entry| LogRecord::new(MANAGER, SessionId(1), time, Arc::new(entry)));
+    assert_eq!(store.log(HANDLER).expect("read"), expected);
+    assert!(matches!(expected[1].entry.action, Some(Action::ShowError)));
+}
+
+fn a_session_s_log_replaces_what_was_stored_of_it_and_older_entries_with_its_ids(store: &dyn StateStore) {
+    put(store, [log(1, &[named("old", "x"), plain("kept")]), log(2, &[plain("first")])]);
+    put(store, [log(2, &[plain("again"), named("new", "x")])]);
+    assert_eq!(texts(store), ["1: kept", "2: again", "2: new"]);
+}
+
+fn another_manager_s_session_of_the_same_number_is_another(store: &dyn StateStore) {
+    let (manager, session, time) = (Uuid::from_u128(200), SessionId(1), at(1));
+    let entries = vec![Arc::new(plain("theirs"))];
+    put(store, [StateChange::Log { handler: HANDLER, manager, session, time, entries }, log(1, &[plain("ours")])]);
+    assert_eq!(texts(store), ["1: theirs", "1: ours"]);
+}
+
+fn what_is_logged_is_added_and_replaces_earlier_entries_with_its_ids(store: &dyn StateStore) {
+    put(store, [log(1, &[named("old", "x"), plain("one")]), logged(1, &[plain("two")])]);
+    put(store, [logged(2, &[named("new", "x"), plain("three")])]);
+    assert_eq!(texts(store), ["1: one", "1: two", "2: new", "2: three"]);
+}
+
+fn what_is_logged_at_once_replaces_too(store: &dyn StateStore) {
+    put(store, [logged(1, &[named("old", "x"), plain("between"), named("new", "x")])]);
+    assert_eq!(texts(store), ["1: between", "1: new"]);
+}
+
+fn entries_are_deleted_by_id_or_all(store: &dyn StateStore) {
+    let delete = |scope| StateChange::LogDeleted { handler: HANDLER, scope };
+    put(store, [log(1, &[named("a", "x"), named("b", "y"), plain("c")])]);
+    put(store, [delete(ErrorScope::One(ErrorId::from_key("x"))), delete(ErrorScope::One(ErrorId::from_key("z")))]);
+    assert_eq!(texts(store), ["1: b", "1: c"]);
+    put(store, [delete(ErrorScope::All)]);
+    assert_eq!(texts(store), [""; 0]);
+}
+
+fn logs_of_handlers_are_apart(store: &dyn StateStore) {
+    let (manager, session, time, entries) = (MANAGER, SessionId(1), at(1), vec![Arc::new(named("theirs", "x"))]);
+    put(store, [StateChange::Logged { handler: OTHER, manager, session, time, entries }, log(1, &[named("a", "x")])]);
+    put(store, [StateChange::LogDeleted { handler: HANDLER, scope: ErrorScope::All }]);
+    assert_eq!(store.log(OTHER).expect("read").len(), 1);
+}
+
+fn of_many_entries_the_last_ten_thousand_are_kept(store: &dyn StateStore) {
+    let entries: Vec<LogEntry> = (0..10_005).map(|number| plain(&number.to_string())).collect();
+    put(store, [log(1, &entries[..9_000]), logged(2, &entries[9_000..])]);
+    let texts = texts(store);
+    assert_eq!((texts.len(), texts[0].as_str()), (10_000, "1: 5"));
+    assert_eq!(texts.last().map(String::as_str), Some("2: 10004"));
+}

@@ -1,0 +1,175 @@
+//! What is remembered of items and resources.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use syncmgr::{Claim, ItemId, Outcome, SessionId, StateChange, StateStore};
+use syncmgr_core::plan::Side;
+use syncmgr_core::record::{Fence, ItemEnd};
+use syncmgr_core::retry::Setback;
+use syncmgr_core::store::Histogram;
+
+use crate::common::*;
+
+cases! {
+    an_item_nothing_was_stored_of_has_no_record,
+    a_commit_is_read_back_and_leaves_the_rest_of_the_record,
+    a_success_sets_both_times_and_clears_what_stood_in_the_way,
+    an_end_that_is_no_success_keeps_the_last_success_and_takes_the_given_setback,
+    sides_stay_until_others_are_given,
+    every_setback_and_outcome_is_read_back,
+    a_setback_changes_without_an_attempt,
+    only_items_with_setbacks_are_listed_with_them,
+    an_absence_is_kept_until_the_item_is_back_or_ends,
+    items_are_known_with_their_absence,
+    a_reset_puts_the_checkpoint_aside_with_the_setback,
+    a_second_reset_keeps_what_was_put_aside_where_there_is_nothing_new,
+    items_that_ended_since_a_session_are_those_whose_last_end_was_in_it_or_later,
+    a_commit_alone_is_no_end,
+    resources_have_setbacks_of_their_own,
+    a_histogram_is_replaced_as_a_whole,
+}
+
+fn an_item_nothing_was_stored_of_has_no_record(store: &dyn StateStore) {
+    assert_eq!(record(store, ITEM), None);
+    put(store, [retry(ITEM, None), StateChange::Reset { handler: HANDLER, item: ITEM }]);
+    assert_eq!(record(store, ITEM), None);
+}
+
+fn a_commit_is_read_back_and_leaves_the_rest_of_the_record(store: &dyn StateStore) {
+    put(store, [ended(1, [(ITEM, ending(Outcome::Succeeded))]), committed(ITEM, fence(2, 1), r#"{"at":"ü"}"#)]);
+    let record = record(store, ITEM).expect("stored");
+    assert_eq!(record.fence, fence(2, 1));
+    assert_eq!(record.checkpoint, Some(checkpoint(r#"{"at":"ü"}"#)));
+    assert_eq!((record.outcome, record.last_success), (Some(Outcome::Succeeded), Some(at(1))));
+}
+
+fn a_success_sets_both_times_and_clears_what_stood_in_the_way(store: &dyn StateStore) {
+    put(store, [retry(ITEM, Some(backoff(2))), ended(7, [(ITEM, ending(Outcome::Succeeded))])]);
+    let record = record(store, ITEM).expect("stored");
+    assert_eq!((record.last_attempt, record.last_success), (Some(at(7)), Some(at(7))));
+    assert_eq!((record.fence, record.retry), (fence(7, 0), None));
+}
+
+fn an_end_that_is_no_success_keeps_the_last_success_and_takes_the_given_setback(store: &dyn StateStore) {
+    put(store, [ended(1, [(ITEM, ending(Outcome::Succeeded))])]);
+    for (session, outcome) in (2..).zip([Outcome::Failed, Outcome::Skipped, Outcome::Stopped, Outcome::NeedsUser]) {
+        let setback = Some(backoff(session));
+        put(store, [ended(session.into(), [(ITEM, ItemEnd { retry: setback, ..ending(outcome) })])]);
+        let record = record(store, ITEM).expect("stored");
+        assert_eq!((record.outcome, record.retry), (Some(outcome), setback));
+        assert_eq!((record.last_attempt, record.last_success), (Some(at(session.into())), Some(at(1))));
+    }
+}
+
+fn sides_stay_until_others_are_given(store: &dyn StateStore) {
+    let sides = vec![Side::new("disk", 3).identified_by("uuid"), Side::new("phone", 0)];
+    let with = |sides| ended(1, [(ITEM, ItemEnd { sides, ..ending(Outcome::Succeeded) })]);
+    put(store, [with(Some(sides.clone()))]);
+    put(store, [with(None), committed(ITEM, fence(2, 0), "1")]);
+    assert_eq!(record(store, ITEM).expect("stored").sides, sides);
+    let (checkpoint, fence, sides) = (checkpoint("2"), fence(2, 0), Some(vec![Side::new("card", 9)]));
+    let consumed = Vec::new();
+    put(store, [StateChange::Committed { handler: HANDLER, item: ITEM, fence, checkpoint, sides, consumed }]);
+    assert_eq!(record(store, ITEM).expect("stored").sides, [Side::new("card", 9)]);
+    let gone = ItemEnd { sides: Some(Vec::new()), ..ending(Outcome::Succeeded) };
+    put(store, [ended(3, [(ITEM, gone)])]);
+    assert_eq!(record(store, ITEM).expect("stored").sides, []);
+}
+
+fn every_setback_and_outcome_is_read_back(store: &dyn StateStore) {
+    for setback in Setback::ALL {
+        let left = syncmgr_core::retry::RetryState::new(setback, at(5), None).with_failures(u32::MAX, 0);
+        put(store, [retry(ITEM, Some(left))]);
+        assert_eq!(record(store, ITEM).expect("stored").retry, Some(left));
+    }
+    for outcome in Outcome::ALL {
+        put(store, [ended(1, [(ITEM, ending(outcome))])]);
+        assert_eq!(record(store, ITEM).expect("stored").outcome, Some(outcome));
+    }
+}
+
+fn a_setback_changes_without_an_attempt(store: &dyn StateStore) {
+    put(store, [committed(ITEM, fence(4, 2), "1"), retry(ITEM, Some(backoff(1)))]);
+    let kept = record(store, ITEM).expect("stored");
+    assert_eq!((kept.fence, kept.retry), (fence(4, 2), Some(backoff(1))));
+    put(store, [retry(ITEM, None)]);
+    let kept = record(store, ITEM).expect("stored");
+    assert_eq!((kept.checkpoint, kept.retry), (Some(checkpoint("1")), None));
+}
+
+fn only_items_with_setbacks_are_listed_with_them(store: &dyn StateStore) {
+    put(store, [ended(1, [(ITEM, ending(Outcome::Succeeded))]), retry(NEXT, Some(backoff(3)))]);
+    assert_eq!(store.setbacks(HANDLER).expect("read"), map([(NEXT, backoff(3))]));
+    assert_eq!(store.setbacks(OTHER).expect("read"), map([]));
+    put(store, [ended(2, [(NEXT, ending(Outcome::Succeeded))])]);
+    assert_eq!(store.setbacks(HANDLER).expect("read"), map([]));
+}
+
+fn absent(item: ItemId, since: Option<u64>) -> StateChange {
+    StateChange::Absent { handler: HANDLER, items: map([(item, since.map(at))]) }
+}
+
+fn an_absence_is_kept_until_the_item_is_back_or_ends(store: &dyn StateStore) {
+    let since = || record(store, ITEM).expect("stored").absent_since;
+    put(store, [committed(ITEM, Fence::default(), "1"), absent(ITEM, Some(3))]);
+    assert_eq!(since(), Some(at(3)));
+    put(store, [absent(ITEM, None)]);
+    assert_eq!(since(), None);
+    put(store, [absent(ITEM, Some(4)), ended(1, [(ITEM, ending(Outcome::Failed))])]);
+    assert_eq!(since(), None);
+}
+
+fn items_are_known_with_their_absence(store: &dyn StateStore) {
+    put(store, [ended(1, [ITEM, NEXT].map(|item| (item, ending(Outcome::Succeeded)))), absent(NEXT, Some(2))]);
+    assert_eq!(store.known(HANDLER).expect("read"), map([(ITEM, None), (NEXT, Some(at(2)))]));
+    assert_eq!(store.known(OTHER).expect("read"), map([]));
+}
+
+fn a_reset_puts_the_checkpoint_aside_with_the_setback(store: &dyn StateStore) {
+    put(store, [committed(ITEM, fence(1, 0), "1"), retry(ITEM, Some(backoff(1)))]);
+    put(store, [StateChange::Reset { handler: HANDLER, item: ITEM }]);
+    let record = record(store, ITEM).expect("stored");
+    assert_eq!((record.checkpoint, record.set_aside, record.retry), (None, Some(checkpoint("1")), None));
+    assert_eq!(record.fence, fence(1, 0));
+}
+
+fn a_second_reset_keeps_what_was_put_aside_where_there_is_nothing_new(store: &dyn StateStore) {
+    let reset = StateChange::Reset { handler: HANDLER, item: ITEM };
+    let aside = || record(store, ITEM).expect("stored").set_aside;
+    put(store, [committed(ITEM, fence(1, 0), "1"), reset.clone(), reset.clone()]);
+    assert_eq!(aside(), Some(checkpoint("1")));
+    put(store, [committed(ITEM, fence(1, 0), "2"), reset]);
+    assert_eq!(aside(), Some(checkpoint("2")));
+}
+
+fn items_that_ended_since_a_session_are_those_whose_last_end_was_in_it_or_later(store: &dyn StateStore) {
+    put(store, [ended(4, [(ITEM, ending(Outcome::Failed))]), ended(6, [(NEXT, ending(Outcome::Succeeded))])]);
+    let since = |session| store.ended_since(HANDLER, SessionId(session)).expect("read");
+    assert_eq!(since(4), BTreeSet::from([ITEM, NEXT]));
+    assert_eq!(since(5), BTreeSet::from([NEXT]));
+    assert_eq!(since(7), BTreeSet::new());
+}
+
+fn a_commit_alone_is_no_end(store: &dyn StateStore) {
+    put(store, [ended(4, [(ITEM, ending(Outcome::Failed))]), committed(ITEM, fence(6, 0), "1")]);
+    put(store, [committed(NEXT, fence(6, 0), "1")]);
+    assert_eq!(store.ended_since(HANDLER, SessionId(6)).expect("read"), BTreeSet::new());
+    assert_eq!(record(store, NEXT).expect("stored").outcome, None);
+}
+
+fn resources_have_setbacks_of_their_own(store: &dyn StateStore) {
+    let resource = |name: &str, retry| StateChange::Resource { claim: Claim::new(name), retry };
+    put(store, [resource("a", Some(backoff(1))), resource("b", Some(backoff(1))), resource("b", Some(backoff(2)))]);
+    assert_eq!(store.resources().expect("read"), map([("a", 1), ("b", 2)].map(|(n, f)| (Claim::new(n), backoff(f)))));
+    put(store, [resource("a", None), resource("never", None)]);
+    assert_eq!(store.resources().expect("read"), map([(Claim::new("b"), backoff(2))]));
+}
+
+fn a_histogram_is_replaced_as_a_whole(store: &dyn StateStore) {
+    let counted = |counts: &[u64], longest| Histogram { counts: counts.to_vec(), longest };
+    let change = |histogram| StateChange::Histogram { name: Arc::from("stop"), histogram };
+    put(store, [change(counted(&[1, 2, 3], 9)), change(counted(&[u64::MAX], 8))]);
+    assert_eq!(store.histogram("stop").expect("read"), Some(counted(&[u64::MAX], 8)));
+    assert_eq!(store.histogram("start").expect("read"), None);
+}

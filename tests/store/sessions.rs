@@ -1,0 +1,78 @@
+//! The history of sessions.
+
+use syncmgr::{Outcome, RunRequest, SessionId, StateChange, StateStore, Trigger};
+use syncmgr_core::store::{Course, SessionEnd, SessionRecord};
+
+use crate::common::*;
+
+cases! {
+    a_session_is_remembered_from_its_beginning_on,
+    an_end_is_remembered_with_its_outcomes,
+    the_end_of_an_unknown_session_changes_nothing,
+    sessions_go_on_counting,
+    of_many_sessions_those_that_went_well_are_forgotten_first,
+    a_session_under_way_is_never_forgotten,
+}
+
+fn begun(session: u64) -> SessionRecord {
+    let runs = vec![
+        RunRequest::new(HANDLER).with_items([ITEM]).with_trigger(Trigger::Invoke).with_cookie(*b"\0\xff"),
+        RunRequest::new(OTHER).with_deadline(at(9)),
+    ];
+    SessionRecord::new(SessionId(session), MANAGER, Trigger::PendingDisconnect, at(session), runs)
+}
+
+fn end(session: u64, course: Course) -> SessionEnd {
+    SessionEnd { time: at(session + 1), course, outcomes: map([(Outcome::Succeeded, 3), (Outcome::NeedsUser, 1)]) }
+}
+
+fn ended_as(session: u64, course: Course) -> StateChange {
+    StateChange::SessionEnded { session: SessionId(session), manager: MANAGER, end: end(session, course) }
+}
+
+fn a_session_is_remembered_from_its_beginning_on(store: &dyn StateStore) {
+    put(store, [StateChange::SessionBegan(begun(1)), StateChange::SessionBegan(begun(2))]);
+    assert_eq!(store.sessions().expect("read"), [begun(1), begun(2)]);
+    assert_eq!(store.interrupted().expect("read"), []);
+}
+
+fn an_end_is_remembered_with_its_outcomes(store: &dyn StateStore) {
+    put(store, [StateChange::SessionBegan(begun(1)), ended_as(1, Course::Eventful)]);
+    let mut expected = begun(1);
+    expected.end = Some(end(1, Course::Eventful));
+    assert_eq!(store.sessions().expect("read"), [expected]);
+    put(store, [StateChange::SessionBegan(begun(2)), ended_as(2, Course::Interrupted)]);
+    assert_eq!(store.sessions().expect("read")[1].end, Some(end(2, Course::Interrupted)));
+}
+
+fn the_end_of_an_unknown_session_changes_nothing(store: &dyn StateStore) {
+    put(store, [ended_as(5, Course::Smooth)]);
+    assert_eq!(store.sessions().expect("read"), []);
+    assert_eq!(store.last_session().expect("read"), SessionId(0));
+}
+
+fn sessions_go_on_counting(store: &dyn StateStore) {
+    assert_eq!(store.last_session().expect("read"), SessionId(0));
+    for session in 1..=250 {
+        put(store, [StateChange::SessionBegan(begun(session)), ended_as(session, Course::Smooth)]);
+    }
+    assert_eq!(store.last_session().expect("read"), SessionId(250));
+}
+
+fn of_many_sessions_those_that_went_well_are_forgotten_first(store: &dyn StateStore) {
+    let run = |session, course| [StateChange::SessionBegan(begun(session)), ended_as(session, course)];
+    let numbers = || store.sessions().expect("read").iter().map(|kept| kept.session.0).collect::<Vec<_>>();
+    put(store, (1..=3).flat_map(|session| run(session, Course::Eventful)));
+    put(store, (4..=250).flat_map(|session| run(session, Course::Smooth)));
+    assert_eq!(numbers(), (1..=3).chain(54..=250).collect::<Vec<_>>());
+    put(store, (251..=500).flat_map(|session| run(session, Course::Eventful)));
+    assert_eq!(numbers(), (301..=500).collect::<Vec<_>>());
+}
+
+fn a_session_under_way_is_never_forgotten(store: &dyn StateStore) {
+    put(store, (1..=205).map(|session| StateChange::SessionBegan(begun(session))));
+    put(store, [ended_as(3, Course::Eventful)]);
+    let kept = store.sessions().expect("read");
+    assert_eq!(kept.len(), 204);
+    assert!(kept.iter().all(|kept| kept.end.is_none()));
+}

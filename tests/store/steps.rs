@@ -1,0 +1,167 @@
+//! The steps of writing, which tests follow.
+
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::channel;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Wake, Waker};
+
+use futures::executor::block_on;
+use syncmgr::sqlite::SEAMS;
+use syncmgr::{
+    Claim, ErrorScope, Outcome, Question, RegisterFlags, Registration, SessionId, SqliteOptions, SqliteStore,
+    StateChange, StateStore, StoreError, Trigger,
+};
+use syncmgr_core::record::ItemEnd;
+use syncmgr_core::store::{Course, Histogram, SessionEnd, SessionRecord};
+use tempfile::tempdir;
+
+use crate::common::*;
+
+/// One change of every kind.
+fn every_change() -> Vec<StateChange> {
+    let (handler, item, session, manager) = (HANDLER, ITEM, SessionId(1), MANAGER);
+    let end = SessionEnd { time: at(2), course: Course::Smooth, outcomes: map([]) };
+    let question = Question::new("k", "Which?", [Arc::from("a")]);
+    let registration = Registration { description: None, flags: RegisterFlags::all() };
+    let many: Vec<_> = (0..10_001).map(|number| plain(&number.to_string())).collect();
+    vec![
+        StateChange::Registered { handler, registration },
+        StateChange::Flags { handler, flags: RegisterFlags::empty() },
+        StateChange::Choices { handler, items: map([(item, None)]) },
+        StateChange::SessionBegan(SessionRecord::new(session, manager, Trigger::Manual, at(1), Vec::new())),
+        StateChange::Answered { handler, item, question, choice: 0 },
+        committed(item, fence(1, 0), "1"),
+        ended(1, [(item, ItemEnd { consumed: vec![Arc::from("k")], ..ending(Outcome::Succeeded) })]),
+        retry(item, None),
+        StateChange::Resource { claim: Claim::new("a"), retry: None },
+        StateChange::Absent { handler, items: map([(item, None)]) },
+        StateChange::Reset { handler, item },
+        StateChange::LogDeleted { handler, scope: ErrorScope::All },
+        StateChange::ForgetItem { handler, item },
+        StateChange::Forget { handler },
+        StateChange::Histogram { name: Arc::from("stop"), histogram: Histogram::default() },
+        StateChange::SessionEnded { session, manager, end },
+        logged(1, &many),
+    ]
+}
+
+#[test]
+fn every_step_there_is_a_name_for_is_passed_and_no_other() {
+    let directory = tempdir().expect("a directory");
+    let passed = Arc::<Mutex<BTreeSet<&'static str>>>::default();
+    let follow = passed.clone();
+    let step = Arc::new(move |name| {
+        follow.lock().expect("whole").insert(name);
+    });
+    let store = SqliteOptions::new().seams(step).open(directory.path().join("state")).expect("the store opens");
+    put(&store, every_change());
+    drop(store);
+    assert_eq!(*passed.lock().expect("whole"), BTreeSet::from_iter(SEAMS.iter().copied()));
+}
+
+#[test]
+fn what_waits_while_the_writer_works_is_stored_in_one_transaction() {
+    let directory = tempdir().expect("a directory");
+    let commits = Arc::new(AtomicUsize::new(0));
+    let (counted, (go, wait)) = (commits.clone(), channel::<()>());
+    let wait = Mutex::new(wait);
+    let step = Arc::new(move |name| {
+        if name == "batch taken" {
+            wait.lock().expect("whole").recv().expect("told to go on");
+        }
+        counted.fetch_add(usize::from(name == "after commit"), Ordering::Relaxed);
+    });
+    let store = SqliteOptions::new().seams(step).open(directory.path().join("state")).expect("the store opens");
+    let writes: Vec<_> = (0..100).map(|n| store.write(vec![committed(ITEM, fence(1, n), "1")])).collect();
+    // One batch is what the writer found first, the other all the rest.
+    go.send(()).and_then(|()| go.send(())).expect("the writer waits");
+    for written in writes {
+        block_on(written).expect("stored");
+    }
+    drop(go);
+    assert!(commits.load(Ordering::Relaxed) <= 2);
+}
+
+#[test]
+fn one_item_is_read_without_waiting_for_another() {
+    let directory = tempdir().expect("a directory");
+    let (go, wait) = channel::<()>();
+    let wait = Mutex::new(wait);
+    let step = Arc::new(move |name| {
+        if name == "batch taken" {
+            // Everything goes on once the test has let go of it.
+            let _ = wait.lock().expect("whole").recv();
+        }
+    });
+    let store = SqliteOptions::new().seams(step).open(directory.path().join("state")).expect("the store opens");
+    let written = store.write(vec![committed(ITEM, fence(1, 0), "1")]);
+    assert_eq!(record(&store, NEXT), None);
+    drop(go);
+    assert!(record(&store, ITEM).is_some());
+    block_on(written).expect("stored");
+}
+
+#[test]
+fn there_is_no_room_while_too_much_waits() {
+    let directory = tempdir().expect("a directory");
+    let (go, wait) = channel::<()>();
+    let wait = Mutex::new(wait);
+    let step = Arc::new(move |name| {
+        if name == "batch taken" {
+            let _ = wait.lock().expect("whole").recv();
+        }
+    });
+    let store = SqliteOptions::new().seams(step).open(directory.path().join("state")).expect("the store opens");
+    let items: Vec<_> = (1..=16_384).map(|n| (syncmgr::ItemId::from_u128(n), ending(Outcome::Succeeded))).collect();
+    drop(store.write(vec![ended(1, items)]));
+    assert!(store.room().is_none());
+    drop(store.write(vec![committed(ITEM, fence(1, 0), "1")]));
+    let room = store.room().expect("too much waits");
+    drop(go);
+    block_on(room);
+    assert!(store.room().is_none());
+}
+
+#[test]
+fn a_writer_that_panics_leaves_nobody_waiting_and_the_store_whole() {
+    let directory = tempdir().expect("a directory");
+    let path = directory.path().join("state");
+    let step = Arc::new(|name| assert_ne!(name, "before commit", "a mistake"));
+    let store = SqliteOptions::new().seams(step).open(&path).expect("the store opens");
+    let error = refused(&store, [committed(ITEM, fence(1, 0), "1")]);
+    assert!(matches!(error.downcast_ref(), Some(StoreError::Stopped { .. })), "{error:#}");
+    assert_eq!(record(&store, ITEM), None);
+    refused(&store, [committed(ITEM, fence(1, 0), "1")]);
+    drop(store);
+    assert_eq!(record(&SqliteStore::open(&path).expect("the store opens"), ITEM), None);
+}
+
+/// Drops a store when it is woken.
+struct Dropping(Mutex<Option<SqliteStore>>);
+
+impl Wake for Dropping {
+    fn wake(self: Arc<Self>) {
+        drop(self.0.lock().expect("whole").take());
+    }
+}
+
+#[test]
+fn the_last_handle_may_be_dropped_where_waiters_are_told() {
+    let directory = tempdir().expect("a directory");
+    let (alive, thread) = channel::<()>();
+    let (go, wait) = channel::<()>();
+    let wait = Mutex::new((wait, alive));
+    let step = Arc::new(move |name| {
+        if name == "batch taken" {
+            wait.lock().expect("whole").0.recv().expect("told to go on");
+        }
+    });
+    let store = SqliteOptions::new().seams(step).open(directory.path().join("state")).expect("the store opens");
+    let mut written = store.write(vec![committed(ITEM, fence(1, 0), "1")]);
+    let waker = Waker::from(Arc::new(Dropping(Mutex::new(Some(store)))));
+    assert!(written.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+    go.send(()).expect("the writer waits");
+    thread.recv().expect_err("the thread ends and lets go of its end");
+    block_on(written).expect("stored");
+}

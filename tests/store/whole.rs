@@ -1,0 +1,61 @@
+//! Writes as wholes, one after another.
+
+use std::sync::Barrier;
+
+use futures::executor::block_on;
+use syncmgr::{ItemId, Outcome, StateStore};
+
+use crate::common::*;
+
+cases! {
+    a_read_sees_every_write_before_it_even_if_nobody_waits,
+    writes_are_taken_in_the_order_of_the_calls,
+    many_writers_at_once_lose_nothing,
+    there_is_room_again_after_much_was_written,
+}
+
+fn a_read_sees_every_write_before_it_even_if_nobody_waits(store: &dyn StateStore) {
+    for number in 0..200_u32 {
+        drop(store.write(vec![committed(ITEM, fence(1, number), &number.to_string())]));
+        assert_eq!(record(store, ITEM).expect("stored").fence.attempt, number);
+        drop(store.write(vec![logged(1, &[plain("x")])]));
+        assert_eq!(texts(store).len(), number as usize + 1);
+    }
+}
+
+fn writes_are_taken_in_the_order_of_the_calls(store: &dyn StateStore) {
+    let writes = (0..1_000).map(|number| store.write(vec![logged(1, &[plain(&number.to_string())])]));
+    let writes: Vec<_> = writes.collect();
+    assert!(block_on(futures::future::join_all(writes)).iter().all(Result::is_ok));
+    let expected: Vec<String> = (0..1_000).map(|number| format!("1: {number}")).collect();
+    assert_eq!(texts(store), expected);
+}
+
+fn many_writers_at_once_lose_nothing(store: &dyn StateStore) {
+    let (writers, each) = (4_u128, 500_u128);
+    let together = Barrier::new(4);
+    let write = |writer: u128| {
+        together.wait();
+        for number in 0..each {
+            let item = ItemId::from_u128(1 + writer * each + number);
+            drop(store.write(vec![ended(1, [(item, ending(Outcome::Succeeded))])]));
+            assert!(record(store, item).is_some());
+        }
+    };
+    std::thread::scope(|scope| {
+        let write = &write;
+        (0..writers).for_each(|writer| drop(scope.spawn(move || write(writer))));
+    });
+    assert_eq!(store.known(HANDLER).expect("read").len(), 2_000);
+}
+
+fn there_is_room_again_after_much_was_written(store: &dyn StateStore) {
+    for item in 1..=20_000 {
+        drop(store.write(vec![ended(1, [(ItemId::from_u128(item), ending(Outcome::Succeeded))])]));
+    }
+    if let Some(room) = store.room() {
+        block_on(room);
+    }
+    assert_eq!(store.known(HANDLER).expect("read").len(), 20_000);
+    assert!(store.room().is_none());
+}
