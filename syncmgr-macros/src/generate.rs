@@ -6,7 +6,7 @@ use proc_macro2::{Span, TokenStream};
 use quote::{format_ident, quote};
 use syn::{Ident, LitInt};
 
-use crate::validate::{Declaration, Handler, Limits, WhenStalled};
+use crate::validate::{Declaration, Handler, Limits, Retry, WhenStalled};
 
 /// The impl of the trait, and one of the type's own with `HANDLER`.
 pub(crate) fn generate(declaration: &Declaration, handler: &Handler) -> TokenStream {
@@ -26,7 +26,7 @@ pub(crate) fn generate(declaration: &Declaration, handler: &Handler) -> TokenStr
         #implementation
 
         impl #impl_generics #ty #where_clause {
-            /// What `#[sync_handler]` was told: id, name, flags, capabilities and limits of this handler.
+            /// What `#[sync_handler]` was told: id, name, flags, capabilities, limits, state version and retries.
             pub const HANDLER: #krate::HandlerInfo = #info;
         }
 
@@ -63,7 +63,13 @@ fn info(declaration: &Declaration) -> TokenStream {
     let flags = flags(declaration);
     let capabilities = capabilities(declaration);
     let limits = limits(declaration);
-    quote!(#krate::HandlerInfo::new(#krate::HandlerId::from_u128(#id), #name) #flags #capabilities #limits)
+    let version = declaration.state_version.map(|version| {
+        let version = number(version);
+        quote!(.with_state_version(#version))
+    });
+    let retry = retry(declaration);
+    let new = quote!(#krate::HandlerInfo::new(#krate::HandlerId::from_u128(#id), #name));
+    quote!(#new #flags #capabilities #limits #version #retry)
 }
 
 fn flags(declaration: &Declaration) -> Option<TokenStream> {
@@ -93,7 +99,7 @@ fn limits(declaration: &Declaration) -> Option<TokenStream> {
     let krate = &declaration.krate;
     let limits = &declaration.limits;
     let items = limits.items.map(|items| {
-        let items = LitInt::new(&items.to_string(), Span::call_site());
+        let items = number(items);
         quote!(.with_items(#items))
     });
     let times = times(limits);
@@ -114,6 +120,32 @@ fn times(limits: &Limits) -> impl Iterator<Item = TokenStream> {
         ("with_prepare_deadline", limits.prepare),
         ("with_stall_after", limits.stall),
     ];
+    setters(times)
+}
+
+fn retry(declaration: &Declaration) -> Option<TokenStream> {
+    let krate = &declaration.krate;
+    let default = quote!(#krate::RetryPolicy::DEFAULT);
+    let retry = declaration.retry.as_ref()?;
+    let times = setters([("with_initial", retry.initial), ("with_cap", retry.cap)]);
+    let factor = retry.factor.map(number).map(|factor| quote!(.with_factor(#factor)));
+    let jitter = retry.jitter.map(number).map(|percent| quote!(.with_jitter(#percent)));
+    let budget = budget(retry, &default);
+    Some(quote!(.with_retry(#default #(#times)* #factor #jitter #budget)))
+}
+
+/// Both budgets are set by one call, so the one that was not given is the default one.
+fn budget(retry: &Retry, default: &TokenStream) -> Option<TokenStream> {
+    if retry.budget.is_none() && retry.partial_budget.is_none() {
+        return None;
+    }
+    let budget = retry.budget.map(number).map_or_else(|| quote!(#default.budget), |it| quote!(#it));
+    let partial = retry.partial_budget.map(number).map_or_else(|| quote!(#default.partial_budget), |it| quote!(#it));
+    Some(quote!(.with_budget(#budget, #partial)))
+}
+
+/// A call of the method for each time that was given.
+fn setters<const N: usize>(times: [(&'static str, Option<Duration>); N]) -> impl Iterator<Item = TokenStream> {
     times.into_iter().filter_map(|(method, time)| {
         let (method, time) = (format_ident!("{method}"), duration(time?));
         Some(quote!(.#method(#time)))
@@ -125,6 +157,10 @@ fn policy_name(policy: WhenStalled) -> Ident {
         WhenStalled::Cancel => format_ident!("Cancel"),
         WhenStalled::Report => format_ident!("Report"),
     }
+}
+
+fn number(number: u32) -> LitInt {
+    LitInt::new(&number.to_string(), Span::call_site())
 }
 
 fn duration(duration: Duration) -> TokenStream {

@@ -35,15 +35,23 @@ use syn::Error;
 /// | `id` | UUID in quotes, with hyphens | required | names the handler for ever; `uuidgen` prints one |
 /// | `name` | string, at most 31 UTF-16 characters (rule R41) | required | what people see |
 /// | `flags(..)` | `has_properties`, `may_establish_connection`, `always_list`, `hidden` | none | what the handler can do and how it is listed |
-/// | `capabilities(..)` | `cancellable`, `resumable`, `idempotent`, `needs_network`, `real_time` | `cancellable` | what the handler promises of its work; the list is all of it, so name `cancellable` too where it holds |
+/// | `capabilities(..)` | `cancellable`, `resumable`, `idempotent`, `needs_network`, `real_time`, `frugal` | `cancellable` | what the handler promises of its work; the list is all of it, so name `cancellable` too where it holds |
 /// | `limits(items = ..)` | whole number from 1 | `Limits::DEFAULT` | how many items run at once |
-/// | `limits(soft_grace = ..)` | duration in quotes: `"250ms"`, `"5s"`, `"2min"` | `Limits::DEFAULT` | how long a cancelled item may go on before its future is dropped |
+/// | `limits(soft_grace = ..)` | duration in quotes: `"250ms"`, `"5s"`, `"2min"`, `"1h"` | `Limits::DEFAULT` | how long a cancelled item may go on before its future is dropped |
 /// | `limits(hard_grace = ..)` | duration in quotes | `Limits::DEFAULT` | how long a cancelled item may take in all |
 /// | `limits(initialize = ..)` | duration in quotes, not zero | `Limits::DEFAULT` | how long `initialize` may take |
 /// | `limits(list = ..)` | duration in quotes, not zero | `Limits::DEFAULT` | how long `items` may take |
 /// | `limits(prepare = ..)` | duration in quotes, not zero | `Limits::DEFAULT` | how long `prepare` and `show_error` may take |
 /// | `limits(stall = ..)` | duration in quotes, not zero | `Limits::DEFAULT` | how long an item may go on without reporting progress |
 /// | `limits(when_stalled = ..)` | `cancel`, `report` | `Limits::DEFAULT` | what happens to an item that goes on longer: it is cancelled, or only reported in the log |
+/// | `state_version` | whole number from 1 | 1 | the version of what the handler saves of its items; raise it together with `migrate` |
+/// | `retry(..)` | the rules below, in any number | the manager's rules | the handler's own rules for retries; those it does not name are `RetryPolicy::DEFAULT`'s |
+/// | `retry(initial = ..)` | duration in quotes, not zero, at most `cap` | `RetryPolicy::DEFAULT` | how long to wait after the first failure |
+/// | `retry(factor = ..)` | whole number from 1 | `RetryPolicy::DEFAULT` | how much longer each wait is than the one before |
+/// | `retry(cap = ..)` | duration in quotes, not zero | `RetryPolicy::DEFAULT` | the longest wait |
+/// | `retry(jitter = ..)` | whole number from 0 to 100 | `RetryPolicy::DEFAULT` | how many percent are added to a wait at most, by chance |
+/// | `retry(budget = ..)` | whole number from 1 | `RetryPolicy::DEFAULT` | after how many failures in a row that got no further an item needs attention |
+/// | `retry(partial_budget = ..)` | whole number from 1 | `RetryPolicy::DEFAULT` | after how many failures since the last success it does, even if they got further |
 /// | `crate` | path | `::syncmgr` | where the facade is, if it was renamed or re-exported |
 ///
 /// # Expansion

@@ -19,6 +19,7 @@ use tokio::time::{Instant, sleep_until};
 use crate::host::Host;
 use crate::pending::{Reason, Resume};
 use crate::session::SessionRequest;
+use crate::setbacks::Reconnected;
 
 /// The setback of a handler that could not begin is kept under this id, which no item has.
 pub(crate) const HANDLER_ITSELF: ItemId = ItemId::from_u128(0);
@@ -129,11 +130,12 @@ impl Attendant {
     /// The world has changed: what it held goes on.
     fn lift(&self, before: Facts, now: Facts) {
         if reconnected(before, now) {
-            let cleared = self.host.setbacks.reconnect();
+            let Reconnected { items: cleared, claims } = self.host.setbacks.reconnect();
             for (handler, items) in &cleared {
                 let forget = |item: &ItemId| StateChange::Retry { handler: *handler, item: *item, retry: None };
                 items.iter().map(forget).for_each(|change| self.host.store(change));
             }
+            claims.into_iter().for_each(|claim| self.host.store(StateChange::Resource { claim, retry: None }));
             if !cleared.is_empty() {
                 self.start_items(cleared, Reason::Retry);
             }

@@ -9,9 +9,9 @@ use syncmgr_core::decision::due::Dues;
 use syncmgr_core::decision::hold::Hold;
 use syncmgr_core::decision::resource;
 use syncmgr_core::decision::retry::{self, Advance, Ask, Clearing};
-use syncmgr_core::decision::verdict::Verdict;
+use syncmgr_core::decision::verdict::{Outcome, Verdict};
 use syncmgr_core::id::{HandlerId, ItemId};
-use syncmgr_core::retry::{RetryPolicy, RetryState};
+use syncmgr_core::retry::{RetryPolicy, RetryState, Setback};
 use tokio::sync::Notify;
 
 /// What failures have left behind of the items of every registered handler, and of the resources they claim.
@@ -40,6 +40,15 @@ pub(crate) struct Attempted<'a> {
     pub(crate) policy: &'a RetryPolicy,
     pub(crate) now: SystemTime,
     pub(crate) chance: u64,
+    /// What it was asked for by, if by anybody.
+    pub(crate) by: Option<Clearing>,
+}
+
+/// What is cleared once the network is back.
+#[derive(Default)]
+pub(crate) struct Reconnected {
+    pub(crate) items: BTreeMap<HandlerId, BTreeSet<ItemId>>,
+    pub(crate) claims: Vec<Claim>,
 }
 
 impl Setbacks {
@@ -79,9 +88,12 @@ impl Setbacks {
 
     /// An attempt at an item has ended. Returns what it leaves behind.
     pub(crate) fn after(&self, attempted: &Attempted<'_>) -> Option<RetryState> {
-        let Attempted { handler, item, verdict, advance, policy, now, chance } = attempted;
+        let Attempted { handler, item, verdict, advance, policy, now, chance, by } = attempted;
         let before = self.of(*handler, *item);
-        let after = retry::after(policy, before.as_ref(), *verdict, *advance, *now, *chance);
+        // Whoever asked by hand begins afresh; where nothing came of it, all is as it was.
+        let undone = matches!(verdict.outcome, Outcome::Skipped | Outcome::Stopped);
+        let cleared = by.filter(|_| !undone).map_or(before, |by| retry::clear(before, by));
+        let after = retry::after(policy, cleared.as_ref(), *verdict, *advance, *now, *chance);
         self.set(*handler, *item, after);
         after
     }
@@ -90,6 +102,10 @@ impl Setbacks {
     pub(crate) fn set(&self, handler: HandlerId, item: ItemId, state: Option<RetryState>) {
         {
             let mut inner = self.lock();
+            // Of a handler that is not registered any more nothing is due.
+            if !inner.items.contains_key(&handler) {
+                return;
+            }
             inner.dues.set(handler, item, state.as_ref());
             let items = inner.items.entry(handler).or_default();
             match state {
@@ -133,32 +149,39 @@ impl Setbacks {
         })
     }
 
-    /// Somebody asks for an item by hand, or more: what need not hold it any more is cleared. Returns what is left if that
-    /// has changed.
-    pub(crate) fn clear(&self, handler: HandlerId, item: ItemId, by: Clearing) -> Option<Option<RetryState>> {
-        let before = self.of(handler, item)?;
-        let after = retry::clear(Some(before), by);
-        (after != Some(before)).then(|| {
-            self.set(handler, item, after);
-            after
-        })
+    /// An item is run: it is not due meanwhile. How it ends says when it is again.
+    pub(crate) fn take_up(&self, handler: HandlerId, item: ItemId) {
+        self.lock().dues.set(handler, item, None);
     }
 
-    /// The network is back: nothing backs off any more. Returns the items that were cleared.
-    pub(crate) fn reconnect(&self) -> BTreeMap<HandlerId, BTreeSet<ItemId>> {
-        let mut cleared: BTreeMap<HandlerId, BTreeSet<ItemId>> = BTreeMap::new();
-        let states: Vec<_> = {
-            let mut inner = self.lock();
-            inner.resources.retain(|_, state| retry::clear(Some(*state), Clearing::Reconnect).is_some());
-            let of_handler = |(handler, items): (&HandlerId, &BTreeMap<ItemId, RetryState>)| {
-                items.keys().map(|item| (*handler, *item)).collect::<Vec<_>>()
-            };
-            inner.items.iter().flat_map(of_handler).collect()
-        };
-        for (handler, item) in states {
-            if self.clear(handler, item, Clearing::Reconnect) == Some(None) {
-                cleared.entry(handler).or_default().insert(item);
+    /// An item is held by what it claims, and is due when that lets it.
+    pub(crate) fn postpone(&self, handler: HandlerId, item: ItemId, now: SystemTime, until: SystemTime) {
+        let waiting = RetryState::new(Setback::Backoff, now, Some(until));
+        self.lock().dues.set(handler, item, Some(&waiting));
+        self.changed.notify_one();
+    }
+
+    /// The network is back: nothing backs off any more. Returns what was cleared.
+    pub(crate) fn reconnect(&self) -> Reconnected {
+        let mut cleared = Reconnected::default();
+        let mut inner = self.lock();
+        let backs_off = |state: &RetryState| retry::clear(Some(*state), Clearing::Reconnect).is_none();
+        inner.resources.retain(|claim, state| {
+            if backs_off(state) {
+                cleared.claims.push(claim.clone());
             }
+            !backs_off(state)
+        });
+        for (handler, items) in &mut inner.items {
+            items.retain(|item, state| {
+                if backs_off(state) {
+                    cleared.items.entry(*handler).or_default().insert(*item);
+                }
+                !backs_off(state)
+            });
+        }
+        for (handler, items) in &cleared.items {
+            items.iter().for_each(|item| inner.dues.set(*handler, *item, None));
         }
         cleared
     }

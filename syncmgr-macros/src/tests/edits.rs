@@ -7,13 +7,15 @@ use crate::expand::expand;
 
 const ATTRIBUTE: &str = r#"
     name = "Pages", flags(hidden, always_list), capabilities(resumable, real_time), claims("a"),
-    limits(items = 4, soft_grace = "1s", stall = "0s", when_stalled = report), crate = a::b"#;
+    limits(items = 4, soft_grace = "1s", stall = "0s", when_stalled = report), state_version = 2,
+    retry(initial = "1s", factor = 2, cap = "1h", jitter = 10, budget = 10, partial_budget = 50), crate = a::b"#;
 
 const ITEM: &str = "
     /// Pages.
     impl<T: Store> sync::SyncHandler for Pages<T> where T: Send {
         async fn items(&self) -> SyncResult<Items> { self.list().await }
         fn set_item_status(&self, run: &RunContext, subject: Subject, status: Status) {}
+        fn migrate(&self, item: ItemId, from: u32, state: Value) {}
         fn item_object(&self, subject: Subject, interface: Uuid) -> Option<ItemObject> { None }
         async fn synchronize_item(&self, item: &'_ mut ItemContext) -> Result<(), (A, B)> { Ok(()) }
         const WIDTH: u8 = 80;

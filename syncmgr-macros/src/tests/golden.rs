@@ -17,7 +17,7 @@ fn flags_are_united_in_the_order_they_were_given() {
 
 #[test]
 fn capabilities_replace_the_default_ones() {
-    let capabilities = "capabilities(real_time, needs_network, idempotent, resumable, cancellable)";
+    let capabilities = "capabilities(frugal, real_time, needs_network, idempotent, resumable, cancellable)";
     assert_snapshot!(expansion(&attribute(capabilities), &handler("")));
 }
 
@@ -46,6 +46,44 @@ fn limits_that_are_mistaken_leave_the_default_ones() {
 }
 
 #[test]
+fn a_state_version_and_rules_for_retries_arrive_in_the_info() {
+    let keys = r#"
+        retry(partial_budget = 60, budget = 5, jitter = 0, cap = "2h", factor = 3, initial = "500ms"),
+        state_version = 2"#;
+    assert_snapshot!(expansion(&attribute(keys), &handler("")));
+}
+
+#[test]
+fn a_budget_given_alone_leaves_the_other_one_as_it_is() {
+    let own_rules = |rules: &str| {
+        let expansion = expansion(&attribute(&format!("retry({rules})")), &handler(""));
+        let (_, rules) = expansion.split_once(".with_retry(").expect("the rules are handed over");
+        rules.split_whitespace().collect::<String>()
+    };
+    let default = "::syncmgr::RetryPolicy::DEFAULT";
+    let (budget, partial) = (own_rules("budget = 5"), own_rules("partial_budget = 60"));
+    assert_eq!(budget, format!("{default}.with_budget(5,{default}.partial_budget),);}}"));
+    assert_eq!(partial, format!("{default}.with_budget({default}.budget,60),);}}"));
+}
+
+#[test]
+fn an_empty_list_of_retry_rules_is_the_default_ones_whatever_the_managers_are() {
+    assert_snapshot!(expansion(&attribute("retry()"), &handler("")));
+}
+
+#[test]
+fn retry_rules_that_are_mistaken_leave_the_default_ones() {
+    let rules = r#"retry(initial = "0s", factor = 0, cap = 60, jitter = 101, budget = 0, partial_budget = "50")"#;
+    assert_eq!(expansion(&attribute(rules), &handler("")), expansion(&attribute("retry()"), &handler("")));
+}
+
+#[test]
+fn a_forgotten_return_type_is_spelled_as_the_author_spells_what_comes_in() {
+    let migrate = "fn migrate(&self, item: ItemId, from: u32, state: syncmgr::serde_json::Value) { state }";
+    assert_snapshot!(expansion(&attribute(""), &handler(migrate)));
+}
+
+#[test]
 fn an_info_of_the_authors_own_is_kept() {
     let info = "fn info(&self) -> HandlerInfo { Self::HANDLER.instance(&self.account) }";
     assert_snapshot!(expansion(&attribute(""), &handler(info)));
@@ -54,7 +92,8 @@ fn an_info_of_the_authors_own_is_kept() {
 #[test]
 fn everything_generated_goes_through_the_crate_that_was_named() {
     let attribute = attribute(
-        "flags(hidden), capabilities(resumable), limits(when_stalled = cancel), crate = crate::vendored::sync",
+        "flags(hidden), capabilities(resumable), limits(when_stalled = cancel), retry(budget = 5),
+        crate = crate::vendored::sync",
     );
     let expansion = expansion(&attribute, &handler(""));
     assert!(!expansion.contains("syncmgr::"), "a literal crate name leaked:\n{expansion}");

@@ -42,6 +42,9 @@ fn other_spellings_of_a_signature_are_accepted() {
         "async fn items(self: &Self) -> SyncResult<Items> {}",
         "async fn items(&self) -> (SyncResult<Items>) {}",
         "fn set_item_status(&self, run: &RunContext, subject: Subject, status: Status) -> () {}",
+        "fn migrate(&self, _: ItemId, from: u32, state: Value) -> SyncResult<Value> {}",
+        "fn migrate(&self, _: ItemId, _: u32, state: syncmgr::serde_json::Value) -> Result<serde_json::Value> {}",
+        "fn migrate(&self, _: ItemId, _: Version, state: Json) -> anyhow::Result<Json> {}",
     ] {
         assert_eq!(mistakes(&attribute(""), &handler(method)), [], "{method}");
     }
@@ -183,7 +186,8 @@ fn a_misspelled_capability_or_stall_policy_is_recognized() {
             "capabilities(cancelable)",
             "cancelable",
             "there is no capability `cancelable`, did you mean `cancellable`?\n\
-             the capabilities are `cancellable`, `resumable`, `idempotent`, `needs_network`, `real_time`",
+             the capabilities are `cancellable`, `resumable`, `idempotent`, `needs_network`, `real_time`, \
+             `frugal`",
         ),
         (
             "limits(when_stalled = Report)",
@@ -257,6 +261,32 @@ fn a_signature_mistake_is_reported_at_the_smallest_token_under_the_expected_sign
             "hosts call a handler as `dyn SyncHandler`, so its methods have no generics",
         ),
         ("unsafe fn info(&self) -> HandlerInfo {}", "unsafe", "remove `unsafe`"),
+        (
+            "async fn migrate(&self, item: ItemId, from: u32, state: Value) -> SyncResult<Value> {}",
+            "async",
+            "the answer is wanted at once: remove `async`",
+        ),
+        (
+            "fn migrate(&self, item: ItemId, from: u32, state: &Value) -> SyncResult<Value> {}",
+            "&Value",
+            "`serde_json::Value` belongs here",
+        ),
+        (
+            "fn migrate(&self, item: ItemId, from: u64, state: Value) -> SyncResult<Value> {}",
+            "u64",
+            "`u32` belongs here",
+        ),
+        ("fn migrate(&self, item: ItemId, state: Value) -> SyncResult<Value> {}", ")", "an argument is missing"),
+        (
+            "fn migrate(&self, item: ItemId, from: u32, state: Value) -> SyncResult {}",
+            "SyncResult",
+            "`SyncResult<serde_json::Value>` belongs here",
+        ),
+        (
+            "fn migrate(&self, item: ItemId, from: u32, state: Value) {}",
+            ")",
+            "the return type is missing: `-> SyncResult<serde_json::Value>`",
+        ),
     ] {
         assert_eq!(only_in_method(method), pair(place, wrong), "{method}");
     }

@@ -3,6 +3,7 @@
 mod edits;
 mod golden;
 mod mistakes;
+mod retry;
 
 use proc_macro2::TokenStream;
 

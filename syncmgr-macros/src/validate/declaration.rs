@@ -1,4 +1,4 @@
-//! What the attribute says: id, name, flags, capabilities, limits, and where the facade is.
+//! What the attribute says: id, name, flags, capabilities, limits, state version, retries, and where the facade is.
 
 use proc_macro2::{Span, TokenStream};
 use syn::parse::Parser;
@@ -7,6 +7,8 @@ use uuid::Uuid;
 
 use super::entry::{Keys, assigned, literal, words};
 use super::limits::{Limits, limits};
+use super::number::count;
+use super::retry::{Retry, retry};
 use crate::mistakes::Mistakes;
 use crate::parse::{Entry, entries};
 
@@ -19,11 +21,14 @@ pub(crate) struct Declaration {
     /// All that hold, in place of the default ones; `None` if nothing was said of them.
     pub(crate) capabilities: Option<Vec<&'static str>>,
     pub(crate) limits: Limits,
+    pub(crate) state_version: Option<u32>,
+    /// The handler's own rules, even if all are the default ones; `None` leaves it to the manager's.
+    pub(crate) retry: Option<Retry>,
 }
 
-const KEYS: [&str; 6] = ["id", "name", "flags", "capabilities", "limits", "crate"];
+const KEYS: [&str; 8] = ["id", "name", "flags", "capabilities", "limits", "state_version", "retry", "crate"];
 const FLAGS: [&str; 4] = ["has_properties", "may_establish_connection", "always_list", "hidden"];
-const CAPABILITIES: [&str; 5] = ["cancellable", "resumable", "idempotent", "needs_network", "real_time"];
+const CAPABILITIES: [&str; 6] = ["cancellable", "resumable", "idempotent", "needs_network", "real_time", "frugal"];
 
 /// What a missing key is answered with.
 const REQUIRED: [(&str, &str); 2] = [
@@ -65,6 +70,8 @@ fn stand_in() -> Declaration {
         flags: Vec::new(),
         capabilities: None,
         limits: Limits::default(),
+        state_version: None,
+        retry: None,
     }
 }
 
@@ -76,6 +83,8 @@ impl Declaration {
             "flags" => self.flags = flags(entry, mistakes).unwrap_or_default(),
             "capabilities" => self.capabilities = capabilities(entry, mistakes),
             "limits" => self.limits = limits(entry, mistakes),
+            "state_version" => self.state_version = state_version(entry, mistakes),
+            "retry" => self.retry = retry(entry, mistakes),
             _ => self.krate = krate(entry, mistakes).unwrap_or_else(|| self.krate.clone()),
         }
     }
@@ -131,6 +140,10 @@ fn flags(entry: &Entry, mistakes: &mut Mistakes) -> Option<Vec<&'static str>> {
 
 fn capabilities(entry: &Entry, mistakes: &mut Mistakes) -> Option<Vec<&'static str>> {
     words(entry, "capability", &CAPABILITIES, "capabilities(cancellable, resumable)", mistakes)
+}
+
+fn state_version(entry: &Entry, mistakes: &mut Mistakes) -> Option<u32> {
+    count(entry, "state_version = 2", "the first version of a handler's state is 1", mistakes)
 }
 
 fn krate(entry: &Entry, mistakes: &mut Mistakes) -> Option<Path> {

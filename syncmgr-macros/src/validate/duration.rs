@@ -30,19 +30,20 @@ fn checked(literal: &LitStr, example: &str, mistakes: &mut Mistakes) -> Option<D
     let duration = parse_duration(&text);
     if duration.is_none() {
         let message =
-            format!("`{text}` is no duration\nwrite a whole number and `ms`, `s` or `min`, as in `{example}`");
+            format!("`{text}` is no duration\nwrite a whole number and `ms`, `s`, `min` or `h`, as in `{example}`");
         mistakes.at(literal, message);
     }
     duration
 }
 
-/// `250ms`, `5s`, `2min`.
+/// `250ms`, `5s`, `2min`, `1h`.
 fn parse_duration(text: &str) -> Option<Duration> {
     let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit())?);
     let millis = match unit {
         "ms" => 1,
         "s" => 1_000,
         "min" => 60_000,
+        "h" => 3_600_000,
         _ => return None,
     };
     number.parse::<u64>().ok()?.checked_mul(millis).map(Duration::from_millis)
@@ -57,11 +58,12 @@ mod tests {
         assert_eq!(parse_duration("250ms"), Some(Duration::from_millis(250)));
         assert_eq!(parse_duration("5s"), Some(Duration::from_secs(5)));
         assert_eq!(parse_duration("2min"), Some(Duration::from_secs(120)));
+        assert_eq!(parse_duration("1h"), Some(Duration::from_secs(3600)));
     }
 
     #[test]
     fn anything_else_is_no_duration() {
-        for text in ["", "5", "s", "5 s", "-5s", "1.5s", "5sec", "5\u{212a}", "18446744073709551615min"] {
+        for text in ["", "5", "s", "5 s", "-5s", "1.5s", "5sec", "5\u{212a}", "5H", "18446744073709551615min"] {
             assert_eq!(parse_duration(text), None, "{text}");
         }
     }

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use syn::{Ident, LitInt};
+use syn::Ident;
 
 use super::duration::{duration, some_time};
-use super::entry::{Keys, assigned, list, literal};
+use super::entry::{Keys, assigned, list};
+use super::number::count;
 use crate::mistakes::Mistakes;
 use crate::parse::{Entry, entries};
 use crate::suggest;
@@ -71,13 +72,7 @@ impl Limits {
 }
 
 fn items(entry: &Entry, mistakes: &mut Mistakes) -> Option<u32> {
-    let literal: LitInt = literal(entry, "a whole number", "items = 4", mistakes)?;
-    match literal.base10_parse() {
-        Ok(0) => mistakes.at(literal, "with room for 0 items nothing would ever run: write 1 or more"),
-        Ok(items) => return Some(items),
-        Err(_) => mistakes.at(literal, format!("expected a whole number from 1 to {}", u32::MAX)),
-    }
-    None
+    count(entry, "items = 4", "with room for 0 items nothing would ever run", mistakes)
 }
 
 fn deadline(entry: &Entry, example: &str, mistakes: &mut Mistakes) -> Option<Duration> {

@@ -1,9 +1,10 @@
 //! One method against the contract's signature.
 
-use proc_macro2::{Span, TokenTree};
+use proc_macro2::Span;
 use quote::ToTokens;
 use syn::{FnArg, Receiver, ReceiverKind, ReturnType, Safety, Signature, Token, Type, parse_quote};
 
+use super::stand_in::{spelled, with_a_value};
 use super::types::misfit;
 use crate::contract::{self, Expected};
 use crate::mistakes::Mistakes;
@@ -146,21 +147,10 @@ impl Report<'_> {
         };
         let after = method.signature.paren_token.span.close();
         self.spanning(after, format!("the return type is missing: `-> {}`", plain(expected)));
-        method.signature.output = parse_quote!(-> #expected);
+        let output = spelled(expected, &arguments(&self.expected.signature), &arguments(&method.signature));
+        method.signature.output = parse_quote!(-> #output);
         method.body = with_a_value(&method.body);
     }
-}
-
-/// Makes a body without a last expression fit any return type.
-fn with_a_value(body: &TokenTree) -> TokenTree {
-    let TokenTree::Group(braces) = body else { return body.clone() };
-    let statements = braces.stream();
-    match statements.clone().into_iter().last() {
-        Some(TokenTree::Punct(punct)) if punct.as_char() == ';' => {}
-        Some(_) => return body.clone(),
-        None => {}
-    }
-    parse_quote!({ #statements #[allow(unreachable_code)] { ::core::unreachable!() } })
 }
 
 fn arguments(signature: &Signature) -> Vec<&Type> {
@@ -182,7 +172,7 @@ fn is_shared(receiver: &Receiver) -> bool {
 }
 
 /// A type of the contract as text: none has a space in it.
-fn plain(ty: &Type) -> String {
+pub(crate) fn plain(ty: &Type) -> String {
     ty.to_token_stream().to_string().replace(' ', "")
 }
 

@@ -8,7 +8,13 @@ use syn::{GenericArgument, Ident, Path, PathArguments, Type, TypePath};
 use crate::contract;
 
 /// Names everybody has in scope.
-const PRELUDE: [&str; 6] = ["Box", "Result", "String", "Vec", "bool", "str"];
+const PRELUDE: [&str; 16] = [
+    "Box", "Result", "String", "Vec", "bool", "str", "u8", "u16", "u32", "u64", "usize", "i8", "i16", "i32", "i64",
+    "isize",
+];
+
+/// Modules whose `Error` is their own.
+const FOREIGN: [&str; 3] = ["io", "fmt", "serde_json"];
 
 /// The innermost part of `given` that surely is not what is expected, after what belongs in its place.
 pub(crate) fn misfit<'a>(expected: &'a Type, given: &'a Type) -> Option<(&'a Type, &'a Type)> {
@@ -71,15 +77,15 @@ fn is_well_known(ty: &Type) -> bool {
 
 /// Whether this error surely is not the `anyhow::Error` of `SyncResult`.
 fn is_foreign_error(ty: &Type) -> bool {
-    let of_std = match bare(ty) {
+    let of_another = match bare(ty) {
         Type::Path(ty) => {
             let module = ty.path.segments.iter().rev().nth(1);
-            module.is_some_and(|module| module.ident == "io" || module.ident == "fmt")
+            module.is_some_and(|module| FOREIGN.iter().any(|it| module.ident == it))
         }
         Type::Tuple(_) => true,
         _ => false,
     };
-    of_std || is_well_known(ty)
+    of_another || is_well_known(ty)
 }
 
 fn is_named(path: &Path, name: &str) -> bool {
@@ -122,6 +128,10 @@ mod tests {
             ("SyncResult<Items>", "anyhow::Result<Items>"),
             ("SyncResult<Items>", "Result<Items, anyhow::Error>"),
             ("Option<ItemObject>", "std::option::Option<syncmgr::ItemObject>"),
+            ("serde_json::Value", "Value"),
+            ("serde_json::Value", "::syncmgr::serde_json::Value"),
+            ("SyncResult<serde_json::Value>", "SyncResult<Value>"),
+            ("SyncResult<serde_json::Value>", "anyhow::Result<syncmgr::serde_json::Value>"),
         ] {
             assert_eq!(what_belongs(expected, given), None, "{given}");
         }
@@ -135,6 +145,8 @@ mod tests {
             ("Subject", "What"),
             ("SyncResult<Items>", "Result"),
             ("SyncResult<Items>", "Listing"),
+            ("serde_json::Value", "Json"),
+            ("u32", "Version"),
             ("SyncResult", "Result<(), Error>"),
             ("SyncResult", "impl Future<Output = SyncResult>"),
         ] {
@@ -160,7 +172,14 @@ mod tests {
             ("SyncResult", "Result<(), String>", "SyncResult"),
             ("SyncResult", "Result<(), std::io::Error>", "SyncResult"),
             ("SyncResult", "Result<(), Box<dyn Error>>", "SyncResult"),
+            ("SyncResult", "Result<(), serde_json::Error>", "SyncResult"),
             ("Option<ItemObject>", "ItemObject", "Option<ItemObject>"),
+            ("serde_json::Value", "&Value", "serde_json::Value"),
+            ("serde_json::Value", "String", "serde_json::Value"),
+            ("SyncResult<serde_json::Value>", "Value", "SyncResult<serde_json::Value>"),
+            ("SyncResult<serde_json::Value>", "SyncResult", "SyncResult<serde_json::Value>"),
+            ("SyncResult<serde_json::Value>", "SyncResult<String>", "serde_json::Value"),
+            ("u32", "u64", "u32"),
         ] {
             assert_eq!(what_belongs(expected, given).as_deref(), Some(belongs), "{given}");
         }

@@ -45,7 +45,7 @@ impl Run {
         }
     }
 
-    /// Why an item may not run now. What somebody asks for by hand backs off no more.
+    /// Why an item may not run now. One that may is not due meanwhile.
     pub(super) fn hold_of(&self, item: &SyncItem) -> Option<Hold> {
         let session = self.session();
         let host = session.host();
@@ -53,18 +53,31 @@ impl Run {
         if host.setbacks.is_clean(handler) {
             return None;
         }
-        let by = match session.ask() {
+        let (ask, now) = (session.ask(), host.now().wall);
+        // What is due by our own clock is due, whatever the time of day says.
+        let due = session.reason() == Reason::Retry;
+        if let Some(hold) = host.setbacks.hold(handler, id, &[], ask, now).filter(|_| !due) {
+            return Some(hold);
+        }
+        let claims: Vec<&Claim> = self.info.claims().iter().chain(item.claims()).collect();
+        let hold = host.setbacks.hold(handler, HANDLER_ITSELF, &claims, ask, now);
+        match &hold {
+            Some(Hold::BackingOff { until, .. } | Hold::NotBefore { until }) => {
+                host.setbacks.postpone(handler, id, now, *until);
+                host.attend();
+            }
+            _ => host.setbacks.take_up(handler, id),
+        }
+        hold
+    }
+
+    /// By what the run was asked for, if by anybody.
+    pub(super) fn asked_by(&self) -> Option<Clearing> {
+        match self.session().ask() {
             Ask::Forced => Some(Clearing::Force),
             Ask::ByHand => Some(Clearing::Manual),
             _ => None,
-        };
-        if let Some(retry) = by.and_then(|by| host.setbacks.clear(handler, id, by)) {
-            self.store(StateChange::Retry { handler, item: id, retry });
         }
-        // What is due by our own clock is due, whatever the time of day says.
-        let own = if session.reason() == Reason::Retry { HANDLER_ITSELF } else { id };
-        let claims: Vec<&Claim> = self.info.claims().iter().chain(item.claims()).collect();
-        host.setbacks.hold(handler, own, &claims, session.ask(), host.now().wall)
     }
 
     /// The handler could not begin, or could: that is remembered like what becomes of an item.
@@ -78,7 +91,8 @@ impl Run {
         let policy = self.info.retry().unwrap_or(host.retry);
         let (now, chance) = (host.now().wall, host.chance());
         let advance = Advance::Nothing;
-        let attempted = Attempted { handler, item, verdict, advance, policy: &policy, now, chance };
+        let by = self.asked_by();
+        let attempted = Attempted { handler, item, verdict, advance, policy: &policy, now, chance, by };
         let retry = host.setbacks.after(&attempted);
         let end = ItemEnd { outcome: verdict.outcome, retry, sides: None, consumed: Vec::new() };
         let fence = self.attempt().fence();

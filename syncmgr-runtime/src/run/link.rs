@@ -12,6 +12,7 @@ use syncmgr_core::decision::guard::GuardPolicy;
 use syncmgr_core::decision::host::{ClaimSet, ItemOfRun, RunId};
 use syncmgr_core::decision::protocol::{Ask, Event};
 use syncmgr_core::error::{Classify, SyncResult};
+use syncmgr_core::facts::Presence;
 use syncmgr_core::id::{ErrorId, ErrorScope, ItemId};
 use syncmgr_core::info::HandlerFlags;
 use syncmgr_core::log::{LogEntry, LogLevel, Question};
@@ -74,7 +75,8 @@ impl HostLink for RunLink {
             // Properties need no grant (R135); who shows them may still ask something.
             let showing = self.run.upgrade().filter(|run| run.is_attended());
             let run = showing.or_else(|| self.run(Ask::Attention)).ok_or_else(nobody_to_ask)?;
-            let may_bother = run.facts.flags.contains(RunFlags::MAY_BOTHER_USER) || run.is_attended();
+            let absent = self.host.ports.facts.now().user == Presence::Absent;
+            let may_bother = run.facts.flags.contains(RunFlags::MAY_BOTHER_USER) && !absent || run.is_attended();
             let interaction = self.host.ports.interaction.clone().filter(|_| may_bother).ok_or_else(nobody_to_ask)?;
             let asking = run.grants.ask();
             let permit = self.host.attention.clone().acquire_owned().await?;

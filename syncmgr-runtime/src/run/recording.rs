@@ -187,8 +187,8 @@ impl Run {
         } else {
             let policy = self.info.retry().unwrap_or(host.retry);
             let chance = if succeeded { 0 } else { host.chance() };
-            let attempted =
-                Attempted { handler: self.id.handler, item, verdict, advance, policy: &policy, now, chance };
+            let (handler, by) = (self.id.handler, self.asked_by());
+            let attempted = Attempted { handler, item, verdict, advance, policy: &policy, now, chance, by };
             for claim in self.claims_of(attempt, place) {
                 let changed = host.setbacks.after_claim(claim, &attempted);
                 changes.extend(changed.map(|retry| StateChange::Resource { claim: claim.clone(), retry }));

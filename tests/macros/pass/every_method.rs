@@ -2,6 +2,7 @@
 #![deny(warnings)]
 
 use syncmgr::prelude::*;
+use syncmgr::serde_json::Value;
 use syncmgr::{ErrorId, HandlerInfo, ItemObject, Participation, PropertiesOutcome, Resolution, Status, Subject, Uuid};
 
 struct OfflinePages;
@@ -40,6 +41,10 @@ impl SyncHandler for OfflinePages {
 
     async fn show_error(&self, _run: &RunContext, _error: ErrorId) -> SyncResult<Resolution> {
         Ok(Resolution::Done)
+    }
+
+    fn migrate(&self, _item: ItemId, _from: u32, state: Value) -> SyncResult<Value> {
+        Ok(state)
     }
 
     fn item_object(&self, _subject: Subject, _interface: Uuid) -> Option<ItemObject> {

@@ -1,10 +1,10 @@
-//! Flags, capabilities and limits arrive in the constant.
+//! Flags, capabilities, limits, the state version and rules for retries arrive in the constant.
 #![deny(warnings)]
 
 use std::time::Duration;
 
 use syncmgr::prelude::*;
-use syncmgr::{Capabilities, HandlerFlags, Limits, WhenStalled};
+use syncmgr::{Capabilities, HandlerFlags, Limits, RetryPolicy, WhenStalled};
 
 struct OfflinePages;
 
@@ -12,7 +12,7 @@ struct OfflinePages;
     id = "d2f0c1a4-5b7e-4c3d-9a8f-0e1d2c3b4a59",
     name = "Offline Web Pages",
     flags(has_properties, may_establish_connection, always_list, hidden),
-    capabilities(cancellable, resumable, idempotent, needs_network, real_time),
+    capabilities(cancellable, resumable, idempotent, needs_network, real_time, frugal),
     limits(
         items = 4,
         soft_grace = "250ms",
@@ -22,7 +22,9 @@ struct OfflinePages;
         prepare = "3min",
         stall = "1500ms",
         when_stalled = report,
-    )
+    ),
+    state_version = 2,
+    retry(initial = "500ms", factor = 3, cap = "2h", jitter = 0, budget = 5, partial_budget = 60)
 )]
 impl SyncHandler for OfflinePages {
     async fn synchronize(&self, _run: &SynchronizeContext) -> SyncResult {
@@ -32,8 +34,23 @@ impl SyncHandler for OfflinePages {
 
 struct Mail;
 
-#[sync_handler(id = "0f7c2b7e-93d7-4c55-8a3e-51b1f0a3d1c4", name = "Mail", capabilities(), limits(items = 1))]
+#[sync_handler(
+    id = "0f7c2b7e-93d7-4c55-8a3e-51b1f0a3d1c4",
+    name = "Mail",
+    capabilities(),
+    limits(items = 1),
+    retry(budget = 5)
+)]
 impl SyncHandler for Mail {
+    async fn synchronize(&self, _run: &SynchronizeContext) -> SyncResult {
+        Ok(())
+    }
+}
+
+struct News;
+
+#[sync_handler(id = "b7d1a0c2-3c53-4f0e-8d67-9a4f2e5c1b08", name = "News", retry())]
+impl SyncHandler for News {
     async fn synchronize(&self, _run: &SynchronizeContext) -> SyncResult {
         Ok(())
     }
@@ -55,6 +72,18 @@ fn main() {
     assert_eq!(info.limits().prepare_deadline(), Duration::from_secs(180));
     assert_eq!(info.limits().stall_after(), Duration::from_millis(1500));
     assert_eq!(info.limits().stall_policy(), WhenStalled::Report);
+    assert_eq!(info.state_version(), 2);
+    let retry = RetryPolicy::DEFAULT
+        .with_initial(Duration::from_millis(500))
+        .with_factor(3)
+        .with_cap(Duration::from_secs(7200))
+        .with_jitter(0)
+        .with_budget(5, 60);
+    assert_eq!(info.retry(), Some(retry));
+    assert_eq!(Mail::HANDLER.state_version(), 1);
+    let usual = RetryPolicy::DEFAULT;
+    assert_eq!(Mail::HANDLER.retry(), Some(usual.with_budget(5, usual.partial_budget)));
+    assert_eq!(News::HANDLER.retry(), Some(usual));
     assert_eq!(Mail::HANDLER.limits(), Limits::DEFAULT.with_items(1));
     assert_eq!(Mail::HANDLER.capabilities(), Capabilities::empty());
 }

@@ -1,0 +1,34 @@
+//! What stands in for a forgotten return type and the value of it, so that the compiler has nothing to add.
+
+use proc_macro2::TokenTree;
+use syn::{GenericArgument, PathArguments, Type, parse_quote};
+
+use super::method::plain;
+
+/// The return type in words the author has in scope: what the method is given, too, is spelled as it is there.
+pub(crate) fn spelled(output: &Type, expected: &[&Type], given: &[&Type]) -> Type {
+    let mut output = output.clone();
+    let Type::Path(path) = &mut output else { return output };
+    let last = path.path.segments.last_mut();
+    let Some(PathArguments::AngleBracketed(arguments)) = last.map(|last| &mut last.arguments) else { return output };
+    for argument in &mut arguments.args {
+        let GenericArgument::Type(argument) = argument else { continue };
+        let same = expected.iter().zip(given).find(|(expected, _)| plain(expected) == plain(argument));
+        if let Some((_, given)) = same {
+            *argument = Type::clone(given);
+        }
+    }
+    output
+}
+
+/// Makes a body without a last expression fit any return type.
+pub(crate) fn with_a_value(body: &TokenTree) -> TokenTree {
+    let TokenTree::Group(braces) = body else { return body.clone() };
+    let statements = braces.stream();
+    match statements.clone().into_iter().last() {
+        Some(TokenTree::Punct(punct)) if punct.as_char() == ';' => {}
+        Some(_) => return body.clone(),
+        None => {}
+    }
+    parse_quote!({ #statements #[allow(unreachable_code)] { ::core::unreachable!() } })
+}

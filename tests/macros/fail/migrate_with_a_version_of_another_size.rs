@@ -1,0 +1,21 @@
+use syncmgr::prelude::*;
+use syncmgr::serde_json::Value;
+
+struct OfflinePages;
+
+#[sync_handler(id = "d2f0c1a4-5b7e-4c3d-9a8f-0e1d2c3b4a59", name = "Offline Web Pages")]
+impl SyncHandler for OfflinePages {
+    async fn synchronize_item(&self, _item: &ItemContext) -> SyncResult {
+        Ok(())
+    }
+
+    fn migrate(&self, _item: ItemId, _from: u64, state: Value) -> SyncResult<Value> {
+        Ok(state)
+    }
+}
+
+fn main() {
+    fn is_handler(_: impl SyncHandler) {}
+    is_handler(OfflinePages);
+    let _ = OfflinePages::HANDLER;
+}
