@@ -4,6 +4,10 @@
 //! of one handler run is in `run/life.rs`, top to bottom; its items and workers are in `attempt/`. [`mapping`] lets a
 //! [`SyncHandler`](syncmgr_core::handler::SyncHandler) run on a foreign callback, and hosts handlers in the old style.
 
+pub mod state {
+    #![doc = include_str!("../STATE.md")]
+}
+
 mod attempt;
 mod attend;
 mod call;
