@@ -17,7 +17,7 @@ use tokio::runtime::Handle;
 use tokio::time::{Instant, sleep_until};
 
 use crate::host::Host;
-use crate::pending::{Reason, Resume};
+use crate::pending::Reason;
 use crate::session::SessionRequest;
 use crate::setbacks::Reconnected;
 
@@ -41,8 +41,7 @@ impl Host {
 
     /// Whether anything may have to be started by itself.
     pub(crate) fn has_pending(&self) -> bool {
-        let resumes = self.pending.resume == Resume::AtOnce && !self.pending.interrupted_handlers().is_empty();
-        resumes || self.setbacks.next_due().is_some() || self.pending.is_waiting()
+        self.pending.is_to_resume() || self.setbacks.next_due().is_some() || self.pending.is_waiting()
     }
 }
 
@@ -58,15 +57,17 @@ impl Attendant {
         let host = self.host.clone();
         let mut changes = host.ports.facts.changes().fuse();
         let mut facts = host.ports.facts.now();
-        self.resume();
-        self.lift(facts, facts);
         loop {
             self.start_due();
+            self.resume();
+            self.start_lifted();
             tokio::select! {
                 biased;
                 () = host.closing.cancelled() => return,
                 Some(now) = changes.next() => {
-                    self.lift(facts, now);
+                    if reconnected(facts, now) {
+                        self.reconnect();
+                    }
                     facts = now;
                 }
                 () = host.setbacks.changed().notified() => {}
@@ -81,7 +82,7 @@ impl Attendant {
         let at = match self.due {
             Some((known, at)) if known == due => at,
             _ => {
-                let left = due.duration_since(self.host.now().wall).unwrap_or_default();
+                let left = due.duration_since(self.host.time()).unwrap_or_default();
                 crate::attempt::grace::later(Instant::now(), left)
             }
         };
@@ -91,9 +92,12 @@ impl Attendant {
 
     /// Starts the items whose time has come, by the time of day or by what was waited.
     fn start_due(&mut self) {
-        let waited = self.due.filter(|(_, at)| *at <= Instant::now()).map(|(due, _)| due);
-        let wall = self.host.now().wall;
-        let due = self.host.setbacks.take_due(waited.map_or(wall, |waited| waited.max(wall)));
+        if let Some((due, at)) = self.due
+            && at <= Instant::now()
+        {
+            self.host.reach(due);
+        }
+        let due = self.host.setbacks.take_due(self.host.time());
         if !due.is_empty() {
             self.start_items(due, Reason::Retry);
         }
@@ -116,30 +120,33 @@ impl Attendant {
 
     /// Takes up what was interrupted.
     fn resume(&self) {
-        let interrupted = self.host.pending.interrupted_handlers();
-        let known: Vec<_> =
-            interrupted.into_iter().filter(|handler| self.host.known().handlers.contains_key(handler)).collect();
-        if self.host.pending.resume == Resume::AtOnce
-            && !known.is_empty()
+        let interrupted = {
+            let known = self.host.known();
+            self.host.pending.take_to_resume(|handler| known.handlers.contains_key(&handler))
+        };
+        if !interrupted.is_empty()
             && let Some(request) = self.request(Trigger::Scheduled, Reason::Resumed)
         {
-            self.start(request.handlers(known));
+            self.start(request.handlers(interrupted));
         }
     }
 
-    /// The world has changed: what it held goes on.
-    fn lift(&self, before: Facts, now: Facts) {
-        if reconnected(before, now) {
-            let Reconnected { items: cleared, claims } = self.host.setbacks.reconnect();
-            for (handler, items) in &cleared {
-                let forget = |item: &ItemId| StateChange::Retry { handler: *handler, item: *item, retry: None };
-                items.iter().map(forget).for_each(|change| self.host.store(change));
-            }
-            claims.into_iter().for_each(|claim| self.host.store(StateChange::Resource { claim, retry: None }));
-            if !cleared.is_empty() {
-                self.start_items(cleared, Reason::Retry);
-            }
+    /// The network is back: what backs off is due.
+    fn reconnect(&self) {
+        let Reconnected { items: cleared, claims } = self.host.setbacks.reconnect();
+        for (handler, items) in &cleared {
+            let forget = |item: &ItemId| StateChange::Retry { handler: *handler, item: *item, retry: None };
+            items.iter().map(forget).for_each(|change| self.host.store(change));
         }
+        claims.into_iter().for_each(|claim| self.host.store(StateChange::Resource { claim, retry: None }));
+        if !cleared.is_empty() {
+            self.start_items(cleared, Reason::Retry);
+        }
+    }
+
+    /// What the world held, and holds no more, goes on.
+    fn start_lifted(&self) {
+        let now = self.host.ports.facts.now();
         let lifted = self.host.pending.take_lifted(|request| self.is_lifted(request, now));
         for request in lifted {
             if let Some(owner) = self.host.owner() {

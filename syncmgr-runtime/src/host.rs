@@ -87,6 +87,8 @@ pub(crate) struct Host {
     /// What starts by itself.
     pub(crate) pending: Pending,
     attending: Mutex<Option<AbortHandle>>,
+    /// The latest time that was waited for.
+    reached: Mutex<SystemTime>,
     owner: OnceLock<Weak<Owner>>,
     /// Cancelled when the manager winds up.
     pub(crate) closing: CancellationToken,
@@ -124,6 +126,7 @@ impl Host {
             records: rules.records,
             pending: Pending::new(rules.resume),
             attending: Mutex::default(),
+            reached: Mutex::new(SystemTime::UNIX_EPOCH),
             owner: OnceLock::new(),
             closing: CancellationToken::new(),
             watched: Once::new(),
@@ -133,6 +136,19 @@ impl Host {
         };
         host.load();
         host
+    }
+
+    /// The time by which waits are counted: the time of day, and never before one that was waited for. So a clock that is
+    /// set back, or stands, neither holds anything for ever nor starts it again and again.
+    pub(crate) fn time(&self) -> SystemTime {
+        let reached = *self.reached.lock().unwrap_or_else(PoisonError::into_inner);
+        self.now().wall.max(reached)
+    }
+
+    /// This time was waited for.
+    pub(crate) fn reach(&self, time: SystemTime) {
+        let mut reached = self.reached.lock().unwrap_or_else(PoisonError::into_inner);
+        *reached = time.max(*reached);
     }
 
     /// Whoever starts what is due, if somebody does.

@@ -45,6 +45,8 @@ pub(crate) struct Pending {
 struct Inner {
     interrupted: Vec<Interrupted>,
     waiting: BTreeMap<HandlerId, Waiting>,
+    /// Handlers whose interrupted runs were started again, and may not have been taken up yet.
+    resumed: BTreeSet<HandlerId>,
 }
 
 /// A session that was interrupted, and the runs of it that nobody has taken up.
@@ -87,9 +89,21 @@ impl Pending {
         inner.interrupted.iter().rev().find(|of| of.left.contains_key(&handler)).map(|of| of.record.session)
     }
 
-    /// The handlers with interrupted runs.
-    pub(crate) fn interrupted_handlers(&self) -> BTreeSet<HandlerId> {
-        self.lock().interrupted.iter().flat_map(|of| of.left.keys().copied()).collect()
+    /// Whether interrupted runs are to be started by themselves.
+    pub(crate) fn is_to_resume(&self) -> bool {
+        self.resume == Resume::AtOnce && !self.lock().interrupted.is_empty()
+    }
+
+    /// The handlers with interrupted runs that are to be started by themselves, each once.
+    pub(crate) fn take_to_resume(&self, is_known: impl Fn(HandlerId) -> bool) -> BTreeSet<HandlerId> {
+        let mut inner = self.lock();
+        if self.resume != Resume::AtOnce {
+            return BTreeSet::new();
+        }
+        let of = inner.interrupted.iter().flat_map(|of| of.left.keys().copied());
+        let known: BTreeSet<_> = of.filter(|handler| is_known(*handler) && !inner.resumed.contains(handler)).collect();
+        inner.resumed.extend(&known);
+        known
     }
 
     /// A run of the handler takes up what was interrupted. With the runs, what is to be stored of their sessions.

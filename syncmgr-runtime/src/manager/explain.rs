@@ -57,7 +57,7 @@ impl SyncManager {
         let (host, handler) = (self.host(), known.handler);
         known.registered = self.registration(handler).map(|registration| registration.flags);
         known.held = self.holds_in_sessions(handler, known.item);
-        let now = host.now().wall;
+        let now = host.time();
         if let Some(retry) = host.setbacks.of(handler, item) {
             known.record.get_or_insert_default().retry = Some(retry);
         }

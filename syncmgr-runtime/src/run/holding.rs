@@ -5,6 +5,7 @@ use syncmgr_core::decision::conditions::holds;
 use syncmgr_core::decision::hold::Hold;
 use syncmgr_core::decision::retry::{Advance, Ask, Clearing};
 use syncmgr_core::decision::verdict::{Outcome, Verdict};
+use syncmgr_core::id::ItemId;
 use syncmgr_core::item::SyncItem;
 use syncmgr_core::record::ItemEnd;
 use syncmgr_core::request::RunRequest;
@@ -25,12 +26,13 @@ impl Run {
         let facts = host.ports.facts.now();
         if let Some(hold) = holds(facts, self.info.capabilities(), self.facts.trigger, ask) {
             host.pending.wait(Waiting { request: self.request(), hold: hold.clone() });
+            // It may have been lifted since the facts were read.
+            host.setbacks.changed().notify_one();
             host.attend();
             return Some(hold);
         }
         host.pending.no_longer_waits(handler);
-        let due = session.reason() == Reason::Retry;
-        host.setbacks.hold(handler, HANDLER_ITSELF, &[], ask, host.now().wall).filter(|_| !due)
+        host.setbacks.hold(handler, HANDLER_ITSELF, &[], ask, host.time())
     }
 
     /// What the run is asked to do, as data.
@@ -53,10 +55,8 @@ impl Run {
         if host.setbacks.is_clean(handler) {
             return None;
         }
-        let (ask, now) = (session.ask(), host.now().wall);
-        // What is due by our own clock is due, whatever the time of day says.
-        let due = session.reason() == Reason::Retry;
-        if let Some(hold) = host.setbacks.hold(handler, id, &[], ask, now).filter(|_| !due) {
+        let (ask, now) = (session.ask(), host.time());
+        if let Some(hold) = host.setbacks.hold(handler, id, &[], ask, now) {
             return Some(hold);
         }
         let claims: Vec<&Claim> = self.info.claims().iter().chain(item.claims()).collect();
@@ -69,6 +69,17 @@ impl Run {
             _ => host.setbacks.take_up(handler, id),
         }
         hold
+    }
+
+    /// An item that was due and is in quarantine stays due.
+    pub(super) fn try_later(&self, item: ItemId) {
+        let session = self.session();
+        let host = session.host();
+        if session.reason() == Reason::Retry {
+            let (now, wait) = (host.time(), self.info.retry().unwrap_or(host.retry).initial);
+            host.setbacks.postpone(self.id.handler, item, now, now.checked_add(wait).unwrap_or(now));
+            host.attend();
+        }
     }
 
     /// By what the run was asked for, if by anybody.
@@ -89,14 +100,15 @@ impl Run {
             return;
         }
         let policy = self.info.retry().unwrap_or(host.retry);
-        let (now, chance) = (host.now().wall, host.chance());
+        let (now, chance) = (host.time(), host.chance());
         let advance = Advance::Nothing;
         let by = self.asked_by();
         let attempted = Attempted { handler, item, verdict, advance, policy: &policy, now, chance, by };
         let retry = host.setbacks.after(&attempted);
         let end = ItemEnd { outcome: verdict.outcome, retry, sides: None, consumed: Vec::new() };
         let fence = self.attempt().fence();
-        self.store(StateChange::Ended { handler, fence, time: now, items: vec![(item, end)] });
+        let time = host.now().wall;
+        self.store(StateChange::Ended { handler, fence, time, items: vec![(item, end)] });
         if retry.is_some() {
             host.attend();
         }

@@ -73,6 +73,7 @@ impl Run {
                 apart.push(Apart { item: item.clone(), verdict: Verdict::plain(Outcome::Skipped), hold: None });
             } else if quarantined.contains(&(self.id.handler, id)) {
                 apart.push(self.hold_back(item));
+                self.try_later(id);
             } else if let Some((session, verdict)) = merged.get(&id) {
                 let hold = Some(Hold::Merged { session: *session });
                 apart.push(Apart { item: item.clone(), verdict: *verdict, hold });

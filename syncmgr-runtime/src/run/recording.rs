@@ -163,7 +163,7 @@ impl Run {
         let time = self.session().host().now().wall;
         let mut changes = Vec::new();
         let items: Vec<_> =
-            ended.into_iter().map(|ended| (ended.item, self.end_of(attempt, ended, time, &mut changes))).collect();
+            ended.into_iter().map(|ended| (ended.item, self.end_of(attempt, ended, &mut changes))).collect();
         if !items.is_empty() {
             changes.push(StateChange::Ended { handler, fence, time, items });
         }
@@ -172,7 +172,7 @@ impl Run {
     }
 
     /// What is to be recorded of an item. What its failure means for the resources it claims goes to `changes`.
-    fn end_of(&self, attempt: &Attempt, ended: ItemEnded, now: SystemTime, changes: &mut Vec<StateChange>) -> ItemEnd {
+    fn end_of(&self, attempt: &Attempt, ended: ItemEnded, changes: &mut Vec<StateChange>) -> ItemEnd {
         let ItemEnded { place, item, verdict, used } = ended;
         let Verdict { outcome, .. } = verdict;
         let succeeded = outcome == Outcome::Succeeded;
@@ -187,7 +187,7 @@ impl Run {
         } else {
             let policy = self.info.retry().unwrap_or(host.retry);
             let chance = if succeeded { 0 } else { host.chance() };
-            let (handler, by) = (self.id.handler, self.asked_by());
+            let (handler, by, now) = (self.id.handler, self.asked_by(), host.time());
             let attempted = Attempted { handler, item, verdict, advance, policy: &policy, now, chance, by };
             for claim in self.claims_of(attempt, place) {
                 let changed = host.setbacks.after_claim(claim, &attempted);

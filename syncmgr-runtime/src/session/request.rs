@@ -14,7 +14,7 @@ use syncmgr_core::trigger::{RunFlags, Trigger};
 use tokio::runtime::Handle;
 
 use super::{Choosing, Session, SessionShared, SessionTerms};
-use crate::host::{Host, Registered};
+use crate::host::{Host, Records, Registered};
 use crate::manager::Owner;
 use crate::pending::Reason;
 use crate::run::Run;
@@ -159,7 +159,7 @@ impl SessionRequest {
             return Err(StartError::TooLate { deadline });
         }
         let handlers = self.find_handlers()?;
-        let asked = self.describe()?;
+        let asked = self.to_remember()?;
         let tasks = Tasks::new(runtime, self.host().tracker.clone());
         let session = SessionShared::new(self.host().clone(), tasks, self.terms());
         {
@@ -176,6 +176,16 @@ impl SessionRequest {
         });
         session.begin(runs.collect(), asked);
         Ok(Session::new(session, self.manager))
+    }
+
+    /// What a store is to remember of this. A run that was asked for nothing leaves nothing unfinished.
+    fn to_remember(&self) -> Result<Vec<RunRequest>, RequestError> {
+        if self.host().records == Records::Exceptions {
+            return Ok(Vec::new());
+        }
+        let mut asked = self.describe()?;
+        asked.retain(|run| run.check().is_ok());
+        Ok(asked)
     }
 
     fn terms(&self) -> SessionTerms {
