@@ -119,12 +119,23 @@ pub struct RunFacts {
     pub selection: Arc<[SyncItem]>,
     /// Which attempt of the run this is; 0 before the choice.
     pub attempt: u32,
+    /// What orders this attempt's writes among those to the same record.
+    pub fence: Fence,
 }
 
 impl RunFacts {
     /// A run of `handler` in `session`, with nothing chosen.
     pub fn new(handler: HandlerId, session: SessionId, trigger: Trigger, flags: RunFlags) -> Self {
-        Self { handler, session, trigger, flags, cookie: None, selection: Arc::default(), attempt: 0 }
+        Self {
+            handler,
+            session,
+            trigger,
+            flags,
+            cookie: None,
+            selection: Arc::default(),
+            attempt: 0,
+            fence: Fence { session, attempt: 0 },
+        }
     }
 
     /// With the bytes of the invocation; without effect for any other trigger (R16).
@@ -137,9 +148,9 @@ impl RunFacts {
         Self { attempt, ..self }
     }
 
-    /// What orders this attempt's writes among those to the same record.
-    pub fn fence(&self) -> Fence {
-        Fence { session: self.session, attempt: self.attempt }
+    /// With writes ordered by this.
+    pub fn with_fence(self, fence: Fence) -> Self {
+        Self { fence, ..self }
     }
 
     /// With these items chosen.

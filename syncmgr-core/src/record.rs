@@ -48,9 +48,9 @@ impl ItemRecord {
 /// Orders the attempts that write to one record: a write of an attempt before the last writer's is refused.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Fence {
-    /// The session, as the store numbers them.
+    /// The latest session there was when the attempt began, as the store numbers them.
     pub session: SessionId,
-    /// The attempt of its run, from 0 upwards.
+    /// The attempt, as its host numbers them.
     pub attempt: u32,
 }
 

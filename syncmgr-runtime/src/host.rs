@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, Once, OnceLock, PoisonError, Weak};
 use std::time::{Duration, SystemTime};
 
@@ -16,6 +16,7 @@ use syncmgr_core::id::{HandlerId, ItemId, SessionId};
 use syncmgr_core::info::HandlerInfo;
 use syncmgr_core::log::Question;
 use syncmgr_core::port::{ConnectionProvider, Interaction};
+use syncmgr_core::record::Fence;
 use syncmgr_core::register::Registry;
 use syncmgr_core::retry::RetryPolicy;
 use syncmgr_core::store::StateStore;
@@ -94,6 +95,7 @@ pub(crate) struct Host {
     pub(crate) closing: CancellationToken,
     watched: Once,
     pub(crate) last_session: AtomicU64,
+    last_attempt: AtomicU32,
     known: Mutex<Known>,
 }
 
@@ -131,6 +133,7 @@ impl Host {
             closing: CancellationToken::new(),
             watched: Once::new(),
             last_session: AtomicU64::new(0),
+            last_attempt: AtomicU32::new(0),
             known: Mutex::default(),
             ports,
         };
@@ -164,6 +167,12 @@ impl Host {
     /// Whom the manager belongs to, unless every handle of it is gone.
     pub(crate) fn owner(&self) -> Option<Arc<Owner>> {
         self.owner.get()?.upgrade()
+    }
+
+    /// The fence of an attempt that begins now: after all that began before it, in whatever session.
+    pub(crate) fn next_fence(&self) -> Fence {
+        let session = SessionId(self.last_session.load(Ordering::Relaxed));
+        Fence { session, attempt: self.last_attempt.fetch_add(1, Ordering::Relaxed) + 1 }
     }
 
     pub(crate) fn next_session(&self) -> SessionId {

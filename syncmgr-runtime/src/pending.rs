@@ -74,19 +74,16 @@ impl Pending {
         Self { resume, inner: Mutex::default() }
     }
 
-    /// Takes the sessions that were under way when whoever ran them was gone.
-    pub(crate) fn load(&self, sessions: Vec<SessionRecord>) {
+    /// Takes the sessions that were under way when whoever ran them was gone. Returns what is to be stored of those in which
+    /// nothing was left to do.
+    pub(crate) fn load(&self, sessions: Vec<SessionRecord>, now: SystemTime) -> Vec<StateChange> {
         let interrupted = |record: SessionRecord| {
             let left = record.runs.iter().map(|run| (run.handler, run.clone())).collect();
             Interrupted { record, left }
         };
-        self.lock().interrupted = sessions.into_iter().map(interrupted).collect();
-    }
-
-    /// Whether a run of the handler was interrupted and not taken up, and in which session.
-    pub(crate) fn interrupted(&self, handler: HandlerId) -> Option<SessionId> {
-        let inner = self.lock();
-        inner.interrupted.iter().rev().find(|of| of.left.contains_key(&handler)).map(|of| of.record.session)
+        let (over, left): (Vec<_>, _) = sessions.into_iter().partition(|session| session.runs.is_empty());
+        self.lock().interrupted = left.into_iter().map(interrupted).collect();
+        over.iter().map(|record| ended(record, now)).collect()
     }
 
     /// Whether interrupted runs are to be started by themselves.
@@ -106,18 +103,27 @@ impl Pending {
         known
     }
 
-    /// A run of the handler takes up what was interrupted. With the runs, what is to be stored of their sessions.
-    pub(crate) fn take_up(&self, handler: HandlerId, now: SystemTime) -> (Vec<Unfinished>, Vec<StateChange>) {
+    /// What was interrupted of the handler. It stays until a run that took it up has ended.
+    pub(crate) fn take_up(&self, handler: HandlerId) -> Vec<Unfinished> {
+        let inner = self.lock();
+        let of_handler = |of: &Interrupted| {
+            let run = of.left.get(&handler)?;
+            Some(Unfinished { session: of.record.session, items: run.items.clone() })
+        };
+        inner.interrupted.iter().filter_map(of_handler).collect()
+    }
+
+    /// The run that took these up has ended. Returns what is to be stored of the sessions of which nothing is left.
+    pub(crate) fn done(&self, handler: HandlerId, sessions: &[SessionId], now: SystemTime) -> Vec<StateChange> {
         let mut inner = self.lock();
-        let mut taken = Vec::new();
-        for of in &mut inner.interrupted {
-            let session = of.record.session;
-            taken.extend(of.left.remove(&handler).map(|run| Unfinished { session, items: run.items }));
+        for of in inner.interrupted.iter_mut().filter(|of| sessions.contains(&of.record.session)) {
+            of.left.remove(&handler);
         }
+        inner.resumed.remove(&handler);
         let (over, left): (Vec<_>, _) =
             std::mem::take(&mut inner.interrupted).into_iter().partition(|of| of.left.is_empty());
         inner.interrupted = left;
-        (taken, over.into_iter().map(|of| ended(&of.record, now)).collect())
+        over.iter().map(|of| ended(&of.record, now)).collect()
     }
 
     /// A run was held. It is started when nothing holds it any more.
@@ -157,7 +163,18 @@ impl Pending {
     /// The handler was forgotten.
     pub(crate) fn forget(&self, handler: HandlerId, now: SystemTime) -> Vec<StateChange> {
         self.no_longer_waits(handler);
-        self.take_up(handler, now).1
+        let sessions: Vec<_> = self.lock().interrupted.iter().map(|of| of.record.session).collect();
+        self.done(handler, &sessions, now)
+    }
+
+    /// An item was forgotten: nothing of it is unfinished.
+    pub(crate) fn forget_item(&self, handler: HandlerId, item: ItemId) {
+        let mut inner = self.lock();
+        for run in inner.interrupted.iter_mut().filter_map(|of| of.left.get_mut(&handler)) {
+            if let Some(items) = &mut run.items {
+                items.remove(&item);
+            }
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {

@@ -11,6 +11,7 @@ use syncmgr_core::error::{SyncResult, one_line, panic_text};
 use syncmgr_core::id::{HandlerId, ItemId};
 use syncmgr_core::log::{Question, Remedy};
 use syncmgr_core::record::ItemRecord;
+use syncmgr_core::retry::Setback;
 use syncmgr_core::store::{Histogram, StateChange, StateStore};
 use tokio::runtime::Handle;
 
@@ -27,7 +28,8 @@ impl Host {
         self.last_session
             .store(self.read(StateStore::last_session).unwrap_or_default().0, std::sync::atomic::Ordering::Relaxed);
         self.setbacks.load_resources(self.read(StateStore::resources).unwrap_or_default());
-        self.pending.load(self.read(StateStore::interrupted).unwrap_or_default());
+        let interrupted = self.read(StateStore::interrupted).unwrap_or_default();
+        self.pending.load(interrupted, self.now().wall).into_iter().for_each(|change| self.store(change));
         for (name, histogram) in [(STOPPING, &self.stopping), (LASTING, &self.lasting)] {
             match store.histogram(name) {
                 Ok(Some(counted)) => histogram.add(&counted),
@@ -82,7 +84,13 @@ impl Host {
             }
             _ => {
                 self.known().answers.insert((handler, item, question.key.clone()), (question.clone(), choice));
-                self.store(StateChange::Answered { handler, item, question, choice });
+                let mut changes = vec![StateChange::Answered { handler, item, question, choice }];
+                // It need not wait any more, whatever becomes of whoever answered.
+                if self.setbacks.of(handler, item).is_some_and(|state| state.setback == Setback::NeedsUser) {
+                    self.setbacks.set(handler, item, None);
+                    changes.push(StateChange::Retry { handler, item, retry: None });
+                }
+                self.store_all(changes);
             }
         }
     }
@@ -120,13 +128,18 @@ impl Host {
     /// Stores a change nobody waits for. What cannot be stored is told to `tracing`: whoever made the change has it all the
     /// same.
     pub(crate) fn store(&self, change: StateChange) {
+        self.store_all(vec![change]);
+    }
+
+    /// Stores changes nobody waits for, all or none.
+    pub(crate) fn store_all(&self, changes: Vec<StateChange>) {
         let id = self.id;
         let told = move |result: SyncResult| {
             if let Err(error) = result {
                 tracing::error!(manager = %id, error = %one_line(&error), "the store refused a change");
             }
         };
-        let mut written = self.write(vec![change]);
+        let mut written = self.write(changes);
         match ((&mut written).now_or_never(), Handle::try_current()) {
             (Some(result), _) => told(result),
             (None, Ok(runtime)) => drop(self.tracker.spawn_on(written.map(told), &runtime)),

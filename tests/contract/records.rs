@@ -248,7 +248,7 @@ async fn a_record_a_later_attempt_has_written_is_left_as_it_is_and_the_late_comm
             }
             let refused = item.saved::<u32>()?.commit().await.expect_err("it came too late");
             let stale = refused.chain().find_map(|cause| cause.downcast_ref::<StaleWriter>());
-            let writer = Fence { session: item.run().session(), attempt: 1 };
+            let writer = Fence { session: item.run().session(), attempt: 2 };
             assert_eq!(stale, Some(&StaleWriter { item: item.id(), writer, latest: later }));
             notes.note("refused");
             Err(refused)

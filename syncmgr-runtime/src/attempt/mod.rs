@@ -191,7 +191,7 @@ impl Attempt {
 
     /// What orders the attempt's writes.
     pub(crate) fn fence(&self) -> Fence {
-        self.facts.fence()
+        self.facts.fence
     }
 
     pub(crate) fn handler(&self) -> &dyn SyncHandler {
@@ -265,7 +265,7 @@ impl Attempt {
     }
 
     /// Whether nobody drives the attempt any more.
-    fn is_aborted(&self) -> bool {
+    pub(crate) fn is_aborted(&self) -> bool {
         self.lock().aborted == Aborted::Yes
     }
 

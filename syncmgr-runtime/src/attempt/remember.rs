@@ -53,14 +53,15 @@ impl Attempt {
         let migrate = || self.handler.migrate(item, from, state);
         let migrated = catch_unwind(AssertUnwindSafe(migrate))
             .unwrap_or_else(|panic| Err(anyhow!("the handler panicked: {}", panic_text(panic))));
-        let migrated = migrated.with_context(|| format!("what was saved of the item is of version {from}"))?;
-        Ok(migrated.to_string().into())
+        // In words: whatever else the error says, the state cannot be read.
+        let unreadable = |error| anyhow!("what was saved of the item is of version {from}: {}", one_line(&error));
+        Ok(migrated.map_err(unreadable)?.to_string().into())
     }
 
     pub(super) async fn commit_state(&self, item: ItemId, state: Arc<str>) -> SyncResult {
         let used = self.lock().used.entry(item).or_default().clone();
         let checkpoint = Checkpoint { version: self.state_version, state };
-        let (handler, fence) = (self.facts.handler, self.facts.fence());
+        let (handler, fence) = (self.facts.handler, self.facts.fence);
         let consumed: Vec<_> = used.answers.iter().cloned().collect();
         let (sides, keys) = (used.sides, consumed.clone());
         self.link.write(StateChange::Committed { handler, item, fence, checkpoint, sides, consumed }).await?;

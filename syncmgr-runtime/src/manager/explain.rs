@@ -10,13 +10,14 @@ use syncmgr_core::decision::retry::Ask;
 use syncmgr_core::decision::run::Phase;
 use syncmgr_core::error::SyncResult;
 use syncmgr_core::explain::{Current, Explanation, Known, Listed, explain};
-use syncmgr_core::id::{ErrorId, HandlerId, ItemId, SessionId};
-use syncmgr_core::item::Completeness;
+use syncmgr_core::id::{ErrorId, HandlerId, ItemId};
+use syncmgr_core::item::{Completeness, ItemState};
 use syncmgr_core::log::{Action, LogEntry};
 use syncmgr_core::trigger::Trigger;
 
 use super::SyncManager;
 use crate::attend::HANDLER_ITSELF;
+use crate::pending::Unfinished;
 use crate::run::Run;
 
 impl SyncManager {
@@ -30,7 +31,7 @@ impl SyncManager {
         known.record = self.host().record(handler, item)?;
         known.listed = self.listed(handler, item, &mut known);
         known.chosen = self.chosen(handler, item)?;
-        known.current = self.current(handler, item)?;
+        known.current = self.current(handler, item, known.chosen)?;
         known.quarantined = self.host().gate.quarantined().contains(&(handler, item));
         self.add_common(known, item)
     }
@@ -48,7 +49,8 @@ impl SyncManager {
             true => Current::Running(run.id().session),
             false => Current::Waiting(run.id().session),
         });
-        known.current = known.current.or(self.host().pending.interrupted(handler).map(Current::Interrupted));
+        let interrupted = self.host().pending.take_up(handler).pop();
+        known.current = known.current.or(interrupted.map(|run| Current::Interrupted(run.session)));
         self.add_common(known, HANDLER_ITSELF)
     }
 
@@ -97,7 +99,7 @@ impl SyncManager {
         }
     }
 
-    fn chosen(&self, handler: HandlerId, item: ItemId) -> SyncResult<Option<syncmgr_core::item::ItemState>> {
+    fn chosen(&self, handler: HandlerId, item: ItemId) -> SyncResult<Option<ItemState>> {
         let preferences: Preferences = self.host().preferences(handler)?;
         let listing = self.listing(handler);
         let default = listing.as_ref().and_then(|listing| listing.item(item)).map(|item| item.state());
@@ -105,7 +107,7 @@ impl SyncManager {
     }
 
     /// How an item is part of a session.
-    fn current(&self, handler: HandlerId, item: ItemId) -> SyncResult<Option<Current>> {
+    fn current(&self, handler: HandlerId, item: ItemId, chosen: Option<ItemState>) -> SyncResult<Option<Current>> {
         for run in self.runs_of(handler).filter(|run| !run.is_over()) {
             let session = run.id().session;
             match run.attempt().phase_of(item) {
@@ -114,14 +116,13 @@ impl SyncManager {
                 _ => {}
             }
         }
-        let interrupted = self.host().pending.interrupted(handler);
-        let unfinished = |session: &SessionId| -> SyncResult<bool> {
-            Ok(!self.host().ports.store.ended_since(handler, *session)?.contains(&item))
-        };
-        match interrupted {
-            Some(session) if unfinished(&session)? => Ok(Some(Current::Interrupted(session))),
-            _ => Ok(None),
+        for Unfinished { session, items } in self.host().pending.take_up(handler).into_iter().rev() {
+            let asked = items.map_or(chosen != Some(ItemState::Unchecked), |items| items.contains(&item));
+            if asked && !self.host().ports.store.ended_since(handler, session)?.contains(&item) {
+                return Ok(Some(Current::Interrupted(session)));
+            }
         }
+        Ok(None)
     }
 
     fn holds_in_sessions(&self, handler: HandlerId, item: Option<ItemId>) -> Vec<Hold> {

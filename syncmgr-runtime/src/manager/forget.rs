@@ -39,10 +39,11 @@ impl SyncManager {
         for session in self.host().sessions() {
             let Some(run) = session.run(handler) else { continue };
             run.forget_item(item);
-            session.until(|session| session.run(handler).is_none_or(|run| run.has_ended(item))).await;
+            run.until_ended(item).await;
         }
         self.host().forget_answers(handler, Some(item));
         self.host().setbacks.set(handler, item, None);
+        self.host().pending.forget_item(handler, item);
         self.host().write(vec![StateChange::ForgetItem { handler, item }]).await
     }
 }

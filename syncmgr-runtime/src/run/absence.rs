@@ -49,7 +49,11 @@ impl Run {
         if !absence.changed.is_empty() {
             self.store(StateChange::Absent { handler, items: absence.changed });
         }
-        absence.forgotten.into_iter().for_each(|item| self.store(StateChange::ForgetItem { handler, item }));
+        for item in absence.forgotten {
+            host.setbacks.set(handler, item, None);
+            host.forget_answers(handler, Some(item));
+            self.store(StateChange::ForgetItem { handler, item });
+        }
         listing
     }
 

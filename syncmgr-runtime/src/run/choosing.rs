@@ -42,13 +42,17 @@ impl Run {
     fn preferred(&self, listing: &Listing) -> Arc<[SyncItem]> {
         let session = self.session();
         let preferred = listing.select_preferred(self.id.handler, &self.lock().preferences);
-        let (interrupted, over) = session.host().pending.take_up(self.id.handler, session.host().now().wall);
-        over.into_iter().for_each(|change| session.host().store(change));
+        let interrupted = session.host().pending.take_up(self.id.handler);
         let resumes = session.reason() == Reason::Resumed;
         if interrupted.is_empty() {
             return if resumes { Arc::default() } else { preferred };
         }
+        let sessions = interrupted.iter().map(|unfinished| unfinished.session).collect();
         let unfinished = self.unfinished(&preferred, interrupted);
+        {
+            let mut state = self.lock();
+            (state.taken_up, state.unfinished) = (sessions, unfinished.clone());
+        }
         let preferred: BTreeSet<_> = preferred.iter().filter(|_| !resumes).map(SyncItem::id).collect();
         listing.select(|item| unfinished.contains(&item.id()) || preferred.contains(&item.id()))
     }

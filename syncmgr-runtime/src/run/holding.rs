@@ -55,7 +55,7 @@ impl Run {
         if host.setbacks.is_clean(handler) {
             return None;
         }
-        let (ask, now) = (session.ask(), host.time());
+        let (ask, now) = (self.ask_of(id), host.time());
         if let Some(hold) = host.setbacks.hold(handler, id, &[], ask, now) {
             return Some(hold);
         }
@@ -82,9 +82,21 @@ impl Run {
         }
     }
 
+    /// Somebody looks at the results and wants something: from now on the run is asked for by hand.
+    pub(super) fn is_asked_by_hand(&self) {
+        let mut state = self.lock();
+        state.ask = state.ask.max(Ask::ByHand);
+    }
+
+    /// How firmly an item is asked for. What was interrupted had been allowed to run.
+    fn ask_of(&self, item: ItemId) -> Ask {
+        let state = self.lock();
+        if state.unfinished.contains(&item) { state.ask.max(Ask::ByHand) } else { state.ask }
+    }
+
     /// By what the run was asked for, if by anybody.
     pub(super) fn asked_by(&self) -> Option<Clearing> {
-        match self.session().ask() {
+        match self.lock().ask {
             Ask::Forced => Some(Clearing::Force),
             Ask::ByHand => Some(Clearing::Manual),
             _ => None,

@@ -11,7 +11,7 @@ use syncmgr_core::decision::verdict::{Outcome, Verdict, judge_unprepared};
 use syncmgr_core::error::{FailureClass, SyncResult};
 use syncmgr_core::handler::Resolution;
 use syncmgr_core::hresult::HResult;
-use syncmgr_core::id::{ErrorId, ItemId, Subject};
+use syncmgr_core::id::{ErrorId, ItemId, SessionId, Subject};
 use syncmgr_core::log::{LogEntry, LogLevel};
 use syncmgr_core::trigger::RunFlags;
 
@@ -182,6 +182,7 @@ impl Run {
 
     /// R144 to R149. What a stop has ended is over: the explanation, and the retry it may ask for, begin afresh (R113).
     async fn show_error(self: &Arc<Self>, looking: &Looking) -> Step {
+        self.is_asked_by_hand();
         let attempt = self.add_attempt(&self.session(), self.facts.clone());
         let (items, window) = match looking.at {
             Some(Lookout::Error(error)) => self.explain(&attempt, error).await,
@@ -328,18 +329,29 @@ impl Run {
 
     /// The first ending counts: what comes later is only letting go.
     fn end(&self, ending: RunEnding) {
-        let first = {
+        let (first, taken_up) = {
             let mut state = self.lock();
             let first = state.ending.is_none();
             state.ending.get_or_insert(ending);
-            first
+            (first, std::mem::take(&mut state.taken_up))
         };
+        self.end_interrupted(&taken_up);
         self.grants.take_back();
         self.session().host().gate.leave(self.id);
         if first {
             let outcomes = self.attempt().with_phases(meter::outcomes);
             meter::items(self.id.handler, outcomes);
             self.note(RunChange::Ended(ending));
+        }
+    }
+
+    /// What was interrupted and taken up here is unfinished no more. A run that is cut short in its turn has finished nothing.
+    fn end_interrupted(&self, sessions: &[SessionId]) {
+        let session = self.session();
+        let host = session.host();
+        if !sessions.is_empty() && !self.attempt().is_aborted() {
+            let over = host.pending.done(self.id.handler, sessions, host.now().wall);
+            over.into_iter().for_each(|change| host.store(change));
         }
     }
 

@@ -12,17 +12,20 @@ mod notes;
 mod recording;
 
 use std::collections::{BTreeSet, VecDeque};
+use std::future::poll_fn;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::task::Poll;
 
 use syncmgr_core::cancel::CancelReason;
 use syncmgr_core::decision::choice::{Listing, Preferences};
 use syncmgr_core::decision::hold::Hold;
 use syncmgr_core::decision::host::{Priority, RunId};
 use syncmgr_core::decision::protocol::{Event, Protocol, Purpose, Step};
+use syncmgr_core::decision::retry::Ask;
 use syncmgr_core::error::FailureClass;
 use syncmgr_core::handler::SyncHandler;
 use syncmgr_core::hresult::HResult;
-use syncmgr_core::id::{ErrorId, ItemId, Subject};
+use syncmgr_core::id::{ErrorId, ItemId, SessionId, Subject};
 use syncmgr_core::info::HandlerInfo;
 use syncmgr_core::item::{Items, SyncItem};
 use syncmgr_core::log::LogEntry;
@@ -87,6 +90,11 @@ struct RunState {
     over: bool,
     /// Why it may not run now, if it may not.
     hold: Option<Hold>,
+    /// How firmly it was asked for; somebody who looks at its results asks by hand.
+    ask: Ask,
+    /// The interrupted sessions it took up, and what was unfinished in them.
+    taken_up: Vec<SessionId>,
+    unfinished: BTreeSet<ItemId>,
     /// Whether its handler was forgotten, and nothing of it is to be stored.
     forgotten: bool,
     /// Items of which nothing is to be stored.
@@ -147,7 +155,7 @@ impl Run {
             info,
             handler,
             session: Arc::downgrade(session),
-            state: Mutex::new(RunState::new(purpose(session, &facts))),
+            state: Mutex::new(RunState::new(purpose(session, &facts), session.ask())),
             facts,
             priority: session.priority(),
             span: crate::trace::handler(session.span(), id),
@@ -263,12 +271,19 @@ impl Run {
     /// Skips an item, and records nothing of it from now on.
     pub(crate) fn forget_item(&self, item: ItemId) {
         self.lock().forgotten_items.insert(item);
+        self.notes.forget(item);
         self.skip(item);
     }
 
-    /// Whether an item does not run now, nor will in this attempt.
-    pub(crate) fn has_ended(&self, item: ItemId) -> bool {
-        self.is_at_rest() || self.attempt().has_ended(item)
+    /// Waits until an item does not run any more.
+    pub(crate) async fn until_ended(&self, item: ItemId) {
+        let attempt = self.attempt();
+        poll_fn(|cx| {
+            // Registered before looking, so that no end is missed.
+            attempt.observe(cx.waker());
+            if attempt.has_ended(item) { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
     }
 
     /// Stops every item of the run.
@@ -326,8 +341,8 @@ impl Run {
     fn add_attempt(&self, session: &SessionShared, facts: RunFacts) -> Arc<Attempt> {
         let link = Arc::new(RunLink::new(self, session));
         let number = u32::try_from(self.lock().attempts.len()).unwrap_or(u32::MAX);
-        let attempt =
-            Attempt::new(facts.with_attempt(number), self.handler.clone(), &self.info, self.kept.clone(), link);
+        let facts = facts.with_attempt(number).with_fence(session.host().next_fence());
+        let attempt = Attempt::new(facts, self.handler.clone(), &self.info, self.kept.clone(), link);
         let (skipped, stop) = {
             let mut state = self.lock();
             state.attempts.push(attempt.clone());
@@ -347,6 +362,9 @@ impl Run {
     pub(crate) fn log(&self, entry: LogEntry) {
         let (number, attempt) = {
             let state = self.lock();
+            if entry.item.is_some_and(|item| state.forgotten_items.contains(&item)) {
+                return;
+            }
             (state.attempts.len() - 1, state.latest())
         };
         crate::trace::entry(&self.span, self.id, &entry);
@@ -398,7 +416,7 @@ impl RunState {
         self.attempts.last().expect("a run is made with an attempt").clone()
     }
 
-    fn new(purpose: Purpose) -> Self {
+    fn new(purpose: Purpose, ask: Ask) -> Self {
         let nothing: Items = std::iter::empty().collect();
         Self {
             protocol: Protocol::new(purpose),
@@ -415,6 +433,9 @@ impl RunState {
             not_shown: None,
             over: false,
             hold: None,
+            ask,
+            taken_up: Vec::new(),
+            unfinished: BTreeSet::new(),
             forgotten: false,
             forgotten_items: BTreeSet::new(),
             ending: None,

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use syncmgr_core::decision::hold::Hold;
 use syncmgr_core::decision::verdict::Verdict;
-use syncmgr_core::id::ErrorScope;
+use syncmgr_core::id::{ErrorScope, ItemId};
 use syncmgr_core::item::SyncItem;
 use syncmgr_core::log::{LogEntry, LogLevel};
 
@@ -104,6 +104,15 @@ impl Notes {
             ErrorScope::One(id) => entry.error != Some(id),
         });
         inner.changed |= inner.log.len() < before;
+    }
+
+    /// Takes out everything about an item: it is stored no more, and need not be deleted.
+    pub(crate) fn forget(&self, item: ItemId) {
+        let mut inner = self.lock();
+        let about = |entry: &Arc<LogEntry>| entry.item == Some(item);
+        let saved = inner.saved;
+        inner.saved -= inner.log[..saved].iter().filter(|entry| about(entry)).count();
+        inner.log.retain(|entry| !about(entry));
     }
 
     /// The log as it stands.

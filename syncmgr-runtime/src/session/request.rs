@@ -180,7 +180,8 @@ impl SessionRequest {
 
     /// What a store is to remember of this. A run that was asked for nothing leaves nothing unfinished.
     fn to_remember(&self) -> Result<Vec<RunRequest>, RequestError> {
-        if self.host().records == Records::Exceptions {
+        // What takes up an interrupted session has nothing to finish but that.
+        if self.host().records == Records::Exceptions || self.reason == Reason::Resumed {
             return Ok(Vec::new());
         }
         let mut asked = self.describe()?;
