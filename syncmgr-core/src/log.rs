@@ -170,6 +170,11 @@ impl LogEntry {
         LogErrorInfo { flags, error: self.error, item: self.item }
     }
 
+    /// Whether the entry asks something of this item.
+    pub fn asks_of(&self, item: ItemId) -> bool {
+        self.item == Some(item) && matches!(self.action, Some(Action::Decide(_)))
+    }
+
     /// Whether opening the entry does something (R141).
     pub fn is_link(&self) -> bool {
         self.error.is_some() && self.action.is_some()

@@ -390,6 +390,13 @@ pub enum StateChange {
         /// Which entries.
         scope: ErrorScope,
     },
+    /// An item succeeded: whatever its entries in the log ask is settled, and they are removed.
+    Settled {
+        /// The handler.
+        handler: HandlerId,
+        /// The item.
+        item: ItemId,
+    },
     /// Durations were counted. These are all of them so far.
     Histogram {
         /// What was measured.

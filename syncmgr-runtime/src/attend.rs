@@ -7,17 +7,15 @@ use std::time::{Duration, SystemTime};
 
 use futures::StreamExt;
 use syncmgr_core::decision::conditions::{holds, reconnected};
-use syncmgr_core::decision::retry::Ask;
 use syncmgr_core::facts::Facts;
 use syncmgr_core::id::{HandlerId, ItemId};
-use syncmgr_core::request::RunRequest;
 use syncmgr_core::store::StateChange;
 use syncmgr_core::trigger::Trigger;
 use tokio::runtime::Handle;
 use tokio::time::{Instant, sleep_until};
 
 use crate::host::Host;
-use crate::pending::Reason;
+use crate::pending::{Reason, Waiting};
 use crate::session::SessionRequest;
 use crate::setbacks::Reconnected;
 
@@ -147,19 +145,20 @@ impl Attendant {
     /// What the world held, and holds no more, goes on.
     fn start_lifted(&self) {
         let now = self.host.ports.facts.now();
-        let lifted = self.host.pending.take_lifted(|request| self.is_lifted(request, now));
-        for request in lifted {
+        let lifted = self.host.pending.take_lifted(|waiting| self.is_lifted(waiting, now));
+        for Waiting { request, ask, .. } in lifted {
             if let Some(owner) = self.host.owner() {
-                self.start(SessionRequest::of(owner, request).because(Reason::Lifted));
+                self.start(SessionRequest::of(owner, request).because(Reason::Lifted).asking(ask));
             }
         }
     }
 
     /// Whether nothing holds a run any more. One whose handler is gone is started too, and fails as it should.
-    fn is_lifted(&self, request: &RunRequest, facts: Facts) -> bool {
+    fn is_lifted(&self, waiting: &Waiting, facts: Facts) -> bool {
         let known = self.host.known();
+        let Waiting { request, ask, .. } = waiting;
         let info = known.handlers.get(&request.handler).map(|(_, info)| info);
-        info.is_none_or(|info| holds(facts, info.capabilities(), request.trigger, Ask::Automatic).is_none())
+        info.is_none_or(|info| holds(facts, info.capabilities(), request.trigger, *ask).is_none())
     }
 
     fn request(&self, trigger: Trigger, reason: Reason) -> Option<SessionRequest> {

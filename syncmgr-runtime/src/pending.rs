@@ -5,6 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 use syncmgr_core::decision::hold::Hold;
+use syncmgr_core::decision::retry::Ask;
 use syncmgr_core::id::{HandlerId, ItemId, SessionId};
 use syncmgr_core::request::RunRequest;
 use syncmgr_core::store::{Course, SessionEnd, SessionRecord, StateChange};
@@ -60,6 +61,8 @@ struct Interrupted {
 pub(crate) struct Waiting {
     pub(crate) request: RunRequest,
     pub(crate) hold: Hold,
+    /// How firmly it was asked for.
+    pub(crate) ask: Ask,
 }
 
 /// A run that was interrupted.
@@ -131,7 +134,10 @@ impl Pending {
         let mut inner = self.lock();
         let handler = waiting.request.handler;
         let merged = match inner.waiting.remove(&handler) {
-            Some(earlier) => Waiting { request: merged(earlier.request, waiting.request), hold: waiting.hold },
+            Some(earlier) => {
+                let (hold, ask) = (waiting.hold, waiting.ask.max(earlier.ask));
+                Waiting { request: merged(earlier.request, waiting.request), hold, ask }
+            }
             None => waiting,
         };
         inner.waiting.insert(handler, merged);
@@ -147,12 +153,12 @@ impl Pending {
     }
 
     /// Takes the runs that `lifted` says nothing holds any more.
-    pub(crate) fn take_lifted(&self, lifted: impl Fn(&RunRequest) -> bool) -> Vec<RunRequest> {
+    pub(crate) fn take_lifted(&self, lifted: impl Fn(&Waiting) -> bool) -> Vec<Waiting> {
         let mut inner = self.lock();
         let (taken, left): (BTreeMap<_, _>, _) =
-            std::mem::take(&mut inner.waiting).into_iter().partition(|(_, waiting)| lifted(&waiting.request));
+            std::mem::take(&mut inner.waiting).into_iter().partition(|(_, waiting)| lifted(waiting));
         inner.waiting = left;
-        taken.into_values().map(|waiting| waiting.request).collect()
+        taken.into_values().collect()
     }
 
     /// The handler runs, or is gone: nothing of it waits any more.

@@ -27,7 +27,7 @@ impl Host {
         let store = &*self.ports.store;
         self.last_session
             .store(self.read(StateStore::last_session).unwrap_or_default().0, std::sync::atomic::Ordering::Relaxed);
-        self.setbacks.load_resources(self.read(StateStore::resources).unwrap_or_default());
+        self.setbacks.load_resources(self.read(StateStore::resources).unwrap_or_default(), self.now().wall);
         let interrupted = self.read(StateStore::interrupted).unwrap_or_default();
         self.pending.load(interrupted, self.now().wall).into_iter().for_each(|change| self.store(change));
         for (name, histogram) in [(STOPPING, &self.stopping), (LASTING, &self.lasting)] {
@@ -78,6 +78,8 @@ impl Host {
                 self.setbacks.set(handler, item, None);
                 self.store(StateChange::Reset { handler, item });
             }
+            // Nothing is stored of it: the next run may ask again.
+            Some(Remedy::Refuse) => {}
             Some(Remedy::TryAgain) => {
                 self.setbacks.set(handler, item, None);
                 self.store(StateChange::Retry { handler, item, retry: None });

@@ -53,7 +53,8 @@ pub(crate) struct Reconnected {
 
 impl Setbacks {
     /// Takes what was stored of a handler.
-    pub(crate) fn load(&self, handler: HandlerId, states: BTreeMap<ItemId, RetryState>) {
+    pub(crate) fn load(&self, handler: HandlerId, mut states: BTreeMap<ItemId, RetryState>, now: SystemTime) {
+        states.values_mut().for_each(|state| *state = begun_by(*state, now));
         {
             let mut inner = self.lock();
             for (item, state) in &states {
@@ -65,7 +66,8 @@ impl Setbacks {
     }
 
     /// Takes what was stored of the resources.
-    pub(crate) fn load_resources(&self, resources: BTreeMap<Claim, RetryState>) {
+    pub(crate) fn load_resources(&self, mut resources: BTreeMap<Claim, RetryState>, now: SystemTime) {
+        resources.values_mut().for_each(|state| *state = begun_by(*state, now));
         self.lock().resources = resources;
     }
 
@@ -86,6 +88,12 @@ impl Setbacks {
         inner.resources.is_empty() && inner.items.get(&handler).is_none_or(BTreeMap::is_empty)
     }
 
+    /// Whether the end of an item may change anything here.
+    pub(crate) fn concern(&self, handler: HandlerId, item: ItemId) -> bool {
+        let inner = self.lock();
+        !inner.resources.is_empty() || inner.items.get(&handler).is_some_and(|items| items.contains_key(&item))
+    }
+
     /// An attempt at an item has ended. Returns what it leaves behind.
     pub(crate) fn after(&self, attempted: &Attempted<'_>) -> Option<RetryState> {
         let Attempted { handler, item, verdict, advance, policy, now, chance, by } = attempted;
@@ -93,7 +101,12 @@ impl Setbacks {
         // Whoever asked by hand begins afresh; where nothing came of it, all is as it was.
         let undone = matches!(verdict.outcome, Outcome::Skipped | Outcome::Stopped);
         let cleared = by.filter(|_| !undone).map_or(before, |by| retry::clear(before, by));
-        let after = retry::after(policy, cleared.as_ref(), *verdict, *advance, *now, *chance);
+        let mut after = retry::after(policy, cleared.as_ref(), *verdict, *advance, *now, *chance);
+        if let Some(state) = after.as_mut().filter(|_| undone) {
+            // Who called a retry off does not want it again soon.
+            let due = state.until.filter(|until| until <= now);
+            state.until = due.map(|_| now.checked_add(policy.cap).unwrap_or(*now)).or(state.until);
+        }
         self.set(*handler, *item, after);
         after
     }
@@ -122,8 +135,10 @@ impl Setbacks {
     pub(crate) fn after_claim(&self, claim: &Claim, attempted: &Attempted<'_>) -> Option<Option<RetryState>> {
         let mut inner = self.lock();
         let before = inner.resources.get(claim).copied();
-        let Attempted { verdict, policy, now, chance, .. } = attempted;
-        let after = resource::after(policy, before.as_ref(), *verdict, *now, *chance);
+        let Attempted { verdict, policy, now, chance, by, .. } = attempted;
+        let forced = *by == Some(Clearing::Force);
+        let cleared = before.filter(|_| !forced || retry::clear(before, Clearing::Force).is_some());
+        let after = resource::after(policy, cleared.as_ref(), *verdict, *now, *chance);
         match after {
             Some(state) => inner.resources.insert(claim.clone(), state),
             None => inner.resources.remove(claim),
@@ -204,4 +219,13 @@ impl Setbacks {
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// A state that began in the future was stored before the clock was set back: it keeps its wait, from now on.
+fn begun_by(state: RetryState, now: SystemTime) -> RetryState {
+    let Ok(ahead) = state.since.duration_since(now) else { return state };
+    let mut begun = state;
+    begun.since = now;
+    begun.until = state.until.map(|until| until.checked_sub(ahead).unwrap_or(now).max(now));
+    begun
 }

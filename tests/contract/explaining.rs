@@ -143,7 +143,6 @@ async fn what_a_guard_holds_says_so() {
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "defect: a question of an earlier session is taken for open although the item has succeeded since"]
 async fn a_guard_whose_objection_is_gone_holds_nothing_any_more() {
     let planning = Planning::new(many());
     let manager = registered(SyncManager::builder().store(MemoryStore::new()).build(), [planning.handler()]);
@@ -155,7 +154,6 @@ async fn a_guard_whose_objection_is_gone_holds_nothing_any_more() {
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "defect: a question of an earlier session is taken for open although the item has succeeded since"]
 async fn what_needs_somebody_again_for_another_reason_names_no_question_that_was_settled() {
     let began = Began::new();
     let handler = began.handler(1, &["a"], |item, times| match times {
@@ -236,7 +234,6 @@ async fn names_with_control_characters_stay_on_one_line() {
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "defect: times that no store has rounded are not the same after a way through JSON"]
 async fn an_explanation_is_the_same_after_a_way_through_json() {
     let clock = Daytime::new();
     clock.set_forward(Duration::from_nanos(1_234_567));

@@ -126,7 +126,6 @@ async fn a_retry_whose_time_has_come_but_that_waits_says_for_what() {
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "defect: a handler of which nothing runs because it is paused is explained as running"]
 async fn a_handler_that_is_paused_says_so() {
     let steps = Steps::default();
     let manager = registered(SyncManager::new(), [steps.handler(1, &["a"])]);

@@ -164,7 +164,6 @@ async fn what_the_network_held_of_a_person_runs_by_itself_without_bothering_anyb
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "defect: what a person asked for without a network waits for an unmetered one, which by hand it needs not"]
 async fn what_a_person_asked_for_without_a_network_takes_a_metered_one() {
     let (began, (builder, facts)) = (Began::new(), in_world(Network::Offline));
     let manager = registered(builder.build(), [online(&began)]);

@@ -69,7 +69,6 @@ async fn a_retry_that_falls_due_without_a_network_runs_once_when_there_is_one() 
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "defect: a backoff of a resource that a reconnect cleared is still stored"]
 async fn what_the_network_coming_back_has_cleared_is_cleared_in_the_store_too() {
     let (began, clock, store) = (Began::new(), Daytime::new(), MemoryStore::new());
     let facts = ManualFacts::new(Facts::UNKNOWN.with_network(Network::Online));

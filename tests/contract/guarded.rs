@@ -116,9 +116,11 @@ async fn an_item_that_asks_twice_leaves_one_question() {
 
 #[tokio::test(start_paused = true)]
 async fn each_answer_reaches_the_item_in_the_session_as_what_it_says() {
-    for (choice, told, ending) in
-        [(0, "Go", Outcome::Succeeded), (1, "Revert", Outcome::Succeeded), (2, "Held", Outcome::NeedsUser)]
-    {
+    for (choice, told, ending) in [
+        (0, &["Held", "Go"][..], Outcome::Succeeded),
+        (1, &["Held", "Revert"], Outcome::Succeeded),
+        (2, &["Held"], Outcome::NeedsUser),
+    ] {
         let planning = Planning::new(many());
         let manager = over(&MemoryStore::new(), &planning);
         let session = begin(&manager);
@@ -126,7 +128,7 @@ async fn each_answer_reaches_the_item_in_the_session_as_what_it_says() {
         let error = asked(&report)[0].error.unwrap();
         within(session.answer(HANDLER, error, choice)).await.unwrap();
         let report = within(session.finish()).await;
-        assert_eq!(planning.told.lines(), ["Held", told]);
+        assert_eq!(planning.told.lines(), told);
         assert_eq!(outcome(&report, id("a")), ending);
     }
 }
@@ -209,7 +211,6 @@ async fn the_entry_of_a_guard_is_stored_and_gone_once_it_was_answered() {
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "defect: once refused, a plan is held without a question, and nobody can change their mind"]
 async fn somebody_who_refused_can_change_their_mind() {
     let planning = Planning::new(many());
     let manager = over(&MemoryStore::new(), &planning);

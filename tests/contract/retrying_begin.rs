@@ -81,7 +81,6 @@ async fn what_the_peer_of_a_handler_asked_for_holds_by_hand_and_yields_to_force(
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "defect: asking for a handler that cannot begin makes its waits longer"]
 async fn pressing_the_button_often_makes_no_wait_of_a_handler_longer() {
     let began = Began::new();
     let manager = once(beginning(&began, |_| fails())).await;
@@ -93,7 +92,6 @@ async fn pressing_the_button_often_makes_no_wait_of_a_handler_longer() {
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "defect: a handler that cannot begin gives up in silence"]
 async fn the_budget_of_a_handler_that_cannot_begin_ends_in_one_question() {
     let (began, store) = (Began::new(), MemoryStore::new());
     let policy = EXACT.with_budget(3, 50);
@@ -110,7 +108,6 @@ async fn the_budget_of_a_handler_that_cannot_begin_ends_in_one_question() {
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "defect: the retry of a handler runs all of its items, whatever holds each"]
 async fn the_retry_of_a_handler_runs_no_item_that_is_held_by_itself() {
     let (began, lists) = (Began::new(), Began::new());
     let listing = lists.clone();

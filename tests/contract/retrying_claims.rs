@@ -86,7 +86,6 @@ async fn three_failures_in_a_row_hold_what_else_claims_the_same_and_not_by_hand(
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "defect: without a store, the success of an item that had not failed does not clear its resource"]
 async fn success_of_one_that_had_not_failed_ends_what_held_the_others() {
     let began = Began::new();
     let manager = down(&began, 5).await;
@@ -109,7 +108,6 @@ async fn two_failures_hold_nothing_else() {
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "defect: an item whose retry meets a held resource is never retried again"]
 async fn every_item_of_a_server_that_was_down_is_retried_by_itself_when_it_is_up_again() {
     let began = Began::new();
     let manager = registered(timed(&Daytime::new()).build(), [at_a_server(&began, 60)]);
@@ -126,7 +124,6 @@ async fn every_item_of_a_server_that_was_down_is_retried_by_itself_when_it_is_up
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "defect: an item whose retry meets a held resource is never retried again"]
 async fn an_item_that_backs_off_behind_what_the_peer_told_another_is_retried_after_it() {
     let (began, clock) = (Began::new(), Daytime::new());
     let handlers = [
@@ -143,7 +140,6 @@ async fn an_item_that_backs_off_behind_what_the_peer_told_another_is_retried_aft
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "defect: an item whose own retry comes a moment early by the time of day is held by its resource, and lost"]
 async fn a_clock_that_was_corrected_by_a_second_does_not_lose_what_the_peer_put_off() {
     let (began, clock) = (Began::new(), Daytime::new());
     let manager =
@@ -156,7 +152,6 @@ async fn a_clock_that_was_corrected_by_a_second_does_not_lose_what_the_peer_put_
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "defect: force leaves the resources an item claims as they were"]
 async fn whoever_insists_and_succeeds_ends_what_held_the_others() {
     let (began, clock, store) = (Began::new(), Daytime::new(), MemoryStore::new());
     let manager = registered(stored(&clock, &store).build(), two(&began));
@@ -191,7 +186,6 @@ async fn success_of_one_ends_what_held_the_others() {
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "defect: explain does not know what an item claims, and promises a run that is held"]
 async fn what_holds_a_resource_is_explained_of_the_items_that_claim_it() {
     let (began, clock) = (Began::new(), Daytime::new());
     let manager = registered(timed(&clock).build(), two(&began));

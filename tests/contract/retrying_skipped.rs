@@ -48,7 +48,6 @@ async fn retrying(began: &Began) -> SyncManager {
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "defect: a retry whose item ends skipped or stopped is due again at once, for ever"]
 async fn a_retry_that_somebody_stops_is_not_started_again_at_once() {
     let began = Began::new();
     let manager = retrying(&began).await;
@@ -58,7 +57,6 @@ async fn a_retry_that_somebody_stops_is_not_started_again_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "defect: a retry whose item ends skipped or stopped is due again at once, for ever"]
 async fn an_item_somebody_skips_in_a_retry_is_not_started_again_at_once() {
     let began = Began::new();
     let manager = retrying(&began).await;
@@ -102,7 +100,6 @@ async fn a_retry_of_an_item_that_is_not_listed_any_more_ends_it() {
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "defect: what is due of one handler is lost when it is due with what is left of one that is not registered"]
 async fn a_handler_that_was_unregistered_while_it_ran_takes_no_other_handlers_retry_along() {
     let (began, clock) = (Began::new(), Daytime::new());
     let noting = began.clone();
@@ -147,7 +144,6 @@ async fn while_the_manager_is_paused_a_retry_waits_and_then_runs_once() {
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "defect: a retry whose item ends skipped or stopped is due again at once, for ever"]
 async fn a_retry_that_is_called_off_in_its_preparation_does_not_make_the_host_spin() {
     let (began, clock, prepared) = (Began::new(), Daytime::new(), Began::new());
     let preparing = prepared.clone();

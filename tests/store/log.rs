@@ -15,6 +15,7 @@ cases! {
     what_is_logged_is_added_and_replaces_earlier_entries_with_its_ids,
     what_is_logged_at_once_replaces_too,
     entries_are_deleted_by_id_or_all,
+    what_is_settled_asks_nothing_any_more_and_says_what_it_said,
     logs_of_handlers_are_apart,
     of_many_entries_the_last_ten_thousand_are_kept,
 }
@@ -65,6 +66,16 @@ fn entries_are_deleted_by_id_or_all(store: &dyn StateStore) {
     assert_eq!(texts(store), ["1: b", "1: c"]);
     put(store, [delete(ErrorScope::All)]);
     assert_eq!(texts(store), [""; 0]);
+}
+
+fn what_is_settled_asks_nothing_any_more_and_says_what_it_said(store: &dyn StateStore) {
+    let question = || Question::new("k", "Which?", ["a"].map(Arc::from));
+    let asking = |text, item| plain(text).about(item).with_question(ErrorId::from_key(text), question());
+    let link = plain("link").about(ITEM).with_link(ErrorId::from_key("link"));
+    put(store, [log(1, &[asking("mine", ITEM), link, asking("theirs", NEXT)])]);
+    put(store, [StateChange::Settled { handler: HANDLER, item: ITEM }]);
+    put(store, [StateChange::Settled { handler: OTHER, item: NEXT }]);
+    assert_eq!(texts(store), ["1: link", "1: theirs"]);
 }
 
 fn logs_of_handlers_are_apart(store: &dyn StateStore) {

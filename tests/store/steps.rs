@@ -38,6 +38,7 @@ fn every_change() -> Vec<StateChange> {
         StateChange::Absent { handler, items: map([(item, None)]) },
         StateChange::Reset { handler, item },
         StateChange::LogDeleted { handler, scope: ErrorScope::All },
+        StateChange::Settled { handler, item },
         StateChange::ForgetItem { handler, item },
         StateChange::Forget { handler },
         StateChange::Histogram { name: Arc::from("stop"), histogram: Histogram::default() },

@@ -160,7 +160,7 @@ fn too_many_deletions(plan: &Plan, policy: &GuardPolicy) -> Option<Objection> {
 }
 
 fn clock_went_back(record: &ItemRecord, policy: &GuardPolicy, now: SystemTime) -> Option<Objection> {
-    let last = record.last_attempt.max(record.last_success)?;
+    let last = record.last_success?;
     let back = last.duration_since(now).is_ok_and(|back| back > policy.clock_slack);
     back.then_some(Objection::ClockWentBack { last })
 }

@@ -8,6 +8,7 @@ use crate::decision::retry::{Ask, may_run};
 use crate::decision::verdict::Outcome;
 use crate::id::ErrorId;
 use crate::item::ItemState;
+use crate::millis::round_down;
 use crate::register::RegisterFlags;
 use crate::retry::Setback;
 
@@ -25,7 +26,8 @@ pub fn explain(known: &Known, now: SystemTime) -> Explanation {
     };
     let next = if next <= (Next::At { time: now }) { Next::Now } else { next };
     let record = known.record.as_ref();
-    let last = record.and_then(|record| Some(LastEnd { outcome: record.outcome?, time: record.last_attempt? }));
+    let last =
+        record.and_then(|record| Some(LastEnd { outcome: record.outcome?, time: round_down(record.last_attempt?) }));
     Explanation {
         handler: known.handler,
         item: known.item,
@@ -34,7 +36,7 @@ pub fn explain(known: &Known, now: SystemTime) -> Explanation {
         holds,
         next,
         last,
-        succeeded: record.and_then(|record| record.last_success),
+        succeeded: record.and_then(|record| record.last_success).map(round_down),
     }
 }
 

@@ -45,10 +45,11 @@ impl SyncManager {
         known.record = self.host().record(handler, HANDLER_ITSELF)?;
         known.name = self.host().known().handlers.get(&handler).map(|(_, info)| info.name().into());
         let under_way = self.runs_of(handler).find(|run| !run.is_at_rest());
-        known.current = under_way.map(|run| match self.host().gate.is_current(run.id()) {
-            true => Current::Running(run.id().session),
-            false => Current::Waiting(run.id().session),
-        });
+        known.current =
+            under_way.map(|run| match self.host().gate.is_current(run.id()) && !run.attempt().is_paused() {
+                true => Current::Running(run.id().session),
+                false => Current::Waiting(run.id().session),
+            });
         let interrupted = self.host().pending.take_up(handler).pop();
         known.current = known.current.or(interrupted.map(|run| Current::Interrupted(run.session)));
         self.add_common(known, HANDLER_ITSELF)
@@ -63,10 +64,12 @@ impl SyncManager {
         if let Some(retry) = host.setbacks.of(handler, item) {
             known.record.get_or_insert_default().retry = Some(retry);
         }
+        let listed = known.item.and_then(|item| self.listing(handler)?.item(item).cloned());
         let info = host.known().handlers.get(&handler).map(|(_, info)| info.clone());
         if let Some(info) = info {
             let world = holds(host.ports.facts.now(), info.capabilities(), Trigger::Scheduled, Ask::Automatic);
-            let claims: Vec<&Claim> = info.claims().iter().collect();
+            let own = listed.iter().flat_map(|item| item.claims());
+            let claims: Vec<&Claim> = info.claims().iter().chain(own).collect();
             let backing_off = host.setbacks.hold(handler, HANDLER_ITSELF, &claims, Ask::Automatic, now);
             known.conditions.extend(host.pending.waiting(handler).or(world));
             known.conditions.extend(backing_off);

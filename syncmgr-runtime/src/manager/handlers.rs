@@ -52,7 +52,7 @@ impl SyncManager {
             known.registry.register(id, effective)?;
             known.handlers.insert(id, (handler, info));
         }
-        self.host().setbacks.load(id, setbacks);
+        self.host().setbacks.load(id, setbacks, self.host().time());
         self.host().store(StateChange::Registered { handler: id, registration });
         if self.host().has_pending() {
             self.host().attend();

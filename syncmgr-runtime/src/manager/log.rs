@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use syncmgr_core::error::{SyncResult, one_line};
 use syncmgr_core::id::{ErrorId, ErrorScope, HandlerId};
-use syncmgr_core::log::{Action, LogEntry};
+use syncmgr_core::log::{Action, LogEntry, Remedy};
 use syncmgr_core::store::{LogRecord, StateChange};
 use syncmgr_core::trigger::Trigger;
 
@@ -45,7 +45,7 @@ impl SyncManager {
     }
 
     /// Answers a question of the stored log, by the place of the choice, and starts a session in which the item runs again
-    /// with the answer.
+    /// with the answer. With [`Remedy::Refuse`] nothing runs, and the question stays open.
     ///
     /// While the session of the entry is still open, use [`Session::answer`] instead.
     ///
@@ -55,10 +55,17 @@ impl SyncManager {
     pub fn answer(&self, handler: HandlerId, error: ErrorId, choice: usize) -> Result<Session, LogError> {
         let entry = self.stored(handler, error)?;
         let (item, question) = question_of(&entry, error, choice)?;
-        self.host().answer(handler, item, question, choice);
-        self.host().store(StateChange::LogDeleted { handler, scope: ErrorScope::One(error) });
+        self.host().answer(handler, item, question.clone(), choice);
+        if question.remedies.get(choice) != Some(&Remedy::Refuse) {
+            self.host().store(StateChange::LogDeleted { handler, scope: ErrorScope::One(error) });
+        }
         let request = self.session(Trigger::Manual).may_bother_user();
-        let request = if item == HANDLER_ITSELF { request.handlers([handler]) } else { request.items(handler, [item]) };
+        let request = match question.remedies.get(choice) {
+            // Things are left as they are.
+            Some(Remedy::Refuse) => request.items(handler, []),
+            _ if item == HANDLER_ITSELF => request.handlers([handler]),
+            _ => request.items(handler, [item]),
+        };
         Ok(request.start()?)
     }
 

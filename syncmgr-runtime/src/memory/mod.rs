@@ -212,6 +212,9 @@ impl Contents {
                 self.stored(handler).answers.insert((item, question.key.clone()), (question, choice));
             }
             StateChange::LogDeleted { handler, scope } => self.stored(handler).delete(scope),
+            StateChange::Settled { handler, item } => {
+                self.stored(handler).log.retain(|record| !record.entry.asks_of(item));
+            }
             _ => {}
         }
     }

@@ -25,7 +25,7 @@ impl Run {
         let (handler, ask) = (self.id.handler, session.ask());
         let facts = host.ports.facts.now();
         if let Some(hold) = holds(facts, self.info.capabilities(), self.facts.trigger, ask) {
-            host.pending.wait(Waiting { request: self.request(), hold: hold.clone() });
+            host.pending.wait(Waiting { request: self.request(), hold: hold.clone(), ask });
             // It may have been lifted since the facts were read.
             host.setbacks.changed().notify_one();
             host.attend();
@@ -116,7 +116,9 @@ impl Run {
         let advance = Advance::Nothing;
         let by = self.asked_by();
         let attempted = Attempted { handler, item, verdict, advance, policy: &policy, now, chance, by };
+        let before = host.setbacks.of(handler, item);
         let retry = host.setbacks.after(&attempted);
+        self.ask_for_attention(item, before, retry);
         let end = ItemEnd { outcome: verdict.outcome, retry, sides: None, consumed: Vec::new() };
         let fence = self.attempt().fence();
         let time = host.now().wall;

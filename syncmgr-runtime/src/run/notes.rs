@@ -108,8 +108,16 @@ impl Notes {
 
     /// Takes out everything about an item: it is stored no more, and need not be deleted.
     pub(crate) fn forget(&self, item: ItemId) {
+        self.take_out(|entry| entry.item == Some(item));
+    }
+
+    /// Takes out what asks something of an item that has succeeded.
+    pub(crate) fn settle(&self, item: ItemId) {
+        self.take_out(|entry| entry.asks_of(item));
+    }
+
+    fn take_out(&self, about: impl Fn(&LogEntry) -> bool) {
         let mut inner = self.lock();
-        let about = |entry: &Arc<LogEntry>| entry.item == Some(item);
         let saved = inner.saved;
         inner.saved -= inner.log[..saved].iter().filter(|entry| about(entry)).count();
         inner.log.retain(|entry| !about(entry));

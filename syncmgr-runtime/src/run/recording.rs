@@ -105,7 +105,7 @@ impl Run {
         let clean = host.setbacks.is_clean(self.id.handler);
         let exceptional = |ended: Candidate<'_>| match ended.outcome {
             Outcome::Succeeded | Outcome::Skipped | Outcome::Stopped => {
-                ended.used.is_some() || !clean && host.setbacks.of(self.id.handler, ended.item).is_some()
+                ended.used.is_some() || !clean && host.setbacks.concern(self.id.handler, ended.item)
             }
             _ => true,
         };
@@ -194,6 +194,10 @@ impl Run {
                 changes.extend(changed.map(|retry| StateChange::Resource { claim: claim.clone(), retry }));
             }
             let before = host.setbacks.of(self.id.handler, item);
+            if succeeded && before.is_some() {
+                self.notes.settle(item);
+                changes.push(StateChange::Settled { handler, item });
+            }
             let after = host.setbacks.after(&attempted);
             self.ask_for_attention(item, before, after);
             if after.is_some() {
@@ -210,7 +214,7 @@ impl Run {
     }
 
     /// An item was tried as often as the budget allows: instead of silence, a question.
-    fn ask_for_attention(&self, item: ItemId, before: Option<RetryState>, after: Option<RetryState>) {
+    pub(super) fn ask_for_attention(&self, item: ItemId, before: Option<RetryState>, after: Option<RetryState>) {
         let needs = |state: Option<RetryState>| state.filter(|state| state.setback == Setback::NeedsAttention);
         let (None, Some(state)) = (needs(before), needs(after)) else { return };
         let text = format!("needs attention: failed {} times and is not tried again by itself", state.total);

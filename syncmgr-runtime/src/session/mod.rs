@@ -12,7 +12,7 @@ use std::sync::Arc;
 use syncmgr_core::cancel::CancelReason;
 use syncmgr_core::decision::run::Pause;
 use syncmgr_core::id::{ErrorId, HandlerId, ItemId, SessionId};
-use syncmgr_core::log::{Action, LogEntry, Question};
+use syncmgr_core::log::{Action, LogEntry, Question, Remedy};
 use syncmgr_core::progress::ProgressState;
 use syncmgr_core::trigger::Trigger;
 
@@ -168,10 +168,14 @@ impl Session {
     pub async fn answer(&self, handler: HandlerId, error: ErrorId, choice: usize) -> Result<(), SessionError> {
         let run = self.run(handler)?;
         let (item, question) = question_of(&*entry(&run, error)?, error, choice)?;
+        let refused = question.remedies.get(choice) == Some(&Remedy::Refuse);
         self.shared().host().answer(handler, item, question, choice);
-        run.notes().delete(syncmgr_core::id::ErrorScope::One(error));
+        if !refused {
+            run.notes().delete(syncmgr_core::id::ErrorScope::One(error));
+        }
         match item {
-            // What the whole handler is asked counts from its next listing on.
+            // Things are left as they are, or what the whole handler is asked counts from its next listing on.
+            _ if refused => Ok(()),
             HANDLER_ITSELF => Ok(()),
             item => look(&run, Wish::Retry(vec![item])).await,
         }

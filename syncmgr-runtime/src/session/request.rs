@@ -130,6 +130,12 @@ impl SessionRequest {
         self
     }
 
+    /// As firmly as this.
+    pub(crate) fn asking(mut self, ask: Ask) -> Self {
+        self.ask = Some(ask);
+        self
+    }
+
     /// For configuration only: neither prepare nor synchronize follows (R36).
     pub(crate) fn settings(mut self) -> Self {
         self.flags |= RunFlags::SETTINGS;

@@ -137,9 +137,10 @@ impl Applier {
             StateChange::SessionBegan(_) | StateChange::SessionEnded { .. } | StateChange::Histogram { .. } => {
                 self.change_session(change)
             }
-            StateChange::Log { .. } | StateChange::Logged { .. } | StateChange::LogDeleted { .. } => {
-                self.change_log(change)
-            }
+            StateChange::Log { .. }
+            | StateChange::Logged { .. }
+            | StateChange::LogDeleted { .. }
+            | StateChange::Settled { .. } => self.change_log(change),
             StateChange::Forget { handler } => self.forget(*handler),
             StateChange::ForgetItem { handler, item } => self.forget_item(*handler, *item),
             change => self.change_item(change),

@@ -19,6 +19,7 @@ const APPEND: &str = "INSERT INTO log (handler, manager, session, time, level, t
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
 const DELETE_SESSION: &str = "DELETE FROM log WHERE handler = ?1 AND manager = ?2 AND session = ?3";
 const DELETE_ONE: &str = "DELETE FROM log WHERE handler = ?1 AND error = ?2";
+const DELETE_QUESTIONS: &str = "DELETE FROM log WHERE handler = ?1 AND item = ?2 AND action LIKE '{\"decide\"%'";
 const DELETE_ALL: &str = "DELETE FROM log WHERE handler = ?1";
 /// The index on sessions holds the entries of a handler; counting in it reads no entry.
 const EXCESS: &str = "SELECT count(*) - ?2 FROM log WHERE handler = ?1";
@@ -45,6 +46,10 @@ impl Applier {
                 self.append(&Origin { handler, manager: *manager, session: *session, time: *time }, entries)
             }
             StateChange::LogDeleted { handler, scope } => self.delete_log(*handler, *scope),
+            StateChange::Settled { handler, item } => match self.known(*handler)? {
+                Some(key) => self.run(DELETE_QUESTIONS, params![key, Guid(item.guid())]).map(drop),
+                None => Ok(()),
+            },
             _ => Err(unknown()),
         }
     }
