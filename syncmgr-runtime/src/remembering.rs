@@ -8,7 +8,7 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use syncmgr_core::decision::choice::Preferences;
 use syncmgr_core::error::{SyncResult, one_line, panic_text};
-use syncmgr_core::id::{HandlerId, ItemId};
+use syncmgr_core::id::{ErrorId, ErrorScope, HandlerId, ItemId};
 use syncmgr_core::log::{Question, Remedy};
 use syncmgr_core::record::ItemRecord;
 use syncmgr_core::retry::Setback;
@@ -71,30 +71,32 @@ impl Host {
     }
 
     /// Somebody answered a question. What the host itself can do about it is done; the answer holds, whether or not it can
-    /// be stored.
+    /// be stored. With it goes, in one write, the entry that asked.
     pub(crate) fn answer(&self, handler: HandlerId, item: ItemId, question: Question, choice: usize) {
+        let error = ErrorId::of_question(item, &question.key);
+        let mut changes = vec![StateChange::LogDeleted { handler, scope: ErrorScope::One(error) }];
         match question.remedies.get(choice) {
             Some(Remedy::Reset) => {
                 self.setbacks.set(handler, item, None);
-                self.store(StateChange::Reset { handler, item });
+                changes.push(StateChange::Reset { handler, item });
             }
             // Nothing is stored of it: the next run may ask again.
-            Some(Remedy::Refuse) => {}
+            Some(Remedy::Refuse) => return,
             Some(Remedy::TryAgain) => {
                 self.setbacks.set(handler, item, None);
-                self.store(StateChange::Retry { handler, item, retry: None });
+                changes.push(StateChange::Retry { handler, item, retry: None });
             }
             _ => {
                 self.known().answers.insert((handler, item, question.key.clone()), (question.clone(), choice));
-                let mut changes = vec![StateChange::Answered { handler, item, question, choice }];
+                changes.push(StateChange::Answered { handler, item, question, choice });
                 // It need not wait any more, whatever becomes of whoever answered.
                 if self.setbacks.of(handler, item).is_some_and(|state| state.setback == Setback::NeedsUser) {
                     self.setbacks.set(handler, item, None);
                     changes.push(StateChange::Retry { handler, item, retry: None });
                 }
-                self.store_all(changes);
             }
         }
+        self.store_all(changes);
     }
 
     /// Answers of an item were used up.

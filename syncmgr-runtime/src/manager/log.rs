@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use syncmgr_core::error::{SyncResult, one_line};
-use syncmgr_core::id::{ErrorId, ErrorScope, HandlerId};
+use syncmgr_core::id::{ErrorId, HandlerId};
 use syncmgr_core::log::{Action, LogEntry, Remedy};
-use syncmgr_core::store::{LogRecord, StateChange};
+use syncmgr_core::store::LogRecord;
 use syncmgr_core::trigger::Trigger;
 
 use super::SyncManager;
@@ -56,9 +56,6 @@ impl SyncManager {
         let entry = self.stored(handler, error)?;
         let (item, question) = question_of(&entry, error, choice)?;
         self.host().answer(handler, item, question.clone(), choice);
-        if question.remedies.get(choice) != Some(&Remedy::Refuse) {
-            self.host().store(StateChange::LogDeleted { handler, scope: ErrorScope::One(error) });
-        }
         let request = self.session(Trigger::Manual).may_bother_user();
         let request = match question.remedies.get(choice) {
             // Things are left as they are.

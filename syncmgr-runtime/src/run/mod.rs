@@ -268,6 +268,11 @@ impl Run {
         self.lock().forgotten = true;
     }
 
+    /// Whether nothing of the run is to be stored.
+    pub(crate) fn is_forgotten(&self) -> bool {
+        self.lock().forgotten
+    }
+
     /// Skips an item, and records nothing of it from now on.
     pub(crate) fn forget_item(&self, item: ItemId) {
         self.lock().forgotten_items.insert(item);

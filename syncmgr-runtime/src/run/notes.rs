@@ -62,19 +62,31 @@ pub(crate) struct Notes(Mutex<Inner>);
 #[derive(Default)]
 struct Inner {
     notes: VecDeque<Placed>,
-    log: Vec<Arc<LogEntry>>,
+    log: Vec<Logged>,
     left_out: usize,
-    /// How many entries of the log are stored.
+    /// Before this place everything is stored.
     saved: usize,
     /// Whether entries were deleted since they were stored.
     changed: bool,
+}
+
+/// An entry of the log, and whether it is stored.
+struct Logged {
+    entry: Arc<LogEntry>,
+    saved: Saved,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Saved {
+    No,
+    Yes,
 }
 
 /// What is to be stored of a log.
 pub(crate) enum Unsaved {
     /// These entries are new.
     Grown(Vec<Arc<LogEntry>>),
-    /// Entries were deleted; these are all there are.
+    /// Entries were deleted; these are all there are so far.
     Changed(Vec<Arc<LogEntry>>),
 }
 
@@ -91,7 +103,7 @@ impl Notes {
             return;
         }
         let entry = Arc::new(entry);
-        inner.log.push(entry.clone());
+        inner.log.push(Logged { entry: entry.clone(), saved: Saved::No });
         inner.notes.push_back(Placed { attempt, after, note: Note::Logged(entry) });
     }
 
@@ -99,11 +111,13 @@ impl Notes {
     pub(crate) fn delete(&self, scope: ErrorScope) {
         let mut inner = self.lock();
         let before = inner.log.len();
-        inner.log.retain(|entry| match scope {
+        inner.log.retain(|logged| match scope {
             ErrorScope::All => false,
-            ErrorScope::One(id) => entry.error != Some(id),
+            ErrorScope::One(id) => logged.entry.error != Some(id),
         });
-        inner.changed |= inner.log.len() < before;
+        if inner.log.len() < before {
+            (inner.changed, inner.saved) = (true, 0);
+        }
     }
 
     /// Takes out everything about an item: it is stored no more, and need not be deleted.
@@ -118,15 +132,14 @@ impl Notes {
 
     fn take_out(&self, about: impl Fn(&LogEntry) -> bool) {
         let mut inner = self.lock();
-        let saved = inner.saved;
-        inner.saved -= inner.log[..saved].iter().filter(|entry| about(entry)).count();
-        inner.log.retain(|entry| !about(entry));
+        inner.log.retain(|logged| !about(&logged.entry));
+        inner.saved = 0;
     }
 
     /// The log as it stands.
     pub(crate) fn entries(&self) -> Vec<Arc<LogEntry>> {
         let inner = self.lock();
-        let mut entries = inner.log.clone();
+        let mut entries: Vec<_> = inner.log.iter().map(|logged| logged.entry.clone()).collect();
         if inner.left_out > 0 {
             let text = format!("{} more entries were left out", inner.left_out);
             entries.push(Arc::new(LogEntry::new(LogLevel::Warning, text)));
@@ -143,15 +156,25 @@ impl Notes {
         self.lock().notes.iter().filter_map(of_note).collect()
     }
 
-    /// What of the log has changed since this was asked last.
-    pub(crate) fn unsaved(&self) -> Option<Unsaved> {
+    /// What of the log has changed since this was asked last, of the entries that may be stored now.
+    pub(crate) fn unsaved(&self, may_be: impl Fn(&LogEntry) -> bool) -> Option<Unsaved> {
         let mut inner = self.lock();
-        let length = inner.log.len();
-        let saved = std::mem::replace(&mut inner.saved, length);
-        match std::mem::take(&mut inner.changed) {
-            true => Some(Unsaved::Changed(inner.log.clone())),
-            false if inner.log.len() > saved => Some(Unsaved::Grown(inner.log[saved..].to_vec())),
-            false => None,
+        let changed = std::mem::take(&mut inner.changed);
+        let from = if changed { 0 } else { inner.saved };
+        let mut entries = Vec::new();
+        for logged in &mut inner.log[from..] {
+            let known = logged.saved == Saved::Yes;
+            if !known && may_be(&logged.entry) {
+                logged.saved = Saved::Yes;
+            }
+            if logged.saved == Saved::Yes && (changed || !known) {
+                entries.push(logged.entry.clone());
+            }
+        }
+        inner.saved = from + inner.log[from..].iter().take_while(|logged| logged.saved == Saved::Yes).count();
+        match changed {
+            true => Some(Unsaved::Changed(entries)),
+            false => (!entries.is_empty()).then_some(Unsaved::Grown(entries)),
         }
     }
 

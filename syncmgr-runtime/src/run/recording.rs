@@ -1,7 +1,7 @@
 //! What becomes of a run's items is recorded: each end with its log entries and what the failure leaves behind, in one
 //! write.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::convert::Infallible;
 use std::future::{pending, poll_fn};
 use std::task::Poll;
@@ -162,12 +162,16 @@ impl Run {
         let (handler, fence) = (self.id.handler, attempt.fence());
         let time = self.session().host().now().wall;
         let mut changes = Vec::new();
+        let ends: BTreeSet<_> = ended.iter().map(|ended| ended.item).collect();
         let items: Vec<_> =
             ended.into_iter().map(|ended| (ended.item, self.end_of(attempt, ended, &mut changes))).collect();
         if !items.is_empty() {
             changes.push(StateChange::Ended { handler, fence, time, items });
         }
-        changes.extend(self.unsaved_log(time));
+        // What an item logs is stored with its end, and not before.
+        let may_be =
+            |entry: &LogEntry| entry.item.is_none_or(|item| ends.contains(&item) || attempt.phase_of(item).is_none());
+        changes.extend(self.unsaved_log(time, may_be));
         changes
     }
 
@@ -225,9 +229,9 @@ impl Run {
     }
 
     /// The log as it is to be stored, if it has changed since this was asked last.
-    pub(super) fn unsaved_log(&self, time: SystemTime) -> Option<StateChange> {
+    pub(super) fn unsaved_log(&self, time: SystemTime, may_be: impl Fn(&LogEntry) -> bool) -> Option<StateChange> {
         let (handler, session, manager) = (self.id.handler, self.id.session, self.session().host().id);
-        Some(match self.notes.unsaved()? {
+        Some(match self.notes.unsaved(may_be)? {
             Unsaved::Grown(entries) => StateChange::Logged { handler, manager, session, time, entries },
             Unsaved::Changed(entries) => StateChange::Log { handler, manager, session, time, entries },
         })

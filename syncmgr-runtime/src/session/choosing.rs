@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use futures::FutureExt;
 use syncmgr_core::decision::choice::{Offer, Preferences};
-use syncmgr_core::error::panic_text;
+use syncmgr_core::error::{one_line, panic_text};
 use syncmgr_core::id::{HandlerId, ItemId};
 use syncmgr_core::log::{LogEntry, LogLevel};
 use syncmgr_core::store::StateChange;
@@ -46,7 +46,7 @@ impl SessionShared {
             biased;
             () = stopped => Chosen::new(),
             chosen = AssertUnwindSafe(chooser.choose(&offers)).catch_unwind() => match chosen {
-                Ok(Some(chosen)) => self.remember(&offers, chosen),
+                Ok(Some(chosen)) => self.remember(&offers, chosen).await,
                 // Given up: nothing runs, and nothing is remembered.
                 Ok(None) => Chosen::new(),
                 Err(panic) => self.chooser_panicked(&panic_text(panic)),
@@ -63,25 +63,28 @@ impl SessionShared {
     }
 
     /// What a person chose is what they prefer.
-    fn remember(&self, offers: &[Offer], wanted: Chosen) -> Chosen {
-        let mut chosen = Chosen::new();
+    async fn remember(&self, offers: &[Offer], wanted: Chosen) -> Chosen {
+        let (mut chosen, mut changes) = (Chosen::new(), Vec::new());
         for offer in offers {
             let of_handler = wanted.get(&offer.handler).cloned().unwrap_or_default();
-            self.remember_choice(offer, &of_handler);
+            changes.extend(self.choice(offer, &of_handler));
             let (runs, unknown) = offer.chosen(&of_handler);
             chosen.insert(offer.handler, runs);
             self.report_unknown(offer.handler, &unknown);
+        }
+        // Stored before anything begins, so that what goes on after a crash is what was chosen.
+        if let Err(error) = self.host.write(changes).await {
+            tracing::error!(manager = %self.host.id, error = %one_line(&error), "what was chosen was not stored");
         }
         chosen
     }
 
     /// What was chosen of a handler is kept for the next session (R56).
-    fn remember_choice(&self, offer: &Offer, wanted: &BTreeSet<ItemId>) {
+    fn choice(&self, offer: &Offer, wanted: &BTreeSet<ItemId>) -> Option<StateChange> {
         let choices = Preferences::default().remember(offer, wanted);
         let items = choices.into_iter().map(|(item, state)| (item, Some(state))).collect();
-        if let Some(run) = self.run(offer.handler) {
-            run.store(StateChange::Choices { handler: offer.handler, items });
-        }
+        let forgotten = self.run(offer.handler).is_none_or(|run| run.is_forgotten());
+        (!forgotten).then_some(StateChange::Choices { handler: offer.handler, items })
     }
 
     /// Ids the chooser named and nobody offered are told, not dropped in silence.

@@ -55,6 +55,8 @@ pub(super) struct SessionState {
     holders: usize,
     pub(super) offers: BTreeMap<HandlerId, Offer>,
     pub(super) stop: Option<CancelReason>,
+    /// What is to be remembered of the session once somebody has chosen.
+    asked: Vec<RunRequest>,
     pause: Pause,
     /// Nobody holds the session, or somebody has closed it: its runs are let go of when they rest.
     closing: bool,
@@ -166,7 +168,11 @@ impl SessionShared {
 
     /// Takes the runs and begins. What was stopped meanwhile begins stopped.
     pub(crate) fn begin(self: &Arc<Self>, runs: Vec<Arc<Run>>, asked: Vec<RunRequest>) {
-        self.record_begin(asked);
+        match self.choosing {
+            // Until somebody has chosen there is nothing to finish.
+            Choosing::Ask => self.lock().asked = asked,
+            _ => self.record_begin(asked),
+        }
         trace::session_began(&self.span, self.host.id, self.id, self.trigger, runs.len());
         let stop = {
             let mut state = self.lock();
@@ -205,6 +211,10 @@ impl SessionShared {
     async fn live(&self) {
         self.until(|session| session.is_collected()).await;
         let chosen = self.choose_among_offers().await;
+        if matches!(self.choosing, Choosing::Ask) {
+            let asked = std::mem::take(&mut self.lock().asked);
+            self.record_begin(asked);
+        }
         // A session chooses once.
         let _ = self.chosen.set(chosen);
         self.changed();

@@ -49,7 +49,10 @@ const NEXT_EPOCH: &str = "UPDATE meta SET value = value + 1 WHERE name = 'epoch'
 /// touches it.
 fn probe(path: &Path) -> Result<u32, StoreError> {
     let failed = |error: rusqlite::Error| StoreError::of(path, &error);
-    let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(failed)?;
+    // What a process left behind that was killed while it made the file is rolled back first, which takes writing.
+    let hot = beside(path, "-journal").metadata().is_ok_and(|journal| journal.len() > 0);
+    let mode = if hot { OpenFlags::SQLITE_OPEN_READ_WRITE } else { OpenFlags::SQLITE_OPEN_READ_ONLY };
+    let connection = connect(path, mode).map_err(failed)?;
     version(path, &connection)
 }
 

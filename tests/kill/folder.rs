@@ -1,0 +1,120 @@
+//! The files that are synchronized, and what they should become.
+
+use std::fmt::Write as _;
+use std::fs::{self, File, OpenOptions};
+use std::io::{Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+/// Chunks of a file, and lines of a chunk.
+pub(crate) const CHUNKS: usize = 4;
+const LINES: usize = 3;
+
+/// The names of the items; what is special about each is said in `copying`.
+pub(crate) const NAMES: [&str; 14] = [
+    "plain-0",
+    "plain-1",
+    "plain-2",
+    "plain-3",
+    "plain-4",
+    "plain-5",
+    "flaky-0",
+    "flaky-1",
+    "asks",
+    "planned",
+    "guarded",
+    "unreadable",
+    "passing",
+    "unwanted",
+];
+
+/// How far an item is: its checkpoint.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Place {
+    pub(crate) chunk: usize,
+    pub(crate) bytes: u64,
+    /// What was decided about the item.
+    pub(crate) decided: Option<String>,
+}
+
+/// A directory of a trial.
+#[derive(Clone, Debug)]
+pub(crate) struct Folder(pub(crate) PathBuf);
+
+impl Folder {
+    /// A directory with the files to be synchronized, in a directory there is.
+    pub(crate) fn new(root: &Path) -> Self {
+        let folder = Self(root.to_path_buf());
+        fs::create_dir_all(folder.0.join("from")).expect("a directory");
+        fs::create_dir_all(folder.0.join("to")).expect("a directory");
+        for name in NAMES {
+            fs::write(folder.0.join("from").join(name), source(name)).expect("a source");
+        }
+        folder
+    }
+
+    pub(crate) fn state(&self) -> PathBuf {
+        self.0.join("state")
+    }
+
+    /// What there is of an item's copy.
+    pub(crate) fn copy_of(&self, name: &str) -> String {
+        fs::read_to_string(self.0.join("to").join(name)).unwrap_or_default()
+    }
+
+    /// Everything that was copied.
+    pub(crate) fn copies(&self) -> Vec<(&'static str, String)> {
+        NAMES.iter().map(|name| (*name, self.copy_of(name))).collect()
+    }
+
+    /// Opens an item's copy behind what its checkpoint speaks of; what is written there is cut off.
+    pub(crate) fn open_copy(&self, name: &str, bytes: u64) -> std::io::Result<File> {
+        let path = self.0.join("to").join(name);
+        let mut file = OpenOptions::new().create(true).truncate(false).write(true).open(path)?;
+        file.set_len(bytes)?;
+        file.seek(SeekFrom::Start(bytes))?;
+        Ok(file)
+    }
+
+    /// A chunk of an item's source, transformed.
+    pub(crate) fn transformed(&self, name: &str, chunk: usize) -> std::io::Result<String> {
+        let source = fs::read_to_string(self.0.join("from").join(name))?;
+        Ok(source.lines().skip(chunk * LINES).take(LINES).map(|line| line.to_uppercase() + "\n").collect())
+    }
+
+    /// Writes down that something was done, whatever becomes of the process.
+    pub(crate) fn note(&self, line: &str) -> std::io::Result<()> {
+        let mut notes = OpenOptions::new().create(true).append(true).open(self.0.join("notes"))?;
+        notes.write_all(format!("{line}\n").as_bytes())
+    }
+
+    /// What was written down, from a line on.
+    pub(crate) fn notes(&self, from: usize) -> Vec<String> {
+        let notes = fs::read_to_string(self.0.join("notes")).unwrap_or_default();
+        notes.lines().skip(from).map(str::to_string).collect()
+    }
+
+    /// Copies the store somewhere else, as a process that was killed has left it.
+    pub(crate) fn copy_state(&self, to: &Path) {
+        fs::create_dir_all(to).expect("a directory");
+        for name in ["state", "state-wal"] {
+            let (from, to) = (self.0.join(name), to.join(name));
+            if from.exists() {
+                fs::copy(from, to).expect("copied");
+            }
+        }
+    }
+}
+
+fn source(name: &str) -> String {
+    (0..CHUNKS * LINES).fold(String::new(), |mut text, line| {
+        writeln!(text, "line {line} of {name}").expect("texts grow");
+        text
+    })
+}
+
+/// What the first chunks of an item's copy should be.
+pub(crate) fn expected(name: &str, chunks: usize) -> String {
+    source(name).lines().take(chunks * LINES).map(|line| line.to_uppercase() + "\n").collect()
+}

@@ -1,0 +1,130 @@
+//! What a store holds, as far as the tests compare it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use rusqlite::{Connection, OpenFlags};
+use syncmgr::{
+    Action, HandlerId, ItemId, ItemRecord, ItemState, LogRecord, SessionId, SessionRecord, StateStore, Uuid,
+};
+
+use crate::copying::{HANDLER, id};
+use crate::folder::{NAMES, Place};
+
+/// Everything there is of the handler, and of the sessions.
+#[derive(Debug)]
+pub(crate) struct Seen {
+    pub(crate) records: BTreeMap<&'static str, ItemRecord>,
+    /// The items with an answer that is not used up.
+    pub(crate) answers: BTreeSet<&'static str>,
+    pub(crate) log: Vec<LogRecord>,
+    pub(crate) choices: BTreeMap<ItemId, ItemState>,
+    pub(crate) sessions: Vec<SessionRecord>,
+    pub(crate) interrupted: Vec<SessionRecord>,
+    pub(crate) last_session: SessionId,
+    /// The items that have not ended in the sessions without an end that were to do them.
+    pub(crate) unfinished: BTreeSet<&'static str>,
+    /// Every handler anything is stored of.
+    pub(crate) handlers: BTreeSet<HandlerId>,
+    pub(crate) resources: usize,
+}
+
+impl Seen {
+    pub(crate) fn in_store(store: &dyn StateStore, path: &Path) -> Self {
+        let records = NAMES.iter().filter_map(|name| Some((*name, store.record(HANDLER, id(name)).expect("read")?)));
+        let mut seen = Self {
+            records: records.collect(),
+            answers: answers(path),
+            log: store.log(HANDLER).expect("read"),
+            choices: store.choices(HANDLER).expect("read"),
+            sessions: store.sessions().expect("read"),
+            interrupted: store.interrupted().expect("read"),
+            last_session: store.last_session().expect("read"),
+            unfinished: BTreeSet::new(),
+            handlers: store.handlers().expect("read").into_keys().collect(),
+            resources: store.resources().expect("read").len(),
+        };
+        seen.unfinished = seen.find_unfinished(store);
+        seen
+    }
+
+    fn find_unfinished(&self, store: &dyn StateStore) -> BTreeSet<&'static str> {
+        let mut unfinished = BTreeSet::new();
+        for session in self.sessions.iter().filter(|session| session.end.is_none()) {
+            let ended = store.ended_since(HANDLER, session.session).expect("read");
+            for run in session.runs.iter().filter(|run| run.handler == HANDLER) {
+                let chosen = |name: &str| self.choices.get(&id(name)) != Some(&ItemState::Unchecked);
+                let asked =
+                    |name: &&&str| run.items.as_ref().map_or_else(|| chosen(name), |items| items.contains(&id(name)));
+                let left = NAMES.iter().filter(asked).filter(|name| !ended.contains(&id(name)));
+                unfinished.extend(left.copied());
+            }
+        }
+        unfinished
+    }
+
+    /// How far an item is, if its checkpoint says so.
+    pub(crate) fn place(&self, name: &str) -> Option<Place> {
+        serde_json::from_str(&self.records.get(name)?.checkpoint.as_ref()?.state).ok()
+    }
+
+    /// How many open questions the log has of an item.
+    pub(crate) fn questions(&self, name: &str) -> usize {
+        let asks = |record: &&LogRecord| {
+            record.entry.item == Some(id(name)) && matches!(record.entry.action, Some(Action::Decide(_)))
+        };
+        self.log.iter().filter(asks).count()
+    }
+
+    /// How many entries the log has of an item with this in their text.
+    pub(crate) fn told(&self, name: &str, text: &str) -> usize {
+        let tells = |record: &&LogRecord| record.entry.item == Some(id(name)) && record.entry.text.contains(text);
+        self.log.iter().filter(tells).count()
+    }
+
+    /// What is the same however often it was interrupted: everything but times, and the numbers of sessions and attempts.
+    pub(crate) fn timeless(&self) -> Vec<String> {
+        let record = |(name, record): (&&str, &ItemRecord)| {
+            let retry = record.retry.map(|retry| (retry.setback, retry.failures, retry.total));
+            let ItemRecord { checkpoint, set_aside, outcome, sides, last_success, absent_since, .. } = record;
+            let since = (last_success.is_some(), absent_since.is_some());
+            format!("{name}: {outcome:?} {retry:?} {checkpoint:?} {set_aside:?} {sides:?} {since:?}")
+        };
+        let mut log: Vec<_> = self.log.iter().map(|record| format!("{:?}", record.entry)).collect();
+        // What needs the user says so each time it is tried.
+        log.sort_unstable();
+        log.dedup();
+        let rest = format!("{:?} {:?} {:?} {}", self.choices, self.answers, self.handlers, self.resources);
+        self.records.iter().map(record).chain(log).chain([rest]).collect()
+    }
+}
+
+/// Opens the file as any program would, to look.
+pub(crate) fn looking(path: &Path) -> Connection {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    Connection::open_with_flags(path, flags).expect("the file opens")
+}
+
+fn answers(path: &Path) -> BTreeSet<&'static str> {
+    let connection = looking(path);
+    let mut query = connection.prepare("SELECT item FROM answers").expect("a query");
+    let items = query.query_map([], |row| row.get::<_, [u8; 16]>(0)).expect("read");
+    let name = |item: [u8; 16]| {
+        let item = ItemId::new(Uuid::from_bytes(item));
+        *NAMES.iter().find(|name| id(name) == item).expect("an item of ours")
+    };
+    items.map(|item| name(item.expect("read"))).collect()
+}
+
+/// What SQLite itself says of the file.
+pub(crate) fn integrity(path: &Path) -> String {
+    let checked = looking(path).query_row("PRAGMA integrity_check", [], |row| row.get(0));
+    checked.expect("it can be checked")
+}
+
+/// How many rows name a handler that is not there.
+pub(crate) fn orphans(path: &Path) -> i64 {
+    const ORPHANS: &str = "SELECT count(*) FROM (SELECT handler FROM items UNION ALL SELECT handler FROM choices UNION ALL \
+                           SELECT handler FROM answers UNION ALL SELECT handler FROM log) WHERE handler NOT IN (SELECT key FROM handlers)";
+    looking(path).query_row(ORPHANS, [], |row| row.get(0)).expect("counted")
+}

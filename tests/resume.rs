@@ -1,0 +1,36 @@
+//! The example `resume`, as its user sees it.
+#![cfg(all(unix, feature = "sqlite"))]
+
+use std::path::PathBuf;
+use std::process::Command;
+
+/// The built example, which `cargo test` puts beside the tests.
+fn example(name: &str) -> PathBuf {
+    let test = std::env::current_exe().expect("a test has a path");
+    let profile =
+        test.parent().and_then(std::path::Path::parent).expect("tests are built below the profile's directory");
+    let example = profile.join("examples").join(name);
+    assert!(example.exists(), "{} is not built; run `cargo build --examples`", example.display());
+    example
+}
+
+#[test]
+fn resume_is_killed_and_goes_on_to_the_end() {
+    let output = Command::new(example("resume")).output().expect("the example runs");
+    let shown = String::from_utf8(output.stdout).expect("text");
+    assert!(output.status.success(), "{shown}");
+    let (before, after) = shown.split_once("It was killed with SIGKILL.").expect("it was killed");
+    assert_eq!(before.matches(" photo ").count(), 10, "{shown}");
+    assert!(after.contains(" interrupted in session 1"), "{shown}");
+    assert!(after.contains("goes on after photo "), "{shown}");
+    let lines: Vec<_> = after.lines().rev().take(8).collect();
+    assert_eq!(lines[3..7], ["Now:", "", "  session 2: smooth", "  session 1: interrupted"], "{shown}");
+    for (line, album) in lines[..3].iter().rev().zip(["Autumn", "Harbour", "Mountains"]) {
+        assert!(line.starts_with(&format!("  {album:<10}")) && line.contains(" succeeded "), "{shown}");
+    }
+}
+
+#[test]
+fn resume_is_shown_in_fewer_than_150_lines() {
+    assert!(include_str!("../examples/resume.rs").lines().count() < 150);
+}
