@@ -12,14 +12,14 @@ mod child;
 mod copying;
 #[path = "kill/cut.rs"]
 mod cut;
-#[path = "kill/defects.rs"]
-mod defects;
 #[path = "kill/dice.rs"]
 mod dice;
 #[path = "kill/folder.rs"]
 mod folder;
 #[path = "kill/kills.rs"]
 mod kills;
+#[path = "kill/moments.rs"]
+mod moments;
 #[path = "kill/owners.rs"]
 mod owners;
 #[path = "kill/seen.rs"]

@@ -9,6 +9,9 @@ directories. In each round every tool copies each tree into a new directory (fir
 copy (unchanged run); the order of the tools turns from round to round, so that none always meets the warmest cache. In
 the first round every copy is compared with its origin.
 
+The example runs three times: as it is, with a state, which the first run makes and the unchanged run uses; with `--full`,
+so that the unchanged run compares everything and makes the state anew; and with `--no-state`, which keeps nothing.
+
 Printed are, per tool, the median and minimum of the wall time, the median of the CPU time (user and system, of all
 threads and children) and of the peak memory (of the largest process, as GNU time tells it; `-` where that is missing),
 each followed by its ratio to rsync. The figures depend on the machine and on what else it does, the ratios less so; a
@@ -63,12 +66,14 @@ def default_program():
 
 
 def tools(program):
-    """The command lines, by tool, from source and target directory."""
+    """The command lines, by tool, from source and target directory and the file of the state."""
     return {
-        "offline_files": lambda source, target: [program, source, target],
-        "rsync -a": lambda source, target: ["rsync", "-a", f"{source}/", f"{target}/"],
+        "offline_files": lambda source, target, state: [program, "--state", state, source, target],
+        "offline_files --full": lambda source, target, state: [program, "--full", "--state", state, source, target],
+        "offline_files --no-state": lambda source, target, _: [program, "--no-state", source, target],
+        "rsync -a": lambda source, target, _: ["rsync", "-a", f"{source}/", f"{target}/"],
         # Over an existing copy, -u is what makes cp compare at all.
-        "cp -a": lambda source, target: ["cp", "-au", "-T", source, target],
+        "cp -a": lambda source, target, _: ["cp", "-au", "-T", source, target],
     }
 
 
@@ -104,8 +109,8 @@ def measure(trees, commands, scratch, rounds):
     for turn in range(rounds):
         for tree, source in trees.items():
             for name in names[turn % len(names) :] + names[: turn % len(names)]:
-                target = scratch / "copy"
-                command = commands[name](source, target)
+                target, state = scratch / "copy", scratch / "state"
+                command = commands[name](source, target, state / "of-pair.db")
                 settle()
                 samples[f"{tree}, first run"][name].append(run(command))
                 settle()
@@ -113,6 +118,7 @@ def measure(trees, commands, scratch, rounds):
                 if turn == 0:
                     check_equal(source, target)
                 shutil.rmtree(target)
+                shutil.rmtree(state, ignore_errors=True)
         print(f"round {turn + 1} of {rounds}", file=sys.stderr)
     return samples
 

@@ -1,15 +1,23 @@
 //! The command line.
 
 use std::num::NonZeroU16;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::thread::available_parallelism;
 
 use clap::Parser;
 
-use crate::handler::Deletions;
+use crate::guard::Deletions;
+use crate::handler::Terms;
+use crate::record::Records;
+use crate::state::StateChoice;
 
 /// Mirrors the directory FROM into the directory TO: one item for each directory in FROM, and one for the rest.
+///
+/// What was found in order is remembered. A later run reads all names, sizes and times in FROM, but of TO only the times of
+/// directories, which tell whether somebody else made, renamed or removed anything in them. They do not tell whether
+/// somebody wrote into a file in TO, or whether files were lost with the power: --full looks at everything.
 #[derive(Debug, Parser)]
 #[command(name = "offline_files", version)]
 pub(crate) struct Args {
@@ -17,9 +25,23 @@ pub(crate) struct Args {
     #[arg(long)]
     delete: bool,
 
-    /// Delete even where it is more than ten entries and more than half of what an item has in TO
+    /// Delete even what looks like a mistake: more than ten entries and more than half of what an item has in TO, or with
+    /// another disk than last time
     #[arg(long)]
     yes: bool,
+
+    /// Compare everything, as if it were the first time
+    #[arg(long)]
+    full: bool,
+
+    /// Keep in FILE what was in order; in FROM, it is not mirrored itself [default: a file for each pair of directories, in
+    /// $XDG_STATE_HOME/offline_files or ~/.local/state/offline_files, on macOS ~/Library/Application Support/offline_files]
+    #[arg(long, value_name = "FILE", conflicts_with = "no_state")]
+    state: Option<PathBuf>,
+
+    /// Keep nothing, and compare everything
+    #[arg(long)]
+    no_state: bool,
 
     /// Blocking file work going on at once, at most [default: two per processor]
     #[arg(long, value_name = "N")]
@@ -62,8 +84,27 @@ impl Args {
         }
     }
 
+    /// How the handler is to go about it, apart from the file `aside`.
+    pub(crate) fn terms(&self, aside: Option<Arc<Path>>) -> Terms {
+        let records = match (self.no_state, self.full) {
+            (true, _) => Records::Nothing,
+            (_, true) => Records::Afresh,
+            _ => Records::Known,
+        };
+        Terms { deletions: self.deletions(), records, jobs: self.jobs(), aside }
+    }
+
+    /// Which state to keep.
+    pub(crate) fn state(&self) -> StateChoice {
+        match &self.state {
+            _ if self.no_state => StateChoice::Nothing,
+            Some(file) => StateChoice::File(file.clone()),
+            None => StateChoice::OfPair,
+        }
+    }
+
     /// How much blocking work may go on at once.
-    pub(crate) fn jobs(&self) -> usize {
+    fn jobs(&self) -> usize {
         // The second one works while the first is handed over or waits for the disk.
         let default = || 2 * available_parallelism().map_or(1, usize::from);
         self.jobs.map_or_else(default, |jobs| jobs.get().into())
@@ -108,11 +149,24 @@ mod tests {
     }
 
     #[test]
+    fn the_state_of_the_pair_is_kept_and_used_unless_told_otherwise() {
+        let told = |line| {
+            let args = parse(line).unwrap();
+            (args.state(), args.terms(None).records)
+        };
+        assert_eq!(told("from to"), (StateChoice::OfPair, Records::Known));
+        assert_eq!(told("--full from to"), (StateChoice::OfPair, Records::Afresh));
+        assert_eq!(told("--state x from to"), (StateChoice::File("x".into()), Records::Known));
+        assert_eq!(told("--no-state --full from to"), (StateChoice::Nothing, Records::Nothing));
+    }
+
+    #[test]
     fn a_mistake_is_told_in_one_line() {
         for (line, start) in [
             ("from", "the following required arguments were not provided: <TO>"),
             ("--jobs 0 from to", "invalid value '0' for '--jobs <N>'"),
             ("--nonsense from to", "unexpected argument '--nonsense' found"),
+            ("--no-state --state x a b", "the argument '--no-state' cannot be used with '--state <FILE>'"),
             ("a b c", "unexpected argument 'c' found"),
         ] {
             let told = one_line(&parse(line).unwrap_err());

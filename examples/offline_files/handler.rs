@@ -5,19 +5,22 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use syncmgr::ItemId;
 use syncmgr::prelude::*;
 use tokio::sync::Semaphore;
 
-use crate::mirror::{self, Done, Extent, FileError, Monitor, Pair, Plan, Stopped, Surplus};
-use crate::part::{Part, Remark};
+use crate::guard::{Deletions, FROM, Held, declare};
+use crate::mirror::{self, Extent, Memory, Pair, Plan, Stopped};
+use crate::part::Part;
+use crate::record::{Recorded, Records};
+use crate::roots::Roots;
+use crate::work::Work;
 
 /// Mirrors one directory into another: an item for each directory in FROM, and one for all else at the top.
 pub(crate) struct OfflineFiles {
     pair: Pair,
+    roots: Roots,
     parts: Parts,
-    deletions: Deletions,
-    jobs: usize,
+    terms: Terms,
     /// A permit for each job, whichever item it works for.
     permits: Arc<Semaphore>,
 }
@@ -25,20 +28,16 @@ pub(crate) struct OfflineFiles {
 /// The parts of the trees, by the item that stands for each.
 pub(crate) type Parts = BTreeMap<ItemId, Arc<Part>>;
 
-/// What may be removed from TO.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Deletions {
-    /// Nothing.
-    Never,
-    /// What FROM no longer has, unless it is suspiciously much.
-    Guarded,
-    /// What FROM no longer has, however much.
-    Always,
+/// How the user wants it.
+#[derive(Clone, Debug)]
+pub(crate) struct Terms {
+    pub(crate) deletions: Deletions,
+    pub(crate) records: Records,
+    /// How much blocking work may go on at once.
+    pub(crate) jobs: usize,
+    /// The state, if it lies in FROM: where from there on.
+    pub(crate) aside: Option<Arc<Path>>,
 }
-
-/// The answers to what is asked before much is deleted.
-const DELETE: &str = "delete";
-const KEEP: &str = "keep";
 
 #[sync_handler(id = "6f0d8a52-3c1b-4d0e-9a57-52b1c6f4e8d3", name = "Offline Files")]
 impl SyncHandler for OfflineFiles {
@@ -49,26 +48,26 @@ impl SyncHandler for OfflineFiles {
     }
 
     async fn synchronize_item(&self, item: &ItemContext) -> SyncResult {
-        let _stopwatch = self.part(item).measure();
-        let surplus = if self.deletions == Deletions::Never { Surplus::Keep } else { Surplus::Delete };
-        let mut plan = self.blocking(item, move |work| work.scan(surplus)).await?;
+        let part = self.part(item);
+        let _stopwatch = part.measure();
+        let recorded = Recorded::load(item, self.terms.records, &self.roots.markers)?;
+        part.tally().compared = Some(recorded.compared);
+        let known = recorded.known.clone();
+        let mut plan = self.blocking(item, move |work| work.scan(&known)).await?;
         self.guard(item, &mut plan);
-        let mut plan = self.blocking(item, move |work| work.prepare(plan)).await?;
-        item.concurrently(self.jobs, plan.take_batches(), |batch| {
-            self.blocking(item, move |work| mirror::make_changes(&work.pair, &batch, work))
-        })
-        .await?;
-        self.blocking(item, move |work| work.finish(&plan)).await
+        let settled = self.carry_out(item, plan).await?;
+        self.record(recorded, settled).await
     }
 }
 
 impl OfflineFiles {
-    /// Lists what there is to mirror. At most `jobs` pieces of blocking work go on at once.
-    pub(crate) fn new(pair: Pair, deletions: Deletions, jobs: usize) -> io::Result<Self> {
+    /// Lists what there is to mirror. At most `terms.jobs` pieces of blocking work go on at once.
+    pub(crate) fn new(pair: Pair, roots: Roots, terms: Terms) -> io::Result<Self> {
         let directories = mirror::directories_of(&pair.from)?.into_iter().map(Extent::Directory);
         let parts = directories.chain([Extent::TopLevel]).map(|extent| Arc::new(Part::new(extent)));
         let parts = parts.map(|part| (part.item().id(), part)).collect();
-        Ok(Self { pair, parts, deletions, jobs, permits: Arc::new(Semaphore::new(jobs)) })
+        let permits = Arc::new(Semaphore::new(terms.jobs));
+        Ok(Self { pair, roots, parts, terms, permits })
     }
 
     /// What becomes of the items, for the report.
@@ -80,17 +79,47 @@ impl OfflineFiles {
         self.parts.get(&item.id()).expect("a host runs only items that were listed")
     }
 
-    /// Holds back deletions that look like a mistake. The item then ends undone unless somebody agrees to them.
+    /// Declares the plan, and takes out of it what the host does not clear: held deletions leave the item undone until
+    /// somebody agrees to them.
     fn guard(&self, item: &ItemContext, plan: &mut Plan) {
-        let Some(refusal) = plan.refusal().filter(|_| self.deletions == Deletions::Guarded) else { return };
-        let answer = item.decide("deletions", &refusal.to_string(), &[DELETE, KEEP]);
-        if answer == Some(DELETE) {
-            return;
+        let part = self.part(item);
+        match item.clear(&declare(plan, &self.roots)) {
+            Clearance::Go => return,
+            Clearance::Side(side) if &*side == FROM => return,
+            Clearance::Held => part.tally().held = Some(Held::new(plan)),
+            Clearance::Side(_) => {
+                plan.do_nothing();
+                part.warn(item, part.path(), "TO was left as it is, as was answered; a mirror copies nothing back");
+            }
+            _ => part.warn(item, part.path(), "nothing was deleted, as was answered; a mirror copies nothing back"),
         }
         plan.delete_nothing();
-        if answer.is_none() {
-            let part = self.part(item);
-            part.tally().errors.push(Remark::new(part.path(), refusal.to_string()));
+    }
+
+    /// Does what is planned. Returns what is in order then.
+    async fn carry_out(&self, item: &ItemContext, mut plan: Plan) -> SyncResult<Memory> {
+        let settled = std::mem::take(&mut plan.settled);
+        if plan.is_empty() {
+            return Ok(settled);
+        }
+        let mut plan = self.blocking(item, move |work| work.prepare(plan)).await?;
+        item.concurrently(self.terms.jobs, plan.take_batches(), |batch| {
+            self.blocking(item, move |work| mirror::make_changes(&work.pair, &batch, work))
+        })
+        .await?;
+        self.blocking(item, move |work| work.finish(&plan)).await?;
+        if self.terms.records == Records::Nothing {
+            return Ok(settled);
+        }
+        self.blocking(item, move |work| work.scan_again(&settled)).await
+    }
+
+    /// Records what is in order, last: a record never speaks of a file that is not there yet. One that a killed run had no
+    /// time for is not missed, as what it copied is found equal by the next; so there is none after each batch.
+    async fn record(&self, recorded: Recorded, settled: Memory) -> SyncResult {
+        match self.terms.records {
+            Records::Nothing => Ok(()),
+            _ => recorded.save(&self.roots.markers, settled).await,
         }
     }
 
@@ -101,64 +130,12 @@ impl OfflineFiles {
         F: FnOnce(&Work) -> Result<T, Stopped> + Send + 'static,
     {
         let permit = self.permits.clone().acquire_owned().await?;
-        let (pair, part) = (self.pair.clone(), self.part(item).clone());
+        let (pair, part, terms) = (self.pair.clone(), self.part(item).clone(), self.terms.clone());
         item.blocking(move |item| {
             let _permit = permit;
-            Ok(work(&Work { pair, part, item })?)
+            Ok(work(&Work { pair, part, terms, item })?)
         })
         .await
-    }
-}
-
-/// Blocking work on one item: what it needs, and where it reports.
-struct Work {
-    pair: Pair,
-    part: Arc<Part>,
-    item: ItemContext,
-}
-
-impl Work {
-    fn scan(&self, surplus: Surplus) -> Result<Plan, Stopped> {
-        let plan = mirror::scan(&self.pair, &self.part.extent, surplus, self)?;
-        self.part.tally().counts.unchanged = plan.unchanged;
-        Ok(plan)
-    }
-
-    fn prepare(&self, mut plan: Plan) -> Result<Plan, Stopped> {
-        mirror::remove_leftovers(&self.pair.to, &plan.leftovers, self)?;
-        mirror::make_directories(&self.pair.to, &mut plan, self)?;
-        self.part.plan(plan.bytes());
-        Ok(plan)
-    }
-
-    fn finish(&self, plan: &Plan) -> Result<(), Stopped> {
-        mirror::delete_entries(&self.pair.to, &plan.deletions, self)?;
-        mirror::settle_directories(&self.pair.to, &plan.directories, self)
-    }
-}
-
-impl Monitor for Work {
-    fn moved(&self, bytes: u64) -> Result<(), Stopped> {
-        let (written, planned) = self.part.wrote(bytes);
-        self.item.progress(written, planned).map_err(|_| Stopped)
-    }
-
-    fn done(&self, done: Done) {
-        self.part.tally().counts.add(done);
-    }
-
-    fn warn(&self, path: &Path, text: &str) {
-        let remark = Remark::new(path, text);
-        self.item.warn(remark.to_string());
-        self.part.tally().warnings.push(remark);
-    }
-
-    fn fail(&self, error: FileError) {
-        let remark = Remark::new(&error.path, error.to_string());
-        // An error after a stop says nothing about the file.
-        if self.item.tolerate(&remark.path, Err::<(), _>(error)).is_ok() {
-            self.part.tally().errors.push(remark);
-        }
     }
 }
 
@@ -170,8 +147,11 @@ mod tests {
     use super::*;
     use crate::mirror::trees::{Trees, file, snapshot};
 
+    const TERMS: Terms = Terms { deletions: Deletions::Never, records: Records::Known, jobs: 2, aside: None };
+
     fn handler(trees: &Trees, deletions: Deletions) -> OfflineFiles {
-        OfflineFiles::new(trees.pair(), deletions, 2).unwrap()
+        let roots = Roots::of(&trees.pair(), &trees.from, &trees.to);
+        OfflineFiles::new(trees.pair(), roots, Terms { deletions, ..TERMS }).unwrap()
     }
 
     /// TO has eleven more entries in `docs` than FROM, and nine that are the same.
@@ -193,28 +173,30 @@ mod tests {
     }
 
     #[test]
-    fn suspicious_deletions_wait_for_somebody_to_agree() {
+    fn the_host_is_told_what_is_about_to_be_done_to_which_sides() {
         let (trees, host) = (mostly_gone(), Detached::new());
-        let (handler, item) = (handler(&trees, Deletions::Guarded), host.item("docs"));
-        block_on(handler.synchronize_item(&item)).unwrap();
-        assert!(item.cell().traces().undecided);
-        assert_eq!(snapshot(&trees.to.join("docs")).len(), 20);
-        let tally = std::mem::take(&mut *handler.part(&item).tally());
-        assert_eq!(
-            tally.errors[0].to_string(),
-            "docs: nothing was deleted: 11 of the 20 entries in TO would be; --yes deletes them"
-        );
-        host.answer(&item, "deletions", 0);
-        block_on(handler.synchronize_item(&item)).unwrap();
+        file(&trees.from.join("docs/new"), "new", 1);
+        file(&trees.from.join("docs/8"), "other", 2);
+        block_on(handler(&trees, Deletions::Guarded).synchronize_item(&host.item("docs"))).unwrap();
+        let plan = host.plans().remove(0);
+        assert_eq!((plan.creates, plan.updates, plan.deletes, plan.existing, plan.bytes), (1, 2, 11, 20, 8));
+        let sides: Vec<_> = plan.sides.iter().map(|side| (&*side.name, side.entries)).collect();
+        assert_eq!(sides, [("FROM", 10), ("TO", 21)]);
+        assert!(plan.sides[0].identity.is_some() && plan.sides[0].identity == plan.sides[1].identity);
         assert_eq!(snapshot(&trees.to), snapshot(&trees.from));
     }
 
     #[test]
-    fn agreeing_beforehand_asks_nothing() {
+    fn what_was_in_order_is_saved_once_it_is_and_not_without_a_state() {
         let (trees, host) = (mostly_gone(), Detached::new());
-        block_on(handler(&trees, Deletions::Always).synchronize_item(&host.item("docs"))).unwrap();
-        assert!(host.log().is_empty());
-        assert_eq!(snapshot(&trees.to), snapshot(&trees.from));
+        let item = host.item("docs");
+        let without =
+            OfflineFiles { terms: Terms { records: Records::Nothing, ..TERMS }, ..handler(&trees, Deletions::Never) };
+        block_on(without.synchronize_item(&item)).unwrap();
+        assert_eq!(host.committed(&item), None);
+        block_on(handler(&trees, Deletions::Never).synchronize_item(&item)).unwrap();
+        let committed = host.committed(&item).unwrap();
+        assert!(committed.starts_with(r#"{"roots":{"from":""#) && committed.contains(r#""settled":{"#), "{committed}");
     }
 
     #[test]

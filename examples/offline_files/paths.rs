@@ -10,22 +10,49 @@ use std::path::{Path, PathBuf};
 use crate::mirror::{Directory, Pair};
 use crate::shown::Shown;
 
-/// Opens both directories once it is clear, links resolved, that neither lies in the other. A missing TO is created with
-/// the permission bits of FROM if its parent exists.
-pub(crate) fn open(from: &Path, to: &Path) -> Result<Pair, PathError> {
+/// Two directories of which the one may be mirrored into the other.
+#[derive(Debug)]
+pub(crate) struct Places {
+    /// FROM without links.
+    pub(crate) from: PathBuf,
+    /// TO without links, perhaps yet to be made.
+    pub(crate) to: PathBuf,
+    origin: Directory,
+    /// The permission bits to make TO with, if it is missing.
+    missing: Option<u32>,
+}
+
+/// Makes sure, links resolved, that neither directory lies in the other. Nothing is touched.
+pub(crate) fn check(from: &Path, to: &Path) -> Result<Places, PathError> {
     let unreadable = |cause| PathError::From(from.to_owned(), cause);
     let (source, about) = resolve(from).map_err(unreadable)?;
     let origin = Directory::open(&source).map_err(unreadable)?;
-    let target = match resolve(to) {
+    match resolve(to) {
         Ok((target, _)) => {
             refuse_nesting(&source, &target)?;
-            target
+            Ok(Places { from: source, to: target, origin, missing: None })
         }
-        Err(cause) if cause.kind() == ErrorKind::NotFound => create(to, &source, about.mode())?,
-        Err(cause) => return Err(PathError::To(to.to_owned(), cause)),
-    };
-    let copy = Directory::open(&target).map_err(|cause| PathError::Unusable(to.to_owned(), cause))?;
-    if copy.claim() { Ok(Pair { from: origin, to: copy }) } else { Err(PathError::Taken(to.to_owned())) }
+        Err(cause) if cause.kind() == ErrorKind::NotFound => {
+            let target = place_for(to, &source)?;
+            Ok(Places { from: source, to: target, origin, missing: Some(about.mode() & 0o777 | 0o700) })
+        }
+        Err(cause) => Err(PathError::To(to.to_owned(), cause)),
+    }
+}
+
+impl Places {
+    /// Opens both directories. A missing TO is made with the permission bits of FROM.
+    pub(crate) fn open(&self) -> Result<Pair, PathError> {
+        let unusable = |cause| PathError::Unusable(self.to.clone(), cause);
+        if let Some(mode) = self.missing {
+            DirBuilder::new().mode(mode).create(&self.to).map_err(unusable)?;
+        }
+        let copy = Directory::open(&self.to).map_err(unusable)?;
+        if !copy.claim() {
+            return Err(PathError::Taken(self.to.clone()));
+        }
+        Ok(Pair { from: self.origin.clone(), to: copy })
+    }
 }
 
 /// Why nothing can be mirrored.
@@ -89,8 +116,8 @@ fn refuse_nesting(source: &Path, target: &Path) -> Result<(), PathError> {
     }
 }
 
-/// Creates the directory `to`, unless it would lie in `source`.
-fn create(to: &Path, source: &Path, mode: u32) -> Result<PathBuf, PathError> {
+/// Where to make the directory `to`, unless it would lie in `source`.
+fn place_for(to: &Path, source: &Path) -> Result<PathBuf, PathError> {
     let parent = to.parent().map(|parent| if parent.as_os_str().is_empty() { Path::new(".") } else { parent });
     let (Some(parent), Some(name)) = (parent, to.file_name()) else { return Err(PathError::Parent(to.to_owned())) };
     let (parent, _) = resolve(parent).map_err(|_| PathError::Parent(to.to_owned()))?;
@@ -102,8 +129,6 @@ fn create(to: &Path, source: &Path, mode: u32) -> Result<PathBuf, PathError> {
         let cause = io::Error::new(ErrorKind::NotADirectory, "a symbolic link that leads nowhere");
         return Err(PathError::To(to.to_owned(), cause));
     }
-    let created = DirBuilder::new().mode(mode & 0o777 | 0o700).create(&target);
-    created.map_err(|cause| PathError::Unusable(to.to_owned(), cause))?;
     Ok(target)
 }
 
@@ -129,6 +154,10 @@ mod tests {
         fs::create_dir(base.path().join("to")).unwrap();
         fs::write(base.path().join("file"), "").unwrap();
         base
+    }
+
+    fn open(from: &Path, to: &Path) -> Result<Pair, PathError> {
+        check(from, to)?.open()
     }
 
     fn refusal(from: &str, to: &str) -> PathError {

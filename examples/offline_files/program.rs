@@ -3,9 +3,9 @@
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use syncmgr::Session;
 use syncmgr::anyhow::Context;
 use syncmgr::prelude::*;
+use syncmgr::{GuardPolicy, Session, SqliteStore};
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -13,7 +13,9 @@ use crate::args::Args;
 use crate::handler::OfflineFiles;
 use crate::paths::{self, PathError};
 use crate::report::{Interrupted, Report};
+use crate::roots::Roots;
 use crate::screen::{Screen, screen};
+use crate::state;
 
 /// Does what the command line says. Whatever keeps it from beginning is told in one line.
 pub(crate) fn main() -> ExitCode {
@@ -29,10 +31,15 @@ pub(crate) fn main() -> ExitCode {
 }
 
 fn mirror(args: &Args) -> SyncResult<ExitCode> {
-    let pair = paths::open(&args.from, &args.to)?;
-    let handler = OfflineFiles::new(pair, args.deletions(), args.jobs()).context("cannot list FROM")?;
+    let places = paths::check(&args.from, &args.to)?;
+    // Before anything is touched; the state of another run is left to that.
+    let store = state::open(&args.state(), &places.from, &places.to)?;
+    let aside = store.as_ref().and_then(|store| Some(store.path().strip_prefix(&places.from).ok()?.into()));
+    let pair = places.open()?;
+    let roots = Roots::of(&pair, &places.from, &places.to);
+    let handler = OfflineFiles::new(pair, roots, args.terms(aside)).context("cannot list FROM")?;
     let runtime = Runtime::new()?;
-    let report = runtime.block_on(run(handler));
+    let report = runtime.block_on(run(handler, args.deletions().policy(), store));
     // A runtime that is dropped waits for blocking work, even for work that is stuck and was abandoned.
     runtime.shutdown_background();
     let report = report?;
@@ -42,14 +49,20 @@ fn mirror(args: &Args) -> SyncResult<ExitCode> {
 }
 
 /// Runs one session with this handler alone, in view of whoever watches.
-async fn run(handler: OfflineFiles) -> SyncResult<Report> {
+async fn run(handler: OfflineFiles, guards: GuardPolicy, store: Option<SqliteStore>) -> SyncResult<Report> {
     let parts = handler.parts();
+    let state = store.as_ref().map(|store| store.path().to_owned());
     let ctrl_c = signal(SignalKind::interrupt())?;
-    let manager = SyncManager::new();
+    let builder = SyncManager::builder().guards(guards);
+    let manager = match store {
+        Some(store) => builder.store(store),
+        None => builder,
+    }
+    .build();
     manager.register(handler)?;
     let session = manager.session(Trigger::Manual).start()?;
     let interrupted = watch(&session, screen().as_mut(), ctrl_c).await;
-    Ok(Report::new(&session.finish().await, &parts, interrupted))
+    Ok(Report::new(&session.finish().await, &parts, interrupted, state))
 }
 
 /// Shows what happens until nothing does any more. Ctrl-C stops the session, which then ends within its grace.

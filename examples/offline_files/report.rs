@@ -8,6 +8,7 @@ use indicatif::HumanBytes;
 use serde::Serialize;
 use syncmgr::{Outcome, Report as SessionReport};
 
+use crate::compared::Compared;
 use crate::handler::Parts;
 use crate::part::{Counts, Part, Remark};
 use crate::shown::{Shown, escape_json};
@@ -16,6 +17,10 @@ use crate::shown::{Shown, escape_json};
 #[derive(Debug, Serialize)]
 pub(crate) struct Report {
     status: Status,
+    /// The file of the state, if one is kept.
+    state: Option<Shown<PathBuf>>,
+    #[serde(flatten)]
+    compared: Option<Compared>,
     duration_seconds: f64,
     items: Vec<Row>,
 }
@@ -44,6 +49,8 @@ pub(crate) struct Row {
     #[serde(flatten)]
     path: Shown<PathBuf>,
     status: Status,
+    #[serde(flatten)]
+    compared: Option<Compared>,
     counts: Counts,
     bytes: u64,
     duration_seconds: f64,
@@ -53,19 +60,28 @@ pub(crate) struct Row {
 
 impl Report {
     /// The report of a session with one handler, which noted in `parts` what became of its items.
-    pub(crate) fn new(session: &SessionReport, parts: &Parts, interrupted: Interrupted) -> Self {
-        let rows = session.items().filter_map(|item| {
-            let part = parts.get(&item.item.id())?;
-            let log = session.runs.iter().flat_map(|run| &run.log);
-            part.explain(log.filter(|entry| entry.item == Some(item.item.id())));
-            Some(Row::new(part, item.outcome))
-        });
+    pub(crate) fn new(
+        session: &SessionReport,
+        parts: &Parts,
+        interrupted: Interrupted,
+        state: Option<PathBuf>,
+    ) -> Self {
+        let items: Vec<_> = session
+            .items()
+            .filter_map(|item| {
+                let part = parts.get(&item.item.id())?;
+                let log = session.runs.iter().flat_map(|run| &run.log);
+                part.explain(log.filter(|entry| entry.item == Some(item.item.id())));
+                Some(Row::new(part, item.outcome))
+            })
+            .collect();
         let status = match interrupted {
             Interrupted::Yes => Status::Stopped,
             Interrupted::No if session.is_success() => Status::Succeeded,
             Interrupted::No => Status::Failed,
         };
-        Self { status, duration_seconds: session.duration.as_secs_f64(), items: rows.collect() }
+        let (state, compared) = (state.map(Shown), compared(&items));
+        Self { status, state, compared, duration_seconds: session.duration.as_secs_f64(), items }
     }
 
     /// The JSON document.
@@ -83,6 +99,12 @@ impl Report {
     }
 }
 
+/// How much of the two sides was compared: everything if that goes for each item.
+fn compared(rows: &[Row]) -> Option<Compared> {
+    let of_rows = || rows.iter().filter_map(|row| row.compared);
+    of_rows().find(|compared| *compared == Compared::Changes).or_else(|| of_rows().next())
+}
+
 impl Row {
     /// The row of `part`. What was noted about it is taken out.
     pub(crate) fn new(part: &Part, outcome: Outcome) -> Self {
@@ -90,6 +112,7 @@ impl Row {
         Self {
             path: Shown(part.path().to_owned()),
             status: outcome.into(),
+            compared: tally.compared,
             counts: tally.counts,
             bytes: part.written(),
             duration_seconds: tally.duration.as_secs_f64(),
@@ -156,6 +179,7 @@ mod tests {
         let part = Part::new(Extent::Directory("docs".into()));
         part.wrote(2048);
         let mut tally = part.tally();
+        tally.compared = Some(Compared::Changes);
         tally.duration = Duration::from_millis(1500);
         tally.counts.add(Done::Copied);
         tally.errors.push(Remark::new(Path::new("docs/a\u{7}"), "cannot read in FROM: no"));
@@ -169,7 +193,8 @@ mod tests {
     }
 
     fn report(items: Vec<Row>) -> Report {
-        Report { status: Status::Failed, duration_seconds: 2.0, items }
+        let (state, compared) = (Some(Shown("/state/x.db".into())), compared(&items));
+        Report { status: Status::Failed, state, compared, duration_seconds: 2.0, items }
     }
 
     #[test]
@@ -194,10 +219,14 @@ mod tests {
             "copied": 1, "directories_made": 0, "permissions_set": 0, "deleted": 0, "unchanged": 0,
         });
         let item = json!({
-            "path": "docs", "status": "failed", "counts": counts, "bytes": 2048, "duration_seconds": 1.5,
+            "path": "docs", "status": "failed", "compared": "changes", "counts": counts, "bytes": 2048, "duration_seconds": 1.5,
             "errors": [{"path": "docs/a\u{7}", "message": "cannot read in FROM: no"}],
             "warnings": [{"path": "docs/pipe", "message": "a FIFO"}],
         });
-        assert_eq!(document, json!({"status": "failed", "duration_seconds": 2.0, "items": [item]}));
+        let state = json!({"path": "/state/x.db"});
+        let whole = json!({
+            "status": "failed", "state": state, "compared": "changes", "duration_seconds": 2.0, "items": [item],
+        });
+        assert_eq!(document, whole);
     }
 }

@@ -45,8 +45,9 @@ impl Seen {
         assert_eq!(outcome.is_some(), last_attempt.is_some(), "{name}: {record:?}");
         assert!(fence.session <= self.last_session, "{name}: {record:?}");
         let unsuccessful = matches!(outcome, Some(Outcome::Failed | Outcome::NeedsUser));
-        // Whoever asks by hand clears a backoff before the item runs, and whoever puts a state aside clears what it led to.
-        let cleared = self.unfinished.contains(name) || record.set_aside.is_some();
+        // Whoever answers clears what waited for it, whoever puts a state aside what it led to.
+        let used = self.place(name).is_some_and(|place| place.decided.is_some());
+        let cleared = used || self.answers.contains(name) || record.set_aside.is_some();
         assert!(retry.is_none() || unsuccessful, "{name}: {record:?}");
         assert!(retry.is_some() || !unsuccessful || cleared, "{name}: {record:?}");
         if *outcome == Some(Outcome::Succeeded) {

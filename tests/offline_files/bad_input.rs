@@ -9,7 +9,7 @@ use std::process::Command;
 
 use serde_json::json;
 
-use crate::program::{Ran, program};
+use crate::program::{Ran, at_home, program};
 use crate::trees::{Trees, chmod, file, link, snapshot};
 
 #[test]
@@ -161,7 +161,7 @@ fn run_without_privileges(trees: &Trees, flags: &[&str]) -> Ran {
         assert!(Command::new("cp").arg(program()).arg(&copy).status().unwrap().success());
         chmod(trees.base.path(), 0o755);
         assert!(Command::new("chown").arg("-R").arg("65534").arg(trees.base.path()).status().unwrap().success());
-        command = Command::new(copy);
+        command = at_home(copy, trees.base.path());
         command.args(flags).arg(&trees.from).arg(&trees.to).uid(65534).gid(65534);
     }
     command.arg("--json").output().expect("the program starts").into()

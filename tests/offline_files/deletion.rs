@@ -113,3 +113,26 @@ fn a_directory_with_entries_gives_way_to_a_file_only_with_delete() {
     assert_eq!(trees.run(&["--delete"]).code, Some(0));
     assert_eq!(snapshot(&trees.to), snapshot(&trees.from));
 }
+
+#[test]
+fn a_from_that_became_empty_is_not_taken_at_its_word() {
+    let trees = item_with(12, 0);
+    assert_eq!(trees.run(&["--delete"]).code, Some(0));
+    fs::remove_dir_all(trees.from.join("docs")).unwrap();
+    fs::create_dir(trees.from.join("docs")).unwrap();
+    let ran = trees.run(&["--delete", "--json"]);
+    assert_eq!((ran.code, &ran.item("docs")["status"]), (Some(1), &json!("not_done")));
+    let message = "nothing was deleted: FROM is empty and had 13 entries, and 13 of the 13 entries in TO would be; \
+                   --yes accepts that and deletes them";
+    assert_eq!(ran.item("docs")["errors"], json!([{"path": "docs", "message": message}]));
+    assert!(trees.to.join("docs/11").exists());
+    // Somebody who makes the whole of FROM anew has not plugged in another disk.
+    fs::rename(&trees.from, trees.base.path().join("away")).unwrap();
+    fs::create_dir(&trees.from).unwrap();
+    file(&trees.from.join("tools/new"), "new", 1);
+    let ran = trees.run(&["--delete", "--json"]);
+    assert_eq!(ran.item("tools")["status"], "succeeded");
+    assert_eq!(ran.item(".")["status"], "not_done");
+    assert_eq!(trees.run(&["--delete", "--yes"]).code, Some(0));
+    assert_eq!(snapshot(&trees.to), snapshot(&trees.from));
+}

@@ -48,15 +48,26 @@ impl From<Output> for Ran {
     }
 }
 
-/// Runs the program with these arguments to its end.
+/// The program, or a copy of it, keeping its state below `home` and nowhere else.
+pub(crate) fn at_home(program: impl AsRef<OsStr>, home: &Path) -> Command {
+    let mut command = Command::new(program);
+    command.env("HOME", home.join("home")).env("XDG_STATE_HOME", home.join("state"));
+    command
+}
+
+/// Runs the program, which refuses them, with these arguments to its end.
 pub(crate) fn run(arguments: &[&OsStr]) -> Ran {
-    Command::new(program()).args(arguments).output().expect("the program starts").into()
+    at_home(program(), Path::new(env!("CARGO_TARGET_TMPDIR")))
+        .args(arguments)
+        .output()
+        .expect("the program starts")
+        .into()
 }
 
 impl Trees {
     /// The program about to mirror FROM into TO with these flags.
     pub(crate) fn command(&self, flags: &[&str]) -> Command {
-        let mut command = Command::new(program());
+        let mut command = at_home(program(), self.base.path());
         command.args(flags).arg(&self.from).arg(&self.to);
         command
     }

@@ -1,7 +1,7 @@
 //! One open directory. Every operation names an entry in it, and none follows a symbolic link.
 
 use std::ffi::{OsStr, OsString};
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -65,6 +65,16 @@ impl Directory {
             Err(Errno::NOENT) => Ok(None),
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// What this directory is itself.
+    pub(crate) fn about(&self) -> io::Result<Entry> {
+        Ok(Entry::from(fs::fstat(&self.0)?))
+    }
+
+    /// The same as the standard library has it, with the birth time.
+    pub(crate) fn metadata(&self) -> io::Result<Metadata> {
+        File::from(self.0.try_clone()?).metadata()
     }
 
     /// Opens the file `name` for reading. Should a FIFO have taken its place, the call does not wait for a writer.

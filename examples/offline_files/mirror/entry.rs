@@ -1,5 +1,7 @@
 //! What the mirror keeps of a file, directory or link.
 
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
 use rustix::fs::{FileType, Mode, Stat, Timespec, Timestamps, UTIME_OMIT};
 
 /// An entry of a directory as it was last seen, links not followed.
@@ -9,6 +11,10 @@ pub(crate) struct Entry {
     pub(crate) size: u64,
     pub(crate) modified: Timespec,
     mode: Mode,
+    /// When its contents or anything about it last changed; nobody can set that.
+    changed: Timespec,
+    device: u64,
+    inode: u64,
 }
 
 /// The kinds of entries the mirror tells apart.
@@ -32,6 +38,23 @@ impl Entry {
         self.mode == from.permissions()
     }
 
+    /// All that is known of it, as bytes.
+    pub(super) fn bytes(&self) -> impl Iterator<Item = u8> + use<> {
+        let times = [self.modified.tv_sec, self.modified.tv_nsec as _, self.changed.tv_sec, self.changed.tv_nsec as _];
+        let others = [self.size, self.mode.as_raw_mode().into(), self.device, self.inode];
+        times.map(i64::to_le_bytes).into_iter().chain(others.map(u64::to_le_bytes)).flatten()
+    }
+
+    /// Whether a change made at `moment` or later shows in its modification time.
+    pub(super) fn was_modified_before(&self, moment: SystemTime) -> bool {
+        is_before(self.modified, moment)
+    }
+
+    /// Whether a change made at `moment` or later, of any kind, shows in its times.
+    pub(super) fn was_changed_before(&self, moment: SystemTime) -> bool {
+        is_before(self.changed, moment)
+    }
+
     /// Whether two files are the same by kind, size and modification time.
     pub(crate) fn looks_like(&self, other: &Entry) -> bool {
         self.kind == other.kind && self.size == other.size && self.modified == other.modified
@@ -45,6 +68,9 @@ impl From<Stat> for Entry {
             size: u64::try_from(stat.st_size).unwrap_or(0),
             modified: Timespec { tv_sec: stat.st_mtime as _, tv_nsec: stat.st_mtime_nsec as _ },
             mode: Mode::from_raw_mode(stat.st_mode),
+            changed: Timespec { tv_sec: stat.st_ctime as _, tv_nsec: stat.st_ctime_nsec as _ },
+            device: stat.st_dev as _,
+            inode: stat.st_ino as _,
         }
     }
 }
@@ -63,7 +89,44 @@ impl From<FileType> for Kind {
     }
 }
 
+/// The clock that file systems take their times from is that much behind, at most.
+const TICK: Duration = Duration::from_millis(10);
+
+/// As much is lost by file systems that keep whole seconds, or every other.
+const COARSE: Duration = Duration::from_secs(2);
+
+/// Whether `time`, as a file system keeps it, is certainly earlier than what is changed from `moment` on would get.
+fn is_before(time: Timespec, moment: SystemTime) -> bool {
+    let (Ok(seconds), Ok(nanos)) = (u64::try_from(time.tv_sec), u32::try_from(time.tv_nsec)) else { return true };
+    let lost = if nanos == 0 { COARSE } else { TICK };
+    let since = moment.duration_since(UNIX_EPOCH).unwrap_or_default();
+    Duration::new(seconds, nanos).saturating_add(lost) < since
+}
+
 /// A change of the modification time alone.
 pub(crate) fn modified_at(modified: Timespec) -> Timestamps {
     Timestamps { last_access: Timespec { tv_sec: 0, tv_nsec: UTIME_OMIT }, last_modification: modified }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_is_trusted_once_the_clock_of_the_file_system_has_moved_on() {
+        let moment = UNIX_EPOCH + Duration::from_secs(1_000);
+        for (seconds, nanos, before) in [
+            (999, 1, true),
+            (999, 989_000_000, true),
+            (999, 995_000_000, false),
+            (1_000, 1, false),
+            (2_000, 1, false),
+            (997, 0, true),
+            (999, 0, false),
+            (-1, 5, true),
+        ] {
+            let time = Timespec { tv_sec: seconds, tv_nsec: nanos };
+            assert_eq!(is_before(time, moment), before, "{seconds} s {nanos} ns");
+        }
+    }
 }

@@ -2,9 +2,26 @@
 
 use std::path::Path;
 use std::sync::Mutex;
+use std::time::{Duration, SystemTime};
 
 use super::trees::Trees;
 use super::*;
+
+/// Compares everything.
+pub(crate) fn scan(pair: &Pair, extent: &Extent, surplus: Surplus, monitor: &dyn Monitor) -> Result<Plan, Stopped> {
+    scan_since(pair, extent, surplus, &Memory::default(), monitor)
+}
+
+/// Compares what may have changed since this was known.
+pub(crate) fn scan_since(
+    pair: &Pair,
+    extent: &Extent,
+    surplus: Surplus,
+    known: &Memory,
+    monitor: &dyn Monitor,
+) -> Result<Plan, Stopped> {
+    super::scan(pair, extent, Basis { surplus, known, aside: None }, monitor)
+}
 
 impl Trees {
     pub(crate) fn pair(&self) -> Pair {
@@ -85,6 +102,11 @@ impl Monitor for Recorder {
     fn fail(&self, error: FileError) {
         self.errors.lock().unwrap().push(format!("{}: {error}", error.path.display()));
     }
+
+    /// Long after anything in a test.
+    fn now(&self) -> SystemTime {
+        SystemTime::UNIX_EPOCH + Duration::from_secs(10_000_000_000)
+    }
 }
 
 /// Runs a closure whenever bytes were written; its answer may stop the work.
@@ -105,5 +127,34 @@ impl<F: Fn(u64) -> Result<(), Stopped> + Send + Sync> Monitor for Hook<F> {
 
     fn fail(&self, error: FileError) {
         self.0.fail(error);
+    }
+
+    fn now(&self) -> SystemTime {
+        self.0.now()
+    }
+}
+
+/// Does its work at this time.
+pub(crate) struct At(pub(crate) Recorder, pub(crate) SystemTime);
+
+impl Monitor for At {
+    fn moved(&self, bytes: u64) -> Result<(), Stopped> {
+        self.0.moved(bytes)
+    }
+
+    fn done(&self, done: Done) {
+        self.0.done(done);
+    }
+
+    fn warn(&self, path: &Path, text: &str) {
+        self.0.warn(path, text);
+    }
+
+    fn fail(&self, error: FileError) {
+        self.0.fail(error);
+    }
+
+    fn now(&self) -> SystemTime {
+        self.1
     }
 }

@@ -4,6 +4,7 @@ use std::error::Error;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 /// Told by the work what happens, and asked by it whether to go on.
 pub(crate) trait Monitor: Send + Sync {
@@ -18,6 +19,28 @@ pub(crate) trait Monitor: Send + Sync {
 
     /// An entry could not be dealt with; the work goes on with the next.
     fn fail(&self, error: FileError);
+
+    /// What time it is.
+    fn now(&self) -> SystemTime;
+}
+
+/// For work that says again what was said before: it can be stopped, and says nothing.
+pub(crate) struct Quiet<'a>(pub(crate) &'a dyn Monitor);
+
+impl Monitor for Quiet<'_> {
+    fn moved(&self, bytes: u64) -> Result<(), Stopped> {
+        self.0.moved(bytes)
+    }
+
+    fn done(&self, _: Done) {}
+
+    fn warn(&self, _: &Path, _: &str) {}
+
+    fn fail(&self, _: FileError) {}
+
+    fn now(&self) -> SystemTime {
+        self.0.now()
+    }
 }
 
 /// What became of an entry.

@@ -1,18 +1,15 @@
 //! What it takes to make one item in TO equal to FROM.
 
 use std::ffi::OsString;
-use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::entry::{Entry, Kind};
+use super::memory::Memory;
 
 /// Entries of one batch, at most, and bytes after which a batch is full.
 const BATCH_ENTRIES: usize = 256;
 const BATCH_BYTES: u64 = 8 * 1024 * 1024;
-
-/// More deletions than this are suspicious when they are also more than half of what there is.
-const HARMLESS_DELETIONS: u64 = 10;
 
 /// All that has to be done for one item, in an order that only depends on the two trees.
 #[derive(Debug, Default)]
@@ -29,6 +26,14 @@ pub(crate) struct Plan {
     pub(crate) unchanged: u64,
     /// Entries the item has in TO.
     pub(crate) existing: u64,
+    /// Entries the item has in FROM.
+    pub(crate) entries: u64,
+    /// Entries TO lacks.
+    pub(crate) creates: u64,
+    /// Entries that TO has otherwise.
+    pub(crate) updates: u64,
+    /// The directories in which nothing is to be done.
+    pub(crate) settled: Memory,
 }
 
 /// A directory to make or to settle.
@@ -68,26 +73,30 @@ pub(crate) struct Deletion {
     pub(crate) entries: u64,
 }
 
-/// Why an item's deletions were held back.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Refusal {
-    pub(crate) deletions: u64,
-    pub(crate) existing: u64,
-}
-
 impl Plan {
-    /// Refuses deletions that look like a mistake: more than ten, and more than half of what the item has in TO.
-    pub(crate) fn refusal(&self) -> Option<Refusal> {
+    /// Entries of TO that will be deleted.
+    pub(crate) fn deletes(&self) -> u64 {
         let displaced = self.changes.iter().map(|change| change.displaced);
-        let deletions = self.deletions.iter().map(|deletion| deletion.entries).chain(displaced).sum();
-        let existing = self.existing;
-        (deletions > HARMLESS_DELETIONS && deletions > existing / 2).then_some(Refusal { deletions, existing })
+        self.deletions.iter().map(|deletion| deletion.entries).chain(displaced).sum()
+    }
+
+    /// Whether TO is as it should be.
+    pub(crate) fn is_empty(&self) -> bool {
+        let Self { directories, changes, deletions, leftovers, .. } = self;
+        directories.is_empty() && changes.is_empty() && deletions.is_empty() && leftovers.is_empty()
     }
 
     /// Drops every deletion, and every change that would need one.
     pub(crate) fn delete_nothing(&mut self) {
         self.deletions.clear();
         self.changes.retain(|change| change.displaced == 0);
+    }
+
+    /// Leaves TO as it is.
+    pub(crate) fn do_nothing(&mut self) {
+        let Self { unchanged, existing, entries, .. } = *self;
+        let settled = std::mem::take(&mut self.settled);
+        *self = Self { unchanged, existing, entries, settled, ..Self::default() };
     }
 
     /// Bytes to write.
@@ -136,13 +145,6 @@ impl Change {
     }
 }
 
-impl fmt::Display for Refusal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { deletions, existing } = self;
-        write!(f, "nothing was deleted: {deletions} of the {existing} entries in TO would be; --yes deletes them")
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -156,18 +158,10 @@ mod tests {
     }
 
     #[test]
-    fn only_more_than_ten_and_more_than_half_is_refused() {
-        assert_eq!(deleting(11, 20).refusal(), Some(Refusal { deletions: 11, existing: 20 }));
-        assert_eq!(deleting(11, 21).refusal(), Some(Refusal { deletions: 11, existing: 21 }));
-        assert_eq!(deleting(11, 22).refusal(), None);
-        assert_eq!(deleting(10, 10).refusal(), None);
-        assert_eq!(deleting(0, 0).refusal(), None);
-    }
-
-    #[test]
     fn a_directory_that_gives_way_counts_as_deleted() {
         let plan = Plan { changes: vec![change(1, 11)], existing: 12, ..Plan::default() };
-        assert_eq!(plan.refusal(), Some(Refusal { deletions: 11, existing: 12 }));
+        assert_eq!(plan.deletes(), 11);
+        assert!(!plan.is_empty() && Plan::default().is_empty());
     }
 
     #[test]

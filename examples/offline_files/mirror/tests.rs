@@ -7,8 +7,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::process::Command;
 
-use super::fixture::{Hook, Recorder, carry_out};
-use super::plan::Refusal;
+use super::fixture::{Hook, Recorder, carry_out, scan};
 use super::trees::{Trees, chmod, file, link, snapshot};
 use super::*;
 
@@ -142,9 +141,9 @@ fn entries_are_counted_for_the_guard_on_both_levels() {
     }
     file(&trees.to.join("docs/also"), "gone", 1);
     let plan = scan(&trees.pair(), &docs(), Surplus::Delete, &Recorder::default()).unwrap();
-    assert_eq!(plan.refusal(), Some(Refusal { deletions: 11, existing: 20 }));
+    assert_eq!((plan.deletes(), plan.existing, plan.entries), (11, 20, 9));
     let plan = scan(&trees.pair(), &Extent::TopLevel, Surplus::Delete, &Recorder::default()).unwrap();
-    assert_eq!((plan.existing, plan.refusal()), (0, None));
+    assert_eq!((plan.existing, plan.deletes()), (0, 0));
 }
 
 #[test]

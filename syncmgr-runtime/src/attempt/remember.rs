@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::{Context, anyhow};
-use syncmgr_core::decision::guard::{clearance, object, question};
+use syncmgr_core::decision::guard::{WhenGuarded, clearance, object, question};
 use syncmgr_core::error::{Classify, FailureClass, SyncResult, one_line, panic_text};
 use syncmgr_core::id::{ErrorId, ItemId};
 use syncmgr_core::log::{LogEntry, Question, Remedy};
@@ -85,7 +85,12 @@ impl Attempt {
             None => Clearance::Go,
             Some(objection) => {
                 let question = question(&objection, plan);
-                clearance(&question, self.ask(item, &question), &policy)
+                let answer = match policy.headless {
+                    // Nobody is asked where the answer is known.
+                    WhenGuarded::Allow => None,
+                    _ => self.ask(item, &question),
+                };
+                clearance(&question, answer, &policy)
             }
         };
         if clearance != Clearance::Held {

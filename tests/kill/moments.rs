@@ -1,4 +1,4 @@
-//! What does not hold yet.
+//! Moments at which a kill could do harm that looks like nothing afterwards.
 
 use std::collections::BTreeSet;
 use std::time::SystemTime;

@@ -1,0 +1,111 @@
+//! What may be deleted, and what the host has to say about it.
+
+use syncmgr::prelude::*;
+use syncmgr::{GuardPolicy, Side, WhenGuarded};
+
+use crate::mirror::{self, Surplus};
+use crate::roots::Roots;
+
+/// What the sides are called.
+pub(crate) const FROM: &str = "FROM";
+const TO: &str = "TO";
+
+/// What may be removed from TO.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Deletions {
+    /// Nothing.
+    Never,
+    /// What FROM no longer has, unless the host objects.
+    Guarded,
+    /// What FROM no longer has, whatever the host thinks of it.
+    Always,
+}
+
+/// Deletions that the host holds back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Held {
+    deletes: u64,
+    existing: u64,
+}
+
+impl Deletions {
+    pub(crate) fn surplus(self) -> Surplus {
+        if self == Self::Never { Surplus::Keep } else { Surplus::Delete }
+    }
+
+    /// The rules of the host. Where nothing is deleted nothing can go wrong: a new disk is just filled.
+    pub(crate) fn policy(self) -> GuardPolicy {
+        let headless = if self == Self::Guarded { WhenGuarded::Refuse } else { WhenGuarded::Allow };
+        GuardPolicy::DEFAULT.with_headless(headless)
+    }
+}
+
+/// What the host is told before `plan` is carried out.
+pub(crate) fn declare(plan: &mirror::Plan, roots: &Roots) -> Plan {
+    let side = |name, entries, disk: &Option<String>| match disk {
+        Some(disk) => Side::new(name, entries).identified_by(disk.as_str()),
+        None => Side::new(name, entries),
+    };
+    Plan::new()
+        .creating(plan.creates)
+        .updating(plan.updates)
+        .deleting(plan.deletes(), plan.existing)
+        .moving(plan.bytes())
+        .between(side(FROM, plan.entries, &roots.from_disk))
+        // A TO that was emptied is filled again, which harms nobody: it counts with what it gets.
+        .between(side(TO, plan.existing + plan.creates, &roots.to_disk))
+}
+
+impl Held {
+    pub(crate) fn new(plan: &mirror::Plan) -> Self {
+        Self { deletes: plan.deletes(), existing: plan.existing }
+    }
+
+    /// What to tell, when the host asked this.
+    pub(crate) fn explain(&self, question: Option<&str>) -> String {
+        let Self { deletes, existing } = self;
+        let reason = question.and_then(|question| question.split(". ").next());
+        let reason = reason.filter(|reason| !reason.ends_with(" entries would be deleted"));
+        match (reason, deletes) {
+            (None, _) => {
+                format!("nothing was deleted: {deletes} of the {existing} entries in TO would be; --yes deletes them")
+            }
+            (Some(reason), 0) => format!("{reason}; nothing was to be deleted; --yes accepts that"),
+            (Some(reason), _) => format!(
+                "nothing was deleted: {reason}, and {deletes} of the {existing} entries in TO would be; \
+                 --yes accepts that and deletes them"
+            ),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_guarded_deletions_are_ever_held() {
+        let headless = |deletions: Deletions| deletions.policy().headless;
+        assert_eq!(headless(Deletions::Guarded), WhenGuarded::Refuse);
+        assert_eq!(headless(Deletions::Never), WhenGuarded::Allow);
+        assert_eq!(headless(Deletions::Always), WhenGuarded::Allow);
+    }
+
+    #[test]
+    fn what_is_held_is_told_with_the_reason_of_the_host_and_the_way_out() {
+        let many = Held { deletes: 11, existing: 20 };
+        let plain = "nothing was deleted: 11 of the 20 entries in TO would be; --yes deletes them";
+        assert_eq!(many.explain(Some("11 of 20 entries would be deleted. Go on?")), plain);
+        assert_eq!(many.explain(None), plain);
+        assert_eq!(
+            many.explain(Some("FROM is empty and had 20 entries. 11 of 20 entries would be deleted. Go on?")),
+            "nothing was deleted: FROM is empty and had 20 entries, and 11 of the 20 entries in TO would be; \
+             --yes accepts that and deletes them"
+        );
+        assert_eq!(
+            Held { deletes: 0, existing: 0 }
+                .explain(Some("TO is not the one it was. Nothing would be deleted. Go on?")),
+            "TO is not the one it was; nothing was to be deleted; --yes accepts that"
+        );
+    }
+}
