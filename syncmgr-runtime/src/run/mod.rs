@@ -10,39 +10,35 @@ mod looking;
 mod merge;
 mod notes;
 mod recording;
+mod state;
 
-use std::collections::{BTreeSet, VecDeque};
 use std::future::poll_fn;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::Poll;
 
 use syncmgr_core::cancel::CancelReason;
-use syncmgr_core::decision::choice::{Listing, Preferences};
+use syncmgr_core::decision::choice::Listing;
 use syncmgr_core::decision::hold::Hold;
 use syncmgr_core::decision::host::{Priority, RunId};
-use syncmgr_core::decision::protocol::{Event, Protocol, Purpose, Step};
-use syncmgr_core::decision::retry::Ask;
-use syncmgr_core::error::FailureClass;
+use syncmgr_core::decision::protocol::{Event, Step};
 use syncmgr_core::handler::SyncHandler;
 use syncmgr_core::hresult::HResult;
-use syncmgr_core::id::{ErrorId, ItemId, SessionId, Subject};
+use syncmgr_core::id::{ErrorId, ItemId, Subject};
 use syncmgr_core::info::HandlerInfo;
-use syncmgr_core::item::{Items, SyncItem};
 use syncmgr_core::log::LogEntry;
 use syncmgr_core::port::{Kept, RunFacts};
 use syncmgr_core::status::Status;
-use syncmgr_core::trigger::RunFlags;
 use tokio::sync::{Notify, oneshot};
 
 use self::grants::Grants;
 pub(crate) use self::life::Life;
 use self::link::RunLink;
-use self::merge::Earlier;
 pub use self::notes::RunChange;
 pub(crate) use self::notes::{Apart, Note, Notes, Placed};
 use self::recording::Recorded;
+use self::state::{RunState, purpose};
 use crate::attempt::Attempt;
-use crate::session::{Choosing, SessionShared};
+use crate::session::SessionShared;
 
 /// One handler in one session.
 pub(crate) struct Run {
@@ -62,46 +58,6 @@ pub(crate) struct Run {
     /// Notified when somebody wants something of the resting run.
     wanted: Notify,
     this: Weak<Run>,
-}
-
-struct RunState {
-    protocol: Protocol,
-    listing: Listing,
-    /// What was chosen of the handler's items before.
-    preferences: Preferences,
-    /// What the next attempt is about.
-    wanted: Arc<[SyncItem]>,
-    /// The runs of the same handler that came first, until the items are chosen.
-    earlier: Vec<Earlier>,
-    /// What was skipped before there was an attempt to skip it in.
-    skipped: BTreeSet<ItemId>,
-    stop: Option<CancelReason>,
-    attempts: Vec<Arc<Attempt>>,
-    /// What is wanted of the run once it rests. Bounded by those who look at the results: each waits for the reply to what
-    /// it asked.
-    commands: VecDeque<Command>,
-    /// Whether the run waits for somebody who looks at it.
-    resting: bool,
-    /// How often it has come to rest.
-    rests: u64,
-    /// Why properties could not be shown.
-    not_shown: Option<(HResult, String)>,
-    /// Whether the run was let go of.
-    over: bool,
-    /// Why it may not run now, if it may not.
-    hold: Option<Hold>,
-    /// How firmly it was asked for; somebody who looks at its results asks by hand.
-    ask: Ask,
-    /// The interrupted sessions it took up, and what was unfinished in them.
-    taken_up: Vec<SessionId>,
-    unfinished: BTreeSet<ItemId>,
-    /// Whether its handler was forgotten, and nothing of it is to be stored.
-    forgotten: bool,
-    /// Items of which nothing is to be stored.
-    forgotten_items: BTreeSet<ItemId>,
-    ending: Option<RunEnding>,
-    /// What the last failed `prepare` means for its items.
-    class: FailureClass,
 }
 
 /// What somebody who looks at a resting run wants. The reply is sent when the run rests again.
@@ -405,46 +361,4 @@ impl Run {
 fn stop_in(attempt: &Attempt, reason: CancelReason) {
     attempt.stop(reason);
     attempt.push(Subject::Handler, Status::Stopped);
-}
-
-/// What a run of this session is for.
-fn purpose(session: &SessionShared, facts: &RunFacts) -> Purpose {
-    match session.choosing() {
-        Choosing::Explain => Purpose::Explain,
-        _ if facts.flags.contains(RunFlags::SETTINGS) => Purpose::Settings,
-        _ => Purpose::Synchronize,
-    }
-}
-
-impl RunState {
-    fn latest(&self) -> Arc<Attempt> {
-        self.attempts.last().expect("a run is made with an attempt").clone()
-    }
-
-    fn new(purpose: Purpose, ask: Ask) -> Self {
-        let nothing: Items = std::iter::empty().collect();
-        Self {
-            protocol: Protocol::new(purpose),
-            listing: Listing::check(nothing).0,
-            preferences: Preferences::default(),
-            wanted: Arc::default(),
-            earlier: Vec::new(),
-            skipped: BTreeSet::new(),
-            stop: None,
-            attempts: Vec::new(),
-            commands: VecDeque::new(),
-            resting: false,
-            rests: 0,
-            not_shown: None,
-            over: false,
-            hold: None,
-            ask,
-            taken_up: Vec::new(),
-            unfinished: BTreeSet::new(),
-            forgotten: false,
-            forgotten_items: BTreeSet::new(),
-            ending: None,
-            class: FailureClass::Transient,
-        }
-    }
 }

@@ -1,0 +1,88 @@
+//! The sessions that are remembered.
+
+use std::collections::BTreeMap;
+use std::time::SystemTime;
+
+use uuid::Uuid;
+
+use crate::decision::verdict::Outcome;
+use crate::id::SessionId;
+use crate::request::RunRequest;
+use crate::trigger::Trigger;
+
+/// A session as it is remembered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SessionRecord {
+    /// Its number.
+    pub session: SessionId,
+    /// The manager that ran it.
+    pub manager: Uuid,
+    /// What started it.
+    pub trigger: Trigger,
+    /// When it began.
+    pub began: SystemTime,
+    /// How it ended; `None` while it goes on, or was interrupted.
+    pub end: Option<SessionEnd>,
+    /// What it was asked for, one run a handler.
+    pub runs: Vec<RunRequest>,
+}
+
+impl SessionRecord {
+    /// A session that has begun.
+    pub fn new(session: SessionId, manager: Uuid, trigger: Trigger, began: SystemTime, runs: Vec<RunRequest>) -> Self {
+        Self { session, manager, trigger, began, end: None, runs }
+    }
+
+    /// Whether it went as it should and nobody misses it.
+    pub fn is_uneventful(&self) -> bool {
+        self.end.as_ref().is_some_and(|end| end.course == Course::Smooth)
+    }
+}
+
+/// How a session ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SessionEnd {
+    /// When.
+    pub time: SystemTime,
+    /// How it went.
+    pub course: Course,
+    /// How many items ended how.
+    pub outcomes: BTreeMap<Outcome, u64>,
+}
+
+/// How a session went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Course {
+    /// As it should.
+    Smooth,
+    /// Something failed, was stopped, or needs somebody.
+    Eventful,
+    /// Whoever ran it was gone before it ended.
+    Interrupted,
+}
+
+impl Course {
+    /// A word for it: what a store calls it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Smooth => "smooth",
+            Self::Eventful => "eventful",
+            Self::Interrupted => "interrupted",
+        }
+    }
+
+    /// The course of this name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Smooth, Self::Eventful, Self::Interrupted].into_iter().find(|course| course.name() == name)
+    }
+}
+
+/// Counts of durations, bucket by bucket, in the fixed buckets of the runtime.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Histogram {
+    /// How many durations there are in each bucket.
+    pub counts: Vec<u64>,
+    /// The longest, in nanoseconds.
+    pub longest: u64,
+}
