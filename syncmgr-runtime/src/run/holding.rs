@@ -32,6 +32,9 @@ impl Run {
             return Some(hold);
         }
         host.pending.no_longer_waits(handler);
+        if host.setbacks.is_clean(handler) {
+            return None;
+        }
         host.setbacks.hold(handler, HANDLER_ITSELF, &[], ask, host.time())
     }
 

@@ -281,7 +281,7 @@ impl Run {
 
     /// Keeps the log for later.
     pub(super) fn save_log(&self) {
-        if let Some(log) = self.unsaved_log(self.session().host().now().wall, |_| true) {
+        if let Some(log) = self.unsaved_log(|_| true) {
             self.store(log);
         }
     }

@@ -5,7 +5,6 @@ use std::collections::{BTreeSet, VecDeque};
 use std::convert::Infallible;
 use std::future::{pending, poll_fn};
 use std::task::Poll;
-use std::time::SystemTime;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -160,18 +159,18 @@ impl Run {
     /// What is to be written of items that have ended.
     fn changes(&self, attempt: &Attempt, ended: Vec<ItemEnded>) -> Vec<StateChange> {
         let (handler, fence) = (self.id.handler, attempt.fence());
-        let time = self.session().host().now().wall;
         let mut changes = Vec::new();
         let ends: BTreeSet<_> = ended.iter().map(|ended| ended.item).collect();
-        let items: Vec<_> =
-            ended.into_iter().map(|ended| (ended.item, self.end_of(attempt, ended, &mut changes))).collect();
-        if !items.is_empty() {
+        if !ended.is_empty() {
+            let end = |ended: ItemEnded| (ended.item, self.end_of(attempt, ended, &mut changes));
+            let items = ended.into_iter().map(end).collect();
+            let time = self.session().host().now().wall;
             changes.push(StateChange::Ended { handler, fence, time, items });
         }
         // What an item logs is stored with its end, and not before.
         let may_be =
             |entry: &LogEntry| entry.item.is_none_or(|item| ends.contains(&item) || attempt.phase_of(item).is_none());
-        changes.extend(self.unsaved_log(time, may_be));
+        changes.extend(self.unsaved_log(may_be));
         changes
     }
 
@@ -229,9 +228,11 @@ impl Run {
     }
 
     /// The log as it is to be stored, if it has changed since this was asked last.
-    pub(super) fn unsaved_log(&self, time: SystemTime, may_be: impl Fn(&LogEntry) -> bool) -> Option<StateChange> {
-        let (handler, session, manager) = (self.id.handler, self.id.session, self.session().host().id);
-        Some(match self.notes.unsaved(may_be)? {
+    pub(super) fn unsaved_log(&self, may_be: impl Fn(&LogEntry) -> bool) -> Option<StateChange> {
+        let unsaved = self.notes.unsaved(may_be)?;
+        let (host, handler, session) = (self.session().host().clone(), self.id.handler, self.id.session);
+        let (manager, time) = (host.id, host.now().wall);
+        Some(match unsaved {
             Unsaved::Grown(entries) => StateChange::Logged { handler, manager, session, time, entries },
             Unsaved::Changed(entries) => StateChange::Log { handler, manager, session, time, entries },
         })

@@ -28,6 +28,8 @@ pub(super) struct Applier {
     seams: Seams,
     /// The keys of handlers, as far as the file agrees.
     keys: HashMap<HandlerId, i64>,
+    /// The last place that was given to a record of each handler, by its key.
+    places: HashMap<i64, i64>,
     /// The handlers whose log has grown in this transaction.
     grown: BTreeSet<i64>,
 }
@@ -68,7 +70,15 @@ impl From<rusqlite::Error> for Trouble {
 impl Applier {
     pub(super) fn new((connection, epoch): (Connection, i64), options: &SqliteOptions) -> Self {
         let (most_sessions, seams) = (options.most_sessions, options.seams.clone());
-        Self { connection, epoch, most_sessions, seams, keys: HashMap::new(), grown: BTreeSet::new() }
+        Self {
+            connection,
+            epoch,
+            most_sessions,
+            seams,
+            keys: HashMap::new(),
+            places: HashMap::new(),
+            grown: BTreeSet::new(),
+        }
     }
 
     /// Stores the writes in one transaction, and tells of each whether it was refused. On trouble none is stored.
@@ -176,6 +186,19 @@ impl Applier {
         let key = self.connection.last_insert_rowid();
         self.keys.insert(handler, key);
         Ok(key)
+    }
+
+    /// A place no record of the handler has, should this be a new one. Places that are not taken are left out.
+    ///
+    /// A subquery in the statement would have it prepared anew each time, because planning looks at the value.
+    fn fresh_place(&mut self, handler: i64) -> Applied<i64> {
+        const LAST: &str = "SELECT ifnull(max(place), 0) FROM items NOT INDEXED WHERE handler = ?1";
+        let last = match self.places.get(&handler) {
+            Some(last) => *last,
+            None => self.connection.prepare_cached(LAST)?.query_row([handler], |row| row.get(0))?,
+        };
+        self.places.insert(handler, last + 1);
+        Ok(last + 1)
     }
 
     /// Runs a statement, kept prepared, and tells how many rows it changed.

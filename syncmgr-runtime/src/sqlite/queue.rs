@@ -46,6 +46,8 @@ struct State {
     /// The last write that touches each of these, as long as it is not settled.
     touched: HashMap<Key, u64>,
     room: Vec<oneshot::Sender<()>>,
+    /// Whether the writer waits for writes: to notify it costs a system call, also where it does not.
+    idle: bool,
     /// Nothing more will be appended.
     closed: bool,
     /// Nobody will write any more.
@@ -67,8 +69,11 @@ impl Queue {
             state.touched.insert(key, number);
         });
         state.writes.push_back(Write { changes, reply, number });
+        let idle = std::mem::take(&mut state.idle);
         drop(state);
-        self.grown.notify_one();
+        if idle {
+            self.grown.notify_one();
+        }
         answer
     }
 
@@ -76,6 +81,7 @@ impl Queue {
     pub(super) fn take(&self) -> Vec<Write> {
         let mut state = self.lock();
         while state.writes.is_empty() && !state.closed {
+            state.idle = true;
             state = self.grown.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
         let (mut batch, mut changes) = (Vec::new(), 0);

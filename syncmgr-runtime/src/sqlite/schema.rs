@@ -14,7 +14,7 @@ pub(super) const MIGRATIONS: &[&str] = &[include_str!("schema/1.sql")];
 const TABLES: [&str; 9] = [
     "SELECT name, value FROM meta",
     "SELECT key, id, description, registered, flags FROM handlers",
-    "SELECT handler, item, session, attempt, ended, outcome, last_attempt, last_success, setback, failures, total, since, \
+    "SELECT handler, place, item, session, attempt, ended, outcome, last_attempt, last_success, setback, failures, total, since, \
      until, checkpoint, checkpoint_version, set_aside, set_aside_version, sides, absent_since FROM items \
      INDEXED BY items_set_back WHERE setback IS NOT NULL",
     "SELECT handler, item, checked FROM choices",

@@ -17,25 +17,25 @@ use syncmgr_core::store::{StaleWriter, StateChange};
 use super::{Applied, Applier, Trouble, unknown};
 use crate::sqlite::encode::{Count, Guid, Json, Time, Word};
 
-const COMMIT: &str = "INSERT INTO items (handler, item, session, attempt, checkpoint, checkpoint_version, sides)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
-    ON CONFLICT DO UPDATE SET session = excluded.session, attempt = excluded.attempt, checkpoint = excluded.checkpoint,
-        checkpoint_version = excluded.checkpoint_version, sides = ifnull(excluded.sides, sides)
+const COMMIT: &str = "INSERT INTO items (handler, place, item, session, attempt, checkpoint, checkpoint_version, sides)
+    VALUES (?1, ?8, ?2, ?3, ?4, ?5, ?6, ?7)
+    ON CONFLICT (handler, item) DO UPDATE SET session = excluded.session, attempt = excluded.attempt,
+        checkpoint = excluded.checkpoint, checkpoint_version = excluded.checkpoint_version, sides = ifnull(excluded.sides, sides)
     WHERE (excluded.session, excluded.attempt) >= (items.session, items.attempt)";
-const END: &str = "INSERT INTO items (handler, item, session, attempt, ended, outcome, last_attempt, last_success,
+const END: &str = "INSERT INTO items (handler, place, item, session, attempt, ended, outcome, last_attempt, last_success,
         setback, failures, total, since, until, sides)
-    VALUES (?1, ?2, ?3, ?4, ?3, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
-    ON CONFLICT DO UPDATE SET session = excluded.session, attempt = excluded.attempt, ended = excluded.ended,
+    VALUES (?1, ?14, ?2, ?3, ?4, ?3, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
+    ON CONFLICT (handler, item) DO UPDATE SET session = excluded.session, attempt = excluded.attempt, ended = excluded.ended,
         outcome = excluded.outcome, last_attempt = excluded.last_attempt,
         last_success = ifnull(excluded.last_success, last_success), setback = excluded.setback,
         failures = excluded.failures, total = excluded.total, since = excluded.since, until = excluded.until,
         sides = ifnull(excluded.sides, sides), absent_since = NULL
     WHERE (excluded.session, excluded.attempt) >= (items.session, items.attempt)";
 const LATEST: &str = "SELECT session, attempt FROM items WHERE handler = ?1 AND item = ?2";
-const RETRY: &str = "INSERT INTO items (handler, item, session, attempt, setback, failures, total, since, until)
-    VALUES (?1, ?2, 0, 0, ?3, ?4, ?5, ?6, ?7)
-    ON CONFLICT DO UPDATE SET setback = excluded.setback, failures = excluded.failures, total = excluded.total,
-        since = excluded.since, until = excluded.until";
+const RETRY: &str = "INSERT INTO items (handler, place, item, session, attempt, setback, failures, total, since, until)
+    VALUES (?1, ?8, ?2, 0, 0, ?3, ?4, ?5, ?6, ?7)
+    ON CONFLICT (handler, item) DO UPDATE SET setback = excluded.setback, failures = excluded.failures,
+        total = excluded.total, since = excluded.since, until = excluded.until";
 const NO_RETRY: &str = "UPDATE items SET setback = NULL, failures = NULL, total = NULL, since = NULL, until = NULL
     WHERE handler = ?1 AND item = ?2";
 const RESET: &str = "UPDATE items SET set_aside = ifnull(checkpoint, set_aside),
@@ -43,8 +43,9 @@ const RESET: &str = "UPDATE items SET set_aside = ifnull(checkpoint, set_aside),
         checkpoint = NULL, checkpoint_version = NULL,
         setback = NULL, failures = NULL, total = NULL, since = NULL, until = NULL
     WHERE handler = ?1 AND item = ?2";
-const ABSENT: &str = "INSERT INTO items (handler, item, session, attempt, absent_since) VALUES (?1, ?2, 0, 0, ?3)
-    ON CONFLICT DO UPDATE SET absent_since = excluded.absent_since";
+const ABSENT: &str = "INSERT INTO items (handler, place, item, session, attempt, absent_since)
+    VALUES (?1, ?4, ?2, 0, 0, ?3)
+    ON CONFLICT (handler, item) DO UPDATE SET absent_since = excluded.absent_since";
 const PRESENT: &str = "UPDATE items SET absent_since = NULL WHERE handler = ?1 AND item = ?2";
 const RESOURCE: &str = "INSERT OR REPLACE INTO resources (name, setback, failures, total, since, until)
     VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
@@ -90,12 +91,11 @@ impl Applier {
         self.run(ANSWER, params![key, Guid(item.guid()), question.key, Json(question), choice]).map(drop)
     }
 
-    fn commit(&self, place: Place, fence: Fence, checkpoint: &Checkpoint, sides: Option<&Vec<Side>>) -> Applied {
+    fn commit(&mut self, place: Place, fence: Fence, checkpoint: &Checkpoint, sides: Option<&Vec<Side>>) -> Applied {
         let (item, session) = (Guid(place.item.guid()), Count(fence.session.0));
-        let stored = self.run(
-            COMMIT,
-            params![place.handler, item, session, fence.attempt, checkpoint.state, checkpoint.version, sides.map(Json)],
-        )?;
+        let (attempt, Checkpoint { state, version }, sides) = (fence.attempt, checkpoint, sides.map(Json));
+        let fresh = self.fresh_place(place.handler)?;
+        let stored = self.run(COMMIT, params![place.handler, item, session, attempt, state, version, sides, fresh])?;
         if stored > 0 { Ok(()) } else { Err(self.stale(place, fence)?) }
     }
 
@@ -121,13 +121,14 @@ impl Applier {
         Ok(())
     }
 
-    fn end_one(&self, place: Place, fence: Fence, time: SystemTime, end: &ItemEnd) -> Applied<usize> {
+    fn end_one(&mut self, place: Place, fence: Fence, time: SystemTime, end: &ItemEnd) -> Applied<usize> {
         let succeeded = (end.outcome == Outcome::Succeeded).then_some(Time(time));
         let (handler, item) = (place.handler, Guid(place.item.guid()));
         let (session, attempt, outcome) = (Count(fence.session.0), fence.attempt, Word(end.outcome));
         let (retry, sides) = (end.retry.as_ref(), end.sides.as_ref().map(Json));
         let [failures, total] = counts(retry);
         let (setback, since, until) = reason(retry);
+        let fresh = self.fresh_place(handler)?;
         self.run(
             END,
             params![
@@ -143,7 +144,8 @@ impl Applier {
                 total,
                 since,
                 until,
-                sides
+                sides,
+                fresh
             ],
         )
     }
@@ -164,7 +166,8 @@ impl Applier {
             return self.run(NO_RETRY, params![key, item]).map(drop);
         };
         let (key, (setback, since, until)) = (self.key(handler)?, reason(Some(&retry)));
-        self.run(RETRY, params![key, item, setback, retry.failures, retry.total, since, until]).map(drop)
+        let fresh = self.fresh_place(key)?;
+        self.run(RETRY, params![key, item, setback, retry.failures, retry.total, since, until, fresh]).map(drop)
     }
 
     fn resource(&self, claim: &Claim, retry: Option<RetryState>) -> Applied {
@@ -178,7 +181,8 @@ impl Applier {
             let item = Guid(item.guid());
             if let Some(since) = since {
                 let key = self.key(handler)?;
-                self.run(ABSENT, params![key, item, Time(*since)])?;
+                let fresh = self.fresh_place(key)?;
+                self.run(ABSENT, params![key, item, Time(*since), fresh])?;
             } else if let Some(key) = self.known(handler)? {
                 self.run(PRESENT, params![key, item])?;
             }

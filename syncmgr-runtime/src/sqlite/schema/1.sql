@@ -23,6 +23,7 @@ CREATE TABLE handlers (
 CREATE TABLE items (
   -- One record an item: its parts change together.
   handler INTEGER NOT NULL,
+  place INTEGER NOT NULL,        -- in the order they were first stored in: what runs together lies together
   item BLOB NOT NULL,
   session INTEGER NOT NULL,      -- the fence, first part: the session that wrote last
   attempt INTEGER NOT NULL,      -- the fence, second part: its attempt
@@ -41,8 +42,10 @@ CREATE TABLE items (
   set_aside_version INTEGER,
   sides TEXT,                    -- the sides in the last plan that was carried out, a JSON array
   absent_since INTEGER,          -- since when complete listings lack it
-  PRIMARY KEY (handler, item)
+  PRIMARY KEY (handler, place)
 ) STRICT, WITHOUT ROWID;
+
+CREATE UNIQUE INDEX items_by_id ON items (handler, item);
 
 CREATE INDEX items_set_back ON items (handler) WHERE setback IS NOT NULL;
 
