@@ -1,7 +1,7 @@
 //! What may be deleted, and what the host has to say about it.
 
 use syncmgr::prelude::*;
-use syncmgr::{GuardPolicy, Side, WhenGuarded};
+use syncmgr::{GuardPolicy, Objection, Side, WhenGuarded};
 
 use crate::mirror::{self, Surplus};
 use crate::roots::Roots;
@@ -19,13 +19,6 @@ pub(crate) enum Deletions {
     Guarded,
     /// What FROM no longer has, whatever the host thinks of it.
     Always,
-}
-
-/// Deletions that the host holds back.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Held {
-    deletes: u64,
-    existing: u64,
 }
 
 impl Deletions {
@@ -56,26 +49,17 @@ pub(crate) fn declare(plan: &mirror::Plan, roots: &Roots) -> Plan {
         .between(side(TO, plan.existing + plan.creates, &roots.to_disk))
 }
 
-impl Held {
-    pub(crate) fn new(plan: &mirror::Plan) -> Self {
-        Self { deletes: plan.deletes(), existing: plan.existing }
-    }
-
-    /// What to tell, when the host asked this.
-    pub(crate) fn explain(&self, question: Option<&str>) -> String {
-        let Self { deletes, existing } = self;
-        let reason = question.and_then(|question| question.split(". ").next());
-        let reason = reason.filter(|reason| !reason.ends_with(" entries would be deleted"));
-        match (reason, deletes) {
-            (None, _) => {
-                format!("nothing was deleted: {deletes} of the {existing} entries in TO would be; --yes deletes them")
-            }
-            (Some(reason), 0) => format!("{reason}; nothing was to be deleted; --yes accepts that"),
-            (Some(reason), _) => format!(
-                "nothing was deleted: {reason}, and {deletes} of the {existing} entries in TO would be; \
-                 --yes accepts that and deletes them"
-            ),
+/// What to tell where the host holds so many deletions of so many entries in TO.
+pub(crate) fn held(deletes: u64, existing: u64, objection: &Objection) -> String {
+    match (objection, deletes) {
+        (Objection::TooManyDeletions { .. }, _) => {
+            format!("nothing was deleted: {deletes} of the {existing} entries in TO would be; --yes deletes them")
         }
+        (objection, 0) => format!("{objection}; nothing was to be deleted; --yes accepts that"),
+        (objection, _) => format!(
+            "nothing was deleted: {objection}, and {deletes} of the {existing} entries in TO would be; \
+             --yes accepts that and deletes them"
+        ),
     }
 }
 
@@ -93,19 +77,17 @@ mod tests {
 
     #[test]
     fn what_is_held_is_told_with_the_reason_of_the_host_and_the_way_out() {
-        let many = Held { deletes: 11, existing: 20 };
+        let many = Objection::TooManyDeletions { deletes: 11, existing: 20 };
         let plain = "nothing was deleted: 11 of the 20 entries in TO would be; --yes deletes them";
-        assert_eq!(many.explain(Some("11 of 20 entries would be deleted. Go on?")), plain);
-        assert_eq!(many.explain(None), plain);
+        assert_eq!(held(11, 20, &many), plain);
+        let empty = Objection::SideEmpty { side: "FROM".into(), before: 20 };
         assert_eq!(
-            many.explain(Some("FROM is empty and had 20 entries. 11 of 20 entries would be deleted. Go on?")),
+            held(11, 20, &empty),
             "nothing was deleted: FROM is empty and had 20 entries, and 11 of the 20 entries in TO would be; \
              --yes accepts that and deletes them"
         );
-        assert_eq!(
-            Held { deletes: 0, existing: 0 }
-                .explain(Some("TO is not the one it was. Nothing would be deleted. Go on?")),
-            "TO is not the one it was; nothing was to be deleted; --yes accepts that"
-        );
+        let changed = Objection::PeerChanged { side: "TO".into() };
+        let nothing = "TO is not the one it was; nothing was to be deleted; --yes accepts that";
+        assert_eq!(held(0, 0, &changed), nothing);
     }
 }

@@ -8,9 +8,9 @@ use std::sync::Arc;
 use syncmgr::prelude::*;
 use tokio::sync::Semaphore;
 
-use crate::guard::{Deletions, FROM, Held, declare};
+use crate::guard::{Deletions, FROM, declare, held};
 use crate::mirror::{self, Extent, Memory, Pair, Plan, Stopped};
-use crate::part::Part;
+use crate::part::{Part, Remark};
 use crate::record::{Recorded, Records};
 use crate::roots::Roots;
 use crate::work::Work;
@@ -86,7 +86,10 @@ impl OfflineFiles {
         match item.clear(&declare(plan, &self.roots)) {
             Clearance::Go => return,
             Clearance::Side(side) if &*side == FROM => return,
-            Clearance::Held => part.tally().held = Some(Held::new(plan)),
+            Clearance::Held(objection) => {
+                let told = held(plan.deletes(), plan.existing, &objection);
+                part.tally().errors.push(Remark::new(part.path(), told));
+            }
             Clearance::Side(_) => {
                 plan.do_nothing();
                 part.warn(item, part.path(), "TO was left as it is, as was answered; a mirror copies nothing back");

@@ -8,13 +8,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::Serialize;
-use syncmgr::Action;
 use syncmgr::prelude::*;
 use syncmgr::text::Escaped;
 use tokio::time::{Duration, Instant};
 
 use crate::compared::Compared;
-use crate::guard::Held;
 use crate::mirror::{Done, Extent};
 use crate::shown::Shown;
 
@@ -40,8 +38,6 @@ pub(crate) struct Tally {
     pub(crate) duration: Duration,
     pub(crate) counts: Counts,
     pub(crate) compared: Option<Compared>,
-    /// Deletions that were held back.
-    pub(crate) held: Option<Held>,
     pub(crate) errors: Vec<Remark>,
     pub(crate) warnings: Vec<Remark>,
 }
@@ -111,15 +107,9 @@ impl Part {
         self.tally().warnings.push(remark);
     }
 
-    /// Takes from the session's log why deletions were held back, and errors where the work itself had no chance to note
-    /// any, after a panic for example.
-    pub(crate) fn explain<'a>(&self, log: impl Iterator<Item = &'a Arc<LogEntry>> + Clone) {
+    /// Takes errors from the session's log where the work itself had no chance to note any, after a panic for example.
+    pub(crate) fn explain<'a>(&self, log: impl Iterator<Item = &'a Arc<LogEntry>>) {
         let mut tally = self.tally();
-        if let Some(held) = tally.held.take() {
-            let question = log.clone().filter(|entry| matches!(entry.action, Some(Action::Decide(_)))).last();
-            let told = held.explain(question.map(|entry| &*entry.text));
-            tally.errors.push(Remark::new(self.path(), told));
-        }
         if tally.errors.is_empty() {
             let errors = log.filter(|entry| entry.level == LogLevel::Error);
             tally.errors.extend(errors.map(|entry| Remark::new(self.path(), &*entry.text)));

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::decision::guard::Objection;
 use crate::error::NeedsUser;
 
 /// What an item is about to do to its sides: declared with [`ItemContext::clear`](crate::context::ItemContext::clear), so
@@ -90,8 +91,8 @@ impl Side {
 pub enum Clearance {
     /// Do it.
     Go,
-    /// Leave out what the host objects to; it has asked, and the item ends *needs user*.
-    Held,
+    /// Leave out what the host objects to, for this reason; it has asked, and the item ends *needs user*.
+    Held(Objection),
     /// Do not delete: bring back what is missing.
     Revert,
     /// This side is right.
@@ -110,7 +111,7 @@ impl Clearance {
     /// [`NeedsUser`] where the plan is held.
     pub fn or_leave(self) -> Result<Self, NeedsUser> {
         match self {
-            Self::Held => Err(NeedsUser::new("the host holds what was about to be done; the log says why")),
+            Self::Held(objection) => Err(NeedsUser::new(objection.to_string())),
             clearance => Ok(clearance),
         }
     }

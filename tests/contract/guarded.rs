@@ -40,7 +40,10 @@ impl Planning {
                 if item.name() == "a" {
                     let plan = planning.plan.lock().expect("nobody panics with it").clone();
                     let clearance = item.clear(&plan);
-                    planning.told.note(format!("{clearance:?}"));
+                    planning.told.note(match &clearance {
+                        Clearance::Held(_) => "Held".to_string(),
+                        told => format!("{told:?}"),
+                    });
                     drop(clearance.or_leave()?);
                 }
                 Ok(())
@@ -104,7 +107,7 @@ async fn an_item_that_asks_twice_leaves_one_question() {
     let handler = Scripted::new(&["a"]).on_item(|item| {
         let held = (item.clear(&many()), item.clear(&many()));
         async move {
-            assert_eq!(held, (Clearance::Held, Clearance::Held));
+            assert!(matches!(held, (Clearance::Held(_), Clearance::Held(_))), "{held:?}");
             Ok(())
         }
         .boxed()

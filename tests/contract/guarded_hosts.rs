@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use syncmgr::{Clearance, Detached, Driven, HResult, MemoryStore, Plan, RunFlags, Status, Trigger};
+use syncmgr::{Clearance, Detached, Driven, HResult, MemoryStore, Objection, Plan, RunFlags, Status, Trigger};
 use syncmgr_test::{ScriptedUser, Transcript};
 
 use crate::guarded::{Planning, many};
@@ -58,5 +58,7 @@ async fn outside_of_a_host_plans_are_recorded_and_cleared() {
     assert!(item.clear(&many()).is_go());
     assert_eq!(detached.plans(), [many()]);
     assert_eq!(Clearance::Revert.or_leave(), Ok(Clearance::Revert));
-    assert!(Clearance::Held.or_leave().is_err());
+    let objection = Objection::TooManyDeletions { deletes: 11, existing: 12 };
+    let left = Clearance::Held(objection.clone()).or_leave();
+    assert_eq!(left.map_err(|needs| needs.reason), Err(objection.to_string()));
 }

@@ -62,7 +62,7 @@ impl ItemContext {
     /// the plan it was given to; it is used up by the commit or the success that follows it.
     pub fn clear(&self, plan: &Plan) -> Clearance {
         let clearance = self.run().port().clear(self.id(), plan);
-        if clearance == Clearance::Held {
+        if matches!(clearance, Clearance::Held(_)) {
             self.cell().leave_undecided();
         }
         clearance

@@ -90,10 +90,10 @@ impl Attempt {
                     WhenGuarded::Allow => None,
                     _ => self.ask(item, &question),
                 };
-                clearance(&question, answer, &policy)
+                clearance(&objection, &question, answer, &policy)
             }
         };
-        if clearance != Clearance::Held {
+        if !matches!(clearance, Clearance::Held(_)) {
             self.lock().used.entry(item).or_default().sides = Some(plan.sides.clone());
         }
         clearance

@@ -45,15 +45,15 @@ fn words(objection: &Objection, plan: &Plan) -> String {
 
 /// What an answer does: what the remedy that was chosen says, and nothing where it says something else. Without an
 /// answer, what the policy says.
-pub fn clearance(question: &Question, answer: Option<usize>, policy: &GuardPolicy) -> Clearance {
+pub fn clearance(objection: &Objection, question: &Question, answer: Option<usize>, policy: &GuardPolicy) -> Clearance {
     match (answer, policy.headless) {
         (Some(answer), _) => match question.remedies.get(answer) {
             Some(Remedy::Allow) => Clearance::Go,
             Some(Remedy::Revert) => Clearance::Revert,
             Some(Remedy::ChooseSide(side)) => Clearance::Side(side.clone()),
-            _ => Clearance::Held,
+            _ => Clearance::Held(objection.clone()),
         },
-        (None, WhenGuarded::Refuse) => Clearance::Held,
+        (None, WhenGuarded::Refuse) => Clearance::Held(objection.clone()),
         (None, WhenGuarded::Allow) => Clearance::Go,
     }
 }

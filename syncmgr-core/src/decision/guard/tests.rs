@@ -24,6 +24,9 @@ fn asked(plan: &Plan) -> Question {
     question(&objection, plan)
 }
 
+/// What is objected to where it makes no difference.
+const OBJECTION: Objection = Objection::TooManyDeletions { deletes: 11, existing: 12 };
+
 #[test]
 fn more_than_ten_deletions_and_more_than_half_are_too_many() {
     assert_eq!(deleting(10, 10), None);
@@ -132,13 +135,14 @@ fn an_answer_does_what_its_remedy_says_and_every_other_holds() {
     let question = Question::of_host(KEY, "x", remedies, 0);
     let allowing = POLICY.with_headless(WhenGuarded::Allow);
     for policy in [POLICY, allowing] {
-        let answers: Vec<_> = (0..=count).map(|answer| clearance(&question, Some(answer), &policy)).collect();
+        let answers: Vec<_> =
+            (0..=count).map(|answer| clearance(&OBJECTION, &question, Some(answer), &policy)).collect();
         let expected = [Clearance::Go, Clearance::Revert, Clearance::Side("TO".into())];
         assert_eq!(answers[..3], expected);
-        assert!(answers[3..].iter().all(|answer| *answer == Clearance::Held));
+        assert!(answers[3..].iter().all(|answer| *answer == Clearance::Held(OBJECTION)));
     }
-    assert_eq!(clearance(&question, None, &POLICY), Clearance::Held);
-    assert_eq!(clearance(&question, None, &allowing), Clearance::Go);
+    assert_eq!(clearance(&OBJECTION, &question, None, &POLICY), Clearance::Held(OBJECTION));
+    assert_eq!(clearance(&OBJECTION, &question, None, &allowing), Clearance::Go);
 }
 
 #[test]
@@ -260,7 +264,8 @@ proptest! {
     #[test]
     fn where_nobody_answers_a_refusing_host_never_goes_on(plan in some_plan(), record in some_record()) {
         if let Some(objection) = object(&plan, Some(&record), &POLICY, NOW) {
-            prop_assert_eq!(clearance(&question(&objection, &plan), None, &POLICY), Clearance::Held);
+            let clearance = clearance(&objection, &question(&objection, &plan), None, &POLICY);
+            prop_assert_eq!(clearance, Clearance::Held(objection));
         }
     }
 
