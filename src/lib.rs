@@ -31,6 +31,7 @@ pub use syncmgr_core::id::{ErrorId, ErrorScope, HandlerId, IdError, ItemId, Sess
 pub use syncmgr_core::info::{HandlerFlags, HandlerInfo, Limits, WhenStalled};
 pub use syncmgr_core::item::{Completeness, Icon, ItemFlags, ItemState, Items, SyncItem};
 pub use syncmgr_core::log::{Action, ErrorFlags, LogEntry, LogErrorInfo, LogErrorMask, LogLevel, Question, Remedy};
+pub use syncmgr_core::page::{Page, PageError};
 pub use syncmgr_core::plan::{Clearance, Plan, Side};
 pub use syncmgr_core::port::{
     Confirmation, Connection, ConnectionProvider, Interaction, InteractionPermit, ReportError, Secret,

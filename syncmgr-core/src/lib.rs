@@ -50,6 +50,8 @@ pub mod progress;
 
 pub mod log;
 
+pub mod page;
+
 pub mod text;
 
 pub mod time;

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::hresult::UnknownCode;
 use crate::id::{ErrorId, ItemId};
+use crate::page::Page;
 use crate::text::{Escaped, MAX_NAME, MAX_TEXT, bounded};
 
 /// How serious an entry is: `SYNCMGRLOGLEVEL`.
@@ -234,9 +235,9 @@ pub enum Remedy {
     /// Make room where it is written.
     FreeSpace,
     /// Wait until this time.
-    WaitUntil(SystemTime),
-    /// Open this page, `http` or `https`; never by policy.
-    OpenPage(Arc<str>),
+    WaitUntil(#[serde(with = "crate::millis")] SystemTime),
+    /// Open this page; never by policy.
+    OpenPage(Page),
     /// Put the saved state aside and begin afresh.
     Reset,
     /// Try again now.
@@ -253,7 +254,7 @@ impl fmt::Display for Remedy {
             Self::SignIn => f.write_str("sign in"),
             Self::FreeSpace => f.write_str("free some space"),
             Self::WaitUntil(_) => f.write_str("wait"),
-            Self::OpenPage(page) => write!(f, "open {}", Escaped(page)),
+            Self::OpenPage(page) => write!(f, "open {page}"),
             Self::Reset => f.write_str("put the saved state aside and begin afresh"),
             Self::TryAgain => f.write_str("try again"),
         }

@@ -111,7 +111,7 @@ impl Clearance {
     /// [`NeedsUser`] where the plan is held.
     pub fn or_leave(self) -> Result<Self, NeedsUser> {
         match self {
-            Self::Held(objection) => Err(NeedsUser::new(objection.to_string())),
+            Self::Held(_) => Err(NeedsUser::new("the host holds what was about to be done; the log says why")),
             clearance => Ok(clearance),
         }
     }

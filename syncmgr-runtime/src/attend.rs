@@ -146,9 +146,10 @@ impl Attendant {
     fn start_lifted(&self) {
         let now = self.host.ports.facts.now();
         let lifted = self.host.pending.take_lifted(|waiting| self.is_lifted(waiting, now));
-        for Waiting { request, ask, .. } in lifted {
+        for Waiting { request, ask, reason, .. } in lifted {
+            let reason = if reason == Reason::Resumed { reason } else { Reason::Lifted };
             if let Some(owner) = self.host.owner() {
-                self.start(SessionRequest::of(owner, request).because(Reason::Lifted).asking(ask));
+                self.start(SessionRequest::of(owner, request).unattended().because(reason).asking(ask));
             }
         }
     }

@@ -8,6 +8,7 @@ mod log;
 mod properties;
 mod shutdown;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use syncmgr_core::decision::hold::{Held, Hold};
@@ -17,7 +18,7 @@ use syncmgr_core::handler::SyncHandler;
 use syncmgr_core::id::HandlerId;
 use syncmgr_core::register::{Invocation, InvokeFlags};
 use syncmgr_core::request::RunRequest;
-use syncmgr_core::store::SessionRecord;
+use syncmgr_core::store::{Course, SessionEnd, SessionRecord};
 use syncmgr_core::trigger::Trigger;
 use uuid::Uuid;
 
@@ -222,12 +223,20 @@ impl SyncManager {
         self.host().lasting.snapshot()
     }
 
-    /// The sessions that are remembered, oldest first: only where the manager was given a store.
+    /// The sessions that are remembered, oldest first: only where the manager was given a store. One without an end goes on;
+    /// one whose process is gone was interrupted, at a time nobody knows: that of its beginning is given.
     ///
     /// # Errors
     /// When the store cannot be read.
     pub fn history(&self) -> SyncResult<Vec<SessionRecord>> {
-        self.host().ports.store.sessions()
+        let mut sessions = self.host().ports.store.sessions()?;
+        let goes_on: BTreeSet<_> = self.host().sessions().iter().map(|session| session.id()).collect();
+        let is_ours = |record: &SessionRecord| record.manager == self.id() && goes_on.contains(&record.session);
+        for record in sessions.iter_mut().filter(|record| record.end.is_none() && !is_ours(record)) {
+            let (time, outcomes) = (record.began, BTreeMap::new());
+            record.end = Some(SessionEnd { time, course: Course::Interrupted, outcomes });
+        }
+        Ok(sessions)
     }
 }
 

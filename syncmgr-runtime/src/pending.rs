@@ -14,7 +14,7 @@ use syncmgr_core::store::{Course, SessionEnd, SessionRecord, StateChange};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Resume {
-    /// With the next session of its handler, whatever started that.
+    /// With the next session of its handler in which what is preferred runs. Where somebody chooses, what they choose counts.
     #[default]
     AtNextTrigger,
     /// By itself, as soon as the manager [attends](crate::manager::SyncManager::attend).
@@ -63,6 +63,8 @@ pub(crate) struct Waiting {
     pub(crate) hold: Hold,
     /// How firmly it was asked for.
     pub(crate) ask: Ask,
+    /// Why there was a session.
+    pub(crate) reason: Reason,
 }
 
 /// A run that was interrupted.
@@ -136,7 +138,9 @@ impl Pending {
         let merged = match inner.waiting.remove(&handler) {
             Some(earlier) => {
                 let (hold, ask) = (waiting.hold, waiting.ask.max(earlier.ask));
-                Waiting { request: merged(earlier.request, waiting.request), hold, ask }
+                // What takes up an interrupted session does less than what was asked for besides.
+                let reason = if earlier.reason == waiting.reason { waiting.reason } else { Reason::Asked };
+                Waiting { request: merged(earlier.request, waiting.request), hold, ask, reason }
             }
             None => waiting,
         };
@@ -161,7 +165,24 @@ impl Pending {
         taken.into_values().collect()
     }
 
-    /// The handler runs, or is gone: nothing of it waits any more.
+    /// This runs now, and need not wait any more.
+    pub(crate) fn runs(&self, request: &RunRequest) {
+        let mut inner = self.lock();
+        let Some(waiting) = inner.waiting.get_mut(&request.handler) else { return };
+        let left = match (&mut waiting.request.items, &request.items) {
+            (_, None) => false,
+            (None, Some(_)) => true,
+            (Some(waiting), Some(running)) => {
+                waiting.retain(|item| !running.contains(item));
+                !waiting.is_empty()
+            }
+        };
+        if !left {
+            inner.waiting.remove(&request.handler);
+        }
+    }
+
+    /// The handler is gone: nothing of it waits any more.
     pub(crate) fn no_longer_waits(&self, handler: HandlerId) {
         self.lock().waiting.remove(&handler);
     }
@@ -181,6 +202,10 @@ impl Pending {
                 items.remove(&item);
             }
         }
+        drop(inner);
+        let mut forgotten = RunRequest::new(handler);
+        forgotten.items = Some(BTreeSet::from([item]));
+        self.runs(&forgotten);
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {

@@ -2,13 +2,15 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::SystemTime;
 
 use anyhow::anyhow;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use syncmgr_core::decision::choice::Preferences;
 use syncmgr_core::error::{SyncResult, one_line, panic_text};
-use syncmgr_core::id::{ErrorId, ErrorScope, HandlerId, ItemId};
+use syncmgr_core::id::{ErrorId, ErrorScope, HandlerId, ItemId, SessionId};
 use syncmgr_core::log::{Question, Remedy};
 use syncmgr_core::record::ItemRecord;
 use syncmgr_core::retry::Setback;
@@ -25,8 +27,10 @@ impl Host {
     /// Takes over what the store remembers of managers before this one. What cannot be read counts as nothing.
     pub(crate) fn load(&self) {
         let store = &*self.ports.store;
-        self.last_session
-            .store(self.read(StateStore::last_session).unwrap_or_default().0, std::sync::atomic::Ordering::Relaxed);
+        // Where nobody knows how far the numbers were, they go on far behind any that may have been given.
+        let far = || SessionId(self.now().wall.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs());
+        let last = self.read(StateStore::last_session).unwrap_or_else(far);
+        self.last_session.store(last.0, Ordering::Relaxed);
         self.setbacks.load_resources(self.read(StateStore::resources).unwrap_or_default(), self.now().wall);
         let interrupted = self.read(StateStore::interrupted).unwrap_or_default();
         self.pending.load(interrupted, self.now().wall).into_iter().for_each(|change| self.store(change));

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use syncmgr_core::claim::Claim;
 use syncmgr_core::decision::due::Dues;
@@ -104,8 +104,9 @@ impl Setbacks {
         let mut after = retry::after(policy, cleared.as_ref(), *verdict, *advance, *now, *chance);
         if let Some(state) = after.as_mut().filter(|_| undone) {
             // Who called a retry off does not want it again soon.
-            let due = state.until.filter(|until| until <= now);
-            state.until = due.map(|_| now.checked_add(policy.cap).unwrap_or(*now)).or(state.until);
+            if state.until.is_some_and(|until| until <= *now) {
+                *state = later(state, *now, policy.cap);
+            }
         }
         self.set(*handler, *item, after);
         after
@@ -206,6 +207,26 @@ impl Setbacks {
         self.lock().dues.take_due(now)
     }
 
+    /// When an item is due.
+    pub(crate) fn due_of(&self, handler: HandlerId, item: ItemId) -> Option<SystemTime> {
+        self.lock().dues.due_of(handler, item)
+    }
+
+    /// When the next of a handler is due.
+    pub(crate) fn next_of(&self, handler: HandlerId) -> Option<SystemTime> {
+        self.lock().dues.next_of(handler)
+    }
+
+    /// What was due and was not run after all.
+    pub(crate) fn missed(&self, handler: HandlerId, now: SystemTime) -> Vec<ItemId> {
+        let inner = self.lock();
+        let of_handler = inner.items.get(&handler).into_iter().flatten();
+        let missed = of_handler.filter(|(item, state)| {
+            state.until.is_some_and(|until| until <= now) && inner.dues.due_of(handler, **item).is_none()
+        });
+        missed.map(|(item, _)| *item).collect()
+    }
+
     /// When the next is due.
     pub(crate) fn next_due(&self) -> Option<SystemTime> {
         self.lock().dues.next()
@@ -219,6 +240,13 @@ impl Setbacks {
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The same state, with another wait from now on.
+fn later(state: &RetryState, now: SystemTime, wait: Duration) -> RetryState {
+    let mut later = *state;
+    later.until = Some(now.checked_add(wait).unwrap_or(now));
+    later
 }
 
 /// A state that began in the future was stored before the clock was set back: it keeps its wait, from now on.

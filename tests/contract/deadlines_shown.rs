@@ -117,7 +117,7 @@ async fn properties_end_when_their_handler_is_stopped() {
     let asked = tokio::spawn(async move { asking.show_properties(HANDLER, Subject::Handler).await });
     within(showing.notified()).await;
     let before = Instant::now();
-    within(manager.forget(HANDLER)).await;
+    within(manager.forget(HANDLER)).await.unwrap();
     assert_eq!(before.elapsed(), Duration::from_millis(100));
     let _ = within(asked).await.unwrap();
 }

@@ -20,7 +20,7 @@ async fn forget_deletes_everything_and_a_handler_that_comes_back_is_a_new_one() 
     succeeds(manager.answer(HANDLER, question(&manager), 0).unwrap()).await;
     let items = BTreeMap::from([(id("b"), Some(ItemState::Unchecked))]);
     store.write(vec![StateChange::Choices { handler: HANDLER, items }]).await.unwrap();
-    within(manager.forget(HANDLER)).await;
+    within(manager.forget(HANDLER)).await.unwrap();
     assert_eq!(manager.registration(HANDLER), None);
     assert!(store.handlers().unwrap().is_empty());
     assert!(store.choices(HANDLER).unwrap().is_empty() && store.log(HANDLER).unwrap().is_empty());
@@ -43,7 +43,7 @@ async fn forget_stops_what_runs_and_what_waits_and_leaves_no_trace_of_it() {
     manager.register(other).unwrap();
     let [first, second] = [(); 2].map(|()| begin(&manager));
     assert_eq!(steps.running().await, "a b other");
-    within(manager.forget(nth(1))).await;
+    within(manager.forget(nth(1))).await.unwrap();
     assert_eq!(steps.running().await, "other", "other handlers go on");
     assert!(!store.handlers().unwrap().contains_key(&nth(1)));
     steps.open("other");
@@ -67,7 +67,7 @@ async fn a_session_that_is_still_open_stores_nothing_of_a_handler_that_was_forgo
     let manager = over(&store, &handler);
     let session = begin(&manager);
     within(session.report()).await;
-    within(manager.forget(HANDLER)).await;
+    within(manager.forget(HANDLER)).await.unwrap();
     // Whatever comes of it: the handler is forgotten.
     let _ = within(session.show_error(HANDLER, LINK)).await;
     within(session.finish()).await;
@@ -79,7 +79,7 @@ async fn a_session_that_is_still_open_stores_nothing_of_a_handler_that_was_forgo
 async fn forgetting_a_handler_nobody_knows_changes_nothing() {
     let (store, handler) = (MemoryStore::new(), Scripted::new(&["a"]));
     let manager = over(&store, &handler);
-    within(manager.forget(nth(9))).await;
+    within(manager.forget(nth(9))).await.unwrap();
     succeeds(begin(&manager)).await;
     assert!(store.handlers().unwrap().contains_key(&HANDLER));
 }

@@ -208,7 +208,7 @@ async fn forgetting_a_handler_stops_it_and_keeps_nothing_it_commits_meanwhile() 
     let manager = over(&store, &stubborn());
     let session = begin(&manager);
     idle().await;
-    within(manager.forget(HANDLER)).await;
+    within(manager.forget(HANDLER)).await.unwrap();
     assert!(store.handlers().unwrap().is_empty());
     within(session.finish()).await;
     assert!(find(&store, "a").is_none() && find(&store, "b").is_none());
@@ -224,7 +224,7 @@ async fn the_history_names_neither_a_forgotten_handler_nor_a_forgotten_item() {
     ["a", "b", "c"].iter().for_each(|item| steps.open(item));
     let session = manager.session(Trigger::Manual).items(nth(1), [id("a")]).items(nth(2), [id("b"), id("c")]);
     succeeds(session.start().unwrap()).await;
-    within(manager.forget(nth(1))).await;
+    within(manager.forget(nth(1))).await.unwrap();
     within(manager.forget_item(nth(2), id("b"))).await.unwrap();
     let runs: Vec<_> = manager.history().unwrap().into_iter().flat_map(|record| record.runs).collect();
     assert!(runs.iter().all(|run| run.handler != nth(1)), "{runs:?}");
@@ -236,6 +236,6 @@ async fn forgetting_what_nobody_knows_is_no_error_and_leaves_nothing() {
     let store = MemoryStore::new();
     let manager = SyncManager::builder().store(store.clone()).build();
     within(manager.forget_item(HANDLER, id("a"))).await.unwrap();
-    within(manager.forget(HANDLER)).await;
+    within(manager.forget(HANDLER)).await.unwrap();
     assert!(store.handlers().unwrap().is_empty() && store.known(HANDLER).unwrap().is_empty());
 }

@@ -170,7 +170,7 @@ async fn an_item_of_a_handler_that_was_forgotten_and_comes_back_is_still_held() 
     let transcript = handler.transcript.clone();
     let manager = with([handler.clone()]);
     blocked.abandoned(&manager).await;
-    manager.forget(HANDLER).await;
+    manager.forget(HANDLER).await.unwrap();
     manager.register(handler).unwrap();
     let report = begin(&manager).report().await;
     assert_eq!(hold_of(&report, id("a")), Some(Hold::Quarantined));

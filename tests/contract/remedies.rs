@@ -43,7 +43,7 @@ fn every() -> Vec<Remedy> {
         Remedy::SignIn,
         Remedy::FreeSpace,
         Remedy::WaitUntil(soon),
-        Remedy::OpenPage("https://example.org/".into()),
+        Remedy::OpenPage(syncmgr::Page::new("https://example.org/").expect("a page")),
         Remedy::TryAgain,
         Remedy::Reset,
     ]

@@ -105,7 +105,7 @@ impl Story {
         self.manager.register(Guest)?;
         self.manager.session(Trigger::Manual).handlers([GUEST]).start()?.finish().await;
         self.manager.forget_item(GUEST, id("hat")).await?;
-        self.manager.forget(GUEST).await;
+        self.manager.forget(GUEST).await?;
         Ok(())
     }
 }

@@ -88,7 +88,7 @@ fn every_remedy_is_read_back(store: &dyn StateStore) {
         Remedy::SignIn,
         Remedy::FreeSpace,
         Remedy::WaitUntil(until),
-        Remedy::OpenPage("https://example.org/".into()),
+        Remedy::OpenPage(syncmgr::Page::new("https://example.org/").expect("a page")),
         Remedy::Reset,
         Remedy::TryAgain,
     ];

@@ -26,21 +26,6 @@ pub fn holds(facts: Facts, capabilities: Capabilities, trigger: Trigger, ask: As
     spare_battery.then_some(Hold::OnBattery)
 }
 
-/// Whether some run that was held may start now.
-pub fn lifted(before: Facts, now: Facts) -> bool {
-    network_severity(now.network) < network_severity(before.network)
-        || (before.power == Power::Battery && now.power != Power::Battery)
-}
-
-/// How much a network holds back.
-const fn network_severity(network: Network) -> u8 {
-    match network {
-        Network::Offline => 2,
-        Network::Metered => 1,
-        Network::Unknown | Network::Online => 0,
-    }
-}
-
 /// Whether the network came back. Only one that was known to be gone does: backoff is cleared by news, not by a first
 /// word.
 pub fn reconnected(before: Facts, now: Facts) -> bool {
@@ -50,17 +35,9 @@ pub fn reconnected(before: Facts, now: Facts) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::Presence;
 
     const NETWORKS: [Network; 4] = [Network::Unknown, Network::Offline, Network::Metered, Network::Online];
-    const POWERS: [Power; 3] = [Power::Unknown, Power::Battery, Power::Mains];
     const NEEDS: Capabilities = Capabilities::NEEDS_NETWORK;
-
-    fn worlds() -> impl Iterator<Item = Facts> {
-        NETWORKS.into_iter().flat_map(|network| {
-            POWERS.map(|power| Facts::UNKNOWN.with_network(network).with_power(power).with_user(Presence::Present))
-        })
-    }
 
     fn runs() -> impl Iterator<Item = (Capabilities, Trigger, Ask)> {
         (0..=Capabilities::all().bits()).flat_map(|bits| {
@@ -104,15 +81,6 @@ mod tests {
         assert_eq!(held(Trigger::Idle, Ask::Automatic), Some(Hold::OnBattery));
         assert_eq!(held(Trigger::Idle, Ask::ByHand), None);
         assert_eq!(held(Trigger::Scheduled, Ask::Automatic), None);
-    }
-
-    #[test]
-    fn a_hold_is_lifted_exactly_where_some_run_is_held_no_more() {
-        for (before, now) in worlds().flat_map(|before| worlds().map(move |now| (before, now))) {
-            let held = |facts, (capabilities, trigger, ask)| holds(facts, capabilities, trigger, ask).is_some();
-            let freed = runs().any(|run| held(before, run) && !held(now, run));
-            assert_eq!(lifted(before, now), freed, "{before:?} to {now:?}");
-        }
     }
 
     #[test]

@@ -141,7 +141,8 @@ fn lasting(known: &Known, standing: Standing, now: SystemTime) -> Vec<Hold> {
 
 /// When something runs that nothing holds: its retry is due, or its schedule, or it waits for a trigger.
 fn routine(known: &Known, now: SystemTime) -> Next {
-    let retry = known.record.as_ref().and_then(|record| record.retry?.until);
+    // One whose time has passed is due only where somebody says so: it may have been declined.
+    let retry = known.record.as_ref().and_then(|record| record.retry?.until).filter(|until| *until > now);
     match retry.into_iter().chain(known.due).min() {
         Some(time) if time <= now => Next::Now,
         Some(time) => Next::At { time },

@@ -59,18 +59,30 @@ impl Attempt {
     }
 
     pub(super) async fn commit_state(&self, item: ItemId, state: Arc<str>) -> SyncResult {
-        let used = self.lock().used.entry(item).or_default().clone();
+        let (answers, sides) = {
+            let mut state = self.lock();
+            let used = state.used.entry(item).or_default();
+            used.committed = true;
+            (std::mem::take(&mut used.answers), used.sides.clone())
+        };
         let checkpoint = Checkpoint { version: self.state_version, state };
         let (handler, fence) = (self.facts.handler, self.facts.fence);
-        let consumed: Vec<_> = used.answers.iter().cloned().collect();
-        let (sides, keys) = (used.sides, consumed.clone());
-        self.link.write(StateChange::Committed { handler, item, fence, checkpoint, sides, consumed }).await?;
-        self.link.used_up(item, &keys);
-        let mut state = self.lock();
-        let used = state.used.entry(item).or_default();
-        used.answers.retain(|key| !keys.contains(key));
-        used.committed = true;
-        Ok(())
+        let consumed: Vec<_> = answers.iter().cloned().collect();
+        // The store has taken it once this returns, whether or not anybody waits to hear so: what it uses up is used up.
+        let written = self.link.write(StateChange::Committed {
+            handler,
+            item,
+            fence,
+            checkpoint,
+            sides,
+            consumed: consumed.clone(),
+        });
+        self.link.used_up(item, &consumed);
+        let stored = written.await;
+        if stored.is_err() {
+            self.lock().used.entry(item).or_default().answers.extend(answers);
+        }
+        stored
     }
 
     /// Judges what an item is about to do. What is objected to is asked, unless it was before.

@@ -67,12 +67,20 @@ impl SyncManager {
         let listed = known.item.and_then(|item| self.listing(handler)?.item(item).cloned());
         let info = host.known().handlers.get(&handler).map(|(_, info)| info.clone());
         if let Some(info) = info {
+            // What holds only what is to run: where nothing waits and nothing is due, it is not why nothing runs.
+            let whole = || host.setbacks.due_of(handler, HANDLER_ITSELF);
+            let due = match known.item {
+                Some(item) => host.setbacks.due_of(handler, item).or_else(whole),
+                None => host.setbacks.next_of(handler),
+            };
+            known.due = due;
             let world = holds(host.ports.facts.now(), info.capabilities(), Trigger::Scheduled, Ask::Automatic);
+            let world = world.filter(|_| due.is_some());
             let own = listed.iter().flat_map(|item| item.claims());
             let claims: Vec<&Claim> = info.claims().iter().chain(own).collect();
             let backing_off = host.setbacks.hold(handler, HANDLER_ITSELF, &claims, Ask::Automatic, now);
             known.conditions.extend(host.pending.waiting(handler).or(world));
-            known.conditions.extend(backing_off);
+            known.conditions.extend(backing_off.filter(|_| due.is_some()));
         }
         let (question, guarded) = self.open_question(handler, known.item)?;
         known.question = question;

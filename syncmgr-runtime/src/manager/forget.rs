@@ -11,8 +11,10 @@ impl SyncManager {
     /// Unregisters a handler, stops its runs, waits until they are over, and deletes everything stored of it: records,
     /// checkpoints, choices, settings, answers, log. Cancel safe; without the wait nothing is deleted.
     ///
-    /// Where the store refuses, `tracing` is told; ask again.
-    pub async fn forget(&self, handler: HandlerId) {
+    /// # Errors
+    /// When the store refuses; ask again.
+    pub async fn forget(&self, handler: HandlerId) -> SyncResult {
+        let claims = self.host().known().handlers.get(&handler).map(|(_, info)| info.claims().to_vec());
         self.unregister(handler);
         let runs: Vec<_> = self.host().sessions().iter().filter_map(|session| session.run(handler)).collect();
         for run in &runs {
@@ -26,7 +28,9 @@ impl SyncManager {
         self.host().setbacks.unload(handler);
         let mut changes = self.host().pending.forget(handler, self.host().now().wall);
         changes.push(StateChange::Forget { handler });
-        changes.into_iter().for_each(|change| self.host().store(change));
+        let claims = claims.into_iter().flatten();
+        changes.extend(claims.map(|claim| StateChange::Resource { claim, retry: None }));
+        self.host().write(changes).await
     }
 
     /// Stops an item where it runs, waits until it has ended, and deletes everything stored of it: its record with the

@@ -30,6 +30,9 @@ impl Run {
                 // Whoever is stopped waits for nobody's choice.
                 let choice = self.attempt().token().run_until_cancelled_owned(session.choose(self, offer)).await;
                 let chosen = choice.unwrap_or_default();
+                // Whoever chooses has the say about what was interrupted, too.
+                self.lock().taken_up =
+                    session.host().pending.take_up(self.id.handler).into_iter().map(|run| run.session).collect();
                 listing.select(|item| chosen.contains(&item.id()))
             }
         };

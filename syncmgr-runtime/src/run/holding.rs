@@ -11,7 +11,7 @@ use syncmgr_core::record::ItemEnd;
 use syncmgr_core::request::RunRequest;
 use syncmgr_core::store::StateChange;
 
-use super::Run;
+use super::{Run, RunEnding};
 use crate::attend::HANDLER_ITSELF;
 use crate::pending::{Reason, Waiting};
 use crate::session::Choosing;
@@ -25,13 +25,13 @@ impl Run {
         let (handler, ask) = (self.id.handler, session.ask());
         let facts = host.ports.facts.now();
         if let Some(hold) = holds(facts, self.info.capabilities(), self.facts.trigger, ask) {
-            host.pending.wait(Waiting { request: self.request(), hold: hold.clone(), ask });
+            host.pending.wait(Waiting { request: self.request(), hold: hold.clone(), ask, reason: session.reason() });
             // It may have been lifted since the facts were read.
             host.setbacks.changed().notify_one();
             host.attend();
             return Some(hold);
         }
-        host.pending.no_longer_waits(handler);
+        host.pending.runs(&self.request());
         if host.setbacks.is_clean(handler) {
             return None;
         }
@@ -72,6 +72,25 @@ impl Run {
             _ => host.setbacks.take_up(handler, id),
         }
         hold
+    }
+
+    /// What was due and did not run, because the handler declined for example, is due again later, and runs in any session
+    /// before. What is not listed any more is not.
+    pub(super) fn put_off_missed(&self) {
+        let session = self.session();
+        let host = session.host();
+        if session.reason() != Reason::Retry || self.held().is_some() || host.tracker.is_closed() {
+            return;
+        }
+        let (handler, now) = (self.id.handler, host.time());
+        let later = now.checked_add(self.info.retry().unwrap_or(host.retry).cap).unwrap_or(now);
+        let declined = self.ending() == Some(RunEnding::Declined);
+        for item in host.setbacks.missed(handler, now) {
+            if declined || self.has_item(item) {
+                host.setbacks.postpone(handler, item, now, later);
+                host.attend();
+            }
+        }
     }
 
     /// An item that was due and is in quarantine stays due.

@@ -57,7 +57,9 @@ impl Run {
         if !self.enter(&attempt).await {
             return self.on(Event::Initialized(HResult::S_FALSE));
         }
-        if let Some(hold) = self.hold().filter(|_| self.is_to_synchronize()) {
+        if self.is_to_synchronize()
+            && let Some(hold) = self.hold()
+        {
             self.lock().hold = Some(hold);
             return self.on(Event::Initialized(HResult::S_FALSE));
         }
@@ -275,6 +277,7 @@ impl Run {
         self.attempt().close(|_| Verdict::plain(Outcome::Skipped));
         self.attempts().iter().for_each(|attempt| attempt.detach());
         self.kept.clear();
+        self.put_off_missed();
         self.save_log();
         self.let_go();
     }

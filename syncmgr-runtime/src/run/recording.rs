@@ -201,7 +201,11 @@ impl Run {
                 self.notes.settle(item);
                 changes.push(StateChange::Settled { handler, item });
             }
-            let after = host.setbacks.after(&attempted);
+            let after = match outcome == Outcome::Stopped && host.tracker.is_closed() {
+                // Nobody called it off: the manager ends.
+                true => before,
+                false => host.setbacks.after(&attempted),
+            };
             self.ask_for_attention(item, before, after);
             if after.is_some() {
                 host.attend();

@@ -15,6 +15,9 @@ use super::schema::{self, Kind};
 /// How long somebody else may keep the file locked.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// The same for whoever reads.
+const READING: Duration = Duration::from_millis(100);
+
 /// Statements kept prepared by each connection: more than there are.
 const STATEMENTS: usize = 64;
 
@@ -94,7 +97,11 @@ fn check(path: &Path, connection: &Connection) -> Result<(), StoreError> {
 
 /// The reading connection beside a writer.
 pub(super) fn reader(path: &Path) -> Result<Connection, StoreError> {
-    let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY);
+    let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY).and_then(|connection| {
+        // Whoever reads may stand on a thread that others need.
+        connection.busy_timeout(READING)?;
+        Ok(connection)
+    });
     connection.map_err(|error| StoreError::of(path, &error))
 }
 

@@ -105,11 +105,11 @@ impl Reader {
     }
 
     pub(super) fn sessions(&self) -> Read<Vec<SessionRecord>> {
-        self.all(SESSIONS, [], rows::session)
+        self.sessions_of(SESSIONS)
     }
 
     pub(super) fn interrupted(&self) -> Read<Vec<SessionRecord>> {
-        self.all(INTERRUPTED, [], rows::session)
+        self.sessions_of(INTERRUPTED)
     }
 
     pub(super) fn last_session(&self) -> Read<SessionId> {
@@ -121,6 +121,15 @@ impl Reader {
         self.one(HISTOGRAM, [name], |row| {
             Ok(Histogram { counts: row.get::<_, Json<_>>(0)?.0, longest: row.get::<_, Count>(1)?.0 })
         })
+    }
+
+    /// Sessions, row by row: one that cannot be read does not take the others along.
+    fn sessions_of(&self, query: &str) -> Read<Vec<SessionRecord>> {
+        let rows: Vec<rusqlite::Result<SessionRecord>> = self.all(query, [], |row| Ok(rows::session(row)))?;
+        let readable = rows.into_iter().filter_map(|row| {
+            row.inspect_err(|error| tracing::error!(%error, "a remembered session cannot be read")).ok()
+        });
+        Ok(readable.collect())
     }
 
     fn all<T, C: FromIterator<T>>(

@@ -124,7 +124,7 @@ impl People {
             Deed::Forget(handler) => {
                 let handler = self.handler(handler);
                 self.spawn(async move {
-                    manager.forget(handler).await;
+                    manager.forget(handler).await.expect("memory");
                     Vec::new()
                 });
             }
@@ -299,7 +299,7 @@ impl People {
         for place in 0..self.plans.len() {
             let manager = self.manager.clone();
             self.spawn(async move {
-                manager.forget(handler_id(place)).await;
+                manager.forget(handler_id(place)).await.expect("memory");
                 Vec::new()
             });
         }

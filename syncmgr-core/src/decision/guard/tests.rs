@@ -2,6 +2,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::log::{Question, Remedy};
+use crate::page::Page;
 use crate::plan::Clearance;
 
 const NOW: SystemTime = SystemTime::UNIX_EPOCH;
@@ -127,7 +128,7 @@ fn an_answer_does_what_its_remedy_says_and_every_other_holds() {
         Remedy::Revert,
         Remedy::ChooseSide("TO".into()),
         Remedy::Refuse,
-        Remedy::OpenPage("https://example.org".into()),
+        Remedy::OpenPage(Page::new("https://example.org").expect("a page")),
         Remedy::SignIn,
         Remedy::TryAgain,
     ];

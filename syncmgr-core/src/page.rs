@@ -1,0 +1,92 @@
+//! Addresses of pages, fit to be stored and opened.
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::text::{Escaped, MAX_NAME};
+
+/// The address of a page somebody may open: `http` or `https`, without user-info, query and fragment, which may be secrets.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "Arc<str>", into = "Arc<str>")]
+pub struct Page(Arc<str>);
+
+impl Page {
+    /// The page at this address, less what may be a secret.
+    ///
+    /// # Errors
+    /// Any other scheme, no host, control characters or spaces, or an address longer than [`MAX_NAME`].
+    pub fn new(address: &str) -> Result<Self, PageError> {
+        let refused = || PageError { address: crate::text::bounded(address, 64).into_owned() };
+        let (scheme, rest) = address.split_once("://").ok_or_else(refused)?;
+        let scheme = scheme.to_ascii_lowercase();
+        let odd =
+            address.len() > MAX_NAME || address.contains(|c: char| c.is_control() || c.is_whitespace() || c == '\\');
+        if odd || !matches!(&*scheme, "http" | "https") {
+            return Err(refused());
+        }
+        let plain = rest.split(['?', '#']).next().unwrap_or_default();
+        let (authority, path) = plain.split_at(plain.find('/').unwrap_or(plain.len()));
+        let host = authority.rsplit('@').next().unwrap_or_default();
+        match host.is_empty() {
+            true => Err(refused()),
+            false => Ok(Self(format!("{scheme}://{host}{path}").into())),
+        }
+    }
+
+    /// The address.
+    pub fn address(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<Arc<str>> for Page {
+    type Error = PageError;
+
+    fn try_from(address: Arc<str>) -> Result<Self, PageError> {
+        Self::new(&address)
+    }
+}
+
+impl From<Page> for Arc<str> {
+    fn from(page: Page) -> Self {
+        page.0
+    }
+}
+
+impl fmt::Display for Page {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Escaped(&self.0).fmt(f)
+    }
+}
+
+/// An address that is not one of a page. Its writer's mistake.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{}` is not the address of a page; give one with http or https", Escaped(.address))]
+pub struct PageError {
+    address: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_may_be_a_secret_is_left_out() {
+        let page = |address| Page::new(address).map(|page| page.address().to_string());
+        assert_eq!(page("https://ann:pw@example.org:8/a/b?token=1#x"), Ok("https://example.org:8/a/b".to_string()));
+        assert_eq!(page("HTTP://example.org"), Ok("http://example.org".to_string()));
+        assert_eq!(page("https://example.org?x=/y@z"), Ok("https://example.org".to_string()));
+    }
+
+    #[test]
+    fn only_pages_are_taken() {
+        for address in
+            ["file:///etc/passwd", "javascript:alert(1)", "https://", "https://a b", "ftp://x", "x", "http://\n"]
+        {
+            assert!(Page::new(address).is_err(), "{address}");
+            assert!(serde_json::from_value::<Page>(address.into()).is_err(), "{address}");
+        }
+    }
+}
