@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::hresult::UnknownCode;
 use crate::id::{ErrorId, ItemId};
+use crate::millis::round_down;
 use crate::page::Page;
 use crate::text::{Escaped, MAX_NAME, MAX_TEXT, bounded};
 
@@ -146,7 +147,7 @@ impl LogEntry {
     /// A link to something that can be done about what the entry says; opening it also calls
     /// [`show_error`](crate::handler::SyncHandler::show_error).
     pub fn with_remedy(self, error: ErrorId, remedy: Remedy) -> Self {
-        Self { error: Some(error), action: Some(Action::Remedy(remedy)), ..self }
+        Self { error: Some(error), action: Some(Action::Remedy(remedy.in_millis())), ..self }
     }
 
     /// The entry of a `LogError` call.
@@ -244,6 +245,16 @@ pub enum Remedy {
     TryAgain,
 }
 
+impl Remedy {
+    /// The same, as a store keeps it: times in whole milliseconds.
+    fn in_millis(self) -> Self {
+        match self {
+            Self::WaitUntil(time) => Self::WaitUntil(round_down(time)),
+            remedy => remedy,
+        }
+    }
+}
+
 impl fmt::Display for Remedy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -272,7 +283,7 @@ impl Question {
 
     /// A question of the host's about what `digest` stands for. Each answer does something.
     pub fn of_host(key: &str, text: &str, remedies: impl IntoIterator<Item = Remedy>, digest: u64) -> Self {
-        let remedies: Arc<[Remedy]> = remedies.into_iter().collect();
+        let remedies: Arc<[Remedy]> = remedies.into_iter().map(Remedy::in_millis).collect();
         let choices: Vec<_> = remedies.iter().map(|remedy| Arc::from(remedy.to_string())).collect();
         Self { remedies, digest: Some(digest), ..Self::new(key, text, choices) }
     }
