@@ -45,6 +45,14 @@ pub trait StateStore: Send + Sync + 'static {
     /// When the store cannot be read.
     fn log(&self, handler: HandlerId) -> SyncResult<Vec<LogRecord>>;
 
+    /// What the log says of one item, oldest first.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn log_about(&self, handler: HandlerId, item: ItemId) -> SyncResult<Vec<LogRecord>> {
+        Ok(self.log(handler)?.into_iter().filter(|record| record.entry.item == Some(item)).collect())
+    }
+
     /// The answer to a question, by the place of the choice, if one was given to exactly this question and is not used up.
     ///
     /// # Errors

@@ -16,6 +16,7 @@ cases! {
     what_is_logged_at_once_replaces_too,
     entries_are_deleted_by_id_or_all,
     what_is_settled_asks_nothing_any_more_and_says_what_it_said,
+    the_log_of_an_item_is_what_is_said_of_it,
     logs_of_handlers_are_apart,
     of_many_entries_the_last_ten_thousand_are_kept,
 }
@@ -76,6 +77,13 @@ fn what_is_settled_asks_nothing_any_more_and_says_what_it_said(store: &dyn State
     put(store, [StateChange::Settled { handler: HANDLER, item: ITEM }]);
     put(store, [StateChange::Settled { handler: OTHER, item: NEXT }]);
     assert_eq!(texts(store), ["1: link", "1: theirs"]);
+}
+
+fn the_log_of_an_item_is_what_is_said_of_it(store: &dyn StateStore) {
+    put(store, [log(1, &[plain("a").about(ITEM), plain("b"), plain("c").about(NEXT), plain("d").about(ITEM)])]);
+    let said = store.log_about(HANDLER, ITEM).expect("read");
+    assert_eq!(said.iter().map(|record| &*record.entry.text).collect::<Vec<_>>(), ["a", "d"]);
+    assert_eq!(store.log_about(OTHER, ITEM).expect("read"), []);
 }
 
 fn logs_of_handlers_are_apart(store: &dyn StateStore) {

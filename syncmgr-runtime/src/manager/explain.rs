@@ -148,7 +148,8 @@ impl SyncManager {
         let open = |entry: &Arc<LogEntry>| entry.item == Some(about) && entry.is_link();
         let live = self.runs_of(handler).flat_map(|run| run.notes().entries()).filter(open).last();
         let stored = || -> SyncResult<Option<Arc<LogEntry>>> {
-            Ok(self.log(handler)?.into_iter().map(|record| record.entry).rfind(open))
+            let said = self.host().ports.store.log_about(handler, about)?;
+            Ok(said.into_iter().map(|record| record.entry).rfind(open))
         };
         let entry = match live {
             Some(entry) => Some(entry),

@@ -49,6 +49,10 @@ impl StateStore for SqliteStore {
         Ok(self.all().log(handler)?)
     }
 
+    fn log_about(&self, handler: HandlerId, item: ItemId) -> SyncResult<Vec<LogRecord>> {
+        Ok(self.all().log_about(handler, item)?)
+    }
+
     fn answer(&self, handler: HandlerId, item: ItemId, question: &Question) -> SyncResult<Option<usize>> {
         Ok(self.of(handler, item).answer(handler, item, question)?)
     }

@@ -31,6 +31,8 @@ const HANDLERS: &str = "SELECT id, description, registered, flags FROM handlers"
 const CHOICES: &str = "SELECT item, checked FROM choices WHERE handler = (SELECT key FROM handlers WHERE id = ?1)";
 const LOG: &str = "SELECT manager, session, time, level, text, item, error, action FROM log
     WHERE handler = (SELECT key FROM handlers WHERE id = ?1) ORDER BY entry";
+const LOG_ABOUT: &str = "SELECT manager, session, time, level, text, item, error, action FROM log
+    WHERE handler = (SELECT key FROM handlers WHERE id = ?1) AND item = ?2 ORDER BY entry";
 const ANSWER: &str = "SELECT question, choice FROM answers
     WHERE handler = (SELECT key FROM handlers WHERE id = ?1) AND item = ?2 AND key = ?3";
 const RECORD: &str = "SELECT session, attempt, outcome, last_attempt, last_success, setback, failures, total, since,
@@ -66,6 +68,10 @@ impl Reader {
 
     pub(super) fn log(&self, handler: HandlerId) -> Read<Vec<LogRecord>> {
         self.all(LOG, [Guid(handler.guid())], rows::entry)
+    }
+
+    pub(super) fn log_about(&self, handler: HandlerId, item: ItemId) -> Read<Vec<LogRecord>> {
+        self.all(LOG_ABOUT, [Guid(handler.guid()), Guid(item.guid())], rows::entry)
     }
 
     pub(super) fn answer(&self, handler: HandlerId, item: ItemId, question: &Question) -> Read<Option<usize>> {
