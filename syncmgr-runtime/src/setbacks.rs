@@ -78,6 +78,11 @@ impl Setbacks {
         inner.dues.forget(handler);
     }
 
+    /// Nothing claims these any more.
+    pub(crate) fn unload_resources(&self, claims: &[Claim]) {
+        self.lock().resources.retain(|claim, _| !claims.contains(claim));
+    }
+
     pub(crate) fn of(&self, handler: HandlerId, item: ItemId) -> Option<RetryState> {
         self.lock().items.get(&handler)?.get(&item).copied()
     }

@@ -53,10 +53,6 @@ macro_rules! hands_on {
             self.$inner.interrupted()
         }
 
-        fn last_session(&self) -> SyncResult<SessionId> {
-            self.$inner.last_session()
-        }
-
         fn histogram(&self, name: &str) -> SyncResult<Option<Histogram>> {
             self.$inner.histogram(name)
         }
@@ -69,6 +65,7 @@ struct Failing {
     inner: MemoryStore,
     handlers: Arc<AtomicBool>,
     choices: Arc<AtomicBool>,
+    numbers: Arc<AtomicBool>,
     log: Arc<AtomicBool>,
     writes: Arc<AtomicBool>,
 }
@@ -87,6 +84,11 @@ fn check(fails: &AtomicBool) -> SyncResult {
 
 impl StateStore for Failing {
     hands_on!(inner);
+
+    fn last_session(&self) -> SyncResult<SessionId> {
+        check(&self.numbers)?;
+        self.inner.last_session()
+    }
 
     fn handlers(&self) -> SyncResult<BTreeMap<HandlerId, HandlerRecord>> {
         check(&self.handlers)?;
@@ -190,6 +192,10 @@ struct Slow(MemoryStore);
 impl StateStore for Slow {
     hands_on!(0);
 
+    fn last_session(&self) -> SyncResult<SessionId> {
+        self.0.last_session()
+    }
+
     fn handlers(&self) -> SyncResult<BTreeMap<HandlerId, HandlerRecord>> {
         self.0.handlers()
     }
@@ -239,4 +245,14 @@ async fn a_handler_whose_stored_flags_nobody_knows_is_refused_and_leaves_nothing
     assert_eq!(manager.registration(HANDLER), None);
     manager.register(Steps::default().handler(1, &[])).unwrap();
     assert!(manager.session(Trigger::Manual).start().is_ok(), "the others go on");
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_nobody_knows_how_far_the_numbers_were_what_is_committed_still_comes_later() {
+    let (store, handler) = (Failing::default(), crate::checkpoints::counting(&["a"]));
+    for round in 1..=4 {
+        store.numbers.store(round == 3, Ordering::Relaxed);
+        succeeds(begin(&registered(store.manager(), [handler.clone()]))).await;
+        assert_eq!(crate::witness::saved(&store, "a"), Some((1, round.to_string())));
+    }
 }

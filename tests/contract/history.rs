@@ -159,3 +159,26 @@ async fn latencies_and_durations_are_counted_on_in_the_next_manager() {
         assert_eq!(manager.session_durations().max(), Some(Duration::from_secs(round)));
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_was_under_way_when_its_process_was_gone_is_shown_as_interrupted_and_what_goes_on_without_an_end() {
+    let (store, steps) = (MemoryStore::new(), Steps::default());
+    let manager = |store: &MemoryStore| {
+        registered(SyncManager::builder().store(store.clone()).build(), [steps.handler(1, &["a"])])
+    };
+    let courses = |manager: &SyncManager| -> Vec<Option<Course>> {
+        manager.history().unwrap().into_iter().map(|record| record.end.map(|end| end.course)).collect()
+    };
+    let first = manager(&store);
+    let _first = manual(&first, 1);
+    assert_eq!(steps.running().await, "a");
+    assert_eq!(courses(&first), [None]);
+    let second = manager(&store.left_behind());
+    assert_eq!(courses(&second), [Some(Course::Interrupted)]);
+    let session = manual(&second, 1);
+    idle().await;
+    assert_eq!(courses(&second), [Some(Course::Interrupted), None]);
+    steps.open("a");
+    succeeds(session).await;
+    assert_eq!(courses(&second), [Some(Course::Interrupted), Some(Course::Smooth)]);
+}

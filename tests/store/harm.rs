@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use futures::executor::block_on;
 use futures::future::join_all;
 use rusqlite::Connection;
-use syncmgr::{ItemId, SqliteOptions, SqliteStore, StateStore, StoreError};
+use syncmgr::{ItemId, SessionId, SqliteOptions, SqliteStore, StateChange, StateStore, StoreError, Trigger};
+use syncmgr_core::store::SessionRecord;
 use tempfile::{TempDir, tempdir};
 
 use crate::common::*;
@@ -130,6 +131,24 @@ fn a_value_nobody_knows_is_told_and_no_other_is_lost() {
     assert!(matches!(error.downcast_ref(), Some(StoreError::Unreadable { .. })), "{error:#}");
     assert!(error.to_string().contains("transcended"), "{error:#}");
     assert!(record(&store, ItemId::from_u128(2)).is_some());
+}
+
+#[test]
+fn a_session_that_cannot_be_read_hides_no_other() {
+    let directory = tempdir().expect("a directory");
+    let path = directory.path().join("state");
+    let begun = |session| {
+        let runs = vec![syncmgr::RunRequest::new(HANDLER)];
+        StateChange::SessionBegan(SessionRecord::new(SessionId(session), MANAGER, Trigger::Manual, at(session), runs))
+    };
+    put(&SqliteStore::open(&path).expect("the store opens"), (1..=4).map(begun));
+    tamper(&path, "UPDATE sessions SET course = 'odd', ended = began WHERE session = 2");
+    tamper(&path, "UPDATE sessions SET runs = '{' WHERE session = 3");
+    let store = SqliteStore::open(&path).expect("the store opens");
+    let numbers = |sessions: Vec<SessionRecord>| sessions.iter().map(|record| record.session.0).collect::<Vec<_>>();
+    assert_eq!(numbers(store.sessions().expect("read")), [1, 4]);
+    assert_eq!(numbers(store.interrupted().expect("read")), [1, 4]);
+    assert_eq!(store.last_session().expect("read"), SessionId(4));
 }
 
 #[test]

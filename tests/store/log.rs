@@ -1,8 +1,11 @@
 //! The log.
 
 use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
-use syncmgr::{Action, ErrorId, ErrorScope, LogEntry, LogLevel, Question, SessionId, StateChange, StateStore, Uuid};
+use syncmgr::{
+    Action, ErrorId, ErrorScope, LogEntry, LogLevel, Outcome, Question, SessionId, StateChange, StateStore, Uuid,
+};
 use syncmgr_core::log::Remedy;
 use syncmgr_core::store::LogRecord;
 
@@ -10,6 +13,7 @@ use crate::common::*;
 
 cases! {
     an_entry_is_read_back_with_everything_it_has,
+    a_time_to_wait_for_long_ago_is_read_back_too,
     a_session_s_log_replaces_what_was_stored_of_it_and_older_entries_with_its_ids,
     another_manager_s_session_of_the_same_number_is_another,
     what_is_logged_is_added_and_replaces_earlier_entries_with_its_ids,
@@ -34,6 +38,14 @@ fn an_entry_is_read_back_with_everything_it_has(store: &dyn StateStore) {
     let expected = entries.map(|entry| LogRecord::new(MANAGER, SessionId(1), time, Arc::new(entry)));
     assert_eq!(store.log(HANDLER).expect("read"), expected);
     assert!(matches!(expected[1].entry.action, Some(Action::ShowError)));
+}
+
+fn a_time_to_wait_for_long_ago_is_read_back_too(store: &dyn StateStore) {
+    let before = SystemTime::UNIX_EPOCH - Duration::from_secs(1);
+    let entry = plain("busy").about(ITEM).with_remedy(ErrorId::from_u128(9), Remedy::WaitUntil(before));
+    put(store, [ended(1, [(ITEM, ending(Outcome::Succeeded))]), log(1, std::slice::from_ref(&entry))]);
+    assert_eq!(*store.log(HANDLER).expect("read")[0].entry, entry);
+    assert!(record(store, ITEM).is_some(), "what is stored with it is stored");
 }
 
 fn a_session_s_log_replaces_what_was_stored_of_it_and_older_entries_with_its_ids(store: &dyn StateStore) {

@@ -28,7 +28,11 @@ impl SyncManager {
         self.host().setbacks.unload(handler);
         let mut changes = self.host().pending.forget(handler, self.host().now().wall);
         changes.push(StateChange::Forget { handler });
-        let claims = claims.into_iter().flatten();
+        let mut claims = claims.unwrap_or_default();
+        let others: Vec<_> = self.host().known().handlers.values().map(|(_, info)| info.clone()).collect();
+        claims.retain(|claim| !others.iter().any(|info| info.claims().contains(claim)));
+        self.host().setbacks.unload_resources(&claims);
+        let claims = claims.into_iter();
         changes.extend(claims.map(|claim| StateChange::Resource { claim, retry: None }));
         self.host().write(changes).await
     }
