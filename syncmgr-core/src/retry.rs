@@ -108,7 +108,6 @@ impl RetryState {
         Some(match self.setback {
             Setback::Backoff => Hold::BackingOff { until: self.until?, failures: self.failures },
             Setback::NotBefore => Hold::NotBefore { until: self.until? },
-            Setback::Interrupted => return None,
             Setback::NeedsUser => Hold::NeedsUser,
             Setback::NeedsAttention => Hold::NeedsAttention { failures: self.total },
             Setback::Permanent => Hold::Permanent,
@@ -127,8 +126,6 @@ pub enum Setback {
     Backoff,
     /// The peer asked to be left alone until a time.
     NotBefore,
-    /// It was cut short, and goes on from its checkpoint.
-    Interrupted,
     /// It waits for a decision or for somebody to be there.
     NeedsUser,
     /// It was tried as often as the budget allows.
@@ -143,10 +140,9 @@ pub enum Setback {
 
 impl Setback {
     /// Every setback, in the order of severity.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 7] = [
         Self::Backoff,
         Self::NotBefore,
-        Self::Interrupted,
         Self::NeedsUser,
         Self::NeedsAttention,
         Self::Permanent,
@@ -159,7 +155,6 @@ impl Setback {
         match self {
             Self::Backoff => "backoff",
             Self::NotBefore => "not_before",
-            Self::Interrupted => "interrupted",
             Self::NeedsUser => "needs_user",
             Self::NeedsAttention => "needs_attention",
             Self::Permanent => "permanent",

@@ -29,7 +29,7 @@ struct Due {
 impl Dues {
     /// This is left of an item now, instead of what was before. One that does not run by itself is forgotten.
     ///
-    /// A backoff and what a peer asked for are due at their time, an interrupted item with a time at once.
+    /// A backoff and what a peer asked for are due at their time.
     pub fn set(&mut self, handler: HandlerId, item: ItemId, state: Option<&RetryState>) {
         self.forget_item(handler, item);
         let Some(due) = state.and_then(Due::of) else { return };
@@ -103,7 +103,6 @@ impl Due {
         match state.setback {
             Setback::Backoff => Some(Self { time: until, beginning: Some(since) }),
             Setback::NotBefore => Some(Self { time: until, beginning: None }),
-            Setback::Interrupted => Some(Self { time: until.min(since), beginning: Some(since) }),
             _ => None,
         }
     }

@@ -10,7 +10,6 @@ use crate::id::ErrorId;
 use crate::item::ItemState;
 use crate::millis::round_down;
 use crate::register::RegisterFlags;
-use crate::retry::Setback;
 
 /// Says where something stands, what holds it, and when it runs next.
 pub fn explain(known: &Known, now: SystemTime) -> Explanation {
@@ -80,7 +79,6 @@ fn standing(known: &Known) -> Standing {
     let gone = known.listed == Listed::Absent || (known.listed == Listed::Unknown && record.absent_since.is_some());
     match record.outcome {
         _ if gone => Standing::Absent,
-        _ if setback == Some(Setback::Interrupted) => Standing::Interrupted { session: record.fence.session },
         None => Standing::Idle,
         Some(Outcome::Succeeded) => Standing::Succeeded,
         Some(Outcome::Failed) => Standing::Failed { setback },

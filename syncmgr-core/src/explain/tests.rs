@@ -125,20 +125,11 @@ fn each_setback_holds_in_its_own_way() {
     let until = Some(at(300));
     let hold = |setback| holds_of(&failed(setback, until));
     assert_eq!(hold(Setback::NotBefore), [Hold::NotBefore { until: at(300) }]);
-    assert_eq!(hold(Setback::Interrupted), []);
     assert_eq!(hold(Setback::NeedsUser), [Hold::NeedsUser]);
     assert_eq!(hold(Setback::NeedsAttention), [Hold::NeedsAttention { failures: 5 }]);
     assert_eq!(hold(Setback::Permanent), [Hold::Permanent]);
     assert_eq!(hold(Setback::Gone), [Hold::Gone]);
     assert_eq!(hold(Setback::UnreadableState), [Hold::UnreadableState]);
-}
-
-#[test]
-fn what_was_interrupted_goes_on_when_it_is_to() {
-    let cut = |until| explain(&failed(Setback::Interrupted, until), now());
-    assert_eq!(cut(None).standing, Standing::Interrupted { session: SESSION });
-    assert_eq!(cut(None).next, Next::WhenTriggered);
-    assert_eq!(cut(Some(at(9))).next, Next::At { time: at(9) });
 }
 
 #[test]

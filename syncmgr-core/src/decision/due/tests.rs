@@ -60,20 +60,10 @@ fn only_what_ends_by_itself_is_due() {
     for setback in Setback::ALL {
         let mut dues = Dues::default();
         dues.set(handler(1), item(1), Some(&RetryState::new(setback, at(5), Some(at(10)))));
-        let timed = matches!(setback, Setback::Backoff | Setback::NotBefore | Setback::Interrupted);
+        let timed = matches!(setback, Setback::Backoff | Setback::NotBefore);
         assert_eq!(dues.next().is_some(), timed, "{setback:?}");
         dues.set(handler(1), item(1), Some(&RetryState::new(setback, at(5), None)));
         assert_eq!(dues.next(), None, "{setback:?}");
-    }
-}
-
-#[test]
-fn what_was_interrupted_is_due_at_once() {
-    let interrupted = RetryState::new(Setback::Interrupted, at(5), Some(at(10)));
-    for now in [at(5), at(1), at(10)] {
-        let mut dues = Dues::default();
-        dues.set(handler(1), item(1), Some(&interrupted));
-        assert_eq!(dues.take_due(now), taken(&[(1, 1)]));
     }
 }
 
@@ -130,7 +120,7 @@ fn acts() -> impl Strategy<Value = Vec<Act>> {
 type Model = BTreeMap<(u8, u8), RetryState>;
 
 fn ends_by_itself(state: &RetryState) -> bool {
-    let timed = matches!(state.setback, Setback::Backoff | Setback::NotBefore | Setback::Interrupted);
+    let timed = matches!(state.setback, Setback::Backoff | Setback::NotBefore);
     timed && state.until.is_some()
 }
 
@@ -142,8 +132,7 @@ fn take_from(model: &mut Model, now: SystemTime) -> BTreeMap<HandlerId, BTreeSet
 }
 
 fn time(state: &RetryState) -> Option<SystemTime> {
-    let until = state.until?;
-    Some(if state.setback == Setback::Interrupted { until.min(state.since) } else { until })
+    state.until
 }
 
 proptest! {
