@@ -117,6 +117,8 @@ impl Attempt {
             self.abandon(item, &cell);
             self.link.give_back_workers(1);
         }
+        // Others take the places of those that were lost; an attempt that is over has no use for them.
+        let _ = self.want_workers();
     }
 
     /// Reports the items that made no progress for too long, and cancels them if that is the policy.
