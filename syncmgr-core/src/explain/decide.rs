@@ -120,7 +120,6 @@ fn holds(known: &Known, standing: Standing, now: SystemTime) -> Vec<Hold> {
         lasting(known, standing, now).into_iter().for_each(&mut add);
     }
     known.held.iter().cloned().for_each(&mut add);
-    known.claimed.iter().map(|claim| Hold::Claimed { claim: claim.clone() }).for_each(&mut add);
     if known.quarantined {
         add(Hold::Quarantined);
     }

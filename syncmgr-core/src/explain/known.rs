@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use crate::claim::Claim;
 use crate::decision::hold::Hold;
 use crate::id::{ErrorId, HandlerId, ItemId, SessionId};
 use crate::item::ItemState;
@@ -32,8 +31,6 @@ pub struct Known {
     pub held: Vec<Hold>,
     /// What the world imposes on a run that nobody asks for, and any hold that is in no session.
     pub conditions: Vec<Hold>,
-    /// What it claims and others have, with nothing free.
-    pub claimed: Vec<Claim>,
     /// Whether what an earlier attempt started is still running.
     pub quarantined: bool,
     /// What is remembered of the item.
@@ -82,7 +79,6 @@ impl Known {
             current: None,
             held: Vec::new(),
             conditions: Vec::new(),
-            claimed: Vec::new(),
             quarantined: false,
             record: None,
             question: None,

@@ -164,8 +164,8 @@ fn what_runs_is_not_held_and_what_waits_is_held_by_its_session_only() {
 fn claims_and_quarantine_are_named_each_once() {
     let account = Claim::new("account");
     let claimed = Hold::Claimed { claim: account.clone() };
-    let held = vec![claimed.clone(), Hold::Quarantined];
-    let known = Known { held, claimed: vec![account], quarantined: true, ..inbox() };
+    let held = vec![claimed.clone(), claimed.clone(), Hold::Quarantined];
+    let known = Known { held, quarantined: true, ..inbox() };
     assert_eq!(holds_of(&known), [claimed, Hold::Quarantined]);
 }
 

@@ -9,6 +9,7 @@ use syncmgr_core::id::ItemId;
 use syncmgr_core::item::SyncItem;
 use syncmgr_core::record::ItemEnd;
 use syncmgr_core::request::RunRequest;
+use syncmgr_core::retry::RetryPolicy;
 use syncmgr_core::store::StateChange;
 
 use super::{Run, RunEnding};
@@ -62,7 +63,7 @@ impl Run {
         if let Some(hold) = host.setbacks.hold(handler, id, &[], ask, now) {
             return Some(hold);
         }
-        let claims: Vec<&Claim> = self.info.claims().iter().chain(item.claims()).collect();
+        let claims: Vec<&Claim> = self.claims_of(item).collect();
         let hold = host.setbacks.hold(handler, HANDLER_ITSELF, &claims, ask, now);
         match &hold {
             Some(Hold::BackingOff { until, .. } | Hold::NotBefore { until }) => {
@@ -83,7 +84,7 @@ impl Run {
             return;
         }
         let (handler, now) = (self.id.handler, host.time());
-        let later = now.checked_add(self.info.retry().unwrap_or(host.retry).cap).unwrap_or(now);
+        let later = now.checked_add(self.retry_policy().cap).unwrap_or(now);
         let declined = self.ending() == Some(RunEnding::Declined);
         for item in host.setbacks.missed(handler, now) {
             if declined || self.has_item(item) {
@@ -98,7 +99,7 @@ impl Run {
         let session = self.session();
         let host = session.host();
         if session.reason() == Reason::Retry {
-            let (now, wait) = (host.time(), self.info.retry().unwrap_or(host.retry).initial);
+            let (now, wait) = (host.time(), self.retry_policy().initial);
             host.setbacks.postpone(self.id.handler, item, now, now.checked_add(wait).unwrap_or(now));
             host.attend();
         }
@@ -114,6 +115,16 @@ impl Run {
     fn ask_of(&self, item: ItemId) -> Ask {
         let state = self.lock();
         if state.unfinished.contains(&item) { state.ask.max(Ask::ByHand) } else { state.ask }
+    }
+
+    /// What an item claims, and its handler for it.
+    pub(super) fn claims_of<'a>(&'a self, item: &'a SyncItem) -> impl Iterator<Item = &'a Claim> {
+        self.info.claims().iter().chain(item.claims())
+    }
+
+    /// By which rules the handler is retried: its own, or the manager's.
+    pub(super) fn retry_policy(&self) -> RetryPolicy {
+        self.info.retry().unwrap_or(self.session().host().retry)
     }
 
     /// By what the run was asked for, if by anybody.
@@ -133,7 +144,7 @@ impl Run {
         if verdict.outcome == Outcome::Succeeded && host.setbacks.of(handler, item).is_none() {
             return;
         }
-        let policy = self.info.retry().unwrap_or(host.retry);
+        let policy = self.retry_policy();
         let (now, chance) = (host.time(), host.chance());
         let advance = Advance::Nothing;
         let by = self.asked_by();

@@ -8,7 +8,6 @@ use std::task::Poll;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use syncmgr_core::claim::Claim;
 use syncmgr_core::decision::retry::Advance;
 use syncmgr_core::decision::verdict::{Outcome, Verdict};
 use syncmgr_core::error::{SyncResult, one_line};
@@ -188,11 +187,11 @@ impl Run {
         let retry = if succeeded && host.setbacks.is_clean(self.id.handler) {
             None
         } else {
-            let policy = self.info.retry().unwrap_or(host.retry);
+            let policy = self.retry_policy();
             let chance = if succeeded { 0 } else { host.chance() };
             let (handler, by, now) = (self.id.handler, self.asked_by(), host.time());
             let attempted = Attempted { handler, item, verdict, advance, policy: &policy, now, chance, by };
-            for claim in self.claims_of(attempt, place) {
+            for claim in self.claims_of(&attempt.selection()[place]) {
                 let changed = host.setbacks.after_claim(claim, &attempted);
                 changes.extend(changed.map(|retry| StateChange::Resource { claim: claim.clone(), retry }));
             }
@@ -213,11 +212,6 @@ impl Run {
             after
         };
         ItemEnd { outcome, retry, sides: used.sides.filter(|_| succeeded), consumed }
-    }
-
-    /// What an item of the attempt claims, and its handler for it.
-    fn claims_of<'a>(&'a self, attempt: &'a Attempt, place: usize) -> impl Iterator<Item = &'a Claim> {
-        self.info.claims().iter().chain(attempt.selection()[place].claims())
     }
 
     /// An item was tried as often as the budget allows: instead of silence, a question.
