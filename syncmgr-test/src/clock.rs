@@ -1,11 +1,14 @@
-//! A clock that stands still until it is moved.
+//! Clocks that do as they are told.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use syncmgr_runtime::clock::{Clock, Now};
+use tokio::time::Instant;
 
-/// A clock for tests. Clones show the same time.
+/// A clock that stands still until it is moved. Clones show the same time.
+///
+/// What waits, waits in tokio's time, which this one does not move: see [`VirtualClock`] for both at once.
 #[derive(Clone, Debug)]
 pub struct ManualClock(Arc<Mutex<Now>>);
 
@@ -44,9 +47,50 @@ impl Clock for ManualClock {
     }
 }
 
+/// A clock that goes on with tokio's time, paused or not, and whose time of day can be set. Clones show the same time.
+#[derive(Clone, Debug)]
+pub struct VirtualClock {
+    start: Instant,
+    wall_at_start: Arc<Mutex<SystemTime>>,
+}
+
+impl VirtualClock {
+    /// A clock that shows this time of day now.
+    pub fn at(wall: SystemTime) -> Self {
+        Self { start: Instant::now(), wall_at_start: Arc::new(Mutex::new(wall)) }
+    }
+
+    /// Sets the time of day, as somebody who corrects a clock does. It goes on from there.
+    ///
+    /// # Panics
+    /// When it is set to a time so early that the clock would have begun before time did.
+    pub fn set_wall(&self, wall: SystemTime) {
+        let at_start = wall.checked_sub(self.start.elapsed()).expect("a time of day that a clock can have begun at");
+        *self.wall_at_start.lock().unwrap_or_else(PoisonError::into_inner) = at_start;
+    }
+}
+
+impl Clock for VirtualClock {
+    fn now(&self) -> Now {
+        let mono = self.start.elapsed();
+        Now { mono, wall: *self.wall_at_start.lock().unwrap_or_else(PoisonError::into_inner) + mono }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_virtual_clock_goes_on_with_the_time_of_tokio_from_wherever_it_is_set() {
+        let second = Duration::from_secs(1);
+        let clock = VirtualClock::at(SystemTime::UNIX_EPOCH);
+        tokio::time::sleep(second).await;
+        assert_eq!(clock.now(), Now { mono: second, wall: SystemTime::UNIX_EPOCH + second });
+        clock.set_wall(SystemTime::UNIX_EPOCH + 100 * second);
+        tokio::time::sleep(second).await;
+        assert_eq!(clock.now(), Now { mono: 2 * second, wall: SystemTime::UNIX_EPOCH + 101 * second });
+    }
 
     #[test]
     fn a_corrected_wall_clock_leaves_the_monotonic_one_alone() {

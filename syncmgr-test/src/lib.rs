@@ -3,18 +3,26 @@
 //! - [`ScriptedHost`]: a callback that answers from a script and writes down every call;
 //! - [`ScriptedHandler`]: a call/completed-style handler that does the same on the other side;
 //! - [`ScriptedUser`]: the person at the keyboard;
-//! - [`ManualClock`]: a clock that stands still until it is moved.
+//! - [`ManualClock`] and [`VirtualClock`]: a clock that stands still until it is moved, one that goes on with tokio's time;
+//! - [`ManualFacts`]: a network, a power supply and a user that are as somebody sets them;
+//! - [`FaultyStore`]: a store whose writes fail, wait, or are lost;
+//! - [`SeededRandomness`]: the same every time.
 //!
-//! None of them waits or reads a clock.
+//! None of them reads a clock of the machine's.
 
 mod clock;
 mod handler;
 mod host;
+mod random;
+mod store;
 mod transcript;
 mod user;
 
-pub use clock::ManualClock;
+pub use clock::{ManualClock, VirtualClock};
 pub use handler::{ScriptedHandler, Side};
 pub use host::ScriptedHost;
+pub use random::SeededRandomness;
+pub use store::{DiskFault, FaultyStore};
+pub use syncmgr_runtime::facts::ManualFacts;
 pub use transcript::Transcript;
 pub use user::ScriptedUser;

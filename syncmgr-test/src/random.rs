@@ -1,0 +1,40 @@
+//! Randomness that is the same every time.
+
+use std::sync::{Mutex, PoisonError};
+
+use fastrand::Rng;
+use syncmgr_runtime::random::Randomness;
+
+/// Randomness that follows from a seed.
+#[derive(Debug)]
+pub struct SeededRandomness(Mutex<Rng>);
+
+impl SeededRandomness {
+    /// What follows from this seed.
+    pub fn new(seed: u64) -> Self {
+        Self(Mutex::new(Rng::with_seed(seed)))
+    }
+}
+
+impl Randomness for SeededRandomness {
+    fn fill(&self, bytes: &mut [u8]) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).fill(bytes);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn drawn(seed: u64) -> [u8; 32] {
+        let mut bytes = [0; 32];
+        SeededRandomness::new(seed).fill(&mut bytes);
+        bytes
+    }
+
+    #[test]
+    fn the_same_follows_from_the_same_seed_and_something_else_from_another() {
+        assert_eq!(drawn(1), drawn(1));
+        assert_ne!(drawn(1), drawn(2));
+    }
+}
