@@ -49,12 +49,16 @@ const FRESH: u8 = 1 << 1;
 const RARE: u32 = 1;
 /// A decision is open.
 const UNDECIDED: u32 = 1 << 1;
+/// Something was reported when the item was over.
+const LATE: u32 = 1 << 2;
 
 impl ItemCell {
     /// Reports numbers; `None` leaves the total as it was. `Err` once the item is cancelled or over.
     #[inline]
     pub fn progress(&self, value: u64, max: Option<u64>) -> Result<(), Cancelled> {
-        self.cancel.check()?;
+        if let Err(cancelled) = self.cancel.check() {
+            return self.refuse(cancelled);
+        }
         self.value.store(value, Ordering::Relaxed);
         if let Some(max) = max {
             self.max.store(max, Ordering::Relaxed);
@@ -67,8 +71,8 @@ impl ItemCell {
     ///
     /// The last report of a cancelled item is still taken, so that its end can be told (R116).
     pub fn report(&self, report: &Progress) -> Result<(), Cancelled> {
-        if self.cancel.reason() == Some(CancelReason::Over) {
-            return self.cancel.check();
+        if let Err(over) = self.check_not_over() {
+            return self.refuse(over);
         }
         if let Some(value) = report.value {
             self.value.store(value, Ordering::Relaxed);
@@ -138,6 +142,11 @@ impl ItemCell {
             Some(reason @ CancelReason::Over) => Err(Cancelled { reason }),
             _ => Ok(()),
         }
+    }
+
+    /// Whether anything was reported when the item was over, by a context somebody kept.
+    pub fn was_reported_late(&self) -> bool {
+        self.has(LATE)
     }
 
     /// Remembers that a decision is open.
@@ -214,6 +223,15 @@ impl ItemCell {
         cell.marks.store(0, Ordering::Relaxed);
         cell.cancel.reset();
         None
+    }
+
+    /// Answers a report that is not taken, and remembers one that came too late.
+    #[cold]
+    fn refuse(&self, cancelled: Cancelled) -> Result<(), Cancelled> {
+        if cancelled.reason == CancelReason::Over {
+            self.mark(LATE);
+        }
+        Err(cancelled)
     }
 
     fn has(&self, mark: u32) -> bool {

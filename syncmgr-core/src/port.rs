@@ -201,6 +201,11 @@ impl Kept {
         self.lock().get(&TypeId::of::<T>()).cloned()?.downcast().ok()
     }
 
+    /// Every value that is kept, whatever its type.
+    pub fn values(&self) -> Vec<Arc<dyn Any + Send + Sync>> {
+        self.lock().values().cloned().collect()
+    }
+
     /// Lets go of everything. A value that panics when it is dropped keeps nothing else.
     pub fn clear(&self) {
         let kept = std::mem::take(&mut *self.lock());

@@ -13,6 +13,7 @@
 mod clock;
 mod handler;
 mod host;
+mod kit;
 mod random;
 mod store;
 mod transcript;
@@ -21,6 +22,7 @@ mod user;
 pub use clock::{ManualClock, VirtualClock};
 pub use handler::{ScriptedHandler, Side};
 pub use host::ScriptedHost;
+pub use kit::{Breach, Check, Judgement, Kit, Provider, Ruling, judge};
 pub use random::SeededRandomness;
 pub use store::{DiskFault, FaultyStore};
 pub use syncmgr_runtime::facts::ManualFacts;

@@ -36,6 +36,12 @@ impl RunContext {
         &*self.port
     }
 
+    /// The host behind this context, for whoever stands between a handler and its host: a recorder, a judge, a proxy. What
+    /// handlers may ask of it the methods of the contexts ask.
+    pub fn host(&self) -> Arc<dyn RunPort> {
+        self.port.clone()
+    }
+
     /// The handler this run is of.
     pub fn handler(&self) -> HandlerId {
         self.port.facts().handler

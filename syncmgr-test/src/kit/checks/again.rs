@@ -1,0 +1,85 @@
+//! Everything is done once more.
+
+use syncmgr_core::capabilities::Capabilities;
+
+use super::super::account::Event;
+use super::super::bench::Bench;
+use super::super::place::{Call, How, Moment, Named};
+use super::super::process::{Plan, Ran};
+use super::super::ruling::{Breach, Ruling};
+use super::super::script::{CutScript, Story};
+
+const NOTHING_TO_DO: &str = "compare before you write, and write what is there already not at all; where the data tell a time, \
+                             leave it out of `Provider::data`";
+
+pub(super) fn again(bench: &Bench<'_>) -> Ruling {
+    bench.play(vec![
+        Story::new("run everything, twice", |bench| {
+            twice(bench, |rig, plan| {
+                rig.program(async |process| {
+                    process.session(plan.clone()).await;
+                    process.session(plan).await
+                })
+            })
+        }),
+        Story::new("run everything, and again in another program", |bench| {
+            twice(bench, |rig, plan| {
+                rig.program(async |process| drop(process.session(plan.clone()).await));
+                rig.program(async |process| process.session(plan).await)
+            })
+        }),
+    ])
+}
+
+fn twice(bench: &Bench<'_>, run: impl Fn(&mut super::super::rig::Rig, Plan) -> Ran) -> Result<(), Breach> {
+    let mut rig = bench.rig();
+    let ran = run(&mut rig, Plan::default());
+    bench.compare(&rig, &ran, "a run that was whole").map_err(|breach| breach.with_help(NOTHING_TO_DO))
+}
+
+pub(super) fn repeat(bench: &Bench<'_>) -> Ruling {
+    if !bench.baseline.info.capabilities().contains(Capabilities::IDEMPOTENT) {
+        return Ruling::Skipped("the handler does not promise IDEMPOTENT".into());
+    }
+    if !bench.shows_data() {
+        return Ruling::Skipped("there are no data to compare; see `Provider::data`".into());
+    }
+    bench.play(vec![Story::new("run everything, lose the store, run everything", |bench| {
+        let mut rig = bench.rig();
+        rig.program(async |process| drop(process.session(Plan::default()).await));
+        rig.lose_the_store();
+        let ran = rig.program(async |process| process.session(Plan::default()).await);
+        bench.compare(&rig, &ran, "everything was done again from nothing")
+    })])
+}
+
+pub(super) fn resumable(bench: &Bench<'_>) -> Ruling {
+    if !bench.baseline.info.capabilities().contains(Capabilities::RESUMABLE) {
+        return Ruling::Skipped("the handler does not promise RESUMABLE".into());
+    }
+    if bench.baseline.commits.is_empty() {
+        let breach = Breach::new("the handler promises RESUMABLE and commits nothing", SAVE);
+        return Ruling::Broken(Box::new(breach.in_script("run everything")));
+    }
+    let stored = |place: &super::super::place::Place| matches!(place.moment, Moment::AfterCommit(_));
+    let places = bench.commits().into_iter().filter(stored).collect();
+    bench.play(CutScript::all(places, How::Kill, goes_on))
+}
+
+const SAVE: &str = "commit what is done as the work goes on, and begin with what `ItemContext::saved` returns";
+
+fn goes_on(script: &CutScript, bench: &Bench<'_>) -> Result<(), Breach> {
+    let Call::Item(item) = &script.cut.place.call else { return Ok(()) };
+    let mut rig = bench.rig();
+    rig.program(async |process| drop(process.session(script.plan()).await));
+    let reads = |event: &Event, item: &Named| matches!(event, Event::ReadState(read) if read == item);
+    let before = rig.account.count(|event| reads(event, item));
+    rig.program(async |process| drop(process.session(Plan::default()).await));
+    match rig.account.count(|event| reads(event, item)) > before {
+        true => Ok(()),
+        false => {
+            let headline = format!("{item} had committed when it was killed, and begins from nothing");
+            Err(Breach::new(headline, SAVE).with_account(&rig.account))
+        }
+    }
+}

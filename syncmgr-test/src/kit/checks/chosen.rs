@@ -1,0 +1,138 @@
+//! The chosen items and no others, each with one end.
+
+use std::collections::BTreeSet;
+
+use syncmgr_core::decision::verdict::Outcome;
+use syncmgr_core::item::SyncItem;
+use syncmgr_core::status::Status;
+
+use super::super::account::{Account, Event};
+use super::super::bench::Bench;
+use super::super::place::Named;
+use super::super::process::{Plan, Ran};
+use super::super::ruling::{Breach, Ruling};
+use super::super::script::Story;
+
+pub(super) fn choice(bench: &Bench<'_>) -> Ruling {
+    if bench.baseline.items.len() < 2 {
+        return Ruling::Skipped("the handler lists fewer than two items".into());
+    }
+    bench.play(vec![
+        Story::new("run the last item alone", last_alone),
+        Story::new("run each item alone, the last first", backwards),
+    ])
+}
+
+const INDEPENDENT: &str = "look at the selection of the run, and let no item need what another has done";
+
+fn alone(item: &SyncItem) -> Plan {
+    Plan { items: Some(BTreeSet::from([item.id()])), ..Plan::default() }
+}
+
+fn last_alone(bench: &Bench<'_>) -> Result<(), Breach> {
+    let mut rig = bench.rig();
+    let Some((last, others)) = bench.baseline.items.split_last() else { return Ok(()) };
+    let ran = rig.program(async |process| process.session(alone(last)).await);
+    ended(bench, &ran, last, &rig.account)?;
+    let touches = |event: &Event| match event {
+        Event::Committed(item, _) | Event::Showed(item, _) => {
+            others.iter().find(|other| other.id() == item.id).map(Named::from)
+        }
+        _ => None,
+    };
+    if let Some(other) = rig.account.find(touches) {
+        let headline = format!("only {} was chosen, and {other} is worked on", Named::from(last));
+        return Err(Breach::new(headline, INDEPENDENT).with_account(&rig.account));
+    }
+    // Where one item makes all the data, there is nothing left for the others.
+    let all = rig.end_state(bench.handler()) == bench.baseline.end && !bench.baseline.end.0.is_empty();
+    let others_do_something = others.iter().any(|other| bench.baseline.outcome(other.id()) == Outcome::Succeeded);
+    match all && others_do_something && bench.shows_data() {
+        true => {
+            let headline = format!("only {} was chosen, and the data are those of all items", Named::from(last));
+            Err(Breach::new(headline, INDEPENDENT).with_account(&rig.account))
+        }
+        false => Ok(()),
+    }
+}
+
+fn backwards(bench: &Bench<'_>) -> Result<(), Breach> {
+    let mut rig = bench.rig();
+    for item in bench.baseline.items.iter().rev() {
+        let ran = rig.program(async |process| process.session(alone(item)).await);
+        ended(bench, &ran, item, &rig.account)?;
+    }
+    bench.compare_data(&rig, "each item was run alone")
+}
+
+/// Whether an item that was run alone ends as it does among the others.
+fn ended(bench: &Bench<'_>, ran: &Ran, item: &SyncItem, account: &Account) -> Result<(), Breach> {
+    let (ended, wanted) = (ran.outcome(item), bench.baseline.outcome(item.id()));
+    if ended == Some(wanted) {
+        return Ok(());
+    }
+    let item = Named::from(item);
+    let ended = ended.map_or_else(|| "has no end".into(), |outcome| format!("ends: {outcome}"));
+    let headline = format!("run alone, {item} {ended}; among the others it ends: {wanted}");
+    Err(Breach::new(headline, INDEPENDENT).with_account(account).about(&item))
+}
+
+pub(super) fn statuses(bench: &Bench<'_>) -> Ruling {
+    bench.play(vec![
+        Story::new("run everything", reported),
+        Story::new("run everything, twice", |bench| {
+            let mut rig = bench.rig();
+            rig.program(async |process| {
+                process.session(Plan::default()).await;
+                process.session(Plan::default()).await;
+            });
+            legal(&rig.account)
+        }),
+    ])
+}
+
+fn reported(bench: &Bench<'_>) -> Result<(), Breach> {
+    let mut rig = bench.rig();
+    rig.program(async |process| drop(process.session(Plan::default()).await));
+    legal(&rig.account)
+}
+
+const ONCE: &str =
+    "report an item from when it begins to its one terminal status, and no other item of the run after it";
+
+/// Whether every report was one the contract allows.
+fn legal(account: &Account) -> Result<(), Breach> {
+    if let Some(refused) = account.find(|event| match event {
+        Event::Misreported(text) => Some(text.clone()),
+        _ => None,
+    }) {
+        return Err(Breach::new(format!("a report was refused: {refused}"), ONCE).with_account(account));
+    }
+    let mut ended: BTreeSet<Named> = BTreeSet::new();
+    for (_, event) in account.events() {
+        match event {
+            Event::Act(_) => ended.clear(),
+            Event::Showed(item, status) if ended.contains(&item) => {
+                let headline = format!("{item} reports {status:?} after it had reported its end");
+                return Err(Breach::new(headline, ONCE).with_account(account).about(&item));
+            }
+            Event::Showed(item, status) if is_terminal(status) => drop(ended.insert(item)),
+            Event::Ended(item, outcome) if ended.contains(&item) && !said(account, &item, outcome) => {
+                let headline = format!("{item} has reported another end than the one it has: {outcome}");
+                return Err(Breach::new(headline, ONCE).with_account(account).about(&item));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+fn is_terminal(status: Status) -> bool {
+    matches!(status, Status::Skipped | Status::Succeeded | Status::Failed | Status::Stopped)
+}
+
+/// Whether the item has reported this end.
+fn said(account: &Account, item: &Named, outcome: Outcome) -> bool {
+    account.count(|event| matches!(event, Event::Showed(shown, status) if shown == item && *status == outcome.status()))
+        > 0
+}

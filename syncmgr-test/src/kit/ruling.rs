@@ -1,0 +1,192 @@
+//! What the kit says of a handler.
+
+use std::fmt::{self, Write};
+use std::time::Duration;
+
+use super::account::{Account, Event};
+use super::check::Check;
+use super::place::Named;
+
+/// How many lines of what happened are shown.
+const LINES: usize = 24;
+
+/// What the kit says of one handler, check by check. Shown with `{}` it reads like what a compiler says.
+#[derive(Debug)]
+pub struct Judgement {
+    pub(super) handler: String,
+    pub(super) rulings: Vec<(Check, Ruling)>,
+}
+
+/// What one check has found.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Ruling {
+    /// The promise was kept in so many scripts.
+    Kept {
+        /// How many were played.
+        scripts: usize,
+        /// How many more there would have been.
+        left_out: usize,
+    },
+    /// The promise was broken.
+    Broken(Box<Breach>),
+    /// The check does not apply, for this reason.
+    Skipped(String),
+}
+
+/// A broken promise: what the contract says, what happened, and the shortest script that shows it.
+#[derive(Debug)]
+pub struct Breach {
+    headline: String,
+    pub(super) details: Vec<String>,
+    help: String,
+    script: String,
+    about: Option<Named>,
+    account: Option<Account>,
+}
+
+impl Judgement {
+    /// Whether no promise was broken.
+    pub fn is_kept(&self) -> bool {
+        self.breaches().next().is_none()
+    }
+
+    /// The checks and what they have found, in the order of [`Check::ALL`].
+    pub fn rulings(&self) -> impl Iterator<Item = (Check, &Ruling)> {
+        self.rulings.iter().map(|(check, ruling)| (*check, ruling))
+    }
+
+    /// The promises that were broken.
+    pub fn breaches(&self) -> impl Iterator<Item = (Check, &Breach)> {
+        self.rulings.iter().filter_map(|(check, ruling)| match ruling {
+            Ruling::Broken(breach) => Some((*check, &**breach)),
+            _ => None,
+        })
+    }
+}
+
+impl Breach {
+    pub(super) fn new(headline: impl Into<String>, help: impl Into<String>) -> Self {
+        let (headline, help) = (headline.into(), help.into());
+        Self { headline, details: Vec::new(), help, script: String::new(), about: None, account: None }
+    }
+
+    /// With what differs, or was seen.
+    pub(super) fn with_details(self, details: impl IntoIterator<Item = String>) -> Self {
+        Self { details: details.into_iter().collect(), ..self }
+    }
+
+    /// With all that happened; of long accounts, what is about this item is shown.
+    pub(super) fn with_account(self, account: &Account) -> Self {
+        Self { account: Some(account.clone()), ..self }
+    }
+
+    pub(super) fn about(self, item: &Named) -> Self {
+        Self { about: Some(item.clone()), ..self }
+    }
+
+    pub(super) fn in_script(self, script: impl Into<String>) -> Self {
+        Self { script: script.into(), ..self }
+    }
+
+    pub(super) fn with_help(self, help: impl Into<String>) -> Self {
+        Self { help: help.into(), ..self }
+    }
+
+    /// What was found, in one sentence.
+    pub fn headline(&self) -> &str {
+        &self.headline
+    }
+
+    /// What was played: the value of `SYNCMGR_SCRIPT` that plays just this again.
+    pub fn script(&self) -> &str {
+        &self.script
+    }
+
+    fn happened(&self) -> Vec<String> {
+        let Some(account) = &self.account else { return Vec::new() };
+        let events = account.events();
+        let few = events.len() <= LINES;
+        let tells = |event: &Event| few || is_telling(event, self.about.as_ref());
+        let told: Vec<_> =
+            events.iter().filter(|(_, event)| tells(event)).map(|(time, event)| line(*time, event)).collect();
+        shortened(told)
+    }
+}
+
+/// Whether an event is worth a line among many.
+fn is_telling(event: &Event, about: Option<&Named>) -> bool {
+    let of_item = |item: &Named| about.is_none_or(|about| about == item);
+    match event {
+        Event::Called(call) | Event::Returned(call, Ok(())) => call.item().is_none_or(of_item),
+        Event::Showed(item, _) | Event::Ended(item, _) | Event::ReadState(item) | Event::Committed(item, Ok(())) => {
+            of_item(item)
+        }
+        _ => true,
+    }
+}
+
+/// The beginning and the end of a long account.
+fn shortened(mut lines: Vec<String>) -> Vec<String> {
+    if lines.len() > LINES {
+        let left_out = lines.len() - LINES;
+        lines.splice(LINES / 3..LINES / 3 + left_out, [format!("           .. {left_out} more ..")]);
+    }
+    lines
+}
+
+fn line(time: Duration, event: &Event) -> String {
+    format!("{:>10.3}  {event}", time.as_secs_f64())
+}
+
+impl fmt::Display for Judgement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let count = |wanted: fn(&Ruling) -> bool| self.rulings.iter().filter(|(_, ruling)| wanted(ruling)).count();
+        let kept = count(|ruling| matches!(ruling, Ruling::Kept { .. }));
+        let skipped = count(|ruling| matches!(ruling, Ruling::Skipped(_)));
+        let broken = self.breaches().count();
+        writeln!(f, "{}: {kept} kept, {broken} broken, {skipped} skipped", self.handler)?;
+        for (check, ruling) in &self.rulings {
+            match ruling {
+                Ruling::Kept { scripts, left_out: 0 } => writeln!(f, "     kept {check} ({scripts} played)")?,
+                Ruling::Kept { scripts, left_out } => {
+                    writeln!(f, "     kept {check} ({scripts} played, {left_out} left out)")?
+                }
+                Ruling::Skipped(reason) => writeln!(f, "  skipped {check}: {reason}")?,
+                Ruling::Broken(breach) => writeln!(f, "   BROKEN {check}: {}", breach.headline)?,
+            }
+        }
+        self.breaches().try_for_each(|(check, breach)| write!(f, "\n{}", Shown(check, breach)))
+    }
+}
+
+/// A breach with the check that found it.
+pub(super) struct Shown<'a>(pub(super) Check, pub(super) &'a Breach);
+
+impl fmt::Display for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(check, breach) = self;
+        writeln!(f, "error[{check}]: {}", breach.headline)?;
+        writeln!(f, "  --> script: {}", breach.script)?;
+        f.write_str("   |\n")?;
+        breach.details.iter().try_for_each(|detail| writeln!(f, "   | {detail}"))?;
+        let happened = breach.happened();
+        if !happened.is_empty() {
+            f.write_str("   | what happened, in seconds:\n")?;
+            happened.iter().try_for_each(|line| writeln!(f, "   | {line}"))?;
+        }
+        f.write_str("   |\n")?;
+        writeln!(f, "   = contract: {} ({})", check.promise(), check.rules())?;
+        writeln!(f, "   = help: {}", breach.help)?;
+        writeln!(f, "   = rerun: {}", rerun(&breach.script))
+    }
+}
+
+/// The command that plays one script again.
+fn rerun(script: &str) -> String {
+    let thread = std::thread::current();
+    let test = thread.name().filter(|name| *name != "main").unwrap_or_default();
+    let mut command = String::from("SYNCMGR_SCRIPT='");
+    _ = write!(command, "{}' cargo test {test}", script.replace('\'', r"'\''"));
+    command.trim_end().to_owned()
+}

@@ -1,0 +1,211 @@
+//! What every part of a program under judgement shares: the account, the cut that is to come, and whether the program is
+//! still alive.
+
+use std::any::Any;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
+
+use syncmgr_core::cell::ItemCell;
+use syncmgr_core::id::{HandlerId, SessionId};
+use syncmgr_core::port::Kept;
+use syncmgr_runtime::session::Session;
+use tokio::sync::Notify;
+
+use super::account::{Account, Event};
+use super::place::{Call, Cut, How, Moment, Named, Place};
+
+/// Watches one program.
+pub(super) struct Watch {
+    pub(super) account: Account,
+    handler: HandlerId,
+    dead: AtomicBool,
+    died: Notify,
+    state: Mutex<State>,
+}
+
+/// What the store does with the commit a call has come to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Store {
+    Well,
+    Full,
+}
+
+#[derive(Default)]
+struct State {
+    session: Option<Session>,
+    cut: Option<Cut>,
+    /// How often each call of this session has waited, and committed.
+    waits: BTreeMap<Call, u32>,
+    commits: BTreeMap<Call, u32>,
+    tasks: u32,
+    over: BTreeSet<SessionId>,
+    kept: BTreeMap<SessionId, Arc<Kept>>,
+    has_kept: bool,
+    cells: Vec<(Named, Arc<ItemCell>)>,
+    /// How long each wait was led up to, in real time.
+    polls: BTreeMap<(Call, u32), Duration>,
+}
+
+impl Watch {
+    pub(super) fn new(account: Account, handler: HandlerId) -> Arc<Self> {
+        let (dead, died, state) = (AtomicBool::new(false), Notify::new(), Mutex::default());
+        Arc::new(Self { account, handler, dead, died, state })
+    }
+
+    /// A session begins, in which this is to happen.
+    pub(super) fn session_begins(&self, session: &Session, cut: Option<Cut>) {
+        let mut state = self.state();
+        (state.session, state.cut) = (Some(session.clone()), cut);
+        (state.tasks, state.waits, state.commits) = (0, BTreeMap::new(), BTreeMap::new());
+    }
+
+    /// The results of the session are closed, or nobody is there any more to close them.
+    pub(super) fn session_ends(&self) {
+        let mut state = self.state();
+        let session = state.session.take();
+        state.cut = None;
+        state.over.extend(session.as_ref().map(Session::id));
+        drop(state);
+        drop(session);
+    }
+
+    /// The program was killed: nothing of it goes on.
+    pub(super) fn is_dead(&self) -> bool {
+        self.dead.load(Ordering::Acquire)
+    }
+
+    /// Something happened in the program. After a kill nothing does.
+    pub(super) fn note(&self, event: Event) {
+        if !self.is_dead() {
+            self.account.note(event);
+        }
+    }
+
+    pub(super) async fn died(&self) {
+        self.died.notified().await;
+    }
+
+    /// How often each call of the session has waited, and has committed.
+    pub(super) fn counts(&self) -> (BTreeMap<Call, u32>, BTreeMap<Call, u32>) {
+        let state = self.state();
+        (state.waits.clone(), state.commits.clone())
+    }
+
+    /// The call waits for something once more. Returns the number of the wait.
+    pub(super) fn waits(&self, call: &Call) -> u32 {
+        let number = count(&mut self.state().waits, call);
+        _ = self.arrive(call, Moment::Await(number));
+        number
+    }
+
+    /// The number of the next wait of a call.
+    pub(super) fn next_wait(&self, call: &Call) -> u32 {
+        self.state().waits.get(call).map_or(1, |waits| waits + 1)
+    }
+
+    /// The call is about to commit. Returns the number of the commit.
+    pub(super) fn commits(&self, call: &Call) -> u32 {
+        count(&mut self.state().commits, call)
+    }
+
+    pub(super) fn begins_task(&self) -> Call {
+        let mut state = self.state();
+        state.tasks += 1;
+        Call::Task(state.tasks)
+    }
+
+    pub(super) fn is_over(&self, session: SessionId) -> bool {
+        self.state().over.contains(&session)
+    }
+
+    /// What a run keeps: in our hands, because a killed program drops nothing.
+    pub(super) fn kept(&self, session: SessionId) -> Arc<Kept> {
+        self.state().kept.entry(session).or_default().clone()
+    }
+
+    pub(super) fn remember(&self, item: Named, cell: Arc<ItemCell>) {
+        let mut state = self.state();
+        if !state.cells.iter().any(|(_, known)| Arc::ptr_eq(known, &cell)) {
+            state.cells.push((item, cell));
+        }
+    }
+
+    /// Whether any run has kept something.
+    pub(super) fn has_kept(&self) -> bool {
+        self.state().has_kept
+    }
+
+    /// What is kept, without keeping it.
+    pub(super) fn kept_values(&self) -> Vec<Weak<dyn Any + Send + Sync>> {
+        let mut state = self.state();
+        let kept: Vec<_> = state.kept.values().cloned().collect();
+        state.has_kept |= kept.iter().any(|kept| !kept.values().is_empty());
+        drop(state);
+        kept.iter().flat_map(|kept| kept.values()).map(|value| Arc::downgrade(&value)).collect()
+    }
+
+    /// The items somebody reported on when they were over.
+    pub(super) fn reported_late(&self) -> Vec<Named> {
+        let state = self.state();
+        let late = state.cells.iter().filter(|(_, cell)| cell.was_reported_late());
+        late.map(|(item, _)| item.clone()).collect()
+    }
+
+    /// A poll took so long, in real time, before the call waited for this time.
+    pub(super) fn polled(&self, call: &Call, wait: u32, took: Duration) {
+        let mut state = self.state();
+        let longest = state.polls.entry((call.clone(), wait)).or_default();
+        *longest = took.max(*longest);
+    }
+
+    /// The polls that took longer than this.
+    pub(super) fn longer_than(&self, limit: Duration) -> BTreeMap<(Call, u32), Duration> {
+        let state = self.state();
+        state.polls.iter().filter(|(_, took)| **took > limit).map(|(poll, took)| (poll.clone(), *took)).collect()
+    }
+
+    /// A call has come to a moment: where the script cuts in there, it does now.
+    ///
+    /// # Panics
+    /// When the script says so.
+    pub(super) fn arrive(&self, call: &Call, moment: Moment) -> Store {
+        let mut state = self.state();
+        let here = |cut: &mut Cut| cut.place.moment == moment && cut.place.call == *call;
+        let Some(cut) = state.cut.take_if(here) else { return Store::Well };
+        let session = state.session.clone();
+        drop(state);
+        self.account.note(Event::Cut(cut.clone()));
+        match (cut.how, session) {
+            (How::Refuse, _) => return Store::Full,
+            (How::Kill, _) => self.kill(),
+            (How::Panic, _) => std::panic::resume_unwind(Box::new("the kit has the call panic here")),
+            (How::Stop, session) => session.iter().for_each(Session::stop),
+            (How::Skip, session) => self.skip(&cut.place, session),
+        }
+        Store::Well
+    }
+
+    fn skip(&self, place: &Place, session: Option<Session>) {
+        if let (Some(item), Some(session)) = (place.call.item(), session) {
+            // An item that has ended meanwhile needs no skip.
+            _ = session.skip(self.handler, item.id);
+        }
+    }
+
+    fn kill(&self) {
+        self.dead.store(true, Ordering::Release);
+        self.died.notify_one();
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn count(counts: &mut BTreeMap<Call, u32>, call: &Call) -> u32 {
+    let number = counts.entry(call.clone()).or_default();
+    *number += 1;
+    *number
+}

@@ -1,0 +1,9 @@
+//! The behaviour kit: a handler that is right passes every check, and each of a zoo of wrong ones is caught by the check meant
+//! for it, with a message that names the mistake.
+
+mod kit {
+    pub(crate) mod right;
+    pub(crate) mod world;
+
+    mod zoo;
+}
