@@ -59,6 +59,8 @@ pub(super) enum How {
     Skip,
     /// Somebody stops the session.
     Stop,
+    /// Somebody stops the session, and the call does not wake again before it is dropped.
+    Drop,
     /// The process is killed.
     Kill,
     /// The call panics.
@@ -120,6 +122,7 @@ impl fmt::Display for Cut {
         let verb = match self.how {
             How::Skip => "skip the item",
             How::Stop => "stop",
+            How::Drop => "stop and drop",
             How::Kill => "kill",
             How::Panic => "panic",
             How::Refuse => "the store refuses,",

@@ -185,14 +185,14 @@ impl RunPort for WitnessPort {
             let call = Call::Item(self.named(item));
             let number = self.watch.commits(&call);
             let store = self.watch.arrive(&call, Moment::BeforeCommit(number));
-            self.unless_killed().await;
+            self.unless_cut(&call).await;
             let stored = match store {
                 Store::Well => self.host.commit(item, state).await,
                 Store::Full => Err(anyhow!("the kit has the store refuse this commit; nothing of it was stored")),
             };
             self.note(Event::Committed(self.named(item), stored.as_ref().map(drop).map_err(one_line)));
             _ = self.watch.arrive(&call, Moment::AfterCommit(number));
-            self.unless_killed().await;
+            self.unless_cut(&call).await;
             stored
         }
         .boxed()
@@ -214,9 +214,9 @@ impl WitnessPort {
         async move { watched::item_call(&self.watch, call, own.cell(), work(own.clone())).await }.boxed()
     }
 
-    /// Goes on, unless the program was killed.
-    async fn unless_killed(&self) {
-        if self.watch.is_dead() {
+    /// Goes on, unless the call does not.
+    async fn unless_cut(&self, call: &Call) {
+        if !self.watch.goes_on(call) {
             pending().await
         }
     }

@@ -106,7 +106,7 @@ impl Bench<'_> {
     pub(super) fn waits(&self, about: impl Fn(&Call) -> bool) -> Vec<Place> {
         let calls = self.baseline.waits.iter().filter(|(call, _)| about(call));
         let places = calls.flat_map(|(call, waits)| (1..=*waits).map(|wait| place(call, Moment::Await(wait))));
-        early_first(places)
+        self.early_first(places)
     }
 
     /// Every commit, before and after it was stored.
@@ -115,24 +115,29 @@ impl Bench<'_> {
         let commits = self.baseline.commits.iter();
         let places =
             commits.flat_map(|(call, commits)| (1..=*commits).flat_map(moments).map(|moment| place(call, moment)));
-        early_first(places)
+        self.early_first(places)
     }
 
     /// Every place there is.
     pub(super) fn places(&self) -> Vec<Place> {
-        early_first(self.waits(|_| true).into_iter().chain(self.commits()))
+        self.early_first(self.waits(|_| true).into_iter().chain(self.commits()))
+    }
+
+    /// The earlier in a call the sooner, and items in the order they are listed.
+    fn early_first(&self, places: impl Iterator<Item = Place>) -> Vec<Place> {
+        let number = |place: &Place| match place.moment {
+            Moment::Await(number) | Moment::BeforeCommit(number) | Moment::AfterCommit(number) => number,
+        };
+        let listed = |place: &Place| {
+            let item = place.call.item().map(|item| item.id);
+            item.and_then(|item| self.baseline.items.iter().position(|listed| listed.id() == item))
+        };
+        let mut places: Vec<_> = places.collect();
+        places.sort_by_key(|place| (number(place), listed(place), place.moment, place.call.clone()));
+        places
     }
 }
 
 fn place(call: &Call, moment: Moment) -> Place {
     Place { call: call.clone(), moment }
-}
-
-fn early_first(places: impl Iterator<Item = Place>) -> Vec<Place> {
-    let number = |place: &Place| match place.moment {
-        Moment::Await(number) | Moment::BeforeCommit(number) | Moment::AfterCommit(number) => number,
-    };
-    let mut places: Vec<_> = places.collect();
-    places.sort_by_key(|place| (number(place), place.clone()));
-    places
 }

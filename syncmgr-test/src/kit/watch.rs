@@ -36,6 +36,8 @@ pub(super) enum Store {
 struct State {
     session: Option<Session>,
     cut: Option<Cut>,
+    /// A call that does not wake again.
+    asleep: Option<Call>,
     /// How often each call of this session has waited, and committed.
     waits: BTreeMap<Call, u32>,
     commits: BTreeMap<Call, u32>,
@@ -57,7 +59,7 @@ impl Watch {
     /// A session begins, in which this is to happen.
     pub(super) fn session_begins(&self, session: &Session, cut: Option<Cut>) {
         let mut state = self.state();
-        (state.session, state.cut) = (Some(session.clone()), cut);
+        (state.session, state.cut, state.asleep) = (Some(session.clone()), cut, None);
         (state.tasks, state.waits, state.commits) = (0, BTreeMap::new(), BTreeMap::new());
     }
 
@@ -81,6 +83,11 @@ impl Watch {
         if !self.is_dead() {
             self.account.note(event);
         }
+    }
+
+    /// Whether a call goes on: its program was not killed, and it is not asleep until it is dropped.
+    pub(super) fn goes_on(&self, call: &Call) -> bool {
+        !self.is_dead() && self.state().asleep.as_ref() != Some(call)
     }
 
     pub(super) async fn died(&self) {
@@ -175,13 +182,14 @@ impl Watch {
         let here = |cut: &mut Cut| cut.place.moment == moment && cut.place.call == *call;
         let Some(cut) = state.cut.take_if(here) else { return Store::Well };
         let session = state.session.clone();
+        state.asleep = Some(cut.place.call.clone()).filter(|_| cut.how == How::Drop);
         drop(state);
         self.account.note(Event::Cut(cut.clone()));
         match (cut.how, session) {
             (How::Refuse, _) => return Store::Full,
             (How::Kill, _) => self.kill(),
             (How::Panic, _) => std::panic::resume_unwind(Box::new("the kit has the call panic here")),
-            (How::Stop, session) => session.iter().for_each(Session::stop),
+            (How::Stop | How::Drop, session) => session.iter().for_each(Session::stop),
             (How::Skip, session) => self.skip(&cut.place, session),
         }
         Store::Well

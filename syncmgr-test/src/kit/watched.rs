@@ -64,11 +64,11 @@ impl<T> Future for Watched<'_, T> {
     type Output = T;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
-        if self.watch.is_dead() {
+        if !self.watch.goes_on(&self.call) {
             return Poll::Pending;
         }
         let polled = self.poll_work(cx);
-        if self.watch.is_dead() {
+        if !self.watch.goes_on(&self.call) {
             return Poll::Pending;
         }
         if polled.is_ready() {

@@ -35,7 +35,7 @@ pub(super) fn stop(bench: &Bench<'_>) -> Ruling {
 }
 
 pub(super) fn resume(bench: &Bench<'_>) -> Ruling {
-    let scripts = CutScript::all(bench.places(), How::Stop, resumed);
+    let scripts = [How::Stop, How::Drop].map(|how| CutScript::all(bench.places(), how, resumed)).concat();
     bench.play(CutScript::or_alone(scripts, bench))
 }
 

@@ -1,0 +1,98 @@
+//! Mistakes around the user.
+
+use std::sync::{Arc, Mutex};
+
+use syncmgr::prelude::*;
+use syncmgr::{InteractionPermit, anyhow};
+use syncmgr_test::Check;
+
+use super::super::world::{World, caught};
+
+/// Keeps the way to the user it was once given.
+struct Pushy {
+    world: Arc<World>,
+    user: Mutex<Option<Arc<InteractionPermit>>>,
+}
+
+#[sync_handler(id = "3b6f3b0e-6e0e-4c07-8d5e-6a3f8f5c0f01", name = "Pushy")]
+impl SyncHandler for Pushy {
+    async fn items(&self) -> SyncResult<Items> {
+        Ok(self.world.items())
+    }
+
+    async fn prepare(&self, run: &PrepareContext) -> SyncResult {
+        let known = self.user.lock().unwrap().clone();
+        let user = match known {
+            Some(user) => user,
+            None => Arc::new(run.interaction().await?),
+        };
+        *self.user.lock().unwrap() = Some(user.clone());
+        user.confirm("log in?").await?;
+        Ok(())
+    }
+
+    async fn synchronize_item(&self, _: &ItemContext) -> SyncResult {
+        Ok(())
+    }
+}
+
+fn pushy(world: Arc<World>) -> Pushy {
+    Pushy { world, user: Mutex::default() }
+}
+
+#[test]
+fn a_prompt_where_nobody_may_be_bothered_is_noticed() {
+    caught(pushy, Check::Silence, "prepare asks `log in?` where nobody may be bothered");
+}
+
+#[test]
+fn a_permit_that_is_kept_is_noticed() {
+    caught(pushy, Check::Attention, "prepare returns and keeps the user's attention");
+}
+
+/// Takes the refusal of the host for a failure of its own.
+struct Offended(Arc<World>);
+
+#[sync_handler(id = "3b6f3b0e-6e0e-4c07-8d5e-6a3f8f5c0f02", name = "Offended")]
+impl SyncHandler for Offended {
+    async fn items(&self) -> SyncResult<Items> {
+        Ok(self.0.items())
+    }
+
+    async fn synchronize_item(&self, item: &ItemContext) -> SyncResult {
+        let user = item.run().interaction().await.map_err(|_| anyhow::anyhow!("the log-in failed"))?;
+        user.confirm("log in?").await?;
+        Ok(())
+    }
+}
+
+#[test]
+fn a_refusal_that_is_taken_for_a_failure_is_noticed() {
+    caught(Offended, Check::Silence, "cannot do without the user, and ends: failed; it needs the user");
+}
+
+/// Keeps the user's attention for the whole run.
+struct Holds(Arc<World>);
+
+#[sync_handler(id = "3b6f3b0e-6e0e-4c07-8d5e-6a3f8f5c0f03", name = "Holds")]
+impl SyncHandler for Holds {
+    async fn items(&self) -> SyncResult<Items> {
+        Ok(self.0.items())
+    }
+
+    async fn prepare(&self, run: &PrepareContext) -> SyncResult {
+        let user = run.interaction().await?;
+        user.confirm("log in?").await?;
+        run.keep(user);
+        Ok(())
+    }
+
+    async fn synchronize_item(&self, _: &ItemContext) -> SyncResult {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_permit_that_is_kept_for_the_run_is_noticed() {
+    caught(Holds, Check::Attention, "prepare returns and keeps the user's attention");
+}

@@ -1,0 +1,146 @@
+//! Mistakes around skip, stop and panics.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use syncmgr::prelude::*;
+use syncmgr::anyhow;
+use syncmgr_test::Check;
+use tokio_util::sync::CancellationToken;
+
+use super::super::world::{World, caught};
+
+/// Takes a cancel for the end of the work.
+struct Swallows(Arc<World>);
+
+#[sync_handler(id = "3b6f3b0e-6e0e-4c07-8d5e-6a3f8f5c0c01", name = "Swallows")]
+impl SyncHandler for Swallows {
+    async fn items(&self) -> SyncResult<Items> {
+        Ok(self.0.items())
+    }
+
+    async fn synchronize_item(&self, item: &ItemContext) -> SyncResult {
+        for leaf in 0..self.0.leaves(item.name()) {
+            if item.progress(leaf.into(), None).is_err() {
+                break;
+            }
+            let text = self.0.fetch(item.name(), leaf).await?;
+            self.0.put(item.name(), leaf, text);
+        }
+        Ok(())
+    }
+}
+
+#[test]
+fn a_cancel_that_is_swallowed_is_told_from_work_that_is_done() {
+    caught(Swallows, Check::Skip, "was skipped and ends: succeeded, with its work undone");
+}
+
+/// Holds off whoever would interrupt it, for as long as it takes.
+struct Unbending(Arc<World>);
+
+#[sync_handler(id = "3b6f3b0e-6e0e-4c07-8d5e-6a3f8f5c0c02", name = "Unbending")]
+impl SyncHandler for Unbending {
+    async fn items(&self) -> SyncResult<Items> {
+        Ok(self.0.items())
+    }
+
+    async fn synchronize_item(&self, item: &ItemContext) -> SyncResult {
+        let _whole = item.uninterrupted();
+        for leaf in 0..self.0.leaves(item.name()) {
+            tokio::time::sleep(Duration::from_secs(20)).await;
+            let text = self.0.fetch(item.name(), leaf).await?;
+            self.0.put(item.name(), leaf, text);
+        }
+        Ok(())
+    }
+}
+
+#[test]
+fn an_item_that_cannot_be_interrupted_for_long_is_noticed_when_it_is_skipped() {
+    caught(Unbending, Check::Skip, "was skipped and ended only after 5000 ms, when it was given up");
+}
+
+#[test]
+fn an_item_that_cannot_be_interrupted_for_long_is_noticed_when_all_is_stopped() {
+    caught(Unbending, Check::Stop, "stopped, the session came to rest only after");
+}
+
+/// Has one token for all items, and cancels it when one of them is.
+#[derive(Default)]
+struct Together {
+    world: Arc<World>,
+    token: Mutex<CancellationToken>,
+}
+
+#[sync_handler(id = "3b6f3b0e-6e0e-4c07-8d5e-6a3f8f5c0c03", name = "Together")]
+impl SyncHandler for Together {
+    async fn items(&self) -> SyncResult<Items> {
+        Ok(self.world.items())
+    }
+
+    async fn prepare(&self, _: &PrepareContext) -> SyncResult {
+        *self.token.lock().unwrap() = CancellationToken::new();
+        Ok(())
+    }
+
+    async fn synchronize_item(&self, item: &ItemContext) -> SyncResult {
+        let token = self.token.lock().unwrap().clone();
+        for leaf in 0..self.world.leaves(item.name()) {
+            let text = tokio::select! {
+                biased;
+                () = item.cancelled() => {
+                    token.cancel();
+                    return Ok(item.check()?);
+                }
+                () = token.cancelled() => return Err(anyhow::anyhow!("cancelled")),
+                text = self.world.fetch(item.name(), leaf) => text?,
+            };
+            self.world.put(item.name(), leaf, text);
+        }
+        Ok(())
+    }
+}
+
+#[test]
+fn a_skip_that_takes_the_neighbours_along_is_noticed() {
+    caught(|world| Together { world, ..Together::default() }, Check::Skip, "its neighbour `bestiary` ends: failed");
+}
+
+/// Marks itself as busy, and does not come to unmark itself when it is cut short.
+struct Busy {
+    world: Arc<World>,
+    busy: AtomicBool,
+}
+
+#[sync_handler(id = "3b6f3b0e-6e0e-4c07-8d5e-6a3f8f5c0c04", name = "Busy", limits(items = 1))]
+impl SyncHandler for Busy {
+    async fn items(&self) -> SyncResult<Items> {
+        Ok(self.world.items())
+    }
+
+    async fn synchronize_item(&self, item: &ItemContext) -> SyncResult {
+        if self.busy.swap(true, Ordering::AcqRel) {
+            return Err(anyhow::anyhow!("another run is under way"));
+        }
+        let text = self.world.fetch(item.name(), 0).await?;
+        self.world.put(item.name(), 0, text);
+        self.busy.store(false, Ordering::Release);
+        Ok(())
+    }
+}
+
+fn busy(world: Arc<World>) -> Busy {
+    Busy { world, busy: AtomicBool::new(false) }
+}
+
+#[test]
+fn a_flag_that_a_stop_leaves_set_is_noticed() {
+    caught(busy, Check::Resume, "in a run after a stop, `atlas` ends: failed");
+}
+
+#[test]
+fn a_flag_that_a_panic_leaves_set_is_noticed() {
+    caught(busy, Check::Panics, "`atlas` panicked, and its neighbour `bestiary` ends: failed");
+}
