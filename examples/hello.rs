@@ -20,3 +20,8 @@ async fn main() -> SyncResult {
     println!("{}", SyncManager::new().run(Hello).await?);
     Ok(())
 }
+
+#[test]
+fn keeps_the_contract() {
+    syncmgr_test::judge(|| Hello);
+}

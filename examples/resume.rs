@@ -121,3 +121,35 @@ fn shown(session: &SessionRecord) -> String {
         None => format!("session {}: under way", session.session),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::sync::Arc;
+
+    use syncmgr_test::Provider;
+
+    use super::*;
+
+    /// A directory the albums are copied to.
+    struct Copies(tempfile::TempDir);
+
+    impl Provider for Copies {
+        fn handler(self: Arc<Self>) -> Arc<dyn SyncHandler> {
+            Arc::new(Albums { directory: self.0.path().into() })
+        }
+
+        fn data(&self) -> BTreeMap<String, String> {
+            let photos = std::fs::read_dir(self.0.path()).unwrap().map(|entry| entry.unwrap());
+            let photo = |entry: std::fs::DirEntry| {
+                (entry.file_name().display().to_string(), std::fs::read_to_string(entry.path()).unwrap())
+            };
+            photos.map(photo).collect()
+        }
+    }
+
+    #[test]
+    fn albums_keep_the_contract() {
+        syncmgr_test::judge(|| Copies(tempfile::tempdir().unwrap()));
+    }
+}

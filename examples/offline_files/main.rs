@@ -27,6 +27,8 @@ mod compared;
 mod guard;
 #[cfg(unix)]
 mod handler;
+#[cfg(all(unix, test))]
+mod judged;
 #[cfg(unix)]
 mod mirror;
 #[cfg(unix)]

@@ -56,10 +56,18 @@ impl SyncHandler for Downloads {
 
 #[cfg(test)]
 mod tests {
+    use syncmgr::Outcome;
+
     use super::*;
 
     fn downloads() -> Downloads {
         Downloads::new(2, 4, Duration::from_secs(1))
+    }
+
+    #[test]
+    fn downloads_keep_the_contract() {
+        let kit = syncmgr_test::Kit::new(downloads);
+        kit.expecting(BROKEN, Outcome::Failed).expecting(LOCKED, Outcome::NeedsUser).judge();
     }
 
     #[tokio::test(start_paused = true)]

@@ -56,9 +56,10 @@ impl Baseline {
                 .with_details(said)
                 .with_account(&rig.account));
         }
+        let end = rig.end_state(info.id());
+        same_in_another_world(kit, info.id(), &end)?;
         let outcomes = ended.iter().map(|(item, outcome)| (item.id(), *outcome)).collect();
         let items = ended.into_iter().map(|(item, _)| item).collect();
-        let end = rig.end_state(info.id());
         let shows_data = !rig.provider().data().is_empty();
         Ok(Self { info, time, items, waits, commits, outcomes, end, shows_data })
     }
@@ -71,6 +72,20 @@ impl Baseline {
 
 pub(super) const FIXTURE: &str = "give the kit a world in which the handler succeeds; of an item that is meant to end \
                                   otherwise, say so with `Kit::expecting`";
+
+/// Whether an undisturbed run in another world comes to the same.
+fn same_in_another_world(kit: &Kit, handler: HandlerId, end: &EndState) -> Result<(), Breach> {
+    let mut rig = kit.rig();
+    rig.program(async |process| drop(process.session(Plan::default()).await));
+    let differences = rig.end_state(handler).differences(end);
+    match differences.is_empty() {
+        true => Ok(()),
+        false => {
+            let help = "leave out of `Provider::data` what is another in every world: times, numbers by chance, where the world is";
+            Err(Breach::new("two worlds, both undisturbed, come to different data", help).with_details(differences))
+        }
+    }
+}
 
 fn hangs(account: &Account) -> Breach {
     Breach::new("a session does not come to an end, although nothing is in its way", FIXTURE).with_account(account)

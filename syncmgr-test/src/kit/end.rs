@@ -9,6 +9,9 @@ pub(super) struct EndState(pub(super) BTreeMap<String, String>);
 /// How much of a piece is shown.
 const SHOWN: usize = 60;
 
+/// How many differences are.
+const MOST: usize = 8;
+
 impl EndState {
     /// How this differs from what it should be, piece by piece.
     pub(super) fn differences(&self, wanted: &Self) -> Vec<String> {
@@ -18,7 +21,12 @@ impl EndState {
             Some(other) if other != piece => Some(format!("{name}: {} instead of {}", shown(piece), shown(other))),
             Some(_) => None,
         });
-        missing.chain(here).collect()
+        let mut differences: Vec<_> = missing.chain(here).collect();
+        if differences.len() > MOST {
+            let more = format!("and {} more", differences.len() - MOST);
+            differences.splice(MOST.., [more]);
+        }
+        differences
     }
 }
 

@@ -53,10 +53,10 @@ pub(super) struct Place {
 }
 
 /// What a script does at a place.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum How {
-    /// Somebody skips the item.
-    Skip,
+    /// Somebody skips this item.
+    Skip(Named),
     /// Somebody stops the session.
     Stop,
     /// Somebody stops the session, and the call does not wake again before it is dropped.
@@ -74,6 +74,16 @@ pub(super) enum How {
 pub(super) struct Cut {
     pub(super) place: Place,
     pub(super) how: How,
+}
+
+impl Cut {
+    /// The item this is about.
+    pub(super) fn item(&self) -> Option<&Named> {
+        match &self.how {
+            How::Skip(item) => Some(item),
+            _ => self.place.call.item(),
+        }
+    }
 }
 
 impl Call {
@@ -119,17 +129,15 @@ impl fmt::Display for Place {
 
 impl fmt::Display for Cut {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let verb = match self.how {
-            How::Skip => "skip the item",
-            How::Stop => "stop",
-            How::Drop => "stop and drop",
-            How::Kill => "kill",
-            How::Panic => "panic",
-            How::Refuse => "the store refuses,",
-        };
-        match self.place.moment {
-            Moment::Await(_) => write!(f, "{verb} at {}", self.place),
-            _ => write!(f, "{verb} {}", self.place),
-        }
+        match &self.how {
+            How::Skip(item) => write!(f, "skip {item}"),
+            How::Stop => f.write_str("stop"),
+            How::Drop => f.write_str("stop and drop"),
+            How::Kill => f.write_str("kill"),
+            How::Panic => f.write_str("panic"),
+            How::Refuse => f.write_str("the store refuses,"),
+        }?;
+        let at = if matches!(self.place.moment, Moment::Await(_)) { " at" } else { "" };
+        write!(f, "{at} {}", self.place)
     }
 }

@@ -38,8 +38,11 @@ impl fmt::Display for Story {
 pub(super) struct CutScript {
     pub(super) cut: Cut,
     scope: Scope,
-    judge: fn(&CutScript, &Bench<'_>) -> Result<(), Breach>,
+    judge: Judge,
 }
+
+/// What must hold after a script.
+type Judge = fn(&CutScript, &Bench<'_>) -> Result<(), Breach>;
 
 /// Which items the session is about.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -53,13 +56,12 @@ enum Scope {
 
 impl CutScript {
     /// These cuts in a session over everything, the early ones first.
-    pub(super) fn all(
-        places: Vec<Place>,
-        how: How,
-        judge: fn(&CutScript, &Bench<'_>) -> Result<(), Breach>,
-    ) -> Vec<Self> {
-        let script = |place| Self { cut: Cut { place, how }, scope: Scope::OnlyEverything, judge };
-        places.into_iter().map(script).collect()
+    pub(super) fn all(places: Vec<Place>, how: How, judge: Judge) -> Vec<Self> {
+        Self::each(places.into_iter().map(|place| Cut { place, how: how.clone() }), judge)
+    }
+
+    pub(super) fn each(cuts: impl Iterator<Item = Cut>, judge: Judge) -> Vec<Self> {
+        cuts.map(|cut| Self { cut, scope: Scope::OnlyEverything, judge }).collect()
     }
 
     /// The same, each also with its item alone, which makes a shorter story.
@@ -82,7 +84,7 @@ impl CutScript {
 impl Promise for CutScript {
     fn play(&self, bench: &Bench<'_>) -> Result<(), Breach> {
         let played = (self.judge)(self, bench);
-        match self.cut.place.call.item() {
+        match self.cut.item() {
             Some(item) => played.map_err(|breach| breach.about(item)),
             None => played,
         }

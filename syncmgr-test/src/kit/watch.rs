@@ -14,7 +14,7 @@ use syncmgr_runtime::session::Session;
 use tokio::sync::Notify;
 
 use super::account::{Account, Event};
-use super::place::{Call, Cut, How, Moment, Named, Place};
+use super::place::{Call, Cut, How, Moment, Named};
 
 /// Watches one program.
 pub(super) struct Watch {
@@ -190,16 +190,14 @@ impl Watch {
             (How::Kill, _) => self.kill(),
             (How::Panic, _) => std::panic::resume_unwind(Box::new("the kit has the call panic here")),
             (How::Stop | How::Drop, session) => session.iter().for_each(Session::stop),
-            (How::Skip, session) => self.skip(&cut.place, session),
+            (How::Skip(item), session) => self.skip(&item, session),
         }
         Store::Well
     }
 
-    fn skip(&self, place: &Place, session: Option<Session>) {
-        if let (Some(item), Some(session)) = (place.call.item(), session) {
-            // An item that has ended meanwhile needs no skip.
-            _ = session.skip(self.handler, item.id);
-        }
+    fn skip(&self, item: &Named, session: Option<Session>) {
+        // An item that has ended meanwhile needs no skip.
+        session.iter().for_each(|session| _ = session.skip(self.handler, item.id));
     }
 
     fn kill(&self) {

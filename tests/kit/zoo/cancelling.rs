@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use syncmgr::prelude::*;
-use syncmgr::anyhow;
+use syncmgr::{Progress, Status, anyhow};
 use syncmgr_test::Check;
 use tokio_util::sync::CancellationToken;
 
@@ -35,6 +35,31 @@ impl SyncHandler for Swallows {
 #[test]
 fn a_cancel_that_is_swallowed_is_told_from_work_that_is_done() {
     caught(Swallows, Check::Skip, "was skipped and ends: succeeded, with its work undone");
+}
+
+/// Does all items in one piece of work, and does not look whether one was skipped.
+struct Headstrong(Arc<World>);
+
+#[sync_handler(id = "3b6f3b0e-6e0e-4c07-8d5e-6a3f8f5c0c05", name = "Headstrong")]
+impl SyncHandler for Headstrong {
+    async fn items(&self) -> SyncResult<Items> {
+        Ok(self.0.items())
+    }
+
+    async fn synchronize(&self, run: &SynchronizeContext) -> SyncResult {
+        for item in run.selection() {
+            _ = run.report(item.id(), Progress::new().status(Status::Updating));
+            let text = self.0.fetch(item.name(), 0).await?;
+            self.0.put(item.name(), 0, text);
+            _ = run.report(item.id(), Progress::new().status(Status::Succeeded));
+        }
+        Ok(())
+    }
+}
+
+#[test]
+fn a_skip_that_one_piece_of_work_does_not_hear_of_is_noticed() {
+    caught(Headstrong, Check::Skip, "was skipped before it began, and its work was done all the same");
 }
 
 /// Holds off whoever would interrupt it, for as long as it takes.

@@ -37,7 +37,11 @@ impl SyncHandler for CommitsFirst {
 fn a_checkpoint_that_is_saved_before_the_data_is_found_by_a_kill_and_told_what_is_missing() {
     let found = breach(&kit(CommitsFirst), Check::Kill);
     assert_eq!(found.headline(), "after a kill the data are not what an undisturbed run leaves");
-    assert_eq!(found.script(), "kill after commit 1 of synchronize_item of `atlas`, alone", "the shortest that shows it");
+    assert_eq!(
+        found.script(),
+        "kill after commit 1 of synchronize_item of `atlas`, alone",
+        "the shortest that shows it"
+    );
 }
 
 /// Appends to what is on the shelf, wherever it was cut short.
@@ -146,10 +150,10 @@ fn a_promise_that_work_may_be_repeated_is_tried() {
 }
 
 /// Says that it goes on where it was, and does not look where that is.
-struct FromTheStart(Arc<World>);
+struct NeverSaves(Arc<World>);
 
-#[sync_handler(id = "3b6f3b0e-6e0e-4c07-8d5e-6a3f8f5c0d06", name = "From the start", capabilities(cancellable, resumable))]
-impl SyncHandler for FromTheStart {
+#[sync_handler(id = "3b6f3b0e-6e0e-4c07-8d5e-6a3f8f5c0d06", name = "Never saves", capabilities(cancellable, resumable))]
+impl SyncHandler for NeverSaves {
     async fn items(&self) -> SyncResult<Items> {
         Ok(self.0.items())
     }
@@ -165,7 +169,33 @@ impl SyncHandler for FromTheStart {
 
 #[test]
 fn a_promise_to_go_on_is_tried() {
-    caught(FromTheStart, Check::Resumable, "promises RESUMABLE and commits nothing");
+    caught(NeverSaves, Check::Resumable, "promises RESUMABLE and commits nothing");
+}
+
+/// Commits as it should, and begins every run at the first leaf.
+struct NeverLooks(Arc<World>);
+
+#[sync_handler(id = "3b6f3b0e-6e0e-4c07-8d5e-6a3f8f5c0d09", name = "Never looks", capabilities(cancellable, resumable))]
+impl SyncHandler for NeverLooks {
+    async fn items(&self) -> SyncResult<Items> {
+        Ok(self.0.items())
+    }
+
+    async fn synchronize_item(&self, item: &ItemContext) -> SyncResult {
+        for leaf in 0..self.0.leaves(item.name()) {
+            let text = self.0.fetch(item.name(), leaf).await?;
+            self.0.put(item.name(), leaf, text);
+            let mut saved = item.saved::<Copied>()?;
+            saved.leaves = leaf + 1;
+            saved.commit().await?;
+        }
+        Ok(())
+    }
+}
+
+#[test]
+fn an_item_that_commits_and_begins_from_nothing_is_noticed() {
+    caught(NeverLooks, Check::Resumable, "`atlas` had committed when it was killed, and does everything again");
 }
 
 /// Goes on whether or not its state was saved.

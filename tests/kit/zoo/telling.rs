@@ -31,6 +31,28 @@ fn a_handler_that_fails_with_nothing_in_its_way_is_told_which_item() {
     caught(Fails, Check::Undisturbed, "`empty` ends: failed, with nothing in its way");
 }
 
+/// Signs what it writes with a number of its own.
+struct Signs(Arc<World>, u32);
+
+#[sync_handler(id = "3b6f3b0e-6e0e-4c07-8d5e-6a3f8f5c0b09", name = "Signs")]
+impl SyncHandler for Signs {
+    async fn items(&self) -> SyncResult<Items> {
+        Ok(self.0.items())
+    }
+
+    async fn synchronize_item(&self, item: &ItemContext) -> SyncResult {
+        self.0.put(item.name(), 0, format!("written by {}", self.1));
+        Ok(())
+    }
+}
+
+#[test]
+fn data_that_are_others_in_every_world_are_told_from_a_broken_promise() {
+    static NUMBER: AtomicU32 = AtomicU32::new(0);
+    let signs = |world| Signs(world, NUMBER.fetch_add(1, Ordering::Relaxed));
+    caught(signs, Check::Undisturbed, "two worlds, both undisturbed, come to different data");
+}
+
 /// Counts how often it was asked, in its name.
 struct Moody(AtomicU32);
 
@@ -104,7 +126,8 @@ impl SyncHandler for InOrder {
 
     async fn synchronize_item(&self, item: &ItemContext) -> SyncResult {
         let listed = self.0.items();
-        let before = listed.iter().take_while(|other| other.id() != item.id()).last().map(|before| before.name().to_owned());
+        let before =
+            listed.iter().take_while(|other| other.id() != item.id()).last().map(|before| before.name().to_owned());
         if let Some(before) = before.filter(|before| !self.0.shelf().contains_key(&format!("{before}/0"))) {
             return Err(anyhow::anyhow!("{before} has to be there first"));
         }

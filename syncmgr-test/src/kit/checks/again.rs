@@ -2,10 +2,10 @@
 
 use syncmgr_core::capabilities::Capabilities;
 
-use super::super::account::Event;
 use super::super::bench::Bench;
-use super::super::place::{Call, How, Moment, Named};
+use super::super::place::{How, Moment, Place};
 use super::super::process::{Plan, Ran};
+use super::super::rig::Rig;
 use super::super::ruling::{Breach, Ruling};
 use super::super::script::{CutScript, Story};
 
@@ -31,7 +31,7 @@ pub(super) fn again(bench: &Bench<'_>) -> Ruling {
     ])
 }
 
-fn twice(bench: &Bench<'_>, run: impl Fn(&mut super::super::rig::Rig, Plan) -> Ran) -> Result<(), Breach> {
+fn twice(bench: &Bench<'_>, run: impl Fn(&mut Rig, Plan) -> Ran) -> Result<(), Breach> {
     let mut rig = bench.rig();
     let ran = run(&mut rig, Plan::default());
     bench.compare(&rig, &ran, "a run that was whole").map_err(|breach| breach.with_help(NOTHING_TO_DO))
@@ -61,7 +61,7 @@ pub(super) fn resumable(bench: &Bench<'_>) -> Ruling {
         let breach = Breach::new("the handler promises RESUMABLE and commits nothing", SAVE);
         return Ruling::Broken(Box::new(breach.in_script("run everything")));
     }
-    let stored = |place: &super::super::place::Place| matches!(place.moment, Moment::AfterCommit(_));
+    let stored = |place: &Place| matches!(place.moment, Moment::AfterCommit(_));
     let places = bench.commits().into_iter().filter(stored).collect();
     bench.play(CutScript::all(places, How::Kill, goes_on))
 }
@@ -69,17 +69,19 @@ pub(super) fn resumable(bench: &Bench<'_>) -> Ruling {
 const SAVE: &str = "commit what is done as the work goes on, and begin with what `ItemContext::saved` returns";
 
 fn goes_on(script: &CutScript, bench: &Bench<'_>) -> Result<(), Breach> {
-    let Call::Item(item) = &script.cut.place.call else { return Ok(()) };
+    let call = &script.cut.place.call;
+    let Some(item) = call.item() else { return Ok(()) };
     let mut rig = bench.rig();
     rig.program(async |process| drop(process.session(script.plan()).await));
-    let reads = |event: &Event, item: &Named| matches!(event, Event::ReadState(read) if read == item);
-    let before = rig.account.count(|event| reads(event, item));
-    rig.program(async |process| drop(process.session(Plan::default()).await));
-    match rig.account.count(|event| reads(event, item)) > before {
-        true => Ok(()),
-        false => {
-            let headline = format!("{item} had committed when it was killed, and begins from nothing");
-            Err(Breach::new(headline, SAVE).with_account(&rig.account))
-        }
+    let waits = rig.program(async |process| {
+        process.session(Plan::default()).await;
+        process.watch.counts().0.get(call).copied().unwrap_or_default()
+    });
+    let from_nothing = bench.baseline.waits.get(call).copied().unwrap_or_default();
+    if waits < from_nothing || from_nothing == 0 || !rig.account.was_cut() {
+        return Ok(());
     }
+    let headline = format!("{item} had committed when it was killed, and does everything again");
+    let waited = format!("it waits {waits} times after that, and {from_nothing} times from nothing");
+    Err(Breach::new(headline, SAVE).with_details([waited]).with_account(&rig.account))
 }

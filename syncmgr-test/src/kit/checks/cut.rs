@@ -8,8 +8,9 @@ use syncmgr_core::item::SyncItem;
 
 use super::super::account::Event;
 use super::super::bench::Bench;
-use super::super::place::{Call, How, Named};
+use super::super::place::{Call, Cut, How, Named, Place};
 use super::super::process::{Plan, Ran};
+use super::super::rig::Rig;
 use super::super::ruling::{Breach, Ruling};
 use super::super::script::CutScript;
 
@@ -22,8 +23,17 @@ pub(super) fn skip(bench: &Bench<'_>) -> Ruling {
     if !is_cancellable(bench) {
         return Ruling::Skipped(NOT_CANCELLABLE.into());
     }
-    let places = bench.waits(|call| matches!(call, Call::Item(_)));
-    bench.play(CutScript::all(places, How::Skip, skipped))
+    let own = |place: Place| place.call.item().cloned().map(|item| Cut { place, how: How::Skip(item) });
+    let mut cuts: Vec<_> = bench.waits(|call| matches!(call, Call::Item(_))).into_iter().filter_map(own).collect();
+    if cuts.is_empty() {
+        // A handler that does all items in one piece of work.
+        let any = |place: Place| {
+            let items = bench.baseline.items.iter().map(Named::from);
+            items.map(move |item| Cut { place: place.clone(), how: How::Skip(item) })
+        };
+        cuts = bench.waits(|call| *call == Call::Synchronize).into_iter().flat_map(any).collect();
+    }
+    bench.play(CutScript::each(cuts.into_iter(), skipped))
 }
 
 pub(super) fn stop(bench: &Bench<'_>) -> Ruling {
@@ -59,11 +69,12 @@ fn skipped(script: &CutScript, bench: &Bench<'_>) -> Result<(), Breach> {
         let ran = process.session(script.plan()).await;
         (ran, process.manager.stop_latencies().max().unwrap_or_default())
     });
-    let Some(item) = script.cut.place.call.item().filter(|_| rig.account.was_cut()) else { return Ok(()) };
+    let Some(item) = script.cut.item().filter(|_| rig.account.was_cut()) else { return Ok(()) };
     let breach = |headline: String| Breach::new(headline, PASS_ON).with_account(&rig.account);
     let listed = bench.baseline.items.iter().find(|listed| listed.id() == item.id);
     match listed.and_then(|listed| ran.outcome(listed)) {
-        Some(Outcome::Skipped) => {}
+        Some(Outcome::Skipped) => left_out(bench, &rig, item)
+            .map_err(|found| breach(format!("{item} was skipped before it began, and {found}")))?,
         Some(Outcome::Succeeded) => bench.compare_data(&rig, "it was skipped").map_err(|found| {
             breach(format!("{item} was skipped and ends: succeeded, with its work undone")).with_details(found.details)
         })?,
@@ -73,6 +84,17 @@ fn skipped(script: &CutScript, bench: &Bench<'_>) -> Result<(), Breach> {
     }
     in_time(bench, took).map_err(|late| breach(format!("{item} was skipped and ended {late}")))?;
     untouched(bench, &ran, item).map_err(|found| breach(format!("{item} was skipped, and {found}")))
+}
+
+/// Whether nothing was done for an item that was skipped before it began.
+fn left_out(bench: &Bench<'_>, rig: &Rig, item: &Named) -> Result<(), &'static str> {
+    let began = rig.account.find(|event| match event {
+        Event::Cut(_) => Some(false),
+        Event::Called(Call::Item(begun)) | Event::Showed(begun, _) if begun == item => Some(true),
+        _ => None,
+    });
+    let is_done = bench.shows_data() && rig.end_state(bench.handler()) == bench.baseline.end;
+    if began == Some(false) && is_done { Err("its work was done all the same") } else { Ok(()) }
 }
 
 /// The items besides this one ended as they do undisturbed.
