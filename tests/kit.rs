@@ -5,5 +5,8 @@ mod kit {
     pub(crate) mod right;
     pub(crate) mod world;
 
+    mod asked;
+    mod real_time;
+    mod report;
     mod zoo;
 }

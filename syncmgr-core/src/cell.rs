@@ -342,6 +342,21 @@ mod tests {
     }
 
     #[test]
+    fn a_report_when_the_item_is_over_is_refused_and_remembered() {
+        for report in
+            [|cell: &ItemCell| cell.progress(1, None), |cell: &ItemCell| cell.report(&Progress::new().value(1))]
+        {
+            let cell = ItemCell::default();
+            report(&cell).expect("not cancelled");
+            let _ = cell.cancel().cancel(CancelReason::Skipped);
+            assert!(report(&cell).is_err() && !cell.was_reported_late(), "a cancelled item may still say something");
+            let _ = cell.cancel().close();
+            assert_eq!(report(&cell), Err(Cancelled { reason: CancelReason::Over }));
+            assert!(cell.was_reported_late());
+        }
+    }
+
+    #[test]
     fn a_cell_is_fresh_once_after_each_report() {
         let cell = ItemCell::default();
         assert!(!cell.take_fresh());

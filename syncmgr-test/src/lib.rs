@@ -1,5 +1,6 @@
-//! Test doubles for syncmgr, to be used as a dev-dependency.
+//! What providers and hosts are tested with, to be used as a dev-dependency. [`testing`] shows how.
 //!
+//! - [`judge`] and [`Kit`]: the behaviour kit, which judges a handler against the contract;
 //! - [`ScriptedHost`]: a callback that answers from a script and writes down every call;
 //! - [`ScriptedHandler`]: a call/completed-style handler that does the same on the other side;
 //! - [`ScriptedUser`]: the person at the keyboard;
@@ -9,6 +10,10 @@
 //! - [`SeededRandomness`]: the same every time.
 //!
 //! None of them reads a clock of the machine's.
+
+pub mod testing {
+    #![doc = include_str!("../TESTING.md")]
+}
 
 mod clock;
 mod handler;

@@ -1,6 +1,6 @@
 //! Where checks are made: scripts in fresh worlds, beside what an undisturbed run came to.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use syncmgr_core::decision::verdict::Outcome;
@@ -107,11 +107,10 @@ impl Bench<'_> {
 
     /// Plays scripts, each in a world of its own, until one breaks the promise.
     pub(super) fn play<S: Promise>(&self, scripts: Vec<S>) -> Ruling {
+        let wanted = |script: &S| self.kit.only.as_ref().is_none_or(|only| script.to_string() == *only);
+        let scripts: Vec<S> = scripts.into_iter().filter(wanted).collect();
         let all = scripts.len();
-        let chosen: Vec<S> = match &self.kit.only {
-            Some(only) => scripts.into_iter().filter(|script| script.to_string() == *only).collect(),
-            None => spread(scripts, self.most()),
-        };
+        let chosen = spread(scripts, self.most());
         if chosen.is_empty() {
             return Ruling::Skipped(match &self.kit.only {
                 Some(_) => "another script was asked for".into(),
@@ -184,8 +183,8 @@ const ORDER: &str =
 /// So many of them, evenly spread, with the first.
 fn spread<S>(scripts: Vec<S>, most: usize) -> Vec<S> {
     let (all, most) = (scripts.len(), most.max(1));
-    let wanted = |place: usize| all <= most || place * most / all != (place + all - 1) * most / all || place == 0;
-    scripts.into_iter().enumerate().filter(|(place, _)| wanted(*place)).map(|(_, script)| script).take(most).collect()
+    let wanted: BTreeSet<_> = (0..most).map(|place| place * all / most).collect();
+    scripts.into_iter().enumerate().filter(|(place, _)| wanted.contains(place)).map(|(_, script)| script).collect()
 }
 
 #[cfg(test)]

@@ -48,9 +48,9 @@ use self::bench::{Baseline, Bench, FIXTURE};
 pub use self::check::Check;
 use self::place::Named;
 pub use self::provider::Provider;
-use self::rig::Rig;
-use self::ruling::Shown;
+use self::rig::{Rig, Time};
 pub use self::ruling::{Breach, Judgement, Ruling};
+use self::ruling::{Line, Shown};
 
 /// Judges a handler by every check, in one test. `make` makes a new world, with a handler for it, for every script.
 ///
@@ -156,9 +156,9 @@ impl Kit {
 
     /// Makes every check.
     pub fn judgement(&self) -> Judgement {
-        let handler = self.rig().provider().clone().handler().info().name().to_owned();
+        let handler = self.rig().provider().clone().handler();
         let rulings = Check::ALL.map(|check| (check, self.check(check))).into();
-        Judgement { handler, rulings }
+        Judgement { handler: handler.info().name().to_owned(), time: Time::of(&*handler), rulings }
     }
 
     /// Makes one check.
@@ -185,25 +185,26 @@ impl Kit {
         }
     }
 
-    /// Makes every check.
+    /// Makes every check. What was played, and why what was skipped, is printed.
     ///
     /// # Panics
     /// When a promise is broken, with a report that names it.
+    #[expect(clippy::print_stdout, reason = "it is what a test says")]
     pub fn judge(&self) {
         let judgement = self.judgement();
         assert!(judgement.is_kept(), "\n{judgement}");
+        println!("{judgement}");
     }
 
-    /// Makes one check, as a test of its own. Why one is skipped is printed.
+    /// Makes one check, as a test of its own. What was played, or why it is skipped, is printed.
     ///
     /// # Panics
     /// When the promise is broken, with a report that names it.
     #[expect(clippy::print_stdout, reason = "it is what a test says")]
     pub fn judge_one(&self, check: Check) {
         match self.check(check) {
-            Ruling::Kept { .. } => {}
-            Ruling::Skipped(reason) => println!("skipped {check}: {reason}"),
             Ruling::Broken(breach) => panic!("\n{}", Shown(check, &breach)),
+            ruling => println!("{}", Line(check, &ruling)),
         }
     }
 

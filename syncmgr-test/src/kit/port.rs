@@ -72,7 +72,7 @@ struct Closing {
 
 impl Drop for Closing {
     fn drop(&mut self) {
-        if !self.watch.is_dead() {
+        if !self.watch.forgets() {
             self.kept.clear();
         }
     }
@@ -139,7 +139,7 @@ impl RunPort for WitnessPort {
 
     fn blocking(&self, job: Box<dyn FnOnce() + Send>) {
         let watch = self.watch.clone();
-        self.host.blocking(Box::new(move || if watch.is_dead() { std::mem::forget(job) } else { job() }));
+        self.host.blocking(Box::new(move || if watch.forgets() { std::mem::forget(job) } else { job() }));
     }
 
     fn spawn(&self, task: BoxFuture<'static, ()>) {

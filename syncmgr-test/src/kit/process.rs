@@ -78,7 +78,7 @@ impl Process {
         weather: Weather,
     ) -> Self {
         let id = handler.info().id();
-        let watch = Watch::new(account.clone(), id);
+        let watch = Watch::new(account.clone(), id, time);
         let witness: Arc<dyn SyncHandler> = Arc::new(Witness::new(handler, &watch));
         let clock = VirtualClock::at(wall);
         let manager = SyncManager::builder()

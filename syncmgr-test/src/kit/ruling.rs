@@ -3,9 +3,12 @@
 use std::fmt::{self, Write};
 use std::time::Duration;
 
+use syncmgr_core::text::Escaped;
+
 use super::account::{Account, Event};
 use super::check::Check;
 use super::place::Named;
+use super::rig::Time;
 
 /// How many lines of what happened are shown.
 const LINES: usize = 24;
@@ -14,6 +17,7 @@ const LINES: usize = 24;
 #[derive(Debug)]
 pub struct Judgement {
     pub(super) handler: String,
+    pub(super) time: Time,
     pub(super) rulings: Vec<(Check, Ruling)>,
 }
 
@@ -106,19 +110,16 @@ impl Breach {
     fn happened(&self) -> Vec<String> {
         let Some(account) = &self.account else { return Vec::new() };
         let events = account.events();
-        let few = events.len() <= LINES;
-        let tells = |event: &Event| few || is_telling(event, self.about.as_ref());
-        let told: Vec<_> =
-            events.iter().filter(|(_, event)| tells(event)).map(|(time, event)| line(*time, event)).collect();
-        shortened(told)
+        let told = events.iter().filter(|(_, event)| is_telling(event, self.about.as_ref()));
+        shortened(told.map(|(time, event)| line(*time, event)).collect())
     }
 }
 
-/// Whether an event is worth a line among many.
+/// Whether an event is worth a line: it is about the item, or not as usual.
 fn is_telling(event: &Event, about: Option<&Named>) -> bool {
     let of_item = |item: &Named| about.is_none_or(|about| about == item);
     match event {
-        Event::Called(call) | Event::Returned(call, Ok(())) => call.item().is_none_or(of_item),
+        Event::Called(call) | Event::Returned(call, Ok(())) => call.item().is_some_and(of_item),
         Event::Showed(item, _) | Event::Ended(item, _) | Event::ReadState(item) | Event::Committed(item, Ok(())) => {
             of_item(item)
         }
@@ -145,18 +146,27 @@ impl fmt::Display for Judgement {
         let kept = count(|ruling| matches!(ruling, Ruling::Kept { .. }));
         let skipped = count(|ruling| matches!(ruling, Ruling::Skipped(_)));
         let broken = self.breaches().count();
-        writeln!(f, "{}: {kept} kept, {broken} broken, {skipped} skipped", self.handler)?;
-        for (check, ruling) in &self.rulings {
-            match ruling {
-                Ruling::Kept { scripts, left_out: 0 } => writeln!(f, "     kept {check} ({scripts} played)")?,
-                Ruling::Kept { scripts, left_out } => {
-                    writeln!(f, "     kept {check} ({scripts} played, {left_out} left out)")?
-                }
-                Ruling::Skipped(reason) => writeln!(f, "  skipped {check}: {reason}")?,
-                Ruling::Broken(breach) => writeln!(f, "   BROKEN {check}: {}", breach.headline)?,
-            }
-        }
+        let time = if self.time == Time::Real { ", in real time" } else { "" };
+        writeln!(f, "{}{time}: {kept} kept, {broken} broken, {skipped} skipped", Escaped(&self.handler))?;
+        self.rulings.iter().try_for_each(|(check, ruling)| writeln!(f, "{}", Line(*check, ruling)))?;
         self.breaches().try_for_each(|(check, breach)| write!(f, "\n{}", Shown(check, breach)))
+    }
+}
+
+/// A check and what it has found, on one line.
+pub(super) struct Line<'a>(pub(super) Check, pub(super) &'a Ruling);
+
+impl fmt::Display for Line<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(check, ruling) = self;
+        match ruling {
+            Ruling::Kept { scripts, left_out: 0 } => write!(f, "     kept {check} ({scripts} played)"),
+            Ruling::Kept { scripts, left_out } => {
+                write!(f, "     kept {check} ({scripts} played, {left_out} left out)")
+            }
+            Ruling::Skipped(reason) => write!(f, "  skipped {check}: {reason}"),
+            Ruling::Broken(breach) => write!(f, "   BROKEN {check}: {}", breach.headline),
+        }
     }
 }
 

@@ -15,11 +15,13 @@ use tokio::sync::Notify;
 
 use super::account::{Account, Event};
 use super::place::{Call, Cut, How, Moment, Named};
+use super::rig::Time;
 
 /// Watches one program.
 pub(super) struct Watch {
     pub(super) account: Account,
     handler: HandlerId,
+    time: Time,
     dead: AtomicBool,
     died: Notify,
     state: Mutex<State>,
@@ -51,9 +53,9 @@ struct State {
 }
 
 impl Watch {
-    pub(super) fn new(account: Account, handler: HandlerId) -> Arc<Self> {
+    pub(super) fn new(account: Account, handler: HandlerId, time: Time) -> Arc<Self> {
         let (dead, died, state) = (AtomicBool::new(false), Notify::new(), Mutex::default());
-        Arc::new(Self { account, handler, dead, died, state })
+        Arc::new(Self { account, handler, time, dead, died, state })
     }
 
     /// A session begins, in which this is to happen.
@@ -76,6 +78,11 @@ impl Watch {
     /// The program was killed: nothing of it goes on.
     pub(super) fn is_dead(&self) -> bool {
         self.dead.load(Ordering::Acquire)
+    }
+
+    /// Whether what is left of the program is to run no destructor.
+    pub(super) fn forgets(&self) -> bool {
+        self.is_dead() && self.time == Time::Virtual
     }
 
     /// Something happened in the program. After a kill nothing does.

@@ -16,7 +16,7 @@ use super::place::Call;
 use super::watch::Watch;
 
 /// A call that is watched. Once its program was killed it is never polled again, and not dropped either: a kill runs no
-/// destructor.
+/// destructor. In real time it is: a kill closes sockets and frees locks.
 pub(super) struct Watched<'a, T> {
     watch: Arc<Watch>,
     call: Call,
@@ -83,7 +83,7 @@ impl<T> Future for Watched<'_, T> {
 impl<T> Drop for Watched<'_, T> {
     fn drop(&mut self) {
         let Some(work) = self.work.take() else { return };
-        if self.watch.is_dead() {
+        if self.watch.forgets() {
             std::mem::forget(work);
         } else {
             self.watch.note(Event::Dropped(self.call.clone()));

@@ -40,7 +40,7 @@ impl Witness {
 
 impl Drop for Witness {
     fn drop(&mut self) {
-        if self.watch.is_dead() {
+        if self.watch.forgets() {
             std::mem::forget(self.handler.clone());
         }
     }

@@ -33,6 +33,10 @@ impl SyncHandler for CommitsFirst {
     }
 }
 
+pub(crate) fn commits_first(world: Arc<World>) -> impl SyncHandler {
+    CommitsFirst(world)
+}
+
 #[test]
 fn a_checkpoint_that_is_saved_before_the_data_is_found_by_a_kill_and_told_what_is_missing() {
     let found = breach(&kit(CommitsFirst), Check::Kill);

@@ -10,6 +10,7 @@ use super::super::account::{Account, Event};
 use super::super::bench::Bench;
 use super::super::place::Named;
 use super::super::process::{Plan, Ran};
+use super::super::rig::Rig;
 use super::super::ruling::{Breach, Ruling};
 use super::super::script::Story;
 
@@ -44,10 +45,16 @@ fn last_alone(bench: &Bench<'_>) -> Result<(), Breach> {
         let headline = format!("only {} was chosen, and {other} is worked on", Named::from(last));
         return Err(Breach::new(headline, INDEPENDENT).with_account(&rig.account));
     }
-    // Where one item makes all the data, there is nothing left for the others.
-    let all = rig.end_state(bench.handler()) == bench.baseline.end && !bench.baseline.end.0.is_empty();
-    let others_do_something = others.iter().any(|other| bench.baseline.outcome(other.id()) == Outcome::Succeeded);
-    match all && others_do_something && bench.shows_data() {
+    makes_everything(bench, &rig, last)
+}
+
+/// Whether this item alone makes the data of all, and another does so too: one of them may be all there is.
+fn makes_everything(bench: &Bench<'_>, rig: &Rig, last: &SyncItem) -> Result<(), Breach> {
+    let is_whole = |rig: &Rig| bench.shows_data() && rig.end_state(bench.handler()) == bench.baseline.end;
+    let Some(first) = bench.baseline.items.first().filter(|_| is_whole(rig)) else { return Ok(()) };
+    let mut other = bench.rig();
+    other.program(async |process| drop(process.session(alone(first)).await));
+    match is_whole(&other) {
         true => {
             let headline = format!("only {} was chosen, and the data are those of all items", Named::from(last));
             Err(Breach::new(headline, INDEPENDENT).with_account(&rig.account))
