@@ -12,6 +12,7 @@
 //! None of them reads a clock of the machine's.
 
 pub mod testing {
+    #![expect(clippy::test_attr_in_doctest, reason = "what a test would call is called")]
     #![doc = include_str!("../TESTING.md")]
 }
 

@@ -81,7 +81,7 @@ pub(crate) fn kit<H: SyncHandler>(make: fn(Arc<World>) -> H) -> Kit {
 #[track_caller]
 pub(crate) fn breach(kit: &Kit, check: Check) -> Breach {
     match kit.check(check) {
-        Ruling::Broken(breach) => *breach,
+        Ruling::Broken(breach) => breach,
         ruling => panic!("the check `{check}` has found nothing: {ruling:?}"),
     }
 }

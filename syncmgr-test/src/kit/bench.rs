@@ -14,7 +14,7 @@ use super::end::EndState;
 use super::place::{Call, Named};
 use super::process::{Plan, Ran};
 use super::rig::{Rig, Time};
-use super::ruling::{Breach, Ruling};
+use super::ruling::{Breach, Played, Ruling};
 use super::{Kit, Promise};
 
 /// What one check has: the kit, and how the handler goes undisturbed.
@@ -74,7 +74,7 @@ pub(super) const FIXTURE: &str = "give the kit a world in which the handler succ
                                   otherwise, say so with `Kit::expecting`";
 
 /// Whether an undisturbed run in another world comes to the same.
-fn same_in_another_world(kit: &Kit, handler: HandlerId, end: &EndState) -> Result<(), Breach> {
+fn same_in_another_world(kit: &Kit, handler: HandlerId, end: &EndState) -> Played {
     let mut rig = kit.rig();
     rig.program(async |process| drop(process.session(Plan::default()).await));
     let differences = rig.end_state(handler).differences(end);
@@ -119,7 +119,7 @@ impl Bench<'_> {
         }
         for script in &chosen {
             if let Err(breach) = script.play(self) {
-                return Ruling::Broken(Box::new(self.shortest(script, breach)));
+                return Ruling::Broken(self.shortest(script, breach));
             }
         }
         Ruling::Kept { scripts: chosen.len(), left_out: all - chosen.len() }
@@ -142,7 +142,7 @@ impl Bench<'_> {
     }
 
     /// What a session after the script has come to, if that is not what an undisturbed one does.
-    pub(super) fn compare(&self, rig: &Rig, ran: &Ran, after: &str) -> Result<(), Breach> {
+    pub(super) fn compare(&self, rig: &Rig, ran: &Ran, after: &str) -> Played {
         let breach = |headline: String, help: &str| Err(Breach::new(headline, help).with_account(&rig.account));
         if !matches!(ran, Ran::Rested(_)) {
             return breach(format!("a run after {after} does not come to an end"), AFTER);
@@ -163,7 +163,7 @@ impl Bench<'_> {
     }
 
     /// How the data differ from what an undisturbed run leaves.
-    pub(super) fn compare_data(&self, rig: &Rig, after: &str) -> Result<(), Breach> {
+    pub(super) fn compare_data(&self, rig: &Rig, after: &str) -> Played {
         let differences = rig.end_state(self.handler()).differences(&self.baseline.end);
         match differences.is_empty() {
             true => Ok(()),

@@ -50,7 +50,7 @@ use self::place::Named;
 pub use self::provider::Provider;
 use self::rig::{Rig, Time};
 pub use self::ruling::{Breach, Judgement, Ruling};
-use self::ruling::{Line, Shown};
+use self::ruling::{Line, Played, Shown};
 
 /// Judges a handler by every check, in one test. `make` makes a new world, with a handler for it, for every script.
 ///
@@ -171,7 +171,7 @@ impl Kit {
         let made = std::thread::Builder::new().name(name).spawn(move || _ = sender.send(kit.make_check(check)));
         match made.map(|thread| (receiver.recv_timeout(self.patience), thread)) {
             Ok((Ok(ruling), _)) => ruling,
-            Ok((Err(mpsc::RecvTimeoutError::Timeout), _)) => Ruling::Broken(Box::new(self.stuck())),
+            Ok((Err(mpsc::RecvTimeoutError::Timeout), _)) => Ruling::Broken(self.stuck()),
             Ok((Err(_), thread)) => std::panic::resume_unwind(thread.join().expect_err("it sent nothing")),
             Err(error) => Ruling::Skipped(format!("no thread could be started for it: {error}")),
         }
@@ -180,7 +180,7 @@ impl Kit {
     fn make_check(&self, check: Check) -> Ruling {
         match Baseline::take(self) {
             Ok(baseline) => checks::make(check, &Bench { kit: self, baseline }),
-            Err(breach) if check == Check::Undisturbed => Ruling::Broken(Box::new(breach.in_script("run everything"))),
+            Err(breach) if check == Check::Undisturbed => Ruling::Broken(breach.in_script("run everything")),
             Err(_) => Ruling::Skipped("the handler does not get through undisturbed; see that check first".into()),
         }
     }
@@ -213,7 +213,7 @@ impl Kit {
     }
 
     /// Whether an item may end like this with nothing in its way.
-    fn expects(&self, item: &SyncItem, outcome: Outcome, account: &Account) -> Result<(), Breach> {
+    fn expects(&self, item: &SyncItem, outcome: Outcome, account: &Account) -> Played {
         let expected = self.expected.get(item.name()).copied().unwrap_or(Outcome::Succeeded);
         if outcome == expected {
             return Ok(());
@@ -240,7 +240,7 @@ impl std::fmt::Debug for Kit {
 
 /// A script of a check, which keeps or breaks its promise. Shown, it is how it is asked for again.
 trait Promise: std::fmt::Display + Sized {
-    fn play(&self, bench: &Bench<'_>) -> Result<(), Breach>;
+    fn play(&self, bench: &Bench<'_>) -> Played;
 
     /// A shorter script that may show the same.
     fn shorter(&self) -> Option<Self> {

@@ -33,16 +33,22 @@ pub enum Ruling {
         left_out: usize,
     },
     /// The promise was broken.
-    Broken(Box<Breach>),
+    Broken(Breach),
     /// The check does not apply, for this reason.
     Skipped(String),
 }
 
 /// A broken promise: what the contract says, what happened, and the shortest script that shows it.
 #[derive(Debug)]
-pub struct Breach {
+pub struct Breach(Box<Found>);
+
+/// What a script has shown: nothing, or that the promise is broken.
+pub(super) type Played = Result<(), Breach>;
+
+#[derive(Debug)]
+struct Found {
     headline: String,
-    pub(super) details: Vec<String>,
+    details: Vec<String>,
     help: String,
     script: String,
     about: Option<Named>,
@@ -63,7 +69,7 @@ impl Judgement {
     /// The promises that were broken.
     pub fn breaches(&self) -> impl Iterator<Item = (Check, &Breach)> {
         self.rulings.iter().filter_map(|(check, ruling)| match ruling {
-            Ruling::Broken(breach) => Some((*check, &**breach)),
+            Ruling::Broken(breach) => Some((*check, breach)),
             _ => None,
         })
     }
@@ -72,45 +78,56 @@ impl Judgement {
 impl Breach {
     pub(super) fn new(headline: impl Into<String>, help: impl Into<String>) -> Self {
         let (headline, help) = (headline.into(), help.into());
-        Self { headline, details: Vec::new(), help, script: String::new(), about: None, account: None }
+        let (details, script) = (Vec::new(), String::new());
+        Self(Box::new(Found { headline, details, help, script, about: None, account: None }))
     }
 
     /// With what differs, or was seen.
-    pub(super) fn with_details(self, details: impl IntoIterator<Item = String>) -> Self {
-        Self { details: details.into_iter().collect(), ..self }
+    pub(super) fn with_details(mut self, details: impl IntoIterator<Item = String>) -> Self {
+        self.0.details = details.into_iter().collect();
+        self
+    }
+
+    /// With what another breach has found to differ.
+    pub(super) fn with_details_of(self, other: Self) -> Self {
+        self.with_details(other.0.details)
     }
 
     /// With all that happened; of long accounts, what is about this item is shown.
-    pub(super) fn with_account(self, account: &Account) -> Self {
-        Self { account: Some(account.clone()), ..self }
+    pub(super) fn with_account(mut self, account: &Account) -> Self {
+        self.0.account = Some(account.clone());
+        self
     }
 
-    pub(super) fn about(self, item: &Named) -> Self {
-        Self { about: Some(item.clone()), ..self }
+    pub(super) fn about(mut self, item: &Named) -> Self {
+        self.0.about = Some(item.clone());
+        self
     }
 
-    pub(super) fn in_script(self, script: impl Into<String>) -> Self {
-        Self { script: script.into(), ..self }
+    pub(super) fn in_script(mut self, script: impl Into<String>) -> Self {
+        self.0.script = script.into();
+        self
     }
 
-    pub(super) fn with_help(self, help: impl Into<String>) -> Self {
-        Self { help: help.into(), ..self }
+    pub(super) fn with_help(mut self, help: impl Into<String>) -> Self {
+        self.0.help = help.into();
+        self
     }
 
     /// What was found, in one sentence.
     pub fn headline(&self) -> &str {
-        &self.headline
+        &self.0.headline
     }
 
     /// What was played: the value of `SYNCMGR_SCRIPT` that plays just this again.
     pub fn script(&self) -> &str {
-        &self.script
+        &self.0.script
     }
 
     fn happened(&self) -> Vec<String> {
-        let Some(account) = &self.account else { return Vec::new() };
+        let Some(account) = &self.0.account else { return Vec::new() };
         let events = account.events();
-        let told = events.iter().filter(|(_, event)| is_telling(event, self.about.as_ref()));
+        let told = events.iter().filter(|(_, event)| is_telling(event, self.0.about.as_ref()));
         shortened(told.map(|(time, event)| line(*time, event)).collect())
     }
 }
@@ -165,7 +182,7 @@ impl fmt::Display for Line<'_> {
                 write!(f, "     kept {check} ({scripts} played, {left_out} left out)")
             }
             Ruling::Skipped(reason) => write!(f, "  skipped {check}: {reason}"),
-            Ruling::Broken(breach) => write!(f, "   BROKEN {check}: {}", breach.headline),
+            Ruling::Broken(breach) => write!(f, "   BROKEN {check}: {}", breach.headline()),
         }
     }
 }
@@ -176,10 +193,10 @@ pub(super) struct Shown<'a>(pub(super) Check, pub(super) &'a Breach);
 impl fmt::Display for Shown<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self(check, breach) = self;
-        writeln!(f, "error[{check}]: {}", breach.headline)?;
-        writeln!(f, "  --> script: {}", breach.script)?;
+        writeln!(f, "error[{check}]: {}", breach.headline())?;
+        writeln!(f, "  --> script: {}", breach.script())?;
         f.write_str("   |\n")?;
-        breach.details.iter().try_for_each(|detail| writeln!(f, "   | {detail}"))?;
+        breach.0.details.iter().try_for_each(|detail| writeln!(f, "   | {detail}"))?;
         let happened = breach.happened();
         if !happened.is_empty() {
             f.write_str("   | what happened, in seconds:\n")?;
@@ -187,8 +204,8 @@ impl fmt::Display for Shown<'_> {
         }
         f.write_str("   |\n")?;
         writeln!(f, "   = contract: {} ({})", check.promise(), check.rules())?;
-        writeln!(f, "   = help: {}", breach.help)?;
-        writeln!(f, "   = rerun: {}", rerun(&breach.script))
+        writeln!(f, "   = help: {}", breach.0.help)?;
+        writeln!(f, "   = rerun: {}", rerun(breach.script()))
     }
 }
 

@@ -7,22 +7,22 @@ use super::Promise;
 use super::bench::Bench;
 use super::place::{Call, Cut, How, Moment, Place};
 use super::process::Plan;
-use super::ruling::Breach;
+use super::ruling::Played;
 
 /// A script that is told by its name.
 pub(super) struct Story {
     name: String,
-    play: Box<dyn Fn(&Bench<'_>) -> Result<(), Breach>>,
+    play: Box<dyn Fn(&Bench<'_>) -> Played>,
 }
 
 impl Story {
-    pub(super) fn new(name: impl Into<String>, play: impl Fn(&Bench<'_>) -> Result<(), Breach> + 'static) -> Self {
+    pub(super) fn new(name: impl Into<String>, play: impl Fn(&Bench<'_>) -> Played + 'static) -> Self {
         Self { name: name.into(), play: Box::new(play) }
     }
 }
 
 impl Promise for Story {
-    fn play(&self, bench: &Bench<'_>) -> Result<(), Breach> {
+    fn play(&self, bench: &Bench<'_>) -> Played {
         (self.play)(bench)
     }
 }
@@ -42,7 +42,7 @@ pub(super) struct CutScript {
 }
 
 /// What must hold after a script.
-type Judge = fn(&CutScript, &Bench<'_>) -> Result<(), Breach>;
+type Judge = fn(&CutScript, &Bench<'_>) -> Played;
 
 /// Which items the session is about.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -82,7 +82,7 @@ impl CutScript {
 }
 
 impl Promise for CutScript {
-    fn play(&self, bench: &Bench<'_>) -> Result<(), Breach> {
+    fn play(&self, bench: &Bench<'_>) -> Played {
         let played = (self.judge)(self, bench);
         match self.cut.item() {
             Some(item) => played.map_err(|breach| breach.about(item)),

@@ -6,7 +6,7 @@ use super::super::bench::Bench;
 use super::super::place::{How, Moment, Place};
 use super::super::process::{Plan, Ran};
 use super::super::rig::Rig;
-use super::super::ruling::{Breach, Ruling};
+use super::super::ruling::{Breach, Played, Ruling};
 use super::super::script::{CutScript, Story};
 
 const NOTHING_TO_DO: &str = "compare before you write, and write what is there already not at all; where the data tell a time, \
@@ -31,7 +31,7 @@ pub(super) fn again(bench: &Bench<'_>) -> Ruling {
     ])
 }
 
-fn twice(bench: &Bench<'_>, run: impl Fn(&mut Rig, Plan) -> Ran) -> Result<(), Breach> {
+fn twice(bench: &Bench<'_>, run: impl Fn(&mut Rig, Plan) -> Ran) -> Played {
     let mut rig = bench.rig();
     let ran = run(&mut rig, Plan::default());
     bench.compare(&rig, &ran, "a run that was whole").map_err(|breach| breach.with_help(NOTHING_TO_DO))
@@ -59,7 +59,7 @@ pub(super) fn resumable(bench: &Bench<'_>) -> Ruling {
     }
     if bench.baseline.commits.is_empty() {
         let breach = Breach::new("the handler promises RESUMABLE and commits nothing", SAVE);
-        return Ruling::Broken(Box::new(breach.in_script("run everything")));
+        return Ruling::Broken(breach.in_script("run everything"));
     }
     let stored = |place: &Place| matches!(place.moment, Moment::AfterCommit(_));
     let places = bench.commits().into_iter().filter(stored).collect();
@@ -68,7 +68,7 @@ pub(super) fn resumable(bench: &Bench<'_>) -> Ruling {
 
 const SAVE: &str = "commit what is done as the work goes on, and begin with what `ItemContext::saved` returns";
 
-fn goes_on(script: &CutScript, bench: &Bench<'_>) -> Result<(), Breach> {
+fn goes_on(script: &CutScript, bench: &Bench<'_>) -> Played {
     let call = &script.cut.place.call;
     let Some(item) = call.item() else { return Ok(()) };
     let mut rig = bench.rig();

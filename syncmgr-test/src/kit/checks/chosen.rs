@@ -11,7 +11,7 @@ use super::super::bench::Bench;
 use super::super::place::Named;
 use super::super::process::{Plan, Ran};
 use super::super::rig::Rig;
-use super::super::ruling::{Breach, Ruling};
+use super::super::ruling::{Breach, Played, Ruling};
 use super::super::script::Story;
 
 pub(super) fn choice(bench: &Bench<'_>) -> Ruling {
@@ -30,7 +30,7 @@ fn alone(item: &SyncItem) -> Plan {
     Plan { items: Some(BTreeSet::from([item.id()])), ..Plan::default() }
 }
 
-fn last_alone(bench: &Bench<'_>) -> Result<(), Breach> {
+fn last_alone(bench: &Bench<'_>) -> Played {
     let mut rig = bench.rig();
     let Some((last, others)) = bench.baseline.items.split_last() else { return Ok(()) };
     let ran = rig.program(async |process| process.session(alone(last)).await);
@@ -49,7 +49,7 @@ fn last_alone(bench: &Bench<'_>) -> Result<(), Breach> {
 }
 
 /// Whether this item alone makes the data of all, and another does so too: one of them may be all there is.
-fn makes_everything(bench: &Bench<'_>, rig: &Rig, last: &SyncItem) -> Result<(), Breach> {
+fn makes_everything(bench: &Bench<'_>, rig: &Rig, last: &SyncItem) -> Played {
     let is_whole = |rig: &Rig| bench.shows_data() && rig.end_state(bench.handler()) == bench.baseline.end;
     let Some(first) = bench.baseline.items.first().filter(|_| is_whole(rig)) else { return Ok(()) };
     let mut other = bench.rig();
@@ -63,7 +63,7 @@ fn makes_everything(bench: &Bench<'_>, rig: &Rig, last: &SyncItem) -> Result<(),
     }
 }
 
-fn backwards(bench: &Bench<'_>) -> Result<(), Breach> {
+fn backwards(bench: &Bench<'_>) -> Played {
     let mut rig = bench.rig();
     for item in bench.baseline.items.iter().rev() {
         let ran = rig.program(async |process| process.session(alone(item)).await);
@@ -73,7 +73,7 @@ fn backwards(bench: &Bench<'_>) -> Result<(), Breach> {
 }
 
 /// Whether an item that was run alone ends as it does among the others.
-fn ended(bench: &Bench<'_>, ran: &Ran, item: &SyncItem, account: &Account) -> Result<(), Breach> {
+fn ended(bench: &Bench<'_>, ran: &Ran, item: &SyncItem, account: &Account) -> Played {
     let (ended, wanted) = (ran.outcome(item), bench.baseline.outcome(item.id()));
     if ended == Some(wanted) {
         return Ok(());
@@ -98,7 +98,7 @@ pub(super) fn statuses(bench: &Bench<'_>) -> Ruling {
     ])
 }
 
-fn reported(bench: &Bench<'_>) -> Result<(), Breach> {
+fn reported(bench: &Bench<'_>) -> Played {
     let mut rig = bench.rig();
     rig.program(async |process| drop(process.session(Plan::default()).await));
     legal(&rig.account)
@@ -108,7 +108,7 @@ const ONCE: &str =
     "report an item from when it begins to its one terminal status, and no other item of the run after it";
 
 /// Whether every report was one the contract allows.
-fn legal(account: &Account) -> Result<(), Breach> {
+fn legal(account: &Account) -> Played {
     if let Some(refused) = account.find(|event| match event {
         Event::Misreported(text) => Some(text.clone()),
         _ => None,

@@ -7,7 +7,7 @@ use syncmgr_core::decision::verdict::Outcome;
 use super::super::bench::Bench;
 use super::super::place::{How, Moment, Place};
 use super::super::process::Plan;
-use super::super::ruling::{Breach, Ruling};
+use super::super::ruling::{Breach, Played, Ruling};
 use super::super::script::{CutScript, Story};
 
 pub(super) fn commits(bench: &Bench<'_>) -> Ruling {
@@ -25,7 +25,7 @@ pub(super) fn commits(bench: &Bench<'_>) -> Ruling {
     }
 }
 
-fn refused(script: &CutScript, bench: &Bench<'_>) -> Result<(), Breach> {
+fn refused(script: &CutScript, bench: &Bench<'_>) -> Played {
     let mut rig = bench.rig();
     let (ran, again) =
         rig.program(async |process| (process.session(script.plan()).await, process.session(Plan::default()).await));

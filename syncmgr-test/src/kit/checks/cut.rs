@@ -11,7 +11,7 @@ use super::super::bench::Bench;
 use super::super::place::{Call, Cut, How, Named, Place};
 use super::super::process::{Plan, Ran};
 use super::super::rig::Rig;
-use super::super::ruling::{Breach, Ruling};
+use super::super::ruling::{Breach, Played, Ruling};
 use super::super::script::CutScript;
 
 const NOT_CANCELLABLE: &str = "the handler does not promise CANCELLABLE";
@@ -63,7 +63,7 @@ fn is_cancellable(bench: &Bench<'_>) -> bool {
     bench.baseline.info.capabilities().contains(Capabilities::CANCELLABLE)
 }
 
-fn skipped(script: &CutScript, bench: &Bench<'_>) -> Result<(), Breach> {
+fn skipped(script: &CutScript, bench: &Bench<'_>) -> Played {
     let mut rig = bench.rig();
     let (ran, took) = rig.program(async |process| {
         let ran = process.session(script.plan()).await;
@@ -76,7 +76,7 @@ fn skipped(script: &CutScript, bench: &Bench<'_>) -> Result<(), Breach> {
         Some(Outcome::Skipped) => left_out(bench, &rig, item)
             .map_err(|found| breach(format!("{item} was skipped before it began, and {found}")))?,
         Some(Outcome::Succeeded) => bench.compare_data(&rig, "it was skipped").map_err(|found| {
-            breach(format!("{item} was skipped and ends: succeeded, with its work undone")).with_details(found.details)
+            breach(format!("{item} was skipped and ends: succeeded, with its work undone")).with_details_of(found)
         })?,
         Some(outcome) if outcome == bench.baseline.outcome(item.id) => {}
         Some(outcome) => return Err(breach(format!("{item} was skipped and ends: {outcome}"))),
@@ -119,7 +119,7 @@ fn in_time(bench: &Bench<'_>, took: Duration) -> Result<(), String> {
     }
 }
 
-fn stopped(script: &CutScript, bench: &Bench<'_>) -> Result<(), Breach> {
+fn stopped(script: &CutScript, bench: &Bench<'_>) -> Played {
     let mut rig = bench.rig();
     let (ran, took, unstopped) = rig.program(async |process| {
         let ran = process.session(script.plan()).await;
@@ -144,7 +144,7 @@ fn stopped(script: &CutScript, bench: &Bench<'_>) -> Result<(), Breach> {
     })
 }
 
-fn resumed(script: &CutScript, bench: &Bench<'_>) -> Result<(), Breach> {
+fn resumed(script: &CutScript, bench: &Bench<'_>) -> Played {
     let mut rig = bench.rig();
     let again = rig.program(async |process| {
         process.session(script.plan()).await;
@@ -153,14 +153,14 @@ fn resumed(script: &CutScript, bench: &Bench<'_>) -> Result<(), Breach> {
     bench.compare(&rig, &again, "a stop")
 }
 
-fn killed(script: &CutScript, bench: &Bench<'_>) -> Result<(), Breach> {
+fn killed(script: &CutScript, bench: &Bench<'_>) -> Played {
     let mut rig = bench.rig();
     rig.program(async |process| drop(process.session(script.plan()).await));
     let again = rig.program(async |process| process.session(Plan::default()).await);
     bench.compare(&rig, &again, "a kill")
 }
 
-fn panicked(script: &CutScript, bench: &Bench<'_>) -> Result<(), Breach> {
+fn panicked(script: &CutScript, bench: &Bench<'_>) -> Played {
     let mut rig = bench.rig();
     let (ran, again) =
         rig.program(async |process| (process.session(script.plan()).await, process.session(Plan::default()).await));

@@ -14,7 +14,7 @@ use super::super::bench::Bench;
 use super::super::place::{Call, Named};
 use super::super::process::{Plan, Process, Ran};
 use super::super::rig::Time;
-use super::super::ruling::{Breach, Ruling};
+use super::super::ruling::{Breach, Played, Ruling};
 
 /// How long the peer asks to be left alone.
 const BUSY: Duration = Duration::from_secs(10 * 60);
@@ -56,7 +56,7 @@ impl fmt::Display for Failure {
 }
 
 impl Promise for Failure {
-    fn play(&self, bench: &Bench<'_>) -> Result<(), Breach> {
+    fn play(&self, bench: &Bench<'_>) -> Played {
         let mut rig = bench.rig();
         rig.provider().fail(&self.item, self.class);
         rig.account.act(self.to_string());

@@ -14,7 +14,7 @@ use super::super::account::{Account, Event};
 use super::super::bench::Bench;
 use super::super::place::Call;
 use super::super::process::{Plan, Process, Ran};
-use super::super::ruling::{Breach, Ruling};
+use super::super::ruling::{Breach, Played, Ruling};
 use super::super::script::Story;
 use super::super::stage::Weather;
 use crate::ScriptedHost;
@@ -39,7 +39,7 @@ pub(super) fn hosts(bench: &Bench<'_>) -> Ruling {
 
 const ANY_ANSWER: &str = "pass what the host refuses on with `?`, and let no `unwrap` or `expect` rely on its answers";
 
-fn weathered(bench: &Bench<'_>, weather: Weather) -> Result<(), Breach> {
+fn weathered(bench: &Bench<'_>, weather: Weather) -> Played {
     let mut rig = bench.rig();
     let ran = rig.program_in(weather, async |process| process.session(Plan::default()).await);
     no_panic(&rig.account)?;
@@ -50,7 +50,7 @@ fn weathered(bench: &Bench<'_>, weather: Weather) -> Result<(), Breach> {
     bench.compare(&rig, &again, "a bad host")
 }
 
-fn no_panic(account: &Account) -> Result<(), Breach> {
+fn no_panic(account: &Account) -> Played {
     let panicked = account.find(|event| match event {
         Event::Panicked(call, text) => Some(format!("{call} panics: {text}")),
         _ => None,
@@ -58,7 +58,7 @@ fn no_panic(account: &Account) -> Result<(), Breach> {
     panicked.map_or(Ok(()), |headline| Err(Breach::new(headline, ANY_ANSWER).with_account(account)))
 }
 
-fn driven(bench: &Bench<'_>, manners: Manners) -> Result<(), Breach> {
+fn driven(bench: &Bench<'_>, manners: Manners) -> Played {
     let mut rig = bench.rig();
     let items: Vec<_> = bench.baseline.items.iter().map(SyncItem::id).collect();
     let told = rig.program(async |process| {

@@ -9,7 +9,7 @@ use super::super::bench::Bench;
 use super::super::place::How;
 use super::super::process::{Plan, Process};
 use super::super::rig::Time;
-use super::super::ruling::{Breach, Ruling};
+use super::super::ruling::{Breach, Played, Ruling};
 use super::super::script::{CutScript, Story};
 
 /// As long as something may go on that nobody waits for.
@@ -87,7 +87,7 @@ async fn wait(process: &Process) {
     }
 }
 
-fn nothing_late(account: &Account) -> Result<(), Breach> {
+fn nothing_late(account: &Account) -> Played {
     let late = account.find(|event| match event {
         Event::Late(text) => Some(text.clone()),
         _ => None,
@@ -133,7 +133,7 @@ async fn tasks_after(process: &Process, plan: Plan) -> usize {
     after.saturating_sub(before)
 }
 
-fn no_tasks(left: usize, account: &Account) -> Result<(), Breach> {
+fn no_tasks(left: usize, account: &Account) -> Played {
     if left == 0 {
         return Ok(());
     }

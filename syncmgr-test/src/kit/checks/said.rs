@@ -8,7 +8,7 @@ use syncmgr_core::item::SyncItem;
 
 use super::super::bench::Bench;
 use super::super::place::Named;
-use super::super::ruling::{Breach, Ruling};
+use super::super::ruling::{Breach, Played, Ruling};
 use super::super::script::Story;
 
 pub(super) fn description(bench: &Bench<'_>) -> Ruling {
@@ -19,7 +19,7 @@ pub(super) fn listing(bench: &Bench<'_>) -> Ruling {
     bench.play(vec![Story::new("list four times, in two programs", listed)])
 }
 
-fn described(bench: &Bench<'_>) -> Result<(), Breach> {
+fn described(bench: &Bench<'_>) -> Played {
     let rig = bench.rig();
     let (first, second) = (rig.provider().clone().handler(), rig.provider().clone().handler());
     let said = [first.info(), first.info(), second.info()].map(|info| format!("{info:?}"));
@@ -34,7 +34,7 @@ fn described(bench: &Bench<'_>) -> Result<(), Breach> {
     }
 }
 
-fn listed(bench: &Bench<'_>) -> Result<(), Breach> {
+fn listed(bench: &Bench<'_>) -> Played {
     let mut rig = bench.rig();
     let mut listings = Vec::new();
     for _ in 0..2 {

@@ -13,7 +13,7 @@ use syncmgr_core::store::{StateChange, StateStore};
 use super::super::bench::Bench;
 use super::super::place::Named;
 use super::super::process::{Plan, Ran};
-use super::super::ruling::{Breach, Ruling};
+use super::super::ruling::{Breach, Played, Ruling};
 use super::super::script::Story;
 
 /// Says that the file of a new version is to be written.
@@ -41,7 +41,7 @@ pub(super) fn upgrade(bench: &Bench<'_>) -> Ruling {
 
 fn broken(headline: String) -> Ruling {
     let help = format!("run the test once with {BLESS}=1, and check the file in");
-    Ruling::Broken(Box::new(Breach::new(headline, help).in_script("look for the states")))
+    Ruling::Broken(Breach::new(headline, help).in_script("look for the states"))
 }
 
 fn file_name(version: u32) -> String {
@@ -89,7 +89,7 @@ fn story(version: u32, path: PathBuf) -> Story {
     })
 }
 
-fn loads(bench: &Bench<'_>, version: u32, states: &States) -> Result<(), Breach> {
+fn loads(bench: &Bench<'_>, version: u32, states: &States) -> Played {
     let mut rig = bench.rig();
     let ids: BTreeMap<&str, ItemId> = bench.baseline.items.iter().map(|item| (item.name(), item.id())).collect();
     for (name, state) in states {

@@ -6,7 +6,7 @@ use super::super::account::{Account, Event, Granted};
 use super::super::bench::Bench;
 use super::super::place::{Call, Named};
 use super::super::process::{Plan, Ran, User};
-use super::super::ruling::{Breach, Ruling};
+use super::super::ruling::{Breach, Played, Ruling};
 use super::super::script::Story;
 
 /// Asking more often than this is asking again and again.
@@ -23,7 +23,7 @@ pub(super) fn silence(bench: &Bench<'_>) -> Ruling {
 }
 
 /// After these sessions, one in which nobody may be bothered.
-fn silent(bench: &Bench<'_>, before: &[User]) -> Result<(), Breach> {
+fn silent(bench: &Bench<'_>, before: &[User]) -> Played {
     let mut rig = bench.rig();
     let (ran, earlier) = rig.program(async |process| {
         for user in before {
@@ -72,7 +72,7 @@ pub(super) fn attention(bench: &Bench<'_>) -> Ruling {
 }
 
 /// Whether every call gives the user's attention back before it returns.
-fn given_back(account: &Account) -> Result<(), Breach> {
+fn given_back(account: &Account) -> Played {
     let mut holders: Vec<Call> = Vec::new();
     for (_, event) in account.events() {
         match event {
