@@ -209,6 +209,37 @@ mod tests {
     }
 
     #[test]
+    fn a_run_that_is_over_releases_what_it_has_and_nothing_of_others() {
+        let mut claims = Claims::default();
+        let other = |number| ItemOfRun { run: RunId { session: SessionId(2), ..item(1).run }, ..item(number) };
+        assert!(claims.claim(item(1), set(&["a"]), LOW) && claims.claim(other(1), set(&["b"]), LOW));
+        assert!(!claims.claim(item(2), set(&["b"]), LOW) && !claims.claim(other(2), set(&["a"]), LOW));
+        assert_eq!(claims.release_run(item(1).run), [other(2)]);
+        assert_eq!(claims.release_run(other(1).run), []);
+        assert!(claims.taken.is_empty() && claims.waiting.is_empty());
+    }
+
+    #[test]
+    fn who_waits_for_several_claims_is_told_one_that_others_have() {
+        let mut claims = Claims::default();
+        assert!(claims.claim(item(1), set(&["b"]), LOW));
+        assert!(!claims.claim(item(2), set(&["a", "b"]), LOW));
+        assert!(!claims.claim(item(3), set(&["a"]), LOW));
+        let waiting: Vec<_> = claims.waiting().collect();
+        assert_eq!(waiting, [(item(2), Claim::new("b")), (item(3), Claim::new("a"))], "the last waits for its turn");
+    }
+
+    #[test]
+    fn a_run_that_became_urgent_is_granted_its_claims_before_others() {
+        let mut claims = Claims::default();
+        let urgent = ItemOfRun { run: RunId { session: SessionId(2), ..item(3).run }, ..item(3) };
+        assert!(claims.claim(item(1), set(&["a"]), LOW));
+        assert!(!claims.claim(item(2), set(&["a"]), LOW) && !claims.claim(urgent, set(&["a"]), LOW));
+        claims.reassign(Priority::Foreground, urgent.run);
+        assert_eq!(claims.release(item(1)), [urgent]);
+    }
+
+    #[test]
     fn an_item_that_puts_its_claims_back_and_asks_again_is_not_forgotten() {
         let mut claims = Claims::default();
         assert!(claims.claim(item(1), set(&["a"]), LOW));

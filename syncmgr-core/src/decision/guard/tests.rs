@@ -38,6 +38,21 @@ fn more_than_ten_deletions_and_more_than_half_are_too_many() {
 }
 
 #[test]
+fn a_policy_of_the_hosts_own_counts_instead_of_the_defaults() {
+    let plan = |deletes| Plan::new().deleting(deletes, 100);
+    let objects = |deletes, policy: GuardPolicy| object(&plan(deletes), None, &policy, NOW).is_some();
+    let few = POLICY.with_deletions(2, 3);
+    assert!(!objects(3, few) && objects(4, few), "more than three percent");
+    assert!(!objects(5, POLICY.with_deletions(5, 3)) && objects(6, POLICY.with_deletions(5, 3)), "more than five");
+    let record = ItemRecord { last_success: Some(NOW + Duration::from_secs(3)), ..ItemRecord::new() };
+    let went_back = |slack| {
+        let policy = POLICY.with_clock_slack(Duration::from_secs(slack));
+        object(&Plan::new(), Some(&record), &policy, NOW).is_some()
+    };
+    assert!(went_back(2) && !went_back(3));
+}
+
+#[test]
 fn a_side_that_had_more_than_ten_entries_and_has_none_is_objected_to() {
     let side = |entries| Side::new("TO", entries);
     assert_eq!(between(side(0), side(11)), Some(Objection::SideEmpty { side: "TO".into(), before: 11 }));
