@@ -99,9 +99,9 @@ impl Marks {
         let (high, low) = id.guid().as_u64_pair();
         let product = u128::from(high ^ 0x9e37_79b9_7f4a_7c15) * u128::from(low ^ 0xe703_7ed1_a0b4_28db);
         let hash = (product ^ (product >> 64)) as u64;
-        let (mark, place) = (hash as u32 | 1, (hash >> 32) as usize);
+        let (mark, place) = ((hash as u32).max(1), (hash >> 32) as usize);
         for step in 0..Self::FAR {
-            match &mut self.table[(place + step) & self.mask] {
+            match &mut self.table[place.wrapping_add(step) & self.mask] {
                 free @ 0 => {
                     *free = mark;
                     return true;
@@ -316,6 +316,14 @@ mod tests {
         assert!(may_have_offenders(&items));
     }
 
+    #[test]
+    fn ids_that_count_up_anywhere_in_the_guid_pass_the_quick_look() {
+        for shift in (0..128).step_by(16) {
+            let counted = (1..10_000).map(|id| SyncItem::new(ItemId::from_u128(id << shift), "x"));
+            assert!(!may_have_offenders(&counted.collect::<Vec<_>>()), "counting from bit {shift}");
+        }
+    }
+
     const INFO: HandlerInfo = HandlerInfo::new(HandlerId::from_u128(1), "Mail");
 
     fn listing(items: impl IntoIterator<Item = SyncItem>) -> Listing {
@@ -341,6 +349,40 @@ mod tests {
         assert_eq!(listing.items()[0].id(), item.id());
         assert!(listing.items()[0].name().len() <= MAX_NAME);
         assert!(matches!(faults[..], [ListingFault::NameTooLong { .. }]));
+    }
+
+    #[test]
+    fn a_name_of_the_greatest_length_is_no_fault() {
+        let longest = SyncItem::named("n".repeat(MAX_NAME));
+        assert!(!may_have_offenders(std::slice::from_ref(&longest)));
+        let (listing, faults) = Listing::check([longest.clone(), longest.clone()].into_iter().collect());
+        assert_eq!(listing.items()[..], [longest]);
+        assert!(matches!(faults[..], [ListingFault::Duplicate { .. }]), "{faults:?}");
+    }
+
+    #[test]
+    fn a_fault_says_which_item_it_is_about_where_that_has_an_id() {
+        let item = ItemId::from_u128(1);
+        assert_eq!(ListingFault::NilId { name: "x".into() }.item(), None);
+        assert_eq!(ListingFault::Duplicate { item, name: "x".into() }.item(), Some(item));
+        assert_eq!(ListingFault::NameTooLong { item, length: 9 }.item(), Some(item));
+    }
+
+    #[test]
+    fn r071_a_deleted_item_is_taken_out_and_the_others_stay() {
+        let [a, b] = ["a", "b"].map(SyncItem::named);
+        let mut listing = listing([a.clone(), b.clone()]);
+        assert_eq!((listing.item(a.id()), listing.item(b.id())), (Some(&a), Some(&b)));
+        listing.remove(a.id());
+        assert_eq!((listing.item(a.id()), &listing.items()[..]), (None, &[b][..]));
+    }
+
+    #[test]
+    fn a_listing_taken_as_incomplete_keeps_its_items() {
+        let complete = listing([SyncItem::named("a")]);
+        assert_eq!(complete.completeness(), Completeness::Complete);
+        let incomplete = complete.clone().incomplete();
+        assert_eq!((incomplete.completeness(), incomplete.items()), (Completeness::MissingItems, complete.items()));
     }
 
     #[test]
@@ -371,6 +413,18 @@ mod tests {
         assert_eq!(preferences.of(INFO.id(), ItemId::from_name("a")), Some(ItemState::Unchecked));
         preferences.purge(INFO.id(), &listing([SyncItem::named("b")]));
         assert_eq!(preferences.of(INFO.id(), ItemId::from_name("a")), None);
+    }
+
+    #[test]
+    fn forgetting_a_handler_drops_its_preferences_and_no_others() {
+        let item = ItemId::from_name("a");
+        let mut preferences = Preferences::default();
+        let handlers = [HandlerId::from_u128(1), HandlerId::from_u128(2)];
+        for handler in handlers {
+            preferences.load(handler, BTreeMap::from([(item, ItemState::Unchecked)]));
+        }
+        preferences.forget(handlers[0]);
+        assert_eq!(handlers.map(|handler| preferences.of(handler, item)), [None, Some(ItemState::Unchecked)]);
     }
 
     #[test]
