@@ -130,7 +130,7 @@ pub fn may_run(state: &RetryState, ask: Ask, now: SystemTime) -> Result<(), Hold
 pub(super) fn carried(before: Option<&RetryState>, now: SystemTime) -> RetryState {
     let now = round_down(now);
     let before = before.copied().unwrap_or_else(|| RetryState::new(Setback::Backoff, now, None));
-    RetryState { since: before.since.min(now), until: None, ..before }
+    RetryState { since: before.since.min(now), ..before }
 }
 
 /// What there was, and one more failure; those in a row start over where the item got further.

@@ -141,7 +141,6 @@ fn routine(known: &Known, now: SystemTime) -> Next {
     // One whose time has passed is due only where somebody says so: it may have been declined.
     let retry = known.record.as_ref().and_then(|record| record.retry?.until).filter(|until| *until > now);
     match retry.into_iter().chain(known.due).min() {
-        Some(time) if time <= now => Next::Now,
         Some(time) => Next::At { time },
         None if known.registered.is_some_and(|events| events != RegisterFlags::empty()) => Next::WhenTriggered,
         None => Next::WhenAsked,
