@@ -342,6 +342,48 @@ mod tests {
     }
 
     #[test]
+    fn an_item_that_ends_with_its_claims_leaves_the_others_theirs() {
+        let mut run = RunState::new(3);
+        (0..3).for_each(|item| run.hold(item));
+        assert!((0..3).all(|item| run.ready(item)));
+        assert_eq!(run.skip(1), Skip::Released);
+        assert_eq!([run.begin_next(), run.begin_next(), run.begin_next()], [Some(0), Some(2), None]);
+    }
+
+    #[test]
+    fn items_that_wait_for_claims_are_counted_apart_from_those_that_have_them() {
+        let mut run = RunState::new(5);
+        (0..5).for_each(|item| run.hold(item));
+        assert_eq!((run.waiting_for_claims(), run.ready_count(), run.has_ready()), (5, 0, false));
+        assert!(!run.has_next() && run.has_waiting(), "all of them wait");
+        assert!(run.ready(1) && run.ready(2));
+        assert_eq!((run.waiting_for_claims(), run.ready_count(), run.has_ready()), (3, 2, true));
+        assert!(run.has_next() && run.has_waiting());
+        assert_eq!([run.begin_next(), run.begin_next()], [Some(1), Some(2)]);
+        assert_eq!((run.waiting_for_claims(), run.ready_count(), run.has_ready()), (3, 0, false));
+        assert!(run.end(0, Outcome::Failed));
+        assert_eq!(run.waiting_for_claims(), 2);
+    }
+
+    #[test]
+    fn an_item_begins_out_of_turn_only_if_it_has_not_begun_and_waits_for_nothing() {
+        let mut run = RunState::new(3);
+        run.hold(0);
+        assert!(run.begin(2));
+        assert_eq!([0, 2, 3].map(|item| run.begin(item)), [false; 3], "held, begun, unknown");
+        assert_eq!(run.phases(), [Phase::Held, Phase::Queued, Phase::Running]);
+        assert_eq!(run.journal(), [JournalEntry { item: 2, change: Change::Began }]);
+    }
+
+    #[test]
+    fn where_every_item_has_begun_there_is_no_next() {
+        let mut run = RunState::new(1);
+        assert!(run.has_next() && run.has_waiting());
+        run.begin_next();
+        assert_eq!((run.peek_next(), run.has_next(), run.has_waiting()), (None, false, false));
+    }
+
+    #[test]
     fn an_item_that_is_told_twice_that_it_is_ready_begins_once() {
         let mut run = RunState::new(1);
         run.hold(0);
@@ -378,6 +420,7 @@ mod tests {
         let mut run = RunState::new(2);
         run.begin_next();
         assert!(run.set_pause(Pause::Paused).is_empty());
+        assert_eq!(run.pause(), Pause::Paused);
         assert_eq!((run.begin_next(), run.peek_next(), run.has_next(), run.has_waiting()), (None, None, false, true));
         assert!(run.set_pause(Pause::Going).is_empty());
         assert_eq!(run.begin_next(), Some(1));

@@ -344,8 +344,49 @@ mod tests {
     }
 
     #[test]
-    fn every_outcome_has_a_terminal_status() {
-        use Outcome::{Failed, NeedsUser, Skipped, Stopped, Succeeded};
-        assert!([Succeeded, Failed, Skipped, Stopped, NeedsUser].iter().all(|outcome| outcome.status().is_terminal()));
+    fn what_was_logged_when_it_happened_or_for_the_run_is_not_logged_again_for_an_item() {
+        let (late, class) = (Some(CancelReason::TimedOut), FailureClass::Permanent);
+        let unlogged = |class| Verdict { level: None, ..Verdict::failed(class) };
+        assert_eq!(judge_unreported(HResult::E_FAIL, Some(class), None, NOTHING), unlogged(class));
+        assert_eq!(judge_unreported(HResult::E_FAIL, Some(class), late, NOTHING), unlogged(FailureClass::Transient));
+        assert_eq!(judge_unprepared(HResult::E_FAIL, None, class), unlogged(class));
+        assert_eq!(judge_unprepared(HResult::E_FAIL, late, class), unlogged(FailureClass::Transient));
+        assert_eq!(Verdict::reported(Outcome::Failed), unlogged(FailureClass::Transient));
+    }
+
+    #[test]
+    fn an_outcome_a_handler_reports_has_a_class_only_where_it_is_a_failure() {
+        let classed: Vec<_> =
+            Outcome::ALL.into_iter().filter(|outcome| Verdict::reported(*outcome).class.is_some()).collect();
+        assert_eq!(classed, [Outcome::Failed]);
+    }
+
+    #[test]
+    fn where_nothing_went_wrong_before_synchronize_its_items_are_left_out() {
+        let verdict = judge_unprepared(HResult::S_OK, None, FailureClass::Permanent);
+        assert_eq!(verdict, Verdict::plain(Outcome::Skipped));
+    }
+
+    #[test]
+    fn an_outcome_is_stored_and_found_under_its_name_and_shown_in_words() {
+        for outcome in Outcome::ALL {
+            assert_eq!(serde_json::to_value(outcome).unwrap(), outcome.name());
+            assert_eq!(Outcome::from_name(outcome.name()), Some(outcome));
+            assert_eq!(outcome.to_string(), outcome.name().replace('_', " "));
+        }
+        assert_eq!(Outcome::from_name("needs user"), None);
+    }
+
+    #[test]
+    fn every_outcome_has_a_terminal_status_and_only_those_mean_an_outcome() {
+        assert!(Outcome::ALL.iter().all(|outcome| outcome.status().is_terminal()));
+        let known = (0..=0x0100).filter_map(|code| Status::try_from(code).ok());
+        for status in known {
+            assert_eq!(Outcome::of_status(status).is_some(), status.is_terminal(), "{status:?}");
+        }
+        let plain = [Outcome::Succeeded, Outcome::Failed, Outcome::Skipped, Outcome::Stopped];
+        assert_eq!(plain.map(|outcome| Outcome::of_status(outcome.status())), plain.map(Some));
+        assert_eq!(Outcome::of_status(Outcome::NeedsUser.status()), Some(Outcome::Skipped));
+        assert_eq!(Outcome::of_status(Status::Deleted), Some(Outcome::Succeeded));
     }
 }

@@ -181,6 +181,22 @@ fn what_is_not_listed_any_more_runs_when_it_is_again_and_what_was_forgotten_neve
 }
 
 #[test]
+fn what_nobody_has_listed_yet_stands_where_its_record_says() {
+    let known = Known { listed: Listed::Unknown, record: Some(ended(Outcome::Skipped, None)), ..inbox() };
+    assert_eq!(explain(&known, now()).standing, Standing::Skipped);
+}
+
+#[test]
+fn a_registered_handler_that_has_not_run_is_idle_and_another_is_unknown() {
+    let handler = Known { registered: Some(RegisterFlags::CONNECT), ..Known::of(HANDLER) };
+    let said = [&handler, &Known::of(HANDLER)].map(|known| explain(known, now()));
+    assert_eq!(
+        said.map(|said| (said.standing, said.next)),
+        [(Standing::Idle, Next::WhenTriggered), (Standing::Unknown, Next::Never)]
+    );
+}
+
+#[test]
 fn a_name_cannot_break_the_line() {
     let line = explain(&Known { name: Some("In\nbox".into()), ..inbox() }, now()).to_string();
     assert!(line.starts_with("In\\u{a}box: has not run yet"), "{line}");

@@ -35,6 +35,17 @@ fn a_run_that_leaves_the_queue_is_not_started_later() {
 }
 
 #[test]
+fn a_run_that_leaves_the_queue_lets_nobody_else_start() {
+    let mut host = HostState::new(4);
+    let [going, leaving, waiting] = [1, 2, 3].map(|session| run(session, 1));
+    assert_eq!(host.request(going, LOW), [Grant::Start(going)]);
+    assert_eq!([host.request(leaving, LOW), host.request(waiting, LOW)], [[], []]);
+    assert_eq!([going, leaving, run(9, 9)].map(|run| host.is_current(run)), [true, false, false]);
+    assert_eq!(host.leave(leaving), []);
+    assert_eq!(host.runs_of(going.handler), [going, waiting]);
+}
+
+#[test]
 fn a_run_somebody_waits_for_starts_before_background_runs_that_came_earlier() {
     let mut host = HostState::new(4);
     let _ = host.request(run(1, 1), LOW);
@@ -53,6 +64,65 @@ fn workers_are_lent_in_turn_and_never_more_than_the_limit() {
     assert_eq!(host.give_back(run(1, 1), 2), [Grant::Lend(run(1, 2), 1), Grant::Lend(run(1, 3), 1)]);
     host.want_no_more(run(1, 2));
     assert_eq!(host.give_back(run(1, 2), 1), [Grant::Lend(run(1, 3), 1)]);
+}
+
+#[test]
+fn what_a_run_wants_now_counts_instead_of_what_it_wanted_before() {
+    let mut host = HostState::new(3);
+    let (first, second) = (run(1, 1), run(1, 2));
+    let _ = host.want(first, 3);
+    assert_eq!([host.want(second, 3), host.want(second, 2)], [[], []]);
+    assert_eq!(host.give_back(first, 3), [Grant::Lend(second, 2)]);
+    assert!(!host.is_contended());
+}
+
+#[test]
+fn a_run_that_wants_no_worker_waits_for_none_and_overtakes_nobody() {
+    let mut host = HostState::new(1);
+    let [busy, background, urgent] = [run(1, 1), run(1, 2), run(2, 3)];
+    let _ = host.request(urgent, HIGH);
+    let _ = host.want(busy, 1);
+    assert_eq!(host.want(background, 1), []);
+    for _ in 0..100 {
+        assert_eq!(host.want(urgent, 0), []);
+    }
+    assert_eq!(host.want(urgent, 1), []);
+    assert_eq!(host.give_back(busy, 1), [Grant::Lend(urgent, 1)]);
+    assert_eq!([host.want(background, 0), host.give_back(urgent, 1)], [[], []]);
+    assert!(!host.is_contended());
+}
+
+#[test]
+fn of_those_who_wait_the_first_is_given_way_to_and_the_others_wait_on() {
+    let mut host = HostState::new(1);
+    let [going, first, second] = [1, 2, 3].map(|handler| run(1, handler));
+    let _ = host.want(going, 1);
+    let _ = host.want(first, 1);
+    let _ = host.want(second, 1);
+    assert_eq!(host.give_way(going), Some(Grant::Lend(first, 1)));
+    assert_eq!(host.give_way(first), Some(Grant::Lend(second, 1)));
+    assert_eq!(host.give_way(second), Some(Grant::Lend(going, 1)));
+}
+
+#[test]
+fn equals_whose_shares_differ_by_one_share_well_enough() {
+    let mut host = HostState::new(3);
+    let (first, second) = (run(1, 1), run(1, 2));
+    let _ = host.want(first, 100);
+    let _ = host.want(second, 100);
+    assert_eq!(host.give_way(first), Some(Grant::Lend(second, 1)));
+    assert_eq!(host.give_way(first), None, "two and one");
+}
+
+#[test]
+fn urgent_work_with_workers_to_spare_leaves_background_work_one_at_once() {
+    let mut host = HostState::new(3);
+    let (background, urgent) = (run(1, 1), run(2, 2));
+    let _ = host.request(urgent, HIGH);
+    let _ = host.want(urgent, 100);
+    let _ = host.want(background, 100);
+    assert_eq!(host.give_way(urgent), Some(Grant::Lend(background, 1)));
+    assert_eq!(host.give_way(urgent), None, "it has one");
 }
 
 #[test]
@@ -139,6 +209,32 @@ fn an_item_that_ends_lets_the_next_with_its_claim_begin() {
     assert!(!host.claim(item(2), account));
     assert_eq!(host.held()[0].hold, Hold::Claimed { claim: Claim::new("account") });
     assert_eq!(host.release(item(1)), [Grant::Begin(item(2))]);
+}
+
+#[test]
+fn a_claim_with_room_for_two_makes_the_third_wait_and_what_is_put_back_lets_it_begin() {
+    let mut host = HostState::new(4);
+    let item = |number| ItemOfRun { run: run(1, 1), item: ItemId::from_u128(number) };
+    let account: ClaimSet = [Claim::new("account")].into();
+    host.set_capacity(Claim::new("account"), 2);
+    assert_eq!([1, 2, 3].map(|number| host.claim(item(number), account.clone())), [true, true, false]);
+    assert_eq!(host.put_back(item(1)), [Grant::Begin(item(3))]);
+}
+
+#[test]
+fn an_abandoned_item_is_held_in_quarantine_and_keeps_its_claims_until_its_work_has_ended() {
+    let mut host = HostState::new(4);
+    let item = |number| ItemOfRun { run: run(1, 1), item: ItemId::from_u128(number) };
+    let account: ClaimSet = [Claim::new("account")].into();
+    assert!(host.claim(item(1), account.clone()));
+    host.quarantine(item(1));
+    let (handler, abandoned) = (item(1).run.handler, item(1).item);
+    assert_eq!(host.quarantined(), [(handler, abandoned)]);
+    assert_eq!(host.held(), [Held::new(handler, Hold::Quarantined).about(abandoned)]);
+    assert!(!host.claim(item(2), account));
+    assert_eq!(host.release(item(1)), []);
+    assert_eq!(host.lift(handler, abandoned), [Grant::Begin(item(2))]);
+    assert_eq!(host.quarantined(), []);
 }
 
 #[derive(Clone, Copy, Debug)]

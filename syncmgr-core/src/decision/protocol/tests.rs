@@ -181,6 +181,20 @@ fn a_stop_before_the_choice_keeps_prepare_from_being_called() {
 }
 
 #[test]
+fn where_the_callback_is_set_before_the_listing_it_is_not_set_again_and_is_taken_away() {
+    let attached = || {
+        let mut run = Protocol::new(Purpose::Synchronize);
+        assert_eq!(run.on(Event::Initialized(OK)), Step::Do(Action::List));
+        assert_eq!(run.on(Event::Attached), Step::Wait);
+        run
+    };
+    assert_eq!(attached().on(Event::Listed(OK)), Step::Do(Action::Choose));
+    let mut failed = attached();
+    assert_eq!(failed.on(Event::Listed(FAIL)), Step::Do(Action::Detach));
+    assert_eq!((failed.stage(), failed.result()), (Stage::Detaching, Some(FAIL)));
+}
+
+#[test]
 fn a_callback_set_at_the_wrong_time_does_not_count_as_taken_away() {
     let mut protocol = at(Stage::Preparing(Call::Window));
     assert_eq!(protocol.on(Event::Attached), Step::Misused(Misuse::Stale));

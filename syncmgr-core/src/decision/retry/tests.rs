@@ -39,6 +39,14 @@ fn the_default_waits_are_those_of_the_table() {
 }
 
 #[test]
+fn chance_adds_up_to_the_jitter_and_starts_over_beyond_it() {
+    let wait = |chance| delay(&STEADY.with_jitter(10), 1, chance);
+    let (shortest, longest) = (Duration::from_secs(30), Duration::from_secs(33));
+    assert_eq!([wait(0), wait(1)], [shortest, shortest + Duration::from_nanos(1)]);
+    assert_eq!([wait(3_000_000_000), wait(3_000_000_001)], [longest, shortest]);
+}
+
+#[test]
 fn a_failure_nobody_classed_is_transient() {
     let marked = failed(FailureClass::Transient);
     assert_eq!(after(&STEADY, None, marked, Advance::Nothing, at(5), 0), fail(None, at(5)));
@@ -89,7 +97,8 @@ fn what_the_peer_asked_for_counts_to_the_larger_budget_only() {
     let verdict = failed(FailureClass::NotBefore(RetryAt::At(at(900))));
     let state = after(&STEADY, before.as_ref(), verdict, Advance::Nothing, at(3), 0);
     assert_eq!(state, Some(RetryState::new(Setback::NotBefore, at(1), Some(at(900))).with_failures(2, 3)));
-    assert_eq!(fail(state, at(900)).map(|state| (state.failures, state.total)), Some((3, 4)));
+    let next = RetryState::new(Setback::Backoff, at(1), Some(at(900 + 120))).with_failures(3, 4);
+    assert_eq!(fail(state, at(900)), Some(next));
 }
 
 #[test]
