@@ -100,8 +100,11 @@ impl Claims {
         self.waiting.iter().filter_map(move |((item, claims), _)| Some((*item, first_taken(claims)?)))
     }
 
-    pub(super) fn reassign(&mut self, priority: Priority, run: RunId) {
+    /// The items of the run wait with this priority now. Returns who has their claims because of that: one may have been
+    /// kept back by one that it overtakes.
+    pub(super) fn reassign(&mut self, priority: Priority, run: RunId) -> Vec<ItemOfRun> {
         self.waiting.reassign(priority, |(item, _)| item.run == run);
+        self.grant()
     }
 
     /// Grants in order. One that still waits keeps those behind it from what it wants, so that an item with many claims
@@ -235,7 +238,7 @@ mod tests {
         let urgent = ItemOfRun { run: RunId { session: SessionId(2), ..item(3).run }, ..item(3) };
         assert!(claims.claim(item(1), set(&["a"]), LOW));
         assert!(!claims.claim(item(2), set(&["a"]), LOW) && !claims.claim(urgent, set(&["a"]), LOW));
-        claims.reassign(Priority::Foreground, urgent.run);
+        assert_eq!(claims.reassign(Priority::Foreground, urgent.run), []);
         assert_eq!(claims.release(item(1)), [urgent]);
     }
 
@@ -254,6 +257,17 @@ mod tests {
         Claim(u128, Vec<usize>, bool),
         Release(u128),
         Quarantine(u128),
+        Reassign(u128, bool),
+    }
+
+    /// Of one of two runs.
+    fn of_two(number: u128) -> ItemOfRun {
+        let run = RunId { session: SessionId((number % 2) as u64), ..item(number).run };
+        ItemOfRun { run, ..item(number) }
+    }
+
+    const fn priority(urgent: bool) -> Priority {
+        if urgent { Priority::Foreground } else { LOW }
     }
 
     fn acts() -> impl Strategy<Value = Vec<Act>> {
@@ -262,7 +276,8 @@ mod tests {
         let act = prop_oneof![
             4 => (item.clone(), names, any::<bool>()).prop_map(|(item, names, urgent)| Act::Claim(item, names, urgent)),
             3 => item.clone().prop_map(Act::Release),
-            1 => item.prop_map(Act::Quarantine),
+            1 => item.clone().prop_map(Act::Quarantine),
+            1 => (item, any::<bool>()).prop_map(|(item, urgent)| Act::Reassign(item, urgent)),
         ];
         proptest::collection::vec(act, 0..80)
     }
@@ -273,21 +288,25 @@ mod tests {
             const NAMES: [&str; 4] = ["a", "b", "c", "d"];
             let mut claims = Claims::default();
             claims.set_capacity(Claim::new("d"), 2);
-            let known = |claims: &Claims, item| {
-                claims.held.contains_key(&item) || claims.waiting.iter().any(|((waiting, _), _)| *waiting == item)
+            // What is in quarantine does not run again.
+            let known = |claims: &Claims, item: ItemOfRun| {
+                claims.held.contains_key(&item)
+                    || claims.waiting.iter().any(|((waiting, _), _)| *waiting == item)
+                    || claims.quarantined.contains_key(&(item.run.handler, item.item))
             };
             for act in acts {
                 match act {
-                    Act::Claim(number, names, urgent) => if !known(&claims, item(number)) {
+                    Act::Claim(number, names, urgent) => if !known(&claims, of_two(number)) {
                         let names: Vec<_> = names.into_iter().map(|name| NAMES[name]).collect();
-                        let priority = if urgent { Priority::Foreground } else { LOW };
-                        claims.claim(item(number), set(&names), priority);
+                        claims.claim(of_two(number), set(&names), priority(urgent));
                     },
-                    Act::Release(number) => { claims.release(item(number)); }
-                    Act::Quarantine(number) => if claims.held.contains_key(&item(number)) {
-                        claims.quarantine(item(number));
+                    Act::Release(number) => { claims.release(of_two(number)); }
+                    Act::Quarantine(number) => if claims.held.contains_key(&of_two(number)) {
+                        claims.quarantine(of_two(number));
                     },
+                    Act::Reassign(number, urgent) => { claims.reassign(priority(urgent), of_two(number).run); }
                 }
+                prop_assert_eq!(claims.clone().grant(), [], "who can begin does not wait");
                 for (claim, taken) in &claims.taken {
                     let capacity = if claim.name() == "d" { 2 } else { 1 };
                     prop_assert!((1..=capacity).contains(taken), "{claim} is taken {taken} times");

@@ -88,8 +88,9 @@ impl HostState {
     pub fn request(&mut self, run: RunId, priority: Priority) -> Vec<Grant> {
         self.priorities.insert(run, Urgency { own: priority, now: priority });
         self.starts.push(run, priority);
-        self.hurry(run.handler);
-        self.start_waiting()
+        let mut grants = self.hurry(run.handler);
+        grants.extend(self.start_waiting());
+        grants
     }
 
     /// A run has ended, or no longer wants to start. What it claimed is released; the workers it has come back one by one.
@@ -103,7 +104,7 @@ impl HostState {
         }
         let mut grants = begin(self.claims.release_run(run));
         grants.extend(self.start_waiting());
-        self.hurry(run.handler);
+        grants.extend(self.hurry(run.handler));
         grants
     }
 
@@ -238,15 +239,16 @@ impl HostState {
     }
 
     /// What goes on for a handler is as urgent as whoever waits for it, while they do.
-    fn hurry(&mut self, handler: HandlerId) {
-        let Some(current) = self.current.get(&handler).copied() else { return };
+    fn hurry(&mut self, handler: HandlerId) -> Vec<Grant> {
+        let Some(current) = self.current.get(&handler).copied() else { return Vec::new() };
         let waiting = self.starts.iter().filter(|(run, _)| run.handler == handler).map(|(_, priority)| priority).max();
-        let Some(urgency) = self.priorities.get_mut(&current) else { return };
+        let Some(urgency) = self.priorities.get_mut(&current) else { return Vec::new() };
         let now = waiting.map_or(urgency.own, |waiting| waiting.max(urgency.own));
-        if std::mem::replace(&mut urgency.now, now) != now {
-            self.wants.reassign(now, |want| want.run == current);
-            self.claims.reassign(now, current);
+        if std::mem::replace(&mut urgency.now, now) == now {
+            return Vec::new();
         }
+        self.wants.reassign(now, |want| want.run == current);
+        begin(self.claims.reassign(now, current))
     }
 
     /// Less urgent work has been passed over for another item. After some it has its turn.

@@ -237,6 +237,38 @@ fn an_abandoned_item_is_held_in_quarantine_and_keeps_its_claims_until_its_work_h
     assert_eq!(host.quarantined(), []);
 }
 
+#[test]
+fn an_item_of_a_hurried_run_begins_where_only_one_it_overtakes_kept_it_back() {
+    let mut host = HostState::new(4);
+    let [first, second, urgent] = [run(1, 1), run(1, 2), run(2, 2)];
+    let item = |run, number| ItemOfRun { run, item: ItemId::from_u128(number) };
+    let set = |names: &[&str]| names.iter().map(Claim::new).collect::<ClaimSet>();
+    let _ = host.request(first, LOW);
+    let _ = host.request(second, LOW);
+    assert!(host.claim(item(first, 1), set(&["a"])));
+    assert!(!host.claim(item(first, 2), set(&["a", "b"])));
+    assert!(!host.claim(item(second, 1), set(&["b"])), "behind one that wants it");
+    assert_eq!(host.request(urgent, HIGH), [Grant::Begin(item(second, 1))]);
+    assert_eq!(host.release(item(second, 1)), []);
+    assert!(!host.claim(item(first, 3), set(&["a"])));
+    assert_eq!(host.release(item(first, 1)), [Grant::Begin(item(first, 2))]);
+}
+
+#[test]
+fn an_item_begins_where_one_that_kept_it_back_is_no_longer_hurried() {
+    let mut host = HostState::new(4);
+    let [first, second, urgent] = [run(1, 1), run(1, 2), run(2, 1)];
+    let item = |run, number| ItemOfRun { run, item: ItemId::from_u128(number) };
+    let set = |names: &[&str]| names.iter().map(Claim::new).collect::<ClaimSet>();
+    let _ = host.request(first, LOW);
+    let _ = host.request(second, LOW);
+    let _ = host.request(urgent, HIGH);
+    assert!(host.claim(item(second, 1), set(&["a"])));
+    assert!(!host.claim(item(first, 1), set(&["a", "b"])));
+    assert!(!host.claim(item(second, 2), set(&["b"])), "behind one that wants it");
+    assert_eq!(host.leave(urgent), [Grant::Begin(item(second, 2))]);
+}
+
 #[derive(Clone, Copy, Debug)]
 enum Act {
     Request(u128, bool),
