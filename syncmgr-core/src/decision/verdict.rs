@@ -318,7 +318,11 @@ mod tests {
         assert_eq!(judge_unreported(HResult::E_FAIL, None, seen).class, Some(FailureClass::Permanent));
         assert_eq!(judge_unreported(ok, Some(CancelReason::Skipped), seen).outcome, Outcome::Skipped);
         assert_eq!(judge_unreported(ok, None, seen).outcome, Outcome::Succeeded);
-        assert_eq!(judge_unreported(ok, None, NOTHING).outcome, Outcome::Failed);
+        assert_eq!(
+            judge_unreported(ok, None, NOTHING),
+            Verdict::failed(FailureClass::Transient),
+            "nobody else logs it"
+        );
         assert_eq!(judge_unreported(HResult::E_FAIL, None, seen).outcome, Outcome::Failed);
     }
 
