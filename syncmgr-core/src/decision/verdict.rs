@@ -348,6 +348,14 @@ mod tests {
     }
 
     #[test]
+    fn a_cancel_means_skipped_or_stopped_and_one_for_taking_too_long_a_failure() {
+        use CancelReason::{HandlerStopped, Over, SessionStopped, ShuttingDown, Skipped, TimedOut};
+        let stopped = [HandlerStopped, SessionStopped, ShuttingDown, Over].map(cancelled);
+        assert_eq!(stopped, [Outcome::Stopped; 4]);
+        assert_eq!([Skipped, TimedOut].map(cancelled), [Outcome::Skipped, Outcome::Failed]);
+    }
+
+    #[test]
     fn what_was_logged_when_it_happened_or_for_the_run_is_not_logged_again_for_an_item() {
         let (late, class) = (Some(CancelReason::TimedOut), FailureClass::Permanent);
         let unlogged = |class| Verdict { level: None, ..Verdict::failed(class) };
