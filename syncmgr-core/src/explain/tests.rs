@@ -117,6 +117,7 @@ fn what_backs_off_runs_by_itself_at_that_time_and_says_so() {
     assert_eq!(said.to_string(), line);
     let passed = failed(Setback::Backoff, Some(now()));
     assert_eq!((holds_of(&passed), next_of(&passed)), (vec![], Next::WhenTriggered), "nobody says it is due");
+    assert_eq!(next_of(&failed(Setback::Backoff, Some(at(-1)))), Next::WhenTriggered, "nor later");
     assert_eq!(next_of(&Known { due: Some(now()), ..passed }), Next::Now);
 }
 
