@@ -128,7 +128,7 @@ fn each_objection_offers_what_can_be_done_about_it() {
 
 #[test]
 fn whoever_is_asked_is_told_what_would_be_deleted() {
-    let plan = Plan::new().between(Side::new("TO\n", 0)).deleting(12, 20);
+    let plan = Plan::new().between(Side::new("FROM", 3)).between(Side::new("TO\n", 0)).deleting(12, 20);
     assert_eq!(
         &*asked(&plan).text,
         "TO is not the one it was. TO\\u{a} is empty. 12 of 20 entries would be deleted. Go on?"
