@@ -115,6 +115,21 @@ async fn a_manual_request_hurries_what_its_handler_waits_to_claim() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_item_that_only_one_it_overtakes_kept_back_begins_when_it_is_hurried() {
+    let steps = Steps::default();
+    let handlers = [(1, "a:x"), (2, "b:x+y"), (3, "c:y")].map(|(number, item)| steps.handler(number, &[item]));
+    let manager = narrow(8, handlers);
+    let [first, second, third] = [1, 2, 3].map(|number| background(&manager, number));
+    assert_eq!(steps.running().await, "a", "b waits for x, and c behind it for its turn at y");
+    let urgent = manual(&manager, 3);
+    assert_eq!(steps.running().await, "a c");
+    ["a", "b", "c"].iter().for_each(|name| steps.open(name));
+    for session in [first, second, third, urgent] {
+        succeeds(session).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_manual_request_of_a_handler_goes_before_a_background_one_that_waits_longer() {
     let steps = Steps::default();
     let handler = steps.handler(1, &["a"]);
