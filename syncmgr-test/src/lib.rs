@@ -7,7 +7,8 @@
 //! - [`ManualClock`] and [`VirtualClock`]: a clock that stands still until it is moved, one that goes on with tokio's time;
 //! - [`ManualFacts`]: a network, a power supply and a user that are as somebody sets them;
 //! - [`FaultyStore`]: a store whose writes fail, wait, or are lost;
-//! - [`SeededRandomness`]: the same every time.
+//! - [`SeededRandomness`]: the same every time;
+//! - [`sim`]: all of them together, with a whole manager, under one seed.
 //!
 //! None of them reads a clock of the machine's.
 
@@ -21,6 +22,7 @@ mod handler;
 mod host;
 mod kit;
 mod random;
+pub mod sim;
 mod store;
 mod transcript;
 mod user;

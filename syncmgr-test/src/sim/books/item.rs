@@ -1,0 +1,96 @@
+//! What is known of one item.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use syncmgr_core::claim::Claim;
+use syncmgr_core::decision::verdict::Outcome;
+use syncmgr_core::id::SessionId;
+
+/// What is known of one item.
+#[derive(Debug, Default)]
+pub(in super::super) struct Item {
+    /// The session it runs in.
+    pub(in super::super) running: Option<SessionId>,
+    pub(in super::super) claims: BTreeSet<Claim>,
+    /// Guards that keep it from being cut.
+    pub(in super::super) uninterrupted: usize,
+    /// When it has to have ended, and when if it must not be cut.
+    pub(in super::super) ends_by: Option<(Duration, Duration)>,
+    pub(in super::super) wait: Wait,
+    /// Failures in a row, as far as they are certain.
+    pub(in super::super) failures: u32,
+    /// Everything that was ever to be saved of it, and the place of the last that was said to be.
+    pub(in super::super) saved: Vec<String>,
+    pub(in super::super) acknowledged: Option<usize>,
+    /// How many deletions the host objected to last, and which numbers somebody allowed.
+    pub(in super::super) objected: u64,
+    pub(in super::super) allowed: BTreeSet<u64>,
+    /// How many are forgetting it, and the last session it may have been forgotten in.
+    pub(in super::super) forgetting: usize,
+    pub(in super::super) forgotten_in: Option<SessionId>,
+    /// The peer did not have it for a while.
+    pub(in super::super) was_absent: bool,
+    /// What a report said that resolved, and the session it was of.
+    pub(in super::super) told: Option<(SessionId, Outcome)>,
+}
+
+/// What keeps an item from running by itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(in super::super) enum Wait {
+    /// Nobody knows.
+    #[default]
+    Unknown,
+    /// Nothing does.
+    Nobody,
+    /// It backs off until then.
+    Backoff(Duration),
+    /// The peer wants to be left alone until then.
+    NotBefore(Duration),
+    /// Only somebody who asks.
+    Asked,
+}
+
+impl Item {
+    /// What went on does not any more.
+    pub(super) fn begin_process(&mut self) {
+        (self.running, self.ends_by, self.uninterrupted) = (None, None, 0);
+        (self.forgetting, self.forgotten_in) = (0, None);
+        self.claims.clear();
+    }
+
+    /// What is known of its waiting is not certain any more.
+    pub(in super::super) fn doubt(&mut self) {
+        (self.wait, self.failures) = (Wait::Unknown, 0);
+    }
+
+    /// It is forgotten: nothing has to be there, and something may be if that was not stored.
+    pub(in super::super) fn forget(&mut self) {
+        self.doubt();
+        (self.acknowledged, self.told) = (None, None);
+    }
+
+    /// Something is about to be saved.
+    pub(in super::super) fn saves(&mut self, state: &str) {
+        self.saved.push(state.into());
+    }
+
+    /// It was said to be saved.
+    pub(in super::super) fn acknowledge(&mut self, state: &str) {
+        let place = self.saved.iter().rposition(|saved| saved == state);
+        self.acknowledged = self.acknowledged.max(place);
+    }
+
+    /// Why this cannot be what is saved, if it cannot.
+    pub(in super::super) fn refutes(&self, state: Option<&str>) -> Option<String> {
+        let least = self.acknowledged;
+        let Some(state) = state else {
+            return least.map(|least| format!("nothing is saved, and {} was acknowledged", self.saved[least]));
+        };
+        let Some(place) = self.saved.iter().rposition(|saved| saved == state) else {
+            return Some(format!("{state} is saved, and nobody did that"));
+        };
+        let least = least.filter(|least| place < *least)?;
+        Some(format!("{state} is saved, and {} was acknowledged", self.saved[least]))
+    }
+}

@@ -1,0 +1,148 @@
+//! The end of every script: all is well, time passes, and everything that can be done is.
+
+use std::time::Duration;
+
+use syncmgr_core::decision::retry::Ask;
+use syncmgr_core::facts::{Network, Power, Presence};
+use syncmgr_core::log::Question;
+use syncmgr_core::retry::Setback;
+use syncmgr_core::store::StateStore;
+use syncmgr_core::trigger::{RunFlags, Trigger};
+use syncmgr_runtime::report::Report;
+use tokio::time::timeout;
+
+use super::act::{by_hand, question};
+use super::peer::Key;
+use super::process::Process;
+
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// An item may be asked about more than once: to be tried again, what to do, whether to delete.
+const MOST_QUESTIONS: usize = 12;
+
+impl Process<'_> {
+    pub(super) async fn coda(&mut self) {
+        self.world.reach(|state| state.books.step = None);
+        self.heal();
+        self.pass(3 * DAY).await;
+        self.check_retried();
+        self.all_succeeds().await;
+        self.changes_nothing().await;
+        self.check_rest().await;
+        self.shut_down().await;
+    }
+
+    fn heal(&self) {
+        self.heal_store();
+        self.world.reach(|state| state.sides.heal());
+        let fine = |facts: syncmgr_core::facts::Facts| {
+            facts.with_network(Network::Online).with_power(Power::Mains).with_user(Presence::Present)
+        };
+        self.set_facts(fine);
+        self.manager.resume();
+        for handler in self.made.values() {
+            self.register(handler.clone());
+        }
+    }
+
+    /// What backs off has run again by itself.
+    fn check_retried(&self) {
+        for key in self.listed() {
+            let record = self.disk.store.record(key.0, key.1).ok().flatten().unwrap_or_default();
+            let waits = |setback| matches!(setback, Setback::Backoff | Setback::NotBefore);
+            let was_absent = self.world.left(|state| state.books.item(key).was_absent);
+            if let Some(retry) = record.retry.filter(|retry| waits(retry.setback) && !was_absent) {
+                let how = format!("{key:?} did not, days after {retry:?}");
+                self.world.breaks("what backs off runs again by itself", how);
+            }
+        }
+    }
+
+    fn listed(&self) -> Vec<Key> {
+        self.world.left(|state| state.sides.theirs.keys().copied().collect())
+    }
+
+    /// Somebody insists on everything and answers every question, until both sides are equal.
+    async fn all_succeeds(&mut self) {
+        for _ in 0..MOST_QUESTIONS {
+            let report = self.run_all(true).await;
+            if report.as_ref().is_none_or(Report::is_success) {
+                break;
+            }
+            let open = self.questions();
+            for (key, question) in open {
+                self.answer_to(key.0, key.1, &question, None);
+            }
+            self.pass(Duration::from_secs(600)).await;
+        }
+        let unequal = self.world.left(|state| state.sides.unequal());
+        if !unequal.is_empty() {
+            self.world.breaks("in the end everything is done", format!("{unequal:?} are not"));
+        }
+    }
+
+    /// The questions that are open, each once.
+    fn questions(&self) -> Vec<(Key, Question)> {
+        let mut open = Vec::new();
+        for handler in &self.cast {
+            let log = self.disk.store.log(*handler).unwrap_or_default();
+            for (item, question) in log.iter().filter_map(|said| question(&said.entry)) {
+                if !open.contains(&((*handler, item), question.clone())) {
+                    open.push(((*handler, item), question));
+                }
+            }
+        }
+        open
+    }
+
+    /// One more session over everything that the peer has.
+    async fn run_all(&mut self, insists: bool) -> Option<Report> {
+        let mut request = self.manager.session(Trigger::Manual).may_bother_user();
+        for (handler, item) in self.listed() {
+            request = request.items(handler, [item]);
+        }
+        let mut asked = by_hand(RunFlags::MAY_BOTHER_USER);
+        if insists {
+            request = request.force();
+            asked.ask = Ask::Forced;
+        }
+        let session = self.begin_session(request, asked)?;
+        let report = timeout(DAY, session.finish()).await;
+        if report.is_err() {
+            let held = self.manager.held();
+            self.world.breaks("whoever asked is answered", format!("not after a day: {held:?}"));
+        }
+        report.ok()
+    }
+
+    async fn changes_nothing(&mut self) {
+        if self.world.is_broken() {
+            return;
+        }
+        let before = self.world.left(|state| state.sides.writes());
+        let Some(report) = self.run_all(false).await else { return };
+        if !report.is_success() {
+            self.world.breaks("what is done stays done", super::promise::said(&report));
+        }
+        let after = self.world.left(|state| state.sides.writes());
+        if before != after {
+            self.world.breaks("what is done is not done again", format!("{} more writes", after - before));
+        }
+    }
+
+    /// Nobody wants anything, and so nothing is held, lent or asked.
+    async fn check_rest(&self) {
+        self.pass(DAY).await;
+        let held = self.manager.held();
+        if !held.is_empty() {
+            self.world.breaks("nothing is held that nobody wants", format!("{held:?}"));
+        }
+        self.world.reach(|state| {
+            let (connections, attention) = (state.books.connections, state.books.attention);
+            if connections + attention > 0 {
+                let how = format!("{connections} connections and {attention} permits are");
+                state.breaks("nothing stays lent", how);
+            }
+        });
+    }
+}

@@ -1,0 +1,204 @@
+//! What has to hold after every step, and of every report.
+
+use std::collections::BTreeSet;
+
+use syncmgr_core::decision::verdict::Outcome;
+use syncmgr_core::explain::{Next, Standing};
+use syncmgr_core::store::{Course, SessionRecord, StateStore};
+use syncmgr_runtime::RunEnding;
+use syncmgr_runtime::report::{Report, RunReport};
+
+use super::books::{Books, Wait};
+use super::peer::Key;
+use super::process::Process;
+use super::world::State;
+use crate::FaultyStore;
+
+/// A report in one line.
+pub(super) fn said(report: &Report) -> String {
+    let of_run = |run: &RunReport| {
+        let items = run.items().map(|item| format!("{} {}", item.item.name(), item.outcome));
+        format!("{} {:?} [{}]", run.name, run.ending, items.collect::<Vec<_>>().join(", "))
+    };
+    report.runs.iter().map(of_run).collect::<Vec<_>>().join("; ")
+}
+
+/// What a report says is what happened, and is stored.
+pub(super) fn of_report(state: &mut State, store: &FaultyStore, report: &Report) {
+    let newest = state.books.sessions.keys().next_back().is_none_or(|last| *last <= report.session);
+    if !state.books.heard.insert(report.session) {
+        return;
+    }
+    let durable = (!state.books.store_trouble && !state.books.lies).then(|| store.left_behind());
+    for run in &report.runs {
+        let mut seen = BTreeSet::new();
+        for item in run.items() {
+            let key = (run.handler, item.item.id());
+            if !seen.insert(key) {
+                state.breaks("every item ends once", format!("{key:?} is reported twice in {}", report.session));
+            }
+            as_it_happened(state, report, key, item.outcome, item.hold.is_some());
+            if item.hold.is_none()
+                && let Some(store) = &durable
+            {
+                is_stored(state, store, report, key, item.outcome, newest);
+            }
+        }
+        if run.ending.is_none() {
+            state.breaks("whoever asked is answered", format!("a run of {} has no ending", report.session));
+        }
+        if run.ending == Some(RunEnding::Held) && state.books.sessions.contains_key(&report.session) {
+            state.books.lifted.insert(run.handler);
+        }
+    }
+}
+
+/// The outcome follows from what the handler returned; one that ran for somebody ran after they had asked.
+fn as_it_happened(state: &mut State, report: &Report, key: Key, outcome: Outcome, is_apart: bool) {
+    let of_session = |attempt: &&super::books::Attempt| attempt.key == key && attempt.session == report.session;
+    let last = state.books.attempts.iter().rev().find(of_session).cloned();
+    if is_apart {
+        return;
+    }
+    match last.as_ref().map(|attempt| attempt.end) {
+        Some(None) => state.breaks("every item ends once", format!("{key:?} ended as {outcome}, and goes on")),
+        Some(Some(end)) if end.outcome().is_some_and(|expected| expected != outcome) => {
+            state.breaks("an item ends as its handler says", format!("{key:?} ended as {outcome} after {end:?}"));
+        }
+        None if outcome == Outcome::Succeeded => {
+            let how = format!("{key:?} is said to have succeeded in session {}, and never ran", report.session);
+            state.breaks("nothing asked for is lost", how);
+        }
+        _ => {}
+    }
+}
+
+fn is_stored(state: &mut State, store: &dyn StateStore, report: &Report, key: Key, outcome: Outcome, newest: bool) {
+    let record = store.record(key.0, key.1).ok().flatten();
+    let lies = state.books.lies;
+    let item = state.books.item(key);
+    if item.forgetting > 0 || item.forgotten_in.is_some_and(|forgotten| report.session <= forgotten) {
+        return;
+    }
+    match record {
+        Some(record) if record.outcome.is_some() && record.fence.session >= report.session => {
+            let same = record.outcome == Some(outcome);
+            item.told = (same && newest && !lies).then_some((report.session, outcome));
+        }
+        _ if item.running.is_some() => {}
+        _ => {
+            let how = format!("{key:?} ended as {outcome} in session {}, and that is not stored", report.session);
+            state.breaks("a report is told once its records are stored", how);
+        }
+    }
+}
+
+impl Process<'_> {
+    /// Everything that has to hold now, apart from what was seen as it happened.
+    pub(super) fn check(&self) -> Vec<(&'static str, String)> {
+        let mut faults = self.check_graces();
+        faults.extend(self.check_history());
+        for (handler, item) in self.keys() {
+            faults.extend(self.check_explanation((handler, item)));
+            faults.extend(self.check_record((handler, item)));
+        }
+        faults
+    }
+
+    fn keys(&self) -> Vec<Key> {
+        self.world.left(|state| state.sides.theirs.keys().copied().collect())
+    }
+
+    fn check_graces(&self) -> Vec<(&'static str, String)> {
+        let overdue = self.world.reach(|state| state.books.overdue(state.elapsed())).unwrap_or_default();
+        overdue.into_iter().map(|key| ("a cancelled item ends within its grace", format!("{key:?} goes on"))).collect()
+    }
+
+    /// Whatever ended while this process lives was not interrupted.
+    fn check_history(&self) -> Option<(&'static str, String)> {
+        if self.world.left(|state| state.books.store_trouble) {
+            return None;
+        }
+        let history = self.manager.history().ok()?;
+        let course = |record: &SessionRecord| record.end.as_ref().map(|end| end.course);
+        let lost = |record: &&SessionRecord| {
+            record.manager == self.manager.id() && course(record) == Some(Course::Interrupted)
+        };
+        let lost = history.iter().find(lost)?;
+        Some(("what was not cut short is not interrupted", format!("session {}", lost.session)))
+    }
+
+    /// It runs exactly when it runs; what waits has a reason and a way out; what is due has been started.
+    fn check_explanation(&self, key: Key) -> Option<(&'static str, String)> {
+        const EXPLAIN: &str = "explain tells the truth";
+        let said = self.manager.explain_item(key.0, key.1).ok()?;
+        let now = self.world.reach(|state| {
+            state.digest(&format!("{said:?}"));
+            state.books.is_running(key)
+        })?;
+        let runs = matches!(said.standing, Standing::Running { .. });
+        if runs != now {
+            return Some((EXPLAIN, format!("{key:?} runs: {now}, and it says: {said}")));
+        }
+        let wall = self.world.left(|state| state.wall());
+        match said.next {
+            Next::At { time } if time < wall => {
+                Some((EXPLAIN, format!("{key:?} is to run at a time that was: {said}")))
+            }
+            Next::Now if matches!(said.standing, Standing::Waiting { .. }) => {
+                self.check_waiting(key, &said.to_string())
+            }
+            Next::Now if !runs && !self.goes_on(key) => {
+                Some(("what is due is started", format!("{key:?} is due and nothing goes on: {said}")))
+            }
+            _ => None,
+        }
+    }
+
+    /// What waits without a reason waits for others of its handler, or for its handler to get ready.
+    fn check_waiting(&self, key: Key, said: &str) -> Option<(&'static str, String)> {
+        let full = self.world.left(|state| {
+            let limit = state.books.rules.handlers.get(&key.0).map_or(0, |info| info.limits().items());
+            state.books.lingering.retain(|(_, item)| item.cell().is_working());
+            state.books.running_of(key.0) + state.books.lingering.len() >= limit
+        });
+        let (preparing, prepared) =
+            self.world.left(|state| (state.books.preparing.contains(&key.0), state.books.calls.contains_key(&key.0)));
+        let waits = full || preparing || !prepared;
+        (!waits).then(|| ("whatever is held has a reason", format!("{key:?} waits for nothing: {said}")))
+    }
+
+    /// Whether anything of the handler goes on or waits.
+    fn goes_on(&self, key: Key) -> bool {
+        let standing = self.manager.explain_handler(key.0).map(|said| said.standing);
+        matches!(standing, Ok(Standing::Running { .. } | Standing::Waiting { .. }))
+    }
+
+    /// The parts of a record agree, and with what was acknowledged.
+    fn check_record(&self, key: Key) -> Option<(&'static str, String)> {
+        const RECORD: &str = "the parts of a record agree";
+        let record = self.disk.store.record(key.0, key.1).ok()?.unwrap_or_default();
+        let checkpoint = record.checkpoint.as_ref().map(|checkpoint| &*checkpoint.state);
+        let refuted = self.world.reach(|state| state.books.item(key).refutes(checkpoint))?;
+        if let Some(how) = refuted {
+            return Some(("what was committed is there", format!("{key:?}: {how}")));
+        }
+        if record.outcome == Some(Outcome::Succeeded) && record.retry.is_some() {
+            return Some((RECORD, format!("{key:?} succeeded, and has a setback: {record:?}")));
+        }
+        let failed = record.outcome == Some(Outcome::Failed);
+        let log = self.disk.store.log(key.0).ok()?;
+        if failed && !log.iter().any(|said| said.entry.item.is_none_or(|item| item == key.1)) {
+            return Some((RECORD, format!("{key:?} failed, and the log does not say why")));
+        }
+        None
+    }
+}
+
+impl State {
+    /// What is left of an item according to what a new process found.
+    pub(super) fn take_over(&mut self, key: Key, wait: Wait, failures: u32) {
+        let item: &mut super::books::Item = Books::item(&mut self.books, key);
+        (item.wait, item.failures) = (wait, failures);
+    }
+}

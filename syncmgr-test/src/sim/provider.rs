@@ -1,0 +1,284 @@
+//! The simulated provider: brings copies up to date with a peer, chunk by chunk.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use syncmgr_core::capabilities::Capabilities;
+use syncmgr_core::context::{ItemContext, PrepareContext, RunContext, Saved};
+use syncmgr_core::error::{Classify, NeedsUser, SyncResult};
+use syncmgr_core::handler::{Participation, SyncHandler};
+use syncmgr_core::id::{HandlerId, ItemId};
+use syncmgr_core::info::{HandlerFlags, HandlerInfo, Limits};
+use syncmgr_core::item::{Items, SyncItem};
+use syncmgr_core::plan::Plan;
+use syncmgr_core::trigger::RunFlags;
+
+use super::peer::{ENTRIES, Key};
+use super::script::{Commits, Item, Kind, Provider};
+use super::step::Fault;
+use super::world::World;
+
+/// How long a part of an item takes at most.
+const CHUNK: Duration = Duration::from_millis(120);
+
+/// A provider of one process.
+pub(super) struct Copier {
+    plan: Provider,
+    items: Vec<Item>,
+    world: World,
+}
+
+/// What is saved: the version, and how many chunks of it there are.
+type Progress = (u64, u64);
+
+pub(super) fn handler_id(place: usize) -> HandlerId {
+    HandlerId::from_u128(0xA0 + place as u128)
+}
+
+pub(super) fn item_id(place: usize, item: usize) -> ItemId {
+    ItemId::from_u128((place as u128 + 1) * 100 + item as u128)
+}
+
+/// A claim that items share.
+pub(super) fn claim(number: usize) -> String {
+    format!("resource {number}")
+}
+
+/// Failures are told as errors without anything to look at.
+#[derive(Debug, thiserror::Error)]
+#[error("the script says so")]
+struct Scripted;
+
+impl Copier {
+    pub(super) fn new(plan: &Provider, items: Vec<Item>, world: World) -> Self {
+        Self { plan: plan.clone(), items, world }
+    }
+
+    fn key(&self, item: ItemId) -> Key {
+        (handler_id(self.plan.place), item)
+    }
+
+    fn item_plan(&self, item: ItemId) -> Item {
+        let found = self.items.iter().find(|plan| item_id(plan.provider, plan.place) == item);
+        found.cloned().unwrap_or_default()
+    }
+
+    /// What the peer has: its version and how many chunks that has.
+    fn look(&self, key: Key) -> SyncResult<Progress> {
+        let theirs = self.world.reach(|state| {
+            let theirs = state.sides.theirs.get(&key).filter(|theirs| theirs.is_there);
+            theirs.map(|theirs| (theirs.version, theirs.chunks))
+        });
+        theirs.flatten().ok_or(Scripted).gone()
+    }
+
+    /// Goes wrong as the script says.
+    async fn stumble(&self, item: &ItemContext) -> SyncResult {
+        let key = self.key(item.id());
+        let fault = self.world.reach(|state| state.sides.theirs.get_mut(&key)?.faults.pop_front()).flatten();
+        let failed = Err::<(), _>(Scripted);
+        match fault {
+            None => Ok(()),
+            Some(Fault::Transient) => failed.transient(),
+            Some(Fault::NotBefore(seconds)) => failed.retry_after(Duration::from_secs(seconds)),
+            Some(Fault::Permanent) => failed.permanent(),
+            Some(Fault::Gone) => failed.gone(),
+            Some(Fault::Unreadable) => failed.unreadable_state(),
+            Some(Fault::NeedsUser) => Err(NeedsUser::new("the script says so").into()),
+            Some(Fault::Tolerated) => item.tolerate("a part", failed).map(|_| ()),
+            Some(Fault::Hang) => std::future::pending().await,
+            Some(Fault::Panic) => std::panic::resume_unwind(Box::new("the script says so")),
+        }
+    }
+
+    /// Deletes what is to be deleted, if the host has nothing against it.
+    fn delete(&self, item: &ItemContext) -> SyncResult {
+        let key = self.key(item.id());
+        let deletes = self.world.reach(|state| state.sides.theirs.get(&key).map(|theirs| theirs.deletes));
+        let deletes = deletes.flatten().unwrap_or(0);
+        if deletes == 0 {
+            return Ok(());
+        }
+        self.world.reach(|state| state.books.item(key).objected = deletes);
+        let goes = item.clear(&Plan::new().deleting(deletes, ENTRIES)).or_leave()?.is_go();
+        self.world.reach(|state| {
+            let too_many = deletes > 10 && deletes * 2 > ENTRIES;
+            if goes && too_many && !state.books.item(key).allowed.contains(&deletes) {
+                state.breaks("guard", format!("{deletes} of {ENTRIES} are deleted, and nobody allowed that"));
+            }
+            if let Some(theirs) = state.sides.theirs.get_mut(&key) {
+                theirs.deletes = 0;
+            }
+        });
+        Ok(())
+    }
+
+    /// Writes one chunk, in the way of this item.
+    async fn write(&self, item: &ItemContext, kind: Kind, version: u64, chunk: u64) -> SyncResult {
+        let (key, world) = (self.key(item.id()), self.world.clone());
+        let done = world.clone();
+        let put = async move {
+            done.shake("chunk", key.1.guid().as_u128(), CHUNK).await;
+            done.reach(|state| state.sides.write(key, version, chunk));
+            SyncResult::Ok(())
+        };
+        match kind {
+            Kind::Spawns => item.spawn(put).await,
+            Kind::Uninterrupted => {
+                let _whole = Whole::begin(&world, key, item);
+                put.await
+            }
+            _ => put.await,
+        }
+    }
+
+    /// Saves how far it is.
+    async fn commit(&self, key: Key, saved: &mut Saved<Progress>) -> SyncResult {
+        let state = serde_json::to_string(&**saved)?;
+        self.world.reach(|world| world.books.item(key).saves(&state));
+        saved.commit().await?;
+        self.world.reach(|world| {
+            if !world.books.lies {
+                world.books.item(key).acknowledge(&state);
+            }
+            world.note(&format!("{key:?} has saved {state}"));
+        });
+        Ok(())
+    }
+
+    /// What is saved must be what was said to be saved, and must have been written.
+    fn check(&self, key: Key, saved: Progress) {
+        let state = (saved != Progress::default()).then(|| serde_json::to_string(&saved)).and_then(Result::ok);
+        self.world.reach(|world| {
+            if let Some(how) = world.books.item(key).refutes(state.as_deref()) {
+                world.breaks("what was committed is there", format!("{key:?}: {how}"));
+            }
+            if !world.sides.has(key, saved.0, saved.1) {
+                world.breaks("a checkpoint covers what was written", format!("{key:?}: {saved:?} was not"));
+            }
+        });
+    }
+
+    async fn copy(&self, item: &ItemContext) -> SyncResult {
+        let (key, plan) = (self.key(item.id()), self.item_plan(item.id()));
+        let mut saved = item.saved::<Progress>()?;
+        self.check(key, *saved);
+        self.world.shake("look", key.1.guid().as_u128(), CHUNK).await;
+        let (version, chunks) = self.look(key)?;
+        self.stumble(item).await?;
+        self.delete(item)?;
+        let up_to_date = *saved == (version, chunks);
+        let decided = plan.kind != Kind::Decides
+            || up_to_date
+            || item.decide("how", "how is it to be done?", &["so", "or so"]).is_some();
+        if saved.0 != version {
+            *saved = (version, 0);
+        }
+        if plan.kind == Kind::Concurrent {
+            let write = |chunk| self.write(item, plan.kind, version, chunk);
+            item.concurrently(2, saved.1..chunks, write).await?;
+            saved.1 = chunks;
+        }
+        while saved.1 < chunks && decided {
+            self.write(item, plan.kind, version, saved.1).await?;
+            saved.1 += 1;
+            item.progress(saved.1, chunks)?;
+            if self.plan.commits == Commits::EachChunk {
+                self.commit(key, &mut saved).await?;
+            }
+        }
+        if self.plan.commits == Commits::AtTheEnd || saved.1 == 0 {
+            self.commit(key, &mut saved).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Something that must not be cut in the middle.
+struct Whole {
+    world: World,
+    key: Key,
+    _guard: syncmgr_core::cell::Uninterrupted,
+}
+
+impl Whole {
+    fn begin(world: &World, key: Key, item: &ItemContext) -> Self {
+        world.reach(|state| state.books.item(key).uninterrupted += 1);
+        Self { world: world.clone(), key, _guard: item.uninterrupted() }
+    }
+}
+
+impl Drop for Whole {
+    fn drop(&mut self) {
+        self.world.reach(|state| {
+            let whole = &mut state.books.item(self.key).uninterrupted;
+            *whole = whole.saturating_sub(1);
+        });
+    }
+}
+
+#[async_trait]
+impl SyncHandler for Copier {
+    fn info(&self) -> HandlerInfo {
+        let Provider { place, at_once, claim: claimed, network, .. } = self.plan;
+        let mut capabilities = Capabilities::default();
+        capabilities.set(Capabilities::NEEDS_NETWORK, network.is_some());
+        capabilities.set(Capabilities::FRUGAL, network == Some(true));
+        let limits = Limits::DEFAULT.with_items(if at_once == 0 { 8 } else { at_once });
+        let info = HandlerInfo::new(handler_id(place), "")
+            .with_name(format!("handler {place}"))
+            .with_flags(HandlerFlags::MAY_ESTABLISH_CONNECTION)
+            .with_capabilities(capabilities)
+            .with_limits(limits);
+        claimed.into_iter().fold(info, |info, number| info.with_claim(claim(number)))
+    }
+
+    async fn initialize(&self, run: &RunContext) -> SyncResult<Participation> {
+        self.world.shake("initialize", run.handler().guid().as_u128(), CHUNK).await;
+        Ok(Participation::TakePart)
+    }
+
+    async fn items(&self) -> SyncResult<Items> {
+        let handler = handler_id(self.plan.place);
+        self.world.shake("items", handler.guid().as_u128(), CHUNK).await;
+        let fails = self.world.reach(|state| {
+            let left = state.sides.unlisted.get_mut(&handler).filter(|left| **left > 0)?;
+            *left -= 1;
+            Some(())
+        });
+        if fails.flatten().is_some() {
+            return Err(Scripted).transient();
+        }
+        let is_there = |item: &&Item| self.look((handler, item_id(item.provider, item.place))).is_ok();
+        let listed = self.items.iter().filter(is_there).map(|item| {
+            let listed =
+                SyncItem::new(item_id(item.provider, item.place), format!("item {}.{}", item.provider, item.place));
+            item.claim.into_iter().fold(listed, |listed, number| listed.with_claim(claim(number)))
+        });
+        Ok(listed.collect())
+    }
+
+    async fn prepare(&self, run: &PrepareContext) -> SyncResult {
+        if self.plan.connects {
+            run.establish_connection(Some("peer")).await?;
+        }
+        if self.plan.asks && run.flags().contains(RunFlags::MAY_BOTHER_USER) {
+            let permit = run.interaction().await?;
+            permit.confirm("shall it be done?").await?;
+        } else if self.plan.asks && run.interaction().await.is_ok() {
+            self.world.breaks("nobody is bothered who may not be", format!("in session {}", run.session()));
+        }
+        self.world.shake("prepare", run.handler().guid().as_u128(), CHUNK).await;
+        Ok(())
+    }
+
+    async fn synchronize_item(&self, item: &ItemContext) -> SyncResult {
+        self.copy(item).await
+    }
+}
+
+/// The handler as it is registered.
+pub(super) fn made(plan: &Provider, items: Vec<Item>, world: &World) -> Arc<dyn SyncHandler> {
+    Arc::new(Copier::new(plan, items, world.clone()))
+}

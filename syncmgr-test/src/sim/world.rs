@@ -1,0 +1,217 @@
+//! What outlives a process: time, both sides, the books, and the transcript.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use syncmgr_core::facts::Facts;
+use syncmgr_runtime::clock::{Clock, Now};
+use tokio::time::{Instant, sleep};
+
+use super::books::Books;
+use super::dice::{Dice, OFFSET, fnv};
+use super::peer::Sides;
+
+/// When a simulation begins: in the year 2026.
+const BEGINNING: Duration = Duration::from_secs(1_780_000_000);
+
+/// What outlives a process, as one process sees it. One that was killed reaches nothing of it any more, whatever its
+/// destructors do: a real one would not have run them.
+#[derive(Clone)]
+pub(super) struct World {
+    process: u32,
+    dice: Dice,
+    state: Arc<Mutex<State>>,
+}
+
+pub(super) struct State {
+    process: u32,
+    started: Option<Instant>,
+    before: Duration,
+    corrected: i64,
+    pub(super) shaken: bool,
+    pub(super) facts: Facts,
+    pub(super) sides: Sides,
+    pub(super) books: Books,
+    pub(super) kept: BTreeMap<std::any::TypeId, Arc<dyn std::any::Any + Send + Sync>>,
+    drawn: BTreeMap<(&'static str, u128), u64>,
+    lines: Vec<String>,
+    hash: u64,
+    broken: Vec<Broken>,
+}
+
+/// A promise that was broken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Broken {
+    /// Which promise.
+    pub promise: String,
+    /// How.
+    pub how: String,
+    /// At the step of this number.
+    pub step: Option<usize>,
+}
+
+impl fmt::Display for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { promise, how, step } = self;
+        match step {
+            Some(step) => write!(f, "broken at step {step}: {promise}: {how}"),
+            None => write!(f, "broken at the end: {promise}: {how}"),
+        }
+    }
+}
+
+impl World {
+    pub(super) fn new(seed: u64) -> Self {
+        let state = State {
+            process: 0,
+            started: None,
+            before: Duration::ZERO,
+            corrected: 0,
+            shaken: false,
+            facts: Facts::UNKNOWN,
+            sides: Sides::default(),
+            books: Books::default(),
+            kept: BTreeMap::new(),
+            drawn: BTreeMap::new(),
+            lines: Vec::new(),
+            hash: OFFSET,
+            broken: Vec::new(),
+        };
+        Self { process: 0, dice: Dice::new(seed), state: Arc::new(Mutex::new(state)) }
+    }
+
+    /// The world as the next process sees it, and no other any more. Called inside its runtime.
+    pub(super) fn next_process(&self) -> Self {
+        let mut state = self.lock();
+        state.process += 1;
+        state.started = Some(Instant::now());
+        Self { process: state.process, ..self.clone() }
+    }
+
+    /// This process reaches nothing any more. Called inside its runtime.
+    pub(super) fn end_process(&self) {
+        let mut state = self.lock();
+        state.before = state.elapsed();
+        state.started = None;
+        state.process += 1;
+    }
+
+    pub(super) fn process(&self) -> u32 {
+        self.process
+    }
+
+    pub(super) fn dice(&self) -> Dice {
+        self.dice
+    }
+
+    /// Does something, unless the process was killed.
+    pub(super) fn reach<T>(&self, act: impl FnOnce(&mut State) -> T) -> Option<T> {
+        let mut state = self.lock();
+        (state.process == self.process).then(|| act(&mut state))
+    }
+
+    /// What is left when no process goes on.
+    pub(super) fn left<T>(&self, look: impl FnOnce(&mut State) -> T) -> T {
+        look(&mut self.lock())
+    }
+
+    pub(super) fn note(&self, line: impl Into<String>) {
+        self.reach(|state| state.note(&line.into()));
+    }
+
+    pub(super) fn breaks(&self, promise: impl Into<String>, how: impl Into<String>) {
+        self.reach(|state| state.breaks(promise, how));
+    }
+
+    pub(super) fn is_broken(&self) -> bool {
+        !self.lock().broken.is_empty()
+    }
+
+    /// The dice of the next thing of this name.
+    pub(super) fn draw(&self, name: &'static str, of: u128) -> Option<Dice> {
+        let (shaken, number) = self.reach(|state| (state.shaken, state.next_of(name, of)))?;
+        shaken.then(|| self.dice.of(name).nth(u64::try_from(of % (1 << 60)).unwrap_or(0)).nth(number))
+    }
+
+    /// Gives way a few times, or waits for less than this.
+    pub(super) async fn shake(&self, name: &'static str, of: u128, below: Duration) {
+        let Some(dice) = self.draw(name, of) else { return };
+        match dice.rng().u8(..4) {
+            0 => {}
+            1 => sleep(dice.of("wait").wait(below)).await,
+            times => {
+                for _ in 1..times {
+                    tokio::task::yield_now().await;
+                }
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// How long the simulation has gone on, over all processes.
+    pub(super) fn elapsed(&self) -> Duration {
+        self.before + self.started.map(|started| started.elapsed()).unwrap_or_default()
+    }
+
+    pub(super) fn wall(&self) -> SystemTime {
+        let shown = SystemTime::UNIX_EPOCH + BEGINNING + self.elapsed();
+        let corrected = Duration::from_secs(self.corrected.unsigned_abs());
+        if self.corrected < 0 { shown - corrected } else { shown + corrected }
+    }
+
+    pub(super) fn correct(&mut self, seconds: i64) {
+        self.corrected += seconds;
+    }
+
+    pub(super) fn next_of(&mut self, name: &'static str, of: u128) -> u64 {
+        let drawn = self.drawn.entry((name, of)).or_default();
+        *drawn += 1;
+        *drawn
+    }
+
+    pub(super) fn note(&mut self, line: &str) {
+        let line = format!("{:>13.3} {line}", self.elapsed().as_secs_f64());
+        self.digest(&line);
+        self.lines.push(line);
+    }
+
+    /// Goes into the hash, and not into the lines.
+    pub(super) fn digest(&mut self, text: &str) {
+        self.hash = fnv(self.hash, text.as_bytes());
+    }
+
+    pub(super) fn breaks(&mut self, promise: impl Into<String>, how: impl Into<String>) {
+        let broken = Broken { promise: promise.into(), how: how.into(), step: self.books.step };
+        self.note(&format!("!!! {broken}"));
+        self.broken.push(broken);
+    }
+
+    pub(super) fn lines(&self) -> &[String] {
+        &self.lines
+    }
+
+    pub(super) fn take_story(&mut self) -> (u64, Vec<String>, Vec<Broken>) {
+        (self.hash, std::mem::take(&mut self.lines), std::mem::take(&mut self.broken))
+    }
+}
+
+/// The clock of one process.
+pub(super) struct WorldClock(pub(super) World);
+
+impl Clock for WorldClock {
+    fn now(&self) -> Now {
+        let now = |state: &mut State| Now {
+            mono: state.started.map(|started| started.elapsed()).unwrap_or_default(),
+            wall: state.wall(),
+        };
+        self.0.reach(now).unwrap_or(Now { mono: Duration::ZERO, wall: SystemTime::UNIX_EPOCH + BEGINNING })
+    }
+}
