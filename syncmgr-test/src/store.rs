@@ -149,10 +149,13 @@ impl Disk {
             self.under_way.push_back((None, changes));
             return None;
         }
-        let stored = Instant::now() + self.delay;
+        let now = Instant::now();
+        // The disk keeps the order: no write is stored before those that were taken before it.
+        let before = self.under_way.iter().filter_map(|(stored, _)| *stored).max();
+        let stored = before.unwrap_or(now).max(now + self.delay);
         self.under_way.push_back((Some(stored), changes));
         self.settle_due();
-        (!self.delay.is_zero()).then_some(stored)
+        (stored > now).then_some(stored)
     }
 
     /// What is due reaches the disk, up to what never does by itself.

@@ -53,6 +53,16 @@ async fn a_slow_write_is_seen_at_once_and_survives_only_when_it_was_stored() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_quick_write_is_not_said_to_be_stored_before_a_slow_one_that_came_first() {
+    let store = FaultyStore::new();
+    store.slow_down(Duration::from_secs(2));
+    drop(store.write(set(RegisterFlags::CONNECT)));
+    store.heal();
+    store.write(set(RegisterFlags::IDLE)).await.unwrap();
+    assert_eq!(read(&store.left_behind()), Some(RegisterFlags::IDLE));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_write_reaches_the_disk_although_nobody_waits_for_it() {
     let store = FaultyStore::new();
     store.slow_down(Duration::from_secs(1));
