@@ -216,6 +216,36 @@ async fn forgetting_a_handler_stops_it_and_keeps_nothing_it_commits_meanwhile() 
     assert!(store.handlers().unwrap().is_empty());
 }
 
+/// Begins an item, forgets its handler while another of its items has ended, and waits until that is done.
+async fn forget_in_the_middle() {
+    let lasting = Scripted::new(&["a", "b"]).on_item(|item| {
+        async move {
+            let _guard = item.uninterrupted();
+            let lasts = if item.name() == "a" { 1 } else { 1_000 };
+            tokio::time::sleep(std::time::Duration::from_millis(lasts)).await;
+            Ok(())
+        }
+        .boxed()
+    });
+    let manager = over(&MemoryStore::new(), &lasting);
+    let session = begin(&manager);
+    idle().await;
+    manager.forget(HANDLER).await.unwrap();
+    session.finish().await;
+}
+
+#[test]
+fn a_handler_that_is_forgotten_waits_for_its_items_without_spinning() {
+    let (done, over) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let mut runtime = tokio::runtime::Builder::new_current_thread();
+        runtime.enable_time().start_paused(true).build().unwrap().block_on(forget_in_the_middle());
+        done.send(()).unwrap();
+    });
+    // Paused time goes on only while nothing has anything to do.
+    over.recv_timeout(std::time::Duration::from_secs(20)).expect("something spins");
+}
+
 #[tokio::test(start_paused = true)]
 async fn the_history_names_neither_a_forgotten_handler_nor_a_forgotten_item() {
     let (store, steps) = (MemoryStore::new(), Steps::default());
