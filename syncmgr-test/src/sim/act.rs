@@ -196,6 +196,8 @@ impl Process<'_> {
     fn correct(&self, seconds: i64) {
         self.world.reach(|state| {
             state.correct(seconds);
+            // A timer does not hear of it; the time of day is looked at every minute.
+            state.books.unseen_until = state.elapsed() + Duration::from_secs(61);
             state.books.loose |= seconds < 0;
             state.books.doubt(|_| true);
         });

@@ -32,12 +32,16 @@ pub(super) struct Books {
     pub(super) lifted: BTreeSet<HandlerId>,
     /// The clock was set back: waits may be shorter.
     pub(super) loose: bool,
+    /// When the clock is looked at again after it was corrected.
+    pub(super) unseen_until: Duration,
     /// Something of the store went wrong in this process: what is recorded is not certain.
     pub(super) store_trouble: bool,
     /// What the disk says is not so.
     pub(super) lies: bool,
     pub(super) attention: usize,
     pub(super) connections: usize,
+    /// The manager of this process.
+    pub(super) manager: Option<uuid::Uuid>,
     /// The sessions whose report has been read.
     pub(super) heard: BTreeSet<SessionId>,
     pub(super) step: Option<usize>,

@@ -38,7 +38,8 @@ pub(super) fn of_report(state: &mut State, store: &FaultyStore, report: &Report)
                 state.breaks("every item ends once", format!("{key:?} is reported twice in {}", report.session));
             }
             as_it_happened(state, report, key, item.outcome, item.hold.is_some());
-            if item.hold.is_none()
+            let began = |attempt: &super::books::Attempt| attempt.key == key && attempt.session == report.session;
+            if state.books.attempts.iter().any(began)
                 && let Some(store) = &durable
             {
                 is_stored(state, store, report, key, item.outcome, newest);
@@ -140,7 +141,7 @@ impl Process<'_> {
         if runs != now {
             return Some((EXPLAIN, format!("{key:?} runs: {now}, and it says: {said}")));
         }
-        let wall = self.world.left(|state| state.wall());
+        let (wall, unseen) = self.world.left(|state| (state.wall(), state.elapsed() < state.books.unseen_until));
         match said.next {
             Next::At { time } if time < wall => {
                 Some((EXPLAIN, format!("{key:?} is to run at a time that was: {said}")))
@@ -148,7 +149,7 @@ impl Process<'_> {
             Next::Now if matches!(said.standing, Standing::Waiting { .. }) => {
                 self.check_waiting(key, &said.to_string())
             }
-            Next::Now if !runs && !self.goes_on(key) => {
+            Next::Now if !runs && !unseen && !self.goes_on(key) => {
                 Some(("what is due is started", format!("{key:?} is due and nothing goes on: {said}")))
             }
             _ => None,
@@ -186,7 +187,8 @@ impl Process<'_> {
         if record.outcome == Some(Outcome::Succeeded) && record.retry.is_some() {
             return Some((RECORD, format!("{key:?} succeeded, and has a setback: {record:?}")));
         }
-        let failed = record.outcome == Some(Outcome::Failed);
+        // Where somebody has answered, the entry that asked is gone, and so is the setback.
+        let failed = record.outcome == Some(Outcome::Failed) && record.retry.is_some();
         let log = self.disk.store.log(key.0).ok()?;
         if failed && !log.iter().any(|said| said.entry.item.is_none_or(|item| item == key.1)) {
             return Some((RECORD, format!("{key:?} failed, and the log does not say why")));

@@ -188,7 +188,8 @@ impl Copier {
                 self.commit(key, &mut saved).await?;
             }
         }
-        if self.plan.commits == Commits::AtTheEnd || saved.1 == 0 {
+        let saved_so_far = self.plan.commits == Commits::EachChunk && plan.kind != Kind::Concurrent && saved.1 > 0;
+        if !saved_so_far {
             self.commit(key, &mut saved).await?;
         }
         Ok(())

@@ -89,8 +89,9 @@ impl Process<'_> {
             let found = history.iter().find(|session| session.session == id);
             found.and_then(|session| session.end.as_ref()).map(|end| end.course)
         };
+        let last = self.world.left(|state| state.books.manager.replace(self.manager.id()));
         for session in &interrupted {
-            if ended == Ended::InOrder {
+            if ended == Ended::InOrder && Some(session.manager) == last {
                 let how = format!("session {} is interrupted, and the process was shut down", session.session);
                 self.world.breaks("a shutdown interrupts nothing", how);
             }

@@ -26,7 +26,9 @@ pub(super) struct World {
 }
 
 pub(super) struct State {
-    process: u32,
+    processes: u32,
+    /// The process that goes on, if one does.
+    process: Option<u32>,
     started: Option<Instant>,
     before: Duration,
     corrected: i64,
@@ -66,7 +68,8 @@ impl fmt::Display for Broken {
 impl World {
     pub(super) fn new(seed: u64) -> Self {
         let state = State {
-            process: 0,
+            processes: 0,
+            process: None,
             started: None,
             before: Duration::ZERO,
             corrected: 0,
@@ -86,17 +89,16 @@ impl World {
     /// The world as the next process sees it, and no other any more. Called inside its runtime.
     pub(super) fn next_process(&self) -> Self {
         let mut state = self.lock();
-        state.process += 1;
-        state.started = Some(Instant::now());
-        Self { process: state.process, ..self.clone() }
+        state.processes += 1;
+        (state.process, state.started) = (Some(state.processes), Some(Instant::now()));
+        Self { process: state.processes, ..self.clone() }
     }
 
     /// This process reaches nothing any more. Called inside its runtime.
     pub(super) fn end_process(&self) {
         let mut state = self.lock();
         state.before = state.elapsed();
-        state.started = None;
-        state.process += 1;
+        (state.process, state.started) = (None, None);
     }
 
     pub(super) fn process(&self) -> u32 {
@@ -110,7 +112,7 @@ impl World {
     /// Does something, unless the process was killed.
     pub(super) fn reach<T>(&self, act: impl FnOnce(&mut State) -> T) -> Option<T> {
         let mut state = self.lock();
-        (state.process == self.process).then(|| act(&mut state))
+        (state.process == Some(self.process)).then(|| act(&mut state))
     }
 
     /// What is left when no process goes on.
@@ -180,6 +182,9 @@ impl State {
     pub(super) fn note(&mut self, line: &str) {
         let line = format!("{:>13.3} {line}", self.elapsed().as_secs_f64());
         self.digest(&line);
+        if std::env::var_os("SIM_TRACE").is_some() {
+            eprintln!("{line}");
+        }
         self.lines.push(line);
     }
 

@@ -146,7 +146,8 @@ impl Books {
         (item.running, item.ends_by, item.uninterrupted) = (None, None, 0);
         item.claims.clear();
         let moved = item.saved.len() > commits;
-        if ask >= Ask::ByHand && !matches!(end, End::Cancelled(_)) {
+        let undone = matches!(end.outcome(), Some(Outcome::Skipped | Outcome::Stopped));
+        if ask >= Ask::ByHand && !undone {
             item.failures = 0;
         }
         item.after(end, moved, &policy, now);
