@@ -126,8 +126,10 @@ impl Copier {
         match kind {
             Kind::Spawns => item.spawn(put).await,
             Kind::Uninterrupted => {
-                let _whole = Whole::begin(&world, key, item);
-                put.await
+                let whole = Whole::begin(&world, key, item);
+                put.await?;
+                whole.is_done();
+                Ok(())
             }
             _ => put.await,
         }
@@ -200,21 +202,31 @@ impl Copier {
 struct Whole {
     world: World,
     key: Key,
+    done: bool,
     _guard: syncmgr_core::cell::Uninterrupted,
 }
 
 impl Whole {
     fn begin(world: &World, key: Key, item: &ItemContext) -> Self {
         world.reach(|state| state.books.item(key).uninterrupted += 1);
-        Self { world: world.clone(), key, _guard: item.uninterrupted() }
+        Self { world: world.clone(), key, done: false, _guard: item.uninterrupted() }
+    }
+
+    fn is_done(mut self) {
+        self.done = true;
     }
 }
 
 impl Drop for Whole {
     fn drop(&mut self) {
         self.world.reach(|state| {
-            let whole = &mut state.books.item(self.key).uninterrupted;
-            *whole = whole.saturating_sub(1);
+            let now = state.elapsed();
+            let item = state.books.item(self.key);
+            item.uninterrupted = item.uninterrupted.saturating_sub(1);
+            let too_early = item.ends_by.is_some_and(|(_, hard)| now < hard);
+            if too_early && !self.done {
+                state.breaks("what must not be cut is not", format!("{:?} was", self.key));
+            }
         });
     }
 }
