@@ -108,6 +108,12 @@ impl Pending {
         known
     }
 
+    /// What kept a handler from beginning is over, and a run that was to go on may have been held by it. Whether one is to be
+    /// started again.
+    pub(crate) fn resume_again(&self, handler: HandlerId) -> bool {
+        self.lock().resumed.remove(&handler)
+    }
+
     /// What was interrupted of the handler. It stays until a run that took it up has ended.
     pub(crate) fn take_up(&self, handler: HandlerId) -> Vec<Unfinished> {
         let inner = self.lock();

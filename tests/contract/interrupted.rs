@@ -217,6 +217,27 @@ async fn resumed_at_once_and_interrupted_again_runs_only_what_is_still_unfinishe
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_is_to_go_on_at_once_does_when_its_handler_can_begin_again_whoever_found_out() {
+    let steps = Steps::default();
+    let store = cut_short(&steps).await;
+    let lists = Arc::new(AtomicBool::new(false));
+    let can = lists.clone();
+    let moody = steps.handler(1, &["a", "b"]).items(move || match can.load(Ordering::Relaxed) {
+        true => Ok(["a", "b"].into_iter().map(|name| syncmgr::SyncItem::new(id(name), name)).collect()),
+        false => Err(anyhow!("it cannot list")),
+    });
+    let second = at_once(&store, [moody]);
+    let failed = manual(&second, 1);
+    second.attend().unwrap();
+    within(failed.finish()).await;
+    lists.store(true, Ordering::Relaxed);
+    let other = second.session(Trigger::Manual).items(nth(1), [id("nothing of it")]).start().unwrap();
+    within(other.finish()).await;
+    idle().await;
+    assert_eq!(steps.began(), "a b b");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_handler_that_is_not_registered_keeps_what_was_interrupted_until_it_is() {
     let (store, steps) = (MemoryStore::new(), Steps::default());
     let here = || steps.handler(1, &["a"]);

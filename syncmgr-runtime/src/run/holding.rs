@@ -152,6 +152,11 @@ impl Run {
         let before = host.setbacks.of(handler, item);
         let retry = host.setbacks.after(&attempted);
         self.ask_for_attention(item, before, retry);
+        // Who was given what to run takes up nothing else.
+        let given = matches!(session.choosing(), Choosing::Given(_));
+        if retry.is_none() && given && host.pending.resume_again(handler) {
+            host.setbacks.changed().notify_one();
+        }
         let end = ItemEnd { outcome: verdict.outcome, retry, sides: None, consumed: Vec::new() };
         let fence = self.attempt().fence();
         let time = host.now().wall;
