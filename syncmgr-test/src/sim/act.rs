@@ -179,6 +179,8 @@ impl Process<'_> {
         self.world.reach(|state| {
             let now = state.elapsed();
             state.books.ask_to_end(now, wanted);
+            // What somebody called off has not to go on.
+            state.books.owed.clear();
         });
     }
 

@@ -28,6 +28,8 @@ pub(super) struct Books {
     /// Who prepares or synchronizes.
     pub(super) calls: BTreeMap<HandlerId, SessionId>,
     pub(super) preparing: BTreeSet<HandlerId>,
+    /// What was interrupted, and has to go on.
+    pub(super) owed: BTreeSet<Key>,
     /// Handlers that were asked for by hand while they may not run: they start by themselves later.
     pub(super) lifted: BTreeSet<HandlerId>,
     /// The clock was set back: waits may be shorter.
@@ -83,6 +85,7 @@ impl Books {
         self.lingering.clear();
         self.calls.clear();
         self.preparing.clear();
+        self.owed.clear();
         self.lifted.clear();
         (self.loose, self.store_trouble, self.lies) = (false, false, false);
         (self.attention, self.connections) = (0, 0);

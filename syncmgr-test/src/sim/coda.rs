@@ -12,8 +12,10 @@ use syncmgr_runtime::report::Report;
 use tokio::time::timeout;
 
 use super::act::{by_hand, question};
+use super::books::{Asked, Terms};
 use super::peer::Key;
 use super::process::Process;
+use super::script::Rule;
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -26,6 +28,11 @@ impl Process<'_> {
         self.heal();
         self.pass(3 * DAY).await;
         self.check_retried();
+        if self.script.rules().any(|rule| *rule == Rule::ResumeAtOnce) {
+            self.check_owed();
+        }
+        self.next_trigger().await;
+        self.check_owed();
         self.all_succeeds().await;
         self.changes_nothing().await;
         self.check_rest().await;
@@ -56,6 +63,30 @@ impl Process<'_> {
                 self.world.breaks("what backs off runs again by itself", how);
             }
         }
+    }
+
+    /// A session of nobody in particular, in which what is preferred runs, and what was interrupted.
+    async fn next_trigger(&mut self) {
+        let request = self.manager.session(Trigger::Scheduled);
+        let terms = Terms { trigger: Trigger::Scheduled.event(), flags: RunFlags::empty(), chooses: true };
+        let asked = Asked { ask: Ask::Automatic, terms, after: 0 };
+        let Some(session) = self.begin_session(request, asked) else { return };
+        if timeout(DAY, session.finish()).await.is_err() {
+            self.world.breaks("whoever asked is answered", format!("not after a day: {:?}", self.manager.held()));
+        }
+        self.settle().await;
+    }
+
+    /// What was interrupted has gone on.
+    fn check_owed(&self) {
+        self.world.reach(|state| {
+            let theirs = |key: &Key| !state.books.items.get(key).is_some_and(|item| item.was_absent);
+            let owed: Vec<_> = state.books.owed.iter().filter(|key| theirs(key)).collect();
+            if !owed.is_empty() {
+                let how = format!("{owed:?} did not");
+                state.breaks("what was interrupted goes on", how);
+            }
+        });
     }
 
     fn listed(&self) -> Vec<Key> {

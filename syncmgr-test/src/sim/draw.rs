@@ -24,7 +24,9 @@ pub(super) fn parts(seed: u64, handlers: usize) -> Vec<Part> {
         parts.extend((0..items).map(|item| Part::Item(self::item(&mut rng, place, item))));
     }
     let steps = rng.usize(4..=40);
-    parts.extend((0..steps).map(|_| Part::Step(step(&mut rng, providers.end))));
+    for _ in 0..steps {
+        parts.extend(some_steps(&mut rng, providers.end).into_iter().map(Part::Step));
+    }
     parts
 }
 
@@ -65,6 +67,16 @@ fn item(rng: &mut Rng, provider: usize, place: usize) -> Item {
         [Kind::Plain, Kind::Plain, Kind::Plain, Kind::Decides, Kind::Uninterrupted, Kind::Spawns, Kind::Concurrent];
     let kind = rng.choice(kinds).unwrap_or_default();
     Item { provider, place, chunks: rng.u64(1..=5), claim: (rng.u8(..3) == 0).then(|| rng.usize(..CLAIMS)), kind }
+}
+
+/// A step, or a few that mean something together.
+fn some_steps(rng: &mut Rng, handlers: usize) -> Vec<Step> {
+    if rng.u8(..20) > 0 {
+        return vec![step(rng, handlers)];
+    }
+    let away = Step::Pass(time(rng));
+    let pause = Step::Network(Network::Offline);
+    vec![pause, step(rng, handlers), away, Step::Network(Network::Online)]
 }
 
 fn step(rng: &mut Rng, handlers: usize) -> Step {

@@ -31,6 +31,7 @@ use crate::{FaultyStore, ManualFacts, SeededRandomness};
 /// One process.
 pub(super) struct Process<'a> {
     pub(super) world: World,
+    pub(super) script: &'a Script,
     pub(super) extras: &'a Extras,
     pub(super) manager: SyncManager,
     pub(super) disk: Disk,
@@ -62,7 +63,19 @@ impl<'a> Process<'a> {
         let observer = tokio::spawn(observe(world.clone(), disk.clone(), manager.clone(), sessions));
         let cast = made.iter().map(|(id, _)| *id).collect();
         let made = made.into_iter().collect();
-        Self { world, extras, manager, disk, facts, cast, made, held: Vec::new(), chores: JoinSet::new(), observer }
+        Self {
+            world,
+            script,
+            extras,
+            manager,
+            disk,
+            facts,
+            cast,
+            made,
+            held: Vec::new(),
+            chores: JoinSet::new(),
+            observer,
+        }
     }
 
     /// Registers every handler, and lets what is due begin.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use syncmgr_core::decision::hold::Hold;
 use syncmgr_core::decision::verdict::Outcome;
 use syncmgr_core::explain::{Next, Standing};
 use syncmgr_core::store::{Course, SessionRecord, StateStore};
@@ -30,12 +31,19 @@ pub(super) fn of_report(state: &mut State, store: &FaultyStore, report: &Report)
         return;
     }
     let durable = (!state.books.store_trouble && !state.books.lies).then(|| store.left_behind());
+    if let Some(store) = &durable {
+        has_end(state, store, report);
+    }
     for run in &report.runs {
         let mut seen = BTreeSet::new();
         for item in run.items() {
             let key = (run.handler, item.item.id());
+            state.books.owed.remove(&key);
             if !seen.insert(key) {
                 state.breaks("every item ends once", format!("{key:?} is reported twice in {}", report.session));
+            }
+            if matches!(item.hold, Some(Hold::Merged { .. })) {
+                ran_since(state, report, key);
             }
             as_it_happened(state, report, key, item.outcome, item.hold.is_some());
             let began = |attempt: &super::books::Attempt| attempt.key == key && attempt.session == report.session;
@@ -71,6 +79,26 @@ fn as_it_happened(state: &mut State, report: &Report, key: Key, outcome: Outcome
             state.breaks("nothing asked for is lost", how);
         }
         _ => {}
+    }
+}
+
+/// Who hears of a session's end will not hear that it was interrupted.
+fn has_end(state: &mut State, store: &dyn StateStore, report: &Report) {
+    let interrupted = store.interrupted().unwrap_or_default();
+    let is_it = |left: &SessionRecord| left.session == report.session && Some(left.manager) == state.books.manager;
+    if interrupted.iter().any(is_it) {
+        let how = format!("session {} was reported, and its end is not stored", report.session);
+        state.breaks("a report is told once its records are stored", how);
+    }
+}
+
+/// What another session did for this one was begun after this one was asked for.
+fn ran_since(state: &mut State, report: &Report, key: Key) {
+    let Some(asked) = state.books.sessions.get(&report.session) else { return };
+    if !state.books.attempts.iter().skip(asked.after).any(|attempt| attempt.key == key) {
+        let how =
+            format!("{key:?} was merged in session {}, and has not begun since that was asked for", report.session);
+        state.breaks("nothing asked for is lost", how);
     }
 }
 
@@ -186,6 +214,13 @@ impl Process<'_> {
         }
         if record.outcome == Some(Outcome::Succeeded) && record.retry.is_some() {
             return Some((RECORD, format!("{key:?} succeeded, and has a setback: {record:?}")));
+        }
+        let waits = self.world.left(|state| {
+            let certain = !state.books.store_trouble && state.books.item(key).forgetting == 0;
+            certain && !matches!(state.books.item(key).wait, Wait::Unknown | Wait::Nobody)
+        });
+        if record.outcome == Some(Outcome::Failed) && waits && record.retry.is_none() {
+            return Some((RECORD, format!("{key:?} failed, and has no setback: {record:?}")));
         }
         // Where somebody has answered, the entry that asked is gone, and so is the setback.
         let failed = record.outcome == Some(Outcome::Failed) && record.retry.is_some();

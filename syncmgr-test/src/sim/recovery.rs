@@ -12,20 +12,27 @@ use syncmgr_core::store::{Course, StateStore};
 use super::books::Wait;
 use super::peer::Key;
 use super::process::Process;
+use super::script::Rule;
 
 impl Process<'_> {
     /// What the process before left behind is whole, and is what it had said. Called before anything begins.
     pub(super) fn recover(&self, ended: Ended) {
         let keys: Vec<Key> = self.world.left(|state| state.sides.theirs.keys().copied().collect());
         let unfinished = self.unfinished(&keys);
+        self.world.reach(|state| state.books.owed = if self.chooses() { BTreeSet::new() } else { unfinished.clone() });
         for key in keys {
             let record = self.disk.store.record(key.0, key.1).ok().flatten().unwrap_or_default();
             self.agrees(key, &record);
             let (wait, failures) = self.waits(&record);
-            let wait = if unfinished.contains(&key) { Wait::Unknown } else { wait };
+            let (wait, failures) = if unfinished.contains(&key) { (Wait::Unknown, 0) } else { (wait, failures) };
             self.world.reach(|state| state.take_over(key, wait, failures));
         }
         self.check_interrupted(ended);
+    }
+
+    /// Whether somebody chooses, and so has the say about what was interrupted too.
+    fn chooses(&self) -> bool {
+        self.script.rules().any(|rule| *rule == Rule::Chooser)
     }
 
     /// What was in a session that was cut short may run whatever else is known of it.
@@ -34,7 +41,8 @@ impl Process<'_> {
         for session in self.disk.store.interrupted().unwrap_or_default() {
             for run in &session.runs {
                 let ended = self.disk.store.ended_since(run.handler, session.session).unwrap_or_default();
-                let left = keys.iter().filter(|key| key.0 == run.handler && !ended.contains(&key.1));
+                let asked = |item| run.items.as_ref().is_none_or(|items| items.contains(item));
+                let left = keys.iter().filter(|key| key.0 == run.handler && asked(&key.1) && !ended.contains(&key.1));
                 unfinished.extend(left.copied());
             }
         }

@@ -5,6 +5,8 @@ use std::ops::Range;
 use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::time::Duration;
 
 use super::dice::fnv;
 use super::script::{Kept, Script};
@@ -48,7 +50,7 @@ impl Simulation {
                 if seed >= lowest() {
                     return;
                 }
-                let played = self.play(&self.script(seed));
+                let played = watched(seed, || self.play(&self.script(seed)));
                 hash.fetch_xor(fnv(played.hash, &seed.to_le_bytes()), Ordering::Relaxed);
                 if played.broken.is_some() {
                     let mut failed = failed.lock().unwrap_or_else(PoisonError::into_inner);
@@ -69,7 +71,7 @@ impl Simulation {
     }
 
     /// Plays so many seeds, or what the environment asks for: `SIM_SEEDS` says how many, from `SIM_FROM` on; `SIM_SEED`
-    /// plays one seed and shows what happens, with `SIM_KEEP` a part of it. Returns what was played.
+    /// plays one seed and shows what happens, with `SIM_KEEP` a part of it, and with `SIM_TRACE` as it happens. Returns what was played.
     ///
     /// # Panics
     /// When a promise is broken; the message begins with how to play the script again.
@@ -106,6 +108,23 @@ impl Simulation {
         let broken = played.broken.expect("a script that fails does so every time");
         Failure { script, broken, lines: played.lines }
     }
+}
+
+/// Says so when a seed does not come to an end: where something spins, virtual time stands still and nothing else would.
+fn watched<T>(seed: u64, play: impl FnOnce() -> T) -> T {
+    /// Seeds take milliseconds.
+    const LONG: Duration = Duration::from_secs(60);
+    let (over, waits) = channel::<()>();
+    std::thread::spawn(move || {
+        if waits.recv_timeout(LONG) == Err(RecvTimeoutError::Timeout) {
+            eprintln!(
+                "seed {seed} goes on for {LONG:?}: does something spin? SIM_SEED={seed} SIM_TRACE=1 shows how far it is"
+            );
+        }
+    });
+    let played = play();
+    drop(over);
+    played
 }
 
 impl fmt::Display for Failure {

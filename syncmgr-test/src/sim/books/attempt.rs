@@ -68,6 +68,7 @@ impl Books {
         let mut faults = self.too_many(key, &claims);
         faults.extend(self.too_early(key, ask, now));
         faults.extend(self.twice_for_one_request(key, session));
+        self.owed.remove(&key);
         let item = self.item(key);
         (item.running, item.claims, item.ends_by) = (Some(session), claims, None);
         let commits = item.saved.len();

@@ -78,7 +78,10 @@ impl Item {
     /// It was said to be saved.
     pub(in super::super) fn acknowledge(&mut self, state: &str) {
         let place = self.saved.iter().rposition(|saved| saved == state);
-        self.acknowledged = self.acknowledged.max(place);
+        // What is being forgotten need not be there.
+        if self.forgetting == 0 {
+            self.acknowledged = self.acknowledged.max(place);
+        }
     }
 
     /// Why this cannot be what is saved, if it cannot.
