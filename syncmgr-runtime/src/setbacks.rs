@@ -182,6 +182,15 @@ impl Setbacks {
         self.changed.notify_one();
     }
 
+    /// An item was taken up and is not run after all: it is due as it was, or after a wait where that has passed.
+    pub(crate) fn put_back(&self, handler: HandlerId, item: ItemId, now: SystemTime, wait: Duration) {
+        let Some(state) = self.of(handler, item).filter(|_| self.due_of(handler, item).is_none()) else { return };
+        let passed = state.until.is_some_and(|until| until <= now);
+        let state = if passed { later(&state, now, wait) } else { state };
+        self.lock().dues.set(handler, item, Some(&state));
+        self.changed.notify_one();
+    }
+
     /// The network is back: nothing backs off any more. Returns what was cleared.
     pub(crate) fn reconnect(&self) -> Reconnected {
         let mut cleared = Reconnected::default();

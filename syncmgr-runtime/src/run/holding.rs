@@ -94,6 +94,22 @@ impl Run {
         }
     }
 
+    /// What was to run and is in no attempt, because the run was stopped before, is due again.
+    pub(super) fn put_back_unbegun(&self) {
+        let session = self.session();
+        let host = session.host();
+        let (wanted, attempt) = {
+            let state = self.lock();
+            (state.wanted.clone(), state.latest())
+        };
+        if wanted.is_empty() || !attempt.selection().is_empty() || host.setbacks.is_clean(self.id.handler) {
+            return;
+        }
+        let (now, wait) = (host.time(), self.retry_policy().cap);
+        wanted.iter().for_each(|item| host.setbacks.put_back(self.id.handler, item.id(), now, wait));
+        host.attend();
+    }
+
     /// An item that was due and is in quarantine stays due.
     pub(super) fn try_later(&self, item: ItemId) {
         let session = self.session();

@@ -339,6 +339,7 @@ impl Run {
             (first, std::mem::take(&mut state.taken_up))
         };
         self.end_interrupted(&taken_up);
+        self.put_back_unbegun();
         self.grants.take_back();
         self.session().host().gate.leave(self.id);
         if first {
