@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use syncmgr_core::id::{HandlerId, ItemId};
+use syncmgr_core::info::Limits;
 use syncmgr_core::text::Escaped;
 
 use super::SyncManager;
@@ -24,10 +25,13 @@ impl SyncManager {
                 session.until(|session| session.is_over()).await;
             }
         };
-        let late = tokio::time::timeout(patience(&sessions), over).await.is_err();
+        let patience = patience(&sessions);
+        let late = tokio::time::timeout(patience, over).await.is_err();
         let unstopped = self.unstopped(&sessions);
         if late {
             sessions.iter().for_each(|session| session.abort());
+            // What is left waits for the store, which may never answer.
+            let _ = tokio::time::timeout(patience, self.host().tracker.wait()).await;
         } else if unstopped.is_empty() {
             self.host().tracker.wait().await;
         }
@@ -63,7 +67,8 @@ fn patience(sessions: &[Arc<SessionShared>]) -> Duration {
     let runs = sessions.iter().flat_map(|session| session.runs());
     let limits = runs.map(|run| run.info().limits());
     let graces = limits.map(|limits| limits.hard_grace().saturating_add(limits.soft_grace().saturating_mul(4)));
-    graces.max().unwrap_or_default().saturating_add(Duration::from_secs(1))
+    // Where no handler sets the pace, the store may.
+    graces.max().unwrap_or(Limits::DEFAULT.hard_grace()).saturating_add(Duration::from_secs(1))
 }
 
 /// A handler of which something goes on although everything was stopped.
