@@ -80,7 +80,9 @@ impl Run {
     pub(super) fn put_off_missed(&self) {
         let session = self.session();
         let host = session.host();
-        if session.reason() != Reason::Retry || self.held().is_some() || host.tracker.is_closed() {
+        // What waited for the world may have been due among other things, and those alone were preferred.
+        let was_due = matches!(session.reason(), Reason::Retry | Reason::Lifted);
+        if !was_due || self.held().is_some() || host.tracker.is_closed() {
             return;
         }
         let (handler, now) = (self.id.handler, host.time());
