@@ -32,6 +32,8 @@ pub(super) struct Books {
     pub(super) owed: BTreeSet<Key>,
     /// Handlers that were asked for by hand while they may not run: they start by themselves later.
     pub(super) lifted: BTreeSet<HandlerId>,
+    /// Handlers that are not registered: what their runs leave behind is not known to those that go on.
+    pub(super) unregistered: BTreeSet<HandlerId>,
     /// The clock was set back: waits may be shorter.
     pub(super) loose: bool,
     /// When the clock is looked at again after it was corrected.
@@ -86,6 +88,7 @@ impl Books {
         self.calls.clear();
         self.preparing.clear();
         self.owed.clear();
+        self.unregistered.clear();
         self.lifted.clear();
         (self.loose, self.store_trouble, self.lies) = (false, false, false);
         (self.attention, self.connections) = (0, 0);
@@ -125,6 +128,13 @@ impl Books {
             let _ = session;
             item.ends_by.get_or_insert((now + info.limits().soft_grace(), now + info.limits().hard_grace()));
         }
+    }
+
+    /// Whether an item that ends now should have ended before.
+    pub(super) fn ends_late(&self, key: Key, now: Duration) -> bool {
+        const TICK: Duration = Duration::from_millis(2);
+        let item = self.items.get(&key).filter(|item| !item.was_whole);
+        item.and_then(|item| item.ends_by).is_some_and(|(soft, _)| now > soft + TICK)
     }
 
     /// Items that should have ended.

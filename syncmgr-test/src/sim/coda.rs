@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use syncmgr_core::decision::retry::Ask;
 use syncmgr_core::facts::{Network, Power, Presence};
+use syncmgr_core::id::{HandlerId, ItemId};
 use syncmgr_core::log::Question;
 use syncmgr_core::retry::Setback;
 use syncmgr_core::store::StateStore;
@@ -50,10 +51,15 @@ impl Process<'_> {
         for handler in self.made.values() {
             self.register(handler.clone());
         }
+        self.world.reach(|state| state.books.unregistered.clear());
     }
 
     /// What backs off has run again by itself.
     fn check_retried(&self) {
+        // What could not be stored is in the memory of the manager alone.
+        if self.world.left(|state| state.books.store_trouble) {
+            return;
+        }
         for key in self.listed() {
             let record = self.disk.store.record(key.0, key.1).ok().flatten().unwrap_or_default();
             let waits = |setback| matches!(setback, Setback::Backoff | Setback::NotBefore);
@@ -80,13 +86,21 @@ impl Process<'_> {
     /// What was interrupted has gone on.
     fn check_owed(&self) {
         self.world.reach(|state| {
-            let theirs = |key: &Key| !state.books.items.get(key).is_some_and(|item| item.was_absent);
+            let theirs = |key: &Key| {
+                !state.books.items.get(key).is_some_and(|item| item.was_absent) && !self.needs_attention(key.0)
+            };
             let owed: Vec<_> = state.books.owed.iter().filter(|key| theirs(key)).collect();
             if !owed.is_empty() {
                 let how = format!("{owed:?} did not");
                 state.breaks("what was interrupted goes on", how);
             }
         });
+    }
+
+    /// Whether a handler could not begin so often that somebody has to ask for it.
+    fn needs_attention(&self, handler: HandlerId) -> bool {
+        let itself = self.disk.store.record(handler, ItemId::from_u128(0)).ok().flatten().unwrap_or_default();
+        itself.retry.is_some_and(|retry| retry.setback != Setback::Backoff)
     }
 
     fn listed(&self) -> Vec<Key> {

@@ -119,6 +119,9 @@ impl Visit {
         self.world.reach(|state: &mut State| {
             let now = state.elapsed();
             state.note(&format!("{} ends: {end:?}", self.item.name()));
+            if state.books.ends_late(key, now) {
+                state.breaks("a cancelled item ends within its grace", format!("{key:?} ends now"));
+            }
             state.books.end(key, end, now);
             if self.item.cell().is_working() {
                 state.books.lingering.push((key, self.item.clone()));

@@ -125,9 +125,13 @@ impl<'a> Process<'a> {
             yield_now().await;
         }
         while self.chores.try_join_next().is_some() {}
-        let alive = Handle::current().metrics().num_alive_tasks();
+        let alive = Handle::current().metrics().num_alive_tasks() - self.chores.len();
         if alive > 0 {
             self.world.breaks("after a shutdown nothing goes on", format!("{alive} tasks do"));
+        }
+        let answered = async { while self.chores.join_next().await.is_some() {} };
+        if timeout(Duration::from_secs(60), answered).await.is_err() {
+            self.world.breaks("whoever asked is answered", "a minute after the shutdown somebody waits");
         }
     }
 

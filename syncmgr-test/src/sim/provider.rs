@@ -20,7 +20,7 @@ use super::step::Fault;
 use super::world::World;
 
 /// How long a part of an item takes at most.
-const CHUNK: Duration = Duration::from_millis(120);
+const CHUNK: Duration = Duration::from_millis(300);
 
 /// A provider of one process.
 pub(super) struct Copier {
@@ -208,7 +208,10 @@ struct Whole {
 
 impl Whole {
     fn begin(world: &World, key: Key, item: &ItemContext) -> Self {
-        world.reach(|state| state.books.item(key).uninterrupted += 1);
+        world.reach(|state| {
+            let item = state.books.item(key);
+            (item.uninterrupted, item.was_whole) = (item.uninterrupted + 1, true);
+        });
         Self { world: world.clone(), key, done: false, _guard: item.uninterrupted() }
     }
 

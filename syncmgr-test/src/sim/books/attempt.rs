@@ -70,7 +70,7 @@ impl Books {
         faults.extend(self.twice_for_one_request(key, session));
         self.owed.remove(&key);
         let item = self.item(key);
-        (item.running, item.claims, item.ends_by) = (Some(session), claims, None);
+        (item.running, item.claims, item.ends_by, item.was_whole) = (Some(session), claims, None, false);
         let commits = item.saved.len();
         self.attempts.push(Attempt { key, session, ask, commits, end: None });
         faults
@@ -100,7 +100,7 @@ impl Books {
     fn too_early(&self, key: Key, ask: Ask, now: Duration) -> Option<Fault> {
         /// Times are stored in whole milliseconds.
         const TICK: Duration = Duration::from_millis(2);
-        if self.loose {
+        if self.loose || self.unregistered.contains(&key.0) {
             return None;
         }
         let wait = self.items.get(&key).map_or(Wait::Unknown, |item| item.wait);
@@ -152,6 +152,9 @@ impl Books {
             item.failures = 0;
         }
         item.after(end, moved, &policy, now);
+        if item.forgetting > 0 {
+            item.doubt();
+        }
     }
 }
 

@@ -15,6 +15,8 @@ pub(in super::super) struct Item {
     pub(in super::super) claims: BTreeSet<Claim>,
     /// Guards that keep it from being cut.
     pub(in super::super) uninterrupted: usize,
+    /// Whether there was one in this attempt.
+    pub(in super::super) was_whole: bool,
     /// When it has to have ended, and when if it must not be cut.
     pub(in super::super) ends_by: Option<(Duration, Duration)>,
     pub(in super::super) wait: Wait,
