@@ -67,7 +67,7 @@ impl Sides {
     pub(super) fn unequal(&self) -> Vec<Key> {
         let there = self.theirs.iter().filter(|(_, theirs)| theirs.is_there);
         let unequal = there.filter(|(key, theirs)| {
-            !self.ours.get(key).is_some_and(|ours| ours.version == theirs.version)
+            self.ours.get(key).is_none_or(|ours| ours.version != theirs.version)
                 || !self.has(**key, theirs.version, theirs.chunks)
         });
         unequal.map(|(key, _)| *key).collect()

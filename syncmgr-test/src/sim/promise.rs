@@ -30,6 +30,7 @@ pub(super) fn of_report(state: &mut State, store: &FaultyStore, report: &Report)
     if !state.books.heard.insert(report.session) {
         return;
     }
+    state.note(&format!("session {} rests: {}", report.session, said(report)));
     let durable = (!state.books.store_trouble && !state.books.lies).then(|| store.left_behind());
     if let Some(store) = &durable {
         has_end(state, store, report);

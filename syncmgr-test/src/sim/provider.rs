@@ -128,7 +128,7 @@ impl Copier {
             Kind::Uninterrupted => {
                 let whole = Whole::begin(&world, key, item);
                 put.await?;
-                whole.is_done();
+                whole.finish();
                 Ok(())
             }
             _ => put.await,
@@ -215,7 +215,7 @@ impl Whole {
         Self { world: world.clone(), key, done: false, _guard: item.uninterrupted() }
     }
 
-    fn is_done(mut self) {
+    fn finish(mut self) {
         self.done = true;
     }
 }
