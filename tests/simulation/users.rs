@@ -83,7 +83,9 @@ fn with_notes(mistake: Mistake) -> Simulation {
 #[test]
 fn a_handler_of_a_user_takes_part() {
     let simulation = with_notes(Mistake::None);
-    simulation.seeds(0..100).unwrap();
+    if let Err(failure) = simulation.seeds(0..100) {
+        panic!("{failure}");
+    }
     let lines = simulation.play(&simulation.script(3)).lines;
     assert!(lines.iter().any(|line| line.contains("shopping ends: Succeeded")), "{lines:#?}");
 }

@@ -87,7 +87,9 @@ impl Process<'_> {
     fn check_owed(&self) {
         self.world.reach(|state| {
             let theirs = |key: &Key| {
-                !state.books.items.get(key).is_some_and(|item| item.was_absent) && !self.needs_attention(key.0)
+                state.sides.theirs.contains_key(key)
+                    && !state.books.items.get(key).is_some_and(|item| item.was_absent)
+                    && !self.needs_attention(key.0)
             };
             let owed: Vec<_> = state.books.owed.iter().filter(|key| theirs(key)).collect();
             if !owed.is_empty() {

@@ -135,8 +135,11 @@ impl Process<'_> {
         faults
     }
 
-    fn keys(&self) -> Vec<Key> {
-        self.world.left(|state| state.sides.theirs.keys().copied().collect())
+    /// Every item anybody has heard of, those of users too.
+    pub(super) fn keys(&self) -> Vec<Key> {
+        let all = |state: &mut State| state.sides.theirs.keys().chain(state.books.items.keys()).copied().collect();
+        let keys: BTreeSet<Key> = self.world.left(all);
+        keys.into_iter().collect()
     }
 
     fn check_graces(&self) -> Vec<(&'static str, String)> {
@@ -209,7 +212,7 @@ impl Process<'_> {
         const RECORD: &str = "the parts of a record agree";
         let record = self.disk.store.record(key.0, key.1).ok()?.unwrap_or_default();
         let checkpoint = record.checkpoint.as_ref().map(|checkpoint| &*checkpoint.state);
-        let refuted = self.world.reach(|state| state.books.item(key).refutes(checkpoint))?;
+        let refuted = self.world.reach(|state| state.refutes(key, checkpoint))?;
         if let Some(how) = refuted {
             return Some(("what was committed is there", format!("{key:?}: {how}")));
         }
@@ -234,6 +237,12 @@ impl Process<'_> {
 }
 
 impl State {
+    /// Why this cannot be what is saved of an item. What handlers of users save, nobody here knows.
+    pub(super) fn refutes(&mut self, key: Key, checkpoint: Option<&str>) -> Option<String> {
+        let known = self.sides.theirs.contains_key(&key);
+        self.books.item(key).refutes(checkpoint).filter(|_| known)
+    }
+
     /// What is left of an item according to what a new process found.
     pub(super) fn take_over(&mut self, key: Key, wait: Wait, failures: u32) {
         let item: &mut super::books::Item = Books::item(&mut self.books, key);

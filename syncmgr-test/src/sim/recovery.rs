@@ -17,7 +17,7 @@ use super::script::Rule;
 impl Process<'_> {
     /// What the process before left behind is whole, and is what it had said. Called before anything begins.
     pub(super) fn recover(&self, ended: Ended) {
-        let keys: Vec<Key> = self.world.left(|state| state.sides.theirs.keys().copied().collect());
+        let keys = self.keys();
         let unfinished = self.unfinished(&keys);
         self.world.reach(|state| state.books.owed = if self.chooses() { BTreeSet::new() } else { unfinished.clone() });
         for key in keys {
@@ -52,10 +52,9 @@ impl Process<'_> {
     /// What was told before is what is stored.
     fn agrees(&self, key: Key, record: &ItemRecord) {
         self.world.reach(|state| {
-            let item = state.books.item(key);
             let checkpoint = record.checkpoint.as_ref().map(|checkpoint| &*checkpoint.state);
-            let refuted = item.refutes(checkpoint);
-            let told = item.told.filter(|told| is_older(record, *told));
+            let refuted = state.refutes(key, checkpoint);
+            let told = state.books.item(key).told.filter(|told| is_older(record, *told));
             if let Some(how) = refuted {
                 state.breaks("what was committed survives", format!("{key:?}: {how}"));
             }

@@ -17,7 +17,7 @@ use super::script::{Kept, Script};
 use super::shrink::shrink;
 use super::world::World;
 
-/// A simulation: see the [module](self).
+/// A simulation: see the [module](crate::sim).
 #[derive(Default)]
 pub struct Simulation {
     extras: Extras,
