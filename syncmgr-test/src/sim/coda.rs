@@ -64,7 +64,8 @@ impl Process<'_> {
             let record = self.disk.store.record(key.0, key.1).ok().flatten().unwrap_or_default();
             let waits = |setback| matches!(setback, Setback::Backoff | Setback::NotBefore);
             let was_absent = self.world.left(|state| state.books.item(key).was_absent);
-            if let Some(retry) = record.retry.filter(|retry| waits(retry.setback) && !was_absent) {
+            let excused = was_absent || self.needs_attention(key.0);
+            if let Some(retry) = record.retry.filter(|retry| waits(retry.setback) && !excused) {
                 let how = format!("{key:?} did not, days after {retry:?}");
                 self.world.breaks("what backs off runs again by itself", how);
             }
