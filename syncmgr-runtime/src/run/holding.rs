@@ -87,9 +87,10 @@ impl Run {
         }
         let (handler, now) = (self.id.handler, host.time());
         let later = now.checked_add(self.retry_policy().cap).unwrap_or(now);
-        let declined = self.ending() == Some(RunEnding::Declined);
+        // Neither has looked what there is.
+        let unlisted = matches!(self.ending(), Some(RunEnding::Declined | RunEnding::Stopped));
         for item in host.setbacks.missed(handler, now) {
-            if declined || self.has_item(item) {
+            if unlisted || self.has_item(item) {
                 host.setbacks.postpone(handler, item, now, later);
                 host.attend();
             }
