@@ -30,7 +30,7 @@ mod user;
 pub use clock::{ManualClock, VirtualClock};
 pub use handler::{ScriptedHandler, Side};
 pub use host::ScriptedHost;
-pub use kit::{Breach, Check, Judgement, Kit, Provider, Ruling, judge};
+pub use kit::{Breach, Check, Judgement, Kept, Kit, Provider, Ruling, judge};
 pub use random::SeededRandomness;
 pub use store::{DiskFault, FaultyStore};
 pub use syncmgr_runtime::facts::ManualFacts;

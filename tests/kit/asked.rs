@@ -52,8 +52,6 @@ fn a_check_that_does_not_apply_says_why() {
     assert_eq!(reason(&plain, Check::Resumable), "the handler does not promise RESUMABLE");
     assert_eq!(reason(&plain, Check::Choice), "the handler lists fewer than two items");
     assert_eq!(reason(&plain, Check::Attention), "the handler asks for nobody's attention");
-    assert_eq!(reason(&plain, Check::Release), "the handler keeps nothing for its runs");
-    assert_eq!(reason(&plain, Check::Panics), "there is nothing in the handler to try it on");
 }
 
 /// The smallest handler there is.
@@ -68,12 +66,69 @@ impl syncmgr::SyncHandler for Plain {
 
 #[test]
 fn of_many_scripts_so_many_are_played_as_were_asked_for_and_the_rest_is_counted() {
-    let all = match kit(Right).check(Check::Kill) {
-        Ruling::Kept { scripts, left_out: 0 } => scripts,
+    let kept = |kit: syncmgr_test::Kit| match kit.check(Check::Kill) {
+        Ruling::Kept(kept) => kept,
         ruling => panic!("{ruling:?}"),
     };
-    let few = kit(Right).at_most(5).check(Check::Kill);
-    assert!(matches!(few, Ruling::Kept { scripts: 5, left_out } if left_out == all - 5), "{few:?} of {all}");
+    let (all, few) = (kept(kit(Right)), kept(kit(Right).at_most(5)));
+    assert_eq!((all.left_out, few.scripts, few.left_out), (0, 5, all.scripts - 5));
+}
+
+#[test]
+fn of_a_handler_with_many_items_fewer_scripts_are_played() {
+    let Ruling::Kept(kept) = syncmgr_test::Kit::new(|| Many).check(Check::Skip) else { panic!("it is right") };
+    assert_eq!((kept.scripts, kept.left_out), (20, 980));
+}
+
+/// A thousand items.
+struct Many;
+
+#[syncmgr::sync_handler(id = "3b6f3b0e-6e0e-4c07-8d5e-6a3f8f5c0a04", name = "Many")]
+impl syncmgr::SyncHandler for Many {
+    async fn items(&self) -> syncmgr::SyncResult<syncmgr::Items> {
+        Ok((0..1000).map(|number| syncmgr::SyncItem::named(format!("item {number}"))).collect())
+    }
+
+    async fn synchronize_item(&self, item: &syncmgr::ItemContext) -> syncmgr::SyncResult {
+        tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+        Ok(item.progress(1, 1)?)
+    }
+}
+
+#[test]
+fn where_there_is_nothing_to_compare_but_outcomes_the_ruling_says_so() {
+    let Ruling::Kept(kept) = syncmgr_test::Kit::new(|| Plain).check(Check::Kill) else { panic!("it is right") };
+    assert_eq!(kept.remark, Some("by how items end alone: there are no data and no checkpoints"));
+}
+
+#[test]
+fn there_is_a_test_for_each_check() {
+    let output = Command::new(std::env::current_exe().unwrap()).arg("--list").output().unwrap();
+    let listed = String::from_utf8_lossy(&output.stdout).into_owned();
+    let names = Check::ALL.map(|check| format!("kit::right::one_test_for_each_check::{check}: test"));
+    let missing: Vec<_> = names.iter().filter(|name| !listed.contains(*name)).collect();
+    assert!(missing.is_empty(), "{missing:?}");
+}
+
+#[test]
+#[should_panic(expected = "no check has a script called `no such script`")]
+fn a_script_that_no_check_has_is_not_passed() {
+    // As the variable would.
+    syncmgr_test::Kit::new(|| Plain).only("no such script").judge();
+}
+
+#[test]
+fn a_name_that_no_item_has_is_not_expected_of_in_silence() {
+    let kit = syncmgr_test::Kit::new(|| Plain).expecting("typo", syncmgr::Outcome::Failed);
+    let found = super::world::breach(&kit, Check::Undisturbed);
+    assert_eq!(found.headline(), "the kit is told to expect something of `typo`, which no item is called");
+}
+
+#[test]
+fn after_a_handler_that_blocks_its_thread_undisturbed_nothing_else_is_tried() {
+    let patience = std::time::Duration::from_millis(200);
+    let judgement = kit(super::zoo::failing::deadlocked).patience(patience).judgement();
+    assert_eq!(judgement.breaches().count(), 1, "{judgement}");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Pages at a peer, and the shelf they are copied to.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -16,6 +17,7 @@ const PAGES: [(&str, u32); 3] = [("atlas", 2), ("bestiary", 3), ("cookbook", 1)]
 pub(crate) struct World {
     shelf: Mutex<BTreeMap<String, String>>,
     faults: Mutex<BTreeMap<String, FailureClass>>,
+    pub(crate) connections: AtomicUsize,
 }
 
 impl World {
@@ -64,6 +66,10 @@ impl<H: SyncHandler> Provider for Place<H> {
 
     fn data(&self) -> BTreeMap<String, String> {
         self.world.shelf().clone()
+    }
+
+    fn taken(&self) -> usize {
+        self.world.connections.load(Ordering::Relaxed)
     }
 
     fn fail(&self, item: &SyncItem, class: FailureClass) -> bool {

@@ -17,6 +17,8 @@ pub(super) enum Event {
     /// The script or the host did something.
     Act(String),
     Cut(Cut),
+    /// The results of a session were closed.
+    Closed,
     Called(Call),
     Returned(Call, Result<(), String>),
     Panicked(Call, String),
@@ -24,6 +26,8 @@ pub(super) enum Event {
     Dropped(Call),
     /// An item's cell shows a status the handler has reported.
     Showed(Named, Status),
+    /// A report on an item was taken, with no status in it.
+    Reported(Named),
     /// A report on an item was refused: the handler's mistake.
     Misreported(String),
     Logged(LogLevel, String),
@@ -136,12 +140,14 @@ impl fmt::Display for Event {
         match self {
             Self::Act(text) => f.write_str(text),
             Self::Cut(cut) => write!(f, "** {cut} **"),
+            Self::Closed => f.write_str("the session is closed"),
             Self::Called(call) => write!(f, "{call} is called"),
             Self::Returned(call, Ok(())) => write!(f, "{call} returns Ok"),
             Self::Returned(call, Err(error)) => write!(f, "{call} returns Err: {error}"),
             Self::Panicked(call, text) => write!(f, "{call} panics: {text}"),
             Self::Dropped(call) => write!(f, "{call} is dropped"),
             Self::Showed(item, status) => write!(f, "{item} reports {status:?}"),
+            Self::Reported(item) => write!(f, "{item} is reported on"),
             Self::Misreported(text) => write!(f, "a report is refused: {text}"),
             Self::Logged(level, text) => write!(f, "log, {level:?}: {text}"),
             Self::Attention(call, Granted::Yes) => write!(f, "{call} has the user's attention"),

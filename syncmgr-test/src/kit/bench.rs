@@ -1,97 +1,48 @@
-//! Where checks are made: scripts in fresh worlds, beside what an undisturbed run came to.
+//! Where a check is made: scripts in fresh worlds, beside what an undisturbed run came to.
 
+use std::cell::{Cell, OnceCell};
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
-use syncmgr_core::decision::verdict::Outcome;
-use syncmgr_core::handler::SyncHandler;
 use syncmgr_core::id::{HandlerId, ItemId};
-use syncmgr_core::info::HandlerInfo;
-use syncmgr_core::item::SyncItem;
 
-use super::account::Account;
+use super::account::Event;
+use super::baseline::Baseline;
+use super::check::Check;
 use super::end::EndState;
-use super::place::{Call, Named};
-use super::process::{Plan, Ran};
+use super::place::Named;
+use super::process::Ran;
 use super::rig::{Rig, Time};
-use super::ruling::{Breach, Played, Ruling};
-use super::{Kit, Promise};
+use super::ruling::{Breach, Kept, Played, Ruling};
+use super::{Kit, Pulse};
+
+/// So many runs of items are enough for a check: of a handler with many items fewer scripts are played.
+const ENOUGH: usize = 20_000;
 
 /// What one check has: the kit, and how the handler goes undisturbed.
 pub(super) struct Bench<'a> {
     pub(super) kit: &'a Kit,
+    pub(super) check: Check,
     pub(super) baseline: Baseline,
+    pub(super) pulse: &'a Pulse,
+    pieces: OnceCell<BTreeMap<ItemId, EndState>>,
+    unreached: Cell<usize>,
 }
 
-/// How the handler goes undisturbed.
-pub(super) struct Baseline {
-    pub(super) info: HandlerInfo,
-    pub(super) time: Time,
-    pub(super) items: Vec<SyncItem>,
-    /// How often each call waits, and commits.
-    pub(super) waits: BTreeMap<Call, u32>,
-    pub(super) commits: BTreeMap<Call, u32>,
-    outcomes: BTreeMap<ItemId, Outcome>,
-    pub(super) end: EndState,
-    shows_data: bool,
-}
+/// A script of a check, which keeps or breaks its promise. Shown, it is how it is asked for again.
+pub(super) trait Promise: std::fmt::Display + Sized {
+    fn play(&self, bench: &Bench<'_>) -> Played;
 
-impl Baseline {
-    /// Runs the handler once, undisturbed.
-    pub(super) fn take(kit: &Kit) -> Result<Self, Breach> {
-        let mut rig = kit.rig();
-        let handler = rig.provider().clone().handler();
-        let (info, time) = (handler.info(), Time::of(&*handler));
-        drop::<Arc<dyn SyncHandler>>(handler);
-        let (ran, (waits, commits)) =
-            rig.program(async |process| (process.session(Plan::default()).await, process.watch.counts()));
-        let Ran::Rested(report) = ran else { return Err(hangs(&rig.account)) };
-        let ended: Vec<_> = report.items().map(|ended| (ended.item.clone(), ended.outcome)).collect();
-        for (item, outcome) in &ended {
-            kit.expects(item, *outcome, &rig.account)?;
-        }
-        if !report.is_success() && kit.expected.is_empty() {
-            let said = report.to_string().lines().map(String::from).collect::<Vec<_>>();
-            return Err(Breach::new("the handler does not get through undisturbed", FIXTURE)
-                .with_details(said)
-                .with_account(&rig.account));
-        }
-        let end = rig.end_state(info.id());
-        same_in_another_world(kit, info.id(), &end)?;
-        let outcomes = ended.iter().map(|(item, outcome)| (item.id(), *outcome)).collect();
-        let items = ended.into_iter().map(|(item, _)| item).collect();
-        let shows_data = !rig.provider().data().is_empty();
-        Ok(Self { info, time, items, waits, commits, outcomes, end, shows_data })
-    }
-
-    /// How an item ends undisturbed.
-    pub(super) fn outcome(&self, item: ItemId) -> Outcome {
-        self.outcomes.get(&item).copied().unwrap_or(Outcome::Failed)
+    /// A shorter script that may show the same.
+    fn shorter(&self) -> Option<Self> {
+        None
     }
 }
 
-pub(super) const FIXTURE: &str = "give the kit a world in which the handler succeeds; of an item that is meant to end \
-                                  otherwise, say so with `Kit::expecting`";
-
-/// Whether an undisturbed run in another world comes to the same.
-fn same_in_another_world(kit: &Kit, handler: HandlerId, end: &EndState) -> Played {
-    let mut rig = kit.rig();
-    rig.program(async |process| drop(process.session(Plan::default()).await));
-    let differences = rig.end_state(handler).differences(end);
-    match differences.is_empty() {
-        true => Ok(()),
-        false => {
-            let help = "leave out of `Provider::data` what is another in every world: times, numbers by chance, where the world is";
-            Err(Breach::new("two worlds, both undisturbed, come to different data", help).with_details(differences))
-        }
+impl<'a> Bench<'a> {
+    pub(super) fn new(kit: &'a Kit, check: Check, baseline: Baseline, pulse: &'a Pulse) -> Self {
+        Self { kit, check, baseline, pulse, pieces: OnceCell::new(), unreached: Cell::new(0) }
     }
-}
 
-fn hangs(account: &Account) -> Breach {
-    Breach::new("a session does not come to an end, although nothing is in its way", FIXTURE).with_account(account)
-}
-
-impl Bench<'_> {
     pub(super) fn rig(&self) -> Rig {
         self.kit.rig()
     }
@@ -103,6 +54,18 @@ impl Bench<'_> {
     /// Whether the provider shows what its work has come to.
     pub(super) fn shows_data(&self) -> bool {
         self.baseline.shows_data
+    }
+
+    /// What each item makes when it is run alone, as far as that is known.
+    pub(super) fn pieces(&self) -> &BTreeMap<ItemId, EndState> {
+        self.pieces.get_or_init(|| self.baseline.pieces(self.kit))
+    }
+
+    /// Whether the script came to its place: what goes on beside it may have gone another way this time.
+    pub(super) fn was_reached(&self, rig: &Rig) -> bool {
+        let was_cut = rig.account.was_cut();
+        self.unreached.set(self.unreached.get() + usize::from(!was_cut));
+        was_cut
     }
 
     /// Plays scripts, each in a world of its own, until one breaks the promise.
@@ -118,11 +81,32 @@ impl Bench<'_> {
             });
         }
         for script in &chosen {
+            self.pulse.beats(script.to_string());
             if let Err(breach) = script.play(self) {
                 return Ruling::Broken(self.shortest(script, breach));
             }
         }
-        Ruling::Kept { scripts: chosen.len(), left_out: all - chosen.len() }
+        let unreached = self.unreached.take();
+        if self.kit.only.is_some() && unreached == chosen.len() {
+            let help = "what goes on beside the call may go another way from run to run; play the whole check again";
+            let breach = Breach::new("the script does not come to its place", help);
+            return Ruling::Broken(breach.in_script(self.kit.only.clone().unwrap_or_default()));
+        }
+        Ruling::Kept(Kept { scripts: chosen.len(), left_out: all - chosen.len(), unreached, remark: self.remark() })
+    }
+
+    /// Plays one kind of scripts, and if they are well the other.
+    pub(super) fn play_both<S: Promise, T: Promise>(&self, first: Vec<S>, second: Vec<T>) -> Ruling {
+        match (self.play(first), second.is_empty()) {
+            (Ruling::Broken(breach), _) => Ruling::Broken(breach),
+            (first, true) => first,
+            (Ruling::Skipped(_), false) => self.play(second),
+            (Ruling::Kept(kept), false) => match self.play(second) {
+                Ruling::Kept(more) => Ruling::Kept(kept.and(more)),
+                Ruling::Skipped(_) => Ruling::Kept(kept),
+                broken => broken,
+            },
+        }
     }
 
     /// The same with the shorter one of two scripts, if that one shows it too.
@@ -134,29 +118,36 @@ impl Bench<'_> {
     }
 
     /// How many scripts a check plays at most.
-    fn most(&self) -> usize {
+    pub(super) fn most(&self) -> usize {
+        let most = self.kit.most.min(ENOUGH / self.baseline.items.len().max(1)).max(1);
         match self.baseline.time {
-            Time::Virtual => self.kit.most,
-            Time::Real => (self.kit.most / 10).max(1),
+            Time::Virtual => most,
+            Time::Real => (most / 10).max(1),
         }
+    }
+
+    fn remark(&self) -> Option<&'static str> {
+        let compares = matches!(self.check, Check::Resume | Check::Kill | Check::Again | Check::Panics);
+        (compares && !self.baseline.is_comparable())
+            .then_some("by how items end alone: there are no data and no checkpoints")
     }
 
     /// What a session after the script has come to, if that is not what an undisturbed one does.
     pub(super) fn compare(&self, rig: &Rig, ran: &Ran, after: &str) -> Played {
-        let breach = |headline: String, help: &str| Err(Breach::new(headline, help).with_account(&rig.account));
-        if !matches!(ran, Ran::Rested(_)) {
-            return breach(format!("a run after {after} does not come to an end"), AFTER);
-        }
+        no_panic(rig)?;
+        let Ran::Rested(_, outcomes) = ran else {
+            return Err(
+                Breach::new(format!("a run after {after} does not come to an end"), AFTER).with_account(&rig.account)
+            );
+        };
         for item in &self.baseline.items {
-            let (ended, wanted) = (ran.outcome(item), self.baseline.outcome(item.id()));
-            if ended != Some(wanted) {
+            let (ended, wanted) = (outcomes.get(&item.id()).copied(), self.baseline.outcome(item.id()));
+            if !self.baseline.allows(item.id(), ended) {
+                let item = Named::from(item);
                 let ended =
                     ended.map_or_else(|| "is missing from the report".into(), |outcome| format!("ends: {outcome}"));
-                return breach(
-                    format!("in a run after {after}, {} {ended}; undisturbed it ends: {wanted}", Named::from(item)),
-                    AFTER,
-                )
-                .map_err(|breach| breach.about(&Named::from(item)));
+                let headline = format!("in a run after {after}, {item} {ended}; undisturbed it ends: {wanted}");
+                return Err(Breach::new(headline, AFTER).with_account(&rig.account).about(&item));
             }
         }
         self.compare_data(rig, after)
@@ -174,6 +165,16 @@ impl Bench<'_> {
     }
 }
 
+/// Whether the handler has not panicked by itself.
+pub(super) fn no_panic(rig: &Rig) -> Played {
+    let panicked = rig.account.find(|event| match event {
+        Event::Panicked(call, text) => Some(format!("{call} panics: {text}")),
+        _ => None,
+    });
+    let help = "let no `unwrap` or `expect` rely on what hosts, users, peers or stores answer";
+    panicked.map_or(Ok(()), |headline| Err(Breach::new(headline, help).with_account(&rig.account)))
+}
+
 const AFTER: &str = "look for what the cut left behind: a lock or flag that is never cleared, a half-written piece, state that \
                      only lives in memory";
 
@@ -181,7 +182,7 @@ const ORDER: &str =
     "write the data first, whole or not at all, and commit after it; what is only half there must be done again";
 
 /// So many of them, evenly spread, with the first.
-fn spread<S>(scripts: Vec<S>, most: usize) -> Vec<S> {
+pub(super) fn spread<S>(scripts: Vec<S>, most: usize) -> Vec<S> {
     let (all, most) = (scripts.len(), most.max(1));
     let wanted: BTreeSet<_> = (0..most).map(|place| place * all / most).collect();
     scripts.into_iter().enumerate().filter(|(place, _)| wanted.contains(place)).map(|(_, script)| script).collect()

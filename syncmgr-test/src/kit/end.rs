@@ -17,8 +17,10 @@ impl EndState {
     pub(super) fn differences(&self, wanted: &Self) -> Vec<String> {
         let missing = wanted.0.keys().filter(|name| !self.0.contains_key(*name)).map(|name| format!("missing: {name}"));
         let here = self.0.iter().filter_map(|(name, piece)| match wanted.0.get(name) {
-            None => Some(format!("too much: {name}: {}", shown(piece))),
-            Some(other) if other != piece => Some(format!("{name}: {} instead of {}", shown(piece), shown(other))),
+            None => Some(format!("too much: {name}: {}", shown(piece, ""))),
+            Some(other) if other != piece => {
+                Some(format!("{name}: {} instead of {}", shown(piece, other), shown(other, piece)))
+            }
             Some(_) => None,
         });
         let mut differences: Vec<_> = missing.chain(here).collect();
@@ -30,8 +32,33 @@ impl EndState {
     }
 }
 
-fn shown(piece: &str) -> String {
-    let start: String = piece.chars().take(SHOWN).collect();
-    let more = if start.len() < piece.len() { ".." } else { "" };
-    format!("{start:?}{more}")
+impl EndState {
+    /// A piece of these that is missing or another here, unless `shared` has it too.
+    pub(super) fn lacks(&self, pieces: &Self, shared: Option<&Self>) -> Option<String> {
+        let is_shared = |name: &String| shared.is_some_and(|shared| shared.0.contains_key(name));
+        let lacks = |(name, piece): &(&String, &String)| self.0.get(*name) != Some(*piece) && !is_shared(name);
+        pieces.0.iter().find(lacks).map(|(name, _)| name.clone())
+    }
+}
+
+/// A piece from where it first differs from the other, as far as there is room.
+fn shown(piece: &str, other: &str) -> String {
+    let same = piece.chars().zip(other.chars()).take_while(|(one, other)| one == other).count();
+    let begin = if piece.chars().count() > SHOWN { same.saturating_sub(SHOWN / 4) } else { 0 };
+    let part: String = piece.chars().skip(begin).take(SHOWN).collect();
+    let before = if begin > 0 { ".." } else { "" };
+    let after = if begin + part.chars().count() < piece.chars().count() { ".." } else { "" };
+    format!("{before}{part:?}{after}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::shown;
+
+    #[test]
+    fn of_a_long_piece_the_part_that_differs_is_shown() {
+        let (one, other) = ("x".repeat(100) + "one", "x".repeat(100) + "two");
+        assert!(shown(&one, &other).ends_with("xone\""), "{}", shown(&one, &other));
+        assert_eq!(shown("a", "b"), "\"a\"");
+    }
 }

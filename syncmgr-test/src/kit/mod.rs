@@ -18,6 +18,7 @@
 //! ```
 
 mod account;
+mod baseline;
 mod bench;
 mod check;
 mod checks;
@@ -44,12 +45,13 @@ use syncmgr_core::decision::verdict::Outcome;
 use syncmgr_core::item::SyncItem;
 
 use self::account::Account;
-use self::bench::{Baseline, Bench, FIXTURE};
+use self::baseline::{Baseline, FIXTURE};
+use self::bench::Bench;
 pub use self::check::Check;
 use self::place::Named;
 pub use self::provider::Provider;
-use self::rig::{Rig, Time};
-pub use self::ruling::{Breach, Judgement, Ruling};
+use self::rig::{Remains, Rig, Time};
+pub use self::ruling::{Breach, Judgement, Kept, Ruling};
 use self::ruling::{Line, Played, Shown};
 
 /// Judges a handler by every check, in one test. `make` makes a new world, with a handler for it, for every script.
@@ -90,6 +92,7 @@ pub struct Kit {
     most: usize,
     poll: Duration,
     patience: Duration,
+    remains: Option<Remains>,
     only: Option<String>,
 }
 
@@ -111,6 +114,7 @@ impl Kit {
             most: 400,
             poll: Duration::from_millis(100),
             patience: Duration::from_secs(120),
+            remains: None,
             only: std::env::var("SYNCMGR_SCRIPT").ok(),
         }
     }
@@ -134,8 +138,8 @@ impl Kit {
         self
     }
 
-    /// Plays at most so many scripts for a check, spread over all there are; 400 unless said otherwise, and a tenth of it in
-    /// real time.
+    /// Plays at most so many scripts for a check, spread over all there are; 400 unless said otherwise, a tenth of it in real
+    /// time, and fewer where the handler has more than 50 items.
     pub fn at_most(mut self, scripts: usize) -> Self {
         self.most = scripts;
         self
@@ -147,18 +151,44 @@ impl Kit {
         self
     }
 
-    /// A check may take so long in real time, after which the handler counts as blocking its thread for good; two minutes
+    /// A script may take so long in real time, after which the handler counts as blocking its thread for good; two minutes
     /// unless said otherwise.
     pub fn patience(mut self, patience: Duration) -> Self {
         self.patience = patience;
         self
     }
 
-    /// Makes every check.
+    /// Plays this script alone, as `SYNCMGR_SCRIPT` does.
+    pub fn only(mut self, script: impl Into<String>) -> Self {
+        self.only = Some(script.into());
+        self
+    }
+
+    /// What belongs to a program that is killed is dropped. In virtual time it is not, unless this says so, because a kill runs
+    /// no destructor. A kill does close files and free their locks: use it where the handler holds such things across waits.
+    pub fn dropping_what_is_killed(mut self) -> Self {
+        self.remains = Some(Remains::Dropped);
+        self
+    }
+
+    /// Makes every check. Of a handler that does not get through undisturbed, no other is made.
+    ///
+    /// # Panics
+    /// When `SYNCMGR_SCRIPT` asks for a script that no check of this handler has.
     pub fn judgement(&self) -> Judgement {
         let handler = self.rig().provider().clone().handler();
-        let rulings = Check::ALL.map(|check| (check, self.check(check))).into();
-        Judgement { handler: handler.info().name().to_owned(), time: Time::of(&*handler), rulings }
+        let mut rulings: Vec<(Check, Ruling)> = Vec::new();
+        for check in Check::ALL {
+            let ruling = match rulings.first() {
+                Some((_, Ruling::Broken(_))) => Ruling::Skipped(FIRST.into()),
+                _ => self.check(check),
+            };
+            rulings.push((check, ruling));
+        }
+        let judgement = Judgement { handler: handler.info().name().to_owned(), time: Time::of(&*handler), rulings };
+        let found = judgement.rulings().any(|(_, ruling)| !matches!(ruling, Ruling::Skipped(_)));
+        assert!(found, "no check has a script called `{}`", self.only.as_deref().unwrap_or_default());
+        judgement
     }
 
     /// Makes one check.
@@ -166,22 +196,39 @@ impl Kit {
         if let Some(reason) = self.without.get(&check) {
             return Ruling::Skipped(reason.clone());
         }
-        let (kit, (sender, receiver)) = (self.clone(), mpsc::channel());
+        let (kit, (sender, signs)) = (self.clone(), mpsc::channel());
         let name = std::thread::current().name().unwrap_or("check").to_owned();
-        let made = std::thread::Builder::new().name(name).spawn(move || _ = sender.send(kit.make_check(check)));
-        match made.map(|thread| (receiver.recv_timeout(self.patience), thread)) {
-            Ok((Ok(ruling), _)) => ruling,
-            Ok((Err(mpsc::RecvTimeoutError::Timeout), _)) => Ruling::Broken(self.stuck()),
-            Ok((Err(_), thread)) => std::panic::resume_unwind(thread.join().expect_err("it sent nothing")),
+        let work = move || {
+            let ruling = kit.make_check(check, &Pulse(sender.clone()));
+            _ = sender.send(Sign::Found(ruling));
+        };
+        match std::thread::Builder::new().name(name).spawn(work) {
+            Ok(thread) => self.attend(&signs).unwrap_or_else(|| match thread.join() {
+                Err(panic) => std::panic::resume_unwind(panic),
+                Ok(()) => Ruling::Skipped("its thread ended and said nothing".into()),
+            }),
             Err(error) => Ruling::Skipped(format!("no thread could be started for it: {error}")),
         }
     }
 
-    fn make_check(&self, check: Check) -> Ruling {
+    /// Waits for the ruling, as long as there are signs of life. `None` when the thread is gone.
+    fn attend(&self, signs: &mpsc::Receiver<Sign>) -> Option<Ruling> {
+        let mut plays = String::from("run everything");
+        loop {
+            match signs.recv_timeout(self.patience) {
+                Ok(Sign::Plays(script)) => plays = script,
+                Ok(Sign::Found(ruling)) => return Some(ruling),
+                Err(mpsc::RecvTimeoutError::Timeout) => return Some(Ruling::Broken(self.stuck(plays))),
+                Err(mpsc::RecvTimeoutError::Disconnected) => return None,
+            }
+        }
+    }
+
+    fn make_check(&self, check: Check, pulse: &Pulse) -> Ruling {
         match Baseline::take(self) {
-            Ok(baseline) => checks::make(check, &Bench { kit: self, baseline }),
+            Ok(baseline) => checks::make(&Bench::new(self, check, baseline, pulse)),
             Err(breach) if check == Check::Undisturbed => Ruling::Broken(breach.in_script("run everything")),
-            Err(_) => Ruling::Skipped("the handler does not get through undisturbed; see that check first".into()),
+            Err(_) => Ruling::Skipped(FIRST.into()),
         }
     }
 
@@ -204,12 +251,15 @@ impl Kit {
     pub fn judge_one(&self, check: Check) {
         match self.check(check) {
             Ruling::Broken(breach) => panic!("\n{}", Shown(check, &breach)),
+            Ruling::Skipped(_) if self.only.is_some() => {
+                panic!("the check `{check}` has no script called `{}`", self.only.as_deref().unwrap_or_default())
+            }
             ruling => println!("{}", Line(check, &ruling)),
         }
     }
 
     fn rig(&self) -> Rig {
-        Rig::new((self.make)())
+        Rig::new((self.make)(), self.remains)
     }
 
     /// Whether an item may end like this with nothing in its way.
@@ -224,26 +274,33 @@ impl Kit {
             .about(&item))
     }
 
-    fn stuck(&self) -> Breach {
-        let seconds = self.patience.as_secs();
-        let headline = format!("the check does not come back within {seconds} s: a call blocks its thread for good");
+    fn stuck(&self, script: String) -> Breach {
+        let seconds = self.patience.as_secs_f64();
+        let headline = format!("the script does not come back within {seconds} s: a call blocks its thread for good");
         let help = "look for a lock that is never free, or a blocking call without an end";
-        Breach::new(headline, help).in_script("whatever this check plays")
+        Breach::new(headline, help).in_script(script)
+    }
+}
+
+const FIRST: &str = "the handler does not get through undisturbed; see that check first";
+
+/// Says that a check is alive, and what it plays.
+struct Pulse(mpsc::Sender<Sign>);
+
+enum Sign {
+    Plays(String),
+    Found(Ruling),
+}
+
+impl Pulse {
+    fn beats(&self, script: String) {
+        // Nobody listens any more once the patience has ended.
+        _ = self.0.send(Sign::Plays(script));
     }
 }
 
 impl std::fmt::Debug for Kit {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Kit(at most {} scripts a check)", self.most)
-    }
-}
-
-/// A script of a check, which keeps or breaks its promise. Shown, it is how it is asked for again.
-trait Promise: std::fmt::Display + Sized {
-    fn play(&self, bench: &Bench<'_>) -> Played;
-
-    /// A shorter script that may show the same.
-    fn shorter(&self) -> Option<Self> {
-        None
     }
 }

@@ -23,6 +23,7 @@ impl From<&SyncItem> for Named {
 /// A call of one of the handler's methods, or a task one of them started.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Call {
+    Info,
     Initialize,
     Items,
     Prepare,
@@ -30,11 +31,12 @@ pub(super) enum Call {
     Item(Named),
     /// The n-th task that was started in the session.
     Task(u32),
+    SetItemStatus,
     ShowError,
     ShowProperties,
 }
 
-/// A moment in a call.
+/// When in a call something is to happen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Moment {
     /// The n-th time the call waits for something.
@@ -45,7 +47,7 @@ pub(super) enum Moment {
     AfterCommit(u32),
 }
 
-/// A moment in a call.
+/// Where a script cuts in: a moment of one call.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Place {
     pub(super) call: Call,
@@ -105,12 +107,14 @@ impl fmt::Display for Named {
 impl fmt::Display for Call {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Info => f.write_str("info"),
             Self::Initialize => f.write_str("initialize"),
             Self::Items => f.write_str("items"),
             Self::Prepare => f.write_str("prepare"),
             Self::Synchronize => f.write_str("synchronize"),
             Self::Item(item) => write!(f, "synchronize_item of {item}"),
             Self::Task(number) => write!(f, "task {number}"),
+            Self::SetItemStatus => f.write_str("set_item_status"),
             Self::ShowError => f.write_str("show_error"),
             Self::ShowProperties => f.write_str("show_properties"),
         }

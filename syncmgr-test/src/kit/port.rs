@@ -1,13 +1,14 @@
 //! The host as the handler under judgement sees it.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use anyhow::anyhow;
 use async_trait::async_trait;
 use futures::FutureExt;
 use futures::future::{BoxFuture, pending};
 use syncmgr_core::cancel::Cancel;
+use syncmgr_core::cell::ItemCell;
 use syncmgr_core::context::ItemContext;
 use syncmgr_core::error::{SyncResult, one_line};
 use syncmgr_core::id::{ErrorScope, ItemId};
@@ -20,7 +21,7 @@ use syncmgr_core::progress::Progress;
 
 use super::account::{Event, Granted};
 use super::place::{Call, Moment, Named};
-use super::watch::{Store, Watch};
+use super::watch::{Answer, Watch};
 use super::watched::{self, Watched};
 
 /// Passes on what a call asks of its host, and writes it down.
@@ -29,6 +30,8 @@ pub(super) struct WitnessPort {
     watch: Arc<Watch>,
     call: Call,
     kept: Arc<Kept>,
+    /// That of the item the call is about.
+    cell: OnceLock<Arc<ItemCell>>,
 }
 
 impl WitnessPort {
@@ -38,16 +41,20 @@ impl WitnessPort {
         if host.kept().of::<Closing>().is_none() {
             host.kept().put(Closing { kept: kept.clone(), watch: watch.clone() });
         }
-        Arc::new(Self { host, watch: watch.clone(), call, kept })
+        Arc::new(Self { host, watch: watch.clone(), call, kept, cell: OnceLock::new() })
     }
 
     /// The context of an item over this port.
     pub(super) fn item(self: Arc<Self>, item: &ItemContext) -> ItemContext {
         self.watch.remember(Named::from(item.item()), item.cell().clone());
+        self.cell.get_or_init(|| item.cell().clone());
         ItemContext::new(self, item.place(), item.cell().clone())
     }
 
     fn named(&self, id: ItemId) -> Named {
+        if let Some(own) = self.call.item().filter(|own| own.id == id) {
+            return own.clone();
+        }
         let listed = self.facts().selection.iter().find(|item| item.id() == id);
         listed.map_or_else(|| Named { id, name: id.to_string().into() }, Named::from)
     }
@@ -58,8 +65,24 @@ impl WitnessPort {
 
     /// Writes down that a context was used when its run was over.
     fn look_at_the_time(&self, what: &str) {
-        if self.watch.is_over(self.facts().session) {
-            self.note(Event::Late(format!("{} {what} when its session was over", self.call)));
+        let over = match self.cell.get() {
+            _ if self.watch.is_over(self.facts().session) => "its session was over",
+            Some(cell) if cell.check_not_over().is_err() => "it had ended",
+            _ => return,
+        };
+        self.note(Event::Late(format!("{} {what} when {over}", self.call)));
+    }
+
+    fn each_of<'a>(&'a self, item: ItemContext, work: &'a ItemWork<'a>) -> BoxFuture<'a, SyncResult> {
+        let call = Call::Item(Named::from(item.item()));
+        let own = Self::new(item.run().host(), &self.watch, call.clone()).item(&item);
+        async move { watched::item_call(&self.watch, call, own.cell(), work(own.clone())).await }.boxed()
+    }
+
+    /// Goes on, unless the call does not.
+    async fn unless_cut(&self, call: &Call) {
+        if !self.watch.goes_on(call) {
+            pending().await
         }
     }
 }
@@ -115,8 +138,13 @@ impl RunPort for WitnessPort {
             self.look_at_the_time("reported progress");
         } else if let Some(error) = mistake {
             self.note(Event::Misreported(format!("{}: {error}", self.named(item))));
-        } else if let Some(status) = report.status {
-            self.note(Event::Showed(self.named(item), status));
+        } else {
+            let item = self.named(item);
+            self.note(
+                report
+                    .status
+                    .map_or_else(|| Event::Reported(item.clone()), |status| Event::Showed(item.clone(), status)),
+            );
         }
         taken
     }
@@ -139,10 +167,17 @@ impl RunPort for WitnessPort {
 
     fn blocking(&self, job: Box<dyn FnOnce() + Send>) {
         let watch = self.watch.clone();
-        self.host.blocking(Box::new(move || if watch.forgets() { std::mem::forget(job) } else { job() }));
+        self.host.blocking(Box::new(move || {
+            if watch.forgets() {
+                return std::mem::forget(job);
+            }
+            job();
+            watch.blocking_ends();
+        }));
     }
 
     fn spawn(&self, task: BoxFuture<'static, ()>) {
+        self.look_at_the_time("started a task");
         let call = self.watch.begins_task();
         self.host.spawn(Watched::new(&self.watch, call, task).boxed());
     }
@@ -175,6 +210,7 @@ impl RunPort for WitnessPort {
     }
 
     fn saved(&self, item: ItemId) -> SyncResult<Option<Arc<str>>> {
+        self.look_at_the_time("read what was saved");
         self.note(Event::ReadState(self.named(item)));
         self.host.saved(item)
     }
@@ -184,11 +220,11 @@ impl RunPort for WitnessPort {
         async move {
             let call = Call::Item(self.named(item));
             let number = self.watch.commits(&call);
-            let store = self.watch.arrive(&call, Moment::BeforeCommit(number));
+            let answer = self.watch.arrive(&call, Moment::BeforeCommit(number));
             self.unless_cut(&call).await;
-            let stored = match store {
-                Store::Well => self.host.commit(item, state).await,
-                Store::Full => Err(anyhow!("the kit has the store refuse this commit; nothing of it was stored")),
+            let stored = match answer {
+                Answer::Stored => self.host.commit(item, state).await,
+                Answer::Refused => Err(anyhow!("the kit has the store refuse this commit; nothing of it was stored")),
             };
             self.note(Event::Committed(self.named(item), stored.as_ref().map(drop).map_err(one_line)));
             _ = self.watch.arrive(&call, Moment::AfterCommit(number));
@@ -199,26 +235,12 @@ impl RunPort for WitnessPort {
     }
 
     fn clear(&self, item: ItemId, plan: &Plan) -> Clearance {
+        self.look_at_the_time("asked whether a plan may be carried out");
         self.host.clear(item, plan)
     }
 
     fn sync_paths(&self, paths: Vec<PathBuf>) -> BoxFuture<'_, SyncResult> {
         self.host.sync_paths(paths)
-    }
-}
-
-impl WitnessPort {
-    fn each_of<'a>(&'a self, item: ItemContext, work: &'a ItemWork<'a>) -> BoxFuture<'a, SyncResult> {
-        let call = Call::Item(Named::from(item.item()));
-        let own = Self::new(item.run().host(), &self.watch, call.clone()).item(&item);
-        async move { watched::item_call(&self.watch, call, own.cell(), work(own.clone())).await }.boxed()
-    }
-
-    /// Goes on, unless the call does not.
-    async fn unless_cut(&self, call: &Call) {
-        if !self.watch.goes_on(call) {
-            pending().await
-        }
     }
 }
 

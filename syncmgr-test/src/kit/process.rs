@@ -1,6 +1,6 @@
 //! A program under judgement: a manager with the handler, in a runtime of its own.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -8,7 +8,6 @@ use syncmgr_core::decision::verdict::Outcome;
 use syncmgr_core::handler::SyncHandler;
 use syncmgr_core::id::{HandlerId, ItemId};
 use syncmgr_core::info::HandlerInfo;
-use syncmgr_core::item::SyncItem;
 use syncmgr_core::register::RegisterFlags;
 use syncmgr_core::trigger::Trigger;
 use syncmgr_runtime::clock::Clock;
@@ -17,11 +16,11 @@ use syncmgr_runtime::manager::SyncManager;
 use syncmgr_runtime::report::Report;
 use syncmgr_runtime::session::{Session, SessionRequest};
 use tokio::runtime::Handle;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use super::account::{Account, Event};
 use super::place::{Cut, Named};
-use super::rig::Time;
+use super::rig::{Remains, Time};
 use super::stage::Weather;
 use super::watch::Watch;
 use super::witness::Witness;
@@ -41,7 +40,7 @@ pub(super) struct Process {
 
 /// A session to be run.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Plan {
+pub(super) struct SessionPlan {
     /// These items; all that are preferred where this is `None`.
     pub(super) items: Option<BTreeSet<ItemId>>,
     pub(super) user: User,
@@ -61,7 +60,8 @@ pub(super) enum User {
 /// How a session went.
 #[derive(Debug)]
 pub(super) enum Ran {
-    Rested(Report),
+    /// With the end of each item.
+    Rested(Report, BTreeMap<ItemId, Outcome>),
     /// The program was killed meanwhile.
     Killed,
     /// It did not come to an end.
@@ -71,14 +71,14 @@ pub(super) enum Ran {
 impl Process {
     pub(super) fn start(
         handler: Arc<dyn SyncHandler>,
-        time: Time,
+        (time, remains): (Time, Remains),
         store: &FaultyStore,
         account: &Account,
         wall: SystemTime,
         weather: Weather,
     ) -> Self {
         let id = handler.info().id();
-        let watch = Watch::new(account.clone(), id, time);
+        let watch = Watch::new(account.clone(), id, remains);
         let witness: Arc<dyn SyncHandler> = Arc::new(Witness::new(handler, &watch));
         let clock = VirtualClock::at(wall);
         let manager = SyncManager::builder()
@@ -105,7 +105,7 @@ impl Process {
     }
 
     /// Runs a session over the handler to its end, or to its cut if that is a kill.
-    pub(super) async fn session(&self, plan: Plan) -> Ran {
+    pub(super) async fn session(&self, plan: SessionPlan) -> Ran {
         let cut = plan.cut.clone();
         let session = match self.request(plan).start() {
             Ok(session) => session,
@@ -119,7 +119,7 @@ impl Process {
         let ran = tokio::select! {
             biased;
             () = self.watch.died() => Ran::Killed,
-            report = timeout(self.patience(), session.report()) => report.map_or(Ran::Hung, Ran::Rested),
+            report = timeout(self.patience(), session.report()) => report.map_or(Ran::Hung, Ran::rested),
         };
         self.settle(&ran, session).await;
         ran
@@ -128,7 +128,7 @@ impl Process {
     /// Closes a session that came to rest, and writes down how its items ended.
     async fn settle(&self, ran: &Ran, session: Session) {
         match ran {
-            Ran::Rested(report) => {
+            Ran::Rested(report, _) => {
                 for item in report.items() {
                     self.account.note(Event::Ended(Named::from(item.item), item.outcome));
                 }
@@ -138,7 +138,7 @@ impl Process {
                 if outlive > 0 {
                     self.account.note(Event::Outlives(outlive));
                 }
-                self.account.act(format!("session {} is closed", session.id()));
+                self.account.note(Event::Closed);
             }
             Ran::Killed => {}
             Ran::Hung => self.account.act(format!("session {} does not come to an end", session.id())),
@@ -146,7 +146,7 @@ impl Process {
         self.watch.session_ends();
     }
 
-    fn request(&self, plan: Plan) -> SessionRequest {
+    fn request(&self, plan: SessionPlan) -> SessionRequest {
         let trigger = if plan.cookie.is_some() { Trigger::Invoke } else { Trigger::Manual };
         let mut request = self.manager.session(trigger).handlers([self.handler]);
         if let Some(items) = plan.items {
@@ -167,6 +167,15 @@ impl Process {
             Time::Virtual => Duration::from_secs(24 * 60 * 60),
             Time::Real => Duration::from_secs(30),
         }
+    }
+
+    /// Waits until what a session has left behind on other threads has ended.
+    pub(super) async fn breathe(&self) {
+        sleep(match self.time {
+            Time::Virtual => Duration::from_secs(1),
+            Time::Real => Duration::from_millis(20),
+        })
+        .await;
     }
 
     /// How many tasks there are, when everybody has had a turn.
@@ -195,10 +204,22 @@ impl Process {
     }
 }
 
+impl SessionPlan {
+    /// A session over this item alone.
+    pub(super) fn alone(item: ItemId) -> Self {
+        Self { items: Some(BTreeSet::from([item])), ..Self::default() }
+    }
+}
+
 impl Ran {
+    fn rested(report: Report) -> Self {
+        let outcomes = report.items().map(|ended| (ended.item.id(), ended.outcome)).collect();
+        Self::Rested(report, outcomes)
+    }
+
     /// How an item ended.
-    pub(super) fn outcome(&self, item: &SyncItem) -> Option<Outcome> {
-        let Self::Rested(report) = self else { return None };
-        report.items().find(|ended| ended.item.id() == item.id()).map(|ended| ended.outcome)
+    pub(super) fn outcome(&self, item: ItemId) -> Option<Outcome> {
+        let Self::Rested(_, outcomes) = self else { return None };
+        outcomes.get(&item).copied()
     }
 }

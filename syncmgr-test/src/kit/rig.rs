@@ -26,6 +26,16 @@ pub(super) struct Rig {
     pub(super) account: Account,
     disk: MemoryStore,
     wall: SystemTime,
+    remains: Option<Remains>,
+}
+
+/// What becomes of the futures, the handler and what was kept in a program that is killed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Remains {
+    /// They are never dropped: a kill runs no destructor.
+    Forgotten,
+    /// They are dropped: a kill closes files and sockets, and frees their locks.
+    Dropped,
 }
 
 /// Which time a handler is judged in.
@@ -54,9 +64,9 @@ impl Time {
 
 impl Rig {
     /// A new world, in which nothing has run yet.
-    pub(super) fn new(provider: Arc<dyn Provider>) -> Self {
+    pub(super) fn new(provider: Arc<dyn Provider>, remains: Option<Remains>) -> Self {
         let wall = SystemTime::UNIX_EPOCH + Duration::from_secs(50 * 365 * 24 * 60 * 60);
-        Self { provider, account: Account::new(), disk: MemoryStore::new(), wall }
+        Self { provider, account: Account::new(), disk: MemoryStore::new(), wall, remains }
     }
 
     pub(super) fn provider(&self) -> &Arc<dyn Provider> {
@@ -82,11 +92,16 @@ impl Rig {
     pub(super) fn program_in<T>(&mut self, weather: Weather, act: impl AsyncFnOnce(&Process) -> T) -> T {
         let handler = self.provider.clone().handler();
         let time = Time::of(&*handler);
+        let remains = match time {
+            Time::Virtual => Remains::Forgotten,
+            Time::Real => Remains::Dropped,
+        };
+        let remains = self.remains.unwrap_or(remains);
         let runtime = time.runtime();
         let store = FaultyStore::over(&self.disk);
         let outcome = runtime.block_on(async {
             self.account.program_starts();
-            let process = Process::start(handler, time, &store, &self.account, self.wall, weather);
+            let process = Process::start(handler, (time, remains), &store, &self.account, self.wall, weather);
             let outcome = act(&process).await;
             let left = process.watch.is_dead().then(|| store.left_behind());
             self.wall = process.end().await;

@@ -25,17 +25,51 @@ pub struct Judgement {
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Ruling {
-    /// The promise was kept in so many scripts.
-    Kept {
-        /// How many were played.
-        scripts: usize,
-        /// How many more there would have been.
-        left_out: usize,
-    },
+    /// The promise was kept.
+    Kept(Kept),
     /// The promise was broken.
     Broken(Breach),
     /// The check does not apply, for this reason.
     Skipped(String),
+}
+
+/// How well a promise was tried.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Kept {
+    /// How many scripts were played.
+    pub scripts: usize,
+    /// How many more there would have been.
+    pub left_out: usize,
+    /// How many of those that were played did not come to their place.
+    pub unreached: usize,
+    /// What there was not to compare.
+    pub remark: Option<&'static str>,
+}
+
+impl Kept {
+    /// With those that were played besides.
+    pub(super) fn and(self, other: Self) -> Self {
+        Self {
+            scripts: self.scripts + other.scripts,
+            left_out: self.left_out + other.left_out,
+            unreached: self.unreached + other.unreached,
+            remark: self.remark.or(other.remark),
+        }
+    }
+}
+
+impl fmt::Display for Kept {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} played", self.scripts)?;
+        if self.left_out > 0 {
+            write!(f, ", {} left out", self.left_out)?;
+        }
+        if self.unreached > 0 {
+            write!(f, ", {} did not come to their place", self.unreached)?;
+        }
+        self.remark.map_or(Ok(()), |remark| write!(f, ", {remark}"))
+    }
 }
 
 /// A broken promise: what the contract says, what happened, and the shortest script that shows it.
@@ -93,14 +127,15 @@ impl Breach {
         self.with_details(other.0.details)
     }
 
-    /// With all that happened; of long accounts, what is about this item is shown.
+    /// With all that happened.
     pub(super) fn with_account(mut self, account: &Account) -> Self {
         self.0.account = Some(account.clone());
         self
     }
 
+    /// Of long accounts, what is about this item is shown. The first one counts.
     pub(super) fn about(mut self, item: &Named) -> Self {
-        self.0.about = Some(item.clone());
+        self.0.about.get_or_insert_with(|| item.clone());
         self
     }
 
@@ -136,6 +171,7 @@ impl Breach {
 fn is_telling(event: &Event, about: Option<&Named>) -> bool {
     let of_item = |item: &Named| about.is_none_or(|about| about == item);
     match event {
+        Event::Reported(_) => false,
         Event::Called(call) | Event::Returned(call, Ok(())) => call.item().is_some_and(of_item),
         Event::Showed(item, _) | Event::Ended(item, _) | Event::ReadState(item) | Event::Committed(item, Ok(())) => {
             of_item(item)
@@ -160,7 +196,7 @@ fn line(time: Duration, event: &Event) -> String {
 impl fmt::Display for Judgement {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let count = |wanted: fn(&Ruling) -> bool| self.rulings.iter().filter(|(_, ruling)| wanted(ruling)).count();
-        let kept = count(|ruling| matches!(ruling, Ruling::Kept { .. }));
+        let kept = count(|ruling| matches!(ruling, Ruling::Kept(_)));
         let skipped = count(|ruling| matches!(ruling, Ruling::Skipped(_)));
         let broken = self.breaches().count();
         let time = if self.time == Time::Real { ", in real time" } else { "" };
@@ -177,10 +213,7 @@ impl fmt::Display for Line<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self(check, ruling) = self;
         match ruling {
-            Ruling::Kept { scripts, left_out: 0 } => write!(f, "     kept {check} ({scripts} played)"),
-            Ruling::Kept { scripts, left_out } => {
-                write!(f, "     kept {check} ({scripts} played, {left_out} left out)")
-            }
+            Ruling::Kept(kept) => write!(f, "     kept {check} ({kept})"),
             Ruling::Skipped(reason) => write!(f, "  skipped {check}: {reason}"),
             Ruling::Broken(breach) => write!(f, "   BROKEN {check}: {}", breach.headline()),
         }
@@ -214,6 +247,7 @@ fn rerun(script: &str) -> String {
     let thread = std::thread::current();
     let test = thread.name().filter(|name| *name != "main").unwrap_or_default();
     let mut command = String::from("SYNCMGR_SCRIPT='");
-    _ = write!(command, "{}' cargo test {test}", script.replace('\'', r"'\''"));
+    let exact = if test.is_empty() { "" } else { " -- --exact" };
+    _ = write!(command, "{}' cargo test {test}{exact}", script.replace('\'', r"'\''"));
     command.trim_end().to_owned()
 }

@@ -1,12 +1,13 @@
 //! What the kit plays: scripts in which something happens at one place of a call, and other stories.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use super::Promise;
-use super::bench::Bench;
+use syncmgr_core::id::ItemId;
+
+use super::bench::{Bench, Promise};
 use super::place::{Call, Cut, How, Moment, Place};
-use super::process::Plan;
+use super::process::SessionPlan;
 use super::ruling::Played;
 
 /// A script that is told by its name.
@@ -74,10 +75,10 @@ impl CutScript {
     }
 
     /// The session with the cut.
-    pub(super) fn plan(&self) -> Plan {
+    pub(super) fn plan(&self) -> SessionPlan {
         let item = self.cut.place.call.item().filter(|_| self.scope == Scope::Alone);
         let items = item.map(|item| BTreeSet::from([item.id]));
-        Plan { items, cut: Some(self.cut.clone()), ..Plan::default() }
+        SessionPlan { items, cut: Some(self.cut.clone()), ..SessionPlan::default() }
     }
 }
 
@@ -130,12 +131,11 @@ impl Bench<'_> {
         let number = |place: &Place| match place.moment {
             Moment::Await(number) | Moment::BeforeCommit(number) | Moment::AfterCommit(number) => number,
         };
-        let listed = |place: &Place| {
-            let item = place.call.item().map(|item| item.id);
-            item.and_then(|item| self.baseline.items.iter().position(|listed| listed.id() == item))
-        };
+        let order: BTreeMap<ItemId, usize> =
+            self.baseline.items.iter().enumerate().map(|(place, item)| (item.id(), place)).collect();
+        let listed = |place: &Place| place.call.item().and_then(|item| order.get(&item.id)).copied();
         let mut places: Vec<_> = places.collect();
-        places.sort_by_key(|place| (number(place), listed(place), place.moment, place.call.clone()));
+        places.sort_by_cached_key(|place| (number(place), listed(place), place.moment, place.call.clone()));
         places
     }
 }

@@ -15,23 +15,24 @@ use tokio::sync::Notify;
 
 use super::account::{Account, Event};
 use super::place::{Call, Cut, How, Moment, Named};
-use super::rig::Time;
+use super::rig::Remains;
+use super::watched::wall;
 
 /// Watches one program.
 pub(super) struct Watch {
     pub(super) account: Account,
     handler: HandlerId,
-    time: Time,
+    remains: Remains,
     dead: AtomicBool,
     died: Notify,
     state: Mutex<State>,
 }
 
-/// What the store does with the commit a call has come to.
+/// What the store answers the commit a call has come to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Store {
-    Well,
-    Full,
+pub(super) enum Answer {
+    Stored,
+    Refused,
 }
 
 #[derive(Default)]
@@ -46,16 +47,19 @@ struct State {
     tasks: u32,
     over: BTreeSet<SessionId>,
     kept: BTreeMap<SessionId, Arc<Kept>>,
-    has_kept: bool,
-    cells: Vec<(Named, Arc<ItemCell>)>,
+    /// By their addresses, which stay theirs while they are here.
+    cells: BTreeMap<usize, (Named, Arc<ItemCell>)>,
+    /// When the cut was, and how long blocking work went on after it, in real time.
+    cut_at: Option<Duration>,
+    blocked: Duration,
     /// How long each wait was led up to, in real time.
     polls: BTreeMap<(Call, u32), Duration>,
 }
 
 impl Watch {
-    pub(super) fn new(account: Account, handler: HandlerId, time: Time) -> Arc<Self> {
+    pub(super) fn new(account: Account, handler: HandlerId, remains: Remains) -> Arc<Self> {
         let (dead, died, state) = (AtomicBool::new(false), Notify::new(), Mutex::default());
-        Arc::new(Self { account, handler, time, dead, died, state })
+        Arc::new(Self { account, handler, remains, dead, died, state })
     }
 
     /// A session begins, in which this is to happen.
@@ -82,7 +86,7 @@ impl Watch {
 
     /// Whether what is left of the program is to run no destructor.
     pub(super) fn forgets(&self) -> bool {
-        self.is_dead() && self.time == Time::Virtual
+        self.is_dead() && self.remains == Remains::Forgotten
     }
 
     /// Something happened in the program. After a kill nothing does.
@@ -140,31 +144,33 @@ impl Watch {
     }
 
     pub(super) fn remember(&self, item: Named, cell: Arc<ItemCell>) {
-        let mut state = self.state();
-        if !state.cells.iter().any(|(_, known)| Arc::ptr_eq(known, &cell)) {
-            state.cells.push((item, cell));
-        }
-    }
-
-    /// Whether any run has kept something.
-    pub(super) fn has_kept(&self) -> bool {
-        self.state().has_kept
+        self.state().cells.insert(Arc::as_ptr(&cell) as usize, (item, cell));
     }
 
     /// What is kept, without keeping it.
     pub(super) fn kept_values(&self) -> Vec<Weak<dyn Any + Send + Sync>> {
-        let mut state = self.state();
-        let kept: Vec<_> = state.kept.values().cloned().collect();
-        state.has_kept |= kept.iter().any(|kept| !kept.values().is_empty());
-        drop(state);
+        let kept: Vec<_> = self.state().kept.values().cloned().collect();
         kept.iter().flat_map(|kept| kept.values()).map(|value| Arc::downgrade(&value)).collect()
     }
 
     /// The items somebody reported on when they were over.
     pub(super) fn reported_late(&self) -> Vec<Named> {
         let state = self.state();
-        let late = state.cells.iter().filter(|(_, cell)| cell.was_reported_late());
+        let late = state.cells.values().filter(|(_, cell)| cell.was_reported_late());
         late.map(|(item, _)| item.clone()).collect()
+    }
+
+    /// Blocking work has ended.
+    pub(super) fn blocking_ends(&self) {
+        let mut state = self.state();
+        if let Some(cut) = state.cut_at {
+            state.blocked = wall().saturating_sub(cut);
+        }
+    }
+
+    /// How long after the cut the last blocking work ended, in real time: virtual time stands still for it.
+    pub(super) fn blocked_after_cut(&self) -> Duration {
+        self.state().blocked
     }
 
     /// A poll took so long, in real time, before the call waited for this time.
@@ -184,22 +190,23 @@ impl Watch {
     ///
     /// # Panics
     /// When the script says so.
-    pub(super) fn arrive(&self, call: &Call, moment: Moment) -> Store {
+    pub(super) fn arrive(&self, call: &Call, moment: Moment) -> Answer {
         let mut state = self.state();
         let here = |cut: &mut Cut| cut.place.moment == moment && cut.place.call == *call;
-        let Some(cut) = state.cut.take_if(here) else { return Store::Well };
+        let Some(cut) = state.cut.take_if(here) else { return Answer::Stored };
         let session = state.session.clone();
         state.asleep = Some(cut.place.call.clone()).filter(|_| cut.how == How::Drop);
+        state.cut_at = Some(wall());
         drop(state);
         self.account.note(Event::Cut(cut.clone()));
         match (cut.how, session) {
-            (How::Refuse, _) => return Store::Full,
+            (How::Refuse, _) => return Answer::Refused,
             (How::Kill, _) => self.kill(),
             (How::Panic, _) => std::panic::resume_unwind(Box::new("the kit has the call panic here")),
             (How::Stop | How::Drop, session) => session.iter().for_each(Session::stop),
             (How::Skip(item), session) => self.skip(&item, session),
         }
-        Store::Well
+        Answer::Stored
     }
 
     fn skip(&self, item: &Named, session: Option<Session>) {

@@ -1,5 +1,6 @@
 //! A call of the handler, watched from outside: every wait of it is a place a script can cut in.
 
+use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -22,12 +23,12 @@ pub(super) struct Watched<'a, T> {
     call: Call,
     work: Option<BoxFuture<'a, T>>,
     cell: Option<Arc<ItemCell>>,
-    shown: Option<Status>,
+    shown: (Option<Status>, u64),
 }
 
 impl<'a, T> Watched<'a, T> {
     pub(super) fn new(watch: &Arc<Watch>, call: Call, work: BoxFuture<'a, T>) -> Self {
-        Self { watch: watch.clone(), call, work: Some(work), cell: None, shown: None }
+        Self { watch: watch.clone(), call, work: Some(work), cell: None, shown: (None, 0) }
     }
 
     /// Polls the work, and takes the time, which counts also where it ends with a panic.
@@ -41,23 +42,37 @@ impl<'a, T> Watched<'a, T> {
             Ok(polled) => polled,
             Err(panic) => {
                 self.work = None;
-                let text = panic
-                    .downcast_ref::<&str>()
-                    .map_or_else(|| panic.downcast_ref().cloned(), |text| Some((*text).into()));
-                self.watch.note(Event::Panicked(self.call.clone(), text.unwrap_or_default()));
+                self.watch.note(Event::Panicked(self.call.clone(), text_of(&*panic)));
                 resume_unwind(panic)
             }
         }
     }
 
-    /// Notes the status the item shows, when it is another one.
+    /// Notes what the item shows, when it is another status, or anything after its terminal one.
     fn look(&mut self) {
-        let status = self.cell.as_ref().and_then(|cell| cell.state().status);
-        if let (Some(status), Some(item)) = (status.filter(|_| status != self.shown), self.call.item()) {
-            self.watch.note(Event::Showed(item.clone(), status));
+        let (Some(cell), Some(item)) = (&self.cell, self.call.item()) else { return };
+        let state = cell.state();
+        let now = (state.status, state.value);
+        let was = std::mem::replace(&mut self.shown, now);
+        match state.status {
+            Some(status) if was.0 != Some(status) => self.watch.note(Event::Showed(item.clone(), status)),
+            Some(status) if is_terminal(status) && was != now => {
+                self.watch.note(Event::Misreported(format!("{item} reports progress after it had reported its end")));
+            }
+            _ => {}
         }
-        self.shown = status;
     }
+}
+
+/// Whether a status is an end.
+pub(super) fn is_terminal(status: Status) -> bool {
+    matches!(status, Status::Skipped | Status::Succeeded | Status::Failed | Status::Stopped)
+}
+
+/// What somebody panicked with.
+pub(super) fn text_of(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(ToString::to_string);
+    text.or_else(|| panic.downcast_ref().cloned()).unwrap_or_default()
 }
 
 impl<T> Future for Watched<'_, T> {
@@ -74,7 +89,10 @@ impl<T> Future for Watched<'_, T> {
         if polled.is_ready() {
             self.work = None;
         } else {
+            // Out of here while it waits, so that a panic at this place drops it on its way, as a panic of its own does.
+            let work = self.work.take();
             self.watch.waits(&self.call);
+            self.work = work;
         }
         polled
     }
@@ -86,6 +104,9 @@ impl<T> Drop for Watched<'_, T> {
         if self.watch.forgets() {
             std::mem::forget(work);
         } else {
+            let began = wall();
+            drop(work);
+            self.watch.polled(&self.call, self.watch.next_wait(&self.call), wall().saturating_sub(began));
             self.watch.note(Event::Dropped(self.call.clone()));
         }
     }
@@ -122,7 +143,7 @@ async fn finish<T>(watched: Watched<'_, SyncResult<T>>) -> SyncResult<T> {
     clippy::disallowed_methods,
     reason = "how long a poll blocks its thread is the one thing measured in real time"
 )]
-fn wall() -> Duration {
+pub(super) fn wall() -> Duration {
     static START: std::sync::OnceLock<Instant> = std::sync::OnceLock::new();
     START.get_or_init(Instant::now).elapsed()
 }

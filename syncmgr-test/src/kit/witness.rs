@@ -1,5 +1,6 @@
 //! Stands between a handler and its host, and writes down what either does.
 
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -13,10 +14,11 @@ use syncmgr_core::item::Items;
 use syncmgr_core::status::Status;
 use uuid::Uuid;
 
+use super::account::Event;
 use super::place::{Call, Named};
 use super::port::WitnessPort;
 use super::watch::Watch;
-use super::watched;
+use super::watched::{self, text_of, wall};
 
 /// The handler under judgement, as the host sees it.
 pub(super) struct Witness {
@@ -49,7 +51,10 @@ impl Drop for Witness {
 #[async_trait]
 impl SyncHandler for Witness {
     fn info(&self) -> HandlerInfo {
-        self.handler.info()
+        let began = wall();
+        let info = self.handler.info();
+        self.watch.polled(&Call::Info, 1, wall().saturating_sub(began));
+        info
     }
 
     async fn initialize(&self, run: &RunContext) -> SyncResult<Participation> {
@@ -78,7 +83,14 @@ impl SyncHandler for Witness {
     }
 
     fn set_item_status(&self, run: &RunContext, subject: Subject, status: Status) {
-        self.handler.set_item_status(&self.run(run, &Call::Synchronize), subject, status);
+        let run = self.run(run, &Call::SetItemStatus);
+        let began = wall();
+        let told = catch_unwind(AssertUnwindSafe(|| self.handler.set_item_status(&run, subject, status)));
+        self.watch.polled(&Call::SetItemStatus, 1, wall().saturating_sub(began));
+        if let Err(panic) = told {
+            self.watch.note(Event::Panicked(Call::SetItemStatus, text_of(&*panic)));
+            resume_unwind(panic);
+        }
     }
 
     async fn show_properties(&self, run: &RunContext, subject: Subject) -> SyncResult<PropertiesOutcome> {

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use syncmgr::prelude::*;
-use syncmgr::{Progress, Status, anyhow};
+use syncmgr::{Progress, Status, Subject, anyhow};
 use syncmgr_test::Check;
 use tokio_util::sync::CancellationToken;
 
@@ -131,6 +131,96 @@ impl SyncHandler for Together {
 #[test]
 fn a_skip_that_takes_the_neighbours_along_is_noticed() {
     caught(|world| Together { world, ..Together::default() }, Check::Skip, "its neighbour `bestiary` ends: failed");
+}
+
+/// Clears what all items share when one of them is cut.
+struct Clears(Arc<World>);
+
+/// Clears the shelf unless it was told that all is well.
+struct Staging<'a>(&'a World, bool);
+
+impl Drop for Staging<'_> {
+    fn drop(&mut self) {
+        if !self.1 {
+            self.0.shelf().clear();
+        }
+    }
+}
+
+#[sync_handler(id = "3b6f3b0e-6e0e-4c07-8d5e-6a3f8f5c0c06", name = "Clears")]
+impl SyncHandler for Clears {
+    async fn items(&self) -> SyncResult<Items> {
+        Ok(self.0.items())
+    }
+
+    async fn synchronize_item(&self, item: &ItemContext) -> SyncResult {
+        let mut staging = Staging(&self.0, false);
+        for leaf in 0..self.0.leaves(item.name()) {
+            item.check()?;
+            let text = self.0.fetch(item.name(), leaf).await?;
+            self.0.put(item.name(), leaf, text);
+        }
+        staging.1 = true;
+        Ok(())
+    }
+}
+
+#[test]
+fn a_skip_that_takes_data_of_the_neighbours_along_is_noticed() {
+    caught(Clears, Check::Skip, "was skipped, and its neighbour");
+}
+
+/// Does not hear of a cancel on the thread it blocks.
+struct Deaf;
+
+#[sync_handler(
+    id = "3b6f3b0e-6e0e-4c07-8d5e-6a3f8f5c0c07",
+    name = "Deaf",
+    limits(soft_grace = "10ms", hard_grace = "50ms")
+)]
+impl SyncHandler for Deaf {
+    async fn items(&self) -> SyncResult<Items> {
+        Ok(["atlas"].map(SyncItem::named).into_iter().collect())
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "this is the mistake")]
+    async fn synchronize_item(&self, item: &ItemContext) -> SyncResult {
+        item.blocking(|_| {
+            std::thread::sleep(std::time::Duration::from_millis(300));
+            Ok(())
+        })
+        .await
+    }
+}
+
+#[test]
+fn blocking_work_that_does_not_look_whether_it_was_skipped_is_noticed() {
+    caught(|_| Deaf, Check::Skip, "`atlas` was skipped and ended only after");
+}
+
+/// Has no words for the handler as a whole.
+struct Speechless(Arc<World>);
+
+#[sync_handler(id = "3b6f3b0e-6e0e-4c07-8d5e-6a3f8f5c0c08", name = "Speechless")]
+impl SyncHandler for Speechless {
+    async fn items(&self) -> SyncResult<Items> {
+        Ok(self.0.items())
+    }
+
+    async fn synchronize_item(&self, item: &ItemContext) -> SyncResult {
+        let text = self.0.fetch(item.name(), 0).await?;
+        self.0.put(item.name(), 0, text);
+        Ok(())
+    }
+
+    fn set_item_status(&self, _: &RunContext, subject: Subject, _: Status) {
+        let Subject::Item(_) = subject else { std::panic::resume_unwind(Box::new("no item")) };
+    }
+}
+
+#[test]
+fn a_panic_where_the_handler_is_told_of_a_stop_is_noticed() {
+    caught(Speechless, Check::Stop, "set_item_status panics: no item");
 }
 
 /// Marks itself as busy, and does not come to unmark itself when it is cut short.

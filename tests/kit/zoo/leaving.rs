@@ -1,9 +1,11 @@
 //! Mistakes in what is left when a run is over.
 
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use syncmgr::prelude::*;
+use syncmgr::{Progress, Status};
 use syncmgr_test::Check;
 
 use super::super::world::{World, caught};
@@ -36,6 +38,78 @@ impl SyncHandler for Clings {
 #[test]
 fn a_connection_that_outlives_its_run_is_noticed() {
     caught(|world| Clings { world, login: Mutex::default() }, Check::Release, "the run has kept outlives it");
+}
+
+/// Has a pool of connections, and gives one back at the end of the call.
+struct Pool(Arc<World>);
+
+#[sync_handler(id = "3b6f3b0e-6e0e-4c07-8d5e-6a3f8f5c1005", name = "Pool")]
+impl SyncHandler for Pool {
+    async fn items(&self) -> SyncResult<Items> {
+        Ok(self.0.items())
+    }
+
+    async fn synchronize_item(&self, item: &ItemContext) -> SyncResult {
+        self.0.connections.fetch_add(1, Ordering::Relaxed);
+        let text = self.0.fetch(item.name(), 0).await?;
+        self.0.put(item.name(), 0, text);
+        self.0.connections.fetch_sub(1, Ordering::Relaxed);
+        Ok(())
+    }
+}
+
+#[test]
+fn a_connection_of_the_handlers_own_that_a_drop_does_not_give_back_is_noticed() {
+    caught(Pool, Check::Release, "1 of what the handler takes from its own pool are not back");
+}
+
+/// Reports an item as done, and goes on counting.
+struct Counts(Arc<World>);
+
+#[sync_handler(id = "3b6f3b0e-6e0e-4c07-8d5e-6a3f8f5c1006", name = "Counts")]
+impl SyncHandler for Counts {
+    async fn items(&self) -> SyncResult<Items> {
+        Ok(self.0.items())
+    }
+
+    async fn synchronize_item(&self, item: &ItemContext) -> SyncResult {
+        item.report(Progress::new().status(Status::Succeeded))?;
+        let text = self.0.fetch(item.name(), 0).await?;
+        item.progress(1, 1)?;
+        self.0.put(item.name(), 0, text);
+        Ok(())
+    }
+}
+
+#[test]
+fn progress_after_the_terminal_status_is_noticed() {
+    caught(Counts, Check::Statuses, "reports progress after it had reported its end");
+}
+
+/// Says in the log what it thought of an item, when the next is running.
+struct Muses(Arc<World>);
+
+#[sync_handler(id = "3b6f3b0e-6e0e-4c07-8d5e-6a3f8f5c1007", name = "Muses", limits(items = 1))]
+impl SyncHandler for Muses {
+    async fn items(&self) -> SyncResult<Items> {
+        Ok(self.0.items())
+    }
+
+    async fn synchronize_item(&self, item: &ItemContext) -> SyncResult {
+        let kept = item.clone();
+        tokio::spawn(async move {
+            tokio::time::sleep(Duration::from_millis(15)).await;
+            kept.info("that was a fine page");
+        });
+        let text = self.0.fetch(item.name(), 0).await?;
+        self.0.put(item.name(), 0, text);
+        Ok(())
+    }
+}
+
+#[test]
+fn a_log_entry_of_an_item_that_has_ended_is_noticed_while_the_session_goes_on() {
+    caught(Muses, Check::Late, "synchronize_item of `atlas` logged something when it had ended");
 }
 
 /// Says how it went a while after it went.

@@ -48,6 +48,47 @@ fn a_checkpoint_that_is_saved_before_the_data_is_found_by_a_kill_and_told_what_i
     );
 }
 
+/// Has a copy in two places while it works, and relies on a destructor for taking the second away.
+struct Tidies(Arc<World>);
+
+/// Takes the mark away.
+struct Mark<'a>(&'a World, String);
+
+impl Drop for Mark<'_> {
+    fn drop(&mut self) {
+        self.0.shelf().remove(&self.1);
+    }
+}
+
+#[sync_handler(id = "3b6f3b0e-6e0e-4c07-8d5e-6a3f8f5c0d0a", name = "Tidies")]
+impl SyncHandler for Tidies {
+    async fn items(&self) -> SyncResult<Items> {
+        Ok(self.0.items())
+    }
+
+    async fn synchronize_item(&self, item: &ItemContext) -> SyncResult {
+        let lock = format!("{}.lock", item.name());
+        if self.0.shelf().insert(lock.clone(), String::new()).is_some() {
+            return Err(syncmgr::anyhow::anyhow!("somebody else is at it"));
+        }
+        let _mark = Mark(&self.0, lock);
+        let text = self.0.fetch(item.name(), 0).await?;
+        self.0.put(item.name(), 0, text);
+        Ok(())
+    }
+}
+
+#[test]
+fn a_lock_file_that_only_a_destructor_removes_survives_a_stop_and_not_a_kill() {
+    assert!(matches!(kit(Tidies).check(Check::Resume), syncmgr_test::Ruling::Kept(_)));
+    caught(Tidies, Check::Kill, "in a run after a kill, `atlas` ends: failed");
+}
+
+#[test]
+fn what_is_killed_is_dropped_where_that_is_asked_for() {
+    assert!(matches!(kit(Tidies).dropping_what_is_killed().check(Check::Kill), syncmgr_test::Ruling::Kept(_)));
+}
+
 /// Appends to what is on the shelf, wherever it was cut short.
 struct Appends(Arc<World>);
 
@@ -104,7 +145,7 @@ impl SyncHandler for Forgetful {
 #[test]
 fn state_that_lives_in_memory_alone_survives_a_stop_and_is_missed_after_a_kill() {
     let forgetful = |world| Forgetful { world, written: Mutex::default() };
-    assert!(matches!(kit(forgetful).check(Check::Resume), syncmgr_test::Ruling::Kept { .. }));
+    assert!(matches!(kit(forgetful).check(Check::Resume), syncmgr_test::Ruling::Kept(_)));
     caught(forgetful, Check::Kill, "after a kill the data are not what an undisturbed run leaves");
 }
 
@@ -261,7 +302,36 @@ fn state_of_the_release_before_that_no_longer_loads_is_noticed() {
 #[test]
 fn state_of_the_release_before_that_still_loads_is_read_by_the_next() {
     let kit = kit(CommitsFirst).states(states("a_release_ago"));
-    assert!(matches!(kit.check(Check::Upgrade), syncmgr_test::Ruling::Kept { scripts: 1, .. }));
+    assert!(matches!(kit.check(Check::Upgrade), syncmgr_test::Ruling::Kept(kept) if kept.scripts == 1));
+}
+
+/// Takes state it cannot read for a failure of the peer.
+struct Confused(Arc<World>);
+
+#[sync_handler(id = "3b6f3b0e-6e0e-4c07-8d5e-6a3f8f5c0d0b", name = "Confused")]
+impl SyncHandler for Confused {
+    async fn items(&self) -> SyncResult<Items> {
+        Ok(self.0.items())
+    }
+
+    async fn synchronize_item(&self, item: &ItemContext) -> SyncResult {
+        let saved = item.saved::<WithTitle>();
+        let mut saved = saved.map_err(|error| syncmgr::anyhow::anyhow!("cannot begin: {error}"))?;
+        saved.leaves = 1;
+        saved.commit().await
+    }
+}
+
+#[test]
+fn state_that_no_longer_loads_and_is_called_something_else_is_noticed() {
+    let kit = kit(Confused).states(states("a_release_ago"));
+    assert_eq!(breach(&kit, Check::Upgrade).headline(), "with its state of version 1, `atlas` ends: failed");
+}
+
+#[test]
+fn states_of_items_that_no_longer_have_their_ids_are_noticed() {
+    let kit = kit(CommitsFirst).states(states("other_ids"));
+    assert_eq!(breach(&kit, Check::Upgrade).headline(), "no item has an id that the states of version 1 have");
 }
 
 #[test]

@@ -115,6 +115,49 @@ fn an_item_that_is_listed_twice_is_named() {
     caught(|_| ListsTwice, Check::Listing, "the id of `atlas` occurs twice");
 }
 
+/// Has an id for its items only when it has talked to the peer.
+struct Nameless;
+
+#[async_trait]
+impl SyncHandler for Nameless {
+    fn info(&self) -> HandlerInfo {
+        HandlerInfo::new(HandlerId::from_u128(0xB0A), " ")
+    }
+
+    async fn items(&self) -> SyncResult<Items> {
+        Ok([SyncItem::named("atlas"), SyncItem::new(ItemId::from_u128(0), "new")].into_iter().collect())
+    }
+
+    async fn synchronize_item(&self, _: &ItemContext) -> SyncResult {
+        Ok(())
+    }
+}
+
+#[test]
+fn an_item_with_the_nil_id_and_a_handler_without_a_name_are_noticed() {
+    caught(|_| Nameless, Check::Listing, "`new` has the nil id");
+    caught(|_| Nameless, Check::Description, "the handler has no name");
+}
+
+/// Lists nothing in the world it is given.
+struct Empty;
+
+#[sync_handler(id = "3b6f3b0e-6e0e-4c07-8d5e-6a3f8f5c0b0b", name = "Empty")]
+impl SyncHandler for Empty {
+    async fn items(&self) -> SyncResult<Items> {
+        Ok([].into_iter().collect())
+    }
+
+    async fn synchronize_item(&self, _: &ItemContext) -> SyncResult {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_world_without_items_is_no_proof_of_anything() {
+    caught(|_| Empty, Check::Undisturbed, "no item was run, so there is nothing to judge");
+}
+
 /// Copies each page only after the one before it in the list.
 struct InOrder(Arc<World>);
 

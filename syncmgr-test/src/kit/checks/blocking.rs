@@ -3,39 +3,60 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::super::bench::Bench;
-use super::super::place::Call;
-use super::super::process::Plan;
-use super::super::ruling::{Breach, Ruling};
-use super::super::script::Story;
+use super::super::bench::{Bench, spread};
+use super::super::place::{Call, How};
+use super::super::process::SessionPlan;
+use super::super::rig::Rig;
+use super::super::ruling::{Breach, Played, Ruling};
+use super::super::script::{CutScript, Story};
 
 /// How often a poll has to be slow: once may be the machine's fault.
 const TIMES: usize = 3;
 
+/// At how many places a call is dropped.
+const FEW: usize = 12;
+
 pub(super) fn blocking(bench: &Bench<'_>) -> Ruling {
-    bench.play(vec![Story::new("run everything", |bench| {
-        let Some(((call, wait), took)) = always_slow(bench) else { return Ok(()) };
-        let headline = format!("{call} blocks its thread for {} ms before its await {wait}", took.as_millis());
-        let help = "put blocking work into `ItemContext::blocking`, and await instead of sleeping";
-        Err(Breach::new(headline, help))
-    })])
+    let whole = Story::new("run everything, twice", |bench| {
+        never_slow(bench, |rig| {
+            rig.program(async |process| {
+                process.session(SessionPlan::default()).await;
+                process.session(SessionPlan::default()).await;
+                process.watch.longer_than(bench.kit.poll)
+            })
+        })
+    });
+    let places = bench.waits(|call| matches!(call, Call::Item(_) | Call::Prepare | Call::Synchronize));
+    let dropped = CutScript::all(spread(places, FEW), How::Drop, |script, bench| {
+        never_slow(bench, |rig| {
+            rig.program(async |process| {
+                process.session(script.plan()).await;
+                process.watch.longer_than(bench.kit.poll)
+            })
+        })
+    });
+    bench.play_both(vec![whole], dropped)
 }
 
-/// A poll that is slow every time.
-fn always_slow(bench: &Bench<'_>) -> Option<((Call, u32), Duration)> {
-    let mut slow: Option<BTreeMap<(Call, u32), Duration>> = None;
+/// The polls and drops that took too long.
+type Slow = BTreeMap<(Call, u32), Duration>;
+
+/// Whether no poll is slow every time this is played.
+fn never_slow(bench: &Bench<'_>, play: impl Fn(&mut Rig) -> Slow) -> Played {
+    let mut slow: Option<Slow> = None;
     for _ in 0..TIMES {
-        let mut rig = bench.rig();
-        let now = rig.program(async |process| {
-            process.session(Plan::default()).await;
-            process.watch.longer_than(bench.kit.poll)
-        });
-        let before = slow.take();
-        let both = now.into_iter().filter(|(poll, _)| before.as_ref().is_none_or(|before| before.contains_key(poll)));
-        slow = Some(both.collect());
-        if slow.as_ref().is_some_and(BTreeMap::is_empty) {
-            return None;
+        let now = play(&mut bench.rig());
+        let again = match slow.take() {
+            None => now,
+            Some(before) => now.into_iter().filter(|(poll, _)| before.contains_key(poll)).collect(),
+        };
+        if again.is_empty() {
+            return Ok(());
         }
+        slow = Some(again);
     }
-    slow?.into_iter().max_by_key(|(_, took)| *took)
+    let Some(((call, wait), took)) = slow.into_iter().flatten().max_by_key(|(_, took)| *took) else { return Ok(()) };
+    let headline = format!("{call} blocks its thread for {} ms before its await {wait}", took.as_millis());
+    let help = "put blocking work into `ItemContext::blocking`, and await instead of sleeping";
+    Err(Breach::new(headline, help))
 }

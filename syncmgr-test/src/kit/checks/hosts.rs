@@ -5,15 +5,16 @@ use std::time::Duration;
 
 use syncmgr_core::classic::SyncCallback;
 use syncmgr_core::hresult::HResult;
+use syncmgr_core::id::ItemId;
 use syncmgr_core::item::SyncItem;
 use syncmgr_core::trigger::{RunFlags, Trigger};
 use syncmgr_runtime::mapping::Driven;
 use tokio::time::sleep;
 
-use super::super::account::{Account, Event};
-use super::super::bench::Bench;
+use super::super::account::Event;
+use super::super::bench::{Bench, no_panic};
 use super::super::place::Call;
-use super::super::process::{Plan, Process, Ran};
+use super::super::process::{Process, Ran, SessionPlan};
 use super::super::ruling::{Breach, Played, Ruling};
 use super::super::script::Story;
 use super::super::stage::Weather;
@@ -41,21 +42,13 @@ const ANY_ANSWER: &str = "pass what the host refuses on with `?`, and let no `un
 
 fn weathered(bench: &Bench<'_>, weather: Weather) -> Played {
     let mut rig = bench.rig();
-    let ran = rig.program_in(weather, async |process| process.session(Plan::default()).await);
-    no_panic(&rig.account)?;
-    if !matches!(ran, Ran::Rested(_)) {
+    let ran = rig.program_in(weather, async |process| process.session(SessionPlan::default()).await);
+    no_panic(&rig)?;
+    if !matches!(ran, Ran::Rested(..)) {
         return Err(Breach::new("the session does not come to an end", ANY_ANSWER).with_account(&rig.account));
     }
-    let again = rig.program(async |process| process.session(Plan::default()).await);
+    let again = rig.program(async |process| process.session(SessionPlan::default()).await);
     bench.compare(&rig, &again, "a bad host")
-}
-
-fn no_panic(account: &Account) -> Played {
-    let panicked = account.find(|event| match event {
-        Event::Panicked(call, text) => Some(format!("{call} panics: {text}")),
-        _ => None,
-    });
-    panicked.map_or(Ok(()), |headline| Err(Breach::new(headline, ANY_ANSWER).with_account(account)))
 }
 
 fn driven(bench: &Bench<'_>, manners: Manners) -> Played {
@@ -67,7 +60,7 @@ fn driven(bench: &Bench<'_>, manners: Manners) -> Played {
         drive(process, &host, &items).await;
         host.transcript().lines()
     });
-    no_panic(&rig.account)?;
+    no_panic(&rig)?;
     for pair in ["PrepareForSyncCompleted", "SynchronizeCompleted"] {
         let completed = told.iter().filter(|line| line.starts_with(pair)).count();
         let prepared = told.iter().any(|line| line.starts_with("PrepareForSyncCompleted S_OK"));
@@ -76,12 +69,12 @@ fn driven(bench: &Bench<'_>, manners: Manners) -> Played {
             return Err(Breach::new(headline, ANY_ANSWER).with_details(told).with_account(&rig.account));
         }
     }
-    let again = rig.program(async |process| process.session(Plan::default()).await);
+    let again = rig.program(async |process| process.session(SessionPlan::default()).await);
     bench.compare(&rig, &again, "a run on a foreign host")
 }
 
 /// Runs the handler as a host of the Windows contract does.
-async fn drive(process: &Process, host: &Arc<ScriptedHost>, items: &[syncmgr_core::id::ItemId]) {
+async fn drive(process: &Process, host: &Arc<ScriptedHost>, items: &[ItemId]) {
     let (user, store) = (Arc::new(Weather::Fair), Arc::new(process.store.clone()));
     let Ok(driven) = Driven::with_store(process.witness.clone(), Some(user), store) else { return };
     process.account.act("a foreign host begins");
@@ -100,10 +93,11 @@ async fn drive(process: &Process, host: &Arc<ScriptedHost>, items: &[syncmgr_cor
 
 /// Waits until a call is completed, or nobody would any more.
 async fn completes(process: &Process, host: &ScriptedHost, pair: &str) {
-    let (mut waited, step) = (Duration::ZERO, Duration::from_millis(20));
+    let (mut waited, mut step) = (Duration::ZERO, Duration::from_millis(20));
     while host.transcript().count(pair) == 0 && waited < process.patience() {
         sleep(step).await;
         waited += step;
+        step += step / 4;
     }
 }
 
@@ -118,8 +112,8 @@ pub(super) fn cookie(bench: &Bench<'_>) -> Ruling {
         Story::new(format!("invoked with {name}"), move |bench| {
             let mut rig = bench.rig();
             let (ran, again) = rig.program(async |process| {
-                let plan = Plan { cookie: Some(cookie.clone()), ..Plan::default() };
-                (process.session(plan).await, process.session(Plan::default()).await)
+                let plan = SessionPlan { cookie: Some(cookie.clone()), ..SessionPlan::default() };
+                (process.session(plan).await, process.session(SessionPlan::default()).await)
             });
             let help = "a cookie may come from anywhere: take apart what you know, and decline the rest";
             let panicked = rig.account.find(|event| match event {
@@ -132,7 +126,7 @@ pub(super) fn cookie(bench: &Bench<'_>) -> Ruling {
             if let Some(headline) = panicked {
                 return Err(Breach::new(headline, help).with_account(&rig.account));
             }
-            if !matches!(ran, Ran::Rested(_)) {
+            if !matches!(ran, Ran::Rested(..)) {
                 return Err(Breach::new("the invocation does not come to an end", help).with_account(&rig.account));
             }
             bench.compare(&rig, &again, "an invocation")

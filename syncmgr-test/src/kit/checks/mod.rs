@@ -17,10 +17,10 @@ use super::check::Check;
 use super::ruling::Ruling;
 
 /// Makes a check.
-pub(super) fn make(check: Check, bench: &Bench<'_>) -> Ruling {
-    match check {
+pub(super) fn make(bench: &Bench<'_>) -> Ruling {
+    match bench.check {
         // Without it no other check is made.
-        Check::Undisturbed => Ruling::Kept { scripts: 1, left_out: 0 },
+        Check::Undisturbed => said::undisturbed(bench),
         Check::Description => said::description(bench),
         Check::Listing => said::listing(bench),
         Check::Choice => chosen::choice(bench),

@@ -4,23 +4,30 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use syncmgr_core::error::FailureClass;
 use syncmgr_core::id::ItemId;
 use syncmgr_core::record::{Checkpoint, Fence};
 use syncmgr_core::store::{StateChange, StateStore};
+use syncmgr_runtime::report::ItemReport;
 
 use super::super::bench::Bench;
 use super::super::place::Named;
-use super::super::process::{Plan, Ran};
+use super::super::process::{Ran, SessionPlan};
 use super::super::ruling::{Breach, Played, Ruling};
 use super::super::script::Story;
 
 /// Says that the file of a new version is to be written.
 const BLESS: &str = "SYNCMGR_BLESS";
 
-/// Items by name, each with its state.
-type States = BTreeMap<String, Value>;
+/// The states of items, by their ids.
+type States = BTreeMap<String, Kept>;
+
+/// The state of an item, and its name for people.
+#[derive(serde::Deserialize)]
+struct Kept {
+    state: Value,
+}
 
 pub(super) fn upgrade(bench: &Bench<'_>) -> Ruling {
     let Some(directory) = &bench.kit.states else {
@@ -65,12 +72,13 @@ fn stored(directory: &Path) -> std::io::Result<BTreeMap<u32, PathBuf>> {
 fn bless(bench: &Bench<'_>, path: &Path) -> anyhow::Result<()> {
     anyhow::ensure!(std::env::var_os(BLESS).is_some(), "there is no {}", path.display());
     let mut rig = bench.rig();
-    rig.program(async |process| drop(process.session(Plan::default()).await));
+    rig.program(async |process| drop(process.session(SessionPlan::default()).await));
     let mut states = Map::new();
     for item in &bench.baseline.items {
         let record = rig.disk().record(bench.handler(), item.id())?;
         if let Some(checkpoint) = record.and_then(|record| record.checkpoint) {
-            states.insert(item.name().to_owned(), serde_json::from_str(&checkpoint.state)?);
+            let state: Value = serde_json::from_str(&checkpoint.state)?;
+            states.insert(item.id().to_string(), json!({ "name": item.name(), "state": state }));
         }
     }
     std::fs::create_dir_all(path.parent().unwrap_or(Path::new(".")))?;
@@ -91,25 +99,34 @@ fn story(version: u32, path: PathBuf) -> Story {
 
 fn loads(bench: &Bench<'_>, version: u32, states: &States) -> Played {
     let mut rig = bench.rig();
-    let ids: BTreeMap<&str, ItemId> = bench.baseline.items.iter().map(|item| (item.name(), item.id())).collect();
-    for (name, state) in states {
-        let Some(item) = ids.get(name.as_str()) else { continue };
+    let ids: BTreeMap<String, ItemId> =
+        bench.baseline.items.iter().map(|item| (item.id().to_string(), item.id())).collect();
+    let known: Vec<_> = states.iter().filter_map(|(id, kept)| Some((*ids.get(id)?, &kept.state))).collect();
+    if known.is_empty() {
+        let help = "the ids of items stay what they are from release to release";
+        return Err(Breach::new(format!("no item has an id that the states of version {version} have"), help));
+    }
+    for (item, state) in known {
         let (handler, state) = (bench.handler(), Arc::from(state.to_string()));
         let checkpoint = Checkpoint { version, state };
         let (fence, consumed) = (Fence::default(), Vec::new());
-        let change = StateChange::Committed { handler, item: *item, fence, checkpoint, sides: None, consumed };
+        let change = StateChange::Committed { handler, item, fence, checkpoint, sides: None, consumed };
         drop(rig.disk().write(vec![change]));
     }
     rig.account.act(format!("the store has states of version {version}"));
-    let ran = rig.program(async |process| process.session(Plan::default()).await);
-    let Ran::Rested(report) = ran else {
+    let ran = rig.program(async |process| process.session(SessionPlan::default()).await);
+    let Ran::Rested(report, _) = ran else {
         return Err(Breach::new("the session does not come to an end", MIGRATE).with_account(&rig.account));
     };
-    match report.items().find(|ended| ended.class == Some(FailureClass::UnreadableState)) {
+    let allows = |ended: &ItemReport<'_>| bench.baseline.allows(ended.item.id(), Some(ended.outcome));
+    match report.items().find(|ended| !allows(ended)) {
         None => Ok(()),
         Some(ended) => {
             let item = Named::from(ended.item);
-            let headline = format!("{item} cannot read its state of version {version}");
+            let headline = match ended.class {
+                Some(FailureClass::UnreadableState) => format!("{item} cannot read its state of version {version}"),
+                _ => format!("with its state of version {version}, {item} ends: {}", ended.outcome),
+            };
             Err(Breach::new(headline, MIGRATE).with_account(&rig.account).about(&item))
         }
     }

@@ -1,13 +1,16 @@
 //! The user is asked only when that may be, and for no longer than it takes.
 
-use syncmgr_core::decision::verdict::Outcome;
+use std::time::Duration;
 
-use super::super::account::{Account, Event, Granted};
+use syncmgr_core::decision::verdict::Outcome;
+use syncmgr_runtime::report::ItemReport;
+
+use super::super::account::{Event, Granted};
 use super::super::bench::Bench;
-use super::super::place::{Call, Named};
-use super::super::process::{Plan, Ran, User};
+use super::super::place::{Call, How, Named};
+use super::super::process::{Ran, SessionPlan, User};
 use super::super::ruling::{Breach, Played, Ruling};
-use super::super::script::Story;
+use super::super::script::{CutScript, Story};
 
 /// Asking more often than this is asking again and again.
 const OFTEN: usize = 100;
@@ -27,10 +30,10 @@ fn silent(bench: &Bench<'_>, before: &[User]) -> Played {
     let mut rig = bench.rig();
     let (ran, earlier) = rig.program(async |process| {
         for user in before {
-            process.session(Plan { user: *user, ..Plan::default() }).await;
+            process.session(SessionPlan { user: *user, ..SessionPlan::default() }).await;
         }
         let earlier = process.account.events().len();
-        (process.session(Plan { user: User::IsLeftAlone, ..Plan::default() }).await, earlier)
+        (process.session(SessionPlan { user: User::IsLeftAlone, ..SessionPlan::default() }).await, earlier)
     });
     let breach = |headline: String| Err(Breach::new(headline, PASS_ON).with_account(&rig.account));
     let events = rig.account.events().split_off(earlier);
@@ -45,44 +48,63 @@ fn silent(bench: &Bench<'_>, before: &[User]) -> Played {
     if refused > OFTEN {
         return breach(format!("the handler asks again and again, {refused} times, although it is refused"));
     }
-    let Ran::Rested(report) = ran else {
+    let Ran::Rested(report, _) = ran else {
         return breach("where nobody may be bothered, the session does not end".into());
     };
-    let allowed = |outcome, item| outcome == Outcome::NeedsUser || outcome == bench.baseline.outcome(item);
-    match report.items().find(|ended| !allowed(ended.outcome, ended.item.id())) {
-        Some(ended) if refused > 0 => {
-            let item = Named::from(ended.item);
-            breach(format!("{item} cannot do without the user, and ends: {}; it needs the user", ended.outcome))
-        }
-        _ => Ok(()),
+    let allows = |item, outcome| outcome == Outcome::NeedsUser || bench.baseline.allows(item, Some(outcome));
+    if let Some(ended) = report.items().find(|ended| refused > 0 && !allows(ended.item.id(), ended.outcome)) {
+        let item = Named::from(ended.item);
+        return breach(format!("{item} cannot do without the user, and ends: {}; it needs the user", ended.outcome));
+    }
+    let as_ever = |ended: ItemReport<'_>| ended.outcome == bench.baseline.outcome(ended.item.id());
+    match refused > 0 && before.is_empty() && report.items().count() > 0 && report.items().all(as_ever) {
+        true => bench.compare_data(&rig, "nobody could be asked").map_err(|found| found.with_help(PASS_ON)),
+        false => Ok(()),
     }
 }
 
 pub(super) fn attention(bench: &Bench<'_>) -> Ruling {
     let mut rig = bench.rig();
-    rig.program(async |process| drop(process.session(Plan::default()).await));
+    rig.program(async |process| drop(process.session(SessionPlan::default()).await));
     if rig.account.count(|event| matches!(event, Event::Attention(_, Granted::Yes))) == 0 {
         return Ruling::Skipped("the handler asks for nobody's attention".into());
     }
-    bench.play(vec![Story::new("run everything", |bench| {
-        let mut rig = bench.rig();
-        rig.program(async |process| drop(process.session(Plan::default()).await));
-        given_back(&rig.account)
-    })])
+    let whole = Story::new("run everything", |bench| given_back(bench, SessionPlan::default()));
+    let cuts = CutScript::all(bench.waits(|_| true), How::Drop, |script, bench| given_back(bench, script.plan()));
+    bench.play_both(vec![whole], cuts)
 }
 
-/// Whether every call gives the user's attention back before it returns.
-fn given_back(account: &Account) -> Played {
-    let mut holders: Vec<Call> = Vec::new();
-    for (_, event) in account.events() {
+/// Longer than this nobody keeps the user waiting who has their answer.
+const A_WHILE: Duration = Duration::from_secs(30);
+
+/// Whether every call gives the user's attention back, soon, and before it returns or the session ends.
+fn given_back(bench: &Bench<'_>, plan: SessionPlan) -> Played {
+    let mut rig = bench.rig();
+    rig.program(async |process| drop(process.session(plan).await));
+    let breach = |headline: String| {
+        let help = "drop the permit as soon as the answer is in; while you have it nobody else may ask";
+        Err(Breach::new(headline, help).with_account(&rig.account))
+    };
+    let (mut holders, mut answered): (Vec<Call>, Duration) = (Vec::new(), Duration::ZERO);
+    for (time, event) in rig.account.events() {
         match event {
-            Event::Attention(call, Granted::Yes) => holders.push(call),
+            Event::Attention(call, Granted::Yes) => {
+                holders.push(call);
+                answered = time;
+            }
+            Event::Question(..) => answered = time,
+            Event::GaveBack(call) if time.saturating_sub(answered) > A_WHILE => {
+                let seconds = time.saturating_sub(answered).as_secs();
+                return breach(format!("{call} keeps the user's attention for {seconds} s after its last question"));
+            }
             Event::GaveBack(call) => holders.retain(|holder| *holder != call),
             Event::Returned(call, _) if holders.contains(&call) => {
-                let help = "drop the permit as soon as the answer is in; while you have it nobody else may ask";
-                return Err(
-                    Breach::new(format!("{call} returns and keeps the user's attention"), help).with_account(account)
-                );
+                return breach(format!("{call} returns and keeps the user's attention"));
+            }
+            Event::Closed => {
+                if let Some(call) = holders.first() {
+                    return breach(format!("{call} keeps the user's attention when the session is over"));
+                }
             }
             _ => {}
         }
