@@ -10,11 +10,11 @@ use syncmgr_core::item::SyncItem;
 
 use super::Kit;
 use super::account::{Account, Event};
+use super::breach::{Breach, Played};
 use super::end::EndState;
 use super::place::{Call, Named};
 use super::process::{Ran, SessionPlan};
 use super::rig::{Rig, Time};
-use super::ruling::{Breach, Played};
 
 /// Of how many items is learned what each of them makes.
 const LEARNED: usize = 16;

@@ -7,12 +7,13 @@ use syncmgr_core::id::{HandlerId, ItemId};
 
 use super::account::Event;
 use super::baseline::Baseline;
+use super::breach::{Breach, Played};
 use super::check::Check;
 use super::end::EndState;
 use super::place::Named;
 use super::process::Ran;
 use super::rig::{Rig, Time};
-use super::ruling::{Breach, Kept, Played, Ruling};
+use super::ruling::{Kept, Ruling};
 use super::{Kit, Pulse};
 
 /// So many runs of items are enough for a check: of a handler with many items fewer scripts are played.

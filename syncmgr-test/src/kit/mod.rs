@@ -1,32 +1,19 @@
-//! Judges a provider: runs its handler against the real runtime, and says which promises it keeps.
-//!
-//! One line in a test is all:
-//!
-//! ```
-//! # use syncmgr_core::{context::ItemContext, error::SyncResult, handler::SyncHandler, id::HandlerId, info::HandlerInfo};
-//! # struct Hello;
-//! # #[async_trait::async_trait]
-//! # impl SyncHandler for Hello {
-//! #     fn info(&self) -> HandlerInfo { HandlerInfo::new(HandlerId::from_u128(7), "Hello") }
-//! #     async fn synchronize_item(&self, _: &ItemContext) -> SyncResult { Ok(()) }
-//! # }
-//! // #[test]
-//! fn keeps_the_contract() {
-//!     syncmgr_test::judge(|| Hello);
-//! }
-//! # keeps_the_contract();
-//! ```
+//! Judges a provider: runs its handler against the real runtime, and says which promises it keeps. The page about it is
+//! [`testing`](crate::testing).
 
 mod account;
 mod baseline;
 mod bench;
+mod breach;
 mod check;
 mod checks;
 mod end;
+mod lent;
 mod place;
 mod port;
 mod process;
 mod provider;
+mod pulse;
 mod rig;
 mod ruling;
 mod script;
@@ -38,7 +25,6 @@ mod witness;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::mpsc;
 use std::time::Duration;
 
 use syncmgr_core::decision::verdict::Outcome;
@@ -47,12 +33,15 @@ use syncmgr_core::item::SyncItem;
 use self::account::Account;
 use self::baseline::{Baseline, FIXTURE};
 use self::bench::Bench;
+pub use self::breach::Breach;
+use self::breach::{Played, Shown};
 pub use self::check::Check;
 use self::place::Named;
 pub use self::provider::Provider;
+use self::pulse::Pulse;
 use self::rig::{Remains, Rig, Time};
-pub use self::ruling::{Breach, Judgement, Kept, Ruling};
-use self::ruling::{Line, Played, Shown};
+use self::ruling::Line;
+pub use self::ruling::{Judgement, Kept, Ruling};
 
 /// Judges a handler by every check, in one test. `make` makes a new world, with a handler for it, for every script.
 ///
@@ -196,32 +185,8 @@ impl Kit {
         if let Some(reason) = self.without.get(&check) {
             return Ruling::Skipped(reason.clone());
         }
-        let (kit, (sender, signs)) = (self.clone(), mpsc::channel());
-        let name = std::thread::current().name().unwrap_or("check").to_owned();
-        let work = move || {
-            let ruling = kit.make_check(check, &Pulse(sender.clone()));
-            _ = sender.send(Sign::Found(ruling));
-        };
-        match std::thread::Builder::new().name(name).spawn(work) {
-            Ok(thread) => self.attend(&signs).unwrap_or_else(|| match thread.join() {
-                Err(panic) => std::panic::resume_unwind(panic),
-                Ok(()) => Ruling::Skipped("its thread ended and said nothing".into()),
-            }),
-            Err(error) => Ruling::Skipped(format!("no thread could be started for it: {error}")),
-        }
-    }
-
-    /// Waits for the ruling, as long as there are signs of life. `None` when the thread is gone.
-    fn attend(&self, signs: &mpsc::Receiver<Sign>) -> Option<Ruling> {
-        let mut plays = String::from("run everything");
-        loop {
-            match signs.recv_timeout(self.patience) {
-                Ok(Sign::Plays(script)) => plays = script,
-                Ok(Sign::Found(ruling)) => return Some(ruling),
-                Err(mpsc::RecvTimeoutError::Timeout) => return Some(Ruling::Broken(self.stuck(plays))),
-                Err(mpsc::RecvTimeoutError::Disconnected) => return None,
-            }
-        }
+        let kit = self.clone();
+        pulse::attend(self.patience, move |pulse| kit.make_check(check, pulse))
     }
 
     fn make_check(&self, check: Check, pulse: &Pulse) -> Ruling {
@@ -273,31 +238,9 @@ impl Kit {
             .with_account(account)
             .about(&item))
     }
-
-    fn stuck(&self, script: String) -> Breach {
-        let seconds = self.patience.as_secs_f64();
-        let headline = format!("the script does not come back within {seconds} s: a call blocks its thread for good");
-        let help = "look for a lock that is never free, or a blocking call without an end";
-        Breach::new(headline, help).in_script(script)
-    }
 }
 
 const FIRST: &str = "the handler does not get through undisturbed; see that check first";
-
-/// Says that a check is alive, and what it plays.
-struct Pulse(mpsc::Sender<Sign>);
-
-enum Sign {
-    Plays(String),
-    Found(Ruling),
-}
-
-impl Pulse {
-    fn beats(&self, script: String) {
-        // Nobody listens any more once the patience has ended.
-        _ = self.0.send(Sign::Plays(script));
-    }
-}
 
 impl std::fmt::Debug for Kit {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

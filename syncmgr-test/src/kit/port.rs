@@ -4,7 +4,6 @@ use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
 use anyhow::anyhow;
-use async_trait::async_trait;
 use futures::FutureExt;
 use futures::future::{BoxFuture, pending};
 use syncmgr_core::cancel::Cancel;
@@ -14,12 +13,11 @@ use syncmgr_core::error::{SyncResult, one_line};
 use syncmgr_core::id::{ErrorScope, ItemId};
 use syncmgr_core::log::{LogEntry, Question};
 use syncmgr_core::plan::{Clearance, Plan};
-use syncmgr_core::port::{
-    Confirmation, Interaction, InteractionPermit, ItemWork, Kept, ReportError, RunFacts, RunPort, Secret,
-};
+use syncmgr_core::port::{InteractionPermit, ItemWork, Kept, ReportError, RunFacts, RunPort};
 use syncmgr_core::progress::Progress;
 
 use super::account::{Event, Granted};
+use super::lent::Lent;
 use super::place::{Call, Moment, Named};
 use super::watch::{Answer, Watch};
 use super::watched::{self, Watched};
@@ -188,8 +186,7 @@ impl RunPort for WitnessPort {
             let permit = self.host.interaction().await;
             let granted = if permit.is_ok() { Granted::Yes } else { Granted::No };
             self.note(Event::Attention(self.call.clone(), granted));
-            let lent = Lent { permit: permit?, watch: self.watch.clone(), call: self.call.clone() };
-            Ok(InteractionPermit::new(Arc::new(lent), ()))
+            Ok(Lent::to(&self.call, permit?, &self.watch))
         }
         .boxed()
     }
@@ -241,42 +238,5 @@ impl RunPort for WitnessPort {
 
     fn sync_paths(&self, paths: Vec<PathBuf>) -> BoxFuture<'_, SyncResult> {
         self.host.sync_paths(paths)
-    }
-}
-
-/// The user's attention, lent to a call.
-struct Lent {
-    permit: InteractionPermit,
-    watch: Arc<Watch>,
-    call: Call,
-}
-
-impl Lent {
-    fn note(&self, question: &str) {
-        self.watch.note(Event::Question(self.call.clone(), question.into()));
-    }
-}
-
-impl Drop for Lent {
-    fn drop(&mut self) {
-        self.watch.note(Event::GaveBack(self.call.clone()));
-    }
-}
-
-#[async_trait]
-impl Interaction for Lent {
-    async fn confirm(&self, question: &str) -> SyncResult<Confirmation> {
-        self.note(question);
-        self.permit.confirm(question).await
-    }
-
-    async fn choose(&self, question: &str, choices: &[String]) -> SyncResult<Option<usize>> {
-        self.note(question);
-        self.permit.choose(question, choices).await
-    }
-
-    async fn secret(&self, prompt: &str) -> SyncResult<Option<Secret>> {
-        self.note(prompt);
-        self.permit.secret(prompt).await
     }
 }

@@ -6,9 +6,9 @@ use std::fmt;
 use syncmgr_core::id::ItemId;
 
 use super::bench::{Bench, Promise};
+use super::breach::Played;
 use super::place::{Call, Cut, How, Moment, Place};
 use super::process::SessionPlan;
-use super::ruling::Played;
 
 /// A script that is told by its name.
 pub(super) struct Story {

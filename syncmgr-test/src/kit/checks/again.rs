@@ -6,10 +6,11 @@ use syncmgr_core::capabilities::Capabilities;
 
 use super::super::account::{Account, Event};
 use super::super::bench::Bench;
+use super::super::breach::{Breach, Played};
 use super::super::place::{Call, How, Moment, Named, Place};
 use super::super::process::{Ran, SessionPlan};
 use super::super::rig::Rig;
-use super::super::ruling::{Breach, Played, Ruling};
+use super::super::ruling::Ruling;
 use super::super::script::{CutScript, Story};
 
 const NOTHING_TO_DO: &str = "compare before you write, and write what is there already not at all; where the data tell a time, \

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::super::bench::{Bench, spread};
+use super::super::breach::{Breach, Played};
 use super::super::place::{Call, How};
 use super::super::process::SessionPlan;
 use super::super::rig::Rig;
-use super::super::ruling::{Breach, Played, Ruling};
+use super::super::ruling::Ruling;
 use super::super::script::{CutScript, Story};
 
 /// How often a poll has to be slow: once may be the machine's fault.

@@ -7,10 +7,11 @@ use syncmgr_core::status::Status;
 
 use super::super::account::{Account, Event};
 use super::super::bench::{Bench, spread};
+use super::super::breach::{Breach, Played};
 use super::super::place::Named;
 use super::super::process::{Ran, SessionPlan};
 use super::super::rig::Rig;
-use super::super::ruling::{Breach, Played, Ruling};
+use super::super::ruling::Ruling;
 use super::super::script::Story;
 use super::super::watched::is_terminal;
 

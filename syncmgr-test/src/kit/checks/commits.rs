@@ -5,9 +5,10 @@ use std::time::Duration;
 use syncmgr_core::decision::verdict::Outcome;
 
 use super::super::bench::Bench;
+use super::super::breach::{Breach, Played};
 use super::super::place::{How, Moment, Place};
 use super::super::process::SessionPlan;
-use super::super::ruling::{Breach, Played, Ruling};
+use super::super::ruling::Ruling;
 use super::super::script::{CutScript, Story};
 
 pub(super) fn commits(bench: &Bench<'_>) -> Ruling {

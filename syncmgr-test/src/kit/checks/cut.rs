@@ -7,10 +7,11 @@ use syncmgr_core::decision::verdict::Outcome;
 
 use super::super::account::Event;
 use super::super::bench::{Bench, no_panic};
+use super::super::breach::{Breach, Played};
 use super::super::place::{Call, Cut, How, Named, Place};
 use super::super::process::{Process, Ran, SessionPlan};
 use super::super::rig::Rig;
-use super::super::ruling::{Breach, Played, Ruling};
+use super::super::ruling::Ruling;
 use super::super::script::CutScript;
 
 const NOT_CANCELLABLE: &str = "the handler does not promise CANCELLABLE";

@@ -12,10 +12,11 @@ use tokio::time::sleep;
 
 use super::super::account::{Account, Event};
 use super::super::bench::{Bench, Promise};
+use super::super::breach::{Breach, Played};
 use super::super::place::{Call, Named};
 use super::super::process::{Process, Ran, SessionPlan};
 use super::super::rig::Time;
-use super::super::ruling::{Breach, Played, Ruling};
+use super::super::ruling::Ruling;
 use super::cut::untouched;
 
 /// How long the peer asks to be left alone.

@@ -13,9 +13,10 @@ use tokio::time::sleep;
 
 use super::super::account::Event;
 use super::super::bench::{Bench, no_panic};
+use super::super::breach::{Breach, Played};
 use super::super::place::Call;
 use super::super::process::{Process, Ran, SessionPlan};
-use super::super::ruling::{Breach, Played, Ruling};
+use super::super::ruling::Ruling;
 use super::super::script::Story;
 use super::super::stage::Weather;
 use crate::ScriptedHost;

@@ -6,10 +6,11 @@ use tokio::time::sleep;
 
 use super::super::account::{Account, Event};
 use super::super::bench::Bench;
+use super::super::breach::{Breach, Played};
 use super::super::place::How;
 use super::super::process::{Process, SessionPlan};
 use super::super::rig::Time;
-use super::super::ruling::{Breach, Played, Ruling};
+use super::super::ruling::Ruling;
 use super::super::script::{CutScript, Story};
 
 /// As long as something may go on that nobody waits for.

@@ -7,8 +7,9 @@ use syncmgr_core::handler::SyncHandler;
 use syncmgr_core::item::SyncItem;
 
 use super::super::bench::Bench;
+use super::super::breach::{Breach, Played};
 use super::super::place::Named;
-use super::super::ruling::{Breach, Played, Ruling};
+use super::super::ruling::Ruling;
 use super::super::script::Story;
 
 pub(super) fn undisturbed(bench: &Bench<'_>) -> Ruling {

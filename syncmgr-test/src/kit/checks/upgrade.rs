@@ -12,9 +12,10 @@ use syncmgr_core::store::{StateChange, StateStore};
 use syncmgr_runtime::report::ItemReport;
 
 use super::super::bench::Bench;
+use super::super::breach::{Breach, Played};
 use super::super::place::Named;
 use super::super::process::{Ran, SessionPlan};
-use super::super::ruling::{Breach, Played, Ruling};
+use super::super::ruling::Ruling;
 use super::super::script::Story;
 
 /// Says that the file of a new version is to be written.

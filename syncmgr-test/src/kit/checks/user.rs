@@ -7,9 +7,10 @@ use syncmgr_runtime::report::ItemReport;
 
 use super::super::account::{Event, Granted};
 use super::super::bench::Bench;
+use super::super::breach::{Breach, Played};
 use super::super::place::{Call, How, Named};
 use super::super::process::{Ran, SessionPlan, User};
-use super::super::ruling::{Breach, Played, Ruling};
+use super::super::ruling::Ruling;
 use super::super::script::{CutScript, Story};
 
 /// Asking more often than this is asking again and again.
