@@ -88,6 +88,7 @@ mod retrying_claims;
 mod retrying_ended;
 mod retrying_restart;
 mod retrying_skipped;
+mod retrying_unrun;
 mod sessions;
 mod show_error;
 mod shutdown;

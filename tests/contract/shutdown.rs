@@ -7,9 +7,11 @@ use futures::FutureExt;
 use syncmgr::{ErrorId, LogEntry, LogLevel, Outcome, RunEnding, SessionEvent, StartError, SyncManager, Trigger};
 use syncmgr_test::Transcript;
 use tokio::sync::Notify;
+use tokio::time::sleep;
 
 use crate::support::{HANDLER, Scripted, named};
 use crate::watched::{begin, until, waiting, within};
+use crate::witness::Witness;
 
 #[tokio::test(start_paused = true)]
 async fn shutting_down_stops_what_runs_and_what_waits_and_refuses_new_sessions() {
@@ -89,4 +91,42 @@ async fn shutting_down_does_not_wait_for_work_that_cannot_be_stopped_and_names_i
     assert_eq!(named(&shutdown.await.unwrap()), [HANDLER]);
     assert!(session.report().await.items().all(|item| item.outcome == Outcome::Failed));
     drop(sender);
+}
+
+/// Shuts a manager down that has no handlers, in the middle of a session. Its store answers after so long, or never.
+/// Returns how many tasks are left.
+async fn left_by_a_shutdown(answers: Option<Duration>) -> usize {
+    let (alive, store) = (tokio::runtime::Handle::current().metrics().num_alive_tasks(), Witness::default());
+    let manager = SyncManager::builder().store(store.clone()).build();
+    store.hold();
+    let _session = begin(&manager);
+    let answering = async {
+        match answers {
+            Some(after) => sleep(after).await,
+            None => std::future::pending().await,
+        }
+        store.flush();
+        std::future::pending().await
+    };
+    tokio::select! {
+        biased;
+        unstopped = within(manager.shutdown()) => assert_eq!(unstopped, []),
+        () = answering => {}
+    }
+    tokio::runtime::Handle::current().metrics().num_alive_tasks() - alive
+}
+
+#[tokio::test(start_paused = true)]
+async fn shutting_down_waits_a_while_for_a_slow_store_also_where_no_handler_runs() {
+    assert_eq!(left_by_a_shutdown(Some(Duration::from_secs(4))).await, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn shutting_down_waits_a_while_for_what_ends_once_its_sessions_are_aborted() {
+    assert_eq!(left_by_a_shutdown(Some(Duration::from_secs(8))).await, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn shutting_down_does_not_wait_for_ever_for_a_store_that_never_answers() {
+    left_by_a_shutdown(None).await;
 }
