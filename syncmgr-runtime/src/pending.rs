@@ -171,20 +171,27 @@ impl Pending {
         taken.into_values().collect()
     }
 
-    /// This runs now, and need not wait any more.
-    pub(crate) fn runs(&self, request: &RunRequest) {
+    /// This begins, and need not wait any more. Where it is about what is preferred, nobody knows yet which items those are.
+    pub(crate) fn begins(&self, request: &RunRequest) {
+        if let Some(items) = &request.items {
+            return self.runs(request.handler, items.iter().copied());
+        }
         let mut inner = self.lock();
-        let Some(waiting) = inner.waiting.get_mut(&request.handler) else { return };
-        let left = match (&mut waiting.request.items, &request.items) {
-            (_, None) => false,
-            (None, Some(_)) => true,
-            (Some(waiting), Some(running)) => {
-                waiting.retain(|item| !running.contains(item));
-                !waiting.is_empty()
-            }
-        };
-        if !left {
+        if inner.waiting.get(&request.handler).is_some_and(|waiting| waiting.request.items.is_none()) {
             inner.waiting.remove(&request.handler);
+        }
+    }
+
+    /// These items run now, and need not wait any more.
+    pub(crate) fn runs(&self, handler: HandlerId, running: impl Iterator<Item = ItemId>) {
+        let mut inner = self.lock();
+        let waiting = inner.waiting.get_mut(&handler).and_then(|waiting| waiting.request.items.as_mut());
+        let Some(waiting) = waiting else { return };
+        for item in running {
+            waiting.remove(&item);
+        }
+        if waiting.is_empty() {
+            inner.waiting.remove(&handler);
         }
     }
 
@@ -209,9 +216,7 @@ impl Pending {
             }
         }
         drop(inner);
-        let mut forgotten = RunRequest::new(handler);
-        forgotten.items = Some(BTreeSet::from([item]));
-        self.runs(&forgotten);
+        self.runs(handler, [item].into_iter());
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {

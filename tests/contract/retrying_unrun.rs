@@ -13,7 +13,7 @@ use tokio::time::sleep;
 
 use crate::daytime::{Began, DAY, Daytime, HOUR, MINUTE, fails_until, timed};
 use crate::facts::{NEEDS, held, needing};
-use crate::steps::{background, manual, nth, registered};
+use crate::steps::{background, manual, nth, registered, succeeds};
 use crate::support::{Scripted, id};
 use crate::watched::{listed, within};
 
@@ -124,4 +124,17 @@ async fn a_retry_that_waited_for_the_network_beside_what_is_preferred_is_due_aga
     assert_eq!((began.of("often"), began.of("rare")), (vec![120], vec![0]), "only one of them is preferred");
     sleep(DAY).await;
     assert_eq!(began.of("rare").len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_item_somebody_asked_for_that_waits_for_the_network_is_run_after_a_forced_session_that_left_it_out() {
+    let (began, facts) = (Began::new(), ManualFacts::new(Facts::UNKNOWN.with_network(Network::Offline)));
+    let handler = with_a_rare_item(began.handler(1, &[], |_, _| Ok(())), NEEDS);
+    let manager = registered(timed(&Daytime::new()).facts(facts.clone()).build(), [handler]);
+    within(of_items(&manager, Trigger::Manual, &["rare", "often"]).finish()).await;
+    succeeds(manager.session(Trigger::Manual).handlers([nth(1)]).force().start().unwrap()).await;
+    assert_eq!((began.of("often"), began.of("rare")), (vec![0], vec![]));
+    facts.set_network(Network::Online);
+    sleep(MINUTE).await;
+    assert_eq!((began.of("often"), began.of("rare")), (vec![0], vec![0]), "each of them once");
 }

@@ -36,6 +36,7 @@ impl Run {
                 listing.select(|item| chosen.contains(&item.id()))
             }
         };
+        session.host().pending.runs(self.id.handler, wanted.iter().map(SyncItem::id));
         let chosen = self.want(wanted);
         self.on(Event::Chosen(chosen))
     }

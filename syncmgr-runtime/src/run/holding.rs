@@ -32,7 +32,7 @@ impl Run {
             host.attend();
             return Some(hold);
         }
-        host.pending.runs(&self.request());
+        host.pending.begins(&self.request());
         if host.setbacks.is_clean(handler) {
             return None;
         }
