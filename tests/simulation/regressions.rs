@@ -13,6 +13,11 @@ const FAILED: &[(u64, &str, &str)] = &[
         "a retry that waited for the network went down in a session that preferred others",
     ),
     (26576, "0,4-5,11,13,16,22,24", "an item taken up by a run that was stopped before it began was never due again"),
+    (
+        29035,
+        "0,3-4,8,13-15,32,34,40",
+        "a retry that was stopped before its handler had listed anything was never due again",
+    ),
 ];
 
 #[test]

@@ -256,19 +256,22 @@ impl Process<'_> {
     fn forget_item(&mut self, key: Key) {
         let (manager, world, disk) = (self.manager.clone(), self.world.clone(), self.disk.clone());
         let last = self.last_session();
-        world.reach(|state| forgets(state.books.item(key), last));
+        let after = world.left(|state| {
+            forgets(state.books.item(key), last);
+            state.books.attempts.len()
+        });
         self.asked_to_end(|running, _| *running == key);
         self.chores.spawn(async move {
             let forgotten = manager.forget_item(key.0, key.1).await;
             let last = manager.sessions().last().map(|session| session.id());
             world.reach(|state| {
-                let begun =
-                    state.books.attempts.iter().any(|attempt| attempt.key == key && Some(attempt.session) > last);
+                // What begins meanwhile begins anew, and may save something.
+                let begun = state.books.attempts.iter().skip(after).any(|attempt| attempt.key == key);
                 let item = state.books.item(key);
                 (item.forgetting, item.forgotten_in) = (item.forgetting.saturating_sub(1), item.forgotten_in.max(last));
                 let left = disk.store.record(key.0, key.1).ok().flatten().filter(|record| record.checkpoint.is_some());
                 if forgotten.is_ok() && !begun && item.running.is_none() && left.is_some() && item.forgetting == 0 {
-                    state.note(&format!("{key:?} is forgotten, and has a record again"));
+                    state.breaks("what is forgotten leaves nothing", format!("{key:?} has a record: {left:?}"));
                 }
             });
         });
