@@ -14,7 +14,8 @@ use syncmgr_core::id::{HandlerId, ItemId};
 use syncmgr_core::retry::{RetryPolicy, RetryState, Setback};
 use tokio::sync::Notify;
 
-/// What failures have left behind of the items of every registered handler, and of the resources they claim.
+/// What failures have left behind of the items of every handler that is registered or still runs, and of the resources
+/// they claim.
 ///
 /// What is here is stored too; what decides whether an item runs, and what explains why it did not, is read from here.
 #[derive(Default)]
@@ -29,6 +30,16 @@ struct Inner {
     items: BTreeMap<HandlerId, BTreeMap<ItemId, RetryState>>,
     resources: BTreeMap<Claim, RetryState>,
     dues: Dues,
+    /// Handlers that are not registered any more and still run. Nothing of them is due.
+    retired: BTreeSet<HandlerId>,
+}
+
+impl Inner {
+    /// This is left of an item now, and says when it is due.
+    fn set_due(&mut self, handler: HandlerId, item: ItemId, state: Option<&RetryState>) {
+        let state = state.filter(|_| !self.retired.contains(&handler));
+        self.dues.set(handler, item, state);
+    }
 }
 
 /// An attempt at an item that has ended, and what the judgement needs to know.
@@ -57,6 +68,7 @@ impl Setbacks {
         states.values_mut().for_each(|state| *state = begun_by(*state, now));
         {
             let mut inner = self.lock();
+            inner.retired.remove(&handler);
             for (item, state) in &states {
                 inner.dues.set(handler, *item, Some(state));
             }
@@ -71,10 +83,18 @@ impl Setbacks {
         self.lock().resources = resources;
     }
 
+    /// The handler is not registered any more, and runs of it go on.
+    pub(crate) fn retire(&self, handler: HandlerId) {
+        let mut inner = self.lock();
+        inner.retired.insert(handler);
+        inner.dues.forget(handler);
+    }
+
     /// The handler is not registered any more.
     pub(crate) fn unload(&self, handler: HandlerId) {
         let mut inner = self.lock();
         inner.items.remove(&handler);
+        inner.retired.remove(&handler);
         inner.dues.forget(handler);
     }
 
@@ -121,11 +141,11 @@ impl Setbacks {
     pub(crate) fn set(&self, handler: HandlerId, item: ItemId, state: Option<RetryState>) {
         {
             let mut inner = self.lock();
-            // Of a handler that is not registered any more nothing is due.
+            // Nobody asks for what is left of a handler that is not there.
             if !inner.items.contains_key(&handler) {
                 return;
             }
-            inner.dues.set(handler, item, state.as_ref());
+            inner.set_due(handler, item, state.as_ref());
             let items = inner.items.entry(handler).or_default();
             match state {
                 Some(state) => items.insert(item, state),
@@ -172,13 +192,13 @@ impl Setbacks {
 
     /// An item is run: it is not due meanwhile. How it ends says when it is again.
     pub(crate) fn take_up(&self, handler: HandlerId, item: ItemId) {
-        self.lock().dues.set(handler, item, None);
+        self.lock().set_due(handler, item, None);
     }
 
     /// An item is held by what it claims, and is due when that lets it.
     pub(crate) fn postpone(&self, handler: HandlerId, item: ItemId, now: SystemTime, until: SystemTime) {
         let waiting = RetryState::new(Setback::Backoff, now, Some(until));
-        self.lock().dues.set(handler, item, Some(&waiting));
+        self.lock().set_due(handler, item, Some(&waiting));
         self.changed.notify_one();
     }
 
@@ -187,7 +207,7 @@ impl Setbacks {
         let Some(state) = self.of(handler, item).filter(|_| self.due_of(handler, item).is_none()) else { return };
         let passed = state.until.is_some_and(|until| until <= now);
         let state = if passed { later(&state, now, wait) } else { state };
-        self.lock().dues.set(handler, item, Some(&state));
+        self.lock().set_due(handler, item, Some(&state));
         self.changed.notify_one();
     }
 
@@ -195,6 +215,7 @@ impl Setbacks {
     pub(crate) fn reconnect(&self) -> Reconnected {
         let mut cleared = Reconnected::default();
         let mut inner = self.lock();
+        let inner = &mut *inner;
         let backs_off = |state: &RetryState| retry::clear(Some(*state), Clearing::Reconnect).is_none();
         inner.resources.retain(|claim, state| {
             if backs_off(state) {
@@ -202,7 +223,7 @@ impl Setbacks {
             }
             !backs_off(state)
         });
-        for (handler, items) in &mut inner.items {
+        for (handler, items) in inner.items.iter_mut().filter(|(handler, _)| !inner.retired.contains(*handler)) {
             items.retain(|item, state| {
                 if backs_off(state) {
                     cleared.items.entry(*handler).or_default().insert(*item);

@@ -84,7 +84,10 @@ impl SyncManager {
         let unregistered = known.registry.unregister(handler).is_some();
         drop(known);
         drop(removed);
-        self.host().setbacks.unload(handler);
+        match self.host().sessions().iter().filter_map(|session| session.run(handler)).any(|run| !run.is_over()) {
+            true => self.host().setbacks.retire(handler),
+            false => self.host().setbacks.unload(handler),
+        }
         self.host().pending.no_longer_waits(handler);
         unregistered
     }
