@@ -207,19 +207,12 @@ impl Process<'_> {
 
     fn unregister(&self, handler: HandlerId) {
         self.manager.unregister(handler);
-        self.world.reach(|state| {
-            state.books.unregistered.insert(handler);
-            state.books.doubt(|key| key.0 == handler);
-        });
     }
 
     fn register_again(&self, handler: HandlerId) {
         let Some(made) = self.made.get(&handler) else { return };
         self.register(made.clone());
-        self.world.reach(|state| {
-            state.books.unregistered.remove(&handler);
-            state.books.doubt(|key| key.0 == handler);
-        });
+        self.world.reach(|state| state.books.doubt(|key| key.0 == handler));
     }
 
     /// Answers the open question of a handler that was asked last, by this choice or the one that goes on.
@@ -284,7 +277,6 @@ impl Process<'_> {
         world.reach(|state| {
             let items = state.books.items.iter_mut().filter(|(key, _)| of_handler(key));
             items.for_each(|(_, item)| forgets(item, last));
-            state.books.unregistered.insert(handler);
         });
         self.asked_to_end(|running, _| running.0 == handler);
         self.chores.spawn(async move {

@@ -32,8 +32,6 @@ pub(super) struct Books {
     pub(super) owed: BTreeSet<Key>,
     /// Handlers that were asked for by hand while they may not run: they start by themselves later.
     pub(super) lifted: BTreeSet<HandlerId>,
-    /// Handlers that are not registered: what their runs leave behind is not known to those that go on.
-    pub(super) unregistered: BTreeSet<HandlerId>,
     /// The clock was set back: waits may be shorter.
     pub(super) loose: bool,
     /// When the clock is looked at again after it was corrected.
@@ -88,7 +86,6 @@ impl Books {
         self.calls.clear();
         self.preparing.clear();
         self.owed.clear();
-        self.unregistered.clear();
         self.lifted.clear();
         (self.loose, self.store_trouble, self.lies) = (false, false, false);
         (self.attention, self.connections) = (0, 0);

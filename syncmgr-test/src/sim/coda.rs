@@ -51,7 +51,6 @@ impl Process<'_> {
         for handler in self.made.values() {
             self.register(handler.clone());
         }
-        self.world.reach(|state| state.books.unregistered.clear());
     }
 
     /// What backs off has run again by itself.

@@ -100,7 +100,7 @@ impl Books {
     fn too_early(&self, key: Key, ask: Ask, now: Duration) -> Option<Fault> {
         /// Times are stored in whole milliseconds.
         const TICK: Duration = Duration::from_millis(2);
-        if self.loose || self.unregistered.contains(&key.0) {
+        if self.loose {
             return None;
         }
         let wait = self.items.get(&key).map_or(Wait::Unknown, |item| item.wait);
