@@ -12,7 +12,8 @@ use syncmgr_core::trigger::{RunFlags, Trigger};
 use syncmgr_runtime::report::Report;
 use tokio::time::timeout;
 
-use super::act::{by_hand, question};
+use super::act::by_hand;
+use super::answers::question;
 use super::books::{Asked, Terms};
 use super::peer::Key;
 use super::process::Process;
@@ -169,7 +170,7 @@ impl Process<'_> {
         let before = self.world.left(|state| state.sides.writes());
         let Some(report) = self.run_all(false).await else { return };
         if !report.is_success() {
-            self.world.breaks("what is done stays done", super::promise::said(&report));
+            self.world.breaks("what is done stays done", super::heard::said(&report));
         }
         let after = self.world.left(|state| state.sides.writes());
         if before != after {

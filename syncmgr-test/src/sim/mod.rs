@@ -58,11 +58,15 @@
 //! ([`REAL_TIME`](syncmgr_core::capabilities::Capabilities::REAL_TIME)) cannot take part.
 
 mod act;
+mod answers;
 mod books;
 mod coda;
 mod dice;
 mod disk;
 mod draw;
+mod forgetting;
+mod heard;
+mod kept;
 mod observed;
 mod peer;
 mod play;
@@ -75,12 +79,14 @@ mod script;
 mod seeds;
 mod shrink;
 mod step;
+mod trouble;
 mod users;
 mod world;
 
 pub use self::dice::Dice;
+pub use self::kept::Kept;
 pub use self::play::Played;
-pub use self::script::{Commits, Item, Kept, Kind, Part, Provider, Rule, Script};
+pub use self::script::{Commits, Item, Kind, Part, Provider, Rule, Script};
 pub use self::seeds::{Failure, Summary};
 pub use self::step::{Bother, Fault, Place, Scope, Start, Step};
 pub(crate) use self::users::Extras;

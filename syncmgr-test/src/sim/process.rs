@@ -209,6 +209,6 @@ async fn observe(world: World, disk: Disk, manager: SyncManager, mut begun: Unbo
 /// A report has resolved: what it says is stored, and is what the books say.
 fn heard(world: &World, disk: &Disk, report: &Report) {
     world.reach(|state| {
-        super::promise::of_report(state, &disk.store, report);
+        super::heard::of_report(state, &disk.store, report);
     });
 }

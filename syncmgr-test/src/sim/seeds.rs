@@ -9,7 +9,8 @@ use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
 
 use super::dice::fnv;
-use super::script::{Kept, Script};
+use super::kept::Kept;
+use super::script::Script;
 use super::users::Simulation;
 use super::world::Broken;
 

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::script::{Kept, Script};
+use super::kept::Kept;
+use super::script::Script;
 
 /// Leaves out parts for as long as the script still fails: halves first, then less and less, until no single part can be
 /// left out.

@@ -11,9 +11,10 @@ use syncmgr_core::store::StateStore;
 use syncmgr_runtime::manager::SyncManager;
 
 use super::dice::Dice;
+use super::kept::Kept;
 use super::play::{Played, play};
 use super::process::Process;
-use super::script::{Kept, Script};
+use super::script::Script;
 use super::shrink::shrink;
 use super::world::World;
 
