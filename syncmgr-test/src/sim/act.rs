@@ -93,7 +93,7 @@ impl Process<'_> {
             if asked.ask > Ask::Automatic {
                 let needs = |info: &HandlerInfo| info.capabilities().contains(Capabilities::NEEDS_NETWORK);
                 let lifted = state.books.rules.handlers.iter().filter(|(_, info)| needs(info)).map(|(id, _)| *id);
-                let lifted: Vec<HandlerId> = lifted.collect();
+                let lifted: Vec<_> = lifted.collect();
                 state.books.lifted.extend(lifted);
             }
             state.books.sessions.insert(session.id(), asked);

@@ -61,6 +61,7 @@ mod act;
 mod answers;
 mod books;
 mod coda;
+mod copying;
 mod dice;
 mod disk;
 mod draw;
