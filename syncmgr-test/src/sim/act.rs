@@ -92,9 +92,9 @@ impl Process<'_> {
             asked.after = state.books.attempts.len();
             if asked.ask > Ask::Automatic {
                 let needs = |info: &HandlerInfo| info.capabilities().contains(Capabilities::NEEDS_NETWORK);
-                let lifted = state.books.rules.handlers.iter().filter(|(_, info)| needs(info)).map(|(id, _)| *id);
-                let lifted: Vec<_> = lifted.collect();
-                state.books.lifted.extend(lifted);
+                let books = &mut state.books;
+                let lifted = books.rules.handlers.iter().filter(|(_, info)| needs(info)).map(|(id, _)| *id);
+                books.lifted.extend(lifted);
             }
             state.books.sessions.insert(session.id(), asked);
         });
@@ -162,10 +162,6 @@ impl Process<'_> {
         let Some(made) = self.made.get(&handler) else { return };
         self.register(made.clone());
         self.world.reach(|state| state.books.doubt(|key| key.0 == handler));
-    }
-
-    pub(super) fn last_session(&self) -> Option<SessionId> {
-        self.manager.sessions().last().map(Session::id)
     }
 
     async fn shut_down_for_good(&mut self) -> Left {

@@ -2,6 +2,7 @@
 
 use syncmgr_core::id::{HandlerId, SessionId};
 use syncmgr_core::store::StateStore;
+use syncmgr_runtime::session::Session;
 
 use super::books::Item;
 use super::peer::Key;
@@ -55,6 +56,10 @@ impl Process<'_> {
                 }
             });
         });
+    }
+
+    fn last_session(&self) -> Option<SessionId> {
+        self.manager.sessions().last().map(Session::id)
     }
 }
 

@@ -78,6 +78,7 @@ mod provider;
 mod recovery;
 mod script;
 mod seeds;
+mod setup;
 mod shrink;
 mod step;
 mod trouble;
