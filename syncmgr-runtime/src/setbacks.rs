@@ -14,8 +14,8 @@ use syncmgr_core::id::{HandlerId, ItemId};
 use syncmgr_core::retry::{RetryPolicy, RetryState, Setback};
 use tokio::sync::Notify;
 
-/// What failures have left behind of the items of every handler that is registered or still runs, and of the resources
-/// they claim.
+/// What failures have left behind of the items of every handler that is registered, or ran when it was unregistered and was
+/// neither registered again nor forgotten since; and of the resources they claim.
 ///
 /// What is here is stored too; what decides whether an item runs, and what explains why it did not, is read from here.
 #[derive(Default)]

@@ -10,7 +10,8 @@
 //! - [`SeededRandomness`]: the same every time;
 //! - [`sim`]: all of them together, with a whole manager, under one seed.
 //!
-//! None of them reads a clock of the machine's.
+//! None of them reads a clock of the machine's, but the kit where it looks for calls that block their thread or judges in real
+//! time.
 
 pub mod testing {
     #![expect(clippy::test_attr_in_doctest, reason = "what a test would call is called")]

@@ -98,7 +98,8 @@ impl FaultyStore {
         disk.settle(all);
     }
 
-    /// From now on nothing fails, waits or is lost. What was lost stays lost.
+    /// From now on nothing fails or waits by itself. What was lost by a lie stays lost, and what comes after it waits for
+    /// [`flush`](Self::flush) too: nothing reaches a disk before what was written earlier.
     pub fn heal(&self) {
         let mut disk = self.disk();
         (disk.fault, disk.delay, disk.honesty) = (Fault::None, Duration::ZERO, Honesty::Honest);

@@ -130,3 +130,12 @@ async fn shutting_down_waits_a_while_for_what_ends_once_its_sessions_are_aborted
 async fn shutting_down_does_not_wait_for_ever_for_a_store_that_never_answers() {
     left_by_a_shutdown(None).await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn shutting_down_does_not_wait_for_ever_for_a_store_that_never_answers_where_there_was_no_session() {
+    let store = Witness::default();
+    let manager = SyncManager::builder().store(store.clone()).build();
+    store.hold();
+    manager.register(Scripted::new(&["a"])).expect("the handler can be registered");
+    assert_eq!(within(manager.shutdown()).await, []);
+}

@@ -97,8 +97,14 @@ impl syncmgr::SyncHandler for Many {
 
 #[test]
 fn where_there_is_nothing_to_compare_but_outcomes_the_ruling_says_so() {
-    let Ruling::Kept(kept) = syncmgr_test::Kit::new(|| Plain).check(Check::Kill) else { panic!("it is right") };
-    assert_eq!(kept.remark, Some("by how items end alone: there are no data and no checkpoints"));
+    let remark = |check| match syncmgr_test::Kit::new(|| Plain).check(check) {
+        Ruling::Kept(kept) => kept.remark,
+        ruling => panic!("{ruling:?}"),
+    };
+    assert_eq!(remark(Check::Resume), Some("by how items end alone: there are no data and no checkpoints"));
+    let memory = "by a handler whose memory outlives its program: see `Provider::handler`";
+    assert_eq!(remark(Check::Kill), Some(memory));
+    assert_eq!(remark(Check::Skip), None);
 }
 
 #[test]

@@ -50,7 +50,7 @@ fn kept_promises_and_checks_that_do_not_apply_are_a_line_each() {
          kept skip (2 played)
          kept stop (2 played)
          kept resume (4 played, by how items end alone: there are no data and no checkpoints)
-         kept kill (2 played, by how items end alone: there are no data and no checkpoints)
+         kept kill (2 played, by a handler whose memory outlives its program: see `Provider::handler`)
          kept again (2 played, by how items end alone: there are no data and no checkpoints)
       skipped repeat: the handler does not promise IDEMPOTENT
       skipped resumable: the handler does not promise RESUMABLE

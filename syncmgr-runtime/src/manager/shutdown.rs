@@ -16,7 +16,8 @@ impl SyncManager {
     /// Stops every session and waits until all of them are over. No session can be started afterwards.
     ///
     /// What cannot be stopped is returned, handler by handler: blocking work that outlived its hard grace, and handlers
-    /// that block their thread. It is not waited for longer than the hard grace of its handler, and a little. Cancel safe;
+    /// that block their thread. It is not waited for longer than the hard grace of its handler, and a little; and as long once
+    /// more for a store that has not answered, which is not named. Cancel safe;
     /// the sessions stop all the same.
     pub async fn shutdown(&self) -> Vec<Unstopped> {
         let sessions = self.host().wind_up();
@@ -30,10 +31,10 @@ impl SyncManager {
         let unstopped = self.unstopped(&sessions);
         if late {
             sessions.iter().for_each(|session| session.abort());
+        }
+        if late || unstopped.is_empty() {
             // What is left waits for the store, which may never answer.
             let _ = tokio::time::timeout(patience, self.host().tracker.wait()).await;
-        } else if unstopped.is_empty() {
-            self.host().tracker.wait().await;
         }
         if let Some(watchdog) = &self.host().ports.watchdog {
             watchdog.stop();

@@ -36,7 +36,6 @@ impl Run {
                 listing.select(|item| chosen.contains(&item.id()))
             }
         };
-        session.host().pending.runs(self.id.handler, wanted.iter().map(SyncItem::id));
         let chosen = self.want(wanted);
         self.on(Event::Chosen(chosen))
     }
@@ -99,6 +98,8 @@ impl Run {
     /// The next attempt is about these items, less what others spare it.
     pub(super) fn want(&self, wanted: Arc<[SyncItem]>) -> Chosen {
         let wanted = self.set_apart(wanted);
+        // What is set apart goes on waiting for the world.
+        self.session().host().pending.runs(self.id.handler, wanted.iter().map(SyncItem::id));
         let any = if wanted.is_empty() { Chosen::None } else { Chosen::Some };
         self.lock().wanted = wanted;
         any

@@ -1,6 +1,7 @@
 //! How a handler goes with nothing in its way: what every script is compared with.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use syncmgr_core::decision::verdict::Outcome;
@@ -29,6 +30,8 @@ pub(super) struct Baseline {
     pub(super) commits: BTreeMap<Call, u32>,
     pub(super) end: EndState,
     pub(super) shows_data: bool,
+    /// Every program has the same handler, with its memory.
+    pub(super) is_one_value: bool,
     outcomes: BTreeMap<ItemId, Outcome>,
     took: BTreeMap<ItemId, Duration>,
 }
@@ -39,13 +42,14 @@ impl Baseline {
         let mut rig = kit.rig();
         let handler = rig.provider().clone().handler();
         let (info, time) = (handler.info(), Time::of(&*handler));
+        let is_one_value = Arc::ptr_eq(&handler, &rig.provider().clone().handler());
         let (ran, (waits, commits)) =
             rig.program(async |process| (process.session(SessionPlan::default()).await, process.watch.counts()));
         let (items, outcomes) = ends_well(kit, &ran, &rig.account)?;
         let (end, shows_data) = (rig.end_state(info.id()), !rig.provider().data().is_empty());
         same_in_another_world(kit, info.id(), &end)?;
         let took = took(&rig.account);
-        Ok(Self { info, time, items, waits, commits, end, shows_data, outcomes, took })
+        Ok(Self { info, time, items, waits, commits, end, shows_data, is_one_value, outcomes, took })
     }
 
     /// How an item ends undisturbed.

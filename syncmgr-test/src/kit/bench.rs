@@ -1,11 +1,11 @@
 //! Where a check is made: scripts in fresh worlds, beside what an undisturbed run came to.
 
-use std::cell::{Cell, OnceCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 
 use syncmgr_core::id::{HandlerId, ItemId};
 
-use super::account::Event;
+use super::account::{Account, Event};
 use super::baseline::Baseline;
 use super::breach::{Breach, Played};
 use super::check::Check;
@@ -27,6 +27,8 @@ pub(super) struct Bench<'a> {
     pub(super) pulse: &'a Pulse,
     pieces: OnceCell<BTreeMap<ItemId, EndState>>,
     unreached: Cell<usize>,
+    /// What happened in the last world that was made.
+    latest: RefCell<Option<Account>>,
 }
 
 /// A script of a check, which keeps or breaks its promise. Shown, it is how it is asked for again.
@@ -41,11 +43,21 @@ pub(super) trait Promise: std::fmt::Display + Sized {
 
 impl<'a> Bench<'a> {
     pub(super) fn new(kit: &'a Kit, check: Check, baseline: Baseline, pulse: &'a Pulse) -> Self {
-        Self { kit, check, baseline, pulse, pieces: OnceCell::new(), unreached: Cell::new(0) }
+        Self {
+            kit,
+            check,
+            baseline,
+            pulse,
+            pieces: OnceCell::new(),
+            unreached: Cell::new(0),
+            latest: RefCell::default(),
+        }
     }
 
     pub(super) fn rig(&self) -> Rig {
-        self.kit.rig()
+        let rig = self.kit.rig();
+        *self.latest.borrow_mut() = Some(rig.account.clone());
+        rig
     }
 
     pub(super) fn handler(&self) -> HandlerId {
@@ -62,11 +74,10 @@ impl<'a> Bench<'a> {
         self.pieces.get_or_init(|| self.baseline.pieces(self.kit))
     }
 
-    /// Whether the script came to its place: what goes on beside it may have gone another way this time.
-    pub(super) fn was_reached(&self, rig: &Rig) -> bool {
-        let was_cut = rig.account.was_cut();
+    /// Looks whether the script that was played last came to its place: what goes on beside it may go another way.
+    pub(super) fn note_whether_reached(&self) {
+        let was_cut = self.latest.borrow().as_ref().is_none_or(Account::was_cut);
         self.unreached.set(self.unreached.get() + usize::from(!was_cut));
-        was_cut
     }
 
     /// Plays scripts, each in a world of its own, until one breaks the promise.
@@ -128,6 +139,9 @@ impl<'a> Bench<'a> {
     }
 
     fn remark(&self) -> Option<&'static str> {
+        if matches!(self.check, Check::Kill | Check::Resumable) && self.baseline.is_one_value {
+            return Some("by a handler whose memory outlives its program: see `Provider::handler`");
+        }
         let compares = matches!(self.check, Check::Resume | Check::Kill | Check::Again | Check::Panics);
         (compares && !self.baseline.is_comparable())
             .then_some("by how items end alone: there are no data and no checkpoints")

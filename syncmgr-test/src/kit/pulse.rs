@@ -25,7 +25,7 @@ impl Pulse {
 /// Makes a check on a thread of its own, and waits for what it finds as long as no script takes longer than this.
 ///
 /// # Panics
-/// With what the check panics with.
+/// With what the check panics with, and where no thread can be started.
 pub(super) fn attend(patience: Duration, make: impl FnOnce(&Pulse) -> Ruling + Send + 'static) -> Ruling {
     let (sender, signs) = channel();
     // A panic and a report name the test by its thread.
@@ -37,9 +37,9 @@ pub(super) fn attend(patience: Duration, make: impl FnOnce(&Pulse) -> Ruling + S
     match thread::Builder::new().name(name).spawn(work) {
         Ok(thread) => listen(patience, &signs).unwrap_or_else(|| match thread.join() {
             Err(panic) => std::panic::resume_unwind(panic),
-            Ok(()) => Ruling::Skipped("its thread ended and said nothing".into()),
+            Ok(()) => panic!("the thread of the check ended and said nothing"),
         }),
-        Err(error) => Ruling::Skipped(format!("no thread could be started for it: {error}")),
+        Err(error) => panic!("no thread could be started for the check: {error}"),
     }
 }
 

@@ -85,6 +85,7 @@ impl CutScript {
 impl Promise for CutScript {
     fn play(&self, bench: &Bench<'_>) -> Played {
         let played = (self.judge)(self, bench);
+        bench.note_whether_reached();
         match self.cut.item() {
             Some(item) => played.map_err(|breach| breach.about(item)),
             None => played,

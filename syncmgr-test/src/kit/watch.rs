@@ -157,7 +157,7 @@ impl Watch {
     pub(super) fn reported_late(&self) -> Vec<Named> {
         let state = self.state();
         let late = state.cells.values().filter(|(_, cell)| cell.was_reported_late());
-        late.map(|(item, _)| item.clone()).collect()
+        late.map(|(item, _)| item.clone()).collect::<BTreeSet<_>>().into_iter().collect()
     }
 
     /// Blocking work has ended.

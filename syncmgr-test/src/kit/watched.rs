@@ -56,17 +56,12 @@ impl<'a, T> Watched<'a, T> {
         let was = std::mem::replace(&mut self.shown, now);
         match state.status {
             Some(status) if was.0 != Some(status) => self.watch.note(Event::Showed(item.clone(), status)),
-            Some(status) if is_terminal(status) && was != now => {
+            Some(status) if status.is_terminal() && was != now => {
                 self.watch.note(Event::Misreported(format!("{item} reports progress after it had reported its end")));
             }
             _ => {}
         }
     }
-}
-
-/// Whether a status is an end.
-pub(super) fn is_terminal(status: Status) -> bool {
-    matches!(status, Status::Skipped | Status::Succeeded | Status::Failed | Status::Stopped)
 }
 
 /// What somebody panicked with.

@@ -56,6 +56,10 @@
 //! once, blocking work, the watchdog and a real disk are not reached: the contract's own tests, `tests/kill.rs` and the
 //! sanitizers of whoever runs them are for those. Handlers that depend on real time
 //! ([`REAL_TIME`](syncmgr_core::capabilities::Capabilities::REAL_TIME)) cannot take part.
+//!
+//! Of what the manager promises, these are not checked here: that manual work overtakes background work, that nothing new begins
+//! while it is paused, progress, the stream of events, opening entries of the log, deadlines of calls, the backoff of resources. A
+//! provider that needs a network is excused from waiting once somebody has asked for it by hand in the same process.
 
 mod act;
 mod answers;

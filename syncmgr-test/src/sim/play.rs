@@ -1,5 +1,8 @@
 //! A script, played from its beginning to its end.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use syncmgr_core::error::panic_text;
 use syncmgr_runtime::memory::MemoryStore;
 
 use super::Extras;
@@ -33,10 +36,15 @@ pub(super) fn play(script: &Script, extras: &Extras) -> Played {
     world.left(|state| state.sides.theirs = peer(script));
     let steps: Vec<_> = script.steps().map(|(number, step)| (number, step.clone())).collect();
     let (mut next, mut left, mut processes) = (0, Some((Ended::Never, MemoryStore::new())), 0);
-    while let Some(before) = left {
-        let runtime = runtime(&world, processes);
-        left = runtime.block_on(live(&world, script, extras, before, &steps, &mut next));
-        processes += 1;
+    let played = catch_unwind(AssertUnwindSafe(|| {
+        while let Some(before) = left.take() {
+            let runtime = runtime(&world, processes);
+            left = runtime.block_on(live(&world, script, extras, before, &steps, &mut next));
+            processes += 1;
+        }
+    }));
+    if let Err(panic) = played {
+        world.left(|state| state.breaks("nothing panics", panic_text(panic)));
     }
     let (hash, lines, broken) = world.left(|state| state.take_story());
     let mut broken = broken.into_iter().next();

@@ -67,7 +67,7 @@ impl Simulation {
         });
         match lowest() {
             failed if failed < seeds.end => Err(Box::new(self.failure(&self.script(failed)))),
-            _ => Ok(Summary { seeds: seeds.end - seeds.start, hash: hash.into_inner() }),
+            _ => Ok(Summary { seeds: seeds.end.saturating_sub(seeds.start), hash: hash.into_inner() }),
         }
     }
 
@@ -75,15 +75,18 @@ impl Simulation {
     /// plays one seed and shows what happens, with `SIM_KEEP` a part of it, and with `SIM_TRACE` as it happens. Returns what was played.
     ///
     /// # Panics
-    /// When a promise is broken; the message begins with how to play the script again.
+    /// When a promise is broken; the message begins with how to play the script again. When a variable is no number.
     pub fn run(&self, seeds: u64) -> Summary {
-        let number = |name: &str| -> Option<u64> { std::env::var(name).ok()?.parse().ok() };
+        let number = |name: &str| -> Option<u64> {
+            let value = std::env::var(name).ok()?;
+            Some(value.parse().unwrap_or_else(|_| panic!("{name} is a number, not `{value}`")))
+        };
         if let Some(seed) = number("SIM_SEED") {
             return self.run_one(seed);
         }
         let from = number("SIM_FROM").unwrap_or(0);
         let seeds = from..from + number("SIM_SEEDS").unwrap_or(seeds);
-        println!("seeds {} to {}", seeds.start, seeds.end - 1);
+        println!("seeds from {} to before {}", seeds.start, seeds.end);
         self.seeds(seeds).unwrap_or_else(|failure| panic!("{failure}"))
     }
 
@@ -106,10 +109,14 @@ impl Simulation {
     fn failure(&self, script: &Script) -> Failure {
         let script = self.shrink(script);
         let played = self.play(&script);
-        let broken = played.broken.expect("a script that fails does so every time");
+        let another = || Broken { promise: "the same seed does the same".into(), how: UNSTEADY.into(), step: None };
+        let broken = played.broken.unwrap_or_else(another);
         Failure { script, broken, lines: played.lines }
     }
 }
+
+const UNSTEADY: &str =
+    "it broke a promise, and played again it does not: something in it depends on more than the seed";
 
 /// Says so when a seed does not come to an end: where something spins, virtual time stands still and nothing else would.
 fn watched<T>(seed: u64, play: impl FnOnce() -> T) -> T {

@@ -84,7 +84,7 @@ fn goes_on(script: &CutScript, bench: &Bench<'_>) -> Played {
     });
     let from_nothing = (bench.baseline.waits.get(call).copied().unwrap_or_default(), bench.baseline.took(item.id));
     let does_less = waits < from_nothing.0 || took < from_nothing.1;
-    if does_less || from_nothing.0 == 0 || !bench.was_reached(&rig) {
+    if does_less || from_nothing.0 == 0 || !rig.account.was_cut() {
         return Ok(());
     }
     let headline = format!("{item} had committed when it was killed, and does everything again");

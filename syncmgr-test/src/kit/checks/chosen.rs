@@ -13,7 +13,6 @@ use super::super::process::{Ran, SessionPlan};
 use super::super::rig::Rig;
 use super::super::ruling::Ruling;
 use super::super::script::Story;
-use super::super::watched::is_terminal;
 
 pub(super) fn choice(bench: &Bench<'_>) -> Ruling {
     if bench.baseline.items.len() < 2 {
@@ -122,7 +121,7 @@ fn legal(account: &Account) -> Played {
             Event::Showed(item, status) if ended.contains_key(&item) => {
                 return breach(&item, format!("{item} reports {status:?} after it had reported its end"));
             }
-            Event::Showed(item, status) if is_terminal(status) => drop(ended.insert(item, status)),
+            Event::Showed(item, status) if status.is_terminal() => drop(ended.insert(item, status)),
             Event::Ended(item, outcome) if ended.get(&item).is_some_and(|status| *status != outcome.status()) => {
                 return breach(&item, format!("{item} has reported another end than the one it has: {outcome}"));
             }

@@ -30,7 +30,7 @@ fn refused(script: &CutScript, bench: &Bench<'_>) -> Played {
     let mut rig = bench.rig();
     let (ran, again) = rig
         .program(async |process| (process.session(script.plan()).await, process.session(SessionPlan::default()).await));
-    let item = script.cut.place.call.item().filter(|_| bench.was_reached(&rig));
+    let item = script.cut.place.call.item().filter(|_| rig.account.was_cut());
     if let Some(item) = item.filter(|item| ran.outcome(item.id) == Some(Outcome::Succeeded)) {
         let headline = format!("a commit of {item} failed, and it ends: succeeded");
         return Err(Breach::new(headline, "pass the error of `commit` on with `?`").with_account(&rig.account));

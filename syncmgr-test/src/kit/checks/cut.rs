@@ -71,7 +71,7 @@ fn skipped(script: &CutScript, bench: &Bench<'_>) -> Played {
         let took = process.manager.stop_latencies().max().unwrap_or_default();
         (ran, took.max(process.watch.blocked_after_cut()))
     });
-    let Some(item) = script.cut.item().filter(|_| bench.was_reached(&rig)) else { return Ok(()) };
+    let Some(item) = script.cut.item().filter(|_| rig.account.was_cut()) else { return Ok(()) };
     no_panic(&rig)?;
     let breach = |headline: String| Breach::new(headline, PASS_ON).with_account(&rig.account);
     match ran.outcome(item.id) {
@@ -145,7 +145,7 @@ fn stopped(script: &CutScript, bench: &Bench<'_>) -> Played {
         let ran = process.session(script.plan()).await;
         (ran, since_cut(process), process.shut_down().await.0)
     });
-    if !bench.was_reached(&rig) {
+    if !rig.account.was_cut() {
         return Ok(());
     }
     no_panic(&rig)?;
@@ -177,7 +177,6 @@ fn resumed(script: &CutScript, bench: &Bench<'_>) -> Played {
         process.breathe().await;
         process.session(SessionPlan::default()).await
     });
-    bench.was_reached(&rig);
     bench.compare(&rig, &again, "a stop")
 }
 
@@ -185,7 +184,6 @@ fn killed(script: &CutScript, bench: &Bench<'_>) -> Played {
     let mut rig = bench.rig();
     rig.program(async |process| drop(process.session(script.plan()).await));
     let again = rig.program(async |process| process.session(SessionPlan::default()).await);
-    bench.was_reached(&rig);
     bench.compare(&rig, &again, "a kill")
 }
 
@@ -196,7 +194,7 @@ fn panicked(script: &CutScript, bench: &Bench<'_>) -> Played {
         process.breathe().await;
         (ran, process.session(SessionPlan::default()).await)
     });
-    if let Some(item) = script.cut.place.call.item().filter(|_| bench.was_reached(&rig)) {
+    if let Some(item) = script.cut.place.call.item().filter(|_| rig.account.was_cut()) {
         untouched(bench, &rig, &ran, item, "panicked")?;
     }
     bench.compare(&rig, &again, "a panic")
