@@ -32,5 +32,6 @@ fn resume_is_killed_and_goes_on_to_the_end() {
 
 #[test]
 fn resume_is_shown_in_fewer_than_150_lines() {
-    assert!(include_str!("../examples/resume.rs").lines().count() < 150);
+    let (program, _) = include_str!("../examples/resume.rs").split_once("#[cfg(test)]").expect("it has a test");
+    assert!(program.lines().count() < 150);
 }

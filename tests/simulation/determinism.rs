@@ -1,6 +1,6 @@
 //! The same seed does the same.
 
-use syncmgr_test::sim::{Kept, Simulation};
+use syncmgr_test::sim::{Parts, Simulation};
 
 #[test]
 fn the_same_seed_does_the_same_twice() {
@@ -30,7 +30,7 @@ fn seeds_played_side_by_side_do_the_same_as_one_after_the_other() {
 fn what_is_printed_plays_the_same_again() {
     let simulation = Simulation::new();
     let script = simulation.script(7);
-    let every_second = Kept(script.kept().0.iter().copied().step_by(2).collect());
+    let every_second = Parts(script.kept().0.iter().copied().step_by(2).collect());
     let shorter = script.only(&every_second);
     let printed = shorter.to_string();
     let (seed, kept) = printed.lines().next().and_then(|line| line.split_once(' ')).unwrap();

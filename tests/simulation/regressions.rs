@@ -1,6 +1,6 @@
 //! Scripts that once failed, each with what it was.
 
-use syncmgr_test::sim::{Kept, Simulation};
+use syncmgr_test::sim::{Parts, Simulation};
 
 /// The seed, the parts of it that matter, and what was wrong. Where the generator changes, a script is another one: what it
 /// stood for is found again by leaving its fix out.
@@ -31,7 +31,7 @@ fn what_once_failed_does_not_fail_again() {
     for (seed, kept, what) in FAILED {
         let script = match *kept {
             "" => simulation.script(*seed),
-            kept => simulation.shortened(*seed, &kept.parse::<Kept>().unwrap()),
+            kept => simulation.shortened(*seed, &kept.parse::<Parts>().unwrap()),
         };
         let broken = simulation.play(&script).broken;
         assert_eq!(broken, None, "{what}: {script}");

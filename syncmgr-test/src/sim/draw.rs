@@ -7,7 +7,7 @@ use syncmgr_core::facts::{Network, Power, Presence};
 use syncmgr_core::trigger::Trigger;
 
 use super::dice::Dice;
-use super::script::{Commits, Item, Kind, Part, Provider, Rule};
+use super::script::{Commits, Item, Kind, Part, ProviderPlan, Rule};
 use super::step::{Bother, Fault, Place, Scope, Start, Step};
 
 /// How many claims there are.
@@ -19,7 +19,7 @@ pub(super) fn parts(seed: u64, handlers: usize) -> Vec<Part> {
     let mut parts: Vec<_> = rules(&mut rng).into_iter().map(Part::Rule).collect();
     let providers = handlers..handlers + rng.usize(1..=3);
     for place in providers.clone() {
-        parts.push(Part::Provider(provider(&mut rng, place)));
+        parts.push(Part::ProviderPlan(provider(&mut rng, place)));
         let items = rng.usize(1..=4);
         parts.extend((0..items).map(|item| Part::Item(self::item(&mut rng, place, item))));
     }
@@ -50,8 +50,8 @@ fn rules(rng: &mut Rng) -> Vec<Rule> {
     rules
 }
 
-fn provider(rng: &mut Rng, place: usize) -> Provider {
-    Provider {
+fn provider(rng: &mut Rng, place: usize) -> ProviderPlan {
+    ProviderPlan {
         place,
         at_once: rng.usize(..4),
         claim: (rng.u8(..4) == 0).then(|| rng.usize(..CLAIMS)),

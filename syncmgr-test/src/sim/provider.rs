@@ -14,7 +14,7 @@ use syncmgr_core::item::{Items, SyncItem};
 use syncmgr_core::trigger::RunFlags;
 
 use super::peer::Key;
-use super::script::{Item, Provider};
+use super::script::{Item, ProviderPlan};
 use super::world::World;
 
 /// How long a part of an item takes at most.
@@ -22,7 +22,7 @@ pub(super) const CHUNK: Duration = Duration::from_millis(300);
 
 /// A provider of one process.
 pub(super) struct Copier {
-    pub(super) plan: Provider,
+    pub(super) plan: ProviderPlan,
     items: Vec<Item>,
     pub(super) world: World,
 }
@@ -46,7 +46,7 @@ pub(super) fn claim(number: usize) -> String {
 pub(super) struct Scripted;
 
 impl Copier {
-    pub(super) fn new(plan: &Provider, items: Vec<Item>, world: World) -> Self {
+    pub(super) fn new(plan: &ProviderPlan, items: Vec<Item>, world: World) -> Self {
         Self { plan: plan.clone(), items, world }
     }
 
@@ -63,7 +63,7 @@ impl Copier {
 #[async_trait]
 impl SyncHandler for Copier {
     fn info(&self) -> HandlerInfo {
-        let Provider { place, at_once, claim: claimed, network, .. } = self.plan;
+        let ProviderPlan { place, at_once, claim: claimed, network, .. } = self.plan;
         let mut capabilities = Capabilities::default();
         capabilities.set(Capabilities::NEEDS_NETWORK, network.is_some());
         capabilities.set(Capabilities::FRUGAL, network == Some(true));
@@ -121,6 +121,6 @@ impl SyncHandler for Copier {
 }
 
 /// The handler as it is registered.
-pub(super) fn made(plan: &Provider, items: Vec<Item>, world: &World) -> Arc<dyn SyncHandler> {
+pub(super) fn made(plan: &ProviderPlan, items: Vec<Item>, world: &World) -> Arc<dyn SyncHandler> {
     Arc::new(Copier::new(plan, items, world.clone()))
 }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::draw;
-use super::kept::Kept;
+use super::parts::Parts;
 use super::step::Step;
 
 /// What follows from a seed: a list of parts, each of which can be left out.
@@ -12,7 +12,7 @@ use super::step::Step;
 pub struct Script {
     seed: u64,
     parts: Vec<Part>,
-    kept: Kept,
+    kept: Parts,
 }
 
 /// A part of a script.
@@ -22,7 +22,7 @@ pub enum Part {
     /// How the manager is built, where not by the defaults.
     Rule(Rule),
     /// A provider of items.
-    Provider(Provider),
+    ProviderPlan(ProviderPlan),
     /// An item of a provider.
     Item(Item),
     /// Something that happens.
@@ -50,7 +50,7 @@ pub enum Rule {
 /// A provider of items, which brings copies up to date with a peer.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Provider {
+pub struct ProviderPlan {
     /// Its place.
     pub place: usize,
     /// How many items it runs at once; 0 leaves the default.
@@ -115,7 +115,7 @@ impl Script {
     /// What follows from a seed, where there are so many handlers besides the generated ones.
     pub(super) fn of(seed: u64, handlers: usize) -> Self {
         let parts = draw::parts(seed, handlers);
-        let kept = Kept((0..parts.len()).collect());
+        let kept = Parts((0..parts.len()).collect());
         Self { seed, parts, kept }
     }
 
@@ -125,13 +125,13 @@ impl Script {
     }
 
     /// The same with these of its parts alone.
-    pub fn only(&self, kept: &Kept) -> Self {
+    pub fn only(&self, kept: &Parts) -> Self {
         let kept = kept.0.iter().copied().filter(|part| *part < self.parts.len()).collect();
-        Self { kept: Kept(kept), ..self.clone() }
+        Self { kept: Parts(kept), ..self.clone() }
     }
 
     /// The parts that are left, by number.
-    pub fn kept(&self) -> &Kept {
+    pub fn kept(&self) -> &Parts {
         &self.kept
     }
 
@@ -155,9 +155,9 @@ impl Script {
         })
     }
 
-    pub(super) fn providers(&self) -> impl Iterator<Item = &Provider> {
+    pub(super) fn providers(&self) -> impl Iterator<Item = &ProviderPlan> {
         self.parts().filter_map(|(_, part)| match part {
-            Part::Provider(provider) => Some(provider),
+            Part::ProviderPlan(provider) => Some(provider),
             _ => None,
         })
     }
@@ -185,7 +185,7 @@ impl fmt::Display for Part {
                 write!(f, "rule: retry after {initial:?} up to {cap:?}, {budget} times")
             }
             Self::Rule(rule) => write!(f, "rule: {rule:?}"),
-            Self::Provider(provider) => write!(f, "{provider:?}"),
+            Self::ProviderPlan(provider) => write!(f, "{provider:?}"),
             Self::Item(item) => write!(f, "{item:?}"),
             Self::Step(step) => step.fmt(f),
         }

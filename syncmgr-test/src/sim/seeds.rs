@@ -9,7 +9,7 @@ use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
 
 use super::dice::fnv;
-use super::kept::Kept;
+use super::parts::Parts;
 use super::script::Script;
 use super::users::Simulation;
 use super::world::Broken;
@@ -91,7 +91,7 @@ impl Simulation {
     }
 
     fn run_one(&self, seed: u64) -> Summary {
-        let kept = std::env::var("SIM_KEEP").ok().map(|kept| kept.parse::<Kept>());
+        let kept = std::env::var("SIM_KEEP").ok().map(|kept| kept.parse::<Parts>());
         let script = match kept {
             Some(kept) => self.shortened(seed, &kept.expect("SIM_KEEP names parts as in 0,3,7-9")),
             None => self.script(seed),

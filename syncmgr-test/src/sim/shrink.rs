@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::kept::Kept;
+use super::parts::Parts;
 use super::script::Script;
 
 /// Leaves out parts for as long as the script still fails: halves first, then less and less, until no single part can be
@@ -27,7 +27,7 @@ fn without_some(script: &Script, chunk: usize, fails: &impl Fn(&Script) -> bool)
     let parts: Vec<usize> = script.kept().0.iter().rev().copied().collect();
     let candidates = parts.chunks(chunk).map(|left_out| {
         let left_out: BTreeSet<usize> = left_out.iter().copied().collect();
-        script.only(&Kept(&script.kept().0 - &left_out))
+        script.only(&Parts(&script.kept().0 - &left_out))
     });
     candidates.into_iter().find(|shorter| fails(shorter))
 }

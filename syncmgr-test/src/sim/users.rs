@@ -11,7 +11,7 @@ use syncmgr_core::store::StateStore;
 use syncmgr_runtime::manager::SyncManager;
 
 use super::dice::Dice;
-use super::kept::Kept;
+use super::parts::Parts;
 use super::play::{Played, play};
 use super::process::Process;
 use super::script::Script;
@@ -77,7 +77,7 @@ impl Simulation {
     }
 
     /// The script of a seed with these of its parts alone: what `SIM_SEED` and `SIM_KEEP` say.
-    pub fn shortened(&self, seed: u64, kept: &Kept) -> Script {
+    pub fn shortened(&self, seed: u64, kept: &Parts) -> Script {
         self.script(seed).only(kept)
     }
 }

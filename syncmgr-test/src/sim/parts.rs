@@ -6,9 +6,9 @@ use std::str::FromStr;
 
 /// The parts of a script that are left, by number: shown and read as in `0,3,7-9`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Kept(pub BTreeSet<usize>);
+pub struct Parts(pub BTreeSet<usize>);
 
-impl fmt::Display for Kept {
+impl fmt::Display for Parts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut ranges: Vec<(usize, usize)> = Vec::new();
         for part in &self.0 {
@@ -25,7 +25,7 @@ impl fmt::Display for Kept {
     }
 }
 
-impl FromStr for Kept {
+impl FromStr for Parts {
     type Err = std::num::ParseIntError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
