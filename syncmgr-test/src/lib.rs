@@ -23,6 +23,7 @@ mod handler;
 mod host;
 mod kit;
 mod random;
+mod reads;
 pub mod sim;
 mod store;
 mod transcript;

@@ -1,21 +1,17 @@
 //! A store whose writes fail, wait, or are lost.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use syncmgr_core::claim::Claim;
 use syncmgr_core::error::SyncResult;
-use syncmgr_core::id::{HandlerId, ItemId, SessionId};
-use syncmgr_core::item::ItemState;
-use syncmgr_core::log::Question;
-use syncmgr_core::record::ItemRecord;
-use syncmgr_core::retry::RetryState;
-use syncmgr_core::store::{Durability, HandlerRecord, Histogram, LogRecord, SessionRecord, StateChange, StateStore};
+use syncmgr_core::store::{Durability, StateChange, StateStore};
 use syncmgr_runtime::memory::MemoryStore;
 use tokio::time::{Instant, sleep_until};
+
+use crate::reads::reads_from;
 
 /// A store in memory with a disk behind it, both of which do as they are told. Clones are the same store.
 ///
@@ -177,57 +173,7 @@ fn apply(disk: &MemoryStore, changes: Vec<StateChange>) {
 }
 
 impl StateStore for FaultyStore {
-    fn handlers(&self) -> SyncResult<BTreeMap<HandlerId, HandlerRecord>> {
-        self.seen.handlers()
-    }
-
-    fn choices(&self, handler: HandlerId) -> SyncResult<BTreeMap<ItemId, ItemState>> {
-        self.seen.choices(handler)
-    }
-
-    fn log(&self, handler: HandlerId) -> SyncResult<Vec<LogRecord>> {
-        self.seen.log(handler)
-    }
-
-    fn answer(&self, handler: HandlerId, item: ItemId, question: &Question) -> SyncResult<Option<usize>> {
-        self.seen.answer(handler, item, question)
-    }
-
-    fn record(&self, handler: HandlerId, item: ItemId) -> SyncResult<Option<ItemRecord>> {
-        self.seen.record(handler, item)
-    }
-
-    fn setbacks(&self, handler: HandlerId) -> SyncResult<BTreeMap<ItemId, RetryState>> {
-        self.seen.setbacks(handler)
-    }
-
-    fn known(&self, handler: HandlerId) -> SyncResult<BTreeMap<ItemId, Option<SystemTime>>> {
-        self.seen.known(handler)
-    }
-
-    fn ended_since(&self, handler: HandlerId, session: SessionId) -> SyncResult<BTreeSet<ItemId>> {
-        self.seen.ended_since(handler, session)
-    }
-
-    fn resources(&self) -> SyncResult<BTreeMap<Claim, RetryState>> {
-        self.seen.resources()
-    }
-
-    fn sessions(&self) -> SyncResult<Vec<SessionRecord>> {
-        self.seen.sessions()
-    }
-
-    fn interrupted(&self) -> SyncResult<Vec<SessionRecord>> {
-        self.seen.interrupted()
-    }
-
-    fn last_session(&self) -> SyncResult<SessionId> {
-        self.seen.last_session()
-    }
-
-    fn histogram(&self, name: &str) -> SyncResult<Option<Histogram>> {
-        self.seen.histogram(name)
-    }
+    reads_from!(seen);
 
     fn write(&self, changes: Vec<StateChange>) -> BoxFuture<'static, SyncResult> {
         let mut disk = self.disk();

@@ -24,7 +24,7 @@ pub(super) struct Bench<'a> {
     pub(super) kit: &'a Kit,
     pub(super) check: Check,
     pub(super) baseline: Baseline,
-    pub(super) pulse: &'a Pulse,
+    pulse: &'a Pulse,
     pieces: OnceCell<BTreeMap<ItemId, EndState>>,
     unreached: Cell<usize>,
     /// What happened in the last world that was made.

@@ -100,7 +100,7 @@ impl Process {
         self.witness.info()
     }
 
-    pub(super) fn wall(&self) -> SystemTime {
+    fn wall(&self) -> SystemTime {
         self.clock.now().wall
     }
 

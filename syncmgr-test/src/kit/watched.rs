@@ -1,6 +1,5 @@
 //! A call of the handler, watched from outside: every wait of it is a place a script can cut in.
 
-use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -9,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use futures::future::BoxFuture;
 use syncmgr_core::cell::ItemCell;
-use syncmgr_core::error::{SyncResult, one_line};
+use syncmgr_core::error::{SyncResult, one_line, panic_text};
 use syncmgr_core::status::Status;
 
 use super::account::Event;
@@ -42,8 +41,9 @@ impl<'a, T> Watched<'a, T> {
             Ok(polled) => polled,
             Err(panic) => {
                 self.work = None;
-                self.watch.note(Event::Panicked(self.call.clone(), text_of(&*panic)));
-                resume_unwind(panic)
+                let text = panic_text(panic);
+                self.watch.note(Event::Panicked(self.call.clone(), text.clone()));
+                resume_unwind(Box::new(text))
             }
         }
     }
@@ -62,12 +62,6 @@ impl<'a, T> Watched<'a, T> {
             _ => {}
         }
     }
-}
-
-/// What somebody panicked with.
-pub(super) fn text_of(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().map(ToString::to_string);
-    text.or_else(|| panic.downcast_ref().cloned()).unwrap_or_default()
 }
 
 impl<T> Future for Watched<'_, T> {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use serde_json::Value;
 use syncmgr_core::context::{ItemContext, PrepareContext, RunContext, SynchronizeContext};
-use syncmgr_core::error::SyncResult;
+use syncmgr_core::error::{SyncResult, panic_text};
 use syncmgr_core::handler::{ItemObject, Participation, PropertiesOutcome, Resolution, SyncHandler};
 use syncmgr_core::id::{ErrorId, ItemId, Subject};
 use syncmgr_core::info::HandlerInfo;
@@ -18,7 +18,7 @@ use super::account::Event;
 use super::place::{Call, Named};
 use super::port::WitnessPort;
 use super::watch::Watch;
-use super::watched::{self, text_of, wall};
+use super::watched::{self, wall};
 
 /// The handler under judgement, as the host sees it.
 pub(super) struct Witness {
@@ -88,8 +88,9 @@ impl SyncHandler for Witness {
         let told = catch_unwind(AssertUnwindSafe(|| self.handler.set_item_status(&run, subject, status)));
         self.watch.polled(&Call::SetItemStatus, 1, wall().saturating_sub(began));
         if let Err(panic) = told {
-            self.watch.note(Event::Panicked(Call::SetItemStatus, text_of(&*panic)));
-            resume_unwind(panic);
+            let text = panic_text(panic);
+            self.watch.note(Event::Panicked(Call::SetItemStatus, text.clone()));
+            resume_unwind(Box::new(text));
         }
     }
 
