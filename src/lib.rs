@@ -21,6 +21,7 @@ pub use syncmgr_core::decision::choice::{Offer, OfferedItem, Visibility};
 pub use syncmgr_core::decision::guard::{GuardPolicy, Objection, WhenGuarded};
 pub use syncmgr_core::decision::hold::{Held, Hold};
 pub use syncmgr_core::decision::host::Priority;
+pub use syncmgr_core::decision::ledger::{Resume, StartReason};
 pub use syncmgr_core::decision::verdict::Outcome;
 pub use syncmgr_core::error::{Classify, FailureClass, NeedsUser, RetryAt, SyncResult};
 pub use syncmgr_core::explain::{Explanation, LastEnd, Next, Standing};
@@ -57,7 +58,6 @@ pub use syncmgr_runtime::latency::Latencies;
 pub use syncmgr_runtime::manager::{LogError, PropertiesError, SyncManager, SyncManagerBuilder, Unstopped};
 pub use syncmgr_runtime::mapping::{Driven, Hosted};
 pub use syncmgr_runtime::memory::MemoryStore;
-pub use syncmgr_runtime::pending::{Reason, Resume};
 pub use syncmgr_runtime::random::{Randomness, SystemRandomness};
 pub use syncmgr_runtime::report::{ItemReport, Report, RunReport};
 pub use syncmgr_runtime::session::{

@@ -19,7 +19,8 @@ use syncmgr_core::log::{LogEntry, LogLevel};
 use tokio::time::{Instant, Sleep, sleep};
 
 use crate::attempt::Attempt;
-use crate::attempt::grace::{Grace, later};
+use crate::attempt::grace::Grace;
+use crate::clock::later;
 
 /// How a call of the handler came to its end.
 pub(crate) enum CallEnd<T> {

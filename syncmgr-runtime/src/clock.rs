@@ -37,3 +37,10 @@ impl Clock for SystemClock {
         Now { mono: self.start.elapsed(), wall: SystemTime::now() }
     }
 }
+
+/// The time so much later, however much that is.
+pub(crate) fn later(now: Instant, time: Duration) -> Instant {
+    /// Longer than any program runs, and short enough to be added to.
+    const FOR_EVER: Duration = Duration::from_secs(60 * 60 * 24 * 365 * 30);
+    now + time.min(FOR_EVER)
+}

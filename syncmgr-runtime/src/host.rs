@@ -3,25 +3,23 @@
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, Once, OnceLock, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::{Duration, SystemTime};
 
-use syncmgr_core::cancel::CancelReason;
 use syncmgr_core::claim::Claim;
 use syncmgr_core::decision::guard::GuardPolicy;
+use syncmgr_core::decision::ledger::Resume;
 use syncmgr_core::decision::run::Pause;
 use syncmgr_core::error::panic_text;
 use syncmgr_core::handler::SyncHandler;
-use syncmgr_core::id::{HandlerId, ItemId, SessionId};
+use syncmgr_core::id::{HandlerId, SessionId};
 use syncmgr_core::info::HandlerInfo;
-use syncmgr_core::log::Question;
 use syncmgr_core::port::{ConnectionProvider, Interaction};
 use syncmgr_core::record::Fence;
 use syncmgr_core::register::Registry;
 use syncmgr_core::retry::RetryPolicy;
 use syncmgr_core::store::StateStore;
 use tokio::sync::Semaphore;
-use tokio::task::AbortHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
@@ -29,14 +27,11 @@ use uuid::Uuid;
 use crate::chooser::Chooser;
 use crate::clock::{Clock, Now};
 use crate::facts::FactSource;
-use crate::gate::Gate;
 use crate::latency::LatencyHistogram;
-use crate::manager::Owner;
-use crate::pending::{Pending, Resume};
 use crate::random::{Randomness, fresh_id, fresh_number};
-use crate::session::SessionShared;
-use crate::setbacks::Setbacks;
-use crate::watchdog::{Patrol, Watchdog};
+use crate::scheduler::admission::Admission;
+use crate::scheduler::{Launcher, Scheduler};
+use crate::watchdog::Watchdog;
 
 /// What a manager uses of the world around it.
 pub(crate) struct Ports {
@@ -75,25 +70,19 @@ pub(crate) struct Host {
     pub(crate) ports: Ports,
     /// The user's attention: one permit (R133).
     pub(crate) attention: Arc<Semaphore>,
-    pub(crate) gate: Arc<Gate>,
+    pub(crate) admission: Arc<Admission>,
     pub(crate) tracker: TaskTracker,
     /// From the request to stop a running item to its end.
     pub(crate) stopping: LatencyHistogram,
     /// How long sessions took.
     pub(crate) lasting: LatencyHistogram,
-    pub(crate) setbacks: Setbacks,
+    pub(crate) scheduler: Scheduler,
     pub(crate) retry: RetryPolicy,
     pub(crate) guards: GuardPolicy,
     pub(crate) records: Records,
-    /// What starts by itself.
-    pub(crate) pending: Pending,
-    attending: Mutex<Option<AbortHandle>>,
-    /// The latest time that was waited for.
-    reached: Mutex<SystemTime>,
-    owner: OnceLock<Weak<Owner>>,
+    launcher: OnceLock<Weak<dyn Launcher>>,
     /// Cancelled when the manager winds up.
     pub(crate) closing: CancellationToken,
-    watched: Once,
     pub(crate) last_session: AtomicU64,
     last_attempt: AtomicU32,
     known: Mutex<Known>,
@@ -107,66 +96,41 @@ pub(crate) type Registered = (Arc<dyn SyncHandler>, HandlerInfo);
 pub(crate) struct Known {
     pub(crate) registry: Registry,
     pub(crate) handlers: BTreeMap<HandlerId, Registered>,
-    pub(crate) sessions: BTreeMap<SessionId, Weak<SessionShared>>,
     pub(crate) pause: Pause,
-    /// Answers given here, each with the question it answers.
-    pub(crate) answers: BTreeMap<(HandlerId, ItemId, Arc<str>), (Question, usize)>,
 }
 
 impl Host {
-    pub(crate) fn new(ports: Ports, rules: Rules) -> Self {
-        let host = Self {
+    pub(crate) fn new(ports: Ports, rules: Rules) -> Arc<Self> {
+        let host = Arc::new(Self {
             id: fresh_id(&*ports.randomness),
             attention: Arc::new(Semaphore::new(1)),
-            gate: Arc::new(Gate::new(rules.items_at_once, rules.capacities)),
+            admission: Arc::new(Admission::new(rules.items_at_once, rules.capacities)),
             tracker: TaskTracker::new(),
             stopping: LatencyHistogram::new(),
             lasting: LatencyHistogram::new(),
-            setbacks: Setbacks::default(),
+            scheduler: Scheduler::new(rules.resume),
             retry: rules.retry,
             guards: rules.guards,
             records: rules.records,
-            pending: Pending::new(rules.resume),
-            attending: Mutex::default(),
-            reached: Mutex::new(SystemTime::UNIX_EPOCH),
-            owner: OnceLock::new(),
+            launcher: OnceLock::new(),
             closing: CancellationToken::new(),
-            watched: Once::new(),
             last_session: AtomicU64::new(0),
             last_attempt: AtomicU32::new(0),
             known: Mutex::default(),
             ports,
-        };
+        });
         host.load();
         host
     }
 
-    /// The time by which waits are counted: the time of day, and never before one that was waited for. So a clock that is
-    /// set back, or stands, neither holds anything for ever nor starts it again and again.
-    pub(crate) fn time(&self) -> SystemTime {
-        let reached = *self.reached.lock().unwrap_or_else(PoisonError::into_inner);
-        self.now().wall.max(reached)
+    /// Sessions that start by themselves are started here.
+    pub(crate) fn set_launcher(&self, launcher: Weak<dyn Launcher>) {
+        assert!(self.launcher.set(launcher).is_ok(), "a host is given to one manager");
     }
 
-    /// This time was waited for.
-    pub(crate) fn reach(&self, time: SystemTime) {
-        let mut reached = self.reached.lock().unwrap_or_else(PoisonError::into_inner);
-        *reached = time.max(*reached);
-    }
-
-    /// Whoever starts what is due, if somebody does.
-    pub(crate) fn attending(&self) -> MutexGuard<'_, Option<AbortHandle>> {
-        self.attending.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The manager belongs to this.
-    pub(crate) fn set_owner(&self, owner: Weak<Owner>) {
-        self.owner.set(owner).expect("a host is given to one manager");
-    }
-
-    /// Whom the manager belongs to, unless every handle of it is gone.
-    pub(crate) fn owner(&self) -> Option<Arc<Owner>> {
-        self.owner.get()?.upgrade()
+    /// Who starts sessions, unless every handle of the manager is gone.
+    pub(crate) fn launcher(&self) -> Option<Arc<dyn Launcher>> {
+        self.launcher.get()?.upgrade()
     }
 
     /// The fence of an attempt that begins now: after all that began before it, in whatever session.
@@ -194,37 +158,5 @@ impl Host {
             tracing::error!(manager = %self.id, error = %panic_text(panic), "the clock panicked");
             Now { mono: Duration::ZERO, wall: SystemTime::UNIX_EPOCH }
         })
-    }
-
-    pub(crate) fn sessions(&self) -> Vec<Arc<SessionShared>> {
-        self.known().sessions.values().filter_map(Weak::upgrade).collect()
-    }
-
-    /// The watchdog begins with the first session.
-    pub(crate) fn watch(self: &Arc<Self>) {
-        if let Some(watchdog) = &self.ports.watchdog {
-            let start = || watchdog.start(Patrol::new(Arc::downgrade(self)));
-            self.watched.call_once(|| {
-                if let Err(panic) = catch_unwind(AssertUnwindSafe(start)) {
-                    tracing::error!(manager = %self.id, error = %panic_text(panic), "the watchdog could not start");
-                }
-            });
-        }
-    }
-
-    /// Tells every session to stop and to let go of its results.
-    pub(crate) fn wind_up(&self) -> Vec<Arc<SessionShared>> {
-        {
-            // No session is accepted once this lock is free again.
-            let _known = self.known();
-            self.tracker.close();
-        }
-        self.closing.cancel();
-        let sessions = self.sessions();
-        for session in &sessions {
-            session.stop(CancelReason::ShuttingDown);
-            session.close();
-        }
-        sessions
     }
 }

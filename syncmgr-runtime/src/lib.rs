@@ -9,29 +9,28 @@ pub mod state {
 }
 
 mod attempt;
-mod attend;
 mod call;
 pub mod chooser;
 pub mod clock;
+mod ending;
 pub mod facts;
-mod gate;
 mod host;
 pub mod latency;
 pub mod manager;
 pub mod mapping;
 pub mod memory;
 pub mod meter;
-pub mod pending;
+mod owner;
 pub mod random;
 mod remembering;
 pub mod report;
 mod run;
+mod scheduler;
 pub mod session;
-mod setbacks;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
 mod tasks;
 pub mod trace;
 pub mod watchdog;
 
-pub use run::{RunChange, RunEnding};
+pub use ending::{RunChange, RunEnding};

@@ -29,8 +29,10 @@ pub use self::properties::PropertiesError;
 pub use self::shutdown::Unstopped;
 use crate::host::Host;
 use crate::latency::Latencies;
+use crate::owner::Owner;
 use crate::report::Report;
-use crate::session::{Session, SessionRequest, SessionShared, StartError};
+use crate::session::life::SessionShared;
+use crate::session::{Session, SessionRequest, StartError};
 
 /// Hosts handlers and runs sessions over them: the Synchronization Manager.
 ///
@@ -44,23 +46,6 @@ use crate::session::{Session, SessionRequest, SessionShared, StartError};
 #[derive(Clone)]
 pub struct SyncManager {
     owner: Arc<Owner>,
-}
-
-/// What all handles of a manager and its sessions share; dropped with the last of them.
-pub(crate) struct Owner {
-    host: Arc<Host>,
-}
-
-impl Owner {
-    pub(crate) fn host(&self) -> &Arc<Host> {
-        &self.host
-    }
-}
-
-impl Drop for Owner {
-    fn drop(&mut self) {
-        self.host.wind_up().iter().for_each(|session| session.abort());
-    }
 }
 
 impl Default for SyncManager {
@@ -90,10 +75,15 @@ impl SyncManager {
         SyncManagerBuilder::default()
     }
 
-    pub(crate) fn over(host: Host) -> Self {
-        let owner = Arc::new(Owner { host: Arc::new(host) });
-        owner.host.set_owner(Arc::downgrade(&owner));
+    pub(crate) fn over(host: Arc<Host>) -> Self {
+        let owner = Arc::new(Owner::new(host));
+        owner.host.set_launcher(Arc::<Owner>::downgrade(&owner));
         Self { owner }
+    }
+
+    /// The sessions that are not over.
+    fn open_sessions(&self) -> Vec<Arc<SessionShared>> {
+        self.owner.sessions.all()
     }
 
     fn host(&self) -> &Arc<Host> {
@@ -159,7 +149,7 @@ impl SyncManager {
     }
 
     /// From now on, on the tokio runtime this is called on, the manager starts by itself what is due: retries, runs that were
-    /// interrupted ([`Resume::AtOnce`](crate::pending::Resume)), runs that were held until the world changed.
+    /// interrupted ([`Resume::AtOnce`](syncmgr_core::decision::ledger::Resume)), runs that were held until the world changed.
     ///
     /// Call it when the handlers are registered. A manager that has started a session attends already, as soon as anything
     /// is due.
@@ -171,13 +161,13 @@ impl SyncManager {
         if self.host().tracker.is_closed() {
             return Err(StartError::ShutDown);
         }
-        self.host().attend();
+        self.host().run_scheduler();
         Ok(())
     }
 
     /// The sessions that are not over, in order of their numbers: also those whose handles were dropped.
     pub fn sessions(&self) -> Vec<Session> {
-        let sessions = self.host().sessions().into_iter();
+        let sessions = self.open_sessions().into_iter();
         sessions.map(|session| Session::new(session, self.owner.clone())).collect()
     }
 
@@ -195,7 +185,7 @@ impl SyncManager {
 
     fn set_pause(&self, pause: Pause) {
         self.host().known().pause = pause;
-        self.host().sessions().iter().for_each(|session| session.apply_pause());
+        self.open_sessions().iter().for_each(|session| session.apply_pause());
     }
 
     /// Everything that does not run although it could, each with its reason.
@@ -206,8 +196,8 @@ impl SyncManager {
                 .map(|run| Held::new(run.id().handler, Hold::Paused).in_session(run.id().session))
                 .collect::<Vec<_>>()
         };
-        let mut held: Vec<_> = self.host().sessions().iter().flat_map(paused).collect();
-        held.extend(self.host().gate.held());
+        let mut held: Vec<_> = self.open_sessions().iter().flat_map(paused).collect();
+        held.extend(self.host().admission.held());
         held
     }
 
@@ -230,7 +220,7 @@ impl SyncManager {
     /// When the store cannot be read.
     pub fn history(&self) -> SyncResult<Vec<SessionRecord>> {
         let mut sessions = self.host().ports.store.sessions()?;
-        let goes_on: BTreeSet<_> = self.host().sessions().iter().map(|session| session.id()).collect();
+        let goes_on: BTreeSet<_> = self.open_sessions().iter().map(|session| session.id).collect();
         let is_ours = |record: &SessionRecord| record.manager == self.id() && goes_on.contains(&record.session);
         for record in sessions.iter_mut().filter(|record| record.end.is_none() && !is_ours(record)) {
             let (time, outcomes) = (record.began, BTreeMap::new());

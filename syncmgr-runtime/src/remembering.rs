@@ -10,10 +10,9 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use syncmgr_core::decision::choice::Preferences;
 use syncmgr_core::error::{SyncResult, one_line, panic_text};
-use syncmgr_core::id::{ErrorId, ErrorScope, HandlerId, ItemId, SessionId};
-use syncmgr_core::log::{Question, Remedy};
+use syncmgr_core::id::{HandlerId, ItemId, SessionId};
+use syncmgr_core::log::Question;
 use syncmgr_core::record::ItemRecord;
-use syncmgr_core::retry::Setback;
 use syncmgr_core::store::{Histogram, StateChange, StateStore};
 use tokio::runtime::Handle;
 
@@ -25,15 +24,16 @@ const LASTING: &str = "session";
 
 impl Host {
     /// Takes over what the store remembers of managers before this one. What cannot be read counts as nothing.
-    pub(crate) fn load(&self) {
+    pub(crate) fn load(self: &Arc<Self>) {
         let store = &*self.ports.store;
         // Where nobody knows how far the numbers were, they go on far behind any that may have been given.
         let far = || SessionId(self.now().wall.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs());
         let last = self.read(StateStore::last_session).unwrap_or_else(far);
         self.last_session.store(last.0, Ordering::Relaxed);
-        self.setbacks.load_resources(self.read(StateStore::resources).unwrap_or_default(), self.now().wall);
+        let resources = self.read(StateStore::resources).unwrap_or_default();
         let interrupted = self.read(StateStore::interrupted).unwrap_or_default();
-        self.pending.load(interrupted, self.now().wall).into_iter().for_each(|change| self.store(change));
+        let effects = self.decide(|ledger, now| ledger.restore(resources, interrupted, now));
+        self.follow(effects);
         for (name, histogram) in [(STOPPING, &self.stopping), (LASTING, &self.lasting)] {
             match store.histogram(name) {
                 Ok(Some(counted)) => histogram.add(&counted),
@@ -68,53 +68,14 @@ impl Host {
 
     /// The answer to a question, if one was given. A question that has changed is another.
     pub(crate) fn answer_to(&self, handler: HandlerId, item: ItemId, question: &Question) -> Option<usize> {
-        if let Some((answered, choice)) = self.known().answers.get(&(handler, item, question.key.clone())) {
-            return (answered == question).then_some(*choice);
-        }
-        self.read(|store| store.answer(handler, item, question)).flatten()
+        let given = self.ledger().answer_to(handler, item, question);
+        given.unwrap_or_else(|| self.read(|store| store.answer(handler, item, question)).flatten())
     }
 
-    /// Somebody answered a question. What the host itself can do about it is done; the answer holds, whether or not it can
-    /// be stored. With it goes, in one write, the entry that asked.
-    pub(crate) fn answer(&self, handler: HandlerId, item: ItemId, question: Question, choice: usize) {
-        let error = ErrorId::of_question(item, &question.key);
-        let mut changes = vec![StateChange::LogDeleted { handler, scope: ErrorScope::One(error) }];
-        match question.remedies.get(choice) {
-            Some(Remedy::Reset) => {
-                self.setbacks.set(handler, item, None);
-                changes.push(StateChange::Reset { handler, item });
-            }
-            // Nothing is stored of it: the next run may ask again.
-            Some(Remedy::Refuse) => return,
-            Some(Remedy::TryAgain) => {
-                self.setbacks.set(handler, item, None);
-                changes.push(StateChange::Retry { handler, item, retry: None });
-            }
-            _ => {
-                self.known().answers.insert((handler, item, question.key.clone()), (question.clone(), choice));
-                changes.push(StateChange::Answered { handler, item, question, choice });
-                // It need not wait any more, whatever becomes of whoever answered.
-                if self.setbacks.of(handler, item).is_some_and(|state| state.setback == Setback::NeedsUser) {
-                    self.setbacks.set(handler, item, None);
-                    changes.push(StateChange::Retry { handler, item, retry: None });
-                }
-            }
-        }
-        self.store_all(changes);
-    }
-
-    /// Answers of an item were used up.
-    pub(crate) fn used_up(&self, handler: HandlerId, item: ItemId, keys: &[Arc<str>]) {
-        let mut known = self.known();
-        for key in keys {
-            known.answers.remove(&(handler, item, key.clone()));
-        }
-    }
-
-    /// Forgets what was answered for a handler, or for an item of it.
-    pub(crate) fn forget_answers(&self, handler: HandlerId, item: Option<ItemId>) {
-        let forgotten = |of: HandlerId, about: ItemId| of == handler && item.is_none_or(|item| item == about);
-        self.known().answers.retain(|(of, about, _), _| !forgotten(*of, *about));
+    /// Somebody answered a question: what the answer means is decided and stored.
+    pub(crate) fn answer(self: &Arc<Self>, handler: HandlerId, item: ItemId, question: Question, choice: usize) {
+        let effects = self.ledger().answer(handler, item, question, choice);
+        self.follow(effects);
     }
 
     /// What was chosen of a handler's items before.

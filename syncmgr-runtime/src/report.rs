@@ -15,8 +15,9 @@ use syncmgr_core::log::{LogEntry, LogLevel};
 use syncmgr_core::text::Escaped;
 use syncmgr_core::trigger::Trigger;
 
-use crate::run::{Apart, Run, RunEnding};
-use crate::session::SessionShared;
+use crate::ending::RunEnding;
+use crate::run::{Apart, Run};
+use crate::session::life::SessionShared;
 
 /// How a session went, handler by handler. Shown with `{}` it is a few lines for people.
 #[derive(Clone, Debug)]
@@ -35,8 +36,8 @@ pub struct Report {
 impl Report {
     pub(crate) fn of(session: &SessionShared) -> Self {
         Self {
-            session: session.id(),
-            trigger: session.trigger(),
+            session: session.id,
+            trigger: session.terms.trigger,
             duration: session.lasted().unwrap_or_default(),
             runs: session.runs().iter().map(|run| RunReport::of(run)).collect(),
         }

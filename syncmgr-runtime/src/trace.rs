@@ -28,7 +28,7 @@ use syncmgr_core::trigger::Trigger;
 use tracing::{Span, debug, debug_span, error, field, info, info_span, warn};
 use uuid::Uuid;
 
-use crate::run::RunChange;
+use crate::ending::RunChange;
 
 const TARGET: &str = "syncmgr";
 

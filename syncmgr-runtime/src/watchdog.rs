@@ -6,11 +6,9 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use syncmgr_core::id::{HandlerId, SessionId};
+use syncmgr_core::decision::host::RunId;
+use syncmgr_core::id::ItemId;
 use syncmgr_core::log::{LogEntry, LogLevel};
-
-use crate::host::Host;
-use crate::run::Run;
 
 /// Looks after the threads a manager's handlers run on, from outside of them.
 ///
@@ -36,14 +34,29 @@ pub enum Watch {
 /// How long a poll may take before it is reported.
 const PATIENCE: Duration = Duration::from_secs(1);
 
+/// The runs of a manager.
+pub(crate) trait Patrolled: Send + Sync {
+    fn runs(&self) -> Vec<Arc<dyn Polled>>;
+}
+
+/// A run, as the watchdog sees it.
+pub(crate) trait Polled: Send + Sync {
+    fn id(&self) -> RunId;
+    /// Takes the seats of workers that never came back.
+    fn evict_overdue(&self);
+    /// The polls under way: in which seat, which one, of which item.
+    fn polls(&self) -> Vec<(Option<usize>, u32, Option<ItemId>)>;
+    fn log(&self, entry: LogEntry);
+}
+
 /// Goes round a manager's running handlers.
 pub struct Patrol {
-    host: Weak<Host>,
+    manager: Weak<dyn Patrolled>,
     polls: BTreeMap<Place, Poll>,
 }
 
 /// Where a poll was seen: the run, and the seat of a worker if it is an item's.
-type Place = (SessionId, HandlerId, Option<usize>);
+type Place = (RunId, Option<usize>);
 
 /// A poll that was under way when somebody looked.
 #[derive(Clone, Copy)]
@@ -60,8 +73,8 @@ enum Reported {
 }
 
 impl Patrol {
-    pub(crate) fn new(host: Weak<Host>) -> Self {
-        Self { host, polls: BTreeMap::new() }
+    pub(crate) fn new(manager: Weak<dyn Patrolled>) -> Self {
+        Self { manager, polls: BTreeMap::new() }
     }
 
     /// Looks once, at `now` of a clock that never goes back; any start will do.
@@ -69,22 +82,19 @@ impl Patrol {
     /// A poll of a handler that was under way a second ago, and still is, is reported in its log, once. An item that was
     /// cancelled and never came back from its poll ends *abandoned*, although its thread is still blocked.
     pub fn look(&mut self, now: Duration) -> Watch {
-        let Some(host) = self.host.upgrade() else { return Watch::Over };
+        let Some(manager) = self.manager.upgrade() else { return Watch::Over };
         let mut polls = BTreeMap::new();
-        for session in host.sessions() {
-            for run in session.runs() {
-                self.look_at(&run, now, &mut polls);
-            }
+        for run in manager.runs() {
+            self.look_at(&*run, now, &mut polls);
         }
         self.polls = polls;
         Watch::GoesOn
     }
 
-    fn look_at(&self, run: &Run, now: Duration, polls: &mut BTreeMap<Place, Poll>) {
-        let attempt = run.attempt();
-        attempt.evict_overdue(tokio::time::Instant::now());
-        for (seat, number, item) in attempt.polling() {
-            let place = (run.id().session, run.id().handler, seat);
+    fn look_at(&self, run: &dyn Polled, now: Duration, polls: &mut BTreeMap<Place, Poll>) {
+        run.evict_overdue();
+        for (seat, number, item) in run.polls() {
+            let place = (run.id(), seat);
             let first_seen = Poll { number, since: now, reported: Reported::NotYet };
             let mut poll = self.polls.get(&place).copied().filter(|poll| poll.number == number).unwrap_or(first_seen);
             if poll.reported == Reported::NotYet && now.saturating_sub(poll.since) >= PATIENCE {

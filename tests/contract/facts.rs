@@ -1,8 +1,8 @@
 //! The world around a manager: what it holds, and what happens when it changes.
 
 use syncmgr::{
-    Capabilities, Course, Facts, HandlerInfo, Hold, ManualFacts, MemoryStore, Network, Power, Presence, Reason, Report,
-    RunEnding, SyncManagerBuilder, Trigger,
+    Capabilities, Course, Facts, HandlerInfo, Hold, ManualFacts, MemoryStore, Network, Power, Presence, Report,
+    RunEnding, StartReason, SyncManagerBuilder, Trigger,
 };
 use tokio::time::sleep;
 
@@ -75,7 +75,7 @@ async fn what_waits_for_a_network_starts_once_when_there_is_one() {
     facts.set_network(Network::Online);
     assert_eq!(steps.running().await, "a");
     let [session] = &manager.sessions()[..] else { panic!("one session: {:?}", manager.sessions()) };
-    assert_eq!(session.reason(), Reason::Lifted);
+    assert_eq!(session.reason(), StartReason::Lifted);
     steps.let_go(&["a"]).await;
     facts.set_network(Network::Offline);
     facts.set_network(Network::Online);

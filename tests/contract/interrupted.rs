@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use futures::FutureExt;
 use syncmgr::anyhow::anyhow;
 use syncmgr::{
-    Classify, Course, ItemId, ItemState, MemoryStore, Outcome, Reason, Resume, Session, SessionId, Standing,
+    Classify, Course, ItemId, ItemState, MemoryStore, Outcome, Resume, Session, SessionId, Standing, StartReason,
     StateChange, StateStore, SyncManager, Trigger,
 };
 
@@ -104,7 +104,7 @@ async fn at_once_runs_what_was_unfinished_and_nothing_else_in_a_session_of_its_o
     let manager = at_once(&store, [steps.handler(1, &["a", "b"])]);
     let session = resumed(&manager).await;
     steps.open("b");
-    assert_eq!(session.reason(), Reason::Resumed);
+    assert_eq!(session.reason(), StartReason::Resumed);
     assert_eq!(ran(&succeeds(session).await), ["b"]);
     assert_eq!(courses(&store), [Some(Course::Interrupted), Some(Course::Smooth)]);
     assert_eq!(manager.explain_item(nth(1), id("b")).unwrap().standing, Standing::Succeeded);

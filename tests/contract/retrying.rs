@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use syncmgr::anyhow::ensure;
-use syncmgr::{MemoryStore, Reason, RunFlags, Setback, Trigger};
+use syncmgr::{MemoryStore, RunFlags, Setback, StartReason, Trigger};
 use tokio::time::sleep;
 
 use crate::daytime::{Began, DAY, Daytime, EXACT, HOUR, MINUTE, fails, fails_until, setback, stored, timed};
@@ -47,11 +47,11 @@ async fn a_retry_is_a_session_of_its_own_that_bothers_nobody() {
     });
     let manager = registered(timed(&clock).build(), [handler]);
     let first = manager.session(Trigger::Manual).may_bother_user().start().unwrap();
-    assert_eq!(first.reason(), Reason::Asked);
+    assert_eq!(first.reason(), StartReason::Asked);
     within(first.finish()).await;
     sleep(Duration::from_secs(31)).await;
     let [session] = &manager.sessions()[..] else { panic!("one session retries: {:?}", manager.sessions()) };
-    assert_eq!((session.reason(), session.trigger()), (Reason::Retry, Trigger::Scheduled));
+    assert_eq!((session.reason(), session.trigger()), (StartReason::Retry, Trigger::Scheduled));
     succeeds(session.clone()).await;
     assert_eq!(began.of("a").len(), 2);
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures::FutureExt;
 use futures::future::pending;
 use syncmgr::anyhow::anyhow;
-use syncmgr::{CodeError, HResult, Hold, NeedsUser, Participation, Reason, SyncManager};
+use syncmgr::{CodeError, HResult, Hold, NeedsUser, Participation, StartReason, SyncManager};
 use tokio::time::sleep;
 
 use crate::daytime::{Began, DAY, Daytime, HOUR, MINUTE, fails, fails_until, timed};
@@ -61,7 +61,7 @@ async fn an_item_somebody_skips_in_a_retry_is_not_started_again_at_once() {
     let began = Began::new();
     let manager = retrying(&began).await;
     for session in manager.sessions() {
-        assert_eq!(session.reason(), Reason::Retry);
+        assert_eq!(session.reason(), StartReason::Retry);
         session.skip(nth(1), id("a")).unwrap();
     }
     sleep(Duration::from_secs(5)).await;

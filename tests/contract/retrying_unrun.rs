@@ -6,7 +6,7 @@ use futures::FutureExt;
 use futures::future::pending;
 use syncmgr::anyhow::anyhow;
 use syncmgr::{
-    Capabilities, Classify, Facts, ItemState, ManualFacts, Network, Participation, Reason, RunEnding, Session,
+    Capabilities, Classify, Facts, ItemState, ManualFacts, Network, Participation, RunEnding, Session, StartReason,
     SyncItem, SyncManager, Trigger,
 };
 use tokio::time::sleep;
@@ -60,7 +60,7 @@ async fn an_item_that_a_stopped_run_was_about_to_take_up_before_its_time_is_stil
 async fn stop_the_retry(manager: &SyncManager) {
     sleep(26 * SECOND).await;
     let [retry] = &manager.sessions()[..] else { panic!("one session: {:?}", manager.sessions()) };
-    assert_eq!(retry.reason(), Reason::Retry);
+    assert_eq!(retry.reason(), StartReason::Retry);
     retry.stop();
 }
 

@@ -1,7 +1,7 @@
 //! What the world holds and what waits for it: neither lost to something smaller, nor more than was asked for.
 
 use syncmgr::{
-    ErrorId, Facts, Hold, LogEntry, LogLevel, ManualFacts, MemoryStore, Network, Reason, Remedy, Resume, Subject,
+    ErrorId, Facts, Hold, LogEntry, LogLevel, ManualFacts, MemoryStore, Network, Remedy, Resume, StartReason, Subject,
     SyncManager, Trigger,
 };
 use tokio::time::sleep;
@@ -147,7 +147,7 @@ async fn what_was_given_interrupted_and_then_held_runs_and_nothing_else() {
     idle().await;
     assert_eq!(steps.began(), "given given");
     let [session] = &manager.sessions()[..] else { panic!("{:?}", manager.sessions()) };
-    assert_eq!(session.reason(), Reason::Resumed);
+    assert_eq!(session.reason(), StartReason::Resumed);
 }
 
 #[tokio::test(start_paused = true)]

@@ -13,7 +13,8 @@
 //! - [`verdict`]: how an item ended;
 //! - [`retry`]: what failures leave behind of an item, and when it runs again;
 //! - [`resource`]: what they leave behind of a resource that items share;
-//! - [`due`]: what runs by itself, and when.
+//! - [`due`]: what runs by itself, and when;
+//! - [`ledger`]: all of what failures leave behind, and what starts by itself because of it.
 
 pub mod absence;
 pub mod call;
@@ -24,6 +25,7 @@ pub mod due;
 pub mod guard;
 pub mod hold;
 pub mod host;
+pub mod ledger;
 mod line;
 pub mod merge;
 pub mod protocol;

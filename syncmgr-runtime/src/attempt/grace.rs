@@ -3,7 +3,6 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
-use std::time::Duration;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -14,6 +13,7 @@ use syncmgr_core::info::Limits;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::Attempt;
+use crate::clock::later;
 
 /// How an item's work came to its end.
 pub(super) enum Outlived {
@@ -173,13 +173,6 @@ impl Future for Supervised<'_> {
         }
         this.poll_rest(cx)
     }
-}
-
-/// The time so much later, however much that is.
-pub(crate) fn later(now: Instant, time: Duration) -> Instant {
-    /// Longer than any program runs, and short enough to be added to.
-    const FOR_EVER: Duration = Duration::from_secs(60 * 60 * 24 * 365 * 30);
-    now + time.min(FOR_EVER)
 }
 
 /// The two ends of a cancelled item's time.

@@ -86,8 +86,8 @@ pub(crate) trait HostLink: Send + Sync {
     fn attended(&self) -> Duration {
         Duration::ZERO
     }
-    /// Asks for workers; the host lends them with [`Attempt::lend`].
-    fn want_workers(&self, attempt: &Arc<Attempt>, count: usize);
+    /// Asks for workers. Returns how many may work at once; others are lent with [`Attempt::lend`] as they become free.
+    fn want_workers(&self, count: usize) -> usize;
     fn give_back_workers(&self, count: usize);
     fn spawn(&self, task: BoxFuture<'static, ()>);
     fn blocking(&self, job: Box<dyn FnOnce() + Send>);

@@ -201,7 +201,10 @@ impl Attempt {
             };
             could_run.min(self.limits.items()).saturating_sub(state.busy + state.lent)
         };
-        self.link.want_workers(&self.myself(), count);
+        let lent = self.link.want_workers(count);
+        if lent > 0 && !self.lend(lent) {
+            self.link.give_back_workers(lent);
+        }
         Ok(())
     }
 }

@@ -16,9 +16,9 @@ use syncmgr_core::status::Status;
 use tokio::time::{Instant, sleep_until};
 
 use super::Attempt;
-use super::grace::later;
 use super::state::{Evicted, Slot, Working};
 use super::worker::abandoned;
+use crate::clock::later;
 
 /// Since when each running item is quiet, and the run as a whole.
 #[derive(Default)]

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use syncmgr_core::claim::Claim;
 use syncmgr_core::decision::guard::GuardPolicy;
+use syncmgr_core::decision::ledger::Resume;
 use syncmgr_core::port::{ConnectionProvider, Interaction};
 use syncmgr_core::retry::RetryPolicy;
 use syncmgr_core::store::StateStore;
@@ -15,7 +16,6 @@ use crate::clock::{Clock, SystemClock};
 use crate::facts::{FactSource, ManualFacts};
 use crate::host::{Host, Ports, Records, Rules};
 use crate::memory::MemoryStore;
-use crate::pending::Resume;
 use crate::random::{Randomness, SystemRandomness};
 use crate::watchdog::Watchdog;
 

@@ -4,20 +4,16 @@ use std::sync::Arc;
 
 use syncmgr_core::claim::Claim;
 use syncmgr_core::decision::choice::{Listing, Preferences};
-use syncmgr_core::decision::conditions::holds;
 use syncmgr_core::decision::hold::Hold;
-use syncmgr_core::decision::retry::Ask;
+use syncmgr_core::decision::ledger::{HANDLER_ITSELF, Unfinished};
 use syncmgr_core::decision::run::Phase;
 use syncmgr_core::error::SyncResult;
 use syncmgr_core::explain::{Current, Explanation, Known, Listed, explain};
 use syncmgr_core::id::{ErrorId, HandlerId, ItemId};
 use syncmgr_core::item::{Completeness, ItemState};
 use syncmgr_core::log::{Action, LogEntry};
-use syncmgr_core::trigger::Trigger;
 
 use super::SyncManager;
-use crate::attend::HANDLER_ITSELF;
-use crate::pending::Unfinished;
 use crate::run::Run;
 
 impl SyncManager {
@@ -32,8 +28,8 @@ impl SyncManager {
         known.listed = self.listed(handler, item, &mut known);
         known.chosen = self.chosen(handler, item)?;
         known.current = self.current(handler, item, known.chosen)?;
-        known.quarantined = self.host().gate.quarantined().contains(&(handler, item));
-        self.add_common(known, item)
+        known.quarantined = self.host().admission.quarantined().contains(&(handler, item));
+        self.add_common(known)
     }
 
     /// The same of a handler as a whole: why none of it runs, if none does.
@@ -46,50 +42,39 @@ impl SyncManager {
         known.name = self.host().known().handlers.get(&handler).map(|(_, info)| info.name().into());
         let under_way = self.runs_of(handler).find(|run| !run.is_at_rest());
         known.current =
-            under_way.map(|run| match self.host().gate.is_current(run.id()) && !run.attempt().is_paused() {
+            under_way.map(|run| match self.host().admission.is_current(run.id()) && !run.attempt().is_paused() {
                 true => Current::Running(run.id().session),
                 false => Current::Waiting(run.id().session),
             });
-        let interrupted = self.host().pending.take_up(handler).pop();
+        let interrupted = self.host().ledger().interrupted(handler).pop();
         known.current = known.current.or(interrupted.map(|run| Current::Interrupted(run.session)));
-        self.add_common(known, HANDLER_ITSELF)
+        self.add_common(known)
     }
 
     /// What is known of both, and what follows.
-    fn add_common(&self, mut known: Known, item: ItemId) -> SyncResult<Explanation> {
+    fn add_common(&self, mut known: Known) -> SyncResult<Explanation> {
         let (host, handler) = (self.host(), known.handler);
         known.registered = self.registration(handler).map(|registration| registration.flags);
         known.held = self.holds_in_sessions(handler, known.item);
-        let now = host.time();
-        if let Some(retry) = host.setbacks.of(handler, item) {
-            known.record.get_or_insert_default().retry = Some(retry);
-        }
         let listed = known.item.and_then(|item| self.listing(handler)?.item(item).cloned());
-        let info = host.known().handlers.get(&handler).map(|(_, info)| info.clone());
-        if let Some(info) = info {
-            // What holds only what is to run: where nothing waits and nothing is due, it is not why nothing runs.
-            let whole = || host.setbacks.due_of(handler, HANDLER_ITSELF);
-            let due = match known.item {
-                Some(item) => host.setbacks.due_of(handler, item).or_else(whole),
-                None => host.setbacks.next_of(handler),
-            };
-            known.due = due;
-            let world = holds(host.ports.facts.now(), info.capabilities(), Trigger::Scheduled, Ask::Automatic);
-            let world = world.filter(|_| due.is_some());
-            let own = listed.iter().flat_map(|item| item.claims());
-            let claims: Vec<&Claim> = info.claims().iter().chain(own).collect();
-            let backing_off = host.setbacks.hold(handler, HANDLER_ITSELF, &claims, Ask::Automatic, now);
-            known.conditions.extend(host.pending.waiting(handler).or(world));
-            known.conditions.extend(backing_off.filter(|_| due.is_some()));
-        }
+        let of_handler =
+            host.known().handlers.get(&handler).map(|(_, info)| info.claims().to_vec()).unwrap_or_default();
+        let own = listed.iter().flat_map(|item| item.claims());
+        let claims: Vec<&Claim> = of_handler.iter().chain(own).collect();
+        let facts = host.ports.facts.now();
+        let now = host.decide(|ledger, now| {
+            ledger.describe(&mut known, &claims, facts, now);
+            ledger.time(now)
+        });
         let (question, guarded) = self.open_question(handler, known.item)?;
         known.question = question;
         known.conditions.extend(guarded);
         Ok(explain(&known, now))
     }
 
-    fn runs_of(&self, handler: HandlerId) -> impl Iterator<Item = Arc<Run>> {
-        self.host().sessions().into_iter().filter_map(move |session| session.run(handler))
+    /// The runs of a handler in sessions that are not over.
+    pub(super) fn runs_of(&self, handler: HandlerId) -> impl Iterator<Item = Arc<Run>> {
+        self.open_sessions().into_iter().filter_map(move |session| session.run(handler))
     }
 
     /// The last listing somebody has seen in a session that is still open.
@@ -127,7 +112,8 @@ impl SyncManager {
                 _ => {}
             }
         }
-        for Unfinished { session, items } in self.host().pending.take_up(handler).into_iter().rev() {
+        let interrupted = self.host().ledger().interrupted(handler);
+        for Unfinished { session, items, .. } in interrupted.into_iter().rev() {
             let asked = items.map_or(chosen != Some(ItemState::Unchecked), |items| items.contains(&item));
             if asked && !self.host().ports.store.ended_since(handler, session)?.contains(&item) {
                 return Ok(Some(Current::Interrupted(session)));

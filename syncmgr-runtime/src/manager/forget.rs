@@ -3,9 +3,9 @@
 use syncmgr_core::cancel::CancelReason;
 use syncmgr_core::error::SyncResult;
 use syncmgr_core::id::{HandlerId, ItemId};
-use syncmgr_core::store::StateChange;
 
 use super::SyncManager;
+use crate::scheduler::NoLog;
 
 impl SyncManager {
     /// Unregisters a handler, stops its runs, waits until they are over, and deletes everything stored of it: records,
@@ -16,24 +16,19 @@ impl SyncManager {
     pub async fn forget(&self, handler: HandlerId) -> SyncResult {
         let claims = self.host().known().handlers.get(&handler).map(|(_, info)| info.claims().to_vec());
         self.unregister(handler);
-        let runs: Vec<_> = self.host().sessions().iter().filter_map(|session| session.run(handler)).collect();
+        let runs: Vec<_> = self.runs_of(handler).collect();
         for run in &runs {
             run.forget();
             run.stop(CancelReason::HandlerStopped);
         }
-        for session in self.host().sessions() {
-            session.until(|session| session.run(handler).is_none_or(|run| run.is_at_rest())).await;
+        for session in self.open_sessions() {
+            session.until(|| session.run(handler).is_none_or(|run| run.is_at_rest())).await;
         }
-        self.host().forget_answers(handler, None);
-        self.host().setbacks.unload(handler);
-        let mut changes = self.host().pending.forget(handler, self.host().now().wall);
-        changes.push(StateChange::Forget { handler });
         let mut claims = claims.unwrap_or_default();
         let others: Vec<_> = self.host().known().handlers.values().map(|(_, info)| info.clone()).collect();
         claims.retain(|claim| !others.iter().any(|info| info.claims().contains(claim)));
-        self.host().setbacks.unload_resources(&claims);
-        let claims = claims.into_iter();
-        changes.extend(claims.map(|claim| StateChange::Resource { claim, retry: None }));
+        let effects = self.host().decide(|ledger, now| ledger.forget(handler, claims, now));
+        let changes = self.host().perform(effects, &NoLog);
         self.host().write(changes).await
     }
 
@@ -44,14 +39,12 @@ impl SyncManager {
     /// # Errors
     /// When the store refuses; ask again.
     pub async fn forget_item(&self, handler: HandlerId, item: ItemId) -> SyncResult {
-        for session in self.host().sessions() {
-            let Some(run) = session.run(handler) else { continue };
+        for run in self.runs_of(handler) {
             run.forget_item(item);
             run.until_ended(item).await;
         }
-        self.host().forget_answers(handler, Some(item));
-        self.host().setbacks.set(handler, item, None);
-        self.host().pending.forget_item(handler, item);
-        self.host().write(vec![StateChange::ForgetItem { handler, item }]).await
+        let effects = self.host().ledger().forget_item(handler, item);
+        let changes = self.host().perform(effects, &NoLog);
+        self.host().write(changes).await
     }
 }

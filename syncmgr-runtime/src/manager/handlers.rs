@@ -29,7 +29,7 @@ impl SyncManager {
     /// Like [`register`](Self::register), and for flag bits nobody knows (R3).
     pub fn register_for(&self, handler: Arc<dyn SyncHandler>, flags: RegisterFlags) -> Result<HandlerId, RequestError> {
         let info = info_of(&*handler)?;
-        let id = info.id();
+        let (id, capabilities) = (info.id(), info.capabilities());
         if info.limits().items() == 0 {
             return Err(RequestError::NoItemsAllowed { handler: id });
         }
@@ -52,11 +52,9 @@ impl SyncManager {
             known.registry.register(id, effective)?;
             known.handlers.insert(id, (handler, info));
         }
-        self.host().setbacks.load(id, setbacks, self.host().time());
+        let effects = self.host().decide(|ledger, now| ledger.register(id, capabilities, setbacks, now));
         self.host().store(StateChange::Registered { handler: id, registration });
-        if self.host().has_pending() {
-            self.host().attend();
-        }
+        self.host().follow(effects);
         Ok(id)
     }
 
@@ -84,11 +82,12 @@ impl SyncManager {
         let unregistered = known.registry.unregister(handler).is_some();
         drop(known);
         drop(removed);
-        match self.host().sessions().iter().filter_map(|session| session.run(handler)).any(|run| !run.is_over()) {
-            true => self.host().setbacks.retire(handler),
-            false => self.host().setbacks.unload(handler),
+        let goes_on = self.runs_of(handler).any(|run| !run.is_over());
+        let mut ledger = self.host().ledger();
+        match goes_on {
+            true => ledger.retire(handler),
+            false => ledger.unregister(handler),
         }
-        self.host().pending.no_longer_waits(handler);
         unregistered
     }
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use syncmgr_core::decision::ledger::HANDLER_ITSELF;
 use syncmgr_core::error::{SyncResult, one_line};
 use syncmgr_core::id::{ErrorId, HandlerId};
 use syncmgr_core::log::{Action, LogEntry, Remedy};
@@ -9,7 +10,6 @@ use syncmgr_core::store::LogRecord;
 use syncmgr_core::trigger::Trigger;
 
 use super::SyncManager;
-use crate::attend::HANDLER_ITSELF;
 use crate::report::Report;
 use crate::run::Wish;
 use crate::session::{Session, SessionError, StartError, look, question_of};

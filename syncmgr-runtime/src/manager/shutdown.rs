@@ -10,7 +10,7 @@ use syncmgr_core::info::Limits;
 use syncmgr_core::text::Escaped;
 
 use super::SyncManager;
-use crate::session::SessionShared;
+use crate::session::life::SessionShared;
 
 impl SyncManager {
     /// Stops every session and waits until all of them are over. No session can be started afterwards.
@@ -20,10 +20,10 @@ impl SyncManager {
     /// more for a store that has not answered, which is not named. Cancel safe;
     /// the sessions stop all the same.
     pub async fn shutdown(&self) -> Vec<Unstopped> {
-        let sessions = self.host().wind_up();
+        let sessions = self.owner.wind_up();
         let over = async {
             for session in &sessions {
-                session.until(|session| session.is_over()).await;
+                session.until(|| session.is_over()).await;
             }
         };
         let patience = patience(&sessions);
@@ -45,7 +45,7 @@ impl SyncManager {
     /// What goes on although everything was stopped.
     fn unstopped(&self, sessions: &[Arc<SessionShared>]) -> Vec<Unstopped> {
         let mut unstopped: BTreeMap<HandlerId, BTreeSet<ItemId>> = BTreeMap::new();
-        for (handler, item) in self.host().gate.quarantined() {
+        for (handler, item) in self.host().admission.quarantined() {
             unstopped.entry(handler).or_default().insert(item);
         }
         let mut names = BTreeMap::new();

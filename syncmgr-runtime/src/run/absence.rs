@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use syncmgr_core::decision::absence::{Absence, Suspicion};
 use syncmgr_core::decision::choice::Listing;
+use syncmgr_core::decision::ledger::HANDLER_ITSELF;
 use syncmgr_core::decision::verdict::Outcome;
 use syncmgr_core::error::one_line;
 use syncmgr_core::id::{ErrorId, ErrorScope};
@@ -13,7 +14,6 @@ use syncmgr_core::record::ItemEnd;
 use syncmgr_core::store::StateChange;
 
 use super::Run;
-use crate::attend::HANDLER_ITSELF;
 use crate::host::Records;
 
 /// The key of the question whether a listing that lost much is right.
@@ -23,8 +23,7 @@ impl Run {
     /// Remembers since when items are absent, and forgets what was absent for long. A listing that lost too much at once
     /// counts as incomplete.
     pub(super) fn note_absence(&self, listing: Listing) -> Listing {
-        let session = self.session();
-        let (host, handler) = (session.host(), self.id.handler);
+        let (host, handler) = (self.host(), self.id.handler);
         if host.records != Records::All || listing.completeness() != Completeness::Complete {
             return listing;
         }
@@ -50,23 +49,21 @@ impl Run {
             self.store(StateChange::Absent { handler, items: absence.changed });
         }
         for item in absence.forgotten {
-            host.setbacks.set(handler, item, None);
-            host.forget_answers(handler, Some(item));
-            self.store(StateChange::ForgetItem { handler, item });
+            let effects = host.ledger().forget_absent(handler, item);
+            self.follow(effects);
         }
         listing
     }
 
     /// Whether somebody has said that a listing is right that lost so much. If nobody has, it is asked.
     fn is_confirmed(&self, suspicion: Suspicion) -> bool {
-        let session = self.session();
-        let (host, handler, item) = (session.host(), self.id.handler, HANDLER_ITSELF);
+        let (host, handler, item) = (self.host(), self.id.handler, HANDLER_ITSELF);
         let digest = suspicion.known as u64 ^ (suspicion.missing as u64) << 32;
         let question = Question::of_host(ABSENCE, &suspicion.to_string(), [Remedy::Allow, Remedy::Refuse], digest);
         let answer = host.answer_to(handler, item, &question).and_then(|answer| question.remedies.get(answer));
         if answer == Some(&Remedy::Allow) {
             let consumed = vec![question.key.clone()];
-            host.used_up(handler, item, &consumed);
+            host.ledger().use_up(handler, item, &consumed);
             let end = ItemEnd { outcome: Outcome::Succeeded, retry: None, sides: None, consumed };
             let (fence, time) = (self.attempt().fence(), host.now().wall);
             self.store(StateChange::Ended { handler, fence, time, items: vec![(item, end)] });

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use syncmgr_core::decision::choice::{Listing, Offer, Preferences};
+use syncmgr_core::decision::ledger::{StartReason, Unfinished};
 use syncmgr_core::decision::protocol::{Chosen, Event, Step};
 use syncmgr_core::error::one_line;
 use syncmgr_core::id::ItemId;
@@ -12,15 +13,13 @@ use syncmgr_core::log::{LogEntry, LogLevel};
 use syncmgr_core::store::StateChange;
 
 use super::Run;
-use crate::pending::{Reason, Unfinished};
-use crate::session::Choosing;
+use crate::session::scope::Choosing;
 
 impl Run {
     /// R56, R63, R64.
     pub(super) async fn choose(&self) -> Step {
-        let session = self.session();
         let listing = self.listing();
-        let wanted = match session.choosing() {
+        let wanted = match &self.scope.terms.choosing {
             // A run that only explains is never asked to choose.
             Choosing::Explain => Arc::default(),
             Choosing::Unattended => self.preferred(&listing),
@@ -28,11 +27,12 @@ impl Run {
             Choosing::Ask => {
                 let offer = Offer::new(&self.info, &listing, &self.lock().preferences);
                 // Whoever is stopped waits for nobody's choice.
-                let choice = self.attempt().token().run_until_cancelled_owned(session.choose(self, offer)).await;
+                let choice =
+                    self.attempt().token().run_until_cancelled_owned(self.scope.choose(self.id.handler, offer)).await;
                 let chosen = choice.unwrap_or_default();
                 // Whoever chooses has the say about what was interrupted, too.
-                self.lock().taken_up =
-                    session.host().pending.take_up(self.id.handler).into_iter().map(|run| run.session).collect();
+                let interrupted = self.host().ledger().interrupted(self.id.handler);
+                self.lock().taken_up = interrupted.into_iter().map(|run| run.session).collect();
                 listing.select(|item| chosen.contains(&item.id()))
             }
         };
@@ -43,10 +43,9 @@ impl Run {
     /// What is preferred, and what an interrupted run has left unfinished; only the latter, where the session is there to
     /// take it up.
     fn preferred(&self, listing: &Listing) -> Arc<[SyncItem]> {
-        let session = self.session();
         let preferred = listing.select_preferred(self.id.handler, &self.lock().preferences);
-        let interrupted = session.host().pending.take_up(self.id.handler);
-        let resumes = session.reason() == Reason::Resumed;
+        let interrupted = self.host().ledger().interrupted(self.id.handler);
+        let resumes = self.scope.terms.reason == StartReason::Resumed;
         if interrupted.is_empty() {
             return if resumes { Arc::default() } else { preferred };
         }
@@ -63,9 +62,9 @@ impl Run {
     /// What interrupted runs were asked for and have not done.
     fn unfinished(&self, preferred: &[SyncItem], interrupted: Vec<Unfinished>) -> BTreeSet<ItemId> {
         let mut unfinished = BTreeSet::new();
-        for Unfinished { session, items } in interrupted {
+        for Unfinished { session, items, .. } in interrupted {
             let asked = items.unwrap_or_else(|| preferred.iter().map(SyncItem::id).collect());
-            let ended = self.session().host().ports.store.ended_since(self.id.handler, session);
+            let ended = self.host().ports.store.ended_since(self.id.handler, session);
             let ended = ended.unwrap_or_else(|error| {
                 let text = format!("what was done before is not known, and is done again: {}", one_line(&error));
                 self.log(LogEntry::new(LogLevel::Warning, text));
@@ -99,7 +98,7 @@ impl Run {
     pub(super) fn want(&self, wanted: Arc<[SyncItem]>) -> Chosen {
         let wanted = self.set_apart(wanted);
         // What is set apart goes on waiting for the world.
-        self.session().host().pending.runs(self.id.handler, wanted.iter().map(SyncItem::id));
+        self.host().ledger().runs(self.id.handler, wanted.iter().map(SyncItem::id));
         let any = if wanted.is_empty() { Chosen::None } else { Chosen::Some };
         self.lock().wanted = wanted;
         any
@@ -108,7 +107,7 @@ impl Run {
     /// Reads what was chosen before. Where that cannot be read, nothing was. What was chosen of items that are gone is
     /// forgotten (R46).
     pub(super) fn load_preferences(&self, listing: &Listing) {
-        let mut preferences = self.session().host().preferences(self.id.handler).unwrap_or_else(|error| {
+        let mut preferences = self.host().preferences(self.id.handler).unwrap_or_else(|error| {
             let text = format!("earlier choices cannot be read; default choices apply: {}", one_line(&error));
             self.log(LogEntry::new(LogLevel::Error, text));
             Preferences::default()
@@ -124,7 +123,7 @@ impl Run {
     /// Stores a change, unless the handler was forgotten meanwhile.
     pub(crate) fn store(&self, change: StateChange) {
         if !self.lock().forgotten {
-            self.session().host().store(change);
+            self.host().store(change);
         }
     }
 }

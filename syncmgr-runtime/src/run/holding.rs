@@ -1,127 +1,88 @@
-//! What keeps a run, or items of it, from running now.
+//! What keeps a run, or items of it, from running now: what the ledger decides, with what the run knows.
 
 use syncmgr_core::claim::Claim;
-use syncmgr_core::decision::conditions::holds;
 use syncmgr_core::decision::hold::Hold;
+use syncmgr_core::decision::ledger::{Attempted, Effect, HANDLER_ITSELF, StoppedBy};
 use syncmgr_core::decision::retry::{Advance, Ask, Clearing};
 use syncmgr_core::decision::verdict::{Outcome, Verdict};
-use syncmgr_core::id::ItemId;
+use syncmgr_core::id::{ErrorScope, ItemId};
 use syncmgr_core::item::SyncItem;
+use syncmgr_core::log::LogEntry;
 use syncmgr_core::record::ItemEnd;
 use syncmgr_core::request::RunRequest;
 use syncmgr_core::retry::RetryPolicy;
 use syncmgr_core::store::StateChange;
 
-use super::{Run, RunEnding};
-use crate::attend::HANDLER_ITSELF;
-use crate::pending::{Reason, Waiting};
-use crate::session::Choosing;
-use crate::setbacks::Attempted;
+use super::Run;
+use crate::ending::RunEnding;
+use crate::scheduler::RunLog;
+use crate::session::scope::{Choosing, SessionTerms};
 
 impl Run {
-    /// Why the run may not begin now. If the world may change that, it waits for it.
+    /// Why the run may not begin now. If the environment may change that, it waits for it.
     pub(super) fn hold(&self) -> Option<Hold> {
-        let session = self.session();
-        let host = session.host();
-        let (handler, ask) = (self.id.handler, session.ask());
-        let facts = host.ports.facts.now();
-        if let Some(hold) = holds(facts, self.info.capabilities(), self.facts.trigger, ask) {
-            host.pending.wait(Waiting { request: self.request(), hold: hold.clone(), ask, reason: session.reason() });
-            // It may have been lifted since the facts were read.
-            host.setbacks.changed().notify_one();
-            host.attend();
-            return Some(hold);
-        }
-        host.pending.begins(&self.request());
-        if host.setbacks.is_clean(handler) {
-            return None;
-        }
-        host.setbacks.hold(handler, HANDLER_ITSELF, &[], ask, host.time())
+        let SessionTerms { ask, reason, .. } = self.scope.terms;
+        let facts = self.host().ports.facts.now();
+        let (request, capabilities) = (self.request(), self.info.capabilities());
+        let begin = self.host().decide(|ledger, now| ledger.begin(request, (ask, reason), capabilities, facts, now));
+        let (hold, effects) = begin;
+        self.follow(effects);
+        hold
     }
 
     /// What the run is asked to do, as data.
     fn request(&self) -> RunRequest {
         let request = RunRequest::new(self.id.handler).with_trigger(self.facts.trigger);
-        match self.session().choosing() {
-            Choosing::Given(given) => {
-                let items = given.get(&self.id.handler).into_iter().flatten().copied();
-                request.with_items(items)
-            }
+        match &self.scope.terms.choosing {
+            Choosing::Given(given) => request.with_items(given.get(&self.id.handler).into_iter().flatten().copied()),
             _ => request,
         }
     }
 
     /// Why an item may not run now. One that may is not due meanwhile.
     pub(super) fn hold_of(&self, item: &SyncItem) -> Option<Hold> {
-        let session = self.session();
-        let host = session.host();
-        let (handler, id) = (self.id.handler, item.id());
-        if host.setbacks.is_clean(handler) {
-            return None;
-        }
-        let (ask, now) = (self.ask_of(id), host.time());
-        if let Some(hold) = host.setbacks.hold(handler, id, &[], ask, now) {
-            return Some(hold);
-        }
+        let (handler, ask) = (self.id.handler, self.ask_of(item.id()));
         let claims: Vec<&Claim> = self.claims_of(item).collect();
-        let hold = host.setbacks.hold(handler, HANDLER_ITSELF, &claims, ask, now);
-        match &hold {
-            Some(Hold::BackingOff { until, .. } | Hold::NotBefore { until }) => {
-                host.setbacks.postpone(handler, id, now, *until);
-                host.attend();
-            }
-            _ => host.setbacks.take_up(handler, id),
-        }
+        let select = self.host().decide(|ledger, now| ledger.select(handler, item.id(), &claims, ask, now));
+        let (hold, effects) = select;
+        self.follow(effects);
         hold
     }
 
-    /// What was due and did not run, because the handler declined for example, is due again later, and runs in any session
-    /// before. What is not listed any more is not.
+    /// What was due and did not run is due again later.
     pub(super) fn put_off_missed(&self) {
-        let session = self.session();
-        let host = session.host();
-        // What waited for the world may have been due among other things, and those alone were preferred.
-        let was_due = matches!(session.reason(), Reason::Retry | Reason::Lifted);
-        if !was_due || self.held().is_some() || host.tracker.is_closed() {
+        if self.held().is_some() || self.host().tracker.is_closed() {
             return;
         }
-        let (handler, now) = (self.id.handler, host.time());
-        let later = now.checked_add(self.retry_policy().cap).unwrap_or(now);
         // Neither has looked what there is.
         let unlisted = matches!(self.ending(), Some(RunEnding::Declined | RunEnding::Stopped));
-        for item in host.setbacks.missed(handler, now) {
-            if unlisted || self.has_item(item) {
-                host.setbacks.postpone(handler, item, now, later);
-                host.attend();
-            }
-        }
+        let (reason, policy) = (self.scope.terms.reason, self.retry_policy());
+        let listing = self.listing();
+        let lists = |item| unlisted || listing.item(item).is_some();
+        let handler = self.id.handler;
+        let effects = self.host().decide(|ledger, now| ledger.put_off_missed(handler, reason, &policy, lists, now));
+        self.follow(effects);
     }
 
     /// What was to run and is in no attempt, because the run was stopped before, is due again.
     pub(super) fn put_back_unbegun(&self) {
-        let session = self.session();
-        let host = session.host();
         let (wanted, attempt) = {
             let state = self.lock();
             (state.wanted.clone(), state.latest())
         };
-        if wanted.is_empty() || !attempt.selection().is_empty() || host.setbacks.is_clean(self.id.handler) {
+        if !attempt.selection().is_empty() {
             return;
         }
-        let (now, wait) = (host.time(), self.retry_policy().cap);
-        wanted.iter().for_each(|item| host.setbacks.put_back(self.id.handler, item.id(), now, wait));
-        host.attend();
+        let (handler, items, policy) = (self.id.handler, wanted.iter().map(SyncItem::id), self.retry_policy());
+        let effects = self.host().decide(|ledger, now| ledger.put_back(handler, items, &policy, now));
+        self.follow(effects);
     }
 
     /// An item that was due and is in quarantine stays due.
     pub(super) fn try_later(&self, item: ItemId) {
-        let session = self.session();
-        let host = session.host();
-        if session.reason() == Reason::Retry {
-            let (now, wait) = (host.time(), self.retry_policy().initial);
-            host.setbacks.postpone(self.id.handler, item, now, now.checked_add(wait).unwrap_or(now));
-            host.attend();
-        }
+        let (handler, reason, policy) = (self.id.handler, self.scope.terms.reason, self.retry_policy());
+        let effects = self.host().decide(|ledger, now| ledger.put_off_quarantined(handler, item, reason, &policy, now));
+        self.follow(effects);
     }
 
     /// Somebody looks at the results and wants something: from now on the run is asked for by hand.
@@ -143,11 +104,11 @@ impl Run {
 
     /// By which rules the handler is retried: its own, or the manager's.
     pub(super) fn retry_policy(&self) -> RetryPolicy {
-        self.info.retry().unwrap_or(self.session().host().retry)
+        self.info.retry().unwrap_or(self.host().retry)
     }
 
     /// By what the run was asked for, if by anybody.
-    pub(super) fn asked_by(&self) -> Option<Clearing> {
+    fn asked_by(&self) -> Option<Clearing> {
         match self.lock().ask {
             Ask::Forced => Some(Clearing::Force),
             Ask::ByHand => Some(Clearing::Manual),
@@ -155,33 +116,46 @@ impl Run {
         }
     }
 
+    /// An attempt at an item that has ended, for the ledger to judge.
+    pub(super) fn attempted<'a>(
+        &self,
+        item: ItemId,
+        verdict: Verdict,
+        advance: Advance,
+        policy: &'a RetryPolicy,
+    ) -> Attempted<'a> {
+        let chance = if verdict.outcome == Outcome::Succeeded { 0 } else { self.host().chance() };
+        let stopped_by = if self.host().tracker.is_closed() { StoppedBy::Shutdown } else { StoppedBy::Request };
+        let (handler, now, by) = (self.id.handler, self.host().now().wall, self.asked_by());
+        Attempted { handler, item, verdict, advance, policy, now, chance, by, stopped_by }
+    }
+
     /// The handler could not begin, or could: that is remembered like what becomes of an item.
     pub(super) fn record_beginning(&self, verdict: Verdict) {
-        let session = self.session();
-        let host = session.host();
-        let (handler, item) = (self.id.handler, HANDLER_ITSELF);
-        if verdict.outcome == Outcome::Succeeded && host.setbacks.of(handler, item).is_none() {
-            return;
-        }
         let policy = self.retry_policy();
-        let (now, chance) = (host.time(), host.chance());
-        let advance = Advance::Nothing;
-        let by = self.asked_by();
-        let attempted = Attempted { handler, item, verdict, advance, policy: &policy, now, chance, by };
-        let before = host.setbacks.of(handler, item);
-        let retry = host.setbacks.after(&attempted);
-        self.ask_for_attention(item, before, retry);
-        // Who was given what to run takes up nothing else.
-        let given = matches!(session.choosing(), Choosing::Given(_));
-        if retry.is_none() && given && host.pending.resume_again(handler) {
-            host.setbacks.changed().notify_one();
-        }
+        let attempted = self.attempted(HANDLER_ITSELF, verdict, Advance::Nothing, &policy);
+        let began = self.host().ledger().began(&attempted, &self.request());
+        let Some((retry, effects)) = began else { return };
+        self.follow(effects);
         let end = ItemEnd { outcome: verdict.outcome, retry, sides: None, consumed: Vec::new() };
-        let fence = self.attempt().fence();
-        let time = host.now().wall;
-        self.store(StateChange::Ended { handler, fence, time, items: vec![(item, end)] });
-        if retry.is_some() {
-            host.attend();
-        }
+        let (fence, time) = (self.attempt().fence(), self.host().now().wall);
+        self.store(StateChange::Ended { handler: self.id.handler, fence, time, items: vec![(HANDLER_ITSELF, end)] });
+    }
+
+    /// Performs what the ledger decided, and stores its changes.
+    pub(super) fn follow(&self, effects: Vec<Effect>) {
+        let changes = self.host().perform(effects, self);
+        changes.into_iter().for_each(|change| self.store(change));
+    }
+}
+
+impl RunLog for Run {
+    fn ask(&self, question: LogEntry) {
+        self.notes.delete(question.error.map_or(ErrorScope::All, ErrorScope::One));
+        self.log(question);
+    }
+
+    fn settle(&self, item: ItemId) {
+        self.notes.settle(item);
     }
 }

@@ -15,12 +15,13 @@ use syncmgr_core::id::{ErrorId, ItemId, SessionId, Subject};
 use syncmgr_core::log::{LogEntry, LogLevel};
 use syncmgr_core::trigger::RunFlags;
 
+use super::Run;
 use super::looking::{Looking, Lookout};
-use super::{Run, RunChange, RunEnding};
 use crate::attempt::Attempt;
 use crate::call::{CallEnd, Window, drive};
+use crate::ending::{RunChange, RunEnding};
 use crate::meter;
-use crate::session::{Choosing, SessionShared};
+use crate::session::scope::Choosing;
 
 impl Run {
     /// The life of a run: the protocol says what is next, this does it.
@@ -75,7 +76,7 @@ impl Run {
 
     /// Whether the run is there to synchronize, and not only to show or explain something.
     fn is_to_synchronize(&self) -> bool {
-        !matches!(self.session().choosing(), Choosing::Explain) && !self.facts.flags.contains(RunFlags::SETTINGS)
+        !matches!(self.scope.terms.choosing, Choosing::Explain) && !self.facts.flags.contains(RunFlags::SETTINGS)
     }
 
     /// The handler could not begin: all of it is tried again later. One that was stopped has not failed.
@@ -89,13 +90,12 @@ impl Run {
 
     /// Waits until the host lets the run begin. `false` when it was stopped before.
     async fn enter(self: &Arc<Self>, attempt: &Attempt) -> bool {
-        let session = self.session();
-        let gate = &session.host().gate;
+        let admission = &self.host().admission;
         // The token is made only for those who have to wait.
-        if gate.is_current(self.id) && attempt.stopped().is_none() {
+        if admission.is_current(self.id) && attempt.stopped().is_none() {
             return true;
         }
-        attempt.token().run_until_cancelled_owned(gate.wait(self)).await.is_some()
+        attempt.token().run_until_cancelled_owned(admission.wait(self.id, &self.started)).await.is_some()
     }
 
     /// R46 to R49.
@@ -141,7 +141,7 @@ impl Run {
             state.ending = None;
             state.wanted.clone()
         };
-        let attempt = self.add_attempt(&self.session(), self.facts.clone().with_selection(selection));
+        let attempt = self.add_attempt(self.facts.clone().with_selection(selection));
         self.note(RunChange::Preparing);
         let context = attempt.prepare_context();
         let limit = Some(attempt.limits().prepare_deadline());
@@ -185,7 +185,7 @@ impl Run {
     /// R144 to R149. What a stop has ended is over: the explanation, and the retry it may ask for, begin afresh (R113).
     async fn show_error(self: &Arc<Self>, looking: &Looking) -> Step {
         self.is_asked_by_hand();
-        let attempt = self.add_attempt(&self.session(), self.facts.clone());
+        let attempt = self.add_attempt(self.facts.clone());
         let (items, window) = match looking.at {
             Some(Lookout::Error(error)) => self.explain(&attempt, error).await,
             _ => (Some(looking.retry.clone()), Window::Never),
@@ -193,9 +193,9 @@ impl Run {
         let code = if items.is_some() { HResult::S_SYNCMGR_RETRYSYNC } else { HResult::S_OK };
         let again = self.listed(items.unwrap_or_default());
         if !again.is_empty() && attempt.stopped().is_none() {
-            let session = self.session();
-            session.host().gate.request(std::slice::from_ref(self), self.priority, |_, _| {});
-            attempt.token().run_until_cancelled_owned(session.host().gate.wait(self)).await;
+            let admission = &self.host().admission;
+            admission.request(std::slice::from_ref(self), self.scope.terms.priority, |_, _| {});
+            attempt.token().run_until_cancelled_owned(admission.wait(self.id, &self.started)).await;
         }
         let asked = !again.is_empty();
         let any = self.want(again);
@@ -206,7 +206,7 @@ impl Run {
         }
         let step = self.complete(window, Event::ErrorCompleted(code, any), Event::ErrorReturned);
         if step != Step::Do(Action::Prepare) {
-            self.session().host().gate.leave(self.id);
+            self.host().admission.leave(self.id);
         }
         step
     }
@@ -298,7 +298,7 @@ impl Run {
             std::mem::take(&mut state.commands)
         };
         drop(commands);
-        self.session().changed();
+        self.scope.changed();
     }
 
     /// Calls the handler; while the call is pending the window is open, and what is wanted is pushed.
@@ -341,7 +341,7 @@ impl Run {
         self.end_interrupted(&taken_up);
         self.put_back_unbegun();
         self.grants.take_back();
-        self.session().host().gate.leave(self.id);
+        self.host().admission.leave(self.id);
         if first {
             let outcomes = self.attempt().with_phases(meter::outcomes);
             meter::items(self.id.handler, outcomes);
@@ -351,11 +351,9 @@ impl Run {
 
     /// What was interrupted and taken up here is unfinished no more. A run that is cut short in its turn has finished nothing.
     fn end_interrupted(&self, sessions: &[SessionId]) {
-        let session = self.session();
-        let host = session.host();
         if !sessions.is_empty() && !self.attempt().is_aborted() {
-            let over = host.pending.done(self.id.handler, sessions, host.now().wall);
-            over.into_iter().for_each(|change| host.store(change));
+            let effects = self.host().decide(|ledger, now| ledger.finished(self.id.handler, sessions, now));
+            self.host().follow(effects);
         }
     }
 
@@ -368,31 +366,25 @@ impl Run {
 
 /// The life of a run. One that is cut short, because its task was aborted or its runtime is gone, leaves nothing open
 /// behind it.
-pub(crate) struct Life {
-    run: Arc<Run>,
-    _session: Arc<SessionShared>,
-}
+pub(crate) struct RunLife(pub(crate) Arc<Run>);
 
-impl Life {
-    pub(crate) fn of(run: Arc<Run>, session: Arc<SessionShared>) -> Self {
-        Self { run, _session: session }
-    }
-
+impl RunLife {
     pub(crate) async fn live(self) {
-        self.run.live().await;
+        self.0.live().await;
     }
 }
 
-impl Drop for Life {
+impl Drop for RunLife {
     fn drop(&mut self) {
-        if !self.run.is_over() {
-            let attempt = self.run.attempt();
-            self.run.lock().stop.get_or_insert(CancelReason::ShuttingDown);
+        let run = &self.0;
+        if !run.is_over() {
+            let attempt = run.attempt();
+            run.lock().stop.get_or_insert(CancelReason::ShuttingDown);
             attempt.abort();
             attempt.close(|_| Verdict::plain(Outcome::Stopped));
-            self.run.record_now(&attempt);
-            self.run.end(RunEnding::Stopped);
-            self.run.release(Reported::Quietly);
+            run.record_now(&attempt);
+            run.end(RunEnding::Stopped);
+            run.release(Reported::Quietly);
         }
     }
 }

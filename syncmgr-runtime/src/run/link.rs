@@ -16,16 +16,15 @@ use syncmgr_core::facts::Presence;
 use syncmgr_core::id::{ErrorId, ErrorScope, ItemId};
 use syncmgr_core::info::HandlerFlags;
 use syncmgr_core::log::{LogEntry, LogLevel, Question};
-use syncmgr_core::port::{InteractionPermit, nobody_to_ask};
+use syncmgr_core::port::{InteractionPermit, RunFacts, nobody_to_ask};
 use syncmgr_core::record::ItemRecord;
 use syncmgr_core::store::{Durability, StateChange};
 use syncmgr_core::trigger::RunFlags;
 
-use super::Run;
+use super::{Run, stop_in};
 use crate::attempt::{Attempt, HostLink};
 use crate::host::Host;
 use crate::meter;
-use crate::session::SessionShared;
 use crate::tasks::Tasks;
 
 /// The way from an attempt to its run, which may be gone.
@@ -38,8 +37,8 @@ pub(super) struct RunLink {
 }
 
 impl RunLink {
-    pub(super) fn new(run: &Run, session: &SessionShared) -> Self {
-        let (host, tasks) = (session.host().clone(), session.tasks().clone());
+    fn new(run: &Run) -> Self {
+        let (host, tasks) = (run.scope.host.clone(), run.scope.tasks.clone());
         Self { run: run.this.clone(), id: run.id, host, tasks, span: run.span.clone() }
     }
 
@@ -52,6 +51,29 @@ impl RunLink {
         let run = self.run.upgrade()?;
         let answer = run.lock().protocol.answer(ask);
         answer.is_ok().then_some(run)
+    }
+}
+
+impl Run {
+    /// Begins an attempt under these facts. What was cancelled before it began is cancelled in it.
+    pub(super) fn add_attempt(&self, facts: RunFacts) -> Arc<Attempt> {
+        let link = Arc::new(RunLink::new(self));
+        let number = u32::try_from(self.lock().attempts.len()).unwrap_or(u32::MAX);
+        let facts = facts.with_attempt(number).with_fence(self.host().next_fence());
+        let attempt = Attempt::new(facts, self.handler.clone(), &self.info, self.kept.clone(), link);
+        let (skipped, stop) = {
+            let mut state = self.lock();
+            state.attempts.push(attempt.clone());
+            (std::mem::take(&mut state.skipped), state.stop)
+        };
+        // Whoever follows the attempt before is told that there is another.
+        self.scope.changed();
+        self.apply_pause();
+        skipped.into_iter().for_each(|item| self.skip_in(&attempt, item));
+        if let Some(reason) = stop {
+            stop_in(&attempt, reason);
+        }
+        attempt
     }
 }
 
@@ -92,7 +114,7 @@ impl HostLink for RunLink {
                 let undeclared = "the handler did not declare that it may establish connections; add the flag to it";
                 return Err(anyhow!(undeclared)).permanent();
             }
-            run.session().connect(name).await
+            run.scope.connect(name).await
         }
         .boxed()
     }
@@ -133,11 +155,11 @@ impl HostLink for RunLink {
     }
 
     fn used_up(&self, item: ItemId, keys: &[Arc<str>]) {
-        self.host.used_up(self.id.handler, item, keys);
+        self.host.ledger().use_up(self.id.handler, item, keys);
     }
 
     fn abandoned(&self, item: ItemId, cell: Arc<ItemCell>) {
-        self.host.gate.quarantine(self.item(item), &cell);
+        self.host.admission.quarantine(self.item(item), &cell);
         meter::abandoned(self.id.handler);
     }
 
@@ -148,15 +170,15 @@ impl HostLink for RunLink {
     }
 
     fn claim(&self, item: ItemId, claims: ClaimSet) -> bool {
-        self.host.gate.claim(self.item(item), claims)
+        self.host.admission.claim(self.item(item), claims)
     }
 
     fn release(&self, item: ItemId) {
-        self.host.gate.release(self.item(item));
+        self.host.admission.release(self.item(item));
     }
 
     fn gives_way(&self) -> bool {
-        self.host.gate.gives_way(self.id)
+        self.host.admission.gives_way(self.id)
     }
 
     fn stopped_after(&self, time: Duration) {
@@ -172,24 +194,24 @@ impl HostLink for RunLink {
         self.run.upgrade().map(|run| run.grants.attended()).unwrap_or_default()
     }
 
-    fn want_workers(&self, _: &Arc<Attempt>, count: usize) {
-        self.host.gate.want(self.id, count);
+    fn want_workers(&self, count: usize) -> usize {
+        self.host.admission.want(self.id, count)
     }
 
     fn give_back_workers(&self, count: usize) {
-        self.host.gate.give_back(self.id, count);
+        self.host.admission.give_back(self.id, count);
     }
 
     fn put_back(&self, item: ItemId) {
-        self.host.gate.put_back(self.item(item));
+        self.host.admission.put_back(self.item(item));
     }
 
     fn is_contended(&self) -> bool {
-        self.host.gate.is_contended()
+        self.host.admission.is_contended()
     }
 
     fn want_no_more(&self) {
-        self.host.gate.want_no_more(self.id);
+        self.host.admission.want_no_more(self.id);
     }
 
     fn spawn(&self, task: BoxFuture<'static, ()>) {

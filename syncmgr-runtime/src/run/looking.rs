@@ -5,7 +5,8 @@ use syncmgr_core::decision::protocol::{Action, Event, Step};
 use syncmgr_core::id::{ErrorId, ItemId, Subject};
 use tokio::sync::oneshot;
 
-use super::{Command, Run, Wish};
+use super::Run;
+use super::state::{Command, Wish};
 
 /// What somebody looks at, and who waits for the run to rest again.
 #[derive(Default)]
@@ -41,7 +42,7 @@ impl Run {
             }
             self.save_log();
             looking.reply();
-            self.session().changed();
+            self.scope.changed();
             let command = self.next_command().await;
             self.lock().resting = false;
             if let Step::Do(action) = self.wished(command, looking) {
@@ -90,7 +91,7 @@ impl Run {
             step
         };
         // Nothing is opened any more once the manager shuts down.
-        if self.session().host().tracker.is_closed() {
+        if self.host().tracker.is_closed() {
             self.stop(CancelReason::ShuttingDown);
         }
         step

@@ -13,17 +13,11 @@ use syncmgr_core::log::{LogEntry, LogLevel};
 
 use super::Run;
 use super::notes::{Apart, Note};
-
-/// A run that came before this one, and how far it was when this one was asked for.
-pub(super) struct Earlier {
-    run: Arc<Run>,
-    attempt: usize,
-    entry: usize,
-}
+use super::state::Earlier;
 
 impl Run {
     /// These runs of the same handler come first. What they begin from now on need not run again here.
-    pub(crate) fn comes_after(&self, earlier: Vec<Arc<Run>>) {
+    pub(crate) fn comes_after(&self, earlier: impl Iterator<Item = Arc<Run>>) {
         for run in earlier {
             if run.terms().cover(&self.terms()) {
                 let (attempt, entry) = run.moment();
@@ -51,7 +45,7 @@ impl Run {
     }
 
     fn terms(&self) -> Terms<'_> {
-        Terms { cookie: self.facts.cookie.as_deref(), flags: self.facts.flags, priority: self.priority }
+        Terms { cookie: self.facts.cookie.as_deref(), flags: self.facts.flags, priority: self.scope.terms.priority }
     }
 
     /// Leaves out what need not or cannot run here, each item with its reason; the rest is returned.
@@ -61,8 +55,8 @@ impl Run {
             (std::mem::take(&mut state.earlier), std::mem::take(&mut state.skipped))
         };
         let merged = merged(&earlier);
-        let quarantined = self.session().host().gate.quarantined();
-        let clean = self.session().host().setbacks.is_clean(self.id.handler);
+        let quarantined = self.host().admission.quarantined();
+        let clean = self.host().ledger().is_clean(self.id.handler);
         if clean && merged.is_empty() && skipped.is_empty() && quarantined.is_empty() {
             return wanted;
         }

@@ -4,7 +4,7 @@ mod absence;
 mod choosing;
 mod grants;
 mod holding;
-mod life;
+pub(crate) mod life;
 mod link;
 mod looking;
 mod merge;
@@ -19,11 +19,11 @@ use std::task::Poll;
 use syncmgr_core::cancel::CancelReason;
 use syncmgr_core::decision::choice::Listing;
 use syncmgr_core::decision::hold::Hold;
-use syncmgr_core::decision::host::{Priority, RunId};
+use syncmgr_core::decision::host::RunId;
 use syncmgr_core::decision::protocol::{Event, Step};
 use syncmgr_core::handler::SyncHandler;
 use syncmgr_core::hresult::HResult;
-use syncmgr_core::id::{ErrorId, ItemId, Subject};
+use syncmgr_core::id::{ItemId, Subject};
 use syncmgr_core::info::HandlerInfo;
 use syncmgr_core::log::LogEntry;
 use syncmgr_core::port::{Kept, RunFacts};
@@ -31,23 +31,24 @@ use syncmgr_core::status::Status;
 use tokio::sync::{Notify, oneshot};
 
 use self::grants::Grants;
-pub(crate) use self::life::Life;
-use self::link::RunLink;
-pub use self::notes::RunChange;
 pub(crate) use self::notes::{Apart, Note, Notes, Placed};
-use self::recording::Recorded;
-use self::state::{RunState, purpose};
+pub(crate) use self::state::Wish;
+use self::state::{Command, Recorded, RunState, purpose};
 use crate::attempt::Attempt;
-use crate::session::SessionShared;
+use crate::ending::{RunChange, RunEnding};
+use crate::host::Host;
+use crate::scheduler::admission::Admitted;
+use crate::session::scope::SessionScope;
+use crate::watchdog::Polled;
 
 /// One handler in one session.
 pub(crate) struct Run {
     id: RunId,
     info: HandlerInfo,
     handler: Arc<dyn SyncHandler>,
-    session: Weak<SessionShared>,
+    /// What it has of its session.
+    scope: Arc<SessionScope>,
     facts: RunFacts,
-    priority: Priority,
     span: tracing::Span,
     kept: Arc<Kept>,
     notes: Notes,
@@ -60,47 +61,9 @@ pub(crate) struct Run {
     this: Weak<Run>,
 }
 
-/// What somebody who looks at a resting run wants. The reply is sent when the run rests again.
-pub(crate) struct Command {
-    pub(crate) wish: Wish,
-    pub(crate) reply: oneshot::Sender<()>,
-}
-
-/// What is wanted of a resting run.
-pub(crate) enum Wish {
-    /// Explain this entry.
-    Open(ErrorId),
-    /// Run these items again: a question of theirs was answered.
-    Retry(Vec<ItemId>),
-    /// Show properties.
-    Properties(Subject),
-    /// Nobody looks any more.
-    Close,
-}
-
-/// How a run ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum RunEnding {
-    /// The handler declined to take part (R31).
-    Declined,
-    /// The handler could not begin: `initialize` or `items` ended with this code (R33).
-    NotBegun(HResult),
-    /// Nothing was chosen (R63), or the run was for settings only (R36).
-    NothingToDo,
-    /// It may not run now (offline, a metered link, backing off): not a failure. The report says why.
-    Held,
-    /// Everything was stopped before `synchronize`.
-    Stopped,
-    /// `prepare` did not end with `S_OK` (R90).
-    NotPrepared(HResult),
-    /// `synchronize` ended with this code (R102).
-    Completed(HResult),
-}
-
 impl Run {
     pub(crate) fn new(
-        session: &Arc<SessionShared>,
+        scope: &Arc<SessionScope>,
         handler: Arc<dyn SyncHandler>,
         info: HandlerInfo,
         facts: RunFacts,
@@ -110,11 +73,10 @@ impl Run {
             id,
             info,
             handler,
-            session: Arc::downgrade(session),
-            state: Mutex::new(RunState::new(purpose(session, &facts), session.ask())),
+            scope: scope.clone(),
+            state: Mutex::new(RunState::new(purpose(scope, &facts), scope.terms.ask)),
             facts,
-            priority: session.priority(),
-            span: crate::trace::handler(session.span(), id),
+            span: crate::trace::handler(&scope.span, id),
             kept: Arc::default(),
             notes: Notes::default(),
             grants: Grants::default(),
@@ -123,7 +85,7 @@ impl Run {
             wanted: Notify::new(),
             this: this.clone(),
         });
-        run.add_attempt(session, run.facts.clone());
+        run.add_attempt(run.facts.clone());
         run
     }
 
@@ -137,11 +99,6 @@ impl Run {
 
     pub(crate) fn notes(&self) -> &Notes {
         &self.notes
-    }
-
-    /// Notified when the host lets the run start.
-    pub(crate) fn started(&self) -> &Notify {
-        &self.started
     }
 
     pub(crate) fn ending(&self) -> Option<RunEnding> {
@@ -262,17 +219,11 @@ impl Run {
 
     /// Pauses or resumes with the session and the manager.
     pub(crate) fn apply_pause(&self) {
-        let Some(session) = self.session.upgrade() else { return };
         let attempt = self.attempt();
         // Again if it has changed meanwhile: whoever changed it may have looked at the attempt before this set it.
-        while attempt.pause() != session.pause() {
-            attempt.set_pause(session.pause());
+        while attempt.pause() != self.scope.pause() {
+            attempt.set_pause(self.scope.pause());
         }
-    }
-
-    /// The host lends workers. `false` when the run has no use for them.
-    pub(crate) fn lend(&self, workers: usize) -> bool {
-        self.attempt().lend(workers)
     }
 
     /// Asks a resting run for something. The receiver fails when the run is over.
@@ -293,30 +244,8 @@ impl Run {
         self.lock().protocol.on(event)
     }
 
-    /// The session, which lives as long as its runs do.
-    fn session(&self) -> Arc<SessionShared> {
-        self.session.upgrade().expect("the life of a run holds its session")
-    }
-
-    /// Begins an attempt under these facts. What was cancelled before it began is cancelled in it.
-    fn add_attempt(&self, session: &SessionShared, facts: RunFacts) -> Arc<Attempt> {
-        let link = Arc::new(RunLink::new(self, session));
-        let number = u32::try_from(self.lock().attempts.len()).unwrap_or(u32::MAX);
-        let facts = facts.with_attempt(number).with_fence(session.host().next_fence());
-        let attempt = Attempt::new(facts, self.handler.clone(), &self.info, self.kept.clone(), link);
-        let (skipped, stop) = {
-            let mut state = self.lock();
-            state.attempts.push(attempt.clone());
-            (std::mem::take(&mut state.skipped), state.stop)
-        };
-        // Whoever follows the attempt before is told that there is another.
-        session.changed();
-        self.apply_pause();
-        skipped.into_iter().for_each(|item| self.skip_in(&attempt, item));
-        if let Some(reason) = stop {
-            stop_in(&attempt, reason);
-        }
-        attempt
+    fn host(&self) -> &Arc<Host> {
+        &self.scope.host
     }
 
     /// Adds an entry of the manager's own to the log.
@@ -358,7 +287,43 @@ impl Run {
 }
 
 /// Stops an attempt and tells its handler.
-fn stop_in(attempt: &Attempt, reason: CancelReason) {
+pub(super) fn stop_in(attempt: &Attempt, reason: CancelReason) {
     attempt.stop(reason);
     attempt.push(Subject::Handler, Status::Stopped);
+}
+
+impl Admitted for Run {
+    fn id(&self) -> RunId {
+        self.id
+    }
+
+    fn start(&self) {
+        self.started.notify_one();
+    }
+
+    fn lend(&self, workers: usize) -> bool {
+        self.attempt().lend(workers)
+    }
+
+    fn ready(&self, item: ItemId) -> bool {
+        self.attempt().ready(item)
+    }
+}
+
+impl Polled for Run {
+    fn id(&self) -> RunId {
+        self.id
+    }
+
+    fn evict_overdue(&self) {
+        self.attempt().evict_overdue(tokio::time::Instant::now());
+    }
+
+    fn polls(&self) -> Vec<(Option<usize>, u32, Option<ItemId>)> {
+        self.attempt().polling()
+    }
+
+    fn log(&self, entry: LogEntry) {
+        Self::log(self, entry);
+    }
 }

@@ -9,27 +9,13 @@ use syncmgr_core::id::{ErrorScope, ItemId};
 use syncmgr_core::item::SyncItem;
 use syncmgr_core::log::{LogEntry, LogLevel};
 
-use super::RunEnding;
+use crate::ending::RunChange;
 
 /// How many entries a run's log keeps; later ones are counted.
 const MOST_ENTRIES: usize = 10_000;
 
 /// How many entries it keeps of what went wrong: more, so that chatter does not crowd it out.
 const MOST_FAULTS: usize = 100_000;
-
-/// What a run does now.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum RunChange {
-    /// Its items are known; how many.
-    Listed(usize),
-    /// It prepares.
-    Preparing,
-    /// It synchronizes.
-    Synchronizing,
-    /// It has ended.
-    Ended(RunEnding),
-}
 
 /// Something that happened between two entries of an attempt's journal.
 #[derive(Clone, Debug)]

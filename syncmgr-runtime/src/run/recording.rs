@@ -1,7 +1,7 @@
 //! What becomes of a run's items is recorded: each end with its log entries and what the failure leaves behind, in one
 //! write.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::future::{pending, poll_fn};
 use std::task::Poll;
@@ -9,38 +9,24 @@ use std::task::Poll;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use syncmgr_core::decision::retry::Advance;
-use syncmgr_core::decision::verdict::{Outcome, Verdict};
+use syncmgr_core::decision::verdict::Outcome;
 use syncmgr_core::error::{SyncResult, one_line};
-use syncmgr_core::id::{ErrorId, ItemId};
-use syncmgr_core::log::{LogEntry, LogLevel, Question, Remedy};
+use syncmgr_core::log::{LogEntry, LogLevel};
 use syncmgr_core::record::ItemEnd;
-use syncmgr_core::retry::{RetryState, Setback};
 use syncmgr_core::store::StateChange;
 
 use super::Run;
 use super::notes::Unsaved;
 use crate::attempt::{Attempt, Candidate, ItemEnded};
 use crate::host::Records;
-use crate::setbacks::Attempted;
 
 /// How many entries of the journal are looked at for one write.
 const BATCH: usize = 1_024;
 
-/// How far the recording of an attempt is, and what is still being written.
-#[derive(Default)]
-pub(super) struct Recorded {
-    attempt: u32,
-    entries: usize,
-    writes: VecDeque<BoxFuture<'static, SyncResult>>,
-}
-
-/// The key of the question what is to become of an item that was tried too often.
-const ATTENTION: &str = "attention";
-
 impl Run {
     /// Records ends as they happen, until dropped. Where only exceptions are recorded, nothing is to be done before the end.
     pub(super) async fn recording(&self, attempt: &Attempt) -> Infallible {
-        let host = self.session().host().clone();
+        let host = self.host();
         if host.records == Records::Exceptions {
             return pending().await;
         }
@@ -104,11 +90,11 @@ impl Run {
         if self.recorded_so_far().entries >= length {
             return false;
         }
-        let host = self.session().host().clone();
-        let clean = host.setbacks.is_clean(self.id.handler);
+        let host = self.host();
+        let clean = host.ledger().is_clean(self.id.handler);
         let exceptional = |ended: Candidate<'_>| match ended.outcome {
             Outcome::Succeeded | Outcome::Skipped | Outcome::Stopped => {
-                ended.used.is_some() || !clean && host.setbacks.concern(self.id.handler, ended.item)
+                ended.used.is_some() || !clean && host.ledger().concerns(self.id.handler, ended.item)
             }
             _ => true,
         };
@@ -168,7 +154,7 @@ impl Run {
         if !ended.is_empty() {
             let end = |ended: ItemEnded| (ended.item, self.end_of(attempt, ended, &mut changes));
             let items = ended.into_iter().map(end).collect();
-            let time = self.session().host().now().wall;
+            let time = self.host().now().wall;
             changes.push(StateChange::Ended { handler, fence, time, items });
         }
         // What an item logs is stored with its end, and not before.
@@ -178,62 +164,32 @@ impl Run {
         changes
     }
 
-    /// What is to be recorded of an item. What its failure means for the resources it claims goes to `changes`.
+    /// What is to be recorded of an item. What else changes with it goes to `changes`.
     fn end_of(&self, attempt: &Attempt, ended: ItemEnded, changes: &mut Vec<StateChange>) -> ItemEnd {
         let ItemEnded { place, item, verdict, used } = ended;
-        let Verdict { outcome, .. } = verdict;
-        let succeeded = outcome == Outcome::Succeeded;
+        let succeeded = verdict.outcome == Outcome::Succeeded;
         let consumed: Vec<_> = if succeeded { used.answers.into_iter().collect() } else { Vec::new() };
-        let host = self.session().host().clone();
+        let host = self.host();
         if !consumed.is_empty() {
-            host.used_up(self.id.handler, item, &consumed);
+            host.ledger().use_up(self.id.handler, item, &consumed);
         }
-        let advance = if used.committed { Advance::Moved } else { Advance::Nothing };
-        let retry = if succeeded && host.setbacks.is_clean(self.id.handler) {
-            None
-        } else {
+        let mut retry = None;
+        if !succeeded || !host.ledger().is_clean(self.id.handler) {
+            let advance = if used.committed { Advance::Moved } else { Advance::Nothing };
             let policy = self.retry_policy();
-            let chance = if succeeded { 0 } else { host.chance() };
-            let (handler, by, now) = (self.id.handler, self.asked_by(), host.time());
-            let attempted = Attempted { handler, item, verdict, advance, policy: &policy, now, chance, by };
-            for claim in self.claims_of(&attempt.selection()[place]) {
-                let changed = host.setbacks.after_claim(claim, &attempted);
-                changes.extend(changed.map(|retry| StateChange::Resource { claim: claim.clone(), retry }));
-            }
-            let before = host.setbacks.of(self.id.handler, item);
-            if succeeded && before.is_some() {
-                self.notes.settle(item);
-                changes.push(StateChange::Settled { handler, item });
-            }
-            let after = match outcome == Outcome::Stopped && host.tracker.is_closed() {
-                // Nobody called it off: the manager ends.
-                true => before,
-                false => host.setbacks.after(&attempted),
-            };
-            self.ask_for_attention(item, before, after);
-            if after.is_some() {
-                host.attend();
-            }
-            after
-        };
-        ItemEnd { outcome, retry, sides: used.sides.filter(|_| succeeded), consumed }
-    }
-
-    /// An item was tried as often as the budget allows: instead of silence, a question.
-    pub(super) fn ask_for_attention(&self, item: ItemId, before: Option<RetryState>, after: Option<RetryState>) {
-        let needs = |state: Option<RetryState>| state.filter(|state| state.setback == Setback::NeedsAttention);
-        let (None, Some(state)) = (needs(before), needs(after)) else { return };
-        let text = format!("needs attention: failed {} times and is not tried again by itself", state.total);
-        let id = ErrorId::of_question(item, ATTENTION);
-        let question = Question::of_host(ATTENTION, &text, [Remedy::TryAgain, Remedy::Refuse], 0);
-        self.notes.delete(syncmgr_core::id::ErrorScope::One(id));
-        self.log(LogEntry::new(LogLevel::Warning, text).about(item).with_question(id, question));
+            let attempted = self.attempted(item, verdict, advance, &policy);
+            let claims = self.claims_of(&attempt.selection()[place]);
+            let (after, effects) = host.ledger().ended(&attempted, claims);
+            changes.extend(host.perform(effects, self));
+            retry = after;
+        }
+        ItemEnd { outcome: verdict.outcome, retry, sides: used.sides.filter(|_| succeeded), consumed }
     }
 
     /// The log as it is to be stored, if it has changed since this was asked last.
     pub(super) fn unsaved_log(&self, may_be: impl Fn(&LogEntry) -> bool) -> Option<StateChange> {
         let unsaved = self.notes.unsaved(may_be)?;
-        let (host, handler, session) = (self.session().host().clone(), self.id.handler, self.id.session);
+        let (host, handler, session) = (self.host(), self.id.handler, self.id.session);
         let (manager, time) = (host.id, host.now().wall);
         Some(match unsaved {
             Unsaved::Grown(entries) => StateChange::Logged { handler, manager, session, time, entries },

@@ -3,22 +3,24 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
+use futures::future::BoxFuture;
 use syncmgr_core::cancel::CancelReason;
 use syncmgr_core::decision::choice::{Listing, Preferences};
 use syncmgr_core::decision::hold::Hold;
 use syncmgr_core::decision::protocol::{Protocol, Purpose};
 use syncmgr_core::decision::retry::Ask;
-use syncmgr_core::error::FailureClass;
+use syncmgr_core::error::{FailureClass, SyncResult};
 use syncmgr_core::hresult::HResult;
-use syncmgr_core::id::{ItemId, SessionId};
+use syncmgr_core::id::{ErrorId, ItemId, SessionId, Subject};
 use syncmgr_core::item::{Items, SyncItem};
 use syncmgr_core::port::RunFacts;
 use syncmgr_core::trigger::RunFlags;
+use tokio::sync::oneshot;
 
-use super::merge::Earlier;
-use super::{Command, RunEnding};
+use super::Run;
 use crate::attempt::Attempt;
-use crate::session::{Choosing, SessionShared};
+use crate::ending::RunEnding;
+use crate::session::scope::{Choosing, SessionScope};
 
 /// The state of a run.
 pub(super) struct RunState {
@@ -61,9 +63,42 @@ pub(super) struct RunState {
     pub(super) class: FailureClass,
 }
 
+/// What somebody who looks at a resting run wants. The reply is sent when the run rests again.
+pub(crate) struct Command {
+    pub(crate) wish: Wish,
+    pub(crate) reply: oneshot::Sender<()>,
+}
+
+/// What is wanted of a resting run.
+pub(crate) enum Wish {
+    /// Explain this entry.
+    Open(ErrorId),
+    /// Run these items again: a question of theirs was answered.
+    Retry(Vec<ItemId>),
+    /// Show properties.
+    Properties(Subject),
+    /// Nobody looks any more.
+    Close,
+}
+
+/// A run that came before this one, and how far it was when this one was asked for.
+pub(super) struct Earlier {
+    pub(super) run: Arc<Run>,
+    pub(super) attempt: usize,
+    pub(super) entry: usize,
+}
+
+/// How far the recording of an attempt is, and what is still being written.
+#[derive(Default)]
+pub(super) struct Recorded {
+    pub(super) attempt: u32,
+    pub(super) entries: usize,
+    pub(super) writes: VecDeque<BoxFuture<'static, SyncResult>>,
+}
+
 /// What a run of this session is for.
-pub(super) fn purpose(session: &SessionShared, facts: &RunFacts) -> Purpose {
-    match session.choosing() {
+pub(super) fn purpose(scope: &SessionScope, facts: &RunFacts) -> Purpose {
+    match scope.terms.choosing {
         Choosing::Explain => Purpose::Explain,
         _ if facts.flags.contains(RunFlags::SETTINGS) => Purpose::Settings,
         _ => Purpose::Synchronize,

@@ -11,37 +11,24 @@ use syncmgr_core::id::{HandlerId, ItemId};
 use syncmgr_core::log::{LogEntry, LogLevel};
 use syncmgr_core::store::StateChange;
 
-use super::SessionShared;
+use super::life::SessionShared;
 use crate::chooser::Chosen;
 use crate::run::Run;
-
-/// How items are chosen.
-#[derive(Clone, Debug)]
-pub(crate) enum Choosing {
-    /// By the chooser.
-    Ask,
-    /// By preference.
-    Unattended,
-    /// These.
-    Given(Chosen),
-    /// Not at all: the session is to explain what an earlier one left in the log.
-    Explain,
-}
 
 impl SessionShared {
     /// Every run has made its offer or is over.
     pub(super) fn is_collected(&self) -> bool {
         let state = self.lock();
-        let settled = |run: &&Arc<Run>| run.is_at_rest() || state.offers.contains_key(&run.id().handler);
-        state.stop.is_some() || state.runs.iter().filter(|run| !settled(run)).count() == 0
+        let settled = |run: &Arc<Run>| run.is_at_rest() || self.offers().contains_key(&run.id().handler);
+        state.stop.is_some() || state.runs.iter().all(settled)
     }
 
     pub(super) async fn choose_among_offers(&self) -> Chosen {
-        let offers: Vec<Offer> = self.lock().offers.values().cloned().collect();
+        let offers: Vec<Offer> = self.offers().values().cloned().collect();
         let Some(chooser) = self.host.ports.chooser.as_ref().filter(|_| !offers.is_empty()) else {
             return Chosen::new();
         };
-        let stopped = self.until(|session| session.lock().stop.is_some() || session.is_at_rest());
+        let stopped = self.until(|| self.lock().stop.is_some() || self.is_at_rest());
         tokio::select! {
             biased;
             () = stopped => Chosen::new(),
@@ -94,13 +81,5 @@ impl SessionShared {
             let text = format!("item {item} was chosen but was not offered; it was left out");
             run.log(LogEntry::new(LogLevel::Warning, text));
         }
-    }
-
-    /// A run offers its items and waits for what is chosen of them.
-    pub(crate) async fn choose(&self, run: &Run, offer: Offer) -> BTreeSet<ItemId> {
-        self.lock().offers.insert(run.id().handler, offer);
-        self.changed();
-        self.until(|session| session.chosen.get().is_some()).await;
-        self.chosen.get().and_then(|chosen| chosen.get(&run.id().handler)).cloned().unwrap_or_default()
     }
 }

@@ -15,10 +15,11 @@ use syncmgr_core::progress::ProgressState;
 use tokio::sync::futures::OwnedNotified;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
-use super::SessionShared;
+use super::life::SessionShared;
 use crate::attempt::Attempt;
-use crate::manager::Owner;
-use crate::run::{Note, Placed, Run, RunChange};
+use crate::ending::RunChange;
+use crate::owner::Owner;
+use crate::run::{Note, Placed, Run};
 
 /// How often progress is sampled for a stream of events.
 const FRAME: Duration = Duration::from_millis(100);
@@ -284,6 +285,6 @@ fn item_event(run: &Run, attempt: &Attempt, entry: JournalEntry) -> SessionEvent
 
 impl std::fmt::Debug for Events {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Events({})", self.session.id())
+        write!(f, "Events({})", self.session.id)
     }
 }

@@ -8,15 +8,15 @@ use syncmgr_core::error::one_line;
 use syncmgr_core::request::RunRequest;
 use syncmgr_core::store::{Course, SessionEnd, SessionRecord, StateChange};
 
-use super::SessionShared;
+use super::life::SessionShared;
+use crate::ending::RunEnding;
 use crate::host::Records;
-use crate::run::RunEnding;
 
 impl SessionShared {
     /// Remembers that the session began: if its process ends before it does, it was interrupted.
     pub(super) fn record_begin(&self, asked: Vec<RunRequest>) {
         if self.is_remembered() {
-            let record = SessionRecord::new(self.id(), self.host.id, self.trigger(), self.began().wall, asked);
+            let record = SessionRecord::new(self.id, self.host.id, self.terms.trigger, self.began.wall, asked);
             self.host.store(StateChange::SessionBegan(record));
         }
     }
@@ -47,7 +47,7 @@ impl SessionShared {
 
     fn ended(&self, course: Course) -> StateChange {
         let end = SessionEnd { time: self.host.now().wall, course, outcomes: self.outcomes() };
-        StateChange::SessionEnded { session: self.id(), manager: self.host.id, end }
+        StateChange::SessionEnded { session: self.id, manager: self.host.id, end }
     }
 
     fn course(&self) -> Course {

@@ -1,50 +1,29 @@
 //! A session: one trigger, one or more handler runs.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::ops::Deref;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use syncmgr_core::cancel::CancelReason;
-use syncmgr_core::decision::choice::Offer;
-use syncmgr_core::decision::host::Priority;
-use syncmgr_core::decision::retry::Ask;
 use syncmgr_core::decision::run::Pause;
-use syncmgr_core::error::SyncResult;
-use syncmgr_core::id::{HandlerId, SessionId};
+use syncmgr_core::id::HandlerId;
 use syncmgr_core::request::RunRequest;
-use syncmgr_core::trigger::Trigger;
-use tokio::sync::Notify;
-use tokio::sync::futures::OwnedNotified;
 use tokio::task::AbortHandle;
 
-use super::choosing::Choosing;
-use super::connections::Connections;
+use super::open::OpenSessions;
+use super::scope::{Choosing, SessionScope, SessionTerms};
 use crate::chooser::Chosen;
-use crate::clock::Now;
 use crate::host::Host;
 use crate::meter;
-use crate::pending::Reason;
-use crate::run::{self, Run, Wish};
+use crate::run::life::RunLife;
+use crate::run::{Run, Wish};
 use crate::tasks::Tasks;
 use crate::trace;
 
-/// What the parts of a session share.
+/// A session and its runs.
 pub(crate) struct SessionShared {
-    id: SessionId,
-    trigger: Trigger,
-    priority: Priority,
-    choosing: Choosing,
-    deadline: Option<SystemTime>,
-    reason: Reason,
-    ask: Ask,
-    span: tracing::Span,
-    began: Now,
-    pub(super) host: Arc<Host>,
-    tasks: Tasks,
-    /// Notified whenever something may be over.
-    changes: Arc<Notify>,
-    pub(super) chosen: OnceLock<Chosen>,
-    connections: Connections,
+    scope: Arc<SessionScope>,
+    open: Arc<OpenSessions>,
     state: Mutex<SessionState>,
 }
 
@@ -53,11 +32,9 @@ pub(super) struct SessionState {
     pub(super) runs: Vec<Arc<Run>>,
     /// How many handles there are that were made apart from each other.
     holders: usize,
-    pub(super) offers: BTreeMap<HandlerId, Offer>,
     pub(super) stop: Option<CancelReason>,
     /// What is to be remembered of the session once somebody has chosen.
     asked: Vec<RunRequest>,
-    pause: Pause,
     /// Nobody holds the session, or somebody has closed it: its runs are let go of when they rest.
     closing: bool,
     lasted: Option<Duration>,
@@ -66,16 +43,12 @@ pub(super) struct SessionState {
     over: bool,
 }
 
-/// Under what a session runs.
-pub(crate) struct SessionTerms {
-    pub(crate) trigger: Trigger,
-    pub(crate) priority: Priority,
-    pub(crate) choosing: Choosing,
-    /// When it is stopped if it has not ended.
-    pub(crate) deadline: Option<SystemTime>,
-    pub(crate) reason: Reason,
-    /// How firmly it was asked for.
-    pub(crate) ask: Ask,
+impl Deref for SessionShared {
+    type Target = SessionScope;
+
+    fn deref(&self) -> &SessionScope {
+        &self.scope
+    }
 }
 
 /// The life of a session. One that is cut short, because its task was aborted or its runtime is gone, is over all the
@@ -85,8 +58,7 @@ struct Life(Arc<SessionShared>);
 impl Drop for Life {
     fn drop(&mut self) {
         if !self.0.is_over() {
-            // Unless it had chosen before.
-            let _ = self.0.chosen.set(Chosen::new());
+            self.0.set_chosen(Chosen::new());
             if self.0.lasted().is_none() {
                 self.0.record_cut();
             }
@@ -96,66 +68,20 @@ impl Drop for Life {
 }
 
 impl SessionShared {
-    pub(crate) fn new(host: Arc<Host>, tasks: Tasks, terms: SessionTerms) -> Arc<Self> {
-        let SessionTerms { trigger, priority, choosing, deadline, reason, ask } = terms;
-        let id = host.next_session();
-        Arc::new(Self {
-            id,
-            trigger,
-            priority,
-            choosing,
-            deadline,
-            reason,
-            ask,
-            span: trace::session(host.id, id, trigger),
-            began: host.now(),
-            host,
-            tasks,
-            changes: Arc::default(),
-            chosen: OnceLock::new(),
-            connections: Connections::default(),
-            state: Mutex::default(),
-        })
+    /// A session that is about to begin. `None` once the manager was shut down.
+    pub(super) fn open(
+        host: Arc<Host>,
+        open: Arc<OpenSessions>,
+        tasks: Tasks,
+        terms: SessionTerms,
+    ) -> Option<Arc<Self>> {
+        let scope = Arc::new(SessionScope::new(host, tasks, terms));
+        let session = Arc::new(Self { scope, open, state: Mutex::default() });
+        session.open.add(&session).then_some(session)
     }
 
-    pub(crate) fn id(&self) -> SessionId {
-        self.id
-    }
-
-    pub(super) fn began(&self) -> Now {
-        self.began
-    }
-
-    pub(crate) fn span(&self) -> &tracing::Span {
-        &self.span
-    }
-
-    pub(crate) fn trigger(&self) -> Trigger {
-        self.trigger
-    }
-
-    pub(crate) fn priority(&self) -> Priority {
-        self.priority
-    }
-
-    pub(crate) fn reason(&self) -> Reason {
-        self.reason
-    }
-
-    pub(crate) fn ask(&self) -> Ask {
-        self.ask
-    }
-
-    pub(crate) fn choosing(&self) -> &Choosing {
-        &self.choosing
-    }
-
-    pub(crate) fn host(&self) -> &Arc<Host> {
-        &self.host
-    }
-
-    pub(crate) fn tasks(&self) -> &Tasks {
-        &self.tasks
+    pub(super) fn scope(&self) -> &Arc<SessionScope> {
+        &self.scope
     }
 
     pub(crate) fn runs(&self) -> Vec<Arc<Run>> {
@@ -168,12 +94,12 @@ impl SessionShared {
 
     /// Takes the runs and begins. What was stopped meanwhile begins stopped.
     pub(crate) fn begin(self: &Arc<Self>, runs: Vec<Arc<Run>>, asked: Vec<RunRequest>) {
-        match self.choosing {
+        match self.terms.choosing {
             // Until somebody has chosen there is nothing to finish.
             Choosing::Ask => self.lock().asked = asked,
             _ => self.record_begin(asked),
         }
-        trace::session_began(&self.span, self.host.id, self.id, self.trigger, runs.len());
+        trace::session_began(&self.span, self.host.id, self.id, self.terms.trigger, runs.len());
         let stop = {
             let mut state = self.lock();
             state.runs = runs.clone();
@@ -182,14 +108,16 @@ impl SessionShared {
         if let Some(reason) = stop {
             runs.iter().for_each(|run| run.stop(reason));
         }
-        self.host.gate.request(&runs, self.priority, Run::comes_after);
+        self.host.admission.request(&runs, self.terms.priority, |run, earlier| {
+            run.comes_after(earlier.into_iter().filter_map(|run| self.open.run(run)));
+        });
         let mut tasks = Vec::new();
         for run in runs {
-            tasks.push(self.tasks.spawn(Box::pin(run::Life::of(run, self.clone()).live())));
+            tasks.push(self.tasks.spawn(Box::pin(RunLife(run).live())));
         }
         let life = Life(self.clone());
         tasks.push(self.tasks.spawn(Box::pin(async move { life.0.live().await })));
-        if let Some(deadline) = self.deadline {
+        if let Some(deadline) = self.terms.deadline {
             let session = self.clone();
             tasks.push(self.tasks.spawn(Box::pin(async move { session.stop_at(deadline).await })));
         }
@@ -201,7 +129,7 @@ impl SessionShared {
         let left = deadline.duration_since(self.began.wall).unwrap_or_default();
         tokio::select! {
             biased;
-            () = self.until(|session| session.lasted().is_some()) => {}
+            () = self.until(|| self.lasted().is_some()) => {}
             () = tokio::time::sleep(left) => self.stop(CancelReason::SessionStopped),
         }
     }
@@ -209,30 +137,28 @@ impl SessionShared {
     /// The life of a session: collect, choose, wait until every run rests, close. Whenever all rest, connections are not
     /// needed any more (R138); a retry brings them up again.
     async fn live(&self) {
-        self.until(|session| session.is_collected()).await;
+        self.until(|| self.is_collected()).await;
         let chosen = self.choose_among_offers().await;
-        if matches!(self.choosing, Choosing::Ask) {
+        if matches!(self.terms.choosing, Choosing::Ask) {
             let asked = std::mem::take(&mut self.lock().asked);
             self.record_begin(asked);
         }
-        // A session chooses once.
-        let _ = self.chosen.set(chosen);
-        self.changed();
-        self.until(|session| session.is_at_rest()).await;
+        self.set_chosen(chosen);
+        self.until(|| self.is_at_rest()).await;
         self.rests().await;
         self.changed();
         let mut rested = None;
         while !self.lock().closing || !self.is_at_rest() {
-            self.until(|session| session.is_at_rest() && session.has_news(rested)).await;
+            self.until(|| self.is_at_rest() && self.has_news(rested)).await;
             rested = Some(self.times_rested());
             self.connections.close();
-            self.until(|session| session.has_news(rested)).await;
+            self.until(|| self.has_news(rested)).await;
         }
         for run in self.runs() {
             // A run that is over has nobody to reply.
             let _ = run.ask(Wish::Close).await;
         }
-        self.until(|session| session.runs().iter().all(|run| run.is_over())).await;
+        self.until(|| self.runs().iter().all(|run| run.is_over())).await;
         self.finish();
     }
 
@@ -248,13 +174,13 @@ impl SessionShared {
         self.record_end().await;
         self.lock().lasted = Some(lasted);
         trace::session_rests(&self.span, self.host.id, self.id, lasted);
-        meter::session(self.trigger, lasted);
+        meter::session(self.terms.trigger, lasted);
     }
 
     /// The session is over.
     fn finish(&self) {
         self.connections.close();
-        self.host.known().sessions.remove(&self.id);
+        self.open.remove(self.id);
         let lasted = self.lasted().unwrap_or_else(|| self.host.now().mono.saturating_sub(self.began.mono));
         {
             let mut state = self.lock();
@@ -276,14 +202,8 @@ impl SessionShared {
 
     /// Pauses or resumes the session's items.
     pub(crate) fn set_pause(&self, pause: Pause) {
-        self.lock().pause = pause;
+        *self.own_pause() = pause;
         self.apply_pause();
-    }
-
-    /// Whether items may begin: neither the session nor the manager is paused.
-    pub(crate) fn pause(&self) -> Pause {
-        let of_manager = self.host.known().pause;
-        if self.lock().pause == Pause::Paused { Pause::Paused } else { of_manager }
     }
 
     pub(crate) fn apply_pause(&self) {
@@ -329,33 +249,6 @@ impl SessionShared {
     /// How long the session took until every run rested for the first time.
     pub(crate) fn lasted(&self) -> Option<Duration> {
         self.lock().lasted
-    }
-
-    /// Brings a connection up.
-    pub(crate) async fn connect(&self, name: Option<&str>) -> SyncResult {
-        self.connections.connect(self.host.ports.connections.as_deref(), name).await
-    }
-
-    /// Tells everybody who waits that something may be over.
-    pub(crate) fn changed(&self) {
-        self.changes.notify_waiters();
-    }
-
-    /// Resolves at the next such change after this call.
-    pub(crate) fn next_change(&self) -> OwnedNotified {
-        self.changes.clone().notified_owned()
-    }
-
-    /// Waits until something holds. Cancel safe.
-    pub(crate) async fn until(&self, holds: impl Fn(&Self) -> bool) {
-        loop {
-            // Made before looking: it is woken by every change from here on.
-            let changed = self.changes.notified();
-            if holds(self) {
-                return;
-            }
-            changed.await;
-        }
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, SessionState> {

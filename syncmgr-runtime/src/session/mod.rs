@@ -4,25 +4,25 @@ mod choosing;
 mod connections;
 mod events;
 mod history;
-mod life;
+pub(crate) mod life;
+pub(crate) mod open;
 mod request;
+pub(crate) mod scope;
 
 use std::sync::Arc;
 
 use syncmgr_core::cancel::CancelReason;
+use syncmgr_core::decision::ledger::{HANDLER_ITSELF, StartReason};
 use syncmgr_core::decision::run::Pause;
 use syncmgr_core::id::{ErrorId, HandlerId, ItemId, SessionId};
 use syncmgr_core::log::{Action, LogEntry, Question, Remedy};
 use syncmgr_core::progress::ProgressState;
 use syncmgr_core::trigger::Trigger;
 
-pub(crate) use self::choosing::Choosing;
 pub use self::events::{Events, SessionEvent};
-pub(crate) use self::life::{SessionShared, SessionTerms};
+use self::life::SessionShared;
 pub use self::request::{SessionRequest, StartError};
-use crate::attend::HANDLER_ITSELF;
-use crate::manager::Owner;
-use crate::pending::Reason;
+use crate::owner::Owner;
 use crate::report::Report;
 use crate::run::{Run, Wish};
 
@@ -62,17 +62,17 @@ impl Session {
 
     /// The session's number.
     pub fn id(&self) -> SessionId {
-        self.shared().id()
+        self.shared().id
     }
 
     /// What started it.
     pub fn trigger(&self) -> Trigger {
-        self.shared().trigger()
+        self.shared().terms.trigger
     }
 
     /// Why there is a session.
-    pub fn reason(&self) -> Reason {
-        self.shared().reason()
+    pub fn reason(&self) -> StartReason {
+        self.shared().terms.reason
     }
 
     /// What happens in the session, from its beginning on.
@@ -141,7 +141,8 @@ impl Session {
     /// A handler that blocks its thread in `initialize`, `items` or `prepare` keeps this waiting until it returns;
     /// [`SyncManager::shutdown`](crate::manager::SyncManager::shutdown) does not wait for ever.
     pub async fn report(&self) -> Report {
-        self.shared().until(|session| session.lasted().is_some() && session.is_at_rest()).await;
+        let session = self.shared();
+        session.until(|| session.lasted().is_some() && session.is_at_rest()).await;
         Report::of(self.shared())
     }
 
@@ -169,7 +170,7 @@ impl Session {
         let run = self.run(handler)?;
         let (item, question) = question_of(&*entry(&run, error)?, error, choice)?;
         let refused = question.remedies.get(choice) == Some(&Remedy::Refuse);
-        self.shared().host().answer(handler, item, question, choice);
+        self.shared().host.answer(handler, item, question, choice);
         if !refused {
             run.notes().delete(syncmgr_core::id::ErrorScope::One(error));
         }
@@ -185,7 +186,7 @@ impl Session {
     /// it soon, [`stop`](Self::stop) before. Cancel safe; the session closes all the same.
     pub async fn close(&self) {
         self.shared().close();
-        self.shared().until(SessionShared::is_over).await;
+        self.shared().until(|| self.shared().is_over()).await;
     }
 
     /// Waits until nothing goes on, closes, and reports. Cancel safe like [`close`](Self::close).
@@ -304,6 +305,6 @@ pub enum SessionError {
 
 impl std::fmt::Debug for StopOnDrop {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "StopOnDrop({})", self.0.id())
+        write!(f, "StopOnDrop({})", self.0.id)
     }
 }

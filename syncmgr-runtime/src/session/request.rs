@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use syncmgr_core::decision::host::Priority;
+use syncmgr_core::decision::ledger::{Start, StartReason, Targets};
 use syncmgr_core::decision::retry::Ask;
 use syncmgr_core::id::{HandlerId, ItemId};
 use syncmgr_core::port::RunFacts;
@@ -13,11 +14,13 @@ use syncmgr_core::request::{RunRequest, RunRequestError};
 use syncmgr_core::trigger::{RunFlags, Trigger};
 use tokio::runtime::Handle;
 
-use super::{Choosing, Session, SessionShared, SessionTerms};
+use super::Session;
+use super::life::SessionShared;
+use super::scope::{Choosing, SessionTerms};
 use crate::host::{Host, Records, Registered};
-use crate::manager::Owner;
-use crate::pending::Reason;
+use crate::owner::Owner;
 use crate::run::Run;
+use crate::scheduler::Launcher;
 use crate::tasks::Tasks;
 
 /// A session about to be started: which handlers, under which conditions.
@@ -32,7 +35,7 @@ pub struct SessionRequest {
     choosing: Choosing,
     priority: Option<Priority>,
     deadline: Option<SystemTime>,
-    reason: Reason,
+    reason: StartReason,
     ask: Option<Ask>,
 }
 
@@ -49,7 +52,7 @@ impl SessionRequest {
             choosing: Choosing::Ask,
             priority: None,
             deadline: None,
-            reason: Reason::Asked,
+            reason: StartReason::Asked,
             ask: None,
         }
     }
@@ -122,20 +125,6 @@ impl SessionRequest {
         self
     }
 
-    /// For this reason. What starts by itself asks for no more than what is due.
-    pub(crate) fn because(mut self, reason: Reason) -> Self {
-        self.reason = reason;
-        self.ask = Some(Ask::Automatic);
-        self.priority = Some(Priority::Background);
-        self
-    }
-
-    /// As firmly as this.
-    pub(crate) fn asking(mut self, ask: Ask) -> Self {
-        self.ask = Some(ask);
-        self
-    }
-
     /// For configuration only: neither prepare nor synchronize follows (R36).
     pub(crate) fn settings(mut self) -> Self {
         self.flags |= RunFlags::SETTINGS;
@@ -167,18 +156,12 @@ impl SessionRequest {
         let handlers = self.find_handlers()?;
         let asked = self.to_remember()?;
         let tasks = Tasks::new(runtime, self.host().tracker.clone());
-        let session = SessionShared::new(self.host().clone(), tasks, self.terms());
-        {
-            let mut known = self.host().known();
-            if self.host().tracker.is_closed() {
-                return Err(StartError::ShutDown);
-            }
-            known.sessions.insert(session.id(), Arc::downgrade(&session));
-        }
-        self.host().watch();
+        let (host, open) = (self.host().clone(), self.manager.sessions.clone());
+        let session = SessionShared::open(host, open, tasks, self.terms()).ok_or(StartError::ShutDown)?;
+        self.manager.watch();
         let runs = handlers.into_iter().map(|(handler, info)| {
-            let facts = RunFacts::new(info.id(), session.id(), self.trigger, self.flags);
-            Run::new(&session, handler, info, facts.with_cookie(self.cookie.clone()))
+            let facts = RunFacts::new(info.id(), session.id, self.trigger, self.flags);
+            Run::new(session.scope(), handler, info, facts.with_cookie(self.cookie.clone()))
         });
         session.begin(runs.collect(), asked);
         Ok(Session::new(session, self.manager))
@@ -187,7 +170,7 @@ impl SessionRequest {
     /// What a store is to remember of this. A run that was asked for nothing leaves nothing unfinished.
     fn to_remember(&self) -> Result<Vec<RunRequest>, RequestError> {
         // What takes up an interrupted session has nothing to finish but that.
-        if self.host().records == Records::Exceptions || self.reason == Reason::Resumed {
+        if self.host().records == Records::Exceptions || self.reason == StartReason::Resumed {
             return Ok(Vec::new());
         }
         let mut asked = self.describe()?;
@@ -208,7 +191,7 @@ impl SessionRequest {
     }
 
     fn host(&self) -> &Arc<Host> {
-        self.manager.host()
+        &self.manager.host
     }
 
     fn choosing(&self) -> Choosing {
@@ -231,6 +214,25 @@ impl SessionRequest {
         };
         let find = |handler| known.handlers.get(&handler).cloned().ok_or(RequestError::NotRegistered { handler });
         wanted.union(&self.items.keys().copied().collect()).copied().map(find).collect()
+    }
+}
+
+impl Launcher for Owner {
+    /// Starts a session nobody holds. What starts by itself asks for no more than what is due.
+    fn launch(self: Arc<Self>, start: Start) {
+        let manager = self.host.id;
+        let mut request = SessionRequest::new(self, start.trigger).unattended().priority(Priority::Background);
+        (request.reason, request.ask) = (start.reason, Some(start.ask));
+        let request = match start.targets {
+            Targets::Handlers(handlers) => request.handlers(handlers),
+            Targets::Items(items) => {
+                items.into_iter().fold(request, |request, (handler, items)| request.items(handler, items))
+            }
+            _ => return,
+        };
+        if let Err(error) = request.start() {
+            tracing::warn!(%manager, %error, "what was due could not be started");
+        }
     }
 }
 

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use syncmgr_core::claim::Claim;
+use syncmgr_core::decision::ledger::Resume;
 use syncmgr_core::handler::SyncHandler;
 use syncmgr_core::id::{HandlerId, SessionId};
 use syncmgr_core::retry::RetryPolicy;
 use syncmgr_runtime::manager::SyncManager;
-use syncmgr_runtime::pending::Resume;
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::disk::Disk;

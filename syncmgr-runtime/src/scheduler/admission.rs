@@ -10,11 +10,21 @@ use syncmgr_core::claim::Claim;
 use syncmgr_core::decision::hold::Held;
 use syncmgr_core::decision::host::{ClaimSet, Grant, HostState, ItemOfRun, Priority, RunId};
 use syncmgr_core::id::{HandlerId, ItemId};
+use tokio::sync::Notify;
 
-use crate::run::Run;
+/// A run, as far as the host admits it.
+pub(crate) trait Admitted: Send + Sync {
+    fn id(&self) -> RunId;
+    /// It may start.
+    fn start(&self);
+    /// It may use this many more workers. `false` when it has no use for them.
+    fn lend(&self, workers: usize) -> bool;
+    /// An item has its claims. `false` when it no longer waits for them.
+    fn ready(&self, item: ItemId) -> bool;
+}
 
 /// The host state of a manager, and the runs it knows.
-pub(crate) struct Gate {
+pub(crate) struct Admission {
     inner: Mutex<Inner>,
     /// Whether anybody waits for a worker; read by every worker after each item.
     contended: AtomicBool,
@@ -22,11 +32,11 @@ pub(crate) struct Gate {
 
 struct Inner {
     host: HostState,
-    runs: BTreeMap<RunId, Weak<Run>>,
+    runs: BTreeMap<RunId, Weak<dyn Admitted>>,
 }
 
-impl Gate {
-    /// A gate for at most `limit` items at once, and so many at once with each of these claims.
+impl Admission {
+    /// Admits at most `limit` items at once, and so many at once with each of these claims.
     pub(crate) fn new(limit: usize, capacities: BTreeMap<Claim, usize>) -> Self {
         let mut host = HostState::new(limit);
         capacities.into_iter().for_each(|(claim, capacity)| host.set_capacity(claim, capacity));
@@ -35,16 +45,21 @@ impl Gate {
 
     /// Puts the runs of a session into the queue, all at once: sessions that wait for each other's handlers would
     /// otherwise wait for ever. For each run, calls `before` with those of its handler that come first.
-    pub(crate) fn request(&self, runs: &[Arc<Run>], priority: Priority, before: impl Fn(&Run, Vec<Arc<Run>>)) {
+    pub(crate) fn request<R: Admitted + 'static>(
+        &self,
+        runs: &[Arc<R>],
+        priority: Priority,
+        before: impl Fn(&R, Vec<RunId>),
+    ) {
         let grants = {
             let mut inner = self.lock();
             let mut grants = Vec::new();
             for run in runs {
-                let earlier = inner.host.runs_of(run.id().handler);
-                let earlier = earlier.iter().filter_map(|run| inner.runs.get(run)?.upgrade()).collect();
-                before(run, earlier);
-                inner.runs.insert(run.id(), Arc::downgrade(run));
-                grants.extend(inner.host.request(run.id(), priority));
+                let id = run.id();
+                before(run, inner.host.runs_of(id.handler));
+                let run: Weak<dyn Admitted> = Arc::<R>::downgrade(run);
+                inner.runs.insert(id, run);
+                grants.extend(inner.host.request(id, priority));
             }
             grants
         };
@@ -57,11 +72,11 @@ impl Gate {
     }
 
     /// Waits until the requested run may start. Cancel safe: a run that no longer waits leaves the queue.
-    pub(crate) async fn wait(&self, run: &Arc<Run>) {
-        let waiting = Waiting { gate: self, run, entered: false };
+    pub(crate) async fn wait(&self, run: RunId, started: &Notify) {
+        let waiting = Waiting { admission: self, run, entered: false };
         // A permit of an earlier turn says nothing about this one.
-        while !self.is_current(run.id()) {
-            run.started().notified().await;
+        while !self.is_current(run) {
+            started.notified().await;
         }
         waiting.entered();
     }
@@ -73,10 +88,19 @@ impl Gate {
         self.lock().runs.remove(&run);
     }
 
-    /// The run could use this many workers.
-    pub(crate) fn want(&self, run: RunId, workers: usize) {
-        let grants = self.decide(|host| host.want(run, workers));
+    /// The run could use this many workers. Returns how many it may use at once; others are lent as they become free.
+    pub(crate) fn want(&self, run: RunId, workers: usize) -> usize {
+        let mut lent = 0;
+        let mut grants = self.decide(|host| host.want(run, workers));
+        grants.retain(|grant| match grant {
+            Grant::Lend(to, workers) if *to == run => {
+                lent += workers;
+                false
+            }
+            _ => true,
+        });
         self.perform(grants);
+        lent
     }
 
     /// Workers of a run have come back.
@@ -122,8 +146,8 @@ impl Gate {
     /// The item was abandoned and keeps its claims, until what it reports into says that its work has ended.
     pub(crate) fn quarantine(self: &Arc<Self>, item: ItemOfRun, cell: &Arc<ItemCell>) {
         self.decide(|host| host.quarantine(item));
-        let (gate, cell) = (Arc::downgrade(self), cell.clone());
-        Arc::new(Lift { gate, cell, handler: item.run.handler, item: item.item }).lift_when_idle();
+        let (admission, cell) = (Arc::downgrade(self), cell.clone());
+        Arc::new(Lift { admission, cell, handler: item.run.handler, item: item.item }).lift_when_idle();
     }
 
     /// The abandoned items whose work is still running.
@@ -143,7 +167,7 @@ impl Gate {
             match grant {
                 Grant::Start(run) => {
                     if let Some(run) = self.run(run) {
-                        run.started().notify_one();
+                        run.start();
                     }
                 }
                 Grant::Lend(id, workers) => {
@@ -152,7 +176,7 @@ impl Gate {
                     }
                 }
                 Grant::Begin(item) => {
-                    if !self.run(item.run).is_some_and(|run| run.attempt().ready(item.item)) {
+                    if !self.run(item.run).is_some_and(|run| run.ready(item.item)) {
                         grants.extend(self.decide(|host| host.put_back(item)));
                     }
                 }
@@ -160,7 +184,7 @@ impl Gate {
         }
     }
 
-    fn run(&self, run: RunId) -> Option<Arc<Run>> {
+    fn run(&self, run: RunId) -> Option<Arc<dyn Admitted>> {
         self.lock().runs.get(&run)?.upgrade()
     }
 
@@ -179,8 +203,8 @@ impl Gate {
 
 /// A run in the queue. Dropped before it has entered, it leaves.
 struct Waiting<'a> {
-    gate: &'a Gate,
-    run: &'a Arc<Run>,
+    admission: &'a Admission,
+    run: RunId,
     entered: bool,
 }
 
@@ -193,14 +217,14 @@ impl Waiting<'_> {
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
         if !self.entered {
-            self.gate.leave(self.run.id());
+            self.admission.leave(self.run);
         }
     }
 }
 
 /// Ends the quarantine of an item. It is woken like a task when the item's work has ended.
 struct Lift {
-    gate: Weak<Gate>,
+    admission: Weak<Admission>,
     cell: Arc<ItemCell>,
     handler: HandlerId,
     item: ItemId,
@@ -216,9 +240,9 @@ impl Lift {
     }
 
     fn lift(&self) {
-        if let Some(gate) = self.gate.upgrade() {
-            let grants = gate.decide(|host| host.lift(self.handler, self.item));
-            gate.perform(grants);
+        if let Some(admission) = self.admission.upgrade() {
+            let grants = admission.decide(|host| host.lift(self.handler, self.item));
+            admission.perform(grants);
         }
     }
 }

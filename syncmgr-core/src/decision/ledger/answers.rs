@@ -1,0 +1,76 @@
+//! Answers to questions, until they are used up.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::{Effect, RetryLedger, writes};
+use crate::id::{ErrorId, ErrorScope, HandlerId, ItemId};
+use crate::log::{Question, Remedy};
+use crate::retry::Setback;
+use crate::store::StateChange;
+
+/// The answers given to this manager, each with the question it answers. Earlier ones are in the store.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Answers(BTreeMap<(HandlerId, ItemId, Arc<str>), (Question, usize)>);
+
+impl Answers {
+    pub(super) fn forget(&mut self, handler: HandlerId, item: Option<ItemId>) {
+        let forgotten = |of: HandlerId, about: ItemId| of == handler && item.is_none_or(|item| item == about);
+        self.0.retain(|(of, about, _), _| !forgotten(*of, *about));
+    }
+}
+
+impl RetryLedger {
+    /// Somebody answered a question. What the host can do about it is decided here: an answer about which it can do nothing
+    /// is kept for the handler. With it goes, in one write, the entry that asked.
+    #[must_use = "perform the effects"]
+    pub fn answer(&mut self, handler: HandlerId, item: ItemId, question: Question, choice: usize) -> Vec<Effect> {
+        let error = ErrorId::of_question(item, &question.key);
+        let mut changes = vec![StateChange::LogDeleted { handler, scope: ErrorScope::One(error) }];
+        match question.remedies.get(choice) {
+            // Nothing is stored of it: the next run may ask again.
+            Some(Remedy::Refuse) => return Vec::new(),
+            Some(Remedy::Reset) => {
+                self.set(handler, item, None);
+                changes.push(StateChange::Reset { handler, item });
+            }
+            Some(Remedy::TryAgain) => changes.push(self.clear(handler, item)),
+            _ => {
+                self.answers.0.insert((handler, item, question.key.clone()), (question.clone(), choice));
+                changes.push(StateChange::Answered { handler, item, question, choice });
+                // It need not wait any more, whatever becomes of whoever answered.
+                if self.state_of(handler, item).is_some_and(|state| state.setback == Setback::NeedsUser) {
+                    changes.push(self.clear(handler, item));
+                }
+            }
+        }
+        writes(changes)
+    }
+
+    /// The answer to a question that was given to this manager: `Some(None)` where the question has changed since, which
+    /// makes it another; `None` where nothing was answered, and the store may know more.
+    pub fn answer_to(&self, handler: HandlerId, item: ItemId, question: &Question) -> Option<Option<usize>> {
+        let (answered, choice) = self.answers.0.get(&(handler, item, question.key.clone()))?;
+        Some((answered == question).then_some(*choice))
+    }
+
+    /// Answers of an item were used up.
+    pub fn use_up(&mut self, handler: HandlerId, item: ItemId, keys: &[Arc<str>]) {
+        for key in keys {
+            self.answers.0.remove(&(handler, item, key.clone()));
+        }
+    }
+
+    /// What complete listings have lacked for long is forgotten, and with it what was answered of it.
+    #[must_use = "perform the effects"]
+    pub fn forget_absent(&mut self, handler: HandlerId, item: ItemId) -> Vec<Effect> {
+        self.set(handler, item, None);
+        self.answers.forget(handler, Some(item));
+        writes([StateChange::ForgetItem { handler, item }])
+    }
+
+    fn clear(&mut self, handler: HandlerId, item: ItemId) -> StateChange {
+        self.set(handler, item, None);
+        StateChange::Retry { handler, item, retry: None }
+    }
+}

@@ -1,0 +1,133 @@
+//! The ledger's decisions, each by example.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use uuid::Uuid;
+
+use super::*;
+use crate::decision::hold::Hold;
+use crate::decision::retry::{Advance, Ask, Clearing};
+use crate::decision::verdict::{Outcome, Verdict};
+use crate::error::FailureClass;
+use crate::explain::Known;
+use crate::facts::{Facts, Network};
+use crate::id::{ErrorId, ErrorScope, SessionId};
+use crate::log::{Action, LogLevel, Question, Remedy};
+use crate::request::RunRequest;
+use crate::retry::{RetryPolicy, Setback};
+use crate::store::{Course, SessionEnd};
+use crate::trigger::Trigger;
+
+mod absence;
+mod answering;
+mod attempting;
+mod holding;
+mod resuming;
+mod selecting;
+mod ticking;
+
+const MAIL: HandlerId = HandlerId::from_u128(1);
+const PAGES: HandlerId = HandlerId::from_u128(2);
+const INBOX: ItemId = ItemId::from_u128(11);
+const DRAFTS: ItemId = ItemId::from_u128(12);
+const POLICY: RetryPolicy = RetryPolicy::DEFAULT.with_jitter(0);
+const NEEDS_NETWORK: Capabilities = Capabilities::NEEDS_NETWORK;
+
+fn at(seconds: u64) -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)
+}
+
+fn online() -> Facts {
+    Facts::UNKNOWN.with_network(Network::Online)
+}
+
+fn offline() -> Facts {
+    Facts::UNKNOWN.with_network(Network::Offline)
+}
+
+fn account() -> Claim {
+    Claim::from("account")
+}
+
+fn backoff(since: u64, until: u64) -> RetryState {
+    RetryState::new(Setback::Backoff, at(since), Some(at(until))).with_failures(1, 1)
+}
+
+fn setback(setback: Setback) -> RetryState {
+    RetryState::new(setback, at(0), None).with_failures(1, 1)
+}
+
+/// A ledger with both handlers, of which nothing is left.
+fn ledger() -> RetryLedger {
+    with(&[])
+}
+
+/// A ledger with both handlers, and this left of items of the mail handler.
+fn with(states: &[(ItemId, RetryState)]) -> RetryLedger {
+    let mut ledger = RetryLedger::new(Resume::AtNextTrigger);
+    let _ = ledger.register(MAIL, NEEDS_NETWORK, states.iter().copied().collect(), at(0));
+    let _ = ledger.register(PAGES, Capabilities::default(), BTreeMap::new(), at(0));
+    ledger
+}
+
+/// A ledger with this left of the account.
+fn with_account(states: &[(ItemId, RetryState)], of_account: RetryState) -> RetryLedger {
+    let mut ledger = with(states);
+    let _ = ledger.restore(BTreeMap::from([(account(), of_account)]), Vec::new(), at(0));
+    ledger
+}
+
+fn attempted(item: ItemId, verdict: Verdict, now: u64) -> Attempted<'static> {
+    Attempted {
+        handler: MAIL,
+        item,
+        verdict,
+        advance: Advance::Nothing,
+        policy: &POLICY,
+        now: at(now),
+        chance: 0,
+        by: None,
+        stopped_by: StoppedBy::Request,
+    }
+}
+
+fn failed() -> Verdict {
+    Verdict::failed(FailureClass::Transient)
+}
+
+fn plain(outcome: Outcome) -> Verdict {
+    Verdict::plain(outcome)
+}
+
+fn items(of: HandlerId, items: &[ItemId]) -> Targets {
+    Targets::Items(BTreeMap::from([(of, items.iter().copied().collect())]))
+}
+
+fn handlers(of: &[HandlerId]) -> Targets {
+    Targets::Handlers(of.iter().copied().collect())
+}
+
+fn start(reason: StartReason, targets: Targets) -> Effect {
+    Effect::Start(Start { reason, trigger: Trigger::Scheduled, ask: Ask::Automatic, targets })
+}
+
+fn request(handler: HandlerId) -> RunRequest {
+    RunRequest::new(handler).with_trigger(Trigger::Scheduled)
+}
+
+/// Begins a run by itself, and says what holds it.
+fn begin(ledger: &mut RetryLedger, request: RunRequest, facts: Facts) -> Option<Hold> {
+    let capabilities = if request.handler == MAIL { NEEDS_NETWORK } else { Capabilities::default() };
+    let (hold, _) = ledger.begin(request, (Ask::Automatic, StartReason::Asked), capabilities, facts, at(0));
+    hold
+}
+
+fn started(effects: &[Effect]) -> Vec<Start> {
+    let started = effects.iter().filter_map(|effect| match effect {
+        Effect::Start(start) => Some(start.clone()),
+        _ => None,
+    });
+    started.collect()
+}

@@ -1,0 +1,45 @@
+use super::*;
+
+#[test]
+fn a_handler_is_forgotten_with_its_interrupted_runs_and_what_only_it_claims() {
+    let mut ledger = with_account(&[(INBOX, backoff(0, 30))], backoff(0, 60));
+    let record = SessionRecord::new(SessionId(7), Uuid::nil(), Trigger::Manual, at(0), vec![request(MAIL)]);
+    let _ = ledger.restore(BTreeMap::from([(account(), backoff(0, 60))]), vec![record], at(0));
+    let _ = begin(&mut ledger, request(MAIL), offline());
+    let effects = ledger.forget(MAIL, vec![account()], at(50));
+    let end = SessionEnd { time: at(50), course: Course::Interrupted, outcomes: BTreeMap::new() };
+    assert_eq!(
+        effects,
+        [
+            Effect::Write(StateChange::SessionEnded { session: SessionId(7), manager: Uuid::nil(), end }),
+            Effect::Write(StateChange::Forget { handler: MAIL }),
+            Effect::Write(StateChange::Resource { claim: account(), retry: None }),
+        ]
+    );
+    assert!(ledger.is_clean(MAIL) && !ledger.has_pending());
+    assert_eq!(ledger.interrupted(MAIL), []);
+}
+
+#[test]
+fn a_forgotten_item_is_neither_due_nor_waiting_nor_unfinished() {
+    let mut ledger = with(&[(INBOX, backoff(0, 30))]);
+    let asked = request(MAIL).with_items([INBOX, DRAFTS]);
+    let record = SessionRecord::new(SessionId(7), Uuid::nil(), Trigger::Manual, at(0), vec![asked.clone()]);
+    let _ = ledger.restore(BTreeMap::new(), vec![record], at(0));
+    let _ = begin(&mut ledger, asked, offline());
+    let forgotten = StateChange::ForgetItem { handler: MAIL, item: INBOX };
+    assert_eq!(ledger.forget_item(MAIL, INBOX), [Effect::Write(forgotten)]);
+    assert_eq!((ledger.state_of(MAIL, INBOX), ledger.next_deadline()), (None, None));
+    assert_eq!(ledger.interrupted(MAIL)[0].items, Some(BTreeSet::from([DRAFTS])));
+    assert_eq!(started(&ledger.tick(None, online(), at(0)))[0].targets, items(MAIL, &[DRAFTS]));
+}
+
+#[test]
+fn an_item_that_was_absent_for_long_is_forgotten_with_what_was_answered_of_it() {
+    let mut ledger = with(&[(INBOX, backoff(0, 30))]);
+    let question = Question::new("key", "which?", ["this".into()]);
+    let _ = ledger.answer(MAIL, INBOX, question.clone(), 0);
+    let forgotten = StateChange::ForgetItem { handler: MAIL, item: INBOX };
+    assert_eq!(ledger.forget_absent(MAIL, INBOX), [Effect::Write(forgotten)]);
+    assert_eq!((ledger.state_of(MAIL, INBOX), ledger.answer_to(MAIL, INBOX, &question)), (None, None));
+}

@@ -1,0 +1,161 @@
+use super::*;
+
+fn end(ledger: &mut RetryLedger, attempt: &Attempted<'_>) -> (Option<RetryState>, Vec<Effect>) {
+    ledger.ended(attempt, &[])
+}
+
+#[test]
+fn a_failure_is_due_after_its_wait_and_wakes_the_scheduler() {
+    let mut ledger = ledger();
+    let (after, effects) = end(&mut ledger, &attempted(INBOX, failed(), 100));
+    assert_eq!(after, Some(backoff(100, 130)));
+    assert_eq!(effects, [Effect::Wake]);
+    assert_eq!(ledger.next_deadline(), Some(at(130)));
+    assert_eq!(ledger.state_of(MAIL, INBOX), after.as_ref());
+    assert!(ledger.concerns(MAIL, INBOX) && !ledger.concerns(MAIL, DRAFTS));
+    assert!(!ledger.is_clean(MAIL) && ledger.is_clean(PAGES));
+}
+
+#[test]
+fn a_success_leaves_nothing_and_settles_what_was_asked() {
+    let mut ledger = with(&[(INBOX, backoff(0, 30))]);
+    let (after, effects) = end(&mut ledger, &attempted(INBOX, plain(Outcome::Succeeded), 40));
+    assert_eq!(after, None);
+    let settled = StateChange::Settled { handler: MAIL, item: INBOX };
+    assert_eq!(effects, [Effect::Settle(INBOX), Effect::Write(settled)]);
+    assert!(ledger.is_clean(MAIL));
+    assert_eq!(ledger.next_deadline(), None);
+}
+
+#[test]
+fn a_success_of_what_had_never_failed_settles_nothing() {
+    let mut ledger = with_account(&[], backoff(0, 30));
+    let (after, effects) = end(&mut ledger, &attempted(INBOX, plain(Outcome::Succeeded), 40));
+    assert_eq!((after, effects), (None, Vec::new()));
+}
+
+#[test]
+fn the_end_of_an_item_also_changes_what_it_claims_and_that_is_written_once() {
+    let mut ledger = ledger();
+    let (_, effects) = ledger.ended(&attempted(INBOX, failed(), 100), &[account()]);
+    let counted = RetryState::new(Setback::Backoff, at(100), None).with_failures(1, 1);
+    let resource = StateChange::Resource { claim: account(), retry: Some(counted) };
+    assert_eq!(effects, [Effect::Write(resource), Effect::Wake]);
+    assert!(!ledger.is_clean(PAGES) && ledger.concerns(PAGES, DRAFTS), "everybody may claim the account");
+    let (_, effects) = ledger.ended(&attempted(INBOX, plain(Outcome::Succeeded), 200), &[account()]);
+    let cleared = StateChange::Resource { claim: account(), retry: None };
+    assert_eq!(effects[0], Effect::Write(cleared));
+    assert!(ledger.is_clean(PAGES));
+    let (_, effects) = ledger.ended(&attempted(INBOX, plain(Outcome::Succeeded), 200), &[account()]);
+    assert_eq!(effects, []);
+}
+
+#[test]
+fn who_forces_an_item_clears_what_it_claims_and_nobody_else_does() {
+    let asked = RetryState::new(Setback::NotBefore, at(0), Some(at(900)));
+    for (by, left) in [(Clearing::Manual, Some(asked)), (Clearing::Force, None)] {
+        let mut ledger = with_account(&[], asked);
+        let attempt = Attempted { by: Some(by), ..attempted(INBOX, plain(Outcome::Succeeded), 100) };
+        let (_, effects) = ledger.ended(&attempt, &[account()]);
+        assert_eq!(ledger.resources.get(&account()).copied(), left, "{by:?}");
+        assert_eq!(effects.is_empty(), left.is_some());
+    }
+}
+
+#[test]
+fn who_asks_by_hand_begins_afresh_unless_nothing_came_of_it() {
+    let before = RetryState::new(Setback::Backoff, at(0), Some(at(900))).with_failures(5, 5);
+    let by_hand = |verdict| Attempted { by: Some(Clearing::Manual), ..attempted(INBOX, verdict, 100) };
+    let (after, _) = end(&mut with(&[(INBOX, before)]), &by_hand(failed()));
+    assert_eq!(after, Some(backoff(100, 130)));
+    for outcome in [Outcome::Skipped, Outcome::Stopped] {
+        let (after, _) = end(&mut with(&[(INBOX, before)]), &by_hand(plain(outcome)));
+        assert_eq!(after, Some(before), "{outcome}");
+    }
+}
+
+#[test]
+fn who_calls_a_retry_off_does_not_want_it_again_soon() {
+    let (after, _) = end(&mut with(&[(INBOX, backoff(0, 30))]), &attempted(INBOX, plain(Outcome::Skipped), 30));
+    assert_eq!(after.and_then(|state| state.until), Some(at(30) + POLICY.cap));
+    let (after, _) = end(&mut with(&[(INBOX, backoff(0, 31))]), &attempted(INBOX, plain(Outcome::Skipped), 30));
+    assert_eq!(after.and_then(|state| state.until), Some(at(31)));
+}
+
+#[test]
+fn a_failure_whose_wait_is_over_at_once_is_no_retry_that_was_called_off() {
+    let policy = POLICY.with_initial(Duration::ZERO);
+    let (after, _) = end(&mut ledger(), &Attempted { policy: &policy, ..attempted(INBOX, failed(), 30) });
+    assert_eq!(after.and_then(|state| state.until), Some(at(30)));
+}
+
+#[test]
+fn what_the_end_of_the_manager_stops_stays_as_it_was_and_due() {
+    let mut ledger = with(&[(INBOX, backoff(0, 30))]);
+    let cut = Attempted { stopped_by: StoppedBy::Shutdown, ..attempted(INBOX, plain(Outcome::Stopped), 40) };
+    assert_eq!(end(&mut ledger, &cut), (Some(backoff(0, 30)), vec![Effect::Wake]));
+    assert_eq!(ledger.next_deadline(), Some(at(30)));
+    let failed = Attempted { verdict: failed(), ..cut };
+    let (after, _) = end(&mut ledger, &failed);
+    assert_eq!(after.map(|state| state.failures), Some(2), "a failure is one, whoever shuts down");
+}
+
+#[test]
+fn an_item_that_has_used_up_its_budget_asks_once() {
+    let policy = POLICY.with_budget(2, 50);
+    let mut ledger = ledger();
+    let attempt = Attempted { policy: &policy, ..attempted(INBOX, failed(), 0) };
+    assert_eq!(end(&mut ledger, &attempt).1, [Effect::Wake]);
+    let (after, effects) = end(&mut ledger, &attempt);
+    assert_eq!(after.map(|state| (state.setback, state.until)), Some((Setback::NeedsAttention, None)));
+    let [Effect::Ask(entry), Effect::Wake] = &effects[..] else { panic!("{effects:?}") };
+    assert_eq!((entry.level, entry.item), (LogLevel::Warning, Some(INBOX)));
+    assert!(entry.text.contains("failed 2 times"), "{}", entry.text);
+    let Some(Action::Decide(question)) = &entry.action else { panic!("{entry:?}") };
+    assert_eq!(question.remedies[..], [Remedy::TryAgain, Remedy::Refuse]);
+    assert_eq!(entry.error, Some(ErrorId::of_question(INBOX, &question.key)));
+    assert_eq!(end(&mut ledger, &attempt).1, [Effect::Wake], "it has been asked");
+    assert_eq!(ledger.next_deadline(), None);
+}
+
+#[test]
+fn a_handler_that_cannot_begin_is_due_as_a_whole() {
+    let mut ledger = ledger();
+    let (after, effects) = ledger.began(&attempted(INBOX, failed(), 0), &request(MAIL)).expect("a failure is recorded");
+    assert_eq!((after, effects), (Some(backoff(0, 30)), vec![Effect::Wake]));
+    assert_eq!(ledger.state_of(MAIL, HANDLER_ITSELF), after.as_ref());
+    assert_eq!(ledger.state_of(MAIL, INBOX), None);
+    let begun = ledger.began(&attempted(INBOX, plain(Outcome::Succeeded), 40), &request(MAIL));
+    assert_eq!(begun, Some((None, Vec::new())));
+    assert_eq!(ledger.began(&attempted(INBOX, plain(Outcome::Succeeded), 40), &request(MAIL)), None);
+}
+
+#[test]
+fn what_becomes_of_a_handler_that_is_not_here_is_kept_by_nobody() {
+    let mut ledger = RetryLedger::new(Resume::AtNextTrigger);
+    let (after, _) = end(&mut ledger, &attempted(INBOX, failed(), 0));
+    assert_eq!(after, Some(backoff(0, 30)), "it is recorded all the same");
+    assert_eq!((ledger.state_of(MAIL, INBOX), ledger.next_deadline()), (None, None));
+}
+
+#[test]
+fn a_retired_handler_keeps_what_is_left_and_nothing_of_it_is_due() {
+    let mut ledger = with(&[(DRAFTS, backoff(0, 30))]);
+    ledger.retire(MAIL);
+    let (after, _) = end(&mut ledger, &attempted(INBOX, failed(), 0));
+    assert_eq!(ledger.state_of(MAIL, INBOX), after.as_ref());
+    assert_eq!(ledger.state_of(MAIL, DRAFTS), Some(&backoff(0, 30)));
+    assert_eq!(ledger.next_deadline(), None);
+    ledger.unregister(MAIL);
+    assert_eq!(ledger.state_of(MAIL, INBOX), None);
+}
+
+#[test]
+fn an_attempt_is_judged_by_the_time_that_was_waited_for() {
+    let mut ledger = ledger();
+    let _ = ledger.tick(Some(at(1_000)), Facts::UNKNOWN, at(5));
+    let (after, _) = end(&mut ledger, &attempted(INBOX, failed(), 5));
+    assert_eq!(after, Some(backoff(1_000, 1_030)));
+    let (after, _) = ledger.began(&attempted(INBOX, failed(), 5), &request(MAIL)).expect("a failure is recorded");
+    assert_eq!(after, Some(backoff(1_000, 1_030)));
+}

@@ -1,0 +1,90 @@
+use super::*;
+
+const FIRST: SessionId = SessionId(7);
+const SECOND: SessionId = SessionId(8);
+
+fn record(session: SessionId, runs: Vec<RunRequest>) -> SessionRecord {
+    SessionRecord::new(session, Uuid::from_u128(3), Trigger::Manual, at(0), runs)
+}
+
+fn ended(session: SessionId) -> Effect {
+    let end = SessionEnd { time: at(50), course: Course::Interrupted, outcomes: BTreeMap::new() };
+    Effect::Write(StateChange::SessionEnded { session, manager: Uuid::from_u128(3), end })
+}
+
+fn interrupted(resume: Resume, sessions: Vec<SessionRecord>) -> RetryLedger {
+    let mut ledger = RetryLedger::new(resume);
+    assert_eq!(ledger.restore(BTreeMap::new(), sessions, at(50)), []);
+    let _ = ledger.register(MAIL, NEEDS_NETWORK, BTreeMap::new(), at(50));
+    ledger
+}
+
+fn unfinished(session: SessionId, items: Option<&[ItemId]>) -> Unfinished {
+    Unfinished { session, items: items.map(|items| items.iter().copied().collect()) }
+}
+
+#[test]
+fn a_session_that_had_nothing_left_to_do_is_over() {
+    let mut ledger = RetryLedger::new(Resume::AtNextTrigger);
+    let sessions = vec![record(FIRST, Vec::new()), record(SECOND, vec![request(MAIL)])];
+    assert_eq!(ledger.restore(BTreeMap::new(), sessions, at(50)), [ended(FIRST)]);
+    assert_eq!(ledger.interrupted(MAIL), [unfinished(SECOND, None)]);
+    assert_eq!(ledger.interrupted(PAGES), []);
+}
+
+#[test]
+fn interrupted_runs_start_by_themselves_once_where_they_are_to() {
+    let sessions = || vec![record(FIRST, vec![request(MAIL), request(PAGES)])];
+    let mut ledger = interrupted(Resume::AtOnce, sessions());
+    assert!(ledger.has_pending());
+    let resumed = start(StartReason::Resumed, handlers(&[MAIL]));
+    assert_eq!(ledger.tick(None, online(), at(50)), [resumed], "the other is not registered yet");
+    assert_eq!(ledger.tick(None, online(), at(50)), []);
+    assert_eq!(ledger.register(PAGES, Capabilities::default(), BTreeMap::new(), at(50)), [Effect::Wake]);
+    assert_eq!(ledger.tick(None, online(), at(50)), [start(StartReason::Resumed, handlers(&[PAGES]))]);
+    let mut ledger = interrupted(Resume::AtNextTrigger, sessions());
+    assert!(!ledger.has_pending());
+    assert_eq!(ledger.tick(None, online(), at(50)), []);
+}
+
+#[test]
+fn a_retired_handler_is_not_resumed() {
+    let mut ledger = interrupted(Resume::AtOnce, vec![record(FIRST, vec![request(MAIL)])]);
+    ledger.retire(MAIL);
+    assert_eq!(ledger.tick(None, online(), at(50)), []);
+}
+
+#[test]
+fn an_interrupted_session_is_over_when_all_its_runs_have_been_finished() {
+    let sessions = vec![record(FIRST, vec![request(MAIL), request(PAGES)]), record(SECOND, vec![request(MAIL)])];
+    let mut ledger = interrupted(Resume::AtNextTrigger, sessions);
+    assert_eq!(ledger.interrupted(MAIL), [unfinished(FIRST, None), unfinished(SECOND, None)]);
+    assert_eq!(ledger.finished(MAIL, &[FIRST], at(50)), []);
+    assert_eq!(ledger.interrupted(MAIL), [unfinished(SECOND, None)]);
+    assert_eq!(ledger.finished(PAGES, &[FIRST], at(50)), [ended(FIRST)]);
+    assert_eq!(ledger.finished(MAIL, &[SECOND], at(50)), [ended(SECOND)]);
+}
+
+#[test]
+fn a_handler_that_can_begin_again_takes_up_what_a_run_of_given_items_leaves_to_others() {
+    let mut ledger = interrupted(Resume::AtOnce, vec![record(FIRST, vec![request(MAIL)])]);
+    let _ = ledger.tick(None, online(), at(50));
+    let fails = |ledger: &mut RetryLedger| drop(ledger.began(&attempted(INBOX, failed(), 50), &request(MAIL)));
+    let begins = |ledger: &mut RetryLedger, request| {
+        ledger.began(&attempted(INBOX, plain(Outcome::Succeeded), 60), &request).map(|(_, effects)| effects)
+    };
+    fails(&mut ledger);
+    assert_eq!(begins(&mut ledger, request(MAIL)), Some(vec![]), "it takes the interrupted run up itself");
+    fails(&mut ledger);
+    assert_eq!(begins(&mut ledger, request(MAIL).with_items([INBOX])), Some(vec![Effect::Wake]));
+    assert_eq!(started(&ledger.tick(None, online(), at(60)))[0].reason, StartReason::Resumed);
+}
+
+#[test]
+fn a_run_that_is_finished_may_be_resumed_again_when_it_is_interrupted_again() {
+    let sessions = vec![record(FIRST, vec![request(MAIL)]), record(SECOND, vec![request(MAIL)])];
+    let mut ledger = interrupted(Resume::AtOnce, sessions);
+    assert_eq!(started(&ledger.tick(None, online(), at(50))).len(), 1);
+    let _ = ledger.finished(MAIL, &[FIRST], at(50));
+    assert_eq!(started(&ledger.tick(None, online(), at(50))).len(), 1);
+}

@@ -1,0 +1,140 @@
+use super::*;
+
+fn select(ledger: &mut RetryLedger, item: ItemId, ask: Ask, now: u64) -> (Option<Hold>, Vec<Effect>) {
+    ledger.select(MAIL, item, &[&account()], ask, at(now))
+}
+
+fn backing_off(until: u64) -> Hold {
+    Hold::BackingOff { until: at(until), failures: 1 }
+}
+
+#[test]
+fn an_item_that_backs_off_may_not_run_and_stays_due() {
+    let mut ledger = with(&[(INBOX, backoff(0, 30))]);
+    assert_eq!(select(&mut ledger, INBOX, Ask::Automatic, 29), (Some(backing_off(30)), Vec::new()));
+    assert_eq!(ledger.next_deadline(), Some(at(30)));
+    assert_eq!(select(&mut ledger, DRAFTS, Ask::Automatic, 29), (None, Vec::new()));
+}
+
+#[test]
+fn an_item_that_may_run_is_not_due_meanwhile() {
+    let mut ledger = with(&[(INBOX, backoff(0, 30))]);
+    assert_eq!(select(&mut ledger, INBOX, Ask::ByHand, 10), (None, Vec::new()));
+    assert_eq!(ledger.next_deadline(), None);
+    assert_eq!(ledger.state_of(MAIL, INBOX), Some(&backoff(0, 30)), "how it ends says what is left");
+}
+
+#[test]
+fn an_item_whose_resource_is_held_is_due_when_that_lets_it() {
+    for until in [backoff(0, 60), RetryState::new(Setback::NotBefore, at(0), Some(at(60)))] {
+        let mut ledger = with_account(&[], until);
+        let (hold, effects) = select(&mut ledger, INBOX, Ask::Automatic, 10);
+        assert_eq!((hold, effects), (until.hold(), vec![Effect::Wake]));
+        assert_eq!(ledger.next_deadline(), Some(at(60)));
+        assert_eq!(ledger.state_of(MAIL, INBOX), None);
+    }
+}
+
+#[test]
+fn a_hold_of_the_whole_handler_that_knows_no_time_makes_nothing_due() {
+    let mut ledger = with(&[(HANDLER_ITSELF, setback(Setback::Permanent)), (INBOX, backoff(0, 30))]);
+    assert_eq!(select(&mut ledger, INBOX, Ask::Automatic, 40), (Some(Hold::Permanent), Vec::new()));
+    assert_eq!(ledger.next_deadline(), None);
+}
+
+#[test]
+fn where_nothing_is_left_of_anything_everything_may_run() {
+    assert_eq!(select(&mut ledger(), INBOX, Ask::Automatic, 0), (None, Vec::new()));
+}
+
+#[test]
+fn an_item_is_selected_by_the_time_that_was_waited_for() {
+    let mut ledger = with(&[(INBOX, backoff(0, 30))]);
+    let _ = ledger.tick(Some(at(30)), Facts::UNKNOWN, at(3));
+    assert_eq!(select(&mut ledger, INBOX, Ask::Automatic, 3).0, None);
+}
+
+fn put_off(ledger: &mut RetryLedger, reason: StartReason, lists: bool) -> Vec<Effect> {
+    let _ = ledger.tick(None, Facts::UNKNOWN, at(30));
+    ledger.put_off_missed(MAIL, reason, &POLICY, |_| lists, at(30))
+}
+
+#[test]
+fn what_was_due_and_did_not_run_is_due_again_after_the_longest_wait() {
+    for reason in [StartReason::Retry, StartReason::Lifted] {
+        let mut ledger = with(&[(INBOX, backoff(0, 30)), (DRAFTS, backoff(0, 31))]);
+        assert_eq!(put_off(&mut ledger, reason, true), [Effect::Wake], "{reason:?}");
+        assert_eq!(ledger.next_deadline(), Some(at(31)), "what is not due yet stays as it is");
+        let _ = ledger.tick(None, Facts::UNKNOWN, at(31));
+        assert_eq!(ledger.next_deadline(), Some(at(30) + POLICY.cap));
+    }
+}
+
+#[test]
+fn what_nobody_wanted_again_or_nobody_lists_is_not_put_off() {
+    for (reason, lists) in [(StartReason::Asked, true), (StartReason::Resumed, true), (StartReason::Retry, false)] {
+        let mut ledger = with(&[(INBOX, backoff(0, 30))]);
+        assert_eq!(put_off(&mut ledger, reason, lists), [], "{reason:?}");
+        assert_eq!(ledger.next_deadline(), None);
+    }
+}
+
+#[test]
+fn what_is_still_due_was_not_missed() {
+    let mut ledger = with(&[(INBOX, backoff(0, 30))]);
+    assert_eq!(ledger.put_off_missed(MAIL, StartReason::Retry, &POLICY, |_| true, at(30)), []);
+    assert_eq!(ledger.next_deadline(), Some(at(30)));
+}
+
+#[test]
+fn what_was_selected_and_is_not_run_after_all_is_due_as_it_was() {
+    let mut ledger = with(&[(INBOX, backoff(0, 30))]);
+    let _ = select(&mut ledger, INBOX, Ask::ByHand, 10);
+    assert_eq!(ledger.put_back(MAIL, [INBOX, DRAFTS], &POLICY, at(10)), [Effect::Wake]);
+    assert_eq!(ledger.next_deadline(), Some(at(30)));
+    assert_eq!(ledger.put_back(MAIL, [INBOX], &POLICY, at(50)), [], "it is due already");
+}
+
+#[test]
+fn what_was_selected_when_it_was_due_and_is_not_run_waits_as_long_as_may_be() {
+    let mut ledger = with(&[(INBOX, backoff(0, 30))]);
+    let _ = select(&mut ledger, INBOX, Ask::Automatic, 30);
+    assert_eq!(ledger.put_back(MAIL, [INBOX], &POLICY, at(30)), [Effect::Wake]);
+    assert_eq!(ledger.next_deadline(), Some(at(30) + POLICY.cap));
+}
+
+#[test]
+fn a_retry_in_quarantine_is_tried_again_after_the_first_wait() {
+    let mut ledger = ledger();
+    assert_eq!(ledger.put_off_quarantined(MAIL, INBOX, StartReason::Asked, &POLICY, at(0)), []);
+    assert_eq!(ledger.put_off_quarantined(MAIL, INBOX, StartReason::Retry, &POLICY, at(0)), [Effect::Wake]);
+    assert_eq!(ledger.next_deadline(), Some(at(30)));
+}
+
+#[test]
+fn what_is_known_is_told_with_what_holds_it_and_when_it_is_due() {
+    let mut ledger = with_account(&[(INBOX, backoff(0, 600))], backoff(0, 60));
+    let describe = |ledger: &RetryLedger, mut known: Known| {
+        ledger.describe(&mut known, &[&account()], offline(), at(0));
+        (known.record.and_then(|record| record.retry), known.due, known.conditions)
+    };
+    let held = vec![Hold::Offline, backing_off(60)];
+    let of_item = describe(&ledger, Known::of(MAIL).about(INBOX));
+    assert_eq!(of_item, (Some(backoff(0, 600)), Some(at(600)), held.clone()));
+    assert_eq!(describe(&ledger, Known::of(MAIL)), (None, Some(at(600)), held));
+    assert_eq!(describe(&ledger, Known::of(MAIL).about(DRAFTS)), (None, None, vec![]), "nothing of it is to run");
+    ledger.set(MAIL, HANDLER_ITSELF, Some(backoff(0, 90)));
+    assert_eq!(describe(&ledger, Known::of(MAIL).about(DRAFTS)).1, Some(at(90)), "due with its handler");
+    assert_eq!(begin(&mut ledger, request(PAGES), offline()), None);
+    ledger.retire(MAIL);
+    assert_eq!(describe(&ledger, Known::of(MAIL).about(INBOX)), (Some(backoff(0, 600)), None, vec![]));
+}
+
+#[test]
+fn what_holds_a_run_that_waits_is_told_although_nothing_is_due() {
+    let mut ledger = ledger();
+    assert_eq!(begin(&mut ledger, request(MAIL), offline()), Some(Hold::Offline));
+    let mut known = Known::of(MAIL);
+    ledger.describe(&mut known, &[], online(), at(0));
+    assert_eq!((known.conditions, known.due), (vec![Hold::Offline], None));
+}

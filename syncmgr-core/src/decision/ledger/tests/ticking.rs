@@ -1,0 +1,91 @@
+use super::*;
+
+#[test]
+fn what_is_due_is_started_once() {
+    let mut ledger = with(&[(INBOX, backoff(0, 30)), (DRAFTS, backoff(0, 40))]);
+    assert_eq!(ledger.tick(None, Facts::UNKNOWN, at(29)), []);
+    let effects = ledger.tick(None, Facts::UNKNOWN, at(30));
+    assert_eq!(effects, [start(StartReason::Retry, items(MAIL, &[INBOX]))]);
+    assert_eq!(ledger.tick(None, Facts::UNKNOWN, at(30)), []);
+    assert_eq!(ledger.next_deadline(), Some(at(40)));
+}
+
+#[test]
+fn a_deadline_that_was_waited_for_has_come_whatever_the_clock_says() {
+    let mut ledger = with(&[(INBOX, backoff(0, 30))]);
+    assert_eq!(started(&ledger.tick(Some(at(30)), Facts::UNKNOWN, at(3))).len(), 1);
+    assert_eq!((ledger.time(at(3)), ledger.time(at(31))), (at(30), at(31)));
+    let _ = ledger.tick(Some(at(20)), Facts::UNKNOWN, at(3));
+    assert_eq!(ledger.time(at(3)), at(30), "it does not go back");
+}
+
+#[test]
+fn a_handler_that_could_not_begin_is_started_whole_and_apart_from_single_items() {
+    let mut ledger = with(&[(HANDLER_ITSELF, backoff(0, 30)), (INBOX, backoff(0, 30))]);
+    let states = BTreeMap::from([(DRAFTS, backoff(0, 30))]);
+    let _ = ledger.register(PAGES, Capabilities::default(), states, at(0));
+    let effects = ledger.tick(None, Facts::UNKNOWN, at(30));
+    assert_eq!(
+        effects,
+        [start(StartReason::Retry, items(PAGES, &[DRAFTS])), start(StartReason::Retry, handlers(&[MAIL]))]
+    );
+}
+
+#[test]
+fn once_the_network_is_back_nothing_backs_off_any_more() {
+    let asked = RetryState::new(Setback::NotBefore, at(0), Some(at(900)));
+    let mut ledger = with_account(&[(INBOX, backoff(0, 600)), (DRAFTS, asked)], backoff(0, 600));
+    assert_eq!(ledger.facts_changed(online(), offline()), []);
+    let effects = ledger.facts_changed(offline(), online());
+    let cleared = StateChange::Retry { handler: MAIL, item: INBOX, retry: None };
+    let resource = StateChange::Resource { claim: account(), retry: None };
+    let started = start(StartReason::Retry, items(MAIL, &[INBOX]));
+    assert_eq!(effects, [Effect::Write(cleared), Effect::Write(resource), started]);
+    assert_eq!((ledger.state_of(MAIL, INBOX), ledger.state_of(MAIL, DRAFTS)), (None, Some(&asked)));
+    assert_eq!(ledger.next_deadline(), Some(at(900)));
+    assert!(ledger.resources.is_empty());
+}
+
+#[test]
+fn what_a_peer_asked_for_of_a_resource_outlives_the_network() {
+    let asked = RetryState::new(Setback::NotBefore, at(0), Some(at(900)));
+    let mut ledger = with_account(&[], asked);
+    assert_eq!(ledger.facts_changed(offline(), online()), []);
+    assert_eq!(ledger.resources.get(&account()), Some(&asked));
+}
+
+#[test]
+fn the_network_clears_nothing_of_a_handler_that_is_not_registered_any_more() {
+    let mut ledger = with(&[(INBOX, backoff(0, 600))]);
+    ledger.retire(MAIL);
+    assert_eq!(ledger.facts_changed(offline(), online()), []);
+    assert_eq!(ledger.state_of(MAIL, INBOX), Some(&backoff(0, 600)));
+}
+
+#[test]
+fn a_state_from_the_future_keeps_its_wait_from_now_on() {
+    let mut ledger = ledger();
+    let states = BTreeMap::from([(INBOX, backoff(500, 530)), (DRAFTS, setback(Setback::Permanent))]);
+    let effects = ledger.register(MAIL, NEEDS_NETWORK, states, at(100));
+    assert_eq!(effects, [Effect::Wake]);
+    assert_eq!(ledger.state_of(MAIL, INBOX), Some(&backoff(100, 130)));
+    assert_eq!(ledger.state_of(MAIL, DRAFTS), Some(&setback(Setback::Permanent)));
+    assert_eq!(ledger.next_deadline(), Some(at(130)));
+    let _ = ledger.restore(BTreeMap::from([(account(), backoff(500, 530))]), Vec::new(), at(100));
+    assert_eq!(ledger.resources.get(&account()), Some(&backoff(100, 130)));
+}
+
+#[test]
+fn a_handler_of_which_nothing_waits_wakes_nobody_when_it_is_registered() {
+    let mut ledger = RetryLedger::new(Resume::AtOnce);
+    assert_eq!(ledger.register(MAIL, NEEDS_NETWORK, BTreeMap::new(), at(0)), []);
+    assert!(!ledger.has_pending());
+}
+
+#[test]
+fn a_handler_that_is_registered_again_is_retired_no_more() {
+    let mut ledger = with(&[(INBOX, backoff(0, 30))]);
+    ledger.retire(MAIL);
+    let _ = ledger.register(MAIL, NEEDS_NETWORK, BTreeMap::from([(INBOX, backoff(0, 30))]), at(0));
+    assert_eq!(started(&ledger.tick(None, Facts::UNKNOWN, at(30))).len(), 1);
+}

@@ -1,0 +1,120 @@
+//! What starts by itself.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::SystemTime;
+
+use super::{Effect, HANDLER_ITSELF, HeldRun, RetryLedger, Start, StartReason, Targets, Unfinished, writes};
+use crate::decision::conditions::{holds, reconnected};
+use crate::decision::retry::{Clearing, clear};
+use crate::facts::Facts;
+use crate::id::{HandlerId, ItemId, SessionId};
+use crate::retry::RetryState;
+use crate::store::StateChange;
+
+impl RetryLedger {
+    /// Time has passed, or something has changed: starts what is due, what was interrupted and what nothing holds any more.
+    ///
+    /// `waited_for` is the deadline that was waited for to its end, if one was: it has come, whatever the clock says.
+    #[must_use = "perform the effects"]
+    pub fn tick(&mut self, waited_for: Option<SystemTime>, facts: Facts, now: SystemTime) -> Vec<Effect> {
+        self.reached = waited_for.map_or(self.reached, |deadline| deadline.max(self.reached));
+        let due = self.dues.take_due(self.time(now));
+        let mut effects = start_items(due);
+        effects.extend(self.resume());
+        effects.extend(self.start_lifted(facts));
+        effects
+    }
+
+    /// When [`tick`](Self::tick) is to be called at the latest.
+    pub fn next_deadline(&self) -> Option<SystemTime> {
+        self.dues.next()
+    }
+
+    /// Whether anything may have to be started by itself.
+    pub fn has_pending(&self) -> bool {
+        self.interrupted.is_to_resume() || self.next_deadline().is_some() || !self.held.is_empty()
+    }
+
+    /// What is known of the environment has changed. Once the network is back nothing backs off any more.
+    #[must_use = "perform the effects"]
+    pub fn facts_changed(&mut self, before: Facts, facts: Facts) -> Vec<Effect> {
+        if !reconnected(before, facts) {
+            return Vec::new();
+        }
+        let mut effects = Vec::new();
+        let items = self.clear_items();
+        for (handler, items) in &items {
+            let cleared = |item: &ItemId| StateChange::Retry { handler: *handler, item: *item, retry: None };
+            effects.extend(writes(items.iter().map(cleared)));
+        }
+        self.resources.retain(|claim, state| {
+            let cleared = backs_off(state).then(|| StateChange::Resource { claim: claim.clone(), retry: None });
+            effects.extend(writes(cleared));
+            !backs_off(state)
+        });
+        effects.extend(start_items(items));
+        effects
+    }
+
+    /// Clears the items that back off, of handlers that are registered.
+    fn clear_items(&mut self) -> BTreeMap<HandlerId, BTreeSet<ItemId>> {
+        let mut cleared = BTreeMap::<_, BTreeSet<_>>::new();
+        for (id, handler) in self.handlers.iter_mut().filter(|(_, handler)| handler.registered.is_some()) {
+            let items = handler.items.iter().filter(|(_, state)| backs_off(state)).map(|(item, _)| *item);
+            let items: BTreeSet<_> = items.collect();
+            handler.items.retain(|item, _| !items.contains(item));
+            items.iter().for_each(|item| self.dues.forget_item(*id, *item));
+            cleared.extend((!items.is_empty()).then_some((*id, items)));
+        }
+        cleared
+    }
+
+    /// What was interrupted of a handler. It stays until a run that took it up is [`finished`](Self::finished).
+    pub fn interrupted(&self, handler: HandlerId) -> Vec<Unfinished> {
+        self.interrupted.of(handler)
+    }
+
+    /// The run that took up what these sessions had left has ended.
+    #[must_use = "perform the effects"]
+    pub fn finished(&mut self, handler: HandlerId, sessions: &[SessionId], now: SystemTime) -> Vec<Effect> {
+        writes(self.interrupted.done(handler, sessions, now))
+    }
+
+    /// Takes up what was interrupted.
+    fn resume(&mut self) -> Option<Effect> {
+        let is_registered = |of| self.handlers.get(&of).is_some_and(|handler| handler.registered.is_some());
+        let handlers = self.interrupted.take_to_resume(is_registered);
+        (!handlers.is_empty()).then(|| Start::scheduled(StartReason::Resumed, Targets::Handlers(handlers)))
+    }
+
+    /// What the environment held, and holds no more, goes on. One whose handler is gone is started too, and fails as it
+    /// should.
+    fn start_lifted(&mut self, facts: Facts) -> Vec<Effect> {
+        let is_lifted = |held: &HeldRun| {
+            let handler = self.handlers.get(&held.request.handler);
+            let capabilities = handler.and_then(|handler| handler.registered);
+            capabilities.is_none_or(|capabilities| holds(facts, capabilities, held.request.trigger, held.ask).is_none())
+        };
+        let lifted = self.held.take_lifted(is_lifted);
+        lifted.into_iter().map(lift).collect()
+    }
+}
+
+fn lift(held: HeldRun) -> Effect {
+    let HeldRun { request, ask, reason, .. } = held;
+    let reason = if reason == StartReason::Resumed { reason } else { StartReason::Lifted };
+    Effect::Start(Start { reason, trigger: request.trigger, ask, targets: Targets::of(request) })
+}
+
+/// Starts items whose time has come, and whole handlers that could not begin.
+fn start_items(due: BTreeMap<HandlerId, BTreeSet<ItemId>>) -> Vec<Effect> {
+    let (whole, items): (BTreeMap<_, _>, BTreeMap<_, _>) =
+        due.into_iter().partition(|(_, items)| items.contains(&HANDLER_ITSELF));
+    let items = (!items.is_empty()).then_some(Targets::Items(items));
+    let whole = (!whole.is_empty()).then(|| Targets::Handlers(whole.into_keys().collect()));
+    items.into_iter().chain(whole).map(|targets| Start::scheduled(StartReason::Retry, targets)).collect()
+}
+
+fn backs_off(state: &RetryState) -> bool {
+    clear(Some(*state), Clearing::Reconnect).is_none()
+}

@@ -1,0 +1,56 @@
+//! What all handles of a manager and its sessions share.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Once, Weak};
+
+use syncmgr_core::cancel::CancelReason;
+use syncmgr_core::error::panic_text;
+
+use crate::host::Host;
+use crate::session::life::SessionShared;
+use crate::session::open::OpenSessions;
+use crate::watchdog::{Patrol, Patrolled};
+
+/// A manager's host and its sessions; dropped with the last handle of either.
+pub(crate) struct Owner {
+    pub(crate) host: Arc<Host>,
+    pub(crate) sessions: Arc<OpenSessions>,
+    watched: Once,
+}
+
+impl Owner {
+    pub(crate) fn new(host: Arc<Host>) -> Self {
+        Self { host, sessions: Arc::default(), watched: Once::new() }
+    }
+
+    /// The watchdog begins with the first session.
+    pub(crate) fn watch(&self) {
+        let Some(watchdog) = &self.host.ports.watchdog else { return };
+        self.watched.call_once(|| {
+            let sessions = Arc::downgrade(&self.sessions) as Weak<dyn Patrolled>;
+            let start = || watchdog.start(Patrol::new(sessions));
+            if let Err(panic) = catch_unwind(AssertUnwindSafe(start)) {
+                tracing::error!(manager = %self.host.id, error = %panic_text(panic), "the watchdog could not start");
+            }
+        });
+    }
+
+    /// Tells every session to stop and to let go of its results. No session can be started any more.
+    pub(crate) fn wind_up(&self) -> Vec<Arc<SessionShared>> {
+        self.sessions.close();
+        self.host.tracker.close();
+        self.host.closing.cancel();
+        let sessions = self.sessions.all();
+        for session in &sessions {
+            session.stop(CancelReason::ShuttingDown);
+            session.close();
+        }
+        sessions
+    }
+}
+
+impl Drop for Owner {
+    fn drop(&mut self) {
+        self.wind_up().iter().for_each(|session| session.abort());
+    }
+}

@@ -1,0 +1,76 @@
+//! One task with one timer waits for the ledger's deadlines and for changes of the environment.
+
+use std::future::pending;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use futures::StreamExt;
+use tokio::runtime::Handle;
+use tokio::time::{Instant, sleep_until};
+
+use crate::clock::later;
+use crate::host::Host;
+
+/// How often the time of day is looked at while waiting: it goes on while the machine sleeps, and our timer does not.
+const LOOK_AT_CLOCK: Duration = Duration::from_secs(60);
+
+impl Host {
+    /// Runs the scheduler, unless it runs already, the manager has shut down, or there is no runtime here.
+    pub(crate) fn run_scheduler(self: &Arc<Self>) {
+        let Ok(runtime) = Handle::try_current() else { return };
+        let mut running = self.scheduler.task();
+        if self.tracker.is_closed() || running.as_ref().is_some_and(|task| !task.is_finished()) {
+            return;
+        }
+        let task = Task { host: self.clone(), deadline: None };
+        *running = Some(self.tracker.spawn_on(task.run(), &runtime).abort_handle());
+    }
+}
+
+struct Task {
+    host: Arc<Host>,
+    /// What is waited for, and until when by our own clock.
+    deadline: Option<(SystemTime, Instant)>,
+}
+
+impl Task {
+    async fn run(mut self) {
+        let host = self.host.clone();
+        let mut changes = host.ports.facts.changes().fuse();
+        let mut facts = host.ports.facts.now();
+        loop {
+            self.tick();
+            tokio::select! {
+                biased;
+                () = host.closing.cancelled() => return,
+                Some(now) = changes.next() => {
+                    let effects = host.ledger().facts_changed(facts, now);
+                    host.follow(effects);
+                    facts = now;
+                }
+                () = host.scheduler.wake.notified() => {}
+                () = self.deadline() => {}
+            }
+        }
+    }
+
+    /// Starts what is due, by the time of day or by what was waited.
+    fn tick(&self) {
+        let waited_for = self.deadline.filter(|(_, at)| *at <= Instant::now()).map(|(deadline, _)| deadline);
+        let facts = self.host.ports.facts.now();
+        let effects = self.host.decide(|ledger, now| ledger.tick(waited_for, facts, now));
+        self.host.follow(effects);
+    }
+
+    /// Resolves when something may be due.
+    async fn deadline(&mut self) {
+        let (deadline, now) = self.host.decide(|ledger, now| (ledger.next_deadline(), ledger.time(now)));
+        let Some(deadline) = deadline else { return pending().await };
+        let at = match self.deadline {
+            Some((known, at)) if known == deadline => at,
+            _ => later(Instant::now(), deadline.duration_since(now).unwrap_or_default()),
+        };
+        self.deadline = Some((deadline, at));
+        sleep_until(at.min(Instant::now() + LOOK_AT_CLOCK)).await;
+    }
+}

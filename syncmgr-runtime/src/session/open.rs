@@ -1,0 +1,72 @@
+//! The sessions of a manager that are not over.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+use syncmgr_core::decision::host::RunId;
+use syncmgr_core::id::SessionId;
+
+use super::life::SessionShared;
+use crate::run::Run;
+use crate::watchdog::{Patrolled, Polled};
+
+/// The sessions that were started and are not over.
+#[derive(Default)]
+pub(crate) struct OpenSessions(Mutex<Inner>);
+
+#[derive(Default)]
+struct Inner {
+    sessions: BTreeMap<SessionId, Weak<SessionShared>>,
+    accepting: Accepting,
+}
+
+/// Whether sessions may be started.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Accepting {
+    #[default]
+    Yes,
+    /// The manager was shut down.
+    No,
+}
+
+impl OpenSessions {
+    /// Adds a session. `false` once the manager was shut down.
+    pub(super) fn add(&self, session: &Arc<SessionShared>) -> bool {
+        let mut inner = self.lock();
+        let accepting = inner.accepting == Accepting::Yes;
+        if accepting {
+            inner.sessions.insert(session.id, Arc::downgrade(session));
+        }
+        accepting
+    }
+
+    pub(super) fn remove(&self, session: SessionId) {
+        self.lock().sessions.remove(&session);
+    }
+
+    /// No session is accepted any more.
+    pub(crate) fn close(&self) {
+        self.lock().accepting = Accepting::No;
+    }
+
+    /// In order of their numbers.
+    pub(crate) fn all(&self) -> Vec<Arc<SessionShared>> {
+        self.lock().sessions.values().filter_map(Weak::upgrade).collect()
+    }
+
+    pub(super) fn run(&self, run: RunId) -> Option<Arc<Run>> {
+        let session = self.lock().sessions.get(&run.session)?.upgrade()?;
+        session.run(run.handler)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Patrolled for OpenSessions {
+    fn runs(&self) -> Vec<Arc<dyn Polled>> {
+        let runs = self.all().into_iter().flat_map(|session| session.runs());
+        runs.map(|run| run as Arc<dyn Polled>).collect()
+    }
+}

@@ -1,0 +1,138 @@
+//! What a session and its runs share.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::SystemTime;
+
+use syncmgr_core::decision::choice::Offer;
+use syncmgr_core::decision::host::Priority;
+use syncmgr_core::decision::ledger::StartReason;
+use syncmgr_core::decision::retry::Ask;
+use syncmgr_core::decision::run::Pause;
+use syncmgr_core::error::SyncResult;
+use syncmgr_core::id::{HandlerId, ItemId, SessionId};
+use syncmgr_core::trigger::Trigger;
+use tokio::sync::Notify;
+use tokio::sync::futures::OwnedNotified;
+
+use super::connections::Connections;
+use crate::chooser::Chosen;
+use crate::clock::Now;
+use crate::host::Host;
+use crate::tasks::Tasks;
+use crate::trace;
+
+/// Under what a session runs.
+pub(crate) struct SessionTerms {
+    pub(crate) trigger: Trigger,
+    pub(crate) priority: Priority,
+    pub(crate) choosing: Choosing,
+    /// When it is stopped if it has not ended.
+    pub(crate) deadline: Option<SystemTime>,
+    pub(crate) reason: StartReason,
+    /// How firmly it was asked for.
+    pub(crate) ask: Ask,
+}
+
+/// How items are chosen.
+#[derive(Clone, Debug)]
+pub(crate) enum Choosing {
+    /// By the chooser.
+    Ask,
+    /// By preference.
+    Unattended,
+    /// These.
+    Given(Chosen),
+    /// Not at all: the session is to explain what an earlier one left in the log.
+    Explain,
+}
+
+/// What the runs of a session need of it.
+pub(crate) struct SessionScope {
+    pub(crate) id: SessionId,
+    pub(crate) terms: SessionTerms,
+    pub(crate) host: Arc<Host>,
+    pub(crate) tasks: Tasks,
+    pub(crate) span: tracing::Span,
+    pub(crate) began: Now,
+    /// Notified whenever something may be over.
+    changes: Arc<Notify>,
+    pub(super) connections: Connections,
+    offers: Mutex<BTreeMap<HandlerId, Offer>>,
+    chosen: OnceLock<Chosen>,
+    pause: Mutex<Pause>,
+}
+
+impl SessionScope {
+    pub(super) fn new(host: Arc<Host>, tasks: Tasks, terms: SessionTerms) -> Self {
+        let id = host.next_session();
+        Self {
+            id,
+            span: trace::session(host.id, id, terms.trigger),
+            terms,
+            began: host.now(),
+            host,
+            tasks,
+            changes: Arc::default(),
+            connections: Connections::default(),
+            offers: Mutex::default(),
+            chosen: OnceLock::new(),
+            pause: Mutex::default(),
+        }
+    }
+
+    /// Brings a connection up.
+    pub(crate) async fn connect(&self, name: Option<&str>) -> SyncResult {
+        self.connections.connect(self.host.ports.connections.as_deref(), name).await
+    }
+
+    /// A run offers its items and waits for what is chosen of them.
+    pub(crate) async fn choose(&self, handler: HandlerId, offer: Offer) -> BTreeSet<ItemId> {
+        self.offers().insert(handler, offer);
+        self.changed();
+        self.until(|| self.chosen.get().is_some()).await;
+        self.chosen.get().and_then(|chosen| chosen.get(&handler)).cloned().unwrap_or_default()
+    }
+
+    pub(super) fn offers(&self) -> MutexGuard<'_, BTreeMap<HandlerId, Offer>> {
+        self.offers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A session chooses once: what comes later changes nothing.
+    pub(super) fn set_chosen(&self, chosen: Chosen) {
+        let _ = self.chosen.set(chosen);
+        self.changed();
+    }
+
+    /// Whether items may begin: neither the session nor the manager is paused.
+    pub(crate) fn pause(&self) -> Pause {
+        let of_manager = self.host.known().pause;
+        if *self.own_pause() == Pause::Paused { Pause::Paused } else { of_manager }
+    }
+
+    pub(super) fn own_pause(&self) -> MutexGuard<'_, Pause> {
+        self.pause.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Tells everybody who waits that something may be over.
+    pub(crate) fn changed(&self) {
+        self.changes.notify_waiters();
+    }
+
+    /// Resolves at the next such change after this call.
+    pub(crate) fn next_change(&self) -> OwnedNotified {
+        self.changes.clone().notified_owned()
+    }
+
+    /// Waits until something holds. Cancel safe.
+    pub(crate) async fn until(&self, holds: impl Fn() -> bool) {
+        loop {
+            // Made before looking: it is woken by every change from here on.
+            let changed = self.changes.notified();
+            if holds() {
+                return;
+            }
+            changed.await;
+        }
+    }
+}
