@@ -74,8 +74,8 @@ pub struct RunReport {
     /// Its log.
     pub log: Vec<Arc<LogEntry>>,
     attempts: Vec<AttemptReport>,
-    /// Items that were not run here, each with the number of attempts before.
-    apart: Vec<(usize, Arc<Apart>)>,
+    /// Items that were not run here, each with the attempt it was left out of.
+    apart: Vec<(u32, Arc<Apart>)>,
 }
 
 /// The items of one attempt and how they ended.
@@ -109,7 +109,7 @@ impl<'a> ItemReport<'a> {
 
 impl RunReport {
     fn of(run: &Run) -> Self {
-        let attempts = run.attempts().into_iter().skip(1).map(|attempt| {
+        let attempts = run.attempts().into_iter().map(|attempt| {
             let (phases, failures) = attempt.phases();
             AttemptReport { selection: attempt.selection().clone(), phases, failures }
         });
@@ -155,14 +155,11 @@ impl RunReport {
 
     /// What happened to items apart from the first attempt, in order.
     fn later(&self) -> impl Iterator<Item = ItemReport<'_>> {
-        let apart_after = |attempt| {
-            let apart = self.apart.iter().filter(move |(before, _)| *before == attempt);
-            apart.map(|(_, apart)| ItemReport::apart(apart))
-        };
-        let attempts = self.attempts.len().max(1);
-        (0..=attempts).flat_map(move |number| {
-            let retry = self.attempts.get(number).filter(|_| number > 0);
-            apart_after(number).chain(retry.into_iter().flat_map(AttemptReport::items))
+        (0..).zip(&self.attempts).flat_map(|(number, attempt)| {
+            let apart =
+                self.apart.iter().filter(move |(of, _)| *of == number).map(|(_, apart)| ItemReport::apart(apart));
+            let retry = (number > 0).then_some(attempt);
+            apart.chain(retry.into_iter().flat_map(AttemptReport::items))
         })
     }
 

@@ -88,6 +88,16 @@ impl RunState {
         }
     }
 
+    /// An attempt without items is about `count` of them, none begun. What was stopped or paused stays so.
+    pub fn select(&mut self, count: usize) {
+        let (pause, stop) = (self.pause, self.stop);
+        *self = Self { pause, ..Self::new(count) };
+        if let Some(reason) = stop {
+            // Nothing was held, so nothing is to be released.
+            let _ = self.stop(reason);
+        }
+    }
+
     /// How many items have not ended.
     pub fn open(&self) -> usize {
         self.open
@@ -328,6 +338,22 @@ mod tests {
         assert_eq!(run.stopped(), Some(CancelReason::SessionStopped));
         assert_eq!(run.phases(), [Phase::Running, Phase::Ended(Outcome::Stopped), Phase::Ended(Outcome::Stopped)]);
         assert_eq!((run.open(), run.begin_next()), (1, None));
+    }
+
+    #[test]
+    fn an_attempt_that_is_given_its_items_stays_paused_or_stopped() {
+        let mut run = RunState::default();
+        run.select(2);
+        assert_eq!((run.open(), run.begin_next(), run.pause()), (2, Some(0), Pause::Going));
+        let mut run = RunState::default();
+        run.set_pause(Pause::Paused);
+        run.select(2);
+        assert_eq!((run.pause(), run.begin_next()), (Pause::Paused, None));
+        let mut run = RunState::default();
+        run.stop(CancelReason::Skipped);
+        run.select(1);
+        assert_eq!(run.phases(), [Phase::Ended(Outcome::Skipped)]);
+        assert_eq!(run.stopped(), Some(CancelReason::Skipped));
     }
 
     #[test]

@@ -28,7 +28,7 @@ impl Attempt {
     /// first that may begin.
     fn claim_ahead(&self) {
         while let Some(place) = self.hold_next() {
-            let item = self.facts.selection[place].id();
+            let item = self.selection()[place].id();
             if self.link.claim(item, self.claims_of(place)) && !self.lock().run.ready(place) {
                 self.link.put_back(item);
             }
@@ -37,7 +37,9 @@ impl Attempt {
 
     /// Whether a worker may take the next item: it has its claims, or needs none.
     pub(super) fn may_seat(&self, state: &mut State) -> bool {
-        !self.claiming || state.run.has_ready() || state.run.peek_next().is_none_or(|place| !self.claims_any(place))
+        !self.is_claiming()
+            || state.run.has_ready()
+            || state.run.peek_next().is_none_or(|place| !self.claims_any(place))
     }
 
     /// Whether there is nothing more to claim before a worker looks for its next item.
@@ -58,13 +60,13 @@ impl Attempt {
     /// An item with claims has ended or no longer waits.
     pub(super) fn release(&self, place: usize) {
         if self.claims_any(place) {
-            self.link.release(self.facts.selection[place].id());
+            self.link.release(self.selection()[place].id());
         }
     }
 
     /// Whether so many items wait for claims that those behind them are not looked at yet.
     pub(super) fn has_enough_waiting(&self, state: &State) -> bool {
-        self.claiming && state.run.waiting_for_claims() >= self.limits.items().max(LEAST_WINDOW)
+        self.is_claiming() && state.run.waiting_for_claims() >= self.limits.items().max(LEAST_WINDOW)
     }
 
     fn hold_next(&self) -> Option<usize> {
@@ -78,11 +80,11 @@ impl Attempt {
     }
 
     fn claims_any(&self, place: usize) -> bool {
-        !self.claims.is_empty() || !self.facts.selection[place].claims().is_empty()
+        !self.claims.is_empty() || !self.selection()[place].claims().is_empty()
     }
 
     fn claims_of(&self, place: usize) -> ClaimSet {
-        let mut claims: Vec<Claim> = self.facts.selection[place].claims().iter().chain(&self.claims).cloned().collect();
+        let mut claims: Vec<Claim> = self.selection()[place].claims().iter().chain(&self.claims).cloned().collect();
         claims.sort_unstable();
         claims.dedup();
         claims.into()

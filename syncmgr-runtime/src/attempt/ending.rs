@@ -116,7 +116,7 @@ impl Attempt {
             for place in state.unended() {
                 let verdict = judge(state.by_hand.get(&place).map(|cell| &**cell));
                 state.end(place, verdict);
-                to_log.extend(verdict.level.map(|_| self.facts.selection[place].id()));
+                to_log.extend(verdict.level.map(|_| self.selection()[place].id()));
             }
             let asked = mem::take(&mut state.by_hand_cancelled);
             (mem::take(&mut state.by_hand), asked)

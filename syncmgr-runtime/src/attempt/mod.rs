@@ -51,66 +51,93 @@ pub(crate) struct ItemEnded {
     pub(crate) used: Used,
 }
 
-/// One attempt of a run.
+/// One attempt of a run: from `initialize` or `show_error`, which may choose its items, to the end of `synchronize`.
 pub(crate) struct Attempt {
+    /// Which attempt of its run this is, from 0.
+    number: u32,
+    /// What holds before its items are selected.
     facts: RunFacts,
+    selected: OnceLock<Selected>,
     handler: Arc<dyn SyncHandler>,
     limits: Limits,
     state_version: u32,
     /// What every item of the handler claims.
     claims: Vec<Claim>,
-    /// Whether any item claims anything.
-    claiming: bool,
     cancel: Cancel,
     /// Counts polls of the handler's methods as a cell does those of its item.
     call: ItemCell,
     span: tracing::Span,
     kept: Arc<Kept>,
     link: Arc<dyn HostLink>,
-    /// Where each item is in the selection; made when somebody asks by id.
-    places: OnceLock<BTreeMap<ItemId, usize>>,
     state: Mutex<State>,
     this: Weak<Attempt>,
 }
 
+/// What holds once the items of an attempt are selected.
+struct Selected {
+    facts: RunFacts,
+    /// Whether any item claims anything.
+    claiming: bool,
+    /// Where each item is in the selection; made when somebody asks by id.
+    places: OnceLock<BTreeMap<ItemId, usize>>,
+}
+
 impl Attempt {
     pub(crate) fn new(
+        number: u32,
         facts: RunFacts,
         handler: Arc<dyn SyncHandler>,
         info: &HandlerInfo,
         kept: Arc<Kept>,
         link: Arc<dyn HostLink>,
     ) -> Arc<Self> {
-        let claims = info.claims().to_vec();
-        let claiming = !claims.is_empty() || facts.selection.iter().any(|item| !item.claims().is_empty());
-        let state = Mutex::new(State::new(facts.selection.len()));
-        let cancel = Cancel::default();
         Arc::new_cyclic(|this| Self {
+            number,
             facts,
+            selected: OnceLock::new(),
             handler,
             limits: info.limits(),
             state_version: info.state_version(),
-            claims,
-            claiming,
-            cancel,
+            claims: info.claims().to_vec(),
+            cancel: Cancel::default(),
             call: ItemCell::default(),
             span: link.span(),
             kept,
             link,
-            places: OnceLock::new(),
-            state,
+            state: Mutex::default(),
             this: this.clone(),
         })
     }
 
-    /// Which attempt of its run this is.
+    /// The attempt is about these items, and what it writes from now on is ordered by this fence. What was stopped before
+    /// is stopped in it. Called once.
+    pub(crate) fn select(&self, selection: Arc<[SyncItem]>, fence: Fence) {
+        let claiming = !self.claims.is_empty() || selection.iter().any(|item| !item.claims().is_empty());
+        let items = selection.len();
+        let facts = self.facts.clone().with_selection(selection).with_attempt(self.number + 1).with_fence(fence);
+        let mut state = self.lock();
+        let _ = self.selected.set(Selected { facts, claiming, places: OnceLock::new() });
+        state.run.select(items);
+    }
+
+    /// What holds for the attempt.
+    fn facts(&self) -> &RunFacts {
+        self.selected.get().map_or(&self.facts, |selected| &selected.facts)
+    }
+
+    /// Whether any item claims anything.
+    fn is_claiming(&self) -> bool {
+        self.selected.get().is_some_and(|selected| selected.claiming)
+    }
+
+    /// Which attempt of its run this is, from 0.
     pub(crate) fn number(&self) -> u32 {
-        self.facts.attempt
+        self.number
     }
 
     /// What orders the attempt's writes.
     pub(crate) fn fence(&self) -> Fence {
-        self.facts.fence
+        self.facts().fence
     }
 
     pub(crate) fn handler(&self) -> &dyn SyncHandler {
@@ -122,7 +149,7 @@ impl Attempt {
     }
 
     pub(crate) fn selection(&self) -> &Arc<[SyncItem]> {
-        &self.facts.selection
+        &self.facts().selection
     }
 
     pub(crate) fn context(&self) -> RunContext {
@@ -176,7 +203,7 @@ impl Attempt {
     /// Pauses or resumes: while paused no new item begins.
     pub(crate) fn set_pause(&self, pause: Pause) {
         let put_back = self.change(|state| state.run.set_pause(pause));
-        put_back.into_iter().for_each(|place| self.link.put_back(self.facts.selection[place].id()));
+        put_back.into_iter().for_each(|place| self.link.put_back(self.selection()[place].id()));
         if pause == Pause::Going && self.lock().served > 0 {
             // An attempt that is over has no use for workers, and says so.
             let _ = self.want_workers();
@@ -255,7 +282,7 @@ impl Attempt {
         let ended = entries.filter_map(|entry| {
             let Change::Ended(outcome) = entry.change else { return None };
             let place = entry.item as usize;
-            let item = self.facts.selection[place].id();
+            let item = self.selection()[place].id();
             let verdict = failures.get(&place).copied().unwrap_or(Verdict::plain(outcome));
             let known = Candidate { item, outcome, used: used.get(&item) };
             wanted(known).then(|| ItemEnded { place, item, verdict, used: used.remove(&item).unwrap_or_default() })
@@ -281,7 +308,7 @@ impl Attempt {
     pub(crate) fn polling(&self) -> Vec<(Option<usize>, u32, Option<ItemId>)> {
         let state = self.lock();
         let of_slot = |(index, slot): (usize, &Slot)| {
-            let item = self.facts.selection[slot.place?].id();
+            let item = self.selection()[slot.place?].id();
             Some((Some(index), slot.cell.poll_under_way()?, Some(item)))
         };
         let polls: Vec<_> = state.slots.iter().enumerate().filter_map(of_slot).collect();
@@ -306,13 +333,14 @@ impl Attempt {
     /// What the running items reported last.
     pub(crate) fn progress(&self) -> Vec<(ItemId, ProgressState)> {
         let state = self.lock();
-        state.running().map(|(place, cell)| (self.facts.selection[place].id(), cell.state())).collect()
+        state.running().map(|(place, cell)| (self.selection()[place].id(), cell.state())).collect()
     }
 
     /// Where an item is in the selection.
     fn place(&self, item: ItemId) -> Option<usize> {
-        let places = || self.facts.selection.iter().enumerate().map(|(place, item)| (item.id(), place)).collect();
-        self.places.get_or_init(places).get(&item).copied()
+        let Selected { facts, places, .. } = self.selected.get()?;
+        let all = || facts.selection.iter().enumerate().map(|(place, item)| (item.id(), place)).collect();
+        places.get_or_init(all).get(&item).copied()
     }
 
     /// Changes the state and wakes everybody who waits for a change.

@@ -21,7 +21,7 @@ use super::{Attempt, worker};
 
 impl RunPort for Attempt {
     fn facts(&self) -> &RunFacts {
-        &self.facts
+        Self::facts(self)
     }
 
     fn cancel(&self) -> &Cancel {

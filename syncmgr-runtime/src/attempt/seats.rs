@@ -7,19 +7,12 @@ use std::task::{Poll, Waker};
 use syncmgr_core::cancel::{CancelReason, Cancelled};
 use syncmgr_core::cell::ItemCell;
 use syncmgr_core::context::ItemContext;
-use syncmgr_core::decision::verdict::Verdict;
 use syncmgr_core::id::ItemId;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::Attempt;
-use super::state::{Seated, Working};
-
-/// What a worker leaves behind of an item.
-pub(super) struct Ended {
-    pub(super) place: usize,
-    pub(super) verdict: Verdict,
-}
+use super::state::{Ended, Seated, Working};
 
 /// What became of the request for workers.
 pub(super) enum Lent {
@@ -74,7 +67,7 @@ impl Attempt {
         }
         let mut state = self.lock();
         let asked = ended.as_ref().and_then(|ended| state.end_seated(slot, ended));
-        if self.claiming {
+        if self.is_claiming() {
             drop(state);
             ended.iter().for_each(|ended| self.release(ended.place));
             state = self.claim_next();

@@ -15,9 +15,9 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::remember::Used;
-use super::seats::Ended;
 
 /// The state of an attempt.
+#[derive(Default)]
 pub(super) struct State {
     pub(super) run: RunState,
     pub(super) working: Working,
@@ -50,9 +50,10 @@ pub(super) struct State {
 }
 
 /// Whether items may be worked on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Working {
     /// Preparing.
+    #[default]
     NotYet,
     /// Synchronizing.
     Now,
@@ -61,8 +62,9 @@ pub(super) enum Working {
 }
 
 /// Whether workers have to go at once.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Aborted {
+    #[default]
     No,
     Yes,
 }
@@ -80,6 +82,12 @@ pub(super) struct Slot {
     pub(super) evicted: Option<WorkGuard>,
 }
 
+/// What a worker leaves behind of an item.
+pub(super) struct Ended {
+    pub(super) place: usize,
+    pub(super) verdict: Verdict,
+}
+
 /// An item whose worker never came back.
 pub(super) struct Evicted {
     pub(super) place: usize,
@@ -92,28 +100,6 @@ pub(super) struct Evicted {
 pub(super) type Seated = (usize, Option<Arc<ItemCell>>);
 
 impl State {
-    pub(super) fn new(items: usize) -> Self {
-        Self {
-            run: RunState::new(items),
-            working: Working::NotYet,
-            slots: Vec::new(),
-            by_hand: BTreeMap::new(),
-            failures: BTreeMap::new(),
-            abandoned: BTreeSet::new(),
-            used: BTreeMap::new(),
-            pushes: Vec::new(),
-            lent: 0,
-            busy: 0,
-            vacant: Vec::new(),
-            over: Vec::new(),
-            by_hand_cancelled: BTreeMap::new(),
-            aborted: Aborted::No,
-            served: 0,
-            waiting: Vec::new(),
-            observers: Vec::new(),
-        }
-    }
-
     pub(super) fn end(&mut self, place: usize, verdict: Verdict) {
         if self.run.end(place, verdict.outcome) && verdict.class.is_some() {
             self.failures.insert(place, verdict);

@@ -108,7 +108,7 @@ impl Attempt {
             overdue.into_iter().filter_map(|index| state.evict(index)).collect::<Vec<_>>()
         });
         for Evicted { place, cell, asked } in evicted {
-            let item = self.facts.selection[place].id();
+            let item = self.selection()[place].id();
             self.link.ends(item, &cell);
             let blocks = if cell.poll_under_way().is_some() { "; it blocks its thread" } else { "" };
             let text = format!("{}{blocks}", abandoned(self));
@@ -150,7 +150,7 @@ impl Attempt {
     }
 
     fn stalled(&self, place: usize, cell: &Arc<ItemCell>) {
-        let (item, quiet) = (self.facts.selection[place].id(), self.limits.stall_after());
+        let (item, quiet) = (self.selection()[place].id(), self.limits.stall_after());
         match self.limits.stall_policy() {
             WhenStalled::Report => {
                 let text = format!("no progress for {quiet:?}; it goes on");

@@ -18,7 +18,8 @@ use syncmgr_core::port::ItemWork;
 use super::Attempt;
 use super::grace::{Outlived, Place, Supervised};
 use super::remember::entry_of_failure;
-use super::seats::{Ended, Lent};
+use super::seats::Lent;
+use super::state::Ended;
 
 /// Runs `synchronize_item` for each item, on workers that are tasks of their own.
 pub(super) async fn spawned(attempt: Arc<Attempt>) -> SyncResult {

@@ -134,14 +134,10 @@ impl Run {
         step
     }
 
-    /// R82 to R92: a new attempt over the wanted items.
+    /// R82 to R92: the attempt is about the wanted items.
     async fn prepare(&self) -> Step {
-        let selection = {
-            let mut state = self.lock();
-            state.ending = None;
-            state.wanted.clone()
-        };
-        let attempt = self.add_attempt(self.facts.clone().with_selection(selection));
+        self.lock().ending = None;
+        let attempt = self.select();
         self.note(RunChange::Preparing);
         let context = attempt.prepare_context();
         let limit = Some(attempt.limits().prepare_deadline());
@@ -185,7 +181,7 @@ impl Run {
     /// R144 to R149. What a stop has ended is over: the explanation, and the retry it may ask for, begin afresh (R113).
     async fn show_error(self: &Arc<Self>, looking: &Looking) -> Step {
         self.is_asked_by_hand();
-        let attempt = self.add_attempt(self.facts.clone());
+        let attempt = self.add_attempt();
         let (items, window) = match looking.at {
             Some(Lookout::Error(error)) => self.explain(&attempt, error).await,
             _ => (Some(looking.retry.clone()), Window::Never),

@@ -16,7 +16,7 @@ use syncmgr_core::facts::Presence;
 use syncmgr_core::id::{ErrorId, ErrorScope, ItemId};
 use syncmgr_core::info::HandlerFlags;
 use syncmgr_core::log::{LogEntry, LogLevel, Question};
-use syncmgr_core::port::{InteractionPermit, RunFacts, nobody_to_ask};
+use syncmgr_core::port::{InteractionPermit, nobody_to_ask};
 use syncmgr_core::record::ItemRecord;
 use syncmgr_core::store::{Durability, StateChange};
 use syncmgr_core::trigger::RunFlags;
@@ -55,24 +55,35 @@ impl RunLink {
 }
 
 impl Run {
-    /// Begins an attempt under these facts. What was cancelled before it began is cancelled in it.
-    pub(super) fn add_attempt(&self, facts: RunFacts) -> Arc<Attempt> {
+    /// Begins an attempt. What was stopped before it began is stopped in it.
+    pub(super) fn add_attempt(&self) -> Arc<Attempt> {
         let link = Arc::new(RunLink::new(self));
         let number = u32::try_from(self.lock().attempts.len()).unwrap_or(u32::MAX);
-        let facts = facts.with_attempt(number).with_fence(self.host().next_fence());
-        let attempt = Attempt::new(facts, self.handler.clone(), &self.info, self.kept.clone(), link);
-        let (skipped, stop) = {
+        let facts = self.facts.clone().with_fence(self.host().next_fence());
+        let attempt = Attempt::new(number, facts, self.handler.clone(), &self.info, self.kept.clone(), link);
+        let stop = {
             let mut state = self.lock();
             state.attempts.push(attempt.clone());
-            (std::mem::take(&mut state.skipped), state.stop)
+            state.stop
         };
         // Whoever follows the attempt before is told that there is another.
         self.scope.changed();
         self.apply_pause();
-        skipped.into_iter().for_each(|item| self.skip_in(&attempt, item));
         if let Some(reason) = stop {
             stop_in(&attempt, reason);
         }
+        attempt
+    }
+
+    /// Gives the latest attempt the wanted items. What was skipped before is skipped in it.
+    pub(super) fn select(&self) -> Arc<Attempt> {
+        let (attempt, wanted, skipped) = {
+            let mut state = self.lock();
+            let skipped = std::mem::take(&mut state.skipped);
+            (state.latest(), state.wanted.clone(), skipped)
+        };
+        attempt.select(wanted, self.host().next_fence());
+        skipped.into_iter().for_each(|item| self.skip_in(&attempt, item));
         attempt
     }
 }

@@ -36,12 +36,9 @@ impl Run {
     }
 
     /// How far the run is: its attempt, and the length of its journal.
-    fn moment(&self) -> (usize, usize) {
-        let (number, attempt) = {
-            let state = self.lock();
-            (state.attempts.len() - 1, state.latest())
-        };
-        (number, attempt.journal_len())
+    fn moment(&self) -> (u32, usize) {
+        let attempt = self.attempt();
+        (attempt.number(), attempt.journal_len())
     }
 
     fn terms(&self) -> Terms<'_> {
@@ -93,8 +90,8 @@ impl Run {
 fn merged(earlier: &[Earlier]) -> BTreeMap<ItemId, (SessionId, Verdict)> {
     let mut merged = BTreeMap::new();
     for Earlier { run, attempt: first, entry } in earlier {
-        for (number, attempt) in run.attempts().iter().enumerate().skip(*first) {
-            let from = if number == *first { *entry } else { 0 };
+        for attempt in run.attempts().iter().filter(|attempt| attempt.number() >= *first) {
+            let from = if attempt.number() == *first { *entry } else { 0 };
             let covered = attempt.with_journal(|journal| covered(journal, from));
             for (place, outcome) in covered {
                 let (item, verdict) = (attempt.selection()[place].id(), attempt.failure(place));

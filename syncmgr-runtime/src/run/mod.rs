@@ -85,7 +85,7 @@ impl Run {
             wanted: Notify::new(),
             this: this.clone(),
         });
-        run.add_attempt(run.facts.clone());
+        run.add_attempt();
         run
     }
 
@@ -136,7 +136,7 @@ impl Run {
         matches!(self.lock().protocol.stage(), Stage::ShowingError(_) | Stage::ShowingProperties(_))
     }
 
-    /// Every attempt so far; the first has no items.
+    /// Every attempt so far.
     pub(crate) fn attempts(&self) -> Vec<Arc<Attempt>> {
         self.lock().attempts.clone()
     }
@@ -167,7 +167,7 @@ impl Run {
         self.skip_in(&attempt, item);
     }
 
-    fn skip_in(&self, attempt: &Attempt, item: ItemId) {
+    pub(super) fn skip_in(&self, attempt: &Attempt, item: ItemId) {
         if attempt.skip(item) {
             attempt.push(Subject::Item(item), Status::Skipped);
         }
@@ -250,15 +250,15 @@ impl Run {
 
     /// Adds an entry of the manager's own to the log.
     pub(crate) fn log(&self, entry: LogEntry) {
-        let (number, attempt) = {
+        let attempt = {
             let state = self.lock();
             if entry.item.is_some_and(|item| state.forgotten_items.contains(&item)) {
                 return;
             }
-            (state.attempts.len() - 1, state.latest())
+            state.latest()
         };
         crate::trace::entry(&self.span, self.id, &entry);
-        self.notes.log(number, attempt.journal_len(), entry);
+        self.notes.log(attempt.number(), attempt.journal_len(), entry);
         attempt.notify();
     }
 
@@ -269,11 +269,8 @@ impl Run {
     }
 
     fn add_note(&self, note: Note) {
-        let (number, attempt) = {
-            let state = self.lock();
-            (state.attempts.len() - 1, state.latest())
-        };
-        self.notes.add(number, attempt.journal_len(), note);
+        let attempt = self.attempt();
+        self.notes.add(attempt.number(), attempt.journal_len(), note);
         attempt.notify();
     }
 

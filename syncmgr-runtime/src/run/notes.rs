@@ -36,7 +36,7 @@ pub(crate) struct Apart {
 /// A note and where it belongs: the attempt, and how long its journal was.
 #[derive(Clone, Debug)]
 pub(crate) struct Placed {
-    pub(crate) attempt: usize,
+    pub(crate) attempt: u32,
     pub(crate) after: usize,
     pub(crate) note: Note,
 }
@@ -77,11 +77,11 @@ pub(crate) enum Unsaved {
 }
 
 impl Notes {
-    pub(crate) fn add(&self, attempt: usize, after: usize, note: Note) {
+    pub(crate) fn add(&self, attempt: u32, after: usize, note: Note) {
         self.lock().notes.push_back(Placed { attempt, after, note });
     }
 
-    pub(crate) fn log(&self, attempt: usize, after: usize, entry: LogEntry) {
+    pub(crate) fn log(&self, attempt: u32, after: usize, entry: LogEntry) {
         let mut inner = self.lock();
         let most = if entry.level == LogLevel::Information { MOST_ENTRIES } else { MOST_FAULTS };
         if inner.log.len() >= most {
@@ -134,7 +134,7 @@ impl Notes {
     }
 
     /// The items that were not run here, each with the attempt it was left out of.
-    pub(crate) fn apart(&self) -> Vec<(usize, Arc<Apart>)> {
+    pub(crate) fn apart(&self) -> Vec<(u32, Arc<Apart>)> {
         let of_note = |placed: &Placed| match &placed.note {
             Note::Apart(apart) => Some((placed.attempt, apart.clone())),
             _ => None,

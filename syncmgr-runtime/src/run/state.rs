@@ -84,7 +84,7 @@ pub(crate) enum Wish {
 /// A run that came before this one, and how far it was when this one was asked for.
 pub(super) struct Earlier {
     pub(super) run: Arc<Run>,
-    pub(super) attempt: usize,
+    pub(super) attempt: u32,
     pub(super) entry: usize,
 }
 

@@ -100,7 +100,7 @@ pub struct Events {
 /// How far a stream has read in a run.
 #[derive(Clone, Copy, Default)]
 struct Cursor {
-    attempt: usize,
+    attempt: u32,
     entry: usize,
     note: usize,
 }
@@ -226,7 +226,7 @@ impl Stream for Events {
 /// Reads on in a run. `false` when there is nothing more; the stream is then woken when there is.
 fn read(run: &Run, cursor: &mut Cursor, ready: &mut VecDeque<SessionEvent>, cx: &mut Context<'_>) -> bool {
     let attempts = run.attempts();
-    let attempt = &attempts[cursor.attempt];
+    let attempt = &attempts[cursor.attempt as usize];
     attempt.observe(cx.waker());
     let entries = attempt.journal(cursor.entry, BATCH);
     let read_to = cursor.entry + entries.len();
@@ -239,7 +239,7 @@ fn read(run: &Run, cursor: &mut Cursor, ready: &mut VecDeque<SessionEvent>, cx: 
     }
     next = run.notes().at(cursor.note);
     take_notes(run, cursor, Some(read_to), &mut next, ready);
-    let more_attempts = attempts.len() > cursor.attempt + 1;
+    let more_attempts = attempts.len() > cursor.attempt as usize + 1;
     if entries.is_empty() && more_attempts && attempt.journal_len() == cursor.entry {
         take_notes(run, cursor, None, &mut next, ready);
         (cursor.attempt, cursor.entry) = (cursor.attempt + 1, 0);

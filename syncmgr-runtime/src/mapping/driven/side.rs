@@ -395,8 +395,10 @@ impl HandlerSide {
 
     fn add_attempt(self: &Arc<Self>, state: &mut State, selection: Arc<[SyncItem]>) -> Arc<Attempt> {
         let link = Arc::new(CallbackLink::new(self));
-        let facts = state.facts.clone().with_selection(selection);
-        let attempt = Attempt::new(facts, self.handler.clone(), &self.info, self.kept.clone(), link);
+        let facts = state.facts.clone();
+        let fence = facts.fence;
+        let attempt = Attempt::new(facts.attempt, facts, self.handler.clone(), &self.info, self.kept.clone(), link);
+        attempt.select(selection, fence);
         let before = state.attempt.replace(attempt.clone());
         state.earlier.retain(|earlier| earlier.strong_count() > 0);
         state.earlier.extend(before.as_ref().map(Arc::downgrade));
