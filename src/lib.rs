@@ -68,7 +68,7 @@ pub use syncmgr_runtime::sqlite::{self, SqliteOptions, SqliteStore, StoreError};
 /// What a manager remembers: for authors, for programs that embed one, for people who open its file.
 pub use syncmgr_runtime::state;
 pub use syncmgr_runtime::watchdog::{Patrol, ThreadWatchdog, Watch, Watchdog};
-pub use syncmgr_runtime::{RunChange, RunEnding, meter, trace};
+pub use syncmgr_runtime::{RunChange, RunEnding, RunFault, meter, trace};
 /// Re-exported because ids and interfaces of the contract are GUIDs.
 pub use uuid::Uuid;
 

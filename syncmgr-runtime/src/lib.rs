@@ -33,4 +33,4 @@ mod tasks;
 pub mod trace;
 pub mod watchdog;
 
-pub use ending::{RunChange, RunEnding};
+pub use ending::{RunChange, RunEnding, RunFault};

@@ -127,9 +127,8 @@ impl RunReport {
     /// Whether every item succeeded and the run ended as it may.
     pub fn is_success(&self) -> bool {
         let ended_well = match self.ending {
-            Some(RunEnding::Declined | RunEnding::NothingToDo) | None => true,
-            Some(RunEnding::NotBegun(_) | RunEnding::NotPrepared(_) | RunEnding::Held | RunEnding::Stopped) => false,
-            Some(RunEnding::Completed(code)) => code.is_ok(),
+            None | Some(RunEnding::Completed | RunEnding::Declined | RunEnding::NothingToDo) => true,
+            Some(_) => false,
         };
         ended_well && self.items().all(|item| item.outcome == Outcome::Succeeded)
     }
@@ -240,14 +239,14 @@ impl RunReport {
         match self.ending {
             None => "still running".into(),
             Some(RunEnding::Declined) => "did not take part".into(),
-            Some(RunEnding::NotBegun(code)) => format!("could not begin ({code})"),
+            Some(RunEnding::NotBegun(fault)) => format!("could not begin: {fault}"),
             Some(RunEnding::NothingToDo) if self.apart.is_empty() => "nothing to do".into(),
             Some(RunEnding::NothingToDo) => self.counts(),
             Some(RunEnding::Held) => self.hold.as_ref().map_or_else(|| "held".into(), |hold| format!("held: {hold}")),
             Some(RunEnding::Stopped) => "was stopped".into(),
-            Some(RunEnding::NotPrepared(code)) => format!("was not prepared ({code})"),
-            Some(RunEnding::Completed(code)) if !code.is_ok() => format!("did not complete ({code})"),
-            Some(RunEnding::Completed(_)) => self.counts(),
+            Some(RunEnding::NotPrepared(fault)) => format!("was not prepared: {fault}"),
+            Some(RunEnding::NotCompleted(fault)) => format!("did not complete: {fault}"),
+            Some(RunEnding::Completed) => self.counts(),
         }
     }
 

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use futures::FutureExt;
 use syncmgr::{
     Attention, Confirmation, Driven, ErrorId, HResult, Interaction, LogLevel, NeedsUser, Outcome, RunChange,
-    RunContext, RunEnding, RunFlags, Secret, Status, SyncManager, SyncResult, Trigger,
+    RunContext, RunEnding, RunFault, RunFlags, Secret, Status, SyncManager, SyncResult, Trigger,
 };
 use syncmgr_test::{ScriptedHandler, ScriptedUser, Side, Transcript};
 
@@ -124,8 +124,8 @@ async fn r131_where_nobody_may_be_bothered_a_host_is_not_even_asked() {
 #[tokio::test(start_paused = true)]
 async fn r131_a_manager_grants_attention_only_where_the_user_may_be_bothered() {
     for (bother, prepared, outcome) in [
-        (true, RunEnding::Completed(HResult::S_OK), Outcome::Succeeded),
-        (false, RunEnding::NotPrepared(HResult::S_FALSE), Outcome::NeedsUser),
+        (true, RunEnding::Completed, Outcome::Succeeded),
+        (false, RunEnding::NotPrepared(RunFault::NeedsUser), Outcome::NeedsUser),
     ] {
         let transcript = Transcript::new();
         let manager = SyncManager::builder().interaction(willing(&transcript)).build();
@@ -165,7 +165,7 @@ async fn r130_r131_r132_a_call_and_completed_handler_asks_the_manager_for_attent
         assert_eq!(answers.lines(), wanted);
         handler.side().callback().synchronize_completed(HResult::S_OK);
         let report = within(session.report()).await;
-        assert_eq!(report.run(CLASSIC).unwrap().ending, Some(RunEnding::Completed(HResult::S_OK)));
+        assert_eq!(report.run(CLASSIC).unwrap().ending, Some(RunEnding::Completed));
         // Over: there is nothing to show anything for.
         assert_eq!(handler.side().callback().enable_modeless(Attention::Ask), HResult::S_FALSE);
     }

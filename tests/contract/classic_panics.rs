@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use syncmgr::{
     ClassicHandler, ErrorId, HResult, HandlerFlags, HandlerInfo, ItemId, Items, LogLevel, Outcome, Progress, Report,
-    RunEnding, RunFlags, Session, Status, Subject, SyncCallback, SyncManager, Trigger,
+    RunEnding, RunFault, RunFlags, Session, Status, Subject, SyncCallback, SyncManager, Trigger,
 };
 use syncmgr_test::ScriptedHandler;
 
@@ -93,21 +93,21 @@ fn ending(report: &Report) -> RunEnding {
 async fn before_there_is_anything_to_do_the_run_does_not_begin() {
     for at in ["Initialize", "EnumSyncMgrItems", "SetProgressCallback"] {
         let report = within(beside_another(working(), at).finish()).await;
-        assert_eq!(ending(&report), RunEnding::NotBegun(HResult::E_UNEXPECTED), "{at}");
+        assert_eq!(ending(&report), RunEnding::NotBegun(RunFault::Unexpected), "{at}");
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn in_a_pair_the_pair_has_ended() {
     let report = within(beside_another(working(), "PrepareForSync").finish()).await;
-    assert_eq!(ending(&report), RunEnding::NotPrepared(HResult::E_UNEXPECTED));
+    assert_eq!(ending(&report), RunEnding::NotPrepared(RunFault::Unexpected));
     let report = within(beside_another(working(), "Synchronize").finish()).await;
-    assert_eq!(ending(&report), RunEnding::Completed(HResult::E_UNEXPECTED));
+    assert_eq!(ending(&report), RunEnding::NotCompleted(RunFault::Unexpected));
     let session = beside_another(working(), "ShowError");
     within(session.report()).await;
     within(session.show_error(CLASSIC, error())).await.unwrap();
     let report = within(session.finish()).await;
-    assert_eq!(ending(&report), RunEnding::Completed(HResult::S_OK));
+    assert_eq!(ending(&report), RunEnding::Completed);
 }
 
 #[tokio::test(start_paused = true)]

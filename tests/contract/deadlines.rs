@@ -7,7 +7,7 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use syncmgr::anyhow::anyhow;
 use syncmgr::{
-    FailureClass, HResult, HandlerInfo, Limits, LogLevel, Outcome, Participation, Report, RunContext, RunEnding,
+    FailureClass, HandlerInfo, Limits, LogLevel, Outcome, Participation, Report, RunContext, RunEnding, RunFault,
     RunReport, SyncManager, SyncResult, Trigger,
 };
 use syncmgr_test::{ScriptedUser, Transcript};
@@ -71,7 +71,7 @@ async fn an_initialize_that_never_returns_ends_its_run_after_the_deadline_and_th
     let before = Instant::now();
     let report = beside_another(&handler).await;
     assert_eq!(before.elapsed(), INITIALIZE + GRACE);
-    ended(&report, RunEnding::NotBegun(HResult::E_FAIL), "could not begin");
+    ended(&report, RunEnding::NotBegun(RunFault::Failed), "could not begin");
     assert_eq!(handler.transcript.count("items"), 0);
 }
 
@@ -90,7 +90,7 @@ async fn an_initialize_that_is_told_and_leaves_in_time_has_failed_whatever_it_re
         let before = Instant::now();
         let report = beside_another(&handler).await;
         assert_eq!(before.elapsed(), INITIALIZE);
-        ended(&report, RunEnding::NotBegun(HResult::E_FAIL), "could not begin");
+        ended(&report, RunEnding::NotBegun(RunFault::Failed), "could not begin");
         assert_eq!((told.lines(), handler.transcript.count("items")), (vec!["TimedOut".into()], 0));
     }
 }
@@ -123,7 +123,7 @@ async fn items_that_are_never_listed_end_the_run_after_the_deadline_and_the_soft
     let before = Instant::now();
     let report = beside_another(&handler).await;
     assert_eq!(before.elapsed(), ITEMS + GRACE);
-    ended(&report, RunEnding::NotBegun(HResult::E_FAIL), "could not list its items");
+    ended(&report, RunEnding::NotBegun(RunFault::Failed), "could not list its items");
     assert_eq!(handler.transcript.count("prepare"), 0);
 }
 
@@ -138,7 +138,7 @@ async fn items_that_are_listed_within_the_soft_grace_are_not_taken() {
             .boxed()
         });
         let report = beside_another(&handler).await;
-        ended(&report, RunEnding::NotBegun(HResult::E_FAIL), "could not list its items");
+        ended(&report, RunEnding::NotBegun(RunFault::Failed), "could not list its items");
         assert_eq!(report.run(HANDLER).unwrap().items().count(), 0);
     }
 }
@@ -149,7 +149,7 @@ async fn a_prepare_that_never_returns_ends_its_run_after_the_deadline_and_the_so
     let before = Instant::now();
     let report = beside_another(&handler).await;
     assert_eq!(before.elapsed(), PREPARE + GRACE);
-    ended(&report, RunEnding::NotPrepared(HResult::E_FAIL), "could not prepare");
+    ended(&report, RunEnding::NotPrepared(RunFault::Failed), "could not prepare");
     assert_eq!(handler.transcript.count("synchronize"), 0);
 }
 
@@ -162,7 +162,7 @@ async fn a_prepare_that_is_told_and_leaves_in_time_has_failed_whatever_it_return
         let telling = told.clone();
         let handler = Scripted::new(&["a"]).on_prepare(move |run| leaving(run, &telling, leave));
         let report = beside_another(&handler).await;
-        ended(&report, RunEnding::NotPrepared(HResult::E_FAIL), "could not prepare");
+        ended(&report, RunEnding::NotPrepared(RunFault::Failed), "could not prepare");
         assert_eq!((told.lines(), handler.transcript.count("synchronize")), (vec!["TimedOut".into()], 0));
     }
 }
@@ -274,7 +274,7 @@ async fn the_deadline_of_prepare_stands_still_while_the_handler_has_the_users_at
     assert!(in_time.is_success(), "{in_time}");
     let before = Instant::now();
     let late = attended([asking(rest, day, rest + 10 * GRACE)]).await;
-    ended(&late, RunEnding::NotPrepared(HResult::E_FAIL), "could not prepare");
+    ended(&late, RunEnding::NotPrepared(RunFault::Failed), "could not prepare");
     assert_eq!(before.elapsed(), PREPARE + day + GRACE);
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures::FutureExt;
 use syncmgr::{
     FailureClass, HResult, HandlerFlags, HandlerInfo, LogEntry, LogLevel, Outcome, Progress, PropertiesOutcome, Report,
-    Resolution, RunChange, RunEnding, Status, Subject, SyncManager, Trigger,
+    Resolution, RunChange, RunEnding, RunFault, Status, Subject, SyncManager, Trigger,
 };
 use syncmgr_test::{ScriptedHandler, ScriptedUser};
 use tokio::sync::Notify;
@@ -131,7 +131,7 @@ async fn a_prepare_that_is_never_completed_ends_its_run_and_its_completion_comes
     let before = Instant::now();
     let report = within(session.report()).await;
     assert_eq!(before.elapsed(), PREPARE + Duration::from_secs(5), "the hard grace");
-    assert_eq!(report.runs[0].ending, Some(RunEnding::NotPrepared(HResult::E_FAIL)), "{report}");
+    assert_eq!(report.runs[0].ending, Some(RunEnding::NotPrepared(RunFault::Failed)), "{report}");
     assert_eq!(late(&report).len(), 1);
     assert_eq!(callback.prepare_for_sync_completed(HResult::S_OK), HResult::E_UNEXPECTED);
     assert!(!handler.side().is_attached());
@@ -152,7 +152,7 @@ async fn a_prepare_that_is_completed_within_the_grace_has_failed() {
     let (session, handler) = overdue().await;
     assert_eq!(handler.side().callback().prepare_for_sync_completed(HResult::S_OK), HResult::S_OK);
     let report = within(session.report()).await;
-    assert_eq!(report.runs[0].ending, Some(RunEnding::NotPrepared(HResult::E_FAIL)), "{report}");
+    assert_eq!(report.runs[0].ending, Some(RunEnding::NotPrepared(RunFault::Failed)), "{report}");
     assert_eq!(handler.transcript().count("Synchronize"), 0);
 }
 
@@ -194,7 +194,7 @@ async fn a_synchronize_that_is_never_completed_ends_its_run_after_the_stall_time
     let report = within(window.session.report()).await;
     assert!(before.elapsed() >= Duration::from_secs(605), "{:?}", before.elapsed());
     assert!(before.elapsed() <= Duration::from_secs(755), "{:?}", before.elapsed());
-    assert_eq!(report.runs[0].ending, Some(RunEnding::Completed(HResult::E_FAIL)), "{report}");
+    assert_eq!(report.runs[0].ending, Some(RunEnding::NotCompleted(RunFault::Failed)), "{report}");
     assert!(report.items().all(|item| (item.outcome, item.class) == (Outcome::Failed, Some(FailureClass::Transient))));
     assert_eq!(late(&report).len(), 1);
 }
@@ -212,6 +212,6 @@ async fn a_session_with_a_handler_that_never_completes_goes_on_with_the_others()
     let (manager, _handler) = hosting(ScriptedHandler::new(listed(&["a"])));
     manager.register(Scripted::new(&["b"]).info(|_| HandlerInfo::new(HANDLER, "Other"))).unwrap();
     let report = within(begin(&manager).finish()).await;
-    assert_eq!(report.run(CLASSIC).unwrap().ending, Some(RunEnding::NotPrepared(HResult::E_FAIL)));
+    assert_eq!(report.run(CLASSIC).unwrap().ending, Some(RunEnding::NotPrepared(RunFault::Failed)));
     assert!(report.run(HANDLER).unwrap().is_success(), "{report}");
 }

@@ -4,9 +4,11 @@ use std::time::Duration;
 
 use anyhow::anyhow;
 use futures::FutureExt;
-use syncmgr::{FailureClass, HResult, HandlerId, LogLevel, NeedsUser, Outcome, Report, RunEnding, SyncResult};
+use syncmgr::{
+    FailureClass, HResult, HandlerId, LogLevel, NeedsUser, Outcome, Report, RunEnding, RunFault, SyncResult,
+};
 
-use crate::support::{HANDLER, Scripted, run};
+use crate::support::{HANDLER, Scripted, ending_of, run};
 use crate::watched::within;
 use crate::window::ran;
 
@@ -37,7 +39,7 @@ async fn a_dropped_future_is_never_success() {
 async fn a_handler_that_needs_the_user_to_prepare_declines_and_its_items_need_the_user() {
     let handler = Scripted::new(&["a"]).on_prepare(|run| async { run.interaction().await.map(drop) }.boxed());
     let report = run(handler.clone()).await;
-    assert_eq!(ending(&report, HANDLER), RunEnding::NotPrepared(HResult::S_FALSE));
+    assert_eq!(ending(&report, HANDLER), RunEnding::NotPrepared(RunFault::NeedsUser));
     assert_eq!(report.items().next().unwrap().outcome, Outcome::NeedsUser);
     assert!(report.runs[0].log.iter().all(|entry| entry.level == LogLevel::Warning), "{report}");
     assert_eq!(handler.transcript.count("synchronize"), 0);
@@ -53,10 +55,10 @@ async fn a_run_completes_with_the_code_of_how_it_ended() {
     ];
     for (end, code) in ends {
         let report = run(Scripted::new(&["a"]).on_synchronize(move |_| async move { end() }.boxed())).await;
-        assert_eq!(ending(&report, HANDLER), RunEnding::Completed(code));
+        assert_eq!(ending(&report, HANDLER), ending_of(code));
         if !code.is_ok() {
             let report = run(Scripted::new(&["a"]).on_prepare(move |_| async move { end() }.boxed())).await;
-            assert_eq!(ending(&report, HANDLER), RunEnding::NotPrepared(code));
+            assert_eq!(ending(&report, HANDLER), RunEnding::NotPrepared(code.into()));
         }
     }
 }

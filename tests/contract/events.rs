@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use futures::{FutureExt, StreamExt, poll};
 use syncmgr::{
-    ErrorId, Events, HResult, HandlerId, HandlerInfo, Limits, LogEntry, LogLevel, Outcome, Participation, Progress,
-    Resolution, RunChange, RunEnding, SessionEvent, SyncItem, SyncManager,
+    ErrorId, Events, HandlerId, HandlerInfo, Limits, LogEntry, LogLevel, Outcome, Participation, Progress, Resolution,
+    RunChange, RunEnding, RunFault, SessionEvent, SyncItem, SyncManager,
 };
 use tokio::sync::Notify;
 
@@ -216,7 +216,7 @@ async fn runs_that_do_not_get_far_are_told_too() {
     let session = start(failing);
     let events = session.events();
     drop(session);
-    let not_begun = ended(RunEnding::NotBegun(HResult::E_FAIL));
+    let not_begun = ended(RunEnding::NotBegun(RunFault::Failed));
     assert_eq!(
         all_short(&rest(events).await),
         ["logged could not list its items: no disk".into(), not_begun, "rested".into()]

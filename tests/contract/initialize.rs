@@ -4,7 +4,8 @@ use anyhow::anyhow;
 use futures::FutureExt;
 use syncmgr::{
     CodeError, Confirmation, ErrorId, HResult, HandlerFlags, HandlerId, HandlerInfo, LogEntry, LogLevel, Outcome,
-    Participation, Resolution, RunContext, RunEnding, RunFlags, Session, SessionRequest, Subject, SyncManager, Trigger,
+    Participation, Resolution, RunContext, RunEnding, RunFault, RunFlags, Session, SessionRequest, Subject,
+    SyncManager, Trigger,
 };
 use syncmgr_test::{ScriptedHandler, ScriptedUser, Transcript};
 
@@ -134,7 +135,7 @@ async fn r032_declining_is_no_error_and_does_not_disturb_other_handlers() {
     let report = manager.session(Trigger::Manual).start().unwrap().finish().await;
     assert!(report.is_success());
     assert_eq!(report.run(HANDLER).map(|run| (run.ending, run.log.len())), Some((Some(RunEnding::Declined), 0)));
-    assert_eq!(report.run(other).and_then(|run| run.ending), Some(RunEnding::Completed(HResult::S_OK)));
+    assert_eq!(report.run(other).and_then(|run| run.ending), Some(RunEnding::Completed));
 }
 
 #[tokio::test(start_paused = true)]
@@ -142,7 +143,7 @@ async fn r033_any_other_code_ends_the_run_the_same_way_and_is_reported() {
     for code in [HResult::E_FAIL, HResult::E_OUTOFMEMORY, HResult(0x8007_0005_u32 as i32)] {
         let (manager, handler) = hosting(ScriptedHandler::new(listed(&["a"])).on_initialize(move |_| code));
         let report = manager.session(Trigger::Manual).start().unwrap().finish().await;
-        assert_eq!(report.runs[0].ending, Some(RunEnding::NotBegun(code)));
+        assert_eq!(report.runs[0].ending, Some(RunEnding::NotBegun(code.into())));
         assert!(!report.is_success());
         assert!(matches!(&report.runs[0].log[..], [entry] if entry.level == LogLevel::Error), "{report:?}");
         assert_eq!(handler.transcript().lines(), ["Initialize 0x0003 None"]);
@@ -165,7 +166,7 @@ async fn r033_an_error_or_a_panic_of_initialize_is_reported_and_the_handler_is_l
     for (handler, code) in [(failing, HResult::E_FAIL), (panicking, HResult::E_UNEXPECTED)] {
         let transcript = handler.transcript.clone();
         let report = run(handler).await;
-        assert_eq!(report.runs[0].ending, Some(RunEnding::NotBegun(code)));
+        assert_eq!(report.runs[0].ending, Some(RunEnding::NotBegun(code.into())));
         let [entry] = &report.runs[0].log[..] else { panic!("{:?}", report.runs[0].log) };
         assert!(entry.level == LogLevel::Error && entry.text.contains("no disk"), "{entry:?}");
         assert_eq!(transcript.lines().len(), 1);
@@ -256,7 +257,7 @@ async fn r037_nobody_is_asked_unless_the_user_may_be_bothered() {
 async fn r038_a_handler_that_cannot_do_without_the_user_fails_the_run_and_its_items_wait() {
     let transcript = Transcript::new();
     let report = asking(&transcript, |request| request).finish().await;
-    assert_eq!(report.runs[0].ending, Some(RunEnding::NotPrepared(HResult::S_FALSE)));
+    assert_eq!(report.runs[0].ending, Some(RunEnding::NotPrepared(RunFault::NeedsUser)));
     assert!(!report.is_success());
     assert!(report.items().all(|item| item.outcome == Outcome::NeedsUser));
     assert!(report.runs[0].log.iter().all(|entry| entry.level < LogLevel::Error), "{:?}", report.runs[0].log);

@@ -4,8 +4,8 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 use syncmgr::{
-    HResult, HandlerFlags, ItemFlags, ItemId, ItemState, Items, LogLevel, RunEnding, RunFlags, Subject, SyncItem,
-    SyncManager, Trigger, wide,
+    HResult, HandlerFlags, ItemFlags, ItemId, ItemState, Items, LogLevel, RunEnding, RunFault, RunFlags, Subject,
+    SyncItem, SyncManager, Trigger, wide,
 };
 use syncmgr_test::{ScriptedHandler, Transcript};
 
@@ -69,7 +69,7 @@ async fn r047_a_listing_that_failed_drops_no_choice() {
     attended(&manager).await;
     *failing.lock().unwrap() = true;
     let report = within(begin(&manager).finish()).await;
-    assert_eq!(ran(&report, HANDLER).ending, Some(RunEnding::NotBegun(HResult::E_FAIL)));
+    assert_eq!(ran(&report, HANDLER).ending, Some(RunEnding::NotBegun(RunFault::Failed)));
     *failing.lock().unwrap() = false;
     within(begin(&manager).finish()).await;
     assert_eq!(handler.transcript.of(&["prepare"]), ["prepare b", "prepare b"]);

@@ -69,7 +69,7 @@ async fn a_completion_of_something_that_was_not_called_is_noted_and_changes_noth
     window.status("a", Status::Succeeded);
     let report = window.complete(OK).await;
     assert_eq!(callback.synchronize_completed(FAIL), UNEXPECTED);
-    assert_eq!(report.run(CLASSIC).unwrap().ending, Some(RunEnding::Completed(OK)));
+    assert_eq!(report.run(CLASSIC).unwrap().ending, Some(RunEnding::Completed));
     assert_eq!(noted(&report).len(), 3, "{report}");
     assert_eq!(window.transcript().count("PrepareForSync"), 1);
 }

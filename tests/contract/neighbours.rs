@@ -37,7 +37,7 @@ async fn a_panic_or_error_in_one_item_touches_no_neighbour() {
         }
         let named: Vec<_> = report.runs[0].log.iter().map(|entry| entry.item.unwrap()).collect();
         assert!(named.len() == 2 && named.contains(&id("panics")) && named.contains(&id("fails")));
-        assert_eq!(ending(&report, HANDLER), RunEnding::Completed(HResult::S_OK));
+        assert_eq!(ending(&report, HANDLER), RunEnding::Completed);
     }
 }
 
@@ -78,8 +78,8 @@ async fn a_failing_handler_does_not_stop_the_session() {
     let report = within(manager.session(Trigger::Manual).start().unwrap().finish()).await;
     let fail = HResult::E_FAIL;
     let endings: Vec<_> = (1..=4).map(|number| ending(&report, HandlerId::from_u128(number))).collect();
-    let (not_begun, not_prepared) = (RunEnding::NotBegun(fail), RunEnding::NotPrepared(fail));
-    assert_eq!(endings, [not_begun, not_begun, not_prepared, RunEnding::Completed(fail)]);
+    let (not_begun, not_prepared) = (RunEnding::NotBegun(fail.into()), RunEnding::NotPrepared(fail.into()));
+    assert_eq!(endings, [not_begun, not_begun, not_prepared, RunEnding::NotCompleted(fail.into())]);
     assert!(report.run(HANDLER).unwrap().is_success());
     assert!(report.runs.iter().filter(|run| run.handler != HANDLER).all(|run| run.log.len() == 1), "{report}");
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use futures::FutureExt;
 use syncmgr::{
-    Driven, HResult, HandlerId, HandlerInfo, Limits, LogLevel, Outcome, Report, RunEnding, RunReport, Session,
+    Driven, HandlerId, HandlerInfo, Limits, LogLevel, Outcome, Report, RunEnding, RunFault, RunReport, Session,
     SessionEvent, Subject, SyncManager, Trigger, Uuid,
 };
 
@@ -46,7 +46,7 @@ async fn in_initialize_or_items_the_run_does_not_begin() {
         for when in WHENS {
             let report = within(beside_another(Faulty(at, when)).finish()).await;
             let run = faulty(&report);
-            assert_eq!(run.ending, Some(RunEnding::NotBegun(HResult::E_UNEXPECTED)), "{at:?} {when:?}");
+            assert_eq!(run.ending, Some(RunEnding::NotBegun(RunFault::Unexpected)), "{at:?} {when:?}");
             assert_eq!(outcomes(run), []);
         }
     }
@@ -57,7 +57,7 @@ async fn in_prepare_the_run_is_not_prepared() {
     for when in WHENS {
         let report = within(beside_another(Faulty(At::Prepare, when)).finish()).await;
         let run = faulty(&report);
-        assert_eq!(run.ending, Some(RunEnding::NotPrepared(HResult::E_UNEXPECTED)), "{when:?}");
+        assert_eq!(run.ending, Some(RunEnding::NotPrepared(RunFault::Unexpected)), "{when:?}");
         assert_eq!(outcomes(run), [Outcome::Failed; 2]);
     }
 }
@@ -67,7 +67,7 @@ async fn in_synchronize_the_run_completes_with_unexpected() {
     for when in WHENS {
         let report = within(beside_another(Faulty(At::Synchronize, when)).finish()).await;
         let run = faulty(&report);
-        assert_eq!(run.ending, Some(RunEnding::Completed(HResult::E_UNEXPECTED)), "{when:?}");
+        assert_eq!(run.ending, Some(RunEnding::NotCompleted(RunFault::Unexpected)), "{when:?}");
         // Dropped after it was done, the items were done as well.
         let outcome = if when == When::Dropped { Outcome::Succeeded } else { Outcome::Failed };
         assert_eq!(outcomes(run), [outcome; 2], "{when:?}");
@@ -82,7 +82,7 @@ async fn in_an_item_that_item_fails_and_is_named() {
         assert_eq!(outcomes(run), [Outcome::Succeeded, Outcome::Failed], "{when:?}");
         let entry = run.log.iter().find(|entry| entry.level == LogLevel::Error).unwrap();
         assert_eq!(entry.item, Some(id("b")));
-        assert_eq!(run.ending, Some(RunEnding::Completed(HResult::S_OK)));
+        assert_eq!(run.ending, Some(RunEnding::Completed));
     }
 }
 
@@ -95,7 +95,7 @@ async fn when_told_of_a_skip_the_skip_counts_all_the_same() {
     session.stop_handler(HANDLER).unwrap();
     let report = within(session.finish()).await;
     let run = report.run(HANDLER).unwrap();
-    assert_eq!(run.ending, Some(RunEnding::Completed(HResult::S_OK)));
+    assert_eq!(run.ending, Some(RunEnding::Completed));
     let told = run.log.iter().filter(|entry| entry.text.contains("told of a skip: the fault")).count();
     assert_eq!(told, 2, "{report}");
 }
@@ -111,7 +111,7 @@ async fn in_show_error_the_results_stay_open() {
         let report = within(session.finish()).await;
         let run = faulty(&report);
         assert_eq!(run.log.iter().filter(|entry| entry.level == LogLevel::Error).count(), 2, "{when:?}");
-        assert_eq!(run.ending, Some(RunEnding::Completed(HResult::S_OK)));
+        assert_eq!(run.ending, Some(RunEnding::Completed));
     }
 }
 
@@ -213,7 +213,7 @@ async fn an_item_whose_error_cannot_be_shown_fails_and_the_others_run() {
 #[tokio::test(start_paused = true)]
 async fn a_run_whose_error_cannot_be_shown_ends_all_the_same() {
     let report = within(run(Scripted::new(&["a"]).on_prepare(|_| async { Err(Unspeakable.into()) }.boxed()))).await;
-    assert_eq!(report.runs[0].ending, Some(RunEnding::NotPrepared(HResult::E_FAIL)));
+    assert_eq!(report.runs[0].ending, Some(RunEnding::NotPrepared(RunFault::Failed)));
 }
 
 #[tokio::test(start_paused = true)]

@@ -4,7 +4,7 @@ use anyhow::anyhow;
 use futures::FutureExt;
 use syncmgr::{
     Attention, Classify, CodeError, FailureClass, HResult, HandlerId, HandlerInfo, LogLevel, Outcome, RunChange,
-    RunEnding, SyncManager, SyncResult, Trigger,
+    RunEnding, RunFault, SyncManager, SyncResult, Trigger,
 };
 use syncmgr_test::ScriptedHandler;
 
@@ -75,7 +75,7 @@ async fn r089_completing_with_ok_leads_to_synchronize() {
     let handler = ScriptedHandler::new(listed(&["a"])).on_synchronize(synchronizes());
     let (run, transcript) =
         hosted(handler.on_prepare(later(|callback| callback.prepare_for_sync_completed(HResult::S_OK)))).await;
-    assert_eq!(run.ending, Some(RunEnding::Completed(HResult::S_OK)));
+    assert_eq!(run.ending, Some(RunEnding::Completed));
     assert_eq!(transcript.of(&["PrepareForSync", "Synchronize"]), ["PrepareForSync 1", "Synchronize"]);
 }
 
@@ -122,7 +122,7 @@ fn scripted() -> ScriptedHandler {
 
 async fn assert_not_prepared(code: HResult, handler: ScriptedHandler) {
     let (run, transcript) = hosted(handler).await;
-    assert_eq!(run.ending, Some(RunEnding::NotPrepared(code)));
+    assert_eq!(run.ending, Some(RunEnding::NotPrepared(code.into())));
     assert!(!run.is_success());
     assert_eq!(transcript.lines()[2..], ["SetProgressCallback", "PrepareForSync 1", "SetProgressCallback NULL"]);
     let outcome = match code {
@@ -145,7 +145,7 @@ async fn r090_an_error_or_a_panic_of_prepare_ends_the_run_and_its_class_is_that_
     for (handler, code, class) in cases {
         let transcript = handler.transcript.clone();
         let report = run(handler).await;
-        assert_eq!(report.runs[0].ending, Some(RunEnding::NotPrepared(code)));
+        assert_eq!(report.runs[0].ending, Some(RunEnding::NotPrepared(code.into())));
         assert!(report.items().all(|item| (item.outcome, item.class) == (Outcome::Failed, Some(class))), "{report}");
         assert_eq!(report.items().count(), 2);
         let errors = report.runs[0].log.iter().filter(|entry| entry.level == LogLevel::Error);
@@ -189,7 +189,7 @@ async fn r093_needing_the_user_where_nobody_may_be_bothered_is_s_false_and_no_er
         HResult::S_FALSE
     }))
     .await;
-    assert_eq!(run.ending, Some(RunEnding::NotPrepared(HResult::S_FALSE)));
+    assert_eq!(run.ending, Some(RunEnding::NotPrepared(RunFault::NeedsUser)));
     assert!(run.items().all(|item| (item.outcome, item.class) == (Outcome::NeedsUser, None)), "{run}");
     assert!(run.log.iter().all(|entry| entry.level < LogLevel::Error), "{run}");
 }

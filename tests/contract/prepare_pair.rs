@@ -22,7 +22,7 @@ fn misuses(run: &RunReport) -> usize {
 #[tokio::test(start_paused = true)]
 async fn r086_prepare_may_complete_before_it_returns() {
     let (run, transcript) = hosted(scripted().on_prepare(prepares())).await;
-    assert_eq!(run.ending, Some(RunEnding::Completed(OK)));
+    assert_eq!(run.ending, Some(RunEnding::Completed));
     assert_eq!(transcript.count("Synchronize"), 1);
     assert_eq!(misuses(&run), 0);
 }
@@ -48,7 +48,7 @@ async fn r087_prepare_returning_ok_is_followed_by_exactly_one_completion() {
     let callback = handler.side().callback();
     assert_eq!([(); 2].map(|()| callback.prepare_for_sync_completed(OK)), [OK, HResult::E_UNEXPECTED]);
     let report = session.finish().await;
-    assert_eq!(report.runs[0].ending, Some(RunEnding::Completed(OK)));
+    assert_eq!(report.runs[0].ending, Some(RunEnding::Completed));
     assert_eq!(handler.transcript().count("Synchronize"), 1);
 }
 
@@ -90,7 +90,7 @@ async fn r088_after_prepare_did_not_return_ok_a_completion_is_refused() {
             code
         }))
         .await;
-        assert_eq!(run.ending, Some(RunEnding::NotPrepared(code)));
+        assert_eq!(run.ending, Some(RunEnding::NotPrepared(code.into())));
         assert_eq!(transcript.count("Synchronize"), 0);
         tokio::task::yield_now().await;
         assert_eq!(answers.lines(), ["E_UNEXPECTED"]);
@@ -106,7 +106,7 @@ async fn r088_of_a_completion_and_the_return_after_it_the_first_that_is_not_ok_c
             returned
         }))
         .await;
-        let wanted = if counts.is_ok() { RunEnding::Completed(OK) } else { RunEnding::NotPrepared(counts) };
+        let wanted = if counts.is_ok() { RunEnding::Completed } else { RunEnding::NotPrepared(counts.into()) };
         assert_eq!(run.ending, Some(wanted), "{completed} and then {returned}");
         assert_eq!(transcript.count("Synchronize"), usize::from(counts.is_ok()));
     }
@@ -133,7 +133,7 @@ async fn r095_a_second_completion_before_the_return_has_no_effect_and_is_noted()
             OK
         }))
         .await;
-        let wanted = if first.is_ok() { RunEnding::Completed(OK) } else { RunEnding::NotPrepared(first) };
+        let wanted = if first.is_ok() { RunEnding::Completed } else { RunEnding::NotPrepared(first.into()) };
         assert_eq!((run.ending, misuses(&run)), (Some(wanted), 1), "{run}");
     }
 }
@@ -147,7 +147,7 @@ async fn r095_a_second_completion_after_the_return_has_no_effect_and_is_noted() 
             OK
         })))
         .await;
-        let wanted = if first.is_ok() { RunEnding::Completed(OK) } else { RunEnding::NotPrepared(first) };
+        let wanted = if first.is_ok() { RunEnding::Completed } else { RunEnding::NotPrepared(first.into()) };
         assert_eq!((run.ending, misuses(&run)), (Some(wanted), 1), "{run}");
     }
 }
@@ -159,5 +159,5 @@ async fn r095_completing_prepare_again_while_synchronizing_has_no_effect() {
         synchronizes()(side)
     }))
     .await;
-    assert_eq!((run.ending, misuses(&run)), (Some(RunEnding::Completed(OK)), 1), "{run}");
+    assert_eq!((run.ending, misuses(&run)), (Some(RunEnding::Completed), 1), "{run}");
 }

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use futures::FutureExt;
 use syncmgr::{
-    Chooser, Chosen, HResult, Offer, Outcome, Progress, RunChange, RunEnding, Status, Subject, SyncManager, Trigger,
+    Chooser, Chosen, HResult, Offer, Outcome, Progress, RunChange, RunEnding, RunFault, Status, Subject, SyncManager,
+    Trigger,
 };
 use syncmgr_test::{ScriptedHandler, Transcript};
 use tokio::sync::Notify;
@@ -62,7 +63,7 @@ async fn r125_stopped_while_preparing_ends_the_preparation_soon() {
 #[tokio::test(start_paused = true)]
 async fn r125_a_manager_that_has_pushed_stopped_synchronizes_nothing_whatever_the_handler_answers_then() {
     for (completion, ending) in
-        [(HResult::S_OK, RunEnding::Stopped), (HResult::E_FAIL, RunEnding::NotPrepared(HResult::E_FAIL))]
+        [(HResult::S_OK, RunEnding::Stopped), (HResult::E_FAIL, RunEnding::NotPrepared(RunFault::Failed))]
     {
         let (manager, handler) = hosting(ScriptedHandler::new(listed(&["a"])));
         let session = manager.session(Trigger::Manual).start().unwrap();

@@ -92,7 +92,7 @@ async fn r149_retrysync_without_items_or_with_unknown_ones_starts_nothing() {
         within(session.show_error(CLASSIC, error())).await.unwrap();
         let report = within(session.report()).await;
         assert_eq!(handler.transcript().count("PrepareForSync"), 1);
-        assert_eq!(report.runs[0].ending, Some(RunEnding::Completed(OK)));
+        assert_eq!(report.runs[0].ending, Some(RunEnding::Completed));
         // The entry can be opened again.
         within(session.show_error(CLASSIC, error())).await.unwrap();
         assert_eq!(handler.transcript().count("ShowError"), 2);

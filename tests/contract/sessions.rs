@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use futures::FutureExt;
 use syncmgr::{
-    ErrorId, HResult, HandlerId, HandlerInfo, LogEntry, LogLevel, Outcome, Report, Resolution, RunChange, RunEnding,
+    ErrorId, HandlerId, HandlerInfo, LogEntry, LogLevel, Outcome, Report, Resolution, RunChange, RunEnding,
     SessionEvent, SyncManager,
 };
 use syncmgr_test::Transcript;
@@ -16,7 +16,7 @@ fn ending(report: &Report) -> Option<RunEnding> {
     report.runs[0].ending
 }
 
-const WELL: Option<RunEnding> = Some(RunEnding::Completed(HResult::S_OK));
+const WELL: Option<RunEnding> = Some(RunEnding::Completed);
 
 #[tokio::test(start_paused = true)]
 async fn two_sessions_over_one_handler_run_one_after_the_other() {

@@ -7,8 +7,8 @@ use std::time::Duration;
 use futures::FutureExt;
 use syncmgr::anyhow::anyhow;
 use syncmgr::{
-    Claim, FailureClass, HResult, HandlerInfo, ItemContext, Limits, LogEntry, LogLevel, Outcome, Progress, Report,
-    ReportError, RunEnding, RunReport, Status, SyncItem, SyncManager, SyncResult, SynchronizeContext, Trigger,
+    Claim, FailureClass, HandlerInfo, ItemContext, Limits, LogEntry, LogLevel, Outcome, Progress, Report, ReportError,
+    RunEnding, RunFault, RunReport, Status, SyncItem, SyncManager, SyncResult, SynchronizeContext, Trigger,
     WhenStalled,
 };
 use syncmgr_test::{ScriptedUser, Transcript};
@@ -58,7 +58,7 @@ async fn an_item_without_progress_is_reported_and_cancelled_and_its_neighbours_g
     in_time(before.elapsed(), STALL);
     stalled(&report, "hangs");
     let others = report.items().filter(|item| item.outcome == Outcome::Succeeded).count();
-    assert_eq!((others, report.runs[0].ending), (2, Some(RunEnding::Completed(HResult::S_OK))), "{report}");
+    assert_eq!((others, report.runs[0].ending), (2, Some(RunEnding::Completed)), "{report}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -110,7 +110,7 @@ async fn an_item_that_reports_now_and_then_goes_on_for_ever() {
     let report = run(Scripted::new(&["a"]).on_item(move |item| reporting(item, every, 500).boxed())).await;
     assert!(report.is_success(), "{report}");
     assert!(report.runs[0].log.is_empty(), "{report}");
-    assert_eq!(report.runs[0].ending, Some(RunEnding::Completed(HResult::S_OK)));
+    assert_eq!(report.runs[0].ending, Some(RunEnding::Completed));
 }
 
 #[tokio::test(start_paused = true)]
@@ -298,7 +298,7 @@ async fn a_synchronize_in_which_nothing_happens_is_cut_and_its_items_may_be_trie
         let before = Instant::now();
         let report = run(handler).await;
         in_time(before.elapsed(), STALL);
-        assert_eq!(report.runs[0].ending, Some(RunEnding::Completed(HResult::E_FAIL)), "{report}");
+        assert_eq!(report.runs[0].ending, Some(RunEnding::NotCompleted(RunFault::Failed)), "{report}");
         assert!(report.items().all(|item| item.class == Some(FailureClass::Transient)), "{report}");
         let [entry] = report.runs[0].log.as_slice() else { panic!("{report}") };
         assert!(entry.text.starts_with("could not synchronize: the handler took too long"), "{report}");
@@ -317,7 +317,7 @@ async fn a_synchronize_that_hangs_after_its_items_is_cut_and_they_keep_their_out
     }))
     .await;
     assert_eq!(report.items().next().unwrap().outcome, Outcome::Succeeded, "{report}");
-    assert_eq!(report.runs[0].ending, Some(RunEnding::Completed(HResult::E_FAIL)), "{report}");
+    assert_eq!(report.runs[0].ending, Some(RunEnding::NotCompleted(RunFault::Failed)), "{report}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use futures::future::BoxFuture;
 use syncmgr::{
-    ErrorId, HandlerId, HandlerInfo, ItemContext, ItemId, Items, Participation, PrepareContext, PropertiesOutcome,
-    Report, Resolution, RunContext, Session, Status, Subject, SyncHandler, SyncItem, SyncManager, SyncResult,
-    SynchronizeContext, Trigger, async_trait,
+    ErrorId, HResult, HandlerId, HandlerInfo, ItemContext, ItemId, Items, Participation, PrepareContext,
+    PropertiesOutcome, Report, Resolution, RunContext, RunEnding, Session, Status, Subject, SyncHandler, SyncItem,
+    SyncManager, SyncResult, SynchronizeContext, Trigger, async_trait,
 };
 use syncmgr_test::Transcript;
 
@@ -213,4 +213,9 @@ pub(crate) fn start(handler: impl SyncHandler) -> Session {
 /// The handlers of which something goes on.
 pub(crate) fn named(unstopped: &[syncmgr::Unstopped]) -> Vec<HandlerId> {
     unstopped.iter().map(|unstopped| unstopped.handler).collect()
+}
+
+/// How a run ends whose `synchronize` completes with this code.
+pub(crate) fn ending_of(code: HResult) -> RunEnding {
+    if code.is_ok() { RunEnding::Completed } else { RunEnding::NotCompleted(code.into()) }
 }

@@ -3,11 +3,11 @@
 use futures::FutureExt;
 use syncmgr::{
     CodeError, ErrorId, HResult, HandlerId, HandlerInfo, LogEntry, LogLevel, Outcome, Progress, Resolution, RunChange,
-    RunEnding, RunReport, Status, Subject, SyncCallback, SyncManager,
+    RunEnding, RunFault, RunReport, Status, Subject, SyncCallback, SyncManager,
 };
 use syncmgr_test::{ScriptedHandler, Transcript};
 
-use crate::support::{HANDLER, Scripted, id, run, start};
+use crate::support::{HANDLER, Scripted, ending_of, id, run, start};
 use crate::watched::{
     CLASSIC, OnHost, begin, completes, hosted, hosting, later, listed, prepares, synchronizes, until_run, within,
 };
@@ -31,7 +31,7 @@ async fn r096_synchronize_is_called_once_for_each_handler_with_chosen_items_and_
     assert!(within(begin(&manager).finish()).await.is_success());
     assert_eq!((transcript.count("prepare"), transcript.count("synchronize")), (2, 2));
     let (run, transcript) = hosted(scripted(&["a", "b"]).on_synchronize(synchronizes())).await;
-    assert_eq!(run.ending, Some(RunEnding::Completed(HResult::S_OK)));
+    assert_eq!(run.ending, Some(RunEnding::Completed));
     assert_eq!(transcript.of(&["PrepareForSync", "Synchronize"]), ["PrepareForSync 2", "Synchronize"]);
 }
 
@@ -105,7 +105,7 @@ async fn r102_the_code_of_the_completion_is_the_result_of_the_run() {
                 }
             }))
             .await;
-            assert_eq!(run.ending, Some(RunEnding::Completed(code)));
+            assert_eq!(run.ending, Some(ending_of(code)));
             assert_eq!((outcomes(&run), run.is_success()), (vec![Outcome::Succeeded], code.is_ok()));
         }
     }
@@ -116,7 +116,7 @@ async fn r102_completing_with_retrysync_starts_no_retry() {
     let code = HResult::S_SYNCMGR_RETRYSYNC;
     let completing = completes(move |callback| callback.synchronize_completed(code));
     let (run, transcript) = hosted(scripted(&["a"]).on_synchronize(completing)).await;
-    assert_eq!(run.ending, Some(RunEnding::Completed(code)));
+    assert_eq!(run.ending, Some(ending_of(code)));
     assert_eq!((transcript.count("PrepareForSync"), transcript.count("Synchronize")), (1, 1));
 }
 
@@ -132,7 +132,7 @@ async fn r102_an_error_or_a_panic_of_synchronize_is_the_result_of_the_run() {
         assert_eq!(on.driven.synchronize(), HResult::S_OK);
         on.host.saw(&format!("SynchronizeCompleted {code}")).await;
         let report = run(handler).await;
-        assert_eq!(report.runs[0].ending, Some(RunEnding::Completed(code)));
+        assert_eq!(report.runs[0].ending, Some(ending_of(code)));
         let errors = report.runs[0].log.iter().filter(|entry| entry.level == LogLevel::Error);
         assert_eq!((errors.count(), report.is_success()), (1, false));
         assert_eq!(transcript.count("prepare"), 2, "one for the host, one for the manager");
@@ -149,7 +149,7 @@ async fn r104_with_every_item_skipped_there_is_nothing_to_call_synchronize_for()
     }
     handler.side().callback().prepare_for_sync_completed(HResult::S_OK);
     let report = within(session.finish()).await;
-    assert_eq!(report.runs[0].ending, Some(RunEnding::Completed(HResult::S_OK)));
+    assert_eq!(report.runs[0].ending, Some(RunEnding::Completed));
     assert_eq!(outcomes(&report.runs[0]), [Outcome::Skipped; 2]);
     assert_eq!(handler.transcript().count("Synchronize"), 0);
 }
@@ -225,6 +225,6 @@ async fn r105_a_host_is_told_the_terminal_status_of_what_the_handler_left_out() 
 async fn r105_items_left_because_the_user_is_needed_wait_for_the_user_and_did_not_fail() {
     let handler = Scripted::new(&["a"]).on_synchronize(|run| run.interaction().map(|asked| asked.map(drop)).boxed());
     let report = run(handler).await;
-    assert_eq!(report.runs[0].ending, Some(RunEnding::Completed(HResult::S_FALSE)));
+    assert_eq!(report.runs[0].ending, Some(RunEnding::NotCompleted(RunFault::NeedsUser)));
     assert!(report.items().all(|item| (item.outcome, item.class) == (Outcome::NeedsUser, None)), "{report}");
 }

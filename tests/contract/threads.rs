@@ -119,6 +119,7 @@ async fn r080_of_many_completions_at_once_exactly_one_counts() {
     let report = manager.session(Trigger::Manual).start().unwrap().finish().await;
     all.await.unwrap();
     assert_eq!((answers.count("S_OK"), answers.count("E_UNEXPECTED")), (1, 7));
-    let Some(RunEnding::Completed(code)) = report.runs[0].ending else { panic!("{report}") };
+    let Some(RunEnding::NotCompleted(fault)) = report.runs[0].ending else { panic!("{report}") };
+    let code = fault.code();
     assert_eq!(answers.of(&["S_OK"]), [format!("S_OK {code}")]);
 }

@@ -5,8 +5,8 @@ use std::time::Duration;
 use anyhow::anyhow;
 use futures::FutureExt;
 use syncmgr::{
-    CancelReason, Cancelled, Classify, FailureClass, HResult, HandlerId, ItemContext, LogLevel, NeedsUser, Outcome,
-    Report, RunEnding, Session, SyncResult,
+    CancelReason, Cancelled, Classify, FailureClass, HandlerId, ItemContext, LogLevel, NeedsUser, Outcome, Report,
+    RunEnding, Session, SyncResult,
 };
 use syncmgr_test::Transcript;
 
@@ -143,7 +143,7 @@ async fn an_error_after_a_cancel_is_the_cancel_and_is_kept_as_information() {
         let report = cancelled(cancel, |_| Err(anyhow!("connection reset")).permanent()).await;
         assert_eq!(only(&report), (outcome, None));
         assert_eq!(log(&report), [(LogLevel::Information, "connection reset")]);
-        assert_eq!(ending(&report, HANDLER), RunEnding::Completed(HResult::S_OK));
+        assert_eq!(ending(&report, HANDLER), RunEnding::Completed);
     }
 }
 
@@ -231,5 +231,5 @@ async fn needing_the_user_is_an_outcome_and_no_error() {
     let report = run(Scripted::new(&["a"]).on_item(|_| async { Err(NeedsUser::new("sign in").into()) }.boxed())).await;
     assert_eq!(only(&report), (Outcome::NeedsUser, None));
     assert_eq!(log(&report), [(LogLevel::Warning, "needs the user: sign in")]);
-    assert_eq!(ending(&report, HANDLER), RunEnding::Completed(HResult::S_OK));
+    assert_eq!(ending(&report, HANDLER), RunEnding::Completed);
 }

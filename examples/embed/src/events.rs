@@ -88,7 +88,8 @@ pub(crate) fn ending(ending: RunEnding) -> &'static str {
         RunEnding::Held => "held",
         RunEnding::Stopped => "stopped",
         RunEnding::NotPrepared(_) => "not_prepared",
-        RunEnding::Completed(_) => "completed",
+        RunEnding::NotCompleted(_) => "not_completed",
+        RunEnding::Completed => "completed",
         _ => "other",
     }
 }

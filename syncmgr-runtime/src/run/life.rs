@@ -174,7 +174,7 @@ impl Run {
         attempt.close(|_| Verdict::plain(Outcome::Skipped));
         self.recorded(&attempt).await;
         let code = self.lock().protocol.result().unwrap_or(HResult::S_OK);
-        self.end(RunEnding::Completed(code));
+        self.end(RunEnding::completed(code));
         Step::Wait
     }
 
@@ -253,7 +253,7 @@ impl Run {
         self.recorded(&attempt).await;
         let ending = match result {
             Some(code) if code.is_ok() && stop.is_some() => RunEnding::Stopped,
-            Some(code) => RunEnding::NotPrepared(code),
+            Some(code) => RunEnding::NotPrepared(code.into()),
             None if stop.is_some() => RunEnding::Stopped,
             None => RunEnding::NothingToDo,
         };
@@ -268,7 +268,7 @@ impl Run {
             Reported::Quietly if stopped => RunEnding::Stopped,
             Reported::Quietly => RunEnding::Declined,
             Reported::Failed(_) if stopped => RunEnding::Stopped,
-            Reported::Failed(code) => RunEnding::NotBegun(code),
+            Reported::Failed(code) => RunEnding::NotBegun(code.into()),
         });
         self.attempt().close(|_| Verdict::plain(Outcome::Skipped));
         self.attempts().iter().for_each(|attempt| attempt.detach());

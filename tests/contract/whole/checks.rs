@@ -34,8 +34,7 @@ pub(crate) fn report(report: &Report, ledger: &Ledger) -> Vec<String> {
 pub(crate) fn asked(report: &Report, plans: &[Plan], asked: &[(SessionId, HandlerId, Vec<ItemId>)]) -> Option<String> {
     let (_, handler, wanted) = asked.iter().find(|(session, _, _)| *session == report.session)?;
     let run = report.run(*handler)?;
-    let chose =
-        matches!(run.ending, Some(RunEnding::Completed(_) | RunEnding::NotPrepared(_) | RunEnding::NothingToDo));
+    let chose = matches!(run.ending, Some(RunEnding::Completed | RunEnding::NotPrepared(_) | RunEnding::NothingToDo));
     let plan = (0..plans.len()).find(|place| handler_id(*place) == *handler).map(|place| &plans[place])?;
     if !chose || matches!(plan.listing, Listing::Error | Listing::Hang | Listing::Panic) {
         return None;

@@ -76,7 +76,7 @@ fn answers_that_were_used_up_or_forgotten_are_gone() {
     let mut ledger = answered();
     ledger.use_up(MAIL, INBOX, &[Arc::from("other")]);
     assert_eq!(left(&ledger), [true, true, true]);
-    ledger.use_up(MAIL, INBOX, &[question.key.clone()]);
+    ledger.use_up(MAIL, INBOX, std::slice::from_ref(&question.key));
     assert_eq!(left(&ledger), [false, true, true]);
     let mut ledger = answered();
     let _ = ledger.forget_item(MAIL, INBOX);
