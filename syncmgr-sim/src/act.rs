@@ -38,7 +38,7 @@ impl Process<'_> {
             Step::Power(power) => self.set_facts(|facts| facts.with_power(*power)),
             Step::User(user) => self.set_facts(|facts| facts.with_user(*user)),
             Step::Wall(seconds) => self.correct(*seconds),
-            Step::Unregister(handler) => self.unregister(self.handler(*handler)),
+            Step::Unregister(handler) => _ = self.manager.unregister(self.handler(*handler)),
             Step::Register(handler) => self.register_again(self.handler(*handler)),
             Step::ForgetItem(place) => self.forget_item(self.key(*place)),
             Step::Forget(handler) => self.forget(self.handler(*handler)),
@@ -152,10 +152,6 @@ impl Process<'_> {
             state.books.loose |= seconds < 0;
             state.books.doubt(|_| true);
         });
-    }
-
-    fn unregister(&self, handler: HandlerId) {
-        self.manager.unregister(handler);
     }
 
     fn register_again(&self, handler: HandlerId) {

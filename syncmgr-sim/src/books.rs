@@ -9,7 +9,7 @@ use std::time::Duration;
 use syncmgr_core::claim::Claim;
 use syncmgr_core::context::ItemContext;
 use syncmgr_core::decision::retry::Ask;
-use syncmgr_core::id::{HandlerId, ItemId, SessionId};
+use syncmgr_core::id::{HandlerId, SessionId};
 use syncmgr_core::retry::RetryPolicy;
 use syncmgr_core::trigger::RunFlags;
 
@@ -76,19 +76,14 @@ pub(crate) struct Terms {
     pub(crate) chooses: bool,
 }
 
+/// Timers are that late at most, and times are stored in whole milliseconds.
+const TICK: Duration = Duration::from_millis(2);
+
 impl Books {
     /// A process begins: of what went on in the one before, nothing does.
     pub(crate) fn begin_process(&mut self) {
-        self.sessions.clear();
-        self.attempts.clear();
-        self.heard.clear();
-        self.lingering.clear();
-        self.calls.clear();
-        self.preparing.clear();
-        self.owed.clear();
-        self.lifted.clear();
-        (self.loose, self.store_trouble, self.lies) = (false, false, false);
-        (self.attention, self.connections) = (0, 0);
+        let Self { items, unseen_until, manager, step, rules, .. } = std::mem::take(self);
+        *self = Self { items, unseen_until, manager, step, rules, ..Self::default() };
         self.items.values_mut().for_each(Item::begin_process);
     }
 
@@ -120,24 +115,22 @@ impl Books {
     pub(crate) fn ask_to_end(&mut self, now: Duration, wanted: impl Fn(&Key, SessionId) -> bool) {
         let handlers = &self.rules.handlers;
         for (key, item) in &mut self.items {
-            let Some(session) = item.running.filter(|session| wanted(key, *session)) else { continue };
+            if !item.running.is_some_and(|session| wanted(key, session)) {
+                continue;
+            }
             let Some(info) = handlers.get(&key.0) else { continue };
-            let _ = session;
             item.ends_by.get_or_insert((now + info.limits().soft_grace(), now + info.limits().hard_grace()));
         }
     }
 
     /// Whether an item that ends now should have ended before.
     pub(crate) fn ends_late(&self, key: Key, now: Duration) -> bool {
-        const TICK: Duration = Duration::from_millis(2);
         let item = self.items.get(&key).filter(|item| !item.was_whole);
         item.and_then(|item| item.ends_by).is_some_and(|(soft, _)| now > soft + TICK)
     }
 
     /// Items that should have ended.
     pub(crate) fn overdue(&self, now: Duration) -> Vec<Key> {
-        /// Timers are that late at most.
-        const TICK: Duration = Duration::from_millis(2);
         let overdue = |item: &Item| {
             item.ends_by.is_some_and(|(soft, hard)| now > TICK + if item.uninterrupted > 0 { hard } else { soft })
         };
@@ -169,9 +162,5 @@ impl Books {
     /// Who has this claim.
     pub(crate) fn claimed(&self, claim: &Claim) -> usize {
         self.running().filter(|(_, item)| item.claims.contains(claim)).count()
-    }
-
-    pub(crate) fn key(handler: HandlerId, item: ItemId) -> Key {
-        (handler, item)
     }
 }

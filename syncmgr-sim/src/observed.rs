@@ -17,7 +17,7 @@ use syncmgr_core::status::Status;
 use tokio::sync::mpsc::UnboundedSender;
 use uuid::Uuid;
 
-use crate::books::{Books, End};
+use crate::books::End;
 use crate::world::{State, World};
 
 /// Any handler, watched.
@@ -88,7 +88,7 @@ struct Visit {
 impl Visit {
     fn begin(world: &World, item: &ItemContext) -> Self {
         world.reach(|state| {
-            let (key, session) = (Books::key(item.run().handler(), item.id()), item.run().session());
+            let (key, session) = ((item.run().handler(), item.id()), item.run().session());
             let claims = state.books.claims(key.0, item.item());
             let now = state.elapsed();
             state.note(&format!("{} begins in session {session}", item.name()));

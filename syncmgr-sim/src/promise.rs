@@ -6,7 +6,7 @@ use syncmgr_core::decision::verdict::Outcome;
 use syncmgr_core::explain::{Next, Standing};
 use syncmgr_core::store::{Course, SessionRecord, StateStore};
 
-use crate::books::{Books, Wait};
+use crate::books::Wait;
 use crate::peer::Key;
 use crate::process::Process;
 use crate::world::State;
@@ -129,11 +129,5 @@ impl State {
     pub(crate) fn refutes(&mut self, key: Key, checkpoint: Option<&str>) -> Option<String> {
         let known = self.sides.theirs.contains_key(&key);
         self.books.item(key).refutes(checkpoint).filter(|_| known)
-    }
-
-    /// What is left of an item according to what a new process found.
-    pub(crate) fn take_over(&mut self, key: Key, wait: Wait, failures: u32) {
-        let item: &mut crate::books::Item = Books::item(&mut self.books, key);
-        (item.wait, item.failures) = (wait, failures);
     }
 }

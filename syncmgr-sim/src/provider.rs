@@ -1,6 +1,5 @@
 //! The simulated provider: brings copies up to date with a peer, chunk by chunk.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -118,9 +117,4 @@ impl SyncHandler for Copier {
     async fn synchronize_item(&self, item: &ItemContext) -> SyncResult {
         self.copy(item).await
     }
-}
-
-/// The handler as it is registered.
-pub(crate) fn made(plan: &ProviderPlan, items: Vec<Item>, world: &World) -> Arc<dyn SyncHandler> {
-    Arc::new(Copier::new(plan, items, world.clone()))
 }

@@ -25,7 +25,10 @@ impl Process<'_> {
             self.agrees(key, &record);
             let (wait, failures) = self.waits(&record);
             let (wait, failures) = if unfinished.contains(&key) { (Wait::Unknown, 0) } else { (wait, failures) };
-            self.world.reach(|state| state.take_over(key, wait, failures));
+            self.world.reach(|state| {
+                let item = state.books.item(key);
+                (item.wait, item.failures) = (wait, failures);
+            });
         }
         self.check_interrupted(ended);
     }

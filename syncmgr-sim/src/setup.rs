@@ -15,7 +15,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use crate::disk::Disk;
 use crate::observed::Observed;
 use crate::ports::{Link, Person, Taste};
-use crate::provider::made;
+use crate::provider::{Copier, claim};
 use crate::script::{Rule, Script};
 use crate::world::{World, WorldClock};
 use crate::{Extras, Surroundings};
@@ -34,8 +34,8 @@ pub(crate) fn manager(world: &World, script: &Script, disk: &Disk, facts: &Manua
     for rule in script.rules() {
         match rule {
             Rule::ItemsAtOnce(items) => at_once = *items,
-            Rule::Capacity(claim, items) => {
-                capacities.insert(Claim::new(crate::provider::claim(*claim)), *items);
+            Rule::Capacity(number, items) => {
+                capacities.insert(Claim::new(claim(*number)), *items);
             }
             Rule::ResumeAtOnce => builder = builder.resume(Resume::AtOnce),
             Rule::Retry(initial, cap, budget) => {
@@ -64,7 +64,9 @@ pub(crate) fn handlers(world: &World, script: &Script, extras: &Extras, sessions
         let dice = world.dice().of("handler").nth(place).nth(world.process());
         make(&Surroundings { world: world.clone(), dice })
     });
-    let providers = script.providers().map(|plan| made(plan, script.items_of(plan.place).cloned().collect(), world));
+    let providers = script.providers().map(|plan| -> Arc<dyn SyncHandler> {
+        Arc::new(Copier::new(plan, script.items_of(plan.place).cloned().collect(), world.clone()))
+    });
     let watch = |inner: Arc<dyn SyncHandler>| {
         let info = inner.info();
         world.reach(|state| state.books.rules.handlers.insert(info.id(), info.clone()));

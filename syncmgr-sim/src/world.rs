@@ -25,6 +25,7 @@ pub(crate) struct World {
     state: Arc<Mutex<State>>,
 }
 
+#[derive(Default)]
 pub(crate) struct State {
     processes: u32,
     /// The process that goes on, if one does.
@@ -67,22 +68,7 @@ impl fmt::Display for Broken {
 
 impl World {
     pub(crate) fn new(seed: u64) -> Self {
-        let state = State {
-            processes: 0,
-            process: None,
-            started: None,
-            before: Duration::ZERO,
-            corrected: 0,
-            shaken: false,
-            facts: Facts::UNKNOWN,
-            sides: Sides::default(),
-            books: Books::default(),
-            kept: BTreeMap::new(),
-            drawn: BTreeMap::new(),
-            lines: Vec::new(),
-            hash: OFFSET,
-            broken: Vec::new(),
-        };
+        let state = State { hash: OFFSET, ..State::default() };
         Self { process: 0, dice: Dice::new(seed), state: Arc::new(Mutex::new(state)) }
     }
 

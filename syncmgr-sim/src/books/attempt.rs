@@ -11,7 +11,7 @@ use syncmgr_core::error::{FailureClass, RetryAt};
 use syncmgr_core::id::SessionId;
 use syncmgr_core::retry::RetryPolicy;
 
-use super::{Books, Wait};
+use super::{Books, TICK, Wait};
 use crate::peer::Key;
 
 /// An attempt at an item.
@@ -92,8 +92,6 @@ impl Books {
 
     /// No automatic run before its time, and none by hand before the time a peer gave.
     fn too_early(&self, key: Key, ask: Ask, now: Duration) -> Option<Fault> {
-        /// Times are stored in whole milliseconds.
-        const TICK: Duration = Duration::from_millis(2);
         if self.loose {
             return None;
         }
