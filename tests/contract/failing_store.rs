@@ -1,19 +1,17 @@
 //! A store that cannot be read or written.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::SystemTime;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use syncmgr::anyhow::{anyhow, ensure};
 use syncmgr::{
-    Claim, HandlerId, HandlerRecord, Histogram, ItemId, ItemRecord, ItemState, LogError, LogLevel, LogRecord,
-    MemoryStore, Outcome, Question, RegisterFlags, RequestError, RetryState, SessionId, SessionRecord, StateChange,
-    StateStore, SyncManager, SyncResult, Trigger,
+    HandlerId, HandlerRecord, ItemId, ItemState, LogError, LogLevel, LogRecord, MemoryStore, Outcome, RegisterFlags,
+    RequestError, SessionId, StateChange, StateStore, SyncManager, SyncResult, Trigger,
 };
-use syncmgr_test::Transcript;
+use syncmgr_test::{Transcript, reads_from};
 
 use crate::choice::Picking;
 use crate::memory::{LINK, repairable, texts};
@@ -21,43 +19,6 @@ use crate::steps::{Steps, manual, outcome, registered, succeeds};
 use crate::stored_log::asking;
 use crate::support::{HANDLER, Scripted, id};
 use crate::watched::{begin, within};
-
-/// The reads a store hands on to the one inside it.
-macro_rules! hands_on {
-    ($inner:tt) => {
-        fn record(&self, handler: HandlerId, item: ItemId) -> SyncResult<Option<ItemRecord>> {
-            self.$inner.record(handler, item)
-        }
-
-        fn setbacks(&self, handler: HandlerId) -> SyncResult<BTreeMap<ItemId, RetryState>> {
-            self.$inner.setbacks(handler)
-        }
-
-        fn known(&self, handler: HandlerId) -> SyncResult<BTreeMap<ItemId, Option<SystemTime>>> {
-            self.$inner.known(handler)
-        }
-
-        fn ended_since(&self, handler: HandlerId, session: SessionId) -> SyncResult<BTreeSet<ItemId>> {
-            self.$inner.ended_since(handler, session)
-        }
-
-        fn resources(&self) -> SyncResult<BTreeMap<Claim, RetryState>> {
-            self.$inner.resources()
-        }
-
-        fn sessions(&self) -> SyncResult<Vec<SessionRecord>> {
-            self.$inner.sessions()
-        }
-
-        fn interrupted(&self) -> SyncResult<Vec<SessionRecord>> {
-            self.$inner.interrupted()
-        }
-
-        fn histogram(&self, name: &str) -> SyncResult<Option<Histogram>> {
-            self.$inner.histogram(name)
-        }
-    };
-}
 
 /// A store that fails on demand.
 #[derive(Clone, Default)]
@@ -83,7 +44,7 @@ fn check(fails: &AtomicBool) -> SyncResult {
 }
 
 impl StateStore for Failing {
-    hands_on!(inner);
+    reads_from!(inner: answer, record, setbacks, known, ended_since, resources, sessions, interrupted, histogram);
 
     fn last_session(&self) -> SyncResult<SessionId> {
         check(&self.numbers)?;
@@ -103,10 +64,6 @@ impl StateStore for Failing {
     fn log(&self, handler: HandlerId) -> SyncResult<Vec<LogRecord>> {
         check(&self.log)?;
         self.inner.log(handler)
-    }
-
-    fn answer(&self, handler: HandlerId, item: ItemId, question: &Question) -> SyncResult<Option<usize>> {
-        self.inner.answer(handler, item, question)
     }
 
     fn write(&self, changes: Vec<StateChange>) -> BoxFuture<'static, SyncResult> {
@@ -190,27 +147,7 @@ async fn sessions_go_on_over_a_store_that_refuses_every_write() {
 struct Slow(MemoryStore);
 
 impl StateStore for Slow {
-    hands_on!(0);
-
-    fn last_session(&self) -> SyncResult<SessionId> {
-        self.0.last_session()
-    }
-
-    fn handlers(&self) -> SyncResult<BTreeMap<HandlerId, HandlerRecord>> {
-        self.0.handlers()
-    }
-
-    fn choices(&self, handler: HandlerId) -> SyncResult<BTreeMap<ItemId, ItemState>> {
-        self.0.choices(handler)
-    }
-
-    fn log(&self, handler: HandlerId) -> SyncResult<Vec<LogRecord>> {
-        self.0.log(handler)
-    }
-
-    fn answer(&self, handler: HandlerId, item: ItemId, question: &Question) -> SyncResult<Option<usize>> {
-        self.0.answer(handler, item, question)
-    }
+    reads_from!(0);
 
     fn write(&self, changes: Vec<StateChange>) -> BoxFuture<'static, SyncResult> {
         let taken = self.0.write(changes);

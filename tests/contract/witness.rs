@@ -1,17 +1,12 @@
 //! A store that remembers what it was asked to write, and can refuse it or take its time.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::SystemTime;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use syncmgr::anyhow::anyhow;
-use syncmgr::{
-    Checkpoint, Claim, Fence, HandlerId, HandlerRecord, Histogram, ItemId, ItemRecord, ItemState, LogRecord,
-    MemoryStore, Question, RetryState, SessionId, SessionRecord, StateChange, StateStore, SyncManager, SyncResult,
-};
+use syncmgr::{Checkpoint, Fence, ItemRecord, MemoryStore, StateChange, StateStore, SyncManager, SyncResult};
 use tokio::sync::Semaphore;
 
 use crate::steps::registered;
@@ -59,57 +54,7 @@ impl Witness {
 }
 
 impl StateStore for Witness {
-    fn handlers(&self) -> SyncResult<BTreeMap<HandlerId, HandlerRecord>> {
-        self.inner.handlers()
-    }
-
-    fn choices(&self, handler: HandlerId) -> SyncResult<BTreeMap<ItemId, ItemState>> {
-        self.inner.choices(handler)
-    }
-
-    fn log(&self, handler: HandlerId) -> SyncResult<Vec<LogRecord>> {
-        self.inner.log(handler)
-    }
-
-    fn answer(&self, handler: HandlerId, item: ItemId, question: &Question) -> SyncResult<Option<usize>> {
-        self.inner.answer(handler, item, question)
-    }
-
-    fn record(&self, handler: HandlerId, item: ItemId) -> SyncResult<Option<ItemRecord>> {
-        self.inner.record(handler, item)
-    }
-
-    fn setbacks(&self, handler: HandlerId) -> SyncResult<BTreeMap<ItemId, RetryState>> {
-        self.inner.setbacks(handler)
-    }
-
-    fn known(&self, handler: HandlerId) -> SyncResult<BTreeMap<ItemId, Option<SystemTime>>> {
-        self.inner.known(handler)
-    }
-
-    fn ended_since(&self, handler: HandlerId, session: SessionId) -> SyncResult<BTreeSet<ItemId>> {
-        self.inner.ended_since(handler, session)
-    }
-
-    fn resources(&self) -> SyncResult<BTreeMap<Claim, RetryState>> {
-        self.inner.resources()
-    }
-
-    fn sessions(&self) -> SyncResult<Vec<SessionRecord>> {
-        self.inner.sessions()
-    }
-
-    fn interrupted(&self) -> SyncResult<Vec<SessionRecord>> {
-        self.inner.interrupted()
-    }
-
-    fn last_session(&self) -> SyncResult<SessionId> {
-        self.inner.last_session()
-    }
-
-    fn histogram(&self, name: &str) -> SyncResult<Option<Histogram>> {
-        self.inner.histogram(name)
-    }
+    syncmgr_test::reads_from!(inner);
 
     fn write(&self, changes: Vec<StateChange>) -> BoxFuture<'static, SyncResult> {
         if self.refuses.load(Ordering::Relaxed) {
