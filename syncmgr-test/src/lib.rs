@@ -8,7 +8,7 @@
 //! - [`ManualFacts`]: a network, a power supply and a user that are as somebody sets them;
 //! - [`FaultyStore`]: a store whose writes fail, wait, or are lost;
 //! - [`SeededRandomness`]: the same every time;
-//! - [`sim`]: all of them together, with a whole manager, under one seed.
+//! - [`reads_from!`]: the reads of a store of one's own that stands before another.
 //!
 //! None of them reads a clock of the machine's, but the kit where it looks for calls that block their thread or judges in real
 //! time.
@@ -23,8 +23,8 @@ mod handler;
 mod host;
 mod kit;
 mod random;
-mod reads;
-pub mod sim;
+#[doc(hidden)]
+pub mod reads;
 mod store;
 mod transcript;
 mod user;

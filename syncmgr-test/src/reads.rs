@@ -1,112 +1,79 @@
 //! What a store reads from the one inside it.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::SystemTime;
+
+use syncmgr_core::claim::Claim;
+use syncmgr_core::item::ItemState;
+use syncmgr_core::log::Question;
+use syncmgr_core::retry::RetryState;
+use syncmgr_core::store::{HandlerRecord, LogRecord, SessionRecord};
+
 // The words of the port, as the macro finds them wherever it is used.
-pub(crate) use std::collections::{BTreeMap, BTreeSet};
-pub(crate) use std::time::SystemTime;
+pub use syncmgr_core::error::SyncResult;
+pub use syncmgr_core::id::{HandlerId, ItemId, SessionId};
+pub type Handlers = BTreeMap<HandlerId, HandlerRecord>;
+pub type Choices = BTreeMap<ItemId, ItemState>;
+pub type Log = Vec<LogRecord>;
+pub type Asked<'a> = &'a Question;
+pub type Answer = Option<usize>;
+pub type Record = Option<syncmgr_core::record::ItemRecord>;
+pub type Setbacks = BTreeMap<ItemId, RetryState>;
+pub type Known = BTreeMap<ItemId, Option<SystemTime>>;
+pub type Items = BTreeSet<ItemId>;
+pub type Resources = BTreeMap<Claim, RetryState>;
+pub type Sessions = Vec<SessionRecord>;
+pub type Name<'a> = &'a str;
+pub type Histogram = Option<syncmgr_core::store::Histogram>;
 
-pub(crate) use syncmgr_core::claim::Claim;
-pub(crate) use syncmgr_core::error::SyncResult;
-pub(crate) use syncmgr_core::id::{HandlerId, ItemId, SessionId};
-pub(crate) use syncmgr_core::item::ItemState;
-pub(crate) use syncmgr_core::log::Question;
-pub(crate) use syncmgr_core::record::ItemRecord;
-pub(crate) use syncmgr_core::retry::RetryState;
-pub(crate) use syncmgr_core::store::{HandlerRecord, Histogram, LogRecord, SessionRecord};
-
-/// Every read of a [`StateStore`](syncmgr_core::store::StateStore), from the store in this field.
+/// The reads of a [`StateStore`](syncmgr_core::store::StateStore) of one's own, from the store in this field: all of them,
+/// or those that are named.
+///
+/// ```
+/// use futures::future::BoxFuture;
+/// use syncmgr_core::error::SyncResult;
+/// use syncmgr_core::store::{StateChange, StateStore};
+/// use syncmgr_runtime::memory::MemoryStore;
+///
+/// /// A store that says what is written.
+/// struct Loud(MemoryStore);
+///
+/// impl StateStore for Loud {
+///     syncmgr_test::reads_from!(0);
+///
+///     fn write(&self, changes: Vec<StateChange>) -> BoxFuture<'static, SyncResult> {
+///         println!("{changes:?}");
+///         self.0.write(changes)
+///     }
+/// }
+/// ```
+#[macro_export]
 macro_rules! reads_from {
-    ($inner:ident) => {
-        fn handlers(
-            &self,
-        ) -> $crate::reads::SyncResult<
-            $crate::reads::BTreeMap<$crate::reads::HandlerId, $crate::reads::HandlerRecord>,
-        > {
-            self.$inner.handlers()
-        }
-
-        fn choices(
-            &self,
-            handler: $crate::reads::HandlerId,
-        ) -> $crate::reads::SyncResult<
-            $crate::reads::BTreeMap<$crate::reads::ItemId, $crate::reads::ItemState>,
-        > {
-            self.$inner.choices(handler)
-        }
-
-        fn log(
-            &self,
-            handler: $crate::reads::HandlerId,
-        ) -> $crate::reads::SyncResult<Vec<$crate::reads::LogRecord>> {
-            self.$inner.log(handler)
-        }
-
-        fn answer(
-            &self,
-            handler: $crate::reads::HandlerId,
-            item: $crate::reads::ItemId,
-            question: &$crate::reads::Question,
-        ) -> $crate::reads::SyncResult<Option<usize>> {
-            self.$inner.answer(handler, item, question)
-        }
-
-        fn record(
-            &self,
-            handler: $crate::reads::HandlerId,
-            item: $crate::reads::ItemId,
-        ) -> $crate::reads::SyncResult<Option<$crate::reads::ItemRecord>> {
-            self.$inner.record(handler, item)
-        }
-
-        fn setbacks(
-            &self,
-            handler: $crate::reads::HandlerId,
-        ) -> $crate::reads::SyncResult<
-            $crate::reads::BTreeMap<$crate::reads::ItemId, $crate::reads::RetryState>,
-        > {
-            self.$inner.setbacks(handler)
-        }
-
-        fn known(
-            &self,
-            handler: $crate::reads::HandlerId,
-        ) -> $crate::reads::SyncResult<
-            $crate::reads::BTreeMap<$crate::reads::ItemId, Option<$crate::reads::SystemTime>>,
-        > {
-            self.$inner.known(handler)
-        }
-
-        fn ended_since(
-            &self,
-            handler: $crate::reads::HandlerId,
-            session: $crate::reads::SessionId,
-        ) -> $crate::reads::SyncResult<$crate::reads::BTreeSet<$crate::reads::ItemId>> {
-            self.$inner.ended_since(handler, session)
-        }
-
-        fn resources(
-            &self,
-        ) -> $crate::reads::SyncResult<
-            $crate::reads::BTreeMap<$crate::reads::Claim, $crate::reads::RetryState>,
-        > {
-            self.$inner.resources()
-        }
-
-        fn sessions(&self) -> $crate::reads::SyncResult<Vec<$crate::reads::SessionRecord>> {
-            self.$inner.sessions()
-        }
-
-        fn interrupted(&self) -> $crate::reads::SyncResult<Vec<$crate::reads::SessionRecord>> {
-            self.$inner.interrupted()
-        }
-
-        fn last_session(&self) -> $crate::reads::SyncResult<$crate::reads::SessionId> {
-            self.$inner.last_session()
-        }
-
-        fn histogram(&self, name: &str) -> $crate::reads::SyncResult<Option<$crate::reads::Histogram>> {
-            self.$inner.histogram(name)
+    ($inner:tt) => {
+        $crate::reads_from!($inner: handlers, choices, log, answer, record, setbacks, known, ended_since, resources);
+        $crate::reads_from!($inner: sessions, interrupted, last_session, histogram);
+    };
+    ($inner:tt: $($read:ident),+) => { $($crate::reads_from!(@$read $inner);)+ };
+    (@handlers $inner:tt) => { $crate::reads_from!(@fn $inner handlers() -> Handlers); };
+    (@choices $inner:tt) => { $crate::reads_from!(@fn $inner choices(handler: HandlerId) -> Choices); };
+    (@log $inner:tt) => { $crate::reads_from!(@fn $inner log(handler: HandlerId) -> Log); };
+    (@answer $inner:tt) => {
+        $crate::reads_from!(@fn $inner answer(handler: HandlerId, item: ItemId, question: Asked) -> Answer);
+    };
+    (@record $inner:tt) => { $crate::reads_from!(@fn $inner record(handler: HandlerId, item: ItemId) -> Record); };
+    (@setbacks $inner:tt) => { $crate::reads_from!(@fn $inner setbacks(handler: HandlerId) -> Setbacks); };
+    (@known $inner:tt) => { $crate::reads_from!(@fn $inner known(handler: HandlerId) -> Known); };
+    (@ended_since $inner:tt) => {
+        $crate::reads_from!(@fn $inner ended_since(handler: HandlerId, session: SessionId) -> Items);
+    };
+    (@resources $inner:tt) => { $crate::reads_from!(@fn $inner resources() -> Resources); };
+    (@sessions $inner:tt) => { $crate::reads_from!(@fn $inner sessions() -> Sessions); };
+    (@interrupted $inner:tt) => { $crate::reads_from!(@fn $inner interrupted() -> Sessions); };
+    (@last_session $inner:tt) => { $crate::reads_from!(@fn $inner last_session() -> SessionId); };
+    (@histogram $inner:tt) => { $crate::reads_from!(@fn $inner histogram(name: Name) -> Histogram); };
+    (@fn $inner:tt $read:ident($($name:ident: $given:ident),*) -> $found:ident) => {
+        fn $read(&self, $($name: $crate::reads::$given),*) -> $crate::reads::SyncResult<$crate::reads::$found> {
+            self.$inner.$read($($name),*)
         }
     };
 }
-
-pub(crate) use reads_from;

@@ -11,7 +11,7 @@ use syncmgr_core::store::{Durability, StateChange, StateStore};
 use syncmgr_runtime::memory::MemoryStore;
 use tokio::time::{Instant, sleep_until};
 
-use crate::reads::reads_from;
+use crate::reads_from;
 
 /// A store in memory with a disk behind it, both of which do as they are told. Clones are the same store.
 ///

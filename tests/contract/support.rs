@@ -1,5 +1,13 @@
 //! A handler made of closures, and short ways to run it.
 
+pub(crate) mod blocked;
+pub(crate) mod daytime;
+pub(crate) mod faulty;
+pub(crate) mod steps;
+pub(crate) mod watched;
+pub(crate) mod window;
+pub(crate) mod witness;
+
 use std::sync::Arc;
 
 use futures::future::BoxFuture;

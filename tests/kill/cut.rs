@@ -6,7 +6,7 @@ use syncmgr::{SqliteOptions, SqliteStore, StoreError};
 
 use crate::agreement::Data;
 use crate::child::{Disk, Fate, Orders, Part};
-use crate::dice::Dice;
+use crate::dice::dice;
 use crate::folder::Folder;
 use crate::seen::{Seen, integrity, orphans};
 use crate::trial::Trial;
@@ -22,15 +22,14 @@ fn a_log_that_is_cut_anywhere_leaves_records_that_agree() {
     assert_eq!(orders.run(&trial.folder).0, Fate::Killed);
     let whole = fs::metadata(trial.folder.0.join("state-wal")).expect("a log").len();
     let frames = (whole - LOG_HEADER) / FRAME;
-    let (mut dice, copy) = (Dice::of(4), Folder(trial.folder.0.join("cut")));
+    let (mut dice, copy) = (dice(4), Folder(trial.folder.0.join("cut")));
     trial.folder.copy_state(&copy.0);
     println!("a log of {frames} frames");
     assert!(frames > 100);
     for frame in (0..=frames).rev() {
         let boundary = LOG_HEADER + frame * FRAME;
         if frame % 8 == 0 && frame < frames {
-            let inside = dice.below(usize::try_from(FRAME).expect("small")) as u64;
-            look_at_cut(&trial.folder, &copy, boundary + inside);
+            look_at_cut(&trial.folder, &copy, boundary + dice.u64(..FRAME));
         }
         look_at_cut(&trial.folder, &copy, boundary);
     }

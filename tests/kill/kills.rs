@@ -1,9 +1,10 @@
 //! Killed at every step, at any moment, and again.
 
+use fastrand::Rng;
 use syncmgr::sqlite::SEAMS;
 
 use crate::child::{Fate, GoingOn, Orders, Part};
-use crate::dice::Dice;
+use crate::dice::dice;
 use crate::seen::{integrity, looking};
 use crate::trial::{Trial, undisturbed};
 
@@ -14,8 +15,8 @@ const TWICE: usize = 40;
 /// Steps only a log passes that is too long.
 const TOO_LONG: [&str; 2] = ["before log trimmed", "after log trimmed"];
 
-fn going_on(dice: &mut Dice) -> GoingOn {
-    if dice.below(2) == 0 { GoingOn::AtNextTrigger } else { GoingOn::AtOnce }
+fn going_on(dice: &mut Rng) -> GoingOn {
+    if dice.bool() { GoingOn::AtNextTrigger } else { GoingOn::AtOnce }
 }
 
 /// The passings of a step it is killed at: of commits all, because they make what is found afterwards.
@@ -32,7 +33,7 @@ fn passings(step: &str, times: usize) -> Vec<usize> {
 
 #[test]
 fn killed_at_any_step_of_writing_it_goes_on_to_the_same_end() {
-    let (mut dice, mut killed) = (Dice::of(1), 0);
+    let (mut dice, mut killed) = (dice(1), 0);
     for (step, times) in &undisturbed().steps {
         for passing in passings(step, *times) {
             let mut trial = Trial::new();
@@ -71,10 +72,10 @@ fn killed_while_its_log_is_trimmed_it_has_no_more_than_is_kept() {
 
 #[test]
 fn killed_at_any_moment_it_goes_on_to_the_same_end() {
-    let (mut dice, mut killed) = (Dice::of(2), 0);
+    let (mut dice, mut killed) = (dice(2), 0);
     let steps: usize = undisturbed().steps.values().sum();
     while killed < MOMENTS {
-        let (after, spins) = (dice.below(steps), dice.below(200_000));
+        let (after, spins) = (dice.usize(..steps), dice.usize(..200_000));
         let mut trial = Trial::new();
         let fate = Orders::default().kill_after(&trial.folder, after, spins);
         println!("killed after {after} of {steps} steps and {spins} spins: {fate:?}");
@@ -86,12 +87,12 @@ fn killed_at_any_moment_it_goes_on_to_the_same_end() {
 
 #[test]
 fn killed_again_while_it_goes_on_it_still_comes_to_the_same_end() {
-    let (mut dice, mut killed) = (Dice::of(3), 0);
+    let (mut dice, mut killed) = (dice(3), 0);
     let steps: usize = undisturbed().steps.values().sum();
     while killed < 2 * TWICE {
         let mut trial = Trial::new();
         for _ in 0..2 {
-            let (after, spins) = (dice.below(steps * 2 / 3), dice.below(200_000));
+            let (after, spins) = (dice.usize(..steps * 2 / 3), dice.usize(..200_000));
             let orders = Orders { going_on: going_on(&mut dice), ..Orders::default() };
             println!("{orders:?} after {after} steps and {spins} spins");
             killed += usize::from(orders.kill_after(&trial.folder, after, spins) == Fate::Killed);

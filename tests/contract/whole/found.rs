@@ -9,8 +9,8 @@ use syncmgr::{
     Resolution, RunContext, SyncManager, Trigger, async_trait,
 };
 
+use crate::support::watched::{OnHost, begin, within};
 use crate::support::{HANDLER, Scripted, id, named};
-use crate::watched::{OnHost, begin, within};
 
 /// A handler with these limits whose item `a` never ends by itself.
 fn endless(limits: impl FnOnce(Limits) -> Limits) -> Scripted {

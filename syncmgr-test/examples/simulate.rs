@@ -1,6 +1,0 @@
-//! Plays as many seeds of the simulation as one likes: `SIM_SEEDS=100000 cargo run --release -p syncmgr-test --example simulate`.
-
-fn main() {
-    let summary = syncmgr_test::sim::Simulation::new().run(1_000);
-    println!("{} seeds, hash {:016x}", summary.seeds, summary.hash);
-}

@@ -1,0 +1,256 @@
+//! The user's attention: R130 to R132.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use futures::FutureExt;
+use syncmgr::{
+    Attention, Confirmation, Driven, ErrorId, HResult, Interaction, LogLevel, NeedsUser, Outcome, RunChange,
+    RunContext, RunEnding, RunFault, RunFlags, Secret, Status, SyncManager, SyncResult, Trigger,
+};
+use syncmgr_test::{ScriptedHandler, ScriptedUser, Side, Transcript};
+
+use crate::support::watched::{CLASSIC, OnHost, Watched, host_in, listed, until_run, within};
+use crate::support::window::in_order;
+use crate::support::{HANDLER, Scripted, id};
+
+/// Asks the user whether to go on, and fails when they do not want to.
+async fn ask(run: &RunContext) -> SyncResult {
+    let user = run.interaction().await?;
+    match user.confirm("go on?").await? {
+        Confirmation::Confirm => Ok(()),
+        Confirmation::Refuse => Err(NeedsUser::new("a yes").into()),
+    }
+}
+
+/// Asks in `prepare`, in `synchronize`, and in `show_error`.
+fn asking(transcript: &Transcript) -> Scripted {
+    Scripted::new(&["a"])
+        .writing_to(transcript)
+        .on_prepare(|run| ask(run).boxed())
+        .on_item(|item| ask(item.run()).boxed())
+        .on_show_error(|run, _| ask(run).map(|asked| asked.map(|()| syncmgr::Resolution::Done)).boxed())
+}
+
+/// A handler on a host that has a user, ready to prepare.
+pub(crate) async fn on_host(
+    handler: Scripted,
+    flags: RunFlags,
+    user: impl Interaction,
+    transcript: &Transcript,
+) -> OnHost {
+    let driven = Driven::with_interaction(Arc::new(handler), Some(Arc::new(user))).expect("inside a runtime");
+    let on = OnHost { driven, host: Watched::writing_to(transcript) };
+    on.driven.initialize(Trigger::Manual, flags, None).await;
+    on.driven.enum_sync_items().await.expect("the script lists its items");
+    on.attach();
+    on
+}
+
+fn willing(transcript: &Transcript) -> ScriptedUser {
+    ScriptedUser::new().writing_to(transcript).answering(1).answering(1).answering(1)
+}
+
+/// A user who never answers.
+struct Absent;
+
+#[async_trait]
+impl Interaction for Absent {
+    async fn confirm(&self, _: &str) -> SyncResult<Confirmation> {
+        std::future::pending().await
+    }
+
+    async fn choose(&self, _: &str, _: &[String]) -> SyncResult<Option<usize>> {
+        std::future::pending().await
+    }
+
+    async fn secret(&self, _: &str) -> SyncResult<Option<Secret>> {
+        std::future::pending().await
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn r130_r132_a_host_is_asked_for_attention_before_each_dialog_and_given_it_back_after() {
+    let transcript = Transcript::new();
+    let on = on_host(asking(&transcript), RunFlags::MAY_BOTHER_USER, willing(&transcript), &transcript).await;
+    on.driven.prepare_for_sync(&[id("a")]);
+    on.host.saw("PrepareForSyncCompleted S_OK").await;
+    on.driven.synchronize();
+    on.host.saw("SynchronizeCompleted S_OK").await;
+    on.driven.show_error(ErrorId::from_u128(1));
+    on.host.saw("ShowErrorCompleted S_OK").await;
+    let dialog = ["EnableModeless TRUE", "confirm go on?", "EnableModeless FALSE"];
+    assert_eq!(transcript.of(&["EnableModeless", "confirm"]), dialog.repeat(3));
+    in_order(&transcript, &["prepare a", "EnableModeless FALSE", "item a", "EnableModeless FALSE", "confirm go on?"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn r131_when_a_host_refuses_its_attention_nothing_is_shown() {
+    for refusal in [HResult::S_FALSE, HResult::E_FAIL] {
+        let transcript = Transcript::new();
+        let on = on_host(asking(&transcript), RunFlags::MAY_BOTHER_USER, willing(&transcript), &transcript).await;
+        on.host.script.answer_attention(refusal);
+        on.driven.prepare_for_sync(&[id("a")]);
+        on.host.saw("PrepareForSyncCompleted S_FALSE").await;
+        assert_eq!(transcript.count("confirm"), 0);
+        assert_eq!(transcript.of(&["EnableModeless"]), [format!("EnableModeless TRUE -> {refusal}")]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn r131_an_item_that_is_refused_attention_ends_as_one_that_needs_the_user() {
+    let transcript = Transcript::new();
+    let handler = asking(&transcript).on_prepare(|_| async { Ok(()) }.boxed());
+    let on = on_host(handler, RunFlags::MAY_BOTHER_USER, willing(&transcript), &transcript).await;
+    on.host.script.answer_attention(HResult::S_FALSE);
+    on.driven.prepare_for_sync(&[id("a")]);
+    on.host.saw("PrepareForSyncCompleted S_OK").await;
+    on.driven.synchronize();
+    on.host.saw("SynchronizeCompleted S_OK").await;
+    assert_eq!(transcript.count("confirm"), 0);
+    assert_eq!(on.host.script.state(id("a")).status, Some(Status::Skipped));
+    assert_eq!(transcript.count("LogError Error"), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn r131_where_nobody_may_be_bothered_a_host_is_not_even_asked() {
+    let transcript = Transcript::new();
+    let on = on_host(asking(&transcript), RunFlags::empty(), willing(&transcript), &transcript).await;
+    on.driven.prepare_for_sync(&[id("a")]);
+    on.host.saw("PrepareForSyncCompleted S_FALSE").await;
+    assert_eq!(transcript.of(&["EnableModeless", "confirm"]), [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn r131_a_manager_grants_attention_only_where_the_user_may_be_bothered() {
+    for (bother, prepared, outcome) in [
+        (true, RunEnding::Completed, Outcome::Succeeded),
+        (false, RunEnding::NotPrepared(RunFault::NeedsUser), Outcome::NeedsUser),
+    ] {
+        let transcript = Transcript::new();
+        let manager = SyncManager::builder().interaction(willing(&transcript)).build();
+        manager.register(asking(&transcript)).unwrap();
+        let request = manager.session(Trigger::Manual);
+        let request = if bother { request.may_bother_user() } else { request };
+        let report = within(request.start().unwrap().finish()).await;
+        assert_eq!(report.run(HANDLER).unwrap().ending, Some(prepared));
+        assert_eq!(report.items().next().unwrap().outcome, outcome);
+        assert_eq!(transcript.count("confirm"), if bother { 2 } else { 0 });
+    }
+}
+
+/// What the host answers to `EnableModeless(TRUE)` in `PrepareForSync`, to a second one, and after it was given back.
+fn asking_thrice(answers: &Transcript) -> ScriptedHandler {
+    let answers = answers.clone();
+    ScriptedHandler::new(listed(&["a"])).on_prepare(move |side: &Side| {
+        let callback = side.callback();
+        answers.note(callback.enable_modeless(Attention::Ask).to_string());
+        answers.note(callback.enable_modeless(Attention::Release).to_string());
+        answers.note(callback.enable_modeless(Attention::Ask).to_string());
+        callback.enable_modeless(Attention::Release);
+        callback.prepare_for_sync_completed(HResult::S_OK)
+    })
+}
+
+#[tokio::test(start_paused = true)]
+async fn r130_r131_r132_a_call_and_completed_handler_asks_the_manager_for_attention() {
+    for (bother, wanted) in [(true, ["S_OK", "S_OK", "S_OK"]), (false, ["S_FALSE", "S_OK", "S_FALSE"])] {
+        let answers = Transcript::new();
+        let manager = SyncManager::builder().interaction(ScriptedUser::new()).build();
+        let handler = Arc::new(asking_thrice(&answers));
+        host_in(&manager, &handler);
+        let request = manager.session(Trigger::Manual);
+        let session = if bother { request.may_bother_user() } else { request }.start().unwrap();
+        until_run(&session, RunChange::Synchronizing).await;
+        assert_eq!(answers.lines(), wanted);
+        handler.side().callback().synchronize_completed(HResult::S_OK);
+        let report = within(session.report()).await;
+        assert_eq!(report.run(CLASSIC).unwrap().ending, Some(RunEnding::Completed));
+        // Over: there is nothing to show anything for.
+        assert_eq!(handler.side().callback().enable_modeless(Attention::Ask), HResult::S_FALSE);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn r132_attention_is_given_back_by_a_handler_that_is_cut_in_the_middle_of_a_dialog() {
+    let transcript = Transcript::new();
+    let on = on_host(asking(&transcript), RunFlags::MAY_BOTHER_USER, Absent, &transcript).await;
+    on.driven.prepare_for_sync(&[id("a")]);
+    on.host.saw("EnableModeless TRUE").await;
+    on.driven.set_item_status(syncmgr::Subject::Handler, Status::Stopped);
+    on.host.saw("EnableModeless FALSE").await;
+    on.host.saw("PrepareForSyncCompleted").await;
+    in_order(&transcript, &["EnableModeless TRUE", "EnableModeless FALSE"]);
+    assert_eq!(transcript.count("EnableModeless"), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn r132_attention_is_given_back_by_a_handler_that_panics_in_the_middle_of_a_dialog() {
+    let transcript = Transcript::new();
+    let handler = Scripted::new(&["a"]).writing_to(&transcript).on_prepare(|run| {
+        async {
+            let _user = run.interaction().await?;
+            panic!("in the middle of a dialog")
+        }
+        .boxed()
+    });
+    let manager = SyncManager::builder().interaction(ScriptedUser::new()).build();
+    manager.register(handler).unwrap();
+    let after = Scripted::new(&["b"])
+        .info(|_| syncmgr::HandlerInfo::new(syncmgr::HandlerId::from_u128(u128::MAX), "After"))
+        .on_item(|item| async { item.run().interaction().await.map(drop) }.boxed());
+    manager.register(after).unwrap();
+    let session = manager.session(Trigger::Manual).may_bother_user().start().unwrap();
+    let report = within(session.finish()).await;
+    let entries = &report.run(HANDLER).unwrap().log;
+    assert!(entries.iter().any(|entry| entry.level == LogLevel::Error && entry.text.contains("panicked")));
+    assert!(report.run(syncmgr::HandlerId::from_u128(u128::MAX)).unwrap().is_success());
+}
+
+#[tokio::test(start_paused = true)]
+async fn r132_r134_a_grant_a_handler_still_holds_when_it_completes_is_taken_back() {
+    let manager = SyncManager::builder().interaction(ScriptedUser::new()).build();
+    let holding = Arc::new(crate::support::window::waiting(&["a"]));
+    host_in(&manager, &holding);
+    let session = manager.session(Trigger::Manual).may_bother_user().start().unwrap();
+    until_run(&session, RunChange::Synchronizing).await;
+    let callback = holding.side().callback();
+    assert_eq!(callback.enable_modeless(Attention::Ask), HResult::S_OK);
+    callback.synchronize_completed(HResult::S_OK);
+    within(session.report()).await;
+
+    manager.register(Scripted::new(&["b"]).on_item(|item| ask_nothing(item.run()).boxed())).unwrap();
+    let other = manager.session(Trigger::Manual).handlers([HANDLER]).may_bother_user().start().unwrap();
+    assert!(within(other.finish()).await.is_success());
+}
+
+async fn ask_nothing(run: &RunContext) -> SyncResult {
+    run.interaction().await.map(drop)
+}
+
+#[tokio::test(start_paused = true)]
+async fn r130_r144_a_question_an_item_left_open_is_put_when_a_host_opens_it() {
+    let transcript = Transcript::new();
+    let notes = transcript.clone();
+    let handler = Scripted::new(&["file"]).writing_to(&transcript).on_item(move |item| {
+        let side = item.decide("side", "which side wins?", &["here", "there"]);
+        notes.note(side.map_or("later".into(), |side| format!("{side} wins")));
+        async { Ok(()) }.boxed()
+    });
+    let on = on_host(handler, RunFlags::empty(), willing(&transcript), &transcript).await;
+    on.driven.prepare_for_sync(&[id("file")]);
+    on.host.saw("PrepareForSyncCompleted S_OK").await;
+    on.driven.synchronize();
+    on.host.saw("SynchronizeCompleted S_OK").await;
+    assert_eq!(on.host.script.state(id("file")).status, Some(Status::Skipped));
+    on.driven.show_error(ErrorId::of_question(id("file"), "side"));
+    on.host.saw("ShowErrorCompleted S_SYNCMGR_RETRYSYNC 1").await;
+    on.driven.prepare_for_sync(&on.host.script.again());
+    on.driven.synchronize();
+    on.host.saw(&format!("Progress {} Succeeded", id("file"))).await;
+    let dialog = ["EnableModeless TRUE", "choose which side wins?", "EnableModeless FALSE"];
+    let wanted = [&["LogError Warning which side wins? link"][..], &dialog].concat();
+    assert_eq!(transcript.of(&["LogError", "EnableModeless", "choose"]), wanted);
+    in_order(&transcript, &["later", "ShowErrorCompleted S_SYNCMGR_RETRYSYNC 1", "there wins"]);
+    assert_eq!(transcript.count("show_error"), 0, "the handler left the question to the host");
+}

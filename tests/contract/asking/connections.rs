@@ -1,0 +1,247 @@
+//! Connections a handler asks for: R136 to R139.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use futures::FutureExt;
+use syncmgr::{
+    Connection, ConnectionProvider, FailureClass, HResult, HandlerFlags, HandlerId, HandlerInfo, ItemContext, LogEntry,
+    LogLevel, Outcome, PrepareContext, Resolution, RunChange, Session, SessionEvent, SyncManager, SyncResult, Trigger,
+};
+use syncmgr_test::{ScriptedHandler, Transcript};
+use tokio::sync::Notify;
+
+use crate::asking::show_error::error;
+use crate::support::watched::{CLASSIC, OnHost, begin, host_in, until, until_run, within};
+use crate::support::window::waiting;
+use crate::support::{HANDLER, Scripted, id, run};
+
+const OTHER: HandlerId = HandlerId::from_u128(0x07E4);
+const DECLARED: HandlerFlags = HandlerFlags::MAY_ESTABLISH_CONNECTION;
+
+/// Writes down which connections it brings up, and when they are let go of.
+struct Dialling(Transcript);
+
+/// A connection that is up.
+struct Line(String, Transcript);
+
+impl Drop for Line {
+    fn drop(&mut self) {
+        self.1.note(format!("down {}", self.0));
+    }
+}
+
+#[async_trait]
+impl ConnectionProvider for Dialling {
+    async fn connect(&self, name: Option<&str>) -> SyncResult<Connection> {
+        // Bringing a connection up takes time.
+        tokio::task::yield_now().await;
+        let name = format!("{name:?}");
+        self.0.note(format!("up {name}"));
+        Ok(Box::new(Line(name, self.0.clone())))
+    }
+}
+
+fn dialling(transcript: &Transcript) -> SyncManager {
+    SyncManager::builder().connections(Dialling(transcript.clone())).build()
+}
+
+/// A handler whose item asks for these connections.
+fn wanting(names: &'static [Option<&'static str>]) -> Scripted {
+    let connect = move |item: ItemContext| async move {
+        for name in names {
+            item.run().establish_connection(*name).await?;
+        }
+        Ok(())
+    };
+    Scripted::new(&["a"]).info(|info| info.with_flags(DECLARED)).on_item(move |item| connect(item.clone()).boxed())
+}
+
+/// What happens to connections in a session over a handler whose item asks for these.
+async fn brought_up(names: &'static [Option<&'static str>]) -> Vec<String> {
+    let transcript = Transcript::new();
+    let manager = dialling(&transcript);
+    manager.register(wanting(names)).expect("it can be registered");
+    assert!(within(begin(&manager).finish()).await.is_success());
+    transcript.lines()
+}
+
+#[tokio::test(start_paused = true)]
+async fn r136_no_name_means_the_default_connection() {
+    assert_eq!(brought_up(&[None]).await, ["up None", "down None"]);
+    assert_eq!(brought_up(&[Some("office"), None]).await[..2], ["up Some(\"office\")", "up None"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn r136_a_call_completed_style_handler_names_none_for_the_default_connection() {
+    let transcript = Transcript::new();
+    let manager = dialling(&transcript);
+    let info = HandlerInfo::new(CLASSIC, "Scripted").with_flags(DECLARED);
+    let handler = Arc::new(waiting(&["a"]).with_info(info));
+    host_in(&manager, &handler);
+    let session = begin(&manager);
+    until_run(&session, RunChange::Synchronizing).await;
+    let callback = handler.side().callback();
+    // A provider that takes time is waited for on a thread that may be blocked.
+    let connecting = std::thread::spawn(move || callback.establish_connection(None));
+    within(async {
+        while transcript.count("up") == 0 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    assert_eq!(connecting.join().unwrap(), HResult::S_OK);
+    assert_eq!(transcript.lines(), ["up None"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn r136_a_host_is_asked_for_the_default_connection_by_no_name() {
+    let transcript = Transcript::new();
+    let on = OnHost::prepared(wanting(&[None, Some("office")]), &transcript, &[id("a")]).await;
+    on.driven.synchronize();
+    on.host.saw("SynchronizeCompleted S_OK").await;
+    let asked = transcript.of(&["EstablishConnection"]);
+    assert_eq!(asked, ["EstablishConnection default", "EstablishConnection office"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn r137_a_second_call_leaves_earlier_connections_up() {
+    let up = brought_up(&[Some("office"), Some("home"), Some("office"), None, None]).await;
+    assert_eq!(up[..3], ["up Some(\"office\")", "up Some(\"home\")", "up None"]);
+    assert_eq!(up[3..].iter().filter(|line| line.starts_with("down")).count(), 3);
+    assert_eq!(up.len(), 6, "{up:?}");
+}
+
+/// A manager with a handler that asks for a connection, and one that asks for it too and goes on until it is let go of.
+fn one_after_the_other(transcript: &Transcript) -> (SyncManager, Arc<Notify>) {
+    let (manager, go) = (dialling(transcript), Arc::new(Notify::new()));
+    manager.register(wanting(&[None])).expect("the handler can be registered");
+    let (waits, notes) = (go.clone(), transcript.clone());
+    let lasting = wanting(&[]).info(|info| HandlerInfo::new(OTHER, "Lasting").with_flags(info.flags()));
+    let lasting = lasting.on_item(move |item| {
+        let (waits, notes) = (waits.clone(), notes.clone());
+        async move {
+            item.run().establish_connection(None).await?;
+            waits.notified().await;
+            notes.note("the last handler has finished");
+            Ok(())
+        }
+        .boxed()
+    });
+    manager.register(lasting).expect("the handler can be registered");
+    (manager, go)
+}
+
+async fn until_ended(session: &Session, handler: HandlerId) {
+    let ended = |event: &SessionEvent| match event {
+        SessionEvent::Run { handler: of, change, .. } => *of == handler && matches!(change, RunChange::Ended(_)),
+        _ => false,
+    };
+    until(&mut session.events(), ended).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn r138_connections_stay_up_until_every_handler_of_the_session_has_finished() {
+    let transcript = Transcript::new();
+    let (manager, go) = one_after_the_other(&transcript);
+    let session = begin(&manager);
+    until_ended(&session, HANDLER).await;
+    tokio::time::sleep(std::time::Duration::from_secs(60)).await;
+    assert_eq!(transcript.lines(), ["up None"]);
+    go.notify_one();
+    within(session.finish()).await;
+    assert_eq!(transcript.lines(), ["up None", "the last handler has finished", "down None"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn r138_connections_are_closed_too_where_nobody_holds_the_session() {
+    let transcript = Transcript::new();
+    let (manager, go) = one_after_the_other(&transcript);
+    let session = begin(&manager);
+    until_ended(&session, HANDLER).await;
+    let mut events = session.events();
+    drop(session);
+    go.notify_one();
+    within(async { while events.next().await.is_some() {} }).await;
+    assert_eq!(transcript.lines(), ["up None", "the last handler has finished", "down None"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn r138_connections_are_closed_while_the_results_are_looked_at_and_a_retry_brings_them_up_again() {
+    let transcript = Transcript::new();
+    let manager = dialling(&transcript);
+    let linking = |run: &PrepareContext| run.log(LogEntry::new(LogLevel::Warning, "look").with_link(error()));
+    let handler = wanting(&[None]).on_prepare(move |run| {
+        linking(run);
+        async { Ok(()) }.boxed()
+    });
+    manager
+        .register(handler.on_show_error(|_, _| async { Ok(Resolution::Retry(vec![id("a")])) }.boxed()))
+        .expect("the handler can be registered");
+    let session = begin(&manager);
+    within(session.report()).await;
+    tokio::task::yield_now().await;
+    assert_eq!(transcript.lines(), ["up None", "down None"]);
+    within(session.show_error(HANDLER, error())).await.unwrap();
+    tokio::task::yield_now().await;
+    assert_eq!(transcript.lines(), ["up None", "down None", "up None", "down None"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn r138_each_session_has_connections_of_its_own() {
+    let transcript = Transcript::new();
+    let (manager, go) = one_after_the_other(&transcript);
+    let over = |handler| manager.session(Trigger::Manual).handlers([handler]).start().expect("inside a runtime");
+    let lasting = over(OTHER);
+    until(&mut lasting.events(), |event| matches!(event, SessionEvent::Began { .. })).await;
+    assert!(within(over(HANDLER).finish()).await.is_success());
+    assert_eq!(transcript.lines(), ["up None", "up None", "down None"]);
+    go.notify_one();
+    within(lasting.finish()).await;
+    assert_eq!(transcript.lines()[3..], ["the last handler has finished", "down None"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn r139_a_handler_that_did_not_declare_the_need_is_refused() {
+    let transcript = Transcript::new();
+    let manager = dialling(&transcript);
+    let undeclared = wanting(&[None]).info(|info| info.with_flags(HandlerFlags::all() - DECLARED));
+    manager.register(undeclared).unwrap();
+    let report = within(begin(&manager).finish()).await;
+    let item = report.items().next().unwrap();
+    assert_eq!((item.outcome, item.class), (Outcome::Failed, Some(FailureClass::Permanent)));
+    assert!(report.runs[0].log[0].text.contains("did not declare"), "{report}");
+    assert_eq!(transcript.lines(), [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn r139_a_call_completed_style_handler_that_did_not_declare_the_need_is_refused() {
+    let transcript = Transcript::new();
+    let manager = dialling(&transcript);
+    let handler: Arc<ScriptedHandler> = Arc::new(waiting(&["a"]));
+    host_in(&manager, &handler);
+    let session = manager.session(Trigger::Manual).start().unwrap();
+    until_run(&session, RunChange::Synchronizing).await;
+    assert_eq!(handler.side().callback().establish_connection(None), HResult::E_FAIL);
+    handler.side().callback().synchronize_completed(HResult::S_OK);
+    let report = within(session.finish()).await;
+    assert!(report.runs[0].log[0].text.contains("did not declare"), "{report}");
+    assert_eq!(transcript.lines(), [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn r139_a_host_is_not_asked_for_a_connection_nobody_declared() {
+    let transcript = Transcript::new();
+    let undeclared = wanting(&[None]).info(|info| info.with_flags(HandlerFlags::empty()));
+    let on = OnHost::prepared(undeclared, &transcript, &[id("a")]).await;
+    on.driven.synchronize();
+    on.host.saw("SynchronizeCompleted S_OK").await;
+    assert_eq!(transcript.count("EstablishConnection"), 0);
+    assert_eq!(on.host.script.state(id("a")).status, Some(syncmgr::Status::Failed));
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_a_provider_a_connection_is_a_permanent_failure() {
+    let report = run(wanting(&[None])).await;
+    assert_eq!(report.items().next().unwrap().class, Some(FailureClass::Permanent));
+}

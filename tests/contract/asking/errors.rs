@@ -1,0 +1,227 @@
+//! The error log: R140 to R143.
+
+use futures::FutureExt;
+use syncmgr::{
+    ErrorFlags, ErrorId, ErrorScope, HResult, HandlerId, HandlerInfo, LogEntry, LogErrorInfo, LogLevel, Report,
+    SessionError, SyncCallback, SyncManager, Trigger,
+};
+use syncmgr_test::{ScriptedHandler, Transcript};
+
+use crate::support::watched::{CLASSIC, OnHost, within};
+use crate::support::window::{Window, link, ran, waiting};
+use crate::support::{HANDLER, Scripted, id};
+
+const OK: HResult = HResult::S_OK;
+const LEVELS: [LogLevel; 3] = [LogLevel::Information, LogLevel::Warning, LogLevel::Error];
+
+/// What a handler has logged, in words.
+fn log(report: &Report, handler: HandlerId) -> Vec<(LogLevel, &str)> {
+    ran(report, handler).log.iter().map(|entry| (entry.level, &*entry.text)).collect()
+}
+
+fn named(key: &str) -> LogErrorInfo {
+    LogErrorInfo { error: Some(ErrorId::from_key(key)), ..LogErrorInfo::default() }
+}
+
+fn texts(report: &Report, handler: HandlerId) -> Vec<&str> {
+    log(report, handler).into_iter().map(|(_, text)| text).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn r140_every_level_is_taken_with_or_without_an_info() {
+    let window = Window::of(waiting(&["a"])).await;
+    for level in LEVELS {
+        assert_eq!(window.callback().log_error(level, "bare", None), OK);
+        let about = LogErrorInfo { item: Some(id("a")), ..named("x") };
+        assert_eq!(window.callback().log_error(level, "full", Some(&about)), OK);
+    }
+    let report = within(async {
+        window.status("a", syncmgr::Status::Succeeded);
+        window.complete(OK).await
+    })
+    .await;
+    let both = |level| [(level, "bare"), (level, "full")];
+    assert_eq!(log(&report, CLASSIC), LEVELS.map(both).concat());
+    let (bare, full) = (&report.runs[0].log[0], &report.runs[0].log[1]);
+    assert_eq!((bare.item, bare.error), (None, None));
+    assert_eq!((full.item, full.error), (Some(id("a")), Some(ErrorId::from_key("x"))));
+}
+
+#[tokio::test(start_paused = true)]
+async fn r140_a_number_that_is_no_level_is_an_invalid_argument() {
+    for number in [0, 4, u32::MAX] {
+        assert_eq!(LogLevel::try_from(number).unwrap_err().hresult(), HResult::E_INVALIDARG);
+    }
+    let levels: Vec<_> = (1..=3).map(|number| LogLevel::try_from(number).unwrap()).collect();
+    assert_eq!((levels.as_slice(), LogLevel::MAX), (&LEVELS[..], LogLevel::Error));
+}
+
+#[tokio::test(start_paused = true)]
+async fn r140_what_a_handler_logs_reaches_a_host_with_its_level() {
+    let transcript = Transcript::new();
+    let handler = Scripted::new(&["a"]).on_item(|item| {
+        async {
+            item.info("worth knowing");
+            item.warn("not as it should");
+            item.log(LogEntry::new(LogLevel::Error, "did not get done"));
+            Ok(())
+        }
+        .boxed()
+    });
+    let on = OnHost::prepared(handler, &transcript, &[id("a")]).await;
+    on.driven.synchronize();
+    on.host.saw("SynchronizeCompleted").await;
+    let wanted =
+        ["LogError Information worth knowing", "LogError Warning not as it should", "LogError Error did not get done"];
+    assert_eq!(transcript.of(&["LogError"]), wanted);
+}
+
+#[tokio::test(start_paused = true)]
+async fn r141_an_entry_is_a_link_only_with_jump_text_and_an_error_id() {
+    let window = Window::of(waiting(&["a"])).await;
+    let jump = Some(ErrorFlags::ENABLE_JUMP_TEXT);
+    let infos = [
+        ("link", link("link")),
+        ("unflagged", named("unflagged")),
+        ("other flag", LogErrorInfo { flags: Some(ErrorFlags::from_bits_retain(2)), ..named("other flag") }),
+        ("nameless", LogErrorInfo { flags: jump, ..LogErrorInfo::default() }),
+    ];
+    for (text, info) in &infos {
+        assert_eq!(window.callback().log_error(LogLevel::Error, text, Some(info)), OK);
+    }
+    let report = window.complete(OK).await;
+    let links = report.runs[0].log.iter().filter(|entry| entry.is_link()).map(|entry| &*entry.text);
+    assert_eq!(links.collect::<Vec<_>>(), ["link"]);
+    for key in ["unflagged", "other flag"] {
+        let error = ErrorId::from_key(key);
+        let opened = within(window.session.show_error(CLASSIC, error)).await;
+        assert_eq!(opened, Err(SessionError::NotALink { error }));
+    }
+    assert_eq!(window.transcript().count("ShowError"), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn r141_a_host_is_told_which_entries_are_links() {
+    let transcript = Transcript::new();
+    let handler = Scripted::new(&["a"]).on_item(|item| {
+        async {
+            let error = ErrorId::from_key("x");
+            item.log(LogEntry::new(LogLevel::Error, "plain").with_error(error));
+            item.log(LogEntry::new(LogLevel::Error, "jump").with_link(error));
+            Ok(())
+        }
+        .boxed()
+    });
+    let on = OnHost::prepared(handler, &transcript, &[id("a")]).await;
+    on.driven.synchronize();
+    on.host.saw("SynchronizeCompleted").await;
+    assert_eq!(transcript.of(&["LogError"]), ["LogError Error plain", "LogError Error jump link"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn r142_deleting_an_error_id_removes_every_entry_of_that_id_and_no_other() {
+    let window = Window::of(waiting(&["a"])).await;
+    let callback = window.callback();
+    for (text, info) in [("one", named("x")), ("two", named("y")), ("three", link("x"))] {
+        callback.log_error(LogLevel::Warning, text, Some(&info));
+    }
+    callback.log_error(LogLevel::Warning, "nameless", None);
+    assert_eq!(callback.delete_log_error(ErrorScope::One(ErrorId::from_key("x"))), OK);
+    assert_eq!(callback.delete_log_error(ErrorScope::One(ErrorId::from_key("unknown"))), OK);
+    window.status("a", syncmgr::Status::Succeeded);
+    let report = window.complete(OK).await;
+    assert_eq!(texts(&report, CLASSIC), ["two", "nameless"]);
+    // The entries of a run stay open for change until its results are closed.
+    assert_eq!(callback.delete_log_error(ErrorScope::One(ErrorId::from_key("y"))), OK);
+    assert_eq!(texts(&within(window.session.report()).await, CLASSIC), ["nameless"]);
+}
+
+/// Two handlers that log two entries each; the first deletes everything.
+fn pair() -> [Scripted; 2] {
+    let logging = || {
+        Scripted::new(&["a"]).on_prepare(|run| {
+            async {
+                run.warn("general");
+                run.log(LogEntry::new(LogLevel::Error, "named").with_error(ErrorId::from_key("x")));
+                Ok(())
+            }
+            .boxed()
+        })
+    };
+    let deleting = logging().on_item(|item| {
+        async {
+            item.run().delete_log(ErrorScope::All);
+            item.info("after");
+            Ok(())
+        }
+        .boxed()
+    });
+    [deleting, logging().info(|_| HandlerInfo::new(CLASSIC, "Other"))]
+}
+
+#[tokio::test(start_paused = true)]
+async fn r143_deleting_all_removes_the_entries_of_this_handler_and_of_no_other() {
+    let manager = SyncManager::new();
+    for handler in pair() {
+        manager.register(handler).unwrap();
+    }
+    let report = within(manager.session(Trigger::Manual).start().unwrap().finish()).await;
+    assert_eq!(texts(&report, HANDLER), ["after"]);
+    assert_eq!(texts(&report, CLASSIC), ["general", "named"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn r143_deleting_all_leaves_the_entries_of_another_session_alone() {
+    let manager = SyncManager::new();
+    let [deleting, _] = pair();
+    let (handler, kept) = (deleting.clone(), Scripted::new(&["b"]));
+    manager.register(handler).unwrap();
+    let keeping = kept.info(|_| HandlerInfo::new(CLASSIC, "Other")).on_item(|item| {
+        item.warn("kept");
+        async { Ok(()) }.boxed()
+    });
+    manager.register(keeping).unwrap();
+    let first = manager.session(Trigger::Manual).handlers([CLASSIC]).start().unwrap();
+    within(first.report()).await;
+    within(manager.session(Trigger::Manual).handlers([HANDLER]).start().unwrap().finish()).await;
+    assert_eq!(texts(&within(first.report()).await, CLASSIC), ["kept"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn r142_r143_what_a_handler_deletes_is_deleted_at_its_host() {
+    let transcript = Transcript::new();
+    let error = ErrorId::from_key("x");
+    let handler = Scripted::new(&["a"]).on_item(move |item| {
+        async move {
+            item.run().delete_log(ErrorScope::One(error));
+            item.run().delete_log(ErrorScope::All);
+            Ok(())
+        }
+        .boxed()
+    });
+    let on = OnHost::prepared(handler, &transcript, &[id("a")]).await;
+    on.driven.synchronize();
+    on.host.saw("SynchronizeCompleted").await;
+    let wanted = [format!("DeleteLogError {:?}", ErrorScope::One(error)), "DeleteLogError All".into()];
+    assert_eq!(transcript.of(&["DeleteLogError"]), wanted);
+}
+
+#[tokio::test(start_paused = true)]
+async fn r140_r142_after_the_callback_was_taken_away_nothing_is_logged_or_deleted() {
+    let kept = std::sync::Arc::new(std::sync::Mutex::new(None::<std::sync::Arc<dyn SyncCallback>>));
+    let place = kept.clone();
+    let handler = ScriptedHandler::new(crate::support::watched::listed(&["a"])).on_prepare(move |side| {
+        *place.lock().unwrap() = Some(side.callback());
+        side.callback().log_error(LogLevel::Warning, "in time", Some(&named("x")));
+        side.callback().prepare_for_sync_completed(HResult::S_FALSE)
+    });
+    let (manager, _handler) = crate::support::watched::hosting(handler);
+    let session = manager.session(Trigger::Manual).start().unwrap();
+    within(session.close()).await;
+    let late = kept.lock().unwrap().take().unwrap();
+    assert_eq!(late.log_error(LogLevel::Error, "late", None), HResult::E_UNEXPECTED);
+    assert_eq!(late.delete_log_error(ErrorScope::All), HResult::E_UNEXPECTED);
+    let report = session.report().await;
+    assert!(texts(&report, CLASSIC).contains(&"in time"));
+    assert!(!texts(&report, CLASSIC).contains(&"late"));
+}

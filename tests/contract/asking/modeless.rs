@@ -1,0 +1,255 @@
+//! One handler at a time has the user's attention: R133 to R135, and R145. R130 to R132 are in `attention`.
+
+use std::sync::Arc;
+
+use futures::FutureExt;
+use syncmgr::{
+    Attention, HResult, HandlerFlags, HandlerId, HandlerInfo, Outcome, PropertiesOutcome, RunChange, RunFlags, Session,
+    Status, Subject, SyncManager, Trigger,
+};
+use syncmgr_test::{ScriptedHandler, ScriptedUser, Side, Transcript};
+use tokio::sync::Notify;
+
+use crate::asking::attention::on_host;
+use crate::asking::show_error::{error, explaining};
+use crate::support::watched::{CLASSIC, OnHost, host_in, listed, prepares, until_run, within};
+use crate::support::window::waiting;
+use crate::support::{HANDLER, Scripted, id};
+
+const ASK: Attention = Attention::Ask;
+const RELEASE: Attention = Attention::Release;
+const OTHER: HandlerId = HandlerId::from_u128(0x07E4);
+
+fn with_a_user() -> SyncManager {
+    SyncManager::builder().interaction(ScriptedUser::new()).build()
+}
+
+fn attended(manager: &SyncManager, handler: HandlerId) -> Session {
+    let request = manager.session(Trigger::Manual).handlers([handler]).may_bother_user();
+    request.start().expect("inside a runtime")
+}
+
+/// A call/completed-style handler of this id that synchronizes until it is told to complete.
+async fn synchronizing(manager: &SyncManager, handler: HandlerId) -> (Arc<ScriptedHandler>, Session) {
+    let classic = Arc::new(waiting(&["a"]).with_info(HandlerInfo::new(handler, "Waiting")));
+    host_in(manager, &classic);
+    let session = attended(manager, handler);
+    until_run(&session, RunChange::Synchronizing).await;
+    (classic, session)
+}
+
+fn modeless(handler: &ScriptedHandler, attention: Attention) -> HResult {
+    handler.side().callback().enable_modeless(attention)
+}
+
+/// Whether somebody else can have the user's attention now.
+async fn is_free(manager: &SyncManager) -> bool {
+    let handler = Scripted::new(&["a"]).on_item(|item| {
+        async {
+            let asked = item.run().interaction().now_or_never();
+            anyhow::ensure!(asked.is_some_and(|permit| permit.is_ok()), "somebody else has it");
+            Ok(())
+        }
+        .boxed()
+    });
+    manager.register(handler.info(|_| HandlerInfo::new(HANDLER, "Asking"))).expect("the handler can be registered");
+    let report = within(attended(manager, HANDLER).finish()).await;
+    manager.unregister(HANDLER);
+    report.is_success()
+}
+
+#[tokio::test(start_paused = true)]
+async fn r133_while_one_handler_has_the_users_attention_another_is_refused() {
+    let manager = with_a_user();
+    let (mine, _session) = synchronizing(&manager, CLASSIC).await;
+    let (theirs, _other) = synchronizing(&manager, OTHER).await;
+    assert_eq!((modeless(&mine, ASK), modeless(&theirs, ASK)), (HResult::S_OK, HResult::S_FALSE));
+    assert!(!is_free(&manager).await);
+    modeless(&mine, RELEASE);
+    assert_eq!((modeless(&theirs, ASK), modeless(&mine, ASK)), (HResult::S_OK, HResult::S_FALSE));
+    modeless(&theirs, RELEASE);
+    assert!(is_free(&manager).await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn r133_a_handler_that_asks_through_a_permit_waits_for_its_turn() {
+    let (manager, transcript) = (with_a_user(), Transcript::new());
+    let (holding, _session) = synchronizing(&manager, CLASSIC).await;
+    assert_eq!(modeless(&holding, ASK), HResult::S_OK);
+    let (notes, asking) = (transcript.clone(), Arc::new(Notify::new()));
+    let asks = asking.clone();
+    let handler = Scripted::new(&["a"]).on_item(move |item| {
+        let (notes, asks) = (notes.clone(), asks.clone());
+        async move {
+            let mut permit = Box::pin(item.run().interaction());
+            assert!((&mut permit).now_or_never().is_none(), "somebody else has it");
+            asks.notify_one();
+            let _user = permit.await?;
+            notes.note("granted");
+            Ok(())
+        }
+        .boxed()
+    });
+    manager.register(handler).unwrap();
+    let session = attended(&manager, HANDLER);
+    within(asking.notified()).await;
+    tokio::time::sleep(std::time::Duration::from_secs(60)).await;
+    assert_eq!(transcript.lines(), [""; 0]);
+    modeless(&holding, RELEASE);
+    assert!(within(session.finish()).await.is_success());
+    assert_eq!(transcript.lines(), ["granted"]);
+}
+
+/// Asks for the user's attention, never gives it back, and goes on like this.
+fn holding(then: impl FnMut(&Side) -> HResult + Send + 'static) -> ScriptedHandler {
+    let mut then = then;
+    ScriptedHandler::new(listed(&["a"])).on_prepare(move |side| {
+        assert_eq!(side.callback().enable_modeless(ASK), HResult::S_OK);
+        then(side)
+    })
+}
+
+#[tokio::test(start_paused = true)]
+async fn r133_r145_who_explains_an_error_is_refused_too_while_another_handler_has_the_users_attention() {
+    let (manager, answers) = (with_a_user(), Transcript::new());
+    let (holding, _session) = synchronizing(&manager, OTHER).await;
+    let notes = answers.clone();
+    let explaining = explaining(&["a"], move |side| {
+        notes.note(side.callback().enable_modeless(ASK).to_string());
+        side.callback().show_error_completed(HResult::S_OK, &[])
+    });
+    host_in(&manager, &Arc::new(explaining));
+    let session = manager.session(Trigger::Scheduled).handlers([CLASSIC]).start().unwrap();
+    within(session.report()).await;
+    for held in [true, false] {
+        modeless(&holding, if held { ASK } else { RELEASE });
+        within(session.show_error(CLASSIC, error())).await.unwrap();
+    }
+    assert_eq!(answers.lines(), ["S_FALSE", "S_OK"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn r134_a_grant_is_taken_back_from_a_run_that_ends_however_it_ends() {
+    let fails = |_: &Side| HResult::E_FAIL;
+    let panics = |_: &Side| -> HResult { panic!("as the script says") };
+    let refuses = |side: &Side| side.callback().prepare_for_sync_completed(HResult::S_FALSE);
+    let synchronizes = |side: &Side| side.callback().synchronize_completed(HResult::S_OK);
+    let ways = [
+        holding(fails),
+        holding(panics),
+        holding(refuses),
+        holding(prepares()).on_synchronize(fails),
+        holding(prepares()).on_synchronize(panics),
+        holding(prepares()).on_synchronize(synchronizes),
+    ];
+    for (number, handler) in ways.into_iter().enumerate() {
+        let manager = with_a_user();
+        host_in(&manager, &Arc::new(handler));
+        let session = attended(&manager, CLASSIC);
+        // The results stay open.
+        within(session.report()).await;
+        assert!(is_free(&manager).await, "way {number}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn r134_a_grant_is_taken_back_from_a_handler_that_is_stopped_and_never_completes() {
+    let manager = with_a_user();
+    let (handler, session) = synchronizing(&manager, CLASSIC).await;
+    assert_eq!(modeless(&handler, ASK), HResult::S_OK);
+    session.stop();
+    let report = within(session.report()).await;
+    assert_eq!(report.items().next().unwrap().outcome, Outcome::Stopped);
+    assert!(is_free(&manager).await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn r134_a_grant_of_an_explanation_is_taken_back_when_it_has_ended() {
+    let manager = with_a_user();
+    let handler = explaining(&["a"], |side| {
+        assert_eq!(side.callback().enable_modeless(ASK), HResult::S_OK);
+        side.callback().show_error_completed(HResult::S_OK, &[])
+    });
+    host_in(&manager, &Arc::new(handler));
+    let session = attended(&manager, CLASSIC);
+    within(session.report()).await;
+    within(session.show_error(CLASSIC, error())).await.unwrap();
+    assert!(is_free(&manager).await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn r135_giving_back_what_one_does_not_have_is_harmless() {
+    let manager = with_a_user();
+    let (mine, session) = synchronizing(&manager, CLASSIC).await;
+    let (theirs, _other) = synchronizing(&manager, OTHER).await;
+    assert_eq!(modeless(&theirs, RELEASE), HResult::S_OK);
+    assert_eq!(modeless(&mine, ASK), HResult::S_OK);
+    assert_eq!(modeless(&theirs, RELEASE), HResult::S_OK);
+    assert_eq!(modeless(&theirs, ASK), HResult::S_FALSE, "what is given back is one's own");
+    assert_eq!((modeless(&mine, RELEASE), modeless(&mine, RELEASE)), (HResult::S_OK, HResult::S_OK));
+    assert_eq!(modeless(&theirs, ASK), HResult::S_OK);
+    assert_eq!(modeless(&mine, ASK), HResult::S_FALSE, "giving back twice makes no second place");
+    mine.side().callback().progress(id("a"), Some(&syncmgr::Progress::new().status(Status::Succeeded)));
+    mine.side().callback().synchronize_completed(HResult::S_OK);
+    assert!(within(session.finish()).await.is_success());
+}
+
+#[tokio::test(start_paused = true)]
+async fn r135_properties_are_shown_without_a_grant_while_another_handler_has_it() {
+    let manager = with_a_user();
+    let (holding, _session) = synchronizing(&manager, CLASSIC).await;
+    assert_eq!(modeless(&holding, ASK), HResult::S_OK);
+    let info = HandlerInfo::new(OTHER, "Showing").with_flags(HandlerFlags::HAS_PROPERTIES);
+    let shows = |side: &Side| side.callback().show_properties_completed(HResult::S_OK);
+    let showing = Arc::new(ScriptedHandler::new(listed(&["a"])).with_info(info).on_show_properties(shows));
+    host_in(&manager, &showing);
+    within(manager.show_properties(OTHER, Subject::Handler)).await.unwrap();
+    assert_eq!(showing.transcript().count("ShowProperties"), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn r135_a_host_is_not_asked_for_its_attention_before_properties_are_shown() {
+    let transcript = Transcript::new();
+    let handler = Scripted::new(&["a"]).info(|info| info.with_flags(HandlerFlags::HAS_PROPERTIES));
+    let handler = handler.writing_to(&transcript);
+    let on = OnHost::ready(handler, &transcript).await;
+    on.host.script.answer_attention(HResult::S_FALSE);
+    assert_eq!(on.driven.show_properties(Subject::Handler), HResult::S_OK);
+    let lines = transcript.of(&["EnableModeless", "show_properties", "ShowPropertiesCompleted"]);
+    assert_eq!(lines, ["show_properties Handler", "ShowPropertiesCompleted S_OK"]);
+}
+
+/// A handler whose properties ask the user something.
+fn asking_in_properties() -> Scripted {
+    let handler = Scripted::new(&["a"]).info(|info| info.with_flags(HandlerFlags::HAS_PROPERTIES));
+    handler.on_show_properties(|run, _| {
+        async {
+            run.interaction().await?.confirm("keep for ever?").await?;
+            Ok(PropertiesOutcome::Done)
+        }
+        .boxed()
+    })
+}
+
+#[tokio::test(start_paused = true)]
+async fn r135_who_shows_properties_may_ask_the_user_of_a_manager() {
+    let user = ScriptedUser::new();
+    let (asked, manager) = (user.transcript().clone(), SyncManager::builder().interaction(user).build());
+    manager.register(asking_in_properties()).unwrap();
+    within(manager.show_properties(HANDLER, Subject::Handler)).await.unwrap();
+    assert_eq!(asked.lines(), ["confirm keep for ever?"]);
+    manager.unregister(HANDLER);
+    assert!(is_free(&manager).await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn r135_what_properties_ask_the_user_needs_no_grant_of_a_host() {
+    let transcript = Transcript::new();
+    let user = ScriptedUser::new().writing_to(&transcript);
+    let on = on_host(asking_in_properties(), RunFlags::empty(), user, &transcript).await;
+    // What a host answers where nothing is prepared, synchronized or explained.
+    on.host.script.answer_attention(HResult::S_FALSE);
+    assert_eq!(on.driven.show_properties(Subject::Handler), HResult::S_OK);
+    on.host.saw("ShowPropertiesCompleted").await;
+    assert_eq!(transcript.lines(), ["confirm keep for ever?", "ShowPropertiesCompleted S_OK"]);
+}

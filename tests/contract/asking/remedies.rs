@@ -1,0 +1,109 @@
+//! Entries of the log with something that can be done about them.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use futures::FutureExt;
+use syncmgr::anyhow::ensure;
+use syncmgr::{Action, ErrorId, LogEntry, LogLevel, MemoryStore, Next, Outcome, Remedy, Resolution, SyncManager};
+
+use crate::remembered::settings::over;
+use crate::support::steps::{outcome, succeeds};
+use crate::support::watched::{begin, within};
+use crate::support::{HANDLER, Scripted, id};
+
+const HERE: ErrorId = ErrorId::from_u128(0x5E);
+
+/// Its item fails until somebody has done what its entry says.
+fn curable(remedy: Remedy) -> Scripted {
+    let cured = Arc::new(AtomicBool::new(false));
+    let cures = cured.clone();
+    Scripted::new(&["a", "b"])
+        .on_item(move |item| {
+            let ill = item.name() == "a" && !cured.load(Ordering::Relaxed);
+            if ill {
+                item.log(LogEntry::new(LogLevel::Error, "no room").about(item.id()).with_remedy(HERE, remedy.clone()));
+            }
+            async move {
+                ensure!(!ill, "it failed");
+                Ok(())
+            }
+            .boxed()
+        })
+        .on_show_error(move |_, error| {
+            assert_eq!(error, HERE);
+            cures.store(true, Ordering::Relaxed);
+            async { Ok(Resolution::Retry(vec![id("a")])) }.boxed()
+        })
+}
+
+fn every() -> Vec<Remedy> {
+    let soon = std::time::SystemTime::UNIX_EPOCH + crate::support::daytime::DAY;
+    vec![
+        Remedy::SignIn,
+        Remedy::FreeSpace,
+        Remedy::WaitUntil(soon),
+        Remedy::OpenPage(syncmgr::Page::new("https://example.org/").expect("a page")),
+        Remedy::TryAgain,
+        Remedy::Reset,
+    ]
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_remedy_is_opened_in_the_session_and_the_item_runs_again() {
+    for remedy in every() {
+        let handler = curable(remedy.clone());
+        let manager = over(&MemoryStore::new(), &handler);
+        let session = begin(&manager);
+        let report = within(session.report()).await;
+        let entry = report.runs[0].log.iter().find(|entry| entry.error == Some(HERE)).unwrap();
+        assert_eq!(entry.action, Some(Action::Remedy(remedy)));
+        assert!(entry.is_link());
+        within(session.show_error(HANDLER, HERE)).await.unwrap();
+        succeeds(session).await;
+        assert_eq!(handler.transcript.of(&["prepare"]), ["prepare a b", "prepare a"]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_remedy_is_opened_after_its_session_and_in_another_manager() {
+    for remedy in every() {
+        for restarted in [false, true] {
+            let (store, handler) = (MemoryStore::new(), curable(remedy.clone()));
+            let mut manager: SyncManager = over(&store, &handler);
+            within(begin(&manager).finish()).await;
+            if restarted {
+                manager = over(&store.left_behind(), &handler);
+            }
+            let stored = manager.log(HANDLER).unwrap();
+            let entry = &stored.iter().find(|record| record.entry.error == Some(HERE)).unwrap().entry;
+            assert_eq!(entry.action, Some(Action::Remedy(remedy.clone())));
+            let report = within(manager.show_error(HANDLER, HERE)).await.unwrap();
+            assert_eq!(outcome(&report, id("a")), Outcome::Succeeded, "{report}");
+            assert_eq!(handler.transcript.count("show_error"), 1);
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_remedy_is_no_question() {
+    let manager = over(&MemoryStore::new(), &curable(Remedy::SignIn));
+    let session = begin(&manager);
+    within(session.report()).await;
+    assert!(within(session.answer(HANDLER, HERE, 0)).await.is_err());
+    within(session.finish()).await;
+    assert!(manager.answer(HANDLER, HERE, 0).is_err());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_only_somebody_can_end_names_its_remedy() {
+    use syncmgr::Classify;
+    let handler = Scripted::new(&["a"]).on_item(|item| {
+        item.log(LogEntry::new(LogLevel::Error, "sign in").about(item.id()).with_remedy(HERE, Remedy::SignIn));
+        async { Err(syncmgr::anyhow::anyhow!("who are you?")).permanent() }.boxed()
+    });
+    let manager = over(&MemoryStore::new(), &handler);
+    within(begin(&manager).finish()).await;
+    let explanation = manager.explain_item(HANDLER, id("a")).unwrap();
+    assert_eq!(explanation.next, Next::WhenAnswered { error: HERE }, "{explanation}");
+}

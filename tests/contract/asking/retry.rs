@@ -1,0 +1,153 @@
+//! Running items again from an entry of the log: R147 to R149.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use futures::FutureExt;
+use syncmgr::{HResult, Hosted, LogEntry, LogLevel, Outcome, Resolution, RunEnding, Status, SyncManager, Trigger};
+use syncmgr_test::{Side, Transcript};
+
+use crate::asking::show_error::{calls, error, explaining, linking};
+use crate::support::watched::{CLASSIC, OnHost, Watched, hosting, within};
+use crate::support::{HANDLER, Scripted, id, start};
+
+const OK: HResult = HResult::S_OK;
+const RETRY: HResult = HResult::S_SYNCMGR_RETRYSYNC;
+
+#[tokio::test(start_paused = true)]
+async fn r147_items_count_only_with_retrysync() {
+    for code in [OK, HResult::S_FALSE, HResult::S_SYNCMGR_ENUMITEMS, HResult::E_FAIL] {
+        let explain = move |side: &Side| side.callback().show_error_completed(code, &[id("a")]);
+        let (manager, handler) = hosting(explaining(&["a"], explain));
+        let session = manager.session(Trigger::Manual).start().unwrap();
+        within(session.report()).await;
+        within(session.show_error(CLASSIC, error())).await.unwrap();
+        within(session.finish()).await;
+        assert_eq!(handler.transcript().count("PrepareForSync"), 1, "{code}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn r148_retrysync_prepares_and_synchronizes_the_listed_items_again_on_the_same_instance() {
+    let made = Arc::new(AtomicUsize::new(0));
+    let explain = |side: &Side| side.callback().show_error_completed(RETRY, &[id("b")]);
+    let handler = Arc::new(explaining(&["a", "b"], explain));
+    let (instance, count) = (handler.clone(), made.clone());
+    let hosted = Hosted::new(move || {
+        count.fetch_add(1, Ordering::Relaxed);
+        instance.clone()
+    });
+    let manager = SyncManager::new();
+    manager.register(hosted.unwrap()).unwrap();
+    let session = manager.session(Trigger::Manual).start().unwrap();
+    within(session.report()).await;
+    within(session.show_error(CLASSIC, error())).await.unwrap();
+    assert_eq!(handler.side().items(), [id("b")]);
+    assert!(within(session.finish()).await.is_success());
+    let asked = format!("ShowError {}", error());
+    let wanted =
+        ["PrepareForSync 2", "Synchronize", &asked, "PrepareForSync 1", "Synchronize", "SetProgressCallback NULL"];
+    assert_eq!(calls(handler.transcript()), wanted);
+    // One to ask for its name, one for the run.
+    assert_eq!(made.load(Ordering::Relaxed), 2);
+    assert_eq!(handler.transcript().count("Initialize"), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn r148_a_retry_finds_what_the_first_attempt_kept_and_its_outcome_counts() {
+    let handler = Scripted::new(&["a", "b"])
+        .on_prepare(|run| {
+            let first = run.prepared::<Transcript>().is_err();
+            let tries = if first { run.keep(Transcript::new()) } else { run.prepared().unwrap() };
+            tries.note("prepared");
+            async { Ok(()) }.boxed()
+        })
+        .on_item(|item| {
+            async {
+                item.log(LogEntry::new(LogLevel::Error, "look").with_link(error()));
+                let tries = item.prepared::<Transcript>()?.count("prepared");
+                anyhow::ensure!(item.name() == "a" || tries == 2, "not in the first attempt");
+                Ok(())
+            }
+            .boxed()
+        })
+        .on_show_error(|_, _| async { Ok(Resolution::Retry(vec![id("b")])) }.boxed());
+    let session = start(handler.clone());
+    let first = within(session.report()).await;
+    assert_eq!(first.runs[0].item(id("b")).unwrap().outcome, Outcome::Failed);
+    within(session.show_error(HANDLER, error())).await.unwrap();
+    let second = within(session.finish()).await;
+    assert!(second.is_success(), "{second}");
+    assert_eq!(handler.transcript.of(&["prepare"]), ["prepare a b", "prepare b"]);
+    assert_eq!((handler.transcript.count("item a"), handler.transcript.count("initialize")), (1, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn r149_retrysync_without_items_or_with_unknown_ones_starts_nothing() {
+    for items in [vec![], vec![id("unlisted")]] {
+        let explain = move |side: &Side| side.callback().show_error_completed(RETRY, &items);
+        let (manager, handler) = hosting(explaining(&["a"], explain));
+        let session = manager.session(Trigger::Manual).start().unwrap();
+        within(session.report()).await;
+        within(session.show_error(CLASSIC, error())).await.unwrap();
+        let report = within(session.report()).await;
+        assert_eq!(handler.transcript().count("PrepareForSync"), 1);
+        assert_eq!(report.runs[0].ending, Some(RunEnding::Completed));
+        // The entry can be opened again.
+        within(session.show_error(CLASSIC, error())).await.unwrap();
+        assert_eq!(handler.transcript().count("ShowError"), 2);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn r149_after_a_retry_that_started_nothing_the_next_completion_is_taken() {
+    let answers = Transcript::new();
+    let notes = answers.clone();
+    let (manager, _handler) = hosting(explaining(&["a"], move |side| {
+        let answer = side.callback().show_error_completed(RETRY, &[id("unlisted")]);
+        notes.note(answer.to_string());
+        OK
+    }));
+    let session = manager.session(Trigger::Manual).start().unwrap();
+    within(session.report()).await;
+    within(session.show_error(CLASSIC, error())).await.unwrap();
+    within(session.show_error(CLASSIC, error())).await.unwrap();
+    assert_eq!(answers.lines(), ["S_OK", "S_OK"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn r148_a_host_is_told_the_items_and_calls_again() {
+    let transcript = Transcript::new();
+    let handler = linking(&["a", "b"])
+        .writing_to(&transcript)
+        .on_show_error(|_, _| async { Ok(Resolution::Retry(vec![id("b")])) }.boxed());
+    let on = OnHost::prepared(handler, &transcript, &[id("a"), id("b")]).await;
+    on.driven.synchronize();
+    on.host.saw("SynchronizeCompleted S_OK").await;
+    // From here on another callback is told, so that its lines are those of the second attempt (R76).
+    let again = OnHost { driven: on.driven.clone(), host: Watched::writing_to(&Transcript::new()) };
+    again.attach();
+    again.driven.show_error(error());
+    again.host.saw("ShowErrorCompleted S_SYNCMGR_RETRYSYNC 1").await;
+    assert_eq!(again.host.script.again(), [id("b")]);
+    assert_eq!(again.driven.prepare_for_sync(&again.host.script.again()), OK);
+    assert_eq!(again.driven.synchronize(), OK);
+    again.host.saw("SynchronizeCompleted S_OK").await;
+    let calls = transcript.of(&["prepare", "item "]);
+    assert_eq!(calls[3..], ["prepare b", "item b"]);
+    assert_eq!(again.host.script.state(id("b")).status, Some(Status::Succeeded));
+}
+
+#[tokio::test(start_paused = true)]
+async fn r148_of_known_and_unknown_items_the_known_run_again_and_the_unknown_are_reported() {
+    let unlisted = id("unlisted");
+    let handler = linking(&["a", "b"])
+        .on_show_error(move |_, _| async move { Ok(Resolution::Retry(vec![unlisted, id("b"), id("b")])) }.boxed());
+    let session = start(handler.clone());
+    within(session.report()).await;
+    within(session.show_error(HANDLER, error())).await.unwrap();
+    let report = within(session.finish()).await;
+    assert_eq!(handler.transcript.of(&["prepare", "item "])[3..], ["prepare b", "item b"]);
+    let reported = report.runs[0].log.iter().any(|entry| entry.text.contains(&unlisted.to_string()));
+    assert!(reported, "{report}");
+}

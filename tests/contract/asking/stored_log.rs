@@ -1,0 +1,195 @@
+//! Opening and answering what earlier sessions left in the log.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use futures::FutureExt;
+use syncmgr::{
+    ErrorId, ErrorScope, LogEntry, LogError, LogLevel, MemoryStore, NeedsUser, Outcome, Participation, RequestError,
+    Resolution, RunEnding, SessionError, StartError, SyncManager,
+};
+
+use crate::remembered::settings::{LINK, PLAIN, over, repairable, texts};
+use crate::support::steps::{Steps, idle, nth, outcome, succeeds};
+use crate::support::watched::{begin, within};
+use crate::support::{HANDLER, Scripted, id};
+
+/// Its item asks a question until it is answered.
+pub(crate) fn asking() -> Scripted {
+    Scripted::new(&["a", "b"]).on_item(|item| {
+        let open = item.name() == "a" && item.decide("side", "which side wins?", &["here", "there"]).is_none();
+        async move { if open { Err(NeedsUser::new("an answer").into()) } else { Ok(()) } }.boxed()
+    })
+}
+
+/// The question of [`asking`] as it is stored.
+pub(crate) fn question(manager: &SyncManager) -> ErrorId {
+    let log = manager.log(HANDLER).expect("it can be read");
+    log.iter().find_map(|record| record.entry.error).expect("the question is stored")
+}
+
+#[tokio::test(start_paused = true)]
+async fn r144_an_entry_is_opened_after_its_session_was_closed_and_its_items_run_again() {
+    let handler = repairable();
+    let manager = over(&MemoryStore::new(), &handler);
+    within(begin(&manager).finish()).await;
+    let before = handler.transcript.lines().len();
+    let report = within(manager.show_error(HANDLER, LINK)).await.unwrap();
+    assert!(report.is_success(), "{report}");
+    assert_eq!(report.items().map(|item| item.item.id()).collect::<Vec<_>>(), [id("a")]);
+    let lines: Vec<String> = handler.transcript.lines().split_off(before);
+    let kinds: Vec<&str> = lines.iter().map(|line| line.split_once(' ').map_or(&**line, |(kind, _)| kind)).collect();
+    assert_eq!(kinds, ["initialize", "items", "show_error", "prepare", "synchronize", "item"]);
+    assert!(lines[0].contains("MAY_BOTHER_USER"), "somebody opened it: {}", lines[0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_entry_is_opened_in_another_manager_over_the_same_store() {
+    let (store, handler) = (MemoryStore::new(), repairable());
+    within(begin(&over(&store, &handler)).finish()).await;
+    let report = within(over(&store, &handler).show_error(HANDLER, LINK)).await.unwrap();
+    assert_eq!(outcome(&report, id("a")), Outcome::Succeeded);
+}
+
+#[tokio::test(start_paused = true)]
+async fn r147_an_entry_that_is_only_explained_prepares_nothing() {
+    let handler = repairable().on_show_error(|run, _| {
+        run.info("explained");
+        async { Ok(Resolution::Done) }.boxed()
+    });
+    let manager = over(&MemoryStore::new(), &handler);
+    within(begin(&manager).finish()).await;
+    let report = within(manager.show_error(HANDLER, LINK)).await.unwrap();
+    assert_eq!((report.runs[0].ending, report.items().count()), (Some(RunEnding::NothingToDo), 0));
+    assert_eq!(handler.transcript.count("prepare"), 1);
+    assert!(texts(&manager).contains(&"explained".to_owned()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn entries_of_the_wrong_kind_are_typed_errors_and_nothing_happens() {
+    let manager = over(&MemoryStore::new(), &repairable());
+    within(begin(&manager).finish()).await;
+    let unknown = ErrorId::from_key("unknown");
+    let show = async |handler, error| within(manager.show_error(handler, error)).await.map(drop);
+    let session = |error| Err(LogError::Session(error));
+    assert_eq!(show(HANDLER, unknown).await, session(SessionError::UnknownError { error: unknown }));
+    assert_eq!(show(nth(9), LINK).await, session(SessionError::UnknownError { error: LINK }));
+    assert_eq!(show(HANDLER, PLAIN).await, session(SessionError::NotALink { error: PLAIN }));
+    let answer = |error| manager.answer(HANDLER, error, 0).map(drop);
+    assert_eq!(answer(unknown), session(SessionError::UnknownError { error: unknown }));
+    assert_eq!(answer(LINK), session(SessionError::NotAQuestion { error: LINK }));
+    manager.unregister(HANDLER);
+    let refused = StartError::Refused(RequestError::NotRegistered { handler: HANDLER });
+    assert_eq!(show(HANDLER, LINK).await, Err(LogError::Start(refused)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_question_is_answered_after_its_session_was_closed_and_only_its_item_runs_again() {
+    let handler = asking();
+    let manager = over(&MemoryStore::new(), &handler);
+    within(begin(&manager).finish()).await;
+    let error = question(&manager);
+    assert_eq!(
+        within(manager.show_error(HANDLER, error)).await.map(drop),
+        Err(LogError::Session(SessionError::Question { error }))
+    );
+    let no_such = SessionError::NoSuchChoice { error, choice: 2 };
+    assert_eq!(manager.answer(HANDLER, error, 2).map(drop), Err(LogError::Session(no_such)));
+    let report = succeeds(manager.answer(HANDLER, error, 1).unwrap()).await;
+    assert_eq!(report.items().map(|item| item.item.id()).collect::<Vec<_>>(), [id("a")]);
+    assert!(manager.log(HANDLER).unwrap().iter().all(|record| record.entry.error.is_none()));
+    assert_eq!(
+        manager.answer(HANDLER, error, 1).map(drop),
+        Err(LogError::Session(SessionError::UnknownError { error }))
+    );
+    // The answer is used up.
+    assert!(!within(begin(&manager).finish()).await.is_success());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_question_is_answered_in_another_manager_over_the_same_store() {
+    let (store, handler) = (MemoryStore::new(), asking());
+    within(begin(&over(&store, &handler)).finish()).await;
+    let second = over(&store, &handler);
+    succeeds(second.answer(HANDLER, question(&second), 0).unwrap()).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_used_up_in_one_manager_is_used_up_for_another_over_the_same_store() {
+    let (store, handler) = (MemoryStore::new(), asking());
+    let first = over(&store, &handler);
+    within(begin(&first).finish()).await;
+    succeeds(first.answer(HANDLER, question(&first), 0).unwrap()).await;
+    let report = within(begin(&over(&store, &handler)).finish()).await;
+    assert_eq!(outcome(&report, id("a")), Outcome::NeedsUser, "{report}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_is_kept_although_the_manager_cannot_start_a_session() {
+    let manager = over(&MemoryStore::new(), &asking());
+    within(begin(&manager).finish()).await;
+    let error = question(&manager);
+    manager.unregister(HANDLER);
+    let refused = StartError::Refused(RequestError::NotRegistered { handler: HANDLER });
+    assert_eq!(manager.answer(HANDLER, error, 0).map(drop), Err(LogError::Start(refused)));
+    manager.register(asking()).unwrap();
+    succeeds(begin(&manager)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn opening_an_entry_of_a_handler_that_declines_is_a_typed_error() {
+    let handler = repairable();
+    let declines = Arc::new(AtomicBool::new(false));
+    let declining = declines.clone();
+    let handler = handler.on_initialize(move |_| {
+        let part = if declining.load(Ordering::Relaxed) { Participation::Decline } else { Participation::TakePart };
+        async move { Ok(part) }.boxed()
+    });
+    let manager = over(&MemoryStore::new(), &handler);
+    within(begin(&manager).finish()).await;
+    declines.store(true, Ordering::Relaxed);
+    let opened = within(manager.show_error(HANDLER, LINK)).await.map(drop);
+    assert_eq!(opened, Err(LogError::Session(SessionError::Closed)));
+    assert_eq!(handler.transcript.count("show_error"), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn r142_an_entry_its_handler_deletes_is_gone_from_the_stored_log_too() {
+    let handler = repairable().on_show_error(|run, error| {
+        run.delete_log(ErrorScope::One(error));
+        async { Ok(Resolution::Done) }.boxed()
+    });
+    let manager = over(&MemoryStore::new(), &handler);
+    let session = begin(&manager);
+    within(session.report()).await;
+    within(session.show_error(HANDLER, LINK)).await.unwrap();
+    within(session.finish()).await;
+    assert_eq!(texts(&manager), ["an aside", "it failed"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_entry_opened_while_its_handler_is_busy_waits_for_its_turn() {
+    let (steps, error) = (Steps::default(), LINK);
+    let handler = steps
+        .handler(1, &["a"])
+        .on_prepare(move |run| {
+            run.log(LogEntry::new(LogLevel::Warning, "look").with_link(error));
+            async { Ok(()) }.boxed()
+        })
+        .on_show_error(|_, _| async { Ok(Resolution::Done) }.boxed());
+    let transcript = handler.transcript.clone();
+    let manager = over(&MemoryStore::new(), &handler);
+    let first = begin(&manager);
+    steps.let_go(&["a"]).await;
+    within(first.finish()).await;
+    let second = begin(&manager);
+    assert_eq!(steps.running().await, "a");
+    let mut shown = Box::pin(manager.show_error(nth(1), LINK));
+    assert!(futures::poll!(&mut shown).is_pending());
+    idle().await;
+    assert_eq!(transcript.count("show_error"), 0);
+    steps.let_go(&["a"]).await;
+    within(shown).await.unwrap();
+    assert_eq!(transcript.count("show_error"), 1);
+    succeeds(second).await;
+}

@@ -1,0 +1,198 @@
+//! Cancellation that is pushed: `SetItemStatus`. R121 to R129.
+
+use std::sync::{Arc, OnceLock};
+
+use futures::FutureExt;
+use syncmgr::{HResult, Outcome, RunChange, RunEnding, Session, Status, Subject, SyncManager, Trigger};
+use syncmgr_test::{ScriptedHandler, Side, Transcript};
+use tokio::sync::oneshot;
+
+use crate::support::watched::{CLASSIC, OnHost, begin, hosting, listed, until_run, within};
+use crate::support::window::in_order;
+use crate::support::{HANDLER, Scripted, id};
+
+const OK: HResult = HResult::S_OK;
+
+/// A session that the handler's own methods can reach.
+#[derive(Clone, Default)]
+struct Within(Arc<OnceLock<Session>>);
+
+impl Within {
+    fn start(&self, manager: &SyncManager) -> Session {
+        let session = begin(manager);
+        self.0.get_or_init(|| session).clone()
+    }
+
+    fn session(&self) -> &Session {
+        self.0.get().expect("the session was started before it runs")
+    }
+}
+
+fn pushed(name: &str) -> String {
+    format!("SetItemStatus {:?} Skipped", Subject::Item(id(name)))
+}
+
+#[tokio::test(start_paused = true)]
+async fn r121_a_skip_wanted_inside_a_method_is_pushed_after_it_has_returned() {
+    let (transcript, within_session) = (Transcript::new(), Within::default());
+    let skipping = |name: &'static str, method: &'static str| {
+        let (transcript, within_session) = (transcript.clone(), within_session.clone());
+        move |_: &Side| {
+            within_session.session().skip(CLASSIC, id(name)).unwrap();
+            transcript.note(format!("{method} returns"));
+            OK
+        }
+    };
+    let handler = ScriptedHandler::new(listed(&["a", "b", "c"]))
+        .on_prepare(skipping("b", "PrepareForSync"))
+        .on_synchronize(skipping("c", "Synchronize"))
+        .writing_to(&transcript);
+    let (manager, handler) = hosting(handler);
+    let session = within_session.start(&manager);
+    until_run(&session, RunChange::Preparing).await;
+    handler.side().callback().prepare_for_sync_completed(OK);
+    until_run(&session, RunChange::Synchronizing).await;
+    handler.side().callback().synchronize_completed(OK);
+    within(session.finish()).await;
+    let lines = transcript.of(&["PrepareForSync", "Synchronize", "SetItemStatus"]);
+    let wanted = ["PrepareForSync 3", "PrepareForSync returns", &pushed("b"), "Synchronize", "Synchronize returns"];
+    assert_eq!(lines[..5], wanted);
+    assert_eq!(lines[5..], [pushed("c")]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn r121_an_async_handler_is_told_between_two_polls_of_a_pending_call() {
+    let within_session = Within::default();
+    let (reach, transcript) = (within_session.clone(), Transcript::new());
+    let notes = transcript.clone();
+    let handler = Scripted::new(&["a", "b"]).writing_to(&transcript).on_prepare(move |_| {
+        let (reach, notes) = (reach.clone(), notes.clone());
+        async move {
+            reach.session().skip(HANDLER, id("b")).unwrap();
+            notes.note("still in the first poll");
+            tokio::task::yield_now().await;
+            notes.note("in the second poll");
+            Ok(())
+        }
+        .boxed()
+    });
+    let manager = SyncManager::new();
+    manager.register(handler).unwrap();
+    within(within_session.start(&manager).finish()).await;
+    let told = format!("set_item_status {:?} Skipped", Subject::Item(id("b")));
+    in_order(&transcript, &["still in the first poll", &told, "in the second poll"]);
+    assert_eq!(transcript.count("set_item_status"), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn r121_a_host_that_pushes_at_the_wrong_time_is_refused() {
+    let transcript = Transcript::new();
+    let on = OnHost::ready(Scripted::new(&["a"]).writing_to(&transcript), &transcript).await;
+    let skip = || on.driven.set_item_status(Subject::Item(id("a")), Status::Skipped);
+    assert_eq!(skip(), HResult::E_UNEXPECTED, "nothing is being prepared");
+    on.driven.prepare_for_sync(&[id("a")]);
+    on.driven.synchronize();
+    on.host.saw("SynchronizeCompleted S_OK").await;
+    assert_eq!(skip(), HResult::E_UNEXPECTED, "it is over");
+    assert_eq!(on.host.script.state(id("a")).status, Some(Status::Succeeded));
+    assert_eq!(transcript.count("set_item_status"), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn r122_nothing_is_pushed_when_the_completion_came_before_the_return() {
+    let within_session = Within::default();
+    let completing = |name: &'static str, complete: fn(&Side) -> HResult| {
+        let reach = within_session.clone();
+        move |side: &Side| {
+            reach.session().skip(CLASSIC, id(name)).unwrap();
+            assert_eq!(side.callback().progress(id(name), None), HResult::S_SYNCMGR_CANCELITEM);
+            complete(side)
+        }
+    };
+    let handler = ScriptedHandler::new(listed(&["a", "b", "c"]))
+        .on_prepare(completing("b", |side| side.callback().prepare_for_sync_completed(OK)))
+        .on_synchronize(completing("c", |side| side.callback().synchronize_completed(OK)));
+    let (manager, handler) = hosting(handler);
+    let report = within(within_session.start(&manager).finish()).await;
+    assert_eq!(handler.transcript().count("Synchronize"), 1);
+    assert_eq!(handler.transcript().count("SetItemStatus"), 0);
+    assert_eq!(report.runs[0].item(id("b")).unwrap().outcome, Outcome::Skipped);
+    assert_eq!(report.runs[0].item(id("c")).unwrap().outcome, Outcome::Skipped);
+}
+
+#[tokio::test(start_paused = true)]
+async fn r122_nothing_is_pushed_to_a_future_that_is_ready_at_its_first_poll() {
+    let within_session = Within::default();
+    let (in_prepare, in_synchronize) = (within_session.clone(), within_session.clone());
+    let handler = Scripted::new(&["a", "b"])
+        .on_prepare(move |_| {
+            in_prepare.session().skip(HANDLER, id("a")).unwrap();
+            async { Ok(()) }.boxed()
+        })
+        .on_synchronize(move |_| {
+            in_synchronize.session().stop();
+            async { Ok(()) }.boxed()
+        });
+    let manager = SyncManager::new();
+    manager.register(handler.clone()).unwrap();
+    let report = within(within_session.start(&manager).finish()).await;
+    assert_eq!(handler.transcript.count("set_item_status"), 0);
+    let outcomes: Vec<_> = report.items().map(|item| item.outcome).collect();
+    assert_eq!(outcomes, [Outcome::Skipped, Outcome::Stopped]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn r123_r124_a_skip_pushed_while_preparing_leaves_the_item_out_of_synchronize() {
+    let (ready, wait) = oneshot::channel::<()>();
+    let wait = Arc::new(tokio::sync::Mutex::new(Some(wait)));
+    let transcript = Transcript::new();
+    let handler = Scripted::new(&["a", "b"]).writing_to(&transcript).on_prepare(move |run| {
+        let wait = wait.clone();
+        async move {
+            let wait = wait.lock().await.take().expect("prepared once");
+            assert!(!run.is_skipped(id("b")));
+            wait.await?;
+            assert!(run.is_skipped(id("b")) && !run.is_skipped(id("a")));
+            Ok(())
+        }
+        .boxed()
+    });
+    let on = OnHost::ready(handler, &transcript).await;
+    on.driven.prepare_for_sync(&[id("a"), id("b")]);
+    assert_eq!(on.driven.set_item_status(Subject::Item(id("b")), Status::Skipped), OK);
+    ready.send(()).unwrap();
+    on.host.saw("PrepareForSyncCompleted S_OK").await;
+    on.driven.synchronize();
+    on.host.saw("SynchronizeCompleted S_OK").await;
+    assert_eq!((transcript.count("item a"), transcript.count("item b")), (1, 0));
+    let last = |name| on.host.script.state(id(name)).status;
+    assert_eq!((last("a"), last("b")), (Some(Status::Succeeded), Some(Status::Skipped)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn r124_with_every_item_skipped_while_preparing_nothing_is_synchronized() {
+    let (manager, handler) = hosting(ScriptedHandler::new(listed(&["a", "b"])));
+    let session = manager.session(Trigger::Manual).start().unwrap();
+    until_run(&session, RunChange::Preparing).await;
+    session.skip(CLASSIC, id("a")).unwrap();
+    session.skip(CLASSIC, id("b")).unwrap();
+    handler.side().callback().prepare_for_sync_completed(OK);
+    let report = within(session.finish()).await;
+    assert_eq!(handler.transcript().count("Synchronize"), 0);
+    assert_eq!(report.runs[0].ending, Some(RunEnding::Completed));
+    assert!(report.items().all(|item| item.outcome == Outcome::Skipped));
+}
+
+#[tokio::test(start_paused = true)]
+async fn r124_a_host_is_told_the_end_of_items_that_were_all_skipped_while_preparing() {
+    let transcript = Transcript::new();
+    let handler = Scripted::new(&["a"]).on_prepare(|_| tokio::task::yield_now().map(Ok).boxed());
+    let on = OnHost::ready(handler.writing_to(&transcript), &transcript).await;
+    on.driven.prepare_for_sync(&[id("a")]);
+    assert_eq!(on.driven.set_item_status(Subject::Item(id("a")), Status::Skipped), OK);
+    on.host.saw("PrepareForSyncCompleted S_OK").await;
+    on.driven.synchronize();
+    on.host.saw("SynchronizeCompleted S_OK").await;
+    assert_eq!(transcript.count("synchronize"), 0);
+    assert_eq!(on.host.script.state(id("a")).status, Some(Status::Skipped));
+}

@@ -1,0 +1,248 @@
+//! Cancellation that is pulled: what `Progress` answers. R109 to R116.
+
+use std::time::Duration;
+
+use futures::FutureExt;
+use syncmgr::{
+    HResult, HandlerInfo, ItemContext, Outcome, Progress, Report, RunChange, RunEnding, SessionEvent, Status, Subject,
+    SyncManager, SyncResult, Trigger,
+};
+use syncmgr_test::{ScriptedHandler, Transcript};
+
+use crate::support::watched::{CLASSIC, OnHost, host_in, until, until_run, within};
+use crate::support::window::{Window, link, waiting};
+use crate::support::{HANDLER, Scripted, id, start};
+
+const OK: HResult = HResult::S_OK;
+const ITEM: HResult = HResult::S_SYNCMGR_CANCELITEM;
+const ALL: HResult = HResult::S_SYNCMGR_CANCELALL;
+
+/// Work of a second that reports as it goes.
+async fn work(item: &ItemContext) -> SyncResult {
+    for done in 0..100 {
+        item.progress(done, 100)?;
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    Ok(())
+}
+
+/// Work that never reports, never looks and never ends.
+async fn dream() -> SyncResult {
+    std::future::pending().await
+}
+
+fn outcomes(report: &Report) -> Vec<(&str, Outcome)> {
+    report.items().map(|item| (item.item.name(), item.outcome)).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn r109_progress_answers_ok_while_nothing_is_cancelled() {
+    let window = Window::of(waiting(&["a", "b"])).await;
+    let going = [Status::Pending, Status::Updating, Status::Paused, Status::Resuming, Status::UpdatingIndeterminate];
+    for status in going {
+        assert_eq!((window.status("a", status), window.ask("b")), (OK, OK));
+    }
+    assert_eq!((window.status("a", Status::Succeeded), window.status("b", Status::Failed)), (OK, OK));
+    let report = window.complete(OK).await;
+    assert_eq!(outcomes(&report), [("a", Outcome::Succeeded), ("b", Outcome::Failed)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn r110_a_cancelled_item_is_answered_so_and_its_siblings_are_not() {
+    let window = Window::of(waiting(&["a", "b", "c"])).await;
+    assert_eq!((window.tell("a", Progress::new().value(1)), window.tell("b", Progress::new().value(1))), (OK, OK));
+    window.skip("a");
+    window.skip("c");
+    assert_eq!([window.ask("a"), window.ask("b"), window.ask("c")], [ITEM, OK, ITEM]);
+    assert_eq!((window.status("a", Status::Skipped), window.status("b", Status::Succeeded)), (ITEM, OK));
+    let report = window.complete(OK).await;
+    let (skipped, succeeded) = (Outcome::Skipped, Outcome::Succeeded);
+    assert_eq!(outcomes(&report), [("a", skipped), ("b", succeeded), ("c", skipped)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn r110_r114_a_skipped_item_leaves_and_the_others_go_on() {
+    let session = start(Scripted::new(&["a", "b"]).on_item(|item| work(item).boxed()));
+    let begun = |event: &SessionEvent| matches!(event, SessionEvent::Began { item, .. } if *item == id("b"));
+    until(&mut session.events(), begun).await;
+    session.skip(HANDLER, id("a")).unwrap();
+    let report = within(session.finish()).await;
+    assert_eq!(outcomes(&report), [("a", Outcome::Skipped), ("b", Outcome::Succeeded)]);
+    assert_eq!(report.runs[0].ending, Some(RunEnding::Completed));
+}
+
+#[tokio::test(start_paused = true)]
+async fn r111_after_a_stop_every_item_of_the_handler_is_answered_so() {
+    let window = Window::of(waiting(&["running", "waiting"])).await;
+    window.tell("running", Progress::new().value(1));
+    window.session.stop_handler(CLASSIC).unwrap();
+    assert_eq!([window.ask("running"), window.ask("waiting")], [ALL, ALL]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn r111_a_stop_is_also_the_answer_for_items_that_were_skipped_before() {
+    let window = Window::of(waiting(&["skipped", "skipped early"])).await;
+    window.tell("skipped", Progress::new().value(1));
+    window.skip("skipped");
+    window.skip("skipped early");
+    window.session.stop();
+    assert_eq!([window.ask("skipped"), window.ask("skipped early")], [ALL, ALL]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn r111_a_stop_is_also_the_answer_for_items_that_have_ended() {
+    let window = Window::of(waiting(&["ended"])).await;
+    window.status("ended", Status::Succeeded);
+    window.session.stop();
+    assert_eq!(window.ask("ended"), ALL);
+}
+
+#[tokio::test(start_paused = true)]
+async fn r112_stopping_one_handler_does_not_show_in_another() {
+    let manager = SyncManager::new();
+    let other = HandlerInfo::new(HANDLER, "Other");
+    let stopped = std::sync::Arc::new(waiting(&["a"]));
+    let going = std::sync::Arc::new(waiting(&["a"]).with_info(other));
+    host_in(&manager, &stopped);
+    host_in(&manager, &going);
+    let session = manager.session(Trigger::Manual).start().unwrap();
+    for wanted in [CLASSIC, HANDLER] {
+        let begun = |event: &SessionEvent| matches!(event, SessionEvent::Run { handler, change: RunChange::Synchronizing } if *handler == wanted);
+        until(&mut session.events(), begun).await;
+    }
+    session.stop_handler(CLASSIC).unwrap();
+    let ask = |handler: &ScriptedHandler| handler.side().callback().progress(id("a"), None);
+    assert_eq!((ask(&stopped), ask(&going)), (ALL, OK));
+    assert_eq!(going.transcript().count("SetItemStatus"), 0);
+    stopped.side().callback().synchronize_completed(OK);
+    let done = Progress::new().status(Status::Succeeded);
+    assert_eq!(going.side().callback().progress(id("a"), Some(&done)), OK);
+    going.side().callback().synchronize_completed(OK);
+    let report = within(session.finish()).await;
+    let outcome = |handler| report.run(handler).unwrap().items().next().unwrap().outcome;
+    assert_eq!((outcome(CLASSIC), outcome(HANDLER)), (Outcome::Stopped, Outcome::Succeeded));
+}
+
+#[tokio::test(start_paused = true)]
+async fn r113_a_cancel_stays_for_the_run_and_a_retry_starts_clean() {
+    let retry = |side: &syncmgr_test::Side| {
+        side.callback().show_error_completed(HResult::S_SYNCMGR_RETRYSYNC, &[id("a"), id("b")])
+    };
+    let window = Window::of(waiting(&["a", "b"]).on_show_error(retry)).await;
+    let link = link("a");
+    window.callback().log_error(syncmgr::LogLevel::Error, "look", Some(&link));
+    window.tell("a", Progress::new().value(1));
+    window.skip("a");
+    window.session.stop();
+    for _ in 0..3 {
+        assert_ne!(window.ask("a"), OK);
+        assert_eq!(window.ask("b"), ALL);
+    }
+    window.complete(OK).await;
+
+    let error = link.error.unwrap();
+    let opened = tokio::spawn({
+        let session = window.session.clone();
+        async move { session.show_error(CLASSIC, error).await }
+    });
+    window.again().await;
+    assert_eq!([window.status("a", Status::Succeeded), window.status("b", Status::Succeeded)], [OK, OK]);
+    let report = window.complete(OK).await;
+    within(opened).await.unwrap().unwrap();
+    assert_eq!(outcomes(&report), [("a", Outcome::Succeeded), ("b", Outcome::Succeeded)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn r113_a_retry_of_a_skipped_item_runs_on_a_foreign_host_too() {
+    let transcript = Transcript::new();
+    let prepared = transcript.clone();
+    let first = move || prepared.count("PrepareForSyncCompleted") == 1;
+    let handler = Scripted::new(&["a"])
+        .on_item(move |item| if first() { dream().boxed() } else { work(item).boxed() })
+        .on_show_error(|_, _| async { Ok(syncmgr::Resolution::Retry(vec![id("a")])) }.boxed());
+    let on = OnHost::prepared(handler, &transcript, &[id("a")]).await;
+    on.driven.synchronize();
+    assert_eq!(on.driven.set_item_status(Subject::Item(id("a")), Status::Skipped), OK);
+    on.host.saw("SynchronizeCompleted S_OK").await;
+    assert_eq!(on.host.script.state(id("a")).status, Some(Status::Skipped));
+    on.driven.show_error(syncmgr::ErrorId::from_u128(1));
+    on.host.saw("ShowErrorCompleted S_SYNCMGR_RETRYSYNC 1").await;
+    assert_eq!((on.driven.prepare_for_sync(&[id("a")]), on.driven.synchronize()), (OK, OK));
+    on.host.saw(&format!("Progress {} Succeeded", id("a"))).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn r114_r116_an_item_a_host_cancels_is_stopped_soon_and_ends_skipped() {
+    let transcript = Transcript::new();
+    let dreaming = |item: &ItemContext| item.name() == "dreaming";
+    let handler = Scripted::new(&["working", "dreaming", "b"])
+        .on_item(move |item| if dreaming(item) { dream().boxed() } else { work(item).boxed() });
+    let on = OnHost::prepared(handler, &transcript, &[id("working"), id("dreaming"), id("b")]).await;
+    on.driven.synchronize();
+    on.host.saw(&format!("Progress {} Updating", id("b"))).await;
+    let asked = tokio::time::Instant::now();
+    on.host.script.cancel_item(id("working"));
+    on.host.script.cancel_item(id("dreaming"));
+    for name in ["working", "dreaming"] {
+        on.host.saw(&format!("Progress {} Skipped", id(name))).await;
+    }
+    // A frame of the feed until it is asked, the soft grace, a frame until it is told.
+    assert!(asked.elapsed() <= Duration::from_millis(310), "{:?}", asked.elapsed());
+    on.host.saw("SynchronizeCompleted S_OK").await;
+    let last = |name| on.host.script.state(id(name)).status;
+    assert_eq!(
+        [last("working"), last("dreaming"), last("b")],
+        [Some(Status::Skipped), Some(Status::Skipped), Some(Status::Succeeded)]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn r115_r116_a_handler_a_host_stops_still_completes_and_its_items_end_stopped() {
+    let transcript = Transcript::new();
+    let handler = Scripted::new(&["a", "b", "c"])
+        .info(|info| info.with_limits(syncmgr::Limits::DEFAULT.with_items(2)))
+        .on_item(|item| if item.name() == "a" { dream().boxed() } else { work(item).boxed() });
+    let on = OnHost::prepared(handler.clone(), &transcript, &[id("a"), id("b"), id("c")]).await;
+    on.driven.synchronize();
+    on.host.saw(&format!("Progress {} Updating", id("b"))).await;
+    on.host.script.cancel_all();
+    on.host.saw("SynchronizeCompleted S_OK").await;
+    for name in ["a", "b", "c"] {
+        assert_eq!(on.host.script.state(id(name)).status, Some(Status::Stopped), "{name}");
+    }
+    assert_eq!(handler.transcript.count("item c"), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn r115_a_handler_the_manager_stops_still_completes() {
+    let session = start(
+        Scripted::new(&["a", "b"]).on_item(
+            |item| {
+                if item.name() == "a" { dream().boxed() } else { work(item).boxed() }
+            },
+        ),
+    );
+    until_run(&session, RunChange::Synchronizing).await;
+    session.stop_handler(HANDLER).unwrap();
+    let report = within(session.finish()).await;
+    assert_eq!(report.runs[0].ending, Some(RunEnding::Completed));
+    assert_eq!(outcomes(&report), [("a", Outcome::Stopped), ("b", Outcome::Stopped)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn r116_what_a_handler_reports_last_of_a_cancelled_item_is_its_outcome() {
+    let window = Window::of(waiting(&["skipped", "finished", "stopped"])).await;
+    for name in ["skipped", "finished", "stopped"] {
+        window.tell(name, Progress::new().value(1));
+    }
+    window.skip("skipped");
+    window.skip("finished");
+    window.status("skipped", Status::Skipped);
+    // It was done before the skip reached it.
+    window.status("finished", Status::Succeeded);
+    window.session.stop_handler(CLASSIC).unwrap();
+    window.status("stopped", Status::Stopped);
+    let report = window.complete(OK).await;
+    let wanted = [("skipped", Outcome::Skipped), ("finished", Outcome::Succeeded), ("stopped", Outcome::Stopped)];
+    assert_eq!(outcomes(&report), wanted);
+}

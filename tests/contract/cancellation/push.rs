@@ -1,0 +1,221 @@
+//! What is pushed, and that it agrees with what is pulled. R125 to R129.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use futures::FutureExt;
+use syncmgr::{
+    Chooser, Chosen, HResult, Offer, Outcome, Progress, RunChange, RunEnding, RunFault, Status, Subject, SyncManager,
+    Trigger,
+};
+use syncmgr_test::{ScriptedHandler, Transcript};
+use tokio::sync::Notify;
+
+use crate::support::watched::{CLASSIC, OnHost, hosting, listed, until_run, within};
+use crate::support::window::{Window, waiting};
+use crate::support::{HANDLER, Scripted, id};
+
+const OK: HResult = HResult::S_OK;
+const ITEM: HResult = HResult::S_SYNCMGR_CANCELITEM;
+const ALL: HResult = HResult::S_SYNCMGR_CANCELALL;
+const EVERY_STATUS: [Status; 10] = [
+    Status::Stopped,
+    Status::Skipped,
+    Status::Pending,
+    Status::Updating,
+    Status::Succeeded,
+    Status::Failed,
+    Status::Paused,
+    Status::Resuming,
+    Status::UpdatingIndeterminate,
+    Status::Deleted,
+];
+
+fn dreaming(names: &[&str], transcript: &Transcript) -> Scripted {
+    Scripted::new(names).on_item(|_| std::future::pending().boxed()).writing_to(transcript)
+}
+
+#[tokio::test(start_paused = true)]
+async fn r125_stopped_for_no_item_asks_the_handler_to_stop_everything() {
+    let transcript = Transcript::new();
+    let on = OnHost::prepared(dreaming(&["a", "b"], &transcript), &transcript, &[id("a"), id("b")]).await;
+    on.driven.synchronize();
+    on.host.saw(&format!("Progress {} Updating", id("b"))).await;
+    assert_eq!(on.driven.set_item_status(Subject::Handler, Status::Stopped), OK);
+    on.host.saw("SynchronizeCompleted S_OK").await;
+    assert_eq!(transcript.of(&["set_item_status"]), ["set_item_status Handler Stopped"]);
+    let last = |name| on.host.script.state(id(name)).status;
+    assert_eq!((last("a"), last("b")), (Some(Status::Stopped), Some(Status::Stopped)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn r125_stopped_while_preparing_ends_the_preparation_soon() {
+    let transcript = Transcript::new();
+    let handler = Scripted::new(&["a"]).writing_to(&transcript).on_prepare(|_| std::future::pending().boxed());
+    let on = OnHost::ready(handler, &transcript).await;
+    on.driven.prepare_for_sync(&[id("a")]);
+    assert_eq!(on.driven.set_item_status(Subject::Handler, Status::Stopped), OK);
+    on.host.saw("PrepareForSyncCompleted").await;
+    on.driven.synchronize();
+    assert_eq!(transcript.count("synchronize"), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn r125_a_manager_that_has_pushed_stopped_synchronizes_nothing_whatever_the_handler_answers_then() {
+    for (completion, ending) in
+        [(HResult::S_OK, RunEnding::Stopped), (HResult::E_FAIL, RunEnding::NotPrepared(RunFault::Failed))]
+    {
+        let (manager, handler) = hosting(ScriptedHandler::new(listed(&["a"])));
+        let session = manager.session(Trigger::Manual).start().unwrap();
+        until_run(&session, RunChange::Preparing).await;
+        session.stop();
+        tokio::task::yield_now().await;
+        assert_eq!(handler.transcript().of(&["SetItemStatus"]), ["SetItemStatus Handler Stopped"]);
+        handler.side().callback().prepare_for_sync_completed(completion);
+        let report = within(session.finish()).await;
+        assert_eq!(report.runs[0].ending, Some(ending));
+        assert_eq!(report.items().next().unwrap().outcome, Outcome::Stopped);
+        assert_eq!(handler.transcript().count("Synchronize"), 0);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn r126_a_manager_pushes_nothing_but_skipped_for_items_and_stopped_for_all() {
+    let window = Window::of(waiting(&["a", "b", "c"])).await;
+    window.tell("a", Progress::new().value(1));
+    window.status("c", Status::Succeeded);
+    for name in ["a", "a", "b", "c"] {
+        window.skip(name);
+    }
+    window.session.stop();
+    window.session.stop_handler(CLASSIC).unwrap();
+    tokio::task::yield_now().await;
+    let skipped = |name| format!("SetItemStatus {:?} Skipped", Subject::Item(id(name)));
+    let mut pushed = window.transcript().of(&["SetItemStatus"]);
+    pushed.dedup();
+    assert_eq!(pushed, [skipped("a"), skipped("b"), "SetItemStatus Handler Stopped".into()]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn r126_a_host_that_pushes_anything_else_is_refused() {
+    let transcript = Transcript::new();
+    let on = OnHost::prepared(dreaming(&["a"], &transcript), &transcript, &[id("a")]).await;
+    on.driven.synchronize();
+    for status in EVERY_STATUS {
+        let pushed = |subject| on.driven.set_item_status(subject, status);
+        let (item, handler) = (Subject::Item(id("a")), Subject::Handler);
+        if status != Status::Skipped {
+            assert_eq!(pushed(item), HResult::E_INVALIDARG, "{status:?}");
+        }
+        if status != Status::Stopped {
+            assert_eq!(pushed(handler), HResult::E_INVALIDARG, "{status:?}");
+        }
+    }
+    tokio::task::yield_now().await;
+    assert_eq!(transcript.count("set_item_status"), 0);
+    assert_eq!(on.driven.set_item_status(Subject::Item(id("a")), Status::Skipped), OK);
+    on.host.saw("SynchronizeCompleted S_OK").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn r127_a_status_is_compared_by_equality() {
+    for status in EVERY_STATUS {
+        let window = Window::of(waiting(&["a"])).await;
+        assert_eq!(window.status("a", status), OK);
+        let ended = window.shown().is_empty();
+        assert_eq!(ended, status.is_terminal(), "{status:?}");
+        let outcome = window.complete(OK).await.items().next().unwrap().outcome;
+        let wanted = match status {
+            Status::Stopped => Outcome::Stopped,
+            Status::Skipped => Outcome::Skipped,
+            Status::Failed => Outcome::Failed,
+            // An item that goes on when its handler completes has seen work (R105).
+            _ => Outcome::Succeeded,
+        };
+        assert_eq!(outcome, wanted, "{status:?}");
+    }
+}
+
+/// Chooses everything once it may.
+struct Slow(Arc<Notify>);
+
+#[async_trait]
+impl Chooser for Slow {
+    async fn choose(&self, offers: &[Offer]) -> Option<Chosen> {
+        self.0.notified().await;
+        let all = |offer: &Offer| (offer.handler, offer.items.iter().map(|item| item.item).collect());
+        Some(offers.iter().map(all).collect())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn r128_an_item_skipped_before_there_is_anything_to_push_is_left_out() {
+    let choose = Arc::new(Notify::new());
+    let handler = Scripted::new(&["a", "b"]);
+    let manager = SyncManager::builder().chooser(Slow(choose.clone())).build();
+    manager.register(handler.clone()).unwrap();
+    let session = manager.session(Trigger::Manual).may_bother_user().start().unwrap();
+    until_run(&session, RunChange::Listed(2)).await;
+    session.skip(HANDLER, id("b")).unwrap();
+    choose.notify_one();
+    let report = within(session.finish()).await;
+    assert_eq!(handler.transcript.of(&["prepare", "item "]), ["prepare a", "item a"]);
+    let outcomes: Vec<_> = report.items().map(|item| (item.item.name(), item.outcome)).collect();
+    assert_eq!(outcomes, [("a", Outcome::Succeeded), ("b", Outcome::Skipped)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn r128_a_skip_held_over_from_one_window_is_pushed_in_the_next_and_pulled_meanwhile() {
+    let (answers, transcript) = (Transcript::new(), Transcript::new());
+    let session = Arc::new(std::sync::OnceLock::<syncmgr::Session>::new());
+    let (reach, notes) = (session.clone(), answers.clone());
+    let handler = ScriptedHandler::new(listed(&["a", "b"])).writing_to(&transcript).on_prepare(move |side| {
+        reach.get().unwrap().skip(CLASSIC, id("b")).unwrap();
+        notes.note(side.callback().progress(id("b"), None).to_string());
+        notes.note(side.callback().progress(id("a"), None).to_string());
+        side.callback().prepare_for_sync_completed(OK)
+    });
+    let (manager, _handler) = hosting(handler);
+    session.set(manager.session(Trigger::Manual).start().unwrap()).unwrap();
+    until_run(session.get().unwrap(), RunChange::Synchronizing).await;
+    assert_eq!(answers.lines(), ["S_SYNCMGR_CANCELITEM", "S_OK"]);
+    let pushed = format!("SetItemStatus {:?} Skipped", Subject::Item(id("b")));
+    assert_eq!(transcript.lines()[4..], ["Synchronize", pushed.as_str()]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn r129_what_is_pushed_is_also_pulled_and_what_is_pulled_is_also_pushed() {
+    let window = Window::of(waiting(&["a", "b", "c"])).await;
+    window.tell("a", Progress::new().value(1));
+    window.skip("a");
+    window.skip("b");
+    tokio::task::yield_now().await;
+    assert_eq!(window.transcript().count("SetItemStatus"), 2);
+    assert_eq!([window.ask("a"), window.ask("b"), window.ask("c")], [ITEM, ITEM, OK]);
+    window.session.stop();
+    tokio::task::yield_now().await;
+    assert_eq!(window.transcript().count("SetItemStatus Handler Stopped"), 1);
+    assert_eq!(window.ask("c"), ALL);
+}
+
+#[tokio::test(start_paused = true)]
+async fn r129_a_push_from_a_host_cancels_the_item_whose_answers_say_go_on() {
+    let transcript = Transcript::new();
+    let notes = transcript.clone();
+    let handler = Scripted::new(&["a"]).writing_to(&transcript).on_item(move |item| {
+        let notes = notes.clone();
+        async move {
+            item.cancelled().await;
+            let cancelled = item.progress(1, None).expect_err("pulled too");
+            notes.note(cancelled.to_string());
+            Err(cancelled.into())
+        }
+        .boxed()
+    });
+    let on = OnHost::prepared(handler, &transcript, &[id("a")]).await;
+    on.driven.synchronize();
+    on.host.saw(&format!("Progress {} Updating", id("a"))).await;
+    on.driven.set_item_status(Subject::Item(id("a")), Status::Skipped);
+    on.host.saw("SynchronizeCompleted S_OK").await;
+    assert_eq!(transcript.count("cancelled: the item was skipped"), 1);
+}

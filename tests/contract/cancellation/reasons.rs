@@ -1,0 +1,153 @@
+//! What is promised about cancellation: whoever is cancelled can read why, and leaving is no error.
+
+use std::sync::Arc;
+
+use futures::FutureExt;
+use syncmgr::{
+    CancelReason, Cancelled, Classify, LogEntry, Outcome, RunChange, RunContext, RunEnding, Session, SyncManager,
+};
+use syncmgr_test::Transcript;
+use tokio::sync::Notify;
+
+use crate::cancellation::grace::{Begun, only};
+use crate::support::watched::{until_run, within};
+use crate::support::{HANDLER, Scripted, id, start};
+
+/// What an item that waits for its cancellation is told when it is cancelled like this.
+async fn reason_after(cancel: impl AsyncFnOnce(&SyncManager, &Session)) -> (String, Outcome) {
+    let told = Transcript::new();
+    let notes = told.clone();
+    let begun = Begun::with(move |item| {
+        let notes = notes.clone();
+        async move {
+            item.cancelled().await;
+            let cancelled = item.check().expect_err("it was cancelled");
+            assert_eq!(item.progress(1, 2), Err(cancelled));
+            assert!(item.token().is_cancelled());
+            notes.note(format!("{:?}", cancelled.reason));
+            Err(cancelled.into())
+        }
+        .boxed()
+    })
+    .await;
+    cancel(&begun.manager, &begun.session).await;
+    let report = begun.end().await;
+    assert!(report.runs[0].log.is_empty(), "a cancel is nobody's fault: {report}");
+    (told.lines().join(" "), only(&report))
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_is_cancelled_can_read_why() {
+    let skipped = reason_after(async |_, session: &Session| session.skip(HANDLER, id("a")).unwrap()).await;
+    assert_eq!(skipped, ("Skipped".into(), Outcome::Skipped));
+    let stopped = reason_after(async |_, session: &Session| session.stop_handler(HANDLER).unwrap()).await;
+    assert_eq!(stopped, ("HandlerStopped".into(), Outcome::Stopped));
+    let stopped = reason_after(async |_, session: &Session| session.stop()).await;
+    assert_eq!(stopped, ("SessionStopped".into(), Outcome::Stopped));
+    let dropped = reason_after(async |_, session: &Session| drop(session.stop_on_drop())).await;
+    assert_eq!(dropped, ("SessionStopped".into(), Outcome::Stopped));
+    let shut_down = reason_after(async |manager: &SyncManager, _| {
+        assert!(within(manager.shutdown()).await.is_empty());
+    });
+    assert_eq!(shut_down.await, ("ShuttingDown".into(), Outcome::Stopped));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_first_reason_stays() {
+    let skipped = reason_after(async |_, session: &Session| {
+        session.skip(HANDLER, id("a")).unwrap();
+        session.stop();
+    });
+    assert_eq!(skipped.await, ("Skipped".into(), Outcome::Skipped));
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_prepares_can_read_why_it_is_stopped_and_leaving_is_no_error() {
+    let told = Transcript::new();
+    let notes = told.clone();
+    let handler = Scripted::new(&["a"]).on_prepare(move |run| {
+        let notes = notes.clone();
+        async move {
+            run.cancelled().await;
+            let cancelled = run.check().expect_err("it was stopped");
+            notes.note(cancelled.to_string());
+            Err(cancelled.into())
+        }
+        .boxed()
+    });
+    let session = start(handler);
+    until_run(&session, RunChange::Preparing).await;
+    session.stop();
+    let report = within(session.finish()).await;
+    assert_eq!(told.lines(), ["cancelled: the session was stopped"]);
+    assert!(matches!(report.runs[0].ending, Some(RunEnding::NotPrepared(_))));
+    assert_eq!(only(&report), Outcome::Stopped);
+}
+
+/// What is in the log of a handler that is stopped while it waits, and leaves with the cancel.
+async fn logged_when_stopped(handler: impl FnOnce(Arc<Notify>) -> Scripted) -> Vec<Arc<LogEntry>> {
+    let waiting = Arc::new(Notify::new());
+    let session = start(handler(waiting.clone()));
+    within(waiting.notified()).await;
+    session.stop();
+    within(session.finish()).await.runs.remove(0).log
+}
+
+/// Waits for the stop and leaves with it.
+async fn leave(run: &RunContext, waiting: &Notify) -> Cancelled {
+    waiting.notify_one();
+    run.cancelled().await;
+    run.check().expect_err("it was stopped")
+}
+
+#[tokio::test(start_paused = true)]
+async fn leaving_initialize_because_of_a_stop_is_nothing_for_the_log() {
+    let handler = |waiting: Arc<Notify>| {
+        Scripted::new(&["a"]).on_initialize(move |run| {
+            let waiting = waiting.clone();
+            async move { Err(leave(run, &waiting).await.into()) }.boxed()
+        })
+    };
+    assert_eq!(logged_when_stopped(handler).await, []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn leaving_prepare_because_of_a_stop_is_nothing_for_the_log() {
+    let handler = |waiting: Arc<Notify>| {
+        Scripted::new(&["a"]).on_prepare(move |run| {
+            let waiting = waiting.clone();
+            async move { Err(leave(run, &waiting).await.into()) }.boxed()
+        })
+    };
+    assert_eq!(logged_when_stopped(handler).await, []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn leaving_synchronize_because_of_a_stop_is_nothing_for_the_log() {
+    let handler = |waiting: Arc<Notify>| {
+        Scripted::new(&["a"]).on_synchronize(move |run| {
+            let waiting = waiting.clone();
+            async move { Err(leave(run, &waiting).await.into()) }.boxed()
+        })
+    };
+    assert_eq!(logged_when_stopped(handler).await, []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn cancelled_passes_through_an_io_error_and_the_token_decides() {
+    let begun = Begun::with(|item| {
+        async {
+            item.cancelled().await;
+            let in_io = std::io::Error::from(item.check().expect_err("it was skipped"));
+            Err(in_io).permanent()
+        }
+        .boxed()
+    })
+    .await;
+    begun.session.skip(HANDLER, id("a")).unwrap();
+    assert_eq!(only(&begun.end().await), Outcome::Skipped);
+
+    // Nobody has cancelled: an error that only says so is a failure like any other.
+    let begun = Begun::with(|_| async { Err(Cancelled { reason: CancelReason::Skipped }.into()) }.boxed()).await;
+    assert_eq!(only(&begun.end().await), Outcome::Failed);
+}

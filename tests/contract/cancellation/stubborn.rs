@@ -1,0 +1,201 @@
+//! What a handler does that never gives way, gives its items up, or leaves things behind.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use futures::FutureExt;
+use syncmgr::anyhow::anyhow;
+use syncmgr::{
+    Classify, Connection, ConnectionProvider, FailureClass, HandlerFlags, Outcome, RunEnding, SyncManager, SyncResult,
+    Trigger, async_trait,
+};
+use tokio::sync::Notify;
+
+use crate::support::watched::within;
+use crate::support::{HANDLER, Scripted, id, named, run, start};
+
+#[tokio::test(start_paused = true)]
+async fn items_that_never_give_way_leave_the_thread_to_others_between_them() {
+    let names: Vec<String> = (0..1_000).map(|number| number.to_string()).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let begun = Arc::new(AtomicUsize::new(0));
+    let count = begun.clone();
+    let session = start(Scripted::new(&names).on_item(move |_| {
+        count.fetch_add(1, Ordering::Relaxed);
+        async { Ok(()) }.boxed()
+    }));
+    while begun.load(Ordering::Relaxed) == 0 {
+        tokio::task::yield_now().await;
+    }
+    session.stop();
+    let report = within(session.finish()).await;
+    assert!(begun.load(Ordering::Relaxed) < 100, "{begun:?} items began before the stop was heard");
+    assert!(report.items().any(|item| item.outcome == Outcome::Stopped));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_item_whose_tasks_were_cut_has_not_succeeded() {
+    let handler = Scripted::new(&["a"]).on_item(|item| {
+        drop(item.spawn(std::future::pending::<SyncResult>()));
+        async { Ok(()) }.boxed()
+    });
+    let session = start(handler);
+    let mut events = session.events();
+    crate::support::watched::until(&mut events, |event| matches!(event, syncmgr::SessionEvent::Began { .. })).await;
+    session.skip(HANDLER, id("a")).unwrap();
+    let report = within(session.finish()).await;
+    assert_eq!(report.items().next().unwrap().outcome, Outcome::Skipped);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_class_of_a_run_that_failed_is_that_of_the_items_it_left() {
+    let gone = Scripted::new(&["a"]).on_synchronize(|_| async { Err(anyhow!("no mailbox")).gone() }.boxed());
+    let report = run(gone).await;
+    assert_eq!(report.items().next().unwrap().class, Some(FailureClass::Gone));
+}
+
+/// A connection whose end panics.
+struct Brittle;
+
+impl Drop for Brittle {
+    fn drop(&mut self) {
+        panic!("the fault")
+    }
+}
+
+#[async_trait]
+impl ConnectionProvider for Brittle {
+    async fn connect(&self, _: Option<&str>) -> SyncResult<Connection> {
+        Ok(Box::new(Brittle))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_panics_when_it_is_closed_does_not_keep_the_session_open() {
+    let manager = SyncManager::builder().connections(Brittle).build();
+    let handler = Scripted::new(&["a"])
+        .info(|info| info.with_flags(HandlerFlags::MAY_ESTABLISH_CONNECTION))
+        .on_item(|item| async { item.run().establish_connection(None).await }.boxed());
+    manager.register(handler).unwrap();
+    let report = within(manager.session(Trigger::Manual).start().unwrap().finish()).await;
+    assert!(report.is_success(), "{report}");
+    // The provider is of the same brittle kind.
+    std::mem::forget(manager);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stopped_session_is_no_success() {
+    let session = start(Scripted::new(&["a"]));
+    session.stop();
+    let report = within(session.finish()).await;
+    assert_eq!(report.runs[0].ending, Some(RunEnding::Stopped));
+    assert!(!report.is_success());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_changed_question_is_not_answered_by_an_old_answer() {
+    let text = Arc::new(std::sync::Mutex::new("keep which?"));
+    let asked = text.clone();
+    let handler = Scripted::new(&["a"]).on_item(move |item| {
+        let text = *asked.lock().unwrap();
+        let answer = item.decide("key", text, &["here", "there"]);
+        let done = answer.is_some();
+        async move { if done { Ok(()) } else { Err(syncmgr::NeedsUser::new("an answer").into()) } }.boxed()
+    });
+    let session = start(handler);
+    let report = session.report().await;
+    let error = report.runs[0].log.iter().find_map(|entry| entry.error).expect("the question");
+    *text.lock().unwrap() = "delete which?";
+    within(session.answer(HANDLER, error, 1)).await.unwrap();
+    assert_eq!(session.report().await.items().next().unwrap().outcome, Outcome::NeedsUser);
+}
+
+#[tokio::test(start_paused = true)]
+async fn chatter_does_not_crowd_errors_out_of_the_log() {
+    let report = run(Scripted::new(&["a"]).on_item(|item| {
+        (0..20_000).for_each(|number| item.info(number.to_string()));
+        async { Err(anyhow!("the reason")) }.boxed()
+    }))
+    .await;
+    assert!(report.runs[0].log.iter().any(|entry| &*entry.text == "the reason"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_gives_its_items_up_leaves_their_blocking_work_abandoned_and_held_back() {
+    let (release, gate) = std::sync::mpsc::channel::<()>();
+    let (gate, begun) = (Arc::new(std::sync::Mutex::new(gate)), Arc::new(Notify::new()));
+    let starts = begun.clone();
+    let handler = Scripted::new(&["a"]).on_synchronize(move |run| {
+        let (gate, starts) = (gate.clone(), starts.clone());
+        async move {
+            let work = run.each(|item| {
+                let (gate, starts) = (gate.clone(), starts.clone());
+                async move {
+                    item.blocking(move |_| {
+                        starts.notify_one();
+                        // Held until the test lets go.
+                        let _ = gate.lock().unwrap().recv();
+                        Ok(())
+                    })
+                    .await
+                }
+            });
+            tokio::select! {
+                biased;
+                () = run.cancelled() => Ok(()),
+                done = work => done,
+            }
+        }
+        .boxed()
+    });
+    let manager = SyncManager::new();
+    manager.register(handler.clone()).unwrap();
+    let first = manager.session(Trigger::Manual).start().unwrap();
+    begun.notified().await;
+    first.stop();
+    let report = first.report().await;
+    assert_eq!(report.items().next().unwrap().outcome, Outcome::Failed, "{report}");
+    let second = manager.session(Trigger::Manual).start().unwrap();
+    let report = within(second.report()).await;
+    assert_eq!(report.items().next().unwrap().outcome, Outcome::Skipped, "{report}");
+    assert_eq!(named(&manager.shutdown().await), [HANDLER]);
+    drop(release);
+}
+
+/// A provider that needs the runtime's time to bring a connection up.
+struct Slow;
+
+#[async_trait]
+impl ConnectionProvider for Slow {
+    async fn connect(&self, _: Option<&str>) -> SyncResult<Connection> {
+        tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+        Ok(Box::new(()))
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn r079_a_connection_can_be_asked_for_from_any_thread() {
+    use syncmgr::{HResult, HandlerInfo, SyncItem};
+    for own_thread in [false, true] {
+        let handler = syncmgr_test::ScriptedHandler::new([SyncItem::named("a")].into_iter().collect())
+            .with_info(HandlerInfo::new(HANDLER, "Dialing").with_flags(HandlerFlags::MAY_ESTABLISH_CONNECTION))
+            .on_prepare(|side| side.callback().prepare_for_sync_completed(HResult::S_OK))
+            .on_synchronize(move |side| {
+                let callback = side.callback();
+                let work = move || callback.synchronize_completed(callback.establish_connection(None));
+                match own_thread {
+                    true => drop(std::thread::spawn(work)),
+                    false => {
+                        work();
+                    }
+                }
+                HResult::S_OK
+            });
+        let handler = Arc::new(handler);
+        let manager = SyncManager::builder().connections(Slow).build();
+        manager.register(syncmgr::Hosted::new(move || handler.clone()).unwrap()).unwrap();
+        let session = manager.session(Trigger::Manual).start().unwrap();
+        let report = tokio::time::timeout(std::time::Duration::from_secs(30), session.finish()).await.unwrap();
+        assert_eq!(report.runs[0].ending, Some(RunEnding::Completed), "{report}");
+    }
+}

@@ -1,0 +1,190 @@
+//! Offering items for choice: R43, R44, R56, R57, R60.
+
+use std::collections::BTreeSet;
+
+use async_trait::async_trait;
+use syncmgr::{
+    Chooser, Chosen, HandlerFlags, HandlerId, HandlerInfo, ItemFlags, ItemState, Items, Offer, RunEnding, SyncItem,
+    SyncManager, Trigger, Visibility,
+};
+use syncmgr_test::Transcript;
+
+use crate::support::watched::within;
+use crate::support::window::ran;
+use crate::support::{HANDLER, Scripted, id};
+
+/// Somebody who chooses the items of these names, and writes down what is shown: `+` is what would be chosen anyway.
+#[derive(Clone)]
+pub(crate) struct Picking {
+    names: Vec<&'static str>,
+    transcript: Transcript,
+}
+
+impl Picking {
+    pub(crate) fn these(names: &[&'static str], transcript: &Transcript) -> Self {
+        Self { names: names.to_vec(), transcript: transcript.clone() }
+    }
+
+    fn picked(&self, offer: &Offer) -> BTreeSet<syncmgr::ItemId> {
+        let wanted = |item: &&syncmgr::OfferedItem| self.names.contains(&&*item.name);
+        offer.items.iter().filter(wanted).map(|item| item.item).collect()
+    }
+}
+
+#[async_trait]
+impl Chooser for Picking {
+    async fn choose(&self, offers: &[Offer]) -> Option<Chosen> {
+        for offer in offers.iter().filter(|offer| offer.visibility == Visibility::Shown) {
+            self.transcript.note(format!("offer {}:{}", offer.name, shown(offer)));
+        }
+        Some(offers.iter().map(|offer| (offer.handler, self.picked(offer))).collect())
+    }
+}
+
+/// The items of an offer that are listed, with what is chosen unless somebody says otherwise.
+fn shown(offer: &Offer) -> String {
+    let listed = offer.items.iter().filter(|item| item.visibility == Visibility::Shown);
+    let line = listed.map(|item| {
+        let sign = if item.state == ItemState::Checked { '+' } else { '-' };
+        format!(" {sign}{}", item.name)
+    });
+    line.collect()
+}
+
+/// A manager with a handler and somebody who chooses.
+pub(crate) fn choosing(handler: &Scripted, chooser: &Picking) -> SyncManager {
+    let manager = SyncManager::builder().chooser(chooser.clone()).build();
+    manager.register(handler.clone()).expect("the handler can be registered");
+    manager
+}
+
+/// Runs a session in which somebody chooses.
+pub(crate) async fn attended(manager: &SyncManager) {
+    within(manager.update_all().expect("inside a runtime").finish()).await;
+}
+
+/// Runs a session in which nobody is asked.
+pub(crate) async fn unattended(manager: &SyncManager) {
+    within(manager.session(Trigger::Scheduled).start().expect("inside a runtime").finish()).await;
+}
+
+fn named(names: &[(&'static str, ItemFlags, ItemState)]) -> Items {
+    names.iter().map(|(name, flags, state)| SyncItem::named(*name).with_flags(*flags).with_state(*state)).collect()
+}
+
+const PLAIN: ItemFlags = ItemFlags::empty();
+const ON: ItemState = ItemState::Checked;
+const OFF: ItemState = ItemState::Unchecked;
+
+/// Who is shown to somebody who chooses, of a handler with items and one without that has these flags.
+async fn shown_with(flags: HandlerFlags) -> Vec<String> {
+    let offers = Transcript::new();
+    let manager = choosing(&Scripted::new(&["a"]), &Picking::these(&[], &offers));
+    let empty = HandlerInfo::new(HandlerId::from_u128(u128::MAX), "Empty").with_flags(flags);
+    manager.register(Scripted::new(&[]).info(|_| empty)).expect("it can be registered");
+    attended(&manager).await;
+    offers.lines()
+}
+
+#[tokio::test(start_paused = true)]
+async fn r043_a_handler_without_items_that_is_always_listed_is_offered_for_choice() {
+    assert_eq!(shown_with(HandlerFlags::ALWAYS_LIST).await, ["offer Scripted: +a", "offer Empty:"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn r044_a_handler_without_items_is_not_offered_for_choice_unless_it_says_so() {
+    let every_other = HandlerFlags::all() - HandlerFlags::ALWAYS_LIST - HandlerFlags::HIDDEN;
+    for flags in [HandlerFlags::empty(), every_other] {
+        assert_eq!(shown_with(flags).await, ["offer Scripted: +a"]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hidden_handler_is_not_offered_and_runs_all_the_same() {
+    let offers = Transcript::new();
+    let hidden = Scripted::new(&["a"]).info(|info| info.with_flags(HandlerFlags::HIDDEN | HandlerFlags::ALWAYS_LIST));
+    attended(&choosing(&hidden, &Picking::these(&[], &offers))).await;
+    assert_eq!(offers.lines(), [""; 0]);
+    assert_eq!(hidden.transcript.of(&["prepare"]), ["prepare a"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn r056_a_stored_choice_wins_over_the_default_state() {
+    let offers = Transcript::new();
+    let handler = Scripted::new(&[]).items(|| Ok(named(&[("on", PLAIN, ON), ("off", PLAIN, OFF)])));
+    let manager = choosing(&handler, &Picking::these(&["off"], &offers));
+    unattended(&manager).await;
+    attended(&manager).await;
+    unattended(&manager).await;
+    attended(&manager).await;
+    assert_eq!(handler.transcript.of(&["prepare"]), ["prepare on", "prepare off", "prepare off", "prepare off"]);
+    assert_eq!(offers.lines(), ["offer Scripted: +on -off", "offer Scripted: -on +off"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn r056_what_was_chosen_of_one_handler_is_not_chosen_of_another() {
+    let (mine, offers) = (Scripted::new(&["a"]), Transcript::new());
+    let manager = choosing(&mine, &Picking::these(&[], &offers));
+    attended(&manager).await;
+    let theirs = Scripted::new(&["a"]).info(|_| HandlerInfo::new(HandlerId::from_u128(u128::MAX), "Theirs"));
+    manager.register(theirs.clone()).unwrap();
+    unattended(&manager).await;
+    assert_eq!(mine.transcript.of(&["prepare"]), [""; 0]);
+    assert_eq!(theirs.transcript.of(&["prepare"]), ["prepare a"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn r057_a_temporary_item_leaves_no_choice_behind() {
+    let offers = Transcript::new();
+    let handler =
+        Scripted::new(&[]).items(|| Ok(named(&[("plain", PLAIN, ON), ("temporary", ItemFlags::TEMPORARY, ON)])));
+    let manager = choosing(&handler, &Picking::these(&[], &offers));
+    attended(&manager).await;
+    unattended(&manager).await;
+    attended(&manager).await;
+    assert_eq!(handler.transcript.of(&["prepare"]), ["prepare temporary"]);
+    assert_eq!(offers.lines(), ["offer Scripted: +plain +temporary", "offer Scripted: -plain +temporary"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn r060_a_hidden_item_is_not_shown_but_runs() {
+    let (offers, hidden) = (Transcript::new(), ItemFlags::HIDDEN);
+    let items = move || Ok(named(&[("a", PLAIN, ON), ("b", PLAIN, ON), ("h", hidden, ON), ("off", hidden, OFF)]));
+    let handler = Scripted::new(&[]).items(items);
+    let manager = choosing(&handler, &Picking::these(&["b"], &offers));
+    attended(&manager).await;
+    assert_eq!(offers.lines(), ["offer Scripted: +a +b"]);
+    assert_eq!(handler.transcript.of(&["prepare"]), ["prepare b h"]);
+}
+
+/// Gives the session up.
+struct Leaving;
+
+#[async_trait]
+impl Chooser for Leaving {
+    async fn choose(&self, _: &[Offer]) -> Option<Chosen> {
+        None
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_choice_that_is_given_up_runs_nothing() {
+    let handler = Scripted::new(&[]).items(|| Ok(named(&[("a", PLAIN, ON), ("h", ItemFlags::HIDDEN, ON)])));
+    let manager = SyncManager::builder().chooser(Leaving).build();
+    manager.register(handler.clone()).unwrap();
+    let report = within(manager.update_all().unwrap().finish()).await;
+    assert_eq!(ran(&report, HANDLER).ending, Some(RunEnding::NothingToDo));
+    assert_eq!(handler.transcript.count("prepare"), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_choice_that_is_given_up_changes_no_preference() {
+    let handler = Scripted::new(&["a"]);
+    let manager = SyncManager::builder().chooser(Leaving).build();
+    manager.register(handler.clone()).unwrap();
+    attended(&manager).await;
+    unattended(&manager).await;
+    assert_eq!(handler.transcript.of(&["prepare"]), ["prepare a"]);
+    let report = within(manager.session(Trigger::Manual).start().unwrap().finish()).await;
+    assert!(ran(&report, HANDLER).item(id("a")).is_some(), "{report}");
+}

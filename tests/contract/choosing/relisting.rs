@@ -1,0 +1,193 @@
+//! What follows once properties were shown: R70 to R73.
+
+use std::sync::{Arc, Mutex};
+
+use futures::FutureExt;
+use syncmgr::{
+    HResult, HandlerFlags, HandlerInfo, ItemFlags, Items, PropertiesError, PropertiesOutcome, Subject, SyncItem,
+    SyncManager, SyncResult,
+};
+use syncmgr_test::{ScriptedHandler, Transcript};
+use tokio::sync::Notify;
+
+use crate::support::watched::{CLASSIC, OnHost, hosting, within};
+use crate::support::{HANDLER, Scripted, id};
+
+/// The item whose properties are shown.
+fn item() -> Subject {
+    Subject::Item(id("a"))
+}
+
+/// Items that all have properties.
+fn rich(names: &[&'static str]) -> Items {
+    names.iter().map(|name| SyncItem::named(*name).with_flags(ItemFlags::HAS_PROPERTIES)).collect()
+}
+
+fn names(items: &[SyncItem]) -> Vec<&str> {
+    items.iter().map(SyncItem::name).collect()
+}
+
+/// A handler with `a` and `b`, whose properties add `c`, and then end like this.
+fn adding(outcome: fn() -> SyncResult<PropertiesOutcome>) -> Scripted {
+    let listing = Arc::new(Mutex::new(rich(&["a", "b"])));
+    let listed = listing.clone();
+    Scripted::new(&[])
+        .items(move || Ok(listed.lock().expect("nobody panics with it").clone()))
+        .info(|info| info.with_flags(HandlerFlags::HAS_PROPERTIES))
+        .on_show_properties(move |_, _| {
+            *listing.lock().expect("nobody panics with it") = rich(&["a", "b", "c"]);
+            async move { outcome() }.boxed()
+        })
+}
+
+fn managing(handler: &Scripted) -> SyncManager {
+    let manager = SyncManager::new();
+    manager.register(handler.clone()).expect("the handler can be registered");
+    manager
+}
+
+#[tokio::test(start_paused = true)]
+async fn r070_after_enum_items_the_items_are_listed_again() {
+    for subject in [Subject::Handler, item()] {
+        let handler = adding(|| Ok(PropertiesOutcome::ListAgain));
+        let items = within(managing(&handler).show_properties(HANDLER, subject)).await.unwrap();
+        assert_eq!(names(&items), ["a", "b", "c"]);
+        let shown = format!("show_properties {subject:?}");
+        assert_eq!(handler.transcript.lines()[1..], ["items", &shown, "items"]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn r070_a_host_is_told_to_list_again_and_can() {
+    let handler = adding(|| Ok(PropertiesOutcome::ListAgain));
+    let on = OnHost::ready(handler, &Transcript::new()).await;
+    assert_eq!(on.driven.prepare_for_sync(&[id("c")]), HResult::E_INVALIDARG);
+    assert_eq!(on.driven.show_properties(Subject::Handler), HResult::S_OK);
+    on.host.saw("ShowPropertiesCompleted S_SYNCMGR_ENUMITEMS").await;
+    assert_eq!(on.driven.enum_sync_items().await.unwrap().len(), 3);
+    assert_eq!(on.driven.prepare_for_sync(&[id("c")]), HResult::S_OK);
+}
+
+#[tokio::test(start_paused = true)]
+async fn r071_after_item_deleted_the_item_shown_is_taken_out_and_nothing_is_listed() {
+    let handler = adding(|| Ok(PropertiesOutcome::ItemDeleted));
+    let items = within(managing(&handler).show_properties(HANDLER, item())).await.unwrap();
+    assert_eq!(names(&items), ["b"]);
+    assert_eq!(handler.transcript.count("items"), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn r071_the_handler_is_no_item_to_take_out() {
+    let handler = adding(|| Ok(PropertiesOutcome::ItemDeleted));
+    let items = within(managing(&handler).show_properties(HANDLER, Subject::Handler)).await.unwrap();
+    assert_eq!(names(&items), ["a", "b"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn r071_a_host_is_told_that_the_item_was_deleted() {
+    let on = OnHost::ready(adding(|| Ok(PropertiesOutcome::ItemDeleted)), &Transcript::new()).await;
+    assert_eq!(on.driven.show_properties(item()), HResult::S_OK);
+    on.host.saw("ShowPropertiesCompleted S_SYNCMGR_ITEMDELETED").await;
+    assert_eq!(on.driven.prepare_for_sync(&[id("b")]), HResult::S_OK);
+}
+
+/// The items after a call/completed-style handler has completed `ShowProperties` like this, and how often it listed.
+async fn completed_with(code: HResult) -> (Result<Vec<String>, PropertiesError>, usize) {
+    let info = HandlerInfo::new(CLASSIC, "Scripted").with_flags(HandlerFlags::HAS_PROPERTIES);
+    let handler = ScriptedHandler::new(rich(&["a", "b"])).with_info(info).on_show_properties(move |side| {
+        side.callback().show_properties_completed(code);
+        HResult::S_OK
+    });
+    let (manager, handler) = hosting(handler);
+    let items = within(manager.show_properties(CLASSIC, item())).await;
+    let named = items.map(|items| items.iter().map(|item| item.name().to_owned()).collect());
+    (named, handler.transcript().count("EnumSyncMgrItems"))
+}
+
+#[tokio::test(start_paused = true)]
+async fn r070_r071_the_codes_of_a_call_completed_style_handler_are_understood() {
+    let both = Ok(vec!["a".to_owned(), "b".to_owned()]);
+    assert_eq!(completed_with(HResult::S_SYNCMGR_ENUMITEMS).await, (both, 2));
+    assert_eq!(completed_with(HResult::S_SYNCMGR_ITEMDELETED).await, (Ok(vec!["b".to_owned()]), 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn r072_any_other_code_changes_nothing_about_the_items() {
+    let others = [
+        HResult::S_OK,
+        HResult::S_FALSE,
+        HResult::S_SYNCMGR_MISSINGITEMS,
+        HResult::S_SYNCMGR_RETRYSYNC,
+        HResult::S_SYNCMGR_CANCELITEM,
+        HResult::S_SYNCMGR_CANCELALL,
+    ];
+    for code in others {
+        assert_eq!(completed_with(code).await, (Ok(vec!["a".to_owned(), "b".to_owned()]), 1), "{code}");
+    }
+    let (failed, listed) = completed_with(HResult::E_FAIL).await;
+    assert!(matches!(failed, Err(PropertiesError::NotShown { code: HResult::E_FAIL, .. })), "{failed:?}");
+    assert_eq!(listed, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn r072_properties_that_are_done_list_nothing_again() {
+    let handler = adding(|| Ok(PropertiesOutcome::Done));
+    let items = within(managing(&handler).show_properties(HANDLER, item())).await.unwrap();
+    assert_eq!((names(&items), handler.transcript.count("items")), (vec!["a", "b"], 1));
+}
+
+/// A handler whose properties stay open until they are closed, and says when they are.
+fn staying_open(transcript: &Transcript) -> (Scripted, Arc<Notify>) {
+    let (close, notes) = (Arc::new(Notify::new()), transcript.clone());
+    let closing = close.clone();
+    let handler = adding(|| Ok(PropertiesOutcome::Done)).writing_to(transcript).on_show_properties(move |_, _| {
+        let (closing, notes) = (closing.clone(), notes.clone());
+        async move {
+            closing.notified().await;
+            notes.note("closed");
+            Ok(PropertiesOutcome::Done)
+        }
+        .boxed()
+    });
+    (handler, close)
+}
+
+#[tokio::test(start_paused = true)]
+async fn r073_properties_are_shown_one_at_a_time() {
+    let transcript = Transcript::new();
+    let (handler, close) = staying_open(&transcript);
+    let manager = managing(&handler);
+    let closing = async {
+        for shown in 1..=2 {
+            while transcript.count("show_properties") < shown {
+                tokio::task::yield_now().await;
+            }
+            // Whoever is to come second has had time to.
+            tokio::time::sleep(std::time::Duration::from_secs(60)).await;
+            assert_eq!(transcript.count("show_properties"), shown);
+            close.notify_one();
+        }
+    };
+    let (first, second) =
+        (manager.show_properties(HANDLER, Subject::Handler), manager.show_properties(HANDLER, item()));
+    let (first, second, ()) = within(async { tokio::join!(first, second, closing) }).await;
+    assert!(first.is_ok() && second.is_ok(), "{first:?} {second:?}");
+    let lines = transcript.of(&["show_properties", "closed"]);
+    let short: Vec<_> = lines.iter().map(|line| line.split(' ').next().unwrap()).collect();
+    assert_eq!(short, ["show_properties", "closed", "show_properties", "closed"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn r073_a_host_that_shows_a_second_time_meanwhile_is_refused() {
+    let transcript = Transcript::new();
+    let (handler, close) = staying_open(&transcript);
+    let on = OnHost::ready(handler, &transcript).await;
+    assert_eq!(on.driven.show_properties(Subject::Handler), HResult::S_OK);
+    assert_eq!(on.driven.show_properties(item()), HResult::E_UNEXPECTED);
+    assert_eq!(transcript.count("show_properties"), 1);
+    close.notify_one();
+    on.host.saw("ShowPropertiesCompleted S_OK").await;
+    close.notify_one();
+    assert_eq!(on.driven.show_properties(item()), HResult::S_OK);
+    assert_eq!(transcript.count("show_properties"), 2);
+}

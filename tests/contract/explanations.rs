@@ -1,0 +1,5 @@
+//! Why something did not run, and when it will.
+
+mod held;
+mod next;
+pub(crate) mod situations;

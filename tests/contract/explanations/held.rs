@@ -1,0 +1,163 @@
+//! Why what was asked for does not run now: each reason of a session or the world, end to end.
+
+use syncmgr::{
+    Capabilities, Facts, Hold, ItemState, ManualFacts, MemoryStore, Network, Next, Standing, StateChange, StateStore,
+    SyncManager, Trigger,
+};
+use tokio::time::sleep;
+
+use crate::explanations::situations::{after, handler, item, item_of};
+use crate::sharing::quarantine::Blocked;
+use crate::support::daytime::{Began, Daytime, MINUTE, fails, fails_until, stored, timed};
+use crate::support::steps::{Steps, background, idle, manual, nth, registered, succeeds};
+use crate::support::watched::within;
+use crate::support::{HANDLER, id};
+
+#[tokio::test(start_paused = true)]
+async fn what_runs_runs_and_what_waits_says_behind_whom() {
+    let steps = Steps::default();
+    let manager = registered(SyncManager::new(), [steps.handler(1, &["a", "b"])]);
+    let first = manager.session(Trigger::Manual).items(nth(1), [id("a")]).start().unwrap();
+    assert_eq!(steps.running().await, "a");
+    let running = Standing::Running { session: first.id() };
+    for explanation in [item(&manager, "a"), handler(&manager)] {
+        assert_eq!((explanation.standing, explanation.next), (running, Next::Now), "{explanation}");
+        assert!(explanation.holds.is_empty(), "{explanation}");
+    }
+    assert_eq!(item(&manager, "a").name.as_deref(), Some("a"));
+    let second = manager.session(Trigger::Manual).items(nth(1), [id("b")]).start().unwrap();
+    idle().await;
+    let explanation = item(&manager, "b");
+    assert!(explanation.holds.contains(&Hold::Behind { session: first.id() }), "{explanation}");
+    steps.open("a");
+    steps.open("b");
+    succeeds(first).await;
+    succeeds(second).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_others_claim_is_named() {
+    let steps = Steps::default();
+    let manager = registered(SyncManager::new(), [steps.handler(1, &["a:x"]), steps.handler(2, &["b:x"])]);
+    let sessions = [manual(&manager, 1), manual(&manager, 2)];
+    assert_eq!(steps.running().await, "a");
+    let explanation = item_of(&manager, nth(2), "b");
+    assert_eq!(explanation.standing, Standing::Waiting { session: sessions[1].id() }, "{explanation}");
+    assert_eq!(explanation.holds, [Hold::Claimed { claim: "x".into() }], "{explanation}");
+    assert_eq!(explanation.next, Next::WhenLifted);
+    steps.open("a");
+    steps.open("b");
+    for session in sessions {
+        succeeds(session).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_paused_runs_when_somebody_resumes() {
+    let steps = Steps::default();
+    let manager = registered(SyncManager::new(), [steps.handler(1, &["a"])]);
+    manager.pause();
+    let session = manual(&manager, 1);
+    idle().await;
+    let explanation = item(&manager, "a");
+    assert_eq!((&explanation.holds[..], explanation.next), (&[Hold::Paused][..], Next::WhenResumed), "{explanation}");
+    manager.resume();
+    steps.open("a");
+    succeeds(session).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_world_is_a_reason() {
+    for (network, hold, next) in
+        [(Network::Offline, Hold::Offline, Next::WhenOnline), (Network::Metered, Hold::Metered, Next::WhenLifted)]
+    {
+        let facts = ManualFacts::new(Facts::UNKNOWN.with_network(network));
+        let began = Began::new();
+        let handler_of = began.handler(1, &["a"], |_, _| Ok(()));
+        let handler_of = handler_of.info(|info| info.with_capabilities(Capabilities::NEEDS_NETWORK));
+        let manager = registered(timed(&Daytime::new()).facts(facts.clone()).build(), [handler_of]);
+        within(background(&manager, 1).finish()).await;
+        let explanation = handler(&manager);
+        assert_eq!((&explanation.holds[..], explanation.next), (&[hold][..], next), "{explanation}");
+        facts.set_network(Network::Online);
+        idle().await;
+        assert_eq!((began.of("a").len(), handler(&manager).holds.len()), (1, 0));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn several_reasons_are_all_named_and_the_one_that_takes_most_says_when() {
+    let facts = ManualFacts::default();
+    let began = Began::new();
+    let failing = began.handler(1, &["a"], |_, _| fails());
+    let failing = failing.info(|info| info.with_capabilities(Capabilities::NEEDS_NETWORK));
+    let manager = registered(timed(&Daytime::new()).facts(facts.clone()).build(), [failing]);
+    within(manual(&manager, 1).finish()).await;
+    facts.set_network(Network::Offline);
+    idle().await;
+    let explanation = item(&manager, "a");
+    assert!(matches!(explanation.holds[..], [Hold::BackingOff { .. }, Hold::Offline]), "{explanation}");
+    assert_eq!(explanation.next, Next::WhenOnline);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_nobody_chose_says_so() {
+    let (store, began) = (MemoryStore::new(), Began::new());
+    let choices = [(id("a"), Some(ItemState::Unchecked))].into();
+    store.write(vec![StateChange::Choices { handler: nth(1), items: choices }]).await.unwrap();
+    let manager = registered(stored(&Daytime::new(), &store).build(), [began.handler(1, &["a", "b"], |_, _| Ok(()))]);
+    let session = manual(&manager, 1);
+    within(session.report()).await;
+    let explanation = item(&manager, "a");
+    assert_eq!((&explanation.holds[..], explanation.next), (&[Hold::Unchosen][..], Next::WhenAsked), "{explanation}");
+    assert!(item(&manager, "b").holds.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_retry_whose_time_has_come_but_that_waits_says_for_what() {
+    let (manager, began) = after(&Daytime::new(), |times| fails_until(times, 1)).await;
+    manager.pause();
+    sleep(MINUTE).await;
+    let explanation = item(&manager, "a");
+    assert_eq!((&explanation.holds[..], explanation.next), (&[Hold::Paused][..], Next::WhenResumed), "{explanation}");
+    manager.resume();
+    idle().await;
+    assert_eq!(began.of("a").len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handler_that_is_paused_says_so() {
+    let steps = Steps::default();
+    let manager = registered(SyncManager::new(), [steps.handler(1, &["a"])]);
+    manager.pause();
+    let session = manual(&manager, 1);
+    idle().await;
+    let explanation = handler(&manager);
+    assert_eq!((&explanation.holds[..], explanation.next), (&[Hold::Paused][..], Next::WhenResumed), "{explanation}");
+    manager.resume();
+    steps.open("a");
+    succeeds(session).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_abandoned_says_that_its_work_still_runs() {
+    let blocked = Blocked::new();
+    let manager = registered(SyncManager::new(), [blocked.handler(&["a", "b"])]);
+    drop(blocked.abandoned(&manager).await);
+    let explanation = item_of(&manager, HANDLER, "a");
+    assert!(explanation.holds.contains(&Hold::Quarantined), "{explanation}");
+    assert!(explanation.next >= Next::WhenLifted, "{explanation}");
+    blocked.release.send(()).unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_merged_into_a_retry_is_no_second_attempt() {
+    let (manager, began) = after(&Daytime::new(), |times| fails_until(times, 1)).await;
+    manager.pause();
+    sleep(MINUTE).await;
+    let session = background(&manager, 1);
+    manager.resume();
+    within(session.finish()).await;
+    idle().await;
+    assert_eq!(began.of("a").len(), 2);
+}

@@ -1,0 +1,264 @@
+//! Why something did not run, and when it will: each situation, end to end.
+
+use std::time::Duration;
+
+use futures::FutureExt;
+use syncmgr::anyhow::anyhow;
+use syncmgr::{
+    Classify, Explanation, HandlerId, Hold, MemoryStore, NeedsUser, Next, Outcome, RegisterFlags, Setback, Standing,
+    SyncItem, SyncManager, SyncResult, serde_json,
+};
+use tokio::time::sleep;
+
+use crate::guards::plans::{Planning, many, question};
+use crate::support::daytime::{Began, DAY, Daytime, EXACT, HOUR, fails, fails_until, stored, timed};
+use crate::support::steps::{background, manual, nth, registered, succeeds};
+use crate::support::watched::{begin, within};
+use crate::support::{HANDLER, Scripted, id};
+
+/// What is said of an item: it survives a way through JSON, and is one line.
+pub(crate) fn item_of(manager: &SyncManager, handler: HandlerId, name: &str) -> Explanation {
+    checked(manager.explain_item(handler, id(name)).expect("the store can be read"))
+}
+
+pub(crate) fn item(manager: &SyncManager, name: &str) -> Explanation {
+    item_of(manager, nth(1), name)
+}
+
+pub(crate) fn handler(manager: &SyncManager) -> Explanation {
+    checked(manager.explain_handler(nth(1)).expect("the store can be read"))
+}
+
+fn checked(explanation: Explanation) -> Explanation {
+    let json = serde_json::to_string(&explanation).expect("an explanation is JSON");
+    let back: Explanation = serde_json::from_str(&json).expect("and back");
+    assert_eq!(serde_json::to_string(&back).expect("and again"), json);
+    let text = explanation.to_string();
+    assert!(!text.is_empty() && !text.contains(['\n', '\r']), "{text:?}");
+    explanation
+}
+
+/// A manager with a store, whose item `a` has once ended like this.
+pub(crate) async fn after(
+    clock: &Daytime,
+    end: impl Fn(usize) -> SyncResult + Send + Sync + 'static,
+) -> (SyncManager, Began) {
+    let began = Began::new();
+    let handler = began.handler(1, &["a"], move |_, times| end(times));
+    let manager = registered(stored(clock, &MemoryStore::new()).build(), [handler]);
+    within(manual(&manager, 1).finish()).await;
+    (manager, began)
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_has_never_run_waits_for_what_its_handler_is_registered_for() {
+    let manager = registered(SyncManager::new(), [Began::new().handler(1, &["a"], |_, _| Ok(()))]);
+    let explanation = handler(&manager);
+    assert_eq!((explanation.standing, explanation.next), (Standing::Idle, Next::WhenAsked), "{explanation}");
+    manager.set_flags(nth(1), RegisterFlags::IDLE).unwrap();
+    assert_eq!(handler(&manager).next, Next::WhenTriggered);
+    let explanation = item(&manager, "a");
+    assert_eq!((explanation.standing, explanation.next), (Standing::Unknown, Next::WhenListed), "{explanation}");
+    assert_eq!(item_of(&manager, nth(9), "a").next, Next::Never);
+    let unknown = checked(manager.explain_handler(nth(9)).unwrap());
+    assert_eq!((unknown.standing, unknown.next), (Standing::Unknown, Next::Never));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_backs_off_says_until_when_and_runs_then() {
+    let clock = Daytime::new();
+    let (manager, began) = after(&clock, |times| fails_until(times, 3)).await;
+    for failures in 1..=3 {
+        let explanation = item(&manager, "a");
+        let [Hold::BackingOff { until, failures: counted }] = explanation.holds[..] else { panic!("{explanation}") };
+        assert_eq!((explanation.next, counted), (Next::At { time: until }, failures));
+        assert_eq!(explanation.standing, Standing::Failed { setback: Some(Setback::Backoff) });
+        let left = until.duration_since(clock.wall()).unwrap();
+        sleep(left - Duration::from_millis(2)).await;
+        assert_eq!(began.of("a").len(), failures as usize, "not before");
+        sleep(Duration::from_millis(4)).await;
+        assert_eq!(began.of("a").len(), failures as usize + 1, "and then");
+    }
+    let explanation = item(&manager, "a");
+    assert_eq!((explanation.standing, explanation.holds.len()), (Standing::Succeeded, 0), "{explanation}");
+    assert_eq!(explanation.last.unwrap().outcome, Outcome::Succeeded);
+    assert_eq!(explanation.succeeded.unwrap(), explanation.last.unwrap().time);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_peer_put_off_says_until_when_and_runs_then() {
+    let clock = Daytime::new();
+    let busy = |times| if times == 1 { Err(anyhow!("busy")).retry_after(5 * HOUR) } else { Ok(()) };
+    let (manager, began) = after(&clock, busy).await;
+    let explanation = item(&manager, "a");
+    let [Hold::NotBefore { until }] = explanation.holds[..] else { panic!("{explanation}") };
+    assert_eq!(explanation.next, Next::At { time: until });
+    sleep(until.duration_since(clock.wall()).unwrap() + Duration::from_millis(2)).await;
+    assert_eq!(began.of("a"), [0, 5 * 3600]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_needs_somebody_waits_to_be_asked_for_or_answered() {
+    type End = fn(usize) -> SyncResult;
+    let ends: [(End, Hold); 3] = [
+        (|_| Err(anyhow!("never")).permanent(), Hold::Permanent),
+        (|_| Err(anyhow!("no more")).gone(), Hold::Gone),
+        (|_| Err(NeedsUser::new("an answer").into()), Hold::NeedsUser),
+    ];
+    for (end, hold) in ends {
+        let (manager, _) = after(&Daytime::new(), end).await;
+        let explanation = item(&manager, "a");
+        assert_eq!((&explanation.holds[..], explanation.next), (&[hold][..], Next::WhenAsked), "{explanation}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_question_is_named_and_answering_it_runs_the_item() {
+    let handler = crate::asking::stored_log::asking();
+    let manager = registered(SyncManager::builder().store(MemoryStore::new()).build(), [handler]);
+    within(begin(&manager).finish()).await;
+    let explanation = item_of(&manager, HANDLER, "a");
+    let Next::WhenAnswered { error } = explanation.next else { panic!("{explanation}") };
+    assert_eq!(explanation.standing, Standing::NeedsUser);
+    succeeds(manager.answer(HANDLER, error, 0).unwrap()).await;
+    let explanation = item_of(&manager, HANDLER, "a");
+    assert_eq!((explanation.standing, explanation.next), (Standing::Succeeded, Next::WhenAsked), "{explanation}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_guard_holds_says_so() {
+    let planning = Planning::new(many());
+    let manager = registered(SyncManager::builder().store(MemoryStore::new()).build(), [planning.handler()]);
+    for live in [true, false] {
+        let session = begin(&manager);
+        within(session.report()).await;
+        if !live {
+            within(session.close()).await;
+        }
+        let explanation = item_of(&manager, HANDLER, "a");
+        assert!(explanation.holds.contains(&Hold::Guarded), "{explanation}");
+        assert!(matches!(explanation.next, Next::WhenAnswered { .. }), "{explanation}");
+    }
+    assert_eq!(item_of(&manager, HANDLER, "a").next, Next::WhenAnswered { error: question(&manager) });
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_guard_whose_objection_is_gone_holds_nothing_any_more() {
+    let planning = Planning::new(many());
+    let manager = registered(SyncManager::builder().store(MemoryStore::new()).build(), [planning.handler()]);
+    within(begin(&manager).finish()).await;
+    planning.set(syncmgr::Plan::new());
+    succeeds(begin(&manager)).await;
+    let explanation = item_of(&manager, HANDLER, "a");
+    assert_eq!((&explanation.holds[..], explanation.next), (&[][..], Next::WhenAsked), "{explanation}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_needs_somebody_again_for_another_reason_names_no_question_that_was_settled() {
+    let began = Began::new();
+    let handler = began.handler(1, &["a"], |item, times| match times {
+        1 => item.decide("side", "which side wins?", &["here"]).map_or(Ok(()), |_| Err(anyhow!("nobody answered"))),
+        2 => Ok(()),
+        _ => Err(anyhow!("never")).permanent(),
+    });
+    let manager = registered(SyncManager::builder().store(MemoryStore::new()).build(), [handler]);
+    for _ in 0..3 {
+        within(manual(&manager, 1).finish()).await;
+    }
+    let explanation = item(&manager, "a");
+    assert_eq!((&explanation.holds[..], explanation.next), (&[Hold::Permanent][..], Next::WhenAsked), "{explanation}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_tried_too_often_needs_attention_and_names_the_question() {
+    let (began, store) = (Began::new(), MemoryStore::new());
+    let manager = stored(&Daytime::new(), &store).retry(EXACT.with_budget(2, 50)).build();
+    let manager = registered(manager, [began.handler(1, &["a"], |_, _| fails())]);
+    within(manual(&manager, 1).finish()).await;
+    sleep(DAY).await;
+    let explanation = item(&manager, "a");
+    assert_eq!(explanation.holds, [Hold::NeedsAttention { failures: 2 }], "{explanation}");
+    assert_eq!(explanation.next, Next::WhenAnswered { error: question_of(&manager) });
+}
+
+fn question_of(manager: &SyncManager) -> syncmgr::ErrorId {
+    let log = manager.log(nth(1)).expect("it can be read");
+    log.iter().find_map(|record| record.entry.error).expect("something is asked")
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handler_that_could_not_begin_explains_itself_and_its_items_and_runs_then() {
+    let (began, clock) = (Began::new(), Daytime::new());
+    let noting = began.clone();
+    let failing = began.handler(1, &[], |_, _| Ok(())).items(move || {
+        fails_until(noting.note("items"), 1)?;
+        Ok(crate::support::watched::listed(&["a"]))
+    });
+    let manager = registered(stored(&clock, &MemoryStore::new()).build(), [failing]);
+    within(manual(&manager, 1).finish()).await;
+    let explanation = handler(&manager);
+    let [Hold::BackingOff { until, failures: 1 }] = explanation.holds[..] else { panic!("{explanation}") };
+    assert_eq!(explanation.next, Next::At { time: until });
+    sleep(until.duration_since(clock.wall()).unwrap() + Duration::from_millis(2)).await;
+    assert_eq!((began.of("items").len(), began.of("a").len()), (2, 1));
+    assert!(handler(&manager).holds.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_not_registered_or_listed_any_more_says_what_is_remembered() {
+    let clock = Daytime::new();
+    let (manager, _) = after(&clock, |_| fails()).await;
+    manager.unregister(nth(1));
+    let explanation = item(&manager, "a");
+    assert_eq!(explanation.next, Next::Never, "{explanation}");
+    assert_eq!(explanation.last.unwrap().outcome, Outcome::Failed);
+    let other = Scripted::new(&["b"]).info(|_| syncmgr::HandlerInfo::new(nth(1), "Lists others"));
+    manager.register(other).unwrap();
+    succeeds(background(&manager, 1)).await;
+    let explanation = item(&manager, "a");
+    assert_eq!((explanation.standing, explanation.next), (Standing::Absent, Next::WhenListed), "{explanation}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn names_with_control_characters_stay_on_one_line() {
+    let name = "a\nb\u{202e}c";
+    let handler = Scripted::new(&[])
+        .info(|_| syncmgr::HandlerInfo::new(nth(1), "x").with_name("two\nlines"))
+        .items(move || Ok([SyncItem::named(name)].into_iter().collect()))
+        .on_item(|_| async { fails() }.boxed());
+    let manager = registered(timed(&Daytime::new()).build(), [handler]);
+    let session = manual(&manager, 1);
+    within(session.report()).await;
+    assert!(!item(&manager, name).to_string().contains('\u{202e}'));
+    self::handler(&manager);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_explanation_is_the_same_after_a_way_through_json() {
+    let clock = Daytime::new();
+    clock.set_forward(Duration::from_nanos(1_234_567));
+    let (manager, _) = after(&clock, |_| fails()).await;
+    let explanation = item(&manager, "a");
+    let json = serde_json::to_string(&explanation).unwrap();
+    assert_eq!(serde_json::from_str::<Explanation>(&json).unwrap(), explanation, "{json}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn items_of_a_handler_that_cannot_begin_say_so() {
+    let (began, clock) = (Began::new(), Daytime::new());
+    let noting = began.clone();
+    let failing = began.handler(1, &[], |_, _| Ok(())).items(move || {
+        if noting.note("items") == 2 {
+            fails()?
+        }
+        Ok(crate::support::watched::listed(&["a"]))
+    });
+    let manager = registered(stored(&clock, &MemoryStore::new()).build(), [failing]);
+    for _ in 0..2 {
+        within(manual(&manager, 1).finish()).await;
+    }
+    let explanation = item(&manager, "a");
+    assert_eq!(explanation.standing, Standing::Succeeded, "{explanation}");
+    let [Hold::BackingOff { until, failures: 1 }] = explanation.holds[..] else { panic!("{explanation}") };
+    assert_eq!(explanation.next, Next::At { time: until });
+}

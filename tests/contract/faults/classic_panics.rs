@@ -1,0 +1,154 @@
+//! A call/completed-style handler that panics, in any of its methods.
+
+use std::sync::Arc;
+
+use syncmgr::{
+    ClassicHandler, ErrorId, HResult, HandlerFlags, HandlerInfo, ItemId, Items, LogLevel, Outcome, Progress, Report,
+    RunEnding, RunFault, RunFlags, Session, Status, Subject, SyncCallback, SyncManager, Trigger,
+};
+use syncmgr_test::ScriptedHandler;
+
+use crate::asking::show_error::{error, explaining};
+use crate::support::watched::{CLASSIC, begin, host_in, within};
+use crate::support::window::ran;
+use crate::support::{HANDLER, Scripted, id};
+
+/// Passes every call on, but panics in one.
+struct Faulty {
+    inner: ScriptedHandler,
+    at: &'static str,
+}
+
+impl Faulty {
+    fn at(&self, method: &str) -> &ScriptedHandler {
+        assert!(method != self.at, "the fault");
+        &self.inner
+    }
+}
+
+impl ClassicHandler for Faulty {
+    fn initialize(&self, trigger: Trigger, flags: RunFlags, cookie: Option<&[u8]>) -> HResult {
+        self.at("Initialize").initialize(trigger, flags, cookie)
+    }
+
+    fn handler_info(&self) -> Result<HandlerInfo, HResult> {
+        let info = self.inner.handler_info()?;
+        Ok(info.with_flags(HandlerFlags::HAS_PROPERTIES))
+    }
+
+    fn enum_sync_items(&self) -> Result<Items, HResult> {
+        self.at("EnumSyncMgrItems").enum_sync_items()
+    }
+
+    fn show_properties(&self, subject: Subject) -> HResult {
+        self.at("ShowProperties").show_properties(subject)
+    }
+
+    fn set_progress_callback(&self, callback: Option<Arc<dyn SyncCallback>>) -> HResult {
+        let method = if callback.is_some() { "SetProgressCallback" } else { "SetProgressCallback NULL" };
+        self.at(method).set_progress_callback(callback)
+    }
+
+    fn prepare_for_sync(&self, items: &[ItemId]) -> HResult {
+        self.at("PrepareForSync").prepare_for_sync(items)
+    }
+
+    fn synchronize(&self) -> HResult {
+        self.at("Synchronize").synchronize()
+    }
+
+    fn set_item_status(&self, subject: Subject, status: Status) -> HResult {
+        self.at("SetItemStatus").set_item_status(subject, status)
+    }
+
+    fn show_error(&self, error: ErrorId) -> HResult {
+        self.at("ShowError").show_error(error)
+    }
+}
+
+/// A session over a faulty handler and one that has no fault.
+fn beside_another(inner: ScriptedHandler, at: &'static str) -> Session {
+    let faulty = Arc::new(Faulty { inner, at });
+    let manager = SyncManager::new();
+    host_in(&manager, &faulty);
+    manager.register(Scripted::new(&["other"])).expect("the handler can be registered");
+    begin(&manager)
+}
+
+fn working() -> ScriptedHandler {
+    explaining(&["a"], |side| side.callback().show_error_completed(HResult::S_OK, &[]))
+}
+
+/// How the faulty handler ended, the other being fine and the fault in the log.
+fn ending(report: &Report) -> RunEnding {
+    assert!(ran(report, HANDLER).is_success(), "{report}");
+    let run = ran(report, CLASSIC);
+    let told =
+        run.log.iter().any(|entry| entry.level == LogLevel::Error && entry.text.ends_with("panicked: the fault"));
+    assert!(told, "{report}");
+    run.ending.expect("the run has ended")
+}
+
+#[tokio::test(start_paused = true)]
+async fn before_there_is_anything_to_do_the_run_does_not_begin() {
+    for at in ["Initialize", "EnumSyncMgrItems", "SetProgressCallback"] {
+        let report = within(beside_another(working(), at).finish()).await;
+        assert_eq!(ending(&report), RunEnding::NotBegun(RunFault::Unexpected), "{at}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn in_a_pair_the_pair_has_ended() {
+    let report = within(beside_another(working(), "PrepareForSync").finish()).await;
+    assert_eq!(ending(&report), RunEnding::NotPrepared(RunFault::Unexpected));
+    let report = within(beside_another(working(), "Synchronize").finish()).await;
+    assert_eq!(ending(&report), RunEnding::NotCompleted(RunFault::Unexpected));
+    let session = beside_another(working(), "ShowError");
+    within(session.report()).await;
+    within(session.show_error(CLASSIC, error())).await.unwrap();
+    let report = within(session.finish()).await;
+    assert_eq!(ending(&report), RunEnding::Completed);
+}
+
+#[tokio::test(start_paused = true)]
+async fn when_told_of_a_skip_the_skip_counts_all_the_same() {
+    let inner = crate::support::window::waiting(&["a", "b"]);
+    let side = inner.side().clone();
+    let session = beside_another(inner, "SetItemStatus");
+    until_run_of(&session).await;
+    session.skip(CLASSIC, id("a")).unwrap();
+    tokio::task::yield_now().await;
+    let ask = |name| side.callback().progress(id(name), None);
+    assert_eq!((ask("a"), ask("b")), (HResult::S_SYNCMGR_CANCELITEM, HResult::S_OK));
+    side.callback().progress(id("b"), Some(&Progress::new().status(Status::Succeeded)));
+    side.callback().synchronize_completed(HResult::S_OK);
+    let report = within(session.finish()).await;
+    let run = report.run(CLASSIC).unwrap();
+    let outcomes: Vec<_> = run.items().map(|item| item.outcome).collect();
+    assert_eq!(outcomes, [Outcome::Skipped, Outcome::Succeeded]);
+    assert!(run.log.iter().any(|entry| entry.text.ends_with("told of a skip: the fault")), "{report}");
+}
+
+/// Waits until the faulty handler synchronizes.
+async fn until_run_of(session: &Session) {
+    let synchronizing = |event: &syncmgr::SessionEvent| {
+        matches!(event, syncmgr::SessionEvent::Run { handler: CLASSIC, change: syncmgr::RunChange::Synchronizing })
+    };
+    crate::support::watched::until(&mut session.events(), synchronizing).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn when_the_callback_is_taken_away_the_results_are_closed_all_the_same() {
+    let session = beside_another(working(), "SetProgressCallback NULL");
+    assert!(within(session.report()).await.is_success());
+    within(session.close()).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn in_show_properties_the_handler_is_free_for_the_next_session() {
+    let faulty = Arc::new(Faulty { inner: working(), at: "ShowProperties" });
+    let manager = SyncManager::new();
+    host_in(&manager, &faulty);
+    let _ = within(manager.show_properties(CLASSIC, Subject::Handler)).await;
+    assert!(within(manager.session(Trigger::Manual).start().unwrap().finish()).await.is_success());
+}

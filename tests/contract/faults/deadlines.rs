@@ -1,0 +1,310 @@
+//! How long `initialize`, `items` and `prepare` may take, and what becomes of a run whose handler takes longer.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use syncmgr::anyhow::anyhow;
+use syncmgr::{
+    FailureClass, HandlerInfo, Limits, LogLevel, Outcome, Participation, Report, RunContext, RunEnding, RunFault,
+    RunReport, SyncManager, SyncResult, Trigger,
+};
+use syncmgr_test::{ScriptedUser, Transcript};
+use tokio::sync::Notify;
+use tokio::time::{Instant, sleep};
+
+use crate::support::watched::{CLASSIC, begin, listed, within};
+use crate::support::{HANDLER, Scripted, id};
+
+/// The default limits and the soft grace, as the documentation has them.
+const INITIALIZE: Duration = Duration::from_secs(10);
+const ITEMS: Duration = Duration::from_secs(60);
+pub(crate) const PREPARE: Duration = Duration::from_secs(300);
+const GRACE: Duration = Duration::from_millis(100);
+
+/// What a handler does of which nothing ever comes.
+pub(crate) fn never<T: Send + 'static>() -> BoxFuture<'static, SyncResult<T>> {
+    std::future::pending().boxed()
+}
+
+/// Waits until it is told why to leave, writes that down, and leaves like this.
+fn leaving<'a, T: Send + 'a>(
+    run: &'a RunContext,
+    told: &Transcript,
+    leave: fn() -> SyncResult<T>,
+) -> BoxFuture<'a, SyncResult<T>> {
+    let told = told.clone();
+    async move {
+        run.cancelled().await;
+        told.note(format!("{:?}", run.check().expect_err("it is cancelled").reason));
+        leave()
+    }
+    .boxed()
+}
+
+/// Runs a handler beside one that does as it should.
+async fn beside_another(handler: &Scripted) -> Report {
+    let manager = SyncManager::new();
+    manager.register(handler.clone()).expect("it is there");
+    manager.register(Scripted::new(&["b"]).info(|_| HandlerInfo::new(CLASSIC, "Other"))).expect("it is there");
+    let report = within(begin(&manager).finish()).await;
+    assert!(report.run(CLASSIC).expect("it is there").is_success(), "{report}");
+    report
+}
+
+/// The log has one entry, an error that says so.
+fn says_only(run: &RunReport, wanted: &str) {
+    let [entry] = run.log.as_slice() else { panic!("{:?}", run.log) };
+    assert_eq!((entry.level, &*entry.text), (LogLevel::Error, wanted));
+}
+
+fn ended(report: &Report, ending: RunEnding, why: &str) {
+    let run = report.run(HANDLER).expect("it is there");
+    assert_eq!(run.ending, Some(ending), "{report}");
+    says_only(run, &format!("{why}: the handler took too long; raise its limit if it needs the time"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_initialize_that_never_returns_ends_its_run_after_the_deadline_and_the_soft_grace() {
+    let handler = Scripted::new(&["a"]).on_initialize(|_| never());
+    let before = Instant::now();
+    let report = beside_another(&handler).await;
+    assert_eq!(before.elapsed(), INITIALIZE + GRACE);
+    ended(&report, RunEnding::NotBegun(RunFault::Failed), "could not begin");
+    assert_eq!(handler.transcript.count("items"), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_initialize_that_is_told_and_leaves_in_time_has_failed_whatever_it_returns() {
+    let leaves: [fn() -> _; 4] = [
+        || Ok(Participation::TakePart),
+        || Ok(Participation::Decline),
+        || Err(anyhow!("too late")),
+        || Err(syncmgr::NeedsUser::new("a password").into()),
+    ];
+    for leave in leaves {
+        let told = Transcript::new();
+        let telling = told.clone();
+        let handler = Scripted::new(&["a"]).on_initialize(move |run| leaving(run, &telling, leave));
+        let before = Instant::now();
+        let report = beside_another(&handler).await;
+        assert_eq!(before.elapsed(), INITIALIZE);
+        ended(&report, RunEnding::NotBegun(RunFault::Failed), "could not begin");
+        assert_eq!((told.lines(), handler.transcript.count("items")), (vec!["TimedOut".into()], 0));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_deadline_of_initialize_does_not_run_while_another_run_of_the_handler_goes_on() {
+    let (go, begun) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let (waiting, beginning) = (go.clone(), begun.clone());
+    let handler = Scripted::new(&["a"]).on_item(move |_| {
+        let go = waiting.clone();
+        beginning.notify_one();
+        async move { go.notified().map(Ok).await }.boxed()
+    });
+    let manager = SyncManager::new();
+    manager.register(handler).unwrap();
+    let first = manager.session(Trigger::Manual).cookie(*b"1").start().unwrap();
+    within(begun.notified()).await;
+    let second = manager.session(Trigger::Invoke).handlers([HANDLER]).cookie(*b"2").start().unwrap();
+    sleep(5 * INITIALIZE).await;
+    go.notify_one();
+    assert!(within(first.finish()).await.is_success());
+    go.notify_one();
+    let report = within(second.finish()).await;
+    assert!(report.is_success(), "{report}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn items_that_are_never_listed_end_the_run_after_the_deadline_and_the_soft_grace() {
+    let handler = Scripted::new(&[]).on_items(never);
+    let before = Instant::now();
+    let report = beside_another(&handler).await;
+    assert_eq!(before.elapsed(), ITEMS + GRACE);
+    ended(&report, RunEnding::NotBegun(RunFault::Failed), "could not list its items");
+    assert_eq!(handler.transcript.count("prepare"), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn items_that_are_listed_within_the_soft_grace_are_not_taken() {
+    for result in [true, false] {
+        let handler = Scripted::new(&[]).on_items(move || {
+            async move {
+                sleep(ITEMS + GRACE / 2).await;
+                if result { Ok(listed(&["a"])) } else { Err(anyhow!("too late")) }
+            }
+            .boxed()
+        });
+        let report = beside_another(&handler).await;
+        ended(&report, RunEnding::NotBegun(RunFault::Failed), "could not list its items");
+        assert_eq!(report.run(HANDLER).unwrap().items().count(), 0);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_prepare_that_never_returns_ends_its_run_after_the_deadline_and_the_soft_grace() {
+    let handler = Scripted::new(&["a"]).on_prepare(|_| never());
+    let before = Instant::now();
+    let report = beside_another(&handler).await;
+    assert_eq!(before.elapsed(), PREPARE + GRACE);
+    ended(&report, RunEnding::NotPrepared(RunFault::Failed), "could not prepare");
+    assert_eq!(handler.transcript.count("synchronize"), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_prepare_that_is_told_and_leaves_in_time_has_failed_whatever_it_returns() {
+    let leaves: [fn() -> _; 3] =
+        [|| Ok(()), || Err(anyhow!("too late")), || Err(syncmgr::NeedsUser::new("a password").into())];
+    for leave in leaves {
+        let told = Transcript::new();
+        let telling = told.clone();
+        let handler = Scripted::new(&["a"]).on_prepare(move |run| leaving(run, &telling, leave));
+        let report = beside_another(&handler).await;
+        ended(&report, RunEnding::NotPrepared(RunFault::Failed), "could not prepare");
+        assert_eq!((told.lines(), handler.transcript.count("synchronize")), (vec!["TimedOut".into()], 0));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_items_of_a_prepare_that_took_too_long_fail_and_may_be_tried_again() {
+    let report = beside_another(&Scripted::new(&["a"]).on_prepare(|_| never())).await;
+    let item = report.run(HANDLER).unwrap().item(id("a")).unwrap();
+    assert_eq!((item.outcome, item.class), (Outcome::Failed, Some(FailureClass::Transient)), "{report}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_prepare_that_needs_a_moment_less_than_its_deadline_is_in_time() {
+    let almost = PREPARE - Duration::from_millis(1);
+    let handler = Scripted::new(&["a"]).on_prepare(move |_| sleep(almost).map(Ok).boxed());
+    let report = beside_another(&handler).await;
+    assert!(report.is_success(), "{report}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_session_that_is_stopped_leaves_in_prepare_is_not_late() {
+    let manager = SyncManager::new();
+    let preparing = Arc::new(Notify::new());
+    let prepares = preparing.clone();
+    manager
+        .register(Scripted::new(&["a"]).on_prepare(move |_| {
+            prepares.notify_one();
+            never()
+        }))
+        .unwrap();
+    let session = begin(&manager);
+    within(preparing.notified()).await;
+    sleep(PREPARE - GRACE / 2).await;
+    session.stop();
+    let report = within(session.finish()).await;
+    assert_eq!(report.items().next().unwrap().outcome, Outcome::Stopped, "{report}");
+    assert!(report.runs[0].log.is_empty(), "{report}");
+}
+
+/// Has a method of a handler hang.
+type Hang = fn(Scripted) -> Scripted;
+
+#[tokio::test(start_paused = true)]
+async fn a_handler_sets_its_own_deadlines() {
+    let limits = Limits::DEFAULT
+        .with_initialize_deadline(Duration::from_secs(1))
+        .with_items_deadline(Duration::from_secs(2))
+        .with_prepare_deadline(Duration::from_secs(3))
+        .with_soft_grace(Duration::ZERO);
+    let handler = || Scripted::new(&["a"]).info(|info| info.with_limits(limits));
+    let late: [(_, Hang); 3] = [
+        (1, |handler| handler.on_initialize(|_| never())),
+        (2, |handler| handler.on_items(never)),
+        (3, |handler| handler.on_prepare(|_| never())),
+    ];
+    for (seconds, hangs) in late {
+        let before = Instant::now();
+        beside_another(&hangs(handler())).await;
+        assert_eq!(before.elapsed(), Duration::from_secs(seconds));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_limit_without_end_is_no_limit() {
+    let limits = Limits::DEFAULT
+        .with_initialize_deadline(Duration::MAX)
+        .with_items_deadline(Duration::MAX)
+        .with_prepare_deadline(Duration::MAX)
+        .with_stall_after(Duration::MAX);
+    let handler = Scripted::new(&["a"]).info(|info| info.with_limits(limits));
+    let before = Instant::now();
+    let report = crate::support::run(handler.on_prepare(|_| sleep(10 * PREPARE).map(Ok).boxed())).await;
+    assert!(report.is_success(), "{report}");
+    assert_eq!(before.elapsed(), 10 * PREPARE);
+}
+
+/// A manager whose user may be asked, with handlers that ask in `prepare`.
+fn with_user(handlers: impl IntoIterator<Item = Scripted>) -> SyncManager {
+    let manager = SyncManager::builder().interaction(ScriptedUser::new()).build();
+    handlers.into_iter().for_each(|handler| _ = manager.register(handler).expect("nothing is wrong with it"));
+    manager
+}
+
+/// Prepares: so long alone, so long with the user's attention, so long alone again.
+fn asking(alone: Duration, attended: Duration, after: Duration) -> Scripted {
+    Scripted::new(&["a"]).on_prepare(move |run| {
+        async move {
+            sleep(alone).await;
+            let user = run.interaction().await?;
+            sleep(attended).await;
+            drop(user);
+            sleep(after).map(Ok).await
+        }
+        .boxed()
+    })
+}
+
+async fn attended(handlers: impl IntoIterator<Item = Scripted>) -> Report {
+    let session =
+        with_user(handlers).session(Trigger::Manual).may_bother_user().start().expect("nothing is wrong with it");
+    session.finish().await
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_deadline_of_prepare_stands_still_while_the_handler_has_the_users_attention() {
+    let day = Duration::from_secs(24 * 3600);
+    let rest = PREPARE / 2;
+    let in_time = attended([asking(rest, day, rest - GRACE)]).await;
+    assert!(in_time.is_success(), "{in_time}");
+    let before = Instant::now();
+    let late = attended([asking(rest, day, rest + 10 * GRACE)]).await;
+    ended(&late, RunEnding::NotPrepared(RunFault::Failed), "could not prepare");
+    assert_eq!(before.elapsed(), PREPARE + day + GRACE);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_deadline_of_prepare_stands_still_while_another_handler_has_the_users_attention() {
+    let long = 10 * PREPARE;
+    let waits = asking(PREPARE / 2, GRACE, PREPARE / 3).info(|_| HandlerInfo::new(CLASSIC, "Waits"));
+    let report = attended([asking(Duration::ZERO, long, Duration::ZERO), waits]).await;
+    assert!(report.is_success(), "{report}");
+    assert!(report.duration >= long, "{report}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn attention_that_begins_at_the_last_moment_does_not_have_the_handler_polled_all_the_time() {
+    let polls = Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let count = polls.clone();
+    let handler = Scripted::new(&["a"]).on_prepare(move |run| {
+        let count = count.clone();
+        let mut work = async move {
+            sleep(PREPARE - Duration::from_millis(1)).await;
+            let _user = run.interaction().await?;
+            sleep(PREPARE).map(Ok).await
+        }
+        .boxed();
+        std::future::poll_fn(move |cx| {
+            count.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            work.poll_unpin(cx)
+        })
+        .boxed()
+    });
+    assert!(attended([handler]).await.is_success());
+    assert!(polls.load(std::sync::atomic::Ordering::Relaxed) < 1_000, "{polls:?}");
+}

@@ -1,0 +1,217 @@
+//! How long `show_error`, `show_properties` and a call/completed-style handler may take.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::FutureExt;
+use syncmgr::{
+    FailureClass, HResult, HandlerFlags, HandlerInfo, LogEntry, LogLevel, Outcome, Progress, PropertiesOutcome, Report,
+    Resolution, RunChange, RunEnding, RunFault, Status, Subject, SyncManager, Trigger,
+};
+use syncmgr_test::{ScriptedHandler, ScriptedUser};
+use tokio::sync::Notify;
+use tokio::time::{Instant, sleep};
+
+use crate::asking::show_error::error;
+use crate::faults::deadlines::{PREPARE, never};
+use crate::support::watched::{CLASSIC, begin, hosting, listed, prepares, until_run, within};
+use crate::support::window::Window;
+use crate::support::{HANDLER, Scripted, id};
+
+/// A handler with a link in its log.
+fn linking() -> Scripted {
+    Scripted::new(&["a"]).on_item(|item| {
+        item.log(LogEntry::new(LogLevel::Warning, "look").with_link(error()));
+        async { Ok(()) }.boxed()
+    })
+}
+
+/// Where the log says that something took too long.
+fn late(report: &Report) -> Vec<String> {
+    let entries = report.runs[0].log.iter().filter(|entry| entry.text.contains("took too long"));
+    entries.map(|entry| entry.text.to_string()).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_explanation_that_never_ends_is_cut_and_can_be_opened_again() {
+    let handler = linking().on_show_error(|_, _| never());
+    let manager = SyncManager::new();
+    manager.register(handler.clone()).unwrap();
+    let session = begin(&manager);
+    for opened in 1..=2 {
+        session.report().await;
+        let before = Instant::now();
+        within(session.show_error(HANDLER, error())).await.unwrap();
+        assert_eq!(before.elapsed(), PREPARE + Duration::from_millis(100));
+        let report = session.report().await;
+        assert_eq!((late(&report).len(), handler.transcript.count("show_error")), (opened, opened), "{report}");
+        assert!(late(&report)[0].starts_with("could not explain an error: "), "{report}");
+    }
+    assert!(within(session.finish()).await.is_success());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_retry_that_is_asked_for_too_late_does_not_follow() {
+    let handler = linking().on_show_error(|run, _| {
+        async move {
+            run.cancelled().await;
+            Ok(Resolution::Retry(vec![id("a")]))
+        }
+        .boxed()
+    });
+    let manager = SyncManager::new();
+    manager.register(handler.clone()).unwrap();
+    let session = begin(&manager);
+    session.report().await;
+    within(session.show_error(HANDLER, error())).await.unwrap();
+    let report = within(session.finish()).await;
+    assert_eq!((late(&report).len(), handler.transcript.count("item a")), (1, 1), "{report}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_deadline_of_an_explanation_stands_still_while_the_user_is_asked() {
+    let handler = linking().on_show_error(|run, _| {
+        async move {
+            let _user = run.interaction().await?;
+            sleep(3 * PREPARE).await;
+            Ok(Resolution::Retry(vec![id("a")]))
+        }
+        .boxed()
+    });
+    let manager = SyncManager::builder().interaction(ScriptedUser::new()).build();
+    manager.register(handler.clone()).unwrap();
+    let session = begin(&manager);
+    session.report().await;
+    within(session.show_error(HANDLER, error())).await.unwrap();
+    assert_eq!(handler.transcript.count("item a"), 2);
+}
+
+/// A handler whose properties take so long to show.
+fn with_properties(time: Duration) -> (SyncManager, Arc<Notify>) {
+    let showing = Arc::new(Notify::new());
+    let shows = showing.clone();
+    let handler = Scripted::new(&["a"]).info(|info| info.with_flags(HandlerFlags::HAS_PROPERTIES)).on_show_properties(
+        move |_, _| {
+            shows.notify_one();
+            sleep(time).map(|()| Ok(PropertiesOutcome::Done)).boxed()
+        },
+    );
+    let manager = SyncManager::new();
+    manager.register(handler).expect("nothing is wrong with it");
+    (manager, showing)
+}
+
+#[tokio::test(start_paused = true)]
+async fn properties_may_be_shown_for_as_long_as_somebody_looks() {
+    let day = Duration::from_secs(24 * 3600);
+    let (manager, _) = with_properties(day);
+    let before = Instant::now();
+    assert_eq!(manager.show_properties(HANDLER, Subject::Handler).await.unwrap().len(), 1);
+    assert_eq!(before.elapsed(), day);
+}
+
+#[tokio::test(start_paused = true)]
+async fn properties_end_when_their_handler_is_stopped() {
+    let (manager, showing) = with_properties(Duration::from_secs(24 * 3600));
+    let asking = manager.clone();
+    let asked = tokio::spawn(async move { asking.show_properties(HANDLER, Subject::Handler).await });
+    within(showing.notified()).await;
+    let before = Instant::now();
+    within(manager.forget(HANDLER)).await.unwrap();
+    assert_eq!(before.elapsed(), Duration::from_millis(100));
+    let _ = within(asked).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_prepare_that_is_never_completed_ends_its_run_and_its_completion_comes_too_late() {
+    let (manager, handler) = hosting(ScriptedHandler::new(listed(&["a"])));
+    let session = begin(&manager);
+    until_run(&session, RunChange::Preparing).await;
+    let callback = handler.side().callback();
+    let before = Instant::now();
+    let report = within(session.report()).await;
+    assert_eq!(before.elapsed(), PREPARE + Duration::from_secs(5), "the hard grace");
+    assert_eq!(report.runs[0].ending, Some(RunEnding::NotPrepared(RunFault::Failed)), "{report}");
+    assert_eq!(late(&report).len(), 1);
+    assert_eq!(callback.prepare_for_sync_completed(HResult::S_OK), HResult::E_UNEXPECTED);
+    assert!(!handler.side().is_attached());
+    assert_eq!(handler.transcript().count("Synchronize"), 0);
+}
+
+/// A session over a call/completed-style handler whose `PrepareForSync` has just missed its deadline.
+async fn overdue() -> (syncmgr::Session, Arc<ScriptedHandler>) {
+    let (manager, handler) = hosting(ScriptedHandler::new(listed(&["a"])));
+    let session = begin(&manager);
+    until_run(&session, RunChange::Preparing).await;
+    sleep(PREPARE + Duration::from_secs(1)).await;
+    (session, handler)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_prepare_that_is_completed_within_the_grace_has_failed() {
+    let (session, handler) = overdue().await;
+    assert_eq!(handler.side().callback().prepare_for_sync_completed(HResult::S_OK), HResult::S_OK);
+    let report = within(session.report()).await;
+    assert_eq!(report.runs[0].ending, Some(RunEnding::NotPrepared(RunFault::Failed)), "{report}");
+    assert_eq!(handler.transcript().count("Synchronize"), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_and_completed_handler_that_missed_a_deadline_is_answered_to_cancel_all() {
+    let (_session, handler) = overdue().await;
+    assert_eq!(handler.side().callback().progress(id("a"), None), HResult::S_SYNCMGR_CANCELALL);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_and_completed_handler_that_missed_a_deadline_is_told() {
+    let (_session, handler) = overdue().await;
+    let told = format!("SetItemStatus {:?} {:?}", Subject::Handler, Status::Stopped);
+    assert_eq!(handler.transcript().of(&["SetItemStatus"]), [told]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_deadline_of_a_call_and_completed_handler_stands_still_while_it_has_attention() {
+    let manager = SyncManager::builder().interaction(ScriptedUser::new()).build();
+    let handler = Arc::new(ScriptedHandler::new(listed(&["a"])));
+    crate::support::watched::host_in(&manager, &handler);
+    let session = manager.session(Trigger::Manual).may_bother_user().start().unwrap();
+    until_run(&session, RunChange::Preparing).await;
+    let callback = handler.side().callback();
+    assert_eq!(callback.enable_modeless(syncmgr::Attention::Ask), HResult::S_OK);
+    sleep(5 * PREPARE).await;
+    callback.enable_modeless(syncmgr::Attention::Release);
+    assert_eq!(callback.prepare_for_sync_completed(HResult::S_OK), HResult::S_OK);
+    until_run(&session, RunChange::Synchronizing).await;
+    callback.progress(id("a"), Some(&Progress::new().status(Status::Succeeded)));
+    callback.synchronize_completed(HResult::S_OK);
+    assert!(within(session.finish()).await.is_success());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_synchronize_that_is_never_completed_ends_its_run_after_the_stall_time_and_the_hard_grace() {
+    let window = Window::of(ScriptedHandler::new(listed(&["a", "b"])).on_prepare(prepares())).await;
+    let before = Instant::now();
+    let report = within(window.session.report()).await;
+    assert!(before.elapsed() >= Duration::from_secs(605), "{:?}", before.elapsed());
+    assert!(before.elapsed() <= Duration::from_secs(755), "{:?}", before.elapsed());
+    assert_eq!(report.runs[0].ending, Some(RunEnding::NotCompleted(RunFault::Failed)), "{report}");
+    assert!(report.items().all(|item| (item.outcome, item.class) == (Outcome::Failed, Some(FailureClass::Transient))));
+    assert_eq!(late(&report).len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_completion_of_a_synchronize_that_was_cut_comes_too_late() {
+    let window = Window::of(ScriptedHandler::new(listed(&["a"])).on_prepare(prepares())).await;
+    let callback = window.callback();
+    within(window.session.report()).await;
+    assert_eq!(callback.synchronize_completed(HResult::S_OK), HResult::E_UNEXPECTED);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_with_a_handler_that_never_completes_goes_on_with_the_others() {
+    let (manager, _handler) = hosting(ScriptedHandler::new(listed(&["a"])));
+    manager.register(Scripted::new(&["b"]).info(|_| HandlerInfo::new(HANDLER, "Other"))).unwrap();
+    let report = within(begin(&manager).finish()).await;
+    assert_eq!(report.run(CLASSIC).unwrap().ending, Some(RunEnding::NotPrepared(RunFault::Failed)));
+    assert!(report.run(HANDLER).unwrap().is_success(), "{report}");
+}

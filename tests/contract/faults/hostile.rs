@@ -1,0 +1,165 @@
+//! Hosts and handlers that turn on each other.
+
+use std::sync::{Arc, OnceLock};
+
+use async_trait::async_trait;
+use futures::FutureExt;
+use syncmgr::{
+    Attention, Confirmation, Driven, ErrorScope, HResult, Interaction, ItemId, LogErrorInfo, LogLevel, Outcome,
+    Progress, RunFlags, Secret, SyncCallback, SyncManager, SyncResult, Trigger,
+};
+use tokio::sync::Notify;
+
+use crate::support::watched::within;
+use crate::support::{HANDLER, Scripted, id};
+
+/// Panics whatever it is told, and says when everything has completed.
+#[derive(Default)]
+struct Hostile {
+    completed: Notify,
+}
+
+impl SyncCallback for Hostile {
+    fn show_properties_completed(&self, _: HResult) -> HResult {
+        panic!("hostile")
+    }
+
+    fn prepare_for_sync_completed(&self, _: HResult) -> HResult {
+        self.completed.notify_one();
+        panic!("hostile")
+    }
+
+    fn synchronize_completed(&self, _: HResult) -> HResult {
+        self.completed.notify_one();
+        panic!("hostile")
+    }
+
+    fn show_error_completed(&self, _: HResult, _: &[ItemId]) -> HResult {
+        self.completed.notify_one();
+        panic!("hostile")
+    }
+
+    fn enable_modeless(&self, _: Attention) -> HResult {
+        panic!("hostile")
+    }
+
+    fn progress(&self, _: ItemId, _: Option<&Progress>) -> HResult {
+        panic!("hostile")
+    }
+
+    fn log_error(&self, _: LogLevel, _: &str, _: Option<&LogErrorInfo>) -> HResult {
+        panic!("hostile")
+    }
+
+    fn delete_log_error(&self, _: ErrorScope) -> HResult {
+        panic!("hostile")
+    }
+
+    fn establish_connection(&self, _: Option<&str>) -> HResult {
+        panic!("hostile")
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_host_whose_callback_panics_is_answered_for_and_the_handler_does_its_work() {
+    let handler = Scripted::new(&["a", "b"]).on_item(|item| {
+        async {
+            item.progress(1, 2)?;
+            item.warn("half way");
+            item.run().delete_log(ErrorScope::All);
+            Ok(())
+        }
+        .boxed()
+    });
+    let host = Arc::new(Hostile::default());
+    let driven = Driven::new(Arc::new(handler.clone())).unwrap();
+    driven.initialize(Trigger::Manual, RunFlags::empty(), None).await;
+    driven.enum_sync_items().await.unwrap();
+    driven.set_progress_callback(Some(host.clone()));
+    assert_eq!(driven.prepare_for_sync(&[id("a"), id("b"), id("unlisted")]), HResult::S_OK);
+    within(host.completed.notified()).await;
+    assert_eq!(driven.synchronize(), HResult::S_OK);
+    within(host.completed.notified()).await;
+    assert_eq!(handler.transcript.of(&["item "]), ["item a", "item b"]);
+    assert_eq!(driven.show_error(crate::asking::show_error::error()), HResult::S_OK);
+    within(host.completed.notified()).await;
+    assert_eq!(driven.set_progress_callback(None), HResult::S_OK);
+}
+
+/// A person whose program panics.
+struct Broken;
+
+#[async_trait]
+impl Interaction for Broken {
+    async fn confirm(&self, _: &str) -> SyncResult<Confirmation> {
+        panic!("no screen")
+    }
+
+    async fn choose(&self, _: &str, _: &[String]) -> SyncResult<Option<usize>> {
+        panic!("no screen")
+    }
+
+    async fn secret(&self, _: &str) -> SyncResult<Option<Secret>> {
+        panic!("no screen")
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_interaction_that_panics_fails_who_asked_and_is_free_for_the_next() {
+    let manager = SyncManager::builder().interaction(Broken).build();
+    let handler = Scripted::new(&["asks", "b"]).on_item(|item| {
+        async {
+            let user = item.run().interaction().await?;
+            if item.name() == "asks" {
+                user.confirm("really?").await?;
+            }
+            Ok(())
+        }
+        .boxed()
+    });
+    manager.register(handler).unwrap();
+    let report = within(manager.session(Trigger::Manual).may_bother_user().start().unwrap().finish()).await;
+    let outcomes: Vec<_> = report.items().map(|item| item.outcome).collect();
+    assert_eq!(outcomes, [Outcome::Failed, Outcome::Succeeded], "{report}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_item_that_shuts_its_own_manager_down_is_stopped_by_it() {
+    let manager = Arc::new(OnceLock::<SyncManager>::new());
+    let reach = manager.clone();
+    let handler = Scripted::new(&["a"]).on_item(move |_| {
+        let manager = reach.clone();
+        async move {
+            manager.get().unwrap().shutdown().await;
+            Ok(())
+        }
+        .boxed()
+    });
+    manager.set(SyncManager::new()).ok().unwrap();
+    manager.get().unwrap().register(handler).unwrap();
+    let session = manager.get().unwrap().session(Trigger::Manual).start().unwrap();
+    let report = within(session.finish()).await;
+    assert_eq!(report.run(HANDLER).unwrap().item(id("a")).unwrap().outcome, Outcome::Stopped);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_item_that_waits_for_its_own_sessions_end_can_be_stopped() {
+    let session = Arc::new(OnceLock::<syncmgr::Session>::new());
+    let (reach, begun) = (session.clone(), Arc::new(Notify::new()));
+    let beginning = begun.clone();
+    let handler = Scripted::new(&["a"]).on_item(move |_| {
+        let (session, begun) = (reach.clone(), beginning.clone());
+        async move {
+            begun.notify_one();
+            session.get().unwrap().report().await;
+            Ok(())
+        }
+        .boxed()
+    });
+    let started = crate::support::start(handler);
+    let started = session.get_or_init(|| started);
+    within(begun.notified()).await;
+    started.stop();
+    assert_eq!(within(started.report()).await.items().next().unwrap().outcome, Outcome::Stopped);
+    within(started.close()).await;
+}

@@ -1,0 +1,262 @@
+//! Calls that do not belong where they come: answered, noted, and without effect.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use futures::FutureExt;
+use syncmgr::{
+    CancelReason, Cancelled, HResult, HandlerInfo, ItemContext, Limits, LogLevel, Outcome, Progress, Report,
+    ReportError, RunEnding, RunFlags, Status, Subject, SyncManager, SynchronizeContext, Trigger,
+};
+use syncmgr_test::{Side, Transcript};
+
+use crate::asking::show_error::{error, explaining};
+use crate::support::watched::{CLASSIC, OnHost, host_in, hosting, within};
+use crate::support::window::{Window, ran, waiting};
+use crate::support::{HANDLER, Scripted, id, run, start};
+
+const OK: HResult = HResult::S_OK;
+const FAIL: HResult = HResult::E_FAIL;
+const UNEXPECTED: HResult = HResult::E_UNEXPECTED;
+
+/// The warnings about completions in the log of a call/completed-style handler.
+fn noted(report: &Report) -> Vec<&str> {
+    let log = &ran(report, CLASSIC).log;
+    let about = |text: &str| text.starts_with("a completion of the handler");
+    log.iter()
+        .filter(|entry| entry.level == LogLevel::Warning)
+        .map(|entry| &*entry.text)
+        .filter(|text| about(text))
+        .collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_two_completions_of_one_call_the_first_counts_and_the_second_is_noted() {
+    let twice = |complete: fn(&Side, HResult) -> HResult| {
+        move |side: &Side| {
+            assert_eq!((complete(side, OK), complete(side, FAIL)), (OK, UNEXPECTED));
+            OK
+        }
+    };
+    let explain = twice(|side, code| side.callback().show_error_completed(code, &[id("a")]));
+    let handler = explaining(&["a"], explain)
+        .on_prepare(twice(|side, code| side.callback().prepare_for_sync_completed(code)))
+        .on_synchronize(|side| {
+            side.callback().log_error(LogLevel::Error, "look", Some(&crate::support::window::link("x")));
+            side.callback().progress(id("a"), Some(&Progress::new().status(Status::Succeeded)));
+            let answers = (side.callback().synchronize_completed(OK), side.callback().synchronize_completed(FAIL));
+            assert_eq!(answers, (OK, UNEXPECTED));
+            OK
+        });
+    let (manager, _handler) = hosting(handler);
+    let session = manager.session(Trigger::Manual).start().unwrap();
+    within(session.report()).await;
+    within(session.show_error(CLASSIC, error())).await.unwrap();
+    let report = within(session.finish()).await;
+    assert!(report.is_success(), "{report}");
+    assert_eq!(noted(&report).len(), 3, "{report}");
+    assert!(noted(&report).iter().all(|text| text.contains("a second time")), "{report}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_completion_of_something_that_was_not_called_is_noted_and_changes_nothing() {
+    let window = Window::of(waiting(&["a"])).await;
+    let callback = window.callback();
+    assert_eq!(callback.prepare_for_sync_completed(FAIL), UNEXPECTED);
+    assert_eq!(callback.show_error_completed(HResult::S_SYNCMGR_RETRYSYNC, &[id("a")]), UNEXPECTED);
+    assert_eq!(callback.show_properties_completed(HResult::S_SYNCMGR_ITEMDELETED), UNEXPECTED);
+    window.status("a", Status::Succeeded);
+    let report = window.complete(OK).await;
+    assert_eq!(callback.synchronize_completed(FAIL), UNEXPECTED);
+    assert_eq!(report.run(CLASSIC).unwrap().ending, Some(RunEnding::Completed));
+    assert_eq!(noted(&report).len(), 3, "{report}");
+    assert_eq!(window.transcript().count("PrepareForSync"), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_report_on_an_item_of_another_handler_is_refused_and_leaves_it_alone() {
+    let manager = SyncManager::new();
+    let (mine, theirs) = (Arc::new(waiting(&["mine"])), HandlerInfo::new(HANDLER, "Theirs"));
+    let theirs = Arc::new(waiting(&["theirs"]).with_info(theirs));
+    host_in(&manager, &mine);
+    host_in(&manager, &theirs);
+    let session = manager.session(Trigger::Manual).start().unwrap();
+    let mut events = session.events();
+    for _ in 0..2 {
+        crate::support::watched::until(&mut events, |event| {
+            matches!(event, syncmgr::SessionEvent::Run { change: syncmgr::RunChange::Synchronizing, .. })
+        })
+        .await;
+    }
+    let done = Progress::new().status(Status::Succeeded);
+    assert_eq!(mine.side().callback().progress(id("theirs"), Some(&done)), HResult::E_INVALIDARG);
+    assert_eq!(session.progress(), []);
+    for handler in [&mine, &theirs] {
+        handler.side().callback().synchronize_completed(OK);
+    }
+    let report = within(session.finish()).await;
+    let outcomes: Vec<_> = report.items().map(|item| item.outcome).collect();
+    assert_eq!(outcomes, [Outcome::Failed; 2], "nobody has reported anything of their own");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_report_after_an_items_end_is_refused_and_the_end_stays() {
+    let window = Window::of(waiting(&["a"])).await;
+    window.status("a", Status::Failed);
+    assert_eq!(window.status("a", Status::Succeeded), UNEXPECTED);
+    let report = window.complete(OK).await;
+    assert_eq!(report.items().next().unwrap().outcome, Outcome::Failed);
+    // The run is over: stop reporting.
+    assert_eq!(window.status("a", Status::Succeeded), HResult::S_SYNCMGR_CANCELALL);
+
+    let handler = Scripted::new(&["a"]).on_synchronize(|run| {
+        async {
+            run.report(id("a"), Progress::new().status(Status::Failed))?;
+            let again = run.report(id("a"), Progress::new().status(Status::Succeeded));
+            assert_eq!(again, Err(ReportError::Ended { item: id("a") }));
+            Ok(())
+        }
+        .boxed()
+    });
+    assert_eq!(run(handler).await.items().next().unwrap().outcome, Outcome::Failed);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_context_that_outlives_its_item_is_refused_and_reaches_no_other() {
+    let stray = Arc::new(Mutex::new(None::<ItemContext>));
+    let place = stray.clone();
+    let one = Limits::DEFAULT.with_items(1);
+    let handler = Scripted::new(&["first", "second"]).info(|info| info.with_limits(one)).on_item(move |item| {
+        let place = place.clone();
+        async move {
+            if item.name() == "first" {
+                *place.lock().unwrap() = Some(item.clone());
+                return Ok(());
+            }
+            let stray = place.lock().unwrap().clone().unwrap();
+            let over = Err(Cancelled { reason: CancelReason::Over });
+            assert_eq!((stray.progress(9, 9), stray.report(Progress::new().text("stray"))), (over, over));
+            assert_eq!(stray.check(), over);
+            stray.cancelled().await;
+            drop(stray.tolerate("stray", Err::<(), _>(anyhow::anyhow!("stray"))));
+            Ok(item.check()?)
+        }
+        .boxed()
+    });
+    let session = start(handler);
+    let report = within(session.report()).await;
+    assert!(report.is_success() && report.runs[0].log.is_empty(), "{report}");
+    within(session.close()).await;
+    let stray = stray.lock().unwrap().clone().unwrap();
+    stray.warn("after the end of everything");
+    assert!(stray.run().interaction().await.is_err() && stray.run().establish_connection(None).await.is_err());
+    assert!(session.report().await.runs[0].log.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn asking_for_the_items_after_the_run_is_over_is_refused() {
+    let stray = Arc::new(Mutex::new(None::<SynchronizeContext>));
+    let place = stray.clone();
+    let handler = Scripted::new(&["a"]).on_synchronize(move |run| {
+        *place.lock().unwrap() = Some(run.clone());
+        async { run.each_item().await }.boxed()
+    });
+    assert!(run(handler).await.is_success());
+    let stray = stray.lock().unwrap().clone().unwrap();
+    assert!(within(stray.each_item()).await.is_err());
+    assert!(within(stray.each(|_| async { Ok(()) })).await.is_err());
+    assert!(stray.report(id("a"), Progress::new().value(1)).is_err());
+}
+
+#[tokio::test(start_paused = true)]
+async fn asking_twice_for_the_items_runs_each_once_and_no_more_at_once_than_allowed() {
+    let (now, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let (running, highest) = (now.clone(), most.clone());
+    let handler = Scripted::new(&["a", "b", "c", "d"])
+        .info(|info| info.with_limits(Limits::DEFAULT.with_items(1)))
+        .on_synchronize(|run| {
+            async {
+                let (first, second) = tokio::join!(run.each_item(), run.each_item());
+                first.and(second)
+            }
+            .boxed()
+        })
+        .on_item(move |_| {
+            let (running, highest) = (running.clone(), highest.clone());
+            async move {
+                highest.fetch_max(running.fetch_add(1, Ordering::Relaxed) + 1, Ordering::Relaxed);
+                tokio::time::sleep(Duration::from_millis(10)).await;
+                running.fetch_sub(1, Ordering::Relaxed);
+                Ok(())
+            }
+            .boxed()
+        });
+    let report = within(run(handler.clone())).await;
+    assert!(report.is_success(), "{report}");
+    assert_eq!(handler.transcript.count("item "), 4);
+    assert_eq!(most.load(Ordering::Relaxed), 1, "items at once");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_host_that_calls_at_the_wrong_time_is_refused_and_nothing_happens() {
+    let transcript = Transcript::new();
+    let on = OnHost::created(Scripted::new(&["a"]).writing_to(&transcript), &transcript);
+    let pair = |on: &OnHost| (on.driven.synchronize(), on.driven.show_error(error()));
+    assert_eq!(on.driven.enum_sync_items().await, Err(UNEXPECTED));
+    assert_eq!(on.attach(), UNEXPECTED);
+    assert_eq!(pair(&on), (UNEXPECTED, UNEXPECTED));
+    on.driven.initialize(Trigger::Manual, RunFlags::empty(), None).await;
+    assert_eq!(on.driven.initialize(Trigger::Manual, RunFlags::empty(), None).await, UNEXPECTED);
+    on.driven.enum_sync_items().await.unwrap();
+    assert_eq!((on.driven.prepare_for_sync(&[id("a")]), pair(&on)), (UNEXPECTED, (UNEXPECTED, UNEXPECTED)));
+    on.attach();
+    assert_eq!(pair(&on), (UNEXPECTED, UNEXPECTED));
+    on.driven.prepare_for_sync(&[id("a")]);
+    on.host.saw("PrepareForSyncCompleted S_OK").await;
+    assert_eq!((on.driven.prepare_for_sync(&[id("a")]), on.driven.show_error(error())), (UNEXPECTED, UNEXPECTED));
+    on.driven.synchronize();
+    on.host.saw("SynchronizeCompleted S_OK").await;
+    assert_eq!((on.driven.synchronize(), on.driven.prepare_for_sync(&[id("a")])), (UNEXPECTED, UNEXPECTED));
+    on.driven.set_progress_callback(None);
+    assert_eq!((on.attach(), pair(&on)), (UNEXPECTED, (UNEXPECTED, UNEXPECTED)));
+    assert_eq!(on.driven.set_item_status(Subject::Handler, Status::Stopped), UNEXPECTED);
+    let calls = transcript.of(&["initialize", "items", "prepare", "synchronize", "item ", "show_error", "set_item"]);
+    assert_eq!(calls[1..], ["items", "prepare a", "synchronize", "item a"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handler_that_never_completes_is_let_go_of_once_it_is_stopped() {
+    let window = Window::of(waiting(&["a"])).await;
+    let callback = window.callback();
+    window.session.stop();
+    let report = within(window.session.clone().finish()).await;
+    assert_eq!(report.items().next().unwrap().outcome, Outcome::Stopped);
+    assert!(!window.handler.side().is_attached());
+    assert_eq!(callback.synchronize_completed(OK), UNEXPECTED);
+    // The handler is free for the next session.
+    let next = window.manager.session(Trigger::Manual).start().unwrap();
+    crate::support::watched::until_run(&next, syncmgr::RunChange::Synchronizing).await;
+    window.callback().synchronize_completed(OK);
+    within(next.finish()).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn workers_lent_to_a_run_that_no_longer_waits_for_them_come_back() {
+    let manager = SyncManager::builder().items_at_once(1).build();
+    let handler = Scripted::new(&["a", "b", "c"]).on_synchronize(|run| {
+        async {
+            // The call is given up while its first item runs; what is lent later has nobody to use it.
+            let _ = futures::poll!(Box::pin(run.each_item()));
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            Ok(())
+        }
+        .boxed()
+    });
+    manager.register(handler.clone()).unwrap();
+    for _ in 0..3 {
+        within(manager.session(Trigger::Manual).start().unwrap().finish()).await;
+    }
+    let after = Scripted::new(&["d"]).info(|_| syncmgr::HandlerInfo::new(syncmgr::HandlerId::from_u128(77), "After"));
+    assert!(within(manager.run(after)).await.unwrap().is_success());
+}

@@ -1,0 +1,236 @@
+//! A handler that panics, in any of its ten methods: an entry in the log, and the rest goes on.
+
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use futures::FutureExt;
+use syncmgr::{
+    Driven, HandlerId, HandlerInfo, Limits, LogLevel, Outcome, Report, RunEnding, RunFault, RunReport, Session,
+    SessionEvent, Subject, SyncManager, Trigger, Uuid,
+};
+
+use crate::asking::show_error::error;
+use crate::support::faulty::{At, Faulty, When};
+use crate::support::watched::{CLASSIC, begin, until, within};
+use crate::support::window::ran;
+use crate::support::{HANDLER, Scripted, id, run};
+
+const WHENS: [When; 3] = [When::Called, When::Polled, When::Dropped];
+
+/// A session over a faulty handler and one that has no fault.
+fn beside_another(faulty: Faulty) -> Session {
+    let manager = SyncManager::new();
+    let other = Scripted::new(&["other"]).info(|_| HandlerInfo::new(CLASSIC, "Other"));
+    manager.register(faulty).and(manager.register(other)).expect("the handlers can be registered");
+    begin(&manager)
+}
+
+/// The faulty handler's part of a report whose other part must be fine.
+fn faulty(report: &Report) -> &RunReport {
+    assert!(ran(report, CLASSIC).is_success(), "{report}");
+    let run = ran(report, HANDLER);
+    let told =
+        run.log.iter().any(|entry| entry.level == LogLevel::Error && entry.text.ends_with("panicked: the fault"));
+    assert!(told, "{report}");
+    run
+}
+
+fn outcomes(run: &RunReport) -> Vec<Outcome> {
+    run.items().map(|item| item.outcome).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn in_initialize_or_items_the_run_does_not_begin() {
+    for at in [At::Initialize, At::Items] {
+        for when in WHENS {
+            let report = within(beside_another(Faulty(at, when)).finish()).await;
+            let run = faulty(&report);
+            assert_eq!(run.ending, Some(RunEnding::NotBegun(RunFault::Unexpected)), "{at:?} {when:?}");
+            assert_eq!(outcomes(run), []);
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn in_prepare_the_run_is_not_prepared() {
+    for when in WHENS {
+        let report = within(beside_another(Faulty(At::Prepare, when)).finish()).await;
+        let run = faulty(&report);
+        assert_eq!(run.ending, Some(RunEnding::NotPrepared(RunFault::Unexpected)), "{when:?}");
+        assert_eq!(outcomes(run), [Outcome::Failed; 2]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn in_synchronize_the_run_completes_with_unexpected() {
+    for when in WHENS {
+        let report = within(beside_another(Faulty(At::Synchronize, when)).finish()).await;
+        let run = faulty(&report);
+        assert_eq!(run.ending, Some(RunEnding::NotCompleted(RunFault::Unexpected)), "{when:?}");
+        // Dropped after it was done, the items were done as well.
+        let outcome = if when == When::Dropped { Outcome::Succeeded } else { Outcome::Failed };
+        assert_eq!(outcomes(run), [outcome; 2], "{when:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn in_an_item_that_item_fails_and_is_named() {
+    for when in WHENS {
+        let report = within(beside_another(Faulty(At::Item, when)).finish()).await;
+        let run = faulty(&report);
+        assert_eq!(outcomes(run), [Outcome::Succeeded, Outcome::Failed], "{when:?}");
+        let entry = run.log.iter().find(|entry| entry.level == LogLevel::Error).unwrap();
+        assert_eq!(entry.item, Some(id("b")));
+        assert_eq!(run.ending, Some(RunEnding::Completed));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn when_told_of_a_skip_the_skip_counts_all_the_same() {
+    let session = beside_another(Faulty(At::Status, When::Called));
+    let begun = |event: &SessionEvent| matches!(event, SessionEvent::Began { item, .. } if *item == id("a"));
+    until(&mut session.events(), begun).await;
+    session.skip(HANDLER, id("a")).unwrap();
+    session.stop_handler(HANDLER).unwrap();
+    let report = within(session.finish()).await;
+    let run = report.run(HANDLER).unwrap();
+    assert_eq!(run.ending, Some(RunEnding::Completed));
+    let told = run.log.iter().filter(|entry| entry.text.contains("told of a skip: the fault")).count();
+    assert_eq!(told, 2, "{report}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn in_show_error_the_results_stay_open() {
+    for when in WHENS {
+        let session = beside_another(Faulty(At::Error, when));
+        within(session.report()).await;
+        for _ in 0..2 {
+            within(session.show_error(HANDLER, error())).await.unwrap();
+        }
+        let report = within(session.finish()).await;
+        let run = faulty(&report);
+        assert_eq!(run.log.iter().filter(|entry| entry.level == LogLevel::Error).count(), 2, "{when:?}");
+        assert_eq!(run.ending, Some(RunEnding::Completed));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn in_show_properties_whoever_asked_is_told() {
+    for when in WHENS {
+        let manager = SyncManager::new();
+        manager.register(Faulty(At::Properties, when)).unwrap();
+        let shown = within(manager.show_properties(HANDLER, Subject::Handler)).await;
+        assert!(shown.is_err(), "{when:?}: {shown:?}");
+        // The handler is free for the next session.
+        within(manager.session(Trigger::Manual).start().unwrap().finish()).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn in_info_whoever_registers_is_told() {
+    let manager = SyncManager::new();
+    let registered = catch_unwind(AssertUnwindSafe(|| manager.register(Faulty(At::Info, When::Called))));
+    assert!(registered.expect("the panic does not reach the application").is_err());
+    let driven = catch_unwind(|| Driven::new(Arc::new(Faulty(At::Info, When::Called))).is_err());
+    assert!(driven.expect("the panic does not reach the host"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn in_item_object_there_is_no_object() {
+    let manager = SyncManager::new();
+    manager.register(Faulty(At::Object, When::Called)).unwrap();
+    let object = || manager.item_object(HANDLER, Subject::Handler, Uuid::nil()).is_none();
+    assert!(catch_unwind(AssertUnwindSafe(object)).expect("the panic does not reach the application"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cut_item_whose_drop_panics_frees_its_place() {
+    let bomb = || OnDrop(|| panic!("the fault"));
+    let handler =
+        Scripted::new(&["a", "b"]).info(|info| info.with_limits(Limits::DEFAULT.with_items(1))).on_item(move |item| {
+            let first = item.name() == "a";
+            async move {
+                let _bomb = first.then(bomb);
+                if first { std::future::pending().await } else { Ok(()) }
+            }
+            .boxed()
+        });
+    let session = crate::support::start(handler);
+    let begun = |event: &SessionEvent| matches!(event, SessionEvent::Began { .. });
+    until(&mut session.events(), begun).await;
+    session.skip(HANDLER, id("a")).unwrap();
+    let report = within(session.finish()).await;
+    assert_eq!(outcomes(&report.runs[0]), [Outcome::Failed, Outcome::Succeeded], "{report}");
+}
+
+/// Does this when it is dropped.
+struct OnDrop<F: Fn()>(F);
+
+impl<F: Fn()> Drop for OnDrop<F> {
+    fn drop(&mut self) {
+        (self.0)();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn something_kept_whose_drop_panics_does_not_keep_the_results_open() {
+    let handler = Scripted::new(&["a"]).on_prepare(|run| {
+        run.keep(OnDrop(|| panic!("the fault")));
+        async { Ok(()) }.boxed()
+    });
+    let report = within(run(handler)).await;
+    assert_eq!(outcomes(&report.runs[0]), [Outcome::Succeeded]);
+}
+
+/// An error that cannot be shown.
+#[derive(Debug)]
+struct Unspeakable;
+
+impl fmt::Display for Unspeakable {
+    fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {
+        panic!("the fault")
+    }
+}
+
+impl std::error::Error for Unspeakable {}
+
+/// Runs three items one after the other, of which the first ends like this.
+async fn first_of_three(end: fn() -> syncmgr::SyncResult) -> Report {
+    let one = Limits::DEFAULT.with_items(1);
+    let handler = Scripted::new(&["a", "b", "c"])
+        .info(|info| info.with_limits(one))
+        .on_item(move |item| if item.name() == "a" { async move { end() }.boxed() } else { async { Ok(()) }.boxed() });
+    within(run(handler)).await
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_item_whose_error_cannot_be_shown_fails_and_the_others_run() {
+    let report = first_of_three(|| Err(Unspeakable.into())).await;
+    assert_eq!(outcomes(&report.runs[0]), [Outcome::Failed, Outcome::Succeeded, Outcome::Succeeded]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_whose_error_cannot_be_shown_ends_all_the_same() {
+    let report = within(run(Scripted::new(&["a"]).on_prepare(|_| async { Err(Unspeakable.into()) }.boxed()))).await;
+    assert_eq!(report.runs[0].ending, Some(RunEnding::NotPrepared(RunFault::Failed)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_whose_payload_panics_when_dropped_fails_its_item_and_the_others_run() {
+    let report = first_of_three(|| std::panic::panic_any(OnDrop(|| panic!("the fault")))).await;
+    assert_eq!(outcomes(&report.runs[0]), [Outcome::Failed, Outcome::Succeeded, Outcome::Succeeded]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn many_faulty_handlers_at_once_leave_the_one_without_fault_alone() {
+    let manager = SyncManager::new();
+    for number in 1..50 {
+        let panicking = Scripted::new(&["x"]).on_item(|_| async { panic!("the fault") }.boxed());
+        manager.register(panicking.info(|_| HandlerInfo::new(HandlerId::from_u128(number), "Faulty"))).unwrap();
+    }
+    manager.register(Scripted::new(&["a"]).info(|_| HandlerInfo::new(CLASSIC, "Other"))).unwrap();
+    let report = within(manager.session(Trigger::Manual).start().unwrap().finish()).await;
+    let failed = report.items().filter(|item| item.outcome == Outcome::Failed).count();
+    assert!(failed == 49 && report.run(CLASSIC).unwrap().is_success());
+}

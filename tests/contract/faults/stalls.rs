@@ -1,0 +1,435 @@
+//! Items that make no progress for too long, and handlers in which nothing happens at all.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use futures::FutureExt;
+use syncmgr::anyhow::anyhow;
+use syncmgr::{
+    Claim, FailureClass, HandlerInfo, ItemContext, Limits, LogEntry, LogLevel, Outcome, Progress, Report, ReportError,
+    RunEnding, RunFault, RunReport, Status, SyncItem, SyncManager, SyncResult, SynchronizeContext, Trigger,
+    WhenStalled,
+};
+use syncmgr_test::{ScriptedUser, Transcript};
+use tokio::sync::Notify;
+use tokio::time::{Instant, sleep};
+
+use crate::faults::deadlines::never;
+use crate::support::watched::{CLASSIC, begin, until_began, within};
+use crate::support::{HANDLER, Scripted, id, run};
+
+/// The default stall time.
+const STALL: Duration = Duration::from_secs(600);
+const GRACE: Duration = Duration::from_millis(100);
+
+/// Items that hang and items that do as they should.
+fn hanging(names: &[&str]) -> Scripted {
+    Scripted::new(names)
+        .on_item(|item| if item.name().starts_with("hangs") { never() } else { async { Ok(()) }.boxed() })
+}
+
+/// The entries of the log about an item.
+fn about<'a>(run: &'a RunReport, name: &str) -> Vec<&'a LogEntry> {
+    run.log.iter().map(|entry| &**entry).filter(|entry| entry.item == Some(id(name))).collect()
+}
+
+/// The item has stalled and says so, once.
+fn stalled(report: &Report, name: &str) {
+    let run = report.run(HANDLER).expect("it is there");
+    let item = run.item(id(name)).expect("it is there");
+    assert_eq!((item.outcome, item.class), (Outcome::Failed, Some(FailureClass::Transient)), "{report}");
+    let entries = about(run, name);
+    let [entry] = entries.as_slice() else { panic!("{report}") };
+    assert_eq!(entry.level, LogLevel::Error);
+    assert!(entry.text.starts_with("stalled: no progress for "), "{report}");
+}
+
+/// Whether the stall was noticed in time, which is up to a quarter late.
+fn in_time(passed: Duration, stall: Duration) {
+    let span = stall..=stall + stall / 4 + GRACE;
+    assert!(span.contains(&passed), "{passed:?} is not within {span:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_item_without_progress_is_reported_and_cancelled_and_its_neighbours_go_on() {
+    let before = Instant::now();
+    let report = run(hanging(&["a", "hangs", "b"])).await;
+    in_time(before.elapsed(), STALL);
+    stalled(&report, "hangs");
+    let others = report.items().filter(|item| item.outcome == Outcome::Succeeded).count();
+    assert_eq!((others, report.runs[0].ending), (2, Some(RunEnding::Completed)), "{report}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stalled_item_that_leaves_in_time_has_failed_unless_it_is_done() {
+    let leaves: [(fn() -> SyncResult, Outcome); 2] =
+        [(|| Err(anyhow!("no answer")), Outcome::Failed), (|| Ok(()), Outcome::Succeeded)];
+    for (leave, outcome) in leaves {
+        let told = Transcript::new();
+        let telling = told.clone();
+        let report = run(Scripted::new(&["a"]).on_item(move |item| {
+            let told = telling.clone();
+            async move {
+                item.cancelled().await;
+                told.note(format!("{:?}", item.check().unwrap_err().reason));
+                leave()
+            }
+            .boxed()
+        }))
+        .await;
+        assert_eq!(told.lines(), ["TimedOut"]);
+        assert_eq!(report.items().next().unwrap().outcome, outcome, "{report}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stalled_item_that_leaves_with_the_cancel_is_reported_once() {
+    let handler = Scripted::new(&["a"]).on_item(|item| {
+        async move {
+            item.cancelled().await;
+            Ok(item.check()?)
+        }
+        .boxed()
+    });
+    stalled(&run(handler).await, "a");
+}
+
+/// Reports every so often, this often.
+async fn reporting(item: &ItemContext, every: Duration, times: u64) -> SyncResult {
+    for done in 1..=times {
+        sleep(every).await;
+        item.progress(done, times)?;
+    }
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_item_that_reports_now_and_then_goes_on_for_ever() {
+    let every = STALL - Duration::from_secs(1);
+    let report = run(Scripted::new(&["a"]).on_item(move |item| reporting(item, every, 500).boxed())).await;
+    assert!(report.is_success(), "{report}");
+    assert!(report.runs[0].log.is_empty(), "{report}");
+    assert_eq!(report.runs[0].ending, Some(RunEnding::Completed));
+}
+
+#[tokio::test(start_paused = true)]
+async fn reports_of_blocking_and_spawned_work_count_for_the_item() {
+    let report = run(Scripted::new(&["a"]).on_item(move |item| {
+        let mine = item.clone();
+        item.spawn(async move { reporting(&mine, STALL / 2, 10).await }).boxed()
+    }))
+    .await;
+    assert!(report.is_success(), "{report}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_report_of_the_same_number_is_progress_too() {
+    let report = run(Scripted::new(&["a"]).on_item(move |item| {
+        async move {
+            for _ in 0..10 {
+                sleep(STALL / 2).await;
+                item.progress(7, None)?;
+            }
+            Ok(())
+        }
+        .boxed()
+    }))
+    .await;
+    assert!(report.is_success(), "{report}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_item_stalls_by_itself_whatever_its_neighbours_report() {
+    let report = run(Scripted::new(&["a", "hangs"])
+        .on_item(move |item| if item.name() == "hangs" { never() } else { reporting(item, STALL / 4, 12).boxed() }))
+    .await;
+    stalled(&report, "hangs");
+    assert_eq!(report.runs[0].item(id("a")).unwrap().outcome, Outcome::Succeeded, "{report}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_worker_whose_item_stalled_takes_the_next() {
+    let handler =
+        hanging(&["hangs", "a", "hangs too", "b"]).info(|info| info.with_limits(Limits::DEFAULT.with_items(1)));
+    let report = within(run(handler)).await;
+    ["hangs", "hangs too"].iter().for_each(|name| stalled(&report, name));
+    assert_eq!(report.items().filter(|item| item.outcome == Outcome::Succeeded).count(), 2, "{report}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handler_sets_its_own_stall_time() {
+    let limits = Limits::DEFAULT.with_stall_after(Duration::from_secs(4));
+    let before = Instant::now();
+    let report = run(hanging(&["hangs"]).info(|info| info.with_limits(limits))).await;
+    in_time(before.elapsed(), Duration::from_secs(4));
+    stalled(&report, "hangs");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_item_that_may_not_be_interrupted_is_given_the_hard_grace_when_it_stalls() {
+    let before = Instant::now();
+    let report = run(Scripted::new(&["a"]).on_item(|item| {
+        async move {
+            let _whole = item.uninterrupted();
+            std::future::pending().await
+        }
+        .boxed()
+    }))
+    .await;
+    in_time(before.elapsed() - Duration::from_secs(5), STALL);
+    stalled(&report, "a");
+}
+
+/// A handler that only wants to be told.
+fn reported(handler: Scripted) -> Scripted {
+    handler.info(|info| info.with_limits(Limits::DEFAULT.with_stall_policy(WhenStalled::Report)))
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_stalls_are_only_reported_the_item_goes_on() {
+    let handler = reported(Scripted::new(&["a"]).on_item(|_| sleep(STALL + STALL / 2).map(Ok).boxed()));
+    let report = run(handler).await;
+    assert!(report.is_success(), "{report}");
+    let entries = about(&report.runs[0], "a");
+    let [entry] = entries.as_slice() else { panic!("{report}") };
+    assert_eq!((entry.level, &*entry.text), (LogLevel::Warning, "no progress for 600s; it goes on"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_stalls_are_only_reported_an_item_is_reported_once_until_it_reports_again() {
+    let handler = reported(Scripted::new(&["a"]).on_item(|item| {
+        async move {
+            sleep(5 * STALL).await;
+            item.progress(1, None)?;
+            sleep(5 * STALL).map(Ok).await
+        }
+        .boxed()
+    }));
+    let report = run(handler).await;
+    assert_eq!(about(&report.runs[0], "a").len(), 2, "{report}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_stalls_are_only_reported_a_synchronize_in_which_nothing_happens_goes_on() {
+    let handler = reported(Scripted::new(&["a"]).on_synchronize(|run| {
+        async move {
+            sleep(2 * STALL).await;
+            run.each_item().await
+        }
+        .boxed()
+    }));
+    let report = run(handler).await;
+    assert!(report.is_success(), "{report}");
+    assert!(!report.runs[0].log.is_empty(), "{report}");
+}
+
+/// Whether a report of an item was taken.
+fn tell(run: &SynchronizeContext, name: &str, report: Progress) -> Result<(), ReportError> {
+    run.report(id(name), report)
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_item_its_handler_reports_on_by_hand_stalls_too_and_the_next_report_says_so() {
+    let answers = Transcript::new();
+    let noting = answers.clone();
+    let report = run(Scripted::new(&["a", "b"]).on_synchronize(move |run| {
+        let answers = noting.clone();
+        async move {
+            tell(run, "a", Progress::new().value(1))?;
+            for value in 0..8 {
+                sleep(STALL / 4).await;
+                tell(run, "b", Progress::new().value(value))?;
+            }
+            answers.note(format!("{:?}", tell(run, "a", Progress::new().value(2)).is_err()));
+            Ok(tell(run, "b", Progress::new().status(Status::Succeeded))?)
+        }
+        .boxed()
+    }))
+    .await;
+    assert_eq!(answers.lines(), ["true"]);
+    stalled(&report, "a");
+    assert_eq!(report.runs[0].item(id("b")).unwrap().outcome, Outcome::Succeeded, "{report}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn items_reported_on_by_hand_go_on_for_ever_while_they_report() {
+    let report = run(Scripted::new(&["a"]).on_synchronize(move |run| {
+        async move {
+            for value in 0..100 {
+                tell(run, "a", Progress::new().value(value))?;
+                sleep(STALL - Duration::from_secs(1)).await;
+            }
+            Ok(tell(run, "a", Progress::new().status(Status::Succeeded))?)
+        }
+        .boxed()
+    }))
+    .await;
+    assert!(report.is_success(), "{report}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handler_that_hangs_after_a_report_by_hand_is_cut() {
+    let report = within(run(Scripted::new(&["a", "b"]).on_synchronize(move |run| {
+        async move {
+            tell(run, "a", Progress::new().value(1))?;
+            std::future::pending().await
+        }
+        .boxed()
+    })))
+    .await;
+    assert!(report.items().all(|item| item.class == Some(FailureClass::Transient)), "{report}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_synchronize_in_which_nothing_happens_is_cut_and_its_items_may_be_tried_again() {
+    let told = Transcript::new();
+    for waits in [false, true] {
+        let telling = told.clone();
+        let handler = Scripted::new(&["a", "b"]).on_synchronize(move |run| {
+            let told = telling.clone();
+            async move {
+                run.cancelled().await;
+                told.note(format!("{:?}", run.check().unwrap_err().reason));
+                if waits { Ok(()) } else { std::future::pending().await }
+            }
+            .boxed()
+        });
+        let before = Instant::now();
+        let report = run(handler).await;
+        in_time(before.elapsed(), STALL);
+        assert_eq!(report.runs[0].ending, Some(RunEnding::NotCompleted(RunFault::Failed)), "{report}");
+        assert!(report.items().all(|item| item.class == Some(FailureClass::Transient)), "{report}");
+        let [entry] = report.runs[0].log.as_slice() else { panic!("{report}") };
+        assert!(entry.text.starts_with("could not synchronize: the handler took too long"), "{report}");
+    }
+    assert_eq!(told.lines(), ["TimedOut"; 2]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_synchronize_that_hangs_after_its_items_is_cut_and_they_keep_their_outcome() {
+    let report = run(Scripted::new(&["a"]).on_synchronize(|run| {
+        async move {
+            run.each_item().await?;
+            std::future::pending().await
+        }
+        .boxed()
+    }))
+    .await;
+    assert_eq!(report.items().next().unwrap().outcome, Outcome::Succeeded, "{report}");
+    assert_eq!(report.runs[0].ending, Some(RunEnding::NotCompleted(RunFault::Failed)), "{report}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_item_does_not_stall_while_the_user_is_asked_or_another_has_their_attention() {
+    let handler = Scripted::new(&["asks", "waits"]).on_item(|item| {
+        async move {
+            let _user = item.run().interaction().await?;
+            sleep(3 * STALL).map(Ok).await
+        }
+        .boxed()
+    });
+    let other = Scripted::new(&["waits too"]).info(|_| HandlerInfo::new(CLASSIC, "Other"));
+    let other = other.on_item(|item| async { item.run().interaction().await.map(drop) }.boxed());
+    let manager = SyncManager::builder().interaction(ScriptedUser::new()).build();
+    manager.register(handler).unwrap();
+    manager.register(other).unwrap();
+    let session = manager.session(Trigger::Manual).may_bother_user().start().unwrap();
+    let report = session.finish().await;
+    assert!(report.is_success(), "{report}");
+    assert!(report.duration >= Duration::ZERO && report.runs.iter().all(|run| run.log.is_empty()), "{report}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_item_that_was_asked_something_may_stall_afterwards() {
+    let manager = SyncManager::builder().interaction(ScriptedUser::new()).build();
+    let handler = Scripted::new(&["a"]).on_item(|item| {
+        async move {
+            let user = item.run().interaction().await?;
+            sleep(3 * STALL).await;
+            drop(user);
+            std::future::pending().await
+        }
+        .boxed()
+    });
+    manager.register(handler).unwrap();
+    let session = manager.session(Trigger::Manual).may_bother_user().start().unwrap();
+    let before = Instant::now();
+    stalled(&session.finish().await, "a");
+    // The look that ends the questions counts as the first.
+    assert!(before.elapsed() <= 3 * STALL + 3 * STALL / 2 + GRACE, "{:?}", before.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_stalls_while_it_is_paused() {
+    let manager = SyncManager::new();
+    manager.register(Scripted::new(&["a", "b"])).unwrap();
+    manager.pause();
+    let session = begin(&manager);
+    sleep(10 * STALL).await;
+    manager.resume();
+    let report = within(session.finish()).await;
+    assert!(report.is_success(), "{report}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn items_do_not_stall_while_they_wait_for_claims_or_workers() {
+    let begun = Arc::new(AtomicUsize::new(0));
+    let count = begun.clone();
+    let handler = Scripted::new(&[])
+        .items(|| {
+            let claiming = |name: &str| SyncItem::named(name).with_claim(Claim::new("the line"));
+            Ok(["a", "b"].map(claiming).into_iter().chain(["c", "d"].map(SyncItem::named)).collect())
+        })
+        .on_item(move |item| {
+            count.fetch_add(1, Ordering::Relaxed);
+            reporting(item, STALL / 2, 6).boxed()
+        });
+    let manager = SyncManager::builder().items_at_once(1).build();
+    manager.register(handler.clone()).unwrap();
+    manager.register(handler.info(|_| HandlerInfo::new(CLASSIC, "Other"))).unwrap();
+    let report = begin(&manager).finish().await;
+    assert!(report.is_success(), "{report}");
+    assert_eq!(begun.load(Ordering::Relaxed), 8);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_item_that_is_skipped_while_it_stalls_is_skipped() {
+    let manager = SyncManager::new();
+    let skipping = Arc::new(Notify::new());
+    manager.register(hanging(&["hangs"])).unwrap();
+    let session = begin(&manager);
+    until_began(&session).await;
+    sleep(STALL - GRACE).await;
+    session.skip(HANDLER, id("hangs")).unwrap();
+    skipping.notify_one();
+    let report = within(session.finish()).await;
+    assert_eq!(report.items().next().unwrap().outcome, Outcome::Skipped, "{report}");
+    assert!(report.runs[0].log.is_empty(), "{report}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_grace_without_end_is_waited_for() {
+    for limits in [Limits::DEFAULT.with_soft_grace(Duration::MAX), Limits::DEFAULT.with_hard_grace(Duration::MAX)] {
+        let go = Arc::new(Notify::new());
+        let going = go.clone();
+        let handler = Scripted::new(&["a"]).info(|info| info.with_limits(limits)).on_item(move |item| {
+            let go = going.clone();
+            async move {
+                let _whole = item.uninterrupted();
+                go.notified().map(Ok).await
+            }
+            .boxed()
+        });
+        let manager = SyncManager::new();
+        manager.register(handler).unwrap();
+        let session = begin(&manager);
+        until_began(&session).await;
+        session.skip(HANDLER, id("a")).unwrap();
+        sleep(STALL).await;
+        go.notify_one();
+        let report = within(session.finish()).await;
+        assert!(report.is_success(), "{report}");
+        within(manager.shutdown()).await;
+    }
+}

@@ -1,0 +1,195 @@
+//! A store that cannot be read or written.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use syncmgr::anyhow::{anyhow, ensure};
+use syncmgr::{
+    HandlerId, HandlerRecord, ItemId, ItemState, LogError, LogLevel, LogRecord, MemoryStore, Outcome, RegisterFlags,
+    RequestError, SessionId, StateChange, StateStore, SyncManager, SyncResult, Trigger,
+};
+use syncmgr_test::{Transcript, reads_from};
+
+use crate::asking::stored_log::asking;
+use crate::choosing::choice::Picking;
+use crate::remembered::settings::{LINK, repairable, texts};
+use crate::support::steps::{Steps, manual, outcome, registered, succeeds};
+use crate::support::watched::{begin, within};
+use crate::support::{HANDLER, Scripted, id};
+
+/// A store that fails on demand.
+#[derive(Clone, Default)]
+struct Failing {
+    inner: MemoryStore,
+    handlers: Arc<AtomicBool>,
+    choices: Arc<AtomicBool>,
+    numbers: Arc<AtomicBool>,
+    log: Arc<AtomicBool>,
+    writes: Arc<AtomicBool>,
+}
+
+impl Failing {
+    fn manager(&self) -> SyncManager {
+        SyncManager::builder().store(self.clone()).build()
+    }
+}
+
+/// Fails when told to.
+fn check(fails: &AtomicBool) -> SyncResult {
+    ensure!(!fails.load(Ordering::Relaxed), "the disk is full of bees");
+    Ok(())
+}
+
+impl StateStore for Failing {
+    reads_from!(inner: answer, record, setbacks, known, ended_since, resources, sessions, interrupted, histogram);
+
+    fn last_session(&self) -> SyncResult<SessionId> {
+        check(&self.numbers)?;
+        self.inner.last_session()
+    }
+
+    fn handlers(&self) -> SyncResult<BTreeMap<HandlerId, HandlerRecord>> {
+        check(&self.handlers)?;
+        self.inner.handlers()
+    }
+
+    fn choices(&self, handler: HandlerId) -> SyncResult<BTreeMap<ItemId, ItemState>> {
+        check(&self.choices)?;
+        self.inner.choices(handler)
+    }
+
+    fn log(&self, handler: HandlerId) -> SyncResult<Vec<LogRecord>> {
+        check(&self.log)?;
+        self.inner.log(handler)
+    }
+
+    fn write(&self, changes: Vec<StateChange>) -> BoxFuture<'static, SyncResult> {
+        match check(&self.writes) {
+            Ok(()) => self.inner.write(changes),
+            Err(error) => async { Err(error) }.boxed(),
+        }
+    }
+}
+
+fn fail(switch: &AtomicBool) {
+    switch.store(true, Ordering::Relaxed);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handler_whose_settings_cannot_be_read_is_not_registered() {
+    let store = Failing::default();
+    fail(&store.handlers);
+    let manager = store.manager();
+    let refused = manager.register(Scripted::new(&["a"]));
+    let Err(RequestError::Store { reason }) = refused else { panic!("{refused:?}") };
+    assert!(reason.contains("full of bees"));
+    assert!(manager.handlers().is_empty());
+    store.handlers.store(false, Ordering::Relaxed);
+    manager.register(Scripted::new(&["a"])).unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_whose_choices_cannot_be_read_says_so_once_and_takes_the_defaults() {
+    let store = Failing::default();
+    fail(&store.choices);
+    let manager = registered(store.manager(), [Scripted::new(&["a"])]);
+    let report = succeeds(begin(&manager)).await;
+    let [entry] = &report.runs[0].log[..] else { panic!("{report}") };
+    assert!(entry.level == LogLevel::Error && entry.text.contains("full of bees"), "{report}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_over_given_items_needs_no_choices_and_runs_although_they_cannot_be_read() {
+    let store = Failing::default();
+    fail(&store.choices);
+    let manager = registered(store.manager(), [Scripted::new(&["a", "b"])]);
+    let report = succeeds(manager.session(Trigger::Manual).items(HANDLER, [id("b")]).start().unwrap()).await;
+    assert_eq!(report.items().count(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_log_that_cannot_be_read_is_a_typed_error() {
+    let store = Failing::default();
+    let manager = registered(store.manager(), [repairable()]);
+    within(begin(&manager).finish()).await;
+    fail(&store.log);
+    assert!(manager.log(HANDLER).is_err());
+    let shown = within(manager.show_error(HANDLER, LINK)).await.map(drop);
+    assert!(matches!(shown, Err(LogError::Store { .. })), "{shown:?}");
+    let answered = manager.answer(HANDLER, LINK, 0).map(drop);
+    assert!(matches!(answered, Err(LogError::Store { .. })), "{answered:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn sessions_go_on_over_a_store_that_refuses_every_write() {
+    let store = Failing::default();
+    fail(&store.writes);
+    let chooser = Picking::these(&["a", "b"], &Transcript::new());
+    let manager = SyncManager::builder().store(store.clone()).chooser(chooser).build();
+    manager.register(asking()).unwrap();
+    manager.set_flags(HANDLER, RegisterFlags::IDLE).unwrap();
+    assert_eq!(manager.registration(HANDLER).unwrap().flags, RegisterFlags::IDLE);
+    let session = manager.update_all().unwrap();
+    let report = within(session.report()).await;
+    assert_eq!([id("a"), id("b")].map(|item| outcome(&report, item)), [Outcome::NeedsUser, Outcome::Succeeded]);
+    let error = report.runs[0].log.iter().find_map(|entry| entry.error).unwrap();
+    within(session.answer(HANDLER, error, 0)).await.unwrap();
+    succeeds(session).await;
+    assert!(within(manager.forget(HANDLER)).await.is_err());
+    assert!(within(manager.shutdown()).await.is_empty());
+}
+
+/// A store whose writes are taken at once and survive only when somebody polls long enough.
+#[derive(Clone, Default)]
+struct Slow(MemoryStore);
+
+impl StateStore for Slow {
+    reads_from!(0);
+
+    fn write(&self, changes: Vec<StateChange>) -> BoxFuture<'static, SyncResult> {
+        let taken = self.0.write(changes);
+        async move {
+            tokio::task::yield_now().await;
+            taken.await?;
+            Err(anyhow!("the disk is full of bees"))
+        }
+        .boxed()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_takes_its_time_to_write_keeps_nobody_waiting() {
+    let store = Slow::default();
+    let manager = SyncManager::builder().store(store.clone()).build();
+    manager.register(repairable()).unwrap();
+    within(begin(&manager).finish()).await;
+    // Besides what happened, that it may happen again.
+    assert_eq!(texts(&manager).len(), 4);
+    assert!(within(manager.show_error(HANDLER, LINK)).await.unwrap().is_success());
+    drop(manual(&registered(SyncManager::builder().store(store).build(), [Steps::default().handler(1, &[])]), 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handler_whose_stored_flags_nobody_knows_is_refused_and_leaves_nothing_behind() {
+    let store = MemoryStore::new();
+    let flags = RegisterFlags::from_bits_retain(1 << 31);
+    store.write(vec![StateChange::Flags { handler: HANDLER, flags }]).await.unwrap();
+    let manager = SyncManager::builder().store(store).build();
+    assert!(manager.register(Scripted::new(&["a"])).is_err());
+    assert_eq!(manager.registration(HANDLER), None);
+    manager.register(Steps::default().handler(1, &[])).unwrap();
+    assert!(manager.session(Trigger::Manual).start().is_ok(), "the others go on");
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_nobody_knows_how_far_the_numbers_were_what_is_committed_still_comes_later() {
+    let (store, handler) = (Failing::default(), crate::remembered::checkpoints::counting(&["a"]));
+    for round in 1..=4 {
+        store.numbers.store(round == 3, Ordering::Relaxed);
+        succeeds(begin(&registered(store.manager(), [handler.clone()]))).await;
+        assert_eq!(crate::support::witness::saved(&store, "a"), Some((1, round.to_string())));
+    }
+}

@@ -1,0 +1,109 @@
+//! Forgetting a handler.
+
+use std::collections::BTreeMap;
+
+use futures::FutureExt;
+use syncmgr::{ItemState, MemoryStore, Outcome, RegisterFlags, Resolution, StateChange, StateStore, SyncManager};
+
+use crate::asking::stored_log::{asking, question};
+use crate::remembered::settings::{LINK, over, repairable, texts};
+use crate::support::steps::{Steps, idle, nth, outcome, succeeds};
+use crate::support::watched::{begin, within};
+use crate::support::{HANDLER, Scripted, id};
+
+#[tokio::test(start_paused = true)]
+async fn forget_deletes_everything_and_a_handler_that_comes_back_is_a_new_one() {
+    let (store, handler) = (MemoryStore::new(), asking());
+    let manager = over(&store, &handler);
+    manager.set_flags(HANDLER, RegisterFlags::IDLE).unwrap();
+    within(begin(&manager).finish()).await;
+    succeeds(manager.answer(HANDLER, question(&manager), 0).unwrap()).await;
+    let items = BTreeMap::from([(id("b"), Some(ItemState::Unchecked))]);
+    store.write(vec![StateChange::Choices { handler: HANDLER, items }]).await.unwrap();
+    within(manager.forget(HANDLER)).await.unwrap();
+    assert_eq!(manager.registration(HANDLER), None);
+    assert!(store.handlers().unwrap().is_empty());
+    assert!(store.choices(HANDLER).unwrap().is_empty() && store.log(HANDLER).unwrap().is_empty());
+    manager.register(handler).unwrap();
+    assert_eq!(manager.registration(HANDLER).unwrap().flags, RegisterFlags::empty());
+    let report = within(begin(&manager).finish()).await;
+    assert_eq!([id("a"), id("b")].map(|item| outcome(&report, item)), [Outcome::NeedsUser, Outcome::Succeeded]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn forget_stops_what_runs_and_what_waits_and_leaves_no_trace_of_it() {
+    let (store, steps) = (MemoryStore::new(), Steps::default());
+    let notes = steps.clone();
+    let handler = steps.handler(1, &["a", "b"]).on_item(move |item| {
+        item.warn("it began");
+        notes.clone().step(item.clone()).boxed()
+    });
+    let manager = over(&store, &handler);
+    let other = steps.handler(2, &["other"]);
+    manager.register(other).unwrap();
+    let [first, second] = [(); 2].map(|()| begin(&manager));
+    assert_eq!(steps.running().await, "a b other");
+    within(manager.forget(nth(1))).await.unwrap();
+    assert_eq!(steps.running().await, "other", "other handlers go on");
+    assert!(!store.handlers().unwrap().contains_key(&nth(1)));
+    steps.open("other");
+    for session in [first, second] {
+        let report = within(session.finish()).await;
+        assert!(report.run(nth(1)).unwrap().items().all(|item| item.outcome == Outcome::Stopped), "{report}");
+    }
+    assert!(store.log(nth(1)).unwrap().is_empty());
+    assert!(!store.handlers().unwrap().contains_key(&nth(1)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_that_is_still_open_stores_nothing_of_a_handler_that_was_forgotten() {
+    let explains = |handler: Scripted| {
+        handler.on_show_error(|run, _| {
+            run.warn("explained");
+            async { Ok(Resolution::Done) }.boxed()
+        })
+    };
+    let (store, handler) = (MemoryStore::new(), explains(repairable()));
+    let manager = over(&store, &handler);
+    let session = begin(&manager);
+    within(session.report()).await;
+    within(manager.forget(HANDLER)).await.unwrap();
+    // Whatever comes of it: the handler is forgotten.
+    let _ = within(session.show_error(HANDLER, LINK)).await;
+    within(session.finish()).await;
+    assert!(store.log(HANDLER).unwrap().is_empty(), "{:?}", texts(&manager));
+    assert!(store.handlers().unwrap().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn forgetting_a_handler_nobody_knows_changes_nothing() {
+    let (store, handler) = (MemoryStore::new(), Scripted::new(&["a"]));
+    let manager = over(&store, &handler);
+    within(manager.forget(nth(9))).await.unwrap();
+    succeeds(begin(&manager)).await;
+    assert!(store.handlers().unwrap().contains_key(&HANDLER));
+}
+
+/// Somebody who never chooses.
+struct Undecided;
+
+#[async_trait::async_trait]
+impl syncmgr::Chooser for Undecided {
+    async fn choose(&self, _: &[syncmgr::Offer]) -> Option<syncmgr::Chosen> {
+        std::future::pending().await
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn forget_does_not_wait_for_somebody_to_choose() {
+    let manager = SyncManager::builder().chooser(Undecided).build();
+    let handler = Scripted::new(&["a"]);
+    manager.register(handler.clone()).unwrap();
+    let session = manager.update_all().unwrap();
+    idle().await;
+    assert_eq!(handler.transcript.count("items"), 1);
+    let forgotten = tokio::time::timeout(std::time::Duration::from_secs(60), manager.forget(HANDLER)).await;
+    session.stop();
+    within(session.finish()).await;
+    assert!(forgotten.is_ok(), "it waits for the chooser");
+}

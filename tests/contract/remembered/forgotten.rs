@@ -1,0 +1,271 @@
+//! Forgetting one item, or a handler with its items.
+
+use std::collections::BTreeMap;
+
+use futures::FutureExt;
+use syncmgr::anyhow::anyhow;
+use syncmgr::{
+    Classify, ErrorScope, ItemState, MemoryStore, Outcome, Standing, StateChange, StateStore, SyncManager, Trigger,
+};
+
+use crate::asking::stored_log::{asking, question};
+use crate::remembered::checkpoints::counting;
+use crate::remembered::settings::over;
+use crate::support::steps::{Steps, idle, nth, outcome, registered, succeeds};
+use crate::support::watched::{begin, within};
+use crate::support::witness::{find, saved};
+use crate::support::{HANDLER, Scripted, id};
+
+/// How many entries of the stored log are about an item.
+fn logged(store: &MemoryStore, item: &str) -> usize {
+    store
+        .log(HANDLER)
+        .expect("nothing is wrong here")
+        .iter()
+        .filter(|record| record.entry.item == Some(id(item)))
+        .count()
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_a_forgotten_item_nothing_stays_and_of_its_neighbours_everything() {
+    let (store, handler) = (MemoryStore::new(), asking());
+    let manager = over(&store, &handler);
+    within(begin(&manager).finish()).await;
+    let asked = question(&manager);
+    let choices = [id("a"), id("b")].map(|item| (item, Some(ItemState::Unchecked)));
+    let choices = StateChange::Choices { handler: HANDLER, items: BTreeMap::from(choices) };
+    store.write(vec![choices]).await.unwrap();
+    within(manager.forget_item(HANDLER, id("a"))).await.unwrap();
+    assert!(find(&store, "a").is_none() && find(&store, "b").is_some());
+    assert_eq!(store.choices(HANDLER).unwrap().into_keys().collect::<Vec<_>>(), [id("b")]);
+    assert_eq!((logged(&store, "a"), store.setbacks(HANDLER).unwrap().len()), (0, 0));
+    assert!(manager.answer(HANDLER, asked, 0).is_err(), "the question is gone");
+    assert_eq!(manager.explain_item(HANDLER, id("a")).unwrap().standing, Standing::Unknown);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_to_a_forgotten_item_is_forgotten() {
+    let (store, handler) = (MemoryStore::new(), asking());
+    let manager = over(&store, &handler);
+    within(begin(&manager).finish()).await;
+    manager.unregister(HANDLER);
+    assert!(manager.answer(HANDLER, question(&manager), 0).is_err(), "the answer is kept for later");
+    manager.register(handler).unwrap();
+    within(manager.forget_item(HANDLER, id("a"))).await.unwrap();
+    let report = within(begin(&manager).finish()).await;
+    assert_eq!(outcome(&report, id("a")), Outcome::NeedsUser);
+}
+
+/// Its item warns, commits, waits to be stopped, and tries to commit once more.
+fn stubborn() -> Scripted {
+    Scripted::new(&["a", "b"]).on_item(|item| {
+        async move {
+            if item.name() == "b" {
+                return Ok(());
+            }
+            item.warn("it began");
+            let mut count = item.saved::<u32>()?;
+            count.commit().await?;
+            item.cancelled().await;
+            item.warn("it goes on");
+            *count += 1;
+            count.commit().await
+        }
+        .boxed()
+    })
+}
+
+#[tokio::test(start_paused = true)]
+async fn forgetting_an_item_stops_it_and_what_it_commits_and_logs_meanwhile_is_not_kept() {
+    let store = MemoryStore::new();
+    let manager = over(&store, &stubborn());
+    let session = begin(&manager);
+    idle().await;
+    assert!(saved(&store, "a").is_some());
+    within(manager.forget_item(HANDLER, id("a"))).await.unwrap();
+    let report = within(session.finish()).await;
+    assert!(outcome(&report, id("a")) != Outcome::Succeeded, "{report}");
+    assert!(find(&store, "a").is_none(), "{:?}", find(&store, "a"));
+    assert!(find(&store, "b").is_some());
+    assert_eq!(store.setbacks(HANDLER).unwrap().len(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn forgetting_an_item_while_its_session_is_open_leaves_no_entry_about_it_in_the_log() {
+    let store = MemoryStore::new();
+    let manager = over(&store, &stubborn());
+    let session = begin(&manager);
+    idle().await;
+    within(manager.forget_item(HANDLER, id("a"))).await.unwrap();
+    within(session.finish()).await;
+    assert_eq!(logged(&store, "a"), 0, "{:?}", store.log(HANDLER).unwrap());
+}
+
+#[tokio::test(start_paused = true)]
+async fn forgetting_an_item_waits_for_nothing_else_and_nothing_of_it_comes_back_while_the_run_goes_on() {
+    let (store, steps) = (MemoryStore::new(), Steps::default());
+    let notes = steps.clone();
+    let handler = Scripted::new(&["a", "b"]).on_item(move |item| {
+        let steps = notes.clone();
+        async move {
+            if item.name() == "b" {
+                return steps.step(item.clone()).await;
+            }
+            item.warn("it began");
+            item.cancelled().await;
+            Err(anyhow!("it was stopped"))
+        }
+        .boxed()
+    });
+    let manager = over(&store, &handler);
+    let session = begin(&manager);
+    idle().await;
+    let forgotten =
+        tokio::time::timeout(std::time::Duration::from_secs(60), manager.forget_item(HANDLER, id("a"))).await;
+    assert_eq!(steps.running().await, "b");
+    forgotten.expect("it waits for the other item").unwrap();
+    assert_eq!(logged(&store, "a"), 0);
+    steps.let_go(&["b"]).await;
+    within(session.finish()).await;
+    assert_eq!(logged(&store, "a"), 0, "{:?}", store.log(HANDLER).unwrap());
+    assert!(find(&store, "a").is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_entry_deleted_after_an_item_was_forgotten_does_not_bring_the_items_entries_back() {
+    let store = MemoryStore::new();
+    let handler = Scripted::new(&["a", "b"])
+        .on_item(|item| {
+            item.warn("a word");
+            let error = crate::remembered::settings::LINK;
+            item.log(syncmgr::LogEntry::new(syncmgr::LogLevel::Warning, "look").with_link(error));
+            async { Ok(()) }.boxed()
+        })
+        .on_show_error(|run, error| {
+            run.delete_log(ErrorScope::One(error));
+            async { Ok(syncmgr::Resolution::Done) }.boxed()
+        });
+    let manager = over(&store, &handler);
+    let session = begin(&manager);
+    within(session.report()).await;
+    within(manager.forget_item(HANDLER, id("a"))).await.unwrap();
+    assert_eq!(logged(&store, "a"), 0);
+    within(session.show_error(HANDLER, crate::remembered::settings::LINK)).await.unwrap();
+    within(session.finish()).await;
+    assert_eq!(logged(&store, "a"), 0, "{:?}", store.log(HANDLER).unwrap());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_forgotten_item_that_is_listed_again_is_as_new() {
+    let store = MemoryStore::new();
+    let failing = Scripted::new(&["a"]).on_item(|_| async { Err(anyhow!("the fault")).permanent() }.boxed());
+    let manager = over(&store, &failing);
+    within(begin(&manager).finish()).await;
+    within(manager.forget_item(HANDLER, id("a"))).await.unwrap();
+    let session = manager.session(Trigger::Scheduled).handlers([HANDLER]).start().unwrap();
+    assert_eq!(outcome(&within(session.finish()).await, id("a")), Outcome::Failed, "it ran");
+    within(manager.forget_item(HANDLER, id("a"))).await.unwrap();
+    manager.unregister(HANDLER);
+    manager.register(counting(&["a"])).unwrap();
+    succeeds(begin(&manager)).await;
+    assert_eq!(saved(&store, "a"), Some((1, "1".to_owned())));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_item_forgotten_while_it_waits_for_its_turn_does_not_run_and_is_not_recorded() {
+    let (store, steps) = (MemoryStore::new(), Steps::default());
+    let builder = SyncManager::builder().store(store.clone()).items_at_once(1);
+    let manager = registered(builder.build(), [steps.handler(1, &["first", "second"])]);
+    let session = begin(&manager);
+    assert_eq!(steps.running().await, "first");
+    within(manager.forget_item(nth(1), id("second"))).await.unwrap();
+    steps.let_go(&["first"]).await;
+    within(session.finish()).await;
+    assert_eq!(steps.began(), "first");
+    assert_eq!(store.record(nth(1), id("second")).unwrap(), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_item_that_was_interrupted_and_then_forgotten_is_interrupted_no_more() {
+    let (store, steps) = (MemoryStore::new(), Steps::default());
+    let all = ["a", "b"];
+    let items = BTreeMap::from(all.map(|item| (id(item), Some(ItemState::Unchecked))));
+    store.write(vec![StateChange::Choices { handler: nth(1), items }]).await.unwrap();
+    let managed =
+        |store: &MemoryStore| registered(SyncManager::builder().store(store.clone()).build(), [steps.handler(1, &all)]);
+    let manager = managed(&store);
+    let _session = manager.session(Trigger::Manual).items(nth(1), all.map(id)).start().unwrap();
+    assert_eq!(steps.running().await, "a b");
+    let store = store.left_behind();
+    let manager = managed(&store);
+    within(manager.forget_item(nth(1), id("a"))).await.unwrap();
+    assert!(!matches!(manager.explain_item(nth(1), id("a")).unwrap().standing, Standing::Interrupted { .. }));
+}
+
+#[tokio::test(start_paused = true)]
+async fn forgetting_a_handler_stops_it_and_keeps_nothing_it_commits_meanwhile() {
+    let store = MemoryStore::new();
+    let manager = over(&store, &stubborn());
+    let session = begin(&manager);
+    idle().await;
+    within(manager.forget(HANDLER)).await.unwrap();
+    assert!(store.handlers().unwrap().is_empty());
+    within(session.finish()).await;
+    assert!(find(&store, "a").is_none() && find(&store, "b").is_none());
+    assert!(store.log(HANDLER).unwrap().is_empty() && store.known(HANDLER).unwrap().is_empty());
+    assert!(store.handlers().unwrap().is_empty());
+}
+
+/// Begins an item, forgets its handler while another of its items has ended, and waits until that is done.
+async fn forget_in_the_middle() {
+    let lasting = Scripted::new(&["a", "b"]).on_item(|item| {
+        async move {
+            let _guard = item.uninterrupted();
+            let lasts = if item.name() == "a" { 1 } else { 1_000 };
+            tokio::time::sleep(std::time::Duration::from_millis(lasts)).await;
+            Ok(())
+        }
+        .boxed()
+    });
+    let manager = over(&MemoryStore::new(), &lasting);
+    let session = begin(&manager);
+    idle().await;
+    manager.forget(HANDLER).await.expect("the store takes it");
+    session.finish().await;
+}
+
+#[test]
+fn a_handler_that_is_forgotten_waits_for_its_items_without_spinning() {
+    let (done, over) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let mut runtime = tokio::runtime::Builder::new_current_thread();
+        runtime.enable_time().start_paused(true).build().unwrap().block_on(forget_in_the_middle());
+        done.send(()).unwrap();
+    });
+    // Paused time goes on only while nothing has anything to do.
+    over.recv_timeout(std::time::Duration::from_secs(20)).expect("something spins");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_history_names_neither_a_forgotten_handler_nor_a_forgotten_item() {
+    let (store, steps) = (MemoryStore::new(), Steps::default());
+    let handlers = || [steps.handler(1, &["a"]), steps.handler(2, &["b", "c"])];
+    let manager = registered(SyncManager::builder().store(store.clone()).build(), handlers());
+    ["a", "b", "c"].iter().for_each(|item| steps.open(item));
+    let session = manager.session(Trigger::Manual).items(nth(1), [id("a")]).items(nth(2), [id("b"), id("c")]);
+    succeeds(session.start().unwrap()).await;
+    within(manager.forget(nth(1))).await.unwrap();
+    within(manager.forget_item(nth(2), id("b"))).await.unwrap();
+    let runs: Vec<_> = manager.history().unwrap().into_iter().flat_map(|record| record.runs).collect();
+    assert!(runs.iter().all(|run| run.handler != nth(1)), "{runs:?}");
+    assert!(runs.iter().flat_map(|run| run.items.iter().flatten()).all(|item| *item != id("b")), "{runs:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn forgetting_what_nobody_knows_is_no_error_and_leaves_nothing() {
+    let store = MemoryStore::new();
+    let manager = SyncManager::builder().store(store.clone()).build();
+    within(manager.forget_item(HANDLER, id("a"))).await.unwrap();
+    within(manager.forget(HANDLER)).await.unwrap();
+    assert!(store.handlers().unwrap().is_empty() && store.known(HANDLER).unwrap().is_empty());
+}

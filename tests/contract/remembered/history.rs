@@ -1,0 +1,184 @@
+//! The sessions a store remembers.
+
+use std::time::Duration;
+
+use futures::FutureExt;
+use syncmgr::anyhow::bail;
+use syncmgr::{
+    Course, MemoryStore, Outcome, Participation, SessionEnd, SessionId, SessionRecord, StateChange, StateStore,
+    SyncManager, Trigger, Uuid,
+};
+use syncmgr_test::ManualClock;
+
+use crate::remembered::settings::{LINK, over, repairable};
+use crate::support::steps::{Steps, idle, manual, registered, succeeds};
+use crate::support::watched::{begin, until_began, within};
+use crate::support::{HANDLER, Scripted, id};
+
+/// How the sessions of a store went, and what became of their items.
+fn ends(store: &MemoryStore) -> Vec<(Course, Vec<(Outcome, u64)>)> {
+    let end = |record: SessionRecord| record.end.map(|end| (end.course, end.outcomes.into_iter().collect()));
+    store.sessions().expect("nothing is wrong here").into_iter().filter_map(end).collect()
+}
+
+fn failing() -> Scripted {
+    Scripted::new(&["a", "b", "c"]).on_item(|item| {
+        let fails = item.name() != "b";
+        async move { if fails { bail!("the fault") } else { Ok(()) } }.boxed()
+    })
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_in_which_all_went_well_is_smooth_and_one_with_a_failure_eventful() {
+    let store = MemoryStore::new();
+    succeeds(begin(&over(&store, &Scripted::new(&["a", "b"])))).await;
+    within(begin(&over(&store, &failing())).finish()).await;
+    let declines = Scripted::new(&["a"]).on_initialize(|_| async { Ok(Participation::Decline) }.boxed());
+    within(begin(&over(&store, &declines)).finish()).await;
+    let broken = Scripted::new(&[]).items(|| bail!("the fault"));
+    within(begin(&over(&store, &broken)).finish()).await;
+    let expected = [
+        (Course::Smooth, vec![(Outcome::Succeeded, 2)]),
+        (Course::Eventful, vec![(Outcome::Succeeded, 1), (Outcome::Failed, 2)]),
+        (Course::Smooth, vec![]),
+        (Course::Eventful, vec![]),
+    ];
+    assert_eq!(ends(&store), expected);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_says_who_ran_it_why_when_and_what_it_was_asked_for() {
+    let (store, clock) = (MemoryStore::new(), ManualClock::default());
+    let builder = SyncManager::builder().store(store.clone()).clock(clock.clone());
+    let manager = registered(builder.build(), [Scripted::new(&["a", "b"])]);
+    let began = syncmgr::Clock::now(&clock).wall;
+    let session = manager.session(Trigger::Scheduled).items(HANDLER, [id("b")]).start().unwrap();
+    succeeds(session).await;
+    let [record] = &manager.history().unwrap()[..] else { panic!() };
+    assert_eq!((record.session, record.manager, record.began), (SessionId(1), manager.id(), began));
+    assert_eq!(record.runs.len(), 1);
+    assert_eq!(record.runs[0].items.as_ref().map(|items| items.contains(&id("b"))), Some(true));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stopped_session_is_eventful_and_so_is_one_that_is_dropped_with_its_manager() {
+    let (store, steps) = (MemoryStore::new(), Steps::default());
+    let manager = || registered(SyncManager::builder().store(store.clone()).build(), [steps.handler(1, &["a"])]);
+    let stopped = manager();
+    let session = manual(&stopped, 1);
+    until_began(&session).await;
+    session.stop();
+    within(session.finish()).await;
+    let dropped = manager();
+    drop(manual(&dropped, 1));
+    idle().await;
+    drop(dropped);
+    idle().await;
+    let stopped = (Course::Eventful, vec![(Outcome::Stopped, 1)]);
+    assert_eq!(ends(&store), [stopped.clone(), stopped]);
+    assert!(store.left_behind().interrupted().unwrap().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn results_that_are_still_open_when_the_process_goes_are_no_interruption() {
+    let store = MemoryStore::new();
+    let session = begin(&over(&store, &Scripted::new(&["a"])));
+    within(session.report()).await;
+    assert!(store.left_behind().interrupted().unwrap().is_empty());
+    assert_eq!(ends(&store).len(), 1);
+    within(session.finish()).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_retry_that_settles_everything_does_not_lose_the_other_items_from_the_history() {
+    let (store, handler) = (MemoryStore::new(), repairable());
+    let session = begin(&over(&store, &handler));
+    within(session.report()).await;
+    within(session.show_error(HANDLER, LINK)).await.unwrap();
+    let report = within(session.finish()).await;
+    assert!(report.is_success(), "{report}");
+    let [(_, outcomes)] = &ends(&store)[..] else { panic!("{:?}", ends(&store)) };
+    assert_eq!(outcomes.iter().map(|(_, count)| count).sum::<u64>(), 2);
+}
+
+/// What a store is told of a session that has come to its end.
+async fn ended(store: &MemoryStore, number: u64, course: Course) {
+    let (session, manager, time) = (SessionId(number), Uuid::nil(), std::time::SystemTime::UNIX_EPOCH);
+    let record = SessionRecord::new(session, manager, Trigger::Manual, time, Vec::new());
+    let end = SessionEnd { time, course, outcomes: Default::default() };
+    store.write(vec![StateChange::SessionBegan(record)]).await.expect("nothing is wrong here");
+    store.write(vec![StateChange::SessionEnded { session, manager, end }]).await.expect("nothing is wrong here");
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_too_many_sessions_the_uneventful_go_first_and_the_oldest_of_them() {
+    let store = MemoryStore::new();
+    let handler = failing();
+    let manager = over(&store, &handler);
+    within(begin(&manager).finish()).await;
+    for number in 2..=300 {
+        ended(&store, number, Course::Smooth).await;
+    }
+    let kept: Vec<u64> = store.sessions().unwrap().iter().map(|record| record.session.0).collect();
+    assert_eq!(kept.len(), 200);
+    assert_eq!((kept[0], kept[1], kept[199]), (1, 102, 300));
+    for number in 301..=600 {
+        ended(&store, number, Course::Eventful).await;
+    }
+    let kept: Vec<u64> = store.sessions().unwrap().iter().map(|record| record.session.0).collect();
+    assert_eq!((kept.len(), kept[0], kept[199]), (200, 401, 600));
+    assert_eq!(store.last_session().unwrap(), SessionId(600));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_under_way_is_not_forgotten_however_many_come_after_it() {
+    let (store, steps) = (MemoryStore::new(), Steps::default());
+    let manager = registered(SyncManager::builder().store(store.clone()).build(), [steps.handler(1, &["a"])]);
+    let _session = manual(&manager, 1);
+    idle().await;
+    for number in 2..=300 {
+        ended(&store, number, Course::Eventful).await;
+    }
+    let interrupted = store.left_behind().interrupted().unwrap();
+    assert_eq!(interrupted.iter().map(|of| of.session).collect::<Vec<_>>(), [SessionId(1)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn latencies_and_durations_are_counted_on_in_the_next_manager() {
+    let (store, clock) = (MemoryStore::new(), ManualClock::default());
+    let handler = Scripted::new(&["a"]).on_item(|_| std::future::pending().boxed());
+    for round in 1..=2 {
+        let builder = SyncManager::builder().store(store.clone()).clock(clock.clone());
+        let manager = registered(builder.build(), [handler.clone()]);
+        let session = begin(&manager);
+        until_began(&session).await;
+        clock.advance(Duration::from_secs(round));
+        session.stop();
+        within(session.finish()).await;
+        assert_eq!((manager.stop_latencies().count(), manager.session_durations().count()), (round, round));
+        assert_eq!(manager.session_durations().max(), Some(Duration::from_secs(round)));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_under_way_when_its_process_was_gone_is_shown_as_interrupted_and_what_goes_on_without_an_end() {
+    let (store, steps) = (MemoryStore::new(), Steps::default());
+    let manager = |store: &MemoryStore| {
+        registered(SyncManager::builder().store(store.clone()).build(), [steps.handler(1, &["a"])])
+    };
+    let courses = |manager: &SyncManager| -> Vec<Option<Course>> {
+        manager.history().unwrap().into_iter().map(|record| record.end.map(|end| end.course)).collect()
+    };
+    let first = manager(&store);
+    let _first = manual(&first, 1);
+    assert_eq!(steps.running().await, "a");
+    assert_eq!(courses(&first), [None]);
+    let second = manager(&store.left_behind());
+    assert_eq!(courses(&second), [Some(Course::Interrupted)]);
+    let session = manual(&second, 1);
+    idle().await;
+    assert_eq!(courses(&second), [Some(Course::Interrupted), None]);
+    steps.open("a");
+    succeeds(session).await;
+    assert_eq!(courses(&second), [Some(Course::Interrupted), Some(Course::Smooth)]);
+}

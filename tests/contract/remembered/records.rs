@@ -1,0 +1,303 @@
+//! What is recorded of items when they end.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use futures::FutureExt;
+use syncmgr::anyhow::{anyhow, bail};
+use syncmgr::{
+    Classify, Fence, ItemContext, LogLevel, MemoryStore, NeedsUser, Outcome, RetryState, RunChange, RunEnding,
+    SessionEvent, SessionId, Setback, StaleWriter, StateChange, StateStore, SyncManager, SyncResult,
+};
+use syncmgr_test::{ManualClock, Transcript};
+
+use crate::remembered::checkpoints::counting;
+use crate::remembered::settings::over;
+use crate::support::steps::{idle, outcome, registered, succeeds};
+use crate::support::watched::{begin, until, until_began, within};
+use crate::support::witness::{Witness, commit, find, record, saved};
+use crate::support::{HANDLER, Scripted, id};
+
+/// One of each: an item does what its name says.
+async fn as_named(item: ItemContext) -> SyncResult {
+    match item.name() {
+        "transient" => bail!("the fault"),
+        "later" => Err(anyhow!("the fault")).retry_after(Duration::from_secs(7_200)),
+        "permanent" => Err(anyhow!("the fault")).permanent(),
+        "gone" => Err(anyhow!("the fault")).gone(),
+        "unreadable" => Err(anyhow!("the fault")).unreadable_state(),
+        "user" => Err(NeedsUser::new("an answer").into()),
+        "panic" => panic!("the fault"),
+        "tolerates" => {
+            let _ = item.tolerate("a file", Err::<(), _>(anyhow!("the fault")));
+            Ok(())
+        }
+        "skipped" | "stopped" => std::future::pending().await,
+        _ => Ok(()),
+    }
+}
+
+const EACH: [&str; 9] = ["fine", "transient", "later", "permanent", "gone", "unreadable", "user", "panic", "tolerates"];
+
+fn each() -> Scripted {
+    Scripted::new(&EACH).on_item(|item| as_named(item.clone()).boxed())
+}
+
+fn timed(store: &MemoryStore, clock: &ManualClock, handler: &Scripted) -> SyncManager {
+    registered(SyncManager::builder().store(store.clone()).clock(clock.clone()).build(), [handler.clone()])
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_kind_of_end_is_recorded_with_its_time_and_what_it_leaves_behind() {
+    let (store, clock) = (MemoryStore::new(), ManualClock::default());
+    clock.advance(Duration::from_secs(1_000));
+    let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000);
+    let session = begin(&timed(&store, &clock, &each()));
+    within(session.report()).await;
+    let setback = |item: &str| record(&store, item).retry.map(|retry| retry.setback);
+    let expected = [
+        ("fine", Outcome::Succeeded, None),
+        ("transient", Outcome::Failed, Some(Setback::Backoff)),
+        ("later", Outcome::Failed, Some(Setback::NotBefore)),
+        ("permanent", Outcome::Failed, Some(Setback::Permanent)),
+        ("gone", Outcome::Failed, Some(Setback::Gone)),
+        ("unreadable", Outcome::Failed, Some(Setback::UnreadableState)),
+        ("user", Outcome::NeedsUser, Some(Setback::NeedsUser)),
+        ("panic", Outcome::Failed, Some(Setback::Backoff)),
+        ("tolerates", Outcome::Failed, Some(Setback::Backoff)),
+    ];
+    for (item, outcome, left) in expected {
+        let kept = record(&store, item);
+        assert_eq!((kept.outcome, kept.last_attempt, setback(item)), (Some(outcome), Some(now), left), "{item}");
+        assert_eq!(kept.last_success, (outcome == Outcome::Succeeded).then_some(now), "{item}");
+    }
+    let until = record(&store, "later").retry.and_then(|retry| retry.until);
+    assert_eq!(until, Some(now + Duration::from_secs(7_200)));
+    assert!(store.setbacks(HANDLER).unwrap().len() == EACH.len() - 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failure_keeps_the_last_success_and_a_success_clears_what_failures_left() {
+    let (store, clock) = (MemoryStore::new(), ManualClock::default());
+    let good = Scripted::new(&["permanent"]);
+    let bad = Scripted::new(&["permanent"]).on_item(|item| as_named(item.clone()).boxed());
+    let mut ends = Vec::new();
+    for (second, handler) in [(1, &good), (2, &bad), (3, &bad), (4, &good)] {
+        clock.set_wall(SystemTime::UNIX_EPOCH + Duration::from_secs(second));
+        within(begin(&timed(&store, &clock, handler)).finish()).await;
+        let kept = record(&store, "permanent");
+        let seconds =
+            |time: Option<SystemTime>| time.unwrap().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs();
+        let failures = kept.retry.map(|retry: RetryState| retry.total);
+        ends.push((seconds(kept.last_attempt), seconds(kept.last_success), failures));
+    }
+    assert_eq!(ends, [(1, 1, None), (2, 1, Some(1)), (3, 1, Some(2)), (4, 4, None)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn skipped_and_stopped_items_are_recorded_and_leave_nothing_behind() {
+    let store = MemoryStore::new();
+    let handler = Scripted::new(&["skipped", "stopped"]).on_item(|item| as_named(item.clone()).boxed());
+    let session = begin(&over(&store, &handler));
+    idle().await;
+    session.skip(HANDLER, id("skipped")).unwrap();
+    idle().await;
+    session.stop();
+    within(session.report()).await;
+    let of = |item| (record(&store, item).outcome, record(&store, item).retry);
+    assert_eq!(of("skipped"), (Some(Outcome::Skipped), None));
+    assert_eq!(of("stopped"), (Some(Outcome::Stopped), None));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_end_and_its_log_entries_are_stored_in_one_write() {
+    let store = Witness::default();
+    let handler = each().on_item(|item| {
+        async move {
+            item.info(format!("about {}", item.name()));
+            // So that each ends apart from the others.
+            tokio::time::sleep(Duration::from_millis(item.place() as u64)).await;
+            as_named(item.clone()).await
+        }
+        .boxed()
+    });
+    within(begin(&store.manager(&handler)).finish()).await;
+    let position = |wanted: &dyn Fn(&StateChange) -> bool| store.writes().iter().position(|all| all.iter().any(wanted));
+    for item in EACH.iter().filter(|item| !["fine", "panic"].contains(item)) {
+        let ended = position(&|change| match change {
+            StateChange::Ended { items, .. } => items.iter().any(|(of, _)| *of == id(item)),
+            _ => false,
+        });
+        let logged = position(&|change| match change {
+            StateChange::Logged { entries, .. } | StateChange::Log { entries, .. } => {
+                entries.iter().any(|entry| entry.item == Some(id(item)) && entry.level > LogLevel::Information)
+            }
+            _ => false,
+        });
+        assert!(ended.is_some() && logged.is_some(), "{item}: {ended:?} {logged:?}");
+        assert!(logged <= ended, "{item}: its end is stored without what it logged");
+        assert!(*item == "tolerates" || logged == ended, "{item}: {ended:?} {logged:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_records_are_there_when_the_run_is_seen_to_end() {
+    let store = MemoryStore::new();
+    let session = begin(&over(&store, &each()));
+    let mut events = session.events();
+    let ended = |event: &SessionEvent| matches!(event, SessionEvent::Run { change: RunChange::Ended(_), .. });
+    until(&mut events, ended).await;
+    assert!(EACH.iter().all(|item| record(&store, item).outcome.is_some()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_report_waits_until_the_records_are_stored_for_good() {
+    let store = Witness::default();
+    let manager = store.manager(&each());
+    idle().await;
+    store.hold();
+    let session = begin(&manager);
+    let early = tokio::time::timeout(Duration::from_secs(60), session.report()).await;
+    assert!(early.is_err(), "nothing was stored yet");
+    store.flush();
+    within(session.finish()).await;
+}
+
+/// Every one of these has ended like this.
+fn all_ended(store: &MemoryStore, items: &[&str], outcome: Outcome) {
+    for item in items {
+        assert_eq!(find(store, item).and_then(|record| record.outcome), Some(outcome), "{item}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stopped_session_records_the_items_that_never_began_too() {
+    let store = MemoryStore::new();
+    let names: Vec<String> = (0..100).map(|number| number.to_string()).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let handler = Scripted::new(&names).on_item(|_| std::future::pending().boxed());
+    let session = begin(&over(&store, &handler));
+    until_began(&session).await;
+    session.stop();
+    within(session.report()).await;
+    all_ended(&store, &names, Outcome::Stopped);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_whose_prepare_fails_records_each_of_its_items() {
+    let store = MemoryStore::new();
+    let handler = Scripted::new(&["a", "b"]).on_prepare(|_| async { Err(anyhow!("the fault")).permanent() }.boxed());
+    let report = within(begin(&over(&store, &handler)).finish()).await;
+    assert!(matches!(report.runs[0].ending, Some(RunEnding::NotPrepared(_))), "{report}");
+    all_ended(&store, &["a", "b"], Outcome::Failed);
+    let left = |item| record(&store, item).retry.map(|retry| retry.setback);
+    assert_eq!([left("a"), left("b")], [Some(Setback::Permanent); 2]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn items_that_prepare_excludes_are_recorded_beside_those_that_run() {
+    let store = MemoryStore::new();
+    let handler = Scripted::new(&["a", "b"]).on_prepare(|run| {
+        let excluded = run.exclude(id("a"), Err::<(), _>(anyhow!("the fault")).gone().unwrap_err());
+        async move { Ok(excluded?) }.boxed()
+    });
+    within(begin(&over(&store, &handler)).finish()).await;
+    all_ended(&store, &["a"], Outcome::Failed);
+    all_ended(&store, &["b"], Outcome::Succeeded);
+    assert_eq!(record(&store, "a").retry.map(|retry| retry.setback), Some(Setback::Gone));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_listing_that_fails_is_remembered_and_leaves_what_is_known_of_the_items() {
+    let store = MemoryStore::new();
+    succeeds(begin(&over(&store, &Scripted::new(&["a"])))).await;
+    let broken = Scripted::new(&["a"]).items(|| Err(anyhow!("the fault")));
+    let manager = over(&store, &broken);
+    within(begin(&manager).finish()).await;
+    all_ended(&store, &["a"], Outcome::Succeeded);
+    let itself = |store: &MemoryStore| store.setbacks(HANDLER).unwrap().len();
+    assert_eq!(itself(&store), 1, "the handler backs off");
+    drop(manager);
+    succeeds(begin(&over(&store, &Scripted::new(&["a"])))).await;
+    assert_eq!(itself(&store), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_manager_that_is_dropped_records_what_it_cuts_short() {
+    let store = MemoryStore::new();
+    let handler = Scripted::new(&["a"]).on_item(|_| std::future::pending().boxed());
+    let manager = over(&store, &handler);
+    drop(begin(&manager));
+    idle().await;
+    drop(manager);
+    idle().await;
+    all_ended(&store, &["a"], Outcome::Stopped);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_record_a_later_attempt_has_written_is_left_as_it_is_and_the_late_commit_is_refused() {
+    let (store, seen) = (MemoryStore::new(), Transcript::new());
+    let later = Fence { session: SessionId(99), attempt: 0 };
+    let (inside, notes) = (store.clone(), seen.clone());
+    let handler = Scripted::new(&["a", "b"]).on_item(move |item| {
+        let (store, notes) = (inside.clone(), notes.clone());
+        async move {
+            commit(&store, item.name(), later, 1, "5").await?;
+            if item.name() == "b" {
+                return Ok(());
+            }
+            let refused = item.saved::<u32>()?.commit().await.expect_err("it came too late");
+            let stale = refused.chain().find_map(|cause| cause.downcast_ref::<StaleWriter>());
+            let writer = Fence { session: item.run().session(), attempt: 2 };
+            assert_eq!(stale, Some(&StaleWriter { item: item.id(), writer, latest: later }));
+            notes.note("refused");
+            Err(refused)
+        }
+        .boxed()
+    });
+    within(begin(&over(&store, &handler)).finish()).await;
+    assert_eq!(seen.lines(), ["refused"]);
+    for item in ["a", "b"] {
+        let kept = record(&store, item);
+        assert_eq!((kept.fence, kept.outcome, kept.last_attempt), (later, None, None), "{item}");
+        assert_eq!(saved(&store, item), Some((1, "5".to_owned())));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn sessions_are_numbered_on_in_the_next_manager_and_their_writes_are_taken() {
+    let (store, handler) = (MemoryStore::new(), counting(&["a"]));
+    let mut numbers = Vec::new();
+    for _ in 0..2 {
+        let manager = over(&store, &handler);
+        for _ in 0..2 {
+            numbers.push(succeeds(begin(&manager)).await.session);
+        }
+    }
+    assert_eq!(numbers, [1, 2, 3, 4].map(SessionId));
+    assert_eq!((store.last_session().unwrap(), record(&store, "a").fence.session), (SessionId(4), SessionId(4)));
+    // Also after a crash.
+    let stuck = Scripted::new(&["a"]).on_item(|_| std::future::pending().boxed());
+    let _session = begin(&over(&store, &stuck));
+    idle().await;
+    assert_eq!(succeeds(begin(&over(&store.left_behind(), &handler))).await.session, SessionId(6));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_manager_without_a_store_remembers_failures_and_forgets_them_at_the_success() {
+    let fails = Arc::new(std::sync::atomic::AtomicBool::new(true));
+    let failing = fails.clone();
+    let handler = Scripted::new(&["a", "b"]).on_item(move |item| {
+        let fails = item.name() == "a" && failing.load(std::sync::atomic::Ordering::Relaxed);
+        async move { if fails { Err(anyhow!("the fault")).permanent() } else { Ok(()) } }.boxed()
+    });
+    let manager = registered(SyncManager::new(), [handler]);
+    within(begin(&manager).finish()).await;
+    let last = |item| manager.explain_item(HANDLER, id(item)).unwrap().last.map(|last| last.outcome);
+    assert_eq!((last("a"), last("b")), (Some(Outcome::Failed), None), "only exceptions are recorded");
+    fails.store(false, std::sync::atomic::Ordering::Relaxed);
+    let report = succeeds(begin(&manager)).await;
+    assert_eq!(outcome(&report, id("a")), Outcome::Succeeded);
+    assert_eq!((last("a"), last("b")), (Some(Outcome::Succeeded), None));
+    assert!(manager.history().unwrap().is_empty());
+}

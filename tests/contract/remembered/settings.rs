@@ -1,0 +1,155 @@
+//! What a manager remembers from session to session: choices, settings, registrations, answers, the log.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use futures::FutureExt;
+use syncmgr::anyhow::ensure;
+use syncmgr::{
+    ErrorId, ItemState, LogEntry, LogLevel, MemoryStore, RegisterFlags, RequestError, Resolution, StateChange,
+    StateStore, SyncManager, Trigger,
+};
+use syncmgr_test::Transcript;
+
+use crate::choosing::choice::Picking;
+use crate::support::steps::{idle, nth, registered, succeeds};
+use crate::support::watched::{begin, listed, within};
+use crate::support::{HANDLER, Scripted, id};
+
+pub(crate) fn over(store: &MemoryStore, handler: &Scripted) -> SyncManager {
+    registered(SyncManager::builder().store(store.clone()).build(), [handler.clone()])
+}
+
+/// What is in the stored log of the handler.
+pub(crate) fn texts(manager: &SyncManager) -> Vec<String> {
+    manager.log(HANDLER).expect("it can be read").iter().map(|record| record.entry.text.to_string()).collect()
+}
+
+pub(crate) const LINK: ErrorId = ErrorId::from_u128(7);
+pub(crate) const PLAIN: ErrorId = ErrorId::from_u128(8);
+
+/// Its item fails until somebody has opened the error it leaves.
+pub(crate) fn repairable() -> Scripted {
+    let repaired = Arc::new(AtomicBool::new(false));
+    let repairs = repaired.clone();
+    Scripted::new(&["a", "b"])
+        .on_item(move |item| {
+            let broken = item.name() == "a" && !repaired.load(Ordering::Relaxed);
+            if broken {
+                item.log(LogEntry::new(LogLevel::Error, "the folder is gone").with_link(LINK));
+                item.log(LogEntry::new(LogLevel::Warning, "an aside").with_error(PLAIN));
+            }
+            async move {
+                ensure!(!broken, "it failed");
+                Ok(())
+            }
+            .boxed()
+        })
+        .on_show_error(move |_, _| {
+            repairs.store(true, Ordering::Relaxed);
+            async { Ok(Resolution::Retry(vec![id("a")])) }.boxed()
+        })
+}
+
+#[tokio::test(start_paused = true)]
+async fn r056_what_was_chosen_in_one_manager_is_preferred_in_another_over_the_same_store() {
+    let (store, handler) = (MemoryStore::new(), Scripted::new(&["a", "b"]));
+    let chooser = Picking::these(&["b"], &Transcript::new());
+    let first = SyncManager::builder().store(store.clone()).chooser(chooser).build();
+    first.register(handler.clone()).unwrap();
+    within(first.update_all().unwrap().finish()).await;
+    let second = over(&store, &handler);
+    succeeds(begin(&second)).await;
+    assert_eq!(handler.transcript.of(&["prepare"]), ["prepare b", "prepare b"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn r046_a_complete_listing_drops_the_stored_choice_of_what_is_absent() {
+    let store = MemoryStore::new();
+    let choices = BTreeMap::from([(id("a"), Some(ItemState::Unchecked)), (id("gone"), Some(ItemState::Unchecked))]);
+    store.write(vec![StateChange::Choices { handler: HANDLER, items: choices }]).await.unwrap();
+    let incomplete = Scripted::new(&[]).items(|| Ok(syncmgr::Items::incomplete(listed(&["a", "b"]).iter().cloned())));
+    succeeds(begin(&over(&store, &incomplete))).await;
+    assert_eq!(store.choices(HANDLER).unwrap().len(), 2, "an incomplete listing drops nothing");
+    succeeds(begin(&over(&store, &Scripted::new(&["a", "b"])))).await;
+    assert_eq!(store.choices(HANDLER).unwrap(), BTreeMap::from([(id("a"), ItemState::Unchecked)]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn flags_somebody_set_win_over_those_the_handler_is_registered_with_later() {
+    let (store, handler) = (MemoryStore::new(), Scripted::new(&["a"]));
+    let first = over(&store, &handler);
+    first.set_flags(HANDLER, RegisterFlags::IDLE).unwrap();
+    assert_eq!(first.registration(HANDLER).unwrap().flags, RegisterFlags::IDLE);
+    let second = SyncManager::builder().store(store.clone()).build();
+    second.register_for(Arc::new(handler.clone()), RegisterFlags::CONNECT).unwrap();
+    assert_eq!(second.registration(HANDLER).unwrap().flags, RegisterFlags::IDLE);
+    for (trigger, items) in [(Trigger::Idle, 1), (Trigger::Connect, 0)] {
+        let report = within(second.session(trigger).start().unwrap().finish()).await;
+        assert_eq!(report.items().count(), items, "{trigger:?}");
+    }
+    // Registered again in the same manager, too.
+    second.unregister(HANDLER);
+    second.register(handler).unwrap();
+    assert_eq!(second.registration(HANDLER).unwrap().flags, RegisterFlags::IDLE);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_registration_is_stored_and_stays_when_the_handler_is_unregistered() {
+    let (store, handler) = (MemoryStore::new(), Scripted::new(&["a"]));
+    let manager = over(&store, &handler);
+    let stored = |store: &MemoryStore| store.handlers().unwrap().remove(&HANDLER).unwrap();
+    assert_eq!(stored(&store).registration, manager.registration(HANDLER));
+    assert_eq!(stored(&store).flags, None);
+    manager.unregister(HANDLER);
+    assert!(stored(&store).registration.is_some());
+    assert_eq!(manager.set_flags(HANDLER, RegisterFlags::IDLE), Err(RequestError::NotRegistered { handler: HANDLER }));
+    assert_eq!(stored(&store).flags, None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_log_of_a_session_is_stored_when_it_rests_and_is_there_after_it_was_closed() {
+    let (store, handler) = (MemoryStore::new(), repairable());
+    let manager = over(&store, &handler);
+    assert!(texts(&manager).is_empty());
+    let session = begin(&manager);
+    within(session.report()).await;
+    idle().await;
+    let expected = ["the folder is gone", "an aside", "it failed"];
+    assert_eq!(texts(&manager), expected);
+    let number = session.id();
+    within(session.finish()).await;
+    assert_eq!(texts(&manager), expected);
+    assert!(manager.log(HANDLER).unwrap().iter().all(|record| record.session == number));
+    assert!(manager.log(nth(9)).unwrap().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_log_of_one_manager_is_kept_by_another_over_the_same_store() {
+    let store = MemoryStore::new();
+    let handler = |text: &'static str| {
+        Scripted::new(&["a"]).on_item(move |item| {
+            item.warn(text);
+            async { Ok(()) }.boxed()
+        })
+    };
+    succeeds(begin(&over(&store, &handler("of the first")))).await;
+    let second = over(&store, &handler("of the second"));
+    assert_eq!(texts(&second), ["of the first"]);
+    succeeds(begin(&second)).await;
+    assert_eq!(texts(&second), ["of the first", "of the second"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_logs_of_sessions_of_one_manager_are_kept_oldest_first() {
+    let handler = Scripted::new(&["a"]).on_item(|item| {
+        item.warn(format!("in session {}", item.run().session()));
+        async { Ok(()) }.boxed()
+    });
+    let manager = over(&MemoryStore::new(), &handler);
+    for _ in 0..3 {
+        succeeds(begin(&manager)).await;
+    }
+    assert_eq!(texts(&manager), ["in session 1", "in session 2", "in session 3"]);
+}

@@ -1,0 +1,179 @@
+//! Checkpoints of another version of the handler's state: migrated, or unreadable with nothing lost.
+
+use std::sync::{Arc, Mutex};
+
+use syncmgr::anyhow::anyhow;
+use syncmgr::serde_json::{Value, json};
+use syncmgr::{
+    Classify, ErrorId, FailureClass, HandlerInfo, ItemContext, ItemId, ItemRecord, MemoryStore, NeedsUser, Outcome,
+    RetryState, Setback, SyncHandler, SyncItem, SyncManager, SyncResult, Trigger, async_trait,
+};
+
+use crate::asking::stored_log::question;
+use crate::support::steps::{hold_of, succeeds};
+use crate::support::watched::{begin, within};
+use crate::support::witness::{keeping, record, saved};
+use crate::support::{HANDLER, id};
+
+type Migrate = Arc<dyn Fn(Value) -> SyncResult<Value> + Send + Sync>;
+
+/// A handler whose state has had several versions. Its item `a` counts in a map.
+#[derive(Clone)]
+struct Versioned {
+    version: u32,
+    migrate: Option<Migrate>,
+    /// What was migrated.
+    seen: Arc<Mutex<Vec<(ItemId, u32, Value)>>>,
+    /// Whether its item saves anything.
+    saves: bool,
+}
+
+impl Versioned {
+    fn at(version: u32) -> Self {
+        Self { version, migrate: None, seen: Arc::default(), saves: true }
+    }
+
+    fn migrating(self, migrate: impl Fn(Value) -> SyncResult<Value> + Send + Sync + 'static) -> Self {
+        Self { migrate: Some(Arc::new(migrate)), ..self }
+    }
+
+    fn over(&self, store: &MemoryStore) -> SyncManager {
+        let manager = SyncManager::builder().store(store.clone()).build();
+        manager.register(self.clone()).expect("the handler can be registered");
+        manager
+    }
+}
+
+#[derive(Default, serde::Serialize, serde::Deserialize)]
+struct Counted {
+    count: u32,
+}
+
+#[async_trait]
+impl SyncHandler for Versioned {
+    fn info(&self) -> HandlerInfo {
+        HandlerInfo::new(HANDLER, "Versioned").with_state_version(self.version)
+    }
+
+    async fn items(&self) -> SyncResult<syncmgr::Items> {
+        Ok([SyncItem::named("a")].into_iter().collect())
+    }
+
+    async fn synchronize_item(&self, item: &ItemContext) -> SyncResult {
+        let mut counted = item.saved::<Counted>()?;
+        counted.count += 1;
+        if self.saves { counted.commit().await } else { Ok(()) }
+    }
+
+    fn migrate(&self, item: ItemId, from: u32, state: Value) -> SyncResult<Value> {
+        self.seen.lock().expect("nobody panics with it").push((item, from, state.clone()));
+        match &self.migrate {
+            Some(migrate) => migrate(state),
+            None => Err(anyhow!("the handler has no way from version {from}")).unreadable_state(),
+        }
+    }
+}
+
+fn from_number(state: Value) -> SyncResult<Value> {
+    Ok(json!({ "count": state }))
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_older_checkpoint_is_migrated_once_from_its_version_and_committed_in_the_new_one() {
+    let store = keeping("a", 1, "7").await;
+    let handler = Versioned::at(3).migrating(from_number);
+    let manager = handler.over(&store);
+    succeeds(begin(&manager)).await;
+    succeeds(begin(&manager)).await;
+    assert_eq!(*handler.seen.lock().unwrap(), [(id("a"), 1, json!(7))]);
+    assert_eq!(saved(&store, "a"), Some((3, "{\"count\":9}".to_owned())));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_migrated_and_not_committed_stays_as_it_was() {
+    let store = keeping("a", 0, "7").await;
+    let handler = Versioned { saves: false, ..Versioned::at(1).migrating(from_number) };
+    succeeds(begin(&handler.over(&store))).await;
+    assert_eq!(saved(&store, "a"), Some((0, "7".to_owned())));
+}
+
+/// The item has failed as it must where its state cannot be read, and nothing of that is lost.
+async fn is_unreadable(handler: Versioned, version: u32, what: &str) {
+    let store = keeping("a", version, "{\"count\":7}").await;
+    let manager = handler.over(&store);
+    let report = within(begin(&manager).finish()).await;
+    let ended = report.items().next().expect("nothing is wrong here");
+    assert_eq!(
+        (ended.outcome, ended.class),
+        (Outcome::Failed, Some(FailureClass::UnreadableState)),
+        "{what}: {report}"
+    );
+    let kept = record(&store, "a");
+    assert_eq!(kept.retry.map(|retry: RetryState| retry.setback), Some(Setback::UnreadableState), "{what}");
+    assert_eq!(saved(&store, "a"), Some((version, "{\"count\":7}".to_owned())), "{what}");
+    // It does not run by itself; asked for, it fails again and loses nothing.
+    let scheduled = manager.session(Trigger::Scheduled).handlers([HANDLER]).start().expect("nothing is wrong here");
+    let report = within(scheduled.finish()).await;
+    assert_eq!(hold_of(&report, id("a")), Some(syncmgr::Hold::UnreadableState), "{what}: {report}");
+    within(begin(&manager).finish()).await;
+    assert_eq!(saved(&store, "a"), Some((version, "{\"count\":7}".to_owned())), "{what}");
+    reset(&manager, &store, question(&manager), version, what).await;
+}
+
+/// Answered with a reset, the state is put aside and the item runs afresh.
+async fn reset(manager: &SyncManager, store: &MemoryStore, error: ErrorId, version: u32, what: &str) {
+    succeeds(manager.answer(HANDLER, error, 0).expect("nothing is wrong here")).await;
+    let ItemRecord { checkpoint, set_aside, outcome, retry, .. } = record(store, "a");
+    let aside = set_aside.expect("it was put aside");
+    assert_eq!((aside.version, &*aside.state), (version, "{\"count\":7}"), "{what}");
+    assert_eq!(checkpoint.map(|of| of.state.to_string()).as_deref(), Some("{\"count\":1}"), "{what}");
+    assert_eq!((outcome, retry), (Some(Outcome::Succeeded), None), "{what}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_newer_checkpoint_is_unreadable_and_is_put_aside_when_somebody_says_so() {
+    is_unreadable(Versioned::at(1), 2, "newer").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_older_checkpoint_nobody_migrates_is_unreadable() {
+    is_unreadable(Versioned::at(1), 0, "no way").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_migration_that_fails_panics_or_makes_nonsense_leaves_the_state_unreadable() {
+    is_unreadable(Versioned::at(1).migrating(|_| Err(anyhow!("the fault"))), 0, "fails").await;
+    is_unreadable(Versioned::at(1).migrating(|_| Err(anyhow!("the fault")).transient()), 0, "transient").await;
+    is_unreadable(Versioned::at(1).migrating(|_| panic!("the fault")), 0, "panics").await;
+    is_unreadable(Versioned::at(1).migrating(|_| Ok(json!("nonsense"))), 0, "nonsense").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_migration_that_wants_to_ask_somebody_leaves_the_state_unreadable() {
+    is_unreadable(Versioned::at(1).migrating(|_| Err(NeedsUser::new("which?").into())), 0, "asks").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn leaving_an_unreadable_state_as_it_is_changes_nothing_of_it() {
+    let store = keeping("a", 9, "{\"count\":7}").await;
+    let manager = Versioned::at(1).over(&store);
+    within(begin(&manager).finish()).await;
+    let report = within(manager.answer(HANDLER, question(&manager), 1).unwrap().finish()).await;
+    assert_eq!(report.items().count(), 0, "{report}");
+    assert_eq!(saved(&store, "a"), Some((9, "{\"count\":7}".to_owned())));
+    assert_eq!(record(&store, "a").set_aside, None);
+    succeeds(manager.answer(HANDLER, question(&manager), 0).unwrap()).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reset_answered_while_the_results_are_open_runs_the_item_afresh_in_the_same_session() {
+    let store = keeping("a", 9, "{\"count\":7}").await;
+    let manager = Versioned::at(1).over(&store);
+    let session = begin(&manager);
+    let report = within(session.report()).await;
+    let error = report.runs[0].log.iter().find_map(|entry| entry.error).expect("it asks");
+    within(session.answer(HANDLER, error, 0)).await.unwrap();
+    succeeds(session).await;
+    assert_eq!(saved(&store, "a"), Some((1, "{\"count\":1}".to_owned())));
+    assert_eq!(record(&store, "a").set_aside.map(|of| of.version), Some(9));
+}

@@ -1,0 +1,182 @@
+//! Handlers that cannot begin: all of it is tried again.
+
+use std::time::Duration;
+
+use futures::FutureExt;
+use syncmgr::anyhow::anyhow;
+use syncmgr::{Classify, Hold, LogLevel, MemoryStore, NeedsUser, Participation, RunEnding, SyncManager, SyncResult};
+use tokio::time::sleep;
+
+use crate::support::daytime::{Began, DAY, Daytime, EXACT, HOUR, fails, fails_until, stored, timed};
+use crate::support::steps::{background, manual, nth, registered};
+use crate::support::watched::{listed, within};
+use crate::support::{Scripted, id};
+
+/// A handler whose listing ends like this.
+fn listing(began: &Began, end: impl Fn(usize) -> SyncResult + Send + Sync + 'static) -> Scripted {
+    let noting = began.clone();
+    began.handler(1, &[], |_, _| Ok(())).items(move || {
+        let times = noting.note("items");
+        end(times).map(|()| listed(&["a", "b"]))
+    })
+}
+
+/// A handler whose beginning ends like this.
+fn beginning(began: &Began, end: impl Fn(usize) -> SyncResult + Send + Sync + 'static) -> Scripted {
+    let noting = began.clone();
+    began.handler(1, &["a"], |_, _| Ok(())).on_initialize(move |_| {
+        let ended = end(noting.note("initialize"));
+        async move { ended.map(|()| Participation::TakePart) }.boxed()
+    })
+}
+
+async fn once(handler: Scripted) -> SyncManager {
+    let manager = registered(timed(&Daytime::new()).build(), [handler]);
+    within(manual(&manager, 1).finish()).await;
+    manager
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_listing_that_fails_is_tried_again_as_a_whole_and_success_clears_it() {
+    let began = Began::new();
+    let manager = once(listing(&began, |times| if times == 4 { fails() } else { fails_until(times, 2) })).await;
+    sleep(HOUR).await;
+    assert_eq!((began.of("items"), began.of("a"), began.of("b")), (vec![0, 30, 90], vec![90], vec![90]));
+    within(background(&manager, 1).finish()).await;
+    sleep(HOUR).await;
+    assert_eq!(began.of("items")[3..], [3600, 3630], "the waits are those after a first failure");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_beginning_that_fails_is_tried_again_as_a_whole() {
+    let began = Began::new();
+    let _manager = once(beginning(&began, |times| fails_until(times, 3))).await;
+    sleep(DAY).await;
+    assert_eq!((began.of("initialize"), began.of("a")), (vec![0, 30, 90, 210], vec![210]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_nobody_asked_for_does_not_even_begin_a_handler_that_backs_off() {
+    let began = Began::new();
+    let manager = once(beginning(&began, |_| fails())).await;
+    let report = within(background(&manager, 1).finish()).await;
+    assert_eq!(report.runs[0].ending, Some(RunEnding::Held));
+    assert!(matches!(report.runs[0].hold, Some(Hold::BackingOff { failures: 1, .. })), "{report}");
+    assert!(report.runs[0].log.is_empty(), "{report}");
+    assert_eq!(began.of("initialize"), [0]);
+    within(manual(&manager, 1).finish()).await;
+    assert_eq!(began.of("initialize"), [0, 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_peer_of_a_handler_asked_for_holds_by_hand_and_yields_to_force() {
+    let began = Began::new();
+    let manager = once(listing(&began, |_| Err(anyhow!("busy")).retry_after(HOUR))).await;
+    let report = within(manual(&manager, 1).finish()).await;
+    assert!(matches!(report.runs[0].hold, Some(Hold::NotBefore { .. })), "{report}");
+    within(manager.session(syncmgr::Trigger::Manual).force().start().unwrap().finish()).await;
+    assert_eq!(began.of("items"), [0, 0]);
+    sleep(HOUR + Duration::from_secs(1)).await;
+    assert_eq!(began.of("items"), [0, 0, 3600]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn pressing_the_button_often_makes_no_wait_of_a_handler_longer() {
+    let began = Began::new();
+    let manager = once(beginning(&began, |_| fails())).await;
+    for _ in 0..3 {
+        within(manual(&manager, 1).finish()).await;
+    }
+    sleep(Duration::from_secs(31)).await;
+    assert_eq!(began.of("initialize"), [0, 0, 0, 0, 30]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_budget_of_a_handler_that_cannot_begin_ends_in_one_question() {
+    let (began, store) = (Began::new(), MemoryStore::new());
+    let policy = EXACT.with_budget(3, 50);
+    let manager = registered(stored(&Daytime::new(), &store).retry(policy).build(), [beginning(&began, |_| fails())]);
+    within(manual(&manager, 1).finish()).await;
+    sleep(DAY).await;
+    assert_eq!(began.of("initialize").len(), 3);
+    let log = manager.log(nth(1)).unwrap();
+    let asking: Vec<_> = log.iter().filter(|record| record.entry.is_link()).collect();
+    assert_eq!(asking.len(), 1, "{log:?}");
+    let error = asking[0].entry.error.unwrap();
+    within(manager.answer(nth(1), error, 0).unwrap().finish()).await;
+    assert_eq!(began.of("initialize").len(), 4);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_retry_of_a_handler_runs_no_item_that_is_held_by_itself() {
+    let (began, lists) = (Began::new(), Began::new());
+    let listing = lists.clone();
+    let handler = began.handler(1, &[], |item, _| match item.name() {
+        "busy" => Err(anyhow!("busy")).retry_after(DAY),
+        "never" => Err(anyhow!("never")).permanent(),
+        "ask" => Err(NeedsUser::new("an answer").into()),
+        _ => Ok(()),
+    });
+    let handler = handler.items(move || {
+        let times = listing.note("items");
+        if times == 2 { Err(anyhow!("no luck")) } else { Ok(listed(&["busy", "never", "ask", "fine"])) }
+    });
+    let manager = once(handler).await;
+    within(background(&manager, 1).finish()).await;
+    sleep(HOUR).await;
+    assert_eq!(lists.of("items"), [0, 0, 30]);
+    let began_of = ["busy", "never", "ask", "fine"].map(|name| began.of(name).len());
+    assert_eq!(began_of, [1, 1, 1, 2]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handler_that_was_stopped_or_declined_while_beginning_has_not_failed() {
+    let began = Began::new();
+    let noting = began.clone();
+    let handler = began.handler(1, &["a"], |_, _| Ok(())).on_initialize(move |run| {
+        noting.note("initialize");
+        async {
+            run.cancelled().await;
+            Err(anyhow!("stopped"))
+        }
+        .boxed()
+    });
+    let manager = registered(timed(&Daytime::new()).build(), [handler]);
+    let session = manual(&manager, 1);
+    sleep(Duration::from_secs(1)).await;
+    session.stop();
+    within(session.finish()).await;
+    sleep(HOUR).await;
+    assert_eq!(began.of("initialize"), [0]);
+    assert!(manager.explain_handler(nth(1)).unwrap().holds.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn items_of_a_preparation_that_failed_are_retried_each() {
+    let (began, clock, prepared) = (Began::new(), Daytime::new(), Began::new());
+    let preparing = prepared.clone();
+    let handler = began.handler(1, &["a"], |_, _| Ok(())).on_prepare(move |_| {
+        let ended = fails_until(preparing.note("prepare"), 2);
+        async move { ended }.boxed()
+    });
+    let manager = registered(timed(&clock).build(), [handler]);
+    within(manual(&manager, 1).finish()).await;
+    sleep(HOUR).await;
+    assert_eq!((prepared.of("prepare"), began.of("a")), (vec![0, 30, 90], vec![90]));
+    assert!(manager.explain_item(nth(1), id("a")).unwrap().holds.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handler_that_begins_again_explains_itself_as_one_that_does_nothing() {
+    let (began, store) = (Began::new(), MemoryStore::new());
+    let manager = registered(stored(&Daytime::new(), &store).build(), [listing(&began, |times| fails_until(times, 1))]);
+    within(manual(&manager, 1).finish()).await;
+    assert!(manager.log(nth(1)).unwrap().iter().any(|record| record.entry.level == LogLevel::Error));
+    sleep(HOUR).await;
+    for _ in 0..3 {
+        within(background(&manager, 1).finish()).await;
+    }
+    let explanation = manager.explain_handler(nth(1)).unwrap();
+    assert!(explanation.holds.is_empty(), "{explanation}");
+    assert!(!matches!(explanation.standing, syncmgr::Standing::Absent | syncmgr::Standing::Unknown), "{explanation}");
+}

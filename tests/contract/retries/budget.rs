@@ -1,0 +1,97 @@
+//! How often an item is tried, and what becomes of one that was tried too often.
+
+use futures::FutureExt;
+use syncmgr::{Action, LogLevel, MemoryStore, Outcome, Remedy, Setback};
+use tokio::time::sleep;
+
+use crate::support::daytime::{Began, DAY, Daytime, EXACT, fails, fails_until, setback, stored, timed};
+use crate::support::id;
+use crate::support::steps::{background, manual, nth, outcome, registered, succeeds};
+use crate::support::watched::within;
+
+#[tokio::test(start_paused = true)]
+async fn what_fails_a_hundred_times_is_tried_as_often_as_the_budget_says_and_ends_in_one_question() {
+    for budget in [1, 3, 10] {
+        let (began, clock, store) = (Began::new(), Daytime::new(), MemoryStore::new());
+        let handler = began.handler(1, &["a"], |_, times| fails_until(times, 100));
+        let manager = stored(&clock, &store).retry(EXACT.with_budget(budget, 50)).build();
+        let manager = registered(manager, [handler]);
+        within(background(&manager, 1).finish()).await;
+        for _ in 0..30 {
+            sleep(DAY).await;
+            within(background(&manager, 1).finish()).await;
+        }
+        assert_eq!(began.of("a").len(), budget as usize);
+        let state = setback(&store, 1, "a").unwrap();
+        assert_eq!((state.setback, state.total), (Setback::NeedsAttention, budget));
+        let log = manager.log(nth(1)).unwrap();
+        let asking: Vec<_> = log.iter().filter(|record| record.entry.is_link()).collect();
+        let [record] = &asking[..] else { panic!("one question: {log:?}") };
+        let Some(Action::Decide(question)) = &record.entry.action else { panic!("a question") };
+        assert_eq!((record.entry.level, record.entry.item), (LogLevel::Warning, Some(id("a"))));
+        assert_eq!(*question.remedies, [Remedy::TryAgain, Remedy::Refuse]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_gets_further_each_time_is_tried_as_often_as_the_larger_budget_says() {
+    let (began, clock, store) = (Began::new(), Daytime::new(), MemoryStore::new());
+    let noting = began.clone();
+    let handler = began.handler(1, &["a"], |_, _| Ok(())).on_item(move |item| {
+        noting.note("a");
+        async move {
+            item.saved::<u32>()?.commit().await?;
+            fails()
+        }
+        .boxed()
+    });
+    let manager = registered(stored(&clock, &store).build(), [handler]);
+    within(manual(&manager, 1).finish()).await;
+    sleep(30 * DAY).await;
+    assert_eq!(began.of("a").len(), 50);
+    assert_eq!(began.of("a")[49], 49 * 30);
+}
+
+#[tokio::test(start_paused = true)]
+async fn trying_again_runs_the_item_and_counts_from_the_beginning() {
+    let (began, clock, store) = (Began::new(), Daytime::new(), MemoryStore::new());
+    let handler = began.handler(1, &["a"], |_, _| fails());
+    let manager = registered(stored(&clock, &store).retry(EXACT.with_budget(2, 50)).build(), [handler]);
+    within(manual(&manager, 1).finish()).await;
+    sleep(DAY).await;
+    let error = manager.log(nth(1)).unwrap().iter().find_map(|record| record.entry.error).unwrap();
+    let report = within(manager.answer(nth(1), error, 0).unwrap().finish()).await;
+    assert_eq!(outcome(&report, id("a")), Outcome::Failed);
+    let state = setback(&store, 1, "a").unwrap();
+    assert_eq!((state.setback, state.failures, state.total), (Setback::Backoff, 1, 1));
+    sleep(DAY).await;
+    assert_eq!(began.of("a"), [0, 30, 86_430 - 30, 86_430]);
+    let asked = manager.log(nth(1)).unwrap().iter().filter(|record| record.entry.is_link()).count();
+    assert_eq!(asked, 1, "it is asked once more");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_question_is_answered_in_the_session_too() {
+    let (began, clock) = (Began::new(), Daytime::new());
+    let handler = began.handler(1, &["a"], |_, times| fails_until(times, 1));
+    let manager = registered(timed(&clock).retry(EXACT.with_budget(1, 50)).build(), [handler]);
+    let session = manual(&manager, 1);
+    let report = within(session.report()).await;
+    let error = report.runs[0].log.iter().find_map(|entry| entry.error).unwrap();
+    within(session.answer(nth(1), error, 0)).await.unwrap();
+    succeeds(session).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn leaving_things_as_they_are_runs_nothing() {
+    let (began, clock, store) = (Began::new(), Daytime::new(), MemoryStore::new());
+    let handler = began.handler(1, &["a"], |_, _| fails());
+    let manager = registered(stored(&clock, &store).retry(EXACT.with_budget(1, 50)).build(), [handler]);
+    within(manual(&manager, 1).finish()).await;
+    let error = manager.log(nth(1)).unwrap().iter().find_map(|record| record.entry.error).unwrap();
+    let answered = manager.answer(nth(1), error, 1);
+    sleep(DAY).await;
+    drop(answered);
+    assert_eq!(began.of("a"), [0]);
+    assert_eq!(setback(&store, 1, "a").unwrap().setback, Setback::NeedsAttention);
+}

@@ -1,0 +1,197 @@
+//! What failures mean for the resources that items claim.
+
+use std::time::Duration;
+
+use syncmgr::anyhow::anyhow;
+use syncmgr::{Claim, Classify, Hold, MemoryStore, Outcome, StateStore, SyncManager, SyncResult, Trigger};
+use tokio::time::sleep;
+
+use crate::support::daytime::{Began, DAY, Daytime, EXACT, HOUR, MINUTE, fails, stored, timed};
+use crate::support::steps::{background, hold_of, manual, nth, outcome, registered, succeeds};
+use crate::support::watched::within;
+use crate::support::{Scripted, id};
+
+fn busy(times: usize, wait: Duration) -> SyncResult {
+    if times == 1 { Err(anyhow!("busy")).retry_after(wait) } else { Ok(()) }
+}
+
+/// The items of two handlers at one server; `a` is told to come back after an hour.
+fn two(began: &Began) -> [Scripted; 2] {
+    [
+        began.handler(1, &["a:server"], |_, times| busy(times, HOUR)),
+        began.handler(2, &["b:server", "c:other"], |_, _| Ok(())),
+    ]
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_peer_told_one_item_holds_those_of_other_handlers_that_claim_the_same() {
+    let (began, clock) = (Began::new(), Daytime::new());
+    let manager = registered(timed(&clock).build(), two(&began));
+    within(manual(&manager, 1).finish()).await;
+    for trigger in [Trigger::Scheduled, Trigger::Manual] {
+        let session = manager.session(trigger).handlers([nth(2)]).start().unwrap();
+        let report = within(session.finish()).await;
+        assert!(matches!(hold_of(&report, id("b")), Some(Hold::NotBefore { .. })), "{trigger:?}: {report}");
+        assert_eq!(outcome(&report, id("c")), Outcome::Succeeded);
+    }
+    let forced = manager.session(Trigger::Manual).handlers([nth(2)]).force().start().unwrap();
+    succeeds(forced).await;
+    sleep(HOUR + MINUTE).await;
+    assert_eq!(began.of("a"), [0, 3600]);
+    succeeds(background(&manager, 2)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_claim_of_the_handler_itself_holds_its_items_like_their_own() {
+    let (began, clock) = (Began::new(), Daytime::new());
+    let handlers = [
+        began.handler(1, &["a"], |_, times| busy(times, HOUR)).info(|info| info.with_claim("server")),
+        began.handler(2, &["b"], |_, _| Ok(())).info(|info| info.with_claim("server")),
+    ];
+    let manager = registered(timed(&clock).build(), handlers);
+    within(manual(&manager, 1).finish()).await;
+    let report = within(background(&manager, 2).finish()).await;
+    assert!(matches!(hold_of(&report, id("b")), Some(Hold::NotBefore { .. })), "{report}");
+}
+
+/// Four items at one server, one after the other; the server is down until it is told otherwise.
+fn at_a_server(began: &Began, fine_from: u64) -> Scripted {
+    let noting = began.clone();
+    began.handler(1, &["a:server", "b:server", "c:server", "d:server"], move |_, _| {
+        noting.note("server");
+        let up = noting.of("server").last().is_some_and(|now| *now >= fine_from);
+        if up { Ok(()) } else { fails() }
+    })
+}
+
+async fn down(began: &Began, fine_from: u64) -> SyncManager {
+    let manager = registered(timed(&Daytime::new()).build(), [at_a_server(began, fine_from)]);
+    for name in ["a", "b", "c"] {
+        let session = manager.session(Trigger::Manual).items(nth(1), [id(name)]).start().expect("inside a runtime");
+        within(session.finish()).await;
+    }
+    manager
+}
+
+#[tokio::test(start_paused = true)]
+async fn three_failures_in_a_row_hold_what_else_claims_the_same_and_not_by_hand() {
+    let began = Began::new();
+    let manager = down(&began, 5).await;
+    let report = within(background(&manager, 1).finish()).await;
+    assert!(matches!(hold_of(&report, id("d")), Some(Hold::BackingOff { failures: 3, .. })), "{report}");
+    assert!(began.of("d").is_empty());
+    sleep(Duration::from_secs(6)).await;
+    let session = manager.session(Trigger::Manual).items(nth(1), [id("d")]).start().unwrap();
+    succeeds(session).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn success_of_one_that_had_not_failed_ends_what_held_the_others() {
+    let began = Began::new();
+    let manager = down(&began, 5).await;
+    sleep(Duration::from_secs(6)).await;
+    succeeds(manager.session(Trigger::Manual).items(nth(1), [id("d")]).start().unwrap()).await;
+    succeeds(manager.session(Trigger::Scheduled).items(nth(1), [id("d")]).start().unwrap()).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_failures_hold_nothing_else() {
+    let (began, clock) = (Began::new(), Daytime::new());
+    let manager = registered(timed(&clock).build(), [at_a_server(&began, 100)]);
+    for name in ["a", "b"] {
+        let session = manager.session(Trigger::Manual).items(nth(1), [id(name)]).start().unwrap();
+        within(session.finish()).await;
+    }
+    let session = manager.session(Trigger::Scheduled).items(nth(1), [id("d")]).start().unwrap();
+    let report = within(session.finish()).await;
+    assert_eq!(outcome(&report, id("d")), Outcome::Failed, "it ran: {report}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_item_of_a_server_that_was_down_is_retried_by_itself_when_it_is_up_again() {
+    let began = Began::new();
+    let manager = registered(timed(&Daytime::new()).build(), [at_a_server(&began, 60)]);
+    for name in ["a", "b", "c", "d"] {
+        let session = manager.session(Trigger::Manual).items(nth(1), [id(name)]).start().unwrap();
+        within(session.finish()).await;
+        sleep(Duration::from_secs(1)).await;
+    }
+    sleep(DAY).await;
+    for name in ["a", "b", "c", "d"] {
+        let explained = manager.explain_item(nth(1), id(name)).unwrap();
+        assert!(began.of(name).len() > 1, "{name} was never retried: {explained}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_item_that_backs_off_behind_what_the_peer_told_another_is_retried_after_it() {
+    let (began, clock) = (Began::new(), Daytime::new());
+    let handlers = [
+        began.handler(1, &["a:server"], |_, times| busy(times, HOUR)),
+        began.handler(2, &["b:server"], |_, times| if times == 1 { fails() } else { Ok(()) }),
+    ];
+    let manager = registered(timed(&clock).build(), handlers);
+    within(manual(&manager, 2).finish()).await;
+    within(manual(&manager, 1).finish()).await;
+    sleep(DAY).await;
+    assert_eq!(began.of("a"), [0, 3600]);
+    assert_eq!(began.of("b").len(), 2, "{}", manager.explain_item(nth(2), id("b")).unwrap());
+    assert!(began.of("b")[1] >= 3600);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_clock_that_was_corrected_by_a_second_does_not_lose_what_the_peer_put_off() {
+    let (began, clock) = (Began::new(), Daytime::new());
+    let manager =
+        registered(timed(&clock).build(), [began.handler(1, &["a:server"], |_, times| busy(times, 10 * MINUTE))]);
+    within(manual(&manager, 1).finish()).await;
+    sleep(MINUTE).await;
+    clock.set_back(Duration::from_secs(1));
+    sleep(DAY).await;
+    assert_eq!(began.of("a").len(), 2, "{}", manager.explain_item(nth(1), id("a")).unwrap());
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_insists_and_succeeds_ends_what_held_the_others() {
+    let (began, clock, store) = (Began::new(), Daytime::new(), MemoryStore::new());
+    let manager = registered(stored(&clock, &store).build(), two(&began));
+    within(manual(&manager, 1).finish()).await;
+    assert!(store.resources().unwrap().contains_key(&Claim::from("server")));
+    succeeds(manager.session(Trigger::Manual).handlers([nth(1)]).force().start().unwrap()).await;
+    succeeds(background(&manager, 2)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_holds_a_resource_is_kept_across_managers() {
+    let (began, clock, store) = (Began::new(), Daytime::new(), MemoryStore::new());
+    within(manual(&registered(stored(&clock, &store).build(), two(&began)), 1).finish()).await;
+    let second = registered(stored(&clock, &store.left_behind()).build(), two(&began));
+    let report = within(background(&second, 2).finish()).await;
+    assert!(matches!(hold_of(&report, id("b")), Some(Hold::NotBefore { .. })), "{report}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn success_of_one_ends_what_held_the_others() {
+    let (began, clock, store) = (Began::new(), Daytime::new(), MemoryStore::new());
+    let policy = EXACT.with_initial(HOUR);
+    let manager = registered(stored(&clock, &store).retry(policy).build(), [at_a_server(&began, 10)]);
+    for name in ["a", "b", "c"] {
+        let session = manager.session(Trigger::Manual).items(nth(1), [id(name)]).start().unwrap();
+        within(session.finish()).await;
+    }
+    sleep(Duration::from_secs(10)).await;
+    succeeds(manager.session(Trigger::Manual).items(nth(1), [id("a")]).start().unwrap()).await;
+    assert_eq!(store.resources().unwrap(), [].into());
+    succeeds(manager.session(Trigger::Scheduled).items(nth(1), [id("d")]).start().unwrap()).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_holds_a_resource_is_explained_of_the_items_that_claim_it() {
+    let (began, clock) = (Began::new(), Daytime::new());
+    let manager = registered(timed(&clock).build(), two(&began));
+    within(manual(&manager, 1).finish()).await;
+    let session = background(&manager, 2);
+    within(session.report()).await;
+    let explanation = manager.explain_item(nth(2), id("b")).unwrap();
+    assert!(matches!(explanation.holds[..], [Hold::NotBefore { .. }]), "{explanation}");
+}

@@ -1,0 +1,120 @@
+//! Retries that end with their manager, and runs that outlive the registration of their handler: nobody called them off.
+
+use std::time::Duration;
+
+use futures::FutureExt;
+use futures::future::pending;
+use syncmgr::anyhow::anyhow;
+use syncmgr::{Classify, Hold, MemoryStore, Session, SyncManager, Trigger};
+use tokio::time::sleep;
+
+use crate::support::daytime::{Began, DAY, Daytime, fails, setback, stored};
+use crate::support::steps::{Steps, background, hold_of, idle, manual, nth, registered, succeeds};
+use crate::support::watched::within;
+use crate::support::{Scripted, id};
+
+/// Its item fails, and in the first retry ends no more; from then on it succeeds.
+fn slow(began: &Began) -> Scripted {
+    let noting = began.clone();
+    began.handler(1, &["a"], |_, _| Ok(())).on_item(move |_| {
+        let times = noting.note("a");
+        async move {
+            match times {
+                1 => fails(),
+                2 => pending().await,
+                _ => Ok(()),
+            }
+        }
+        .boxed()
+    })
+}
+
+async fn in_its_retry(began: &Began, clock: &Daytime, store: &MemoryStore) -> SyncManager {
+    let manager = registered(stored(clock, store).build(), [slow(began)]);
+    within(manual(&manager, 1).finish()).await;
+    sleep(Duration::from_secs(31)).await;
+    assert_eq!(began.of("a"), [0, 30]);
+    manager
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_retry_the_shutdown_ended_is_due_at_once_in_the_next_manager() {
+    let (began, clock, store) = (Began::new(), Daytime::new(), MemoryStore::new());
+    let first = in_its_retry(&began, &clock, &store).await;
+    within(first.shutdown()).await;
+    drop(first);
+    assert_eq!(setback(&store, 1, "a").map(|left| left.failures), Some(1), "it is no failure");
+    let second = registered(stored(&clock, &store).build(), [slow(&began)]);
+    second.attend().unwrap();
+    idle().await;
+    assert_eq!(began.of("a").len(), 3, "{:?}", setback(&store, 1, "a"));
+    assert_eq!(setback(&store, 1, "a"), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_retry_somebody_stopped_is_not_due_at_once_in_the_next_manager() {
+    let (began, clock, store) = (Began::new(), Daytime::new(), MemoryStore::new());
+    let first = in_its_retry(&began, &clock, &store).await;
+    for session in first.sessions() {
+        session.stop();
+        within(session.finish()).await;
+    }
+    within(first.shutdown()).await;
+    drop(first);
+    let second = registered(stored(&clock, &store).build(), [slow(&began)]);
+    second.attend().unwrap();
+    idle().await;
+    assert_eq!(began.of("a"), [0, 30]);
+}
+
+/// Its item `never` fails for good the first time, and is let go by `steps` from then on, as `slow` is.
+fn gated(began: &Began, steps: &Steps) -> Scripted {
+    let (noting, steps) = (began.clone(), steps.clone());
+    began.handler(1, &["never", "slow"], |_, _| Ok(())).on_item(move |item| {
+        let times = noting.note(item.name());
+        let (item, steps) = (item.clone(), steps.clone());
+        async move {
+            if item.name() == "never" && times == 1 {
+                return Err(anyhow!("never")).permanent();
+            }
+            steps.step(item).await
+        }
+        .boxed()
+    })
+}
+
+/// A session over this item alone.
+fn only(manager: &SyncManager, name: &str) -> Session {
+    manager.session(Trigger::Manual).items(nth(1), [id(name)]).start().expect("inside a runtime")
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_handler_that_is_not_registered_any_more_left_for_somebody_is_not_run_by_what_waited_behind_its_run() {
+    let (began, store, steps) = (Began::new(), MemoryStore::new(), Steps::default());
+    let manager = registered(stored(&Daytime::new(), &store).build(), [gated(&began, &steps)]);
+    within(only(&manager, "never").finish()).await;
+    let (running, waiting) = (only(&manager, "slow"), background(&manager, 1));
+    assert_eq!(steps.running().await, "slow");
+    assert!(manager.unregister(nth(1)));
+    ["slow", "never"].iter().for_each(|name| steps.open(name));
+    succeeds(running).await;
+    let report = within(waiting.finish()).await;
+    assert_eq!((hold_of(&report, id("never")), began.of("never").len()), (Some(Hold::Permanent), 1), "{report}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_failures_left_of_an_item_that_is_stopped_when_its_handler_is_not_registered_any_more_stays() {
+    let (began, store, steps) = (Began::new(), MemoryStore::new(), Steps::default());
+    let manager = registered(stored(&Daytime::new(), &store).build(), [gated(&began, &steps)]);
+    within(only(&manager, "never").finish()).await;
+    let left = setback(&store, 1, "never");
+    assert!(left.is_some());
+    let session = only(&manager, "never");
+    assert_eq!(steps.running().await, "never");
+    manager.unregister(nth(1));
+    session.stop();
+    within(session.finish()).await;
+    assert_eq!(setback(&store, 1, "never"), left);
+    sleep(DAY).await;
+    assert!(manager.sessions().is_empty());
+}

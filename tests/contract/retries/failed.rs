@@ -1,0 +1,155 @@
+//! Items that failed run again by themselves.
+
+use std::time::Duration;
+
+use futures::FutureExt;
+use syncmgr::anyhow::ensure;
+use syncmgr::{MemoryStore, RunFlags, Setback, StartReason, Trigger};
+use tokio::time::sleep;
+
+use crate::support::daytime::{Began, DAY, Daytime, EXACT, HOUR, MINUTE, fails, fails_until, setback, stored, timed};
+use crate::support::steps::{background, idle, manual, nth, registered, succeeds};
+use crate::support::watched::within;
+
+#[tokio::test(start_paused = true)]
+async fn what_may_pass_is_retried_after_waits_that_grow_until_it_succeeds() {
+    let (began, clock) = (Began::new(), Daytime::new());
+    let handler = began.handler(1, &["a", "b"], |item, times| match item.name() {
+        "a" => fails_until(times, 4),
+        _ => Ok(()),
+    });
+    let manager = registered(timed(&clock).build(), [handler.clone()]);
+    within(manual(&manager, 1).finish()).await;
+    sleep(DAY).await;
+    assert_eq!(began.of("a"), [0, 30, 90, 210, 450]);
+    assert_eq!(began.of("b"), [0], "what succeeded is left alone");
+    assert_eq!(handler.transcript.of(&["prepare"])[1..], ["prepare a", "prepare a", "prepare a", "prepare a"]);
+    assert!(manager.sessions().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_retry_is_a_session_of_its_own_that_bothers_nobody() {
+    let (began, clock) = (Began::new(), Daytime::new());
+    let handler = began.handler(1, &["a"], |item, times| {
+        if times == 2 {
+            ensure!(item.run().trigger() == Trigger::Scheduled, "{:?}", item.run().trigger());
+            ensure!(item.run().flags() == RunFlags::empty(), "{:?}", item.run().flags());
+            ensure!(item.run().cookie().is_none());
+        }
+        fails_until(times, 1)
+    });
+    let handler = handler.on_prepare(|_| {
+        async {
+            sleep(MINUTE).await;
+            Ok(())
+        }
+        .boxed()
+    });
+    let manager = registered(timed(&clock).build(), [handler]);
+    let first = manager.session(Trigger::Manual).may_bother_user().start().unwrap();
+    assert_eq!(first.reason(), StartReason::Asked);
+    within(first.finish()).await;
+    sleep(Duration::from_secs(31)).await;
+    let [session] = &manager.sessions()[..] else { panic!("one session retries: {:?}", manager.sessions()) };
+    assert_eq!((session.reason(), session.trigger()), (StartReason::Retry, Trigger::Scheduled));
+    succeeds(session.clone()).await;
+    assert_eq!(began.of("a").len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn success_leaves_nothing_and_the_next_failure_waits_as_short_as_the_first() {
+    let (began, clock, store) = (Began::new(), Daytime::new(), MemoryStore::new());
+    let handler = began.handler(1, &["a"], |_, times| if [3, 5].contains(&times) { Ok(()) } else { fails() });
+    let manager = registered(stored(&clock, &store).build(), [handler]);
+    within(manual(&manager, 1).finish()).await;
+    sleep(HOUR).await;
+    assert_eq!((began.of("a"), setback(&store, 1, "a")), (vec![0, 30, 90], None));
+    within(background(&manager, 1).finish()).await;
+    let state = setback(&store, 1, "a").unwrap();
+    assert_eq!((state.setback, state.failures, state.total), (Setback::Backoff, 1, 1));
+    sleep(HOUR).await;
+    assert_eq!(began.of("a")[3..], [3600, 3630]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_attempt_that_got_further_begins_with_the_first_wait_again() {
+    let (began, clock, store) = (Began::new(), Daytime::new(), MemoryStore::new());
+    let noting = began.clone();
+    let handler = began.handler(1, &["a"], |_, _| Ok(())).on_item(move |item| {
+        let times = noting.note("a");
+        async move {
+            if times == 3 {
+                item.saved::<u32>()?.commit().await?;
+            }
+            fails_until(times, 4)
+        }
+        .boxed()
+    });
+    let manager = registered(stored(&clock, &store).build(), [handler]);
+    within(manual(&manager, 1).finish()).await;
+    sleep(Duration::from_secs(91)).await;
+    let state = setback(&store, 1, "a").unwrap();
+    assert_eq!((state.failures, state.total), (1, 3));
+    sleep(HOUR).await;
+    assert_eq!(began.of("a"), [0, 30, 90, 120, 180]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handlers_own_rules_win_over_the_managers() {
+    let (began, clock) = (Began::new(), Daytime::new());
+    let own = EXACT.with_initial(Duration::from_secs(5)).with_factor(3).with_cap(Duration::from_secs(20));
+    let handlers = [
+        began.handler(1, &["own"], |_, times| fails_until(times, 4)).info(|info| info.with_retry(own)),
+        began.handler(2, &["managers"], |_, times| fails_until(times, 2)),
+    ];
+    let manager = registered(timed(&clock).retry(EXACT.with_initial(HOUR).with_factor(0)).build(), handlers);
+    within(manager.session(Trigger::Manual).start().unwrap().finish()).await;
+    sleep(DAY).await;
+    assert_eq!(began.of("own"), [0, 5, 20, 40, 60]);
+    assert_eq!(began.of("managers"), [0, 3600, 7200]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn chance_only_adds_to_a_wait_and_not_more_than_its_share() {
+    let (began, clock) = (Began::new(), Daytime::new());
+    let handler = began.handler(1, &["a"], |_, times| fails_until(times, 1));
+    let policy = EXACT.with_initial(HOUR).with_jitter(50);
+    let manager = registered(timed(&clock).retry(policy).build(), [handler]);
+    within(manual(&manager, 1).finish()).await;
+    sleep(DAY).await;
+    let [0, again] = began.of("a")[..] else { panic!("tried twice: {:?}", began.of("a")) };
+    assert!((3_600..=5_400).contains(&again), "{again}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_and_a_stall_are_retried_like_any_failure() {
+    let (began, clock) = (Began::new(), Daytime::new());
+    let noting = began.clone();
+    let handler = began.handler(1, &["a"], |_, _| Ok(())).on_item(move |_| {
+        let times = noting.note("a");
+        async move {
+            assert!(times > 1, "a handler panics");
+            if times == 2 { std::future::pending().await } else { Ok(()) }
+        }
+        .boxed()
+    });
+    let manager = registered(timed(&clock).build(), [handler]);
+    within(manual(&manager, 1).finish()).await;
+    sleep(DAY).await;
+    assert_eq!(began.of("a")[..2], [0, 30]);
+    assert_eq!(began.of("a").len(), 3, "{:?}", began.of("a"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_unregistered_handler_is_not_retried_until_it_is_registered_again() {
+    let (began, clock, store) = (Began::new(), Daytime::new(), MemoryStore::new());
+    let handler = began.handler(1, &["a"], |_, times| fails_until(times, 1));
+    let manager = registered(stored(&clock, &store).build(), [handler.clone()]);
+    within(manual(&manager, 1).finish()).await;
+    manager.unregister(nth(1));
+    sleep(HOUR).await;
+    assert_eq!(began.of("a"), [0]);
+    let _manager = registered(manager, [handler]);
+    idle().await;
+    assert_eq!(began.of("a"), [0, 3600]);
+}

@@ -1,0 +1,243 @@
+//! Retries across managers, runtimes and clocks that are set.
+
+use std::time::Duration;
+
+use futures::FutureExt;
+use syncmgr::anyhow::anyhow;
+use syncmgr::{Classify, MemoryStore, StartError, SyncManager, Trigger};
+use syncmgr_test::ManualClock;
+use tokio::runtime::{Builder, Handle, Runtime};
+use tokio::time::sleep;
+
+use crate::support::Scripted;
+use crate::support::daytime::{
+    Began, DAY, Daytime, EXACT, HOUR, MINUTE, YEAR, fails, fails_until, setback, stored, timed,
+};
+use crate::support::steps::{background, idle, manual, nth, registered};
+use crate::support::watched::within;
+
+fn failing(began: &Began, last: usize) -> Scripted {
+    began.handler(1, &["a"], move |_, times| fails_until(times, last))
+}
+
+#[tokio::test(start_paused = true)]
+async fn waits_go_on_where_they_were_in_the_next_manager() {
+    let (began, clock, store) = (Began::new(), Daytime::new(), MemoryStore::new());
+    let first = registered(stored(&clock, &store).build(), [failing(&began, 4)]);
+    within(manual(&first, 1).finish()).await;
+    sleep(Duration::from_secs(100)).await;
+    assert_eq!(began.of("a"), [0, 30, 90]);
+    let left = store.left_behind();
+    drop(first);
+    let second = registered(stored(&clock, &left).build(), [failing(&began, 4)]);
+    second.attend().unwrap();
+    sleep(Duration::from_secs(109)).await;
+    assert_eq!(began.of("a"), [0, 30, 90], "not before its time");
+    sleep(DAY).await;
+    assert_eq!(began.of("a"), [0, 30, 90, 210, 450]);
+    assert_eq!(setback(&left, 1, "a"), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_fell_due_while_nobody_was_there_runs_at_once() {
+    let (began, clock, store) = (Began::new(), Daytime::new(), MemoryStore::new());
+    let first = registered(stored(&clock, &store).build(), [failing(&began, 1)]);
+    within(manual(&first, 1).finish()).await;
+    drop(first);
+    sleep(DAY).await;
+    assert_eq!(began.of("a"), [0]);
+    let second = stored(&clock, &store).build();
+    second.attend().unwrap();
+    idle().await;
+    let second = registered(second, [failing(&began, 1)]);
+    idle().await;
+    assert_eq!(began.of("a"), [0, 24 * 3600]);
+    drop(second);
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_shutdown_nothing_is_retried_and_no_task_is_left() {
+    let (began, clock) = (Began::new(), Daytime::new());
+    let alive = Handle::current().metrics().num_alive_tasks();
+    let manager = registered(timed(&clock).build(), [failing(&began, 9)]);
+    within(manual(&manager, 1).finish()).await;
+    assert!(within(manager.shutdown()).await.is_empty());
+    assert_eq!(Handle::current().metrics().num_alive_tasks(), alive);
+    assert_eq!(manager.attend(), Err(StartError::ShutDown));
+    sleep(DAY).await;
+    assert_eq!(began.of("a"), [0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_manager_that_was_dropped_retries_nothing_and_leaves_no_task() {
+    let (began, clock) = (Began::new(), Daytime::new());
+    let alive = Handle::current().metrics().num_alive_tasks();
+    let manager = registered(timed(&clock).build(), [failing(&began, 9)]);
+    within(manual(&manager, 1).finish()).await;
+    drop(manager);
+    idle().await;
+    assert_eq!(Handle::current().metrics().num_alive_tasks(), alive);
+    sleep(DAY).await;
+    assert_eq!(began.of("a"), [0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn shutting_down_in_the_middle_of_a_retry_stops_it_and_leaves_no_task() {
+    let (began, clock) = (Began::new(), Daytime::new());
+    let alive = Handle::current().metrics().num_alive_tasks();
+    let noting = began.clone();
+    let handler = failing(&began, 9).on_item(move |item| {
+        let times = noting.note("a");
+        async move {
+            if times > 1 {
+                item.cancelled().await;
+            }
+            fails()
+        }
+        .boxed()
+    });
+    let manager = registered(timed(&clock).build(), [handler]);
+    within(manual(&manager, 1).finish()).await;
+    sleep(MINUTE).await;
+    assert_eq!(began.of("a"), [0, 30]);
+    assert!(within(manager.shutdown()).await.is_empty());
+    assert_eq!(Handle::current().metrics().num_alive_tasks(), alive);
+}
+
+fn paused() -> Runtime {
+    Builder::new_current_thread().enable_time().start_paused(true).build().expect("a runtime")
+}
+
+#[test]
+fn a_manager_whose_runtime_is_gone_goes_on_on_another() {
+    let runtime = paused();
+    let (manager, began) = runtime.block_on(async {
+        let began = Began::new();
+        let manager: SyncManager = registered(SyncManager::builder().retry(EXACT).build(), [failing(&began, 1)]);
+        within(manual(&manager, 1).finish()).await;
+        (manager, began)
+    });
+    drop(runtime);
+    assert_eq!(manager.attend(), Err(StartError::NoRuntime));
+    paused().block_on(async {
+        manager.attend().unwrap();
+        sleep(HOUR).await;
+        assert_eq!(began.of("a").len(), 2);
+        within(manager.shutdown()).await;
+    });
+}
+
+#[test]
+fn a_manager_whose_runtime_is_gone_attends_again_as_soon_as_something_fails() {
+    let runtime = paused();
+    let (manager, began) = runtime.block_on(async {
+        let began = Began::new();
+        let manager: SyncManager = registered(SyncManager::builder().retry(EXACT).build(), [failing(&began, 2)]);
+        within(manual(&manager, 1).finish()).await;
+        (manager, began)
+    });
+    drop(runtime);
+    paused().block_on(async {
+        within(manual(&manager, 1).finish()).await;
+        sleep(HOUR).await;
+        assert_eq!(began.of("a").len(), 3);
+    });
+}
+
+/// When a failing item runs in a month in which the clock is set once.
+async fn tried_with(set: impl Fn(&Daytime)) -> Vec<u64> {
+    let (began, clock) = (Began::new(), Daytime::new());
+    let manager = registered(timed(&clock).build(), [failing(&began, 2)]);
+    within(manual(&manager, 1).finish()).await;
+    sleep(Duration::from_secs(10)).await;
+    set(&clock);
+    sleep(30 * DAY).await;
+    let began = began.of("a");
+    assert_eq!(began.len(), 3, "{began:?}");
+    began
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_clock_that_is_set_holds_nothing_for_ever_and_nothing_spins() {
+    for times in [tried_with(|clock| clock.set_back(10 * YEAR)).await, tried_with(|clock| clock.set_back(HOUR)).await] {
+        assert!(times[1] <= 90 && times[2] <= 210, "{times:?}");
+    }
+    let forward = tried_with(|clock| clock.set_forward(10 * YEAR)).await;
+    assert!(forward[1] <= 90 && forward[2] <= 210, "{forward:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_peer_put_off_is_not_held_for_years_by_a_clock_that_was_set_back() {
+    let (began, clock) = (Began::new(), Daytime::new());
+    let handler =
+        began.handler(1, &["a"], |_, times| if times == 1 { Err(anyhow!("busy")).retry_after(HOUR) } else { Ok(()) });
+    let manager = registered(timed(&clock).build(), [handler]);
+    within(manual(&manager, 1).finish()).await;
+    sleep(MINUTE).await;
+    clock.set_back(10 * YEAR);
+    sleep(DAY).await;
+    assert_eq!(began.of("a").len(), 2);
+    assert!(began.of("a")[1] >= 3600);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_peer_put_off_is_not_held_for_years_by_a_clock_that_was_set_back_before_a_restart() {
+    let (began, clock, store) = (Began::new(), Daytime::new(), MemoryStore::new());
+    let handler =
+        began.handler(1, &["a"], |_, times| if times == 1 { Err(anyhow!("busy")).retry_after(HOUR) } else { Ok(()) });
+    let first = registered(stored(&clock, &store).build(), [handler.clone()]);
+    within(manual(&first, 1).finish()).await;
+    drop(first);
+    clock.set_back(10 * YEAR);
+    let second = registered(stored(&clock, &store).build(), [handler]);
+    second.attend().unwrap();
+    sleep(30 * DAY).await;
+    assert_eq!(began.of("a").len(), 2, "{}", second.explain_item(nth(1), crate::support::id("a")).unwrap());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_backoff_from_the_future_keeps_its_wait_after_a_restart() {
+    let (began, clock, store) = (Began::new(), Daytime::new(), MemoryStore::new());
+    let first = registered(stored(&clock, &store).build(), [failing(&began, 1)]);
+    within(manual(&first, 1).finish()).await;
+    drop(first);
+    clock.set_back(10 * YEAR);
+    let second = registered(stored(&clock, &store).build(), [failing(&began, 1)]);
+    within(background(&second, 1).finish()).await;
+    assert_eq!(began.of("a").len(), 1);
+    sleep(Duration::from_secs(40)).await;
+    assert_eq!(began.of("a").len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_managers_retry_their_own_items_only() {
+    let (began, clock) = (Began::new(), Daytime::new());
+    let (one, other) = (failing(&began, 1), began.handler(1, &["b"], |_, times| fails_until(times, 1)));
+    let (one, other) = (registered(timed(&clock).build(), [one]), registered(timed(&clock).build(), [other]));
+    within(one.session(Trigger::Manual).start().unwrap().finish()).await;
+    sleep(HOUR).await;
+    assert_eq!((began.of("a").len(), began.of("b").len()), (2, 0));
+    drop(other);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_waited_for_is_waited_by_our_own_clock_where_the_time_of_day_stands_still() {
+    let began = Began::new();
+    let manager = SyncManager::builder().clock(ManualClock::default()).retry(EXACT).build();
+    let manager = registered(manager, [failing(&began, 2)]);
+    within(manual(&manager, 1).finish()).await;
+    sleep(HOUR).await;
+    assert_eq!(began.of("a"), [0, 30, 90]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_time_of_day_that_jumps_over_the_time_is_noticed_within_a_minute() {
+    let (began, clock) = (Began::new(), ManualClock::default());
+    let manager = SyncManager::builder().clock(clock.clone()).retry(EXACT.with_initial(DAY).with_cap(DAY)).build();
+    let manager = registered(manager, [failing(&began, 1)]);
+    within(manual(&manager, 1).finish()).await;
+    sleep(HOUR).await;
+    clock.advance(2 * DAY);
+    sleep(MINUTE + Duration::from_secs(1)).await;
+    assert_eq!(began.of("a").len(), 2, "the machine slept");
+}

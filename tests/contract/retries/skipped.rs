@@ -1,0 +1,181 @@
+//! Retries that end without having run what they were for: neither does the host spin, nor is anything lost.
+
+use std::time::Duration;
+
+use futures::FutureExt;
+use futures::future::pending;
+use syncmgr::anyhow::anyhow;
+use syncmgr::{CodeError, HResult, Hold, NeedsUser, Participation, StartReason, SyncManager};
+use tokio::time::sleep;
+
+use crate::support::daytime::{Began, DAY, Daytime, HOUR, MINUTE, fails, fails_until, timed};
+use crate::support::id;
+use crate::support::steps::{background, idle, manual, nth, registered};
+use crate::support::watched::within;
+
+/// So many retries within an hour are spinning.
+const SPINNING: usize = 100;
+
+#[tokio::test(start_paused = true)]
+async fn an_item_its_handler_leaves_out_of_each_retry_does_not_make_the_host_spin() {
+    let (began, clock, prepared) = (Began::new(), Daytime::new(), Began::new());
+    let preparing = prepared.clone();
+    let handler = began.handler(1, &["a"], |_, _| fails()).on_prepare(move |run| {
+        let times = preparing.note("prepare");
+        if times > 1 {
+            run.exclude(id("a"), anyhow!("not today")).expect("it is selected");
+        }
+        async move { if times > SPINNING { pending().await } else { Ok(()) } }.boxed()
+    });
+    let manager = registered(timed(&clock).build(), [handler]);
+    within(manual(&manager, 1).finish()).await;
+    sleep(HOUR).await;
+    assert!(prepared.of("prepare").len() < 10, "{:?}", prepared.of("prepare"));
+}
+
+/// A manager whose retry, due after 30 s, waits until somebody ends it.
+async fn retrying(began: &Began) -> SyncManager {
+    let noting = began.clone();
+    let handler = began.handler(1, &["a"], |_, _| Ok(())).on_item(move |_| {
+        let times = noting.note("a");
+        async move { if times > 1 { pending().await } else { fails() } }.boxed()
+    });
+    let manager = registered(timed(&Daytime::new()).build(), [handler]);
+    within(manual(&manager, 1).finish()).await;
+    sleep(Duration::from_secs(31)).await;
+    assert_eq!(began.of("a"), [0, 30]);
+    manager
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_retry_that_somebody_stops_is_not_started_again_at_once() {
+    let began = Began::new();
+    let manager = retrying(&began).await;
+    manager.sessions().iter().for_each(syncmgr::Session::stop);
+    sleep(Duration::from_secs(5)).await;
+    assert_eq!(began.of("a"), [0, 30], "somebody has just stopped it");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_item_somebody_skips_in_a_retry_is_not_started_again_at_once() {
+    let began = Began::new();
+    let manager = retrying(&began).await;
+    for session in manager.sessions() {
+        assert_eq!(session.reason(), StartReason::Retry);
+        session.skip(nth(1), id("a")).unwrap();
+    }
+    sleep(Duration::from_secs(5)).await;
+    assert_eq!(began.of("a"), [0, 30], "somebody has just skipped it");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_retry_its_handler_declines_is_made_up_for_by_the_next_session() {
+    let (began, clock, asked) = (Began::new(), Daytime::new(), Began::new());
+    let asking = asked.clone();
+    let handler = began.handler(1, &["a"], |_, times| fails_until(times, 1)).on_initialize(move |_| {
+        let declines = asking.note("initialize") == 2;
+        async move { Ok(if declines { Participation::Decline } else { Participation::TakePart }) }.boxed()
+    });
+    let manager = registered(timed(&clock).build(), [handler]);
+    within(manual(&manager, 1).finish()).await;
+    sleep(HOUR).await;
+    assert!(asked.of("initialize").len() < SPINNING);
+    within(background(&manager, 1).finish()).await;
+    assert_eq!(began.of("a").len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_retry_of_an_item_that_is_not_listed_any_more_ends_it() {
+    let (began, clock, listed) = (Began::new(), Daytime::new(), Began::new());
+    let listing = listed.clone();
+    let handler = began.handler(1, &["a"], |_, _| fails());
+    let items = handler.items.clone();
+    let handler = handler
+        .items(move || if listing.note("items") == 1 { items() } else { Ok(crate::support::watched::listed(&["b"])) });
+    let manager = registered(timed(&clock).build(), [handler]);
+    within(manual(&manager, 1).finish()).await;
+    sleep(DAY).await;
+    assert_eq!((began.of("a"), began.of("b")), (vec![0], vec![]));
+    assert!(listed.of("items").len() < 5, "{:?}", listed.of("items"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handler_that_was_unregistered_while_it_ran_takes_no_other_handlers_retry_along() {
+    let (began, clock) = (Began::new(), Daytime::new());
+    let noting = began.clone();
+    let slow = began.handler(1, &["gone"], |_, _| fails()).on_item(move |_| {
+        noting.note("gone");
+        async {
+            sleep(MINUTE).await;
+            fails()
+        }
+        .boxed()
+    });
+    let noting = began.clone();
+    let other = began.handler(2, &["stays"], |_, _| fails()).on_item(move |_| {
+        let times = noting.note("stays");
+        async move {
+            sleep(MINUTE).await;
+            fails_until(times, 1)
+        }
+        .boxed()
+    });
+    let manager = registered(timed(&clock).build(), [slow, other]);
+    let session = manager.session(syncmgr::Trigger::Manual).start().unwrap();
+    idle().await;
+    manager.unregister(nth(1));
+    within(session.finish()).await;
+    sleep(DAY).await;
+    assert_eq!((began.of("gone").len(), began.of("stays").len()), (1, 2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_the_manager_is_paused_a_retry_waits_and_then_runs_once() {
+    let (began, clock) = (Began::new(), Daytime::new());
+    let handler = began.handler(1, &["a"], |_, times| fails_until(times, 1));
+    let manager = registered(timed(&clock).build(), [handler]);
+    within(manual(&manager, 1).finish()).await;
+    manager.pause();
+    sleep(HOUR).await;
+    assert_eq!(began.of("a"), [0]);
+    manager.resume();
+    sleep(HOUR).await;
+    assert_eq!(began.of("a"), [0, 3600]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_retry_that_is_called_off_in_its_preparation_does_not_make_the_host_spin() {
+    let (began, clock, prepared) = (Began::new(), Daytime::new(), Began::new());
+    let preparing = prepared.clone();
+    let handler = began.handler(1, &["a"], |_, _| fails()).on_prepare(move |_| {
+        let times = preparing.note("prepare");
+        async move {
+            match times {
+                1 => Ok(()),
+                // A code that is a success and not S_OK: nothing is prepared, and nothing has failed (R92).
+                2..=SPINNING => Err(CodeError(HResult::S_SYNCMGR_ENUMITEMS).into()),
+                _ => pending().await,
+            }
+        }
+        .boxed()
+    });
+    let manager = registered(timed(&clock).build(), [handler]);
+    within(manual(&manager, 1).finish()).await;
+    sleep(HOUR).await;
+    assert!(prepared.of("prepare").len() < 10, "{:?}", prepared.of("prepare"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_retry_whose_preparation_needs_somebody_waits_for_them() {
+    let (began, clock, prepared) = (Began::new(), Daytime::new(), Began::new());
+    let preparing = prepared.clone();
+    let handler = began.handler(1, &["a"], |_, _| fails()).on_prepare(move |_| {
+        let times = preparing.note("prepare");
+        async move { if times == 1 { Ok(()) } else { Err(NeedsUser::new("an answer").into()) } }.boxed()
+    });
+    let manager = registered(timed(&clock).build(), [handler]);
+    within(manual(&manager, 1).finish()).await;
+    sleep(DAY).await;
+    assert_eq!(prepared.of("prepare"), [0, 30]);
+    assert_eq!(manager.explain_item(nth(1), id("a")).unwrap().holds, [Hold::NeedsUser]);
+}

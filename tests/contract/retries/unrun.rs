@@ -1,0 +1,140 @@
+//! What was due, or was about to be, in runs that end without having come to it: it is due again.
+
+use std::time::Duration;
+
+use futures::FutureExt;
+use futures::future::pending;
+use syncmgr::anyhow::anyhow;
+use syncmgr::{
+    Capabilities, Classify, Facts, ItemState, ManualFacts, Network, Participation, RunEnding, Session, StartReason,
+    SyncItem, SyncManager, Trigger,
+};
+use tokio::time::sleep;
+
+use crate::retries::world::{NEEDS, held, needing};
+use crate::support::daytime::{Began, DAY, Daytime, HOUR, MINUTE, fails_until, timed};
+use crate::support::steps::{background, manual, nth, registered, succeeds};
+use crate::support::watched::{listed, within};
+use crate::support::{Scripted, id};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// A handler whose item fails once, and which takes a second to list it the second time.
+fn listing_slowly(began: &Began, listings: &Began) -> Scripted {
+    let listing = listings.clone();
+    began.handler(1, &["a"], |_, times| fails_until(times, 1)).on_items(move || {
+        let times = listing.note("items");
+        async move {
+            if times == 2 {
+                sleep(SECOND).await;
+            }
+            Ok(listed(&["a"]))
+        }
+        .boxed()
+    })
+}
+
+/// The manager of it, 5 s after its item has failed.
+async fn failed_once(handler: Scripted) -> SyncManager {
+    let manager = registered(timed(&Daytime::new()).build(), [handler]);
+    within(manual(&manager, 1).finish()).await;
+    sleep(5 * SECOND).await;
+    manager
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_item_that_a_stopped_run_was_about_to_take_up_before_its_time_is_still_due_at_it() {
+    let (began, listings) = (Began::new(), Began::new());
+    let manager = failed_once(listing_slowly(&began, &listings)).await;
+    let session = manual(&manager, 1);
+    sleep(SECOND - Duration::from_millis(50)).await;
+    assert_eq!(listings.of("items").len(), 2, "it is just being listed");
+    session.stop();
+    let report = within(session.finish()).await;
+    assert_eq!(report.runs[0].ending, Some(RunEnding::Stopped), "{report}");
+    sleep(MINUTE).await;
+    assert_eq!(began.of("a"), [0, 30]);
+}
+
+/// Stops the session that starts by itself 30 s after the failure, as soon as it has started.
+async fn stop_the_retry(manager: &SyncManager) {
+    sleep(26 * SECOND).await;
+    let [retry] = &manager.sessions()[..] else { panic!("one session: {:?}", manager.sessions()) };
+    assert_eq!(retry.reason(), StartReason::Retry);
+    retry.stop();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_retry_that_is_stopped_while_its_handler_begins_is_due_again_later() {
+    let (began, begins) = (Began::new(), Began::new());
+    let beginning = begins.clone();
+    let handler = began.handler(1, &["a"], |_, times| fails_until(times, 1)).on_initialize(move |_| {
+        let waits = beginning.note("initialize") == 2;
+        async move { if waits { pending().await } else { Ok(Participation::TakePart) } }.boxed()
+    });
+    let manager = failed_once(handler).await;
+    stop_the_retry(&manager).await;
+    sleep(MINUTE).await;
+    assert_eq!(begins.of("initialize"), [0, 30], "somebody has just stopped it");
+    sleep(2 * HOUR).await;
+    assert_eq!(began.of("a").len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_retry_that_is_stopped_while_its_handler_lists_is_due_again_later() {
+    let (began, listings) = (Began::new(), Began::new());
+    let listing = listings.clone();
+    let handler = began.handler(1, &["a"], |_, times| fails_until(times, 1)).on_items(move || {
+        let waits = listing.note("items") == 2;
+        async move { if waits { pending().await } else { Ok(listed(&["a"])) } }.boxed()
+    });
+    let manager = failed_once(handler).await;
+    stop_the_retry(&manager).await;
+    sleep(MINUTE).await;
+    assert_eq!(listings.of("items"), [0, 30], "somebody has just stopped it");
+    sleep(2 * HOUR).await;
+    assert_eq!(began.of("a").len(), 2);
+}
+
+/// Its item `rare` is chosen only by hand.
+fn with_a_rare_item(handler: Scripted, capabilities: Capabilities) -> Scripted {
+    let rare = SyncItem::named("rare").with_state(ItemState::Unchecked);
+    needing(handler, capabilities).items(move || Ok([SyncItem::named("often"), rare.clone()].into_iter().collect()))
+}
+
+fn of_items(manager: &SyncManager, trigger: Trigger, names: &[&str]) -> Session {
+    manager.session(trigger).items(nth(1), names.iter().map(|name| id(name))).start().expect("inside a runtime")
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_retry_that_waited_for_the_network_beside_what_is_preferred_is_due_again_later() {
+    let (began, facts) = (Began::new(), ManualFacts::new(Facts::UNKNOWN));
+    let busy = |name: &str, times| match (name, times) {
+        ("rare", 1) => Err(anyhow!("busy")).retry_after(MINUTE),
+        _ => Ok(()),
+    };
+    let handler = with_a_rare_item(began.handler(1, &[], move |item, times| busy(item.name(), times)), NEEDS);
+    let manager = registered(timed(&Daytime::new()).facts(facts.clone()).build(), [handler]);
+    within(of_items(&manager, Trigger::Manual, &["rare"]).finish()).await;
+    facts.set_network(Network::Offline);
+    sleep(2 * MINUTE).await;
+    held(&within(background(&manager, 1).finish()).await, &syncmgr::Hold::Offline);
+    facts.set_network(Network::Online);
+    sleep(MINUTE).await;
+    assert_eq!((began.of("often"), began.of("rare")), (vec![120], vec![0]), "only one of them is preferred");
+    sleep(DAY).await;
+    assert_eq!(began.of("rare").len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_item_somebody_asked_for_that_waits_for_the_network_is_run_after_a_forced_session_that_left_it_out() {
+    let (began, facts) = (Began::new(), ManualFacts::new(Facts::UNKNOWN.with_network(Network::Offline)));
+    let handler = with_a_rare_item(began.handler(1, &[], |_, _| Ok(())), NEEDS);
+    let manager = registered(timed(&Daytime::new()).facts(facts.clone()).build(), [handler]);
+    within(of_items(&manager, Trigger::Manual, &["rare", "often"]).finish()).await;
+    succeeds(manager.session(Trigger::Manual).handlers([nth(1)]).force().start().unwrap()).await;
+    assert_eq!((began.of("often"), began.of("rare")), (vec![0], vec![]));
+    facts.set_network(Network::Online);
+    sleep(MINUTE).await;
+    assert_eq!((began.of("often"), began.of("rare")), (vec![0], vec![0]), "each of them once");
+}

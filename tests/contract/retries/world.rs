@@ -1,0 +1,187 @@
+//! The world around a manager: what it holds, and what happens when it changes.
+
+use syncmgr::{
+    Capabilities, Course, Facts, HandlerInfo, Hold, ManualFacts, MemoryStore, Network, Power, Presence, Report,
+    RunEnding, StartReason, SyncManagerBuilder, Trigger,
+};
+use tokio::time::sleep;
+
+use crate::support::daytime::{Began, DAY, Daytime, MINUTE, timed};
+use crate::support::steps::{Steps, background, idle, manual, nth, over, registered, succeeds};
+use crate::support::watched::within;
+use crate::support::{Scripted, id};
+
+pub(crate) const NEEDS: Capabilities = Capabilities::NEEDS_NETWORK;
+
+pub(crate) fn needing(handler: Scripted, capabilities: Capabilities) -> Scripted {
+    handler.info(|info: HandlerInfo| info.with_capabilities(capabilities))
+}
+
+/// A handler with a network, whose item notes when it runs.
+pub(crate) fn online(began: &Began) -> Scripted {
+    needing(began.handler(1, &["a"], |_, _| Ok(())), NEEDS)
+}
+
+pub(crate) fn in_world(network: Network) -> (SyncManagerBuilder, ManualFacts) {
+    let facts = ManualFacts::new(Facts::UNKNOWN.with_network(network));
+    (timed(&Daytime::new()).facts(facts.clone()), facts)
+}
+
+pub(crate) fn held(report: &Report, hold: &Hold) {
+    assert_eq!((report.runs[0].ending, &report.runs[0].hold), (Some(RunEnding::Held), &Some(hold.clone())), "{report}");
+    assert!(report.runs[0].log.is_empty() && report.items().count() == 0, "{report}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_a_network_what_needs_one_is_held_and_has_not_failed() {
+    let (began, store) = (Began::new(), MemoryStore::new());
+    let handler = online(&began);
+    let (builder, _facts) = in_world(Network::Offline);
+    let manager = registered(builder.store(store.clone()).build(), [handler.clone()]);
+    for trigger in [Trigger::Manual, Trigger::Scheduled, Trigger::Connect] {
+        held(&within(over(&manager, trigger, 1).finish()).await, &Hold::Offline);
+    }
+    assert!(handler.transcript.lines().is_empty(), "it was not even begun");
+    assert!(manager.log(nth(1)).unwrap().is_empty());
+    let history = manager.history().unwrap();
+    assert_eq!(history.len(), 3);
+    assert!(history.iter().all(|record| record.end.as_ref().is_some_and(|end| end.course != Course::Interrupted)));
+    let forced = manager.session(Trigger::Scheduled).handlers([nth(1)]).force().start().unwrap();
+    succeeds(forced).await;
+    assert_eq!(began.of("a"), [0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_nobody_has_said_holds_nothing_and_what_needs_no_network_runs_without_one() {
+    for (network, capabilities) in
+        [(Network::Unknown, NEEDS), (Network::Online, NEEDS), (Network::Offline, Capabilities::default())]
+    {
+        let began = Began::new();
+        let handler = needing(began.handler(1, &["a"], |_, _| Ok(())), capabilities);
+        let manager = registered(in_world(network).0.build(), [handler]);
+        succeeds(background(&manager, 1)).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_waits_for_a_network_starts_once_when_there_is_one() {
+    let (steps, (builder, facts)) = (Steps::default(), in_world(Network::Offline));
+    let manager = registered(builder.build(), [needing(steps.handler(1, &["a"]), NEEDS)]);
+    for trigger in [Trigger::Manual, Trigger::Scheduled, Trigger::Scheduled, Trigger::Idle] {
+        held(&within(over(&manager, trigger, 1).finish()).await, &Hold::Offline);
+    }
+    sleep(DAY).await;
+    assert!(manager.sessions().is_empty());
+    facts.set_network(Network::Online);
+    assert_eq!(steps.running().await, "a");
+    let [session] = &manager.sessions()[..] else { panic!("one session: {:?}", manager.sessions()) };
+    assert_eq!(session.reason(), StartReason::Lifted);
+    steps.let_go(&["a"]).await;
+    facts.set_network(Network::Offline);
+    facts.set_network(Network::Online);
+    sleep(DAY).await;
+    assert_eq!(steps.began(), "a");
+}
+
+#[tokio::test(start_paused = true)]
+async fn single_items_that_wait_are_run_together_and_no_others() {
+    let (began, (builder, facts)) = (Began::new(), in_world(Network::Offline));
+    let handler = needing(began.handler(1, &["a", "b", "c"], |_, _| Ok(())), NEEDS);
+    let manager = registered(builder.build(), [handler]);
+    for name in ["a", "b", "a"] {
+        within(manager.session(Trigger::Manual).items(nth(1), [id(name)]).start().unwrap().finish()).await;
+    }
+    facts.set_network(Network::Online);
+    sleep(MINUTE).await;
+    assert_eq!(["a", "b", "c"].map(|name| began.of(name).len()), [1, 1, 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handler_that_is_unregistered_while_it_waits_is_not_started() {
+    let (began, (builder, facts)) = (Began::new(), in_world(Network::Offline));
+    let manager = registered(builder.build(), [online(&began)]);
+    within(background(&manager, 1).finish()).await;
+    manager.unregister(nth(1));
+    facts.set_network(Network::Online);
+    sleep(MINUTE).await;
+    let manager = registered(manager, [online(&began)]);
+    sleep(MINUTE).await;
+    assert!(began.of("a").is_empty() && manager.sessions().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_metered_network_is_for_those_who_are_frugal_or_asked_for() {
+    for (trigger, capabilities, runs) in [
+        (Trigger::Scheduled, NEEDS, false),
+        (Trigger::Scheduled, NEEDS | Capabilities::FRUGAL, true),
+        (Trigger::Scheduled, Capabilities::default(), true),
+        (Trigger::Manual, NEEDS, true),
+        (Trigger::Invoke, NEEDS, true),
+    ] {
+        let (began, (builder, facts)) = (Began::new(), in_world(Network::Metered));
+        let handler = needing(began.handler(1, &["a"], |_, _| Ok(())), capabilities);
+        let manager = registered(builder.build(), [handler]);
+        let report = within(over(&manager, trigger, 1).finish()).await;
+        assert_eq!(report.is_success(), runs, "{trigger:?} {capabilities:?}");
+        if !runs {
+            held(&report, &Hold::Metered);
+        }
+        facts.set_network(Network::Online);
+        sleep(MINUTE).await;
+        assert_eq!(began.of("a").len(), 1);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn idle_work_spares_the_battery_and_runs_on_the_mains() {
+    let began = Began::new();
+    let facts = ManualFacts::new(Facts::UNKNOWN.with_power(Power::Battery));
+    let manager =
+        registered(timed(&Daytime::new()).facts(facts.clone()).build(), [began.handler(1, &["a"], |_, _| Ok(()))]);
+    held(&within(over(&manager, Trigger::Idle, 1).finish()).await, &Hold::OnBattery);
+    facts.set_user(Presence::Absent);
+    idle().await;
+    assert!(began.of("a").is_empty());
+    facts.set_power(Power::Mains);
+    idle().await;
+    assert_eq!(began.of("a").len(), 1);
+    facts.set_power(Power::Battery);
+    succeeds(over(&manager, Trigger::Scheduled, 1)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_network_held_of_a_person_runs_by_itself_without_bothering_anybody() {
+    let (began, (builder, facts)) = (Began::new(), in_world(Network::Offline));
+    let handler = online(&began);
+    let transcript = handler.transcript.clone();
+    let manager = registered(builder.build(), [handler]);
+    within(manager.session(Trigger::Manual).may_bother_user().start().unwrap().finish()).await;
+    facts.set_network(Network::Online);
+    sleep(MINUTE).await;
+    let begun = transcript.of(&["initialize"]);
+    assert_eq!(begun.len(), 1);
+    assert!(!begun[0].contains("MAY_BOTHER_USER"), "{begun:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_person_asked_for_without_a_network_takes_a_metered_one() {
+    let (began, (builder, facts)) = (Began::new(), in_world(Network::Offline));
+    let manager = registered(builder.build(), [online(&began)]);
+    held(&within(manual(&manager, 1).finish()).await, &Hold::Offline);
+    facts.set_network(Network::Metered);
+    sleep(MINUTE).await;
+    assert_eq!(began.of("a").len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn shutting_down_leaves_nothing_of_what_waits() {
+    let alive = tokio::runtime::Handle::current().metrics().num_alive_tasks();
+    let (began, (builder, facts)) = (Began::new(), in_world(Network::Offline));
+    let manager = registered(builder.build(), [online(&began)]);
+    within(background(&manager, 1).finish()).await;
+    within(manager.shutdown()).await;
+    facts.set_network(Network::Online);
+    sleep(MINUTE).await;
+    assert!(began.of("a").is_empty());
+    assert_eq!(tokio::runtime::Handle::current().metrics().num_alive_tasks(), alive);
+}

@@ -1,0 +1,240 @@
+//! What `Progress` tells, and when: R106 to R108, R117 to R120.
+
+use std::time::Duration;
+
+use futures::FutureExt;
+use syncmgr::{
+    HResult, Limits, Outcome, Progress, ReportError, RunChange, RunFlags, SessionEvent, Status, SyncManager, Trigger,
+};
+use syncmgr_test::Transcript;
+use tokio::sync::Notify;
+
+use crate::support::watched::{CLASSIC, OnHost, hosting, until_run, within};
+use crate::support::window::{Window, in_order, waiting};
+use crate::support::{HANDLER, Scripted, id, run, start};
+
+#[tokio::test(start_paused = true)]
+async fn r106_a_host_is_told_of_each_item_before_the_item_begins() {
+    let transcript = Transcript::new();
+    let one_at_a_time = Limits::DEFAULT.with_items(1);
+    let handler = Scripted::new(&["a", "b"]).info(|info| info.with_limits(one_at_a_time)).writing_to(&transcript);
+    let on = OnHost::prepared(handler, &transcript, &[id("a"), id("b")]).await;
+    on.driven.synchronize();
+    on.host.saw("SynchronizeCompleted S_OK").await;
+    let told = |name| format!("Progress {} Updating", id(name));
+    in_order(&transcript, &[told("a"), "item a".into(), told("b"), "item b".into()]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn r106_an_item_has_begun_before_anything_else_is_seen_of_it() {
+    let handler = Scripted::new(&["a"]).on_item(|item| {
+        async {
+            item.progress(1, 2)?;
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            Ok(())
+        }
+        .boxed()
+    });
+    let reporting = Scripted::new(&["a"]).on_synchronize(|run| {
+        async {
+            run.report(id("a"), Progress::new().value(1))?;
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            Ok(run.report(id("a"), Progress::new().status(Status::Succeeded))?)
+        }
+        .boxed()
+    });
+    for handler in [handler, reporting] {
+        let session = start(handler);
+        let mut events = session.events();
+        let mut seen = Vec::new();
+        while seen.last() != Some(&"ended") {
+            match within(events.next()).await.expect("the session is not closed before") {
+                SessionEvent::Began { .. } => seen.push("began"),
+                SessionEvent::Progress { .. } => seen.push("progress"),
+                SessionEvent::Ended { .. } => seen.push("ended"),
+                _ => {}
+            }
+        }
+        assert_eq!(seen, ["began", "progress", "ended"]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn r107_however_often_an_item_reports_a_host_is_told_ten_times_a_second() {
+    let transcript = Transcript::new();
+    let handler = Scripted::new(&["a"]).on_item(|item| {
+        async {
+            for done in 1..=1000 {
+                item.progress(done, 1000)?;
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+            Ok(())
+        }
+        .boxed()
+    });
+    let on = OnHost::prepared(handler, &transcript, &[id("a")]).await;
+    on.driven.synchronize();
+    on.host.saw("SynchronizeCompleted S_OK").await;
+    let told = transcript.count(&format!("Progress {} value", id("a")));
+    assert!((9..=11).contains(&told), "told {told} times in a second");
+    assert!(on.host.script.state(id("a")).value >= 900);
+}
+
+#[tokio::test(start_paused = true)]
+async fn r108_progress_is_told_whether_or_not_the_user_may_be_bothered() {
+    let mut told = Vec::new();
+    for flags in [RunFlags::empty(), RunFlags::MAY_BOTHER_USER] {
+        let transcript = Transcript::new();
+        let handler = Scripted::new(&["a"]).on_item(|item| async { Ok(item.progress(3, 4)?) }.boxed());
+        let on = OnHost::created(handler, &transcript);
+        on.driven.initialize(Trigger::Scheduled, flags, None).await;
+        on.driven.enum_sync_items().await.unwrap();
+        on.attach();
+        on.driven.prepare_for_sync(&[id("a")]);
+        on.host.saw("PrepareForSyncCompleted").await;
+        on.driven.synchronize();
+        on.host.saw("SynchronizeCompleted").await;
+        told.push(transcript.of(&["Progress"]));
+    }
+    assert!(!told[0].is_empty());
+    assert_eq!(told[0], told[1]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn r108_progress_is_shown_in_a_session_that_bothers_nobody() {
+    let release = std::sync::Arc::new(Notify::new());
+    let wait = release.clone();
+    let handler = Scripted::new(&["a"]).on_item(move |item| {
+        let wait = wait.clone();
+        async move {
+            item.progress(3, 4)?;
+            wait.notified().await;
+            Ok(())
+        }
+        .boxed()
+    });
+    let manager = SyncManager::new();
+    manager.register(handler).unwrap();
+    let session = manager.session(Trigger::Scheduled).start().unwrap();
+    let mut events = session.events();
+    crate::support::watched::until(
+        &mut events,
+        |event| matches!(event, SessionEvent::Progress { state, .. } if state.value == 3),
+    )
+    .await;
+    release.notify_one();
+    assert!(within(session.finish()).await.is_success());
+}
+
+#[tokio::test(start_paused = true)]
+async fn r117_fields_outside_the_mask_keep_their_last_value() {
+    let window = Window::of(waiting(&["a"])).await;
+    window.tell("a", Progress::new().text("reading").max(10));
+    window.tell("a", Progress::new().value(4).status(Status::Updating));
+    window.tell("a", Progress::new().value(5));
+    let (handler, item, state) = window.shown().remove(0);
+    assert_eq!((handler, item), (CLASSIC, id("a")));
+    assert_eq!(
+        (state.text.as_deref(), state.status, state.value, state.max),
+        (Some("reading"), Some(Status::Updating), 5, 10)
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn r117_a_host_is_told_only_the_fields_that_changed() {
+    let transcript = Transcript::new();
+    let handler = Scripted::new(&["a"]).on_item(|item| {
+        async {
+            item.report(Progress::new().text("reading").max(10))?;
+            tokio::time::sleep(Duration::from_millis(150)).await;
+            item.progress(4, None)?;
+            tokio::time::sleep(Duration::from_millis(150)).await;
+            Ok(())
+        }
+        .boxed()
+    });
+    let on = OnHost::prepared(handler, &transcript, &[id("a")]).await;
+    on.driven.synchronize();
+    on.host.saw("SynchronizeCompleted").await;
+    let line = |rest: &str| format!("Progress {} {rest}", id("a"));
+    in_order(&transcript, &[line("max 10 text reading"), line("value 4"), line("Succeeded")]);
+    let state = on.host.script.state(id("a"));
+    assert_eq!((state.text.as_deref(), state.value, state.max), (Some("reading"), 4, 10));
+}
+
+#[tokio::test(start_paused = true)]
+async fn r118_a_report_of_nothing_changes_nothing_and_is_answered() {
+    let window = Window::of(waiting(&["a"])).await;
+    window.tell("a", Progress::new().value(3).max(4));
+    let before = window.shown();
+    assert_eq!((window.ask("a"), window.tell("a", Progress::new())), (HResult::S_OK, HResult::S_OK));
+    assert_eq!(window.shown(), before);
+    window.skip("a");
+    let answers = (window.ask("a"), window.tell("a", Progress::new()));
+    assert_eq!(answers, (HResult::S_SYNCMGR_CANCELITEM, HResult::S_SYNCMGR_CANCELITEM));
+    assert_eq!(window.shown(), before);
+}
+
+#[tokio::test(start_paused = true)]
+async fn r118_asking_about_an_item_that_has_not_begun_does_not_begin_it() {
+    let window = Window::of(waiting(&["a"])).await;
+    assert_eq!((window.ask("a"), window.tell("a", Progress::new())), (HResult::S_OK, HResult::S_OK));
+    assert_eq!(window.shown(), []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn r118_checking_a_run_reports_nothing_about_its_items() {
+    let report = run(Scripted::new(&["a"]).on_synchronize(|run| {
+        async {
+            run.check()?;
+            Ok(())
+        }
+        .boxed()
+    }))
+    .await;
+    // The handler has only asked, so nobody knows what became of the item (R105).
+    assert_eq!(report.items().next().unwrap().outcome, Outcome::Failed);
+}
+
+#[tokio::test(start_paused = true)]
+async fn r119_a_value_beyond_the_maximum_shows_as_all_of_it_and_no_maximum_as_unknown() {
+    let window = Window::of(waiting(&["a"])).await;
+    let shown = |value, max| {
+        assert_eq!(window.tell("a", Progress::new().value(value).max(max)), HResult::S_OK);
+        window.shown()[0].2.fraction()
+    };
+    assert_eq!([shown(5, 10), shown(15, 10), shown(15, 0)], [Some(0.5), Some(1.0), None]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn r120_an_id_outside_the_prepared_list_is_refused() {
+    let (manager, handler) = hosting(waiting(&["a", "not chosen"]));
+    let session = manager.session(Trigger::Manual).items(CLASSIC, [id("a")]).start().unwrap();
+    until_run(&session, RunChange::Synchronizing).await;
+    for name in ["not chosen", "unlisted"] {
+        let report = Progress::new().value(1).status(Status::Succeeded);
+        assert_eq!(handler.side().callback().progress(id(name), Some(&report)), HResult::E_INVALIDARG);
+        assert_eq!(handler.side().callback().progress(id(name), None), HResult::E_INVALIDARG);
+    }
+    assert_eq!(session.progress(), []);
+    handler.side().callback().synchronize_completed(HResult::S_OK);
+    assert_eq!(within(session.finish()).await.items().count(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn r120_a_report_about_an_item_that_was_not_prepared_is_a_typed_error() {
+    let handler = Scripted::new(&["a", "not chosen"]).on_synchronize(|run| {
+        async {
+            for name in ["not chosen", "unlisted"] {
+                let refused = run.report(id(name), Progress::new().value(1));
+                assert_eq!(refused, Err(ReportError::NotPrepared { item: id(name) }));
+            }
+            Ok(run.report(id("a"), Progress::new().status(Status::Succeeded))?)
+        }
+        .boxed()
+    });
+    let manager = SyncManager::new();
+    manager.register(handler).unwrap();
+    let session = manager.session(Trigger::Manual).items(HANDLER, [id("a")]).start().unwrap();
+    assert!(within(session.finish()).await.is_success());
+}

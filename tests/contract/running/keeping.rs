@@ -1,0 +1,201 @@
+//! What a handler keeps and borrows: `keep` and `prepared`, `each`, `instance`, `uninterrupted`.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures::FutureExt;
+use syncmgr::{
+    FailureClass, HandlerInfo, ItemContext, Items, Limits, Outcome, RequestError, SyncHandler, SyncItem, SyncManager,
+    SyncResult, SynchronizeContext, Trigger,
+};
+use syncmgr_test::Transcript;
+use tokio::sync::Notify;
+
+use crate::support::watched::within;
+use crate::support::{HANDLER, Scripted, id, run, start};
+
+/// A logged-in connection that says when it is closed.
+struct Connection {
+    number: u64,
+    closed: Transcript,
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.closed.note(format!("connection {} closed", self.number));
+    }
+}
+
+/// Logs in while preparing; its items note the connection they use.
+fn logging_in(notes: &Transcript) -> Scripted {
+    let (closed, used, logins) = (notes.clone(), notes.clone(), AtomicU64::new(0));
+    Scripted::new(&["a", "b"])
+        .on_prepare(move |run| {
+            let number = logins.fetch_add(1, Ordering::Relaxed);
+            run.keep(Connection { number, closed: closed.clone() });
+            async { Ok(()) }.boxed()
+        })
+        .on_item(move |item| {
+            let connection = item.prepared::<Connection>().expect("kept while preparing");
+            used.note(format!("{} uses connection {}", item.name(), connection.number));
+            async { Ok(()) }.boxed()
+        })
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_prepare_keeps_the_items_find_and_it_lives_until_the_results_are_closed() {
+    let notes = Transcript::new();
+    let session = start(logging_in(&notes));
+    assert!(within(session.report()).await.is_success());
+    assert_eq!(notes.lines(), ["a uses connection 0", "b uses connection 0"]);
+    within(session.close()).await;
+    assert_eq!(notes.lines()[2..], ["connection 0 closed"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_one_session_keeps_another_does_not_find() {
+    let notes = Transcript::new();
+    let manager = SyncManager::new();
+    manager.register(logging_in(&notes)).unwrap();
+    let first = manager.session(Trigger::Manual).start().unwrap();
+    // With more rights than the first, which therefore cannot stand for it.
+    let second = manager.session(Trigger::Manual).may_bother_user().start().unwrap();
+    within(second.report()).await;
+    let used = notes.of(&["a uses"]);
+    assert_eq!(used, ["a uses connection 0", "a uses connection 1"]);
+    assert_eq!(notes.count("connection"), 0, "both results are still open");
+    within(first.close()).await;
+    assert_eq!(notes.of(&["connection"]), ["connection 0 closed"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_never_kept_is_a_permanent_failure_that_names_the_type() {
+    let report =
+        run(Scripted::new(&["a"]).on_item(|item| async { item.prepared::<Connection>().map(drop) }.boxed())).await;
+    assert_eq!(report.items().next().unwrap().class, Some(FailureClass::Permanent));
+    assert!(report.runs[0].log[0].text.contains("Connection"), "{report}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_borrows_the_locals_of_synchronize() {
+    let handler = Scripted::new(&["a", "b", "c"]).on_synchronize(|run| {
+        async {
+            let mut names: Vec<String> = Vec::new();
+            let seen = Mutex::new(&mut names);
+            let one = async |item: ItemContext| {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+                seen.lock().unwrap().push(item.name().to_owned());
+                Ok(())
+            };
+            run.each(|item| one(item).boxed()).await?;
+            names.sort();
+            anyhow::ensure!(names == ["a", "b", "c"], "{names:?}");
+            Ok(())
+        }
+        .boxed()
+    });
+    let report = run(handler).await;
+    assert!(report.is_success(), "{report}");
+}
+
+/// How many items were at work at once, at most.
+#[derive(Default)]
+struct Crowd {
+    now: AtomicU64,
+    most: AtomicU64,
+}
+
+impl Crowd {
+    async fn join(&self) {
+        self.most.fetch_max(self.now.fetch_add(1, Ordering::Relaxed) + 1, Ordering::Relaxed);
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        self.now.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_keeps_to_the_limit_and_isolates_items_like_each_item() {
+    let names = ["a", "b", "c", "panics", "fails", "d"];
+    let crowd = Arc::new(Crowd::default());
+    let counted = crowd.clone();
+    let handler =
+        Scripted::new(&names).info(|info| info.with_limits(Limits::DEFAULT.with_items(2))).on_synchronize(move |run| {
+            let crowd = counted.clone();
+            async move {
+                run.each(|item| {
+                    let crowd = &crowd;
+                    async move {
+                        crowd.join().await;
+                        assert!(item.name() != "panics", "as it is called");
+                        anyhow::ensure!(item.name() != "fails", "as it is called");
+                        Ok(())
+                    }
+                })
+                .await
+            }
+            .boxed()
+        });
+    let report = run(handler).await;
+    assert_eq!(crowd.most.load(Ordering::Relaxed), 2);
+    for item in report.items() {
+        let failed = ["panics", "fails"].contains(&item.item.name());
+        assert_eq!(item.outcome, if failed { Outcome::Failed } else { Outcome::Succeeded }, "{report}");
+    }
+}
+
+/// A mail account, one of several of its type.
+struct Mail(&'static str);
+
+#[async_trait]
+impl SyncHandler for Mail {
+    fn info(&self) -> HandlerInfo {
+        HandlerInfo::new(HANDLER, "Mail").instance(self.0)
+    }
+
+    async fn items(&self) -> SyncResult<Items> {
+        Ok([SyncItem::named("inbox")].into_iter().collect())
+    }
+
+    async fn synchronize(&self, run: &SynchronizeContext) -> SyncResult {
+        anyhow::ensure!(run.handler() == self.info().id());
+        run.each(|_| async { Ok(()) }).await
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_accounts_of_one_type_are_two_handlers() {
+    let manager = SyncManager::new();
+    let ann = manager.register(Mail("ann")).unwrap();
+    let bob = manager.register(Mail("bob")).unwrap();
+    assert_eq!(manager.register(Mail("ann")), Err(RequestError::AlreadyRegistered { handler: ann }));
+    let report = within(manager.session(Trigger::Manual).start().unwrap().finish()).await;
+    assert!(report.is_success() && report.items().count() == 2, "{report}");
+    assert_eq!(report.run(ann).unwrap().name, "Mail (ann)");
+    assert_eq!(report.run(bob).unwrap().name, "Mail (bob)");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_item_is_not_cut_while_it_is_uninterrupted_and_may_finish() {
+    let (begun, done) = (Arc::new(Notify::new()), Arc::new(AtomicBool::new(false)));
+    let (beginning, doing) = (begun.clone(), done.clone());
+    let handler = Scripted::new(&["a"]).on_item(move |item| {
+        let (begun, done) = (beginning.clone(), doing.clone());
+        async move {
+            let _whole = item.uninterrupted();
+            begun.notify_one();
+            tokio::time::sleep(Duration::from_secs(4)).await;
+            done.store(true, Ordering::Relaxed);
+            Ok(())
+        }
+        .boxed()
+    });
+    let session = start(handler);
+    within(begun.notified()).await;
+    session.skip(HANDLER, id("a")).unwrap();
+    let report = within(session.finish()).await;
+    assert!(done.load(Ordering::Relaxed));
+    // It was done before it had to leave.
+    assert_eq!(report.items().next().unwrap().outcome, Outcome::Succeeded);
+}

@@ -1,0 +1,178 @@
+//! Who holds the callback, and for how long: R74 to R77, without R75. R79 to R81 are in `threads` and `session::closing`.
+
+use std::sync::{Arc, Mutex};
+
+use futures::FutureExt;
+use syncmgr::{ErrorId, HResult, HandlerFlags, HandlerInfo, Outcome, RunChange, RunFlags, Status, Subject, Trigger};
+use syncmgr_test::{ScriptedHandler, Side, Transcript};
+use tokio::sync::{Notify, oneshot};
+
+use crate::support::watched::{
+    CLASSIC, OnHost, Watched, completes, hosting, listed, prepares, synchronizes, until_run,
+};
+use crate::support::{Scripted, id};
+
+fn scripted() -> ScriptedHandler {
+    ScriptedHandler::new(listed(&["a", "b"]))
+}
+
+#[tokio::test(start_paused = true)]
+async fn r074_the_callback_is_set_before_prepare_is_called() {
+    let (manager, handler) = hosting(scripted().on_prepare(prepares()).on_synchronize(synchronizes()));
+    manager.session(Trigger::Manual).start().unwrap().finish().await;
+    let lines = handler.transcript().lines();
+    let wanted =
+        ["EnumSyncMgrItems", "SetProgressCallback", "PrepareForSync 2", "Synchronize", "SetProgressCallback NULL"];
+    assert_eq!(lines[1..], wanted);
+}
+
+#[tokio::test(start_paused = true)]
+async fn r074_a_host_that_set_no_callback_cannot_prepare() {
+    let handler = Scripted::new(&["a"]);
+    let transcript = handler.transcript.clone();
+    let on = OnHost::created(handler, &transcript);
+    on.driven.initialize(Trigger::Manual, RunFlags::empty(), None).await;
+    on.driven.enum_sync_items().await.unwrap();
+    assert_eq!(on.driven.prepare_for_sync(&[id("a")]), HResult::E_UNEXPECTED);
+    assert_eq!(transcript.count("prepare"), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn r076_a_second_callback_takes_the_place_of_the_first_which_is_let_go_of() {
+    let handler = Scripted::new(&["a"]);
+    let on = OnHost::ready(handler, &Transcript::new()).await;
+    let second = Watched::writing_to(&Transcript::new());
+    assert_eq!(Arc::strong_count(&on.host), 2);
+    assert_eq!(on.driven.set_progress_callback(Some(second.clone())), HResult::S_OK);
+    assert_eq!(Arc::strong_count(&on.host), 1);
+    on.driven.prepare_for_sync(&[id("a")]);
+    second.saw("PrepareForSyncCompleted S_OK").await;
+    assert!(on.lines().is_empty(), "{:?}", on.lines());
+    on.driven.set_progress_callback(None);
+    assert_eq!(Arc::strong_count(&second), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn r076_a_callback_is_not_replaced_while_something_is_under_way() {
+    let go = Arc::new(Notify::new());
+    let waiting = go.clone();
+    let handler = Scripted::new(&["a"]).on_prepare(move |_| waiting.clone().notified_owned().map(Ok).boxed());
+    let on = OnHost::ready(handler, &Transcript::new()).await;
+    assert_eq!(on.driven.prepare_for_sync(&[id("a")]), HResult::S_OK);
+    let second = Watched::writing_to(&Transcript::new());
+    assert_eq!(on.driven.set_progress_callback(Some(second.clone())), HResult::E_UNEXPECTED);
+    assert_eq!(Arc::strong_count(&second), 1);
+    go.notify_one();
+    on.host.saw("PrepareForSyncCompleted S_OK").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn r077_the_callback_is_taken_away_once_and_last_on_every_way_a_run_ends() {
+    let fails = |_: &Side| HResult::E_FAIL;
+    let panics = |_: &Side| -> HResult { panic!("as the script says") };
+    let refuses = || completes(|callback| callback.prepare_for_sync_completed(HResult::E_FAIL));
+    let ways = [
+        scripted().on_prepare(fails),
+        scripted().on_prepare(panics),
+        scripted().on_prepare(refuses()),
+        scripted().on_prepare(prepares()).on_synchronize(fails),
+        scripted().on_prepare(prepares()).on_synchronize(panics),
+        scripted().on_prepare(prepares()).on_synchronize(synchronizes()),
+    ];
+    for handler in ways {
+        let (manager, handler) = hosting(handler);
+        manager.session(Trigger::Manual).start().unwrap().finish().await;
+        assert_let_go(&handler);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn r077_the_callback_is_taken_away_from_a_handler_that_is_stopped_and_never_completes() {
+    for (handler, stage) in
+        [(scripted(), RunChange::Preparing), (scripted().on_prepare(prepares()), RunChange::Synchronizing)]
+    {
+        let (manager, handler) = hosting(handler);
+        let session = manager.session(Trigger::Manual).start().unwrap();
+        until_run(&session, stage).await;
+        session.stop();
+        let report = session.finish().await;
+        assert!(report.items().all(|item| item.outcome == Outcome::Stopped), "{report}");
+        assert_let_go(&handler);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn r077_the_callback_is_taken_away_after_properties_were_shown() {
+    let info = HandlerInfo::new(CLASSIC, "Scripted").with_flags(HandlerFlags::HAS_PROPERTIES);
+    let shown = completes(|callback| callback.show_properties_completed(HResult::S_OK));
+    let (manager, handler) = hosting(scripted().with_info(info).on_show_properties(shown));
+    manager.show_properties(CLASSIC, Subject::Handler).await.unwrap();
+    assert_let_go(&handler);
+}
+
+fn assert_let_go(handler: &ScriptedHandler) {
+    let lines = handler.transcript().of(&["SetProgressCallback"]);
+    assert_eq!(lines, ["SetProgressCallback", "SetProgressCallback NULL"]);
+    assert_eq!(handler.transcript().lines().last().map(String::as_str), Some("SetProgressCallback NULL"));
+    assert!(!handler.side().is_attached());
+}
+
+#[tokio::test(start_paused = true)]
+async fn r077_a_handler_that_declined_or_failed_to_list_was_given_no_callback_to_take_away() {
+    for handler in [scripted().on_initialize(|_| HResult::S_FALSE), scripted().failing_to_list(HResult::E_FAIL)] {
+        let (manager, handler) = hosting(handler);
+        manager.session(Trigger::Manual).start().unwrap().finish().await;
+        assert_eq!(handler.transcript().count("SetProgressCallback"), 0);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn r077_a_host_that_detaches_is_not_called_any_more_and_what_runs_is_stopped() {
+    let transcript = Transcript::new();
+    let (sender, receiver) = oneshot::channel();
+    let sender = Mutex::new(Some(sender));
+    let handler = Scripted::new(&["a"]).writing_to(&transcript).on_item(move |item| {
+        let sender = sender.lock().unwrap().take().expect("one item runs once");
+        async move {
+            item.cancelled().await;
+            item.warn("too late");
+            sender.send(item.check()).unwrap();
+            Ok(())
+        }
+        .boxed()
+    });
+    let on = OnHost::prepared(handler, &transcript, &[id("a")]).await;
+    assert_eq!(on.driven.synchronize(), HResult::S_OK);
+    on.host.saw("Progress").await;
+    assert_eq!(on.driven.set_progress_callback(None), HResult::S_OK);
+    let before = transcript.lines();
+    receiver.await.unwrap().unwrap_err();
+    tokio::task::yield_now().await;
+    assert_eq!(transcript.lines(), before);
+    assert_eq!(Arc::strong_count(&on.host), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn r077_after_the_callback_was_taken_away_a_host_cannot_list_either() {
+    let handler = Scripted::new(&["a"]);
+    let on = OnHost::ready(handler.clone(), &Transcript::new()).await;
+    on.driven.set_progress_callback(None);
+    assert_eq!(on.driven.enum_sync_items().await, Err(HResult::E_UNEXPECTED));
+    assert_eq!(handler.transcript.count("items"), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn r077_after_the_callback_was_taken_away_a_host_is_refused_everything() {
+    let handler = Scripted::new(&["a"]).info(|info| info.with_flags(HandlerFlags::HAS_PROPERTIES));
+    let on = OnHost::prepared(handler.clone(), &Transcript::new(), &[id("a")]).await;
+    on.driven.set_progress_callback(None);
+    let before = handler.transcript.lines();
+    assert_eq!(on.attach(), HResult::E_UNEXPECTED);
+    assert_eq!(on.driven.prepare_for_sync(&[id("a")]), HResult::E_UNEXPECTED);
+    assert_eq!(on.driven.synchronize(), HResult::E_UNEXPECTED);
+    assert_eq!(on.driven.set_item_status(Subject::Handler, Status::Stopped), HResult::E_UNEXPECTED);
+    assert_eq!(on.driven.show_properties(Subject::Handler), HResult::E_UNEXPECTED);
+    assert_eq!(on.driven.show_error(ErrorId::from_u128(1)), HResult::E_UNEXPECTED);
+    assert_eq!(on.driven.initialize(Trigger::Manual, RunFlags::empty(), None).await, HResult::E_UNEXPECTED);
+    assert_eq!(handler.transcript.lines(), before);
+}

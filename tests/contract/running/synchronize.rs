@@ -1,0 +1,230 @@
+//! Synchronize: R96, R97, R102, R104 and R105. The pair itself is in `synchronize_pair`.
+
+use futures::FutureExt;
+use syncmgr::{
+    CodeError, ErrorId, HResult, HandlerId, HandlerInfo, LogEntry, LogLevel, Outcome, Progress, Resolution, RunChange,
+    RunEnding, RunFault, RunReport, Status, Subject, SyncCallback, SyncManager,
+};
+use syncmgr_test::{ScriptedHandler, Transcript};
+
+use crate::support::watched::{
+    CLASSIC, OnHost, begin, completes, hosted, hosting, later, listed, prepares, synchronizes, until_run, within,
+};
+use crate::support::{HANDLER, Scripted, ending_of, id, run, start};
+
+fn scripted(names: &[&'static str]) -> ScriptedHandler {
+    ScriptedHandler::new(listed(names)).on_prepare(prepares())
+}
+
+fn outcomes(run: &RunReport) -> Vec<Outcome> {
+    run.items().map(|item| item.outcome).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn r096_synchronize_is_called_once_for_each_handler_with_chosen_items_and_after_preparation() {
+    let (transcript, manager) = (Transcript::new(), SyncManager::new());
+    for (number, names) in [&["a", "b"][..], &[], &["c"]].into_iter().enumerate() {
+        let handler = Scripted::new(names).writing_to(&transcript);
+        let number = u128::try_from(number).unwrap() + 1;
+        manager.register(handler.info(|_| HandlerInfo::new(HandlerId::from_u128(number), "One of three"))).unwrap();
+    }
+    assert!(within(begin(&manager).finish()).await.is_success());
+    assert_eq!((transcript.count("prepare"), transcript.count("synchronize")), (2, 2));
+    let (run, transcript) = hosted(scripted(&["a", "b"]).on_synchronize(synchronizes())).await;
+    assert_eq!(run.ending, Some(RunEnding::Completed));
+    assert_eq!(transcript.of(&["PrepareForSync", "Synchronize"]), ["PrepareForSync 2", "Synchronize"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn r096_a_host_can_synchronize_once() {
+    let handler = Scripted::new(&["a"]);
+    let transcript = handler.transcript.clone();
+    let on = OnHost::prepared(handler, &transcript, &[id("a")]).await;
+    assert_eq!([(); 2].map(|()| on.driven.synchronize()), [HResult::S_OK, HResult::E_UNEXPECTED]);
+    on.host.saw("SynchronizeCompleted").await;
+    assert_eq!(on.driven.synchronize(), HResult::E_UNEXPECTED);
+    assert_eq!((transcript.count("synchronize"), transcript.count("item ")), (1, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn r097_the_prepared_items_are_synchronized_less_those_skipped_since() {
+    let go = std::sync::Arc::new(tokio::sync::Notify::new());
+    let waiting = go.clone();
+    let handler = Scripted::new(&["a", "b", "c"]).on_prepare(move |_| waiting.clone().notified_owned().map(Ok).boxed());
+    let transcript = handler.transcript.clone();
+    let session = start(handler);
+    until_run(&session, RunChange::Preparing).await;
+    session.skip(HANDLER, id("b")).unwrap();
+    go.notify_one();
+    let report = within(session.finish()).await;
+    assert_eq!(outcomes(&report.runs[0]), [Outcome::Succeeded, Outcome::Skipped, Outcome::Succeeded]);
+    assert_eq!(transcript.of(&["item "]), ["item a", "item c"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn r097_items_a_host_skips_while_preparing_are_not_synchronized() {
+    let handler = Scripted::new(&["a", "b"]).on_prepare(|_| tokio::task::yield_now().map(Ok).boxed());
+    let transcript = handler.transcript.clone();
+    let on = OnHost::ready(handler, &transcript).await;
+    on.driven.prepare_for_sync(&["a", "b"].map(id));
+    assert_eq!(on.driven.set_item_status(Subject::Item(id("a")), Status::Skipped), HResult::S_OK);
+    on.host.saw("PrepareForSyncCompleted S_OK").await;
+    on.driven.synchronize();
+    on.host.saw("SynchronizeCompleted S_OK").await;
+    assert_eq!(transcript.of(&["item "]), ["item b"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn r097_a_retry_synchronizes_the_items_of_the_last_prepare() {
+    let error = ErrorId::from_key("look");
+    let handler = Scripted::new(&["a", "b"])
+        .on_prepare(move |run| {
+            run.log(LogEntry::new(LogLevel::Warning, "look").with_link(error));
+            async { Ok(()) }.boxed()
+        })
+        .on_show_error(|_, _| async { Ok(Resolution::Retry(vec![id("b")])) }.boxed());
+    let transcript = handler.transcript.clone();
+    let session = start(handler);
+    session.report().await;
+    within(session.show_error(HANDLER, error)).await.unwrap();
+    assert_eq!(transcript.of(&["prepare", "item "]), ["prepare a b", "item a", "item b", "prepare b", "item b"]);
+    session.close().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn r102_the_code_of_the_completion_is_the_result_of_the_run() {
+    for code in [HResult::S_OK, HResult::S_FALSE, HResult::E_OUTOFMEMORY, HResult::S_SYNCMGR_CANCELALL] {
+        for complete in [true, false] {
+            let done = Progress::new().status(Status::Succeeded);
+            let (run, _) = hosted(scripted(&["a"]).on_synchronize(move |side| {
+                side.callback().progress(id("a"), Some(&done));
+                match complete {
+                    true => later(move |callback| callback.synchronize_completed(code))(side),
+                    false if code.is_ok() => synchronizes()(side),
+                    false => code,
+                }
+            }))
+            .await;
+            assert_eq!(run.ending, Some(ending_of(code)));
+            assert_eq!((outcomes(&run), run.is_success()), (vec![Outcome::Succeeded], code.is_ok()));
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn r102_completing_with_retrysync_starts_no_retry() {
+    let code = HResult::S_SYNCMGR_RETRYSYNC;
+    let completing = completes(move |callback| callback.synchronize_completed(code));
+    let (run, transcript) = hosted(scripted(&["a"]).on_synchronize(completing)).await;
+    assert_eq!(run.ending, Some(ending_of(code)));
+    assert_eq!((transcript.count("PrepareForSync"), transcript.count("Synchronize")), (1, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn r102_an_error_or_a_panic_of_synchronize_is_the_result_of_the_run() {
+    let named = HResult::S_SYNCMGR_RETRYSYNC;
+    let naming = Scripted::new(&["a"]).on_synchronize(move |_| async move { Err(CodeError(named).into()) }.boxed());
+    let failing = Scripted::new(&["a"]).on_synchronize(|_| async { anyhow::bail!("no disk") }.boxed());
+    let panicking = Scripted::new(&["a"]).on_synchronize(|_| async { panic!("no disk") }.boxed());
+    for (handler, code) in [(naming, named), (failing, HResult::E_FAIL), (panicking, HResult::E_UNEXPECTED)] {
+        let transcript = handler.transcript.clone();
+        let on = OnHost::prepared(handler.clone(), &Transcript::new(), &[id("a")]).await;
+        assert_eq!(on.driven.synchronize(), HResult::S_OK);
+        on.host.saw(&format!("SynchronizeCompleted {code}")).await;
+        let report = run(handler).await;
+        assert_eq!(report.runs[0].ending, Some(ending_of(code)));
+        let errors = report.runs[0].log.iter().filter(|entry| entry.level == LogLevel::Error);
+        assert_eq!((errors.count(), report.is_success()), (1, false));
+        assert_eq!(transcript.count("prepare"), 2, "one for the host, one for the manager");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn r104_with_every_item_skipped_there_is_nothing_to_call_synchronize_for() {
+    let (manager, handler) = hosting(ScriptedHandler::new(listed(&["a", "b"])));
+    let session = begin(&manager);
+    until_run(&session, RunChange::Preparing).await;
+    for name in ["a", "b"] {
+        session.skip(CLASSIC, id(name)).unwrap();
+    }
+    handler.side().callback().prepare_for_sync_completed(HResult::S_OK);
+    let report = within(session.finish()).await;
+    assert_eq!(report.runs[0].ending, Some(RunEnding::Completed));
+    assert_eq!(outcomes(&report.runs[0]), [Outcome::Skipped; 2]);
+    assert_eq!(handler.transcript().count("Synchronize"), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn r104_a_host_that_skipped_every_item_is_told_at_once_that_all_is_done() {
+    let handler = Scripted::new(&["a"]).on_prepare(|_| tokio::task::yield_now().map(Ok).boxed());
+    let transcript = handler.transcript.clone();
+    let on = OnHost::ready(handler, &transcript).await;
+    on.driven.prepare_for_sync(&[id("a")]);
+    on.driven.set_item_status(Subject::Item(id("a")), Status::Skipped);
+    on.host.saw("PrepareForSyncCompleted S_OK").await;
+    assert_eq!(on.driven.synchronize(), HResult::S_OK);
+    assert_eq!(transcript.of(&["SynchronizeCompleted"]), ["SynchronizeCompleted S_OK"]);
+    assert_eq!(transcript.count("synchronize"), 0);
+}
+
+/// Reports one item done, one begun and one not at all, and completes with this code.
+fn reports_in_part(callback: &dyn SyncCallback, code: HResult) -> HResult {
+    callback.progress(id("done"), Some(&Progress::new().status(Status::Succeeded)));
+    callback.progress(id("begun"), Some(&Progress::new().value(1)));
+    callback.synchronize_completed(code)
+}
+
+#[tokio::test(start_paused = true)]
+async fn r105_items_without_a_terminal_status_are_closed_by_the_code_and_by_the_work_that_was_seen() {
+    use Outcome::{Failed, Succeeded};
+    let failed_run = [Succeeded, Failed, Failed];
+    let cases = [
+        (HResult::S_OK, [Succeeded, Succeeded, Failed]),
+        (HResult::E_FAIL, failed_run),
+        (HResult::S_FALSE, failed_run),
+    ];
+    for (code, wanted) in cases {
+        let completing = completes(move |callback| reports_in_part(callback, code));
+        let (run, _) = hosted(scripted(&["done", "begun", "untouched"]).on_synchronize(completing)).await;
+        assert_eq!(outcomes(&run), wanted, "{code}");
+        let unreported: Vec<_> = run.log.iter().filter(|entry| entry.text.contains("did not report")).collect();
+        assert_eq!(unreported.len(), usize::from(code.is_ok()), "{run}");
+        assert!(unreported.iter().all(|entry| entry.item == Some(id("untouched"))));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn r105_items_without_a_terminal_status_are_closed_by_a_cancel_before_anything_else() {
+    let (manager, handler) = hosting(scripted(&["done", "begun", "untouched"]));
+    let session = begin(&manager);
+    until_run(&session, RunChange::Synchronizing).await;
+    let callback = handler.side().callback();
+    callback.progress(id("begun"), Some(&Progress::new().value(1)));
+    session.skip(CLASSIC, id("begun")).unwrap();
+    callback.progress(id("done"), Some(&Progress::new().status(Status::Succeeded)));
+    session.stop();
+    callback.synchronize_completed(HResult::S_OK);
+    let report = within(session.finish()).await;
+    assert_eq!(outcomes(&report.runs[0]), [Outcome::Succeeded, Outcome::Skipped, Outcome::Stopped]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn r105_a_host_is_told_the_terminal_status_of_what_the_handler_left_out() {
+    let handler = Scripted::new(&["begun", "untouched"]).on_synchronize(|run| {
+        let begun = run.report(id("begun"), Progress::new().value(1));
+        std::future::ready(begun.map_err(Into::into)).boxed()
+    });
+    let on = OnHost::prepared(handler, &Transcript::new(), &["begun", "untouched"].map(id)).await;
+    on.driven.synchronize();
+    on.host.saw("SynchronizeCompleted S_OK").await;
+    assert_eq!(on.host.script.state(id("begun")).status, Some(Status::Succeeded));
+    assert_eq!(on.host.script.state(id("untouched")).status, Some(Status::Failed));
+}
+
+#[tokio::test(start_paused = true)]
+async fn r105_items_left_because_the_user_is_needed_wait_for_the_user_and_did_not_fail() {
+    let handler = Scripted::new(&["a"]).on_synchronize(|run| run.interaction().map(|asked| asked.map(drop)).boxed());
+    let report = run(handler).await;
+    assert_eq!(report.runs[0].ending, Some(RunEnding::NotCompleted(RunFault::NeedsUser)));
+    assert!(report.items().all(|item| (item.outcome, item.class) == (Outcome::NeedsUser, None)), "{report}");
+}

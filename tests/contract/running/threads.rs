@@ -1,0 +1,125 @@
+//! Calls of one instance from any thread, and from many at once: R79 and R80. Real threads, so real time.
+
+use std::thread;
+
+use syncmgr::{Attention, ErrorId, ErrorScope, HResult, LogLevel, Progress, RunEnding, Status, SyncCallback, Trigger};
+use syncmgr_test::{ScriptedHandler, Transcript};
+use tokio::sync::oneshot;
+
+use crate::support::id;
+use crate::support::watched::{hosting, listed, prepares};
+
+#[tokio::test]
+async fn r079_every_callback_method_works_from_another_thread() {
+    let answers = Transcript::new();
+    let noted = answers.clone();
+    let handler = ScriptedHandler::new(listed(&["a", "b"]))
+        .on_prepare(|side| {
+            let callback = side.callback();
+            thread::spawn(move || callback.prepare_for_sync_completed(HResult::S_OK));
+            HResult::S_OK
+        })
+        .on_synchronize(move |side| {
+            let (callback, noted) = (side.callback(), noted.clone());
+            thread::spawn(move || {
+                for answer in every_question(&*callback) {
+                    noted.note(answer.to_string());
+                }
+                callback.synchronize_completed(HResult::S_OK)
+            });
+            HResult::S_OK
+        });
+    let (manager, _) = hosting(handler);
+    let report = manager.session(Trigger::Manual).start().unwrap().finish().await;
+    // Nobody may be asked here and the handler declared no connections: refused, but answered.
+    assert_eq!(answers.lines(), ["S_OK", "S_OK", "S_OK", "S_OK", "S_FALSE", "S_OK", "E_FAIL"]);
+    assert!(report.is_success(), "{report}");
+    assert_eq!(&*report.runs[0].log[0].text, "kept");
+}
+
+/// Calls what may be called while synchronizing.
+fn every_question(callback: &dyn SyncCallback) -> [HResult; 7] {
+    [
+        callback.progress(id("a"), Some(&Progress::new().status(Status::Succeeded))),
+        callback.progress(id("b"), Some(&Progress::new().value(1))),
+        callback.log_error(LogLevel::Warning, "kept", None),
+        callback.delete_log_error(ErrorScope::One(ErrorId::from_u128(1))),
+        callback.enable_modeless(Attention::Ask),
+        callback.enable_modeless(Attention::Release),
+        callback.establish_connection(None),
+    ]
+}
+
+/// Does this on eight threads at once, in `Synchronize`, and says when all have done it.
+fn crowd(work: impl Fn(&dyn SyncCallback, u64) + Send + Sync + 'static) -> (ScriptedHandler, oneshot::Receiver<()>) {
+    let (sender, receiver) = oneshot::channel();
+    let mut once = Some((work, sender));
+    let handler = ScriptedHandler::new(listed(&["a", "b"])).on_prepare(prepares()).on_synchronize(move |side| {
+        let (callback, (work, done)) = (side.callback(), once.take().expect("called once"));
+        thread::spawn(move || {
+            let each = |number| work(&*callback, number);
+            thread::scope(|scope| (0..8).for_each(|number| drop(scope.spawn(move || each(number)))));
+            done.send(())
+        });
+        HResult::S_OK
+    });
+    (handler, receiver)
+}
+
+#[tokio::test]
+async fn r080_log_entries_from_many_threads_are_all_kept() {
+    let (handler, all) = crowd(|callback, number| {
+        for line in 0..100 {
+            callback.log_error(LogLevel::Information, &format!("{number} {line}"), None);
+        }
+    });
+    let (manager, handler) = hosting(handler);
+    let session = manager.session(Trigger::Manual).start().unwrap();
+    all.await.unwrap();
+    handler.side().callback().synchronize_completed(HResult::S_OK);
+    let report = session.finish().await;
+    for number in 0..8 {
+        let beginning = format!("{number} ");
+        let lines = report.runs[0].log.iter().filter_map(|entry| entry.text.strip_prefix(&*beginning));
+        assert!(lines.eq((0..100).map(|line| line.to_string())), "the lines of thread {number}, in their order");
+    }
+}
+
+#[tokio::test]
+async fn r080_fields_reported_from_many_threads_do_not_undo_each_other() {
+    let (handler, all) = crowd(|callback, number| {
+        for n in 1..=200 {
+            let report = match number % 3 {
+                0 => Progress::new().value(n),
+                1 => Progress::new().max(1000),
+                _ => Progress::new().text("copying"),
+            };
+            assert_eq!(callback.progress(id("a"), Some(&report)), HResult::S_OK);
+        }
+    });
+    let (manager, handler) = hosting(handler);
+    let session = manager.session(Trigger::Manual).start().unwrap();
+    all.await.unwrap();
+    let progress = session.progress();
+    let [(_, item, state)] = &progress[..] else { panic!("{progress:?}") };
+    assert_eq!((*item, state.value, state.max, state.text.as_deref()), (id("a"), 200, 1000, Some("copying")));
+    handler.side().callback().synchronize_completed(HResult::S_OK);
+    session.close().await;
+}
+
+#[tokio::test]
+async fn r080_of_many_completions_at_once_exactly_one_counts() {
+    let answers = Transcript::new();
+    let noted = answers.clone();
+    let (handler, all) = crowd(move |callback, number| {
+        let code = if number % 2 == 0 { HResult::E_FAIL } else { HResult::S_FALSE };
+        noted.note(format!("{} {code}", callback.synchronize_completed(code)));
+    });
+    let (manager, _) = hosting(handler);
+    let report = manager.session(Trigger::Manual).start().unwrap().finish().await;
+    all.await.unwrap();
+    assert_eq!((answers.count("S_OK"), answers.count("E_UNEXPECTED")), (1, 7));
+    let Some(RunEnding::NotCompleted(fault)) = report.runs[0].ending else { panic!("{report}") };
+    let code = fault.code();
+    assert_eq!(answers.of(&["S_OK"]), [format!("S_OK {code}")]);
+}

@@ -1,0 +1,235 @@
+//! What is promised about outcomes: each line of the table of `judge`. How a run ends is in `endings`.
+
+use std::time::Duration;
+
+use anyhow::anyhow;
+use futures::FutureExt;
+use syncmgr::{
+    CancelReason, Cancelled, Classify, FailureClass, HandlerId, ItemContext, LogLevel, NeedsUser, Outcome, Report,
+    RunEnding, Session, SyncResult,
+};
+use syncmgr_test::Transcript;
+
+use crate::cancellation::grace::Begun;
+use crate::cancellation::stopped::{Job, pass};
+use crate::support::watched::within;
+use crate::support::window::ran;
+use crate::support::{HANDLER, Scripted, id, run, start};
+
+fn ending(report: &Report, handler: HandlerId) -> RunEnding {
+    ran(report, handler).ending.expect("the run has ended")
+}
+
+/// Level and text of every entry.
+fn log(report: &Report) -> Vec<(LogLevel, &str)> {
+    report.runs[0].log.iter().map(|entry| (entry.level, &*entry.text)).collect()
+}
+
+fn only(report: &Report) -> (Outcome, Option<FailureClass>) {
+    let item = report.items().next().expect("there is one item");
+    (item.outcome, item.class)
+}
+
+/// How an item ends that does this.
+async fn does(work: fn(&ItemContext) -> SyncResult) -> Report {
+    within(run(Scripted::new(&["a"]).on_item(move |item| async move { work(item) }.boxed()))).await
+}
+
+/// How an item ends that is cancelled, and then does this.
+async fn cancelled(cancel: Cancel, then: fn(&ItemContext) -> SyncResult) -> Report {
+    let begun = Begun::with(move |item| {
+        async move {
+            item.cancelled().await;
+            then(item)
+        }
+        .boxed()
+    });
+    let begun = begun.await;
+    cancel(&begun.session);
+    begun.end().await
+}
+
+type Cancel = fn(&Session);
+
+/// Every way to cancel an item, and the outcome it means.
+const CANCELS: [(Cancel, Outcome); 3] =
+    [(skip, Outcome::Skipped), (stop, Outcome::Stopped), (stop_handler, Outcome::Stopped)];
+
+fn skip(session: &Session) {
+    session.skip(HANDLER, id("a")).expect("the item is listed");
+}
+
+fn stop(session: &Session) {
+    session.stop();
+}
+
+fn stop_handler(session: &Session) {
+    session.stop_handler(HANDLER).expect("the handler is part of the session");
+}
+
+/// Tolerates a failure and leaves a question open.
+fn tolerates(item: &ItemContext) -> SyncResult {
+    assert!(item.tolerate("read a part", Err::<(), _>(anyhow!("unreadable")).permanent())?.is_none());
+    leaves_open(item)
+}
+
+fn leaves_open(item: &ItemContext) -> SyncResult {
+    assert!(item.decide("side", "which?", &["this"]).is_none());
+    Ok(())
+}
+
+const TRANSIENT: Option<FailureClass> = Some(FailureClass::Transient);
+const PERMANENT: Option<FailureClass> = Some(FailureClass::Permanent);
+
+#[tokio::test(start_paused = true)]
+async fn ok_is_success() {
+    let report = does(|_| Ok(())).await;
+    assert_eq!((only(&report), log(&report)), ((Outcome::Succeeded, None), vec![]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn ok_with_a_tolerated_failure_is_a_failure_of_its_class_which_is_logged_once() {
+    let report = does(|item| item.tolerate("read a part", Err::<(), _>(anyhow!("unreadable")).gone()).map(drop)).await;
+    assert_eq!(only(&report), (Outcome::Failed, Some(FailureClass::Gone)));
+    assert_eq!(log(&report), [(LogLevel::Error, "read a part: unreadable")]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn ok_with_an_open_decision_needs_the_user() {
+    let report = does(leaves_open).await;
+    assert_eq!(only(&report), (Outcome::NeedsUser, None));
+    assert_eq!(log(&report), [(LogLevel::Warning, "which?")]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_tolerated_failure_outweighs_an_open_decision() {
+    assert_eq!(only(&does(tolerates).await), (Outcome::Failed, PERMANENT));
+}
+
+#[tokio::test(start_paused = true)]
+async fn ok_after_a_cancel_is_success() {
+    for (cancel, _) in CANCELS {
+        assert_eq!(only(&cancelled(cancel, |_| Ok(())).await), (Outcome::Succeeded, None));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn ok_after_a_cancel_needs_the_user_with_an_open_decision() {
+    for (cancel, _) in CANCELS {
+        assert_eq!(only(&cancelled(cancel, leaves_open).await), (Outcome::NeedsUser, None));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn ok_after_a_cancel_is_a_failure_with_one_that_was_tolerated_before() {
+    for (cancel, _) in CANCELS {
+        let begun = Begun::with(|item| {
+            async move {
+                tolerates(item)?;
+                item.cancelled().await;
+                Ok(())
+            }
+            .boxed()
+        });
+        let begun = begun.await;
+        cancel(&begun.session);
+        assert_eq!(only(&begun.end().await), (Outcome::Failed, PERMANENT));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_error_after_a_cancel_is_the_cancel_and_is_kept_as_information() {
+    for (cancel, outcome) in CANCELS {
+        let report = cancelled(cancel, |_| Err(anyhow!("connection reset")).permanent()).await;
+        assert_eq!(only(&report), (outcome, None));
+        assert_eq!(log(&report), [(LogLevel::Information, "connection reset")]);
+        assert_eq!(ending(&report, HANDLER), RunEnding::Completed);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn needing_the_user_after_a_cancel_is_the_cancel() {
+    for (cancel, outcome) in CANCELS {
+        let report = cancelled(cancel, |_| Err(NeedsUser::new("sign in").into())).await;
+        assert_eq!(only(&report), (outcome, None));
+        assert_eq!(log(&report), [(LogLevel::Information, "needs the user: sign in")]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_tolerated_failure_after_a_cancel_is_passed_on() {
+    for (cancel, outcome) in CANCELS {
+        let report = cancelled(cancel, |item| {
+            item.tolerate("read a part", Err::<(), _>(anyhow!("aborted")))?;
+            unreachable!("the failure is the cancel")
+        });
+        let report = report.await;
+        assert_eq!(only(&report), (outcome, None));
+        assert_eq!(log(&report), [(LogLevel::Information, "aborted")]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_error_is_a_failure_of_its_mark_and_transient_without_one() {
+    assert_eq!(only(&does(|_| Err(anyhow!("no such page")).gone()).await), (Outcome::Failed, Some(FailureClass::Gone)));
+    let report = does(|_| Err(anyhow!("no network"))).await;
+    assert_eq!(only(&report), (Outcome::Failed, TRANSIENT));
+    assert_eq!(log(&report), [(LogLevel::Error, "no network")]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn cancelled_without_a_cancel_is_a_transient_failure() {
+    let report = does(|_| Err(Cancelled { reason: CancelReason::Skipped }.into())).await;
+    assert_eq!(only(&report), (Outcome::Failed, TRANSIENT));
+    assert!(matches!(log(&report)[..], [(LogLevel::Error, _)]), "{report}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_is_a_transient_failure() {
+    let report = does(|_| panic!("what page")).await;
+    assert_eq!(only(&report), (Outcome::Failed, TRANSIENT));
+    assert_eq!(log(&report), [(LogLevel::Error, "the handler panicked: what page")]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_after_a_cancel_is_still_a_failure() {
+    for (cancel, _) in CANCELS {
+        let report = cancelled(cancel, |_| panic!("while leaving")).await;
+        assert_eq!(only(&report), (Outcome::Failed, TRANSIENT));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_item_that_is_cut_is_skipped_or_stopped() {
+    for (cancel, outcome) in CANCELS {
+        let begun = Begun::with(|_| std::future::pending().boxed()).await;
+        cancel(&begun.session);
+        let report = begun.end().await;
+        assert_eq!((only(&report), log(&report)), ((outcome, None), vec![]));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_item_that_is_abandoned_is_a_transient_failure() {
+    for (cancel, _) in CANCELS {
+        let job = Job::new();
+        let work = job.work(&Transcript::new());
+        let session = start(Scripted::new(&["a"]).on_item(move |item| item.blocking(work.clone()).boxed()));
+        job.begun.notified().await;
+        cancel(&session);
+        pass(Duration::from_secs(6)).await;
+        let report = session.report().await;
+        // Whatever is to come, let go of the thread.
+        drop(job);
+        assert_eq!(only(&report), (Outcome::Failed, TRANSIENT));
+        assert!(matches!(log(&report)[..], [(LogLevel::Error, text)] if text.contains("abandoned")), "{report}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn needing_the_user_is_an_outcome_and_no_error() {
+    let report = run(Scripted::new(&["a"]).on_item(|_| async { Err(NeedsUser::new("sign in").into()) }.boxed())).await;
+    assert_eq!(only(&report), (Outcome::NeedsUser, None));
+    assert_eq!(log(&report), [(LogLevel::Warning, "needs the user: sign in")]);
+    assert_eq!(ending(&report, HANDLER), RunEnding::Completed);
+}

@@ -1,0 +1,83 @@
+//! Runs as data, and what a manager takes from its ports.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, SystemTime};
+
+use syncmgr::{
+    HandlerId, Outcome, Randomness, RequestError, RunFlags, RunRequest, RunRequestError, StartError, SyncManager,
+    Trigger, Uuid,
+};
+use syncmgr_test::ManualClock;
+
+use crate::support::watched::within;
+use crate::support::{HANDLER, Scripted, id};
+
+fn managed(names: &[&'static str]) -> (SyncManager, Scripted) {
+    let handler = Scripted::new(names);
+    let manager = SyncManager::new();
+    manager.register(handler.clone()).expect("the handler can be registered");
+    (manager, handler)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_went_through_text_runs_the_items_it_names_under_its_conditions() {
+    let (manager, handler) = managed(&["a", "b"]);
+    let asked = manager.session(Trigger::Invoke).items(HANDLER, [id("b")]).may_bother_user().cookie(*b"page 7");
+    let text = serde_json::to_string(&asked.describe().unwrap()).unwrap();
+    let described: Vec<RunRequest> = serde_json::from_str(&text).unwrap();
+    assert_eq!(described.len(), 1);
+    let session = manager.start(described[0].clone()).unwrap();
+    assert_eq!(session.trigger(), Trigger::Invoke);
+    assert!(within(session.finish()).await.is_success());
+    assert_eq!(handler.transcript.of(&["item "]), ["item b"]);
+    let described = &described[0];
+    assert_eq!((described.flags, described.cookie.as_deref()), (RunFlags::MAY_BOTHER_USER, Some(&b"page 7"[..])));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_described_run_without_items_runs_what_is_preferred() {
+    let (manager, _) = managed(&["a", "b"]);
+    let report = within(manager.start(RunRequest::new(HANDLER)).unwrap().finish()).await;
+    assert_eq!(report.items().filter(|item| item.outcome == Outcome::Succeeded).count(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_described_run_that_cannot_be_is_refused_and_says_why() {
+    let (manager, handler) = managed(&["a"]);
+    let unknown = HandlerId::from_u128(9);
+    let refused = manager.start(RunRequest::new(unknown)).unwrap_err();
+    assert_eq!(refused, StartError::Refused(RequestError::NotRegistered { handler: unknown }));
+    let mut nothing = RunRequest::new(HANDLER);
+    nothing.items = Some(BTreeSet::new());
+    assert!(matches!(manager.start(nothing).unwrap_err(), StartError::Described(RunRequestError::NoItems)));
+    assert_eq!(handler.transcript.lines(), [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_nobody_wants_any_more_is_refused() {
+    let clock = ManualClock::default();
+    let manager = SyncManager::builder().clock(clock.clone()).build();
+    manager.register(Scripted::new(&["a"])).unwrap();
+    let deadline = SystemTime::UNIX_EPOCH + Duration::from_secs(60);
+    clock.advance(Duration::from_secs(61));
+    let refused = manager.start(RunRequest::new(HANDLER).with_deadline(deadline)).unwrap_err();
+    assert_eq!(refused, StartError::TooLate { deadline });
+}
+
+/// The same bytes every time.
+struct Sevens;
+
+impl Randomness for Sevens {
+    fn fill(&self, bytes: &mut [u8]) {
+        bytes.fill(7);
+    }
+}
+
+#[test]
+fn a_manager_takes_its_id_from_the_randomness_it_is_given() {
+    let with_sevens = || SyncManager::builder().randomness(Sevens).build().id();
+    assert_eq!(with_sevens(), with_sevens());
+    assert_eq!(with_sevens().get_version_num(), 4);
+    let managers: BTreeSet<Uuid> = (0..10).map(|_| SyncManager::new().id()).collect();
+    assert_eq!(managers.len(), 10, "the operating system gives each its own");
+}

@@ -1,0 +1,234 @@
+//! Two requests for one handler: what has not begun is run once, and both report it.
+
+use std::sync::Arc;
+
+use futures::FutureExt;
+use syncmgr::anyhow::anyhow;
+use syncmgr::{
+    Classify, FailureClass, Hold, Limits, NeedsUser, Outcome, Progress, Report, RunChange, RunEnding, Session,
+    SessionEvent, Status, Trigger,
+};
+use tokio::sync::Notify;
+
+use crate::support::steps::{Steps, hold_of, idle, manual, nth, outcome, succeeds, with};
+use crate::support::watched::{begin, until, within};
+use crate::support::{Scripted, id};
+
+const ONE: Limits = Limits::DEFAULT.with_items(1);
+
+/// A handler that does one item at a time.
+pub(crate) fn slow(steps: &Steps, items: &[&'static str]) -> Scripted {
+    steps.handler(1, items).info(|info| info.with_limits(ONE))
+}
+
+pub(crate) fn merged(session: &Session) -> Option<Hold> {
+    Some(Hold::Merged { session: session.id() })
+}
+
+pub(crate) fn open_all(steps: &Steps) {
+    ["a", "b", "c"].iter().for_each(|name| steps.open(name));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_had_not_begun_runs_once_and_what_was_running_runs_again() {
+    let steps = Steps::default();
+    let handler = slow(&steps, &["a", "b", "c"]);
+    let transcript = handler.transcript.clone();
+    let manager = with([handler]);
+    let first = manual(&manager, 1);
+    assert_eq!(steps.running().await, "a");
+    let second = manual(&manager, 1);
+    open_all(&steps);
+    let report = within(second.report()).await;
+    assert_eq!(steps.began(), "a b c a");
+    assert!(report.is_success(), "{report}");
+    assert_eq!(["a", "b", "c"].map(|name| hold_of(&report, id(name))), [None, merged(&first), merged(&first)]);
+    assert_eq!(["a", "b", "c"].map(|name| outcome(&report, id(name))), [Outcome::Succeeded; 3]);
+    assert_eq!(report.items().count(), 3);
+    assert_eq!(transcript.of(&["prepare"]), ["prepare a b c", "prepare a"]);
+    let report = succeeds(first).await;
+    assert!(report.items().all(|item| item.hold.is_none()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn requests_made_at_once_run_everything_once_and_need_no_second_preparation() {
+    let steps = Steps::default();
+    let handler = slow(&steps, &["a", "b"]);
+    let transcript = handler.transcript.clone();
+    let manager = with([handler]);
+    open_all(&steps);
+    let first = manual(&manager, 1);
+    let second = manual(&manager, 1);
+    let report = within(second.finish()).await;
+    assert!(report.is_success(), "{report}");
+    assert_eq!(report.runs[0].ending, Some(RunEnding::NothingToDo));
+    assert!(report.items().all(|item| item.hold == merged(&first)));
+    assert!(report.to_string().contains("merged into session"), "{report}");
+    assert_eq!((steps.began().as_str(), transcript.count("prepare")), ("a b", 1));
+    succeeds(first).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn three_requesters_share_one_second_run_of_what_was_running() {
+    let steps = Steps::default();
+    let manager = with([slow(&steps, &["a", "b"])]);
+    let first = manual(&manager, 1);
+    assert_eq!(steps.running().await, "a");
+    let [second, third] = [(); 2].map(|()| manual(&manager, 1));
+    open_all(&steps);
+    let report = within(third.report()).await;
+    assert_eq!(steps.began(), "a b a");
+    assert_eq!(["a", "b"].map(|name| hold_of(&report, id(name))), [merged(&second), merged(&first)]);
+    for session in [first, second, third] {
+        succeeds(session).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_third_request_while_the_second_run_of_an_item_goes_on_runs_it_a_third_time() {
+    let steps = Steps::default();
+    let manager = with([slow(&steps, &["a"])]);
+    let first = manual(&manager, 1);
+    assert_eq!(steps.running().await, "a");
+    let second = manual(&manager, 1);
+    idle().await;
+    steps.let_go(&["a"]).await;
+    assert_eq!(steps.running().await, "a");
+    let third = manual(&manager, 1);
+    open_all(&steps);
+    for session in [first, second, third] {
+        assert_eq!(hold_of(&succeeds(session).await, id("a")), None);
+    }
+    assert_eq!(steps.began(), "a a a");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_after_the_end_of_another_runs_everything_although_its_results_are_open() {
+    let steps = Steps::default();
+    let manager = with([slow(&steps, &["a", "b"])]);
+    open_all(&steps);
+    let first = manual(&manager, 1);
+    within(first.report()).await;
+    let report = succeeds(manual(&manager, 1)).await;
+    assert!(report.items().all(|item| item.hold.is_none()));
+    assert_eq!(steps.began(), "a b a b");
+}
+
+#[tokio::test(start_paused = true)]
+async fn explicit_items_merge_too_and_what_the_first_did_not_have_runs() {
+    let steps = Steps::default();
+    let manager = with([slow(&steps, &["a", "b", "c"])]);
+    let some = |names: &[&str]| {
+        manager.session(Trigger::Manual).items(nth(1), names.iter().map(|name| id(name))).start().unwrap()
+    };
+    let first = some(&["a", "b"]);
+    assert_eq!(steps.running().await, "a");
+    let second = some(&["b", "c"]);
+    open_all(&steps);
+    let report = succeeds(second).await;
+    assert_eq!(["b", "c"].map(|name| hold_of(&report, id(name))), [merged(&first), None]);
+    assert_eq!(report.items().count(), 2);
+    assert_eq!(steps.began(), "a b c");
+    succeeds(first).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn events_of_a_merged_session_tell_every_end_and_that_it_rests() {
+    let steps = Steps::default();
+    let manager = with([slow(&steps, &["a", "b"])]);
+    open_all(&steps);
+    let first = manual(&manager, 1);
+    let second = manual(&manager, 1);
+    let mut events = second.events();
+    let mut ends = Vec::new();
+    loop {
+        match until(&mut events, |_| true).await {
+            SessionEvent::Ended { item, outcome, .. } => ends.push((item, outcome)),
+            SessionEvent::Began { name, .. } => panic!("{name} does not begin here"),
+            SessionEvent::Run { change: RunChange::Synchronizing, .. } => panic!("nothing is synchronized here"),
+            SessionEvent::Rested => break,
+            _ => {}
+        }
+    }
+    assert_eq!(ends, [(id("a"), Outcome::Succeeded), (id("b"), Outcome::Succeeded)]);
+    succeeds(first).await;
+    second.close().await;
+    assert_eq!(within(events.next()).await, None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn failures_and_their_classes_carry_over() {
+    let handler = Scripted::new(&["gone", "user", "fine"]).on_item(|item| {
+        let result = match item.name() {
+            "gone" => Err(anyhow!("no such mailbox")).gone(),
+            "user" => Err(NeedsUser::new("a password").into()),
+            _ => Ok(()),
+        };
+        async { result }.boxed()
+    });
+    let transcript = handler.transcript.clone();
+    let manager = with([handler]);
+    let first = begin(&manager);
+    let report = within(begin(&manager).finish()).await;
+    assert_eq!(transcript.count("item "), 3);
+    assert!(!report.is_success(), "{report}");
+    let ends = |report: &Report| -> Vec<_> {
+        ["gone", "user", "fine"].map(|name| report.runs[0].item(id(name)).map(|item| (item.outcome, item.class))).into()
+    };
+    let gone = Some((Outcome::Failed, Some(FailureClass::Gone)));
+    let plain = |outcome| Some((outcome, None));
+    assert_eq!(ends(&report), [gone, plain(Outcome::NeedsUser), plain(Outcome::Succeeded)]);
+    assert_eq!(ends(&report), ends(&within(first.finish()).await));
+}
+
+#[tokio::test(start_paused = true)]
+async fn items_a_handler_reports_by_hand_merge_as_long_as_nothing_was_reported() {
+    let (go, reported) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let (waits, begins) = (go.clone(), reported.clone());
+    let handler = Scripted::new(&["a", "b"]).on_synchronize(move |run| {
+        let (waits, begins) = (waits.clone(), begins.clone());
+        async move {
+            let items: Vec<_> = run.selection().iter().map(syncmgr::SyncItem::id).collect();
+            run.report(items[0], Progress::new().value(1))?;
+            begins.notify_one();
+            waits.notified().await;
+            for item in items {
+                run.report(item, Progress::new().status(Status::Succeeded))?;
+            }
+            Ok(())
+        }
+        .boxed()
+    });
+    let manager = with([handler]);
+    let first = begin(&manager);
+    within(reported.notified()).await;
+    let second = begin(&manager);
+    go.notify_one();
+    within(first.report()).await;
+    go.notify_one();
+    let report = succeeds(second).await;
+    assert_eq!(["a", "b"].map(|name| hold_of(&report, id(name))), [None, merged(&first)]);
+    succeeds(first).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_merged_item_can_be_run_again_from_the_results_of_the_second_session() {
+    let (steps, error) = (Steps::default(), syncmgr::ErrorId::from_key("again"));
+    let handler = slow(&steps, &["a", "b"])
+        .on_prepare(move |run| {
+            run.log(syncmgr::LogEntry::new(syncmgr::LogLevel::Warning, "again?").with_link(error));
+            async { Ok(()) }.boxed()
+        })
+        .on_show_error(|_, _| async { Ok(syncmgr::Resolution::Retry(vec![id("b")])) }.boxed());
+    let manager = with([handler]);
+    let first = manual(&manager, 1);
+    assert_eq!(steps.running().await, "a");
+    let second = manual(&manager, 1);
+    open_all(&steps);
+    assert_eq!(hold_of(&within(second.report()).await, id("b")), merged(&first));
+    within(second.show_error(nth(1), error)).await.unwrap();
+    let report = succeeds(second).await;
+    assert_eq!((hold_of(&report, id("b")), report.items().count()), (None, 2));
+    assert_eq!(steps.began(), "a b a b");
+    succeeds(first).await;
+}

@@ -1,0 +1,216 @@
+//! What keeps a request from merging into another: other terms, skips, stops and failures.
+
+use std::sync::Arc;
+
+use futures::FutureExt;
+use syncmgr::anyhow::anyhow;
+use syncmgr::{
+    Classify, FailureClass, Invocation, InvokeFlags, Outcome, Priority, RunEnding, Session, SyncManager, Trigger,
+};
+use tokio::sync::Notify;
+
+use crate::session::merge::{merged, open_all, slow};
+use crate::support::steps::{Steps, background, hold_of, idle, manual, nth, outcome, succeeds, with};
+use crate::support::watched::{begin, within};
+use crate::support::{HANDLER, Scripted, id};
+
+/// How often `b` runs, which had not begun when the second session was asked for.
+async fn runs_of_b(start: impl Fn(&SyncManager) -> [Session; 2]) -> usize {
+    let steps = Steps::default();
+    let manager = with([slow(&steps, &["a", "b"])]);
+    let [first, second] = start(&manager);
+    assert_eq!(steps.running().await, "a");
+    open_all(&steps);
+    within(first.finish()).await;
+    within(second.finish()).await;
+    steps.notes.count("+b")
+}
+
+#[tokio::test(start_paused = true)]
+async fn requests_with_other_cookies_do_not_merge_and_those_with_the_same_do() {
+    let invoke = |manager: &SyncManager, cookie: &[u8]| {
+        let (flags, cookie) = (InvokeFlags::START_SYNC, Some(cookie.into()));
+        manager.invoke(Invocation { handler: nth(1), flags, cookie }).unwrap()
+    };
+    assert_eq!(runs_of_b(|manager| [invoke(manager, b"x"), invoke(manager, b"y")]).await, 2);
+    assert_eq!(runs_of_b(|manager| [invoke(manager, b"x"), invoke(manager, b"x")]).await, 1);
+    assert_eq!(runs_of_b(|manager| [invoke(manager, b"x"), manual(manager, 1)]).await, 2);
+    assert_eq!(runs_of_b(|manager| [manual(manager, 1), invoke(manager, b"x")]).await, 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_with_more_rights_does_not_merge_and_one_with_less_does() {
+    let bothering =
+        |manager: &SyncManager| manager.session(Trigger::Manual).handlers([nth(1)]).may_bother_user().start().unwrap();
+    assert_eq!(runs_of_b(|manager| [manual(manager, 1), bothering(manager)]).await, 2);
+    assert_eq!(runs_of_b(|manager| [bothering(manager), manual(manager, 1)]).await, 1);
+    assert_eq!(runs_of_b(|manager| [bothering(manager), bothering(manager)]).await, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_more_urgent_request_does_not_merge_and_a_less_urgent_one_does() {
+    let with_priority = |manager: &SyncManager, priority| {
+        manager.session(Trigger::Scheduled).handlers([nth(1)]).priority(priority).start().unwrap()
+    };
+    assert_eq!(runs_of_b(|manager| [background(manager, 1), manual(manager, 1)]).await, 2);
+    assert_eq!(runs_of_b(|manager| [manual(manager, 1), background(manager, 1)]).await, 1);
+    assert_eq!(
+        runs_of_b(|manager| [manual(manager, 1), with_priority(manager, Priority::Foreground)]).await,
+        1,
+        "what counts is how urgent it is, not what started it"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_item_skipped_in_the_first_session_runs_in_the_second() {
+    let steps = Steps::default();
+    let manager = with([slow(&steps, &["a", "b", "c"])]);
+    let first = manual(&manager, 1);
+    assert_eq!(steps.running().await, "a");
+    let second = manual(&manager, 1);
+    first.skip(nth(1), id("b")).unwrap();
+    open_all(&steps);
+    let report = succeeds(second).await;
+    assert_eq!(["a", "b", "c"].map(|name| hold_of(&report, id(name))), [None, None, merged(&first)]);
+    assert_eq!(steps.began(), "a c a b");
+    assert_eq!(outcome(&within(first.finish()).await, id("b")), Outcome::Skipped);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_item_that_began_and_was_skipped_in_the_first_session_runs_in_the_second() {
+    let steps = Steps::default();
+    let manager = with([slow(&steps, &["a", "b"])]);
+    let first = manual(&manager, 1);
+    assert_eq!(steps.running().await, "a");
+    let second = manual(&manager, 1);
+    idle().await;
+    steps.let_go(&["a"]).await;
+    assert_eq!(steps.running().await, "b");
+    first.skip(nth(1), id("b")).unwrap();
+    within(first.finish()).await;
+    open_all(&steps);
+    let report = succeeds(second).await;
+    assert_eq!(hold_of(&report, id("b")), None);
+    assert_eq!(steps.began(), "a b a b");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_stopped_in_the_first_session_runs_in_the_second() {
+    let steps = Steps::default();
+    let manager = with([slow(&steps, &["a", "b"])]);
+    let first = manual(&manager, 1);
+    assert_eq!(steps.running().await, "a");
+    let second = manual(&manager, 1);
+    idle().await;
+    first.stop();
+    within(first.finish()).await;
+    open_all(&steps);
+    let report = succeeds(second).await;
+    assert!(report.items().all(|item| item.hold.is_none()));
+    assert_eq!(steps.began(), "a a b");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_item_skipped_in_the_second_session_before_it_began_stays_skipped_there() {
+    let steps = Steps::default();
+    let manager = with([slow(&steps, &["a", "b"])]);
+    let first = manual(&manager, 1);
+    assert_eq!(steps.running().await, "a");
+    let second = manual(&manager, 1);
+    idle().await;
+    // It has listed nothing yet, so nothing can be skipped there.
+    assert!(second.skip(nth(1), id("b")).is_err());
+    second.stop();
+    let report = within(second.finish()).await;
+    assert_eq!((report.runs[0].ending, report.items().count()), (Some(RunEnding::Stopped), 0));
+    open_all(&steps);
+    succeeds(first).await;
+    assert_eq!(steps.began(), "a b");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_that_fails_to_prepare_leaves_everything_to_the_next() {
+    let (go, preparing) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let (waits, begins) = (go.clone(), preparing.clone());
+    let failed = Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let handler = Scripted::new(&["a", "b"]).on_prepare(move |_| {
+        let (waits, begins, failed) = (waits.clone(), begins.clone(), failed.clone());
+        async move {
+            if failed.swap(true, std::sync::atomic::Ordering::Relaxed) {
+                return Ok(());
+            }
+            begins.notify_one();
+            waits.notified().await;
+            Err(anyhow!("no network")).permanent()
+        }
+        .boxed()
+    });
+    let transcript = handler.transcript.clone();
+    let manager = with([handler]);
+    let first = begin(&manager);
+    within(preparing.notified()).await;
+    let second = begin(&manager);
+    go.notify_one();
+    let report = succeeds(second).await;
+    assert!(report.items().all(|item| item.hold.is_none()));
+    let report = within(first.finish()).await;
+    assert!(report.items().all(|item| item.class == Some(FailureClass::Permanent)), "{report}");
+    assert_eq!(transcript.count("item "), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_whose_handler_declines_or_cannot_list_leaves_everything_to_the_next() {
+    let turns = Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let handler = Scripted::new(&[]).items(move || match turns.fetch_add(1, std::sync::atomic::Ordering::Relaxed) {
+        0 => Err(anyhow!("no directory")),
+        _ => Ok(crate::support::watched::listed(&["a"])),
+    });
+    let manager = with([handler]);
+    let [first, second] = [(); 2].map(|()| begin(&manager));
+    assert_eq!(hold_of(&succeeds(second).await, id("a")), None);
+    assert!(matches!(within(first.finish()).await.runs[0].ending, Some(RunEnding::NotBegun(_))));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_item_the_first_session_excluded_is_prepared_again_in_the_second() {
+    let first_time = Arc::new(std::sync::atomic::AtomicBool::new(true));
+    let handler = Scripted::new(&["a", "b"]).on_prepare(move |run| {
+        let excluded = match first_time.swap(false, std::sync::atomic::Ordering::Relaxed) {
+            true => run.exclude(id("a"), anyhow!("the folder is locked")),
+            false => Ok(()),
+        };
+        async move { Ok(excluded?) }.boxed()
+    });
+    let manager = with([handler]);
+    let [first, second] = [(); 2].map(|()| begin(&manager));
+    let report = succeeds(second).await;
+    assert_eq!(["a", "b"].map(|name| hold_of(&report, id(name))), [None, merged(&first)]);
+    assert_eq!(outcome(&within(first.finish()).await, id("a")), Outcome::Failed);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_another_handler_of_the_same_session_does_is_not_merged() {
+    let other = Scripted::new(&["a"]).info(|_| syncmgr::HandlerInfo::new(nth(2), "Other"));
+    let manager = with([Scripted::new(&["a"]), other.clone()]);
+    let first = manager.session(Trigger::Manual).handlers([HANDLER]).start().unwrap();
+    let second = begin(&manager);
+    let report = succeeds(second).await;
+    assert_eq!(report.run(HANDLER).unwrap().item(id("a")).unwrap().hold, merged(&first));
+    assert_eq!(report.run(nth(2)).unwrap().item(id("a")).unwrap().hold, None);
+    assert_eq!(other.transcript.count("item a"), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_background_request_merges_into_an_urgent_one_that_overtook_it() {
+    let steps = Steps::default();
+    let manager = with([slow(&steps, &["a", "b"])]);
+    let first = background(&manager, 1);
+    assert_eq!(steps.running().await, "a");
+    let [waiting, urgent] = [background(&manager, 1), manual(&manager, 1)];
+    open_all(&steps);
+    for session in [first, waiting, urgent] {
+        succeeds(session).await;
+    }
+    // `a` again because it ran, `b` again because the first had less rights than the urgent one.
+    assert_eq!(steps.began(), "a b a b");
+}

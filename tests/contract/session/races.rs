@@ -1,0 +1,85 @@
+//! Several threads at once: what one thread under paused time cannot show. Nothing here waits for time to pass; the
+//! deadline only ends a test that would hang.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::FutureExt;
+use futures::future::join_all;
+use syncmgr::{Chooser, Chosen, HandlerId, HandlerInfo, Offer, StartError, SyncManager, Trigger, async_trait};
+use tokio::sync::Barrier;
+use tokio::time::timeout;
+
+use crate::support::Scripted;
+use crate::support::watched::begin;
+
+const DEADLINE: Duration = Duration::from_secs(30);
+const ROUNDS: usize = 200;
+
+/// Chooses everything.
+struct Everything;
+
+#[async_trait]
+impl Chooser for Everything {
+    async fn choose(&self, offers: &[Offer]) -> Option<Chosen> {
+        let items = |offer: &Offer| offer.items.iter().map(|item| item.item).collect();
+        Some(offers.iter().map(|offer| (offer.handler, items(offer))).collect())
+    }
+}
+
+/// A handler whose items end only when they are cancelled.
+fn endless() -> Scripted {
+    Scripted::new(&["a", "b", "c"]).on_item(|item| item.token().cancelled_owned().map(Ok).boxed())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn sessions_over_the_same_handlers_never_wait_for_each_other() {
+    for _ in 0..ROUNDS {
+        let manager = SyncManager::builder().chooser(Everything).build();
+        for number in 1..=6 {
+            let info = HandlerInfo::new(HandlerId::from_u128(number), "One of six");
+            manager.register(Scripted::new(&["a"]).info(|_| info)).unwrap();
+        }
+        let sessions = (0..4).map(|_| {
+            let manager = manager.clone();
+            tokio::spawn(async move { manager.update_all().unwrap().finish().await })
+        });
+        let reports = timeout(DEADLINE, join_all(sessions)).await.expect("every session ends");
+        assert!(reports.into_iter().all(|report| report.unwrap().is_success()));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_session_that_is_started_during_a_shutdown_is_refused_or_stopped() {
+    for _ in 0..ROUNDS {
+        let manager = SyncManager::new();
+        manager.register(endless()).unwrap();
+        let barrier = Arc::new(Barrier::new(2));
+        let (starting, ready) = (manager.clone(), barrier.clone());
+        let started = tokio::spawn(async move {
+            ready.wait().await;
+            starting.session(Trigger::Manual).start().map(drop)
+        });
+        barrier.wait().await;
+        timeout(DEADLINE, manager.shutdown()).await.expect("what was started is stopped");
+        assert!(matches!(started.await.unwrap(), Ok(()) | Err(StartError::ShutDown)));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_session_stopped_from_another_thread_at_any_moment_ends() {
+    for delay in 0..ROUNDS {
+        let manager = SyncManager::new();
+        manager.register(endless()).unwrap();
+        let session = begin(&manager);
+        let stopping = session.clone();
+        let stop = tokio::spawn(async move {
+            for _ in 0..delay % 20 {
+                tokio::task::yield_now().await;
+            }
+            stopping.stop();
+        });
+        timeout(DEADLINE, session.finish()).await.expect("a stopped session ends");
+        stop.await.unwrap();
+    }
+}

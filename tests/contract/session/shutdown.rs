@@ -1,0 +1,141 @@
+//! Shutting the manager down.
+
+use std::sync::{Arc, Mutex, mpsc};
+use std::time::Duration;
+
+use futures::FutureExt;
+use syncmgr::{ErrorId, LogEntry, LogLevel, Outcome, RunEnding, SessionEvent, StartError, SyncManager, Trigger};
+use syncmgr_test::Transcript;
+use tokio::sync::Notify;
+use tokio::time::sleep;
+
+use crate::support::watched::{begin, until, waiting, within};
+use crate::support::witness::Witness;
+use crate::support::{HANDLER, Scripted, named};
+
+#[tokio::test(start_paused = true)]
+async fn shutting_down_stops_what_runs_and_what_waits_and_refuses_new_sessions() {
+    let transcript = Transcript::new();
+    let (manager, _go) = waiting(&transcript);
+    let (running, queued) = (begin(&manager), begin(&manager));
+    until(&mut running.events(), |event| matches!(event, SessionEvent::Began { .. })).await;
+    assert_eq!(within(manager.shutdown()).await, []);
+    let report = running.report().await;
+    assert!(report.items().all(|item| item.outcome == Outcome::Stopped), "{report}");
+    assert_eq!(queued.report().await.runs[0].ending, Some(RunEnding::Stopped));
+    assert_eq!(manager.session(Trigger::Manual).start().err(), Some(StartError::ShutDown));
+    assert_eq!(manager.clone().update_all().err(), Some(StartError::ShutDown));
+    assert_eq!(within(manager.shutdown()).await, []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn shutting_down_closes_results_that_are_looked_at() {
+    let (manager, go) = waiting(&Transcript::new());
+    let session = begin(&manager);
+    go.notify_one();
+    session.report().await;
+    let mut events = session.events();
+    within(manager.shutdown()).await;
+    within(async { while events.next().await.is_some() {} }).await;
+    assert!(session.report().await.is_success());
+}
+
+#[tokio::test(start_paused = true)]
+async fn shutting_down_ends_the_showing_of_an_error() {
+    let (error, opened) = (ErrorId::from_key("look"), Arc::new(Notify::new()));
+    let opening = opened.clone();
+    let handler = Scripted::new(&["a"])
+        .on_prepare(move |run| {
+            run.log(LogEntry::new(LogLevel::Warning, "look").with_link(error));
+            async { Ok(()) }.boxed()
+        })
+        .on_show_error(move |_, _| {
+            opening.notify_one();
+            std::future::pending().boxed()
+        });
+    let manager = SyncManager::new();
+    manager.register(handler).unwrap();
+    let session = begin(&manager);
+    session.report().await;
+    let looking = session.clone();
+    let shown = tokio::spawn(async move { looking.show_error(HANDLER, error).await });
+    within(opened.notified()).await;
+    within(manager.shutdown()).await;
+    // It was shown, and then it was over: either answer is true.
+    let _ = within(shown).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn shutting_down_does_not_wait_for_work_that_cannot_be_stopped_and_names_its_handler() {
+    let (sender, receiver) = mpsc::channel::<()>();
+    let (receiver, begun) = (Arc::new(Mutex::new(receiver)), Arc::new(Notify::new()));
+    let beginning = begun.clone();
+    let handler = Scripted::new(&["a"]).on_item(move |item| {
+        let (receiver, begun) = (receiver.clone(), beginning.clone());
+        let busy = move || {
+            begun.notify_one();
+            receiver.lock().unwrap().recv()
+        };
+        async move { item.blocking(move |_| Ok(busy()?)).await }.boxed()
+    });
+    let manager = SyncManager::new();
+    manager.register(handler).unwrap();
+    let session = begin(&manager);
+    begun.notified().await;
+    let closing = manager.clone();
+    let shutdown = tokio::spawn(async move { closing.shutdown().await });
+    // Paused time does not move by itself while a thread is busy.
+    while !shutdown.is_finished() {
+        tokio::time::advance(Duration::from_secs(1)).await;
+    }
+    assert_eq!(named(&shutdown.await.unwrap()), [HANDLER]);
+    assert!(session.report().await.items().all(|item| item.outcome == Outcome::Failed));
+    drop(sender);
+}
+
+/// Shuts a manager down that has no handlers, in the middle of a session. Its store answers after so long, or never.
+/// Returns how many tasks are left.
+async fn left_by_a_shutdown(answers: Option<Duration>) -> usize {
+    let (alive, store) = (tokio::runtime::Handle::current().metrics().num_alive_tasks(), Witness::default());
+    let manager = SyncManager::builder().store(store.clone()).build();
+    store.hold();
+    let _session = begin(&manager);
+    let answering = async {
+        match answers {
+            Some(after) => sleep(after).await,
+            None => std::future::pending().await,
+        }
+        store.flush();
+        std::future::pending().await
+    };
+    tokio::select! {
+        biased;
+        unstopped = within(manager.shutdown()) => assert_eq!(unstopped, []),
+        () = answering => {}
+    }
+    tokio::runtime::Handle::current().metrics().num_alive_tasks() - alive
+}
+
+#[tokio::test(start_paused = true)]
+async fn shutting_down_waits_a_while_for_a_slow_store_also_where_no_handler_runs() {
+    assert_eq!(left_by_a_shutdown(Some(Duration::from_secs(4))).await, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn shutting_down_waits_a_while_for_what_ends_once_its_sessions_are_aborted() {
+    assert_eq!(left_by_a_shutdown(Some(Duration::from_secs(8))).await, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn shutting_down_does_not_wait_for_ever_for_a_store_that_never_answers() {
+    left_by_a_shutdown(None).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn shutting_down_does_not_wait_for_ever_for_a_store_that_never_answers_where_there_was_no_session() {
+    let store = Witness::default();
+    let manager = SyncManager::builder().store(store.clone()).build();
+    store.hold();
+    manager.register(Scripted::new(&["a"])).expect("the handler can be registered");
+    assert_eq!(within(manager.shutdown()).await, []);
+}

@@ -1,0 +1,197 @@
+//! Named resources: who has one, who waits for it, and who goes on meanwhile.
+
+use futures::FutureExt;
+use syncmgr::{Claim, Hold, Limits, SyncManager};
+
+use crate::support::id;
+use crate::support::steps::{Steps, background, holds, manual, narrow, nth, registered, succeeds, with};
+use crate::support::watched::{begin, within};
+
+#[tokio::test(start_paused = true)]
+async fn items_of_two_handlers_with_the_same_claim_never_run_at_once() {
+    let steps = Steps::default();
+    let mailbox = |number, items: &[&'static str]| steps.handler(number, items).info(|info| info.with_claim("mailbox"));
+    let session = begin(&with([mailbox(1, &["a", "b"]), mailbox(2, &["c"])]));
+    let mut order = Vec::new();
+    for _ in 0..3 {
+        let alone = steps.running().await;
+        steps.let_go(&[&alone]).await;
+        order.push(alone);
+    }
+    order.sort();
+    assert_eq!(order, ["a", "b", "c"]);
+    succeeds(session).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn items_of_two_sessions_with_the_same_claim_run_in_the_order_they_were_asked_for() {
+    let steps = Steps::default();
+    let manager = with([steps.handler(1, &["a:disk"]), steps.handler(2, &["b:disk"]), steps.handler(3, &["c:disk"])]);
+    let mut sessions = Vec::new();
+    for number in 1..=3 {
+        sessions.push(manual(&manager, number));
+        assert_eq!(steps.running().await, "a");
+    }
+    steps.let_go(&["a"]).await;
+    assert_eq!(steps.running().await, "b");
+    steps.let_go(&["b"]).await;
+    assert_eq!(steps.running().await, "c");
+    steps.let_go(&["c"]).await;
+    for session in sessions {
+        succeeds(session).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn as_many_items_run_at_once_as_a_claim_has_capacity() {
+    let steps = Steps::default();
+    let manager = SyncManager::builder().capacity("server", 2).build();
+    let session = begin(&registered(manager, [steps.handler(1, &["a:server", "b:server", "c:server"])]));
+    assert_eq!(steps.running().await, "a b");
+    steps.let_go(&["b"]).await;
+    assert_eq!(steps.running().await, "a c");
+    steps.let_go(&["a", "c"]).await;
+    succeeds(session).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_capacity_of_zero_counts_as_one() {
+    let steps = Steps::default();
+    let manager = SyncManager::builder().capacity(Claim::new("server"), 0).build();
+    let session = begin(&registered(manager, [steps.handler(1, &["a:server", "b:server"])]));
+    assert_eq!(steps.running().await, "a");
+    steps.let_go(&["a", "b"]).await;
+    succeeds(session).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_claim_said_by_the_handler_and_again_by_its_item_is_one_claim() {
+    let steps = Steps::default();
+    let handler = steps.handler(1, &["a:disk+disk"]).info(|info| info.with_claim("disk").with_claim("disk"));
+    let session = begin(&with([handler]));
+    steps.let_go(&["a"]).await;
+    succeeds(session).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_item_that_waits_for_a_claim_occupies_no_worker() {
+    let steps = Steps::default();
+    let manager = narrow(2, [steps.handler(1, &["a:x", "b:x"]), steps.handler(2, &["c"])]);
+    let [first, second] = [1, 2].map(|number| manual(&manager, number));
+    assert_eq!(steps.running().await, "a c");
+    steps.let_go(&["a", "b", "c"]).await;
+    succeeds(first).await;
+    succeeds(second).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_item_without_claims_overtakes_one_that_waits() {
+    let steps = Steps::default();
+    let limits = Limits::DEFAULT.with_items(2);
+    let handler = steps.handler(1, &["a:x", "b:x", "c", "d"]).info(|info| info.with_limits(limits));
+    let session = begin(&with([handler]));
+    assert_eq!(steps.running().await, "a c");
+    steps.let_go(&["c"]).await;
+    assert_eq!(steps.running().await, "a d");
+    steps.let_go(&["a"]).await;
+    assert_eq!(steps.running().await, "d b");
+    steps.let_go(&["b", "d"]).await;
+    succeeds(session).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_waits_for_a_claim_is_named_with_it() {
+    let steps = Steps::default();
+    let manager = with([steps.handler(1, &["a:x"]), steps.handler(2, &["b:free+x"])]);
+    let [first, second] = [1, 2].map(|number| manual(&manager, number));
+    assert_eq!(steps.running().await, "a");
+    let held = manager.held();
+    assert_eq!(holds(&held), [(Some(id("b")), Hold::Claimed { claim: Claim::new("x") })]);
+    assert_eq!((held[0].handler, held[0].session), (nth(2), Some(second.id())));
+    steps.let_go(&["a", "b"]).await;
+    succeeds(first).await;
+    succeeds(second).await;
+    assert!(manager.held().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn items_run_by_each_have_their_claims_too() {
+    let steps = Steps::default();
+    let each = steps.clone();
+    let handler = steps.handler(1, &["a:x", "b:x", "c"]).on_synchronize(move |run| {
+        let steps = each.clone();
+        async move { run.each(|item| steps.clone().step(item)).await }.boxed()
+    });
+    let manager = with([handler, steps.handler(2, &["d:x"])]);
+    let [first, second] = [1, 2].map(|number| manual(&manager, number));
+    assert_eq!(steps.running().await, "a c");
+    steps.let_go(&["a"]).await;
+    assert_eq!(steps.running().await, "c b");
+    first.skip(nth(1), id("b")).unwrap();
+    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+    assert_eq!(steps.running().await, "c d");
+    steps.let_go(&["c", "d"]).await;
+    succeeds(second).await;
+    within(first.finish()).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_urgent_item_whose_claim_is_free_does_not_wait_behind_a_less_urgent_one() {
+    let steps = Steps::default();
+    let manager = with([steps.handler(1, &["a:x"]), steps.handler(2, &["b:x+y"]), steps.handler(3, &["c:y"])]);
+    let [first, second] = [1, 2].map(|number| background(&manager, number));
+    assert_eq!(steps.running().await, "a");
+    let urgent = manual(&manager, 3);
+    // `y` is free, and of those who want it the urgent one is the first.
+    assert_eq!(steps.running().await, "a c");
+    steps.let_go(&["a", "b", "c"]).await;
+    for session in [first, second, urgent] {
+        succeeds(session).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_urgent_item_gets_a_claim_before_one_that_waited_longer_but_is_not_urgent() {
+    let steps = Steps::default();
+    let manager = with([steps.handler(1, &["a:x"]), steps.handler(2, &["b:x"]), steps.handler(3, &["c:x"])]);
+    let [first, second] = [1, 2].map(|number| background(&manager, number));
+    assert_eq!(steps.running().await, "a");
+    let urgent = manual(&manager, 3);
+    assert_eq!(steps.running().await, "a");
+    steps.let_go(&["a"]).await;
+    assert_eq!(steps.running().await, "c");
+    steps.let_go(&["c", "b"]).await;
+    for session in [first, second, urgent] {
+        succeeds(session).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_paused_session_keeps_no_claim_from_others() {
+    let steps = Steps::default();
+    let manager = with([steps.handler(1, &["a:x"]), steps.handler(2, &["b:x"]), steps.handler(3, &["c:x"])]);
+    let [first, second, third] = [1, 2, 3].map(|number| manual(&manager, number));
+    assert_eq!(steps.running().await, "a");
+    second.pause();
+    steps.let_go(&["a"]).await;
+    assert_eq!(steps.running().await, "c");
+    steps.let_go(&["c"]).await;
+    second.resume();
+    steps.let_go(&["b"]).await;
+    for session in [first, second, third] {
+        succeeds(session).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn items_that_are_given_their_claims_at_once_begin_in_their_order() {
+    let steps = Steps::default();
+    let limits = Limits::DEFAULT.with_items(2);
+    let handler = steps.handler(1, &["a:x+y", "b:x", "c:y"]).info(|info| info.with_limits(limits));
+    let session = begin(&with([handler]));
+    assert_eq!(steps.running().await, "a");
+    steps.let_go(&["a"]).await;
+    assert_eq!(steps.running().await, "b c");
+    steps.let_go(&["b", "c"]).await;
+    succeeds(session).await;
+}

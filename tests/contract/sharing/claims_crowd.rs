@@ -1,0 +1,156 @@
+//! Many items and few claims: nobody waits for ever, and nobody has what another has.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex};
+
+use futures::FutureExt;
+use syncmgr::{ItemContext, Outcome, SyncManager};
+use tokio::task::yield_now;
+
+use crate::support::steps::{background, manual, narrow, nth, registered, succeeds};
+use crate::support::{Scripted, id};
+
+#[tokio::test(start_paused = true)]
+async fn philosophers_who_claim_two_forks_each_all_eat_and_never_share_one() {
+    const FORKS: [&str; 5] = ["fork 0", "fork 1", "fork 2", "fork 3", "fork 4"];
+    let used: Arc<Mutex<BTreeSet<String>>> = Arc::default();
+    let philosopher = |place: usize| {
+        let (left, right) = (FORKS[place], FORKS[(place + 1) % FORKS.len()]);
+        let used = used.clone();
+        let items = move || {
+            let meals = (0..20).map(|meal| format!("{place} eats meal {meal}"));
+            Ok(meals.map(|meal| syncmgr::SyncItem::named(meal).with_claim(left).with_claim(right)).collect())
+        };
+        let number = place as u128 + 1;
+        Scripted::new(&[]).info(|_| syncmgr::HandlerInfo::new(nth(number), "Philosopher")).items(items).on_item(
+            move |_| {
+                let used = used.clone();
+                async move {
+                    for fork in [left, right] {
+                        assert!(used.lock().unwrap().insert(fork.to_owned()), "{fork} is used twice at once");
+                    }
+                    yield_now().await;
+                    [left, right].iter().for_each(|fork| _ = used.lock().unwrap().remove(*fork));
+                    Ok(())
+                }
+                .boxed()
+            },
+        )
+    };
+    let manager = narrow(3, (0..FORKS.len()).map(philosopher));
+    let sessions: Vec<_> = (1..=FORKS.len()).map(|number| manual(&manager, number as u128)).collect();
+    for session in sessions {
+        assert_eq!(succeeds(session).await.items().count(), 20);
+    }
+    assert!(used.lock().unwrap().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_thousand_items_with_few_claims_all_get_their_turn() {
+    const NAMES: [&str; 3] = ["x", "y", "z"];
+    let items = || {
+        let claimed = (0..1_000).map(|number: usize| {
+            let item = syncmgr::SyncItem::named(number.to_string()).with_claim(NAMES[number % 3]);
+            if number.is_multiple_of(7) { item.with_claim(NAMES[(number + 1) % 3]) } else { item }
+        });
+        Ok(claimed.collect())
+    };
+    let manager = SyncManager::builder().capacity("z", 3).items_at_once(4).build();
+    let handlers = (1..=2).map(|number| {
+        let info = syncmgr::HandlerInfo::new(nth(number), "Crowded");
+        Scripted::new(&[]).info(|_| info).items(items).on_item(|_| yield_now().map(Ok).boxed())
+    });
+    let manager = registered(manager, handlers);
+    let sessions = [1, 2].map(|number| manual(&manager, number));
+    for session in sessions {
+        assert_eq!(succeeds(session).await.items().count(), 1_000);
+    }
+    assert!(manager.held().is_empty());
+}
+
+/// Which claims are in use, each as often as it is.
+#[derive(Clone, Default)]
+struct Ledger(Arc<Mutex<BTreeMap<String, usize>>>);
+
+impl Ledger {
+    fn take(&self, item: &ItemContext, most: impl Fn(&str) -> usize) -> Entry {
+        let selected = item.run().selection().iter().find(|selected| selected.id() == item.id());
+        let names: BTreeSet<String> =
+            selected.expect("it was selected").claims().iter().map(|claim| claim.name().to_owned()).collect();
+        let entry = Entry(self.clone(), names);
+        let mut used = self.lock();
+        entry.1.iter().for_each(|name| *used.entry(name.clone()).or_default() += 1);
+        let overused = entry.1.iter().find(|name| used[*name] > most(name)).cloned();
+        drop(used);
+        assert_eq!(overused, None, "it is used more often at once than it may be");
+        entry
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, usize>> {
+        self.0.lock().expect("nobody panics with it")
+    }
+}
+
+struct Entry(Ledger, BTreeSet<String>);
+
+impl Drop for Entry {
+    fn drop(&mut self) {
+        let mut used = self.0.lock();
+        self.1.iter().for_each(|name| *used.get_mut(name).expect("it was counted") -= 1);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn claims_hold_and_everything_ends_whatever_is_skipped_stopped_and_paused_meanwhile() {
+    const NAMES: [&str; 4] = ["w", "x", "y", "z"];
+    let ledger = Ledger::default();
+    let items = || {
+        let claimed = (0..40).map(|number: usize| {
+            let item = syncmgr::SyncItem::named(number.to_string());
+            match number % 5 {
+                0 => item,
+                1 => item.with_claim(NAMES[number % 4]).with_claim(NAMES[(number / 4) % 4]),
+                _ => item.with_claim(NAMES[number % 4]),
+            }
+        });
+        Ok(claimed.collect())
+    };
+    let handlers = (1..=4).map(|number| {
+        let (info, ledger) = (syncmgr::HandlerInfo::new(nth(number), "Crowded"), ledger.clone());
+        Scripted::new(&[]).info(|_| info).items(items).on_item(move |item| {
+            let entry = ledger.take(item, |name| if name == "z" { 2 } else { 1 });
+            async move {
+                let _entry = entry;
+                yield_now().await;
+                match item.name().len() {
+                    1 => yield_now().map(Ok).await,
+                    _ => Ok(item.check()?),
+                }
+            }
+            .boxed()
+        })
+    });
+    let manager = registered(SyncManager::builder().capacity("z", 2).items_at_once(5).build(), handlers);
+    let mut failures = 0;
+    for round in 0..30_u128 {
+        let sessions: Vec<_> = (1..=4)
+            .map(|number| if number % 2 == 0 { manual(&manager, number) } else { background(&manager, number) })
+            .collect();
+        yield_now().await;
+        sessions[0].pause();
+        for number in 0..40 {
+            let of = (round + number) % 4 + 1;
+            let _ = sessions[of as usize - 1].skip(nth(of), id(&number.to_string()));
+            yield_now().await;
+        }
+        sessions[1].stop();
+        sessions[0].resume();
+        for session in sessions {
+            let finished = tokio::time::timeout(std::time::Duration::from_secs(60), session.finish()).await;
+            let report = finished.expect("everything ends");
+            failures += report.items().filter(|item| item.outcome == Outcome::Failed).count();
+        }
+    }
+    assert_eq!(failures, 0, "a claim was used more often than it may");
+    assert!(manager.held().is_empty(), "{:?}", manager.held());
+}

@@ -1,0 +1,142 @@
+//! Claims are released however an item ends, and whoever waited goes on.
+
+use futures::FutureExt;
+use syncmgr::anyhow::anyhow;
+use syncmgr::{ItemContext, Outcome, SyncResult};
+
+use crate::support::id;
+use crate::support::steps::{Steps, manual, nth, outcome, succeeds, with};
+use crate::support::watched::within;
+
+#[tokio::test(start_paused = true)]
+async fn a_waiting_item_that_is_skipped_lets_the_next_go_on() {
+    let steps = Steps::default();
+    let manager = with([steps.handler(1, &["a:x"]), steps.handler(2, &["b:x+y"]), steps.handler(3, &["c:y"])]);
+    let [first, second, third] = [1, 2, 3].map(|number| manual(&manager, number));
+    // `c` waits behind `b`, which waits for `x` and wants `y` too.
+    assert_eq!(steps.running().await, "a");
+    second.skip(nth(2), id("b")).unwrap();
+    assert_eq!(steps.running().await, "a c");
+    assert_eq!(outcome(&within(second.finish()).await, id("b")), Outcome::Skipped);
+    steps.let_go(&["a", "c"]).await;
+    succeeds(first).await;
+    succeeds(third).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_waiting_item_whose_session_is_stopped_lets_the_next_go_on() {
+    let steps = Steps::default();
+    let manager = with([steps.handler(1, &["a:x"]), steps.handler(2, &["b:x+y"]), steps.handler(3, &["c:y"])]);
+    let [first, second, third] = [1, 2, 3].map(|number| manual(&manager, number));
+    assert_eq!(steps.running().await, "a");
+    second.stop();
+    assert_eq!(steps.running().await, "a c");
+    assert_eq!(outcome(&within(second.finish()).await, id("b")), Outcome::Stopped);
+    steps.let_go(&["a", "c"]).await;
+    succeeds(first).await;
+    succeeds(third).await;
+    assert!(manager.held().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_running_item_whose_session_is_stopped_gives_its_claim_to_the_next() {
+    let steps = Steps::default();
+    let manager = with([steps.handler(1, &["a:x", "b:x"]), steps.handler(2, &["c:x"])]);
+    let [first, second] = [1, 2].map(|number| manual(&manager, number));
+    assert_eq!(steps.running().await, "a");
+    first.stop();
+    within(first.finish()).await;
+    assert_eq!(steps.running().await, "c");
+    steps.let_go(&["c"]).await;
+    succeeds(second).await;
+}
+
+/// Runs an item that has the claim like this, and afterwards one of another handler that waits for it.
+async fn next_goes_on_after(outcome_of_a: Outcome, act: fn(ItemContext) -> SyncResult) {
+    let steps = Steps::default();
+    let gate = steps.clone();
+    let failing = steps.handler(1, &["a:x"]).on_item(move |item| {
+        let (steps, item) = (gate.clone(), item.clone());
+        async move {
+            steps.step(item.clone()).await?;
+            act(item)
+        }
+        .boxed()
+    });
+    let manager = with([failing, steps.handler(2, &["b:x"])]);
+    let [first, second] = [1, 2].map(|number| manual(&manager, number));
+    assert_eq!(steps.running().await, "a");
+    steps.let_go(&["a"]).await;
+    assert_eq!(steps.running().await, "b", "after {outcome_of_a}");
+    steps.let_go(&["b"]).await;
+    succeeds(second).await;
+    assert_eq!(outcome(&within(first.finish()).await, id("a")), outcome_of_a);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_item_that_failed_or_panicked_or_needs_the_user_has_released_its_claim() {
+    next_goes_on_after(Outcome::Failed, |_| Err(anyhow!("the fault"))).await;
+    next_goes_on_after(Outcome::Failed, |_| panic!("the fault")).await;
+    next_goes_on_after(Outcome::NeedsUser, |_| Err(syncmgr::NeedsUser::new("a password").into())).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_item_that_is_cut_has_released_its_claim() {
+    let steps = Steps::default();
+    let manager = with([steps.handler(1, &["a:x"]), steps.handler(2, &["b:x"])]);
+    let [first, second] = [1, 2].map(|number| manual(&manager, number));
+    assert_eq!(steps.running().await, "a");
+    first.skip(nth(1), id("a")).unwrap();
+    assert_eq!(outcome(&within(first.finish()).await, id("a")), Outcome::Skipped);
+    assert_eq!(steps.running().await, "b");
+    steps.let_go(&["b"]).await;
+    succeeds(second).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handler_that_gives_its_waiting_items_up_leaves_the_claim_to_others() {
+    let steps = Steps::default();
+    let each = steps.clone();
+    let giving_up = steps.handler(1, &["a:x"]).on_synchronize(move |run| {
+        let steps = each.clone();
+        async move {
+            let patience = std::time::Duration::from_secs(1);
+            tokio::time::timeout(patience, run.each(|item| steps.clone().step(item))).await?
+        }
+        .boxed()
+    });
+    let manager = with([steps.handler(2, &["b:x"]), giving_up, steps.handler(3, &["c:x"])]);
+    let [holder, first, third] = [2, 1, 3].map(|number| manual(&manager, number));
+    assert_eq!(outcome(&within(first.finish()).await, id("a")), Outcome::Failed);
+    steps.let_go(&["b"]).await;
+    assert_eq!(steps.running().await, "c");
+    steps.let_go(&["c"]).await;
+    succeeds(holder).await;
+    succeeds(third).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_retry_waits_for_its_claims_again() {
+    let steps = Steps::default();
+    let error = syncmgr::ErrorId::from_key("again");
+    let first = steps
+        .handler(1, &["a:x"])
+        .on_prepare(move |run| {
+            run.log(syncmgr::LogEntry::new(syncmgr::LogLevel::Warning, "again?").with_link(error));
+            async { Ok(()) }.boxed()
+        })
+        .on_show_error(|_, _| async { Ok(syncmgr::Resolution::Retry(vec![id("a")])) }.boxed());
+    let manager = with([first, steps.handler(2, &["b:x"])]);
+    steps.open("a");
+    let first = manual(&manager, 1);
+    within(first.report()).await;
+    let second = manual(&manager, 2);
+    assert_eq!(steps.running().await, "b");
+    let mut looking = Box::pin(first.show_error(nth(1), error));
+    assert!(futures::poll!(&mut looking).is_pending());
+    assert_eq!((&*steps.running().await, &*steps.began()), ("b", "a b"));
+    steps.let_go(&["b"]).await;
+    within(looking).await.unwrap();
+    assert_eq!(steps.began(), "a b a");
+    succeeds(second).await;
+}

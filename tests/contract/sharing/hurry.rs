@@ -1,0 +1,181 @@
+//! What somebody waits for is hurried, and nobody is overtaken for ever.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use futures::FutureExt;
+use syncmgr::{HandlerInfo, Hold, Trigger};
+
+use crate::support::steps::{Steps, background, idle, manual, narrow, nth, succeeds};
+use crate::support::watched::within;
+use crate::support::{Scripted, id};
+
+#[tokio::test(start_paused = true)]
+async fn background_work_runs_although_urgent_work_keeps_coming() {
+    let urgent_items = Arc::new(AtomicUsize::new(0));
+    let begun_after = Arc::new(AtomicUsize::new(usize::MAX));
+    let (count, after) = (urgent_items.clone(), begun_after.clone());
+    let steps = Steps::default();
+    let waiting = steps.handler(1, &["patient"]).on_item(move |_| {
+        after.store(count.load(Ordering::Relaxed), Ordering::Relaxed);
+        async { Ok(()) }.boxed()
+    });
+    let urgent = (2..=40).map(|number| {
+        let count = urgent_items.clone();
+        let handler = Scripted::new(&["urgent"]).info(|_| HandlerInfo::new(nth(number), "Urgent"));
+        handler.on_item(move |_| {
+            count.fetch_add(1, Ordering::Relaxed);
+            tokio::task::yield_now().map(Ok).boxed()
+        })
+    });
+    let manager = narrow(1, urgent.chain([waiting]));
+    let first = manual(&manager, 2);
+    let patient = background(&manager, 1);
+    idle().await;
+    let patient = match patient.report().now_or_never() {
+        Some(_) => patient,
+        None => {
+            let sessions: Vec<_> = (3..=40).map(|number| manual(&manager, number)).collect();
+            for session in sessions {
+                succeeds(session).await;
+            }
+            patient
+        }
+    };
+    succeeds(patient).await;
+    succeeds(first).await;
+    assert!(begun_after.load(Ordering::Relaxed) <= 10, "it began after {begun_after:?} urgent items");
+}
+
+#[tokio::test(start_paused = true)]
+async fn background_work_that_waited_is_overtaken_a_few_times_only() {
+    let steps = Steps::default();
+    let names: Vec<&'static str> = vec!["c1", "c2", "c3", "c4", "c5", "c6", "c7", "c8", "c9", "c10", "c11", "c12"];
+    let urgent = names.iter().enumerate().map(|(at, name)| steps.handler(at as u128 + 10, &[name]));
+    let manager = narrow(1, urgent.chain([steps.handler(1, &["a"]), steps.handler(2, &["b"])]));
+    let first = manual(&manager, 1);
+    assert_eq!(steps.running().await, "a");
+    let patient = background(&manager, 2);
+    idle().await;
+    let mut sessions = Vec::new();
+    for number in 0..names.len() {
+        sessions.push(manual(&manager, number as u128 + 10));
+        idle().await;
+    }
+    names.iter().chain(&["a", "b"]).for_each(|name| steps.open(name));
+    for session in sessions.into_iter().chain([first, patient]) {
+        succeeds(session).await;
+    }
+    let before: Vec<_> = steps.notes.of(&["+"]).into_iter().take_while(|line| line != "+b").collect();
+    assert!((2..=9).contains(&before.len()), "{before:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_manual_request_behind_a_background_run_of_its_handler_hurries_it() {
+    let steps = Steps::default();
+    let manager = narrow(1, [steps.handler(1, &["a", "b"]), steps.handler(2, &["u", "v", "w"])]);
+    let others = background(&manager, 2);
+    assert_eq!(steps.running().await, "u");
+    let waiting = background(&manager, 1);
+    idle().await;
+    steps.let_go(&["u"]).await;
+    assert_eq!(steps.running().await, "a", "equals take turns at one worker");
+    let urgent = manual(&manager, 1);
+    idle().await;
+    ["a", "b", "u", "v", "w"].iter().for_each(|name| steps.open(name));
+    for session in [others, waiting, urgent] {
+        succeeds(session).await;
+    }
+    let order = steps.began();
+    assert!(order.starts_with("u a b"), "{order}");
+    assert_eq!(order.matches('a').count(), 2, "a run with less urgency does not stand for it: {order}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_manual_request_hurries_what_its_handler_waits_to_claim() {
+    let steps = Steps::default();
+    let manager = narrow(
+        8,
+        [
+            steps.handler(1, &["a:x"]),
+            steps.handler(2, &["b:x"]),
+            steps.handler(3, &["c:x"]),
+            steps.handler(4, &["d:x"]),
+        ],
+    );
+    let [first, second, third] = [1, 2, 3].map(|number| background(&manager, number));
+    assert_eq!(steps.running().await, "a");
+    let urgent = manual(&manager, 3);
+    idle().await;
+    ["a", "b", "c"].iter().for_each(|name| steps.open(name));
+    for session in [first, second, third, urgent] {
+        succeeds(session).await;
+    }
+    assert!(steps.began().starts_with("a c"), "{}", steps.began());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_item_that_only_one_it_overtakes_kept_back_begins_when_it_is_hurried() {
+    let steps = Steps::default();
+    let handlers = [(1, "a:x"), (2, "b:x+y"), (3, "c:y")].map(|(number, item)| steps.handler(number, &[item]));
+    let manager = narrow(8, handlers);
+    let [first, second, third] = [1, 2, 3].map(|number| background(&manager, number));
+    assert_eq!(steps.running().await, "a", "b waits for x, and c behind it for its turn at y");
+    let urgent = manual(&manager, 3);
+    assert_eq!(steps.running().await, "a c");
+    ["a", "b", "c"].iter().for_each(|name| steps.open(name));
+    for session in [first, second, third, urgent] {
+        succeeds(session).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_manual_request_of_a_handler_goes_before_a_background_one_that_waits_longer() {
+    let steps = Steps::default();
+    let handler = steps.handler(1, &["a"]);
+    let transcript = handler.transcript.clone();
+    let manager = narrow(1, [handler]);
+    let first = background(&manager, 1);
+    assert_eq!(steps.running().await, "a");
+    let second = manager.session(Trigger::Idle).items(nth(1), [id("a")]).start().unwrap();
+    let urgent = manual(&manager, 1);
+    steps.open("a");
+    for session in [first, second, urgent] {
+        within(session.finish()).await;
+    }
+    let order: Vec<String> = transcript.of(&["initialize"]);
+    assert!(order[1].contains("Manual") && order[2].contains("Idle"), "{order:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_is_no_longer_hurried_once_whoever_waited_for_it_has_gone() {
+    let steps = Steps::default();
+    let manager = narrow(1, [steps.handler(1, &["a", "b"]), steps.handler(2, &["u"])]);
+    let first = background(&manager, 1);
+    assert_eq!(steps.running().await, "a");
+    let impatient = manual(&manager, 1);
+    idle().await;
+    impatient.stop();
+    within(impatient.finish()).await;
+    let urgent = manual(&manager, 2);
+    idle().await;
+    ["a", "b", "u"].iter().for_each(|name| steps.open(name));
+    succeeds(first).await;
+    succeeds(urgent).await;
+    assert_eq!(steps.began(), "a u b");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_waits_for_another_of_its_handler_is_named_behind_it() {
+    let steps = Steps::default();
+    let manager = narrow(8, [steps.handler(1, &["a"])]);
+    let [first, second] = [(); 2].map(|()| manual(&manager, 1));
+    assert_eq!(steps.running().await, "a");
+    let [held] = &manager.held()[..] else { panic!("{:?}", manager.held()) };
+    assert_eq!((held.session, held.item, &held.hold), (Some(second.id()), None, &Hold::Behind { session: first.id() }));
+    assert!(held.hold.to_string().contains(&first.id().to_string()));
+    steps.open("a");
+    succeeds(first).await;
+    succeeds(second).await;
+    assert!(manager.held().is_empty());
+}

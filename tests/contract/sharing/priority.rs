@@ -1,0 +1,158 @@
+//! Whose work goes first when workers are scarce.
+
+use syncmgr::{Hold, Outcome, Priority, Trigger};
+
+use crate::support::id;
+use crate::support::steps::{Steps, background, holds, idle, manual, narrow, nth, outcome, over, succeeds};
+use crate::support::watched::within;
+
+#[tokio::test(start_paused = true)]
+async fn a_manual_session_takes_the_only_worker_after_the_item_that_runs() {
+    for trigger in [Trigger::Scheduled, Trigger::Idle, Trigger::Connect] {
+        let steps = Steps::default();
+        let manager = narrow(1, [steps.handler(1, &["a", "b"]), steps.handler(2, &["c", "d"])]);
+        let first = over(&manager, trigger, 1);
+        assert_eq!(steps.running().await, "a");
+        let second = manual(&manager, 2);
+        assert_eq!(steps.running().await, "a", "what runs goes on");
+        steps.let_go(&["a", "c", "d", "b"]).await;
+        succeeds(first).await;
+        succeeds(second).await;
+        assert_eq!(steps.began(), "a c d b", "after {trigger:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_before_the_network_goes_is_as_urgent_as_a_manual_one() {
+    let steps = Steps::default();
+    let manager = narrow(1, [steps.handler(1, &["a", "b"]), steps.handler(2, &["c"])]);
+    let first = background(&manager, 1);
+    assert_eq!(steps.running().await, "a");
+    let second = over(&manager, Trigger::PendingDisconnect, 2);
+    idle().await;
+    steps.let_go(&["a", "b", "c"]).await;
+    succeeds(first).await;
+    succeeds(second).await;
+    assert_eq!(steps.began(), "a c b");
+}
+
+#[tokio::test(start_paused = true)]
+async fn background_work_is_left_one_of_several_workers_and_goes_on_at_full_width_afterwards() {
+    let steps = Steps::default();
+    let manager = narrow(3, [steps.handler(1, &["a", "b", "c", "d", "e", "f"]), steps.handler(2, &["u", "v", "w"])]);
+    let first = background(&manager, 1);
+    assert_eq!(steps.running().await, "a b c");
+    let second = manual(&manager, 2);
+    idle().await;
+    steps.let_go(&["a"]).await;
+    steps.let_go(&["b"]).await;
+    assert_eq!(steps.running().await, "c u v");
+    steps.let_go(&["c"]).await;
+    assert_eq!(steps.running().await, "u v d", "the last worker stays");
+    steps.let_go(&["u", "v"]).await;
+    assert_eq!(steps.running().await, "d w e");
+    steps.let_go(&["w"]).await;
+    assert_eq!(steps.running().await, "d e f");
+    steps.let_go(&["d", "e", "f"]).await;
+    succeeds(first).await;
+    succeeds(second).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn equals_share_the_workers() {
+    let steps = Steps::default();
+    let manager = narrow(2, [steps.handler(1, &["a", "b", "c", "d"]), steps.handler(2, &["u", "v", "w"])]);
+    let first = manual(&manager, 1);
+    assert_eq!(steps.running().await, "a b");
+    let second = manual(&manager, 2);
+    idle().await;
+    steps.let_go(&["a"]).await;
+    assert_eq!(steps.running().await, "b u");
+    steps.let_go(&["b"]).await;
+    assert_eq!(steps.running().await, "u c");
+    steps.let_go(&["u"]).await;
+    assert_eq!(steps.running().await, "c v");
+    ["c", "d", "v", "w"].iter().for_each(|name| steps.open(name));
+    succeeds(first).await;
+    succeeds(second).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn background_work_that_asks_later_waits_for_urgent_work_to_end() {
+    let steps = Steps::default();
+    let manager = narrow(1, [steps.handler(1, &["a"]), steps.handler(2, &["u", "v"])]);
+    let first = manual(&manager, 2);
+    assert_eq!(steps.running().await, "u");
+    let second = background(&manager, 1);
+    idle().await;
+    assert_eq!(holds(&manager.held()), [(); 2].map(|()| (None, Hold::NoFreeWorker)));
+    steps.let_go(&["u"]).await;
+    assert_eq!(steps.running().await, "v");
+    steps.let_go(&["v", "a"]).await;
+    succeeds(first).await;
+    succeeds(second).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_is_as_urgent_as_it_was_asked_for() {
+    let steps = Steps::default();
+    let manager = narrow(1, [steps.handler(1, &["a", "b"]), steps.handler(2, &["c"]), steps.handler(3, &["d"])]);
+    let first = background(&manager, 1);
+    assert_eq!(steps.running().await, "a");
+    let start = |trigger, number, priority| {
+        manager.session(trigger).handlers([nth(number)]).priority(priority).start().unwrap()
+    };
+    let unhurried = start(Trigger::Manual, 2, Priority::Background);
+    idle().await;
+    let urgent = start(Trigger::Scheduled, 3, Priority::Foreground);
+    idle().await;
+    ["a", "b", "c", "d"].iter().for_each(|name| steps.open(name));
+    for session in [first, unhurried, urgent] {
+        succeeds(session).await;
+    }
+    assert_eq!(steps.began(), "a d b c");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_gives_way_leaves_its_claims_too() {
+    let steps = Steps::default();
+    let manager = narrow(1, [steps.handler(1, &["a:x", "b:x"]), steps.handler(2, &["c:x"])]);
+    let first = background(&manager, 1);
+    assert_eq!(steps.running().await, "a");
+    let urgent = manual(&manager, 2);
+    idle().await;
+    ["a", "b", "c"].iter().for_each(|name| steps.open(name));
+    succeeds(urgent).await;
+    succeeds(first).await;
+    assert_eq!(steps.began(), "a c b");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_whose_last_item_has_begun_waits_for_no_worker() {
+    let steps = Steps::default();
+    let manager = narrow(1, [steps.handler(1, &["a", "b"])]);
+    let session = manual(&manager, 1);
+    assert_eq!(steps.running().await, "a");
+    assert_eq!(holds(&manager.held()), [(None, Hold::NoFreeWorker)]);
+    steps.let_go(&["a"]).await;
+    assert_eq!(steps.running().await, "b");
+    assert_eq!(holds(&manager.held()), []);
+    steps.let_go(&["b"]).await;
+    succeeds(session).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn urgent_work_that_is_stopped_while_it_waits_leaves_the_worker_where_it_is() {
+    let steps = Steps::default();
+    let manager = narrow(1, [steps.handler(1, &["a", "b"]), steps.handler(2, &["c"])]);
+    let first = background(&manager, 1);
+    assert_eq!(steps.running().await, "a");
+    let urgent = manual(&manager, 2);
+    idle().await;
+    urgent.stop();
+    assert_eq!(outcome(&within(urgent.finish()).await, id("c")), Outcome::Stopped);
+    steps.let_go(&["a"]).await;
+    assert_eq!(steps.running().await, "b");
+    steps.let_go(&["b"]).await;
+    succeeds(first).await;
+}

@@ -1,0 +1,209 @@
+//! Items whose blocking work outlived them: left out, named, and back once it has ended.
+
+use std::sync::{Arc, Mutex, mpsc};
+use std::time::Duration;
+
+use futures::FutureExt;
+use syncmgr::{
+    ErrorId, Hold, ItemContext, LogEntry, LogLevel, Outcome, Resolution, Session, SessionEvent, SyncManager,
+    SyncResult, Trigger,
+};
+use tokio::sync::Notify;
+
+use crate::cancellation::stopped::pass;
+use crate::support::steps::{hold_of, manual, nth, outcome, registered, with};
+use crate::support::watched::{begin, until};
+use crate::support::{HANDLER, Scripted, id, named};
+
+/// A thread that is blocked until it is let go, as often as it is used. Dropped, it lets go.
+pub(crate) struct Blocked {
+    pub(crate) begun: Arc<Notify>,
+    pub(crate) release: mpsc::Sender<()>,
+    wait: Arc<Mutex<mpsc::Receiver<()>>>,
+}
+
+impl Blocked {
+    pub(crate) fn new() -> Self {
+        let (release, wait) = mpsc::channel();
+        Self { begun: Arc::default(), release, wait: Arc::new(Mutex::new(wait)) }
+    }
+
+    pub(crate) fn work(&self) -> impl Fn(ItemContext) -> SyncResult + Clone + Send + Sync + 'static {
+        let (begun, wait) = (self.begun.clone(), self.wait.clone());
+        move |_| {
+            begun.notify_one();
+            // An error means that the test is over.
+            let _ = wait.lock().expect("nobody panics with it").recv();
+            Ok(())
+        }
+    }
+
+    /// Items of these names, of which those called `a` block.
+    pub(crate) fn handler(&self, items: &[&str]) -> Scripted {
+        let work = self.work();
+        Scripted::new(items).on_item(move |item| match item.name() {
+            "a" => item.blocking(work.clone()).boxed(),
+            _ => async { Ok(()) }.boxed(),
+        })
+    }
+
+    /// Starts a session, and stops it while the item blocks, until it is abandoned.
+    pub(crate) async fn abandoned(&self, manager: &SyncManager) -> Session {
+        let session = begin(manager);
+        self.begun.notified().await;
+        session.stop();
+        outlive_its_grace().await;
+        let report = session.report().await;
+        assert_eq!(outcome(&report, id("a")), Outcome::Failed, "{report}");
+        session
+    }
+}
+
+/// The stop is heard, and the hard grace passes after it.
+pub(crate) async fn outlive_its_grace() {
+    for _ in 0..10 {
+        tokio::task::yield_now().await;
+    }
+    pass(Duration::from_secs(6)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_abandoned_item_is_left_out_of_later_sessions_and_its_neighbours_run() {
+    let blocked = Blocked::new();
+    let handler = blocked.handler(&["a", "b"]);
+    let transcript = handler.transcript.clone();
+    let manager = with([handler]);
+    blocked.abandoned(&manager).await;
+    let all = || manager.session(Trigger::Manual);
+    for request in [all(), all().items(HANDLER, [id("a"), id("b")])] {
+        let report = request.start().unwrap().report().await;
+        assert_eq!((outcome(&report, id("a")), hold_of(&report, id("a"))), (Outcome::Skipped, Some(Hold::Quarantined)));
+        assert_eq!((outcome(&report, id("b")), hold_of(&report, id("b"))), (Outcome::Succeeded, None));
+        assert!(!report.is_success());
+        let [entry] = &report.runs[0].log[..] else { panic!("{report}") };
+        assert_eq!((entry.level, entry.item), (LogLevel::Warning, Some(id("a"))), "{report}");
+    }
+    assert_eq!(transcript.count("item a"), 1);
+    assert_eq!(transcript.count("prepare b"), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_that_waited_while_the_item_was_abandoned_leaves_it_out_too() {
+    let blocked = Blocked::new();
+    let handler = blocked.handler(&["a", "b"]);
+    let transcript = handler.transcript.clone();
+    let manager = with([handler]);
+    let first = begin(&manager);
+    blocked.begun.notified().await;
+    let second = begin(&manager);
+    first.stop();
+    outlive_its_grace().await;
+    assert_eq!(outcome(&first.report().await, id("a")), Outcome::Failed);
+    let report = second.report().await;
+    assert_eq!((outcome(&report, id("a")), hold_of(&report, id("a"))), (Outcome::Skipped, Some(Hold::Quarantined)));
+    assert_eq!(transcript.count("item a"), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_retry_that_waited_while_the_item_was_abandoned_leaves_it_out_too() {
+    let (blocked, error) = (Blocked::new(), ErrorId::from_key("again"));
+    let handler = blocked
+        .handler(&["a"])
+        .on_prepare(move |run| {
+            run.log(LogEntry::new(LogLevel::Warning, "again?").with_link(error));
+            async { Ok(()) }.boxed()
+        })
+        .on_show_error(|_, _| async { Ok(Resolution::Retry(vec![id("a")])) }.boxed());
+    let transcript = handler.transcript.clone();
+    let manager = with([handler]);
+    let first = begin(&manager);
+    blocked.begun.notified().await;
+    blocked.release.send(()).unwrap();
+    first.report().await;
+    let second = begin(&manager);
+    blocked.begun.notified().await;
+    let mut looking = Box::pin(first.show_error(HANDLER, error));
+    assert!(futures::poll!(&mut looking).is_pending());
+    second.stop();
+    outlive_its_grace().await;
+    assert_eq!(outcome(&second.report().await, id("a")), Outcome::Failed);
+    pass(Duration::from_secs(1)).await;
+    let begun = transcript.count("item a");
+    drop(blocked);
+    looking.await.unwrap();
+    assert_eq!(begun, 2, "the item runs twice at once");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_item_abandoned_by_one_session_does_not_keep_other_handlers_or_the_shutdown() {
+    let blocked = Blocked::new();
+    let other = Scripted::new(&["b"]).info(|_| syncmgr::HandlerInfo::new(nth(2), "Other"));
+    let manager = registered(SyncManager::builder().items_at_once(1).build(), [blocked.handler(&["a"]), other]);
+    let first = manager.session(Trigger::Manual).handlers([HANDLER]).start().unwrap();
+    blocked.begun.notified().await;
+    first.stop();
+    outlive_its_grace().await;
+    first.report().await;
+    let report = manual(&manager, 2).report().await;
+    assert!(report.is_success(), "its worker came back: {report}");
+    let unstopped = manager.shutdown().await;
+    assert_eq!(named(&unstopped), [HANDLER]);
+    assert_eq!(unstopped[0].items, [id("a")].into());
+}
+
+#[tokio::test(start_paused = true)]
+async fn events_tell_the_end_of_an_item_that_is_left_out() {
+    let blocked = Blocked::new();
+    let manager = with([blocked.handler(&["a"])]);
+    blocked.abandoned(&manager).await;
+    let second = begin(&manager);
+    let mut events = second.events();
+    let ended = until(&mut events, |event| matches!(event, SessionEvent::Ended { .. })).await;
+    assert_eq!(ended, SessionEvent::Ended { handler: HANDLER, item: id("a"), outcome: Outcome::Skipped });
+    until(&mut events, |event| *event == SessionEvent::Rested).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_item_of_a_handler_that_was_forgotten_and_comes_back_is_still_held() {
+    let blocked = Blocked::new();
+    let handler = blocked.handler(&["a"]);
+    let transcript = handler.transcript.clone();
+    let manager = with([handler.clone()]);
+    blocked.abandoned(&manager).await;
+    manager.forget(HANDLER).await.unwrap();
+    manager.register(handler).unwrap();
+    let report = begin(&manager).report().await;
+    assert_eq!(hold_of(&report, id("a")), Some(Hold::Quarantined));
+    assert_eq!(transcript.count("item a"), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_item_stopped_and_abandoned_in_one_session_is_left_out_of_one_that_waited_for_it() {
+    let blocked = Blocked::new();
+    let limits = syncmgr::Limits::DEFAULT.with_items(1);
+    let go = Arc::new(Notify::new());
+    let (waits, work) = (go.clone(), blocked.work());
+    let handler = Scripted::new(&["b", "a"]).info(|info| info.with_limits(limits)).on_item(move |item| {
+        let (waits, work) = (waits.clone(), work.clone());
+        match item.name() {
+            "a" => item.blocking(work).boxed(),
+            _ => async move {
+                waits.notified().await;
+                Ok(())
+            }
+            .boxed(),
+        }
+    });
+    let manager = with([handler]);
+    let first = begin(&manager);
+    until(&mut first.events(), |event| matches!(event, SessionEvent::Began { .. })).await;
+    let second = begin(&manager);
+    go.notify_one();
+    blocked.begun.notified().await;
+    first.skip(HANDLER, id("a")).unwrap();
+    outlive_its_grace().await;
+    assert_eq!(outcome(&first.report().await, id("a")), Outcome::Failed);
+    go.notify_one();
+    let report = second.report().await;
+    assert_eq!((outcome(&report, id("a")), hold_of(&report, id("a"))), (Outcome::Skipped, Some(Hold::Quarantined)));
+}

@@ -1,0 +1,174 @@
+//! A handler that panics in a method of its choice.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use syncmgr::{
+    ErrorId, HandlerFlags, HandlerInfo, ItemContext, ItemObject, Items, LogEntry, LogLevel, Participation,
+    PrepareContext, PropertiesOutcome, Resolution, RunContext, Status, Subject, SyncHandler, SyncItem, SyncResult,
+    SynchronizeContext, Uuid,
+};
+
+use crate::asking::show_error::error;
+use crate::support::{HANDLER, id};
+
+/// The method that panics.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum At {
+    Info,
+    Initialize,
+    Items,
+    Prepare,
+    Synchronize,
+    Item,
+    Status,
+    Properties,
+    Error,
+    Object,
+}
+
+/// When it panics.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum When {
+    /// Before there is a future.
+    Called,
+    /// When the future is polled.
+    Polled,
+    /// When the future is dropped, after it was done.
+    Dropped,
+}
+
+/// Has the items `a` and `b`, of which `b` is the one to panic in; logs a link for `show_error`.
+pub(crate) struct Faulty(pub(crate) At, pub(crate) When);
+
+impl Faulty {
+    /// The future of a method, or a panic.
+    fn at<'f, T: Send + 'f>(
+        &self,
+        at: At,
+        well: impl Future<Output = SyncResult<T>> + Send + 'f,
+    ) -> BoxFuture<'f, SyncResult<T>> {
+        let when = (self.0 == at).then_some(self.1);
+        assert!(when != Some(When::Called), "the fault");
+        if when == Some(When::Dropped) {
+            return Box::pin(PanicsWhenDropped(well.boxed()));
+        }
+        async move {
+            assert!(when != Some(When::Polled), "the fault");
+            well.await
+        }
+        .boxed()
+    }
+}
+
+/// A future whose drop panics.
+struct PanicsWhenDropped<'f, T>(BoxFuture<'f, T>);
+
+impl<T> Future for PanicsWhenDropped<'_, T> {
+    type Output = T;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
+        self.0.poll_unpin(cx)
+    }
+}
+
+impl<T> Drop for PanicsWhenDropped<'_, T> {
+    fn drop(&mut self) {
+        panic!("the fault")
+    }
+}
+
+// What `async_trait` makes of the trait, written out: an `async fn` cannot panic before there is a future.
+impl SyncHandler for Faulty {
+    fn info(&self) -> HandlerInfo {
+        assert!(self.0 != At::Info, "the fault");
+        HandlerInfo::new(HANDLER, "Faulty").with_flags(HandlerFlags::HAS_PROPERTIES)
+    }
+
+    fn initialize<'s, 'r, 'f>(&'s self, _: &'r RunContext) -> BoxFuture<'f, SyncResult<Participation>>
+    where
+        's: 'f,
+        'r: 'f,
+        Self: 'f,
+    {
+        self.at(At::Initialize, async { Ok(Participation::TakePart) })
+    }
+
+    fn items<'s, 'f>(&'s self) -> BoxFuture<'f, SyncResult<Items>>
+    where
+        's: 'f,
+        Self: 'f,
+    {
+        self.at(At::Items, async { Ok(["a", "b"].map(SyncItem::named).into_iter().collect()) })
+    }
+
+    fn prepare<'s, 'r, 'f>(&'s self, _: &'r PrepareContext) -> BoxFuture<'f, SyncResult>
+    where
+        's: 'f,
+        'r: 'f,
+        Self: 'f,
+    {
+        self.at(At::Prepare, async { Ok(()) })
+    }
+
+    fn synchronize<'s, 'r, 'f>(&'s self, run: &'r SynchronizeContext) -> BoxFuture<'f, SyncResult>
+    where
+        's: 'f,
+        'r: 'f,
+        Self: 'f,
+    {
+        self.at(At::Synchronize, run.each_item())
+    }
+
+    fn synchronize_item<'s, 'r, 'f>(&'s self, item: &'r ItemContext) -> BoxFuture<'f, SyncResult>
+    where
+        's: 'f,
+        'r: 'f,
+        Self: 'f,
+    {
+        let well = async {
+            item.log(LogEntry::new(LogLevel::Information, "look").with_link(error()));
+            // Goes on for a moment after it was skipped, so that there is time to be told of it.
+            if self.0 == At::Status && item.name() == "a" {
+                item.cancelled().await;
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+            Ok(())
+        };
+        if item.id() == id("b") { self.at(At::Item, well) } else { well.boxed() }
+    }
+
+    fn set_item_status(&self, _: &RunContext, _: Subject, _: Status) {
+        assert!(self.0 != At::Status, "the fault");
+    }
+
+    fn show_properties<'s, 'r, 'f>(
+        &'s self,
+        _: &'r RunContext,
+        _: Subject,
+    ) -> BoxFuture<'f, SyncResult<PropertiesOutcome>>
+    where
+        's: 'f,
+        'r: 'f,
+        Self: 'f,
+    {
+        self.at(At::Properties, async { Ok(PropertiesOutcome::Done) })
+    }
+
+    fn show_error<'s, 'r, 'f>(&'s self, _: &'r RunContext, _: ErrorId) -> BoxFuture<'f, SyncResult<Resolution>>
+    where
+        's: 'f,
+        'r: 'f,
+        Self: 'f,
+    {
+        self.at(At::Error, async { Ok(Resolution::Done) })
+    }
+
+    fn item_object(&self, _: Subject, _: Uuid) -> Option<ItemObject> {
+        assert!(self.0 != At::Object, "the fault");
+        None
+    }
+}

@@ -1,0 +1,102 @@
+//! A store that remembers what it was asked to write, and can refuse it or take its time.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use syncmgr::anyhow::anyhow;
+use syncmgr::{Checkpoint, Fence, ItemRecord, MemoryStore, StateChange, StateStore, SyncManager, SyncResult};
+use tokio::sync::Semaphore;
+
+use crate::support::steps::registered;
+use crate::support::{HANDLER, Scripted, id};
+
+/// A [`MemoryStore`] that is watched. Clones are one store.
+#[derive(Clone)]
+pub(crate) struct Witness {
+    pub(crate) inner: MemoryStore,
+    written: Arc<Mutex<Vec<Vec<StateChange>>>>,
+    refuses: Arc<AtomicBool>,
+    stored: Arc<Semaphore>,
+}
+
+impl Default for Witness {
+    fn default() -> Self {
+        let stored = Arc::new(Semaphore::new(Semaphore::MAX_PERMITS));
+        Self { inner: MemoryStore::new(), written: Arc::default(), refuses: Arc::default(), stored }
+    }
+}
+
+impl Witness {
+    /// What was asked in each call so far, in order.
+    pub(crate) fn writes(&self) -> Vec<Vec<StateChange>> {
+        self.written.lock().expect("nobody panics with it").clone()
+    }
+
+    /// Whether writes are refused from now on.
+    pub(crate) fn refuse(&self, refuses: bool) {
+        self.refuses.store(refuses, Ordering::Relaxed);
+    }
+
+    /// From now on, nothing is stored for good before [`flush`](Self::flush).
+    pub(crate) fn hold(&self) {
+        self.stored.forget_permits(Semaphore::MAX_PERMITS);
+    }
+
+    pub(crate) fn flush(&self) {
+        self.stored.add_permits(1_000);
+    }
+
+    pub(crate) fn manager(&self, handler: &Scripted) -> SyncManager {
+        registered(SyncManager::builder().store(self.clone()).build(), [handler.clone()])
+    }
+}
+
+impl StateStore for Witness {
+    syncmgr_test::reads_from!(inner);
+
+    fn write(&self, changes: Vec<StateChange>) -> BoxFuture<'static, SyncResult> {
+        if self.refuses.load(Ordering::Relaxed) {
+            return async { Err(anyhow!("the disk is full of bees")) }.boxed();
+        }
+        self.written.lock().expect("nobody panics with it").push(changes.clone());
+        let (taken, stored) = (self.inner.write(changes), self.stored.clone());
+        async move {
+            let _room = stored.acquire().await?;
+            taken.await
+        }
+        .boxed()
+    }
+}
+
+/// What a store remembers of an item of [`Scripted`].
+pub(crate) fn find(store: &impl StateStore, item: &str) -> Option<ItemRecord> {
+    store.record(HANDLER, id(item)).expect("it can be read")
+}
+
+/// What a store remembers of an item of which it does.
+pub(crate) fn record(store: &impl StateStore, item: &str) -> ItemRecord {
+    find(store, item).expect("the item has a record")
+}
+
+/// What was last committed of an item: the version and the text.
+pub(crate) fn saved(store: &impl StateStore, item: &str) -> Option<(u32, String)> {
+    let checkpoint = find(store, item)?.checkpoint?;
+    Some((checkpoint.version, checkpoint.state.to_string()))
+}
+
+/// A store in which this was committed of an item.
+pub(crate) async fn keeping(item: &str, version: u32, state: &str) -> MemoryStore {
+    let store = MemoryStore::new();
+    commit(&store, item, Fence::default(), version, state).await.expect("nothing was there");
+    store
+}
+
+/// Commits to a store as an attempt would.
+pub(crate) async fn commit(store: &impl StateStore, item: &str, fence: Fence, version: u32, state: &str) -> SyncResult {
+    let (checkpoint, consumed) = (Checkpoint { version, state: state.into() }, Vec::new());
+    let sides = None;
+    let change = StateChange::Committed { handler: HANDLER, item: id(item), fence, checkpoint, sides, consumed };
+    store.write(vec![change]).await
+}
