@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Compares the example `offline_files` with `rsync -a` and `cp -a` on the same trees.
+"""Compares the program `offline_files` with `rsync -a` and `cp -a` on the same trees.
 
-    cargo build --release --example offline_files
+    cargo build --release -p offline_files
     python3 benches/mirror/run.py [--rounds N] [--scratch DIR] [--program PATH] [--quick]
 
 Two trees are made from a fixed seed: 10,000 files of 4 KiB in 100 directories below 10, and 100 files of 10 MiB in 10
@@ -9,7 +9,7 @@ directories. In each round every tool copies each tree into a new directory (fir
 copy (unchanged run); the order of the tools turns from round to round, so that none always meets the warmest cache. In
 the first round every copy is compared with its origin.
 
-The example runs three times: as it is, with a state, which the first run makes and the unchanged run uses; with `--full`,
+`offline_files` runs three times: as it is, with a state, which the first run makes and the unchanged run uses; with `--full`,
 so that the unchanged run compares everything and makes the state anew; and with `--no-state`, which keeps nothing.
 
 Printed are, per tool, the median and minimum of the wall time, the median of the CPU time (user and system, of all
@@ -39,7 +39,7 @@ def main():
     options = parse_options()
     program = options.program.resolve()
     if not program.is_file():
-        sys.exit(f"{program} is missing; run: cargo build --release --example offline_files")
+        sys.exit(f"{program} is missing; run: cargo build --release -p offline_files")
     if shutil.which("rsync") is None:
         sys.exit("rsync is missing; install it to have something to compare with")
     with tempfile.TemporaryDirectory(prefix="mirror-bench-", dir=options.scratch) as scratch:
@@ -53,7 +53,7 @@ def parse_options():
     parser.add_argument("--rounds", type=int, default=7, help="rounds to run (default: 7)")
     parser.add_argument("--scratch", help="where to work (default: the system's temporary directory)")
     parser.add_argument("--quick", action="store_true", help="one round on small trees, to see that it works")
-    parser.add_argument("--program", type=Path, default=default_program(), help="the built example")
+    parser.add_argument("--program", type=Path, default=default_program(), help="the built program")
     options = parser.parse_args()
     if options.quick:
         options.rounds = 1
@@ -62,7 +62,7 @@ def parse_options():
 
 def default_program():
     target = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
-    return target / "release" / "examples" / "offline_files"
+    return target / "release" / "offline_files"
 
 
 def tools(program):

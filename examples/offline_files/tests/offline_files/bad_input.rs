@@ -9,7 +9,7 @@ use std::process::Command;
 
 use serde_json::json;
 
-use crate::program::{Ran, at_home, program};
+use crate::program::{PROGRAM, Ran, at_home};
 use crate::trees::{Trees, chmod, file, link, snapshot};
 
 #[test]
@@ -158,7 +158,7 @@ fn run_without_privileges(trees: &Trees, flags: &[&str]) -> Ran {
         // Where the program was built, others may not look. It is copied by another process: while this one, with all
         // its threads, has a program open for writing, starting it may fail as busy.
         let copy = trees.base.path().join("program");
-        assert!(Command::new("cp").arg(program()).arg(&copy).status().unwrap().success());
+        assert!(Command::new("cp").arg(PROGRAM).arg(&copy).status().unwrap().success());
         chmod(trees.base.path(), 0o755);
         assert!(Command::new("chown").arg("-R").arg("65534").arg(trees.base.path()).status().unwrap().success());
         command = at_home(copy, trees.base.path());

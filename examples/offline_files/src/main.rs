@@ -4,8 +4,7 @@
 //! several at once; each item compares its part of the two trees and then brings TO up to date in batches of files.
 //!
 //! ```text
-//! cargo run --release --example offline_files -- [--delete] [--yes] [--full] [--state FILE | --no-state] [--jobs N] [--json]
-//!     FROM TO
+//! cargo run --release -p offline_files -- [--delete] [--yes] [--full] [--state FILE | --no-state] [--jobs N] [--json] FROM TO
 //! ```
 //!
 //! What was found in order is kept in a file, one for each pair of directories, so that a later run need not look at it

@@ -1,8 +1,9 @@
 //! The mirror itself, without any framework: what differs between two trees, and how one becomes the other.
 //!
-//! Read in this order: an open [`directory`] and what an [`entry`] in it is; [`scan`], which compares the two sides of an
-//! item, [`visit`] by visit and [name by name](compare), and writes a [`plan`], with the help of a [`memory`] of earlier ones; [`apply`], which carries it out through [`copy`], [`temporary`] and
-//! [`delete`]. All of it is plain blocking code; [`monitor`] is how it is watched and stopped.
+//! Read in this order: an open [`directory`] and what an [`entry`] in it is; [`scan`](mod@scan), which compares the two
+//! sides of an item, [`visit`] by visit and [name by name](compare), and writes a [`plan`], with the help of a [`memory`] of
+//! earlier ones; [`apply`], which carries it out through [`copy`], [`temporary`] and [`delete`]. All of it is plain blocking
+//! code; [`monitor`] is how it is watched and stopped.
 
 mod apply;
 mod compare;

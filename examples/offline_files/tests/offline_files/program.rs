@@ -1,21 +1,15 @@
 //! Running the program.
 
 use std::ffi::OsStr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Output};
 
 use serde_json::Value;
 
 use crate::trees::Trees;
 
-/// The built program, beside the directory of the test programs.
-pub(crate) fn program() -> PathBuf {
-    let test = std::env::current_exe().expect("a test knows where it is");
-    let built = test.parent().and_then(Path::parent).expect("tests are built into `deps`");
-    let program = built.join("examples").join("offline_files");
-    assert!(program.is_file(), "{} is missing: run `cargo build --example offline_files`", program.display());
-    program
-}
+/// The built program.
+pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_offline_files");
 
 /// How the program ended and what it said.
 pub(crate) struct Ran {
@@ -57,7 +51,7 @@ pub(crate) fn at_home(program: impl AsRef<OsStr>, home: &Path) -> Command {
 
 /// Runs the program, which refuses them, with these arguments to its end.
 pub(crate) fn run(arguments: &[&OsStr]) -> Ran {
-    at_home(program(), Path::new(env!("CARGO_TARGET_TMPDIR")))
+    at_home(PROGRAM, Path::new(env!("CARGO_TARGET_TMPDIR")))
         .args(arguments)
         .output()
         .expect("the program starts")
@@ -67,7 +61,7 @@ pub(crate) fn run(arguments: &[&OsStr]) -> Ran {
 impl Trees {
     /// The program about to mirror FROM into TO with these flags.
     pub(crate) fn command(&self, flags: &[&str]) -> Command {
-        let mut command = at_home(program(), self.base.path());
+        let mut command = at_home(PROGRAM, self.base.path());
         command.args(flags).arg(&self.from).arg(&self.to);
         command
     }

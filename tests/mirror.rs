@@ -1,0 +1,131 @@
+//! The example `mirror`, as its user sees it.
+#![cfg(unix)]
+#![expect(clippy::unwrap_used, reason = "a test that cannot make its folders has failed")]
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use tempfile::TempDir;
+
+/// FROM and TO, side by side.
+struct Folders {
+    _base: TempDir,
+    from: PathBuf,
+    to: PathBuf,
+}
+
+impl Folders {
+    fn new() -> Self {
+        let base = tempfile::tempdir().unwrap();
+        let (from, to) = (base.path().join("from"), base.path().join("to"));
+        fs::create_dir_all(from.join("docs/deep")).unwrap();
+        fs::create_dir(&to).unwrap();
+        fs::write(from.join("docs/deep/notes"), "notes").unwrap();
+        fs::write(from.join("docs/plan"), "plan").unwrap();
+        fs::write(from.join("top"), "top").unwrap();
+        Self { _base: base, from, to }
+    }
+
+    /// Whether all went well, and what was printed.
+    fn mirror(&self) -> (bool, String) {
+        mirror(&self.from, &self.to)
+    }
+
+    fn copied(&self, path: &str) -> String {
+        fs::read_to_string(self.to.join(path)).unwrap()
+    }
+}
+
+fn mirror(from: &Path, to: &Path) -> (bool, String) {
+    let output = Command::new(example()).args([from, to]).output().expect("the example runs");
+    let shown = [output.stdout, output.stderr].map(|text| String::from_utf8(text).expect("text"));
+    (output.status.success(), shown.concat())
+}
+
+/// The built example, which `cargo test` puts beside the tests.
+fn example() -> PathBuf {
+    let test = std::env::current_exe().expect("a test has a path");
+    let profile = test.parent().and_then(Path::parent).expect("tests are built below the profile's directory");
+    let example = profile.join("examples/mirror");
+    assert!(example.exists(), "{} is not built; run `cargo build --examples`", example.display());
+    example
+}
+
+#[test]
+fn what_is_new_or_changed_is_copied_and_nothing_is_deleted() {
+    let folders = Folders::new();
+    fs::write(folders.to.join("mine"), "mine").unwrap();
+    assert!(folders.mirror().0);
+    let written = fs::metadata(folders.to.join("top")).unwrap();
+    assert_eq!(written.modified().unwrap(), fs::metadata(folders.from.join("top")).unwrap().modified().unwrap());
+
+    fs::write(folders.from.join("docs/plan"), "another plan").unwrap();
+    fs::remove_file(folders.from.join("docs/deep/notes")).unwrap();
+    let (succeeded, shown) = folders.mirror();
+    assert!(succeeded && shown.contains("Mirror: 2 succeeded"), "{shown}");
+    assert_eq!(
+        ["docs/plan", "docs/deep/notes", "top", "mine"].map(|path| folders.copied(path)),
+        ["another plan", "notes", "top", "mine"]
+    );
+    let names = fs::read_dir(&folders.to).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    assert_eq!(names.collect::<std::collections::BTreeSet<_>>(), ["docs", "mine", "top"].map(String::from).into());
+    assert_eq!(
+        inode(&written),
+        inode(&fs::metadata(folders.to.join("top")).unwrap()),
+        "what is the same is left alone"
+    );
+}
+
+/// A file that was replaced has another.
+fn inode(about: &fs::Metadata) -> u64 {
+    std::os::unix::fs::MetadataExt::ino(about)
+}
+
+#[test]
+fn no_symbolic_link_is_followed_on_either_side() {
+    let folders = Folders::new();
+    let outside = tempfile::tempdir().unwrap();
+    fs::write(outside.path().join("plan"), "outside").unwrap();
+    symlink(outside.path(), folders.from.join("elsewhere")).unwrap();
+    symlink(outside.path(), folders.to.join("docs")).unwrap();
+    symlink(outside.path().join("plan"), folders.to.join("top")).unwrap();
+
+    let (succeeded, shown) = folders.mirror();
+    assert!(!succeeded && shown.contains("elsewhere is left out"), "{shown}");
+    assert!(shown.contains("docs: File exists"), "{shown}");
+    assert!(!folders.to.join("elsewhere").exists());
+    assert_eq!(
+        (folders.copied("top"), fs::read_to_string(outside.path().join("plan")).unwrap()),
+        ("top".into(), "outside".into())
+    );
+    assert_eq!(fs::read_dir(outside.path()).unwrap().count(), 1);
+}
+
+#[test]
+fn what_fails_fails_its_item_once_all_else_is_copied() {
+    let folders = Folders::new();
+    fs::create_dir_all(folders.to.join("docs/plan/in the way")).unwrap();
+    let (succeeded, shown) = folders.mirror();
+    assert!(!succeeded && shown.contains("failed      docs") && shown.contains("succeeded   top"), "{shown}");
+    assert!(shown.contains("error: docs: docs/plan: "), "{shown}");
+    assert_eq!(folders.copied("docs/deep/notes"), "notes");
+    assert_eq!(fs::read_dir(folders.to.join("docs")).unwrap().count(), 2);
+}
+
+#[test]
+fn a_folder_in_the_other_is_refused() {
+    let folders = Folders::new();
+    for (from, to) in [(&folders.from, folders.from.join("docs")), (&folders.to, folders.to.join("."))] {
+        let (succeeded, shown) = mirror(from, &to);
+        assert!(!succeeded && shown.contains("neither folder may be in the other"), "{shown}");
+    }
+    assert!(!folders.from.join("docs/docs").exists());
+}
+
+#[test]
+fn mirror_is_a_whole_provider_in_80_lines() {
+    let (program, _) = include_str!("../examples/mirror.rs").split_once("\n#[cfg(test)]").expect("it has a test");
+    assert!(program.lines().count() <= 80);
+}
