@@ -9,7 +9,8 @@ use std::time::Duration;
 use divan::{Bencher, black_box};
 use indicatif::{ProgressBar, ProgressDrawTarget};
 use syncmgr::async_trait;
-use syncmgr::{Events, HandlerId, HandlerInfo, ItemContext, Session, SyncHandler, SyncManager, SyncResult, Trigger};
+use syncmgr::session::Events;
+use syncmgr::{HandlerId, HandlerInfo, ItemContext, Session, SyncHandler, SyncManager, SyncResult, Trigger};
 use tokio::sync::mpsc;
 
 /// Reports per sample.

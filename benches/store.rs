@@ -9,10 +9,12 @@ use std::time::{Duration, Instant, SystemTime};
 use futures::executor::block_on;
 use rusqlite::{Connection, OpenFlags};
 use syncmgr::async_trait;
-use syncmgr::{Checkpoint, Fence, HandlerId, HandlerInfo, ItemContext, ItemEnd, ItemId, Items, Outcome, RetryState};
-use syncmgr::{
-    SessionId, Setback, SqliteStore, StateChange, StateStore, SyncHandler, SyncItem, SyncManager, SyncResult,
-};
+use syncmgr::retry::RetryState;
+use syncmgr::retry::Setback;
+use syncmgr::store::{Checkpoint, Fence, ItemEnd};
+use syncmgr::store::{SqliteStore, StateChange, StateStore};
+use syncmgr::{HandlerId, HandlerInfo, ItemContext, ItemId, Items, Outcome};
+use syncmgr::{SessionId, SyncHandler, SyncItem, SyncManager, SyncResult};
 use tokio::runtime::{Builder, Runtime};
 
 const HANDLER: HandlerId = HandlerId::from_u128(1);

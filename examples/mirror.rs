@@ -85,7 +85,8 @@ mod tests {
     use std::sync::Arc;
 
     use futures::executor::block_on;
-    use syncmgr::{Detached, FailureClass};
+    use syncmgr::FailureClass;
+    use syncmgr::context::Detached;
     use syncmgr_test::Provider;
     use tempfile::TempDir;
 

@@ -6,8 +6,8 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use syncmgr::SessionRecord;
 use syncmgr::prelude::*;
+use syncmgr::store::SessionRecord;
 
 /// The child is told the directory through this.
 const CHILD: &str = "RESUME_EXAMPLE_CHILD";

@@ -1,8 +1,12 @@
 //! What a provider needs: `use syncmgr::prelude::*;`.
 
+pub use crate::guard::Side;
+pub use crate::handler::{HandlerFlags, PropertiesOutcome, Resolution};
+pub use crate::item::ItemFlags;
+pub use crate::log::{ErrorId, Remedy};
+pub use crate::progress::Status;
 pub use crate::{
-    CancelReason, Cancelled, Classify, Clearance, ErrorId, HandlerFlags, HandlerId, HandlerInfo, ItemContext,
-    ItemFlags, ItemId, Items, Limits, LogEntry, LogLevel, NeedsUser, Outcome, Participation, Plan, PrepareContext,
-    Progress, PropertiesOutcome, Remedy, Resolution, RunContext, SessionEvent, Side, Status, Subject, SyncHandler,
-    SyncItem, SyncManager, SyncResult, SynchronizeContext, Trigger, sync_handler,
+    CancelReason, Cancelled, Classify, Clearance, HandlerId, HandlerInfo, ItemContext, ItemId, Items, Limits, LogEntry,
+    LogLevel, NeedsUser, Outcome, Participation, Plan, PrepareContext, Progress, RunContext, SessionEvent, Subject,
+    SyncHandler, SyncItem, SyncManager, SyncResult, SynchronizeContext, Trigger, sync_handler,
 };

@@ -74,13 +74,13 @@ fn info(declaration: &Declaration) -> TokenStream {
 
 fn flags(declaration: &Declaration) -> Option<TokenStream> {
     let krate = &declaration.krate;
-    let flags = union(&quote!(#krate::HandlerFlags), &declaration.flags)?;
+    let flags = union(&quote!(#krate::handler::HandlerFlags), &declaration.flags)?;
     Some(quote!(.with_flags(#flags)))
 }
 
 fn capabilities(declaration: &Declaration) -> Option<TokenStream> {
     let krate = &declaration.krate;
-    let ty = quote!(#krate::Capabilities);
+    let ty = quote!(#krate::handler::Capabilities);
     let capabilities = union(&ty, declaration.capabilities.as_ref()?).unwrap_or_else(|| quote!(#ty::empty()));
     Some(quote!(.with_capabilities(#capabilities)))
 }
@@ -105,7 +105,7 @@ fn limits(declaration: &Declaration) -> Option<TokenStream> {
     let times = times(limits);
     let policy = limits.when_stalled.map(|policy| {
         let policy = policy_name(policy);
-        quote!(.with_stall_policy(#krate::WhenStalled::#policy))
+        quote!(.with_stall_policy(#krate::handler::WhenStalled::#policy))
     });
     let given = quote!(#items #(#times)* #policy);
     (!given.is_empty()).then(|| quote!(.with_limits(#krate::Limits::DEFAULT #given)))

@@ -11,10 +11,13 @@ pub(crate) mod witness;
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
+use syncmgr::classic::HResult;
+use syncmgr::handler::{PropertiesOutcome, Resolution};
+use syncmgr::log::ErrorId;
+use syncmgr::progress::Status;
 use syncmgr::{
-    ErrorId, HResult, HandlerId, HandlerInfo, ItemContext, ItemId, Items, Participation, PrepareContext,
-    PropertiesOutcome, Report, Resolution, RunContext, RunEnding, Session, Status, Subject, SyncHandler, SyncItem,
-    SyncManager, SyncResult, SynchronizeContext, Trigger, async_trait,
+    HandlerId, HandlerInfo, ItemContext, ItemId, Items, Participation, PrepareContext, Report, RunContext, RunEnding,
+    Session, Subject, SyncHandler, SyncItem, SyncManager, SyncResult, SynchronizeContext, Trigger, async_trait,
 };
 use syncmgr_test::Transcript;
 
@@ -219,7 +222,7 @@ pub(crate) fn start(handler: impl SyncHandler) -> Session {
 }
 
 /// The handlers of which something goes on.
-pub(crate) fn named(unstopped: &[syncmgr::Unstopped]) -> Vec<HandlerId> {
+pub(crate) fn named(unstopped: &[syncmgr::session::Unstopped]) -> Vec<HandlerId> {
     unstopped.iter().map(|unstopped| unstopped.handler).collect()
 }
 

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use syncmgr::{ItemRecord, ItemState, Outcome, Setback};
+use syncmgr::Outcome;
+use syncmgr::item::ItemState;
+use syncmgr::retry::Setback;
+use syncmgr::store::ItemRecord;
 
 use crate::copying::id;
 use crate::folder::{CHUNKS, Folder, NAMES, Place, expected};

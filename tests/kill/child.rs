@@ -7,7 +7,9 @@ use std::sync::{Arc, Mutex};
 
 use rustix::process::{Signal, getpid, kill_process};
 use serde::{Deserialize, Serialize};
-use syncmgr::{Durability, Resume, SqliteOptions, SyncResult};
+use syncmgr::SyncResult;
+use syncmgr::retry::Resume;
+use syncmgr::store::{Durability, SqliteOptions};
 
 use crate::folder::Folder;
 use crate::story::{Story, chatter};

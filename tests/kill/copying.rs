@@ -2,8 +2,9 @@
 
 use std::io::Write;
 
+use syncmgr::ItemId;
 use syncmgr::prelude::*;
-use syncmgr::{ItemId, ItemRecord, SqliteStore, StateStore};
+use syncmgr::store::{ItemRecord, SqliteStore, StateStore};
 
 use crate::folder::{CHUNKS, Folder, NAMES, Place};
 

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use syncmgr::{SqliteOptions, SqliteStore, StoreError};
+use syncmgr::store::{SqliteOptions, SqliteStore, StoreError};
 
 use crate::agreement::Data;
 use crate::child::{Disk, Fate, Orders, Part};

@@ -1,7 +1,7 @@
 //! Killed at every step, at any moment, and again.
 
 use fastrand::Rng;
-use syncmgr::sqlite::SEAMS;
+use syncmgr::store::sqlite::SEAMS;
 
 use crate::child::{Fate, GoingOn, Orders, Part};
 use crate::dice::dice;

@@ -5,10 +5,11 @@ use std::time::SystemTime;
 
 use futures::executor::block_on;
 use rusqlite::Connection;
-use syncmgr::{
-    ItemState, Resume, RunRequest, SessionId, SessionRecord, SqliteStore, StateChange, StateStore, SyncManager,
-    Trigger, Uuid,
-};
+use syncmgr::item::ItemState;
+use syncmgr::request::RunRequest;
+use syncmgr::retry::Resume;
+use syncmgr::store::{SessionRecord, SqliteStore, StateChange, StateStore};
+use syncmgr::{SessionId, SyncManager, Trigger, Uuid};
 
 use crate::child::{Fate, GoingOn, Orders};
 use crate::copying::{Copying, HANDLER, id};

@@ -2,7 +2,7 @@
 
 use std::process::Child;
 
-use syncmgr::{SqliteStore, StateStore, StoreError};
+use syncmgr::store::{SqliteStore, StateStore, StoreError};
 
 use crate::child::{Orders, Part, wait_for_marks};
 use crate::trial::Trial;

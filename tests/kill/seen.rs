@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use rusqlite::{Connection, OpenFlags};
-use syncmgr::{
-    Action, HandlerId, ItemId, ItemRecord, ItemState, LogRecord, SessionId, SessionRecord, StateStore, Uuid,
-};
+use syncmgr::item::ItemState;
+use syncmgr::log::Action;
+use syncmgr::store::{ItemRecord, LogRecord, SessionRecord, StateStore};
+use syncmgr::{HandlerId, ItemId, SessionId, Uuid};
 
 use crate::copying::{HANDLER, id};
 use crate::folder::{NAMES, Place};

@@ -3,11 +3,13 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use syncmgr::choice::{Chooser, Chosen, Offer};
+use syncmgr::log::Action;
 use syncmgr::prelude::*;
-use syncmgr::{
-    Action, Chooser, Chosen, Offer, RegisterFlags, Resume, SessionId, SqliteOptions, SqliteStore, StateChange,
-    StateStore, async_trait,
-};
+use syncmgr::request::RegisterFlags;
+use syncmgr::retry::Resume;
+use syncmgr::store::{SqliteOptions, SqliteStore, StateChange, StateStore};
+use syncmgr::{SessionId, async_trait};
 
 use crate::copying::{Copying, GUEST, Guest, HANDLER, id};
 use crate::folder::{Folder, NAMES};

@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::OnceLock;
 
-use syncmgr::{Resume, SqliteOptions, SqliteStore, Standing, StateStore};
+use syncmgr::explain::Standing;
+use syncmgr::retry::Resume;
+use syncmgr::store::{SqliteOptions, SqliteStore, StateStore};
 use tempfile::TempDir;
 
 use crate::agreement::Data;

@@ -4,8 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use syncmgr::context::ReportError;
 use syncmgr::prelude::*;
-use syncmgr::{Progress, ReportError, Status, anyhow};
+use syncmgr::progress::Status;
+use syncmgr::{Progress, anyhow};
 
 use super::world::{World, kit};
 

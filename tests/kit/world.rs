@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use syncmgr::prelude::*;
-use syncmgr::{FailureClass, RetryAt, anyhow};
+use syncmgr::retry::RetryAt;
+use syncmgr::{FailureClass, anyhow};
 use syncmgr_test::{Breach, Check, Kit, Provider, Ruling};
 
 /// The pages, and how many leaves each has.

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use syncmgr::{ItemId, Outcome, Question, StateChange, StateStore};
+use syncmgr::log::Question;
+use syncmgr::store::{StateChange, StateStore};
+use syncmgr::{ItemId, Outcome};
 use syncmgr_core::log::Remedy;
 use syncmgr_core::record::ItemEnd;
 
@@ -88,7 +90,7 @@ fn every_remedy_is_read_back(store: &dyn StateStore) {
         Remedy::SignIn,
         Remedy::FreeSpace,
         Remedy::WaitUntil(until),
-        Remedy::OpenPage(syncmgr::Page::new("https://example.org/").expect("a page")),
+        Remedy::OpenPage(syncmgr::log::Page::new("https://example.org/").expect("a page")),
         Remedy::Reset,
         Remedy::TryAgain,
     ];

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use futures::executor::block_on;
-use syncmgr::{ErrorId, HandlerId, ItemId, LogEntry, LogLevel, Outcome, SessionId, StateChange, StateStore, Uuid};
+use syncmgr::log::ErrorId;
+use syncmgr::store::{StateChange, StateStore};
+use syncmgr::{HandlerId, ItemId, LogEntry, LogLevel, Outcome, SessionId, Uuid};
 use syncmgr_core::record::{Checkpoint, Fence, ItemEnd, ItemRecord};
 use syncmgr_core::retry::{RetryState, Setback};
 
@@ -15,7 +17,7 @@ macro_rules! cases {
         mod in_memory {
             $(#[test]
             fn $case() {
-                super::$case(&syncmgr::MemoryStore::new());
+                super::$case(&syncmgr::store::MemoryStore::new());
             })*
         }
 
@@ -24,7 +26,7 @@ macro_rules! cases {
             $(#[test]
             fn $case() {
                 let directory = tempfile::tempdir().expect("a directory");
-                let store = syncmgr::SqliteStore::open(directory.path().join("state")).expect("a new store");
+                let store = syncmgr::store::SqliteStore::open(directory.path().join("state")).expect("a new store");
                 super::$case(&store);
             })*
         }

@@ -1,6 +1,7 @@
 //! Writers that come too late.
 
-use syncmgr::{Outcome, StateStore};
+use syncmgr::Outcome;
+use syncmgr::store::StateStore;
 use syncmgr_core::store::StaleWriter;
 
 use crate::common::*;

@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use futures::executor::block_on;
-use syncmgr::{
-    Outcome, RunRequest, SessionId, SqliteOptions, SqliteStore, StateChange, StateStore, StoreError, Trigger,
-};
+use syncmgr::request::RunRequest;
+use syncmgr::store::{SqliteOptions, SqliteStore, StateChange, StateStore, StoreError};
+use syncmgr::{Outcome, SessionId, Trigger};
 use syncmgr_core::store::{Course, Durability, SessionEnd, SessionRecord};
 use tempfile::tempdir;
 

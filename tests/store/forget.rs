@@ -2,7 +2,11 @@
 
 use std::sync::Arc;
 
-use syncmgr::{HandlerId, ItemState, Outcome, Question, RunRequest, SessionId, StateChange, StateStore, Trigger};
+use syncmgr::item::ItemState;
+use syncmgr::log::Question;
+use syncmgr::request::RunRequest;
+use syncmgr::store::{StateChange, StateStore};
+use syncmgr::{HandlerId, Outcome, SessionId, Trigger};
 use syncmgr_core::store::SessionRecord;
 
 use crate::common::*;

@@ -4,7 +4,7 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, chown, symlink};
 use std::path::Path;
 
-use syncmgr::{SqliteStore, StateStore, StoreError};
+use syncmgr::store::{SqliteStore, StateStore, StoreError};
 use tempfile::tempdir;
 
 use crate::common::*;

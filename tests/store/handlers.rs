@@ -1,6 +1,9 @@
 //! Registrations, settings and choices.
 
-use syncmgr::{HandlerId, HandlerRecord, ItemId, ItemState, RegisterFlags, Registration, StateChange, StateStore};
+use syncmgr::item::ItemState;
+use syncmgr::request::{RegisterFlags, Registration};
+use syncmgr::store::{HandlerRecord, StateChange, StateStore};
+use syncmgr::{HandlerId, ItemId};
 
 use crate::common::*;
 

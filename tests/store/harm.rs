@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use futures::executor::block_on;
 use futures::future::join_all;
 use rusqlite::Connection;
-use syncmgr::{ItemId, SessionId, SqliteOptions, SqliteStore, StateChange, StateStore, StoreError, Trigger};
+use syncmgr::store::{SqliteOptions, SqliteStore, StateChange, StateStore, StoreError};
+use syncmgr::{ItemId, SessionId, Trigger};
 use syncmgr_core::store::SessionRecord;
 use tempfile::{TempDir, tempdir};
 
@@ -138,7 +139,7 @@ fn a_session_that_cannot_be_read_hides_no_other() {
     let directory = tempdir().expect("a directory");
     let path = directory.path().join("state");
     let begun = |session| {
-        let runs = vec![syncmgr::RunRequest::new(HANDLER)];
+        let runs = vec![syncmgr::request::RunRequest::new(HANDLER)];
         StateChange::SessionBegan(SessionRecord::new(SessionId(session), MANAGER, Trigger::Manual, at(session), runs))
     };
     put(&SqliteStore::open(&path).expect("the store opens"), (1..=4).map(begun));

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use syncmgr::{
-    Action, ErrorId, ErrorScope, LogEntry, LogLevel, Outcome, Question, SessionId, StateChange, StateStore, Uuid,
-};
+use syncmgr::log::{Action, ErrorId, ErrorScope, Question};
+use syncmgr::store::{StateChange, StateStore};
+use syncmgr::{LogEntry, LogLevel, Outcome, SessionId, Uuid};
 use syncmgr_core::log::Remedy;
 use syncmgr_core::store::LogRecord;
 

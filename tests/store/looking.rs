@@ -2,7 +2,8 @@
 
 use std::process::Command;
 
-use syncmgr::{Outcome, SqliteStore, StateChange, StateStore, StoreError};
+use syncmgr::Outcome;
+use syncmgr::store::{SqliteStore, StateChange, StateStore, StoreError};
 use tempfile::tempdir;
 
 use crate::common::*;
@@ -67,7 +68,10 @@ fn the_stock_tool_reads_the_views_while_the_store_is_open() {
     let store = SqliteStore::open(&path).expect("the store opens");
     let failed = ended(2, [(ITEM, ending(Outcome::Failed))]);
     put(&store, [failed, retry(ITEM, Some(backoff(1))), log(2, &[named("broke", "k").about(ITEM)])]);
-    put(&store, [StateChange::Choices { handler: HANDLER, items: map([(ITEM, Some(syncmgr::ItemState::Checked))]) }]);
+    put(
+        &store,
+        [StateChange::Choices { handler: HANDLER, items: map([(ITEM, Some(syncmgr::item::ItemState::Checked))]) }],
+    );
     let Some(shown) = tool(&path, "SELECT handler, item, outcome, last_attempt, setback, until FROM items_shown")
     else {
         return;

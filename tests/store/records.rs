@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use syncmgr::{Claim, ItemId, Outcome, SessionId, StateChange, StateStore};
+use syncmgr::store::{StateChange, StateStore};
+use syncmgr::{Claim, ItemId, Outcome, SessionId};
 use syncmgr_core::plan::Side;
 use syncmgr_core::record::{Fence, ItemEnd};
 use syncmgr_core::retry::Setback;

@@ -1,6 +1,8 @@
 //! The history of sessions.
 
-use syncmgr::{Outcome, RunRequest, SessionId, StateChange, StateStore, Trigger};
+use syncmgr::request::RunRequest;
+use syncmgr::store::{StateChange, StateStore};
+use syncmgr::{Outcome, SessionId, Trigger};
 use syncmgr_core::store::{Course, SessionEnd, SessionRecord};
 
 use crate::common::*;

@@ -7,11 +7,11 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Wake, Waker};
 
 use futures::executor::block_on;
-use syncmgr::sqlite::SEAMS;
-use syncmgr::{
-    Claim, ErrorScope, Outcome, Question, RegisterFlags, Registration, SessionId, SqliteOptions, SqliteStore,
-    StateChange, StateStore, StoreError, Trigger,
-};
+use syncmgr::log::{ErrorScope, Question};
+use syncmgr::request::{RegisterFlags, Registration};
+use syncmgr::store::sqlite::SEAMS;
+use syncmgr::store::{SqliteOptions, SqliteStore, StateChange, StateStore, StoreError};
+use syncmgr::{Claim, Outcome, SessionId, Trigger};
 use syncmgr_core::record::ItemEnd;
 use syncmgr_core::store::{Course, Histogram, SessionEnd, SessionRecord};
 use tempfile::tempdir;

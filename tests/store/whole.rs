@@ -3,7 +3,8 @@
 use std::sync::Barrier;
 
 use futures::executor::block_on;
-use syncmgr::{ItemId, Outcome, StateStore};
+use syncmgr::store::StateStore;
+use syncmgr::{ItemId, Outcome};
 
 use crate::common::*;
 

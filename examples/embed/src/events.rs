@@ -2,7 +2,10 @@
 
 use axum::response::sse::Event;
 use serde_json::{Value, json};
-use syncmgr::{Action, LogEntry, LogLevel, Outcome, ProgressState, RunChange, RunEnding, SessionEvent, Status};
+use syncmgr::log::Action;
+use syncmgr::progress::{ProgressState, Status};
+use syncmgr::session::RunChange;
+use syncmgr::{LogEntry, LogLevel, Outcome, RunEnding, SessionEvent};
 
 use crate::json;
 

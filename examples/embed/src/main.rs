@@ -62,7 +62,7 @@ fn run(args: Args) -> SyncResult<ExitCode> {
     Ok(if unstopped.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-async fn serve(args: Args) -> SyncResult<Vec<syncmgr::Unstopped>> {
+async fn serve(args: Args) -> SyncResult<Vec<syncmgr::session::Unstopped>> {
     // Before anything is told, so that whoever reads it can end us properly.
     let quit = quit::requested()?;
     let manager = SyncManager::new();

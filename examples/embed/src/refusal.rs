@@ -3,7 +3,8 @@
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
-use syncmgr::{RequestError, SessionError, StartError};
+use syncmgr::request::RequestError;
+use syncmgr::{SessionError, StartError};
 
 use crate::json::Json;
 

@@ -5,7 +5,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use futures::FutureExt;
-use syncmgr::{SyncManager, Unstopped};
+use syncmgr::SyncManager;
+use syncmgr::session::Unstopped;
 use tokio::net::TcpListener;
 
 use crate::app::App;

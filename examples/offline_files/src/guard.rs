@@ -1,7 +1,7 @@
 //! What may be deleted, and what the host has to say about it.
 
+use syncmgr::guard::{GuardPolicy, Objection, Side, WhenGuarded};
 use syncmgr::prelude::*;
-use syncmgr::{GuardPolicy, Objection, Side, WhenGuarded};
 
 use crate::mirror::{self, Surplus};
 use crate::roots::Roots;

@@ -145,7 +145,8 @@ impl OfflineFiles {
 #[cfg(test)]
 mod tests {
     use futures::executor::block_on;
-    use syncmgr::{CancelReason, Detached};
+    use syncmgr::CancelReason;
+    use syncmgr::context::Detached;
 
     use super::*;
     use crate::mirror::trees::{Trees, file, snapshot};

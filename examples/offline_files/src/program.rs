@@ -3,9 +3,11 @@
 use std::io::{self, Write};
 use std::process::ExitCode;
 
+use syncmgr::Session;
 use syncmgr::anyhow::Context;
+use syncmgr::guard::GuardPolicy;
 use syncmgr::prelude::*;
-use syncmgr::{GuardPolicy, Session, SqliteStore};
+use syncmgr::store::SqliteStore;
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use syncmgr::Saved;
 use syncmgr::anyhow::Context;
+use syncmgr::context::Origin;
 use syncmgr::prelude::*;
-use syncmgr::{Origin, Saved};
 
 use crate::compared::{Compared, Reason};
 use crate::mirror::Memory;

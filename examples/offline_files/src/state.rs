@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use syncmgr::{SqliteStore, StoreError};
+use syncmgr::store::{SqliteStore, StoreError};
 
 use crate::place::{default_place, make_way};
 use crate::shown::Shown;

@@ -4,8 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use syncmgr::environment::{Clock, SystemClock};
 use syncmgr::prelude::*;
-use syncmgr::{Clock, SystemClock};
 
 use crate::handler::Terms;
 use crate::mirror::{self, Basis, Done, FileError, Memory, Monitor, Pair, Plan, Quiet, Stopped};

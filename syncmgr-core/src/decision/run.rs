@@ -346,7 +346,7 @@ mod tests {
         run.select(2);
         assert_eq!((run.open(), run.begin_next(), run.pause()), (2, Some(0), Pause::Going));
         let mut run = RunState::default();
-        run.set_pause(Pause::Paused);
+        assert!(run.set_pause(Pause::Paused).is_empty());
         run.select(2);
         assert_eq!((run.pause(), run.begin_next()), (Pause::Paused, None));
         let mut run = RunState::default();

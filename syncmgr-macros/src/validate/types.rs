@@ -127,7 +127,7 @@ mod tests {
             ("SyncResult", "SyncResult<()>"),
             ("SyncResult<Items>", "anyhow::Result<Items>"),
             ("SyncResult<Items>", "Result<Items, anyhow::Error>"),
-            ("Option<ItemObject>", "std::option::Option<syncmgr::ItemObject>"),
+            ("Option<ItemObject>", "std::option::Option<syncmgr::item::ItemObject>"),
             ("serde_json::Value", "Value"),
             ("serde_json::Value", "::syncmgr::serde_json::Value"),
             ("SyncResult<serde_json::Value>", "SyncResult<Value>"),

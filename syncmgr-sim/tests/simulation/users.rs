@@ -102,7 +102,7 @@ fn a_mistake_of_a_user_is_found_shortened_and_named() {
 #[test]
 fn an_invariant_that_cannot_hold_is_shortened_to_what_breaks_it() {
     let simulation = Simulation::new().invariant("nobody is ever offline", |view| {
-        match view.facts().network == syncmgr::Network::Offline {
+        match view.facts().network == syncmgr::environment::Network::Offline {
             true => Err("somebody is".into()),
             false => Ok(()),
         }

@@ -2,7 +2,8 @@
 
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePool};
 use syncmgr::prelude::*;
-use syncmgr::{HandlerId, HandlerInfo, Items, SqliteStore, SyncHandler, SyncManager, async_trait};
+use syncmgr::store::SqliteStore;
+use syncmgr::{HandlerId, HandlerInfo, Items, SyncHandler, SyncManager, async_trait};
 
 struct Notes;
 

@@ -4,10 +4,13 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use futures::FutureExt;
-use syncmgr::{
-    Attention, Confirmation, Driven, ErrorId, HResult, Interaction, LogLevel, NeedsUser, Outcome, RunChange,
-    RunContext, RunEnding, RunFault, RunFlags, Secret, Status, SyncManager, SyncResult, Trigger,
-};
+use syncmgr::classic::{Attention, Driven, HResult};
+use syncmgr::environment::{Confirmation, Secret};
+use syncmgr::log::ErrorId;
+use syncmgr::progress::Status;
+use syncmgr::request::RunFlags;
+use syncmgr::session::{RunChange, RunFault};
+use syncmgr::{Interaction, LogLevel, NeedsUser, Outcome, RunContext, RunEnding, SyncManager, SyncResult, Trigger};
 use syncmgr_test::{ScriptedHandler, ScriptedUser, Side, Transcript};
 
 use crate::support::watched::{CLASSIC, OnHost, Watched, host_in, listed, until_run, within};
@@ -29,7 +32,7 @@ fn asking(transcript: &Transcript) -> Scripted {
         .writing_to(transcript)
         .on_prepare(|run| ask(run).boxed())
         .on_item(|item| ask(item.run()).boxed())
-        .on_show_error(|run, _| ask(run).map(|asked| asked.map(|()| syncmgr::Resolution::Done)).boxed())
+        .on_show_error(|run, _| ask(run).map(|asked| asked.map(|()| syncmgr::handler::Resolution::Done)).boxed())
 }
 
 /// A handler on a host that has a user, ready to prepare.

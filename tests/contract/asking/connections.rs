@@ -4,9 +4,13 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use futures::FutureExt;
+use syncmgr::classic::HResult;
+use syncmgr::environment::{Connection, ConnectionProvider};
+use syncmgr::handler::{HandlerFlags, Resolution};
+use syncmgr::session::RunChange;
 use syncmgr::{
-    Connection, ConnectionProvider, FailureClass, HResult, HandlerFlags, HandlerId, HandlerInfo, ItemContext, LogEntry,
-    LogLevel, Outcome, PrepareContext, Resolution, RunChange, Session, SessionEvent, SyncManager, SyncResult, Trigger,
+    FailureClass, HandlerId, HandlerInfo, ItemContext, LogEntry, LogLevel, Outcome, PrepareContext, Session,
+    SessionEvent, SyncManager, SyncResult, Trigger,
 };
 use syncmgr_test::{ScriptedHandler, Transcript};
 use tokio::sync::Notify;
@@ -237,7 +241,7 @@ async fn r139_a_host_is_not_asked_for_a_connection_nobody_declared() {
     on.driven.synchronize();
     on.host.saw("SynchronizeCompleted S_OK").await;
     assert_eq!(transcript.count("EstablishConnection"), 0);
-    assert_eq!(on.host.script.state(id("a")).status, Some(syncmgr::Status::Failed));
+    assert_eq!(on.host.script.state(id("a")).status, Some(syncmgr::progress::Status::Failed));
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,7 +1,8 @@
 //! Decisions an item leaves open: `decide`, and `Session::answer`.
 
 use futures::FutureExt;
-use syncmgr::{Action, LogLevel, Outcome, Report, SessionError, SyncManager, Trigger};
+use syncmgr::log::Action;
+use syncmgr::{LogLevel, Outcome, Report, SessionError, SyncManager, Trigger};
 use syncmgr_test::Transcript;
 
 use crate::support::watched::within;
@@ -57,7 +58,7 @@ async fn an_answer_to_nothing_is_a_typed_error() {
     let session = start(deciding(&Transcript::new()));
     let report = within(session.report()).await;
     let error = report.runs[0].log[0].error.unwrap();
-    let unknown = syncmgr::ErrorId::from_key("unknown");
+    let unknown = syncmgr::log::ErrorId::from_key("unknown");
     let answer = async |error, choice| within(session.answer(HANDLER, error, choice)).await;
     assert_eq!(answer(unknown, 0).await, Err(SessionError::UnknownError { error: unknown }));
     assert_eq!(answer(error, 2).await, Err(SessionError::NoSuchChoice { error, choice: 2 }));

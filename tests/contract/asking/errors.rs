@@ -1,10 +1,9 @@
 //! The error log: R140 to R143.
 
 use futures::FutureExt;
-use syncmgr::{
-    ErrorFlags, ErrorId, ErrorScope, HResult, HandlerId, HandlerInfo, LogEntry, LogErrorInfo, LogLevel, Report,
-    SessionError, SyncCallback, SyncManager, Trigger,
-};
+use syncmgr::classic::{ErrorFlags, HResult, LogErrorInfo, SyncCallback};
+use syncmgr::log::{ErrorId, ErrorScope};
+use syncmgr::{HandlerId, HandlerInfo, LogEntry, LogLevel, Report, SessionError, SyncManager, Trigger};
 use syncmgr_test::{ScriptedHandler, Transcript};
 
 use crate::support::watched::{CLASSIC, OnHost, within};
@@ -36,7 +35,7 @@ async fn r140_every_level_is_taken_with_or_without_an_info() {
         assert_eq!(window.callback().log_error(level, "full", Some(&about)), OK);
     }
     let report = within(async {
-        window.status("a", syncmgr::Status::Succeeded);
+        window.status("a", syncmgr::progress::Status::Succeeded);
         window.complete(OK).await
     })
     .await;
@@ -128,7 +127,7 @@ async fn r142_deleting_an_error_id_removes_every_entry_of_that_id_and_no_other()
     callback.log_error(LogLevel::Warning, "nameless", None);
     assert_eq!(callback.delete_log_error(ErrorScope::One(ErrorId::from_key("x"))), OK);
     assert_eq!(callback.delete_log_error(ErrorScope::One(ErrorId::from_key("unknown"))), OK);
-    window.status("a", syncmgr::Status::Succeeded);
+    window.status("a", syncmgr::progress::Status::Succeeded);
     let report = window.complete(OK).await;
     assert_eq!(texts(&report, CLASSIC), ["two", "nameless"]);
     // The entries of a run stay open for change until its results are closed.

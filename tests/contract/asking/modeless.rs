@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use futures::FutureExt;
-use syncmgr::{
-    Attention, HResult, HandlerFlags, HandlerId, HandlerInfo, Outcome, PropertiesOutcome, RunChange, RunFlags, Session,
-    Status, Subject, SyncManager, Trigger,
-};
+use syncmgr::classic::{Attention, HResult};
+use syncmgr::handler::{HandlerFlags, PropertiesOutcome};
+use syncmgr::progress::Status;
+use syncmgr::request::RunFlags;
+use syncmgr::session::RunChange;
+use syncmgr::{HandlerId, HandlerInfo, Outcome, Session, Subject, SyncManager, Trigger};
 use syncmgr_test::{ScriptedHandler, ScriptedUser, Side, Transcript};
 use tokio::sync::Notify;
 

@@ -5,7 +5,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures::FutureExt;
 use syncmgr::anyhow::ensure;
-use syncmgr::{Action, ErrorId, LogEntry, LogLevel, MemoryStore, Next, Outcome, Remedy, Resolution, SyncManager};
+use syncmgr::explain::Next;
+use syncmgr::handler::Resolution;
+use syncmgr::log::{Action, ErrorId, Remedy};
+use syncmgr::store::MemoryStore;
+use syncmgr::{LogEntry, LogLevel, Outcome, SyncManager};
 
 use crate::remembered::settings::over;
 use crate::support::steps::{outcome, succeeds};
@@ -43,7 +47,7 @@ fn every() -> Vec<Remedy> {
         Remedy::SignIn,
         Remedy::FreeSpace,
         Remedy::WaitUntil(soon),
-        Remedy::OpenPage(syncmgr::Page::new("https://example.org/").expect("a page")),
+        Remedy::OpenPage(syncmgr::log::Page::new("https://example.org/").expect("a page")),
         Remedy::TryAgain,
         Remedy::Reset,
     ]

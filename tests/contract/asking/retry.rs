@@ -4,7 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures::FutureExt;
-use syncmgr::{HResult, Hosted, LogEntry, LogLevel, Outcome, Resolution, RunEnding, Status, SyncManager, Trigger};
+use syncmgr::classic::{HResult, Hosted};
+use syncmgr::handler::Resolution;
+use syncmgr::progress::Status;
+use syncmgr::{LogEntry, LogLevel, Outcome, RunEnding, SyncManager, Trigger};
 use syncmgr_test::{Side, Transcript};
 
 use crate::asking::show_error::{calls, error, explaining, linking};

@@ -4,10 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt;
-use syncmgr::{
-    Attention, Confirmation, ErrorId, HResult, LogEntry, LogLevel, Resolution, SessionError, Status, SyncManager,
-    Trigger,
-};
+use syncmgr::classic::{Attention, HResult};
+use syncmgr::environment::Confirmation;
+use syncmgr::handler::Resolution;
+use syncmgr::log::ErrorId;
+use syncmgr::progress::Status;
+use syncmgr::{LogEntry, LogLevel, SessionError, SyncManager, Trigger};
 use syncmgr_test::{ScriptedHandler, ScriptedUser, Side, Transcript};
 use tokio::sync::Notify;
 

@@ -4,9 +4,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures::FutureExt;
+use syncmgr::handler::Resolution;
+use syncmgr::log::{ErrorId, ErrorScope};
+use syncmgr::request::RequestError;
+use syncmgr::session::LogError;
+use syncmgr::store::MemoryStore;
 use syncmgr::{
-    ErrorId, ErrorScope, LogEntry, LogError, LogLevel, MemoryStore, NeedsUser, Outcome, Participation, RequestError,
-    Resolution, RunEnding, SessionError, StartError, SyncManager,
+    LogEntry, LogLevel, NeedsUser, Outcome, Participation, RunEnding, SessionError, StartError, SyncManager,
 };
 
 use crate::remembered::settings::{LINK, PLAIN, over, repairable, texts};

@@ -3,7 +3,10 @@
 use std::sync::{Arc, OnceLock};
 
 use futures::FutureExt;
-use syncmgr::{HResult, Outcome, RunChange, RunEnding, Session, Status, Subject, SyncManager, Trigger};
+use syncmgr::classic::HResult;
+use syncmgr::progress::Status;
+use syncmgr::session::RunChange;
+use syncmgr::{Outcome, RunEnding, Session, Subject, SyncManager, Trigger};
 use syncmgr_test::{ScriptedHandler, Side, Transcript};
 use tokio::sync::oneshot;
 

@@ -3,9 +3,12 @@
 use std::time::Duration;
 
 use futures::FutureExt;
+use syncmgr::classic::HResult;
+use syncmgr::progress::Status;
+use syncmgr::session::RunChange;
 use syncmgr::{
-    HResult, HandlerInfo, ItemContext, Outcome, Progress, Report, RunChange, RunEnding, SessionEvent, Status, Subject,
-    SyncManager, SyncResult, Trigger,
+    HandlerInfo, ItemContext, Outcome, Progress, Report, RunEnding, SessionEvent, Subject, SyncManager, SyncResult,
+    Trigger,
 };
 use syncmgr_test::{ScriptedHandler, Transcript};
 
@@ -159,13 +162,13 @@ async fn r113_a_retry_of_a_skipped_item_runs_on_a_foreign_host_too() {
     let first = move || prepared.count("PrepareForSyncCompleted") == 1;
     let handler = Scripted::new(&["a"])
         .on_item(move |item| if first() { dream().boxed() } else { work(item).boxed() })
-        .on_show_error(|_, _| async { Ok(syncmgr::Resolution::Retry(vec![id("a")])) }.boxed());
+        .on_show_error(|_, _| async { Ok(syncmgr::handler::Resolution::Retry(vec![id("a")])) }.boxed());
     let on = OnHost::prepared(handler, &transcript, &[id("a")]).await;
     on.driven.synchronize();
     assert_eq!(on.driven.set_item_status(Subject::Item(id("a")), Status::Skipped), OK);
     on.host.saw("SynchronizeCompleted S_OK").await;
     assert_eq!(on.host.script.state(id("a")).status, Some(Status::Skipped));
-    on.driven.show_error(syncmgr::ErrorId::from_u128(1));
+    on.driven.show_error(syncmgr::log::ErrorId::from_u128(1));
     on.host.saw("ShowErrorCompleted S_SYNCMGR_RETRYSYNC 1").await;
     assert_eq!((on.driven.prepare_for_sync(&[id("a")]), on.driven.synchronize()), (OK, OK));
     on.host.saw(&format!("Progress {} Succeeded", id("a"))).await;

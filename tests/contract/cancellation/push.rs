@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use futures::FutureExt;
-use syncmgr::{
-    Chooser, Chosen, HResult, Offer, Outcome, Progress, RunChange, RunEnding, RunFault, Status, Subject, SyncManager,
-    Trigger,
-};
+use syncmgr::choice::{Chooser, Chosen, Offer};
+use syncmgr::classic::HResult;
+use syncmgr::progress::Status;
+use syncmgr::session::{RunChange, RunFault};
+use syncmgr::{Outcome, Progress, RunEnding, Subject, SyncManager, Trigger};
 use syncmgr_test::{ScriptedHandler, Transcript};
 use tokio::sync::Notify;
 

@@ -3,9 +3,8 @@
 use std::sync::Arc;
 
 use futures::FutureExt;
-use syncmgr::{
-    CancelReason, Cancelled, Classify, LogEntry, Outcome, RunChange, RunContext, RunEnding, Session, SyncManager,
-};
+use syncmgr::session::RunChange;
+use syncmgr::{CancelReason, Cancelled, Classify, LogEntry, Outcome, RunContext, RunEnding, Session, SyncManager};
 use syncmgr_test::Transcript;
 use tokio::sync::Notify;
 

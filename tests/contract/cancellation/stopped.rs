@@ -4,9 +4,10 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
 use futures::FutureExt;
+use syncmgr::handler::Resolution;
 use syncmgr::{
-    FailureClass, HandlerInfo, ItemContext, LogLevel, Outcome, Resolution, SessionEvent, StartError, SyncManager,
-    SyncResult, Trigger,
+    FailureClass, HandlerInfo, ItemContext, LogLevel, Outcome, SessionEvent, StartError, SyncManager, SyncResult,
+    Trigger,
 };
 use syncmgr_test::Transcript;
 use tokio::sync::Notify;
@@ -203,7 +204,7 @@ async fn after_a_shutdown_the_manager_owns_no_task_and_starts_no_session() {
 #[tokio::test(start_paused = true)]
 async fn a_shutdown_ends_properties_that_hang() {
     let manager = SyncManager::new();
-    let info = |info: HandlerInfo| info.with_flags(syncmgr::HandlerFlags::HAS_PROPERTIES);
+    let info = |info: HandlerInfo| info.with_flags(syncmgr::handler::HandlerFlags::HAS_PROPERTIES);
     let showing = Arc::new(Notify::new());
     let show = showing.clone();
     let handler = Scripted::new(&["a"]).info(info).on_show_properties(move |_, _| {

@@ -5,10 +5,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures::FutureExt;
 use syncmgr::anyhow::anyhow;
-use syncmgr::{
-    Classify, Connection, ConnectionProvider, FailureClass, HandlerFlags, Outcome, RunEnding, SyncManager, SyncResult,
-    Trigger, async_trait,
-};
+use syncmgr::environment::{Connection, ConnectionProvider};
+use syncmgr::handler::HandlerFlags;
+use syncmgr::{Classify, FailureClass, Outcome, RunEnding, SyncManager, SyncResult, Trigger, async_trait};
 use tokio::sync::Notify;
 
 use crate::support::watched::within;
@@ -175,7 +174,8 @@ impl ConnectionProvider for Slow {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn r079_a_connection_can_be_asked_for_from_any_thread() {
-    use syncmgr::{HResult, HandlerInfo, SyncItem};
+    use syncmgr::classic::HResult;
+    use syncmgr::{HandlerInfo, SyncItem};
     for own_thread in [false, true] {
         let handler = syncmgr_test::ScriptedHandler::new([SyncItem::named("a")].into_iter().collect())
             .with_info(HandlerInfo::new(HANDLER, "Dialing").with_flags(HandlerFlags::MAY_ESTABLISH_CONNECTION))
@@ -193,7 +193,7 @@ async fn r079_a_connection_can_be_asked_for_from_any_thread() {
             });
         let handler = Arc::new(handler);
         let manager = SyncManager::builder().connections(Slow).build();
-        manager.register(syncmgr::Hosted::new(move || handler.clone()).unwrap()).unwrap();
+        manager.register(syncmgr::classic::Hosted::new(move || handler.clone()).unwrap()).unwrap();
         let session = manager.session(Trigger::Manual).start().unwrap();
         let report = tokio::time::timeout(std::time::Duration::from_secs(30), session.finish()).await.unwrap();
         assert_eq!(report.runs[0].ending, Some(RunEnding::Completed), "{report}");

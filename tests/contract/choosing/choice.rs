@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 
 use async_trait::async_trait;
-use syncmgr::{
-    Chooser, Chosen, HandlerFlags, HandlerId, HandlerInfo, ItemFlags, ItemState, Items, Offer, RunEnding, SyncItem,
-    SyncManager, Trigger, Visibility,
-};
+use syncmgr::choice::{Chooser, Chosen, Offer, Visibility};
+use syncmgr::handler::HandlerFlags;
+use syncmgr::item::{ItemFlags, ItemState};
+use syncmgr::{HandlerId, HandlerInfo, Items, RunEnding, SyncItem, SyncManager, Trigger};
 use syncmgr_test::Transcript;
 
 use crate::support::watched::within;
@@ -26,7 +26,7 @@ impl Picking {
     }
 
     fn picked(&self, offer: &Offer) -> BTreeSet<syncmgr::ItemId> {
-        let wanted = |item: &&syncmgr::OfferedItem| self.names.contains(&&*item.name);
+        let wanted = |item: &&syncmgr::choice::OfferedItem| self.names.contains(&&*item.name);
         offer.items.iter().filter(wanted).map(|item| item.item).collect()
     }
 }

@@ -5,10 +5,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
 use futures::FutureExt;
+use syncmgr::classic::{ClassicHandler, HResult, Hosted, SyncCallback, wide};
+use syncmgr::handler::HandlerFlags;
+use syncmgr::progress::Status;
+use syncmgr::request::{RequestError, RunFlags};
+use syncmgr::session::PropertiesError;
 use syncmgr::{
-    ClassicHandler, HResult, HandlerFlags, HandlerInfo, Hosted, ItemContext, ItemId, Items, Outcome, PropertiesError,
-    RequestError, RunFlags, SessionError, Status, Subject, SyncCallback, SyncHandler, SyncManager, SyncResult, Trigger,
-    wide,
+    HandlerInfo, ItemContext, ItemId, Items, Outcome, SessionError, Subject, SyncHandler, SyncManager, SyncResult,
+    Trigger,
 };
 use syncmgr_test::Transcript;
 

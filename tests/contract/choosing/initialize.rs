@@ -2,10 +2,15 @@
 
 use anyhow::anyhow;
 use futures::FutureExt;
+use syncmgr::classic::{CodeError, HResult};
+use syncmgr::environment::Confirmation;
+use syncmgr::handler::{HandlerFlags, Resolution};
+use syncmgr::log::ErrorId;
+use syncmgr::request::RunFlags;
+use syncmgr::session::RunFault;
 use syncmgr::{
-    CodeError, Confirmation, ErrorId, HResult, HandlerFlags, HandlerId, HandlerInfo, LogEntry, LogLevel, Outcome,
-    Participation, Resolution, RunContext, RunEnding, RunFault, RunFlags, Session, SessionRequest, Subject,
-    SyncManager, Trigger,
+    HandlerId, HandlerInfo, LogEntry, LogLevel, Outcome, Participation, RunContext, RunEnding, Session, SessionRequest,
+    Subject, SyncManager, Trigger,
 };
 use syncmgr_test::{ScriptedHandler, ScriptedUser, Transcript};
 

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use futures::FutureExt;
-use syncmgr::{
-    HResult, HandlerId, HandlerInfo, Invocation, InvokeFlags, Report, RequestError, RunChange, RunFlags, StartError,
-    SyncManager, Trigger,
-};
+use syncmgr::classic::HResult;
+use syncmgr::request::{Invocation, InvokeFlags, RequestError, RunFlags};
+use syncmgr::session::RunChange;
+use syncmgr::{HandlerId, HandlerInfo, Report, StartError, SyncManager, Trigger};
 use syncmgr_test::{ScriptedHandler, Transcript};
 
 use crate::choosing::choice::{Picking, choosing};

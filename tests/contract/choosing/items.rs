@@ -3,10 +3,12 @@
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
-use syncmgr::{
-    HResult, HandlerFlags, ItemFlags, ItemId, ItemState, Items, LogLevel, RunEnding, RunFault, RunFlags, Subject,
-    SyncItem, SyncManager, Trigger, wide,
-};
+use syncmgr::classic::{HResult, wide};
+use syncmgr::handler::HandlerFlags;
+use syncmgr::item::{ItemFlags, ItemState};
+use syncmgr::request::RunFlags;
+use syncmgr::session::RunFault;
+use syncmgr::{ItemId, Items, LogLevel, RunEnding, Subject, SyncItem, SyncManager, Trigger};
 use syncmgr_test::{ScriptedHandler, Transcript};
 
 use crate::choosing::choice::{Picking, attended, choosing, unattended};
@@ -79,7 +81,7 @@ async fn r047_a_listing_that_failed_drops_no_choice() {
 async fn r047_an_incomplete_listing_of_a_call_completed_style_handler_is_no_failure() {
     let (manager, handler) = hosting(ScriptedHandler::new(Items::incomplete([SyncItem::named("a")])));
     let session = begin(&manager);
-    crate::support::watched::until_run(&session, syncmgr::RunChange::Preparing).await;
+    crate::support::watched::until_run(&session, syncmgr::session::RunChange::Preparing).await;
     session.stop();
     within(session.finish()).await;
     assert_eq!(handler.transcript().count("PrepareForSync 1"), 1);

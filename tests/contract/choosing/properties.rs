@@ -2,10 +2,12 @@
 
 use anyhow::anyhow;
 use futures::FutureExt;
-use syncmgr::{
-    HResult, HandlerFlags, HandlerInfo, ItemFlags, ItemState, Items, PropertiesError, PropertiesOutcome, RunEnding,
-    RunFlags, SessionError, Subject, SyncItem, SyncManager, Trigger,
-};
+use syncmgr::classic::HResult;
+use syncmgr::handler::{HandlerFlags, PropertiesOutcome};
+use syncmgr::item::{ItemFlags, ItemState};
+use syncmgr::request::RunFlags;
+use syncmgr::session::PropertiesError;
+use syncmgr::{HandlerInfo, Items, RunEnding, SessionError, Subject, SyncItem, SyncManager, Trigger};
 use syncmgr_test::{ScriptedHandler, Side, Transcript};
 use tokio::sync::oneshot;
 

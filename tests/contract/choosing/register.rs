@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use syncmgr::{
-    HResult, HandlerId, HandlerInfo, Outcome, RegisterFlags, Registration, Report, RequestError, RunChange, StartError,
-    SyncManager, Trigger,
-};
+use syncmgr::classic::HResult;
+use syncmgr::request::{RegisterFlags, Registration, RequestError};
+use syncmgr::session::RunChange;
+use syncmgr::{HandlerId, HandlerInfo, Outcome, Report, StartError, SyncManager, Trigger};
 use syncmgr_core::register::Registry;
 use syncmgr_test::Transcript;
 

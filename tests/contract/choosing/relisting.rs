@@ -3,10 +3,11 @@
 use std::sync::{Arc, Mutex};
 
 use futures::FutureExt;
-use syncmgr::{
-    HResult, HandlerFlags, HandlerInfo, ItemFlags, Items, PropertiesError, PropertiesOutcome, Subject, SyncItem,
-    SyncManager, SyncResult,
-};
+use syncmgr::classic::HResult;
+use syncmgr::handler::{HandlerFlags, PropertiesOutcome};
+use syncmgr::item::ItemFlags;
+use syncmgr::session::PropertiesError;
+use syncmgr::{HandlerInfo, Items, Subject, SyncItem, SyncManager, SyncResult};
 use syncmgr_test::{ScriptedHandler, Transcript};
 use tokio::sync::Notify;
 

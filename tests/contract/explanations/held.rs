@@ -1,9 +1,11 @@
 //! Why what was asked for does not run now: each reason of a session or the world, end to end.
 
-use syncmgr::{
-    Capabilities, Facts, Hold, ItemState, ManualFacts, MemoryStore, Network, Next, Standing, StateChange, StateStore,
-    SyncManager, Trigger,
-};
+use syncmgr::environment::{Facts, ManualFacts, Network};
+use syncmgr::explain::{Next, Standing};
+use syncmgr::handler::Capabilities;
+use syncmgr::item::ItemState;
+use syncmgr::store::{MemoryStore, StateChange, StateStore};
+use syncmgr::{Hold, SyncManager, Trigger};
 use tokio::time::sleep;
 
 use crate::explanations::situations::{after, handler, item, item_of};

@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use syncmgr::anyhow::anyhow;
-use syncmgr::{Classify, MemoryStore, Network, Next, Participation, SyncManager, Trigger};
+use syncmgr::environment::Network;
+use syncmgr::explain::Next;
+use syncmgr::store::MemoryStore;
+use syncmgr::{Classify, Participation, SyncManager, Trigger};
 use tokio::time::sleep;
 
 use crate::explanations::situations::{handler, item};

@@ -4,9 +4,12 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use syncmgr::anyhow::anyhow;
+use syncmgr::explain::{Next, Standing};
+use syncmgr::request::RegisterFlags;
+use syncmgr::retry::Setback;
+use syncmgr::store::MemoryStore;
 use syncmgr::{
-    Classify, Explanation, HandlerId, Hold, MemoryStore, NeedsUser, Next, Outcome, RegisterFlags, Setback, Standing,
-    SyncItem, SyncManager, SyncResult, serde_json,
+    Classify, Explanation, HandlerId, Hold, NeedsUser, Outcome, SyncItem, SyncManager, SyncResult, serde_json,
 };
 use tokio::time::sleep;
 
@@ -181,7 +184,7 @@ async fn what_was_tried_too_often_needs_attention_and_names_the_question() {
     assert_eq!(explanation.next, Next::WhenAnswered { error: question_of(&manager) });
 }
 
-fn question_of(manager: &SyncManager) -> syncmgr::ErrorId {
+fn question_of(manager: &SyncManager) -> syncmgr::log::ErrorId {
     let log = manager.log(nth(1)).expect("it can be read");
     log.iter().find_map(|record| record.entry.error).expect("something is asked")
 }

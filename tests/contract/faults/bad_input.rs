@@ -5,10 +5,12 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use futures::FutureExt;
+use syncmgr::choice::{Chooser, Chosen, Offer};
+use syncmgr::log::Action;
+use syncmgr::request::{Invocation, InvokeFlags, RegisterFlags, RequestError};
 use syncmgr::{
-    Action, Chooser, Chosen, HandlerId, HandlerInfo, Invocation, InvokeFlags, ItemId, Items, Limits, LogEntry,
-    LogLevel, Offer, Progress, RegisterFlags, Report, RequestError, Session, SessionError, StartError, SyncItem,
-    SyncManager, Trigger, text,
+    HandlerId, HandlerInfo, ItemId, Items, Limits, LogEntry, LogLevel, Progress, Report, Session, SessionError,
+    StartError, SyncItem, SyncManager, Trigger, text,
 };
 
 use crate::support::watched::{CLASSIC, within};
@@ -60,7 +62,7 @@ async fn skipping_or_stopping_what_is_not_there_is_a_typed_error() {
     assert_eq!(session.skip(HANDLER, UNKNOWN), Err(SessionError::UnknownItem { handler: HANDLER, item: UNKNOWN }));
     assert_eq!(session.skip(handler, id("a")), Err(SessionError::UnknownHandler { handler }));
     assert_eq!(session.stop_handler(handler), Err(SessionError::UnknownHandler { handler }));
-    let error = syncmgr::ErrorId::from_key("x");
+    let error = syncmgr::log::ErrorId::from_key("x");
     assert_eq!(session.show_error(handler, error).await, Err(SessionError::UnknownHandler { handler }));
     assert_eq!(session.answer(handler, error, 0).await, Err(SessionError::UnknownHandler { handler }));
     assert!(within(session.finish()).await.is_success());

@@ -2,9 +2,14 @@
 
 use std::sync::Arc;
 
+use syncmgr::classic::{ClassicHandler, HResult, SyncCallback};
+use syncmgr::handler::HandlerFlags;
+use syncmgr::log::ErrorId;
+use syncmgr::progress::Status;
+use syncmgr::request::RunFlags;
+use syncmgr::session::RunFault;
 use syncmgr::{
-    ClassicHandler, ErrorId, HResult, HandlerFlags, HandlerInfo, ItemId, Items, LogLevel, Outcome, Progress, Report,
-    RunEnding, RunFault, RunFlags, Session, Status, Subject, SyncCallback, SyncManager, Trigger,
+    HandlerInfo, ItemId, Items, LogLevel, Outcome, Progress, Report, RunEnding, Session, Subject, SyncManager, Trigger,
 };
 use syncmgr_test::ScriptedHandler;
 
@@ -132,7 +137,10 @@ async fn when_told_of_a_skip_the_skip_counts_all_the_same() {
 /// Waits until the faulty handler synchronizes.
 async fn until_run_of(session: &Session) {
     let synchronizing = |event: &syncmgr::SessionEvent| {
-        matches!(event, syncmgr::SessionEvent::Run { handler: CLASSIC, change: syncmgr::RunChange::Synchronizing })
+        matches!(
+            event,
+            syncmgr::SessionEvent::Run { handler: CLASSIC, change: syncmgr::session::RunChange::Synchronizing }
+        )
     };
     crate::support::watched::until(&mut session.events(), synchronizing).await;
 }

@@ -6,9 +6,10 @@ use std::time::Duration;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use syncmgr::anyhow::anyhow;
+use syncmgr::session::RunFault;
 use syncmgr::{
-    FailureClass, HandlerInfo, Limits, LogLevel, Outcome, Participation, Report, RunContext, RunEnding, RunFault,
-    RunReport, SyncManager, SyncResult, Trigger,
+    FailureClass, HandlerInfo, Limits, LogLevel, Outcome, Participation, Report, RunContext, RunEnding, RunReport,
+    SyncManager, SyncResult, Trigger,
 };
 use syncmgr_test::{ScriptedUser, Transcript};
 use tokio::sync::Notify;

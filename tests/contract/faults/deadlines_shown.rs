@@ -4,9 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt;
+use syncmgr::classic::HResult;
+use syncmgr::handler::{HandlerFlags, PropertiesOutcome, Resolution};
+use syncmgr::progress::Status;
+use syncmgr::session::{RunChange, RunFault};
 use syncmgr::{
-    FailureClass, HResult, HandlerFlags, HandlerInfo, LogEntry, LogLevel, Outcome, Progress, PropertiesOutcome, Report,
-    Resolution, RunChange, RunEnding, RunFault, Status, Subject, SyncManager, Trigger,
+    FailureClass, HandlerInfo, LogEntry, LogLevel, Outcome, Progress, Report, RunEnding, Subject, SyncManager, Trigger,
 };
 use syncmgr_test::{ScriptedHandler, ScriptedUser};
 use tokio::sync::Notify;
@@ -177,9 +180,9 @@ async fn the_deadline_of_a_call_and_completed_handler_stands_still_while_it_has_
     let session = manager.session(Trigger::Manual).may_bother_user().start().unwrap();
     until_run(&session, RunChange::Preparing).await;
     let callback = handler.side().callback();
-    assert_eq!(callback.enable_modeless(syncmgr::Attention::Ask), HResult::S_OK);
+    assert_eq!(callback.enable_modeless(syncmgr::classic::Attention::Ask), HResult::S_OK);
     sleep(5 * PREPARE).await;
-    callback.enable_modeless(syncmgr::Attention::Release);
+    callback.enable_modeless(syncmgr::classic::Attention::Release);
     assert_eq!(callback.prepare_for_sync_completed(HResult::S_OK), HResult::S_OK);
     until_run(&session, RunChange::Synchronizing).await;
     callback.progress(id("a"), Some(&Progress::new().status(Status::Succeeded)));

@@ -4,10 +4,11 @@ use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
 use futures::FutureExt;
-use syncmgr::{
-    Attention, Confirmation, Driven, ErrorScope, HResult, Interaction, ItemId, LogErrorInfo, LogLevel, Outcome,
-    Progress, RunFlags, Secret, SyncCallback, SyncManager, SyncResult, Trigger,
-};
+use syncmgr::classic::{Attention, Driven, HResult, LogErrorInfo, SyncCallback};
+use syncmgr::environment::{Confirmation, Secret};
+use syncmgr::log::ErrorScope;
+use syncmgr::request::RunFlags;
+use syncmgr::{Interaction, ItemId, LogLevel, Outcome, Progress, SyncManager, SyncResult, Trigger};
 use tokio::sync::Notify;
 
 use crate::support::watched::within;

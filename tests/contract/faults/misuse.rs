@@ -5,9 +5,13 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures::FutureExt;
+use syncmgr::classic::HResult;
+use syncmgr::context::ReportError;
+use syncmgr::progress::Status;
+use syncmgr::request::RunFlags;
 use syncmgr::{
-    CancelReason, Cancelled, HResult, HandlerInfo, ItemContext, Limits, LogLevel, Outcome, Progress, Report,
-    ReportError, RunEnding, RunFlags, Status, Subject, SyncManager, SynchronizeContext, Trigger,
+    CancelReason, Cancelled, HandlerInfo, ItemContext, Limits, LogLevel, Outcome, Progress, Report, RunEnding, Subject,
+    SyncManager, SynchronizeContext, Trigger,
 };
 use syncmgr_test::{Side, Transcript};
 
@@ -85,7 +89,7 @@ async fn a_report_on_an_item_of_another_handler_is_refused_and_leaves_it_alone()
     let mut events = session.events();
     for _ in 0..2 {
         crate::support::watched::until(&mut events, |event| {
-            matches!(event, syncmgr::SessionEvent::Run { change: syncmgr::RunChange::Synchronizing, .. })
+            matches!(event, syncmgr::SessionEvent::Run { change: syncmgr::session::RunChange::Synchronizing, .. })
         })
         .await;
     }
@@ -236,7 +240,7 @@ async fn a_handler_that_never_completes_is_let_go_of_once_it_is_stopped() {
     assert_eq!(callback.synchronize_completed(OK), UNEXPECTED);
     // The handler is free for the next session.
     let next = window.manager.session(Trigger::Manual).start().unwrap();
-    crate::support::watched::until_run(&next, syncmgr::RunChange::Synchronizing).await;
+    crate::support::watched::until_run(&next, syncmgr::session::RunChange::Synchronizing).await;
     window.callback().synchronize_completed(OK);
     within(next.finish()).await;
 }

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use anyhow::anyhow;
 use futures::FutureExt;
-use syncmgr::{HResult, HandlerId, HandlerInfo, Limits, Outcome, Report, RunEnding, SyncManager, Trigger};
+use syncmgr::classic::HResult;
+use syncmgr::{HandlerId, HandlerInfo, Limits, Outcome, Report, RunEnding, SyncManager, Trigger};
 
 use crate::support::watched::{CLASSIC, within};
 use crate::support::window::ran;

@@ -5,9 +5,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use futures::FutureExt;
+use syncmgr::classic::Driven;
+use syncmgr::session::RunFault;
 use syncmgr::{
-    Driven, HandlerId, HandlerInfo, Limits, LogLevel, Outcome, Report, RunEnding, RunFault, RunReport, Session,
-    SessionEvent, Subject, SyncManager, Trigger, Uuid,
+    HandlerId, HandlerInfo, Limits, LogLevel, Outcome, Report, RunEnding, RunReport, Session, SessionEvent, Subject,
+    SyncManager, Trigger, Uuid,
 };
 
 use crate::asking::show_error::error;

@@ -6,10 +6,13 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use syncmgr::anyhow::anyhow;
+use syncmgr::context::ReportError;
+use syncmgr::handler::WhenStalled;
+use syncmgr::progress::Status;
+use syncmgr::session::RunFault;
 use syncmgr::{
-    Claim, FailureClass, HandlerInfo, ItemContext, Limits, LogEntry, LogLevel, Outcome, Progress, Report, ReportError,
-    RunEnding, RunFault, RunReport, Status, SyncItem, SyncManager, SyncResult, SynchronizeContext, Trigger,
-    WhenStalled,
+    Claim, FailureClass, HandlerInfo, ItemContext, Limits, LogEntry, LogLevel, Outcome, Progress, Report, RunEnding,
+    RunReport, SyncItem, SyncManager, SyncResult, SynchronizeContext, Trigger,
 };
 use syncmgr_test::{ScriptedUser, Transcript};
 use tokio::sync::Notify;

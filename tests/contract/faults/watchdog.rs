@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use syncmgr::{HandlerInfo, Limits, LogLevel, Outcome, Session, SyncItem, SyncManager, SyncResult, Trigger, Watch};
+use syncmgr::environment::Watch;
+use syncmgr::{HandlerInfo, Limits, LogLevel, Outcome, Session, SyncItem, SyncManager, SyncResult, Trigger};
 use syncmgr_test::Transcript;
 use tokio::runtime::Builder;
 
@@ -298,7 +299,7 @@ fn on_a_runtime_whose_only_thread_is_blocked_the_watchdog_ends_the_item_and_shut
         (Block::new(), Limits::DEFAULT.with_soft_grace(Duration::ZERO).with_hard_grace(Duration::from_millis(200)));
     let clock = Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
     let only = Builder::new_current_thread().enable_all().build().unwrap();
-    let dog = syncmgr::ThreadWatchdog::every(Duration::from_millis(1));
+    let dog = syncmgr::environment::ThreadWatchdog::every(Duration::from_millis(1));
     let manager = SyncManager::builder().watchdog(dog).build();
     manager.register(blocking(&["blocks"], block.here(), |_| {}).info(|info| info.with_limits(limits))).unwrap();
     let inside = only.enter();

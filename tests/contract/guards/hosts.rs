@@ -2,7 +2,13 @@
 
 use std::sync::Arc;
 
-use syncmgr::{Clearance, Detached, Driven, HResult, MemoryStore, Objection, Plan, RunFlags, Status, Trigger};
+use syncmgr::classic::{Driven, HResult};
+use syncmgr::context::Detached;
+use syncmgr::guard::Objection;
+use syncmgr::progress::Status;
+use syncmgr::request::RunFlags;
+use syncmgr::store::MemoryStore;
+use syncmgr::{Clearance, Plan, Trigger};
 use syncmgr_test::{ScriptedUser, Transcript};
 
 use crate::guards::plans::{Planning, many};
@@ -32,7 +38,7 @@ async fn a_driven_host_is_told_and_its_user_answers_through_show_error() {
         assert_eq!(planning.told.lines(), ["Held"]);
         let logged = transcript.of(&["LogError"]);
         assert_eq!(logged.iter().filter(|line| line.contains("20 of 30")).count(), 1, "{logged:?}");
-        on.driven.show_error(syncmgr::ErrorId::of_question(id("a"), "guard"));
+        on.driven.show_error(syncmgr::log::ErrorId::of_question(id("a"), "guard"));
         on.host.saw("ShowErrorCompleted S_SYNCMGR_RETRYSYNC 1").await;
         assert_eq!(on.driven.prepare_for_sync(&on.host.script.again()), HResult::S_OK);
         on.driven.synchronize();

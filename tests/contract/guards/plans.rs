@@ -3,10 +3,10 @@
 use std::sync::{Arc, Mutex};
 
 use futures::FutureExt;
-use syncmgr::{
-    Action, Clearance, ErrorId, GuardPolicy, LogEntry, LogLevel, MemoryStore, Outcome, Plan, Report, Side, SyncManager,
-    Trigger, WhenGuarded,
-};
+use syncmgr::guard::{GuardPolicy, Side, WhenGuarded};
+use syncmgr::log::{Action, ErrorId};
+use syncmgr::store::MemoryStore;
+use syncmgr::{Clearance, LogEntry, LogLevel, Outcome, Plan, Report, SyncManager, Trigger};
 use syncmgr_test::Transcript;
 
 use crate::remembered::settings::texts;
@@ -94,7 +94,7 @@ async fn too_many_deletions_are_held_and_the_item_needs_the_user_with_one_questi
     let [entry] = asked(&report)[..] else { panic!("one question: {report}") };
     let Some(Action::Decide(question)) = &entry.action else { panic!("a question") };
     assert_eq!((entry.level, entry.item), (LogLevel::Warning, Some(id("a"))));
-    assert_eq!(question.remedies[0], syncmgr::Remedy::Allow);
+    assert_eq!(question.remedies[0], syncmgr::log::Remedy::Allow);
     assert_eq!(question.choices.len(), question.remedies.len());
     assert!(question.text.contains("20 of 30"), "{}", question.text);
     let session = manager.session(Trigger::Scheduled).handlers([HANDLER]).start().unwrap();

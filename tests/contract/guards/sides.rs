@@ -1,7 +1,9 @@
 //! Sides and clocks of plans: compared with what was there the last time.
 
 use futures::FutureExt;
-use syncmgr::{Clearance, MemoryStore, Plan, Side, StateStore, SyncManager};
+use syncmgr::guard::Side;
+use syncmgr::store::{MemoryStore, StateStore};
+use syncmgr::{Clearance, Plan, SyncManager};
 
 use crate::guards::plans::{Planning, many, over, question};
 use crate::support::daytime::{Daytime, HOUR, YEAR, stored};

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use syncmgr::anyhow::anyhow;
-use syncmgr::{
-    Action, Classify, ItemState, Items, LogLevel, MemoryStore, Outcome, Remedy, StateChange, StateStore, SyncItem,
-    SyncManager,
-};
+use syncmgr::item::ItemState;
+use syncmgr::log::{Action, Remedy};
+use syncmgr::store::{MemoryStore, StateChange, StateStore};
+use syncmgr::{Classify, Items, LogLevel, Outcome, SyncItem, SyncManager};
 use syncmgr_test::ManualClock;
 
 use crate::asking::stored_log::question;

@@ -4,9 +4,10 @@ use std::sync::{Arc, Mutex, mpsc};
 
 use futures::FutureExt;
 use syncmgr::anyhow::{anyhow, bail};
-use syncmgr::{
-    FailureClass, ItemContext, LogEntry, LogLevel, MemoryStore, Origin, Outcome, Resolution, SyncManager, SyncResult,
-};
+use syncmgr::context::Origin;
+use syncmgr::handler::Resolution;
+use syncmgr::store::MemoryStore;
+use syncmgr::{FailureClass, ItemContext, LogEntry, LogLevel, Outcome, SyncManager, SyncResult};
 use syncmgr_test::Transcript;
 use tokio::sync::Notify;
 
@@ -273,11 +274,11 @@ async fn a_retry_in_an_older_session_that_is_still_open_commits_and_is_recorded_
 
 /// What an old-style host does for a handler whose checkpoints are kept in a store.
 async fn driven(store: &MemoryStore, handler: &Scripted, transcript: &Transcript) -> OnHost {
-    let driven = syncmgr::Driven::with_store(Arc::new(handler.clone()), None, Arc::new(store.clone()))
+    let driven = syncmgr::classic::Driven::with_store(Arc::new(handler.clone()), None, Arc::new(store.clone()))
         .expect("nothing is wrong here");
     let on = OnHost { driven, host: crate::support::watched::Watched::writing_to(transcript) };
-    let initialized = on.driven.initialize(syncmgr::Trigger::Manual, syncmgr::RunFlags::empty(), None).await;
-    assert_eq!(initialized, syncmgr::HResult::S_OK);
+    let initialized = on.driven.initialize(syncmgr::Trigger::Manual, syncmgr::request::RunFlags::empty(), None).await;
+    assert_eq!(initialized, syncmgr::classic::HResult::S_OK);
     on.driven.enum_sync_items().await.expect("nothing is wrong here");
     on.attach();
     on.driven.prepare_for_sync(&[id("a")]);

@@ -5,7 +5,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures::FutureExt;
 use syncmgr::anyhow::bail;
-use syncmgr::{ItemContext, MemoryStore, NeedsUser, Outcome, Question, StateStore, SyncManager, SyncResult, Trigger};
+use syncmgr::log::Question;
+use syncmgr::store::{MemoryStore, StateStore};
+use syncmgr::{ItemContext, NeedsUser, Outcome, SyncManager, SyncResult, Trigger};
 
 use crate::asking::stored_log::{asking, question};
 use crate::remembered::settings::over;
@@ -126,7 +128,7 @@ async fn a_commit_before_the_question_uses_nothing_up_nor_does_a_second_one_that
             assert_eq!(answered(&store, "a"), None);
             // Somebody answers the same question again meanwhile.
             let change =
-                syncmgr::StateChange::Answered { handler: HANDLER, item: id("a"), question: which(), choice: 1 };
+                syncmgr::store::StateChange::Answered { handler: HANDLER, item: id("a"), question: which(), choice: 1 };
             store.write(vec![change]).await?;
             saved.commit().await?;
             again.store(answered(&store, "a") == Some(1), Ordering::Relaxed);
@@ -170,7 +172,8 @@ async fn the_answer_of_one_item_is_not_used_up_by_another_that_asks_the_same() {
     let handler = Scripted::new(&["a", "b"]).on_item(|item| async move { side(item).map(drop) }.boxed());
     let manager = over(&store, &handler);
     for (item, choice) in [("a", 0), ("b", 1)] {
-        let change = syncmgr::StateChange::Answered { handler: HANDLER, item: id(item), question: which(), choice };
+        let change =
+            syncmgr::store::StateChange::Answered { handler: HANDLER, item: id(item), question: which(), choice };
         store.write(vec![change]).await.unwrap();
     }
     succeeds(manager.session(Trigger::Manual).items(HANDLER, [id("a")]).start().unwrap()).await;

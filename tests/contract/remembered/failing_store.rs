@@ -7,10 +7,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use syncmgr::anyhow::{anyhow, ensure};
-use syncmgr::{
-    HandlerId, HandlerRecord, ItemId, ItemState, LogError, LogLevel, LogRecord, MemoryStore, Outcome, RegisterFlags,
-    RequestError, SessionId, StateChange, StateStore, SyncManager, SyncResult, Trigger,
-};
+use syncmgr::item::ItemState;
+use syncmgr::request::{RegisterFlags, RequestError};
+use syncmgr::session::LogError;
+use syncmgr::store::{HandlerRecord, LogRecord, MemoryStore, StateChange, StateStore};
+use syncmgr::{HandlerId, ItemId, LogLevel, Outcome, SessionId, SyncManager, SyncResult, Trigger};
 use syncmgr_test::{Transcript, reads_from};
 
 use crate::asking::stored_log::asking;

@@ -3,7 +3,11 @@
 use std::collections::BTreeMap;
 
 use futures::FutureExt;
-use syncmgr::{ItemState, MemoryStore, Outcome, RegisterFlags, Resolution, StateChange, StateStore, SyncManager};
+use syncmgr::handler::Resolution;
+use syncmgr::item::ItemState;
+use syncmgr::request::RegisterFlags;
+use syncmgr::store::{MemoryStore, StateChange, StateStore};
+use syncmgr::{Outcome, SyncManager};
 
 use crate::asking::stored_log::{asking, question};
 use crate::remembered::settings::{LINK, over, repairable, texts};
@@ -88,8 +92,8 @@ async fn forgetting_a_handler_nobody_knows_changes_nothing() {
 struct Undecided;
 
 #[async_trait::async_trait]
-impl syncmgr::Chooser for Undecided {
-    async fn choose(&self, _: &[syncmgr::Offer]) -> Option<syncmgr::Chosen> {
+impl syncmgr::choice::Chooser for Undecided {
+    async fn choose(&self, _: &[syncmgr::choice::Offer]) -> Option<syncmgr::choice::Chosen> {
         std::future::pending().await
     }
 }

@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 
 use futures::FutureExt;
 use syncmgr::anyhow::anyhow;
-use syncmgr::{
-    Classify, ErrorScope, ItemState, MemoryStore, Outcome, Standing, StateChange, StateStore, SyncManager, Trigger,
-};
+use syncmgr::explain::Standing;
+use syncmgr::item::ItemState;
+use syncmgr::log::ErrorScope;
+use syncmgr::store::{MemoryStore, StateChange, StateStore};
+use syncmgr::{Classify, Outcome, SyncManager, Trigger};
 
 use crate::asking::stored_log::{asking, question};
 use crate::remembered::checkpoints::counting;
@@ -143,7 +145,7 @@ async fn an_entry_deleted_after_an_item_was_forgotten_does_not_bring_the_items_e
         })
         .on_show_error(|run, error| {
             run.delete_log(ErrorScope::One(error));
-            async { Ok(syncmgr::Resolution::Done) }.boxed()
+            async { Ok(syncmgr::handler::Resolution::Done) }.boxed()
         });
     let manager = over(&store, &handler);
     let session = begin(&manager);

@@ -1,7 +1,8 @@
 //! Forgetting a handler is over when it is stored, and takes along what it alone was waiting for.
 
 use syncmgr::anyhow::anyhow;
-use syncmgr::{Classify, MemoryStore, StateStore, SyncManager};
+use syncmgr::store::{MemoryStore, StateStore};
+use syncmgr::{Classify, SyncManager};
 use tokio::time::timeout;
 
 use crate::remembered::checkpoints::counting;

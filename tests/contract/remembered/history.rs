@@ -4,10 +4,8 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use syncmgr::anyhow::bail;
-use syncmgr::{
-    Course, MemoryStore, Outcome, Participation, SessionEnd, SessionId, SessionRecord, StateChange, StateStore,
-    SyncManager, Trigger, Uuid,
-};
+use syncmgr::store::{Course, MemoryStore, SessionEnd, SessionRecord, StateChange, StateStore};
+use syncmgr::{Outcome, Participation, SessionId, SyncManager, Trigger, Uuid};
 use syncmgr_test::ManualClock;
 
 use crate::remembered::settings::{LINK, over, repairable};
@@ -51,7 +49,7 @@ async fn a_session_says_who_ran_it_why_when_and_what_it_was_asked_for() {
     let (store, clock) = (MemoryStore::new(), ManualClock::default());
     let builder = SyncManager::builder().store(store.clone()).clock(clock.clone());
     let manager = registered(builder.build(), [Scripted::new(&["a", "b"])]);
-    let began = syncmgr::Clock::now(&clock).wall;
+    let began = syncmgr::environment::Clock::now(&clock).wall;
     let session = manager.session(Trigger::Scheduled).items(HANDLER, [id("b")]).start().unwrap();
     succeeds(session).await;
     let [record] = &manager.history().unwrap()[..] else { panic!() };

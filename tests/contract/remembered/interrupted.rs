@@ -6,10 +6,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures::FutureExt;
 use syncmgr::anyhow::anyhow;
-use syncmgr::{
-    Classify, Course, ItemId, ItemState, MemoryStore, Outcome, Resume, Session, SessionId, Standing, StartReason,
-    StateChange, StateStore, SyncManager, Trigger,
-};
+use syncmgr::explain::Standing;
+use syncmgr::item::ItemState;
+use syncmgr::retry::{Resume, StartReason};
+use syncmgr::store::{Course, MemoryStore, StateChange, StateStore};
+use syncmgr::{Classify, ItemId, Outcome, Session, SessionId, SyncManager, Trigger};
 
 use crate::remembered::checkpoints::counting;
 use crate::remembered::settings::over;

@@ -5,9 +5,11 @@ use std::time::{Duration, SystemTime};
 
 use futures::FutureExt;
 use syncmgr::anyhow::{anyhow, bail};
+use syncmgr::retry::{RetryState, Setback};
+use syncmgr::session::RunChange;
+use syncmgr::store::{Fence, MemoryStore, StaleWriter, StateChange, StateStore};
 use syncmgr::{
-    Classify, Fence, ItemContext, LogLevel, MemoryStore, NeedsUser, Outcome, RetryState, RunChange, RunEnding,
-    SessionEvent, SessionId, Setback, StaleWriter, StateChange, StateStore, SyncManager, SyncResult,
+    Classify, ItemContext, LogLevel, NeedsUser, Outcome, RunEnding, SessionEvent, SessionId, SyncManager, SyncResult,
 };
 use syncmgr_test::{ManualClock, Transcript};
 

@@ -6,10 +6,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures::FutureExt;
 use syncmgr::anyhow::ensure;
-use syncmgr::{
-    ErrorId, ItemState, LogEntry, LogLevel, MemoryStore, RegisterFlags, RequestError, Resolution, StateChange,
-    StateStore, SyncManager, Trigger,
-};
+use syncmgr::handler::Resolution;
+use syncmgr::item::ItemState;
+use syncmgr::log::ErrorId;
+use syncmgr::request::{RegisterFlags, RequestError};
+use syncmgr::store::{MemoryStore, StateChange, StateStore};
+use syncmgr::{LogEntry, LogLevel, SyncManager, Trigger};
 use syncmgr_test::Transcript;
 
 use crate::choosing::choice::Picking;

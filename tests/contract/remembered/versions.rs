@@ -3,10 +3,13 @@
 use std::sync::{Arc, Mutex};
 
 use syncmgr::anyhow::anyhow;
+use syncmgr::log::ErrorId;
+use syncmgr::retry::{RetryState, Setback};
 use syncmgr::serde_json::{Value, json};
+use syncmgr::store::{ItemRecord, MemoryStore};
 use syncmgr::{
-    Classify, ErrorId, FailureClass, HandlerInfo, ItemContext, ItemId, ItemRecord, MemoryStore, NeedsUser, Outcome,
-    RetryState, Setback, SyncHandler, SyncItem, SyncManager, SyncResult, Trigger, async_trait,
+    Classify, FailureClass, HandlerInfo, ItemContext, ItemId, NeedsUser, Outcome, SyncHandler, SyncItem, SyncManager,
+    SyncResult, Trigger, async_trait,
 };
 
 use crate::asking::stored_log::question;

@@ -4,10 +4,9 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use syncmgr::anyhow::anyhow;
-use syncmgr::{
-    Classify, Hold, LogLevel, MemoryStore, NeedsUser, Outcome, RetryState, RunEnding, Session, Setback, SyncManager,
-    SyncResult, Trigger,
-};
+use syncmgr::retry::{RetryState, Setback};
+use syncmgr::store::MemoryStore;
+use syncmgr::{Classify, Hold, LogLevel, NeedsUser, Outcome, RunEnding, Session, SyncManager, SyncResult, Trigger};
 use tokio::time::sleep;
 
 use crate::support::daytime::{Began, DAY, Daytime, EXACT, HOUR, MINUTE, YEAR, fails, left, setback, stored, timed};
@@ -162,7 +161,7 @@ trait LastOutcome {
 
 impl LastOutcome for MemoryStore {
     fn record_of(&self, name: &str) -> Option<Outcome> {
-        syncmgr::StateStore::record(self, nth(1), id(name)).expect("it can be read")?.outcome
+        syncmgr::store::StateStore::record(self, nth(1), id(name)).expect("it can be read")?.outcome
     }
 }
 

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use syncmgr::anyhow::anyhow;
-use syncmgr::{Classify, Hold, LogLevel, MemoryStore, NeedsUser, Participation, RunEnding, SyncManager, SyncResult};
+use syncmgr::store::MemoryStore;
+use syncmgr::{Classify, Hold, LogLevel, NeedsUser, Participation, RunEnding, SyncManager, SyncResult};
 use tokio::time::sleep;
 
 use crate::support::daytime::{Began, DAY, Daytime, EXACT, HOUR, fails, fails_until, stored, timed};
@@ -178,5 +179,8 @@ async fn a_handler_that_begins_again_explains_itself_as_one_that_does_nothing() 
     }
     let explanation = manager.explain_handler(nth(1)).unwrap();
     assert!(explanation.holds.is_empty(), "{explanation}");
-    assert!(!matches!(explanation.standing, syncmgr::Standing::Absent | syncmgr::Standing::Unknown), "{explanation}");
+    assert!(
+        !matches!(explanation.standing, syncmgr::explain::Standing::Absent | syncmgr::explain::Standing::Unknown),
+        "{explanation}"
+    );
 }

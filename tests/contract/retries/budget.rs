@@ -1,7 +1,10 @@
 //! How often an item is tried, and what becomes of one that was tried too often.
 
 use futures::FutureExt;
-use syncmgr::{Action, LogLevel, MemoryStore, Outcome, Remedy, Setback};
+use syncmgr::log::{Action, Remedy};
+use syncmgr::retry::Setback;
+use syncmgr::store::MemoryStore;
+use syncmgr::{LogLevel, Outcome};
 use tokio::time::sleep;
 
 use crate::support::daytime::{Began, DAY, Daytime, EXACT, fails, fails_until, setback, stored, timed};

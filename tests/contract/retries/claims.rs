@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use syncmgr::anyhow::anyhow;
-use syncmgr::{Claim, Classify, Hold, MemoryStore, Outcome, StateStore, SyncManager, SyncResult, Trigger};
+use syncmgr::store::{MemoryStore, StateStore};
+use syncmgr::{Claim, Classify, Hold, Outcome, SyncManager, SyncResult, Trigger};
 use tokio::time::sleep;
 
 use crate::support::daytime::{Began, DAY, Daytime, EXACT, HOUR, MINUTE, fails, stored, timed};

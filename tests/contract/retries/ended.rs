@@ -5,7 +5,8 @@ use std::time::Duration;
 use futures::FutureExt;
 use futures::future::pending;
 use syncmgr::anyhow::anyhow;
-use syncmgr::{Classify, Hold, MemoryStore, Session, SyncManager, Trigger};
+use syncmgr::store::MemoryStore;
+use syncmgr::{Classify, Hold, Session, SyncManager, Trigger};
 use tokio::time::sleep;
 
 use crate::support::daytime::{Began, DAY, Daytime, fails, setback, stored};

@@ -3,8 +3,11 @@
 use std::time::Duration;
 
 use futures::FutureExt;
+use syncmgr::Trigger;
 use syncmgr::anyhow::ensure;
-use syncmgr::{MemoryStore, RunFlags, Setback, StartReason, Trigger};
+use syncmgr::request::RunFlags;
+use syncmgr::retry::{Setback, StartReason};
+use syncmgr::store::MemoryStore;
 use tokio::time::sleep;
 
 use crate::support::daytime::{Began, DAY, Daytime, EXACT, HOUR, MINUTE, fails, fails_until, setback, stored, timed};

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use syncmgr::anyhow::anyhow;
-use syncmgr::{Classify, MemoryStore, StartError, SyncManager, Trigger};
+use syncmgr::store::MemoryStore;
+use syncmgr::{Classify, StartError, SyncManager, Trigger};
 use syncmgr_test::ManualClock;
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::time::sleep;

@@ -5,7 +5,9 @@ use std::time::Duration;
 use futures::FutureExt;
 use futures::future::pending;
 use syncmgr::anyhow::anyhow;
-use syncmgr::{CodeError, HResult, Hold, NeedsUser, Participation, StartReason, SyncManager};
+use syncmgr::classic::{CodeError, HResult};
+use syncmgr::retry::StartReason;
+use syncmgr::{Hold, NeedsUser, Participation, SyncManager};
 use tokio::time::sleep;
 
 use crate::support::daytime::{Began, DAY, Daytime, HOUR, MINUTE, fails, fails_until, timed};

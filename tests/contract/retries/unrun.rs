@@ -5,10 +5,11 @@ use std::time::Duration;
 use futures::FutureExt;
 use futures::future::pending;
 use syncmgr::anyhow::anyhow;
-use syncmgr::{
-    Capabilities, Classify, Facts, ItemState, ManualFacts, Network, Participation, RunEnding, Session, StartReason,
-    SyncItem, SyncManager, Trigger,
-};
+use syncmgr::environment::{Facts, ManualFacts, Network};
+use syncmgr::handler::Capabilities;
+use syncmgr::item::ItemState;
+use syncmgr::retry::StartReason;
+use syncmgr::{Classify, Participation, RunEnding, Session, SyncItem, SyncManager, Trigger};
 use tokio::time::sleep;
 
 use crate::retries::world::{NEEDS, held, needing};

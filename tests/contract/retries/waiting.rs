@@ -1,9 +1,10 @@
 //! What the world holds and what waits for it: neither lost to something smaller, nor more than was asked for.
 
-use syncmgr::{
-    ErrorId, Facts, Hold, LogEntry, LogLevel, ManualFacts, MemoryStore, Network, Remedy, Resume, StartReason, Subject,
-    SyncManager, Trigger,
-};
+use syncmgr::environment::{Facts, ManualFacts, Network};
+use syncmgr::log::{ErrorId, Remedy};
+use syncmgr::retry::{Resume, StartReason};
+use syncmgr::store::MemoryStore;
+use syncmgr::{Hold, LogEntry, LogLevel, Subject, SyncManager, Trigger};
 use tokio::time::sleep;
 
 use crate::explanations::situations::handler;
@@ -83,7 +84,7 @@ fn worth_a_look(began: &Began) -> Scripted {
         look(item);
         Ok(())
     });
-    needing(handler, NEEDS).info(|info| info.with_flags(syncmgr::HandlerFlags::HAS_PROPERTIES))
+    needing(handler, NEEDS).info(|info| info.with_flags(syncmgr::handler::HandlerFlags::HAS_PROPERTIES))
 }
 
 /// Somebody looks at everything there is.

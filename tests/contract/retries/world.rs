@@ -1,9 +1,10 @@
 //! The world around a manager: what it holds, and what happens when it changes.
 
-use syncmgr::{
-    Capabilities, Course, Facts, HandlerInfo, Hold, ManualFacts, MemoryStore, Network, Power, Presence, Report,
-    RunEnding, StartReason, SyncManagerBuilder, Trigger,
-};
+use syncmgr::environment::{Facts, ManualFacts, Network, Power, Presence};
+use syncmgr::handler::Capabilities;
+use syncmgr::retry::StartReason;
+use syncmgr::store::{Course, MemoryStore};
+use syncmgr::{HandlerInfo, Hold, Report, RunEnding, SyncManagerBuilder, Trigger};
 use tokio::time::sleep;
 
 use crate::support::daytime::{Began, DAY, Daytime, MINUTE, timed};

@@ -5,7 +5,9 @@ use std::time::Duration;
 use futures::StreamExt;
 use futures::stream::BoxStream;
 use syncmgr::anyhow::anyhow;
-use syncmgr::{Classify, FactSource, Facts, Hold, ManualFacts, MemoryStore, Network, Outcome, SyncManager, Trigger};
+use syncmgr::environment::{FactSource, Facts, ManualFacts, Network};
+use syncmgr::store::MemoryStore;
+use syncmgr::{Classify, Hold, Outcome, SyncManager, Trigger};
 use tokio::time::sleep;
 
 use crate::retries::world::{NEEDS, held, in_world, needing, online};
@@ -82,7 +84,7 @@ async fn what_the_network_coming_back_has_cleared_is_cleared_in_the_store_too() 
     idle().await;
     facts.set_network(Network::Online);
     idle().await;
-    assert_eq!(syncmgr::StateStore::resources(&store).unwrap(), [].into());
+    assert_eq!(syncmgr::store::StateStore::resources(&store).unwrap(), [].into());
 }
 
 #[tokio::test(start_paused = true)]

@@ -3,9 +3,12 @@
 use std::time::Duration;
 
 use futures::FutureExt;
-use syncmgr::{
-    HResult, Limits, Outcome, Progress, ReportError, RunChange, RunFlags, SessionEvent, Status, SyncManager, Trigger,
-};
+use syncmgr::classic::HResult;
+use syncmgr::context::ReportError;
+use syncmgr::progress::Status;
+use syncmgr::request::RunFlags;
+use syncmgr::session::RunChange;
+use syncmgr::{Limits, Outcome, Progress, SessionEvent, SyncManager, Trigger};
 use syncmgr_test::Transcript;
 use tokio::sync::Notify;
 

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use anyhow::anyhow;
 use futures::FutureExt;
-use syncmgr::{
-    FailureClass, HResult, HandlerId, LogLevel, NeedsUser, Outcome, Report, RunEnding, RunFault, SyncResult,
-};
+use syncmgr::classic::HResult;
+use syncmgr::session::RunFault;
+use syncmgr::{FailureClass, HandlerId, LogLevel, NeedsUser, Outcome, Report, RunEnding, SyncResult};
 
 use crate::support::watched::within;
 use crate::support::window::ran;

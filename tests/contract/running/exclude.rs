@@ -4,10 +4,10 @@ use std::sync::{Arc, Mutex};
 
 use futures::FutureExt;
 use syncmgr::anyhow::{self, anyhow};
-use syncmgr::{
-    Classify, FailureClass, HResult, ItemId, LogLevel, NeedsUser, Outcome, PrepareContext, ReportError, RunEnding,
-    Status, SyncResult,
-};
+use syncmgr::classic::HResult;
+use syncmgr::context::ReportError;
+use syncmgr::progress::Status;
+use syncmgr::{Classify, FailureClass, ItemId, LogLevel, NeedsUser, Outcome, PrepareContext, RunEnding, SyncResult};
 use syncmgr_test::Transcript;
 
 use crate::support::steps::outcome;
@@ -124,7 +124,7 @@ async fn an_item_somebody_skipped_meanwhile_stays_skipped() {
         .boxed()
     });
     let session = start(handler);
-    crate::support::watched::until_run(&session, syncmgr::RunChange::Preparing).await;
+    crate::support::watched::until_run(&session, syncmgr::session::RunChange::Preparing).await;
     session.skip(HANDLER, id("a")).unwrap();
     go.notify_one();
     let report = within(session.finish()).await;
@@ -230,7 +230,7 @@ async fn a_prepare_that_needs_the_user_leaves_its_items_waiting_for_the_user() {
 #[tokio::test(start_paused = true)]
 async fn an_excluded_item_can_be_tried_again_from_the_results() {
     let tries = Arc::new(std::sync::atomic::AtomicUsize::new(0));
-    let error = syncmgr::ErrorId::from_key("again");
+    let error = syncmgr::log::ErrorId::from_key("again");
     let count = tries.clone();
     let handler = excluding(&["a", "b"], move |run| {
         if count.fetch_add(1, std::sync::atomic::Ordering::Relaxed) == 0 {
@@ -239,7 +239,7 @@ async fn an_excluded_item_can_be_tried_again_from_the_results() {
         }
         Ok(())
     })
-    .on_show_error(|_, _| async { Ok(syncmgr::Resolution::Retry(vec![id("a")])) }.boxed());
+    .on_show_error(|_, _| async { Ok(syncmgr::handler::Resolution::Retry(vec![id("a")])) }.boxed());
     let transcript = handler.transcript.clone();
     let session = start(handler);
     within(session.report()).await;

@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures::FutureExt;
+use syncmgr::request::RequestError;
 use syncmgr::{
-    FailureClass, HandlerInfo, ItemContext, Items, Limits, Outcome, RequestError, SyncHandler, SyncItem, SyncManager,
-    SyncResult, SynchronizeContext, Trigger,
+    FailureClass, HandlerInfo, ItemContext, Items, Limits, Outcome, SyncHandler, SyncItem, SyncManager, SyncResult,
+    SynchronizeContext, Trigger,
 };
 use syncmgr_test::Transcript;
 use tokio::sync::Notify;

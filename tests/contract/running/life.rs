@@ -3,7 +3,13 @@
 use std::sync::{Arc, Mutex};
 
 use futures::FutureExt;
-use syncmgr::{ErrorId, HResult, HandlerFlags, HandlerInfo, Outcome, RunChange, RunFlags, Status, Subject, Trigger};
+use syncmgr::classic::HResult;
+use syncmgr::handler::HandlerFlags;
+use syncmgr::log::ErrorId;
+use syncmgr::progress::Status;
+use syncmgr::request::RunFlags;
+use syncmgr::session::RunChange;
+use syncmgr::{HandlerInfo, Outcome, Subject, Trigger};
 use syncmgr_test::{ScriptedHandler, Side, Transcript};
 use tokio::sync::{Notify, oneshot};
 

@@ -183,7 +183,7 @@ async fn a_class_survives_context_and_helpers_that_know_nothing_of_it() {
     let names = ["later", "gone", "unreadable", "unmarked"];
     let report = run(Scripted::new(&names).on_item(|item| async { helper(item) }.boxed())).await;
     let classes: Vec<_> = report.items().map(|item| item.class.unwrap()).collect();
-    let later = FailureClass::NotBefore(syncmgr::RetryAt::After(Duration::from_secs(9)));
+    let later = FailureClass::NotBefore(syncmgr::retry::RetryAt::After(Duration::from_secs(9)));
     assert_eq!(classes, [later, FailureClass::Gone, FailureClass::UnreadableState, FailureClass::Transient]);
     assert_eq!(&*report.runs[0].log[1].text, "while fetching: 503");
 }

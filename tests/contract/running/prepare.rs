@@ -2,9 +2,10 @@
 
 use anyhow::anyhow;
 use futures::FutureExt;
+use syncmgr::classic::{Attention, CodeError, HResult};
+use syncmgr::session::{RunChange, RunFault};
 use syncmgr::{
-    Attention, Classify, CodeError, FailureClass, HResult, HandlerId, HandlerInfo, LogLevel, Outcome, RunChange,
-    RunEnding, RunFault, SyncManager, SyncResult, Trigger,
+    Classify, FailureClass, HandlerId, HandlerInfo, LogLevel, Outcome, RunEnding, SyncManager, SyncResult, Trigger,
 };
 use syncmgr_test::ScriptedHandler;
 

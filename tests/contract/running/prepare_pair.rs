@@ -1,7 +1,9 @@
 //! PrepareForSync and its completion: R86 to R88, R95.
 
 use futures::FutureExt;
-use syncmgr::{HResult, LogLevel, RunChange, RunEnding, RunReport};
+use syncmgr::classic::HResult;
+use syncmgr::session::RunChange;
+use syncmgr::{LogLevel, RunEnding, RunReport};
 use syncmgr_test::{ScriptedHandler, Transcript};
 
 use crate::support::watched::{

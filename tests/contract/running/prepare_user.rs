@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use futures::FutureExt;
-use syncmgr::{Attention, Driven, HResult, RunFlags, SyncManager, Trigger};
+use syncmgr::classic::{Attention, Driven, HResult};
+use syncmgr::request::RunFlags;
+use syncmgr::{SyncManager, Trigger};
 use syncmgr_test::{ScriptedHandler, ScriptedUser, Transcript};
 
 use crate::support::watched::{Watched, host_in, listed, prepares, synchronizes, within};

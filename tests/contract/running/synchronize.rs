@@ -1,9 +1,13 @@
 //! Synchronize: R96, R97, R102, R104 and R105. The pair itself is in `synchronize_pair`.
 
 use futures::FutureExt;
+use syncmgr::classic::{CodeError, HResult, SyncCallback};
+use syncmgr::handler::Resolution;
+use syncmgr::log::ErrorId;
+use syncmgr::progress::Status;
+use syncmgr::session::{RunChange, RunFault};
 use syncmgr::{
-    CodeError, ErrorId, HResult, HandlerId, HandlerInfo, LogEntry, LogLevel, Outcome, Progress, Resolution, RunChange,
-    RunEnding, RunFault, RunReport, Status, Subject, SyncCallback, SyncManager,
+    HandlerId, HandlerInfo, LogEntry, LogLevel, Outcome, Progress, RunEnding, RunReport, Subject, SyncManager,
 };
 use syncmgr_test::{ScriptedHandler, Transcript};
 

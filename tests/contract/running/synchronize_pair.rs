@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use futures::FutureExt;
-use syncmgr::{HResult, LogLevel, Progress, RunChange, RunEnding, RunReport, Status};
+use syncmgr::classic::HResult;
+use syncmgr::progress::Status;
+use syncmgr::session::RunChange;
+use syncmgr::{LogLevel, Progress, RunEnding, RunReport};
 use syncmgr_test::{ScriptedHandler, Transcript};
 use tokio::sync::Notify;
 

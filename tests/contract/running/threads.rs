@@ -2,7 +2,10 @@
 
 use std::thread;
 
-use syncmgr::{Attention, ErrorId, ErrorScope, HResult, LogLevel, Progress, RunEnding, Status, SyncCallback, Trigger};
+use syncmgr::classic::{Attention, HResult, SyncCallback};
+use syncmgr::log::{ErrorId, ErrorScope};
+use syncmgr::progress::Status;
+use syncmgr::{LogLevel, Progress, RunEnding, Trigger};
 use syncmgr_test::{ScriptedHandler, Transcript};
 use tokio::sync::oneshot;
 

@@ -3,9 +3,13 @@
 use std::sync::{Arc, Mutex};
 
 use futures::{FutureExt, poll};
+use syncmgr::classic::{Attention, HResult, SyncCallback};
+use syncmgr::handler::Resolution;
+use syncmgr::log::{ErrorId, ErrorScope};
+use syncmgr::session::RunChange;
 use syncmgr::{
-    Attention, CancelReason, ErrorId, ErrorScope, HResult, LogEntry, LogLevel, Outcome, Progress, Resolution,
-    RunChange, RunContext, RunEnding, Session, SessionError, SessionEvent, SyncCallback, SyncManager, Trigger,
+    CancelReason, LogEntry, LogLevel, Outcome, Progress, RunContext, RunEnding, Session, SessionError, SessionEvent,
+    SyncManager, Trigger,
 };
 use syncmgr_test::{ScriptedHandler, Transcript};
 use tokio::sync::Notify;

@@ -3,10 +3,9 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, SystemTime};
 
-use syncmgr::{
-    HandlerId, Outcome, Randomness, RequestError, RunFlags, RunRequest, RunRequestError, StartError, SyncManager,
-    Trigger, Uuid,
-};
+use syncmgr::environment::Randomness;
+use syncmgr::request::{RequestError, RunFlags, RunRequest, RunRequestError};
+use syncmgr::{HandlerId, Outcome, StartError, SyncManager, Trigger, Uuid};
 use syncmgr_test::ManualClock;
 
 use crate::support::watched::within;

@@ -5,10 +5,9 @@ use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use futures::FutureExt;
-use syncmgr::{
-    Chooser, Chosen, HandlerFlags, Limits, Offer, Outcome, Report, RunEnding, Session, SessionEvent, StartError,
-    Subject, SyncManager, Trigger,
-};
+use syncmgr::choice::{Chooser, Chosen, Offer};
+use syncmgr::handler::HandlerFlags;
+use syncmgr::{Limits, Outcome, Report, RunEnding, Session, SessionEvent, StartError, Subject, SyncManager, Trigger};
 use syncmgr_test::ManualClock;
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::Notify;
@@ -315,7 +314,7 @@ async fn a_shutdown_with_a_handler_whose_grace_has_no_end_does_not_panic() {
 /// A session that has so long, begun.
 async fn until_deadline(handler: &Scripted, time: Duration) -> (SyncManager, Session) {
     let clock = ManualClock::at(SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000));
-    let now = syncmgr::Clock::now(&clock).wall;
+    let now = syncmgr::environment::Clock::now(&clock).wall;
     let manager = SyncManager::builder().clock(clock).build();
     manager.register(handler.clone()).expect("it is there");
     let session = manager.session(Trigger::Manual).deadline(now + time).start().expect("nothing is wrong with it");

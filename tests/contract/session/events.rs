@@ -4,9 +4,12 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use futures::{FutureExt, StreamExt, poll};
+use syncmgr::handler::Resolution;
+use syncmgr::log::ErrorId;
+use syncmgr::session::{Events, RunChange, RunFault};
 use syncmgr::{
-    ErrorId, Events, HandlerId, HandlerInfo, Limits, LogEntry, LogLevel, Outcome, Participation, Progress, Resolution,
-    RunChange, RunEnding, RunFault, SessionEvent, SyncItem, SyncManager,
+    HandlerId, HandlerInfo, Limits, LogEntry, LogLevel, Outcome, Participation, Progress, RunEnding, SessionEvent,
+    SyncItem, SyncManager,
 };
 use tokio::sync::Notify;
 

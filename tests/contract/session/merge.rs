@@ -4,9 +4,11 @@ use std::sync::Arc;
 
 use futures::FutureExt;
 use syncmgr::anyhow::anyhow;
+use syncmgr::progress::Status;
+use syncmgr::session::RunChange;
 use syncmgr::{
-    Classify, FailureClass, Hold, Limits, NeedsUser, Outcome, Progress, Report, RunChange, RunEnding, Session,
-    SessionEvent, Status, Trigger,
+    Classify, FailureClass, Hold, Limits, NeedsUser, Outcome, Progress, Report, RunEnding, Session, SessionEvent,
+    Trigger,
 };
 use tokio::sync::Notify;
 
@@ -213,13 +215,13 @@ async fn items_a_handler_reports_by_hand_merge_as_long_as_nothing_was_reported()
 
 #[tokio::test(start_paused = true)]
 async fn a_merged_item_can_be_run_again_from_the_results_of_the_second_session() {
-    let (steps, error) = (Steps::default(), syncmgr::ErrorId::from_key("again"));
+    let (steps, error) = (Steps::default(), syncmgr::log::ErrorId::from_key("again"));
     let handler = slow(&steps, &["a", "b"])
         .on_prepare(move |run| {
             run.log(syncmgr::LogEntry::new(syncmgr::LogLevel::Warning, "again?").with_link(error));
             async { Ok(()) }.boxed()
         })
-        .on_show_error(|_, _| async { Ok(syncmgr::Resolution::Retry(vec![id("b")])) }.boxed());
+        .on_show_error(|_, _| async { Ok(syncmgr::handler::Resolution::Retry(vec![id("b")])) }.boxed());
     let manager = with([handler]);
     let first = manual(&manager, 1);
     assert_eq!(steps.running().await, "a");

@@ -4,9 +4,8 @@ use std::sync::Arc;
 
 use futures::FutureExt;
 use syncmgr::anyhow::anyhow;
-use syncmgr::{
-    Classify, FailureClass, Invocation, InvokeFlags, Outcome, Priority, RunEnding, Session, SyncManager, Trigger,
-};
+use syncmgr::request::{Invocation, InvokeFlags, Priority};
+use syncmgr::{Classify, FailureClass, Outcome, RunEnding, Session, SyncManager, Trigger};
 use tokio::sync::Notify;
 
 use crate::session::merge::{merged, open_all, slow};

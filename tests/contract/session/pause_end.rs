@@ -68,14 +68,14 @@ async fn a_paused_manager_shuts_down_with_all_its_paused_sessions() {
 #[tokio::test(start_paused = true)]
 async fn a_retry_of_a_paused_session_waits_until_it_is_resumed() {
     let steps = Steps::default();
-    let error = syncmgr::ErrorId::from_key("again");
+    let error = syncmgr::log::ErrorId::from_key("again");
     let handler = steps
         .handler(1, &["a"])
         .on_prepare(move |run| {
             run.log(syncmgr::LogEntry::new(syncmgr::LogLevel::Warning, "again?").with_link(error));
             async { Ok(()) }.boxed()
         })
-        .on_show_error(|_, _| async { Ok(syncmgr::Resolution::Retry(vec![id("a")])) }.boxed());
+        .on_show_error(|_, _| async { Ok(syncmgr::handler::Resolution::Retry(vec![id("a")])) }.boxed());
     steps.open("a");
     let session = manual(&with([handler]), 1);
     within(session.report()).await;

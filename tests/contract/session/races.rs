@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use futures::future::join_all;
-use syncmgr::{Chooser, Chosen, HandlerId, HandlerInfo, Offer, StartError, SyncManager, Trigger, async_trait};
+use syncmgr::choice::{Chooser, Chosen, Offer};
+use syncmgr::{HandlerId, HandlerInfo, StartError, SyncManager, Trigger, async_trait};
 use tokio::sync::Barrier;
 use tokio::time::timeout;
 

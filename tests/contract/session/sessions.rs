@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use futures::FutureExt;
-use syncmgr::{
-    ErrorId, HandlerId, HandlerInfo, LogEntry, LogLevel, Outcome, Report, Resolution, RunChange, RunEnding,
-    SessionEvent, SyncManager,
-};
+use syncmgr::handler::Resolution;
+use syncmgr::log::ErrorId;
+use syncmgr::session::RunChange;
+use syncmgr::{HandlerId, HandlerInfo, LogEntry, LogLevel, Outcome, Report, RunEnding, SessionEvent, SyncManager};
 use syncmgr_test::Transcript;
 
 use crate::support::watched::{begin, until, until_began, until_run, waiting, within};

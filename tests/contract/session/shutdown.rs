@@ -4,7 +4,8 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
 use futures::FutureExt;
-use syncmgr::{ErrorId, LogEntry, LogLevel, Outcome, RunEnding, SessionEvent, StartError, SyncManager, Trigger};
+use syncmgr::log::ErrorId;
+use syncmgr::{LogEntry, LogLevel, Outcome, RunEnding, SessionEvent, StartError, SyncManager, Trigger};
 use syncmgr_test::Transcript;
 use tokio::sync::Notify;
 use tokio::time::sleep;

@@ -118,14 +118,14 @@ async fn a_handler_that_gives_its_waiting_items_up_leaves_the_claim_to_others() 
 #[tokio::test(start_paused = true)]
 async fn a_retry_waits_for_its_claims_again() {
     let steps = Steps::default();
-    let error = syncmgr::ErrorId::from_key("again");
+    let error = syncmgr::log::ErrorId::from_key("again");
     let first = steps
         .handler(1, &["a:x"])
         .on_prepare(move |run| {
             run.log(syncmgr::LogEntry::new(syncmgr::LogLevel::Warning, "again?").with_link(error));
             async { Ok(()) }.boxed()
         })
-        .on_show_error(|_, _| async { Ok(syncmgr::Resolution::Retry(vec![id("a")])) }.boxed());
+        .on_show_error(|_, _| async { Ok(syncmgr::handler::Resolution::Retry(vec![id("a")])) }.boxed());
     let manager = with([first, steps.handler(2, &["b:x"])]);
     steps.open("a");
     let first = manual(&manager, 1);

@@ -1,6 +1,7 @@
 //! Whose work goes first when workers are scarce.
 
-use syncmgr::{Hold, Outcome, Priority, Trigger};
+use syncmgr::request::Priority;
+use syncmgr::{Hold, Outcome, Trigger};
 
 use crate::support::id;
 use crate::support::steps::{Steps, background, holds, idle, manual, narrow, nth, outcome, over, succeeds};

@@ -4,9 +4,10 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
 use futures::FutureExt;
+use syncmgr::handler::Resolution;
+use syncmgr::log::ErrorId;
 use syncmgr::{
-    ErrorId, Hold, ItemContext, LogEntry, LogLevel, Outcome, Resolution, Session, SessionEvent, SyncManager,
-    SyncResult, Trigger,
+    Hold, ItemContext, LogEntry, LogLevel, Outcome, Session, SessionEvent, SyncManager, SyncResult, Trigger,
 };
 use tokio::sync::Notify;
 

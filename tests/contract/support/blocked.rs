@@ -6,9 +6,9 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
 use futures::FutureExt;
-use syncmgr::{
-    FailureClass, Hold, LogEntry, Outcome, Patrol, Report, Session, SyncManager, Trigger, Unstopped, Watch, Watchdog,
-};
+use syncmgr::environment::{Patrol, Watch, Watchdog};
+use syncmgr::session::Unstopped;
+use syncmgr::{FailureClass, Hold, LogEntry, Outcome, Report, Session, SyncManager, Trigger};
 use tokio::runtime::{Builder, Runtime};
 
 use crate::support::{HANDLER, Scripted, id};

@@ -5,10 +5,9 @@ use std::time::{Duration, SystemTime};
 
 use futures::FutureExt;
 use syncmgr::anyhow::anyhow;
-use syncmgr::{
-    Clock, HandlerInfo, Hold, ItemContext, MemoryStore, Now, RetryPolicy, StateStore, SyncItem, SyncManager,
-    SyncManagerBuilder, SyncResult,
-};
+use syncmgr::environment::{Clock, Now};
+use syncmgr::store::{MemoryStore, StateStore};
+use syncmgr::{HandlerInfo, Hold, ItemContext, RetryPolicy, SyncItem, SyncManager, SyncManagerBuilder, SyncResult};
 use tokio::time::Instant;
 
 use crate::support::Scripted;
@@ -131,7 +130,7 @@ pub(crate) fn stored(clock: &Daytime, store: &MemoryStore) -> SyncManagerBuilder
 }
 
 /// What failures have left of an item.
-pub(crate) fn setback(store: &MemoryStore, number: u128, name: &str) -> Option<syncmgr::RetryState> {
+pub(crate) fn setback(store: &MemoryStore, number: u128, name: &str) -> Option<syncmgr::retry::RetryState> {
     store.record(nth(number), crate::support::id(name)).expect("it can be read").and_then(|record| record.retry)
 }
 

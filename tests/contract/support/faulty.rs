@@ -6,10 +6,13 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use syncmgr::handler::{HandlerFlags, PropertiesOutcome, Resolution};
+use syncmgr::item::ItemObject;
+use syncmgr::log::ErrorId;
+use syncmgr::progress::Status;
 use syncmgr::{
-    ErrorId, HandlerFlags, HandlerInfo, ItemContext, ItemObject, Items, LogEntry, LogLevel, Participation,
-    PrepareContext, PropertiesOutcome, Resolution, RunContext, Status, Subject, SyncHandler, SyncItem, SyncResult,
-    SynchronizeContext, Uuid,
+    HandlerInfo, ItemContext, Items, LogEntry, LogLevel, Participation, PrepareContext, RunContext, Subject,
+    SyncHandler, SyncItem, SyncResult, SynchronizeContext, Uuid,
 };
 
 use crate::asking::show_error::error;

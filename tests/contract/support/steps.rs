@@ -5,9 +5,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures::FutureExt;
+use syncmgr::explain::Held;
 use syncmgr::{
-    HandlerId, HandlerInfo, Held, Hold, ItemContext, ItemId, Outcome, Report, Session, SyncItem, SyncManager,
-    SyncResult, Trigger,
+    HandlerId, HandlerInfo, Hold, ItemContext, ItemId, Outcome, Report, Session, SyncItem, SyncManager, SyncResult,
+    Trigger,
 };
 use syncmgr_test::Transcript;
 use tokio::sync::Semaphore;

@@ -4,10 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt;
+use syncmgr::classic::{Attention, ClassicHandler, Driven, HResult, Hosted, LogErrorInfo, SyncCallback};
+use syncmgr::log::ErrorScope;
+use syncmgr::request::RunFlags;
+use syncmgr::session::{Events, RunChange};
 use syncmgr::{
-    Attention, ClassicHandler, Driven, ErrorScope, Events, HResult, HandlerId, Hosted, ItemId, Items, LogErrorInfo,
-    LogLevel, Progress, RunChange, RunFlags, RunReport, Session, SessionEvent, SyncCallback, SyncHandler, SyncItem,
-    SyncManager, Trigger,
+    HandlerId, ItemId, Items, LogLevel, Progress, RunReport, Session, SessionEvent, SyncHandler, SyncItem, SyncManager,
+    Trigger,
 };
 use syncmgr_test::{ScriptedHandler, ScriptedHost, Side, Transcript};
 use tokio::sync::Notify;

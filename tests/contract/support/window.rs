@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use syncmgr::{
-    ErrorFlags, ErrorId, HResult, HandlerId, ItemId, LogErrorInfo, Progress, ProgressState, Report, RunChange,
-    RunReport, Session, SessionEvent, Status, SyncCallback, SyncManager,
-};
+use syncmgr::classic::{ErrorFlags, HResult, LogErrorInfo, SyncCallback};
+use syncmgr::log::ErrorId;
+use syncmgr::progress::{ProgressState, Status};
+use syncmgr::session::RunChange;
+use syncmgr::{HandlerId, ItemId, Progress, Report, RunReport, Session, SessionEvent, SyncManager};
 use syncmgr_test::{ScriptedHandler, Transcript};
 
 use crate::support::id;

@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use syncmgr::anyhow::anyhow;
-use syncmgr::{Checkpoint, Fence, ItemRecord, MemoryStore, StateChange, StateStore, SyncManager, SyncResult};
+use syncmgr::store::{Checkpoint, Fence, ItemRecord, MemoryStore, StateChange, StateStore};
+use syncmgr::{SyncManager, SyncResult};
 use tokio::sync::Semaphore;
 
 use crate::support::steps::registered;

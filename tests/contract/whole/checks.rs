@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use syncmgr::{HResult, HandlerId, ItemId, Progress, Report, RunEnding, SessionId, SyncItem, anyhow};
+use syncmgr::classic::HResult;
+use syncmgr::{HandlerId, ItemId, Progress, Report, RunEnding, SessionId, SyncItem, anyhow};
 use syncmgr_test::ScriptedHandler;
 
 use super::ledger::{Books, Ledger, Stray};

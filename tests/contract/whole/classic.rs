@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use syncmgr::{ErrorFlags, ErrorId, HResult, HandlerId, LogErrorInfo, LogLevel, Progress, Status, SyncCallback};
+use syncmgr::classic::{ErrorFlags, HResult, LogErrorInfo, SyncCallback};
+use syncmgr::log::ErrorId;
+use syncmgr::progress::Status;
+use syncmgr::{HandlerId, LogLevel, Progress};
 use syncmgr_test::{ScriptedHandler, Side};
 
 use super::ledger::{Ledger, Stray};

@@ -6,7 +6,11 @@ use std::sync::Arc;
 
 use proptest::collection::vec;
 use proptest::prelude::*;
-use syncmgr::{Driven, ErrorId, HResult, RunFlags, Status, Subject, Trigger};
+use syncmgr::classic::{Driven, HResult};
+use syncmgr::log::ErrorId;
+use syncmgr::progress::Status;
+use syncmgr::request::RunFlags;
+use syncmgr::{Subject, Trigger};
 use syncmgr_test::{ScriptedHost, ScriptedUser};
 use tokio::runtime::{Builder, Handle};
 use tokio::time::{Duration, sleep, timeout};

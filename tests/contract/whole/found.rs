@@ -4,9 +4,12 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use futures::FutureExt;
+use syncmgr::choice::{Chooser, Chosen, Offer};
+use syncmgr::handler::Resolution;
+use syncmgr::log::ErrorId;
 use syncmgr::{
-    Chooser, Chosen, ErrorId, HandlerId, HandlerInfo, Limits, LogEntry, LogLevel, Offer, Participation, Progress,
-    Resolution, RunContext, SyncManager, Trigger, async_trait,
+    HandlerId, HandlerInfo, Limits, LogEntry, LogLevel, Participation, Progress, RunContext, SyncManager, Trigger,
+    async_trait,
 };
 
 use crate::support::watched::{OnHost, begin, within};

@@ -3,9 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use syncmgr::{
-    HandlerId, ItemContext, ItemId, PrepareContext, RunContext, SessionId, SyncCallback, SynchronizeContext,
-};
+use syncmgr::classic::SyncCallback;
+use syncmgr::{HandlerId, ItemContext, ItemId, PrepareContext, RunContext, SessionId, SynchronizeContext};
 use syncmgr_test::ScriptedHandler;
 
 use super::plans::CLAIMS;

@@ -3,9 +3,11 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
+use syncmgr::log::Action;
+use syncmgr::request::{Invocation, InvokeFlags, Priority, RegisterFlags};
+use syncmgr::session::StopOnDrop;
 use syncmgr::{
-    Action, HandlerId, Invocation, InvokeFlags, ItemId, LogEntry, Priority, RegisterFlags, Report, Session, SessionId,
-    SessionRequest, StartError, StopOnDrop, Subject, SyncManager,
+    HandlerId, ItemId, LogEntry, Report, Session, SessionId, SessionRequest, StartError, Subject, SyncManager,
 };
 use tokio::task::JoinSet;
 

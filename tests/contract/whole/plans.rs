@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use syncmgr::{ItemFlags, ItemId, ItemState, Limits, SyncItem, WhenStalled};
+use syncmgr::handler::WhenStalled;
+use syncmgr::item::{ItemFlags, ItemState};
+use syncmgr::{ItemId, Limits, SyncItem};
 
 use super::steps::{ItemStep, RunStep};
 

@@ -3,10 +3,12 @@
 use std::future::Future;
 
 use futures::future::try_join;
+use syncmgr::handler::{HandlerFlags, Resolution};
+use syncmgr::log::ErrorId;
+use syncmgr::progress::Status;
 use syncmgr::{
-    ErrorId, HandlerFlags, HandlerId, HandlerInfo, ItemContext, ItemId, Items, LogEntry, LogLevel, Participation,
-    PrepareContext, Progress, Resolution, RunContext, Status, SyncHandler, SyncItem, SyncResult, SynchronizeContext,
-    async_trait,
+    HandlerId, HandlerInfo, ItemContext, ItemId, Items, LogEntry, LogLevel, Participation, PrepareContext, Progress,
+    RunContext, SyncHandler, SyncItem, SyncResult, SynchronizeContext, async_trait,
 };
 
 use super::ledger::{Ledger, Stray, Thing, Visiting};

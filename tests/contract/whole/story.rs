@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::PoisonError;
 
-use syncmgr::{Events, HandlerId, ItemId, RunChange, SessionEvent, SessionId};
+use syncmgr::session::{Events, RunChange};
+use syncmgr::{HandlerId, ItemId, SessionEvent, SessionId};
 
 use super::people::Log;
 

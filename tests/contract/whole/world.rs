@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use proptest::prelude::*;
-use syncmgr::{
-    Chooser, Chosen, Confirmation, Connection, ConnectionProvider, HandlerId, Hosted, Interaction, Offer,
-    RegisterFlags, Secret, SyncHandler, SyncManager, SyncResult, anyhow, async_trait,
-};
+use syncmgr::choice::{Chooser, Chosen, Offer};
+use syncmgr::classic::Hosted;
+use syncmgr::environment::{Confirmation, Connection, ConnectionProvider, Secret};
+use syncmgr::request::RegisterFlags;
+use syncmgr::{HandlerId, Interaction, SyncHandler, SyncManager, SyncResult, anyhow, async_trait};
 use syncmgr_test::ManualClock;
 
 use super::classic;

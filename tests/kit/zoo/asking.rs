@@ -2,8 +2,9 @@
 
 use std::sync::{Arc, Mutex};
 
+use syncmgr::anyhow;
+use syncmgr::environment::InteractionPermit;
 use syncmgr::prelude::*;
-use syncmgr::{InteractionPermit, anyhow};
 use syncmgr_test::Check;
 
 use super::super::world::{World, caught};

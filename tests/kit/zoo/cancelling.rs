@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use syncmgr::prelude::*;
-use syncmgr::{Progress, Status, Subject, anyhow};
+use syncmgr::progress::Status;
+use syncmgr::{Progress, Subject, anyhow};
 use syncmgr_test::Check;
 use tokio_util::sync::CancellationToken;
 

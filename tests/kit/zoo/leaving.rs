@@ -4,8 +4,9 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use syncmgr::Progress;
 use syncmgr::prelude::*;
-use syncmgr::{Progress, Status};
+use syncmgr::progress::Status;
 use syncmgr_test::Check;
 
 use super::super::world::{World, caught};

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use syncmgr::prelude::*;
-use syncmgr::{HandlerId, HandlerInfo, Progress, Status, anyhow, async_trait};
+use syncmgr::progress::Status;
+use syncmgr::{HandlerId, HandlerInfo, Progress, anyhow, async_trait};
 use syncmgr_test::Check;
 
 use super::super::world::{World, caught};

@@ -3,7 +3,11 @@
 
 use syncmgr::prelude::*;
 use syncmgr::serde_json::Value;
-use syncmgr::{ErrorId, HandlerInfo, ItemObject, Participation, PropertiesOutcome, Resolution, Status, Subject, Uuid};
+use syncmgr::handler::{PropertiesOutcome, Resolution};
+use syncmgr::item::ItemObject;
+use syncmgr::log::ErrorId;
+use syncmgr::progress::Status;
+use syncmgr::{HandlerInfo, Participation, Subject, Uuid};
 
 struct OfflinePages;
 

@@ -4,7 +4,8 @@
 use std::time::Duration;
 
 use syncmgr::prelude::*;
-use syncmgr::{Capabilities, HandlerFlags, Limits, RetryPolicy, WhenStalled};
+use syncmgr::handler::{Capabilities, HandlerFlags, WhenStalled};
+use syncmgr::{Limits, RetryPolicy};
 
 struct OfflinePages;
 

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use embed::handler::Downloads;
 use embed::server::Server;
-use syncmgr::{HandlerId, SyncHandler, SyncManager, Unstopped};
+use syncmgr::session::Unstopped;
+use syncmgr::{HandlerId, SyncHandler, SyncManager};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 

@@ -4,7 +4,9 @@ use std::path::Path;
 
 use futures::executor::block_on;
 use serde_json::json;
-use syncmgr::{Action, HandlerId, Remedy, SqliteStore, StateChange, StateStore};
+use syncmgr::HandlerId;
+use syncmgr::log::{Action, Remedy};
+use syncmgr::store::{SqliteStore, StateChange, StateStore};
 
 use crate::program::Ran;
 use crate::trees::{Trees, file, snapshot};

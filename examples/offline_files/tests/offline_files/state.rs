@@ -66,7 +66,7 @@ fn without_a_home_there_is_no_place_for_it_which_is_told_in_one_line() {
 #[test]
 fn a_state_that_is_in_use_is_left_to_whoever_has_it_and_another_pair_may_run() {
     let (trees, state) = with_state();
-    let owner = syncmgr::SqliteStore::open(&state).unwrap();
+    let owner = syncmgr::store::SqliteStore::open(&state).unwrap();
     let by = format!("(process {}) since ", std::process::id());
     assert_unusable(&trees, &state, &by);
     // Another pair may run, and so may this one afterwards.
