@@ -47,7 +47,7 @@ pub struct Explanation {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last: Option<LastEnd>,
     /// When it last succeeded.
-    #[serde(default, skip_serializing_if = "Option::is_none", with = "crate::millis::option")]
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "crate::time::option")]
     pub succeeded: Option<SystemTime>,
 }
 
@@ -103,7 +103,7 @@ pub enum Next {
     /// At this time.
     At {
         /// The time.
-        #[serde(with = "crate::millis")]
+        #[serde(with = "crate::time")]
         time: SystemTime,
     },
     /// With the next session that creates its handler.
@@ -134,6 +134,6 @@ pub struct LastEnd {
     /// How.
     pub outcome: Outcome,
     /// When.
-    #[serde(with = "crate::millis")]
+    #[serde(with = "crate::time")]
     pub time: SystemTime,
 }

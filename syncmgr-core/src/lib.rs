@@ -30,8 +30,6 @@ pub mod info;
 
 mod limits;
 
-mod millis;
-
 pub mod item;
 
 pub mod claim;

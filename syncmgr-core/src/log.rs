@@ -9,9 +9,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::hresult::UnknownCode;
 use crate::id::{ErrorId, ItemId};
-use crate::millis::round_down;
 use crate::page::Page;
 use crate::text::{Escaped, MAX_NAME, MAX_TEXT, bounded};
+use crate::time::round_down;
 
 /// How serious an entry is: `SYNCMGRLOGLEVEL`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -236,7 +236,7 @@ pub enum Remedy {
     /// Make room where it is written.
     FreeSpace,
     /// Wait until this time.
-    WaitUntil(#[serde(with = "crate::millis")] SystemTime),
+    WaitUntil(#[serde(with = "crate::time")] SystemTime),
     /// Open this page; never by policy.
     OpenPage(Page),
     /// Put the saved state aside and begin afresh.

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize, Serializer, ser};
 
 use crate::id::{HandlerId, ItemId, SessionId};
 use crate::register::{RequestError, check_cookie};
 use crate::text::{Escaped, MAX_COOKIE};
+use crate::time::{LAST_MILLI, from_millis, to_millis};
 use crate::trigger::{RunFlags, Trigger};
 
 mod wire;
@@ -138,18 +139,17 @@ fn check_items(items: &BTreeSet<ItemId>) -> Result<(), RunRequestError> {
     }
 }
 
-/// The last millisecond of the year 9999: a later deadline is one in the wrong unit.
-const LAST_MILLI: u64 = 253_402_300_799_999;
-
 fn unix_millis(time: SystemTime) -> Result<u64, RunRequestError> {
-    let since = time.duration_since(SystemTime::UNIX_EPOCH).ok();
-    let millis = since.and_then(|since| u64::try_from(since.as_millis()).ok());
-    millis.filter(|&millis| millis <= LAST_MILLI).ok_or(RunRequestError::DeadlineOutOfRange)
+    in_reach(u64::try_from(to_millis(time)).unwrap_or(u64::MAX))
 }
 
 fn from_unix_millis(millis: u64) -> Result<SystemTime, RunRequestError> {
-    let since = Some(millis).filter(|&millis| millis <= LAST_MILLI).map(Duration::from_millis);
-    since.and_then(|since| SystemTime::UNIX_EPOCH.checked_add(since)).ok_or(RunRequestError::DeadlineOutOfRange)
+    in_reach(millis).map(|millis| from_millis(millis.cast_signed()))
+}
+
+/// A deadline after the year 9999 is one in the wrong unit.
+fn in_reach(millis: u64) -> Result<u64, RunRequestError> {
+    if millis <= LAST_MILLI { Ok(millis) } else { Err(RunRequestError::DeadlineOutOfRange) }
 }
 
 /// A described run that was refused when it was written or read. Its writer's mistake, unless the version is newer.

@@ -82,11 +82,11 @@ pub struct RetryState {
     /// Failures since the last success, whether or not the item got further.
     pub total: u32,
     /// When the first of them was. Stored as milliseconds since 1970.
-    #[serde(with = "crate::millis")]
+    #[serde(with = "crate::time")]
     pub since: SystemTime,
     /// It does not run by itself before this. `None` where no time was set: what only somebody who asks can end, and a
     /// resource that has failed too seldom to be held. Stored as milliseconds since 1970.
-    #[serde(default, with = "crate::millis::option")]
+    #[serde(default, with = "crate::time::option")]
     pub until: Option<SystemTime>,
 }
 

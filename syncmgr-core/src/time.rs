@@ -1,89 +1,100 @@
-//! Times as people read them.
+//! Times: how they are shown, how they are stored, and how far they go.
 
 use std::fmt;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
-/// Shows a time in UTC to the second, as in `2026-11-21 14:05:00Z`.
-///
-/// The calendar is the Gregorian one at all times. The year before 1 is 0, and the one before that -1.
+use jiff::Timestamp;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// Shows a time in UTC to the second, as in `2026-11-21 14:05:00Z`; one outside the years -9999 to 9999 as the nearest
+/// in them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Utc(pub SystemTime);
 
-const DAY: i128 = 24 * 60 * 60;
-
 impl fmt::Display for Utc {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let seconds = seconds(self.0);
-        let (year, month, day) = date(seconds.div_euclid(DAY));
-        let second = seconds.rem_euclid(DAY);
-        let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
-        let sign = if year < 0 { "-" } else { "" };
-        let year = year.unsigned_abs();
-        write!(f, "{sign}{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}Z")
+        let nearest = if self.0 < SystemTime::UNIX_EPOCH { Timestamp::MIN } else { Timestamp::MAX };
+        let time = Timestamp::try_from(self.0).unwrap_or(nearest);
+        write!(f, "{}", time.strftime("%Y-%m-%d %H:%M:%SZ"))
     }
 }
 
-/// The last second since 1970 that had begun.
-fn seconds(time: SystemTime) -> i128 {
+/// The last millisecond of the year 9999, the last that has a usual way to be written.
+pub(crate) const LAST_MILLI: u64 = 253_402_300_799_999;
+const LAST: Duration = Duration::from_millis(LAST_MILLI);
+
+/// This much later, at the end of the year 9999 at the latest. A clock beyond that still gets its wait, if none so long.
+pub fn later(now: SystemTime, wait: Duration) -> SystemTime {
+    let end = SystemTime::UNIX_EPOCH + LAST;
+    let latest = if now < end { end } else { now.checked_add(LAST).unwrap_or(now) };
+    now.checked_add(wait).map_or(latest, |time| time.min(latest))
+}
+
+/// The whole millisecond at or before a time.
+pub(crate) fn round_down(time: SystemTime) -> SystemTime {
+    from_millis(to_millis(time))
+}
+
+/// The whole millisecond at or after a time.
+pub(crate) fn round_up(time: SystemTime) -> SystemTime {
+    let down = round_down(time);
+    let up = if down < time { down.checked_add(Duration::from_millis(1)) } else { None };
+    up.unwrap_or(time).max(time)
+}
+
+/// Whole milliseconds since 1970, rounded down; negative before.
+pub fn to_millis(time: SystemTime) -> i64 {
     match time.duration_since(SystemTime::UNIX_EPOCH) {
-        Ok(after) => after.as_secs().into(),
+        Ok(after) => i64::try_from(after.as_millis()).unwrap_or(i64::MAX),
         Err(before) => {
-            let before = before.duration();
-            -i128::from(before.as_secs()) - i128::from(before.subsec_nanos() > 0)
+            i64::try_from(before.duration().as_nanos().div_ceil(1_000_000)).map_or(i64::MIN, |millis| -millis)
         }
     }
 }
 
-/// Year, month and day of the day that comes so many days after 1970-01-01.
-///
-/// Counted from the first day of the year 1, each span of years ends with its irregular part: 400 years with the century
-/// that has a day more, 4 years with the leap year.
-fn date(day: i128) -> (i128, usize, i128) {
-    const TO_1970: i128 = 719_162;
-    const YEARS_400: i128 = 146_097;
-    const YEARS_100: i128 = 36_524;
-    const YEARS_4: i128 = 1_461;
-    let day = day + TO_1970;
-    let (eras, day) = (day.div_euclid(YEARS_400), day.rem_euclid(YEARS_400));
-    let centuries = (day / YEARS_100).min(3);
-    let day = day - centuries * YEARS_100;
-    let (fours, day) = (day / YEARS_4, day % YEARS_4);
-    let ones = (day / 365).min(3);
-    let year = 1 + 400 * eras + 100 * centuries + 4 * fours + ones;
-    let (month, day) = month(day - ones * 365, year);
-    (year, month, day + 1)
-}
-
-/// The month a day of a year is in, from 1, and the day of the month, from 0.
-fn month(mut day: i128, year: i128) -> (usize, i128) {
-    let february = if is_leap(year) { 29 } else { 28 };
-    let lengths = [31, february, 31, 30, 31, 30, 31, 31, 30, 31, 30];
-    for (passed, length) in lengths.into_iter().enumerate() {
-        if day < length {
-            return (passed + 1, day);
-        }
-        day -= length;
+/// The time, or on a platform that cannot name it the nearest end of 1970 to 9999.
+pub fn from_millis(millis: i64) -> SystemTime {
+    let epoch = SystemTime::UNIX_EPOCH;
+    let distance = Duration::from_millis(millis.unsigned_abs());
+    if millis < 0 {
+        epoch.checked_sub(distance).unwrap_or(epoch)
+    } else {
+        epoch.checked_add(distance).unwrap_or(epoch + LAST)
     }
-    (lengths.len() + 1, day)
 }
 
-fn is_leap(year: i128) -> bool {
-    year % 4 == 0 && (year % 100 != 0 || year % 400 == 0)
+/// Writes a time that has no millisecond of its own as the one before it.
+pub(crate) fn serialize<S: Serializer>(time: &SystemTime, serializer: S) -> Result<S::Ok, S::Error> {
+    to_millis(*time).serialize(serializer)
+}
+
+/// Reads a time.
+pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SystemTime, D::Error> {
+    i64::deserialize(deserializer).map(from_millis)
+}
+
+/// The same for a time that may be missing.
+pub(crate) mod option {
+    use super::{Deserialize, Deserializer, Serialize, Serializer, SystemTime, from_millis, to_millis};
+
+    /// Writes a time that has no millisecond of its own as the one before it.
+    pub(crate) fn serialize<S: Serializer>(time: &Option<SystemTime>, serializer: S) -> Result<S::Ok, S::Error> {
+        time.map(to_millis).serialize(serializer)
+    }
+
+    /// Reads a time.
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SystemTime>, D::Error> {
+        Option::<i64>::deserialize(deserializer).map(|millis| millis.map(from_millis))
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use proptest::prelude::*;
 
     use super::*;
 
-    fn shown(seconds: i64) -> String {
-        let distance = Duration::from_secs(seconds.unsigned_abs());
-        let epoch = SystemTime::UNIX_EPOCH;
-        Utc(if seconds < 0 { epoch - distance } else { epoch + distance }).to_string()
-    }
+    const EPOCH: SystemTime = SystemTime::UNIX_EPOCH;
 
     #[test]
     fn known_seconds_have_their_dates() {
@@ -92,49 +103,57 @@ mod tests {
             (-1, "1969-12-31 23:59:59Z"),
             (951_782_400, "2000-02-29 00:00:00Z"),
             (1_795_269_900, "2026-11-21 14:05:00Z"),
-            (4_107_542_399, "2100-02-28 23:59:59Z"),
-            (4_107_542_400, "2100-03-01 00:00:00Z"),
-            (253_402_300_799, "9999-12-31 23:59:59Z"),
-            (253_402_300_800, "10000-01-01 00:00:00Z"),
             (-11_644_473_600, "1601-01-01 00:00:00Z"),
-            (-62_135_596_800, "0001-01-01 00:00:00Z"),
             (-62_135_596_801, "0000-12-31 23:59:59Z"),
-            (-62_167_219_201, "-0001-12-31 23:59:59Z"),
         ];
-        known.iter().for_each(|(seconds, text)| assert_eq!(shown(*seconds), *text));
+        known.iter().for_each(|(seconds, text)| assert_eq!(Utc(from_millis(seconds * 1_000)).to_string(), *text));
+        assert_eq!(Utc(EPOCH - Duration::from_millis(1)).to_string(), "1969-12-31 23:59:59Z");
     }
 
     #[test]
-    fn a_part_of_a_second_before_1970_belongs_to_the_second_it_is_in() {
-        let time = SystemTime::UNIX_EPOCH - Duration::from_millis(1);
-        assert_eq!(Utc(time).to_string(), "1969-12-31 23:59:59Z");
+    fn what_no_calendar_reaches_is_shown_as_its_end() {
+        assert_eq!(Utc(EPOCH + 2 * LAST).to_string(), "9999-12-30 22:00:00Z");
+        assert_eq!(Utc(EPOCH - 2 * LAST).to_string(), "-9999-01-02 01:59:59Z");
+    }
+
+    #[test]
+    fn a_time_between_two_milliseconds_is_written_as_the_earlier_on_both_sides_of_1970() {
+        assert_eq!(to_millis(EPOCH + Duration::from_micros(1_500)), 1);
+        assert_eq!(to_millis(EPOCH - Duration::from_micros(1_500)), -2);
+        assert_eq!(to_millis(EPOCH - Duration::from_millis(2)), -2);
+    }
+
+    #[test]
+    fn what_is_too_far_away_to_be_added_ends_with_the_year_9999() {
+        let last = EPOCH + LAST;
+        assert_eq!(later(EPOCH, Duration::MAX), last);
+        assert_eq!(later(EPOCH, LAST + Duration::from_millis(1)), last);
+        assert_eq!(later(EPOCH, Duration::from_secs(5)), EPOCH + Duration::from_secs(5));
+        let beyond = last + Duration::from_secs(9);
+        assert_eq!(later(beyond, Duration::from_secs(5)), beyond + Duration::from_secs(5), "a clock gone wrong");
+        assert_eq!(later(beyond, Duration::MAX), beyond + LAST);
     }
 
     proptest! {
         #[test]
-        fn any_time_the_platform_can_name_is_shown(seconds in any::<u64>(), nanos in 0..1_000_000_000_u32) {
-            let distance = Duration::new(seconds, nanos);
-            let epoch = SystemTime::UNIX_EPOCH;
-            for time in [epoch.checked_add(distance), epoch.checked_sub(distance)].into_iter().flatten() {
-                prop_assert!(Utc(time).to_string().ends_with('Z'));
-            }
+        fn every_number_of_milliseconds_is_read_as_it_was_written(millis in -(1_i64 << 46)..1 << 46) {
+            prop_assert_eq!(to_millis(from_millis(millis)), millis);
         }
 
         #[test]
-        fn each_day_is_followed_by_the_next(day in -2_000_000..4_000_000_i128) {
-            let (year, month, number) = date(day);
-            let length = match month {
-                2 if is_leap(year) => 29,
-                2 => 28,
-                4 | 6 | 9 | 11 => 30,
-                _ => 31,
-            };
-            let next = match (number == length, month == 12) {
-                (false, _) => (year, month, number + 1),
-                (true, false) => (year, month + 1, 1),
-                (true, true) => (year + 1, 1, 1),
-            };
-            prop_assert_eq!(date(day + 1), next);
+        fn any_number_can_be_read(millis in any::<i64>()) {
+            from_millis(millis);
+        }
+
+        #[test]
+        fn rounding_goes_to_the_nearest_millisecond_below_and_above(micros in -(1_i64 << 50)..1 << 50) {
+            let distance = Duration::from_micros(micros.unsigned_abs());
+            let time = if micros < 0 { EPOCH - distance } else { EPOCH + distance };
+            let (down, up) = (round_down(time), round_up(time));
+            prop_assert!(down <= time && time <= up);
+            prop_assert_eq!(up.duration_since(down).unwrap().is_zero(), micros % 1_000 == 0);
+            prop_assert!(up.duration_since(down).unwrap() <= Duration::from_millis(1));
+            prop_assert_eq!((round_up(down), round_down(up)), (down, up));
         }
     }
 }

@@ -105,7 +105,7 @@ pub enum Objection {
     /// It is earlier than it was.
     ClockWentBack {
         /// When the item last ended.
-        #[serde(with = "crate::millis")]
+        #[serde(with = "crate::time")]
         last: SystemTime,
     },
 }

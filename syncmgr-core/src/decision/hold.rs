@@ -40,7 +40,7 @@ pub enum Hold {
     /// It failed, and waits a while. Ends at that time, on reconnect, or when somebody asks for it.
     BackingOff {
         /// When it runs again by itself.
-        #[serde(with = "crate::millis")]
+        #[serde(with = "crate::time")]
         until: SystemTime,
         /// How often in a row it failed without getting further.
         failures: u32,
@@ -48,7 +48,7 @@ pub enum Hold {
     /// The peer asked to be left alone. Ends at that time, or when somebody insists.
     NotBefore {
         /// Until when.
-        #[serde(with = "crate::millis")]
+        #[serde(with = "crate::time")]
         until: SystemTime,
     },
     /// It waits for a decision or for somebody to be there. Ends with the answer, or when somebody asks for it.

@@ -6,8 +6,8 @@ use super::hold::Hold;
 use super::retry::{self, Advance, Ask};
 use super::verdict::{Outcome, Verdict};
 use crate::error::FailureClass;
-use crate::millis::{later, round_up};
 use crate::retry::{RetryPolicy, RetryState, Setback};
+use crate::time::{later, round_up};
 
 /// From so many failures in a row on, a resource is held. Fewer may be the items' own fault.
 const HELD_FROM: u32 = 3;

@@ -19,8 +19,8 @@ use std::time::{Duration, SystemTime};
 use super::hold::Hold;
 use super::verdict::{Outcome, Verdict};
 use crate::error::{FailureClass, RetryAt};
-use crate::millis::{later, round_down, round_up};
 use crate::retry::{RetryPolicy, RetryState, Setback};
+use crate::time::{later, round_down, round_up};
 
 /// Whether an attempt got the item further: whether something of it was committed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -8,8 +8,8 @@ use crate::decision::retry::{Ask, may_run};
 use crate::decision::verdict::Outcome;
 use crate::id::ErrorId;
 use crate::item::ItemState;
-use crate::millis::round_down;
 use crate::register::RegisterFlags;
+use crate::time::round_down;
 
 /// Says where something stands, what holds it, and when it runs next.
 pub fn explain(known: &Known, now: SystemTime) -> Explanation {

@@ -16,7 +16,7 @@ const SESSION: SessionId = SessionId(12);
 
 /// 2026-11-21 14:00:00Z, and so many seconds.
 fn at(seconds: i64) -> SystemTime {
-    crate::millis::from_millis((1_795_269_600 + seconds) * 1_000)
+    crate::time::from_millis((1_795_269_600 + seconds) * 1_000)
 }
 
 fn now() -> SystemTime {

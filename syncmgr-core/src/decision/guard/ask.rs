@@ -5,9 +5,9 @@ use uuid::Uuid;
 
 use super::{GuardPolicy, Objection, WhenGuarded};
 use crate::log::{Question, Remedy};
-use crate::millis;
 use crate::plan::{Clearance, Plan, Side};
 use crate::text::Escaped;
+use crate::time;
 
 /// The key of every question a guard asks.
 pub const KEY: &str = "guard";
@@ -93,6 +93,6 @@ fn parts(objection: &Objection) -> (&'static str, Option<&str>, u64, u64) {
         Objection::PeerChanged { side } => ("peer_changed", Some(side), 0, 0),
         Objection::SideEmpty { side, before } => ("side_empty", Some(side), *before, 0),
         Objection::TooManyDeletions { deletes, existing } => ("too_many_deletions", None, *deletes, *existing),
-        Objection::ClockWentBack { last } => ("clock_went_back", None, millis::to_millis(*last).cast_unsigned(), 0),
+        Objection::ClockWentBack { last } => ("clock_went_back", None, time::to_millis(*last).cast_unsigned(), 0),
     }
 }

@@ -9,10 +9,10 @@ use crate::decision::retry::{self, Advance, Clearing};
 use crate::decision::verdict::{Outcome, Verdict};
 use crate::id::{ErrorId, HandlerId, ItemId};
 use crate::log::{LogEntry, LogLevel, Question, Remedy};
-use crate::millis::later;
 use crate::request::RunRequest;
 use crate::retry::{RetryPolicy, RetryState, Setback};
 use crate::store::StateChange;
+use crate::time::later;
 
 /// An attempt at an item that has ended, and what the judgement needs to know.
 #[derive(Clone, Copy, Debug)]

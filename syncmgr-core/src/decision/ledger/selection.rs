@@ -12,9 +12,9 @@ use crate::decision::retry::{Ask, may_run};
 use crate::explain::Known;
 use crate::facts::Facts;
 use crate::id::{HandlerId, ItemId};
-use crate::millis::later;
 use crate::request::RunRequest;
 use crate::retry::{RetryPolicy, RetryState, Setback};
+use crate::time::later;
 use crate::trigger::Trigger;
 
 impl RetryLedger {
