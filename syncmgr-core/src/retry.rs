@@ -149,22 +149,4 @@ impl Setback {
         Self::Gone,
         Self::UnreadableState,
     ];
-
-    /// A word for it, as in `not_before`: what a store and a document call it.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Backoff => "backoff",
-            Self::NotBefore => "not_before",
-            Self::NeedsUser => "needs_user",
-            Self::NeedsAttention => "needs_attention",
-            Self::Permanent => "permanent",
-            Self::Gone => "gone",
-            Self::UnreadableState => "unreadable_state",
-        }
-    }
-
-    /// The setback of this name.
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|setback| setback.name() == name)
-    }
 }

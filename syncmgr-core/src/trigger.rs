@@ -1,11 +1,13 @@
 //! What starts a session, and under which conditions it runs: `SYNCMGRFLAG`.
 
 use bitflags::bitflags;
+use serde::{Deserialize, Serialize};
 
 /// What started a session: the event value in the low byte of `SYNCMGRFLAG`.
 ///
 /// An ordinal, not bits: `Manual` (3) is not `Connect | PendingDisconnect`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Trigger {
     /// The network came up: `SYNCMGRFLAG_CONNECT`.
@@ -91,5 +93,12 @@ mod tests {
         assert_eq!(word, 0x0205);
         assert_eq!(Trigger::from_word(word), Trigger::Invoke);
         assert_eq!(RunFlags::from_word(word), RunFlags::MAY_BOTHER_USER);
+    }
+
+    #[test]
+    fn a_trigger_is_stored_under_its_name() {
+        for trigger in (1..=6).map(Trigger::from_word) {
+            assert_eq!(serde_json::to_value(trigger).unwrap(), trigger.name());
+        }
     }
 }

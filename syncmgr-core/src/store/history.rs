@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::SystemTime;
 
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::decision::verdict::Outcome;
@@ -52,7 +53,8 @@ pub struct SessionEnd {
 }
 
 /// How a session went.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Course {
     /// As it should.
     Smooth,
@@ -70,11 +72,6 @@ impl Course {
             Self::Eventful => "eventful",
             Self::Interrupted => "interrupted",
         }
-    }
-
-    /// The course of this name.
-    pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Smooth, Self::Eventful, Self::Interrupted].into_iter().find(|course| course.name() == name)
     }
 }
 

@@ -7,7 +7,6 @@ use syncmgr_core::error::SyncResult;
 use syncmgr_core::id::HandlerId;
 use syncmgr_core::store::StateChange;
 
-use super::encode::Guid;
 use super::error::StoreError;
 use super::options::SqliteOptions;
 use super::queue::Write;
@@ -171,7 +170,7 @@ impl Applier {
         if let Some(key) = self.keys.get(&handler) {
             return Ok(Some(*key));
         }
-        let found = self.connection.prepare_cached(FIND)?.query_row([Guid(handler.guid())], |row| row.get(0));
+        let found = self.connection.prepare_cached(FIND)?.query_row([handler.guid()], |row| row.get(0));
         let found = found.optional()?;
         self.keys.extend(found.map(|key| (handler, key)));
         Ok(found)
@@ -182,7 +181,7 @@ impl Applier {
         if let Some(key) = self.known(handler)? {
             return Ok(key);
         }
-        self.run("INSERT INTO handlers (id) VALUES (?1)", [Guid(handler.guid())])?;
+        self.run("INSERT INTO handlers (id) VALUES (?1)", [handler.guid()])?;
         let key = self.connection.last_insert_rowid();
         self.keys.insert(handler, key);
         Ok(key)

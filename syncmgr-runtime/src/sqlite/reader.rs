@@ -14,7 +14,7 @@ use syncmgr_core::record::ItemRecord;
 use syncmgr_core::retry::RetryState;
 use syncmgr_core::store::{HandlerRecord, Histogram, LogRecord, SessionRecord};
 
-use super::encode::{Count, Guid, Json, Time};
+use super::encode::{Json, Time};
 use super::error::StoreError;
 
 mod rows;
@@ -60,39 +60,39 @@ impl Reader {
     }
 
     pub(super) fn choices(&self, handler: HandlerId) -> Read<BTreeMap<ItemId, ItemState>> {
-        self.all(CHOICES, [Guid(handler.guid())], |row| {
+        self.all(CHOICES, [handler.guid()], |row| {
             let state = if row.get(1)? { ItemState::Checked } else { ItemState::Unchecked };
             Ok((rows::item(row)?, state))
         })
     }
 
     pub(super) fn log(&self, handler: HandlerId) -> Read<Vec<LogRecord>> {
-        self.all(LOG, [Guid(handler.guid())], rows::entry)
+        self.all(LOG, [handler.guid()], rows::entry)
     }
 
     pub(super) fn log_about(&self, handler: HandlerId, item: ItemId) -> Read<Vec<LogRecord>> {
-        self.all(LOG_ABOUT, [Guid(handler.guid()), Guid(item.guid())], rows::entry)
+        self.all(LOG_ABOUT, [handler.guid(), item.guid()], rows::entry)
     }
 
     pub(super) fn answer(&self, handler: HandlerId, item: ItemId, question: &Question) -> Read<Option<usize>> {
-        let key = params![Guid(handler.guid()), Guid(item.guid()), question.key];
+        let key = params![handler.guid(), item.guid(), question.key];
         let answer = self.one(ANSWER, key, |row| {
-            let (answered, choice): (Json<Question>, Count) = (row.get(0)?, row.get(1)?);
-            Ok((answered.0 == *question).then_some(choice.0))
+            let (answered, choice): (Json<Question>, _) = (row.get(0)?, row.get(1)?);
+            Ok((answered.0 == *question).then_some(choice))
         })?;
-        Ok(answer.flatten().and_then(|choice| usize::try_from(choice).ok()))
+        Ok(answer.flatten())
     }
 
     pub(super) fn record(&self, handler: HandlerId, item: ItemId) -> Read<Option<ItemRecord>> {
-        self.one(RECORD, [Guid(handler.guid()), Guid(item.guid())], rows::record)
+        self.one(RECORD, [handler.guid(), item.guid()], rows::record)
     }
 
     pub(super) fn setbacks(&self, handler: HandlerId) -> Read<BTreeMap<ItemId, RetryState>> {
-        self.all(SETBACKS, [Guid(handler.guid())], |row| Ok((rows::item(row)?, rows::some_retry(row, 1)?)))
+        self.all(SETBACKS, [handler.guid()], |row| Ok((rows::item(row)?, rows::some_retry(row, 1)?)))
     }
 
     pub(super) fn known(&self, handler: HandlerId) -> Read<BTreeMap<ItemId, Option<SystemTime>>> {
-        self.all(KNOWN, [Guid(handler.guid())], |row| {
+        self.all(KNOWN, [handler.guid()], |row| {
             Ok((rows::item(row)?, row.get::<_, Option<Time>>(1)?.map(|time| time.0)))
         })
     }
@@ -100,7 +100,7 @@ impl Reader {
     pub(super) fn ended_since(&self, handler: HandlerId, session: SessionId) -> Read<BTreeSet<ItemId>> {
         // No session has a number that cannot be stored.
         let session = i64::try_from(session.0).unwrap_or(i64::MAX);
-        self.all(ENDED, params![Guid(handler.guid()), session], rows::item)
+        self.all(ENDED, params![handler.guid(), session], rows::item)
     }
 
     pub(super) fn resources(&self) -> Read<BTreeMap<Claim, RetryState>> {
@@ -119,13 +119,13 @@ impl Reader {
     }
 
     pub(super) fn last_session(&self) -> Read<SessionId> {
-        let last = self.one(LAST_SESSION, [], |row| row.get::<_, Count>(0))?;
-        Ok(last.map_or_else(SessionId::default, |last| SessionId(last.0)))
+        Ok(self.one(LAST_SESSION, [], |row| row.get(0).map(SessionId))?.unwrap_or_default())
     }
 
     pub(super) fn histogram(&self, name: &str) -> Read<Option<Histogram>> {
         self.one(HISTOGRAM, [name], |row| {
-            Ok(Histogram { counts: row.get::<_, Json<_>>(0)?.0, longest: row.get::<_, Count>(1)?.0 })
+            let (Json(counts), longest) = (row.get(0)?, row.get(1)?);
+            Ok(Histogram { counts, longest })
         })
     }
 

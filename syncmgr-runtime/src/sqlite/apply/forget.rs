@@ -6,7 +6,7 @@ use syncmgr_core::request::RunRequest;
 use uuid::Uuid;
 
 use super::{Applied, Applier};
-use crate::sqlite::encode::{Count, Guid, Json};
+use crate::sqlite::encode::Json;
 
 const OF_HANDLER: [&str; 5] = [
     "DELETE FROM items WHERE handler = ?1",
@@ -39,14 +39,14 @@ impl Applier {
     pub(super) fn forget_item(&mut self, handler: HandlerId, item: ItemId) -> Applied {
         self.forget_runs(item.guid(), |run| run.handler != handler || is_left_without(run, item))?;
         let Some(key) = self.known(handler)? else { return Ok(()) };
-        OF_ITEM.iter().try_for_each(|statement| self.run(statement, params![key, Guid(item.guid())]).map(drop))
+        OF_ITEM.iter().try_for_each(|statement| self.run(statement, params![key, item.guid()]).map(drop))
     }
 
     /// Takes an id out of what sessions were asked for. A run that `keep` does not keep is taken out itself.
     fn forget_runs(&self, id: Uuid, mut keep: impl FnMut(&mut RunRequest) -> bool) -> Applied {
         for (session, manager, mut runs) in self.sessions_naming(id)? {
             runs.retain_mut(&mut keep);
-            self.run(ASKED, params![Count(session.0), Guid(manager), Json(runs)])?;
+            self.run(ASKED, params![session.0, manager, Json(runs)])?;
         }
         Ok(())
     }
@@ -54,8 +54,7 @@ impl Applier {
     fn sessions_naming(&self, id: Uuid) -> Applied<Vec<(SessionId, Uuid, Vec<RunRequest>)>> {
         let mut naming = self.connection.prepare_cached(NAMING)?;
         let rows = naming.query_map([id.to_string()], |row| {
-            let (session, manager, runs): (Count, Guid, Json<_>) = (row.get(0)?, row.get(1)?, row.get(2)?);
-            Ok((SessionId(session.0), manager.0, runs.0))
+            Ok((SessionId(row.get(0)?), row.get(1)?, row.get::<_, Json<_>>(2)?.0))
         })?;
         Ok(rows.collect::<rusqlite::Result<_>>()?)
     }

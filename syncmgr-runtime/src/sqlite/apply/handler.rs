@@ -8,7 +8,6 @@ use syncmgr_core::item::ItemState;
 use syncmgr_core::store::StateChange;
 
 use super::{Applied, Applier, unknown};
-use crate::sqlite::encode::Guid;
 
 const REGISTER: &str = "UPDATE handlers SET description = ?2, registered = ?3 WHERE key = ?1";
 const SET_FLAGS: &str = "UPDATE handlers SET flags = ?2 WHERE key = ?1";
@@ -35,7 +34,7 @@ impl Applier {
     fn choose(&mut self, handler: HandlerId, items: &BTreeMap<ItemId, Option<ItemState>>) -> Applied {
         let key = self.key(handler)?;
         for (item, state) in items {
-            let item = Guid(item.guid());
+            let item = item.guid();
             match state {
                 Some(state) => self.run(CHOOSE, params![key, item, *state == ItemState::Checked])?,
                 None => self.run(FORGET_CHOICE, params![key, item])?,

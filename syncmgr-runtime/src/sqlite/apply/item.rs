@@ -15,7 +15,7 @@ use syncmgr_core::retry::{RetryState, Setback};
 use syncmgr_core::store::{StaleWriter, StateChange};
 
 use super::{Applied, Applier, Trouble, unknown};
-use crate::sqlite::encode::{Count, Guid, Json, Time, Word};
+use crate::sqlite::encode::{Json, Time, Word};
 
 const COMMIT: &str = "INSERT INTO items (handler, place, item, session, attempt, checkpoint, checkpoint_version, sides)
     VALUES (?1, ?8, ?2, ?3, ?4, ?5, ?6, ?7)
@@ -83,16 +83,16 @@ impl Applier {
 
     fn reset(&mut self, handler: HandlerId, item: ItemId) -> Applied {
         let Some(key) = self.known(handler)? else { return Ok(()) };
-        self.run(RESET, params![key, Guid(item.guid())]).map(drop)
+        self.run(RESET, params![key, item.guid()]).map(drop)
     }
 
     fn answer(&mut self, handler: HandlerId, item: ItemId, question: &Question, choice: usize) -> Applied {
-        let (key, choice) = (self.key(handler)?, Count(u64::try_from(choice).unwrap_or(u64::MAX)));
-        self.run(ANSWER, params![key, Guid(item.guid()), question.key, Json(question), choice]).map(drop)
+        let key = self.key(handler)?;
+        self.run(ANSWER, params![key, item.guid(), question.key, Json(question), choice]).map(drop)
     }
 
     fn commit(&mut self, place: Place, fence: Fence, checkpoint: &Checkpoint, sides: Option<&Vec<Side>>) -> Applied {
-        let (item, session) = (Guid(place.item.guid()), Count(fence.session.0));
+        let (item, session) = (place.item.guid(), fence.session.0);
         let (attempt, Checkpoint { state, version }, sides) = (fence.attempt, checkpoint, sides.map(Json));
         let fresh = self.fresh_place(place.handler)?;
         let stored = self.run(COMMIT, params![place.handler, item, session, attempt, state, version, sides, fresh])?;
@@ -101,11 +101,9 @@ impl Applier {
 
     /// A later attempt has written: which.
     fn stale(&self, place: Place, writer: Fence) -> Applied<Trouble> {
-        let latest = self
-            .connection
-            .prepare_cached(LATEST)?
-            .query_row(params![place.handler, Guid(place.item.guid())], |row| {
-                Ok(Fence { session: SessionId(row.get::<_, Count>(0)?.0), attempt: row.get(1)? })
+        let latest =
+            self.connection.prepare_cached(LATEST)?.query_row(params![place.handler, place.item.guid()], |row| {
+                Ok(Fence { session: SessionId(row.get(0)?), attempt: row.get(1)? })
             })?;
         Ok(Trouble::Refused(StaleWriter { item: place.item, writer, latest }.into()))
     }
@@ -123,8 +121,8 @@ impl Applier {
 
     fn end_one(&mut self, place: Place, fence: Fence, time: SystemTime, end: &ItemEnd) -> Applied<usize> {
         let succeeded = (end.outcome == Outcome::Succeeded).then_some(Time(time));
-        let (handler, item) = (place.handler, Guid(place.item.guid()));
-        let (session, attempt, outcome) = (Count(fence.session.0), fence.attempt, Word(end.outcome));
+        let (handler, item) = (place.handler, place.item.guid());
+        let (session, attempt, outcome) = (fence.session.0, fence.attempt, Word(end.outcome));
         let (retry, sides) = (end.retry.as_ref(), end.sides.as_ref().map(Json));
         let [failures, total] = counts(retry);
         let (setback, since, until) = reason(retry);
@@ -153,14 +151,14 @@ impl Applier {
     fn consume(&self, place: Place, keys: &[Arc<str>]) -> Applied {
         for key in keys {
             self.seams.at("before answer consumed");
-            self.run(CONSUME, params![place.handler, Guid(place.item.guid()), key])?;
+            self.run(CONSUME, params![place.handler, place.item.guid(), key])?;
             self.seams.at("after answer consumed");
         }
         Ok(())
     }
 
     fn retry(&mut self, handler: HandlerId, item: ItemId, retry: Option<RetryState>) -> Applied {
-        let item = Guid(item.guid());
+        let item = item.guid();
         let Some(retry) = retry else {
             let Some(key) = self.known(handler)? else { return Ok(()) };
             return self.run(NO_RETRY, params![key, item]).map(drop);
@@ -178,7 +176,7 @@ impl Applier {
 
     fn absent(&mut self, handler: HandlerId, items: &BTreeMap<ItemId, Option<SystemTime>>) -> Applied {
         for (item, since) in items {
-            let item = Guid(item.guid());
+            let item = item.guid();
             if let Some(since) = since {
                 let key = self.key(handler)?;
                 let fresh = self.fresh_place(key)?;

@@ -4,13 +4,13 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use rusqlite::params;
-use syncmgr_core::id::{ErrorId, ErrorScope, HandlerId, SessionId};
+use syncmgr_core::id::{ErrorId, ErrorScope, HandlerId, ItemId, SessionId};
 use syncmgr_core::log::LogEntry;
 use syncmgr_core::store::StateChange;
 use uuid::Uuid;
 
 use super::{Applied, Applier, unknown};
-use crate::sqlite::encode::{Count, Guid, Json, Time, Word};
+use crate::sqlite::encode::{Json, Time, Word};
 
 /// How many entries are kept of a handler; the oldest go first.
 const MOST_ENTRIES: u32 = 10_000;
@@ -47,7 +47,7 @@ impl Applier {
             }
             StateChange::LogDeleted { handler, scope } => self.delete_log(*handler, *scope),
             StateChange::Settled { handler, item } => match self.known(*handler)? {
-                Some(key) => self.run(DELETE_QUESTIONS, params![key, Guid(item.guid())]).map(drop),
+                Some(key) => self.run(DELETE_QUESTIONS, params![key, item.guid()]).map(drop),
                 None => Ok(()),
             },
             _ => Err(unknown()),
@@ -56,7 +56,7 @@ impl Applier {
 
     /// This is all of the session's log.
     fn replace(&mut self, origin: &Origin, entries: &[Arc<LogEntry>]) -> Applied {
-        self.run(DELETE_SESSION, params![origin.handler, Guid(origin.manager), Count(origin.session.0)])?;
+        self.run(DELETE_SESSION, params![origin.handler, origin.manager, origin.session.0])?;
         for error in entries.iter().filter_map(|entry| entry.error) {
             self.delete_named(origin.handler, error)?;
         }
@@ -71,13 +71,12 @@ impl Applier {
     }
 
     fn delete_named(&self, handler: i64, error: ErrorId) -> Applied {
-        self.run(DELETE_ONE, params![handler, Guid(error.guid())]).map(drop)
+        self.run(DELETE_ONE, params![handler, error.guid()]).map(drop)
     }
 
     fn append_one(&mut self, origin: &Origin, entry: &LogEntry) -> Applied {
-        let (manager, session, time) = (Guid(origin.manager), Count(origin.session.0), Time(origin.time));
-        let item = entry.item.map(|item| Guid(item.guid()));
-        let error = entry.error.map(|error| Guid(error.guid()));
+        let (manager, session, time) = (origin.manager, origin.session.0, Time(origin.time));
+        let (item, error) = (entry.item.map(ItemId::guid), entry.error.map(ErrorId::guid));
         let (level, text, action) = (Word(entry.level), &entry.text, entry.action.as_ref().map(Json));
         self.run(APPEND, params![origin.handler, manager, session, time, level, text, item, error, action])?;
         self.grown.insert(origin.handler);

@@ -1,15 +1,12 @@
 //! The history of sessions, and what was measured.
 
-use std::collections::BTreeMap;
-
 use rusqlite::params;
-use syncmgr_core::decision::verdict::Outcome;
 use syncmgr_core::id::SessionId;
 use syncmgr_core::store::{Histogram, SessionEnd, SessionRecord, StateChange};
 use uuid::Uuid;
 
 use super::{Applied, Applier, unknown};
-use crate::sqlite::encode::{Count, Guid, Json, Time, Word};
+use crate::sqlite::encode::{Json, Time, Word};
 
 const BEGIN: &str = "INSERT OR REPLACE INTO sessions (session, manager, epoch, \"trigger\", began, runs)
     VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
@@ -32,7 +29,7 @@ impl Applier {
     }
 
     fn begin_session(&self, begun: &SessionRecord) -> Applied {
-        let (session, manager, began) = (Count(begun.session.0), Guid(begun.manager), Time(begun.began));
+        let (session, manager, began) = (begun.session.0, begun.manager, Time(begun.began));
         self.run(BEGIN, params![session, manager, self.epoch, Word(begun.trigger), began, Json(&begun.runs)])?;
         self.run(COUNT_ON, [session])?;
         match &begun.end {
@@ -42,10 +39,7 @@ impl Applier {
     }
 
     fn end_session(&self, session: SessionId, manager: Uuid, end: &SessionEnd) -> Applied {
-        let outcomes: BTreeMap<&str, u64> =
-            end.outcomes.iter().map(|(outcome, count)| (name(outcome), *count)).collect();
-        let (session, manager) = (Count(session.0), Guid(manager));
-        self.run(END, params![session, manager, Time(end.time), Word(end.course), Json(outcomes)])?;
+        self.run(END, params![session.0, manager, Time(end.time), Word(end.course), Json(&end.outcomes)])?;
         self.seams.at("before sessions trimmed");
         self.run(TRIM, [self.most_sessions])?;
         self.seams.at("after sessions trimmed");
@@ -53,10 +47,6 @@ impl Applier {
     }
 
     fn measured(&self, name: &str, histogram: &Histogram) -> Applied {
-        self.run(HISTOGRAM, params![name, Json(&histogram.counts), Count(histogram.longest)]).map(drop)
+        self.run(HISTOGRAM, params![name, Json(&histogram.counts), histogram.longest]).map(drop)
     }
-}
-
-fn name(outcome: &Outcome) -> &'static str {
-    outcome.name()
 }

@@ -1,6 +1,5 @@
 //! Rows as values.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -15,7 +14,7 @@ use syncmgr_core::register::{RegisterFlags, Registration};
 use syncmgr_core::retry::{RetryState, Setback};
 use syncmgr_core::store::{HandlerRecord, LogRecord, SessionEnd, SessionRecord};
 
-use crate::sqlite::encode::{Count, Guid, Json, Named, Time, Word};
+use crate::sqlite::encode::{Json, Time, Word};
 
 type Result<T> = rusqlite::Result<T>;
 
@@ -26,19 +25,19 @@ pub(super) fn handler(row: &Row<'_>) -> Result<(HandlerId, HandlerRecord)> {
     let mut record = HandlerRecord::default();
     record.registration = flags(row.get(2)?).map(|flags| Registration { description, flags });
     record.flags = flags(row.get(3)?);
-    Ok((HandlerId::new(row.get::<_, Guid>(0)?.0), record))
+    Ok((HandlerId::new(row.get(0)?), record))
 }
 
 /// `item`.
 pub(super) fn item(row: &Row<'_>) -> Result<ItemId> {
-    Ok(ItemId::new(row.get::<_, Guid>(0)?.0))
+    row.get(0).map(ItemId::new)
 }
 
 /// `session, attempt, outcome, last_attempt, last_success, setback, failures, total, since, until, checkpoint,
 /// checkpoint_version, set_aside, set_aside_version, sides, absent_since`.
 pub(super) fn record(row: &Row<'_>) -> Result<ItemRecord> {
     let mut record = ItemRecord::new();
-    record.fence = Fence { session: SessionId(row.get::<_, Count>(0)?.0), attempt: row.get(1)? };
+    record.fence = Fence { session: SessionId(row.get(0)?), attempt: row.get(1)? };
     record.outcome = row.get::<_, Option<Word<Outcome>>>(2)?.map(|outcome| outcome.0);
     record.last_attempt = time(row, 3)?;
     record.last_success = time(row, 4)?;
@@ -60,36 +59,31 @@ pub(super) fn retry(row: &Row<'_>, first: usize) -> Result<Option<RetryState>> {
 
 /// The same, where it is never empty.
 pub(super) fn some_retry(row: &Row<'_>, first: usize) -> Result<RetryState> {
-    retry(row, first)?.ok_or_else(|| unreadable(first, FromSqlError::InvalidType))
+    let empty = || rusqlite::Error::FromSqlConversionFailure(first, Type::Text, FromSqlError::InvalidType.into());
+    retry(row, first)?.ok_or_else(empty)
 }
 
 /// `manager, session, time, level, text, item, error, action`.
 pub(super) fn entry(row: &Row<'_>) -> Result<LogRecord> {
     let mut entry = LogEntry::new(row.get::<_, Word<LogLevel>>(3)?.0, "");
     entry.text = row.get(4)?;
-    entry.item = row.get::<_, Option<Guid>>(5)?.map(|item| ItemId::new(item.0));
-    entry.error = row.get::<_, Option<Guid>>(6)?.map(|error| ErrorId::new(error.0));
+    entry.item = row.get::<_, Option<_>>(5)?.map(ItemId::new);
+    entry.error = row.get::<_, Option<_>>(6)?.map(ErrorId::new);
     entry.action = row.get::<_, Option<Json<_>>>(7)?.map(|action| action.0);
-    let (manager, session, time): (Guid, Count, Time) = (row.get(0)?, row.get(1)?, row.get(2)?);
-    Ok(LogRecord::new(manager.0, SessionId(session.0), time.0, Arc::new(entry)))
+    Ok(LogRecord::new(row.get(0)?, SessionId(row.get(1)?), row.get::<_, Time>(2)?.0, Arc::new(entry)))
 }
 
 /// `session, manager, trigger, began, ended, course, outcomes, runs`.
 pub(super) fn session(row: &Row<'_>) -> Result<SessionRecord> {
-    let (session, manager): (Count, Guid) = (row.get(0)?, row.get(1)?);
-    let (Word(trigger), Time(began)) = (row.get(2)?, row.get(3)?);
-    let Json(runs) = row.get(7)?;
-    let mut record = SessionRecord::new(SessionId(session.0), manager.0, trigger, began, runs);
+    let (Word(trigger), Time(began), Json(runs)) = (row.get(2)?, row.get(3)?, row.get(7)?);
+    let mut record = SessionRecord::new(SessionId(row.get(0)?), row.get(1)?, trigger, began, runs);
     record.end = end(row)?;
     Ok(record)
 }
 
 fn end(row: &Row<'_>) -> Result<Option<SessionEnd>> {
     let Some(Word(course)) = row.get(5)? else { return Ok(None) };
-    let (Time(time), Json(counts)) = (row.get(4)?, row.get::<_, Json<BTreeMap<String, u64>>>(6)?);
-    let named = |(name, count): (String, u64)| Some((Outcome::of_word(&name)?, count));
-    let outcomes = counts.into_iter().map(named).collect::<Option<_>>();
-    let outcomes = outcomes.ok_or_else(|| unreadable(6, FromSqlError::InvalidType))?;
+    let (Time(time), Json(outcomes)) = (row.get(4)?, row.get(6)?);
     Ok(Some(SessionEnd { time, course, outcomes }))
 }
 
@@ -101,8 +95,4 @@ fn checkpoint(row: &Row<'_>, first: usize) -> Result<Option<Checkpoint>> {
 
 fn time(row: &Row<'_>, column: usize) -> Result<Option<SystemTime>> {
     Ok(row.get::<_, Option<Time>>(column)?.map(|time| time.0))
-}
-
-fn unreadable(column: usize, error: FromSqlError) -> rusqlite::Error {
-    rusqlite::Error::FromSqlConversionFailure(column, Type::Text, error.into())
 }
