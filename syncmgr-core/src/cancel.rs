@@ -3,9 +3,10 @@
 use std::fmt;
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
-use std::sync::{Mutex, PoisonError};
 
 use tokio_util::sync::CancellationToken;
+
+use crate::sync::Mutex;
 
 /// Why something was cancelled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -98,7 +99,7 @@ impl Cancel {
 
     /// The token that is cancelled with this. It is made when it is first asked for.
     pub fn token(&self) -> CancellationToken {
-        let token = self.lock().get_or_insert_default().clone();
+        let token = self.token.lock().get_or_insert_default().clone();
         self.awaited.store(true, Ordering::Release);
         if self.reason().is_some() {
             token.cancel();
@@ -112,7 +113,7 @@ impl Cancel {
     #[must_use = "cancel the token after unlocking, or those who wait are not woken"]
     pub fn cancel(&self, reason: CancelReason) -> Option<CancellationToken> {
         self.reason.compare_exchange(0, reason as u8, Ordering::AcqRel, Ordering::Acquire).ok()?;
-        self.lock().clone()
+        self.token.lock().clone()
     }
 
     /// Ends this: from now on the reason is [`CancelReason::Over`].
@@ -121,7 +122,7 @@ impl Cancel {
     #[must_use = "cancel the token after unlocking, or those who wait are not woken"]
     pub fn close(&self) -> Option<CancellationToken> {
         self.reason.store(CancelReason::Over as u8, Ordering::Release);
-        self.lock().clone()
+        self.token.lock().clone()
     }
 
     /// Whether anybody has asked for the token.
@@ -132,10 +133,6 @@ impl Cancel {
     /// As new. Only for a cell that nobody else holds.
     pub(crate) fn reset(&self) {
         self.reason.store(0, Ordering::Release);
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, Option<CancellationToken>> {
-        self.token.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

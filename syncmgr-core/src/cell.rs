@@ -1,8 +1,8 @@
 //! What a running item reports into and is signalled through: plain atomics, written in nanoseconds, read by whoever
 //! samples.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering, fence};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
 use tokio_util::sync::CancellationToken;
@@ -11,6 +11,7 @@ use crate::cancel::{Cancel, CancelReason, Cancelled};
 use crate::error::FailureClass;
 use crate::progress::{Progress, ProgressState};
 use crate::status::Status;
+use crate::sync::Mutex;
 use crate::text::{MAX_TEXT, bounded};
 
 /// The cell of one running item: its progress, its cancellation, and what it still has going on.
@@ -82,7 +83,7 @@ impl ItemCell {
         }
         if report.text.is_some() || report.status.is_some() {
             self.mark(RARE);
-            let mut rare = self.rare();
+            let mut rare = self.rare.lock();
             rare.text = report.text.as_ref().map(bounded_text).or(rare.text.take());
             rare.status = report.status.or(rare.status);
         }
@@ -98,7 +99,7 @@ impl ItemCell {
         if !self.has(RARE) {
             return ProgressState { value, max, ..ProgressState::default() };
         }
-        let rare = self.rare();
+        let rare = self.rare.lock();
         ProgressState { text: rare.text.clone(), status: rare.status, value, max }
     }
 
@@ -114,7 +115,7 @@ impl ItemCell {
 
     /// What the item left behind that decides how it ended.
     pub fn traces(&self) -> Traces {
-        let tolerated = if self.has(RARE) { self.rare().tolerated } else { None };
+        let tolerated = if self.has(RARE) { self.rare.lock().tolerated } else { None };
         Traces {
             work_seen: self.progress.load(Ordering::Acquire) & SEEN != 0,
             undecided: self.has(UNDECIDED),
@@ -125,7 +126,7 @@ impl ItemCell {
     /// Remembers a failure the item went on after. Of several classes a transient one counts: it is worth a retry.
     pub fn tolerate(&self, class: FailureClass) {
         self.mark(RARE);
-        let mut rare = self.rare();
+        let mut rare = self.rare.lock();
         if rare.tolerated.is_none() || class == FailureClass::Transient {
             rare.tolerated = Some(class);
         }
@@ -190,13 +191,13 @@ impl ItemCell {
     /// The token that ends work the item spawned, once the item's own future has been dropped.
     pub fn cut(&self) -> CancellationToken {
         self.mark(RARE);
-        self.rare().cut.clone()
+        self.rare.lock().cut.clone()
     }
 
     /// Registers one more who is woken, once, when the last work ends or the last uninterrupted guard goes.
     pub fn wake_when_idle(&self, waker: &Waker) {
         self.mark(RARE);
-        let wakers = &mut self.rare().wakers;
+        let wakers = &mut self.rare.lock().wakers;
         if !wakers.iter().any(|known| known.will_wake(waker)) {
             wakers.push(waker.clone());
         }
@@ -217,7 +218,7 @@ impl ItemCell {
         cell.value.store(0, Ordering::Relaxed);
         cell.max.store(0, Ordering::Relaxed);
         if cell.has(RARE) {
-            *cell.rare() = Rare::default();
+            *cell.rare.lock() = Rare::default();
         }
         cell.progress.store(0, Ordering::Relaxed);
         cell.marks.store(0, Ordering::Relaxed);
@@ -250,14 +251,10 @@ impl ItemCell {
         }
     }
 
-    fn rare(&self) -> MutexGuard<'_, Rare> {
-        self.rare.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Takes the lock whether or not anybody waits: it is what orders this end after a registration that has seen the
     /// work still going on.
     fn wake(&self) {
-        let wakers = std::mem::take(&mut self.rare().wakers);
+        let wakers = std::mem::take(&mut self.rare.lock().wakers);
         wakers.into_iter().for_each(Waker::wake);
     }
 }

@@ -81,6 +81,9 @@ pub mod decision;
 pub mod explain;
 
 #[doc(hidden)]
+pub mod sync;
+
+#[doc(hidden)]
 pub mod __private {
     pub use async_trait::async_trait;
 }

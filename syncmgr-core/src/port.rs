@@ -6,7 +6,7 @@ use std::fmt;
 use std::ops::Deref;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use futures::future::BoxFuture;
@@ -20,6 +20,7 @@ use crate::log::{LogEntry, Question};
 use crate::plan::{Clearance, Plan};
 use crate::progress::Progress;
 use crate::record::Fence;
+use crate::sync::Mutex;
 use crate::trigger::{RunFlags, Trigger};
 
 /// The host's side of one attempt of one run. The contexts are thin handles over it.
@@ -191,39 +192,35 @@ impl Kept {
     /// Keeps a value, in place of an earlier one of the same type.
     pub fn put<T: Send + Sync + 'static>(&self, value: T) -> Arc<T> {
         let value = Arc::new(value);
-        let before = self.lock().insert(TypeId::of::<T>(), value.clone());
+        let before = self.0.lock().insert(TypeId::of::<T>(), value.clone());
         drop(before);
         value
     }
 
     /// The value of this type.
     pub fn of<T: Send + Sync + 'static>(&self) -> Option<Arc<T>> {
-        self.lock().get(&TypeId::of::<T>()).cloned()?.downcast().ok()
+        self.0.lock().get(&TypeId::of::<T>()).cloned()?.downcast().ok()
     }
 
     /// Every value that is kept, whatever its type.
     pub fn values(&self) -> Vec<Arc<dyn Any + Send + Sync>> {
-        self.lock().values().cloned().collect()
+        self.0.lock().values().cloned().collect()
     }
 
     /// Lets go of everything. A value that panics when it is dropped keeps nothing else.
     pub fn clear(&self) {
-        let kept = std::mem::take(&mut *self.lock());
+        let kept = std::mem::take(&mut *self.0.lock());
         for value in kept.into_values() {
             if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop(value))) {
                 drop_panic(panic);
             }
         }
     }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<TypeId, Arc<dyn Any + Send + Sync>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 impl fmt::Debug for Kept {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Kept({} values)", self.lock().len())
+        write!(f, "Kept({} values)", self.0.lock().len())
     }
 }
 

@@ -1,7 +1,9 @@
 //! Clocks that do as they are told.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
+
+use syncmgr_core::sync::Mutex;
 
 use syncmgr_runtime::clock::{Clock, Now};
 use tokio::time::Instant;
@@ -20,18 +22,14 @@ impl ManualClock {
 
     /// Lets time pass.
     pub fn advance(&self, by: Duration) {
-        let mut now = self.lock();
+        let mut now = self.0.lock();
         now.mono += by;
         now.wall += by;
     }
 
     /// Sets the time of day, as somebody who corrects a clock does. The monotonic time stays.
     pub fn set_wall(&self, wall: SystemTime) {
-        self.lock().wall = wall;
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Now> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock().wall = wall;
     }
 }
 
@@ -43,7 +41,7 @@ impl Default for ManualClock {
 
 impl Clock for ManualClock {
     fn now(&self) -> Now {
-        *self.lock()
+        *self.0.lock()
     }
 }
 
@@ -66,14 +64,14 @@ impl VirtualClock {
     /// When it is set to a time so early that the clock would have begun before time did.
     pub fn set_wall(&self, wall: SystemTime) {
         let at_start = wall.checked_sub(self.start.elapsed()).expect("a time of day that a clock can have begun at");
-        *self.wall_at_start.lock().unwrap_or_else(PoisonError::into_inner) = at_start;
+        *self.wall_at_start.lock() = at_start;
     }
 }
 
 impl Clock for VirtualClock {
     fn now(&self) -> Now {
         let mono = self.start.elapsed();
-        Now { mono, wall: *self.wall_at_start.lock().unwrap_or_else(PoisonError::into_inner) + mono }
+        Now { mono, wall: *self.wall_at_start.lock() + mono }
     }
 }
 

@@ -1,6 +1,6 @@
 //! A call/completed-style handler that does as it is told.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use syncmgr_core::classic::{ClassicHandler, SyncCallback};
 use syncmgr_core::hresult::HResult;
@@ -8,6 +8,7 @@ use syncmgr_core::id::{ErrorId, HandlerId, ItemId, Subject};
 use syncmgr_core::info::HandlerInfo;
 use syncmgr_core::item::Items;
 use syncmgr_core::status::Status;
+use syncmgr_core::sync::Mutex;
 use syncmgr_core::trigger::{RunFlags, Trigger};
 
 use crate::Transcript;
@@ -52,21 +53,17 @@ impl Side {
     /// # Panics
     /// When none is set: the host's mistake, or the script's.
     pub fn callback(&self) -> Arc<dyn SyncCallback> {
-        self.lock().callback.clone().expect("the host has set a callback")
+        self.0.lock().callback.clone().expect("the host has set a callback")
     }
 
     /// Whether a callback is set.
     pub fn is_attached(&self) -> bool {
-        self.lock().callback.is_some()
+        self.0.lock().callback.is_some()
     }
 
     /// The items of the last `PrepareForSync`.
     pub fn items(&self) -> Vec<ItemId> {
-        self.lock().items.clone()
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Given> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock().items.clone()
     }
 }
 
@@ -74,7 +71,7 @@ macro_rules! scripted {
     ($($(#[$doc:meta])* $name:ident => $field:ident),+ $(,)?) => {$(
         $(#[$doc])*
         pub fn $name(self, act: impl FnMut(&Side) -> HResult + Send + 'static) -> Self {
-            self.lock().$field = Some(Box::new(act));
+            self.script.lock().$field = Some(Box::new(act));
             self
         }
     )+};
@@ -106,7 +103,7 @@ impl ScriptedHandler {
 
     /// Fails to list its items with this code.
     pub fn failing_to_list(self, code: HResult) -> Self {
-        *self.items.lock().unwrap_or_else(PoisonError::into_inner) = Err(code);
+        *self.items.lock() = Err(code);
         self
     }
 
@@ -136,15 +133,11 @@ impl ScriptedHandler {
     /// Runs a step of the script, which may call back into the handler's host.
     fn act(&self, line: String, step: impl Fn(&mut Script) -> &mut Option<Act>) -> HResult {
         self.transcript.note(line);
-        let act = step(&mut self.lock()).take();
+        let act = step(&mut self.script.lock()).take();
         let Some(mut act) = act else { return HResult::S_OK };
         let code = act(&self.side);
-        step(&mut self.lock()).get_or_insert(act);
+        step(&mut self.script.lock()).get_or_insert(act);
         code
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Script> {
-        self.script.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -160,7 +153,7 @@ impl ClassicHandler for ScriptedHandler {
 
     fn enum_sync_items(&self) -> Result<Items, HResult> {
         self.transcript.note("EnumSyncMgrItems");
-        self.items.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.items.lock().clone()
     }
 
     fn show_properties(&self, subject: Subject) -> HResult {
@@ -169,13 +162,13 @@ impl ClassicHandler for ScriptedHandler {
 
     fn set_progress_callback(&self, callback: Option<Arc<dyn SyncCallback>>) -> HResult {
         self.transcript.note(if callback.is_some() { "SetProgressCallback" } else { "SetProgressCallback NULL" });
-        let before = std::mem::replace(&mut self.side.lock().callback, callback);
+        let before = std::mem::replace(&mut self.side.0.lock().callback, callback);
         drop(before);
         HResult::S_OK
     }
 
     fn prepare_for_sync(&self, items: &[ItemId]) -> HResult {
-        self.side.lock().items = items.to_vec();
+        self.side.0.lock().items = items.to_vec();
         self.act(format!("PrepareForSync {}", items.len()), |script| &mut script.prepare)
     }
 

@@ -1,13 +1,14 @@
 //! A host's callback that answers from a script.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use syncmgr_core::classic::{Attention, SyncCallback};
 use syncmgr_core::hresult::HResult;
 use syncmgr_core::id::{ErrorScope, ItemId};
 use syncmgr_core::log::{LogErrorInfo, LogLevel};
 use syncmgr_core::progress::{Progress, ProgressState};
+use syncmgr_core::sync::Mutex;
 
 use crate::Transcript;
 
@@ -45,27 +46,27 @@ impl ScriptedHost {
 
     /// From now on `Progress` for this item is answered with `S_SYNCMGR_CANCELITEM`.
     pub fn cancel_item(&self, item: ItemId) {
-        self.lock().cancelled.insert(item, HResult::S_SYNCMGR_CANCELITEM);
+        self.script.lock().cancelled.insert(item, HResult::S_SYNCMGR_CANCELITEM);
     }
 
     /// From now on `Progress` is answered with `S_SYNCMGR_CANCELALL`.
     pub fn cancel_all(&self) {
-        self.lock().all = Some(HResult::S_SYNCMGR_CANCELALL);
+        self.script.lock().all = Some(HResult::S_SYNCMGR_CANCELALL);
     }
 
     /// From now on `EnableModeless(TRUE)` is answered with this.
     pub fn answer_attention(&self, code: HResult) {
-        self.lock().attention = Some(code);
+        self.script.lock().attention = Some(code);
     }
 
     /// From now on `EstablishConnection` is answered with this.
     pub fn answer_connection(&self, code: HResult) {
-        self.lock().connection = Some(code);
+        self.script.lock().connection = Some(code);
     }
 
     /// From now on every call panics after it was written down.
     pub fn panic_from_now_on(&self) {
-        self.lock().panics = true;
+        self.script.lock().panics = true;
     }
 
     /// What was called, in order.
@@ -75,25 +76,21 @@ impl ScriptedHost {
 
     /// The last value of every field reported for an item.
     pub fn state(&self, item: ItemId) -> ProgressState {
-        self.lock().states.get(&item).cloned().unwrap_or_default()
+        self.script.lock().states.get(&item).cloned().unwrap_or_default()
     }
 
     /// The items the last `ShowErrorCompleted` listed.
     pub fn again(&self) -> Vec<ItemId> {
-        self.lock().again.clone()
+        self.script.lock().again.clone()
     }
 
     fn note(&self, line: String, answer: HResult) -> HResult {
         self.transcript.note(if answer.is_ok() { line } else { format!("{line} -> {answer}") });
-        if self.lock().panics {
+        if self.script.lock().panics {
             // Without a word on the screen: it is what the script says.
             std::panic::resume_unwind(Box::new("the script says to panic"));
         }
         answer
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Script> {
-        self.script.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -111,14 +108,14 @@ impl SyncCallback for ScriptedHost {
     }
 
     fn show_error_completed(&self, code: HResult, items: &[ItemId]) -> HResult {
-        self.lock().again = items.to_vec();
+        self.script.lock().again = items.to_vec();
         self.note(format!("ShowErrorCompleted {code} {}", items.len()), HResult::S_OK)
     }
 
     fn enable_modeless(&self, attention: Attention) -> HResult {
         match attention {
             Attention::Ask => {
-                let answer = self.lock().attention.unwrap_or(HResult::S_OK);
+                let answer = self.script.lock().attention.unwrap_or(HResult::S_OK);
                 self.note("EnableModeless TRUE".into(), answer)
             }
             Attention::Release => self.note("EnableModeless FALSE".into(), HResult::S_OK),
@@ -127,7 +124,7 @@ impl SyncCallback for ScriptedHost {
 
     fn progress(&self, item: ItemId, report: Option<&Progress>) -> HResult {
         let answer = {
-            let mut script = self.lock();
+            let mut script = self.script.lock();
             if let Some(report) = report {
                 script.states.entry(item).or_default().apply(report);
             }
@@ -146,7 +143,7 @@ impl SyncCallback for ScriptedHost {
     }
 
     fn establish_connection(&self, name: Option<&str>) -> HResult {
-        let answer = self.lock().connection.unwrap_or(HResult::S_OK);
+        let answer = self.script.lock().connection.unwrap_or(HResult::S_OK);
         self.note(format!("EstablishConnection {}", name.unwrap_or("default")), answer)
     }
 }

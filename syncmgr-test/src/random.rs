@@ -1,8 +1,7 @@
 //! Randomness that is the same every time.
 
-use std::sync::{Mutex, PoisonError};
-
 use fastrand::Rng;
+use syncmgr_core::sync::Mutex;
 use syncmgr_runtime::random::Randomness;
 
 /// Randomness that follows from a seed.
@@ -18,7 +17,7 @@ impl SeededRandomness {
 
 impl Randomness for SeededRandomness {
     fn fill(&self, bytes: &mut [u8]) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).fill(bytes);
+        self.0.lock().fill(bytes);
     }
 }
 

@@ -1,13 +1,14 @@
 //! A store whose writes fail, wait, or are lost.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use syncmgr_core::error::SyncResult;
 use syncmgr_core::store::{Durability, StateChange, StateStore};
+use syncmgr_core::sync::Mutex;
 use syncmgr_runtime::memory::MemoryStore;
 use tokio::time::{Instant, sleep_until};
 
@@ -64,32 +65,32 @@ impl FaultyStore {
 
     /// How many writes there were, counting those that failed.
     pub fn writes(&self) -> u64 {
-        self.disk().writes
+        self.disk.lock().writes
     }
 
     /// The write of this number, counted from 1 and from the beginning of the store, fails. Nothing of it is stored.
     pub fn fail_write(&self, number: u64) {
-        self.disk().fault = Fault::Once(number);
+        self.disk.lock().fault = Fault::Once(number);
     }
 
     /// The write of this number fails, and every one after it, until [`heal`](Self::heal).
     pub fn fail_from(&self, number: u64) {
-        self.disk().fault = Fault::From(number);
+        self.disk.lock().fault = Fault::From(number);
     }
 
     /// From now on a write takes so long, in tokio's time, to reach the disk.
     pub fn slow_down(&self, delay: Duration) {
-        self.disk().delay = delay;
+        self.disk.lock().delay = delay;
     }
 
     /// From now on writes are said to be stored, and wait for [`flush`](Self::flush): a disk that lies about durability.
     pub fn lie(&self) {
-        self.disk().honesty = Honesty::Lying;
+        self.disk.lock().honesty = Honesty::Lying;
     }
 
     /// Whatever was said to be stored is.
     pub fn flush(&self) {
-        let mut disk = self.disk();
+        let mut disk = self.disk.lock();
         let all = disk.under_way.len();
         disk.settle(all);
     }
@@ -97,13 +98,13 @@ impl FaultyStore {
     /// From now on nothing fails or waits by itself. What was lost by a lie stays lost, and what comes after it waits for
     /// [`flush`](Self::flush) too: nothing reaches a disk before what was written earlier.
     pub fn heal(&self) {
-        let mut disk = self.disk();
+        let mut disk = self.disk.lock();
         (disk.fault, disk.delay, disk.honesty) = (Fault::None, Duration::ZERO, Honesty::Honest);
     }
 
     /// How many writes have not reached the disk.
     pub fn under_way(&self) -> usize {
-        let mut disk = self.disk();
+        let mut disk = self.disk.lock();
         disk.settle_due();
         disk.under_way.len()
     }
@@ -115,17 +116,13 @@ impl FaultyStore {
 
     /// The same, where the first `writes` of those under way reached the disk as the process died.
     pub fn left_behind_with(&self, writes: usize) -> MemoryStore {
-        let mut disk = self.disk();
+        let mut disk = self.disk.lock();
         disk.settle_due();
         let left = disk.kept.left_behind();
         for (_, changes) in disk.under_way.iter().take(writes) {
             apply(&left, changes.clone());
         }
         left.left_behind()
-    }
-
-    fn disk(&self) -> MutexGuard<'_, Disk> {
-        self.disk.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -176,7 +173,7 @@ impl StateStore for FaultyStore {
     reads_from!(seen);
 
     fn write(&self, changes: Vec<StateChange>) -> BoxFuture<'static, SyncResult> {
-        let mut disk = self.disk();
+        let mut disk = self.disk.lock();
         let number = disk.writes + 1;
         if !disk.takes_another() {
             return async move { Err(DiskFault { number }.into()) }.boxed();

@@ -1,11 +1,12 @@
 //! The person at the keyboard.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use syncmgr_core::error::SyncResult;
 use syncmgr_core::port::{Confirmation, Interaction, Secret};
+use syncmgr_core::sync::Mutex;
 
 use crate::Transcript;
 
@@ -30,7 +31,7 @@ impl ScriptedUser {
 
     /// Answers the next question with this choice, by place; 1 is yes.
     pub fn answering(self, answer: usize) -> Self {
-        self.answers.lock().unwrap_or_else(PoisonError::into_inner).push_back(answer);
+        self.answers.lock().push_back(answer);
         self
     }
 
@@ -41,7 +42,7 @@ impl ScriptedUser {
 
     fn answer(&self, line: String) -> Option<usize> {
         self.transcript.note(line);
-        self.answers.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
+        self.answers.lock().pop_front()
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -16,6 +16,7 @@ use crate::log::{LogEntry, LogLevel, Question};
 use crate::plan::{Clearance, Plan};
 use crate::port::{InteractionPermit, ItemWork, Kept, ReportError, RunFacts, RunPort, nobody_to_ask};
 use crate::progress::Progress;
+use crate::sync::Mutex;
 use crate::trigger::{RunFlags, Trigger};
 
 /// A stand-in for a host, to call a handler's methods from a unit test without a runtime.
@@ -80,27 +81,27 @@ impl Detached {
 
     /// Answers the question `key` of an item with one of its choices, by place.
     pub fn answer(&self, item: &ItemContext, key: &str, choice: usize) {
-        lock(&self.shared.answers).insert((item.id(), key.into()), choice);
+        self.shared.answers.lock().insert((item.id(), key.into()), choice);
     }
 
     /// Has the item find this, as JSON, when it asks what was saved.
     pub fn save(&self, item: &ItemContext, state: &str) {
-        lock(&self.shared.saved).insert(item.id(), state.into());
+        self.shared.saved.lock().insert(item.id(), state.into());
     }
 
     /// What the item last committed, as JSON.
     pub fn committed(&self, item: &ItemContext) -> Option<Arc<str>> {
-        lock(&self.shared.saved).get(&item.id()).cloned()
+        self.shared.saved.lock().get(&item.id()).cloned()
     }
 
     /// The plans that were declared so far. All of them are cleared.
     pub fn plans(&self) -> Vec<Plan> {
-        lock(&self.shared.plans).clone()
+        self.shared.plans.lock().clone()
     }
 
     /// What was logged so far.
     pub fn log(&self) -> Vec<LogEntry> {
-        lock(&self.shared.log).clone()
+        self.shared.log.lock().clone()
     }
 
     fn port(&self, items: impl IntoIterator<Item = SyncItem>) -> Arc<DetachedPort> {
@@ -134,11 +135,11 @@ impl RunPort for DetachedPort {
     }
 
     fn log(&self, entry: LogEntry) {
-        lock(&self.shared.log).push(entry);
+        self.shared.log.lock().push(entry);
     }
 
     fn delete_log(&self, scope: ErrorScope) {
-        lock(&self.shared.log).retain(|entry| match scope {
+        self.shared.log.lock().retain(|entry| match scope {
             ErrorScope::All => false,
             ErrorScope::One(id) => entry.error != Some(id),
         });
@@ -182,7 +183,7 @@ impl RunPort for DetachedPort {
     }
 
     fn decide(&self, item: ItemId, question: &Question) -> Option<usize> {
-        let answer = lock(&self.shared.answers).get(&(item, question.key.clone())).copied();
+        let answer = self.shared.answers.lock().get(&(item, question.key.clone())).copied();
         if answer.is_none() {
             let entry = LogEntry::new(LogLevel::Warning, &question.text).about(item);
             self.log(entry.with_question(ErrorId::of_question(item, &question.key), question.clone()));
@@ -191,19 +192,19 @@ impl RunPort for DetachedPort {
     }
 
     fn saved(&self, item: ItemId) -> SyncResult<Option<Arc<str>>> {
-        Ok(lock(&self.shared.saved).get(&item).cloned())
+        Ok(self.shared.saved.lock().get(&item).cloned())
     }
 
     fn commit(&self, item: ItemId, state: Arc<str>) -> BoxFuture<'_, SyncResult> {
         async move {
-            lock(&self.shared.saved).insert(item, state);
+            self.shared.saved.lock().insert(item, state);
             Ok(())
         }
         .boxed()
     }
 
     fn clear(&self, _: ItemId, plan: &Plan) -> Clearance {
-        lock(&self.shared.plans).push(plan.clone());
+        self.shared.plans.lock().push(plan.clone());
         Clearance::Go
     }
 
@@ -212,13 +213,9 @@ impl RunPort for DetachedPort {
     }
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 impl std::fmt::Debug for Detached {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Detached({} entries)", lock(&self.shared.log).len())
+        write!(f, "Detached({} entries)", self.shared.log.lock().len())
     }
 }
 

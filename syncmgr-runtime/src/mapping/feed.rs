@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use syncmgr_core::cancel::CancelReason;
@@ -13,6 +13,7 @@ use syncmgr_core::id::ItemId;
 use syncmgr_core::log::LogEntry;
 use syncmgr_core::progress::{Progress, ProgressState};
 use syncmgr_core::status::Status;
+use syncmgr_core::sync::Mutex;
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::attempt::Attempt;
@@ -32,9 +33,9 @@ pub(super) struct CallbackSlot {
 
 impl CallbackSlot {
     pub(super) fn set(&self, callback: Option<Arc<dyn SyncCallback>>) {
-        let before = std::mem::replace(&mut *self.callback.lock().unwrap_or_else(PoisonError::into_inner), callback);
+        let before = std::mem::replace(&mut *self.callback.lock(), callback);
         drop(before);
-        let early = std::mem::take(&mut *self.early.lock().unwrap_or_else(PoisonError::into_inner));
+        let early = std::mem::take(&mut *self.early.lock());
         for entry in early {
             self.log(&entry);
         }
@@ -47,25 +48,25 @@ impl CallbackSlot {
 
     /// `LogError`, which waits until a callback is set: a host may list the items before it sets one.
     pub(super) fn log_when_set(&self, entry: LogEntry) {
-        let is_set = self.callback.lock().unwrap_or_else(PoisonError::into_inner).is_some();
+        let is_set = self.callback.lock().is_some();
         match is_set {
             true => _ = self.log(&entry),
-            false => self.early.lock().unwrap_or_else(PoisonError::into_inner).push(entry),
+            false => self.early.lock().push(entry),
         }
     }
 
     /// Keeps what an item reported last.
     pub(super) fn keep_last(&self, item: ItemId, state: ProgressState) {
-        self.last.lock().unwrap_or_else(PoisonError::into_inner).insert(item, state);
+        self.last.lock().insert(item, state);
     }
 
     fn take_last(&self, item: ItemId) -> ProgressState {
-        self.last.lock().unwrap_or_else(PoisonError::into_inner).remove(&item).unwrap_or_default()
+        self.last.lock().remove(&item).unwrap_or_default()
     }
 
     /// Calls the callback, if one is set. A host that panics is answered for with `E_UNEXPECTED`.
     pub(super) fn call(&self, call: impl FnOnce(&dyn SyncCallback) -> HResult) -> HResult {
-        let callback = self.callback.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let callback = self.callback.lock().clone();
         let Some(callback) = callback else { return HResult::E_UNEXPECTED };
         catch_unwind(AssertUnwindSafe(|| call(&*callback))).unwrap_or_else(|_| {
             tracing::error!("the host's callback panicked");

@@ -1,6 +1,6 @@
 //! A call/completed-style handler, hosted as a [`SyncHandler`].
 
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 
 use async_trait::async_trait;
 use syncmgr_core::classic::ClassicHandler;
@@ -13,6 +13,7 @@ use syncmgr_core::id::{ErrorId, ItemId, Subject};
 use syncmgr_core::info::HandlerInfo;
 use syncmgr_core::item::{Completeness, Items};
 use syncmgr_core::status::Status;
+use syncmgr_core::sync::Mutex;
 use uuid::Uuid;
 
 use super::instance::{Instance, Lease};
@@ -52,7 +53,7 @@ impl Hosted {
     }
 
     fn current(&self) -> Option<Arc<Instance>> {
-        self.current.lock().unwrap_or_else(PoisonError::into_inner).upgrade()
+        self.current.lock().upgrade()
     }
 
     /// The instance of this run, with `run` as what its calls are about.
@@ -78,7 +79,7 @@ impl SyncHandler for Hosted {
         instance.on(Event::Initialized(code));
         match code {
             HResult::S_OK => {
-                *self.current.lock().unwrap_or_else(PoisonError::into_inner) = Arc::downgrade(&instance);
+                *self.current.lock() = Arc::downgrade(&instance);
                 run.keep(Lease(instance));
                 Ok(Participation::TakePart)
             }

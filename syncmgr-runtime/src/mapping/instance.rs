@@ -2,7 +2,7 @@
 
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 
 use futures::FutureExt;
 use syncmgr_core::cancel::CancelReason;
@@ -16,6 +16,7 @@ use syncmgr_core::log::{LogEntry, LogErrorInfo, LogLevel};
 use syncmgr_core::port::{InteractionPermit, ReportError};
 use syncmgr_core::progress::Progress;
 use syncmgr_core::status::Status;
+use syncmgr_core::sync::Mutex;
 use syncmgr_core::trigger::RunFlags;
 use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::Notify;
@@ -68,31 +69,31 @@ impl Instance {
 
     /// Takes the callback away, if one was set (R77), and with it what was granted.
     pub(super) fn detach(&self) {
-        let attached = self.stage() != Stage::Released && self.lock().protocol.answer(Ask::Log).is_ok();
+        let attached = self.stage() != Stage::Released && self.state.lock().protocol.answer(Ask::Log).is_ok();
         if attached {
             self.on(Event::Lost);
             self.classic.set_progress_callback(None);
             self.on(Event::Detached);
         }
-        let permit = self.lock().permit.take();
+        let permit = self.state.lock().permit.take();
         drop(permit);
     }
 
     pub(super) fn stage(&self) -> Stage {
-        self.lock().protocol.stage()
+        self.state.lock().protocol.stage()
     }
 
     pub(super) fn result(&self) -> HResult {
-        self.lock().protocol.result().unwrap_or(HResult::S_OK)
+        self.state.lock().protocol.result().unwrap_or(HResult::S_OK)
     }
 
     pub(super) fn on(&self, event: Event) -> Step {
-        self.lock().protocol.on(event)
+        self.state.lock().protocol.on(event)
     }
 
     /// From now on the handler's calls are about this.
     pub(super) fn enter(&self, run: &RunContext, synchronize: Option<&SynchronizeContext>) {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         state.run = run.clone();
         state.synchronize = synchronize.cloned();
     }
@@ -103,7 +104,7 @@ impl Instance {
         let pair = Pair { instance: self, cut, ended };
         let step = self.on(event);
         if step == Step::Do(Action::Deliver) {
-            let held = mem::take(&mut self.lock().held);
+            let held = mem::take(&mut self.state.lock().held);
             held.into_iter().for_each(|(subject, status)| self.tell(subject, status));
         }
         while !(pair.ended)(self.stage()) {
@@ -116,7 +117,7 @@ impl Instance {
         let wanted = if subject == Subject::Handler { Event::StopWanted } else { Event::SkipWanted };
         match self.on(wanted) {
             Step::Do(Action::Deliver) => self.tell(subject, status),
-            Step::Do(Action::Hold) => self.lock().held.push((subject, status)),
+            Step::Do(Action::Hold) => self.state.lock().held.push((subject, status)),
             _ => {}
         }
     }
@@ -126,26 +127,22 @@ impl Instance {
         let told = catch_unwind(AssertUnwindSafe(|| self.classic.set_item_status(subject, status)));
         if let Err(panic) = told {
             let text = format!("the handler panicked when told of a skip: {}", panic_text(panic));
-            let run = self.lock().run.clone();
+            let run = self.state.lock().run.clone();
             run.log(LogEntry::new(LogLevel::Error, text));
         }
     }
 
     /// What the last `ShowErrorCompleted` or `ShowPropertiesCompleted` said.
     pub(super) fn last(&self) -> (HResult, Vec<ItemId>) {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         (state.last, mem::take(&mut state.again))
     }
 
     /// A return of `ShowError` or `ShowProperties` that opens no window is the completion.
     pub(super) fn note_return(&self, code: HResult) {
         if !code.is_success() {
-            self.lock().last = code;
+            self.state.lock().last = code;
         }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -181,7 +178,7 @@ impl Callback {
     fn complete(&self, event: Event, note: impl FnOnce(&mut State)) -> HResult {
         let Some(instance) = self.0.upgrade() else { return HResult::E_UNEXPECTED };
         let (step, run) = {
-            let mut state = instance.lock();
+            let mut state = instance.state.lock();
             let step = state.protocol.on(event);
             if !matches!(step, Step::Misused(_)) {
                 note(&mut state);
@@ -205,7 +202,7 @@ impl Callback {
         let refused = if ask == Ask::Attention { HResult::S_FALSE } else { HResult::E_UNEXPECTED };
         let instance = self.0.upgrade().ok_or(refused)?;
         let (answer, run) = {
-            let state = instance.lock();
+            let state = instance.state.lock();
             (state.protocol.answer(ask), state.run.clone())
         };
         if answer.is_ok() { Ok((instance, run)) } else { Err(answer) }
@@ -238,13 +235,13 @@ impl SyncCallback for Callback {
             // The raw call does not wait: refused is `S_FALSE` (R133).
             (Attention::Ask, Ok((instance, run))) => match run.interaction().now_or_never() {
                 Some(Ok(permit)) => {
-                    instance.lock().permit = Some(permit);
+                    instance.state.lock().permit = Some(permit);
                     HResult::S_OK
                 }
                 _ => HResult::S_FALSE,
             },
             (Attention::Release, _) => {
-                let permit = self.0.upgrade().and_then(|instance| instance.lock().permit.take());
+                let permit = self.0.upgrade().and_then(|instance| instance.state.lock().permit.take());
                 drop(permit);
                 HResult::S_OK
             }
@@ -257,7 +254,7 @@ impl SyncCallback for Callback {
             Err(answer) => return answer,
         };
         let nothing = Progress::new();
-        let (report, synchronize) = (report.unwrap_or(&nothing), instance.lock().synchronize.clone());
+        let (report, synchronize) = (report.unwrap_or(&nothing), instance.state.lock().synchronize.clone());
         let Some(synchronize) = synchronize else { return preparing(&instance, item) };
         match synchronize.report(item, report.clone()) {
             Ok(()) => HResult::S_OK,
@@ -304,7 +301,7 @@ pub(super) fn cancel_answer(reason: CancelReason) -> HResult {
 
 /// `Progress` while preparing is a poll: nothing is shown, the cancellation is answered.
 fn preparing(instance: &Instance, item: ItemId) -> HResult {
-    let state = instance.lock();
+    let state = instance.state.lock();
     let skipped = (Subject::Item(item), Status::Skipped);
     match state.run.check() {
         Err(_) => HResult::S_SYNCMGR_CANCELALL,

@@ -7,7 +7,7 @@ mod sessions;
 mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use futures::FutureExt;
@@ -20,6 +20,7 @@ use syncmgr_core::log::{LogEntry, Question};
 use syncmgr_core::record::ItemRecord;
 use syncmgr_core::retry::RetryState;
 use syncmgr_core::store::{HandlerRecord, Histogram, LogRecord, SessionRecord, StaleWriter, StateChange, StateStore};
+use syncmgr_core::sync::Mutex;
 
 use self::handler::Stored;
 use self::sessions::Sessions;
@@ -51,29 +52,25 @@ impl MemoryStore {
     /// Another store with what this one has now, as a process that was killed at this moment would leave it: the sessions
     /// under way are interrupted.
     pub fn left_behind(&self) -> Self {
-        let mut contents = self.lock().clone();
+        let mut contents = self.contents.lock().clone();
         contents.sessions.interrupt();
         Self { contents: Arc::new(Mutex::new(contents)) }
     }
 
     fn of<T: Default>(&self, handler: HandlerId, part: impl Fn(&Stored) -> T) -> T {
-        self.lock().handlers.get(&handler).map(part).unwrap_or_default()
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Contents> {
-        self.contents.lock().unwrap_or_else(PoisonError::into_inner)
+        self.contents.lock().handlers.get(&handler).map(part).unwrap_or_default()
     }
 }
 
 impl std::fmt::Debug for MemoryStore {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "MemoryStore({} handlers)", self.lock().handlers.len())
+        write!(f, "MemoryStore({} handlers)", self.contents.lock().handlers.len())
     }
 }
 
 impl StateStore for MemoryStore {
     fn handlers(&self) -> SyncResult<BTreeMap<HandlerId, HandlerRecord>> {
-        Ok(self.lock().handlers.iter().map(|(handler, stored)| (*handler, stored.record.clone())).collect())
+        Ok(self.contents.lock().handlers.iter().map(|(handler, stored)| (*handler, stored.record.clone())).collect())
     }
 
     fn choices(&self, handler: HandlerId) -> SyncResult<BTreeMap<ItemId, ItemState>> {
@@ -107,27 +104,27 @@ impl StateStore for MemoryStore {
     }
 
     fn resources(&self) -> SyncResult<BTreeMap<Claim, RetryState>> {
-        Ok(self.lock().resources.clone())
+        Ok(self.contents.lock().resources.clone())
     }
 
     fn sessions(&self) -> SyncResult<Vec<SessionRecord>> {
-        Ok(self.lock().sessions.all())
+        Ok(self.contents.lock().sessions.all())
     }
 
     fn interrupted(&self) -> SyncResult<Vec<SessionRecord>> {
-        Ok(self.lock().sessions.interrupted())
+        Ok(self.contents.lock().sessions.interrupted())
     }
 
     fn last_session(&self) -> SyncResult<SessionId> {
-        Ok(self.lock().sessions.last())
+        Ok(self.contents.lock().sessions.last())
     }
 
     fn histogram(&self, name: &str) -> SyncResult<Option<Histogram>> {
-        Ok(self.lock().histograms.get(name).cloned())
+        Ok(self.contents.lock().histograms.get(name).cloned())
     }
 
     fn write(&self, changes: Vec<StateChange>) -> BoxFuture<'static, SyncResult> {
-        let mut contents = self.lock();
+        let mut contents = self.contents.lock();
         let refused = contents.refuse(&changes);
         if refused.is_none() {
             changes.into_iter().for_each(|change| contents.apply(change));

@@ -1,12 +1,13 @@
 //! What waits to be written, and who waits for it.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Condvar, MutexGuard, PoisonError};
 
 use futures::channel::oneshot;
 use syncmgr_core::error::SyncResult;
 use syncmgr_core::id::{HandlerId, ItemId};
 use syncmgr_core::store::StateChange;
+use syncmgr_core::sync::Mutex;
 
 mod touch;
 
@@ -58,7 +59,7 @@ impl Queue {
     /// Appends changes. What comes back is cancelled when nobody writes any more.
     pub(super) fn append(&self, changes: Vec<StateChange>) -> oneshot::Receiver<SyncResult> {
         let (reply, answer) = oneshot::channel();
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         if state.abandoned {
             return answer;
         }
@@ -79,7 +80,7 @@ impl Queue {
 
     /// The next writes to store, waiting for some; none once the queue is closed and empty.
     pub(super) fn take(&self) -> Vec<Write> {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         while state.writes.is_empty() && !state.closed {
             state.idle = true;
             state = self.grown.wait(state).unwrap_or_else(PoisonError::into_inner);
@@ -96,7 +97,7 @@ impl Queue {
 
     /// These were stored or refused.
     pub(super) fn settle(&self, batch: &[Write]) {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         for write in batch {
             state.settled = write.number;
             state.waiting -= weight(&write.changes);
@@ -117,7 +118,7 @@ impl Queue {
 
     /// Resolves, or is cancelled, when there is room; `None` when that is now.
     pub(super) fn room(&self) -> Option<oneshot::Receiver<()>> {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         if state.waiting <= MOST_QUEUED || state.abandoned {
             return None;
         }
@@ -128,14 +129,14 @@ impl Queue {
 
     /// Waits until everything appended so far is stored or refused.
     pub(super) fn wait_for_all(&self) {
-        let state = self.lock();
+        let state = self.state.lock();
         let last = state.appended;
         self.wait(state, last);
     }
 
     /// Waits until what was appended about this item is stored or refused.
     pub(super) fn wait_for(&self, handler: HandlerId, item: ItemId) {
-        let state = self.lock();
+        let state = self.state.lock();
         let touched = |key| state.touched.get(&key).copied().unwrap_or_default();
         let last = touched(Key::Item(handler, item)).max(touched(Key::Handler(handler)));
         self.wait(state, last);
@@ -149,21 +150,17 @@ impl Queue {
 
     /// Nothing more will be appended.
     pub(super) fn close(&self) {
-        self.lock().closed = true;
+        self.state.lock().closed = true;
         self.grown.notify_one();
     }
 
     /// Nobody writes any more. Whoever waits is told.
     pub(super) fn abandon(&self) {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         state.abandoned = true;
         let left = (std::mem::take(&mut state.writes), std::mem::take(&mut state.room));
         drop(state);
         self.settled.notify_all();
         drop(left);
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
-use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
 
 use rusqlite::{Connection, OptionalExtension, Params, Row, params};
@@ -13,6 +12,7 @@ use syncmgr_core::log::Question;
 use syncmgr_core::record::ItemRecord;
 use syncmgr_core::retry::RetryState;
 use syncmgr_core::store::{HandlerRecord, Histogram, LogRecord, SessionRecord};
+use syncmgr_core::sync::Mutex;
 
 use super::encode::{Json, Time};
 use super::error::StoreError;
@@ -157,7 +157,7 @@ impl Reader {
     }
 
     fn read<T>(&self, query: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Read<T> {
-        let connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
+        let connection = self.connection.lock();
         query(&connection).map_err(|error| StoreError::of(&self.path, &error))
     }
 }

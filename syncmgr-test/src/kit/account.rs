@@ -1,12 +1,13 @@
 //! What happened while a script was played.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use syncmgr_core::decision::verdict::Outcome;
 use syncmgr_core::log::LogLevel;
 use syncmgr_core::status::Status;
+use syncmgr_core::sync::Mutex;
 use tokio::time::Instant;
 
 use super::place::{Call, Cut, Named};
@@ -73,25 +74,25 @@ impl Account {
 
     /// A program starts, in the tokio runtime this is called in.
     pub(super) fn program_starts(&self) {
-        let mut pages = self.pages();
+        let mut pages = self.0.lock();
         pages.before = pages.now();
         pages.began = Some(Instant::now());
     }
 
     /// A program has ended: time stands still until the next.
     pub(super) fn program_ends(&self) {
-        let mut pages = self.pages();
+        let mut pages = self.0.lock();
         pages.before = pages.now();
         pages.began = None;
     }
 
     /// How long the script has gone on.
     pub(super) fn now(&self) -> Duration {
-        self.pages().now()
+        self.0.lock().now()
     }
 
     pub(super) fn note(&self, event: Event) {
-        let mut pages = self.pages();
+        let mut pages = self.0.lock();
         let now = pages.now();
         pages.events.push((now, event));
     }
@@ -102,12 +103,12 @@ impl Account {
     }
 
     pub(super) fn events(&self) -> Vec<(Duration, Event)> {
-        self.pages().events.clone()
+        self.0.lock().events.clone()
     }
 
     /// What `pick` makes of the events, where it makes something of them.
     pub(super) fn find<T>(&self, pick: impl FnMut(&Event) -> Option<T>) -> Option<T> {
-        self.pages().events.iter().map(|(_, event)| event).find_map(pick)
+        self.0.lock().events.iter().map(|(_, event)| event).find_map(pick)
     }
 
     /// Whether the script came to its place: what goes on beside it may have gone another way this time.
@@ -116,16 +117,12 @@ impl Account {
     }
 
     pub(super) fn count(&self, wanted: impl Fn(&Event) -> bool) -> usize {
-        self.pages().events.iter().filter(|(_, event)| wanted(event)).count()
+        self.0.lock().events.iter().filter(|(_, event)| wanted(event)).count()
     }
 
     /// When this happened first.
     pub(super) fn when(&self, wanted: impl Fn(&Event) -> bool) -> Option<Duration> {
-        self.pages().events.iter().find(|(_, event)| wanted(event)).map(|(time, _)| *time)
-    }
-
-    fn pages(&self) -> MutexGuard<'_, Pages> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock().events.iter().find(|(_, event)| wanted(event)).map(|(time, _)| *time)
     }
 }
 

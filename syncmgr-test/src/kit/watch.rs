@@ -4,12 +4,13 @@
 use std::any::Any;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use syncmgr_core::cell::ItemCell;
 use syncmgr_core::id::{HandlerId, SessionId};
 use syncmgr_core::port::Kept;
+use syncmgr_core::sync::Mutex;
 use syncmgr_runtime::session::Session;
 use tokio::sync::Notify;
 
@@ -64,14 +65,14 @@ impl Watch {
 
     /// A session begins, in which this is to happen.
     pub(super) fn session_begins(&self, session: &Session, cut: Option<Cut>) {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         (state.session, state.cut, state.asleep) = (Some(session.clone()), cut, None);
         (state.tasks, state.waits, state.commits) = (0, BTreeMap::new(), BTreeMap::new());
     }
 
     /// The results of the session are closed, or nobody is there any more to close them.
     pub(super) fn session_ends(&self) {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         let session = state.session.take();
         state.cut = None;
         state.over.extend(session.as_ref().map(Session::id));
@@ -98,7 +99,7 @@ impl Watch {
 
     /// Whether a call goes on: its program was not killed, and it is not asleep until it is dropped.
     pub(super) fn goes_on(&self, call: &Call) -> bool {
-        !self.is_dead() && self.state().asleep.as_ref() != Some(call)
+        !self.is_dead() && self.state.lock().asleep.as_ref() != Some(call)
     }
 
     pub(super) async fn died(&self) {
@@ -107,62 +108,62 @@ impl Watch {
 
     /// How often each call of the session has waited, and has committed.
     pub(super) fn counts(&self) -> (BTreeMap<Call, u32>, BTreeMap<Call, u32>) {
-        let state = self.state();
+        let state = self.state.lock();
         (state.waits.clone(), state.commits.clone())
     }
 
     /// The call waits for something once more. Returns the number of the wait.
     pub(super) fn waits(&self, call: &Call) -> u32 {
-        let number = count(&mut self.state().waits, call);
+        let number = count(&mut self.state.lock().waits, call);
         _ = self.arrive(call, Moment::Await(number));
         number
     }
 
     /// The number of the next wait of a call.
     pub(super) fn next_wait(&self, call: &Call) -> u32 {
-        self.state().waits.get(call).map_or(1, |waits| waits + 1)
+        self.state.lock().waits.get(call).map_or(1, |waits| waits + 1)
     }
 
     /// The call is about to commit. Returns the number of the commit.
     pub(super) fn commits(&self, call: &Call) -> u32 {
-        count(&mut self.state().commits, call)
+        count(&mut self.state.lock().commits, call)
     }
 
     pub(super) fn begins_task(&self) -> Call {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         state.tasks += 1;
         Call::Task(state.tasks)
     }
 
     pub(super) fn is_over(&self, session: SessionId) -> bool {
-        self.state().over.contains(&session)
+        self.state.lock().over.contains(&session)
     }
 
     /// What a run keeps: in our hands, because a killed program drops nothing.
     pub(super) fn kept(&self, session: SessionId) -> Arc<Kept> {
-        self.state().kept.entry(session).or_default().clone()
+        self.state.lock().kept.entry(session).or_default().clone()
     }
 
     pub(super) fn remember(&self, item: Named, cell: Arc<ItemCell>) {
-        self.state().cells.insert(Arc::as_ptr(&cell) as usize, (item, cell));
+        self.state.lock().cells.insert(Arc::as_ptr(&cell) as usize, (item, cell));
     }
 
     /// What is kept, without keeping it.
     pub(super) fn kept_values(&self) -> Vec<Weak<dyn Any + Send + Sync>> {
-        let kept: Vec<_> = self.state().kept.values().cloned().collect();
+        let kept: Vec<_> = self.state.lock().kept.values().cloned().collect();
         kept.iter().flat_map(|kept| kept.values()).map(|value| Arc::downgrade(&value)).collect()
     }
 
     /// The items somebody reported on when they were over.
     pub(super) fn reported_late(&self) -> Vec<Named> {
-        let state = self.state();
+        let state = self.state.lock();
         let late = state.cells.values().filter(|(_, cell)| cell.was_reported_late());
         late.map(|(item, _)| item.clone()).collect::<BTreeSet<_>>().into_iter().collect()
     }
 
     /// Blocking work has ended.
     pub(super) fn blocking_ends(&self) {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         if let Some(cut) = state.cut_at {
             state.blocked = wall().saturating_sub(cut);
         }
@@ -170,19 +171,19 @@ impl Watch {
 
     /// How long after the cut the last blocking work ended, in real time: virtual time stands still for it.
     pub(super) fn blocked_after_cut(&self) -> Duration {
-        self.state().blocked
+        self.state.lock().blocked
     }
 
     /// A poll took so long, in real time, before the call waited for this time.
     pub(super) fn polled(&self, call: &Call, wait: u32, took: Duration) {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         let longest = state.polls.entry((call.clone(), wait)).or_default();
         *longest = took.max(*longest);
     }
 
     /// The polls that took longer than this.
     pub(super) fn longer_than(&self, limit: Duration) -> BTreeMap<(Call, u32), Duration> {
-        let state = self.state();
+        let state = self.state.lock();
         state.polls.iter().filter(|(_, took)| **took > limit).map(|(poll, took)| (poll.clone(), *took)).collect()
     }
 
@@ -191,7 +192,7 @@ impl Watch {
     /// # Panics
     /// When the script says so.
     pub(super) fn arrive(&self, call: &Call, moment: Moment) -> Answer {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         let here = |cut: &mut Cut| cut.place.moment == moment && cut.place.call == *call;
         let Some(cut) = state.cut.take_if(here) else { return Answer::Stored };
         let session = state.session.clone();
@@ -217,10 +218,6 @@ impl Watch {
     fn kill(&self) {
         self.dead.store(true, Ordering::Release);
         self.died.notify_one();
-    }
-
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -1,7 +1,7 @@
 //! The handler's side of a driven instance: what its methods do, and where its contract stands.
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, MutexGuard, Weak};
 use std::task::{Context, Poll, Waker};
 
 use futures::FutureExt;
@@ -22,6 +22,7 @@ use syncmgr_core::port::{Interaction, Kept, RunFacts};
 use syncmgr_core::progress::Progress;
 use syncmgr_core::status::Status;
 use syncmgr_core::store::StateStore;
+use syncmgr_core::sync::Mutex;
 use syncmgr_core::trigger::{RunFlags, Trigger};
 use tokio::runtime::Handle;
 use tokio_util::task::TaskTracker;
@@ -111,17 +112,17 @@ impl HandlerSide {
 
     /// Whether the handler may ask this now.
     pub(super) fn takes(&self, ask: Ask) -> bool {
-        self.lock().protocol.answer(ask).is_ok()
+        self.state.lock().protocol.answer(ask).is_ok()
     }
 
     /// Whether somebody looks at an error or at properties.
     pub(super) fn is_showing(&self) -> bool {
-        matches!(self.lock().protocol.stage(), Stage::ShowingError(_) | Stage::ShowingProperties(_))
+        matches!(self.state.lock().protocol.stage(), Stage::ShowingError(_) | Stage::ShowingProperties(_))
     }
 
     /// Whether properties are open: what is asked there needs no grant (R135).
     pub(super) fn is_showing_properties(&self) -> bool {
-        matches!(self.lock().protocol.stage(), Stage::ShowingProperties(_))
+        matches!(self.state.lock().protocol.stage(), Stage::ShowingProperties(_))
     }
 
     /// What the user is reached through, if they may be bothered or are looking at something (R37, R145).
@@ -130,7 +131,7 @@ impl HandlerSide {
     }
 
     pub(super) fn interaction(&self) -> Option<Arc<dyn Interaction>> {
-        let may_bother = self.lock().facts.flags.contains(RunFlags::MAY_BOTHER_USER) || self.is_showing();
+        let may_bother = self.state.lock().facts.flags.contains(RunFlags::MAY_BOTHER_USER) || self.is_showing();
         self.interaction.clone().filter(|_| may_bother)
     }
 
@@ -141,7 +142,7 @@ impl HandlerSide {
         cookie: Option<&[u8]>,
     ) -> HResult {
         let attempt = {
-            let mut state = self.lock();
+            let mut state = self.state.lock();
             if state.protocol.stage() != Stage::Created || state.attempt.is_some() {
                 return HResult::E_UNEXPECTED;
             }
@@ -161,7 +162,7 @@ impl HandlerSide {
 
     pub(super) async fn enum_sync_items(&self) -> Result<Items, HResult> {
         let attempt = {
-            let state = self.lock();
+            let state = self.state.lock();
             let over = matches!(state.protocol.stage(), Stage::Created | Stage::Detaching | Stage::Released);
             state.attempt.clone().filter(|_| !over).ok_or(HResult::E_UNEXPECTED)?
         };
@@ -177,15 +178,15 @@ impl HandlerSide {
             self.callback.log_when_set(fault.item().map_or(entry.clone(), |item| entry.about(item)));
         }
         let listed = listing.to_items();
-        self.lock().listing = listing;
+        self.state.lock().listing = listing;
         self.on(Event::Listed(code));
         Ok(listed)
     }
 
     pub(super) fn set_item_status(&self, subject: Subject, status: Status) -> HResult {
         let (event, attempt) = match (subject, status) {
-            (Subject::Item(_), Status::Skipped) => (Event::SkipWanted, self.lock().attempt.clone()),
-            (Subject::Handler, Status::Stopped) => (Event::StopWanted, self.lock().attempt.clone()),
+            (Subject::Item(_), Status::Skipped) => (Event::SkipWanted, self.state.lock().attempt.clone()),
+            (Subject::Handler, Status::Stopped) => (Event::StopWanted, self.state.lock().attempt.clone()),
             _ => return HResult::E_INVALIDARG,
         };
         if !self.takes(Ask::Connection) {
@@ -220,7 +221,7 @@ impl HandlerSide {
     pub(super) fn detach(&self) -> HResult {
         self.callback.set(None);
         let (attempt, earlier) = {
-            let mut state = self.lock();
+            let mut state = self.state.lock();
             (state.attempt.clone(), std::mem::take(&mut state.earlier))
         };
         if let Some(attempt) = &attempt {
@@ -239,7 +240,7 @@ impl HandlerSide {
         let declared = match subject {
             Subject::Handler => self.info.flags().contains(HandlerFlags::HAS_PROPERTIES),
             Subject::Item(item) => {
-                let flags = self.lock().listing.item(item).map(|item| item.flags());
+                let flags = self.state.lock().listing.item(item).map(|item| item.flags());
                 flags.is_some_and(|flags| flags.contains(ItemFlags::HAS_PROPERTIES))
             }
         };
@@ -262,7 +263,7 @@ impl HandlerSide {
     pub(super) fn prepare(self: &Arc<Self>, items: &[ItemId]) -> HResult {
         let wanted: BTreeSet<ItemId> = items.iter().copied().collect();
         let (attempt, unknown) = {
-            let mut state = self.lock();
+            let mut state = self.state.lock();
             let selection = state.listing.select(|item| wanted.contains(&item.id()));
             if selection.is_empty() {
                 return HResult::E_INVALIDARG;
@@ -377,7 +378,7 @@ impl HandlerSide {
         };
         let step = self.on(returned(HResult::S_OK));
         if let Step::Do(Action::Prepare) = step {
-            self.lock().retrying = true;
+            self.state.lock().retrying = true;
         }
         if polled == Poll::Pending {
             self.tasks.spawn(call);
@@ -387,7 +388,7 @@ impl HandlerSide {
 
     /// Tells the protocol of a completion. `false` when the host has detached meanwhile.
     fn completes(&self, completed: Event) -> bool {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         let step = state.protocol.on(completed);
         state.retrying |= step == Step::Do(Action::Prepare);
         !matches!(step, Step::Misused(_))
@@ -407,12 +408,12 @@ impl HandlerSide {
 
     /// An attempt without items, in which nothing is cancelled.
     fn explaining(self: &Arc<Self>) -> Arc<Attempt> {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         self.add_attempt(&mut state, Arc::default())
     }
 
     fn attempt(&self) -> Arc<Attempt> {
-        self.lock().attempt.clone().expect("an initialized instance has an attempt")
+        self.state.lock().attempt.clone().expect("an initialized instance has an attempt")
     }
 
     /// Every item has ended before `synchronize` began.
@@ -421,7 +422,7 @@ impl HandlerSide {
     }
 
     pub(super) fn questions(&self) -> MutexGuard<'_, Questions> {
-        self.questions.lock().unwrap_or_else(PoisonError::into_inner)
+        self.questions.lock()
     }
 
     fn log(&self, entry: &LogEntry) {
@@ -435,10 +436,6 @@ impl HandlerSide {
     }
 
     fn on(&self, event: Event) -> Step {
-        self.lock().protocol.on(event)
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().protocol.on(event)
     }
 }

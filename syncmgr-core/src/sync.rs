@@ -1,0 +1,20 @@
+//! A lock that a panic leaves usable.
+
+use std::sync::{self, MutexGuard, PoisonError};
+
+/// A [`std::sync::Mutex`] without poisoning, until std has one: what it guards is whole after every statement.
+#[derive(Debug, Default)]
+pub struct Mutex<T>(sync::Mutex<T>);
+
+impl<T> Mutex<T> {
+    /// A mutex around this value.
+    pub const fn new(value: T) -> Self {
+        Self(sync::Mutex::new(value))
+    }
+
+    /// Waits for the lock and takes it.
+    #[inline]
+    pub fn lock(&self) -> MutexGuard<'_, T> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
