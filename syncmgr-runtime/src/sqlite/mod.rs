@@ -13,6 +13,7 @@ mod place;
 mod port;
 mod queue;
 mod reader;
+mod rows;
 mod schema;
 mod seams;
 mod writer;

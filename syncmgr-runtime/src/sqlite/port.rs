@@ -5,6 +5,7 @@ use std::time::SystemTime;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use rusqlite::params;
 use syncmgr_core::claim::Claim;
 use syncmgr_core::error::SyncResult;
 use syncmgr_core::id::{HandlerId, ItemId, SessionId};
@@ -15,12 +16,37 @@ use syncmgr_core::retry::RetryState;
 use syncmgr_core::store::{Durability, HandlerRecord, Histogram, LogRecord, SessionRecord, StateChange, StateStore};
 
 use super::SqliteStore;
+use super::encode::{Json, Time};
 use super::error::StoreError;
 use super::reader::Reader;
+use super::rows;
+
+const HANDLERS: &str = "SELECT id, description, registered, flags FROM handlers";
+const CHOICES: &str = "SELECT item, checked FROM choices WHERE handler = (SELECT key FROM handlers WHERE id = ?1)";
+const LOG: &str = "SELECT manager, session, time, level, text, item, error, action FROM log
+    WHERE handler = (SELECT key FROM handlers WHERE id = ?1) ORDER BY entry";
+const LOG_ABOUT: &str = "SELECT manager, session, time, level, text, item, error, action FROM log
+    WHERE handler = (SELECT key FROM handlers WHERE id = ?1) AND item = ?2 ORDER BY entry";
+const ANSWER: &str = "SELECT question, choice FROM answers
+    WHERE handler = (SELECT key FROM handlers WHERE id = ?1) AND item = ?2 AND key = ?3";
+const RECORD: &str = "SELECT session, attempt, outcome, last_attempt, last_success, setback, failures, total, since,
+        until, checkpoint, checkpoint_version, set_aside, set_aside_version, sides, absent_since FROM items
+    WHERE handler = (SELECT key FROM handlers WHERE id = ?1) AND item = ?2";
+const SETBACKS: &str = "SELECT item, setback, failures, total, since, until FROM items INDEXED BY items_set_back
+    WHERE handler = (SELECT key FROM handlers WHERE id = ?1) AND setback IS NOT NULL";
+const KNOWN: &str = "SELECT item, absent_since FROM items WHERE handler = (SELECT key FROM handlers WHERE id = ?1)";
+const ENDED: &str = "SELECT item FROM items WHERE handler = (SELECT key FROM handlers WHERE id = ?1) AND ended >= ?2";
+const RESOURCES: &str = "SELECT name, setback, failures, total, since, until FROM resources";
+const SESSIONS: &str = "SELECT session, manager, \"trigger\", began, ended, course, outcomes, runs FROM sessions
+    ORDER BY session, manager";
+const INTERRUPTED: &str = "SELECT session, manager, \"trigger\", began, ended, course, outcomes, runs FROM sessions
+    WHERE course IS NULL AND epoch < (SELECT value FROM meta WHERE name = 'epoch') ORDER BY session, manager";
+const LAST_SESSION: &str = "SELECT value FROM meta WHERE name = 'last_session'";
+const HISTOGRAM: &str = "SELECT counts, longest FROM histograms WHERE name = ?1";
 
 impl SqliteStore {
     /// To read what everything written so far has come to.
-    fn all(&self) -> &Reader {
+    fn settled(&self) -> &Reader {
         if let Some(writer) = &self.parts.writer {
             writer.wait_for_all();
         }
@@ -28,69 +54,96 @@ impl SqliteStore {
     }
 
     /// To read what everything written of this item so far has come to.
-    fn of(&self, handler: HandlerId, item: ItemId) -> &Reader {
+    fn settled_of(&self, handler: HandlerId, item: ItemId) -> &Reader {
         if let Some(writer) = &self.parts.writer {
             writer.wait_for(handler, item);
         }
         &self.parts.reader
     }
+
+    /// Sessions, row by row: one that cannot be read does not take the others along.
+    fn sessions_of(&self, query: &str) -> SyncResult<Vec<SessionRecord>> {
+        let rows: Vec<rusqlite::Result<SessionRecord>> = self.settled().all(query, [], |row| Ok(rows::session(row)))?;
+        let readable = rows.into_iter().filter_map(|row| {
+            row.inspect_err(|error| tracing::error!(%error, "a remembered session cannot be read")).ok()
+        });
+        Ok(readable.collect())
+    }
 }
 
 impl StateStore for SqliteStore {
     fn handlers(&self) -> SyncResult<BTreeMap<HandlerId, HandlerRecord>> {
-        Ok(self.all().handlers()?)
+        self.settled().all(HANDLERS, [], rows::handler)
     }
 
     fn choices(&self, handler: HandlerId) -> SyncResult<BTreeMap<ItemId, ItemState>> {
-        Ok(self.all().choices(handler)?)
+        self.settled().all(CHOICES, [handler.guid()], |row| {
+            let state = if row.get(1)? { ItemState::Checked } else { ItemState::Unchecked };
+            Ok((rows::item(row)?, state))
+        })
     }
 
     fn log(&self, handler: HandlerId) -> SyncResult<Vec<LogRecord>> {
-        Ok(self.all().log(handler)?)
+        self.settled().all(LOG, [handler.guid()], rows::entry)
     }
 
     fn log_about(&self, handler: HandlerId, item: ItemId) -> SyncResult<Vec<LogRecord>> {
-        Ok(self.all().log_about(handler, item)?)
+        self.settled().all(LOG_ABOUT, [handler.guid(), item.guid()], rows::entry)
     }
 
     fn answer(&self, handler: HandlerId, item: ItemId, question: &Question) -> SyncResult<Option<usize>> {
-        Ok(self.of(handler, item).answer(handler, item, question)?)
+        let key = params![handler.guid(), item.guid(), question.key];
+        let answer = self.settled_of(handler, item).one(ANSWER, key, |row| {
+            let (answered, choice): (Json<Question>, _) = (row.get(0)?, row.get(1)?);
+            Ok((answered.0 == *question).then_some(choice))
+        })?;
+        Ok(answer.flatten())
     }
 
     fn record(&self, handler: HandlerId, item: ItemId) -> SyncResult<Option<ItemRecord>> {
-        Ok(self.of(handler, item).record(handler, item)?)
+        self.settled_of(handler, item).one(RECORD, [handler.guid(), item.guid()], rows::record)
     }
 
     fn setbacks(&self, handler: HandlerId) -> SyncResult<BTreeMap<ItemId, RetryState>> {
-        Ok(self.all().setbacks(handler)?)
+        self.settled().all(SETBACKS, [handler.guid()], |row| Ok((rows::item(row)?, rows::some_retry(row, 1)?)))
     }
 
     fn known(&self, handler: HandlerId) -> SyncResult<BTreeMap<ItemId, Option<SystemTime>>> {
-        Ok(self.all().known(handler)?)
+        self.settled().all(KNOWN, [handler.guid()], |row| {
+            Ok((rows::item(row)?, row.get::<_, Option<Time>>(1)?.map(|time| time.0)))
+        })
     }
 
     fn ended_since(&self, handler: HandlerId, session: SessionId) -> SyncResult<BTreeSet<ItemId>> {
-        Ok(self.all().ended_since(handler, session)?)
+        // No session has a number that cannot be stored.
+        let session = i64::try_from(session.0).unwrap_or(i64::MAX);
+        self.settled().all(ENDED, params![handler.guid(), session], rows::item)
     }
 
     fn resources(&self) -> SyncResult<BTreeMap<Claim, RetryState>> {
-        Ok(self.all().resources()?)
+        self.settled().all(RESOURCES, [], |row| {
+            let name: String = row.get(0)?;
+            Ok((Claim::from(name), rows::some_retry(row, 1)?))
+        })
     }
 
     fn sessions(&self) -> SyncResult<Vec<SessionRecord>> {
-        Ok(self.all().sessions()?)
+        self.sessions_of(SESSIONS)
     }
 
     fn interrupted(&self) -> SyncResult<Vec<SessionRecord>> {
-        Ok(self.all().interrupted()?)
+        self.sessions_of(INTERRUPTED)
     }
 
     fn last_session(&self) -> SyncResult<SessionId> {
-        Ok(self.all().last_session()?)
+        Ok(self.settled().one(LAST_SESSION, [], |row| row.get(0).map(SessionId))?.unwrap_or_default())
     }
 
     fn histogram(&self, name: &str) -> SyncResult<Option<Histogram>> {
-        Ok(self.all().histogram(name)?)
+        self.settled().one(HISTOGRAM, [name], |row| {
+            let (Json(counts), longest) = (row.get(0)?, row.get(1)?);
+            Ok(Histogram { counts, longest })
+        })
     }
 
     fn write(&self, changes: Vec<StateChange>) -> BoxFuture<'static, SyncResult> {

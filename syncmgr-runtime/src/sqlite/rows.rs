@@ -14,7 +14,7 @@ use syncmgr_core::register::{RegisterFlags, Registration};
 use syncmgr_core::retry::{RetryState, Setback};
 use syncmgr_core::store::{HandlerRecord, LogRecord, SessionEnd, SessionRecord};
 
-use crate::sqlite::encode::{Json, Time, Word};
+use super::encode::{Json, Time, Word};
 
 type Result<T> = rusqlite::Result<T>;
 
