@@ -51,8 +51,7 @@ impl LatencyHistogram {
 
     /// What was counted so far. What is recorded meanwhile may be in it or not.
     pub(crate) fn snapshot(&self) -> Latencies {
-        let counts = self.counts.iter().map(|count| count.load(Ordering::Acquire)).collect();
-        Latencies { counts, max: Duration::from_nanos(self.max.load(Ordering::Relaxed)) }
+        Latencies(self.counted())
     }
 }
 
@@ -61,15 +60,12 @@ impl LatencyHistogram {
 /// Durations are kept in buckets, four for every doubling, in microseconds up to a little more than an hour; the
 /// longest is kept exactly. Shown with `{}` it is one line.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Latencies {
-    counts: Box<[u64]>,
-    max: Duration,
-}
+pub struct Latencies(Histogram);
 
 impl Latencies {
     /// How many durations were recorded.
     pub fn count(&self) -> u64 {
-        self.counts.iter().sum()
+        self.0.counts.iter().sum()
     }
 
     /// A bound for the quantile `q` of what was recorded: at least that part of it took no longer. `None` while nothing
@@ -86,12 +82,12 @@ impl Latencies {
             seen += counted;
             seen >= rank
         });
-        reached.map(|(bound, _)| bound.min(self.max))
+        reached.map(|(bound, _)| bound.min(Duration::from_nanos(self.0.longest)))
     }
 
     /// The longest duration, exactly. `None` while nothing was recorded.
     pub fn max(&self) -> Option<Duration> {
-        (self.count() > 0).then_some(self.max)
+        (self.count() > 0).then_some(Duration::from_nanos(self.0.longest))
     }
 
     /// The buckets that are not empty, shortest first: the longest duration that belongs there, and how many did.
@@ -99,7 +95,7 @@ impl Latencies {
     /// The bounds are the same in every histogram, so counts of several can be added; the last one is
     /// [`Duration::MAX`].
     pub fn buckets(&self) -> impl Iterator<Item = (Duration, u64)> {
-        let bounded = self.counts.iter().enumerate().map(|(place, count)| (bound(place), *count));
+        let bounded = self.0.counts.iter().enumerate().map(|(place, count)| (bound(place), *count));
         bounded.filter(|(_, count)| *count > 0)
     }
 }
