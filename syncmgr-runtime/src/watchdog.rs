@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use syncmgr_core::decision::host::RunId;
 use syncmgr_core::id::ItemId;
 use syncmgr_core::log::{LogEntry, LogLevel};
+use syncmgr_core::sync::Mutex;
 
 /// Looks after the threads a manager's handlers run on, from outside of them.
 ///
@@ -124,7 +125,7 @@ impl ThreadWatchdog {
     }
 
     fn keep(&self, thread: Option<JoinHandle<()>>) -> Option<JoinHandle<()>> {
-        std::mem::replace(&mut *self.thread.lock().unwrap_or_else(PoisonError::into_inner), thread)
+        std::mem::replace(&mut *self.thread.lock(), thread)
     }
 }
 

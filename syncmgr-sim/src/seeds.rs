@@ -2,11 +2,11 @@
 
 use std::fmt;
 use std::ops::Range;
-use std::sync::Mutex;
-use std::sync::PoisonError;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
+
+use syncmgr_core::sync::Mutex;
 
 use crate::dice::fnv;
 use crate::parts::Parts;
@@ -44,7 +44,7 @@ impl Simulation {
     pub fn seeds(&self, seeds: Range<u64>) -> Result<Summary, Box<Failure>> {
         let (next, hash) = (AtomicU64::new(seeds.start), AtomicU64::new(0));
         let failed = Mutex::new(seeds.end);
-        let lowest = || *failed.lock().unwrap_or_else(PoisonError::into_inner);
+        let lowest = || *failed.lock();
         let work = || {
             loop {
                 let seed = next.fetch_add(1, Ordering::Relaxed);
@@ -54,7 +54,7 @@ impl Simulation {
                 let played = watched(seed, || self.play(&self.script(seed)));
                 hash.fetch_xor(fnv(played.hash, &seed.to_le_bytes()), Ordering::Relaxed);
                 if played.broken.is_some() {
-                    let mut failed = failed.lock().unwrap_or_else(PoisonError::into_inner);
+                    let mut failed = failed.lock();
                     *failed = seed.min(*failed);
                 }
             }

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, MutexGuard};
 use std::time::{Duration, SystemTime};
 
 use syncmgr_core::facts::Facts;
+use syncmgr_core::sync::Mutex;
 use syncmgr_runtime::clock::{Clock, Now};
 use tokio::time::{Instant, sleep};
 
@@ -139,7 +140,7 @@ impl World {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 }
 

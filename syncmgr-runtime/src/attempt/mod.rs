@@ -13,7 +13,7 @@ mod worker;
 
 use std::collections::BTreeMap;
 use std::mem;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::sync::{Arc, MutexGuard, OnceLock, Weak};
 use std::task::Waker;
 use std::time::Duration;
 
@@ -30,6 +30,7 @@ use syncmgr_core::item::SyncItem;
 use syncmgr_core::port::{Kept, RunFacts};
 use syncmgr_core::progress::ProgressState;
 use syncmgr_core::record::Fence;
+use syncmgr_core::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use self::link::HostLink;
@@ -355,7 +356,7 @@ impl Attempt {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 
     fn myself(&self) -> Arc<Self> {

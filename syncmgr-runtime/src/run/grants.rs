@@ -1,7 +1,9 @@
 //! The user's attention as a run holds it.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
+
+use syncmgr_core::sync::Mutex;
 
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
@@ -27,7 +29,7 @@ struct Attended {
 impl Grants {
     /// Somebody asks for attention; the time runs until what is returned is dropped.
     pub(super) fn ask(&self) -> Asking {
-        let mut attended = lock(&self.attended);
+        let mut attended = self.attended.lock();
         attended.askers += 1;
         attended.since.get_or_insert_with(Instant::now);
         Asking(self.attended.clone())
@@ -35,21 +37,21 @@ impl Grants {
 
     pub(super) fn hold(&self, asking: Asking, permit: OwnedSemaphorePermit) -> Held {
         let grant = Arc::new(Mutex::new(Some(permit)));
-        let mut permits = lock(&self.permits);
-        permits.retain(|grant| lock(grant).is_some());
+        let mut permits = self.permits.lock();
+        permits.retain(|grant| grant.lock().is_some());
         permits.push(grant.clone());
         Held { grant, _asking: asking }
     }
 
     /// How long the run has had attention so far, or waited for it.
     pub(super) fn attended(&self) -> Duration {
-        let attended = lock(&self.attended);
+        let attended = self.attended.lock();
         attended.before + attended.since.map(|since| since.elapsed()).unwrap_or_default()
     }
 
     /// Takes everything back.
     pub(super) fn take_back(&self) {
-        let permits = std::mem::take(&mut *lock(&self.permits));
+        let permits = std::mem::take(&mut *self.permits.lock());
         permits.iter().for_each(give_back);
     }
 }
@@ -59,7 +61,7 @@ pub(super) struct Asking(Arc<Mutex<Attended>>);
 
 impl Drop for Asking {
     fn drop(&mut self) {
-        let mut attended = lock(&self.0);
+        let mut attended = self.0.lock();
         attended.askers -= 1;
         if attended.askers == 0 {
             let passed = attended.since.take().map(|since| since.elapsed());
@@ -81,10 +83,6 @@ impl Drop for Held {
 }
 
 fn give_back(grant: &Arc<Grant>) {
-    let permit = lock(grant).take();
+    let permit = grant.lock().take();
     drop(permit);
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

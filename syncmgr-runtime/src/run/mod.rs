@@ -13,7 +13,7 @@ mod recording;
 mod state;
 
 use std::future::poll_fn;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, MutexGuard, Weak};
 use std::task::Poll;
 
 use syncmgr_core::cancel::CancelReason;
@@ -28,6 +28,7 @@ use syncmgr_core::info::HandlerInfo;
 use syncmgr_core::log::LogEntry;
 use syncmgr_core::port::{Kept, RunFacts};
 use syncmgr_core::status::Status;
+use syncmgr_core::sync::Mutex;
 use tokio::sync::{Notify, oneshot};
 
 use self::grants::Grants;
@@ -275,11 +276,11 @@ impl Run {
     }
 
     fn recorded_so_far(&self) -> MutexGuard<'_, Recorded> {
-        self.recorded.lock().unwrap_or_else(PoisonError::into_inner)
+        self.recorded.lock()
     }
 
     fn lock(&self) -> MutexGuard<'_, RunState> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 }
 

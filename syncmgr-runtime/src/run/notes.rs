@@ -1,13 +1,14 @@
 //! What a run has logged and what it did, in the order of its journal.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use syncmgr_core::decision::hold::Hold;
 use syncmgr_core::decision::verdict::Verdict;
 use syncmgr_core::id::{ErrorScope, ItemId};
 use syncmgr_core::item::SyncItem;
 use syncmgr_core::log::{LogEntry, LogLevel};
+use syncmgr_core::sync::Mutex;
 
 use crate::ending::RunChange;
 
@@ -78,11 +79,11 @@ pub(crate) enum Unsaved {
 
 impl Notes {
     pub(crate) fn add(&self, attempt: u32, after: usize, note: Note) {
-        self.lock().notes.push_back(Placed { attempt, after, note });
+        self.0.lock().notes.push_back(Placed { attempt, after, note });
     }
 
     pub(crate) fn log(&self, attempt: u32, after: usize, entry: LogEntry) {
-        let mut inner = self.lock();
+        let mut inner = self.0.lock();
         let most = if entry.level == LogLevel::Information { MOST_ENTRIES } else { MOST_FAULTS };
         if inner.log.len() >= most {
             inner.left_out += 1;
@@ -95,7 +96,7 @@ impl Notes {
 
     /// R142, R143.
     pub(crate) fn delete(&self, scope: ErrorScope) {
-        let mut inner = self.lock();
+        let mut inner = self.0.lock();
         let before = inner.log.len();
         inner.log.retain(|logged| match scope {
             ErrorScope::All => false,
@@ -117,14 +118,14 @@ impl Notes {
     }
 
     fn take_out(&self, about: impl Fn(&LogEntry) -> bool) {
-        let mut inner = self.lock();
+        let mut inner = self.0.lock();
         inner.log.retain(|logged| !about(&logged.entry));
         inner.saved = 0;
     }
 
     /// The log as it stands.
     pub(crate) fn entries(&self) -> Vec<Arc<LogEntry>> {
-        let inner = self.lock();
+        let inner = self.0.lock();
         let mut entries: Vec<_> = inner.log.iter().map(|logged| logged.entry.clone()).collect();
         if inner.left_out > 0 {
             let text = format!("{} more entries were left out", inner.left_out);
@@ -139,12 +140,12 @@ impl Notes {
             Note::Apart(apart) => Some((placed.attempt, apart.clone())),
             _ => None,
         };
-        self.lock().notes.iter().filter_map(of_note).collect()
+        self.0.lock().notes.iter().filter_map(of_note).collect()
     }
 
     /// What of the log has changed since this was asked last, of the entries that may be stored now.
     pub(crate) fn unsaved(&self, may_be: impl Fn(&LogEntry) -> bool) -> Option<Unsaved> {
-        let mut inner = self.lock();
+        let mut inner = self.0.lock();
         let changed = std::mem::take(&mut inner.changed);
         let from = if changed { 0 } else { inner.saved };
         let mut entries = Vec::new();
@@ -166,10 +167,6 @@ impl Notes {
 
     /// The note at this place, if there is one yet.
     pub(crate) fn at(&self, place: usize) -> Option<Placed> {
-        self.lock().notes.get(place).cloned()
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Inner> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock().notes.get(place).cloned()
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 
 use futures::task::{ArcWake, waker};
 use syncmgr_core::cell::ItemCell;
@@ -10,6 +10,7 @@ use syncmgr_core::claim::Claim;
 use syncmgr_core::decision::hold::Held;
 use syncmgr_core::decision::host::{ClaimSet, Grant, HostState, ItemOfRun, Priority, RunId};
 use syncmgr_core::id::{HandlerId, ItemId};
+use syncmgr_core::sync::Mutex;
 use tokio::sync::Notify;
 
 /// A run, as far as the host admits it.
@@ -52,7 +53,7 @@ impl Admission {
         before: impl Fn(&R, Vec<RunId>),
     ) {
         let grants = {
-            let mut inner = self.lock();
+            let mut inner = self.inner.lock();
             let mut grants = Vec::new();
             for run in runs {
                 let id = run.id();
@@ -68,7 +69,7 @@ impl Admission {
 
     /// Whether the run may start, and need not wait.
     pub(crate) fn is_current(&self, run: RunId) -> bool {
-        self.lock().host.is_current(run)
+        self.inner.lock().host.is_current(run)
     }
 
     /// Waits until the requested run may start. Cancel safe: a run that no longer waits leaves the queue.
@@ -85,7 +86,7 @@ impl Admission {
     pub(crate) fn leave(&self, run: RunId) {
         let grants = self.decide(|host| host.leave(run));
         self.perform(grants);
-        self.lock().runs.remove(&run);
+        self.inner.lock().runs.remove(&run);
     }
 
     /// The run could use this many workers. Returns how many it may use at once; others are lent as they become free.
@@ -152,12 +153,12 @@ impl Admission {
 
     /// The abandoned items whose work is still running.
     pub(crate) fn quarantined(&self) -> Vec<(HandlerId, ItemId)> {
-        self.lock().host.quarantined()
+        self.inner.lock().host.quarantined()
     }
 
     /// Everything that waits, and why.
     pub(crate) fn held(&self) -> Vec<Held> {
-        self.lock().host.held()
+        self.inner.lock().host.held()
     }
 
     /// Performs grants. What a run has no use for goes to the next.
@@ -185,19 +186,15 @@ impl Admission {
     }
 
     fn run(&self, run: RunId) -> Option<Arc<dyn Admitted>> {
-        self.lock().runs.get(&run)?.upgrade()
+        self.inner.lock().runs.get(&run)?.upgrade()
     }
 
     /// Asks the host state, and keeps what workers look at up to date.
     fn decide<T>(&self, decide: impl FnOnce(&mut HostState) -> T) -> T {
-        let mut inner = self.lock();
+        let mut inner = self.inner.lock();
         let decided = decide(&mut inner.host);
         self.contended.store(inner.host.is_contended(), Ordering::Relaxed);
         decided
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Inner> {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

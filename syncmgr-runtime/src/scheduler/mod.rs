@@ -6,13 +6,14 @@
 pub(crate) mod admission;
 mod task;
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, MutexGuard};
 use std::time::SystemTime;
 
 use syncmgr_core::decision::ledger::{Effect, Resume, RetryLedger, Start};
 use syncmgr_core::id::ItemId;
 use syncmgr_core::log::LogEntry;
 use syncmgr_core::store::StateChange;
+use syncmgr_core::sync::Mutex;
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 
@@ -51,16 +52,12 @@ impl Scheduler {
     pub(crate) fn new(resume: Resume) -> Self {
         Self { ledger: Mutex::new(RetryLedger::new(resume)), wake: Notify::new(), task: Mutex::default() }
     }
-
-    fn task(&self) -> MutexGuard<'_, Option<AbortHandle>> {
-        self.task.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 impl Host {
     /// The retry ledger. What it decides is [performed](Self::perform) once its lock is free.
     pub(crate) fn ledger(&self) -> MutexGuard<'_, RetryLedger> {
-        self.scheduler.ledger.lock().unwrap_or_else(PoisonError::into_inner)
+        self.scheduler.ledger.lock()
     }
 
     /// Tells the ledger of something that has happened now.

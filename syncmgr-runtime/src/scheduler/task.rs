@@ -18,7 +18,7 @@ impl Host {
     /// Runs the scheduler, unless it runs already, the manager has shut down, or there is no runtime here.
     pub(crate) fn run_scheduler(self: &Arc<Self>) {
         let Ok(runtime) = Handle::try_current() else { return };
-        let mut running = self.scheduler.task();
+        let mut running = self.scheduler.task.lock();
         if self.tracker.is_closed() || running.as_ref().is_some_and(|task| !task.is_finished()) {
             return;
         }

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use anyhow::anyhow;
 use syncmgr_core::error::{Classify, SyncResult, drop_panic};
 use syncmgr_core::port::{Connection, ConnectionProvider};
+use syncmgr_core::sync::Mutex;
 
 /// What is up, and what is being brought up.
 #[derive(Default)]
@@ -21,7 +22,7 @@ impl Connections {
         let none = || anyhow!("this host has no provider of connections; give the manager one");
         let provider = provider.ok_or_else(none).permanent()?;
         let line = {
-            let mut lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut lines = self.0.lock();
             lines.entry(name.map(str::to_owned)).or_default().clone()
         };
         let mut connection = line.lock().await;
@@ -33,7 +34,7 @@ impl Connections {
 
     /// Closes every connection. Whoever is bringing one up is about to be told that it is over, and drops it with the line.
     pub(super) fn close(&self) {
-        let lines = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        let lines = std::mem::take(&mut *self.0.lock());
         for line in lines.into_values() {
             let connection = line.try_lock().ok().and_then(|mut line| line.take());
             if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop(connection))) {

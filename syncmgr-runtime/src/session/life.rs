@@ -1,13 +1,14 @@
 //! A session: one trigger, one or more handler runs.
 
 use std::ops::Deref;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, MutexGuard};
 use std::time::{Duration, SystemTime};
 
 use syncmgr_core::cancel::CancelReason;
 use syncmgr_core::decision::run::Pause;
 use syncmgr_core::id::HandlerId;
 use syncmgr_core::request::RunRequest;
+use syncmgr_core::sync::Mutex;
 use tokio::task::AbortHandle;
 
 use super::open::OpenSessions;
@@ -252,6 +253,6 @@ impl SessionShared {
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, SessionState> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 }

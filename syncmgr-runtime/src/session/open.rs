@@ -1,10 +1,11 @@
 //! The sessions of a manager that are not over.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 
 use syncmgr_core::decision::host::RunId;
 use syncmgr_core::id::SessionId;
+use syncmgr_core::sync::Mutex;
 
 use super::life::SessionShared;
 use crate::run::Run;
@@ -32,7 +33,7 @@ enum Accepting {
 impl OpenSessions {
     /// Adds a session. `false` once the manager was shut down.
     pub(super) fn add(&self, session: &Arc<SessionShared>) -> bool {
-        let mut inner = self.lock();
+        let mut inner = self.0.lock();
         let accepting = inner.accepting == Accepting::Yes;
         if accepting {
             inner.sessions.insert(session.id, Arc::downgrade(session));
@@ -41,26 +42,22 @@ impl OpenSessions {
     }
 
     pub(super) fn remove(&self, session: SessionId) {
-        self.lock().sessions.remove(&session);
+        self.0.lock().sessions.remove(&session);
     }
 
     /// No session is accepted any more.
     pub(crate) fn close(&self) {
-        self.lock().accepting = Accepting::No;
+        self.0.lock().accepting = Accepting::No;
     }
 
     /// In order of their numbers.
     pub(crate) fn all(&self) -> Vec<Arc<SessionShared>> {
-        self.lock().sessions.values().filter_map(Weak::upgrade).collect()
+        self.0.lock().sessions.values().filter_map(Weak::upgrade).collect()
     }
 
     pub(super) fn run(&self, run: RunId) -> Option<Arc<Run>> {
-        let session = self.lock().sessions.get(&run.session)?.upgrade()?;
+        let session = self.0.lock().sessions.get(&run.session)?.upgrade()?;
         session.run(run.handler)
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Inner> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -1,7 +1,7 @@
 //! What a session and its runs share.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, MutexGuard, OnceLock};
 use std::time::SystemTime;
 
 use syncmgr_core::decision::choice::Offer;
@@ -11,6 +11,7 @@ use syncmgr_core::decision::retry::Ask;
 use syncmgr_core::decision::run::Pause;
 use syncmgr_core::error::SyncResult;
 use syncmgr_core::id::{HandlerId, ItemId, SessionId};
+use syncmgr_core::sync::Mutex;
 use syncmgr_core::trigger::Trigger;
 use tokio::sync::Notify;
 use tokio::sync::futures::OwnedNotified;
@@ -95,7 +96,7 @@ impl SessionScope {
     }
 
     pub(super) fn offers(&self) -> MutexGuard<'_, BTreeMap<HandlerId, Offer>> {
-        self.offers.lock().unwrap_or_else(PoisonError::into_inner)
+        self.offers.lock()
     }
 
     /// A session chooses once: what comes later changes nothing.
@@ -111,7 +112,7 @@ impl SessionScope {
     }
 
     pub(super) fn own_pause(&self) -> MutexGuard<'_, Pause> {
-        self.pause.lock().unwrap_or_else(PoisonError::into_inner)
+        self.pause.lock()
     }
 
     /// Tells everybody who waits that something may be over.
