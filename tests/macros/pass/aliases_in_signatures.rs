@@ -14,7 +14,7 @@ impl SyncHandler for OfflinePages {
         Ok(["inbox", "sent"].into_iter().map(SyncItem::named).collect())
     }
 
-    async fn prepare(self: &Self, _: &'_ syncmgr::PrepareContext) -> Result<(), anyhow::Error> {
+    async fn prepare(self: &Self, _: &'_ syncmgr::PrepareContext) -> Result<(), syncmgr::anyhow::Error> {
         Ok(())
     }
 
@@ -23,6 +23,7 @@ impl SyncHandler for OfflinePages {
     }
 }
 
-fn main() {
+#[test]
+fn other_names_for_the_right_types_are_accepted() {
     let _: &dyn SyncHandler = &OfflinePages;
 }

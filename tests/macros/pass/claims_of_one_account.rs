@@ -19,7 +19,8 @@ impl SyncHandler for Mail {
     }
 }
 
-fn main() {
+#[test]
+fn claims_are_added_in_an_info_of_the_authors_own() {
     let info = Mail { account: "ann".to_owned() }.info();
     assert_eq!(info.claims(), [Claim::new("ann")]);
     assert_eq!(info.capabilities(), Mail::HANDLER.capabilities());

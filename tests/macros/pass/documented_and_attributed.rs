@@ -33,7 +33,8 @@ mod pages {
     }
 }
 
-fn main() {
+#[test]
+fn comments_attributes_conditions_and_privacy_stay_what_they_were() {
     use syncmgr::SyncHandler;
     assert_eq!(pages::OfflinePages.info().name(), r"Offline \ Web Pages");
 }

@@ -56,7 +56,8 @@ impl SyncHandler for OfflinePages {
     }
 }
 
-fn main() {
+#[test]
+fn every_method_is_taken_as_its_documentation_has_it() {
     let handler: Box<dyn SyncHandler> = Box::new(OfflinePages);
     assert_eq!(handler.info().name(), "Offline Web Pages");
 }

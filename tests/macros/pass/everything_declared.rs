@@ -57,7 +57,8 @@ impl SyncHandler for News {
     }
 }
 
-fn main() {
+#[test]
+fn what_is_declared_arrives_in_the_constant() {
     let info = OfflinePages::HANDLER;
     let flags = HandlerFlags::HAS_PROPERTIES
         .union(HandlerFlags::MAY_ESTABLISH_CONNECTION)

@@ -2,9 +2,9 @@
 #![deny(warnings)]
 
 mod vendored {
-    pub mod sync {
-        pub use ::syncmgr::__private;
-        pub use ::syncmgr::*;
+    pub(crate) mod sync {
+        pub(crate) use ::syncmgr::__private;
+        pub(crate) use ::syncmgr::*;
     }
 }
 
@@ -16,7 +16,7 @@ struct OfflinePages;
     flags(hidden),
     capabilities(cancellable, resumable),
     limits(items = 2, stall = "1min", when_stalled = cancel),
-    crate = crate::vendored::sync,
+    crate = crate::facade_under_another_path::vendored::sync,
 )]
 impl vendored::sync::SyncHandler for OfflinePages {
     async fn synchronize_item(&self, _item: &vendored::sync::ItemContext) -> vendored::sync::SyncResult {
@@ -24,6 +24,7 @@ impl vendored::sync::SyncHandler for OfflinePages {
     }
 }
 
-fn main() {
+#[test]
+fn nothing_generated_names_the_facade_where_it_is_not() {
     assert_eq!(OfflinePages::HANDLER.name(), "Offline Web Pages");
 }

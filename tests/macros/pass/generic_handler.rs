@@ -25,6 +25,7 @@ where
     }
 }
 
-fn main() {
+#[test]
+fn parameters_and_bounds_are_carried_over_to_the_constant() {
     assert_eq!(Pages::<Disk, 80> { _store: Disk }.info().name(), Pages::<Disk, 80>::HANDLER.name());
 }

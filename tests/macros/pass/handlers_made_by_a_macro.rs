@@ -19,7 +19,8 @@ macro_rules! handler {
 handler!(Pages, "d2f0c1a4-5b7e-4c3d-9a8f-0e1d2c3b4a59", "Pages", ::syncmgr, 2, ItemContext, SyncResult);
 handler!(Mail, "0f7c2b7e-93d7-4c55-8a3e-51b1f0a3d1c4", "Mail", ::syncmgr, 1, ItemContext, SyncResult<()>);
 
-fn main() {
+#[test]
+fn arguments_of_a_macro_arrive_in_groups_of_their_own() {
     assert_eq!(Pages.info().limits().items(), 2);
     assert_eq!(Mail.info().name(), "Mail");
 }

@@ -3,7 +3,8 @@
 
 use syncmgr::prelude::*;
 
-fn main() {
+#[test]
+fn a_handler_may_be_local() {
     struct OfflinePages;
 
     #[sync_handler(id = "d2f0c1a4-5b7e-4c3d-9a8f-0e1d2c3b4a59", name = "Offline Web Pages")]

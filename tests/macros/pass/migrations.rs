@@ -46,7 +46,8 @@ impl SyncHandler for Whole {
     }
 }
 
-fn main() {
+#[test]
+fn what_is_saved_is_migrated_under_any_name_of_its_type() {
     let handlers: [&dyn SyncHandler; 3] = [&Short, &Module, &Whole];
     let migrate = |handler: &dyn SyncHandler| handler.migrate(ItemId::from_u128(7), 1, Value::Null).ok();
     assert_eq!(handlers.map(migrate), [Some(Value::Null), Some(serde_json::json!({ "page": 1 })), Some(Value::Null)]);

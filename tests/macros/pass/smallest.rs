@@ -12,7 +12,8 @@ impl SyncHandler for OfflinePages {
     }
 }
 
-fn main() {
+#[test]
+fn one_method_is_enough() {
     let info = OfflinePages.info();
     assert_eq!(info.name(), "Offline Web Pages");
     assert_eq!(info.id(), syncmgr::HandlerId::from_u128(0xd2f0c1a4_5b7e_4c3d_9a8f_0e1d2c3b4a59));

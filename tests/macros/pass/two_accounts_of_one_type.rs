@@ -19,6 +19,7 @@ impl SyncHandler for Mail {
     }
 }
 
-fn main() {
+#[test]
+fn an_info_of_the_authors_own_is_kept() {
     assert_eq!(Mail { account: "home".to_owned() }.info().name(), "Mail (home)");
 }
