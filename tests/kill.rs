@@ -1,7 +1,8 @@
 //! A process that is killed at any moment, and what the next one finds and does.
 //!
 //! The tests start this program again as [a child](child) that synchronizes files, kill it with SIGKILL, look at what it left
-//! behind, and have another child go on. `KILL_SEED` chooses the random moments; every failure says with which it was.
+//! behind, and have another child go on. `KILL_SEED` chooses the random moments; every failure says with which it was. What is
+//! played by default is a sample, and with `KILL_WHOLE=1` everything.
 #![cfg(all(unix, feature = "sqlite"))]
 
 #[path = "kill/agreement.rs"]

@@ -4,13 +4,14 @@ use fastrand::Rng;
 use syncmgr::store::sqlite::SEAMS;
 
 use crate::child::{Fate, GoingOn, Orders, Part};
-use crate::dice::dice;
+use crate::dice::{dice, some, times};
 use crate::seen::{integrity, looking};
 use crate::trial::{Trial, undisturbed};
 
-/// Kills outside of the steps, and kills of what goes on after a kill: with those at the steps, more than 500.
-const MOMENTS: usize = 300;
-const TWICE: usize = 40;
+/// How many kills a sample has at steps, outside of them, and of what goes on after a kill; all together more than 500.
+const AT_STEPS: usize = 12;
+const MOMENTS: (usize, usize) = (12, 300);
+const TWICE: (usize, usize) = (3, 40);
 
 /// Steps only a log passes that is too long.
 const TOO_LONG: [&str; 2] = ["before log trimmed", "after log trimmed"];
@@ -34,18 +35,18 @@ fn passings(step: &str, times: usize) -> Vec<usize> {
 #[test]
 fn killed_at_any_step_of_writing_it_goes_on_to_the_same_end() {
     let (mut dice, mut killed) = (dice(1), 0);
-    for (step, times) in &undisturbed().steps {
-        for passing in passings(step, *times) {
-            let mut trial = Trial::new();
-            println!("killed at passing {passing} of {times} of {step}");
-            let (fate, _) = Orders::killed_at(step, passing).run(&trial.folder);
-            killed += usize::from(fate == Fate::Killed);
-            trial.look();
-            trial.finish(going_on(&mut dice));
-        }
+    let steps = undisturbed().steps.iter();
+    let all = steps.flat_map(|(step, times)| passings(step, *times).into_iter().map(move |nth| (step, nth)));
+    for (step, passing) in some(&mut dice, AT_STEPS, all.collect()) {
+        let mut trial = Trial::new();
+        println!("killed at passing {passing} of {step}");
+        let (fate, _) = Orders::killed_at(step, passing).run(&trial.folder);
+        killed += usize::from(fate == Fate::Killed);
+        trial.look();
+        trial.finish(going_on(&mut dice));
     }
     println!("killed {killed} times at steps");
-    assert!(killed >= 140, "killed only {killed} times");
+    assert!(killed >= times(AT_STEPS / 2, 140), "killed only {killed} times");
 }
 
 #[test]
@@ -74,7 +75,7 @@ fn killed_while_its_log_is_trimmed_it_has_no_more_than_is_kept() {
 fn killed_at_any_moment_it_goes_on_to_the_same_end() {
     let (mut dice, mut killed) = (dice(2), 0);
     let steps: usize = undisturbed().steps.values().sum();
-    while killed < MOMENTS {
+    while killed < times(MOMENTS.0, MOMENTS.1) {
         let (after, spins) = (dice.usize(..steps), dice.usize(..200_000));
         let mut trial = Trial::new();
         let fate = Orders::default().kill_after(&trial.folder, after, spins);
@@ -89,7 +90,7 @@ fn killed_at_any_moment_it_goes_on_to_the_same_end() {
 fn killed_again_while_it_goes_on_it_still_comes_to_the_same_end() {
     let (mut dice, mut killed) = (dice(3), 0);
     let steps: usize = undisturbed().steps.values().sum();
-    while killed < 2 * TWICE {
+    while killed < 2 * times(TWICE.0, TWICE.1) {
         let mut trial = Trial::new();
         for _ in 0..2 {
             let (after, spins) = (dice.usize(..steps * 2 / 3), dice.usize(..200_000));

@@ -13,6 +13,7 @@ use syncmgr::{SessionId, SyncManager, Trigger, Uuid};
 
 use crate::child::{Fate, GoingOn, Orders};
 use crate::copying::{Copying, HANDLER, id};
+use crate::dice::times;
 use crate::folder::NAMES;
 use crate::trial::Trial;
 
@@ -34,7 +35,7 @@ fn killed(trial: &mut Trial, step: &str, passing: usize, going_on: GoingOn) {
 
 #[test]
 fn an_answer_is_stored_together_with_the_end_of_its_question() {
-    for passing in 0..30 {
+    for passing in 0..times(3, 30) {
         let mut trial = Trial::new();
         killed(&mut trial, "before log deleted", passing % 3 + 1, GoingOn::AtNextTrigger);
         let seen = trial.last();
@@ -45,7 +46,7 @@ fn an_answer_is_stored_together_with_the_end_of_its_question() {
 
 #[test]
 fn how_an_item_failed_is_told_together_with_its_end() {
-    for passing in 3..60 {
+    for passing in 3..times(9, 60) {
         let mut trial = Trial::new();
         killed(&mut trial, "after commit", passing % 15 + 3, GoingOn::AtNextTrigger);
         let seen = trial.last();

@@ -1,12 +1,12 @@
 //! Every method of the trait, as its documentation has it.
 #![deny(warnings)]
 
-use syncmgr::prelude::*;
-use syncmgr::serde_json::Value;
 use syncmgr::handler::{PropertiesOutcome, Resolution};
 use syncmgr::item::ItemObject;
 use syncmgr::log::ErrorId;
+use syncmgr::prelude::*;
 use syncmgr::progress::Status;
+use syncmgr::serde_json::Value;
 use syncmgr::{HandlerInfo, Participation, Subject, Uuid};
 
 struct OfflinePages;

@@ -3,8 +3,8 @@
 
 use std::time::Duration;
 
-use syncmgr::prelude::*;
 use syncmgr::handler::{Capabilities, HandlerFlags, WhenStalled};
+use syncmgr::prelude::*;
 use syncmgr::{Limits, RetryPolicy};
 
 struct OfflinePages;
