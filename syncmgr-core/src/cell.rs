@@ -2,7 +2,6 @@
 //! samples.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering, fence};
 use std::task::Waker;
 
 use tokio_util::sync::CancellationToken;
@@ -12,6 +11,7 @@ use crate::error::FailureClass;
 use crate::progress::{Progress, ProgressState};
 use crate::status::Status;
 use crate::sync::Mutex;
+use crate::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering, fence};
 use crate::text::{MAX_TEXT, bounded};
 
 /// The cell of one running item: its progress, its cancellation, and what it still has going on.
@@ -208,13 +208,14 @@ impl ItemCell {
     ///
     /// `holders` is how many references the caller's own tables and contexts hold.
     pub fn renew(cell: &mut Arc<Self>, holders: usize, over: &mut Vec<CancellationToken>) -> Option<Arc<Self>> {
-        if Arc::strong_count(cell) > holders || cell.cancel.is_awaited() {
+        let is_held = Arc::strong_count(cell) > holders;
+        // Whoever held the cell asked for its token or wrote before letting go: see that before anything is read here.
+        fence(Ordering::Acquire);
+        if is_held || cell.cancel.is_awaited() {
             over.extend(cell.cancel.close());
             *cell = Arc::default();
             return Some(cell.clone());
         }
-        // Whoever held the cell wrote before letting go; see those writes before overwriting them.
-        fence(Ordering::Acquire);
         cell.value.store(0, Ordering::Relaxed);
         cell.max.store(0, Ordering::Relaxed);
         if cell.has(RARE) {

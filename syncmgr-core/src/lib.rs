@@ -76,6 +76,9 @@ pub mod store;
 
 pub mod cell;
 
+#[cfg(all(test, loom))]
+mod models;
+
 pub mod decision;
 
 pub mod explain;

@@ -1,6 +1,13 @@
-//! A lock that a panic leaves usable.
+//! A lock that a panic leaves usable, and atomics: loom's in the models of what threads do with them.
 
-use std::sync::{self, MutexGuard, PoisonError};
+use std::sync::PoisonError;
+
+#[cfg(all(test, loom))]
+use loom::sync::{self, MutexGuard};
+#[cfg(not(all(test, loom)))]
+use std::sync::{self, MutexGuard};
+
+pub(crate) use sync::atomic;
 
 /// A [`std::sync::Mutex`] without poisoning, until std has one: what it guards is whole after every statement.
 #[derive(Debug, Default)]
@@ -8,6 +15,7 @@ pub struct Mutex<T>(sync::Mutex<T>);
 
 impl<T> Mutex<T> {
     /// A mutex around this value.
+    #[cfg(not(all(test, loom)))]
     pub const fn new(value: T) -> Self {
         Self(sync::Mutex::new(value))
     }
