@@ -4,14 +4,15 @@ use std::path::{Path, PathBuf};
 
 use super::error::StoreError;
 
-#[cfg(not(unix))]
+// `syncmgr_other_place` has Unix compile what other systems use, so that a change is noticed there.
+#[cfg(any(not(unix), syncmgr_other_place))]
 mod other;
-#[cfg(unix)]
+#[cfg(all(unix, not(syncmgr_other_place)))]
 mod unix;
 
-#[cfg(not(unix))]
+#[cfg(any(not(unix), syncmgr_other_place))]
 use other as system;
-#[cfg(unix)]
+#[cfg(all(unix, not(syncmgr_other_place)))]
 use unix as system;
 
 pub(super) use system::open_lock;
