@@ -1,0 +1,3 @@
+//! Nothing, but without it cargo would not look at what is built for it.
+
+fn main() {}
