@@ -14,7 +14,7 @@ test *ARGS:
 # The long tests as a whole.
 whole:
     KILL_WHOLE=1 cargo test --test kill
-    SIM_SEEDS=1000 cargo test --test simulation
+    SIM_SEEDS=1000 cargo test -p syncmgr-sim --test simulation
     cargo loom
 
 # Format, lints, spelling.
@@ -37,7 +37,7 @@ bench NAME *ARGS:
 
 # Play so many seeds of the simulation.
 simulate SEEDS="100000":
-    SIM_SEEDS={{ SEEDS }} cargo run --release -p syncmgr-test --example simulate
+    SIM_SEEDS={{ SEEDS }} cargo run --release -p syncmgr-sim --example simulate
 
 # What a change has to pass.
 ci:
