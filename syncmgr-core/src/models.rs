@@ -55,7 +55,7 @@ fn the_last_work_to_end_wakes_whoever_saw_it_going_on() {
         let endings = works.map(|work| thread::spawn(move || drop(work)));
         cell.wake_when_idle(&Waker::from(woken.clone()));
         let saw_it = cell.is_working();
-        endings.map(|ending| ending.join().unwrap());
+        endings.into_iter().for_each(|ending| ending.join().unwrap());
         assert!(!saw_it || woken.0.load(Ordering::Relaxed));
     });
 }
