@@ -9,6 +9,12 @@ use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
 /// Why something was cancelled.
+///
+/// ```
+/// # use syncmgr_core::cancel::CancelReason;
+/// assert!(!CancelReason::Skipped.is_stop()); // this item alone
+/// assert!(CancelReason::ShuttingDown.is_stop()); // every item of the handler
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum CancelReason {
@@ -62,6 +68,24 @@ impl fmt::Display for CancelReason {
 ///
 /// Pass it on with `?`. It is nobody's fault and never an error in the log: what counts as cancelled is decided by the
 /// cancellation itself, whatever error the author returns after it.
+///
+/// ```
+/// # use std::io::{self, Read};
+/// # use syncmgr_core::{cancel::CancelReason, context::{Detached, ItemContext}};
+/// struct Watched<R>(R, ItemContext);
+///
+/// impl<R: Read> Read for Watched<R> {
+///     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+///         self.1.check()?; // passes through `io::Error`
+///         self.0.read(buffer)
+///     }
+/// }
+/// # let host = Detached::new();
+/// # let item = host.item("photo.jpg");
+/// host.cancel(&item, CancelReason::Skipped);
+/// let read = io::copy(&mut Watched(&b"data"[..], item), &mut io::sink());
+/// assert_eq!(read.expect_err("skipped").to_string(), "cancelled: the item was skipped");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("cancelled: {reason}")]
 pub struct Cancelled {
@@ -76,6 +100,16 @@ impl From<Cancelled> for io::Error {
 }
 
 /// A cancellation that happens at most once: a reason that is read in a nanosecond, and a token for those who wait.
+///
+/// ```
+/// # use syncmgr_core::cancel::{Cancel, CancelReason};
+/// let cancel = Cancel::default();
+/// let token = cancel.token();
+/// if let Some(to_wake) = cancel.cancel(CancelReason::Skipped) {
+///     to_wake.cancel(); // once no lock is held
+/// }
+/// assert!(cancel.check().is_err() && token.is_cancelled());
+/// ```
 #[derive(Debug, Default)]
 pub struct Cancel {
     reason: AtomicU8,

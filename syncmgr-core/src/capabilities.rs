@@ -7,6 +7,13 @@ bitflags! {
     ///
     /// Plain facts for an engine that has never seen the handler's code: it may drive any handler, and drives one that
     /// promises more with more freedom. What is not promised is assumed not to hold.
+    ///
+    /// ```
+    /// # use syncmgr_core::{capabilities::Capabilities, id::HandlerId, info::HandlerInfo};
+    /// const MAIL: HandlerInfo = HandlerInfo::new(HandlerId::from_u128(7), "Mail")
+    ///     .with_capabilities(Capabilities::CANCELLABLE.union(Capabilities::NEEDS_NETWORK));
+    /// assert!(!MAIL.capabilities().contains(Capabilities::IDEMPOTENT)); // what is not said does not hold
+    /// ```
     #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
     pub struct Capabilities: u32 {
         /// A skip or stop ends an item soon, at the latest when its future is dropped at an await.

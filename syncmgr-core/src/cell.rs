@@ -18,6 +18,17 @@ use crate::text::{MAX_TEXT, bounded};
 ///
 /// A runtime makes one per worker and uses it again for the next item, but only while nobody else holds it
 /// ([`renew`](Self::renew)): what a stray clone of an ended item's context writes goes to a cell nobody reads.
+///
+/// ```
+/// # use syncmgr_core::cell::ItemCell;
+/// # use syncmgr_core::cancel::CancelReason;
+/// let cell = ItemCell::default();
+/// cell.progress(3, Some(10))?; // the worker
+/// assert_eq!(cell.state().fraction(), Some(0.3)); // an observer
+/// let _ = cell.cancel().cancel(CancelReason::Skipped);
+/// assert!(cell.progress(4, None).is_err());
+/// # Ok::<(), anyhow::Error>(())
+/// ```
 #[derive(Debug, Default)]
 pub struct ItemCell {
     value: AtomicU64,
@@ -104,6 +115,15 @@ impl ItemCell {
     }
 
     /// Whether anything was reported since this was asked last.
+    ///
+    /// ```
+    /// # use syncmgr_core::cell::ItemCell;
+    /// let cell = ItemCell::default();
+    /// cell.progress(1, None)?;
+    /// assert!(cell.take_fresh());
+    /// assert!(!cell.take_fresh()); // nothing new: the item may be stalled
+    /// # Ok::<(), anyhow::Error>(())
+    /// ```
     pub fn take_fresh(&self) -> bool {
         self.progress.fetch_and(!FRESH, Ordering::AcqRel) & FRESH != 0
     }
@@ -167,6 +187,16 @@ impl ItemCell {
     }
 
     /// Counts a piece of work that must end before the item counts as stopped.
+    ///
+    /// ```
+    /// # use syncmgr_core::cell::ItemCell;
+    /// # use std::sync::Arc;
+    /// let cell = Arc::new(ItemCell::default());
+    /// let copying = cell.begin_work();
+    /// assert!(cell.is_working());
+    /// drop(copying);
+    /// assert!(!cell.is_working());
+    /// ```
     pub fn begin_work(self: &Arc<Self>) -> WorkGuard {
         self.outstanding.fetch_add(1, Ordering::Relaxed);
         WorkGuard(self.clone())
@@ -266,6 +296,15 @@ fn bounded_text(text: &Arc<str>) -> Arc<str> {
 }
 
 /// What an item left behind that decides how it ended.
+///
+/// ```
+/// # use syncmgr_core::cell::ItemCell;
+/// # use syncmgr_core::error::FailureClass;
+/// let cell = ItemCell::default();
+/// cell.tolerate(FailureClass::Permanent);
+/// cell.tolerate(FailureClass::Transient);
+/// assert_eq!(cell.traces().tolerated, Some(FailureClass::Transient)); // worth a retry
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Traces {
     /// Progress was reported.

@@ -14,6 +14,12 @@ use crate::text::{Escaped, MAX_NAME, bounded};
 /// items never wait for each other in a ring.
 ///
 /// Claims hold where the host runs items: not for those a handler runs and [reports](crate::port::RunPort::report) itself.
+///
+/// ```
+/// # use syncmgr_core::{claim::Claim, item::SyncItem};
+/// let inbox = SyncItem::named("Inbox").with_claim("imap.example.org");
+/// assert_eq!(inbox.claims(), [Claim::new("imap.example.org")]);
+/// ```
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Claim(Arc<str>);

@@ -65,6 +65,42 @@ pub enum Attention {
 ///
 /// One value is one instance: [`initialize`](Self::initialize) comes first and once (R25). Where the Windows methods take
 /// a window, ask through the callback's [`enable_modeless`](SyncCallback::enable_modeless).
+///
+/// ```
+/// # use std::sync::{Arc, Mutex};
+/// # use syncmgr_core::classic::{ClassicHandler, SyncCallback};
+/// # use syncmgr_core::{hresult::HResult, id::{HandlerId, ItemId, Subject}, info::HandlerInfo, item::{Items, SyncItem}};
+/// # use syncmgr_core::{progress::Progress, status::Status, trigger::{RunFlags, Trigger}};
+/// #[derive(Default)]
+/// struct Clock(Mutex<Option<Arc<dyn SyncCallback>>>);
+///
+/// impl ClassicHandler for Clock {
+/// #     fn initialize(&self, _: Trigger, _: RunFlags, _: Option<&[u8]>) -> HResult { HResult::S_OK }
+/// #     fn handler_info(&self) -> Result<HandlerInfo, HResult> {
+/// #         Ok(HandlerInfo::new(HandlerId::from_u128(7), "Clock"))
+/// #     }
+///     fn enum_sync_items(&self) -> Result<Items, HResult> {
+///         Ok([SyncItem::named("time")].into_iter().collect())
+///     }
+///
+///     fn set_progress_callback(&self, callback: Option<Arc<dyn SyncCallback>>) -> HResult {
+///         *self.0.lock().expect("nobody panics while holding it") = callback;
+///         HResult::S_OK
+///     }
+/// #     fn prepare_for_sync(&self, _: &[ItemId]) -> HResult { HResult::S_FALSE }
+/// #     fn set_item_status(&self, _: Subject, _: Status) -> HResult { HResult::S_OK }
+///
+///     fn synchronize(&self) -> HResult {
+///         let Some(callback) = self.0.lock().expect("nobody panics while holding it").clone() else {
+///             return HResult::E_UNEXPECTED;
+///         };
+///         callback.progress(ItemId::from_name("time"), Some(&Progress::new().status(Status::Succeeded)));
+///         callback.synchronize_completed(HResult::S_OK); // once for each `synchronize` that returns S_OK
+///         HResult::S_OK
+///     }
+/// }
+/// # assert_eq!(Clock::default().synchronize(), HResult::E_UNEXPECTED);
+/// ```
 pub trait ClassicHandler: Send + Sync + 'static {
     /// `Initialize`: `S_OK` takes part, `S_FALSE` declines, anything else is reported. The cookie is set only with
     /// [`Trigger::Invoke`].

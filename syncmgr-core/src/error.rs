@@ -11,9 +11,27 @@ use crate::cancel::Cancelled;
 ///
 /// `?` takes any `std::error::Error + Send + Sync + 'static` and any `anyhow::Error`. It does not take a `String`, a
 /// `Box<dyn Error>` or a poisoned lock: say what those mean with `anyhow::anyhow!` first.
+///
+/// ```
+/// # use anyhow::{Context, anyhow};
+/// # use syncmgr_core::error::SyncResult;
+/// fn size(text: &str) -> SyncResult<u64> {
+///     let (size, unit) = text.split_once(' ').ok_or_else(|| anyhow!("`{text}` has no unit"))?;
+///     let size: u64 = size.parse().context("the size is no number")?;
+///     Ok(if unit == "kB" { size * 1000 } else { size })
+/// }
+/// assert_eq!(size("3 kB")?, 3000);
+/// # Ok::<(), anyhow::Error>(())
+/// ```
 pub type SyncResult<T = ()> = anyhow::Result<T>;
 
 /// What a failure means for the next attempt. An error that nobody marked is [`Transient`](Self::Transient).
+///
+/// ```
+/// # use anyhow::anyhow;
+/// # use syncmgr_core::error::FailureClass;
+/// assert_eq!(FailureClass::of(&anyhow!("connection reset")), FailureClass::Transient); // nobody marked it
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum FailureClass {
@@ -76,18 +94,51 @@ pub trait Classify<T> {
     fn transient(self) -> SyncResult<T>;
 
     /// The peer asked to be left alone for this long. The host keeps the time; do not sleep.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use anyhow::anyhow;
+    /// # use syncmgr_core::error::{Classify, FailureClass, RetryAt, SyncResult};
+    /// fn check(status: u16) -> SyncResult {
+    ///     match status {
+    ///         429 => Err(anyhow!("too many requests")).retry_after(Duration::from_secs(60)),
+    ///         _ => Ok(()),
+    ///     }
+    /// }
+    /// let class = FailureClass::of(&check(429).expect_err("busy"));
+    /// assert_eq!(class, FailureClass::NotBefore(RetryAt::After(Duration::from_secs(60))));
+    /// ```
     fn retry_after(self, delay: Duration) -> SyncResult<T>;
 
     /// The peer asked to be left alone until this time.
     fn not_before(self, time: SystemTime) -> SyncResult<T>;
 
     /// It will not work until somebody changes something.
+    ///
+    /// ```
+    /// # use syncmgr_core::error::{Classify, FailureClass};
+    /// let port = "eighty".parse::<u16>().permanent(); // will not parse next time either
+    /// assert_eq!(FailureClass::of(&port.expect_err("no number")), FailureClass::Permanent);
+    /// ```
     fn permanent(self) -> SyncResult<T>;
 
     /// The item no longer exists at the peer.
+    ///
+    /// ```
+    /// # use anyhow::anyhow;
+    /// # use syncmgr_core::error::{Classify, FailureClass};
+    /// let answer = Err::<(), _>(anyhow!("404 Not Found")).gone(); // the host does not try it again
+    /// assert_eq!(FailureClass::of(&answer.expect_err("no such page")), FailureClass::Gone);
+    /// ```
     fn gone(self) -> SyncResult<T>;
 
     /// State written by an earlier run can no longer be read.
+    ///
+    /// ```
+    /// # use syncmgr_core::error::{Classify, FailureClass};
+    /// let state = serde_json::from_str::<u64>("[1, 2]").unreadable_state(); // somebody may put it aside
+    /// assert_eq!(FailureClass::of(&state.expect_err("a list")), FailureClass::UnreadableState);
+    /// ```
     fn unreadable_state(self) -> SyncResult<T>;
 }
 
@@ -163,6 +214,13 @@ impl std::error::Error for Mark {
 ///
 /// Returned by [`RunContext::interaction`](crate::context::RunContext::interaction); pass it on with `?`. It is not a
 /// failure: the run or item ends *needs user*, which a COM host sees as `S_FALSE` (R93).
+///
+/// ```
+/// # use anyhow::Context;
+/// # use syncmgr_core::error::NeedsUser;
+/// let refused = Err::<(), _>(NeedsUser::new("the terms have changed")).context("log on");
+/// assert!(NeedsUser::is_in(&refused.expect_err("refused")));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("needs the user: {reason}")]
 pub struct NeedsUser {
@@ -183,6 +241,13 @@ impl NeedsUser {
 }
 
 /// The causes of an error on one line, outermost first, without the marks.
+///
+/// ```
+/// # use anyhow::Context;
+/// # use syncmgr_core::error::{Classify, one_line};
+/// let read = Err::<(), _>(std::io::Error::other("disk full")).permanent().context("save the index");
+/// assert_eq!(one_line(&read.expect_err("full")), "save the index: disk full"); // without the mark
+/// ```
 pub fn one_line(error: &anyhow::Error) -> String {
     let causes = || {
         let causes = error.chain().filter(|cause| !cause.is::<Mark>()).map(ToString::to_string);
@@ -196,6 +261,14 @@ pub fn one_line(error: &anyhow::Error) -> String {
 }
 
 /// Whether an error says it is a cancellation.
+///
+/// ```
+/// # use syncmgr_core::{cancel::CancelReason, context::Detached, error::is_cancelled};
+/// # let host = Detached::new();
+/// # let item = host.item("Inbox");
+/// host.cancel(&item, CancelReason::Skipped);
+/// assert!(is_cancelled(&item.check().expect_err("skipped").into()));
+/// ```
 pub fn is_cancelled(error: &anyhow::Error) -> bool {
     error.chain().any(|cause| cause.is::<Cancelled>())
 }

@@ -1,4 +1,23 @@
 //! The answer to "why did it not run, and when will it?", read from the state that decided.
+//!
+//! ```
+//! # use std::time::{Duration, SystemTime};
+//! # use syncmgr_core::{explain::{Known, Next, explain}, id::HandlerId, record::ItemRecord, register::RegisterFlags};
+//! # use syncmgr_core::{decision::verdict::Outcome, id::ItemId, retry::{RetryState, Setback}};
+//! let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000);
+//! let until = now + Duration::from_secs(30);
+//! let mut record = ItemRecord::new();
+//! record.outcome = Some(Outcome::Failed);
+//! record.last_attempt = Some(now);
+//! record.retry = Some(RetryState::new(Setback::Backoff, now, Some(until)).with_failures(1, 1));
+//!
+//! let mut known = Known::of(HandlerId::from_u128(7)).about(ItemId::from_name("Inbox"));
+//! known.registered = Some(RegisterFlags::empty());
+//! known.record = Some(record);
+//! let why = explain(&known, now);
+//! assert_eq!(why.next, Next::At { time: until });
+//! assert!(why.to_string().contains("backing off"), "{why}");
+//! ```
 
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -94,6 +113,12 @@ pub enum Standing {
 }
 
 /// When something runs next. The later in this list, the more it takes.
+///
+/// ```
+/// # use syncmgr_core::{decision::hold::Hold, explain::{Next, next}};
+/// // Of several holds the one that takes most decides.
+/// assert_eq!(next(&[Hold::NoFreeWorker, Hold::Paused], None, Next::Now), Next::WhenResumed);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]

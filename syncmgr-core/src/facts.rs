@@ -3,6 +3,12 @@
 use serde::{Deserialize, Serialize};
 
 /// What is known of the world. What nobody has said is unknown, and holds nothing back.
+///
+/// ```
+/// # use syncmgr_core::facts::{Facts, Network, Power};
+/// let train = Facts::UNKNOWN.with_network(Network::Metered).with_power(Power::Battery);
+/// assert!(train.network.is_up());
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Facts {

@@ -23,6 +23,34 @@ use crate::status::Status;
 /// query for all folders of a mailbox. For a handler that is already written against the Windows contract, implement
 /// [`ClassicHandler`](crate::classic::ClassicHandler).
 ///
+/// ```
+/// # use syncmgr_core::{context::{Detached, ItemContext}, error::SyncResult, handler::SyncHandler};
+/// # use syncmgr_core::{id::HandlerId, info::HandlerInfo, item::{Items, SyncItem}};
+/// struct Notes(Vec<&'static str>);
+///
+/// #[async_trait::async_trait] // with the facade, `#[sync_handler(id = "..", name = "Notes")]` writes this and `info`
+/// impl SyncHandler for Notes {
+///     fn info(&self) -> HandlerInfo {
+///         HandlerInfo::new(HandlerId::from_u128(0x5d0f_0f6e), "Notes")
+///     }
+///
+///     async fn items(&self) -> SyncResult<Items> {
+///         Ok(self.0.iter().copied().map(SyncItem::named).collect())
+///     }
+///
+///     async fn synchronize_item(&self, item: &ItemContext) -> SyncResult {
+///         Ok(item.progress(1, 1)?)
+///     }
+/// }
+/// # futures::executor::block_on(async {
+/// let notes = Notes(vec!["groceries", "ideas"]);
+/// assert_eq!(notes.items().await?.len(), 2);
+/// notes.synchronize_item(&Detached::new().item("ideas")).await?;
+/// # Ok::<(), anyhow::Error>(())
+/// # })?;
+/// # Ok::<(), anyhow::Error>(())
+/// ```
+///
 /// # Expected flow
 ///
 /// One *run* is one handler in one session; where the contract speaks of an instance, read run.
@@ -87,6 +115,20 @@ pub trait SyncHandler: Send + Sync + 'static {
     /// R32); an error ends it too and is reported (R33). Look at the trigger, the flags and, after
     /// [`Trigger::Invoke`](crate::trigger::Trigger::Invoke), the cookie (R35); they hold for the whole run (R28). Be
     /// quick and show nothing (R34): a run may be made only to list items.
+    ///
+    /// ```
+    /// # use syncmgr_core::{context::{Detached, RunContext}, error::SyncResult, handler::Participation};
+    /// # struct Mail { accounts: Vec<String> }
+    /// # impl Mail {
+    /// async fn initialize(&self, _run: &RunContext) -> SyncResult<Participation> {
+    ///     Ok(if self.accounts.is_empty() { Participation::Decline } else { Participation::TakePart })
+    /// }
+    /// # }
+    /// # let mail = Mail { accounts: Vec::new() };
+    /// # let answer = futures::executor::block_on(mail.initialize(&Detached::new().run()))?;
+    /// # assert_eq!(answer, Participation::Decline);
+    /// # Ok::<(), anyhow::Error>(())
+    /// ```
     async fn initialize(&self, run: &RunContext) -> SyncResult<Participation> {
         let _ = run;
         Ok(Participation::TakePart)
@@ -98,6 +140,23 @@ pub trait SyncHandler: Send + Sync + 'static {
     /// iterator for a complete listing; return [`Items::incomplete`] when some may be missing (R47).
     ///
     /// The default is one item that stands for the handler as a whole and has its name.
+    ///
+    /// ```
+    /// # use syncmgr_core::{error::SyncResult, item::{Completeness, Items, SyncItem}};
+    /// # struct Mail;
+    /// # impl Mail {
+    /// #     async fn folders(&self) -> SyncResult<Vec<String>> { Err(anyhow::anyhow!("offline")) }
+    /// async fn items(&self) -> SyncResult<Items> {
+    ///     Ok(match self.folders().await {
+    ///         Ok(folders) => folders.into_iter().map(SyncItem::named).collect(),
+    ///         Err(_) => Items::incomplete([SyncItem::named("Inbox")]), // nothing that is absent is forgotten
+    ///     })
+    /// }
+    /// # }
+    /// # let items = futures::executor::block_on(Mail.items())?;
+    /// # assert_eq!(items.completeness(), Completeness::MissingItems);
+    /// # Ok::<(), anyhow::Error>(())
+    /// ```
     async fn items(&self) -> SyncResult<Items> {
         let info = self.info();
         Ok([SyncItem::new(ItemId::new(info.id().guid()), info.name())].into_iter().collect())
@@ -108,6 +167,24 @@ pub trait SyncHandler: Send + Sync + 'static {
     /// The selection is in [`RunContext::selection`]. The place for log-on and questions: ask through
     /// [`RunContext::interaction`] and pass its refusal on with `?`, which ends the run as *needs user* (R93). `Err`
     /// ends the run without [`synchronize`](Self::synchronize) (R90), for this handler alone (R83).
+    ///
+    /// ```
+    /// # use syncmgr_core::{context::PrepareContext, error::SyncResult};
+    /// # struct Connection;
+    /// # impl Connection { async fn open(_: &str) -> SyncResult<Self> { Ok(Self) } }
+    /// # struct Mail { server: String }
+    /// # impl Mail {
+    /// async fn prepare(&self, run: &PrepareContext) -> SyncResult {
+    ///     run.keep(Connection::open(&self.server).await?); // one log-on for all items; dropped with the run
+    ///     Ok(())
+    /// }
+    /// # }
+    /// # use syncmgr_core::context::Detached;
+    /// # let run = Detached::new().prepare([]);
+    /// # futures::executor::block_on(Mail { server: "imap.example.org".into() }.prepare(&run))?;
+    /// # run.prepared::<Connection>()?;
+    /// # Ok::<(), anyhow::Error>(())
+    /// ```
     async fn prepare(&self, run: &PrepareContext) -> SyncResult {
         let _ = run;
         Ok(())
@@ -119,6 +196,21 @@ pub trait SyncHandler: Send + Sync + 'static {
     /// isolated from the others. Override it to use plain locals across items with [`SynchronizeContext::each`], or to do
     /// all items in one piece of work and report each with [`SynchronizeContext::report`]; items without a terminal
     /// status at the end are closed by the host (R105).
+    ///
+    /// ```
+    /// # use syncmgr_core::{context::SynchronizeContext, error::SyncResult};
+    /// # struct Mail;
+    /// # impl Mail {
+    /// async fn synchronize(&self, run: &SynchronizeContext) -> SyncResult {
+    ///     let greeting = String::from("hello"); // a local that every item may borrow
+    ///     run.each(|item| {
+    ///         let greeting = &greeting;
+    ///         async move { Ok(item.info(format!("{greeting}, {}", item.name()))) }
+    ///     })
+    ///     .await
+    /// }
+    /// # }
+    /// ```
     async fn synchronize(&self, run: &SynchronizeContext) -> SyncResult {
         run.each_item().await
     }
@@ -138,6 +230,22 @@ pub trait SyncHandler: Send + Sync + 'static {
     /// Called between two polls, only in those windows (R121), with [`Status::Skipped`] and an item or
     /// [`Status::Stopped`] and [`Subject::Handler`] (R126). The tokens of the contexts already say the same (R129);
     /// most handlers need not look. Do not block.
+    ///
+    /// ```
+    /// # use std::sync::atomic::{AtomicBool, Ordering};
+    /// # use syncmgr_core::{context::{Detached, RunContext}, id::Subject, status::Status};
+    /// # struct Mail { stopping: AtomicBool }
+    /// # impl Mail {
+    /// fn set_item_status(&self, _run: &RunContext, subject: Subject, status: Status) {
+    ///     if (subject, status) == (Subject::Handler, Status::Stopped) {
+    ///         self.stopping.store(true, Ordering::Relaxed); // for a library that takes no token
+    ///     }
+    /// }
+    /// # }
+    /// # let mail = Mail { stopping: AtomicBool::default() };
+    /// # mail.set_item_status(&Detached::new().run(), Subject::Handler, Status::Stopped);
+    /// # assert!(mail.stopping.into_inner());
+    /// ```
     fn set_item_status(&self, run: &RunContext, subject: Subject, status: Status) {
         let _ = (run, subject, status);
     }
@@ -154,6 +262,25 @@ pub trait SyncHandler: Send + Sync + 'static {
     ///
     /// Called with the id given to the entry, only for links (R144). Showing something needs a permit from
     /// [`RunContext::interaction`], also here (R145).
+    ///
+    /// ```
+    /// # use syncmgr_core::{context::RunContext, error::SyncResult, handler::Resolution, id::{ErrorId, ItemId}};
+    /// # struct Mail;
+    /// # impl Mail {
+    /// async fn show_error(&self, run: &RunContext, error: ErrorId) -> SyncResult<Resolution> {
+    ///     if error != ErrorId::from_key("sign-in") {
+    ///         return Ok(Resolution::Done);
+    ///     }
+    ///     let user = run.interaction().await?;
+    ///     user.confirm("Have you signed in?").await?;
+    ///     Ok(Resolution::Retry(vec![ItemId::from_name("Inbox")])) // runs again in the same session
+    /// }
+    /// # }
+    /// # use syncmgr_core::context::Detached;
+    /// # let other = futures::executor::block_on(Mail.show_error(&Detached::new().run(), ErrorId::from_key("quota")))?;
+    /// # assert_eq!(other, Resolution::Done);
+    /// # Ok::<(), anyhow::Error>(())
+    /// ```
     async fn show_error(&self, run: &RunContext, error: ErrorId) -> SyncResult<Resolution> {
         let _ = (run, error);
         Ok(Resolution::Done)
@@ -164,6 +291,22 @@ pub trait SyncHandler: Send + Sync + 'static {
     /// Called when [`ItemContext::saved`] finds a checkpoint of a version below
     /// [`HandlerInfo::state_version`]. The next commit stores it in this version.
     ///
+    /// ```
+    /// # use serde_json::{Value, json};
+    /// # use syncmgr_core::{error::{Classify, SyncResult}, id::ItemId};
+    /// # struct Mail;
+    /// # impl Mail {
+    /// fn migrate(&self, _item: ItemId, from: u32, state: Value) -> SyncResult<Value> {
+    ///     match from {
+    ///         1 => Ok(json!({ "newest": state })), // version 1 was the bare number
+    ///         _ => Err(anyhow::anyhow!("no version {from} was ever released")).unreadable_state(),
+    ///     }
+    /// }
+    /// # }
+    /// # assert_eq!(Mail.migrate(ItemId::from_name("Inbox"), 1, json!(17))?, json!({ "newest": 17 }));
+    /// # Ok::<(), anyhow::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// The default migrates nothing: the item ends with its state unreadable, and nothing of it is lost.
     fn migrate(&self, item: ItemId, from: u32, state: Value) -> SyncResult<Value> {
@@ -172,6 +315,25 @@ pub trait SyncHandler: Send + Sync + 'static {
     }
 
     /// An object of the handler or an item for programs that know both sides: `GetItemObject`. `None` is `E_NOTIMPL`.
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use syncmgr_core::{handler::ItemObject, id::Subject};
+    /// # use uuid::Uuid;
+    /// const UNREAD: Uuid = Uuid::from_u128(0x9c1e_55d0);
+    ///
+    /// # struct Mail;
+    /// # impl Mail {
+    /// fn item_object(&self, subject: Subject, interface: Uuid) -> Option<ItemObject> {
+    ///     match (subject, interface) {
+    ///         (Subject::Item(_), UNREAD) => Some(Arc::new(3_u32)),
+    ///         _ => None,
+    ///     }
+    /// }
+    /// # }
+    /// # let unread = Mail.item_object(Subject::Item(syncmgr_core::id::ItemId::from_name("Inbox")), UNREAD);
+    /// # assert_eq!(unread.and_then(|object| object.downcast::<u32>().ok()).as_deref(), Some(&3));
+    /// ```
     fn item_object(&self, subject: Subject, interface: Uuid) -> Option<ItemObject> {
         let _ = (subject, interface);
         None

@@ -7,6 +7,12 @@ use std::fmt;
 /// The contract uses two different tests and they must not be merged: [`is_ok`](Self::is_ok) (exactly `S_OK`) decides
 /// whether `Initialize`, `PrepareForSync` and `Synchronize` go on; [`is_success`](Self::is_success) (no failure bit)
 /// decides whether `ShowError` and `ShowProperties` will be followed by a completion.
+///
+/// ```
+/// # use syncmgr_core::hresult::HResult;
+/// assert!(HResult::S_FALSE.is_success() && !HResult::S_FALSE.is_ok());
+/// assert_eq!(HResult::S_SYNCMGR_RETRYSYNC.to_string(), "S_SYNCMGR_RETRYSYNC");
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(transparent)]
 pub struct HResult(pub i32);
@@ -110,6 +116,12 @@ impl UnknownCode {
 /// A failure that is known by its code alone.
 ///
 /// Returned from `prepare` or `synchronize`, the call completes with this code instead of `E_FAIL`.
+///
+/// ```
+/// # use syncmgr_core::hresult::{CodeError, HResult};
+/// let failed = anyhow::Error::new(CodeError(HResult::E_OUTOFMEMORY)).context("read the index");
+/// assert_eq!(CodeError::in_error(&failed), Some(HResult::E_OUTOFMEMORY));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("ended with {0}")]
 pub struct CodeError(pub HResult);

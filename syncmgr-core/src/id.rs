@@ -1,4 +1,12 @@
 //! Identifiers: GUIDs of the contract as types that cannot be mixed up.
+//!
+//! ```
+//! # use syncmgr_core::id::{HandlerId, ItemId};
+//! let mail: HandlerId = "5d0f0f6e-6b6c-4a43-9d6e-3c1f0a2b7c11".parse()?;
+//! assert_ne!(mail.instance("ann"), mail.instance("bob"));
+//! assert_eq!(ItemId::from_name("Inbox"), ItemId::from_name("Inbox")); // in every session
+//! # Ok::<(), anyhow::Error>(())
+//! ```
 
 use std::fmt;
 use std::str::FromStr;
@@ -107,6 +115,12 @@ impl ItemId {
     }
 
     /// The id derived from a name that need not be UTF-8, such as a file name.
+    ///
+    /// ```
+    /// # use syncmgr_core::id::ItemId;
+    /// let name = b"caf\xe9.txt"; // a file name in Latin-1
+    /// assert_ne!(ItemId::from_bytes(name), ItemId::from_name(&String::from_utf8_lossy(name)));
+    /// ```
     pub fn from_bytes(name: &[u8]) -> Self {
         Self(Uuid::new_v5(&Self::NAMES, name))
     }
@@ -117,6 +131,12 @@ impl ErrorId {
     const ENTRIES: Uuid = Uuid::from_u128(0x51f1_3b0e_6a55_5d0e_8c0e_0c58_7c9a_20d1);
 
     /// The id derived from a key: use it to replace or delete an entry later without keeping its id.
+    ///
+    /// ```
+    /// # use syncmgr_core::id::ErrorId;
+    /// let quota = ErrorId::from_key("quota"); // the entry of the next session replaces that of this one
+    /// assert_eq!(quota, ErrorId::from_key("quota"));
+    /// ```
     pub fn from_key(key: &str) -> Self {
         Self(Uuid::new_v5(&Self::ENTRIES, key.as_bytes()))
     }
@@ -170,6 +190,15 @@ impl fmt::Display for SessionId {
 /// What a call is about: the handler as a whole, or one of its items.
 ///
 /// Where the Windows contract passes `GUID_NULL` for "the handler itself" or "all items", this says `Handler`.
+///
+/// ```
+/// # use syncmgr_core::id::{ItemId, Subject};
+/// let shown = |subject| match subject {
+///     Subject::Handler => "the account",
+///     Subject::Item(_) => "one folder",
+/// };
+/// assert_eq!(shown(Subject::Item(ItemId::from_name("Inbox"))), "one folder");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Subject {
     /// The handler itself, or all of its items: `GUID_NULL`.

@@ -16,6 +16,14 @@ use crate::text::{MAX_NAME, bounded};
 ///
 /// `#[sync_handler]` makes one as the constant `HANDLER`. Where one type serves several accounts, return
 /// `Self::HANDLER.instance(key)` from [`info`](crate::handler::SyncHandler::info).
+///
+/// ```
+/// # use syncmgr_core::{id::HandlerId, info::{HandlerFlags, HandlerInfo, Limits}};
+/// const MAIL: HandlerInfo = HandlerInfo::new(HandlerId::from_u128(0x5d0f_0f6e), "Mail")
+///     .with_flags(HandlerFlags::HAS_PROPERTIES)
+///     .with_limits(Limits::DEFAULT.with_items(2));
+/// assert_eq!(MAIL.limits().items(), 2);
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct HandlerInfo {
     id: HandlerId,
@@ -65,12 +73,27 @@ impl HandlerInfo {
 
     /// Whose checkpoints are of this version; 1 unless said otherwise. Raise it together with
     /// [`migrate`](crate::handler::SyncHandler::migrate).
+    ///
+    /// ```
+    /// # use syncmgr_core::{id::HandlerId, info::HandlerInfo};
+    /// # const MAIL: HandlerInfo = HandlerInfo::new(HandlerId::from_u128(7), "Mail");
+    /// assert_eq!(MAIL.state_version(), 1);
+    /// assert_eq!(MAIL.with_state_version(2).state_version(), 2); // checkpoints of version 1 go through `migrate`
+    /// ```
     pub const fn with_state_version(mut self, version: u32) -> Self {
         self.state_version = version;
         self
     }
 
     /// Retried by these rules, in place of the manager's.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use syncmgr_core::{id::HandlerId, info::HandlerInfo, retry::RetryPolicy};
+    /// let patient = RetryPolicy::DEFAULT.with_initial(Duration::from_secs(300));
+    /// let backup = HandlerInfo::new(HandlerId::from_u128(8), "Backup").with_retry(patient);
+    /// assert_eq!(backup.retry(), Some(patient));
+    /// ```
     pub const fn with_retry(mut self, retry: RetryPolicy) -> Self {
         self.retry = Some(retry);
         self
@@ -96,6 +119,14 @@ impl HandlerInfo {
 
     /// This handler for one of several accounts: the id is derived from `key` and stays the same, and the name says
     /// which one it is.
+    ///
+    /// ```
+    /// # use syncmgr_core::{id::HandlerId, info::HandlerInfo};
+    /// # const MAIL: HandlerInfo = HandlerInfo::new(HandlerId::from_u128(7), "Mail");
+    /// let ann = MAIL.instance("ann@example.org").with_claim("ann@example.org"); // her items go one by one
+    /// assert_eq!(ann.name(), "Mail (ann@example.org)");
+    /// assert_eq!(ann.id(), MAIL.id().instance("ann@example.org"));
+    /// ```
     pub fn instance(self, key: &str) -> Self {
         let name = format!("{} ({key})", self.name);
         Self { id: self.id.instance(key), ..self }.with_name(name)

@@ -11,6 +11,15 @@ use crate::hresult::UnknownCode;
 use crate::id::ItemId;
 
 /// One thing a handler can synchronize: `SYNCMGRITEM`.
+///
+/// ```
+/// # use syncmgr_core::item::{ItemFlags, ItemState, SyncItem};
+/// let archive = SyncItem::named("Archive")
+///     .with_state(ItemState::Unchecked) // not chosen unless somebody says so
+///     .with_flags(ItemFlags::HAS_PROPERTIES)
+///     .with_claim("imap.example.org");
+/// assert_eq!(archive.claims().len(), 1);
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct SyncItem {
     id: ItemId,
@@ -30,6 +39,13 @@ struct Rare {
 
 impl SyncItem {
     /// An item with this id (`ItemID`) and name (`wszItemName`), chosen by default.
+    ///
+    /// ```
+    /// # use syncmgr_core::{id::ItemId, item::SyncItem};
+    /// let folders = [(17_u32, "Inbox"), (18, "Inbox")]; // two of one name, told apart by the server's number
+    /// let items = folders.map(|(number, name)| SyncItem::new(ItemId::from_bytes(&number.to_be_bytes()), name));
+    /// assert_ne!(items[0].id(), items[1].id());
+    /// ```
     pub fn new(id: ItemId, name: impl Into<Arc<str>>) -> Self {
         Self { id, name: name.into(), rare: None, flags: ItemFlags::empty(), state: ItemState::Checked }
     }
@@ -61,6 +77,13 @@ impl SyncItem {
     }
 
     /// With the time it was last synchronized (`ftLastUpdate`), which sets `LASTUPDATETIME` (R58).
+    ///
+    /// ```
+    /// # use std::time::SystemTime;
+    /// # use syncmgr_core::item::{ItemFlags, SyncItem};
+    /// let item = SyncItem::named("photo.jpg").with_last_update(SystemTime::UNIX_EPOCH);
+    /// assert!(item.flags().contains(ItemFlags::LAST_UPDATE_TIME));
+    /// ```
     pub fn with_last_update(mut self, time: SystemTime) -> Self {
         self.rare.get_or_insert_default().last_update = Some(time);
         self
@@ -167,6 +190,12 @@ impl TryFrom<u32> for ItemState {
 }
 
 /// A picture for a handler or an item: the counterpart of `HICON`.
+///
+/// ```
+/// # use syncmgr_core::item::{Icon, SyncItem};
+/// let inbox = SyncItem::named("Inbox").with_icon(Icon::Themed("mail-inbox".into()));
+/// assert!(inbox.icon().is_some());
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Icon {
@@ -182,6 +211,14 @@ pub enum Icon {
 /// [`Iterator::skip`], `Reset` is a new call of [`iter`](Self::iter), `Clone` is cloning it (R50 to R55).
 ///
 /// Cloning is cheap: a handler whose items do not change keeps the listing and hands out clones.
+///
+/// ```
+/// # use syncmgr_core::item::{Completeness, Items, SyncItem};
+/// let items: Items = ["Inbox", "Sent"].map(SyncItem::named).into_iter().collect();
+/// assert_eq!((items.len(), items.completeness()), (2, Completeness::Complete));
+/// let kept = items.clone(); // cheap: a handler may keep its listing
+/// assert!(kept.iter().any(|item| item.name() == "Sent"));
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Items {
     items: Arc<[SyncItem]>,
@@ -191,6 +228,12 @@ pub struct Items {
 impl Items {
     /// A listing that is known to lack items, for example because the peer is offline: `S_SYNCMGR_MISSINGITEMS`. Stored
     /// choices of absent items are kept (R47).
+    ///
+    /// ```
+    /// # use syncmgr_core::item::{Completeness, Items, SyncItem};
+    /// let offline = Items::incomplete([SyncItem::named("Inbox")]);
+    /// assert_eq!(offline.completeness(), Completeness::MissingItems);
+    /// ```
     pub fn incomplete(items: impl IntoIterator<Item = SyncItem>) -> Self {
         Self { items: items.into_iter().collect(), completeness: Completeness::MissingItems }
     }

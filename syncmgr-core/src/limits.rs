@@ -6,6 +6,17 @@ use std::time::Duration;
 ///
 /// A call that misses its deadline is told through its token, dropped after the soft grace, and has failed, whatever it
 /// returns meanwhile.
+///
+/// ```
+/// # use std::time::Duration;
+/// # use syncmgr_core::info::{Limits, WhenStalled};
+/// const SLOW_SERVER: Limits = Limits::DEFAULT
+///     .with_items(2)
+///     .with_soft_grace(Duration::from_secs(1))
+///     .with_stall_after(Duration::from_secs(3600))
+///     .with_stall_policy(WhenStalled::Report);
+/// assert_eq!(SLOW_SERVER.prepare_deadline(), Duration::from_secs(300)); // as in the defaults
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     items: usize,
@@ -104,6 +115,13 @@ impl Limits {
     }
 
     /// The hard grace, at least as long as the soft one.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use syncmgr_core::info::Limits;
+    /// let limits = Limits::DEFAULT.with_soft_grace(Duration::from_secs(20));
+    /// assert_eq!(limits.hard_grace(), Duration::from_secs(20)); // 5 s would be shorter than the soft one
+    /// ```
     pub fn hard_grace(self) -> Duration {
         self.hard_grace.max(self.soft_grace)
     }

@@ -14,6 +14,12 @@ use crate::text::{Escaped, MAX_NAME, MAX_TEXT, bounded};
 use crate::time::round_down;
 
 /// How serious an entry is: `SYNCMGRLOGLEVEL`.
+///
+/// ```
+/// # use syncmgr_core::log::LogLevel;
+/// assert!(LogLevel::Error > LogLevel::Warning);
+/// assert!(LogLevel::try_from(4).is_err()); // a number of a COM peer, refused
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LogLevel {
@@ -102,6 +108,14 @@ impl LogErrorInfo {
 }
 
 /// One entry of the error log.
+///
+/// ```
+/// # use syncmgr_core::{id::{ErrorId, ItemId}, log::{LogEntry, LogLevel}};
+/// let full = LogEntry::new(LogLevel::Error, "the mailbox is full")
+///     .about(ItemId::from_name("Inbox"))
+///     .with_link(ErrorId::from_key("quota")); // opening it calls the handler's `show_error`
+/// assert!(full.is_link());
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct LogEntry {
@@ -146,11 +160,24 @@ impl LogEntry {
 
     /// A link to something that can be done about what the entry says; opening it also calls
     /// [`show_error`](crate::handler::SyncHandler::show_error).
+    ///
+    /// ```
+    /// # use syncmgr_core::{id::ErrorId, log::{Action, LogEntry, LogLevel, Remedy}};
+    /// let expired = LogEntry::new(LogLevel::Warning, "the password was changed elsewhere")
+    ///     .with_remedy(ErrorId::from_key("sign-in"), Remedy::SignIn);
+    /// assert_eq!(expired.action, Some(Action::Remedy(Remedy::SignIn))); // a button that says "sign in"
+    /// ```
     pub fn with_remedy(self, error: ErrorId, remedy: Remedy) -> Self {
         Self { error: Some(error), action: Some(Action::Remedy(remedy.in_millis())), ..self }
     }
 
     /// The entry of a `LogError` call.
+    ///
+    /// ```
+    /// # use syncmgr_core::log::{LogEntry, LogErrorInfo, LogLevel};
+    /// let entry = LogEntry::from_info(LogLevel::Warning, "low on space", Some(&LogErrorInfo::default()));
+    /// assert!(!entry.is_link()); // neither an id nor the flag was given (R141)
+    /// ```
     pub fn from_info(level: LogLevel, text: &str, info: Option<&LogErrorInfo>) -> Self {
         let info = info.copied().unwrap_or_default();
         let action = info.is_link().then_some(Action::ShowError);
@@ -197,6 +224,15 @@ pub enum Action {
 }
 
 /// A decision an item waits for.
+///
+/// ```
+/// # use syncmgr_core::{id::{ErrorId, ItemId}, log::{LogEntry, LogLevel, Question}};
+/// let question = Question::new("conflict", "Which side is right?", ["here".into(), "there".into()]);
+/// let item = ItemId::from_name("notes.txt");
+/// let entry = LogEntry::new(LogLevel::Warning, &question.text).about(item);
+/// let entry = entry.with_question(ErrorId::of_question(item, "conflict"), question);
+/// assert!(entry.asks_of(item));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Question {
@@ -219,6 +255,13 @@ fn no_remedies(remedies: &[Remedy]) -> bool {
 }
 
 /// Something that can be done about what keeps an item from running.
+///
+/// ```
+/// # use syncmgr_core::{log::Remedy, page::Page};
+/// let upgrade = Remedy::OpenPage(Page::new("https://example.org/plans")?);
+/// assert_eq!(upgrade.to_string(), "open https://example.org/plans");
+/// # Ok::<(), anyhow::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]

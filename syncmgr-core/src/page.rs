@@ -15,6 +15,14 @@ pub struct Page(Arc<str>);
 impl Page {
     /// The page at this address, less what may be a secret.
     ///
+    /// ```
+    /// # use syncmgr_core::page::Page;
+    /// let page = Page::new("https://ann:secret@example.org/help?token=1")?;
+    /// assert_eq!(page.address(), "https://example.org/help");
+    /// assert!(Page::new("file:///etc/passwd").is_err());
+    /// # Ok::<(), anyhow::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// Any other scheme, no host, control characters or spaces, or an address longer than [`MAX_NAME`].
     pub fn new(address: &str) -> Result<Self, PageError> {

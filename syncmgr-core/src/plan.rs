@@ -9,6 +9,16 @@ use crate::error::NeedsUser;
 
 /// What an item is about to do to its sides: declared with [`ItemContext::clear`](crate::context::ItemContext::clear), so
 /// that the host can hold what looks like a mistake.
+///
+/// ```
+/// # use syncmgr_core::plan::{Plan, Side};
+/// let plan = Plan::new()
+///     .creating(40)
+///     .deleting(3, 900) // three of nine hundred
+///     .moving(12_000_000)
+///     .between(Side::new("the disk", 900).identified_by("uuid-of-the-disk"));
+/// assert_eq!((plan.existing, plan.sides.len()), (900, 1));
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Plan {
@@ -27,6 +37,16 @@ pub struct Plan {
 }
 
 /// One side of what is synchronized: a folder, a mailbox, a peer.
+///
+/// ```
+/// # use std::time::SystemTime;
+/// # use syncmgr_core::{decision::guard::{GuardPolicy, Objection, object}, plan::{Plan, Side}, record::ItemRecord};
+/// let mut record = ItemRecord::new(); // what the last success left
+/// record.sides = vec![Side::new("the disk", 900).identified_by("disk-1")];
+/// let swapped = Plan::new().between(Side::new("the disk", 900).identified_by("disk-2"));
+/// let objection = object(&swapped, Some(&record), &GuardPolicy::DEFAULT, SystemTime::UNIX_EPOCH);
+/// assert_eq!(objection, Some(Objection::PeerChanged { side: "the disk".into() }));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Side {
@@ -85,6 +105,16 @@ impl Side {
 }
 
 /// What the host says to a [`Plan`].
+///
+/// ```
+/// # use syncmgr_core::plan::Clearance;
+/// let deletes = |clearance| match clearance {
+///     Clearance::Go => "everything that was planned",
+///     Clearance::Revert => "nothing: what is missing comes back",
+///     _ => "nothing yet",
+/// };
+/// assert_eq!(deletes(Clearance::Revert), "nothing: what is missing comes back");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 #[must_use = "a plan that is held must not be carried out"]
@@ -106,6 +136,13 @@ impl Clearance {
     }
 
     /// The way out for those who do nothing while their plan is held: pass it on with `?`.
+    ///
+    /// ```
+    /// # use syncmgr_core::{decision::guard::Objection, plan::Clearance};
+    /// let held = Clearance::Held(Objection::TooManyDeletions { deletes: 800, existing: 900 });
+    /// assert!(held.or_leave().is_err()); // the item ends *needs user*
+    /// assert!(Clearance::Go.or_leave().is_ok());
+    /// ```
     ///
     /// # Errors
     /// [`NeedsUser`] where the plan is held.

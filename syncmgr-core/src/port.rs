@@ -103,6 +103,14 @@ pub trait RunPort: Send + Sync {
 pub type ItemWork<'a> = dyn Fn(ItemContext) -> BoxFuture<'a, SyncResult> + Send + Sync + 'a;
 
 /// What holds for a whole attempt of a run.
+///
+/// ```
+/// # use std::sync::Arc;
+/// # use syncmgr_core::{id::{HandlerId, SessionId}, port::RunFacts, trigger::{RunFlags, Trigger}};
+/// let facts = RunFacts::new(HandlerId::from_u128(7), SessionId(1), Trigger::Manual, RunFlags::empty());
+/// let facts = facts.with_cookie(Some(Arc::from(&b"folder=17"[..])));
+/// assert_eq!(facts.cookie, None); // only an invocation has one (R16)
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct RunFacts {
@@ -161,6 +169,14 @@ impl RunFacts {
 }
 
 /// Why a report about an item was not taken, or what it was answered.
+///
+/// ```
+/// # use syncmgr_core::{context::Detached, item::SyncItem, port::ReportError};
+/// let run = Detached::new().prepare([SyncItem::named("Inbox")]);
+/// let stranger = SyncItem::named("Sent").id();
+/// let refused = run.exclude(stranger, anyhow::anyhow!("not today"));
+/// assert_eq!(refused, Err(ReportError::NotPrepared { item: stranger }));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ReportError {
@@ -185,6 +201,14 @@ pub enum ReportError {
 }
 
 /// Values a run keeps from one call to the next, one per type.
+///
+/// ```
+/// # use syncmgr_core::port::Kept;
+/// let kept = Kept::default();
+/// kept.put(String::from("a log-on"));
+/// assert_eq!(kept.of::<String>().as_deref().map(String::as_str), Some("a log-on"));
+/// assert!(kept.of::<u32>().is_none()); // one value per type
+/// ```
 #[derive(Default)]
 pub struct Kept(Mutex<BTreeMap<TypeId, Arc<dyn Any + Send + Sync>>>);
 
@@ -227,6 +251,73 @@ impl fmt::Debug for Kept {
 /// The person at the keyboard, as a host offers them: what the contract leaves to the handler's own dialogs.
 ///
 /// Handlers reach it through [`RunContext::interaction`](crate::context::RunContext::interaction), one at a time.
+///
+/// A program that asks at its terminal; what asks a window or a keyring has the same shape:
+///
+/// ```
+/// # use std::io::{self, BufRead, Write};
+/// # use syncmgr_core::{error::SyncResult, port::{Confirmation, Interaction, Secret}};
+/// struct Terminal;
+///
+/// impl Terminal {
+///     fn ask(question: &str) -> io::Result<String> {
+///         print!("{question}: ");
+///         io::stdout().flush()?;
+///         let mut answer = String::new();
+///         io::stdin().lock().read_line(&mut answer)?; // in a real program on a thread that may block
+///         Ok(answer.trim().to_string())
+///     }
+/// }
+///
+/// #[async_trait::async_trait]
+/// impl Interaction for Terminal {
+///     async fn confirm(&self, question: &str) -> SyncResult<Confirmation> {
+///         let yes = Self::ask(&format!("{question} [y/N]"))?.eq_ignore_ascii_case("y");
+///         Ok(if yes { Confirmation::Confirm } else { Confirmation::Refuse })
+///     }
+///
+///     async fn choose(&self, question: &str, choices: &[String]) -> SyncResult<Option<usize>> {
+///         let answer = Self::ask(&format!("{question} ({})", choices.join(", ")))?;
+///         Ok(choices.iter().position(|choice| *choice == answer))
+///     }
+///
+///     async fn secret(&self, prompt: &str) -> SyncResult<Option<Secret>> {
+///         let answer = Self::ask(prompt)?; // with the echo off: crates such as `rpassword` do that
+///         Ok(Some(answer).filter(|answer| !answer.is_empty()).map(Secret::new))
+///     }
+/// }
+/// ```
+///
+/// A program that has the answers already, from a keyring or its settings, and asks nobody:
+///
+/// ```
+/// # use syncmgr_core::{error::SyncResult, port::{Confirmation, Interaction, InteractionPermit, Secret}};
+/// struct Keyring<F>(F);
+///
+/// #[async_trait::async_trait]
+/// impl<F: Fn(&str) -> Option<String> + Send + Sync + 'static> Interaction for Keyring<F> {
+///     async fn confirm(&self, _question: &str) -> SyncResult<Confirmation> {
+///         Ok(Confirmation::Refuse)
+///     }
+///
+///     async fn choose(&self, _question: &str, _choices: &[String]) -> SyncResult<Option<usize>> {
+///         Ok(None)
+///     }
+///
+///     async fn secret(&self, prompt: &str) -> SyncResult<Option<Secret>> {
+///         Ok(self.0(prompt).map(Secret::new))
+///     }
+/// }
+///
+/// let keyring = Keyring(|prompt: &str| prompt.contains("ann").then(|| "correct horse".to_string()));
+/// # futures::executor::block_on(async {
+/// let password = keyring.secret("Password for ann@example.org").await?;
+/// assert_eq!(password.as_ref().map(Secret::expose), Some("correct horse"));
+/// assert!(keyring.secret("Password for bob@example.org").await?.is_none());
+/// # Ok::<(), anyhow::Error>(())
+/// # })?;
+/// # Ok::<(), anyhow::Error>(())
+/// ```
 #[async_trait]
 pub trait Interaction: Send + Sync + 'static {
     /// Asks a yes-or-no question.
@@ -249,6 +340,12 @@ pub enum Confirmation {
 }
 
 /// A secret. It is never shown, logged or stored by the host, and so has no `Debug`.
+///
+/// ```
+/// # use syncmgr_core::port::Secret;
+/// let password = Secret::new("correct horse");
+/// assert_eq!(password.expose().len(), 13);
+/// ```
 #[allow(missing_debug_implementations, reason = "it would show the secret")]
 pub struct Secret(String);
 
@@ -267,6 +364,27 @@ impl Secret {
 /// The user's attention, granted to one handler at a time (R133). Dropping it gives it back (R132).
 ///
 /// The counterpart of `EnableModeless`: having the permit is `TRUE` answered with `S_OK`, dropping it is `FALSE`.
+///
+/// ```
+/// # use std::sync::Arc;
+/// # use syncmgr_core::{error::SyncResult, port::{Confirmation, Interaction, InteractionPermit, Secret}};
+/// # struct Agrees;
+/// # #[async_trait::async_trait]
+/// # impl Interaction for Agrees {
+/// #     async fn confirm(&self, _: &str) -> SyncResult<Confirmation> { Ok(Confirmation::Confirm) }
+/// #     async fn choose(&self, _: &str, _: &[String]) -> SyncResult<Option<usize>> { Ok(None) }
+/// #     async fn secret(&self, _: &str) -> SyncResult<Option<Secret>> { Ok(None) }
+/// # }
+/// let turn = Arc::new(()); // a host's lock on the user's attention
+/// let permit = InteractionPermit::new(Arc::new(Agrees), turn.clone());
+/// # futures::executor::block_on(async {
+/// assert_eq!(permit.confirm("Accept the certificate?").await?, Confirmation::Confirm);
+/// # Ok::<(), anyhow::Error>(())
+/// # })?;
+/// drop(permit);
+/// assert_eq!(Arc::strong_count(&turn), 1); // the next handler may ask
+/// # Ok::<(), anyhow::Error>(())
+/// ```
 #[must_use = "dropping the permit gives the user's attention back"]
 pub struct InteractionPermit {
     interaction: Arc<dyn Interaction>,
@@ -300,6 +418,22 @@ pub fn nobody_to_ask() -> NeedsUser {
 }
 
 /// Brings connections up: what `EstablishConnection` asks the manager for.
+///
+/// ```
+/// # use syncmgr_core::{error::SyncResult, port::{Connection, ConnectionProvider}};
+/// struct Vpn;
+/// # struct Tunnel;
+/// # impl Tunnel { async fn open(_: &str) -> SyncResult<Self> { Ok(Self) } }
+///
+/// #[async_trait::async_trait]
+/// impl ConnectionProvider for Vpn {
+///     async fn connect(&self, name: Option<&str>) -> SyncResult<Connection> {
+///         Ok(Box::new(Tunnel::open(name.unwrap_or("default")).await?)) // closed by its drop
+///     }
+/// }
+/// # futures::executor::block_on(Vpn.connect(None))?;
+/// # Ok::<(), anyhow::Error>(())
+/// ```
 #[async_trait]
 pub trait ConnectionProvider: Send + Sync + 'static {
     /// Brings the named connection up, or the default one (R136). Earlier connections stay up (R137); all are dropped

@@ -11,6 +11,14 @@ use crate::text::{MAX_TEXT, bounded};
 ///
 /// A field that is `None` is one whose bit in `mask` is not set: it keeps its last value. The default reports nothing
 /// and still answers whether to go on (R118).
+///
+/// ```
+/// # use syncmgr_core::progress::{Progress, ProgressState};
+/// let mut state = ProgressState::default();
+/// state.apply(&Progress::new().value(0).max(10).text("reading"));
+/// state.apply(&Progress::new().value(4)); // text and total keep their values
+/// assert_eq!((state.value, state.max, state.text.as_deref()), (4, 10, Some("reading")));
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Progress {
     /// `lpcStatusText`: what is being done.
@@ -60,6 +68,12 @@ impl Progress {
     }
 
     /// The numbers as the contract's `iProgValue` and `iMaxValue`: 31 bits, scaled down together when they are larger.
+    ///
+    /// ```
+    /// # use syncmgr_core::progress::Progress;
+    /// let (value, max) = Progress::new().value(1 << 40).max(1 << 41).wire_numbers();
+    /// assert_eq!(value.zip(max).map(|(value, max)| max / value), Some(2)); // the ratio is kept
+    /// ```
     pub fn wire_numbers(&self) -> (Option<i32>, Option<i32>) {
         let largest = self.value.max(self.max).unwrap_or(0);
         let shift = (u64::BITS - largest.leading_zeros()).saturating_sub(31);
@@ -109,11 +123,27 @@ impl ProgressState {
     }
 
     /// How much is done, from 0 to 1, or `None` while nobody knows how much there is (R119).
+    ///
+    /// ```
+    /// # use syncmgr_core::progress::{Progress, ProgressState};
+    /// let mut state = ProgressState::default();
+    /// assert_eq!(state.fraction(), None); // nobody knows how much there is
+    /// state.apply(&Progress::new().value(3).max(4));
+    /// assert_eq!(state.fraction(), Some(0.75));
+    /// ```
     pub fn fraction(&self) -> Option<f64> {
         (self.max > 0).then(|| self.value.min(self.max) as f64 / self.max as f64)
     }
 
     /// The report that makes an observer who knows `known` see this, or `None` when there is nothing to tell.
+    ///
+    /// ```
+    /// # use syncmgr_core::progress::{Progress, ProgressState};
+    /// let (known, mut state) = (ProgressState::default(), ProgressState::default());
+    /// state.apply(&Progress::new().value(3));
+    /// assert_eq!(state.since(&known), Some(Progress::new().value(3)));
+    /// assert_eq!(state.since(&state), None);
+    /// ```
     pub fn since(&self, known: &Self) -> Option<Progress> {
         let report = Progress {
             text: self.text.clone().filter(|text| known.text.as_ref() != Some(text)),

@@ -46,6 +46,13 @@ impl ItemRecord {
 }
 
 /// Orders the attempts that write to one record: a write of an attempt before the last writer's is refused.
+///
+/// ```
+/// # use syncmgr_core::{id::SessionId, record::Fence};
+/// let first = Fence { session: SessionId(7), attempt: 1 };
+/// let retry = Fence { attempt: 2, ..first };
+/// assert!(first < retry); // a write of the first attempt is refused once the retry has written
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Fence {
     /// The latest session there was when the attempt began, as the store numbers them.

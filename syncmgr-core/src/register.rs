@@ -60,6 +60,18 @@ pub struct Registration {
 /// The registered handlers: `ISyncMgrRegister` without the registry.
 ///
 /// In order of id, so that sessions list handlers the same way every time.
+///
+/// ```
+/// # use syncmgr_core::{id::HandlerId, register::{RegisterFlags, Registration, Registry}, trigger::Trigger};
+/// # let (mail, backup) = (HandlerId::from_u128(1), HandlerId::from_u128(2));
+/// let mut registry = Registry::default();
+/// let wants = |flags| Registration { description: None, flags };
+/// registry.register(mail, wants(RegisterFlags::CONNECT))?;
+/// registry.register(backup, wants(RegisterFlags::IDLE))?;
+/// assert_eq!(registry.created_by(Trigger::Idle), [backup]);
+/// assert_eq!(registry.created_by(Trigger::Manual), [mail, backup]); // reaches all (R12)
+/// # Ok::<(), anyhow::Error>(())
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct Registry {
     handlers: BTreeMap<HandlerId, Registration>,
@@ -99,6 +111,14 @@ impl Registry {
 
     /// Whether an invocation can be accepted.
     ///
+    /// ```
+    /// # use syncmgr_core::{id::HandlerId, register::{Invocation, InvokeFlags, Registry, RequestError}};
+    /// let stranger = HandlerId::from_u128(9);
+    /// let invocation = Invocation { handler: stranger, flags: InvokeFlags::START_SYNC, cookie: None };
+    /// let refused = Registry::default().accept(&invocation);
+    /// assert_eq!(refused, Err(RequestError::NotRegistered { handler: stranger }));
+    /// ```
+    ///
     /// # Errors
     /// Flag bits outside 0x06 (R23), a handler that is not registered (R24), or a cookie that is too long.
     pub fn accept(&self, invocation: &Invocation) -> Result<(), RequestError> {
@@ -127,6 +147,12 @@ pub fn check_registration(id: HandlerId, flags: RegisterFlags) -> Result<(), Req
 }
 
 /// Refuses a cookie that is too long to be carried.
+///
+/// ```
+/// # use syncmgr_core::{register::check_cookie, text::MAX_COOKIE};
+/// assert!(check_cookie(Some(b"folder=17")).is_ok());
+/// assert!(check_cookie(Some(&vec![0; MAX_COOKIE + 1])).is_err());
+/// ```
 pub fn check_cookie(cookie: Option<&[u8]>) -> Result<(), RequestError> {
     match cookie.map_or(0, <[u8]>::len) {
         length if length > MAX_COOKIE => Err(RequestError::CookieTooLong { length }),

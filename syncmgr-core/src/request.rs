@@ -35,6 +35,15 @@ pub const MAX_ITEMS: usize = 1_000_000;
 /// - so is a field, trigger or flag bit without a meaning in this version: ignoring it could run what its writer had
 ///   excluded. Whatever adds one raises the version;
 /// - so is whatever [`check`](Self::check) refuses. Writing refuses that too: what was written can be read.
+///
+/// ```
+/// # use syncmgr_core::{id::{HandlerId, ItemId}, request::RunRequest};
+/// let asked = RunRequest::new(HandlerId::from_u128(7)).with_items([ItemId::from_name("Inbox")]);
+/// let queued = serde_json::to_string(&asked)?; // into a queue, a file, to another machine
+/// assert!(queued.contains(r#""version":1"#));
+/// assert_eq!(serde_json::from_str::<RunRequest>(&queued)?, asked);
+/// # Ok::<(), anyhow::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "wire::Envelope")]
 #[non_exhaustive]
@@ -99,11 +108,26 @@ impl RunRequest {
     }
 
     /// With a time of day after which nobody wants it any more.
+    ///
+    /// ```
+    /// # use std::time::{Duration, SystemTime};
+    /// # use syncmgr_core::{id::HandlerId, request::RunRequest};
+    /// let midnight = SystemTime::UNIX_EPOCH + Duration::from_secs(86_400);
+    /// let request = RunRequest::new(HandlerId::from_u128(7)).with_deadline(midnight);
+    /// assert_eq!(serde_json::to_value(&request)?["deadline"], 86_400_000); // milliseconds since 1970
+    /// # Ok::<(), anyhow::Error>(())
+    /// ```
     pub fn with_deadline(self, deadline: SystemTime) -> Self {
         Self { deadline: Some(deadline), ..self }
     }
 
     /// Whether the request can be written, and read by others.
+    ///
+    /// ```
+    /// # use syncmgr_core::{id::HandlerId, request::{RunRequest, RunRequestError}};
+    /// let nothing = RunRequest::new(HandlerId::from_u128(7)).with_items([]);
+    /// assert_eq!(nothing.check(), Err(RunRequestError::NoItems)); // an empty list does not mean everything
+    /// ```
     ///
     /// # Errors
     /// What is wrong with it, one thing at a time.

@@ -11,6 +11,14 @@ use crate::decision::hold::Hold;
 /// The wait after the first failure is [`initial`](Self::initial), grows by [`factor`](Self::factor) up to
 /// [`cap`](Self::cap), and up to [`jitter`](Self::jitter) percent are added to it, never taken away. The defaults stand
 /// beside those of others in [`decision::retry`](crate::decision::retry).
+///
+/// ```
+/// # use std::time::Duration;
+/// # use syncmgr_core::{decision::retry::delay, retry::RetryPolicy};
+/// let policy = RetryPolicy::DEFAULT.with_initial(Duration::from_secs(5)).with_jitter(0);
+/// let waits: Vec<_> = (1..=4).map(|failures| delay(&policy, failures, 0).as_secs()).collect();
+/// assert_eq!(waits, [5, 10, 20, 40]);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct RetryPolicy {
@@ -72,6 +80,15 @@ impl Default for RetryPolicy {
 }
 
 /// What failures have left behind of an item or a resource. A success leaves none.
+///
+/// ```
+/// # use std::time::{Duration, SystemTime};
+/// # use syncmgr_core::{decision::hold::Hold, retry::{RetryState, Setback}};
+/// let failed = SystemTime::UNIX_EPOCH;
+/// let until = failed + Duration::from_secs(30);
+/// let state = RetryState::new(Setback::Backoff, failed, Some(until)).with_failures(1, 1);
+/// assert_eq!(state.hold(), Some(Hold::BackingOff { until, failures: 1 }));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct RetryState {
@@ -118,6 +135,12 @@ impl RetryState {
 }
 
 /// What stands in the way of an item that did not succeed.
+///
+/// ```
+/// # use syncmgr_core::retry::Setback;
+/// assert_eq!(serde_json::to_value(Setback::NotBefore)?, "not_before"); // what a store calls it
+/// # Ok::<(), anyhow::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]

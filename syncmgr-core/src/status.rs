@@ -6,6 +6,12 @@ use crate::hresult::UnknownCode;
 ///
 /// Compare by equality: these are ordinals and [`Stopped`](Self::Stopped) is zero, so a test of bits can never see it
 /// (R127).
+///
+/// ```
+/// # use syncmgr_core::status::Status;
+/// assert!(Status::Skipped.is_terminal() && !Status::Paused.is_terminal());
+/// assert_eq!(Status::try_from(0x0005), Ok(Status::Failed));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Status {

@@ -133,6 +133,11 @@ pub trait StateStore: Send + Sync + 'static {
 }
 
 /// What a stored change survives.
+///
+/// ```
+/// # use syncmgr_core::store::Durability;
+/// assert!(Durability::Power > Durability::Process && Durability::Process > Durability::Manager);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Durability {
@@ -145,6 +150,13 @@ pub enum Durability {
 }
 
 /// A write that came too late: a later attempt has written to the same record. Nothing was stored.
+///
+/// ```
+/// # use syncmgr_core::{id::{ItemId, SessionId}, record::Fence, store::StaleWriter};
+/// let (writer, latest) = (Fence { session: SessionId(1), attempt: 1 }, Fence { session: SessionId(2), attempt: 1 });
+/// let refused = anyhow::Error::new(StaleWriter { item: ItemId::from_name("Inbox"), writer, latest });
+/// assert!(refused.chain().any(|cause| cause.is::<StaleWriter>())); // how a commit says so
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{writer} came too late: {latest} has written to item {item}; nothing was stored")]
 pub struct StaleWriter {

@@ -13,6 +13,11 @@ pub const MAX_TEXT: usize = 16 * 1024;
 pub const MAX_COOKIE: usize = 1024 * 1024;
 
 /// `text`, cut at a character so that it has at most `limit` bytes, with a mark where it was cut.
+///
+/// ```
+/// # use syncmgr_core::text::bounded;
+/// assert_eq!(bounded("a rather long name", 10), "a rathe…"); // 10 bytes, with the mark
+/// ```
 pub fn bounded(text: &str, limit: usize) -> Cow<'_, str> {
     const MARK: &str = "…";
     if text.len() <= limit {
@@ -24,6 +29,11 @@ pub fn bounded(text: &str, limit: usize) -> Cow<'_, str> {
 
 /// Shows text with control and bidirectional characters escaped, so that a name cannot redraw a terminal or reorder a
 /// line.
+///
+/// ```
+/// # use syncmgr_core::text::Escaped;
+/// assert_eq!(Escaped("in\x1b[2Jbox").to_string(), "in\\u{1b}[2Jbox");
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Escaped<'a>(pub &'a str);
 

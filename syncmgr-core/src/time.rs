@@ -8,6 +8,13 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Shows a time in UTC to the second, as in `2026-11-21 14:05:00Z`; one outside the years -9999 to 9999 as the nearest
 /// in them.
+///
+/// ```
+/// # use std::time::{Duration, SystemTime};
+/// # use syncmgr_core::time::Utc;
+/// let leap_day = SystemTime::UNIX_EPOCH + Duration::from_secs(951_782_400);
+/// assert_eq!(Utc(leap_day).to_string(), "2000-02-29 00:00:00Z");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Utc(pub SystemTime);
 

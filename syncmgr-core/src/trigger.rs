@@ -6,6 +6,13 @@ use serde::{Deserialize, Serialize};
 /// What started a session: the event value in the low byte of `SYNCMGRFLAG`.
 ///
 /// An ordinal, not bits: `Manual` (3) is not `Connect | PendingDisconnect`.
+///
+/// ```
+/// # use syncmgr_core::trigger::{RunFlags, Trigger};
+/// let word = Trigger::Invoke.word(RunFlags::MAY_BOTHER_USER); // what `Initialize` is handed
+/// assert_eq!(word, 0x0205);
+/// assert_eq!((Trigger::from_word(word), RunFlags::from_word(word)), (Trigger::Invoke, RunFlags::MAY_BOTHER_USER));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -46,6 +53,11 @@ impl Trigger {
     }
 
     /// The trigger in a flag word; a value nobody knows counts as manual (R29).
+    ///
+    /// ```
+    /// # use syncmgr_core::trigger::Trigger;
+    /// assert_eq!(Trigger::from_word(0x0042), Trigger::Manual); // an event nobody knows (R29)
+    /// ```
     pub const fn from_word(word: u32) -> Self {
         match word & Self::EVENT_MASK {
             1 => Self::Connect,

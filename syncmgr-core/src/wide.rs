@@ -12,6 +12,13 @@ pub const MAX_HANDLER_NAME: usize = 32;
 pub const MAX_ITEM_NAME: usize = 128;
 
 /// `wszHandlerName`: at most 31 units and a terminator (R41).
+///
+/// ```
+/// # use syncmgr_core::wide::handler_name;
+/// let wide = handler_name("Mail");
+/// assert_eq!(String::from_utf16_lossy(&wide[..4]), "Mail");
+/// assert!(wide[4..].iter().all(|&unit| unit == 0));
+/// ```
 pub fn handler_name(name: &str) -> [u16; MAX_HANDLER_NAME] {
     terminated(name)
 }
@@ -31,6 +38,13 @@ pub fn file_time(time: SystemTime) -> u64 {
 }
 
 /// The time of a `FILETIME`, or `None` where the platform cannot represent it.
+///
+/// ```
+/// # use std::time::SystemTime;
+/// # use syncmgr_core::wide::{file_time, system_time};
+/// let ticks = file_time(SystemTime::UNIX_EPOCH);
+/// assert_eq!((ticks, system_time(ticks)), (116_444_736_000_000_000, Some(SystemTime::UNIX_EPOCH)));
+/// ```
 pub fn system_time(ticks: u64) -> Option<SystemTime> {
     let ticks = i128::from(ticks) - UNIX_EPOCH_TICKS;
     let distance = u64::try_from(ticks.unsigned_abs()).ok()?;

@@ -63,6 +63,14 @@ impl Detached {
     }
 
     /// A context to prepare these items with.
+    ///
+    /// ```
+    /// # use syncmgr_core::{context::Detached, item::SyncItem};
+    /// let host = Detached::new();
+    /// let run = host.prepare([SyncItem::named("Inbox")]);
+    /// run.warn("the server will be down at noon");
+    /// assert_eq!(host.log().len(), 1);
+    /// ```
     pub fn prepare(&self, items: impl IntoIterator<Item = SyncItem>) -> PrepareContext {
         PrepareContext::new(self.port(items))
     }
@@ -80,11 +88,28 @@ impl Detached {
     }
 
     /// Answers the question `key` of an item with one of its choices, by place.
+    ///
+    /// ```
+    /// # use syncmgr_core::context::Detached;
+    /// let host = Detached::new();
+    /// let item = host.item("notes.txt");
+    /// host.answer(&item, "delete", 0);
+    /// assert_eq!(item.decide("delete", "Delete it there too?", &["yes", "no"]), Some("yes"));
+    /// ```
     pub fn answer(&self, item: &ItemContext, key: &str, choice: usize) {
         self.shared.answers.lock().insert((item.id(), key.into()), choice);
     }
 
     /// Has the item find this, as JSON, when it asks what was saved.
+    ///
+    /// ```
+    /// # use syncmgr_core::context::Detached;
+    /// let host = Detached::new();
+    /// let item = host.item("Inbox");
+    /// host.save(&item, "42");
+    /// assert_eq!(*item.saved::<u64>()?, 42);
+    /// # Ok::<(), anyhow::Error>(())
+    /// ```
     pub fn save(&self, item: &ItemContext, state: &str) {
         self.shared.saved.lock().insert(item.id(), state.into());
     }
@@ -95,6 +120,14 @@ impl Detached {
     }
 
     /// The plans that were declared so far. All of them are cleared.
+    ///
+    /// ```
+    /// # use syncmgr_core::{context::Detached, plan::Plan};
+    /// let host = Detached::new();
+    /// let item = host.item("Photos");
+    /// assert!(item.clear(&Plan::new().deleting(3, 900)).is_go());
+    /// assert_eq!(host.plans()[0].deletes, 3);
+    /// ```
     pub fn plans(&self) -> Vec<Plan> {
         self.shared.plans.lock().clone()
     }

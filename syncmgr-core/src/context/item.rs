@@ -16,6 +16,23 @@ use crate::port::RunPort;
 use crate::progress::Progress;
 
 /// What [`synchronize_item`](crate::handler::SyncHandler::synchronize_item) is handed: one item of one run.
+///
+/// ```
+/// # use syncmgr_core::{context::ItemContext, error::SyncResult};
+/// async fn synchronize_item(item: &ItemContext) -> SyncResult {
+///     let messages = ["hello", "how are you"];
+///     for (done, message) in (1..).zip(messages) {
+///         // .. copy the message
+///         item.progress(done, messages.len() as u64)?; // leaves here once the item is skipped or stopped
+///     }
+///     Ok(())
+/// }
+///
+/// let item = ItemContext::detached("Inbox");
+/// futures::executor::block_on(synchronize_item(&item))?;
+/// assert_eq!(item.cell().state().fraction(), Some(1.0));
+/// # Ok::<(), anyhow::Error>(())
+/// ```
 #[derive(Clone)]
 pub struct ItemContext {
     run: RunContext,
@@ -36,6 +53,12 @@ impl ItemContext {
     }
 
     /// A context with no host behind it, for unit tests: see [`Detached`].
+    ///
+    /// ```
+    /// # use syncmgr_core::context::ItemContext;
+    /// let item = ItemContext::detached("Inbox");
+    /// assert_eq!((item.name(), item.place()), ("Inbox", 0));
+    /// ```
     pub fn detached(name: &str) -> Self {
         Detached::new().item(name)
     }
@@ -64,6 +87,12 @@ impl ItemContext {
     }
 
     /// The run this item is part of.
+    ///
+    /// ```
+    /// # use syncmgr_core::context::ItemContext;
+    /// let item = ItemContext::detached("Inbox");
+    /// assert_eq!(item.run().selection().len(), 1);
+    /// ```
     pub fn run(&self) -> &RunContext {
         &self.run
     }
@@ -87,6 +116,15 @@ impl ItemContext {
     ///
     /// Costs nanoseconds; call it as often as you can (R107). A total of 0 means that nobody knows yet (R119).
     ///
+    /// ```
+    /// # use syncmgr_core::context::ItemContext;
+    /// let item = ItemContext::detached("photo.jpg");
+    /// item.progress(4096, 1 << 20)?; // bytes, and there are so many
+    /// item.progress(8192, None)?; // the total is as before
+    /// assert_eq!(item.cell().state().value, 8192);
+    /// # Ok::<(), anyhow::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Cancelled`] once the item was skipped or stopped, or is over: leave with `?`.
     #[inline]
@@ -96,6 +134,14 @@ impl ItemContext {
 
     /// Reports any fields: text, status, numbers (R117).
     ///
+    /// ```
+    /// # use syncmgr_core::{context::ItemContext, progress::Progress, status::Status};
+    /// let item = ItemContext::detached("Inbox");
+    /// item.report(Progress::new().text("waiting for the server").status(Status::Paused))?;
+    /// assert_eq!(item.cell().state().text.as_deref(), Some("waiting for the server"));
+    /// # Ok::<(), anyhow::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Cancelled`] once the item was skipped or stopped, or is over.
     pub fn report(&self, report: Progress) -> Result<(), Cancelled> {
@@ -104,6 +150,23 @@ impl ItemContext {
 
     /// Leaves with `?` once the item was skipped or stopped, without reporting anything (R118).
     ///
+    /// ```
+    /// # use syncmgr_core::{cancel::CancelReason, context::Detached, error::SyncResult};
+    /// # use syncmgr_core::context::ItemContext;
+    /// fn parse(item: &ItemContext, lines: &[&str]) -> SyncResult<usize> {
+    ///     for _line in lines {
+    ///         item.check()?;
+    ///     }
+    ///     Ok(lines.len())
+    /// }
+    /// # let host = Detached::new();
+    /// # let item = host.item("feed");
+    /// assert_eq!(parse(&item, &["a", "b"])?, 2);
+    /// host.cancel(&item, CancelReason::Skipped);
+    /// assert!(parse(&item, &["a", "b"]).is_err());
+    /// # Ok::<(), anyhow::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Cancelled`], with the reason.
     pub fn check(&self) -> Result<(), Cancelled> {
@@ -111,21 +174,63 @@ impl ItemContext {
     }
 
     /// Waits until the item is skipped or stopped. Cancel safe.
+    ///
+    /// ```
+    /// # use syncmgr_core::{cancel::CancelReason, context::Detached};
+    /// # use futures::future::{Either, pending, select};
+    /// # let host = Detached::new();
+    /// # let item = host.item("feed");
+    /// # let next_message = pending::<()>();
+    /// host.cancel(&item, CancelReason::Skipped);
+    /// let cancelled = std::pin::pin!(item.cancelled());
+    /// # futures::executor::block_on(async {
+    /// match select(cancelled, next_message).await {
+    ///     Either::Left(_) => { /* say goodbye to the server, then `item.check()?` */ }
+    ///     Either::Right(_) => unreachable!("no message ever comes"),
+    /// }
+    /// # });
+    /// ```
     pub async fn cancelled(&self) {
         self.token().cancelled_owned().await;
     }
 
     /// A token that is cancelled when the item is skipped or stopped, for libraries that take one.
+    ///
+    /// ```
+    /// # use syncmgr_core::{cancel::CancelReason, context::Detached};
+    /// # let host = Detached::new();
+    /// # let item = host.item("feed");
+    /// let token = item.token(); // for a client that takes one
+    /// host.cancel(&item, CancelReason::Skipped);
+    /// assert!(token.is_cancelled());
+    /// ```
     pub fn token(&self) -> CancellationToken {
         self.cell.cancel().token()
     }
 
     /// While the guard lives, the item's future is not dropped before the hard grace is over.
+    ///
+    /// ```
+    /// # use syncmgr_core::context::ItemContext;
+    /// # let item = ItemContext::detached("Inbox");
+    /// let whole = item.uninterrupted();
+    /// // .. move the message: copy it there, delete it here
+    /// drop(whole);
+    /// assert!(!item.cell().is_uninterrupted());
+    /// ```
     pub fn uninterrupted(&self) -> Uninterrupted {
         self.cell.begin_uninterrupted()
     }
 
     /// Adds an entry about this item to the error log: `LogError`.
+    ///
+    /// ```
+    /// # use syncmgr_core::{context::Detached, id::ErrorId, log::{LogEntry, LogLevel}};
+    /// # let host = Detached::new();
+    /// # let item = host.item("Inbox");
+    /// item.log(LogEntry::new(LogLevel::Warning, "the mailbox is nearly full").with_link(ErrorId::from_key("quota")));
+    /// assert_eq!(host.log()[0].item, Some(item.id()));
+    /// ```
     pub fn log(&self, entry: LogEntry) {
         self.run.log(entry.about(self.id()));
     }
@@ -143,6 +248,19 @@ impl ItemContext {
     /// Goes on after a failure of a part: logs it, and the item will end *failed* when the rest is done.
     ///
     /// `what` says in words what was tried. `None` where the part failed.
+    ///
+    /// ```
+    /// # use syncmgr_core::{context::Detached, error::SyncResult};
+    /// # let host = Detached::new();
+    /// # let item = host.item("Photos");
+    /// for (name, copied) in [("a.jpg", Ok(3)), ("b.jpg", Err(std::io::Error::other("no space")))] {
+    ///     if let Some(_bytes) = item.tolerate(format_args!("copy {name}"), copied)? {
+    ///         // .. the part is there
+    ///     }
+    /// }
+    /// assert_eq!(&*host.log()[0].text, "copy b.jpg: no space");
+    /// # Ok::<(), anyhow::Error>(())
+    /// ```
     ///
     /// # Errors
     /// Once the item is cancelled the error is passed on, so that `?` leaves.
@@ -175,6 +293,16 @@ impl ItemContext {
     /// the item: the same question has the same key every time. Answers are kept in memory by the manager.
     ///
     /// Panics never; with no choices there is nothing to ask and the answer is `None`.
+    ///
+    /// ```
+    /// # use syncmgr_core::context::Detached;
+    /// # let host = Detached::new();
+    /// # let item = host.item("notes.txt");
+    /// let sides = ["this computer", "the server"];
+    /// assert_eq!(item.decide("conflict", "Which side is right?", &sides), None); // asked through the log
+    /// host.answer(&item, "conflict", 1);
+    /// assert_eq!(item.decide("conflict", "Which side is right?", &sides), Some("the server"));
+    /// ```
     pub fn decide<C: fmt::Display + Clone>(&self, key: &str, question: &str, choices: &[C]) -> Option<C> {
         let question = Question::new(key, question, choices.iter().map(|choice| Arc::from(choice.to_string())));
         match self.run.port().decide(self.id(), &question) {
@@ -187,6 +315,14 @@ impl ItemContext {
     }
 
     /// The id of the log entry that asks the question `key` of this item.
+    ///
+    /// ```
+    /// # use syncmgr_core::context::Detached;
+    /// # let host = Detached::new();
+    /// # let item = host.item("notes.txt");
+    /// let _later = item.decide("conflict", "Which side is right?", &["here", "there"]);
+    /// assert_eq!(host.log()[0].error, Some(item.question_id("conflict")));
+    /// ```
     pub fn question_id(&self, key: &str) -> ErrorId {
         ErrorId::of_question(self.id(), key)
     }

@@ -16,6 +16,25 @@ use crate::record::MAX_CHECKPOINT;
 /// The checkpoint of an item: load it with [`ItemContext::saved`], change it, [`commit`](Self::commit) it.
 ///
 /// What is not committed is not saved.
+///
+/// ```
+/// # use syncmgr_core::{context::{Detached, ItemContext}, error::SyncResult};
+/// async fn synchronize_item(item: &ItemContext) -> SyncResult {
+///     let mut newest = item.saved::<u64>()?; // 0 on the first run
+///     // .. fetch what is newer than `*newest`
+///     *newest += 17;
+///     newest.commit().await // after the work it speaks of
+/// }
+/// # let host = Detached::new();
+/// # let item = host.item("Inbox");
+/// # futures::executor::block_on(async {
+/// synchronize_item(&item).await?;
+/// synchronize_item(&item).await?;
+/// assert_eq!(host.committed(&item).as_deref(), Some("34"));
+/// # Ok::<(), anyhow::Error>(())
+/// # })?;
+/// # Ok::<(), anyhow::Error>(())
+/// ```
 pub struct Saved<T> {
     item: ItemContext,
     value: T,
@@ -39,6 +58,21 @@ impl ItemContext {
     ///
     /// [`SyncHandler::migrate`]: crate::handler::SyncHandler::migrate
     ///
+    /// ```
+    /// # use serde::{Deserialize, Serialize};
+    /// # use syncmgr_core::context::ItemContext;
+    /// #[derive(Default, Serialize, Deserialize)]
+    /// struct Seen {
+    ///     etag: Option<String>,
+    ///     #[serde(default)] // added later: older checkpoints still decode
+    ///     pages: u32,
+    /// }
+    ///
+    /// let item = ItemContext::detached("https://example.org/");
+    /// assert!(item.saved::<Seen>()?.etag.is_none());
+    /// # Ok::<(), anyhow::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// Marked as unreadable state where what was saved is of a later version or no longer decodes: pass it on with `?`.
     /// Nothing of it is lost; the log has an entry to put it aside. Transient where the store cannot be read.
@@ -60,6 +94,18 @@ impl ItemContext {
     /// The host objects to deletions of more than 10 entries that are more than half of what there is, to a side that has
     /// become empty or another one, and to a clock that went back, unless it was built with other rules. An answer holds for
     /// the plan it was given to; it is used up by the commit or the success that follows it.
+    ///
+    /// ```
+    /// # use syncmgr_core::{context::{Detached, ItemContext}, error::SyncResult, plan::Plan};
+    /// async fn synchronize_item(item: &ItemContext) -> SyncResult {
+    ///     let plan = Plan::new().creating(12).deleting(2, 340);
+    ///     item.clear(&plan).or_leave()?; // ends *needs user* where the host objects
+    ///     // .. carry it out
+    ///     Ok(())
+    /// }
+    /// # futures::executor::block_on(synchronize_item(&Detached::new().item("Photos")))?;
+    /// # Ok::<(), anyhow::Error>(())
+    /// ```
     pub fn clear(&self, plan: &Plan) -> Clearance {
         let clearance = self.run().port().clear(self.id(), plan);
         if matches!(clearance, Clearance::Held(_)) {
@@ -74,6 +120,15 @@ impl ItemContext {
     /// Where the store survives the loss of power it waits for the disk, once for all of them; elsewhere it does nothing. Not
     /// cancel safe: dropped, it may have done a part.
     ///
+    /// ```
+    /// # use syncmgr_core::{context::ItemContext, error::SyncResult};
+    /// # async fn write(item: &ItemContext) -> SyncResult {
+    /// std::fs::write("copy/photo.jpg", b"..")?;
+    /// item.sync_paths(["copy/photo.jpg", "copy"]).await?; // the directory holds the name
+    /// item.saved::<u64>()?.commit().await
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// When one of them cannot be opened or written out.
     pub async fn sync_paths(&self, paths: impl IntoIterator<Item = impl Into<PathBuf>>) -> SyncResult {
@@ -86,6 +141,21 @@ impl<T: Serialize> Saved<T> {
     ///
     /// It covers what was awaited before it: commit after the work, never before. A cancelled item may commit within its
     /// grace. Cancel safe: dropped, the value is saved or not, and never in part.
+    ///
+    /// ```
+    /// # use syncmgr_core::context::{Detached, Origin};
+    /// # let host = Detached::new();
+    /// # let item = host.item("Inbox");
+    /// # futures::executor::block_on(async {
+    /// let mut saved = item.saved::<Vec<String>>()?;
+    /// assert_eq!(saved.origin(), Origin::Fresh);
+    /// saved.push("uid 7".into());
+    /// saved.commit().await?;
+    /// assert_eq!(saved.origin(), Origin::Committed);
+    /// # Ok::<(), anyhow::Error>(())
+    /// # })?;
+    /// # Ok::<(), anyhow::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Cancelled`](crate::cancel::Cancelled) once the item is over: what comes too late is refused. Permanent where the

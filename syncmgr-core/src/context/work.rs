@@ -22,6 +22,24 @@ impl ItemContext {
     /// Not cancel safe: when this future is dropped before the work has begun it is not done; once begun it runs to its
     /// end, the item waits for it, and a failure nobody read counts as [tolerated](Self::tolerate).
     ///
+    /// ```
+    /// # use syncmgr_core::context::ItemContext;
+    /// # let item = ItemContext::detached("numbers");
+    /// # futures::executor::block_on(async {
+    /// let sum = item.blocking(|item| {
+    ///     let mut sum = 0;
+    ///     for number in 1..=100 {
+    ///         item.progress(number, 100)?; // a thread cannot be dropped: this is its way out
+    ///         sum += number;
+    ///     }
+    ///     Ok(sum)
+    /// });
+    /// assert_eq!(sum.await?, 5050);
+    /// # Ok::<(), anyhow::Error>(())
+    /// # })?;
+    /// # Ok::<(), anyhow::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// What `work` returns.
     pub async fn blocking<T, F>(&self, work: F) -> SyncResult<T>
@@ -54,6 +72,19 @@ impl ItemContext {
     /// Await the handle for its result. A handle that is dropped does not stop the task: the item waits for it before it
     /// ends, and a failure nobody read counts as [tolerated](Self::tolerate). When the item's future is dropped after the
     /// soft grace, the task is dropped at its next await too.
+    ///
+    /// ```
+    /// # use syncmgr_core::context::ItemContext;
+    /// # let item = ItemContext::detached("page");
+    /// # async fn fetch(_: &str) -> anyhow::Result<usize> { Ok(512) }
+    /// let index = item.spawn(fetch("index.html"));
+    /// let style = item.spawn(fetch("style.css")); // both are under way
+    /// # futures::executor::block_on(async {
+    /// assert_eq!(index.await? + style.await?, 1024);
+    /// # Ok::<(), anyhow::Error>(())
+    /// # })?;
+    /// # Ok::<(), anyhow::Error>(())
+    /// ```
     pub fn spawn<T, Work>(&self, work: Work) -> Spawned<T>
     where
         T: Send + 'static,
@@ -79,6 +110,21 @@ impl ItemContext {
     ///
     /// `work` may borrow locals. The first error ends it: what has not begun is not begun, what is under way is dropped
     /// at its next await. A width of 0 counts as 1. Cancel safe only if the work is.
+    ///
+    /// ```
+    /// # use syncmgr_core::context::ItemContext;
+    /// # let item = ItemContext::detached("site");
+    /// # futures::executor::block_on(async {
+    /// let base = String::from("https://example.org");
+    /// let pages = item.concurrently(4, ["a", "b", "c"], |page| {
+    ///     let base = &base;
+    ///     async move { Ok(format!("{base}/{page}")) }
+    /// });
+    /// assert_eq!(pages.await?[2], "https://example.org/c"); // in the order of the inputs
+    /// # Ok::<(), anyhow::Error>(())
+    /// # })?;
+    /// # Ok::<(), anyhow::Error>(())
+    /// ```
     ///
     /// # Errors
     /// The first error of `work`, or [`Cancelled`](crate::cancel::Cancelled) between two inputs.

@@ -13,6 +13,12 @@ const FEW: usize = 10;
 
 /// Whether a complete listing is more likely a mistake, because it lost more than half of more than ten items. It counts
 /// as one with [missing items](crate::item::Completeness::MissingItems) then.
+///
+/// ```
+/// # use syncmgr_core::decision::absence::is_suspicious;
+/// assert!(is_suspicious(200, 150)); // a mailbox does not lose three folders of four
+/// assert!(!is_suspicious(8, 8)); // of so few any number may go
+/// ```
 pub const fn is_suspicious(known: usize, missing: usize) -> bool {
     known > FEW && missing > known / 2
 }

@@ -11,6 +11,13 @@ use crate::hresult::HResult;
 ///     └──────────▶ Early ── returned ──────────────────┘
 ///     └─ returned, not ok: the return is the completion ┘
 /// ```
+///
+/// ```
+/// # use syncmgr_core::{decision::call::{Call, CallStep, Follows}, hresult::HResult};
+/// let step = Call::Running.returned(HResult::S_OK, Follows::Ok);
+/// assert_eq!(step, CallStep::Goes(Call::Window)); // the completion is outstanding
+/// assert_eq!(Call::Window.completed(HResult::S_OK), CallStep::Ended(HResult::S_OK));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Call {
     /// The method has not returned. Left by its return, or to `Early` by its completion.

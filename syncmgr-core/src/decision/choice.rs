@@ -9,6 +9,12 @@ use crate::item::{Completeness, ItemFlags, ItemState, Items, SyncItem};
 use crate::text::{Escaped, MAX_NAME, bounded};
 
 /// A listing that has been checked: no nil id, no id twice, no enormous name.
+///
+/// ```
+/// # use syncmgr_core::{decision::choice::Listing, item::SyncItem};
+/// let (listing, faults) = Listing::check(["Inbox", "Inbox"].map(SyncItem::named).into_iter().collect());
+/// assert_eq!((listing.items().len(), faults.len()), (1, 1)); // the second one is left out and reported
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Listing {
     items: Arc<[SyncItem]>,
@@ -67,6 +73,17 @@ impl Listing {
     }
 
     /// What runs when nobody is asked: stored preferences over default states (R56).
+    ///
+    /// ```
+    /// # use std::collections::BTreeMap;
+    /// # use syncmgr_core::{decision::choice::{Listing, Preferences}, id::HandlerId};
+    /// # use syncmgr_core::item::{ItemState, SyncItem};
+    /// # let mail = HandlerId::from_u128(7);
+    /// let (listing, _) = Listing::check(["Inbox", "Spam"].map(SyncItem::named).into_iter().collect());
+    /// let mut preferences = Preferences::default();
+    /// preferences.load(mail, BTreeMap::from([(SyncItem::named("Spam").id(), ItemState::Unchecked)]));
+    /// assert_eq!(listing.select_preferred(mail, &preferences).len(), 1);
+    /// ```
     pub fn select_preferred(&self, handler: HandlerId, preferences: &Preferences) -> Arc<[SyncItem]> {
         self.select(|item| preferences.state(handler, item) == ItemState::Checked)
     }
@@ -233,6 +250,18 @@ impl Preferences {
 }
 
 /// What a handler offers for choice.
+///
+/// ```
+/// # use std::collections::BTreeSet;
+/// # use syncmgr_core::{decision::choice::{Listing, Offer, Preferences}, id::HandlerId, info::HandlerInfo};
+/// # use syncmgr_core::item::{ItemFlags, SyncItem};
+/// # let info = HandlerInfo::new(HandlerId::from_u128(7), "Mail");
+/// let items = [SyncItem::named("Inbox"), SyncItem::named("settings").with_flags(ItemFlags::HIDDEN)];
+/// let (listing, _) = Listing::check(items.into_iter().collect());
+/// let offer = Offer::new(&info, &listing, &Preferences::default());
+/// let (runs, _) = offer.chosen(&BTreeSet::new());
+/// assert_eq!(runs, BTreeSet::from([listing.items()[1].id()])); // what is hidden runs anyway (R60)
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Offer {
     /// The handler.

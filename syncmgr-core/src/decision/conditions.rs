@@ -13,6 +13,14 @@ use crate::trigger::Trigger;
 /// | offline | no network, and the work needs one | all but the forced |
 /// | metered | a metered network, the work needs one and is not frugal | the automatic |
 /// | on battery | a battery, at an idle trigger | the automatic |
+///
+/// ```
+/// # use syncmgr_core::{capabilities::Capabilities, decision::{conditions::holds, hold::Hold, retry::Ask}};
+/// # use syncmgr_core::{facts::{Facts, Network}, trigger::Trigger};
+/// let (train, mail) = (Facts::UNKNOWN.with_network(Network::Metered), Capabilities::NEEDS_NETWORK);
+/// assert_eq!(holds(train, mail, Trigger::Scheduled, Ask::Automatic), Some(Hold::Metered));
+/// assert_eq!(holds(train, mail, Trigger::Manual, Ask::ByHand), None);
+/// ```
 pub fn holds(facts: Facts, capabilities: Capabilities, trigger: Trigger, ask: Ask) -> Option<Hold> {
     let needs_network = capabilities.contains(Capabilities::NEEDS_NETWORK);
     match facts.network {

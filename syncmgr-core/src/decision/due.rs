@@ -9,6 +9,17 @@ use crate::retry::{RetryState, Setback};
 /// The items that run again by themselves, in the order of their times.
 ///
 /// An item is due once: what was taken comes back only when it is set again.
+///
+/// ```
+/// # use std::time::{Duration, SystemTime};
+/// # use syncmgr_core::{decision::due::Dues, id::{HandlerId, ItemId}, retry::{RetryState, Setback}};
+/// let (mail, inbox) = (HandlerId::from_u128(7), ItemId::from_name("Inbox"));
+/// let until = SystemTime::UNIX_EPOCH + Duration::from_secs(30);
+/// let mut dues = Dues::default();
+/// dues.set(mail, inbox, Some(&RetryState::new(Setback::Backoff, SystemTime::UNIX_EPOCH, Some(until))));
+/// assert_eq!(dues.next(), Some(until));
+/// assert!(dues.take_due(until)[&mail].contains(&inbox));
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct Dues {
     dues: BTreeMap<Key, Due>,

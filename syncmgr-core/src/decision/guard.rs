@@ -22,6 +22,15 @@ pub use ask::{KEY, clearance, question};
 const FEW: u64 = 10;
 
 /// When a host objects, and what happens where nobody answers.
+///
+/// ```
+/// # use std::time::SystemTime;
+/// # use syncmgr_core::{decision::guard::{GuardPolicy, object}, plan::Plan};
+/// let careful = GuardPolicy::DEFAULT.with_deletions(5, 10);
+/// let plan = Plan::new().deleting(100, 900); // a ninth of what there is
+/// assert!(object(&plan, None, &GuardPolicy::DEFAULT, SystemTime::UNIX_EPOCH).is_none());
+/// assert!(object(&plan, None, &careful, SystemTime::UNIX_EPOCH).is_some());
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct GuardPolicy {
@@ -129,6 +138,14 @@ impl fmt::Display for Objection {
 /// went back. `None` where nothing does.
 ///
 /// Sides are compared with the record's by name. One the record does not know has not changed.
+///
+/// ```
+/// # use std::time::SystemTime;
+/// # use syncmgr_core::{decision::guard::{GuardPolicy, Objection, object}, plan::Plan};
+/// let plan = Plan::new().deleting(800, 900);
+/// let objection = object(&plan, None, &GuardPolicy::DEFAULT, SystemTime::UNIX_EPOCH);
+/// assert_eq!(objection, Some(Objection::TooManyDeletions { deletes: 800, existing: 900 }));
+/// ```
 pub fn object(plan: &Plan, record: Option<&ItemRecord>, policy: &GuardPolicy, now: SystemTime) -> Option<Objection> {
     let before = record.map_or(&[][..], |record| &record.sides);
     changed_peer(&plan.sides, before)

@@ -12,6 +12,12 @@ use crate::time::Utc;
 /// A reason not to run now, or not to run here.
 ///
 /// Stored and sent by the names of its variants in snake case, with times as milliseconds since 1970.
+///
+/// ```
+/// # use syncmgr_core::{decision::hold::Hold, id::SessionId};
+/// let waits = Hold::Behind { session: SessionId(4) };
+/// assert_eq!(waits.to_string(), "waits for the run of the same handler in session 4");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -115,6 +121,12 @@ impl fmt::Display for Failures {
 }
 
 /// Something that is held, and why.
+///
+/// ```
+/// # use syncmgr_core::{decision::hold::{Held, Hold}, id::{HandlerId, SessionId}};
+/// let held = Held::new(HandlerId::from_u128(7), Hold::Paused).in_session(SessionId(4));
+/// assert_eq!(held.item, None); // all that have not begun
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Held {

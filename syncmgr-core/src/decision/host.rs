@@ -23,6 +23,16 @@ pub struct RunId {
 /// What a host admits: one run per handler at a time, so many items over all runs, and each claim as often as it allows.
 ///
 /// Locked when a run starts or ends and when workers come and go; for an item only if it has a claim.
+///
+/// ```
+/// # use syncmgr_core::decision::host::{Grant, HostState, Priority, RunId};
+/// # use syncmgr_core::id::{HandlerId, SessionId};
+/// let run = |session| RunId { session: SessionId(session), handler: HandlerId::from_u128(7) };
+/// let mut host = HostState::new(64);
+/// assert_eq!(host.request(run(1), Priority::Background), [Grant::Start(run(1))]);
+/// assert_eq!(host.request(run(2), Priority::Background), []); // waits behind the run of its handler
+/// assert_eq!(host.leave(run(1)), [Grant::Start(run(2))]);
+/// ```
 #[derive(Clone, Debug)]
 pub struct HostState {
     free: usize,

@@ -49,6 +49,19 @@ pub const HANDLER_ITSELF: ItemId = ItemId::from_u128(0);
 /// environment, which were interrupted, and what was answered.
 ///
 /// The same is stored; what decides whether an item runs, and what explains why it did not, is read from here.
+///
+/// ```
+/// # use std::{collections::BTreeMap, time::SystemTime};
+/// # use syncmgr_core::{capabilities::Capabilities, decision::ledger::{Effect, Resume, RetryLedger}, facts::Facts};
+/// # use syncmgr_core::{id::{HandlerId, ItemId}, retry::{RetryState, Setback}};
+/// # let now = SystemTime::UNIX_EPOCH;
+/// let (mail, inbox) = (HandlerId::from_u128(7), ItemId::from_name("Inbox"));
+/// let due = RetryState::new(Setback::Backoff, now, Some(now));
+/// let mut ledger = RetryLedger::new(Resume::AtNextTrigger);
+/// let _ = ledger.register(mail, Capabilities::default(), BTreeMap::from([(inbox, due)]), now);
+/// let effects = ledger.tick(None, Facts::UNKNOWN, now);
+/// assert!(matches!(effects[..], [Effect::Start(_)]), "{effects:?}"); // a session for what is due
+/// ```
 #[derive(Clone, Debug)]
 pub struct RetryLedger {
     handlers: BTreeMap<HandlerId, Handler>,

@@ -8,6 +8,12 @@ use crate::trigger::Trigger;
 const MOST_OVERTAKEN: u8 = 8;
 
 /// Whose work goes first.
+///
+/// ```
+/// # use syncmgr_core::{decision::host::Priority, trigger::Trigger};
+/// assert_eq!(Priority::of(Trigger::PendingDisconnect), Priority::Foreground); // there is little time
+/// assert_eq!(Priority::of(Trigger::Scheduled), Priority::Background);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Priority {

@@ -19,6 +19,14 @@ pub use self::words::{Action, Ask, Chosen, Event, Purpose, Reported, Stage, Step
 ///
 /// Three parties feed it: the manager, the mapping that drives a handler on a foreign callback, and the mapping that
 /// hosts a call/completed-style handler. It never refuses with a panic: what does not belong is a [`Misuse`].
+///
+/// ```
+/// # use syncmgr_core::{decision::protocol::{Action, Event, Protocol, Purpose, Step}, hresult::HResult};
+/// let mut run = Protocol::new(Purpose::Synchronize);
+/// assert_eq!(run.on(Event::Initialized(HResult::S_OK)), Step::Do(Action::List));
+/// let late = run.on(Event::SynchronizeCompleted(HResult::S_OK));
+/// assert!(matches!(late, Step::Misused(_)), "nothing is being synchronized");
+/// ```
 #[derive(Clone, Debug)]
 pub struct Protocol {
     stage: Stage,

@@ -60,6 +60,15 @@ pub enum Clearing {
 /// `chance` is any number; waits differ by it. Who asked before the time [clears](clear) first and hands the rest in here,
 /// so that asking often makes no wait longer. Times in the result are whole milliseconds, as they are stored; a time the
 /// peer gave is rounded up.
+///
+/// ```
+/// # use std::time::{Duration, SystemTime};
+/// # use syncmgr_core::{decision::{retry::{Advance, after}, verdict::Verdict}, error::FailureClass, retry::RetryPolicy};
+/// let now = SystemTime::UNIX_EPOCH;
+/// let verdict = Verdict::failed(FailureClass::Transient);
+/// let state = after(&RetryPolicy::DEFAULT, None, verdict, Advance::Nothing, now, 0).expect("it failed");
+/// assert_eq!(state.until, Some(now + Duration::from_secs(30)));
+/// ```
 pub fn after(
     policy: &RetryPolicy,
     before: Option<&RetryState>,
@@ -100,6 +109,15 @@ pub fn delay(policy: &RetryPolicy, failures: u32, chance: u64) -> Duration {
 ///
 /// All else stays, so that it can be told, and [does not hold](may_run) somebody who asks. Where nothing is left, nothing
 /// makes the item run: that is up to whoever clears.
+///
+/// ```
+/// # use std::time::{Duration, SystemTime};
+/// # use syncmgr_core::{decision::retry::{Clearing, clear}, retry::{RetryState, Setback}};
+/// let until = Some(SystemTime::UNIX_EPOCH + Duration::from_secs(60));
+/// let asked = RetryState::new(Setback::NotBefore, SystemTime::UNIX_EPOCH, until);
+/// assert_eq!(clear(Some(asked), Clearing::Manual), Some(asked)); // what a peer asks for outlives a click
+/// assert_eq!(clear(Some(asked), Clearing::Force), None);
+/// ```
 pub fn clear(state: Option<RetryState>, by: Clearing) -> Option<RetryState> {
     state.filter(|state| match state.setback {
         Setback::Backoff => false,
@@ -111,6 +129,15 @@ pub fn clear(state: Option<RetryState>, by: Clearing) -> Option<RetryState> {
 /// Whether an item of which this is left may run now.
 ///
 /// A backoff does not outlive a clock that was set back to before it began, as nobody knows how long it would last.
+///
+/// ```
+/// # use std::time::{Duration, SystemTime};
+/// # use syncmgr_core::{decision::retry::{Ask, may_run}, retry::{RetryState, Setback}};
+/// let now = SystemTime::UNIX_EPOCH;
+/// let state = RetryState::new(Setback::Backoff, now, Some(now + Duration::from_secs(30)));
+/// assert!(may_run(&state, Ask::Automatic, now).is_err());
+/// assert!(may_run(&state, Ask::ByHand, now).is_ok()); // somebody asked for it
+/// ```
 ///
 /// # Errors
 /// Why not.

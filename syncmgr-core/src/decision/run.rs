@@ -9,6 +9,16 @@ use crate::decision::verdict::{Outcome, cancelled};
 ///
 /// Kept behind one mutex by the runtime: workers, skips, stops and observers each call one method and go. Every item
 /// ends exactly once; the [journal](Self::journal) has every beginning and end in order.
+///
+/// ```
+/// # use syncmgr_core::decision::{run::{RunState, Skip}, verdict::Outcome};
+/// let mut run = RunState::new(2);
+/// assert_eq!(run.begin_next(), Some(0));
+/// assert_eq!(run.skip(0), Skip::Signal); // it runs, and is told
+/// assert_eq!(run.skip(1), Skip::Ended); // it had not begun
+/// assert!(run.end(0, Outcome::Skipped));
+/// assert_eq!(run.open(), 0);
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct RunState {
     items: Vec<Phase>,

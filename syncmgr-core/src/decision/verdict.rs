@@ -12,6 +12,12 @@ use crate::log::LogLevel;
 use crate::status::Status;
 
 /// How an item ended. Exactly one per item and attempt.
+///
+/// ```
+/// # use syncmgr_core::{decision::verdict::Outcome, status::Status};
+/// assert_eq!(Outcome::NeedsUser.to_string(), "needs user");
+/// assert_eq!(Outcome::of_status(Status::Updating), None); // it goes on
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -133,6 +139,15 @@ impl Verdict {
 /// | panic | either | failed | transient |
 /// | cut | yes | skipped or stopped | |
 /// | abandoned | yes | failed | transient |
+///
+/// ```
+/// # use syncmgr_core::{cancel::CancelReason, cell::Traces};
+/// # use syncmgr_core::decision::verdict::{Ending, Outcome, judge};
+/// let error = Err(anyhow::anyhow!("connection reset"));
+/// let failed = judge(&Ending::Returned(&error), None, Traces::default());
+/// let skipped = judge(&Ending::Returned(&error), Some(CancelReason::Skipped), Traces::default());
+/// assert_eq!((failed.outcome, skipped.outcome), (Outcome::Failed, Outcome::Skipped));
+/// ```
 pub fn judge(ending: &Ending<'_>, cancel: Option<CancelReason>, traces: Traces) -> Verdict {
     match (ending, cancel) {
         (Ending::Returned(Ok(())), _) => judge_ok(traces),

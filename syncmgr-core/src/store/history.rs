@@ -12,6 +12,15 @@ use crate::request::RunRequest;
 use crate::trigger::Trigger;
 
 /// A session as it is remembered.
+///
+/// ```
+/// # use std::time::SystemTime;
+/// # use syncmgr_core::{id::SessionId, store::SessionRecord, trigger::Trigger};
+/// # use uuid::Uuid;
+/// let began = SystemTime::UNIX_EPOCH;
+/// let goes_on = SessionRecord::new(SessionId(1), Uuid::nil(), Trigger::Manual, began, Vec::new());
+/// assert!(!goes_on.is_uneventful()); // nobody knows yet
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SessionRecord {
@@ -53,6 +62,12 @@ pub struct SessionEnd {
 }
 
 /// How a session went.
+///
+/// ```
+/// # use syncmgr_core::store::Course;
+/// let to_look_at = |course| course > Course::Smooth;
+/// assert!(to_look_at(Course::Eventful) && to_look_at(Course::Interrupted));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Course {

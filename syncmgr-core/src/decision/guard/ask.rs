@@ -17,6 +17,15 @@ pub const KEY: &str = "guard";
 /// An answer holds for what the digest stands for: the objection, what is deleted of how much, and which sides there are
 /// and whether each is empty. A plan in which only other figures have changed is not asked about again, so the question
 /// speaks of none of those.
+///
+/// ```
+/// # use syncmgr_core::{decision::guard::{GuardPolicy, Objection, clearance, question}, plan::{Clearance, Plan}};
+/// let objection = Objection::TooManyDeletions { deletes: 800, existing: 900 };
+/// let question = question(&objection, &Plan::new().deleting(800, 900));
+/// assert_eq!(&*question.text, "800 of 900 entries would be deleted. Go on?");
+/// let allowed = clearance(&objection, &question, Some(0), &GuardPolicy::DEFAULT);
+/// assert_eq!(allowed, Clearance::Go);
+/// ```
 pub fn question(objection: &Objection, plan: &Plan) -> Question {
     let sides = plan.sides.iter().map(|side| Remedy::ChooseSide(side.name.clone()));
     let remedies: Vec<_> = match objection {
