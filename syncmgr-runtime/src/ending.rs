@@ -19,6 +19,20 @@ pub enum RunChange {
 }
 
 /// How a run ended.
+///
+/// ```
+/// # use syncmgr_setting::*;
+/// # run(async {
+/// let facts = ManualFacts::new(Facts::UNKNOWN.with_network(Network::Offline));
+/// let report = SyncManager::builder().facts(facts).build().run(Feed).await?; // it needs a network
+/// match report.runs[0].ending {
+///     Some(RunEnding::Held) => assert_eq!(report.runs[0].hold, Some(Hold::Offline)), // no failure
+///     ending => panic!("{ending:?}"),
+/// }
+/// # Ok(())
+/// # })?;
+/// # Ok::<(), anyhow::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RunEnding {

@@ -8,6 +8,29 @@ use syncmgr_core::facts::{Facts, Network, Power, Presence};
 use tokio::sync::watch;
 
 /// Where a manager learns of the network, the power and the user.
+///
+/// ```
+/// # use syncmgr_setting::*;
+/// # run(async {
+/// use futures::{StreamExt, stream::BoxStream};
+///
+/// struct Desktop; // stays on the mains, and somebody is always there
+///
+/// impl FactSource for Desktop {
+///     fn now(&self) -> Facts {
+///         Facts::UNKNOWN.with_power(Power::Mains).with_user(Presence::Present)
+///     }
+///
+///     fn changes(&self) -> BoxStream<'static, Facts> {
+///         futures::stream::empty().boxed() // nothing changes any more
+///     }
+/// }
+///
+/// assert!(SyncManager::builder().facts(Desktop).build().run(Mail).await?.is_success());
+/// # Ok(())
+/// # })?;
+/// # Ok::<(), anyhow::Error>(())
+/// ```
 pub trait FactSource: Send + Sync + 'static {
     /// What is known now.
     fn now(&self) -> Facts;
@@ -18,6 +41,20 @@ pub trait FactSource: Send + Sync + 'static {
 }
 
 /// Facts somebody sets: for tests, and for programs that know better. Cloning gives another handle of the same facts.
+///
+/// ```
+/// # use syncmgr_setting::*;
+/// # run(async {
+/// use futures::StreamExt;
+///
+/// let facts = ManualFacts::default();
+/// let mut changes = facts.changes();
+/// facts.set_network(Network::Metered);
+/// assert_eq!(changes.next().await.map(|facts| facts.network), Some(Network::Metered));
+/// # Ok(())
+/// # })?;
+/// # Ok::<(), anyhow::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct ManualFacts {
     sender: Arc<watch::Sender<Facts>>,

@@ -59,6 +59,18 @@ impl LatencyHistogram {
 ///
 /// Durations are kept in buckets, four for every doubling, in microseconds up to a little more than an hour; the
 /// longest is kept exactly. Shown with `{}` it is one line.
+///
+/// ```
+/// # use syncmgr_setting::*;
+/// # run(async {
+/// let manager = SyncManager::new();
+/// assert_eq!(manager.stop_latencies().to_string(), "n=0");
+/// manager.run(Mail).await?;
+/// assert_eq!(manager.session_durations().buckets().map(|(_, count)| count).sum::<u64>(), 1);
+/// # Ok(())
+/// # })?;
+/// # Ok::<(), anyhow::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Latencies(Histogram);
 

@@ -43,6 +43,20 @@ use crate::session::{Session, SessionRequest, StartError};
 /// [`shutdown`](Self::shutdown) ends its sessions in order and waits. Without it, dropping the last handle of the manager
 /// and of its sessions tells every session to stop and drops our tasks where they stand: items end *stopped*, and nothing
 /// is waited for.
+///
+/// ```
+/// # use syncmgr_setting::*;
+/// # run(async {
+/// let manager = SyncManager::new();
+/// let mail = manager.register(Mail)?;
+/// let report = manager.update_all()?.finish().await;
+/// assert!(report.is_success(), "{report}");
+/// assert_eq!(report.run(mail).map(|run| run.items().count()), Some(2));
+/// assert!(manager.shutdown().await.is_empty()); // nothing that could not be stopped
+/// # Ok(())
+/// # })?;
+/// # Ok::<(), anyhow::Error>(())
+/// ```
 #[derive(Clone)]
 pub struct SyncManager {
     owner: Arc<Owner>,
@@ -63,6 +77,23 @@ impl SyncManager {
     /// A manager that remembers in the file `path`, which is made if there is none; see
     /// [`SqliteStore`](crate::sqlite::SqliteStore). Nothing has to be started for it.
     ///
+    /// ```
+    /// # use syncmgr_setting::*;
+    /// # run(async {
+    /// # let directory = std::env::temp_dir().join(format!("syncmgr-open-{}", std::process::id()));
+    /// # std::fs::create_dir_all(&directory)?;
+    /// # let path = directory.join("state");
+    /// let report = SyncManager::open(&path)?.run(Mail).await?;
+    /// assert!(report.is_success());
+    /// let later = SyncManager::open(&path)?; // the program was started again
+    /// assert_eq!(later.history()?.len(), 1);
+    /// # drop(later);
+    /// # std::fs::remove_dir_all(&directory)?;
+    /// # Ok(())
+    /// # })?;
+    /// # Ok::<(), anyhow::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// When another program has the file open, and otherwise what stands in the way. Nothing that was stored is lost by it.
     #[cfg(feature = "sqlite")]
@@ -71,6 +102,16 @@ impl SyncManager {
     }
 
     /// A manager to be given what it is to use.
+    ///
+    /// ```
+    /// # use syncmgr_setting::*;
+    /// # run(async {
+    /// let manager = SyncManager::builder().items_at_once(8).store(MemoryStore::new()).build();
+    /// assert!(manager.run(Mail).await?.is_success());
+    /// # Ok(())
+    /// # })?;
+    /// # Ok::<(), anyhow::Error>(())
+    /// ```
     pub fn builder() -> SyncManagerBuilder {
         SyncManagerBuilder::default()
     }
@@ -96,6 +137,18 @@ impl SyncManager {
     }
 
     /// A session about to be started, by default over the handlers this trigger creates (R9 to R12).
+    ///
+    /// ```
+    /// # use syncmgr_setting::*;
+    /// # run(async {
+    /// let manager = SyncManager::new();
+    /// let (mail, _calendar) = (manager.register(Mail)?, manager.register(Calendar)?);
+    /// let session = manager.session(Trigger::Manual).items(mail, [ItemId::from_name("Inbox")]).start()?;
+    /// assert_eq!(session.finish().await.items().count(), 1);
+    /// # Ok(())
+    /// # })?;
+    /// # Ok::<(), anyhow::Error>(())
+    /// ```
     pub fn session(&self, trigger: Trigger) -> SessionRequest {
         SessionRequest::new(self.owner.clone(), trigger)
     }
@@ -103,6 +156,19 @@ impl SyncManager {
     /// Starts a session for one handler, with a cookie for it: `UpdateItems` (R14 to R24). Returns once it is accepted.
     ///
     /// Without [`InvokeFlags::START_SYNC`] the user may be bothered and chooses first (R18).
+    ///
+    /// ```
+    /// # use syncmgr_setting::*;
+    /// # run(async {
+    /// let manager = SyncManager::new();
+    /// let mail = manager.register(Mail)?;
+    /// let cookie = Some(Arc::from(&b"folder=Inbox"[..])); // the handler reads it in `initialize`
+    /// let session = manager.invoke(Invocation { handler: mail, flags: InvokeFlags::START_SYNC, cookie })?;
+    /// assert!(session.finish().await.is_success());
+    /// # Ok(())
+    /// # })?;
+    /// # Ok::<(), anyhow::Error>(())
+    /// ```
     ///
     /// # Errors
     /// See [`StartError`]; nothing has begun then.
@@ -120,6 +186,19 @@ impl SyncManager {
 
     /// Starts a session for a run that was described as data, here or elsewhere.
     ///
+    /// ```
+    /// # use syncmgr_setting::*;
+    /// # run(async {
+    /// let manager = SyncManager::new();
+    /// let mail = manager.register(Mail)?;
+    /// let queued = serde_json::to_string(&RunRequest::new(mail))?;
+    /// let session = manager.start(serde_json::from_str(&queued)?)?;
+    /// assert!(session.finish().await.is_success());
+    /// # Ok(())
+    /// # })?;
+    /// # Ok::<(), anyhow::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// See [`StartError`]; nothing has begun then.
     pub fn start(&self, described: RunRequest) -> Result<Session, StartError> {
@@ -128,6 +207,19 @@ impl SyncManager {
     }
 
     /// Starts a manual session over every handler: `UpdateAll` (R20). Returns before the work is done.
+    ///
+    /// ```
+    /// # use syncmgr_setting::*;
+    /// # run(async {
+    /// let manager = SyncManager::new();
+    /// let calendar = manager.register(Calendar)?;
+    /// let report = manager.update_all()?.finish().await;
+    /// let why = report.run(calendar).and_then(|run| run.why(ItemId::from_name("Work")));
+    /// assert_eq!(why.map(|entry| &*entry.text), Some("the server is busy"));
+    /// # Ok(())
+    /// # })?;
+    /// # Ok::<(), anyhow::Error>(())
+    /// ```
     ///
     /// # Errors
     /// See [`StartError`]; nothing has begun then.
@@ -139,6 +231,16 @@ impl SyncManager {
     /// report.
     ///
     /// The handler is unregistered at the end. Not cancel safe: dropped, the session goes on to its end by itself.
+    ///
+    /// ```
+    /// # use syncmgr_setting::*;
+    /// # run(async {
+    /// let report = SyncManager::new().run(Mail).await?;
+    /// assert_eq!(report.to_string(), "Mail: 2 succeeded\n  succeeded   Inbox\n  succeeded   Sent");
+    /// # Ok(())
+    /// # })?;
+    /// # Ok::<(), anyhow::Error>(())
+    /// ```
     ///
     /// # Errors
     /// When the handler cannot be registered, or there is no tokio runtime here.
@@ -154,6 +256,18 @@ impl SyncManager {
     /// Call it when the handlers are registered. A manager that has started a session attends already, as soon as anything
     /// is due.
     ///
+    /// ```
+    /// # use syncmgr_setting::*;
+    /// # run(async {
+    /// let manager = SyncManager::builder().store(MemoryStore::new()).resume(Resume::AtOnce).build();
+    /// manager.register(Calendar)?;
+    /// manager.attend()?; // from now on what failed runs again at its time
+    /// # manager.shutdown().await;
+    /// # Ok(())
+    /// # })?;
+    /// # Ok::<(), anyhow::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// When there is no tokio runtime here, or the manager was shut down.
     pub fn attend(&self) -> Result<(), StartError> {
@@ -166,6 +280,21 @@ impl SyncManager {
     }
 
     /// The sessions that are not over, in order of their numbers: also those whose handles were dropped.
+    ///
+    /// ```
+    /// # use syncmgr_setting::*;
+    /// # run(async {
+    /// let manager = SyncManager::new();
+    /// manager.register(Feed)?;
+    /// drop(manager.update_all()?); // goes on by itself
+    /// let sessions = manager.sessions();
+    /// assert_eq!(sessions.len(), 1);
+    /// sessions[0].stop();
+    /// # sessions[0].close().await;
+    /// # Ok(())
+    /// # })?;
+    /// # Ok::<(), anyhow::Error>(())
+    /// ```
     pub fn sessions(&self) -> Vec<Session> {
         let sessions = self.open_sessions().into_iter();
         sessions.map(|session| Session::new(session, self.owner.clone())).collect()
@@ -174,6 +303,21 @@ impl SyncManager {
     /// No new item begins, in any session; what runs goes on. Not stored.
     ///
     /// Handlers that do all items in one piece of work of their own are not paused.
+    ///
+    /// ```
+    /// # use syncmgr_setting::*;
+    /// # run(async {
+    /// let manager = SyncManager::new();
+    /// let mail = manager.register(Mail)?;
+    /// manager.pause();
+    /// let session = manager.update_all()?;
+    /// # tokio::task::yield_now().await;
+    /// manager.resume();
+    /// assert!(session.finish().await.is_success());
+    /// # Ok(())
+    /// # })?;
+    /// # Ok::<(), anyhow::Error>(())
+    /// ```
     pub fn pause(&self) {
         self.set_pause(Pause::Paused);
     }
@@ -189,6 +333,23 @@ impl SyncManager {
     }
 
     /// Everything that does not run although it could, each with its reason.
+    ///
+    /// ```
+    /// # use syncmgr_setting::*;
+    /// # run(async {
+    /// let manager = SyncManager::new();
+    /// manager.register(Feed)?;
+    /// let (first, second) = (manager.update_all()?, manager.update_all()?); // one run of a handler at a time
+    /// # let mut events = first.events();
+    /// # while !matches!(events.next().await, Some(SessionEvent::Began { .. })) {}
+    /// let held = manager.held();
+    /// assert_eq!(held[0].session, Some(second.id()));
+    /// assert_eq!(held[0].hold, Hold::Behind { session: first.id() });
+    /// # manager.shutdown().await;
+    /// # Ok(())
+    /// # })?;
+    /// # Ok::<(), anyhow::Error>(())
+    /// ```
     pub fn held(&self) -> Vec<Held> {
         let paused = |session: &Arc<SessionShared>| {
             let waiting = session.runs().into_iter().filter(|run| run.attempt().is_paused());
@@ -203,6 +364,24 @@ impl SyncManager {
 
     /// How long running items took to end once somebody had asked for it: from each skip, stop or shutdown to the end of
     /// the item, over all sessions so far.
+    ///
+    /// ```
+    /// # use syncmgr_setting::*;
+    /// # run(async {
+    /// let manager = SyncManager::new();
+    /// manager.register(Feed)?;
+    /// let session = manager.update_all()?;
+    /// # let mut events = session.events();
+    /// # while !matches!(events.next().await, Some(SessionEvent::Began { .. })) {}
+    /// session.stop();
+    /// session.finish().await;
+    /// let latencies = manager.stop_latencies();
+    /// assert_eq!(latencies.count(), 1);
+    /// assert!(latencies.quantile(0.99) <= latencies.max());
+    /// # Ok(())
+    /// # })?;
+    /// # Ok::<(), anyhow::Error>(())
+    /// ```
     pub fn stop_latencies(&self) -> Latencies {
         self.host().stopping.snapshot()
     }
@@ -215,6 +394,18 @@ impl SyncManager {
 
     /// The sessions that are remembered, oldest first: only where the manager was given a store. One without an end goes on;
     /// one whose process is gone was interrupted, at a time nobody knows: that of its beginning is given.
+    ///
+    /// ```
+    /// # use syncmgr_setting::*;
+    /// # run(async {
+    /// let manager = SyncManager::builder().store(MemoryStore::new()).build();
+    /// manager.run(Calendar).await?;
+    /// let end = manager.history()?[0].end.clone().expect("it is over");
+    /// assert_eq!((end.course, end.outcomes[&Outcome::Failed]), (Course::Eventful, 1));
+    /// # Ok(())
+    /// # })?;
+    /// # Ok::<(), anyhow::Error>(())
+    /// ```
     ///
     /// # Errors
     /// When the store cannot be read.

@@ -20,6 +20,18 @@ use crate::run::{Apart, Run};
 use crate::session::life::SessionShared;
 
 /// How a session went, handler by handler. Shown with `{}` it is a few lines for people.
+///
+/// ```
+/// # use syncmgr_setting::*;
+/// # run(async {
+/// let report = SyncManager::new().run(Calendar).await?;
+/// let failed = report.items().filter(|item| item.outcome == Outcome::Failed);
+/// assert_eq!(failed.map(|item| item.item.name()).collect::<Vec<_>>(), ["Work"]);
+/// println!("{report}"); // a few lines for people
+/// # Ok(())
+/// # })?;
+/// # Ok::<(), anyhow::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Report {
@@ -164,6 +176,18 @@ impl RunReport {
 
     /// The entry of the log that says why an item ended as it did: the last about it, or the last about the run as a whole
     /// where an item was never run. `None` for an item that succeeded, and where there was nothing to say.
+    ///
+    /// ```
+    /// # use syncmgr_setting::*;
+    /// # run(async {
+    /// let report = SyncManager::new().run(Calendar).await?;
+    /// let run = &report.runs[0];
+    /// assert_eq!(run.why(ItemId::from_name("Work")).map(|entry| entry.level), Some(LogLevel::Error));
+    /// assert_eq!(run.item(ItemId::from_name("Work")).and_then(|item| item.class), Some(FailureClass::Transient));
+    /// # Ok(())
+    /// # })?;
+    /// # Ok::<(), anyhow::Error>(())
+    /// ```
     pub fn why(&self, id: ItemId) -> Option<&LogEntry> {
         let item = self.item(id).filter(|item| item.outcome != Outcome::Succeeded)?;
         let last = |about: Option<ItemId>| self.log.iter().rev().find(|entry| entry.item == about);

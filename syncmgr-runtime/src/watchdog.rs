@@ -15,6 +15,30 @@ use syncmgr_core::sync::Mutex;
 ///
 /// A handler that blocks its thread can keep the runtime itself from noticing, so whatever implements this needs a thread,
 /// or a loop, of its own: [`ThreadWatchdog`] is one.
+///
+/// ```
+/// # use syncmgr_setting::*;
+/// # run(async {
+/// struct Looking(Mutex<Option<std::thread::JoinHandle<()>>>); // a loop of the program's own
+///
+/// impl Watchdog for Looking {
+///     fn start(&self, mut patrol: Patrol) {
+///         let begun = std::time::Instant::now();
+///         let look = move || while patrol.look(begun.elapsed()) == Watch::GoesOn {
+///             std::thread::sleep(Duration::from_millis(5));
+///         };
+///         *self.0.lock().expect("nobody panics while holding it") = Some(std::thread::spawn(look));
+///     }
+///
+///     fn stop(&self) {} // `look` says that it is over once the manager is gone
+/// }
+///
+/// let manager = SyncManager::builder().watchdog(Looking(Mutex::default())).build();
+/// assert!(manager.run(Mail).await?.is_success());
+/// # Ok(())
+/// # })?;
+/// # Ok::<(), anyhow::Error>(())
+/// ```
 pub trait Watchdog: Send + Sync + 'static {
     /// The manager's first session starts: calls [`Patrol::look`] from time to time until it says [`Watch::Over`].
     fn start(&self, patrol: Patrol);

@@ -20,6 +20,20 @@ impl SyncManager {
     /// Why an item did not run, or how it went, and when it runs next: read from the state that decided. `{}` says it in one
     /// line.
     ///
+    /// ```
+    /// # use syncmgr_setting::*;
+    /// # run(async {
+    /// let manager = SyncManager::new();
+    /// let calendar = manager.register(Calendar)?;
+    /// manager.update_all()?.finish().await;
+    /// let why = manager.explain_item(calendar, ItemId::from_name("Work"))?;
+    /// assert!(matches!(why.next, Next::At { .. })); // as data
+    /// assert!(why.to_string().contains("backing off until"), "{why}"); // in one line
+    /// # Ok(())
+    /// # })?;
+    /// # Ok::<(), anyhow::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// When the store cannot be read.
     pub fn explain_item(&self, handler: HandlerId, item: ItemId) -> SyncResult<Explanation> {
@@ -33,6 +47,17 @@ impl SyncManager {
     }
 
     /// The same of a handler as a whole: why none of it runs, if none does.
+    ///
+    /// ```
+    /// # use syncmgr_setting::*;
+    /// # run(async {
+    /// let manager = SyncManager::new();
+    /// let mail = manager.register(Mail)?;
+    /// assert_eq!(manager.explain_handler(mail)?.standing, Standing::Idle);
+    /// # Ok(())
+    /// # })?;
+    /// # Ok::<(), anyhow::Error>(())
+    /// ```
     ///
     /// # Errors
     /// When the store cannot be read.

@@ -11,6 +11,19 @@ impl SyncManager {
     /// Unregisters a handler, stops its runs, waits until they are over, and deletes everything stored of it: records,
     /// checkpoints, choices, settings, answers, log. Cancel safe; without the wait nothing is deleted.
     ///
+    /// ```
+    /// # use syncmgr_setting::*;
+    /// # run(async {
+    /// let manager = SyncManager::builder().store(MemoryStore::new()).build();
+    /// let calendar = manager.register(Calendar)?;
+    /// manager.update_all()?.finish().await;
+    /// manager.forget(calendar).await?; // the account was removed
+    /// assert!(manager.log(calendar)?.is_empty() && manager.handlers().is_empty());
+    /// # Ok(())
+    /// # })?;
+    /// # Ok::<(), anyhow::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// When the store refuses; ask again.
     pub async fn forget(&self, handler: HandlerId) -> SyncResult {
@@ -35,6 +48,19 @@ impl SyncManager {
     /// Stops an item where it runs, waits until it has ended, and deletes everything stored of it: its record with the
     /// checkpoint, its choice, answers and log. Where its handler lists it again it is as new. Cancel safe; without the wait
     /// nothing is deleted.
+    ///
+    /// ```
+    /// # use syncmgr_setting::*;
+    /// # run(async {
+    /// let manager = SyncManager::builder().store(MemoryStore::new()).build();
+    /// let calendar = manager.register(Calendar)?;
+    /// manager.update_all()?.finish().await;
+    /// manager.forget_item(calendar, ItemId::from_name("Work")).await?; // as new when it is listed again
+    /// assert!(manager.explain_item(calendar, ItemId::from_name("Work"))?.last.is_none());
+    /// # Ok(())
+    /// # })?;
+    /// # Ok::<(), anyhow::Error>(())
+    /// ```
     ///
     /// # Errors
     /// When the store refuses; ask again.

@@ -16,6 +16,17 @@ use super::SyncManager;
 impl SyncManager {
     /// Registers a handler for sessions that somebody or something asks for: `RegisterSyncMgrHandler` with flags 0 (R1).
     ///
+    /// ```
+    /// # use syncmgr_setting::*;
+    /// # run(async {
+    /// let manager = SyncManager::new();
+    /// let mail = manager.register(Mail)?;
+    /// assert_eq!(manager.register(Mail), Err(RequestError::AlreadyRegistered { handler: mail }));
+    /// # Ok(())
+    /// # })?;
+    /// # Ok::<(), anyhow::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// When the id is nil or taken, the handler allows no items at once or no time for a call, or the store cannot be
     /// read; nothing is registered then.
@@ -24,6 +35,19 @@ impl SyncManager {
     }
 
     /// Registers a handler that also wants to run at these events.
+    ///
+    /// ```
+    /// # use syncmgr_setting::*;
+    /// # run(async {
+    /// let manager = SyncManager::new();
+    /// manager.register(Calendar)?;
+    /// let mail = manager.register_for(Arc::new(Mail), RegisterFlags::CONNECT)?;
+    /// let report = manager.session(Trigger::Connect).start()?.finish().await; // the network came up
+    /// assert_eq!(report.runs.iter().map(|run| run.handler).collect::<Vec<_>>(), [mail]);
+    /// # Ok(())
+    /// # })?;
+    /// # Ok::<(), anyhow::Error>(())
+    /// ```
     ///
     /// # Errors
     /// Like [`register`](Self::register), and for flag bits nobody knows (R3).
@@ -61,6 +85,18 @@ impl SyncManager {
     /// Sets the events a registered handler is created for. This is stored, and wins over the flags it is registered with
     /// the next time.
     ///
+    /// ```
+    /// # use syncmgr_setting::*;
+    /// # run(async {
+    /// let manager = SyncManager::new();
+    /// let mail = manager.register(Mail)?;
+    /// manager.set_flags(mail, RegisterFlags::IDLE)?; // a person has ticked the box
+    /// assert_eq!(manager.registration(mail).map(|stored| stored.flags), Some(RegisterFlags::IDLE));
+    /// # Ok(())
+    /// # })?;
+    /// # Ok::<(), anyhow::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// When the handler is not registered, and for flag bits nobody knows (R3).
     pub fn set_flags(&self, handler: HandlerId, flags: RegisterFlags) -> Result<(), RequestError> {
@@ -76,6 +112,18 @@ impl SyncManager {
 
     /// No later session has this handler (R5): `UnregisterSyncMgrHandler`. `false` when it was not registered (R6). A run
     /// under way goes on, and what is stored of the handler stays; see [`forget`](Self::forget).
+    ///
+    /// ```
+    /// # use syncmgr_setting::*;
+    /// # run(async {
+    /// let manager = SyncManager::new();
+    /// let mail = manager.register(Mail)?;
+    /// assert!(manager.unregister(mail));
+    /// assert!(!manager.unregister(mail)); // changes nothing
+    /// # Ok(())
+    /// # })?;
+    /// # Ok::<(), anyhow::Error>(())
+    /// ```
     pub fn unregister(&self, handler: HandlerId) -> bool {
         let mut known = self.host().known();
         let removed = known.handlers.remove(&handler);
@@ -97,6 +145,19 @@ impl SyncManager {
     }
 
     /// The registered handlers, in order of id.
+    ///
+    /// ```
+    /// # use syncmgr_setting::*;
+    /// # run(async {
+    /// let manager = SyncManager::new();
+    /// manager.register(Mail)?;
+    /// manager.register(Calendar)?;
+    /// let names: Vec<_> = manager.handlers().iter().map(|info| info.name().to_string()).collect();
+    /// assert_eq!(names, ["Mail", "Calendar"]);
+    /// # Ok(())
+    /// # })?;
+    /// # Ok::<(), anyhow::Error>(())
+    /// ```
     pub fn handlers(&self) -> Vec<HandlerInfo> {
         self.host().known().handlers.values().map(|(_, info)| info.clone()).collect()
     }

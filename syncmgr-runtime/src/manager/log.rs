@@ -17,6 +17,19 @@ use crate::session::{Session, SessionError, StartError, look, question_of};
 impl SyncManager {
     /// The stored log of a handler, of this and earlier sessions, oldest first.
     ///
+    /// ```
+    /// # use syncmgr_setting::*;
+    /// # run(async {
+    /// let manager = SyncManager::builder().store(MemoryStore::new()).build();
+    /// let calendar = manager.register(Calendar)?;
+    /// manager.update_all()?.finish().await;
+    /// let texts: Vec<_> = manager.log(calendar)?.iter().map(|record| record.entry.text.to_string()).collect();
+    /// assert!(texts.contains(&"the server is busy".to_string()), "{texts:?}");
+    /// # Ok(())
+    /// # })?;
+    /// # Ok::<(), anyhow::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// When the store cannot be read.
     pub fn log(&self, handler: HandlerId) -> SyncResult<Vec<LogRecord>> {
@@ -27,6 +40,18 @@ impl SyncManager {
     /// R150). Waits until the session is over. Cancel safe; what was opened goes on.
     ///
     /// While the session of the entry is still open, use [`Session::show_error`] instead.
+    ///
+    /// ```
+    /// # use syncmgr_setting::*;
+    /// # run(async {
+    /// let manager = SyncManager::builder().store(MemoryStore::new()).build();
+    /// let calendar = manager.register(Calendar)?;
+    /// manager.update_all()?.finish().await; // left a link in the log
+    /// manager.show_error(calendar, ErrorId::from_key("terms")).await?; // the handler's `show_error` is called
+    /// # Ok(())
+    /// # })?;
+    /// # Ok::<(), anyhow::Error>(())
+    /// ```
     ///
     /// # Errors
     /// When there is no such entry, it is no link, it asks a question ([`answer`](Self::answer) it), the store cannot be
@@ -48,6 +73,19 @@ impl SyncManager {
     /// with the answer. With [`Remedy::Refuse`] nothing runs, and the question stays open.
     ///
     /// While the session of the entry is still open, use [`Session::answer`] instead.
+    ///
+    /// ```
+    /// # use syncmgr_setting::*;
+    /// # run(async {
+    /// let manager = SyncManager::builder().store(MemoryStore::new()).build();
+    /// let (calendar, home) = (manager.register(Calendar)?, ItemId::from_name("Home"));
+    /// manager.update_all()?.finish().await; // ends *needs user*
+    /// let again = manager.answer(calendar, ErrorId::of_question(home, "conflict"), 1)?; // "there"
+    /// assert!(again.finish().await.is_success());
+    /// # Ok(())
+    /// # })?;
+    /// # Ok::<(), anyhow::Error>(())
+    /// ```
     ///
     /// # Errors
     /// When there is no such question or choice, the store cannot be read, or no session can be started; in the last case

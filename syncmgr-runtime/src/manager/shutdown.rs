@@ -19,6 +19,22 @@ impl SyncManager {
     /// that block their thread. It is not waited for longer than the hard grace of its handler, and a little; and as long once
     /// more for a store that has not answered, which is not named. Cancel safe;
     /// the sessions stop all the same.
+    ///
+    /// ```
+    /// # use syncmgr_setting::*;
+    /// # run(async {
+    /// let manager = SyncManager::new();
+    /// manager.register(Feed)?;
+    /// let session = manager.update_all()?;
+    /// for handler in manager.shutdown().await {
+    ///     eprintln!("{handler}"); // blocking work that went on past its grace
+    /// }
+    /// assert!(manager.update_all().is_err()); // no session can be started any more
+    /// # drop(session);
+    /// # Ok(())
+    /// # })?;
+    /// # Ok::<(), anyhow::Error>(())
+    /// ```
     pub async fn shutdown(&self) -> Vec<Unstopped> {
         let sessions = self.owner.wind_up();
         let over = async {

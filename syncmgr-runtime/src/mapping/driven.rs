@@ -32,6 +32,19 @@ use crate::session::StartError;
 ///
 /// While items run, the callback's `progress` is called before each begins, ten times a second, and at its end; the
 /// answers of the callback cancel items.
+///
+/// ```
+/// # use syncmgr_setting::*;
+/// # run(async {
+/// let driven = Driven::new(Arc::new(Mail))?;
+/// let taken_part = driven.initialize(Trigger::Manual, RunFlags::empty(), None).await;
+/// assert_eq!(taken_part, HResult::S_OK);
+/// assert_eq!(driven.enum_sync_items().await.map_err(CodeError)?.len(), 2);
+/// // .. set a callback, prepare, synchronize
+/// # Ok(())
+/// # })?;
+/// # Ok::<(), anyhow::Error>(())
+/// ```
 #[derive(Clone)]
 pub struct Driven {
     side: Arc<HandlerSide>,

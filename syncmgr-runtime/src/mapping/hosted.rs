@@ -23,6 +23,55 @@ use super::instance::{Instance, Lease};
 ///
 /// Each run makes an instance of its own, as COM did. Completions that come twice, late or for nothing are noted in the
 /// log, answered `E_UNEXPECTED` and have no effect. A method that blocks, blocks the thread it is called on.
+///
+/// ```
+/// # use syncmgr_setting::*;
+/// # run(async {
+/// # #[derive(Default)]
+/// # struct OldClock(Mutex<Option<Arc<dyn SyncCallback>>>);
+/// # impl OldClock {
+/// #     fn callback(&self) -> Arc<dyn SyncCallback> {
+/// #         self.0.lock().expect("nobody panics while holding it").clone().expect("the host has set it")
+/// #     }
+/// # }
+/// impl ClassicHandler for OldClock {
+/// #     fn initialize(&self, _: Trigger, _: RunFlags, _: Option<&[u8]>) -> HResult {
+/// #         HResult::S_OK
+/// #     }
+/// #     fn handler_info(&self) -> Result<HandlerInfo, HResult> {
+/// #         Ok(HandlerInfo::new(HandlerId::from_u128(6), "Clock"))
+/// #     }
+/// #     fn enum_sync_items(&self) -> Result<Items, HResult> {
+/// #         Ok([SyncItem::named("time")].into_iter().collect())
+/// #     }
+/// #     fn set_progress_callback(&self, callback: Option<Arc<dyn SyncCallback>>) -> HResult {
+/// #         *self.0.lock().expect("nobody panics while holding it") = callback;
+/// #         HResult::S_OK
+/// #     }
+///     fn prepare_for_sync(&self, _: &[ItemId]) -> HResult {
+///         self.callback().prepare_for_sync_completed(HResult::S_OK);
+///         HResult::S_OK
+///     }
+///     fn synchronize(&self) -> HResult {
+///         let callback = self.callback();
+///         let mut report = Progress::new();
+///         report.status = Some(Status::Succeeded);
+///         callback.progress(ItemId::from_name("time"), Some(&report));
+///         callback.synchronize_completed(HResult::S_OK);
+///         HResult::S_OK
+///     }
+/// #     fn set_item_status(&self, _: Subject, _: Status) -> HResult {
+/// #         HResult::S_OK
+/// #     }
+/// }
+///
+/// let hosted = Hosted::new(|| Arc::new(OldClock::default())).map_err(CodeError)?;
+/// let report = SyncManager::new().run(hosted).await?;
+/// assert!(report.is_success(), "{report}");
+/// # Ok(())
+/// # })?;
+/// # Ok::<(), anyhow::Error>(())
+/// ```
 pub struct Hosted {
     info: HandlerInfo,
     create: Box<dyn Fn() -> Arc<dyn ClassicHandler> + Send + Sync>,

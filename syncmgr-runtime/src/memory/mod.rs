@@ -29,6 +29,20 @@ use self::sessions::Sessions;
 /// knows what the first did.
 ///
 /// Of a handler's log the last 10,000 entries are kept, of the sessions the last 200, uneventful ones dropped first.
+///
+/// ```
+/// # use syncmgr_setting::*;
+/// # run(async {
+/// let store = MemoryStore::new();
+/// for _ in 0..2 {
+///     let manager = SyncManager::builder().store(store.clone()).build(); // as if the program had been restarted
+///     manager.run(Mail).await?;
+/// }
+/// assert_eq!(SyncManager::builder().store(store).build().history()?.len(), 2);
+/// # Ok(())
+/// # })?;
+/// # Ok::<(), anyhow::Error>(())
+/// ```
 #[derive(Clone, Default)]
 pub struct MemoryStore {
     contents: Arc<Mutex<Contents>>,

@@ -30,6 +30,20 @@ use crate::run::{Run, Wish};
 ///
 /// Cloning gives another handle of the same session. When the last handle is dropped the session goes on to its end by
 /// itself; its results are closed then. To stop it with the handle, see [`stop_on_drop`](Self::stop_on_drop).
+///
+/// ```
+/// # use syncmgr_setting::*;
+/// # run(async {
+/// let manager = SyncManager::new();
+/// let mail = manager.register(Mail)?;
+/// let session = manager.session(Trigger::Manual).start()?;
+/// let report = session.report().await; // the results stay open
+/// assert!(report.is_success());
+/// session.close().await;
+/// # Ok(())
+/// # })?;
+/// # Ok::<(), anyhow::Error>(())
+/// ```
 #[derive(Clone)]
 pub struct Session {
     handle: Arc<Handle>,
@@ -76,11 +90,49 @@ impl Session {
     }
 
     /// What happens in the session, from its beginning on.
+    ///
+    /// ```
+    /// # use syncmgr_setting::*;
+    /// # run(async {
+    /// let manager = SyncManager::new();
+    /// manager.register(Mail)?;
+    /// let session = manager.update_all()?;
+    /// let mut events = session.events();
+    /// let mut ended = 0;
+    /// while let Some(event) = events.next().await {
+    ///     match event {
+    ///         SessionEvent::Ended { outcome: Outcome::Succeeded, .. } => ended += 1,
+    ///         SessionEvent::Rested => break,
+    ///         _ => {}
+    ///     }
+    /// }
+    /// assert_eq!(ended, 2);
+    /// # Ok(())
+    /// # })?;
+    /// # Ok::<(), anyhow::Error>(())
+    /// ```
     pub fn events(&self) -> Events {
         Events::new(self.shared().clone(), self.handle.manager.clone())
     }
 
     /// What the running items reported last.
+    ///
+    /// ```
+    /// # use syncmgr_setting::*;
+    /// # run(async {
+    /// let manager = SyncManager::new();
+    /// manager.register(Feed)?;
+    /// let session = manager.update_all()?;
+    /// # let mut events = session.events();
+    /// # while !matches!(events.next().await, Some(SessionEvent::Progress { .. })) {}
+    /// let (_handler, _item, state) = session.progress().remove(0);
+    /// assert_eq!((state.value, state.fraction()), (1, None)); // nobody knows how much there is
+    /// # session.stop();
+    /// # session.finish().await;
+    /// # Ok(())
+    /// # })?;
+    /// # Ok::<(), anyhow::Error>(())
+    /// ```
     pub fn progress(&self) -> Vec<(HandlerId, ItemId, ProgressState)> {
         let of_run = |run: &Arc<Run>| {
             let handler = run.id().handler;
@@ -92,6 +144,26 @@ impl Session {
     /// Skips an item: one that has not begun ends at once, one that is running is told and ends within its grace.
     ///
     /// Skipping an item that has ended changes nothing.
+    ///
+    /// ```
+    /// # use syncmgr_setting::*;
+    /// # run(async {
+    /// let manager = SyncManager::new();
+    /// manager.register(Feed)?;
+    /// let session = manager.update_all()?;
+    /// let mut events = session.events();
+    /// while let Some(event) = events.next().await {
+    ///     match event {
+    ///         SessionEvent::Began { handler, item, .. } => session.skip(handler, item)?,
+    ///         SessionEvent::Ended { outcome, .. } => assert_eq!(outcome, Outcome::Skipped),
+    ///         SessionEvent::Rested => break,
+    ///         _ => {}
+    ///     }
+    /// }
+    /// # Ok(())
+    /// # })?;
+    /// # Ok::<(), anyhow::Error>(())
+    /// ```
     ///
     /// # Errors
     /// When the handler is not part of the session, or has listed no such item.
@@ -105,6 +177,20 @@ impl Session {
     }
 
     /// Stops every item of a handler. Other handlers go on (R112).
+    ///
+    /// ```
+    /// # use syncmgr_setting::*;
+    /// # run(async {
+    /// let manager = SyncManager::new();
+    /// let (_mail, feed) = (manager.register(Mail)?, manager.register(Feed)?);
+    /// let session = manager.update_all()?;
+    /// session.stop_handler(feed)?; // mail goes on
+    /// let report = session.finish().await;
+    /// assert_eq!(report.items().filter(|item| item.outcome == Outcome::Succeeded).count(), 2);
+    /// # Ok(())
+    /// # })?;
+    /// # Ok::<(), anyhow::Error>(())
+    /// ```
     ///
     /// # Errors
     /// When the handler is not part of the session.
@@ -121,6 +207,21 @@ impl Session {
     /// No new item of this session begins; what runs goes on. Not stored.
     ///
     /// Handlers that do all items in one piece of work of their own are not paused.
+    ///
+    /// ```
+    /// # use syncmgr_setting::*;
+    /// # run(async {
+    /// let manager = SyncManager::new();
+    /// let mail = manager.register(Mail)?;
+    /// let session = manager.update_all()?;
+    /// session.pause();
+    /// session.skip(mail, ItemId::from_name("Sent")).ok(); // what waits can still be skipped
+    /// session.resume();
+    /// session.finish().await;
+    /// # Ok(())
+    /// # })?;
+    /// # Ok::<(), anyhow::Error>(())
+    /// ```
     pub fn pause(&self) {
         self.shared().set_pause(Pause::Paused);
     }
@@ -131,6 +232,21 @@ impl Session {
     }
 
     /// A guard that stops the session when it is dropped.
+    ///
+    /// ```
+    /// # use syncmgr_setting::*;
+    /// # run(async {
+    /// let manager = SyncManager::new();
+    /// manager.register(Feed)?;
+    /// let session = manager.update_all()?;
+    /// {
+    ///     let _guard = session.stop_on_drop(); // a window, a request, a scope of a test
+    /// }
+    /// session.finish().await;
+    /// # Ok(())
+    /// # })?;
+    /// # Ok::<(), anyhow::Error>(())
+    /// ```
     pub fn stop_on_drop(&self) -> StopOnDrop {
         StopOnDrop(self.shared().clone())
     }
@@ -149,6 +265,22 @@ impl Session {
     /// Opens a log entry: the handler explains it and may run items again in the same run (R144 to R150). Waits until
     /// the session rests again. Cancel safe; what was opened goes on.
     ///
+    /// ```
+    /// # use syncmgr_setting::*;
+    /// # run(async {
+    /// let manager = SyncManager::new();
+    /// let calendar = manager.register(Calendar)?;
+    /// let session = manager.update_all()?;
+    /// session.report().await;
+    /// session.show_error(calendar, ErrorId::from_key("terms")).await?;
+    /// let nothing = session.show_error(calendar, ErrorId::from_key("no such entry")).await;
+    /// assert!(matches!(nothing, Err(SessionError::UnknownError { .. })));
+    /// # session.close().await;
+    /// # Ok(())
+    /// # })?;
+    /// # Ok::<(), anyhow::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// When there is no such entry, it is no link, it asks a question ([`answer`](Self::answer) it), or the results are
     /// closed.
@@ -163,6 +295,20 @@ impl Session {
 
     /// Answers a question that an item left open, by the place of the choice. The item runs again with the answer, in the
     /// same run. Waits until the session rests again. Cancel safe; the answer stays given.
+    ///
+    /// ```
+    /// # use syncmgr_setting::*;
+    /// # run(async {
+    /// let manager = SyncManager::new();
+    /// let (calendar, home) = (manager.register(Calendar)?, ItemId::from_name("Home"));
+    /// let session = manager.session(Trigger::Manual).items(calendar, [home]).start()?;
+    /// assert_eq!(session.report().await.items().next().map(|item| item.outcome), Some(Outcome::NeedsUser));
+    /// session.answer(calendar, ErrorId::of_question(home, "conflict"), 0).await?; // "here"; it runs again
+    /// assert!(session.finish().await.is_success());
+    /// # Ok(())
+    /// # })?;
+    /// # Ok::<(), anyhow::Error>(())
+    /// ```
     ///
     /// # Errors
     /// When there is no such question or choice, or the results are closed; the answer is then kept for the next session.

@@ -24,6 +24,23 @@ use crate::scheduler::Launcher;
 use crate::tasks::Tasks;
 
 /// A session about to be started: which handlers, under which conditions.
+///
+/// ```
+/// # use syncmgr_setting::*;
+/// # run(async {
+/// let manager = SyncManager::new();
+/// manager.register(Mail)?;
+/// let session = manager
+///     .session(Trigger::Manual)
+///     .may_bother_user()
+///     .priority(Priority::Foreground)
+///     .deadline(SystemTime::now() + Duration::from_secs(3600))
+///     .start()?;
+/// assert!(session.finish().await.is_success());
+/// # Ok(())
+/// # })?;
+/// # Ok::<(), anyhow::Error>(())
+/// ```
 #[must_use = "a request does nothing until it is started"]
 pub struct SessionRequest {
     manager: Arc<Owner>,
@@ -58,6 +75,18 @@ impl SessionRequest {
     }
 
     /// Over these handlers, instead of those the trigger creates.
+    ///
+    /// ```
+    /// # use syncmgr_setting::*;
+    /// # run(async {
+    /// let manager = SyncManager::new();
+    /// let (mail, _calendar) = (manager.register(Mail)?, manager.register(Calendar)?);
+    /// let session = manager.session(Trigger::Manual).handlers([mail]).start()?;
+    /// assert_eq!(session.finish().await.runs.len(), 1);
+    /// # Ok(())
+    /// # })?;
+    /// # Ok::<(), anyhow::Error>(())
+    /// ```
     pub fn handlers(mut self, handlers: impl IntoIterator<Item = HandlerId>) -> Self {
         self.handlers = Some(handlers.into_iter().collect());
         self
@@ -83,12 +112,38 @@ impl SessionRequest {
     }
 
     /// Whatever failures have left behind: also before the time a peer gave, and where there is no network.
+    ///
+    /// ```
+    /// # use syncmgr_setting::*;
+    /// # run(async {
+    /// let facts = ManualFacts::new(Facts::UNKNOWN.with_network(Network::Offline));
+    /// let manager = SyncManager::builder().facts(facts).build();
+    /// manager.register(Feed)?;
+    /// let session = manager.session(Trigger::Manual).force().start()?; // "there is a network, I see it"
+    /// session.stop();
+    /// assert_ne!(session.finish().await.runs[0].ending, Some(RunEnding::Held));
+    /// # Ok(())
+    /// # })?;
+    /// # Ok::<(), anyhow::Error>(())
+    /// ```
     pub fn force(mut self) -> Self {
         self.ask = Some(Ask::Forced);
         self
     }
 
     /// Stopped at this time of day if it has not ended; not started at all when the time has passed.
+    ///
+    /// ```
+    /// # use syncmgr_setting::*;
+    /// # run(async {
+    /// let manager = SyncManager::new();
+    /// manager.register(Mail)?;
+    /// let passed = manager.session(Trigger::Scheduled).deadline(SystemTime::UNIX_EPOCH).start();
+    /// assert!(matches!(passed, Err(StartError::TooLate { .. })));
+    /// # Ok(())
+    /// # })?;
+    /// # Ok::<(), anyhow::Error>(())
+    /// ```
     pub fn deadline(mut self, deadline: SystemTime) -> Self {
         self.deadline = Some(deadline);
         self
@@ -106,6 +161,18 @@ impl SessionRequest {
 
     /// The runs this asks for, as data that can be stored or sent: one for each handler, in order of id.
     /// [`SyncManager::start`](crate::manager::SyncManager::start) takes them up again.
+    ///
+    /// ```
+    /// # use syncmgr_setting::*;
+    /// # run(async {
+    /// let manager = SyncManager::new();
+    /// manager.register(Mail)?;
+    /// let described = manager.session(Trigger::Scheduled).describe()?;
+    /// assert_eq!(described[0].trigger, Trigger::Scheduled); // one run a handler, to be stored or sent
+    /// # Ok(())
+    /// # })?;
+    /// # Ok::<(), anyhow::Error>(())
+    /// ```
     ///
     /// # Errors
     /// When a handler is not registered.

@@ -41,6 +41,25 @@ pub const SCHEMA: &str = include_str!("schema/1.sql");
 ///
 /// One program at a time has it open for writing; anybody may [look](Self::look). When the last handle is dropped, what
 /// waits is written first, and the drop waits for that.
+///
+/// ```
+/// # use syncmgr_setting::*;
+/// # run(async {
+/// # use syncmgr_runtime::sqlite::SqliteStore;
+/// # let directory = std::env::temp_dir().join(format!("syncmgr-store-{}", std::process::id()));
+/// # std::fs::create_dir_all(&directory)?;
+/// # let path = directory.join("state");
+/// let manager = SyncManager::builder().store(SqliteStore::open(&path)?).build();
+/// manager.run(Mail).await?;
+/// assert!(SqliteStore::open(&path).is_err()); // one program at a time writes
+/// let looking = SyncManager::builder().store(SqliteStore::look(&path)?).build();
+/// assert_eq!(looking.history()?.len(), 1);
+/// # drop((manager, looking));
+/// # std::fs::remove_dir_all(&directory)?;
+/// # Ok(())
+/// # })?;
+/// # Ok::<(), anyhow::Error>(())
+/// ```
 #[derive(Clone)]
 pub struct SqliteStore {
     parts: Arc<Parts>,

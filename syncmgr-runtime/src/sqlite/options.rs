@@ -13,6 +13,23 @@ use super::seams::Seams;
 const MOST_SESSIONS: u32 = 200;
 
 /// How an [`SqliteStore`] is opened.
+///
+/// ```
+/// # use syncmgr_setting::*;
+/// # run(async {
+/// # use syncmgr_core::store::{Durability, StateStore};
+/// # use syncmgr_runtime::sqlite::SqliteOptions;
+/// # let directory = std::env::temp_dir().join(format!("syncmgr-options-{}", std::process::id()));
+/// # std::fs::create_dir_all(&directory)?;
+/// # let path = directory.join("state");
+/// let store = SqliteOptions::new().durability(Durability::Power).sessions(1000).open(&path)?;
+/// assert_eq!(store.durability(), Durability::Power); // survives the loss of power
+/// # drop(store);
+/// # std::fs::remove_dir_all(&directory)?;
+/// # Ok(())
+/// # })?;
+/// # Ok::<(), anyhow::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct SqliteOptions {
     pub(super) durability: Durability,
