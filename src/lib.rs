@@ -22,6 +22,36 @@ pub use syncmgr_core::{
     text,
     trigger::Trigger,
 };
+/// Two accounts of one type, with limits, retry rules and a promise of their own:
+///
+/// ```
+/// use syncmgr::prelude::*;
+///
+/// struct Mail {
+///     account: String,
+/// }
+///
+/// #[sync_handler(
+///     id = "8a6f3b1e-27c4-4c0d-9b55-1f0e6a7d2c93",
+///     name = "Mail",
+///     capabilities(cancellable, needs_network),
+///     limits(items = 2, prepare = "1min"),
+///     retry(initial = "1min", budget = 5)
+/// )]
+/// impl SyncHandler for Mail {
+///     fn info(&self) -> HandlerInfo {
+///         Self::HANDLER.instance(&self.account).with_claim(self.account.as_str())
+///     }
+///
+///     async fn synchronize_item(&self, item: &ItemContext) -> SyncResult {
+///         Ok(item.progress(1, 1)?)
+///     }
+/// }
+///
+/// assert_eq!(Mail::HANDLER.limits().items(), 2);
+/// let ann = Mail { account: "ann@example.org".into() };
+/// assert_eq!(ann.info().name(), "Mail (ann@example.org)");
+/// ```
 pub use syncmgr_macros::sync_handler;
 #[doc(inline)]
 pub use syncmgr_runtime::{
@@ -43,6 +73,9 @@ pub use serde_json;
 pub use uuid::Uuid;
 
 /// What a handler says of itself and returns.
+///
+/// For authors who write more than `items` and `synchronize_item`: flags and capabilities stand in
+/// [`#[sync_handler]`](crate::sync_handler), outcomes are what `show_properties` and `show_error` end with.
 pub mod handler {
     #[doc(inline)]
     pub use syncmgr_core::{
@@ -53,6 +86,19 @@ pub mod handler {
 }
 
 /// What a handler says of its items.
+///
+/// Needed where items are more than names: unchosen unless somebody says so, hidden, with an icon, or listed although some may
+/// be missing.
+///
+/// ```
+/// use syncmgr::item::{ItemFlags, ItemState};
+/// use syncmgr::prelude::*;
+///
+/// let archive = SyncItem::named("Archive").with_state(ItemState::Unchecked);
+/// let settings = SyncItem::named("settings").with_flags(ItemFlags::HIDDEN); // runs, and is not offered
+/// let items: Items = [archive, settings].into_iter().collect();
+/// assert_eq!(items.len(), 2);
+/// ```
 pub mod item {
     #[doc(inline)]
     pub use syncmgr_core::{
@@ -62,6 +108,19 @@ pub mod item {
 }
 
 /// What contexts hand out, and a context for tests without a runtime.
+///
+/// [`Detached`](context::Detached) is the one to know: it calls a handler's methods from an ordinary unit test.
+///
+/// ```
+/// use syncmgr::context::Detached;
+/// use syncmgr::prelude::*;
+///
+/// let host = Detached::new();
+/// let item = host.item("notes.txt");
+/// assert_eq!(item.decide("side", "Which side is right?", &["here", "there"]), None);
+/// host.answer(&item, "side", 1);
+/// assert_eq!(item.decide("side", "Which side is right?", &["here", "there"]), Some("there"));
+/// ```
 pub mod context {
     #[doc(inline)]
     pub use syncmgr_core::{
@@ -72,6 +131,9 @@ pub mod context {
 }
 
 /// Progress in detail: which of its fields a report sets, and what observers see.
+///
+/// For programs that show progress: [`ProgressState`](progress::ProgressState) comes with each
+/// [`SessionEvent::Progress`] and from [`Session::progress`]. Handlers need only `item.progress(done, total)`.
 pub mod progress {
     #[doc(inline)]
     pub use syncmgr_core::{
@@ -81,6 +143,23 @@ pub mod progress {
 }
 
 /// The log of a handler: entries, questions, and what can be done about them.
+///
+/// Handlers write to it with `item.log`, `item.warn` and `item.decide`; programs read it from [`SyncManager::log`] and
+/// [`RunReport::log`], and offer what an entry's [`Action`](log::Action) names.
+///
+/// ```
+/// use syncmgr::log::{Action, Remedy};
+/// use syncmgr::prelude::*;
+///
+/// let entry = LogEntry::new(LogLevel::Warning, "the password was changed elsewhere")
+///     .with_remedy(ErrorId::from_key("sign-in"), Remedy::SignIn);
+/// let button = match &entry.action {
+///     Some(Action::Remedy(remedy)) => remedy.to_string(),
+///     Some(Action::Decide(question)) => question.text.to_string(),
+///     _ => "open".into(),
+/// };
+/// assert_eq!(button, "sign in");
+/// ```
 pub mod log {
     #[doc(inline)]
     pub use syncmgr_core::{
@@ -90,7 +169,21 @@ pub mod log {
     };
 }
 
-/// What a host objects to in a [`Plan`](crate::Plan), and by which rules.
+/// What a host objects to in a [`Plan`], and by which rules.
+///
+/// A handler that deletes declares a plan with [`ItemContext::clear`]. Without rules of its own a manager objects to
+/// deletions of more than 10 entries that are more than half of what there is, to a side that has become empty or another
+/// one, and to a clock that went back. A program that wants other rules gives them to
+/// [`SyncManagerBuilder::guards`].
+///
+/// ```
+/// use syncmgr::guard::{GuardPolicy, WhenGuarded};
+/// use syncmgr::prelude::*;
+///
+/// let server_without_people = GuardPolicy::DEFAULT.with_deletions(1000, 80).with_headless(WhenGuarded::Refuse);
+/// let manager = SyncManager::builder().guards(server_without_people).build();
+/// # let _ = manager;
+/// ```
 pub mod guard {
     #[doc(inline)]
     pub use syncmgr_core::{
@@ -100,6 +193,31 @@ pub mod guard {
 }
 
 /// What failures leave behind, and why sessions start by themselves.
+///
+/// A handler never waits and never loops: it returns an error with a class, and the host comes back. Look here to change the
+/// rules for a handler (`retry(..)` in the macro) or for a manager ([`SyncManagerBuilder::retry`]), or to show what a
+/// stored [`RetryState`](retry::RetryState) means.
+///
+/// ```
+/// use std::time::Duration;
+/// use syncmgr::prelude::*;
+/// use syncmgr::{FailureClass, RetryPolicy, anyhow::anyhow, retry::RetryAt};
+///
+/// fn check(status: u16) -> SyncResult {
+///     match status {
+///         404 => Err(anyhow!("no such page")).gone(),                                   // never tried again by itself
+///         429 => Err(anyhow!("too many requests")).retry_after(Duration::from_secs(90)), // not before
+///         500.. => Err(anyhow!("the server has failed")),                               // backs off
+///         _ => Ok(()),
+///     }
+/// }
+/// let busy = FailureClass::of(&check(429).expect_err("busy"));
+/// assert_eq!(busy, FailureClass::NotBefore(RetryAt::After(Duration::from_secs(90))));
+///
+/// let patient = RetryPolicy::DEFAULT.with_initial(Duration::from_secs(300)).with_budget(5, 20);
+/// let manager = SyncManager::builder().retry(patient).build();
+/// # let _ = manager;
+/// ```
 pub mod retry {
     #[doc(inline)]
     pub use syncmgr_core::{
@@ -110,6 +228,25 @@ pub mod retry {
 }
 
 /// Why something does not run, and when it will.
+///
+/// The answer to the question people ask most. [`SyncManager::explain_item`] and [`SyncManager::explain_handler`] read it from
+/// the state that decided; `{}` says it in one line, the fields say it as data, and it is JSON with serde.
+///
+/// ```
+/// use syncmgr::explain::{Next, Standing};
+/// use syncmgr::prelude::*;
+/// # struct Mail;
+/// # #[sync_handler(id = "8a6f3b1e-27c4-4c0d-9b55-1f0e6a7d2c93", name = "Mail")]
+/// # impl SyncHandler for Mail {
+/// #     async fn synchronize_item(&self, _: &ItemContext) -> SyncResult { Ok(()) }
+/// # }
+///
+/// let manager = SyncManager::new();
+/// let mail = manager.register(Mail)?;
+/// let why = manager.explain_handler(mail)?;
+/// assert_eq!((why.standing, why.next), (Standing::Idle, Next::WhenAsked)); // it wants no event
+/// # SyncResult::Ok(())
+/// ```
 pub mod explain {
     #[doc(inline)]
     pub use syncmgr_core::{
@@ -119,6 +256,9 @@ pub mod explain {
 }
 
 /// Who chooses which items run.
+///
+/// Without a [`Chooser`](choice::Chooser) the stored choices and the items' defaults decide. A program that shows a list
+/// implements one; it is asked in sessions that may bother the user, and what it returns is remembered.
 pub mod choice {
     #[doc(inline)]
     pub use syncmgr_core::decision::choice::{Offer, OfferedItem, Visibility};
@@ -127,6 +267,23 @@ pub mod choice {
 }
 
 /// Asking for runs, as calls and as data; which events a handler is registered for.
+///
+/// [`RunRequest`](request::RunRequest) is a run that can be queued, stored or sent; [`SyncManager::start`] takes it up.
+/// [`RegisterFlags`](request::RegisterFlags) say at which events a handler runs besides when it is asked.
+///
+/// ```
+/// use syncmgr::prelude::*;
+/// use syncmgr::request::RunRequest;
+/// use syncmgr::serde_json;
+///
+/// let mail: HandlerId = "8a6f3b1e-27c4-4c0d-9b55-1f0e6a7d2c93".parse()?;
+/// let message = serde_json::to_string(&RunRequest::new(mail).with_items([ItemId::from_name("Inbox")]))?;
+/// // .. on another machine, in another process
+/// let request: RunRequest = serde_json::from_str(&message)?;
+/// request.check()?;
+/// assert_eq!(request.handler, mail);
+/// # SyncResult::Ok(())
+/// ```
 pub mod request {
     #[doc(inline)]
     pub use syncmgr_core::{
@@ -139,6 +296,9 @@ pub mod request {
 }
 
 /// What sessions and managers hand out besides reports.
+///
+/// [`Events`](session::Events) is the stream to show a session with; the rest turns up as errors, in a stream, or as what a
+/// shutdown could not stop.
 pub mod session {
     #[doc(inline)]
     pub use syncmgr_runtime::{
@@ -150,6 +310,29 @@ pub mod session {
 }
 
 /// Where a manager remembers, and in what.
+///
+/// [`SyncManager::open`] is all most programs need: one file, for records, checkpoints, choices, the log and history. Look
+/// here to say what a change has to survive, to read the file while another program writes to it, or to implement
+/// [`StateStore`](store::StateStore) over a database of your own. [What is remembered](crate::state) is a page of its own.
+///
+/// ```
+/// use syncmgr::prelude::*;
+/// use syncmgr::store::MemoryStore;
+/// # struct Mail;
+/// # #[sync_handler(id = "8a6f3b1e-27c4-4c0d-9b55-1f0e6a7d2c93", name = "Mail")]
+/// # impl SyncHandler for Mail {
+/// #     async fn synchronize_item(&self, _: &ItemContext) -> SyncResult { Ok(()) }
+/// # }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> SyncResult {
+/// let store = MemoryStore::new(); // in tests; `SyncManager::open("state.db")?` in a program
+/// SyncManager::builder().store(store.clone()).build().run(Mail).await?;
+/// let restarted = SyncManager::builder().store(store).build();
+/// assert_eq!(restarted.history()?.len(), 1);
+/// # Ok(())
+/// # }
+/// ```
 pub mod store {
     #[doc(inline)]
     pub use syncmgr_core::{
@@ -167,6 +350,62 @@ pub mod store {
 }
 
 /// What a manager uses of the world around it. Each has an implementation that most programs want.
+///
+/// Needed to let handlers ask the user ([`Interaction`]), to say that there is no network
+/// ([`ManualFacts`](environment::ManualFacts)), to notice handlers that block ([`ThreadWatchdog`](environment::ThreadWatchdog)),
+/// and to take clock and randomness from elsewhere in tests.
+///
+/// A handler asks for a password in `prepare`, and the program has it in a keyring:
+///
+/// ```
+/// use syncmgr::environment::{Confirmation, Secret};
+/// use syncmgr::prelude::*;
+/// use syncmgr::{Interaction, async_trait};
+///
+/// struct Keyring;
+///
+/// #[async_trait]
+/// impl Interaction for Keyring {
+///     async fn confirm(&self, _question: &str) -> SyncResult<Confirmation> {
+///         Ok(Confirmation::Refuse)
+///     }
+///
+///     async fn choose(&self, _question: &str, _choices: &[String]) -> SyncResult<Option<usize>> {
+///         Ok(None)
+///     }
+///
+///     async fn secret(&self, prompt: &str) -> SyncResult<Option<Secret>> {
+///         Ok(prompt.ends_with("ann@example.org").then(|| Secret::new("correct horse")))
+///     }
+/// }
+///
+/// struct Mail;
+///
+/// #[sync_handler(id = "8a6f3b1e-27c4-4c0d-9b55-1f0e6a7d2c93", name = "Mail")]
+/// impl SyncHandler for Mail {
+///     async fn prepare(&self, run: &PrepareContext) -> SyncResult {
+///         let user = run.interaction().await?; // refused when nobody may be bothered: the run *needs user*
+///         let password = user.secret("Password for ann@example.org").await?;
+///         run.keep(password.ok_or_else(|| NeedsUser::new("the password of ann@example.org"))?);
+///         Ok(())
+///     }
+///
+///     async fn synchronize_item(&self, item: &ItemContext) -> SyncResult {
+///         let password = item.prepared::<Secret>()?;
+///         assert_eq!(password.expose(), "correct horse"); // log on with it
+///         Ok(())
+///     }
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> SyncResult {
+/// let manager = SyncManager::builder().interaction(Keyring).build();
+/// manager.register(Mail)?;
+/// let report = manager.update_all()?.finish().await; // somebody is there
+/// assert!(report.is_success(), "{report}");
+/// # Ok(())
+/// # }
+/// ```
 pub mod environment {
     #[doc(inline)]
     pub use syncmgr_core::{
@@ -184,6 +423,30 @@ pub mod environment {
 
 /// The contract of the Windows Synchronization Manager as it was: callbacks, codes, call and completion. Async handlers need
 /// none of it.
+///
+/// For three kinds of programs: one that hosts a handler in the old style ([`Hosted`](classic::Hosted)), one that drives an
+/// async handler for a foreign host such as a COM bridge ([`Driven`](classic::Driven)), and one that compares the rules with
+/// their source ([`contract`](classic::contract)).
+///
+/// ```
+/// use std::sync::Arc;
+/// use syncmgr::classic::{Driven, HResult};
+/// use syncmgr::prelude::*;
+/// use syncmgr::request::RunFlags;
+/// # struct Mail;
+/// # #[sync_handler(id = "8a6f3b1e-27c4-4c0d-9b55-1f0e6a7d2c93", name = "Mail")]
+/// # impl SyncHandler for Mail {
+/// #     async fn synchronize_item(&self, _: &ItemContext) -> SyncResult { Ok(()) }
+/// # }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> SyncResult {
+/// let driven = Driven::new(Arc::new(Mail))?;
+/// let code = driven.initialize(Trigger::Manual, RunFlags::empty(), None).await;
+/// assert_eq!(code, HResult::S_OK); // it takes part
+/// # Ok(())
+/// # }
+/// ```
 pub mod classic {
     #[doc(inline)]
     pub use syncmgr_core::{
