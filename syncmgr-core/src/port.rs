@@ -251,6 +251,8 @@ impl fmt::Debug for Kept {
 /// The person at the keyboard, as a host offers them: what the contract leaves to the handler's own dialogs.
 ///
 /// Handlers reach it through [`RunContext::interaction`](crate::context::RunContext::interaction), one at a time.
+/// A future is dropped where its handler is stopped meanwhile: take away what you show then. An error goes to the handler, as
+/// the result of its question.
 ///
 /// A program that asks at its terminal; what asks a window or a keyring has the same shape:
 ///
@@ -438,6 +440,9 @@ pub fn nobody_to_ask() -> NeedsUser {
 pub trait ConnectionProvider: Send + Sync + 'static {
     /// Brings the named connection up, or the default one (R136). Earlier connections stay up (R137); all are dropped
     /// when every handler of the session has finished (R138).
+    ///
+    /// # Errors
+    /// When it cannot be brought up; the handler that asked gets this error.
     async fn connect(&self, name: Option<&str>) -> SyncResult<Connection>;
 }
 

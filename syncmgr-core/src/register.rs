@@ -153,6 +153,9 @@ pub fn check_registration(id: HandlerId, flags: RegisterFlags) -> Result<(), Req
 /// assert!(check_cookie(Some(b"folder=17")).is_ok());
 /// assert!(check_cookie(Some(&vec![0; MAX_COOKIE + 1])).is_err());
 /// ```
+///
+/// # Errors
+/// When it has more than [`MAX_COOKIE`] bytes.
 pub fn check_cookie(cookie: Option<&[u8]>) -> Result<(), RequestError> {
     match cookie.map_or(0, <[u8]>::len) {
         length if length > MAX_COOKIE => Err(RequestError::CookieTooLong { length }),

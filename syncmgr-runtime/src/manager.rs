@@ -308,10 +308,12 @@ impl SyncManager {
     /// # use syncmgr_setting::*;
     /// # run(async {
     /// let manager = SyncManager::new();
-    /// let mail = manager.register(Mail)?;
+    /// manager.register(Mail)?;
     /// manager.pause();
-    /// let session = manager.update_all()?;
-    /// # tokio::task::yield_now().await;
+    /// let session = manager.update_all()?; // nothing begins
+    /// # let mut events = session.events();
+    /// # while !matches!(events.next().await, Some(SessionEvent::Run { change: RunChange::Synchronizing, .. })) {}
+    /// assert_eq!(manager.held()[0].hold, Hold::Paused);
     /// manager.resume();
     /// assert!(session.finish().await.is_success());
     /// # Ok(())

@@ -43,7 +43,7 @@ pub use syncmgr_runtime::memory::MemoryStore;
 pub use syncmgr_runtime::random::Randomness;
 pub use syncmgr_runtime::session::{SessionError, SessionEvent, StartError};
 pub use syncmgr_runtime::watchdog::{Patrol, ThreadWatchdog, Watch, Watchdog};
-pub use syncmgr_runtime::{RunEnding, RunFault};
+pub use syncmgr_runtime::{RunChange, RunEnding, RunFault};
 
 use std::pin::Pin;
 

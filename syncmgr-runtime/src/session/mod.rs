@@ -212,12 +212,14 @@ impl Session {
     /// # use syncmgr_setting::*;
     /// # run(async {
     /// let manager = SyncManager::new();
-    /// let mail = manager.register(Mail)?;
+    /// manager.register(Mail)?;
     /// let session = manager.update_all()?;
     /// session.pause();
-    /// session.skip(mail, ItemId::from_name("Sent")).ok(); // what waits can still be skipped
+    /// # let mut events = session.events();
+    /// # while !matches!(events.next().await, Some(SessionEvent::Run { change: RunChange::Synchronizing, .. })) {}
+    /// assert_eq!(manager.held()[0].hold, Hold::Paused);
     /// session.resume();
-    /// session.finish().await;
+    /// assert!(session.finish().await.is_success());
     /// # Ok(())
     /// # })?;
     /// # Ok::<(), anyhow::Error>(())
