@@ -51,9 +51,8 @@ impl SessionShared {
     }
 
     fn course(&self) -> Course {
-        let as_it_should = |ending: Option<RunEnding>| match ending {
-            Some(RunEnding::Completed | RunEnding::Declined | RunEnding::NothingToDo) => true,
-            _ => false,
+        let as_it_should = |ending: Option<RunEnding>| {
+            matches!(ending, Some(RunEnding::Completed | RunEnding::Declined | RunEnding::NothingToDo))
         };
         let smooth = self.outcomes().keys().all(|outcome| *outcome == Outcome::Succeeded);
         match smooth && self.runs().iter().all(|run| as_it_should(run.ending())) {
