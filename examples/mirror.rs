@@ -62,7 +62,7 @@ fn copy(item: &ItemContext, from: &Path, to: &Path, about: &Metadata) -> SyncRes
     let (mut original, directory) = (File::open(from)?, to.parent().expect("it is below TO"));
     let mut partial = tempfile::NamedTempFile::with_prefix_in(".mirror-", directory)?;
     while io::copy(&mut original.by_ref().take(1 << 20), &mut partial)? > 0 {
-        item.report(Progress::new().text(from.display().to_string()))?;
+        item.report(Progress::new().with_text(from.display().to_string()))?;
     }
     partial.as_file().set_modified(about.modified()?)?;
     partial.as_file().sync_all()?;

@@ -358,7 +358,8 @@ mod tests {
     #[test]
     fn a_renewed_cell_knows_nothing_of_the_last_item() {
         let mut cell = Arc::<ItemCell>::default();
-        cell.report(&Progress::new().value(3).max(9).text("x").status(Status::Updating)).expect("not cancelled");
+        cell.report(&Progress::new().with_value(3).with_max(9).with_text("x").with_status(Status::Updating))
+            .expect("not cancelled");
         cell.tolerate(FailureClass::Permanent);
         cell.leave_undecided();
         let _ = cell.cancel().close();
@@ -381,7 +382,7 @@ mod tests {
     #[test]
     fn a_report_when_the_item_is_over_is_refused_and_remembered() {
         for report in
-            [|cell: &ItemCell| cell.progress(1, None), |cell: &ItemCell| cell.report(&Progress::new().value(1))]
+            [|cell: &ItemCell| cell.progress(1, None), |cell: &ItemCell| cell.report(&Progress::new().with_value(1))]
         {
             let cell = ItemCell::default();
             report(&cell).expect("not cancelled");
@@ -418,7 +419,7 @@ mod tests {
     fn r116_the_last_report_of_a_cancelled_item_is_still_taken() {
         let cell = ItemCell::default();
         let _ = cell.cancel().cancel(CancelReason::Skipped);
-        assert!(cell.report(&Progress::new().status(Status::Skipped)).is_err());
+        assert!(cell.report(&Progress::new().with_status(Status::Skipped)).is_err());
         assert_eq!(cell.state().status, Some(Status::Skipped));
     }
 }

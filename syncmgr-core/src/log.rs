@@ -139,7 +139,7 @@ impl LogEntry {
     }
 
     /// About this item.
-    pub fn about(self, item: ItemId) -> Self {
+    pub fn with_item(self, item: ItemId) -> Self {
         Self { item: Some(item), ..self }
     }
 
@@ -376,7 +376,7 @@ mod tests {
     #[test]
     fn an_entry_survives_the_way_over_the_callback() {
         let entry =
-            LogEntry::new(LogLevel::Warning, "half").about(ItemId::from_u128(2)).with_link(ErrorId::from_u128(3));
+            LogEntry::new(LogLevel::Warning, "half").with_item(ItemId::from_u128(2)).with_link(ErrorId::from_u128(3));
         assert_eq!(LogEntry::from_info(entry.level, &entry.text, Some(&entry.info())), entry);
     }
 }

@@ -61,32 +61,36 @@ pub struct Side {
 
 impl Plan {
     /// Nothing will be done.
-    pub fn new() -> Self {
-        Self::default()
+    pub const fn new() -> Self {
+        Self { creates: 0, updates: 0, deletes: 0, bytes: 0, existing: 0, sides: Vec::new() }
     }
 
     /// Making so many entries.
-    pub fn creating(self, creates: u64) -> Self {
-        Self { creates, ..self }
+    pub const fn with_creates(mut self, creates: u64) -> Self {
+        self.creates = creates;
+        self
     }
 
     /// Changing so many entries.
-    pub fn updating(self, updates: u64) -> Self {
-        Self { updates, ..self }
+    pub const fn with_updates(mut self, updates: u64) -> Self {
+        self.updates = updates;
+        self
     }
 
     /// Deleting so many entries of so many there are.
-    pub fn deleting(self, deletes: u64, existing: u64) -> Self {
-        Self { deletes, existing, ..self }
+    pub const fn with_deletes(mut self, deletes: u64, existing: u64) -> Self {
+        (self.deletes, self.existing) = (deletes, existing);
+        self
     }
 
     /// Moving so many bytes.
-    pub fn moving(self, bytes: u64) -> Self {
-        Self { bytes, ..self }
+    pub const fn with_bytes(mut self, bytes: u64) -> Self {
+        self.bytes = bytes;
+        self
     }
 
     /// Between this side and the others.
-    pub fn between(mut self, side: Side) -> Self {
+    pub fn with_side(mut self, side: Side) -> Self {
         self.sides.push(side);
         self
     }
@@ -99,7 +103,7 @@ impl Side {
     }
 
     /// Told from others by this.
-    pub fn identified_by(self, identity: impl Into<Arc<str>>) -> Self {
+    pub fn with_identity(self, identity: impl Into<Arc<str>>) -> Self {
         Self { identity: Some(identity.into()), ..self }
     }
 }

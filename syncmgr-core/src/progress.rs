@@ -38,23 +38,26 @@ impl Progress {
     }
 
     /// With a text, cut at [`MAX_TEXT`].
-    pub fn text(self, text: impl AsRef<str>) -> Self {
+    pub fn with_text(self, text: impl AsRef<str>) -> Self {
         Self { text: Some(Arc::from(bounded(text.as_ref(), MAX_TEXT))), ..self }
     }
 
     /// With a status.
-    pub fn status(self, status: Status) -> Self {
-        Self { status: Some(status), ..self }
+    pub const fn with_status(mut self, status: Status) -> Self {
+        self.status = Some(status);
+        self
     }
 
     /// With how much is done.
-    pub fn value(self, value: u64) -> Self {
-        Self { value: Some(value), ..self }
+    pub const fn with_value(mut self, value: u64) -> Self {
+        self.value = Some(value);
+        self
     }
 
     /// With how much there is.
-    pub fn max(self, max: u64) -> Self {
-        Self { max: Some(max), ..self }
+    pub const fn with_max(mut self, max: u64) -> Self {
+        self.max = Some(max);
+        self
     }
 
     /// Which fields are set: `mask`.
@@ -162,24 +165,24 @@ mod tests {
     #[test]
     fn r117_fields_outside_the_mask_keep_their_last_value() {
         let mut state = ProgressState::default();
-        state.apply(&Progress::new().max(10).text("reading"));
-        state.apply(&Progress::new().value(4));
+        state.apply(&Progress::new().with_max(10).with_text("reading"));
+        state.apply(&Progress::new().with_value(4));
         assert_eq!((state.value, state.max, state.text.as_deref()), (4, 10, Some("reading")));
     }
 
     #[test]
     fn r119_a_value_above_the_maximum_is_shown_as_all_of_it_and_no_maximum_as_unknown() {
         let mut state = ProgressState::default();
-        state.apply(&Progress::new().value(15).max(10));
+        state.apply(&Progress::new().with_value(15).with_max(10));
         assert_eq!(state.fraction(), Some(1.0));
-        state.apply(&Progress::new().max(0));
+        state.apply(&Progress::new().with_max(0));
         assert_eq!(state.fraction(), None);
     }
 
     #[test]
     fn numbers_beyond_31_bits_keep_their_ratio_on_the_wire() {
-        assert_eq!(Progress::new().value(3).max(4).wire_numbers(), (Some(3), Some(4)));
-        let (value, max) = Progress::new().value(1 << 40).max(1 << 41).wire_numbers();
+        assert_eq!(Progress::new().with_value(3).with_max(4).wire_numbers(), (Some(3), Some(4)));
+        let (value, max) = Progress::new().with_value(1 << 40).with_max(1 << 41).wire_numbers();
         assert_eq!(max.zip(value).map(|(max, value)| max / value), Some(2));
     }
 
@@ -188,9 +191,9 @@ mod tests {
         let mut known = ProgressState::default();
         let mut state = known.clone();
         assert_eq!(state.since(&known), None);
-        state.apply(&Progress::new().value(1).text("a"));
+        state.apply(&Progress::new().with_value(1).with_text("a"));
         let report = state.since(&known).expect("two fields changed");
-        assert_eq!(report, Progress::new().value(1).text("a"));
+        assert_eq!(report, Progress::new().with_value(1).with_text("a"));
         known.apply(&report);
         assert_eq!(state.since(&known), None);
     }

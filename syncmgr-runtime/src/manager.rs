@@ -356,7 +356,7 @@ impl SyncManager {
         let paused = |session: &Arc<SessionShared>| {
             let waiting = session.runs().into_iter().filter(|run| run.attempt().is_paused());
             waiting
-                .map(|run| Held::new(run.id().handler, Hold::Paused).in_session(run.id().session))
+                .map(|run| Held::new(run.id().handler, Hold::Paused).with_session(run.id().session))
                 .collect::<Vec<_>>()
         };
         let mut held: Vec<_> = self.open_sessions().iter().flat_map(paused).collect();

@@ -126,7 +126,7 @@ impl Patrol {
                 poll.reported = Reported::Already;
                 let text = "blocks its thread for more than a second; move what blocks into `item.blocking`";
                 let entry = LogEntry::new(LogLevel::Warning, text);
-                run.log(item.map_or(entry.clone(), |item| entry.about(item)));
+                run.log(item.map_or(entry.clone(), |item| entry.with_item(item)));
             }
             polls.insert(place, poll);
         }

@@ -53,7 +53,7 @@ impl Copier {
             return Ok(());
         }
         self.world.reach(|state| state.books.item(key).objected = deletes);
-        let goes = item.clear(&Plan::new().deleting(deletes, ENTRIES)).or_leave()?.is_go();
+        let goes = item.clear(&Plan::new().with_deletes(deletes, ENTRIES)).or_leave()?.is_go();
         self.world.reach(|state| {
             let too_many = deletes > 10 && deletes * 2 > ENTRIES;
             if goes && too_many && !state.books.item(key).allowed.contains(&deletes) {

@@ -96,13 +96,13 @@ impl ScriptedHandler {
     }
 
     /// Writes into this transcript.
-    pub fn writing_to(mut self, transcript: &Transcript) -> Self {
+    pub fn with_transcript(mut self, transcript: &Transcript) -> Self {
         self.transcript = transcript.clone();
         self
     }
 
     /// Fails to list its items with this code.
-    pub fn failing_to_list(self, code: HResult) -> Self {
+    pub fn with_listing_failure(self, code: HResult) -> Self {
         *self.items.lock() = Err(code);
         self
     }

@@ -40,7 +40,7 @@ impl ScriptedHost {
     }
 
     /// Writes into this transcript.
-    pub fn writing_to(transcript: &Transcript) -> Arc<Self> {
+    pub fn with_transcript(transcript: &Transcript) -> Arc<Self> {
         Arc::new(Self { transcript: transcript.clone(), script: Arc::default() })
     }
 

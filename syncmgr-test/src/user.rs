@@ -24,13 +24,13 @@ impl ScriptedUser {
     }
 
     /// Writes into this transcript.
-    pub fn writing_to(mut self, transcript: &Transcript) -> Self {
+    pub fn with_transcript(mut self, transcript: &Transcript) -> Self {
         self.transcript = transcript.clone();
         self
     }
 
     /// Answers the next question with this choice, by place; 1 is yes.
-    pub fn answering(self, answer: usize) -> Self {
+    pub fn with_answer(self, answer: usize) -> Self {
         self.answers.lock().push_back(answer);
         self
     }

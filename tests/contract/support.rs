@@ -71,7 +71,7 @@ impl Scripted {
         self
     }
 
-    pub(crate) fn writing_to(mut self, transcript: &Transcript) -> Self {
+    pub(crate) fn with_transcript(mut self, transcript: &Transcript) -> Self {
         self.transcript = transcript.clone();
         self
     }

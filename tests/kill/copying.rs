@@ -51,18 +51,18 @@ fn listed_as(name: &str) -> SyncItem {
 
 /// What is asked and declared before anything of the item is written.
 fn decided(item: &ItemContext) -> SyncResult<Option<String>> {
-    let side = |entries| Side::new("to", entries).identified_by("this disk");
+    let side = |entries| Side::new("to", entries).with_identity("this disk");
     match item.name() {
         "asks" => match item.decide("case", "In which case?", &["upper", "lower"]) {
             Some(case) => Ok(Some(case.to_string())),
             None => Err(NeedsUser::new("it waits for a decision").into()),
         },
         "planned" => {
-            let _go = item.clear(&Plan::new().creating(1).deleting(2, 10).between(side(10))).or_leave()?;
+            let _go = item.clear(&Plan::new().with_creates(1).with_deletes(2, 10).with_side(side(10))).or_leave()?;
             Ok(Some("cleared".into()))
         }
         "guarded" => {
-            let _go = item.clear(&Plan::new().deleting(20, 30).between(side(30))).or_leave()?;
+            let _go = item.clear(&Plan::new().with_deletes(20, 30).with_side(side(30))).or_leave()?;
             Ok(Some("cleared".into()))
         }
         _ => Ok(None),

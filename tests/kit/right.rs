@@ -78,7 +78,7 @@ impl SyncHandler for OnePiece {
         for item in run.selection() {
             run.check()?;
             let leaves = self.0.leaves(item.name());
-            if run.report(item.id(), Progress::new().value(0).max(leaves.into())).is_err() {
+            if run.report(item.id(), Progress::new().with_value(0).with_max(leaves.into())).is_err() {
                 continue;
             }
             let ended = match self.copy(run, item, leaves).await {
@@ -87,7 +87,7 @@ impl SyncHandler for OnePiece {
                 Err(error) if error.is::<ReportError>() => continue,
                 Err(_) => Status::Failed,
             };
-            _ = run.report(item.id(), Progress::new().status(ended));
+            _ = run.report(item.id(), Progress::new().with_status(ended));
         }
         Ok(())
     }
@@ -96,7 +96,7 @@ impl SyncHandler for OnePiece {
 impl OnePiece {
     async fn copy(&self, run: &SynchronizeContext, item: &SyncItem, leaves: u32) -> SyncResult {
         for leaf in 0..leaves {
-            run.report(item.id(), Progress::new().value(leaf.into()))?;
+            run.report(item.id(), Progress::new().with_value(leaf.into()))?;
             let text = self.0.fetch(item.name(), leaf).await?;
             self.0.put(item.name(), leaf, text);
         }
@@ -174,7 +174,7 @@ impl SyncHandler for Asking {
             return Ok(());
         }
         let text = self.0.fetch(item.name(), 0).await?;
-        let Clearance::Go = item.clear(&Plan::new().creating(1)) else { return Ok(()) };
+        let Clearance::Go = item.clear(&Plan::new().with_creates(1)) else { return Ok(()) };
         self.0.put(item.name(), 0, text);
         Ok(())
     }

@@ -31,7 +31,7 @@ fn everything() -> Vec<StateChange> {
     let mut changes = vec![
         StateChange::Choices { handler: HANDLER, items: map(both.map(|item| (item, Some(ItemState::Checked)))) },
         ended(1, both.map(|item| (item, ending(Outcome::Failed)))),
-        log(1, &both.map(|item| plain("about one").about(item))),
+        log(1, &both.map(|item| plain("about one").with_item(item))),
         logged(1, &[plain("about none")]),
     ];
     for item in both {

@@ -30,7 +30,7 @@ fn an_entry_is_read_back_with_everything_it_has(store: &dyn StateStore) {
     let (error, time) = (ErrorId::from_u128(7), at(1));
     let entries = [
         LogEntry::new(LogLevel::Information, "line\n\"ü\"\0"),
-        LogEntry::new(LogLevel::Warning, "").about(ITEM).with_link(error),
+        LogEntry::new(LogLevel::Warning, "").with_item(ITEM).with_link(error),
         LogEntry::new(LogLevel::Error, "x").with_question(ErrorId::from_u128(8), question),
         LogEntry::new(LogLevel::Error, "y").with_remedy(ErrorId::from_u128(9), Remedy::FreeSpace),
     ];
@@ -42,7 +42,7 @@ fn an_entry_is_read_back_with_everything_it_has(store: &dyn StateStore) {
 
 fn a_time_to_wait_for_long_ago_is_read_back_too(store: &dyn StateStore) {
     let before = SystemTime::UNIX_EPOCH - Duration::from_secs(1);
-    let entry = plain("busy").about(ITEM).with_remedy(ErrorId::from_u128(9), Remedy::WaitUntil(before));
+    let entry = plain("busy").with_item(ITEM).with_remedy(ErrorId::from_u128(9), Remedy::WaitUntil(before));
     put(store, [ended(1, [(ITEM, ending(Outcome::Succeeded))]), log(1, std::slice::from_ref(&entry))]);
     assert_eq!(*store.log(HANDLER).expect("read")[0].entry, entry);
     assert!(record(store, ITEM).is_some(), "what is stored with it is stored");
@@ -83,8 +83,8 @@ fn entries_are_deleted_by_id_or_all(store: &dyn StateStore) {
 
 fn what_is_settled_asks_nothing_any_more_and_says_what_it_said(store: &dyn StateStore) {
     let question = || Question::new("k", "Which?", ["a"].map(Arc::from));
-    let asking = |text, item| plain(text).about(item).with_question(ErrorId::from_key(text), question());
-    let link = plain("link").about(ITEM).with_link(ErrorId::from_key("link"));
+    let asking = |text, item| plain(text).with_item(item).with_question(ErrorId::from_key(text), question());
+    let link = plain("link").with_item(ITEM).with_link(ErrorId::from_key("link"));
     put(store, [log(1, &[asking("mine", ITEM), link, asking("theirs", NEXT)])]);
     put(store, [StateChange::Settled { handler: HANDLER, item: ITEM }]);
     put(store, [StateChange::Settled { handler: OTHER, item: NEXT }]);
@@ -92,7 +92,10 @@ fn what_is_settled_asks_nothing_any_more_and_says_what_it_said(store: &dyn State
 }
 
 fn the_log_of_an_item_is_what_is_said_of_it(store: &dyn StateStore) {
-    put(store, [log(1, &[plain("a").about(ITEM), plain("b"), plain("c").about(NEXT), plain("d").about(ITEM)])]);
+    put(
+        store,
+        [log(1, &[plain("a").with_item(ITEM), plain("b"), plain("c").with_item(NEXT), plain("d").with_item(ITEM)])],
+    );
     let said = store.log_about(HANDLER, ITEM).expect("read");
     assert_eq!(said.iter().map(|record| &*record.entry.text).collect::<Vec<_>>(), ["a", "d"]);
     assert_eq!(store.log_about(OTHER, ITEM).expect("read"), []);

@@ -67,7 +67,7 @@ fn the_stock_tool_reads_the_views_while_the_store_is_open() {
     let path = directory.path().join("state");
     let store = SqliteStore::open(&path).expect("the store opens");
     let failed = ended(2, [(ITEM, ending(Outcome::Failed))]);
-    put(&store, [failed, retry(ITEM, Some(backoff(1))), log(2, &[named("broke", "k").about(ITEM)])]);
+    put(&store, [failed, retry(ITEM, Some(backoff(1))), log(2, &[named("broke", "k").with_item(ITEM)])]);
     put(
         &store,
         [StateChange::Choices { handler: HANDLER, items: map([(ITEM, Some(syncmgr::item::ItemState::Checked))]) }],

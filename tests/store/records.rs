@@ -64,7 +64,7 @@ fn an_end_that_is_no_success_keeps_the_last_success_and_takes_the_given_setback(
 }
 
 fn sides_stay_until_others_are_given(store: &dyn StateStore) {
-    let sides = vec![Side::new("disk", 3).identified_by("uuid"), Side::new("phone", 0)];
+    let sides = vec![Side::new("disk", 3).with_identity("uuid"), Side::new("phone", 0)];
     let with = |sides| ended(1, [(ITEM, ItemEnd { sides, ..ending(Outcome::Succeeded) })]);
     put(store, [with(Some(sides.clone()))]);
     put(store, [with(None), committed(ITEM, fence(2, 0), "1")]);

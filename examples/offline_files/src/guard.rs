@@ -36,17 +36,17 @@ impl Deletions {
 /// What the host is told before `plan` is carried out.
 pub(crate) fn declare(plan: &mirror::Plan, roots: &Roots) -> Plan {
     let side = |name, entries, disk: &Option<String>| match disk {
-        Some(disk) => Side::new(name, entries).identified_by(disk.as_str()),
+        Some(disk) => Side::new(name, entries).with_identity(disk.as_str()),
         None => Side::new(name, entries),
     };
     Plan::new()
-        .creating(plan.creates)
-        .updating(plan.updates)
-        .deleting(plan.deletes(), plan.existing)
-        .moving(plan.bytes())
-        .between(side(FROM, plan.entries, &roots.from_disk))
+        .with_creates(plan.creates)
+        .with_updates(plan.updates)
+        .with_deletes(plan.deletes(), plan.existing)
+        .with_bytes(plan.bytes())
+        .with_side(side(FROM, plan.entries, &roots.from_disk))
         // A TO that was emptied is filled again, which harms nobody: it counts with what it gets.
-        .between(side(TO, plan.existing + plan.creates, &roots.to_disk))
+        .with_side(side(TO, plan.existing + plan.creates, &roots.to_disk))
 }
 
 /// What to tell where the host holds so many deletions of so many entries in TO.

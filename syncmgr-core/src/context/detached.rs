@@ -187,7 +187,7 @@ impl RunPort for DetachedPort {
             return Err(ReportError::NotPrepared { item });
         }
         let level = if NeedsUser::is_in(&error) { LogLevel::Warning } else { LogLevel::Error };
-        self.log(LogEntry::new(level, one_line(&error)).about(item));
+        self.log(LogEntry::new(level, one_line(&error)).with_item(item));
         Ok(())
     }
 
@@ -218,7 +218,7 @@ impl RunPort for DetachedPort {
     fn decide(&self, item: ItemId, question: &Question) -> Option<usize> {
         let answer = self.shared.answers.lock().get(&(item, question.key.clone())).copied();
         if answer.is_none() {
-            let entry = LogEntry::new(LogLevel::Warning, &question.text).about(item);
+            let entry = LogEntry::new(LogLevel::Warning, &question.text).with_item(item);
             self.log(entry.with_question(ErrorId::of_question(item, &question.key), question.clone()));
         }
         answer

@@ -232,7 +232,7 @@ impl ItemContext {
     /// assert_eq!(host.log()[0].item, Some(item.id()));
     /// ```
     pub fn log(&self, entry: LogEntry) {
-        self.run.log(entry.about(self.id()));
+        self.run.log(entry.with_item(self.id()));
     }
 
     /// Notes something about this item worth knowing.

@@ -149,12 +149,12 @@ impl Held {
     }
 
     /// In this session.
-    pub fn in_session(self, session: SessionId) -> Self {
+    pub fn with_session(self, session: SessionId) -> Self {
         Self { session: Some(session), ..self }
     }
 
     /// Only this item of it.
-    pub fn about(self, item: ItemId) -> Self {
+    pub fn with_item(self, item: ItemId) -> Self {
         Self { item: Some(item), ..self }
     }
 }

@@ -216,18 +216,18 @@ impl HostState {
     pub fn held(&self) -> Vec<Held> {
         let behind = self.starts.iter().filter_map(|(run, _)| {
             let hold = Hold::Behind { session: self.current.get(&run.handler)?.session };
-            Some(Held::new(run.handler, hold).in_session(run.session))
+            Some(Held::new(run.handler, hold).with_session(run.session))
         });
         let no_worker = self
             .wants
             .iter()
-            .map(|(want, _)| Held::new(want.run.handler, Hold::NoFreeWorker).in_session(want.run.session));
+            .map(|(want, _)| Held::new(want.run.handler, Hold::NoFreeWorker).with_session(want.run.session));
         let claimed = self.claims.waiting().map(|(waiting, claim)| {
             let ItemOfRun { run, item } = waiting;
-            Held::new(run.handler, Hold::Claimed { claim }).in_session(run.session).about(item)
+            Held::new(run.handler, Hold::Claimed { claim }).with_session(run.session).with_item(item)
         });
         let quarantined = self.claims.quarantined();
-        let quarantined = quarantined.map(|(handler, item)| Held::new(handler, Hold::Quarantined).about(item));
+        let quarantined = quarantined.map(|(handler, item)| Held::new(handler, Hold::Quarantined).with_item(item));
         behind.chain(no_worker).chain(claimed).chain(quarantined).collect()
     }
 

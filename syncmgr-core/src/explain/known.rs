@@ -87,7 +87,7 @@ impl Known {
     }
 
     /// About this item.
-    pub fn about(self, item: ItemId) -> Self {
+    pub fn with_item(self, item: ItemId) -> Self {
         Self { item: Some(item), ..self }
     }
 }

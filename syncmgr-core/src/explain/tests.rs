@@ -31,7 +31,7 @@ fn inbox() -> Known {
         registered,
         listed: Listed::Present,
         chosen: Some(ItemState::Checked),
-        ..Known::of(HANDLER).about(ITEM)
+        ..Known::of(HANDLER).with_item(ITEM)
     }
 }
 

@@ -102,7 +102,7 @@ impl Attempt {
             judge_unreported(code, class, cancel, cell.map(ItemCell::traces).unwrap_or_default())
         });
         for item in unreported {
-            self.link.log(LogEntry::new(LogLevel::Error, "the handler did not report this item").about(item));
+            self.link.log(LogEntry::new(LogLevel::Error, "the handler did not report this item").with_item(item));
         }
     }
 

@@ -91,7 +91,7 @@ impl RunPort for Attempt {
             (Working::NotYet, _) => Err(answer(state, place).err().unwrap_or(ReportError::Ended { item })),
             _ => Err(ReportError::NotRunning),
         })?;
-        self.link.log(LogEntry::new(verdict.level.unwrap_or(LogLevel::Information), text).about(item));
+        self.link.log(LogEntry::new(verdict.level.unwrap_or(LogLevel::Information), text).with_item(item));
         if self.is_done() {
             self.link.emptied();
         }

@@ -89,7 +89,7 @@ impl Attempt {
     pub(super) fn clear_plan(&self, item: ItemId, plan: &Plan) -> Clearance {
         let record = self.link.record(item).unwrap_or_else(|error| {
             let text = format!("what is remembered of the item cannot be read: {}", one_line(&error));
-            self.link.log(LogEntry::new(syncmgr_core::log::LogLevel::Warning, text).about(item));
+            self.link.log(LogEntry::new(syncmgr_core::log::LogLevel::Warning, text).with_item(item));
             None
         });
         let policy = self.link.guards();
@@ -174,7 +174,7 @@ fn write_out_file_system(file: &std::fs::File) -> SyncResult {
 
 /// The entry for an item that failed with this class: where its state cannot be read, with a way to put it aside.
 pub(super) fn entry_of_failure(entry: LogEntry, class: Option<FailureClass>, item: ItemId) -> LogEntry {
-    let entry = entry.about(item);
+    let entry = entry.with_item(item);
     if class != Some(FailureClass::UnreadableState) {
         return entry;
     }

@@ -112,7 +112,7 @@ impl Attempt {
             self.link.ends(item, &cell);
             let blocks = if cell.poll_under_way().is_some() { "; it blocks its thread" } else { "" };
             let text = format!("{}{blocks}", abandoned(self));
-            self.link.log(LogEntry::new(LogLevel::Error, text).about(item));
+            self.link.log(LogEntry::new(LogLevel::Error, text).with_item(item));
             self.note_stopped(asked);
             self.abandon(item, &cell);
             self.link.give_back_workers(1);
@@ -154,11 +154,11 @@ impl Attempt {
         match self.limits.stall_policy() {
             WhenStalled::Report => {
                 let text = format!("no progress for {quiet:?}; it goes on");
-                self.link.log(LogEntry::new(LogLevel::Warning, text).about(item));
+                self.link.log(LogEntry::new(LogLevel::Warning, text).with_item(item));
             }
             _ => {
                 let text = format!("stalled: no progress for {quiet:?}; cancelled. Report progress more often");
-                self.link.log(LogEntry::new(LogLevel::Error, text).about(item));
+                self.link.log(LogEntry::new(LogLevel::Error, text).with_item(item));
                 self.signal(cell, CancelReason::TimedOut);
             }
         }

@@ -37,7 +37,7 @@ impl SyncManager {
     /// # Errors
     /// When the store cannot be read.
     pub fn explain_item(&self, handler: HandlerId, item: ItemId) -> SyncResult<Explanation> {
-        let mut known = Known::of(handler).about(item);
+        let mut known = Known::of(handler).with_item(item);
         known.record = self.host().record(handler, item)?;
         known.listed = self.listed(handler, item, &mut known);
         known.chosen = self.chosen(handler, item)?;

@@ -108,7 +108,7 @@ impl Feed {
                 Change::Ended(outcome) => {
                     let told = self.told.remove(&item).unwrap_or_default();
                     let last = self.callback.take_last(item).since(&told).unwrap_or_default();
-                    let last = last.status(outcome.status());
+                    let last = last.with_status(outcome.status());
                     self.callback.call(|callback| callback.progress(item, Some(&last)));
                 }
             }
@@ -127,7 +127,7 @@ impl Feed {
 
 /// Tells that an item is about to begin (R106).
 pub(super) fn begins(attempt: &Attempt, callback: &CallbackSlot, item: ItemId) {
-    tell(attempt, callback, item, Some(&Progress::new().status(Status::Updating)));
+    tell(attempt, callback, item, Some(&Progress::new().with_status(Status::Updating)));
 }
 
 /// `Progress`, and what its answer asks for.

@@ -72,7 +72,7 @@ impl Run {
         if answer.is_none() {
             let id = ErrorId::of_question(item, ABSENCE);
             self.notes().delete(ErrorScope::One(id));
-            let entry = LogEntry::new(LogLevel::Warning, &question.text).about(item);
+            let entry = LogEntry::new(LogLevel::Warning, &question.text).with_item(item);
             self.log(entry.with_question(id, question));
         }
         false

@@ -111,7 +111,7 @@ impl Run {
             for fault in faults {
                 let entry = LogEntry::new(LogLevel::Warning, fault.to_string());
                 self.log(match fault.item() {
-                    Some(item) => entry.about(item),
+                    Some(item) => entry.with_item(item),
                     None => entry,
                 });
             }

@@ -136,7 +136,7 @@ impl HostLink for RunLink {
         if answer.is_none() {
             let id = ErrorId::of_question(item, &question.key);
             run.notes.delete(ErrorScope::One(id));
-            let entry = LogEntry::new(LogLevel::Warning, &question.text).about(item);
+            let entry = LogEntry::new(LogLevel::Warning, &question.text).with_item(item);
             run.log(entry.with_question(id, question.clone()));
         }
         answer

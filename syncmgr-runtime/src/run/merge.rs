@@ -81,7 +81,7 @@ impl Run {
     /// No item runs twice at once.
     fn hold_back(&self, item: &SyncItem) -> Apart {
         let text = "left out: what it started in an earlier session was abandoned and is still running";
-        self.log(LogEntry::new(LogLevel::Warning, text).about(item.id()));
+        self.log(LogEntry::new(LogLevel::Warning, text).with_item(item.id()));
         Apart { item: item.clone(), verdict: Verdict::plain(Outcome::Skipped), hold: Some(Hold::Quarantined) }
     }
 }

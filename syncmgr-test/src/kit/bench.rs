@@ -162,7 +162,7 @@ impl<'a> Bench<'a> {
                 let ended =
                     ended.map_or_else(|| "is missing from the report".into(), |outcome| format!("ends: {outcome}"));
                 let headline = format!("in a run after {after}, {item} {ended}; undisturbed it ends: {wanted}");
-                return Err(Breach::new(headline, AFTER).with_account(&rig.account).about(&item));
+                return Err(Breach::new(headline, AFTER).with_account(&rig.account).with_item(&item));
             }
         }
         self.compare_data(rig, after)

@@ -52,7 +52,7 @@ impl Breach {
     }
 
     /// Of long accounts, what is about this item is shown. The first one counts.
-    pub(super) fn about(mut self, item: &Named) -> Self {
+    pub(super) fn with_item(mut self, item: &Named) -> Self {
         self.0.about.get_or_insert_with(|| item.clone());
         self
     }

@@ -236,7 +236,7 @@ impl Kit {
         let item = Named::from(item);
         Err(Breach::new(format!("{item} ends: {outcome}, with nothing in its way"), FIXTURE)
             .with_account(account)
-            .about(&item))
+            .with_item(&item))
     }
 }
 

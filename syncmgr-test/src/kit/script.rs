@@ -87,7 +87,7 @@ impl Promise for CutScript {
         let played = (self.judge)(self, bench);
         bench.note_whether_reached();
         match self.cut.item() {
-            Some(item) => played.map_err(|breach| breach.about(item)),
+            Some(item) => played.map_err(|breach| breach.with_item(item)),
             None => played,
         }
     }

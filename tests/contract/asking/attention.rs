@@ -29,7 +29,7 @@ async fn ask(run: &RunContext) -> SyncResult {
 /// Asks in `prepare`, in `synchronize`, and in `show_error`.
 fn asking(transcript: &Transcript) -> Scripted {
     Scripted::new(&["a"])
-        .writing_to(transcript)
+        .with_transcript(transcript)
         .on_prepare(|run| ask(run).boxed())
         .on_item(|item| ask(item.run()).boxed())
         .on_show_error(|run, _| ask(run).map(|asked| asked.map(|()| syncmgr::handler::Resolution::Done)).boxed())
@@ -43,7 +43,7 @@ pub(crate) async fn on_host(
     transcript: &Transcript,
 ) -> OnHost {
     let driven = Driven::with_interaction(Arc::new(handler), Some(Arc::new(user))).expect("inside a runtime");
-    let on = OnHost { driven, host: Watched::writing_to(transcript) };
+    let on = OnHost { driven, host: Watched::with_transcript(transcript) };
     on.driven.initialize(Trigger::Manual, flags, None).await;
     on.driven.enum_sync_items().await.expect("the script lists its items");
     on.attach();
@@ -51,7 +51,7 @@ pub(crate) async fn on_host(
 }
 
 fn willing(transcript: &Transcript) -> ScriptedUser {
-    ScriptedUser::new().writing_to(transcript).answering(1).answering(1).answering(1)
+    ScriptedUser::new().with_transcript(transcript).with_answer(1).with_answer(1).with_answer(1)
 }
 
 /// A user who never answers.
@@ -190,7 +190,7 @@ async fn r132_attention_is_given_back_by_a_handler_that_is_cut_in_the_middle_of_
 #[tokio::test(start_paused = true)]
 async fn r132_attention_is_given_back_by_a_handler_that_panics_in_the_middle_of_a_dialog() {
     let transcript = Transcript::new();
-    let handler = Scripted::new(&["a"]).writing_to(&transcript).on_prepare(|run| {
+    let handler = Scripted::new(&["a"]).with_transcript(&transcript).on_prepare(|run| {
         async {
             let _user = run.interaction().await?;
             panic!("in the middle of a dialog")
@@ -235,7 +235,7 @@ async fn ask_nothing(run: &RunContext) -> SyncResult {
 async fn r130_r144_a_question_an_item_left_open_is_put_when_a_host_opens_it() {
     let transcript = Transcript::new();
     let notes = transcript.clone();
-    let handler = Scripted::new(&["file"]).writing_to(&transcript).on_item(move |item| {
+    let handler = Scripted::new(&["file"]).with_transcript(&transcript).on_item(move |item| {
         let side = item.decide("side", "which side wins?", &["here", "there"]);
         notes.note(side.map_or("later".into(), |side| format!("{side} wins")));
         async { Ok(()) }.boxed()

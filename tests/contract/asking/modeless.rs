@@ -191,7 +191,7 @@ async fn r135_giving_back_what_one_does_not_have_is_harmless() {
     assert_eq!((modeless(&mine, RELEASE), modeless(&mine, RELEASE)), (HResult::S_OK, HResult::S_OK));
     assert_eq!(modeless(&theirs, ASK), HResult::S_OK);
     assert_eq!(modeless(&mine, ASK), HResult::S_FALSE, "giving back twice makes no second place");
-    mine.side().callback().progress(id("a"), Some(&syncmgr::Progress::new().status(Status::Succeeded)));
+    mine.side().callback().progress(id("a"), Some(&syncmgr::Progress::new().with_status(Status::Succeeded)));
     mine.side().callback().synchronize_completed(HResult::S_OK);
     assert!(within(session.finish()).await.is_success());
 }
@@ -213,7 +213,7 @@ async fn r135_properties_are_shown_without_a_grant_while_another_handler_has_it(
 async fn r135_a_host_is_not_asked_for_its_attention_before_properties_are_shown() {
     let transcript = Transcript::new();
     let handler = Scripted::new(&["a"]).info(|info| info.with_flags(HandlerFlags::HAS_PROPERTIES));
-    let handler = handler.writing_to(&transcript);
+    let handler = handler.with_transcript(&transcript);
     let on = OnHost::ready(handler, &transcript).await;
     on.host.script.answer_attention(HResult::S_FALSE);
     assert_eq!(on.driven.show_properties(Subject::Handler), HResult::S_OK);
@@ -247,7 +247,7 @@ async fn r135_who_shows_properties_may_ask_the_user_of_a_manager() {
 #[tokio::test(start_paused = true)]
 async fn r135_what_properties_ask_the_user_needs_no_grant_of_a_host() {
     let transcript = Transcript::new();
-    let user = ScriptedUser::new().writing_to(&transcript);
+    let user = ScriptedUser::new().with_transcript(&transcript);
     let on = on_host(asking_in_properties(), RunFlags::empty(), user, &transcript).await;
     // What a host answers where nothing is prepared, synchronized or explained.
     on.host.script.answer_attention(HResult::S_FALSE);

@@ -26,7 +26,9 @@ fn curable(remedy: Remedy) -> Scripted {
         .on_item(move |item| {
             let ill = item.name() == "a" && !cured.load(Ordering::Relaxed);
             if ill {
-                item.log(LogEntry::new(LogLevel::Error, "no room").about(item.id()).with_remedy(HERE, remedy.clone()));
+                item.log(
+                    LogEntry::new(LogLevel::Error, "no room").with_item(item.id()).with_remedy(HERE, remedy.clone()),
+                );
             }
             async move {
                 ensure!(!ill, "it failed");
@@ -103,7 +105,7 @@ async fn a_remedy_is_no_question() {
 async fn what_only_somebody_can_end_names_its_remedy() {
     use syncmgr::Classify;
     let handler = Scripted::new(&["a"]).on_item(|item| {
-        item.log(LogEntry::new(LogLevel::Error, "sign in").about(item.id()).with_remedy(HERE, Remedy::SignIn));
+        item.log(LogEntry::new(LogLevel::Error, "sign in").with_item(item.id()).with_remedy(HERE, Remedy::SignIn));
         async { Err(syncmgr::anyhow::anyhow!("who are you?")).permanent() }.boxed()
     });
     let manager = over(&MemoryStore::new(), &handler);

@@ -122,13 +122,13 @@ async fn r149_after_a_retry_that_started_nothing_the_next_completion_is_taken() 
 async fn r148_a_host_is_told_the_items_and_calls_again() {
     let transcript = Transcript::new();
     let handler = linking(&["a", "b"])
-        .writing_to(&transcript)
+        .with_transcript(&transcript)
         .on_show_error(|_, _| async { Ok(Resolution::Retry(vec![id("b")])) }.boxed());
     let on = OnHost::prepared(handler, &transcript, &[id("a"), id("b")]).await;
     on.driven.synchronize();
     on.host.saw("SynchronizeCompleted S_OK").await;
     // From here on another callback is told, so that its lines are those of the second attempt (R76).
-    let again = OnHost { driven: on.driven.clone(), host: Watched::writing_to(&Transcript::new()) };
+    let again = OnHost { driven: on.driven.clone(), host: Watched::with_transcript(&Transcript::new()) };
     again.attach();
     again.driven.show_error(error());
     again.host.saw("ShowErrorCompleted S_SYNCMGR_RETRYSYNC 1").await;

@@ -39,7 +39,7 @@ pub(crate) fn explaining(
 ) -> ScriptedHandler {
     let everything_done = |side: &Side| {
         for item in side.items() {
-            side.callback().progress(item, Some(&syncmgr::Progress::new().status(Status::Succeeded)));
+            side.callback().progress(item, Some(&syncmgr::Progress::new().with_status(Status::Succeeded)));
         }
         side.callback().log_error(LogLevel::Error, "look", Some(&link("x")));
         side.callback().synchronize_completed(OK)
@@ -114,7 +114,7 @@ async fn r144_an_entry_can_also_be_explained_after_everything_was_stopped() {
 
 #[tokio::test(start_paused = true)]
 async fn r145_an_opened_entry_may_show_something_in_a_session_that_bothers_nobody() {
-    let user = ScriptedUser::new().answering(1);
+    let user = ScriptedUser::new().with_answer(1);
     let (asked, manager) = (user.transcript().clone(), SyncManager::builder().interaction(user).build());
     let handler = linking(&["a"]).on_show_error(|run, _| {
         async {
@@ -189,7 +189,8 @@ async fn r146_after_a_failing_return_a_completion_has_no_effect() {
 #[tokio::test(start_paused = true)]
 async fn r146_a_handler_that_fails_to_explain_completes_with_its_code_and_can_be_asked_again() {
     let transcript = Transcript::new();
-    let handler = linking(&["a"]).writing_to(&transcript).on_show_error(|_, _| async { panic!("no idea") }.boxed());
+    let handler =
+        linking(&["a"]).with_transcript(&transcript).on_show_error(|_, _| async { panic!("no idea") }.boxed());
     let on = OnHost::prepared(handler, &transcript, &[id("a")]).await;
     on.driven.synchronize();
     on.host.saw("SynchronizeCompleted S_OK").await;

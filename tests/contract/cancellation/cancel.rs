@@ -49,7 +49,7 @@ async fn r121_a_skip_wanted_inside_a_method_is_pushed_after_it_has_returned() {
     let handler = ScriptedHandler::new(listed(&["a", "b", "c"]))
         .on_prepare(skipping("b", "PrepareForSync"))
         .on_synchronize(skipping("c", "Synchronize"))
-        .writing_to(&transcript);
+        .with_transcript(&transcript);
     let (manager, handler) = hosting(handler);
     let session = within_session.start(&manager);
     until_run(&session, RunChange::Preparing).await;
@@ -68,7 +68,7 @@ async fn r121_an_async_handler_is_told_between_two_polls_of_a_pending_call() {
     let within_session = Within::default();
     let (reach, transcript) = (within_session.clone(), Transcript::new());
     let notes = transcript.clone();
-    let handler = Scripted::new(&["a", "b"]).writing_to(&transcript).on_prepare(move |_| {
+    let handler = Scripted::new(&["a", "b"]).with_transcript(&transcript).on_prepare(move |_| {
         let (reach, notes) = (reach.clone(), notes.clone());
         async move {
             reach.session().skip(HANDLER, id("b")).unwrap();
@@ -90,7 +90,7 @@ async fn r121_an_async_handler_is_told_between_two_polls_of_a_pending_call() {
 #[tokio::test(start_paused = true)]
 async fn r121_a_host_that_pushes_at_the_wrong_time_is_refused() {
     let transcript = Transcript::new();
-    let on = OnHost::ready(Scripted::new(&["a"]).writing_to(&transcript), &transcript).await;
+    let on = OnHost::ready(Scripted::new(&["a"]).with_transcript(&transcript), &transcript).await;
     let skip = || on.driven.set_item_status(Subject::Item(id("a")), Status::Skipped);
     assert_eq!(skip(), HResult::E_UNEXPECTED, "nothing is being prepared");
     on.driven.prepare_for_sync(&[id("a")]);
@@ -149,7 +149,7 @@ async fn r123_r124_a_skip_pushed_while_preparing_leaves_the_item_out_of_synchron
     let (ready, wait) = oneshot::channel::<()>();
     let wait = Arc::new(tokio::sync::Mutex::new(Some(wait)));
     let transcript = Transcript::new();
-    let handler = Scripted::new(&["a", "b"]).writing_to(&transcript).on_prepare(move |run| {
+    let handler = Scripted::new(&["a", "b"]).with_transcript(&transcript).on_prepare(move |run| {
         let wait = wait.clone();
         async move {
             let wait = wait.lock().await.take().expect("prepared once");
@@ -190,7 +190,7 @@ async fn r124_with_every_item_skipped_while_preparing_nothing_is_synchronized() 
 async fn r124_a_host_is_told_the_end_of_items_that_were_all_skipped_while_preparing() {
     let transcript = Transcript::new();
     let handler = Scripted::new(&["a"]).on_prepare(|_| tokio::task::yield_now().map(Ok).boxed());
-    let on = OnHost::ready(handler.writing_to(&transcript), &transcript).await;
+    let on = OnHost::ready(handler.with_transcript(&transcript), &transcript).await;
     on.driven.prepare_for_sync(&[id("a")]);
     assert_eq!(on.driven.set_item_status(Subject::Item(id("a")), Status::Skipped), OK);
     on.host.saw("PrepareForSyncCompleted S_OK").await;

@@ -170,7 +170,7 @@ async fn latencies_are_those_of_all_sessions_of_one_manager() {
 async fn an_item_its_handler_reports_on_by_hand_counts_too() {
     let handler = Scripted::new(&["a"]).on_synchronize(|run| {
         async move {
-            run.report(id("a"), Progress::new().value(1))?;
+            run.report(id("a"), Progress::new().with_value(1))?;
             run.cancelled().await;
             Ok(run.check()?)
         }
@@ -186,7 +186,7 @@ async fn an_item_its_handler_reports_on_by_hand_counts_too() {
 async fn an_item_that_stalled_is_not_counted_since_nobody_asked() {
     let by_hand = Scripted::new(&["a"]).on_synchronize(|run| {
         async move {
-            run.report(id("a"), Progress::new().value(1))?;
+            run.report(id("a"), Progress::new().with_value(1))?;
             std::future::pending().await
         }
         .boxed()

@@ -53,7 +53,10 @@ async fn r109_progress_answers_ok_while_nothing_is_cancelled() {
 #[tokio::test(start_paused = true)]
 async fn r110_a_cancelled_item_is_answered_so_and_its_siblings_are_not() {
     let window = Window::of(waiting(&["a", "b", "c"])).await;
-    assert_eq!((window.tell("a", Progress::new().value(1)), window.tell("b", Progress::new().value(1))), (OK, OK));
+    assert_eq!(
+        (window.tell("a", Progress::new().with_value(1)), window.tell("b", Progress::new().with_value(1))),
+        (OK, OK)
+    );
     window.skip("a");
     window.skip("c");
     assert_eq!([window.ask("a"), window.ask("b"), window.ask("c")], [ITEM, OK, ITEM]);
@@ -77,7 +80,7 @@ async fn r110_r114_a_skipped_item_leaves_and_the_others_go_on() {
 #[tokio::test(start_paused = true)]
 async fn r111_after_a_stop_every_item_of_the_handler_is_answered_so() {
     let window = Window::of(waiting(&["running", "waiting"])).await;
-    window.tell("running", Progress::new().value(1));
+    window.tell("running", Progress::new().with_value(1));
     window.session.stop_handler(CLASSIC).unwrap();
     assert_eq!([window.ask("running"), window.ask("waiting")], [ALL, ALL]);
 }
@@ -85,7 +88,7 @@ async fn r111_after_a_stop_every_item_of_the_handler_is_answered_so() {
 #[tokio::test(start_paused = true)]
 async fn r111_a_stop_is_also_the_answer_for_items_that_were_skipped_before() {
     let window = Window::of(waiting(&["skipped", "skipped early"])).await;
-    window.tell("skipped", Progress::new().value(1));
+    window.tell("skipped", Progress::new().with_value(1));
     window.skip("skipped");
     window.skip("skipped early");
     window.session.stop();
@@ -118,7 +121,7 @@ async fn r112_stopping_one_handler_does_not_show_in_another() {
     assert_eq!((ask(&stopped), ask(&going)), (ALL, OK));
     assert_eq!(going.transcript().count("SetItemStatus"), 0);
     stopped.side().callback().synchronize_completed(OK);
-    let done = Progress::new().status(Status::Succeeded);
+    let done = Progress::new().with_status(Status::Succeeded);
     assert_eq!(going.side().callback().progress(id("a"), Some(&done)), OK);
     going.side().callback().synchronize_completed(OK);
     let report = within(session.finish()).await;
@@ -134,7 +137,7 @@ async fn r113_a_cancel_stays_for_the_run_and_a_retry_starts_clean() {
     let window = Window::of(waiting(&["a", "b"]).on_show_error(retry)).await;
     let link = link("a");
     window.callback().log_error(syncmgr::LogLevel::Error, "look", Some(&link));
-    window.tell("a", Progress::new().value(1));
+    window.tell("a", Progress::new().with_value(1));
     window.skip("a");
     window.session.stop();
     for _ in 0..3 {
@@ -236,7 +239,7 @@ async fn r115_a_handler_the_manager_stops_still_completes() {
 async fn r116_what_a_handler_reports_last_of_a_cancelled_item_is_its_outcome() {
     let window = Window::of(waiting(&["skipped", "finished", "stopped"])).await;
     for name in ["skipped", "finished", "stopped"] {
-        window.tell(name, Progress::new().value(1));
+        window.tell(name, Progress::new().with_value(1));
     }
     window.skip("skipped");
     window.skip("finished");

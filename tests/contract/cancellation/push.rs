@@ -33,7 +33,7 @@ const EVERY_STATUS: [Status; 10] = [
 ];
 
 fn dreaming(names: &[&str], transcript: &Transcript) -> Scripted {
-    Scripted::new(names).on_item(|_| std::future::pending().boxed()).writing_to(transcript)
+    Scripted::new(names).on_item(|_| std::future::pending().boxed()).with_transcript(transcript)
 }
 
 #[tokio::test(start_paused = true)]
@@ -52,7 +52,7 @@ async fn r125_stopped_for_no_item_asks_the_handler_to_stop_everything() {
 #[tokio::test(start_paused = true)]
 async fn r125_stopped_while_preparing_ends_the_preparation_soon() {
     let transcript = Transcript::new();
-    let handler = Scripted::new(&["a"]).writing_to(&transcript).on_prepare(|_| std::future::pending().boxed());
+    let handler = Scripted::new(&["a"]).with_transcript(&transcript).on_prepare(|_| std::future::pending().boxed());
     let on = OnHost::ready(handler, &transcript).await;
     on.driven.prepare_for_sync(&[id("a")]);
     assert_eq!(on.driven.set_item_status(Subject::Handler, Status::Stopped), OK);
@@ -83,7 +83,7 @@ async fn r125_a_manager_that_has_pushed_stopped_synchronizes_nothing_whatever_th
 #[tokio::test(start_paused = true)]
 async fn r126_a_manager_pushes_nothing_but_skipped_for_items_and_stopped_for_all() {
     let window = Window::of(waiting(&["a", "b", "c"])).await;
-    window.tell("a", Progress::new().value(1));
+    window.tell("a", Progress::new().with_value(1));
     window.status("c", Status::Succeeded);
     for name in ["a", "a", "b", "c"] {
         window.skip(name);
@@ -170,7 +170,7 @@ async fn r128_a_skip_held_over_from_one_window_is_pushed_in_the_next_and_pulled_
     let (answers, transcript) = (Transcript::new(), Transcript::new());
     let session = Arc::new(std::sync::OnceLock::<syncmgr::Session>::new());
     let (reach, notes) = (session.clone(), answers.clone());
-    let handler = ScriptedHandler::new(listed(&["a", "b"])).writing_to(&transcript).on_prepare(move |side| {
+    let handler = ScriptedHandler::new(listed(&["a", "b"])).with_transcript(&transcript).on_prepare(move |side| {
         reach.get().unwrap().skip(CLASSIC, id("b")).unwrap();
         notes.note(side.callback().progress(id("b"), None).to_string());
         notes.note(side.callback().progress(id("a"), None).to_string());
@@ -187,7 +187,7 @@ async fn r128_a_skip_held_over_from_one_window_is_pushed_in_the_next_and_pulled_
 #[tokio::test(start_paused = true)]
 async fn r129_what_is_pushed_is_also_pulled_and_what_is_pulled_is_also_pushed() {
     let window = Window::of(waiting(&["a", "b", "c"])).await;
-    window.tell("a", Progress::new().value(1));
+    window.tell("a", Progress::new().with_value(1));
     window.skip("a");
     window.skip("b");
     tokio::task::yield_now().await;
@@ -203,7 +203,7 @@ async fn r129_what_is_pushed_is_also_pulled_and_what_is_pulled_is_also_pushed() 
 async fn r129_a_push_from_a_host_cancels_the_item_whose_answers_say_go_on() {
     let transcript = Transcript::new();
     let notes = transcript.clone();
-    let handler = Scripted::new(&["a"]).writing_to(&transcript).on_item(move |item| {
+    let handler = Scripted::new(&["a"]).with_transcript(&transcript).on_item(move |item| {
         let notes = notes.clone();
         async move {
             item.cancelled().await;

@@ -141,7 +141,7 @@ impl ClassicHandler for Nameless {
     }
 
     fn synchronize(&self) -> HResult {
-        let done = syncmgr::Progress::new().status(Status::Succeeded);
+        let done = syncmgr::Progress::new().with_status(Status::Succeeded);
         self.callback().progress(ItemId::from_name("a"), Some(&done));
         self.callback().synchronize_completed(HResult::S_OK)
     }

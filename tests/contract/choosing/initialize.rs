@@ -235,9 +235,9 @@ async fn r036_a_host_cannot_prepare_what_it_created_for_settings() {
 
 /// A session of a handler that asks the user while it prepares.
 fn asking(transcript: &Transcript, bother: impl FnOnce(SessionRequest) -> SessionRequest) -> Session {
-    let user = ScriptedUser::new().writing_to(transcript).answering(1);
+    let user = ScriptedUser::new().with_transcript(transcript).with_answer(1);
     let manager = SyncManager::builder().interaction(user).build();
-    let handler = Scripted::new(&["a"]).writing_to(transcript).on_prepare(|run| {
+    let handler = Scripted::new(&["a"]).with_transcript(transcript).on_prepare(|run| {
         async move {
             let answer = run.interaction().await?.confirm("really?").await?;
             anyhow::ensure!(answer == Confirmation::Confirm, "refused");

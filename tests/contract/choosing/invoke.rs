@@ -72,7 +72,7 @@ async fn r016_no_other_session_has_a_cookie() {
 /// What is offered to somebody who chooses `b`, and what a handler with `a` and `b` then does, after an invocation.
 async fn offered_and_prepared(flags: InvokeFlags) -> (Transcript, Report) {
     let transcript = Transcript::new();
-    let handler = Scripted::new(&["a", "b"]).writing_to(&transcript);
+    let handler = Scripted::new(&["a", "b"]).with_transcript(&transcript);
     let manager = choosing(&handler, &Picking::these(&["b"], &transcript));
     let report = invoke(&manager, invocation(HANDLER, flags)).await;
     (transcript, report)

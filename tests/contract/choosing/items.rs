@@ -157,7 +157,7 @@ async fn r059_roaming_user_and_may_delete_item_have_no_effect() {
             let off = SyncItem::named("off").with_state(ItemState::Unchecked);
             Ok([SyncItem::named("on"), off].map(|item| item.with_flags(flags)).into_iter().collect())
         };
-        let handler = Scripted::new(&[]).items(items).writing_to(&transcript);
+        let handler = Scripted::new(&[]).items(items).with_transcript(&transcript);
         let manager = choosing(&handler, &Picking::these(&["off"], &transcript));
         unattended(&manager).await;
         attended(&manager).await;

@@ -148,7 +148,7 @@ async fn created_by(trigger: Trigger) -> Vec<u32> {
     let (manager, transcript) = (SyncManager::new(), Transcript::new());
     for bits in 0..8 {
         let info = HandlerInfo::new(HandlerId::from_u128(u128::from(bits) + 1), "One of eight");
-        let handler = Scripted::new(&["a"]).info(|_| info).writing_to(&transcript);
+        let handler = Scripted::new(&["a"]).info(|_| info).with_transcript(&transcript);
         manager.register_for(Arc::new(handler), RegisterFlags::from_bits_truncate(bits)).expect("it can be registered");
     }
     let report = session(&manager, trigger).await;

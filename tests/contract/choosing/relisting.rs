@@ -141,7 +141,7 @@ async fn r072_properties_that_are_done_list_nothing_again() {
 fn staying_open(transcript: &Transcript) -> (Scripted, Arc<Notify>) {
     let (close, notes) = (Arc::new(Notify::new()), transcript.clone());
     let closing = close.clone();
-    let handler = adding(|| Ok(PropertiesOutcome::Done)).writing_to(transcript).on_show_properties(move |_, _| {
+    let handler = adding(|| Ok(PropertiesOutcome::Done)).with_transcript(transcript).on_show_properties(move |_, _| {
         let (closing, notes) = (closing.clone(), notes.clone());
         async move {
             closing.notified().await;

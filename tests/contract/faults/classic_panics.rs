@@ -125,7 +125,7 @@ async fn when_told_of_a_skip_the_skip_counts_all_the_same() {
     tokio::task::yield_now().await;
     let ask = |name| side.callback().progress(id(name), None);
     assert_eq!((ask("a"), ask("b")), (HResult::S_SYNCMGR_CANCELITEM, HResult::S_OK));
-    side.callback().progress(id("b"), Some(&Progress::new().status(Status::Succeeded)));
+    side.callback().progress(id("b"), Some(&Progress::new().with_status(Status::Succeeded)));
     side.callback().synchronize_completed(HResult::S_OK);
     let report = within(session.finish()).await;
     let run = report.run(CLASSIC).unwrap();

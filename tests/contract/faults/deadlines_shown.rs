@@ -185,7 +185,7 @@ async fn the_deadline_of_a_call_and_completed_handler_stands_still_while_it_has_
     callback.enable_modeless(syncmgr::classic::Attention::Release);
     assert_eq!(callback.prepare_for_sync_completed(HResult::S_OK), HResult::S_OK);
     until_run(&session, RunChange::Synchronizing).await;
-    callback.progress(id("a"), Some(&Progress::new().status(Status::Succeeded)));
+    callback.progress(id("a"), Some(&Progress::new().with_status(Status::Succeeded)));
     callback.synchronize_completed(HResult::S_OK);
     assert!(within(session.finish()).await.is_success());
 }

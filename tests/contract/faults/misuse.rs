@@ -48,7 +48,7 @@ async fn of_two_completions_of_one_call_the_first_counts_and_the_second_is_noted
         .on_prepare(twice(|side, code| side.callback().prepare_for_sync_completed(code)))
         .on_synchronize(|side| {
             side.callback().log_error(LogLevel::Error, "look", Some(&crate::support::window::link("x")));
-            side.callback().progress(id("a"), Some(&Progress::new().status(Status::Succeeded)));
+            side.callback().progress(id("a"), Some(&Progress::new().with_status(Status::Succeeded)));
             let answers = (side.callback().synchronize_completed(OK), side.callback().synchronize_completed(FAIL));
             assert_eq!(answers, (OK, UNEXPECTED));
             OK
@@ -93,7 +93,7 @@ async fn a_report_on_an_item_of_another_handler_is_refused_and_leaves_it_alone()
         })
         .await;
     }
-    let done = Progress::new().status(Status::Succeeded);
+    let done = Progress::new().with_status(Status::Succeeded);
     assert_eq!(mine.side().callback().progress(id("theirs"), Some(&done)), HResult::E_INVALIDARG);
     assert_eq!(session.progress(), []);
     for handler in [&mine, &theirs] {
@@ -116,8 +116,8 @@ async fn a_report_after_an_items_end_is_refused_and_the_end_stays() {
 
     let handler = Scripted::new(&["a"]).on_synchronize(|run| {
         async {
-            run.report(id("a"), Progress::new().status(Status::Failed))?;
-            let again = run.report(id("a"), Progress::new().status(Status::Succeeded));
+            run.report(id("a"), Progress::new().with_status(Status::Failed))?;
+            let again = run.report(id("a"), Progress::new().with_status(Status::Succeeded));
             assert_eq!(again, Err(ReportError::Ended { item: id("a") }));
             Ok(())
         }
@@ -140,7 +140,7 @@ async fn a_context_that_outlives_its_item_is_refused_and_reaches_no_other() {
             }
             let stray = place.lock().unwrap().clone().unwrap();
             let over = Err(Cancelled { reason: CancelReason::Over });
-            assert_eq!((stray.progress(9, 9), stray.report(Progress::new().text("stray"))), (over, over));
+            assert_eq!((stray.progress(9, 9), stray.report(Progress::new().with_text("stray"))), (over, over));
             assert_eq!(stray.check(), over);
             stray.cancelled().await;
             drop(stray.tolerate("stray", Err::<(), _>(anyhow::anyhow!("stray"))));
@@ -170,7 +170,7 @@ async fn asking_for_the_items_after_the_run_is_over_is_refused() {
     let stray = stray.lock().unwrap().clone().unwrap();
     assert!(within(stray.each_item()).await.is_err());
     assert!(within(stray.each(|_| async { Ok(()) })).await.is_err());
-    assert!(stray.report(id("a"), Progress::new().value(1)).is_err());
+    assert!(stray.report(id("a"), Progress::new().with_value(1)).is_err());
 }
 
 #[tokio::test(start_paused = true)]
@@ -205,7 +205,7 @@ async fn asking_twice_for_the_items_runs_each_once_and_no_more_at_once_than_allo
 #[tokio::test(start_paused = true)]
 async fn a_host_that_calls_at_the_wrong_time_is_refused_and_nothing_happens() {
     let transcript = Transcript::new();
-    let on = OnHost::created(Scripted::new(&["a"]).writing_to(&transcript), &transcript);
+    let on = OnHost::created(Scripted::new(&["a"]).with_transcript(&transcript), &transcript);
     let pair = |on: &OnHost| (on.driven.synchronize(), on.driven.show_error(error()));
     assert_eq!(on.driven.enum_sync_items().await, Err(UNEXPECTED));
     assert_eq!(on.attach(), UNEXPECTED);

@@ -239,13 +239,13 @@ async fn an_item_its_handler_reports_on_by_hand_stalls_too_and_the_next_report_s
     let report = run(Scripted::new(&["a", "b"]).on_synchronize(move |run| {
         let answers = noting.clone();
         async move {
-            tell(run, "a", Progress::new().value(1))?;
+            tell(run, "a", Progress::new().with_value(1))?;
             for value in 0..8 {
                 sleep(STALL / 4).await;
-                tell(run, "b", Progress::new().value(value))?;
+                tell(run, "b", Progress::new().with_value(value))?;
             }
-            answers.note(format!("{:?}", tell(run, "a", Progress::new().value(2)).is_err()));
-            Ok(tell(run, "b", Progress::new().status(Status::Succeeded))?)
+            answers.note(format!("{:?}", tell(run, "a", Progress::new().with_value(2)).is_err()));
+            Ok(tell(run, "b", Progress::new().with_status(Status::Succeeded))?)
         }
         .boxed()
     }))
@@ -260,10 +260,10 @@ async fn items_reported_on_by_hand_go_on_for_ever_while_they_report() {
     let report = run(Scripted::new(&["a"]).on_synchronize(move |run| {
         async move {
             for value in 0..100 {
-                tell(run, "a", Progress::new().value(value))?;
+                tell(run, "a", Progress::new().with_value(value))?;
                 sleep(STALL - Duration::from_secs(1)).await;
             }
-            Ok(tell(run, "a", Progress::new().status(Status::Succeeded))?)
+            Ok(tell(run, "a", Progress::new().with_status(Status::Succeeded))?)
         }
         .boxed()
     }))
@@ -275,7 +275,7 @@ async fn items_reported_on_by_hand_go_on_for_ever_while_they_report() {
 async fn a_handler_that_hangs_after_a_report_by_hand_is_cut() {
     let report = within(run(Scripted::new(&["a", "b"]).on_synchronize(move |run| {
         async move {
-            tell(run, "a", Progress::new().value(1))?;
+            tell(run, "a", Progress::new().with_value(1))?;
             std::future::pending().await
         }
         .boxed()

@@ -17,9 +17,9 @@ use crate::support::{Scripted, id};
 
 /// The handler on a host with a user who chooses this, over a store, prepared.
 async fn on_host(handler: Scripted, store: &MemoryStore, answer: usize, transcript: &Transcript) -> OnHost {
-    let user = ScriptedUser::new().answering(answer);
+    let user = ScriptedUser::new().with_answer(answer);
     let driven = Driven::with_store(Arc::new(handler), Some(Arc::new(user)), Arc::new(store.clone()));
-    let on = OnHost { driven: driven.expect("inside a runtime"), host: Watched::writing_to(transcript) };
+    let on = OnHost { driven: driven.expect("inside a runtime"), host: Watched::with_transcript(transcript) };
     on.driven.initialize(Trigger::Manual, RunFlags::MAY_BOTHER_USER, None).await;
     on.driven.enum_sync_items().await.expect("the script lists its items");
     on.attach();
@@ -51,7 +51,7 @@ async fn a_driven_host_is_told_and_its_user_answers_through_show_error() {
 
 #[tokio::test(start_paused = true)]
 async fn a_driven_host_lets_harmless_plans_go() {
-    let (planning, transcript) = (Planning::new(Plan::new().deleting(3, 3)), Transcript::new());
+    let (planning, transcript) = (Planning::new(Plan::new().with_deletes(3, 3)), Transcript::new());
     let _on = on_host(planning.handler(), &MemoryStore::new(), 0, &transcript).await;
     assert_eq!(planning.told.lines(), ["Go"]);
     assert!(transcript.of(&["LogError"]).is_empty(), "{:?}", transcript.lines());

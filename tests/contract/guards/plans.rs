@@ -55,7 +55,7 @@ impl Planning {
 
 /// Twenty of thirty entries go.
 pub(crate) fn many() -> Plan {
-    Plan::new().deleting(20, 30)
+    Plan::new().with_deletes(20, 30)
 }
 
 pub(crate) fn over(store: &MemoryStore, planning: &Planning) -> SyncManager {
@@ -74,9 +74,12 @@ pub(crate) fn question(manager: &SyncManager) -> ErrorId {
 
 #[tokio::test(start_paused = true)]
 async fn a_harmless_plan_goes_and_is_not_mentioned() {
-    for plan in
-        [Plan::new(), Plan::new().deleting(10, 10), Plan::new().deleting(500, 1000), Plan::new().moving(1 << 50)]
-    {
+    for plan in [
+        Plan::new(),
+        Plan::new().with_deletes(10, 10),
+        Plan::new().with_deletes(500, 1000),
+        Plan::new().with_bytes(1 << 50),
+    ] {
         let planning = Planning::new(plan);
         let report = succeeds(begin(&over(&MemoryStore::new(), &planning))).await;
         assert_eq!(planning.told.lines(), ["Go"]);
@@ -165,10 +168,10 @@ async fn success_uses_the_answer_up() {
 #[tokio::test(start_paused = true)]
 async fn a_plan_that_changed_asks_again_and_one_that_only_moves_more_does_not() {
     let changed = [
-        (many().creating(7).updating(9).moving(1 << 30), "Go"),
-        (Plan::new().deleting(21, 30), "Held"),
-        (Plan::new().deleting(20, 31), "Held"),
-        (many().between(Side::new("there", 5)), "Held"),
+        (many().with_creates(7).with_updates(9).with_bytes(1 << 30), "Go"),
+        (Plan::new().with_deletes(21, 30), "Held"),
+        (Plan::new().with_deletes(20, 31), "Held"),
+        (many().with_side(Side::new("there", 5)), "Held"),
     ];
     for (plan, told) in changed {
         let planning = Planning::new(many());
@@ -195,7 +198,7 @@ async fn where_nobody_answers_the_policy_does() {
 #[tokio::test(start_paused = true)]
 async fn limits_are_the_hosts_to_set() {
     let guards = GuardPolicy::DEFAULT.with_deletions(2, 10);
-    for (plan, told) in [(Plan::new().deleting(3, 29), "Held"), (Plan::new().deleting(3, 30), "Go")] {
+    for (plan, told) in [(Plan::new().with_deletes(3, 29), "Held"), (Plan::new().with_deletes(3, 30), "Go")] {
         let planning = Planning::new(plan);
         let manager = registered(SyncManager::builder().guards(guards).build(), [planning.handler()]);
         within(begin(&manager).finish()).await;

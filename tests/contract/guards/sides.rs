@@ -13,7 +13,7 @@ use crate::support::{HANDLER, Scripted, id};
 
 /// A plan between a source with so many entries and a target.
 pub(crate) fn sides(entries: u64, disk: &str) -> Plan {
-    Plan::new().between(Side::new("here", entries).identified_by(disk)).between(Side::new("there", 100))
+    Plan::new().with_side(Side::new("here", entries).with_identity(disk)).with_side(Side::new("there", 100))
 }
 
 #[tokio::test(start_paused = true)]
@@ -22,8 +22,8 @@ async fn sides_are_compared_with_those_of_the_last_plan_that_was_carried_out() {
         (sides(40, "disk"), "Go"),
         (sides(0, "disk"), "Held"),
         (sides(40, "another"), "Held"),
-        (Plan::new().between(Side::new("here", 40)), "Go"),
-        (Plan::new().between(Side::new("elsewhere", 0)), "Go"),
+        (Plan::new().with_side(Side::new("here", 40)), "Go"),
+        (Plan::new().with_side(Side::new("elsewhere", 0)), "Go"),
     ] {
         let (store, planning) = (MemoryStore::new(), Planning::new(sides(40, "disk")));
         succeeds(begin(&over(&store, &planning))).await;
@@ -54,7 +54,7 @@ async fn an_attempt_that_failed_is_no_measure() {
     let (store, planning) = (MemoryStore::new(), Planning::new(sides(40, "disk")));
     succeeds(begin(&over(&store, &planning))).await;
     let swapped = Scripted::new(&["a"]).on_item(|item| {
-        let clearance = item.clear(&sides(40, "disk").between(Side::new("third", 50)));
+        let clearance = item.clear(&sides(40, "disk").with_side(Side::new("third", 50)));
         async move {
             assert_eq!(clearance, Clearance::Go);
             Err(syncmgr::anyhow::anyhow!("no luck"))

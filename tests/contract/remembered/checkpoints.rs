@@ -276,7 +276,7 @@ async fn a_retry_in_an_older_session_that_is_still_open_commits_and_is_recorded_
 async fn driven(store: &MemoryStore, handler: &Scripted, transcript: &Transcript) -> OnHost {
     let driven = syncmgr::classic::Driven::with_store(Arc::new(handler.clone()), None, Arc::new(store.clone()))
         .expect("nothing is wrong here");
-    let on = OnHost { driven, host: crate::support::watched::Watched::writing_to(transcript) };
+    let on = OnHost { driven, host: crate::support::watched::Watched::with_transcript(transcript) };
     let initialized = on.driven.initialize(syncmgr::Trigger::Manual, syncmgr::request::RunFlags::empty(), None).await;
     assert_eq!(initialized, syncmgr::classic::HResult::S_OK);
     on.driven.enum_sync_items().await.expect("nothing is wrong here");

@@ -20,7 +20,7 @@ use crate::support::{HANDLER, Scripted, id, run, start};
 async fn r106_a_host_is_told_of_each_item_before_the_item_begins() {
     let transcript = Transcript::new();
     let one_at_a_time = Limits::DEFAULT.with_items(1);
-    let handler = Scripted::new(&["a", "b"]).info(|info| info.with_limits(one_at_a_time)).writing_to(&transcript);
+    let handler = Scripted::new(&["a", "b"]).info(|info| info.with_limits(one_at_a_time)).with_transcript(&transcript);
     let on = OnHost::prepared(handler, &transcript, &[id("a"), id("b")]).await;
     on.driven.synchronize();
     on.host.saw("SynchronizeCompleted S_OK").await;
@@ -40,9 +40,9 @@ async fn r106_an_item_has_begun_before_anything_else_is_seen_of_it() {
     });
     let reporting = Scripted::new(&["a"]).on_synchronize(|run| {
         async {
-            run.report(id("a"), Progress::new().value(1))?;
+            run.report(id("a"), Progress::new().with_value(1))?;
             tokio::time::sleep(Duration::from_secs(1)).await;
-            Ok(run.report(id("a"), Progress::new().status(Status::Succeeded))?)
+            Ok(run.report(id("a"), Progress::new().with_status(Status::Succeeded))?)
         }
         .boxed()
     });
@@ -132,9 +132,9 @@ async fn r108_progress_is_shown_in_a_session_that_bothers_nobody() {
 #[tokio::test(start_paused = true)]
 async fn r117_fields_outside_the_mask_keep_their_last_value() {
     let window = Window::of(waiting(&["a"])).await;
-    window.tell("a", Progress::new().text("reading").max(10));
-    window.tell("a", Progress::new().value(4).status(Status::Updating));
-    window.tell("a", Progress::new().value(5));
+    window.tell("a", Progress::new().with_text("reading").with_max(10));
+    window.tell("a", Progress::new().with_value(4).with_status(Status::Updating));
+    window.tell("a", Progress::new().with_value(5));
     let (handler, item, state) = window.shown().remove(0);
     assert_eq!((handler, item), (CLASSIC, id("a")));
     assert_eq!(
@@ -148,7 +148,7 @@ async fn r117_a_host_is_told_only_the_fields_that_changed() {
     let transcript = Transcript::new();
     let handler = Scripted::new(&["a"]).on_item(|item| {
         async {
-            item.report(Progress::new().text("reading").max(10))?;
+            item.report(Progress::new().with_text("reading").with_max(10))?;
             tokio::time::sleep(Duration::from_millis(150)).await;
             item.progress(4, None)?;
             tokio::time::sleep(Duration::from_millis(150)).await;
@@ -168,7 +168,7 @@ async fn r117_a_host_is_told_only_the_fields_that_changed() {
 #[tokio::test(start_paused = true)]
 async fn r118_a_report_of_nothing_changes_nothing_and_is_answered() {
     let window = Window::of(waiting(&["a"])).await;
-    window.tell("a", Progress::new().value(3).max(4));
+    window.tell("a", Progress::new().with_value(3).with_max(4));
     let before = window.shown();
     assert_eq!((window.ask("a"), window.tell("a", Progress::new())), (HResult::S_OK, HResult::S_OK));
     assert_eq!(window.shown(), before);
@@ -203,7 +203,7 @@ async fn r118_checking_a_run_reports_nothing_about_its_items() {
 async fn r119_a_value_beyond_the_maximum_shows_as_all_of_it_and_no_maximum_as_unknown() {
     let window = Window::of(waiting(&["a"])).await;
     let shown = |value, max| {
-        assert_eq!(window.tell("a", Progress::new().value(value).max(max)), HResult::S_OK);
+        assert_eq!(window.tell("a", Progress::new().with_value(value).with_max(max)), HResult::S_OK);
         window.shown()[0].2.fraction()
     };
     assert_eq!([shown(5, 10), shown(15, 10), shown(15, 0)], [Some(0.5), Some(1.0), None]);
@@ -215,7 +215,7 @@ async fn r120_an_id_outside_the_prepared_list_is_refused() {
     let session = manager.session(Trigger::Manual).items(CLASSIC, [id("a")]).start().unwrap();
     until_run(&session, RunChange::Synchronizing).await;
     for name in ["not chosen", "unlisted"] {
-        let report = Progress::new().value(1).status(Status::Succeeded);
+        let report = Progress::new().with_value(1).with_status(Status::Succeeded);
         assert_eq!(handler.side().callback().progress(id(name), Some(&report)), HResult::E_INVALIDARG);
         assert_eq!(handler.side().callback().progress(id(name), None), HResult::E_INVALIDARG);
     }
@@ -229,10 +229,10 @@ async fn r120_a_report_about_an_item_that_was_not_prepared_is_a_typed_error() {
     let handler = Scripted::new(&["a", "not chosen"]).on_synchronize(|run| {
         async {
             for name in ["not chosen", "unlisted"] {
-                let refused = run.report(id(name), Progress::new().value(1));
+                let refused = run.report(id(name), Progress::new().with_value(1));
                 assert_eq!(refused, Err(ReportError::NotPrepared { item: id(name) }));
             }
-            Ok(run.report(id("a"), Progress::new().status(Status::Succeeded))?)
+            Ok(run.report(id("a"), Progress::new().with_status(Status::Succeeded))?)
         }
         .boxed()
     });

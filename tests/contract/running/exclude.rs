@@ -168,7 +168,7 @@ async fn a_reason_that_is_a_page_long_is_cut_and_control_characters_do_no_harm()
 /// Prepares and synchronizes the items of a handler on a foreign host.
 async fn on_host(handler: Scripted) -> (OnHost, Transcript) {
     let transcript = Transcript::new();
-    let host = OnHost::prepared(handler.writing_to(&transcript), &transcript, &[id("a"), id("b")]).await;
+    let host = OnHost::prepared(handler.with_transcript(&transcript), &transcript, &[id("a"), id("b")]).await;
     assert_eq!(host.driven.synchronize(), HResult::S_OK);
     host.host.saw("SynchronizeCompleted S_OK").await;
     (host, transcript)

@@ -47,7 +47,7 @@ async fn r074_a_host_that_set_no_callback_cannot_prepare() {
 async fn r076_a_second_callback_takes_the_place_of_the_first_which_is_let_go_of() {
     let handler = Scripted::new(&["a"]);
     let on = OnHost::ready(handler, &Transcript::new()).await;
-    let second = Watched::writing_to(&Transcript::new());
+    let second = Watched::with_transcript(&Transcript::new());
     assert_eq!(Arc::strong_count(&on.host), 2);
     assert_eq!(on.driven.set_progress_callback(Some(second.clone())), HResult::S_OK);
     assert_eq!(Arc::strong_count(&on.host), 1);
@@ -65,7 +65,7 @@ async fn r076_a_callback_is_not_replaced_while_something_is_under_way() {
     let handler = Scripted::new(&["a"]).on_prepare(move |_| waiting.clone().notified_owned().map(Ok).boxed());
     let on = OnHost::ready(handler, &Transcript::new()).await;
     assert_eq!(on.driven.prepare_for_sync(&[id("a")]), HResult::S_OK);
-    let second = Watched::writing_to(&Transcript::new());
+    let second = Watched::with_transcript(&Transcript::new());
     assert_eq!(on.driven.set_progress_callback(Some(second.clone())), HResult::E_UNEXPECTED);
     assert_eq!(Arc::strong_count(&second), 1);
     go.notify_one();
@@ -125,7 +125,7 @@ fn assert_let_go(handler: &ScriptedHandler) {
 
 #[tokio::test(start_paused = true)]
 async fn r077_a_handler_that_declined_or_failed_to_list_was_given_no_callback_to_take_away() {
-    for handler in [scripted().on_initialize(|_| HResult::S_FALSE), scripted().failing_to_list(HResult::E_FAIL)] {
+    for handler in [scripted().on_initialize(|_| HResult::S_FALSE), scripted().with_listing_failure(HResult::E_FAIL)] {
         let (manager, handler) = hosting(handler);
         manager.session(Trigger::Manual).start().unwrap().finish().await;
         assert_eq!(handler.transcript().count("SetProgressCallback"), 0);
@@ -137,7 +137,7 @@ async fn r077_a_host_that_detaches_is_not_called_any_more_and_what_runs_is_stopp
     let transcript = Transcript::new();
     let (sender, receiver) = oneshot::channel();
     let sender = Mutex::new(Some(sender));
-    let handler = Scripted::new(&["a"]).writing_to(&transcript).on_item(move |item| {
+    let handler = Scripted::new(&["a"]).with_transcript(&transcript).on_item(move |item| {
         let sender = sender.lock().unwrap().take().expect("one item runs once");
         async move {
             item.cancelled().await;

@@ -22,9 +22,9 @@ async fn asked_on_host(flags: RunFlags, attention: HResult) -> Vec<String> {
         }
         .boxed()
     });
-    let user = ScriptedUser::new().writing_to(&transcript).answering(1);
+    let user = ScriptedUser::new().with_transcript(&transcript).with_answer(1);
     let driven = Driven::with_interaction(Arc::new(handler), Some(Arc::new(user))).expect("inside a runtime");
-    let host = Watched::writing_to(&transcript);
+    let host = Watched::with_transcript(&transcript);
     host.script.answer_attention(attention);
     driven.initialize(Trigger::Manual, flags, None).await;
     driven.enum_sync_items().await.expect("the script lists its items");

@@ -28,7 +28,7 @@ fn outcomes(run: &RunReport) -> Vec<Outcome> {
 async fn r096_synchronize_is_called_once_for_each_handler_with_chosen_items_and_after_preparation() {
     let (transcript, manager) = (Transcript::new(), SyncManager::new());
     for (number, names) in [&["a", "b"][..], &[], &["c"]].into_iter().enumerate() {
-        let handler = Scripted::new(names).writing_to(&transcript);
+        let handler = Scripted::new(names).with_transcript(&transcript);
         let number = u128::try_from(number).unwrap() + 1;
         manager.register(handler.info(|_| HandlerInfo::new(HandlerId::from_u128(number), "One of three"))).unwrap();
     }
@@ -99,7 +99,7 @@ async fn r097_a_retry_synchronizes_the_items_of_the_last_prepare() {
 async fn r102_the_code_of_the_completion_is_the_result_of_the_run() {
     for code in [HResult::S_OK, HResult::S_FALSE, HResult::E_OUTOFMEMORY, HResult::S_SYNCMGR_CANCELALL] {
         for complete in [true, false] {
-            let done = Progress::new().status(Status::Succeeded);
+            let done = Progress::new().with_status(Status::Succeeded);
             let (run, _) = hosted(scripted(&["a"]).on_synchronize(move |side| {
                 side.callback().progress(id("a"), Some(&done));
                 match complete {
@@ -173,8 +173,8 @@ async fn r104_a_host_that_skipped_every_item_is_told_at_once_that_all_is_done() 
 
 /// Reports one item done, one begun and one not at all, and completes with this code.
 fn reports_in_part(callback: &dyn SyncCallback, code: HResult) -> HResult {
-    callback.progress(id("done"), Some(&Progress::new().status(Status::Succeeded)));
-    callback.progress(id("begun"), Some(&Progress::new().value(1)));
+    callback.progress(id("done"), Some(&Progress::new().with_status(Status::Succeeded)));
+    callback.progress(id("begun"), Some(&Progress::new().with_value(1)));
     callback.synchronize_completed(code)
 }
 
@@ -203,9 +203,9 @@ async fn r105_items_without_a_terminal_status_are_closed_by_a_cancel_before_anyt
     let session = begin(&manager);
     until_run(&session, RunChange::Synchronizing).await;
     let callback = handler.side().callback();
-    callback.progress(id("begun"), Some(&Progress::new().value(1)));
+    callback.progress(id("begun"), Some(&Progress::new().with_value(1)));
     session.skip(CLASSIC, id("begun")).unwrap();
-    callback.progress(id("done"), Some(&Progress::new().status(Status::Succeeded)));
+    callback.progress(id("done"), Some(&Progress::new().with_status(Status::Succeeded)));
     session.stop();
     callback.synchronize_completed(HResult::S_OK);
     let report = within(session.finish()).await;
@@ -215,7 +215,7 @@ async fn r105_items_without_a_terminal_status_are_closed_by_a_cancel_before_anyt
 #[tokio::test(start_paused = true)]
 async fn r105_a_host_is_told_the_terminal_status_of_what_the_handler_left_out() {
     let handler = Scripted::new(&["begun", "untouched"]).on_synchronize(|run| {
-        let begun = run.report(id("begun"), Progress::new().value(1));
+        let begun = run.report(id("begun"), Progress::new().with_value(1));
         std::future::ready(begun.map_err(Into::into)).boxed()
     });
     let on = OnHost::prepared(handler, &Transcript::new(), &["begun", "untouched"].map(id)).await;

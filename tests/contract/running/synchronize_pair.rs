@@ -40,7 +40,7 @@ async fn r099_synchronize_may_complete_before_it_returns() {
 #[tokio::test(start_paused = true)]
 async fn r099_a_host_is_told_before_the_return_where_nothing_has_to_be_waited_for() {
     let handler = Scripted::new(&["a"]).on_synchronize(|run| {
-        let done = run.report(id("a"), Progress::new().status(Status::Succeeded));
+        let done = run.report(id("a"), Progress::new().with_status(Status::Succeeded));
         std::future::ready(done.map_err(Into::into)).boxed()
     });
     let on = OnHost::prepared(handler, &Transcript::new(), &[id("a")]).await;
@@ -98,7 +98,7 @@ async fn r101_the_run_goes_on_until_the_completion_and_a_second_one_is_refused()
     let session = begin(&manager);
     until_run(&session, RunChange::Synchronizing).await;
     let callback = handler.side().callback();
-    assert_eq!(callback.progress(id("a"), Some(&Progress::new().status(Status::Succeeded))), OK);
+    assert_eq!(callback.progress(id("a"), Some(&Progress::new().with_status(Status::Succeeded))), OK);
     for _ in 0..10 {
         tokio::task::yield_now().await;
     }

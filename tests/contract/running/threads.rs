@@ -43,8 +43,8 @@ async fn r079_every_callback_method_works_from_another_thread() {
 /// Calls what may be called while synchronizing.
 fn every_question(callback: &dyn SyncCallback) -> [HResult; 7] {
     [
-        callback.progress(id("a"), Some(&Progress::new().status(Status::Succeeded))),
-        callback.progress(id("b"), Some(&Progress::new().value(1))),
+        callback.progress(id("a"), Some(&Progress::new().with_status(Status::Succeeded))),
+        callback.progress(id("b"), Some(&Progress::new().with_value(1))),
         callback.log_error(LogLevel::Warning, "kept", None),
         callback.delete_log_error(ErrorScope::One(ErrorId::from_u128(1))),
         callback.enable_modeless(Attention::Ask),
@@ -93,9 +93,9 @@ async fn r080_fields_reported_from_many_threads_do_not_undo_each_other() {
     let (handler, all) = crowd(|callback, number| {
         for n in 1..=200 {
             let report = match number % 3 {
-                0 => Progress::new().value(n),
-                1 => Progress::new().max(1000),
-                _ => Progress::new().text("copying"),
+                0 => Progress::new().with_value(n),
+                1 => Progress::new().with_max(1000),
+                _ => Progress::new().with_text("copying"),
             };
             assert_eq!(callback.progress(id("a"), Some(&report)), HResult::S_OK);
         }

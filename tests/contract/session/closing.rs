@@ -24,7 +24,7 @@ fn call_everything(callback: &dyn SyncCallback) -> [HResult; 9] {
         callback.synchronize_completed(HResult::S_OK),
         callback.show_properties_completed(HResult::S_OK),
         callback.show_error_completed(HResult::S_SYNCMGR_RETRYSYNC, &[id("a")]),
-        callback.progress(id("a"), Some(&Progress::new().value(9))),
+        callback.progress(id("a"), Some(&Progress::new().with_value(9))),
         callback.log_error(LogLevel::Error, "stale", None),
         callback.delete_log_error(ErrorScope::All),
         callback.establish_connection(None),
@@ -102,7 +102,7 @@ impl Drop for Guard {
 fn keeping(transcript: &Transcript) -> Scripted {
     let drops = transcript.clone();
     Scripted::new(&["a"])
-        .writing_to(transcript)
+        .with_transcript(transcript)
         .on_prepare(move |run| {
             run.keep(Guard(drops.clone()));
             run.log(LogEntry::new(LogLevel::Warning, "look").with_link(link()));

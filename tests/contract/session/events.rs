@@ -190,7 +190,7 @@ async fn progress_is_sampled_the_last_report_is_seen_and_those_before_it_are_not
             for done in 0..=9 {
                 item.progress(done, 10)?;
             }
-            item.report(Progress::new().text("nearly"))?;
+            item.report(Progress::new().with_text("nearly"))?;
             go.notified().await;
             Ok(())
         }

@@ -191,11 +191,11 @@ async fn items_a_handler_reports_by_hand_merge_as_long_as_nothing_was_reported()
         let (waits, begins) = (waits.clone(), begins.clone());
         async move {
             let items: Vec<_> = run.selection().iter().map(syncmgr::SyncItem::id).collect();
-            run.report(items[0], Progress::new().value(1))?;
+            run.report(items[0], Progress::new().with_value(1))?;
             begins.notify_one();
             waits.notified().await;
             for item in items {
-                run.report(item, Progress::new().status(Status::Succeeded))?;
+                run.report(item, Progress::new().with_status(Status::Succeeded))?;
             }
             Ok(())
         }

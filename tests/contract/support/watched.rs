@@ -50,7 +50,7 @@ pub(crate) async fn until_run(session: &Session, wanted: RunChange) {
 pub(crate) fn waiting(transcript: &Transcript) -> (SyncManager, Arc<Notify>) {
     let (go, ended) = (Arc::new(Notify::new()), transcript.clone());
     let waiting = go.clone();
-    let handler = Scripted::new(&["a"]).writing_to(transcript).on_item(move |_| {
+    let handler = Scripted::new(&["a"]).with_transcript(transcript).on_item(move |_| {
         let (go, ended) = (waiting.clone(), ended.clone());
         async move {
             go.notified().await;
@@ -137,8 +137,8 @@ pub(crate) struct Watched {
 }
 
 impl Watched {
-    pub(crate) fn writing_to(transcript: &Transcript) -> Arc<Self> {
-        Arc::new(Self { script: ScriptedHost::writing_to(transcript), called: Notify::new() })
+    pub(crate) fn with_transcript(transcript: &Transcript) -> Arc<Self> {
+        Arc::new(Self { script: ScriptedHost::with_transcript(transcript), called: Notify::new() })
     }
 
     /// Waits until the host was called like this.
@@ -206,7 +206,7 @@ impl OnHost {
     /// A handler that was only created.
     pub(crate) fn created(handler: impl SyncHandler, transcript: &Transcript) -> Self {
         let driven = Driven::new(Arc::new(handler)).expect("inside a runtime");
-        Self { driven, host: Watched::writing_to(transcript) }
+        Self { driven, host: Watched::with_transcript(transcript) }
     }
 
     /// A handler that was initialized, has listed its items and was given the callback.

@@ -56,7 +56,7 @@ impl Window {
 
     /// What the host answers to a status of an item.
     pub(crate) fn status(&self, name: &str, status: Status) -> HResult {
-        self.tell(name, Progress::new().status(status))
+        self.tell(name, Progress::new().with_status(status))
     }
 
     /// What the host answers when asked whether to go on with an item.

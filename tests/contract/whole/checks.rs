@@ -65,7 +65,7 @@ fn stray(stray: &Stray) -> Option<&'static str> {
             run
         }
         Stray::Synchronize(run) => {
-            let reports = |item: &SyncItem| run.report(item.id(), Progress::new().value(1)).is_ok();
+            let reports = |item: &SyncItem| run.report(item.id(), Progress::new().with_value(1)).is_ok();
             if run.selection().iter().any(reports) || !matches!(at_once(run.each_item()), Some(Err(_))) {
                 return Some("items were run or reported after the end");
             }

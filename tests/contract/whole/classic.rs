@@ -31,7 +31,7 @@ pub(crate) fn instance(id: HandlerId, plan: &Plan, ledger: &Ledger) -> Arc<Scrip
         handler = handler.on_initialize(|_| HResult::S_FALSE);
     }
     if plan.listing == Listing::Error {
-        handler = handler.failing_to_list(HResult::E_FAIL);
+        handler = handler.with_listing_failure(HResult::E_FAIL);
     }
     let handler = Arc::new(handler);
     ledger.books().classics.push(handler.clone());
@@ -52,9 +52,9 @@ fn synchronizing(plan: &Plan, completion: Completion, ledger: Ledger) -> impl Fn
     move |side| {
         let callback = side.callback();
         for (place, item) in side.items().into_iter().enumerate() {
-            let begun = callback.progress(item, Some(&Progress::new().value(1).max(2)));
+            let begun = callback.progress(item, Some(&Progress::new().with_value(1).with_max(2)));
             if begun.is_ok() && place % 3 != 2 {
-                callback.progress(item, Some(&Progress::new().status(Status::Succeeded)));
+                callback.progress(item, Some(&Progress::new().with_status(Status::Succeeded)));
             }
         }
         let look = ErrorId::from_key("look");

@@ -90,7 +90,7 @@ async fn after_a_foreign_host_has_detached_the_context_of_initialize_is_over() {
 async fn a_handler_that_begins_an_item_itself_and_goes_silent_is_stalled() {
     let handler = Scripted::new(&["a"]).on_synchronize(|run| {
         async move {
-            run.report(id("a"), Progress::new().value(1))?;
+            run.report(id("a"), Progress::new().with_value(1))?;
             std::future::pending().await
         }
         .boxed()

@@ -107,12 +107,12 @@ impl Player {
     }
 
     async fn report(&self, run: &SynchronizeContext, item: ItemId, hand: Hand) -> SyncResult {
-        let ends = |status| Progress::new().status(status);
+        let ends = |status| Progress::new().with_status(status);
         match hand {
             Hand::Nothing => {}
-            Hand::Begins => run.report(item, Progress::new().value(1))?,
+            Hand::Begins => run.report(item, Progress::new().with_value(1))?,
             Hand::Succeeds(time) => {
-                run.report(item, Progress::new().value(1).max(2))?;
+                run.report(item, Progress::new().with_value(1).with_max(2))?;
                 wait(time).await;
                 run.report(item, ends(Status::Succeeded))?;
             }
@@ -121,7 +121,7 @@ impl Player {
                 run.report(item, ends(Status::Succeeded))?;
                 run.report(item, ends(Status::Failed))?;
             }
-            Hand::NamesAnother => run.report(ItemId::from_name("another"), Progress::new().value(1))?,
+            Hand::NamesAnother => run.report(ItemId::from_name("another"), Progress::new().with_value(1))?,
         }
         Ok(())
     }

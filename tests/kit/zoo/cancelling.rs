@@ -49,10 +49,10 @@ impl SyncHandler for Headstrong {
 
     async fn synchronize(&self, run: &SynchronizeContext) -> SyncResult {
         for item in run.selection() {
-            _ = run.report(item.id(), Progress::new().status(Status::Updating));
+            _ = run.report(item.id(), Progress::new().with_status(Status::Updating));
             let text = self.0.fetch(item.name(), 0).await?;
             self.0.put(item.name(), 0, text);
-            _ = run.report(item.id(), Progress::new().status(Status::Succeeded));
+            _ = run.report(item.id(), Progress::new().with_status(Status::Succeeded));
         }
         Ok(())
     }

@@ -74,7 +74,7 @@ impl SyncHandler for Counts {
     }
 
     async fn synchronize_item(&self, item: &ItemContext) -> SyncResult {
-        item.report(Progress::new().status(Status::Succeeded))?;
+        item.report(Progress::new().with_status(Status::Succeeded))?;
         let text = self.0.fetch(item.name(), 0).await?;
         item.progress(1, 1)?;
         self.0.put(item.name(), 0, text);

@@ -224,9 +224,9 @@ impl SyncHandler for Postscript {
 
     async fn synchronize(&self, run: &SynchronizeContext) -> SyncResult {
         for item in run.selection() {
-            run.report(item.id(), Progress::new().status(Status::Updating))?;
-            run.report(item.id(), Progress::new().status(Status::Succeeded))?;
-            _ = run.report(item.id(), Progress::new().value(1).max(1));
+            run.report(item.id(), Progress::new().with_status(Status::Updating))?;
+            run.report(item.id(), Progress::new().with_status(Status::Succeeded))?;
+            _ = run.report(item.id(), Progress::new().with_value(1).with_max(1));
         }
         Ok(())
     }
@@ -247,9 +247,9 @@ impl SyncHandler for Hasty {
     }
 
     async fn synchronize_item(&self, item: &ItemContext) -> SyncResult {
-        item.report(Progress::new().status(Status::Succeeded))?;
+        item.report(Progress::new().with_status(Status::Succeeded))?;
         let text = self.0.fetch(item.name(), 0).await?;
-        item.report(Progress::new().status(Status::Updating))?;
+        item.report(Progress::new().with_status(Status::Updating))?;
         self.0.put(item.name(), 0, text);
         Ok(())
     }

@@ -13,11 +13,11 @@ fn recorded(sides: &[Side]) -> ItemRecord {
 }
 
 fn deleting(deletes: u64, existing: u64) -> Option<Objection> {
-    object(&Plan::new().deleting(deletes, existing), None, &POLICY, NOW)
+    object(&Plan::new().with_deletes(deletes, existing), None, &POLICY, NOW)
 }
 
 fn between(now: Side, before: Side) -> Option<Objection> {
-    object(&Plan::new().between(now), Some(&recorded(&[before])), &POLICY, NOW)
+    object(&Plan::new().with_side(now), Some(&recorded(&[before])), &POLICY, NOW)
 }
 
 fn asked(plan: &Plan) -> Question {
@@ -39,7 +39,7 @@ fn more_than_ten_deletions_and_more_than_half_are_too_many() {
 
 #[test]
 fn a_policy_of_the_hosts_own_counts_instead_of_the_defaults() {
-    let plan = |deletes| Plan::new().deleting(deletes, 100);
+    let plan = |deletes| Plan::new().with_deletes(deletes, 100);
     let objects = |deletes, policy: GuardPolicy| object(&plan(deletes), None, &policy, NOW).is_some();
     let few = POLICY.with_deletions(2, 3);
     assert!(!objects(3, few) && objects(4, few), "more than three percent");
@@ -64,7 +64,7 @@ fn a_side_that_had_more_than_ten_entries_and_has_none_is_objected_to() {
 #[test]
 fn a_peer_has_changed_where_its_identity_was_known_and_is_another() {
     let side = Side::new("TO", 1);
-    let named = |identity: &str| side.clone().identified_by(identity);
+    let named = |identity: &str| side.clone().with_identity(identity);
     assert_eq!(between(named("b"), named("a")), Some(Objection::PeerChanged { side: "TO".into() }));
     assert_eq!(between(named("a"), named("a")), None);
     assert_eq!(between(side.clone(), named("a")), None);
@@ -87,9 +87,9 @@ fn a_clock_that_went_back_by_more_than_its_slack_is_objected_to() {
 
 #[test]
 fn the_first_objection_is_the_one_that_explains_the_others() {
-    let before = Side::new("TO", 50).identified_by("a");
+    let before = Side::new("TO", 50).with_identity("a");
     let mut record = ItemRecord { last_success: Some(NOW + POLICY.clock_slack * 2), ..recorded(&[before]) };
-    let plan = Plan::new().deleting(50, 50).between(Side::new("TO", 0).identified_by("b"));
+    let plan = Plan::new().with_deletes(50, 50).with_side(Side::new("TO", 0).with_identity("b"));
     let mut found = Vec::new();
     let mut plan_now = plan.clone();
     while let Some(objection) = object(&plan_now, Some(&record), &POLICY, NOW) {
@@ -113,7 +113,7 @@ fn the_first_objection_is_the_one_that_explains_the_others() {
 
 #[test]
 fn each_objection_offers_what_can_be_done_about_it() {
-    let plan = Plan::new().between(Side::new("FROM", 3)).between(Side::new("TO", 0)).deleting(12, 12);
+    let plan = Plan::new().with_side(Side::new("FROM", 3)).with_side(Side::new("TO", 0)).with_deletes(12, 12);
     let sides = [Remedy::ChooseSide("FROM".into()), Remedy::ChooseSide("TO".into())];
     let [from, to] = sides;
     let side: Arc<str> = "TO".into();
@@ -128,7 +128,7 @@ fn each_objection_offers_what_can_be_done_about_it() {
 
 #[test]
 fn whoever_is_asked_is_told_what_would_be_deleted() {
-    let plan = Plan::new().between(Side::new("FROM", 3)).between(Side::new("TO\n", 0)).deleting(12, 20);
+    let plan = Plan::new().with_side(Side::new("FROM", 3)).with_side(Side::new("TO\n", 0)).with_deletes(12, 20);
     assert_eq!(
         &*asked(&plan).text,
         "TO is not the one it was. TO\\u{a} is empty. 12 of 20 entries would be deleted. Go on?"
@@ -163,8 +163,8 @@ fn an_answer_does_what_its_remedy_says_and_every_other_holds() {
 
 #[test]
 fn a_digest_is_the_same_in_every_process_and_version() {
-    let side = Side::new("TO", 3).identified_by("disk");
-    let plan = Plan::new().deleting(12, 20).between(side);
+    let side = Side::new("TO", 3).with_identity("disk");
+    let plan = Plan::new().with_deletes(12, 20).with_side(side);
     let deletions = Objection::TooManyDeletions { deletes: 12, existing: 20 };
     let digests = [question(&deletions, &plan).digest, asked(&plan).digest, asked(&Plan::new()).digest];
     let agreed = [11_077_118_788_149_250_999, 4_246_010_953_370_974_555, 2_514_432_572_409_100_455];
@@ -174,8 +174,8 @@ fn a_digest_is_the_same_in_every_process_and_version() {
 #[test]
 fn sides_in_another_order_are_asked_about_again_because_the_answers_are() {
     let [from, to] = [Side::new("FROM", 1), Side::new("TO", 1)];
-    let plan = Plan::new().between(from.clone()).between(to.clone());
-    assert_ne!(asked(&plan).digest, asked(&Plan::new().between(to).between(from)).digest);
+    let plan = Plan::new().with_side(from.clone()).with_side(to.clone());
+    assert_ne!(asked(&plan).digest, asked(&Plan::new().with_side(to).with_side(from)).digest);
 }
 
 #[test]

@@ -77,7 +77,7 @@ fn what_is_held_is_stored_without_the_parts_it_does_not_have() {
     let stored = json!({"handler": "00000000-0000-0000-0000-000000000001", "hold": "paused"});
     assert_eq!(serde_json::to_value(&whole).unwrap(), stored);
     assert_eq!(serde_json::from_value::<Held>(stored).unwrap(), whole);
-    let part = whole.in_session(SessionId(7)).about(ItemId::from_u128(2));
+    let part = whole.with_session(SessionId(7)).with_item(ItemId::from_u128(2));
     let (handler, item) = ("00000000-0000-0000-0000-000000000001", "00000000-0000-0000-0000-000000000002");
     let stored = json!({"handler": handler, "session": 7, "item": item, "hold": "paused"});
     assert_eq!(serde_json::to_value(&part).unwrap(), stored);

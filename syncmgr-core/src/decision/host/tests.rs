@@ -230,7 +230,7 @@ fn an_abandoned_item_is_held_in_quarantine_and_keeps_its_claims_until_its_work_h
     host.quarantine(item(1));
     let (handler, abandoned) = (item(1).run.handler, item(1).item);
     assert_eq!(host.quarantined(), [(handler, abandoned)]);
-    assert_eq!(host.held(), [Held::new(handler, Hold::Quarantined).about(abandoned)]);
+    assert_eq!(host.held(), [Held::new(handler, Hold::Quarantined).with_item(abandoned)]);
     assert!(!host.claim(item(2), account));
     assert_eq!(host.release(item(1)), []);
     assert_eq!(host.lift(handler, abandoned), [Grant::Begin(item(2))]);

@@ -140,5 +140,5 @@ fn ask_for_attention(item: ItemId, before: Option<RetryState>, after: Option<Ret
     let text = format!("needs attention: failed {} times and is not tried again by itself", state.total);
     let question = Question::of_host(ATTENTION, &text, [Remedy::TryAgain, Remedy::Refuse], 0);
     let id = ErrorId::of_question(item, ATTENTION);
-    Some(LogEntry::new(LogLevel::Warning, text).about(item).with_question(id, question))
+    Some(LogEntry::new(LogLevel::Warning, text).with_item(item).with_question(id, question))
 }

@@ -110,7 +110,7 @@ impl HostLink for CallbackLink {
             return Some(answer);
         }
         side.questions().ask(id, item, question.clone());
-        let entry = LogEntry::new(LogLevel::Warning, &question.text).about(item);
+        let entry = LogEntry::new(LogLevel::Warning, &question.text).with_item(item);
         self.log(entry.with_question(id, question.clone()));
         None
     }

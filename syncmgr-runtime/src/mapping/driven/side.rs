@@ -175,7 +175,7 @@ impl HandlerSide {
         let (listing, faults) = Listing::check(items);
         for fault in faults {
             let entry = LogEntry::new(LogLevel::Warning, fault.to_string());
-            self.callback.log_when_set(fault.item().map_or(entry.clone(), |item| entry.about(item)));
+            self.callback.log_when_set(fault.item().map_or(entry.clone(), |item| entry.with_item(item)));
         }
         let listed = listing.to_items();
         self.state.lock().listing = listing;
@@ -279,7 +279,7 @@ impl HandlerSide {
             (self.add_attempt(&mut state, selection), &wanted - &listed)
         };
         for item in unknown {
-            let failed = Progress::new().status(Status::Failed);
+            let failed = Progress::new().with_status(Status::Failed);
             self.callback.call(|callback| callback.progress(item, Some(&failed)));
         }
         let shared = self.clone();

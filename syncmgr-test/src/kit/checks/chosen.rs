@@ -82,7 +82,7 @@ fn ended(bench: &Bench<'_>, ran: &Ran, item: &SyncItem, account: &Account) -> Pl
     let item = Named::from(item);
     let ended = ended.map_or_else(|| "has no end".into(), |outcome| format!("ends: {outcome}"));
     let headline = format!("run alone, {item} {ended}; among the others it ends: {wanted}");
-    Err(Breach::new(headline, INDEPENDENT).with_account(account).about(&item))
+    Err(Breach::new(headline, INDEPENDENT).with_account(account).with_item(&item))
 }
 
 pub(super) fn statuses(bench: &Bench<'_>) -> Ruling {
@@ -114,7 +114,8 @@ fn legal(account: &Account) -> Played {
         return Err(Breach::new(format!("a report was refused: {refused}"), ONCE).with_account(account));
     }
     let mut ended: BTreeMap<Named, Status> = BTreeMap::new();
-    let breach = |item: &Named, headline: String| Err(Breach::new(headline, ONCE).with_account(account).about(item));
+    let breach =
+        |item: &Named, headline: String| Err(Breach::new(headline, ONCE).with_account(account).with_item(item));
     for (_, event) in account.events() {
         match event {
             Event::Act(_) => ended.clear(),

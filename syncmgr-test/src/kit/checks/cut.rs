@@ -106,7 +106,7 @@ pub(super) fn untouched(bench: &Bench<'_>, rig: &Rig, ran: &Ran, item: &Named, w
     let help = "share nothing between items that the end of one can take from the others";
     let breach = |other: &Named, found: String| {
         let headline = format!("{item} {what}, and its neighbour {other} {found}");
-        Breach::new(headline, help).with_account(&rig.account).about(other)
+        Breach::new(headline, help).with_account(&rig.account).with_item(other)
     };
     let end = rig.end_state(bench.handler());
     let own = bench.pieces().get(&item.id);
@@ -159,7 +159,7 @@ fn stopped(script: &CutScript, bench: &Bench<'_>) -> Played {
     let failed = report.items().find(|item| is_failed(item.item.id(), item.outcome));
     failed.map_or(Ok(()), |item| {
         let item = Named::from(item.item);
-        Err(breach(format!("everything was stopped, and {item} ends: failed")).about(&item))
+        Err(breach(format!("everything was stopped, and {item} ends: failed")).with_item(&item))
     })
 }
 

@@ -77,8 +77,9 @@ impl Promise for Failure {
         rig.account.act(self.to_string());
         let ran = rig.program(async |process| process.session(SessionPlan::default()).await);
         let told = self.is_told(bench, &rig.account, &ran);
-        let told = told
-            .map_err(|(headline, help)| Breach::new(headline, help).with_account(&rig.account).about(&self.name()))?;
+        let told = told.map_err(|(headline, help)| {
+            Breach::new(headline, help).with_account(&rig.account).with_item(&self.name())
+        })?;
         if told.is_some() {
             untouched(bench, &rig, &ran, &self.name(), "failed")?;
         }
@@ -139,7 +140,7 @@ impl Failure {
             (waited, process.session(SessionPlan::default()).await)
         });
         let breach =
-            |(headline, help): Wrong| Breach::new(headline, help).with_account(&rig.account).about(&self.name());
+            |(headline, help): Wrong| Breach::new(headline, help).with_account(&rig.account).with_item(&self.name());
         waited.map_err(breach)?;
         bench.compare(&rig, &ran, "a failure of the peer")
     }

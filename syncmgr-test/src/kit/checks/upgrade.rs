@@ -128,7 +128,7 @@ fn loads(bench: &Bench<'_>, version: u32, states: &States) -> Played {
                 Some(FailureClass::UnreadableState) => format!("{item} cannot read its state of version {version}"),
                 _ => format!("with its state of version {version}, {item} ends: {}", ended.outcome),
             };
-            Err(Breach::new(headline, MIGRATE).with_account(&rig.account).about(&item))
+            Err(Breach::new(headline, MIGRATE).with_account(&rig.account).with_item(&item))
         }
     }
 }

@@ -119,15 +119,15 @@ fn what_is_known_is_told_with_what_holds_it_and_when_it_is_due() {
         (known.record.and_then(|record| record.retry), known.due, known.conditions)
     };
     let held = vec![Hold::Offline, backing_off(60)];
-    let of_item = describe(&ledger, Known::of(MAIL).about(INBOX));
+    let of_item = describe(&ledger, Known::of(MAIL).with_item(INBOX));
     assert_eq!(of_item, (Some(backoff(0, 600)), Some(at(600)), held.clone()));
     assert_eq!(describe(&ledger, Known::of(MAIL)), (None, Some(at(600)), held));
-    assert_eq!(describe(&ledger, Known::of(MAIL).about(DRAFTS)), (None, None, vec![]), "nothing of it is to run");
+    assert_eq!(describe(&ledger, Known::of(MAIL).with_item(DRAFTS)), (None, None, vec![]), "nothing of it is to run");
     ledger.set(MAIL, HANDLER_ITSELF, Some(backoff(0, 90)));
-    assert_eq!(describe(&ledger, Known::of(MAIL).about(DRAFTS)).1, Some(at(90)), "due with its handler");
+    assert_eq!(describe(&ledger, Known::of(MAIL).with_item(DRAFTS)).1, Some(at(90)), "due with its handler");
     assert_eq!(begin(&mut ledger, request(PAGES), offline()), None);
     ledger.retire(MAIL);
-    assert_eq!(describe(&ledger, Known::of(MAIL).about(INBOX)), (Some(backoff(0, 600)), None, vec![]));
+    assert_eq!(describe(&ledger, Known::of(MAIL).with_item(INBOX)), (Some(backoff(0, 600)), None, vec![]));
 }
 
 #[test]
