@@ -342,11 +342,11 @@ pub mod store {
             StateChange, StateStore,
         },
     };
-    #[doc(inline)]
-    pub use syncmgr_runtime::memory::MemoryStore;
     #[cfg(feature = "sqlite")]
     #[doc(inline)]
     pub use syncmgr_runtime::sqlite::{self, SqliteOptions, SqliteStore, StoreError};
+    #[doc(inline)]
+    pub use syncmgr_runtime::{manager::StoreAccessError, memory::MemoryStore};
 }
 
 /// What a manager uses of the world around it. Each has an implementation that most programs want.

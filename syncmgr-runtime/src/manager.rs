@@ -1,5 +1,6 @@
 //! The manager: what an application holds.
 
+mod access;
 mod builder;
 mod explain;
 mod forget;
@@ -13,7 +14,6 @@ use std::sync::Arc;
 
 use syncmgr_core::decision::hold::{Held, Hold};
 use syncmgr_core::decision::run::Pause;
-use syncmgr_core::error::SyncResult;
 use syncmgr_core::handler::SyncHandler;
 use syncmgr_core::id::HandlerId;
 use syncmgr_core::register::{Invocation, InvokeFlags};
@@ -22,6 +22,7 @@ use syncmgr_core::store::{Course, SessionEnd, SessionRecord};
 use syncmgr_core::trigger::Trigger;
 use uuid::Uuid;
 
+pub use self::access::StoreAccessError;
 pub use self::builder::SyncManagerBuilder;
 pub(crate) use self::handlers::info_of;
 pub use self::log::LogError;
@@ -244,7 +245,7 @@ impl SyncManager {
     ///
     /// # Errors
     /// When the handler cannot be registered, or there is no tokio runtime here.
-    pub async fn run(&self, handler: impl SyncHandler) -> SyncResult<Report> {
+    pub async fn run(&self, handler: impl SyncHandler) -> Result<Report, StartError> {
         let id = self.register(handler)?;
         let _guest = Guest { manager: self, handler: id };
         Ok(self.session(Trigger::Manual).handlers([id]).start()?.finish().await)
@@ -411,8 +412,8 @@ impl SyncManager {
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub fn history(&self) -> SyncResult<Vec<SessionRecord>> {
-        let mut sessions = self.host().ports.store.sessions()?;
+    pub fn history(&self) -> Result<Vec<SessionRecord>, StoreAccessError> {
+        let mut sessions = self.host().ports.store.sessions().map_err(StoreAccessError::Unreadable)?;
         let goes_on: BTreeSet<_> = self.open_sessions().iter().map(|session| session.id).collect();
         let is_ours = |record: &SessionRecord| record.manager == self.id() && goes_on.contains(&record.session);
         for record in sessions.iter_mut().filter(|record| record.end.is_none() && !is_ours(record)) {

@@ -13,7 +13,7 @@ use syncmgr_core::id::{ErrorId, HandlerId, ItemId};
 use syncmgr_core::item::{Completeness, ItemState};
 use syncmgr_core::log::{Action, LogEntry};
 
-use super::SyncManager;
+use super::{StoreAccessError, SyncManager};
 use crate::run::Run;
 
 impl SyncManager {
@@ -36,14 +36,8 @@ impl SyncManager {
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub fn explain_item(&self, handler: HandlerId, item: ItemId) -> SyncResult<Explanation> {
-        let mut known = Known::of(handler).with_item(item);
-        known.record = self.host().record(handler, item)?;
-        known.listed = self.listed(handler, item, &mut known);
-        known.chosen = self.chosen(handler, item)?;
-        known.current = self.current(handler, item, known.chosen)?;
-        known.quarantined = self.host().admission.quarantined().contains(&(handler, item));
-        self.add_common(known)
+    pub fn explain_item(&self, handler: HandlerId, item: ItemId) -> Result<Explanation, StoreAccessError> {
+        self.item_explained(handler, item).map_err(StoreAccessError::Unreadable)
     }
 
     /// The same of a handler as a whole: why none of it runs, if none does.
@@ -61,7 +55,21 @@ impl SyncManager {
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub fn explain_handler(&self, handler: HandlerId) -> SyncResult<Explanation> {
+    pub fn explain_handler(&self, handler: HandlerId) -> Result<Explanation, StoreAccessError> {
+        self.handler_explained(handler).map_err(StoreAccessError::Unreadable)
+    }
+
+    fn item_explained(&self, handler: HandlerId, item: ItemId) -> SyncResult<Explanation> {
+        let mut known = Known::of(handler).with_item(item);
+        known.record = self.host().record(handler, item)?;
+        known.listed = self.listed(handler, item, &mut known);
+        known.chosen = self.chosen(handler, item)?;
+        known.current = self.current(handler, item, known.chosen)?;
+        known.quarantined = self.host().admission.quarantined().contains(&(handler, item));
+        self.add_common(known)
+    }
+
+    fn handler_explained(&self, handler: HandlerId) -> SyncResult<Explanation> {
         let mut known = Known::of(handler);
         known.record = self.host().record(handler, HANDLER_ITSELF)?;
         known.name = self.host().known().handlers.get(&handler).map(|(_, info)| info.name().into());

@@ -1,10 +1,9 @@
 //! Forgetting a handler or an item: nothing of it stays.
 
 use syncmgr_core::cancel::CancelReason;
-use syncmgr_core::error::SyncResult;
 use syncmgr_core::id::{HandlerId, ItemId};
 
-use super::SyncManager;
+use super::{StoreAccessError, SyncManager};
 use crate::scheduler::NoLog;
 
 impl SyncManager {
@@ -26,7 +25,7 @@ impl SyncManager {
     ///
     /// # Errors
     /// When the store refuses; ask again.
-    pub async fn forget(&self, handler: HandlerId) -> SyncResult {
+    pub async fn forget(&self, handler: HandlerId) -> Result<(), StoreAccessError> {
         let claims = self.host().known().handlers.get(&handler).map(|(_, info)| info.claims().to_vec());
         self.unregister(handler);
         let runs: Vec<_> = self.runs_of(handler).collect();
@@ -42,7 +41,7 @@ impl SyncManager {
         claims.retain(|claim| !others.iter().any(|info| info.claims().contains(claim)));
         let effects = self.host().decide(|ledger, now| ledger.forget(handler, claims, now));
         let changes = self.host().perform(effects, &NoLog);
-        self.host().write(changes).await
+        self.host().write(changes).await.map_err(StoreAccessError::Refused)
     }
 
     /// Stops an item where it runs, waits until it has ended, and deletes everything stored of it: its record with the
@@ -64,13 +63,13 @@ impl SyncManager {
     ///
     /// # Errors
     /// When the store refuses; ask again.
-    pub async fn forget_item(&self, handler: HandlerId, item: ItemId) -> SyncResult {
+    pub async fn forget_item(&self, handler: HandlerId, item: ItemId) -> Result<(), StoreAccessError> {
         for run in self.runs_of(handler) {
             run.forget_item(item);
             run.until_ended(item).await;
         }
         let effects = self.host().ledger().forget_item(handler, item);
         let changes = self.host().perform(effects, &NoLog);
-        self.host().write(changes).await
+        self.host().write(changes).await.map_err(StoreAccessError::Refused)
     }
 }

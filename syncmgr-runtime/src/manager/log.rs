@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use syncmgr_core::decision::ledger::HANDLER_ITSELF;
-use syncmgr_core::error::{SyncResult, one_line};
+use syncmgr_core::error::one_line;
 use syncmgr_core::id::{ErrorId, HandlerId};
 use syncmgr_core::log::{Action, LogEntry, Remedy};
 use syncmgr_core::store::LogRecord;
 use syncmgr_core::trigger::Trigger;
 
-use super::SyncManager;
+use super::{StoreAccessError, SyncManager};
 use crate::report::Report;
 use crate::run::Wish;
 use crate::session::{Session, SessionError, StartError, look, question_of};
@@ -32,8 +32,8 @@ impl SyncManager {
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub fn log(&self, handler: HandlerId) -> SyncResult<Vec<LogRecord>> {
-        self.host().ports.store.log(handler)
+    pub fn log(&self, handler: HandlerId) -> Result<Vec<LogRecord>, StoreAccessError> {
+        self.host().ports.store.log(handler).map_err(StoreAccessError::Unreadable)
     }
 
     /// Opens an entry of the stored log, in a run of its own: the handler explains it and may run items again (R144 to
@@ -106,7 +106,7 @@ impl SyncManager {
 
     /// The latest entry with this id in the stored log.
     fn stored(&self, handler: HandlerId, error: ErrorId) -> Result<Arc<LogEntry>, LogError> {
-        let log = self.log(handler).map_err(|error| LogError::Store { reason: one_line(&error) })?;
+        let log = self.host().ports.store.log(handler).map_err(|error| LogError::Store { reason: one_line(&error) })?;
         let entry = log.into_iter().rev().map(|record| record.entry).find(|entry| entry.error == Some(error));
         entry.ok_or(SessionError::UnknownError { error }.into())
     }

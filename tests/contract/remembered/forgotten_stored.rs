@@ -34,6 +34,7 @@ async fn forgetting_a_handler_that_the_store_refuses_is_an_error_and_can_be_aske
     store.refuse(true);
     let refused = within(manager.forget(HANDLER)).await.unwrap_err();
     assert!(refused.to_string().contains("full of bees"), "{refused:#}");
+    assert!(std::error::Error::source(&refused).is_some_and(|said| said.to_string().ends_with("full of bees")));
     assert!(find(&store, "a").is_some());
     store.refuse(false);
     within(manager.forget(HANDLER)).await.unwrap();
