@@ -29,7 +29,7 @@ pub struct RunState {
     ready: VecDeque<usize>,
     pause: Pause,
     stop: Option<CancelReason>,
-    journal: Vec<JournalEntry>,
+    journal: Vec<Packed>,
 }
 
 /// Where an item stands in its attempt.
@@ -45,9 +45,13 @@ pub enum Phase {
     Ended(Outcome),
 }
 
-/// A beginning or an end. Packed, because there are two for each item.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// A [`JournalEntry`] as it is kept: packed, because there are two for each item.
+#[derive(Clone, Copy, Debug)]
 #[repr(Rust, packed)]
+struct Packed(u32, Change);
+
+/// A beginning or an end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct JournalEntry {
     /// The item, by its place in the selection.
     pub item: u32,
@@ -306,14 +310,20 @@ impl RunState {
         held
     }
 
-    /// Every beginning and end so far, in order.
-    pub fn journal(&self) -> &[JournalEntry] {
-        &self.journal
+    /// The beginnings and ends so far, in order, but for the first `from`.
+    pub fn journal(&self, from: usize) -> impl ExactSizeIterator<Item = JournalEntry> {
+        let entries = self.journal.get(from..).unwrap_or_default();
+        entries.iter().map(|&Packed(item, change)| JournalEntry { item, change })
+    }
+
+    /// How many beginnings and ends there are so far.
+    pub fn journal_len(&self) -> usize {
+        self.journal.len()
     }
 
     fn note(&mut self, item: usize, change: Change) {
         let item = u32::try_from(item).expect("a listing has fewer than 2^32 items");
-        self.journal.push(JournalEntry { item, change });
+        self.journal.push(Packed(item, change));
     }
 }
 
@@ -326,7 +336,7 @@ mod tests {
     #[test]
     fn a_million_queued_items_take_11_bytes_each() {
         assert_eq!(size_of::<Phase>(), 1);
-        assert_eq!(size_of::<JournalEntry>(), 5, "two for each item");
+        assert_eq!(size_of::<Packed>(), 5, "two for each item");
     }
 
     #[test]
@@ -408,7 +418,7 @@ mod tests {
         assert!(run.begin(2));
         assert_eq!([0, 2, 3].map(|item| run.begin(item)), [false; 3], "held, begun, unknown");
         assert_eq!(run.phases(), [Phase::Held, Phase::Queued, Phase::Running]);
-        assert_eq!(run.journal(), [JournalEntry { item: 2, change: Change::Began }]);
+        assert!(run.journal(0).eq([JournalEntry { item: 2, change: Change::Began }]));
     }
 
     #[test]
@@ -508,7 +518,7 @@ mod tests {
             }
             for item in 0..10 {
                 let of = |wanted: fn(Change) -> bool| {
-                    run.journal().iter().filter(|entry| entry.item == item && wanted(entry.change)).count()
+                    run.journal(0).filter(|entry| entry.item == item && wanted(entry.change)).count()
                 };
                 let ends = of(|change| matches!(change, Change::Ended(_)));
                 prop_assert!(of(|change| change == Change::Began) <= 1);

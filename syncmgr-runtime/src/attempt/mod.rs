@@ -21,6 +21,7 @@ use syncmgr_core::cancel::{Cancel, CancelReason};
 use syncmgr_core::cell::ItemCell;
 use syncmgr_core::claim::Claim;
 use syncmgr_core::context::{PrepareContext, RunContext, SynchronizeContext};
+use syncmgr_core::decision::merge::covered;
 use syncmgr_core::decision::run::{Change, JournalEntry, Pause, Phase};
 use syncmgr_core::decision::verdict::{Outcome, Verdict};
 use syncmgr_core::handler::SyncHandler;
@@ -251,12 +252,12 @@ impl Attempt {
 
     /// Reads the journal from `from` on: how long it is, and its next entries.
     pub(crate) fn journal(&self, from: usize, most: usize) -> Vec<JournalEntry> {
-        self.lock().run.journal().iter().skip(from).take(most).copied().collect()
+        self.lock().run.journal(from).take(most).collect()
     }
 
-    /// Looks at the whole journal. Only for runs that are over: everybody else waits meanwhile.
-    pub(crate) fn with_journal<T>(&self, look: impl FnOnce(&[JournalEntry]) -> T) -> T {
-        look(self.lock().run.journal())
+    /// What the journal covers from `from` on. Only for runs that are over: everybody else waits meanwhile.
+    pub(crate) fn covered(&self, from: usize) -> BTreeMap<usize, Outcome> {
+        covered(self.lock().run.journal(from))
     }
 
     /// The verdict of an item that failed.
@@ -278,7 +279,7 @@ impl Attempt {
     ) -> (Vec<ItemEnded>, usize) {
         let mut state = self.lock();
         let State { run, failures, used, .. } = &mut *state;
-        let entries = run.journal().iter().skip(from).take(most);
+        let entries = run.journal(from).take(most);
         let next = from + entries.len();
         let ended = entries.filter_map(|entry| {
             let Change::Ended(outcome) = entry.change else { return None };
@@ -293,7 +294,7 @@ impl Attempt {
 
     /// How long the journal is.
     pub(crate) fn journal_len(&self) -> usize {
-        self.lock().run.journal().len()
+        self.lock().run.journal_len()
     }
 
     /// Polls a method of the handler.

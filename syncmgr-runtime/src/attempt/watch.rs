@@ -168,7 +168,7 @@ impl Attempt {
     fn look_for_stalled_run(&self, quiet: &mut Quiet, now: Instant, anything: bool) {
         let (length, by_itself) = {
             let state = self.lock();
-            (state.run.journal().len(), state.served == 0 && state.working == Working::Now)
+            (state.run.journal_len(), state.served == 0 && state.working == Working::Now)
         };
         let before = quiet.run.take().filter(|(known, _)| by_itself && !anything && *known == length);
         let (_, mut since) = before.unwrap_or((length, Since { quiet: now, told: Told::No }));

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use syncmgr_core::decision::hold::Hold;
-use syncmgr_core::decision::merge::{Terms, covered};
+use syncmgr_core::decision::merge::Terms;
 use syncmgr_core::decision::protocol::Stage;
 use syncmgr_core::decision::verdict::{Outcome, Verdict};
 use syncmgr_core::id::{ItemId, SessionId};
@@ -92,7 +92,7 @@ fn merged(earlier: &[Earlier]) -> BTreeMap<ItemId, (SessionId, Verdict)> {
     for Earlier { run, attempt: first, entry } in earlier {
         for attempt in run.attempts().iter().filter(|attempt| attempt.number() >= *first) {
             let from = if attempt.number() == *first { *entry } else { 0 };
-            let covered = attempt.with_journal(|journal| covered(journal, from));
+            let covered = attempt.covered(from);
             for (place, outcome) in covered {
                 let (item, verdict) = (attempt.selection()[place].id(), attempt.failure(place));
                 // What somebody stopped there, and had to be abandoned, is not this requester's failure.
