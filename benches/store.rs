@@ -56,13 +56,13 @@ fn fill(path: &Path, records: usize) {
 }
 
 fn fence() -> Fence {
-    Fence { session: SessionId(1), attempt: 1 }
+    Fence::new(SessionId(1), 1)
 }
 
 /// A checkpoint of 64 bytes.
 fn committed(item: ItemId) -> StateChange {
     let state = r#"{"etag":"0123456789abcdef0123456789abcdef","runs":1000000000000}"#;
-    let checkpoint = Checkpoint { version: 1, state: state.into() };
+    let checkpoint = Checkpoint::new(1, state);
     StateChange::Committed { handler: HANDLER, item, fence: fence(), checkpoint, sides: None, consumed: Vec::new() }
 }
 
@@ -72,7 +72,7 @@ fn ended(items: &[(usize, ItemId)]) -> StateChange {
     let end = |(number, item): &(usize, ItemId)| {
         let failed = number.is_multiple_of(ONE_FAILED_IN);
         let outcome = if failed { Outcome::Failed } else { Outcome::Succeeded };
-        (*item, ItemEnd { outcome, retry: failed.then_some(backoff), sides: None, consumed: Vec::new() })
+        (*item, ItemEnd::new(outcome).with_retry(failed.then_some(backoff)))
     };
     StateChange::Ended { handler: HANDLER, fence: fence(), time, items: items.iter().map(end).collect() }
 }

@@ -88,9 +88,17 @@ impl fmt::Display for CancelReason {
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("cancelled: {reason}")]
+#[non_exhaustive]
 pub struct Cancelled {
     /// Why.
     pub reason: CancelReason,
+}
+
+impl Cancelled {
+    /// Cancelled for this reason.
+    pub const fn new(reason: CancelReason) -> Self {
+        Self { reason }
+    }
 }
 
 impl From<Cancelled> for io::Error {

@@ -53,6 +53,7 @@ pub trait SyncCallback: Send + Sync {
 
 /// The argument of `EnableModeless`. Its polarity is the reverse of the OLE method of the same name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "the argument was a truth value")]
 pub enum Attention {
     /// `TRUE`: may I show something?
     Ask,

@@ -223,6 +223,7 @@ impl std::error::Error for Mark {
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("needs the user: {reason}")]
+#[non_exhaustive]
 pub struct NeedsUser {
     /// What the user is needed for, or why nobody was asked.
     pub reason: String,

@@ -15,6 +15,7 @@ use std::fmt;
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(transparent)]
+#[expect(clippy::exhaustive_structs, reason = "a number and nothing else")]
 pub struct HResult(pub i32);
 
 impl HResult {
@@ -99,6 +100,7 @@ impl fmt::Debug for HResult {
 /// Ours or the other side's mistake at a boundary: fix the number. Its code is `E_INVALIDARG`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{value:#x} is not a {what} of the contract")]
+#[non_exhaustive]
 pub struct UnknownCode {
     /// What was being read, such as "log level".
     pub what: &'static str,
@@ -124,6 +126,7 @@ impl UnknownCode {
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("ended with {0}")]
+#[expect(clippy::exhaustive_structs, reason = "a code and nothing else")]
 pub struct CodeError(pub HResult);
 
 impl CodeError {

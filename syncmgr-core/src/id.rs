@@ -179,6 +179,7 @@ fn guid(text: &str) -> Result<Uuid, IdError> {
 /// Numbers a session, from 1 upwards. A store that outlives its manager goes on counting.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
+#[expect(clippy::exhaustive_structs, reason = "a number and nothing else")]
 pub struct SessionId(pub u64);
 
 impl fmt::Display for SessionId {
@@ -200,6 +201,7 @@ impl fmt::Display for SessionId {
 /// assert_eq!(shown(Subject::Item(ItemId::from_name("Inbox"))), "one folder");
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[expect(clippy::exhaustive_enums, reason = "the contract has no other, and a handler answers for both")]
 pub enum Subject {
     /// The handler itself, or all of its items: `GUID_NULL`.
     Handler,
@@ -209,6 +211,7 @@ pub enum Subject {
 
 /// Which entries of a run's error log: the argument of `DeleteLogError`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "the contract has no other")]
 pub enum ErrorScope {
     /// Every entry of this run: `GUID_NULL` (R143).
     All,

@@ -170,6 +170,7 @@ impl ItemFlags {
 
 /// The choice an item starts with: `SYNCMGRITEMSTATE`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[expect(clippy::exhaustive_enums, reason = "an item is chosen or not")]
 pub enum ItemState {
     /// Not chosen: `SYNCMGRITEMSTATE_UNCHECKED`.
     Unchecked = 0,
@@ -293,6 +294,7 @@ impl<'a> IntoIterator for &'a Items {
 
 /// Whether a listing names every item there is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "a listing lacks something or does not")]
 pub enum Completeness {
     /// Every item is listed: `S_OK`.
     Complete,

@@ -74,11 +74,13 @@ pub mod port;
 
 pub mod store;
 
+#[allow(clippy::exhaustive_structs, reason = "semver promises nothing of it")]
 pub mod cell;
 
 #[cfg(all(test, loom))]
 mod models;
 
+#[allow(clippy::exhaustive_enums, clippy::exhaustive_structs, reason = "semver promises nothing of it")]
 pub mod decision;
 
 pub mod explain;

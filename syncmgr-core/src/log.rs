@@ -22,6 +22,7 @@ use crate::time::round_down;
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[expect(clippy::exhaustive_enums, reason = "the contract has three")]
 pub enum LogLevel {
     /// Worth knowing: `SYNCMGRLOGLEVEL_INFORMATION`.
     Information = 1,
@@ -69,6 +70,7 @@ bitflags! {
 ///
 /// A field that is `None` is one whose bit in `mask` is not set.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::exhaustive_structs, reason = "the fields the contract has")]
 pub struct LogErrorInfo {
     /// `dwSyncMgrErrorFlags`.
     pub flags: Option<ErrorFlags>,

@@ -334,6 +334,7 @@ pub trait Interaction: Send + Sync + 'static {
 
 /// The answer to a yes-or-no question.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "a yes-or-no question has two answers")]
 pub enum Confirmation {
     /// Yes.
     Confirm,

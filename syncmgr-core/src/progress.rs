@@ -20,6 +20,7 @@ use crate::text::{MAX_TEXT, bounded};
 /// assert_eq!((state.value, state.max, state.text.as_deref()), (4, 10, Some("reading")));
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Progress {
     /// `lpcStatusText`: what is being done.
     pub text: Option<Arc<str>>,

@@ -54,11 +54,19 @@ impl ItemRecord {
 /// assert!(first < retry); // a write of the first attempt is refused once the retry has written
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Fence {
     /// The latest session there was when the attempt began, as the store numbers them.
     pub session: SessionId,
     /// The attempt, as its host numbers them.
     pub attempt: u32,
+}
+
+impl Fence {
+    /// This attempt, begun when that was the latest session.
+    pub const fn new(session: SessionId, attempt: u32) -> Self {
+        Self { session, attempt }
+    }
 }
 
 impl fmt::Display for Fence {
@@ -69,6 +77,7 @@ impl fmt::Display for Fence {
 
 /// What a handler saved of an item, as JSON, and the version of the handler's state it was written with.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Checkpoint {
     /// The version of the handler's state.
     pub version: u32,
@@ -76,8 +85,16 @@ pub struct Checkpoint {
     pub state: Arc<str>,
 }
 
+impl Checkpoint {
+    /// A state, as JSON, of this version.
+    pub fn new(version: u32, state: impl Into<Arc<str>>) -> Self {
+        Self { version, state: state.into() }
+    }
+}
+
 /// How an attempt at an item ended, to be recorded.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct ItemEnd {
     /// How it ended.
     pub outcome: Outcome,
@@ -87,4 +104,26 @@ pub struct ItemEnd {
     pub sides: Option<Vec<Side>>,
     /// The keys of the answers this used: they are used up.
     pub consumed: Vec<Arc<str>>,
+}
+
+impl ItemEnd {
+    /// It ended like this, and there is nothing else to say.
+    pub const fn new(outcome: Outcome) -> Self {
+        Self { outcome, retry: None, sides: None, consumed: Vec::new() }
+    }
+
+    /// With what failures have left behind.
+    pub fn with_retry(self, retry: impl Into<Option<RetryState>>) -> Self {
+        Self { retry: retry.into(), ..self }
+    }
+
+    /// With the sides of the plan that was carried out.
+    pub fn with_sides(self, sides: impl Into<Option<Vec<Side>>>) -> Self {
+        Self { sides: sides.into(), ..self }
+    }
+
+    /// With the keys of the answers this used.
+    pub fn with_consumed(self, consumed: Vec<Arc<str>>) -> Self {
+        Self { consumed, ..self }
+    }
 }

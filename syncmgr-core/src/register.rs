@@ -39,6 +39,7 @@ bitflags! {
 
 /// A request for one handler: `UpdateItems`. `UpdateAll` is a manual session over every handler, without a cookie.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Invocation {
     /// The handler to run, alone (R14).
     pub handler: HandlerId,
@@ -48,13 +49,44 @@ pub struct Invocation {
     pub cookie: Option<Arc<[u8]>>,
 }
 
+impl Invocation {
+    /// Of this handler: the user chooses first, and there is no cookie.
+    pub const fn new(handler: HandlerId) -> Self {
+        Self { handler, flags: InvokeFlags::empty(), cookie: None }
+    }
+
+    /// To be gone about like this.
+    pub const fn with_flags(mut self, flags: InvokeFlags) -> Self {
+        self.flags = flags;
+        self
+    }
+
+    /// With bytes for the handler, or without.
+    pub fn with_cookie(self, cookie: impl Into<Option<Arc<[u8]>>>) -> Self {
+        Self { cookie: cookie.into(), ..self }
+    }
+}
+
 /// What is stored of a registered handler.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Registration {
     /// Shown where the handler cannot say its name (R45).
     pub description: Option<String>,
     /// The events it wants to be created for.
     pub flags: RegisterFlags,
+}
+
+impl Registration {
+    /// For these events, without a description.
+    pub const fn new(flags: RegisterFlags) -> Self {
+        Self { description: None, flags }
+    }
+
+    /// With what is shown where the handler cannot say its name, or without.
+    pub fn with_description(self, description: impl Into<Option<String>>) -> Self {
+        Self { description: description.into(), ..self }
+    }
 }
 
 /// The registered handlers: `ISyncMgrRegister` without the registry.

@@ -159,6 +159,7 @@ pub enum Durability {
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{writer} came too late: {latest} has written to item {item}; nothing was stored")]
+#[non_exhaustive]
 pub struct StaleWriter {
     /// The item.
     pub item: ItemId,
@@ -166,6 +167,13 @@ pub struct StaleWriter {
     pub writer: Fence,
     /// Who has written last.
     pub latest: Fence,
+}
+
+impl StaleWriter {
+    /// `writer` came after `latest` had written to this item.
+    pub const fn new(item: ItemId, writer: Fence, latest: Fence) -> Self {
+        Self { item, writer, latest }
+    }
 }
 
 /// What is stored of a handler.

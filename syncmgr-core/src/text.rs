@@ -35,6 +35,7 @@ pub fn bounded(text: &str, limit: usize) -> Cow<'_, str> {
 /// assert_eq!(Escaped("in\x1b[2Jbox").to_string(), "in\\u{1b}[2Jbox");
 /// ```
 #[derive(Clone, Copy, Debug)]
+#[expect(clippy::exhaustive_structs, reason = "wraps one value")]
 pub struct Escaped<'a>(pub &'a str);
 
 impl fmt::Display for Escaped<'_> {

@@ -16,6 +16,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 /// assert_eq!(Utc(leap_day).to_string(), "2000-02-29 00:00:00Z");
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[expect(clippy::exhaustive_structs, reason = "wraps one value")]
 pub struct Utc(pub SystemTime);
 
 impl fmt::Display for Utc {

@@ -6,11 +6,19 @@ use tokio::time::Instant;
 
 /// A reading of both clocks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Now {
     /// Time since some fixed start, never going back: for what is measured.
     pub mono: Duration,
     /// The time of day: for what is shown and stored.
     pub wall: SystemTime,
+}
+
+impl Now {
+    /// These readings.
+    pub const fn new(mono: Duration, wall: SystemTime) -> Self {
+        Self { mono, wall }
+    }
 }
 
 /// Where the runtime reads the time. Waiting goes through tokio's time, which tests can pause.

@@ -137,7 +137,7 @@ impl Host {
     /// The fence of an attempt that begins now: after all that began before it, in whatever session.
     pub(crate) fn next_fence(&self) -> Fence {
         let session = SessionId(self.last_session.load(Ordering::Relaxed));
-        Fence { session, attempt: self.last_attempt.fetch_add(1, Ordering::Relaxed) + 1 }
+        Fence::new(session, self.last_attempt.fetch_add(1, Ordering::Relaxed) + 1)
     }
 
     pub(crate) fn next_session(&self) -> SessionId {
@@ -157,7 +157,7 @@ impl Host {
     pub(crate) fn now(&self) -> Now {
         catch_unwind(AssertUnwindSafe(|| self.ports.clock.now())).unwrap_or_else(|panic| {
             tracing::error!(manager = %self.id, error = %panic_text(panic), "the clock panicked");
-            Now { mono: Duration::ZERO, wall: SystemTime::UNIX_EPOCH }
+            Now::new(Duration::ZERO, SystemTime::UNIX_EPOCH)
         })
     }
 }

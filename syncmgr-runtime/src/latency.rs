@@ -46,7 +46,7 @@ impl LatencyHistogram {
     /// What was counted so far, to be stored.
     pub(crate) fn counted(&self) -> Histogram {
         let counts = self.counts.iter().map(|count| count.load(Ordering::Acquire)).collect();
-        Histogram { counts, longest: self.max.load(Ordering::Relaxed) }
+        Histogram::new(counts, self.max.load(Ordering::Relaxed))
     }
 
     /// What was counted so far. What is recorded meanwhile may be in it or not.

@@ -418,7 +418,7 @@ impl SyncManager {
         let is_ours = |record: &SessionRecord| record.manager == self.id() && goes_on.contains(&record.session);
         for record in sessions.iter_mut().filter(|record| record.end.is_none() && !is_ours(record)) {
             let (time, outcomes) = (record.began, BTreeMap::new());
-            record.end = Some(SessionEnd { time, course: Course::Interrupted, outcomes });
+            record.end = Some(SessionEnd::new(time, Course::Interrupted, outcomes));
         }
         Ok(sessions)
     }

@@ -10,6 +10,7 @@ pub trait Randomness: Send + Sync + 'static {
 
 /// The operating system's randomness.
 #[derive(Clone, Copy, Debug, Default)]
+#[expect(clippy::exhaustive_structs, reason = "there is nothing to it but its name")]
 pub struct SystemRandomness;
 
 impl Randomness for SystemRandomness {

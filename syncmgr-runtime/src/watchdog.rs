@@ -49,6 +49,7 @@ pub trait Watchdog: Send + Sync + 'static {
 
 /// Whether there is still something to look after.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "there is something to look after or not")]
 pub enum Watch {
     /// Look again.
     GoesOn,

@@ -200,10 +200,10 @@ pub(crate) struct WorldClock(pub(crate) World);
 
 impl Clock for WorldClock {
     fn now(&self) -> Now {
-        let now = |state: &mut State| Now {
-            mono: state.started.map(|started| started.elapsed()).unwrap_or_default(),
-            wall: state.wall(),
+        let now = |state: &mut State| {
+            let mono = state.started.map(|started| started.elapsed()).unwrap_or_default();
+            Now::new(mono, state.wall())
         };
-        self.0.reach(now).unwrap_or(Now { mono: Duration::ZERO, wall: SystemTime::UNIX_EPOCH + BEGINNING })
+        self.0.reach(now).unwrap_or(Now::new(Duration::ZERO, SystemTime::UNIX_EPOCH + BEGINNING))
     }
 }

@@ -17,7 +17,7 @@ pub struct ManualClock(Arc<Mutex<Now>>);
 impl ManualClock {
     /// A clock that shows this time of day.
     pub fn at(wall: SystemTime) -> Self {
-        Self(Arc::new(Mutex::new(Now { mono: Duration::ZERO, wall })))
+        Self(Arc::new(Mutex::new(Now::new(Duration::ZERO, wall))))
     }
 
     /// Lets time pass.
@@ -71,7 +71,7 @@ impl VirtualClock {
 impl Clock for VirtualClock {
     fn now(&self) -> Now {
         let mono = self.start.elapsed();
-        Now { mono, wall: *self.wall_at_start.lock() + mono }
+        Now::new(mono, *self.wall_at_start.lock() + mono)
     }
 }
 
@@ -84,10 +84,10 @@ mod tests {
         let second = Duration::from_secs(1);
         let clock = VirtualClock::at(SystemTime::UNIX_EPOCH);
         tokio::time::sleep(second).await;
-        assert_eq!(clock.now(), Now { mono: second, wall: SystemTime::UNIX_EPOCH + second });
+        assert_eq!(clock.now(), Now::new(second, SystemTime::UNIX_EPOCH + second));
         clock.set_wall(SystemTime::UNIX_EPOCH + 100 * second);
         tokio::time::sleep(second).await;
-        assert_eq!(clock.now(), Now { mono: 2 * second, wall: SystemTime::UNIX_EPOCH + 101 * second });
+        assert_eq!(clock.now(), Now::new(2 * second, SystemTime::UNIX_EPOCH + 101 * second));
     }
 
     #[test]
@@ -95,6 +95,6 @@ mod tests {
         let clock = ManualClock::default();
         clock.advance(Duration::from_secs(5));
         clock.set_wall(SystemTime::UNIX_EPOCH);
-        assert_eq!(clock.now(), Now { mono: Duration::from_secs(5), wall: SystemTime::UNIX_EPOCH });
+        assert_eq!(clock.now(), Now::new(Duration::from_secs(5), SystemTime::UNIX_EPOCH));
     }
 }

@@ -200,6 +200,7 @@ impl StateStore for FaultyStore {
 /// What a write that was told to fail says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("write {number} fails because the test says so; nothing of it was stored")]
+#[non_exhaustive]
 pub struct DiskFault {
     /// The number of the write, counted from 1.
     pub number: u64,

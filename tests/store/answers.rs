@@ -7,7 +7,6 @@ use syncmgr::log::Question;
 use syncmgr::store::{StateChange, StateStore};
 use syncmgr::{ItemId, Outcome};
 use syncmgr_core::log::Remedy;
-use syncmgr_core::record::ItemEnd;
 
 use crate::common::*;
 
@@ -66,7 +65,7 @@ fn a_commit_uses_up_the_answers_it_names(store: &dyn StateStore) {
 
 fn an_end_uses_up_the_answers_it_names(store: &dyn StateStore) {
     put(store, [answered(ITEM, question("a"), 1), answered(ITEM, question("b"), 1)]);
-    let end = ItemEnd { consumed: vec![Arc::from("b")], ..ending(Outcome::Succeeded) };
+    let end = ending(Outcome::Succeeded).with_consumed(vec![Arc::from("b")]);
     put(store, [ended(1, [(ITEM, end)])]);
     assert_eq!((answer(store, &question("a")), answer(store, &question("b"))), (Some(1), None));
 }
@@ -74,7 +73,7 @@ fn an_end_uses_up_the_answers_it_names(store: &dyn StateStore) {
 fn what_comes_too_late_uses_nothing_up(store: &dyn StateStore) {
     put(store, [committed(ITEM, fence(5, 0), "1"), answered(ITEM, question("a"), 1)]);
     let consumed = vec![Arc::from("a")];
-    put(store, [ended(4, [(ITEM, ItemEnd { consumed: consumed.clone(), ..ending(Outcome::Failed) })])]);
+    put(store, [ended(4, [(ITEM, ending(Outcome::Failed).with_consumed(consumed.clone()))])]);
     let (fence, checkpoint) = (fence(4, 0), checkpoint("2"));
     refused(store, [StateChange::Committed { handler: HANDLER, item: ITEM, fence, checkpoint, sides: None, consumed }]);
     assert_eq!(answer(store, &question("a")), Some(1));

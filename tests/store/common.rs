@@ -60,11 +60,11 @@ pub(crate) fn record(store: &dyn StateStore, item: ItemId) -> Option<ItemRecord>
 }
 
 pub(crate) fn fence(session: u64, attempt: u32) -> Fence {
-    Fence { session: SessionId(session), attempt }
+    Fence::new(SessionId(session), attempt)
 }
 
 pub(crate) fn checkpoint(state: &str) -> Checkpoint {
-    Checkpoint { version: 3, state: state.into() }
+    Checkpoint::new(3, state)
 }
 
 /// A commit of the item.
@@ -74,7 +74,7 @@ pub(crate) fn committed(item: ItemId, fence: Fence, state: &str) -> StateChange 
 }
 
 pub(crate) fn ending(outcome: Outcome) -> ItemEnd {
-    ItemEnd { outcome, retry: None, sides: None, consumed: Vec::new() }
+    ItemEnd::new(outcome)
 }
 
 /// The end of items in the first attempt of a session, at its number in seconds.

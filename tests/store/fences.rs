@@ -20,7 +20,7 @@ fn a_commit_after_a_later_attempt_s_is_refused_and_says_who_has_written(store: &
     put(store, [committed(ITEM, fence(2, 1), "new")]);
     let error = refused(store, [committed(ITEM, fence(2, 0), "old")]);
     let stale = error.chain().find_map(|cause| cause.downcast_ref::<StaleWriter>()).copied();
-    assert_eq!(stale, Some(StaleWriter { item: ITEM, writer: fence(2, 0), latest: fence(2, 1) }));
+    assert_eq!(stale, Some(StaleWriter::new(ITEM, fence(2, 0), fence(2, 1))));
     assert_eq!(record(store, ITEM).expect("stored").checkpoint, Some(checkpoint("new")));
 }
 

@@ -53,7 +53,7 @@ fn a_session_without_an_end_is_interrupted_once_the_store_is_opened_again_and_un
     let store = open(&path);
     put(&store, [StateChange::SessionBegan(begun(2))]);
     assert_eq!(store.interrupted().expect("read"), [begun(1)]);
-    let end = SessionEnd { time: at(9), course: Course::Interrupted, outcomes: map([(Outcome::Stopped, 1)]) };
+    let end = SessionEnd::new(at(9), Course::Interrupted, map([(Outcome::Stopped, 1)]));
     put(&store, [StateChange::SessionEnded { session: SessionId(1), manager: MANAGER, end }]);
     assert_eq!(store.interrupted().expect("read"), []);
     assert_eq!(store.sessions().expect("read").len(), 2);
@@ -96,7 +96,7 @@ fn how_many_sessions_are_remembered_can_be_said() {
     let directory = tempdir().expect("a directory");
     let store = SqliteOptions::new().sessions(2).open(directory.path().join("state")).expect("the store opens");
     for session in 1..=5 {
-        let end = SessionEnd { time: at(session), course: Course::Smooth, outcomes: map([]) };
+        let end = SessionEnd::new(at(session), Course::Smooth, map([]));
         let ended = StateChange::SessionEnded { session: SessionId(session), manager: MANAGER, end };
         put(&store, [StateChange::SessionBegan(begun(session)), ended]);
     }

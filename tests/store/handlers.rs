@@ -30,7 +30,7 @@ fn an_empty_store_knows_nothing(store: &dyn StateStore) {
 
 fn registering_again_leaves_what_somebody_set(store: &dyn StateStore) {
     let registered = |description: Option<&str>, flags| {
-        let registration = Registration { description: description.map(Into::into), flags };
+        let registration = Registration::new(flags).with_description(description.map(Into::into));
         (StateChange::Registered { handler: HANDLER, registration: registration.clone() }, registration)
     };
     let flags = RegisterFlags::CONNECT | RegisterFlags::IDLE;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use syncmgr::store::{StateChange, StateStore};
 use syncmgr::{Claim, ItemId, Outcome, SessionId};
 use syncmgr_core::plan::Side;
-use syncmgr_core::record::{Fence, ItemEnd};
+use syncmgr_core::record::Fence;
 use syncmgr_core::retry::Setback;
 use syncmgr_core::store::Histogram;
 
@@ -56,7 +56,7 @@ fn an_end_that_is_no_success_keeps_the_last_success_and_takes_the_given_setback(
     put(store, [ended(1, [(ITEM, ending(Outcome::Succeeded))])]);
     for (session, outcome) in (2..).zip([Outcome::Failed, Outcome::Skipped, Outcome::Stopped, Outcome::NeedsUser]) {
         let setback = Some(backoff(session));
-        put(store, [ended(session.into(), [(ITEM, ItemEnd { retry: setback, ..ending(outcome) })])]);
+        put(store, [ended(session.into(), [(ITEM, ending(outcome).with_retry(setback))])]);
         let record = record(store, ITEM).expect("stored");
         assert_eq!((record.outcome, record.retry), (Some(outcome), setback));
         assert_eq!((record.last_attempt, record.last_success), (Some(at(session.into())), Some(at(1))));
@@ -65,7 +65,7 @@ fn an_end_that_is_no_success_keeps_the_last_success_and_takes_the_given_setback(
 
 fn sides_stay_until_others_are_given(store: &dyn StateStore) {
     let sides = vec![Side::new("disk", 3).with_identity("uuid"), Side::new("phone", 0)];
-    let with = |sides| ended(1, [(ITEM, ItemEnd { sides, ..ending(Outcome::Succeeded) })]);
+    let with = |sides| ended(1, [(ITEM, ending(Outcome::Succeeded).with_sides(sides))]);
     put(store, [with(Some(sides.clone()))]);
     put(store, [with(None), committed(ITEM, fence(2, 0), "1")]);
     assert_eq!(record(store, ITEM).expect("stored").sides, sides);
@@ -73,7 +73,7 @@ fn sides_stay_until_others_are_given(store: &dyn StateStore) {
     let consumed = Vec::new();
     put(store, [StateChange::Committed { handler: HANDLER, item: ITEM, fence, checkpoint, sides, consumed }]);
     assert_eq!(record(store, ITEM).expect("stored").sides, [Side::new("card", 9)]);
-    let gone = ItemEnd { sides: Some(Vec::new()), ..ending(Outcome::Succeeded) };
+    let gone = ending(Outcome::Succeeded).with_sides(Vec::new());
     put(store, [ended(3, [(ITEM, gone)])]);
     assert_eq!(record(store, ITEM).expect("stored").sides, []);
 }
@@ -168,7 +168,7 @@ fn resources_have_setbacks_of_their_own(store: &dyn StateStore) {
 }
 
 fn a_histogram_is_replaced_as_a_whole(store: &dyn StateStore) {
-    let counted = |counts: &[u64], longest| Histogram { counts: counts.to_vec(), longest };
+    let counted = |counts: &[u64], longest| Histogram::new(counts.to_vec(), longest);
     let change = |histogram| StateChange::Histogram { name: Arc::from("stop"), histogram };
     put(store, [change(counted(&[1, 2, 3], 9)), change(counted(&[u64::MAX], 8))]);
     assert_eq!(store.histogram("stop").expect("read"), Some(counted(&[u64::MAX], 8)));

@@ -25,7 +25,7 @@ fn begun(session: u64) -> SessionRecord {
 }
 
 fn end(session: u64, course: Course) -> SessionEnd {
-    SessionEnd { time: at(session + 1), course, outcomes: map([(Outcome::Succeeded, 3), (Outcome::NeedsUser, 1)]) }
+    SessionEnd::new(at(session + 1), course, map([(Outcome::Succeeded, 3), (Outcome::NeedsUser, 1)]))
 }
 
 fn ended_as(session: u64, course: Course) -> StateChange {

@@ -12,7 +12,6 @@ use syncmgr::request::{RegisterFlags, Registration};
 use syncmgr::store::sqlite::SEAMS;
 use syncmgr::store::{SqliteOptions, SqliteStore, StateChange, StateStore, StoreError};
 use syncmgr::{Claim, Outcome, SessionId, Trigger};
-use syncmgr_core::record::ItemEnd;
 use syncmgr_core::store::{Course, Histogram, SessionEnd, SessionRecord};
 use tempfile::tempdir;
 
@@ -21,9 +20,9 @@ use crate::common::*;
 /// One change of every kind.
 fn every_change() -> Vec<StateChange> {
     let (handler, item, session, manager) = (HANDLER, ITEM, SessionId(1), MANAGER);
-    let end = SessionEnd { time: at(2), course: Course::Smooth, outcomes: map([]) };
+    let end = SessionEnd::new(at(2), Course::Smooth, map([]));
     let question = Question::new("k", "Which?", [Arc::from("a")]);
-    let registration = Registration { description: None, flags: RegisterFlags::all() };
+    let registration = Registration::new(RegisterFlags::all());
     let many: Vec<_> = (0..10_001).map(|number| plain(&number.to_string())).collect();
     vec![
         StateChange::Registered { handler, registration },
@@ -32,7 +31,7 @@ fn every_change() -> Vec<StateChange> {
         StateChange::SessionBegan(SessionRecord::new(session, manager, Trigger::Manual, at(1), Vec::new())),
         StateChange::Answered { handler, item, question, choice: 0 },
         committed(item, fence(1, 0), "1"),
-        ended(1, [(item, ItemEnd { consumed: vec![Arc::from("k")], ..ending(Outcome::Succeeded) })]),
+        ended(1, [(item, ending(Outcome::Succeeded).with_consumed(vec![Arc::from("k")]))]),
         retry(item, None),
         StateChange::Resource { claim: Claim::new("a"), retry: None },
         StateChange::Absent { handler, items: map([(item, None)]) },

@@ -43,6 +43,7 @@ pub struct Saved<T> {
 
 /// Where a value came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Origin {
     /// Nothing was saved before; the value is the default.
     Fresh,

@@ -263,6 +263,7 @@ impl Preferences {
 /// assert_eq!(runs, BTreeSet::from([listing.items()[1].id()])); // what is hidden runs anyway (R60)
 /// ```
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Offer {
     /// The handler.
     pub handler: HandlerId,
@@ -276,6 +277,7 @@ pub struct Offer {
 
 /// An item offered for choice.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct OfferedItem {
     /// The item.
     pub item: ItemId,
@@ -290,6 +292,7 @@ pub struct OfferedItem {
 
 /// Whether something is listed for choice. What is hidden still runs by its stored or default state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Visibility {
     /// Listed.
     Shown,

@@ -52,6 +52,7 @@ impl SessionRecord {
 
 /// How a session ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct SessionEnd {
     /// When.
     pub time: SystemTime,
@@ -59,6 +60,13 @@ pub struct SessionEnd {
     pub course: Course,
     /// How many items ended how.
     pub outcomes: BTreeMap<Outcome, u64>,
+}
+
+impl SessionEnd {
+    /// It ended then, like this, with so many items of each outcome.
+    pub const fn new(time: SystemTime, course: Course, outcomes: BTreeMap<Outcome, u64>) -> Self {
+        Self { time, course, outcomes }
+    }
 }
 
 /// How a session went.
@@ -70,6 +78,7 @@ pub struct SessionEnd {
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Course {
     /// As it should.
     Smooth,
@@ -92,9 +101,17 @@ impl Course {
 
 /// Counts of durations, bucket by bucket, in the fixed buckets of the runtime.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Histogram {
     /// How many durations there are in each bucket.
     pub counts: Vec<u64>,
     /// The longest, in nanoseconds.
     pub longest: u64,
+}
+
+impl Histogram {
+    /// These counts, and the longest duration in nanoseconds.
+    pub const fn new(counts: Vec<u64>, longest: u64) -> Self {
+        Self { counts, longest }
+    }
 }

@@ -162,13 +162,13 @@ impl Attempt {
     fn stopped_or_late(&self, state: &State) -> Result<(), ReportError> {
         stopped(state)?;
         match self.cancel.reason() {
-            Some(reason @ CancelReason::TimedOut) => Err(Cancelled { reason }.into()),
+            Some(reason @ CancelReason::TimedOut) => Err(Cancelled::new(reason).into()),
             _ => Ok(()),
         }
     }
 
     fn why_stopped(&self) -> Cancelled {
-        Cancelled { reason: self.cancel.reason().unwrap_or(CancelReason::Over) }
+        Cancelled::new(self.cancel.reason().unwrap_or(CancelReason::Over))
     }
 }
 
@@ -176,8 +176,8 @@ impl Attempt {
 fn answer(state: &State, place: usize) -> Result<(), ReportError> {
     stopped(state)?;
     match (state.working, state.run.phase(place)) {
-        (Working::Over, _) => Err(Cancelled { reason: CancelReason::Over }.into()),
-        (_, Some(Phase::Ended(Outcome::Skipped))) => Err(Cancelled { reason: CancelReason::Skipped }.into()),
+        (Working::Over, _) => Err(Cancelled::new(CancelReason::Over).into()),
+        (_, Some(Phase::Ended(Outcome::Skipped))) => Err(Cancelled::new(CancelReason::Skipped).into()),
         _ => Ok(state.cell(place).map_or(Ok(()), |cell| cell.cancel().check())?),
     }
 }
@@ -185,7 +185,7 @@ fn answer(state: &State, place: usize) -> Result<(), ReportError> {
 /// Once the handler is stopped, that is the answer for any of its items (R111).
 fn stopped(state: &State) -> Result<(), ReportError> {
     match state.run.stopped() {
-        Some(reason) => Err(Cancelled { reason }.into()),
+        Some(reason) => Err(Cancelled::new(reason).into()),
         None => Ok(()),
     }
 }
@@ -200,7 +200,7 @@ fn begun(state: &mut State, place: usize, item: ItemId) -> Result<Arc<ItemCell>,
         }
         (Working::Now, Some(Phase::Running)) => state.cell(place).cloned().ok_or(ReportError::NotRunning),
         (_, Some(Phase::Ended(_))) => Err(answer(state, place).err().unwrap_or(ReportError::Ended { item })),
-        (Working::Over, _) => Err(Cancelled { reason: CancelReason::Over }.into()),
+        (Working::Over, _) => Err(Cancelled::new(CancelReason::Over).into()),
         _ => Err(ReportError::NotRunning),
     }
 }

@@ -65,7 +65,7 @@ impl Attempt {
             used.committed = true;
             (std::mem::take(&mut used.answers), used.sides.clone())
         };
-        let checkpoint = Checkpoint { version: self.state_version, state };
+        let checkpoint = Checkpoint::new(self.state_version, state);
         let (handler, fence) = (self.facts.handler, self.fence());
         let consumed: Vec<_> = answers.iter().cloned().collect();
         // The store has taken it once this returns, whether or not anybody waits to hear so: what it uses up is used up.

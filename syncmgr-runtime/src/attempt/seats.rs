@@ -186,7 +186,7 @@ impl Attempt {
         let count = {
             let state = self.lock();
             if state.working == Working::Over {
-                return Err(Cancelled { reason: CancelReason::Over });
+                return Err(Cancelled::new(CancelReason::Over));
             }
             let could_run = match self.has_enough_waiting(&state) {
                 true => state.run.ready_count() + state.busy,

@@ -60,7 +60,7 @@ impl SyncManager {
         if info.limits().any_is_zero() {
             return Err(RequestError::NoTimeAllowed { handler: id });
         }
-        let registration = Registration { description: Some(info.name().to_owned()), flags };
+        let registration = Registration::new(flags).with_description(info.name().to_owned());
         let set =
             self.host().ports.store.handlers().map(|mut stored| stored.remove(&id).and_then(|record| record.flags));
         let unreadable = |error| RequestError::Store { reason: one_line(&error) };
@@ -72,7 +72,8 @@ impl SyncManager {
                 return Err(RequestError::AlreadyRegistered { handler: id });
             }
             check_registration(id, flags)?;
-            let effective = Registration { flags: set.unwrap_or(flags), ..registration.clone() };
+            let mut effective = registration.clone();
+            effective.flags = set.unwrap_or(flags);
             known.registry.register(id, effective)?;
             known.handlers.insert(id, (handler, info));
         }
@@ -103,8 +104,9 @@ impl SyncManager {
         {
             let mut known = self.host().known();
             let registered = known.registry.registration(handler).cloned();
-            let registered = registered.ok_or(RequestError::NotRegistered { handler })?;
-            known.registry.register(handler, Registration { flags, ..registered })?;
+            let mut registered = registered.ok_or(RequestError::NotRegistered { handler })?;
+            registered.flags = flags;
+            known.registry.register(handler, registered)?;
         }
         self.host().store(StateChange::Flags { handler, flags });
         Ok(())

@@ -164,7 +164,7 @@ impl Contents {
                 if !forgotten.contains(&(*handler, None)) && !forgotten.contains(&(*handler, Some(*item))) =>
             {
                 let latest = self.handlers.get(handler)?.items.get(item)?.fence;
-                (latest > *fence).then_some(StaleWriter { item: *item, writer: *fence, latest })
+                (latest > *fence).then_some(StaleWriter::new(*item, *fence, latest))
             }
             _ => None,
         })

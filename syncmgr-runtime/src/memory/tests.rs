@@ -21,7 +21,7 @@ fn texts(store: &MemoryStore) -> Vec<String> {
 #[test]
 fn registering_again_leaves_what_somebody_set() {
     let store = MemoryStore::new();
-    let registration = Registration { description: None, flags: RegisterFlags::IDLE };
+    let registration = Registration::new(RegisterFlags::IDLE);
     let flags = RegisterFlags::CONNECT;
     drop(store.write(vec![
         StateChange::Flags { handler: HANDLER, flags },

@@ -64,7 +64,7 @@ impl Run {
         if answer == Some(&Remedy::Allow) {
             let consumed = vec![question.key.clone()];
             host.ledger().use_up(handler, item, &consumed);
-            let end = ItemEnd { outcome: Outcome::Succeeded, retry: None, sides: None, consumed };
+            let end = ItemEnd::new(Outcome::Succeeded).with_consumed(consumed);
             let (fence, time) = (self.attempt().fence(), host.now().wall);
             self.store(StateChange::Ended { handler, fence, time, items: vec![(item, end)] });
             return true;

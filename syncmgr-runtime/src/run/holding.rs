@@ -137,7 +137,7 @@ impl Run {
         let began = self.host().ledger().began(&attempted, &self.request());
         let Some((retry, effects)) = began else { return };
         self.follow(effects);
-        let end = ItemEnd { outcome: verdict.outcome, retry, sides: None, consumed: Vec::new() };
+        let end = ItemEnd::new(verdict.outcome).with_retry(retry);
         let (fence, time) = (self.attempt().fence(), self.host().now().wall);
         self.store(StateChange::Ended { handler: self.id.handler, fence, time, items: vec![(HANDLER_ITSELF, end)] });
     }

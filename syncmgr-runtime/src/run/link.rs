@@ -149,7 +149,7 @@ impl HostLink for RunLink {
     fn write(&self, change: StateChange) -> BoxFuture<'static, SyncResult> {
         match self.run.upgrade().is_some_and(|run| run.remembers(&change)) {
             true => self.host.write(vec![change]),
-            false => async { Err(Cancelled { reason: CancelReason::Over }.into()) }.boxed(),
+            false => async { Err(Cancelled::new(CancelReason::Over).into()) }.boxed(),
         }
     }
 

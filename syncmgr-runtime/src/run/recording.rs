@@ -183,7 +183,10 @@ impl Run {
             changes.extend(host.perform(effects, self));
             retry = after;
         }
-        ItemEnd { outcome: verdict.outcome, retry, sides: used.sides.filter(|_| succeeded), consumed }
+        ItemEnd::new(verdict.outcome)
+            .with_retry(retry)
+            .with_sides(used.sides.filter(|_| succeeded))
+            .with_consumed(consumed)
     }
 
     /// The log as it is to be stored, if it has changed since this was asked last.

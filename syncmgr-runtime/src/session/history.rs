@@ -46,7 +46,7 @@ impl SessionShared {
     }
 
     fn ended(&self, course: Course) -> StateChange {
-        let end = SessionEnd { time: self.host.now().wall, course, outcomes: self.outcomes() };
+        let end = SessionEnd::new(self.host.now().wall, course, self.outcomes());
         StateChange::SessionEnded { session: self.id, manager: self.host.id, end }
     }
 

@@ -142,7 +142,7 @@ impl StateStore for SqliteStore {
     fn histogram(&self, name: &str) -> SyncResult<Option<Histogram>> {
         self.settled().one(HISTOGRAM, [name], |row| {
             let (Json(counts), longest) = (row.get(0)?, row.get(1)?);
-            Ok(Histogram { counts, longest })
+            Ok(Histogram::new(counts, longest))
         })
     }
 

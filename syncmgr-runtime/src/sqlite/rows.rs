@@ -21,9 +21,9 @@ type Result<T> = rusqlite::Result<T>;
 /// `id, description, registered, flags`.
 pub(super) fn handler(row: &Row<'_>) -> Result<(HandlerId, HandlerRecord)> {
     let flags = |bits: Option<u32>| bits.map(RegisterFlags::from_bits_retain);
-    let description = row.get(1)?;
+    let description: Option<String> = row.get(1)?;
     let mut record = HandlerRecord::default();
-    record.registration = flags(row.get(2)?).map(|flags| Registration { description, flags });
+    record.registration = flags(row.get(2)?).map(|flags| Registration::new(flags).with_description(description));
     record.flags = flags(row.get(3)?);
     Ok((HandlerId::new(row.get(0)?), record))
 }
@@ -37,7 +37,7 @@ pub(super) fn item(row: &Row<'_>) -> Result<ItemId> {
 /// checkpoint_version, set_aside, set_aside_version, sides, absent_since`.
 pub(super) fn record(row: &Row<'_>) -> Result<ItemRecord> {
     let mut record = ItemRecord::new();
-    record.fence = Fence { session: SessionId(row.get(0)?), attempt: row.get(1)? };
+    record.fence = Fence::new(SessionId(row.get(0)?), row.get(1)?);
     record.outcome = row.get::<_, Option<Word<Outcome>>>(2)?.map(|outcome| outcome.0);
     record.last_attempt = time(row, 3)?;
     record.last_success = time(row, 4)?;
@@ -84,13 +84,13 @@ pub(super) fn session(row: &Row<'_>) -> Result<SessionRecord> {
 fn end(row: &Row<'_>) -> Result<Option<SessionEnd>> {
     let Some(Word(course)) = row.get(5)? else { return Ok(None) };
     let (Time(time), Json(outcomes)) = (row.get(4)?, row.get(6)?);
-    Ok(Some(SessionEnd { time, course, outcomes }))
+    Ok(Some(SessionEnd::new(time, course, outcomes)))
 }
 
 /// A checkpoint and its version, from this column on.
 fn checkpoint(row: &Row<'_>, first: usize) -> Result<Option<Checkpoint>> {
     let state: Option<Arc<str>> = row.get(first)?;
-    state.map(|state| Ok(Checkpoint { state, version: row.get(first + 1)? })).transpose()
+    state.map(|state| Ok(Checkpoint::new(row.get(first + 1)?, state))).transpose()
 }
 
 fn time(row: &Row<'_>, column: usize) -> Result<Option<SystemTime>> {

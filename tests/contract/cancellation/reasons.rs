@@ -147,6 +147,6 @@ async fn cancelled_passes_through_an_io_error_and_the_token_decides() {
     assert_eq!(only(&begun.end().await), Outcome::Skipped);
 
     // Nobody has cancelled: an error that only says so is a failure like any other.
-    let begun = Begun::with(|_| async { Err(Cancelled { reason: CancelReason::Skipped }.into()) }.boxed()).await;
+    let begun = Begun::with(|_| async { Err(Cancelled::new(CancelReason::Skipped).into()) }.boxed()).await;
     assert_eq!(only(&begun.end().await), Outcome::Failed);
 }

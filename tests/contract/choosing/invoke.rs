@@ -18,7 +18,7 @@ const OTHER: HandlerId = HandlerId::from_u128(0x07E4);
 
 /// A request for a handler, without a cookie.
 fn invocation(handler: HandlerId, flags: InvokeFlags) -> Invocation {
-    Invocation { handler, flags, cookie: None }
+    Invocation::new(handler).with_flags(flags)
 }
 
 async fn invoke(manager: &SyncManager, invocation: Invocation) -> Report {
@@ -45,7 +45,8 @@ async fn r015_the_cookie_reaches_initialize_unchanged() {
     for cookie in [&[][..], &[0, 0], b"\xFF\x00inbox", &every_byte] {
         let (manager, handler) = hosting(ScriptedHandler::new(listed(&["a"])));
         let flags = InvokeFlags::START_SYNC;
-        let session = manager.invoke(Invocation { handler: CLASSIC, flags, cookie: Some(cookie.into()) }).unwrap();
+        let session =
+            manager.invoke(Invocation::new(CLASSIC).with_flags(flags).with_cookie(Arc::from(cookie))).unwrap();
         until_run(&session, RunChange::Preparing).await;
         session.stop();
         within(session.finish()).await;
@@ -57,7 +58,7 @@ async fn r015_the_cookie_reaches_initialize_unchanged() {
 async fn r016_no_other_session_has_a_cookie() {
     let (manager, handler) = (SyncManager::new(), Scripted::new(&["a"]));
     manager.register(handler.clone()).unwrap();
-    let with_cookie = Invocation { cookie: Some((*b"x").into()), ..invocation(HANDLER, InvokeFlags::START_SYNC) };
+    let with_cookie = invocation(HANDLER, InvokeFlags::START_SYNC).with_cookie(Arc::from(&b"x"[..]));
     invoke(&manager, with_cookie).await;
     invoke(&manager, invocation(HANDLER, InvokeFlags::START_SYNC)).await;
     within(manager.update_all().unwrap().finish()).await;
@@ -150,7 +151,8 @@ async fn r022_the_cookie_is_copied() {
     until_run(&first, RunChange::Synchronizing).await;
     let mut bytes = vec![1, 2, 3];
     let cookie = Some(Arc::from(&bytes[..]));
-    let second = manager.invoke(Invocation { handler: HANDLER, flags: InvokeFlags::START_SYNC, cookie }).unwrap();
+    let second =
+        manager.invoke(Invocation::new(HANDLER).with_flags(InvokeFlags::START_SYNC).with_cookie(cookie)).unwrap();
     bytes.fill(0);
     drop(bytes);
     go.notify_one();

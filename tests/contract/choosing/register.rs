@@ -19,7 +19,7 @@ async fn session(manager: &SyncManager, trigger: Trigger) -> Report {
 }
 
 fn registration(description: Option<&str>, flags: RegisterFlags) -> Registration {
-    Registration { description: description.map(str::to_owned), flags }
+    Registration::new(flags).with_description(description.map(str::to_owned))
 }
 
 #[tokio::test(start_paused = true)]

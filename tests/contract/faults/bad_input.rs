@@ -139,7 +139,8 @@ async fn a_request_that_names_what_is_not_there_starts_nothing() {
     let unknown = StartError::Refused(RequestError::NotRegistered { handler: CLASSIC });
     assert_eq!(refused(manager.session(Trigger::Manual).handlers([HANDLER, CLASSIC]).start()), unknown);
     assert_eq!(refused(manager.session(Trigger::Manual).items(CLASSIC, [id("a")]).start()), unknown);
-    let invoke = |handler, flags, cookie| manager.invoke(Invocation { handler, flags, cookie });
+    let invoke =
+        |handler, flags, cookie| manager.invoke(Invocation::new(handler).with_flags(flags).with_cookie(cookie));
     assert_eq!(refused(invoke(CLASSIC, InvokeFlags::START_SYNC, None)), unknown);
     let flags = InvokeFlags::from_bits_retain(1);
     assert_eq!(refused(invoke(HANDLER, flags, None)), RequestError::UnknownFlags { bits: 1 }.into());
@@ -204,7 +205,9 @@ async fn an_enormous_text_is_cut_however_it_was_made() {
             let mut entry = LogEntry::new(LogLevel::Warning, "short");
             entry.text = long.clone();
             item.log(entry);
-            item.report(Progress { text: Some(long), ..Progress::new() })?;
+            let mut report = Progress::new();
+            report.text = Some(long);
+            item.report(report)?;
             std::future::pending().await
         }
         .boxed()

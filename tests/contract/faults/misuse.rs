@@ -139,7 +139,7 @@ async fn a_context_that_outlives_its_item_is_refused_and_reaches_no_other() {
                 return Ok(());
             }
             let stray = place.lock().unwrap().clone().unwrap();
-            let over = Err(Cancelled { reason: CancelReason::Over });
+            let over = Err(Cancelled::new(CancelReason::Over));
             assert_eq!((stray.progress(9, 9), stray.report(Progress::new().with_text("stray"))), (over, over));
             assert_eq!(stray.check(), over);
             stray.cancelled().await;

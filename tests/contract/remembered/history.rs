@@ -103,7 +103,7 @@ async fn a_retry_that_settles_everything_does_not_lose_the_other_items_from_the_
 async fn ended(store: &MemoryStore, number: u64, course: Course) {
     let (session, manager, time) = (SessionId(number), Uuid::nil(), std::time::SystemTime::UNIX_EPOCH);
     let record = SessionRecord::new(session, manager, Trigger::Manual, time, Vec::new());
-    let end = SessionEnd { time, course, outcomes: Default::default() };
+    let end = SessionEnd::new(time, course, Default::default());
     store.write(vec![StateChange::SessionBegan(record)]).await.expect("nothing is wrong here");
     store.write(vec![StateChange::SessionEnded { session, manager, end }]).await.expect("nothing is wrong here");
 }

@@ -239,7 +239,7 @@ async fn a_manager_that_is_dropped_records_what_it_cuts_short() {
 #[tokio::test(start_paused = true)]
 async fn a_record_a_later_attempt_has_written_is_left_as_it_is_and_the_late_commit_is_refused() {
     let (store, seen) = (MemoryStore::new(), Transcript::new());
-    let later = Fence { session: SessionId(99), attempt: 0 };
+    let later = Fence::new(SessionId(99), 0);
     let (inside, notes) = (store.clone(), seen.clone());
     let handler = Scripted::new(&["a", "b"]).on_item(move |item| {
         let (store, notes) = (inside.clone(), notes.clone());
@@ -250,8 +250,8 @@ async fn a_record_a_later_attempt_has_written_is_left_as_it_is_and_the_late_comm
             }
             let refused = item.saved::<u32>()?.commit().await.expect_err("it came too late");
             let stale = refused.chain().find_map(|cause| cause.downcast_ref::<StaleWriter>());
-            let writer = Fence { session: item.run().session(), attempt: 2 };
-            assert_eq!(stale, Some(&StaleWriter { item: item.id(), writer, latest: later }));
+            let writer = Fence::new(item.run().session(), 2);
+            assert_eq!(stale, Some(&StaleWriter::new(item.id(), writer, later)));
             notes.note("refused");
             Err(refused)
         }

@@ -179,7 +179,7 @@ async fn an_error_is_a_failure_of_its_mark_and_transient_without_one() {
 
 #[tokio::test(start_paused = true)]
 async fn cancelled_without_a_cancel_is_a_transient_failure() {
-    let report = does(|_| Err(Cancelled { reason: CancelReason::Skipped }.into())).await;
+    let report = does(|_| Err(Cancelled::new(CancelReason::Skipped).into())).await;
     assert_eq!(only(&report), (Outcome::Failed, TRANSIENT));
     assert!(matches!(log(&report)[..], [(LogLevel::Error, _)]), "{report}");
 }

@@ -29,7 +29,7 @@ async fn runs_of_b(start: impl Fn(&SyncManager) -> [Session; 2]) -> usize {
 async fn requests_with_other_cookies_do_not_merge_and_those_with_the_same_do() {
     let invoke = |manager: &SyncManager, cookie: &[u8]| {
         let (flags, cookie) = (InvokeFlags::START_SYNC, Some(cookie.into()));
-        manager.invoke(Invocation { handler: nth(1), flags, cookie }).unwrap()
+        manager.invoke(Invocation::new(nth(1)).with_flags(flags).with_cookie(cookie)).unwrap()
     };
     assert_eq!(runs_of_b(|manager| [invoke(manager, b"x"), invoke(manager, b"y")]).await, 2);
     assert_eq!(runs_of_b(|manager| [invoke(manager, b"x"), invoke(manager, b"x")]).await, 1);

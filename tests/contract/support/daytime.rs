@@ -53,7 +53,7 @@ impl Daytime {
 impl Clock for Daytime {
     fn now(&self) -> Now {
         let mono = self.start.elapsed();
-        Now { mono, wall: *self.at_start.lock().unwrap_or_else(PoisonError::into_inner) + mono }
+        Now::new(mono, *self.at_start.lock().unwrap_or_else(PoisonError::into_inner) + mono)
     }
 }
 

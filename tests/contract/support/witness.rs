@@ -96,7 +96,7 @@ pub(crate) async fn keeping(item: &str, version: u32, state: &str) -> MemoryStor
 
 /// Commits to a store as an attempt would.
 pub(crate) async fn commit(store: &impl StateStore, item: &str, fence: Fence, version: u32, state: &str) -> SyncResult {
-    let (checkpoint, consumed) = (Checkpoint { version, state: state.into() }, Vec::new());
+    let (checkpoint, consumed) = (Checkpoint::new(version, state), Vec::new());
     let sides = None;
     let change = StateChange::Committed { handler: HANDLER, item: id(item), fence, checkpoint, sides, consumed };
     store.write(vec![change]).await

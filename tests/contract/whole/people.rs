@@ -192,7 +192,7 @@ impl People {
 
     fn invoke(&mut self, handler: usize, chooses: bool) {
         let flags = if chooses { InvokeFlags::empty() } else { InvokeFlags::START_SYNC };
-        let invocation = Invocation { handler: self.handler(handler), flags, cookie: None };
+        let invocation = Invocation::new(self.handler(handler)).with_flags(flags);
         self.sit_down(self.manager.invoke(invocation));
     }
 

@@ -120,7 +120,7 @@ impl Session {
     }
 
     fn ended(self, now: SystemTime) -> StateChange {
-        let end = SessionEnd { time: now, course: Course::Interrupted, outcomes: BTreeMap::new() };
+        let end = SessionEnd::new(now, Course::Interrupted, BTreeMap::new());
         StateChange::SessionEnded { session: self.record.session, manager: self.record.manager, end }
     }
 }

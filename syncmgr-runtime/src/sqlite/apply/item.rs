@@ -93,7 +93,7 @@ impl Applier {
 
     fn commit(&mut self, place: Place, fence: Fence, checkpoint: &Checkpoint, sides: Option<&Vec<Side>>) -> Applied {
         let (item, session) = (place.item.guid(), fence.session.0);
-        let (attempt, Checkpoint { state, version }, sides) = (fence.attempt, checkpoint, sides.map(Json));
+        let (attempt, Checkpoint { state, version, .. }, sides) = (fence.attempt, checkpoint, sides.map(Json));
         let fresh = self.fresh_place(place.handler)?;
         let stored = self.run(COMMIT, params![place.handler, item, session, attempt, state, version, sides, fresh])?;
         if stored > 0 { Ok(()) } else { Err(self.stale(place, fence)?) }
@@ -103,9 +103,9 @@ impl Applier {
     fn stale(&self, place: Place, writer: Fence) -> Applied<Trouble> {
         let latest =
             self.connection.prepare_cached(LATEST)?.query_row(params![place.handler, place.item.guid()], |row| {
-                Ok(Fence { session: SessionId(row.get(0)?), attempt: row.get(1)? })
+                Ok(Fence::new(SessionId(row.get(0)?), row.get(1)?))
             })?;
-        Ok(Trouble::Refused(StaleWriter { item: place.item, writer, latest }.into()))
+        Ok(Trouble::Refused(StaleWriter::new(place.item, writer, latest).into()))
     }
 
     fn end(&mut self, handler: HandlerId, fence: Fence, time: SystemTime, items: &[(ItemId, ItemEnd)]) -> Applied {

@@ -109,7 +109,7 @@ fn loads(bench: &Bench<'_>, version: u32, states: &States) -> Played {
     }
     for (item, state) in known {
         let (handler, state) = (bench.handler(), Arc::from(state.to_string()));
-        let checkpoint = Checkpoint { version, state };
+        let checkpoint = Checkpoint::new(version, state);
         let (fence, consumed) = (Fence::default(), Vec::new());
         let change = StateChange::Committed { handler, item, fence, checkpoint, sides: None, consumed };
         drop(rig.disk().write(vec![change]));

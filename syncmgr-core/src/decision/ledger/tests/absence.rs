@@ -7,7 +7,7 @@ fn a_handler_is_forgotten_with_its_interrupted_runs_and_what_only_it_claims() {
     let _ = ledger.restore(BTreeMap::from([(account(), backoff(0, 60))]), vec![record], at(0));
     let _ = begin(&mut ledger, request(MAIL), offline());
     let effects = ledger.forget(MAIL, vec![account()], at(50));
-    let end = SessionEnd { time: at(50), course: Course::Interrupted, outcomes: BTreeMap::new() };
+    let end = SessionEnd::new(at(50), Course::Interrupted, BTreeMap::new());
     assert_eq!(
         effects,
         [

@@ -8,7 +8,7 @@ fn record(session: SessionId, runs: Vec<RunRequest>) -> SessionRecord {
 }
 
 fn ended(session: SessionId) -> Effect {
-    let end = SessionEnd { time: at(50), course: Course::Interrupted, outcomes: BTreeMap::new() };
+    let end = SessionEnd::new(at(50), Course::Interrupted, BTreeMap::new());
     Effect::Write(StateChange::SessionEnded { session, manager: Uuid::from_u128(3), end })
 }
 
