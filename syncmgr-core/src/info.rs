@@ -25,6 +25,7 @@ use crate::text::{MAX_NAME, bounded};
 /// assert_eq!(MAIL.limits().items(), 2);
 /// ```
 #[derive(Clone, Debug, PartialEq)]
+#[must_use = "`with_` methods return the changed value"]
 pub struct HandlerInfo {
     id: HandlerId,
     name: Cow<'static, str>,

@@ -21,6 +21,7 @@ use crate::id::ItemId;
 /// assert_eq!(archive.claims().len(), 1);
 /// ```
 #[derive(Clone, Debug, PartialEq)]
+#[must_use = "`with_` methods return the changed value"]
 pub struct SyncItem {
     id: ItemId,
     name: Arc<str>,

@@ -18,6 +18,7 @@ use std::time::Duration;
 /// assert_eq!(SLOW_SERVER.prepare_deadline(), Duration::from_secs(300)); // as in the defaults
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use = "`with_` methods return the changed value"]
 pub struct Limits {
     items: usize,
     soft_grace: Duration,

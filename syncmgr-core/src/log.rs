@@ -120,6 +120,7 @@ impl LogErrorInfo {
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
+#[must_use = "an entry is in no log until it is handed to `log`"]
 pub struct LogEntry {
     /// How serious it is.
     pub level: LogLevel,

@@ -21,6 +21,7 @@ use crate::error::NeedsUser;
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
+#[must_use = "a plan holds nothing back until it is handed to `clear`"]
 pub struct Plan {
     /// Entries that will be made.
     pub creates: u64,
@@ -49,6 +50,7 @@ pub struct Plan {
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
+#[must_use = "a side is part of a plan once it is handed to `with_side`"]
 pub struct Side {
     /// What people call it.
     pub name: Arc<str>,

@@ -21,6 +21,7 @@ use crate::text::{MAX_TEXT, bounded};
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
+#[must_use = "a report changes nothing until it is handed to `report`"]
 pub struct Progress {
     /// `lpcStatusText`: what is being done.
     pub text: Option<Arc<str>>,

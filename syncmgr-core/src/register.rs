@@ -40,6 +40,7 @@ bitflags! {
 /// A request for one handler: `UpdateItems`. `UpdateAll` is a manual session over every handler, without a cookie.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
+#[must_use = "an invocation starts nothing until it is handed to `invoke`"]
 pub struct Invocation {
     /// The handler to run, alone (R14).
     pub handler: HandlerId,

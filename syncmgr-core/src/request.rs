@@ -47,6 +47,7 @@ pub const MAX_ITEMS: usize = 1_000_000;
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "wire::Envelope")]
 #[non_exhaustive]
+#[must_use = "a request starts nothing until it is handed to a manager"]
 pub struct RunRequest {
     /// The handler to run.
     pub handler: HandlerId,

@@ -21,6 +21,7 @@ use crate::decision::hold::Hold;
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
+#[must_use = "`with_` methods return the changed value"]
 pub struct RetryPolicy {
     /// The wait after the first failure; 30 s unless said otherwise.
     pub initial: Duration,

@@ -35,6 +35,7 @@ use crate::record::MAX_CHECKPOINT;
 /// # })?;
 /// # Ok::<(), anyhow::Error>(())
 /// ```
+#[must_use = "what was saved is read from this, and committed through it"]
 pub struct Saved<T> {
     item: ItemContext,
     value: T,

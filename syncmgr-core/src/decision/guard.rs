@@ -33,6 +33,7 @@ const FEW: u64 = 10;
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
+#[must_use = "`with_` methods return the changed value"]
 pub struct GuardPolicy {
     /// So many deletions are never objected to; 10 unless said otherwise.
     pub most_deletions: u64,

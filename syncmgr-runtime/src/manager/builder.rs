@@ -37,6 +37,7 @@ use crate::watchdog::Watchdog;
 /// # })?;
 /// # Ok::<(), anyhow::Error>(())
 /// ```
+#[must_use = "a builder makes no manager until `build`"]
 pub struct SyncManagerBuilder {
     ports: Ports,
     rules: Rules,

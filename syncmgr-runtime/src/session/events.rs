@@ -81,6 +81,7 @@ pub enum SessionEvent {
 /// A [`Stream`], and [`next`](Self::next) without importing one. What happened to items and runs is complete and in
 /// order for each handler, however late it is read; progress is sampled ten times a second. Reading costs the session
 /// nothing: the stream reads the runs' journals at its own pace.
+#[must_use = "events are lost on whoever does not poll the stream"]
 pub struct Events {
     session: Arc<SessionShared>,
     /// Whoever watches a session keeps its manager.

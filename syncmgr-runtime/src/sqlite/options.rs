@@ -31,6 +31,7 @@ const MOST_SESSIONS: u32 = 200;
 /// # Ok::<(), anyhow::Error>(())
 /// ```
 #[derive(Clone, Debug)]
+#[must_use = "options open nothing until `open`"]
 pub struct SqliteOptions {
     pub(super) durability: Durability,
     pub(super) most_sessions: u32,

@@ -73,6 +73,7 @@ macro_rules! judge_each {
 
 /// What judges a handler, with what it is to know of it.
 #[derive(Clone)]
+#[must_use = "a kit judges nothing until `judge`"]
 pub struct Kit {
     make: Arc<dyn Fn() -> Arc<dyn Provider> + Send + Sync>,
     expected: BTreeMap<String, Outcome>,

@@ -10,6 +10,7 @@ use super::rig::Time;
 
 /// What the kit says of one handler, check by check. Shown with `{}` it reads like what a compiler says.
 #[derive(Debug)]
+#[must_use = "a judgement that nobody reads lets everything pass"]
 pub struct Judgement {
     pub(super) handler: String,
     pub(super) time: Time,
