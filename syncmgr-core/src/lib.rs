@@ -11,6 +11,9 @@
 //! [`progress`], [`log`], [`retry`], [`plan`], [`record`], [`facts`]), the two sides of the contract ([`handler`], [`classic`]), what an author is handed ([`context`],
 //! [`error`], [`cancel`]), the decisions ([`decision`]),
 //! and what is said of them ([`explain`](mod@explain)).
+//!
+//! Depend on [`syncmgr`](https://docs.rs/syncmgr): semver covers what it re-exports. The rest of [`decision`], [`cell`] and
+//! [`port::RunPort`] are between this crate and a runtime, and change with any release.
 
 #![cfg_attr(not(test), warn(clippy::print_stdout, clippy::print_stderr))]
 

@@ -3,6 +3,10 @@
 //! [`manager`] is what an application holds, [`session`] the handle of what it started, [`report`] how it went. The life
 //! of one handler run is in `run/life.rs`, top to bottom; its items and workers are in `attempt/`. [`mapping`] lets a
 //! [`SyncHandler`](syncmgr_core::handler::SyncHandler) run on a foreign callback, and hosts handlers in the old style.
+//!
+//! Depend on [`syncmgr`](https://docs.rs/syncmgr): semver covers what it re-exports.
+
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod state {
     #![doc = include_str!("../STATE.md")]

@@ -46,6 +46,7 @@ impl ItemContext {
     ///
     /// # Panics
     /// When the selection has no such item: the host's mistake.
+    #[doc(hidden)]
     pub fn new(port: Arc<dyn RunPort>, index: usize, cell: Arc<ItemCell>) -> Self {
         let selection = port.facts().selection.clone();
         assert!(index < selection.len(), "a host makes contexts only for items it has selected");
@@ -68,6 +69,7 @@ impl ItemContext {
     ///
     /// # Panics
     /// When the selection has no such item: the host's mistake.
+    #[doc(hidden)]
     pub fn turn_to(&mut self, index: usize, cell: Option<Arc<ItemCell>>) {
         assert!(index < self.selection.len(), "a host makes contexts only for items it has selected");
         self.index = index;
@@ -77,6 +79,7 @@ impl ItemContext {
     }
 
     /// The cell this context reports into.
+    #[doc(hidden)]
     pub fn cell(&self) -> &Arc<ItemCell> {
         &self.cell
     }

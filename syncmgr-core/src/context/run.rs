@@ -44,6 +44,7 @@ pub struct RunContext {
 
 impl RunContext {
     /// A context over a host's port. Hosts call this; handlers are given one.
+    #[doc(hidden)]
     pub fn new(port: Arc<dyn RunPort>) -> Self {
         Self { port }
     }
@@ -54,6 +55,7 @@ impl RunContext {
 
     /// The host behind this context, for whoever stands between a handler and its host: a recorder, a judge, a proxy. What
     /// handlers may ask of it the methods of the contexts ask.
+    #[doc(hidden)]
     pub fn host(&self) -> Arc<dyn RunPort> {
         self.port.clone()
     }
@@ -234,6 +236,7 @@ pub struct PrepareContext(RunContext);
 
 impl PrepareContext {
     /// A context over a host's port. Hosts call this; handlers are given one.
+    #[doc(hidden)]
     pub fn new(port: Arc<dyn RunPort>) -> Self {
         Self(RunContext::new(port))
     }
@@ -285,6 +288,7 @@ pub struct SynchronizeContext(RunContext);
 
 impl SynchronizeContext {
     /// A context over a host's port. Hosts call this; handlers are given one.
+    #[doc(hidden)]
     pub fn new(port: Arc<dyn RunPort>) -> Self {
         Self(RunContext::new(port))
     }

@@ -302,6 +302,7 @@ pub enum Visibility {
 
 impl Offer {
     /// What `listing` offers under these preferences.
+    #[doc(hidden)]
     pub fn new(info: &HandlerInfo, listing: &Listing, preferences: &Preferences) -> Self {
         let items = listing.items.iter().map(|item| OfferedItem {
             item: item.id(),

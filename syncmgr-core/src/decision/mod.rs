@@ -1,5 +1,7 @@
 //! Every decision of the manager as plain state: events in, what to do out. No clock, no task, no lock.
 //!
+//! Semver promises nothing of this module but what the facade re-exports.
+//!
 //! - [`protocol`]: the life of one handler run, with its late, double and stale completions;
 //! - [`call`]: one method and its completion, four of which make the protocol;
 //! - [`choice`]: which items are offered and which run;
