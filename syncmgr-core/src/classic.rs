@@ -95,7 +95,7 @@ pub enum Attention {
 ///         let Some(callback) = self.0.lock().expect("nobody panics while holding it").clone() else {
 ///             return HResult::E_UNEXPECTED;
 ///         };
-///         callback.progress(ItemId::from_name("time"), Some(&Progress::new().status(Status::Succeeded)));
+///         callback.progress(ItemId::from_name("time"), Some(&Progress::new().with_status(Status::Succeeded)));
 ///         callback.synchronize_completed(HResult::S_OK); // once for each `synchronize` that returns S_OK
 ///         HResult::S_OK
 ///     }

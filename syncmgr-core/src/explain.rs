@@ -11,7 +11,7 @@
 //! record.last_attempt = Some(now);
 //! record.retry = Some(RetryState::new(Setback::Backoff, now, Some(until)).with_failures(1, 1));
 //!
-//! let mut known = Known::of(HandlerId::from_u128(7)).about(ItemId::from_name("Inbox"));
+//! let mut known = Known::of(HandlerId::from_u128(7)).with_item(ItemId::from_name("Inbox"));
 //! known.registered = Some(RegisterFlags::empty());
 //! known.record = Some(record);
 //! let why = explain(&known, now);

@@ -114,7 +114,7 @@ impl LogErrorInfo {
 /// ```
 /// # use syncmgr_core::{id::{ErrorId, ItemId}, log::{LogEntry, LogLevel}};
 /// let full = LogEntry::new(LogLevel::Error, "the mailbox is full")
-///     .about(ItemId::from_name("Inbox"))
+///     .with_item(ItemId::from_name("Inbox"))
 ///     .with_link(ErrorId::from_key("quota")); // opening it calls the handler's `show_error`
 /// assert!(full.is_link());
 /// ```
@@ -232,7 +232,7 @@ pub enum Action {
 /// # use syncmgr_core::{id::{ErrorId, ItemId}, log::{LogEntry, LogLevel, Question}};
 /// let question = Question::new("conflict", "Which side is right?", ["here".into(), "there".into()]);
 /// let item = ItemId::from_name("notes.txt");
-/// let entry = LogEntry::new(LogLevel::Warning, &question.text).about(item);
+/// let entry = LogEntry::new(LogLevel::Warning, &question.text).with_item(item);
 /// let entry = entry.with_question(ErrorId::of_question(item, "conflict"), question);
 /// assert!(entry.asks_of(item));
 /// ```

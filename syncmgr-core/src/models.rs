@@ -77,7 +77,8 @@ fn the_text_and_the_status_of_a_report_are_seen_together() {
     model(|| {
         let cell = Arc::<ItemCell>::default();
         cell.tolerate(FailureClass::Gone);
-        let reporting = beside(&cell, |cell| cell.report(&Progress::new().text("x").status(Status::Updating)));
+        let reporting =
+            beside(&cell, |cell| cell.report(&Progress::new().with_text("x").with_status(Status::Updating)));
         let seen = cell.state();
         assert_eq!(seen.text.is_some(), seen.status.is_some());
         reporting.join().unwrap().expect("not cancelled");
@@ -91,7 +92,7 @@ fn what_is_done_with_the_cell_of_an_ended_item_never_reaches_the_next_one() {
             let _ = cell.progress(3, Some(9));
         },
         |cell: &ItemCell| {
-            let _ = cell.report(&Progress::new().text("x").status(Status::Failed));
+            let _ = cell.report(&Progress::new().with_text("x").with_status(Status::Failed));
         },
         |cell: &ItemCell| cell.tolerate(FailureClass::Permanent),
         |cell: &ItemCell| wake(cell.cancel().cancel(CancelReason::Skipped)),

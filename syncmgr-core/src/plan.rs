@@ -13,10 +13,10 @@ use crate::error::NeedsUser;
 /// ```
 /// # use syncmgr_core::plan::{Plan, Side};
 /// let plan = Plan::new()
-///     .creating(40)
-///     .deleting(3, 900) // three of nine hundred
-///     .moving(12_000_000)
-///     .between(Side::new("the disk", 900).identified_by("uuid-of-the-disk"));
+///     .with_creates(40)
+///     .with_deletes(3, 900) // three of nine hundred
+///     .with_bytes(12_000_000)
+///     .with_side(Side::new("the disk", 900).with_identity("uuid-of-the-disk"));
 /// assert_eq!((plan.existing, plan.sides.len()), (900, 1));
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,8 +43,8 @@ pub struct Plan {
 /// # use std::time::SystemTime;
 /// # use syncmgr_core::{decision::guard::{GuardPolicy, Objection, object}, plan::{Plan, Side}, record::ItemRecord};
 /// let mut record = ItemRecord::new(); // what the last success left
-/// record.sides = vec![Side::new("the disk", 900).identified_by("disk-1")];
-/// let swapped = Plan::new().between(Side::new("the disk", 900).identified_by("disk-2"));
+/// record.sides = vec![Side::new("the disk", 900).with_identity("disk-1")];
+/// let swapped = Plan::new().with_side(Side::new("the disk", 900).with_identity("disk-2"));
 /// let objection = object(&swapped, Some(&record), &GuardPolicy::DEFAULT, SystemTime::UNIX_EPOCH);
 /// assert_eq!(objection, Some(Objection::PeerChanged { side: "the disk".into() }));
 /// ```

@@ -15,8 +15,8 @@ use crate::text::{MAX_TEXT, bounded};
 /// ```
 /// # use syncmgr_core::progress::{Progress, ProgressState};
 /// let mut state = ProgressState::default();
-/// state.apply(&Progress::new().value(0).max(10).text("reading"));
-/// state.apply(&Progress::new().value(4)); // text and total keep their values
+/// state.apply(&Progress::new().with_value(0).with_max(10).with_text("reading"));
+/// state.apply(&Progress::new().with_value(4)); // text and total keep their values
 /// assert_eq!((state.value, state.max, state.text.as_deref()), (4, 10, Some("reading")));
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -76,7 +76,7 @@ impl Progress {
     ///
     /// ```
     /// # use syncmgr_core::progress::Progress;
-    /// let (value, max) = Progress::new().value(1 << 40).max(1 << 41).wire_numbers();
+    /// let (value, max) = Progress::new().with_value(1 << 40).with_max(1 << 41).wire_numbers();
     /// assert_eq!(value.zip(max).map(|(value, max)| max / value), Some(2)); // the ratio is kept
     /// ```
     pub fn wire_numbers(&self) -> (Option<i32>, Option<i32>) {
@@ -133,7 +133,7 @@ impl ProgressState {
     /// # use syncmgr_core::progress::{Progress, ProgressState};
     /// let mut state = ProgressState::default();
     /// assert_eq!(state.fraction(), None); // nobody knows how much there is
-    /// state.apply(&Progress::new().value(3).max(4));
+    /// state.apply(&Progress::new().with_value(3).with_max(4));
     /// assert_eq!(state.fraction(), Some(0.75));
     /// ```
     pub fn fraction(&self) -> Option<f64> {
@@ -145,8 +145,8 @@ impl ProgressState {
     /// ```
     /// # use syncmgr_core::progress::{Progress, ProgressState};
     /// let (known, mut state) = (ProgressState::default(), ProgressState::default());
-    /// state.apply(&Progress::new().value(3));
-    /// assert_eq!(state.since(&known), Some(Progress::new().value(3)));
+    /// state.apply(&Progress::new().with_value(3));
+    /// assert_eq!(state.since(&known), Some(Progress::new().with_value(3)));
     /// assert_eq!(state.since(&state), None);
     /// ```
     pub fn since(&self, known: &Self) -> Option<Progress> {

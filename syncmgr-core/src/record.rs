@@ -49,8 +49,8 @@ impl ItemRecord {
 ///
 /// ```
 /// # use syncmgr_core::{id::SessionId, record::Fence};
-/// let first = Fence { session: SessionId(7), attempt: 1 };
-/// let retry = Fence { attempt: 2, ..first };
+/// let first = Fence::new(SessionId(7), 1);
+/// let retry = Fence::new(SessionId(7), 2);
 /// assert!(first < retry); // a write of the first attempt is refused once the retry has written
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

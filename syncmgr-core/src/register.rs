@@ -98,9 +98,8 @@ impl Registration {
 /// # use syncmgr_core::{id::HandlerId, register::{RegisterFlags, Registration, Registry}, trigger::Trigger};
 /// # let (mail, backup) = (HandlerId::from_u128(1), HandlerId::from_u128(2));
 /// let mut registry = Registry::default();
-/// let wants = |flags| Registration { description: None, flags };
-/// registry.register(mail, wants(RegisterFlags::CONNECT))?;
-/// registry.register(backup, wants(RegisterFlags::IDLE))?;
+/// registry.register(mail, Registration::new(RegisterFlags::CONNECT))?;
+/// registry.register(backup, Registration::new(RegisterFlags::IDLE))?;
 /// assert_eq!(registry.created_by(Trigger::Idle), [backup]);
 /// assert_eq!(registry.created_by(Trigger::Manual), [mail, backup]); // reaches all (R12)
 /// # Ok::<(), anyhow::Error>(())
@@ -147,7 +146,7 @@ impl Registry {
     /// ```
     /// # use syncmgr_core::{id::HandlerId, register::{Invocation, InvokeFlags, Registry, RequestError}};
     /// let stranger = HandlerId::from_u128(9);
-    /// let invocation = Invocation { handler: stranger, flags: InvokeFlags::START_SYNC, cookie: None };
+    /// let invocation = Invocation::new(stranger).with_flags(InvokeFlags::START_SYNC);
     /// let refused = Registry::default().accept(&invocation);
     /// assert_eq!(refused, Err(RequestError::NotRegistered { handler: stranger }));
     /// ```

@@ -153,8 +153,8 @@ pub enum Durability {
 ///
 /// ```
 /// # use syncmgr_core::{id::{ItemId, SessionId}, record::Fence, store::StaleWriter};
-/// let (writer, latest) = (Fence { session: SessionId(1), attempt: 1 }, Fence { session: SessionId(2), attempt: 1 });
-/// let refused = anyhow::Error::new(StaleWriter { item: ItemId::from_name("Inbox"), writer, latest });
+/// let (writer, latest) = (Fence::new(SessionId(1), 1), Fence::new(SessionId(2), 1));
+/// let refused = anyhow::Error::new(StaleWriter::new(ItemId::from_name("Inbox"), writer, latest));
 /// assert!(refused.chain().any(|cause| cause.is::<StaleWriter>())); // how a commit says so
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

@@ -163,8 +163,8 @@ impl SyncManager {
     /// # run(async {
     /// let manager = SyncManager::new();
     /// let mail = manager.register(Mail)?;
-    /// let cookie = Some(Arc::from(&b"folder=Inbox"[..])); // the handler reads it in `initialize`
-    /// let session = manager.invoke(Invocation { handler: mail, flags: InvokeFlags::START_SYNC, cookie })?;
+    /// let cookie = Arc::<[u8]>::from(&b"folder=Inbox"[..]); // the handler reads it in `initialize`
+    /// let session = manager.invoke(Invocation::new(mail).with_flags(InvokeFlags::START_SYNC).with_cookie(cookie))?;
     /// assert!(session.finish().await.is_success());
     /// # Ok(())
     /// # })?;

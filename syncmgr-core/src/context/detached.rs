@@ -125,7 +125,7 @@ impl Detached {
     /// # use syncmgr_core::{context::Detached, plan::Plan};
     /// let host = Detached::new();
     /// let item = host.item("Photos");
-    /// assert!(item.clear(&Plan::new().deleting(3, 900)).is_go());
+    /// assert!(item.clear(&Plan::new().with_deletes(3, 900)).is_go());
     /// assert_eq!(host.plans()[0].deletes, 3);
     /// ```
     pub fn plans(&self) -> Vec<Plan> {

@@ -140,7 +140,7 @@ impl ItemContext {
     /// ```
     /// # use syncmgr_core::{context::ItemContext, progress::Progress, status::Status};
     /// let item = ItemContext::detached("Inbox");
-    /// item.report(Progress::new().text("waiting for the server").status(Status::Paused))?;
+    /// item.report(Progress::new().with_text("waiting for the server").with_status(Status::Paused))?;
     /// assert_eq!(item.cell().state().text.as_deref(), Some("waiting for the server"));
     /// # Ok::<(), anyhow::Error>(())
     /// ```

@@ -352,7 +352,7 @@ impl SynchronizeContext {
     /// async fn synchronize(run: &SynchronizeContext) -> SyncResult {
     ///     // .. one query answers for all folders
     ///     for item in run.selection() {
-    ///         run.report(item.id(), Progress::new().status(Status::Succeeded))?;
+    ///         run.report(item.id(), Progress::new().with_status(Status::Succeeded))?;
     ///     }
     ///     Ok(())
     /// }

@@ -100,7 +100,7 @@ impl ItemContext {
     /// ```
     /// # use syncmgr_core::{context::{Detached, ItemContext}, error::SyncResult, plan::Plan};
     /// async fn synchronize_item(item: &ItemContext) -> SyncResult {
-    ///     let plan = Plan::new().creating(12).deleting(2, 340);
+    ///     let plan = Plan::new().with_creates(12).with_deletes(2, 340);
     ///     item.clear(&plan).or_leave()?; // ends *needs user* where the host objects
     ///     // .. carry it out
     ///     Ok(())

@@ -27,7 +27,7 @@ const FEW: u64 = 10;
 /// # use std::time::SystemTime;
 /// # use syncmgr_core::{decision::guard::{GuardPolicy, object}, plan::Plan};
 /// let careful = GuardPolicy::DEFAULT.with_deletions(5, 10);
-/// let plan = Plan::new().deleting(100, 900); // a ninth of what there is
+/// let plan = Plan::new().with_deletes(100, 900); // a ninth of what there is
 /// assert!(object(&plan, None, &GuardPolicy::DEFAULT, SystemTime::UNIX_EPOCH).is_none());
 /// assert!(object(&plan, None, &careful, SystemTime::UNIX_EPOCH).is_some());
 /// ```
@@ -143,7 +143,7 @@ impl fmt::Display for Objection {
 /// ```
 /// # use std::time::SystemTime;
 /// # use syncmgr_core::{decision::guard::{GuardPolicy, Objection, object}, plan::Plan};
-/// let plan = Plan::new().deleting(800, 900);
+/// let plan = Plan::new().with_deletes(800, 900);
 /// let objection = object(&plan, None, &GuardPolicy::DEFAULT, SystemTime::UNIX_EPOCH);
 /// assert_eq!(objection, Some(Objection::TooManyDeletions { deletes: 800, existing: 900 }));
 /// ```

@@ -124,7 +124,7 @@ impl fmt::Display for Failures {
 ///
 /// ```
 /// # use syncmgr_core::{decision::hold::{Held, Hold}, id::{HandlerId, SessionId}};
-/// let held = Held::new(HandlerId::from_u128(7), Hold::Paused).in_session(SessionId(4));
+/// let held = Held::new(HandlerId::from_u128(7), Hold::Paused).with_session(SessionId(4));
 /// assert_eq!(held.item, None); // all that have not begun
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,5 +1,7 @@
 //! What the examples of `syncmgr-runtime` share, compiled once: what a program imports, small handlers, a runtime.
 
+#![allow(clippy::exhaustive_structs, reason = "it is not published")]
+
 pub use std::collections::{BTreeMap, BTreeSet};
 pub use std::sync::{Arc, Mutex};
 pub use std::time::{Duration, SystemTime};

@@ -196,7 +196,7 @@ impl SyncManagerBuilder {
     /// #         HandlerInfo::new(HandlerId::from_u128(4), "Photos")
     /// #     }
     /// #     async fn synchronize_item(&self, item: &ItemContext) -> SyncResult {
-    /// #         item.clear(&Plan::new().deleting(800, 900)).or_leave()?;
+    /// #         item.clear(&Plan::new().with_deletes(800, 900)).or_leave()?;
     /// #         Ok(())
     /// #     }
     /// # }

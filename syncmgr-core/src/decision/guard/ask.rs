@@ -21,7 +21,7 @@ pub const KEY: &str = "guard";
 /// ```
 /// # use syncmgr_core::{decision::guard::{GuardPolicy, Objection, clearance, question}, plan::{Clearance, Plan}};
 /// let objection = Objection::TooManyDeletions { deletes: 800, existing: 900 };
-/// let question = question(&objection, &Plan::new().deleting(800, 900));
+/// let question = question(&objection, &Plan::new().with_deletes(800, 900));
 /// assert_eq!(&*question.text, "800 of 900 entries would be deleted. Go on?");
 /// let allowed = clearance(&objection, &question, Some(0), &GuardPolicy::DEFAULT);
 /// assert_eq!(allowed, Clearance::Go);
