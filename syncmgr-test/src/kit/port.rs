@@ -169,6 +169,7 @@ impl RunPort for WitnessPort {
             if watch.forgets() {
                 return std::mem::forget(job);
             }
+            watch.blocking_begins();
             job();
             watch.blocking_ends();
         }));

@@ -53,6 +53,8 @@ struct State {
     /// When the cut was, and how long blocking work went on after it, in real time.
     cut_at: Option<Duration>,
     blocked: Duration,
+    /// How much blocking work is under way.
+    blocking: usize,
     /// How long each wait was led up to, in real time.
     polls: BTreeMap<(Call, u32), Duration>,
 }
@@ -161,9 +163,15 @@ impl Watch {
         late.map(|(item, _)| item.clone()).collect::<BTreeSet<_>>().into_iter().collect()
     }
 
-    /// Blocking work has ended.
+    /// Blocking work begins.
+    pub(super) fn blocking_begins(&self) {
+        self.state.lock().blocking += 1;
+    }
+
+    /// Blocking work has ended. Its item may know before.
     pub(super) fn blocking_ends(&self) {
         let mut state = self.state.lock();
+        state.blocking -= 1;
         if let Some(cut) = state.cut_at {
             state.blocked = wall().saturating_sub(cut);
         }
@@ -171,7 +179,11 @@ impl Watch {
 
     /// How long after the cut the last blocking work ended, in real time: virtual time stands still for it.
     pub(super) fn blocked_after_cut(&self) -> Duration {
-        self.state.lock().blocked
+        let state = self.state.lock();
+        match state.cut_at {
+            Some(cut) if state.blocking > 0 => wall().saturating_sub(cut),
+            _ => state.blocked,
+        }
     }
 
     /// A poll took so long, in real time, before the call waited for this time.
