@@ -18,15 +18,15 @@ impl SyncHandler for Mirror {
     async fn items(&self) -> SyncResult<Items> {
         let name = |entry: DirEntry| entry.file_name().into_string().map_err(|name| anyhow!("{name:?} is not UTF-8"));
         let items = fs::read_dir(&self.from)?.map(|entry| Ok(SyncItem::named(name(entry?)?)));
-        Ok(items.collect::<SyncResult<Vec<_>>>()?.into())
+        Ok(items.collect::<SyncResult<Vec<_>>>()?.into()) // one short read; what takes long goes into `blocking`
     }
 
     async fn synchronize_item(&self, item: &ItemContext) -> SyncResult {
-        if fs::symlink_metadata(self.from.join(item.name())).is_err_and(|error| error.kind() == ErrorKind::NotFound) {
-            return Err(anyhow!("removed since it was listed")).gone(); // is not tried again
-        }
         let (mirror, mut pending, mut done) = (self.clone(), vec![PathBuf::from(item.name())], 0);
         let work = move |item: ItemContext| {
+            if fs::symlink_metadata(mirror.from.join(item.name())).is_err_and(|e| e.kind() == ErrorKind::NotFound) {
+                return Err(anyhow!("removed since it was listed")).gone(); // nobody tries it again
+            }
             while let Some(path) = pending.pop() {
                 item.progress(done, done + 1 + pending.len() as u64)?; // leaves once the item is skipped or stopped
                 item.tolerate(path.display(), update(&mirror, &item, &path, &mut pending))?; // fails it once all is done
@@ -45,7 +45,7 @@ fn update(mirror: &Mirror, item: &ItemContext, path: &Path, pending: &mut Vec<Pa
     let stamp = |about: &Metadata| about.is_file().then(|| (about.len(), about.modified().ok()));
     if about.is_dir() {
         let made = if there.is_some_and(|there| there.is_dir()) { Ok(()) } else { fs::create_dir(&to) };
-        made.permanent()?; // something else has its place: not tried again before anybody changes that
+        made.permanent()?; // what has its place, or takes the right to it, stays until somebody changes that
         for entry in fs::read_dir(from)? {
             pending.push(path.join(entry?.file_name()));
         }

@@ -1,5 +1,10 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![doc = include_str!("../README.md")]
+//!
+//! # Where things are
+//!
+//! What most programs need is at the root, and in the [`prelude`]. Each module has what is needed besides, by subject: the log
+//! in detail in [`log`], what a manager can be given in [`environment`] and [`store`], and so on.
 
 pub mod prelude;
 

@@ -28,7 +28,7 @@ use crate::trigger::{RunFlags, Trigger};
 /// Implemented by the runtime and by [`Detached`](crate::context::Detached). After the host has detached, every method is
 /// harmless: logging is dropped, asking is refused.
 pub trait RunPort: Send + Sync {
-    /// What holds for the whole attempt.
+    /// What holds for the attempt. Its selection, number and fence are those of before the choice until the items are selected.
     fn facts(&self) -> &RunFacts;
 
     /// The cancellation of the handler in this attempt.
@@ -209,6 +209,7 @@ pub enum ReportError {
 /// assert_eq!(kept.of::<String>().as_deref().map(String::as_str), Some("a log-on"));
 /// assert!(kept.of::<u32>().is_none()); // one value per type
 /// ```
+// `http::Extensions` owns what it holds; here handlers share it.
 #[derive(Default)]
 pub struct Kept(Mutex<BTreeMap<TypeId, Arc<dyn Any + Send + Sync>>>);
 

@@ -137,7 +137,7 @@ impl SyncManager {
         self.host().id
     }
 
-    /// A session about to be started, by default over the handlers this trigger creates (R9 to R12).
+    /// A session about to be started, by default over the handlers that are registered for this trigger (R9 to R12).
     ///
     /// ```
     /// # use syncmgr_setting::*;
@@ -154,7 +154,8 @@ impl SyncManager {
         SessionRequest::new(self.owner.clone(), trigger)
     }
 
-    /// Starts a session for one handler, with a cookie for it: `UpdateItems` (R14 to R24). Returns once it is accepted.
+    /// Starts a session for one handler, with bytes that its `initialize` reads: `UpdateItems` (R14 to R24). Returns once it is
+    /// accepted.
     ///
     /// Without [`InvokeFlags::START_SYNC`] the user may be bothered and chooses first (R18).
     ///
@@ -209,6 +210,9 @@ impl SyncManager {
 
     /// Starts a manual session over every handler: `UpdateAll` (R20). Returns before the work is done.
     ///
+    /// The user may be bothered: the chooser is asked which items to run, and handlers may ask questions. With
+    /// `session(Trigger::Manual)` nobody is asked.
+    ///
     /// ```
     /// # use syncmgr_setting::*;
     /// # run(async {
@@ -231,7 +235,8 @@ impl SyncManager {
     /// Runs one manual session over a handler alone, which is registered for it: the shortest way from a handler to its
     /// report.
     ///
-    /// The handler is unregistered at the end. Not cancel safe: dropped, the session goes on to its end by itself.
+    /// The handler is unregistered at the end, so nothing of it is retried; [`register`](Self::register) one that is to stay.
+    /// Not cancel safe: dropped, the session goes on to its end by itself.
     ///
     /// ```
     /// # use syncmgr_setting::*;
@@ -252,10 +257,10 @@ impl SyncManager {
     }
 
     /// From now on, on the tokio runtime this is called on, the manager starts by itself what is due: retries, runs that were
-    /// interrupted ([`Resume::AtOnce`](syncmgr_core::decision::ledger::Resume)), runs that were held until the world changed.
+    /// interrupted ([`Resume::AtOnce`](syncmgr_core::decision::ledger::Resume)), runs that were held until the network or the power
+    /// changed, as far as [`facts`](SyncManagerBuilder::facts) tell.
     ///
-    /// Call it when the handlers are registered. A manager that has started a session attends already, as soon as anything
-    /// is due.
+    /// Call it once the handlers are registered. It is needed only before the first session: later sessions do the same.
     ///
     /// ```
     /// # use syncmgr_setting::*;
@@ -389,14 +394,14 @@ impl SyncManager {
         self.host().stopping.snapshot()
     }
 
-    /// How long sessions took until everything rested, over all sessions so far. With a store that outlives the manager,
-    /// like [`stop_latencies`](Self::stop_latencies), over those of managers before, too.
+    /// How long sessions took until all their runs rested. With a store that outlives the manager, the sessions of earlier
+    /// managers count too, as they do in [`stop_latencies`](Self::stop_latencies).
     pub fn session_durations(&self) -> Latencies {
         self.host().lasting.snapshot()
     }
 
-    /// The sessions that are remembered, oldest first: only where the manager was given a store. One without an end goes on;
-    /// one whose process is gone was interrupted, at a time nobody knows: that of its beginning is given.
+    /// The sessions that are remembered, oldest first: only where the manager was given a store. One that still goes on has no
+    /// end. One whose process is gone ends *interrupted*, with the time it began, as nobody knows when it ended.
     ///
     /// ```
     /// # use syncmgr_setting::*;

@@ -102,6 +102,9 @@ impl Host {
 
     /// Stores changes nobody waits for, all or none.
     pub(crate) fn store_all(&self, changes: Vec<StateChange>) {
+        if changes.is_empty() {
+            return;
+        }
         let id = self.id;
         let told = move |result: SyncResult| {
             if let Err(error) = result {

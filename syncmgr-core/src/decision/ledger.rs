@@ -11,6 +11,9 @@
 //! Every method is told what happened and the time of day, and returns the [`Effect`]s that follow. Whoever hosts the ledger
 //! performs them in order once its lock is free, and calls [`tick`](RetryLedger::tick) at
 //! [`next_deadline`](RetryLedger::next_deadline) and after each [`Effect::Wake`].
+//!
+//! Its methods stand in files by what happened: `attempts` (an item has ended), `selection` (something is about to run),
+//! `held`, `interrupted` and `answers` (what else may start something), `tick` (time has passed, or the network is back).
 
 use std::collections::BTreeMap;
 use std::time::SystemTime;
@@ -130,7 +133,7 @@ impl RetryLedger {
     /// A handler is not registered any more, and no run of it goes on.
     pub fn unregister(&mut self, handler: HandlerId) {
         self.handlers.remove(&handler);
-        self.drop_plans(handler);
+        self.drop_starts(handler);
     }
 
     /// A handler is not registered any more, and a run of it goes on: what becomes of its items is still recorded.
@@ -138,11 +141,11 @@ impl RetryLedger {
         if let Some(handler) = self.handlers.get_mut(&handler) {
             handler.registered = None;
         }
-        self.drop_plans(handler);
+        self.drop_starts(handler);
     }
 
     /// Nothing of the handler starts by itself.
-    fn drop_plans(&mut self, handler: HandlerId) {
+    fn drop_starts(&mut self, handler: HandlerId) {
         self.dues.forget(handler);
         self.held.remove(handler);
     }
@@ -192,7 +195,7 @@ impl RetryLedger {
         !self.resources.is_empty() || self.state_of(handler, item).is_some()
     }
 
-    /// Sets what is left of an item. Nobody asks for what is left of a handler that is not here.
+    /// Sets what is left of an item. Of a handler that is not known nothing is kept.
     fn set(&mut self, handler: HandlerId, item: ItemId, state: Option<RetryState>) {
         self.set_due(handler, item, state.as_ref());
         let Some(Handler { items, .. }) = self.handlers.get_mut(&handler) else { return };

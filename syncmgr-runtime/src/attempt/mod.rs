@@ -112,14 +112,19 @@ impl Attempt {
     }
 
     /// The attempt is about these items, and what it writes from now on is ordered by this fence. What was stopped before
-    /// is stopped in it. Called once.
+    /// is stopped in it.
+    ///
+    /// # Panics
+    /// When they are selected already.
     pub(crate) fn select(&self, selection: Arc<[SyncItem]>, fence: Fence) {
         let claiming = !self.claims.is_empty() || selection.iter().any(|item| !item.claims().is_empty());
         let items = selection.len();
         let facts = self.facts.clone().with_selection(selection).with_attempt(self.number + 1).with_fence(fence);
-        let mut state = self.lock();
-        let _ = self.selected.set(Selected { facts, claiming, places: OnceLock::new() });
-        state.run.select(items);
+        self.change(|state| {
+            let first = self.selected.set(Selected { facts, claiming, places: OnceLock::new() }).is_ok();
+            assert!(first, "the items of an attempt are selected once");
+            state.run.select(items);
+        });
     }
 
     /// What holds for the attempt.

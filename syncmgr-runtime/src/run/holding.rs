@@ -2,7 +2,7 @@
 
 use syncmgr_core::claim::Claim;
 use syncmgr_core::decision::hold::Hold;
-use syncmgr_core::decision::ledger::{Attempted, Effect, HANDLER_ITSELF, StoppedBy};
+use syncmgr_core::decision::ledger::{Attempted, Effect, HANDLER_ITSELF, StartReason, StoppedBy};
 use syncmgr_core::decision::retry::{Advance, Ask, Clearing};
 use syncmgr_core::decision::verdict::{Outcome, Verdict};
 use syncmgr_core::id::{ErrorScope, ItemId};
@@ -51,13 +51,13 @@ impl Run {
 
     /// What was due and did not run is due again later.
     pub(super) fn put_off_missed(&self) {
-        if self.held().is_some() || self.host().tracker.is_closed() {
+        let reason = self.scope.terms.reason;
+        if reason == StartReason::Asked || self.held().is_some() || self.host().tracker.is_closed() {
             return;
         }
         // Neither has looked what there is.
         let unlisted = matches!(self.ending(), Some(RunEnding::Declined | RunEnding::Stopped));
-        let (reason, policy) = (self.scope.terms.reason, self.retry_policy());
-        let listing = self.listing();
+        let (policy, listing) = (self.retry_policy(), self.listing());
         let lists = |item| unlisted || listing.item(item).is_some();
         let handler = self.id.handler;
         let effects = self.host().decide(|ledger, now| ledger.put_off_missed(handler, reason, &policy, lists, now));
@@ -132,6 +132,9 @@ impl Run {
 
     /// The handler could not begin, or could: that is remembered like what becomes of an item.
     pub(super) fn record_beginning(&self, verdict: Verdict) {
+        if verdict.outcome == Outcome::Succeeded && self.host().ledger().is_clean(self.id.handler) {
+            return;
+        }
         let policy = self.retry_policy();
         let attempted = self.attempted(HANDLER_ITSELF, verdict, Advance::Nothing, &policy);
         let began = self.host().ledger().began(&attempted, &self.request());
@@ -145,13 +148,15 @@ impl Run {
     /// Performs what the ledger decided, and stores its changes.
     pub(super) fn follow(&self, effects: Vec<Effect>) {
         let changes = self.host().perform(effects, self);
-        changes.into_iter().for_each(|change| self.store(change));
+        if !self.lock().forgotten {
+            self.host().store_all(changes);
+        }
     }
 }
 
 impl RunLog for Run {
     fn ask(&self, question: LogEntry) {
-        self.notes.delete(question.error.map_or(ErrorScope::All, ErrorScope::One));
+        question.error.into_iter().for_each(|id| self.notes.delete(ErrorScope::One(id)));
         self.log(question);
     }
 

@@ -77,12 +77,14 @@ impl Run {
 
     /// Gives the latest attempt the wanted items. What was skipped before is skipped in it.
     pub(super) fn select(&self) -> Arc<Attempt> {
-        let (attempt, wanted, skipped) = {
-            let mut state = self.lock();
-            let skipped = std::mem::take(&mut state.skipped);
-            (state.latest(), state.wanted.clone(), skipped)
+        let (attempt, wanted) = {
+            let state = self.lock();
+            (state.latest(), state.wanted.clone())
         };
         attempt.select(wanted, self.host().next_fence());
+        // Looked at only now: what is skipped or paused from here on finds the items.
+        self.apply_pause();
+        let skipped = std::mem::take(&mut self.lock().skipped);
         skipped.into_iter().for_each(|item| self.skip_in(&attempt, item));
         attempt
     }

@@ -1,9 +1,10 @@
-//! What may run, and what starts by itself.
+//! Two things: what may run, in [`admission`], and what starts by itself.
 //!
-//! [`RetryLedger`] and [`HostState`](syncmgr_core::decision::host::HostState) decide; here is what performs their decisions:
-//! [`admission`] starts runs and lends workers, [`task`] waits for the next deadline.
+//! [`HostState`](syncmgr_core::decision::host::HostState) and [`RetryLedger`] decide. Here is what performs the decisions of the
+//! ledger; [`task`] waits for its next deadline, [`launch`] starts the sessions it wants.
 
 pub(crate) mod admission;
+mod launch;
 mod task;
 
 use std::sync::{Arc, MutexGuard};
@@ -40,7 +41,7 @@ pub(crate) trait RunLog {
     fn settle(&self, item: ItemId);
 }
 
-/// Where no run is concerned.
+/// Where no run is concerned: none of these decisions asks or settles anything.
 pub(crate) struct NoLog;
 
 impl RunLog for NoLog {
@@ -76,8 +77,11 @@ impl Host {
                 Effect::Ask(question) => log.ask(question),
                 Effect::Settle(item) => log.settle(item),
                 Effect::Wake => self.wake_scheduler(),
-                Effect::Start(start) => self.launch(start),
-                _ => {}
+                Effect::Start(start) => {
+                    // What was stored before it began must not overwrite what it stores.
+                    self.store_all(std::mem::take(&mut changes));
+                    self.launch(start);
+                }
             }
         }
         changes
@@ -86,9 +90,7 @@ impl Host {
     /// Performs what was decided apart from any run, and stores the changes.
     pub(crate) fn follow(self: &Arc<Self>, effects: Vec<Effect>) {
         let changes = self.perform(effects, &NoLog);
-        if !changes.is_empty() {
-            self.store_all(changes);
-        }
+        self.store_all(changes);
     }
 
     /// Has the scheduler look again, and makes it where there is none. Without a runtime nothing can be started.

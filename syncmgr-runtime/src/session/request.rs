@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use syncmgr_core::decision::host::Priority;
-use syncmgr_core::decision::ledger::{Start, StartReason, Targets};
+use syncmgr_core::decision::ledger::StartReason;
 use syncmgr_core::decision::retry::Ask;
 use syncmgr_core::id::{HandlerId, ItemId};
 use syncmgr_core::port::RunFacts;
@@ -20,7 +20,6 @@ use super::scope::{Choosing, SessionTerms};
 use crate::host::{Host, Records, Registered};
 use crate::owner::Owner;
 use crate::run::Run;
-use crate::scheduler::Launcher;
 use crate::tasks::Tasks;
 
 /// A session about to be started: which handlers, under which conditions.
@@ -192,6 +191,11 @@ impl SessionRequest {
         self
     }
 
+    /// Started by the scheduler. What starts by itself asks for no more than what is due.
+    pub(crate) fn because(self, reason: StartReason, ask: Ask) -> Self {
+        Self { reason, ask: Some(ask), ..self.unattended().priority(Priority::Background) }
+    }
+
     /// For configuration only: neither prepare nor synchronize follows (R36).
     pub(crate) fn settings(mut self) -> Self {
         self.flags |= RunFlags::SETTINGS;
@@ -281,25 +285,6 @@ impl SessionRequest {
         };
         let find = |handler| known.handlers.get(&handler).cloned().ok_or(RequestError::NotRegistered { handler });
         wanted.union(&self.items.keys().copied().collect()).copied().map(find).collect()
-    }
-}
-
-impl Launcher for Owner {
-    /// Starts a session nobody holds. What starts by itself asks for no more than what is due.
-    fn launch(self: Arc<Self>, start: Start) {
-        let manager = self.host.id;
-        let mut request = SessionRequest::new(self, start.trigger).unattended().priority(Priority::Background);
-        (request.reason, request.ask) = (start.reason, Some(start.ask));
-        let request = match start.targets {
-            Targets::Handlers(handlers) => request.handlers(handlers),
-            Targets::Items(items) => {
-                items.into_iter().fold(request, |request, (handler, items)| request.items(handler, items))
-            }
-            _ => return,
-        };
-        if let Err(error) = request.start() {
-            tracing::warn!(%manager, %error, "what was due could not be started");
-        }
     }
 }
 

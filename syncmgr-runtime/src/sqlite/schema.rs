@@ -1,4 +1,6 @@
 //! The numbered versions of the schema, and the way from each to the next.
+//!
+//! `rusqlite_migration` would tie us to one release of rusqlite, and programs are to choose among several.
 
 use rusqlite::{Connection, TransactionBehavior};
 

@@ -1,4 +1,6 @@
 //! The steps of writing, by name, for tests that end the process at each of them.
+//!
+//! Each store has its own, so that tests can follow several at once; `fail` has one registry for the whole process.
 
 use std::fmt;
 use std::sync::Arc;

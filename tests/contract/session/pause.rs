@@ -1,9 +1,13 @@
 //! Pausing a session or the whole manager: nothing new begins, what runs goes on.
 
-use futures::FutureExt;
-use syncmgr::{Hold, Session, SyncManager};
+use std::sync::{Arc, OnceLock};
 
-use crate::support::steps::{Steps, background, holds, idle, manual, narrow, nth, succeeds, with};
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use syncmgr::store::{MemoryStore, StateChange, StateStore};
+use syncmgr::{Hold, Session, SyncManager, SyncResult};
+
+use crate::support::steps::{Steps, background, holds, idle, manual, narrow, nth, registered, succeeds, with};
 
 /// Two handlers of two items, each of which does one at a time.
 pub(crate) fn two(steps: &Steps) -> SyncManager {
@@ -188,5 +192,36 @@ async fn items_run_by_each_are_paused_too() {
     session.resume();
     assert_eq!(steps.running().await, "b");
     steps.let_go(&["b"]).await;
+    succeeds(session).await;
+}
+
+/// Pauses its manager when the beginning of a session is stored, before the session has its runs.
+#[derive(Clone, Default)]
+struct Pauses {
+    inner: MemoryStore,
+    manager: Arc<OnceLock<SyncManager>>,
+}
+
+impl StateStore for Pauses {
+    syncmgr_test::reads_from!(inner);
+
+    fn write(&self, changes: Vec<StateChange>) -> BoxFuture<'static, SyncResult> {
+        if changes.iter().any(|change| matches!(change, StateChange::SessionBegan(_))) {
+            self.manager.get().expect("it is set first").pause();
+        }
+        self.inner.write(changes)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_manager_that_is_paused_while_a_session_begins_begins_nothing_in_it() {
+    let (steps, store) = (Steps::default(), Pauses::default());
+    let manager = registered(SyncManager::builder().store(store.clone()).build(), [steps.handler(1, &["a"])]);
+    store.manager.set(manager.clone()).expect("it is set once");
+    let session = manual(&manager, 1);
+    assert_eq!(steps.running().await, "");
+    manager.resume();
+    assert_eq!(steps.running().await, "a");
+    steps.let_go(&["a"]).await;
     succeeds(session).await;
 }

@@ -9,9 +9,8 @@ use crate::request::RunRequest;
 use crate::store::StateChange;
 use crate::trigger::Trigger;
 
-/// Something to be done.
+/// Something to be done. Whoever performs it has to know every kind.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum Effect {
     /// Store this. The writes of one decision belong into one transaction.
     Write(StateChange),
@@ -41,7 +40,6 @@ pub struct Start {
 
 /// What a session is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum Targets {
     /// What is preferred of these handlers.
     Handlers(BTreeSet<HandlerId>),

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::StartReason;
+use super::effect::StartReason;
 use crate::decision::hold::Hold;
 use crate::decision::retry::Ask;
 use crate::id::{HandlerId, ItemId};

@@ -54,6 +54,8 @@ struct State {
     facts: RunFacts,
     listing: Listing,
     attempt: Option<Arc<Attempt>>,
+    /// How many attempts were given items.
+    attempts: u32,
     /// Those before it, whose contexts may still be about.
     earlier: Vec<Weak<Attempt>>,
     /// A retry was granted: the protocol prepares already, the host's call is still to come (R148).
@@ -76,6 +78,7 @@ impl HandlerSide {
             facts,
             listing: Listing::check(nothing).0,
             attempt: None,
+            attempts: 0,
             earlier: Vec::new(),
             retrying: false,
         };
@@ -397,9 +400,12 @@ impl HandlerSide {
     fn add_attempt(self: &Arc<Self>, state: &mut State, selection: Arc<[SyncItem]>) -> Arc<Attempt> {
         let link = Arc::new(CallbackLink::new(self));
         let facts = state.facts.clone();
-        let fence = facts.fence;
-        let attempt = Attempt::new(facts.attempt, facts, self.handler.clone(), &self.info, self.kept.clone(), link);
-        attempt.select(selection, fence);
+        let (number, fence) = (state.attempts, facts.fence);
+        let attempt = Attempt::new(number, facts, self.handler.clone(), &self.info, self.kept.clone(), link);
+        if !selection.is_empty() {
+            state.attempts += 1;
+            attempt.select(selection, fence);
+        }
         let before = state.attempt.replace(attempt.clone());
         state.earlier.retain(|earlier| earlier.strong_count() > 0);
         state.earlier.extend(before.as_ref().map(Arc::downgrade));
