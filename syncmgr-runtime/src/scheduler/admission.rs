@@ -50,7 +50,7 @@ impl Admission {
         &self,
         runs: &[Arc<R>],
         priority: Priority,
-        before: impl Fn(&R, Vec<RunId>),
+        mut before: impl FnMut(&R, Vec<RunId>),
     ) {
         let grants = {
             let mut inner = self.inner.lock();

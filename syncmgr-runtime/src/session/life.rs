@@ -109,9 +109,14 @@ impl SessionShared {
         if let Some(reason) = stop {
             runs.iter().for_each(|run| run.stop(reason));
         }
+        // Whoever lets go of a session last drops its handlers: not while the host decides.
+        let mut earlier_sessions = Vec::new();
         self.host.admission.request(&runs, self.terms.priority, |run, earlier| {
-            run.comes_after(earlier.into_iter().filter_map(|run| self.open.run(run)));
+            let sessions: Vec<_> = earlier.iter().filter_map(|run| self.open.get(run.session)).collect();
+            run.comes_after(sessions.iter().filter_map(|session| session.run(run.id().handler)));
+            earlier_sessions.extend(sessions);
         });
+        drop(earlier_sessions);
         let mut tasks = Vec::new();
         for run in runs {
             tasks.push(self.tasks.spawn(Box::pin(RunLife(run).live())));

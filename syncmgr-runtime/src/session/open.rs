@@ -3,12 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Weak};
 
-use syncmgr_core::decision::host::RunId;
 use syncmgr_core::id::SessionId;
 use syncmgr_core::sync::Mutex;
 
 use super::life::SessionShared;
-use crate::run::Run;
 use crate::watchdog::{Patrolled, Polled};
 
 /// The sessions that were started and are not over.
@@ -55,9 +53,8 @@ impl OpenSessions {
         self.0.lock().sessions.values().filter_map(Weak::upgrade).collect()
     }
 
-    pub(super) fn run(&self, run: RunId) -> Option<Arc<Run>> {
-        let session = self.0.lock().sessions.get(&run.session)?.upgrade()?;
-        session.run(run.handler)
+    pub(super) fn get(&self, session: SessionId) -> Option<Arc<SessionShared>> {
+        self.0.lock().sessions.get(&session)?.upgrade()
     }
 }
 
