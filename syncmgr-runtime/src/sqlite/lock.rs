@@ -17,7 +17,7 @@ const MOST_SHOWN: u64 = 512;
 /// came about. It is a file of its own because closing the store's would lift the locks SQLite holds on it.
 #[derive(Debug)]
 pub(super) struct Lock {
-    _file: File,
+    file: File,
 }
 
 impl Lock {
@@ -30,7 +30,17 @@ impl Lock {
             Err(TryLockError::WouldBlock) => return Err(StoreError::InUse { path: store.into(), by: owner(&file) }),
             Err(TryLockError::Error(error)) => return Err(StoreError::of_io(&path, &error)),
         }
-        Ok(Self { _file: file })
+        Ok(Self { file })
+    }
+}
+
+impl Drop for Lock {
+    /// Closing the file would not do: a child that this program starts at the same moment has it open until it has become
+    /// another program.
+    fn drop(&mut self) {
+        if let Err(error) = self.file.unlock() {
+            tracing::warn!(%error, "the lock of a store was not given back before its file is closed");
+        }
     }
 }
 
@@ -63,6 +73,17 @@ fn owner(file: &File) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_lock_is_free_again_although_a_child_still_has_its_file() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = directory.path().join("store");
+        let lock = Lock::take(&store).unwrap();
+        let _inherited = lock.file.try_clone().unwrap();
+        assert!(matches!(Lock::take(&store), Err(StoreError::InUse { .. })));
+        drop(lock);
+        Lock::take(&store).unwrap();
+    }
 
     #[test]
     fn the_owner_says_its_program_its_process_and_since_when() {

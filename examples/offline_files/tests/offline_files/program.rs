@@ -21,7 +21,7 @@ pub(crate) struct Ran {
 impl Ran {
     /// What `--json` printed: one document and nothing else.
     pub(crate) fn json(&self) -> Value {
-        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {}", self.stdout))
+        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {}{}", self.stdout, self.stderr))
     }
 
     /// One item of that document.

@@ -74,6 +74,7 @@ fn a_handler_that_can_begin_again_takes_up_what_a_run_of_given_items_leaves_to_o
         ledger.began(&attempted(INBOX, plain(Outcome::Succeeded), 60), &request).map(|(_, effects)| effects)
     };
     fails(&mut ledger);
+    assert_eq!(ledger.tick(None, online(), at(50)), [], "one that fails again is not resumed for that");
     assert_eq!(begins(&mut ledger, request(MAIL)), Some(vec![]), "it takes the interrupted run up itself");
     fails(&mut ledger);
     assert_eq!(begins(&mut ledger, request(MAIL).with_items([INBOX])), Some(vec![Effect::Wake]));
