@@ -1,4 +1,4 @@
-//! Cancellation: why, the error an author leaves with, and the flag everybody reads.
+//! Cancellation: the reasons, the error of a cancelled call, and the flag that handlers check.
 
 use std::fmt;
 use std::io;
@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
-/// Why something was cancelled.
+/// The reason for a cancellation.
 ///
 /// ```
 /// # use syncmgr_core::cancel::CancelReason;
@@ -18,22 +18,22 @@ use crate::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum CancelReason {
-    /// Somebody skipped this item: `S_SYNCMGR_CANCELITEM`.
+    /// The user or the application skipped this item: `S_SYNCMGR_CANCELITEM`.
     Skipped = 1,
-    /// Somebody stopped this handler: `S_SYNCMGR_CANCELALL`.
+    /// The user or the application stopped this handler: `S_SYNCMGR_CANCELALL`.
     HandlerStopped = 2,
-    /// Somebody stopped the whole session.
+    /// The user or the application stopped the whole session.
     SessionStopped = 3,
     /// The host is shutting down.
     ShuttingDown = 4,
-    /// What was being reported on has already ended, or its host has detached.
+    /// The item or call has already ended, or its host has detached.
     Over = 5,
-    /// It took too long: an item without progress, or a call that missed its deadline.
+    /// The item made no progress for too long, or the call missed its deadline.
     TimedOut = 6,
 }
 
 impl CancelReason {
-    /// Whether this ends every item of the handler, not one.
+    /// Returns `true` if this ends every item of the handler, not only one.
     pub const fn is_stop(self) -> bool {
         !matches!(self, Self::Skipped | Self::TimedOut)
     }
@@ -58,16 +58,16 @@ impl fmt::Display for CancelReason {
             Self::HandlerStopped => "the handler was stopped",
             Self::SessionStopped => "the session was stopped",
             Self::ShuttingDown => "the host is shutting down",
-            Self::Over => "it has already ended",
-            Self::TimedOut => "it took too long",
+            Self::Over => "already ended",
+            Self::TimedOut => "timed out",
         })
     }
 }
 
-/// The error with which a cancelled call leaves.
+/// The error of a cancelled call.
 ///
-/// Pass it on with `?`. It is nobody's fault and never an error in the log: what counts as cancelled is decided by the
-/// cancellation itself, whatever error the author returns after it.
+/// Return it with `?`. It is not a failure and never a log entry of level error. The cancellation itself decides that an
+/// item counts as cancelled, whatever error the handler returns afterwards.
 ///
 /// ```
 /// # use std::io::{self, Read};
@@ -76,7 +76,7 @@ impl fmt::Display for CancelReason {
 ///
 /// impl<R: Read> Read for Watched<R> {
 ///     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-///         self.1.check()?; // passes through `io::Error`
+///         self.1.check()?; // converts to `io::Error`
 ///         self.0.read(buffer)
 ///     }
 /// }
@@ -90,12 +90,12 @@ impl fmt::Display for CancelReason {
 #[error("cancelled: {reason}")]
 #[non_exhaustive]
 pub struct Cancelled {
-    /// Why.
+    /// The reason.
     pub reason: CancelReason,
 }
 
 impl Cancelled {
-    /// Cancelled for this reason.
+    /// Creates an error with this reason.
     pub const fn new(reason: CancelReason) -> Self {
         Self { reason }
     }
@@ -107,14 +107,14 @@ impl From<Cancelled> for io::Error {
     }
 }
 
-/// A cancellation that happens at most once: a reason that is read in a nanosecond, and a token for those who wait.
+/// A cancellation that happens at most once: a reason that is read in a nanosecond, and a token to wait for.
 ///
 /// ```
 /// # use syncmgr_core::cancel::{Cancel, CancelReason};
 /// let cancel = Cancel::default();
 /// let token = cancel.token();
 /// if let Some(to_wake) = cancel.cancel(CancelReason::Skipped) {
-///     to_wake.cancel(); // once no lock is held
+///     to_wake.cancel(); // after releasing all locks
 /// }
 /// assert!(cancel.check().is_err() && token.is_cancelled());
 /// ```
@@ -126,12 +126,12 @@ pub struct Cancel {
 }
 
 impl Cancel {
-    /// Why this was cancelled, if it was.
+    /// Returns the reason. `None` if this is not cancelled.
     pub fn reason(&self) -> Option<CancelReason> {
         CancelReason::from_code(self.reason.load(Ordering::Relaxed))
     }
 
-    /// `Err` once cancelled.
+    /// Returns `Err` once this is cancelled.
     pub fn check(&self) -> Result<(), Cancelled> {
         match self.reason.load(Ordering::Relaxed) {
             0 => Ok(()),
@@ -139,7 +139,7 @@ impl Cancel {
         }
     }
 
-    /// The token that is cancelled with this. It is made when it is first asked for.
+    /// Returns the token that is cancelled with this. The first call creates it.
     pub fn token(&self) -> CancellationToken {
         let token = self.token.lock().get_or_insert_default().clone();
         self.awaited.store(true, Ordering::Release);
@@ -149,30 +149,30 @@ impl Cancel {
         token
     }
 
-    /// Cancels, if nobody has before. The first reason stays.
+    /// Cancels this, unless it is already cancelled. The first reason stays.
     ///
-    /// Returns the token to cancel once the caller holds no lock: cancelling it wakes whoever waits.
-    #[must_use = "cancel the token after unlocking, or those who wait are not woken"]
+    /// Returns the token. The caller must cancel it after releasing all locks, because that wakes the waiting tasks.
+    #[must_use = "cancel the token after unlocking, or waiting tasks are not woken"]
     pub fn cancel(&self, reason: CancelReason) -> Option<CancellationToken> {
         self.reason.compare_exchange(0, reason as u8, Ordering::AcqRel, Ordering::Acquire).ok()?;
         self.token.lock().clone()
     }
 
-    /// Ends this: from now on the reason is [`CancelReason::Over`].
+    /// Closes this: the reason becomes [`CancelReason::Over`].
     ///
-    /// Returns the token to cancel once the caller holds no lock.
-    #[must_use = "cancel the token after unlocking, or those who wait are not woken"]
+    /// Returns the token. The caller must cancel it after releasing all locks.
+    #[must_use = "cancel the token after unlocking, or waiting tasks are not woken"]
     pub fn close(&self) -> Option<CancellationToken> {
         self.reason.store(CancelReason::Over as u8, Ordering::Release);
         self.token.lock().clone()
     }
 
-    /// Whether anybody has asked for the token.
+    /// Returns `true` if the token was requested.
     pub(crate) fn is_awaited(&self) -> bool {
         self.awaited.load(Ordering::Acquire)
     }
 
-    /// As new. Only for a cell that nobody else holds.
+    /// Resets this to its initial state. Only for a cell without other holders.
     pub(crate) fn reset(&self) {
         self.reason.store(0, Ordering::Release);
     }

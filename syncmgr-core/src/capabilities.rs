@@ -1,37 +1,36 @@
-//! What a handler promises of its work, for whoever decides where and when to run it.
+//! The capabilities that a handler declares for its work.
 
 use bitflags::bitflags;
 
 bitflags! {
-    /// What a handler promises of its work, and what that work needs.
+    /// The properties and requirements that a handler declares for its work.
     ///
-    /// Plain facts for an engine that has never seen the handler's code: it may drive any handler, and drives one that
-    /// promises more with more freedom. What is not promised is assumed not to hold.
+    /// An engine that has never seen the handler's code uses them to decide when to run it. An engine may run any handler;
+    /// with more declared properties it has more options. It assumes that undeclared properties do not hold.
     ///
     /// ```
     /// # use syncmgr_core::{capabilities::Capabilities, id::HandlerId, info::HandlerInfo};
     /// const MAIL: HandlerInfo = HandlerInfo::new(HandlerId::from_u128(7), "Mail")
     ///     .with_capabilities(Capabilities::CANCELLABLE.union(Capabilities::NEEDS_NETWORK));
-    /// assert!(!MAIL.capabilities().contains(Capabilities::IDEMPOTENT)); // what is not said does not hold
+    /// assert!(!MAIL.capabilities().contains(Capabilities::IDEMPOTENT)); // not declared
     /// ```
     #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
     pub struct Capabilities: u32 {
         /// A skip or stop ends an item soon, at the latest when its future is dropped at an await.
         ///
-        /// The default, because it holds for an author who never thinks of it. Take it away where work cannot be
-        /// interrupted: an engine then does not start what it may have to stop.
+        /// Declared by default. Remove it if the work cannot be interrupted: an engine then does not start work that it
+        /// may have to stop.
         const CANCELLABLE = 0x01;
-        /// An item that was cut short goes on from what it last saved, so that many short runs get as far as a long one.
+        /// An interrupted item resumes from its last saved state, so several short runs achieve as much as a long one.
         const RESUMABLE = 0x02;
-        /// Doing an item twice leaves what doing it once leaves, so that it may be done again where nobody knows
-        /// whether it was done.
+        /// Running an item twice has the same effect as running it once, so it may run again if its outcome is unknown.
         const IDEMPOTENT = 0x04;
-        /// Nothing can be done without a network, so that a run without one need not begin.
+        /// The work needs a network. Without one, a run need not begin.
         const NEEDS_NETWORK = 0x08;
-        /// The work depends on time that goes on by itself (sockets, threads, other processes), so that a host with
-        /// paused or simulated time must not drive it.
+        /// The work depends on real time (sockets, threads, other processes). A host with paused or simulated time must
+        /// not run it.
         const REAL_TIME = 0x10;
-        /// Moves little, so that it runs by itself on a link that is paid for by amount, too.
+        /// The work transfers little data, so it also runs automatically on a metered connection.
         const FRUGAL = 0x20;
     }
 }
@@ -50,14 +49,14 @@ mod tests {
     use crate::info::HandlerInfo;
 
     #[test]
-    fn a_handler_that_says_nothing_is_cancellable_and_promises_nothing_else() {
+    fn the_only_default_capability_is_cancellable() {
         let info = HandlerInfo::new(HandlerId::from_u128(7), "Mail");
         assert_eq!(info.capabilities(), Capabilities::CANCELLABLE);
         assert_eq!(info.capabilities(), Capabilities::default());
     }
 
     #[test]
-    fn capabilities_are_declared_in_a_constant_and_shared_by_the_accounts_of_a_handler() {
+    fn instances_of_a_handler_share_its_capabilities() {
         const PROMISED: Capabilities = Capabilities::RESUMABLE.union(Capabilities::NEEDS_NETWORK);
         const MAIL: HandlerInfo = HandlerInfo::new(HandlerId::from_u128(7), "Mail").with_capabilities(PROMISED);
         assert_eq!(MAIL.instance("ann").capabilities(), PROMISED);

@@ -1,5 +1,5 @@
-//! What a running item reports into and is signalled through: plain atomics, written in nanoseconds, read by whoever
-//! samples.
+//! The shared state of a running item: progress, cancellation and outstanding work, in atomics that are written in
+//! nanoseconds and sampled by observers.
 
 use std::sync::Arc;
 use std::task::Waker;
@@ -14,10 +14,10 @@ use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering, fence};
 use crate::text::{MAX_TEXT, bounded};
 
-/// The cell of one running item: its progress, its cancellation, and what it still has going on.
+/// The cell of one running item: its progress, its cancellation and its outstanding work.
 ///
-/// A runtime makes one per worker and uses it again for the next item, but only while nobody else holds it
-/// ([`renew`](Self::renew)): what a stray clone of an ended item's context writes goes to a cell nobody reads.
+/// A runtime creates one cell per worker and reuses it for the next item with [`renew`](Self::renew), but only if it has
+/// no other holders. A stray clone of an ended item's context therefore never writes to the cell of the next item.
 ///
 /// ```
 /// # use syncmgr_core::cell::ItemCell;
@@ -42,7 +42,7 @@ pub struct ItemCell {
     rare: Mutex<Rare>,
 }
 
-/// What few items use.
+/// Rarely used fields.
 #[derive(Debug, Default)]
 struct Rare {
     text: Option<Arc<str>>,
@@ -54,18 +54,18 @@ struct Rare {
 
 /// Progress was reported.
 const SEEN: u8 = 1;
-/// Progress was reported since somebody looked.
+/// Progress was reported since the last call of `take_fresh`.
 const FRESH: u8 = 1 << 1;
 
-/// Something behind the mutex was used.
+/// A field behind the mutex was used.
 const RARE: u32 = 1;
-/// A decision is open.
+/// A question is unanswered.
 const UNDECIDED: u32 = 1 << 1;
-/// Something was reported when the item was over.
+/// A report came after the end of the item.
 const LATE: u32 = 1 << 2;
 
 impl ItemCell {
-    /// Reports numbers; `None` leaves the total as it was. `Err` once the item is cancelled or over.
+    /// Reports the amount done. `None` leaves the total unchanged. `Err` once the item is cancelled or has ended.
     #[inline]
     pub fn progress(&self, value: u64, max: Option<u64>) -> Result<(), Cancelled> {
         if let Err(cancelled) = self.cancel.check() {
@@ -75,16 +75,18 @@ impl ItemCell {
         if let Some(max) = max {
             self.max.store(max, Ordering::Relaxed);
         }
-        self.see();
+        self.note_progress();
         Ok(())
     }
 
-    /// Reports any fields. `Err` once the item is cancelled or over.
+    /// Reports any fields. `Err` once the item is cancelled or has ended.
     ///
-    /// The last report of a cancelled item is still taken, so that its end can be told (R116).
+    /// A report of a cancelled item is still applied, so that it can report its final status.
+    ///
+    /// See also: R116.
     pub fn report(&self, report: &Progress) -> Result<(), Cancelled> {
-        if let Err(over) = self.check_not_over() {
-            return self.refuse(over);
+        if let Err(cancelled) = self.check_not_over() {
+            return self.refuse(cancelled);
         }
         if let Some(value) = report.value {
             self.value.store(value, Ordering::Relaxed);
@@ -99,12 +101,12 @@ impl ItemCell {
             rare.status = report.status.or(rare.status);
         }
         if !report.mask().is_empty() {
-            self.see();
+            self.note_progress();
         }
         self.cancel.check()
     }
 
-    /// The last value of every field.
+    /// Returns the last value of every field.
     pub fn state(&self) -> ProgressState {
         let (value, max) = (self.value.load(Ordering::Relaxed), self.max.load(Ordering::Relaxed));
         if !self.has(RARE) {
@@ -114,26 +116,26 @@ impl ItemCell {
         ProgressState { text: rare.text.clone(), status: rare.status, value, max }
     }
 
-    /// Whether anything was reported since this was asked last.
+    /// Returns `true` if progress was reported since the last call.
     ///
     /// ```
     /// # use syncmgr_core::cell::ItemCell;
     /// let cell = ItemCell::default();
     /// cell.progress(1, None)?;
     /// assert!(cell.take_fresh());
-    /// assert!(!cell.take_fresh()); // nothing new: the item may be stalled
+    /// assert!(!cell.take_fresh()); // no new report: the item may be stalled
     /// # Ok::<(), anyhow::Error>(())
     /// ```
     pub fn take_fresh(&self) -> bool {
         self.progress.fetch_and(!FRESH, Ordering::AcqRel) & FRESH != 0
     }
 
-    /// The item's cancellation.
+    /// Returns the item's cancellation.
     pub fn cancel(&self) -> &Cancel {
         &self.cancel
     }
 
-    /// What the item left behind that decides how it ended.
+    /// Returns the observations that decide the outcome of the item.
     pub fn traces(&self) -> Traces {
         let tolerated = if self.has(RARE) { self.rare.lock().tolerated } else { None };
         Traces {
@@ -143,7 +145,7 @@ impl ItemCell {
         }
     }
 
-    /// Remembers a failure the item went on after. Of several classes a transient one counts: it is worth a retry.
+    /// Records a tolerated failure. A transient class replaces any other, because a retry may succeed.
     pub fn tolerate(&self, class: FailureClass) {
         self.mark(RARE);
         let mut rare = self.rare.lock();
@@ -152,12 +154,12 @@ impl ItemCell {
         }
     }
 
-    /// The item saved its state, which is a sign of life like any progress.
+    /// Records that the item saved its state. This counts as progress.
     pub fn note_commit(&self) {
-        self.see();
+        self.note_progress();
     }
 
-    /// `Err` once the item is over: what comes now comes too late. A cancelled item may still write.
+    /// Returns `Err` once the item has ended. A cancelled item may still write.
     pub fn check_not_over(&self) -> Result<(), Cancelled> {
         match self.cancel.reason() {
             Some(reason @ CancelReason::Over) => Err(Cancelled { reason }),
@@ -165,28 +167,28 @@ impl ItemCell {
         }
     }
 
-    /// Whether anything was reported when the item was over, by a context somebody kept.
+    /// Returns `true` if a report came after the end of the item, through a context that outlived it.
     pub fn was_reported_late(&self) -> bool {
         self.has(LATE)
     }
 
-    /// Remembers that a decision is open.
+    /// Records that a question is unanswered.
     pub fn leave_undecided(&self) {
         self.mark(UNDECIDED);
     }
 
-    /// The item's work is about to be polled, or has been: called in pairs, by the one who polls it.
+    /// Records the begin or the end of a poll of the item's work. Called in pairs, by the poller only.
     #[inline]
     pub fn note_poll(&self) {
         self.polls.store(self.polls.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
     }
 
-    /// The number of the poll that is under way, if one is.
+    /// Returns the number of the poll in progress. `None` between polls.
     pub fn poll_under_way(&self) -> Option<u32> {
         Some(self.polls.load(Ordering::Relaxed)).filter(|polls| polls % 2 == 1)
     }
 
-    /// Counts a piece of work that must end before the item counts as stopped.
+    /// Registers a piece of work that must end before the item counts as stopped.
     ///
     /// ```
     /// # use syncmgr_core::cell::ItemCell;
@@ -202,29 +204,29 @@ impl ItemCell {
         WorkGuard(self.clone())
     }
 
-    /// Whether work begun with [`begin_work`](Self::begin_work) is going on.
+    /// Returns `true` if work begun with [`begin_work`](Self::begin_work) has not ended.
     pub fn is_working(&self) -> bool {
         self.outstanding.load(Ordering::Acquire) > 0
     }
 
-    /// Defers the drop of the item's future until the guard is gone, or the hard grace is over.
+    /// Defers the drop of the item's future until the guard is dropped or the hard grace is over.
     pub fn begin_uninterrupted(self: &Arc<Self>) -> Uninterrupted {
         self.uninterrupted.fetch_add(1, Ordering::Relaxed);
         Uninterrupted(self.clone())
     }
 
-    /// Whether a guard defers the drop.
+    /// Returns `true` if a guard defers the drop of the item's future.
     pub fn is_uninterrupted(&self) -> bool {
         self.uninterrupted.load(Ordering::Acquire) > 0
     }
 
-    /// The token that ends work the item spawned, once the item's own future has been dropped.
+    /// Returns the token that ends spawned work of the item once the item's own future is dropped.
     pub fn cut(&self) -> CancellationToken {
         self.mark(RARE);
         self.rare.lock().cut.clone()
     }
 
-    /// Registers one more who is woken, once, when the last work ends or the last uninterrupted guard goes.
+    /// Registers a waker. It is woken once, when the last work ends or the last uninterrupted guard is dropped.
     pub fn wake_when_idle(&self, waker: &Waker) {
         self.mark(RARE);
         let wakers = &mut self.rare.lock().wakers;
@@ -233,16 +235,16 @@ impl ItemCell {
         }
     }
 
-    /// Makes the cell ready for the next item. Where somebody still holds it or its token, closes it for them and puts a
-    /// new one in its place, which is returned; the old one's token goes to `over`, to be cancelled once no lock is held.
+    /// Prepares the cell for the next item. If the cell or its token has other holders, closes it and replaces it with a
+    /// new one, which is returned. The token of the closed cell goes to `closed`; cancel it once no lock is held.
     ///
-    /// `holders` is how many references the caller's own tables and contexts hold.
-    pub fn renew(cell: &mut Arc<Self>, holders: usize, over: &mut Vec<CancellationToken>) -> Option<Arc<Self>> {
+    /// `holders` is the number of references that the caller itself holds.
+    pub fn renew(cell: &mut Arc<Self>, holders: usize, closed: &mut Vec<CancellationToken>) -> Option<Arc<Self>> {
         let is_held = Arc::strong_count(cell) > holders;
-        // Whoever held the cell asked for its token or wrote before letting go: see that before anything is read here.
+        // Pairs with the drop of the last other reference: its writes must be visible to the checks below.
         fence(Ordering::Acquire);
         if is_held || cell.cancel.is_awaited() {
-            over.extend(cell.cancel.close());
+            closed.extend(cell.cancel.close());
             *cell = Arc::default();
             return Some(cell.clone());
         }
@@ -257,7 +259,7 @@ impl ItemCell {
         None
     }
 
-    /// Answers a report that is not taken, and remembers one that came too late.
+    /// Returns the refusal of a report, and records a report after the end.
     #[cold]
     fn refuse(&self, cancelled: Cancelled) -> Result<(), Cancelled> {
         if cancelled.reason == CancelReason::Over {
@@ -270,9 +272,9 @@ impl ItemCell {
         self.marks.load(Ordering::Acquire) & mark != 0
     }
 
-    /// Progress was reported. Apart from the other marks, because a store costs a tenth of a read-modify-write.
+    /// Records progress. Separate from the other marks because a store costs a tenth of a read-modify-write.
     #[inline]
-    fn see(&self) {
+    fn note_progress(&self) {
         self.progress.store(SEEN | FRESH, Ordering::Release);
     }
 
@@ -282,20 +284,20 @@ impl ItemCell {
         }
     }
 
-    /// Takes the lock whether or not anybody waits: it is what orders this end after a registration that has seen the
-    /// work still going on.
+    /// Takes the lock even without waiters: it orders the end of the work after the registration of a waiter that has
+    /// seen the work running.
     fn wake(&self) {
         let wakers = std::mem::take(&mut self.rare.lock().wakers);
         wakers.into_iter().for_each(Waker::wake);
     }
 }
 
-/// A text within its bound, however it was made.
+/// Returns the text, cut at [`MAX_TEXT`].
 fn bounded_text(text: &Arc<str>) -> Arc<str> {
     if text.len() > MAX_TEXT { Arc::from(bounded(text, MAX_TEXT)) } else { text.clone() }
 }
 
-/// What an item left behind that decides how it ended.
+/// The observations that decide the outcome of an item.
 ///
 /// ```
 /// # use syncmgr_core::cell::ItemCell;
@@ -309,13 +311,13 @@ fn bounded_text(text: &Arc<str>) -> Arc<str> {
 pub struct Traces {
     /// Progress was reported.
     pub work_seen: bool,
-    /// A decision is open.
+    /// A question is unanswered.
     pub undecided: bool,
-    /// The class of failures the item went on after.
+    /// The class of the tolerated failures. `None` if there were none.
     pub tolerated: Option<FailureClass>,
 }
 
-/// A piece of work that must end before its item counts as stopped. Dropping it says it has ended.
+/// A piece of work that must end before its item counts as stopped. Dropping the guard marks the end of the work.
 #[derive(Debug)]
 pub struct WorkGuard(Arc<ItemCell>);
 
@@ -327,9 +329,9 @@ impl Drop for WorkGuard {
     }
 }
 
-/// While this lives, the item's future is not dropped before the hard grace is over.
+/// A guard that keeps the item's future from being dropped until the hard grace is over.
 #[derive(Debug)]
-#[must_use = "dropping the guard at once protects nothing; bind it to a name"]
+#[must_use = "a guard that is dropped immediately protects nothing; bind it to a name"]
 pub struct Uninterrupted(Arc<ItemCell>);
 
 impl Drop for Uninterrupted {
@@ -345,7 +347,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_cell_somebody_still_holds_is_not_used_again() {
+    fn a_cell_with_other_holders_is_not_reused() {
         let mut cell = Arc::<ItemCell>::default();
         let stray = cell.clone();
         let next = ItemCell::renew(&mut cell, 1, &mut Vec::new()).expect("a new cell");
@@ -356,7 +358,7 @@ mod tests {
     }
 
     #[test]
-    fn a_renewed_cell_knows_nothing_of_the_last_item() {
+    fn a_renewed_cell_has_no_data_of_the_previous_item() {
         let mut cell = Arc::<ItemCell>::default();
         cell.report(&Progress::new().with_value(3).with_max(9).with_text("x").with_status(Status::Updating))
             .expect("not cancelled");
@@ -370,24 +372,24 @@ mod tests {
     }
 
     #[test]
-    fn whoever_waits_on_the_token_of_an_item_hears_of_its_end() {
-        let (mut cell, mut over) = (Arc::<ItemCell>::default(), Vec::new());
+    fn the_token_of_an_item_is_cancelled_at_its_end() {
+        let (mut cell, mut closed) = (Arc::<ItemCell>::default(), Vec::new());
         let token = cell.cancel().token();
-        assert!(ItemCell::renew(&mut cell, 1, &mut over).is_some());
-        over.iter().for_each(CancellationToken::cancel);
+        assert!(ItemCell::renew(&mut cell, 1, &mut closed).is_some());
+        closed.iter().for_each(CancellationToken::cancel);
         assert!(token.is_cancelled());
         assert!(!cell.cancel().token().is_cancelled());
     }
 
     #[test]
-    fn a_report_when_the_item_is_over_is_refused_and_remembered() {
+    fn a_report_after_the_end_is_refused_and_recorded() {
         for report in
             [|cell: &ItemCell| cell.progress(1, None), |cell: &ItemCell| cell.report(&Progress::new().with_value(1))]
         {
             let cell = ItemCell::default();
             report(&cell).expect("not cancelled");
             let _ = cell.cancel().cancel(CancelReason::Skipped);
-            assert!(report(&cell).is_err() && !cell.was_reported_late(), "a cancelled item may still say something");
+            assert!(report(&cell).is_err() && !cell.was_reported_late(), "a cancelled item may still report");
             let _ = cell.cancel().close();
             assert_eq!(report(&cell), Err(Cancelled { reason: CancelReason::Over }));
             assert!(cell.was_reported_late());

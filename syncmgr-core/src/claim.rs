@@ -7,13 +7,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::text::{Escaped, MAX_NAME, bounded};
 
-/// A named resource an item needs while it runs.
+/// A named resource that an item needs while it runs.
 ///
-/// Items that claim the same name share its capacity over all handlers of a manager: 1 unless the manager was built with
-/// another, so no author writes "do not run two of these". An item gets all its claims at once or waits without any, so
-/// items never wait for each other in a ring.
+/// Items that claim the same name share its capacity, across all handlers of a manager. The capacity is 1 unless the
+/// manager was built with another one. An item acquires all its claims together or waits without any, so items never
+/// deadlock.
 ///
-/// Claims hold where the host runs items: not for those a handler runs and [reports](crate::port::RunPort::report) itself.
+/// The host applies claims to items that it runs itself. They do not apply to items that a handler runs and
+/// [reports](crate::port::RunPort::report) itself.
 ///
 /// ```
 /// # use syncmgr_core::{claim::Claim, item::SyncItem};
@@ -25,12 +26,12 @@ use crate::text::{Escaped, MAX_NAME, bounded};
 pub struct Claim(Arc<str>);
 
 impl Claim {
-    /// The claim of this name, cut at [`MAX_NAME`].
+    /// Creates a claim with this name, cut at [`MAX_NAME`].
     pub fn new(name: impl AsRef<str>) -> Self {
         Self(Arc::from(bounded(name.as_ref(), MAX_NAME)))
     }
 
-    /// The name.
+    /// Returns the name.
     pub fn name(&self) -> &str {
         &self.0
     }

@@ -1,8 +1,8 @@
-//! The contract as it was: methods that return a code at once and complete through a callback.
+//! The callback style of the Windows contract: methods return a code immediately and complete through a callback.
 //!
-//! [`SyncCallback`] is what a host offers a handler: implement it to drive a [`SyncHandler`](crate::handler::SyncHandler)
-//! from somewhere else, such as a test or another process. [`ClassicHandler`] is a handler in the old style. The mapping
-//! between both styles lives in the runtime.
+//! [`SyncCallback`] is the host's interface to a handler. Implement it to drive a
+//! [`SyncHandler`](crate::handler::SyncHandler) from a test or another process. [`ClassicHandler`] is a handler in the
+//! callback style. The runtime has the adapters between both styles.
 
 use uuid::Uuid;
 
@@ -16,56 +16,71 @@ use crate::progress::Progress;
 use crate::status::Status;
 use crate::trigger::{RunFlags, Trigger};
 
-/// What a host offers a handler: `ISyncMgrSynchronizeCallback`.
+/// The callback of a host: `ISyncMgrSynchronizeCallback`.
 ///
-/// Any method may be called on any thread (R79), also several at once (R80). A call at the wrong time has no effect and
-/// is answered `E_UNEXPECTED`. Do not panic, and apart from
-/// [`establish_connection`](Self::establish_connection) do not block.
+/// Any method may be called on any thread and concurrently with others. A call at the wrong time has no effect and
+/// returns `E_UNEXPECTED`. Implementations must not panic. Only
+/// [`establish_connection`](Self::establish_connection) may block.
+///
+/// See also: R79, R80.
 pub trait SyncCallback: Send + Sync {
-    /// `ShowPropertiesCompleted`: once per successful `ShowProperties`, before or after it returns (R68).
+    /// Completes a successful `ShowProperties`, once, before or after it returns: `ShowPropertiesCompleted`.
     fn show_properties_completed(&self, code: HResult) -> HResult;
 
-    /// `PrepareForSyncCompleted`: once per successful `PrepareForSync`; only exactly `S_OK` goes on (R87, R89 to R91).
+    /// Completes a successful `PrepareForSync`, once: `PrepareForSyncCompleted`. Only `S_OK` leads to `Synchronize`.
+    ///
+    /// See also: R87, R89 to R91.
     fn prepare_for_sync_completed(&self, code: HResult) -> HResult;
 
-    /// `SynchronizeCompleted`: once per successful `Synchronize`, after the last item (R101).
+    /// Completes a successful `Synchronize`, once, after the last item: `SynchronizeCompleted`.
     fn synchronize_completed(&self, code: HResult) -> HResult;
 
-    /// `ShowErrorCompleted`: `items` counts only with `S_SYNCMGR_RETRYSYNC` (R147).
+    /// Completes a successful `ShowError`, once: `ShowErrorCompleted`. `items` is used only with `S_SYNCMGR_RETRYSYNC`.
+    ///
+    /// See also: R147.
     fn show_error_completed(&self, code: HResult, items: &[ItemId]) -> HResult;
 
-    /// `EnableModeless`: asks for the user's attention or gives it back. `S_FALSE` refuses (R131).
+    /// Requests or releases the user's attention: `EnableModeless`. `S_FALSE` refuses the request.
+    ///
+    /// See also: R131.
     fn enable_modeless(&self, attention: Attention) -> HResult;
 
-    /// `Progress`: takes the fields that are set and answers `S_OK`, `S_SYNCMGR_CANCELITEM` or
-    /// `S_SYNCMGR_CANCELALL`. `None` changes nothing and is still answered (R118).
+    /// Reports the progress of an item: `Progress`. Fields that are `None` keep their last value.
+    ///
+    /// Returns `S_OK`, `S_SYNCMGR_CANCELITEM` or `S_SYNCMGR_CANCELALL`. A report of `None` changes nothing and returns the
+    /// same codes.
+    ///
+    /// See also: R118.
     fn progress(&self, item: ItemId, report: Option<&Progress>) -> HResult;
 
-    /// `LogError` (R140). A level is one of the three by its type; numbers come in through `LogLevel::try_from`.
+    /// Adds an entry to the error log: `LogError`. `LogLevel::try_from` converts a level from its number.
+    ///
+    /// See also: R140.
     fn log_error(&self, level: LogLevel, text: &str, info: Option<&LogErrorInfo>) -> HResult;
 
-    /// `DeleteLogError` (R142, R143).
+    /// Removes entries of this run from the error log: `DeleteLogError`.
     fn delete_log_error(&self, scope: ErrorScope) -> HResult;
 
-    /// `EstablishConnection`: `None` is the default connection (R136). May block until the connection is up.
+    /// Establishes a connection, the default one for `None`: `EstablishConnection`. May block until the connection is up.
     fn establish_connection(&self, name: Option<&str>) -> HResult;
 }
 
-/// The argument of `EnableModeless`. Its polarity is the reverse of the OLE method of the same name.
+/// The argument of `EnableModeless`. The OLE method of the same name has the opposite polarity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(clippy::exhaustive_enums, reason = "the argument was a truth value")]
+#[expect(clippy::exhaustive_enums, reason = "the argument is a boolean in the contract")]
 pub enum Attention {
-    /// `TRUE`: may I show something?
+    /// The handler requests the user's attention: `TRUE`.
     Ask,
-    /// `FALSE`: what I showed is gone.
+    /// The handler releases the user's attention: `FALSE`.
     Release,
 }
 
-/// A handler in the style of `ISyncMgrSynchronize`: each method returns a code at once, long ones complete through the
+/// A handler in the style of `ISyncMgrSynchronize`: methods return a code immediately, long ones complete through the
 /// callback.
 ///
-/// One value is one instance: [`initialize`](Self::initialize) comes first and once (R25). Where the Windows methods take
-/// a window, ask through the callback's [`enable_modeless`](SyncCallback::enable_modeless).
+/// One value is one instance: [`initialize`](Self::initialize) is called first and once. Methods that take a window
+/// handle in Windows take none here. Request the user's attention with the callback's
+/// [`enable_modeless`](SyncCallback::enable_modeless) instead.
 ///
 /// ```
 /// # use std::sync::{Arc, Mutex};
@@ -85,14 +100,14 @@ pub enum Attention {
 ///     }
 ///
 ///     fn set_progress_callback(&self, callback: Option<Arc<dyn SyncCallback>>) -> HResult {
-///         *self.0.lock().expect("nobody panics while holding it") = callback;
+///         *self.0.lock().expect("not poisoned") = callback;
 ///         HResult::S_OK
 ///     }
 /// #     fn prepare_for_sync(&self, _: &[ItemId]) -> HResult { HResult::S_FALSE }
 /// #     fn set_item_status(&self, _: Subject, _: Status) -> HResult { HResult::S_OK }
 ///
 ///     fn synchronize(&self) -> HResult {
-///         let Some(callback) = self.0.lock().expect("nobody panics while holding it").clone() else {
+///         let Some(callback) = self.0.lock().expect("not poisoned").clone() else {
 ///             return HResult::E_UNEXPECTED;
 ///         };
 ///         callback.progress(ItemId::from_name("time"), Some(&Progress::new().with_status(Status::Succeeded)));
@@ -103,51 +118,74 @@ pub enum Attention {
 /// # assert_eq!(Clock::default().synchronize(), HResult::E_UNEXPECTED);
 /// ```
 pub trait ClassicHandler: Send + Sync + 'static {
-    /// `Initialize`: `S_OK` takes part, `S_FALSE` declines, anything else is reported. The cookie is set only with
+    /// Takes part in the session or declines: `Initialize`.
+    ///
+    /// `S_OK` takes part, `S_FALSE` declines, and any other code is reported as an error. The cookie is `Some` only with
     /// [`Trigger::Invoke`].
     fn initialize(&self, trigger: Trigger, flags: RunFlags, cookie: Option<&[u8]>) -> HResult;
 
-    /// `GetHandlerInfo`.
+    /// Returns the description of the handler: `GetHandlerInfo`.
     ///
     /// # Errors
-    /// Any code; the host then shows what was registered (R45).
+    /// Any code. The host then uses the registered description.
+    ///
+    /// See also: R45.
     fn handler_info(&self) -> Result<HandlerInfo, HResult>;
 
-    /// `EnumSyncMgrItems`. An incomplete listing is `S_SYNCMGR_MISSINGITEMS`.
+    /// Lists the items: `EnumSyncMgrItems`. An incomplete listing is `S_SYNCMGR_MISSINGITEMS`.
     ///
     /// # Errors
-    /// Any code; it is reported and there is nothing to choose.
+    /// Any code. The host reports it and no items are offered.
     fn enum_sync_items(&self) -> Result<Items, HResult>;
 
-    /// `GetItemObject`.
+    /// Returns an object of the handler or an item: `GetItemObject`.
     ///
     /// # Errors
-    /// `E_NOTIMPL`, unless the handler knows the interface.
+    /// `E_NOTIMPL` if the handler does not know the interface.
     fn item_object(&self, subject: Subject, interface: Uuid) -> Result<ItemObject, HResult> {
         let _ = (subject, interface);
         Err(HResult::E_NOTIMPL)
     }
 
-    /// `ShowProperties`: a success code is followed by one `ShowPropertiesCompleted` (R68), a failure by none (R69).
+    /// Shows the properties of the handler or an item: `ShowProperties`.
+    ///
+    /// A success code is followed by one `ShowPropertiesCompleted`, a failure code by none.
+    ///
+    /// See also: R68, R69.
     fn show_properties(&self, subject: Subject) -> HResult {
         let _ = subject;
         HResult::E_NOTIMPL
     }
 
-    /// `SetProgressCallback`: keep the callback, let go of the one before (R75, R76); `None` detaches (R78).
+    /// Replaces the callback: `SetProgressCallback`. `None` detaches the handler from its host.
+    ///
+    /// Store the callback and drop the previous one.
+    ///
+    /// See also: R75, R76, R78.
     fn set_progress_callback(&self, callback: Option<std::sync::Arc<dyn SyncCallback>>) -> HResult;
 
-    /// `PrepareForSync` with the chosen items: `S_OK` is followed by one `PrepareForSyncCompleted`, anything else is the
-    /// completion (R87, R88).
+    /// Prepares the selected items: `PrepareForSync`.
+    ///
+    /// `S_OK` is followed by one `PrepareForSyncCompleted`. Any other code completes the call.
+    ///
+    /// See also: R87, R88.
     fn prepare_for_sync(&self, items: &[ItemId]) -> HResult;
 
-    /// `Synchronize`: `S_OK` is followed by one `SynchronizeCompleted`, anything else is the completion (R100, R101).
+    /// Synchronizes the prepared items: `Synchronize`.
+    ///
+    /// `S_OK` is followed by one `SynchronizeCompleted`. Any other code completes the call.
+    ///
+    /// See also: R100, R101.
     fn synchronize(&self) -> HResult;
 
-    /// `SetItemStatus`: in the windows between a call's return and its completion (R121).
+    /// Receives a skip or stop between the return of a call and its completion: `SetItemStatus`.
     fn set_item_status(&self, subject: Subject, status: Status) -> HResult;
 
-    /// `ShowError`: a success code is followed by one `ShowErrorCompleted`, a failure by none (R146).
+    /// Explains a log entry that the user opened: `ShowError`.
+    ///
+    /// A success code is followed by one `ShowErrorCompleted`, a failure code by none.
+    ///
+    /// See also: R146.
     fn show_error(&self, error: ErrorId) -> HResult {
         let _ = error;
         HResult::E_NOTIMPL

@@ -1,4 +1,4 @@
-//! What an author returns when something went wrong: any error, and a mark that says what to do about it.
+//! Errors of handlers, and the class that tells the host how to react.
 
 use std::any::Any;
 use std::fmt;
@@ -7,10 +7,10 @@ use std::time::{Duration, SystemTime};
 
 use crate::cancel::Cancelled;
 
-/// What every method of a handler returns.
+/// The result of a handler's methods.
 ///
-/// `?` takes any `std::error::Error + Send + Sync + 'static` and any `anyhow::Error`. It does not take a `String`, a
-/// `Box<dyn Error>` or a poisoned lock: say what those mean with `anyhow::anyhow!` first.
+/// `?` converts any `std::error::Error + Send + Sync + 'static` and any `anyhow::Error`. It does not convert a `String`,
+/// a `Box<dyn Error>` or a poisoned lock: convert those with `anyhow::anyhow!` first.
 ///
 /// ```
 /// # use anyhow::{Context, anyhow};
@@ -25,40 +25,40 @@ use crate::cancel::Cancelled;
 /// ```
 pub type SyncResult<T = ()> = anyhow::Result<T>;
 
-/// What a failure means for the next attempt. An error that nobody marked is [`Transient`](Self::Transient).
+/// The meaning of a failure for the next attempt. An unmarked error is [`Transient`](Self::Transient).
 ///
 /// ```
 /// # use anyhow::anyhow;
 /// # use syncmgr_core::error::FailureClass;
-/// assert_eq!(FailureClass::of(&anyhow!("connection reset")), FailureClass::Transient); // nobody marked it
+/// assert_eq!(FailureClass::of(&anyhow!("connection reset")), FailureClass::Transient); // not marked
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum FailureClass {
-    /// It may work next time.
+    /// The next attempt may succeed.
     Transient,
-    /// The peer said when to come back; not before.
+    /// The peer asked for a delay. The next attempt may succeed, but not before that time.
     NotBefore(RetryAt),
-    /// It will not work until somebody changes something.
+    /// The next attempt fails as well, unless the user or the peer changes something.
     Permanent,
     /// The item no longer exists at the peer.
     Gone,
-    /// State written by an earlier run can no longer be read. Nothing of it is lost.
+    /// The state written by an earlier run cannot be read. The stored state remains.
     UnreadableState,
 }
 
-/// When a peer asked to be left alone until.
+/// The earliest time of the next attempt, set by the peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RetryAt {
-    /// This long after the failure.
+    /// This time after the failure.
     After(Duration),
     /// At this time.
     At(SystemTime),
 }
 
 impl FailureClass {
-    /// The class of an error: its outermost mark, or transient when nobody marked it.
+    /// Returns the class of an error: its outermost mark, or transient if it has none.
     pub fn of(error: &anyhow::Error) -> Self {
         error.chain().find_map(|cause| cause.downcast_ref::<Mark>()).map_or(Self::Transient, |mark| mark.class)
     }
@@ -76,7 +76,7 @@ impl fmt::Display for FailureClass {
     }
 }
 
-/// Marks any error with what it means for the next attempt.
+/// Marks any error with its class.
 ///
 /// ```
 /// use syncmgr_core::error::{Classify, FailureClass, SyncResult};
@@ -88,12 +88,12 @@ impl fmt::Display for FailureClass {
 /// assert_eq!(FailureClass::of(&error), FailureClass::Gone);
 /// ```
 ///
-/// The mark survives `.context(..)`, `#[error(transparent)]` and `io::Error::other`; the outermost mark counts.
+/// The mark survives `.context(..)`, `#[error(transparent)]` and `io::Error::other`. The outermost mark applies.
 pub trait Classify<T> {
-    /// It may work next time. This is what an unmarked error means.
+    /// Marks an error as transient: the next attempt may succeed. Unmarked errors are transient as well.
     fn transient(self) -> SyncResult<T>;
 
-    /// The peer asked to be left alone for this long. The host keeps the time; do not sleep.
+    /// Marks an error with a delay set by the peer, counted from the failure. The host waits; do not sleep.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -110,33 +110,33 @@ pub trait Classify<T> {
     /// ```
     fn retry_after(self, delay: Duration) -> SyncResult<T>;
 
-    /// The peer asked to be left alone until this time.
+    /// Marks an error with the earliest time of the next attempt, set by the peer.
     fn not_before(self, time: SystemTime) -> SyncResult<T>;
 
-    /// It will not work until somebody changes something.
+    /// Marks an error as permanent: the next attempt fails as well, unless the user or the peer changes something.
     ///
     /// ```
     /// # use syncmgr_core::error::{Classify, FailureClass};
-    /// let port = "eighty".parse::<u16>().permanent(); // will not parse next time either
+    /// let port = "eighty".parse::<u16>().permanent(); // the next attempt cannot parse it either
     /// assert_eq!(FailureClass::of(&port.expect_err("no number")), FailureClass::Permanent);
     /// ```
     fn permanent(self) -> SyncResult<T>;
 
-    /// The item no longer exists at the peer.
+    /// Marks an error as gone: the item no longer exists at the peer.
     ///
     /// ```
     /// # use anyhow::anyhow;
     /// # use syncmgr_core::error::{Classify, FailureClass};
-    /// let answer = Err::<(), _>(anyhow!("404 Not Found")).gone(); // the host does not try it again
+    /// let answer = Err::<(), _>(anyhow!("404 Not Found")).gone(); // the host does not retry
     /// assert_eq!(FailureClass::of(&answer.expect_err("no such page")), FailureClass::Gone);
     /// ```
     fn gone(self) -> SyncResult<T>;
 
-    /// State written by an earlier run can no longer be read.
+    /// Marks an error as unreadable state: the state written by an earlier run cannot be read.
     ///
     /// ```
     /// # use syncmgr_core::error::{Classify, FailureClass};
-    /// let state = serde_json::from_str::<u64>("[1, 2]").unreadable_state(); // somebody may put it aside
+    /// let state = serde_json::from_str::<u64>("[1, 2]").unreadable_state(); // the user may set it aside
     /// assert_eq!(FailureClass::of(&state.expect_err("a list")), FailureClass::UnreadableState);
     /// ```
     fn unreadable_state(self) -> SyncResult<T>;
@@ -172,10 +172,9 @@ fn mark<T, E: Into<anyhow::Error>>(result: Result<T, E>, class: FailureClass) ->
     result.map_err(|error| anyhow::Error::new(Shown(Mark { class, error: error.into() })))
 }
 
-/// The marked error as people see it: its message on top, the mark as its source.
+/// The visible part of a marked error: shows the error's message and has the mark as its source.
 ///
-/// The mark sits one node below the top because wrappers such as `io::Error::other` show the top but hand out its
-/// `source()`.
+/// The mark is one level below because wrappers such as `io::Error::other` show the top error but return its `source()`.
 #[derive(Debug)]
 struct Shown(Mark);
 
@@ -191,7 +190,7 @@ impl std::error::Error for Shown {
     }
 }
 
-/// The node of an error's chain that holds its class. Its own source is whatever lay below the marked error.
+/// The error of the chain that holds the class. Its source is the source of the marked error.
 #[derive(Debug)]
 struct Mark {
     class: FailureClass,
@@ -210,10 +209,10 @@ impl std::error::Error for Mark {
     }
 }
 
-/// The person who would have to be asked may not be bothered, or is not there.
+/// The error of an operation that needs the user, who cannot be asked.
 ///
-/// Returned by [`RunContext::interaction`](crate::context::RunContext::interaction); pass it on with `?`. It is not a
-/// failure: the run or item ends *needs user*, which a COM host sees as `S_FALSE` (R93).
+/// Returned by [`RunContext::interaction`](crate::context::RunContext::interaction); return it with `?`. It is not a
+/// failure: the run or item ends *needs user*, which a COM host receives as `S_FALSE`.
 ///
 /// ```
 /// # use anyhow::Context;
@@ -225,23 +224,23 @@ impl std::error::Error for Mark {
 #[error("needs the user: {reason}")]
 #[non_exhaustive]
 pub struct NeedsUser {
-    /// What the user is needed for, or why nobody was asked.
+    /// The thing the user is needed for, or the reason why the user cannot be asked.
     pub reason: String,
 }
 
 impl NeedsUser {
-    /// The user is needed for this.
+    /// Creates an error with this reason.
     pub fn new(reason: impl Into<String>) -> Self {
         Self { reason: reason.into() }
     }
 
-    /// Whether an error says that the user is needed.
+    /// Returns `true` if the chain of an error contains a `NeedsUser`.
     pub fn is_in(error: &anyhow::Error) -> bool {
         error.chain().any(|cause| cause.is::<Self>())
     }
 }
 
-/// The causes of an error on one line, outermost first, without the marks.
+/// Returns the causes of an error on one line, outermost first, without the marks.
 ///
 /// ```
 /// # use anyhow::Context;
@@ -254,14 +253,14 @@ pub fn one_line(error: &anyhow::Error) -> String {
         let causes = error.chain().filter(|cause| !cause.is::<Mark>()).map(ToString::to_string);
         causes.collect::<Vec<_>>().join(": ")
     };
-    // The error is an author's type, and may panic when it is shown.
+    // The error has a foreign type whose `Display` may panic.
     catch_unwind(AssertUnwindSafe(causes)).unwrap_or_else(|panic| {
         drop_panic(panic);
-        "an error that panics when it is shown".to_string()
+        "an error that panics when it is displayed".to_string()
     })
 }
 
-/// Whether an error says it is a cancellation.
+/// Returns `true` if the chain of an error contains a [`Cancelled`].
 ///
 /// ```
 /// # use syncmgr_core::{cancel::CancelReason, context::Detached, error::is_cancelled};
@@ -274,7 +273,7 @@ pub fn is_cancelled(error: &anyhow::Error) -> bool {
     error.chain().any(|cause| cause.is::<Cancelled>())
 }
 
-/// What a panic said, if it said it in words.
+/// Returns the message of a panic, or a fixed text if the payload is not text.
 pub fn panic_text(panic: Box<dyn Any + Send>) -> String {
     let text = panic.downcast_ref::<&str>().map(ToString::to_string);
     let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
@@ -282,7 +281,7 @@ pub fn panic_text(panic: Box<dyn Any + Send>) -> String {
     text.unwrap_or_else(|| "a value that is not text".to_string())
 }
 
-/// Drops what a panic left behind, which may panic in turn.
+/// Drops the payload of a panic. The drop may panic again.
 pub fn drop_panic(panic: Box<dyn Any + Send>) {
     if let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(panic))) {
         std::mem::forget(again);
@@ -327,13 +326,13 @@ mod tests {
     }
 
     #[test]
-    fn a_mark_is_not_shown_in_the_line_people_read() {
+    fn one_line_does_not_show_a_mark() {
         let error = marked().context("while fetching").expect_err("marked");
         assert_eq!(one_line(&error), "while fetching: no such page");
     }
 
     #[test]
-    fn needing_the_user_is_found_behind_context() {
+    fn needs_user_is_found_behind_context() {
         let error = Err::<(), _>(NeedsUser::new("sign in")).context("log on").expect_err("refused");
         assert!(NeedsUser::is_in(&error));
         assert!(!NeedsUser::is_in(&anyhow::anyhow!("x")));

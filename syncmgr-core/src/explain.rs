@@ -1,4 +1,4 @@
-//! The answer to "why did it not run, and when will it?", read from the state that decided.
+//! Explains why a handler or an item did not run and when it runs next, from the state that decided it.
 //!
 //! ```
 //! # use std::time::{Duration, SystemTime};
@@ -39,11 +39,11 @@ mod tests;
 pub use decide::{explain, next};
 pub use known::{Current, Known, Listed};
 
-/// Where a handler or an item stands, what holds it, and when it runs next. [`Display`](std::fmt::Display) says it in one
-/// line.
+/// The condition of a handler or an item, the holds on it, and its next run. [`Display`](std::fmt::Display) prints it
+/// in one line.
 ///
-/// With serde it is a map with the field names below; times are whole milliseconds since 1970, and what is `None` or empty
-/// is left out.
+/// With serde it is a map with the field names below. Times are whole milliseconds since 1970. `None` and empty fields
+/// are left out.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Explanation {
@@ -52,113 +52,113 @@ pub struct Explanation {
     /// The item; `None` for the handler as a whole.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub item: Option<ItemId>,
-    /// What people call it, where that is known.
+    /// The display name, if known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<Arc<str>>,
-    /// Where it stands.
+    /// The condition of the handler or item.
     pub standing: Standing,
-    /// What holds it: every reason, each once.
+    /// Every reason that holds it back, without duplicates.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub holds: Vec<Hold>,
-    /// When it runs next.
+    /// The time or event of the next run.
     pub next: Next,
-    /// How it last ended.
+    /// The end of the last attempt, if any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last: Option<LastEnd>,
-    /// When it last succeeded.
+    /// The time of the last success, if any.
     #[serde(default, skip_serializing_if = "Option::is_none", with = "crate::time::option")]
     pub succeeded: Option<SystemTime>,
 }
 
-/// Where a handler or an item stands.
+/// The condition of a handler or an item.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Standing {
-    /// Nothing is known of it: it is not registered, not listed, or forgotten.
+    /// The item or handler is not registered, not listed, or forgotten.
     Unknown,
-    /// It runs.
+    /// It is running.
     Running {
-        /// In this session.
+        /// The session it runs in.
         session: SessionId,
     },
-    /// It waits for its turn.
+    /// It is queued in a session.
     Waiting {
-        /// In this session.
+        /// The session it waits in.
         session: SessionId,
     },
-    /// It was cut short when whoever ran it was gone.
+    /// Its process exited before the session ended.
     Interrupted {
-        /// In this session.
+        /// The interrupted session.
         session: SessionId,
     },
-    /// A complete listing lacks it; what is known of it is kept for a while.
+    /// A complete listing lacks it. The host keeps its record for a while.
     Absent,
-    /// It has not ended yet, ever. Of a handler as a whole: nothing of it runs.
+    /// An item has no outcome yet. A handler has no run in progress.
     Idle,
-    /// It last succeeded.
+    /// The last attempt succeeded.
     Succeeded,
-    /// It last failed.
+    /// The last attempt failed.
     Failed {
-        /// What stands in its way, where something does.
+        /// The retry status, if any.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         setback: Option<Setback>,
     },
-    /// It was last skipped.
+    /// The last attempt skipped it.
     Skipped,
-    /// It was last stopped.
+    /// The last attempt was stopped.
     Stopped,
-    /// It waits for a decision or for somebody to be there.
+    /// It waits for a decision or for the user to be present.
     NeedsUser,
 }
 
-/// When something runs next. The later in this list, the more it takes.
+/// The time or event of the next run, ordered by how much it takes: a later variant takes more.
 ///
 /// ```
 /// # use syncmgr_core::{decision::hold::Hold, explain::{Next, next}};
-/// // Of several holds the one that takes most decides.
+/// // With several holds, the one that takes the most decides.
 /// assert_eq!(next(&[Hold::NoFreeWorker, Hold::Paused], None, Next::Now), Next::WhenResumed);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Next {
-    /// It runs, or will as soon as the manager gets to it.
+    /// It runs, or the manager starts it as soon as it can.
     Now,
-    /// At this time.
+    /// It runs at a given time.
     At {
         /// The time.
         #[serde(with = "crate::time")]
         time: SystemTime,
     },
-    /// With the next session that creates its handler.
+    /// It runs in the next session that creates its handler.
     WhenTriggered,
-    /// When what holds it is over, which happens by itself.
+    /// It runs once the hold ends, without any action by the user.
     WhenLifted,
-    /// When there is a network.
+    /// It runs once the network is up.
     WhenOnline,
-    /// When somebody resumes what was paused.
+    /// It runs once the user resumes the session or the manager.
     WhenResumed,
-    /// When its handler lists it.
+    /// It runs once its handler lists it.
     WhenListed,
-    /// When somebody asks for it.
+    /// It runs once the user or the application requests it.
     WhenAsked,
-    /// When somebody answers, or asks for it.
+    /// It runs once the user answers a question or requests it.
     WhenAnswered {
-        /// The entry of the log that asks.
+        /// The id of the log entry with the question.
         error: ErrorId,
     },
-    /// Not before somebody registers its handler, or its handler lists it as something new.
+    /// It does not run until its handler is registered, or lists it as a new item.
     Never,
 }
 
-/// How something last ended.
+/// The end of the last attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct LastEnd {
-    /// How.
+    /// The outcome.
     pub outcome: Outcome,
-    /// When.
+    /// The time of the end.
     #[serde(with = "crate::time")]
     pub time: SystemTime,
 }

@@ -1,92 +1,92 @@
-//! What is known of the world around a manager: network, power, the user.
+//! The environment of a manager: network, power, user.
 
 use serde::{Deserialize, Serialize};
 
-/// What is known of the world. What nobody has said is unknown, and holds nothing back.
+/// A snapshot of the environment. An unknown value holds nothing back.
 ///
 /// ```
 /// # use syncmgr_core::facts::{Facts, Network, Power};
-/// let train = Facts::UNKNOWN.with_network(Network::Metered).with_power(Power::Battery);
-/// assert!(train.network.is_up());
+/// let on_train = Facts::UNKNOWN.with_network(Network::Metered).with_power(Power::Battery);
+/// assert!(on_train.network.is_up());
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Facts {
-    /// The network.
+    /// The state of the network.
     pub network: Network,
-    /// Where the power comes from.
+    /// The power source.
     pub power: Power,
-    /// Whether somebody is there.
+    /// The presence of the user.
     pub user: Presence,
 }
 
 impl Facts {
-    /// Nothing is known.
+    /// An environment with nothing known.
     pub const UNKNOWN: Self = Self { network: Network::Unknown, power: Power::Unknown, user: Presence::Unknown };
 
-    /// With this network.
+    /// Sets the state of the network.
     pub const fn with_network(self, network: Network) -> Self {
         Self { network, ..self }
     }
 
-    /// With this power.
+    /// Sets the power source.
     pub const fn with_power(self, power: Power) -> Self {
         Self { power, ..self }
     }
 
-    /// With the user there or not.
+    /// Sets the presence of the user.
     pub const fn with_user(self, user: Presence) -> Self {
         Self { user, ..self }
     }
 }
 
-/// What is known of the network.
+/// The state of the network.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Network {
-    /// Nobody has said.
+    /// Not known.
     #[default]
     Unknown,
-    /// There is none.
+    /// There is no network.
     Offline,
-    /// It is up, and what goes over it is paid for by amount.
+    /// The network is up, and its traffic is paid for by volume.
     Metered,
-    /// It is up.
+    /// The network is up.
     Online,
 }
 
 impl Network {
-    /// Whether it is known to be up.
+    /// Returns `true` if the network is known to be up.
     pub const fn is_up(self) -> bool {
         matches!(self, Self::Metered | Self::Online)
     }
 }
 
-/// Where the power comes from.
+/// The power source.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Power {
-    /// Nobody has said.
+    /// Not known.
     #[default]
     Unknown,
-    /// From a battery.
+    /// A battery.
     Battery,
-    /// From the mains.
+    /// The mains.
     Mains,
 }
 
-/// Whether somebody is there.
+/// The presence of the user.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Presence {
-    /// Nobody has said.
+    /// Not known.
     #[default]
     Unknown,
-    /// Nobody is.
+    /// The user is away.
     Absent,
-    /// Somebody is.
+    /// The user is present.
     Present,
 }

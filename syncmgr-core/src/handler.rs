@@ -15,13 +15,12 @@ use crate::info::HandlerInfo;
 use crate::item::{Items, SyncItem};
 use crate::status::Status;
 
-/// A provider of things to synchronize. The host calls it; you write it.
+/// A provider of items to synchronize. You implement it; the host calls it.
 ///
-/// Put `#[sync_handler(id = "..", name = "..")]` on the `impl` and write
-/// [`synchronize_item`](Self::synchronize_item); everything else has a default. Write
-/// [`synchronize`](Self::synchronize) instead when the items of a run share one straight piece of work, such as one
-/// query for all folders of a mailbox. For a handler that is already written against the Windows contract, implement
-/// [`ClassicHandler`](crate::classic::ClassicHandler).
+/// Put `#[sync_handler(id = "..", name = "..")]` on the `impl` and write [`synchronize_item`](Self::synchronize_item).
+/// Every other method has a default. Override [`synchronize`](Self::synchronize) instead if one operation serves all
+/// items of a run, such as one query for all folders of a mailbox. To port a handler written against the Windows
+/// contract, implement [`ClassicHandler`](crate::classic::ClassicHandler).
 ///
 /// ```
 /// # use syncmgr_core::{context::{Detached, ItemContext}, error::SyncResult, handler::SyncHandler};
@@ -53,51 +52,55 @@ use crate::status::Status;
 ///
 /// # Expected flow
 ///
-/// One *run* is one handler in one session; where the contract speaks of an instance, read run.
+/// A *run* is one handler in one session. The Windows contract calls it an instance.
 ///
-/// 1. [`initialize`](Self::initialize), first and once (R25): take part or decline.
-/// 2. [`items`](Self::items): what there is. Stored choices, default states or a person choose among them.
-/// 3. [`prepare`](Self::prepare) with the chosen items, at least one (R82): log on, ask questions, keep what the run
-///    needs with [`RunContext::keep`].
-/// 4. [`synchronize`](Self::synchronize), once (R96): by default the host runs
-///    [`synchronize_item`](Self::synchronize_item) for each chosen item, several at once.
-/// 5. Until the results are closed, [`show_error`](Self::show_error) for log entries a person opens; an answer of
-///    [`Resolution::Retry`] goes back to step 3 with those items, in the same run.
+/// 1. [`initialize`](Self::initialize) is called first, once per run. It takes part or declines.
+/// 2. [`items`](Self::items) lists the items. Stored choices, default states or the user select among them.
+/// 3. [`prepare`](Self::prepare) is called with the selected items, at least one. Log on here, ask questions, and store
+///    the values that the run needs with [`RunContext::keep`].
+/// 4. [`synchronize`](Self::synchronize) is called once. By default the host runs
+///    [`synchronize_item`](Self::synchronize_item) for each selected item, several at the same time.
+/// 5. [`show_error`](Self::show_error) is called for log entries that the user opens, until the results of the session
+///    are closed. [`Resolution::Retry`] repeats steps 3 and 4 with the given items, in the same run.
 ///
 /// [`show_properties`](Self::show_properties), [`set_item_status`](Self::set_item_status) and
-/// [`item_object`](Self::item_object) come in between when somebody asks.
+/// [`item_object`](Self::item_object) are called between these steps, on request.
 ///
 /// # Guarantees
 ///
-/// - One run of a handler at a time; other sessions wait for their turn.
-/// - No item runs twice at once.
-/// - A panic, an error or a hang in one item touches neither its neighbours nor the host.
-/// - The final status of an item is what its method returned: `Ok` is succeeded (with an open decision *needs user*,
-///   with tolerated failures *failed*), `Err` is failed, and `Err` after a cancel is the cancel.
+/// - A handler has one run at a time. Other sessions wait for their turn.
+/// - An item never runs twice at the same time.
+/// - A panic, an error or a hang in one item affects neither other items nor the host.
+/// - The result of its method decides the final status of an item. `Ok` means *succeeded*, *needs user* with an unanswered
+///   question, or *failed* with tolerated failures. `Err` means *failed*, or cancelled if the item was cancelled before.
 ///
 /// # Assumptions
 ///
-/// - An item may run again after a run that was cut short: write so that a second run completes the first.
-/// - Methods do not block their thread. Put blocking work into [`ItemContext::blocking`]; on a current-thread runtime a
-///   handler that blocks stops everything.
-/// - Nothing is retried or delayed inside: return the error, marked with its [class](crate::error::Classify), and the
-///   host decides when to come back.
+/// - An item may run again after an interrupted run. A second run must be able to complete the first.
+/// - Methods do not block their thread. Use [`ItemContext::blocking`] for blocking work. On a current-thread runtime, a
+///   handler that blocks stops all other work.
+/// - A handler does not retry or delay by itself. It returns the error, marked with its
+///   [class](crate::error::Classify), and the host decides when to try again.
 ///
 /// # Cancel safety
 ///
-/// A cancelled item may go on for the soft grace (100 ms unless its [limits](crate::info::Limits) say otherwise), then
-/// its future is dropped at its next await; hold [`ItemContext::uninterrupted`] across what must not be cut. Work
-/// started through `blocking`, `spawn` and `concurrently` of the item is awaited before the item counts as stopped.
-/// Libraries that hand work to other threads themselves, `tokio::fs` among them, go on after the drop: the promise does
-/// not cover them.
+/// A cancelled item may run on for the soft grace (100 ms unless its [limits](crate::info::Limits) change it). Then its
+/// future is dropped at its next await. Hold [`ItemContext::uninterrupted`] across a section that must not be
+/// interrupted. Work started with `blocking`, `spawn` and `concurrently` of the item ends before the item counts as
+/// stopped. This does not cover libraries that move work to other threads themselves, such as `tokio::fs`: that work
+/// continues after the drop.
 ///
-/// # Errors and panics
+/// # Errors
 ///
-/// An unmarked error is transient. A panic is caught, logged with the item's name and counts as transient.
+/// An unmarked error is transient.
+///
+/// # Panics
+///
+/// A panic is caught, logged with the item's name, and counts as a transient error.
 ///
 /// # Signatures
 ///
-/// `#[sync_handler]` applies `async_trait`, so an `async fn` here is a method that returns a boxed future:
+/// `#[sync_handler]` applies `async_trait`. An `async fn` of this trait is a method that returns a boxed future:
 /// `fn items<'a>(&'a self) -> Pin<Box<dyn Future<Output = SyncResult<Items>> + Send + 'a>>`.
 #[async_trait]
 #[diagnostic::on_unimplemented(
@@ -106,15 +109,17 @@ use crate::status::Status;
     note = "write `impl SyncHandler for {Self}` under `#[sync_handler(id = \"..\", name = \"..\")]`"
 )]
 pub trait SyncHandler: Send + Sync + 'static {
-    /// What the handler says of itself: `GetHandlerInfo`. Generated by `#[sync_handler]`.
+    /// Returns the description of the handler: `GetHandlerInfo`. Generated by `#[sync_handler]`.
     fn info(&self) -> HandlerInfo;
 
     /// Takes part in this session or declines: `Initialize`.
     ///
-    /// Called first and once in a run (R25). [`Participation::Decline`] ends the run without a word in the log (R31,
-    /// R32); an error ends it too and is reported (R33). Look at the trigger, the flags and, after
-    /// [`Trigger::Invoke`](crate::trigger::Trigger::Invoke), the cookie (R35); they hold for the whole run (R28). Be
-    /// quick and show nothing (R34): a run may be made only to list items.
+    /// Called first, once per run. [`Participation::Decline`] ends the run without a log entry. An error ends the run and
+    /// is reported. Decide by the trigger, the flags and, with [`Trigger::Invoke`](crate::trigger::Trigger::Invoke), the
+    /// cookie. They do not change during the run. Return quickly and show nothing: the host may start a run only to list
+    /// items.
+    ///
+    /// See also: R25, R28, R30 to R35.
     ///
     /// ```
     /// # use syncmgr_core::{context::{Detached, RunContext}, error::SyncResult, handler::Participation};
@@ -134,12 +139,14 @@ pub trait SyncHandler: Send + Sync + 'static {
         Ok(Participation::TakePart)
     }
 
-    /// Lists what can be synchronized: `EnumSyncMgrItems`.
+    /// Lists the items that can be synchronized: `EnumSyncMgrItems`.
     ///
-    /// Ids are stable (R48), none is nil and none occurs twice; offenders are dropped and reported (R49). Collect an
-    /// iterator for a complete listing; return [`Items::incomplete`] when some may be missing (R47).
+    /// An id is stable, not nil, and occurs once in a listing. The host drops items that violate this and reports them.
+    /// Collect an iterator for a complete listing. Return [`Items::incomplete`] if items may be missing.
     ///
-    /// The default is one item that stands for the handler as a whole and has its name.
+    /// The default lists one item that represents the whole handler and has its name.
+    ///
+    /// See also: R47 to R49.
     ///
     /// ```
     /// # use syncmgr_core::{error::SyncResult, item::{Completeness, Items, SyncItem}};
@@ -149,7 +156,7 @@ pub trait SyncHandler: Send + Sync + 'static {
     /// async fn items(&self) -> SyncResult<Items> {
     ///     Ok(match self.folders().await {
     ///         Ok(folders) => folders.into_iter().map(SyncItem::named).collect(),
-    ///         Err(_) => Items::incomplete([SyncItem::named("Inbox")]), // nothing that is absent is forgotten
+    ///         Err(_) => Items::incomplete([SyncItem::named("Inbox")]), // the host keeps its data on absent items
     ///     })
     /// }
     /// # }
@@ -162,11 +169,13 @@ pub trait SyncHandler: Send + Sync + 'static {
         Ok([SyncItem::new(ItemId::new(info.id().guid()), info.name())].into_iter().collect())
     }
 
-    /// Gets ready for the chosen items: `PrepareForSync`.
+    /// Prepares the selected items: `PrepareForSync`.
     ///
-    /// The selection is in [`RunContext::selection`]. The place for log-on and questions: ask through
-    /// [`RunContext::interaction`] and pass its refusal on with `?`, which ends the run as *needs user* (R93). `Err`
-    /// ends the run without [`synchronize`](Self::synchronize) (R90), for this handler alone (R83).
+    /// The selected items are in [`RunContext::selection`]. Log on and ask questions here. If
+    /// [`RunContext::interaction`] refuses, return its error with `?`: the run ends *needs user*. Any other error also ends
+    /// the run without calling [`synchronize`](Self::synchronize). Other handlers of the session continue.
+    ///
+    /// See also: R82, R83, R90, R93.
     ///
     /// ```
     /// # use syncmgr_core::{context::PrepareContext, error::SyncResult};
@@ -175,7 +184,7 @@ pub trait SyncHandler: Send + Sync + 'static {
     /// # struct Mail { server: String }
     /// # impl Mail {
     /// async fn prepare(&self, run: &PrepareContext) -> SyncResult {
-    ///     run.keep(Connection::open(&self.server).await?); // one log-on for all items; dropped with the run
+    ///     run.keep(Connection::open(&self.server).await?); // one log-on for all items, dropped at the end of the run
     ///     Ok(())
     /// }
     /// # }
@@ -190,19 +199,21 @@ pub trait SyncHandler: Send + Sync + 'static {
         Ok(())
     }
 
-    /// Synchronizes the prepared items, less those skipped since: `Synchronize` (R97).
+    /// Synchronizes the prepared items, except those skipped in the meantime: `Synchronize`.
     ///
-    /// The default asks the host to run [`synchronize_item`](Self::synchronize_item) for each, within the limits, each
-    /// isolated from the others. Override it to use plain locals across items with [`SynchronizeContext::each`], or to do
-    /// all items in one piece of work and report each with [`SynchronizeContext::report`]; items without a terminal
-    /// status at the end are closed by the host (R105).
+    /// By default the host runs [`synchronize_item`](Self::synchronize_item) for each item, within the limits and isolated
+    /// from the other items. Override this method to share local variables between items with
+    /// [`SynchronizeContext::each`], or to synchronize all items in one operation and report each with
+    /// [`SynchronizeContext::report`]. At the end, the host closes items that have no terminal status.
+    ///
+    /// See also: R96, R97, R105.
     ///
     /// ```
     /// # use syncmgr_core::{context::SynchronizeContext, error::SyncResult};
     /// # struct Mail;
     /// # impl Mail {
     /// async fn synchronize(&self, run: &SynchronizeContext) -> SyncResult {
-    ///     let greeting = String::from("hello"); // a local that every item may borrow
+    ///     let greeting = String::from("hello"); // every item may borrow this local
     ///     run.each(|item| {
     ///         let greeting = &greeting;
     ///         async move { Ok(item.info(format!("{greeting}, {}", item.name()))) }
@@ -217,19 +228,22 @@ pub trait SyncHandler: Send + Sync + 'static {
 
     /// Synchronizes one item.
     ///
-    /// Report progress often (R107): [`ItemContext::progress`] costs nanoseconds and is where a cancelled item leaves.
+    /// Call [`ItemContext::progress`] often. A call takes nanoseconds and returns an error once the item is cancelled.
+    ///
+    /// See also: R107.
     async fn synchronize_item(&self, item: &ItemContext) -> SyncResult {
         let name = item.name();
         Err(anyhow!("the handler has neither `synchronize` nor `synchronize_item`, so `{name}` cannot be synchronized"))
             .permanent()
     }
 
-    /// Is told that an item was skipped, or everything stopped, while `prepare` or `synchronize` is pending:
-    /// `SetItemStatus`.
+    /// Receives a skip of an item or a stop of the handler while `prepare` or `synchronize` is pending: `SetItemStatus`.
     ///
-    /// Called between two polls, only in those windows (R121), with [`Status::Skipped`] and an item or
-    /// [`Status::Stopped`] and [`Subject::Handler`] (R126). The tokens of the contexts already say the same (R129);
-    /// most handlers need not look. Do not block.
+    /// Called between two polls of the pending method, with [`Status::Skipped`] and an item, or with [`Status::Stopped`]
+    /// and [`Subject::Handler`]. The tokens of the contexts are cancelled as well, so most handlers do not implement this
+    /// method. Do not block.
+    ///
+    /// See also: R121, R126, R129.
     ///
     /// ```
     /// # use std::sync::atomic::{AtomicBool, Ordering};
@@ -252,16 +266,20 @@ pub trait SyncHandler: Send + Sync + 'static {
 
     /// Shows the properties of the handler or an item: `ShowProperties`.
     ///
-    /// Called only where `HAS_PROPERTIES` is declared (R65, R66). No permit is needed to show something here (R135).
+    /// Called only if the handler or the item declares `HAS_PROPERTIES`. This method needs no permit to show something.
+    ///
+    /// See also: R65, R66, R135.
     async fn show_properties(&self, run: &RunContext, subject: Subject) -> SyncResult<PropertiesOutcome> {
         let _ = (run, subject);
         Err(anyhow!("the handler has no properties to show")).permanent()
     }
 
-    /// Explains a log entry somebody opened, perhaps settles it: `ShowError`.
+    /// Explains a log entry that the user opened, and may resolve it: `ShowError`.
     ///
-    /// Called with the id given to the entry, only for links (R144). Showing something needs a permit from
-    /// [`RunContext::interaction`], also here (R145).
+    /// Called only for entries that are links, with the id of the entry. Acquire a permit with
+    /// [`RunContext::interaction`] before showing something.
+    ///
+    /// See also: R144, R145.
     ///
     /// ```
     /// # use syncmgr_core::{context::RunContext, error::SyncResult, handler::Resolution, id::{ErrorId, ItemId}};
@@ -286,10 +304,10 @@ pub trait SyncHandler: Send + Sync + 'static {
         Ok(Resolution::Done)
     }
 
-    /// Brings what was saved of an item from an earlier version of the handler's state to this one.
+    /// Migrates the saved state of an item from an earlier version to the current one.
     ///
-    /// Called when [`ItemContext::saved`] finds a checkpoint of a version below
-    /// [`HandlerInfo::state_version`]. The next commit stores it in this version.
+    /// Called when [`ItemContext::saved`] finds a checkpoint with a version below [`HandlerInfo::state_version`]. The next
+    /// commit stores the state in the current version.
     ///
     /// ```
     /// # use serde_json::{Value, json};
@@ -308,13 +326,15 @@ pub trait SyncHandler: Send + Sync + 'static {
     /// ```
     ///
     /// # Errors
-    /// The default migrates nothing: the item ends with its state unreadable, and nothing of it is lost.
+    /// The default returns an unreadable-state error: the item fails and its stored state remains.
     fn migrate(&self, item: ItemId, from: u32, state: Value) -> SyncResult<Value> {
         let _ = (item, state);
-        Err(anyhow!("the handler has no way from version {from} of its state to the one it has now")).unreadable_state()
+        Err(anyhow!("the handler cannot migrate its state from version {from}")).unreadable_state()
     }
 
-    /// An object of the handler or an item for programs that know both sides: `GetItemObject`. `None` is `E_NOTIMPL`.
+    /// Returns an object of the handler or an item for programs that know its type: `GetItemObject`.
+    ///
+    /// `None` if the handler does not know `interface`: `E_NOTIMPL`.
     ///
     /// ```
     /// # use std::sync::Arc;
@@ -340,41 +360,45 @@ pub trait SyncHandler: Send + Sync + 'static {
     }
 }
 
-/// Whether a handler takes part in a session.
+/// A handler's decision to take part in a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Participation {
-    /// Go on and list the items: `S_OK` (R30).
+    /// Takes part; the host lists the items next: `S_OK`.
     TakePart,
-    /// Not this time: `S_FALSE`. Neither an error nor a word in the log (R31, R32).
+    /// Declines: `S_FALSE`. The run ends without an error or a log entry.
     Decline,
 }
 
-/// How showing properties ended: the argument of `ShowPropertiesCompleted`.
+/// The outcome of showing properties: the argument of `ShowPropertiesCompleted`.
+///
+/// See also: R70 to R72.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum PropertiesOutcome {
-    /// Nothing about the set of items changed: `S_OK` (R72).
+    /// The set of items is unchanged: `S_OK`.
     Done,
-    /// The item shown was deleted: `S_SYNCMGR_ITEMDELETED` (R71).
+    /// The user deleted the shown item: `S_SYNCMGR_ITEMDELETED`.
     ItemDeleted,
-    /// The set of items changed; list them again: `S_SYNCMGR_ENUMITEMS` (R70).
+    /// The set of items changed and must be listed again: `S_SYNCMGR_ENUMITEMS`.
     ListAgain,
 }
 
-/// How explaining an error ended: the arguments of `ShowErrorCompleted`.
+/// The outcome of explaining an error: the arguments of `ShowErrorCompleted`.
+///
+/// See also: R148, R149.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Resolution {
-    /// Nothing to run: `S_OK`.
+    /// Nothing runs again: `S_OK`.
     Done,
-    /// Prepare and synchronize these items again in the same run: `S_SYNCMGR_RETRYSYNC` (R148). With no items, nothing
-    /// starts (R149).
+    /// Prepares and synchronizes these items again in the same run: `S_SYNCMGR_RETRYSYNC`.
+    /// An empty list starts nothing.
     Retry(Vec<ItemId>),
 }
 
-/// What [`SyncHandler::item_object`] hands out.
+/// The object returned by [`SyncHandler::item_object`].
 pub type ItemObject = Arc<dyn Any + Send + Sync>;
 
-/// The trait is used as a trait object everywhere; this does not compile when it no longer can be.
+/// Asserts that the trait is dyn compatible.
 const _: fn(Arc<dyn SyncHandler>) = |_| {};

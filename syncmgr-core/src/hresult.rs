@@ -2,11 +2,11 @@
 
 use std::fmt;
 
-/// A COM result code, kept as the number it is.
+/// A COM result code, stored as its number.
 ///
-/// The contract uses two different tests and they must not be merged: [`is_ok`](Self::is_ok) (exactly `S_OK`) decides
-/// whether `Initialize`, `PrepareForSync` and `Synchronize` go on; [`is_success`](Self::is_success) (no failure bit)
-/// decides whether `ShowError` and `ShowProperties` will be followed by a completion.
+/// The contract has two different tests. [`is_ok`](Self::is_ok) (exactly `S_OK`) decides whether `Initialize`,
+/// `PrepareForSync` and `Synchronize` continue. [`is_success`](Self::is_success) (no failure bit) decides whether
+/// `ShowError` and `ShowProperties` are followed by a completion.
 ///
 /// ```
 /// # use syncmgr_core::hresult::HResult;
@@ -19,46 +19,46 @@ use std::fmt;
 pub struct HResult(pub i32);
 
 impl HResult {
-    /// Done, or started.
+    /// The call succeeded or has started.
     pub const S_OK: Self = Self(0);
-    /// Declined: a success code that does not go on.
+    /// The call declined: a success code that does not continue.
     pub const S_FALSE: Self = Self(1);
-    /// The listing is valid but incomplete; stored choices of absent items are kept (R47).
+    /// The listing is valid but incomplete.
     pub const S_SYNCMGR_MISSINGITEMS: Self = Self(0x0004_0201);
-    /// Prepare and synchronize again for the listed items (R148).
+    /// The given items must be prepared and synchronized again.
     pub const S_SYNCMGR_RETRYSYNC: Self = Self(0x0004_0202);
-    /// Stop this item soon (R110).
+    /// This item should stop soon.
     pub const S_SYNCMGR_CANCELITEM: Self = Self(0x0004_0203);
-    /// Stop every item of this handler soon (R111).
+    /// Every item of this handler should stop soon.
     pub const S_SYNCMGR_CANCELALL: Self = Self(0x0004_0204);
-    /// The item whose properties were shown is gone (R71).
+    /// The user deleted the item whose properties were shown.
     pub const S_SYNCMGR_ITEMDELETED: Self = Self(0x0004_0210);
-    /// The set of items changed: list them again (R70).
+    /// The set of items changed and must be listed again.
     pub const S_SYNCMGR_ENUMITEMS: Self = Self(0x0004_0211);
-    /// Failed, without saying why.
+    /// The call failed without a specific code.
     pub const E_FAIL: Self = Self(0x8000_4005_u32 as i32);
-    /// Called at the wrong time, or panicked.
+    /// The call came at the wrong time, or panicked.
     pub const E_UNEXPECTED: Self = Self(0x8000_FFFF_u32 as i32);
-    /// Not offered by this implementation.
+    /// The method is not implemented.
     pub const E_NOTIMPL: Self = Self(0x8000_4001_u32 as i32);
     /// Out of memory.
     pub const E_OUTOFMEMORY: Self = Self(0x8007_000E_u32 as i32);
-    /// An argument the contract does not allow.
+    /// The contract does not allow the argument.
     pub const E_INVALIDARG: Self = Self(0x8007_0057_u32 as i32);
-    /// The object does not offer that interface.
+    /// The object does not implement the interface.
     pub const E_NOINTERFACE: Self = Self(0x8000_4002_u32 as i32);
 
-    /// Whether the code is exactly `S_OK`.
+    /// Returns `true` if the code is exactly `S_OK`.
     pub const fn is_ok(self) -> bool {
         self.0 == 0
     }
 
-    /// Whether the code is a success code: `SUCCEEDED(hr)`. `S_FALSE` and every `S_SYNCMGR_` code are.
+    /// Returns `true` for success codes: `SUCCEEDED(hr)`. These include `S_FALSE` and every `S_SYNCMGR_` code.
     pub const fn is_success(self) -> bool {
         self.0 >= 0
     }
 
-    /// The code's name in the Windows headers, if it is one this contract uses.
+    /// Returns the code's name in the Windows headers. `None` if this contract does not use the code.
     pub const fn name(self) -> Option<&'static str> {
         Some(match self {
             Self::S_OK => "S_OK",
@@ -95,29 +95,29 @@ impl fmt::Debug for HResult {
     }
 }
 
-/// A number that the contract gives no meaning to, where it needs one.
+/// The error of converting a number that the contract does not define.
 ///
-/// Ours or the other side's mistake at a boundary: fix the number. Its code is `E_INVALIDARG`.
+/// The number comes from a bug in the caller or its peer. The matching code is `E_INVALIDARG`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{value:#x} is not a {what} of the contract")]
 #[non_exhaustive]
 pub struct UnknownCode {
-    /// What was being read, such as "log level".
+    /// The kind of the number, such as "log level".
     pub what: &'static str,
-    /// The number found.
+    /// The number.
     pub value: u32,
 }
 
 impl UnknownCode {
-    /// The code a COM caller is answered with: `E_INVALIDARG`.
+    /// Returns the code for a COM caller: `E_INVALIDARG`.
     pub const fn hresult(&self) -> HResult {
         HResult::E_INVALIDARG
     }
 }
 
-/// A failure that is known by its code alone.
+/// An error that consists of a code alone.
 ///
-/// Returned from `prepare` or `synchronize`, the call completes with this code instead of `E_FAIL`.
+/// If `prepare` or `synchronize` returns it, the call completes with this code instead of `E_FAIL`.
 ///
 /// ```
 /// # use syncmgr_core::hresult::{CodeError, HResult};
@@ -130,7 +130,7 @@ impl UnknownCode {
 pub struct CodeError(pub HResult);
 
 impl CodeError {
-    /// The code an error names, if it names one.
+    /// Returns the code in the chain of an error. `None` if there is none or it is `S_OK`.
     pub fn in_error(error: &anyhow::Error) -> Option<HResult> {
         error.chain().find_map(|cause| cause.downcast_ref::<Self>()).map(|named| named.0).filter(|code| !code.is_ok())
     }
@@ -141,7 +141,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn exactly_ok_and_success_are_two_tests() {
+    fn only_s_ok_is_ok_and_other_success_codes_are_not() {
         assert!(HResult::S_OK.is_ok() && HResult::S_OK.is_success());
         assert!(!HResult::S_FALSE.is_ok() && HResult::S_FALSE.is_success());
         assert!(!HResult::S_SYNCMGR_RETRYSYNC.is_ok() && HResult::S_SYNCMGR_RETRYSYNC.is_success());

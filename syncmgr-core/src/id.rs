@@ -1,4 +1,4 @@
-//! Identifiers: GUIDs of the contract as types that cannot be mixed up.
+//! Identifiers: the GUIDs of the contract as distinct types.
 //!
 //! ```
 //! # use syncmgr_core::id::{HandlerId, ItemId};
@@ -24,22 +24,22 @@ macro_rules! guid {
         pub struct $name(Uuid);
 
         impl $name {
-            /// The id with this value.
+            /// Creates an id from a GUID.
             pub const fn new(guid: Uuid) -> Self {
                 Self(guid)
             }
 
-            /// The id whose 128 bits, read as a big-endian number, are `value`.
+            /// Creates an id from its 128 bits, read as a big-endian number.
             pub const fn from_u128(value: u128) -> Self {
                 Self(Uuid::from_u128(value))
             }
 
-            /// The GUID behind the id.
+            /// Returns the GUID.
             pub const fn guid(self) -> Uuid {
                 self.0
             }
 
-            /// Whether this is `GUID_NULL`, which no handler, item or error may carry.
+            /// Returns `true` if this is `GUID_NULL`, which is not a valid id of a handler, item or log entry.
             pub const fn is_nil(self) -> bool {
                 self.0.is_nil()
             }
@@ -60,14 +60,14 @@ macro_rules! guid {
         impl FromStr for $name {
             type Err = IdError;
 
-            /// Reads a GUID in any of its usual spellings: with or without hyphens, braces and capitals.
+            /// Parses a GUID in any of its usual spellings: with or without hyphens, braces and capitals.
             fn from_str(text: &str) -> Result<Self, IdError> {
                 guid(text).map(Self)
             }
         }
 
         impl Serialize for $name {
-            /// As text in every format.
+            /// Serializes the id as text in every format.
             fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                 serializer.collect_str(self)
             }
@@ -82,24 +82,24 @@ macro_rules! guid {
 }
 
 guid! {
-    /// Names a handler: the handler's CLSID in the Windows contract.
+    /// The id of a handler: its CLSID in the Windows contract.
     HandlerId
 }
 
 guid! {
-    /// Names an item of one handler: `SYNCMGRITEMID`.
+    /// The id of an item of one handler: `SYNCMGRITEMID`.
     ///
-    /// The same item has the same id in every session (R48); no item uses the nil id (R49).
+    /// The same item has the same id in every session. The nil id is not valid.
     ItemId
 }
 
 guid! {
-    /// Names an entry of the error log: `SYNCMGRERRORID`.
+    /// The id of an entry of the error log: `SYNCMGRERRORID`.
     ErrorId
 }
 
 impl HandlerId {
-    /// The id of one of several handlers of the same type: derived from this id and `key`, the same every time.
+    /// Returns the id of one of several handlers of the same type, derived from this id and `key`. It is stable.
     pub fn instance(self, key: &str) -> Self {
         Self(Uuid::new_v5(&self.0, key.as_bytes()))
     }
@@ -109,12 +109,12 @@ impl ItemId {
     /// The namespace of ids derived from names.
     const NAMES: Uuid = Uuid::from_u128(0x0a2e_6e0f_8f5b_5c1c_9a64_7f3f_0d0f_51c5);
 
-    /// The id derived from a name: the same name gives the same id in every session (R48).
+    /// Returns the id derived from a name. It is the same in every session.
     pub fn from_name(name: &str) -> Self {
         Self::from_bytes(name.as_bytes())
     }
 
-    /// The id derived from a name that need not be UTF-8, such as a file name.
+    /// Returns the id derived from a name that need not be UTF-8, such as a file name.
     ///
     /// ```
     /// # use syncmgr_core::id::ItemId;
@@ -130,31 +130,31 @@ impl ErrorId {
     /// The namespace of derived error ids.
     const ENTRIES: Uuid = Uuid::from_u128(0x51f1_3b0e_6a55_5d0e_8c0e_0c58_7c9a_20d1);
 
-    /// The id derived from a key: use it to replace or delete an entry later without keeping its id.
+    /// Returns the id derived from a key. Use it to replace or delete an entry later without storing its id.
     ///
     /// ```
     /// # use syncmgr_core::id::ErrorId;
-    /// let quota = ErrorId::from_key("quota"); // the entry of the next session replaces that of this one
+    /// let quota = ErrorId::from_key("quota"); // the entry of the next session replaces the entry of this session
     /// assert_eq!(quota, ErrorId::from_key("quota"));
     /// ```
     pub fn from_key(key: &str) -> Self {
         Self(Uuid::new_v5(&Self::ENTRIES, key.as_bytes()))
     }
 
-    /// The id of the entry that asks the question `key` of `item`.
+    /// Returns the id of the log entry for the question `key` of `item`.
     pub fn of_question(item: ItemId, key: &str) -> Self {
         Self::from_key(&format!("{item} {key}"))
     }
 }
 
-/// A text that was to be an id and is no GUID. Its writer's mistake.
+/// The error of parsing a text that is not a GUID.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{}` is not an id; write a GUID, such as 5d0f0f6e-6b6c-4a43-9d6e-3c1f0a2b7c11", Escaped(.text))]
 pub struct IdError {
     text: String,
 }
 
-/// Reads the text of a GUID.
+/// Deserializes a GUID from text.
 struct GuidText;
 
 impl de::Visitor<'_> for GuidText {
@@ -169,14 +169,14 @@ impl de::Visitor<'_> for GuidText {
     }
 }
 
-/// The GUID with this text.
+/// Parses a GUID.
 fn guid(text: &str) -> Result<Uuid, IdError> {
-    /// As much of a wrong text as is worth showing.
+    /// The longest part of an invalid text that is shown, in bytes.
     const SHOWN: usize = 64;
     Uuid::try_parse(text).map_err(|_| IdError { text: bounded(text, SHOWN).into_owned() })
 }
 
-/// Numbers a session, from 1 upwards. A store that outlives its manager goes on counting.
+/// The number of a session, counted from 1. A persistent store continues the count.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 #[expect(clippy::exhaustive_structs, reason = "a number and nothing else")]
@@ -188,9 +188,9 @@ impl fmt::Display for SessionId {
     }
 }
 
-/// What a call is about: the handler as a whole, or one of its items.
+/// The subject of a call: the handler as a whole, or one of its items.
 ///
-/// Where the Windows contract passes `GUID_NULL` for "the handler itself" or "all items", this says `Handler`.
+/// `Handler` corresponds to `GUID_NULL` in the Windows contract, for "the handler itself" or "all items".
 ///
 /// ```
 /// # use syncmgr_core::id::{ItemId, Subject};
@@ -201,7 +201,7 @@ impl fmt::Display for SessionId {
 /// assert_eq!(shown(Subject::Item(ItemId::from_name("Inbox"))), "one folder");
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[expect(clippy::exhaustive_enums, reason = "the contract has no other, and a handler answers for both")]
+#[expect(clippy::exhaustive_enums, reason = "the contract has no other subject, and a handler must handle both")]
 pub enum Subject {
     /// The handler itself, or all of its items: `GUID_NULL`.
     Handler,
@@ -209,13 +209,15 @@ pub enum Subject {
     Item(ItemId),
 }
 
-/// Which entries of a run's error log: the argument of `DeleteLogError`.
+/// A selection of a run's log entries: the argument of `DeleteLogError`.
+///
+/// See also: R142, R143.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(clippy::exhaustive_enums, reason = "the contract has no other")]
+#[expect(clippy::exhaustive_enums, reason = "the contract has no other scope")]
 pub enum ErrorScope {
-    /// Every entry of this run: `GUID_NULL` (R143).
+    /// Every entry of this run: `GUID_NULL`.
     All,
-    /// The entries with this id (R142).
+    /// The entries with this id.
     One(ErrorId),
 }
 
@@ -235,7 +237,7 @@ pub mod guids {
     pub const IID_ENUM_ITEMS: Uuid = uuid!("6295DF2A-35EE-11D1-8707-00C04FD93327");
     /// `IID_ISyncMgrSynchronizeInvoke`: [`Invocation`](crate::register::Invocation).
     pub const IID_SYNCHRONIZE_INVOKE: Uuid = uuid!("6295DF2C-35EE-11D1-8707-00C04FD93327");
-    /// `LIBID_SyncObjects`: the type library, which nobody registers.
+    /// `LIBID_SyncObjects`: the type library, which is not registered.
     pub const LIBID_SYNC_OBJECTS: Uuid = uuid!("6E586F48-379C-459C-9BEB-624A7E8316EB");
 }
 
@@ -244,13 +246,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_same_name_gives_the_same_item_id_and_another_name_another() {
+    fn item_ids_differ_exactly_if_the_names_differ() {
         assert_eq!(ItemId::from_name("inbox"), ItemId::from_bytes(b"inbox"));
         assert_ne!(ItemId::from_name("inbox"), ItemId::from_name("Inbox"));
     }
 
     #[test]
-    fn two_accounts_of_one_handler_type_have_two_ids() {
+    fn instances_of_one_handler_have_different_ids() {
         let mail = HandlerId::from_u128(7);
         assert_ne!(mail.instance("ann"), mail.instance("bob"));
         assert_eq!(mail.instance("ann"), mail.instance("ann"));
@@ -258,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn an_id_is_read_from_every_usual_spelling_of_its_guid() {
+    fn an_id_parses_from_every_usual_spelling_of_its_guid() {
         let id = HandlerId::from_u128(0x5d0f_0f6e_6b6c_4a43_9d6e_3c1f_0a2b_7c11);
         for text in [
             "5d0f0f6e-6b6c-4a43-9d6e-3c1f0a2b7c11",
@@ -271,15 +273,15 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_guid_is_refused_with_as_much_of_it_as_can_be_shown() {
-        let said = |text: &str| text.parse::<ItemId>().unwrap_err().to_string();
-        assert!(said("in\x1bbox").starts_with("`in\\u{1b}box` is not an id; write a GUID"));
-        assert!(said("").starts_with("`` is not an id"));
-        assert!(said(&"x".repeat(1_000_000)).len() < 200);
+    fn a_text_that_is_not_a_guid_is_refused_and_shown_in_part() {
+        let message = |text: &str| text.parse::<ItemId>().unwrap_err().to_string();
+        assert!(message("in\x1bbox").starts_with("`in\\u{1b}box` is not an id; write a GUID"));
+        assert!(message("").starts_with("`` is not an id"));
+        assert!(message(&"x".repeat(1_000_000)).len() < 200);
     }
 
     #[test]
-    fn ids_are_written_as_text_and_sessions_as_numbers() {
+    fn ids_serialize_as_text_and_session_ids_as_numbers() {
         let written = |value: serde_json::Result<String>| value.unwrap();
         let text = "\"00000000-0000-0000-0000-000000000007\"";
         assert_eq!(written(serde_json::to_string(&HandlerId::from_u128(7))), text);

@@ -1,4 +1,4 @@
-//! What a handler says of itself: `SYNCMGRHANDLERINFO`.
+//! The description of a handler: `SYNCMGRHANDLERINFO`.
 
 use std::borrow::Cow;
 
@@ -12,9 +12,9 @@ pub use crate::limits::{Limits, WhenStalled};
 use crate::retry::RetryPolicy;
 use crate::text::{MAX_NAME, bounded};
 
-/// A handler's id, name, flags and limits: `SYNCMGRHANDLERINFO`.
+/// The description of a handler: its id, name, flags and limits. `SYNCMGRHANDLERINFO` in Windows.
 ///
-/// `#[sync_handler]` makes one as the constant `HANDLER`. Where one type serves several accounts, return
+/// `#[sync_handler]` creates one as the constant `HANDLER`. If one type serves several accounts, return
 /// `Self::HANDLER.instance(key)` from [`info`](crate::handler::SyncHandler::info).
 ///
 /// ```
@@ -39,7 +39,7 @@ pub struct HandlerInfo {
 }
 
 impl HandlerInfo {
-    /// A handler with this id and name (`wszHandlerName`), no flags and the default limits.
+    /// Creates a description with this id and name (`wszHandlerName`), no flags and the default limits.
     pub const fn new(id: HandlerId, name: &'static str) -> Self {
         Self {
             id,
@@ -54,25 +54,25 @@ impl HandlerInfo {
         }
     }
 
-    /// With these flags (`SyncMgrHandlerFlags`).
+    /// Sets the flags (`SyncMgrHandlerFlags`).
     pub const fn with_flags(mut self, flags: HandlerFlags) -> Self {
         self.flags = flags;
         self
     }
 
-    /// With these capabilities, in place of the default ones.
+    /// Sets the capabilities, in place of the default ones.
     pub const fn with_capabilities(mut self, capabilities: Capabilities) -> Self {
         self.capabilities = capabilities;
         self
     }
 
-    /// With these limits.
+    /// Sets the limits.
     pub const fn with_limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
         self
     }
 
-    /// Whose checkpoints are of this version; 1 unless said otherwise. Raise it together with
+    /// Sets the version of the handler's checkpoints, 1 by default. Increase it together with
     /// [`migrate`](crate::handler::SyncHandler::migrate).
     ///
     /// ```
@@ -86,7 +86,7 @@ impl HandlerInfo {
         self
     }
 
-    /// Retried by these rules, in place of the manager's.
+    /// Sets the retry policy, in place of the manager's.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -100,31 +100,31 @@ impl HandlerInfo {
         self
     }
 
-    /// With a name made at run time, cut at [`MAX_NAME`].
+    /// Sets a name created at run time, cut at [`MAX_NAME`].
     pub fn with_name(mut self, name: impl Into<String>) -> Self {
         self.name = Cow::Owned(bounded(&name.into(), MAX_NAME).into_owned());
         self
     }
 
-    /// With an icon (`hIcon`).
+    /// Sets the icon (`hIcon`).
     pub fn with_icon(mut self, icon: Icon) -> Self {
         self.icon = Some(icon);
         self
     }
 
-    /// Whose every item needs this resource while it runs; may be said several times.
+    /// Adds a resource that every item of the handler needs while it runs. May be called several times.
     pub fn with_claim(mut self, claim: impl Into<Claim>) -> Self {
         self.claims.push(claim.into());
         self
     }
 
-    /// This handler for one of several accounts: the id is derived from `key` and stays the same, and the name says
-    /// which one it is.
+    /// Returns the description for one of several accounts. Its id is derived from `key` and stable, and its name
+    /// includes `key`.
     ///
     /// ```
     /// # use syncmgr_core::{id::HandlerId, info::HandlerInfo};
     /// # const MAIL: HandlerInfo = HandlerInfo::new(HandlerId::from_u128(7), "Mail");
-    /// let ann = MAIL.instance("ann@example.org").with_claim("ann@example.org"); // her items go one by one
+    /// let ann = MAIL.instance("ann@example.org").with_claim("ann@example.org"); // her items run sequentially
     /// assert_eq!(ann.name(), "Mail (ann@example.org)");
     /// assert_eq!(ann.id(), MAIL.id().instance("ann@example.org"));
     /// ```
@@ -133,69 +133,73 @@ impl HandlerInfo {
         Self { id: self.id.instance(key), ..self }.with_name(name)
     }
 
-    /// The handler's id: its CLSID.
+    /// Returns the handler's id, its CLSID.
     pub const fn id(&self) -> HandlerId {
         self.id
     }
 
-    /// The name shown to people. A COM peer is handed at most 31 characters of it (R41).
+    /// Returns the name shown to users. A COM peer receives at most 31 characters of it.
+    ///
+    /// See also: R41.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// The flags.
+    /// Returns the flags.
     pub const fn flags(&self) -> HandlerFlags {
         self.flags
     }
 
-    /// What the handler promises of its work.
+    /// Returns the capabilities.
     pub const fn capabilities(&self) -> Capabilities {
         self.capabilities
     }
 
-    /// The limits a host keeps for this handler.
+    /// Returns the limits.
     pub const fn limits(&self) -> Limits {
         self.limits
     }
 
-    /// What every item of the handler needs while it runs.
+    /// Returns the resources that every item of the handler needs while it runs.
     pub fn claims(&self) -> &[Claim] {
         &self.claims
     }
 
-    /// The version of the handler's checkpoints.
+    /// Returns the version of the handler's checkpoints.
     pub const fn state_version(&self) -> u32 {
         self.state_version
     }
 
-    /// The rules for retries, if the handler has its own.
+    /// Returns the handler's retry policy. `None` if the manager's applies.
     pub const fn retry(&self) -> Option<RetryPolicy> {
         self.retry
     }
 
-    /// The icon, if there is one.
+    /// Returns the icon. `None` if there is none.
     pub const fn icon(&self) -> Option<&Icon> {
         self.icon.as_ref()
     }
 }
 
 bitflags! {
-    /// `SYNCMGRHANDLERFLAGS`. Bits without a name are kept and have no effect (R42).
+    /// The flags of a handler: `SYNCMGRHANDLERFLAGS`. Unnamed bits are retained and have no effect.
+    ///
+    /// See also: R42, R43.
     #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
     pub struct HandlerFlags: u32 {
-        /// The handler as a whole has properties to show (R66): `SYNCMGRHANDLER_HASPROPERTIES`.
+        /// The handler itself has properties to show: `SYNCMGRHANDLER_HASPROPERTIES`.
         const HAS_PROPERTIES = 0x1;
-        /// The handler may ask for a connection (R139): `SYNCMGRHANDLER_MAYESTABLISHCONNECTION`.
+        /// The handler may establish a connection: `SYNCMGRHANDLER_MAYESTABLISHCONNECTION`.
         const MAY_ESTABLISH_CONNECTION = 0x2;
-        /// Listed for choice even with no items (R43): `SYNCMGRHANDLER_ALWAYSLISTHANDLER`.
+        /// The handler is offered for selection even without items: `SYNCMGRHANDLER_ALWAYSLISTHANDLER`.
         const ALWAYS_LIST = 0x4;
-        /// Not shown: `SYNCMGRHANDLER_HIDDEN`.
+        /// The handler is not shown: `SYNCMGRHANDLER_HIDDEN`.
         const HIDDEN = 0x8;
         const _ = !0;
     }
 }
 
 impl HandlerFlags {
-    /// `SYNCMGRHANDLERFLAG_MASK`: the bits the contract knows.
+    /// The bits defined by the contract: `SYNCMGRHANDLERFLAG_MASK`.
     pub const MASK: u32 = 0x000F;
 }

@@ -1,4 +1,4 @@
-//! Items, the unit of choice, progress, skip and error: `SYNCMGRITEM` and `ISyncMgrEnumItems`.
+//! Items, the units of selection, progress, skip and error: `SYNCMGRITEM` and `ISyncMgrEnumItems`.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -10,12 +10,12 @@ use crate::claim::Claim;
 use crate::hresult::UnknownCode;
 use crate::id::ItemId;
 
-/// One thing a handler can synchronize: `SYNCMGRITEM`.
+/// An item that a handler can synchronize: `SYNCMGRITEM`.
 ///
 /// ```
 /// # use syncmgr_core::item::{ItemFlags, ItemState, SyncItem};
 /// let archive = SyncItem::named("Archive")
-///     .with_state(ItemState::Unchecked) // not chosen unless somebody says so
+///     .with_state(ItemState::Unchecked) // not selected by default
 ///     .with_flags(ItemFlags::HAS_PROPERTIES)
 ///     .with_claim("imap.example.org");
 /// assert_eq!(archive.claims().len(), 1);
@@ -30,7 +30,7 @@ pub struct SyncItem {
     state: ItemState,
 }
 
-/// What few items have, kept apart so that a million plain ones stay small.
+/// Rarely used fields, boxed to keep plain items small.
 #[derive(Clone, Debug, Default, PartialEq)]
 struct Rare {
     icon: Option<Icon>,
@@ -39,11 +39,11 @@ struct Rare {
 }
 
 impl SyncItem {
-    /// An item with this id (`ItemID`) and name (`wszItemName`), chosen by default.
+    /// Creates an item with this id (`ItemID`) and name (`wszItemName`), selected by default.
     ///
     /// ```
     /// # use syncmgr_core::{id::ItemId, item::SyncItem};
-    /// let folders = [(17_u32, "Inbox"), (18, "Inbox")]; // two of one name, told apart by the server's number
+    /// let folders = [(17_u32, "Inbox"), (18, "Inbox")]; // the same name, but different numbers on the server
     /// let items = folders.map(|(number, name)| SyncItem::new(ItemId::from_bytes(&number.to_be_bytes()), name));
     /// assert_ne!(items[0].id(), items[1].id());
     /// ```
@@ -51,33 +51,35 @@ impl SyncItem {
         Self { id, name: name.into(), rare: None, flags: ItemFlags::empty(), state: ItemState::Checked }
     }
 
-    /// An item whose id is derived from its name, and so the same in every session (R48).
+    /// Creates an item with an id derived from its name, which is the same in every session.
     ///
-    /// Two items of one handler with the same name would be one item: give them ids with [`new`](Self::new).
+    /// The names of a handler's items must differ. Create items that share a name with [`new`](Self::new).
     pub fn named(name: impl Into<Arc<str>>) -> Self {
         let name = name.into();
         Self::new(ItemId::from_name(&name), name)
     }
 
-    /// With these flags (`dwFlags`).
+    /// Sets the flags (`dwFlags`).
     pub fn with_flags(mut self, flags: ItemFlags) -> Self {
         self.flags = flags.difference(ItemFlags::LAST_UPDATE_TIME);
         self
     }
 
-    /// With this default choice (`dwItemState`); a stored preference wins over it (R56).
+    /// Sets the default selection (`dwItemState`). A stored choice overrides it.
+    ///
+    /// See also: R56.
     pub fn with_state(mut self, state: ItemState) -> Self {
         self.state = state;
         self
     }
 
-    /// With an icon (`hIcon`).
+    /// Sets the icon (`hIcon`).
     pub fn with_icon(mut self, icon: Icon) -> Self {
         self.rare.get_or_insert_default().icon = Some(icon);
         self
     }
 
-    /// With the time it was last synchronized (`ftLastUpdate`), which sets `LASTUPDATETIME` (R58).
+    /// Sets the time of the last synchronization (`ftLastUpdate`) and with it the flag `LASTUPDATETIME`.
     ///
     /// ```
     /// # use std::time::SystemTime;
@@ -90,92 +92,98 @@ impl SyncItem {
         self
     }
 
-    /// Needing this resource while it runs; may be said several times.
+    /// Adds a resource that the item needs while it runs. May be called several times.
     pub fn with_claim(mut self, claim: impl Into<Claim>) -> Self {
         self.rare.get_or_insert_default().claims.push(claim.into());
         self
     }
 
-    /// The item's id.
+    /// Returns the item's id.
     pub fn id(&self) -> ItemId {
         self.id
     }
 
-    /// The item's name. A COM peer is handed at most 127 characters of it (R61).
+    /// Returns the item's name. A COM peer receives at most 127 characters of it.
+    ///
+    /// See also: R61.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// The item's name, to keep.
+    /// Returns a shared reference to the item's name.
     pub fn shared_name(&self) -> Arc<str> {
         self.name.clone()
     }
 
-    /// The flags, `LAST_UPDATE_TIME` among them exactly when a time is known (R58).
+    /// Returns the flags. `LAST_UPDATE_TIME` is set exactly if the time is known.
+    ///
+    /// See also: R58.
     pub fn flags(&self) -> ItemFlags {
         let mut flags = self.flags;
         flags.set(ItemFlags::LAST_UPDATE_TIME, self.last_update().is_some());
         flags
     }
 
-    /// The default choice.
+    /// Returns the default selection.
     pub fn state(&self) -> ItemState {
         self.state
     }
 
-    /// The icon, if there is one.
+    /// Returns the icon. `None` if there is none.
     pub fn icon(&self) -> Option<&Icon> {
         self.rare.as_ref()?.icon.as_ref()
     }
 
-    /// When the item was last synchronized, if that is known.
+    /// Returns the time of the last synchronization. `None` if it is unknown.
     pub fn last_update(&self) -> Option<SystemTime> {
         self.rare.as_ref()?.last_update
     }
 
-    /// What the item needs while it runs, apart from what its handler claims for all items.
+    /// Returns the resources that the item needs while it runs, without those that its handler claims for all items.
     pub fn claims(&self) -> &[Claim] {
         self.rare.as_ref().map_or(&[], |rare| &rare.claims)
     }
 
-    /// The same item under a shorter name.
+    /// Returns the item with another name.
     pub(crate) fn renamed(self, name: impl Into<Arc<str>>) -> Self {
         Self { name: name.into(), ..self }
     }
 }
 
 bitflags! {
-    /// `SYNCMGRITEMFLAGS`. Bits without a name are kept and have no effect.
+    /// The flags of an item: `SYNCMGRITEMFLAGS`. Unnamed bits are retained and have no effect.
+    ///
+    /// See also: R57, R59, R60.
     #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
     pub struct ItemFlags: u32 {
-        /// The item has properties to show (R65): `SYNCMGRITEM_HASPROPERTIES`.
+        /// The item has properties to show: `SYNCMGRITEM_HASPROPERTIES`.
         const HAS_PROPERTIES = 0x01;
-        /// No preference is stored for it (R57): `SYNCMGRITEM_TEMPORARY`.
+        /// The host stores no choice for the item: `SYNCMGRITEM_TEMPORARY`.
         const TEMPORARY = 0x02;
-        /// Follows the user, not the machine; without effect (R59): `SYNCMGRITEM_ROAMINGUSER`.
+        /// The item follows the user, not the machine. Has no effect: `SYNCMGRITEM_ROAMINGUSER`.
         const ROAMING_USER = 0x04;
-        /// The last update time is known (R58): `SYNCMGRITEM_LASTUPDATETIME`.
+        /// The time of the last update is known: `SYNCMGRITEM_LASTUPDATETIME`.
         const LAST_UPDATE_TIME = 0x08;
-        /// May be deleted through the manager; without effect (R59): `SYNCMGRITEM_MAYDELETEITEM`.
+        /// The manager may delete the item. Has no effect: `SYNCMGRITEM_MAYDELETEITEM`.
         const MAY_DELETE_ITEM = 0x10;
-        /// Not listed for choice, but synchronized (R60): `SYNCMGRITEM_HIDDEN`.
+        /// The item is not offered for selection, but synchronized: `SYNCMGRITEM_HIDDEN`.
         const HIDDEN = 0x20;
         const _ = !0;
     }
 }
 
 impl ItemFlags {
-    /// `SYNCMGRITEM_ITEMFLAGMASK`: the bits the contract knows, one of them without a name.
+    /// The bits defined by the contract, one of them unnamed: `SYNCMGRITEM_ITEMFLAGMASK`.
     pub const MASK: u32 = 0x007F;
 }
 
-/// The choice an item starts with: `SYNCMGRITEMSTATE`.
+/// The default selection of an item: `SYNCMGRITEMSTATE`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[expect(clippy::exhaustive_enums, reason = "an item is chosen or not")]
+#[expect(clippy::exhaustive_enums, reason = "an item is selected or not")]
 pub enum ItemState {
-    /// Not chosen: `SYNCMGRITEMSTATE_UNCHECKED`.
+    /// Not selected: `SYNCMGRITEMSTATE_UNCHECKED`.
     Unchecked = 0,
-    /// Chosen: `SYNCMGRITEMSTATE_CHECKED`.
+    /// Selected: `SYNCMGRITEMSTATE_CHECKED`.
     Checked = 1,
 }
 
@@ -191,7 +199,7 @@ impl TryFrom<u32> for ItemState {
     }
 }
 
-/// A picture for a handler or an item: the counterpart of `HICON`.
+/// An icon of a handler or an item: the counterpart of `HICON`.
 ///
 /// ```
 /// # use syncmgr_core::item::{Icon, SyncItem};
@@ -203,24 +211,26 @@ impl TryFrom<u32> for ItemState {
 pub enum Icon {
     /// The name of an icon in the desktop's theme.
     Themed(Cow<'static, str>),
-    /// A PNG picture.
+    /// A PNG image.
     Png(Arc<[u8]>),
 }
 
-/// The items of a handler, and whether that is all of them: what `EnumSyncMgrItems` returns.
+/// A listing of a handler's items, complete or not: the result of `EnumSyncMgrItems`.
 ///
-/// The counterpart of `ISyncMgrEnumItems` is an ordinary iterator: `Next` is [`Iterator::next`], `Skip` is
-/// [`Iterator::skip`], `Reset` is a new call of [`iter`](Self::iter), `Clone` is cloning it (R50 to R55).
+/// An iterator takes the role of `ISyncMgrEnumItems`: `Next` is [`Iterator::next`], `Skip` is [`Iterator::skip`], `Reset`
+/// is a new call of [`iter`](Self::iter), and `Clone` clones the iterator.
 ///
-/// Cloning is cheap: a handler whose items do not change keeps the listing and hands out clones.
+/// Cloning is cheap: a handler whose items do not change can store its listing and return clones.
 ///
 /// ```
 /// # use syncmgr_core::item::{Completeness, Items, SyncItem};
 /// let items: Items = ["Inbox", "Sent"].map(SyncItem::named).into_iter().collect();
 /// assert_eq!((items.len(), items.completeness()), (2, Completeness::Complete));
-/// let kept = items.clone(); // cheap: a handler may keep its listing
+/// let kept = items.clone(); // cheap: a handler may store its listing
 /// assert!(kept.iter().any(|item| item.name() == "Sent"));
 /// ```
+///
+/// See also: R50 to R55.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Items {
     items: Arc<[SyncItem]>,
@@ -228,8 +238,9 @@ pub struct Items {
 }
 
 impl Items {
-    /// A listing that is known to lack items, for example because the peer is offline: `S_SYNCMGR_MISSINGITEMS`. Stored
-    /// choices of absent items are kept (R47).
+    /// Creates a listing that lacks items, for example because the peer is offline: `S_SYNCMGR_MISSINGITEMS`.
+    ///
+    /// The host retains the stored choices of absent items.
     ///
     /// ```
     /// # use syncmgr_core::item::{Completeness, Items, SyncItem};
@@ -244,41 +255,43 @@ impl Items {
         Self { items, completeness }
     }
 
-    /// The items, to keep.
+    /// Returns a shared reference to the items.
     pub fn shared(&self) -> Arc<[SyncItem]> {
         self.items.clone()
     }
 
-    /// The items, in the handler's order.
+    /// Returns an iterator over the items, in the handler's order.
     pub fn iter(&self) -> std::slice::Iter<'_, SyncItem> {
         self.items.iter()
     }
 
-    /// How many items there are.
+    /// Returns the number of items.
     pub fn len(&self) -> usize {
         self.items.len()
     }
 
-    /// Whether there are none.
+    /// Returns `true` if there are no items.
     pub fn is_empty(&self) -> bool {
         self.items.is_empty()
     }
 
-    /// Whether this is all of them.
+    /// Returns the completeness of the listing.
     pub fn completeness(&self) -> Completeness {
         self.completeness
     }
 }
 
 impl FromIterator<SyncItem> for Items {
-    /// A complete listing: stored choices of absent items are dropped (R46).
+    /// Creates a complete listing. The host drops the stored choices of absent items.
+    ///
+    /// See also: R46.
     fn from_iter<I: IntoIterator<Item = SyncItem>>(items: I) -> Self {
         Self { items: items.into_iter().collect(), completeness: Completeness::Complete }
     }
 }
 
 impl From<Vec<SyncItem>> for Items {
-    /// A complete listing.
+    /// Creates a complete listing.
     fn from(items: Vec<SyncItem>) -> Self {
         Self { items: items.into(), completeness: Completeness::Complete }
     }
@@ -293,13 +306,13 @@ impl<'a> IntoIterator for &'a Items {
     }
 }
 
-/// Whether a listing names every item there is.
+/// The completeness of a listing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(clippy::exhaustive_enums, reason = "a listing lacks something or does not")]
+#[expect(clippy::exhaustive_enums, reason = "a listing is complete or not")]
 pub enum Completeness {
     /// Every item is listed: `S_OK`.
     Complete,
-    /// Some may be missing: `S_SYNCMGR_MISSINGITEMS`.
+    /// Items may be missing: `S_SYNCMGR_MISSINGITEMS`.
     MissingItems,
 }
 

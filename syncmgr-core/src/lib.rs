@@ -1,19 +1,22 @@
-//! The contract of syncmgr and every decision it takes.
+//! The contract of syncmgr and its decision logic.
 //!
-//! This crate is what a provider author implements and what a host is judged by. It re-creates the contract of the
-//! Windows Synchronization Manager (`mobsync.h`) in Rust; [`contract`] tells it in our own words, with the rule numbers
-//! (`R1` to `R150`) that the documentation cites.
+//! This crate holds the traits that provider authors implement and the rules that every host follows. It re-creates the
+//! contract of the Windows Synchronization Manager (`mobsync.h`) in Rust. [`contract`] states the contract in our own
+//! words, with the rule numbers (`R1` to `R150`) that this documentation cites.
 //!
-//! It never spawns, sleeps, reads a clock or does I/O. Time is an argument; what must be performed goes through
+//! The crate never spawns, sleeps, reads a clock or does I/O. It takes the time as an argument and acts only through
 //! [`port::RunPort`], which a runtime implements.
 //!
-//! Read in this order: the vocabulary ([`id`], [`hresult`], [`trigger`], [`capabilities`], [`info`], [`item`], [`status`],
-//! [`progress`], [`log`], [`retry`], [`plan`], [`record`], [`facts`]), the two sides of the contract ([`handler`], [`classic`]), what an author is handed ([`context`],
-//! [`error`], [`cancel`]), the decisions ([`decision`]),
-//! and what is said of them ([`explain`](mod@explain)).
+//! Reading order:
 //!
-//! Depend on [`syncmgr`](https://docs.rs/syncmgr): semver covers what it re-exports. The rest of [`decision`], [`cell`] and
-//! [`port::RunPort`] are between this crate and a runtime, and change with any release.
+//! 1. The vocabulary: [`id`], [`hresult`], [`trigger`], [`capabilities`], [`info`], [`item`], [`status`], [`progress`],
+//!    [`log`], [`retry`], [`plan`], [`record`], [`facts`].
+//! 2. The two styles of handler: [`handler`], [`classic`].
+//! 3. The parameters and results of a handler's methods: [`context`], [`error`], [`cancel`].
+//! 4. The decisions and their explanations: [`decision`], [`explain`](mod@explain).
+//!
+//! Depend on [`syncmgr`](https://docs.rs/syncmgr): semver covers the items it re-exports. The rest of [`decision`],
+//! [`cell`] and [`port::RunPort`] are internal to syncmgr and may change in any release.
 
 #![cfg_attr(not(test), warn(clippy::print_stdout, clippy::print_stderr))]
 
@@ -77,13 +80,13 @@ pub mod port;
 
 pub mod store;
 
-#[allow(clippy::exhaustive_structs, reason = "semver promises nothing of it")]
+#[allow(clippy::exhaustive_structs, reason = "semver does not cover this module")]
 pub mod cell;
 
 #[cfg(all(test, loom))]
 mod models;
 
-#[allow(clippy::exhaustive_enums, clippy::exhaustive_structs, reason = "semver promises nothing of it")]
+#[allow(clippy::exhaustive_enums, clippy::exhaustive_structs, reason = "semver does not cover this module")]
 pub mod decision;
 
 pub mod explain;

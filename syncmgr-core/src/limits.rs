@@ -1,11 +1,11 @@
-//! What a host grants one handler: how many items at once, and how long anything may take.
+//! The limits of one handler: concurrency, grace periods and deadlines.
 
 use std::time::Duration;
 
-/// How many items of a handler run at once, how long a cancelled item may take, and how long a call may go on.
+/// The concurrency limit, grace periods and deadlines of a handler.
 ///
-/// A call that misses its deadline is told through its token, dropped after the soft grace, and has failed, whatever it
-/// returns meanwhile.
+/// A call that misses its deadline is cancelled through its token and dropped after the soft grace. The call has failed
+/// even if it returns a result in the meantime.
 ///
 /// ```
 /// # use std::time::Duration;
@@ -15,7 +15,7 @@ use std::time::Duration;
 ///     .with_soft_grace(Duration::from_secs(1))
 ///     .with_stall_after(Duration::from_secs(3600))
 ///     .with_stall_policy(WhenStalled::Report);
-/// assert_eq!(SLOW_SERVER.prepare_deadline(), Duration::from_secs(300)); // as in the defaults
+/// assert_eq!(SLOW_SERVER.prepare_deadline(), Duration::from_secs(300)); // the default
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use = "`with_` methods return the changed value"]
@@ -30,19 +30,19 @@ pub struct Limits {
     when_stalled: WhenStalled,
 }
 
-/// What happens to an item that reports no progress for too long.
+/// The reaction to an item that makes no progress for too long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum WhenStalled {
-    /// It is reported in the log and cancelled: it ends *failed*, transient.
+    /// The host logs the stall and cancels the item, which ends *failed* with a transient error.
     Cancel,
-    /// It is reported in the log and goes on.
+    /// The host logs the stall and the item continues.
     Report,
 }
 
 impl Limits {
-    /// 8 items at once; 100 ms until a cancelled item's future is dropped, 5 s until it counts as abandoned; 10 s for
-    /// `initialize`, 60 s for `items`, 5 minutes for `prepare` and `show_error`; 10 minutes without progress.
+    /// The default limits: 8 concurrent items; a soft grace of 100 ms and a hard grace of 5 s; deadlines of 10 s for
+    /// `initialize`, 60 s for `items`, and 5 minutes each for `prepare` and `show_error`; a stall after 10 minutes.
     pub const DEFAULT: Self = Self {
         items: 8,
         soft_grace: Duration::from_millis(100),
@@ -54,105 +54,106 @@ impl Limits {
         when_stalled: WhenStalled::Cancel,
     };
 
-    /// At most this many items of the handler run at once. Registration refuses 0.
+    /// Sets the maximum number of items that run at the same time. Registration refuses 0.
     pub const fn with_items(mut self, items: usize) -> Self {
         self.items = items;
         self
     }
 
-    /// How long a cancelled item may go on before its future is dropped at its next await.
+    /// Sets the time that a cancelled item may run on. After it, the item's future is dropped at its next await.
     pub const fn with_soft_grace(mut self, grace: Duration) -> Self {
         self.soft_grace = grace;
         self
     }
 
-    /// How long a cancelled item may take in all, work it must not interrupt and blocking work included; after that
-    /// it ends *abandoned*. Never shorter than the soft grace.
+    /// Sets the total time that a cancelled item may take, including uninterrupted sections and blocking work. After it,
+    /// the item ends *abandoned*. A hard grace below the soft grace counts as the soft grace.
     pub const fn with_hard_grace(mut self, grace: Duration) -> Self {
         self.hard_grace = grace;
         self
     }
 
-    /// How long `initialize` may take.
+    /// Sets the deadline for `initialize`.
     pub const fn with_initialize_deadline(mut self, deadline: Duration) -> Self {
         self.initialize = deadline;
         self
     }
 
-    /// How long `items` may take.
+    /// Sets the deadline for `items`.
     pub const fn with_items_deadline(mut self, deadline: Duration) -> Self {
         self.listing = deadline;
         self
     }
 
-    /// How long `prepare`, and `show_error`, may take. The time does not run while the handler has the user's attention
-    /// or waits for it.
+    /// Sets the deadline for `prepare` and for `show_error`. The time does not run while the handler holds the user's
+    /// attention or waits for it.
     pub const fn with_prepare_deadline(mut self, deadline: Duration) -> Self {
         self.prepare = deadline;
         self
     }
 
-    /// How long an item may go on without reporting progress until it counts as stalled; noticed at most a quarter of
-    /// this later. A `synchronize` in which nothing at all happens for so long is stalled too.
+    /// Sets the time without progress after which an item counts as stalled. The host detects the stall at most a quarter
+    /// of this time later. The `synchronize` of a handler that runs its items itself is stalled if nothing is reported for
+    /// this time.
     pub const fn with_stall_after(mut self, quiet: Duration) -> Self {
         self.stall = quiet;
         self
     }
 
-    /// What happens then.
+    /// Sets the reaction to a stall.
     pub const fn with_stall_policy(mut self, policy: WhenStalled) -> Self {
         self.when_stalled = policy;
         self
     }
 
-    /// How many items may run at once.
+    /// Returns the maximum number of items that run at the same time.
     pub const fn items(self) -> usize {
         self.items
     }
 
-    /// The soft grace.
+    /// Returns the soft grace.
     pub const fn soft_grace(self) -> Duration {
         self.soft_grace
     }
 
-    /// The hard grace, at least as long as the soft one.
+    /// Returns the hard grace. It is at least as long as the soft grace.
     ///
     /// ```
     /// # use std::time::Duration;
     /// # use syncmgr_core::info::Limits;
     /// let limits = Limits::DEFAULT.with_soft_grace(Duration::from_secs(20));
-    /// assert_eq!(limits.hard_grace(), Duration::from_secs(20)); // 5 s would be shorter than the soft one
+    /// assert_eq!(limits.hard_grace(), Duration::from_secs(20)); // 5 s is shorter than the soft grace
     /// ```
     pub fn hard_grace(self) -> Duration {
         self.hard_grace.max(self.soft_grace)
     }
 
-    /// How long `initialize` may take.
+    /// Returns the deadline for `initialize`.
     pub const fn initialize_deadline(self) -> Duration {
         self.initialize
     }
 
-    /// How long `items` may take.
+    /// Returns the deadline for `items`.
     pub const fn items_deadline(self) -> Duration {
         self.listing
     }
 
-    /// How long `prepare` and `show_error` may take.
+    /// Returns the deadline for `prepare` and for `show_error`.
     pub const fn prepare_deadline(self) -> Duration {
         self.prepare
     }
 
-    /// How long an item may go on without progress.
+    /// Returns the time without progress after which an item counts as stalled.
     pub const fn stall_after(self) -> Duration {
         self.stall
     }
 
-    /// Whether some call would have no time at all.
+    /// Returns `true` if a deadline or the stall time is zero.
     pub const fn any_is_zero(self) -> bool {
         self.initialize.is_zero() || self.listing.is_zero() || self.prepare.is_zero() || self.stall.is_zero()
     }
 
-    /// What happens to an item that stalls.
+    /// Returns the reaction to a stall.
     pub const fn stall_policy(self) -> WhenStalled {
         self.when_stalled
     }

@@ -13,30 +13,30 @@ use crate::page::Page;
 use crate::text::{Escaped, MAX_NAME, MAX_TEXT, bounded};
 use crate::time::round_down;
 
-/// How serious an entry is: `SYNCMGRLOGLEVEL`.
+/// The severity of a log entry: `SYNCMGRLOGLEVEL`.
 ///
 /// ```
 /// # use syncmgr_core::log::LogLevel;
 /// assert!(LogLevel::Error > LogLevel::Warning);
-/// assert!(LogLevel::try_from(4).is_err()); // a number of a COM peer, refused
+/// assert!(LogLevel::try_from(4).is_err()); // not a level
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-#[expect(clippy::exhaustive_enums, reason = "the contract has three")]
+#[expect(clippy::exhaustive_enums, reason = "the contract defines exactly three levels")]
 pub enum LogLevel {
-    /// Worth knowing: `SYNCMGRLOGLEVEL_INFORMATION`.
+    /// Information: `SYNCMGRLOGLEVEL_INFORMATION`.
     Information = 1,
-    /// Went on, but not as it should: `SYNCMGRLOGLEVEL_WARNING`.
+    /// The work continued with a problem: `SYNCMGRLOGLEVEL_WARNING`.
     Warning = 2,
-    /// Did not get done: `SYNCMGRLOGLEVEL_ERROR`.
+    /// The work failed: `SYNCMGRLOGLEVEL_ERROR`.
     Error = 3,
 }
 
 impl LogLevel {
-    /// `SYNCMGRLOGLEVEL_LOGLEVELMAX`: the largest level there is.
+    /// The highest level: `SYNCMGRLOGLEVEL_LOGLEVELMAX`.
     pub const MAX: Self = Self::Error;
 
-    /// The number of the Windows header.
+    /// Returns the number in the Windows header.
     pub const fn code(self) -> u32 {
         self as u32
     }
@@ -45,7 +45,9 @@ impl LogLevel {
 impl TryFrom<u32> for LogLevel {
     type Error = UnknownCode;
 
-    /// The level with this number; anything outside 1 to 3 is refused (R140).
+    /// Returns the level with this number. Numbers outside 1 to 3 are refused.
+    ///
+    /// See also: R140.
     fn try_from(value: u32) -> Result<Self, UnknownCode> {
         match value {
             1 => Ok(Self::Information),
@@ -57,44 +59,44 @@ impl TryFrom<u32> for LogLevel {
 }
 
 bitflags! {
-    /// `SYNCMGRERRORFLAGS`.
+    /// The flags of a log entry: `SYNCMGRERRORFLAGS`.
     #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
     pub struct ErrorFlags: u32 {
-        /// The entry is a link: opening it calls `ShowError` (R141). `SYNCMGRERRORFLAG_ENABLEJUMPTEXT`.
+        /// The entry is a link: opening it calls `ShowError`. `SYNCMGRERRORFLAG_ENABLEJUMPTEXT`.
         const ENABLE_JUMP_TEXT = 0x1;
         const _ = !0;
     }
 }
 
-/// What a call/completed-style handler says about an entry: `SYNCMGRLOGERRORINFO`.
+/// The details that a handler with callbacks passes with a log entry: `SYNCMGRLOGERRORINFO`.
 ///
-/// A field that is `None` is one whose bit in `mask` is not set.
+/// A field is `None` if its bit in `mask` is not set.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[expect(clippy::exhaustive_structs, reason = "the fields the contract has")]
+#[expect(clippy::exhaustive_structs, reason = "the contract defines exactly these fields")]
 pub struct LogErrorInfo {
-    /// `dwSyncMgrErrorFlags`.
+    /// The flags: `dwSyncMgrErrorFlags`.
     pub flags: Option<ErrorFlags>,
-    /// `ErrorID`: what `ShowError` and `DeleteLogError` name the entry by.
+    /// The id that `ShowError` and `DeleteLogError` refer to: `ErrorID`.
     pub error: Option<ErrorId>,
-    /// `ItemID`: the item the entry is about.
+    /// The item of the entry: `ItemID`.
     pub item: Option<ItemId>,
 }
 
 bitflags! {
-    /// `SYNCMGRLOGERROR_*`: which fields of [`LogErrorInfo`] are valid.
+    /// The valid fields of a [`LogErrorInfo`]: `SYNCMGRLOGERROR_*`.
     #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
     pub struct LogErrorMask: u32 {
-        /// `SYNCMGRLOGERROR_ERRORFLAGS`.
+        /// The flags are valid: `SYNCMGRLOGERROR_ERRORFLAGS`.
         const ERROR_FLAGS = 0x0001;
-        /// `SYNCMGRLOGERROR_ERRORID`.
+        /// The id is valid: `SYNCMGRLOGERROR_ERRORID`.
         const ERROR_ID = 0x0002;
-        /// `SYNCMGRLOGERROR_ITEMID`.
+        /// The item is valid: `SYNCMGRLOGERROR_ITEMID`.
         const ITEM_ID = 0x0004;
     }
 }
 
 impl LogErrorInfo {
-    /// Which fields are set: `mask`.
+    /// Returns the fields that are set: `mask`.
     pub fn mask(&self) -> LogErrorMask {
         let mut mask = LogErrorMask::empty();
         mask.set(LogErrorMask::ERROR_FLAGS, self.flags.is_some());
@@ -103,13 +105,15 @@ impl LogErrorInfo {
         mask
     }
 
-    /// Whether the entry is a link: it needs `ENABLE_JUMP_TEXT` and an error id (R141).
+    /// Returns `true` if the entry is a link: it has `ENABLE_JUMP_TEXT` and an error id.
+    ///
+    /// See also: R141.
     pub fn is_link(&self) -> bool {
         self.error.is_some() && self.flags.is_some_and(|flags| flags.contains(ErrorFlags::ENABLE_JUMP_TEXT))
     }
 }
 
-/// One entry of the error log.
+/// An entry of the error log.
 ///
 /// ```
 /// # use syncmgr_core::{id::{ErrorId, ItemId}, log::{LogEntry, LogLevel}};
@@ -120,48 +124,48 @@ impl LogErrorInfo {
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
-#[must_use = "an entry is in no log until it is handed to `log`"]
+#[must_use = "an entry is not logged until it is passed to `log`"]
 pub struct LogEntry {
-    /// How serious it is.
+    /// The severity.
     pub level: LogLevel,
-    /// What happened, in words; cut at [`MAX_TEXT`].
+    /// The message, cut at [`MAX_TEXT`].
     pub text: Arc<str>,
-    /// The item it is about, if it is about one.
+    /// The item, if the entry is about one.
     pub item: Option<ItemId>,
-    /// What the entry is named by, if it can be opened or deleted.
+    /// The id of the entry, if it can be opened or deleted.
     pub error: Option<ErrorId>,
-    /// What opening the entry does. Without an [`error`](Self::error) id there is nothing to open (R141).
+    /// The action on opening the entry, if any. It needs an [`error`](Self::error) id.
     pub action: Option<Action>,
 }
 
 impl LogEntry {
-    /// An entry about the handler as a whole.
+    /// Creates an entry about the handler as a whole.
     pub fn new(level: LogLevel, text: impl AsRef<str>) -> Self {
         let text = Arc::from(bounded(text.as_ref(), MAX_TEXT));
         Self { level, text, item: None, error: None, action: None }
     }
 
-    /// About this item.
+    /// Sets the item.
     pub fn with_item(self, item: ItemId) -> Self {
         Self { item: Some(item), ..self }
     }
 
-    /// Named by this id, so that it can be deleted with [`RunContext::delete_log`](crate::context::RunContext::delete_log).
+    /// Sets the id, so that [`RunContext::delete_log`](crate::context::RunContext::delete_log) can delete the entry.
     pub fn with_error(self, error: ErrorId) -> Self {
         Self { error: Some(error), ..self }
     }
 
-    /// A link: opening it calls [`show_error`](crate::handler::SyncHandler::show_error) with this id.
+    /// Makes the entry a link: opening it calls [`show_error`](crate::handler::SyncHandler::show_error) with this id.
     pub fn with_link(self, error: ErrorId) -> Self {
         Self { error: Some(error), action: Some(Action::ShowError), ..self }
     }
 
-    /// A link to a question that the host settles itself.
+    /// Makes the entry a link to a question that the host settles itself.
     pub fn with_question(self, error: ErrorId, question: Question) -> Self {
         Self { error: Some(error), action: Some(Action::Decide(question)), ..self }
     }
 
-    /// A link to something that can be done about what the entry says; opening it also calls
+    /// Makes the entry a link to a remedy. Opening it also calls
     /// [`show_error`](crate::handler::SyncHandler::show_error).
     ///
     /// ```
@@ -174,12 +178,12 @@ impl LogEntry {
         Self { error: Some(error), action: Some(Action::Remedy(remedy.in_millis())), ..self }
     }
 
-    /// The entry of a `LogError` call.
+    /// Creates the entry of a `LogError` call.
     ///
     /// ```
     /// # use syncmgr_core::log::{LogEntry, LogErrorInfo, LogLevel};
     /// let entry = LogEntry::from_info(LogLevel::Warning, "low on space", Some(&LogErrorInfo::default()));
-    /// assert!(!entry.is_link()); // neither an id nor the flag was given (R141)
+    /// assert!(!entry.is_link()); // there is no id and no flag
     /// ```
     pub fn from_info(level: LogLevel, text: &str, info: Option<&LogErrorInfo>) -> Self {
         let info = info.copied().unwrap_or_default();
@@ -187,7 +191,7 @@ impl LogEntry {
         Self { item: info.item, error: info.error, action, ..Self::new(level, text) }
     }
 
-    /// The entry with its texts cut to their bounds, however it was made.
+    /// Cuts the texts of the entry to their limits.
     pub fn bounded(mut self) -> Self {
         cut(&mut self.text, MAX_TEXT);
         if let Some(Action::Decide(question)) = &mut self.action {
@@ -196,37 +200,37 @@ impl LogEntry {
         self
     }
 
-    /// What `LogError` is told of this entry.
+    /// Returns the details of this entry for `LogError`.
     pub fn info(&self) -> LogErrorInfo {
         let flags = self.is_link().then_some(ErrorFlags::ENABLE_JUMP_TEXT);
         LogErrorInfo { flags, error: self.error, item: self.item }
     }
 
-    /// Whether the entry asks something of this item.
+    /// Returns `true` if the entry asks a question about this item.
     pub fn asks_of(&self, item: ItemId) -> bool {
         self.item == Some(item) && matches!(self.action, Some(Action::Decide(_)))
     }
 
-    /// Whether opening the entry does something (R141).
+    /// Returns `true` if the entry has an action on opening.
     pub fn is_link(&self) -> bool {
         self.error.is_some() && self.action.is_some()
     }
 }
 
-/// What opening an entry of the log does.
+/// The action on opening a log entry.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Action {
-    /// Ask the handler: `ShowError`.
+    /// Calls the handler: `ShowError`.
     ShowError,
-    /// Answer this question; the item runs again with the answer.
+    /// Asks this question; the item runs again with the answer.
     Decide(Question),
-    /// Do this, then ask the handler, which may run items again: `ShowError`.
+    /// Applies this remedy, then calls the handler, which may run items again: `ShowError`.
     Remedy(Remedy),
 }
 
-/// A decision an item waits for.
+/// A decision that an item waits for.
 ///
 /// ```
 /// # use syncmgr_core::{id::{ErrorId, ItemId}, log::{LogEntry, LogLevel, Question}};
@@ -239,16 +243,16 @@ pub enum Action {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Question {
-    /// Names the decision within its item.
+    /// The key of the decision, unique within its item.
     pub key: Arc<str>,
-    /// The question in words.
+    /// The text of the question.
     pub text: Arc<str>,
-    /// The answers to choose from, in words.
+    /// The texts of the choices.
     pub choices: Arc<[Arc<str>]>,
-    /// What each answer does, where the host asks; empty where the handler does.
+    /// The remedy behind each choice, if the host asks; empty if the handler asks.
     #[serde(default, skip_serializing_if = "no_remedies")]
     pub remedies: Arc<[Remedy]>,
-    /// Stands for what the question is about: an answer holds for this and nothing else.
+    /// A digest of the subject. An answer only counts for the same digest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub digest: Option<u64>,
 }
@@ -257,7 +261,7 @@ fn no_remedies(remedies: &[Remedy]) -> bool {
     remedies.is_empty()
 }
 
-/// Something that can be done about what keeps an item from running.
+/// A fix that the user can choose for a problem that keeps an item from running.
 ///
 /// ```
 /// # use syncmgr_core::{log::Remedy, page::Page};
@@ -269,30 +273,30 @@ fn no_remedies(remedies: &[Remedy]) -> bool {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Remedy {
-    /// Carry the plan out as it was declared.
+    /// Carry out the plan as declared.
     Allow,
-    /// Leave things as they are.
+    /// Change nothing.
     Refuse,
-    /// Do not delete: bring back what is missing.
+    /// Delete nothing and restore the missing entries.
     Revert,
-    /// This side is right.
+    /// Use this side.
     ChooseSide(Arc<str>),
-    /// Sign in, or give a new password.
+    /// Sign in, or enter a new password.
     SignIn,
-    /// Make room where it is written.
+    /// Free space at the destination.
     FreeSpace,
     /// Wait until this time.
     WaitUntil(#[serde(with = "crate::time")] SystemTime),
-    /// Open this page; never by policy.
+    /// Open this page. No policy does this automatically.
     OpenPage(Page),
-    /// Put the saved state aside and begin afresh.
+    /// Set the saved state aside and start over.
     Reset,
     /// Try again now.
     TryAgain,
 }
 
 impl Remedy {
-    /// The same, as a store keeps it: times in whole milliseconds.
+    /// Returns the remedy with times in whole milliseconds, as they are stored.
     fn in_millis(self) -> Self {
         match self {
             Self::WaitUntil(time) => Self::WaitUntil(round_down(time)),
@@ -304,22 +308,22 @@ impl Remedy {
 impl fmt::Display for Remedy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Allow => f.write_str("go on"),
-            Self::Refuse => f.write_str("leave things as they are"),
-            Self::Revert => f.write_str("bring back what is missing"),
-            Self::ChooseSide(side) => write!(f, "{} is right", Escaped(side)),
+            Self::Allow => f.write_str("continue"),
+            Self::Refuse => f.write_str("change nothing"),
+            Self::Revert => f.write_str("restore the missing entries"),
+            Self::ChooseSide(side) => write!(f, "use {}", Escaped(side)),
             Self::SignIn => f.write_str("sign in"),
             Self::FreeSpace => f.write_str("free some space"),
             Self::WaitUntil(_) => f.write_str("wait"),
             Self::OpenPage(page) => write!(f, "open {page}"),
-            Self::Reset => f.write_str("put the saved state aside and begin afresh"),
+            Self::Reset => f.write_str("set the saved state aside and start over"),
             Self::TryAgain => f.write_str("try again"),
         }
     }
 }
 
 impl Question {
-    /// A question with these answers, in words.
+    /// Creates a question with these choices.
     pub fn new(key: &str, text: &str, choices: impl IntoIterator<Item = Arc<str>>) -> Self {
         let choices = choices.into_iter().collect();
         let mut question = Self { key: key.into(), text: text.into(), choices, remedies: Arc::default(), digest: None };
@@ -327,14 +331,14 @@ impl Question {
         question
     }
 
-    /// A question of the host's about what `digest` stands for. Each answer does something.
+    /// Creates a question of the host about the subject of `digest`. Each choice applies its remedy.
     pub fn of_host(key: &str, text: &str, remedies: impl IntoIterator<Item = Remedy>, digest: u64) -> Self {
         let remedies: Arc<[Remedy]> = remedies.into_iter().map(Remedy::in_millis).collect();
         let choices: Vec<_> = remedies.iter().map(|remedy| Arc::from(remedy.to_string())).collect();
         Self { remedies, digest: Some(digest), ..Self::new(key, text, choices) }
     }
 
-    /// Cuts the texts to their bounds.
+    /// Cuts the texts to their limits.
     pub fn bound(&mut self) {
         cut(&mut self.key, MAX_NAME);
         cut(&mut self.text, MAX_TEXT);
@@ -377,7 +381,7 @@ mod tests {
     }
 
     #[test]
-    fn an_entry_survives_the_way_over_the_callback() {
+    fn an_entry_survives_conversion_to_callback_arguments() {
         let entry =
             LogEntry::new(LogLevel::Warning, "half").with_item(ItemId::from_u128(2)).with_link(ErrorId::from_u128(3));
         assert_eq!(LogEntry::from_info(entry.level, &entry.text, Some(&entry.info())), entry);

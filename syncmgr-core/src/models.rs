@@ -1,4 +1,4 @@
-//! What threads can do to a cell and its cancellation at once, in every order there is: `cargo loom`.
+//! Loom models of concurrent access to a cell and its cancellation. Run them with `cargo loom`.
 
 use std::sync::Arc;
 use std::task::{Wake, Waker};
@@ -15,31 +15,31 @@ use crate::progress::{Progress, ProgressState};
 use crate::status::Status;
 
 #[test]
-fn whoever_asks_for_the_token_while_it_is_cancelled_hears_of_it() {
+fn a_token_requested_during_a_cancel_is_cancelled() {
     model(|| {
         let cancel = Arc::new(Cancel::default());
-        let asking = beside(&cancel, Cancel::token);
+        let asking = spawn_on(&cancel, Cancel::token);
         wake(cancel.cancel(CancelReason::Skipped));
         assert!(asking.join().unwrap().is_cancelled());
     });
 }
 
 #[test]
-fn whoever_asks_for_the_token_while_it_ends_hears_of_it() {
+fn a_token_requested_during_a_close_is_cancelled() {
     model(|| {
         let cancel = Arc::new(Cancel::default());
-        let asking = beside(&cancel, Cancel::token);
+        let asking = spawn_on(&cancel, Cancel::token);
         wake(cancel.close());
         assert!(asking.join().unwrap().is_cancelled());
     });
 }
 
 #[test]
-fn of_two_reasons_the_first_stays_and_only_its_giver_wakes() {
+fn the_first_of_two_reasons_stays_and_only_its_caller_wakes() {
     model(|| {
         let cancel = Arc::new(Cancel::default());
         let _token = cancel.token();
-        let stopping = beside(&cancel, |cancel| cancel.cancel(CancelReason::SessionStopped).is_some());
+        let stopping = spawn_on(&cancel, |cancel| cancel.cancel(CancelReason::SessionStopped).is_some());
         let skipped = cancel.cancel(CancelReason::Skipped).is_some();
         assert_ne!(skipped, stopping.join().unwrap());
         let first = if skipped { CancelReason::Skipped } else { CancelReason::SessionStopped };
@@ -48,7 +48,7 @@ fn of_two_reasons_the_first_stays_and_only_its_giver_wakes() {
 }
 
 #[test]
-fn the_last_work_to_end_wakes_whoever_saw_it_going_on() {
+fn the_end_of_the_last_work_wakes_a_waiter_that_saw_it_running() {
     model(|| {
         let (cell, woken) = (Arc::<ItemCell>::default(), Arc::<Woken>::default());
         let works = [cell.begin_work(), cell.begin_work()];
@@ -61,10 +61,10 @@ fn the_last_work_to_end_wakes_whoever_saw_it_going_on() {
 }
 
 #[test]
-fn progress_that_is_fresh_is_seen_whole() {
+fn fresh_progress_is_seen_complete() {
     model(|| {
         let cell = Arc::<ItemCell>::default();
-        let reporting = beside(&cell, |cell| cell.progress(3, Some(9)));
+        let reporting = spawn_on(&cell, |cell| cell.progress(3, Some(9)));
         if cell.take_fresh() {
             assert_eq!((cell.state().value, cell.state().max), (3, 9));
         }
@@ -78,7 +78,7 @@ fn the_text_and_the_status_of_a_report_are_seen_together() {
         let cell = Arc::<ItemCell>::default();
         cell.tolerate(FailureClass::Gone);
         let reporting =
-            beside(&cell, |cell| cell.report(&Progress::new().with_text("x").with_status(Status::Updating)));
+            spawn_on(&cell, |cell| cell.report(&Progress::new().with_text("x").with_status(Status::Updating)));
         let seen = cell.state();
         assert_eq!(seen.text.is_some(), seen.status.is_some());
         reporting.join().unwrap().expect("not cancelled");
@@ -86,7 +86,7 @@ fn the_text_and_the_status_of_a_report_are_seen_together() {
 }
 
 #[test]
-fn what_is_done_with_the_cell_of_an_ended_item_never_reaches_the_next_one() {
+fn a_stray_use_of_an_ended_items_cell_never_reaches_the_next_item() {
     for stray in [
         |cell: &ItemCell| {
             let _ = cell.progress(3, Some(9));
@@ -98,8 +98,8 @@ fn what_is_done_with_the_cell_of_an_ended_item_never_reaches_the_next_one() {
         |cell: &ItemCell| wake(cell.cancel().cancel(CancelReason::Skipped)),
     ] {
         model(move || {
-            let (next, straying) = renewed_beside(stray);
-            straying.join().unwrap();
+            let (next, stray) = renew_while(stray);
+            stray.join().unwrap();
             assert_eq!(next.state(), ProgressState::default());
             assert_eq!((next.traces(), next.cancel().reason()), (Traces::default(), None));
         });
@@ -107,36 +107,36 @@ fn what_is_done_with_the_cell_of_an_ended_item_never_reaches_the_next_one() {
 }
 
 #[test]
-fn a_token_of_an_ended_item_is_cancelled_and_never_the_next_ones() {
+fn the_token_of_an_ended_item_is_cancelled_and_the_next_one_is_not() {
     model(|| {
-        let (next, asking) = renewed_beside(|cell| cell.cancel().token());
+        let (next, asking) = renew_while(|cell| cell.cancel().token());
         assert!(asking.join().unwrap().is_cancelled());
         assert!(!next.cancel().token().is_cancelled());
     });
 }
 
-/// The cell of the next item, renewed while another thread does something with the last one's and lets go of it.
+/// Renews a cell while another thread uses the cell of the previous item and drops its reference.
 ///
-/// Loom does not see how many hold an `Arc`: that the thread has let go is a flag, with the orderings of the count, and
-/// while the flag is not seen another reference stands for the thread's.
-fn renewed_beside<T: 'static>(act: impl FnOnce(&ItemCell) -> T + 'static) -> (Arc<ItemCell>, thread::JoinHandle<T>) {
-    let (mut cell, let_go) = (Arc::<ItemCell>::default(), Arc::new(AtomicBool::new(false)));
-    let (last, letting_go) = (cell.clone(), let_go.clone());
+/// Loom does not model the reference count of an `Arc`. A flag with the orderings of the count models the drop. While the
+/// flag is not visible, `held` stands for the thread's reference.
+fn renew_while<T: 'static>(act: impl FnOnce(&ItemCell) -> T + 'static) -> (Arc<ItemCell>, thread::JoinHandle<T>) {
+    let (mut cell, dropped) = (Arc::<ItemCell>::default(), Arc::new(AtomicBool::new(false)));
+    let (last, set_dropped) = (cell.clone(), dropped.clone());
     let acting = thread::spawn(move || {
         let done = act(&last);
         drop(last);
-        letting_go.store(true, Ordering::Release);
+        set_dropped.store(true, Ordering::Release);
         done
     });
-    let held = (!let_go.load(Ordering::Relaxed)).then(|| cell.clone());
-    let mut over = Vec::new();
-    ItemCell::renew(&mut cell, 1, &mut over);
+    let held = (!dropped.load(Ordering::Relaxed)).then(|| cell.clone());
+    let mut closed = Vec::new();
+    ItemCell::renew(&mut cell, 1, &mut closed);
     drop(held);
-    over.iter().for_each(CancellationToken::cancel);
+    closed.iter().for_each(CancellationToken::cancel);
     (cell, acting)
 }
 
-fn beside<S: 'static, T: 'static>(shared: &Arc<S>, act: impl FnOnce(&S) -> T + 'static) -> thread::JoinHandle<T> {
+fn spawn_on<S: 'static, T: 'static>(shared: &Arc<S>, act: impl FnOnce(&S) -> T + 'static) -> thread::JoinHandle<T> {
     let shared = shared.clone();
     thread::spawn(move || act(&shared))
 }
@@ -147,7 +147,7 @@ fn wake(token: Option<CancellationToken>) {
     }
 }
 
-/// Whether it was woken.
+/// A waker that records its wake.
 #[derive(Default)]
 struct Woken(AtomicBool);
 

@@ -1,4 +1,4 @@
-//! Addresses of pages, fit to be stored and opened.
+//! Redacted URLs: page addresses without secrets, safe to store and to open.
 
 use std::fmt;
 use std::sync::Arc;
@@ -7,13 +7,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::text::{Escaped, MAX_NAME};
 
-/// The address of a page somebody may open: `http` or `https`, without user-info, query and fragment, which may be secrets.
+/// A redacted `http` or `https` URL. It has no user info, query or fragment, since these may hold secrets.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "Arc<str>", into = "Arc<str>")]
 pub struct Page(Arc<str>);
 
 impl Page {
-    /// The page at this address, less what may be a secret.
+    /// Parses an address and drops the parts that may hold secrets.
     ///
     /// ```
     /// # use syncmgr_core::page::Page;
@@ -24,14 +24,15 @@ impl Page {
     /// ```
     ///
     /// # Errors
-    /// Any other scheme, no host, control characters or spaces, or an address longer than [`MAX_NAME`].
+    /// Fails for any other scheme, a missing host, control characters or spaces, and addresses longer than
+    /// [`MAX_NAME`].
     pub fn new(address: &str) -> Result<Self, PageError> {
         let refused = || PageError { address: crate::text::bounded(address, 64).into_owned() };
         let (scheme, rest) = address.split_once("://").ok_or_else(refused)?;
         let scheme = scheme.to_ascii_lowercase();
-        let odd =
+        let malformed =
             address.len() > MAX_NAME || address.contains(|c: char| c.is_control() || c.is_whitespace() || c == '\\');
-        if odd || !matches!(&*scheme, "http" | "https") {
+        if malformed || !matches!(&*scheme, "http" | "https") {
             return Err(refused());
         }
         let plain = rest.split(['?', '#']).next().unwrap_or_default();
@@ -43,7 +44,7 @@ impl Page {
         }
     }
 
-    /// The address.
+    /// Returns the address.
     pub fn address(&self) -> &str {
         &self.0
     }
@@ -69,9 +70,9 @@ impl fmt::Display for Page {
     }
 }
 
-/// An address that is not one of a page. Its writer's mistake.
+/// An address that is not an `http` or `https` URL. This is a mistake of the caller.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{}` is not the address of a page; give one with http or https", Escaped(.address))]
+#[error("`{}` is not the address of a page; use an http or https URL", Escaped(.address))]
 pub struct PageError {
     address: String,
 }
@@ -81,7 +82,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_may_be_a_secret_is_left_out() {
+    fn parts_of_an_address_that_may_be_secret_are_dropped() {
         let page = |address| Page::new(address).map(|page| page.address().to_string());
         assert_eq!(page("https://ann:pw@example.org:8/a/b?token=1#x"), Ok("https://example.org:8/a/b".to_string()));
         assert_eq!(page("HTTP://example.org"), Ok("http://example.org".to_string()));
@@ -89,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn only_pages_are_taken() {
+    fn only_http_and_https_addresses_are_accepted() {
         for address in
             ["file:///etc/passwd", "javascript:alert(1)", "https://", "https://a b", "ftp://x", "x", "http://\n"]
         {

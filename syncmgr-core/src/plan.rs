@@ -1,4 +1,4 @@
-//! What a provider is about to do, said before it does it.
+//! Plans: the changes a provider declares before it makes them.
 
 use std::sync::Arc;
 
@@ -7,42 +7,43 @@ use serde::{Deserialize, Serialize};
 use crate::decision::guard::Objection;
 use crate::error::NeedsUser;
 
-/// What an item is about to do to its sides: declared with [`ItemContext::clear`](crate::context::ItemContext::clear), so
-/// that the host can hold what looks like a mistake.
+/// The changes that an item is about to make. A handler declares them with
+/// [`ItemContext::clear`](crate::context::ItemContext::clear), so that the host can hold a plan that looks like a
+/// mistake.
 ///
 /// ```
 /// # use syncmgr_core::plan::{Plan, Side};
 /// let plan = Plan::new()
 ///     .with_creates(40)
-///     .with_deletes(3, 900) // three of nine hundred
+///     .with_deletes(3, 900) // 3 of 900 entries
 ///     .with_bytes(12_000_000)
 ///     .with_side(Side::new("the disk", 900).with_identity("uuid-of-the-disk"));
 /// assert_eq!((plan.existing, plan.sides.len()), (900, 1));
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
-#[must_use = "a plan holds nothing back until it is handed to `clear`"]
+#[must_use = "a plan has no effect until it is passed to `clear`"]
 pub struct Plan {
-    /// Entries that will be made.
+    /// The number of entries to create.
     pub creates: u64,
-    /// Entries that will be changed.
+    /// The number of entries to change.
     pub updates: u64,
-    /// Entries that will be deleted.
+    /// The number of entries to delete.
     pub deletes: u64,
-    /// Bytes that will be moved; 0 where nobody knows.
+    /// The number of bytes to transfer; 0 if it is not known.
     pub bytes: u64,
-    /// Entries there are where something is deleted: what [`deletes`](Self::deletes) is compared with.
+    /// The number of entries before the deletions: the base for the share of [`deletes`](Self::deletes).
     pub existing: u64,
-    /// The sides, as they are now.
+    /// The sides in their current state.
     pub sides: Vec<Side>,
 }
 
-/// One side of what is synchronized: a folder, a mailbox, a peer.
+/// One side of a synchronization: a folder, a mailbox, a peer.
 ///
 /// ```
 /// # use std::time::SystemTime;
 /// # use syncmgr_core::{decision::guard::{GuardPolicy, Objection, object}, plan::{Plan, Side}, record::ItemRecord};
-/// let mut record = ItemRecord::new(); // what the last success left
+/// let mut record = ItemRecord::new(); // the record of the last success
 /// record.sides = vec![Side::new("the disk", 900).with_identity("disk-1")];
 /// let swapped = Plan::new().with_side(Side::new("the disk", 900).with_identity("disk-2"));
 /// let objection = object(&swapped, Some(&record), &GuardPolicy::DEFAULT, SystemTime::UNIX_EPOCH);
@@ -50,48 +51,48 @@ pub struct Plan {
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
-#[must_use = "a side is part of a plan once it is handed to `with_side`"]
+#[must_use = "a side is part of a plan once it is passed to `with_side`"]
 pub struct Side {
-    /// What people call it.
+    /// The display name.
     pub name: Arc<str>,
-    /// What tells it from another of the same name: the id of a disk, of a mailbox, a key's fingerprint. `None` where there
-    /// is nothing to tell.
+    /// An identity that differs between sides of the same name: the id of a disk or mailbox, a key's fingerprint.
+    /// `None` if there is none.
     pub identity: Option<Arc<str>>,
-    /// How many entries it has.
+    /// The number of entries.
     pub entries: u64,
 }
 
 impl Plan {
-    /// Nothing will be done.
+    /// Creates a plan without changes.
     pub const fn new() -> Self {
         Self { creates: 0, updates: 0, deletes: 0, bytes: 0, existing: 0, sides: Vec::new() }
     }
 
-    /// Making so many entries.
+    /// Sets the number of entries to create.
     pub const fn with_creates(mut self, creates: u64) -> Self {
         self.creates = creates;
         self
     }
 
-    /// Changing so many entries.
+    /// Sets the number of entries to change.
     pub const fn with_updates(mut self, updates: u64) -> Self {
         self.updates = updates;
         self
     }
 
-    /// Deleting so many entries of so many there are.
+    /// Sets the number of entries to delete, and the number of entries before that.
     pub const fn with_deletes(mut self, deletes: u64, existing: u64) -> Self {
         (self.deletes, self.existing) = (deletes, existing);
         self
     }
 
-    /// Moving so many bytes.
+    /// Sets the number of bytes to transfer.
     pub const fn with_bytes(mut self, bytes: u64) -> Self {
         self.bytes = bytes;
         self
     }
 
-    /// Between this side and the others.
+    /// Adds a side.
     pub fn with_side(mut self, side: Side) -> Self {
         self.sides.push(side);
         self
@@ -99,49 +100,49 @@ impl Plan {
 }
 
 impl Side {
-    /// A side with so many entries.
+    /// Creates a side with this number of entries.
     pub fn new(name: impl Into<Arc<str>>, entries: u64) -> Self {
         Self { name: name.into(), identity: None, entries }
     }
 
-    /// Told from others by this.
+    /// Sets the identity.
     pub fn with_identity(self, identity: impl Into<Arc<str>>) -> Self {
         Self { identity: Some(identity.into()), ..self }
     }
 }
 
-/// What the host says to a [`Plan`].
+/// The decision of the host about a [`Plan`].
 ///
 /// ```
 /// # use syncmgr_core::plan::Clearance;
-/// let deletes = |clearance| match clearance {
-///     Clearance::Go => "everything that was planned",
-///     Clearance::Revert => "nothing: what is missing comes back",
-///     _ => "nothing yet",
+/// let deletions = |clearance| match clearance {
+///     Clearance::Go => "as planned",
+///     Clearance::Revert => "none: the missing entries are restored",
+///     _ => "none yet",
 /// };
-/// assert_eq!(deletes(Clearance::Revert), "nothing: what is missing comes back");
+/// assert_eq!(deletions(Clearance::Revert), "none: the missing entries are restored");
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 #[must_use = "a plan that is held must not be carried out"]
 pub enum Clearance {
-    /// Do it.
+    /// Carry out the plan.
     Go,
-    /// Leave out what the host objects to, for this reason; it has asked, and the item ends *needs user*.
+    /// Leave out the part that violates the guard. The host has asked the user, and the item ends as *needs user*.
     Held(Objection),
-    /// Do not delete: bring back what is missing.
+    /// Delete nothing and restore the missing entries.
     Revert,
-    /// This side is right.
+    /// Use this side.
     Side(Arc<str>),
 }
 
 impl Clearance {
-    /// Whether the plan may be carried out as it was declared.
+    /// Returns `true` if the plan may be carried out as declared.
     pub fn is_go(&self) -> bool {
         *self == Self::Go
     }
 
-    /// The way out for those who do nothing while their plan is held: pass it on with `?`.
+    /// Turns a held plan into an error, for handlers that do nothing in this case: return it with `?`.
     ///
     /// ```
     /// # use syncmgr_core::{decision::guard::Objection, plan::Clearance};
@@ -151,10 +152,10 @@ impl Clearance {
     /// ```
     ///
     /// # Errors
-    /// [`NeedsUser`] where the plan is held.
+    /// [`NeedsUser`] if the plan is held.
     pub fn or_leave(self) -> Result<Self, NeedsUser> {
         match self {
-            Self::Held(_) => Err(NeedsUser::new("the host holds what was about to be done; the log says why")),
+            Self::Held(_) => Err(NeedsUser::new("the host holds the plan; the log has the reason")),
             clearance => Ok(clearance),
         }
     }

@@ -1,4 +1,4 @@
-//! What the contexts ask of whoever hosts a run, and what a host asks of the world around it.
+//! The interface between the contexts and a host, and between a host and its application.
 
 use std::any::{Any, TypeId};
 use std::collections::BTreeMap;
@@ -26,18 +26,18 @@ use crate::trigger::{RunFlags, Trigger};
 /// The host's side of one attempt of one run. The contexts are thin handles over it.
 ///
 /// Implemented by the runtime and by [`Detached`](crate::context::Detached). After the host has detached, every method is
-/// harmless: logging is dropped, asking is refused.
+/// harmless: log entries are dropped, and requests for the user's attention are refused.
 pub trait RunPort: Send + Sync {
-    /// What holds for the attempt. Its selection, number and fence are those of before the choice until the items are selected.
+    /// Returns the data of the attempt. Before the selection, `selection`, `attempt` and `fence` have initial values.
     fn facts(&self) -> &RunFacts;
 
-    /// The cancellation of the handler in this attempt.
+    /// Returns the cancellation of the handler in this attempt.
     fn cancel(&self) -> &Cancel;
 
-    /// Whether an item was skipped before it began.
+    /// Returns `true` if an item was skipped before it began.
     fn is_skipped(&self, item: ItemId) -> bool;
 
-    /// What the run keeps.
+    /// Returns the values stored in the run.
     fn kept(&self) -> &Kept;
 
     /// Adds an entry to the error log.
@@ -46,13 +46,13 @@ pub trait RunPort: Send + Sync {
     /// Removes entries of this run from the error log.
     fn delete_log(&self, scope: ErrorScope);
 
-    /// Takes a report about any prepared item from a handler that does all items in one piece of work.
+    /// Reports the progress of any prepared item, for a handler that synchronizes all items in one operation.
     ///
     /// # Errors
     /// See [`ReportError`].
     fn report(&self, item: ItemId, report: &Progress) -> Result<(), ReportError>;
 
-    /// Ends an item before `synchronize` begins, as an item ends that fails with this error.
+    /// Ends an item before `synchronize` begins, with this error.
     ///
     /// # Errors
     /// See [`ReportError`].
@@ -67,73 +67,73 @@ pub trait RunPort: Send + Sync {
     /// Runs a job on a thread that may block.
     fn blocking(&self, job: Box<dyn FnOnce() + Send>);
 
-    /// Runs a future as a task of its own.
+    /// Runs a future as its own task.
     fn spawn(&self, task: BoxFuture<'static, ()>);
 
     /// Waits for the user's attention.
     ///
     /// # Errors
-    /// [`NeedsUser`] when nobody may be bothered or nobody is there, [`Cancelled`] while waiting.
+    /// [`NeedsUser`] if the session may not ask the user or the user is absent, [`Cancelled`] if cancelled while waiting.
     fn interaction(&self) -> BoxFuture<'_, SyncResult<InteractionPermit>>;
 
-    /// Brings a connection up, or uses the one that is.
+    /// Establishes a connection, or reuses an existing one.
     fn connect<'a>(&'a self, name: Option<&'a str>) -> BoxFuture<'a, SyncResult>;
 
-    /// The answer to a question, as an index into its choices, or `None` while nobody has given one; the question is
-    /// then open in the log.
+    /// Returns the answer to a question, as an index into its choices. `None` while it is unanswered; the log then has an
+    /// entry for the question.
     fn decide(&self, item: ItemId, question: &Question) -> Option<usize>;
 
-    /// What was last committed of an item, as JSON in the version of the handler's state.
+    /// Returns the state that an item committed last, as JSON in the current version of the handler's state.
     ///
     /// # Errors
-    /// Marked as unreadable state where it is of a later version, or the handler cannot migrate it.
+    /// Unreadable state if the stored state has a later version or the handler cannot migrate it.
     fn saved(&self, item: ItemId) -> SyncResult<Option<Arc<str>>>;
 
     /// Saves the state of an item, as JSON.
     fn commit(&self, item: ItemId, state: Arc<str>) -> BoxFuture<'_, SyncResult>;
 
-    /// Judges what an item is about to do.
+    /// Decides on a plan that an item proposes.
     fn clear(&self, item: ItemId, plan: &Plan) -> Clearance;
 
-    /// Makes files and directories survive what a commit survives.
+    /// Makes files and directories as durable as a commit.
     fn sync_paths(&self, paths: Vec<PathBuf>) -> BoxFuture<'_, SyncResult>;
 }
 
-/// What [`RunPort::each`] runs for an item.
+/// The work of [`RunPort::each`] on an item.
 pub type ItemWork<'a> = dyn Fn(ItemContext) -> BoxFuture<'a, SyncResult> + Send + Sync + 'a;
 
-/// What holds for a whole attempt of a run.
+/// The constant data of an attempt of a run.
 ///
 /// ```
 /// # use std::sync::Arc;
 /// # use syncmgr_core::{id::{HandlerId, SessionId}, port::RunFacts, trigger::{RunFlags, Trigger}};
 /// let facts = RunFacts::new(HandlerId::from_u128(7), SessionId(1), Trigger::Manual, RunFlags::empty());
 /// let facts = facts.with_cookie(Some(Arc::from(&b"folder=17"[..])));
-/// assert_eq!(facts.cookie, None); // only an invocation has one (R16)
+/// assert_eq!(facts.cookie, None); // only an invocation has a cookie
 /// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct RunFacts {
     /// The handler.
     pub handler: HandlerId,
-    /// The session the run is part of.
+    /// The session of the run.
     pub session: SessionId,
-    /// What started the session.
+    /// The trigger that started the session.
     pub trigger: Trigger,
-    /// Under which conditions it runs (R28).
+    /// The flags of the run.
     pub flags: RunFlags,
-    /// The bytes of the invocation, after [`Trigger::Invoke`] only (R35).
+    /// The bytes of the invocation. `None` unless the trigger is [`Trigger::Invoke`].
     pub cookie: Option<Arc<[u8]>>,
-    /// The chosen items, in the handler's order; empty before the choice.
+    /// The selected items, in the handler's order. Empty before the selection.
     pub selection: Arc<[SyncItem]>,
-    /// Which attempt of the run this is; 0 before the choice.
+    /// The number of the attempt in the run. 0 before the selection.
     pub attempt: u32,
-    /// What orders this attempt's writes among those to the same record.
+    /// The order of this attempt's writes among those to the same record.
     pub fence: Fence,
 }
 
 impl RunFacts {
-    /// A run of `handler` in `session`, with nothing chosen.
+    /// Creates the data of a run of `handler` in `session`, without selected items.
     pub fn new(handler: HandlerId, session: SessionId, trigger: Trigger, flags: RunFlags) -> Self {
         Self {
             handler,
@@ -147,28 +147,30 @@ impl RunFacts {
         }
     }
 
-    /// With the bytes of the invocation; without effect for any other trigger (R16).
+    /// Sets the bytes of the invocation. Has no effect unless the trigger is [`Trigger::Invoke`].
+    ///
+    /// See also: R16.
     pub fn with_cookie(self, cookie: Option<Arc<[u8]>>) -> Self {
         Self { cookie: cookie.filter(|_| self.trigger == Trigger::Invoke), ..self }
     }
 
-    /// As this attempt of the run.
+    /// Sets the number of the attempt.
     pub fn with_attempt(self, attempt: u32) -> Self {
         Self { attempt, ..self }
     }
 
-    /// With writes ordered by this.
+    /// Sets the order of the attempt's writes.
     pub fn with_fence(self, fence: Fence) -> Self {
         Self { fence, ..self }
     }
 
-    /// With these items chosen.
+    /// Sets the selected items.
     pub fn with_selection(self, selection: Arc<[SyncItem]>) -> Self {
         Self { selection, ..self }
     }
 }
 
-/// Why a report about an item was not taken, or what it was answered.
+/// The error of a report on an item.
 ///
 /// ```
 /// # use syncmgr_core::{context::Detached, item::SyncItem, port::ReportError};
@@ -177,30 +179,32 @@ impl RunFacts {
 /// let refused = run.exclude(stranger, anyhow::anyhow!("not today"));
 /// assert_eq!(refused, Err(ReportError::NotPrepared { item: stranger }));
 /// ```
+///
+/// See also: R120.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ReportError {
-    /// The report was taken; stop soon.
+    /// The report was applied, and the item should stop soon.
     #[error(transparent)]
     Cancelled(#[from] Cancelled),
-    /// The item was not prepared (R120): `E_INVALIDARG`. The handler's mistake.
+    /// The item was not prepared: `E_INVALIDARG`. This is a bug in the handler.
     #[error("item {item} was not prepared in this run; report only items of the selection")]
     NotPrepared {
         /// The id in the report.
         item: ItemId,
     },
-    /// The item has already ended. The handler's mistake; the report had no effect.
-    #[error("item {item} has already ended; its end was the last report")]
+    /// The item has already ended. This is a bug in the handler. The report had no effect.
+    #[error("item {item} has already ended; do not report after a terminal status")]
     Ended {
         /// The id in the report.
         item: ItemId,
     },
-    /// The run is over or has not begun: `E_UNEXPECTED`. The handler's mistake; the report had no effect.
+    /// The run has not begun or has ended: `E_UNEXPECTED`. This is a bug in the handler. The report had no effect.
     #[error("nothing is being synchronized; report between the start and the end of `synchronize`")]
     NotRunning,
 }
 
-/// Values a run keeps from one call to the next, one per type.
+/// The values stored in a run, one per type.
 ///
 /// ```
 /// # use syncmgr_core::port::Kept;
@@ -209,12 +213,12 @@ pub enum ReportError {
 /// assert_eq!(kept.of::<String>().as_deref().map(String::as_str), Some("a log-on"));
 /// assert!(kept.of::<u32>().is_none()); // one value per type
 /// ```
-// `http::Extensions` owns what it holds; here handlers share it.
+// Unlike in `http::Extensions`, the values are shared.
 #[derive(Default)]
 pub struct Kept(Mutex<BTreeMap<TypeId, Arc<dyn Any + Send + Sync>>>);
 
 impl Kept {
-    /// Keeps a value, in place of an earlier one of the same type.
+    /// Stores a value. Replaces an earlier value of the same type.
     pub fn put<T: Send + Sync + 'static>(&self, value: T) -> Arc<T> {
         let value = Arc::new(value);
         let before = self.0.lock().insert(TypeId::of::<T>(), value.clone());
@@ -222,17 +226,17 @@ impl Kept {
         value
     }
 
-    /// The value of this type.
+    /// Returns the value of this type. `None` if there is none.
     pub fn of<T: Send + Sync + 'static>(&self) -> Option<Arc<T>> {
         self.0.lock().get(&TypeId::of::<T>()).cloned()?.downcast().ok()
     }
 
-    /// Every value that is kept, whatever its type.
+    /// Returns all values.
     pub fn values(&self) -> Vec<Arc<dyn Any + Send + Sync>> {
         self.0.lock().values().cloned().collect()
     }
 
-    /// Lets go of everything. A value that panics when it is dropped keeps nothing else.
+    /// Drops all values, even if the drop of one panics.
     pub fn clear(&self) {
         let kept = std::mem::take(&mut *self.0.lock());
         for value in kept.into_values() {
@@ -249,13 +253,13 @@ impl fmt::Debug for Kept {
     }
 }
 
-/// The person at the keyboard, as a host offers them: what the contract leaves to the handler's own dialogs.
+/// The user interface of a host. It replaces the dialogs that handlers of the Windows contract show themselves.
 ///
-/// Handlers reach it through [`RunContext::interaction`](crate::context::RunContext::interaction), one at a time.
-/// A future is dropped where its handler is stopped meanwhile: take away what you show then. An error goes to the handler, as
-/// the result of its question.
+/// Handlers use it through [`RunContext::interaction`](crate::context::RunContext::interaction), one handler at a time.
+/// If the handler is stopped, the future of its question is dropped: close the dialog then. The handler receives an error
+/// of a method as the result of its question.
 ///
-/// A program that asks at its terminal; what asks a window or a keyring has the same shape:
+/// An implementation for a terminal:
 ///
 /// ```
 /// # use std::io::{self, BufRead, Write};
@@ -267,7 +271,7 @@ impl fmt::Debug for Kept {
 ///         print!("{question}: ");
 ///         io::stdout().flush()?;
 ///         let mut answer = String::new();
-///         io::stdin().lock().read_line(&mut answer)?; // in a real program on a thread that may block
+///         io::stdin().lock().read_line(&mut answer)?; // blocks: use a blocking thread in a real program
 ///         Ok(answer.trim().to_string())
 ///     }
 /// }
@@ -285,13 +289,13 @@ impl fmt::Debug for Kept {
 ///     }
 ///
 ///     async fn secret(&self, prompt: &str) -> SyncResult<Option<Secret>> {
-///         let answer = Self::ask(prompt)?; // with the echo off: crates such as `rpassword` do that
+///         let answer = Self::ask(prompt)?; // turn the echo off, for example with the crate `rpassword`
 ///         Ok(Some(answer).filter(|answer| !answer.is_empty()).map(Secret::new))
 ///     }
 /// }
 /// ```
 ///
-/// A program that has the answers already, from a keyring or its settings, and asks nobody:
+/// An implementation with stored answers, for example from a keyring or from settings:
 ///
 /// ```
 /// # use syncmgr_core::{error::SyncResult, port::{Confirmation, Interaction, InteractionPermit, Secret}};
@@ -326,10 +330,10 @@ pub trait Interaction: Send + Sync + 'static {
     /// Asks a yes-or-no question.
     async fn confirm(&self, question: &str) -> SyncResult<Confirmation>;
 
-    /// Asks to choose one of several; `None` when nothing was chosen.
+    /// Asks the user to choose one of several options. `None` if the user chose none.
     async fn choose(&self, question: &str, choices: &[String]) -> SyncResult<Option<usize>>;
 
-    /// Asks for a secret, such as a password; `None` when none was given.
+    /// Asks for a secret, such as a password. `None` if the user gave none.
     async fn secret(&self, prompt: &str) -> SyncResult<Option<Secret>>;
 }
 
@@ -343,14 +347,14 @@ pub enum Confirmation {
     Refuse,
 }
 
-/// A secret. It is never shown, logged or stored by the host, and so has no `Debug`.
+/// A secret. The host never shows, logs or stores it. It has no `Debug` implementation.
 ///
 /// ```
 /// # use syncmgr_core::port::Secret;
 /// let password = Secret::new("correct horse");
 /// assert_eq!(password.expose().len(), 13);
 /// ```
-#[allow(missing_debug_implementations, reason = "it would show the secret")]
+#[allow(missing_debug_implementations, reason = "`Debug` would show the secret")]
 pub struct Secret(String);
 
 impl Secret {
@@ -359,15 +363,15 @@ impl Secret {
         Self(secret.into())
     }
 
-    /// The secret itself. What is done with it is the caller's responsibility.
+    /// Returns the secret itself. The caller is responsible for its further use.
     pub fn expose(&self) -> &str {
         &self.0
     }
 }
 
-/// The user's attention, granted to one handler at a time (R133). Dropping it gives it back (R132).
+/// A permit to use the user's attention, granted to one handler at a time. Dropping it releases the attention.
 ///
-/// The counterpart of `EnableModeless`: having the permit is `TRUE` answered with `S_OK`, dropping it is `FALSE`.
+/// The counterpart of `EnableModeless`: the permit is `TRUE` answered with `S_OK`, and dropping it is `FALSE`.
 ///
 /// ```
 /// # use std::sync::Arc;
@@ -389,14 +393,16 @@ impl Secret {
 /// assert_eq!(Arc::strong_count(&turn), 1); // the next handler may ask
 /// # Ok::<(), anyhow::Error>(())
 /// ```
-#[must_use = "dropping the permit gives the user's attention back"]
+///
+/// See also: R133.
+#[must_use = "dropping the permit releases the user's attention"]
 pub struct InteractionPermit {
     interaction: Arc<dyn Interaction>,
     _held: Box<dyn Any + Send + Sync>,
 }
 
 impl InteractionPermit {
-    /// A permit for `interaction`; `held` is dropped when the permit is.
+    /// Creates a permit for `interaction`. `held` is dropped with the permit.
     pub fn new(interaction: Arc<dyn Interaction>, held: impl Any + Send + Sync) -> Self {
         Self { interaction, _held: Box::new(held) }
     }
@@ -416,12 +422,12 @@ impl fmt::Debug for InteractionPermit {
     }
 }
 
-/// The refusal of a host that has nobody to ask.
+/// Returns the error of a host that cannot ask the user.
 pub fn nobody_to_ask() -> NeedsUser {
-    NeedsUser::new("nobody may be bothered in this session")
+    NeedsUser::new("the user cannot be asked in this session")
 }
 
-/// Brings connections up: what `EstablishConnection` asks the manager for.
+/// A provider of connections for `EstablishConnection`.
 ///
 /// ```
 /// # use syncmgr_core::{error::SyncResult, port::{Connection, ConnectionProvider}};
@@ -440,13 +446,15 @@ pub fn nobody_to_ask() -> NeedsUser {
 /// ```
 #[async_trait]
 pub trait ConnectionProvider: Send + Sync + 'static {
-    /// Brings the named connection up, or the default one (R136). Earlier connections stay up (R137); all are dropped
-    /// when every handler of the session has finished (R138).
+    /// Establishes the connection of this name, or the default one for `None`. Earlier connections stay up. All are
+    /// dropped when every handler of the session has finished.
     ///
     /// # Errors
-    /// When it cannot be brought up; the handler that asked gets this error.
+    /// If the connection cannot be established. The requesting handler receives this error.
+    ///
+    /// See also: R137.
     async fn connect(&self, name: Option<&str>) -> SyncResult<Connection>;
 }
 
-/// A connection that is up. Dropping it closes it.
+/// An established connection. Dropping it closes it.
 pub type Connection = Box<dyn Any + Send + Sync>;

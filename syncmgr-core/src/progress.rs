@@ -1,4 +1,4 @@
-//! Progress of one item, masked and sticky: `SYNCMGRPROGRESSITEM`.
+//! The progress of one item, reported in parts: `SYNCMGRPROGRESSITEM`.
 
 use std::sync::Arc;
 
@@ -7,10 +7,10 @@ use bitflags::bitflags;
 use crate::status::Status;
 use crate::text::{MAX_TEXT, bounded};
 
-/// A report: the fields that are set are the fields that change (R117).
+/// A report: changes the fields that are set.
 ///
-/// A field that is `None` is one whose bit in `mask` is not set: it keeps its last value. The default reports nothing
-/// and still answers whether to go on (R118).
+/// A field that is `None` keeps its last value, like a field whose bit in `mask` is not set. The default report changes
+/// nothing but still checks for cancellation.
 ///
 /// ```
 /// # use syncmgr_core::progress::{Progress, ProgressState};
@@ -21,48 +21,48 @@ use crate::text::{MAX_TEXT, bounded};
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
-#[must_use = "a report changes nothing until it is handed to `report`"]
+#[must_use = "a report changes nothing until it is passed to `report`"]
 pub struct Progress {
-    /// `lpcStatusText`: what is being done.
+    /// The current activity: `lpcStatusText`.
     pub text: Option<Arc<str>>,
-    /// `dwStatusType`: where the item stands.
+    /// The status of the item: `dwStatusType`.
     pub status: Option<Status>,
-    /// `iProgValue`: how much is done, in a unit of the handler's choice.
+    /// The amount done, in a unit of the handler's choice: `iProgValue`.
     pub value: Option<u64>,
-    /// `iMaxValue`: how much there is, in the same unit; 0 while nobody knows (R119).
+    /// The total, in the same unit: `iMaxValue`. 0 if unknown.
     pub max: Option<u64>,
 }
 
 impl Progress {
-    /// Nothing changes.
+    /// Creates a report that changes nothing.
     pub const fn new() -> Self {
         Self { text: None, status: None, value: None, max: None }
     }
 
-    /// With a text, cut at [`MAX_TEXT`].
+    /// Sets the text, cut at [`MAX_TEXT`].
     pub fn with_text(self, text: impl AsRef<str>) -> Self {
         Self { text: Some(Arc::from(bounded(text.as_ref(), MAX_TEXT))), ..self }
     }
 
-    /// With a status.
+    /// Sets the status.
     pub const fn with_status(mut self, status: Status) -> Self {
         self.status = Some(status);
         self
     }
 
-    /// With how much is done.
+    /// Sets the amount done.
     pub const fn with_value(mut self, value: u64) -> Self {
         self.value = Some(value);
         self
     }
 
-    /// With how much there is.
+    /// Sets the total.
     pub const fn with_max(mut self, max: u64) -> Self {
         self.max = Some(max);
         self
     }
 
-    /// Which fields are set: `mask`.
+    /// Returns the set of fields that the report changes: `mask`.
     pub fn mask(&self) -> ProgressMask {
         let mut mask = ProgressMask::empty();
         mask.set(ProgressMask::STATUS_TEXT, self.text.is_some());
@@ -72,12 +72,12 @@ impl Progress {
         mask
     }
 
-    /// The numbers as the contract's `iProgValue` and `iMaxValue`: 31 bits, scaled down together when they are larger.
+    /// Returns the amount and the total as `iProgValue` and `iMaxValue`: 31 bits, scaled down together if larger.
     ///
     /// ```
     /// # use syncmgr_core::progress::Progress;
     /// let (value, max) = Progress::new().with_value(1 << 40).with_max(1 << 41).wire_numbers();
-    /// assert_eq!(value.zip(max).map(|(value, max)| max / value), Some(2)); // the ratio is kept
+    /// assert_eq!(value.zip(max).map(|(value, max)| max / value), Some(2)); // the same ratio
     /// ```
     pub fn wire_numbers(&self) -> (Option<i32>, Option<i32>) {
         let largest = self.value.max(self.max).unwrap_or(0);
@@ -88,7 +88,7 @@ impl Progress {
 }
 
 bitflags! {
-    /// `SYNCMGRPROGRESSITEM_*`: which fields of a report are valid.
+    /// The fields that a report changes: `SYNCMGRPROGRESSITEM_*`.
     #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
     pub struct ProgressMask: u32 {
         /// `SYNCMGRPROGRESSITEM_STATUSTEXT`.
@@ -102,7 +102,7 @@ bitflags! {
     }
 }
 
-/// Where an item stands: the last value of every field.
+/// The progress of an item: the last value of every field.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ProgressState {
@@ -110,14 +110,16 @@ pub struct ProgressState {
     pub text: Option<Arc<str>>,
     /// The last status.
     pub status: Option<Status>,
-    /// How much was done, as reported last.
+    /// The amount done, as last reported.
     pub value: u64,
-    /// How much there is, as reported last; 0 while nobody knows.
+    /// The total, as last reported. 0 if unknown.
     pub max: u64,
 }
 
 impl ProgressState {
-    /// Takes over the fields a report sets (R117).
+    /// Applies the fields that a report sets.
+    ///
+    /// See also: R117.
     pub fn apply(&mut self, report: &Progress) {
         if let Some(text) = &report.text {
             self.text = Some(text.clone());
@@ -127,20 +129,22 @@ impl ProgressState {
         self.max = report.max.unwrap_or(self.max);
     }
 
-    /// How much is done, from 0 to 1, or `None` while nobody knows how much there is (R119).
+    /// Returns the fraction done, from 0 to 1. `None` if the total is unknown.
     ///
     /// ```
     /// # use syncmgr_core::progress::{Progress, ProgressState};
     /// let mut state = ProgressState::default();
-    /// assert_eq!(state.fraction(), None); // nobody knows how much there is
+    /// assert_eq!(state.fraction(), None); // the total is unknown
     /// state.apply(&Progress::new().with_value(3).with_max(4));
     /// assert_eq!(state.fraction(), Some(0.75));
     /// ```
+    ///
+    /// See also: R119.
     pub fn fraction(&self) -> Option<f64> {
         (self.max > 0).then(|| self.value.min(self.max) as f64 / self.max as f64)
     }
 
-    /// The report that makes an observer who knows `known` see this, or `None` when there is nothing to tell.
+    /// Returns the report that changes `known` to this state. `None` if they are equal.
     ///
     /// ```
     /// # use syncmgr_core::progress::{Progress, ProgressState};
@@ -173,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn r119_a_value_above_the_maximum_is_shown_as_all_of_it_and_no_maximum_as_unknown() {
+    fn r119_the_fraction_is_at_most_1_and_unknown_without_a_maximum() {
         let mut state = ProgressState::default();
         state.apply(&Progress::new().with_value(15).with_max(10));
         assert_eq!(state.fraction(), Some(1.0));
@@ -189,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn an_observer_is_told_only_what_changed() {
+    fn since_reports_only_the_changed_fields() {
         let mut known = ProgressState::default();
         let mut state = known.clone();
         assert_eq!(state.since(&known), None);

@@ -1,4 +1,4 @@
-//! What is remembered of an item.
+//! The stored state of an item.
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,41 +11,41 @@ use crate::id::SessionId;
 use crate::plan::Side;
 use crate::retry::RetryState;
 
-/// The longest checkpoint taken, in bytes of JSON.
+/// The maximum size of a checkpoint, in bytes of JSON.
 pub const MAX_CHECKPOINT: usize = 1024 * 1024;
 
-/// All that is remembered of an item. Its parts change together.
+/// The stored state of an item. All fields change together.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ItemRecord {
     /// The attempt that wrote last.
     pub fence: Fence,
-    /// What the handler last committed.
+    /// The last checkpoint that the handler committed.
     pub checkpoint: Option<Checkpoint>,
-    /// A checkpoint that was put aside because it could not be read.
+    /// A checkpoint that could not be read and was set aside.
     pub set_aside: Option<Checkpoint>,
-    /// How the last attempt ended; `None` while none has.
+    /// The outcome of the last attempt; `None` before the first.
     pub outcome: Option<Outcome>,
-    /// When the last attempt ended.
+    /// The end of the last attempt.
     pub last_attempt: Option<SystemTime>,
-    /// When it last succeeded.
+    /// The time of the last success.
     pub last_success: Option<SystemTime>,
-    /// What failures have left behind.
+    /// The retry state, if the last attempts failed.
     pub retry: Option<RetryState>,
-    /// The sides as they were in the last plan that was carried out.
+    /// The sides of the last plan that was carried out.
     pub sides: Vec<Side>,
-    /// Since when a complete listing lacks the item.
+    /// The time since which complete listings lack the item.
     pub absent_since: Option<SystemTime>,
 }
 
 impl ItemRecord {
-    /// Nothing is remembered yet.
+    /// Creates an empty record.
     pub fn new() -> Self {
         Self::default()
     }
 }
 
-/// Orders the attempts that write to one record: a write of an attempt before the last writer's is refused.
+/// The order of attempts that write to one record. A write is refused once a later attempt has written.
 ///
 /// ```
 /// # use syncmgr_core::{id::SessionId, record::Fence};
@@ -56,14 +56,14 @@ impl ItemRecord {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Fence {
-    /// The latest session there was when the attempt began, as the store numbers them.
+    /// The latest session at the start of the attempt, as numbered by the store.
     pub session: SessionId,
-    /// The attempt, as its host numbers them.
+    /// The number of the attempt, assigned by the host.
     pub attempt: u32,
 }
 
 impl Fence {
-    /// This attempt, begun when that was the latest session.
+    /// Creates the fence of an attempt. `session` is the latest session at its start.
     pub const fn new(session: SessionId, attempt: u32) -> Self {
         Self { session, attempt }
     }
@@ -75,7 +75,7 @@ impl fmt::Display for Fence {
     }
 }
 
-/// What a handler saved of an item, as JSON, and the version of the handler's state it was written with.
+/// A state that a handler saved for an item, with the version of its format.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Checkpoint {
@@ -86,43 +86,43 @@ pub struct Checkpoint {
 }
 
 impl Checkpoint {
-    /// A state, as JSON, of this version.
+    /// Creates a checkpoint from a state as JSON.
     pub fn new(version: u32, state: impl Into<Arc<str>>) -> Self {
         Self { version, state: state.into() }
     }
 }
 
-/// How an attempt at an item ended, to be recorded.
+/// The end of an attempt at an item, for its record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ItemEnd {
-    /// How it ended.
+    /// The outcome.
     pub outcome: Outcome,
-    /// What failures have left behind; `None` after a success.
+    /// The retry state; `None` after a success.
     pub retry: Option<RetryState>,
-    /// The sides of the plan that was carried out, if one was.
+    /// The sides of the plan that was carried out, if any.
     pub sides: Option<Vec<Side>>,
-    /// The keys of the answers this used: they are used up.
+    /// The keys of the answers that the attempt used. They do not count again.
     pub consumed: Vec<Arc<str>>,
 }
 
 impl ItemEnd {
-    /// It ended like this, and there is nothing else to say.
+    /// Creates an end with this outcome and nothing else.
     pub const fn new(outcome: Outcome) -> Self {
         Self { outcome, retry: None, sides: None, consumed: Vec::new() }
     }
 
-    /// With what failures have left behind.
+    /// Sets the retry state.
     pub fn with_retry(self, retry: impl Into<Option<RetryState>>) -> Self {
         Self { retry: retry.into(), ..self }
     }
 
-    /// With the sides of the plan that was carried out.
+    /// Sets the sides of the plan that was carried out.
     pub fn with_sides(self, sides: impl Into<Option<Vec<Side>>>) -> Self {
         Self { sides: sides.into(), ..self }
     }
 
-    /// With the keys of the answers this used.
+    /// Sets the keys of the answers that the attempt used.
     pub fn with_consumed(self, consumed: Vec<Arc<str>>) -> Self {
         Self { consumed, ..self }
     }

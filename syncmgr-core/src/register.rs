@@ -1,5 +1,5 @@
-//! Which handlers there are, and which of them a trigger creates: `ISyncMgrRegister` and
-//! `ISyncMgrSynchronizeInvoke` as plain data.
+//! The registered handlers, and the selection by trigger: `ISyncMgrRegister` and `ISyncMgrSynchronizeInvoke` as plain
+//! data.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,27 +12,31 @@ use crate::text::MAX_COOKIE;
 use crate::trigger::Trigger;
 
 bitflags! {
-    /// `SYNCMGRREGISTERFLAGS`: the events a handler wants to be created for.
+    /// The events that create a handler: `SYNCMGRREGISTERFLAGS`.
     ///
-    /// Manual, invoked and scheduled sessions have no flag: they reach every registered handler (R12).
+    /// Manual, invoked and scheduled sessions have no flag. They create every registered handler.
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
     pub struct RegisterFlags: u32 {
-        /// When the network comes up: `SYNCMGRREGISTERFLAG_CONNECT`.
+        /// The network comes up: `SYNCMGRREGISTERFLAG_CONNECT`.
         const CONNECT = 0x1;
-        /// When the network is about to go: `SYNCMGRREGISTERFLAG_PENDINGDISCONNECT`.
+        /// The network is about to go down: `SYNCMGRREGISTERFLAG_PENDINGDISCONNECT`.
         const PENDING_DISCONNECT = 0x2;
-        /// When nobody uses the machine: `SYNCMGRREGISTERFLAG_IDLE`.
+        /// The user is idle: `SYNCMGRREGISTERFLAG_IDLE`.
         const IDLE = 0x4;
     }
 }
 
 bitflags! {
-    /// `SYNCMGRINVOKEFLAGS`.
+    /// The options of an invocation: `SYNCMGRINVOKEFLAGS`.
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
     pub struct InvokeFlags: u32 {
-        /// Start without a choice (R17): `SYNCMGRINVOKE_STARTSYNC`.
+        /// Starts without offering a choice: `SYNCMGRINVOKE_STARTSYNC`.
+        ///
+        /// See also: R17.
         const START_SYNC = 0x02;
-        /// Show little (R19): `SYNCMGRINVOKE_MINIMIZED`.
+        /// Keeps the display small; the work is the same: `SYNCMGRINVOKE_MINIMIZED`.
+        ///
+        /// See also: R19.
         const MINIMIZED = 0x04;
     }
 }
@@ -40,59 +44,59 @@ bitflags! {
 /// A request for one handler: `UpdateItems`. `UpdateAll` is a manual session over every handler, without a cookie.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-#[must_use = "an invocation starts nothing until it is handed to `invoke`"]
+#[must_use = "an invocation starts nothing until it is passed to `invoke`"]
 pub struct Invocation {
-    /// The handler to run, alone (R14).
+    /// The only handler to run.
     pub handler: HandlerId,
-    /// How to go about it.
+    /// The options.
     pub flags: InvokeFlags,
-    /// Bytes for the handler, handed on unchanged (R15).
+    /// Bytes that the handler receives unchanged.
     pub cookie: Option<Arc<[u8]>>,
 }
 
 impl Invocation {
-    /// Of this handler: the user chooses first, and there is no cookie.
+    /// Creates an invocation that offers a choice first and has no cookie.
     pub const fn new(handler: HandlerId) -> Self {
         Self { handler, flags: InvokeFlags::empty(), cookie: None }
     }
 
-    /// To be gone about like this.
+    /// Sets the options.
     pub const fn with_flags(mut self, flags: InvokeFlags) -> Self {
         self.flags = flags;
         self
     }
 
-    /// With bytes for the handler, or without.
+    /// Sets or removes the cookie.
     pub fn with_cookie(self, cookie: impl Into<Option<Arc<[u8]>>>) -> Self {
         Self { cookie: cookie.into(), ..self }
     }
 }
 
-/// What is stored of a registered handler.
+/// The stored registration of a handler.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Registration {
-    /// Shown where the handler cannot say its name (R45).
+    /// A fallback text, shown if the handler does not provide its name.
     pub description: Option<String>,
-    /// The events it wants to be created for.
+    /// The events that create the handler.
     pub flags: RegisterFlags,
 }
 
 impl Registration {
-    /// For these events, without a description.
+    /// Creates a registration for these events, without a description.
     pub const fn new(flags: RegisterFlags) -> Self {
         Self { description: None, flags }
     }
 
-    /// With what is shown where the handler cannot say its name, or without.
+    /// Sets or removes the description.
     pub fn with_description(self, description: impl Into<Option<String>>) -> Self {
         Self { description: description.into(), ..self }
     }
 }
 
-/// The registered handlers: `ISyncMgrRegister` without the registry.
+/// The registered handlers: `ISyncMgrRegister` without the Windows registry.
 ///
-/// In order of id, so that sessions list handlers the same way every time.
+/// Handlers are ordered by id, so that sessions always list them in the same order.
 ///
 /// ```
 /// # use syncmgr_core::{id::HandlerId, register::{RegisterFlags, Registration, Registry}, trigger::Trigger};
@@ -101,7 +105,7 @@ impl Registration {
 /// registry.register(mail, Registration::new(RegisterFlags::CONNECT))?;
 /// registry.register(backup, Registration::new(RegisterFlags::IDLE))?;
 /// assert_eq!(registry.created_by(Trigger::Idle), [backup]);
-/// assert_eq!(registry.created_by(Trigger::Manual), [mail, backup]); // reaches all (R12)
+/// assert_eq!(registry.created_by(Trigger::Manual), [mail, backup]); // creates all handlers
 /// # Ok::<(), anyhow::Error>(())
 /// ```
 #[derive(Clone, Debug, Default)]
@@ -110,27 +114,35 @@ pub struct Registry {
 }
 
 impl Registry {
-    /// `RegisterSyncMgrHandler`: adds the handler or replaces what is stored of it (R4).
+    /// Adds the handler or replaces its registration: `RegisterSyncMgrHandler`.
     ///
     /// # Errors
-    /// Flag bits outside the three, or a nil id; nothing is stored (R3).
+    /// Flag bits other than the three defined ones, or a nil id. Nothing is stored.
+    ///
+    /// See also: R4.
     pub fn register(&mut self, id: HandlerId, registration: Registration) -> Result<(), RequestError> {
         check_registration(id, registration.flags)?;
         self.handlers.insert(id, registration);
         Ok(())
     }
 
-    /// `UnregisterSyncMgrHandler`: forgets the handler (R5). An unknown id changes nothing (R6).
+    /// Removes the handler; an unknown id changes nothing: `UnregisterSyncMgrHandler`.
+    ///
+    /// See also: R5, R6.
     pub fn unregister(&mut self, id: HandlerId) -> Option<Registration> {
         self.handlers.remove(&id)
     }
 
-    /// `GetHandlerRegistrationInfo`: `None` is `S_FALSE` (R7, R8).
+    /// Returns the registration; `None` is `S_FALSE`: `GetHandlerRegistrationInfo`.
+    ///
+    /// See also: R7, R8.
     pub fn registration(&self, id: HandlerId) -> Option<&Registration> {
         self.handlers.get(&id)
     }
 
-    /// The handlers a trigger creates (R9 to R12).
+    /// Returns the handlers that a trigger creates.
+    ///
+    /// See also: R9 to R12.
     pub fn created_by(&self, trigger: Trigger) -> Vec<HandlerId> {
         let wanted = match trigger {
             Trigger::Connect => RegisterFlags::CONNECT,
@@ -141,18 +153,20 @@ impl Registry {
         self.handlers.iter().filter(|(_, registered)| registered.flags.contains(wanted)).map(|(id, _)| *id).collect()
     }
 
-    /// Whether an invocation can be accepted.
+    /// Checks that an invocation can be accepted.
     ///
     /// ```
     /// # use syncmgr_core::{id::HandlerId, register::{Invocation, InvokeFlags, Registry, RequestError}};
-    /// let stranger = HandlerId::from_u128(9);
-    /// let invocation = Invocation::new(stranger).with_flags(InvokeFlags::START_SYNC);
+    /// let unregistered = HandlerId::from_u128(9);
+    /// let invocation = Invocation::new(unregistered).with_flags(InvokeFlags::START_SYNC);
     /// let refused = Registry::default().accept(&invocation);
-    /// assert_eq!(refused, Err(RequestError::NotRegistered { handler: stranger }));
+    /// assert_eq!(refused, Err(RequestError::NotRegistered { handler: unregistered }));
     /// ```
     ///
     /// # Errors
-    /// Flag bits outside 0x06 (R23), a handler that is not registered (R24), or a cookie that is too long.
+    /// Flag bits outside 0x06, a handler that is not registered, or a cookie longer than [`MAX_COOKIE`].
+    ///
+    /// See also: R23, R24.
     pub fn accept(&self, invocation: &Invocation) -> Result<(), RequestError> {
         let unknown = invocation.flags.difference(InvokeFlags::all());
         if !unknown.is_empty() {
@@ -165,10 +179,12 @@ impl Registry {
     }
 }
 
-/// Refuses what cannot be registered.
+/// Checks a handler's registration.
 ///
 /// # Errors
-/// Flag bits outside the three, or a nil id (R3).
+/// Flag bits other than the three defined ones, or a nil id.
+///
+/// See also: R3.
 pub fn check_registration(id: HandlerId, flags: RegisterFlags) -> Result<(), RequestError> {
     let unknown = flags.difference(RegisterFlags::all());
     match id.is_nil() {
@@ -178,7 +194,7 @@ pub fn check_registration(id: HandlerId, flags: RegisterFlags) -> Result<(), Req
     }
 }
 
-/// Refuses a cookie that is too long to be carried.
+/// Checks the length of a cookie.
 ///
 /// ```
 /// # use syncmgr_core::{register::check_cookie, text::MAX_COOKIE};
@@ -187,7 +203,7 @@ pub fn check_registration(id: HandlerId, flags: RegisterFlags) -> Result<(), Req
 /// ```
 ///
 /// # Errors
-/// When it has more than [`MAX_COOKIE`] bytes.
+/// Fails if it has more than [`MAX_COOKIE`] bytes.
 pub fn check_cookie(cookie: Option<&[u8]>) -> Result<(), RequestError> {
     match cookie.map_or(0, <[u8]>::len) {
         length if length > MAX_COOKIE => Err(RequestError::CookieTooLong { length }),
@@ -195,65 +211,65 @@ pub fn check_cookie(cookie: Option<&[u8]>) -> Result<(), RequestError> {
     }
 }
 
-/// A request that was refused before anything was done. The caller's mistake: change the request.
+/// A request that was refused before anything ran. This is a mistake of the caller unless the variant says otherwise.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RequestError {
     /// The handler's id is nil.
     #[error("the handler's id is nil; give it an id of its own")]
     NilHandler,
-    /// Flag bits the contract does not have.
-    #[error("the flag bits {bits:#x} mean nothing here; leave them out")]
+    /// The flags have undefined bits.
+    #[error("the flag bits {bits:#x} are not defined; leave them out")]
     UnknownFlags {
-        /// The bits in question.
+        /// The undefined bits.
         bits: u32,
     },
     /// No handler with this id is registered.
     #[error("no handler {handler} is registered; register it first")]
     NotRegistered {
-        /// The id asked for.
+        /// The requested id.
         handler: HandlerId,
     },
-    /// Another handler already has this id.
+    /// Another handler has the same id.
     #[error("a handler {handler} is already registered; unregister it first, or give one of them an instance key")]
     AlreadyRegistered {
-        /// The id both have.
+        /// The shared id.
         handler: HandlerId,
     },
-    /// The handler panicked when it was asked for its info. The handler's mistake.
+    /// The handler panicked in `info`. This is a mistake of the handler.
     #[error("the handler panicked when asked for its info: {reason}")]
     InfoPanicked {
-        /// What the panic said.
+        /// The panic message.
         reason: String,
     },
-    /// What is stored of the handler cannot be read, so that what somebody set for it would be lost.
-    #[error("the store cannot be read: {reason}; mend it, or give the manager another")]
+    /// The stored registration cannot be read. Without it, the settings of the user for this handler would be lost.
+    #[error("the store cannot be read: {reason}; repair it or use another store")]
     Store {
-        /// What the store said.
+        /// The error of the store.
         reason: String,
     },
-    /// A limit of zero items would never run anything.
-    #[error("handler {handler} may run 0 items at once and would never run; allow at least 1")]
+    /// The limit is zero items, so that nothing could run.
+    #[error("handler {handler} has a limit of 0 items and would never run; allow at least 1")]
     NoItemsAllowed {
         /// The handler with the limit.
         handler: HandlerId,
     },
-    /// A deadline or stall time of zero would end everything at once.
-    #[error("handler {handler} has a limit of no time for a call or between two reports; allow some")]
+    /// A deadline or stall time is zero, so that every call would end immediately.
+    #[error("handler {handler} has a deadline or stall time of zero; set a longer one")]
     NoTimeAllowed {
         /// The handler with the limit.
         handler: HandlerId,
     },
-    /// The cookie is longer than a request may carry.
+    /// The cookie is longer than [`MAX_COOKIE`].
     #[error("the cookie has {length} bytes, more than {MAX_COOKIE}; pass a reference to the data instead")]
     CookieTooLong {
-        /// Its length in bytes.
+        /// The length in bytes.
         length: usize,
     },
 }
 
 impl RequestError {
-    /// The code a COM caller is answered with.
+    /// Returns the code for a COM caller.
     pub const fn hresult(&self) -> HResult {
         match self {
             Self::NotRegistered { .. } | Self::Store { .. } => HResult::E_FAIL,

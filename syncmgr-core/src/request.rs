@@ -1,4 +1,4 @@
-//! A run described by plain data, so that it can be stored, sent, and started again elsewhere.
+//! Run requests: plain data that can be stored, sent, and run in another process.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -17,98 +17,98 @@ mod wire;
 #[cfg(test)]
 mod tests;
 
-/// The most items a request may name.
+/// The maximum number of items in a request.
 pub const MAX_ITEMS: usize = 1_000_000;
 
-/// A run described by plain, versioned data: what a queue, a file or another machine keeps of it.
+/// A run request as plain, versioned data, for a queue, a file or another machine.
 ///
-/// Nothing is captured: the handler is found by its id, so whoever has the handler can do the run, and do it again.
+/// A request captures no state. It names its handler by id, so any process with that handler can run it, more than
+/// once.
 ///
 /// With serde it is a map with the field names below and `version`, in any self-describing format. Ids are GUIDs as
-/// text; the session, the attempt and the flag bits are numbers; the trigger is its name, as in `pending_disconnect`;
-/// the deadline is a number of milliseconds since 1970. The cookie is hexadecimal text: it reads the same in every
-/// format, has one alphabet where base64 has several, and takes little more than half of what a list of numbers takes
-/// in JSON. What is `None` is left out.
+/// text. Session, attempt and flag bits are numbers. The trigger is its name, for example `pending_disconnect`. The
+/// deadline is a number of milliseconds since 1970. The cookie is hexadecimal text, which reads the same in every
+/// format and takes little more than half the size of a list of numbers in JSON. `None` is left out.
 ///
-/// Reading never guesses, because a misread request does the wrong work:
-/// - another [`VERSION`](Self::VERSION) is refused, wherever in the map it stands and whatever stands beside it;
-/// - so is a field, trigger or flag bit without a meaning in this version: ignoring it could run what its writer had
-///   excluded. Whatever adds one raises the version;
-/// - so is whatever [`check`](Self::check) refuses. Writing refuses that too: what was written can be read.
+/// Reading never guesses, because a misread request does the wrong work. It refuses:
+/// - any other [`VERSION`](Self::VERSION), before it checks any other field;
+/// - fields, triggers and flag bits that this version does not define, since ignoring them could run excluded work. A
+///   new one raises the version;
+/// - everything that [`check`](Self::check) refuses. Writing refuses it too, so every written request can be read.
 ///
 /// ```
 /// # use syncmgr_core::{id::{HandlerId, ItemId}, request::RunRequest};
-/// let asked = RunRequest::new(HandlerId::from_u128(7)).with_items([ItemId::from_name("Inbox")]);
-/// let queued = serde_json::to_string(&asked)?; // into a queue, a file, to another machine
+/// let request = RunRequest::new(HandlerId::from_u128(7)).with_items([ItemId::from_name("Inbox")]);
+/// let queued = serde_json::to_string(&request)?; // store it in a queue or send it
 /// assert!(queued.contains(r#""version":1"#));
-/// assert_eq!(serde_json::from_str::<RunRequest>(&queued)?, asked);
+/// assert_eq!(serde_json::from_str::<RunRequest>(&queued)?, request);
 /// # Ok::<(), anyhow::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "wire::Envelope")]
 #[non_exhaustive]
-#[must_use = "a request starts nothing until it is handed to a manager"]
+#[must_use = "a request starts nothing until it is passed to a manager"]
 pub struct RunRequest {
     /// The handler to run.
     pub handler: HandlerId,
-    /// The items to run; `None` runs what is preferred. An empty list is refused: a list that was filtered down to
-    /// nothing does not mean everything.
+    /// The items to run; `None` for the preferred items. An empty list is refused, since a filter without matches does
+    /// not mean all items.
     pub items: Option<BTreeSet<ItemId>>,
-    /// What started it.
+    /// The trigger.
     pub trigger: Trigger,
-    /// Under which conditions it runs (R28).
+    /// The modifier flags of the run.
     pub flags: RunFlags,
-    /// Bytes for the handler, handed on unchanged (R15) after [`Trigger::Invoke`] and never else (R16).
+    /// Bytes that the handler receives unchanged with [`Trigger::Invoke`], and never with another trigger.
     pub cookie: Option<Arc<[u8]>>,
-    /// Which attempt this is, from 1 upwards.
+    /// The number of the attempt, from 1.
     pub attempt: u32,
-    /// The session it is part of, as the manager that wrote the request numbers them.
+    /// The session of the run, as numbered by the manager that wrote the request.
     pub session: Option<SessionId>,
-    /// The time of day after which nobody wants it any more. Written in whole milliseconds, rounded down.
+    /// The time after which the request expires. Written in whole milliseconds, rounded down.
     pub deadline: Option<SystemTime>,
 }
 
 impl RunRequest {
-    /// The version of the format, the only one so far.
+    /// The version of the format.
     pub const VERSION: u64 = 1;
 
-    /// The first attempt at what is preferred of `handler`, asked for by hand.
+    /// Creates a manual request: the first attempt at the preferred items of `handler`.
     pub const fn new(handler: HandlerId) -> Self {
         let (trigger, flags) = (Trigger::Manual, RunFlags::empty());
         Self { handler, items: None, trigger, flags, cookie: None, attempt: 1, session: None, deadline: None }
     }
 
-    /// With these items instead of what is preferred.
+    /// Sets the items.
     pub fn with_items(self, items: impl IntoIterator<Item = ItemId>) -> Self {
         Self { items: Some(items.into_iter().collect()), ..self }
     }
 
-    /// With this trigger.
+    /// Sets the trigger.
     pub fn with_trigger(self, trigger: Trigger) -> Self {
         Self { trigger, ..self }
     }
 
-    /// With these flags.
+    /// Sets the flags.
     pub fn with_flags(self, flags: RunFlags) -> Self {
         Self { flags, ..self }
     }
 
-    /// With bytes for the handler; they reach it with [`Trigger::Invoke`] only (R16).
+    /// Sets the cookie. It reaches the handler only with [`Trigger::Invoke`].
     pub fn with_cookie(self, cookie: impl Into<Arc<[u8]>>) -> Self {
         Self { cookie: Some(cookie.into()), ..self }
     }
 
-    /// As this attempt; the first is 1.
+    /// Sets the number of the attempt; the first is 1.
     pub fn with_attempt(self, attempt: u32) -> Self {
         Self { attempt, ..self }
     }
 
-    /// As part of this session.
+    /// Sets the session.
     pub fn with_session(self, session: SessionId) -> Self {
         Self { session: Some(session), ..self }
     }
 
-    /// With a time of day after which nobody wants it any more.
+    /// Sets the time after which the request expires.
     ///
     /// ```
     /// # use std::time::{Duration, SystemTime};
@@ -122,16 +122,16 @@ impl RunRequest {
         Self { deadline: Some(deadline), ..self }
     }
 
-    /// Whether the request can be written, and read by others.
+    /// Checks that the request can be written and read.
     ///
     /// ```
     /// # use syncmgr_core::{id::HandlerId, request::{RunRequest, RunRequestError}};
-    /// let nothing = RunRequest::new(HandlerId::from_u128(7)).with_items([]);
-    /// assert_eq!(nothing.check(), Err(RunRequestError::NoItems)); // an empty list does not mean everything
+    /// let empty = RunRequest::new(HandlerId::from_u128(7)).with_items([]);
+    /// assert_eq!(empty.check(), Err(RunRequestError::NoItems)); // an empty list does not mean everything
     /// ```
     ///
     /// # Errors
-    /// What is wrong with it, one thing at a time.
+    /// The first mistake in the request.
     pub fn check(&self) -> Result<(), RunRequestError> {
         if self.handler.is_nil() {
             return Err(RequestError::NilHandler.into());
@@ -165,19 +165,19 @@ fn check_items(items: &BTreeSet<ItemId>) -> Result<(), RunRequestError> {
 }
 
 fn unix_millis(time: SystemTime) -> Result<u64, RunRequestError> {
-    in_reach(u64::try_from(to_millis(time)).unwrap_or(u64::MAX))
+    in_range(u64::try_from(to_millis(time)).unwrap_or(u64::MAX))
 }
 
 fn from_unix_millis(millis: u64) -> Result<SystemTime, RunRequestError> {
-    in_reach(millis).map(|millis| from_millis(millis.cast_signed()))
+    in_range(millis).map(|millis| from_millis(millis.cast_signed()))
 }
 
-/// A deadline after the year 9999 is one in the wrong unit.
-fn in_reach(millis: u64) -> Result<u64, RunRequestError> {
+/// A deadline after the year 9999 is in the wrong unit.
+fn in_range(millis: u64) -> Result<u64, RunRequestError> {
     if millis <= LAST_MILLI { Ok(millis) } else { Err(RunRequestError::DeadlineOutOfRange) }
 }
 
-/// A described run that was refused when it was written or read. Its writer's mistake, unless the version is newer.
+/// A refused run request, on reading or writing. This is a mistake of its writer unless the version is newer.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RunRequestError {
@@ -187,49 +187,49 @@ pub enum RunRequestError {
         RunRequest::VERSION
     )]
     NewerVersion {
-        /// The version it has.
+        /// The version of the request.
         version: u64,
     },
-    /// There has never been such a version.
+    /// The version does not exist.
     #[error("the request has version {version}, which does not exist; write version {}", RunRequest::VERSION)]
     NoSuchVersion {
-        /// The version it has.
+        /// The version of the request.
         version: u64,
     },
-    /// A field this version does not have.
+    /// The version does not define a field.
     #[error("version {} of a request has no field `{}`; leave it out", RunRequest::VERSION, Escaped(.name))]
     UnknownField {
-        /// The field's name.
+        /// The name of the field.
         name: String,
     },
-    /// A trigger this version does not have.
+    /// The version does not define a trigger.
     #[error(
         "there is no trigger `{}`; write connect, pending_disconnect, manual, idle, invoke or scheduled",
         Escaped(.name)
     )]
     UnknownTrigger {
-        /// The trigger's name.
+        /// The name of the trigger.
         name: String,
     },
-    /// The handler's id, the flags or the cookie are refused as in any other request.
+    /// The handler id, the flags or the cookie are invalid.
     #[error(transparent)]
     Request(#[from] RequestError),
     /// The cookie is not hexadecimal.
     #[error("the cookie is not hexadecimal; write two digits for each of at most {MAX_COOKIE} bytes")]
     CookieNotHexadecimal,
-    /// A list of items with nothing in it.
-    #[error("the request names no item; leave the items out to run what is preferred")]
+    /// The list of items is empty.
+    #[error("the request names no item; leave the items out to run the preferred items")]
     NoItems,
-    /// More items than a request may name.
+    /// The request names more than [`MAX_ITEMS`] items.
     #[error("the request names {count} items, more than {MAX_ITEMS}; split it, or leave the items out")]
     TooManyItems {
-        /// How many it names.
+        /// The number of items.
         count: usize,
     },
-    /// An item with the nil id, which no item has (R49).
+    /// The request names the nil item.
     #[error("the request names the nil item; name items by the ids their handler lists")]
     NilItem,
-    /// Attempts are numbered from 1.
+    /// The attempt is 0; attempts are numbered from 1.
     #[error("attempts are numbered from 1, and the request is attempt 0")]
     AttemptZero,
     /// The deadline is before 1970 or after 9999.

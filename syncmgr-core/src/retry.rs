@@ -1,4 +1,4 @@
-//! When a failed item runs again: rules and state as data.
+//! Retry policy and state, as plain data.
 
 use std::time::{Duration, SystemTime};
 
@@ -6,11 +6,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::decision::hold::Hold;
 
-/// How long to wait after failures that may pass, and when to stop trying.
+/// The wait after transient failures, and the number of failures after which retries stop.
 ///
-/// The wait after the first failure is [`initial`](Self::initial), grows by [`factor`](Self::factor) up to
-/// [`cap`](Self::cap), and up to [`jitter`](Self::jitter) percent are added to it, never taken away. The defaults stand
-/// beside those of others in [`decision::retry`](crate::decision::retry).
+/// The wait after the first failure is [`initial`](Self::initial). It grows by [`factor`](Self::factor) up to
+/// [`cap`](Self::cap). Up to [`jitter`](Self::jitter) percent are then added at random.
+/// [`decision::retry`](crate::decision::retry) compares the defaults with those of other systems.
 ///
 /// ```
 /// # use std::time::Duration;
@@ -23,22 +23,23 @@ use crate::decision::hold::Hold;
 #[non_exhaustive]
 #[must_use = "`with_` methods return the changed value"]
 pub struct RetryPolicy {
-    /// The wait after the first failure; 30 s unless said otherwise.
+    /// The wait after the first failure. The default is 30 s.
     pub initial: Duration,
-    /// How much longer the next wait is than the one before; 2 unless said otherwise, 0 counts as 1.
+    /// The factor between a wait and the next. The default is 2; 0 counts as 1.
     pub factor: u32,
-    /// The longest wait; 1 h unless said otherwise. What a peer asks for is not bounded by it.
+    /// The longest wait. The default is 1 h. It does not limit a time that the peer asks for.
     pub cap: Duration,
-    /// How many percent are added to a wait at most, by chance; 10 unless said otherwise.
+    /// The maximum random addition to a wait, in percent. The default is 10.
     pub jitter: u32,
-    /// After so many failures in a row, none of which had got further, the item needs attention; 10 unless said otherwise.
+    /// The number of failures in a row without progress after which the item needs attention. The default is 10.
     pub budget: u32,
-    /// After so many failures since the last success, even if they got further; 50 unless said otherwise.
+    /// The number of failures since the last success after which the item needs attention, even with progress. The
+    /// default is 50.
     pub partial_budget: u32,
 }
 
 impl RetryPolicy {
-    /// The defaults.
+    /// The default policy.
     pub const DEFAULT: Self = Self {
         initial: Duration::from_secs(30),
         factor: 2,
@@ -48,27 +49,27 @@ impl RetryPolicy {
         partial_budget: 50,
     };
 
-    /// With this wait after the first failure.
+    /// Sets the wait after the first failure.
     pub const fn with_initial(self, initial: Duration) -> Self {
         Self { initial, ..self }
     }
 
-    /// With each wait so much longer than the one before.
+    /// Sets the factor between a wait and the next.
     pub const fn with_factor(self, factor: u32) -> Self {
         Self { factor, ..self }
     }
 
-    /// With this longest wait.
+    /// Sets the longest wait.
     pub const fn with_cap(self, cap: Duration) -> Self {
         Self { cap, ..self }
     }
 
-    /// With up to so many percent added to each wait.
+    /// Sets the maximum random addition to a wait, in percent.
     pub const fn with_jitter(self, percent: u32) -> Self {
         Self { jitter: percent, ..self }
     }
 
-    /// Trying so often without getting further, and so often at all.
+    /// Sets the numbers of failures after which the item needs attention: without progress, and in total.
     pub const fn with_budget(self, budget: u32, partial_budget: u32) -> Self {
         Self { budget, partial_budget, ..self }
     }
@@ -80,7 +81,7 @@ impl Default for RetryPolicy {
     }
 }
 
-/// What failures have left behind of an item or a resource. A success leaves none.
+/// The retry state of an item or a resource after a failure. A success removes it.
 ///
 /// ```
 /// # use std::time::{Duration, SystemTime};
@@ -93,35 +94,35 @@ impl Default for RetryPolicy {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct RetryState {
-    /// What stands in the way.
+    /// The retry status.
     pub setback: Setback,
-    /// Failures in a row that may pass, since the item last got further.
+    /// The number of transient failures in a row since the last progress.
     pub failures: u32,
-    /// Failures since the last success, whether or not the item got further.
+    /// The number of failures since the last success.
     pub total: u32,
-    /// When the first of them was. Stored as milliseconds since 1970.
+    /// The time of the first of these failures. Stored as milliseconds since 1970.
     #[serde(with = "crate::time")]
     pub since: SystemTime,
-    /// It does not run by itself before this. `None` where no time was set: what only somebody who asks can end, and a
-    /// resource that has failed too seldom to be held. Stored as milliseconds since 1970.
+    /// The time before which no automatic run starts. `None` if the status only ends on request, or for a resource with
+    /// too few failures to be held. Stored as milliseconds since 1970.
     #[serde(default, with = "crate::time::option")]
     pub until: Option<SystemTime>,
 }
 
 impl RetryState {
-    /// This stands in the way since `since`, and nothing was counted yet.
+    /// Creates a state with this status since `since`, without any failures counted.
     pub const fn new(setback: Setback, since: SystemTime, until: Option<SystemTime>) -> Self {
         Self { setback, failures: 0, total: 0, since, until }
     }
 
-    /// With so many failures in a row, and so many since the last success.
+    /// Sets the number of failures in a row, and the number since the last success.
     pub const fn with_failures(self, failures: u32, total: u32) -> Self {
         Self { failures, total, ..self }
     }
 
-    /// Why it does not run by itself; `None` where this holds nothing back.
+    /// Returns the hold on automatic runs, if any.
     ///
-    /// Whether it still does at some time is [`may_run`](crate::decision::retry::may_run)'s to say.
+    /// The hold may already have ended: [`may_run`](crate::decision::retry::may_run) decides that for a given time.
     pub fn hold(&self) -> Option<Hold> {
         Some(match self.setback {
             Setback::Backoff => Hold::BackingOff { until: self.until?, failures: self.failures },
@@ -135,35 +136,35 @@ impl RetryState {
     }
 }
 
-/// What stands in the way of an item that did not succeed.
+/// The reason why an item that did not succeed is not run again immediately.
 ///
 /// ```
 /// # use syncmgr_core::retry::Setback;
-/// assert_eq!(serde_json::to_value(Setback::NotBefore)?, "not_before"); // what a store calls it
+/// assert_eq!(serde_json::to_value(Setback::NotBefore)?, "not_before"); // the stored name
 /// # Ok::<(), anyhow::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Setback {
-    /// It may work next time; the host waits a while.
+    /// It may succeed later; the host retries after a wait.
     Backoff,
-    /// The peer asked to be left alone until a time.
+    /// The peer asked for no attempt before a given time.
     NotBefore,
-    /// It waits for a decision or for somebody to be there.
+    /// It waits for a decision or for the user to be present.
     NeedsUser,
-    /// It was tried as often as the budget allows.
+    /// It failed as often as the retry policy allows.
     NeedsAttention,
-    /// It will not work until somebody changes something.
+    /// It fails until the user or the application changes something.
     Permanent,
     /// It no longer exists at the peer.
     Gone,
-    /// Its state can no longer be read.
+    /// Its saved state cannot be read.
     UnreadableState,
 }
 
 impl Setback {
-    /// Every setback, in the order of severity.
+    /// All values, in order of severity.
     pub const ALL: [Self; 7] = [
         Self::Backoff,
         Self::NotBefore,

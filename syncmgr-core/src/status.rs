@@ -1,49 +1,50 @@
-//! Where an item stands: `SYNCMGRSTATUS`.
+//! The status of an item: `SYNCMGRSTATUS`.
 
 use crate::hresult::UnknownCode;
 
 /// The status of an item, reported by the handler or pushed by the manager.
 ///
-/// Compare by equality: these are ordinals and [`Stopped`](Self::Stopped) is zero, so a test of bits can never see it
-/// (R127).
+/// Compare by equality: the values are ordinals, not bits, and [`Stopped`](Self::Stopped) is zero.
 ///
 /// ```
 /// # use syncmgr_core::status::Status;
 /// assert!(Status::Skipped.is_terminal() && !Status::Paused.is_terminal());
 /// assert_eq!(Status::try_from(0x0005), Ok(Status::Failed));
 /// ```
+///
+/// See also: R127.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Status {
-    /// Ended because everything was stopped: `SYNCMGRSTATUS_STOPPED`.
+    /// Ended because the handler or the session was stopped: `SYNCMGRSTATUS_STOPPED`.
     Stopped = 0x0000,
     /// Ended because this item was skipped: `SYNCMGRSTATUS_SKIPPED`.
     Skipped = 0x0001,
-    /// Waiting for its turn: `SYNCMGRSTATUS_PENDING`.
+    /// Waiting to run: `SYNCMGRSTATUS_PENDING`.
     Pending = 0x0002,
     /// Being synchronized: `SYNCMGRSTATUS_UPDATING`.
     Updating = 0x0003,
-    /// Ended well: `SYNCMGRSTATUS_SUCCEEDED`.
+    /// Ended successfully: `SYNCMGRSTATUS_SUCCEEDED`.
     Succeeded = 0x0004,
     /// Ended with an error: `SYNCMGRSTATUS_FAILED`.
     Failed = 0x0005,
-    /// Running, but waiting: `SYNCMGRSTATUS_PAUSED`.
+    /// Running, but paused: `SYNCMGRSTATUS_PAUSED`.
     Paused = 0x0006,
-    /// Going on after a pause: `SYNCMGRSTATUS_RESUMING`.
+    /// Continuing after a pause: `SYNCMGRSTATUS_RESUMING`.
     Resuming = 0x0007,
-    /// Being synchronized with no end in sight: `SYNCMGRSTATUS_UPDATING_INDETERMINATE`.
+    /// Being synchronized with an unknown total: `SYNCMGRSTATUS_UPDATING_INDETERMINATE`.
     UpdatingIndeterminate = 0x0008,
-    /// The item is gone: `SYNCMGRSTATUS_DELETED`. Understood, never pushed (R126).
+    /// Deleted: `SYNCMGRSTATUS_DELETED`. Handlers may report it; the manager never pushes it.
     Deleted = 0x0100,
 }
 
 impl Status {
-    /// The number of the Windows header.
+    /// Returns the number of the status in the Windows header.
     pub const fn code(self) -> u32 {
         self as u32
     }
 
-    /// Whether an item with this status has ended.
+    /// Returns `true` if an item with this status has ended.
     pub const fn is_terminal(self) -> bool {
         matches!(self, Self::Stopped | Self::Skipped | Self::Succeeded | Self::Failed | Self::Deleted)
     }
@@ -76,7 +77,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_status_survives_its_code_and_no_other_number_is_one() {
+    fn exactly_the_codes_of_statuses_convert_to_a_status() {
         let known: Vec<u32> = (0..=0x0200).filter(|&code| Status::try_from(code).is_ok()).collect();
         assert_eq!(known, [0, 1, 2, 3, 4, 5, 6, 7, 8, 0x100]);
         for code in known {

@@ -1,4 +1,4 @@
-//! What a manager remembers from session to session, as a port.
+//! The port for the persistent state of a manager.
 
 mod change;
 mod history;
@@ -21,118 +21,122 @@ use crate::record::{Fence, ItemRecord};
 use crate::register::{RegisterFlags, Registration};
 use crate::retry::RetryState;
 
-/// Where a manager keeps what it remembers: the record of each item, choices, settings, registrations, the log, answers,
-/// the history of its sessions.
+/// The persistent state of a manager: the record of each item, choices, settings, registrations, the log, answers, and
+/// the history of sessions.
 ///
-/// Reading is called on the paths of sessions: answer from memory or a local disk, never from a network. What is written
-/// is taken in the order of the calls, and seen by every read after it.
+/// Sessions call the reading methods on their critical path: read from memory or a local disk, never from a network.
+/// Writes apply in the order of the calls, and every later read sees them.
 pub trait StateStore: Send + Sync + 'static {
-    /// Every handler anything is stored of.
+    /// Returns every handler with stored data.
     ///
     /// # Errors
-    /// When the store cannot be read.
+    /// Fails if the store cannot be read.
     fn handlers(&self) -> SyncResult<BTreeMap<HandlerId, HandlerRecord>>;
 
-    /// What was chosen of a handler's items (R56).
+    /// Returns the stored choices for a handler's items.
     ///
     /// # Errors
-    /// When the store cannot be read.
+    /// Fails if the store cannot be read.
+    ///
+    /// See also: R56.
     fn choices(&self, handler: HandlerId) -> SyncResult<BTreeMap<ItemId, ItemState>>;
 
-    /// The log of a handler, oldest first.
+    /// Returns the log of a handler, oldest entry first.
     ///
     /// # Errors
-    /// When the store cannot be read.
+    /// Fails if the store cannot be read.
     fn log(&self, handler: HandlerId) -> SyncResult<Vec<LogRecord>>;
 
-    /// What the log says of one item, oldest first.
+    /// Returns the log entries about one item, oldest first.
     ///
     /// # Errors
-    /// When the store cannot be read.
+    /// Fails if the store cannot be read.
     fn log_about(&self, handler: HandlerId, item: ItemId) -> SyncResult<Vec<LogRecord>> {
         Ok(self.log(handler)?.into_iter().filter(|record| record.entry.item == Some(item)).collect())
     }
 
-    /// The answer to a question, by the place of the choice, if one was given to exactly this question and is not used up.
+    /// Returns the answer to a question as an index into its choices; `None` if exactly this question has no unused
+    /// answer.
     ///
     /// # Errors
-    /// When the store cannot be read.
+    /// Fails if the store cannot be read.
     fn answer(&self, handler: HandlerId, item: ItemId, question: &Question) -> SyncResult<Option<usize>>;
 
-    /// What is remembered of an item.
+    /// Returns the record of an item.
     ///
     /// # Errors
-    /// When the store cannot be read.
+    /// Fails if the store cannot be read.
     fn record(&self, handler: HandlerId, item: ItemId) -> SyncResult<Option<ItemRecord>>;
 
-    /// The items of a handler that failures have left something behind of.
+    /// Returns the items of a handler that have a retry state.
     ///
     /// # Errors
-    /// When the store cannot be read.
+    /// Fails if the store cannot be read.
     fn setbacks(&self, handler: HandlerId) -> SyncResult<BTreeMap<ItemId, RetryState>>;
 
-    /// Every item of a handler that has a record, and since when a complete listing lacks it.
+    /// Returns every item of a handler that has a record, with the time since which complete listings lack it.
     ///
     /// # Errors
-    /// When the store cannot be read.
+    /// Fails if the store cannot be read.
     fn known(&self, handler: HandlerId) -> SyncResult<BTreeMap<ItemId, Option<SystemTime>>>;
 
-    /// The items of a handler that last ended in this session or a later one.
+    /// Returns the items of a handler whose last attempt ended in this session or a later one.
     ///
     /// # Errors
-    /// When the store cannot be read.
+    /// Fails if the store cannot be read.
     fn ended_since(&self, handler: HandlerId, session: SessionId) -> SyncResult<BTreeSet<ItemId>>;
 
-    /// The resources that failures have left something behind of.
+    /// Returns the resources that have a retry state.
     ///
     /// # Errors
-    /// When the store cannot be read.
+    /// Fails if the store cannot be read.
     fn resources(&self) -> SyncResult<BTreeMap<Claim, RetryState>>;
 
-    /// The sessions that are remembered, oldest first. Of those that went as they should, few are.
+    /// Returns the recorded sessions, oldest first. The store keeps few of the clean ones.
     ///
     /// # Errors
-    /// When the store cannot be read.
+    /// Fails if the store cannot be read.
     fn sessions(&self) -> SyncResult<Vec<SessionRecord>>;
 
-    /// The sessions that were under way when whoever ran them was gone, oldest first; until they are ended.
+    /// Returns the sessions whose process exited before they ended, oldest first. A session leaves this list once its
+    /// end is written.
     ///
     /// # Errors
-    /// When the store cannot be read.
+    /// Fails if the store cannot be read.
     fn interrupted(&self) -> SyncResult<Vec<SessionRecord>>;
 
-    /// The highest number a session was given; 0 while there was none.
+    /// Returns the highest session number so far; 0 if there is none.
     ///
     /// # Errors
-    /// When the store cannot be read.
+    /// Fails if the store cannot be read.
     fn last_session(&self) -> SyncResult<SessionId>;
 
-    /// The counts of a histogram, and the longest duration in nanoseconds.
+    /// Returns the histogram of this name.
     ///
     /// # Errors
-    /// When the store cannot be read.
+    /// Fails if the store cannot be read.
     fn histogram(&self, name: &str) -> SyncResult<Option<Histogram>>;
 
-    /// Takes changes, all or none. They are taken when this returns; what it returns resolves once they survive the
-    /// process, if the store is one whose contents do, and may be dropped.
+    /// Applies changes, all or none. They are applied when this method returns. The returned future resolves once they
+    /// survive the process, if the contents of the store do. It may be dropped.
     ///
     /// # Errors
-    /// What it returns fails when the changes were not stored, none of them. With [`StaleWriter`] in its chain, a later
-    /// attempt has written to the same record.
+    /// The future fails if the changes were not stored; then none of them was. [`StaleWriter`] in its chain means that
+    /// a later attempt has written to the same record.
     fn write(&self, changes: Vec<StateChange>) -> BoxFuture<'static, SyncResult>;
 
-    /// Resolves when more can be written without more and more waiting to be stored; `None` when that is now.
+    /// Returns a future that resolves once the write queue has capacity; `None` if it has capacity now.
     fn room(&self) -> Option<BoxFuture<'static, ()>> {
         None
     }
 
-    /// What a change survives once it is stored.
+    /// Returns the durability of a stored change.
     fn durability(&self) -> Durability {
         Durability::Manager
     }
 }
 
-/// What a stored change survives.
+/// The events that a stored change survives.
 ///
 /// ```
 /// # use syncmgr_core::store::Durability;
@@ -141,67 +145,67 @@ pub trait StateStore: Send + Sync + 'static {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Durability {
-    /// The manager; not the process.
+    /// The end of the manager, but not of the process.
     Manager,
-    /// The process, however it ends. After a loss of power the store is whole, and lacks the last changes.
+    /// The end of the process, in any way. After a power loss the store is consistent but lacks the last changes.
     Process,
-    /// The loss of power, too. Each batch of changes waits for the disk.
+    /// A power loss as well. Each batch of changes waits for the disk.
     Power,
 }
 
-/// A write that came too late: a later attempt has written to the same record. Nothing was stored.
+/// A refused write: a later attempt has written to the same record. Nothing was stored.
 ///
 /// ```
 /// # use syncmgr_core::{id::{ItemId, SessionId}, record::Fence, store::StaleWriter};
 /// let (writer, latest) = (Fence::new(SessionId(1), 1), Fence::new(SessionId(2), 1));
 /// let refused = anyhow::Error::new(StaleWriter::new(ItemId::from_name("Inbox"), writer, latest));
-/// assert!(refused.chain().any(|cause| cause.is::<StaleWriter>())); // how a commit says so
+/// assert!(refused.chain().any(|cause| cause.is::<StaleWriter>())); // as returned by a commit
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{writer} came too late: {latest} has written to item {item}; nothing was stored")]
+#[error("{writer} is stale: {latest} has written to item {item}; nothing was stored")]
 #[non_exhaustive]
 pub struct StaleWriter {
     /// The item.
     pub item: ItemId,
-    /// Who wrote.
+    /// The attempt of the refused write.
     pub writer: Fence,
-    /// Who has written last.
+    /// The attempt that wrote last.
     pub latest: Fence,
 }
 
 impl StaleWriter {
-    /// `writer` came after `latest` had written to this item.
+    /// Creates the error for a write of `writer` after one of `latest`.
     pub const fn new(item: ItemId, writer: Fence, latest: Fence) -> Self {
         Self { item, writer, latest }
     }
 }
 
-/// What is stored of a handler.
+/// The stored data of a handler.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct HandlerRecord {
-    /// As it was last registered.
+    /// The last registration.
     pub registration: Option<Registration>,
-    /// The events somebody set for it. They win over those it is registered with.
+    /// The events that the user set. They take precedence over those of the registration.
     pub flags: Option<RegisterFlags>,
 }
 
-/// An entry of the log, and the session it is of.
+/// A log entry with its session.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LogRecord {
-    /// The manager, by its id.
+    /// The id of the manager.
     pub manager: Uuid,
-    /// The session, as that manager numbers them.
+    /// The session, as numbered by that manager.
     pub session: SessionId,
-    /// When it was stored.
+    /// The time at which the entry was stored.
     pub time: SystemTime,
     /// The entry.
     pub entry: Arc<LogEntry>,
 }
 
 impl LogRecord {
-    /// An entry of this manager's session.
+    /// Creates a record of an entry in a session of this manager.
     pub fn new(manager: Uuid, session: SessionId, time: SystemTime, entry: Arc<LogEntry>) -> Self {
         Self { manager, session, time, entry }
     }

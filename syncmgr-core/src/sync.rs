@@ -1,4 +1,4 @@
-//! A lock that a panic leaves usable, and atomics: loom's in the models of what threads do with them.
+//! A mutex without poisoning, and atomics. Both are loom's in the loom models.
 
 use std::sync::PoisonError;
 
@@ -9,18 +9,18 @@ use std::sync::{self, MutexGuard};
 
 pub(crate) use sync::atomic;
 
-/// A [`std::sync::Mutex`] without poisoning, until std has one: what it guards is whole after every statement.
+/// A [`std::sync::Mutex`] without poisoning, until std has one. Its data is consistent after every statement.
 #[derive(Debug, Default)]
 pub struct Mutex<T>(sync::Mutex<T>);
 
 impl<T> Mutex<T> {
-    /// A mutex around this value.
+    /// Creates a mutex around this value.
     #[cfg(not(all(test, loom)))]
     pub const fn new(value: T) -> Self {
         Self(sync::Mutex::new(value))
     }
 
-    /// Waits for the lock and takes it.
+    /// Waits for the lock and acquires it.
     #[inline]
     pub fn lock(&self) -> MutexGuard<'_, T> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)

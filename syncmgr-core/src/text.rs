@@ -1,22 +1,22 @@
-//! Bounds and escapes for text that came from somebody else.
+//! Length limits and escaping for untrusted text.
 
 use std::borrow::Cow;
 use std::fmt;
 
-/// The longest name kept, in bytes of UTF-8.
+/// The maximum length of a name, in bytes of UTF-8. Longer names are cut.
 pub const MAX_NAME: usize = 4 * 1024;
 
-/// The longest text of a log entry or progress report kept, in bytes of UTF-8.
+/// The maximum length of the text of a log entry or progress report, in bytes of UTF-8. Longer texts are cut.
 pub const MAX_TEXT: usize = 16 * 1024;
 
-/// The longest cookie taken, in bytes.
+/// The maximum length of a cookie, in bytes.
 pub const MAX_COOKIE: usize = 1024 * 1024;
 
-/// `text`, cut at a character so that it has at most `limit` bytes, with a mark where it was cut.
+/// Returns `text`, cut at a character boundary to at most `limit` bytes. The last character of a cut text is `…`.
 ///
 /// ```
 /// # use syncmgr_core::text::bounded;
-/// assert_eq!(bounded("a rather long name", 10), "a rathe…"); // 10 bytes, with the mark
+/// assert_eq!(bounded("a rather long name", 10), "a rathe…"); // 10 bytes in total
 /// ```
 pub fn bounded(text: &str, limit: usize) -> Cow<'_, str> {
     const MARK: &str = "…";
@@ -27,7 +27,7 @@ pub fn bounded(text: &str, limit: usize) -> Cow<'_, str> {
     Cow::Owned(format!("{}{MARK}", &text[..end]))
 }
 
-/// Shows text with control and bidirectional characters escaped, so that a name cannot redraw a terminal or reorder a
+/// Displays text with control and bidirectional characters escaped, so that a name cannot redraw a terminal or reorder a
 /// line.
 ///
 /// ```
@@ -51,7 +51,7 @@ impl fmt::Display for Escaped<'_> {
     }
 }
 
-/// Whether a character changes the direction of the text around it.
+/// Returns `true` if a character changes the direction of the text around it.
 fn is_bidirectional(character: char) -> bool {
     matches!(character, '\u{061C}' | '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
 }
@@ -61,14 +61,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_long_text_is_cut_at_a_character_and_says_so() {
+    fn a_long_text_is_cut_at_a_character_and_marked() {
         assert_eq!(bounded("short", 5), "short");
         assert_eq!(bounded("ääääää", 8), "ää…");
         assert!(bounded(&"x".repeat(100), 10).len() <= 10);
     }
 
     #[test]
-    fn what_would_redraw_or_reorder_a_line_is_escaped() {
+    fn control_and_bidirectional_characters_are_escaped() {
         assert_eq!(Escaped("a\x1b[2Jb\u{202E}c\nä").to_string(), "a\\u{1b}[2Jb\\u{202e}c\\u{a}ä");
     }
 }

@@ -1,4 +1,4 @@
-//! Times: how they are shown, how they are stored, and how far they go.
+//! Formatting, storage and limits of times.
 
 use std::fmt;
 use std::time::{Duration, SystemTime};
@@ -6,8 +6,8 @@ use std::time::{Duration, SystemTime};
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// Shows a time in UTC to the second, as in `2026-11-21 14:05:00Z`; one outside the years -9999 to 9999 as the nearest
-/// in them.
+/// Formats a time in UTC to the second, for example `2026-11-21 14:05:00Z`. A time outside the years -9999 to 9999
+/// prints as the nearest time in that range.
 ///
 /// ```
 /// # use std::time::{Duration, SystemTime};
@@ -27,30 +27,31 @@ impl fmt::Display for Utc {
     }
 }
 
-/// The last millisecond of the year 9999, the last that has a usual way to be written.
+/// The last millisecond of the year 9999, the last year with four digits.
 pub(crate) const LAST_MILLI: u64 = 253_402_300_799_999;
 const LAST: Duration = Duration::from_millis(LAST_MILLI);
 
-/// This much later, at the end of the year 9999 at the latest. A clock beyond that still gets its wait, if none so long.
+/// Returns `now + wait`, at most the end of the year 9999. If `now` is already later than that, `wait` is cut to the
+/// span from 1970 to 9999 instead.
 pub fn later(now: SystemTime, wait: Duration) -> SystemTime {
     let end = SystemTime::UNIX_EPOCH + LAST;
     let latest = if now < end { end } else { now.checked_add(LAST).unwrap_or(now) };
     now.checked_add(wait).map_or(latest, |time| time.min(latest))
 }
 
-/// The whole millisecond at or before a time.
+/// Rounds a time down to a whole millisecond.
 pub(crate) fn round_down(time: SystemTime) -> SystemTime {
     from_millis(to_millis(time))
 }
 
-/// The whole millisecond at or after a time.
+/// Rounds a time up to a whole millisecond.
 pub(crate) fn round_up(time: SystemTime) -> SystemTime {
     let down = round_down(time);
     let up = if down < time { down.checked_add(Duration::from_millis(1)) } else { None };
     up.unwrap_or(time).max(time)
 }
 
-/// Whole milliseconds since 1970, rounded down; negative before.
+/// Returns the whole milliseconds since 1970, rounded down; negative before 1970.
 pub fn to_millis(time: SystemTime) -> i64 {
     match time.duration_since(SystemTime::UNIX_EPOCH) {
         Ok(after) => i64::try_from(after.as_millis()).unwrap_or(i64::MAX),
@@ -60,7 +61,8 @@ pub fn to_millis(time: SystemTime) -> i64 {
     }
 }
 
-/// The time, or on a platform that cannot name it the nearest end of 1970 to 9999.
+/// Returns the time of a number of milliseconds since 1970. If the platform cannot represent it, returns 1970 for an
+/// earlier and the end of 9999 for a later one.
 pub fn from_millis(millis: i64) -> SystemTime {
     let epoch = SystemTime::UNIX_EPOCH;
     let distance = Duration::from_millis(millis.unsigned_abs());
@@ -71,26 +73,26 @@ pub fn from_millis(millis: i64) -> SystemTime {
     }
 }
 
-/// Writes a time that has no millisecond of its own as the one before it.
+/// Serializes a time in milliseconds, rounded down.
 pub(crate) fn serialize<S: Serializer>(time: &SystemTime, serializer: S) -> Result<S::Ok, S::Error> {
     to_millis(*time).serialize(serializer)
 }
 
-/// Reads a time.
+/// Deserializes a time.
 pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SystemTime, D::Error> {
     i64::deserialize(deserializer).map(from_millis)
 }
 
-/// The same for a time that may be missing.
+/// The same for optional times.
 pub(crate) mod option {
     use super::{Deserialize, Deserializer, Serialize, Serializer, SystemTime, from_millis, to_millis};
 
-    /// Writes a time that has no millisecond of its own as the one before it.
+    /// Serializes a time in milliseconds, rounded down.
     pub(crate) fn serialize<S: Serializer>(time: &Option<SystemTime>, serializer: S) -> Result<S::Ok, S::Error> {
         time.map(to_millis).serialize(serializer)
     }
 
-    /// Reads a time.
+    /// Deserializes a time.
     pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SystemTime>, D::Error> {
         Option::<i64>::deserialize(deserializer).map(|millis| millis.map(from_millis))
     }
@@ -105,7 +107,7 @@ mod tests {
     const EPOCH: SystemTime = SystemTime::UNIX_EPOCH;
 
     #[test]
-    fn known_seconds_have_their_dates() {
+    fn known_times_are_formatted_in_utc() {
         let known = [
             (0, "1970-01-01 00:00:00Z"),
             (-1, "1969-12-31 23:59:59Z"),
@@ -119,42 +121,42 @@ mod tests {
     }
 
     #[test]
-    fn what_no_calendar_reaches_is_shown_as_its_end() {
+    fn a_time_outside_the_calendar_is_formatted_as_its_nearest_end() {
         assert_eq!(Utc(EPOCH + 2 * LAST).to_string(), "9999-12-30 22:00:00Z");
         assert_eq!(Utc(EPOCH - 2 * LAST).to_string(), "-9999-01-02 01:59:59Z");
     }
 
     #[test]
-    fn a_time_between_two_milliseconds_is_written_as_the_earlier_on_both_sides_of_1970() {
+    fn milliseconds_are_rounded_down_before_and_after_1970() {
         assert_eq!(to_millis(EPOCH + Duration::from_micros(1_500)), 1);
         assert_eq!(to_millis(EPOCH - Duration::from_micros(1_500)), -2);
         assert_eq!(to_millis(EPOCH - Duration::from_millis(2)), -2);
     }
 
     #[test]
-    fn what_is_too_far_away_to_be_added_ends_with_the_year_9999() {
+    fn a_wait_is_limited_to_the_year_9999() {
         let last = EPOCH + LAST;
         assert_eq!(later(EPOCH, Duration::MAX), last);
         assert_eq!(later(EPOCH, LAST + Duration::from_millis(1)), last);
         assert_eq!(later(EPOCH, Duration::from_secs(5)), EPOCH + Duration::from_secs(5));
         let beyond = last + Duration::from_secs(9);
-        assert_eq!(later(beyond, Duration::from_secs(5)), beyond + Duration::from_secs(5), "a clock gone wrong");
+        assert_eq!(later(beyond, Duration::from_secs(5)), beyond + Duration::from_secs(5), "the clock is wrong");
         assert_eq!(later(beyond, Duration::MAX), beyond + LAST);
     }
 
     proptest! {
         #[test]
-        fn every_number_of_milliseconds_is_read_as_it_was_written(millis in -(1_i64 << 46)..1 << 46) {
+        fn milliseconds_survive_a_round_trip(millis in -(1_i64 << 46)..1 << 46) {
             prop_assert_eq!(to_millis(from_millis(millis)), millis);
         }
 
         #[test]
-        fn any_number_can_be_read(millis in any::<i64>()) {
+        fn any_number_of_milliseconds_is_accepted(millis in any::<i64>()) {
             from_millis(millis);
         }
 
         #[test]
-        fn rounding_goes_to_the_nearest_millisecond_below_and_above(micros in -(1_i64 << 50)..1 << 50) {
+        fn rounding_finds_the_nearest_millisecond_below_and_above(micros in -(1_i64 << 50)..1 << 50) {
             let distance = Duration::from_micros(micros.unsigned_abs());
             let time = if micros < 0 { EPOCH - distance } else { EPOCH + distance };
             let (down, up) = (round_down(time), round_up(time));

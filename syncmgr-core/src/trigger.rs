@@ -1,15 +1,15 @@
-//! What starts a session, and under which conditions it runs: `SYNCMGRFLAG`.
+//! Triggers and modifier flags of a session: `SYNCMGRFLAG`.
 
 use bitflags::bitflags;
 use serde::{Deserialize, Serialize};
 
-/// What started a session: the event value in the low byte of `SYNCMGRFLAG`.
+/// The trigger of a session: the event value in the low byte of `SYNCMGRFLAG`.
 ///
-/// An ordinal, not bits: `Manual` (3) is not `Connect | PendingDisconnect`.
+/// The value is an ordinal, not a set of bits: `Manual` (3) is not `Connect | PendingDisconnect`.
 ///
 /// ```
 /// # use syncmgr_core::trigger::{RunFlags, Trigger};
-/// let word = Trigger::Invoke.word(RunFlags::MAY_BOTHER_USER); // what `Initialize` is handed
+/// let word = Trigger::Invoke.word(RunFlags::MAY_BOTHER_USER); // the argument of `Initialize`
 /// assert_eq!(word, 0x0205);
 /// assert_eq!((Trigger::from_word(word), RunFlags::from_word(word)), (Trigger::Invoke, RunFlags::MAY_BOTHER_USER));
 /// ```
@@ -19,28 +19,30 @@ use serde::{Deserialize, Serialize};
 pub enum Trigger {
     /// The network came up: `SYNCMGRFLAG_CONNECT`.
     Connect = 1,
-    /// The network is about to go: `SYNCMGRFLAG_PENDINGDISCONNECT`.
+    /// The network is about to go down: `SYNCMGRFLAG_PENDINGDISCONNECT`.
     PendingDisconnect = 2,
-    /// Somebody asked: `SYNCMGRFLAG_MANUAL`.
+    /// The user requested the session: `SYNCMGRFLAG_MANUAL`.
     Manual = 3,
-    /// Nobody is using the machine: `SYNCMGRFLAG_IDLE`.
+    /// The user is idle: `SYNCMGRFLAG_IDLE`.
     Idle = 4,
-    /// A program asked, perhaps with a cookie: `SYNCMGRFLAG_INVOKE`.
+    /// A program requested the session, with or without a cookie: `SYNCMGRFLAG_INVOKE`.
     Invoke = 5,
-    /// A schedule came due: `SYNCMGRFLAG_SCHEDULED`.
+    /// A schedule is due: `SYNCMGRFLAG_SCHEDULED`.
     Scheduled = 6,
 }
 
 impl Trigger {
-    /// `SYNCMGRFLAG_EVENTMASK`: the bits of a flag word that hold the event value.
+    /// The bits of a flag word that hold the event value: `SYNCMGRFLAG_EVENTMASK`.
     pub const EVENT_MASK: u32 = 0x00FF;
 
-    /// The event value, 1 to 6 (R27).
+    /// Returns the event value, 1 to 6.
+    ///
+    /// See also: R27.
     pub const fn event(self) -> u32 {
         self as u32
     }
 
-    /// A word for it, as in `pending_disconnect`: what spans, metrics and described runs call it.
+    /// Returns the name, for example `pending_disconnect`, as in spans, metrics and run requests.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Connect => "connect",
@@ -52,12 +54,14 @@ impl Trigger {
         }
     }
 
-    /// The trigger in a flag word; a value nobody knows counts as manual (R29).
+    /// Returns the trigger of a flag word. An unknown event value counts as manual.
     ///
     /// ```
     /// # use syncmgr_core::trigger::Trigger;
-    /// assert_eq!(Trigger::from_word(0x0042), Trigger::Manual); // an event nobody knows (R29)
+    /// assert_eq!(Trigger::from_word(0x0042), Trigger::Manual); // not a known event
     /// ```
+    ///
+    /// See also: R29.
     pub const fn from_word(word: u32) -> Self {
         match word & Self::EVENT_MASK {
             1 => Self::Connect,
@@ -69,27 +73,32 @@ impl Trigger {
         }
     }
 
-    /// The flag word handed to `Initialize`: this event and `flags`.
+    /// Returns the flag word for `Initialize`: this event and `flags`.
     pub const fn word(self, flags: RunFlags) -> u32 {
         self.event() | flags.bits()
     }
 }
 
 bitflags! {
-    /// Modifier bits of `SYNCMGRFLAG`. They hold for the whole life of a run (R28).
+    /// The modifier bits of `SYNCMGRFLAG`. They hold for the whole run.
+    ///
+    /// See also: R28.
     #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
     pub struct RunFlags: u32 {
-        /// Created for configuration only: neither prepare nor synchronize follows (R36). `SYNCMGRFLAG_SETTINGS`.
+        /// The run is for configuration only: neither prepare nor synchronize follows. `SYNCMGRFLAG_SETTINGS`.
+        ///
+        /// See also: R36.
         const SETTINGS = 0x0100;
-        /// The user may be bothered: the handler may ask for the [`Interaction`](crate::port::Interaction).
-        /// `SYNCMGRFLAG_MAYBOTHERUSER` (R37).
+        /// The handler may ask the user through [`Interaction`](crate::port::Interaction). `SYNCMGRFLAG_MAYBOTHERUSER`.
+        ///
+        /// See also: R37.
         const MAY_BOTHER_USER = 0x0200;
         const _ = !Trigger::EVENT_MASK;
     }
 }
 
 impl RunFlags {
-    /// The modifier bits of a flag word. Bits without a name are kept.
+    /// Returns the modifier bits of a flag word. Undefined bits are kept.
     pub const fn from_word(word: u32) -> Self {
         Self::from_bits_retain(word & !Trigger::EVENT_MASK)
     }
@@ -100,7 +109,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_word_splits_into_event_and_flags_and_joins_again() {
+    fn a_flag_word_splits_into_trigger_and_flags() {
         let word = Trigger::Invoke.word(RunFlags::MAY_BOTHER_USER);
         assert_eq!(word, 0x0205);
         assert_eq!(Trigger::from_word(word), Trigger::Invoke);

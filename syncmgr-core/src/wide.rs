@@ -1,17 +1,17 @@
-//! The wide-string and FILETIME view of names and times that a COM peer is handed.
+//! Conversions of names and times to the UTF-16 arrays and `FILETIME` of a COM peer.
 //!
-//! Names are free in syncmgr; the fixed arrays of `SYNCMGRHANDLERINFO` and `SYNCMGRITEM` are not. These functions make
-//! the arrays: zero-padded UTF-16, always terminated, cut between characters (R41, R61).
+//! Names have no fixed length in syncmgr, but the arrays of `SYNCMGRHANDLERINFO` and `SYNCMGRITEM` do. These functions
+//! fill the arrays: zero-padded UTF-16, always terminated, cut between characters.
 
 use std::time::{Duration, SystemTime};
 
-/// `MAX_SYNCMGRHANDLERNAME`: units of a handler name, terminator included.
+/// The length of a handler name in UTF-16 units, with terminator: `MAX_SYNCMGRHANDLERNAME`.
 pub const MAX_HANDLER_NAME: usize = 32;
 
-/// `MAX_SYNCMGRITEMNAME`: units of an item name, terminator included.
+/// The length of an item name in UTF-16 units, with terminator: `MAX_SYNCMGRITEMNAME`.
 pub const MAX_ITEM_NAME: usize = 128;
 
-/// `wszHandlerName`: at most 31 units and a terminator (R41).
+/// Converts a handler name: at most 31 units and a terminator. `wszHandlerName`.
 ///
 /// ```
 /// # use syncmgr_core::wide::handler_name;
@@ -19,16 +19,20 @@ pub const MAX_ITEM_NAME: usize = 128;
 /// assert_eq!(String::from_utf16_lossy(&wide[..4]), "Mail");
 /// assert!(wide[4..].iter().all(|&unit| unit == 0));
 /// ```
+///
+/// See also: R41.
 pub fn handler_name(name: &str) -> [u16; MAX_HANDLER_NAME] {
     terminated(name)
 }
 
-/// `wszItemName`: at most 127 units and a terminator (R61).
+/// Converts an item name: at most 127 units and a terminator. `wszItemName`.
+///
+/// See also: R61.
 pub fn item_name(name: &str) -> [u16; MAX_ITEM_NAME] {
     terminated(name)
 }
 
-/// `FILETIME`: 100 ns ticks since 1601 UTC. Times before that are 0.
+/// Converts a time to a `FILETIME`: 100 ns ticks since 1601 UTC. Earlier times become 0.
 pub fn file_time(time: SystemTime) -> u64 {
     let since_unix = match time.duration_since(SystemTime::UNIX_EPOCH) {
         Ok(after) => i128::try_from(after.as_nanos()).unwrap_or(i128::MAX),
@@ -37,7 +41,7 @@ pub fn file_time(time: SystemTime) -> u64 {
     u64::try_from(since_unix / 100 + UNIX_EPOCH_TICKS).unwrap_or(0)
 }
 
-/// The time of a `FILETIME`, or `None` where the platform cannot represent it.
+/// Converts a `FILETIME` to a time; `None` if the platform cannot represent it.
 ///
 /// ```
 /// # use std::time::SystemTime;
@@ -52,7 +56,7 @@ pub fn system_time(ticks: u64) -> Option<SystemTime> {
     if ticks < 0 { SystemTime::UNIX_EPOCH.checked_sub(distance) } else { SystemTime::UNIX_EPOCH.checked_add(distance) }
 }
 
-/// `name` as UTF-16 with at least one zero at the end, cut before the character that does not fit.
+/// Encodes `name` as UTF-16 with at least one zero at the end, cut before the first character that does not fit.
 fn terminated<const UNITS: usize>(name: &str) -> [u16; UNITS] {
     let mut wide = [0; UNITS];
     let mut used = 0;
@@ -89,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_time_survives_the_way_there_and_back() {
+    fn a_file_time_survives_a_round_trip() {
         assert_eq!(file_time(SystemTime::UNIX_EPOCH), 116_444_736_000_000_000);
         for ticks in [0, 1, 116_444_736_000_000_000, 133_000_000_123_456_789] {
             assert_eq!(system_time(ticks).map(file_time), Some(ticks));

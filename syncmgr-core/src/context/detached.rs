@@ -1,4 +1,4 @@
-//! Contexts with no host behind them.
+//! Test contexts: contexts without a host.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -19,7 +19,7 @@ use crate::progress::Progress;
 use crate::sync::Mutex;
 use crate::trigger::{RunFlags, Trigger};
 
-/// A stand-in for a host, to call a handler's methods from a unit test without a runtime.
+/// A test context: a fake host to call a handler's methods from a unit test, without a runtime.
 ///
 /// ```
 /// use syncmgr_core::cancel::CancelReason;
@@ -34,8 +34,8 @@ use crate::trigger::{RunFlags, Trigger};
 /// assert!(item.progress(1, None).is_err());
 /// ```
 ///
-/// Blocking work runs on the calling thread, spawned tasks run on a small executor at the spot; nobody may be bothered,
-/// and there are no connections. A question is open until [`answer`](Self::answer) gave an answer.
+/// Blocking work and spawned tasks run to their end on the calling thread. The user cannot be asked and no connection
+/// can be established. A question stays open until [`answer`](Self::answer) answers it.
 #[derive(Clone, Default)]
 pub struct Detached {
     shared: Arc<Shared>,
@@ -52,17 +52,17 @@ struct Shared {
 }
 
 impl Detached {
-    /// A stand-in with an empty log.
+    /// Creates a fake host with an empty log.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// A context for an item of this name, alone in its run.
+    /// Returns a context for an item of this name, the only one in its run.
     pub fn item(&self, name: &str) -> ItemContext {
         ItemContext::new(self.port([SyncItem::named(name)]), 0, Arc::default())
     }
 
-    /// A context to prepare these items with.
+    /// Returns a context for `prepare` with these items selected.
     ///
     /// ```
     /// # use syncmgr_core::{context::Detached, item::SyncItem};
@@ -75,19 +75,19 @@ impl Detached {
         PrepareContext::new(self.port(items))
     }
 
-    /// A context for `initialize`, `show_properties` or `show_error`.
+    /// Returns a context for `initialize`, `show_properties` or `show_error`.
     pub fn run(&self) -> RunContext {
         RunContext::new(self.port([]))
     }
 
-    /// Cancels an item made by [`item`](Self::item).
+    /// Cancels an item created by [`item`](Self::item).
     pub fn cancel(&self, item: &ItemContext, reason: CancelReason) {
         if let Some(token) = item.cell().cancel().cancel(reason) {
             token.cancel();
         }
     }
 
-    /// Answers the question `key` of an item with one of its choices, by place.
+    /// Answers the question `key` of an item. `choice` is the index of one of its choices.
     ///
     /// ```
     /// # use syncmgr_core::context::Detached;
@@ -100,7 +100,7 @@ impl Detached {
         self.shared.answers.lock().insert((item.id(), key.into()), choice);
     }
 
-    /// Has the item find this, as JSON, when it asks what was saved.
+    /// Sets the saved state of the item, as JSON.
     ///
     /// ```
     /// # use syncmgr_core::context::Detached;
@@ -114,12 +114,12 @@ impl Detached {
         self.shared.saved.lock().insert(item.id(), state.into());
     }
 
-    /// What the item last committed, as JSON.
+    /// Returns the state that the item committed last, as JSON.
     pub fn committed(&self, item: &ItemContext) -> Option<Arc<str>> {
         self.shared.saved.lock().get(&item.id()).cloned()
     }
 
-    /// The plans that were declared so far. All of them are cleared.
+    /// Returns the plans proposed so far. Every plan may proceed.
     ///
     /// ```
     /// # use syncmgr_core::{context::Detached, plan::Plan};
@@ -132,7 +132,7 @@ impl Detached {
         self.shared.plans.lock().clone()
     }
 
-    /// What was logged so far.
+    /// Returns the log entries so far.
     pub fn log(&self) -> Vec<LogEntry> {
         self.shared.log.lock().clone()
     }
@@ -144,7 +144,7 @@ impl Detached {
     }
 }
 
-/// The port behind detached contexts.
+/// The port behind test contexts.
 struct DetachedPort {
     facts: RunFacts,
     shared: Arc<Shared>,
@@ -212,7 +212,7 @@ impl RunPort for DetachedPort {
     }
 
     fn connect<'a>(&'a self, _: Option<&'a str>) -> BoxFuture<'a, SyncResult> {
-        async { Err(anyhow::anyhow!("a detached context has no connections")) }.boxed()
+        async { Err(anyhow::anyhow!("a test context has no connections")) }.boxed()
     }
 
     fn decide(&self, item: ItemId, question: &Question) -> Option<usize> {
@@ -262,7 +262,7 @@ mod tests {
     use crate::record::MAX_CHECKPOINT;
 
     #[test]
-    fn a_tolerated_failure_is_logged_and_remembered_with_its_class() {
+    fn a_tolerated_failure_is_logged_and_recorded_with_its_class() {
         let host = Detached::new();
         let item = host.item("folder");
         let none =
@@ -299,7 +299,7 @@ mod tests {
         let item = ItemContext::detached("x");
         let names = ["a".to_string(), "b".to_string(), "c".to_string()];
         let lengths = item.concurrently(2, &names, |name| async move { Ok(name.clone()) });
-        assert_eq!(block_on(lengths).expect("nothing fails"), names);
+        assert_eq!(block_on(lengths).expect("no work fails"), names);
     }
 
     #[test]
@@ -315,22 +315,22 @@ mod tests {
     }
 
     #[test]
-    fn blocking_and_spawned_work_return_what_they_made() {
+    fn blocking_and_spawned_work_return_their_results() {
         let item = ItemContext::detached("x");
-        assert_eq!(block_on(item.blocking(|item| Ok(item.name().len()))).expect("it works"), 1);
-        assert_eq!(block_on(item.spawn(async { Ok(5) })).expect("it works"), 5);
+        assert_eq!(block_on(item.blocking(|item| Ok(item.name().len()))).expect("the work succeeds"), 1);
+        assert_eq!(block_on(item.spawn(async { Ok(5) })).expect("the task succeeds"), 5);
         assert!(!item.cell().is_working());
     }
 
     #[test]
-    fn what_was_committed_is_found_again_and_what_no_longer_decodes_is_unreadable_and_stays() {
+    fn a_committed_state_is_loaded_again_and_stays_if_it_does_not_decode() {
         let host = Detached::new();
         let item = host.item("inbox");
-        let mut saved = item.saved::<Vec<u32>>().expect("nothing is unreadable");
+        let mut saved = item.saved::<Vec<u32>>().expect("no state is saved");
         assert_eq!((saved.origin(), saved.len()), (Origin::Fresh, 0));
         saved.push(7);
-        assert_eq!(item.saved::<Vec<u32>>().expect("nothing was committed").len(), 0);
-        block_on(saved.commit()).expect("kept");
+        assert_eq!(item.saved::<Vec<u32>>().expect("no state is committed").len(), 0);
+        block_on(saved.commit()).expect("the state is stored");
         let again = item.saved::<Vec<u32>>().expect("committed");
         assert_eq!((again.origin(), &again[..]), (Origin::Committed, &[7][..]));
         let unreadable = item.saved::<String>().expect_err("a list is no text");
@@ -339,14 +339,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_json_or_too_long_is_refused_for_good_and_an_item_that_is_over_commits_nothing() {
+    fn invalid_overlong_and_late_commits_fail() {
         let host = Detached::new();
         let item = host.item("inbox");
         let refused = |result: SyncResult| FailureClass::of(&result.expect_err("refused"));
-        let mut odd = item.saved::<BTreeMap<Option<u8>, u8>>().expect("nothing saved");
+        let mut odd = item.saved::<BTreeMap<Option<u8>, u8>>().expect("no state is saved");
         odd.insert(None, 1);
         assert_eq!(refused(block_on(odd.commit())), FailureClass::Permanent);
-        let mut long = item.saved::<String>().expect("nothing saved");
+        let mut long = item.saved::<String>().expect("no state is saved");
         *long = "x".repeat(MAX_CHECKPOINT);
         assert_eq!(refused(block_on(long.commit())), FailureClass::Permanent);
         long.clear();
@@ -357,11 +357,11 @@ mod tests {
     }
 
     #[test]
-    fn what_prepare_keeps_is_found_by_type() {
+    fn a_value_stored_in_prepare_is_found_by_its_type() {
         let host = Detached::new();
         host.prepare([]).keep(41_u32);
-        assert_eq!(*host.item("x").prepared::<u32>().expect("kept"), 41);
-        let missing = host.item("x").prepared::<String>().expect_err("never kept");
+        assert_eq!(*host.item("x").prepared::<u32>().expect("stored in prepare"), 41);
+        let missing = host.item("x").prepared::<String>().expect_err("not stored");
         assert_eq!(FailureClass::of(&missing), FailureClass::Permanent);
     }
 }

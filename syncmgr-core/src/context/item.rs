@@ -15,7 +15,8 @@ use crate::log::{LogEntry, LogLevel, Question};
 use crate::port::RunPort;
 use crate::progress::Progress;
 
-/// What [`synchronize_item`](crate::handler::SyncHandler::synchronize_item) is handed: one item of one run.
+/// The context of one item of one run, passed to
+/// [`synchronize_item`](crate::handler::SyncHandler::synchronize_item).
 ///
 /// ```
 /// # use syncmgr_core::{context::ItemContext, error::SyncResult};
@@ -23,7 +24,7 @@ use crate::progress::Progress;
 ///     let messages = ["hello", "how are you"];
 ///     for (done, message) in (1..).zip(messages) {
 ///         // .. copy the message
-///         item.progress(done, messages.len() as u64)?; // leaves here once the item is skipped or stopped
+///         item.progress(done, messages.len() as u64)?; // returns here once the item is skipped or stopped
 ///     }
 ///     Ok(())
 /// }
@@ -42,10 +43,10 @@ pub struct ItemContext {
 }
 
 impl ItemContext {
-    /// A context for the item at `index` of the port's selection, reporting into `cell`. Hosts call this.
+    /// Creates a context for the item at `index` of the port's selection, reporting into `cell`. Called by hosts.
     ///
     /// # Panics
-    /// When the selection has no such item: the host's mistake.
+    /// If the selection has no item at `index`.
     #[doc(hidden)]
     pub fn new(port: Arc<dyn RunPort>, index: usize, cell: Arc<ItemCell>) -> Self {
         let selection = port.facts().selection.clone();
@@ -53,7 +54,7 @@ impl ItemContext {
         Self { run: RunContext::new(port), selection, index, cell }
     }
 
-    /// A context with no host behind it, for unit tests: see [`Detached`].
+    /// Creates a context without a host, for unit tests: see [`Detached`].
     ///
     /// ```
     /// # use syncmgr_core::context::ItemContext;
@@ -64,11 +65,11 @@ impl ItemContext {
         Detached::new().item(name)
     }
 
-    /// The same context for another item of the selection, and its cell unless it reports into the same one. Hosts call
-    /// this to use a context again.
+    /// Reuses this context for the item at `index` of the selection, with `cell` as its cell if it is `Some`. Called by
+    /// hosts.
     ///
     /// # Panics
-    /// When the selection has no such item: the host's mistake.
+    /// If the selection has no item at `index`.
     #[doc(hidden)]
     pub fn turn_to(&mut self, index: usize, cell: Option<Arc<ItemCell>>) {
         assert!(index < self.selection.len(), "a host makes contexts only for items it has selected");
@@ -78,18 +79,18 @@ impl ItemContext {
         }
     }
 
-    /// The cell this context reports into.
+    /// Returns the cell that this context reports into.
     #[doc(hidden)]
     pub fn cell(&self) -> &Arc<ItemCell> {
         &self.cell
     }
 
-    /// The item's place in the selection.
+    /// Returns the index of the item in the selection.
     pub fn place(&self) -> usize {
         self.index
     }
 
-    /// The run this item is part of.
+    /// Returns the context of the item's run.
     ///
     /// ```
     /// # use syncmgr_core::context::ItemContext;
@@ -100,42 +101,42 @@ impl ItemContext {
         &self.run
     }
 
-    /// The item's id.
+    /// Returns the item's id.
     pub fn id(&self) -> ItemId {
         self.item().id()
     }
 
-    /// The item's name.
+    /// Returns the item's name.
     pub fn name(&self) -> &str {
         self.item().name()
     }
 
-    /// The item as it was listed.
+    /// Returns the item as it was listed.
     pub fn item(&self) -> &SyncItem {
         &self.selection[self.index]
     }
 
-    /// Reports how much is done and, unless `None`, how much there is, in a unit of your choice: `Progress`.
+    /// Reports the amount done and, unless `total` is `None`, the total, in a unit of your choice: `Progress`.
     ///
-    /// Costs nanoseconds; call it as often as you can (R107). A total of 0 means that nobody knows yet (R119).
+    /// A call takes nanoseconds; call it often. A total of 0 means unknown.
     ///
     /// ```
     /// # use syncmgr_core::context::ItemContext;
     /// let item = ItemContext::detached("photo.jpg");
-    /// item.progress(4096, 1 << 20)?; // bytes, and there are so many
-    /// item.progress(8192, None)?; // the total is as before
+    /// item.progress(4096, 1 << 20)?; // 4096 of 1048576 bytes
+    /// item.progress(8192, None)?; // leaves the total unchanged
     /// assert_eq!(item.cell().state().value, 8192);
     /// # Ok::<(), anyhow::Error>(())
     /// ```
     ///
     /// # Errors
-    /// [`Cancelled`] once the item was skipped or stopped, or is over: leave with `?`.
+    /// [`Cancelled`] once the item is skipped or stopped, or has ended. Return it with `?`.
     #[inline]
     pub fn progress(&self, done: u64, total: impl Into<Option<u64>>) -> Result<(), Cancelled> {
         self.cell.progress(done, total.into())
     }
 
-    /// Reports any fields: text, status, numbers (R117).
+    /// Reports any fields: text, status, amount and total.
     ///
     /// ```
     /// # use syncmgr_core::{context::ItemContext, progress::Progress, status::Status};
@@ -146,12 +147,12 @@ impl ItemContext {
     /// ```
     ///
     /// # Errors
-    /// [`Cancelled`] once the item was skipped or stopped, or is over.
+    /// [`Cancelled`] once the item is skipped or stopped, or has ended.
     pub fn report(&self, report: Progress) -> Result<(), Cancelled> {
         self.cell.report(&report)
     }
 
-    /// Leaves with `?` once the item was skipped or stopped, without reporting anything (R118).
+    /// Checks for cancellation without reporting anything.
     ///
     /// ```
     /// # use syncmgr_core::{cancel::CancelReason, context::Detached, error::SyncResult};
@@ -171,12 +172,12 @@ impl ItemContext {
     /// ```
     ///
     /// # Errors
-    /// [`Cancelled`], with the reason.
+    /// [`Cancelled`], with the reason, once the item is skipped or stopped, or has ended. Return it with `?`.
     pub fn check(&self) -> Result<(), Cancelled> {
         self.cell.cancel().check()
     }
 
-    /// Waits until the item is skipped or stopped. Cancel safe.
+    /// Completes once the item is skipped or stopped. Cancel safe.
     ///
     /// ```
     /// # use syncmgr_core::{cancel::CancelReason, context::Detached};
@@ -188,7 +189,7 @@ impl ItemContext {
     /// let cancelled = std::pin::pin!(item.cancelled());
     /// # futures::executor::block_on(async {
     /// match select(cancelled, next_message).await {
-    ///     Either::Left(_) => { /* say goodbye to the server, then `item.check()?` */ }
+    ///     Either::Left(_) => { /* log off from the server, then `item.check()?` */ }
     ///     Either::Right(_) => unreachable!("no message ever comes"),
     /// }
     /// # });
@@ -197,13 +198,13 @@ impl ItemContext {
         self.token().cancelled_owned().await;
     }
 
-    /// A token that is cancelled when the item is skipped or stopped, for libraries that take one.
+    /// Returns a token that is cancelled when the item is skipped or stopped, for libraries that take one.
     ///
     /// ```
     /// # use syncmgr_core::{cancel::CancelReason, context::Detached};
     /// # let host = Detached::new();
     /// # let item = host.item("feed");
-    /// let token = item.token(); // for a client that takes one
+    /// let token = item.token(); // for a client library
     /// host.cancel(&item, CancelReason::Skipped);
     /// assert!(token.is_cancelled());
     /// ```
@@ -211,7 +212,7 @@ impl ItemContext {
         self.cell.cancel().token()
     }
 
-    /// While the guard lives, the item's future is not dropped before the hard grace is over.
+    /// Returns a guard that keeps the item's future from being dropped until the hard grace is over.
     ///
     /// ```
     /// # use syncmgr_core::context::ItemContext;
@@ -238,19 +239,19 @@ impl ItemContext {
         self.run.log(entry.with_item(self.id()));
     }
 
-    /// Notes something about this item worth knowing.
+    /// Logs an informational entry about this item.
     pub fn info(&self, text: impl AsRef<str>) {
         self.log(LogEntry::new(LogLevel::Information, text));
     }
 
-    /// Notes something about this item that went on, but not as it should.
+    /// Logs a warning about this item.
     pub fn warn(&self, text: impl AsRef<str>) {
         self.log(LogEntry::new(LogLevel::Warning, text));
     }
 
-    /// Goes on after a failure of a part: logs it, and the item will end *failed* when the rest is done.
+    /// Tolerates the failure of one part: logs it and returns `None`. The item continues, and ends *failed*.
     ///
-    /// `what` says in words what was tried. `None` where the part failed.
+    /// `what` names the attempted action. Returns `Some` if the part succeeded.
     ///
     /// ```
     /// # use syncmgr_core::{context::Detached, error::SyncResult};
@@ -258,7 +259,7 @@ impl ItemContext {
     /// # let item = host.item("Photos");
     /// for (name, copied) in [("a.jpg", Ok(3)), ("b.jpg", Err(std::io::Error::other("no space")))] {
     ///     if let Some(_bytes) = item.tolerate(format_args!("copy {name}"), copied)? {
-    ///         // .. the part is there
+    ///         // .. the part is copied
     ///     }
     /// }
     /// assert_eq!(&*host.log()[0].text, "copy b.jpg: no space");
@@ -266,7 +267,7 @@ impl ItemContext {
     /// ```
     ///
     /// # Errors
-    /// Once the item is cancelled the error is passed on, so that `?` leaves.
+    /// `result`'s own error if the item is cancelled.
     pub fn tolerate<T, E: Into<anyhow::Error>>(
         &self,
         what: impl fmt::Display,
@@ -283,26 +284,27 @@ impl ItemContext {
         Ok(None)
     }
 
-    /// Logs a failure the item goes on after.
+    /// Records a tolerated failure and logs it.
     pub(crate) fn note_failure(&self, what: &dyn fmt::Display, error: &anyhow::Error) {
         self.cell.tolerate(FailureClass::of(error));
         self.log(LogEntry::new(LogLevel::Error, format!("{what}: {}", one_line(error))));
     }
 
-    /// Asks for a decision that may be taken later. `None` means later: do what is safe without it.
+    /// Asks the user a question through the log. `None` while it is unanswered: do what is safe without an answer.
     ///
-    /// The question becomes a log entry at level warning with the choices as its action, and the item ends *needs user*
-    /// if nothing failed. Once answered, the item runs again and finds the answer here. `key` names the decision within
-    /// the item: the same question has the same key every time. Answers are kept in memory by the manager.
+    /// The question becomes a log entry at level warning with the choices as its action. If nothing failed, the item ends
+    /// *needs user*. Once the user has answered, the item runs again and this method returns the answer. `key` identifies
+    /// the question within the item and must be the same every time. The manager stores the answer until the next commit
+    /// or success of the item that used it. An answer applies only to the same text and choices.
     ///
-    /// Panics never; with no choices there is nothing to ask and the answer is `None`.
+    /// Never panics. Returns `None` if `choices` is empty.
     ///
     /// ```
     /// # use syncmgr_core::context::Detached;
     /// # let host = Detached::new();
     /// # let item = host.item("notes.txt");
     /// let sides = ["this computer", "the server"];
-    /// assert_eq!(item.decide("conflict", "Which side is right?", &sides), None); // asked through the log
+    /// assert_eq!(item.decide("conflict", "Which side is right?", &sides), None); // the log now has the question
     /// host.answer(&item, "conflict", 1);
     /// assert_eq!(item.decide("conflict", "Which side is right?", &sides), Some("the server"));
     /// ```
@@ -317,7 +319,7 @@ impl ItemContext {
         }
     }
 
-    /// The id of the log entry that asks the question `key` of this item.
+    /// Returns the id of the log entry for the question `key` of this item.
     ///
     /// ```
     /// # use syncmgr_core::context::Detached;
@@ -330,10 +332,10 @@ impl ItemContext {
         ErrorId::of_question(self.id(), key)
     }
 
-    /// What was kept under this type in `prepare`: see [`RunContext::prepared`].
+    /// Returns the value of this type stored in `prepare`: see [`RunContext::prepared`].
     ///
     /// # Errors
-    /// Permanent, when nothing of this type was kept in this run: the handler's own mistake.
+    /// Permanent if the run stored no value of this type. This is a bug in the handler.
     pub fn prepared<T: Send + Sync + 'static>(&self) -> SyncResult<Arc<T>> {
         self.run.prepared()
     }

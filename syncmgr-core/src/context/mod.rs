@@ -1,6 +1,6 @@
-//! What a handler's methods are handed: thin handles over the host's [`RunPort`](crate::port::RunPort).
+//! The contexts passed to a handler's methods: thin handles over the host's [`RunPort`](crate::port::RunPort).
 //!
-//! All of them are cheap to clone and may be sent anywhere; after their run or item has ended they refuse.
+//! Contexts are cheap to clone and may be sent to other threads. They return errors once their run or item has ended.
 
 mod detached;
 mod item;

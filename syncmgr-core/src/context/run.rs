@@ -17,10 +17,10 @@ use crate::port::{InteractionPermit, ReportError, RunPort};
 use crate::progress::Progress;
 use crate::trigger::{RunFlags, Trigger};
 
-/// What every call of a run can see and do.
+/// The context of a run.
 ///
-/// Handed to `initialize`, `show_properties` and `show_error` as it is, and inside [`PrepareContext`],
-/// [`SynchronizeContext`] and [`ItemContext`].
+/// Passed to `initialize`, `show_properties` and `show_error`. [`PrepareContext`], [`SynchronizeContext`] and
+/// [`ItemContext`] contain it.
 ///
 /// ```
 /// # use syncmgr_core::{context::{Detached, RunContext}, handler::Participation};
@@ -43,7 +43,7 @@ pub struct RunContext {
 }
 
 impl RunContext {
-    /// A context over a host's port. Hosts call this; handlers are given one.
+    /// Creates a context over a host's port. Called by hosts.
     #[doc(hidden)]
     pub fn new(port: Arc<dyn RunPort>) -> Self {
         Self { port }
@@ -53,39 +53,39 @@ impl RunContext {
         &*self.port
     }
 
-    /// The host behind this context, for whoever stands between a handler and its host: a recorder, a judge, a proxy. What
-    /// handlers may ask of it the methods of the contexts ask.
+    /// Returns the host behind this context, for a layer between a handler and its host such as a recorder, a
+    /// conformance check or a proxy. Handlers use the methods of the contexts.
     #[doc(hidden)]
     pub fn host(&self) -> Arc<dyn RunPort> {
         self.port.clone()
     }
 
-    /// The handler this run is of.
+    /// Returns the id of the run's handler.
     pub fn handler(&self) -> HandlerId {
         self.port.facts().handler
     }
 
-    /// The session this run is part of.
+    /// Returns the id of the run's session.
     pub fn session(&self) -> SessionId {
         self.port.facts().session
     }
 
-    /// What started the session.
+    /// Returns the trigger that started the session.
     pub fn trigger(&self) -> Trigger {
         self.port.facts().trigger
     }
 
-    /// The conditions of the run; they do not change while it lasts (R28).
+    /// Returns the flags of the run. They do not change during the run.
     pub fn flags(&self) -> RunFlags {
         self.port.facts().flags
     }
 
-    /// The bytes of the invocation: set only with [`Trigger::Invoke`] (R35).
+    /// Returns the bytes of the invocation. `None` unless the trigger is [`Trigger::Invoke`].
     pub fn cookie(&self) -> Option<&[u8]> {
         self.port.facts().cookie.as_deref()
     }
 
-    /// The chosen items, in the order they were listed; empty before the choice.
+    /// Returns the selected items, in the order they were listed. Empty before the selection.
     ///
     /// ```
     /// # use syncmgr_core::{context::Detached, item::SyncItem};
@@ -97,25 +97,25 @@ impl RunContext {
         &self.port.facts().selection
     }
 
-    /// Leaves with `?` once the handler was stopped.
+    /// Checks for cancellation of the handler.
     ///
     /// # Errors
-    /// [`Cancelled`], with the reason.
+    /// [`Cancelled`], with the reason, once the handler is stopped. Return it with `?`.
     pub fn check(&self) -> Result<(), Cancelled> {
         self.port.cancel().check()
     }
 
-    /// Whether an item of the selection was skipped before it began.
+    /// Returns `true` if an item of the selection was skipped before it began.
     pub fn is_skipped(&self, item: ItemId) -> bool {
         self.port.is_skipped(item)
     }
 
-    /// Waits until the handler is stopped. Cancel safe.
+    /// Completes once the handler is stopped. Cancel safe.
     pub async fn cancelled(&self) {
         self.token().cancelled_owned().await;
     }
 
-    /// A token that is cancelled when the handler is stopped, for libraries that take one.
+    /// Returns a token that is cancelled when the handler is stopped, for libraries that take one.
     pub fn token(&self) -> CancellationToken {
         self.port.cancel().token()
     }
@@ -125,17 +125,17 @@ impl RunContext {
         self.port.log(entry.bounded());
     }
 
-    /// Notes something worth knowing.
+    /// Logs an informational entry.
     pub fn info(&self, text: impl AsRef<str>) {
         self.log(LogEntry::new(LogLevel::Information, text));
     }
 
-    /// Notes something that went on, but not as it should.
+    /// Logs a warning.
     pub fn warn(&self, text: impl AsRef<str>) {
         self.log(LogEntry::new(LogLevel::Warning, text));
     }
 
-    /// Removes entries of this run from the log: `DeleteLogError` (R142, R143).
+    /// Removes entries of this run from the error log: `DeleteLogError`.
     ///
     /// ```
     /// # use syncmgr_core::{context::Detached, id::{ErrorId, ErrorScope}, log::{LogEntry, LogLevel}};
@@ -143,16 +143,16 @@ impl RunContext {
     /// # let run = host.run();
     /// let quota = ErrorId::from_key("quota");
     /// run.log(LogEntry::new(LogLevel::Warning, "the mailbox is nearly full").with_error(quota));
-    /// run.delete_log(ErrorScope::One(quota)); // somebody has made room
+    /// run.delete_log(ErrorScope::One(quota)); // the mailbox has room again
     /// assert!(host.log().is_empty());
     /// ```
     pub fn delete_log(&self, scope: ErrorScope) {
         self.port.delete_log(scope);
     }
 
-    /// Keeps a value for the rest of the run, a logged-in connection for example; one per type.
+    /// Stores a value for the rest of the run, for example a logged-in connection. Replaces an earlier value of its type.
     ///
-    /// Later calls find it with [`prepared`](Self::prepared). It is dropped when the results of the session are closed.
+    /// Later calls get it with [`prepared`](Self::prepared). It is dropped when the results of the session are closed.
     ///
     /// ```
     /// # use syncmgr_core::{context::Detached, item::SyncItem};
@@ -170,19 +170,18 @@ impl RunContext {
         self.port.kept().put(value)
     }
 
-    /// What was kept under this type, in `prepare` for example.
+    /// Returns the value of this type stored with [`keep`](Self::keep).
     ///
     /// # Errors
-    /// Permanent, when nothing of this type was kept in this run: the handler's own mistake.
+    /// Permanent if the run stored no value of this type. This is a bug in the handler.
     pub fn prepared<T: Send + Sync + 'static>(&self) -> SyncResult<Arc<T>> {
-        let missing = || anyhow!("nothing of type `{}` was kept in this run", std::any::type_name::<T>());
+        let missing = || anyhow!("no value of type `{}` was stored in this run", std::any::type_name::<T>());
         self.port.kept().of().ok_or_else(missing).permanent()
     }
 
-    /// Asks for the user's attention and waits for its turn: `EnableModeless(TRUE)`.
+    /// Waits for a permit to use the user's attention: `EnableModeless(TRUE)`.
     ///
-    /// The permit is a lock over the user's attention shared by all handlers; drop it as soon as the answer is in
-    /// (R130, R132). Cancel safe.
+    /// All handlers share the user's attention like a lock. Drop the permit as soon as the user has answered. Cancel safe.
     ///
     /// ```
     /// # use syncmgr_core::{context::{Detached, PrepareContext}, error::{NeedsUser, SyncResult}};
@@ -192,7 +191,7 @@ impl RunContext {
     /// # }
     ///
     /// async fn prepare(run: &PrepareContext) -> SyncResult {
-    ///     let user = run.interaction().await?; // waits until no other handler has the user's attention
+    ///     let user = run.interaction().await?; // waits while another handler has the permit
     ///     let password = user.secret("Password for ann@example.org").await?;
     ///     drop(user);
     ///     let password = password.ok_or_else(|| NeedsUser::new("the password of ann@example.org"))?;
@@ -200,20 +199,24 @@ impl RunContext {
     ///     Ok(())
     /// }
     ///
-    /// // Nobody may be bothered in a detached context: the run ends *needs user*, which is no failure.
+    /// // A test context cannot ask the user: the run ends *needs user*, which is not a failure.
     /// let refused = futures::executor::block_on(prepare(&Detached::new().prepare([])));
-    /// assert!(NeedsUser::is_in(&refused.expect_err("nobody to ask")));
+    /// assert!(NeedsUser::is_in(&refused.expect_err("the user cannot be asked")));
     /// ```
     ///
     /// # Errors
-    /// [`NeedsUser`](crate::error::NeedsUser) when nobody may be bothered (R37) or nobody is there; pass it on with `?`
-    /// and the run or item ends *needs user*. [`Cancelled`] when stopped while waiting.
+    /// [`NeedsUser`](crate::error::NeedsUser) if the session may not ask the user, the user is absent, or the host has no
+    /// user interface. Return it with `?`: the run or item ends *needs user*. [`Cancelled`] if the handler is stopped while
+    /// waiting.
+    ///
+    /// See also: R37, R130, R132.
     pub async fn interaction(&self) -> SyncResult<InteractionPermit> {
         self.port.interaction().await
     }
 
-    /// Brings a connection up, the default one for `None` (R136), and keeps it until the session ends (R138):
-    /// `EstablishConnection`. Cancel safe.
+    /// Establishes a connection, the default one for `None`: `EstablishConnection`. It stays up until the session ends.
+    ///
+    /// Cancel safe.
     ///
     /// ```
     /// # use syncmgr_core::{context::PrepareContext, error::SyncResult};
@@ -223,19 +226,21 @@ impl RunContext {
     /// ```
     ///
     /// # Errors
-    /// When the handler did not declare `MAY_ESTABLISH_CONNECTION` (R139), when the host has no provider for
-    /// connections, or with the provider's own error.
+    /// If the handler did not declare `MAY_ESTABLISH_CONNECTION`, or the host has no connection provider. Otherwise the
+    /// provider's own error.
+    ///
+    /// See also: R136, R138, R139.
     pub async fn establish_connection(&self, name: Option<&str>) -> SyncResult {
         self.port.connect(name).await
     }
 }
 
-/// What [`prepare`](crate::handler::SyncHandler::prepare) is handed.
+/// The context passed to [`prepare`](crate::handler::SyncHandler::prepare).
 #[derive(Clone)]
 pub struct PrepareContext(RunContext);
 
 impl PrepareContext {
-    /// A context over a host's port. Hosts call this; handlers are given one.
+    /// Creates a context over a host's port. Called by hosts.
     #[doc(hidden)]
     pub fn new(port: Arc<dyn RunPort>) -> Self {
         Self(RunContext::new(port))
@@ -243,10 +248,10 @@ impl PrepareContext {
 }
 
 impl PrepareContext {
-    /// Leaves one item out, for this reason: it ends as if it had failed with it, the others go on.
+    /// Excludes one item from the run. The item ends with `reason` as its error; the others continue.
     ///
-    /// An error marked with its [class](Classify) fails the item; [`NeedsUser`](crate::error::NeedsUser) leaves it waiting
-    /// for the user. With every item left out, `synchronize` is not called.
+    /// The [class](Classify) of the error applies. With [`NeedsUser`](crate::error::NeedsUser) the item ends *needs user*
+    /// instead of *failed*. If every item is excluded, `synchronize` is not called.
     ///
     /// ```
     /// # use syncmgr_core::{context::{Detached, PrepareContext}, error::{Classify, SyncResult}, item::SyncItem};
@@ -268,7 +273,7 @@ impl PrepareContext {
     /// ```
     ///
     /// # Errors
-    /// [`ReportError`], when the item is not part of the selection, has ended, or `prepare` is over: the handler's mistake.
+    /// [`ReportError`] if the item is not selected or has ended, or after `prepare`. This is a bug in the handler.
     pub fn exclude(&self, item: ItemId, reason: impl Into<anyhow::Error>) -> Result<(), ReportError> {
         self.port().exclude(item, reason.into())
     }
@@ -282,20 +287,20 @@ impl Deref for PrepareContext {
     }
 }
 
-/// What [`synchronize`](crate::handler::SyncHandler::synchronize) is handed.
+/// The context passed to [`synchronize`](crate::handler::SyncHandler::synchronize).
 #[derive(Clone)]
 pub struct SynchronizeContext(RunContext);
 
 impl SynchronizeContext {
-    /// A context over a host's port. Hosts call this; handlers are given one.
+    /// Creates a context over a host's port. Called by hosts.
     #[doc(hidden)]
     pub fn new(port: Arc<dyn RunPort>) -> Self {
         Self(RunContext::new(port))
     }
 
-    /// Has the host run [`synchronize_item`](crate::handler::SyncHandler::synchronize_item) for each prepared item.
+    /// Runs [`synchronize_item`](crate::handler::SyncHandler::synchronize_item) for each prepared item.
     ///
-    /// Ends when every item has ended. Items that fail do not fail this.
+    /// Completes when every item has ended. A failed item is not an error of this call.
     ///
     /// ```
     /// # use syncmgr_core::{context::SynchronizeContext, error::SyncResult};
@@ -307,20 +312,20 @@ impl SynchronizeContext {
     /// ```
     ///
     /// # Errors
-    /// [`Cancelled`] when the run was over before it began.
+    /// [`Cancelled`] if the run had ended before this call.
     pub async fn each_item(&self) -> SyncResult {
         self.port().each_item().await
     }
 
-    /// Runs `work` for each prepared item, within this future: it may borrow locals of the caller.
+    /// Runs `work` for each prepared item within this future. `work` may borrow locals of the caller.
     ///
-    /// Limits, isolation, skip and grace are those of [`each_item`](Self::each_item); what is shared is the thread.
+    /// Limits, isolation, skip and grace are those of [`each_item`](Self::each_item), but all items share this task.
     ///
     /// ```
     /// # use std::sync::atomic::{AtomicU64, Ordering};
     /// # use syncmgr_core::{context::SynchronizeContext, error::SyncResult};
     /// async fn synchronize(run: &SynchronizeContext) -> SyncResult {
-    ///     let copied = &AtomicU64::new(0); // borrowed by the work on every item
+    ///     let copied = &AtomicU64::new(0); // borrowed by the work of every item
     ///     run.each(|item| async move {
     ///         item.progress(1, 1)?;
     ///         copied.fetch_add(1, Ordering::Relaxed);
@@ -333,7 +338,7 @@ impl SynchronizeContext {
     /// ```
     ///
     /// # Errors
-    /// [`Cancelled`] when the run was over before it began.
+    /// [`Cancelled`] if the run had ended before this call.
     pub async fn each<F, Work>(&self, work: F) -> SyncResult
     where
         F: Fn(ItemContext) -> Work + Send + Sync,
@@ -342,15 +347,15 @@ impl SynchronizeContext {
         self.port().each(&|item| work(item).boxed()).await
     }
 
-    /// Reports on any prepared item: `Progress`, for handlers that do all items in one piece of work.
+    /// Reports the progress of any prepared item: `Progress`. For handlers that synchronize all items in one operation.
     ///
-    /// The first report of an item starts it (R106); one with a terminal status ends it.
+    /// The first report starts the item. A report with a terminal status ends it.
     ///
     /// ```
     /// # use syncmgr_core::{context::SynchronizeContext, error::SyncResult};
     /// # use syncmgr_core::{progress::Progress, status::Status};
     /// async fn synchronize(run: &SynchronizeContext) -> SyncResult {
-    ///     // .. one query answers for all folders
+    ///     // .. one query for all folders
     ///     for item in run.selection() {
     ///         run.report(item.id(), Progress::new().with_status(Status::Succeeded))?;
     ///     }
@@ -359,8 +364,10 @@ impl SynchronizeContext {
     /// ```
     ///
     /// # Errors
-    /// [`ReportError::Cancelled`] says to stop this item, or everything (R110, R111): pass it on or go on with the
-    /// others. The other errors are the handler's mistakes; the report had no effect.
+    /// [`ReportError::Cancelled`] if this item, or every item, should stop: return it or continue with the other items.
+    /// Any other error is a bug in the handler, and the report had no effect.
+    ///
+    /// See also: R106, R110, R111.
     pub fn report(&self, item: ItemId, report: Progress) -> Result<(), ReportError> {
         self.port().report(item, &report)
     }

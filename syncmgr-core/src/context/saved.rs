@@ -1,4 +1,4 @@
-//! What an item saved in earlier runs, and saves for later ones.
+//! The saved state of an item: checkpoints and plans.
 
 use std::fmt;
 use std::ops::{Deref, DerefMut};
@@ -15,7 +15,7 @@ use crate::record::MAX_CHECKPOINT;
 
 /// The checkpoint of an item: load it with [`ItemContext::saved`], change it, [`commit`](Self::commit) it.
 ///
-/// What is not committed is not saved.
+/// Changes are lost unless they are committed.
 ///
 /// ```
 /// # use syncmgr_core::{context::{Detached, ItemContext}, error::SyncResult};
@@ -23,7 +23,7 @@ use crate::record::MAX_CHECKPOINT;
 ///     let mut newest = item.saved::<u64>()?; // 0 on the first run
 ///     // .. fetch what is newer than `*newest`
 ///     *newest += 17;
-///     newest.commit().await // after the work it speaks of
+///     newest.commit().await // after the work that it covers
 /// }
 /// # let host = Detached::new();
 /// # let item = host.item("Inbox");
@@ -35,27 +35,27 @@ use crate::record::MAX_CHECKPOINT;
 /// # })?;
 /// # Ok::<(), anyhow::Error>(())
 /// ```
-#[must_use = "what was saved is read from this, and committed through it"]
+#[must_use = "a checkpoint does nothing unless it is read or committed"]
 pub struct Saved<T> {
     item: ItemContext,
     value: T,
     origin: Origin,
 }
 
-/// Where a value came from.
+/// The origin of a loaded checkpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Origin {
-    /// Nothing was saved before; the value is the default.
+    /// No state was saved before; the value is the default.
     Fresh,
-    /// An earlier run, or this one, committed it.
+    /// This run or an earlier one committed the value.
     Committed,
 }
 
 impl ItemContext {
-    /// What was last committed of this item, or the default where nothing was.
+    /// Loads the state that this item committed last. Returns the default if there is none.
     ///
-    /// It is kept as JSON, with the version of the handler's state; see [`SyncHandler::migrate`] for steps between
+    /// The state is stored as JSON, with the version of the handler's state. [`SyncHandler::migrate`] migrates older
     /// versions.
     ///
     /// [`SyncHandler::migrate`]: crate::handler::SyncHandler::migrate
@@ -76,33 +76,34 @@ impl ItemContext {
     /// ```
     ///
     /// # Errors
-    /// Marked as unreadable state where what was saved is of a later version or no longer decodes: pass it on with `?`.
-    /// Nothing of it is lost; the log has an entry to put it aside. Transient where the store cannot be read.
+    /// Unreadable state if the stored state has a later version or does not decode: return the error with `?`. The stored
+    /// state remains, and the log entry offers to set it aside. Transient if the store cannot be read.
     pub fn saved<T: Serialize + DeserializeOwned + Default>(&self) -> SyncResult<Saved<T>> {
         let (value, origin) = match self.run().port().saved(self.id())? {
             None => (T::default(), Origin::Fresh),
             Some(state) => {
                 let decoded = serde_json::from_str(&state);
-                let value = decoded.context("what was saved of the item no longer decodes").unreadable_state()?;
+                let value = decoded.context("the saved state of the item does not decode").unreadable_state()?;
                 (value, Origin::Committed)
             }
         };
         Ok(Saved { item: self.clone(), value, origin })
     }
 
-    /// Says what this item is about to do, before it does it. Where the host objects it asks, through the log: leave out
-    /// what it objects to, or leave with `?` on [`Clearance::or_leave`].
+    /// Proposes a plan to the host before carrying it out. Leave out a held plan, or return with `?` on
+    /// [`Clearance::or_leave`].
     ///
-    /// The host objects to deletions of more than 10 entries that are more than half of what there is, to a side that has
-    /// become empty or another one, and to a clock that went back, unless it was built with other rules. An answer holds for
-    /// the plan it was given to; it is used up by the commit or the success that follows it.
+    /// The host holds a plan that violates a guard and asks the user through the log. The default guards hold a plan that
+    /// deletes more than 10 entries and more than half of the existing ones. They also hold a plan with a side that became
+    /// empty from more than 10 entries or has another identity, and any plan after the clock went back by more than 1 hour.
+    /// An answer applies to the plan it was given for, until the next commit or success.
     ///
     /// ```
     /// # use syncmgr_core::{context::{Detached, ItemContext}, error::SyncResult, plan::Plan};
     /// async fn synchronize_item(item: &ItemContext) -> SyncResult {
     ///     let plan = Plan::new().with_creates(12).with_deletes(2, 340);
-    ///     item.clear(&plan).or_leave()?; // ends *needs user* where the host objects
-    ///     // .. carry it out
+    ///     item.clear(&plan).or_leave()?; // ends *needs user* if the host holds the plan
+    ///     // .. carry out the plan
     ///     Ok(())
     /// }
     /// # futures::executor::block_on(synchronize_item(&Detached::new().item("Photos")))?;
@@ -116,33 +117,32 @@ impl ItemContext {
         clearance
     }
 
-    /// Makes sure that these files and directories survive what a commit survives: call it before the commit that speaks of
-    /// them.
+    /// Makes these files and directories as durable as a commit. Call it before the commit that covers them.
     ///
-    /// Where the store survives the loss of power it waits for the disk, once for all of them; elsewhere it does nothing. Not
-    /// cancel safe: dropped, it may have done a part.
+    /// If the store survives a power loss, this syncs all paths to the disk and waits for it. Otherwise it does nothing.
+    /// Not cancel safe: if the future is dropped, some of the paths may be synced.
     ///
     /// ```
     /// # use syncmgr_core::{context::ItemContext, error::SyncResult};
     /// # async fn write(item: &ItemContext) -> SyncResult {
     /// std::fs::write("copy/photo.jpg", b"..")?;
-    /// item.sync_paths(["copy/photo.jpg", "copy"]).await?; // the directory holds the name
+    /// item.sync_paths(["copy/photo.jpg", "copy"]).await?; // the directory holds the file's name
     /// item.saved::<u64>()?.commit().await
     /// # }
     /// ```
     ///
     /// # Errors
-    /// When one of them cannot be opened or written out.
+    /// If one of the paths cannot be opened or synced.
     pub async fn sync_paths(&self, paths: impl IntoIterator<Item = impl Into<PathBuf>>) -> SyncResult {
         self.run().port().sync_paths(paths.into_iter().map(Into::into).collect()).await
     }
 }
 
 impl<T: Serialize> Saved<T> {
-    /// Saves the value as it is now. When this returns it survives the process, if the manager has a store that does.
+    /// Saves the current value. Once this returns, the value survives the process if the manager has a durable store.
     ///
-    /// It covers what was awaited before it: commit after the work, never before. A cancelled item may commit within its
-    /// grace. Cancel safe: dropped, the value is saved or not, and never in part.
+    /// Commit after the work that the value covers, never before. A cancelled item may commit within its grace. Cancel
+    /// safe: if the future is dropped, the value is saved completely or not at all.
     ///
     /// ```
     /// # use syncmgr_core::context::{Detached, Origin};
@@ -160,10 +160,10 @@ impl<T: Serialize> Saved<T> {
     /// ```
     ///
     /// # Errors
-    /// [`Cancelled`](crate::cancel::Cancelled) once the item is over: what comes too late is refused. Permanent where the
-    /// value is no JSON or too long. Transient where it cannot be stored.
+    /// [`Cancelled`](crate::cancel::Cancelled) once the item has ended. Permanent if the value does not serialize to JSON
+    /// or is too long. Transient if it cannot be stored.
     pub async fn commit(&mut self) -> SyncResult {
-        let state = serde_json::to_string(&self.value).context("what is to be saved is no JSON").permanent()?;
+        let state = serde_json::to_string(&self.value).context("the state does not serialize to JSON").permanent()?;
         if state.len() > MAX_CHECKPOINT {
             let length = state.len();
             return Err(anyhow!("the checkpoint has {length} bytes, more than {MAX_CHECKPOINT}; save less"))
@@ -178,7 +178,7 @@ impl<T: Serialize> Saved<T> {
 }
 
 impl<T> Saved<T> {
-    /// Where the value came from.
+    /// Returns the origin of the value.
     pub fn origin(&self) -> Origin {
         self.origin
     }

@@ -1,4 +1,4 @@
-//! Work an item starts: blocking, spawned, concurrent. All of it ends before the item counts as stopped.
+//! Blocking, spawned and concurrent work of an item. All of it ends before the item counts as stopped.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
@@ -13,14 +13,14 @@ use crate::context::ItemContext;
 use crate::error::{SyncResult, panic_text};
 
 impl ItemContext {
-    /// Runs `work` on a thread that may block, and waits for it.
+    /// Runs `work` on a thread that may block and waits for its result.
     ///
-    /// It is handed a context of this item: call [`check`](Self::check) or [`progress`](Self::progress) in its loops. A
-    /// thread cannot be stopped from outside: work that goes on past the hard grace leaves the item *abandoned*. A panic
-    /// in `work` is a panic of the item.
+    /// `work` receives a context of this item. Call [`check`](Self::check) or [`progress`](Self::progress) in its loops: a
+    /// thread cannot be stopped from outside. If the work runs past the hard grace, the item ends *abandoned*. A panic in
+    /// `work` is a panic of the item.
     ///
-    /// Not cancel safe: when this future is dropped before the work has begun it is not done; once begun it runs to its
-    /// end, the item waits for it, and a failure nobody read counts as [tolerated](Self::tolerate).
+    /// Not cancel safe. If this future is dropped before the work has begun, the work does not run. Once begun, the work
+    /// runs to its end and the item waits for it; its failure then counts as [tolerated](Self::tolerate).
     ///
     /// ```
     /// # use syncmgr_core::context::ItemContext;
@@ -29,7 +29,7 @@ impl ItemContext {
     /// let sum = item.blocking(|item| {
     ///     let mut sum = 0;
     ///     for number in 1..=100 {
-    ///         item.progress(number, 100)?; // a thread cannot be dropped: this is its way out
+    ///         item.progress(number, 100)?; // returns here once the item is cancelled
     ///         sum += number;
     ///     }
     ///     Ok(sum)
@@ -41,7 +41,7 @@ impl ItemContext {
     /// ```
     ///
     /// # Errors
-    /// What `work` returns.
+    /// The error of `work`, or an error if the host shuts down before the work is done.
     pub async fn blocking<T, F>(&self, work: F) -> SyncResult<T>
     where
         T: Send + 'static,
@@ -67,18 +67,18 @@ impl ItemContext {
         }
     }
 
-    /// Runs `work` as a task of its own, which may run on another thread meanwhile.
+    /// Runs `work` as its own task, possibly on another thread.
     ///
-    /// Await the handle for its result. A handle that is dropped does not stop the task: the item waits for it before it
-    /// ends, and a failure nobody read counts as [tolerated](Self::tolerate). When the item's future is dropped after the
-    /// soft grace, the task is dropped at its next await too.
+    /// Await the handle for the result. Dropping the handle does not stop the task: the item waits for it before it ends,
+    /// and its failure counts as [tolerated](Self::tolerate). When the item's future is dropped after the soft grace, the
+    /// task is dropped at its next await as well.
     ///
     /// ```
     /// # use syncmgr_core::context::ItemContext;
     /// # let item = ItemContext::detached("page");
     /// # async fn fetch(_: &str) -> anyhow::Result<usize> { Ok(512) }
     /// let index = item.spawn(fetch("index.html"));
-    /// let style = item.spawn(fetch("style.css")); // both are under way
+    /// let style = item.spawn(fetch("style.css")); // both tasks are running
     /// # futures::executor::block_on(async {
     /// assert_eq!(index.await? + style.await?, 1024);
     /// # Ok::<(), anyhow::Error>(())
@@ -105,11 +105,11 @@ impl ItemContext {
         Spawned(receiver)
     }
 
-    /// Runs `work` for each input, at most `width` at once, within this future; the results are in the order of the
-    /// inputs.
+    /// Runs `work` for each input within this future, at most `width` at the same time.
     ///
-    /// `work` may borrow locals. The first error ends it: what has not begun is not begun, what is under way is dropped
-    /// at its next await. A width of 0 counts as 1. Cancel safe only if the work is.
+    /// Returns the results in the order of the inputs. `work` may borrow locals. On the first error, work not yet begun
+    /// does not begin, and running work is dropped at its next await. A width of 0 counts as 1. Cancel safe only if the
+    /// work is.
     ///
     /// ```
     /// # use syncmgr_core::context::ItemContext;
@@ -127,7 +127,7 @@ impl ItemContext {
     /// ```
     ///
     /// # Errors
-    /// The first error of `work`, or [`Cancelled`](crate::cancel::Cancelled) between two inputs.
+    /// The first error of `work`, or [`Cancelled`](crate::cancel::Cancelled) before an input begins.
     pub async fn concurrently<I, F, Work, T>(&self, width: usize, inputs: I, mut work: F) -> SyncResult<Vec<T>>
     where
         I: IntoIterator,
@@ -139,20 +139,20 @@ impl ItemContext {
         let mut results = Vec::new();
         loop {
             while running.len() < width.max(1)
-                && let Some((place, input)) = waiting.next()
+                && let Some((index, input)) = waiting.next()
             {
                 self.check()?;
                 results.push(None);
-                running.push(work(input).map(move |result| (place, result)));
+                running.push(work(input).map(move |result| (index, result)));
             }
             match running.next().await {
-                Some((place, result)) => results[place] = Some(result?),
+                Some((index, result)) => results[index] = Some(result?),
                 None => return Ok(results.into_iter().flatten().collect()),
             }
         }
     }
 
-    /// Remembers a failure or panic that nobody waits for any more.
+    /// Logs a failure or panic whose receiver no longer exists.
     fn note_unread<T>(&self, what: &str, outcome: Outcome<T>) {
         match outcome {
             Ok(Ok(_)) => {}
@@ -163,11 +163,11 @@ impl ItemContext {
     }
 }
 
-/// What a task left behind: its result, or what it panicked with.
+/// The result of a piece of work, or the payload of its panic.
 type Outcome<T> = Result<SyncResult<T>, Box<dyn std::any::Any + Send>>;
 
-/// A task started with [`ItemContext::spawn`]. Awaiting it gives its result; a panic of the task is raised there.
-#[must_use = "await the task for its result; dropped, a failure only reaches the log"]
+/// A task started with [`ItemContext::spawn`]. Awaiting it returns its result and resumes its panic.
+#[must_use = "await the task for its result; without it, a failure only reaches the log"]
 pub struct Spawned<T>(oneshot::Receiver<Outcome<T>>);
 
 impl<T> Future for Spawned<T> {

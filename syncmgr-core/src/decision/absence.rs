@@ -1,54 +1,55 @@
-//! Which items a complete listing lacks, and for how long: what is doubted, what is noted, what is forgotten.
+//! The items that complete listings no longer have: suspicious listings, absent items, forgotten items.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, SystemTime};
 
 use crate::id::ItemId;
 
-/// How long an item is missing before nothing is remembered of it any more.
+/// The time after which an absent item is forgotten.
 pub const FORGOTTEN_AFTER: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
-/// Of so few items any number may go at once.
+/// Listings of at most this many items are never suspicious.
 const FEW: usize = 10;
 
-/// Whether a complete listing is more likely a mistake, because it lost more than half of more than ten items. It counts
-/// as one with [missing items](crate::item::Completeness::MissingItems) then.
+/// Returns `true` if a complete listing is probably a mistake, because more than half of more than ten items are missing. It is
+/// then treated as one with [missing items](crate::item::Completeness::MissingItems).
 ///
 /// ```
 /// # use syncmgr_core::decision::absence::is_suspicious;
-/// assert!(is_suspicious(200, 150)); // a mailbox does not lose three folders of four
-/// assert!(!is_suspicious(8, 8)); // of so few any number may go
+/// assert!(is_suspicious(200, 150)); // three of four folders are missing
+/// assert!(!is_suspicious(8, 8)); // a listing of up to ten items is never suspicious
 /// ```
 pub const fn is_suspicious(known: usize, missing: usize) -> bool {
     known > FEW && missing > known / 2
 }
 
-/// What a complete listing changes in what is remembered.
+/// The changes that a complete listing makes to the stored records.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Absence {
-    /// Since when items are missing: those that are for the first time, and, with `None`, those that are back.
+    /// The items that are newly missing, with the time, and the items that are back, with `None`.
     pub changed: BTreeMap<ItemId, Option<SystemTime>>,
-    /// What has been missing for [`FORGOTTEN_AFTER`], and is to be forgotten.
+    /// The items that have been missing for [`FORGOTTEN_AFTER`] and have to be forgotten.
     pub forgotten: BTreeSet<ItemId>,
-    /// Why nothing changes, where the listing is not believed.
+    /// The reason why nothing changes, if the listing is suspicious.
     pub suspicion: Option<Suspicion>,
 }
 
-/// A complete listing that lost too much to be believed.
+/// A complete listing in which too many items are missing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{missing} of {known} items are missing from a listing that says it is complete; it is taken as incomplete")]
+#[error("{missing} of {known} items are missing from a complete listing; it is treated as incomplete")]
 pub struct Suspicion {
-    /// How many items it should have had.
+    /// The number of expected items.
     pub known: usize,
-    /// How many of them it lacks.
+    /// The number of expected items that are missing.
     pub missing: usize,
 }
 
 impl Absence {
-    /// What a complete listing of these items changes. `known` is every item with a record, and since when it is missing.
+    /// Returns the changes that a complete listing makes. `known` has every item with a record and the time since which it is
+    /// missing.
     ///
-    /// Only items that were there the last time count as lost: those noted as missing before have been believed.
+    /// Items that were already missing do not count as expected.
     pub fn of(known: &BTreeMap<ItemId, Option<SystemTime>>, listed: &BTreeSet<ItemId>, now: SystemTime) -> Self {
         let there = known.iter().filter(|(_, since)| since.is_none()).map(|(item, _)| item);
         let (there, missing) =
@@ -59,7 +60,7 @@ impl Absence {
         Self::confirmed(known, listed, now)
     }
 
-    /// The same where somebody has said that the listing is right, however much it lost.
+    /// Returns the changes of a listing that the user has confirmed, however many items are missing.
     pub fn confirmed(known: &BTreeMap<ItemId, Option<SystemTime>>, listed: &BTreeSet<ItemId>, now: SystemTime) -> Self {
         let mut absence = Self::default();
         for (&item, &since) in known {
@@ -74,7 +75,7 @@ impl Absence {
     }
 }
 
-/// Whether an item has been missing long enough. Not where the clock has gone back meanwhile.
+/// Returns `true` if an item has been missing for long enough. Returns `false` if the clock has gone back since.
 fn is_over(since: SystemTime, now: SystemTime) -> bool {
     now.duration_since(since).is_ok_and(|missing| missing >= FORGOTTEN_AFTER)
 }
@@ -112,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn an_item_that_is_missing_is_noted_and_one_that_is_back_is_noted_too() {
+    fn missing_items_and_returned_items_are_recorded() {
         let mut remembered = known(2, None);
         remembered.insert(item(2), Some(now() - Duration::from_secs(5)));
         let absence = Absence::of(&remembered, &listed([0, 2]), now());
@@ -131,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn a_suspicious_listing_changes_nothing_until_somebody_confirms_it() {
+    fn a_suspicious_listing_changes_nothing_until_it_is_confirmed() {
         let mut remembered = known(12, None);
         remembered.insert(item(20), Some(NOW));
         let absence = Absence::of(&remembered, &listed(0..5), now());
@@ -142,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_noted_as_missing_before_makes_no_listing_suspicious() {
+    fn items_missing_before_do_not_make_a_listing_suspicious() {
         let mut remembered = known(40, Some(now()));
         (0..12).for_each(|number| _ = remembered.insert(item(number), None));
         assert_eq!(Absence::of(&remembered, &listed(0..12), now()), Absence::default());
@@ -150,7 +151,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_second_look_at_the_same_listing_changes_nothing_more(
+        fn the_same_listing_a_second_time_changes_nothing(
             remembered: BTreeMap<u8, Option<u32>>, there: BTreeSet<u8>,
         ) {
             let at = |seconds: u32| now() - Duration::from_secs(u64::from(seconds));

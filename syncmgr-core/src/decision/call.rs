@@ -1,8 +1,8 @@
-//! One method and its completion: the pair that the contract has four of.
+//! A method call and its completion. The contract has four such pairs.
 
 use crate::hresult::HResult;
 
-/// A call of `PrepareForSync`, `Synchronize`, `ShowProperties` or `ShowError` that has not ended.
+/// A call of `PrepareForSync`, `Synchronize`, `ShowProperties` or `ShowError` that is still active.
 ///
 /// ```text
 ///            returned ok               completed
@@ -22,13 +22,13 @@ use crate::hresult::HResult;
 pub enum Call {
     /// The method has not returned. Left by its return, or to `Early` by its completion.
     Running,
-    /// The completion came before the return. Left by the return; the window never opens (R122).
+    /// The completion came before the return. Left by the return; the window never opens.
     Early(HResult),
-    /// The method returned, the completion is outstanding: W1 or W2. Left by the completion.
+    /// The method has returned, the completion is outstanding (window W1 or W2). Left by the completion.
     Window,
 }
 
-/// Which returns are followed by a completion.
+/// The kind of return that a completion follows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Follows {
     /// Exactly `S_OK`: `PrepareForSync`, `Synchronize`.
@@ -37,34 +37,34 @@ pub enum Follows {
     Success,
 }
 
-/// What an event made of a call.
+/// The effect of an event on a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CallStep {
-    /// The call goes on.
+    /// The call is still active.
     Goes(Call),
     /// The call ended with this code.
     Ended(HResult),
-    /// The event does not belong here and had no effect.
+    /// The event was not expected and had no effect.
     Misused(Misuse),
 }
 
-/// A completion or return that does not belong where it came. It is noted and has no effect.
+/// An unexpected completion or return. It is logged and has no effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Misuse {
-    /// The second completion of one call (R95, R101).
+    /// The second completion of a call.
     #[error("completed a second time; the first completion counts")]
     Double,
-    /// The call has ended, for example because its method did not return `S_OK` (R88, R100).
+    /// The call has already ended, for example because its method did not return `S_OK`.
     #[error("completed after the call had ended; the completion has no effect")]
     Late,
     /// No such call was made.
-    #[error("came when nothing of the kind was asked for; it has no effect")]
+    #[error("arrived without a matching call; it has no effect")]
     Stale,
 }
 
 impl Call {
-    /// The method returned.
+    /// Handles the return of the method.
     pub fn returned(self, code: HResult, follows: Follows) -> CallStep {
         let opens = match follows {
             Follows::Ok => code.is_ok(),
@@ -72,18 +72,21 @@ impl Call {
         };
         match self {
             Self::Running if opens => CallStep::Goes(Self::Window),
+            // R88, R100.
             Self::Running => CallStep::Ended(code),
-            // The first code that is not S_OK is the result, whichever way it came.
+            // The first code that is not `S_OK` is the result, no matter which event brings it.
             Self::Early(completion) if opens || !completion.is_ok() => CallStep::Ended(completion),
             Self::Early(_) => CallStep::Ended(code),
             Self::Window => CallStep::Misused(Misuse::Stale),
         }
     }
 
-    /// The completion arrived.
+    /// Handles the completion.
     pub fn completed(self, code: HResult) -> CallStep {
         match self {
+            // R122.
             Self::Running => CallStep::Goes(Self::Early(code)),
+            // R95, R101.
             Self::Early(_) => CallStep::Misused(Misuse::Double),
             Self::Window => CallStep::Ended(code),
         }
@@ -105,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn of_a_completion_and_a_return_the_first_that_is_not_ok_is_the_result() {
+    fn the_first_code_that_is_not_ok_is_the_result() {
         assert_eq!(Call::Early(FAIL).returned(OK, Follows::Ok), CallStep::Ended(FAIL));
         assert_eq!(Call::Early(OK).returned(FALSE, Follows::Ok), CallStep::Ended(FALSE));
         assert_eq!(Call::Early(FAIL).returned(FALSE, Follows::Ok), CallStep::Ended(FAIL));

@@ -1,4 +1,4 @@
-//! Which items are offered, and which of them run.
+//! The items offered for choice, and the items that run.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -8,12 +8,12 @@ use crate::info::{HandlerFlags, HandlerInfo};
 use crate::item::{Completeness, ItemFlags, ItemState, Items, SyncItem};
 use crate::text::{Escaped, MAX_NAME, bounded};
 
-/// A listing that has been checked: no nil id, no id twice, no enormous name.
+/// A checked listing: no nil id, no duplicate id, no name that is too long.
 ///
 /// ```
 /// # use syncmgr_core::{decision::choice::Listing, item::SyncItem};
 /// let (listing, faults) = Listing::check(["Inbox", "Inbox"].map(SyncItem::named).into_iter().collect());
-/// assert_eq!((listing.items().len(), faults.len()), (1, 1)); // the second one is left out and reported
+/// assert_eq!((listing.items().len(), faults.len()), (1, 1)); // the second item is left out and reported
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Listing {
@@ -22,49 +22,53 @@ pub struct Listing {
 }
 
 impl Listing {
-    /// Checks what a handler listed. Offenders are dropped and reported (R49); a name that is too long is cut and
-    /// reported.
+    /// Checks the items that a handler listed. Items with a nil or duplicate id are left out and reported; names that are too long are
+    /// cut and reported.
+    ///
+    /// See also: R49.
     pub fn check(items: Items) -> (Self, Vec<ListingFault>) {
         let completeness = items.completeness();
         let mut items = items.shared();
         let mut faults = Vec::new();
-        if may_have_offenders(&items) {
-            items = without_offenders(&items, &mut faults).into();
+        if may_be_invalid(&items) {
+            items = valid_items(&items, &mut faults).into();
         }
         (Self { items, completeness }, faults)
     }
 
-    /// Whether this is all of the items.
+    /// Returns the completeness of the listing.
     pub fn completeness(&self) -> Completeness {
         self.completeness
     }
 
-    /// The same listing, taken as one that lacks items.
+    /// Returns the same listing, marked as one with missing items.
     pub fn incomplete(self) -> Self {
         Self { completeness: Completeness::MissingItems, ..self }
     }
 
-    /// The items, in the handler's order.
+    /// Returns the items in the handler's order.
     pub fn items(&self) -> &Arc<[SyncItem]> {
         &self.items
     }
 
-    /// The listing as the handler could have given it.
+    /// Returns the listing in the form in which a handler returns it.
     pub fn to_items(&self) -> Items {
         Items::from_shared(self.items.clone(), self.completeness)
     }
 
-    /// The item with this id.
+    /// Returns the item with this id.
     pub fn item(&self, id: ItemId) -> Option<&SyncItem> {
         self.items.iter().find(|item| item.id() == id)
     }
 
-    /// Takes an item out, because it was deleted (R71).
+    /// Removes a deleted item.
+    ///
+    /// See also: R71.
     pub fn remove(&mut self, id: ItemId) {
         self.items = self.select(|item| item.id() != id);
     }
 
-    /// The items for which `wanted` holds, in the handler's order.
+    /// Returns the items for which `wanted` returns `true`, in the handler's order.
     pub fn select(&self, wanted: impl Fn(&SyncItem) -> bool) -> Arc<[SyncItem]> {
         match self.items.iter().all(&wanted) {
             true => self.items.clone(),
@@ -72,7 +76,7 @@ impl Listing {
         }
     }
 
-    /// What runs when nobody is asked: stored preferences over default states (R56).
+    /// Returns the items that run without a choice by the user: stored preferences win over default states.
     ///
     /// ```
     /// # use std::collections::BTreeMap;
@@ -89,37 +93,37 @@ impl Listing {
     }
 }
 
-/// Whether anything may be wrong with a listing: the quick look that nearly every listing passes. Of
-/// listings of a hundred thousand items that are right, one in some ten thousand gets a closer look for nothing.
-fn may_have_offenders(items: &[SyncItem]) -> bool {
-    let mut seen = Marks::new(items.len());
+/// Returns `true` if a listing may be invalid. A fast check that nearly every valid listing passes: one in some ten thousand valid
+/// listings of a hundred thousand items gets the full check unnecessarily.
+fn may_be_invalid(items: &[SyncItem]) -> bool {
+    let mut seen = SeenIds::new(items.len());
     items.iter().any(|item| item.id().is_nil() || item.name().len() > MAX_NAME || !seen.insert(item.id()))
 }
 
-/// Marks of the ids seen so far: four bytes an id in an open table, so that the quick look stays in the cache. A
+/// A set of the ids seen so far: an open-addressing table with four bytes per id, so that the fast check stays in the cache. A
 /// `hashbrown::HashTable` hashed by foldhash takes 1.4 to 2.5 times as long.
-struct Marks {
+struct SeenIds {
     table: Vec<u32>,
     mask: usize,
 }
 
-impl Marks {
-    /// How far an id may be from its place. Further only with ids made to collide, which get the closer look.
-    const FAR: usize = 64;
+impl SeenIds {
+    /// The longest probe sequence. Only ids made to collide need more; they get the full check.
+    const MAX_PROBES: usize = 64;
 
     fn new(count: usize) -> Self {
-        let places = (2 * count).next_power_of_two();
-        Self { table: vec![0; places], mask: places - 1 }
+        let slots = (2 * count).next_power_of_two();
+        Self { table: vec![0; slots], mask: slots - 1 }
     }
 
-    /// `false` when the id may be among those seen.
+    /// Returns `false` if the id may already be in the set.
     fn insert(&mut self, id: ItemId) -> bool {
         let (high, low) = id.guid().as_u64_pair();
         let product = u128::from(high ^ 0x9e37_79b9_7f4a_7c15) * u128::from(low ^ 0xe703_7ed1_a0b4_28db);
         let hash = (product ^ (product >> 64)) as u64;
-        let (mark, place) = ((hash as u32).max(1), (hash >> 32) as usize);
-        for step in 0..Self::FAR {
-            match &mut self.table[place.wrapping_add(step) & self.mask] {
+        let (mark, slot) = ((hash as u32).max(1), (hash >> 32) as usize);
+        for step in 0..Self::MAX_PROBES {
+            match &mut self.table[slot.wrapping_add(step) & self.mask] {
                 free @ 0 => {
                     *free = mark;
                     return true;
@@ -132,8 +136,8 @@ impl Marks {
     }
 }
 
-/// The listing without what is wrong with it.
-fn without_offenders(items: &[SyncItem], faults: &mut Vec<ListingFault>) -> Vec<SyncItem> {
+/// Returns the valid items and reports the faults of the others.
+fn valid_items(items: &[SyncItem], faults: &mut Vec<ListingFault>) -> Vec<SyncItem> {
     let mut seen = BTreeSet::new();
     let mut kept = Vec::with_capacity(items.len());
     for item in items {
@@ -152,28 +156,28 @@ fn without_offenders(items: &[SyncItem], faults: &mut Vec<ListingFault>) -> Vec<
     kept
 }
 
-/// What was wrong with an item in a listing. The handler's mistake.
+/// A fault of an item in a listing. It is the handler's mistake.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ListingFault {
-    /// The item has no id of its own; it was left out.
+    /// The item has the nil id and was left out.
     #[error("item `{}` has the nil id and was left out; give it an id of its own", Escaped(name))]
     NilId {
-        /// Its name.
+        /// The item's name.
         name: String,
     },
-    /// The id occurred before; the later item was left out.
+    /// An earlier item has the same id; the later item was left out.
     #[error(
         "item `{}` has the id {item} of an item listed before it and was left out; ids must be unique",
         Escaped(name)
     )]
     Duplicate {
-        /// The id both have.
+        /// The id of both items.
         item: ItemId,
-        /// The later item's name.
+        /// The name of the later item.
         name: String,
     },
-    /// The name was cut.
+    /// The name was too long and was cut.
     #[error("the name of item {item} has {length} bytes and was cut to {MAX_NAME}")]
     NameTooLong {
         /// The item.
@@ -184,7 +188,7 @@ pub enum ListingFault {
 }
 
 impl ListingFault {
-    /// The item in question, where it has an id.
+    /// Returns the item, or `None` if it has no id.
     pub fn item(&self) -> Option<ItemId> {
         match self {
             Self::NilId { .. } => None,
@@ -193,35 +197,39 @@ impl ListingFault {
     }
 }
 
-/// The choices that are remembered from session to session.
+/// The stored choices of the user.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Preferences {
     stored: BTreeMap<(HandlerId, ItemId), ItemState>,
 }
 
 impl Preferences {
-    /// What was chosen for this item before.
+    /// Returns the stored choice for an item.
     pub fn of(&self, handler: HandlerId, item: ItemId) -> Option<ItemState> {
         self.stored.get(&(handler, item)).copied()
     }
 
-    /// Whether an item is chosen unless somebody says otherwise: what was chosen before, else its default (R56).
+    /// Returns the preferred state of an item: the stored choice, otherwise its default state.
+    ///
+    /// See also: R56.
     pub fn state(&self, handler: HandlerId, item: &SyncItem) -> ItemState {
         self.of(handler, item.id()).unwrap_or(item.state())
     }
 
-    /// Takes what was stored of a handler.
+    /// Loads the stored choices of a handler.
     pub fn load(&mut self, handler: HandlerId, choices: BTreeMap<ItemId, ItemState>) {
         self.stored.extend(choices.into_iter().map(|(item, state)| ((handler, item), state)));
     }
 
-    /// Drops everything of a handler.
+    /// Removes all choices of a handler.
     pub fn forget(&mut self, handler: HandlerId) {
         self.stored.retain(|(owner, _), _| *owner != handler);
     }
 
-    /// Drops what is stored for items a complete listing no longer has (R46), and says which. An incomplete one drops
-    /// nothing (R47).
+    /// Removes the choices for items that a complete listing no longer has, and returns these items. An incomplete listing removes
+    /// nothing.
+    ///
+    /// See also: R46, R47.
     pub fn purge(&mut self, handler: HandlerId, listing: &Listing) -> Vec<ItemId> {
         let stored: Vec<_> = self.of_handler(handler).collect();
         if stored.is_empty() || listing.completeness != Completeness::Complete {
@@ -238,8 +246,10 @@ impl Preferences {
         self.stored.range(all).map(|((_, item), _)| *item)
     }
 
-    /// Remembers what a person chose among the items offered. Temporary items leave nothing behind (R57), and an item
-    /// that was not offered keeps what was stored of it. Returns what is to be stored.
+    /// Records the user's choice among the offered items, except for temporary ones, and returns the choices to store. An item that
+    /// was not offered keeps its stored choice.
+    ///
+    /// See also: R57.
     pub fn remember(&mut self, offer: &Offer, chosen: &BTreeSet<ItemId>) -> BTreeMap<ItemId, ItemState> {
         let state = |item| if chosen.contains(&item) { ItemState::Checked } else { ItemState::Unchecked };
         let lasting = offer.items.iter().filter(|item| item.visibility == Visibility::Shown && !item.temporary);
@@ -249,7 +259,7 @@ impl Preferences {
     }
 }
 
-/// What a handler offers for choice.
+/// The items that a handler offers for choice.
 ///
 /// ```
 /// # use std::collections::BTreeSet;
@@ -260,7 +270,7 @@ impl Preferences {
 /// let (listing, _) = Listing::check(items.into_iter().collect());
 /// let offer = Offer::new(&info, &listing, &Preferences::default());
 /// let (runs, _) = offer.chosen(&BTreeSet::new());
-/// assert_eq!(runs, BTreeSet::from([listing.items()[1].id()])); // what is hidden runs anyway (R60)
+/// assert_eq!(runs, BTreeSet::from([listing.items()[1].id()])); // the hidden item runs anyway
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
@@ -269,7 +279,7 @@ pub struct Offer {
     pub handler: HandlerId,
     /// Its name.
     pub name: String,
-    /// Whether the handler is listed.
+    /// The visibility of the handler.
     pub visibility: Visibility,
     /// Its items, in its order.
     pub items: Vec<OfferedItem>,
@@ -283,14 +293,16 @@ pub struct OfferedItem {
     pub item: ItemId,
     /// Its name.
     pub name: Arc<str>,
-    /// What is chosen unless somebody says otherwise: the stored preference, else the default state (R56).
+    /// The preselected state: the stored choice, otherwise the default state.
     pub state: ItemState,
-    /// Whether it is listed (R60).
+    /// The visibility of the item.
     pub visibility: Visibility,
     temporary: bool,
 }
 
-/// Whether something is listed for choice. What is hidden still runs by its stored or default state.
+/// The visibility of a handler or an item in the choice. A hidden item still runs by its stored or default state.
+///
+/// See also: R60.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Visibility {
@@ -301,7 +313,7 @@ pub enum Visibility {
 }
 
 impl Offer {
-    /// What `listing` offers under these preferences.
+    /// Creates the offer of a listing under these preferences.
     #[doc(hidden)]
     pub fn new(info: &HandlerInfo, listing: &Listing, preferences: &Preferences) -> Self {
         let items = listing.items.iter().map(|item| OfferedItem {
@@ -318,8 +330,8 @@ impl Offer {
         Self { handler: info.id(), name: info.name().into(), visibility, items }
     }
 
-    /// What runs after somebody chose: of what was shown, the chosen; of what was hidden, what would run anyway.
-    /// Ids that were not offered are returned apart.
+    /// Returns the items that run after a choice: the chosen ones of the shown items, and the preferred ones of the hidden items. Also
+    /// returns the chosen ids that were not offered.
     pub fn chosen(&self, wanted: &BTreeSet<ItemId>) -> (BTreeSet<ItemId>, Vec<ItemId>) {
         let runs = |item: &&OfferedItem| match (self.visibility, item.visibility) {
             (Visibility::Shown, Visibility::Shown) => wanted.contains(&item.item),
@@ -340,21 +352,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ids_that_count_up_and_ids_of_names_pass_the_quick_look_and_an_id_twice_does_not() {
-        let named = (0..10_000).map(|place: u32| SyncItem::named(place.to_string()));
+    fn sequential_ids_and_ids_of_names_pass_the_fast_check() {
+        let named = (0..10_000).map(|index: u32| SyncItem::named(index.to_string()));
         let counted = (1..10_000).map(|id| SyncItem::new(ItemId::from_u128(id), "x"));
         let shifted = (1..10_000).map(|id| SyncItem::new(ItemId::from_u128(id << 64), "x"));
         let mut items: Vec<_> = named.chain(counted).chain(shifted).collect();
-        assert!(!may_have_offenders(&items));
+        assert!(!may_be_invalid(&items));
         items.push(items[5_000].clone());
-        assert!(may_have_offenders(&items));
+        assert!(may_be_invalid(&items));
     }
 
     #[test]
-    fn ids_that_count_up_anywhere_in_the_guid_pass_the_quick_look() {
+    fn sequential_ids_at_any_bit_position_pass_the_fast_check() {
         for shift in (0..128).step_by(16) {
             let counted = (1..10_000).map(|id| SyncItem::new(ItemId::from_u128(id << shift), "x"));
-            assert!(!may_have_offenders(&counted.collect::<Vec<_>>()), "counting from bit {shift}");
+            assert!(!may_be_invalid(&counted.collect::<Vec<_>>()), "counting from bit {shift}");
         }
     }
 
@@ -377,7 +389,7 @@ mod tests {
     }
 
     #[test]
-    fn an_enormous_name_is_cut_and_reported_and_the_item_keeps_its_id() {
+    fn a_name_that_is_too_long_is_cut_and_the_item_keeps_its_id() {
         let item = SyncItem::named("n".repeat(MAX_NAME + 1));
         let (listing, faults) = Listing::check([item.clone()].into_iter().collect());
         assert_eq!(listing.items()[0].id(), item.id());
@@ -388,14 +400,14 @@ mod tests {
     #[test]
     fn a_name_of_the_greatest_length_is_no_fault() {
         let longest = SyncItem::named("n".repeat(MAX_NAME));
-        assert!(!may_have_offenders(std::slice::from_ref(&longest)));
+        assert!(!may_be_invalid(std::slice::from_ref(&longest)));
         let (listing, faults) = Listing::check([longest.clone(), longest.clone()].into_iter().collect());
         assert_eq!(listing.items()[..], [longest]);
         assert!(matches!(faults[..], [ListingFault::Duplicate { .. }]), "{faults:?}");
     }
 
     #[test]
-    fn a_fault_says_which_item_it_is_about_where_that_has_an_id() {
+    fn a_fault_names_its_item_if_the_item_has_an_id() {
         let item = ItemId::from_u128(1);
         assert_eq!(ListingFault::NilId { name: "x".into() }.item(), None);
         assert_eq!(ListingFault::Duplicate { item, name: "x".into() }.item(), Some(item));
@@ -412,7 +424,7 @@ mod tests {
     }
 
     #[test]
-    fn a_listing_taken_as_incomplete_keeps_its_items() {
+    fn a_listing_marked_as_incomplete_keeps_its_items() {
         let complete = listing([SyncItem::named("a")]);
         assert_eq!(complete.completeness(), Completeness::Complete);
         let incomplete = complete.clone().incomplete();
@@ -450,7 +462,7 @@ mod tests {
     }
 
     #[test]
-    fn forgetting_a_handler_drops_its_preferences_and_no_others() {
+    fn forgetting_a_handler_removes_only_its_preferences() {
         let item = ItemId::from_name("a");
         let mut preferences = Preferences::default();
         let handlers = [HandlerId::from_u128(1), HandlerId::from_u128(2)];
@@ -470,7 +482,7 @@ mod tests {
     }
 
     #[test]
-    fn r043_r044_a_handler_without_items_is_listed_only_if_it_says_so() {
+    fn r043_r044_a_handler_without_items_is_listed_only_with_always_list() {
         let empty = listing([]);
         assert_eq!(Offer::new(&INFO, &empty, &Preferences::default()).visibility, Visibility::Hidden);
         let always = INFO.with_flags(HandlerFlags::ALWAYS_LIST);
@@ -478,7 +490,7 @@ mod tests {
     }
 
     #[test]
-    fn ids_nobody_offered_are_told_apart() {
+    fn chosen_ids_that_were_not_offered_are_returned_separately() {
         let offer = Offer::new(&INFO, &listing([SyncItem::named("a")]), &Preferences::default());
         let (chosen, unknown) = offer.chosen(&ids(&["a", "x"]));
         assert_eq!(chosen, ids(&["a"]));

@@ -1,14 +1,14 @@
-//! Who has which named resource, and who waits for one.
+//! The claims of items on named resources.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::fair_queue::{FairQueue, Priority};
 use super::host::RunId;
-use super::line::{Line, Priority};
 use crate::claim::Claim;
 use crate::id::{HandlerId, ItemId};
 
-/// An item of a run.
+/// An item in a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ItemOfRun {
     /// The run.
@@ -17,19 +17,19 @@ pub struct ItemOfRun {
     pub item: ItemId,
 }
 
-/// The claims of one item; all are granted at once or none.
+/// The claims of one item. They are granted together or not at all.
 pub type ClaimSet = Arc<[Claim]>;
 
-/// What is claimed in a host.
+/// The claims held and requested in a host.
 ///
-/// An item has its claims from before it begins until it has ended. One that was abandoned keeps them until what it
-/// started has ended: it is in quarantine.
+/// An item holds its claims from before it begins until it has ended. An abandoned item is in quarantine: it holds them until its
+/// abandoned work has ended.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Claims {
     capacities: BTreeMap<Claim, usize>,
     taken: BTreeMap<Claim, usize>,
     held: BTreeMap<ItemOfRun, ClaimSet>,
-    waiting: Line<(ItemOfRun, ClaimSet)>,
+    waiting: FairQueue<(ItemOfRun, ClaimSet)>,
     quarantined: BTreeMap<(HandlerId, ItemId), ClaimSet>,
 }
 
@@ -38,14 +38,14 @@ impl Claims {
         self.capacities.insert(claim, capacity.max(1));
     }
 
-    /// Whether the item has its claims now. If not, it waits in line.
+    /// Returns `true` if the claims are granted now. Otherwise the item is queued.
     pub(super) fn claim(&mut self, item: ItemOfRun, claims: ClaimSet, priority: Priority) -> bool {
         self.waiting.push((item, claims), priority);
-        // Nobody else can be granted anything by that: they could have been before.
+        // This grants no other item its claims: those that can have them had them before.
         self.grant().contains(&item)
     }
 
-    /// The item has ended, or no longer waits. Returns who has their claims now.
+    /// Releases the claims of an item and removes it from the queue. Returns the items that got their claims.
     pub(super) fn release(&mut self, item: ItemOfRun) -> Vec<ItemOfRun> {
         self.waiting.retain(|(waiting, _)| *waiting != item);
         if let Some(claims) = self.held.remove(&item) {
@@ -54,7 +54,7 @@ impl Claims {
         self.grant()
     }
 
-    /// The item has not begun after all and waits for its turn again: what it has goes back.
+    /// Releases the claims of an item that has not begun. Returns the items that got their claims.
     pub(super) fn put_back(&mut self, item: ItemOfRun) -> Vec<ItemOfRun> {
         if let Some(claims) = self.held.remove(&item) {
             self.return_all(&claims);
@@ -62,7 +62,7 @@ impl Claims {
         self.grant()
     }
 
-    /// The run is over: what it has and waits for is released, apart from what is in quarantine.
+    /// Releases the claims of a run and removes its items from the queue, except for items in quarantine.
     pub(super) fn release_run(&mut self, run: RunId) -> Vec<ItemOfRun> {
         self.waiting.retain(|(waiting, _)| waiting.run != run);
         let held: Vec<_> = self.held.keys().filter(|held| held.run == run).copied().collect();
@@ -73,7 +73,7 @@ impl Claims {
         self.grant()
     }
 
-    /// What the item has started goes on without it: it keeps what it has.
+    /// Puts an item in quarantine. It still holds its claims.
     pub(super) fn quarantine(&mut self, item: ItemOfRun) {
         let claims = self.held.remove(&item).unwrap_or_default();
         if let Some(before) = self.quarantined.insert((item.run.handler, item.item), claims) {
@@ -81,7 +81,7 @@ impl Claims {
         }
     }
 
-    /// What the abandoned item had started has ended.
+    /// Ends the quarantine of an item.
     pub(super) fn lift(&mut self, handler: HandlerId, item: ItemId) -> Vec<ItemOfRun> {
         if let Some(claims) = self.quarantined.remove(&(handler, item)) {
             self.return_all(&claims);
@@ -93,29 +93,29 @@ impl Claims {
         self.quarantined.keys().copied()
     }
 
-    /// Who waits, each with a claim it waits for.
+    /// Returns the queued items, each with a claim it waits for.
     pub(super) fn waiting(&self) -> impl Iterator<Item = (ItemOfRun, Claim)> {
         let first_taken =
             |claims: &ClaimSet| claims.iter().find(|claim| !self.is_free(claim)).or(claims.first()).cloned();
         self.waiting.iter().filter_map(move |((item, claims), _)| Some((*item, first_taken(claims)?)))
     }
 
-    /// The items of the run wait with this priority now. Returns who has their claims because of that: one may have been
-    /// kept back by one that it overtakes.
+    /// Changes the priority of the run's queued items. Returns the items that got their claims, because they are no longer behind
+    /// another item.
     pub(super) fn reassign(&mut self, priority: Priority, run: RunId) -> Vec<ItemOfRun> {
         self.waiting.reassign(priority, |(item, _)| item.run == run);
         self.grant()
     }
 
-    /// Grants in order. One that still waits keeps those behind it from what it wants, so that an item with many claims
-    /// is not passed over for ever by items with few.
+    /// Grants claims in the order of the queue. A claim that a queued item waits for is not granted to the items behind it, so that
+    /// items with few claims cannot starve an item with many.
     fn grant(&mut self) -> Vec<ItemOfRun> {
         let mut granted = Vec::new();
         let mut wanted: BTreeSet<Claim> = BTreeSet::new();
         let mut waiting = std::mem::take(&mut self.waiting);
         waiting.retain(|(item, claims)| {
             let free = claims.iter().all(|claim| self.is_free(claim) && !wanted.contains(claim));
-            // An item that asks again before it has put back what it had waits for that.
+            // An item that claims again waits until its earlier claims are released.
             let free = free && !self.held.contains_key(item);
             match free {
                 true => {
@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn a_capacity_of_two_lets_two_in() {
+    fn a_capacity_of_two_admits_two_items() {
         let mut claims = Claims::default();
         claims.set_capacity(Claim::new("a"), 2);
         assert!(claims.claim(item(1), set(&["a"]), LOW) && claims.claim(item(2), set(&["a"]), LOW));
@@ -190,29 +190,29 @@ mod tests {
     }
 
     #[test]
-    fn an_item_with_two_claims_is_not_passed_over_by_items_with_one() {
+    fn an_item_with_two_claims_is_not_overtaken_by_items_with_one() {
         let mut claims = Claims::default();
         assert!(claims.claim(item(1), set(&["a"]), LOW));
         assert!(!claims.claim(item(2), set(&["a", "b"]), LOW));
-        assert!(!claims.claim(item(3), set(&["b"]), LOW), "behind one that wants it");
+        assert!(!claims.claim(item(3), set(&["b"]), LOW), "behind an item that waits for it");
         assert_eq!(claims.release(item(1)), [item(2)]);
         assert_eq!(claims.release(item(2)), [item(3)]);
     }
 
     #[test]
-    fn an_abandoned_item_keeps_its_claims_until_its_work_has_ended() {
+    fn an_abandoned_item_holds_its_claims_until_its_work_has_ended() {
         let mut claims = Claims::default();
         assert!(claims.claim(item(1), set(&["a"]), LOW));
         claims.quarantine(item(1));
         assert!(!claims.claim(item(2), set(&["a"]), LOW));
-        assert_eq!(claims.release_run(item(9).run), [], "the whole run leaves, quarantine stays");
+        assert_eq!(claims.release_run(item(9).run), [], "the end of the run does not end the quarantine");
         assert_eq!(claims.quarantined().collect::<Vec<_>>(), [(item(1).run.handler, item(1).item)]);
         assert!(!claims.claim(item(3), set(&["a"]), LOW));
         assert_eq!(claims.lift(item(1).run.handler, item(1).item), [item(3)]);
     }
 
     #[test]
-    fn a_run_that_is_over_releases_what_it_has_and_nothing_of_others() {
+    fn a_run_that_ends_releases_only_its_own_claims() {
         let mut claims = Claims::default();
         let other = |number| ItemOfRun { run: RunId { session: SessionId(2), ..item(1).run }, ..item(number) };
         assert!(claims.claim(item(1), set(&["a"]), LOW) && claims.claim(other(1), set(&["b"]), LOW));
@@ -223,17 +223,21 @@ mod tests {
     }
 
     #[test]
-    fn who_waits_for_several_claims_is_told_one_that_others_have() {
+    fn a_waiting_item_names_a_claim_that_another_item_holds() {
         let mut claims = Claims::default();
         assert!(claims.claim(item(1), set(&["b"]), LOW));
         assert!(!claims.claim(item(2), set(&["a", "b"]), LOW));
         assert!(!claims.claim(item(3), set(&["a"]), LOW));
         let waiting: Vec<_> = claims.waiting().collect();
-        assert_eq!(waiting, [(item(2), Claim::new("b")), (item(3), Claim::new("a"))], "the last waits for its turn");
+        assert_eq!(
+            waiting,
+            [(item(2), Claim::new("b")), (item(3), Claim::new("a"))],
+            "the last item waits for its turn"
+        );
     }
 
     #[test]
-    fn a_run_that_became_urgent_is_granted_its_claims_before_others() {
+    fn a_run_that_became_urgent_gets_its_claims_first() {
         let mut claims = Claims::default();
         let urgent = ItemOfRun { run: RunId { session: SessionId(2), ..item(3).run }, ..item(3) };
         assert!(claims.claim(item(1), set(&["a"]), LOW));
@@ -243,10 +247,10 @@ mod tests {
     }
 
     #[test]
-    fn an_item_that_puts_its_claims_back_and_asks_again_is_not_forgotten() {
+    fn an_item_that_claims_again_gets_its_claims_after_the_release() {
         let mut claims = Claims::default();
         assert!(claims.claim(item(1), set(&["a"]), LOW));
-        assert!(!claims.claim(item(1), set(&["a"]), LOW), "asked again before it has put them back");
+        assert!(!claims.claim(item(1), set(&["a"]), LOW), "claimed again before the release");
         assert_eq!(claims.put_back(item(1)), [item(1)]);
         assert_eq!(claims.release(item(1)), []);
         assert!(claims.taken.is_empty());
@@ -260,8 +264,8 @@ mod tests {
         Reassign(u128, bool),
     }
 
-    /// Of one of two runs.
-    fn of_two(number: u128) -> ItemOfRun {
+    /// An item of one of two runs.
+    fn item_of_two_runs(number: u128) -> ItemOfRun {
         let run = RunId { session: SessionId((number % 2) as u64), ..item(number).run };
         ItemOfRun { run, ..item(number) }
     }
@@ -284,11 +288,11 @@ mod tests {
 
     proptest! {
         #[test]
-        fn capacities_hold_and_everybody_gets_a_turn_once_others_end(acts in acts()) {
+        fn no_capacity_is_exceeded_and_every_item_gets_its_claims(acts in acts()) {
             const NAMES: [&str; 4] = ["a", "b", "c", "d"];
             let mut claims = Claims::default();
             claims.set_capacity(Claim::new("d"), 2);
-            // What is in quarantine does not run again.
+            // An item in quarantine does not run again.
             let known = |claims: &Claims, item: ItemOfRun| {
                 claims.held.contains_key(&item)
                     || claims.waiting.iter().any(|((waiting, _), _)| *waiting == item)
@@ -296,17 +300,17 @@ mod tests {
             };
             for act in acts {
                 match act {
-                    Act::Claim(number, names, urgent) => if !known(&claims, of_two(number)) {
+                    Act::Claim(number, names, urgent) => if !known(&claims, item_of_two_runs(number)) {
                         let names: Vec<_> = names.into_iter().map(|name| NAMES[name]).collect();
-                        claims.claim(of_two(number), set(&names), priority(urgent));
+                        claims.claim(item_of_two_runs(number), set(&names), priority(urgent));
                     },
-                    Act::Release(number) => { claims.release(of_two(number)); }
-                    Act::Quarantine(number) => if claims.held.contains_key(&of_two(number)) {
-                        claims.quarantine(of_two(number));
+                    Act::Release(number) => { claims.release(item_of_two_runs(number)); }
+                    Act::Quarantine(number) => if claims.held.contains_key(&item_of_two_runs(number)) {
+                        claims.quarantine(item_of_two_runs(number));
                     },
-                    Act::Reassign(number, urgent) => { claims.reassign(priority(urgent), of_two(number).run); }
+                    Act::Reassign(number, urgent) => { claims.reassign(priority(urgent), item_of_two_runs(number).run); }
                 }
-                prop_assert_eq!(claims.clone().grant(), [], "who can begin does not wait");
+                prop_assert_eq!(claims.clone().grant(), [], "an item waits for free claims");
                 for (claim, taken) in &claims.taken {
                     let capacity = if claim.name() == "d" { 2 } else { 1 };
                     prop_assert!((1..=capacity).contains(taken), "{claim} is taken {taken} times");
@@ -318,8 +322,8 @@ mod tests {
             while let Some(ended) = claims.held.keys().next().copied() {
                 claims.release(ended);
             }
-            prop_assert!(claims.waiting.is_empty(), "everybody had a turn");
-            prop_assert!(claims.taken.is_empty(), "everything came back");
+            prop_assert!(claims.waiting.is_empty(), "an item never got its claims");
+            prop_assert!(claims.taken.is_empty(), "a claim was not released");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What the world imposes: which runs wait for a network, for one that costs nothing, for the mains.
+//! The holds that depend on the environment: no network, a metered network, battery power.
 
 use super::hold::Hold;
 use super::retry::Ask;
@@ -6,13 +6,13 @@ use crate::capabilities::Capabilities;
 use crate::facts::{Facts, Network, Power};
 use crate::trigger::Trigger;
 
-/// What keeps a run from starting in this world. What is unknown holds nothing.
+/// Returns the reason why a run may not start in this environment. An unknown environment holds no run.
 ///
-/// | held | where | for whom |
+/// | hold | environment | held runs |
 /// |---|---|---|
-/// | offline | no network, and the work needs one | all but the forced |
-/// | metered | a metered network, the work needs one and is not frugal | the automatic |
-/// | on battery | a battery, at an idle trigger | the automatic |
+/// | offline | no network, and the run needs one | all but forced runs |
+/// | metered | a metered network, and the run needs a network and is not low-data | automatic runs |
+/// | on battery | battery power, and the trigger is idle | automatic runs |
 ///
 /// ```
 /// # use syncmgr_core::{capabilities::Capabilities, decision::{conditions::holds, hold::Hold, retry::Ask}};
@@ -34,8 +34,8 @@ pub fn holds(facts: Facts, capabilities: Capabilities, trigger: Trigger, ask: As
     spare_battery.then_some(Hold::OnBattery)
 }
 
-/// Whether the network came back. Only one that was known to be gone does: backoff is cleared by news, not by a first
-/// word.
+/// Returns `true` if the network came back: it was known to be offline before. The first known state of the network does not
+/// count, so it clears no backoff.
 pub fn reconnected(before: Facts, now: Facts) -> bool {
     before.network == Network::Offline && now.network.is_up()
 }
@@ -60,12 +60,12 @@ mod tests {
     }
 
     #[test]
-    fn what_is_unknown_holds_nothing() {
+    fn an_unknown_environment_holds_no_run() {
         assert!(runs().all(|(capabilities, trigger, ask)| holds(Facts::UNKNOWN, capabilities, trigger, ask).is_none()));
     }
 
     #[test]
-    fn without_a_network_what_needs_one_waits_unless_it_is_forced() {
+    fn a_run_that_needs_a_network_waits_for_one_unless_it_is_forced() {
         for ask in [Ask::Automatic, Ask::ByHand] {
             assert_eq!(with_network(Network::Offline, NEEDS, ask), Some(Hold::Offline));
             assert_eq!(with_network(Network::Offline, NEEDS | Capabilities::FRUGAL, ask), Some(Hold::Offline));
@@ -75,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn a_metered_network_is_left_to_the_frugal_and_to_those_who_were_asked_for() {
+    fn a_metered_network_holds_automatic_runs_unless_they_are_low_data() {
         assert_eq!(with_network(Network::Metered, NEEDS, Ask::Automatic), Some(Hold::Metered));
         assert_eq!(with_network(Network::Metered, NEEDS | Capabilities::FRUGAL, Ask::Automatic), None);
         assert_eq!(with_network(Network::Metered, Capabilities::default(), Ask::Automatic), None);
@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn work_for_idle_times_spares_the_battery_and_no_other_does() {
+    fn battery_power_holds_only_automatic_idle_runs() {
         let battery = Facts::UNKNOWN.with_power(Power::Battery);
         let held = |trigger, ask| holds(battery, Capabilities::default(), trigger, ask);
         assert_eq!(held(Trigger::Idle, Ask::Automatic), Some(Hold::OnBattery));
@@ -92,12 +92,12 @@ mod tests {
     }
 
     #[test]
-    fn a_network_comes_back_only_if_it_was_known_to_be_gone() {
-        let world = |network| Facts::UNKNOWN.with_network(network);
+    fn a_network_comes_back_only_if_it_was_known_to_be_offline() {
+        let environment = |network| Facts::UNKNOWN.with_network(network);
         let back: Vec<_> = NETWORKS
             .into_iter()
             .flat_map(|before| NETWORKS.map(|now| (before, now)))
-            .filter(|&(before, now)| reconnected(world(before), world(now)))
+            .filter(|&(before, now)| reconnected(environment(before), environment(now)))
             .collect();
         assert_eq!(back, [(Network::Offline, Network::Metered), (Network::Offline, Network::Online)]);
     }

@@ -1,4 +1,4 @@
-//! What runs by itself, and when.
+//! The retry queue: the items that run again without a request.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::SystemTime;
@@ -6,9 +6,9 @@ use std::time::SystemTime;
 use crate::id::{HandlerId, ItemId};
 use crate::retry::{RetryState, Setback};
 
-/// The items that run again by themselves, in the order of their times.
+/// The retry queue: items in the order of their due times.
 ///
-/// An item is due once: what was taken comes back only when it is set again.
+/// An item that was taken is no longer due until it is set again.
 ///
 /// ```
 /// # use std::time::{Duration, SystemTime};
@@ -25,7 +25,7 @@ pub struct Dues {
     dues: BTreeMap<Key, Due>,
     times: BTreeSet<(SystemTime, Key)>,
     handlers: BTreeMap<HandlerId, BTreeSet<(SystemTime, ItemId)>>,
-    /// When the failures began, of those whose time means nothing once the clock is set back to before that.
+    /// The start of each backoff. A backoff ends if the clock is set back to before its start.
     beginnings: BTreeSet<(SystemTime, Key)>,
 }
 
@@ -38,9 +38,8 @@ struct Due {
 }
 
 impl Dues {
-    /// This is left of an item now, instead of what was before. One that does not run by itself is forgotten.
-    ///
-    /// A backoff and what a peer asked for are due at their time.
+    /// Sets or replaces the retry state of an item. An item is due only if its state ends at a known time: a backoff or a
+    /// not-before time.
     pub fn set(&mut self, handler: HandlerId, item: ItemId, state: Option<&RetryState>) {
         self.forget_item(handler, item);
         let Some(due) = state.and_then(Due::of) else { return };
@@ -51,14 +50,14 @@ impl Dues {
         self.beginnings.extend(due.beginning.map(|beginning| (beginning, key)));
     }
 
-    /// No item of this handler runs by itself.
+    /// Removes all items of a handler.
     pub fn forget(&mut self, handler: HandlerId) {
         for (_, item) in self.handlers.remove(&handler).unwrap_or_default() {
             self.forget_item(handler, item);
         }
     }
 
-    /// This item does not run by itself.
+    /// Removes an item.
     pub fn forget_item(&mut self, handler: HandlerId, item: ItemId) {
         let key = (handler, item);
         let Some(due) = self.dues.remove(&key) else { return };
@@ -74,23 +73,23 @@ impl Dues {
         }
     }
 
-    /// When the next item is due.
+    /// Returns the time at which the next item is due.
     pub fn next(&self) -> Option<SystemTime> {
         self.times.first().map(|(time, _)| *time)
     }
 
-    /// When the next item of this handler is due.
+    /// Returns the time at which the next item of this handler is due.
     pub fn next_of(&self, handler: HandlerId) -> Option<SystemTime> {
         self.handlers.get(&handler)?.first().map(|(time, _)| *time)
     }
 
-    /// When this item is due.
+    /// Returns the time at which this item is due.
     pub fn due_of(&self, handler: HandlerId, item: ItemId) -> Option<SystemTime> {
         self.dues.get(&(handler, item)).map(|due| due.time)
     }
 
-    /// Takes the items whose time has come, and those backing off since a time that is yet to come: the clock was set back,
-    /// and [they are no longer held](super::retry::may_run).
+    /// Removes and returns the items whose time has come. Also takes backoffs that began in the future, because the clock was set
+    /// back: they [no longer hold](super::retry::may_run).
     pub fn take_due(&mut self, now: SystemTime) -> BTreeMap<HandlerId, BTreeSet<ItemId>> {
         let mut taken = BTreeMap::<_, BTreeSet<_>>::new();
         while let Some((handler, item)) = self.first_due(now) {

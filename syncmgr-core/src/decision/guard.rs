@@ -1,4 +1,4 @@
-//! What a host objects to in a plan, what it asks then, and what an answer allows.
+//! Guard rules: the violations of a plan, the question to the user, and the decision that an answer permits.
 
 use std::fmt;
 use std::sync::Arc;
@@ -18,16 +18,16 @@ mod tests;
 
 pub use ask::{KEY, clearance, question};
 
-/// Of so few entries any number may go at once.
+/// Guards ignore numbers of entries up to this one.
 const FEW: u64 = 10;
 
-/// When a host objects, and what happens where nobody answers.
+/// The thresholds of the guard rules, and the policy for unattended sessions.
 ///
 /// ```
 /// # use std::time::SystemTime;
 /// # use syncmgr_core::{decision::guard::{GuardPolicy, object}, plan::Plan};
 /// let careful = GuardPolicy::DEFAULT.with_deletions(5, 10);
-/// let plan = Plan::new().with_deletes(100, 900); // a ninth of what there is
+/// let plan = Plan::new().with_deletes(100, 900); // a ninth of the entries
 /// assert!(object(&plan, None, &GuardPolicy::DEFAULT, SystemTime::UNIX_EPOCH).is_none());
 /// assert!(object(&plan, None, &careful, SystemTime::UNIX_EPOCH).is_some());
 /// ```
@@ -35,25 +35,25 @@ const FEW: u64 = 10;
 #[non_exhaustive]
 #[must_use = "`with_` methods return the changed value"]
 pub struct GuardPolicy {
-    /// So many deletions are never objected to; 10 unless said otherwise.
+    /// The number of deletions that is always permitted. Default: 10.
     pub most_deletions: u64,
-    /// Nor are deletions of up to so many percent of what is there; 50 unless said otherwise.
+    /// The percentage of existing entries whose deletion is always permitted. Default: 50.
     pub share: u32,
-    /// How far the clock may go back; 1 h unless said otherwise.
+    /// The time by which the clock may go back. Default: 1 h.
     pub clock_slack: Duration,
-    /// What happens while nobody has answered.
+    /// The policy for plans whose question has no answer.
     pub headless: WhenGuarded,
 }
 
-/// What happens to a plan that is objected to while nobody has answered.
+/// The policy for a plan that violates a guard rule while its question has no answer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum WhenGuarded {
-    /// It is held.
+    /// The plan is held.
     #[default]
     Refuse,
-    /// It is carried out.
+    /// The plan is carried out.
     Allow,
 }
 
@@ -66,17 +66,17 @@ impl GuardPolicy {
         headless: WhenGuarded::Refuse,
     };
 
-    /// Objecting to more than so many deletions, if they are more than so many percent of what is there.
+    /// Sets the limits on deletions. A plan has to exceed both to be a violation.
     pub const fn with_deletions(self, most: u64, percent: u32) -> Self {
         Self { most_deletions: most, share: percent, ..self }
     }
 
-    /// Objecting to a clock that went back further than this.
+    /// Sets the time by which the clock may go back.
     pub const fn with_clock_slack(self, slack: Duration) -> Self {
         Self { clock_slack: slack, ..self }
     }
 
-    /// With this where nobody answers.
+    /// Sets the policy for unattended sessions.
     pub const fn with_headless(self, headless: WhenGuarded) -> Self {
         Self { headless, ..self }
     }
@@ -88,33 +88,33 @@ impl Default for GuardPolicy {
     }
 }
 
-/// What looks like a mistake in a plan.
+/// A violation of a guard rule: a plan that looks like a mistake.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Objection {
-    /// A side is another than it was: a swapped disk, another mailbox.
+    /// The identity of a side has changed: a swapped disk, a different mailbox.
     PeerChanged {
-        /// What people call the side.
+        /// The name of the side.
         side: Arc<str>,
     },
-    /// A side that had entries at the last success has none.
+    /// A side is empty that had entries at the last success.
     SideEmpty {
-        /// What people call the side.
+        /// The name of the side.
         side: Arc<str>,
-        /// How many entries it had.
+        /// The number of entries it had.
         before: u64,
     },
-    /// More is deleted than people delete.
+    /// The plan deletes unusually many entries.
     TooManyDeletions {
-        /// How many entries.
+        /// The number of entries the plan deletes.
         deletes: u64,
-        /// Of how many.
+        /// The number of existing entries.
         existing: u64,
     },
-    /// It is earlier than it was.
+    /// The clock is earlier than the item's last success.
     ClockWentBack {
-        /// When the item last ended.
+        /// The time of the last success.
         #[serde(with = "crate::time")]
         last: SystemTime,
     },
@@ -123,22 +123,22 @@ pub enum Objection {
 impl fmt::Display for Objection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::PeerChanged { side } => write!(f, "{} is not the one it was", Escaped(side)),
+            Self::PeerChanged { side } => write!(f, "{} has a different identity than before", Escaped(side)),
             Self::SideEmpty { side, before } => write!(f, "{} is empty and had {before} entries", Escaped(side)),
             Self::TooManyDeletions { deletes, existing } => {
                 write!(f, "{deletes} of {existing} entries would be deleted")
             }
             Self::ClockWentBack { last } => {
-                write!(f, "the clock went back: the last run ended {}", Utc(*last))
+                write!(f, "the clock went back: the last success was {}", Utc(*last))
             }
         }
     }
 }
 
-/// What stands against carrying `plan` out: the first of a changed peer, an empty side, too many deletions, a clock that
-/// went back. `None` where nothing does.
+/// Checks a plan and returns the first violation, or `None`. The order is: changed peer, empty side, too many deletions, clock
+/// that went back.
 ///
-/// Sides are compared with the record's by name. One the record does not know has not changed.
+/// Sides are compared with the sides of the record by name. A side that the record does not have is not compared.
 ///
 /// ```
 /// # use std::time::SystemTime;
@@ -155,7 +155,7 @@ pub fn object(plan: &Plan, record: Option<&ItemRecord>, policy: &GuardPolicy, no
         .or_else(|| clock_went_back(record?, policy, now))
 }
 
-/// Each side with what it was before.
+/// Pairs each side with the recorded side of the same name.
 fn pairs<'a>(sides: &'a [Side], before: &'a [Side]) -> impl Iterator<Item = (&'a Side, &'a Side)> {
     sides.iter().flat_map(|side| before.iter().filter(|old| old.name == side.name).map(move |old| (side, old)))
 }

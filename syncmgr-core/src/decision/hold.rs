@@ -1,4 +1,4 @@
-//! Why something does not run.
+//! The reasons why an item or a run waits.
 
 use std::fmt;
 use std::time::SystemTime;
@@ -9,9 +9,9 @@ use crate::claim::Claim;
 use crate::id::{HandlerId, ItemId, SessionId};
 use crate::time::Utc;
 
-/// A reason not to run now, or not to run here.
+/// A reason why an item or a run waits, or does not run in this session.
 ///
-/// Stored and sent by the names of its variants in snake case, with times as milliseconds since 1970.
+/// Serialized by the variant's name in snake case, with times as milliseconds since 1970.
 ///
 /// ```
 /// # use syncmgr_core::{decision::hold::Hold, id::SessionId};
@@ -22,63 +22,63 @@ use crate::time::Utc;
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Hold {
-    /// No new item starts: somebody paused the session or the manager. Ends when they resume.
+    /// The user or the application paused the session or the manager: no new item begins. Ends when it is resumed.
     Paused,
-    /// Another run of the same handler goes on. Ends with it.
+    /// Another run of the same handler is active. Ends with that run.
     Behind {
         /// The session of that run.
         session: SessionId,
     },
-    /// As many items as the manager allows are running. Ends when one of them does.
+    /// The manager already runs as many items as it may. Ends when one of them ends.
     NoFreeWorker,
-    /// Others have what the item claims. Ends when they do.
+    /// Other items hold a resource that the item claims. Ends when they release it.
     Claimed {
-        /// What is taken.
+        /// The claimed resource.
         claim: Claim,
     },
-    /// An earlier attempt was abandoned, and what it started is still running. Lifts by itself when that ends.
+    /// The abandoned work of an earlier attempt is still running. Ends with that work.
     Quarantined,
-    /// An earlier request covered this one; the outcome is the one it had there.
+    /// An earlier request covered this one. The outcome is the one of that request.
     Merged {
         /// The session that ran the item.
         session: SessionId,
     },
-    /// It failed, and waits a while. Ends at that time, on reconnect, or when somebody asks for it.
+    /// The item failed and backs off. Ends at `until`, on reconnect, or with a request for the item.
     BackingOff {
-        /// When it runs again by itself.
+        /// The time of the next automatic attempt.
         #[serde(with = "crate::time")]
         until: SystemTime,
-        /// How often in a row it failed without getting further.
+        /// The number of failures in a row without progress.
         failures: u32,
     },
-    /// The peer asked to be left alone. Ends at that time, or when somebody insists.
+    /// The peer asked for no requests until a time. Ends at that time, or with a forced request.
     NotBefore {
-        /// Until when.
+        /// The end of the wait.
         #[serde(with = "crate::time")]
         until: SystemTime,
     },
-    /// It waits for a decision or for somebody to be there. Ends with the answer, or when somebody asks for it.
+    /// The item needs a decision of the user, or the user's presence. Ends with the answer, or with a request for the item.
     NeedsUser,
-    /// It was tried as often as it may be. Ends when somebody asks for it.
+    /// The item has used up its retry budget. Ends with a request for the item.
     NeedsAttention {
-        /// How often it failed since it last succeeded.
+        /// The number of failures since the last success.
         failures: u32,
     },
-    /// It will not work until somebody changes something. Ends when somebody asks for it.
+    /// The failure is permanent until the user changes something. Ends with a request for the item.
     Permanent,
-    /// It no longer exists at the peer. Ends when somebody asks for it.
+    /// The item no longer exists at the peer. Ends with a request for the item.
     Gone,
-    /// Its state can no longer be read. Ends when the state is reset, or when somebody asks for it.
+    /// The item's state can no longer be read. Ends when the state is reset, or with a request for the item.
     UnreadableState,
-    /// There is no network. Ends when there is.
+    /// There is no network. Ends when there is one.
     Offline,
     /// The network is metered. Ends when it no longer is.
     Metered,
     /// The power comes from a battery. Ends on mains power.
     OnBattery,
-    /// A rule of the host objects to what it was about to do. Ends with the answer to that.
+    /// The plan of the item violates a guard rule. Ends with the answer to the question.
     Guarded,
-    /// Nobody chose it. Ends when somebody does.
+    /// The item is not chosen. Ends when it is chosen.
     Unchosen,
 }
 
@@ -87,31 +87,31 @@ impl fmt::Display for Hold {
         match self {
             Self::Paused => f.write_str("paused"),
             Self::Behind { session } => write!(f, "waits for the run of the same handler in session {session}"),
-            Self::NoFreeWorker => f.write_str("waits for another item to end: as many run as may"),
-            Self::Claimed { claim } => write!(f, "waits for {claim}, which others are using"),
-            Self::Quarantined => f.write_str("what it started before was abandoned and is still running"),
+            Self::NoFreeWorker => f.write_str("waits for a free worker"),
+            Self::Claimed { claim } => write!(f, "waits for {claim}, which other items are using"),
+            Self::Quarantined => f.write_str("its abandoned work of an earlier attempt is still running"),
             Self::Merged { session } => write!(f, "merged into session {session}"),
             Self::BackingOff { until, failures } => {
                 write!(f, "backing off until {} after {}", Utc(*until), Failures(*failures))
             }
-            Self::NotBefore { until } => write!(f, "the peer asked to be left alone until {}", Utc(*until)),
-            Self::NeedsUser => f.write_str("waits for an answer, or for somebody to be there"),
+            Self::NotBefore { until } => write!(f, "the peer asked for no requests until {}", Utc(*until)),
+            Self::NeedsUser => f.write_str("waits for an answer or for the user"),
             Self::NeedsAttention { failures } => {
-                write!(f, "needs attention: not tried again by itself after {}", Failures(*failures))
+                write!(f, "needs attention: no more automatic attempts after {}", Failures(*failures))
             }
-            Self::Permanent => f.write_str("will not work until somebody changes something"),
+            Self::Permanent => f.write_str("permanent failure until something is changed"),
             Self::Gone => f.write_str("no longer exists at the peer"),
-            Self::UnreadableState => f.write_str("its state can no longer be read, and waits to be reset"),
+            Self::UnreadableState => f.write_str("its state can no longer be read and has to be reset"),
             Self::Offline => f.write_str("waits for a network"),
             Self::Metered => f.write_str("waits for a network that is not metered"),
             Self::OnBattery => f.write_str("waits for mains power"),
-            Self::Guarded => f.write_str("waits for an answer: a rule objects to what it was about to do"),
-            Self::Unchosen => f.write_str("nobody chose it"),
+            Self::Guarded => f.write_str("waits for an answer: the plan violates a guard rule"),
+            Self::Unchosen => f.write_str("not chosen"),
         }
     }
 }
 
-/// Shows a number of failures with its noun.
+/// Displays a number of failures with its noun.
 struct Failures(u32);
 
 impl fmt::Display for Failures {
@@ -120,40 +120,40 @@ impl fmt::Display for Failures {
     }
 }
 
-/// Something that is held, and why.
+/// A waiting run or item, and the reason.
 ///
 /// ```
 /// # use syncmgr_core::{decision::hold::{Held, Hold}, id::{HandlerId, SessionId}};
 /// let held = Held::new(HandlerId::from_u128(7), Hold::Paused).with_session(SessionId(4));
-/// assert_eq!(held.item, None); // all that have not begun
+/// assert_eq!(held.item, None); // all items that have not begun
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Held {
     /// The handler.
     pub handler: HandlerId,
-    /// The session that waits, where one does.
+    /// The session, if the wait belongs to one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub session: Option<SessionId>,
-    /// The item, or `None` for all that have not begun.
+    /// The item; `None` for all items that have not begun.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub item: Option<ItemId>,
-    /// Why.
+    /// The reason.
     pub hold: Hold,
 }
 
 impl Held {
-    /// `handler` is held.
+    /// Creates an entry for the handler as a whole.
     pub fn new(handler: HandlerId, hold: Hold) -> Self {
         Self { handler, session: None, item: None, hold }
     }
 
-    /// In this session.
+    /// Sets the session.
     pub fn with_session(self, session: SessionId) -> Self {
         Self { session: Some(session), ..self }
     }
 
-    /// Only this item of it.
+    /// Sets the item.
     pub fn with_item(self, item: ItemId) -> Self {
         Self { item: Some(item), ..self }
     }

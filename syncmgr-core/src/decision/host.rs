@@ -1,17 +1,17 @@
-//! Which runs may start, how many items they may run at once, and who has which claim.
+//! Admission: the order of runs, the permits of workers, and the claims of items.
 
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::claims::Claims;
 pub use super::claims::{ClaimSet, ItemOfRun};
+use super::fair_queue::FairQueue;
+pub use super::fair_queue::Priority;
 use super::hold::{Held, Hold};
-use super::line::Line;
-pub use super::line::Priority;
 use crate::claim::Claim;
 use crate::id::{HandlerId, ItemId, SessionId};
 
-/// One run: a handler in a session.
+/// Identifies a run: a handler in a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RunId {
     /// The session.
@@ -20,9 +20,9 @@ pub struct RunId {
     pub handler: HandlerId,
 }
 
-/// What a host admits: one run per handler at a time, so many items over all runs, and each claim as often as it allows.
+/// The admission state of a host: one run per handler at a time, a limit on running items, and a capacity per claim.
 ///
-/// Locked when a run starts or ends and when workers come and go; for an item only if it has a claim.
+/// The host locks it when a run starts or ends and when permits change hands; for an item only if it has a claim.
 ///
 /// ```
 /// # use syncmgr_core::decision::host::{Grant, HostState, Priority, RunId};
@@ -30,80 +30,80 @@ pub struct RunId {
 /// let run = |session| RunId { session: SessionId(session), handler: HandlerId::from_u128(7) };
 /// let mut host = HostState::new(64);
 /// assert_eq!(host.request(run(1), Priority::Background), [Grant::Start(run(1))]);
-/// assert_eq!(host.request(run(2), Priority::Background), []); // waits behind the run of its handler
+/// assert_eq!(host.request(run(2), Priority::Background), []); // waits for the other run of its handler
 /// assert_eq!(host.leave(run(1)), [Grant::Start(run(2))]);
 /// ```
 #[derive(Clone, Debug)]
 pub struct HostState {
     free: usize,
-    lent: BTreeMap<RunId, usize>,
-    priorities: BTreeMap<RunId, Urgency>,
+    permits: BTreeMap<RunId, usize>,
+    priorities: BTreeMap<RunId, RunPriority>,
     current: BTreeMap<HandlerId, RunId>,
-    starts: Line<RunId>,
-    wants: Line<Want>,
+    starts: FairQueue<RunId>,
+    permit_requests: FairQueue<PermitRequest>,
     claims: Claims,
 }
 
-/// A run that could use more workers.
+/// A run that waits for permits. One worker needs one permit.
 #[derive(Clone, Copy, Debug)]
-struct Want {
+struct PermitRequest {
     run: RunId,
     workers: usize,
-    /// How many items more urgent work has begun meanwhile, with no worker here.
+    /// The number of items that more urgent work has begun while this run had no permit.
     passed_over: u8,
 }
 
-/// How many items of more urgent work a run without a worker waits for.
-const MOST_PASSED_OVER: u8 = 8;
+/// The number of items of more urgent work that a run without a permit has to let pass.
+const MAX_PASSED_OVER: u8 = 8;
 
-/// How urgent a run is: as it was asked for, and as what waits behind it makes it.
+/// The priority of a run: its own, and the effective one, which it inherits from the runs that wait for it.
 #[derive(Clone, Copy, Debug)]
-struct Urgency {
+struct RunPriority {
     own: Priority,
-    now: Priority,
+    effective: Priority,
 }
 
-/// Something the host grants.
+/// A permission for a run or an item.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Grant {
     /// The run may start.
     Start(RunId),
-    /// The run may use this many more workers.
+    /// The run may use this many additional workers.
     Lend(RunId, usize),
     /// The item has its claims and may begin.
     Begin(ItemOfRun),
 }
 
 impl HostState {
-    /// A host that runs at most `limit` items at once; 0 counts as 1.
+    /// Creates a host that runs at most `limit` items at the same time; 0 counts as 1.
     pub fn new(limit: usize) -> Self {
         Self {
             free: limit.max(1),
-            lent: BTreeMap::new(),
+            permits: BTreeMap::new(),
             priorities: BTreeMap::new(),
             current: BTreeMap::new(),
-            starts: Line::default(),
-            wants: Line::default(),
+            starts: FairQueue::default(),
+            permit_requests: FairQueue::default(),
             claims: Claims::default(),
         }
     }
 
-    /// So many items may have this claim at once; 1 unless said otherwise, 0 counts as 1.
+    /// Sets the number of items that may hold a claim at the same time. The default is 1; 0 counts as 1.
     pub fn set_capacity(&mut self, claim: Claim, capacity: usize) {
         self.claims.set_capacity(claim, capacity);
     }
 
-    /// A run asks to start. It waits while another run of its handler is going on, which is hurried if this one is urgent.
+    /// Requests the start of a run. The run waits while another run of its handler is active, which inherits a higher priority.
     #[must_use = "perform the grants"]
     pub fn request(&mut self, run: RunId, priority: Priority) -> Vec<Grant> {
-        self.priorities.insert(run, Urgency { own: priority, now: priority });
+        self.priorities.insert(run, RunPriority { own: priority, effective: priority });
         self.starts.push(run, priority);
-        let mut grants = self.hurry(run.handler);
+        let mut grants = self.inherit_priority(run.handler);
         grants.extend(self.start_waiting());
         grants
     }
 
-    /// A run has ended, or no longer wants to start. What it claimed is released; the workers it has come back one by one.
+    /// Removes a run that has ended or no longer wants to start. Its claims are released; its permits are returned separately.
     #[must_use = "perform the grants"]
     pub fn leave(&mut self, run: RunId) -> Vec<Grant> {
         self.starts.retain(|waiting| *waiting != run);
@@ -114,56 +114,61 @@ impl HostState {
         }
         let mut grants = begin(self.claims.release_run(run));
         grants.extend(self.start_waiting());
-        grants.extend(self.hurry(run.handler));
+        grants.extend(self.inherit_priority(run.handler));
         grants
     }
 
-    /// Whether this run is the one of its handler that may go on.
+    /// Returns `true` if this is the active run of its handler.
     pub fn is_current(&self, run: RunId) -> bool {
         self.current.get(&run.handler) == Some(&run)
     }
 
-    /// The runs of this handler that go on or wait to, the one that goes on first.
+    /// Returns the runs of a handler that are active or waiting, the active one first.
     pub fn runs_of(&self, handler: HandlerId) -> Vec<RunId> {
         let waiting = self.starts.iter().map(|(run, _)| *run).filter(|run| run.handler == handler);
         self.current.get(&handler).copied().into_iter().chain(waiting).collect()
     }
 
-    /// A run could use this many workers, whatever it wanted before. They are lent as they become free, one each in turn.
+    /// Requests permits for this many workers and replaces an earlier request. Waiting runs receive free permits in turn, one each.
     #[must_use = "perform the grants"]
     pub fn want(&mut self, run: RunId, workers: usize) -> Vec<Grant> {
-        self.wants.iter_mut().filter(|want| want.run == run).for_each(|want| want.workers = 0);
-        self.add_want(run, workers);
-        self.wants.retain(|want| want.workers > 0);
-        self.lend()
+        self.permit_requests.iter_mut().filter(|request| request.run == run).for_each(|request| request.workers = 0);
+        self.add_permit_request(run, workers);
+        self.permit_requests.retain(|request| request.workers > 0);
+        self.grant_permits()
     }
 
-    /// Workers of a run have come back.
+    /// Returns permits of a run.
     #[must_use = "perform the grants"]
     pub fn give_back(&mut self, run: RunId, workers: usize) -> Vec<Grant> {
         self.take_back(run, workers);
-        self.lend()
+        self.grant_permits()
     }
 
-    /// A run has nothing left to begin: workers it still waits for are not lent.
+    /// Cancels the permit request of a run that has no item left to begin.
     pub fn want_no_more(&mut self, run: RunId) {
-        self.wants.retain(|want| want.run != run);
+        self.permit_requests.retain(|request| request.run != run);
     }
 
-    /// Whether anybody waits for a worker.
+    /// Returns `true` if a run waits for a permit.
     pub fn is_contended(&self) -> bool {
-        !self.wants.is_empty()
+        !self.permit_requests.is_empty()
     }
 
-    /// A worker of `run` has ended an item: who is lent it, if not `run` again, which then waits for another.
+    /// Decides who gets the permit of a worker that has ended an item of `run`. Returns a grant if another run gets it; `run` then
+    /// requests a new one.
     ///
-    /// Urgent work takes workers from other work, and the last one too if it has none. Equals share, and take turns where
-    /// there are too few. Less urgent work is left one worker, or a turn now and then.
+    /// A more urgent run takes permits, even the last one if it has none. Runs of equal priority share, and take turns if there are
+    /// too few. A less urgent run gets one permit, or a turn from time to time.
     #[must_use = "perform the grant"]
     pub fn give_way(&mut self, run: RunId) -> Option<Grant> {
-        let (other, urgency) = self.wants.iter().find(|(want, _)| want.run != run).map(|(want, of)| (want.run, of))?;
-        let (mine, theirs) = (self.lent_to(run), self.lent_to(other));
-        let gives = match urgency.cmp(&self.priority(run)) {
+        let (other, priority) = self
+            .permit_requests
+            .iter()
+            .find(|(request, _)| request.run != run)
+            .map(|(request, priority)| (request.run, priority))?;
+        let (mine, theirs) = (self.permits_of(run), self.permits_of(other));
+        let gives = match priority.cmp(&self.priority(run)) {
             Ordering::Greater => theirs == 0 || mine > 1,
             Ordering::Equal => theirs == 0 || mine > theirs + 1,
             Ordering::Less => theirs == 0 && (mine > 1 || self.has_waited_enough(other)),
@@ -171,57 +176,60 @@ impl HostState {
         gives.then(|| {
             self.take_back(run, 1);
             self.free -= 1;
-            *self.lent.entry(other).or_default() += 1;
-            self.wants.iter_mut().filter(|want| want.run == other).for_each(|want| want.workers -= 1);
-            self.wants.retain(|want| want.workers > 0);
-            self.add_want(run, 1);
+            *self.permits.entry(other).or_default() += 1;
+            self.permit_requests
+                .iter_mut()
+                .filter(|request| request.run == other)
+                .for_each(|request| request.workers -= 1);
+            self.permit_requests.retain(|request| request.workers > 0);
+            self.add_permit_request(run, 1);
             Grant::Lend(other, 1)
         })
     }
 
-    /// Whether an item may begin now. If not it waits for its claims, and is granted them later.
+    /// Returns `true` if an item may begin now. Otherwise it waits for its claims and receives a grant later.
     pub fn claim(&mut self, item: ItemOfRun, claims: ClaimSet) -> bool {
         self.claims.claim(item, claims, self.priority(item.run))
     }
 
-    /// An item with claims has ended, or no longer waits for them.
+    /// Releases the claims of an item that has ended, or cancels its wait.
     #[must_use = "perform the grants"]
     pub fn release(&mut self, item: ItemOfRun) -> Vec<Grant> {
         begin(self.claims.release(item))
     }
 
-    /// An item that had its claims has not begun after all, and waits for its turn again.
+    /// Releases the claims of an item that had them but did not begin. The item has to claim again.
     #[must_use = "perform the grants"]
     pub fn put_back(&mut self, item: ItemOfRun) -> Vec<Grant> {
         begin(self.claims.put_back(item))
     }
 
-    /// An item was abandoned: it keeps its claims, and does not run again, until what it started has ended.
+    /// Puts an abandoned item in quarantine: it holds its claims and does not run again until its work has ended.
     pub fn quarantine(&mut self, item: ItemOfRun) {
         self.claims.quarantine(item);
     }
 
-    /// What an abandoned item had started has ended.
+    /// Ends the quarantine of an item whose abandoned work has ended.
     #[must_use = "perform the grants"]
     pub fn lift(&mut self, handler: HandlerId, item: ItemId) -> Vec<Grant> {
         begin(self.claims.lift(handler, item))
     }
 
-    /// The abandoned items whose work is still running.
+    /// Returns the items in quarantine.
     pub fn quarantined(&self) -> Vec<(HandlerId, ItemId)> {
         self.claims.quarantined().collect()
     }
 
-    /// Everything that waits, and why.
+    /// Returns everything that waits, with the reason.
     pub fn held(&self) -> Vec<Held> {
         let behind = self.starts.iter().filter_map(|(run, _)| {
             let hold = Hold::Behind { session: self.current.get(&run.handler)?.session };
             Some(Held::new(run.handler, hold).with_session(run.session))
         });
         let no_worker = self
-            .wants
+            .permit_requests
             .iter()
-            .map(|(want, _)| Held::new(want.run.handler, Hold::NoFreeWorker).with_session(want.run.session));
+            .map(|(request, _)| Held::new(request.run.handler, Hold::NoFreeWorker).with_session(request.run.session));
         let claimed = self.claims.waiting().map(|(waiting, claim)| {
             let ItemOfRun { run, item } = waiting;
             Held::new(run.handler, Hold::Claimed { claim }).with_session(run.session).with_item(item)
@@ -248,65 +256,65 @@ impl HostState {
         started.into_iter().map(Grant::Start).collect()
     }
 
-    /// What goes on for a handler is as urgent as whoever waits for it, while they do.
-    fn hurry(&mut self, handler: HandlerId) -> Vec<Grant> {
+    /// Gives the active run of a handler the highest priority among itself and the runs that wait for it.
+    fn inherit_priority(&mut self, handler: HandlerId) -> Vec<Grant> {
         let Some(current) = self.current.get(&handler).copied() else { return Vec::new() };
         let waiting = self.starts.iter().filter(|(run, _)| run.handler == handler).map(|(_, priority)| priority).max();
-        let Some(urgency) = self.priorities.get_mut(&current) else { return Vec::new() };
-        let now = waiting.map_or(urgency.own, |waiting| waiting.max(urgency.own));
-        if std::mem::replace(&mut urgency.now, now) == now {
+        let Some(priority) = self.priorities.get_mut(&current) else { return Vec::new() };
+        let effective = waiting.map_or(priority.own, |waiting| waiting.max(priority.own));
+        if std::mem::replace(&mut priority.effective, effective) == effective {
             return Vec::new();
         }
-        self.wants.reassign(now, |want| want.run == current);
-        begin(self.claims.reassign(now, current))
+        self.permit_requests.reassign(effective, |request| request.run == current);
+        begin(self.claims.reassign(effective, current))
     }
 
-    /// Less urgent work has been passed over for another item. After some it has its turn.
+    /// Counts an item for which a less urgent run was passed over. Returns `true` once it may take its turn.
     fn has_waited_enough(&mut self, run: RunId) -> bool {
-        let Some(want) = self.wants.iter_mut().find(|want| want.run == run) else { return false };
-        want.passed_over += 1;
-        want.passed_over > MOST_PASSED_OVER
+        let Some(request) = self.permit_requests.iter_mut().find(|request| request.run == run) else { return false };
+        request.passed_over += 1;
+        request.passed_over > MAX_PASSED_OVER
     }
 
     fn priority(&self, run: RunId) -> Priority {
-        self.priorities.get(&run).map_or(Priority::Background, |urgency| urgency.now)
+        self.priorities.get(&run).map_or(Priority::Background, |priority| priority.effective)
     }
 
-    fn lent_to(&self, run: RunId) -> usize {
-        self.lent.get(&run).copied().unwrap_or(0)
+    fn permits_of(&self, run: RunId) -> usize {
+        self.permits.get(&run).copied().unwrap_or(0)
     }
 
-    fn add_want(&mut self, run: RunId, workers: usize) {
-        if let Some(want) = self.wants.iter_mut().find(|want| want.run == run) {
-            want.workers += workers;
+    fn add_permit_request(&mut self, run: RunId, workers: usize) {
+        if let Some(request) = self.permit_requests.iter_mut().find(|request| request.run == run) {
+            request.workers += workers;
         } else if workers > 0 {
-            self.wants.push(Want { run, workers, passed_over: 0 }, self.priority(run));
+            self.permit_requests.push(PermitRequest { run, workers, passed_over: 0 }, self.priority(run));
         }
     }
 
     fn take_back(&mut self, run: RunId, workers: usize) {
         self.free += workers;
-        let left = self.lent_to(run).saturating_sub(workers);
+        let left = self.permits_of(run).saturating_sub(workers);
         match left {
-            0 => self.lent.remove(&run),
-            left => self.lent.insert(run, left),
+            0 => self.permits.remove(&run),
+            left => self.permits.insert(run, left),
         };
     }
 
-    fn lend(&mut self) -> Vec<Grant> {
-        let mut lent: BTreeMap<RunId, usize> = BTreeMap::new();
+    fn grant_permits(&mut self) -> Vec<Grant> {
+        let mut granted: BTreeMap<RunId, usize> = BTreeMap::new();
         while self.free > 0
-            && let Some((want, priority)) = self.wants.pop()
+            && let Some((request, priority)) = self.permit_requests.pop()
         {
-            let Want { run, workers, .. } = want;
+            let PermitRequest { run, workers, .. } = request;
             self.free -= 1;
-            *self.lent.entry(run).or_default() += 1;
-            *lent.entry(run).or_default() += 1;
+            *self.permits.entry(run).or_default() += 1;
+            *granted.entry(run).or_default() += 1;
             if workers > 1 {
-                self.wants.push(Want { run, workers: workers - 1, passed_over: 0 }, priority);
+                self.permit_requests.push(PermitRequest { run, workers: workers - 1, passed_over: 0 }, priority);
             }
         }
-        lent.into_iter().map(|(run, workers)| Grant::Lend(run, workers)).collect()
+        granted.into_iter().map(|(run, workers)| Grant::Lend(run, workers)).collect()
     }
 }
 

@@ -1,6 +1,6 @@
-//! What failures leave behind of every handler, and what starts by itself.
+//! The retry ledger: the retry states of all handlers, and the sessions the scheduler starts.
 //!
-//! [`RetryLedger`] is the one place that decides when something runs again without anybody asking:
+//! [`RetryLedger`] is the only place that decides to start a session without a request:
 //!
 //! ```text
 //! an attempt ends ──────────▶ retry states ──▶ due items ──┐
@@ -8,12 +8,12 @@
 //! a process ended during a session ─▶ interrupted runs ────┘
 //! ```
 //!
-//! Every method is told what happened and the time of day, and returns the [`Effect`]s that follow. Whoever hosts the ledger
-//! performs them in order once its lock is free, and calls [`tick`](RetryLedger::tick) at
+//! Every method receives an event and the time of day, and returns the resulting [`Effect`]s. The host performs them in order
+//! after it has released the ledger's lock, and calls [`tick`](RetryLedger::tick) at
 //! [`next_deadline`](RetryLedger::next_deadline) and after each [`Effect::Wake`].
 //!
-//! Its methods stand in files by what happened: `attempts` (an item has ended), `selection` (something is about to run),
-//! `held`, `interrupted` and `answers` (what else may start something), `tick` (time has passed, or the network is back).
+//! The methods are split into files by event: `attempts` (an item has ended), `selection` (an item or a run is about to start),
+//! `held`, `interrupted` and `answers` (other reasons to start a session), `tick` (time has passed, or the network is back).
 
 use std::collections::BTreeMap;
 use std::time::SystemTime;
@@ -45,13 +45,13 @@ use self::answers::Answers;
 use self::held::HeldRuns;
 use self::interrupted::Interrupted;
 
-/// The retry state of a handler that could not begin is kept under this id, which no item has.
+/// The id under which the retry state of the handler itself is stored. No item has this id.
 pub const HANDLER_ITSELF: ItemId = ItemId::from_u128(0);
 
-/// What failures have left behind of registered handlers and of the resources they claim, which runs wait for the
-/// environment, which were interrupted, and what was answered.
+/// The retry states of all registered handlers and of the resources they claim, the runs that wait for the environment, the
+/// interrupted runs, and the answers to questions.
 ///
-/// The same is stored; what decides whether an item runs, and what explains why it did not, is read from here.
+/// The store holds the same data. Decisions and explanations read it from here.
 ///
 /// ```
 /// # use std::{collections::BTreeMap, time::SystemTime};
@@ -63,7 +63,7 @@ pub const HANDLER_ITSELF: ItemId = ItemId::from_u128(0);
 /// let mut ledger = RetryLedger::new(Resume::AtNextTrigger);
 /// let _ = ledger.register(mail, Capabilities::default(), BTreeMap::from([(inbox, due)]), now);
 /// let effects = ledger.tick(None, Facts::UNKNOWN, now);
-/// assert!(matches!(effects[..], [Effect::Start(_)]), "{effects:?}"); // a session for what is due
+/// assert!(matches!(effects[..], [Effect::Start(_)]), "{effects:?}"); // a session for the due item
 /// ```
 #[derive(Clone, Debug)]
 pub struct RetryLedger {
@@ -73,20 +73,20 @@ pub struct RetryLedger {
     held: HeldRuns,
     interrupted: Interrupted,
     answers: Answers,
-    /// The latest time that was waited for.
+    /// The latest deadline for which the scheduler has waited.
     reached: SystemTime,
 }
 
-/// What is left of a handler's items.
+/// The retry states of a handler's items.
 #[derive(Clone, Debug, Default)]
 struct Handler {
     items: BTreeMap<ItemId, RetryState>,
-    /// `None` once it is unregistered while a run of it goes on: nothing of it is due.
+    /// `None` if the handler was unregistered while a run of it is active; none of its items is due then.
     registered: Option<Capabilities>,
 }
 
 impl RetryLedger {
-    /// A ledger of nothing. Interrupted runs go on as `resume` says.
+    /// Creates an empty ledger. `resume` says when interrupted runs continue.
     pub fn new(resume: Resume) -> Self {
         Self {
             handlers: BTreeMap::new(),
@@ -99,7 +99,7 @@ impl RetryLedger {
         }
     }
 
-    /// Takes what was stored before the process began: what is left of resources, and the sessions without an end.
+    /// Loads the data stored by earlier processes: the retry states of resources, and the sessions that have not ended.
     #[must_use = "perform the effects"]
     pub fn restore(
         &mut self,
@@ -112,7 +112,7 @@ impl RetryLedger {
         writes(self.interrupted.restore(sessions, now))
     }
 
-    /// A handler is registered, and this was stored of its items.
+    /// Registers a handler and loads the stored retry states of its items.
     #[must_use = "perform the effects"]
     pub fn register(
         &mut self,
@@ -130,13 +130,13 @@ impl RetryLedger {
         if self.has_pending() { vec![Effect::Wake] } else { Vec::new() }
     }
 
-    /// A handler is not registered any more, and no run of it goes on.
+    /// Unregisters a handler that has no active run.
     pub fn unregister(&mut self, handler: HandlerId) {
         self.handlers.remove(&handler);
         self.drop_starts(handler);
     }
 
-    /// A handler is not registered any more, and a run of it goes on: what becomes of its items is still recorded.
+    /// Unregisters a handler that has an active run. The results of that run are still recorded.
     pub fn retire(&mut self, handler: HandlerId) {
         if let Some(handler) = self.handlers.get_mut(&handler) {
             handler.registered = None;
@@ -144,13 +144,13 @@ impl RetryLedger {
         self.drop_starts(handler);
     }
 
-    /// Nothing of the handler starts by itself.
+    /// Removes everything that would start the handler.
     fn drop_starts(&mut self, handler: HandlerId) {
         self.dues.forget(handler);
         self.held.remove(handler);
     }
 
-    /// Forgets a handler, and what is left of resources that nobody else claims.
+    /// Forgets a handler, and the retry states of `claims`, which no other handler claims.
     #[must_use = "perform the effects"]
     pub fn forget(&mut self, handler: HandlerId, claims: Vec<Claim>, now: SystemTime) -> Vec<Effect> {
         self.unregister(handler);
@@ -174,28 +174,28 @@ impl RetryLedger {
         writes([StateChange::ForgetItem { handler, item }])
     }
 
-    /// The time by which waits are counted: the time of day, and never before one that was waited for. So a clock that is
-    /// set back, or stands, neither holds anything for ever nor starts it again and again.
+    /// Returns the time used for all waits: `now`, but never earlier than the latest deadline for which the scheduler has
+    /// waited. A clock that stops or goes back therefore neither blocks an item for ever nor starts it in a loop.
     pub fn time(&self, now: SystemTime) -> SystemTime {
         now.max(self.reached)
     }
 
-    /// What is left of an item.
+    /// Returns the retry state of an item.
     pub fn state_of(&self, handler: HandlerId, item: ItemId) -> Option<&RetryState> {
         self.handlers.get(&handler)?.items.get(&item)
     }
 
-    /// Whether nothing is left of any item of a handler, nor of any resource.
+    /// Returns `true` if there is no retry state of any resource, nor of any item of this handler.
     pub fn is_clean(&self, handler: HandlerId) -> bool {
         self.resources.is_empty() && self.handlers.get(&handler).is_none_or(|handler| handler.items.is_empty())
     }
 
-    /// Whether the end of an item may change anything here.
+    /// Returns `true` if the end of this item may change a retry state.
     pub fn concerns(&self, handler: HandlerId, item: ItemId) -> bool {
         !self.resources.is_empty() || self.state_of(handler, item).is_some()
     }
 
-    /// Sets what is left of an item. Of a handler that is not known nothing is kept.
+    /// Sets the retry state of an item. Does nothing but clear the due time if the handler is unknown.
     fn set(&mut self, handler: HandlerId, item: ItemId, state: Option<RetryState>) {
         self.set_due(handler, item, state.as_ref());
         let Some(Handler { items, .. }) = self.handlers.get_mut(&handler) else { return };
@@ -205,19 +205,19 @@ impl RetryLedger {
         };
     }
 
-    /// Sets when an item is due, unless its handler is not registered.
+    /// Sets the due time of an item, or clears it if the handler is not registered.
     fn set_due(&mut self, handler: HandlerId, item: ItemId, state: Option<&RetryState>) {
         let registered = self.capabilities(handler).is_some();
         self.dues.set(handler, item, state.filter(|_| registered));
     }
 
-    /// What a registered handler can do.
+    /// Returns the capabilities of a registered handler.
     fn capabilities(&self, handler: HandlerId) -> Option<Capabilities> {
         self.handlers.get(&handler)?.registered
     }
 }
 
-/// A state that began in the future was stored before the clock was set back: it keeps its wait, from now on.
+/// Adjusts a state that lies in the future because the clock was set back: its wait starts now and is as long as before.
 fn begun_by(state: RetryState, now: SystemTime) -> RetryState {
     let Ok(ahead) = state.since.duration_since(now) else { return state };
     let until = state.until.map(|until| until.checked_sub(ahead).unwrap_or(now).max(now));

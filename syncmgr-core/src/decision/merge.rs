@@ -1,47 +1,47 @@
-//! Which items of a request an earlier run has covered, so that they need not run again.
+//! The merge of requests: items that an earlier run has covered do not run again.
 
 use std::collections::BTreeMap;
 
-use super::line::Priority;
+use super::fair_queue::Priority;
 use super::run::{Change, JournalEntry};
 use super::verdict::Outcome;
 use crate::trigger::RunFlags;
 
-/// What a run may do and was told: what has to match before one run can stand for another.
+/// The terms of a run. They have to match before one run can cover another.
 #[derive(Clone, Copy, Debug)]
 pub struct Terms<'a> {
-    /// The bytes of its invocation.
+    /// The cookie of its invocation.
     pub cookie: Option<&'a [u8]>,
-    /// Its conditions.
+    /// Its flags.
     pub flags: RunFlags,
-    /// How urgent it was asked for.
+    /// Its requested priority.
     pub priority: Priority,
 }
 
 impl Terms<'_> {
-    /// Whether what runs under these terms also does for a request under `later`: the same cookie, and at least the same
-    /// rights.
+    /// Returns `true` if a run under these terms covers a request under `later`: the cookie is the same, and the rights and the
+    /// priority are at least the same.
     pub fn cover(&self, later: &Terms<'_>) -> bool {
         self.cookie == later.cookie && self.flags.contains(later.flags) && self.priority >= later.priority
     }
 }
 
-/// The items that began in this part of a journal and came to an end of their own, by place, each with its last outcome.
+/// Returns the items that this part of a journal covers, by index, each with its last outcome.
 ///
-/// An item that had begun before runs again: whoever asked while it ran wants what came after. One that somebody skipped
-/// or stopped runs again too: that was not this requester's wish.
+/// An item is covered if it began and ended in this part. An item that was already running runs again, because the request may
+/// concern newer changes. An item that was skipped or stopped runs again too, because the new request did not ask for that.
 pub fn covered(journal: impl IntoIterator<Item = JournalEntry>) -> BTreeMap<usize, Outcome> {
     let mut began = std::collections::BTreeSet::new();
     let mut covered = BTreeMap::new();
     for entry in journal {
-        let place = entry.item as usize;
+        let index = entry.item as usize;
         match entry.change {
             Change::Began => {
-                began.insert(place);
+                began.insert(index);
             }
             Change::Ended(Outcome::Skipped | Outcome::Stopped) => {}
-            Change::Ended(outcome) if began.contains(&place) => {
-                covered.insert(place, outcome);
+            Change::Ended(outcome) if began.contains(&index) => {
+                covered.insert(index, outcome);
             }
             Change::Ended(_) => {}
         }
@@ -62,14 +62,14 @@ mod tests {
     }
 
     #[test]
-    fn an_item_that_had_not_begun_is_covered_and_one_that_ran_is_not() {
+    fn an_item_that_begins_after_the_request_is_covered() {
         let journal = [began(0), began(1), ended(0, Outcome::Succeeded), ended(1, Outcome::Failed)];
         assert_eq!(covered(journal[1..].iter().copied()), BTreeMap::from([(1, Outcome::Failed)]));
         assert_eq!(covered([]), BTreeMap::new());
     }
 
     #[test]
-    fn a_skip_or_stop_by_another_covers_nothing() {
+    fn a_skipped_or_stopped_item_is_not_covered() {
         let journal = [began(0), ended(0, Outcome::Skipped), ended(1, Outcome::Stopped), began(2)];
         assert_eq!(covered(journal), BTreeMap::new());
     }

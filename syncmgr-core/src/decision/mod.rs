@@ -1,22 +1,22 @@
-//! Every decision of the manager as plain state: events in, what to do out. No clock, no task, no lock.
+//! The decisions of the manager as plain state machines: events in, actions out. No clock, no task, no lock.
 //!
-//! Semver promises nothing of this module but what the facade re-exports.
+//! Semver covers only the parts of this module that the facade re-exports.
 //!
-//! - [`protocol`]: the life of one handler run, with its late, double and stale completions;
-//! - [`call`]: one method and its completion, four of which make the protocol;
-//! - [`choice`]: which items are offered and which run;
-//! - [`run`]: the items of one run;
-//! - [`host`]: which runs may start, how many items they may run at once, who has which claim;
-//! - [`hold`]: why something does not run;
-//! - [`conditions`]: which of them the world imposes, and when they lift;
-//! - [`guard`]: what a host objects to in what an item is about to do;
-//! - [`absence`]: which items have been missing for how long;
-//! - [`merge`]: which items of a request an earlier run has covered;
-//! - [`verdict`]: how an item ended;
-//! - [`retry`]: what failures leave behind of an item, and when it runs again;
-//! - [`resource`]: what they leave behind of a resource that items share;
-//! - [`due`]: what runs by itself, and when;
-//! - [`ledger`]: all of what failures leave behind, and what starts by itself because of it.
+//! - [`protocol`]: the lifecycle of one handler run, with late, duplicate and stale completions;
+//! - [`call`]: a method call and its completion, which the protocol has four of;
+//! - [`choice`]: the items offered for choice and the items that run;
+//! - [`run`]: the items of one attempt;
+//! - [`host`]: the admission of runs, the permits of workers, and the claims of items;
+//! - [`hold`]: the reasons why an item or a run waits;
+//! - [`conditions`]: the holds that depend on the environment;
+//! - [`guard`]: the guard rules for plans;
+//! - [`absence`]: the items that complete listings no longer have;
+//! - [`merge`]: the items of a request that an earlier run has covered;
+//! - [`verdict`]: the outcomes of items;
+//! - [`retry`]: the retry state of an item;
+//! - [`resource`]: the retry state of a shared resource;
+//! - [`due`]: the retry queue;
+//! - [`ledger`]: all retry states, and the sessions the scheduler starts.
 
 pub mod absence;
 pub mod call;
@@ -24,11 +24,11 @@ pub mod choice;
 mod claims;
 pub mod conditions;
 pub mod due;
+mod fair_queue;
 pub mod guard;
 pub mod hold;
 pub mod host;
 pub mod ledger;
-mod line;
 pub mod merge;
 pub mod protocol;
 pub mod resource;

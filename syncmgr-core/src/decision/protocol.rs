@@ -1,4 +1,4 @@
-//! The life of one handler run, from creation to release.
+//! The lifecycle of one handler run, from creation to release.
 
 mod words;
 
@@ -7,7 +7,7 @@ use crate::hresult::HResult;
 
 pub use self::words::{Action, Ask, Chosen, Event, Purpose, Reported, Stage, Step};
 
-/// The protocol of one run: events in, the next thing to do out.
+/// The protocol of one run: a state machine that maps each event to the next action.
 ///
 /// ```text
 /// Created ─▶ Initialized ─▶ Listed ─▶ Ready ─▶ Preparing ─▶ Prepared ─▶ Synchronizing ─▶ Results
@@ -17,22 +17,22 @@ pub use self::words::{Action, Ask, Chosen, Event, Purpose, Reported, Stage, Step
 /// Released ◀──────┴──────────────── Detaching ◀────┴────────────┴──────────────────────────┘
 /// ```
 ///
-/// Three parties feed it: the manager, the mapping that drives a handler on a foreign callback, and the mapping that
-/// hosts a call/completed-style handler. It never refuses with a panic: what does not belong is a [`Misuse`].
+/// Its events come from the manager, from the callback adapter and from the classic adapter. It never panics: an unexpected event
+/// is a [`Misuse`] and has no effect.
 ///
 /// ```
 /// # use syncmgr_core::{decision::protocol::{Action, Event, Protocol, Purpose, Step}, hresult::HResult};
 /// let mut run = Protocol::new(Purpose::Synchronize);
 /// assert_eq!(run.on(Event::Initialized(HResult::S_OK)), Step::Do(Action::List));
 /// let late = run.on(Event::SynchronizeCompleted(HResult::S_OK));
-/// assert!(matches!(late, Step::Misused(_)), "nothing is being synchronized");
+/// assert!(matches!(late, Step::Misused(_)), "no synchronize call is active");
 /// ```
 #[derive(Clone, Debug)]
 pub struct Protocol {
     stage: Stage,
     purpose: Purpose,
     attached: bool,
-    held: bool,
+    undelivered: bool,
     stopping: bool,
     emptied: bool,
     retry: Chosen,
@@ -40,13 +40,13 @@ pub struct Protocol {
 }
 
 impl Protocol {
-    /// A run that has just been created. The first thing to do is [`Action::Initialize`].
+    /// Creates the protocol of a new run. The caller starts with [`Action::Initialize`].
     pub const fn new(purpose: Purpose) -> Self {
         Self {
             stage: Stage::Created,
             purpose,
             attached: false,
-            held: false,
+            undelivered: false,
             stopping: false,
             emptied: false,
             retry: Chosen::None,
@@ -54,17 +54,17 @@ impl Protocol {
         }
     }
 
-    /// Where the run stands.
+    /// Returns the current stage.
     pub const fn stage(&self) -> Stage {
         self.stage
     }
 
-    /// The code the last attempt ended with, once it has.
+    /// Returns the code of the last attempt, or `None` if it has not ended.
     pub const fn result(&self) -> Option<HResult> {
         self.result
     }
 
-    /// Takes an event and says what to do about it.
+    /// Handles an event and returns the next step.
     pub fn on(&mut self, event: Event) -> Step {
         match event {
             Event::Initialized(code) => self.on_initialized(code),
@@ -79,7 +79,7 @@ impl Protocol {
             Event::Admitted => self.on_admitted(),
             Event::SynchronizeReturned(code) => self.on_synchronize(|call| call.returned(code, Follows::Ok)),
             Event::SynchronizeCompleted(code) => self.on_synchronize(|call| call.completed(code)),
-            Event::SkipWanted => self.on_wanted(),
+            Event::SkipWanted => self.deliver_or_store(),
             Event::StopWanted => self.on_stop_wanted(),
             Event::Emptied => self.on_emptied(),
             Event::ErrorOpened => self.on_error_opened(),
@@ -92,7 +92,7 @@ impl Protocol {
         }
     }
 
-    /// What a handler is answered when it asks: `S_OK` takes the call, anything else is the answer and has no effect.
+    /// Returns the answer to a call through the callback: `S_OK` if the call takes effect; any other code is its result.
     pub fn answer(&self, ask: Ask) -> HResult {
         use Stage::{Detaching, Prepared, Preparing, Released, Results, ShowingError, Synchronizing};
         let working = matches!(self.stage, Preparing(_) | Prepared | Synchronizing(_));
@@ -108,7 +108,7 @@ impl Protocol {
         }
     }
 
-    /// T2 to T4.
+    /// Handles the return of `initialize`: the run continues with the listing, or is released.
     fn on_initialized(&mut self, code: HResult) -> Step {
         match (self.stage, code) {
             (Stage::Created, HResult::S_OK) => self.go(Stage::Initialized, Action::List),
@@ -118,7 +118,7 @@ impl Protocol {
         }
     }
 
-    /// T6 to T8, and T12 when the items are listed again.
+    /// Handles the listing. A listing in stage `Ready` repeats the choice, because the properties asked to list again.
     fn on_listed(&mut self, code: HResult) -> Step {
         match self.stage {
             Stage::Initialized if code.is_success() && self.attached => {
@@ -133,10 +133,11 @@ impl Protocol {
         }
     }
 
-    /// T9. A second callback takes the place of the first, where nothing is under way (R76). A host may set the callback
-    /// before it lists the items.
+    /// Handles setting the callback. A second callback replaces the first if no call is active. A host may also set the
+    /// callback before it lists the items.
     fn on_attached(&mut self) -> Step {
         use Stage::{Initialized, Listed, Ready, Results};
+        // R76.
         if !matches!(self.stage, Initialized | Listed | Ready | Results) {
             return Step::Misused(Misuse::Stale);
         }
@@ -157,7 +158,7 @@ impl Protocol {
         }
     }
 
-    /// T11 to T14.
+    /// Handles a return or completion of `ShowProperties`, which leads back to the choice.
     fn on_properties(&mut self, step: impl FnOnce(Call) -> CallStep) -> Step {
         let Stage::ShowingProperties(call) = self.stage else {
             return self.no_such_call();
@@ -174,29 +175,31 @@ impl Protocol {
         }
     }
 
-    /// T15 to T17.
+    /// Handles the choice: the run prepares the chosen items, or detaches if there are none.
     fn on_chosen(&mut self, chosen: Chosen) -> Step {
         match (self.stage, self.purpose, chosen) {
             (Stage::Ready, Purpose::Synchronize, Chosen::Some) if !self.stopping => self.prepare(),
+            // R36.
             (Stage::Ready, _, _) => self.go(Stage::Detaching, Action::Detach),
             _ => Step::Misused(Misuse::Stale),
         }
     }
 
-    /// T18 to T25.
+    /// Handles a return or completion of `PrepareForSync`. Only `S_OK` leads to `synchronize`.
     fn on_prepare(&mut self, step: impl FnOnce(Call) -> CallStep) -> Step {
         let Stage::Preparing(call) = self.stage else {
             return self.no_such_call();
         };
         match step(call) {
             CallStep::Goes(call) => self.enter_window(Stage::Preparing(call)),
+            // R89 to R92.
             CallStep::Ended(HResult::S_OK) => self.go(Stage::Prepared, Action::Admit),
             CallStep::Ended(code) => self.give_up(code),
             CallStep::Misused(misuse) => Step::Misused(misuse),
         }
     }
 
-    /// T26, T27. With every item skipped there is nothing to call `synchronize` for.
+    /// Handles the admission. `Synchronize` is not called if the run was stopped or all items were skipped.
     fn on_admitted(&mut self) -> Step {
         match self.stage {
             Stage::Prepared if self.stopping => self.give_up(HResult::S_OK),
@@ -206,35 +209,38 @@ impl Protocol {
         }
     }
 
-    /// T28 to T31, T34.
+    /// Handles a return or completion of `Synchronize`; its code is the result of the run.
     fn on_synchronize(&mut self, step: impl FnOnce(Call) -> CallStep) -> Step {
         let Stage::Synchronizing(call) = self.stage else {
             return self.no_such_call();
         };
         match step(call) {
             CallStep::Goes(call) => self.enter_window(Stage::Synchronizing(call)),
+            // R102.
             CallStep::Ended(code) => self.finish(code),
             CallStep::Misused(misuse) => Step::Misused(misuse),
         }
     }
 
-    /// T23, T33: delivered in a window, held elsewhere (R121, R128).
-    fn on_wanted(&mut self) -> Step {
+    /// Handles a skip or stop: delivers it if a window is open, otherwise stores it for the next window.
+    fn deliver_or_store(&mut self) -> Step {
         match self.stage {
+            // R121.
             Stage::Preparing(Call::Window) | Stage::Synchronizing(Call::Window) => Step::Do(Action::Deliver),
             Stage::Results | Stage::ShowingError(_) | Stage::Detaching | Stage::Released => Step::Misused(Misuse::Late),
             _ => {
-                self.held = true;
+                // R128.
+                self.undelivered = true;
                 Step::Do(Action::Hold)
             }
         }
     }
 
-    /// A stop also ends what is being explained: no retry follows.
+    /// Handles a stop. While an error is shown, it prevents the retry.
     fn on_stop_wanted(&mut self) -> Step {
         let step = match self.stage {
             Stage::ShowingError(_) => Step::Do(Action::Hold),
-            _ => self.on_wanted(),
+            _ => self.deliver_or_store(),
         };
         self.stopping |= matches!(step, Step::Do(_));
         step
@@ -250,7 +256,7 @@ impl Protocol {
         }
     }
 
-    /// T35.
+    /// Handles opening a log entry.
     fn on_error_opened(&mut self) -> Step {
         match self.stage {
             Stage::Results => {
@@ -261,26 +267,28 @@ impl Protocol {
         }
     }
 
-    /// The items of the first completion are kept until the call has ended: it may come before the return (R146).
+    /// Handles the completion of `ShowError`. The items are stored, because the completion may come before the return.
     fn on_error_completed(&mut self, code: HResult, items: Chosen) -> Step {
+        // R146.
         if matches!(self.stage, Stage::ShowingError(Call::Running | Call::Window)) {
             self.retry = items;
         }
         self.on_error(|call| call.completed(code))
     }
 
-    /// T36 to T38. The items count only with `S_SYNCMGR_RETRYSYNC` (R147); without any nothing starts (R149).
+    /// Handles a return or completion of `ShowError`. A retry needs `S_SYNCMGR_RETRYSYNC` and items.
     fn on_error(&mut self, step: impl FnOnce(Call) -> CallStep) -> Step {
         let Stage::ShowingError(call) = self.stage else { return self.no_such_call() };
         match (step(call), self.retry) {
             (CallStep::Goes(call), _) => self.wait(Stage::ShowingError(call)),
+            // R147, R149.
             (CallStep::Ended(HResult::S_SYNCMGR_RETRYSYNC), Chosen::Some) if !self.stopping => self.prepare(),
             (CallStep::Ended(_), _) => self.go(Stage::Results, Action::ShowResults),
             (CallStep::Misused(misuse), _) => Step::Misused(misuse),
         }
     }
 
-    /// T38, where the one who asked for the retry is not the one who grants it.
+    /// Handles a retry that was granted after `ShowError` had completed.
     fn on_retried(&mut self) -> Step {
         match self.stage {
             Stage::Results => self.prepare(),
@@ -288,7 +296,7 @@ impl Protocol {
         }
     }
 
-    /// T16, T39.
+    /// Handles closing the choice or the results.
     fn on_closed(&mut self) -> Step {
         match self.stage {
             Stage::Ready | Stage::Results => self.go(Stage::Detaching, Action::Detach),
@@ -296,7 +304,7 @@ impl Protocol {
         }
     }
 
-    /// T40.
+    /// Handles the removal of the callback: the run is released.
     fn on_detached(&mut self) -> Step {
         match self.stage {
             Stage::Detaching => {
@@ -307,16 +315,17 @@ impl Protocol {
         }
     }
 
-    /// T41. Whoever has set a callback takes it away (R77).
+    /// Handles the loss of the handler. A callback that was set is removed before the release.
     fn on_lost(&mut self) -> Step {
         match self.stage {
             Stage::Detaching | Stage::Released => Step::Misused(Misuse::Late),
+            // R77.
             _ if self.attached => self.give_up(HResult::E_UNEXPECTED),
             _ => self.go(Stage::Released, Action::Release(Reported::Failed(HResult::E_UNEXPECTED))),
         }
     }
 
-    /// Ready: items are chosen, unless the run is only for settings.
+    /// Continues after the listing, depending on the purpose of the run.
     fn offer(&mut self) -> Step {
         match self.purpose {
             Purpose::Synchronize => Step::Do(Action::Choose),
@@ -325,32 +334,33 @@ impl Protocol {
         }
     }
 
-    /// An attempt begins, with nothing cancelled (R113).
+    /// Starts an attempt without any skips or stops.
     fn prepare(&mut self) -> Step {
-        (self.held, self.stopping, self.emptied, self.result) = (false, false, false, None);
+        // R113.
+        (self.undelivered, self.stopping, self.emptied, self.result) = (false, false, false, None);
         self.go(Stage::Preparing(Call::Running), Action::Prepare)
     }
 
-    /// The attempt is over and can be looked at.
+    /// Ends the attempt and shows its results.
     fn finish(&mut self, code: HResult) -> Step {
         self.result = Some(code);
         self.go(Stage::Results, Action::ShowResults)
     }
 
-    /// The attempt is over and the run with it.
+    /// Ends the attempt and detaches the run.
     fn give_up(&mut self, code: HResult) -> Step {
         self.result = Some(code);
         self.go(Stage::Detaching, Action::Detach)
     }
 
-    /// Where a window opens, what was held is delivered.
+    /// Enters a stage. If its window opens, a stored skip or stop is delivered.
     fn enter_window(&mut self, stage: Stage) -> Step {
         self.stage = stage;
         let open = matches!(stage, Stage::Preparing(Call::Window) | Stage::Synchronizing(Call::Window));
-        if open && std::mem::take(&mut self.held) { Step::Do(Action::Deliver) } else { Step::Wait }
+        if open && std::mem::take(&mut self.undelivered) { Step::Do(Action::Deliver) } else { Step::Wait }
     }
 
-    /// A return or completion of a call that is not under way.
+    /// Reports a return or completion without an active call.
     fn no_such_call(&self) -> Step {
         use Stage::{Created, Initialized, Listed, Ready};
         let nothing_called = matches!(self.stage, Created | Initialized | Listed | Ready);

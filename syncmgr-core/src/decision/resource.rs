@@ -1,4 +1,4 @@
-//! What failures leave behind of a resource that items claim.
+//! The retry state of a resource that items claim.
 
 use std::time::SystemTime;
 
@@ -9,18 +9,17 @@ use crate::error::FailureClass;
 use crate::retry::{RetryPolicy, RetryState, Setback};
 use crate::time::{later, round_up};
 
-/// From so many failures in a row on, a resource is held. Fewer may be the items' own fault.
+/// The number of failures in a row from which a resource is held. Fewer may be the fault of single items.
 const HELD_FROM: u32 = 3;
 
-/// What an attempt at an item leaves behind of a resource it claimed, of which there was `before`.
+/// Returns the new retry state of a claimed resource after an attempt at an item. `before` is its old state.
 ///
-/// What the peer asks for holds the resource at once, and until the latest time it gave. Failures that may pass hold it from
-/// the third in a row: first for the [initial](RetryPolicy::initial) wait, then growing. Those of attempts that were under
-/// way when the hold began tell nothing new and change nothing. There is no budget: a held resource is tried again at its
-/// time, as long as items that claim it are.
+/// A not-before time holds the resource immediately, until the latest time given. Transient failures hold it from the third in a
+/// row: first for the [initial](RetryPolicy::initial) wait, then for longer ones. Failures of attempts that were already running
+/// when the hold began change nothing. There is no budget: the resource is tried again as long as its items are.
 ///
-/// A success ends everything but what the peer asked for, which a success that was under way does not take back. Who forces
-/// an item [clears](retry::clear) its resources first.
+/// A success clears everything but a not-before time that has not passed. A forced request has to [clear](retry::clear) the
+/// resource first.
 pub fn after(
     policy: &RetryPolicy,
     before: Option<&RetryState>,
@@ -29,29 +28,29 @@ pub fn after(
     chance: u64,
 ) -> Option<RetryState> {
     let held = before.copied().filter(|state| may_run(state, Ask::Automatic, now).is_err());
-    let asked = held.filter(|state| state.setback == Setback::NotBefore);
+    let not_before = held.filter(|state| state.setback == Setback::NotBefore);
     match (verdict.outcome, verdict.class.unwrap_or(FailureClass::Transient)) {
-        (Outcome::Succeeded, _) => asked,
+        (Outcome::Succeeded, _) => not_before,
         (Outcome::Failed, FailureClass::NotBefore(at)) => {
-            let counted = retry::counted(before, Advance::Nothing, now);
+            let counted = retry::add_failure(before, Advance::Nothing, now);
             let state = retry::not_before(policy, counted, at, now);
-            Some(RetryState { until: state.until.max(asked.and_then(|asked| asked.until)), ..state })
+            Some(RetryState { until: state.until.max(not_before.and_then(|not_before| not_before.until)), ..state })
         }
         (Outcome::Failed, FailureClass::Transient) => held.or_else(|| Some(failed(policy, before, now, chance))),
         _ => before.copied(),
     }
 }
 
-/// Whether an item that claims the resource may run now.
+/// Checks if an item that claims the resource may run now.
 ///
 /// # Errors
-/// Why not.
+/// The reason if it may not.
 pub fn may_run(state: &RetryState, ask: Ask, now: SystemTime) -> Result<(), Hold> {
     retry::may_run(state, ask, now)
 }
 
 fn failed(policy: &RetryPolicy, before: Option<&RetryState>, now: SystemTime, chance: u64) -> RetryState {
-    let counted = retry::counted(before, Advance::Nothing, now);
+    let counted = retry::add_failure(before, Advance::Nothing, now);
     let failures = counted.failures.saturating_add(1);
     let wait = (failures >= HELD_FROM).then(|| retry::delay(policy, failures - HELD_FROM + 1, chance));
     let until = wait.map(|wait| round_up(later(now, wait)));

@@ -1,18 +1,18 @@
-//! What an attempt leaves behind of an item, and when the item runs again.
+//! The retry state of an item, and the time of its next attempt.
 //!
-//! | | first wait | grows by | longest wait | by chance | gives up |
+//! | | first wait | factor | longest wait | jitter | gives up |
 //! |---|---|---|---|---|---|
-//! | [`RetryPolicy::DEFAULT`] | 30 s | 2 | 1 h | 0 to 10 % more, each wait | after 10 failures in a row that got no further, or 50 since the last success: the item needs attention |
+//! | [`RetryPolicy::DEFAULT`] | 30 s | 2 | 1 h | 0 to 10 % more, each wait | after 10 failures in a row without progress, or 50 since the last success: the item needs attention |
 //! | Android sync | 30 s | 2 | 1 h | 0 to 10 % more, the first wait only | never |
-//! | WorkManager | 30 s, at least 10 s | 2, or the same again | 5 h | | never |
-//! | Airbyte | 10 s | 3 | 270 s | | after 5 failures in a row, 10 in all, or 20 that got further |
+//! | WorkManager | 30 s, at least 10 s | 2, or constant | 5 h | | never |
+//! | Airbyte | 10 s | 3 | 270 s | | after 5 failures in a row, 10 in all, or 20 with progress |
 //! | Temporal | 1 s | 2 | 100 s | | never |
 //!
-//! With the defaults, the waits are 30 s, 1, 2, 4, 8, 16 and 32 min and twice 1 h: an item that gets no further needs
-//! attention some 3 hours after its first failure. What a peer asks for is outside of this: it is neither counted as a
-//! failure in a row nor bounded by the longest wait.
+//! With the defaults, the waits are 30 s, 1, 2, 4, 8, 16 and 32 min and twice 1 h: an item without progress needs attention some
+//! 3 hours after its first failure. A not-before time of the peer is outside of this: it does not count as a failure in a row,
+//! and the longest wait does not bound it.
 //!
-//! A state ends by itself only after a backoff or at the time a peer gave. All others end when somebody asks for the item.
+//! Only a backoff and a not-before time end at a known time. All other states end with a request for the item.
 
 use std::time::{Duration, SystemTime};
 
@@ -22,44 +22,44 @@ use crate::error::{FailureClass, RetryAt};
 use crate::retry::{RetryPolicy, RetryState, Setback};
 use crate::time::{later, round_down, round_up};
 
-/// Whether an attempt got the item further: whether something of it was committed.
+/// The progress of an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Advance {
-    /// It did not.
+    /// The attempt committed nothing.
     Nothing,
-    /// It did.
+    /// The attempt committed progress.
     Moved,
 }
 
-/// Who wants an item to run.
+/// The origin of a request to run an item.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Ask {
-    /// Nobody in person: a schedule, the network, a retry that came due.
+    /// Automatic: a schedule, the network, or a due retry.
     Automatic,
-    /// Somebody asked for it.
+    /// The user or the application requested it.
     ByHand,
-    /// Somebody insists, whatever the peer asked for.
+    /// The user or the application forces it, whatever the peer asked for.
     Forced,
 }
 
-/// What gives a held item another chance before its time.
+/// An event that clears the retry state of an item before its time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Clearing {
     /// The network is back.
     Reconnect,
-    /// Somebody asked for it.
+    /// The user or the application requested the item.
     Manual,
-    /// Somebody insists, whatever the peer asked for.
+    /// The user or the application forces the item, whatever the peer asked for.
     Force,
 }
 
-/// What an attempt leaves behind of an item of which there was `before`.
+/// Returns the new retry state of an item after an attempt. `before` is its old state.
 ///
-/// `chance` is any number; waits differ by it. Who asked before the time [clears](clear) first and hands the rest in here,
-/// so that asking often makes no wait longer. Times in the result are whole milliseconds, as they are stored; a time the
-/// peer gave is rounded up.
+/// `chance` is a random number, used as jitter. A request before the end of a wait has to [clear](clear) the old state first and
+/// pass the rest as `before`, so that frequent requests do not make the wait longer. Times in the result are whole milliseconds,
+/// as in every store; a not-before time is rounded up.
 ///
 /// ```
 /// # use std::time::{Duration, SystemTime};
@@ -80,23 +80,23 @@ pub fn after(
     match verdict.outcome {
         Outcome::Succeeded => None,
         Outcome::Skipped | Outcome::Stopped => before.copied(),
-        Outcome::NeedsUser => Some(resting(carried(before, now), Setback::NeedsUser)),
+        Outcome::NeedsUser => Some(untimed(state_or_empty(before, now), Setback::NeedsUser)),
         Outcome::Failed => {
-            let counted = counted(before, advance, now);
+            let counted = add_failure(before, advance, now);
             Some(match verdict.class.unwrap_or(FailureClass::Transient) {
                 FailureClass::Transient => backoff(policy, counted, advance, now, chance),
                 FailureClass::NotBefore(at) => not_before(policy, counted, at, now),
-                FailureClass::Permanent => resting(counted, Setback::Permanent),
-                FailureClass::Gone => resting(counted, Setback::Gone),
-                FailureClass::UnreadableState => resting(counted, Setback::UnreadableState),
+                FailureClass::Permanent => untimed(counted, Setback::Permanent),
+                FailureClass::Gone => untimed(counted, Setback::Gone),
+                FailureClass::UnreadableState => untimed(counted, Setback::UnreadableState),
             })
         }
     }
 }
 
-/// How long to wait after so many failures in a row.
+/// Returns the wait after this number of failures in a row.
 ///
-/// What `chance` adds never makes it shorter, and may exceed the cap by the policy's jitter.
+/// `chance` selects the jitter, which only makes the wait longer. The result may exceed the cap by the jitter.
 pub fn delay(policy: &RetryPolicy, failures: u32, chance: u64) -> Duration {
     let growth = u128::from(policy.factor.max(1)).saturating_pow(failures.saturating_sub(1));
     let wait = policy.initial.as_nanos().saturating_mul(growth).min(policy.cap.as_nanos());
@@ -104,18 +104,18 @@ pub fn delay(policy: &RetryPolicy, failures: u32, chance: u64) -> Duration {
     from_nanos(wait.saturating_add(u128::from(chance) % most_added.saturating_add(1)))
 }
 
-/// What is left once the item was given another chance: a backoff is over, and what the peer asked for yields to force
-/// only.
+/// Clears the retry state of an item and returns the rest: a backoff always ends, a not-before time only with
+/// [`Clearing::Force`].
 ///
-/// All else stays, so that it can be told, and [does not hold](may_run) somebody who asks. Where nothing is left, nothing
-/// makes the item run: that is up to whoever clears.
+/// Every other state stays, so that it can be shown; it [does not hold](may_run) a requested item. Clearing does not start the
+/// item.
 ///
 /// ```
 /// # use std::time::{Duration, SystemTime};
 /// # use syncmgr_core::{decision::retry::{Clearing, clear}, retry::{RetryState, Setback}};
 /// let until = Some(SystemTime::UNIX_EPOCH + Duration::from_secs(60));
 /// let asked = RetryState::new(Setback::NotBefore, SystemTime::UNIX_EPOCH, until);
-/// assert_eq!(clear(Some(asked), Clearing::Manual), Some(asked)); // what a peer asks for outlives a click
+/// assert_eq!(clear(Some(asked), Clearing::Manual), Some(asked)); // a manual request does not clear it
 /// assert_eq!(clear(Some(asked), Clearing::Force), None);
 /// ```
 pub fn clear(state: Option<RetryState>, by: Clearing) -> Option<RetryState> {
@@ -126,9 +126,9 @@ pub fn clear(state: Option<RetryState>, by: Clearing) -> Option<RetryState> {
     })
 }
 
-/// Whether an item of which this is left may run now.
+/// Checks if an item with this retry state may run now.
 ///
-/// A backoff does not outlive a clock that was set back to before it began, as nobody knows how long it would last.
+/// A backoff that began in the future does not hold the item: the clock was set back, so the remaining wait is unknown.
 ///
 /// ```
 /// # use std::time::{Duration, SystemTime};
@@ -136,11 +136,11 @@ pub fn clear(state: Option<RetryState>, by: Clearing) -> Option<RetryState> {
 /// let now = SystemTime::UNIX_EPOCH;
 /// let state = RetryState::new(Setback::Backoff, now, Some(now + Duration::from_secs(30)));
 /// assert!(may_run(&state, Ask::Automatic, now).is_err());
-/// assert!(may_run(&state, Ask::ByHand, now).is_ok()); // somebody asked for it
+/// assert!(may_run(&state, Ask::ByHand, now).is_ok()); // it was requested
 /// ```
 ///
 /// # Errors
-/// Why not.
+/// The reason if the item may not run.
 pub fn may_run(state: &RetryState, ask: Ask, now: SystemTime) -> Result<(), Hold> {
     let Some(hold) = state.hold() else { return Ok(()) };
     let holds = match (&hold, ask) {
@@ -153,43 +153,43 @@ pub fn may_run(state: &RetryState, ask: Ask, now: SystemTime) -> Result<(), Hold
     if holds { Err(hold) } else { Ok(()) }
 }
 
-/// What there was, and nothing where nothing was. The first failure is never in the future: a backoff would not hold.
-pub(super) fn carried(before: Option<&RetryState>, now: SystemTime) -> RetryState {
+/// Returns the old state, or an empty one. Its start is never in the future, because a backoff that begins later would not hold.
+pub(super) fn state_or_empty(before: Option<&RetryState>, now: SystemTime) -> RetryState {
     let now = round_down(now);
     let before = before.copied().unwrap_or_else(|| RetryState::new(Setback::Backoff, now, None));
     RetryState { since: before.since.min(now), ..before }
 }
 
-/// What there was, and one more failure; those in a row start over where the item got further.
-pub(super) fn counted(before: Option<&RetryState>, advance: Advance, now: SystemTime) -> RetryState {
-    let carried = carried(before, now);
-    let failures = if advance == Advance::Moved { 0 } else { carried.failures };
-    carried.with_failures(failures, carried.total.saturating_add(1))
+/// Returns the old state with one more failure. Progress resets the number of failures in a row.
+pub(super) fn add_failure(before: Option<&RetryState>, advance: Advance, now: SystemTime) -> RetryState {
+    let state = state_or_empty(before, now);
+    let failures = if advance == Advance::Moved { 0 } else { state.failures };
+    state.with_failures(failures, state.total.saturating_add(1))
 }
 
-/// The time the peer gave. One that has passed would be no wait at all.
+/// Returns the state for a not-before time. A time that has passed is replaced by the initial wait.
 pub(super) fn not_before(policy: &RetryPolicy, counted: RetryState, at: RetryAt, now: SystemTime) -> RetryState {
-    let asked = match at {
+    let requested = match at {
         RetryAt::After(wait) => later(now, wait),
         RetryAt::At(time) => later(now, time.duration_since(now).unwrap_or_default()),
     };
-    let until = if asked > now { asked } else { later(now, policy.initial) };
+    let until = if requested > now { requested } else { later(now, policy.initial) };
     RetryState { setback: Setback::NotBefore, until: Some(round_up(until)), ..counted }
 }
 
 fn backoff(policy: &RetryPolicy, counted: RetryState, advance: Advance, now: SystemTime, chance: u64) -> RetryState {
     let failures = counted.failures.saturating_add(1);
     let counted = RetryState { failures, ..counted };
-    let in_vain = advance == Advance::Nothing && failures >= policy.budget;
-    if in_vain || counted.total >= policy.partial_budget {
-        return resting(counted, Setback::NeedsAttention);
+    let exhausted = advance == Advance::Nothing && failures >= policy.budget;
+    if exhausted || counted.total >= policy.partial_budget {
+        return untimed(counted, Setback::NeedsAttention);
     }
     let until = later(now, delay(policy, failures, chance));
     RetryState { setback: Setback::Backoff, until: Some(round_up(until)), ..counted }
 }
 
-/// It does not run by itself.
-fn resting(counted: RetryState, setback: Setback) -> RetryState {
+/// Returns a state without a time: the item runs again only if it is requested.
+fn untimed(counted: RetryState, setback: Setback) -> RetryState {
     RetryState { setback, until: None, ..counted }
 }
 

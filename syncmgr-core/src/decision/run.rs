@@ -1,21 +1,21 @@
-//! The items of one attempt of a run: who is next, who has ended and how.
+//! The items of one attempt of a run: the queue, the phases, and the journal.
 
 use std::collections::VecDeque;
 
 use crate::cancel::CancelReason;
 use crate::decision::verdict::{Outcome, cancelled};
 
-/// The items of one attempt, by their place in the selection.
+/// The items of one attempt, identified by their index in the selection.
 ///
-/// Kept behind one mutex by the runtime: workers, skips, stops and observers each call one method and go. Every item
-/// ends exactly once; the [journal](Self::journal) has every beginning and end in order.
+/// The runtime protects the state with one mutex; each worker, skip, stop and observer calls one method per lock. Every item ends
+/// exactly once; the [journal](Self::journal) lists all beginnings and ends in order.
 ///
 /// ```
 /// # use syncmgr_core::decision::{run::{RunState, Skip}, verdict::Outcome};
 /// let mut run = RunState::new(2);
 /// assert_eq!(run.begin_next(), Some(0));
-/// assert_eq!(run.skip(0), Skip::Signal); // it runs, and is told
-/// assert_eq!(run.skip(1), Skip::Ended); // it had not begun
+/// assert_eq!(run.skip(0), Skip::Signal); // it is running: signal it
+/// assert_eq!(run.skip(1), Skip::Ended); // it has not begun: it ends now
 /// assert!(run.end(0, Outcome::Skipped));
 /// assert_eq!(run.open(), 0);
 /// ```
@@ -24,7 +24,7 @@ pub struct RunState {
     items: Vec<Phase>,
     cursor: usize,
     open: usize,
-    /// Items that wait for their claims, or have them and wait for a worker.
+    /// The number of items that wait for their claims, or have them and wait for a worker.
     held: usize,
     ready: VecDeque<usize>,
     pause: Pause,
@@ -32,12 +32,12 @@ pub struct RunState {
     journal: Vec<Packed>,
 }
 
-/// Where an item stands in its attempt.
+/// The phase of an item in its attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
     /// Not begun.
     Queued,
-    /// Not begun, and its turn came: it waits for what it claims.
+    /// Not begun; it waits for its claims, or has them and waits for a worker.
     Held,
     /// Begun.
     Running,
@@ -45,7 +45,7 @@ pub enum Phase {
     Ended(Outcome),
 }
 
-/// A [`JournalEntry`] as it is kept: packed, because there are two for each item.
+/// The stored form of a [`JournalEntry`]: packed, because there are two for each item.
 #[derive(Clone, Copy, Debug)]
 #[repr(Rust, packed)]
 struct Packed(u32, Change);
@@ -53,13 +53,13 @@ struct Packed(u32, Change);
 /// A beginning or an end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct JournalEntry {
-    /// The item, by its place in the selection.
+    /// The index of the item in the selection.
     pub item: u32,
-    /// What happened.
+    /// The change.
     pub change: Change,
 }
 
-/// What happened to an item.
+/// A change of an item.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Change {
     /// It began.
@@ -68,31 +68,31 @@ pub enum Change {
     Ended(Outcome),
 }
 
-/// Whether items may begin.
+/// The pause state of an attempt.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Pause {
-    /// They may.
+    /// Items may begin.
     #[default]
     Going,
-    /// No new item begins; what runs goes on.
+    /// No new item begins; running items continue.
     Paused,
 }
 
-/// What to do about a skip.
+/// The result of a skip.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Skip {
-    /// The item had not begun and has ended now.
+    /// The item had not begun and has ended.
     Ended,
-    /// The same, and what it claims is to be released.
+    /// The item had not begun and has ended. The caller has to release its claims.
     Released,
-    /// The item is running: signal it.
+    /// The item is running. The caller has to signal it.
     Signal,
-    /// The item had ended before.
+    /// The item has already ended.
     TooLate,
 }
 
 impl RunState {
-    /// An attempt over `count` items, none begun.
+    /// Creates an attempt with `count` items.
     pub fn new(count: usize) -> Self {
         Self {
             items: vec![Phase::Queued; count],
@@ -102,37 +102,37 @@ impl RunState {
         }
     }
 
-    /// An attempt without items is about `count` of them, none begun. What was stopped or paused stays so.
+    /// Sets the number of items of an attempt that has none yet. A pause or a stop stays in effect.
     pub fn select(&mut self, count: usize) {
         let (pause, stop) = (self.pause, self.stop);
         *self = Self { pause, ..Self::new(count) };
         if let Some(reason) = stop {
-            // Nothing was held, so nothing is to be released.
+            // No item was held, so there are no claims to release.
             let _ = self.stop(reason);
         }
     }
 
-    /// How many items have not ended.
+    /// Returns the number of items that have not ended.
     pub fn open(&self) -> usize {
         self.open
     }
 
-    /// Why everything was stopped, if it was.
+    /// Returns the reason of the stop, or `None` if the attempt was not stopped.
     pub fn stopped(&self) -> Option<CancelReason> {
         self.stop
     }
 
-    /// Where an item stands.
+    /// Returns the phase of an item.
     pub fn phase(&self, item: usize) -> Option<Phase> {
         self.items.get(item).copied()
     }
 
-    /// Every item's phase, in the order of the selection.
+    /// Returns the phases of all items in the order of the selection.
     pub fn phases(&self) -> &[Phase] {
         &self.items
     }
 
-    /// Begins the next item that has not begun.
+    /// Begins the next item and returns its index. Items that just got their claims come first.
     pub fn begin_next(&mut self) -> Option<usize> {
         if self.pause == Pause::Paused {
             return None;
@@ -153,7 +153,7 @@ impl RunState {
         None
     }
 
-    /// The next item that has not begun and is not held, without beginning it.
+    /// Returns the next item that is neither begun nor held, without beginning it.
     pub fn peek_next(&mut self) -> Option<usize> {
         while self.items.get(self.cursor).is_some_and(|phase| *phase != Phase::Queued) {
             self.cursor += 1;
@@ -161,7 +161,7 @@ impl RunState {
         (self.pause == Pause::Going && self.cursor < self.items.len()).then_some(self.cursor)
     }
 
-    /// An item whose turn it is waits for its claims.
+    /// Marks the next item as held: it waits for its claims.
     pub fn hold(&mut self, item: usize) {
         if self.phase(item) == Some(Phase::Queued) {
             self.items[item] = Phase::Held;
@@ -169,8 +169,8 @@ impl RunState {
         }
     }
 
-    /// A held item has its claims and begins as soon as a worker is free. `false` when it no longer waits, or nothing may
-    /// begin: its claims are to be released.
+    /// Marks a held item as ready: it has its claims and begins once a worker is free. Returns `false` if the item is no longer held
+    /// or the attempt is paused; the caller then has to release the claims.
     pub fn ready(&mut self, item: usize) -> bool {
         match (self.phase(item), self.pause) {
             (Some(Phase::Held), Pause::Going) => {
@@ -187,29 +187,29 @@ impl RunState {
         }
     }
 
-    /// How many items wait for their claims.
+    /// Returns the number of items that wait for their claims.
     pub fn waiting_for_claims(&self) -> usize {
         self.held - self.ready.len()
     }
 
-    /// How many items have their claims and wait for a worker.
+    /// Returns the number of items that have their claims and wait for a worker.
     pub fn ready_count(&self) -> usize {
         self.ready.len()
     }
 
-    /// Whether a held item has its claims.
+    /// Returns `true` if an item has its claims and waits for a worker.
     pub fn has_ready(&self) -> bool {
         !self.ready.is_empty()
     }
 
-    /// Whether items may begin.
+    /// Returns the pause state.
     pub fn pause(&self) -> Pause {
         self.pause
     }
 
-    /// Pauses or resumes. Returns the items that had their claims and had not begun: they go back to wait for their turn,
-    /// and what they claim is to be released.
-    #[must_use = "release what they claim"]
+    /// Pauses or resumes. Returns the items that had their claims and have not begun: they are queued again, and the caller has to
+    /// release their claims.
+    #[must_use = "release their claims"]
     pub fn set_pause(&mut self, pause: Pause) -> Vec<usize> {
         self.pause = pause;
         if pause == Pause::Going {
@@ -220,24 +220,24 @@ impl RunState {
         ready
     }
 
-    /// A held item waits for its turn again, without its claims.
+    /// Queues a held item again, without its claims.
     fn put_back(&mut self, item: usize) {
         self.items[item] = Phase::Queued;
         self.held -= 1;
         self.cursor = self.cursor.min(item);
     }
 
-    /// Whether an item could begin now.
+    /// Returns `true` if an item could begin now.
     pub fn has_next(&self) -> bool {
         self.pause == Pause::Going && (!self.ready.is_empty() || self.has_queued())
     }
 
-    /// Whether any item has still to begin, now or later.
+    /// Returns `true` if an item has not begun.
     pub fn has_waiting(&self) -> bool {
         self.held > 0 || self.has_queued()
     }
 
-    /// Begins this item out of turn. `false` when it has begun before.
+    /// Begins this item before its turn. Returns `false` if it has begun, has ended or is held.
     pub fn begin(&mut self, item: usize) -> bool {
         self.phase(item) == Some(Phase::Queued) && self.begin_at(item).is_some()
     }
@@ -252,7 +252,7 @@ impl RunState {
         self.items[self.cursor.min(self.items.len())..].contains(&Phase::Queued)
     }
 
-    /// Ends an item. `false` when it had ended before, which changes nothing.
+    /// Ends an item. Returns `false` and changes nothing if it has already ended.
     pub fn end(&mut self, item: usize, outcome: Outcome) -> bool {
         match self.items.get_mut(item) {
             None | Some(Phase::Ended(_)) => false,
@@ -269,7 +269,7 @@ impl RunState {
         }
     }
 
-    /// Skips one item.
+    /// Skips an item.
     pub fn skip(&mut self, item: usize) -> Skip {
         match self.phase(item) {
             Some(Phase::Queued) => {
@@ -285,8 +285,8 @@ impl RunState {
         }
     }
 
-    /// Stops everything: what has not begun ends here, what is running is the caller's to signal. The first reason stays.
-    /// Returns the items whose claims are to be released.
+    /// Stops the attempt: items that have not begun end; the caller has to signal the running ones. The first reason wins. Returns
+    /// the held items, whose claims the caller has to release.
     pub fn stop(&mut self, reason: CancelReason) -> Vec<usize> {
         let reason = *self.stop.get_or_insert(reason);
         let held = self.end_held(cancelled(reason));
@@ -299,7 +299,7 @@ impl RunState {
         held
     }
 
-    /// Ends the items that wait for their claims.
+    /// Ends the held items and returns them.
     fn end_held(&mut self, outcome: Outcome) -> Vec<usize> {
         self.ready.clear();
         if self.held == 0 {
@@ -310,13 +310,13 @@ impl RunState {
         held
     }
 
-    /// The beginnings and ends so far, in order, but for the first `from`.
+    /// Returns the journal without its first `from` entries.
     pub fn journal(&self, from: usize) -> impl ExactSizeIterator<Item = JournalEntry> {
         let entries = self.journal.get(from..).unwrap_or_default();
         entries.iter().map(|&Packed(item, change)| JournalEntry { item, change })
     }
 
-    /// How many beginnings and ends there are so far.
+    /// Returns the number of journal entries.
     pub fn journal_len(&self) -> usize {
         self.journal.len()
     }

@@ -1,4 +1,4 @@
-//! How an item or a run ended: one table, in one place.
+//! The outcomes of items and runs. All rules are in this module.
 
 use std::fmt;
 
@@ -11,26 +11,26 @@ use crate::hresult::HResult;
 use crate::log::LogLevel;
 use crate::status::Status;
 
-/// How an item ended. Exactly one per item and attempt.
+/// The outcome of an item. Every attempt at an item has exactly one.
 ///
 /// ```
 /// # use syncmgr_core::{decision::verdict::Outcome, status::Status};
 /// assert_eq!(Outcome::NeedsUser.to_string(), "needs user");
-/// assert_eq!(Outcome::of_status(Status::Updating), None); // it goes on
+/// assert_eq!(Outcome::of_status(Status::Updating), None); // still running
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Outcome {
-    /// Done: `SYNCMGRSTATUS_SUCCEEDED`.
+    /// The item is done: `SYNCMGRSTATUS_SUCCEEDED`.
     Succeeded,
-    /// Not done, or not all of it: `SYNCMGRSTATUS_FAILED`.
+    /// The item is not done, or not completely: `SYNCMGRSTATUS_FAILED`.
     Failed,
-    /// Left out because somebody skipped it: `SYNCMGRSTATUS_SKIPPED`.
+    /// The item was skipped on request: `SYNCMGRSTATUS_SKIPPED`.
     Skipped,
-    /// Left because everything was stopped: `SYNCMGRSTATUS_STOPPED`.
+    /// The item ended because its handler or session was stopped: `SYNCMGRSTATUS_STOPPED`.
     Stopped,
-    /// Waits for a decision or for somebody to be there. Not a failure; a COM host sees it as skipped.
+    /// The item needs a decision of the user, or the user's presence. Not a failure; a COM host sees it as skipped.
     NeedsUser,
 }
 
@@ -38,7 +38,7 @@ impl Outcome {
     /// Every outcome.
     pub const ALL: [Self; 5] = [Self::Succeeded, Self::Failed, Self::Skipped, Self::Stopped, Self::NeedsUser];
 
-    /// A word for it, as in `needs_user`: what a store and a document call it.
+    /// Returns the stored name, such as `needs_user`.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Succeeded => "succeeded",
@@ -49,7 +49,7 @@ impl Outcome {
         }
     }
 
-    /// The terminal status a host of the Windows contract is told.
+    /// Returns the terminal status that a host of the Windows contract receives.
     pub const fn status(self) -> Status {
         match self {
             Self::Succeeded => Status::Succeeded,
@@ -59,7 +59,7 @@ impl Outcome {
         }
     }
 
-    /// The outcome a handler means by a terminal status; `None` while the item goes on.
+    /// Returns the outcome for a terminal status that a handler reports; `None` if the status is not terminal.
     pub const fn of_status(status: Status) -> Option<Self> {
         Some(match status {
             Status::Succeeded | Status::Deleted => Self::Succeeded,
@@ -83,7 +83,7 @@ impl fmt::Display for Outcome {
     }
 }
 
-/// How the work on an item came to its end.
+/// The way in which the work on an item ended.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Ending<'a> {
@@ -91,21 +91,21 @@ pub enum Ending<'a> {
     Returned(&'a SyncResult),
     /// It panicked and was unwound.
     Panicked,
-    /// It was dropped after the soft grace, and everything it had started has ended.
+    /// The future was dropped after the soft grace period, and all its work has ended.
     Cut,
-    /// Something it had started was still going on when the hard grace was over.
+    /// Work of the item was still running after the hard grace period.
     Abandoned,
 }
 
-/// The judgement on an item: its outcome, and what a failure means for the next attempt.
+/// The verdict on an item: its outcome, and the class of its failure for the next attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Verdict {
-    /// How it ended.
+    /// The outcome.
     pub outcome: Outcome,
-    /// What the failure means, where there is one.
+    /// The class of the failure, if it failed.
     pub class: Option<FailureClass>,
-    /// At which level the error is kept in the log, where there is one.
+    /// The level at which the error is logged, if there is one to log.
     pub level: Option<LogLevel>,
 }
 
@@ -115,25 +115,25 @@ impl Verdict {
         Self { outcome, class: None, level: None }
     }
 
-    /// An outcome the handler reported itself, in words of its own if any.
+    /// An outcome that the handler reported itself.
     pub fn reported(outcome: Outcome) -> Self {
         let class = (outcome == Outcome::Failed).then_some(FailureClass::Transient);
         Self { class, ..Self::plain(outcome) }
     }
 
-    /// A failure that belongs into the log.
+    /// A failure whose error has to be logged.
     pub const fn failed(class: FailureClass) -> Self {
         Self { outcome: Outcome::Failed, class: Some(class), level: Some(LogLevel::Error) }
     }
 }
 
-/// Judges an item by how its work ended, whether it was cancelled, and what it left behind.
+/// Returns the verdict on an item from its ending, its cancellation, and the traces of its work.
 ///
-/// | ended | cancelled | outcome | class |
+/// | ending | cancelled | outcome | class |
 /// |---|---|---|---|
-/// | `Ok` | either | failed with tolerated failures, else needs user with an open decision, else succeeded | of the tolerated |
+/// | `Ok` | either | failed if failures were tolerated, else needs user if a decision is open, else succeeded | of the tolerated failure |
 /// | `Err` | yes | skipped or stopped; the error stays at level information | |
-/// | `Err` or cut | took too long | failed | transient |
+/// | `Err` or cut | timed out | failed | transient |
 /// | `Err`, user needed | no | needs user | |
 /// | `Err` | no | failed | its mark, else transient; a bare `Cancelled` too |
 /// | panic | either | failed | transient |
@@ -166,16 +166,18 @@ pub fn judge(ending: &Ending<'_>, cancel: Option<CancelReason>, traces: Traces) 
 
 fn judge_ok(traces: Traces) -> Verdict {
     match traces {
-        // What was tolerated is in the log already.
+        // The tolerated failures are already in the log.
         Traces { tolerated: Some(class), .. } => Verdict { level: None, ..Verdict::failed(class) },
         Traces { undecided: true, .. } => Verdict::plain(Outcome::NeedsUser),
         _ => Verdict::plain(Outcome::Succeeded),
     }
 }
 
-/// Judges an item whose handler ended the run with `code` without a terminal status for it (R105).
+/// Returns the verdict on an item without a terminal status after its handler ended the run with `code`.
 ///
-/// `class` is that of the error the run ended with; `None` when it ended because the user is needed.
+/// `class` is the class of the run's error; `None` if the run ended because the user is needed.
+///
+/// See also: R105.
 pub fn judge_unreported(
     code: HResult,
     class: Option<FailureClass>,
@@ -183,12 +185,12 @@ pub fn judge_unreported(
     traces: Traces,
 ) -> Verdict {
     match cancel {
-        // That it took too long was logged when it was noticed.
+        // The timeout was logged when it was noticed.
         Some(CancelReason::TimedOut) => Verdict { level: None, ..Verdict::failed(FailureClass::Transient) },
         Some(reason) => Verdict::plain(cancelled(reason)),
         None if code.is_ok() && traces.work_seen => judge_ok(traces),
         None if code.is_ok() => Verdict::failed(FailureClass::Transient),
-        // The error that ended the run is logged once, for the run.
+        // The error is logged once, for the run.
         None => match class {
             Some(class) => Verdict { level: None, ..Verdict::failed(class) },
             None => Verdict::plain(Outcome::NeedsUser),
@@ -196,7 +198,7 @@ pub fn judge_unreported(
     }
 }
 
-/// The outcome a cancellation means.
+/// Returns the outcome of a cancelled item.
 pub const fn cancelled(reason: CancelReason) -> Outcome {
     match reason {
         CancelReason::Skipped => Outcome::Skipped,
@@ -205,9 +207,11 @@ pub const fn cancelled(reason: CancelReason) -> Outcome {
     }
 }
 
-/// The code a run's `prepare` or `synchronize` completes with.
+/// Returns the code with which `prepare` or `synchronize` of a run completes.
 ///
-/// `Ok` is `S_OK`; the user being needed is `S_FALSE` (R93); a panic is `E_UNEXPECTED`; anything else is `E_FAIL`.
+/// `Ok` is `S_OK`; if the user is needed, `S_FALSE`; a panic is `E_UNEXPECTED`; anything else is `E_FAIL`.
+///
+/// See also: R93.
 pub fn completion(ending: &Ending<'_>) -> HResult {
     match ending {
         Ending::Returned(Ok(())) => HResult::S_OK,
@@ -217,7 +221,7 @@ pub fn completion(ending: &Ending<'_>) -> HResult {
     }
 }
 
-/// How the items of a run end that was over before `synchronize` began, with the code `prepare` ended with.
+/// Returns the verdict on the items of a run that ended before `synchronize`. `code` is the completion code of `prepare`.
 pub fn judge_unprepared(code: HResult, cancel: Option<CancelReason>, class: FailureClass) -> Verdict {
     match (cancel, code) {
         (Some(CancelReason::TimedOut), _) => Verdict { level: None, ..Verdict::failed(FailureClass::Transient) },
@@ -250,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn any_error_after_a_cancel_is_the_cancel_and_stays_at_information() {
+    fn an_error_after_a_cancel_is_skipped_or_stopped_at_level_information() {
         let skipped = returned(Err(anyhow!("reset by peer")).permanent(), Some(CancelReason::Skipped), NOTHING);
         assert_eq!(
             (skipped.outcome, skipped.class, skipped.level),
@@ -262,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn an_item_that_took_too_long_is_a_transient_failure_unless_it_was_done() {
+    fn an_item_that_timed_out_is_a_transient_failure_unless_it_is_ok() {
         let late = Some(CancelReason::TimedOut);
         let failed = Verdict::failed(FailureClass::Transient);
         assert_eq!(judge(&Ending::Cut, late, NOTHING), failed);
@@ -308,7 +312,7 @@ mod tests {
     }
 
     #[test]
-    fn needing_the_user_is_an_outcome_without_a_class_and_never_at_level_error() {
+    fn a_needs_user_outcome_has_no_class_and_is_not_at_level_error() {
         let open = returned(Ok(()), None, Traces { undecided: true, ..NOTHING });
         assert_eq!(open, Verdict::plain(Outcome::NeedsUser));
         let refused = returned(Err(NeedsUser::new("sign in").into()), None, NOTHING);
@@ -319,7 +323,7 @@ mod tests {
     }
 
     #[test]
-    fn r105_an_unreported_item_is_judged_by_the_cancel_then_by_the_work_seen() {
+    fn r105_an_unreported_item_ends_by_its_cancel_or_by_the_work_seen() {
         let seen = Traces { work_seen: true, ..NOTHING };
         let ok = HResult::S_OK;
         let judge_unreported =
@@ -331,7 +335,7 @@ mod tests {
         assert_eq!(
             judge_unreported(ok, None, NOTHING),
             Verdict::failed(FailureClass::Transient),
-            "nobody else logs it"
+            "the error has to be logged here"
         );
         assert_eq!(judge_unreported(HResult::E_FAIL, None, seen).outcome, Outcome::Failed);
     }
@@ -346,7 +350,7 @@ mod tests {
     }
 
     #[test]
-    fn items_of_a_run_that_was_never_prepared_end_with_its_reason() {
+    fn items_of_an_unprepared_run_end_with_the_reason_of_the_run() {
         let class = FailureClass::Permanent;
         assert_eq!(judge_unprepared(HResult::S_FALSE, None, class).outcome, Outcome::NeedsUser);
         let failed = judge_unprepared(HResult::E_FAIL, None, class);
@@ -358,7 +362,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cancel_means_skipped_or_stopped_and_one_for_taking_too_long_a_failure() {
+    fn a_cancel_is_skipped_or_stopped_and_a_timeout_is_a_failure() {
         use CancelReason::{HandlerStopped, Over, SessionStopped, ShuttingDown, Skipped, TimedOut};
         let stopped = [HandlerStopped, SessionStopped, ShuttingDown, Over].map(cancelled);
         assert_eq!(stopped, [Outcome::Stopped; 4]);
@@ -366,7 +370,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_logged_when_it_happened_or_for_the_run_is_not_logged_again_for_an_item() {
+    fn an_error_that_is_logged_already_is_not_logged_again_for_an_item() {
         let (late, class) = (Some(CancelReason::TimedOut), FailureClass::Permanent);
         let unlogged = |class| Verdict { level: None, ..Verdict::failed(class) };
         assert_eq!(judge_unreported(HResult::E_FAIL, Some(class), None, NOTHING), unlogged(class));
@@ -377,20 +381,20 @@ mod tests {
     }
 
     #[test]
-    fn an_outcome_a_handler_reports_has_a_class_only_where_it_is_a_failure() {
+    fn a_reported_outcome_has_a_class_only_if_it_is_a_failure() {
         let classed: Vec<_> =
             Outcome::ALL.into_iter().filter(|outcome| Verdict::reported(*outcome).class.is_some()).collect();
         assert_eq!(classed, [Outcome::Failed]);
     }
 
     #[test]
-    fn where_nothing_went_wrong_before_synchronize_its_items_are_left_out() {
+    fn items_of_a_run_that_ends_cleanly_before_synchronize_are_skipped() {
         let verdict = judge_unprepared(HResult::S_OK, None, FailureClass::Permanent);
         assert_eq!(verdict, Verdict::plain(Outcome::Skipped));
     }
 
     #[test]
-    fn an_outcome_is_stored_and_found_under_its_name_and_shown_in_words() {
+    fn an_outcome_is_stored_under_its_name() {
         for outcome in Outcome::ALL {
             assert_eq!(serde_json::to_value(outcome).unwrap(), outcome.name());
             assert_eq!(serde_json::from_value::<Outcome>(outcome.name().into()).unwrap(), outcome);
@@ -399,7 +403,7 @@ mod tests {
     }
 
     #[test]
-    fn every_outcome_has_a_terminal_status_and_only_those_mean_an_outcome() {
+    fn every_terminal_status_has_an_outcome_and_no_other_status_has() {
         assert!(Outcome::ALL.iter().all(|outcome| outcome.status().is_terminal()));
         let known = (0..=0x0100).filter_map(|code| Status::try_from(code).ok());
         for status in known {

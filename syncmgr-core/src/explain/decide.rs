@@ -1,4 +1,4 @@
-//! From what is known to what is said.
+//! Derives an explanation from what is known.
 
 use std::time::SystemTime;
 
@@ -11,7 +11,7 @@ use crate::item::ItemState;
 use crate::register::RegisterFlags;
 use crate::time::round_down;
 
-/// Says where something stands, what holds it, and when it runs next.
+/// Returns the condition of a handler or an item, the holds on it, and its next run.
 pub fn explain(known: &Known, now: SystemTime) -> Explanation {
     let standing = standing(known);
     let holds = holds(known, standing, now);
@@ -21,7 +21,7 @@ pub fn explain(known: &Known, now: SystemTime) -> Explanation {
         _ if known.registered.is_none() => Next::Never,
         Standing::Absent => Next::WhenListed,
         Standing::Waiting { .. } => next(&holds, known.question, Next::Now),
-        _ => next(&holds, known.question, routine(known, now)),
+        _ => next(&holds, known.question, next_without_hold(known, now)),
     };
     let next = if next <= (Next::At { time: now }) { Next::Now } else { next };
     let record = known.record.as_ref();
@@ -39,15 +39,16 @@ pub fn explain(known: &Known, now: SystemTime) -> Explanation {
     }
 }
 
-/// When something runs that is held like this: when the hold that takes most is over. Where nothing holds it, `otherwise`.
+/// Returns the next run of an item with these holds: the hold that takes the most decides. Returns `otherwise` if there
+/// is no hold.
 ///
-/// `question` is its open question; whoever answers it asks for a run.
+/// `question` is the id of its open question; an answer to it requests a run.
 pub fn next(holds: &[Hold], question: Option<ErrorId>, otherwise: Next) -> Next {
-    holds.iter().map(|hold| way_out(hold, question)).max().unwrap_or(otherwise)
+    holds.iter().map(|hold| end_of(hold, question)).max().unwrap_or(otherwise)
 }
 
-/// How a hold ends. Each does.
-fn way_out(hold: &Hold, question: Option<ErrorId>) -> Next {
+/// Returns the event that ends a hold. Every hold can end.
+fn end_of(hold: &Hold, question: Option<ErrorId>) -> Next {
     match hold {
         Hold::BackingOff { until, .. } | Hold::NotBefore { until } => Next::At { time: *until },
         Hold::Behind { .. } | Hold::NoFreeWorker | Hold::Claimed { .. } | Hold::Quarantined | Hold::Merged { .. } => {
@@ -76,9 +77,9 @@ fn standing(known: &Known) -> Standing {
     }
     let Some(record) = record else { return without_record(known) };
     let setback = record.retry.map(|retry| retry.setback);
-    let gone = known.listed == Listed::Absent || (known.listed == Listed::Unknown && record.absent_since.is_some());
+    let absent = known.listed == Listed::Absent || (known.listed == Listed::Unknown && record.absent_since.is_some());
     match record.outcome {
-        _ if gone => Standing::Absent,
+        _ if absent => Standing::Absent,
         None => Standing::Idle,
         Some(Outcome::Succeeded) => Standing::Succeeded,
         Some(Outcome::Failed) => Standing::Failed { setback },
@@ -96,7 +97,7 @@ fn without_record(known: &Known) -> Standing {
     }
 }
 
-/// When something runs that nothing is known of.
+/// Returns the next run of an unknown item or handler.
 fn unknown(known: &Known) -> Next {
     match known.listed {
         Listed::Unknown if known.registered.is_some() => Next::WhenListed,
@@ -104,8 +105,8 @@ fn unknown(known: &Known) -> Next {
     }
 }
 
-/// What holds it. What runs is not held, and what waits is held by what its session says: that it was asked for may have
-/// overruled the rest.
+/// Returns the holds. A running item has none. A waiting item has only those of its session, since a request may have
+/// overruled the others.
 fn holds(known: &Known, standing: Standing, now: SystemTime) -> Vec<Hold> {
     let mut holds = Vec::new();
     let mut add = |hold| {
@@ -117,7 +118,7 @@ fn holds(known: &Known, standing: Standing, now: SystemTime) -> Vec<Hold> {
         return holds;
     }
     if !matches!(standing, Standing::Waiting { .. }) {
-        lasting(known, standing, now).into_iter().for_each(&mut add);
+        holds_outside_sessions(known, standing, now).into_iter().for_each(&mut add);
     }
     known.held.iter().cloned().for_each(&mut add);
     if known.quarantined {
@@ -126,19 +127,19 @@ fn holds(known: &Known, standing: Standing, now: SystemTime) -> Vec<Hold> {
     holds
 }
 
-/// What holds it apart from any session.
-fn lasting(known: &Known, standing: Standing, now: SystemTime) -> Vec<Hold> {
+/// Returns the holds that exist outside of any session.
+fn holds_outside_sessions(known: &Known, standing: Standing, now: SystemTime) -> Vec<Hold> {
     let retry = known.record.as_ref().and_then(|record| record.retry);
     let undecided = retry.is_none() && standing == Standing::NeedsUser;
     let unchosen = known.chosen == Some(ItemState::Unchecked);
     let setback = retry.and_then(|retry| may_run(&retry, Ask::Automatic, now).err());
-    let own = setback.into_iter().chain(undecided.then_some(Hold::NeedsUser));
-    own.chain(unchosen.then_some(Hold::Unchosen)).chain(known.conditions.iter().cloned()).collect()
+    let from_record = setback.into_iter().chain(undecided.then_some(Hold::NeedsUser));
+    from_record.chain(unchosen.then_some(Hold::Unchosen)).chain(known.conditions.iter().cloned()).collect()
 }
 
-/// When something runs that nothing holds: its retry is due, or its schedule, or it waits for a trigger.
-fn routine(known: &Known, now: SystemTime) -> Next {
-    // One whose time has passed is due only where somebody says so: it may have been declined.
+/// Returns the next run without any hold: the time of the retry or of the schedule, or the next trigger.
+fn next_without_hold(known: &Known, now: SystemTime) -> Next {
+    // A retry time in the past counts only if the caller reports it as due: the user may have declined the retry.
     let retry = known.record.as_ref().and_then(|record| record.retry?.until).filter(|until| *until > now);
     match retry.into_iter().chain(known.due).min() {
         Some(time) => Next::At { time },

@@ -1,4 +1,4 @@
-//! What is known of a handler or an item before it is explained.
+//! The input of an explanation.
 
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -9,7 +9,7 @@ use crate::item::ItemState;
 use crate::record::ItemRecord;
 use crate::register::RegisterFlags;
 
-/// What is known of a handler or an item: what [`explain`](super::explain) reads.
+/// The known state of a handler or an item: the input of [`explain`](super::explain).
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Known {
@@ -17,57 +17,57 @@ pub struct Known {
     pub handler: HandlerId,
     /// The item; `None` for the handler as a whole.
     pub item: Option<ItemId>,
-    /// What people call it.
+    /// The display name, if known.
     pub name: Option<Arc<str>>,
-    /// The events the handler is created for; `None` where it is not registered.
+    /// The events the handler is created for; `None` if it is not registered.
     pub registered: Option<RegisterFlags>,
-    /// Whether the handler lists the item.
+    /// The result of the last listing for this item.
     pub listed: Listed,
-    /// Whether the item is chosen; `None` where that is not known.
+    /// The choice of the user; `None` if it is not known.
     pub chosen: Option<ItemState>,
-    /// The session it is part of, and how.
+    /// The session that contains it, and its state there.
     pub current: Option<Current>,
-    /// What holds it in that session.
+    /// The holds on it in that session.
     pub held: Vec<Hold>,
-    /// What the world imposes on a run that nobody asks for, and any hold that is in no session.
+    /// The holds that the environment puts on automatic runs, and any other hold outside of sessions.
     pub conditions: Vec<Hold>,
-    /// Whether what an earlier attempt started is still running.
+    /// `true` if work of an abandoned attempt is still running.
     pub quarantined: bool,
-    /// What is remembered of the item.
+    /// The stored record of the item.
     pub record: Option<ItemRecord>,
-    /// The open question or remedy in the log.
+    /// The id of the log entry with an open question or remedy.
     pub question: Option<ErrorId>,
-    /// When a schedule is due next.
+    /// The next time of the schedule.
     pub due: Option<SystemTime>,
 }
 
-/// Whether a handler lists an item.
+/// The result of a listing for one item.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Listed {
-    /// Nobody has looked, or the listing was not complete.
+    /// The handler has not listed its items, or the listing was incomplete.
     #[default]
     Unknown,
-    /// It does.
+    /// The handler lists the item.
     Present,
-    /// It does not.
+    /// The handler does not list the item.
     Absent,
 }
 
-/// How something is part of a session.
+/// The state of an item or a handler in a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Current {
-    /// It runs in it.
+    /// It runs in the session.
     Running(SessionId),
-    /// It waits in it.
+    /// It waits in the session.
     Waiting(SessionId),
-    /// It was in it when whoever ran it was gone.
+    /// Its process exited before the session ended.
     Interrupted(SessionId),
 }
 
 impl Known {
-    /// Nothing is known of the handler, not even that it is registered.
+    /// Creates an input that only names the handler. Everything else is unknown, including its registration.
     pub fn of(handler: HandlerId) -> Self {
         Self {
             handler,
@@ -86,7 +86,7 @@ impl Known {
         }
     }
 
-    /// About this item.
+    /// Sets the item.
     pub fn with_item(self, item: ItemId) -> Self {
         Self { item: Some(item), ..self }
     }

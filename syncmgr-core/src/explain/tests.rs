@@ -14,7 +14,7 @@ const ITEM: ItemId = ItemId::from_u128(9);
 const ERROR: ErrorId = ErrorId::from_u128(11);
 const SESSION: SessionId = SessionId(12);
 
-/// 2026-11-21 14:00:00Z, and so many seconds.
+/// 2026-11-21 14:00:00Z plus `seconds`.
 fn at(seconds: i64) -> SystemTime {
     crate::time::from_millis((1_795_269_600 + seconds) * 1_000)
 }
@@ -79,10 +79,10 @@ fn every_hold() -> Vec<Hold> {
 }
 
 #[test]
-fn one_of_each_in_words_and_as_json() {
+fn every_explanation_as_text_and_as_json() {
     let record = |outcome, retry| Some(ended(outcome, retry));
     let succeeded = ItemRecord { last_success: Some(at(-60)), ..ended(Outcome::Succeeded, None) };
-    let asks = failed(Setback::NeedsUser, None)
+    let needs_user = failed(Setback::NeedsUser, None)
         .record
         .map(|record| ItemRecord { outcome: Some(Outcome::NeedsUser), ..record });
     let mut cases = vec![
@@ -98,31 +98,31 @@ fn one_of_each_in_words_and_as_json() {
         Known { record: record(Outcome::Failed, None), ..inbox() },
         Known { record: record(Outcome::Skipped, None), registered: Some(RegisterFlags::empty()), ..inbox() },
         Known { record: record(Outcome::Stopped, None), ..inbox() },
-        Known { record: asks, question: Some(ERROR), ..inbox() },
+        Known { record: needs_user, question: Some(ERROR), ..inbox() },
         failed(Setback::Backoff, Some(at(300))),
         Known { conditions: vec![Hold::Offline], ..failed(Setback::Backoff, Some(at(300))) },
         Known { conditions: vec![Hold::Metered], ..failed(Setback::Backoff, Some(at(-1))) },
     ];
     cases.extend(every_hold().into_iter().map(|hold| Known { conditions: vec![hold], ..inbox() }));
-    let said: Vec<_> = cases.iter().map(|known| explain(known, now())).collect();
-    let lines = said.iter().map(|said| format!("{said}\n  {}\n", serde_json::to_string(said).unwrap()));
+    let explanations: Vec<_> = cases.iter().map(|known| explain(known, now())).collect();
+    let lines = explanations.iter().map(|it| format!("{it}\n  {}\n", serde_json::to_string(it).unwrap()));
     insta::assert_snapshot!(lines.collect::<String>());
 }
 
 #[test]
-fn what_backs_off_runs_by_itself_at_that_time_and_says_so() {
-    let said = explain(&failed(Setback::Backoff, Some(at(300))), now());
-    assert_eq!(said.next, Next::At { time: at(300) });
+fn an_item_in_backoff_explains_when_it_runs_again() {
+    let explanation = explain(&failed(Setback::Backoff, Some(at(300))), now());
+    assert_eq!(explanation.next, Next::At { time: at(300) });
     let line = "Inbox: backing off until 2026-11-21 14:05:00Z after 3 failures; last succeeded 2026-11-20 14:00:00Z";
-    assert_eq!(said.to_string(), line);
+    assert_eq!(explanation.to_string(), line);
     let passed = failed(Setback::Backoff, Some(now()));
-    assert_eq!((holds_of(&passed), next_of(&passed)), (vec![], Next::WhenTriggered), "nobody says it is due");
-    assert_eq!(next_of(&failed(Setback::Backoff, Some(at(-1)))), Next::WhenTriggered, "nor later");
+    assert_eq!((holds_of(&passed), next_of(&passed)), (vec![], Next::WhenTriggered), "not reported as due");
+    assert_eq!(next_of(&failed(Setback::Backoff, Some(at(-1)))), Next::WhenTriggered, "not due later either");
     assert_eq!(next_of(&Known { due: Some(now()), ..passed }), Next::Now);
 }
 
 #[test]
-fn each_setback_holds_in_its_own_way() {
+fn each_retry_status_has_its_own_hold() {
     let until = Some(at(300));
     let hold = |setback| holds_of(&failed(setback, until));
     assert_eq!(hold(Setback::NotBefore), [Hold::NotBefore { until: at(300) }]);
@@ -134,7 +134,7 @@ fn each_setback_holds_in_its_own_way() {
 }
 
 #[test]
-fn of_several_holds_the_one_that_takes_most_says_when() {
+fn the_hold_that_takes_the_most_decides_the_next_run() {
     let offline = Known { conditions: vec![Hold::Offline], ..failed(Setback::Backoff, Some(at(300))) };
     assert_eq!(next_of(&offline), Next::WhenOnline);
     assert_eq!(next_of(&Known { chosen: Some(ItemState::Unchecked), ..offline }), Next::WhenAsked);
@@ -145,14 +145,14 @@ fn of_several_holds_the_one_that_takes_most_says_when() {
 }
 
 #[test]
-fn what_waits_for_a_decision_says_where_it_is_asked() {
-    let asks = Known { record: Some(ended(Outcome::NeedsUser, None)), ..inbox() };
-    assert_eq!((holds_of(&asks), next_of(&asks)), (vec![Hold::NeedsUser], Next::WhenAsked));
-    assert_eq!(next_of(&Known { question: Some(ERROR), ..asks }), Next::WhenAnswered { error: ERROR });
+fn an_item_with_an_open_question_names_its_log_entry() {
+    let open = Known { record: Some(ended(Outcome::NeedsUser, None)), ..inbox() };
+    assert_eq!((holds_of(&open), next_of(&open)), (vec![Hold::NeedsUser], Next::WhenAsked));
+    assert_eq!(next_of(&Known { question: Some(ERROR), ..open }), Next::WhenAnswered { error: ERROR });
 }
 
 #[test]
-fn what_runs_is_not_held_and_what_waits_is_held_by_its_session_only() {
+fn a_running_item_has_no_holds_and_a_waiting_one_those_of_its_session() {
     let failed = Known { held: vec![Hold::NoFreeWorker], ..failed(Setback::Backoff, Some(at(300))) };
     let running = Known { current: Some(Current::Running(SESSION)), ..failed.clone() };
     assert_eq!((holds_of(&running), next_of(&running)), (vec![], Next::Now));
@@ -162,7 +162,7 @@ fn what_runs_is_not_held_and_what_waits_is_held_by_its_session_only() {
 }
 
 #[test]
-fn claims_and_quarantine_are_named_each_once() {
+fn claims_and_quarantine_are_listed_once_each() {
     let account = Claim::new("account");
     let claimed = Hold::Claimed { claim: account.clone() };
     let held = vec![claimed.clone(), claimed.clone(), Hold::Quarantined];
@@ -171,7 +171,7 @@ fn claims_and_quarantine_are_named_each_once() {
 }
 
 #[test]
-fn what_is_not_listed_any_more_runs_when_it_is_again_and_what_was_forgotten_never() {
+fn an_absent_item_runs_once_listed_and_a_forgotten_item_never() {
     let absent = ItemRecord { absent_since: Some(at(-5)), ..ended(Outcome::Succeeded, None) };
     let known = Known { listed: Listed::Unknown, record: Some(absent), ..inbox() };
     assert_eq!(explain(&known, now()).standing, Standing::Absent);
@@ -182,23 +182,23 @@ fn what_is_not_listed_any_more_runs_when_it_is_again_and_what_was_forgotten_neve
 }
 
 #[test]
-fn what_nobody_has_listed_yet_stands_where_its_record_says() {
+fn an_item_without_a_listing_has_the_condition_of_its_record() {
     let known = Known { listed: Listed::Unknown, record: Some(ended(Outcome::Skipped, None)), ..inbox() };
     assert_eq!(explain(&known, now()).standing, Standing::Skipped);
 }
 
 #[test]
-fn a_registered_handler_that_has_not_run_is_idle_and_another_is_unknown() {
+fn a_registered_handler_without_runs_is_idle_and_an_unregistered_unknown() {
     let handler = Known { registered: Some(RegisterFlags::CONNECT), ..Known::of(HANDLER) };
-    let said = [&handler, &Known::of(HANDLER)].map(|known| explain(known, now()));
+    let explanations = [&handler, &Known::of(HANDLER)].map(|known| explain(known, now()));
     assert_eq!(
-        said.map(|said| (said.standing, said.next)),
+        explanations.map(|it| (it.standing, it.next)),
         [(Standing::Idle, Next::WhenTriggered), (Standing::Unknown, Next::Never)]
     );
 }
 
 #[test]
-fn a_name_cannot_break_the_line() {
+fn line_breaks_in_a_name_are_escaped() {
     let line = explain(&Known { name: Some("In\nbox".into()), ..inbox() }, now()).to_string();
     assert!(line.starts_with("In\\u{a}box: has not run yet"), "{line}");
 }
@@ -237,9 +237,9 @@ fn some_known() -> impl Strategy<Value = Known> {
     let listed = select(vec![Listed::Unknown, Listed::Present, Listed::Absent]);
     let chosen = of(select(vec![ItemState::Checked, ItemState::Unchecked]));
     let current = [Current::Running(SESSION), Current::Waiting(SESSION), Current::Interrupted(SESSION)];
-    let place = (item, registered, listed, chosen, of(select(current.to_vec())));
-    let memory = (of(some_record()), of(Just(ERROR)), of(some_time()));
-    (place, some_holds(), some_holds(), any::<bool>(), memory).prop_map(
+    let handler_and_item = (item, registered, listed, chosen, of(select(current.to_vec())));
+    let stored = (of(some_record()), of(Just(ERROR)), of(some_time()));
+    (handler_and_item, some_holds(), some_holds(), any::<bool>(), stored).prop_map(
         |((item, registered, listed, chosen, current), held, conditions, quarantined, (record, question, due))| Known {
             item,
             registered,
@@ -259,39 +259,39 @@ fn some_known() -> impl Strategy<Value = Known> {
 
 proptest! {
     #[test]
-    fn every_hold_has_a_reason_and_a_way_out(holds in some_holds(), question in proptest::option::of(Just(ERROR))) {
+    fn every_hold_has_a_text_and_can_end(holds in some_holds(), question in proptest::option::of(Just(ERROR))) {
         prop_assert!(holds.iter().all(|hold| !hold.to_string().is_empty()));
         prop_assert_ne!(next(&holds, question, Next::Now), Next::Never);
     }
 
     #[test]
-    fn everything_runs_some_time_unless_it_is_not_registered_or_forgotten(known in some_known()) {
-        let said = explain(&known, now());
+    fn only_unregistered_or_forgotten_items_never_run(known in some_known()) {
+        let explanation = explain(&known, now());
         let forgotten = known.record.is_none() && known.listed == Listed::Absent && known.item.is_some();
-        let out = known.registered.is_none() || forgotten;
-        prop_assert!(said.next != Next::Never || out, "{said:?}");
+        let excluded = known.registered.is_none() || forgotten;
+        prop_assert!(explanation.next != Next::Never || excluded, "{explanation:?}");
     }
 
     #[test]
-    fn what_does_not_run_now_says_what_it_waits_for(known in some_known()) {
-        let said = explain(&known, now());
-        match said.next {
+    fn an_item_that_does_not_run_now_names_the_reason(known in some_known()) {
+        let explanation = explain(&known, now());
+        match explanation.next {
             Next::Now => {}
             Next::At { time } => prop_assert!(time > now()),
-            Next::WhenLifted | Next::WhenOnline | Next::WhenResumed => prop_assert!(!said.holds.is_empty()),
+            Next::WhenLifted | Next::WhenOnline | Next::WhenResumed => prop_assert!(!explanation.holds.is_empty()),
             Next::WhenAnswered { error } => prop_assert_eq!(Some(error), known.question),
             _ => {}
         }
-        let distinct: BTreeSet<_> = said.holds.iter().map(ToString::to_string).collect();
-        prop_assert_eq!(distinct.len(), said.holds.len());
+        let distinct: BTreeSet<_> = explanation.holds.iter().map(ToString::to_string).collect();
+        prop_assert_eq!(distinct.len(), explanation.holds.len());
     }
 
     #[test]
-    fn an_explanation_survives_being_written_and_is_one_line(known in some_known()) {
-        let said = explain(&known, now());
-        let json = serde_json::to_string(&said).unwrap();
-        prop_assert_eq!(&serde_json::from_str::<Explanation>(&json).unwrap(), &said);
-        let line = said.to_string();
+    fn an_explanation_survives_serialization_and_prints_as_one_line(known in some_known()) {
+        let explanation = explain(&known, now());
+        let json = serde_json::to_string(&explanation).unwrap();
+        prop_assert_eq!(&serde_json::from_str::<Explanation>(&json).unwrap(), &explanation);
+        let line = explanation.to_string();
         prop_assert!(!line.is_empty() && !line.contains('\n'));
     }
 }

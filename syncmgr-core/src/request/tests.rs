@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::*;
 
-/// Every field set.
+/// A request with every field set.
 fn full() -> RunRequest {
     RunRequest::new(HandlerId::from_u128(0x5d0f_0f6e_6b6c_4a43_9d6e_3c1f_0a2b_7c11))
         .with_items([ItemId::from_u128(2), ItemId::from_u128(1)])
@@ -35,7 +35,7 @@ const FULL: &str = r#"{
   "deadline": 1795000000123
 }"#;
 
-/// How a request with one field replaced is refused.
+/// Reads a request with one field replaced, and returns the error.
 fn refusal(field: &str, value: Value) -> String {
     let mut request = serde_json::to_value(full()).unwrap();
     request[field] = value;
@@ -43,20 +43,20 @@ fn refusal(field: &str, value: Value) -> String {
 }
 
 #[test]
-fn version_1_is_written_as_it_always_was() {
+fn version_1_is_written_in_its_original_format() {
     let minimal = RunRequest::new(HandlerId::from_u128(7));
     assert_eq!(serde_json::to_string(&minimal).unwrap(), MINIMAL);
     assert_eq!(serde_json::to_string_pretty(&full()).unwrap(), FULL);
 }
 
 #[test]
-fn version_1_is_read_as_it_always_was() {
+fn version_1_is_read_in_its_original_format() {
     assert_eq!(serde_json::from_str::<RunRequest>(MINIMAL).unwrap(), RunRequest::new(HandlerId::from_u128(7)));
     assert_eq!(serde_json::from_str::<RunRequest>(FULL).unwrap(), full());
 }
 
 #[test]
-fn every_trigger_has_a_name_of_its_own() {
+fn every_trigger_has_its_own_name() {
     let names = ["connect", "pending_disconnect", "manual", "idle", "invoke", "scheduled"];
     for (event, name) in (1..).zip(names) {
         let request = full().with_trigger(Trigger::from_word(event));
@@ -67,7 +67,7 @@ fn every_trigger_has_a_name_of_its_own() {
 }
 
 #[test]
-fn a_newer_version_is_refused_as_such_whatever_else_it_holds_and_wherever_it_says_so() {
+fn a_newer_version_is_refused_before_any_other_field_is_checked() {
     let newer = "the request has version 2, this program reads version 1; update the program";
     for text in [
         r#"{"version":2}"#,
@@ -81,21 +81,21 @@ fn a_newer_version_is_refused_as_such_whatever_else_it_holds_and_wherever_it_say
 }
 
 #[test]
-fn a_version_that_never_was_is_refused() {
+fn a_version_that_does_not_exist_is_refused() {
     assert_eq!(refusal("version", json!(0)), "the request has version 0, which does not exist; write version 1");
     assert!(refusal("version", json!("1")).contains("expected u64"));
     assert!(serde_json::from_str::<RunRequest>("{}").unwrap_err().to_string().contains("missing field `version`"));
 }
 
 #[test]
-fn a_field_nobody_knows_is_refused_by_name() {
+fn an_unknown_field_is_refused_by_name() {
     assert_eq!(refusal("only_if", json!("idle")), "version 1 of a request has no field `only_if`; leave it out");
     assert!(refusal("a\u{1b}[2J", json!(1)).contains("`a\\u{1b}[2J`"));
     assert!(refusal(&"x".repeat(100_000), json!(1)).len() < 5_000);
 }
 
 #[test]
-fn a_field_that_is_there_twice_is_refused() {
+fn a_duplicate_field_is_refused() {
     let twice = MINIMAL.replace(r#""attempt":1"#, r#""attempt":1,"attempt":2"#);
     assert!(serde_json::from_str::<RunRequest>(&twice).unwrap_err().to_string().contains("duplicate field `attempt`"));
     let twice = MINIMAL.replace(r#""version":1"#, r#""version":1,"version":1"#);
@@ -103,7 +103,7 @@ fn a_field_that_is_there_twice_is_refused() {
 }
 
 #[test]
-fn a_field_that_must_be_there_is_missed_by_name() {
+fn a_missing_field_is_reported_by_name() {
     for field in ["version", "handler", "trigger", "flags", "attempt"] {
         let mut request = serde_json::to_value(full()).unwrap();
         request.as_object_mut().unwrap().remove(field);
@@ -113,9 +113,9 @@ fn a_field_that_must_be_there_is_missed_by_name() {
 }
 
 #[test]
-fn every_bad_field_is_refused_and_the_refusal_says_what_is_wrong() {
+fn every_invalid_field_is_refused_with_its_reason() {
     let nil = json!("00000000-0000-0000-0000-000000000000");
-    for (field, value, said) in [
+    for (field, value, expected) in [
         ("handler", nil.clone(), "the handler's id is nil"),
         ("handler", json!("mail"), "`mail` is not an id"),
         ("handler", json!(7), "expected a GUID"),
@@ -125,7 +125,7 @@ fn every_bad_field_is_refused_and_the_refusal_says_what_is_wrong() {
         ("trigger", json!("tuesday"), "there is no trigger `tuesday`; write connect"),
         ("trigger", json!(3), "expected a string"),
         ("trigger", json!({"manual": null}), "expected a string"),
-        ("flags", json!(0x0603), "flag bits 0x403 mean nothing"),
+        ("flags", json!(0x0603), "flag bits 0x403 are not defined"),
         ("flags", json!(-1), "expected u32"),
         ("cookie", json!("abc"), "not hexadecimal"),
         ("cookie", json!("+a"), "not hexadecimal"),
@@ -139,7 +139,7 @@ fn every_bad_field_is_refused_and_the_refusal_says_what_is_wrong() {
         ("deadline", json!(u64::MAX), "between the years 1970 and 9999"),
     ] {
         let refusal = refusal(field, value);
-        assert!(refusal.contains(said), "{field}: {refusal}");
+        assert!(refusal.contains(expected), "{field}: {refusal}");
     }
 }
 
@@ -152,7 +152,7 @@ fn too_many_items_are_refused() {
 }
 
 #[test]
-fn what_could_not_be_read_is_not_written_either() {
+fn a_request_that_could_not_be_read_is_not_written() {
     let before_1970 = SystemTime::UNIX_EPOCH - Duration::from_millis(1);
     for (request, error) in [
         (RunRequest::new(HandlerId::from_u128(0)), RequestError::NilHandler.into()),
@@ -167,14 +167,14 @@ fn what_could_not_be_read_is_not_written_either() {
 }
 
 #[test]
-fn a_deadline_is_kept_to_the_millisecond_and_never_made_later() {
+fn a_deadline_is_rounded_down_to_the_millisecond() {
     let request = full().with_deadline(SystemTime::UNIX_EPOCH + Duration::from_micros(1_999));
     let written = serde_json::to_value(&request).unwrap();
     assert_eq!(written["deadline"], 1);
 }
 
 #[test]
-fn null_is_the_same_as_nothing_and_capitals_are_the_same_digits() {
+fn null_reads_as_absent_and_hexadecimal_ignores_case() {
     let mut request = serde_json::to_value(full()).unwrap();
     request["items"] = Value::Null;
     request["cookie"] = json!("00FF6162");
@@ -201,7 +201,7 @@ fn requests() -> impl Strategy<Value = RunRequest> {
 
 proptest! {
     #[test]
-    fn what_is_written_is_read_as_it_was_in_whatever_order_its_fields_come(request in requests()) {
+    fn a_request_survives_a_round_trip_with_fields_in_any_order(request in requests()) {
         let text = serde_json::to_string(&request).unwrap();
         prop_assert_eq!(&serde_json::from_str::<RunRequest>(&text).unwrap(), &request);
         let sorted: Value = serde_json::from_str(&text).unwrap();

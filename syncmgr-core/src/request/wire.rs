@@ -1,4 +1,4 @@
-//! A request as it is written.
+//! The serialized form of a request.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,10 +12,10 @@ use crate::id::{HandlerId, ItemId, SessionId};
 use crate::text::{MAX_NAME, bounded};
 use crate::trigger::{RunFlags, Trigger};
 
-/// The version, and what it says how to read.
+/// The version, and the body that it defines.
 ///
-/// Two levels, because a flattened field is read only after all others: a version that is refused is refused before
-/// anything else is looked at, in whatever order they come.
+/// Two levels, because serde reads a flattened field after all others. A wrong version is refused before the body is
+/// read, in any order of the fields.
 #[derive(Serialize, Deserialize)]
 pub(super) struct Envelope {
     #[serde(deserialize_with = "known_version")]

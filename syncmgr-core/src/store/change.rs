@@ -1,4 +1,4 @@
-//! What a manager writes.
+//! The changes that a manager writes to its store.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,43 +16,47 @@ use crate::record::{Checkpoint, Fence, ItemEnd};
 use crate::register::{RegisterFlags, Registration};
 use crate::retry::RetryState;
 
-/// A change of what is stored.
+/// A change of the stored state.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum StateChange {
-    /// The handler was registered like this (R1, R4). What somebody set for it stays.
+    /// Stores a handler's registration. The settings of the user for it stay.
+    ///
+    /// See also: R1.
     Registered {
         /// The handler.
         handler: HandlerId,
-        /// As it is registered.
+        /// The registration.
         registration: Registration,
     },
-    /// Somebody set the events the handler is created for.
+    /// Stores the events that the user set for a handler.
     Flags {
         /// The handler.
         handler: HandlerId,
         /// The events.
         flags: RegisterFlags,
     },
-    /// Items were chosen or not; `None` forgets what was chosen (R46).
+    /// Stores choices; `None` removes a choice.
+    ///
+    /// See also: R46.
     Choices {
         /// The handler.
         handler: HandlerId,
-        /// The items in question.
+        /// The new choices.
         items: BTreeMap<ItemId, Option<ItemState>>,
     },
-    /// A session began. Its number is the highest so far.
+    /// Stores the start of a session. Its number is the highest so far.
     SessionBegan(SessionRecord),
-    /// A session ended, or was found to be interrupted. Which sessions are still remembered is decided here.
+    /// Stores the end of a session, or that it was interrupted. The store then drops sessions that it no longer keeps.
     SessionEnded {
-        /// Its number.
+        /// The number of the session.
         session: SessionId,
         /// The manager that ran it.
         manager: Uuid,
-        /// How it ended.
+        /// The end of the session.
         end: SessionEnd,
     },
-    /// A handler saved the state of an item. Refused when a later attempt has written.
+    /// Stores a checkpoint of an item. Refused once a later attempt has written.
     Committed {
         /// The handler.
         handler: HandlerId,
@@ -60,118 +64,118 @@ pub enum StateChange {
         item: ItemId,
         /// The attempt.
         fence: Fence,
-        /// The state.
+        /// The checkpoint.
         checkpoint: Checkpoint,
-        /// The sides of the plan that was carried out, if one was.
+        /// The sides of the plan that was carried out, if any.
         sides: Option<Vec<Side>>,
-        /// The keys of the answers this used: they are used up.
+        /// The keys of the answers that the attempt used. They do not count again.
         consumed: Vec<Arc<str>>,
     },
-    /// Items ended. One that a later attempt has written to is left as it is.
+    /// Stores the ends of items. An item to which a later attempt has written stays as it is.
     Ended {
         /// The handler.
         handler: HandlerId,
         /// The attempt.
         fence: Fence,
-        /// Now.
+        /// The current time.
         time: SystemTime,
-        /// How each ended.
+        /// The items and their ends.
         items: Vec<(ItemId, ItemEnd)>,
     },
-    /// What failures have left behind of an item has changed without an attempt.
+    /// Stores a retry state of an item that changed without an attempt.
     Retry {
         /// The handler.
         handler: HandlerId,
         /// The item.
         item: ItemId,
-        /// What is left; `None` when that is nothing.
+        /// The new state; `None` removes it.
         retry: Option<RetryState>,
     },
-    /// What failures have left behind of a resource has changed.
+    /// Stores the retry state of a resource.
     Resource {
         /// The resource.
         claim: Claim,
-        /// What is left; `None` when that is nothing.
+        /// The new state; `None` removes it.
         retry: Option<RetryState>,
     },
-    /// Complete listings lack these items since then; `None` for those that are back.
+    /// Stores the time since which complete listings lack these items; `None` for listed items.
     Absent {
         /// The handler.
         handler: HandlerId,
         /// The items.
         items: BTreeMap<ItemId, Option<SystemTime>>,
     },
-    /// The checkpoint of an item is put aside, with what failures have left behind.
+    /// Sets the checkpoint of an item aside, and removes its retry state.
     Reset {
         /// The handler.
         handler: HandlerId,
         /// The item.
         item: ItemId,
     },
-    /// This is a session's log, whatever was stored of it before. An entry replaces those of earlier sessions with its id.
+    /// Replaces the log of a session. An entry also replaces those of earlier sessions with the same id.
     Log {
         /// The handler.
         handler: HandlerId,
         /// The manager.
         manager: Uuid,
-        /// The session, as that manager numbers them.
+        /// The session, as numbered by that manager.
         session: SessionId,
-        /// Now.
+        /// The current time.
         time: SystemTime,
         /// The entries.
         entries: Vec<Arc<LogEntry>>,
     },
-    /// A session's log grew by these. An entry replaces those before it with its id, of whichever session.
+    /// Appends to the log of a session. An entry replaces earlier ones with the same id, in any session.
     Logged {
         /// The handler.
         handler: HandlerId,
         /// The manager.
         manager: Uuid,
-        /// The session, as that manager numbers them.
+        /// The session, as numbered by that manager.
         session: SessionId,
-        /// Now.
+        /// The current time.
         time: SystemTime,
         /// The entries.
         entries: Vec<Arc<LogEntry>>,
     },
-    /// Somebody answered a question.
+    /// Stores the answer to a question.
     Answered {
         /// The handler.
         handler: HandlerId,
-        /// The item that asked.
+        /// The item of the question.
         item: ItemId,
-        /// The question. Another with its key is forgotten.
+        /// The question. The answer replaces one to an older question with the same key.
         question: Question,
-        /// The answer, by the place of the choice.
+        /// The answer, as an index into the choices.
         choice: usize,
     },
-    /// Entries are removed, of whichever session.
+    /// Removes log entries, from any session.
     LogDeleted {
         /// The handler.
         handler: HandlerId,
-        /// Which entries.
+        /// The entries to remove.
         scope: ErrorScope,
     },
-    /// An item succeeded: whatever its entries in the log ask is settled, and they are removed.
+    /// Removes the open questions of an item from the log, since the item succeeded.
     Settled {
         /// The handler.
         handler: HandlerId,
         /// The item.
         item: ItemId,
     },
-    /// Durations were counted. These are all of them so far.
+    /// Stores a histogram, replacing the last one of this name.
     Histogram {
-        /// What was measured.
+        /// The name of the measured duration.
         name: Arc<str>,
-        /// The counts.
+        /// The histogram.
         histogram: Histogram,
     },
-    /// Everything stored of the handler is deleted.
+    /// Deletes everything stored for a handler.
     Forget {
         /// The handler.
         handler: HandlerId,
     },
-    /// Everything stored of an item is deleted: its record, choice, answers and log.
+    /// Deletes everything stored for an item: its record, choice, answers and log.
     ForgetItem {
         /// The handler.
         handler: HandlerId,

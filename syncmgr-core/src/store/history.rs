@@ -1,4 +1,4 @@
-//! The sessions that are remembered.
+//! The recorded sessions.
 
 use std::collections::BTreeMap;
 use std::time::SystemTime;
@@ -11,85 +11,85 @@ use crate::id::SessionId;
 use crate::request::RunRequest;
 use crate::trigger::Trigger;
 
-/// A session as it is remembered.
+/// A recorded session.
 ///
 /// ```
 /// # use std::time::SystemTime;
 /// # use syncmgr_core::{id::SessionId, store::SessionRecord, trigger::Trigger};
 /// # use uuid::Uuid;
 /// let began = SystemTime::UNIX_EPOCH;
-/// let goes_on = SessionRecord::new(SessionId(1), Uuid::nil(), Trigger::Manual, began, Vec::new());
-/// assert!(!goes_on.is_uneventful()); // nobody knows yet
+/// let running = SessionRecord::new(SessionId(1), Uuid::nil(), Trigger::Manual, began, Vec::new());
+/// assert!(!running.is_uneventful()); // it has not ended yet
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SessionRecord {
-    /// Its number.
+    /// The number of the session.
     pub session: SessionId,
     /// The manager that ran it.
     pub manager: Uuid,
-    /// What started it.
+    /// The trigger.
     pub trigger: Trigger,
-    /// When it began.
+    /// The start of the session.
     pub began: SystemTime,
-    /// How it ended; `None` while it goes on, or was interrupted.
+    /// The end of the session; `None` if it is still running or was interrupted.
     pub end: Option<SessionEnd>,
-    /// What it was asked for, one run a handler.
+    /// The requested runs, one for each handler.
     pub runs: Vec<RunRequest>,
 }
 
 impl SessionRecord {
-    /// A session that has begun.
+    /// Creates a record of a session that starts.
     pub fn new(session: SessionId, manager: Uuid, trigger: Trigger, began: SystemTime, runs: Vec<RunRequest>) -> Self {
         Self { session, manager, trigger, began, end: None, runs }
     }
 
-    /// Whether it went as it should and nobody misses it.
+    /// Returns `true` if the session ended clean, so that a store can drop it.
     pub fn is_uneventful(&self) -> bool {
         self.end.as_ref().is_some_and(|end| end.course == Course::Smooth)
     }
 }
 
-/// How a session ended.
+/// The end of a session.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SessionEnd {
-    /// When.
+    /// The time of the end.
     pub time: SystemTime,
-    /// How it went.
+    /// The outcome of the session.
     pub course: Course,
-    /// How many items ended how.
+    /// The number of items for each outcome.
     pub outcomes: BTreeMap<Outcome, u64>,
 }
 
 impl SessionEnd {
-    /// It ended then, like this, with so many items of each outcome.
+    /// Creates the end of a session, with the number of items for each outcome.
     pub const fn new(time: SystemTime, course: Course, outcomes: BTreeMap<Outcome, u64>) -> Self {
         Self { time, course, outcomes }
     }
 }
 
-/// How a session went.
+/// The outcome of a session.
 ///
 /// ```
 /// # use syncmgr_core::store::Course;
-/// let to_look_at = |course| course > Course::Smooth;
-/// assert!(to_look_at(Course::Eventful) && to_look_at(Course::Interrupted));
+/// let has_problems = |course| course > Course::Smooth;
+/// assert!(has_problems(Course::Eventful) && has_problems(Course::Interrupted));
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Course {
-    /// As it should.
+    /// Clean: all items succeeded and all runs completed.
     Smooth,
-    /// Something failed, was stopped, or needs somebody.
+    /// With problems: an item did not succeed, or a run did not complete.
     Eventful,
-    /// Whoever ran it was gone before it ended.
+    /// The process exited before the session ended.
     Interrupted,
 }
 
 impl Course {
-    /// A word for it: what a store calls it.
+    /// Returns the name that a store uses.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Smooth => "smooth",
@@ -99,18 +99,18 @@ impl Course {
     }
 }
 
-/// Counts of durations, bucket by bucket, in the fixed buckets of the runtime.
+/// Counts of durations, in the fixed buckets of the runtime.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Histogram {
-    /// How many durations there are in each bucket.
+    /// The number of durations in each bucket.
     pub counts: Vec<u64>,
-    /// The longest, in nanoseconds.
+    /// The longest duration, in nanoseconds.
     pub longest: u64,
 }
 
 impl Histogram {
-    /// These counts, and the longest duration in nanoseconds.
+    /// Creates a histogram from counts and the longest duration in nanoseconds.
     pub const fn new(counts: Vec<u64>, longest: u64) -> Self {
         Self { counts, longest }
     }

@@ -1,4 +1,4 @@
-//! Dues as examples and properties.
+//! Examples and properties of the retry queue.
 
 use std::time::Duration;
 
@@ -32,7 +32,7 @@ fn taken(pairs: &[(u8, u8)]) -> BTreeMap<HandlerId, BTreeSet<ItemId>> {
 }
 
 #[test]
-fn the_earliest_time_is_the_next_and_is_taken_when_it_has_come() {
+fn the_earliest_item_is_next_and_is_taken_at_its_time() {
     let mut dues = Dues::default();
     dues.set(handler(1), item(1), Some(&backoff(30)));
     dues.set(handler(2), item(1), Some(&backoff(10)));
@@ -40,12 +40,12 @@ fn the_earliest_time_is_the_next_and_is_taken_when_it_has_come() {
     assert_eq!((dues.next(), dues.next_of(handler(1)), dues.next_of(handler(3))), (Some(at(10)), Some(at(30)), None));
     assert_eq!(dues.take_due(at(9)), taken(&[]));
     assert_eq!(dues.take_due(at(20)), taken(&[(2, 1), (2, 2)]));
-    assert_eq!(dues.take_due(at(20)), taken(&[]), "once");
+    assert_eq!(dues.take_due(at(20)), taken(&[]), "an item is taken once");
     assert_eq!((dues.next(), dues.next_of(handler(2))), (Some(at(30)), None));
 }
 
 #[test]
-fn what_is_set_again_counts_instead_of_what_was() {
+fn setting_an_item_again_replaces_its_time() {
     let mut dues = Dues::default();
     dues.set(handler(1), item(1), Some(&backoff(10)));
     dues.set(handler(1), item(1), Some(&backoff(50)));
@@ -56,7 +56,7 @@ fn what_is_set_again_counts_instead_of_what_was() {
 }
 
 #[test]
-fn only_what_ends_by_itself_is_due() {
+fn only_a_backoff_or_a_not_before_time_makes_an_item_due() {
     for setback in Setback::ALL {
         let mut dues = Dues::default();
         dues.set(handler(1), item(1), Some(&RetryState::new(setback, at(5), Some(at(10)))));
@@ -68,7 +68,7 @@ fn only_what_ends_by_itself_is_due() {
 }
 
 #[test]
-fn a_clock_that_was_set_back_ends_a_backoff_but_not_what_a_peer_asked_for() {
+fn a_clock_set_back_ends_a_backoff_but_not_a_not_before_time() {
     let mut dues = Dues::default();
     let state = |setback| RetryState::new(setback, at(1_000), Some(at(1_030)));
     dues.set(handler(1), item(1), Some(&state(Setback::Backoff)));
@@ -79,7 +79,7 @@ fn a_clock_that_was_set_back_ends_a_backoff_but_not_what_a_peer_asked_for() {
 }
 
 #[test]
-fn what_is_forgotten_is_never_due() {
+fn a_forgotten_item_is_never_due() {
     let mut dues = Dues::default();
     for number in 1..4 {
         dues.set(handler(1), item(number), Some(&backoff(10)));
@@ -116,7 +116,7 @@ fn acts() -> impl Strategy<Value = Vec<Act>> {
     proptest::collection::vec(act, 0..60)
 }
 
-/// What is set and ends by itself, by item.
+/// The expected retry states of the queue, by item.
 type Model = BTreeMap<(u8, u8), RetryState>;
 
 fn ends_by_itself(state: &RetryState) -> bool {
@@ -137,7 +137,7 @@ fn time(state: &RetryState) -> Option<SystemTime> {
 
 proptest! {
     #[test]
-    fn exactly_what_may_run_by_itself_is_taken_and_only_once_and_nothing_is_left_behind(acts in acts()) {
+    fn an_item_is_taken_once_as_soon_as_it_may_run(acts in acts()) {
         let (mut dues, mut model) = (Dues::default(), Model::new());
         for act in acts {
             match act {
@@ -156,7 +156,7 @@ proptest! {
                 }
                 Act::Take(now) => {
                     prop_assert_eq!(dues.take_due(at(now)), take_from(&mut model, at(now)));
-                    prop_assert!(dues.take_due(at(now)).is_empty(), "twice");
+                    prop_assert!(dues.take_due(at(now)).is_empty(), "an item was taken twice");
                 }
             }
             prop_assert_eq!(dues.next(), model.values().filter_map(time).min());
@@ -169,7 +169,7 @@ proptest! {
             }
         }
         dues.take_due(at(60));
-        prop_assert!(dues.dues.is_empty() && dues.times.is_empty() && dues.beginnings.is_empty(), "all had their turn");
+        prop_assert!(dues.dues.is_empty() && dues.times.is_empty() && dues.beginnings.is_empty(), "items are left");
         prop_assert!(dues.handlers.is_empty());
     }
 }

@@ -1,4 +1,4 @@
-//! What is asked about an objection, and what an answer allows.
+//! The question about a guard violation, and the plan decision that an answer permits.
 
 use serde::Serialize;
 use uuid::Uuid;
@@ -9,20 +9,19 @@ use crate::plan::{Clearance, Plan, Side};
 use crate::text::Escaped;
 use crate::time;
 
-/// The key of every question a guard asks.
+/// The key of all guard questions.
 pub const KEY: &str = "guard";
 
-/// What the host asks about an objection to `plan`.
+/// Returns the question to the user about a violation in `plan`.
 ///
-/// An answer holds for what the digest stands for: the objection, what is deleted of how much, and which sides there are
-/// and whether each is empty. A plan in which only other figures have changed is not asked about again, so the question
-/// speaks of none of those.
+/// The digest of the question covers the violation, the deletions, the existing entries, and for each side its name, its
+/// identity, and whether it is empty. An answer is valid for every plan with the same digest, so the text mentions nothing else.
 ///
 /// ```
 /// # use syncmgr_core::{decision::guard::{GuardPolicy, Objection, clearance, question}, plan::{Clearance, Plan}};
 /// let objection = Objection::TooManyDeletions { deletes: 800, existing: 900 };
 /// let question = question(&objection, &Plan::new().with_deletes(800, 900));
-/// assert_eq!(&*question.text, "800 of 900 entries would be deleted. Go on?");
+/// assert_eq!(&*question.text, "800 of 900 entries would be deleted. Continue?");
 /// let allowed = clearance(&objection, &question, Some(0), &GuardPolicy::DEFAULT);
 /// assert_eq!(allowed, Clearance::Go);
 /// ```
@@ -38,8 +37,8 @@ pub fn question(objection: &Objection, plan: &Plan) -> Question {
     Question::of_host(KEY, &words(objection, plan), remedies, digest(objection, plan))
 }
 
-/// The question in words. Whoever allows a plan allows its deletions, so they are named whatever the objection is; and a
-/// side that turned into another may be an empty one.
+/// Returns the text of the question. It always names the deletions, because an answer that allows the plan allows them too. If
+/// a peer has changed, it also names the empty sides.
 fn words(objection: &Objection, plan: &Plan) -> String {
     let deleted = match (objection, plan.deletes) {
         (Objection::TooManyDeletions { .. }, _) => String::new(),
@@ -49,11 +48,11 @@ fn words(objection: &Objection, plan: &Plan) -> String {
     let changed = matches!(objection, Objection::PeerChanged { .. });
     let empty = plan.sides.iter().filter(|side| changed && side.entries == 0);
     let empty: String = empty.map(|side| format!(" {} is empty.", Escaped(&side.name))).collect();
-    format!("{objection}.{empty}{deleted} Go on?")
+    format!("{objection}.{empty}{deleted} Continue?")
 }
 
-/// What an answer does: what the remedy that was chosen says, and nothing where it says something else. Without an
-/// answer, what the policy says.
+/// Returns the decision for a plan. An answer decides by its remedy; remedies that no guard offers hold the plan. Without an
+/// answer the policy decides.
 pub fn clearance(objection: &Objection, question: &Question, answer: Option<usize>, policy: &GuardPolicy) -> Clearance {
     match (answer, policy.headless) {
         (Some(answer), _) => match question.remedies.get(answer) {
@@ -67,7 +66,7 @@ pub fn clearance(objection: &Objection, question: &Question, answer: Option<usiz
     }
 }
 
-/// What an answer holds for. Its JSON is hashed into digests that are stored: a change here asks every question again.
+/// The hashed content of a digest. Stored answers have the digest, so a change of this JSON asks all questions again.
 #[derive(Serialize)]
 struct Agreed<'a> {
     objection: (&'static str, Option<&'a str>, u64, u64),
@@ -83,8 +82,8 @@ enum Contents {
     Something,
 }
 
-/// The same in every process and version: answers outlive both. The order of the sides counts, because it is that of the
-/// answers.
+/// Returns the digest, which is the same in every process and version. The order of the sides matters, because the choices have
+/// the same order.
 fn digest(objection: &Objection, plan: &Plan) -> u64 {
     /// The namespace of digests.
     const AGREED: Uuid = Uuid::from_u128(0x9d1c_5c50_3f0e_5b5a_8e0b_6f3d_57a1_44c9);
@@ -96,7 +95,7 @@ fn digest(objection: &Objection, plan: &Plan) -> u64 {
     high ^ low
 }
 
-/// An objection as it is hashed: its kind, the side, and its numbers. Times in whole milliseconds, which every store keeps.
+/// The hashed parts of a violation: its kind, its side, and its numbers. Times are in whole milliseconds, as in every store.
 fn parts(objection: &Objection) -> (&'static str, Option<&str>, u64, u64) {
     match objection {
         Objection::PeerChanged { side } => ("peer_changed", Some(side), 0, 0),

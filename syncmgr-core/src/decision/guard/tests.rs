@@ -20,16 +20,16 @@ fn between(now: Side, before: Side) -> Option<Objection> {
     object(&Plan::new().with_side(now), Some(&recorded(&[before])), &POLICY, NOW)
 }
 
-fn asked(plan: &Plan) -> Question {
+fn question_about(plan: &Plan) -> Question {
     let objection = Objection::PeerChanged { side: "TO".into() };
     question(&objection, plan)
 }
 
-/// What is objected to where it makes no difference.
+/// A violation for tests in which its kind does not matter.
 const OBJECTION: Objection = Objection::TooManyDeletions { deletes: 11, existing: 12 };
 
 #[test]
-fn more_than_ten_deletions_and_more_than_half_are_too_many() {
+fn more_than_ten_deletions_of_more_than_half_are_a_violation() {
     assert_eq!(deleting(10, 10), None);
     assert_eq!(deleting(11, 11), Some(Objection::TooManyDeletions { deletes: 11, existing: 11 }));
     assert_eq!(deleting(11, 22), None);
@@ -38,7 +38,7 @@ fn more_than_ten_deletions_and_more_than_half_are_too_many() {
 }
 
 #[test]
-fn a_policy_of_the_hosts_own_counts_instead_of_the_defaults() {
+fn a_custom_policy_replaces_the_default_limits() {
     let plan = |deletes| Plan::new().with_deletes(deletes, 100);
     let objects = |deletes, policy: GuardPolicy| object(&plan(deletes), None, &policy, NOW).is_some();
     let few = POLICY.with_deletions(2, 3);
@@ -53,7 +53,7 @@ fn a_policy_of_the_hosts_own_counts_instead_of_the_defaults() {
 }
 
 #[test]
-fn a_side_that_had_more_than_ten_entries_and_has_none_is_objected_to() {
+fn an_empty_side_that_had_more_than_ten_entries_is_a_violation() {
     let side = |entries| Side::new("TO", entries);
     assert_eq!(between(side(0), side(11)), Some(Objection::SideEmpty { side: "TO".into(), before: 11 }));
     assert_eq!(between(side(0), side(10)), None);
@@ -62,7 +62,7 @@ fn a_side_that_had_more_than_ten_entries_and_has_none_is_objected_to() {
 }
 
 #[test]
-fn a_peer_has_changed_where_its_identity_was_known_and_is_another() {
+fn a_peer_has_changed_if_both_identities_are_known_and_differ() {
     let side = Side::new("TO", 1);
     let named = |identity: &str| side.clone().with_identity(identity);
     assert_eq!(between(named("b"), named("a")), Some(Objection::PeerChanged { side: "TO".into() }));
@@ -72,7 +72,7 @@ fn a_peer_has_changed_where_its_identity_was_known_and_is_another() {
 }
 
 #[test]
-fn a_clock_that_went_back_by_more_than_its_slack_is_objected_to() {
+fn a_clock_that_went_back_by_more_than_the_slack_is_a_violation() {
     let slack = POLICY.clock_slack;
     let ended = |last_attempt, last_success| {
         let record = ItemRecord { last_attempt, last_success, ..ItemRecord::new() };
@@ -80,13 +80,13 @@ fn a_clock_that_went_back_by_more_than_its_slack_is_objected_to() {
     };
     let late = NOW + slack + Duration::from_nanos(1);
     assert_eq!(ended(None, Some(NOW + slack)), None);
-    assert_eq!(ended(Some(late), None), None, "a held attempt is itself one");
+    assert_eq!(ended(Some(late), None), None, "only a success counts, not a held attempt");
     assert_eq!(ended(Some(NOW), Some(late)), Some(Objection::ClockWentBack { last: late }));
     assert_eq!(ended(Some(NOW - slack * 100), None), None);
 }
 
 #[test]
-fn the_first_objection_is_the_one_that_explains_the_others() {
+fn violations_are_reported_in_a_fixed_order() {
     let before = Side::new("TO", 50).with_identity("a");
     let mut record = ItemRecord { last_success: Some(NOW + POLICY.clock_slack * 2), ..recorded(&[before]) };
     let plan = Plan::new().with_deletes(50, 50).with_side(Side::new("TO", 0).with_identity("b"));
@@ -102,17 +102,17 @@ fn the_first_objection_is_the_one_that_explains_the_others() {
         found.push(objection.to_string());
     }
     let words = [
-        "TO is not the one it was",
+        "TO has a different identity than before",
         "TO is empty and had 50 entries",
         "50 of 50 entries would be deleted",
-        "the clock went back: the last run ended 1970-01-01 02:00:00Z",
+        "the clock went back: the last success was 1970-01-01 02:00:00Z",
     ];
     assert_eq!(found, words);
     assert!(object(&plan, None, &POLICY, NOW).is_some());
 }
 
 #[test]
-fn each_objection_offers_what_can_be_done_about_it() {
+fn each_violation_offers_its_remedies() {
     let plan = Plan::new().with_side(Side::new("FROM", 3)).with_side(Side::new("TO", 0)).with_deletes(12, 12);
     let sides = [Remedy::ChooseSide("FROM".into()), Remedy::ChooseSide("TO".into())];
     let [from, to] = sides;
@@ -127,17 +127,20 @@ fn each_objection_offers_what_can_be_done_about_it() {
 }
 
 #[test]
-fn whoever_is_asked_is_told_what_would_be_deleted() {
+fn the_question_names_the_deletions() {
     let plan = Plan::new().with_side(Side::new("FROM", 3)).with_side(Side::new("TO\n", 0)).with_deletes(12, 20);
     assert_eq!(
-        &*asked(&plan).text,
-        "TO is not the one it was. TO\\u{a} is empty. 12 of 20 entries would be deleted. Go on?"
+        &*question_about(&plan).text,
+        "TO has a different identity than before. TO\\u{a} is empty. 12 of 20 entries would be deleted. Continue?"
     );
-    assert_eq!(&*asked(&Plan::new()).text, "TO is not the one it was. Nothing would be deleted. Go on?");
+    assert_eq!(
+        &*question_about(&Plan::new()).text,
+        "TO has a different identity than before. Nothing would be deleted. Continue?"
+    );
 }
 
 #[test]
-fn an_answer_does_what_its_remedy_says_and_every_other_holds() {
+fn an_answer_decides_by_its_remedy_and_other_remedies_hold() {
     let remedies = [
         Remedy::Allow,
         Remedy::Revert,
@@ -162,24 +165,25 @@ fn an_answer_does_what_its_remedy_says_and_every_other_holds() {
 }
 
 #[test]
-fn a_digest_is_the_same_in_every_process_and_version() {
+fn the_digest_is_the_same_in_every_process_and_version() {
     let side = Side::new("TO", 3).with_identity("disk");
     let plan = Plan::new().with_deletes(12, 20).with_side(side);
     let deletions = Objection::TooManyDeletions { deletes: 12, existing: 20 };
-    let digests = [question(&deletions, &plan).digest, asked(&plan).digest, asked(&Plan::new()).digest];
+    let digests =
+        [question(&deletions, &plan).digest, question_about(&plan).digest, question_about(&Plan::new()).digest];
     let agreed = [11_077_118_788_149_250_999, 4_246_010_953_370_974_555, 2_514_432_572_409_100_455];
     assert_eq!(digests, agreed.map(Some));
 }
 
 #[test]
-fn sides_in_another_order_are_asked_about_again_because_the_answers_are() {
+fn the_digest_depends_on_the_order_of_the_sides() {
     let [from, to] = [Side::new("FROM", 1), Side::new("TO", 1)];
     let plan = Plan::new().with_side(from.clone()).with_side(to.clone());
-    assert_ne!(asked(&plan).digest, asked(&Plan::new().with_side(to).with_side(from)).digest);
+    assert_ne!(question_about(&plan).digest, question_about(&Plan::new().with_side(to).with_side(from)).digest);
 }
 
 #[test]
-fn an_objection_survives_being_written() {
+fn a_violation_survives_a_round_trip_through_json() {
     let last = NOW + Duration::from_millis(1_500);
     let side: Arc<str> = "TO".into();
     for objection in [
@@ -193,7 +197,7 @@ fn an_objection_survives_being_written() {
     }
 }
 
-fn some_side() -> impl Strategy<Value = Side> {
+fn any_side() -> impl Strategy<Value = Side> {
     ("[ab]", proptest::option::of("[xy]"), 0..14_u64).prop_map(|(name, identity, entries)| Side {
         name: name.into(),
         identity: identity.map(Into::into),
@@ -201,12 +205,12 @@ fn some_side() -> impl Strategy<Value = Side> {
     })
 }
 
-fn some_sides() -> impl Strategy<Value = Vec<Side>> {
-    proptest::collection::vec(some_side(), 0..3)
+fn any_sides() -> impl Strategy<Value = Vec<Side>> {
+    proptest::collection::vec(any_side(), 0..3)
 }
 
-fn some_plan() -> impl Strategy<Value = Plan> {
-    (0..3_u64, 0..3_u64, 0..3_u64, 0..40_u64, 0..40_u64, some_sides()).prop_map(
+fn any_plan() -> impl Strategy<Value = Plan> {
+    (0..3_u64, 0..3_u64, 0..3_u64, 0..40_u64, 0..40_u64, any_sides()).prop_map(
         |(creates, updates, bytes, deletes, existing, sides)| Plan {
             creates,
             updates,
@@ -218,8 +222,8 @@ fn some_plan() -> impl Strategy<Value = Plan> {
     )
 }
 
-fn some_record() -> impl Strategy<Value = ItemRecord> {
-    (some_sides(), proptest::option::of(0..3_u64), proptest::option::of(0..3_u64)).prop_map(
+fn any_record() -> impl Strategy<Value = ItemRecord> {
+    (any_sides(), proptest::option::of(0..3_u64), proptest::option::of(0..3_u64)).prop_map(
         |(sides, attempt, success)| {
             let hours = |hours: u64| NOW + Duration::from_secs(hours * 3_600 + 1);
             ItemRecord {
@@ -232,8 +236,8 @@ fn some_record() -> impl Strategy<Value = ItemRecord> {
     )
 }
 
-/// The plan with only what an answer is about.
-fn essence(plan: &Plan) -> Plan {
+/// The part of a plan that the digest covers.
+fn covered_by_digest(plan: &Plan) -> Plan {
     let side = |side: &Side| Side { entries: side.entries.min(1), ..side.clone() };
     let sides = plan.sides.iter().map(side).collect();
     Plan { deletes: plan.deletes, existing: plan.existing, sides, ..Plan::new() }
@@ -241,20 +245,20 @@ fn essence(plan: &Plan) -> Plan {
 
 proptest! {
     #[test]
-    fn an_answer_to_one_plan_never_clears_another(
-        (one, other) in (some_plan(), some_plan()), record in some_record(),
+    fn an_answer_to_one_plan_is_not_valid_for_another(
+        (one, other) in (any_plan(), any_plan()), record in any_record(),
     ) {
         let asked = |plan| object(plan, Some(&record), &POLICY, NOW).map(|objection| question(&objection, plan));
         let (Some(first), Some(second)) = (asked(&one), asked(&other)) else { return Ok(()) };
-        prop_assert_eq!(first.digest == second.digest, essence(&one) == essence(&other));
+        prop_assert_eq!(first.digest == second.digest, covered_by_digest(&one) == covered_by_digest(&other));
         prop_assert_eq!(first.digest == second.digest, first == second);
     }
 
     #[test]
-    fn a_small_change_of_a_plan_changes_exactly_what_was_agreed_to(plan in some_plan(), figure in 0..8_usize) {
+    fn the_digest_changes_only_with_the_figures_it_covers(plan in any_plan(), figure in 0..8_usize) {
         let mut changed = plan.clone();
         changed.sides.push(Side::new("c", 5));
-        let before = asked(&changed);
+        let before = question_about(&changed);
         match figure {
             0 => changed.creates += 1,
             1 => changed.updates += 1,
@@ -265,12 +269,12 @@ proptest! {
             6 => changed.sides.last_mut().unwrap().entries = 0,
             _ => changed.sides.last_mut().unwrap().identity = Some("z".into()),
         }
-        prop_assert_eq!(asked(&changed).digest == before.digest, figure < 4);
-        prop_assert_eq!(asked(&changed) == before, figure < 4);
+        prop_assert_eq!(question_about(&changed).digest == before.digest, figure < 4);
+        prop_assert_eq!(question_about(&changed) == before, figure < 4);
     }
 
     #[test]
-    fn more_deletions_never_end_an_objection(plan in some_plan(), more in 0..40_u64, record in some_record()) {
+    fn more_deletions_never_end_a_violation(plan in any_plan(), more in 0..40_u64, record in any_record()) {
         let objected = |plan: &Plan| object(plan, Some(&record), &POLICY, NOW).is_some();
         let held = objected(&plan);
         let deletes = plan.deletes + more;
@@ -278,7 +282,7 @@ proptest! {
     }
 
     #[test]
-    fn where_nobody_answers_a_refusing_host_never_goes_on(plan in some_plan(), record in some_record()) {
+    fn an_unanswered_plan_is_held_if_the_policy_refuses(plan in any_plan(), record in any_record()) {
         if let Some(objection) = object(&plan, Some(&record), &POLICY, NOW) {
             let clearance = clearance(&objection, &question(&objection, &plan), None, &POLICY);
             prop_assert_eq!(clearance, Clearance::Held(objection));
@@ -286,7 +290,7 @@ proptest! {
     }
 
     #[test]
-    fn every_question_of_a_guard_can_be_allowed_and_refused(plan in some_plan(), record in some_record()) {
+    fn every_guard_question_offers_to_allow_and_to_refuse(plan in any_plan(), record in any_record()) {
         if let Some(objection) = object(&plan, Some(&record), &POLICY, NOW) {
             let question = question(&objection, &plan);
             prop_assert_eq!(question.remedies.first(), Some(&Remedy::Allow));

@@ -1,4 +1,4 @@
-//! What holds say, and how they are stored.
+//! The texts of holds and their stored form.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ fn time() -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_millis(1_795_269_900_250)
 }
 
-/// Every hold, as it is stored and as it reads.
+/// Every hold with its stored form and its text.
 fn table() -> Vec<(Hold, Value, &'static str)> {
     let (session, until) = (SessionId(7), time());
     vec![
@@ -20,13 +20,13 @@ fn table() -> Vec<(Hold, Value, &'static str)> {
             json!({"behind": {"session": 7}}),
             "waits for the run of the same handler in session 7",
         ),
-        (Hold::NoFreeWorker, json!("no_free_worker"), "waits for another item to end: as many run as may"),
+        (Hold::NoFreeWorker, json!("no_free_worker"), "waits for a free worker"),
         (
             Hold::Claimed { claim: Claim::new("disk") },
             json!({"claimed": {"claim": "disk"}}),
-            "waits for disk, which others are using",
+            "waits for disk, which other items are using",
         ),
-        (Hold::Quarantined, json!("quarantined"), "what it started before was abandoned and is still running"),
+        (Hold::Quarantined, json!("quarantined"), "its abandoned work of an earlier attempt is still running"),
         (Hold::Merged { session }, json!({"merged": {"session": 7}}), "merged into session 7"),
         (
             Hold::BackingOff { until, failures: 3 },
@@ -36,34 +36,34 @@ fn table() -> Vec<(Hold, Value, &'static str)> {
         (
             Hold::NotBefore { until },
             json!({"not_before": {"until": 1_795_269_900_250_u64}}),
-            "the peer asked to be left alone until 2026-11-21 14:05:00Z",
+            "the peer asked for no requests until 2026-11-21 14:05:00Z",
         ),
-        (Hold::NeedsUser, json!("needs_user"), "waits for an answer, or for somebody to be there"),
+        (Hold::NeedsUser, json!("needs_user"), "waits for an answer or for the user"),
         (
             Hold::NeedsAttention { failures: 1 },
             json!({"needs_attention": {"failures": 1}}),
-            "needs attention: not tried again by itself after 1 failure",
+            "needs attention: no more automatic attempts after 1 failure",
         ),
-        (Hold::Permanent, json!("permanent"), "will not work until somebody changes something"),
+        (Hold::Permanent, json!("permanent"), "permanent failure until something is changed"),
         (Hold::Gone, json!("gone"), "no longer exists at the peer"),
-        (Hold::UnreadableState, json!("unreadable_state"), "its state can no longer be read, and waits to be reset"),
+        (Hold::UnreadableState, json!("unreadable_state"), "its state can no longer be read and has to be reset"),
         (Hold::Offline, json!("offline"), "waits for a network"),
         (Hold::Metered, json!("metered"), "waits for a network that is not metered"),
         (Hold::OnBattery, json!("on_battery"), "waits for mains power"),
-        (Hold::Guarded, json!("guarded"), "waits for an answer: a rule objects to what it was about to do"),
-        (Hold::Unchosen, json!("unchosen"), "nobody chose it"),
+        (Hold::Guarded, json!("guarded"), "waits for an answer: the plan violates a guard rule"),
+        (Hold::Unchosen, json!("unchosen"), "not chosen"),
     ]
 }
 
 #[test]
-fn every_hold_reads_as_one_line() {
+fn every_hold_has_its_text() {
     for (hold, _, text) in table() {
         assert_eq!(hold.to_string(), text);
     }
 }
 
 #[test]
-fn every_hold_is_stored_under_its_name_and_read_as_it_was() {
+fn every_hold_is_stored_under_its_name() {
     for (hold, stored, _) in table() {
         assert_eq!(serde_json::to_value(&hold).unwrap(), stored);
         assert_eq!(serde_json::from_value::<Hold>(stored).unwrap(), hold);
@@ -71,7 +71,7 @@ fn every_hold_is_stored_under_its_name_and_read_as_it_was() {
 }
 
 #[test]
-fn what_is_held_is_stored_without_the_parts_it_does_not_have() {
+fn absent_fields_of_a_held_entry_are_not_stored() {
     let handler = HandlerId::from_u128(1);
     let whole = Held::new(handler, Hold::Paused);
     let stored = json!({"handler": "00000000-0000-0000-0000-000000000001", "hold": "paused"});

@@ -1,4 +1,4 @@
-//! The host state as examples and properties.
+//! Examples and properties of the host's admission state.
 
 use std::collections::VecDeque;
 
@@ -35,18 +35,18 @@ fn a_run_that_leaves_the_queue_is_not_started_later() {
 }
 
 #[test]
-fn a_run_that_leaves_the_queue_lets_nobody_else_start() {
+fn a_run_that_leaves_the_queue_starts_no_other_run() {
     let mut host = HostState::new(4);
-    let [going, leaving, waiting] = [1, 2, 3].map(|session| run(session, 1));
-    assert_eq!(host.request(going, LOW), [Grant::Start(going)]);
+    let [active, leaving, waiting] = [1, 2, 3].map(|session| run(session, 1));
+    assert_eq!(host.request(active, LOW), [Grant::Start(active)]);
     assert_eq!([host.request(leaving, LOW), host.request(waiting, LOW)], [[], []]);
-    assert_eq!([going, leaving, run(9, 9)].map(|run| host.is_current(run)), [true, false, false]);
+    assert_eq!([active, leaving, run(9, 9)].map(|run| host.is_current(run)), [true, false, false]);
     assert_eq!(host.leave(leaving), []);
-    assert_eq!(host.runs_of(going.handler), [going, waiting]);
+    assert_eq!(host.runs_of(active.handler), [active, waiting]);
 }
 
 #[test]
-fn a_run_somebody_waits_for_starts_before_background_runs_that_came_earlier() {
+fn a_foreground_run_starts_before_earlier_background_runs() {
     let mut host = HostState::new(4);
     let _ = host.request(run(1, 1), LOW);
     let _ = host.request(run(2, 1), LOW);
@@ -55,7 +55,7 @@ fn a_run_somebody_waits_for_starts_before_background_runs_that_came_earlier() {
 }
 
 #[test]
-fn workers_are_lent_in_turn_and_never_more_than_the_limit() {
+fn permits_are_granted_in_turn_up_to_the_limit() {
     let mut host = HostState::new(3);
     assert_eq!(host.want(run(1, 1), 2), [Grant::Lend(run(1, 1), 2)]);
     assert_eq!(host.want(run(1, 2), 5), [Grant::Lend(run(1, 2), 1)]);
@@ -67,7 +67,7 @@ fn workers_are_lent_in_turn_and_never_more_than_the_limit() {
 }
 
 #[test]
-fn what_a_run_wants_now_counts_instead_of_what_it_wanted_before() {
+fn a_permit_request_replaces_an_earlier_one() {
     let mut host = HostState::new(3);
     let (first, second) = (run(1, 1), run(1, 2));
     let _ = host.want(first, 3);
@@ -77,7 +77,7 @@ fn what_a_run_wants_now_counts_instead_of_what_it_wanted_before() {
 }
 
 #[test]
-fn a_run_that_wants_no_worker_waits_for_none_and_overtakes_nobody() {
+fn a_permit_request_of_zero_overtakes_no_other_request() {
     let mut host = HostState::new(1);
     let [busy, background, urgent] = [run(1, 1), run(1, 2), run(2, 3)];
     let _ = host.request(urgent, HIGH);
@@ -93,19 +93,19 @@ fn a_run_that_wants_no_worker_waits_for_none_and_overtakes_nobody() {
 }
 
 #[test]
-fn of_those_who_wait_the_first_is_given_way_to_and_the_others_wait_on() {
+fn the_first_waiting_run_gets_the_permit_of_an_ended_item() {
     let mut host = HostState::new(1);
-    let [going, first, second] = [1, 2, 3].map(|handler| run(1, handler));
-    let _ = host.want(going, 1);
+    let [active, first, second] = [1, 2, 3].map(|handler| run(1, handler));
+    let _ = host.want(active, 1);
     let _ = host.want(first, 1);
     let _ = host.want(second, 1);
-    assert_eq!(host.give_way(going), Some(Grant::Lend(first, 1)));
+    assert_eq!(host.give_way(active), Some(Grant::Lend(first, 1)));
     assert_eq!(host.give_way(first), Some(Grant::Lend(second, 1)));
-    assert_eq!(host.give_way(second), Some(Grant::Lend(going, 1)));
+    assert_eq!(host.give_way(second), Some(Grant::Lend(active, 1)));
 }
 
 #[test]
-fn equals_whose_shares_differ_by_one_share_well_enough() {
+fn runs_of_equal_priority_may_differ_by_one_permit() {
     let mut host = HostState::new(3);
     let (first, second) = (run(1, 1), run(1, 2));
     let _ = host.want(first, 100);
@@ -115,18 +115,18 @@ fn equals_whose_shares_differ_by_one_share_well_enough() {
 }
 
 #[test]
-fn urgent_work_with_workers_to_spare_leaves_background_work_one_at_once() {
+fn an_urgent_run_with_two_permits_gives_one_to_a_background_run() {
     let mut host = HostState::new(3);
     let (background, urgent) = (run(1, 1), run(2, 2));
     let _ = host.request(urgent, HIGH);
     let _ = host.want(urgent, 100);
     let _ = host.want(background, 100);
     assert_eq!(host.give_way(urgent), Some(Grant::Lend(background, 1)));
-    assert_eq!(host.give_way(urgent), None, "it has one");
+    assert_eq!(host.give_way(urgent), None, "background has one permit");
 }
 
 #[test]
-fn equals_share_workers_and_the_sharing_comes_to_rest() {
+fn runs_of_equal_priority_share_permits_until_both_have_the_same() {
     let mut host = HostState::new(4);
     let (first, second) = (run(1, 1), run(1, 2));
     let _ = host.want(first, 100);
@@ -138,7 +138,7 @@ fn equals_share_workers_and_the_sharing_comes_to_rest() {
 }
 
 #[test]
-fn urgent_work_takes_workers_from_background_work_and_leaves_it_one() {
+fn an_urgent_run_takes_all_permits_of_a_background_run_but_one() {
     let mut host = HostState::new(3);
     let (background, urgent) = (run(1, 1), run(2, 2));
     let _ = host.request(background, LOW);
@@ -148,11 +148,11 @@ fn urgent_work_takes_workers_from_background_work_and_leaves_it_one() {
     assert_eq!(host.give_way(background), Some(Grant::Lend(urgent, 1)));
     assert_eq!(host.give_way(background), Some(Grant::Lend(urgent, 1)));
     assert_eq!(host.give_way(background), None);
-    assert_eq!(host.give_way(urgent), None, "background work waits for one, and has one");
+    assert_eq!(host.give_way(urgent), None, "background waits for another permit, and has one");
 }
 
 #[test]
-fn with_a_single_worker_urgent_work_goes_first_and_background_work_comes_back_after_it() {
+fn a_single_permit_goes_to_the_urgent_run_first() {
     let mut host = HostState::new(1);
     let (background, urgent) = (run(1, 1), run(2, 2));
     let _ = host.request(background, LOW);
@@ -165,19 +165,19 @@ fn with_a_single_worker_urgent_work_goes_first_and_background_work_comes_back_af
 }
 
 #[test]
-fn background_work_without_a_worker_has_its_turn_after_some_urgent_items() {
+fn a_background_run_gets_a_turn_after_some_urgent_items() {
     let mut host = HostState::new(1);
     let (background, urgent) = (run(1, 1), run(2, 2));
     let _ = host.request(background, LOW);
     let _ = host.request(urgent, HIGH);
     let _ = host.want(urgent, 1);
     let _ = host.want(background, 1);
-    let given = (0..MOST_PASSED_OVER).find_map(|_| host.give_way(urgent));
+    let given = (0..MAX_PASSED_OVER).find_map(|_| host.give_way(urgent));
     assert_eq!((given, host.give_way(urgent)), (None, Some(Grant::Lend(background, 1))));
 }
 
 #[test]
-fn equals_take_turns_at_a_single_worker() {
+fn runs_of_equal_priority_take_turns_with_a_single_permit() {
     let mut host = HostState::new(1);
     let (first, second) = (run(1, 1), run(1, 2));
     let _ = host.want(first, 9);
@@ -187,7 +187,7 @@ fn equals_take_turns_at_a_single_worker() {
 }
 
 #[test]
-fn a_background_run_somebody_waits_behind_becomes_urgent() {
+fn a_run_inherits_the_priority_of_a_run_that_waits_for_it() {
     let mut host = HostState::new(1);
     let (background, other) = (run(1, 1), run(2, 2));
     let _ = host.request(other, LOW);
@@ -197,11 +197,11 @@ fn a_background_run_somebody_waits_behind_becomes_urgent() {
     let _ = host.request(background, LOW);
     let _ = host.want(background, 1);
     let _ = host.request(run(9, 1), HIGH);
-    assert_eq!(host.give_back(other, 1), [Grant::Lend(background, 1)], "not the run that asked before it");
+    assert_eq!(host.give_back(other, 1), [Grant::Lend(background, 1)], "not the run that requested before it");
 }
 
 #[test]
-fn an_item_that_ends_lets_the_next_with_its_claim_begin() {
+fn the_next_item_with_a_claim_begins_when_the_first_ends() {
     let mut host = HostState::new(4);
     let item = |number| ItemOfRun { run: run(number, 1), item: ItemId::from_u128(1) };
     let account: ClaimSet = [Claim::new("account")].into();
@@ -212,7 +212,7 @@ fn an_item_that_ends_lets_the_next_with_its_claim_begin() {
 }
 
 #[test]
-fn a_claim_with_room_for_two_makes_the_third_wait_and_what_is_put_back_lets_it_begin() {
+fn a_third_item_waits_for_a_claim_with_capacity_two() {
     let mut host = HostState::new(4);
     let item = |number| ItemOfRun { run: run(1, 1), item: ItemId::from_u128(number) };
     let account: ClaimSet = [Claim::new("account")].into();
@@ -222,7 +222,7 @@ fn a_claim_with_room_for_two_makes_the_third_wait_and_what_is_put_back_lets_it_b
 }
 
 #[test]
-fn an_abandoned_item_is_held_in_quarantine_and_keeps_its_claims_until_its_work_has_ended() {
+fn an_item_in_quarantine_holds_its_claims_until_its_work_has_ended() {
     let mut host = HostState::new(4);
     let item = |number| ItemOfRun { run: run(1, 1), item: ItemId::from_u128(number) };
     let account: ClaimSet = [Claim::new("account")].into();
@@ -238,7 +238,7 @@ fn an_abandoned_item_is_held_in_quarantine_and_keeps_its_claims_until_its_work_h
 }
 
 #[test]
-fn an_item_of_a_hurried_run_begins_where_only_one_it_overtakes_kept_it_back() {
+fn an_item_begins_when_its_inherited_priority_lets_it_overtake() {
     let mut host = HostState::new(4);
     let [first, second, urgent] = [run(1, 1), run(1, 2), run(2, 2)];
     let item = |run, number| ItemOfRun { run, item: ItemId::from_u128(number) };
@@ -247,7 +247,7 @@ fn an_item_of_a_hurried_run_begins_where_only_one_it_overtakes_kept_it_back() {
     let _ = host.request(second, LOW);
     assert!(host.claim(item(first, 1), set(&["a"])));
     assert!(!host.claim(item(first, 2), set(&["a", "b"])));
-    assert!(!host.claim(item(second, 1), set(&["b"])), "behind one that wants it");
+    assert!(!host.claim(item(second, 1), set(&["b"])), "behind an item that waits for it");
     assert_eq!(host.request(urgent, HIGH), [Grant::Begin(item(second, 1))]);
     assert_eq!(host.release(item(second, 1)), []);
     assert!(!host.claim(item(first, 3), set(&["a"])));
@@ -255,7 +255,7 @@ fn an_item_of_a_hurried_run_begins_where_only_one_it_overtakes_kept_it_back() {
 }
 
 #[test]
-fn an_item_begins_where_one_that_kept_it_back_is_no_longer_hurried() {
+fn an_item_begins_when_the_item_ahead_loses_its_inherited_priority() {
     let mut host = HostState::new(4);
     let [first, second, urgent] = [run(1, 1), run(1, 2), run(2, 1)];
     let item = |run, number| ItemOfRun { run, item: ItemId::from_u128(number) };
@@ -265,7 +265,7 @@ fn an_item_begins_where_one_that_kept_it_back_is_no_longer_hurried() {
     let _ = host.request(urgent, HIGH);
     assert!(host.claim(item(second, 1), set(&["a"])));
     assert!(!host.claim(item(first, 1), set(&["a", "b"])));
-    assert!(!host.claim(item(second, 2), set(&["b"])), "behind one that wants it");
+    assert!(!host.claim(item(second, 2), set(&["b"])), "behind an item that waits for it");
     assert_eq!(host.leave(urgent), [Grant::Begin(item(second, 2))]);
 }
 
@@ -289,15 +289,15 @@ fn acts() -> impl Strategy<Value = Vec<Act>> {
     proptest::collection::vec(act, 0..120)
 }
 
-/// A host, and what it has granted so far.
-struct Watched {
+/// A host and its grants so far.
+struct GrantedHost {
     host: HostState,
     started: Vec<RunId>,
     waiting: Vec<RunId>,
-    lent: BTreeMap<RunId, usize>,
+    permits: BTreeMap<RunId, usize>,
 }
 
-impl Watched {
+impl GrantedHost {
     fn take(&mut self, grants: Vec<Grant>) {
         for grant in grants {
             match grant {
@@ -309,7 +309,7 @@ impl Watched {
                     self.waiting.retain(|waiting| *waiting != run);
                     self.started.push(run);
                 }
-                Grant::Lend(run, workers) => *self.lent.entry(run).or_default() += workers,
+                Grant::Lend(run, workers) => *self.permits.entry(run).or_default() += workers,
                 Grant::Begin(item) => panic!("nothing was claimed, but {item:?} may begin"),
             }
         }
@@ -342,10 +342,10 @@ impl Watched {
             }
             Act::GiveWay(at) => {
                 if let Some(run) = picked(&self.started, at)
-                    && self.lent.get(&run) > Some(&0)
+                    && self.permits.get(&run) > Some(&0)
                     && let Some(grant) = self.host.give_way(run)
                 {
-                    *self.lent.entry(run).or_default() -= 1;
+                    *self.permits.entry(run).or_default() -= 1;
                     self.take(vec![grant]);
                 }
             }
@@ -353,8 +353,8 @@ impl Watched {
     }
 
     fn give_back(&mut self, run: RunId) {
-        if self.lent.get(&run) > Some(&0) {
-            *self.lent.entry(run).or_default() -= 1;
+        if self.permits.get(&run) > Some(&0) {
+            *self.permits.entry(run).or_default() -= 1;
             let grants = self.host.give_back(run, 1);
             self.take(grants);
         }
@@ -362,7 +362,7 @@ impl Watched {
 
     fn end(&mut self, run: RunId) {
         self.host.want_no_more(run);
-        while self.lent.get(&run) > Some(&0) {
+        while self.permits.get(&run) > Some(&0) {
             self.give_back(run);
         }
         self.started.retain(|started| *started != run);
@@ -373,42 +373,42 @@ impl Watched {
 
 proptest! {
     #[test]
-    fn limits_hold_every_hold_has_a_way_out_and_nobody_waits_for_ever(acts in acts()) {
+    fn the_limit_holds_and_every_waiting_run_starts_in_the_end(acts in acts()) {
         const LIMIT: usize = 3;
         let host = HostState::new(LIMIT);
-        let mut watched = Watched { host, started: vec![], waiting: vec![], lent: BTreeMap::new() };
+        let mut granted = GrantedHost { host, started: vec![], waiting: vec![], permits: BTreeMap::new() };
         for (act, session) in acts.into_iter().zip(1..) {
-            watched.act(act, session);
-            let lent: usize = watched.lent.values().sum();
-            prop_assert_eq!(lent + watched.host.free, LIMIT, "workers are neither made nor lost");
-            prop_assert!(watched.host.free == 0 || !watched.host.is_contended(), "nobody waits while a worker is free");
-            for held in watched.host.held() {
+            granted.act(act, session);
+            let permits: usize = granted.permits.values().sum();
+            prop_assert_eq!(permits + granted.host.free, LIMIT, "the number of permits stays the same");
+            prop_assert!(granted.host.free == 0 || !granted.host.is_contended(), "a run waits for a free permit");
+            for held in granted.host.held() {
                 if let Hold::Behind { session } = held.hold {
                     let behind = RunId { session, handler: held.handler };
-                    prop_assert!(watched.started.contains(&behind), "what one waits for goes on");
+                    prop_assert!(granted.started.contains(&behind), "the run it waits for is active");
                 }
             }
         }
-        while let Some(run) = watched.started.first().copied() {
-            watched.end(run);
+        while let Some(run) = granted.started.first().copied() {
+            granted.end(run);
         }
-        prop_assert!(watched.waiting.is_empty(), "everybody had a turn");
-        prop_assert_eq!(watched.host.held(), vec![]);
+        prop_assert!(granted.waiting.is_empty(), "a run was never started");
+        prop_assert_eq!(granted.host.held(), vec![]);
     }
 
     #[test]
-    fn every_run_that_waits_is_started_once_those_before_it_leave(handlers in proptest::collection::vec(0_u128..4, 1..30)) {
+    fn every_waiting_run_starts_once_the_runs_before_it_have_left(handlers in proptest::collection::vec(0_u128..4, 1..30)) {
         let mut host = HostState::new(1);
         let runs: Vec<_> = handlers.iter().zip(1..).map(|(handler, session)| run(session, *handler)).collect();
-        let mut going = VecDeque::new();
+        let mut active = VecDeque::new();
         for run in &runs {
-            going.extend(host.request(*run, LOW));
+            active.extend(host.request(*run, LOW));
         }
         let mut started = 0;
-        while let Some(Grant::Start(run)) = going.pop_front() {
+        while let Some(Grant::Start(run)) = active.pop_front() {
             started += 1;
-            prop_assert!(host.is_current(run), "one at a time");
-            going.extend(host.leave(run));
+            prop_assert!(host.is_current(run), "runs are not started one at a time");
+            active.extend(host.leave(run));
         }
         prop_assert_eq!(started, runs.len());
     }

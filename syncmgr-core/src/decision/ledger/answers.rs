@@ -1,4 +1,4 @@
-//! Answers to questions, until they are used up.
+//! Answers to questions that are not used yet.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use crate::log::{Question, Remedy};
 use crate::retry::Setback;
 use crate::store::StateChange;
 
-/// The answers given to this manager, each with the question it answers. Earlier ones are in the store.
+/// The answers given to this manager, each with its question. Older answers are in the store.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Answers(BTreeMap<(HandlerId, ItemId, Arc<str>), (Question, usize)>);
 
@@ -21,14 +21,14 @@ impl Answers {
 }
 
 impl RetryLedger {
-    /// Somebody answered a question. What the host can do about it is decided here: an answer about which it can do nothing
-    /// is kept for the handler. With it goes, in one write, the entry that asked.
+    /// Records the user's answer to a question. The host carries out the answers it understands; all others are stored for the
+    /// handler. The same write deletes the log entry that asked.
     #[must_use = "perform the effects"]
     pub fn answer(&mut self, handler: HandlerId, item: ItemId, question: Question, choice: usize) -> Vec<Effect> {
         let error = ErrorId::of_question(item, &question.key);
         let mut changes = vec![StateChange::LogDeleted { handler, scope: ErrorScope::One(error) }];
         match question.remedies.get(choice) {
-            // Nothing is stored of it: the next run may ask again.
+            // A refusal is not stored: the next run may ask again.
             Some(Remedy::Refuse) => return Vec::new(),
             Some(Remedy::Reset) => {
                 self.set(handler, item, None);
@@ -38,7 +38,7 @@ impl RetryLedger {
             _ => {
                 self.answers.0.insert((handler, item, question.key.clone()), (question.clone(), choice));
                 changes.push(StateChange::Answered { handler, item, question, choice });
-                // It need not wait any more, whatever becomes of whoever answered.
+                // The item stops waiting now, even if the answer is never used.
                 if self.state_of(handler, item).is_some_and(|state| state.setback == Setback::NeedsUser) {
                     changes.push(self.clear(handler, item));
                 }
@@ -47,21 +47,21 @@ impl RetryLedger {
         writes(changes)
     }
 
-    /// The answer to a question that was given to this manager: `Some(None)` where the question has changed since, which
-    /// makes it another; `None` where nothing was answered, and the store may know more.
+    /// Returns the answer given to this manager: `Some(None)` if the question has changed since, `None` if there is no answer
+    /// here, although the store may have one.
     pub fn answer_to(&self, handler: HandlerId, item: ItemId, question: &Question) -> Option<Option<usize>> {
         let (answered, choice) = self.answers.0.get(&(handler, item, question.key.clone()))?;
         Some((answered == question).then_some(*choice))
     }
 
-    /// Answers of an item were used up.
+    /// Removes answers of an item that were used.
     pub fn use_up(&mut self, handler: HandlerId, item: ItemId, keys: &[Arc<str>]) {
         for key in keys {
             self.answers.0.remove(&(handler, item, key.clone()));
         }
     }
 
-    /// What complete listings have lacked for long is forgotten, and with it what was answered of it.
+    /// Forgets an item that has long been absent from complete listings, with its answers.
     #[must_use = "perform the effects"]
     pub fn forget_absent(&mut self, handler: HandlerId, item: ItemId) -> Vec<Effect> {
         self.set(handler, item, None);

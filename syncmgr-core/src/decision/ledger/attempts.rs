@@ -1,4 +1,4 @@
-//! What the end of an attempt leaves behind.
+//! The end of an attempt: retry states, resources and questions.
 
 use std::time::SystemTime;
 
@@ -14,43 +14,43 @@ use crate::retry::{RetryPolicy, RetryState, Setback};
 use crate::store::StateChange;
 use crate::time::later;
 
-/// An attempt at an item that has ended, and what the judgement needs to know.
+/// An ended attempt at an item.
 #[derive(Clone, Copy, Debug)]
 pub struct Attempted<'a> {
     /// The handler.
     pub handler: HandlerId,
-    /// The item, or [`HANDLER_ITSELF`] for a handler that did or did not begin.
+    /// The item, or [`HANDLER_ITSELF`] for the attempt to begin a run of the handler.
     pub item: ItemId,
-    /// How it ended.
+    /// The outcome.
     pub verdict: Verdict,
-    /// Whether it got the item further.
+    /// The progress the attempt committed.
     pub advance: Advance,
-    /// By which rules the handler is retried.
+    /// The retry policy of the handler.
     pub policy: &'a RetryPolicy,
     /// The time of day.
     pub now: SystemTime,
-    /// Any number; waits differ by it.
+    /// A random number, used as jitter of the wait.
     pub chance: u64,
-    /// By what it was asked for, if by anybody.
+    /// The kind of request that ran the item, if it was requested.
     pub by: Option<Clearing>,
-    /// Who stopped it, where it was stopped.
+    /// The origin of the stop, if the item was stopped.
     pub stopped_by: StoppedBy,
 }
 
-/// Who stops an item that is stopped.
+/// The origin of a stop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StoppedBy {
-    /// Somebody who does not want it again soon.
+    /// A request: the item should not run again soon.
     Request,
-    /// The end of the manager: nobody called it off.
+    /// The shutdown of the manager: the item should run again.
     Shutdown,
 }
 
-/// The key of the question what is to become of an item that was tried too often.
+/// The key of the question that an item asks after too many attempts.
 const ATTENTION: &str = "attention";
 
 impl RetryLedger {
-    /// An attempt at an item with these claims has ended. Returns what it leaves behind of the item.
+    /// Records the end of an attempt at an item with these claims. Returns the item's new retry state.
     #[must_use = "perform the effects"]
     pub fn ended<'c>(
         &mut self,
@@ -72,8 +72,8 @@ impl RetryLedger {
         (after, effects)
     }
 
-    /// A handler that was to do this could begin, or could not: that is remembered like what becomes of an item. `None`
-    /// where there is nothing to record.
+    /// Records whether a handler could begin this request, with the same rules as for an item. Returns `None` if there is nothing
+    /// to record.
     #[must_use = "perform the effects"]
     pub fn began(
         &mut self,
@@ -87,14 +87,14 @@ impl RetryLedger {
         let mut effects = Vec::new();
         let attempted = &Attempted { now: self.time(attempted.now), item: HANDLER_ITSELF, ..*attempted };
         let after = self.after(attempted, &mut effects);
-        // Who was given what to run takes up nothing that was interrupted: that is left to another session.
+        // A request for given items does not resume interrupted runs; another session has to.
         if after.is_none() && request.items.is_some() && self.interrupted.resume_again(handler) {
             effects.push(Effect::Wake);
         }
         Some((after, effects))
     }
 
-    /// Sets what an attempt leaves behind of its item.
+    /// Computes and sets the retry state after an attempt.
     fn after(&mut self, attempted: &Attempted<'_>, effects: &mut Vec<Effect>) -> Option<RetryState> {
         let Attempted { handler, item, verdict, .. } = *attempted;
         let before = self.state_of(handler, item).copied();
@@ -108,7 +108,7 @@ impl RetryLedger {
         after
     }
 
-    /// The same for what an item claims. Returns what is left, if that has changed.
+    /// Updates the retry state of a claimed resource. Returns the new state if it has changed.
     fn after_claim(&mut self, claim: &Claim, attempted: &Attempted<'_>) -> Option<Option<RetryState>> {
         let Attempted { verdict, policy, now, chance, by, .. } = *attempted;
         let before = self.resources.get(claim).copied();
@@ -122,22 +122,22 @@ impl RetryLedger {
     }
 }
 
-/// What is left of an item. Whoever asked by hand begins afresh; where nothing came of it, all is as it was.
+/// Returns the retry state after an attempt. A manual request resets the failures, unless the item was skipped or stopped.
 fn judge(before: Option<RetryState>, attempted: &Attempted<'_>) -> Option<RetryState> {
     let Attempted { verdict, advance, policy, now, chance, by, .. } = *attempted;
     let undone = matches!(verdict.outcome, Outcome::Skipped | Outcome::Stopped);
     let cleared = by.filter(|_| !undone).map_or(before, |by| retry::clear(before, by));
     let after = retry::after(policy, cleared.as_ref(), verdict, advance, now, chance)?;
     let is_due = after.until.is_some_and(|until| until <= now);
-    // Who called a retry off does not want it again soon.
+    // A retry that was skipped or stopped should not come back immediately.
     Some(if undone && is_due { RetryState { until: Some(later(now, policy.cap)), ..after } } else { after })
 }
 
-/// An item was tried as often as the budget allows: instead of silence, a question.
+/// Returns the question to log if the item has just used up its retry budget.
 fn ask_for_attention(item: ItemId, before: Option<RetryState>, after: Option<RetryState>) -> Option<LogEntry> {
     let needs = |state: Option<RetryState>| state.filter(|state| state.setback == Setback::NeedsAttention);
     let state = needs(after).filter(|_| needs(before).is_none())?;
-    let text = format!("needs attention: failed {} times and is not tried again by itself", state.total);
+    let text = format!("needs attention: failed {} times, no more automatic attempts", state.total);
     let question = Question::of_host(ATTENTION, &text, [Remedy::TryAgain, Remedy::Refuse], 0);
     let id = ErrorId::of_question(item, ATTENTION);
     Some(LogEntry::new(LogLevel::Warning, text).with_item(item).with_question(id, question))

@@ -1,4 +1,4 @@
-//! What follows from a decision, for whoever hosts the ledger to perform.
+//! The effects of a decision, which the host performs.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,68 +9,68 @@ use crate::request::RunRequest;
 use crate::store::StateChange;
 use crate::trigger::Trigger;
 
-/// Something to be done. Whoever performs it has to know every kind.
+/// An action for the host. The enum is exhaustive: the host must handle every variant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Effect {
-    /// Store this. The writes of one decision belong into one transaction.
+    /// Store this change. Put all writes of one decision into one transaction.
     Write(StateChange),
-    /// Put this question into the log of the run, in place of the entry with its id.
+    /// Add this question to the run's log. It replaces the entry with the same id.
     Ask(LogEntry),
-    /// Take out of the log of the run what asks something of this item.
+    /// Remove the questions about this item from the run's log.
     Settle(ItemId),
-    /// The next deadline may be earlier than it was, or something may start now: call [`tick`](super::RetryLedger::tick).
+    /// Call [`tick`](super::RetryLedger::tick): the next deadline may be earlier now, or a session may have to start.
     Wake,
-    /// Start a session that nobody asked for in person.
+    /// Start a session that no caller requested.
     Start(Start),
 }
 
-/// A session to be started.
+/// A session to start.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Start {
-    /// Why.
+    /// The reason.
     pub reason: StartReason,
-    /// What its handlers are told has started it.
+    /// The trigger that the handlers see.
     pub trigger: Trigger,
-    /// How firmly it is asked for.
+    /// The origin of the request.
     pub ask: Ask,
-    /// What it is about.
+    /// The handlers or items to run.
     pub targets: Targets,
 }
 
-/// What a session is about.
+/// The handlers or items that a session runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Targets {
-    /// What is preferred of these handlers.
+    /// The preferred items of these handlers.
     Handlers(BTreeSet<HandlerId>),
     /// These items.
     Items(BTreeMap<HandlerId, BTreeSet<ItemId>>),
 }
 
-/// Why there is a session.
+/// The reason for a session.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum StartReason {
-    /// Somebody or something asked for it.
+    /// It was requested.
     #[default]
     Asked,
-    /// Items that had failed were due.
+    /// Failed items were due.
     Retry,
     /// An earlier session was interrupted.
     Resumed,
-    /// What held it is over.
+    /// The environment no longer holds it.
     Lifted,
 }
 
 impl Start {
-    /// A session that the passing of time has started.
+    /// Creates the effect that starts a scheduled session.
     pub(super) fn scheduled(reason: StartReason, targets: Targets) -> Effect {
         Effect::Start(Self { reason, trigger: Trigger::Scheduled, ask: Ask::Automatic, targets })
     }
 }
 
 impl Targets {
-    /// What a request is about.
+    /// Returns the targets of a request.
     pub(super) fn of(request: RunRequest) -> Self {
         match request.items {
             Some(items) => Self::Items(BTreeMap::from([(request.handler, items)])),

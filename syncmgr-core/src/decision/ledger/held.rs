@@ -1,4 +1,4 @@
-//! Runs that the environment holds: no network, a metered one, battery.
+//! Runs that wait for the environment: for a network, an unmetered network, or mains power.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,38 +8,39 @@ use crate::decision::retry::Ask;
 use crate::id::{HandlerId, ItemId};
 use crate::request::RunRequest;
 
-/// A run that was held.
+/// A run that the environment holds.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct HeldRun {
-    /// What it was to do.
+    /// The request.
     pub request: RunRequest,
-    /// What held it.
+    /// The reason for the wait.
     pub hold: Hold,
-    /// How firmly it was asked for.
+    /// The origin of the request.
     pub ask: Ask,
-    /// Why there was a session.
+    /// The reason for its session.
     pub reason: StartReason,
 }
 
-/// The run of each handler that is started once nothing holds it any more.
+/// The held run of each handler. It starts once the environment allows it.
 #[derive(Clone, Debug, Default)]
 pub(super) struct HeldRuns(BTreeMap<HandlerId, HeldRun>);
 
 impl HeldRuns {
-    /// A run was held. One for each handler does what both ask for.
+    /// Adds a held run. A run of the same handler that already waits is merged into it.
     pub(super) fn add(&mut self, mut run: HeldRun) {
         let handler = run.request.handler;
         if let Some(earlier) = self.0.remove(&handler) {
             run.ask = run.ask.max(earlier.ask);
-            // What takes up an interrupted session does less than what was asked for besides.
+            // A run that resumes a session must not narrow a merged request.
             run.reason = if earlier.reason == run.reason { run.reason } else { StartReason::Asked };
             run.request.items = union(earlier.request.items, run.request.items);
         }
         self.0.insert(handler, run);
     }
 
-    /// This begins. Where it is about what is preferred, nobody knows yet which items those are.
+    /// Removes from the held run everything that this request covers. A request for the preferred items does not name them, so
+    /// it covers only a held run of the same kind.
     pub(super) fn begins(&mut self, request: &RunRequest) {
         match &request.items {
             Some(items) => self.runs(request.handler, items.iter().copied()),
@@ -50,7 +51,7 @@ impl HeldRuns {
         }
     }
 
-    /// These items run now.
+    /// Removes items that run now from the held run.
     pub(super) fn runs(&mut self, handler: HandlerId, running: impl IntoIterator<Item = ItemId>) {
         let held = self.0.get_mut(&handler).and_then(|held| held.request.items.as_mut());
         let Some(held) = held else { return };
@@ -65,7 +66,7 @@ impl HeldRuns {
         self.0.remove(&handler);
     }
 
-    /// What holds the handler's next run, if one waits.
+    /// Returns the reason why the handler's next run waits, if one does.
     pub(super) fn hold_of(&self, handler: HandlerId) -> Option<&Hold> {
         self.0.get(&handler).map(|held| &held.hold)
     }
@@ -74,7 +75,7 @@ impl HeldRuns {
         self.0.is_empty()
     }
 
-    /// Takes the runs that nothing holds any more.
+    /// Removes and returns the runs that may start.
     pub(super) fn take_lifted(&mut self, is_lifted: impl Fn(&HeldRun) -> bool) -> Vec<HeldRun> {
         let (lifted, held) = std::mem::take(&mut self.0).into_iter().partition(|(_, held)| is_lifted(held));
         self.0 = held;
@@ -82,7 +83,7 @@ impl HeldRuns {
     }
 }
 
-/// What both ask for; `None` is what is preferred.
+/// Returns the items of both requests; `None` stands for the preferred items.
 fn union(one: Option<BTreeSet<ItemId>>, other: Option<BTreeSet<ItemId>>) -> Option<BTreeSet<ItemId>> {
     let mut both = one?;
     both.append(&mut other?);

@@ -1,4 +1,4 @@
-//! Sessions that were under way when whoever ran them was gone.
+//! Sessions that were interrupted because their process ended.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::SystemTime;
@@ -7,37 +7,37 @@ use crate::id::{HandlerId, ItemId, SessionId};
 use crate::request::RunRequest;
 use crate::store::{Course, SessionEnd, SessionRecord, StateChange};
 
-/// When what was interrupted goes on.
+/// The time at which interrupted runs continue.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Resume {
-    /// With the next session of its handler in which what is preferred runs. Where somebody chooses, what they choose counts.
+    /// In the next session that runs the handler's preferred items. An explicit choice of items does not resume them.
     #[default]
     AtNextTrigger,
-    /// By itself, as soon as the manager's scheduler runs.
+    /// As soon as the manager's scheduler runs, without a request.
     AtOnce,
 }
 
-/// A run that was interrupted.
+/// An interrupted run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Unfinished {
-    /// The session it was part of.
+    /// Its session.
     pub session: SessionId,
-    /// What it was asked for; `None` is what is preferred.
+    /// The requested items; `None` for the preferred items.
     pub items: Option<BTreeSet<ItemId>>,
 }
 
-/// The sessions that were interrupted, each until nothing of it is left to do.
+/// The interrupted sessions. Each stays here until all its runs were resumed.
 #[derive(Clone, Debug)]
 pub(super) struct Interrupted {
     resume: Resume,
     sessions: Vec<Session>,
-    /// Handlers whose interrupted runs were started again, and may not have been taken up yet.
+    /// Handlers with a session already started to resume their runs.
     resumed: BTreeSet<HandlerId>,
 }
 
-/// A session that was interrupted, and the runs of it that nobody has taken up.
+/// An interrupted session, and its runs that were not resumed yet.
 #[derive(Clone, Debug)]
 struct Session {
     record: SessionRecord,
@@ -49,18 +49,18 @@ impl Interrupted {
         Self { resume, sessions: Vec::new(), resumed: BTreeSet::new() }
     }
 
-    /// Takes the sessions without an end. Returns what is to be stored of those in which nothing was left to do.
+    /// Loads the sessions that have not ended. Returns the changes that end those without runs.
     pub(super) fn restore(&mut self, sessions: Vec<SessionRecord>, now: SystemTime) -> Vec<StateChange> {
         self.sessions = sessions.into_iter().map(Session::of).collect();
         self.end_finished(now)
     }
 
-    /// Whether interrupted runs are to be started by themselves.
+    /// Returns `true` if the scheduler has to start interrupted runs.
     pub(super) fn is_to_resume(&self) -> bool {
         self.resume == Resume::AtOnce && !self.sessions.is_empty()
     }
 
-    /// The handlers with interrupted runs that are to be started by themselves, each once.
+    /// Returns the handlers whose interrupted runs the scheduler has to start. Returns each handler once.
     pub(super) fn take_to_resume(&mut self, is_registered: impl Fn(HandlerId) -> bool) -> BTreeSet<HandlerId> {
         if !self.is_to_resume() {
             return BTreeSet::new();
@@ -71,13 +71,13 @@ impl Interrupted {
         due
     }
 
-    /// What kept a handler from beginning is over, and a run that was to go on may have been held by it. Whether one is to be
-    /// started again.
+    /// Allows another attempt to resume the handler's runs, because the handler can begin again. Returns `true` if a session was
+    /// already started for them.
     pub(super) fn resume_again(&mut self, handler: HandlerId) -> bool {
         self.resumed.remove(&handler)
     }
 
-    /// What was interrupted of the handler.
+    /// Returns the interrupted runs of a handler.
     pub(super) fn of(&self, handler: HandlerId) -> Vec<Unfinished> {
         let of_handler = |session: &Session| {
             let items = session.left.get(&handler)?.items.clone();
@@ -86,7 +86,7 @@ impl Interrupted {
         self.sessions.iter().filter_map(of_handler).collect()
     }
 
-    /// The run that took these up has ended.
+    /// Removes the handler's runs in these sessions: they were resumed and have ended.
     pub(super) fn done(&mut self, handler: HandlerId, done: &[SessionId], now: SystemTime) -> Vec<StateChange> {
         for session in self.sessions.iter_mut().filter(|session| done.contains(&session.record.session)) {
             session.left.remove(&handler);
@@ -106,7 +106,7 @@ impl Interrupted {
         }
     }
 
-    /// Sessions of which nothing is left are over. Returns what is to be stored of them.
+    /// Removes the sessions without runs. Returns the changes that end them.
     fn end_finished(&mut self, now: SystemTime) -> Vec<StateChange> {
         let finished = self.sessions.extract_if(.., |session| session.left.is_empty());
         finished.map(|session| session.ended(now)).collect()

@@ -1,4 +1,4 @@
-//! What may run now, and what was to run and did not.
+//! The selection of items that may run now, and of due items that did not run.
 
 use std::time::SystemTime;
 
@@ -18,7 +18,7 @@ use crate::time::later;
 use crate::trigger::Trigger;
 
 impl RetryLedger {
-    /// A run is about to begin. Returns why it may not; where the environment holds it, it waits until that is over.
+    /// Begins a run. Returns the reason if it may not begin; a run that the environment holds is started later.
     #[must_use = "perform the effects"]
     pub fn begin(
         &mut self,
@@ -31,15 +31,15 @@ impl RetryLedger {
         let handler = request.handler;
         if let Some(hold) = holds(facts, capabilities, request.trigger, ask) {
             self.held.add(HeldRun { request, hold: hold.clone(), ask, reason });
-            // It may have been lifted since the facts were read.
+            // The environment may have changed since `facts` were read.
             return (Some(hold), vec![Effect::Wake]);
         }
         self.held.begins(&request);
         (self.hold(handler, HANDLER_ITSELF, &[], ask, now), Vec::new())
     }
 
-    /// A run is about to run an item with these claims. Returns why it may not run now; one that may is not due meanwhile,
-    /// and how it ends says when it is again.
+    /// Selects an item with these claims for a run. Returns the reason if it may not run now. A selected item is no longer due;
+    /// the end of its attempt sets the next due time.
     #[must_use = "perform the effects"]
     pub fn select(
         &mut self,
@@ -68,13 +68,13 @@ impl RetryLedger {
         }
     }
 
-    /// These items run now, and wait for the environment no more.
+    /// Removes these items from the held run, because they run now.
     pub fn runs(&mut self, handler: HandlerId, items: impl IntoIterator<Item = ItemId>) {
         self.held.runs(handler, items);
     }
 
-    /// What was due when a run began and did not run in it, because the handler declined for example, is due again later,
-    /// and runs in any session before. What `lists` does not know is not.
+    /// Postpones items that were due when a run began and did not run in it, for example because the handler declined. Any
+    /// earlier session still runs them. Items for which `lists` returns `false` are not postponed.
     #[must_use = "perform the effects"]
     pub fn put_off_missed(
         &mut self,
@@ -84,7 +84,7 @@ impl RetryLedger {
         lists: impl Fn(ItemId) -> bool,
         now: SystemTime,
     ) -> Vec<Effect> {
-        // What waited for the environment may have been due among other things, and those alone were preferred.
+        // Only these sessions were started for due items. A held run (`Lifted`) may have been one of them.
         if !matches!(reason, StartReason::Retry | StartReason::Lifted) {
             return Vec::new();
         }
@@ -93,8 +93,8 @@ impl RetryLedger {
         missed.into_iter().map(|item| self.postpone(handler, item, now, later(now, policy.cap))).collect()
     }
 
-    /// Items were selected and are in no attempt, because the run was stopped before: they are due as they were, or after a
-    /// wait where that has passed.
+    /// Returns selected items that have no attempt because the run was stopped before. Each is due again at its old time, or
+    /// after a wait if that time has passed.
     #[must_use = "perform the effects"]
     pub fn put_back(
         &mut self,
@@ -117,7 +117,7 @@ impl RetryLedger {
         effects
     }
 
-    /// An item was due and is in quarantine: it stays due.
+    /// Postpones a due item that is in quarantine.
     #[must_use = "perform the effects"]
     pub fn put_off_quarantined(
         &mut self,
@@ -134,7 +134,7 @@ impl RetryLedger {
         }
     }
 
-    /// Adds what is known here to what is known of a handler, or an item of it, that claims this.
+    /// Adds the ledger's data about a handler, or about one of its items with these claims, to `known`.
     pub fn describe(&self, known: &mut Known, claims: &[&Claim], facts: Facts, now: SystemTime) {
         let (handler, about) = (known.handler, known.item.unwrap_or(HANDLER_ITSELF));
         if let Some(retry) = self.state_of(handler, about) {
@@ -145,15 +145,15 @@ impl RetryLedger {
             Some(item) => self.dues.due_of(handler, item).or_else(|| self.dues.due_of(handler, HANDLER_ITSELF)),
             None => self.dues.next_of(handler),
         };
-        // What holds only what is to run: where nothing waits and nothing is due, it is not why nothing runs.
+        // The environment and a backoff explain an idle handler only if it has due items.
         let is_due = known.due.is_some();
-        let world = holds(facts, capabilities, Trigger::Scheduled, Ask::Automatic).filter(|_| is_due);
-        known.conditions.extend(self.held.hold_of(handler).cloned().or(world));
+        let environment = holds(facts, capabilities, Trigger::Scheduled, Ask::Automatic).filter(|_| is_due);
+        known.conditions.extend(self.held.hold_of(handler).cloned().or(environment));
         let backing_off = self.hold(handler, HANDLER_ITSELF, claims, Ask::Automatic, now);
         known.conditions.extend(backing_off.filter(|_| is_due));
     }
 
-    /// Why an item with these claims may not run now, if it may not.
+    /// Returns the reason why an item with these claims may not run now, if there is one.
     fn hold(&self, handler: HandlerId, item: ItemId, claims: &[&Claim], ask: Ask, now: SystemTime) -> Option<Hold> {
         let now = self.time(now);
         let own = self.state_of(handler, item).and_then(|state| may_run(state, ask, now).err());
@@ -164,14 +164,14 @@ impl RetryLedger {
         own.or_else(|| of_claims.next())
     }
 
-    /// An item is due at this time.
+    /// Makes an item due at `until`.
     fn postpone(&mut self, handler: HandlerId, item: ItemId, now: SystemTime, until: SystemTime) -> Effect {
         let waiting = RetryState::new(Setback::Backoff, now, Some(until));
         self.set_due(handler, item, Some(&waiting));
         Effect::Wake
     }
 
-    /// What was due and was not run after all.
+    /// Returns the items whose time has come and that are no longer due.
     fn missed(&self, handler: HandlerId, now: SystemTime) -> impl Iterator<Item = ItemId> {
         let items = self.handlers.get(&handler).into_iter().flat_map(|handler| &handler.items);
         let missed = items.filter(move |(item, state)| {

@@ -1,4 +1,4 @@
-//! The ledger's decisions, each by example.
+//! Examples of the ledger's decisions.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -59,12 +59,12 @@ fn setback(setback: Setback) -> RetryState {
     RetryState::new(setback, at(0), None).with_failures(1, 1)
 }
 
-/// A ledger with both handlers, of which nothing is left.
+/// A ledger with both handlers and no retry states.
 fn ledger() -> RetryLedger {
     with(&[])
 }
 
-/// A ledger with both handlers, and this left of items of the mail handler.
+/// A ledger with both handlers and these retry states of the mail handler's items.
 fn with(states: &[(ItemId, RetryState)]) -> RetryLedger {
     let mut ledger = RetryLedger::new(Resume::AtNextTrigger);
     let _ = ledger.register(MAIL, NEEDS_NETWORK, states.iter().copied().collect(), at(0));
@@ -72,7 +72,7 @@ fn with(states: &[(ItemId, RetryState)]) -> RetryLedger {
     ledger
 }
 
-/// A ledger with this left of the account.
+/// A ledger with this retry state of the account.
 fn with_account(states: &[(ItemId, RetryState)], of_account: RetryState) -> RetryLedger {
     let mut ledger = with(states);
     let _ = ledger.restore(BTreeMap::from([(account(), of_account)]), Vec::new(), at(0));
@@ -117,7 +117,7 @@ fn request(handler: HandlerId) -> RunRequest {
     RunRequest::new(handler).with_trigger(Trigger::Scheduled)
 }
 
-/// Begins a run by itself, and says what holds it.
+/// Begins an automatic run and returns the hold, if any.
 fn begin(ledger: &mut RetryLedger, request: RunRequest, facts: Facts) -> Option<Hold> {
     let capabilities = if request.handler == MAIL { NEEDS_NETWORK } else { Capabilities::default() };
     let (hold, _) = ledger.begin(request, (Ask::Automatic, StartReason::Asked), capabilities, facts, at(0));

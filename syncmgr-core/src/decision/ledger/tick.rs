@@ -1,4 +1,4 @@
-//! What starts by itself.
+//! The sessions that the scheduler starts.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::SystemTime;
@@ -12,9 +12,9 @@ use crate::retry::RetryState;
 use crate::store::StateChange;
 
 impl RetryLedger {
-    /// Time has passed, or something has changed: starts what is due, what was interrupted and what nothing holds any more.
+    /// Starts due items, interrupted runs, and held runs that the environment now allows.
     ///
-    /// `waited_for` is the deadline that was waited for to its end, if one was: it has come, whatever the clock says.
+    /// `waited_for` is the deadline for which the scheduler has waited, if any. It counts as reached, whatever the clock says.
     #[must_use = "perform the effects"]
     pub fn tick(&mut self, waited_for: Option<SystemTime>, facts: Facts, now: SystemTime) -> Vec<Effect> {
         self.reached = waited_for.map_or(self.reached, |deadline| deadline.max(self.reached));
@@ -25,17 +25,17 @@ impl RetryLedger {
         effects
     }
 
-    /// When [`tick`](Self::tick) is to be called at the latest.
+    /// Returns the deadline for the next call of [`tick`](Self::tick).
     pub fn next_deadline(&self) -> Option<SystemTime> {
         self.dues.next()
     }
 
-    /// Whether anything may have to be started by itself.
+    /// Returns `true` if the scheduler may have to start a session.
     pub fn has_pending(&self) -> bool {
         self.interrupted.is_to_resume() || self.next_deadline().is_some() || !self.held.is_empty()
     }
 
-    /// What is known of the environment has changed. Once the network is back nothing backs off any more.
+    /// Handles a change of the environment. When the network is back, all backoffs end.
     #[must_use = "perform the effects"]
     pub fn facts_changed(&mut self, before: Facts, facts: Facts) -> Vec<Effect> {
         if !reconnected(before, facts) {
@@ -56,7 +56,7 @@ impl RetryLedger {
         effects
     }
 
-    /// Clears the items that back off, of handlers that are registered.
+    /// Clears the backoff of all items of registered handlers. Returns these items.
     fn clear_items(&mut self) -> BTreeMap<HandlerId, BTreeSet<ItemId>> {
         let mut cleared = BTreeMap::<_, BTreeSet<_>>::new();
         for (id, handler) in self.handlers.iter_mut().filter(|(_, handler)| handler.registered.is_some()) {
@@ -69,26 +69,25 @@ impl RetryLedger {
         cleared
     }
 
-    /// What was interrupted of a handler. It stays until a run that took it up is [`finished`](Self::finished).
+    /// Returns the interrupted runs of a handler. They stay until the run that resumes them is [`finished`](Self::finished).
     pub fn interrupted(&self, handler: HandlerId) -> Vec<Unfinished> {
         self.interrupted.of(handler)
     }
 
-    /// The run that took up what these sessions had left has ended.
+    /// Handles the end of the run that resumed the handler's part of these sessions.
     #[must_use = "perform the effects"]
     pub fn finished(&mut self, handler: HandlerId, sessions: &[SessionId], now: SystemTime) -> Vec<Effect> {
         writes(self.interrupted.done(handler, sessions, now))
     }
 
-    /// Takes up what was interrupted.
+    /// Starts the interrupted runs.
     fn resume(&mut self) -> Option<Effect> {
         let is_registered = |of| self.handlers.get(&of).is_some_and(|handler| handler.registered.is_some());
         let handlers = self.interrupted.take_to_resume(is_registered);
         (!handlers.is_empty()).then(|| Start::scheduled(StartReason::Resumed, Targets::Handlers(handlers)))
     }
 
-    /// What the environment held, and holds no more, goes on. One whose handler is gone is started too, and fails as it
-    /// should.
+    /// Starts the held runs that the environment now allows. A run whose handler no longer exists starts too, and fails.
     fn start_lifted(&mut self, facts: Facts) -> Vec<Effect> {
         let is_lifted = |held: &HeldRun| {
             let handler = self.handlers.get(&held.request.handler);
@@ -106,7 +105,7 @@ fn lift(held: HeldRun) -> Effect {
     Effect::Start(Start { reason, trigger: request.trigger, ask, targets: Targets::of(request) })
 }
 
-/// Starts items whose time has come, and whole handlers that could not begin.
+/// Starts due items. A handler that could not begin runs with its preferred items.
 fn start_items(due: BTreeMap<HandlerId, BTreeSet<ItemId>>) -> Vec<Effect> {
     let (whole, items): (BTreeMap<_, _>, BTreeMap<_, _>) =
         due.into_iter().partition(|(_, items)| items.contains(&HANDLER_ITSELF));

@@ -6,7 +6,7 @@ const OK: HResult = HResult::S_OK;
 const FALSE: HResult = HResult::S_FALSE;
 const FAIL: HResult = HResult::E_FAIL;
 
-/// Every stage, with every shape of the call in it.
+/// Every stage with every state of its call.
 fn stages() -> Vec<Stage> {
     let calls = [Call::Running, Call::Early(OK), Call::Early(FAIL), Call::Window];
     let with_calls = |stage: fn(Call) -> Stage| calls.map(stage);
@@ -21,7 +21,7 @@ fn stages() -> Vec<Stage> {
     stages
 }
 
-/// Every event, with every code that makes a difference to it.
+/// Every event with each code that has a different effect.
 fn events() -> Vec<Event> {
     let codes = [OK, FALSE, FAIL];
     let mut events = Vec::new();
@@ -58,22 +58,22 @@ fn at(stage: Stage) -> Protocol {
 fn every_event_in_every_stage() {
     let mut matrix = String::new();
     for stage in stages() {
-        writeln!(matrix, "{stage:?}").expect("strings take everything");
+        writeln!(matrix, "{stage:?}").expect("writing to a string never fails");
         let asks = [Ask::Progress, Ask::Log, Ask::Attention, Ask::Connection];
         let answers = asks.map(|ask| format!("{ask:?} {}", at(stage).answer(ask)));
-        writeln!(matrix, "    asks: {}", answers.join(", ")).expect("strings take everything");
+        writeln!(matrix, "    asks: {}", answers.join(", ")).expect("writing to a string never fails");
         for event in events() {
             let mut protocol = at(stage);
             let step = protocol.on(event);
             let moved = if protocol.stage == stage { "stays".to_string() } else { format!("{:?}", protocol.stage) };
-            writeln!(matrix, "    {event:?}: {step:?}, {moved}").expect("strings take everything");
+            writeln!(matrix, "    {event:?}: {step:?}, {moved}").expect("writing to a string never fails");
         }
     }
     insta::assert_snapshot!(matrix);
 }
 
 #[test]
-fn a_run_made_to_explain_goes_to_the_results_and_from_there_to_a_retry() {
+fn a_run_that_explains_starts_with_the_results_and_may_retry() {
     let mut run = Protocol::new(Purpose::Explain);
     let steps = [Event::Initialized(OK), Event::Listed(OK), Event::Attached].map(|event| run.on(event));
     assert_eq!(steps, [Step::Do(Action::List), Step::Do(Action::Attach), Step::Wait]);
@@ -95,7 +95,7 @@ fn a_misused_event_never_moves_the_stage() {
 }
 
 #[test]
-fn every_stage_after_attaching_passes_through_detaching() {
+fn every_attached_run_is_detached_before_its_release() {
     for stage in stages() {
         for event in events() {
             let mut protocol = at(stage);
@@ -108,7 +108,7 @@ fn every_stage_after_attaching_passes_through_detaching() {
 }
 
 #[test]
-fn what_was_wanted_before_the_window_is_delivered_when_it_opens() {
+fn a_skip_before_the_window_is_delivered_when_it_opens() {
     let mut protocol = at(Stage::Preparing(Call::Running));
     assert_eq!(protocol.on(Event::SkipWanted), Step::Do(Action::Hold));
     assert_eq!(protocol.on(Event::PrepareReturned(OK)), Step::Do(Action::Deliver));
@@ -116,7 +116,7 @@ fn what_was_wanted_before_the_window_is_delivered_when_it_opens() {
 }
 
 #[test]
-fn what_no_window_delivered_in_prepare_is_delivered_in_synchronize() {
+fn a_skip_that_prepare_did_not_deliver_is_delivered_in_synchronize() {
     let mut protocol = at(Stage::Preparing(Call::Running));
     protocol.on(Event::SkipWanted);
     protocol.on(Event::PrepareCompleted(OK));
@@ -126,7 +126,7 @@ fn what_no_window_delivered_in_prepare_is_delivered_in_synchronize() {
 }
 
 #[test]
-fn a_stop_while_preparing_keeps_synchronize_from_being_called() {
+fn a_stop_while_preparing_prevents_synchronize() {
     let mut protocol = at(Stage::Preparing(Call::Window));
     protocol.on(Event::StopWanted);
     protocol.on(Event::PrepareCompleted(OK));
@@ -134,7 +134,7 @@ fn a_stop_while_preparing_keeps_synchronize_from_being_called() {
 }
 
 #[test]
-fn with_every_item_skipped_synchronize_is_not_called_and_all_is_well() {
+fn a_run_with_all_items_skipped_succeeds_without_synchronize() {
     let mut protocol = at(Stage::Preparing(Call::Window));
     protocol.on(Event::Emptied);
     protocol.on(Event::PrepareCompleted(OK));
@@ -143,7 +143,7 @@ fn with_every_item_skipped_synchronize_is_not_called_and_all_is_well() {
 }
 
 #[test]
-fn a_retry_starts_with_nothing_cancelled() {
+fn a_retry_starts_without_an_earlier_stop() {
     let mut protocol = at(Stage::Synchronizing(Call::Window));
     protocol.on(Event::StopWanted);
     protocol.on(Event::SynchronizeCompleted(OK));
@@ -166,7 +166,7 @@ fn a_run_for_settings_is_never_prepared() {
 }
 
 #[test]
-fn a_retry_asked_for_before_show_error_returns_still_starts() {
+fn a_retry_requested_before_show_error_returns_starts() {
     let mut protocol = at(Stage::Results);
     protocol.on(Event::ErrorOpened);
     assert_eq!(protocol.on(Event::ErrorCompleted(HResult::S_SYNCMGR_RETRYSYNC, Chosen::Some)), Step::Wait);
@@ -174,14 +174,14 @@ fn a_retry_asked_for_before_show_error_returns_still_starts() {
 }
 
 #[test]
-fn a_stop_before_the_choice_keeps_prepare_from_being_called() {
+fn a_stop_before_the_choice_prevents_prepare() {
     let mut protocol = at(Stage::Ready);
     assert_eq!(protocol.on(Event::StopWanted), Step::Do(Action::Hold));
     assert_eq!(protocol.on(Event::Chosen(Chosen::Some)), Step::Do(Action::Detach));
 }
 
 #[test]
-fn where_the_callback_is_set_before_the_listing_it_is_not_set_again_and_is_taken_away() {
+fn a_callback_set_before_the_listing_is_kept_and_removed_on_failure() {
     let attached = || {
         let mut run = Protocol::new(Purpose::Synchronize);
         assert_eq!(run.on(Event::Initialized(OK)), Step::Do(Action::List));
@@ -195,14 +195,14 @@ fn where_the_callback_is_set_before_the_listing_it_is_not_set_again_and_is_taken
 }
 
 #[test]
-fn a_callback_set_at_the_wrong_time_does_not_count_as_taken_away() {
+fn a_callback_set_at_the_wrong_time_leaves_the_run_attached() {
     let mut protocol = at(Stage::Preparing(Call::Window));
     assert_eq!(protocol.on(Event::Attached), Step::Misused(Misuse::Stale));
     assert_eq!(protocol.answer(Ask::Log), OK);
 }
 
 #[test]
-fn a_stop_while_an_error_is_shown_keeps_the_retry_from_starting() {
+fn a_stop_while_an_error_is_shown_prevents_the_retry() {
     let mut protocol = at(Stage::ShowingError(Call::Window));
     assert_eq!(protocol.on(Event::StopWanted), Step::Do(Action::Hold));
     let retry = Event::ErrorCompleted(HResult::S_SYNCMGR_RETRYSYNC, Chosen::Some);

@@ -1,50 +1,50 @@
-//! The words of the protocol: where a run stands, what happens to it, and what to do about it.
+//! The vocabulary of the protocol: purposes, stages, events and actions.
 
 use crate::decision::call::{Call, Misuse};
 use crate::hresult::HResult;
 
-/// What a run was made for.
+/// The purpose of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {
-    /// To synchronize.
+    /// Synchronization.
     Synchronize,
-    /// To be configured only: neither prepare nor synchronize follows (R36).
+    /// Configuration only: neither `prepare` nor `synchronize` follows.
     Settings,
-    /// To look at what an earlier run left in the log: an entry is opened, and may ask for a retry (R144 to R150).
+    /// Explanation of a log entry of an earlier run, which may lead to a retry.
     Explain,
 }
 
-/// Where a run stands.
+/// The current stage of a run, corresponding to H1 to H13 of the contract.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Stage {
-    /// Nothing was called (H1). Left by the return of `initialize`.
+    /// No method was called. Left by the return of `initialize`.
     Created,
-    /// Takes part (H2, H3). Left by the listing.
+    /// `initialize` returned `S_OK`. Left by the listing.
     Initialized,
-    /// The items are known (H4). Left by attaching the callback.
+    /// The items are known. Left by setting the callback.
     Listed,
-    /// The callback is set; choice (H5). Left by the choice, by opening properties, or by closing.
+    /// The callback is set. Left by the choice, by opening properties, or by closing.
     Ready,
-    /// Properties are open (H5p). Left to `Ready`.
+    /// Properties are open. Left to `Ready`.
     ShowingProperties(Call),
-    /// `prepare` is under way (H6, H6e, H7). Left to `Prepared` by exactly `S_OK`, else to `Detaching`.
+    /// `prepare` is active. Left to `Prepared` by `S_OK`, otherwise to `Detaching`.
     Preparing(Call),
-    /// Ready to synchronize (H8). Left by admission.
+    /// The run is prepared. Left by admission.
     Prepared,
-    /// `synchronize` is under way (H9, H9e, H10). Left to `Results`.
+    /// `synchronize` is active. Left to `Results`.
     Synchronizing(Call),
-    /// The run is over and its results are looked at (H11). Left by opening an error or by closing.
+    /// The attempt has ended and its results are shown. Left by opening an error or by closing.
     Results,
-    /// An error is being explained (H11e). Left to `Results`, or to `Preparing` for a retry.
+    /// An error is shown. Left to `Results`, or to `Preparing` for a retry.
     ShowingError(Call),
-    /// The callback is being taken away (H12). Left to `Released`.
+    /// The callback is being removed. Left to `Released`.
     Detaching,
-    /// Over (H13).
+    /// The run is released.
     Released,
 }
 
-/// Something that happened.
+/// An event of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event {
@@ -54,7 +54,7 @@ pub enum Event {
     Listed(HResult),
     /// The callback is set.
     Attached,
-    /// Somebody opened properties.
+    /// The user opened the properties.
     PropertiesOpened,
     /// `ShowProperties` returned.
     PropertiesReturned(HResult),
@@ -72,29 +72,29 @@ pub enum Event {
     SynchronizeReturned(HResult),
     /// `SynchronizeCompleted` arrived.
     SynchronizeCompleted(HResult),
-    /// Somebody wants an item skipped.
+    /// A caller requested to skip an item.
     SkipWanted,
-    /// Somebody wants every item stopped.
+    /// A caller requested to stop all items.
     StopWanted,
-    /// Every chosen item has ended before `synchronize` began.
+    /// All chosen items have ended before `synchronize` began.
     Emptied,
-    /// Somebody opened a log entry that is a link.
+    /// The user opened a log entry that is a link.
     ErrorOpened,
     /// `ShowError` returned.
     ErrorReturned(HResult),
     /// `ShowErrorCompleted` arrived.
     ErrorCompleted(HResult, Chosen),
-    /// A retry that was asked for is granted: items are prepared again.
+    /// A requested retry is granted: items are prepared again.
     Retried,
-    /// Nobody looks at the results any more.
+    /// The choice or the results were closed.
     Closed,
-    /// The callback was taken away.
+    /// The callback was removed.
     Detached,
     /// The handler panicked or missed its deadline outside an item.
     Lost,
 }
 
-/// Whether any item is meant.
+/// Tells whether a set of items is empty.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Chosen {
     /// At least one item.
@@ -103,18 +103,18 @@ pub enum Chosen {
     None,
 }
 
-/// What to do about an event.
+/// The next step after an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// Do this.
+    /// Perform this action.
     Do(Action),
-    /// Nothing now; something else will happen.
+    /// Wait for another event.
     Wait,
-    /// The event does not belong here; note it, it had no effect.
+    /// Log the event; it was not expected and had no effect.
     Misused(Misuse),
 }
 
-/// Something the manager has to do next.
+/// An action for the manager.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Action {
@@ -124,42 +124,42 @@ pub enum Action {
     List,
     /// Set the callback.
     Attach,
-    /// Let items be chosen.
+    /// Offer the items for choice.
     Choose,
     /// Call `ShowProperties`.
     ShowProperties,
-    /// Take the item whose properties were shown out of the choice.
+    /// Remove the item whose properties were shown from the choice.
     RemoveItem,
     /// Call `PrepareForSync` with the chosen items.
     Prepare,
-    /// Ask to be admitted.
+    /// Request admission.
     Admit,
     /// Call `Synchronize`.
     Synchronize,
-    /// Call `SetItemStatus` for what was wanted: the window is open.
+    /// Call `SetItemStatus` with the requested skips and stops: a window is open.
     Deliver,
-    /// Keep what was wanted: `Progress` answers it, and the next window delivers it (R128).
+    /// Store the skip or stop: `Progress` reports it, and the next window delivers it.
     Hold,
-    /// The run is over; show its results.
+    /// Show the results: the attempt has ended.
     ShowResults,
     /// Call `ShowError`.
     ShowError,
-    /// Take the callback away.
+    /// Remove the callback.
     Detach,
-    /// Let go of the run.
+    /// Release the run.
     Release(Reported),
 }
 
-/// Whether the end of a run is worth a word in the log.
+/// Tells whether the log has to mention the end of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reported {
-    /// It ended as it may.
+    /// It does not.
     Quietly,
-    /// It ended before it could begin, with this code.
+    /// The run failed with this code before an attempt began.
     Failed(HResult),
 }
 
-/// What a handler asks through the callback.
+/// A call of the handler through the callback.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ask {
     /// `Progress`.

@@ -1,4 +1,4 @@
-//! Shared resources as examples and properties.
+//! Examples and properties of shared resources.
 
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ fn fail(before: Option<RetryState>, now: u64) -> Option<RetryState> {
     after(&STEADY, before.as_ref(), failed(FailureClass::Transient), at(now), 0)
 }
 
-fn ask(before: Option<RetryState>, until: u64, now: u64) -> Option<RetryState> {
+fn fail_until(before: Option<RetryState>, until: u64, now: u64) -> Option<RetryState> {
     let verdict = failed(FailureClass::NotBefore(RetryAt::At(at(until))));
     after(&STEADY, before.as_ref(), verdict, at(now), 0)
 }
@@ -36,7 +36,7 @@ fn is_held(state: Option<RetryState>, now: u64) -> bool {
 }
 
 #[test]
-fn the_third_failure_in_a_row_holds_a_resource_and_each_after_the_hold_for_longer() {
+fn the_third_failure_in_a_row_holds_a_resource() {
     let second = fail(fail(None, 1), 2);
     assert_eq!(second, Some(RetryState::new(Setback::Backoff, at(1), None).with_failures(2, 2)));
     assert!(!is_held(second, 2));
@@ -47,40 +47,44 @@ fn the_third_failure_in_a_row_holds_a_resource_and_each_after_the_hold_for_longe
 }
 
 #[test]
-fn a_success_between_starts_the_count_over() {
+fn a_success_resets_the_number_of_failures() {
     let state = fail(fail(succeed(fail(fail(None, 1), 2), 3), 4), 5);
     assert!(!is_held(state, 5));
 }
 
 #[test]
-fn a_success_ends_a_backoff_but_not_what_the_peer_asked_for() {
+fn a_success_ends_a_backoff_but_not_a_not_before_time() {
     let backing_off = fail(fail(fail(None, 1), 2), 3);
     assert_eq!(succeed(backing_off, 4), None);
-    let asked = ask(None, 90, 5);
-    assert_eq!(succeed(asked, 89), asked);
-    assert_eq!(succeed(asked, 90), None);
-    assert_eq!(succeed(clear(asked, Clearing::Force), 6), None, "somebody insisted");
+    let not_before = fail_until(None, 90, 5);
+    assert_eq!(succeed(not_before, 89), not_before);
+    assert_eq!(succeed(not_before, 90), None);
+    assert_eq!(succeed(clear(not_before, Clearing::Force), 6), None, "a forced request clears it");
 }
 
 #[test]
-fn the_latest_time_the_peer_gave_counts() {
-    let state = ask(ask(ask(None, 50, 1), 90, 2), 70, 3);
+fn the_latest_not_before_time_wins() {
+    let state = fail_until(fail_until(fail_until(None, 50, 1), 90, 2), 70, 3);
     assert_eq!(state, Some(RetryState::new(Setback::NotBefore, at(1), Some(at(90))).with_failures(0, 3)));
-    assert_eq!(ask(state, 100, 90).and_then(|state| state.until), Some(at(100)));
+    assert_eq!(fail_until(state, 100, 90).and_then(|state| state.until), Some(at(100)));
     let backing_off = fail(fail(fail(None, 1), 2), 3);
-    assert_eq!(ask(backing_off, 20, 4).and_then(|state| state.until), Some(at(20)), "a backoff is only our guess");
+    assert_eq!(
+        fail_until(backing_off, 20, 4).and_then(|state| state.until),
+        Some(at(20)),
+        "a not-before time replaces a backoff"
+    );
 }
 
 #[test]
-fn a_failure_that_was_under_way_does_not_shorten_what_the_peer_asked_for() {
-    let asked = ask(fail(fail(None, 1), 2), 90, 3);
-    assert_eq!(fail(asked, 4), asked);
+fn a_failure_does_not_shorten_a_not_before_time() {
+    let not_before = fail_until(fail(fail(None, 1), 2), 90, 3);
+    assert_eq!(fail(not_before, 4), not_before);
     let third = RetryState::new(Setback::Backoff, at(1), Some(at(120))).with_failures(3, 4);
-    assert_eq!(fail(asked, 90), Some(third), "the third in a row");
+    assert_eq!(fail(not_before, 90), Some(third), "the third failure in a row");
 }
 
 #[test]
-fn what_tells_nothing_of_the_resource_leaves_it_as_it_was() {
+fn other_outcomes_do_not_change_the_resource() {
     let others = [
         failed(FailureClass::Permanent),
         failed(FailureClass::Gone),
@@ -90,7 +94,7 @@ fn what_tells_nothing_of_the_resource_leaves_it_as_it_was() {
         Verdict::plain(Outcome::Stopped),
     ];
     for verdict in others {
-        for before in [None, fail(None, 1), fail(fail(fail(None, 1), 2), 3), ask(None, 90, 1)] {
+        for before in [None, fail(None, 1), fail(fail(fail(None, 1), 2), 3), fail_until(None, 90, 1)] {
             assert_eq!(after(&STEADY, before.as_ref(), verdict, at(4), 0), before);
         }
     }
@@ -110,31 +114,31 @@ fn acts() -> impl Strategy<Value = Vec<(Act, u64)>> {
 
 proptest! {
     #[test]
-    fn however_many_fail_at_once_the_hold_is_that_of_the_third(crowd in 3..200_usize) {
+    fn many_failures_at_the_same_time_hold_no_longer_than_three(crowd in 3..200_usize) {
         let state = (0..crowd).fold(None, |state, _| fail(state, 100));
         prop_assert_eq!(state.and_then(|state| state.until), Some(at(130)));
     }
 
     #[test]
-    fn a_resource_is_held_only_for_a_time_and_while_the_peer_asks_for_it(acts in acts()) {
-        let (mut state, mut now, mut asked) = (None, 1_000, 0);
+    fn a_hold_of_a_resource_always_ends_at_a_known_time(acts in acts()) {
+        let (mut state, mut now, mut not_before) = (None, 1_000, 0);
         for (act, passed) in acts {
             now += passed;
             state = match act {
                 Act::Fail => fail(state, now),
                 Act::Ask(wait) => {
                     let until = now + wait;
-                    asked = asked.max(if wait == 0 { now + 30 } else { until });
-                    ask(state, until, now)
+                    not_before = not_before.max(if wait == 0 { now + 30 } else { until });
+                    fail_until(state, until, now)
                 }
                 Act::Succeed => succeed(state, now),
             };
-            prop_assert!(now >= asked || is_held(state, now));
+            prop_assert!(now >= not_before || is_held(state, now));
             if let Some(left) = state {
                 prop_assert!(matches!(left.setback, Setback::Backoff | Setback::NotBefore));
                 let end = left.until.unwrap_or(at(now));
                 prop_assert!(may_run(&left, Ask::Automatic, end).is_ok());
-                prop_assert!(end <= at(asked.max(now + STEADY.cap.as_secs())));
+                prop_assert!(end <= at(not_before.max(now + STEADY.cap.as_secs())));
                 prop_assert!(may_run(&left, Ask::Forced, at(now)).is_ok());
             }
         }

@@ -1,4 +1,4 @@
-//! Retry as properties.
+//! Properties of retry states.
 
 use proptest::prelude::*;
 
@@ -30,10 +30,10 @@ fn times() -> impl Strategy<Value = SystemTime> {
 }
 
 fn verdicts() -> impl Strategy<Value = Verdict> {
-    let asked = prop_oneof![waits().prop_map(RetryAt::After), times().prop_map(RetryAt::At)];
+    let retry_at = prop_oneof![waits().prop_map(RetryAt::After), times().prop_map(RetryAt::At)];
     let class = prop_oneof![
         4 => Just(FailureClass::Transient),
-        2 => asked.prop_map(FailureClass::NotBefore),
+        2 => retry_at.prop_map(FailureClass::NotBefore),
         1 => Just(FailureClass::Permanent),
         1 => Just(FailureClass::Gone),
         1 => Just(FailureClass::UnreadableState),
@@ -72,7 +72,7 @@ fn perform(policy: &RetryPolicy, before: Option<RetryState>, step: &Step) -> Opt
 
 proptest! {
     #[test]
-    fn a_wait_is_bounded_by_the_cap_and_the_jitter_and_never_shorter_than_without(
+    fn a_wait_is_bounded_by_the_cap_and_the_jitter(
         policy in policies(), failures in any::<u32>(), chance in any::<u64>()
     ) {
         let steady = delay(&policy.with_jitter(0), failures, chance);
@@ -95,15 +95,15 @@ proptest! {
     }
 
     #[test]
-    fn by_itself_an_item_is_tried_within_its_budgets_and_then_needs_attention(
+    fn automatic_attempts_end_with_the_budget(
         policy in policies(), tries in proptest::collection::vec((advances(), any::<u64>()), 100)
     ) {
-        let (mut state, mut in_vain, mut all) = (None, 0, 0);
+        let (mut state, mut without_progress, mut all) = (None, 0, 0);
         let mut now = at(1_000_000);
         for (advance, chance) in tries {
             state = after(&policy, state.as_ref(), TRANSIENT, advance, now, chance);
             all += 1;
-            in_vain = if advance == Advance::Moved { 0 } else { in_vain + 1 };
+            without_progress = if advance == Advance::Moved { 0 } else { without_progress + 1 };
             let left = state.unwrap();
             prop_assert_eq!(left.total, all);
             let Some(until) = left.until else { break };
@@ -112,32 +112,32 @@ proptest! {
             now = until;
         }
         let (budget, partial_budget) = (policy.budget.max(1), policy.partial_budget.max(1));
-        prop_assert!(in_vain <= budget && all <= partial_budget);
+        prop_assert!(without_progress <= budget && all <= partial_budget);
         prop_assert_eq!(state.map(|state| state.setback), Some(Setback::NeedsAttention));
-        prop_assert!(in_vain + 1 >= budget || all == partial_budget, "not sooner");
+        prop_assert!(without_progress + 1 >= budget || all == partial_budget, "the item gave up too early");
     }
 
     #[test]
-    fn asking_by_hand_among_the_automatic_attempts_never_makes_the_wait_longer(
-        by_hand in proptest::collection::vec(any::<bool>(), 1..30)
+    fn manual_requests_never_make_the_wait_longer(
+        manual in proptest::collection::vec(any::<bool>(), 1..30)
     ) {
         let policy = STEADY.with_budget(u32::MAX, u32::MAX);
         let (mut with, mut without, now) = (None, None, at(1_000_000));
-        for asked in by_hand {
-            let before = if asked { clear(with, Clearing::Manual) } else { with };
+        for is_manual in manual {
+            let before = if is_manual { clear(with, Clearing::Manual) } else { with };
             with = after(&policy, before.as_ref(), TRANSIENT, Advance::Nothing, now, 0);
-            if !asked || without.is_none() {
+            if !is_manual || without.is_none() {
                 without = after(&policy, without.as_ref(), TRANSIENT, Advance::Nothing, now, 0);
             }
             prop_assert!(wait(with, now) <= wait(without, now));
-            if asked {
+            if is_manual {
                 prop_assert_eq!(wait(with, now), Some(policy.initial));
             }
         }
     }
 
     #[test]
-    fn every_hold_has_a_way_out_and_nobody_is_let_in_who_was_not_before(policy in policies(), steps in steps()) {
+    fn every_hold_can_end_and_stronger_requests_run_at_least_as_often(policy in policies(), steps in steps()) {
         let mut state = None;
         for step in steps {
             state = perform(&policy, state, &step);
@@ -158,7 +158,7 @@ proptest! {
     }
 
     #[test]
-    fn once_a_time_has_come_it_has_come_for_good(policy in policies(), steps in steps(), later in 0..1_u64 << 40) {
+    fn an_item_may_run_at_any_time_after_its_due_time(policy in policies(), steps in steps(), later in 0..1_u64 << 40) {
         let state = steps.iter().fold(None, |state, step| perform(&policy, state, step));
         if let Some(until) = state.and_then(|state| state.until) {
             let then = until + Duration::from_secs(later);
@@ -167,7 +167,7 @@ proptest! {
     }
 
     #[test]
-    fn a_failure_is_followed_by_its_whole_wait_whatever_the_clock_did(
+    fn a_failure_is_followed_by_its_whole_wait_whatever_the_clock_does(
         policy in policies(), steps in steps(), now in times(), chance in any::<u64>()
     ) {
         let before = steps.iter().fold(None, |state, step| perform(&policy, state, step));
@@ -180,27 +180,29 @@ proptest! {
     }
 
     #[test]
-    fn a_success_leaves_nothing(policy in policies(), steps in steps(), now in times()) {
+    fn a_success_clears_the_retry_state(policy in policies(), steps in steps(), now in times()) {
         let before = steps.iter().fold(None, |state, step| perform(&policy, state, step));
         let success = Verdict::plain(Outcome::Succeeded);
         prop_assert_eq!(after(&policy, before.as_ref(), success, Advance::Nothing, now, 0), None);
     }
 
     #[test]
-    fn the_peer_is_left_alone_until_it_said(policy in policies(), steps in steps(), asked in times(), now in times()) {
+    fn an_item_does_not_run_before_the_not_before_time(
+        policy in policies(), steps in steps(), not_before in times(), now in times()
+    ) {
         let before = steps.iter().fold(None, |state, step| perform(&policy, state, step));
-        let verdict = failed(FailureClass::NotBefore(RetryAt::At(asked)));
+        let verdict = failed(FailureClass::NotBefore(RetryAt::At(not_before)));
         let left = after(&policy, before.as_ref(), verdict, Advance::Nothing, now, 0).unwrap();
-        prop_assert!(left.until >= Some(asked.min(later(now, Duration::MAX))));
-        if asked > now {
-            prop_assert!(left.until <= Some(asked + Duration::from_millis(1)));
+        prop_assert!(left.until >= Some(not_before.min(later(now, Duration::MAX))));
+        if not_before > now {
+            prop_assert!(left.until <= Some(not_before + Duration::from_millis(1)));
             prop_assert!(may_run(&left, Ask::ByHand, now).is_err());
         }
         prop_assert_eq!(clear(clear(Some(left), Clearing::Reconnect), Clearing::Manual), Some(left));
     }
 
     #[test]
-    fn what_is_stored_is_read_as_it_was(policy in policies(), steps in steps()) {
+    fn a_retry_state_survives_a_round_trip_through_json(policy in policies(), steps in steps()) {
         for state in steps.iter().scan(None, |state, step| { *state = perform(&policy, *state, step); Some(*state) }) {
             let stored = serde_json::to_string(&state).unwrap();
             prop_assert_eq!(serde_json::from_str::<Option<RetryState>>(&stored).unwrap(), state);

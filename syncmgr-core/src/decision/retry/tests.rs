@@ -1,4 +1,4 @@
-//! Retry as examples.
+//! Examples of retry states.
 
 use super::*;
 use crate::decision::verdict::Outcome;
@@ -39,7 +39,7 @@ fn the_default_waits_are_those_of_the_table() {
 }
 
 #[test]
-fn chance_adds_up_to_the_jitter_and_starts_over_beyond_it() {
+fn the_jitter_depends_on_chance_and_stays_within_its_limit() {
     let wait = |chance| delay(&STEADY.with_jitter(10), 1, chance);
     let (shortest, longest) = (Duration::from_secs(30), Duration::from_secs(33));
     assert_eq!([wait(0), wait(1)], [shortest, shortest + Duration::from_nanos(1)]);
@@ -47,13 +47,13 @@ fn chance_adds_up_to_the_jitter_and_starts_over_beyond_it() {
 }
 
 #[test]
-fn a_failure_nobody_classed_is_transient() {
+fn a_failure_without_a_class_is_transient() {
     let marked = failed(FailureClass::Transient);
     assert_eq!(after(&STEADY, None, marked, Advance::Nothing, at(5), 0), fail(None, at(5)));
 }
 
 #[test]
-fn failures_that_got_further_wait_as_after_the_first_and_end_with_the_larger_budget() {
+fn failures_with_progress_wait_the_initial_time_up_to_the_larger_budget() {
     let policy = STEADY.with_budget(2, 4);
     let mut state = None;
     for total in 1..4 {
@@ -66,7 +66,7 @@ fn failures_that_got_further_wait_as_after_the_first_and_end_with_the_larger_bud
 }
 
 #[test]
-fn a_failure_that_got_further_is_none_of_those_in_vain() {
+fn a_failure_with_progress_does_not_count_as_one_in_a_row() {
     let policy = STEADY.with_budget(1, 9);
     let setback = |advance| after(&policy, None, TRANSIENT, advance, at(9), 0).map(|state| state.setback);
     assert_eq!(setback(Advance::Moved), Some(Setback::Backoff));
@@ -74,7 +74,7 @@ fn a_failure_that_got_further_is_none_of_those_in_vain() {
 }
 
 #[test]
-fn what_the_peer_asked_for_is_kept_to_the_millisecond_and_beyond_the_cap() {
+fn a_not_before_time_is_rounded_up_and_may_exceed_the_cap() {
     let until = |retry_at, now| {
         let verdict = failed(FailureClass::NotBefore(retry_at));
         let state = after(&DEFAULT, None, verdict, Advance::Nothing, now, u64::MAX).unwrap();
@@ -84,15 +84,15 @@ fn what_the_peer_asked_for_is_kept_to_the_millisecond_and_beyond_the_cap() {
     let week = Duration::from_secs(7 * 24 * 60 * 60);
     assert_eq!(until(RetryAt::After(week), at(10)), at(10) + week);
     assert_eq!(until(RetryAt::At(at(77_777)), at(10)), at(77_777));
-    assert_eq!(until(RetryAt::At(at(9)), at(10)), at(40), "past: the first wait");
+    assert_eq!(until(RetryAt::At(at(9)), at(10)), at(40), "a time in the past becomes the initial wait");
     assert_eq!(until(RetryAt::After(Duration::ZERO), at(10)), at(40));
     let between = at(20) + Duration::from_nanos(1);
-    assert_eq!(until(RetryAt::At(between), at(10)), at(20) + Duration::from_millis(1), "never earlier");
+    assert_eq!(until(RetryAt::At(between), at(10)), at(20) + Duration::from_millis(1), "it is rounded up");
     assert_eq!(until(RetryAt::After(Duration::MAX), at(10)), at(253_402_300_799) + Duration::from_millis(999));
 }
 
 #[test]
-fn what_the_peer_asked_for_counts_to_the_larger_budget_only() {
+fn a_not_before_time_counts_only_toward_the_larger_budget() {
     let before = fail(fail(None, at(1)), at(2));
     let verdict = failed(FailureClass::NotBefore(RetryAt::At(at(900))));
     let state = after(&STEADY, before.as_ref(), verdict, Advance::Nothing, at(3), 0);
@@ -102,7 +102,7 @@ fn what_the_peer_asked_for_counts_to_the_larger_budget_only() {
 }
 
 #[test]
-fn what_only_somebody_can_mend_has_no_time() {
+fn a_failure_that_needs_a_change_has_no_due_time() {
     let classes = [
         (FailureClass::Permanent, Setback::Permanent),
         (FailureClass::Gone, Setback::Gone),
@@ -116,7 +116,7 @@ fn what_only_somebody_can_mend_has_no_time() {
 }
 
 #[test]
-fn needing_the_user_counts_nothing() {
+fn a_needs_user_outcome_does_not_count_as_a_failure() {
     let before = fail(None, at(1));
     let needs_user = Verdict::plain(Outcome::NeedsUser);
     let state = after(&STEADY, before.as_ref(), needs_user, Advance::Moved, at(2), 0);
@@ -126,7 +126,7 @@ fn needing_the_user_counts_nothing() {
 }
 
 #[test]
-fn being_left_out_changes_nothing() {
+fn a_skipped_or_stopped_item_keeps_its_retry_state() {
     for before in [None, fail(None, at(1))] {
         for outcome in [Outcome::Skipped, Outcome::Stopped] {
             assert_eq!(after(&STEADY, before.as_ref(), Verdict::plain(outcome), Advance::Moved, at(2), 0), before);
@@ -135,7 +135,7 @@ fn being_left_out_changes_nothing() {
 }
 
 #[test]
-fn a_clock_that_was_set_back_neither_holds_an_item_nor_lets_it_run_without_a_wait() {
+fn a_clock_set_back_ends_a_backoff_and_the_next_failure_waits() {
     let before = fail(None, at(1_000_000)).unwrap();
     assert!(may_run(&before, Ask::Automatic, at(1_000_001)).is_err());
     assert_eq!(may_run(&before, Ask::Automatic, at(999_999)), Ok(()));
@@ -145,7 +145,7 @@ fn a_clock_that_was_set_back_neither_holds_an_item_nor_lets_it_run_without_a_wai
 }
 
 #[test]
-fn who_asks_by_hand_waits_only_for_the_peer_and_who_insists_for_nothing() {
+fn a_manual_request_waits_only_for_the_peer_a_forced_one_never() {
     for setback in Setback::ALL {
         let state = RetryState::new(setback, at(10), Some(at(20)));
         let may = |ask, now| may_run(&state, ask, at(now)).is_ok();
@@ -157,7 +157,7 @@ fn who_asks_by_hand_waits_only_for_the_peer_and_who_insists_for_nothing() {
 }
 
 #[test]
-fn a_hold_tells_what_the_state_says() {
+fn a_hold_has_the_data_of_the_retry_state() {
     let state = RetryState::new(Setback::Backoff, at(10), Some(at(20))).with_failures(3, 8);
     assert_eq!(state.hold(), Some(Hold::BackingOff { until: at(20), failures: 3 }));
     assert_eq!(may_run(&state, Ask::Automatic, at(11)), Err(Hold::BackingOff { until: at(20), failures: 3 }));
@@ -167,7 +167,7 @@ fn a_hold_tells_what_the_state_says() {
 }
 
 #[test]
-fn reconnecting_and_asking_clear_a_backoff_and_force_what_the_peer_asked_for() {
+fn only_force_clears_a_not_before_time() {
     for setback in Setback::ALL {
         let state = Some(RetryState::new(setback, at(10), Some(at(20))));
         let cleared = [Clearing::Reconnect, Clearing::Manual, Clearing::Force].map(|by| clear(state, by).is_none());
@@ -182,7 +182,7 @@ fn reconnecting_and_asking_clear_a_backoff_and_force_what_the_peer_asked_for() {
 }
 
 #[test]
-fn no_number_is_too_large_for_a_wait() {
+fn the_wait_saturates_at_the_largest_numbers() {
     let most = RetryPolicy {
         initial: Duration::MAX,
         factor: u32::MAX,
@@ -200,7 +200,7 @@ fn no_number_is_too_large_for_a_wait() {
 }
 
 #[test]
-fn a_state_is_stored_readably_and_as_it_is() {
+fn a_retry_state_has_a_readable_stored_form() {
     let state = fail(None, at(1)).unwrap();
     let stored = serde_json::json!({
         "setback": "backoff", "failures": 1, "total": 1, "since": 1_000, "until": 31_000

@@ -1,11 +1,11 @@
-//! The items of an attempt, by example and as properties.
+//! Examples and properties of an attempt's items.
 
 use proptest::prelude::*;
 
 use super::*;
 
 #[test]
-fn a_million_queued_items_take_11_bytes_each() {
+fn a_queued_item_takes_11_bytes() {
     assert_eq!(size_of::<Phase>(), 1);
     assert_eq!(size_of::<Packed>(), 5, "two for each item");
 }
@@ -21,7 +21,7 @@ fn a_skipped_item_is_never_begun() {
 }
 
 #[test]
-fn stopping_ends_what_has_not_begun_and_leaves_what_runs_to_its_worker() {
+fn a_stop_ends_queued_items_and_leaves_running_items_to_their_workers() {
     let mut run = RunState::new(3);
     run.begin_next();
     run.stop(CancelReason::SessionStopped);
@@ -32,7 +32,7 @@ fn stopping_ends_what_has_not_begun_and_leaves_what_runs_to_its_worker() {
 }
 
 #[test]
-fn an_attempt_that_is_given_its_items_stays_paused_or_stopped() {
+fn a_pause_or_stop_before_the_selection_stays_in_effect() {
     let mut run = RunState::default();
     run.select(2);
     assert_eq!((run.open(), run.begin_next(), run.pause()), (2, Some(0), Pause::Going));
@@ -59,7 +59,7 @@ fn a_held_item_begins_before_others_once_it_is_ready() {
 }
 
 #[test]
-fn an_item_that_ends_with_its_claims_leaves_the_others_theirs() {
+fn a_ready_item_that_is_skipped_does_not_affect_other_ready_items() {
     let mut run = RunState::new(3);
     (0..3).for_each(|item| run.hold(item));
     assert!((0..3).all(|item| run.ready(item)));
@@ -68,11 +68,11 @@ fn an_item_that_ends_with_its_claims_leaves_the_others_theirs() {
 }
 
 #[test]
-fn items_that_wait_for_claims_are_counted_apart_from_those_that_have_them() {
+fn items_waiting_for_claims_and_ready_items_are_counted_separately() {
     let mut run = RunState::new(5);
     (0..5).for_each(|item| run.hold(item));
     assert_eq!((run.waiting_for_claims(), run.ready_count(), run.has_ready()), (5, 0, false));
-    assert!(!run.has_next() && run.has_waiting(), "all of them wait");
+    assert!(!run.has_next() && run.has_waiting(), "all items wait for their claims");
     assert!(run.ready(1) && run.ready(2));
     assert_eq!((run.waiting_for_claims(), run.ready_count(), run.has_ready()), (3, 2, true));
     assert!(run.has_next() && run.has_waiting());
@@ -83,7 +83,7 @@ fn items_that_wait_for_claims_are_counted_apart_from_those_that_have_them() {
 }
 
 #[test]
-fn an_item_begins_out_of_turn_only_if_it_has_not_begun_and_waits_for_nothing() {
+fn only_a_queued_item_begins_before_its_turn() {
     let mut run = RunState::new(3);
     run.hold(0);
     assert!(run.begin(2));
@@ -93,7 +93,7 @@ fn an_item_begins_out_of_turn_only_if_it_has_not_begun_and_waits_for_nothing() {
 }
 
 #[test]
-fn where_every_item_has_begun_there_is_no_next() {
+fn an_attempt_whose_items_have_all_begun_has_no_next_item() {
     let mut run = RunState::new(1);
     assert!(run.has_next() && run.has_waiting());
     run.begin_next();
@@ -101,7 +101,7 @@ fn where_every_item_has_begun_there_is_no_next() {
 }
 
 #[test]
-fn an_item_that_is_told_twice_that_it_is_ready_begins_once() {
+fn an_item_that_becomes_ready_twice_begins_once() {
     let mut run = RunState::new(1);
     run.hold(0);
     assert!(run.ready(0) && run.ready(0));
@@ -120,7 +120,7 @@ fn a_held_item_that_is_skipped_or_stopped_releases_its_claims() {
 }
 
 #[test]
-fn a_pause_takes_claims_away_from_what_has_not_begun() {
+fn a_pause_releases_the_claims_of_items_that_have_not_begun() {
     let mut run = RunState::new(3);
     (0..3).for_each(|item| run.hold(item));
     assert!(run.ready(1));
@@ -173,7 +173,7 @@ fn acts() -> impl Strategy<Value = Vec<Act>> {
 
 proptest! {
     #[test]
-    fn every_item_begins_at_most_once_and_ends_at_most_once_whatever_happens(acts in acts()) {
+    fn every_item_begins_and_ends_at_most_once(acts in acts()) {
         let mut run = RunState::new(10);
         for act in acts {
             match act {

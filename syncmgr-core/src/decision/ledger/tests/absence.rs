@@ -1,7 +1,7 @@
 use super::*;
 
 #[test]
-fn a_handler_is_forgotten_with_its_interrupted_runs_and_what_only_it_claims() {
+fn forgetting_a_handler_ends_its_interrupted_runs_and_clears_its_claims() {
     let mut ledger = with_account(&[(INBOX, backoff(0, 30))], backoff(0, 60));
     let record = SessionRecord::new(SessionId(7), Uuid::nil(), Trigger::Manual, at(0), vec![request(MAIL)]);
     let _ = ledger.restore(BTreeMap::from([(account(), backoff(0, 60))]), vec![record], at(0));
@@ -21,12 +21,12 @@ fn a_handler_is_forgotten_with_its_interrupted_runs_and_what_only_it_claims() {
 }
 
 #[test]
-fn a_forgotten_item_is_neither_due_nor_waiting_nor_unfinished() {
+fn a_forgotten_item_is_not_due_not_held_and_not_resumed() {
     let mut ledger = with(&[(INBOX, backoff(0, 30))]);
-    let asked = request(MAIL).with_items([INBOX, DRAFTS]);
-    let record = SessionRecord::new(SessionId(7), Uuid::nil(), Trigger::Manual, at(0), vec![asked.clone()]);
+    let request = request(MAIL).with_items([INBOX, DRAFTS]);
+    let record = SessionRecord::new(SessionId(7), Uuid::nil(), Trigger::Manual, at(0), vec![request.clone()]);
     let _ = ledger.restore(BTreeMap::new(), vec![record], at(0));
-    let _ = begin(&mut ledger, asked, offline());
+    let _ = begin(&mut ledger, request, offline());
     let forgotten = StateChange::ForgetItem { handler: MAIL, item: INBOX };
     assert_eq!(ledger.forget_item(MAIL, INBOX), [Effect::Write(forgotten)]);
     assert_eq!((ledger.state_of(MAIL, INBOX), ledger.next_deadline()), (None, None));
@@ -35,7 +35,7 @@ fn a_forgotten_item_is_neither_due_nor_waiting_nor_unfinished() {
 }
 
 #[test]
-fn an_item_that_was_absent_for_long_is_forgotten_with_what_was_answered_of_it() {
+fn an_item_that_was_absent_for_long_is_forgotten_with_its_answers() {
     let mut ledger = with(&[(INBOX, backoff(0, 30))]);
     let question = Question::new("key", "which?", ["this".into()]);
     let _ = ledger.answer(MAIL, INBOX, question.clone(), 0);

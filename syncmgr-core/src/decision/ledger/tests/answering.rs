@@ -27,19 +27,19 @@ fn an_answer_that_refuses_changes_nothing() {
 }
 
 #[test]
-fn what_the_host_can_do_is_done_and_the_entry_goes() {
+fn the_host_carries_out_its_remedies_and_deletes_the_log_entry() {
     let reset = Effect::Write(StateChange::Reset { handler: MAIL, item: INBOX });
     for (remedy, change) in [(Remedy::Reset, reset), (Remedy::TryAgain, cleared())] {
         let mut ledger = with(&[(INBOX, backoff(0, 30))]);
         let question = question(&[remedy]);
         assert_eq!(ledger.answer(MAIL, INBOX, question.clone(), 0), [deleted(), change]);
         assert_eq!((ledger.state_of(MAIL, INBOX), ledger.next_deadline()), (None, None));
-        assert_eq!(ledger.answer_to(MAIL, INBOX, &question), None, "nothing is left to answer");
+        assert_eq!(ledger.answer_to(MAIL, INBOX, &question), None, "the answer is not stored");
     }
 }
 
 #[test]
-fn any_other_answer_is_kept_for_the_question_it_was_given_to() {
+fn any_other_answer_is_stored_with_its_question() {
     let mut ledger = with(&[(INBOX, backoff(0, 30))]);
     let question = plain_question();
     let answered = StateChange::Answered { handler: MAIL, item: INBOX, question: question.clone(), choice: 1 };
@@ -48,11 +48,11 @@ fn any_other_answer_is_kept_for_the_question_it_was_given_to() {
     let changed = Question::new("key", "which now?", ["this".into(), "that".into()]);
     assert_eq!(ledger.answer_to(MAIL, INBOX, &changed), Some(None));
     assert_eq!(ledger.answer_to(MAIL, DRAFTS, &question), None);
-    assert!(ledger.state_of(MAIL, INBOX).is_some(), "a backoff goes on");
+    assert!(ledger.state_of(MAIL, INBOX).is_some(), "the backoff continues");
 }
 
 #[test]
-fn an_item_that_waited_for_the_answer_waits_no_more() {
+fn an_answer_ends_the_wait_of_its_item() {
     let mut ledger = with(&[(INBOX, setback(Setback::NeedsUser))]);
     let effects = ledger.answer(MAIL, INBOX, plain_question(), 0);
     assert_eq!(effects.last(), Some(&cleared()));
@@ -60,7 +60,7 @@ fn an_item_that_waited_for_the_answer_waits_no_more() {
 }
 
 #[test]
-fn answers_that_were_used_up_or_forgotten_are_gone() {
+fn used_and_forgotten_answers_are_removed() {
     let question = plain_question();
     let answered = || {
         let mut ledger = ledger();

@@ -17,7 +17,7 @@ fn a_failure_is_due_after_its_wait_and_wakes_the_scheduler() {
 }
 
 #[test]
-fn a_success_leaves_nothing_and_settles_what_was_asked() {
+fn a_success_clears_the_retry_state_and_settles_the_questions() {
     let mut ledger = with(&[(INBOX, backoff(0, 30))]);
     let (after, effects) = end(&mut ledger, &attempted(INBOX, plain(Outcome::Succeeded), 40));
     assert_eq!(after, None);
@@ -28,20 +28,20 @@ fn a_success_leaves_nothing_and_settles_what_was_asked() {
 }
 
 #[test]
-fn a_success_of_what_had_never_failed_settles_nothing() {
+fn a_success_of_an_item_that_never_failed_settles_nothing() {
     let mut ledger = with_account(&[], backoff(0, 30));
     let (after, effects) = end(&mut ledger, &attempted(INBOX, plain(Outcome::Succeeded), 40));
     assert_eq!((after, effects), (None, Vec::new()));
 }
 
 #[test]
-fn the_end_of_an_item_also_changes_what_it_claims_and_that_is_written_once() {
+fn the_end_of_an_item_updates_its_resources_and_writes_each_change_once() {
     let mut ledger = ledger();
     let (_, effects) = ledger.ended(&attempted(INBOX, failed(), 100), &[account()]);
     let counted = RetryState::new(Setback::Backoff, at(100), None).with_failures(1, 1);
     let resource = StateChange::Resource { claim: account(), retry: Some(counted) };
     assert_eq!(effects, [Effect::Write(resource), Effect::Wake]);
-    assert!(!ledger.is_clean(PAGES) && ledger.concerns(PAGES, DRAFTS), "everybody may claim the account");
+    assert!(!ledger.is_clean(PAGES) && ledger.concerns(PAGES, DRAFTS), "any item may claim the account");
     let (_, effects) = ledger.ended(&attempted(INBOX, plain(Outcome::Succeeded), 200), &[account()]);
     let cleared = StateChange::Resource { claim: account(), retry: None };
     assert_eq!(effects[0], Effect::Write(cleared));
@@ -51,10 +51,10 @@ fn the_end_of_an_item_also_changes_what_it_claims_and_that_is_written_once() {
 }
 
 #[test]
-fn who_forces_an_item_clears_what_it_claims_and_nobody_else_does() {
-    let asked = RetryState::new(Setback::NotBefore, at(0), Some(at(900)));
-    for (by, left) in [(Clearing::Manual, Some(asked)), (Clearing::Force, None)] {
-        let mut ledger = with_account(&[], asked);
+fn only_a_forced_request_clears_the_resources_of_an_item() {
+    let not_before = RetryState::new(Setback::NotBefore, at(0), Some(at(900)));
+    for (by, left) in [(Clearing::Manual, Some(not_before)), (Clearing::Force, None)] {
+        let mut ledger = with_account(&[], not_before);
         let attempt = Attempted { by: Some(by), ..attempted(INBOX, plain(Outcome::Succeeded), 100) };
         let (_, effects) = ledger.ended(&attempt, &[account()]);
         assert_eq!(ledger.resources.get(&account()).copied(), left, "{by:?}");
@@ -63,19 +63,19 @@ fn who_forces_an_item_clears_what_it_claims_and_nobody_else_does() {
 }
 
 #[test]
-fn who_asks_by_hand_begins_afresh_unless_nothing_came_of_it() {
+fn a_manual_request_resets_the_failures_unless_skipped_or_stopped() {
     let before = RetryState::new(Setback::Backoff, at(0), Some(at(900))).with_failures(5, 5);
-    let by_hand = |verdict| Attempted { by: Some(Clearing::Manual), ..attempted(INBOX, verdict, 100) };
-    let (after, _) = end(&mut with(&[(INBOX, before)]), &by_hand(failed()));
+    let manual = |verdict| Attempted { by: Some(Clearing::Manual), ..attempted(INBOX, verdict, 100) };
+    let (after, _) = end(&mut with(&[(INBOX, before)]), &manual(failed()));
     assert_eq!(after, Some(backoff(100, 130)));
     for outcome in [Outcome::Skipped, Outcome::Stopped] {
-        let (after, _) = end(&mut with(&[(INBOX, before)]), &by_hand(plain(outcome)));
+        let (after, _) = end(&mut with(&[(INBOX, before)]), &manual(plain(outcome)));
         assert_eq!(after, Some(before), "{outcome}");
     }
 }
 
 #[test]
-fn who_calls_a_retry_off_does_not_want_it_again_soon() {
+fn a_skipped_retry_comes_back_after_the_longest_wait() {
     let (after, _) = end(&mut with(&[(INBOX, backoff(0, 30))]), &attempted(INBOX, plain(Outcome::Skipped), 30));
     assert_eq!(after.and_then(|state| state.until), Some(at(30) + POLICY.cap));
     let (after, _) = end(&mut with(&[(INBOX, backoff(0, 31))]), &attempted(INBOX, plain(Outcome::Skipped), 30));
@@ -83,25 +83,25 @@ fn who_calls_a_retry_off_does_not_want_it_again_soon() {
 }
 
 #[test]
-fn a_failure_whose_wait_is_over_at_once_is_no_retry_that_was_called_off() {
+fn a_failure_with_a_wait_of_zero_is_due_immediately() {
     let policy = POLICY.with_initial(Duration::ZERO);
     let (after, _) = end(&mut ledger(), &Attempted { policy: &policy, ..attempted(INBOX, failed(), 30) });
     assert_eq!(after.and_then(|state| state.until), Some(at(30)));
 }
 
 #[test]
-fn what_the_end_of_the_manager_stops_stays_as_it_was_and_due() {
+fn an_item_that_the_shutdown_stops_keeps_its_state_and_stays_due() {
     let mut ledger = with(&[(INBOX, backoff(0, 30))]);
     let cut = Attempted { stopped_by: StoppedBy::Shutdown, ..attempted(INBOX, plain(Outcome::Stopped), 40) };
     assert_eq!(end(&mut ledger, &cut), (Some(backoff(0, 30)), vec![Effect::Wake]));
     assert_eq!(ledger.next_deadline(), Some(at(30)));
     let failed = Attempted { verdict: failed(), ..cut };
     let (after, _) = end(&mut ledger, &failed);
-    assert_eq!(after.map(|state| state.failures), Some(2), "a failure is one, whoever shuts down");
+    assert_eq!(after.map(|state| state.failures), Some(2), "a failure counts even during shutdown");
 }
 
 #[test]
-fn an_item_that_has_used_up_its_budget_asks_once() {
+fn an_item_that_has_used_up_its_budget_asks_one_question() {
     let policy = POLICY.with_budget(2, 50);
     let mut ledger = ledger();
     let attempt = Attempted { policy: &policy, ..attempted(INBOX, failed(), 0) };
@@ -114,7 +114,7 @@ fn an_item_that_has_used_up_its_budget_asks_once() {
     let Some(Action::Decide(question)) = &entry.action else { panic!("{entry:?}") };
     assert_eq!(question.remedies[..], [Remedy::TryAgain, Remedy::Refuse]);
     assert_eq!(entry.error, Some(ErrorId::of_question(INBOX, &question.key)));
-    assert_eq!(end(&mut ledger, &attempt).1, [Effect::Wake], "it has been asked");
+    assert_eq!(end(&mut ledger, &attempt).1, [Effect::Wake], "the question is in the log already");
     assert_eq!(ledger.next_deadline(), None);
 }
 
@@ -131,15 +131,15 @@ fn a_handler_that_cannot_begin_is_due_as_a_whole() {
 }
 
 #[test]
-fn what_becomes_of_a_handler_that_is_not_here_is_kept_by_nobody() {
+fn an_unknown_handler_has_no_retry_state() {
     let mut ledger = RetryLedger::new(Resume::AtNextTrigger);
     let (after, _) = end(&mut ledger, &attempted(INBOX, failed(), 0));
-    assert_eq!(after, Some(backoff(0, 30)), "it is recorded all the same");
+    assert_eq!(after, Some(backoff(0, 30)), "the caller still receives the new state");
     assert_eq!((ledger.state_of(MAIL, INBOX), ledger.next_deadline()), (None, None));
 }
 
 #[test]
-fn a_retired_handler_keeps_what_is_left_and_nothing_of_it_is_due() {
+fn a_retired_handler_keeps_its_retry_states_but_is_not_due() {
     let mut ledger = with(&[(DRAFTS, backoff(0, 30))]);
     ledger.retire(MAIL);
     let (after, _) = end(&mut ledger, &attempted(INBOX, failed(), 0));
@@ -151,7 +151,7 @@ fn a_retired_handler_keeps_what_is_left_and_nothing_of_it_is_due() {
 }
 
 #[test]
-fn an_attempt_is_judged_by_the_time_that_was_waited_for() {
+fn a_failure_backs_off_from_the_latest_deadline_waited_for() {
     let mut ledger = ledger();
     let _ = ledger.tick(Some(at(1_000)), Facts::UNKNOWN, at(5));
     let (after, _) = end(&mut ledger, &attempted(INBOX, failed(), 5));

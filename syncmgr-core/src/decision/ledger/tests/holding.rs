@@ -9,11 +9,11 @@ fn lift(reason: StartReason, ask: Ask, targets: Targets) -> Start {
 }
 
 #[test]
-fn a_run_that_the_environment_holds_starts_when_that_is_over() {
+fn a_held_run_starts_once_the_environment_allows_it() {
     let mut ledger = ledger();
-    let asked = (Ask::Automatic, StartReason::Asked);
-    let held = ledger.begin(request(MAIL), asked, NEEDS_NETWORK, offline(), at(0));
-    assert_eq!(held, (Some(Hold::Offline), vec![Effect::Wake]), "it may have been lifted meanwhile");
+    let origin = (Ask::Automatic, StartReason::Asked);
+    let held = ledger.begin(request(MAIL), origin, NEEDS_NETWORK, offline(), at(0));
+    assert_eq!(held, (Some(Hold::Offline), vec![Effect::Wake]), "the environment may have changed since");
     assert!(ledger.has_pending());
     assert_eq!(lifted(&mut ledger, offline()), []);
     assert_eq!(lifted(&mut ledger, online()), [lift(StartReason::Lifted, Ask::Automatic, handlers(&[MAIL]))]);
@@ -22,17 +22,17 @@ fn a_run_that_the_environment_holds_starts_when_that_is_over() {
 }
 
 #[test]
-fn a_held_run_keeps_its_trigger_its_items_and_how_firmly_it_was_asked_for() {
+fn a_held_run_keeps_its_trigger_its_items_and_its_origin() {
     let mut ledger = ledger();
-    let by_hand = RunRequest::new(MAIL).with_items([INBOX]).with_trigger(Trigger::Manual);
-    let _ = ledger.begin(by_hand, (Ask::ByHand, StartReason::Resumed), NEEDS_NETWORK, offline(), at(0));
+    let manual = RunRequest::new(MAIL).with_items([INBOX]).with_trigger(Trigger::Manual);
+    let _ = ledger.begin(manual, (Ask::ByHand, StartReason::Resumed), NEEDS_NETWORK, offline(), at(0));
     let targets = items(MAIL, &[INBOX]);
     let start = Start { reason: StartReason::Resumed, trigger: Trigger::Manual, ask: Ask::ByHand, targets };
     assert_eq!(lifted(&mut ledger, online()), [start]);
 }
 
 #[test]
-fn held_runs_of_a_handler_become_one_that_does_what_all_ask_for() {
+fn held_runs_of_a_handler_are_merged_into_one() {
     let mut ledger = ledger();
     let hold = |ledger: &mut RetryLedger, request, ask, reason| {
         let _ = ledger.begin(request, (ask, reason), NEEDS_NETWORK, offline(), at(0));
@@ -50,22 +50,22 @@ fn held_runs_of_a_handler_become_one_that_does_what_all_ask_for() {
 }
 
 #[test]
-fn a_run_that_begins_need_not_wait_any_more() {
+fn a_run_that_begins_removes_the_held_run_it_covers() {
     let mut ledger = ledger();
     let _ = begin(&mut ledger, request(MAIL), offline());
     assert_eq!(begin(&mut ledger, request(MAIL).with_items([INBOX]), online()), None);
-    assert!(ledger.has_pending(), "single items are not what is preferred");
+    assert!(ledger.has_pending(), "a run of single items does not cover the preferred items");
     assert_eq!(begin(&mut ledger, request(MAIL), online()), None);
     assert!(!ledger.has_pending());
     assert_eq!(begin(&mut ledger, request(MAIL), online()), None);
 }
 
 #[test]
-fn single_items_wait_until_each_of_them_runs() {
+fn held_items_wait_until_each_of_them_runs() {
     let mut ledger = ledger();
     let _ = begin(&mut ledger, request(MAIL).with_items([INBOX, DRAFTS]), offline());
     assert_eq!(begin(&mut ledger, request(MAIL), online()), None);
-    assert!(ledger.has_pending(), "nobody knows yet which items are preferred");
+    assert!(ledger.has_pending(), "the preferred items are not known yet");
     ledger.runs(PAGES, [INBOX, DRAFTS]);
     ledger.runs(MAIL, [INBOX]);
     assert_eq!(lifted(&mut ledger.clone(), online())[0].targets, items(MAIL, &[DRAFTS]));
@@ -74,7 +74,7 @@ fn single_items_wait_until_each_of_them_runs() {
 }
 
 #[test]
-fn the_items_a_run_begins_with_wait_no_more() {
+fn the_items_of_a_run_that_begins_are_no_longer_held() {
     let mut ledger = ledger();
     let _ = begin(&mut ledger, request(MAIL).with_items([INBOX, DRAFTS]), offline());
     assert_eq!(begin(&mut ledger, request(MAIL).with_items([INBOX]), online()), None);
@@ -82,29 +82,29 @@ fn the_items_a_run_begins_with_wait_no_more() {
 }
 
 #[test]
-fn a_handler_that_backs_off_holds_its_run_and_nothing_waits_for_the_environment() {
+fn a_run_of_a_handler_that_backs_off_is_refused_and_not_held() {
     let mut ledger = with(&[(HANDLER_ITSELF, backoff(0, 30))]);
-    let asked = (Ask::Automatic, StartReason::Asked);
-    let (hold, effects) = ledger.begin(request(MAIL), asked, NEEDS_NETWORK, online(), at(10));
+    let automatic = (Ask::Automatic, StartReason::Asked);
+    let (hold, effects) = ledger.begin(request(MAIL), automatic, NEEDS_NETWORK, online(), at(10));
     assert_eq!((hold, effects), (Some(Hold::BackingOff { until: at(30), failures: 1 }), Vec::new()));
     assert!(ledger.held.is_empty());
-    let by_hand = (Ask::ByHand, StartReason::Asked);
-    assert_eq!(ledger.begin(request(MAIL), by_hand, NEEDS_NETWORK, online(), at(10)).0, None);
+    let manual = (Ask::ByHand, StartReason::Asked);
+    assert_eq!(ledger.begin(request(MAIL), manual, NEEDS_NETWORK, online(), at(10)).0, None);
 }
 
 #[test]
-fn a_held_run_whose_handler_is_gone_is_started_and_fails_as_it_should() {
+fn a_held_run_starts_although_its_handler_is_unregistered() {
     let mut ledger = RetryLedger::new(Resume::AtNextTrigger);
     let _ = begin(&mut ledger, request(MAIL), offline());
     assert_eq!(lifted(&mut ledger, offline()).len(), 1);
 }
 
 #[test]
-fn nothing_waits_for_a_handler_that_is_not_registered_any_more() {
-    for gone in [RetryLedger::unregister, RetryLedger::retire] {
+fn unregistering_a_handler_removes_its_held_run() {
+    for remove in [RetryLedger::unregister, RetryLedger::retire] {
         let mut ledger = with(&[(INBOX, backoff(0, 30))]);
         let _ = begin(&mut ledger, request(MAIL), offline());
-        gone(&mut ledger, MAIL);
+        remove(&mut ledger, MAIL);
         assert!(!ledger.has_pending());
     }
 }

@@ -24,7 +24,7 @@ fn unfinished(session: SessionId, items: Option<&[ItemId]>) -> Unfinished {
 }
 
 #[test]
-fn a_session_that_had_nothing_left_to_do_is_over() {
+fn an_interrupted_session_without_runs_ends_immediately() {
     let mut ledger = RetryLedger::new(Resume::AtNextTrigger);
     let sessions = vec![record(FIRST, Vec::new()), record(SECOND, vec![request(MAIL)])];
     assert_eq!(ledger.restore(BTreeMap::new(), sessions, at(50)), [ended(FIRST)]);
@@ -33,12 +33,12 @@ fn a_session_that_had_nothing_left_to_do_is_over() {
 }
 
 #[test]
-fn interrupted_runs_start_by_themselves_once_where_they_are_to() {
+fn interrupted_runs_start_once_if_the_policy_is_to_resume_them() {
     let sessions = || vec![record(FIRST, vec![request(MAIL), request(PAGES)])];
     let mut ledger = interrupted(Resume::AtOnce, sessions());
     assert!(ledger.has_pending());
     let resumed = start(StartReason::Resumed, handlers(&[MAIL]));
-    assert_eq!(ledger.tick(None, online(), at(50)), [resumed], "the other is not registered yet");
+    assert_eq!(ledger.tick(None, online(), at(50)), [resumed], "the other handler is not registered yet");
     assert_eq!(ledger.tick(None, online(), at(50)), []);
     assert_eq!(ledger.register(PAGES, Capabilities::default(), BTreeMap::new(), at(50)), [Effect::Wake]);
     assert_eq!(ledger.tick(None, online(), at(50)), [start(StartReason::Resumed, handlers(&[PAGES]))]);
@@ -55,7 +55,7 @@ fn a_retired_handler_is_not_resumed() {
 }
 
 #[test]
-fn an_interrupted_session_is_over_when_all_its_runs_have_been_finished() {
+fn an_interrupted_session_ends_when_all_its_runs_are_finished() {
     let sessions = vec![record(FIRST, vec![request(MAIL), request(PAGES)]), record(SECOND, vec![request(MAIL)])];
     let mut ledger = interrupted(Resume::AtNextTrigger, sessions);
     assert_eq!(ledger.interrupted(MAIL), [unfinished(FIRST, None), unfinished(SECOND, None)]);
@@ -66,7 +66,7 @@ fn an_interrupted_session_is_over_when_all_its_runs_have_been_finished() {
 }
 
 #[test]
-fn a_handler_that_can_begin_again_takes_up_what_a_run_of_given_items_leaves_to_others() {
+fn a_handler_that_can_begin_again_resumes_its_interrupted_run() {
     let mut ledger = interrupted(Resume::AtOnce, vec![record(FIRST, vec![request(MAIL)])]);
     let _ = ledger.tick(None, online(), at(50));
     let fails = |ledger: &mut RetryLedger| drop(ledger.began(&attempted(INBOX, failed(), 50), &request(MAIL)));
@@ -74,15 +74,15 @@ fn a_handler_that_can_begin_again_takes_up_what_a_run_of_given_items_leaves_to_o
         ledger.began(&attempted(INBOX, plain(Outcome::Succeeded), 60), &request).map(|(_, effects)| effects)
     };
     fails(&mut ledger);
-    assert_eq!(ledger.tick(None, online(), at(50)), [], "one that fails again is not resumed for that");
-    assert_eq!(begins(&mut ledger, request(MAIL)), Some(vec![]), "it takes the interrupted run up itself");
+    assert_eq!(ledger.tick(None, online(), at(50)), [], "another failure does not resume the run");
+    assert_eq!(begins(&mut ledger, request(MAIL)), Some(vec![]), "this run resumes the interrupted one");
     fails(&mut ledger);
     assert_eq!(begins(&mut ledger, request(MAIL).with_items([INBOX])), Some(vec![Effect::Wake]));
     assert_eq!(started(&ledger.tick(None, online(), at(60)))[0].reason, StartReason::Resumed);
 }
 
 #[test]
-fn a_run_that_is_finished_may_be_resumed_again_when_it_is_interrupted_again() {
+fn a_handler_can_be_resumed_again_after_a_run_has_finished() {
     let sessions = vec![record(FIRST, vec![request(MAIL)]), record(SECOND, vec![request(MAIL)])];
     let mut ledger = interrupted(Resume::AtOnce, sessions);
     assert_eq!(started(&ledger.tick(None, online(), at(50))).len(), 1);

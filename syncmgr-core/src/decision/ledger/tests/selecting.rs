@@ -17,15 +17,15 @@ fn an_item_that_backs_off_may_not_run_and_stays_due() {
 }
 
 #[test]
-fn an_item_that_may_run_is_not_due_meanwhile() {
+fn a_selected_item_is_no_longer_due() {
     let mut ledger = with(&[(INBOX, backoff(0, 30))]);
     assert_eq!(select(&mut ledger, INBOX, Ask::ByHand, 10), (None, Vec::new()));
     assert_eq!(ledger.next_deadline(), None);
-    assert_eq!(ledger.state_of(MAIL, INBOX), Some(&backoff(0, 30)), "how it ends says what is left");
+    assert_eq!(ledger.state_of(MAIL, INBOX), Some(&backoff(0, 30)), "the state stays until the attempt ends");
 }
 
 #[test]
-fn an_item_whose_resource_is_held_is_due_when_that_lets_it() {
+fn an_item_with_a_held_resource_is_due_when_the_resource_is_free() {
     for until in [backoff(0, 60), RetryState::new(Setback::NotBefore, at(0), Some(at(60)))] {
         let mut ledger = with_account(&[], until);
         let (hold, effects) = select(&mut ledger, INBOX, Ask::Automatic, 10);
@@ -36,19 +36,19 @@ fn an_item_whose_resource_is_held_is_due_when_that_lets_it() {
 }
 
 #[test]
-fn a_hold_of_the_whole_handler_that_knows_no_time_makes_nothing_due() {
+fn a_hold_of_the_handler_without_an_end_makes_nothing_due() {
     let mut ledger = with(&[(HANDLER_ITSELF, setback(Setback::Permanent)), (INBOX, backoff(0, 30))]);
     assert_eq!(select(&mut ledger, INBOX, Ask::Automatic, 40), (Some(Hold::Permanent), Vec::new()));
     assert_eq!(ledger.next_deadline(), None);
 }
 
 #[test]
-fn where_nothing_is_left_of_anything_everything_may_run() {
+fn an_item_without_retry_states_may_run() {
     assert_eq!(select(&mut ledger(), INBOX, Ask::Automatic, 0), (None, Vec::new()));
 }
 
 #[test]
-fn an_item_is_selected_by_the_time_that_was_waited_for() {
+fn selection_uses_the_latest_deadline_waited_for() {
     let mut ledger = with(&[(INBOX, backoff(0, 30))]);
     let _ = ledger.tick(Some(at(30)), Facts::UNKNOWN, at(3));
     assert_eq!(select(&mut ledger, INBOX, Ask::Automatic, 3).0, None);
@@ -60,18 +60,18 @@ fn put_off(ledger: &mut RetryLedger, reason: StartReason, lists: bool) -> Vec<Ef
 }
 
 #[test]
-fn what_was_due_and_did_not_run_is_due_again_after_the_longest_wait() {
+fn a_due_item_that_did_not_run_is_due_again_after_the_longest_wait() {
     for reason in [StartReason::Retry, StartReason::Lifted] {
         let mut ledger = with(&[(INBOX, backoff(0, 30)), (DRAFTS, backoff(0, 31))]);
         assert_eq!(put_off(&mut ledger, reason, true), [Effect::Wake], "{reason:?}");
-        assert_eq!(ledger.next_deadline(), Some(at(31)), "what is not due yet stays as it is");
+        assert_eq!(ledger.next_deadline(), Some(at(31)), "an item that is not due yet keeps its time");
         let _ = ledger.tick(None, Facts::UNKNOWN, at(31));
         assert_eq!(ledger.next_deadline(), Some(at(30) + POLICY.cap));
     }
 }
 
 #[test]
-fn what_nobody_wanted_again_or_nobody_lists_is_not_put_off() {
+fn only_listed_items_of_a_retry_session_are_put_off() {
     for (reason, lists) in [(StartReason::Asked, true), (StartReason::Resumed, true), (StartReason::Retry, false)] {
         let mut ledger = with(&[(INBOX, backoff(0, 30))]);
         assert_eq!(put_off(&mut ledger, reason, lists), [], "{reason:?}");
@@ -80,14 +80,14 @@ fn what_nobody_wanted_again_or_nobody_lists_is_not_put_off() {
 }
 
 #[test]
-fn what_is_still_due_was_not_missed() {
+fn an_item_that_is_still_due_is_not_put_off() {
     let mut ledger = with(&[(INBOX, backoff(0, 30))]);
     assert_eq!(ledger.put_off_missed(MAIL, StartReason::Retry, &POLICY, |_| true, at(30)), []);
     assert_eq!(ledger.next_deadline(), Some(at(30)));
 }
 
 #[test]
-fn what_was_selected_and_is_not_run_after_all_is_due_as_it_was() {
+fn a_selected_item_that_does_not_run_is_due_at_its_old_time() {
     let mut ledger = with(&[(INBOX, backoff(0, 30))]);
     let _ = select(&mut ledger, INBOX, Ask::ByHand, 10);
     assert_eq!(ledger.put_back(MAIL, [INBOX, DRAFTS], &POLICY, at(10)), [Effect::Wake]);
@@ -96,7 +96,7 @@ fn what_was_selected_and_is_not_run_after_all_is_due_as_it_was() {
 }
 
 #[test]
-fn what_was_selected_when_it_was_due_and_is_not_run_waits_as_long_as_may_be() {
+fn a_selected_due_item_that_does_not_run_waits_the_longest_time() {
     let mut ledger = with(&[(INBOX, backoff(0, 30))]);
     let _ = select(&mut ledger, INBOX, Ask::Automatic, 30);
     assert_eq!(ledger.put_back(MAIL, [INBOX], &POLICY, at(30)), [Effect::Wake]);
@@ -104,7 +104,7 @@ fn what_was_selected_when_it_was_due_and_is_not_run_waits_as_long_as_may_be() {
 }
 
 #[test]
-fn a_retry_in_quarantine_is_tried_again_after_the_first_wait() {
+fn a_due_item_in_quarantine_is_due_again_after_the_first_wait() {
     let mut ledger = ledger();
     assert_eq!(ledger.put_off_quarantined(MAIL, INBOX, StartReason::Asked, &POLICY, at(0)), []);
     assert_eq!(ledger.put_off_quarantined(MAIL, INBOX, StartReason::Retry, &POLICY, at(0)), [Effect::Wake]);
@@ -112,7 +112,7 @@ fn a_retry_in_quarantine_is_tried_again_after_the_first_wait() {
 }
 
 #[test]
-fn what_is_known_is_told_with_what_holds_it_and_when_it_is_due() {
+fn a_description_has_the_retry_state_the_due_time_and_the_holds() {
     let mut ledger = with_account(&[(INBOX, backoff(0, 600))], backoff(0, 60));
     let describe = |ledger: &RetryLedger, mut known: Known| {
         ledger.describe(&mut known, &[&account()], offline(), at(0));
@@ -122,7 +122,11 @@ fn what_is_known_is_told_with_what_holds_it_and_when_it_is_due() {
     let of_item = describe(&ledger, Known::of(MAIL).with_item(INBOX));
     assert_eq!(of_item, (Some(backoff(0, 600)), Some(at(600)), held.clone()));
     assert_eq!(describe(&ledger, Known::of(MAIL)), (None, Some(at(600)), held));
-    assert_eq!(describe(&ledger, Known::of(MAIL).with_item(DRAFTS)), (None, None, vec![]), "nothing of it is to run");
+    assert_eq!(
+        describe(&ledger, Known::of(MAIL).with_item(DRAFTS)),
+        (None, None, vec![]),
+        "the item has nothing to run"
+    );
     ledger.set(MAIL, HANDLER_ITSELF, Some(backoff(0, 90)));
     assert_eq!(describe(&ledger, Known::of(MAIL).with_item(DRAFTS)).1, Some(at(90)), "due with its handler");
     assert_eq!(begin(&mut ledger, request(PAGES), offline()), None);
@@ -131,7 +135,7 @@ fn what_is_known_is_told_with_what_holds_it_and_when_it_is_due() {
 }
 
 #[test]
-fn what_holds_a_run_that_waits_is_told_although_nothing_is_due() {
+fn a_description_has_the_hold_of_a_held_run_although_nothing_is_due() {
     let mut ledger = ledger();
     assert_eq!(begin(&mut ledger, request(MAIL), offline()), Some(Hold::Offline));
     let mut known = Known::of(MAIL);

@@ -1,7 +1,7 @@
 use super::*;
 
 #[test]
-fn what_is_due_is_started_once() {
+fn a_due_item_is_started_once() {
     let mut ledger = with(&[(INBOX, backoff(0, 30)), (DRAFTS, backoff(0, 40))]);
     assert_eq!(ledger.tick(None, Facts::UNKNOWN, at(29)), []);
     let effects = ledger.tick(None, Facts::UNKNOWN, at(30));
@@ -11,16 +11,16 @@ fn what_is_due_is_started_once() {
 }
 
 #[test]
-fn a_deadline_that_was_waited_for_has_come_whatever_the_clock_says() {
+fn a_deadline_waited_for_is_reached_whatever_the_clock_says() {
     let mut ledger = with(&[(INBOX, backoff(0, 30))]);
     assert_eq!(started(&ledger.tick(Some(at(30)), Facts::UNKNOWN, at(3))).len(), 1);
     assert_eq!((ledger.time(at(3)), ledger.time(at(31))), (at(30), at(31)));
     let _ = ledger.tick(Some(at(20)), Facts::UNKNOWN, at(3));
-    assert_eq!(ledger.time(at(3)), at(30), "it does not go back");
+    assert_eq!(ledger.time(at(3)), at(30), "the time does not go back");
 }
 
 #[test]
-fn a_handler_that_could_not_begin_is_started_whole_and_apart_from_single_items() {
+fn a_handler_that_could_not_begin_gets_a_session_of_its_own() {
     let mut ledger = with(&[(HANDLER_ITSELF, backoff(0, 30)), (INBOX, backoff(0, 30))]);
     let states = BTreeMap::from([(DRAFTS, backoff(0, 30))]);
     let _ = ledger.register(PAGES, Capabilities::default(), states, at(0));
@@ -32,30 +32,30 @@ fn a_handler_that_could_not_begin_is_started_whole_and_apart_from_single_items()
 }
 
 #[test]
-fn once_the_network_is_back_nothing_backs_off_any_more() {
-    let asked = RetryState::new(Setback::NotBefore, at(0), Some(at(900)));
-    let mut ledger = with_account(&[(INBOX, backoff(0, 600)), (DRAFTS, asked)], backoff(0, 600));
+fn all_backoffs_end_when_the_network_is_back() {
+    let not_before = RetryState::new(Setback::NotBefore, at(0), Some(at(900)));
+    let mut ledger = with_account(&[(INBOX, backoff(0, 600)), (DRAFTS, not_before)], backoff(0, 600));
     assert_eq!(ledger.facts_changed(online(), offline()), []);
     let effects = ledger.facts_changed(offline(), online());
     let cleared = StateChange::Retry { handler: MAIL, item: INBOX, retry: None };
     let resource = StateChange::Resource { claim: account(), retry: None };
     let started = start(StartReason::Retry, items(MAIL, &[INBOX]));
     assert_eq!(effects, [Effect::Write(cleared), Effect::Write(resource), started]);
-    assert_eq!((ledger.state_of(MAIL, INBOX), ledger.state_of(MAIL, DRAFTS)), (None, Some(&asked)));
+    assert_eq!((ledger.state_of(MAIL, INBOX), ledger.state_of(MAIL, DRAFTS)), (None, Some(&not_before)));
     assert_eq!(ledger.next_deadline(), Some(at(900)));
     assert!(ledger.resources.is_empty());
 }
 
 #[test]
-fn what_a_peer_asked_for_of_a_resource_outlives_the_network() {
-    let asked = RetryState::new(Setback::NotBefore, at(0), Some(at(900)));
-    let mut ledger = with_account(&[], asked);
+fn a_not_before_time_of_a_resource_outlasts_a_reconnect() {
+    let not_before = RetryState::new(Setback::NotBefore, at(0), Some(at(900)));
+    let mut ledger = with_account(&[], not_before);
     assert_eq!(ledger.facts_changed(offline(), online()), []);
-    assert_eq!(ledger.resources.get(&account()), Some(&asked));
+    assert_eq!(ledger.resources.get(&account()), Some(&not_before));
 }
 
 #[test]
-fn the_network_clears_nothing_of_a_handler_that_is_not_registered_any_more() {
+fn a_reconnect_clears_nothing_of_a_retired_handler() {
     let mut ledger = with(&[(INBOX, backoff(0, 600))]);
     ledger.retire(MAIL);
     assert_eq!(ledger.facts_changed(offline(), online()), []);
@@ -63,7 +63,7 @@ fn the_network_clears_nothing_of_a_handler_that_is_not_registered_any_more() {
 }
 
 #[test]
-fn a_state_from_the_future_keeps_its_wait_from_now_on() {
+fn a_state_from_the_future_starts_its_wait_now() {
     let mut ledger = ledger();
     let states = BTreeMap::from([(INBOX, backoff(500, 530)), (DRAFTS, setback(Setback::Permanent))]);
     let effects = ledger.register(MAIL, NEEDS_NETWORK, states, at(100));
@@ -76,14 +76,14 @@ fn a_state_from_the_future_keeps_its_wait_from_now_on() {
 }
 
 #[test]
-fn a_handler_of_which_nothing_waits_wakes_nobody_when_it_is_registered() {
+fn registering_a_handler_with_nothing_pending_has_no_effect() {
     let mut ledger = RetryLedger::new(Resume::AtOnce);
     assert_eq!(ledger.register(MAIL, NEEDS_NETWORK, BTreeMap::new(), at(0)), []);
     assert!(!ledger.has_pending());
 }
 
 #[test]
-fn a_handler_that_is_registered_again_is_retired_no_more() {
+fn registering_a_retired_handler_makes_its_items_due_again() {
     let mut ledger = with(&[(INBOX, backoff(0, 30))]);
     ledger.retire(MAIL);
     let _ = ledger.register(MAIL, NEEDS_NETWORK, BTreeMap::from([(INBOX, backoff(0, 30))]), at(0));
