@@ -1,4 +1,4 @@
-//! The methods of `SyncHandler`, as an author is to write them.
+//! The expected signatures of the methods of `SyncHandler`.
 
 use syn::{Ident, Signature};
 
@@ -17,32 +17,32 @@ const SIGNATURES: [&str; 11] = [
     "fn item_object(&self, subject: Subject, interface: Uuid) -> Option<ItemObject>",
 ];
 
-/// One method of the contract.
+/// A method of the contract.
 pub(crate) struct Expected {
-    /// The signature as the documentation prints it.
+    /// The signature as in the documentation.
     pub(crate) text: &'static str,
-    /// The same, parsed.
+    /// The parsed signature.
     pub(crate) signature: Signature,
 }
 
-/// The method of this name.
+/// Returns the method of this name.
 pub(crate) fn method(name: &Ident) -> Option<Expected> {
     let text = SIGNATURES.into_iter().find(|text| name == method_name(text))?;
     let signature = syn::parse_str(text).expect("the signatures of the contract are Rust");
     Some(Expected { text, signature })
 }
 
-/// The names of all methods.
+/// Returns the names of all methods.
 pub(crate) fn methods() -> [&'static str; SIGNATURES.len()] {
     SIGNATURES.map(method_name)
 }
 
-/// The signature of the method of this name, for messages.
+/// Returns the signature of a method as text, for messages.
 pub(crate) fn signature(name: &str) -> &'static str {
     SIGNATURES.into_iter().find(|text| method_name(text) == name).unwrap_or_default()
 }
 
-/// Whether a type of this name appears in a signature, so that it cannot stand for another one.
+/// Returns `true` if a signature uses a type of this name, so that the name is not an alias.
 pub(crate) fn is_type(name: &Ident) -> bool {
     SIGNATURES
         .iter()
@@ -50,7 +50,7 @@ pub(crate) fn is_type(name: &Ident) -> bool {
         .any(|word| word.starts_with(char::is_uppercase) && name == word)
 }
 
-/// `items` of `async fn items(&self)`.
+/// Returns the name in a signature: `items` in `async fn items(&self)`.
 fn method_name(text: &'static str) -> &'static str {
     let after = text.split_once("fn ").map_or("", |(_, after)| after);
     after.split_once('(').map_or("", |(name, _)| name)
@@ -71,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn types_of_the_contract_are_known_and_words_of_the_language_are_not() {
+    fn types_of_the_contract_are_known_and_keywords_are_not() {
         assert!(is_type(&format_ident!("ItemContext")));
         assert!(!is_type(&format_ident!("run")));
         assert!(!is_type(&format_ident!("Context")));

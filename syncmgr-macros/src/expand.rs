@@ -6,7 +6,7 @@ use syn::Error;
 use crate::mistakes::Mistakes;
 use crate::{generate, parse, validate};
 
-/// Expands the attribute. Whatever was wrong, the author's item is among the tokens.
+/// Expands the attribute. The result contains the author's item even if there are mistakes.
 pub(crate) fn expand(attribute: TokenStream, item: TokenStream) -> (TokenStream, Vec<Error>) {
     let mut mistakes = Mistakes::none(&item);
     let declaration = validate::declaration(attribute, &mut mistakes);

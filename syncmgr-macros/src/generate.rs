@@ -1,4 +1,4 @@
-//! From meaning to tokens. Nothing can be wrong any more.
+//! Generates tokens from a checked declaration. Nothing can fail here.
 
 use std::time::Duration;
 
@@ -8,29 +8,29 @@ use syn::{Ident, LitInt};
 
 use crate::validate::{Declaration, Handler, Limits, Retry, WhenStalled};
 
-/// The impl of the trait, and one of the type's own with `HANDLER`.
+/// Generates the impl of the trait, and an inherent impl with `HANDLER`.
 pub(crate) fn generate(declaration: &Declaration, handler: &Handler) -> TokenStream {
     let Handler { generics, ty, .. } = handler;
     let (impl_generics, _, where_clause) = generics.split_for_impl();
     let krate = &declaration.krate;
     let implementation = implementation(declaration, handler);
     let info = info(declaration);
-    let aside = &handler.aside;
-    let aside = (!aside.is_empty()).then(|| {
+    let separate = &handler.separate;
+    let separate = (!separate.is_empty()).then(|| {
         quote! {
             #[allow(dead_code)]
-            impl #impl_generics #ty #where_clause { #(#aside)* }
+            impl #impl_generics #ty #where_clause { #(#separate)* }
         }
     });
     quote! {
         #implementation
 
         impl #impl_generics #ty #where_clause {
-            /// What `#[sync_handler]` was told: id, name, flags, capabilities, limits, state version and retries.
+            /// The info declared with `#[sync_handler]`: id, name, flags, capabilities, limits, state version and retries.
             pub const HANDLER: #krate::HandlerInfo = #info;
         }
 
-        #aside
+        #separate
     }
 }
 
@@ -85,7 +85,7 @@ fn capabilities(declaration: &Declaration) -> Option<TokenStream> {
     Some(quote!(.with_capabilities(#capabilities)))
 }
 
-/// The constants of `ty` that these words name, united; `None` of none.
+/// Generates the union of the constants of `ty` that these words name; `None` for an empty list.
 fn union(ty: &TokenStream, words: &[&str]) -> Option<TokenStream> {
     let mut constants = words.iter().map(|word| {
         let constant = format_ident!("{}", word.to_uppercase());
@@ -134,7 +134,7 @@ fn retry(declaration: &Declaration) -> Option<TokenStream> {
     Some(quote!(.with_retry(#default #(#times)* #factor #jitter #budget)))
 }
 
-/// Both budgets are set by one call, so the one that was not given is the default one.
+/// One call sets both budgets, so the missing one takes the default.
 fn budget(retry: &Retry, default: &TokenStream) -> Option<TokenStream> {
     if retry.budget.is_none() && retry.partial_budget.is_none() {
         return None;
@@ -144,7 +144,7 @@ fn budget(retry: &Retry, default: &TokenStream) -> Option<TokenStream> {
     Some(quote!(.with_budget(#budget, #partial)))
 }
 
-/// A call of the method for each time that was given.
+/// Generates a call of the method for each given time.
 fn setters<const N: usize>(times: [(&'static str, Option<Duration>); N]) -> impl Iterator<Item = TokenStream> {
     times.into_iter().filter_map(|(method, time)| {
         let (method, time) = (format_ident!("{method}"), duration(time?));

@@ -14,7 +14,7 @@ mod tests;
 use proc_macro::TokenStream;
 use syn::Error;
 
-/// Makes a type a sync handler: put it on the `impl SyncHandler`.
+/// Makes a type a sync handler. The attribute belongs on the `impl SyncHandler`.
 ///
 /// ```text
 /// #[sync_handler(id = "d2f0c1a4-5b7e-4c3d-9a8f-0e1d2c3b4a59", name = "Offline Web Pages")]
@@ -25,39 +25,39 @@ use syn::Error;
 /// }
 /// ```
 ///
-/// Write `synchronize_item` or `synchronize`; every other method has a default. All methods take `&self`, and those
-/// that are `async` in the trait are `async` here. No other dependency than `syncmgr` is needed.
+/// Write `synchronize_item` or `synchronize`; every other method has a default. All methods take `&self`. A method is
+/// `async` here if it is `async` in the trait. No dependency other than `syncmgr` is needed.
 ///
 /// # Keys
 ///
 /// | key | type | default | meaning |
 /// |---|---|---|---|
-/// | `id` | UUID in quotes, with hyphens | required | names the handler for ever; `uuidgen` prints one |
-/// | `name` | string, at most 31 UTF-16 characters (rule R41) | required | what people see |
-/// | `flags(..)` | `has_properties`, `may_establish_connection`, `always_list`, `hidden` | none | what the handler can do and how it is listed |
-/// | `capabilities(..)` | `cancellable`, `resumable`, `idempotent`, `needs_network`, `real_time`, `frugal` | `cancellable` | what the handler promises of its work; the list is all of it, so name `cancellable` too where it holds |
-/// | `limits(items = ..)` | whole number from 1 | `Limits::DEFAULT` | how many items run at once |
-/// | `limits(soft_grace = ..)` | duration in quotes: `"250ms"`, `"5s"`, `"2min"`, `"1h"` | `Limits::DEFAULT` | how long a cancelled item may go on before its future is dropped |
-/// | `limits(hard_grace = ..)` | duration in quotes | `Limits::DEFAULT` | how long a cancelled item may take in all |
-/// | `limits(initialize = ..)` | duration in quotes, not zero | `Limits::DEFAULT` | how long `initialize` may take |
-/// | `limits(list = ..)` | duration in quotes, not zero | `Limits::DEFAULT` | how long `items` may take |
-/// | `limits(prepare = ..)` | duration in quotes, not zero | `Limits::DEFAULT` | how long `prepare` and `show_error` may take |
-/// | `limits(stall = ..)` | duration in quotes, not zero | `Limits::DEFAULT` | how long an item may go on without reporting progress |
-/// | `limits(when_stalled = ..)` | `cancel`, `report` | `Limits::DEFAULT` | what happens to an item that goes on longer: it is cancelled, or only reported in the log |
-/// | `state_version` | whole number from 1 | 1 | the version of what the handler saves of its items; raise it together with `migrate` |
-/// | `retry(..)` | the rules below, in any number | the manager's rules | the handler's own rules for retries; those it does not name are `RetryPolicy::DEFAULT`'s |
-/// | `retry(initial = ..)` | duration in quotes, not zero, at most `cap` | `RetryPolicy::DEFAULT` | how long to wait after the first failure |
-/// | `retry(factor = ..)` | whole number from 1 | `RetryPolicy::DEFAULT` | how much longer each wait is than the one before |
+/// | `id` | UUID in quotes, with hyphens | required | the permanent id of the handler; `uuidgen` prints one |
+/// | `name` | string, at most 31 UTF-16 characters (rule R41) | required | the name that users see |
+/// | `flags(..)` | `has_properties`, `may_establish_connection`, `always_list`, `hidden` | none | the features of the handler and its visibility |
+/// | `capabilities(..)` | `cancellable`, `resumable`, `idempotent`, `needs_network`, `real_time`, `frugal` | `cancellable` | the guarantees of the handler; the list replaces the default, so add `cancellable` if it applies |
+/// | `limits(items = ..)` | whole number from 1 | `Limits::DEFAULT` | the maximum number of items that run at the same time |
+/// | `limits(soft_grace = ..)` | duration in quotes: `"250ms"`, `"5s"`, `"2min"`, `"1h"` | `Limits::DEFAULT` | the time until the future of a cancelled item is dropped |
+/// | `limits(hard_grace = ..)` | duration in quotes | `Limits::DEFAULT` | the time until a cancelled item is abandoned |
+/// | `limits(initialize = ..)` | duration in quotes, not zero | `Limits::DEFAULT` | the deadline of `initialize` |
+/// | `limits(list = ..)` | duration in quotes, not zero | `Limits::DEFAULT` | the deadline of `items` |
+/// | `limits(prepare = ..)` | duration in quotes, not zero | `Limits::DEFAULT` | the deadline of `prepare` and `show_error` |
+/// | `limits(stall = ..)` | duration in quotes, not zero | `Limits::DEFAULT` | the time without a progress report after which an item is stalled |
+/// | `limits(when_stalled = ..)` | `cancel`, `report` | `Limits::DEFAULT` | the policy for a stalled item: cancel it, or only report it in the log |
+/// | `state_version` | whole number from 1 | 1 | the version of the saved state of the items; a higher version needs `migrate` |
+/// | `retry(..)` | any of the rules below | the manager's rules | the handler's own retry rules; missing ones are those of `RetryPolicy::DEFAULT` |
+/// | `retry(initial = ..)` | duration in quotes, not zero, at most `cap` | `RetryPolicy::DEFAULT` | the wait after the first failure |
+/// | `retry(factor = ..)` | whole number from 1 | `RetryPolicy::DEFAULT` | the factor between a wait and the next |
 /// | `retry(cap = ..)` | duration in quotes, not zero | `RetryPolicy::DEFAULT` | the longest wait |
-/// | `retry(jitter = ..)` | whole number from 0 to 100 | `RetryPolicy::DEFAULT` | how many percent are added to a wait at most, by chance |
-/// | `retry(budget = ..)` | whole number from 1 | `RetryPolicy::DEFAULT` | after how many failures in a row that got no further an item needs attention |
-/// | `retry(partial_budget = ..)` | whole number from 1 | `RetryPolicy::DEFAULT` | after how many failures since the last success it does, even if they got further |
-/// | `crate` | path | `::syncmgr` | where the facade is, if it was renamed or re-exported |
+/// | `retry(jitter = ..)` | whole number from 0 to 100 | `RetryPolicy::DEFAULT` | the maximum random addition to a wait, in percent |
+/// | `retry(budget = ..)` | whole number from 1 | `RetryPolicy::DEFAULT` | the number of failures in a row without progress after which an item needs attention |
+/// | `retry(partial_budget = ..)` | whole number from 1 | `RetryPolicy::DEFAULT` | the number of failures since the last success after which an item needs attention, even with progress |
+/// | `crate` | path | `::syncmgr` | the path of the `syncmgr` crate, if it is renamed or re-exported |
 ///
 /// # Expansion
 ///
-/// The impl keeps its attributes, comments and methods. It gets `async_trait`, an `info` if it has none, and the
-/// constant `HANDLER` beside it:
+/// The impl keeps its attributes, comments and methods. The macro adds `async_trait`, an `info` if there is none, and
+/// an inherent impl with the constant `HANDLER`:
 ///
 /// ```text
 /// #[::syncmgr::__private::async_trait]
@@ -77,11 +77,11 @@ use syn::Error;
 /// }
 /// ```
 ///
-/// `cargo expand` prints the expansion of your own.
+/// `cargo expand` prints the expansion of your handler.
 ///
 /// # Several accounts of one type
 ///
-/// Write `info` yourself and tell the accounts apart:
+/// Write `info` yourself, with another instance for each account:
 ///
 /// ```text
 /// fn info(&self) -> HandlerInfo {
@@ -91,9 +91,9 @@ use syn::Error;
 ///
 /// # Claims
 ///
-/// A claim is made at run time and cannot be in the constant, and one that only a generated `info` added would be lost
-/// by an author who writes `Self::HANDLER.instance(..)`. So there is no key for claims. Write `info` yourself; this one
-/// has the items of one account wait for each other:
+/// There is no key for claims. A claim is created at run time, so it cannot be in the constant. A claim in a generated
+/// `info` would be lost once the author writes `Self::HANDLER.instance(..)`. Write `info` yourself; here the items of
+/// one account wait for each other:
 ///
 /// ```text
 /// fn info(&self) -> HandlerInfo {
@@ -103,8 +103,8 @@ use syn::Error;
 ///
 /// # Mistakes
 ///
-/// All mistakes are reported at once. Whatever they are, the impl and `HANDLER` are there for the rest of the crate, so
-/// that the compiler has little to add.
+/// The macro reports all mistakes at the same time. It still generates the impl and `HANDLER`, so that the compiler
+/// reports few other errors.
 #[proc_macro_attribute]
 pub fn sync_handler(attribute: TokenStream, item: TokenStream) -> TokenStream {
     let (tokens, mistakes) = expand::expand(attribute.into(), item.into());

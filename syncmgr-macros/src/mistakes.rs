@@ -1,4 +1,4 @@
-//! What the author got wrong, collected so that all of it is reported at once.
+//! Collects the author's mistakes, so that all of them are reported.
 
 use std::fmt::Display;
 
@@ -6,16 +6,16 @@ use proc_macro2::{Span, TokenStream};
 use quote::ToTokens;
 use syn::Error;
 
-/// The mistakes found so far, in the order they were found.
+/// The mistakes found so far, in that order.
 pub(crate) struct Mistakes {
     attribute: Span,
     errors: Vec<Error>,
 }
 
 impl Mistakes {
-    /// No mistakes yet. `item` is what the attribute is on.
+    /// Creates an empty list. `item` is the item below the attribute.
     pub(crate) fn none(item: &TokenStream) -> Self {
-        // With the hygiene of the author's code, the compiler does not add that the error comes from a macro.
+        // With the hygiene of the author's code, the compiler does not add a note that the error comes from a macro.
         let authors = item.clone().into_iter().next().map_or_else(Span::call_site, |token| token.span());
         Self { attribute: authors.located_at(Span::call_site()), errors: Vec::new() }
     }
@@ -25,7 +25,7 @@ impl Mistakes {
         self.errors.push(Error::new_spanned(tokens, message));
     }
 
-    /// Reports a mistake at this place.
+    /// Reports a mistake at this span.
     pub(crate) fn spanning(&mut self, span: Span, message: impl Display) {
         self.errors.push(Error::new(span, message));
     }
@@ -35,17 +35,17 @@ impl Mistakes {
         self.spanning(self.attribute, message);
     }
 
-    /// Takes over what a parser reported.
+    /// Adds an error of a parser.
     pub(crate) fn push(&mut self, error: Error) {
         self.errors.push(error);
     }
 
-    /// How many there are.
+    /// Returns the number of mistakes.
     pub(crate) fn count(&self) -> usize {
         self.errors.len()
     }
 
-    /// All of them, as errors.
+    /// Returns all mistakes as errors.
     pub(crate) fn into_errors(self) -> Vec<Error> {
         self.errors
     }

@@ -1,6 +1,6 @@
-//! `#[sync_handler]` on handlers with mistakes: what their author reads, and that nothing else is said.
+//! Runs `#[sync_handler]` on handlers with mistakes and checks the exact compiler output.
 
 #[test]
-fn mistakes_are_told_in_the_authors_words_and_nothing_else_is() {
+fn only_the_reported_mistakes_reach_the_author() {
     trybuild::TestCases::new().compile_fail("fail/*.rs");
 }

@@ -1,4 +1,4 @@
-//! The impl block. Only signatures are parsed: bodies pass through, so that a mistake in one stays the compiler's.
+//! Parses the impl block. Bodies pass through unparsed, so that the compiler reports mistakes in them.
 
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 use quote::{ToTokens, quote};
@@ -12,7 +12,7 @@ pub(crate) struct Block {
     pub(crate) head: ItemImpl,
     /// `#![..]` at the start of the braces.
     pub(crate) inner: Vec<Attribute>,
-    /// What is in the braces.
+    /// The items in the braces.
     pub(crate) members: Vec<Member>,
 }
 
@@ -21,7 +21,7 @@ pub(crate) enum Member {
     Method(Box<Method>),
     Const(Other),
     Type(Other),
-    /// A macro call, which may stand for anything.
+    /// A macro call, which may expand to anything.
     Opaque(TokenStream),
 }
 
@@ -43,7 +43,7 @@ pub(crate) struct Other {
 /// Reads an impl block.
 ///
 /// # Errors
-/// Fails on anything else.
+/// Fails on any other item.
 pub(crate) fn block(item: TokenStream) -> Result<Block> {
     if let Some(token) = first_word(item.clone())
         && !["impl", "unsafe", "default"].contains(&token.to_string().as_str())
@@ -64,7 +64,7 @@ pub(crate) fn block(item: TokenStream) -> Result<Block> {
     Ok(Block { head, inner, members })
 }
 
-/// The first token after attributes and visibility.
+/// Returns the first token after attributes and visibility.
 fn first_word(item: TokenStream) -> Option<TokenTree> {
     let parser = |input: ParseStream| {
         input.call(Attribute::parse_outer)?;
@@ -105,7 +105,7 @@ impl Parse for Member {
     }
 }
 
-/// Reads on up to the token that ends the item.
+/// Reads up to and including the token that ends the item.
 fn item(mut tokens: TokenStream, input: ParseStream, ends: fn(&TokenTree) -> bool) -> Result<TokenStream> {
     loop {
         let token = input.parse()?;

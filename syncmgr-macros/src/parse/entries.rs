@@ -1,19 +1,19 @@
-//! The entries of an attribute or of a list in it: `word`, `key = value`, `key(list)`, separated by commas.
+//! Parses the entries of an attribute or of a list in it: `word`, `key = value`, `key(list)`, separated by commas.
 
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 use syn::Ident;
 
 use crate::mistakes::Mistakes;
 
-/// One entry.
+/// An entry.
 pub(crate) struct Entry {
-    /// The word it begins with.
+    /// The key.
     pub(crate) key: Ident,
-    /// What follows the word.
+    /// The part after the key.
     pub(crate) value: Value,
 }
 
-/// What follows the key of an entry.
+/// The part of an entry after its key.
 pub(crate) enum Value {
     /// Nothing.
     None,
@@ -21,17 +21,17 @@ pub(crate) enum Value {
     Assigned(TokenStream),
     /// `(..)`
     List(TokenStream),
-    /// Something else, already reported.
+    /// Anything else; already reported.
     Broken,
 }
 
-/// Reads all entries; a broken one does not hide the others. `expected` says what an entry is.
+/// Reads all entries; a broken one does not hide the others. `expected` describes an entry for messages.
 pub(crate) fn entries(tokens: TokenStream, expected: &str, mistakes: &mut Mistakes) -> Vec<Entry> {
     let pieces = split(tokens, mistakes);
     pieces.into_iter().filter_map(|piece| entry(piece, expected, mistakes)).collect()
 }
 
-/// Splits at commas, and where one is missing.
+/// Splits at commas, and at missing commas.
 fn split(tokens: TokenStream, mistakes: &mut Mistakes) -> Vec<Vec<TokenTree>> {
     let mut pieces = vec![Vec::new()];
     for token in tokens {
@@ -50,7 +50,7 @@ fn split(tokens: TokenStream, mistakes: &mut Mistakes) -> Vec<Vec<TokenTree>> {
     pieces
 }
 
-/// Whether a word cannot go on with this piece: nothing we read has a word right after a word, literal or list.
+/// Returns `true` if `token` starts another entry: in an entry, no word follows a word, literal or list.
 fn begins_another(piece: &[TokenTree], token: &TokenTree) -> bool {
     let complete = matches!(piece.last(), Some(last) if !matches!(last, TokenTree::Punct(_)));
     complete && matches!(token, TokenTree::Ident(_))
@@ -73,7 +73,7 @@ fn entry(piece: Vec<TokenTree>, expected: &str, mistakes: &mut Mistakes) -> Opti
     Some(Entry { key, value })
 }
 
-/// Reads what follows the key: its first token, and the rest.
+/// Reads the value from its first token and the rest.
 fn value(key: &Ident, token: TokenTree, rest: TokenStream, mistakes: &mut Mistakes) -> Value {
     match token {
         TokenTree::Punct(punct) if punct.as_char() == '=' => {

@@ -1,4 +1,4 @@
-//! From tokens to syntax: what was written, whether it makes sense or not.
+//! Parses tokens into syntax, valid or not.
 
 mod block;
 mod entries;

@@ -1,4 +1,4 @@
-//! Half-written code, as an editor sends it at every key press.
+//! Half-written code, as an editor sends it at every keystroke.
 
 use proc_macro2::{TokenStream, TokenTree};
 
@@ -22,7 +22,7 @@ const ITEM: &str = "
     }";
 
 #[test]
-fn no_token_taken_out_or_doubled_makes_the_attribute_panic() {
+fn a_removed_or_doubled_token_does_not_panic() {
     let attribute = format!("{ID}, {ATTRIBUTE}");
     for edited in edits(tokens(&attribute)) {
         expand(edited, tokens(ITEM));
@@ -33,13 +33,13 @@ fn no_token_taken_out_or_doubled_makes_the_attribute_panic() {
 }
 
 #[test]
-fn nothing_at_all_is_answered_with_mistakes() {
+fn empty_input_is_reported_as_a_mistake() {
     let (tokens, mistakes) = expand(TokenStream::new(), TokenStream::new());
     assert!(tokens.is_empty());
     assert!(!mistakes.is_empty());
 }
 
-/// The stream without each of its tokens, with each of them doubled, and cut off after each; inside groups too.
+/// The stream without each token, with each token doubled, and cut off before each token; also inside groups.
 fn edits(stream: TokenStream) -> Vec<TokenStream> {
     let trees: Vec<TokenTree> = stream.into_iter().collect();
     let mut edits = Vec::new();

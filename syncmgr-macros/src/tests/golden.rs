@@ -1,16 +1,16 @@
-//! What the attribute expands to, a snapshot per feature.
+//! The expansion of the attribute: a snapshot for each feature.
 
 use insta::assert_snapshot;
 
 use super::{ID, attribute, expansion, handler};
 
 #[test]
-fn a_handler_gets_its_info_and_the_plumbing() {
+fn a_handler_gets_an_info_and_async_trait() {
     assert_snapshot!(expansion(&attribute(""), &handler("")));
 }
 
 #[test]
-fn flags_are_united_in_the_order_they_were_given() {
+fn flags_are_combined_in_their_order() {
     let flags = "flags(hidden, has_properties, may_establish_connection, always_list)";
     assert_snapshot!(expansion(&attribute(flags), &handler("")));
 }
@@ -22,31 +22,31 @@ fn capabilities_replace_the_default_ones() {
 }
 
 #[test]
-fn an_empty_list_of_capabilities_promises_nothing() {
+fn an_empty_list_of_capabilities_declares_none() {
     assert_snapshot!(expansion(&attribute("capabilities()"), &handler("")));
 }
 
 #[test]
-fn limits_replace_only_what_they_name() {
+fn given_limits_replace_the_defaults_and_others_stay() {
     let limits = r#"limits(items = 4, soft_grace = "250ms", hard_grace = "2min")"#;
     assert_snapshot!(expansion(&attribute(limits), &handler("")));
 }
 
 #[test]
-fn deadlines_and_what_a_stall_is_arrive_in_the_limits() {
+fn deadlines_and_stall_rules_are_part_of_the_limits() {
     let limits =
         r#"limits(initialize = "10s", list = "60s", prepare = "5min", stall = "1500ms", when_stalled = report)"#;
     assert_snapshot!(expansion(&attribute(limits), &handler("")));
 }
 
 #[test]
-fn limits_that_are_mistaken_leave_the_default_ones() {
+fn invalid_limits_leave_the_defaults() {
     let limits = r#"limits(initialize = "0s", list = 60, prepare = "0min", stall = "0ms", when_stalled = abort)"#;
     assert_eq!(expansion(&attribute(limits), &handler("")), expansion(&attribute(""), &handler("")));
 }
 
 #[test]
-fn a_state_version_and_rules_for_retries_arrive_in_the_info() {
+fn state_version_and_retry_rules_are_part_of_the_info() {
     let keys = r#"
         retry(partial_budget = 60, budget = 5, jitter = 0, cap = "2h", factor = 3, initial = "500ms"),
         state_version = 2"#;
@@ -54,10 +54,10 @@ fn a_state_version_and_rules_for_retries_arrive_in_the_info() {
 }
 
 #[test]
-fn a_budget_given_alone_leaves_the_other_one_as_it_is() {
+fn one_budget_alone_leaves_the_other_at_its_default() {
     let own_rules = |rules: &str| {
         let expansion = expansion(&attribute(&format!("retry({rules})")), &handler(""));
-        let (_, rules) = expansion.split_once(".with_retry(").expect("the rules are handed over");
+        let (_, rules) = expansion.split_once(".with_retry(").expect("the expansion sets the rules");
         rules.split_whitespace().collect::<String>()
     };
     let default = "::syncmgr::RetryPolicy::DEFAULT";
@@ -67,30 +67,30 @@ fn a_budget_given_alone_leaves_the_other_one_as_it_is() {
 }
 
 #[test]
-fn an_empty_list_of_retry_rules_is_the_default_ones_whatever_the_managers_are() {
+fn an_empty_list_of_retry_rules_sets_the_default_policy() {
     assert_snapshot!(expansion(&attribute("retry()"), &handler("")));
 }
 
 #[test]
-fn retry_rules_that_are_mistaken_leave_the_default_ones() {
+fn invalid_retry_rules_leave_the_defaults() {
     let rules = r#"retry(initial = "0s", factor = 0, cap = 60, jitter = 101, budget = 0, partial_budget = "50")"#;
     assert_eq!(expansion(&attribute(rules), &handler("")), expansion(&attribute("retry()"), &handler("")));
 }
 
 #[test]
-fn a_forgotten_return_type_is_spelled_as_the_author_spells_what_comes_in() {
+fn an_added_return_type_uses_the_spelling_of_the_arguments() {
     let migrate = "fn migrate(&self, item: ItemId, from: u32, state: syncmgr::serde_json::Value) { state }";
     assert_snapshot!(expansion(&attribute(""), &handler(migrate)));
 }
 
 #[test]
-fn an_info_of_the_authors_own_is_kept() {
+fn the_authors_own_info_is_kept() {
     let info = "fn info(&self) -> HandlerInfo { Self::HANDLER.instance(&self.account) }";
     assert_snapshot!(expansion(&attribute(""), &handler(info)));
 }
 
 #[test]
-fn everything_generated_goes_through_the_crate_that_was_named() {
+fn generated_paths_use_the_given_crate() {
     let attribute = attribute(
         "flags(hidden), capabilities(resumable), limits(when_stalled = cancel), retry(budget = 5),
         crate = crate::vendored::sync",
@@ -101,7 +101,7 @@ fn everything_generated_goes_through_the_crate_that_was_named() {
 }
 
 #[test]
-fn generics_bounds_attributes_and_comments_are_carried_over() {
+fn generics_bounds_attributes_and_comments_are_kept() {
     let item = "
         /// Pages kept for reading offline.
         #[allow(clippy::use_self)]
@@ -116,7 +116,7 @@ fn generics_bounds_attributes_and_comments_are_carried_over() {
 }
 
 #[test]
-fn a_forgotten_async_or_return_type_is_put_in_so_that_the_body_compiles() {
+fn a_missing_async_or_return_type_is_added() {
     let item = "impl SyncHandler for OfflinePages {
         fn items(&self) -> SyncResult<Items> { self.list().await }
         async fn synchronize(&self, run: &SynchronizeContext) { self.copy(run).await; }
@@ -126,7 +126,7 @@ fn a_forgotten_async_or_return_type_is_put_in_so_that_the_body_compiles() {
 }
 
 #[test]
-fn what_does_not_fit_the_trait_is_set_aside() {
+fn members_that_do_not_fit_the_trait_go_into_an_inherent_impl() {
     let item = handler(
         "fn info(&mut self) -> HandlerInfo { Self::HANDLER }
         fn helper(&self) {}
@@ -137,29 +137,29 @@ fn what_does_not_fit_the_trait_is_set_aside() {
 }
 
 #[test]
-fn what_stands_in_for_a_wrong_id_and_name_still_makes_a_handler() {
+fn an_invalid_id_and_name_are_replaced_by_valid_ones() {
     assert_snapshot!(expansion(r#"id = "0", name = "", limits(items = 0)"#, &handler("")));
 }
 
 #[test]
-fn a_misspelled_trait_is_mended() {
+fn a_misspelled_trait_is_corrected() {
     assert_snapshot!(expansion(&attribute(""), "impl sync::SyncHandlr for Pages {}"));
 }
 
 #[test]
-fn a_forgotten_trait_is_put_in_where_a_method_tells_that_it_was_meant() {
+fn a_missing_trait_is_added_if_a_method_belongs_to_it() {
     let item = "impl Pages { async fn items(&self) -> SyncResult<Items> { self.list().await } }";
     assert_snapshot!(expansion(&attribute(""), item));
 }
 
 #[test]
-fn an_async_trait_of_the_authors_own_is_dropped() {
+fn the_authors_own_async_trait_is_dropped() {
     let item = format!("#[async_trait::async_trait] {}", handler(""));
     assert_eq!(expansion(&attribute(""), &item), expansion(&attribute(""), &handler("")));
 }
 
 #[test]
-fn what_is_no_handler_comes_back_as_it_was() {
+fn an_item_that_is_not_a_handler_is_returned_unchanged() {
     for item in ["struct Pages;\n", "impl Pages {}\n", "impl Display for Pages {}\n", "fn pages() {}\n"] {
         assert_eq!(expansion(ID, item), item);
     }

@@ -1,35 +1,35 @@
-//! What is reported, and where.
+//! The reported mistakes and their positions.
 
 use super::{ID, attribute, handler, mistakes};
 
-/// The place and the first line of the only mistake.
+/// Returns the source text and the first line of the only mistake.
 fn only(attribute: &str, item: &str) -> (String, String) {
     let mistakes = mistakes(attribute, item);
     assert_eq!(mistakes.len(), 1, "{mistakes:?}");
-    let (place, message) = &mistakes[0];
-    (place.clone(), message.lines().next().unwrap_or_default().to_owned())
+    let (source, message) = &mistakes[0];
+    (source.clone(), message.lines().next().unwrap_or_default().to_owned())
 }
 
-/// The place and the last line of the only mistake in an impl that has this method as well.
+/// Returns the source text and the last line of the only mistake in an impl with this method.
 fn only_in_method(method: &str) -> (String, String) {
     let mistakes = mistakes(&attribute(""), &handler(method));
     assert_eq!(mistakes.len(), 1, "{mistakes:?}");
-    let (place, message) = &mistakes[0];
+    let (source, message) = &mistakes[0];
     assert!(message.starts_with("expected `"), "{message}");
-    (place.clone(), message.lines().last().unwrap_or_default().to_owned())
+    (source.clone(), message.lines().last().unwrap_or_default().to_owned())
 }
 
-fn pair(place: &str, message: &str) -> (String, String) {
-    (place.to_owned(), message.to_owned())
+fn pair(source: &str, message: &str) -> (String, String) {
+    (source.to_owned(), message.to_owned())
 }
 
 #[test]
-fn a_handler_without_mistakes_has_none() {
+fn a_valid_handler_has_no_mistakes() {
     assert_eq!(mistakes(&attribute("flags(), capabilities(), limits(),"), &handler("")), []);
 }
 
 #[test]
-fn every_method_as_the_contract_has_it_is_accepted() {
+fn every_method_with_its_contract_signature_is_accepted() {
     let methods =
         crate::contract::methods().map(|name| format!("{} {{ loop {{}} }}", crate::contract::signature(name)));
     let item = format!("impl SyncHandler for Pages {{ {} }}", methods.join(" "));
@@ -51,7 +51,7 @@ fn other_spellings_of_a_signature_are_accepted() {
 }
 
 #[test]
-fn all_mistakes_are_reported_at_once_in_the_order_of_the_source() {
+fn all_mistakes_are_reported_in_source_order() {
     let item = "impl SyncHandler for Pages {
         fn items(&mut self) -> SyncResult {}
         async fn prepare(&self, run: RunContext) {}
@@ -59,7 +59,7 @@ fn all_mistakes_are_reported_at_once_in_the_order_of_the_source() {
         const WIDTH: u8 = 80;
     }";
     let mistakes = mistakes(r#"id = "x", nmae = "", flags(hiden), limits(items = 0)"#, item);
-    let places: Vec<&str> = mistakes.iter().map(|(place, _)| place.as_str()).collect();
+    let places: Vec<&str> = mistakes.iter().map(|(source, _)| source.as_str()).collect();
     assert_eq!(
         places,
         [
@@ -81,17 +81,17 @@ fn all_mistakes_are_reported_at_once_in_the_order_of_the_source() {
 
 #[test]
 fn a_missing_id_or_name_is_reported_at_the_attribute() {
-    let (place, message) = only(r#"name = "Pages""#, &handler(""));
-    assert_eq!((place.as_str(), message.as_str()), ("", "`id` is missing"));
+    let (source, message) = only(r#"name = "Pages""#, &handler(""));
+    assert_eq!((source.as_str(), message.as_str()), ("", "`id` is missing"));
     assert_eq!(only(ID, &handler("")).1, "`name` is missing");
 }
 
 #[test]
-fn an_id_that_is_no_hyphenated_uuid_is_told_what_is_wrong_with_it() {
+fn an_invalid_id_is_reported_with_its_reason() {
     for (id, wrong) in [
-        ("g2f0c1a4-5b7e-4c3d-9a8f-0e1d2c3b4a59", "this is no UUID: `g` is no hexadecimal digit"),
-        ("d2f0", "this is no UUID: its digits are grouped 4, not 8-4-4-4-12"),
-        ("00000000-0000-0000-0000-000000000000", "the nil UUID names no handler"),
+        ("g2f0c1a4-5b7e-4c3d-9a8f-0e1d2c3b4a59", "this is not a UUID: `g` is not a hexadecimal digit"),
+        ("d2f0", "this is not a UUID: its digits are grouped 4, not 8-4-4-4-12"),
+        ("00000000-0000-0000-0000-000000000000", "the nil UUID cannot name a handler"),
         (
             "{d2f0c1a4-5b7e-4c3d-9a8f-0e1d2c3b4a59}",
             "write the UUID with hyphens and nothing around it: `d2f0c1a4-5b7e-4c3d-9a8f-0e1d2c3b4a59`",
@@ -111,15 +111,15 @@ fn a_name_may_have_31_utf_16_characters_and_no_more() {
 }
 
 #[test]
-fn a_value_of_another_kind_is_shown_the_right_one() {
-    for (entry, place, wrong) in [
+fn a_value_of_the_wrong_kind_is_reported_with_an_example() {
+    for (entry, source, wrong) in [
         ("id = 5", "5", r#"expected a string literal, as in `id = ".."`"#),
         ("id = PAGES", "PAGES", r#"expected a string literal, as in `id = ".."`"#),
         ("id", "id", r#"expected a value, as in `id = ".."`"#),
     ] {
-        assert_eq!(only(&format!(r#"{entry}, name = "Pages""#), &handler("")), pair(place, wrong));
+        assert_eq!(only(&format!(r#"{entry}, name = "Pages""#), &handler("")), pair(source, wrong));
     }
-    for (entry, place, wrong) in [
+    for (entry, source, wrong) in [
         ("flags = hidden", "flags", "expected a list, as in `flags(hidden)`"),
         ("flags(hidden = true)", "hidden", "a flag has no value: write `hidden`, or leave it out"),
         ("capabilities = resumable", "capabilities", "expected a list, as in `capabilities(cancellable, resumable)`"),
@@ -133,10 +133,10 @@ fn a_value_of_another_kind_is_shown_the_right_one() {
         (r#"limits(items = "4")"#, r#""4""#, "expected a whole number, as in `items = 4`"),
         ("limits(items = -1)", "-1", "expected a whole number from 1 to 4294967295"),
         ("limits(soft_grace = 5)", "5", r#"expected a duration in quotes, as in `soft_grace = "250ms"`"#),
-        (r#"limits(soft_grace = "5sec")"#, r#""5sec""#, "`5sec` is no duration"),
+        (r#"limits(soft_grace = "5sec")"#, r#""5sec""#, "`5sec` is not a duration"),
         ("limits(initialize)", "initialize", r#"expected a value, as in `initialize = "10s"`"#),
         ("limits(list = 60)", "60", r#"expected a duration in quotes, as in `list = "60s"`"#),
-        (r#"limits(prepare = "5m")"#, r#""5m""#, "`5m` is no duration"),
+        (r#"limits(prepare = "5m")"#, r#""5m""#, "`5m` is not a duration"),
         ("limits(when_stalled)", "when_stalled", "expected a value, as in `when_stalled = report`"),
         (
             r#"limits(when_stalled = "report")"#,
@@ -151,12 +151,12 @@ fn a_value_of_another_kind_is_shown_the_right_one() {
         (r#"crate = "a::b""#, r#""a::b""#, "expected a path without quotes, as in `crate = path::to::syncmgr`"),
         ("crate = 5", "5", "expected a path, as in `crate = path::to::syncmgr`"),
     ] {
-        assert_eq!(only(&attribute(entry), &handler("")), pair(place, wrong));
+        assert_eq!(only(&attribute(entry), &handler("")), pair(source, wrong));
     }
 }
 
 #[test]
-fn a_soft_grace_longer_than_the_hard_one_is_a_mistake() {
+fn a_soft_grace_longer_than_the_hard_grace_is_a_mistake() {
     let limits = r#"limits(soft_grace = "6s", hard_grace = "5s")"#;
     let wrong = "`soft_grace` is longer than `hard_grace`";
     assert_eq!(only(&attribute(limits), &handler("")), pair("hard_grace", wrong));
@@ -164,13 +164,13 @@ fn a_soft_grace_longer_than_the_hard_one_is_a_mistake() {
 }
 
 #[test]
-fn a_deadline_or_stall_of_zero_is_told_why_and_what_to_write() {
+fn a_deadline_or_stall_of_zero_is_reported_with_an_example() {
     let call = "with no time for this call nothing would ever run";
     for (key, zero, flaw, example) in [
         ("initialize", "0s", call, "10s"),
         ("list", "0ms", call, "60s"),
         ("prepare", "0min", call, "5min"),
-        ("stall", "0s", "with no time between reports every item would stall at once", "10min"),
+        ("stall", "0s", "with no time between reports every item would stall immediately", "10min"),
     ] {
         let mistakes = mistakes(&attribute(&format!("limits({key} = {zero:?})")), &handler(""));
         let message = format!("{flaw}\nwrite more than zero, as in `{key} = {example:?}`, or leave it out");
@@ -181,7 +181,7 @@ fn a_deadline_or_stall_of_zero_is_told_why_and_what_to_write() {
 
 #[test]
 fn a_misspelled_capability_or_stall_policy_is_recognized() {
-    for (entry, place, wrong) in [
+    for (entry, source, wrong) in [
         (
             "capabilities(cancelable)",
             "cancelable",
@@ -195,46 +195,46 @@ fn a_misspelled_capability_or_stall_policy_is_recognized() {
             "there is no stall policy `Report`, did you mean `report`?\nthe stall policies are `cancel`, `report`",
         ),
     ] {
-        assert_eq!(mistakes(&attribute(entry), &handler("")), [pair(place, wrong)]);
+        assert_eq!(mistakes(&attribute(entry), &handler("")), [pair(source, wrong)]);
     }
 }
 
 #[test]
-fn claims_are_told_where_they_belong() {
-    for (entry, place) in [(r#"claims("account")"#, "claims"), (r#"claim = "account""#, "claim")] {
+fn a_key_for_claims_is_reported_with_advice() {
+    for (entry, source) in [(r#"claims("account")"#, "claims"), (r#"claim = "account""#, "claim")] {
         let wrong = "a claim is made at run time and cannot be in the constant `HANDLER`";
-        assert_eq!(only(&attribute(entry), &handler("")), pair(place, wrong));
+        assert_eq!(only(&attribute(entry), &handler("")), pair(source, wrong));
     }
 }
 
 #[test]
 fn a_key_given_twice_is_reported_at_the_second() {
-    let (place, message) = only(&attribute(r#"name = "Other""#), &handler(""));
-    assert_eq!((place.as_str(), message.as_str()), ("name", "`name` is given twice"));
-    let (place, message) = only(&attribute("flags(hidden, hidden)"), &handler(""));
-    assert_eq!((place.as_str(), message.as_str()), ("hidden", "`hidden` is given twice"));
+    let (source, message) = only(&attribute(r#"name = "Other""#), &handler(""));
+    assert_eq!((source.as_str(), message.as_str()), ("name", "`name` is given twice"));
+    let (source, message) = only(&attribute("flags(hidden, hidden)"), &handler(""));
+    assert_eq!((source.as_str(), message.as_str()), ("hidden", "`hidden` is given twice"));
 }
 
 #[test]
-fn a_misspelled_required_key_is_not_called_missing_as_well() {
-    let (place, message) = only(&format!(r#"{ID}, nmae = "Pages""#), &handler(""));
-    assert_eq!((place.as_str(), message.as_str()), ("nmae", "there is no key `nmae`, did you mean `name`?"));
+fn a_misspelled_required_key_is_not_reported_as_missing_too() {
+    let (source, message) = only(&format!(r#"{ID}, nmae = "Pages""#), &handler(""));
+    assert_eq!((source.as_str(), message.as_str()), ("nmae", "there is no key `nmae`, did you mean `name`?"));
 }
 
 #[test]
-fn a_signature_mistake_is_reported_at_the_smallest_token_under_the_expected_signature() {
-    let item = "`&self` belongs here: one handler serves several calls at once; keep what belongs to one run with \
+fn a_signature_mistake_is_reported_at_the_smallest_token() {
+    let item = "`&self` belongs here: one handler serves several calls at the same time; store the data of a run with \
                 `run.keep(..)`";
-    for (method, place, wrong) in [
+    for (method, source, wrong) in [
         ("fn items(&self) -> SyncResult<Items> {}", "fn", "`async` is missing"),
-        ("async fn info(&self) -> HandlerInfo {}", "async", "the answer is wanted at once: remove `async`"),
+        ("async fn info(&self) -> HandlerInfo {}", "async", "this method is not async: remove `async`"),
         ("async fn items(&mut self) -> SyncResult<Items> {}", "&mut self", item),
         ("async fn items(self) -> SyncResult<Items> {}", "self", item),
         ("async fn items(self: Arc<Self>) -> SyncResult<Items> {}", "self: Arc<Self>", item),
         (
             "async fn items() -> SyncResult<Items> {}",
             "(",
-            "`&self` is missing: the host calls this on a handler it holds",
+            "`&self` is missing: the host calls this method on a handler",
         ),
         ("async fn prepare(&self) -> SyncResult {}", ")", "an argument is missing"),
         (
@@ -253,7 +253,7 @@ fn a_signature_mistake_is_reported_at_the_smallest_token_under_the_expected_sign
         (
             "fn set_item_status(&self, run: &RunContext, subject: Subject, status: Status) -> SyncResult {}",
             "SyncResult",
-            "nothing is returned here",
+            "this method returns nothing",
         ),
         (
             "async fn items<T>(&self) -> SyncResult<Items> {}",
@@ -264,7 +264,7 @@ fn a_signature_mistake_is_reported_at_the_smallest_token_under_the_expected_sign
         (
             "async fn migrate(&self, item: ItemId, from: u32, state: Value) -> SyncResult<Value> {}",
             "async",
-            "the answer is wanted at once: remove `async`",
+            "this method is not async: remove `async`",
         ),
         (
             "fn migrate(&self, item: ItemId, from: u32, state: &Value) -> SyncResult<Value> {}",
@@ -288,46 +288,49 @@ fn a_signature_mistake_is_reported_at_the_smallest_token_under_the_expected_sign
             "the return type is missing: `-> SyncResult<serde_json::Value>`",
         ),
     ] {
-        assert_eq!(only_in_method(method), pair(place, wrong), "{method}");
+        assert_eq!(only_in_method(method), pair(source, wrong), "{method}");
     }
 }
 
 #[test]
-fn neither_synchronize_nor_synchronize_item_is_reported_at_the_trait() {
-    let (place, message) = only(&attribute(""), "impl sync::SyncHandler for Pages {}");
-    assert_eq!((place.as_str(), message.as_str()), ("sync::SyncHandler", "nothing is synchronized here"));
+fn an_impl_without_a_synchronize_method_is_reported_at_the_trait() {
+    let (source, message) = only(&attribute(""), "impl sync::SyncHandler for Pages {}");
+    assert_eq!(
+        (source.as_str(), message.as_str()),
+        ("sync::SyncHandler", "neither `synchronize_item` nor `synchronize` is implemented")
+    );
 }
 
 #[test]
-fn a_misspelled_or_generated_synchronize_counts_as_one() {
-    let (place, _) = only(&attribute(""), "impl SyncHandler for Pages { fn synchronise_item(&self) {} }");
-    assert_eq!(place, "synchronise_item");
+fn a_misspelled_or_generated_synchronize_method_counts() {
+    let (source, _) = only(&attribute(""), "impl SyncHandler for Pages { fn synchronise_item(&self) {} }");
+    assert_eq!(source, "synchronise_item");
     assert_eq!(mistakes(&attribute(""), "impl SyncHandler for Pages { methods! {} }"), []);
     assert_eq!(mistakes(&attribute(""), "impl SyncHandler for Pages { const A: u8 = 1; }").len(), 2);
 }
 
 #[test]
-fn what_does_not_belong_to_the_trait_is_reported_at_its_name_or_word() {
-    let place = |member: &str| only(&attribute(""), &handler(member)).0;
-    assert_eq!(place("methods! {} fn helper(&self) {}"), "helper");
-    assert_eq!(place("const A: u8 = 1;"), "const");
-    assert_eq!(place("type A = u8;"), "type");
+fn a_foreign_member_is_reported_at_its_name_or_keyword() {
+    let source = |member: &str| only(&attribute(""), &handler(member)).0;
+    assert_eq!(source("methods! {} fn helper(&self) {}"), "helper");
+    assert_eq!(source("const A: u8 = 1;"), "const");
+    assert_eq!(source("type A = u8;"), "type");
 }
 
 #[test]
-fn an_unknown_method_is_a_misspelled_one_or_a_helper() {
+fn an_unknown_method_gets_a_suggestion_or_advice_for_helpers() {
     let last_line = |method: &str| {
         let mistakes = mistakes(&attribute(""), &handler(method));
         mistakes[0].1.lines().last().unwrap_or_default().to_owned()
     };
-    assert_eq!(last_line("fn helper(&self) {}"), "helpers belong in an `impl` of the type's own");
+    assert_eq!(last_line("fn helper(&self) {}"), "helpers belong in a separate `impl` of the type");
     assert!(last_line("fn item(&self) {}").starts_with("the methods are `info`, `initialize`"));
 }
 
 #[test]
-fn an_item_that_is_no_handlers_impl_is_reported_at_what_it_is() {
+fn an_item_that_is_not_a_handler_is_reported_at_its_keyword_or_name() {
     let attribute = attribute("");
-    for (item, place, wrong) in [
+    for (item, source, wrong) in [
         (
             "pub(crate) struct Pages;",
             "struct",
@@ -340,17 +343,17 @@ fn an_item_that_is_no_handlers_impl_is_reported_at_what_it_is() {
             "`#[sync_handler]` belongs on `impl SyncHandler for ..`, not on an impl of `Display`",
         ),
     ] {
-        assert_eq!(only(&attribute, item), pair(place, wrong));
+        assert_eq!(only(&attribute, item), pair(source, wrong));
     }
     let method = "async fn synchronize(&self, run: &SynchronizeContext) -> SyncResult {}";
-    let place = |head: &str| only(&attribute, &format!("{head} {{ {method} }}")).0;
-    assert_eq!(place("impl SyncHandlr for Pages"), "SyncHandlr");
-    assert_eq!(place("impl !SyncHandler for Pages"), "!");
-    assert_eq!(place("unsafe impl SyncHandler for Pages"), "unsafe");
+    let source = |head: &str| only(&attribute, &format!("{head} {{ {method} }}")).0;
+    assert_eq!(source("impl SyncHandlr for Pages"), "SyncHandlr");
+    assert_eq!(source("impl !SyncHandler for Pages"), "!");
+    assert_eq!(source("unsafe impl SyncHandler for Pages"), "unsafe");
 }
 
 #[test]
-fn an_attribute_that_does_the_same_work_is_not_needed() {
+fn a_redundant_attribute_is_reported() {
     let below = format!("#[async_trait] {}", handler(""));
     assert_eq!(only(&attribute(""), &below).0, "#[async_trait]");
     let twice = format!("#[syncmgr::sync_handler(..)] {}", handler(""));
@@ -358,7 +361,7 @@ fn an_attribute_that_does_the_same_work_is_not_needed() {
     let above = "impl SyncHandler for Pages {
         fn synchronize<'life0, 'async_trait>(&'life0 self) -> Pin<Box<dyn Future + 'async_trait>> { loop {} }
     }";
-    let (place, message) = only(&attribute(""), above);
-    assert_eq!(place, "");
-    assert_eq!(message, "remove the `#[async_trait]` above: `#[sync_handler]` brings it along");
+    let (source, message) = only(&attribute(""), above);
+    assert_eq!(source, "");
+    assert_eq!(message, "remove the `#[async_trait]` above: `#[sync_handler]` adds it");
 }

@@ -1,4 +1,4 @@
-//! The attribute from tokens to tokens, without a compiler.
+//! Tests of the attribute from tokens to tokens, without a compiler.
 
 mod edits;
 mod golden;
@@ -11,12 +11,12 @@ use crate::expand::expand;
 
 const ID: &str = r#"id = "d2f0c1a4-5b7e-4c3d-9a8f-0e1d2c3b4a59""#;
 
-/// An attribute without mistakes, and `more`.
+/// Returns a valid attribute with `more`.
 fn attribute(more: &str) -> String {
     format!(r#"{ID}, name = "Offline Web Pages", {more}"#)
 }
 
-/// An impl without mistakes, and `more`.
+/// Returns a valid impl with `more`.
 fn handler(more: &str) -> String {
     format!(
         "impl SyncHandler for OfflinePages {{
@@ -27,18 +27,18 @@ fn handler(more: &str) -> String {
 }
 
 fn tokens(text: &str) -> TokenStream {
-    text.parse().expect("the test's own text is tokens")
+    text.parse().expect("the text of the test is valid tokens")
 }
 
-/// The expansion as a person would write it.
+/// Returns the formatted expansion.
 fn expansion(attribute: &str, item: &str) -> String {
     let (expansion, _) = expand(tokens(attribute), tokens(item));
     prettyplease::unparse(&syn::parse2(expansion).expect("the expansion is Rust"))
 }
 
-/// Where and what, for every mistake.
+/// Returns the source text and the message of every mistake.
 fn mistakes(attribute: &str, item: &str) -> Vec<(String, String)> {
     let (_, mistakes) = expand(tokens(attribute), tokens(item));
-    let place = |error: &syn::Error| error.span().source_text().unwrap_or_default();
-    mistakes.iter().map(|error| (place(error), error.to_string())).collect()
+    let source = |error: &syn::Error| error.span().source_text().unwrap_or_default();
+    mistakes.iter().map(|error| (source(error), error.to_string())).collect()
 }

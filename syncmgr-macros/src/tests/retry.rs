@@ -1,15 +1,15 @@
-//! What is reported of a state version and of rules for retries.
+//! The reported mistakes in a state version and in retry rules.
 
 use super::{attribute, handler, mistakes};
 
-/// Each of these entries has this one mistake, at this place.
+/// Asserts that each of these entries has exactly this mistake at this source text.
 fn assert_mistakes(expected: &[(&str, &str, &str)]) {
-    for (entry, place, wrong) in expected {
-        assert_eq!(mistakes(&attribute(entry), &handler("")), [((*place).to_owned(), (*wrong).to_owned())], "{entry}");
+    for (entry, source, wrong) in expected {
+        assert_eq!(mistakes(&attribute(entry), &handler("")), [((*source).to_owned(), (*wrong).to_owned())], "{entry}");
     }
 }
 
-/// None of these entries has a mistake.
+/// Asserts that none of these entries has a mistake.
 fn assert_accepted(entries: &[&str]) {
     for entry in entries {
         assert_eq!(mistakes(&attribute(entry), &handler("")), [], "{entry}");
@@ -38,7 +38,7 @@ fn a_state_version_is_a_whole_number_from_1() {
 }
 
 #[test]
-fn rules_for_retries_are_given_in_any_number_and_order() {
+fn any_number_of_retry_rules_in_any_order_is_accepted() {
     assert_accepted(&[
         "retry()",
         r#"retry(cap = "1h", partial_budget = 50, budget = 10, initial = "30s", jitter = 10, factor = 2,)"#,
@@ -61,8 +61,8 @@ fn rules_for_retries_are_given_in_any_number_and_order() {
 }
 
 #[test]
-fn a_wait_of_nothing_is_told_why_and_what_to_write() {
-    let flaw = "with no wait a failed item would run again at once";
+fn a_wait_of_zero_is_reported_with_an_example() {
+    let flaw = "with no wait a failed item would run again immediately";
     let wrong = |example: &str| format!("{flaw}\nwrite more than zero, as in `{example}`, or leave it out");
     assert_mistakes(&[
         (r#"retry(initial = "0s")"#, r#""0s""#, &wrong(r#"initial = "30s""#)),
@@ -71,13 +71,13 @@ fn a_wait_of_nothing_is_told_why_and_what_to_write() {
         (
             r#"retry(cap = "1d")"#,
             r#""1d""#,
-            "`1d` is no duration\nwrite a whole number and `ms`, `s`, `min` or `h`, as in `cap = \"1h\"`",
+            "`1d` is not a duration\nwrite a whole number and `ms`, `s`, `min` or `h`, as in `cap = \"1h\"`",
         ),
     ]);
 }
 
 #[test]
-fn a_first_wait_longer_than_the_longest_is_reported_at_the_second_of_them() {
+fn a_first_wait_longer_than_the_cap_is_reported_at_the_second_key() {
     let wrong = "`initial` is longer than `cap`\nno wait is longer than `cap`, the first included";
     assert_mistakes(&[
         (r#"retry(initial = "61min", cap = "1h", budget = 5)"#, "cap", wrong),
@@ -87,14 +87,14 @@ fn a_first_wait_longer_than_the_longest_is_reported_at_the_second_of_them() {
 }
 
 #[test]
-fn numbers_in_rules_for_retries_have_bounds() {
+fn numbers_in_retry_rules_have_bounds() {
     let percent = "expected a whole number of percent from 0 to 100, as in `jitter = 10`";
     let budget = "a budget of 0 failures would be used up before the first: write 1 or more";
     assert_mistakes(&[
         ("retry(jitter = 101)", "101", percent),
         ("retry(jitter = -1)", "-1", percent),
         (r#"retry(jitter = "10%")"#, r#""10%""#, "expected a whole number, as in `jitter = 10`"),
-        ("retry(factor = 0)", "0", "a wait 0 times as long as the one before would be none: write 1 or more"),
+        ("retry(factor = 0)", "0", "a factor of 0 would leave no wait between retries: write 1 or more"),
         ("retry(factor = 1.5)", "1.5", "expected a whole number, as in `factor = 2`"),
         ("retry(budget = 0)", "0", budget),
         ("retry(partial_budget = 0)", "0", budget),

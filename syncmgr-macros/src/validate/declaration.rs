@@ -1,4 +1,5 @@
-//! What the attribute says: id, name, flags, capabilities, limits, state version, retries, and where the facade is.
+//! Validates the attribute: id, name, flags, capabilities, limits, state version, retry rules, and the path of the
+//! facade.
 
 use proc_macro2::{Span, TokenStream};
 use syn::parse::Parser;
@@ -12,17 +13,17 @@ use super::retry::{Retry, retry};
 use crate::mistakes::Mistakes;
 use crate::parse::{Entry, entries};
 
-/// The attribute, checked. Where the author was mistaken, a value that compiles stands in.
+/// The checked attribute. A default that compiles replaces each invalid value.
 pub(crate) struct Declaration {
     pub(crate) krate: Path,
     pub(crate) id: Uuid,
     pub(crate) name: LitStr,
     pub(crate) flags: Vec<&'static str>,
-    /// All that hold, in place of the default ones; `None` if nothing was said of them.
+    /// All capabilities, replacing the default ones; `None` if the attribute does not list any.
     pub(crate) capabilities: Option<Vec<&'static str>>,
     pub(crate) limits: Limits,
     pub(crate) state_version: Option<u32>,
-    /// The handler's own rules, even if all are the default ones; `None` leaves it to the manager's.
+    /// The handler's retry rules; `None` leaves them to the manager.
     pub(crate) retry: Option<Retry>,
 }
 
@@ -30,13 +31,14 @@ const KEYS: [&str; 8] = ["id", "name", "flags", "capabilities", "limits", "state
 const FLAGS: [&str; 4] = ["has_properties", "may_establish_connection", "always_list", "hidden"];
 const CAPABILITIES: [&str; 6] = ["cancellable", "resumable", "idempotent", "needs_network", "real_time", "frugal"];
 
-/// What a missing key is answered with.
+/// The advice for each missing key.
 const REQUIRED: [(&str, &str); 2] = [
     ("id", "give the handler a fresh UUID, as in `id = \"..\"`; `uuidgen` prints one"),
-    ("name", "it is what people see, as in `name = \"Offline Web Pages\"`"),
+    ("name", "it is the name that users see, as in `name = \"Offline Web Pages\"`"),
 ];
 
-/// There is no key for claims: only a generated `info` could add them, and an author's own would lose them unnoticed.
+/// The answer to a key for claims. A generated `info` could add claims, but an author's own `info` would lose them
+/// unnoticed.
 const CLAIMS: &str = "a claim is made at run time and cannot be in the constant `HANDLER`\n\
     add it in `info`, as in `fn info(&self) -> HandlerInfo { Self::HANDLER.with_claim(\"..\") }`";
 
@@ -45,7 +47,7 @@ const NAME_UNITS: usize = 31;
 
 /// Checks the attribute.
 pub(crate) fn declaration(attribute: TokenStream, mistakes: &mut Mistakes) -> Declaration {
-    let mut declaration = stand_in();
+    let mut declaration = defaults();
     let mut keys = Keys::new("key", &KEYS);
     for entry in entries(attribute, "`key = value`", mistakes) {
         if entry.key == "claims" || entry.key == "claim" {
@@ -62,7 +64,7 @@ pub(crate) fn declaration(attribute: TokenStream, mistakes: &mut Mistakes) -> De
     declaration
 }
 
-fn stand_in() -> Declaration {
+fn defaults() -> Declaration {
     Declaration {
         krate: parse_quote!(::syncmgr),
         id: Uuid::from_u128(1),
@@ -94,8 +96,10 @@ fn id(entry: &Entry, mistakes: &mut Mistakes) -> Option<Uuid> {
     let literal: LitStr = literal(entry, "a string literal", "id = \"..\"", mistakes)?;
     let text = literal.value();
     let wrong = match Uuid::try_parse(&text) {
-        Err(_) => format!("this is no UUID: {}\n`uuidgen` prints one", flaw(&text)),
-        Ok(id) if id.is_nil() => "the nil UUID names no handler\ngive it a fresh UUID; `uuidgen` prints one".to_owned(),
+        Err(_) => format!("this is not a UUID: {}\n`uuidgen` prints one", flaw(&text)),
+        Ok(id) if id.is_nil() => {
+            "the nil UUID cannot name a handler\ngive it a fresh UUID; `uuidgen` prints one".to_owned()
+        }
         Ok(id) if text.len() != id.hyphenated().encode_lower(&mut Uuid::encode_buffer()).len() => {
             format!("write the UUID with hyphens and nothing around it: `{id}`")
         }
@@ -105,10 +109,10 @@ fn id(entry: &Entry, mistakes: &mut Mistakes) -> Option<Uuid> {
     None
 }
 
-/// What keeps a text from being a UUID.
+/// Returns the reason why a text is not a UUID.
 fn flaw(text: &str) -> String {
     if let Some(stray) = text.chars().find(|c| *c != '-' && !c.is_ascii_hexdigit()) {
-        return format!("`{stray}` is no hexadecimal digit");
+        return format!("`{stray}` is not a hexadecimal digit");
     }
     let groups: Vec<String> = text.split('-').map(|group| group.len().to_string()).collect();
     format!("its digits are grouped {}, not 8-4-4-4-12", groups.join("-"))
@@ -119,12 +123,12 @@ fn name(entry: &Entry, mistakes: &mut Mistakes) -> Option<LitStr> {
     let text = literal.value();
     let units = text.encode_utf16().count();
     let wrong = if text.trim().is_empty() {
-        "the name is empty\nit is what people see and choose".to_owned()
+        "the name is empty\nit is the name that users see".to_owned()
     } else if text.contains('\0') {
-        "the name has a NUL in it, where the contract's SYNCMGRHANDLERINFO would end it".to_owned()
+        "the name contains a NUL, which would end it in SYNCMGRHANDLERINFO".to_owned()
     } else if units > NAME_UNITS {
         format!(
-            "the contract's SYNCMGRHANDLERINFO holds a name of {NAME_UNITS} UTF-16 characters (rule R41), \
+            "a name has at most {NAME_UNITS} UTF-16 characters in SYNCMGRHANDLERINFO (rule R41), \
              this one has {units}\nshorten it: it is never cut silently"
         )
     } else {

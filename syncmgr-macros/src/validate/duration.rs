@@ -1,4 +1,4 @@
-//! Durations in quotes.
+//! Validates durations in quotes.
 
 use std::time::Duration;
 
@@ -8,14 +8,14 @@ use super::entry::literal;
 use crate::mistakes::Mistakes;
 use crate::parse::Entry;
 
-/// The duration after `=`. `example` shows the entry as it could be.
+/// Returns the duration after `=`. `example` shows a valid entry.
 pub(crate) fn duration(entry: &Entry, example: &str, mistakes: &mut Mistakes) -> Option<Duration> {
     let literal = literal(entry, "a duration in quotes", example, mistakes)?;
     checked(&literal, example, mistakes)
 }
 
-/// The same, but not zero: `flaw` says what would be wrong with zero.
-pub(crate) fn some_time(entry: &Entry, example: &str, flaw: &str, mistakes: &mut Mistakes) -> Option<Duration> {
+/// The same for a duration that must not be zero. `flaw` is the message for zero.
+pub(crate) fn positive_duration(entry: &Entry, example: &str, flaw: &str, mistakes: &mut Mistakes) -> Option<Duration> {
     let literal = literal(entry, "a duration in quotes", example, mistakes)?;
     let duration = checked(&literal, example, mistakes)?;
     if duration.is_zero() {
@@ -30,13 +30,13 @@ fn checked(literal: &LitStr, example: &str, mistakes: &mut Mistakes) -> Option<D
     let duration = parse_duration(&text);
     if duration.is_none() {
         let message =
-            format!("`{text}` is no duration\nwrite a whole number and `ms`, `s`, `min` or `h`, as in `{example}`");
+            format!("`{text}` is not a duration\nwrite a whole number and `ms`, `s`, `min` or `h`, as in `{example}`");
         mistakes.at(literal, message);
     }
     duration
 }
 
-/// `250ms`, `5s`, `2min`, `1h`.
+/// Parses `250ms`, `5s`, `2min`, `1h`.
 fn parse_duration(text: &str) -> Option<Duration> {
     let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit())?);
     let millis = match unit {
@@ -62,7 +62,7 @@ mod tests {
     }
 
     #[test]
-    fn anything_else_is_no_duration() {
+    fn a_text_of_any_other_form_is_not_a_duration() {
         for text in ["", "5", "s", "5 s", "-5s", "1.5s", "5sec", "5\u{212a}", "5H", "18446744073709551615min"] {
             assert_eq!(parse_duration(text), None, "{text}");
         }

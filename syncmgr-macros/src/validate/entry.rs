@@ -1,4 +1,4 @@
-//! What every entry of the attribute has in common.
+//! The common parts of all entries.
 
 use proc_macro2::TokenStream;
 use syn::Ident;
@@ -8,7 +8,7 @@ use crate::mistakes::Mistakes;
 use crate::parse::{Entry, Value, entries};
 use crate::suggest;
 
-/// The keys that may be given, each once.
+/// The allowed keys, each at most once.
 pub(crate) struct Keys {
     kind: &'static str,
     known: &'static [&'static str],
@@ -16,12 +16,12 @@ pub(crate) struct Keys {
 }
 
 impl Keys {
-    /// These keys; `kind` is what one of them is called.
+    /// Creates the list of allowed keys. `kind` is the noun for a key in messages.
     pub(crate) fn new(kind: &'static str, known: &'static [&'static str]) -> Self {
         Self { kind, known, given: Vec::new() }
     }
 
-    /// The known key this one is. A misspelled one counts as the one that was meant, so that it is not called missing.
+    /// Returns the known key. A misspelled key counts as the intended one, so that it is not reported as missing too.
     pub(crate) fn recognize(&mut self, key: &Ident, mistakes: &mut Mistakes) -> Option<&'static str> {
         let word = key.to_string();
         let exact = self.known.iter().copied().find(|known| *known == word);
@@ -39,13 +39,13 @@ impl Keys {
         Some(meant)
     }
 
-    /// Whether this key was among those recognized.
+    /// Returns `true` if this key was recognized.
     pub(crate) fn is_given(&self, key: &str) -> bool {
         self.given.contains(&key)
     }
 }
 
-/// The tokens after `=`. `example` shows the entry as it could be.
+/// Returns the tokens after `=`. `example` shows a valid entry.
 pub(crate) fn assigned<'a>(entry: &'a Entry, example: &str, mistakes: &mut Mistakes) -> Option<&'a TokenStream> {
     match &entry.value {
         Value::Assigned(tokens) => return Some(tokens),
@@ -55,7 +55,7 @@ pub(crate) fn assigned<'a>(entry: &'a Entry, example: &str, mistakes: &mut Mista
     None
 }
 
-/// The tokens in `(..)`.
+/// Returns the tokens in `(..)`.
 pub(crate) fn list(entry: &Entry, example: &str, mistakes: &mut Mistakes) -> Option<TokenStream> {
     match &entry.value {
         Value::List(tokens) => return Some(tokens.clone()),
@@ -65,7 +65,7 @@ pub(crate) fn list(entry: &Entry, example: &str, mistakes: &mut Mistakes) -> Opt
     None
 }
 
-/// The words in `(..)`, each of them one of `known`; `kind` is what one of them is called.
+/// Returns the words in `(..)`, each of them one of `known`. `kind` is the noun for a word in messages.
 pub(crate) fn words(
     entry: &Entry,
     kind: &'static str,
@@ -86,7 +86,7 @@ pub(crate) fn words(
     Some(words)
 }
 
-/// The literal after `=`; `kind` is what it is called.
+/// Returns the literal after `=`. `kind` is its name in messages.
 pub(crate) fn literal<T: Parse>(entry: &Entry, kind: &str, example: &str, mistakes: &mut Mistakes) -> Option<T> {
     let tokens = assigned(entry, example, mistakes)?;
     let literal = syn::parse2(tokens.clone()).ok();

@@ -1,37 +1,37 @@
-//! The impl block: is it a handler's, and does it hold what a handler's holds?
+//! Validates the impl block.
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens, format_ident};
 use syn::{Attribute, GenericParam, Generics, Ident, ItemImpl, Path, Type};
 
-use super::method::{Place, check};
+use super::method::{Destination, check};
 use crate::contract;
 use crate::mistakes::Mistakes;
 use crate::parse::{Block, Member, Method, Other};
 use crate::suggest;
 
-/// A handler's impl, checked and sorted.
+/// The checked impl block of a handler, with its members sorted.
 pub(crate) struct Handler {
     pub(crate) attributes: Vec<Attribute>,
     pub(crate) inner_attributes: Vec<Attribute>,
     pub(crate) generics: Generics,
     pub(crate) path: Path,
     pub(crate) ty: Type,
-    /// What goes into the impl of the trait.
+    /// The members of the impl of the trait.
     pub(crate) members: Vec<TokenStream>,
-    /// What does not belong there and goes into an impl of the type's own.
-    pub(crate) aside: Vec<TokenStream>,
+    /// The members that do not belong there and go into an inherent impl.
+    pub(crate) separate: Vec<TokenStream>,
     pub(crate) has_info: bool,
-    /// Whether an `#[async_trait]` above has already been at work.
+    /// `true` if an `#[async_trait]` above has already expanded.
     pub(crate) is_rewritten: bool,
 }
 
-/// Checks an impl block. `None` if it is no handler's, which is reported too.
+/// Checks an impl block. `None` if it does not belong to a handler; that is reported too.
 pub(crate) fn handler(block: Block, mistakes: &mut Mistakes) -> Option<Handler> {
     let path = trait_path(&block, mistakes)?;
     let is_rewritten = block.members.iter().any(is_rewritten);
     if is_rewritten {
-        mistakes.at_attribute("remove the `#[async_trait]` above: `#[sync_handler]` brings it along");
+        mistakes.at_attribute("remove the `#[async_trait]` above: `#[sync_handler]` adds it");
     }
     modifiers(&block.head, mistakes);
     synchronizes(&block, &path, mistakes);
@@ -42,7 +42,7 @@ pub(crate) fn handler(block: Block, mistakes: &mut Mistakes) -> Option<Handler> 
         path,
         ty: *block.head.self_ty,
         members: Vec::new(),
-        aside: Vec::new(),
+        separate: Vec::new(),
         has_info: false,
         is_rewritten,
     };
@@ -57,12 +57,12 @@ impl Handler {
         match member {
             Member::Method(method) if self.is_rewritten => self.keep(&method),
             Member::Method(mut method) => match check(&mut method, mistakes) {
-                Place::Trait => self.keep(&method),
-                Place::Aside => self.aside.push(method.to_token_stream()),
+                Destination::Trait => self.keep(&method),
+                Destination::Inherent => self.separate.push(method.to_token_stream()),
             },
             Member::Const(other) => {
                 misplaced(&other, mistakes);
-                self.aside.push(other.into_token_stream());
+                self.separate.push(other.into_token_stream());
             }
             Member::Type(other) => misplaced(&other, mistakes),
             Member::Opaque(tokens) => self.members.push(tokens),
@@ -77,10 +77,10 @@ impl Handler {
 
 fn misplaced(other: &Other, mistakes: &mut Mistakes) {
     let keyword = &other.keyword;
-    mistakes.at(keyword, format!("`SyncHandler` has no `{keyword}`: this belongs in an `impl` of the type's own"));
+    mistakes.at(keyword, format!("`SyncHandler` has no `{keyword}`: this belongs in a separate `impl` of the type"));
 }
 
-/// The path of the trait, its last word mended if misspelled.
+/// Returns the path of the trait, with a misspelled last segment corrected.
 fn trait_path(block: &Block, mistakes: &mut Mistakes) -> Option<Path> {
     let Some((path, _)) = &block.head.trait_ else {
         mistakes.at(&block.head.self_ty, "this impl names no trait: write `impl SyncHandler for ..`");
@@ -102,20 +102,20 @@ fn trait_path(block: &Block, mistakes: &mut Mistakes) -> Option<Path> {
 
 fn modifiers(head: &ItemImpl, mistakes: &mut Mistakes) {
     if let Some(token) = head.modifiers.polarity {
-        mistakes.at(token, "a handler is what implements `SyncHandler`: remove `!`");
+        mistakes.at(token, "a handler implements `SyncHandler`: remove `!`");
     }
     if let Some(token) = head.unsafety {
-        mistakes.at(token, "`SyncHandler` asks for nothing unsafe: remove `unsafe`");
+        mistakes.at(token, "`SyncHandler` is not an unsafe trait: remove `unsafe`");
     }
 }
 
-/// Takes out attributes that would do our work a second time.
+/// Removes attributes that would repeat the work of this macro.
 fn attributes(attributes: Vec<Attribute>, mistakes: &mut Mistakes) -> Vec<Attribute> {
     let mut kept = Vec::new();
     for attribute in attributes {
         let name = attribute.path().segments.last().map(|last| last.ident.to_string());
         match name.as_deref() {
-            Some("async_trait") => mistakes.at(&attribute, "remove this: `#[sync_handler]` brings it along"),
+            Some("async_trait") => mistakes.at(&attribute, "remove this: `#[sync_handler]` adds it"),
             Some("sync_handler") => mistakes.at(&attribute, "`#[sync_handler]` is given twice"),
             _ => kept.push(attribute),
         }
@@ -123,7 +123,7 @@ fn attributes(attributes: Vec<Attribute>, mistakes: &mut Mistakes) -> Vec<Attrib
     kept
 }
 
-/// Whether `async_trait` left its lifetime in this method.
+/// Returns `true` if this method has the lifetime that `async_trait` adds.
 fn is_rewritten(member: &Member) -> bool {
     let Member::Method(method) = member else { return false };
     method.signature.generics.params.iter().any(
@@ -131,7 +131,8 @@ fn is_rewritten(member: &Member) -> bool {
     )
 }
 
-/// One of two methods must be there; a misspelled one was meant, and a macro call may bring it.
+/// Reports an impl without `synchronize` and `synchronize_item`. A misspelled one counts, and a macro call may expand
+/// to one.
 fn synchronizes(block: &Block, path: &Path, mistakes: &mut Mistakes) {
     let known = contract::methods();
     let meant = |name: &Ident| suggest::nearest(&name.to_string(), &known);
@@ -141,7 +142,7 @@ fn synchronizes(block: &Block, path: &Path, mistakes: &mut Mistakes) {
     }
     let (item, run) = (contract::signature("synchronize_item"), contract::signature("synchronize"));
     let advice = format!("write `{item}`, called for each item,\nor `{run}`, called once a run");
-    mistakes.at(path, format!("nothing is synchronized here\n{advice}"));
+    mistakes.at(path, format!("neither `synchronize_item` nor `synchronize` is implemented\n{advice}"));
 }
 
 fn methods(block: &Block) -> impl Iterator<Item = &Ident> {

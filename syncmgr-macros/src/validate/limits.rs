@@ -1,17 +1,17 @@
-//! The limits a handler declares.
+//! Validates the limits.
 
 use std::time::Duration;
 
 use syn::Ident;
 
-use super::duration::{duration, some_time};
+use super::duration::{duration, positive_duration};
 use super::entry::{Keys, assigned, list};
 use super::number::count;
 use crate::mistakes::Mistakes;
 use crate::parse::{Entry, entries};
 use crate::suggest;
 
-/// The limits that were given.
+/// The given limits.
 #[derive(Default)]
 pub(crate) struct Limits {
     pub(crate) items: Option<u32>,
@@ -24,7 +24,7 @@ pub(crate) struct Limits {
     pub(crate) when_stalled: Option<WhenStalled>,
 }
 
-/// What is done about an item that stalls.
+/// The policy for a stalled item.
 #[derive(Clone, Copy)]
 pub(crate) enum WhenStalled {
     Cancel,
@@ -45,7 +45,7 @@ pub(crate) fn limits(entry: &Entry, mistakes: &mut Mistakes) -> Limits {
         limits.read(key, &entry, mistakes);
         if limits.are_inverted() {
             limits.soft_grace = None;
-            let message = "`soft_grace` is longer than `hard_grace`\nboth count from the moment of the cancel";
+            let message = "`soft_grace` is longer than `hard_grace`\nboth start with the cancellation";
             mistakes.at(&entry.key, message);
         }
     }
@@ -72,15 +72,20 @@ impl Limits {
 }
 
 fn items(entry: &Entry, mistakes: &mut Mistakes) -> Option<u32> {
-    count(entry, "items = 4", "with room for 0 items nothing would ever run", mistakes)
+    count(entry, "items = 4", "with a limit of 0 items nothing would ever run", mistakes)
 }
 
 fn deadline(entry: &Entry, example: &str, mistakes: &mut Mistakes) -> Option<Duration> {
-    some_time(entry, example, "with no time for this call nothing would ever run", mistakes)
+    positive_duration(entry, example, "with no time for this call nothing would ever run", mistakes)
 }
 
 fn stall(entry: &Entry, mistakes: &mut Mistakes) -> Option<Duration> {
-    some_time(entry, "stall = \"10min\"", "with no time between reports every item would stall at once", mistakes)
+    positive_duration(
+        entry,
+        "stall = \"10min\"",
+        "with no time between reports every item would stall immediately",
+        mistakes,
+    )
 }
 
 fn when_stalled(entry: &Entry, mistakes: &mut Mistakes) -> Option<WhenStalled> {

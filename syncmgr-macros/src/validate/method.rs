@@ -1,41 +1,41 @@
-//! One method against the contract's signature.
+//! Validates a method against the signature of the contract.
 
 use proc_macro2::Span;
 use quote::ToTokens;
 use syn::{FnArg, Receiver, ReceiverKind, ReturnType, Safety, Signature, Token, Type, parse_quote};
 
 use super::stand_in::{spelled, with_a_value};
-use super::types::misfit;
+use super::types::mismatch;
 use crate::contract::{self, Expected};
 use crate::mistakes::Mistakes;
 use crate::parse::Method;
 use crate::suggest;
 
-/// Where a method goes in the expansion.
-pub(crate) enum Place {
-    /// Into the impl of the trait.
+/// The impl that a method goes into.
+pub(crate) enum Destination {
+    /// The impl of the trait.
     Trait,
-    /// Into an impl of the type's own, where the compiler has nothing to add to what was reported.
-    Aside,
+    /// An inherent impl, so that the compiler adds no error of its own.
+    Inherent,
 }
 
-/// Checks a method. A forgotten `async` or return type is reported and put in, so that the method keeps its place.
-pub(crate) fn check(method: &mut Method, mistakes: &mut Mistakes) -> Place {
+/// Checks a method. A missing `async` or return type is reported and added, so that the method still fits the trait.
+pub(crate) fn check(method: &mut Method, mistakes: &mut Mistakes) -> Destination {
     let signature = &mut method.signature;
     let Some(expected) = contract::method(&signature.ident) else {
         mistakes.at(&signature.ident, unknown(&signature.ident.to_string()));
-        return Place::Aside;
+        return Destination::Inherent;
     };
     let mut report = Report { expected: &expected, mistakes };
     report.forgotten_async(signature);
-    let mended = report.mistakes.count();
+    let corrected = report.mistakes.count();
     report.qualifiers(signature);
     report.receiver(signature);
     report.arguments(signature);
     report.return_type(signature);
-    let place = if report.mistakes.count() == mended { Place::Trait } else { Place::Aside };
+    let fits = report.mistakes.count() == corrected;
     report.forgotten_return_type(method);
-    place
+    if fits { Destination::Trait } else { Destination::Inherent }
 }
 
 fn unknown(name: &str) -> String {
@@ -44,10 +44,10 @@ fn unknown(name: &str) -> String {
     if suggest::nearest(name, &methods).is_some() {
         return unknown;
     }
-    format!("{unknown}\nhelpers belong in an `impl` of the type's own")
+    format!("{unknown}\nhelpers belong in a separate `impl` of the type")
 }
 
-/// Reports under the expected signature.
+/// Reports mistakes with the expected signature.
 struct Report<'a> {
     expected: &'a Expected,
     mistakes: &'a mut Mistakes,
@@ -77,7 +77,7 @@ impl Report<'_> {
 
     fn qualifiers(&mut self, signature: &Signature) {
         if self.expected.signature.asyncness.is_none() {
-            self.superfluous(&signature.asyncness, "the answer is wanted at once: remove `async`");
+            self.superfluous(&signature.asyncness, "this method is not async: remove `async`");
         }
         self.superfluous(&signature.constness, "remove `const`");
         self.superfluous(&signature.abi, "remove `extern`");
@@ -100,11 +100,12 @@ impl Report<'_> {
         match signature.receiver() {
             Some(receiver) if is_shared(receiver) => {}
             Some(receiver) => {
-                let why = "one handler serves several calls at once; keep what belongs to one run with `run.keep(..)`";
+                let why =
+                    "one handler serves several calls at the same time; store the data of a run with `run.keep(..)`";
                 self.at(receiver, format!("`&self` belongs here: {why}"));
             }
             None => {
-                let why = "the host calls this on a handler it holds";
+                let why = "the host calls this method on a handler";
                 self.spanning(signature.paren_token.span.open(), format!("`&self` is missing: {why}"));
             }
         }
@@ -126,7 +127,7 @@ impl Report<'_> {
     fn return_type(&mut self, signature: &Signature) {
         match (&self.expected.signature.output, &signature.output) {
             (ReturnType::Default, ReturnType::Type(_, given)) if !is_unit(given) => {
-                self.at(given, "nothing is returned here");
+                self.at(given, "this method returns nothing");
             }
             (ReturnType::Type(_, expected), ReturnType::Type(_, given)) => self.types(expected, given),
             _ => {}
@@ -134,7 +135,7 @@ impl Report<'_> {
     }
 
     fn types(&mut self, expected: &Type, given: &Type) {
-        if let Some((expected, given)) = misfit(expected, given) {
+        if let Some((expected, given)) = mismatch(expected, given) {
             self.at(given, format!("`{}` belongs here", plain(expected)));
         }
     }
@@ -171,7 +172,7 @@ fn is_shared(receiver: &Receiver) -> bool {
     }
 }
 
-/// A type of the contract as text: none has a space in it.
+/// Formats a type of the contract; none contains a space.
 pub(crate) fn plain(ty: &Type) -> String {
     ty.to_token_stream().to_string().replace(' ', "")
 }

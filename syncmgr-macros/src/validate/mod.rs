@@ -1,4 +1,4 @@
-//! From syntax to meaning: what was written is checked, and every mistake is collected.
+//! Validates the syntax and collects every mistake.
 
 mod declaration;
 mod duration;

@@ -1,14 +1,14 @@
-//! The rules for retries a handler declares.
+//! Validates the retry rules.
 
 use std::time::Duration;
 
-use super::duration::some_time;
+use super::duration::positive_duration;
 use super::entry::{Keys, list};
 use super::number::{count, percent};
 use crate::mistakes::Mistakes;
 use crate::parse::{Entry, entries};
 
-/// The rules that were given.
+/// The given rules.
 #[derive(Default)]
 pub(crate) struct Retry {
     pub(crate) initial: Option<Duration>,
@@ -56,11 +56,11 @@ impl Retry {
 }
 
 fn wait(entry: &Entry, example: &str, mistakes: &mut Mistakes) -> Option<Duration> {
-    some_time(entry, example, "with no wait a failed item would run again at once", mistakes)
+    positive_duration(entry, example, "with no wait a failed item would run again immediately", mistakes)
 }
 
 fn factor(entry: &Entry, mistakes: &mut Mistakes) -> Option<u32> {
-    count(entry, "factor = 2", "a wait 0 times as long as the one before would be none", mistakes)
+    count(entry, "factor = 2", "a factor of 0 would leave no wait between retries", mistakes)
 }
 
 fn budget(entry: &Entry, example: &str, mistakes: &mut Mistakes) -> Option<u32> {

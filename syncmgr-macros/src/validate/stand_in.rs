@@ -1,11 +1,11 @@
-//! What stands in for a forgotten return type and the value of it, so that the compiler has nothing to add.
+//! Adds a missing return type and a value of it, so that the compiler adds no error of its own.
 
 use proc_macro2::TokenTree;
 use syn::{GenericArgument, PathArguments, Type, parse_quote};
 
 use super::method::plain;
 
-/// The return type in words the author has in scope: what the method is given, too, is spelled as it is there.
+/// Returns the return type in names that the author has in scope: it reuses the spelling of the arguments.
 pub(crate) fn spelled(output: &Type, expected: &[&Type], given: &[&Type]) -> Type {
     let mut output = output.clone();
     let Type::Path(path) = &mut output else { return output };
@@ -21,7 +21,7 @@ pub(crate) fn spelled(output: &Type, expected: &[&Type], given: &[&Type]) -> Typ
     output
 }
 
-/// Makes a body without a last expression fit any return type.
+/// Makes a body without a final expression valid for any return type.
 pub(crate) fn with_a_value(body: &TokenTree) -> TokenTree {
     let TokenTree::Group(braces) = body else { return body.clone() };
     let statements = braces.stream();

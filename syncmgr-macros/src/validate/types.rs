@@ -1,30 +1,30 @@
-//! Types of a signature, as far as their names tell.
+//! Compares types by their names.
 //!
-//! An unknown name may be an alias of the right type, so only what is surely wrong is called wrong; the rest is left
-//! to the compiler.
+//! An unknown name may be an alias of the right type, so only a certain mismatch is reported. The compiler finds the
+//! rest.
 
 use syn::{GenericArgument, Ident, Path, PathArguments, Type, TypePath};
 
 use crate::contract;
 
-/// Names everybody has in scope.
+/// Names of the prelude.
 const PRELUDE: [&str; 16] = [
     "Box", "Result", "String", "Vec", "bool", "str", "u8", "u16", "u32", "u64", "usize", "i8", "i16", "i32", "i64",
     "isize",
 ];
 
-/// Modules whose `Error` is their own.
+/// Modules with an `Error` type of their own.
 const FOREIGN: [&str; 3] = ["io", "fmt", "serde_json"];
 
-/// The innermost part of `given` that surely is not what is expected, after what belongs in its place.
-pub(crate) fn misfit<'a>(expected: &'a Type, given: &'a Type) -> Option<(&'a Type, &'a Type)> {
+/// Returns the innermost mismatch as the expected and the given type.
+pub(crate) fn mismatch<'a>(expected: &'a Type, given: &'a Type) -> Option<(&'a Type, &'a Type)> {
     let here = Some((expected, given));
-    match (expected, bare(given)) {
+    match (expected, ungrouped(given)) {
         (Type::Reference(expected), Type::Reference(given)) if given.mutability.is_none() => {
-            misfit(&expected.elem, &given.elem)
+            mismatch(&expected.elem, &given.elem)
         }
         (Type::Path(expected), Type::Path(given)) if is_named_alike(expected, given) => {
-            misfit_of_arguments(&expected.path, &given.path, here)
+            mismatch_of_arguments(&expected.path, &given.path, here)
         }
         (_, Type::Path(_)) => here.filter(|_| is_well_known(given)),
         (_, Type::Reference(_) | Type::Tuple(_)) => here,
@@ -32,7 +32,7 @@ pub(crate) fn misfit<'a>(expected: &'a Type, given: &'a Type) -> Option<(&'a Typ
     }
 }
 
-fn misfit_of_arguments<'a>(
+fn mismatch_of_arguments<'a>(
     expected: &'a Path,
     given: &'a Path,
     here: Option<(&'a Type, &'a Type)>,
@@ -42,31 +42,31 @@ fn misfit_of_arguments<'a>(
         return here;
     }
     match (arguments(expected).first(), given_arguments.first()) {
-        (Some(expected), Some(given)) => misfit(expected, given),
+        (Some(expected), Some(given)) => mismatch(expected, given),
         (Some(_), None) => here.filter(|_| !is_named(given, "Result")),
         (None, Some(argument)) => here.filter(|_| is_well_known(argument)),
         (None, None) => None,
     }
 }
 
-/// Without the groups that macros and parentheses leave.
-fn bare(ty: &Type) -> &Type {
+/// Removes the groups that macros and parentheses add.
+fn ungrouped(ty: &Type) -> &Type {
     match ty {
-        Type::Group(group) => bare(&group.elem),
-        Type::Paren(paren) => bare(&paren.elem),
+        Type::Group(group) => ungrouped(&group.elem),
+        Type::Paren(paren) => ungrouped(&paren.elem),
         _ => ty,
     }
 }
 
-/// Whether the names agree. Any `Result` may be a `SyncResult`.
+/// Returns `true` if the names are the same. Any `Result` may be a `SyncResult`.
 fn is_named_alike(expected: &TypePath, given: &TypePath) -> bool {
     let result = is_named(&expected.path, "SyncResult") && is_named(&given.path, "Result");
     result || last(&expected.path) == last(&given.path)
 }
 
-/// Whether this type's name is taken, so that it cannot be an alias of another one.
+/// Returns `true` if the name of the type is known, so that it is not an alias.
 fn is_well_known(ty: &Type) -> bool {
-    match bare(ty) {
+    match ungrouped(ty) {
         Type::Path(ty) => {
             last(&ty.path).is_some_and(|name| contract::is_type(name) || PRELUDE.iter().any(|it| name == it))
         }
@@ -75,9 +75,9 @@ fn is_well_known(ty: &Type) -> bool {
     }
 }
 
-/// Whether this error surely is not the `anyhow::Error` of `SyncResult`.
+/// Returns `true` if this error is certainly not the `anyhow::Error` of `SyncResult`.
 fn is_foreign_error(ty: &Type) -> bool {
-    let of_another = match bare(ty) {
+    let is_foreign = match ungrouped(ty) {
         Type::Path(ty) => {
             let module = ty.path.segments.iter().rev().nth(1);
             module.is_some_and(|module| FOREIGN.iter().any(|it| module.ident == it))
@@ -85,7 +85,7 @@ fn is_foreign_error(ty: &Type) -> bool {
         Type::Tuple(_) => true,
         _ => false,
     };
-    of_another || is_well_known(ty)
+    is_foreign || is_well_known(ty)
 }
 
 fn is_named(path: &Path, name: &str) -> bool {
@@ -112,10 +112,10 @@ mod tests {
     use super::*;
     use quote::ToTokens;
 
-    fn what_belongs(expected: &str, given: &str) -> Option<String> {
+    fn expected_type(expected: &str, given: &str) -> Option<String> {
         let parse = |text| syn::parse_str::<Type>(text).expect("a type");
         let (expected, given) = (parse(expected), parse(given));
-        misfit(&expected, &given).map(|(expected, _)| expected.to_token_stream().to_string().replace(' ', ""))
+        mismatch(&expected, &given).map(|(expected, _)| expected.to_token_stream().to_string().replace(' ', ""))
     }
 
     #[test]
@@ -133,7 +133,7 @@ mod tests {
             ("SyncResult<serde_json::Value>", "SyncResult<Value>"),
             ("SyncResult<serde_json::Value>", "anyhow::Result<syncmgr::serde_json::Value>"),
         ] {
-            assert_eq!(what_belongs(expected, given), None, "{given}");
+            assert_eq!(expected_type(expected, given), None, "{given}");
         }
     }
 
@@ -150,12 +150,12 @@ mod tests {
             ("SyncResult", "Result<(), Error>"),
             ("SyncResult", "impl Future<Output = SyncResult>"),
         ] {
-            assert_eq!(what_belongs(expected, given), None, "{given}");
+            assert_eq!(expected_type(expected, given), None, "{given}");
         }
     }
 
     #[test]
-    fn what_surely_is_wrong_is_told_by_its_innermost_part() {
+    fn a_certain_mismatch_is_reported_at_its_innermost_type() {
         for (expected, given, belongs) in [
             ("&ItemContext", "ItemContext", "&ItemContext"),
             ("&ItemContext", "&mut ItemContext", "&ItemContext"),
@@ -181,7 +181,7 @@ mod tests {
             ("SyncResult<serde_json::Value>", "SyncResult<String>", "serde_json::Value"),
             ("u32", "u64", "u32"),
         ] {
-            assert_eq!(what_belongs(expected, given).as_deref(), Some(belongs), "{given}");
+            assert_eq!(expected_type(expected, given).as_deref(), Some(belongs), "{given}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Other names for the right types are accepted.
+//! A signature may use aliases of the right types.
 #![deny(warnings)]
 
 use syncmgr::prelude::*;
@@ -24,6 +24,6 @@ impl SyncHandler for OfflinePages {
 }
 
 #[test]
-fn other_names_for_the_right_types_are_accepted() {
+fn aliases_of_the_right_types_are_accepted() {
     let _: &dyn SyncHandler = &OfflinePages;
 }

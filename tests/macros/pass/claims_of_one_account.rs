@@ -1,4 +1,4 @@
-//! Claims are added to the constant in an `info` of the author's own.
+//! An author adds claims to the constant in a written `info`.
 #![deny(warnings)]
 
 use syncmgr::Claim;
@@ -20,7 +20,7 @@ impl SyncHandler for Mail {
 }
 
 #[test]
-fn claims_are_added_in_an_info_of_the_authors_own() {
+fn the_authors_own_info_can_add_claims() {
     let info = Mail { account: "ann".to_owned() }.info();
     assert_eq!(info.claims(), [Claim::new("ann")]);
     assert_eq!(info.capabilities(), Mail::HANDLER.capabilities());

@@ -1,4 +1,4 @@
-//! Comments, attributes, conditions and privacy stay what they were.
+//! Comments, attributes, `cfg` and visibility are kept.
 #![deny(warnings, missing_docs, unreachable_pub, unused_qualifications)]
 
 mod pages {
@@ -7,7 +7,7 @@ mod pages {
     /// Pages kept for reading offline.
     pub(crate) struct OfflinePages;
 
-    /// Copies each page anew.
+    /// Copies each page again.
     #[sync_handler(id = "d2f0c1a4-5b7e-4c3d-9a8f-0e1d2c3b4a59", name = r"Offline \ Web Pages")]
     #[allow(non_snake_case)]
     impl SyncHandler for OfflinePages {
@@ -34,7 +34,7 @@ mod pages {
 }
 
 #[test]
-fn comments_attributes_conditions_and_privacy_stay_what_they_were() {
+fn comments_attributes_cfg_and_visibility_are_kept() {
     use syncmgr::SyncHandler;
     assert_eq!(pages::OfflinePages.info().name(), r"Offline \ Web Pages");
 }

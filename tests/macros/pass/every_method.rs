@@ -1,4 +1,4 @@
-//! Every method of the trait, as its documentation has it.
+//! Every method of the trait with its documented signature.
 #![deny(warnings)]
 
 use syncmgr::handler::{PropertiesOutcome, Resolution};
@@ -57,7 +57,7 @@ impl SyncHandler for OfflinePages {
 }
 
 #[test]
-fn every_method_is_taken_as_its_documentation_has_it() {
+fn every_method_is_accepted_with_its_documented_signature() {
     let handler: Box<dyn SyncHandler> = Box::new(OfflinePages);
     assert_eq!(handler.info().name(), "Offline Web Pages");
 }

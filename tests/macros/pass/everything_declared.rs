@@ -1,4 +1,4 @@
-//! Flags, capabilities, limits, the state version and rules for retries arrive in the constant.
+//! Flags, capabilities, limits, state version and retry rules are part of the constant.
 #![deny(warnings)]
 
 use std::time::Duration;
@@ -58,7 +58,7 @@ impl SyncHandler for News {
 }
 
 #[test]
-fn what_is_declared_arrives_in_the_constant() {
+fn declared_values_are_part_of_the_constant() {
     let info = OfflinePages::HANDLER;
     let flags = HandlerFlags::HAS_PROPERTIES
         .union(HandlerFlags::MAY_ESTABLISH_CONNECTION)

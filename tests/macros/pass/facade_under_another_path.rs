@@ -1,4 +1,4 @@
-//! Nothing generated names `::syncmgr` when the facade is elsewhere, and nothing needs an import.
+//! The generated code uses the given path of the facade, and needs no import.
 #![deny(warnings)]
 
 mod vendored {
@@ -25,6 +25,6 @@ impl vendored::sync::SyncHandler for OfflinePages {
 }
 
 #[test]
-fn nothing_generated_names_the_facade_where_it_is_not() {
+fn generated_code_uses_the_given_path_of_the_facade() {
     assert_eq!(OfflinePages::HANDLER.name(), "Offline Web Pages");
 }

@@ -1,4 +1,4 @@
-//! Parameters and bounds are carried over to the constant.
+//! The constant keeps generic parameters and bounds.
 #![deny(warnings)]
 
 use syncmgr::prelude::*;
@@ -26,6 +26,6 @@ where
 }
 
 #[test]
-fn parameters_and_bounds_are_carried_over_to_the_constant() {
+fn the_constant_keeps_parameters_and_bounds() {
     assert_eq!(Pages::<Disk, 80> { _store: Disk }.info().name(), Pages::<Disk, 80>::HANDLER.name());
 }

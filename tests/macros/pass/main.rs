@@ -1,4 +1,4 @@
-//! `#[sync_handler]` on handlers without mistakes: they compile without a warning, and what was declared arrives.
+//! `#[sync_handler]` on valid handlers: they compile without warnings and have the declared values.
 
 mod aliases_in_signatures;
 mod claims_of_one_account;

@@ -1,4 +1,4 @@
-//! What is saved is migrated under any name of its type.
+//! `migrate` accepts any name of the state's type.
 #![deny(warnings)]
 
 use syncmgr::prelude::*;
@@ -47,7 +47,7 @@ impl SyncHandler for Whole {
 }
 
 #[test]
-fn what_is_saved_is_migrated_under_any_name_of_its_type() {
+fn migrate_accepts_any_name_of_the_state_type() {
     let handlers: [&dyn SyncHandler; 3] = [&Short, &Module, &Whole];
     let migrate = |handler: &dyn SyncHandler| handler.migrate(ItemId::from_u128(7), 1, Value::Null).ok();
     assert_eq!(handlers.map(migrate), [Some(Value::Null), Some(serde_json::json!({ "page": 1 })), Some(Value::Null)]);

@@ -1,4 +1,4 @@
-//! An `info` of the author's own is kept.
+//! An `info` written by the author is kept.
 #![deny(warnings)]
 
 use syncmgr::HandlerInfo;
@@ -20,6 +20,6 @@ impl SyncHandler for Mail {
 }
 
 #[test]
-fn an_info_of_the_authors_own_is_kept() {
+fn the_authors_own_info_is_kept() {
     assert_eq!(Mail { account: "home".to_owned() }.info().name(), "Mail (home)");
 }
