@@ -1,5 +1,5 @@
-//! One call of a handler: panics are caught, a stopped call ends within the soft grace, and what is pushed to the
-//! handler is pushed while the call is pending.
+//! One call of a handler: panics are caught, a stopped call ends within the soft grace, and statuses are pushed to the
+//! handler while the call is pending.
 
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -22,7 +22,7 @@ use crate::attempt::Attempt;
 use crate::attempt::grace::Grace;
 use crate::clock::later;
 
-/// How a call of the handler came to its end.
+/// The end of a handler call.
 pub(crate) enum CallEnd<T> {
     Returned(SyncResult<T>),
     Panicked(String),
@@ -33,7 +33,7 @@ pub(crate) enum CallEnd<T> {
 }
 
 impl<T> CallEnd<T> {
-    /// The code the call completes with.
+    /// Returns the code the call completes with.
     pub(crate) fn code(&self) -> HResult {
         match self {
             Self::Returned(Ok(_)) => HResult::S_OK,
@@ -44,19 +44,19 @@ impl<T> CallEnd<T> {
         }
     }
 
-    /// What the error means for the next attempt; `None` where the user is needed.
+    /// Returns the failure class for the next attempt. `None` if the user is needed.
     pub(crate) fn class(&self) -> Option<FailureClass> {
         let class = self.error().map_or(FailureClass::Transient, FailureClass::of);
         Some(class).filter(|_| !self.needs_user())
     }
 
-    /// What went wrong, in words.
+    /// Describes the failure, if there was one.
     pub(crate) fn fault(&self) -> Option<String> {
         match self {
             Self::Returned(Ok(_)) | Self::Cut => None,
             Self::Returned(Err(error)) => Some(one_line(error)),
             Self::Panicked(text) => Some(format!("the handler panicked: {text}")),
-            Self::Late => Some("the handler took too long; raise its limit if it needs the time".into()),
+            Self::Late => Some("the handler took too long; raise its limit if it needs more time".into()),
         }
     }
 
@@ -67,9 +67,9 @@ impl<T> CallEnd<T> {
         }
     }
 
-    /// The entry of the log that says `what` did not work, if it did not. After a cancel an error is only information, and
-    /// the cancel itself nothing to tell.
-    pub(crate) fn log_entry(&self, what: &str, cancel: Option<CancelReason>) -> Option<LogEntry> {
+    /// Returns the log entry for a failure, starting with `prefix`. After a cancel, an error is only information, and the
+    /// cancellation error itself is not logged.
+    pub(crate) fn log_entry(&self, prefix: &str, cancel: Option<CancelReason>) -> Option<LogEntry> {
         let level = match self {
             Self::Panicked(_) | Self::Late => LogLevel::Error,
             _ if cancel.is_some() && self.error().is_some_and(is_cancelled) => return None,
@@ -77,18 +77,19 @@ impl<T> CallEnd<T> {
             _ if self.needs_user() => LogLevel::Warning,
             _ => LogLevel::Error,
         };
-        self.fault().map(|fault| LogEntry::new(level, format!("{what}: {fault}")))
+        self.fault().map(|fault| LogEntry::new(level, format!("{prefix}: {fault}")))
     }
 
-    /// Whether the call ended because somebody would have to be asked.
+    /// Returns `true` if the call ended because the user has to be asked.
     pub(crate) fn needs_user(&self) -> bool {
         self.error().is_some_and(NeedsUser::is_in)
     }
 }
 
 impl CallEnd<Participation> {
-    /// What `Initialize` returns (R30 to R33). Needing the user is no way to decline here.
+    /// Returns the code of `Initialize`. Needing the user counts as a failure here, not as declining.
     pub(crate) fn participation_code(&self) -> HResult {
+        // R30 to R33.
         match self {
             Self::Returned(Ok(Participation::TakePart)) => HResult::S_OK,
             Self::Returned(Ok(Participation::Decline)) => HResult::S_FALSE,
@@ -98,8 +99,9 @@ impl CallEnd<Participation> {
 }
 
 impl CallEnd<Items> {
-    /// What `EnumSyncMgrItems` returns (R46, R47).
+    /// Returns the code of `EnumSyncMgrItems`.
     pub(crate) fn listing_code(&self) -> HResult {
+        // R46, R47.
         match self {
             Self::Returned(Ok(items)) if items.completeness() == Completeness::Complete => HResult::S_OK,
             Self::Returned(Ok(_)) => HResult::S_SYNCMGR_MISSINGITEMS,
@@ -109,8 +111,9 @@ impl CallEnd<Items> {
 }
 
 impl CallEnd<PropertiesOutcome> {
-    /// What `ShowPropertiesCompleted` is told (R70 to R72).
+    /// Returns the code for `ShowPropertiesCompleted`.
     pub(crate) fn properties_code(&self) -> HResult {
+        // R70 to R72.
         match self {
             Self::Returned(Ok(PropertiesOutcome::ItemDeleted)) => HResult::S_SYNCMGR_ITEMDELETED,
             Self::Returned(Ok(PropertiesOutcome::ListAgain)) => HResult::S_SYNCMGR_ENUMITEMS,
@@ -120,8 +123,8 @@ impl CallEnd<PropertiesOutcome> {
 }
 
 impl CallEnd<()> {
-    /// What `SynchronizeCompleted` is told. A handler that was stopped and says so has done what was asked; its items
-    /// say the rest.
+    /// Returns the code for `SynchronizeCompleted`. A stopped handler that returns an error has done as requested: its items
+    /// have the outcome.
     pub(crate) fn synchronize_code(&self, attempt: &Attempt) -> HResult {
         match self {
             Self::Cut => HResult::S_OK,
@@ -131,36 +134,36 @@ impl CallEnd<()> {
     }
 }
 
-/// A code where only a failure will do.
+/// Returns a failure code: `E_FAIL` in place of a success code.
 fn failure(code: HResult) -> HResult {
     if code.is_success() { HResult::E_FAIL } else { code }
 }
 
-/// Whether the call was still pending after its first poll, so that a window was open.
+/// The window between a call's first poll and its end, in which statuses are pushed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Window {
-    /// The call ended at its first poll.
+    /// The call ended at its first poll: there was no window.
     Never,
-    /// It was pending.
+    /// The call was pending.
     Opened,
 }
 
-/// How often a deadline is looked at that stands still.
-const LEAST_LOOK: Duration = Duration::from_secs(1);
+/// The least time between two checks of a suspended deadline.
+const MIN_RECHECK: Duration = Duration::from_secs(1);
 
-/// How long a call may take, the time apart that the handler has the user's attention.
+/// The time limit of a call, without the time in which the handler has the user's attention.
 pub(crate) struct Deadline {
     attended: Duration,
     due: Pin<Box<Sleep>>,
 }
 
 impl Deadline {
-    /// The time begins now.
+    /// Starts the time now.
     fn after(attempt: &Attempt, time: Duration) -> Self {
         Self { attended: attempt.attended(), due: Box::pin(sleep(time)) }
     }
 
-    /// Whether the time is up. If not, the task is woken when it is.
+    /// Returns `true` if the time is up. If not, the task is woken once it is.
     fn is_over(&mut self, attempt: &Attempt, cx: &mut Context<'_>) -> bool {
         while self.due.poll_unpin(cx).is_ready() {
             let attended = attempt.attended();
@@ -168,15 +171,15 @@ impl Deadline {
             if spared.is_zero() {
                 return true;
             }
-            // Not looked at more often than this, while the user takes their time.
-            let due = later(self.due.deadline(), spared).max(later(Instant::now(), LEAST_LOOK));
+            // Limits the number of checks while the user is being asked.
+            let due = later(self.due.deadline(), spared).max(later(Instant::now(), MIN_RECHECK));
             self.due.as_mut().reset(due);
         }
         false
     }
 }
 
-/// Polls a call to its end. After each poll that leaves it pending, `pending` is called: the window is open.
+/// Polls a call to its end. Calls `pending` after each poll that leaves it pending, while the window is open.
 pub(crate) async fn drive<'a, T>(
     attempt: &Attempt,
     limit: Option<Duration>,
@@ -215,12 +218,12 @@ pub(crate) async fn drive<'a, T>(
     }
 }
 
-/// Whether the call has missed its deadline: what it returns now comes too late.
+/// Returns `true` if the call has missed its deadline. Its result is discarded then.
 fn is_late(attempt: &Attempt) -> bool {
     attempt.stopped() == Some(CancelReason::TimedOut)
 }
 
-/// Ready when the handler was stopped and its soft grace is over. While workers are busy they are given their own grace.
+/// Ready once the handler was stopped and its soft grace is over. Busy workers have their own grace, which comes first.
 fn poll_stopped(attempt: &Attempt, grace: &mut Option<Grace>, cx: &mut Context<'_>) -> Poll<()> {
     if attempt.stopped().is_none() || attempt.is_busy() {
         *grace = None;

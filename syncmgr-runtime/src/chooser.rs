@@ -1,4 +1,4 @@
-//! Whom a session asks which items to run.
+//! The selection of the items that a session runs.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,18 +6,22 @@ use async_trait::async_trait;
 use syncmgr_core::decision::choice::Offer;
 use syncmgr_core::id::{HandlerId, ItemId};
 
-/// The items chosen, per handler. A handler that is left out runs nothing.
+/// The selected items of each handler. A handler that is missing runs no items.
 pub type Chosen = BTreeMap<HandlerId, BTreeSet<ItemId>>;
 
-/// A person who chooses, or a program in their place.
+/// Selects the items of a session, as a dialog or as a rule.
 ///
-/// Asked once in a session that may bother the user, before anything is prepared. What it chooses is remembered as the
-/// preference for the next session (R56).
+/// A session that may ask the user calls this once, before anything is prepared. The manager stores the selection as
+/// the preference for the next session.
+///
+/// See also: R56.
 #[async_trait]
 pub trait Chooser: Send + Sync + 'static {
-    /// Chooses among what is offered; `None` gives the session up.
+    /// Returns the selected items; `None` cancels the session.
     ///
-    /// List what is [shown](syncmgr_core::decision::choice::Visibility::Shown) and start from each item's state. What is
-    /// hidden runs by its stored or default state, whatever is returned (R60).
+    /// A dialog lists the [shown](syncmgr_core::decision::choice::Visibility::Shown) items and starts from the state of
+    /// each. Hidden items run by their stored or default state; the returned selection does not affect them.
+    ///
+    /// See also: R60.
     async fn choose(&self, offers: &[Offer]) -> Option<Chosen>;
 }

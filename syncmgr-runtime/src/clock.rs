@@ -1,4 +1,4 @@
-//! The time as the runtime sees it.
+//! The clock of the runtime.
 
 use std::time::{Duration, SystemTime};
 
@@ -8,26 +8,26 @@ use tokio::time::Instant;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Now {
-    /// Time since some fixed start, never going back: for what is measured.
+    /// The monotonic time since a fixed start, for measurements.
     pub mono: Duration,
-    /// The time of day: for what is shown and stored.
+    /// The wall-clock time, for display and storage.
     pub wall: SystemTime,
 }
 
 impl Now {
-    /// These readings.
+    /// Creates a reading.
     pub const fn new(mono: Duration, wall: SystemTime) -> Self {
         Self { mono, wall }
     }
 }
 
-/// Where the runtime reads the time. Waiting goes through tokio's time, which tests can pause.
+/// A source of time readings. Timers do not use it: they run on tokio's time, which tests can pause.
 pub trait Clock: Send + Sync + 'static {
-    /// The time now.
+    /// Returns the current time.
     fn now(&self) -> Now;
 }
 
-/// The machine's clocks; the monotonic one is tokio's, so it stands still while tokio's time is paused.
+/// The system clock. Its monotonic time is tokio's, so it stands still while tokio's time is paused.
 #[derive(Debug)]
 pub struct SystemClock {
     start: Instant,
@@ -46,9 +46,9 @@ impl Clock for SystemClock {
     }
 }
 
-/// The time so much later, however much that is.
+/// Adds `time` to `now`, limited to a value that cannot overflow.
 pub(crate) fn later(now: Instant, time: Duration) -> Instant {
-    /// Longer than any program runs, and short enough to be added to.
+    /// Longer than any program runs, and short enough to add to an instant.
     const FOR_EVER: Duration = Duration::from_secs(60 * 60 * 24 * 365 * 30);
     now + time.min(FOR_EVER)
 }

@@ -1,24 +1,24 @@
-//! What a run does, and how it ended.
+//! The states and endings of a run.
 
 use std::fmt;
 
 use syncmgr_core::hresult::HResult;
 
-/// What a run does now.
+/// A change of a run's state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RunChange {
-    /// Its items are known; how many.
+    /// The handler has listed this many items.
     Listed(usize),
-    /// It prepares.
+    /// The handler prepares.
     Preparing,
-    /// It synchronizes.
+    /// The handler synchronizes.
     Synchronizing,
-    /// It has ended.
+    /// The run has ended.
     Ended(RunEnding),
 }
 
-/// How a run ended.
+/// The end of a run.
 ///
 /// ```
 /// # use syncmgr_setting::*;
@@ -36,40 +36,40 @@ pub enum RunChange {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RunEnding {
-    /// The handler declined to take part (R31).
+    /// The handler declined to take part.
     Declined,
-    /// The handler could not begin: `initialize` or `items` failed (R33).
+    /// The handler could not begin: `initialize` or `items` failed.
     NotBegun(RunFault),
-    /// Nothing was chosen (R63), or the run was for settings only (R36).
+    /// No item was chosen, or the run was for settings only.
     NothingToDo,
-    /// It may not run now (offline, a metered link, backing off): not a failure. The report says why.
+    /// The run may not run now (offline, a metered link, backing off): not a failure. The report has the reason.
     Held,
     /// Everything was stopped before `synchronize`.
     Stopped,
-    /// `prepare` failed (R90).
+    /// `prepare` failed.
     NotPrepared(RunFault),
-    /// `synchronize` failed (R102). Its items may have succeeded all the same.
+    /// `synchronize` failed. Its items may have succeeded.
     NotCompleted(RunFault),
-    /// `synchronize` came to its end (R102). How its items ended is another matter.
+    /// `synchronize` completed. Its items may have failed.
     Completed,
 }
 
-/// Why a run did not come to its end. The log of the run says more.
+/// The reason a run did not complete. The run's log has the details.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RunFault {
-    /// Somebody would have to be asked, and nobody may be, or is there: `S_FALSE`.
+    /// The user has to be asked, but is absent or may not be bothered: `S_FALSE`.
     NeedsUser,
     /// The handler returned an error, or took too long: `E_FAIL`.
     Failed,
-    /// The handler panicked, or did what the contract does not allow: `E_UNEXPECTED`.
+    /// The handler panicked or violated the contract: `E_UNEXPECTED`.
     Unexpected,
-    /// The handler completed with this code of its own, as one in the old style may.
+    /// The handler completed with a code of its own, as a classic handler may.
     Code(HResult),
 }
 
 impl RunFault {
-    /// The code, for hosts that speak the contract.
+    /// Returns the code, for hosts that use the Windows contract.
     pub fn code(self) -> HResult {
         match self {
             Self::NeedsUser => HResult::S_FALSE,
@@ -94,7 +94,7 @@ impl From<HResult> for RunFault {
 impl fmt::Display for RunFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NeedsUser => f.write_str("somebody has to be asked"),
+            Self::NeedsUser => f.write_str("the user has to be asked"),
             Self::Failed => f.write_str("failed"),
             Self::Unexpected => f.write_str("broke off unexpectedly"),
             Self::Code(code) => write!(f, "failed with the code {code}"),
@@ -103,7 +103,7 @@ impl fmt::Display for RunFault {
 }
 
 impl RunEnding {
-    /// How a run ended whose `synchronize` completed with this code.
+    /// Returns the ending of a run whose `synchronize` completed with this code.
     pub(crate) fn completed(code: HResult) -> Self {
         if code.is_ok() { Self::Completed } else { Self::NotCompleted(code.into()) }
     }

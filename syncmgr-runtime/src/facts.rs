@@ -1,4 +1,4 @@
-//! What is known of the world, as a port.
+//! The environment of a manager: network, power and user.
 
 use std::sync::Arc;
 
@@ -7,14 +7,14 @@ use futures::stream::BoxStream;
 use syncmgr_core::facts::{Facts, Network, Power, Presence};
 use tokio::sync::watch;
 
-/// Where a manager learns of the network, the power and the user.
+/// A source for the state of network, power and user.
 ///
 /// ```
 /// # use syncmgr_setting::*;
 /// # run(async {
 /// use futures::{StreamExt, stream::BoxStream};
 ///
-/// struct Desktop; // stays on the mains, and somebody is always there
+/// struct Desktop; // always on mains power, with the user present
 ///
 /// impl FactSource for Desktop {
 ///     fn now(&self) -> Facts {
@@ -22,7 +22,7 @@ use tokio::sync::watch;
 ///     }
 ///
 ///     fn changes(&self) -> BoxStream<'static, Facts> {
-///         futures::stream::empty().boxed() // nothing changes any more
+///         futures::stream::empty().boxed() // the values never change
 ///     }
 /// }
 ///
@@ -32,15 +32,15 @@ use tokio::sync::watch;
 /// # Ok::<(), anyhow::Error>(())
 /// ```
 pub trait FactSource: Send + Sync + 'static {
-    /// What is known now.
+    /// Returns the current values.
     fn now(&self) -> Facts;
 
-    /// What is known, whenever it changes. It may leave out what was soon outdated, and ends when nothing will change
-    /// any more.
+    /// Returns a stream of the new values after each change. The stream may skip intermediate values, and it ends if
+    /// the values can no longer change.
     fn changes(&self) -> BoxStream<'static, Facts>;
 }
 
-/// Facts somebody sets: for tests, and for programs that know better. Cloning gives another handle of the same facts.
+/// A source whose values are set by the program or by a test. Clones share the same values.
 ///
 /// ```
 /// # use syncmgr_setting::*;
@@ -61,34 +61,34 @@ pub struct ManualFacts {
 }
 
 impl ManualFacts {
-    /// These facts hold.
+    /// Creates a source with these values.
     pub fn new(facts: Facts) -> Self {
         Self { sender: Arc::new(watch::Sender::new(facts)) }
     }
 
-    /// From now on these hold.
+    /// Replaces the current values.
     pub fn set(&self, facts: Facts) {
         self.sender.send_if_modified(|known| std::mem::replace(known, facts) != facts);
     }
 
-    /// The network is like this now.
+    /// Sets the state of the network.
     pub fn set_network(&self, network: Network) {
         self.set(self.now().with_network(network));
     }
 
-    /// The power comes from there now.
+    /// Sets the power source.
     pub fn set_power(&self, power: Power) {
         self.set(self.now().with_power(power));
     }
 
-    /// Somebody is there now, or nobody.
+    /// Sets the presence of the user.
     pub fn set_user(&self, user: Presence) {
         self.set(self.now().with_user(user));
     }
 }
 
 impl Default for ManualFacts {
-    /// Nothing is known.
+    /// Creates a source whose values are all unknown.
     fn default() -> Self {
         Self::new(Facts::UNKNOWN)
     }

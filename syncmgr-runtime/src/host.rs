@@ -1,4 +1,4 @@
-//! What all sessions of a manager share.
+//! The state shared by all sessions of a manager.
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -34,7 +34,7 @@ use crate::scheduler::admission::Admission;
 use crate::scheduler::{Launcher, Scheduler};
 use crate::watchdog::Watchdog;
 
-/// What a manager uses of the world around it.
+/// The ports through which a manager uses its environment.
 pub(crate) struct Ports {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) randomness: Arc<dyn Randomness>,
@@ -46,7 +46,7 @@ pub(crate) struct Ports {
     pub(crate) facts: Arc<dyn FactSource>,
 }
 
-/// By which rules a manager goes.
+/// The settings of a manager.
 pub(crate) struct Rules {
     pub(crate) items_at_once: usize,
     pub(crate) capacities: BTreeMap<Claim, usize>,
@@ -56,12 +56,12 @@ pub(crate) struct Rules {
     pub(crate) resume: Resume,
 }
 
-/// Of which items the end is recorded.
+/// The items whose end is recorded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Records {
-    /// Of all.
+    /// All items.
     All,
-    /// Of those that saved something or did not succeed: the store ends with the manager, and all else would only cost.
+    /// Items that saved state or did not succeed. For stores that end with the manager.
     Exceptions,
 }
 
@@ -69,30 +69,30 @@ pub(crate) enum Records {
 pub(crate) struct Host {
     pub(crate) id: Uuid,
     pub(crate) ports: Ports,
-    /// The user's attention: one permit (R133).
+    /// The user's attention: one permit.
     pub(crate) attention: Arc<Semaphore>,
     pub(crate) admission: Arc<Admission>,
     pub(crate) tracker: TaskTracker,
-    /// From the request to stop a running item to its end.
+    /// The times from the request to stop a running item to its end.
     pub(crate) stopping: LatencyHistogram,
-    /// How long sessions took.
+    /// The durations of sessions.
     pub(crate) lasting: LatencyHistogram,
     pub(crate) scheduler: Scheduler,
     pub(crate) retry: RetryPolicy,
     pub(crate) guards: GuardPolicy,
     pub(crate) records: Records,
     launcher: OnceLock<Weak<dyn Launcher>>,
-    /// Cancelled when the manager winds up.
+    /// Cancelled when the manager shuts down.
     pub(crate) closing: CancellationToken,
     pub(crate) last_session: AtomicU64,
     last_attempt: AtomicU32,
     known: Mutex<Known>,
 }
 
-/// A handler and what it said of itself when it was registered.
+/// A handler and its description at registration.
 pub(crate) type Registered = (Arc<dyn SyncHandler>, HandlerInfo);
 
-/// What a manager remembers.
+/// The registered handlers and the pause state of a manager.
 #[derive(Default)]
 pub(crate) struct Known {
     pub(crate) registry: Registry,
@@ -104,7 +104,7 @@ impl Host {
     pub(crate) fn new(ports: Ports, rules: Rules) -> Arc<Self> {
         let host = Arc::new(Self {
             id: fresh_id(&*ports.randomness),
-            attention: Arc::new(Semaphore::new(1)),
+            attention: Arc::new(Semaphore::new(1)), // R133
             admission: Arc::new(Admission::new(rules.items_at_once, rules.capacities)),
             tracker: TaskTracker::new(),
             stopping: LatencyHistogram::new(),
@@ -124,17 +124,17 @@ impl Host {
         host
     }
 
-    /// Sessions that start by themselves are started here.
+    /// Sets the launcher for scheduled sessions.
     pub(crate) fn set_launcher(&self, launcher: Weak<dyn Launcher>) {
-        assert!(self.launcher.set(launcher).is_ok(), "a host is given to one manager");
+        assert!(self.launcher.set(launcher).is_ok(), "a host belongs to one manager");
     }
 
-    /// Who starts sessions, unless every handle of the manager is gone.
+    /// Returns the launcher. `None` once every handle of the manager is dropped.
     pub(crate) fn launcher(&self) -> Option<Arc<dyn Launcher>> {
         self.launcher.get()?.upgrade()
     }
 
-    /// The fence of an attempt that begins now: after all that began before it, in whatever session.
+    /// Returns the fence of an attempt that begins now. It is ordered after all earlier attempts of all sessions.
     pub(crate) fn next_fence(&self) -> Fence {
         let session = SessionId(self.last_session.load(Ordering::Relaxed));
         Fence::new(session, self.last_attempt.fetch_add(1, Ordering::Relaxed) + 1)
@@ -148,12 +148,12 @@ impl Host {
         self.known.lock()
     }
 
-    /// Something by chance.
-    pub(crate) fn chance(&self) -> u64 {
+    /// Returns a random number.
+    pub(crate) fn random_number(&self) -> u64 {
         fresh_number(&*self.ports.randomness)
     }
 
-    /// The time now. A clock that panics stands at its start: it is read where nothing may panic.
+    /// Returns the current time. If the clock panics, returns its origin: callers must not panic.
     pub(crate) fn now(&self) -> Now {
         catch_unwind(AssertUnwindSafe(|| self.ports.clock.now())).unwrap_or_else(|panic| {
             tracing::error!(manager = %self.id, error = %panic_text(panic), "the clock panicked");

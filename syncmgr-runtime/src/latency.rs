@@ -1,6 +1,6 @@
-//! How long something took, counted so that recording costs next to nothing.
+//! Latency histograms that are cheap to record.
 //!
-//! Our own buckets, because they are what stores hold, in 1 kB each where `hdrhistogram` takes 26.
+//! The buckets are our own because stores hold them: they take 1 kB, where `hdrhistogram` takes 26.
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -8,36 +8,37 @@ use std::time::Duration;
 
 use syncmgr_core::store::Histogram;
 
-/// Buckets an octave is divided into, as a power of two: 4 keep every bound within 25% of what it stands for.
+/// The number of buckets per octave, as a power of two. With four, each bound is within 25% of the durations in its
+/// bucket.
 const DIVISION: u32 = 2;
 
-/// Octaves of microseconds: the first duration beyond them is 2^32 us, a little more than an hour.
+/// The number of octaves of microseconds. The first duration beyond them is 2^32 us, a little more than an hour.
 const OCTAVES: u32 = 32;
 
-/// The place of the bucket that takes whatever is longer.
-const BEYOND: usize = ((OCTAVES - DIVISION + 1) << DIVISION) as usize;
+/// The index of the overflow bucket, which takes all longer durations.
+const OVERFLOW: usize = ((OCTAVES - DIVISION + 1) << DIVISION) as usize;
 
-/// Counts durations while others count, too.
+/// A histogram that several threads record into concurrently.
 #[derive(Debug)]
 pub(crate) struct LatencyHistogram {
-    counts: [AtomicU64; BEYOND + 1],
+    counts: [AtomicU64; OVERFLOW + 1],
     max: AtomicU64,
 }
 
 impl LatencyHistogram {
     pub(crate) const fn new() -> Self {
-        Self { counts: [const { AtomicU64::new(0) }; BEYOND + 1], max: AtomicU64::new(0) }
+        Self { counts: [const { AtomicU64::new(0) }; OVERFLOW + 1], max: AtomicU64::new(0) }
     }
 
-    /// Counts one duration: an atomic maximum and an atomic addition, no lock.
+    /// Records one duration: an atomic maximum and an atomic addition, no lock.
     pub(crate) fn record(&self, duration: Duration) {
         let nanos = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
         self.max.fetch_max(nanos, Ordering::Relaxed);
-        // Released, so that whoever sees the count sees a maximum that covers it.
-        self.counts[place(nanos.div_ceil(1_000))].fetch_add(1, Ordering::Release);
+        // Release ordering, so that a reader of the count also sees a maximum that covers it.
+        self.counts[bucket_of(nanos.div_ceil(1_000))].fetch_add(1, Ordering::Release);
     }
 
-    /// Takes over what was counted before.
+    /// Adds stored counts.
     pub(crate) fn add(&self, counted: &Histogram) {
         self.max.fetch_max(counted.longest, Ordering::Relaxed);
         for (count, more) in self.counts.iter().zip(&counted.counts) {
@@ -45,22 +46,22 @@ impl LatencyHistogram {
         }
     }
 
-    /// What was counted so far, to be stored.
+    /// Returns the counts so far, for a store.
     pub(crate) fn counted(&self) -> Histogram {
         let counts = self.counts.iter().map(|count| count.load(Ordering::Acquire)).collect();
         Histogram::new(counts, self.max.load(Ordering::Relaxed))
     }
 
-    /// What was counted so far. What is recorded meanwhile may be in it or not.
+    /// Returns a snapshot. A duration recorded concurrently may be missing.
     pub(crate) fn snapshot(&self) -> Latencies {
         Latencies(self.counted())
     }
 }
 
-/// How long something took, many times: a histogram as it was at one moment.
+/// A histogram of durations, as a snapshot.
 ///
-/// Durations are kept in buckets, four for every doubling, in microseconds up to a little more than an hour; the
-/// longest is kept exactly. Shown with `{}` it is one line.
+/// Durations are counted in buckets, four per doubling, in microseconds up to a little more than an hour. The longest
+/// duration is stored exactly. `{}` shows the histogram in one line.
 ///
 /// ```
 /// # use syncmgr_setting::*;
@@ -77,17 +78,17 @@ impl LatencyHistogram {
 pub struct Latencies(Histogram);
 
 impl Latencies {
-    /// How many durations were recorded.
+    /// Returns the number of recorded durations.
     pub fn count(&self) -> u64 {
         self.0.counts.iter().sum()
     }
 
-    /// A bound for the quantile `q` of what was recorded: at least that part of it took no longer. `None` while nothing
-    /// was recorded.
+    /// Returns an upper bound of the quantile `q`: at least that fraction of the durations is no longer. `None` if
+    /// nothing was recorded.
     ///
-    /// It is the upper bound of the quantile's bucket, or the longest duration if that is shorter: never less than the
-    /// quantile, and more by at most 25% and a microsecond, up to an hour; beyond, it is the longest duration. A `q`
-    /// outside 0 to 1 counts as the nearer end.
+    /// The bound is the end of the quantile's bucket, or the longest duration if that is shorter. Up to an hour, it
+    /// exceeds the quantile by at most 25% plus a microsecond; beyond, it is the longest duration. A `q` outside of 0
+    /// to 1 is clamped; NaN counts as 0.
     pub fn quantile(&self, q: f64) -> Option<Duration> {
         let count = self.count();
         let rank = ((q.clamp(0.0, 1.0) * count as f64).ceil() as u64).clamp(1, count.max(1));
@@ -99,17 +100,17 @@ impl Latencies {
         reached.map(|(bound, _)| bound.min(Duration::from_nanos(self.0.longest)))
     }
 
-    /// The longest duration, exactly. `None` while nothing was recorded.
+    /// Returns the longest duration, exactly. `None` if nothing was recorded.
     pub fn max(&self) -> Option<Duration> {
         (self.count() > 0).then_some(Duration::from_nanos(self.0.longest))
     }
 
-    /// The buckets that are not empty, shortest first: the longest duration that belongs there, and how many did.
+    /// Returns the buckets that are not empty, shortest first: the longest duration of the bucket, and the count.
     ///
-    /// The bounds are the same in every histogram, so counts of several can be added; the last one is
+    /// All histograms have the same bounds, so their counts can be added. The bound of the last bucket is
     /// [`Duration::MAX`].
     pub fn buckets(&self) -> impl Iterator<Item = (Duration, u64)> {
-        let bounded = self.0.counts.iter().enumerate().map(|(place, count)| (bound(place), *count));
+        let bounded = self.0.counts.iter().enumerate().map(|(bucket, count)| (bound(bucket), *count));
         bounded.filter(|(_, count)| *count > 0)
     }
 }
@@ -127,22 +128,23 @@ impl fmt::Display for Latencies {
     }
 }
 
-/// The bucket of so many microseconds: its leading bits, after as many buckets as the shorter octaves take.
-fn place(micros: u64) -> usize {
+/// Returns the bucket of a duration: the leading bits of `micros`, offset by the number of buckets of the shorter
+/// octaves.
+fn bucket_of(micros: u64) -> usize {
     let octave = micros.checked_ilog2().unwrap_or(0);
     let width = octave.saturating_sub(DIVISION);
     match octave {
-        OCTAVES.. => BEYOND,
+        OCTAVES.. => OVERFLOW,
         _ => (u64::from(width) << DIVISION) as usize + (micros >> width) as usize,
     }
 }
 
-/// The longest duration that belongs into the bucket at `place`.
-fn bound(place: usize) -> Duration {
-    let width = (place >> DIVISION).saturating_sub(1);
-    let leading = (place - (width << DIVISION)) as u64;
-    match place {
-        BEYOND.. => Duration::MAX,
+/// Returns the longest duration of a bucket.
+fn bound(bucket: usize) -> Duration {
+    let width = (bucket >> DIVISION).saturating_sub(1);
+    let leading = (bucket - (width << DIVISION)) as u64;
+    match bucket {
+        OVERFLOW.. => Duration::MAX,
         _ => Duration::from_micros(((leading + 1) << width) - 1),
     }
 }
@@ -160,30 +162,30 @@ mod tests {
     }
 
     #[test]
-    fn every_bucket_ends_where_the_next_begins_and_the_last_takes_the_rest() {
-        for bucket in 0..BEYOND {
+    fn buckets_are_contiguous_and_the_last_takes_the_rest() {
+        for bucket in 0..OVERFLOW {
             let last = bound(bucket).as_micros() as u64;
-            assert_eq!((place(last), place(last + 1)), (bucket, bucket + 1));
+            assert_eq!((bucket_of(last), bucket_of(last + 1)), (bucket, bucket + 1));
         }
-        assert_eq!(bound(BEYOND - 1), Duration::from_micros(u64::from(u32::MAX)));
-        assert_eq!(place(u64::MAX), BEYOND);
+        assert_eq!(bound(OVERFLOW - 1), Duration::from_micros(u64::from(u32::MAX)));
+        assert_eq!(bucket_of(u64::MAX), OVERFLOW);
     }
 
     #[test]
-    fn nothing_recorded_has_no_quantile_and_no_maximum() {
+    fn an_empty_histogram_has_no_quantile_and_no_maximum() {
         let none = recorded(&[]);
         assert_eq!((none.count(), none.quantile(0.5), none.max(), none.buckets().count()), (0, None, None, 0));
         assert_eq!(none.to_string(), "n=0");
     }
 
     #[test]
-    fn it_shows_as_one_line() {
+    fn a_histogram_displays_as_one_line() {
         let latencies = recorded(&[1, 1, 2, 100].map(Duration::from_millis));
         assert_eq!(latencies.to_string(), "n=4, p50=1.023ms, p99=100ms, max=100ms");
     }
 
     #[test]
-    fn buckets_tell_their_bound_and_their_count_shortest_first() {
+    fn buckets_have_a_bound_and_a_count_and_are_sorted() {
         let latencies = recorded(&[Duration::ZERO, Duration::from_nanos(1), Duration::from_micros(9), Duration::MAX]);
         let buckets: Vec<_> = latencies.buckets().collect();
         let micros = Duration::from_micros;
@@ -191,14 +193,14 @@ mod tests {
     }
 
     #[test]
-    fn what_took_longer_than_the_buckets_reach_is_bounded_by_the_longest() {
+    fn the_quantile_of_an_overflow_is_the_longest_duration() {
         let latencies = recorded(&[2, 3].map(|hours| Duration::from_secs(hours * 3_600)));
         assert_eq!(latencies.quantile(0.1), latencies.max());
         assert_eq!(latencies.max(), Some(Duration::from_secs(3 * 3_600)));
     }
 
     #[test]
-    fn a_quantile_outside_its_range_is_the_nearer_end() {
+    fn a_quantile_outside_its_range_is_clamped() {
         let latencies = recorded(&[Duration::from_micros(1), Duration::from_micros(5)]);
         for (q, micros) in [(-1.0, 1), (0.0, 1), (f64::NAN, 1), (1.0, 5), (f64::INFINITY, 5)] {
             assert_eq!(latencies.quantile(q), Some(Duration::from_micros(micros)));
@@ -206,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn threads_that_record_at_once_lose_nothing() {
+    fn concurrent_recording_loses_nothing() {
         let histogram = LatencyHistogram::new();
         std::thread::scope(|scope| {
             for thread in 1..=4 {
@@ -220,8 +222,8 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_quantile_is_bounded_from_above_within_a_quarter_and_a_microsecond(
-            // Octaves first, so that short durations are as likely as long ones.
+        fn a_quantile_is_exceeded_by_at_most_a_quarter_and_a_microsecond(
+            // Octaves first, so that short and long durations are equally likely.
             durations in proptest::collection::vec((0_u32..41).prop_flat_map(|octave| 0..1_u64 << octave), 1..200),
             q in 0.0..=1.0_f64,
         ) {

@@ -1,8 +1,9 @@
-//! Performs what `syncmgr-core` decides: drives handlers on tokio.
+//! The tokio runtime of the sync manager: executes the decisions of `syncmgr-core` and drives handlers.
 //!
-//! [`manager`] is what an application holds, [`session`] the handle of what it started, [`report`] how it went. The life
-//! of one handler run is in `run/life.rs`, top to bottom; its items and workers are in `attempt/`. [`mapping`] lets a
-//! [`SyncHandler`](syncmgr_core::handler::SyncHandler) run on a foreign callback, and hosts handlers in the old style.
+//! An application holds a [`manager`] and starts a [`session`], which returns a [`report`]. The lifecycle of a handler
+//! run is in `run/life.rs`, top to bottom; its items and workers are in `attempt/`. [`mapping`] connects a
+//! [`SyncHandler`](syncmgr_core::handler::SyncHandler) to the callback of another host, and hosts handlers in the
+//! classic style.
 //!
 //! Depend on [`syncmgr`](https://docs.rs/syncmgr): semver covers what it re-exports.
 

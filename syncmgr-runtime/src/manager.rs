@@ -1,4 +1,4 @@
-//! The manager: what an application holds.
+//! The manager: the entry point of an application.
 
 mod access;
 mod builder;
@@ -35,15 +35,15 @@ use crate::report::Report;
 use crate::session::life::SessionShared;
 use crate::session::{Session, SessionRequest, StartError};
 
-/// Hosts handlers and runs sessions over them: the Synchronization Manager.
+/// Hosts handlers and runs their sessions: the Synchronization Manager.
 ///
-/// There is nothing global: an application may have several. Cloning gives another handle of the same manager. The
-/// manager never makes a runtime, installs a subscriber or handles a signal; sessions run on the tokio runtime they are
-/// started from.
+/// There is no global state: an application may have several managers. Clones share the same manager. A manager never
+/// creates a runtime, installs a subscriber or handles signals. Each session runs on the tokio runtime on which it is
+/// started.
 ///
-/// [`shutdown`](Self::shutdown) ends its sessions in order and waits. Without it, dropping the last handle of the manager
-/// and of its sessions tells every session to stop and drops our tasks where they stand: items end *stopped*, and nothing
-/// is waited for.
+/// [`shutdown`](Self::shutdown) stops all sessions and waits until they have ended. If the last handle of a manager and
+/// its sessions is dropped instead, every session is stopped, its tasks are dropped at their current await, and nothing
+/// is awaited: the items end *stopped*.
 ///
 /// ```
 /// # use syncmgr_setting::*;
@@ -53,7 +53,7 @@ use crate::session::{Session, SessionRequest, StartError};
 /// let report = manager.update_all()?.finish().await;
 /// assert!(report.is_success(), "{report}");
 /// assert_eq!(report.run(mail).map(|run| run.items().count()), Some(2));
-/// assert!(manager.shutdown().await.is_empty()); // nothing that could not be stopped
+/// assert!(manager.shutdown().await.is_empty()); // nothing is still running
 /// # Ok(())
 /// # })?;
 /// # Ok::<(), anyhow::Error>(())
@@ -70,13 +70,14 @@ impl Default for SyncManager {
 }
 
 impl SyncManager {
-    /// A manager with nobody to ask: the defaults of [`builder`](Self::builder).
+    /// Creates a manager with the defaults of [`builder`](Self::builder): it stores its state in memory and never asks
+    /// the user.
     pub fn new() -> Self {
         Self::builder().build()
     }
 
-    /// A manager that remembers in the file `path`, which is made if there is none; see
-    /// [`SqliteStore`](crate::sqlite::SqliteStore). Nothing has to be started for it.
+    /// Creates a manager that stores its state in the file `path`, which is created if it does not exist; see
+    /// [`SqliteStore`](crate::sqlite::SqliteStore).
     ///
     /// ```
     /// # use syncmgr_setting::*;
@@ -86,7 +87,7 @@ impl SyncManager {
     /// # let path = directory.join("state");
     /// let report = SyncManager::open(&path)?.run(Mail).await?;
     /// assert!(report.is_success());
-    /// let later = SyncManager::open(&path)?; // the program was started again
+    /// let later = SyncManager::open(&path)?; // after a restart of the program
     /// assert_eq!(later.history()?.len(), 1);
     /// # drop(later);
     /// # std::fs::remove_dir_all(&directory)?;
@@ -96,13 +97,14 @@ impl SyncManager {
     /// ```
     ///
     /// # Errors
-    /// When another program has the file open, and otherwise what stands in the way. Nothing that was stored is lost by it.
+    /// [`StoreError::InUse`](crate::sqlite::StoreError::InUse) if the file is already open for writing, and another
+    /// [`StoreError`](crate::sqlite::StoreError) if it cannot be opened. Stored data is never lost by this.
     #[cfg(feature = "sqlite")]
     pub fn open(path: impl AsRef<std::path::Path>) -> Result<Self, crate::sqlite::StoreError> {
         Ok(Self::builder().store(crate::sqlite::SqliteStore::open(path)?).build())
     }
 
-    /// A manager to be given what it is to use.
+    /// Returns a builder for a manager with other settings.
     ///
     /// ```
     /// # use syncmgr_setting::*;
@@ -123,7 +125,6 @@ impl SyncManager {
         Self { owner }
     }
 
-    /// The sessions that are not over.
     fn open_sessions(&self) -> Vec<Arc<SessionShared>> {
         self.owner.sessions.all()
     }
@@ -132,12 +133,12 @@ impl SyncManager {
         &self.owner.host
     }
 
-    /// Names the manager where a program has several: in spans and events, as the field `manager`.
+    /// Returns the id of the manager. Spans and events carry it in the field `manager`.
     pub fn id(&self) -> Uuid {
         self.host().id
     }
 
-    /// A session about to be started, by default over the handlers that are registered for this trigger (R9 to R12).
+    /// Returns a request for a session. By default, the session runs the handlers that are registered for this trigger.
     ///
     /// ```
     /// # use syncmgr_setting::*;
@@ -150,14 +151,16 @@ impl SyncManager {
     /// # })?;
     /// # Ok::<(), anyhow::Error>(())
     /// ```
+    ///
+    /// See also: R9 to R12.
     pub fn session(&self, trigger: Trigger) -> SessionRequest {
         SessionRequest::new(self.owner.clone(), trigger)
     }
 
-    /// Starts a session for one handler, with bytes that its `initialize` reads: `UpdateItems` (R14 to R24). Returns once it is
-    /// accepted.
+    /// Starts a session for one handler: `UpdateItems`. The handler's `initialize` can read the cookie of the
+    /// invocation. Returns once the session is accepted.
     ///
-    /// Without [`InvokeFlags::START_SYNC`] the user may be bothered and chooses first (R18).
+    /// Without [`InvokeFlags::START_SYNC`], the session may ask the user, who first chooses the items.
     ///
     /// ```
     /// # use syncmgr_setting::*;
@@ -173,7 +176,9 @@ impl SyncManager {
     /// ```
     ///
     /// # Errors
-    /// See [`StartError`]; nothing has begun then.
+    /// Returns a [`StartError`], and starts nothing, if the session cannot be started.
+    ///
+    /// See also: R14 to R24.
     pub fn invoke(&self, invocation: Invocation) -> Result<Session, StartError> {
         self.host().known().registry.accept(&invocation)?;
         let mut request = self.session(Trigger::Invoke).handlers([invocation.handler]);
@@ -186,7 +191,7 @@ impl SyncManager {
         }
     }
 
-    /// Starts a session for a run that was described as data, here or elsewhere.
+    /// Starts a session from a serializable description of a run.
     ///
     /// ```
     /// # use syncmgr_setting::*;
@@ -202,16 +207,16 @@ impl SyncManager {
     /// ```
     ///
     /// # Errors
-    /// See [`StartError`]; nothing has begun then.
+    /// Returns a [`StartError`], and starts nothing, if the session cannot be started.
     pub fn start(&self, described: RunRequest) -> Result<Session, StartError> {
         described.check()?;
         SessionRequest::of(self.owner.clone(), described).start()
     }
 
-    /// Starts a manual session over every handler: `UpdateAll` (R20). Returns before the work is done.
+    /// Starts a manual session over all handlers: `UpdateAll`. Returns before the work is done.
     ///
-    /// The user may be bothered: the chooser is asked which items to run, and handlers may ask questions. With
-    /// `session(Trigger::Manual)` nobody is asked.
+    /// The session may ask the user: the chooser selects the items to run, and handlers may ask questions. A session
+    /// from [`session(Trigger::Manual)`](Self::session) does not ask the user.
     ///
     /// ```
     /// # use syncmgr_setting::*;
@@ -227,16 +232,18 @@ impl SyncManager {
     /// ```
     ///
     /// # Errors
-    /// See [`StartError`]; nothing has begun then.
+    /// Returns a [`StartError`], and starts nothing, if the session cannot be started.
+    ///
+    /// See also: R20.
     pub fn update_all(&self) -> Result<Session, StartError> {
         self.session(Trigger::Manual).may_bother_user().start()
     }
 
-    /// Runs one manual session over a handler alone, which is registered for it: the shortest way from a handler to its
-    /// report.
+    /// Runs one manual session with a single handler and returns the report.
     ///
-    /// The handler is unregistered at the end, so nothing of it is retried; [`register`](Self::register) one that is to stay.
-    /// Not cancel safe: dropped, the session goes on to its end by itself.
+    /// The handler is registered for this session only, so its failed items are not retried; use
+    /// [`register`](Self::register) to host a handler permanently. Not cancel safe: if the future is dropped, the
+    /// session continues without it.
     ///
     /// ```
     /// # use syncmgr_setting::*;
@@ -249,25 +256,26 @@ impl SyncManager {
     /// ```
     ///
     /// # Errors
-    /// When the handler cannot be registered, or there is no tokio runtime here.
+    /// Returns an error if the handler cannot be registered, or outside a tokio runtime.
     pub async fn run(&self, handler: impl SyncHandler) -> Result<Report, StartError> {
         let id = self.register(handler)?;
-        let _guest = Guest { manager: self, handler: id };
+        let _temporary = Temporary { manager: self, handler: id };
         Ok(self.session(Trigger::Manual).handlers([id]).start()?.finish().await)
     }
 
-    /// From now on, on the tokio runtime this is called on, the manager starts by itself what is due: retries, runs that were
-    /// interrupted ([`Resume::AtOnce`](syncmgr_core::decision::ledger::Resume)), runs that were held until the network or the power
-    /// changed, as far as [`facts`](SyncManagerBuilder::facts) tell.
+    /// Starts the scheduler on the current tokio runtime. The scheduler starts sessions for due work: retries,
+    /// interrupted runs (with [`Resume::AtOnce`](syncmgr_core::decision::ledger::Resume)), and runs that were held
+    /// until the network or the power source changed, as reported by [`facts`](SyncManagerBuilder::facts).
     ///
-    /// Call it once the handlers are registered. It is needed only before the first session: later sessions do the same.
+    /// Call this once, after the handlers are registered. Every session starts the scheduler too, so this is only
+    /// needed before the first session.
     ///
     /// ```
     /// # use syncmgr_setting::*;
     /// # run(async {
     /// let manager = SyncManager::builder().store(MemoryStore::new()).resume(Resume::AtOnce).build();
     /// manager.register(Calendar)?;
-    /// manager.attend()?; // from now on what failed runs again at its time
+    /// manager.attend()?; // failed items are now retried when they are due
     /// # manager.shutdown().await;
     /// # Ok(())
     /// # })?;
@@ -275,7 +283,7 @@ impl SyncManager {
     /// ```
     ///
     /// # Errors
-    /// When there is no tokio runtime here, or the manager was shut down.
+    /// [`StartError::NoRuntime`] outside a tokio runtime, [`StartError::ShutDown`] after a shutdown.
     pub fn attend(&self) -> Result<(), StartError> {
         tokio::runtime::Handle::try_current().map_err(|_| StartError::NoRuntime)?;
         if self.host().tracker.is_closed() {
@@ -285,14 +293,14 @@ impl SyncManager {
         Ok(())
     }
 
-    /// The sessions that are not over, in order of their numbers: also those whose handles were dropped.
+    /// Returns the open sessions in the order of their ids, including sessions whose handles were dropped.
     ///
     /// ```
     /// # use syncmgr_setting::*;
     /// # run(async {
     /// let manager = SyncManager::new();
     /// manager.register(Feed)?;
-    /// drop(manager.update_all()?); // goes on by itself
+    /// drop(manager.update_all()?); // the session continues
     /// let sessions = manager.sessions();
     /// assert_eq!(sessions.len(), 1);
     /// sessions[0].stop();
@@ -306,9 +314,9 @@ impl SyncManager {
         sessions.map(|session| Session::new(session, self.owner.clone())).collect()
     }
 
-    /// No new item begins, in any session; what runs goes on. Not stored.
+    /// Pauses all sessions: no new item starts, running items continue. The pause is not stored.
     ///
-    /// Handlers that do all items in one piece of work of their own are not paused.
+    /// A handler that synchronizes all of its items in a single call is not paused.
     ///
     /// ```
     /// # use syncmgr_setting::*;
@@ -316,7 +324,7 @@ impl SyncManager {
     /// let manager = SyncManager::new();
     /// manager.register(Mail)?;
     /// manager.pause();
-    /// let session = manager.update_all()?; // nothing begins
+    /// let session = manager.update_all()?; // no item starts
     /// # let mut events = session.events();
     /// # while !matches!(events.next().await, Some(SessionEvent::Run { change: RunChange::Synchronizing, .. })) {}
     /// assert_eq!(manager.held()[0].hold, Hold::Paused);
@@ -330,7 +338,7 @@ impl SyncManager {
         self.set_pause(Pause::Paused);
     }
 
-    /// Items begin again, apart from those of sessions that are paused themselves.
+    /// Ends the pause: items start again, except in sessions that are paused themselves.
     pub fn resume(&self) {
         self.set_pause(Pause::Going);
     }
@@ -340,7 +348,7 @@ impl SyncManager {
         self.open_sessions().iter().for_each(|session| session.apply_pause());
     }
 
-    /// Everything that does not run although it could, each with its reason.
+    /// Returns everything that is ready to run but held back, with the reasons.
     ///
     /// ```
     /// # use syncmgr_setting::*;
@@ -370,8 +378,8 @@ impl SyncManager {
         held
     }
 
-    /// How long running items took to end once somebody had asked for it: from each skip, stop or shutdown to the end of
-    /// the item, over all sessions so far.
+    /// Returns a histogram of the time that running items took to end after a skip, stop or shutdown was requested,
+    /// over all sessions so far. It includes the sessions of earlier managers if the store outlives the manager.
     ///
     /// ```
     /// # use syncmgr_setting::*;
@@ -394,21 +402,22 @@ impl SyncManager {
         self.host().stopping.snapshot()
     }
 
-    /// How long sessions took until all their runs rested. With a store that outlives the manager, the sessions of earlier
-    /// managers count too, as they do in [`stop_latencies`](Self::stop_latencies).
+    /// Returns a histogram of the time until all items of a session had ended, over all sessions so far. It includes
+    /// the sessions of earlier managers if the store outlives the manager.
     pub fn session_durations(&self) -> Latencies {
         self.host().lasting.snapshot()
     }
 
-    /// The sessions that are remembered, oldest first: only where the manager was given a store. One that still goes on has no
-    /// end. One whose process is gone ends *interrupted*, with the time it began, as nobody knows when it ended.
+    /// Returns the stored sessions, oldest first. A manager that was not given a store records no sessions. An open
+    /// session has no end. A session whose process died is *interrupted*; its end time is its start time, because the
+    /// real one is unknown.
     ///
     /// ```
     /// # use syncmgr_setting::*;
     /// # run(async {
     /// let manager = SyncManager::builder().store(MemoryStore::new()).build();
     /// manager.run(Calendar).await?;
-    /// let end = manager.history()?[0].end.clone().expect("it is over");
+    /// let end = manager.history()?[0].end.clone().expect("the session has ended");
     /// assert_eq!((end.course, end.outcomes[&Outcome::Failed]), (Course::Eventful, 1));
     /// # Ok(())
     /// # })?;
@@ -416,11 +425,11 @@ impl SyncManager {
     /// ```
     ///
     /// # Errors
-    /// When the store cannot be read.
+    /// Returns an error if the store cannot be read.
     pub fn history(&self) -> Result<Vec<SessionRecord>, StoreAccessError> {
         let mut sessions = self.host().ports.store.sessions().map_err(StoreAccessError::Unreadable)?;
-        let goes_on: BTreeSet<_> = self.open_sessions().iter().map(|session| session.id).collect();
-        let is_ours = |record: &SessionRecord| record.manager == self.id() && goes_on.contains(&record.session);
+        let open: BTreeSet<_> = self.open_sessions().iter().map(|session| session.id).collect();
+        let is_ours = |record: &SessionRecord| record.manager == self.id() && open.contains(&record.session);
         for record in sessions.iter_mut().filter(|record| record.end.is_none() && !is_ours(record)) {
             let (time, outcomes) = (record.began, BTreeMap::new());
             record.end = Some(SessionEnd::new(time, Course::Interrupted, outcomes));
@@ -435,13 +444,13 @@ impl std::fmt::Debug for SyncManager {
     }
 }
 
-/// A handler that is registered for as long as this lives.
-struct Guest<'a> {
+/// Unregisters a handler when dropped.
+struct Temporary<'a> {
     manager: &'a SyncManager,
     handler: HandlerId,
 }
 
-impl Drop for Guest<'_> {
+impl Drop for Temporary<'_> {
     fn drop(&mut self) {
         self.manager.unregister(self.handler);
     }

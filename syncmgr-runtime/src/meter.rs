@@ -1,10 +1,10 @@
-//! What goes to `metrics` with the feature of that name; without it, nothing. Nothing here installs a recorder.
+//! Metrics, recorded with the crate `metrics` if the feature of that name is enabled. This crate installs no recorder.
 //!
 //! | metric | kind | labels |
 //! |---|---|---|
-//! | `syncmgr_sessions_total` | counter, when a session rests | `trigger` |
+//! | `syncmgr_sessions_total` | counter, when a session becomes idle | `trigger` |
 //! | `syncmgr_session_seconds` | histogram | `trigger` |
-//! | `syncmgr_items_total` | counter, when an attempt of a run has ended | `handler`, `outcome` |
+//! | `syncmgr_items_total` | counter, when an attempt of a run ends | `handler`, `outcome` |
 //! | `syncmgr_stop_seconds` | histogram, from the request to stop a running item to its end | |
 //! | `syncmgr_abandoned_total` | counter | `handler` |
 //!
@@ -31,14 +31,14 @@ mod recorded {
 
     use super::{Duration, HandlerId, Phase, Trigger};
 
-    /// A session rests.
+    /// Records a session that became idle.
     pub(crate) fn session(trigger: Trigger, lasted: Duration) {
         let trigger = trigger.name();
         counter!("syncmgr_sessions_total", "trigger" => trigger).increment(1);
         histogram!("syncmgr_session_seconds", "trigger" => trigger).record(lasted.as_secs_f64());
     }
 
-    /// How many items ended how.
+    /// Counts the items by outcome.
     pub(crate) fn outcomes(phases: &[Phase]) -> BTreeMap<Outcome, u64> {
         let mut outcomes = BTreeMap::new();
         for phase in phases {
@@ -49,7 +49,7 @@ mod recorded {
         outcomes
     }
 
-    /// An attempt has ended.
+    /// Records the items of an attempt that ended.
     pub(crate) fn items(handler: HandlerId, outcomes: BTreeMap<Outcome, u64>) {
         for (outcome, count) in outcomes {
             let outcome = outcome.to_string().replace(' ', "_");
@@ -57,12 +57,12 @@ mod recorded {
         }
     }
 
-    /// A running item has ended that somebody had asked to end.
+    /// Records the time from the request to stop a running item to its end.
     pub(crate) fn stopped(time: Duration) {
         histogram!("syncmgr_stop_seconds").record(time.as_secs_f64());
     }
 
-    /// An item was abandoned.
+    /// Records an abandoned item.
     pub(crate) fn abandoned(handler: HandlerId) {
         counter!("syncmgr_abandoned_total", "handler" => handler.to_string()).increment(1);
     }
@@ -73,7 +73,7 @@ mod silent {
     use super::{Duration, HandlerId, Phase, Trigger};
 
     pub(crate) fn session(_: Trigger, _: Duration) {}
-    /// Nothing.
+    /// The counts without the feature `metrics`.
     pub(crate) struct NotCounted;
 
     pub(crate) fn outcomes(_: &[Phase]) -> NotCounted {

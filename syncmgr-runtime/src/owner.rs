@@ -1,4 +1,4 @@
-//! What all handles of a manager and its sessions share.
+//! The state shared by all handles of a manager and its sessions.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Once, Weak};
@@ -9,7 +9,7 @@ use syncmgr_core::error::panic_text;
 use crate::host::Host;
 use crate::session::life::SessionShared;
 use crate::session::open::OpenSessions;
-use crate::watchdog::{Patrol, Patrolled};
+use crate::watchdog::{Patrol, RunSource};
 
 /// A manager's host and its sessions; dropped with the last handle of either.
 pub(crate) struct Owner {
@@ -23,11 +23,11 @@ impl Owner {
         Self { host, sessions: Arc::default(), watched: Once::new() }
     }
 
-    /// The watchdog begins with the first session.
+    /// Starts the watchdog, at the first session.
     pub(crate) fn watch(&self) {
         let Some(watchdog) = &self.host.ports.watchdog else { return };
         self.watched.call_once(|| {
-            let sessions = Arc::downgrade(&self.sessions) as Weak<dyn Patrolled>;
+            let sessions = Arc::downgrade(&self.sessions) as Weak<dyn RunSource>;
             let start = || watchdog.start(Patrol::new(sessions));
             if let Err(panic) = catch_unwind(AssertUnwindSafe(start)) {
                 tracing::error!(manager = %self.host.id, error = %panic_text(panic), "the watchdog could not start");
@@ -35,7 +35,7 @@ impl Owner {
         });
     }
 
-    /// Tells every session to stop and to let go of its results. No session can be started any more.
+    /// Stops every session, closes its results, and refuses new sessions.
     pub(crate) fn wind_up(&self) -> Vec<Arc<SessionShared>> {
         self.sessions.close();
         self.host.tracker.close();

@@ -1,8 +1,8 @@
-//! Randomness as the runtime sees it.
+//! The runtime's source of randomness.
 
 use uuid::{Builder, Uuid};
 
-/// Where the runtime takes randomness from. Ids that no name gives are made from it, nothing else.
+/// A source of randomness, for ids that are not derived from a name and for the jitter of retries.
 pub trait Randomness: Send + Sync + 'static {
     /// Fills `bytes`.
     fn fill(&self, bytes: &mut [u8]);
@@ -10,25 +10,25 @@ pub trait Randomness: Send + Sync + 'static {
 
 /// The operating system's randomness.
 #[derive(Clone, Copy, Debug, Default)]
-#[expect(clippy::exhaustive_structs, reason = "there is nothing to it but its name")]
+#[expect(clippy::exhaustive_structs, reason = "it has no state")]
 pub struct SystemRandomness;
 
 impl Randomness for SystemRandomness {
     /// # Panics
-    /// When the operating system has no randomness to give, which none of those we run on does.
+    /// Panics if the operating system provides no randomness, which does not happen on supported systems.
     fn fill(&self, bytes: &mut [u8]) {
-        getrandom::fill(bytes).expect("the operating system gives randomness");
+        getrandom::fill(bytes).expect("the operating system provides randomness");
     }
 }
 
-/// A fresh id.
+/// Returns a random id.
 pub(crate) fn fresh_id(randomness: &dyn Randomness) -> Uuid {
     let mut bytes = [0; 16];
     randomness.fill(&mut bytes);
     Builder::from_random_bytes(bytes).into_uuid()
 }
 
-/// A number by chance.
+/// Returns a random number.
 pub(crate) fn fresh_number(randomness: &dyn Randomness) -> u64 {
     let mut bytes = [0; 8];
     randomness.fill(&mut bytes);

@@ -1,4 +1,4 @@
-//! What a manager asks its store, and tells it.
+//! The host's access to its store.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -18,15 +18,15 @@ use tokio::runtime::Handle;
 
 use crate::host::Host;
 
-/// What the histograms are stored as.
+/// The names under which the histograms are stored.
 const STOPPING: &str = "stop";
 const LASTING: &str = "session";
 
 impl Host {
-    /// Takes over what the store remembers of managers before this one. What cannot be read counts as nothing.
+    /// Loads the state that earlier managers left in the store. Unreadable state counts as empty.
     pub(crate) fn load(self: &Arc<Self>) {
         let store = &*self.ports.store;
-        // Where nobody knows how far the numbers were, they go on far behind any that may have been given.
+        // If the last session number is unreadable, continue far beyond any number that may have been used.
         let far = || SessionId(self.now().wall.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs());
         let last = self.read(StateStore::last_session).unwrap_or_else(far);
         self.last_session.store(last.0, Ordering::Relaxed);
@@ -51,41 +51,43 @@ impl Host {
         tracing::error!(manager = %self.id, error = %one_line(error), "the store cannot be read");
     }
 
-    /// The counts of the histograms so far.
+    /// Returns changes that store the histograms.
     pub(crate) fn histograms(&self) -> Vec<StateChange> {
         let stored = [(STOPPING, &self.stopping), (LASTING, &self.lasting)];
         let counted = stored.map(|(name, histogram)| (name, histogram.counted()));
-        let some = counted.into_iter().filter(|(_, histogram)| histogram.counts.iter().any(|count| *count > 0));
-        some.map(|(name, histogram): (_, Histogram)| StateChange::Histogram { name: name.into(), histogram }).collect()
+        let recorded = counted.into_iter().filter(|(_, histogram)| histogram.counts.iter().any(|count| *count > 0));
+        recorded
+            .map(|(name, histogram): (_, Histogram)| StateChange::Histogram { name: name.into(), histogram })
+            .collect()
     }
 
-    /// What is remembered of an item. The store is somebody else's code.
+    /// Reads the record of an item. The store is foreign code, so a panic becomes an error.
     pub(crate) fn record(&self, handler: HandlerId, item: ItemId) -> SyncResult<Option<ItemRecord>> {
         let read = || self.ports.store.record(handler, item);
         catch_unwind(AssertUnwindSafe(read))
             .unwrap_or_else(|panic| Err(anyhow!("the store panicked: {}", panic_text(panic))))
     }
 
-    /// The answer to a question, if one was given. A question that has changed is another.
+    /// Returns the answer to a question, if there is one. An answer to an earlier wording does not count.
     pub(crate) fn answer_to(&self, handler: HandlerId, item: ItemId, question: &Question) -> Option<usize> {
         let given = self.ledger().answer_to(handler, item, question);
         given.unwrap_or_else(|| self.read(|store| store.answer(handler, item, question)).flatten())
     }
 
-    /// Somebody answered a question: what the answer means is decided and stored.
+    /// Applies and stores the user's answer to a question.
     pub(crate) fn answer(self: &Arc<Self>, handler: HandlerId, item: ItemId, question: Question, choice: usize) {
         let effects = self.ledger().answer(handler, item, question, choice);
         self.follow(effects);
     }
 
-    /// What was chosen of a handler's items before.
+    /// Reads the earlier choices of a handler's items.
     pub(crate) fn preferences(&self, handler: HandlerId) -> SyncResult<Preferences> {
         let mut preferences = Preferences::default();
         preferences.load(handler, self.ports.store.choices(handler)?);
         Ok(preferences)
     }
 
-    /// Writes changes. What is returned resolves when they are stored.
+    /// Writes changes. The future resolves once they are stored.
     pub(crate) fn write(&self, changes: Vec<StateChange>) -> BoxFuture<'static, SyncResult> {
         let write = || self.ports.store.write(changes);
         match catch_unwind(AssertUnwindSafe(write)) {
@@ -94,34 +96,34 @@ impl Host {
         }
     }
 
-    /// Stores a change nobody waits for. What cannot be stored is told to `tracing`: whoever made the change has it all the
-    /// same.
+    /// Stores a change without waiting. A failure is only logged to `tracing`: in memory the change has already taken
+    /// effect.
     pub(crate) fn store(&self, change: StateChange) {
         self.store_all(vec![change]);
     }
 
-    /// Stores changes nobody waits for, all or none.
+    /// Stores changes without waiting, all or none.
     pub(crate) fn store_all(&self, changes: Vec<StateChange>) {
         if changes.is_empty() {
             return;
         }
         let id = self.id;
-        let told = move |result: SyncResult| {
+        let log_failure = move |result: SyncResult| {
             if let Err(error) = result {
                 tracing::error!(manager = %id, error = %one_line(&error), "the store refused a change");
             }
         };
         let mut written = self.write(changes);
         match ((&mut written).now_or_never(), Handle::try_current()) {
-            (Some(result), _) => told(result),
-            (None, Ok(runtime)) => drop(self.tracker.spawn_on(written.map(told), &runtime)),
-            // Without a runtime nobody can wait; the store has the change.
+            (Some(result), _) => log_failure(result),
+            (None, Ok(runtime)) => drop(self.tracker.spawn_on(written.map(log_failure), &runtime)),
+            // Without a runtime the future cannot be driven; the store already has the change.
             (None, Err(_)) => {}
         }
     }
 }
 
-/// A store that panicked has failed.
+/// Turns a panic of the store into an error.
 fn panicked(result: Result<SyncResult, Box<dyn std::any::Any + Send>>) -> SyncResult {
     result.unwrap_or_else(|panic| Err(anyhow!("the store panicked: {}", panic_text(panic))))
 }

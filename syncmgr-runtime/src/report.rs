@@ -1,4 +1,4 @@
-//! How a session went.
+//! Session reports.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -19,7 +19,7 @@ use crate::ending::RunEnding;
 use crate::run::{Apart, Run};
 use crate::session::life::SessionShared;
 
-/// How a session went, handler by handler. Shown with `{}` it is a few lines for people.
+/// The outcome of a session, handler by handler. `{}` formats it as a few readable lines.
 ///
 /// ```
 /// # use syncmgr_setting::*;
@@ -27,7 +27,7 @@ use crate::session::life::SessionShared;
 /// let report = SyncManager::new().run(Calendar).await?;
 /// let failed = report.items().filter(|item| item.outcome == Outcome::Failed);
 /// assert_eq!(failed.map(|item| item.item.name()).collect::<Vec<_>>(), ["Work"]);
-/// println!("{report}"); // a few lines for people
+/// println!("{report}"); // a few readable lines
 /// # Ok(())
 /// # })?;
 /// # Ok::<(), anyhow::Error>(())
@@ -37,11 +37,11 @@ use crate::session::life::SessionShared;
 pub struct Report {
     /// The session.
     pub session: SessionId,
-    /// What started it.
+    /// The trigger that started it.
     pub trigger: Trigger,
-    /// How long it took until everything rested for the first time.
+    /// The time until the session was idle for the first time.
     pub duration: Duration,
-    /// Its runs, in order of handler id.
+    /// The runs, in order of handler id.
     pub runs: Vec<RunReport>,
 }
 
@@ -50,47 +50,47 @@ impl Report {
         Self {
             session: session.id,
             trigger: session.terms.trigger,
-            duration: session.lasted().unwrap_or_default(),
+            duration: session.time_to_idle().unwrap_or_default(),
             runs: session.runs().iter().map(|run| RunReport::of(run)).collect(),
         }
     }
 
-    /// Whether every item of every handler succeeded, and every handler that took part could.
+    /// Returns `true` if every run was a success.
     pub fn is_success(&self) -> bool {
         self.runs.iter().all(RunReport::is_success)
     }
 
-    /// The run of a handler.
+    /// Returns the run of a handler.
     pub fn run(&self, handler: HandlerId) -> Option<&RunReport> {
         self.runs.iter().find(|run| run.handler == handler)
     }
 
-    /// Every item of every run.
+    /// Returns every item of every run.
     pub fn items(&self) -> impl Iterator<Item = ItemReport<'_>> {
         self.runs.iter().flat_map(RunReport::items)
     }
 }
 
-/// How one handler's run went.
+/// The outcome of one handler's run.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct RunReport {
     /// The handler.
     pub handler: HandlerId,
-    /// Its name.
+    /// The handler's name.
     pub name: String,
-    /// How the run ended.
+    /// The end of the run. `None` if it is still running.
     pub ending: Option<RunEnding>,
-    /// Why the run was held, if it was.
+    /// The reason the run was held, if it was.
     pub hold: Option<Hold>,
-    /// Its log.
+    /// The handler's log.
     pub log: Vec<Arc<LogEntry>>,
     attempts: Vec<AttemptReport>,
-    /// Items that were not run here, each with the attempt it was left out of.
-    apart: Vec<(u32, Arc<Apart>)>,
+    /// The items that were not run here, each with the number of the attempt it was left out of.
+    not_run: Vec<(u32, Arc<Apart>)>,
 }
 
-/// The items of one attempt and how they ended.
+/// The items of one attempt and their outcomes.
 #[derive(Clone, Debug)]
 struct AttemptReport {
     selection: Arc<[SyncItem]>,
@@ -98,23 +98,23 @@ struct AttemptReport {
     failures: BTreeMap<usize, Verdict>,
 }
 
-/// How one item went, in its last attempt.
+/// The outcome of one item, from its last attempt.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ItemReport<'a> {
     /// The item.
     pub item: &'a SyncItem,
-    /// How it ended.
+    /// The outcome.
     pub outcome: Outcome,
-    /// What a failure means for the next attempt.
+    /// The class of the failure, if the item failed.
     pub class: Option<FailureClass>,
-    /// Why it was not run here, if it was not.
+    /// The reason it was not run here, if it was not.
     pub hold: Option<Hold>,
 }
 
 impl<'a> ItemReport<'a> {
-    fn apart(apart: &'a Apart) -> Self {
-        let Apart { item, verdict, hold } = apart;
+    fn not_run(not_run: &'a Apart) -> Self {
+        let Apart { item, verdict, hold } = not_run;
         Self { item, outcome: verdict.outcome, class: verdict.class, hold: hold.clone() }
     }
 }
@@ -132,20 +132,20 @@ impl RunReport {
             hold: run.held(),
             log: run.notes().entries(),
             attempts: attempts.collect(),
-            apart: run.notes().apart(),
+            not_run: run.notes().not_run(),
         }
     }
 
-    /// Whether every item succeeded and the run ended as it may.
+    /// Returns `true` if every item succeeded and the run ended without a fault.
     pub fn is_success(&self) -> bool {
-        let ended_well = match self.ending {
+        let without_fault = match self.ending {
             None | Some(RunEnding::Completed | RunEnding::Declined | RunEnding::NothingToDo) => true,
             Some(_) => false,
         };
-        ended_well && self.items().all(|item| item.outcome == Outcome::Succeeded)
+        without_fault && self.items().all(|item| item.outcome == Outcome::Succeeded)
     }
 
-    /// The items, in the order they were first tried, each as its last attempt ended.
+    /// Returns the items in the order of their first attempt, each with the outcome of its last attempt.
     pub fn items(&self) -> impl Iterator<Item = ItemReport<'_>> {
         let first = self.attempts.first();
         let later: Vec<_> = self.later().collect();
@@ -164,18 +164,18 @@ impl RunReport {
         first.map(move |item| again.remove(&item.item.id()).unwrap_or(item)).chain(added)
     }
 
-    /// What happened to items apart from the first attempt, in order.
+    /// Returns the items that were not run and the items of later attempts, in order.
     fn later(&self) -> impl Iterator<Item = ItemReport<'_>> {
         (0..).zip(&self.attempts).flat_map(|(number, attempt)| {
-            let apart =
-                self.apart.iter().filter(move |(of, _)| *of == number).map(|(_, apart)| ItemReport::apart(apart));
+            let left_out = self.not_run.iter().filter(move |(of, _)| *of == number);
+            let left_out = left_out.map(|(_, not_run)| ItemReport::not_run(not_run));
             let retry = (number > 0).then_some(attempt);
-            apart.chain(retry.into_iter().flat_map(AttemptReport::items))
+            left_out.chain(retry.into_iter().flat_map(AttemptReport::items))
         })
     }
 
-    /// The entry of the log that says why an item ended as it did: the last about it, or the last about the run as a whole
-    /// where an item was never run. `None` for an item that succeeded, and where there was nothing to say.
+    /// Returns the log entry that explains an item's outcome: the last entry about the item or, for an item that was never
+    /// run, about the run. `None` if the item succeeded or no entry explains it.
     ///
     /// ```
     /// # use syncmgr_setting::*;
@@ -195,7 +195,7 @@ impl RunReport {
         last(Some(id)).or_else(of_run).map(|entry| &**entry)
     }
 
-    /// How one item went.
+    /// Returns the outcome of one item.
     pub fn item(&self, id: ItemId) -> Option<ItemReport<'_>> {
         self.items().find(|item| item.item.id() == id)
     }
@@ -203,21 +203,21 @@ impl RunReport {
 
 impl AttemptReport {
     fn items(&self) -> impl Iterator<Item = ItemReport<'_>> {
-        let ended = self.phases.iter().enumerate().filter_map(|(place, phase)| match phase {
-            Phase::Ended(outcome) => Some((place, *outcome)),
+        let ended = self.phases.iter().enumerate().filter_map(|(index, phase)| match phase {
+            Phase::Ended(outcome) => Some((index, *outcome)),
             Phase::Queued | Phase::Held | Phase::Running => None,
         });
-        ended.map(|(place, outcome)| {
-            let class = self.failures.get(&place).and_then(|verdict| verdict.class);
-            ItemReport { item: &self.selection[place], outcome, class, hold: None }
+        ended.map(|(index, outcome)| {
+            let class = self.failures.get(&index).and_then(|verdict| verdict.class);
+            ItemReport { item: &self.selection[index], outcome, class, hold: None }
         })
     }
 }
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (place, run) in self.runs.iter().enumerate() {
-            if place > 0 {
+        for (index, run) in self.runs.iter().enumerate() {
+            if index > 0 {
                 writeln!(f)?;
             }
             write!(f, "{run}")?;
@@ -245,7 +245,7 @@ impl fmt::Display for RunReport {
     }
 }
 
-/// An entry of the log on one line, with the name of its item.
+/// Formats a log entry on one line, with the name of its item.
 fn line(entry: &LogEntry, name: Option<&str>) -> String {
     let level = match entry.level {
         LogLevel::Information => "note",
@@ -264,7 +264,7 @@ impl RunReport {
             None => "still running".into(),
             Some(RunEnding::Declined) => "did not take part".into(),
             Some(RunEnding::NotBegun(fault)) => format!("could not begin: {fault}"),
-            Some(RunEnding::NothingToDo) if self.apart.is_empty() => "nothing to do".into(),
+            Some(RunEnding::NothingToDo) if self.not_run.is_empty() => "nothing to do".into(),
             Some(RunEnding::NothingToDo) => self.counts(),
             Some(RunEnding::Held) => self.hold.as_ref().map_or_else(|| "held".into(), |hold| format!("held: {hold}")),
             Some(RunEnding::Stopped) => "was stopped".into(),
@@ -274,7 +274,7 @@ impl RunReport {
         }
     }
 
-    /// How many items ended how, leaving out what did not happen.
+    /// Counts the items by outcome, without outcomes that did not occur.
     fn counts(&self) -> String {
         let mut counts: BTreeMap<Outcome, usize> = BTreeMap::new();
         for item in self.items() {

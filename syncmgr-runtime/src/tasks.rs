@@ -1,11 +1,11 @@
-//! Where a session's tasks run.
+//! The tasks of a session.
 
 use futures::future::BoxFuture;
 use tokio::runtime::{EnterGuard, Handle};
 use tokio::task::AbortHandle;
 use tokio_util::task::TaskTracker;
 
-/// A tokio runtime, and the tasks we have on it.
+/// A tokio runtime and the tracker of the tasks on it.
 #[derive(Clone)]
 pub(crate) struct Tasks {
     runtime: Handle,
@@ -13,12 +13,12 @@ pub(crate) struct Tasks {
 }
 
 impl Tasks {
-    /// Tasks on this runtime. The tracker is asked whether any are left.
+    /// Spawns tasks on this runtime. The tracker counts those that are left.
     pub(crate) fn new(runtime: Handle, tracker: TaskTracker) -> Self {
         Self { runtime, tracker }
     }
 
-    /// Makes the runtime current, for what is polled outside of it.
+    /// Enters the runtime, for polls from outside of it.
     pub(crate) fn enter(&self) -> EnterGuard<'_> {
         self.runtime.enter()
     }

@@ -1,21 +1,21 @@
-//! What goes to `tracing`, all of it under the target `syncmgr`. Nothing here installs a subscriber.
+//! Spans and events for `tracing`, all with the target `syncmgr`. This crate installs no subscriber.
 //!
 //! | span | level | fields |
 //! |---|---|---|
 //! | `session` | info | `manager`, `session`, `trigger` |
-//! | `handler`, inside `session` | info | `session`, `handler` |
-//! | `item`, inside `handler` | debug | `session`, `handler`, `item` |
+//! | `handler`, in `session` | info | `session`, `handler` |
+//! | `item`, in `handler` | debug | `session`, `handler`, `item` |
 //!
 //! | event | level | fields |
 //! |---|---|---|
 //! | `session began` | debug | `manager`, `session`, `trigger`, `handlers` |
 //! | `session rests` | info | `manager`, `session`, `seconds` |
 //! | `run` | debug | `session`, `handler`, `change` |
-//! | `log` | info, warn or error, as the entry | `session`, `handler`, `item` if it is about one |
-//! | `log text` | debug | the same, and `text` |
+//! | `log` | info, warn or error, as the entry | `session`, `handler`, `item` if the entry has one |
+//! | `log text` | debug | those of `log`, and `text` |
 //!
-//! The names are part of the public interface: they do not change within a major version. Ids are at every level; names
-//! and texts, which may be private, only at debug.
+//! The names are part of the public interface and do not change within a major version. Ids appear at every level.
+//! Names and texts, which may be private, appear only at debug level.
 
 use std::time::Duration;
 
@@ -32,17 +32,17 @@ use crate::ending::RunChange;
 
 const TARGET: &str = "syncmgr";
 
-/// The span of a session.
+/// Creates the span of a session.
 pub(crate) fn session(manager: Uuid, session: SessionId, trigger: Trigger) -> Span {
     info_span!(target: TARGET, "session", %manager, %session, trigger = trigger.name())
 }
 
-/// The span of a run.
+/// Creates the span of a run.
 pub(crate) fn handler(of_session: &Span, run: RunId) -> Span {
     info_span!(target: TARGET, parent: of_session, "handler", session = %run.session, handler = %run.handler)
 }
 
-/// The span of an item.
+/// Creates the span of an item.
 pub(crate) fn item(of_handler: &Span, facts: &RunFacts, item: ItemId) -> Span {
     let RunFacts { session, handler, .. } = facts;
     debug_span!(target: TARGET, parent: of_handler, "item", %session, %handler, %item)
@@ -56,12 +56,12 @@ pub(crate) fn session_rests(span: &Span, manager: Uuid, session: SessionId, last
     info!(target: TARGET, parent: span, %manager, %session, seconds = lasted.as_secs_f64(), "session rests");
 }
 
-/// What a run does now.
+/// Emits a change of a run.
 pub(crate) fn run(span: &Span, run: RunId, change: RunChange) {
     debug!(target: TARGET, parent: span, session = %run.session, handler = %run.handler, ?change, "run");
 }
 
-/// An entry of the error log.
+/// Emits an entry of the error log.
 pub(crate) fn entry(span: &Span, run: RunId, entry: &LogEntry) {
     let RunId { session, handler } = run;
     let item = entry.item.map(field::display);

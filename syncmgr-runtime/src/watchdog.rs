@@ -1,4 +1,4 @@
-//! Notices handlers that block their thread.
+//! Detection of handlers that block their thread.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,80 +11,80 @@ use syncmgr_core::id::ItemId;
 use syncmgr_core::log::{LogEntry, LogLevel};
 use syncmgr_core::sync::Mutex;
 
-/// Looks after the threads a manager's handlers run on, from outside of them.
+/// Monitors the threads that a manager's handlers run on.
 ///
-/// A handler that blocks its thread can keep the runtime itself from noticing, so whatever implements this needs a thread,
-/// or a loop, of its own: [`ThreadWatchdog`] is one.
+/// A blocked thread can stall the runtime itself, so an implementation needs a thread or a loop outside the runtime.
+/// [`ThreadWatchdog`] is one.
 ///
 /// ```
 /// # use syncmgr_setting::*;
 /// # run(async {
-/// struct Looking(Mutex<Option<std::thread::JoinHandle<()>>>); // a loop of the program's own
+/// struct OwnThread(Mutex<Option<std::thread::JoinHandle<()>>>);
 ///
-/// impl Watchdog for Looking {
+/// impl Watchdog for OwnThread {
 ///     fn start(&self, mut patrol: Patrol) {
-///         let begun = std::time::Instant::now();
-///         let look = move || while patrol.look(begun.elapsed()) == Watch::GoesOn {
+///         let start = std::time::Instant::now();
+///         let probe = move || while patrol.look(start.elapsed()) == Watch::GoesOn {
 ///             std::thread::sleep(Duration::from_millis(5));
 ///         };
-///         *self.0.lock().expect("nobody panics while holding it") = Some(std::thread::spawn(look));
+///         *self.0.lock().expect("the lock is not poisoned") = Some(std::thread::spawn(probe));
 ///     }
 ///
-///     fn stop(&self) {} // `look` says that it is over once the manager is gone
+///     fn stop(&self) {} // `look` returns `Watch::Over` once the manager is dropped
 /// }
 ///
-/// let manager = SyncManager::builder().watchdog(Looking(Mutex::default())).build();
+/// let manager = SyncManager::builder().watchdog(OwnThread(Mutex::default())).build();
 /// assert!(manager.run(Mail).await?.is_success());
 /// # Ok(())
 /// # })?;
 /// # Ok::<(), anyhow::Error>(())
 /// ```
 pub trait Watchdog: Send + Sync + 'static {
-    /// The manager's first session starts: calls [`Patrol::look`] from time to time until it says [`Watch::Over`].
+    /// Starts a loop that calls [`Patrol::look`] periodically until it returns [`Watch::Over`]. Called at the manager's first session.
     fn start(&self, patrol: Patrol);
 
-    /// The manager has shut down: ends what [`start`](Self::start) began, and returns once it has ended.
+    /// Ends the loop of [`start`](Self::start) and waits for its end. Called when the manager shuts down.
     fn stop(&self);
 }
 
-/// Whether there is still something to look after.
+/// The result of a probe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(clippy::exhaustive_enums, reason = "there is something to look after or not")]
+#[expect(clippy::exhaustive_enums, reason = "the watchdog either continues or ends")]
 pub enum Watch {
-    /// Look again.
+    /// The manager exists: probe again.
     GoesOn,
-    /// The manager is gone.
+    /// The manager no longer exists.
     Over,
 }
 
-/// How long a poll may take before it is reported.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// A poll that takes this long is reported.
+const REPORT_AFTER: Duration = Duration::from_secs(1);
 
 /// The runs of a manager.
-pub(crate) trait Patrolled: Send + Sync {
-    fn runs(&self) -> Vec<Arc<dyn Polled>>;
+pub(crate) trait RunSource: Send + Sync {
+    fn runs(&self) -> Vec<Arc<dyn WatchedRun>>;
 }
 
-/// A run, as the watchdog sees it.
-pub(crate) trait Polled: Send + Sync {
+/// A run as seen by the watchdog.
+pub(crate) trait WatchedRun: Send + Sync {
     fn id(&self) -> RunId;
-    /// Takes the seats of workers that never came back.
+    /// Evicts workers that do not return from a cancelled item.
     fn evict_overdue(&self);
-    /// The polls under way: in which seat, which one, of which item.
+    /// Returns the polls in progress: the worker slot, the number of the poll, and the item.
     fn polls(&self) -> Vec<(Option<usize>, u32, Option<ItemId>)>;
     fn log(&self, entry: LogEntry);
 }
 
-/// Goes round a manager's running handlers.
+/// Probes a manager's running handlers.
 pub struct Patrol {
-    manager: Weak<dyn Patrolled>,
-    polls: BTreeMap<Place, Poll>,
+    manager: Weak<dyn RunSource>,
+    polls: BTreeMap<PollKey, Poll>,
 }
 
-/// Where a poll was seen: the run, and the seat of a worker if it is an item's.
-type Place = (RunId, Option<usize>);
+/// The identity of a poll: the run and, for an item, the worker slot.
+type PollKey = (RunId, Option<usize>);
 
-/// A poll that was under way when somebody looked.
+/// A poll that was in progress at a probe.
 #[derive(Clone, Copy)]
 struct Poll {
     number: u32,
@@ -99,42 +99,42 @@ enum Reported {
 }
 
 impl Patrol {
-    pub(crate) fn new(manager: Weak<dyn Patrolled>) -> Self {
+    pub(crate) fn new(manager: Weak<dyn RunSource>) -> Self {
         Self { manager, polls: BTreeMap::new() }
     }
 
-    /// Looks once, at `now` of a clock that never goes back; any start will do.
+    /// Probes once, at the time `now` of a monotonic clock with any origin.
     ///
-    /// A poll of a handler that was under way a second ago, and still is, is reported in its log, once. An item that was
-    /// cancelled and never came back from its poll ends *abandoned*, although its thread is still blocked.
+    /// A poll of a handler that has been in progress for a second is reported in the handler's log, once. A cancelled item
+    /// that does not return from its poll ends *abandoned*, although its thread is still blocked.
     pub fn look(&mut self, now: Duration) -> Watch {
         let Some(manager) = self.manager.upgrade() else { return Watch::Over };
         let mut polls = BTreeMap::new();
         for run in manager.runs() {
-            self.look_at(&*run, now, &mut polls);
+            self.probe_run(&*run, now, &mut polls);
         }
         self.polls = polls;
         Watch::GoesOn
     }
 
-    fn look_at(&self, run: &dyn Polled, now: Duration, polls: &mut BTreeMap<Place, Poll>) {
+    fn probe_run(&self, run: &dyn WatchedRun, now: Duration, polls: &mut BTreeMap<PollKey, Poll>) {
         run.evict_overdue();
-        for (seat, number, item) in run.polls() {
-            let place = (run.id(), seat);
+        for (slot, number, item) in run.polls() {
+            let key = (run.id(), slot);
             let first_seen = Poll { number, since: now, reported: Reported::NotYet };
-            let mut poll = self.polls.get(&place).copied().filter(|poll| poll.number == number).unwrap_or(first_seen);
-            if poll.reported == Reported::NotYet && now.saturating_sub(poll.since) >= PATIENCE {
+            let mut poll = self.polls.get(&key).copied().filter(|poll| poll.number == number).unwrap_or(first_seen);
+            if poll.reported == Reported::NotYet && now.saturating_sub(poll.since) >= REPORT_AFTER {
                 poll.reported = Reported::Already;
                 let text = "blocks its thread for more than a second; move what blocks into `item.blocking`";
                 let entry = LogEntry::new(LogLevel::Warning, text);
                 run.log(item.map_or(entry.clone(), |item| entry.with_item(item)));
             }
-            polls.insert(place, poll);
+            polls.insert(key, poll);
         }
     }
 }
 
-/// A watchdog on a thread of its own, which begins with the manager's first session and has ended after its shutdown.
+/// A watchdog on its own thread, from the manager's first session until its shutdown.
 #[derive(Debug)]
 pub struct ThreadWatchdog {
     every: Duration,
@@ -143,19 +143,19 @@ pub struct ThreadWatchdog {
 }
 
 impl ThreadWatchdog {
-    /// Looks this often; at most a thousand times a second.
+    /// Creates a watchdog that probes at this interval, at least a millisecond.
     pub fn every(every: Duration) -> Self {
         let every = every.max(Duration::from_millis(1));
         Self { every, stopped: Arc::default(), thread: Mutex::new(None) }
     }
 
-    fn keep(&self, thread: Option<JoinHandle<()>>) -> Option<JoinHandle<()>> {
+    fn replace_thread(&self, thread: Option<JoinHandle<()>>) -> Option<JoinHandle<()>> {
         std::mem::replace(&mut *self.thread.lock(), thread)
     }
 }
 
 impl Default for ThreadWatchdog {
-    /// Looks four times a second.
+    /// Creates a watchdog that probes four times a second.
     fn default() -> Self {
         Self::every(Duration::from_millis(250))
     }
@@ -172,17 +172,17 @@ impl Watchdog for ThreadWatchdog {
             }
         };
         match std::thread::Builder::new().name("syncmgr-watchdog".into()).spawn(watch) {
-            Ok(thread) => drop(self.keep(Some(thread))),
-            Err(error) => tracing::error!(%error, "no thread for the watchdog; nobody notices handlers that block"),
+            Ok(thread) => drop(self.replace_thread(Some(thread))),
+            Err(error) => tracing::error!(%error, "the watchdog thread did not start; blocking handlers go unnoticed"),
         }
     }
 
     fn stop(&self) {
         self.stopped.store(true, Ordering::Release);
-        if let Some(thread) = self.keep(None) {
+        if let Some(thread) = self.replace_thread(None) {
             thread.thread().unpark();
             if thread.join().is_err() {
-                tracing::error!("the watchdog had panicked");
+                tracing::error!("the watchdog thread has panicked");
             }
         }
     }

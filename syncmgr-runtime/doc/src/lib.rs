@@ -1,6 +1,6 @@
-//! What the examples of `syncmgr-runtime` share, compiled once: what a program imports, small handlers, a runtime.
+//! The imports, small handlers and runtime that the doc examples of `syncmgr-runtime` share, compiled once.
 
-#![allow(clippy::exhaustive_structs, reason = "it is not published")]
+#![allow(clippy::exhaustive_structs, reason = "this crate is not published")]
 
 pub use std::collections::{BTreeMap, BTreeSet};
 pub use std::sync::{Arc, Mutex};
@@ -49,20 +49,20 @@ pub use syncmgr_runtime::{RunChange, RunEnding, RunFault};
 
 use std::pin::Pin;
 
-/// Runs an example on a runtime of its own.
+/// Runs an example on its own runtime.
 ///
 /// # Errors
-/// What the example returns.
+/// Returns the error of the example.
 ///
 /// # Panics
-/// When there is no runtime to be had.
+/// Panics if no runtime can be built.
 pub fn run(example: impl Future<Output = SyncResult> + 'static) -> SyncResult {
     let example: Pin<Box<dyn Future<Output = SyncResult>>> = Box::pin(example);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
-    runtime.expect("a thread can drive a runtime").block_on(example)
+    runtime.expect("a current-thread runtime builds").block_on(example)
 }
 
-/// Two folders that are always in order.
+/// A mail account whose two folders always succeed.
 #[derive(Debug)]
 pub struct Mail;
 
@@ -81,7 +81,7 @@ impl SyncHandler for Mail {
     }
 }
 
-/// `Work` fails with a link in the log, `Home` waits for an answer.
+/// A calendar: `Work` fails with a link in the log, `Home` asks a question.
 #[derive(Debug)]
 pub struct Calendar;
 
@@ -105,7 +105,7 @@ impl SyncHandler for Calendar {
     }
 }
 
-/// Goes on until somebody ends it, and needs a network.
+/// A feed that runs until it is cancelled, and needs a network.
 #[derive(Debug)]
 pub struct Feed;
 

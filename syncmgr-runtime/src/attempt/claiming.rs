@@ -1,4 +1,4 @@
-//! Items that claim something begin once they have it.
+//! Items with claims: an item begins once it has its claims.
 
 use std::sync::MutexGuard;
 
@@ -9,11 +9,11 @@ use syncmgr_core::id::ItemId;
 use super::Attempt;
 use super::state::{State, Working};
 
-/// How many items may wait for claims at least, while items behind them that claim something else go on.
-const LEAST_WINDOW: usize = 64;
+/// The least number of items that may wait for claims while the items behind them are checked.
+const MIN_WINDOW: usize = 64;
 
 impl Attempt {
-    /// Locks the state once the next item may begin: has its claims, or needs none.
+    /// Locks the state once the next item may begin: it has its claims or needs none.
     pub(super) fn claim_next(&self) -> MutexGuard<'_, State> {
         loop {
             self.claim_ahead();
@@ -24,49 +24,49 @@ impl Attempt {
         }
     }
 
-    /// Goes through the items whose turn it is: one that has its claims is ready, one that has not is held. Stops at the
-    /// first that may begin.
+    /// Claims for the next items: an item that gets its claims is ready, another is held. Stops at the first item that may
+    /// begin.
     fn claim_ahead(&self) {
-        while let Some(place) = self.hold_next() {
-            let item = self.selection()[place].id();
-            if self.link.claim(item, self.claims_of(place)) && !self.lock().run.ready(place) {
+        while let Some(index) = self.hold_next() {
+            let item = self.selection()[index].id();
+            if self.link.claim(item, self.claims_of(index)) && !self.lock().run.ready(index) {
                 self.link.put_back(item);
             }
         }
     }
 
-    /// Whether a worker may take the next item: it has its claims, or needs none.
-    pub(super) fn may_seat(&self, state: &mut State) -> bool {
+    /// Returns `true` if a worker may take the next item: it has its claims or needs none.
+    pub(super) fn may_assign(&self, state: &mut State) -> bool {
         !self.is_claiming()
             || state.run.has_ready()
-            || state.run.peek_next().is_none_or(|place| !self.claims_any(place))
+            || state.run.peek_next().is_none_or(|index| !self.claims_any(index))
     }
 
-    /// Whether there is nothing more to claim before a worker looks for its next item.
+    /// Returns `true` if nothing is left to claim before a worker takes its next item.
     fn is_settled(&self, state: &mut State) -> bool {
-        state.working != Working::Now || self.has_enough_waiting(state) || self.may_seat(state)
+        state.working != Working::Now || self.has_enough_waiting(state) || self.may_assign(state)
     }
 
-    /// A held item has its claims. `false` when it no longer waits for them.
+    /// Readies a held item that has its claims. Returns `false` if it no longer waits for them.
     pub(crate) fn ready(&self, item: ItemId) -> bool {
-        let ready = self.place(item).is_some_and(|place| self.change(|state| state.run.ready(place)));
+        let ready = self.index_of(item).is_some_and(|index| self.change(|state| state.run.ready(index)));
         if ready {
-            // An attempt that is over has ended its items, and none of them is ready.
+            // Fails if the attempt is over and needs no workers.
             let _ = self.want_workers();
         }
         ready
     }
 
-    /// An item with claims has ended or no longer waits.
-    pub(super) fn release(&self, place: usize) {
-        if self.claims_any(place) {
-            self.link.release(self.selection()[place].id());
+    /// Releases the claims of an item that has ended or no longer waits.
+    pub(super) fn release(&self, index: usize) {
+        if self.claims_any(index) {
+            self.link.release(self.selection()[index].id());
         }
     }
 
-    /// Whether so many items wait for claims that those behind them are not looked at yet.
+    /// Returns `true` if enough items wait for claims, so that the items behind them are not checked yet.
     pub(super) fn has_enough_waiting(&self, state: &State) -> bool {
-        self.is_claiming() && state.run.waiting_for_claims() >= self.limits.items().max(LEAST_WINDOW)
+        self.is_claiming() && state.run.waiting_for_claims() >= self.limits.items().max(MIN_WINDOW)
     }
 
     fn hold_next(&self) -> Option<usize> {
@@ -74,17 +74,17 @@ impl Attempt {
         if state.working != Working::Now || state.run.has_ready() || self.has_enough_waiting(&state) {
             return None;
         }
-        let place = state.run.peek_next().filter(|place| self.claims_any(*place))?;
-        state.run.hold(place);
-        Some(place)
+        let index = state.run.peek_next().filter(|index| self.claims_any(*index))?;
+        state.run.hold(index);
+        Some(index)
     }
 
-    fn claims_any(&self, place: usize) -> bool {
-        !self.claims.is_empty() || !self.selection()[place].claims().is_empty()
+    fn claims_any(&self, index: usize) -> bool {
+        !self.claims.is_empty() || !self.selection()[index].claims().is_empty()
     }
 
-    fn claims_of(&self, place: usize) -> ClaimSet {
-        let mut claims: Vec<Claim> = self.selection()[place].claims().iter().chain(&self.claims).cloned().collect();
+    fn claims_of(&self, index: usize) -> ClaimSet {
+        let mut claims: Vec<Claim> = self.selection()[index].claims().iter().chain(&self.claims).cloned().collect();
         claims.sort_unstable();
         claims.dedup();
         claims.into()

@@ -1,4 +1,4 @@
-//! How an attempt's items are cancelled, and how those that have no end get one.
+//! Cancelling an attempt's items, and ending those that are left.
 
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -21,21 +21,21 @@ use super::Attempt;
 use super::state::{Aborted, Wake, Working};
 
 impl Attempt {
-    /// Skips one item. `false` when it is not part of this attempt or has ended.
+    /// Skips one item. Returns `false` if it is not part of this attempt or has ended.
     pub(crate) fn skip(&self, item: ItemId) -> bool {
-        let Some(place) = self.place(item) else { return false };
+        let Some(index) = self.index_of(item) else { return false };
         let mut state = self.lock();
-        let skip = state.run.skip(place);
+        let skip = state.run.skip(index);
         let mut wake = Wake::default();
         if skip == Skip::Signal {
-            wake.signal(state.cell(place), CancelReason::Skipped);
+            wake.signal(state.cell(index), CancelReason::Skipped);
         }
         wake.add(state.cancelled_workers(Instant::now()));
-        wake.add(state.everybody());
+        wake.add(state.take_wakers());
         drop(state);
         wake.perform();
         if skip == Skip::Released {
-            self.release(place);
+            self.release(index);
         }
         skip != Skip::TooLate
     }
@@ -60,38 +60,39 @@ impl Attempt {
             wake.signal(Some(cell), reason);
         }
         wake.add(state.cancelled_workers(Instant::now()));
-        wake.add(state.everybody());
+        wake.add(state.take_wakers());
         drop(state);
         wake.perform();
-        released.into_iter().for_each(|place| self.release(place));
+        released.into_iter().for_each(|index| self.release(index));
     }
 
-    /// Stops everything, without any grace: whoever drove this attempt is gone.
+    /// Stops everything without grace: the task that drives the attempt was dropped.
     pub(crate) fn abort(&self) {
         self.lock().aborted = Aborted::Yes;
         self.stop(CancelReason::ShuttingDown);
     }
 
-    /// Keeps a status for the next moment at which it may be pushed to the handler.
+    /// Queues a status to be pushed to the handler in the next window.
     pub(crate) fn push(&self, subject: Subject, status: Status) {
         self.change(|state| state.pushes.push((subject, status)));
     }
 
-    /// Tells the handler what was pushed. Called while a window is open, between two polls.
+    /// Pushes the queued statuses to the handler. Called while a window is open, between two polls.
     pub(crate) fn deliver(&self) {
         let pushes = mem::take(&mut self.lock().pushes);
         for (subject, status) in pushes {
             let context = self.context();
             let push = || self.handler.set_item_status(&context, subject, status);
             if let Err(panic) = catch_unwind(AssertUnwindSafe(push)) {
-                let text = format!("the handler panicked when told of a skip: {}", panic_text(panic));
+                let text = format!("the handler panicked in `set_item_status`: {}", panic_text(panic));
                 self.link.log(LogEntry::new(LogLevel::Error, text));
             }
         }
     }
 
-    /// `synchronize` has ended with `code`: waits for the workers, and closes what has no end (R105).
+    /// Waits for the workers after `synchronize` has ended with `code`, and ends the items that are left.
     pub(crate) async fn finish(&self, code: HResult, class: Option<FailureClass>) {
+        // R105.
         tokio::select! {
             biased;
             () = self.settle() => {}
@@ -106,36 +107,36 @@ impl Attempt {
         }
     }
 
-    /// From now on nothing is taken. What has not ended ends as `judge` says, with the cell of what began by hand.
-    /// Returns the items whose end belongs into the log.
+    /// Closes the attempt. Items that have not ended get the verdict of `judge`, which receives the cell of a self-reported
+    /// item. Returns the items whose end is to be logged.
     pub(crate) fn close(&self, judge: impl Fn(Option<&ItemCell>) -> Verdict) -> Vec<ItemId> {
         let mut to_log = Vec::new();
-        let (cells, asked) = self.change(|state| {
+        let (cells, cancelled) = self.change(|state| {
             state.working = Working::Over;
             state.pushes.clear();
-            for place in state.unended() {
-                let verdict = judge(state.by_hand.get(&place).map(|cell| &**cell));
-                state.end(place, verdict);
-                to_log.extend(verdict.level.map(|_| self.selection()[place].id()));
+            for index in state.unended() {
+                let verdict = judge(state.self_reported.get(&index).map(|cell| &**cell));
+                state.end(index, verdict);
+                to_log.extend(verdict.level.map(|_| self.selection()[index].id()));
             }
-            let asked = mem::take(&mut state.by_hand_cancelled);
-            (mem::take(&mut state.by_hand), asked)
+            let cancelled = mem::take(&mut state.self_reported_cancelled);
+            (mem::take(&mut state.self_reported), cancelled)
         });
         let tokens = cells.values().filter_map(|cell| cell.cancel().close());
         tokens.for_each(|token| token.cancel());
-        asked.into_values().for_each(|asked| self.note_stopped(Some(asked)));
-        self.return_lent();
+        cancelled.into_values().for_each(|at| self.note_stopped(Some(at)));
+        self.return_unused();
         to_log
     }
 
-    /// The host has detached: every context of the attempt refuses.
+    /// Detaches the host: every context of the attempt refuses calls from now on.
     pub(crate) fn detach(&self) {
         if let Some(token) = self.cancel.close() {
             token.cancel();
         }
     }
 
-    /// Waits until no worker is busy. What is still running is stopped.
+    /// Stops the items that are still running, and waits until no worker is busy.
     async fn settle(&self) {
         if self.is_busy() {
             self.stop(CancelReason::HandlerStopped);

@@ -1,4 +1,4 @@
-//! One item's work under supervision: panics are caught, and a cancelled item ends within its grace.
+//! The supervision of one item's work: panics are caught, and a cancelled item ends within its grace.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
@@ -15,21 +15,21 @@ use tokio::time::{Instant, Sleep, sleep_until};
 use super::Attempt;
 use crate::clock::later;
 
-/// How an item's work came to its end.
-pub(super) enum Outlived {
+/// The end of an item's work.
+pub(super) enum WorkEnd {
     Returned(SyncResult),
     Panicked(String),
-    /// Dropped after the soft grace, and all it had started ended.
+    /// Dropped after the soft grace; everything it had started has ended.
     Cut,
-    /// Something it had started outlived the hard grace.
+    /// Abandoned: work it had started outlived the hard grace.
     Abandoned,
 }
 
-/// What a worker remembers of being polled.
-pub(super) struct Place {
+/// The poll state of a worker.
+pub(super) struct PollState {
     /// The waker in its slot.
     pub(super) waker: Waker,
-    /// Whether it gave way since it was last looked at.
+    /// `true` if the worker has been pending since the last check.
     pub(super) suspended: bool,
 }
 
@@ -47,18 +47,18 @@ pub(super) struct Supervised<'a> {
     slot: usize,
     item: &'a ItemContext,
     work: Option<BoxFuture<'a, SyncResult>>,
-    ended: Option<Outlived>,
+    ended: Option<WorkEnd>,
     grace: Option<Grace>,
-    place: &'a mut Place,
+    poll_state: &'a mut PollState,
     span: tracing::Span,
 }
 
 impl<'a> Supervised<'a> {
-    pub(super) fn over(
+    pub(super) fn new(
         attempt: &'a Attempt,
         slot: usize,
         item: &'a ItemContext,
-        place: &'a mut Place,
+        poll_state: &'a mut PollState,
         begin: impl FnOnce() -> BoxFuture<'a, SyncResult>,
     ) -> Self {
         let span = crate::trace::item(&attempt.span, &attempt.facts, item.id());
@@ -68,9 +68,9 @@ impl<'a> Supervised<'a> {
         item.cell().note_poll();
         match begun {
             Ok(future) => work = Some(future),
-            Err(panic) => ended = Some(Outlived::Panicked(panic_text(panic))),
+            Err(panic) => ended = Some(WorkEnd::Panicked(panic_text(panic))),
         }
-        Self { attempt, slot, item, work, ended, grace: None, place, span }
+        Self { attempt, slot, item, work, ended, grace: None, poll_state, span }
     }
 
     /// Polls the work, if it has not ended.
@@ -82,34 +82,34 @@ impl<'a> Supervised<'a> {
         cell.note_poll();
         let ended = match polled {
             Ok(Poll::Pending) => return,
-            Ok(Poll::Ready(result)) => Outlived::Returned(result),
-            Err(panic) => Outlived::Panicked(panic_text(panic)),
+            Ok(Poll::Ready(result)) => WorkEnd::Returned(result),
+            Err(panic) => WorkEnd::Panicked(panic_text(panic)),
         };
         self.end_work(ended);
     }
 
-    /// Lets go of the work. What it had in hand may panic when it is dropped.
-    fn end_work(&mut self, ended: Outlived) {
+    /// Drops the work, and catches a panic of the drop.
+    fn end_work(&mut self, ended: WorkEnd) {
         let work = self.work.take();
         let dropped = catch_unwind(AssertUnwindSafe(|| drop(work)));
         self.ended = Some(match dropped {
             Ok(()) => ended,
-            Err(panic) => Outlived::Panicked(panic_text(panic)),
+            Err(panic) => WorkEnd::Panicked(panic_text(panic)),
         });
     }
 
-    /// A cancel wakes the waker kept in the worker's slot; keep it up to date.
-    fn keep_waker(&mut self, waker: &Waker) {
-        self.place.suspended = true;
-        if !self.place.waker.will_wake(waker) {
+    /// Updates the waker in the worker's slot, which a cancel wakes.
+    fn update_waker(&mut self, waker: &Waker) {
+        self.poll_state.suspended = true;
+        if !self.poll_state.waker.will_wake(waker) {
             self.attempt.rewake(self.slot, waker);
-            self.place.waker.clone_from(waker);
+            self.poll_state.waker.clone_from(waker);
         }
     }
 
-    /// The item is cancelled, or it has returned and something it started has not.
+    /// Polls an item that is cancelled, or that has returned while work it started is still running.
     #[cold]
-    fn poll_rest(&mut self, cx: &mut Context<'_>) -> Poll<Outlived> {
+    fn poll_rest(&mut self, cx: &mut Context<'_>) -> Poll<WorkEnd> {
         let cell = self.item.cell();
         cell.wake_when_idle(cx.waker());
         let idle = self.work.is_none() && !cell.is_working();
@@ -118,7 +118,7 @@ impl<'a> Supervised<'a> {
         }
         let (attempt, slot) = (self.attempt, self.slot);
         let grace = self.grace.get_or_insert_with(|| {
-            attempt.heard(slot, Instant::now());
+            attempt.cancel_noticed(slot, Instant::now());
             Grace::new(attempt.limits())
         });
         let due = if cell.is_uninterrupted() { grace.hard } else { grace.soft };
@@ -126,17 +126,17 @@ impl<'a> Supervised<'a> {
             return Poll::Pending;
         }
         if self.work.is_some() {
-            self.end_work(Outlived::Cut);
+            self.end_work(WorkEnd::Cut);
         }
         self.poll_cut(cx)
     }
 
-    /// The soft grace is over: the tasks of the item are dropped, blocking work is waited for.
-    fn poll_cut(&mut self, cx: &mut Context<'_>) -> Poll<Outlived> {
+    /// Polls an item after its soft grace: drops its tasks and waits for its blocking work.
+    fn poll_cut(&mut self, cx: &mut Context<'_>) -> Poll<WorkEnd> {
         let cell = self.item.cell();
-        if cell.is_working() && matches!(self.ended, Some(Outlived::Returned(Ok(())))) {
-            // What it had started is cut short, whatever the item itself returned.
-            self.ended = Some(Outlived::Cut);
+        if cell.is_working() && matches!(self.ended, Some(WorkEnd::Returned(Ok(())))) {
+            // The work it started is cut short, so its success does not count.
+            self.ended = Some(WorkEnd::Cut);
         }
         cell.cut().cancel();
         if !cell.is_working() {
@@ -144,30 +144,30 @@ impl<'a> Supervised<'a> {
         }
         let grace = self.grace.as_mut().expect("a cut item has a grace");
         let is_over = grace.is_over(grace.hard, cx) || self.attempt.is_aborted();
-        if is_over { Poll::Ready(Outlived::Abandoned) } else { Poll::Pending }
+        if is_over { Poll::Ready(WorkEnd::Abandoned) } else { Poll::Pending }
     }
 
-    fn take_ended(&mut self) -> Outlived {
-        self.ended.take().expect("work that is gone has ended")
+    fn take_ended(&mut self) -> WorkEnd {
+        self.ended.take().expect("dropped work has ended")
     }
 }
 
 impl Future for Supervised<'_> {
-    type Output = Outlived;
+    type Output = WorkEnd;
 
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Outlived> {
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<WorkEnd> {
         let this = &mut *self;
         this.poll_work(cx);
         let cell = this.item.cell();
         if cell.cancel().reason() == Some(CancelReason::Over) {
-            // Its seat was taken meanwhile; what it left running is in quarantine.
-            this.end_work(Outlived::Cut);
+            // The worker was evicted; the item's running work is in quarantine.
+            this.end_work(WorkEnd::Cut);
             return Poll::Ready(this.take_ended());
         }
         if this.work.is_none() && !cell.is_working() {
             return Poll::Ready(this.take_ended());
         }
-        this.keep_waker(cx.waker());
+        this.update_waker(cx.waker());
         if this.work.is_some() && this.item.cell().cancel().reason().is_none() {
             return Poll::Pending;
         }
@@ -175,7 +175,7 @@ impl Future for Supervised<'_> {
     }
 }
 
-/// The two ends of a cancelled item's time.
+/// The deadlines of a cancelled item.
 pub(crate) struct Grace {
     pub(crate) soft: Instant,
     pub(crate) hard: Instant,
@@ -183,16 +183,16 @@ pub(crate) struct Grace {
 }
 
 impl Grace {
-    /// The grace begins now.
+    /// Starts the grace now.
     pub(crate) fn new(limits: Limits) -> Self {
         let now = Instant::now();
         let (soft, hard) = (later(now, limits.soft_grace()), later(now, limits.hard_grace()));
         Self { soft, hard, sleep: Box::pin(sleep_until(soft)) }
     }
 
-    /// Whether `due` has come. If not, the task is woken when it has.
+    /// Returns `true` if `due` has passed. If not, the task is woken once it has.
     pub(crate) fn is_over(&mut self, due: Instant, cx: &mut Context<'_>) -> bool {
-        // A timer fires up to a millisecond late; what is due already does not wait for it.
+        // Checked first, as a timer fires up to a millisecond late.
         if Instant::now() >= due {
             return true;
         }

@@ -1,4 +1,4 @@
-//! What an attempt asks of its host.
+//! The interface from an attempt to its host.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -16,77 +16,78 @@ use syncmgr_core::store::{Durability, StateChange};
 
 use super::Attempt;
 
-/// What an attempt needs from whoever hosts it: the manager's session, or a foreign callback.
+/// The host of an attempt: the run of a manager's session, or a callback of another host.
 pub(crate) trait HostLink: Send + Sync {
     fn log(&self, entry: LogEntry);
     fn delete_log(&self, scope: ErrorScope);
     fn interaction(&self) -> BoxFuture<'_, SyncResult<InteractionPermit>>;
     fn connect<'a>(&'a self, name: Option<&'a str>) -> BoxFuture<'a, SyncResult>;
     fn decide(&self, item: ItemId, question: &Question) -> Option<usize>;
-    /// What is remembered of an item.
+    /// Returns the record of an item.
     fn record(&self, item: ItemId) -> SyncResult<Option<ItemRecord>>;
-    /// Remembers something.
+    /// Stores a change.
     fn write(&self, change: StateChange) -> BoxFuture<'static, SyncResult>;
-    /// What survives what once it is remembered.
+    /// Returns the durability of stored changes.
     fn durability(&self) -> Durability;
-    /// By which rules plans are judged.
+    /// Returns the guard policy for plans.
     fn guards(&self) -> GuardPolicy;
-    /// The time of day.
+    /// Returns the time of day.
     fn now(&self) -> SystemTime;
-    /// These answers of an item were used up.
+    /// Marks these answers of an item as used up.
     fn used_up(&self, item: ItemId, keys: &[Arc<str>]) {
         let _ = (item, keys);
     }
-    /// An item is about to begin; the host may cancel it.
+    /// Called before an item begins; the host may cancel it.
     fn begins(&self, attempt: &Attempt, item: ItemId) {
         let _ = (attempt, item);
     }
-    /// An item has ended; its cell still has what it reported last.
+    /// Called after an item has ended; its cell still has its latest report.
     fn ends(&self, item: ItemId, cell: &ItemCell) {
         let _ = (item, cell);
     }
-    /// An item was abandoned; while the cell is working, what it started is still running.
+    /// Called when an item is abandoned. The work it started is running for as long as the cell is working.
     fn abandoned(&self, item: ItemId, cell: Arc<ItemCell>) {
         let _ = (item, cell);
     }
-    /// Every item has ended before `synchronize` began.
+    /// Called when every item has ended before `synchronize` begins.
     fn emptied(&self) {}
-    /// Whether an item has what it claims; if not it waits until [`Attempt::ready`] is called.
+    /// Returns `true` if an item has its claims. If not, it waits until [`Attempt::ready`] is called.
     fn claim(&self, item: ItemId, claims: ClaimSet) -> bool {
         let _ = (item, claims);
         true
     }
-    /// An item with claims has ended, or no longer waits.
+    /// Releases the claims of an item that has ended or no longer waits.
     fn release(&self, item: ItemId) {
         let _ = item;
     }
-    /// An item that had its claims waits for its turn again.
+    /// Returns an item that had its claims to the queue.
     fn put_back(&self, item: ItemId) {
         let _ = item;
     }
-    /// Whether anybody waits for a worker.
+    /// Returns `true` if a run waits for a worker.
     fn is_contended(&self) -> bool {
         false
     }
-    /// Nothing is left to begin: what was asked for is not needed.
+    /// Withdraws the request for workers: no item is left to begin.
     fn want_no_more(&self) {}
-    /// Whether a worker that has just ended an item is needed elsewhere; it has been given back then.
+    /// Returns `true` if a worker that has just ended an item is needed by another run. The worker is given back then.
     fn gives_way(&self) -> bool {
         false
     }
-    /// How long a running item took to end after somebody had asked for it.
+    /// Records the time from the request to stop a running item to its end.
     fn stopped_after(&self, time: Duration) {
         let _ = time;
     }
-    /// The span the handler runs in.
+    /// Returns the span that the handler runs in.
     fn span(&self) -> tracing::Span {
         tracing::Span::current()
     }
-    /// How long the handler has had the user's attention, or waited for it.
+    /// Returns how long the handler has had the user's attention or waited for it.
     fn attended(&self) -> Duration {
         Duration::ZERO
     }
-    /// Asks for workers. Returns how many may work at once; others are lent with [`Attempt::lend`] as they become free.
+    /// Requests workers. Returns the number granted immediately; the others are granted with [`Attempt::grant`] as they
+    /// become free.
     fn want_workers(&self, count: usize) -> usize;
     fn give_back_workers(&self, count: usize);
     fn spawn(&self, task: BoxFuture<'static, ()>);

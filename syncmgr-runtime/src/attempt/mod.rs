@@ -1,4 +1,4 @@
-//! One attempt of a run: its items behind one mutex, its workers, and the port its contexts speak to.
+//! One attempt of a run: its items behind one mutex, its workers, and the port for its contexts.
 
 mod claiming;
 mod ending;
@@ -6,7 +6,7 @@ pub(crate) mod grace;
 mod link;
 mod port;
 mod remember;
-mod seats;
+mod slots;
 mod state;
 mod watch;
 mod worker;
@@ -35,38 +35,38 @@ use syncmgr_core::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use self::link::HostLink;
-pub(crate) use self::remember::Used;
+pub(crate) use self::remember::Usage;
 use self::state::{Aborted, Slot, State, Working};
 
-/// An item that has ended, before it is decided whether to tell.
+/// An item that has ended, to be selected for recording.
 pub(crate) struct Candidate<'a> {
     pub(crate) item: ItemId,
     pub(crate) outcome: Outcome,
-    pub(crate) used: Option<&'a Used>,
+    pub(crate) used: Option<&'a Usage>,
 }
 
 /// An item that has ended.
 pub(crate) struct ItemEnded {
-    pub(crate) place: usize,
+    pub(crate) index: usize,
     pub(crate) item: ItemId,
     pub(crate) verdict: Verdict,
-    pub(crate) used: Used,
+    pub(crate) used: Usage,
 }
 
 /// One attempt of a run: from `initialize` or `show_error`, which may choose its items, to the end of `synchronize`.
 pub(crate) struct Attempt {
-    /// Which attempt of its run this is, from 0.
+    /// The number of the attempt in its run, from 0.
     number: u32,
-    /// What holds before its items are selected.
+    /// The run info before the items are selected.
     facts: RunFacts,
     selected: OnceLock<Selected>,
     handler: Arc<dyn SyncHandler>,
     limits: Limits,
     state_version: u32,
-    /// What every item of the handler claims.
+    /// The claims of every item of the handler.
     claims: Vec<Claim>,
     cancel: Cancel,
-    /// Counts polls of the handler's methods as a cell does those of its item.
+    /// Counts the polls of the handler's methods.
     call: ItemCell,
     span: tracing::Span,
     kept: Arc<Kept>,
@@ -75,13 +75,13 @@ pub(crate) struct Attempt {
     this: Weak<Attempt>,
 }
 
-/// What holds once the items of an attempt are selected.
+/// The selection of an attempt.
 struct Selected {
     facts: RunFacts,
-    /// Whether any item claims anything.
+    /// `true` if any item has claims.
     claiming: bool,
-    /// Where each item is in the selection; made when somebody asks by id.
-    places: OnceLock<BTreeMap<ItemId, usize>>,
+    /// The index of each item in the selection, created at the first lookup by id.
+    indices: OnceLock<BTreeMap<ItemId, usize>>,
 }
 
 impl Attempt {
@@ -111,38 +111,37 @@ impl Attempt {
         })
     }
 
-    /// The attempt is about these items, and what it writes from now on is ordered by this fence. What was stopped before
-    /// is stopped in it.
+    /// Sets the items of the attempt and the fence of its writes. If the attempt was stopped before, its items are stopped.
     ///
     /// # Panics
-    /// When they are selected already.
+    /// Panics if the items are already selected.
     pub(crate) fn select(&self, selection: Arc<[SyncItem]>, fence: Fence) {
         let claiming = !self.claims.is_empty() || selection.iter().any(|item| !item.claims().is_empty());
         let items = selection.len();
         let facts = self.facts.clone().with_selection(selection).with_attempt(self.number + 1).with_fence(fence);
         self.change(|state| {
-            let first = self.selected.set(Selected { facts, claiming, places: OnceLock::new() }).is_ok();
+            let first = self.selected.set(Selected { facts, claiming, indices: OnceLock::new() }).is_ok();
             assert!(first, "the items of an attempt are selected once");
             state.run.select(items);
         });
     }
 
-    /// What holds for the attempt.
+    /// Returns the run info of the attempt.
     fn facts(&self) -> &RunFacts {
         self.selected.get().map_or(&self.facts, |selected| &selected.facts)
     }
 
-    /// Whether any item claims anything.
+    /// Returns `true` if any item has claims.
     fn is_claiming(&self) -> bool {
         self.selected.get().is_some_and(|selected| selected.claiming)
     }
 
-    /// Which attempt of its run this is, from 0.
+    /// Returns the number of the attempt in its run, from 0.
     pub(crate) fn number(&self) -> u32 {
         self.number
     }
 
-    /// What orders the attempt's writes.
+    /// Returns the fence that orders the attempt's writes.
     pub(crate) fn fence(&self) -> Fence {
         self.facts().fence
     }
@@ -171,75 +170,75 @@ impl Attempt {
         SynchronizeContext::new(self.myself())
     }
 
-    /// The token that is cancelled when the handler is stopped.
+    /// Returns the token that is cancelled when the handler is stopped.
     pub(crate) fn token(&self) -> CancellationToken {
         self.cancel.token()
     }
 
-    /// Why the handler was stopped, if it was.
+    /// Returns the reason the handler was stopped, if it was.
     pub(crate) fn stopped(&self) -> Option<CancelReason> {
         self.cancel.reason()
     }
 
-    /// How long the handler has had the user's attention, or waited for it.
+    /// Returns how long the handler has had the user's attention or waited for it.
     pub(crate) fn attended(&self) -> Duration {
         self.link.attended()
     }
 
-    /// Whether every item has ended.
+    /// Returns `true` if every item has ended.
     pub(crate) fn is_done(&self) -> bool {
         self.lock().run.open() == 0
     }
 
-    /// From now on items may begin.
+    /// Lets items begin.
     pub(crate) fn open(&self) {
         self.lock().working = Working::Now;
     }
 
-    /// Whether items wait for somebody to resume.
+    /// Returns `true` if the attempt is paused and items are waiting.
     pub(crate) fn is_paused(&self) -> bool {
         let state = self.lock();
         state.run.pause() == Pause::Paused && state.run.has_waiting()
     }
 
-    /// Whether items may begin.
+    /// Returns the pause state.
     pub(crate) fn pause(&self) -> Pause {
         self.lock().run.pause()
     }
 
-    /// Pauses or resumes: while paused no new item begins.
+    /// Pauses or resumes. While paused, no new item begins.
     pub(crate) fn set_pause(&self, pause: Pause) {
         let put_back = self.change(|state| state.run.set_pause(pause));
-        put_back.into_iter().for_each(|place| self.link.put_back(self.selection()[place].id()));
-        if pause == Pause::Going && self.lock().served > 0 {
-            // An attempt that is over has no use for workers, and says so.
+        put_back.into_iter().for_each(|index| self.link.put_back(self.selection()[index].id()));
+        if pause == Pause::Going && self.lock().active_calls > 0 {
+            // Fails if the attempt is over and needs no workers.
             let _ = self.want_workers();
         }
     }
 
-    /// Whether nobody drives the attempt any more.
+    /// Returns `true` if the task that drives the attempt was dropped.
     pub(crate) fn is_aborted(&self) -> bool {
         self.lock().aborted == Aborted::Yes
     }
 
-    /// Where an item stands in the attempt, if it is part of it.
+    /// Returns an item's phase, if it is part of the attempt.
     pub(crate) fn phase_of(&self, item: ItemId) -> Option<Phase> {
-        let place = self.place(item)?;
-        self.lock().run.phase(place)
+        let index = self.index_of(item)?;
+        self.lock().run.phase(index)
     }
 
-    /// Whether an item is no part of the attempt, or has ended in it.
+    /// Returns `true` if an item has ended in the attempt or is not part of it.
     pub(crate) fn has_ended(&self, item: ItemId) -> bool {
-        let Some(place) = self.place(item) else { return true };
-        matches!(self.lock().run.phase(place), None | Some(Phase::Ended(_)))
+        let Some(index) = self.index_of(item) else { return true };
+        matches!(self.lock().run.phase(index), None | Some(Phase::Ended(_)))
     }
 
-    /// Whether a worker is busy.
+    /// Returns `true` if a worker is busy.
     pub(crate) fn is_busy(&self) -> bool {
         self.lock().busy > 0
     }
 
-    /// Wakes `waker` when there is a status to push, or workers come or go.
+    /// Wakes `waker` when there is a status to push, or a worker starts or leaves.
     pub(crate) fn wake_at_change(&self, waker: &Waker) {
         self.lock().wait(waker);
     }
@@ -249,33 +248,33 @@ impl Attempt {
         self.lock().observe(waker);
     }
 
-    /// Wakes those who observe, because something happened that the journal does not have.
+    /// Wakes the observers for an event that is not in the journal.
     pub(crate) fn notify(&self) {
         let observers = mem::take(&mut self.lock().observers);
         observers.into_iter().for_each(Waker::wake);
     }
 
-    /// Reads the journal from `from` on: how long it is, and its next entries.
+    /// Reads up to `most` journal entries from `from` on.
     pub(crate) fn journal(&self, from: usize, most: usize) -> Vec<JournalEntry> {
         self.lock().run.journal(from).take(most).collect()
     }
 
-    /// What the journal covers from `from` on. Only for runs that are over: everybody else waits meanwhile.
+    /// Returns the outcomes in the journal from `from` on. Holds the lock meanwhile; only for runs that are over.
     pub(crate) fn covered(&self, from: usize) -> BTreeMap<usize, Outcome> {
         covered(self.lock().run.journal(from))
     }
 
-    /// The verdict of an item that failed.
-    pub(crate) fn failure(&self, place: usize) -> Option<Verdict> {
-        self.lock().failures.get(&place).copied()
+    /// Returns the verdict of an item that failed.
+    pub(crate) fn failure(&self, index: usize) -> Option<Verdict> {
+        self.lock().failures.get(&index).copied()
     }
 
-    /// Whether an item was abandoned: somebody had stopped it.
+    /// Returns `true` if an item was abandoned after it was stopped.
     pub(crate) fn was_abandoned(&self, item: ItemId) -> bool {
         self.lock().abandoned.contains(&item)
     }
 
-    /// What has ended between `from` and as many entries later, with its verdict and what it used; and how far that is.
+    /// Returns the wanted items that ended in up to `most` entries after `from`, and the position after these entries.
     pub(crate) fn ends(
         &self,
         from: usize,
@@ -288,16 +287,16 @@ impl Attempt {
         let next = from + entries.len();
         let ended = entries.filter_map(|entry| {
             let Change::Ended(outcome) = entry.change else { return None };
-            let place = entry.item as usize;
-            let item = self.selection()[place].id();
-            let verdict = failures.get(&place).copied().unwrap_or(Verdict::plain(outcome));
+            let index = entry.item as usize;
+            let item = self.selection()[index].id();
+            let verdict = failures.get(&index).copied().unwrap_or(Verdict::plain(outcome));
             let known = Candidate { item, outcome, used: used.get(&item) };
-            wanted(known).then(|| ItemEnded { place, item, verdict, used: used.remove(&item).unwrap_or_default() })
+            wanted(known).then(|| ItemEnded { index, item, verdict, used: used.remove(&item).unwrap_or_default() })
         });
         (ended.collect(), next)
     }
 
-    /// How long the journal is.
+    /// Returns the length of the journal.
     pub(crate) fn journal_len(&self) -> usize {
         self.lock().run.journal_len()
     }
@@ -310,13 +309,13 @@ impl Attempt {
         polled
     }
 
-    /// The polls of the handler under way: in which seat, which one, of which item. Where an item is polled inside a
-    /// method, the item is what counts.
+    /// Returns the polls in progress: the worker slot, the number of the poll, and the item. A poll of a method that polls
+    /// an item is left out.
     pub(crate) fn polling(&self) -> Vec<(Option<usize>, u32, Option<ItemId>)> {
         let state = self.lock();
-        let of_slot = |(index, slot): (usize, &Slot)| {
-            let item = self.selection()[slot.place?].id();
-            Some((Some(index), slot.cell.poll_under_way()?, Some(item)))
+        let of_slot = |(slot_index, slot): (usize, &Slot)| {
+            let item = self.selection()[slot.index?].id();
+            Some((Some(slot_index), slot.cell.poll_under_way()?, Some(item)))
         };
         let polls: Vec<_> = state.slots.iter().enumerate().filter_map(of_slot).collect();
         drop(state);
@@ -326,35 +325,35 @@ impl Attempt {
         }
     }
 
-    /// Looks at every item's phase.
-    pub(crate) fn with_phases<T>(&self, look: impl FnOnce(&[Phase]) -> T) -> T {
-        look(self.lock().run.phases())
+    /// Calls `read` with the phases of all items.
+    pub(crate) fn with_phases<T>(&self, read: impl FnOnce(&[Phase]) -> T) -> T {
+        read(self.lock().run.phases())
     }
 
-    /// Every item's phase, and the verdicts of those that failed.
+    /// Returns the phases of all items, and the verdicts of those that failed.
     pub(crate) fn phases(&self) -> (Vec<Phase>, BTreeMap<usize, Verdict>) {
         let state = self.lock();
         (state.run.phases().to_vec(), state.failures.clone())
     }
 
-    /// What the running items reported last.
+    /// Returns the latest progress of each running item.
     pub(crate) fn progress(&self) -> Vec<(ItemId, ProgressState)> {
         let state = self.lock();
-        state.running().map(|(place, cell)| (self.selection()[place].id(), cell.state())).collect()
+        state.running().map(|(index, cell)| (self.selection()[index].id(), cell.state())).collect()
     }
 
-    /// Where an item is in the selection.
-    fn place(&self, item: ItemId) -> Option<usize> {
-        let Selected { facts, places, .. } = self.selected.get()?;
-        let all = || facts.selection.iter().enumerate().map(|(place, item)| (item.id(), place)).collect();
-        places.get_or_init(all).get(&item).copied()
+    /// Returns the index of an item in the selection.
+    fn index_of(&self, item: ItemId) -> Option<usize> {
+        let Selected { facts, indices, .. } = self.selected.get()?;
+        let all = || facts.selection.iter().enumerate().map(|(index, item)| (item.id(), index)).collect();
+        indices.get_or_init(all).get(&item).copied()
     }
 
-    /// Changes the state and wakes everybody who waits for a change.
+    /// Changes the state and wakes everything that waits for a change.
     fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
         let mut state = self.lock();
         let result = change(&mut state);
-        let (wakers, over) = (state.everybody(), mem::take(&mut state.over));
+        let (wakers, over) = (state.take_wakers(), mem::take(&mut state.over));
         drop(state);
         over.iter().for_each(CancellationToken::cancel);
         wakers.into_iter().for_each(Waker::wake);

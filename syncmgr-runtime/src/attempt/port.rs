@@ -1,4 +1,4 @@
-//! The port the contexts of an attempt speak to.
+//! The port for the contexts of an attempt.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -29,7 +29,7 @@ impl RunPort for Attempt {
     }
 
     fn is_skipped(&self, item: ItemId) -> bool {
-        let phase = self.place(item).and_then(|place| self.lock().run.phase(place));
+        let phase = self.index_of(item).and_then(|index| self.lock().run.phase(index));
         phase == Some(Phase::Ended(Outcome::Skipped))
     }
 
@@ -46,26 +46,26 @@ impl RunPort for Attempt {
     }
 
     fn report(&self, item: ItemId, report: &Progress) -> Result<(), ReportError> {
-        let Some(place) = self.place(item) else { return Err(ReportError::NotPrepared { item }) };
+        let Some(index) = self.index_of(item) else { return Err(ReportError::NotPrepared { item }) };
         if report.mask().is_empty() {
             let state = self.lock();
             self.stopped_or_late(&state)?;
-            return answer(&state, place);
+            return answer(&state, index);
         }
         let outcome = report.status.and_then(Outcome::of_status);
         let mut state = self.lock();
-        if state.working == Working::Now && state.run.phase(place) == Some(Phase::Queued) {
+        if state.working == Working::Now && state.run.phase(index) == Some(Phase::Queued) {
             drop(state);
             self.link.begins(self, item);
             state = self.lock();
         }
-        let cell = begun(&mut state, place, item)?;
+        let cell = begun(&mut state, index, item)?;
         let taken = cell.report(report).map_err(ReportError::from);
-        let ended = outcome.filter(|_| state.by_hand.remove(&place).is_some());
+        let ended = outcome.filter(|_| state.self_reported.remove(&index).is_some());
         if let Some(outcome) = ended {
-            state.end(place, Verdict::reported(outcome));
+            state.end(index, Verdict::reported(outcome));
         }
-        let asked = ended.and_then(|_| state.by_hand_cancelled.remove(&place));
+        let cancelled_at = ended.and_then(|_| state.self_reported_cancelled.remove(&index));
         let answer = taken.and(self.stopped_or_late(&state));
         let observers = std::mem::take(&mut state.observers);
         drop(state);
@@ -73,22 +73,22 @@ impl RunPort for Attempt {
             self.link.ends(item, &cell);
             let over = cell.cancel().close();
             over.iter().for_each(|token| token.cancel());
-            self.note_stopped(asked);
+            self.note_stopped(cancelled_at);
         }
         observers.into_iter().for_each(std::task::Waker::wake);
         answer
     }
 
     fn exclude(&self, item: ItemId, error: anyhow::Error) -> Result<(), ReportError> {
-        let Some(place) = self.place(item) else { return Err(ReportError::NotPrepared { item }) };
+        let Some(index) = self.index_of(item) else { return Err(ReportError::NotPrepared { item }) };
         let text = one_line(&error);
         let verdict = judge(&Ending::Returned(&Err(error)), None, Traces::default());
-        self.change(|state| match (state.working, state.run.phase(place)) {
+        self.change(|state| match (state.working, state.run.phase(index)) {
             (Working::NotYet, Some(Phase::Queued)) => {
-                state.end(place, verdict);
+                state.end(index, verdict);
                 Ok(())
             }
-            (Working::NotYet, _) => Err(answer(state, place).err().unwrap_or(ReportError::Ended { item })),
+            (Working::NotYet, _) => Err(answer(state, index).err().unwrap_or(ReportError::Ended { item })),
             _ => Err(ReportError::NotRunning),
         })?;
         self.link.log(LogEntry::new(verdict.level.unwrap_or(LogLevel::Information), text).with_item(item));
@@ -158,7 +158,7 @@ impl RunPort for Attempt {
 }
 
 impl Attempt {
-    /// Whether everything was stopped, or the call took too long.
+    /// Fails if everything was stopped or the call took too long.
     fn stopped_or_late(&self, state: &State) -> Result<(), ReportError> {
         stopped(state)?;
         match self.cancel.reason() {
@@ -172,34 +172,37 @@ impl Attempt {
     }
 }
 
-/// What a report of nothing is answered (R118): whether to go on.
-fn answer(state: &State, place: usize) -> Result<(), ReportError> {
+/// Answers an empty report. Fails if the item is to stop.
+fn answer(state: &State, index: usize) -> Result<(), ReportError> {
+    // R118.
     stopped(state)?;
-    match (state.working, state.run.phase(place)) {
+    match (state.working, state.run.phase(index)) {
         (Working::Over, _) => Err(Cancelled::new(CancelReason::Over).into()),
         (_, Some(Phase::Ended(Outcome::Skipped))) => Err(Cancelled::new(CancelReason::Skipped).into()),
-        _ => Ok(state.cell(place).map_or(Ok(()), |cell| cell.cancel().check())?),
+        _ => Ok(state.cell(index).map_or(Ok(()), |cell| cell.cancel().check())?),
     }
 }
 
-/// Once the handler is stopped, that is the answer for any of its items (R111).
+/// Fails if the handler was stopped, for all of its items.
 fn stopped(state: &State) -> Result<(), ReportError> {
+    // R111.
     match state.run.stopped() {
         Some(reason) => Err(Cancelled::new(reason).into()),
         None => Ok(()),
     }
 }
 
-/// The cell of an item its handler reports on. The first report begins the item (R106).
-fn begun(state: &mut State, place: usize, item: ItemId) -> Result<Arc<ItemCell>, ReportError> {
-    match (state.working, state.run.phase(place)) {
+/// Returns the cell of a reported item. The first report begins the item.
+fn begun(state: &mut State, index: usize, item: ItemId) -> Result<Arc<ItemCell>, ReportError> {
+    // R106.
+    match (state.working, state.run.phase(index)) {
         (Working::NotYet, Some(Phase::Queued)) => Ok(Arc::default()),
         (Working::Now, Some(Phase::Queued)) => {
-            state.run.begin(place);
-            Ok(state.by_hand.entry(place).or_default().clone())
+            state.run.begin(index);
+            Ok(state.self_reported.entry(index).or_default().clone())
         }
-        (Working::Now, Some(Phase::Running)) => state.cell(place).cloned().ok_or(ReportError::NotRunning),
-        (_, Some(Phase::Ended(_))) => Err(answer(state, place).err().unwrap_or(ReportError::Ended { item })),
+        (Working::Now, Some(Phase::Running)) => state.cell(index).cloned().ok_or(ReportError::NotRunning),
+        (_, Some(Phase::Ended(_))) => Err(answer(state, index).err().unwrap_or(ReportError::Ended { item })),
         (Working::Over, _) => Err(Cancelled::new(CancelReason::Over).into()),
         _ => Err(ReportError::NotRunning),
     }

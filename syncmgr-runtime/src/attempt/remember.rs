@@ -1,4 +1,4 @@
-//! What an attempt remembers of its items: checkpoints, answers it used, plans it declared.
+//! The records of an attempt's items: checkpoints, used answers, declared plans.
 
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -16,22 +16,22 @@ use syncmgr_core::store::{Durability, StateChange};
 
 use super::Attempt;
 
-/// What an attempt at an item has used and declared, to be recorded with its next commit or its end.
+/// The answers used and the plan declared by an item, to be recorded with its next commit or its end.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Used {
-    /// The keys of the answers it was given.
+pub(crate) struct Usage {
+    /// The keys of the answers it has received.
     pub(crate) answers: BTreeSet<Arc<str>>,
-    /// The sides of the plan that was cleared.
+    /// The sides of the accepted plan.
     pub(crate) sides: Option<Vec<Side>>,
-    /// Whether it saved anything.
+    /// `true` if it has committed state.
     pub(crate) committed: bool,
 }
 
-/// The key of the question whether state that cannot be read is put aside.
+/// The key of the question about unreadable state.
 const STATE: &str = "state";
 
 impl Attempt {
-    /// What was last committed of an item, brought to the handler's version.
+    /// Returns the last committed state of an item, migrated to the handler's version.
     pub(super) fn saved_state(&self, item: ItemId) -> SyncResult<Option<Arc<str>>> {
         let record = self.link.record(item).context("the store cannot be read")?;
         let Some(checkpoint) = record.and_then(|record| record.checkpoint) else { return Ok(None) };
@@ -40,7 +40,7 @@ impl Attempt {
             std::cmp::Ordering::Equal => Ok(Some(checkpoint.state)),
             std::cmp::Ordering::Less => self.migrate(item, &checkpoint).unreadable_state().map(Some),
             std::cmp::Ordering::Greater => Err(anyhow!(
-                "what was saved of the item is of version {stored} of the handler's state, and this program knows {known}; \
+                "the saved state of the item has version {stored}, but this program supports only up to version {known}; \
                  update the program, or put the state aside"
             ))
             .unreadable_state(),
@@ -49,12 +49,13 @@ impl Attempt {
 
     fn migrate(&self, item: ItemId, checkpoint: &Checkpoint) -> SyncResult<Arc<str>> {
         let from = checkpoint.version;
-        let state = serde_json::from_str(&checkpoint.state).context("what was saved of the item is no JSON")?;
+        let state = serde_json::from_str(&checkpoint.state).context("the saved state of the item is not valid JSON")?;
         let migrate = || self.handler.migrate(item, from, state);
         let migrated = catch_unwind(AssertUnwindSafe(migrate))
             .unwrap_or_else(|panic| Err(anyhow!("the handler panicked: {}", panic_text(panic))));
-        // In words: whatever else the error says, the state cannot be read.
-        let unreadable = |error| anyhow!("what was saved of the item is of version {from}: {}", one_line(&error));
+        // Only the text of the error is kept: its class does not matter, as the state cannot be read.
+        let unreadable =
+            |error| anyhow!("the saved state of the item, of version {from}, was not migrated: {}", one_line(&error));
         Ok(migrated.map_err(unreadable)?.to_string().into())
     }
 
@@ -68,7 +69,7 @@ impl Attempt {
         let checkpoint = Checkpoint::new(self.state_version, state);
         let (handler, fence) = (self.facts.handler, self.fence());
         let consumed: Vec<_> = answers.iter().cloned().collect();
-        // The store has taken it once this returns, whether or not anybody waits to hear so: what it uses up is used up.
+        // The store accepts the change even if the future is dropped, so the answers count as used from here on.
         let written = self.link.write(StateChange::Committed {
             handler,
             item,
@@ -85,10 +86,10 @@ impl Attempt {
         stored
     }
 
-    /// Judges what an item is about to do. What is objected to is asked, unless it was before.
+    /// Checks an item's plan against the guards. The user is asked about a violation, unless there is an answer.
     pub(super) fn clear_plan(&self, item: ItemId, plan: &Plan) -> Clearance {
         let record = self.link.record(item).unwrap_or_else(|error| {
-            let text = format!("what is remembered of the item cannot be read: {}", one_line(&error));
+            let text = format!("the item's record cannot be read: {}", one_line(&error));
             self.link.log(LogEntry::new(syncmgr_core::log::LogLevel::Warning, text).with_item(item));
             None
         });
@@ -98,7 +99,7 @@ impl Attempt {
             Some(objection) => {
                 let question = question(&objection, plan);
                 let answer = match policy.headless {
-                    // Nobody is asked where the answer is known.
+                    // The policy has the answer.
                     WhenGuarded::Allow => None,
                     _ => self.ask(item, &question),
                 };
@@ -111,7 +112,7 @@ impl Attempt {
         clearance
     }
 
-    /// The answer to a question. It is used up by the next commit of the item, or its success.
+    /// Returns the answer to a question. The item's next commit, or its success, uses it up.
     pub(super) fn ask(&self, item: ItemId, question: &Question) -> Option<usize> {
         let answer = self.link.decide(item, question);
         if answer.is_some() {
@@ -120,29 +121,29 @@ impl Attempt {
         answer
     }
 
-    /// Writes files and directories out, where commits survive the loss of power.
+    /// Flushes files and directories to disk, if commits survive a power loss.
     pub(super) async fn sync(&self, paths: Vec<PathBuf>) -> SyncResult {
         if self.link.durability() < Durability::Power || paths.is_empty() {
             return Ok(());
         }
         let (sender, receiver) = futures::channel::oneshot::channel();
         self.link.blocking(Box::new(move || {
-            // Whoever waited may be gone.
+            // The receiver may have been dropped.
             let _ = sender.send(write_out(&paths));
         }));
         receiver.await.context("the host shut down before the files were written out")?
     }
 }
 
-/// With more paths than this, a whole file system is written out at once where the system can.
-const FEW: usize = 4;
+/// With more paths than this, whole file systems are flushed, if the system supports it.
+const MAX_SINGLE_FILES: usize = 4;
 
 fn write_out(paths: &[PathBuf]) -> SyncResult {
     let mut done = BTreeSet::new();
     for path in paths {
         let file = std::fs::File::open(path).with_context(|| format!("cannot open {}", path.display()))?;
-        let all_of_it = if paths.len() > FEW { file_system(&file) } else { None };
-        match all_of_it {
+        let whole = if paths.len() > MAX_SINGLE_FILES { file_system(&file) } else { None };
+        match whole {
             Some(file_system) if !done.insert(file_system) => {}
             Some(_) => write_out_file_system(&file).with_context(|| format!("cannot write out {}", path.display()))?,
             None => file.sync_all().with_context(|| format!("cannot write out {}", path.display()))?,
@@ -172,7 +173,7 @@ fn write_out_file_system(file: &std::fs::File) -> SyncResult {
     Ok(file.sync_all()?)
 }
 
-/// The entry for an item that failed with this class: where its state cannot be read, with a way to put it aside.
+/// Returns the log entry of a failed item. An entry about unreadable state offers to put the state aside.
 pub(super) fn entry_of_failure(entry: LogEntry, class: Option<FailureClass>, item: ItemId) -> LogEntry {
     let entry = entry.with_item(item);
     if class != Some(FailureClass::UnreadableState) {

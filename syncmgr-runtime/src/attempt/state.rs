@@ -1,4 +1,4 @@
-//! What the mutex of an attempt guards: the pure state of its items, and a place for each worker.
+//! The state behind the mutex of an attempt: the pure state of its items, and a slot for each worker.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::mem;
@@ -14,7 +14,7 @@ use syncmgr_core::status::Status;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::remember::Used;
+use super::remember::Usage;
 
 /// The state of an attempt.
 #[derive(Default)]
@@ -22,34 +22,34 @@ pub(super) struct State {
     pub(super) run: RunState,
     pub(super) working: Working,
     pub(super) slots: Vec<Slot>,
-    /// Items that a handler reports on itself, without a worker.
-    pub(super) by_hand: BTreeMap<usize, Arc<ItemCell>>,
+    /// The running items that the handler reports itself, without a worker.
+    pub(super) self_reported: BTreeMap<usize, Arc<ItemCell>>,
     pub(super) failures: BTreeMap<usize, Verdict>,
     pub(super) abandoned: BTreeSet<ItemId>,
-    /// What items have used and declared since they last saved something.
-    pub(super) used: BTreeMap<ItemId, Used>,
+    /// The usage of items since their last commit.
+    pub(super) used: BTreeMap<ItemId, Usage>,
     pub(super) pushes: Vec<(Subject, Status)>,
-    /// Workers the host has lent that have no slot yet.
-    pub(super) lent: usize,
+    /// Granted permits whose workers have no slot yet.
+    pub(super) granted: usize,
     /// Workers with a slot.
     pub(super) busy: usize,
-    /// Whether nobody drives the attempt any more.
+    /// `Yes` once the task that drives the attempt was dropped.
     pub(super) aborted: Aborted,
-    /// How many calls of the handler are having items run.
-    pub(super) served: usize,
-    /// Seats nobody has.
+    /// The number of handler calls in progress that run items on workers.
+    pub(super) active_calls: usize,
+    /// The free slots.
     pub(super) vacant: Vec<usize>,
-    /// Tokens of items that are over, to be cancelled once the lock is free.
+    /// The tokens of items that are over, to be cancelled once the lock is released.
     pub(super) over: Vec<CancellationToken>,
-    /// Since when somebody wants items to end that are reported by hand.
-    pub(super) by_hand_cancelled: BTreeMap<usize, Instant>,
-    /// Woken when workers come or go, or a status is to be pushed.
+    /// The time at which self-reported items were cancelled.
+    pub(super) self_reported_cancelled: BTreeMap<usize, Instant>,
+    /// Woken when a worker starts or leaves, or a status is to be pushed.
     pub(super) waiting: Vec<Waker>,
     /// Woken when the journal grows.
     pub(super) observers: Vec<Waker>,
 }
 
-/// Whether items may be worked on.
+/// The phase of an attempt.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Working {
     /// Preparing.
@@ -57,11 +57,11 @@ pub(super) enum Working {
     NotYet,
     /// Synchronizing.
     Now,
-    /// The attempt has ended; late reports are told so.
+    /// The attempt has ended: late reports are refused.
     Over,
 }
 
-/// Whether workers have to go at once.
+/// The abort of an attempt: workers leave immediately.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Aborted {
     #[default]
@@ -69,150 +69,150 @@ pub(super) enum Aborted {
     Yes,
 }
 
-/// A worker's place: the item it runs, the cell it reports into, and who to wake when it is cancelled.
+/// A worker's slot: its item, the cell it reports to, and the waker for a cancel.
 pub(super) struct Slot {
-    pub(super) place: Option<usize>,
+    /// The index of its item.
+    pub(super) index: Option<usize>,
     pub(super) cell: Arc<ItemCell>,
     pub(super) waker: Waker,
-    /// Since when the item is cancelled.
+    /// The time at which the item was cancelled.
     pub(super) cancelled: Option<Instant>,
-    /// Since when its worker knows.
-    pub(super) heard: Option<Instant>,
-    /// Its worker never came back from an item, and the seat was taken from it: the work that is still running.
+    /// The time at which its worker noticed the cancel.
+    pub(super) noticed: Option<Instant>,
+    /// The work that is still running, if the worker did not return from its item and was evicted.
     pub(super) evicted: Option<WorkGuard>,
 }
 
-/// What a worker leaves behind of an item.
+/// The end of a worker's item.
 pub(super) struct Ended {
-    pub(super) place: usize,
+    pub(super) index: usize,
     pub(super) verdict: Verdict,
 }
 
-/// An item whose worker never came back.
+/// An item whose worker was evicted.
 pub(super) struct Evicted {
-    pub(super) place: usize,
+    pub(super) index: usize,
     pub(super) cell: Arc<ItemCell>,
-    /// Since when somebody wanted it to end, if anybody did.
-    pub(super) asked: Option<Instant>,
+    /// The time at which it was cancelled by request, if it was.
+    pub(super) cancelled_at: Option<Instant>,
 }
 
-/// Where a worker sits now, and its cell unless it is the one before.
-pub(super) type Seated = (usize, Option<Arc<ItemCell>>);
+/// The index of a worker's next item, and its cell unless it is the previous one.
+pub(super) type Assignment = (usize, Option<Arc<ItemCell>>);
 
 impl State {
-    pub(super) fn end(&mut self, place: usize, verdict: Verdict) {
-        if self.run.end(place, verdict.outcome) && verdict.class.is_some() {
-            self.failures.insert(place, verdict);
+    pub(super) fn end(&mut self, index: usize, verdict: Verdict) {
+        if self.run.end(index, verdict.outcome) && verdict.class.is_some() {
+            self.failures.insert(index, verdict);
         }
     }
 
-    /// The items that have not ended.
+    /// Returns the items that have not ended.
     pub(super) fn unended(&self) -> Vec<usize> {
-        let ended = |place: &usize| matches!(self.run.phases()[*place], Phase::Ended(_));
+        let ended = |index: &usize| matches!(self.run.phases()[*index], Phase::Ended(_));
         match self.run.open() {
             0 => Vec::new(),
-            _ => (0..self.run.phases().len()).filter(|place| !ended(place)).collect(),
+            _ => (0..self.run.phases().len()).filter(|index| !ended(index)).collect(),
         }
     }
 
-    /// A seat for one more worker.
+    /// Returns a slot for one more worker.
     pub(super) fn take_slot(&mut self) -> usize {
         self.busy += 1;
-        if let Some(index) = self.vacant.pop() {
-            let slot = &mut self.slots[index];
+        if let Some(slot_index) = self.vacant.pop() {
+            let slot = &mut self.slots[slot_index];
             ItemCell::renew(&mut slot.cell, 1, &mut self.over);
-            (slot.cancelled, slot.heard) = (None, None);
-            return index;
+            (slot.cancelled, slot.noticed) = (None, None);
+            return slot_index;
         }
         self.slots.push(Slot {
-            place: None,
+            index: None,
             cell: Arc::default(),
             waker: Waker::noop().clone(),
             cancelled: None,
-            heard: None,
+            noticed: None,
             evicted: None,
         });
         self.slots.len() - 1
     }
 
-    /// Ends the item of a seat. Since when somebody had asked for that, if anybody had.
-    pub(super) fn end_seated(&mut self, index: usize, ended: &Ended) -> Option<Instant> {
-        self.end(ended.place, ended.verdict);
-        let slot = &mut self.slots[index];
-        slot.heard = None;
-        slot.cancelled.take().filter(|_| was_asked(&slot.cell))
+    /// Ends the item of a slot. Returns the time at which it was cancelled by request, if it was.
+    pub(super) fn end_in_slot(&mut self, slot_index: usize, ended: &Ended) -> Option<Instant> {
+        self.end(ended.index, ended.verdict);
+        let slot = &mut self.slots[slot_index];
+        slot.noticed = None;
+        slot.cancelled.take().filter(|_| was_requested(&slot.cell))
     }
 
-    /// Lets a worker go: what comes next may not begin yet.
-    pub(super) fn leave(&mut self, index: usize) -> Option<Seated> {
-        self.vacate(index);
+    /// Frees the slot of a worker: the next item may not begin yet.
+    pub(super) fn leave(&mut self, slot_index: usize) -> Option<Assignment> {
+        self.vacate(slot_index);
         None
     }
 
-    /// Seats a worker at the next item, or lets it go. With the item comes its cell, unless it is the one before.
-    pub(super) fn seat(&mut self, index: usize) -> Option<Seated> {
-        /// The slot and the worker's context.
+    /// Assigns the next item to a worker, or frees its slot if there is none.
+    pub(super) fn assign_next(&mut self, slot_index: usize) -> Option<Assignment> {
+        /// A cell is referenced by the slot and by the worker's context.
         const HOLDERS: usize = 2;
         let next = if self.working == Working::Now { self.run.begin_next() } else { None };
-        let slot = &mut self.slots[index];
-        let before = mem::replace(&mut slot.place, next);
-        let Some(place) = next else {
-            self.vacate(index);
+        let slot = &mut self.slots[slot_index];
+        let before = mem::replace(&mut slot.index, next);
+        let Some(index) = next else {
+            self.vacate(slot_index);
             return None;
         };
         let cell = match before {
             None => Some(slot.cell.clone()),
             Some(_) => ItemCell::renew(&mut slot.cell, HOLDERS, &mut self.over),
         };
-        Some((place, cell))
+        Some((index, cell))
     }
 
-    /// A worker is gone; its seat is empty and what it reported into is closed.
-    pub(super) fn vacate(&mut self, index: usize) {
-        self.close_seat(index);
-        self.vacant.push(index);
+    /// Frees the slot of a worker and closes its cell.
+    pub(super) fn vacate(&mut self, slot_index: usize) {
+        self.close_slot(slot_index);
+        self.vacant.push(slot_index);
     }
 
-    fn close_seat(&mut self, index: usize) {
-        let slot = &mut self.slots[index];
-        slot.place = None;
+    fn close_slot(&mut self, slot_index: usize) {
+        let slot = &mut self.slots[slot_index];
+        slot.index = None;
         self.over.extend(slot.cell.cancel().close());
         self.busy -= 1;
     }
 
-    /// Takes a seat from a worker that never came back. Its item has ended, abandoned; it is the seat's until the worker
-    /// comes back after all.
-    pub(super) fn evict(&mut self, index: usize) -> Option<Evicted> {
-        let slot = &mut self.slots[index];
-        let (place, cell) = (slot.place?, slot.cell.clone());
-        let asked = slot.cancelled.filter(|_| was_asked(&cell));
+    /// Evicts a worker that does not return and abandons its item. The slot is not reused until the worker returns.
+    pub(super) fn evict(&mut self, slot_index: usize) -> Option<Evicted> {
+        let slot = &mut self.slots[slot_index];
+        let (index, cell) = (slot.index?, slot.cell.clone());
+        let cancelled_at = slot.cancelled.filter(|_| was_requested(&cell));
         slot.evicted = Some(cell.begin_work());
-        self.end(place, judge(&Ending::Abandoned, cell.cancel().reason(), cell.traces()));
-        self.close_seat(index);
-        Some(Evicted { place, cell, asked })
+        self.end(index, judge(&Ending::Abandoned, cell.cancel().reason(), cell.traces()));
+        self.close_slot(slot_index);
+        Some(Evicted { index, cell, cancelled_at })
     }
 
-    /// The worker of an evicted item has come back.
-    pub(super) fn come_back(&mut self, index: usize) -> Option<WorkGuard> {
-        let guard = self.slots[index].evicted.take()?;
-        self.vacant.push(index);
+    /// Frees the slot of an evicted worker that has returned. Returns `None` if the worker was not evicted.
+    pub(super) fn return_evicted(&mut self, slot_index: usize) -> Option<WorkGuard> {
+        let guard = self.slots[slot_index].evicted.take()?;
+        self.vacant.push(slot_index);
         Some(guard)
     }
 
-    /// The running items and their cells.
+    /// Returns the running items and their cells.
     pub(super) fn running(&self) -> impl Iterator<Item = (usize, &Arc<ItemCell>)> {
-        let seated = self.slots.iter().filter_map(|slot| Some((slot.place?, &slot.cell)));
-        seated.chain(self.by_hand.iter().map(|(place, cell)| (*place, cell)))
+        let in_slots = self.slots.iter().filter_map(|slot| Some((slot.index?, &slot.cell)));
+        in_slots.chain(self.self_reported.iter().map(|(index, cell)| (*index, cell)))
     }
 
     pub(super) fn cells(&self) -> impl Iterator<Item = &Arc<ItemCell>> {
         self.running().map(|(_, cell)| cell)
     }
 
-    /// The cell of a running item.
+    /// Returns the cell of a running item.
     pub(super) fn cell(&self, wanted: usize) -> Option<&Arc<ItemCell>> {
-        let seated = || self.slots.iter().find(|slot| slot.place == Some(wanted)).map(|slot| &slot.cell);
-        self.by_hand.get(&wanted).or_else(seated)
+        let in_slots = || self.slots.iter().find(|slot| slot.index == Some(wanted)).map(|slot| &slot.cell);
+        self.self_reported.get(&wanted).or_else(in_slots)
     }
 
     pub(super) fn wait(&mut self, waker: &Waker) {
@@ -223,32 +223,32 @@ impl State {
         add(&mut self.observers, waker);
     }
 
-    /// Whoever waits for a change or observes.
-    pub(super) fn everybody(&mut self) -> Vec<Waker> {
+    /// Takes the wakers of all waiters and observers.
+    pub(super) fn take_wakers(&mut self) -> Vec<Waker> {
         let mut wakers = mem::take(&mut self.waiting);
         wakers.append(&mut self.observers);
         wakers
     }
 
-    /// The workers whose item is cancelled and who have to look. From `now` on their time is counted.
+    /// Returns the wakers of workers whose item is cancelled, and starts their time at `now`.
     pub(super) fn cancelled_workers(&mut self, now: Instant) -> Vec<Waker> {
-        let cancelled = |slot: &&mut Slot| slot.place.is_some() && slot.cell.cancel().reason().is_some();
+        let cancelled = |slot: &&mut Slot| slot.index.is_some() && slot.cell.cancel().reason().is_some();
         let wake = |slot: &mut Slot| {
             slot.cancelled.get_or_insert(now);
             slot.waker.clone()
         };
         let wakers = self.slots.iter_mut().filter(cancelled).map(wake).collect();
-        for (place, cell) in &self.by_hand {
-            if was_asked(cell) {
-                self.by_hand_cancelled.entry(*place).or_insert(now);
+        for (index, cell) in &self.self_reported {
+            if was_requested(cell) {
+                self.self_reported_cancelled.entry(*index).or_insert(now);
             }
         }
         wakers
     }
 }
 
-/// Whether somebody has asked the item to end; that it took too long is nobody's wish.
-fn was_asked(cell: &ItemCell) -> bool {
+/// Returns `true` if the item was cancelled by request, not by a timeout.
+fn was_requested(cell: &ItemCell) -> bool {
     cell.cancel().reason().is_some_and(|reason| reason != CancelReason::TimedOut)
 }
 
@@ -258,7 +258,7 @@ fn add(wakers: &mut Vec<Waker>, waker: &Waker) {
     }
 }
 
-/// Whom to wake once no lock is held.
+/// The tokens and wakers to use once no lock is held.
 #[derive(Default)]
 pub(super) struct Wake {
     tokens: Vec<CancellationToken>,
@@ -266,7 +266,7 @@ pub(super) struct Wake {
 }
 
 impl Wake {
-    /// Cancels a cell; those who wait on its token are woken later.
+    /// Cancels a cell. Its token is cancelled in `perform`.
     pub(super) fn signal(&mut self, cell: Option<&Arc<ItemCell>>, reason: CancelReason) {
         self.add_token(cell.and_then(|cell| cell.cancel().cancel(reason)));
     }

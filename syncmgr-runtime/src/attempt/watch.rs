@@ -1,4 +1,4 @@
-//! Watches over the items that run: what makes no progress is stalled, what never comes back loses its seat.
+//! The watch over running items: detects stalled items and evicts workers that do not return.
 
 use std::collections::BTreeMap;
 use std::future::poll_fn;
@@ -17,43 +17,43 @@ use tokio::time::{Instant, sleep_until};
 
 use super::Attempt;
 use super::state::{Evicted, Slot, Working};
-use super::worker::abandoned;
+use super::worker::abandoned_text;
 use crate::clock::later;
 
-/// Since when each running item is quiet, and the run as a whole.
+/// The quiet periods of the running items and of the run as a whole.
 #[derive(Default)]
 struct Quiet {
-    items: BTreeMap<usize, Since>,
-    /// How long the journal is while the handler runs its items itself, and since when.
-    run: Option<(usize, Since)>,
+    items: BTreeMap<usize, QuietPeriod>,
+    /// The length of the journal and its quiet period, while the handler runs its items itself.
+    run: Option<(usize, QuietPeriod)>,
     attended: Duration,
 }
 
-/// Since when something is quiet, and whether that was told.
+/// A period without progress.
 #[derive(Clone, Copy)]
-struct Since {
-    quiet: Instant,
-    told: Told,
+struct QuietPeriod {
+    start: Instant,
+    reported: Reported,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Told {
+enum Reported {
     No,
     Yes,
 }
 
-/// What a worker is given beyond its graces before it loses its seat: it may only have been polled late.
-const SPARE: Duration = Duration::from_millis(100);
+/// The time beyond its graces after which a worker is evicted: the worker may have been polled late.
+const MARGIN: Duration = Duration::from_millis(100);
 
 impl Attempt {
-    /// Watches over the attempt until dropped.
+    /// Watches over the attempt until the future is dropped.
     pub(crate) async fn watch(&self) {
         let mut quiet = Quiet::default();
         let every = self.limits.stall_after() / 4;
-        let mut look = later(Instant::now(), every);
-        let mut timer = pin!(sleep_until(look));
+        let mut next_check = later(Instant::now(), every);
+        let mut timer = pin!(sleep_until(next_check));
         loop {
-            let due = self.next_overdue().map_or(look, |overdue| overdue.min(look));
+            let due = self.next_overdue().map_or(next_check, |overdue| overdue.min(next_check));
             if timer.deadline() != due {
                 timer.as_mut().reset(due);
             }
@@ -64,14 +64,14 @@ impl Attempt {
             }
             let now = Instant::now();
             self.evict_overdue(now);
-            if now >= look {
-                look = later(now, every);
-                self.look_for_stalled(&mut quiet, now);
+            if now >= next_check {
+                next_check = later(now, every);
+                self.check_stalled(&mut quiet, now);
             }
         }
     }
 
-    /// Resolves when workers come or go, or something is cancelled.
+    /// Resolves when a worker starts or leaves, or an item is cancelled.
     async fn changed(&self) {
         let mut waits = false;
         poll_fn(|cx| {
@@ -84,20 +84,19 @@ impl Attempt {
         .await;
     }
 
-    /// When the next worker should long have come back from a cancelled item.
+    /// Returns the time at which the next worker is evicted.
     fn next_overdue(&self) -> Option<Instant> {
         let state = self.lock();
         state.slots.iter().filter_map(|slot| self.overdue(slot)).min()
     }
 
-    /// When a seat is taken from its worker: a little after the worker would have abandoned the item, had it looked.
+    /// Returns the time at which a worker is evicted: shortly after the worker itself would have abandoned the item.
     fn overdue(&self, slot: &Slot) -> Option<Instant> {
-        let patience = self.limits.hard_grace().saturating_add(self.limits.soft_grace()).saturating_add(SPARE);
-        slot.place.and(slot.heard.or(slot.cancelled)).map(|since| later(since, patience))
+        let timeout = self.limits.hard_grace().saturating_add(self.limits.soft_grace()).saturating_add(MARGIN);
+        slot.index.and(slot.noticed.or(slot.cancelled)).map(|since| later(since, timeout))
     }
 
-    /// Takes the seats of workers that never came back from a cancelled item: they block their thread, or wait behind one
-    /// who does.
+    /// Evicts workers that do not return from a cancelled item: they block their thread, or wait for a blocked one.
     pub(crate) fn evict_overdue(&self, now: Instant) {
         let is_overdue = |slot: &Slot| self.overdue(slot).is_some_and(|due| now >= due);
         if !self.lock().slots.iter().any(is_overdue) {
@@ -107,53 +106,53 @@ impl Attempt {
             let overdue: Vec<_> = (0..state.slots.len()).filter(|index| is_overdue(&state.slots[*index])).collect();
             overdue.into_iter().filter_map(|index| state.evict(index)).collect::<Vec<_>>()
         });
-        for Evicted { place, cell, asked } in evicted {
-            let item = self.selection()[place].id();
+        for Evicted { index, cell, cancelled_at } in evicted {
+            let item = self.selection()[index].id();
             self.link.ends(item, &cell);
             let blocks = if cell.poll_under_way().is_some() { "; it blocks its thread" } else { "" };
-            let text = format!("{}{blocks}", abandoned(self));
+            let text = format!("{}{blocks}", abandoned_text(self));
             self.link.log(LogEntry::new(LogLevel::Error, text).with_item(item));
-            self.note_stopped(asked);
+            self.note_stopped(cancelled_at);
             self.abandon(item, &cell);
             self.link.give_back_workers(1);
         }
-        // Others take the places of those that were lost; an attempt that is over has no use for them.
+        // Replaces the evicted workers. Fails if the attempt is over and needs no workers.
         let _ = self.want_workers();
     }
 
-    /// Reports the items that made no progress for too long, and cancels them if that is the policy.
-    fn look_for_stalled(&self, quiet: &mut Quiet, now: Instant) {
+    /// Reports items that made no progress for too long, and cancels them if that is the policy.
+    fn check_stalled(&self, quiet: &mut Quiet, now: Instant) {
         let attended = self.link.attended();
         if std::mem::replace(&mut quiet.attended, attended) != attended {
-            // Somebody is being asked something: that takes as long as it takes.
+            // While the user is being asked, no period counts as quiet.
             (quiet.items, quiet.run) = (BTreeMap::new(), None);
             return;
         }
-        let running: Vec<_> = self.lock().running().map(|(place, cell)| (place, cell.clone())).collect();
+        let running: Vec<_> = self.lock().running().map(|(index, cell)| (index, cell.clone())).collect();
         let before = std::mem::take(&mut quiet.items);
-        let mut anything = false;
-        for (place, cell) in running {
+        let mut any_progress = false;
+        for (index, cell) in running {
             let fresh = cell.take_fresh();
-            anything |= fresh;
-            let known = before.get(&place).copied().filter(|_| !fresh);
-            let mut since = known.unwrap_or(Since { quiet: now, told: Told::No });
-            if since.told == Told::No
-                && now - since.quiet >= self.limits.stall_after()
+            any_progress |= fresh;
+            let known = before.get(&index).copied().filter(|_| !fresh);
+            let mut period = known.unwrap_or(QuietPeriod { start: now, reported: Reported::No });
+            if period.reported == Reported::No
+                && now - period.start >= self.limits.stall_after()
                 && cell.cancel().reason().is_none()
             {
-                since.told = Told::Yes;
-                self.stalled(place, &cell);
+                period.reported = Reported::Yes;
+                self.stalled(index, &cell);
             }
-            quiet.items.insert(place, since);
+            quiet.items.insert(index, period);
         }
-        self.look_for_stalled_run(quiet, now, anything);
+        self.check_stalled_run(quiet, now, any_progress);
     }
 
-    fn stalled(&self, place: usize, cell: &Arc<ItemCell>) {
-        let (item, quiet) = (self.selection()[place].id(), self.limits.stall_after());
+    fn stalled(&self, index: usize, cell: &Arc<ItemCell>) {
+        let (item, quiet) = (self.selection()[index].id(), self.limits.stall_after());
         match self.limits.stall_policy() {
             WhenStalled::Report => {
-                let text = format!("no progress for {quiet:?}; it goes on");
+                let text = format!("no progress for {quiet:?}; it continues");
                 self.link.log(LogEntry::new(LogLevel::Warning, text).with_item(item));
             }
             _ => {
@@ -164,32 +163,33 @@ impl Attempt {
         }
     }
 
-    /// A handler that runs its items itself has to go on too: where nothing at all happens, its call is cut.
-    fn look_for_stalled_run(&self, quiet: &mut Quiet, now: Instant, anything: bool) {
+    /// Reports a handler that runs its items itself and makes no progress at all, and cuts its call if that is the policy.
+    fn check_stalled_run(&self, quiet: &mut Quiet, now: Instant, any_progress: bool) {
         let (length, by_itself) = {
             let state = self.lock();
-            (state.run.journal_len(), state.served == 0 && state.working == Working::Now)
+            (state.run.journal_len(), state.active_calls == 0 && state.working == Working::Now)
         };
-        let before = quiet.run.take().filter(|(known, _)| by_itself && !anything && *known == length);
-        let (_, mut since) = before.unwrap_or((length, Since { quiet: now, told: Told::No }));
-        if since.told == Told::No && now - since.quiet >= self.limits.stall_after() {
-            since.told = Told::Yes;
+        let before = quiet.run.take().filter(|(known, _)| by_itself && !any_progress && *known == length);
+        let (_, mut period) = before.unwrap_or((length, QuietPeriod { start: now, reported: Reported::No }));
+        if period.reported == Reported::No && now - period.start >= self.limits.stall_after() {
+            period.reported = Reported::Yes;
             self.stalled_run();
         }
-        quiet.run = by_itself.then_some((length, since));
+        quiet.run = by_itself.then_some((length, period));
     }
 
     fn stalled_run(&self) {
         let quiet = self.limits.stall_after();
         match self.limits.stall_policy() {
             WhenStalled::Report => {
-                self.link.log(LogEntry::new(LogLevel::Warning, format!("nothing happened for {quiet:?}; it goes on")));
+                self.link
+                    .log(LogEntry::new(LogLevel::Warning, format!("no progress for {quiet:?}; the call continues")));
             }
             _ => self.time_out(),
         }
     }
 
-    /// The call of the handler under way took too long: it is told, and cut after the soft grace.
+    /// Times out the current call of the handler: notifies the handler, and cuts the call after the soft grace.
     pub(crate) fn time_out(&self) {
         let token = self.cancel.cancel(CancelReason::TimedOut);
         if let Some(token) = token {

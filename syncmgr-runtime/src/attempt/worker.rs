@@ -1,4 +1,4 @@
-//! Workers: each takes one item after the other until none is left.
+//! Workers: each runs items sequentially until none is left.
 
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -16,37 +16,36 @@ use syncmgr_core::log::LogEntry;
 use syncmgr_core::port::ItemWork;
 
 use super::Attempt;
-use super::grace::{Outlived, Place, Supervised};
+use super::grace::{PollState, Supervised, WorkEnd};
 use super::remember::entry_of_failure;
-use super::seats::Lent;
+use super::slots::Granted;
 use super::state::Ended;
 
-/// Runs `synchronize_item` for each item, on workers that are tasks of their own.
+/// Runs `synchronize_item` for each item, on workers in their own tasks.
 pub(super) async fn spawned(attempt: Arc<Attempt>) -> SyncResult {
-    let _unused = Served::by(&attempt)?;
-    while let Lent::Slots(slots) = poll_fn(|cx| attempt.poll_lent(cx.waker())).await {
+    let _call = ActiveCall::begin(&attempt)?;
+    while let Granted::Slots(slots) = poll_fn(|cx| attempt.poll_granted(cx.waker())).await {
         for slot in slots {
-            let (worker, seat) = (attempt.clone(), Seat::at(attempt.clone(), slot, Dropped::ByRuntime));
-            attempt.link.spawn(Box::pin(async move { work(seat, &EachItem(worker.handler())).await }));
+            let (worker, slot) = (attempt.clone(), SlotGuard::new(attempt.clone(), slot, Dropped::ByRuntime));
+            attempt.link.spawn(Box::pin(async move { work(slot, &EachItem(worker.handler())).await }));
         }
     }
     Ok(())
 }
 
-/// Runs `each` for each item, on workers that live in this future.
+/// Runs `each` for each item, on workers inside this future.
 pub(super) async fn in_place<'a>(attempt: &'a Attempt, each: &'a ItemWork<'a>) -> SyncResult {
-    let _unused = Served::by(attempt)?;
+    let _call = ActiveCall::begin(attempt)?;
     let each = Each(each);
     let mut workers = FuturesUnordered::new();
     poll_fn(|cx| {
         loop {
-            match attempt.poll_lent(cx.waker()) {
-                Poll::Ready(Lent::Slots(slots)) => {
-                    workers.extend(
-                        slots.into_iter().map(|slot| work(Seat::at(attempt.myself(), slot, Dropped::ByHandler), &each)),
-                    );
+            match attempt.poll_granted(cx.waker()) {
+                Poll::Ready(Granted::Slots(slots)) => {
+                    let guard = |slot| SlotGuard::new(attempt.myself(), slot, Dropped::ByHandler);
+                    workers.extend(slots.into_iter().map(|slot| work(guard(slot), &each)));
                 }
-                Poll::Ready(Lent::Done) => return Poll::Ready(Ok(())),
+                Poll::Ready(Granted::Done) => return Poll::Ready(Ok(())),
                 Poll::Pending => break,
             }
         }
@@ -56,26 +55,26 @@ pub(super) async fn in_place<'a>(attempt: &'a Attempt, each: &'a ItemWork<'a>) -
     .await
 }
 
-/// A call of the handler is having items run. Dropped, what the host lent and nobody used goes back.
-struct Served<'a>(&'a Attempt);
+/// A handler call that runs items on workers. Dropping the last one returns the unused permits.
+struct ActiveCall<'a>(&'a Attempt);
 
-impl<'a> Served<'a> {
-    /// Asks for workers.
-    fn by(attempt: &'a Attempt) -> Result<Self, Cancelled> {
-        attempt.serve();
-        let served = Self(attempt);
+impl<'a> ActiveCall<'a> {
+    /// Begins the call and requests workers.
+    fn begin(attempt: &'a Attempt) -> Result<Self, Cancelled> {
+        attempt.begin_call();
+        let call = Self(attempt);
         attempt.want_workers()?;
-        Ok(served)
+        Ok(call)
     }
 }
 
-impl Drop for Served<'_> {
+impl Drop for ActiveCall<'_> {
     fn drop(&mut self) {
-        self.0.stop_serving();
+        self.0.end_call();
     }
 }
 
-/// What a worker does for an item.
+/// The work that a worker does for an item.
 trait Work: Sync {
     fn begin<'a>(&'a self, item: &'a ItemContext) -> BoxFuture<'a, SyncResult>;
 }
@@ -96,40 +95,40 @@ impl Work for Each<'_> {
     }
 }
 
-/// The life of a worker: one item after the other, each to its end. The seat is the worker's before it is polled, so that
-/// one that never is leaves it too.
-async fn work(mut seat: Seat, work: &impl Work) {
-    let (attempt, slot) = (seat.attempt.clone(), seat.slot);
+/// Runs a worker: items sequentially, each to its end. The worker owns its slot from the start, so that a worker that is
+/// never polled also frees it.
+async fn work(mut guard: SlotGuard, work: &impl Work) {
+    let (attempt, slot) = (guard.attempt.clone(), guard.slot);
     let mut ended = None;
-    while seat.turn(ended.take()) {
-        let item = seat.context.as_ref().expect("a seated worker has a context");
+    while guard.turn(ended.take()) {
+        let item = guard.context.as_ref().expect("a worker in its turn has a context");
         attempt.link.begins(&attempt, item.id());
         if item.check().is_err() {
-            ended = Some(conclude(&attempt, item, Outlived::Cut));
+            ended = Some(conclude(&attempt, item, WorkEnd::Cut));
             continue;
         }
-        let mut supervised = Supervised::over(&attempt, slot, item, &mut seat.place, || work.begin(item));
-        // By reference: by value it would be copied once more for each item.
-        let outlived = (&mut supervised).await;
+        let mut supervised = Supervised::new(&attempt, slot, item, &mut guard.poll_state, || work.begin(item));
+        // Awaited by reference: by value, it would be copied once more for each item.
+        let end = (&mut supervised).await;
         drop(supervised);
         if is_over(item) && attempt.was_evicted(slot) {
-            seat.left = Left::Yes;
+            guard.left = Left::Yes;
             return;
         }
-        ended = Some(conclude(&attempt, item, outlived));
-        // An item that never gave way leaves the thread to others before the next begins.
-        if !std::mem::take(&mut seat.place.suspended) {
-            give_way().await;
+        ended = Some(conclude(&attempt, item, end));
+        // After an item that never yielded, other tasks run before the next item begins.
+        if !std::mem::take(&mut guard.poll_state.suspended) {
+            yield_worker().await;
         }
     }
 }
 
-/// Goes to the end of the line. Unlike tokio's own way of yielding, another thread can take the task from there: what has
-/// ended is told although the next task of this thread blocks it.
-async fn give_way() {
-    let mut gave = false;
+/// Yields to other tasks. Unlike tokio's `yield_now`, it lets another thread steal the task, so that the end of the item
+/// is reported even if the next task on this thread blocks.
+async fn yield_worker() {
+    let mut yielded = false;
     poll_fn(|cx| {
-        if std::mem::replace(&mut gave, true) {
+        if std::mem::replace(&mut yielded, true) {
             return Poll::Ready(());
         }
         cx.waker().wake_by_ref();
@@ -138,60 +137,60 @@ async fn give_way() {
     .await;
 }
 
-/// Whether somebody has ended the item behind its worker's back.
+/// Returns `true` if the item was ended by an eviction.
 fn is_over(item: &ItemContext) -> bool {
     item.cell().cancel().reason() == Some(CancelReason::Over)
 }
 
-/// A worker's seat. A worker that is dropped leaves its item ended and the seat free.
-struct Seat {
+/// A worker's ownership of its slot. Dropping it ends the item and frees the slot.
+struct SlotGuard {
     attempt: Arc<Attempt>,
     slot: usize,
     context: Option<ItemContext>,
-    place: Place,
+    poll_state: PollState,
     left: Left,
     dropped: Dropped,
 }
 
-/// Who drops a worker that has not left.
+/// The origin of the drop of a worker that has not left.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Dropped {
-    /// The handler gave up what it had its items run with.
+    /// The handler dropped the future that runs its items.
     ByHandler,
-    /// The task was aborted, or its runtime is gone.
+    /// The task was aborted, or its runtime has shut down.
     ByRuntime,
 }
 
-/// Whether the worker has left its seat in order.
+/// `Yes` once the worker has left its slot regularly.
 #[derive(PartialEq, Eq)]
 enum Left {
     No,
     Yes,
 }
 
-impl Seat {
-    fn at(attempt: Arc<Attempt>, slot: usize, dropped: Dropped) -> Self {
-        let place = Place { waker: Waker::noop().clone(), suspended: false };
-        Self { attempt, slot, context: None, place, left: Left::No, dropped }
+impl SlotGuard {
+    fn new(attempt: Arc<Attempt>, slot: usize, dropped: Dropped) -> Self {
+        let poll_state = PollState { waker: Waker::noop().clone(), suspended: false };
+        Self { attempt, slot, context: None, poll_state, left: Left::No, dropped }
     }
 
     fn turn(&mut self, ended: Option<Ended>) -> bool {
-        let seated = self.attempt.turn(self.slot, ended, &mut self.context);
-        if !seated {
+        let has_item = self.attempt.turn(self.slot, ended, &mut self.context);
+        if !has_item {
             self.left = Left::Yes;
         }
-        seated
+        has_item
     }
 
-    /// The worker is dropped in the middle of an item. What it started may go on.
+    /// Ends the item of a worker that is dropped in the middle of it. Work that the item started may continue.
     fn cut(&self, item: &ItemContext) -> Ended {
         if self.dropped == Dropped::ByHandler {
             let working = item.cell().is_working();
-            return conclude(&self.attempt, item, if working { Outlived::Abandoned } else { Outlived::Cut });
+            return conclude(&self.attempt, item, if working { WorkEnd::Abandoned } else { WorkEnd::Cut });
         }
-        // The token is cancelled when the seat is left.
+        // The token is cancelled when the slot is freed.
         let _ = item.cell().cancel().cancel(CancelReason::ShuttingDown);
-        let ended = conclude(&self.attempt, item, Outlived::Cut);
+        let ended = conclude(&self.attempt, item, WorkEnd::Cut);
         if item.cell().is_working() {
             self.attempt.abandon(item.id(), item.cell());
         }
@@ -199,7 +198,7 @@ impl Seat {
     }
 }
 
-impl Drop for Seat {
+impl Drop for SlotGuard {
     fn drop(&mut self) {
         if self.left == Left::Yes {
             return;
@@ -212,39 +211,39 @@ impl Drop for Seat {
     }
 }
 
-/// Judges how an item ended, and puts into the log what belongs there.
-fn conclude(attempt: &Attempt, item: &ItemContext, outlived: Outlived) -> Ended {
+/// Judges the end of an item and logs it if necessary.
+fn conclude(attempt: &Attempt, item: &ItemContext, end: WorkEnd) -> Ended {
     attempt.link.ends(item.id(), item.cell());
-    let verdict = match &outlived {
-        // What there was to log was logged when it happened.
-        Outlived::Returned(Ok(())) => judge(&Ending::Returned(&Ok(())), None, item.cell().traces()),
-        _ => judged_and_logged(attempt, item, &outlived),
+    let verdict = match &end {
+        // Faults of the item were logged when they happened.
+        WorkEnd::Returned(Ok(())) => judge(&Ending::Returned(&Ok(())), None, item.cell().traces()),
+        _ => judge_and_log(attempt, item, &end),
     };
-    Ended { place: item.place(), verdict }
+    Ended { index: item.place(), verdict }
 }
 
 #[cold]
-fn judged_and_logged(attempt: &Attempt, item: &ItemContext, outlived: &Outlived) -> Verdict {
-    let (ending, text) = match outlived {
-        Outlived::Returned(Ok(())) => (Ending::Returned(&Ok(())), None),
-        Outlived::Returned(result @ Err(error)) => (Ending::Returned(result), Some(one_line(error))),
-        Outlived::Panicked(text) => (Ending::Panicked, Some(format!("the handler panicked: {text}"))),
-        Outlived::Cut => (Ending::Cut, None),
-        Outlived::Abandoned => (Ending::Abandoned, Some(abandoned(attempt))),
+fn judge_and_log(attempt: &Attempt, item: &ItemContext, end: &WorkEnd) -> Verdict {
+    let (ending, text) = match end {
+        WorkEnd::Returned(Ok(())) => (Ending::Returned(&Ok(())), None),
+        WorkEnd::Returned(result @ Err(error)) => (Ending::Returned(result), Some(one_line(error))),
+        WorkEnd::Panicked(text) => (Ending::Panicked, Some(format!("the handler panicked: {text}"))),
+        WorkEnd::Cut => (Ending::Cut, None),
+        WorkEnd::Abandoned => (Ending::Abandoned, Some(abandoned_text(attempt))),
     };
-    if matches!(outlived, Outlived::Abandoned) {
+    if matches!(end, WorkEnd::Abandoned) {
         attempt.abandon(item.id(), item.cell());
     }
     let cancel = item.cell().cancel().reason();
     let verdict = judge(&ending, cancel, item.cell().traces());
-    let only_cancelled = matches!(outlived, Outlived::Returned(Err(error)) if cancel.is_some() && is_cancelled(error));
+    let only_cancelled = matches!(end, WorkEnd::Returned(Err(error)) if cancel.is_some() && is_cancelled(error));
     if let (Some(level), Some(text), false) = (verdict.level, text, only_cancelled) {
         attempt.link.log(entry_of_failure(LogEntry::new(level, text), verdict.class, item.id()));
     }
     verdict
 }
 
-pub(super) fn abandoned(attempt: &Attempt) -> String {
+pub(super) fn abandoned_text(attempt: &Attempt) -> String {
     let grace = attempt.limits.hard_grace();
     format!("did not stop within {grace:?} of being cancelled and was abandoned; what it started is still running")
 }

@@ -1,16 +1,15 @@
-//! What stands between a manager and its store.
+//! Errors of a manager's store.
 
 use syncmgr_core::error::one_line;
 
-/// Why a manager could not read its store, or have it changed. What the store said is the
-/// [source](std::error::Error::source).
+/// An error from a manager's store. The [source](std::error::Error::source) is the error that the store returned.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreAccessError {
-    /// It cannot be read.
-    #[error("the store cannot be read: {}; mend it, or give the manager another", one_line(.0))]
+    /// The store cannot be read.
+    #[error("the store cannot be read: {}; repair it, or give the manager another store", one_line(.0))]
     Unreadable(#[source] anyhow::Error),
-    /// It did not take a change. Nothing of it is stored.
-    #[error("the store refused the change: {}; nothing of it was stored, ask again", one_line(.0))]
+    /// The store refused a change and stored nothing of it.
+    #[error("the store refused the change: {}; nothing was stored, try again", one_line(.0))]
     Refused(#[source] anyhow::Error),
 }

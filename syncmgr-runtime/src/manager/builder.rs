@@ -1,4 +1,4 @@
-//! What a manager is to use.
+//! The settings of a manager.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -19,15 +19,15 @@ use crate::memory::MemoryStore;
 use crate::random::{Randomness, SystemRandomness};
 use crate::watchdog::Watchdog;
 
-/// What a manager is to use.
+/// Configures and builds a [`SyncManager`].
 ///
 /// ```
 /// # use syncmgr_setting::*;
 /// # run(async {
 /// let manager = SyncManager::builder()
-///     .store(MemoryStore::new())                  // what is remembered; a file with `SqliteStore`
-///     .items_at_once(16)                          // over all handlers
-///     .capacity("imap.example.org", 4)            // of those that claim this
+///     .store(MemoryStore::new())                  // keeps state; `SqliteStore` keeps it in a file
+///     .items_at_once(16)                          // in parallel, over all handlers
+///     .capacity("imap.example.org", 4)            // in parallel, with this claim
 ///     .retry(RetryPolicy::DEFAULT.with_initial(Duration::from_secs(5)))
 ///     .watchdog(ThreadWatchdog::default())        // reports handlers that block their thread
 ///     .build();
@@ -37,7 +37,7 @@ use crate::watchdog::Watchdog;
 /// # })?;
 /// # Ok::<(), anyhow::Error>(())
 /// ```
-#[must_use = "a builder makes no manager until `build`"]
+#[must_use = "the manager is only created by `build`"]
 pub struct SyncManagerBuilder {
     ports: Ports,
     rules: Rules,
@@ -68,7 +68,7 @@ impl Default for SyncManagerBuilder {
 }
 
 impl SyncManagerBuilder {
-    /// Reads the time here instead of from the machine.
+    /// Sets the clock. The default is the system clock.
     ///
     /// ```
     /// # use syncmgr_setting::*;
@@ -96,7 +96,7 @@ impl SyncManagerBuilder {
         self
     }
 
-    /// Takes randomness from here instead of from the operating system.
+    /// Sets the source of randomness. The default is the operating system.
     ///
     /// ```
     /// # use syncmgr_setting::*;
@@ -110,7 +110,7 @@ impl SyncManagerBuilder {
     /// }
     ///
     /// let [one, other] = [(); 2].map(|()| SyncManager::builder().randomness(Zeros).build());
-    /// assert_eq!(one.id(), other.id()); // nothing else was left to chance
+    /// assert_eq!(one.id(), other.id()); // equal randomness, equal ids
     /// # Ok(())
     /// # })?;
     /// # Ok::<(), anyhow::Error>(())
@@ -120,10 +120,11 @@ impl SyncManagerBuilder {
         self
     }
 
-    /// Remembers here, instead of in a [`MemoryStore`] of its own: the record of every item, choices, settings,
-    /// registrations, the log, answers, the history of sessions.
+    /// Sets the store for item records, choices, settings, registrations, log, answers and session history. The default
+    /// is a [`MemoryStore`] that ends with the manager.
     ///
-    /// Without a store nothing outlives the manager, and of items that only ever succeeded nothing is recorded.
+    /// With the default store, the manager records no sessions, and no items that only ever succeeded without saving
+    /// state.
     ///
     /// ```
     /// # use syncmgr_setting::*;
@@ -142,16 +143,17 @@ impl SyncManagerBuilder {
         self
     }
 
-    /// Learns of the network, the power and the user here. Without a source nothing is known, and nothing held back for it.
+    /// Sets the source for the state of network, power and user. By default all three are unknown, and unknown holds
+    /// nothing back.
     ///
     /// ```
     /// # use syncmgr_setting::*;
     /// # run(async {
     /// let facts = ManualFacts::new(Facts::UNKNOWN.with_network(Network::Offline));
     /// let manager = SyncManager::builder().facts(facts.clone()).build();
-    /// let report = manager.run(Feed).await?; // declared that it needs a network
+    /// let report = manager.run(Feed).await?; // this handler needs a network
     /// assert_eq!(report.runs[0].hold, Some(Hold::Offline));
-    /// facts.set_network(Network::Online); // the program has learnt of it
+    /// facts.set_network(Network::Online); // the network is back
     /// # Ok(())
     /// # })?;
     /// # Ok::<(), anyhow::Error>(())
@@ -161,7 +163,7 @@ impl SyncManagerBuilder {
         self
     }
 
-    /// Retries by these rules the items of handlers that have none of their own.
+    /// Sets the retry policy for handlers without a policy of their own.
     ///
     /// ```
     /// # use syncmgr_setting::*;
@@ -184,7 +186,7 @@ impl SyncManagerBuilder {
         self
     }
 
-    /// Judges plans by these rules.
+    /// Sets the policy that checks plans before they run.
     ///
     /// ```
     /// # use syncmgr_setting::*;
@@ -215,15 +217,15 @@ impl SyncManagerBuilder {
         self
     }
 
-    /// When runs go on that were interrupted because their process was gone; with the next session of their handler unless
-    /// said otherwise.
+    /// Sets the time at which interrupted runs continue after their process died. The default is the next session of
+    /// their handler.
     ///
     /// ```
     /// # use syncmgr_setting::*;
     /// # run(async {
     /// let manager = SyncManager::builder().store(MemoryStore::new()).resume(Resume::AtOnce).build();
     /// manager.register(Mail)?;
-    /// manager.attend()?; // what a crash cut short goes on now, without a trigger
+    /// manager.attend()?; // runs that a crash interrupted continue now
     /// # manager.shutdown().await;
     /// # Ok(())
     /// # })?;
@@ -234,7 +236,7 @@ impl SyncManagerBuilder {
         self
     }
 
-    /// Reaches the user here. Without one, nobody is ever asked.
+    /// Sets the way to ask the user. Without it, the user is never asked.
     ///
     /// ```
     /// # use syncmgr_setting::*;
@@ -269,7 +271,7 @@ impl SyncManagerBuilder {
     /// manager.register(Account)?;
     /// assert!(manager.update_all()?.finish().await.is_success());
     ///
-    /// let alone = manager.session(Trigger::Scheduled).start()?.finish().await; // nobody may be bothered
+    /// let alone = manager.session(Trigger::Scheduled).start()?.finish().await; // must not ask the user
     /// assert_eq!(alone.runs[0].ending, Some(RunEnding::NotPrepared(RunFault::NeedsUser)));
     /// # Ok(())
     /// # })?;
@@ -280,7 +282,7 @@ impl SyncManagerBuilder {
         self
     }
 
-    /// Brings connections up here. Without one, requests for connections fail.
+    /// Sets the provider of network connections. Without it, requests for connections fail.
     ///
     /// ```
     /// # use syncmgr_setting::*;
@@ -305,7 +307,8 @@ impl SyncManagerBuilder {
         self
     }
 
-    /// Asks this which items to run, in sessions that may bother the user. Without one, preferences decide.
+    /// Sets the chooser, which selects the items of sessions that may ask the user. Without it, stored preferences
+    /// decide.
     ///
     /// ```
     /// # use syncmgr_setting::*;
@@ -332,8 +335,8 @@ impl SyncManagerBuilder {
         self
     }
 
-    /// Has this notice handlers that block their thread. Without one, a handler that blocks is not reported, and on a
-    /// runtime whose threads are all blocked nothing else goes on.
+    /// Sets the watchdog, which detects handlers that block their thread. Without it, a blocking handler is not
+    /// reported, and the manager makes no progress while all threads of the runtime are blocked.
     ///
     /// ```
     /// # use syncmgr_setting::*;
@@ -350,7 +353,7 @@ impl SyncManagerBuilder {
         self
     }
 
-    /// At most this many items run at once over all handlers; 64 unless said otherwise, 0 counts as 1.
+    /// Sets the maximum number of items that run in parallel over all handlers. The default is 64; 0 counts as 1.
     ///
     /// ```
     /// # use syncmgr_setting::*;
@@ -366,12 +369,12 @@ impl SyncManagerBuilder {
         self
     }
 
-    /// So many items may have this claim at once; 1 unless said otherwise, 0 counts as 1.
+    /// Sets the maximum number of items that hold this claim in parallel. The default is 1; 0 counts as 1.
     ///
     /// ```
     /// # use syncmgr_setting::*;
     /// # run(async {
-    /// // `Mail` claims this, so two of its folders are open at once at most.
+    /// // `Mail` claims this name, so at most two of its folders run in parallel.
     /// let manager = SyncManager::builder().capacity("imap.example.org", 2).build();
     /// assert!(manager.run(Mail).await?.is_success());
     /// # Ok(())
@@ -383,7 +386,7 @@ impl SyncManagerBuilder {
         self
     }
 
-    /// The manager.
+    /// Builds the manager.
     pub fn build(self) -> SyncManager {
         SyncManager::over(Host::new(self.ports, self.rules))
     }

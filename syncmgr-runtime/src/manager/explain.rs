@@ -1,4 +1,4 @@
-//! Why something did not run, and when it will.
+//! Explanations of items and handlers: the last outcome, holds and the next run.
 
 use std::sync::Arc;
 
@@ -17,8 +17,8 @@ use super::{StoreAccessError, SyncManager};
 use crate::run::Run;
 
 impl SyncManager {
-    /// Why an item did not run, or how it went, and when it runs next: read from the state that decided. `{}` says it in one
-    /// line.
+    /// Explains the condition of an item: its last outcome, the reasons that hold it, and its next run. The explanation
+    /// comes from the state on which the manager decides; `{}` shows it in one line.
     ///
     /// ```
     /// # use syncmgr_setting::*;
@@ -40,7 +40,7 @@ impl SyncManager {
         self.item_explained(handler, item).map_err(StoreAccessError::Unreadable)
     }
 
-    /// The same of a handler as a whole: why none of it runs, if none does.
+    /// Explains the condition of a handler as a whole, including the reasons that hold all of its items.
     ///
     /// ```
     /// # use syncmgr_setting::*;
@@ -73,9 +73,9 @@ impl SyncManager {
         let mut known = Known::of(handler);
         known.record = self.host().record(handler, HANDLER_ITSELF)?;
         known.name = self.host().known().handlers.get(&handler).map(|(_, info)| info.name().into());
-        let under_way = self.runs_of(handler).find(|run| !run.is_at_rest());
+        let active = self.runs_of(handler).find(|run| !run.is_at_rest());
         known.current =
-            under_way.map(|run| match self.host().admission.is_current(run.id()) && !run.attempt().is_paused() {
+            active.map(|run| match self.host().admission.is_current(run.id()) && !run.attempt().is_paused() {
                 true => Current::Running(run.id().session),
                 false => Current::Waiting(run.id().session),
             });
@@ -84,7 +84,7 @@ impl SyncManager {
         self.add_common(known)
     }
 
-    /// What is known of both, and what follows.
+    /// Adds the inputs that items and handlers share, and derives the explanation.
     fn add_common(&self, mut known: Known) -> SyncResult<Explanation> {
         let (host, handler) = (self.host(), known.handler);
         known.registered = self.registration(handler).map(|registration| registration.flags);
@@ -105,12 +105,12 @@ impl SyncManager {
         Ok(explain(&known, now))
     }
 
-    /// The runs of a handler in sessions that are not over.
+    /// Returns the runs of a handler in the open sessions.
     pub(super) fn runs_of(&self, handler: HandlerId) -> impl Iterator<Item = Arc<Run>> {
         self.open_sessions().into_iter().filter_map(move |session| session.run(handler))
     }
 
-    /// The last listing somebody has seen in a session that is still open.
+    /// Returns the latest listing of a handler in the open sessions.
     fn listing(&self, handler: HandlerId) -> Option<Listing> {
         let listings = self.runs_of(handler).map(|run| run.listing()).filter(|listing| !listing.items().is_empty());
         listings.last()
@@ -135,7 +135,7 @@ impl SyncManager {
         Ok(preferences.of(handler, item).or(default))
     }
 
-    /// How an item is part of a session.
+    /// Returns the item's part in an open or interrupted session.
     fn current(&self, handler: HandlerId, item: ItemId, chosen: Option<ItemState>) -> SyncResult<Option<Current>> {
         for run in self.runs_of(handler).filter(|run| !run.is_over()) {
             let session = run.id().session;
@@ -161,7 +161,7 @@ impl SyncManager {
         held.map(|held| held.hold).filter(|hold| *hold != Hold::Quarantined).collect()
     }
 
-    /// The entry of the log that can be opened or answered, and whether a guard asks there.
+    /// Returns the log entry that can be opened or answered, and [`Hold::Guarded`] if it is a guard's question.
     fn open_question(&self, handler: HandlerId, item: Option<ItemId>) -> SyncResult<(Option<ErrorId>, Option<Hold>)> {
         let about = item.unwrap_or(HANDLER_ITSELF);
         let open = |entry: &Arc<LogEntry>| entry.item == Some(about) && entry.is_link();

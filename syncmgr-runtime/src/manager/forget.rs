@@ -1,4 +1,4 @@
-//! Forgetting a handler or an item: nothing of it stays.
+//! Deletes all stored data of a handler or an item.
 
 use syncmgr_core::cancel::CancelReason;
 use syncmgr_core::id::{HandlerId, ItemId};
@@ -7,8 +7,10 @@ use super::{StoreAccessError, SyncManager};
 use crate::scheduler::NoLog;
 
 impl SyncManager {
-    /// Unregisters a handler, stops its runs, waits until they are over, and deletes everything stored of it: records,
-    /// checkpoints, choices, settings, answers, log. Cancel safe; without the wait nothing is deleted.
+    /// Unregisters a handler, stops its runs, waits until they have ended, and deletes all of its stored data: records,
+    /// checkpoints, choices, settings, answers and log.
+    ///
+    /// Cancel safe; nothing is deleted if the future is dropped while it waits.
     ///
     /// ```
     /// # use syncmgr_setting::*;
@@ -24,7 +26,7 @@ impl SyncManager {
     /// ```
     ///
     /// # Errors
-    /// When the store refuses; ask again.
+    /// Returns an error if the store refuses the change; try again.
     pub async fn forget(&self, handler: HandlerId) -> Result<(), StoreAccessError> {
         let claims = self.host().known().handlers.get(&handler).map(|(_, info)| info.claims().to_vec());
         self.unregister(handler);
@@ -44,9 +46,10 @@ impl SyncManager {
         self.host().write(changes).await.map_err(StoreAccessError::Refused)
     }
 
-    /// Stops an item where it runs, waits until it has ended, and deletes everything stored of it: its record with the
-    /// checkpoint, its choice, answers and log. Where its handler lists it again it is as new. Cancel safe; without the wait
-    /// nothing is deleted.
+    /// Stops an item, waits until it has ended, and deletes all of its stored data: record, checkpoint, choice, answers
+    /// and log. If the handler lists the item again, it is a new item.
+    ///
+    /// Cancel safe; nothing is deleted if the future is dropped while it waits.
     ///
     /// ```
     /// # use syncmgr_setting::*;
@@ -54,7 +57,7 @@ impl SyncManager {
     /// let manager = SyncManager::builder().store(MemoryStore::new()).build();
     /// let calendar = manager.register(Calendar)?;
     /// manager.update_all()?.finish().await;
-    /// manager.forget_item(calendar, ItemId::from_name("Work")).await?; // as new when it is listed again
+    /// manager.forget_item(calendar, ItemId::from_name("Work")).await?; // a new item if it is listed again
     /// assert!(manager.explain_item(calendar, ItemId::from_name("Work"))?.last.is_none());
     /// # Ok(())
     /// # })?;
@@ -62,7 +65,7 @@ impl SyncManager {
     /// ```
     ///
     /// # Errors
-    /// When the store refuses; ask again.
+    /// Returns an error if the store refuses the change; try again.
     pub async fn forget_item(&self, handler: HandlerId, item: ItemId) -> Result<(), StoreAccessError> {
         for run in self.runs_of(handler) {
             run.forget_item(item);

@@ -1,4 +1,4 @@
-//! Which handlers a manager has, and for what.
+//! The registered handlers of a manager.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -14,7 +14,8 @@ use uuid::Uuid;
 use super::SyncManager;
 
 impl SyncManager {
-    /// Registers a handler for sessions that somebody or something asks for: `RegisterSyncMgrHandler` with flags 0 (R1).
+    /// Registers a handler without events, for sessions that are started explicitly: `RegisterSyncMgrHandler` with
+    /// flags 0.
     ///
     /// ```
     /// # use syncmgr_setting::*;
@@ -28,13 +29,15 @@ impl SyncManager {
     /// ```
     ///
     /// # Errors
-    /// When the id is nil or taken, the handler allows no items at once or no time for a call, or the store cannot be
-    /// read; nothing is registered then.
+    /// Returns an error, and registers nothing, if the id is nil or taken, if a limit of the handler is zero, or if the
+    /// store cannot be read.
+    ///
+    /// See also: R1.
     pub fn register(&self, handler: impl SyncHandler) -> Result<HandlerId, RequestError> {
         self.register_for(Arc::new(handler), RegisterFlags::empty())
     }
 
-    /// Registers a handler that also wants to run at these events.
+    /// Registers a handler that also runs at these events.
     ///
     /// ```
     /// # use syncmgr_setting::*;
@@ -50,7 +53,9 @@ impl SyncManager {
     /// ```
     ///
     /// # Errors
-    /// Like [`register`](Self::register), and for flag bits nobody knows (R3).
+    /// Returns the errors of [`register`](Self::register), and an error for unknown flag bits.
+    ///
+    /// See also: R3.
     pub fn register_for(&self, handler: Arc<dyn SyncHandler>, flags: RegisterFlags) -> Result<HandlerId, RequestError> {
         let info = info_of(&*handler)?;
         let (id, capabilities) = (info.id(), info.capabilities());
@@ -83,15 +88,15 @@ impl SyncManager {
         Ok(id)
     }
 
-    /// Sets the events a registered handler is created for. This is stored, and wins over the flags it is registered with
-    /// the next time.
+    /// Sets the events at which a registered handler runs. The setting is stored and overrides the flags of later
+    /// registrations.
     ///
     /// ```
     /// # use syncmgr_setting::*;
     /// # run(async {
     /// let manager = SyncManager::new();
     /// let mail = manager.register(Mail)?;
-    /// manager.set_flags(mail, RegisterFlags::IDLE)?; // a person has ticked the box
+    /// manager.set_flags(mail, RegisterFlags::IDLE)?; // the user has ticked the box
     /// assert_eq!(manager.registration(mail).map(|stored| stored.flags), Some(RegisterFlags::IDLE));
     /// # Ok(())
     /// # })?;
@@ -99,7 +104,7 @@ impl SyncManager {
     /// ```
     ///
     /// # Errors
-    /// When the handler is not registered, and for flag bits nobody knows (R3).
+    /// Returns an error if the handler is not registered, and for unknown flag bits.
     pub fn set_flags(&self, handler: HandlerId, flags: RegisterFlags) -> Result<(), RequestError> {
         {
             let mut known = self.host().known();
@@ -112,8 +117,8 @@ impl SyncManager {
         Ok(())
     }
 
-    /// No later session has this handler (R5): `UnregisterSyncMgrHandler`. `false` when it was not registered (R6). A run
-    /// under way goes on, and what is stored of the handler stays; see [`forget`](Self::forget).
+    /// Unregisters a handler, which takes part in no later session: `UnregisterSyncMgrHandler`. Returns `false` if the
+    /// handler was not registered. Its active runs continue, and its stored data is kept; see [`forget`](Self::forget).
     ///
     /// ```
     /// # use syncmgr_setting::*;
@@ -126,27 +131,32 @@ impl SyncManager {
     /// # })?;
     /// # Ok::<(), anyhow::Error>(())
     /// ```
+    ///
+    /// See also: R5, R6.
     pub fn unregister(&self, handler: HandlerId) -> bool {
         let mut known = self.host().known();
         let removed = known.handlers.remove(&handler);
         let unregistered = known.registry.unregister(handler).is_some();
         drop(known);
         drop(removed);
-        let goes_on = self.runs_of(handler).any(|run| !run.is_over());
+        let is_running = self.runs_of(handler).any(|run| !run.is_over());
         let mut ledger = self.host().ledger();
-        match goes_on {
+        match is_running {
             true => ledger.retire(handler),
             false => ledger.unregister(handler),
         }
         unregistered
     }
 
-    /// What is registered of a handler: `GetHandlerRegistrationInfo`. `None` is `S_FALSE` (R8).
+    /// Returns the registration of a handler: `GetHandlerRegistrationInfo`. `None`, the `S_FALSE` of Windows, if the
+    /// handler is not registered.
+    ///
+    /// See also: R8.
     pub fn registration(&self, handler: HandlerId) -> Option<Registration> {
         self.host().known().registry.registration(handler).cloned()
     }
 
-    /// The registered handlers, in order of id.
+    /// Returns the registered handlers, ordered by id.
     ///
     /// ```
     /// # use syncmgr_setting::*;
@@ -164,15 +174,15 @@ impl SyncManager {
         self.host().known().handlers.values().map(|(_, info)| info.clone()).collect()
     }
 
-    /// An object of a handler or one of its items, for programs that know both sides: `GetItemObject`. `None` is
-    /// `E_NOTIMPL`, also for a handler that is not registered.
+    /// Returns an object of a handler or one of its items, for callers that know the handler's interfaces:
+    /// `GetItemObject`. `None`, the `E_NOTIMPL` of Windows, if there is no object or the handler is not registered.
     pub fn item_object(&self, handler: HandlerId, subject: Subject, interface: Uuid) -> Option<ItemObject> {
         let (handler, _) = self.host().known().handlers.get(&handler).cloned()?;
         catch_unwind(AssertUnwindSafe(|| handler.item_object(subject, interface))).ok().flatten()
     }
 }
 
-/// What a handler says of itself.
+/// Calls the handler's `info` and catches a panic.
 pub(crate) fn info_of(handler: &dyn SyncHandler) -> Result<HandlerInfo, RequestError> {
     let panicked = |panic| RequestError::InfoPanicked { reason: panic_text(panic) };
     catch_unwind(AssertUnwindSafe(|| handler.info())).map_err(panicked)

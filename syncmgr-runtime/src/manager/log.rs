@@ -1,4 +1,4 @@
-//! What earlier sessions left in the log, opened and answered later.
+//! The stored log: reading it, opening its entries, answering its questions.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use crate::run::Wish;
 use crate::session::{Session, SessionError, StartError, look, question_of};
 
 impl SyncManager {
-    /// The stored log of a handler, of this and earlier sessions, oldest first.
+    /// Returns the stored log of a handler from this and earlier sessions, oldest entry first.
     ///
     /// ```
     /// # use syncmgr_setting::*;
@@ -31,31 +31,33 @@ impl SyncManager {
     /// ```
     ///
     /// # Errors
-    /// When the store cannot be read.
+    /// Returns an error if the store cannot be read.
     pub fn log(&self, handler: HandlerId) -> Result<Vec<LogRecord>, StoreAccessError> {
         self.host().ports.store.log(handler).map_err(StoreAccessError::Unreadable)
     }
 
-    /// Opens an entry of the stored log, in a run of its own: the handler explains it and may run items again (R144 to
-    /// R150). Waits until the session is over. Cancel safe; what was opened goes on.
+    /// Opens an entry of the stored log in a new session: the handler explains the entry and may run items again. Waits
+    /// until that session has ended. Cancel safe; if the future is dropped, the session continues.
     ///
-    /// While the session of the entry is still open, use [`Session::show_error`] instead.
+    /// While the session of the entry is open, use [`Session::show_error`] instead.
     ///
     /// ```
     /// # use syncmgr_setting::*;
     /// # run(async {
     /// let manager = SyncManager::builder().store(MemoryStore::new()).build();
     /// let calendar = manager.register(Calendar)?;
-    /// manager.update_all()?.finish().await; // left a link in the log
-    /// manager.show_error(calendar, ErrorId::from_key("terms")).await?; // the handler's `show_error` is called
+    /// manager.update_all()?.finish().await; // its log has a link
+    /// manager.show_error(calendar, ErrorId::from_key("terms")).await?; // calls the handler's `show_error`
     /// # Ok(())
     /// # })?;
     /// # Ok::<(), anyhow::Error>(())
     /// ```
     ///
     /// # Errors
-    /// When there is no such entry, it is no link, it asks a question ([`answer`](Self::answer) it), the store cannot be
-    /// read, or no session can be started.
+    /// Returns an error if there is no such entry, the entry is not a link or asks a question (use
+    /// [`answer`](Self::answer)), the store cannot be read, or no session can be started.
+    ///
+    /// See also: R144 to R150.
     pub async fn show_error(&self, handler: HandlerId, error: ErrorId) -> Result<Report, LogError> {
         match self.stored(handler, error)?.action {
             Some(Action::ShowError | Action::Remedy(_)) => {}
@@ -69,10 +71,10 @@ impl SyncManager {
         Ok(session.finish().await)
     }
 
-    /// Answers a question of the stored log, by the place of the choice, and starts a session in which the item runs again
-    /// with the answer. With [`Remedy::Refuse`] nothing runs, and the question stays open.
+    /// Answers a question of the stored log with the choice at index `choice`, and starts a session that runs the item
+    /// again with the answer. With [`Remedy::Refuse`] no item runs, and the question stays open.
     ///
-    /// While the session of the entry is still open, use [`Session::answer`] instead.
+    /// While the session of the entry is open, use [`Session::answer`] instead.
     ///
     /// ```
     /// # use syncmgr_setting::*;
@@ -88,15 +90,15 @@ impl SyncManager {
     /// ```
     ///
     /// # Errors
-    /// When there is no such question or choice, the store cannot be read, or no session can be started; in the last case
-    /// the answer is kept.
+    /// Returns an error if there is no such question or choice, the store cannot be read, or no session can be started.
+    /// In the last case the answer is kept.
     pub fn answer(&self, handler: HandlerId, error: ErrorId, choice: usize) -> Result<Session, LogError> {
         let entry = self.stored(handler, error)?;
         let (item, question) = question_of(&entry, error, choice)?;
         self.host().answer(handler, item, question.clone(), choice);
         let request = self.session(Trigger::Manual).may_bother_user();
         let request = match question.remedies.get(choice) {
-            // Things are left as they are.
+            // The item does not run: the user has declined the change.
             Some(Remedy::Refuse) => request.items(handler, []),
             _ if item == HANDLER_ITSELF => request.handlers([handler]),
             _ => request.items(handler, [item]),
@@ -104,7 +106,7 @@ impl SyncManager {
         Ok(request.start()?)
     }
 
-    /// The latest entry with this id in the stored log.
+    /// Returns the latest entry with this id from the stored log.
     fn stored(&self, handler: HandlerId, error: ErrorId) -> Result<Arc<LogEntry>, LogError> {
         let log = self.host().ports.store.log(handler).map_err(|error| LogError::Store { reason: one_line(&error) })?;
         let entry = log.into_iter().rev().map(|record| record.entry).find(|entry| entry.error == Some(error));
@@ -112,20 +114,20 @@ impl SyncManager {
     }
 }
 
-/// Why an entry of the stored log was not opened or answered. Nothing was done.
+/// The error of [`SyncManager::show_error`] and [`SyncManager::answer`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum LogError {
-    /// No session could be started for it.
+    /// The session could not be started.
     #[error(transparent)]
     Start(#[from] StartError),
-    /// There is no such entry, or it is of another kind.
+    /// The entry does not exist or is of another kind.
     #[error(transparent)]
     Session(#[from] SessionError),
     /// The store cannot be read.
     #[error("the store cannot be read: {reason}")]
     Store {
-        /// What the store said.
+        /// The error that the store returned.
         reason: String,
     },
 }

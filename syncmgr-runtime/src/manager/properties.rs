@@ -11,14 +11,16 @@ use crate::run::Wish;
 use crate::session::{SessionError, StartError, look};
 
 impl SyncManager {
-    /// Shows the properties of a handler or one of its items, and returns the items as they are afterwards (R65 to R72).
+    /// Shows the properties of a handler or one of its items, and returns the items as they are afterwards. Cancel
+    /// safe; the properties stay open until they are closed.
     ///
-    /// The handler is created for configuration only: it is neither prepared nor run (R36). Cancel safe; what is shown
-    /// stays until it is closed.
+    /// The session is for configuration only: the handler is neither prepared nor run.
     ///
     /// # Errors
-    /// When the handler is not registered, has no such item, did not declare `HAS_PROPERTIES` for it, or failed to show
-    /// them.
+    /// Returns an error if the handler is not registered, has no such item, did not declare `HAS_PROPERTIES` for the
+    /// subject, or fails to show the properties.
+    ///
+    /// See also: R36, R65 to R72.
     pub async fn show_properties(
         &self,
         handler: HandlerId,
@@ -49,22 +51,24 @@ impl SyncManager {
     }
 }
 
-/// Why properties were not shown.
+/// The error of [`SyncManager::show_properties`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PropertiesError {
-    /// No session could be started for them.
+    /// The session could not be started.
     #[error(transparent)]
     Start(#[from] StartError),
-    /// The session has nothing to show.
+    /// The handler, item or property page does not exist.
     #[error(transparent)]
     Session(#[from] SessionError),
-    /// The handler failed to show them (R69).
+    /// The handler failed to show the properties.
+    ///
+    /// See also: R69.
     #[error("the handler could not show its properties ({code}): {reason}")]
     NotShown {
         /// The code of the failure.
         code: HResult,
-        /// What the handler said.
+        /// The handler's error message.
         reason: String,
     },
 }

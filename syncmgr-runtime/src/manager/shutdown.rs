@@ -1,4 +1,4 @@
-//! The end of a manager.
+//! Shutdown of a manager.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -13,12 +13,13 @@ use super::SyncManager;
 use crate::session::life::SessionShared;
 
 impl SyncManager {
-    /// Stops every session and waits until all of them are over. No session can be started afterwards.
+    /// Stops every session and waits until all of them have ended. No session can be started afterwards.
     ///
-    /// What cannot be stopped is returned, handler by handler: blocking work that outlived its hard grace, and handlers
-    /// that block their thread. It is not waited for longer than the hard grace of its handler, and a little; and as long once
-    /// more for a store that has not answered, which is not named. Cancel safe;
-    /// the sessions stop all the same.
+    /// Returns the handlers that are still running: those with blocking work that outlived its hard grace, and those
+    /// that block their thread. The wait for handlers lasts at most the longest hard grace plus a short margin. The
+    /// wait for a store that does not answer lasts as long again; the store is not part of the result.
+    ///
+    /// Cancel safe; the sessions stop even if the future is dropped.
     ///
     /// ```
     /// # use syncmgr_setting::*;
@@ -27,9 +28,9 @@ impl SyncManager {
     /// manager.register(Feed)?;
     /// let session = manager.update_all()?;
     /// for handler in manager.shutdown().await {
-    ///     eprintln!("{handler}"); // blocking work that went on past its grace
+    ///     eprintln!("{handler}"); // blocking work that outlived its grace
     /// }
-    /// assert!(manager.update_all().is_err()); // no session can be started any more
+    /// assert!(manager.update_all().is_err()); // no session can be started now
     /// # drop(session);
     /// # Ok(())
     /// # })?;
@@ -42,15 +43,15 @@ impl SyncManager {
                 session.until(|| session.is_over()).await;
             }
         };
-        let patience = patience(&sessions);
-        let late = tokio::time::timeout(patience, over).await.is_err();
+        let limit = shutdown_timeout(&sessions);
+        let late = tokio::time::timeout(limit, over).await.is_err();
         let unstopped = self.unstopped(&sessions);
         if late {
             sessions.iter().for_each(|session| session.abort());
         }
         if late || unstopped.is_empty() {
-            // What is left waits for the store, which may never answer.
-            let _ = tokio::time::timeout(patience, self.host().tracker.wait()).await;
+            // The remaining tasks wait for the store, which may never answer.
+            let _ = tokio::time::timeout(limit, self.host().tracker.wait()).await;
         }
         if let Some(watchdog) = &self.host().ports.watchdog {
             watchdog.stop();
@@ -58,7 +59,7 @@ impl SyncManager {
         unstopped
     }
 
-    /// What goes on although everything was stopped.
+    /// Returns the handlers that did not stop.
     fn unstopped(&self, sessions: &[Arc<SessionShared>]) -> Vec<Unstopped> {
         let mut unstopped: BTreeMap<HandlerId, BTreeSet<ItemId>> = BTreeMap::new();
         for (handler, item) in self.host().admission.quarantined() {
@@ -79,24 +80,24 @@ impl SyncManager {
     }
 }
 
-/// How long a shutdown waits: a little longer than the handlers may take.
-fn patience(sessions: &[Arc<SessionShared>]) -> Duration {
+/// Returns the timeout of a shutdown: a little more than the handlers' longest grace.
+fn shutdown_timeout(sessions: &[Arc<SessionShared>]) -> Duration {
     let runs = sessions.iter().flat_map(|session| session.runs());
     let limits = runs.map(|run| run.info().limits());
     let graces = limits.map(|limits| limits.hard_grace().saturating_add(limits.soft_grace().saturating_mul(4)));
-    // Where no handler sets the pace, the store may.
+    // Without handlers, the store still needs time.
     graces.max().unwrap_or(Limits::DEFAULT.hard_grace()).saturating_add(Duration::from_secs(1))
 }
 
-/// A handler of which something goes on although everything was stopped.
+/// A handler that is still running after a shutdown.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Unstopped {
     /// The handler.
     pub handler: HandlerId,
-    /// Its name; empty when it was unregistered meanwhile.
+    /// The name of the handler; empty if it was unregistered meanwhile.
     pub name: String,
-    /// The items whose work goes on; empty where the handler blocks its thread outside of any item.
+    /// The items that are still running; empty if the handler blocks its thread outside of an item.
     pub items: BTreeSet<ItemId>,
 }
 

@@ -1,4 +1,4 @@
-//! A [`SyncHandler`] behind the methods of `ISyncMgrSynchronize`, for a host with a callback of its own.
+//! The callback adapter: a [`SyncHandler`] with the methods of `ISyncMgrSynchronize`, for a host with its own callback.
 
 mod link;
 mod questions;
@@ -22,47 +22,49 @@ use self::side::HandlerSide;
 use crate::memory::MemoryStore;
 use crate::session::StartError;
 
-/// Drives a [`SyncHandler`] for a host that calls the methods of `ISyncMgrSynchronize` and is called back: a test, a COM
-/// bridge, another process.
+/// Exposes a [`SyncHandler`] to a host that calls the methods of `ISyncMgrSynchronize` and receives results through a
+/// callback: a test, a COM bridge or another process.
 ///
-/// One value is one instance: [`initialize`](Self::initialize) first and once (R25), then
+/// Each value is one instance. The host calls [`initialize`](Self::initialize) first and once, then
 /// [`enum_sync_items`](Self::enum_sync_items), [`set_progress_callback`](Self::set_progress_callback),
-/// [`prepare_for_sync`](Self::prepare_for_sync), [`synchronize`](Self::synchronize). A method at the wrong time answers
-/// `E_UNEXPECTED` and does nothing. The callback is never called with a lock of ours held.
+/// [`prepare_for_sync`](Self::prepare_for_sync) and [`synchronize`](Self::synchronize). A method called out of order
+/// returns `E_UNEXPECTED` and does nothing. The callback is never called with an internal lock held.
 ///
-/// While items run, the callback's `progress` is called before each begins, ten times a second, and at its end; the
-/// answers of the callback cancel items.
+/// The callback's `progress` is called before an item begins, ten times a second while it runs, and at its end. The
+/// callback's return codes cancel items.
 ///
 /// ```
 /// # use syncmgr_setting::*;
 /// # run(async {
 /// let driven = Driven::new(Arc::new(Mail))?;
-/// let taken_part = driven.initialize(Trigger::Manual, RunFlags::empty(), None).await;
-/// assert_eq!(taken_part, HResult::S_OK);
+/// let code = driven.initialize(Trigger::Manual, RunFlags::empty(), None).await;
+/// assert_eq!(code, HResult::S_OK);
 /// assert_eq!(driven.enum_sync_items().await.map_err(CodeError)?.len(), 2);
 /// // .. set a callback, prepare, synchronize
 /// # Ok(())
 /// # })?;
 /// # Ok::<(), anyhow::Error>(())
 /// ```
+///
+/// See also: R25.
 #[derive(Clone)]
 pub struct Driven {
     side: Arc<HandlerSide>,
 }
 
 impl Driven {
-    /// Drives `handler` on the current tokio runtime, which needs its time enabled.
+    /// Creates an instance on the current tokio runtime, which needs its time driver enabled.
     ///
     /// # Errors
-    /// [`StartError::NoRuntime`] outside of one, or when the handler panics in `info`.
+    /// [`StartError::NoRuntime`] outside of a runtime, and an error if the handler panics in `info`.
     pub fn new(handler: Arc<dyn SyncHandler>) -> Result<Self, StartError> {
         Self::with_interaction(handler, None)
     }
 
-    /// Like [`new`](Self::new), with what a handler may ask the user through once the host has granted its attention.
+    /// Like [`new`](Self::new), with a way for the handler to ask the user while the host grants the user's attention.
     ///
     /// # Errors
-    /// [`StartError::NoRuntime`] outside of a runtime, or when the handler panics in `info`.
+    /// [`StartError::NoRuntime`] outside of a runtime, and an error if the handler panics in `info`.
     pub fn with_interaction(
         handler: Arc<dyn SyncHandler>,
         interaction: Option<Arc<dyn Interaction>>,
@@ -70,11 +72,11 @@ impl Driven {
         Self::with_store(handler, interaction, Arc::new(MemoryStore::new()))
     }
 
-    /// Like [`with_interaction`](Self::with_interaction), with where checkpoints are kept: without a store they are gone with
-    /// this value. Nothing else is recorded; retries and history are the host's.
+    /// Like [`with_interaction`](Self::with_interaction), with a store for checkpoints. Without one, checkpoints end
+    /// with the instance. Nothing else is stored: retries and history are up to the host.
     ///
     /// # Errors
-    /// [`StartError::NoRuntime`] outside of a runtime, or when the handler panics in `info`.
+    /// [`StartError::NoRuntime`] outside of a runtime, and an error if the handler panics in `info`.
     pub fn with_store(
         handler: Arc<dyn SyncHandler>,
         interaction: Option<Arc<dyn Interaction>>,
@@ -83,7 +85,7 @@ impl Driven {
         Ok(Self { side: HandlerSide::new(handler, interaction, store)? })
     }
 
-    /// `Initialize`. Not cancel safe: dropped, the instance is of no use.
+    /// `Initialize`. Not cancel safe: if the future is dropped, the instance is unusable.
     pub async fn initialize(&self, trigger: Trigger, flags: RunFlags, cookie: Option<&[u8]>) -> HResult {
         self.side.initialize(trigger, flags, cookie).await
     }
@@ -93,10 +95,12 @@ impl Driven {
         self.side.info().clone()
     }
 
-    /// `EnumSyncMgrItems`, without the offenders of R49. Cancel safe.
+    /// `EnumSyncMgrItems`, without the invalid items. Cancel safe.
     ///
     /// # Errors
-    /// The code of a listing that failed.
+    /// Returns the code if the handler fails to list its items.
+    ///
+    /// See also: R49.
     pub async fn enum_sync_items(&self) -> Result<Items, HResult> {
         self.side.enum_sync_items().await
     }
@@ -104,13 +108,15 @@ impl Driven {
     /// `GetItemObject`.
     ///
     /// # Errors
-    /// `E_NOTIMPL` where the handler has none.
+    /// Returns `E_NOTIMPL` if the handler has no such object.
     pub fn item_object(&self, subject: Subject, interface: Uuid) -> Result<ItemObject, HResult> {
         self.side.handler().item_object(subject, interface).ok_or(HResult::E_NOTIMPL)
     }
 
-    /// `SetProgressCallback`: sets the callback, replaces it (R76), or detaches with `None` (R78), after which the
-    /// callback is not called any more and the instance is over. What still runs is stopped.
+    /// `SetProgressCallback`: sets or replaces the callback. `None` detaches it: running items are stopped, the
+    /// callback receives no more calls, and the instance has ended.
+    ///
+    /// See also: R76, R78.
     pub fn set_progress_callback(&self, callback: Option<Arc<dyn SyncCallback>>) -> HResult {
         match callback {
             Some(callback) => self.side.attach(callback),
@@ -118,30 +124,40 @@ impl Driven {
         }
     }
 
-    /// `ShowProperties`; completed through `ShowPropertiesCompleted`, before or after this returns (R68).
+    /// `ShowProperties`. Completes through `ShowPropertiesCompleted`, before or after this method returns.
+    ///
+    /// See also: R68.
     pub fn show_properties(&self, subject: Subject) -> HResult {
         self.side.show_properties(subject)
     }
 
-    /// `PrepareForSync` with the chosen items; completed through `PrepareForSyncCompleted` (R86, R87).
+    /// `PrepareForSync` with the chosen items. Completes through `PrepareForSyncCompleted`.
     ///
-    /// An id that was not listed is reported failed through `Progress`; with no listed id at all nothing is prepared and
-    /// the answer is `E_INVALIDARG`.
+    /// An item that was not listed is reported as failed through `Progress`. If no id was listed, nothing is prepared
+    /// and the method returns `E_INVALIDARG`.
+    ///
+    /// See also: R86, R87.
     pub fn prepare_for_sync(&self, items: &[ItemId]) -> HResult {
         self.side.prepare(items)
     }
 
-    /// `Synchronize`; completed through `SynchronizeCompleted` once every item has ended (R99, R101).
+    /// `Synchronize`. Completes through `SynchronizeCompleted` once all items have ended.
+    ///
+    /// See also: R99, R101.
     pub fn synchronize(&self) -> HResult {
         self.side.synchronize()
     }
 
-    /// `SetItemStatus`: `SKIPPED` for an item, `STOPPED` for the handler; anything else is `E_INVALIDARG` (R126).
+    /// `SetItemStatus`: `SKIPPED` for an item, `STOPPED` for the handler. Returns `E_INVALIDARG` for anything else.
+    ///
+    /// See also: R126.
     pub fn set_item_status(&self, subject: Subject, status: Status) -> HResult {
         self.side.set_item_status(subject, status)
     }
 
-    /// `ShowError`; completed through `ShowErrorCompleted`, before or after this returns (R146).
+    /// `ShowError`. Completes through `ShowErrorCompleted`, before or after this method returns.
+    ///
+    /// See also: R146.
     pub fn show_error(&self, error: ErrorId) -> HResult {
         self.side.show_error(error)
     }

@@ -1,4 +1,4 @@
-//! Feeds a foreign callback from an attempt: what its items report, and back what it answers.
+//! Reports an attempt's progress to a foreign callback and applies the callback's answers.
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -18,16 +18,16 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use crate::attempt::Attempt;
 
-/// How often a running item is told of.
+/// The interval between two reports of a running item.
 const FRAME: Duration = Duration::from_millis(100);
 
-/// The place of a foreign callback: set, replaced (R76), taken away (R77).
+/// A slot for a foreign callback, which can be set, replaced and removed.
 #[derive(Default)]
 pub(super) struct CallbackSlot {
     callback: Mutex<Option<Arc<dyn SyncCallback>>>,
-    /// What is to be logged once a callback is set.
+    /// Entries that are logged once a callback is set.
     early: Mutex<Vec<LogEntry>>,
-    /// What items that have ended reported last, until the feed tells it.
+    /// The last states of ended items, until they are reported.
     last: Mutex<BTreeMap<ItemId, ProgressState>>,
 }
 
@@ -46,7 +46,7 @@ impl CallbackSlot {
         self.call(|callback| callback.log_error(entry.level, &entry.text, Some(&entry.info())))
     }
 
-    /// `LogError`, which waits until a callback is set: a host may list the items before it sets one.
+    /// `LogError`, deferred until a callback is set: a host may list the items before it sets one.
     pub(super) fn log_when_set(&self, entry: LogEntry) {
         let is_set = self.callback.lock().is_some();
         match is_set {
@@ -55,7 +55,7 @@ impl CallbackSlot {
         }
     }
 
-    /// Keeps what an item reported last.
+    /// Stores the last state of an item that has ended.
     pub(super) fn keep_last(&self, item: ItemId, state: ProgressState) {
         self.last.lock().insert(item, state);
     }
@@ -64,7 +64,7 @@ impl CallbackSlot {
         self.last.lock().remove(&item).unwrap_or_default()
     }
 
-    /// Calls the callback, if one is set. A host that panics is answered for with `E_UNEXPECTED`.
+    /// Calls the callback. Returns `E_UNEXPECTED` if no callback is set or if it panics.
     pub(super) fn call(&self, call: impl FnOnce(&dyn SyncCallback) -> HResult) -> HResult {
         let callback = self.callback.lock().clone();
         let Some(callback) = callback else { return HResult::E_UNEXPECTED };
@@ -75,20 +75,20 @@ impl CallbackSlot {
     }
 }
 
-/// What a foreign callback has been told of an attempt.
+/// Reports an attempt to a foreign callback, without repeating what was already reported.
 pub(super) struct Feed {
     attempt: Arc<Attempt>,
     callback: Arc<CallbackSlot>,
-    told: BTreeMap<ItemId, ProgressState>,
+    reported: BTreeMap<ItemId, ProgressState>,
     cursor: usize,
 }
 
 impl Feed {
     pub(super) fn new(attempt: &Arc<Attempt>, callback: &Arc<CallbackSlot>) -> Self {
-        Self { attempt: attempt.clone(), callback: callback.clone(), told: BTreeMap::new(), cursor: 0 }
+        Self { attempt: attempt.clone(), callback: callback.clone(), reported: BTreeMap::new(), cursor: 0 }
     }
 
-    /// Feeds ten times a second until dropped.
+    /// Reports ten times a second until dropped.
     pub(super) async fn run(&mut self) {
         let mut frames = interval(FRAME);
         frames.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -98,7 +98,7 @@ impl Feed {
         }
     }
 
-    /// Tells what has changed since the last time: the ends in the journal, then what runs.
+    /// Reports the changes since the last call: first the items that ended, then the running items.
     pub(super) fn sweep(&mut self) {
         for entry in self.attempt.journal(self.cursor, usize::MAX) {
             self.cursor += 1;
@@ -106,32 +106,32 @@ impl Feed {
             match entry.change {
                 Change::Began => {}
                 Change::Ended(outcome) => {
-                    let told = self.told.remove(&item).unwrap_or_default();
-                    let last = self.callback.take_last(item).since(&told).unwrap_or_default();
+                    let reported = self.reported.remove(&item).unwrap_or_default();
+                    let last = self.callback.take_last(item).since(&reported).unwrap_or_default();
                     let last = last.with_status(outcome.status());
                     self.callback.call(|callback| callback.progress(item, Some(&last)));
                 }
             }
         }
         for (item, state) in self.attempt.progress() {
-            let told = self.told.entry(item).or_default();
-            if let Some(report) = state.since(told) {
-                *told = state;
-                tell(&self.attempt, &self.callback, item, Some(&report));
+            let reported = self.reported.entry(item).or_default();
+            if let Some(report) = state.since(reported) {
+                *reported = state;
+                report_progress(&self.attempt, &self.callback, item, Some(&report));
             } else {
-                tell(&self.attempt, &self.callback, item, None);
+                report_progress(&self.attempt, &self.callback, item, None);
             }
         }
     }
 }
 
-/// Tells that an item is about to begin (R106).
+/// Reports that an item is about to begin.
 pub(super) fn begins(attempt: &Attempt, callback: &CallbackSlot, item: ItemId) {
-    tell(attempt, callback, item, Some(&Progress::new().with_status(Status::Updating)));
+    report_progress(attempt, callback, item, Some(&Progress::new().with_status(Status::Updating)));
 }
 
-/// `Progress`, and what its answer asks for.
-fn tell(attempt: &Attempt, callback: &CallbackSlot, item: ItemId, report: Option<&Progress>) {
+/// Calls `Progress` and applies the cancellation that its return code requests.
+fn report_progress(attempt: &Attempt, callback: &CallbackSlot, item: ItemId, report: Option<&Progress>) {
     match callback.call(|callback| callback.progress(item, report)) {
         HResult::S_SYNCMGR_CANCELITEM => {
             attempt.skip(item);

@@ -1,4 +1,4 @@
-//! A call/completed-style handler, hosted as a [`SyncHandler`].
+//! The classic adapter: a handler in the classic style, as a [`SyncHandler`].
 
 use std::sync::{Arc, Weak};
 
@@ -18,11 +18,11 @@ use uuid::Uuid;
 
 use super::instance::{Instance, Lease};
 
-/// Hosts a handler that is written in the style of `ISyncMgrSynchronize`: methods that return a code at once and complete
-/// through a callback.
+/// Hosts a handler that is written in the style of `ISyncMgrSynchronize`: its methods return a code immediately and
+/// complete through a callback.
 ///
-/// Each run makes an instance of its own, as COM did. Completions that come twice, late or for nothing are noted in the
-/// log, answered `E_UNEXPECTED` and have no effect. A method that blocks, blocks the thread it is called on.
+/// Each run creates its own instance, as COM did. A completion that is repeated, late or unexpected is logged, answered
+/// with `E_UNEXPECTED` and otherwise ignored. A method that blocks also blocks its calling thread.
 ///
 /// ```
 /// # use syncmgr_setting::*;
@@ -31,7 +31,7 @@ use super::instance::{Instance, Lease};
 /// # struct OldClock(Mutex<Option<Arc<dyn SyncCallback>>>);
 /// # impl OldClock {
 /// #     fn callback(&self) -> Arc<dyn SyncCallback> {
-/// #         self.0.lock().expect("nobody panics while holding it").clone().expect("the host has set it")
+/// #         self.0.lock().expect("no panic while the lock is held").clone().expect("the host has set the callback")
 /// #     }
 /// # }
 /// impl ClassicHandler for OldClock {
@@ -45,7 +45,7 @@ use super::instance::{Instance, Lease};
 /// #         Ok([SyncItem::named("time")].into_iter().collect())
 /// #     }
 /// #     fn set_progress_callback(&self, callback: Option<Arc<dyn SyncCallback>>) -> HResult {
-/// #         *self.0.lock().expect("nobody panics while holding it") = callback;
+/// #         *self.0.lock().expect("no panic while the lock is held") = callback;
 /// #         HResult::S_OK
 /// #     }
 ///     fn prepare_for_sync(&self, _: &[ItemId]) -> HResult {
@@ -75,23 +75,23 @@ use super::instance::{Instance, Lease};
 pub struct Hosted {
     info: HandlerInfo,
     create: Box<dyn Fn() -> Arc<dyn ClassicHandler> + Send + Sync>,
-    /// The instance of the run that began last, for listing: there is one run at a time.
+    /// The instance of the latest run, which lists the items: a handler has one run at a time.
     current: Mutex<Weak<Instance>>,
 }
 
 impl Hosted {
-    /// Hosts what `create` makes. One instance is made at once, to ask its name before it is initialized; give the info with
-    /// [`with_info`](Self::with_info) where a handler does not answer so early.
+    /// Hosts the handlers that `create` returns. One instance is created immediately to read its info, without
+    /// initialization. Use [`with_info`](Self::with_info) for a handler that has no info before it is initialized.
     ///
     /// # Errors
-    /// The code of `GetHandlerInfo`.
+    /// Returns the code of `GetHandlerInfo` if it fails.
     pub fn new<C: ClassicHandler>(create: impl Fn() -> Arc<C> + Send + Sync + 'static) -> Result<Self, HResult> {
         Ok(Self::with_info(create().handler_info()?, create))
     }
 
-    /// Hosts what `create` makes, under this info.
+    /// Hosts the handlers that `create` returns, with this info.
     ///
-    /// A stopped handler is given the hard grace to complete, since it has no future to drop sooner.
+    /// A stopped handler has the hard grace to complete: it has no future that could be dropped sooner.
     pub fn with_info<C: ClassicHandler>(
         info: HandlerInfo,
         create: impl Fn() -> Arc<C> + Send + Sync + 'static,
@@ -105,7 +105,7 @@ impl Hosted {
         self.current.lock().upgrade()
     }
 
-    /// The instance of this run, with `run` as what its calls are about.
+    /// Returns the instance of this run and directs the handler's calls to `run`.
     fn instance(run: &RunContext, synchronize: Option<&SynchronizeContext>) -> SyncResult<Arc<Instance>> {
         let instance = run.prepared::<Lease>()?.0.clone();
         instance.enter(run, synchronize);
@@ -113,7 +113,7 @@ impl Hosted {
     }
 }
 
-/// How a pair ends that nobody waits for any more.
+/// The result of a call whose future was dropped before its completion.
 const CUT: HResult = HResult::E_FAIL;
 
 #[async_trait]
@@ -215,7 +215,7 @@ impl SyncHandler for Hosted {
     async fn show_error(&self, run: &RunContext, error: ErrorId) -> SyncResult<Resolution> {
         let instance = Self::instance(run, None)?;
         if instance.stage() == Stage::Prepared {
-            // Every item was skipped while preparing, and the manager ended the run there.
+            // Every item was skipped during `prepare`, so the manager has ended the run.
             instance.on(Event::Emptied);
             instance.on(Event::Admitted);
         }

@@ -1,4 +1,4 @@
-//! One instance of a call/completed-style handler, and the callback it is given.
+//! An instance of a classic handler, and the callback it receives.
 
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -22,7 +22,7 @@ use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::Notify;
 use tokio::task::block_in_place;
 
-/// One instance: the handler's object, and where its contract stands.
+/// An instance: the handler's object and the state of its protocol.
 pub(super) struct Instance {
     pub(super) classic: Arc<dyn ClassicHandler>,
     state: Mutex<State>,
@@ -34,17 +34,17 @@ struct State {
     protocol: Protocol,
     run: RunContext,
     synchronize: Option<SynchronizeContext>,
-    /// Statuses to push when the next window opens.
+    /// Statuses to deliver during the next outstanding call.
     held: Vec<(Subject, Status)>,
     permit: Option<InteractionPermit>,
-    /// What `ShowErrorCompleted` listed (R147).
+    /// The items to run again, from `ShowErrorCompleted`.
     again: Vec<ItemId>,
-    /// The code the last pair of `ShowProperties` or `ShowError` ended with.
+    /// The code with which the last `ShowProperties` or `ShowError` completed.
     last: HResult,
 }
 
 impl Instance {
-    /// A new instance, inside the runtime its run lives on.
+    /// Creates an instance on the current runtime, which is the one of its run.
     pub(super) fn new(classic: Arc<dyn ClassicHandler>, run: &RunContext) -> Arc<Self> {
         let settings = run.flags().contains(RunFlags::SETTINGS);
         let purpose = if settings { Purpose::Settings } else { Purpose::Synchronize };
@@ -61,13 +61,13 @@ impl Instance {
         Arc::new(Self { classic, state: Mutex::new(state), completed: Notify::new(), runtime })
     }
 
-    /// Sets the callback (R74).
+    /// Sets the callback.
     pub(super) fn attach(self: &Arc<Self>) -> HResult {
         self.on(Event::Attached);
         self.classic.set_progress_callback(Some(Arc::new(Callback(Arc::downgrade(self)))))
     }
 
-    /// Takes the callback away, if one was set (R77), and with it what was granted.
+    /// Removes the callback, if one is set, and returns the user's attention.
     pub(super) fn detach(&self) {
         let attached = self.stage() != Stage::Released && self.state.lock().protocol.answer(Ask::Log).is_ok();
         if attached {
@@ -91,54 +91,54 @@ impl Instance {
         self.state.lock().protocol.on(event)
     }
 
-    /// From now on the handler's calls are about this.
+    /// Directs the handler's calls to these contexts.
     pub(super) fn enter(&self, run: &RunContext, synchronize: Option<&SynchronizeContext>) {
         let mut state = self.state.lock();
         state.run = run.clone();
         state.synchronize = synchronize.cloned();
     }
 
-    /// The method of a pair returned: waits until the pair has ended. Dropped before, the pair ends with `cut`, and what
-    /// completes it later comes too late.
+    /// Handles the return of a method and waits for its completion. If the future is dropped first, the call ends with
+    /// `cut`, and a later completion is refused.
     pub(super) async fn returned(&self, event: Event, cut: Event, ended: impl Fn(Stage) -> bool) {
-        let pair = Pair { instance: self, cut, ended };
+        let call = OutstandingCall { instance: self, cut, ended };
         let step = self.on(event);
         if step == Step::Do(Action::Deliver) {
             let held = mem::take(&mut self.state.lock().held);
-            held.into_iter().for_each(|(subject, status)| self.tell(subject, status));
+            held.into_iter().for_each(|(subject, status)| self.deliver(subject, status));
         }
-        while !(pair.ended)(self.stage()) {
+        while !(call.ended)(self.stage()) {
             self.completed.notified().await;
         }
     }
 
-    /// Pushes a status where the window is open, else keeps it for the next (R121, R128).
+    /// Delivers a status if a call is outstanding, else holds it for the next call.
     pub(super) fn push(&self, subject: Subject, status: Status) {
         let wanted = if subject == Subject::Handler { Event::StopWanted } else { Event::SkipWanted };
         match self.on(wanted) {
-            Step::Do(Action::Deliver) => self.tell(subject, status),
+            Step::Do(Action::Deliver) => self.deliver(subject, status),
             Step::Do(Action::Hold) => self.state.lock().held.push((subject, status)),
             _ => {}
         }
     }
 
-    fn tell(&self, subject: Subject, status: Status) {
-        // The contract gives the code no meaning.
-        let told = catch_unwind(AssertUnwindSafe(|| self.classic.set_item_status(subject, status)));
-        if let Err(panic) = told {
+    fn deliver(&self, subject: Subject, status: Status) {
+        // The contract defines no meaning for the returned code.
+        let delivered = catch_unwind(AssertUnwindSafe(|| self.classic.set_item_status(subject, status)));
+        if let Err(panic) = delivered {
             let text = format!("the handler panicked when told of a skip: {}", panic_text(panic));
             let run = self.state.lock().run.clone();
             run.log(LogEntry::new(LogLevel::Error, text));
         }
     }
 
-    /// What the last `ShowErrorCompleted` or `ShowPropertiesCompleted` said.
+    /// Returns the code and the items of the last `ShowErrorCompleted` or `ShowPropertiesCompleted`.
     pub(super) fn last(&self) -> (HResult, Vec<ItemId>) {
         let mut state = self.state.lock();
         (state.last, mem::take(&mut state.again))
     }
 
-    /// A return of `ShowError` or `ShowProperties` that opens no window is the completion.
+    /// Records the code of a `ShowError` or `ShowProperties` that failed: the return is then also the completion.
     pub(super) fn note_return(&self, code: HResult) {
         if !code.is_success() {
             self.state.lock().last = code;
@@ -146,14 +146,14 @@ impl Instance {
     }
 }
 
-/// A pair that is under way.
-struct Pair<'a, Ended: Fn(Stage) -> bool> {
+/// An outstanding call: a method and its completion.
+struct OutstandingCall<'a, Ended: Fn(Stage) -> bool> {
     instance: &'a Instance,
     cut: Event,
     ended: Ended,
 }
 
-impl<Ended: Fn(Stage) -> bool> Drop for Pair<'_, Ended> {
+impl<Ended: Fn(Stage) -> bool> Drop for OutstandingCall<'_, Ended> {
     fn drop(&mut self) {
         if !(self.ended)(self.instance.stage()) {
             self.instance.on(self.cut);
@@ -161,7 +161,7 @@ impl<Ended: Fn(Stage) -> bool> Drop for Pair<'_, Ended> {
     }
 }
 
-/// Keeps an instance for its run; when the run lets go, the callback is taken away.
+/// Holds an instance for its run and detaches the callback when dropped.
 pub(super) struct Lease(pub(super) Arc<Instance>);
 
 impl Drop for Lease {
@@ -170,11 +170,11 @@ impl Drop for Lease {
     }
 }
 
-/// The callback an instance is given. After it was taken away it refuses everything (R81).
+/// The callback of an instance. Refuses every call once the instance has ended.
 struct Callback(Weak<Instance>);
 
 impl Callback {
-    /// A completion: taken if it belongs here, else noted and refused.
+    /// Accepts a completion that the protocol allows; logs and refuses any other.
     fn complete(&self, event: Event, note: impl FnOnce(&mut State)) -> HResult {
         let Some(instance) = self.0.upgrade() else { return HResult::E_UNEXPECTED };
         let (step, run) = {
@@ -197,7 +197,7 @@ impl Callback {
         }
     }
 
-    /// The run, if the handler may ask this now; else what it is answered.
+    /// Returns the run if the handler may make this request now, else the code to return.
     fn ask(&self, ask: Ask) -> Result<(Arc<Instance>, RunContext), HResult> {
         let refused = if ask == Ask::Attention { HResult::S_FALSE } else { HResult::E_UNEXPECTED };
         let instance = self.0.upgrade().ok_or(refused)?;
@@ -224,7 +224,7 @@ impl SyncCallback for Callback {
 
     fn show_error_completed(&self, code: HResult, items: &[ItemId]) -> HResult {
         let again = if code == HResult::S_SYNCMGR_RETRYSYNC { items.to_vec() } else { Vec::new() };
-        // Whether the items run again is the manager's to say: it prepares then.
+        // The manager decides if the items run again, and then prepares.
         self.complete(Event::ErrorCompleted(code, Chosen::None), |state| (state.last, state.again) = (code, again))
     }
 
@@ -232,7 +232,7 @@ impl SyncCallback for Callback {
         let asked = self.ask(Ask::Attention);
         match (attention, asked) {
             (Attention::Ask, Err(refused)) => refused,
-            // The raw call does not wait: refused is `S_FALSE` (R133).
+            // The classic call does not wait: a refusal is `S_FALSE` (R133).
             (Attention::Ask, Ok((instance, run))) => match run.interaction().now_or_never() {
                 Some(Ok(permit)) => {
                     instance.state.lock().permit = Some(permit);
@@ -258,7 +258,7 @@ impl SyncCallback for Callback {
         let Some(synchronize) = synchronize else { return preparing(&instance, item) };
         match synchronize.report(item, report.clone()) {
             Ok(()) => HResult::S_OK,
-            // A call that took too long is over for all of its items.
+            // A call that took too long has ended for all of its items.
             Err(ReportError::Cancelled(_)) if synchronize.check().is_err() => HResult::S_SYNCMGR_CANCELALL,
             Err(ReportError::Cancelled(cancelled)) => cancel_answer(cancelled.reason),
             Err(ReportError::NotPrepared { .. }) => HResult::E_INVALIDARG,
@@ -294,12 +294,12 @@ impl SyncCallback for Callback {
     }
 }
 
-/// What a cancellation is answered with (R110, R111).
+/// Returns the code that reports a cancellation.
 pub(super) fn cancel_answer(reason: CancelReason) -> HResult {
     if reason.is_stop() { HResult::S_SYNCMGR_CANCELALL } else { HResult::S_SYNCMGR_CANCELITEM }
 }
 
-/// `Progress` while preparing is a poll: nothing is shown, the cancellation is answered.
+/// Handles `Progress` during `prepare`, which only polls for cancellation and shows nothing.
 fn preparing(instance: &Instance, item: ItemId) -> HResult {
     let state = instance.state.lock();
     let skipped = (Subject::Item(item), Status::Skipped);
@@ -311,8 +311,8 @@ fn preparing(instance: &Instance, item: ItemId) -> HResult {
     }
 }
 
-/// Brings a connection up from a call that has no future to wait in. A provider that is not ready at once is waited for
-/// where the thread may be blocked; the one thread of a current-thread runtime may not.
+/// Establishes a connection from a synchronous call. It waits for a provider that is not ready if the thread may block;
+/// the only thread of a current-thread runtime may not.
 fn connect(run: &RunContext, runtime: &Handle, name: Option<&str>) -> HResult {
     let mut connecting = Box::pin(run.establish_connection(name));
     let on_runtime = Handle::try_current().is_ok();
@@ -326,7 +326,7 @@ fn connect(run: &RunContext, runtime: &Handle, name: Option<&str>) -> HResult {
         None if runtime.runtime_flavor() == RuntimeFlavor::MultiThread => {
             block_in_place(|| runtime.block_on(connecting))
         }
-        None => Err(anyhow::anyhow!("the connection takes time; ask for it from a thread of your own")),
+        None => Err(anyhow::anyhow!("the connection is not ready yet; request it from a separate thread")),
     };
     match connected {
         Ok(()) => HResult::S_OK,

@@ -1,16 +1,16 @@
-//! The contract mapped onto futures, both ways.
+//! Adapters between the classic methods of Windows and futures, in both directions.
 //!
-//! | Windows | here |
+//! | Windows | this crate |
 //! |---|---|
-//! | a method and its `..Completed` | one future: ready at its first poll is completed before the return, pending is the open window, its output is the code |
+//! | a method and its `..Completed` | one future. Ready at its first poll: completed before the method returned. Pending: the method returned, the completion is outstanding. Its output is the code |
 //! | `PrepareForSyncCompleted`, `SynchronizeCompleted` | called when `prepare` or `synchronize` resolves |
-//! | the answers of `Progress` | the tokens of the contexts |
-//! | `SetItemStatus` | between two polls, while the future is pending |
+//! | the return codes of `Progress` | the cancellation tokens of the contexts |
+//! | `SetItemStatus` | called between two polls, while the future is pending |
 //!
-//! [`Driven`] puts a [`SyncHandler`](syncmgr_core::handler::SyncHandler) behind those methods, for a host that brings its
-//! own [`SyncCallback`](syncmgr_core::classic::SyncCallback). [`Hosted`] makes a
-//! [`SyncHandler`](syncmgr_core::handler::SyncHandler) of a handler that is written with those methods, for our manager.
-//! Both are judged by the same [`Protocol`](syncmgr_core::decision::protocol::Protocol).
+//! [`Driven`] exposes a [`SyncHandler`](syncmgr_core::handler::SyncHandler) through the classic methods, for a host
+//! with its own [`SyncCallback`](syncmgr_core::classic::SyncCallback). [`Hosted`] turns a handler with the classic
+//! methods into a [`SyncHandler`](syncmgr_core::handler::SyncHandler) for our manager. Both enforce the same
+//! [`Protocol`](syncmgr_core::decision::protocol::Protocol).
 
 mod driven;
 mod feed;

@@ -1,4 +1,4 @@
-//! What is kept of one handler.
+//! The stored state of a handler.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -13,10 +13,10 @@ use syncmgr_core::record::{Checkpoint, Fence, ItemEnd, ItemRecord};
 use syncmgr_core::store::{HandlerRecord, LogRecord};
 use uuid::Uuid;
 
-/// How many entries are kept of a handler; the oldest go first.
-const MOST_ENTRIES: usize = 10_000;
+/// The maximum number of log entries per handler. The oldest are dropped first.
+const MAX_ENTRIES: usize = 10_000;
 
-/// What is kept of a handler.
+/// The stored state of a handler.
 #[derive(Clone, Default)]
 pub(super) struct Stored {
     pub(super) record: HandlerRecord,
@@ -25,7 +25,7 @@ pub(super) struct Stored {
     /// The session in which each item last ended.
     ended: BTreeMap<ItemId, SessionId>,
     pub(super) log: Vec<LogRecord>,
-    /// Answers, each with the question it answers, by item and key.
+    /// Answers with their questions, by item and key.
     pub(super) answers: BTreeMap<(ItemId, Arc<str>), (Question, usize)>,
 }
 
@@ -81,10 +81,15 @@ impl Stored {
         self.consume(item, &end.consumed);
     }
 
-    /// Something is left of an item, or nothing is; what has no record needs none for nothing.
-    pub(super) fn leave<T>(&mut self, item: ItemId, left: Option<T>, part: impl Fn(&mut ItemRecord) -> &mut Option<T>) {
-        match left {
-            Some(_) => *part(self.items.entry(item).or_default()) = left,
+    /// Sets or clears a part of an item's record. Clearing creates no record.
+    pub(super) fn set_or_clear<T>(
+        &mut self,
+        item: ItemId,
+        value: Option<T>,
+        part: impl Fn(&mut ItemRecord) -> &mut Option<T>,
+    ) {
+        match value {
+            Some(_) => *part(self.items.entry(item).or_default()) = value,
             None => drop(self.items.get_mut(&item).map(|record| *part(record) = None)),
         }
     }
@@ -119,7 +124,7 @@ impl Stored {
             self.log.retain(|record| record.entry.error.is_none_or(|error| !again.contains(&error)));
         }
         self.log.extend(entries.into_iter().map(|entry| LogRecord::new(manager, session, time, entry)));
-        let excess = self.log.len().saturating_sub(MOST_ENTRIES);
+        let excess = self.log.len().saturating_sub(MAX_ENTRIES);
         self.log.drain(..excess);
     }
 

@@ -1,4 +1,4 @@
-//! A store that forgets everything with the process.
+//! A store in memory, whose contents end with the process.
 
 mod handler;
 mod sessions;
@@ -25,17 +25,18 @@ use syncmgr_core::sync::Mutex;
 use self::handler::Stored;
 use self::sessions::Sessions;
 
-/// Keeps everything in memory. Cloning gives another handle of the same store: give it to two managers, and the second
-/// knows what the first did.
+/// Stores everything in memory. Clones share the same store: two managers with clones of a store see each other's
+/// state.
 ///
-/// Of a handler's log the last 10,000 entries are kept, of the sessions the last 200, uneventful ones dropped first.
+/// The store keeps the last 10,000 log entries of each handler and the last 200 sessions. Sessions without problems are
+/// dropped first.
 ///
 /// ```
 /// # use syncmgr_setting::*;
 /// # run(async {
 /// let store = MemoryStore::new();
 /// for _ in 0..2 {
-///     let manager = SyncManager::builder().store(store.clone()).build(); // as if the program had been restarted
+///     let manager = SyncManager::builder().store(store.clone()).build(); // as after a restart of the program
 ///     manager.run(Mail).await?;
 /// }
 /// assert_eq!(SyncManager::builder().store(store).build().history()?.len(), 2);
@@ -48,7 +49,7 @@ pub struct MemoryStore {
     contents: Arc<Mutex<Contents>>,
 }
 
-/// All that is kept.
+/// The contents of a store.
 #[derive(Clone, Default)]
 struct Contents {
     handlers: BTreeMap<HandlerId, Stored>,
@@ -58,13 +59,12 @@ struct Contents {
 }
 
 impl MemoryStore {
-    /// An empty store.
+    /// Creates an empty store.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Another store with what this one has now, as a process that was killed at this moment would leave it: the sessions
-    /// under way are interrupted.
+    /// Returns a copy of the store as a killed process would leave it: open sessions are interrupted.
     pub fn left_behind(&self) -> Self {
         let mut contents = self.contents.lock().clone();
         contents.sessions.interrupt();
@@ -148,7 +148,7 @@ impl StateStore for MemoryStore {
 }
 
 impl Contents {
-    /// Why changes cannot be made, one after the other.
+    /// Checks changes in order and returns the reason to refuse them, if any.
     fn refuse(&self, changes: &[StateChange]) -> Option<StaleWriter> {
         let mut forgotten = BTreeSet::new();
         changes.iter().find_map(|change| match change {
@@ -205,11 +205,11 @@ impl Contents {
                 items.into_iter().for_each(|(item, end)| self.stored(handler).end(item, fence, time, end));
             }
             StateChange::Retry { handler, item, retry } => {
-                self.stored(handler).leave(item, retry, |record| &mut record.retry);
+                self.stored(handler).set_or_clear(item, retry, |record| &mut record.retry);
             }
             StateChange::Absent { handler, items } => {
                 for (item, since) in items {
-                    self.stored(handler).leave(item, since, |record| &mut record.absent_since);
+                    self.stored(handler).set_or_clear(item, since, |record| &mut record.absent_since);
                 }
             }
             StateChange::Reset { handler, item } => self.stored(handler).reset(item),
@@ -235,7 +235,7 @@ impl Contents {
     }
 }
 
-/// The entries, of those with the same id only the last.
+/// Removes all but the last of the entries with the same id.
 fn last_of_each(entries: Vec<Arc<LogEntry>>) -> Vec<Arc<LogEntry>> {
     let mut seen = BTreeSet::new();
     let mut kept: Vec<_> =

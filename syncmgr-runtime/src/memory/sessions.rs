@@ -7,10 +7,10 @@ use syncmgr_core::request::RunRequest;
 use syncmgr_core::store::{SessionEnd, SessionRecord};
 use uuid::Uuid;
 
-/// How many sessions are remembered.
-const MOST_SESSIONS: usize = 200;
+/// The maximum number of sessions.
+const MAX_SESSIONS: usize = 200;
 
-/// The sessions that are remembered.
+/// The stored sessions.
 #[derive(Clone, Default)]
 pub(super) struct Sessions {
     known: BTreeMap<(SessionId, Uuid), SessionRecord>,
@@ -41,27 +41,27 @@ impl Sessions {
         if let Some(record) = self.known.get_mut(&(session, manager)) {
             record.end = Some(end);
         }
-        self.retire();
+        self.trim();
     }
 
-    /// Nobody was asked for this handler, or this item of it.
+    /// Removes a handler, or one of its items, from the stored requests.
     pub(super) fn forget(&mut self, handler: HandlerId, item: Option<ItemId>) {
         for record in self.known.values_mut() {
             match item {
                 None => record.runs.retain(|run| run.handler != handler),
-                Some(item) => record.runs.retain_mut(|run| run.handler != handler || keeps_items(run, item)),
+                Some(item) => record.runs.retain_mut(|run| run.handler != handler || remove_item(run, item)),
             }
         }
     }
 
-    /// Whoever ran what is under way is gone.
+    /// Marks all open sessions as interrupted.
     pub(super) fn interrupt(&mut self) {
         self.interrupted = self.known.iter().filter(|(_, record)| record.end.is_none()).map(|(key, _)| *key).collect();
     }
 
-    /// Forgets the oldest uneventful sessions first, then the oldest that have ended.
-    fn retire(&mut self) {
-        while self.known.len() > MOST_SESSIONS {
+    /// Removes excess sessions: first the oldest without problems, then the oldest that have ended.
+    fn trim(&mut self) {
+        while self.known.len() > MAX_SESSIONS {
             let oldest = |forgettable: fn(&SessionRecord) -> bool| {
                 self.known.iter().find(|(_, record)| forgettable(record)).map(|(key, _)| *key)
             };
@@ -72,8 +72,8 @@ impl Sessions {
     }
 }
 
-/// Takes an item out of what was asked for. `false` where nothing is left of it.
-fn keeps_items(run: &mut RunRequest, item: ItemId) -> bool {
+/// Removes an item from a request. Returns `false` if no item is left.
+fn remove_item(run: &mut RunRequest, item: ItemId) -> bool {
     let Some(items) = &mut run.items else { return true };
     items.remove(&item);
     !items.is_empty()

@@ -14,12 +14,12 @@ fn log(session: u64, entries: &[LogEntry]) -> StateChange {
 }
 
 fn texts(store: &MemoryStore) -> Vec<String> {
-    let log = store.log(HANDLER).expect("memory");
+    let log = store.log(HANDLER).expect("memory does not fail");
     log.iter().map(|record| format!("{}: {}", record.session, record.entry.text)).collect()
 }
 
 #[test]
-fn registering_again_leaves_what_somebody_set() {
+fn registering_again_keeps_the_flags_that_were_set() {
     let store = MemoryStore::new();
     let registration = Registration::new(RegisterFlags::IDLE);
     let flags = RegisterFlags::CONNECT;
@@ -27,14 +27,14 @@ fn registering_again_leaves_what_somebody_set() {
         StateChange::Flags { handler: HANDLER, flags },
         StateChange::Registered { handler: HANDLER, registration: registration.clone() },
     ]));
-    let record = store.handlers().expect("memory").remove(&HANDLER).expect("stored");
+    let record = store.handlers().expect("memory does not fail").remove(&HANDLER).expect("stored");
     assert_eq!((record.registration, record.flags), (Some(registration), Some(flags)));
     drop(store.write(vec![StateChange::Forget { handler: HANDLER }]));
-    assert!(store.handlers().expect("memory").is_empty());
+    assert!(store.handlers().expect("memory does not fail").is_empty());
 }
 
 #[test]
-fn a_session_s_log_replaces_what_was_stored_of_it_and_older_entries_with_its_ids() {
+fn a_session_log_replaces_its_earlier_log_and_entries_with_its_ids() {
     let store = MemoryStore::new();
     let named = |text| LogEntry::new(LogLevel::Error, text).with_error(ErrorId::from_key("x"));
     let plain = |text| LogEntry::new(LogLevel::Warning, text);
@@ -48,11 +48,11 @@ fn a_session_s_log_replaces_what_was_stored_of_it_and_older_entries_with_its_ids
 }
 
 #[test]
-fn a_choice_is_kept_until_it_is_forgotten() {
+fn a_choice_is_stored_until_it_is_removed() {
     let (store, item) = (MemoryStore::new(), ItemId::from_name("a"));
     let choose = |state| StateChange::Choices { handler: HANDLER, items: BTreeMap::from([(item, state)]) };
     drop(store.write(vec![choose(Some(ItemState::Unchecked))]));
-    assert_eq!(store.choices(HANDLER).expect("memory"), BTreeMap::from([(item, ItemState::Unchecked)]));
+    assert_eq!(store.choices(HANDLER).expect("memory does not fail"), BTreeMap::from([(item, ItemState::Unchecked)]));
     drop(store.write(vec![choose(None)]));
-    assert_eq!(store.choices(HANDLER).expect("memory"), BTreeMap::new());
+    assert_eq!(store.choices(HANDLER).expect("memory does not fail"), BTreeMap::new());
 }

@@ -1,4 +1,4 @@
-//! What a complete listing no longer has.
+//! Items that are absent from a complete listing.
 
 use std::collections::BTreeSet;
 
@@ -16,12 +16,12 @@ use syncmgr_core::store::StateChange;
 use super::Run;
 use crate::host::Records;
 
-/// The key of the question whether a listing that lost much is right.
+/// The key of the question about a listing in which many items are missing.
 const ABSENCE: &str = "absence";
 
 impl Run {
-    /// Remembers since when items are absent, and forgets what was absent for long. A listing that lost too much at once
-    /// counts as incomplete.
+    /// Records the time since which items are absent, and forgets items that are absent for long. A listing in which too
+    /// many items are missing counts as incomplete.
     pub(super) fn note_absence(&self, listing: Listing) -> Listing {
         let (host, handler) = (self.host(), self.id.handler);
         if host.records != Records::All || listing.completeness() != Completeness::Complete {
@@ -30,7 +30,7 @@ impl Run {
         let mut known = match host.ports.store.known(handler) {
             Ok(known) => known,
             Err(error) => {
-                let text = format!("what is remembered cannot be read: {}", one_line(&error));
+                let text = format!("the records of the handler cannot be read: {}", one_line(&error));
                 self.log(LogEntry::new(LogLevel::Error, text));
                 return listing;
             }
@@ -55,7 +55,7 @@ impl Run {
         listing
     }
 
-    /// Whether somebody has said that a listing is right that lost so much. If nobody has, it is asked.
+    /// Returns `true` if the user has confirmed that the listing is right. If there is no answer, logs the question.
     fn is_confirmed(&self, suspicion: Suspicion) -> bool {
         let (host, handler, item) = (self.host(), self.id.handler, HANDLER_ITSELF);
         let digest = suspicion.known as u64 ^ (suspicion.missing as u64) << 32;

@@ -1,4 +1,4 @@
-//! Which items a run is about.
+//! The choice of a run's items.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -16,23 +16,24 @@ use super::Run;
 use crate::session::scope::Choosing;
 
 impl Run {
-    /// R56, R63, R64.
+    /// Chooses the items of the run.
     pub(super) async fn choose(&self) -> Step {
+        // R56, R63, R64.
         let listing = self.listing();
         let wanted = match &self.scope.terms.choosing {
-            // A run that only explains is never asked to choose.
+            // A run that only explains an entry does not choose.
             Choosing::Explain => Arc::default(),
             Choosing::Unattended => self.preferred(&listing),
             Choosing::Given(given) => self.given(&listing, given.get(&self.id.handler)),
-            Choosing::Ask => {
+            Choosing::ByChooser => {
                 let offer = Offer::new(&self.info, &listing, &self.lock().preferences);
-                // Whoever is stopped waits for nobody's choice.
+                // A stopped run does not wait for the choice.
                 let choice =
                     self.attempt().token().run_until_cancelled_owned(self.scope.choose(self.id.handler, offer)).await;
                 let chosen = choice.unwrap_or_default();
-                // Whoever chooses has the say about what was interrupted, too.
+                // The choice also decides about interrupted items.
                 let interrupted = self.host().ledger().interrupted(self.id.handler);
-                self.lock().taken_up = interrupted.into_iter().map(|run| run.session).collect();
+                self.lock().resumed = interrupted.into_iter().map(|run| run.session).collect();
                 listing.select(|item| chosen.contains(&item.id()))
             }
         };
@@ -40,8 +41,8 @@ impl Run {
         self.on(Event::Chosen(chosen))
     }
 
-    /// What is preferred, and what an interrupted run has left unfinished; only the latter, where the session is there to
-    /// take it up.
+    /// Returns the preferred items and those that interrupted runs left unfinished; only the latter in a session that was
+    /// started to resume them.
     fn preferred(&self, listing: &Listing) -> Arc<[SyncItem]> {
         let preferred = listing.select_preferred(self.id.handler, &self.lock().preferences);
         let interrupted = self.host().ledger().interrupted(self.id.handler);
@@ -53,20 +54,23 @@ impl Run {
         let unfinished = self.unfinished(&preferred, interrupted);
         {
             let mut state = self.lock();
-            (state.taken_up, state.unfinished) = (sessions, unfinished.clone());
+            (state.resumed, state.unfinished) = (sessions, unfinished.clone());
         }
         let preferred: BTreeSet<_> = preferred.iter().filter(|_| !resumes).map(SyncItem::id).collect();
         listing.select(|item| unfinished.contains(&item.id()) || preferred.contains(&item.id()))
     }
 
-    /// What interrupted runs were asked for and have not done.
+    /// Returns the items that were requested of interrupted runs and have not ended.
     fn unfinished(&self, preferred: &[SyncItem], interrupted: Vec<Unfinished>) -> BTreeSet<ItemId> {
         let mut unfinished = BTreeSet::new();
         for Unfinished { session, items, .. } in interrupted {
             let asked = items.unwrap_or_else(|| preferred.iter().map(SyncItem::id).collect());
             let ended = self.host().ports.store.ended_since(self.id.handler, session);
             let ended = ended.unwrap_or_else(|error| {
-                let text = format!("what was done before is not known, and is done again: {}", one_line(&error));
+                let text = format!(
+                    "cannot read the items that an interrupted session finished; they run again: {}",
+                    one_line(&error)
+                );
                 self.log(LogEntry::new(LogLevel::Warning, text));
                 BTreeSet::new()
             });
@@ -75,38 +79,39 @@ impl Run {
         unfinished
     }
 
-    /// The items that were asked for. Ids the handler does not list are reported, not dropped in silence.
+    /// Returns the requested items. Ids that the handler does not list are logged.
     fn given(&self, listing: &Listing, given: Option<&BTreeSet<ItemId>>) -> Arc<[SyncItem]> {
         let nothing = BTreeSet::new();
         let given = given.unwrap_or(&nothing);
         let listed: BTreeSet<_> = listing.items().iter().map(SyncItem::id).collect();
         for item in given - &listed {
-            let text = format!("item {item} was asked for but is not listed; it was left out");
+            let text = format!("item {item} was requested but is not listed; it was left out");
             self.log(LogEntry::new(LogLevel::Warning, text));
         }
         listing.select(|item| given.contains(&item.id()))
     }
 
-    /// The items of a retry, of those that were listed.
+    /// Returns the listed items of a retry.
     pub(super) fn listed(&self, items: Vec<ItemId>) -> Arc<[SyncItem]> {
         let items = items.into_iter().collect();
         self.lock().skipped.clear();
         self.given(&self.listing(), Some(&items))
     }
 
-    /// The next attempt is about these items, less what others spare it.
+    /// Sets the items of the next attempt, without those that are not to run here.
     pub(super) fn want(&self, wanted: Arc<[SyncItem]>) -> Chosen {
-        let wanted = self.set_apart(wanted);
-        // What is set apart goes on waiting for the world.
+        let wanted = self.runnable(wanted);
+        // The other items keep waiting for the environment.
         self.host().ledger().runs(self.id.handler, wanted.iter().map(SyncItem::id));
         let any = if wanted.is_empty() { Chosen::None } else { Chosen::Some };
         self.lock().wanted = wanted;
         any
     }
 
-    /// Reads what was chosen before. Where that cannot be read, nothing was. What was chosen of items that are gone is
-    /// forgotten (R46).
+    /// Loads the earlier choices; if they cannot be read, the defaults apply. Choices about items that are no longer listed
+    /// are deleted.
     pub(super) fn load_preferences(&self, listing: &Listing) {
+        // R46.
         let mut preferences = self.host().preferences(self.id.handler).unwrap_or_else(|error| {
             let text = format!("earlier choices cannot be read; default choices apply: {}", one_line(&error));
             self.log(LogEntry::new(LogLevel::Error, text));

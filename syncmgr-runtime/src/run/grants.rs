@@ -1,4 +1,4 @@
-//! The user's attention as a run holds it.
+//! The permits of a run for the user's attention.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,17 +8,17 @@ use syncmgr_core::sync::Mutex;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
-/// What a run was granted. What its handler forgets to give back is taken back when the run completes (R134).
+/// The permits granted to a run.
 #[derive(Default)]
 pub(super) struct Grants {
     permits: Mutex<Vec<Arc<Grant>>>,
     attended: Arc<Mutex<Attended>>,
 }
 
-/// One grant: the permit, until it is given or taken back.
+/// One grant: the permit, until it is given back or revoked.
 type Grant = Mutex<Option<OwnedSemaphorePermit>>;
 
-/// How long the run has had the user's attention or waited for it. That time counts against no deadline.
+/// The time in which the run had the user's attention or waited for it. It counts against no deadline.
 #[derive(Default)]
 struct Attended {
     before: Duration,
@@ -27,7 +27,7 @@ struct Attended {
 }
 
 impl Grants {
-    /// Somebody asks for attention; the time runs until what is returned is dropped.
+    /// Begins a request for attention. The time runs until the returned guard is dropped.
     pub(super) fn ask(&self) -> Asking {
         let mut attended = self.attended.lock();
         attended.askers += 1;
@@ -43,20 +43,21 @@ impl Grants {
         Held { grant, _asking: asking }
     }
 
-    /// How long the run has had attention so far, or waited for it.
+    /// Returns how long the run has had attention or waited for it.
     pub(super) fn attended(&self) -> Duration {
         let attended = self.attended.lock();
         attended.before + attended.since.map(|since| since.elapsed()).unwrap_or_default()
     }
 
-    /// Takes everything back.
+    /// Revokes all permits, which the handler may have forgotten to give back.
     pub(super) fn take_back(&self) {
+        // R134.
         let permits = std::mem::take(&mut *self.permits.lock());
         permits.iter().for_each(give_back);
     }
 }
 
-/// Counts the time until it is dropped.
+/// A request for attention. Counts the time until it is dropped.
 pub(super) struct Asking(Arc<Mutex<Attended>>);
 
 impl Drop for Asking {
@@ -70,7 +71,7 @@ impl Drop for Asking {
     }
 }
 
-/// Gives a grant back when it is dropped.
+/// A granted permit. Gives it back when dropped.
 pub(super) struct Held {
     grant: Arc<Grant>,
     _asking: Asking,

@@ -1,4 +1,4 @@
-//! What keeps a run, or items of it, from running now: what the ledger decides, with what the run knows.
+//! The holds of a run and its items, decided by the ledger.
 
 use syncmgr_core::claim::Claim;
 use syncmgr_core::decision::hold::Hold;
@@ -19,18 +19,19 @@ use crate::scheduler::RunLog;
 use crate::session::scope::{Choosing, SessionTerms};
 
 impl Run {
-    /// Why the run may not begin now. If the environment may change that, it waits for it.
+    /// Returns the reason the run may not begin now, if any. A run held by the environment waits for a change.
     pub(super) fn hold(&self) -> Option<Hold> {
-        let SessionTerms { ask, reason, .. } = self.scope.terms;
+        let SessionTerms { requested_by, reason, .. } = self.scope.terms;
         let facts = self.host().ports.facts.now();
         let (request, capabilities) = (self.request(), self.info.capabilities());
-        let begin = self.host().decide(|ledger, now| ledger.begin(request, (ask, reason), capabilities, facts, now));
+        let begin =
+            self.host().decide(|ledger, now| ledger.begin(request, (requested_by, reason), capabilities, facts, now));
         let (hold, effects) = begin;
         self.follow(effects);
         hold
     }
 
-    /// What the run is asked to do, as data.
+    /// Returns the request of the run, as data.
     fn request(&self) -> RunRequest {
         let request = RunRequest::new(self.id.handler).with_trigger(self.facts.trigger);
         match &self.scope.terms.choosing {
@@ -39,23 +40,23 @@ impl Run {
         }
     }
 
-    /// Why an item may not run now. One that may is not due meanwhile.
+    /// Returns the reason an item may not run now, if any. An item that may run is no longer due.
     pub(super) fn hold_of(&self, item: &SyncItem) -> Option<Hold> {
-        let (handler, ask) = (self.id.handler, self.ask_of(item.id()));
+        let (handler, requested_by) = (self.id.handler, self.requested_by(item.id()));
         let claims: Vec<&Claim> = self.claims_of(item).collect();
-        let select = self.host().decide(|ledger, now| ledger.select(handler, item.id(), &claims, ask, now));
+        let select = self.host().decide(|ledger, now| ledger.select(handler, item.id(), &claims, requested_by, now));
         let (hold, effects) = select;
         self.follow(effects);
         hold
     }
 
-    /// What was due and did not run is due again later.
+    /// Puts off the items that were due and did not run.
     pub(super) fn put_off_missed(&self) {
         let reason = self.scope.terms.reason;
         if reason == StartReason::Asked || self.held().is_some() || self.host().tracker.is_closed() {
             return;
         }
-        // Neither has looked what there is.
+        // In neither case was the list of items read.
         let unlisted = matches!(self.ending(), Some(RunEnding::Declined | RunEnding::Stopped));
         let (policy, listing) = (self.retry_policy(), self.listing());
         let lists = |item| unlisted || listing.item(item).is_some();
@@ -64,7 +65,7 @@ impl Run {
         self.follow(effects);
     }
 
-    /// What was to run and is in no attempt, because the run was stopped before, is due again.
+    /// Makes wanted items due again if the run was stopped before their attempt.
     pub(super) fn put_back_unbegun(&self) {
         let (wanted, attempt) = {
             let state = self.lock();
@@ -78,45 +79,45 @@ impl Run {
         self.follow(effects);
     }
 
-    /// An item that was due and is in quarantine stays due.
+    /// Puts off an item that was due and is in quarantine.
     pub(super) fn try_later(&self, item: ItemId) {
         let (handler, reason, policy) = (self.id.handler, self.scope.terms.reason, self.retry_policy());
         let effects = self.host().decide(|ledger, now| ledger.put_off_quarantined(handler, item, reason, &policy, now));
         self.follow(effects);
     }
 
-    /// Somebody looks at the results and wants something: from now on the run is asked for by hand.
-    pub(super) fn is_asked_by_hand(&self) {
+    /// Raises the origin of the request to `ByHand`, for requests about the results.
+    pub(super) fn raise_to_by_hand(&self) {
         let mut state = self.lock();
-        state.ask = state.ask.max(Ask::ByHand);
+        state.requested_by = state.requested_by.max(Ask::ByHand);
     }
 
-    /// How firmly an item is asked for. What was interrupted had been allowed to run.
-    fn ask_of(&self, item: ItemId) -> Ask {
+    /// Returns the origin of the request for an item. An interrupted item had been allowed to run already.
+    fn requested_by(&self, item: ItemId) -> Ask {
         let state = self.lock();
-        if state.unfinished.contains(&item) { state.ask.max(Ask::ByHand) } else { state.ask }
+        if state.unfinished.contains(&item) { state.requested_by.max(Ask::ByHand) } else { state.requested_by }
     }
 
-    /// What an item claims, and its handler for it.
+    /// Returns the claims of an item, including those of its handler.
     pub(super) fn claims_of<'a>(&'a self, item: &'a SyncItem) -> impl Iterator<Item = &'a Claim> {
         self.info.claims().iter().chain(item.claims())
     }
 
-    /// By which rules the handler is retried: its own, or the manager's.
+    /// Returns the retry policy: the handler's own, or the manager's.
     pub(super) fn retry_policy(&self) -> RetryPolicy {
         self.info.retry().unwrap_or(self.host().retry)
     }
 
-    /// By what the run was asked for, if by anybody.
-    fn asked_by(&self) -> Option<Clearing> {
-        match self.lock().ask {
+    /// Returns what the request clears, unless it is automatic.
+    fn clearing(&self) -> Option<Clearing> {
+        match self.lock().requested_by {
             Ask::Forced => Some(Clearing::Force),
             Ask::ByHand => Some(Clearing::Manual),
             _ => None,
         }
     }
 
-    /// An attempt at an item that has ended, for the ledger to judge.
+    /// Describes the ended attempt at an item, for the ledger.
     pub(super) fn attempted<'a>(
         &self,
         item: ItemId,
@@ -124,13 +125,13 @@ impl Run {
         advance: Advance,
         policy: &'a RetryPolicy,
     ) -> Attempted<'a> {
-        let chance = if verdict.outcome == Outcome::Succeeded { 0 } else { self.host().chance() };
+        let chance = if verdict.outcome == Outcome::Succeeded { 0 } else { self.host().random_number() };
         let stopped_by = if self.host().tracker.is_closed() { StoppedBy::Shutdown } else { StoppedBy::Request };
-        let (handler, now, by) = (self.id.handler, self.host().now().wall, self.asked_by());
+        let (handler, now, by) = (self.id.handler, self.host().now().wall, self.clearing());
         Attempted { handler, item, verdict, advance, policy, now, chance, by, stopped_by }
     }
 
-    /// The handler could not begin, or could: that is remembered like what becomes of an item.
+    /// Records whether the handler could begin, like the end of an item.
     pub(super) fn record_beginning(&self, verdict: Verdict) {
         if verdict.outcome == Outcome::Succeeded && self.host().ledger().is_clean(self.id.handler) {
             return;
@@ -145,7 +146,7 @@ impl Run {
         self.store(StateChange::Ended { handler: self.id.handler, fence, time, items: vec![(HANDLER_ITSELF, end)] });
     }
 
-    /// Performs what the ledger decided, and stores its changes.
+    /// Performs decisions of the ledger, and stores their changes.
     pub(super) fn follow(&self, effects: Vec<Effect>) {
         let changes = self.host().perform(effects, self);
         if !self.lock().forgotten {

@@ -1,4 +1,4 @@
-//! The life of one handler run, from creation to release.
+//! The lifecycle of one handler run, from creation to release.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use syncmgr_core::log::{LogEntry, LogLevel};
 use syncmgr_core::trigger::RunFlags;
 
 use super::Run;
-use super::looking::{Looking, Lookout};
+use super::requests::{Requests, Target};
 use crate::attempt::Attempt;
 use crate::call::{CallEnd, Window, drive};
 use crate::ending::{RunChange, RunEnding};
@@ -24,9 +24,9 @@ use crate::meter;
 use crate::session::scope::Choosing;
 
 impl Run {
-    /// The life of a run: the protocol says what is next, this does it.
+    /// Drives the run: performs the next action of the protocol, until it is released.
     async fn live(self: &Arc<Self>) {
-        let mut looking = Looking::default();
+        let mut requests = Requests::default();
         let mut next = Action::Initialize;
         loop {
             let step = match next {
@@ -38,22 +38,23 @@ impl Run {
                 Action::Admit => self.on(Event::Admitted),
                 Action::Synchronize => self.synchronize().await,
                 Action::ShowResults => self.show_results().await,
-                Action::ShowError => self.show_error(&looking).await,
-                Action::ShowProperties => self.show_properties(&looking).await,
-                Action::RemoveItem => self.remove_item(&looking),
+                Action::ShowError => self.show_error(&requests).await,
+                Action::ShowProperties => self.show_properties(&requests).await,
+                Action::RemoveItem => self.remove_item(&requests),
                 Action::Detach => self.detach().await,
                 Action::Release(reported) => return self.release(reported),
                 _ => Step::Wait,
             };
             next = match step {
                 Step::Do(action) => action,
-                Step::Wait | Step::Misused(_) => self.rest(&mut looking).await,
+                Step::Wait | Step::Misused(_) => self.next_request(&mut requests).await,
             };
         }
     }
 
-    /// R25, R30 to R33.
+    /// Waits for admission and calls `initialize`.
     async fn initialize(self: &Arc<Self>) -> Step {
+        // R25, R30 to R33.
         let attempt = self.attempt();
         if !self.enter(&attempt).await {
             return self.on(Event::Initialized(HResult::S_FALSE));
@@ -69,17 +70,17 @@ impl Run {
         let (end, _) = drive(&attempt, limit, || self.handler.initialize(&context), || {}).await;
         self.log_fault("could not begin", &end);
         self.record_failure_to_begin(&attempt, &end);
-        // A handler that leaves because it was stopped has not failed.
+        // A handler that returns an error because it was stopped has not failed.
         let stopped = attempt.stopped().is_some_and(CancelReason::is_stop);
         self.on(Event::Initialized(if stopped { HResult::S_FALSE } else { end.participation_code() }))
     }
 
-    /// Whether the run is there to synchronize, and not only to show or explain something.
+    /// Returns `true` if the run is to synchronize, and not only to show properties or explain an entry.
     fn is_to_synchronize(&self) -> bool {
         !matches!(self.scope.terms.choosing, Choosing::Explain) && !self.facts.flags.contains(RunFlags::SETTINGS)
     }
 
-    /// The handler could not begin: all of it is tried again later. One that was stopped has not failed.
+    /// Records that the handler could not begin, for a later retry. A stopped handler has not failed.
     fn record_failure_to_begin<T>(&self, attempt: &Attempt, end: &CallEnd<T>) {
         let stopped = attempt.stopped().is_some_and(CancelReason::is_stop);
         let class = end.fault().and(end.class());
@@ -88,18 +89,19 @@ impl Run {
         }
     }
 
-    /// Waits until the host lets the run begin. `false` when it was stopped before.
+    /// Waits until the host lets the run begin. Returns `false` if the run is stopped before.
     async fn enter(self: &Arc<Self>, attempt: &Attempt) -> bool {
         let admission = &self.host().admission;
-        // The token is made only for those who have to wait.
+        // The token is created only if the run has to wait.
         if admission.is_current(self.id) && attempt.stopped().is_none() {
             return true;
         }
         attempt.token().run_until_cancelled_owned(admission.wait(self.id, &self.started)).await.is_some()
     }
 
-    /// R46 to R49.
+    /// Lists the handler's items.
     async fn list(&self) -> Step {
+        // R46 to R49.
         let attempt = self.attempt();
         let limit = Some(attempt.limits().items_deadline());
         let (end, _) = drive(&attempt, limit, || self.handler.items(), || {}).await;
@@ -124,18 +126,20 @@ impl Run {
         self.on(Event::Listed(code))
     }
 
-    /// R74. A run that only explains is shown at once.
+    /// Attaches the run to its session. A run that only explains an entry goes to its results immediately.
     fn attach(&self) -> Step {
+        // R74.
         let step = self.on(Event::Attached);
-        // Nothing is prepared for somebody who only looks, and no other run has to wait for them.
+        // Nothing is to be prepared, and no other run has to wait.
         if self.lock().protocol.stage() == Stage::Results {
             self.end(RunEnding::NothingToDo);
         }
         step
     }
 
-    /// R82 to R92: the attempt is about the wanted items.
+    /// Selects the wanted items and calls `prepare`.
     async fn prepare(&self) -> Step {
+        // R82 to R92.
         self.lock().ending = None;
         let attempt = self.select();
         self.note(RunChange::Preparing);
@@ -148,8 +152,9 @@ impl Run {
         self.complete(window, Event::PrepareCompleted(end.code()), Event::PrepareReturned)
     }
 
-    /// R96 to R105.
+    /// Calls `synchronize` and records the items' ends.
     async fn synchronize(&self) -> Step {
+        // R96 to R105.
         let attempt = self.attempt();
         attempt.open();
         self.note(RunChange::Synchronizing);
@@ -158,7 +163,7 @@ impl Run {
         let (end, window) = tokio::select! {
             biased;
             end = self.call(&attempt, None, Event::SynchronizeReturned, call) => end,
-            () = attempt.watch() => unreachable!("a watch goes on until it is dropped"),
+            () = attempt.watch() => unreachable!("a watch runs until it is dropped"),
             never = self.recording(&attempt) => match never {},
         };
         let code = end.synchronize_code(&attempt);
@@ -167,10 +172,11 @@ impl Run {
         self.complete(window, Event::SynchronizeCompleted(code), Event::SynchronizeReturned)
     }
 
-    /// R150: the run stays until its results are closed, but lets another run of the handler begin.
+    /// Ends the run but keeps its results open. Another run of the handler may begin.
     async fn show_results(&self) -> Step {
+        // R150.
         let attempt = self.attempt();
-        // Every item skipped while preparing: there was nothing to call `synchronize` for.
+        // All items may have been skipped while preparing; `synchronize` was not called then.
         attempt.close(|_| Verdict::plain(Outcome::Skipped));
         self.recorded(&attempt).await;
         let code = self.lock().protocol.result().unwrap_or(HResult::S_OK);
@@ -178,13 +184,14 @@ impl Run {
         Step::Wait
     }
 
-    /// R144 to R149. What a stop has ended is over: the explanation, and the retry it may ask for, begin afresh (R113).
-    async fn show_error(self: &Arc<Self>, looking: &Looking) -> Step {
-        self.is_asked_by_hand();
+    /// Explains a log entry and runs items again if the handler requests it. An earlier stop affects neither.
+    async fn show_error(self: &Arc<Self>, requests: &Requests) -> Step {
+        // R113, R144 to R149.
+        self.raise_to_by_hand();
         let attempt = self.add_attempt();
-        let (items, window) = match looking.at {
-            Some(Lookout::Error(error)) => self.explain(&attempt, error).await,
-            _ => (Some(looking.retry.clone()), Window::Never),
+        let (items, window) = match requests.target {
+            Some(Target::Error(error)) => self.explain(&attempt, error).await,
+            _ => (Some(requests.retry.clone()), Window::Never),
         };
         let code = if items.is_some() { HResult::S_SYNCMGR_RETRYSYNC } else { HResult::S_OK };
         let again = self.listed(items.unwrap_or_default());
@@ -193,10 +200,10 @@ impl Run {
             admission.request(std::slice::from_ref(self), self.scope.terms.priority, |_, _| {});
             attempt.token().run_until_cancelled_owned(admission.wait(self.id, &self.started)).await;
         }
-        let asked = !again.is_empty();
+        let any_requested = !again.is_empty();
         let any = self.want(again);
-        if asked && any == Chosen::None {
-            // What was asked for has ended without being run, and the run with it, once more.
+        if any_requested && any == Chosen::None {
+            // All requested items ended without being run, so the run has ended again.
             let ending = self.ending().unwrap_or(RunEnding::NothingToDo);
             self.note(RunChange::Ended(ending));
         }
@@ -207,7 +214,7 @@ impl Run {
         step
     }
 
-    /// The items the handler wants to run again, if it wants any.
+    /// Calls `show_error` and returns the items to run again, if any.
     async fn explain(&self, attempt: &Arc<Attempt>, error: ErrorId) -> (Option<Vec<ItemId>>, Window) {
         let context = attempt.context();
         let call = || self.handler.show_error(&context, error);
@@ -220,9 +227,10 @@ impl Run {
         }
     }
 
-    /// R65 to R72.
-    async fn show_properties(&self, looking: &Looking) -> Step {
-        let Some(Lookout::Properties(subject)) = looking.at else { return Step::Wait };
+    /// Calls `show_properties`.
+    async fn show_properties(&self, requests: &Requests) -> Step {
+        // R65 to R72.
+        let Some(Target::Properties(subject)) = requests.target else { return Step::Wait };
         let attempt = self.attempt();
         let context = attempt.context();
         let call = || self.handler.show_properties(&context, subject);
@@ -233,16 +241,18 @@ impl Run {
         self.complete(window, Event::PropertiesCompleted(end.properties_code()), Event::PropertiesReturned)
     }
 
-    /// R71.
-    fn remove_item(&self, looking: &Looking) -> Step {
-        if let Some(Lookout::Properties(Subject::Item(item))) = looking.at {
+    /// Removes an item that was deleted while its properties were shown.
+    fn remove_item(&self, requests: &Requests) -> Step {
+        // R71.
+        if let Some(Target::Properties(Subject::Item(item))) = requests.target {
             self.lock().listing.remove(item);
         }
         self.on(Event::Listed(HResult::S_OK))
     }
 
-    /// R77: what had a callback loses it; what has not ended ends.
+    /// Ends the items that are left and detaches the handler.
     async fn detach(&self) -> Step {
+        // R77.
         let attempt = self.attempt();
         let (result, class, stop) = {
             let state = self.lock();
@@ -275,21 +285,21 @@ impl Run {
         self.kept.clear();
         self.put_off_missed();
         self.save_log();
-        self.let_go();
+        self.finish();
     }
 
-    /// Keeps the log for later.
+    /// Stores the changes of the log.
     pub(super) fn save_log(&self) {
         if let Some(log) = self.unsaved_log(|_| true) {
             self.store(log);
         }
     }
 
-    /// Nobody can ask the run for anything any more.
-    fn let_go(&self) {
+    /// Marks the run as over. Pending requests fail.
+    fn finish(&self) {
         let commands = {
             let mut state = self.lock();
-            (state.resting, state.over) = (false, true);
+            (state.idle, state.over) = (false, true);
             state.earlier.clear();
             std::mem::take(&mut state.commands)
         };
@@ -297,7 +307,7 @@ impl Run {
         self.scope.changed();
     }
 
-    /// Calls the handler; while the call is pending the window is open, and what is wanted is pushed.
+    /// Calls the handler, and pushes queued statuses while the call is pending.
     async fn call<'a, T>(
         &'a self,
         attempt: &'a Arc<Attempt>,
@@ -317,7 +327,7 @@ impl Run {
         .await
     }
 
-    /// A call has ended: tells the protocol in the order it happened.
+    /// Passes the end of a call to the protocol, with its events in the order in which they happened.
     fn complete(&self, window: Window, completed: Event, returned: fn(HResult) -> Event) -> Step {
         let step = self.on(completed);
         match window {
@@ -326,15 +336,15 @@ impl Run {
         }
     }
 
-    /// The first ending counts: what comes later is only letting go.
+    /// Ends the run. Only the first ending is reported.
     fn end(&self, ending: RunEnding) {
-        let (first, taken_up) = {
+        let (first, resumed) = {
             let mut state = self.lock();
             let first = state.ending.is_none();
             state.ending.get_or_insert(ending);
-            (first, std::mem::take(&mut state.taken_up))
+            (first, std::mem::take(&mut state.resumed))
         };
-        self.end_interrupted(&taken_up);
+        self.finish_resumed(&resumed);
         self.put_back_unbegun();
         self.grants.take_back();
         self.host().admission.leave(self.id);
@@ -345,32 +355,32 @@ impl Run {
         }
     }
 
-    /// What was interrupted and taken up here is unfinished no more. A run that is cut short in its turn has finished nothing.
-    fn end_interrupted(&self, sessions: &[SessionId]) {
+    /// Marks the resumed sessions as finished, unless this run is cut short itself.
+    fn finish_resumed(&self, sessions: &[SessionId]) {
         if !sessions.is_empty() && !self.attempt().is_aborted() {
             let effects = self.host().decide(|ledger, now| ledger.finished(self.id.handler, sessions, now));
             self.host().follow(effects);
         }
     }
 
-    fn log_fault<T>(&self, what: &str, end: &CallEnd<T>) {
-        if let Some(entry) = end.log_entry(what, self.attempt().stopped()) {
+    fn log_fault<T>(&self, prefix: &str, end: &CallEnd<T>) {
+        if let Some(entry) = end.log_entry(prefix, self.attempt().stopped()) {
             self.log(entry);
         }
     }
 }
 
-/// The life of a run. One that is cut short, because its task was aborted or its runtime is gone, leaves nothing open
-/// behind it.
-pub(crate) struct RunLife(pub(crate) Arc<Run>);
+/// The task of a run. If it is dropped early, because it was aborted or its runtime has shut down, it ends and releases
+/// the run.
+pub(crate) struct RunTask(pub(crate) Arc<Run>);
 
-impl RunLife {
+impl RunTask {
     pub(crate) async fn live(self) {
         self.0.live().await;
     }
 }
 
-impl Drop for RunLife {
+impl Drop for RunTask {
     fn drop(&mut self) {
         let run = &self.0;
         if !run.is_over() {

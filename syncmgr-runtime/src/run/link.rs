@@ -1,4 +1,4 @@
-//! What an attempt of a manager's run asks of its host.
+//! The host of an attempt: the run of a manager's session.
 
 use std::sync::{Arc, Weak};
 use std::time::{Duration, SystemTime};
@@ -27,7 +27,7 @@ use crate::host::Host;
 use crate::meter;
 use crate::tasks::Tasks;
 
-/// The way from an attempt to its run, which may be gone.
+/// The link from an attempt to its run, which may have been dropped.
 pub(super) struct RunLink {
     run: Weak<Run>,
     id: RunId,
@@ -46,7 +46,7 @@ impl RunLink {
         ItemOfRun { run: self.id, item }
     }
 
-    /// The run, if what the handler asks is in its time.
+    /// Returns the run, if the handler may make this request now.
     fn run(&self, ask: Ask) -> Option<Arc<Run>> {
         let run = self.run.upgrade()?;
         let answer = run.lock().protocol.answer(ask);
@@ -55,7 +55,7 @@ impl RunLink {
 }
 
 impl Run {
-    /// Begins an attempt. What was stopped before it began is stopped in it.
+    /// Adds an attempt. If the run was stopped before, the attempt is stopped too.
     pub(super) fn add_attempt(&self) -> Arc<Attempt> {
         let link = Arc::new(RunLink::new(self));
         let number = u32::try_from(self.lock().attempts.len()).unwrap_or(u32::MAX);
@@ -66,7 +66,7 @@ impl Run {
             state.attempts.push(attempt.clone());
             state.stop
         };
-        // Whoever follows the attempt before is told that there is another.
+        // Notifies observers of the previous attempt.
         self.scope.changed();
         self.apply_pause();
         if let Some(reason) = stop {
@@ -75,14 +75,14 @@ impl Run {
         attempt
     }
 
-    /// Gives the latest attempt the wanted items. What was skipped before is skipped in it.
+    /// Selects the wanted items in the latest attempt, and skips those that were skipped before.
     pub(super) fn select(&self) -> Arc<Attempt> {
         let (attempt, wanted) = {
             let state = self.lock();
             (state.latest(), state.wanted.clone())
         };
         attempt.select(wanted, self.host().next_fence());
-        // Looked at only now: what is skipped or paused from here on finds the items.
+        // Applied only now: later skips and pauses find the items themselves.
         self.apply_pause();
         let skipped = std::mem::take(&mut self.lock().skipped);
         skipped.into_iter().for_each(|item| self.skip_in(&attempt, item));
@@ -107,7 +107,7 @@ impl HostLink for RunLink {
 
     fn interaction(&self) -> BoxFuture<'_, SyncResult<InteractionPermit>> {
         async {
-            // Properties need no grant (R135); who shows them may still ask something.
+            // R135: while it shows properties, the handler may ask without a grant.
             let showing = self.run.upgrade().filter(|run| run.is_attended());
             let run = showing.or_else(|| self.run(Ask::Attention)).ok_or_else(nobody_to_ask)?;
             let absent = self.host.ports.facts.now().user == Presence::Absent;
@@ -122,9 +122,11 @@ impl HostLink for RunLink {
 
     fn connect<'a>(&'a self, name: Option<&'a str>) -> BoxFuture<'a, SyncResult> {
         async move {
-            let run = self.run(Ask::Connection).ok_or_else(|| anyhow!("nothing is being prepared or synchronized"))?;
+            let run = self
+                .run(Ask::Connection)
+                .ok_or_else(|| anyhow!("a connection can only be established while preparing or synchronizing"))?;
             if !run.info.flags().contains(HandlerFlags::MAY_ESTABLISH_CONNECTION) {
-                let undeclared = "the handler did not declare that it may establish connections; add the flag to it";
+                let undeclared = "the handler did not declare `MAY_ESTABLISH_CONNECTION`; add the flag to it";
                 return Err(anyhow!(undeclared)).permanent();
             }
             run.scope.connect(name).await
@@ -228,7 +230,7 @@ impl HostLink for RunLink {
     }
 
     fn spawn(&self, task: BoxFuture<'static, ()>) {
-        // Tasks end by themselves, or are cut with their item.
+        // Not awaited: tasks end by themselves or are cut with their item.
         _ = self.tasks.spawn(task);
     }
 

@@ -1,4 +1,4 @@
-//! What other runs spare this one: items an earlier run has covered, and items whose earlier work still goes on.
+//! Items that other runs exclude from this one: covered by an earlier run, or with earlier work still running.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,18 +16,18 @@ use super::notes::{Apart, Note};
 use super::state::Earlier;
 
 impl Run {
-    /// These runs of the same handler come first. What they begin from now on need not run again here.
+    /// Adds earlier runs of the same handler. Items that they begin from now on need not run again here.
     pub(crate) fn comes_after(&self, earlier: impl Iterator<Item = Arc<Run>>) {
         for run in earlier {
             if run.terms().cover(&self.terms()) {
-                let (attempt, entry) = run.moment();
+                let (attempt, entry) = run.position();
                 self.lock().earlier.push(Earlier { run: run.clone(), attempt, entry });
             }
             run.may_be_overtaken_by(self.this.upgrade());
         }
     }
 
-    /// This run was asked for later, and may begin earlier.
+    /// Adds a run that was requested later but may begin earlier.
     fn may_be_overtaken_by(&self, later: Option<Arc<Run>>) {
         let Some(run) = later.filter(|later| later.terms().cover(&self.terms())) else { return };
         if self.lock().protocol.stage() == Stage::Created {
@@ -35,8 +35,8 @@ impl Run {
         }
     }
 
-    /// How far the run is: its attempt, and the length of its journal.
-    fn moment(&self) -> (u32, usize) {
+    /// Returns the position of the run: its attempt, and the length of the journal.
+    fn position(&self) -> (u32, usize) {
         let attempt = self.attempt();
         (attempt.number(), attempt.journal_len())
     }
@@ -45,8 +45,8 @@ impl Run {
         Terms { cookie: self.facts.cookie.as_deref(), flags: self.facts.flags, priority: self.scope.terms.priority }
     }
 
-    /// Leaves out what need not or cannot run here, each item with its reason; the rest is returned.
-    pub(super) fn set_apart(&self, wanted: Arc<[SyncItem]>) -> Arc<[SyncItem]> {
+    /// Returns the items that are to run here. The others are noted as not run, each with its reason.
+    pub(super) fn runnable(&self, wanted: Arc<[SyncItem]>) -> Arc<[SyncItem]> {
         let (earlier, skipped) = {
             let mut state = self.lock();
             (std::mem::take(&mut state.earlier), std::mem::take(&mut state.skipped))
@@ -57,28 +57,28 @@ impl Run {
         if clean && merged.is_empty() && skipped.is_empty() && quarantined.is_empty() {
             return wanted;
         }
-        let (mut runs, mut apart) = (Vec::with_capacity(wanted.len()), Vec::new());
+        let (mut runs, mut not_run) = (Vec::with_capacity(wanted.len()), Vec::new());
         for item in wanted.iter() {
             let id = item.id();
             if skipped.contains(&id) {
-                apart.push(Apart { item: item.clone(), verdict: Verdict::plain(Outcome::Skipped), hold: None });
+                not_run.push(Apart { item: item.clone(), verdict: Verdict::plain(Outcome::Skipped), hold: None });
             } else if quarantined.contains(&(self.id.handler, id)) {
-                apart.push(self.hold_back(item));
+                not_run.push(self.hold_back(item));
                 self.try_later(id);
             } else if let Some((session, verdict)) = merged.get(&id) {
                 let hold = Some(Hold::Merged { session: *session });
-                apart.push(Apart { item: item.clone(), verdict: *verdict, hold });
+                not_run.push(Apart { item: item.clone(), verdict: *verdict, hold });
             } else if let Some(hold) = self.hold_of(item) {
-                apart.push(Apart { item: item.clone(), verdict: Verdict::plain(Outcome::Skipped), hold: Some(hold) });
+                not_run.push(Apart { item: item.clone(), verdict: Verdict::plain(Outcome::Skipped), hold: Some(hold) });
             } else {
                 runs.push(item.clone());
             }
         }
-        apart.into_iter().for_each(|apart| self.add_note(Note::Apart(Arc::new(apart))));
+        not_run.into_iter().for_each(|item| self.add_note(Note::Apart(Arc::new(item))));
         runs.into()
     }
 
-    /// No item runs twice at once.
+    /// Holds an item back, as no item runs twice at the same time.
     fn hold_back(&self, item: &SyncItem) -> Apart {
         let text = "left out: what it started in an earlier session was abandoned and is still running";
         self.log(LogEntry::new(LogLevel::Warning, text).with_item(item.id()));
@@ -86,16 +86,16 @@ impl Run {
     }
 }
 
-/// What earlier runs have covered, each item with its last verdict and the session that gave it.
+/// Returns the items covered by earlier runs, each with its last verdict and the session.
 fn merged(earlier: &[Earlier]) -> BTreeMap<ItemId, (SessionId, Verdict)> {
     let mut merged = BTreeMap::new();
     for Earlier { run, attempt: first, entry } in earlier {
         for attempt in run.attempts().iter().filter(|attempt| attempt.number() >= *first) {
             let from = if attempt.number() == *first { *entry } else { 0 };
             let covered = attempt.covered(from);
-            for (place, outcome) in covered {
-                let (item, verdict) = (attempt.selection()[place].id(), attempt.failure(place));
-                // What somebody stopped there, and had to be abandoned, is not this requester's failure.
+            for (index, outcome) in covered {
+                let (item, verdict) = (attempt.selection()[index].id(), attempt.failure(index));
+                // An item that was stopped and abandoned there has not failed for this run's caller.
                 if !attempt.was_abandoned(item) {
                     merged.insert(item, (run.id.session, verdict.unwrap_or(Verdict::plain(outcome))));
                 }

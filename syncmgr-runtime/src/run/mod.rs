@@ -1,4 +1,4 @@
-//! One handler in one session: what it is, and what others do to it.
+//! Runs: one handler in one session.
 
 mod absence;
 mod choosing;
@@ -6,10 +6,10 @@ mod grants;
 mod holding;
 pub(crate) mod life;
 mod link;
-mod looking;
 mod merge;
 mod notes;
 mod recording;
+mod requests;
 mod state;
 
 use std::future::poll_fn;
@@ -32,7 +32,7 @@ use syncmgr_core::sync::Mutex;
 use tokio::sync::{Notify, oneshot};
 
 use self::grants::Grants;
-pub(crate) use self::notes::{Apart, Note, Notes, Placed};
+pub(crate) use self::notes::{Apart, Note, Notes, PositionedNote};
 pub(crate) use self::state::Wish;
 use self::state::{Command, Recorded, RunState, purpose};
 use crate::attempt::Attempt;
@@ -40,14 +40,14 @@ use crate::ending::{RunChange, RunEnding};
 use crate::host::Host;
 use crate::scheduler::admission::Admitted;
 use crate::session::scope::SessionScope;
-use crate::watchdog::Polled;
+use crate::watchdog::WatchedRun;
 
-/// One handler in one session.
+/// The run of one handler in one session.
 pub(crate) struct Run {
     id: RunId,
     info: HandlerInfo,
     handler: Arc<dyn SyncHandler>,
-    /// What it has of its session.
+    /// The state shared with the session and its other runs.
     scope: Arc<SessionScope>,
     facts: RunFacts,
     span: tracing::Span,
@@ -57,8 +57,8 @@ pub(crate) struct Run {
     started: Notify,
     recorded: Mutex<Recorded>,
     state: Mutex<RunState>,
-    /// Notified when somebody wants something of the resting run.
-    wanted: Notify,
+    /// Notified when the idle run has a request.
+    requested: Notify,
     this: Weak<Run>,
 }
 
@@ -75,7 +75,7 @@ impl Run {
             info,
             handler,
             scope: scope.clone(),
-            state: Mutex::new(RunState::new(purpose(scope, &facts), scope.terms.ask)),
+            state: Mutex::new(RunState::new(purpose(scope, &facts), scope.terms.requested_by)),
             facts,
             span: crate::trace::handler(&scope.span, id),
             kept: Arc::default(),
@@ -83,7 +83,7 @@ impl Run {
             grants: Grants::default(),
             started: Notify::new(),
             recorded: Mutex::default(),
-            wanted: Notify::new(),
+            requested: Notify::new(),
             this: this.clone(),
         });
         run.add_attempt();
@@ -106,38 +106,38 @@ impl Run {
         self.lock().ending
     }
 
-    /// Why the run may not run now, if it was held.
+    /// Returns the reason the run was held, if it was.
     pub(crate) fn held(&self) -> Option<Hold> {
         self.lock().hold.clone()
     }
 
-    /// Whether nothing goes on: the run is over, or waits for somebody who looks at its results.
+    /// Returns `true` if the run is idle: it is over, or waits for requests about its results.
     pub(crate) fn is_at_rest(&self) -> bool {
         let state = self.lock();
-        state.resting || state.over
+        state.idle || state.over
     }
 
     pub(crate) fn is_over(&self) -> bool {
         self.lock().over
     }
 
-    /// How often the run has come to rest.
-    pub(crate) fn rests(&self) -> u64 {
-        self.lock().rests
+    /// Returns the number of times the run became idle.
+    pub(crate) fn times_idle(&self) -> u64 {
+        self.lock().times_idle
     }
 
-    /// Why properties could not be shown, if they could not.
+    /// Returns the reason properties could not be shown, if they could not.
     pub(crate) fn not_shown(&self) -> Option<(HResult, String)> {
         self.lock().not_shown.clone()
     }
 
-    /// Whether a person has opened an entry or the properties, and so is there to be asked.
+    /// Returns `true` if the user has opened an entry or the properties, and so can be asked.
     fn is_attended(&self) -> bool {
         use syncmgr_core::decision::protocol::Stage;
         matches!(self.lock().protocol.stage(), Stage::ShowingError(_) | Stage::ShowingProperties(_))
     }
 
-    /// Every attempt so far.
+    /// Returns every attempt so far.
     pub(crate) fn attempts(&self) -> Vec<Arc<Attempt>> {
         self.lock().attempts.clone()
     }
@@ -150,12 +150,12 @@ impl Run {
         self.lock().listing.clone()
     }
 
-    /// Whether the run has listed this item.
+    /// Returns `true` if the run has listed this item.
     pub(crate) fn has_item(&self, item: ItemId) -> bool {
         self.lock().listing.item(item).is_some()
     }
 
-    /// Skips one item, now or once there is an attempt that has it.
+    /// Skips one item, in the current attempt or in the next one.
     pub(crate) fn skip(&self, item: ItemId) {
         let attempt = {
             let mut state = self.lock();
@@ -177,28 +177,28 @@ impl Run {
         }
     }
 
-    /// Nothing of the run is stored from now on.
+    /// Stops storing anything about the run.
     pub(crate) fn forget(&self) {
         self.lock().forgotten = true;
     }
 
-    /// Whether nothing of the run is to be stored.
+    /// Returns `true` if nothing about the run is to be stored.
     pub(crate) fn is_forgotten(&self) -> bool {
         self.lock().forgotten
     }
 
-    /// Skips an item, and records nothing of it from now on.
+    /// Skips an item and stops recording it.
     pub(crate) fn forget_item(&self, item: ItemId) {
         self.lock().forgotten_items.insert(item);
         self.notes.forget(item);
         self.skip(item);
     }
 
-    /// Waits until an item does not run any more.
+    /// Waits until an item no longer runs.
     pub(crate) async fn until_ended(&self, item: ItemId) {
         let attempt = self.attempt();
         poll_fn(|cx| {
-            // Registered before looking, so that no end is missed.
+            // Registered before the check, so that no end is missed.
             attempt.observe(cx.waker());
             if attempt.has_ended(item) { Poll::Ready(()) } else { Poll::Pending }
         })
@@ -221,23 +221,23 @@ impl Run {
     /// Pauses or resumes with the session and the manager.
     pub(crate) fn apply_pause(&self) {
         let attempt = self.attempt();
-        // Again if it has changed meanwhile: whoever changed it may have looked at the attempt before this set it.
+        // Repeated, as a concurrent change may have checked the attempt before this call updated it.
         while attempt.pause() != self.scope.pause() {
             attempt.set_pause(self.scope.pause());
         }
     }
 
-    /// Asks a resting run for something. The receiver fails when the run is over.
+    /// Sends a request to an idle run. The receiver fails if the run is over.
     pub(crate) fn ask(&self, wish: Wish) -> oneshot::Receiver<()> {
         let (reply, receiver) = oneshot::channel();
         {
             let mut state = self.lock();
-            // A run that is over drops the wish, and with it the reply.
+            // A run that is over drops the request with its reply.
             if !state.over {
                 state.commands.push_back(Command { wish, reply });
             }
         }
-        self.wanted.notify_one();
+        self.requested.notify_one();
         receiver
     }
 
@@ -249,7 +249,7 @@ impl Run {
         &self.scope.host
     }
 
-    /// Adds an entry of the manager's own to the log.
+    /// Adds an entry to the log.
     pub(crate) fn log(&self, entry: LogEntry) {
         let attempt = {
             let state = self.lock();
@@ -263,7 +263,7 @@ impl Run {
         attempt.notify();
     }
 
-    /// Tells those who observe what the run does now.
+    /// Notifies the observers of the run's new state.
     fn note(&self, change: RunChange) {
         crate::trace::run(&self.span, self.id, change);
         self.add_note(Note::Run(change));
@@ -284,7 +284,7 @@ impl Run {
     }
 }
 
-/// Stops an attempt and tells its handler.
+/// Stops an attempt and notifies its handler.
 pub(super) fn stop_in(attempt: &Attempt, reason: CancelReason) {
     attempt.stop(reason);
     attempt.push(Subject::Handler, Status::Stopped);
@@ -299,8 +299,8 @@ impl Admitted for Run {
         self.started.notify_one();
     }
 
-    fn lend(&self, workers: usize) -> bool {
-        self.attempt().lend(workers)
+    fn grant(&self, workers: usize) -> bool {
+        self.attempt().grant(workers)
     }
 
     fn ready(&self, item: ItemId) -> bool {
@@ -308,7 +308,7 @@ impl Admitted for Run {
     }
 }
 
-impl Polled for Run {
+impl WatchedRun for Run {
     fn id(&self) -> RunId {
         self.id
     }

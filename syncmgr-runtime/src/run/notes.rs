@@ -1,4 +1,4 @@
-//! What a run has logged and what it did, in the order of its journal.
+//! The log and the events of a run, in the order of its journal.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -12,13 +12,13 @@ use syncmgr_core::sync::Mutex;
 
 use crate::ending::RunChange;
 
-/// How many entries a run's log keeps; later ones are counted.
+/// The most entries in a run's log. Later entries are only counted.
 const MOST_ENTRIES: usize = 10_000;
 
-/// How many entries it keeps of what went wrong: more, so that chatter does not crowd it out.
+/// The most entries for warnings and errors. Higher, so that information does not crowd them out.
 const MOST_FAULTS: usize = 100_000;
 
-/// Something that happened between two entries of an attempt's journal.
+/// An event between two entries of an attempt's journal.
 #[derive(Clone, Debug)]
 pub(crate) enum Note {
     Run(RunChange),
@@ -26,7 +26,7 @@ pub(crate) enum Note {
     Apart(Arc<Apart>),
 }
 
-/// An item that was wanted and has ended without being run here.
+/// A wanted item that has ended without being run here.
 #[derive(Clone, Debug)]
 pub(crate) struct Apart {
     pub(crate) item: SyncItem,
@@ -34,9 +34,9 @@ pub(crate) struct Apart {
     pub(crate) hold: Option<Hold>,
 }
 
-/// A note and where it belongs: the attempt, and how long its journal was.
+/// A note and its position: the attempt, and the length of its journal.
 #[derive(Clone, Debug)]
-pub(crate) struct Placed {
+pub(crate) struct PositionedNote {
     pub(crate) attempt: u32,
     pub(crate) after: usize,
     pub(crate) note: Note,
@@ -48,16 +48,16 @@ pub(crate) struct Notes(Mutex<Inner>);
 
 #[derive(Default)]
 struct Inner {
-    notes: VecDeque<Placed>,
+    notes: VecDeque<PositionedNote>,
     log: Vec<Logged>,
     left_out: usize,
-    /// Before this place everything is stored.
+    /// The number of entries from the start that are all stored.
     saved: usize,
-    /// Whether entries were deleted since they were stored.
+    /// `true` if entries were deleted since the last save.
     changed: bool,
 }
 
-/// An entry of the log, and whether it is stored.
+/// A log entry and its storage state.
 struct Logged {
     entry: Arc<LogEntry>,
     saved: Saved,
@@ -69,17 +69,17 @@ enum Saved {
     Yes,
 }
 
-/// What is to be stored of a log.
+/// The unsaved part of a log.
 pub(crate) enum Unsaved {
-    /// These entries are new.
+    /// The new entries.
     Grown(Vec<Arc<LogEntry>>),
-    /// Entries were deleted; these are all there are so far.
+    /// All entries so far, as entries were deleted.
     Changed(Vec<Arc<LogEntry>>),
 }
 
 impl Notes {
     pub(crate) fn add(&self, attempt: u32, after: usize, note: Note) {
-        self.0.lock().notes.push_back(Placed { attempt, after, note });
+        self.0.lock().notes.push_back(PositionedNote { attempt, after, note });
     }
 
     pub(crate) fn log(&self, attempt: u32, after: usize, entry: LogEntry) {
@@ -91,11 +91,12 @@ impl Notes {
         }
         let entry = Arc::new(entry);
         inner.log.push(Logged { entry: entry.clone(), saved: Saved::No });
-        inner.notes.push_back(Placed { attempt, after, note: Note::Logged(entry) });
+        inner.notes.push_back(PositionedNote { attempt, after, note: Note::Logged(entry) });
     }
 
-    /// R142, R143.
+    /// Deletes the entries in `scope`.
     pub(crate) fn delete(&self, scope: ErrorScope) {
+        // R142, R143.
         let mut inner = self.0.lock();
         let before = inner.log.len();
         inner.log.retain(|logged| match scope {
@@ -107,23 +108,23 @@ impl Notes {
         }
     }
 
-    /// Takes out everything about an item: it is stored no more, and need not be deleted.
+    /// Removes all entries about an item. The store deletes them with the item.
     pub(crate) fn forget(&self, item: ItemId) {
-        self.take_out(|entry| entry.item == Some(item));
+        self.remove(|entry| entry.item == Some(item));
     }
 
-    /// Takes out what asks something of an item that has succeeded.
+    /// Removes the open questions of an item that has succeeded.
     pub(crate) fn settle(&self, item: ItemId) {
-        self.take_out(|entry| entry.asks_of(item));
+        self.remove(|entry| entry.asks_of(item));
     }
 
-    fn take_out(&self, about: impl Fn(&LogEntry) -> bool) {
+    fn remove(&self, about: impl Fn(&LogEntry) -> bool) {
         let mut inner = self.0.lock();
         inner.log.retain(|logged| !about(&logged.entry));
         inner.saved = 0;
     }
 
-    /// The log as it stands.
+    /// Returns the current log.
     pub(crate) fn entries(&self) -> Vec<Arc<LogEntry>> {
         let inner = self.0.lock();
         let mut entries: Vec<_> = inner.log.iter().map(|logged| logged.entry.clone()).collect();
@@ -134,16 +135,16 @@ impl Notes {
         entries
     }
 
-    /// The items that were not run here, each with the attempt it was left out of.
-    pub(crate) fn apart(&self) -> Vec<(u32, Arc<Apart>)> {
-        let of_note = |placed: &Placed| match &placed.note {
-            Note::Apart(apart) => Some((placed.attempt, apart.clone())),
+    /// Returns the items that were not run here, each with the number of the attempt it was left out of.
+    pub(crate) fn not_run(&self) -> Vec<(u32, Arc<Apart>)> {
+        let of_note = |positioned: &PositionedNote| match &positioned.note {
+            Note::Apart(item) => Some((positioned.attempt, item.clone())),
             _ => None,
         };
         self.0.lock().notes.iter().filter_map(of_note).collect()
     }
 
-    /// What of the log has changed since this was asked last, of the entries that may be stored now.
+    /// Returns the changes of the log since the last call, among the entries that may be stored now.
     pub(crate) fn unsaved(&self, may_be: impl Fn(&LogEntry) -> bool) -> Option<Unsaved> {
         let mut inner = self.0.lock();
         let changed = std::mem::take(&mut inner.changed);
@@ -165,8 +166,8 @@ impl Notes {
         }
     }
 
-    /// The note at this place, if there is one yet.
-    pub(crate) fn at(&self, place: usize) -> Option<Placed> {
-        self.0.lock().notes.get(place).cloned()
+    /// Returns the note at this index, if there is one yet.
+    pub(crate) fn at(&self, index: usize) -> Option<PositionedNote> {
+        self.0.lock().notes.get(index).cloned()
     }
 }

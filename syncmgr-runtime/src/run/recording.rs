@@ -1,5 +1,4 @@
-//! What becomes of a run's items is recorded: each end with its log entries and what the failure leaves behind, in one
-//! write.
+//! Recording the ends of a run's items: each with its log entries and its retry status, in one write.
 
 use std::collections::BTreeSet;
 use std::convert::Infallible;
@@ -20,11 +19,11 @@ use super::notes::Unsaved;
 use crate::attempt::{Attempt, Candidate, ItemEnded};
 use crate::host::Records;
 
-/// How many entries of the journal are looked at for one write.
+/// The number of journal entries read for one write.
 const BATCH: usize = 1_024;
 
 impl Run {
-    /// Records ends as they happen, until dropped. Where only exceptions are recorded, nothing is to be done before the end.
+    /// Records ends as they happen, until dropped. If only exceptions are recorded, they are recorded at the end.
     pub(super) async fn recording(&self, attempt: &Attempt) -> Infallible {
         let host = self.host();
         if host.records == Records::Exceptions {
@@ -37,17 +36,17 @@ impl Run {
             if !self.record_some(attempt) {
                 self.grown(attempt).await;
             }
-            // Whatever else is ready goes first: what ends meanwhile is recorded together.
+            // Yields, so that items that end meanwhile are recorded together.
             tokio::task::yield_now().await;
         }
     }
 
-    /// Records what is left of an attempt, and waits for nothing.
+    /// Records the rest of an attempt, without waiting.
     pub(super) fn record_now(&self, attempt: &Attempt) {
         while self.record_some(attempt) {}
     }
 
-    /// Records what is left of an attempt, and waits until all of it is stored.
+    /// Records the rest of an attempt, and waits until it is stored.
     pub(super) async fn recorded(&self, attempt: &Attempt) {
         self.record_now(attempt);
         let writes = std::mem::take(&mut self.recorded_so_far().writes);
@@ -56,15 +55,18 @@ impl Run {
             lost = write.await.err().or(lost);
         }
         if let Some(error) = lost {
-            let text = format!("what was done could not be recorded, and may be done again: {}", one_line(&error));
+            let text = format!(
+                "the ends of some items could not be recorded, so the items may run again: {}",
+                one_line(&error)
+            );
             self.log(LogEntry::new(LogLevel::Error, text));
         }
     }
 
-    /// Resolves when the attempt's journal goes on behind what is recorded.
+    /// Resolves once the attempt's journal has entries that are not recorded.
     async fn grown(&self, attempt: &Attempt) {
         poll_fn(|cx| {
-            // Registered before looking, so that nothing is missed.
+            // Registered before the check, so that nothing is missed.
             attempt.observe(cx.waker());
             let recorded = self.recorded_so_far().entries;
             if attempt.journal_len() > recorded { Poll::Ready(()) } else { Poll::Pending }
@@ -72,7 +74,7 @@ impl Run {
         .await;
     }
 
-    /// Records the next ends of an attempt. `false` when there is nothing left to look at.
+    /// Records the next ends of an attempt. Returns `false` if there are none.
     fn record_some(&self, attempt: &Attempt) -> bool {
         let number = attempt.number();
         let from = {
@@ -84,7 +86,7 @@ impl Run {
         };
         let length = attempt.journal_len();
         if length > from && self.lock().forgotten {
-            // Passed over, so that whoever waits for more does wait.
+            // Skipped, so that `grown` waits for new entries.
             self.recorded_so_far().entries = length;
         }
         if self.recorded_so_far().entries >= length {
@@ -103,12 +105,12 @@ impl Run {
         let ended = self.without_forgotten(ended);
         let changes = self.changes(attempt, ended);
         if !changes.is_empty() {
-            self.keep_write(host.write(changes));
+            self.add_write(host.write(changes));
         }
         true
     }
 
-    /// Whether a change may be stored: neither the handler nor the item was forgotten.
+    /// Returns `true` if a change may be stored: neither the handler nor the item was forgotten.
     pub(super) fn remembers(&self, change: &StateChange) -> bool {
         let state = self.lock();
         let forgotten = match change {
@@ -118,8 +120,8 @@ impl Run {
         !state.forgotten && !forgotten
     }
 
-    /// Keeps a write to be waited for, unless it is done already.
-    fn keep_write(&self, mut write: BoxFuture<'static, SyncResult>) {
+    /// Adds a write to wait for, unless it is done already.
+    fn add_write(&self, mut write: BoxFuture<'static, SyncResult>) {
         let mut recorded = self.recorded_so_far();
         while let Some(first) = recorded.writes.front_mut() {
             match first.now_or_never() {
@@ -146,7 +148,7 @@ impl Run {
         ended
     }
 
-    /// What is to be written of items that have ended.
+    /// Returns the changes to store for items that have ended.
     fn changes(&self, attempt: &Attempt, ended: Vec<ItemEnded>) -> Vec<StateChange> {
         let (handler, fence) = (self.id.handler, attempt.fence());
         let mut changes = Vec::new();
@@ -157,16 +159,16 @@ impl Run {
             let time = self.host().now().wall;
             changes.push(StateChange::Ended { handler, fence, time, items });
         }
-        // What an item logs is stored with its end, and not before.
+        // An item's log entries are stored with its end, not before.
         let may_be =
             |entry: &LogEntry| entry.item.is_none_or(|item| ends.contains(&item) || attempt.phase_of(item).is_none());
         changes.extend(self.unsaved_log(may_be));
         changes
     }
 
-    /// What is to be recorded of an item. What else changes with it goes to `changes`.
+    /// Returns the record of an item's end. Related changes are added to `changes`.
     fn end_of(&self, attempt: &Attempt, ended: ItemEnded, changes: &mut Vec<StateChange>) -> ItemEnd {
-        let ItemEnded { place, item, verdict, used } = ended;
+        let ItemEnded { index, item, verdict, used } = ended;
         let succeeded = verdict.outcome == Outcome::Succeeded;
         let consumed: Vec<_> = if succeeded { used.answers.into_iter().collect() } else { Vec::new() };
         let host = self.host();
@@ -178,7 +180,7 @@ impl Run {
             let advance = if used.committed { Advance::Moved } else { Advance::Nothing };
             let policy = self.retry_policy();
             let attempted = self.attempted(item, verdict, advance, &policy);
-            let claims = self.claims_of(&attempt.selection()[place]);
+            let claims = self.claims_of(&attempt.selection()[index]);
             let (after, effects) = host.ledger().ended(&attempted, claims);
             changes.extend(host.perform(effects, self));
             retry = after;
@@ -189,7 +191,7 @@ impl Run {
             .with_consumed(consumed)
     }
 
-    /// The log as it is to be stored, if it has changed since this was asked last.
+    /// Returns the change that stores the log, if it has changed since the last call.
     pub(super) fn unsaved_log(&self, may_be: impl Fn(&LogEntry) -> bool) -> Option<StateChange> {
         let unsaved = self.notes.unsaved(may_be)?;
         let (host, handler, session) = (self.host(), self.id.handler, self.id.session);

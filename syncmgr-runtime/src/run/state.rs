@@ -1,4 +1,4 @@
-//! What the mutex of a run guards.
+//! The state behind the mutex of a run.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -26,69 +26,68 @@ use crate::session::scope::{Choosing, SessionScope};
 pub(super) struct RunState {
     pub(super) protocol: Protocol,
     pub(super) listing: Listing,
-    /// What was chosen of the handler's items before.
+    /// The earlier choices among the handler's items.
     pub(super) preferences: Preferences,
-    /// What the next attempt is about.
+    /// The items of the next attempt.
     pub(super) wanted: Arc<[SyncItem]>,
-    /// The runs of the same handler that came first, until the items are chosen.
+    /// The earlier runs of the same handler, until the items are chosen.
     pub(super) earlier: Vec<Earlier>,
-    /// What was skipped before there was an attempt to skip it in.
+    /// The items skipped before their attempt began.
     pub(super) skipped: BTreeSet<ItemId>,
     pub(super) stop: Option<CancelReason>,
     pub(super) attempts: Vec<Arc<Attempt>>,
-    /// What is wanted of the run once it rests. Bounded by those who look at the results: each waits for the reply to what
-    /// it asked.
+    /// The requests for the idle run. Bounded by the callers: each waits for its reply.
     pub(super) commands: VecDeque<Command>,
-    /// Whether the run waits for somebody who looks at it.
-    pub(super) resting: bool,
-    /// How often it has come to rest.
-    pub(super) rests: u64,
-    /// Why properties could not be shown.
+    /// `true` while the run waits for requests.
+    pub(super) idle: bool,
+    /// The number of times the run became idle.
+    pub(super) times_idle: u64,
+    /// The reason properties could not be shown.
     pub(super) not_shown: Option<(HResult, String)>,
-    /// Whether the run was let go of.
+    /// `true` once the run is released.
     pub(super) over: bool,
-    /// Why it may not run now, if it may not.
+    /// The reason the run may not run now, if it may not.
     pub(super) hold: Option<Hold>,
-    /// How firmly it was asked for; somebody who looks at its results asks by hand.
-    pub(super) ask: Ask,
-    /// The interrupted sessions it took up, and what was unfinished in them.
-    pub(super) taken_up: Vec<SessionId>,
+    /// The origin of the request. A request for the results raises it to `ByHand`.
+    pub(super) requested_by: Ask,
+    /// The interrupted sessions that the run resumes, and their unfinished items.
+    pub(super) resumed: Vec<SessionId>,
     pub(super) unfinished: BTreeSet<ItemId>,
-    /// Whether its handler was forgotten, and nothing of it is to be stored.
+    /// `true` once the handler was forgotten: nothing about the run is stored.
     pub(super) forgotten: bool,
-    /// Items of which nothing is to be stored.
+    /// The forgotten items, about which nothing is stored.
     pub(super) forgotten_items: BTreeSet<ItemId>,
     pub(super) ending: Option<RunEnding>,
-    /// What the last failed `prepare` means for its items.
+    /// The failure class of the last failed `prepare`.
     pub(super) class: FailureClass,
 }
 
-/// What somebody who looks at a resting run wants. The reply is sent when the run rests again.
+/// A request for an idle run. The reply is sent once the run is idle again.
 pub(crate) struct Command {
     pub(crate) wish: Wish,
     pub(crate) reply: oneshot::Sender<()>,
 }
 
-/// What is wanted of a resting run.
+/// The kinds of requests for an idle run.
 pub(crate) enum Wish {
-    /// Explain this entry.
+    /// Explain this log entry.
     Open(ErrorId),
-    /// Run these items again: a question of theirs was answered.
+    /// Run these items again, after an answer to a question.
     Retry(Vec<ItemId>),
     /// Show properties.
     Properties(Subject),
-    /// Nobody looks any more.
+    /// Close the results.
     Close,
 }
 
-/// A run that came before this one, and how far it was when this one was asked for.
+/// An earlier run and its position when this run was requested.
 pub(super) struct Earlier {
     pub(super) run: Arc<Run>,
     pub(super) attempt: u32,
     pub(super) entry: usize,
 }
 
-/// How far the recording of an attempt is, and what is still being written.
+/// The position of the recording in an attempt, and the pending writes.
 #[derive(Default)]
 pub(super) struct Recorded {
     pub(super) attempt: u32,
@@ -96,7 +95,7 @@ pub(super) struct Recorded {
     pub(super) writes: VecDeque<BoxFuture<'static, SyncResult>>,
 }
 
-/// What a run of this session is for.
+/// Returns the purpose of a run in this session.
 pub(super) fn purpose(scope: &SessionScope, facts: &RunFacts) -> Purpose {
     match scope.terms.choosing {
         Choosing::Explain => Purpose::Explain,
@@ -110,7 +109,7 @@ impl RunState {
         self.attempts.last().expect("a run is made with an attempt").clone()
     }
 
-    pub(super) fn new(purpose: Purpose, ask: Ask) -> Self {
+    pub(super) fn new(purpose: Purpose, requested_by: Ask) -> Self {
         let nothing: Items = std::iter::empty().collect();
         Self {
             protocol: Protocol::new(purpose),
@@ -122,13 +121,13 @@ impl RunState {
             stop: None,
             attempts: Vec::new(),
             commands: VecDeque::new(),
-            resting: false,
-            rests: 0,
+            idle: false,
+            times_idle: 0,
             not_shown: None,
             over: false,
             hold: None,
-            ask,
-            taken_up: Vec::new(),
+            requested_by,
+            resumed: Vec::new(),
             unfinished: BTreeSet::new(),
             forgotten: false,
             forgotten_items: BTreeSet::new(),

@@ -1,4 +1,4 @@
-//! Performs what the host state decides: starts runs, lends workers, lets items with claims begin.
+//! Performs the decisions of the host state: starts runs, grants permits for workers, lets items with claims begin.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,21 +13,21 @@ use syncmgr_core::id::{HandlerId, ItemId};
 use syncmgr_core::sync::Mutex;
 use tokio::sync::Notify;
 
-/// A run, as far as the host admits it.
+/// A run as seen by admission.
 pub(crate) trait Admitted: Send + Sync {
     fn id(&self) -> RunId;
-    /// It may start.
+    /// Starts the run.
     fn start(&self);
-    /// It may use this many more workers. `false` when it has no use for them.
-    fn lend(&self, workers: usize) -> bool;
-    /// An item has its claims. `false` when it no longer waits for them.
+    /// Grants this many more workers. Returns `false` if the run has no use for them.
+    fn grant(&self, workers: usize) -> bool;
+    /// Tells the run that an item has its claims. Returns `false` if the item no longer waits for them.
     fn ready(&self, item: ItemId) -> bool;
 }
 
-/// The host state of a manager, and the runs it knows.
+/// The host state of a manager and its runs.
 pub(crate) struct Admission {
     inner: Mutex<Inner>,
-    /// Whether anybody waits for a worker; read by every worker after each item.
+    /// `true` while a run waits for a worker; read by every worker after each item.
     contended: AtomicBool,
 }
 
@@ -37,15 +37,15 @@ struct Inner {
 }
 
 impl Admission {
-    /// Admits at most `limit` items at once, and so many at once with each of these claims.
+    /// Admits at most `limit` concurrent items, and for each claim at most its capacity.
     pub(crate) fn new(limit: usize, capacities: BTreeMap<Claim, usize>) -> Self {
         let mut host = HostState::new(limit);
         capacities.into_iter().for_each(|(claim, capacity)| host.set_capacity(claim, capacity));
         Self { inner: Mutex::new(Inner { host, runs: BTreeMap::new() }), contended: AtomicBool::new(false) }
     }
 
-    /// Puts the runs of a session into the queue, all at once: sessions that wait for each other's handlers would
-    /// otherwise wait for ever. For each run, calls `before` with those of its handler that come first.
+    /// Queues all runs of a session under one lock: sessions that wait for each other's handlers would otherwise deadlock.
+    /// For each run, calls `before` with the earlier runs of its handler.
     pub(crate) fn request<R: Admitted + 'static>(
         &self,
         runs: &[Arc<R>],
@@ -67,7 +67,7 @@ impl Admission {
         self.perform(grants);
     }
 
-    /// Whether the run may start, and need not wait.
+    /// Returns `true` if the run may start without waiting.
     pub(crate) fn is_current(&self, run: RunId) -> bool {
         self.inner.lock().host.is_current(run)
     }
@@ -75,93 +75,93 @@ impl Admission {
     /// Waits until the requested run may start. Cancel safe: a run that no longer waits leaves the queue.
     pub(crate) async fn wait(&self, run: RunId, started: &Notify) {
         let waiting = Waiting { admission: self, run, entered: false };
-        // A permit of an earlier turn says nothing about this one.
+        // A stored notification may be from an earlier turn.
         while !self.is_current(run) {
             started.notified().await;
         }
         waiting.entered();
     }
 
-    /// The run has ended, or waits for somebody to look at its results.
+    /// Takes the run out of the queue: it has ended or is idle.
     pub(crate) fn leave(&self, run: RunId) {
         let grants = self.decide(|host| host.leave(run));
         self.perform(grants);
         self.inner.lock().runs.remove(&run);
     }
 
-    /// The run could use this many workers. Returns how many it may use at once; others are lent as they become free.
+    /// Requests workers for a run. Returns the number granted immediately; the others are granted as they become free.
     pub(crate) fn want(&self, run: RunId, workers: usize) -> usize {
-        let mut lent = 0;
+        let mut granted = 0;
         let mut grants = self.decide(|host| host.want(run, workers));
         grants.retain(|grant| match grant {
             Grant::Lend(to, workers) if *to == run => {
-                lent += workers;
+                granted += workers;
                 false
             }
             _ => true,
         });
         self.perform(grants);
-        lent
+        granted
     }
 
-    /// Workers of a run have come back.
+    /// Takes back the permits of a run's workers.
     pub(crate) fn give_back(&self, run: RunId, workers: usize) {
         let grants = self.decide(|host| host.give_back(run, workers));
         self.perform(grants);
     }
 
-    /// The run has nothing left to begin.
+    /// Withdraws the run's request for workers: it has nothing left to begin.
     pub(crate) fn want_no_more(&self, run: RunId) {
         self.decide(|host| host.want_no_more(run));
     }
 
-    /// Whether anybody waits for a worker.
+    /// Returns `true` if a run waits for a worker.
     pub(crate) fn is_contended(&self) -> bool {
         self.contended.load(Ordering::Relaxed)
     }
 
-    /// Whether a worker of the run, which has just ended an item, goes to somebody else.
+    /// Returns `true` if a worker that has just ended an item is needed by another run.
     pub(crate) fn gives_way(&self, run: RunId) -> bool {
         let grant = self.decide(|host| host.give_way(run));
         self.perform(grant.into_iter().collect());
         grant.is_some()
     }
 
-    /// Whether the item has its claims; if not it is told when it has.
+    /// Returns `true` if the item has its claims. If not, its run is notified once it has.
     pub(crate) fn claim(&self, item: ItemOfRun, claims: ClaimSet) -> bool {
         self.decide(|host| host.claim(item, claims))
     }
 
-    /// The item has ended, or no longer waits for its claims.
+    /// Releases the claims of an item that has ended or no longer waits for them.
     pub(crate) fn release(&self, item: ItemOfRun) {
         let grants = self.decide(|host| host.release(item));
         self.perform(grants);
     }
 
-    /// The item waits for its turn again.
+    /// Returns an item to the queue.
     pub(crate) fn put_back(&self, item: ItemOfRun) {
         let grants = self.decide(|host| host.put_back(item));
         self.perform(grants);
     }
 
-    /// The item was abandoned and keeps its claims, until what it reports into says that its work has ended.
+    /// Quarantines an abandoned item: it holds its claims until its work has ended.
     pub(crate) fn quarantine(self: &Arc<Self>, item: ItemOfRun, cell: &Arc<ItemCell>) {
         self.decide(|host| host.quarantine(item));
         let (admission, cell) = (Arc::downgrade(self), cell.clone());
-        Arc::new(Lift { admission, cell, handler: item.run.handler, item: item.item }).lift_when_idle();
+        Arc::new(QuarantineEnd { admission, cell, handler: item.run.handler, item: item.item }).lift_when_idle();
     }
 
-    /// The abandoned items whose work is still running.
+    /// Returns the abandoned items whose work is still running.
     pub(crate) fn quarantined(&self) -> Vec<(HandlerId, ItemId)> {
         self.inner.lock().host.quarantined()
     }
 
-    /// Everything that waits, and why.
+    /// Returns everything that waits, with the reasons.
     pub(crate) fn held(&self) -> Vec<Held> {
         self.inner.lock().host.held()
     }
 
-    /// Performs grants. What a run has no use for goes to the next.
+    /// Performs grants. A grant that a run has no use for goes to the next run.
     fn perform(&self, grants: Vec<Grant>) {
         let mut grants = VecDeque::from(grants);
         while let Some(grant) = grants.pop_front() {
@@ -172,7 +172,7 @@ impl Admission {
                     }
                 }
                 Grant::Lend(id, workers) => {
-                    if !self.run(id).is_some_and(|run| run.lend(workers)) {
+                    if !self.run(id).is_some_and(|run| run.grant(workers)) {
                         grants.extend(self.decide(|host| host.give_back(id, workers)));
                     }
                 }
@@ -189,7 +189,7 @@ impl Admission {
         self.inner.lock().runs.get(&run)?.upgrade()
     }
 
-    /// Asks the host state, and keeps what workers look at up to date.
+    /// Takes a decision of the host state, and updates the flag that workers read.
     fn decide<T>(&self, decide: impl FnOnce(&mut HostState) -> T) -> T {
         let mut inner = self.inner.lock();
         let decided = decide(&mut inner.host);
@@ -198,7 +198,7 @@ impl Admission {
     }
 }
 
-/// A run in the queue. Dropped before it has entered, it leaves.
+/// A run in the queue. Leaves the queue if it is dropped before the run has entered.
 struct Waiting<'a> {
     admission: &'a Admission,
     run: RunId,
@@ -219,16 +219,17 @@ impl Drop for Waiting<'_> {
     }
 }
 
-/// Ends the quarantine of an item. It is woken like a task when the item's work has ended.
-struct Lift {
+/// Ends the quarantine of an item. Woken like a task once the item's work has ended.
+struct QuarantineEnd {
     admission: Weak<Admission>,
     cell: Arc<ItemCell>,
     handler: HandlerId,
     item: ItemId,
 }
 
-impl Lift {
-    /// Registered before it looks, so that no end is missed; it may be woken while the work goes on.
+impl QuarantineEnd {
+    /// Ends the quarantine if the work has ended. Registers before the check, so that no end is missed; the waker may fire
+    /// while the work is still running.
     fn lift_when_idle(self: &Arc<Self>) {
         self.cell.wake_when_idle(&waker(self.clone()));
         if !self.cell.is_working() {
@@ -244,7 +245,7 @@ impl Lift {
     }
 }
 
-impl ArcWake for Lift {
+impl ArcWake for QuarantineEnd {
     fn wake_by_ref(lift: &Arc<Self>) {
         lift.lift_when_idle();
     }

@@ -1,4 +1,4 @@
-//! Sessions that nobody asked for in person.
+//! Starts scheduled sessions.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use crate::owner::Owner;
 use crate::session::SessionRequest;
 
 impl Launcher for Owner {
-    /// Starts a session nobody holds.
+    /// Starts a session and drops its handle.
     fn launch(self: Arc<Self>, start: Start) {
         let manager = self.host.id;
         let request = SessionRequest::new(self, start.trigger).because(start.reason, start.ask);
@@ -20,7 +20,7 @@ impl Launcher for Owner {
             }
         };
         if let Err(error) = request.start() {
-            tracing::warn!(%manager, %error, "what was due could not be started");
+            tracing::warn!(%manager, %error, "a scheduled session could not be started");
         }
     }
 }

@@ -1,7 +1,8 @@
-//! Two things: what may run, in [`admission`], and what starts by itself.
+//! Admission of runs and the scheduler.
 //!
-//! [`HostState`](syncmgr_core::decision::host::HostState) and [`RetryLedger`] decide. Here is what performs the decisions of the
-//! ledger; [`task`] waits for its next deadline, [`launch`] starts the sessions it wants.
+//! [`HostState`](syncmgr_core::decision::host::HostState) and [`RetryLedger`] decide; [`admission`] performs the decisions
+//! of the former, this module those of the latter. [`task`] waits for the ledger's next deadline, [`launch`] starts the
+//! sessions it requests.
 
 pub(crate) mod admission;
 mod launch;
@@ -20,28 +21,28 @@ use tokio::task::AbortHandle;
 
 use crate::host::Host;
 
-/// The retry ledger of a manager, and the task that waits for its deadlines.
+/// The retry ledger of a manager and the task that waits for its deadlines.
 pub(crate) struct Scheduler {
     ledger: Mutex<RetryLedger>,
-    /// Notified when the task is to look again.
+    /// Notified when the task is to check the ledger again.
     wake: Notify,
     task: Mutex<Option<AbortHandle>>,
 }
 
-/// Starts the sessions nobody asked for in person.
+/// Starts scheduled sessions.
 pub(crate) trait Launcher: Send + Sync {
     fn launch(self: Arc<Self>, start: Start);
 }
 
-/// The log of a run, as far as a decision changes it.
+/// The log of a run as changed by decisions.
 pub(crate) trait RunLog {
-    /// Adds a question, in place of the entry with its id.
+    /// Adds a question, replacing the entry with its id.
     fn ask(&self, question: LogEntry);
-    /// Takes out what asks something of an item.
+    /// Removes the open questions of an item.
     fn settle(&self, item: ItemId);
 }
 
-/// Where no run is concerned: none of these decisions asks or settles anything.
+/// The log for decisions without a run, which neither ask nor settle anything.
 pub(crate) struct NoLog;
 
 impl RunLog for NoLog {
@@ -56,18 +57,18 @@ impl Scheduler {
 }
 
 impl Host {
-    /// The retry ledger. What it decides is [performed](Self::perform) once its lock is free.
+    /// Locks the retry ledger. [Perform](Self::perform) its decisions after the lock is released.
     pub(crate) fn ledger(&self) -> MutexGuard<'_, RetryLedger> {
         self.scheduler.ledger.lock()
     }
 
-    /// Tells the ledger of something that has happened now.
+    /// Passes an event to the ledger, with the current time.
     pub(crate) fn decide<T>(&self, event: impl FnOnce(&mut RetryLedger, SystemTime) -> T) -> T {
         let now = self.now().wall;
         event(&mut self.ledger(), now)
     }
 
-    /// Performs what was decided about a run. What is to be stored is returned, for one write with what else has changed.
+    /// Performs decisions about a run. Returns the changes to store, for one write together with others.
     #[must_use = "store the changes"]
     pub(crate) fn perform(self: &Arc<Self>, effects: Vec<Effect>, log: &dyn RunLog) -> Vec<StateChange> {
         let mut changes = Vec::new();
@@ -78,7 +79,7 @@ impl Host {
                 Effect::Settle(item) => log.settle(item),
                 Effect::Wake => self.wake_scheduler(),
                 Effect::Start(start) => {
-                    // What was stored before it began must not overwrite what it stores.
+                    // Stored first, so as not to overwrite changes of the new session.
                     self.store_all(std::mem::take(&mut changes));
                     self.launch(start);
                 }
@@ -87,13 +88,13 @@ impl Host {
         changes
     }
 
-    /// Performs what was decided apart from any run, and stores the changes.
+    /// Performs decisions without a run, and stores the changes.
     pub(crate) fn follow(self: &Arc<Self>, effects: Vec<Effect>) {
         let changes = self.perform(effects, &NoLog);
         self.store_all(changes);
     }
 
-    /// Has the scheduler look again, and makes it where there is none. Without a runtime nothing can be started.
+    /// Wakes the scheduler, and starts it if it is not running. Has no effect outside a runtime.
     fn wake_scheduler(self: &Arc<Self>) {
         self.scheduler.wake.notify_one();
         self.run_scheduler();

@@ -1,4 +1,4 @@
-//! One task with one timer waits for the ledger's deadlines and for changes of the environment.
+//! The scheduler task: one timer for the ledger's deadlines, and changes of the environment.
 
 use std::future::pending;
 use std::sync::Arc;
@@ -11,11 +11,11 @@ use tokio::time::{Instant, sleep_until};
 use crate::clock::later;
 use crate::host::Host;
 
-/// How often the time of day is looked at while waiting: it goes on while the machine sleeps, and our timer does not.
-const LOOK_AT_CLOCK: Duration = Duration::from_secs(60);
+/// The interval at which the time of day is checked. It advances while the machine sleeps; the timer does not.
+const CLOCK_CHECK: Duration = Duration::from_secs(60);
 
 impl Host {
-    /// Runs the scheduler, unless it runs already, the manager has shut down, or there is no runtime here.
+    /// Starts the scheduler, unless it is running, the manager has shut down, or there is no current runtime.
     pub(crate) fn run_scheduler(self: &Arc<Self>) {
         let Ok(runtime) = Handle::try_current() else { return };
         let mut running = self.scheduler.task.lock();
@@ -29,7 +29,7 @@ impl Host {
 
 struct Task {
     host: Arc<Host>,
-    /// What is waited for, and until when by our own clock.
+    /// The awaited deadline, as time of day and as an instant of the runtime's clock.
     deadline: Option<(SystemTime, Instant)>,
 }
 
@@ -54,15 +54,15 @@ impl Task {
         }
     }
 
-    /// Starts what is due, by the time of day or by what was waited.
+    /// Starts everything that is due, by the time of day or by the elapsed timer.
     fn tick(&self) {
-        let waited_for = self.deadline.filter(|(_, at)| *at <= Instant::now()).map(|(deadline, _)| deadline);
+        let elapsed = self.deadline.filter(|(_, at)| *at <= Instant::now()).map(|(deadline, _)| deadline);
         let facts = self.host.ports.facts.now();
-        let effects = self.host.decide(|ledger, now| ledger.tick(waited_for, facts, now));
+        let effects = self.host.decide(|ledger, now| ledger.tick(elapsed, facts, now));
         self.host.follow(effects);
     }
 
-    /// Resolves when something may be due.
+    /// Resolves once something may be due.
     async fn deadline(&mut self) {
         let (deadline, now) = self.host.decide(|ledger, now| (ledger.next_deadline(), ledger.time(now)));
         let Some(deadline) = deadline else { return pending().await };
@@ -71,6 +71,6 @@ impl Task {
             _ => later(Instant::now(), deadline.duration_since(now).unwrap_or_default()),
         };
         self.deadline = Some((deadline, at));
-        sleep_until(at.min(Instant::now() + LOOK_AT_CLOCK)).await;
+        sleep_until(at.min(Instant::now() + CLOCK_CHECK)).await;
     }
 }

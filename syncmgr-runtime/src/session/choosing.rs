@@ -1,4 +1,4 @@
-//! How the items of a session are chosen, by a person or a program.
+//! The choice of a session's items, by the user or by the application.
 
 use std::collections::BTreeSet;
 use std::panic::AssertUnwindSafe;
@@ -16,7 +16,7 @@ use crate::chooser::Chosen;
 use crate::run::Run;
 
 impl SessionShared {
-    /// Every run has made its offer or is over.
+    /// Returns `true` once every run has made its offer or is idle.
     pub(super) fn is_collected(&self) -> bool {
         let state = self.lock();
         let settled = |run: &Arc<Run>| run.is_at_rest() || self.offers().contains_key(&run.id().handler);
@@ -34,14 +34,14 @@ impl SessionShared {
             () = stopped => Chosen::new(),
             chosen = AssertUnwindSafe(chooser.choose(&offers)).catch_unwind() => match chosen {
                 Ok(Some(chosen)) => self.remember(&offers, chosen).await,
-                // Given up: nothing runs, and nothing is remembered.
+                // Cancelled by the user: nothing runs, and no choice is stored.
                 Ok(None) => Chosen::new(),
                 Err(panic) => self.chooser_panicked(&panic_text(panic)),
             },
         }
     }
 
-    /// A chooser that panics has chosen nothing, and each handler's log says why.
+    /// Logs the panic to every handler and chooses nothing.
     fn chooser_panicked(&self, text: &str) -> Chosen {
         for run in self.runs() {
             run.log(LogEntry::new(LogLevel::Error, format!("nothing was chosen: the chooser panicked: {text}")));
@@ -49,7 +49,7 @@ impl SessionShared {
         Chosen::new()
     }
 
-    /// What a person chose is what they prefer.
+    /// Stores the choice as the user's preference.
     async fn remember(&self, offers: &[Offer], wanted: Chosen) -> Chosen {
         let (mut chosen, mut changes) = (Chosen::new(), Vec::new());
         for offer in offers {
@@ -59,22 +59,23 @@ impl SessionShared {
             chosen.insert(offer.handler, runs);
             self.report_unknown(offer.handler, &unknown);
         }
-        // Stored before anything begins, so that what goes on after a crash is what was chosen.
+        // Stored before any item begins, so that a session that resumes after a crash has the same choice.
         if let Err(error) = self.host.write(changes).await {
-            tracing::error!(manager = %self.host.id, error = %one_line(&error), "what was chosen was not stored");
+            tracing::error!(manager = %self.host.id, error = %one_line(&error), "the choice of items was not stored");
         }
         chosen
     }
 
-    /// What was chosen of a handler is kept for the next session (R56).
+    /// Returns the change that stores the choice of a handler's items for the next session.
     fn choice(&self, offer: &Offer, wanted: &BTreeSet<ItemId>) -> Option<StateChange> {
+        // R56.
         let choices = Preferences::default().remember(offer, wanted);
         let items = choices.into_iter().map(|(item, state)| (item, Some(state))).collect();
         let forgotten = self.run(offer.handler).is_none_or(|run| run.is_forgotten());
         (!forgotten).then_some(StateChange::Choices { handler: offer.handler, items })
     }
 
-    /// Ids the chooser named and nobody offered are told, not dropped in silence.
+    /// Logs ids that the chooser returned but the handler did not offer.
     fn report_unknown(&self, handler: HandlerId, unknown: &[ItemId]) {
         let Some(run) = self.run(handler) else { return };
         for item in unknown {

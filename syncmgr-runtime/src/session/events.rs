@@ -1,4 +1,4 @@
-//! What happens in a session, as a stream.
+//! The stream of a session's events.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::pin::Pin;
@@ -19,23 +19,23 @@ use super::life::SessionShared;
 use crate::attempt::Attempt;
 use crate::ending::RunChange;
 use crate::owner::Owner;
-use crate::run::{Note, Placed, Run};
+use crate::run::{Note, PositionedNote, Run};
 
-/// How often progress is sampled for a stream of events.
+/// The interval at which progress is sampled for a stream of events.
 const FRAME: Duration = Duration::from_millis(100);
 
-/// How many journal entries are read under one lock.
+/// The number of journal entries read under one lock.
 const BATCH: usize = 256;
 
-/// Something that happened in a session.
+/// An event in a session.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum SessionEvent {
-    /// A handler's run went on to something else.
+    /// A handler's run has changed its state.
     Run {
         /// The handler.
         handler: HandlerId,
-        /// What it does now.
+        /// The new state.
         change: RunChange,
     },
     /// An item began.
@@ -44,16 +44,16 @@ pub enum SessionEvent {
         handler: HandlerId,
         /// The item.
         item: ItemId,
-        /// Its name.
+        /// The item's name.
         name: Arc<str>,
     },
-    /// An item reported progress. Sampled: reports in between are not seen.
+    /// An item reported progress. Sampled: reports between two samples are dropped.
     Progress {
         /// The handler.
         handler: HandlerId,
         /// The item.
         item: ItemId,
-        /// What it reported last.
+        /// The latest progress.
         state: ProgressState,
     },
     /// An item ended.
@@ -62,7 +62,7 @@ pub enum SessionEvent {
         handler: HandlerId,
         /// The item.
         item: ItemId,
-        /// How.
+        /// The outcome.
         outcome: Outcome,
     },
     /// An entry was added to a handler's log.
@@ -72,33 +72,33 @@ pub enum SessionEvent {
         /// The entry.
         entry: Arc<LogEntry>,
     },
-    /// Nothing goes on any more. More may follow if somebody opens an error; the stream ends when the session is closed.
+    /// The session is idle. More events follow if the user opens an error; the stream ends once the session is closed.
     Rested,
 }
 
-/// The events of a session, from its beginning on.
+/// The events of a session, from its start on.
 ///
-/// A [`Stream`], and [`next`](Self::next) without importing one. What happened to items and runs is complete and in
-/// order for each handler, however late it is read; progress is sampled ten times a second. Reading costs the session
-/// nothing: the stream reads the runs' journals at its own pace.
-#[must_use = "events are lost on whoever does not poll the stream"]
+/// A [`Stream`]; [`next`](Self::next) works without importing the trait. The events of items and runs are complete and,
+/// for each handler, in order, however late they are read; progress is sampled ten times a second. Reading costs the
+/// session nothing: the stream reads the runs' journals at its own pace.
+#[must_use = "the stream yields no events unless it is polled"]
 pub struct Events {
     session: Arc<SessionShared>,
-    /// Whoever watches a session keeps its manager.
+    /// Keeps the manager alive.
     _manager: Arc<Owner>,
     cursors: BTreeMap<HandlerId, Cursor>,
     ready: VecDeque<SessionEvent>,
-    /// Made at the first read, which is inside a runtime.
+    /// Created at the first read, which is inside a runtime.
     frame: Option<Interval>,
     shown: BTreeMap<(HandlerId, ItemId), ProgressState>,
-    /// A woken stream gives the session's workers a turn before it reads, so that it reads many entries at once.
+    /// A woken stream yields to the session's workers once before it reads, so that it reads many entries together.
     yielded: bool,
-    /// How often runs had come to rest when the stream said so last.
-    rested: Option<u64>,
+    /// The number of idle periods at the last idle event.
+    last_idle: Option<u64>,
     changes: Pin<Box<OwnedNotified>>,
 }
 
-/// How far a stream has read in a run.
+/// The stream's position in a run.
 #[derive(Clone, Copy, Default)]
 struct Cursor {
     attempt: u32,
@@ -117,11 +117,11 @@ impl Events {
             frame: None,
             shown: BTreeMap::new(),
             yielded: false,
-            rested: None,
+            last_idle: None,
         }
     }
 
-    /// The next event; `None` once the session is closed. Cancel safe.
+    /// Returns the next event, or `None` once the session is closed. Cancel safe.
     pub async fn next(&mut self) -> Option<SessionEvent> {
         std::future::poll_fn(|cx| self.poll_event(cx)).await
     }
@@ -136,10 +136,10 @@ impl Events {
                 return Poll::Pending;
             }
             let over = self.session.is_over();
-            let rests = self.session.times_rested();
-            let resting = self.session.lasted().is_some() && self.session.is_at_rest();
+            let idle_count = self.session.times_idle();
+            let idle = self.session.time_to_idle().is_some() && self.session.is_at_rest();
             self.read_runs(cx);
-            self.note_rest(resting.then_some(rests));
+            self.note_idle(idle.then_some(idle_count));
             if !self.ready.is_empty() {
                 continue;
             }
@@ -152,7 +152,7 @@ impl Events {
             }
             let framed = self.frame.get_or_insert_with(frames).poll_tick(cx).is_ready();
             if framed {
-                // Sampled before the journals are read, so that what is shown has begun.
+                // Sampled before the journals are read: an item's `Began` event precedes its progress.
                 let samples = self.sample();
                 self.read_runs(cx);
                 let ready = &self.ready;
@@ -174,15 +174,15 @@ impl Events {
         }
     }
 
-    /// Says that the session rests, once for each time it comes to rest.
-    fn note_rest(&mut self, rests: Option<u64>) {
-        if rests.is_some() && rests != self.rested {
-            self.rested = rests;
+    /// Emits one idle event for each time the session becomes idle.
+    fn note_idle(&mut self, idle_count: Option<u64>) {
+        if idle_count.is_some() && idle_count != self.last_idle {
+            self.last_idle = idle_count;
             self.ready.push_back(SessionEvent::Rested);
         }
     }
 
-    /// What has changed since the last frame.
+    /// Returns the progress that has changed since the last frame.
     fn sample(&mut self) -> Vec<SessionEvent> {
         let (mut samples, mut shown) = (Vec::new(), BTreeMap::new());
         for run in self.session.runs() {
@@ -200,7 +200,7 @@ impl Events {
     }
 }
 
-/// Whether `event` is the end of the item that `sample` shows.
+/// Returns `true` if `event` is the end of the item in `sample`.
 fn ends(event: &SessionEvent, sample: &SessionEvent) -> bool {
     match (event, sample) {
         (SessionEvent::Ended { handler, item, .. }, SessionEvent::Progress { handler: of, item: shown, .. }) => {
@@ -224,14 +224,14 @@ impl Stream for Events {
     }
 }
 
-/// Reads on in a run. `false` when there is nothing more; the stream is then woken when there is.
+/// Reads the next events of a run. Returns `false` if there are none yet; the stream is woken once there are.
 fn read(run: &Run, cursor: &mut Cursor, ready: &mut VecDeque<SessionEvent>, cx: &mut Context<'_>) -> bool {
     let attempts = run.attempts();
     let attempt = &attempts[cursor.attempt as usize];
     attempt.observe(cx.waker());
     let entries = attempt.journal(cursor.entry, BATCH);
     let read_to = cursor.entry + entries.len();
-    // Looked up after the entries, and once: what was noted before one of them is there by now.
+    // Looked up once, after the entries: every note that precedes one of them exists by now.
     let mut next = run.notes().at(cursor.note);
     for entry in &entries {
         take_notes(run, cursor, Some(cursor.entry), &mut next, ready);
@@ -249,25 +249,26 @@ fn read(run: &Run, cursor: &mut Cursor, ready: &mut VecDeque<SessionEvent>, cx: 
     !entries.is_empty()
 }
 
-/// Takes the notes that belong into this attempt and before this entry of its journal, beginning with `next`.
+/// Takes the notes that precede this entry of the attempt's journal, starting with `next`.
 fn take_notes(
     run: &Run,
     cursor: &mut Cursor,
     entry: Option<usize>,
-    next: &mut Option<Placed>,
+    next: &mut Option<PositionedNote>,
     ready: &mut VecDeque<SessionEvent>,
 ) {
     let handler = run.id().handler;
     let attempt = cursor.attempt;
-    let due = |placed: &mut Placed| {
-        placed.attempt < attempt || placed.attempt == attempt && entry.is_none_or(|entry| placed.after <= entry)
+    let due = |positioned: &mut PositionedNote| {
+        positioned.attempt < attempt
+            || positioned.attempt == attempt && entry.is_none_or(|entry| positioned.after <= entry)
     };
-    while let Some(placed) = next.take_if(due) {
-        ready.push_back(match placed.note {
+    while let Some(positioned) = next.take_if(due) {
+        ready.push_back(match positioned.note {
             Note::Run(change) => SessionEvent::Run { handler, change },
             Note::Logged(entry) => SessionEvent::Logged { handler, entry },
-            Note::Apart(apart) => {
-                SessionEvent::Ended { handler, item: apart.item.id(), outcome: apart.verdict.outcome }
+            Note::Apart(not_run) => {
+                SessionEvent::Ended { handler, item: not_run.item.id(), outcome: not_run.verdict.outcome }
             }
         });
         cursor.note += 1;

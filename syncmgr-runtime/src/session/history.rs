@@ -1,4 +1,4 @@
-//! A session as it is remembered.
+//! The session's records in the store.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ use crate::ending::RunEnding;
 use crate::host::Records;
 
 impl SessionShared {
-    /// Remembers that the session began: if its process ends before it does, it was interrupted.
+    /// Records the start of the session. A session without a recorded end was interrupted.
     pub(super) fn record_begin(&self, asked: Vec<RunRequest>) {
         if self.is_remembered() {
             let record = SessionRecord::new(self.id, self.host.id, self.terms.trigger, self.began.wall, asked);
@@ -21,7 +21,7 @@ impl SessionShared {
         }
     }
 
-    /// Remembers how the session went, and waits until that is stored.
+    /// Records the outcome of the session, and waits until it is stored.
     pub(super) async fn record_end(&self) {
         if !self.is_remembered() {
             return;
@@ -33,14 +33,14 @@ impl SessionShared {
         }
     }
 
-    /// The session was cut short in order: its manager is gone, and the process is not.
+    /// Records the end of a session whose task was dropped early.
     pub(super) fn record_cut(&self) {
         if self.is_remembered() {
             self.host.store(self.ended(Course::Eventful));
         }
     }
 
-    /// Whether the store keeps a history: where it ends with the manager there is nobody to read it.
+    /// Returns `true` if the store keeps a history. A store that ends with the manager needs none.
     fn is_remembered(&self) -> bool {
         self.host.records == Records::All
     }
@@ -51,11 +51,11 @@ impl SessionShared {
     }
 
     fn course(&self) -> Course {
-        let as_it_should = |ending: Option<RunEnding>| {
+        let ended_cleanly = |ending: Option<RunEnding>| {
             matches!(ending, Some(RunEnding::Completed | RunEnding::Declined | RunEnding::NothingToDo))
         };
-        let smooth = self.outcomes().keys().all(|outcome| *outcome == Outcome::Succeeded);
-        match smooth && self.runs().iter().all(|run| as_it_should(run.ending())) {
+        let all_succeeded = self.outcomes().keys().all(|outcome| *outcome == Outcome::Succeeded);
+        match all_succeeded && self.runs().iter().all(|run| ended_cleanly(run.ending())) {
             true => Course::Smooth,
             false => Course::Eventful,
         }

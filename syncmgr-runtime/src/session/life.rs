@@ -16,7 +16,7 @@ use super::scope::{Choosing, SessionScope, SessionTerms};
 use crate::chooser::Chosen;
 use crate::host::Host;
 use crate::meter;
-use crate::run::life::RunLife;
+use crate::run::life::RunTask;
 use crate::run::{Run, Wish};
 use crate::tasks::Tasks;
 use crate::trace;
@@ -31,15 +31,16 @@ pub(crate) struct SessionShared {
 #[derive(Default)]
 pub(super) struct SessionState {
     pub(super) runs: Vec<Arc<Run>>,
-    /// How many handles there are that were made apart from each other.
+    /// The number of independent handles; clones of a handle count once.
     holders: usize,
     pub(super) stop: Option<CancelReason>,
-    /// What is to be remembered of the session once somebody has chosen.
+    /// The runs to record once the items are chosen.
     asked: Vec<RunRequest>,
-    /// Nobody holds the session, or somebody has closed it: its runs are let go of when they rest.
+    /// `true` once the last handle is dropped or the session is closed: its runs are released when they are idle.
     closing: bool,
-    lasted: Option<Duration>,
-    /// The lives of the session and its runs.
+    /// The time until every run was idle for the first time.
+    time_to_idle: Option<Duration>,
+    /// The tasks of the session and its runs.
     tasks: Vec<AbortHandle>,
     over: bool,
 }
@@ -52,15 +53,15 @@ impl Deref for SessionShared {
     }
 }
 
-/// The life of a session. One that is cut short, because its task was aborted or its runtime is gone, is over all the
-/// same for those who wait.
-struct Life(Arc<SessionShared>);
+/// The task of a session. If it is dropped early, because it was aborted or its runtime has shut down, it ends the
+/// session, so that all waits end.
+struct SessionTask(Arc<SessionShared>);
 
-impl Drop for Life {
+impl Drop for SessionTask {
     fn drop(&mut self) {
         if !self.0.is_over() {
             self.0.set_chosen(Chosen::new());
-            if self.0.lasted().is_none() {
+            if self.0.time_to_idle().is_none() {
                 self.0.record_cut();
             }
             self.0.finish();
@@ -69,7 +70,7 @@ impl Drop for Life {
 }
 
 impl SessionShared {
-    /// A session that is about to begin. `None` once the manager was shut down.
+    /// Creates a session that has not begun. Returns `None` once the manager is shut down.
     pub(super) fn open(
         host: Arc<Host>,
         open: Arc<OpenSessions>,
@@ -93,11 +94,11 @@ impl SessionShared {
         self.lock().runs.iter().find(|run| run.id().handler == handler).cloned()
     }
 
-    /// Takes the runs and begins. What was stopped meanwhile begins stopped.
+    /// Takes the runs and begins. A session that was stopped meanwhile begins stopped.
     pub(crate) fn begin(self: &Arc<Self>, runs: Vec<Arc<Run>>, asked: Vec<RunRequest>) {
         match self.terms.choosing {
-            // Until somebody has chosen there is nothing to finish.
-            Choosing::Ask => self.lock().asked = asked,
+            // Recorded once the items are chosen: until then there is nothing to finish.
+            Choosing::ByChooser => self.lock().asked = asked,
             _ => self.record_begin(asked),
         }
         trace::session_began(&self.span, self.host.id, self.id, self.terms.trigger, runs.len());
@@ -109,7 +110,7 @@ impl SessionShared {
         if let Some(reason) = stop {
             runs.iter().for_each(|run| run.stop(reason));
         }
-        // Whoever lets go of a session last drops its handlers: not while the host decides.
+        // The last reference to a session drops its handlers, so it is dropped outside the host's lock.
         let mut earlier_sessions = Vec::new();
         self.host.admission.request(&runs, self.terms.priority, |run, earlier| {
             let sessions: Vec<_> = earlier.iter().filter_map(|run| self.open.get(run.session)).collect();
@@ -119,10 +120,10 @@ impl SessionShared {
         drop(earlier_sessions);
         let mut tasks = Vec::new();
         for run in runs {
-            tasks.push(self.tasks.spawn(Box::pin(RunLife(run).live())));
+            tasks.push(self.tasks.spawn(Box::pin(RunTask(run).live())));
         }
-        let life = Life(self.clone());
-        tasks.push(self.tasks.spawn(Box::pin(async move { life.0.live().await })));
+        let task = SessionTask(self.clone());
+        tasks.push(self.tasks.spawn(Box::pin(async move { task.0.live().await })));
         if let Some(deadline) = self.terms.deadline {
             let session = self.clone();
             tasks.push(self.tasks.spawn(Box::pin(async move { session.stop_at(deadline).await })));
@@ -130,67 +131,68 @@ impl SessionShared {
         self.lock().tasks = tasks;
     }
 
-    /// Stops the session when its time is up.
+    /// Stops the session at its deadline.
     async fn stop_at(&self, deadline: SystemTime) {
         let left = deadline.duration_since(self.began.wall).unwrap_or_default();
         tokio::select! {
             biased;
-            () = self.until(|| self.lasted().is_some()) => {}
+            () = self.until(|| self.time_to_idle().is_some()) => {}
             () = tokio::time::sleep(left) => self.stop(CancelReason::SessionStopped),
         }
     }
 
-    /// The life of a session: collect, choose, wait until every run rests, close. Whenever all rest, connections are not
-    /// needed any more (R138); a retry brings them up again.
+    /// Drives the session: collects offers, chooses items, waits until every run is idle, closes. Whenever all runs are
+    /// idle, the connections are closed; a retry establishes them again.
     async fn live(&self) {
         self.until(|| self.is_collected()).await;
         let chosen = self.choose_among_offers().await;
-        if matches!(self.terms.choosing, Choosing::Ask) {
+        if matches!(self.terms.choosing, Choosing::ByChooser) {
             let asked = std::mem::take(&mut self.lock().asked);
             self.record_begin(asked);
         }
         self.set_chosen(chosen);
         self.until(|| self.is_at_rest()).await;
-        self.rests().await;
+        self.became_idle().await;
         self.changed();
-        let mut rested = None;
+        let mut idle_count = None;
         while !self.lock().closing || !self.is_at_rest() {
-            self.until(|| self.is_at_rest() && self.has_news(rested)).await;
-            rested = Some(self.times_rested());
+            self.until(|| self.is_at_rest() && self.has_news(idle_count)).await;
+            idle_count = Some(self.times_idle());
+            // R138.
             self.connections.close();
-            self.until(|| self.has_news(rested)).await;
+            self.until(|| self.has_news(idle_count)).await;
         }
         for run in self.runs() {
-            // A run that is over has nobody to reply.
+            // A run that is over sends no reply.
             let _ = run.ask(Wish::Close).await;
         }
         self.until(|| self.runs().iter().all(|run| run.is_over())).await;
         self.finish();
     }
 
-    /// Whether runs have come to rest again, or somebody wants the session closed.
-    fn has_news(&self, rested: Option<u64>) -> bool {
-        self.lock().closing || rested != Some(self.times_rested())
+    /// Returns `true` if runs have become idle again, or the session is to be closed.
+    fn has_news(&self, idle_count: Option<u64>) -> bool {
+        self.lock().closing || idle_count != Some(self.times_idle())
     }
 
-    /// Every run rests for the first time.
-    async fn rests(&self) {
-        let lasted = self.host.now().mono.saturating_sub(self.began.mono);
-        self.host.lasting.record(lasted);
+    /// Records that every run is idle for the first time.
+    async fn became_idle(&self) {
+        let duration = self.host.now().mono.saturating_sub(self.began.mono);
+        self.host.lasting.record(duration);
         self.record_end().await;
-        self.lock().lasted = Some(lasted);
-        trace::session_rests(&self.span, self.host.id, self.id, lasted);
-        meter::session(self.terms.trigger, lasted);
+        self.lock().time_to_idle = Some(duration);
+        trace::session_rests(&self.span, self.host.id, self.id, duration);
+        meter::session(self.terms.trigger, duration);
     }
 
-    /// The session is over.
+    /// Ends the session.
     fn finish(&self) {
         self.connections.close();
         self.open.remove(self.id);
-        let lasted = self.lasted().unwrap_or_else(|| self.host.now().mono.saturating_sub(self.began.mono));
+        let duration = self.time_to_idle().unwrap_or_else(|| self.host.now().mono.saturating_sub(self.began.mono));
         {
             let mut state = self.lock();
-            state.lasted = Some(lasted);
+            state.time_to_idle = Some(duration);
             state.over = true;
         }
         self.changed();
@@ -216,7 +218,7 @@ impl SessionShared {
         self.runs().iter().for_each(|run| run.apply_pause());
     }
 
-    /// Drops the session's tasks where they stand. What they leave open is closed by their lives.
+    /// Aborts the session's tasks. Dropping them closes what they leave open.
     pub(crate) fn abort(&self) {
         let tasks = std::mem::take(&mut self.lock().tasks);
         tasks.iter().for_each(AbortHandle::abort);
@@ -226,14 +228,14 @@ impl SessionShared {
         self.lock().holders += 1;
     }
 
-    /// How many are left.
+    /// Removes a handle and returns the number of handles left.
     pub(crate) fn remove_holder(&self) -> usize {
         let mut state = self.lock();
         state.holders -= 1;
         state.holders
     }
 
-    /// The results are not needed any more; what runs goes on to its end.
+    /// Closes the results; running items continue to their end.
     pub(crate) fn close(&self) {
         self.lock().closing = true;
         self.changed();
@@ -243,18 +245,18 @@ impl SessionShared {
         self.runs().iter().all(|run| run.is_at_rest())
     }
 
-    /// How often runs have come to rest.
-    pub(crate) fn times_rested(&self) -> u64 {
-        self.runs().iter().map(|run| run.rests()).sum()
+    /// Returns the number of times runs have become idle.
+    pub(crate) fn times_idle(&self) -> u64 {
+        self.runs().iter().map(|run| run.times_idle()).sum()
     }
 
     pub(crate) fn is_over(&self) -> bool {
         self.lock().over
     }
 
-    /// How long the session took until every run rested for the first time.
-    pub(crate) fn lasted(&self) -> Option<Duration> {
-        self.lock().lasted
+    /// Returns the time until every run was idle for the first time.
+    pub(crate) fn time_to_idle(&self) -> Option<Duration> {
+        self.lock().time_to_idle
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, SessionState> {

@@ -1,4 +1,4 @@
-//! Sessions: the handle of somebody who started one.
+//! Sessions and their handles.
 
 mod choosing;
 mod connections;
@@ -26,10 +26,10 @@ use crate::owner::Owner;
 use crate::report::Report;
 use crate::run::{Run, Wish};
 
-/// A session that was started: watch it, skip items, stop it, read its report.
+/// A handle to a started session: observe it, skip items, stop it, read its report.
 ///
-/// Cloning gives another handle of the same session. When the last handle is dropped the session goes on to its end by
-/// itself; its results are closed then. To stop it with the handle, see [`stop_on_drop`](Self::stop_on_drop).
+/// Clones share the session. When the last handle is dropped, the session still runs to its end and then closes its
+/// results. To stop it instead, see [`stop_on_drop`](Self::stop_on_drop).
 ///
 /// ```
 /// # use syncmgr_setting::*;
@@ -49,10 +49,10 @@ pub struct Session {
     handle: Arc<Handle>,
 }
 
-/// What all handles share; dropped with the last of them.
+/// The state shared by all clones of a handle; dropped with the last one.
 struct Handle {
     session: Arc<SessionShared>,
-    /// Whoever holds a session keeps its manager.
+    /// Keeps the manager alive.
     manager: Arc<Owner>,
 }
 
@@ -74,22 +74,22 @@ impl Session {
         &self.handle.session
     }
 
-    /// The session's number.
+    /// Returns the session's id.
     pub fn id(&self) -> SessionId {
         self.shared().id
     }
 
-    /// What started it.
+    /// Returns the trigger that started the session.
     pub fn trigger(&self) -> Trigger {
         self.shared().terms.trigger
     }
 
-    /// Why there is a session.
+    /// Returns the reason for the session.
     pub fn reason(&self) -> StartReason {
         self.shared().terms.reason
     }
 
-    /// What happens in the session, from its beginning on.
+    /// Returns the stream of the session's events, from its start on.
     ///
     /// ```
     /// # use syncmgr_setting::*;
@@ -115,7 +115,7 @@ impl Session {
         Events::new(self.shared().clone(), self.handle.manager.clone())
     }
 
-    /// What the running items reported last.
+    /// Returns the latest progress of each running item.
     ///
     /// ```
     /// # use syncmgr_setting::*;
@@ -126,7 +126,7 @@ impl Session {
     /// # let mut events = session.events();
     /// # while !matches!(events.next().await, Some(SessionEvent::Progress { .. })) {}
     /// let (_handler, _item, state) = session.progress().remove(0);
-    /// assert_eq!((state.value, state.fraction()), (1, None)); // nobody knows how much there is
+    /// assert_eq!((state.value, state.fraction()), (1, None)); // the total is unknown
     /// # session.stop();
     /// # session.finish().await;
     /// # Ok(())
@@ -141,9 +141,9 @@ impl Session {
         self.shared().runs().iter().flat_map(of_run).collect()
     }
 
-    /// Skips an item: one that has not begun ends at once, one that is running is told and ends within its grace.
+    /// Skips an item. A queued item ends immediately; a running item is cancelled and ends within its grace period.
     ///
-    /// Skipping an item that has ended changes nothing.
+    /// Skipping an item that has ended has no effect.
     ///
     /// ```
     /// # use syncmgr_setting::*;
@@ -166,7 +166,7 @@ impl Session {
     /// ```
     ///
     /// # Errors
-    /// When the handler is not part of the session, or has listed no such item.
+    /// Returns an error if the handler is not part of the session or has not listed the item.
     pub fn skip(&self, handler: HandlerId, item: ItemId) -> Result<(), SessionError> {
         let run = self.run(handler)?;
         if !run.has_item(item) {
@@ -176,7 +176,7 @@ impl Session {
         Ok(())
     }
 
-    /// Stops every item of a handler. Other handlers go on (R112).
+    /// Stops every item of a handler. Other handlers continue.
     ///
     /// ```
     /// # use syncmgr_setting::*;
@@ -184,7 +184,7 @@ impl Session {
     /// let manager = SyncManager::new();
     /// let (_mail, feed) = (manager.register(Mail)?, manager.register(Feed)?);
     /// let session = manager.update_all()?;
-    /// session.stop_handler(feed)?; // mail goes on
+    /// session.stop_handler(feed)?; // mail continues
     /// let report = session.finish().await;
     /// assert_eq!(report.items().filter(|item| item.outcome == Outcome::Succeeded).count(), 2);
     /// # Ok(())
@@ -193,7 +193,9 @@ impl Session {
     /// ```
     ///
     /// # Errors
-    /// When the handler is not part of the session.
+    /// Returns an error if the handler is not part of the session.
+    ///
+    /// See also: R112.
     pub fn stop_handler(&self, handler: HandlerId) -> Result<(), SessionError> {
         self.run(handler)?.stop(CancelReason::HandlerStopped);
         Ok(())
@@ -204,9 +206,9 @@ impl Session {
         self.shared().stop(CancelReason::SessionStopped);
     }
 
-    /// No new item of this session begins; what runs goes on. Not stored.
+    /// Pauses the session: no new item begins, running items continue. Not stored.
     ///
-    /// Handlers that do all items in one piece of work of their own are not paused.
+    /// Handlers that process all their items in a single call are not paused.
     ///
     /// ```
     /// # use syncmgr_setting::*;
@@ -228,12 +230,12 @@ impl Session {
         self.shared().set_pause(Pause::Paused);
     }
 
-    /// Items begin again, unless the manager is paused too.
+    /// Resumes the session: items begin again, unless the manager is paused too.
     pub fn resume(&self) {
         self.shared().set_pause(Pause::Going);
     }
 
-    /// A guard that stops the session when it is dropped.
+    /// Returns a guard that stops the session when it is dropped.
     ///
     /// ```
     /// # use syncmgr_setting::*;
@@ -253,19 +255,19 @@ impl Session {
         StopOnDrop(self.shared().clone())
     }
 
-    /// Waits until nothing goes on and reports. The results stay open for [`show_error`](Self::show_error) until the
-    /// session is closed. Cancel safe.
+    /// Waits until the session is idle and returns its report. The results stay open for
+    /// [`show_error`](Self::show_error) until the session is closed. Cancel safe.
     ///
-    /// A handler that blocks its thread in `initialize`, `items` or `prepare` keeps this waiting until it returns;
-    /// [`SyncManager::shutdown`](crate::manager::SyncManager::shutdown) does not wait for ever.
+    /// A handler that blocks its thread in `initialize`, `items` or `prepare` delays the report until it returns;
+    /// [`SyncManager::shutdown`](crate::manager::SyncManager::shutdown) does not wait for it forever.
     pub async fn report(&self) -> Report {
         let session = self.shared();
-        session.until(|| session.lasted().is_some() && session.is_at_rest()).await;
+        session.until(|| session.time_to_idle().is_some() && session.is_at_rest()).await;
         Report::of(self.shared())
     }
 
-    /// Opens a log entry: the handler explains it and may run items again in the same run (R144 to R150). Waits until
-    /// the session rests again. Cancel safe; what was opened goes on.
+    /// Opens a log entry: the handler explains it and may run items again in the same run. Waits until the session is
+    /// idle again. Cancel safe: dropping the future does not stop the handler.
     ///
     /// ```
     /// # use syncmgr_setting::*;
@@ -284,8 +286,10 @@ impl Session {
     /// ```
     ///
     /// # Errors
-    /// When there is no such entry, it is no link, it asks a question ([`answer`](Self::answer) it), or the results are
-    /// closed.
+    /// Returns an error if the entry does not exist, is not a link, or asks a question (use [`answer`](Self::answer)), or
+    /// if the results are closed.
+    ///
+    /// See also: R144 to R150.
     pub async fn show_error(&self, handler: HandlerId, error: ErrorId) -> Result<(), SessionError> {
         let run = self.run(handler)?;
         match entry(&run, error)?.action {
@@ -295,8 +299,8 @@ impl Session {
         }
     }
 
-    /// Answers a question that an item left open, by the place of the choice. The item runs again with the answer, in the
-    /// same run. Waits until the session rests again. Cancel safe; the answer stays given.
+    /// Answers an item's open question with the choice at this index. The item runs again with the answer, in the same
+    /// run. Waits until the session is idle again. Cancel safe: the answer is kept.
     ///
     /// ```
     /// # use syncmgr_setting::*;
@@ -305,7 +309,7 @@ impl Session {
     /// let (calendar, home) = (manager.register(Calendar)?, ItemId::from_name("Home"));
     /// let session = manager.session(Trigger::Manual).items(calendar, [home]).start()?;
     /// assert_eq!(session.report().await.items().next().map(|item| item.outcome), Some(Outcome::NeedsUser));
-    /// session.answer(calendar, ErrorId::of_question(home, "conflict"), 0).await?; // "here"; it runs again
+    /// session.answer(calendar, ErrorId::of_question(home, "conflict"), 0).await?; // "here": the item runs again
     /// assert!(session.finish().await.is_success());
     /// # Ok(())
     /// # })?;
@@ -313,7 +317,8 @@ impl Session {
     /// ```
     ///
     /// # Errors
-    /// When there is no such question or choice, or the results are closed; the answer is then kept for the next session.
+    /// Returns an error if the question or the choice does not exist, or if the results are closed. The answer is kept for
+    /// the next session if the results are closed.
     pub async fn answer(&self, handler: HandlerId, error: ErrorId, choice: usize) -> Result<(), SessionError> {
         let run = self.run(handler)?;
         let (item, question) = question_of(&*entry(&run, error)?, error, choice)?;
@@ -323,21 +328,21 @@ impl Session {
             run.notes().delete(syncmgr_core::id::ErrorScope::One(error));
         }
         match item {
-            // Things are left as they are, or what the whole handler is asked counts from its next listing on.
+            // A refusal changes nothing. An answer for the handler itself applies from its next listing on.
             _ if refused => Ok(()),
             HANDLER_ITSELF => Ok(()),
             item => look(&run, Wish::Retry(vec![item])).await,
         }
     }
 
-    /// Closes the results and waits until every handler was let go of. What still runs goes on to its end first; to end
-    /// it soon, [`stop`](Self::stop) before. Cancel safe; the session closes all the same.
+    /// Closes the results and waits until every handler is released. Running items finish first; call
+    /// [`stop`](Self::stop) before to end them early. Cancel safe: the session closes either way.
     pub async fn close(&self) {
         self.shared().close();
         self.shared().until(|| self.shared().is_over()).await;
     }
 
-    /// Waits until nothing goes on, closes, and reports. Cancel safe like [`close`](Self::close).
+    /// Waits until the session is idle, closes it, and returns its report. Cancel safe like [`close`](Self::close).
     pub async fn finish(self) -> Report {
         let report = self.report().await;
         self.close().await;
@@ -355,7 +360,7 @@ impl std::fmt::Debug for Session {
     }
 }
 
-/// The entry of a run's log with this id.
+/// Returns the entry with this id from a run's log.
 fn entry(run: &Run, error: ErrorId) -> Result<Arc<LogEntry>, SessionError> {
     run.notes()
         .entries()
@@ -364,7 +369,7 @@ fn entry(run: &Run, error: ErrorId) -> Result<Arc<LogEntry>, SessionError> {
         .ok_or(SessionError::UnknownError { error })
 }
 
-/// The question an entry asks, and the item it is about, if it has such a choice.
+/// Returns the question of an entry and its item, if the question has this choice.
 pub(crate) fn question_of(entry: &LogEntry, error: ErrorId, choice: usize) -> Result<(ItemId, Question), SessionError> {
     let (Some(Action::Decide(question)), Some(item)) = (&entry.action, entry.item) else {
         return Err(SessionError::NotAQuestion { error });
@@ -375,13 +380,13 @@ pub(crate) fn question_of(entry: &LogEntry, error: ErrorId, choice: usize) -> Re
     }
 }
 
-/// Asks a resting run for something and waits until it rests again.
+/// Sends a request to an idle run and waits until the run is idle again.
 pub(crate) async fn look(run: &Run, wish: Wish) -> Result<(), SessionError> {
     run.ask(wish).await.map_err(|_| SessionError::Closed)
 }
 
-/// Stops its session when it is dropped.
-#[must_use = "dropping the guard at once stops the session at once"]
+/// A guard that stops its session when it is dropped.
+#[must_use = "the session stops as soon as the guard is dropped"]
 pub struct StopOnDrop(Arc<SessionShared>);
 
 impl Drop for StopOnDrop {
@@ -390,32 +395,32 @@ impl Drop for StopOnDrop {
     }
 }
 
-/// A call on a session that names something it does not have. The caller's mistake: nothing was done.
+/// An error from a call that refers to something the session does not have.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SessionError {
     /// The handler is not part of the session.
     #[error("handler {handler} is not part of this session")]
     UnknownHandler {
-        /// The id asked for.
+        /// The requested id.
         handler: HandlerId,
     },
-    /// The handler has listed no such item.
+    /// The handler has not listed the item.
     #[error("handler {handler} has listed no item {item} in this session")]
     UnknownItem {
         /// The handler.
         handler: HandlerId,
-        /// The id asked for.
+        /// The requested id.
         item: ItemId,
     },
-    /// The handler's log has no such entry.
+    /// The handler's log does not have the entry.
     #[error("there is no entry {error} in the handler's log; it may have been deleted")]
     UnknownError {
-        /// The id asked for.
+        /// The requested id.
         error: ErrorId,
     },
-    /// The entry is no link (R144).
-    #[error("entry {error} is no link; there is nothing to open")]
+    /// The entry is not a link.
+    #[error("entry {error} is not a link; it cannot be opened")]
     NotALink {
         /// The entry.
         error: ErrorId,
@@ -432,15 +437,15 @@ pub enum SessionError {
         /// The entry.
         error: ErrorId,
     },
-    /// The question has no such choice.
+    /// The question does not have the choice.
     #[error("the question {error} has no choice number {choice}")]
     NoSuchChoice {
         /// The entry.
         error: ErrorId,
-        /// The place asked for, from 0.
+        /// The requested index, from 0.
         choice: usize,
     },
-    /// The handler declared no properties for this (R65, R66).
+    /// The handler did not declare properties for itself or the item.
     #[error("handler {handler} has no properties to show here; it did not declare any")]
     NoProperties {
         /// The handler.

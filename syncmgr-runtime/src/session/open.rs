@@ -1,4 +1,4 @@
-//! The sessions of a manager that are not over.
+//! The open sessions of a manager.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Weak};
@@ -7,9 +7,9 @@ use syncmgr_core::id::SessionId;
 use syncmgr_core::sync::Mutex;
 
 use super::life::SessionShared;
-use crate::watchdog::{Patrolled, Polled};
+use crate::watchdog::{RunSource, WatchedRun};
 
-/// The sessions that were started and are not over.
+/// The sessions that have started and are not over.
 #[derive(Default)]
 pub(crate) struct OpenSessions(Mutex<Inner>);
 
@@ -19,17 +19,17 @@ struct Inner {
     accepting: Accepting,
 }
 
-/// Whether sessions may be started.
+/// The admission of new sessions.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 enum Accepting {
     #[default]
     Yes,
-    /// The manager was shut down.
+    /// The manager is shut down.
     No,
 }
 
 impl OpenSessions {
-    /// Adds a session. `false` once the manager was shut down.
+    /// Adds a session. Returns `false` once the manager is shut down.
     pub(super) fn add(&self, session: &Arc<SessionShared>) -> bool {
         let mut inner = self.0.lock();
         let accepting = inner.accepting == Accepting::Yes;
@@ -43,12 +43,12 @@ impl OpenSessions {
         self.0.lock().sessions.remove(&session);
     }
 
-    /// No session is accepted any more.
+    /// Refuses new sessions from now on.
     pub(crate) fn close(&self) {
         self.0.lock().accepting = Accepting::No;
     }
 
-    /// In order of their numbers.
+    /// Returns the sessions in order of id.
     pub(crate) fn all(&self) -> Vec<Arc<SessionShared>> {
         self.0.lock().sessions.values().filter_map(Weak::upgrade).collect()
     }
@@ -58,9 +58,9 @@ impl OpenSessions {
     }
 }
 
-impl Patrolled for OpenSessions {
-    fn runs(&self) -> Vec<Arc<dyn Polled>> {
+impl RunSource for OpenSessions {
+    fn runs(&self) -> Vec<Arc<dyn WatchedRun>> {
         let runs = self.all().into_iter().flat_map(|session| session.runs());
-        runs.map(|run| run as Arc<dyn Polled>).collect()
+        runs.map(|run| run as Arc<dyn WatchedRun>).collect()
     }
 }

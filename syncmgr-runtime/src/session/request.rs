@@ -1,4 +1,4 @@
-//! Asking for a session.
+//! Requests for a session.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -22,7 +22,7 @@ use crate::owner::Owner;
 use crate::run::Run;
 use crate::tasks::Tasks;
 
-/// A session about to be started: which handlers, under which conditions.
+/// A builder for a session: its handlers, its items and its terms.
 ///
 /// ```
 /// # use syncmgr_setting::*;
@@ -52,7 +52,7 @@ pub struct SessionRequest {
     priority: Option<Priority>,
     deadline: Option<SystemTime>,
     reason: StartReason,
-    ask: Option<Ask>,
+    requested_by: Option<Ask>,
 }
 
 impl SessionRequest {
@@ -65,15 +65,15 @@ impl SessionRequest {
             cookie: None,
             handlers: None,
             items: BTreeMap::new(),
-            choosing: Choosing::Ask,
+            choosing: Choosing::ByChooser,
             priority: None,
             deadline: None,
             reason: StartReason::Asked,
-            ask: None,
+            requested_by: None,
         }
     }
 
-    /// Over these handlers, instead of those the trigger creates.
+    /// Sets the handlers, instead of those the trigger creates.
     ///
     /// ```
     /// # use syncmgr_setting::*;
@@ -91,26 +91,29 @@ impl SessionRequest {
         self
     }
 
-    /// Over these items of a handler, whatever is preferred; of no other handler, unless it is named too. Ids the handler does not list are reported in its log.
+    /// Sets the items of a handler, regardless of preferences. Handlers not named by this method run no items. Ids that the
+    /// handler does not list are reported in its log.
     pub fn items(mut self, handler: HandlerId, items: impl IntoIterator<Item = ItemId>) -> Self {
         self.items.entry(handler).or_default().extend(items);
         self
     }
 
-    /// The user may be bothered: the chooser is asked, and handlers may ask questions (`MAYBOTHERUSER`, R37).
+    /// Allows the session to bother the user: the chooser runs, and handlers may ask questions (`MAYBOTHERUSER`).
+    ///
+    /// See also: R37.
     pub fn may_bother_user(mut self) -> Self {
         self.flags |= RunFlags::MAY_BOTHER_USER;
         self
     }
 
-    /// As urgent as this, instead of what the trigger means: urgent work overtakes background work. A session in which
-    /// somebody chooses is always urgent.
+    /// Sets the priority, instead of the trigger's default. Foreground work overtakes background work. A session with a
+    /// chooser always has [`Priority::Foreground`].
     pub fn priority(mut self, priority: Priority) -> Self {
         self.priority = Some(priority);
         self
     }
 
-    /// Whatever failures have left behind: also before the time a peer gave, and where there is no network.
+    /// Forces the run: it waits neither for a backoff nor for the time a peer has set, and runs without a network.
     ///
     /// ```
     /// # use syncmgr_setting::*;
@@ -118,7 +121,7 @@ impl SessionRequest {
     /// let facts = ManualFacts::new(Facts::UNKNOWN.with_network(Network::Offline));
     /// let manager = SyncManager::builder().facts(facts).build();
     /// manager.register(Feed)?;
-    /// let session = manager.session(Trigger::Manual).force().start()?; // "there is a network, I see it"
+    /// let session = manager.session(Trigger::Manual).force().start()?; // although no network is reported
     /// session.stop();
     /// assert_ne!(session.finish().await.runs[0].ending, Some(RunEnding::Held));
     /// # Ok(())
@@ -126,11 +129,11 @@ impl SessionRequest {
     /// # Ok::<(), anyhow::Error>(())
     /// ```
     pub fn force(mut self) -> Self {
-        self.ask = Some(Ask::Forced);
+        self.requested_by = Some(Ask::Forced);
         self
     }
 
-    /// Stopped at this time of day if it has not ended; not started at all when the time has passed.
+    /// Sets the deadline: the session is stopped at this time, and does not start if the time has passed.
     ///
     /// ```
     /// # use syncmgr_setting::*;
@@ -148,7 +151,7 @@ impl SessionRequest {
         self
     }
 
-    /// What `described` describes.
+    /// Creates the request that `described` describes.
     pub(crate) fn of(manager: Arc<Owner>, described: RunRequest) -> Self {
         let RunRequest { handler, items, trigger, flags, cookie, deadline, .. } = described;
         let request = Self { flags, cookie, deadline, ..Self::new(manager, trigger) };
@@ -158,8 +161,8 @@ impl SessionRequest {
         }
     }
 
-    /// The runs this asks for, as data that can be stored or sent: one for each handler, in order of id.
-    /// [`SyncManager::start`](crate::manager::SyncManager::start) takes them up again.
+    /// Returns the requested runs as data that can be stored or sent: one for each handler, in order of id.
+    /// [`SyncManager::start`](crate::manager::SyncManager::start) starts them.
     ///
     /// ```
     /// # use syncmgr_setting::*;
@@ -167,14 +170,14 @@ impl SessionRequest {
     /// let manager = SyncManager::new();
     /// manager.register(Mail)?;
     /// let described = manager.session(Trigger::Scheduled).describe()?;
-    /// assert_eq!(described[0].trigger, Trigger::Scheduled); // one run a handler, to be stored or sent
+    /// assert_eq!(described[0].trigger, Trigger::Scheduled); // one run per handler
     /// # Ok(())
     /// # })?;
     /// # Ok::<(), anyhow::Error>(())
     /// ```
     ///
     /// # Errors
-    /// When a handler is not registered.
+    /// Returns an error if a handler is not registered.
     pub fn describe(&self) -> Result<Vec<RunRequest>, RequestError> {
         let describe = |(_, info): Registered| {
             let mut described = RunRequest::new(info.id()).with_trigger(self.trigger).with_flags(self.flags);
@@ -185,39 +188,43 @@ impl SessionRequest {
         Ok(self.find_handlers()?.into_iter().map(describe).collect())
     }
 
-    /// With bytes for the handlers; they reach them only with [`Trigger::Invoke`] (R16).
+    /// Sets the bytes to pass to the handlers. Handlers receive them only with [`Trigger::Invoke`].
+    ///
+    /// See also: R16.
     pub fn cookie(mut self, cookie: impl Into<Arc<[u8]>>) -> Self {
         self.cookie = Some(cookie.into());
         self
     }
 
-    /// Started by the scheduler. What starts by itself asks for no more than what is due.
-    pub(crate) fn because(self, reason: StartReason, ask: Ask) -> Self {
-        Self { reason, ask: Some(ask), ..self.unattended().priority(Priority::Background) }
+    /// Marks the session as started by the scheduler: unattended, in the background.
+    pub(crate) fn because(self, reason: StartReason, requested_by: Ask) -> Self {
+        Self { reason, requested_by: Some(requested_by), ..self.unattended().priority(Priority::Background) }
     }
 
-    /// For configuration only: neither prepare nor synchronize follows (R36).
+    /// Requests configuration only: neither prepare nor synchronize follows.
     pub(crate) fn settings(mut self) -> Self {
+        // R36.
         self.flags |= RunFlags::SETTINGS;
         self
     }
 
-    /// To explain what an earlier session left in the log.
+    /// Requests the explanation of a log entry of an earlier session.
     pub(crate) fn explaining(mut self) -> Self {
         self.choosing = Choosing::Explain;
         self
     }
 
-    /// Without a choice, by preference (R17).
+    /// Selects the items by preference, without a chooser.
     pub(crate) fn unattended(mut self) -> Self {
+        // R17.
         self.choosing = Choosing::Unattended;
         self
     }
 
-    /// Starts the session on the current tokio runtime, which needs its time enabled. Returns at once.
+    /// Starts the session on the current tokio runtime, which needs its time driver enabled. Returns immediately.
     ///
     /// # Errors
-    /// See [`StartError`]; nothing has begun then.
+    /// See [`StartError`]. No handler was called then.
     pub fn start(self) -> Result<Session, StartError> {
         let runtime = Handle::try_current().map_err(|_| StartError::NoRuntime)?;
         check_cookie(self.cookie.as_deref())?;
@@ -225,7 +232,7 @@ impl SessionRequest {
             return Err(StartError::TooLate { deadline });
         }
         let handlers = self.find_handlers()?;
-        let asked = self.to_remember()?;
+        let to_record = self.to_record()?;
         let tasks = Tasks::new(runtime, self.host().tracker.clone());
         let (host, open) = (self.host().clone(), self.manager.sessions.clone());
         let session = SessionShared::open(host, open, tasks, self.terms()).ok_or(StartError::ShutDown)?;
@@ -234,31 +241,31 @@ impl SessionRequest {
             let facts = RunFacts::new(info.id(), session.id, self.trigger, self.flags);
             Run::new(session.scope(), handler, info, facts.with_cookie(self.cookie.clone()))
         });
-        session.begin(runs.collect(), asked);
+        session.begin(runs.collect(), to_record);
         Ok(Session::new(session, self.manager))
     }
 
-    /// What a store is to remember of this. A run that was asked for nothing leaves nothing unfinished.
-    fn to_remember(&self) -> Result<Vec<RunRequest>, RequestError> {
-        // What takes up an interrupted session has nothing to finish but that.
+    /// Returns the runs to record. A run without items leaves nothing unfinished and is left out.
+    fn to_record(&self) -> Result<Vec<RunRequest>, RequestError> {
+        // A resumed session has nothing to finish besides the interrupted one, which is recorded already.
         if self.host().records == Records::Exceptions || self.reason == StartReason::Resumed {
             return Ok(Vec::new());
         }
-        let mut asked = self.describe()?;
-        asked.retain(|run| run.check().is_ok());
-        Ok(asked)
+        let mut described = self.describe()?;
+        described.retain(|run| run.check().is_ok());
+        Ok(described)
     }
 
     fn terms(&self) -> SessionTerms {
         let choosing = self.choosing();
-        // Sessions that wait for a choice wait for each of their handlers: were one to overtake another at one handler and
-        // not at the next, each would wait for the other.
-        let asked = matches!(choosing, Choosing::Ask).then_some(Priority::Foreground);
-        let priority = asked.or(self.priority).unwrap_or(Priority::of(self.trigger));
-        let by_hand = matches!(self.trigger, Trigger::Manual | Trigger::Invoke);
-        let ask = self.ask.unwrap_or(if by_hand { Ask::ByHand } else { Ask::Automatic });
+        // A session with a chooser waits for all of its handlers. If two such sessions overtook each other at different
+        // handlers, they would deadlock.
+        let chosen_by_user = matches!(choosing, Choosing::ByChooser).then_some(Priority::Foreground);
+        let priority = chosen_by_user.or(self.priority).unwrap_or(Priority::of(self.trigger));
+        let manual = matches!(self.trigger, Trigger::Manual | Trigger::Invoke);
+        let requested_by = self.requested_by.unwrap_or(if manual { Ask::ByHand } else { Ask::Automatic });
         let SessionRequest { trigger, deadline, reason, .. } = *self;
-        SessionTerms { trigger, priority, choosing, deadline, reason, ask }
+        SessionTerms { trigger, priority, choosing, deadline, reason, requested_by }
     }
 
     fn host(&self) -> &Arc<Host> {
@@ -269,9 +276,9 @@ impl SessionRequest {
         if !self.items.is_empty() {
             return Choosing::Given(self.items.clone());
         }
-        let may_ask = self.flags.contains(RunFlags::MAY_BOTHER_USER) && self.host().ports.chooser.is_some();
+        let may_choose = self.flags.contains(RunFlags::MAY_BOTHER_USER) && self.host().ports.chooser.is_some();
         match self.choosing {
-            Choosing::Ask if !may_ask => Choosing::Unattended,
+            Choosing::ByChooser if !may_choose => Choosing::Unattended,
             _ => self.choosing.clone(),
         }
     }
@@ -288,26 +295,26 @@ impl SessionRequest {
     }
 }
 
-/// Why a session was not started.
+/// An error from starting a session.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum StartError {
     /// The request was refused.
     #[error(transparent)]
     Refused(#[from] RequestError),
-    /// A described run cannot be understood or asks for what cannot be.
+    /// A described run is malformed or impossible.
     #[error(transparent)]
     Described(#[from] RunRequestError),
     /// The deadline has passed.
-    #[error("nobody wants this any more: its deadline has passed")]
+    #[error("the session was not started: its deadline has passed")]
     TooLate {
         /// The deadline.
         deadline: SystemTime,
     },
-    /// There is no tokio runtime here: call from inside one.
+    /// There is no current tokio runtime.
     #[error("a session needs a tokio runtime to run on; start it from inside one")]
     NoRuntime,
-    /// The manager was shut down.
+    /// The manager is shut down.
     #[error("the manager was shut down; make a new one")]
     ShutDown,
 }

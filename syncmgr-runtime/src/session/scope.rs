@@ -1,4 +1,4 @@
-//! What a session and its runs share.
+//! The state shared by a session and its runs.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, MutexGuard, OnceLock};
@@ -23,32 +23,32 @@ use crate::host::Host;
 use crate::tasks::Tasks;
 use crate::trace;
 
-/// Under what a session runs.
+/// The terms of a session.
 pub(crate) struct SessionTerms {
     pub(crate) trigger: Trigger,
     pub(crate) priority: Priority,
     pub(crate) choosing: Choosing,
-    /// When it is stopped if it has not ended.
+    /// The time at which the session is stopped.
     pub(crate) deadline: Option<SystemTime>,
     pub(crate) reason: StartReason,
-    /// How firmly it was asked for.
-    pub(crate) ask: Ask,
+    /// The origin of the request.
+    pub(crate) requested_by: Ask,
 }
 
-/// How items are chosen.
+/// The way items are chosen.
 #[derive(Clone, Debug)]
 pub(crate) enum Choosing {
     /// By the chooser.
-    Ask,
+    ByChooser,
     /// By preference.
     Unattended,
-    /// These.
+    /// The given items.
     Given(Chosen),
-    /// Not at all: the session is to explain what an earlier one left in the log.
+    /// No items: the session explains a log entry of an earlier session.
     Explain,
 }
 
-/// What the runs of a session need of it.
+/// The part of a session that its runs use.
 pub(crate) struct SessionScope {
     pub(crate) id: SessionId,
     pub(crate) terms: SessionTerms,
@@ -56,7 +56,7 @@ pub(crate) struct SessionScope {
     pub(crate) tasks: Tasks,
     pub(crate) span: tracing::Span,
     pub(crate) began: Now,
-    /// Notified whenever something may be over.
+    /// Notified on every change that can end a wait.
     changes: Arc<Notify>,
     pub(super) connections: Connections,
     offers: Mutex<BTreeMap<HandlerId, Offer>>,
@@ -82,12 +82,12 @@ impl SessionScope {
         }
     }
 
-    /// Brings a connection up.
+    /// Establishes a connection.
     pub(crate) async fn connect(&self, name: Option<&str>) -> SyncResult {
         self.connections.connect(self.host.ports.connections.as_deref(), name).await
     }
 
-    /// A run offers its items and waits for what is chosen of them.
+    /// Offers a run's items and waits for the choice.
     pub(crate) async fn choose(&self, handler: HandlerId, offer: Offer) -> BTreeSet<ItemId> {
         self.offers().insert(handler, offer);
         self.changed();
@@ -99,13 +99,13 @@ impl SessionScope {
         self.offers.lock()
     }
 
-    /// A session chooses once: what comes later changes nothing.
+    /// Sets the choice. Only the first call has an effect.
     pub(super) fn set_chosen(&self, chosen: Chosen) {
         let _ = self.chosen.set(chosen);
         self.changed();
     }
 
-    /// Whether items may begin: neither the session nor the manager is paused.
+    /// Returns `Paused` if the session or the manager is paused.
     pub(crate) fn pause(&self) -> Pause {
         let of_manager = self.host.known().pause;
         if *self.own_pause() == Pause::Paused { Pause::Paused } else { of_manager }
@@ -115,20 +115,20 @@ impl SessionScope {
         self.pause.lock()
     }
 
-    /// Tells everybody who waits that something may be over.
+    /// Wakes everything that waits for a change.
     pub(crate) fn changed(&self) {
         self.changes.notify_waiters();
     }
 
-    /// Resolves at the next such change after this call.
+    /// Resolves at the next change after this call.
     pub(crate) fn next_change(&self) -> OwnedNotified {
         self.changes.clone().notified_owned()
     }
 
-    /// Waits until something holds. Cancel safe.
+    /// Waits until `holds` returns `true`. Cancel safe.
     pub(crate) async fn until(&self, holds: impl Fn() -> bool) {
         loop {
-            // Made before looking: it is woken by every change from here on.
+            // Created before the check, so that no change is missed.
             let changed = self.changes.notified();
             if holds() {
                 return;

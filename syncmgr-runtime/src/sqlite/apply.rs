@@ -1,4 +1,4 @@
-//! Changes as statements.
+//! Translates changes into SQL statements.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -18,44 +18,44 @@ mod item;
 mod log;
 mod session;
 
-/// Carries writes out on the writing connection.
+/// Applies writes on the writing connection.
 pub(super) struct Applier {
     connection: Connection,
     /// The epoch of this writer.
     epoch: i64,
-    most_sessions: u32,
+    max_sessions: u32,
     seams: Seams,
-    /// The keys of handlers, as far as the file agrees.
+    /// Cached keys of handlers.
     keys: HashMap<HandlerId, i64>,
-    /// The last place that was given to a record of each handler, by its key.
-    places: HashMap<i64, i64>,
+    /// The last value of `items.place` per handler key.
+    last_places: HashMap<i64, i64>,
     /// The handlers whose log has grown in this transaction.
     grown: BTreeSet<i64>,
 }
 
-/// Whether one write of several may be refused.
+/// The scope of a rollback when a write is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Care {
-    /// None is expected to be; if one is, all are undone.
-    Together,
-    /// One that is refused is undone alone.
-    EachApart,
+pub(super) enum RollbackScope {
+    /// All writes of the batch.
+    Batch,
+    /// Only the refused write.
+    Write,
 }
 
-/// Why nothing was stored.
+/// The reason why a batch was not stored.
 #[derive(Debug)]
-pub(super) enum Trouble {
-    /// This write cannot be stored, whatever the state of the disk.
+pub(super) enum ApplyError {
+    /// The write is invalid, independent of the database.
     Refused(anyhow::Error),
-    /// Another writer has the store.
+    /// Another writer has taken over the store.
     TakenOver,
     /// The database failed.
     Failed(rusqlite::Error),
 }
 
-type Applied<T = ()> = Result<T, Trouble>;
+type ApplyResult<T = ()> = Result<T, ApplyError>;
 
-impl From<rusqlite::Error> for Trouble {
+impl From<rusqlite::Error> for ApplyError {
     fn from(error: rusqlite::Error) -> Self {
         match error {
             rusqlite::Error::ToSqlConversionFailure(cause) => {
@@ -68,21 +68,21 @@ impl From<rusqlite::Error> for Trouble {
 
 impl Applier {
     pub(super) fn new((connection, epoch): (Connection, i64), options: &SqliteOptions) -> Self {
-        let (most_sessions, seams) = (options.most_sessions, options.seams.clone());
+        let (max_sessions, seams) = (options.max_sessions, options.seams.clone());
         Self {
             connection,
             epoch,
-            most_sessions,
+            max_sessions,
             seams,
             keys: HashMap::new(),
-            places: HashMap::new(),
+            last_places: HashMap::new(),
             grown: BTreeSet::new(),
         }
     }
 
-    /// Stores the writes in one transaction, and tells of each whether it was refused. On trouble none is stored.
-    pub(super) fn store(&mut self, batch: &[Write], care: Care) -> Applied<Vec<SyncResult>> {
-        let stored = self.attempt(batch, care);
+    /// Stores the writes in one transaction and returns the result of each. After an error, none of them is stored.
+    pub(super) fn store(&mut self, batch: &[Write], scope: RollbackScope) -> ApplyResult<Vec<SyncResult>> {
+        let stored = self.attempt(batch, scope);
         if stored.is_err() {
             self.keys.clear();
             self.roll_back();
@@ -91,12 +91,12 @@ impl Applier {
         stored
     }
 
-    fn attempt(&mut self, batch: &[Write], care: Care) -> Applied<Vec<SyncResult>> {
+    fn attempt(&mut self, batch: &[Write], scope: RollbackScope) -> ApplyResult<Vec<SyncResult>> {
         self.run("BEGIN IMMEDIATE", [])?;
         self.seams.at("transaction begun");
         self.check_epoch()?;
         self.seams.at("epoch checked");
-        let results = batch.iter().map(|write| self.write(&write.changes, care)).collect::<Applied<_>>()?;
+        let results = batch.iter().map(|write| self.write(&write.changes, scope)).collect::<ApplyResult<_>>()?;
         self.trim_logs()?;
         self.seams.at("before commit");
         self.run("COMMIT", [])?;
@@ -104,20 +104,20 @@ impl Applier {
         Ok(results)
     }
 
-    fn check_epoch(&self) -> Applied {
+    fn check_epoch(&self) -> ApplyResult {
         const EPOCH: &str = "SELECT value FROM meta WHERE name = 'epoch'";
         let epoch: i64 = self.connection.prepare_cached(EPOCH)?.query_row([], |row| row.get(0))?;
-        if epoch == self.epoch { Ok(()) } else { Err(Trouble::TakenOver) }
+        if epoch == self.epoch { Ok(()) } else { Err(ApplyError::TakenOver) }
     }
 
-    /// Carries one write out. What is inside tells whether it was refused, alone.
-    fn write(&mut self, changes: &[StateChange], care: Care) -> Applied<SyncResult> {
-        if care == Care::Together {
+    /// Applies one write. The inner result is the error of a refused write.
+    fn write(&mut self, changes: &[StateChange], scope: RollbackScope) -> ApplyResult<SyncResult> {
+        if scope == RollbackScope::Batch {
             return self.changes(changes).map(Ok);
         }
         self.run("SAVEPOINT one", [])?;
         let result = match self.changes(changes) {
-            Err(Trouble::Refused(reason)) => {
+            Err(ApplyError::Refused(reason)) => {
                 self.keys.clear();
                 self.run("ROLLBACK TO one", [])?;
                 Err(reason)
@@ -128,7 +128,7 @@ impl Applier {
         Ok(result)
     }
 
-    fn changes(&mut self, changes: &[StateChange]) -> Applied {
+    fn changes(&mut self, changes: &[StateChange]) -> ApplyResult {
         changes.iter().try_for_each(|change| {
             let (before, after) = steps(change).ok_or_else(unknown)?;
             self.seams.at(before);
@@ -138,7 +138,7 @@ impl Applier {
         })
     }
 
-    fn change(&mut self, change: &StateChange) -> Applied {
+    fn change(&mut self, change: &StateChange) -> ApplyResult {
         match change {
             StateChange::Registered { .. } | StateChange::Flags { .. } | StateChange::Choices { .. } => {
                 self.change_handler(change)
@@ -156,16 +156,16 @@ impl Applier {
         }
     }
 
-    /// Undoes what was begun, unless SQLite has already.
+    /// Rolls the transaction back, unless SQLite has done so.
     fn roll_back(&self) {
         if !self.connection.is_autocommit() {
-            // A rollback that fails leaves nothing stored either; the next transaction tells.
+            // A failed rollback stores nothing either; the next transaction reports the error.
             drop(self.connection.execute_batch("ROLLBACK"));
         }
     }
 
-    /// The key of a handler that is stored.
-    fn known(&mut self, handler: HandlerId) -> Applied<Option<i64>> {
+    /// Returns the key of a handler, if it is stored.
+    fn stored_key(&mut self, handler: HandlerId) -> ApplyResult<Option<i64>> {
         const FIND: &str = "SELECT key FROM handlers WHERE id = ?1";
         if let Some(key) = self.keys.get(&handler) {
             return Ok(Some(*key));
@@ -176,9 +176,9 @@ impl Applier {
         Ok(found)
     }
 
-    /// The key of a handler, stored now if it was not.
-    fn key(&mut self, handler: HandlerId) -> Applied<i64> {
-        if let Some(key) = self.known(handler)? {
+    /// Returns the key of a handler, which is inserted if necessary.
+    fn key(&mut self, handler: HandlerId) -> ApplyResult<i64> {
+        if let Some(key) = self.stored_key(handler)? {
             return Ok(key);
         }
         self.run("INSERT INTO handlers (id) VALUES (?1)", [handler.guid()])?;
@@ -187,26 +187,27 @@ impl Applier {
         Ok(key)
     }
 
-    /// A place no record of the handler has, should this be a new one. Places that are not taken are left out.
+    /// Returns an unused value of `items.place`, for the case that the statement inserts a record. Unused values are
+    /// skipped.
     ///
-    /// A subquery in the statement would have it prepared anew each time, because planning looks at the value.
-    fn fresh_place(&mut self, handler: i64) -> Applied<i64> {
+    /// A subquery would be prepared again each time, because the query planner depends on the value.
+    fn next_place(&mut self, handler: i64) -> ApplyResult<i64> {
         const LAST: &str = "SELECT ifnull(max(place), 0) FROM items NOT INDEXED WHERE handler = ?1";
-        let last = match self.places.get(&handler) {
+        let last = match self.last_places.get(&handler) {
             Some(last) => *last,
             None => self.connection.prepare_cached(LAST)?.query_row([handler], |row| row.get(0))?,
         };
-        self.places.insert(handler, last + 1);
+        self.last_places.insert(handler, last + 1);
         Ok(last + 1)
     }
 
-    /// Runs a statement, kept prepared, and tells how many rows it changed.
-    fn run(&self, statement: &str, parameters: impl Params) -> Applied<usize> {
+    /// Runs a cached prepared statement and returns the number of changed rows.
+    fn run(&self, statement: &str, parameters: impl Params) -> ApplyResult<usize> {
         Ok(self.connection.prepare_cached(statement)?.execute(parameters)?)
     }
 }
 
-/// A change that is newer than this store.
-fn unknown() -> Trouble {
-    Trouble::Refused(StoreError::Unstorable { reason: "a change of an unknown kind".to_string() }.into())
+/// The error for a change that is newer than this store.
+fn unknown() -> ApplyError {
+    ApplyError::Refused(StoreError::Unstorable { reason: "a change of an unknown kind".to_string() }.into())
 }

@@ -1,4 +1,4 @@
-//! How values are written into columns.
+//! The encoding of values in columns.
 
 use std::error::Error;
 use std::time::SystemTime;
@@ -13,10 +13,10 @@ use syncmgr_core::time::{from_millis, to_millis};
 /// A time, as milliseconds since 1970, rounded down.
 pub(super) struct Time(pub(super) SystemTime);
 
-/// Something that has a name, as its name.
+/// An enum, as the name of its variant.
 pub(super) struct Word<T>(pub(super) T);
 
-/// Anything else, as JSON.
+/// Any other value, as JSON.
 pub(super) struct Json<T>(pub(super) T);
 
 impl ToSql for Time {

@@ -1,4 +1,4 @@
-//! What can be wrong with a store.
+//! The errors of the SQLite store.
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
@@ -8,170 +8,173 @@ use rusqlite::ErrorCode;
 use rusqlite::ffi::SQLITE_IOERR_SHMSIZE;
 use syncmgr_core::text::Escaped;
 
-/// A path in a message: it cannot redraw a terminal.
-struct Shown<'a>(&'a Path);
+/// A path for a message, with control characters escaped.
+struct EscapedPath<'a>(&'a Path);
 
-impl fmt::Display for Shown<'_> {
+impl fmt::Display for EscapedPath<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         Escaped(&self.0.to_string_lossy()).fmt(f)
     }
 }
 
-/// Why a store could not be opened, read or written. What is stored is never deleted because of it.
+/// An error of opening, reading or writing a store. Stored data is never deleted because of an error.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {
-    /// Somebody else has it open for writing.
-    #[error("the store {} is in use by {by}; end that, or give this program a store of its own", Shown(.path))]
+    /// Another program has the store open for writing.
+    #[error("the store {} is in use by {by}; stop that program, or choose another file", EscapedPath(.path))]
     InUse {
         /// The store.
         path: PathBuf,
-        /// Who has it: the program, its process, since when.
+        /// The program, its process id, and the time at which it opened the store.
         by: String,
     },
-    /// Somebody opened it for writing although this program has it open: its lock file was removed or does not work.
+    /// Another program opened the store for writing at the same time: the lock file was removed, or locks do not work
+    /// on this file system.
     #[error(
-        "the store {} was taken over by another program, and nothing more is written to it; leave its lock file alone, \
-         and do not share it between machines",
-        Shown(.path)
+        "the store {} was taken over by another program, and this program no longer writes to it; do not remove its \
+         lock file, and do not share the store between machines",
+        EscapedPath(.path)
     )]
     TakenOver {
         /// The store.
         path: PathBuf,
     },
-    /// A newer program wrote it. It was not touched.
+    /// The store has a newer version than this program supports. It was not changed.
     #[error(
-        "the store {} has version {found} and this program knows versions up to {known}; update the program",
-        Shown(.path)
+        "the store {} has version {found}, and this program supports versions up to {known}; update the program",
+        EscapedPath(.path)
     )]
     TooNew {
         /// The store.
         path: PathBuf,
-        /// The version it has.
+        /// The version of the store.
         found: u32,
-        /// The newest version this program knows.
+        /// The newest version that this program supports.
         known: u32,
     },
-    /// An older program wrote it, and looking does not bring it up to date.
+    /// The store has an older version, which cannot be read without an upgrade.
     #[error(
-        "the store {} has version {found}, older than {known}; open it once for writing, which brings it up to date",
-        Shown(.path)
+        "the store {} has version {found}, older than {known}; open it once for writing to upgrade it",
+        EscapedPath(.path)
     )]
     TooOld {
         /// The store.
         path: PathBuf,
-        /// The version it has.
+        /// The version of the store.
         found: u32,
-        /// The version this program reads.
+        /// The version that this program reads.
         known: u32,
     },
-    /// It is a database, of another program.
-    #[error("{} is the database of another program; name another file", Shown(.path))]
+    /// The file is the database of another program.
+    #[error("{} is the database of another program; choose another file", EscapedPath(.path))]
     NotOurs {
         /// The file.
         path: PathBuf,
     },
-    /// It is damaged, or no database at all.
+    /// The file is damaged or not a database.
     #[error(
-        "the store {} is damaged or no database: {reason}; move the file and those beside it with its name away, to \
-         begin afresh or to put a copy in its place; it is never deleted",
-        Shown(.path)
+        "the store {} is damaged or not a database: {reason}; move the file and its -wal and -shm files away to start \
+         with an empty store or to restore a backup; damaged files are never deleted",
+        EscapedPath(.path)
     )]
     Corrupt {
         /// The file.
         path: PathBuf,
-        /// What gave it away.
+        /// The detected damage.
         reason: String,
     },
-    /// Something stored cannot be read: a newer program wrote it, or somebody changed it by hand.
-    #[error("the store {} holds something this program cannot read: {reason}; update the program", Shown(.path))]
+    /// A stored value cannot be read: a newer program wrote it, or it was changed by hand.
+    #[error("the store {} has a value that this program cannot read: {reason}; update the program", EscapedPath(.path))]
     Unreadable {
         /// The store.
         path: PathBuf,
-        /// What it is.
+        /// The problem with the value.
         reason: String,
     },
-    /// Something that was to be stored cannot be. The caller's mistake; nothing of its write was stored.
-    #[error("this cannot be stored: {reason}; change it")]
+    /// A value cannot be stored. This is a mistake of the caller; nothing of the write was stored.
+    #[error("the value cannot be stored: {reason}; change it")]
     Unstorable {
-        /// What is wrong with it.
+        /// The problem with the value.
         reason: String,
     },
-    /// There is no room where it is.
-    #[error("there is no room for the store {}; nothing of this write was stored; free some space", Shown(.path))]
+    /// There is no space left on the disk.
+    #[error("no space is left for the store {}; this write was not stored; free some space", EscapedPath(.path))]
     Full {
         /// The store.
         path: PathBuf,
     },
-    /// It was opened for looking, and somebody tried to write.
-    #[error("the store {} was opened for looking only; open it for writing", Shown(.path))]
+    /// The store is open read-only and cannot be written.
+    #[error("the store {} is open read-only; open it for writing", EscapedPath(.path))]
     LookingOnly {
         /// The store.
         path: PathBuf,
     },
-    /// There is nothing to look at.
-    #[error("there is no store {}; name another file, or open it for writing, which makes it", Shown(.path))]
+    /// The file does not exist.
+    #[error("there is no store {}; choose another file, or open it for writing to create it", EscapedPath(.path))]
     Missing {
         /// The file.
         path: PathBuf,
     },
-    /// A symbolic link stands where the file or its directory should.
-    #[error("{} is a symbolic link, which somebody else may turn; name what it leads to", Shown(.path))]
+    /// The file or its directory is a symbolic link.
+    #[error("{} is a symbolic link, which another user may redirect; choose the file it points to", EscapedPath(.path))]
     Symlink {
         /// The link.
         path: PathBuf,
     },
-    /// The file or its directory belongs to somebody else.
-    #[error("{} belongs to user {owner}, who could change it; name a place of your own", Shown(.path))]
+    /// The file or its directory belongs to another user.
+    #[error("{} belongs to user {owner}, who could change it; choose a location that belongs to you", EscapedPath(.path))]
     Owner {
         /// The file or directory.
         path: PathBuf,
-        /// Whose it is.
+        /// The id of its owner.
         owner: u32,
     },
-    /// It is a directory, a pipe or a device.
-    #[error("{} is not a file; name one", Shown(.path))]
+    /// The path is a directory, a pipe or a device.
+    #[error("{} is not a regular file; choose a file", EscapedPath(.path))]
     NotAFile {
-        /// What it is.
+        /// The path.
         path: PathBuf,
     },
-    /// The operating system does not let this program at it.
-    #[error("no access to {}: {reason}; allow it, or name another place", Shown(.path))]
+    /// The operating system denies access.
+    #[error("no access to {}: {reason}; allow access, or choose another location", EscapedPath(.path))]
     Access {
         /// The file or directory.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error message.
         reason: String,
     },
-    /// Somebody has kept it locked for long, such as a tool with a transaction left open.
-    #[error("the store {} is kept locked by another program; end that and try again", Shown(.path))]
+    /// Another program, such as a tool with an open transaction, has locked the file for too long.
+    #[error("the store {} is locked by another program; close that program and try again", EscapedPath(.path))]
     Busy {
         /// The store.
         path: PathBuf,
     },
-    /// Whatever writes to it is gone: it has panicked.
-    #[error("the store {} has stopped writing, because of a mistake in this program; open it again", Shown(.path))]
+    /// The thread that writes the store has panicked.
+    #[error("the store {} has stopped writing because of a bug in this program; open it again", EscapedPath(.path))]
     Stopped {
         /// The store.
         path: PathBuf,
     },
     /// The disk or the operating system failed.
-    #[error("the store {} failed: {reason}; look after the disk and try again", Shown(.path))]
+    #[error("the store {} failed: {reason}; check the disk and try again", EscapedPath(.path))]
     Failed {
         /// The store.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error message.
         reason: String,
     },
 }
 
 impl StoreError {
-    /// What this error of the database means for the store at `path`.
+    /// Converts a database error of the store at `path`.
     pub(super) fn of(path: &Path, error: &rusqlite::Error) -> Self {
         let (path, reason) = (path.to_path_buf(), error.to_string());
         match error {
-            rusqlite::Error::FromSqlConversionFailure(_, _, cause) => Self::Unreadable { path, reason: said(&**cause) },
-            rusqlite::Error::ToSqlConversionFailure(cause) => Self::Unstorable { reason: said(&**cause) },
+            rusqlite::Error::FromSqlConversionFailure(_, _, cause) => {
+                Self::Unreadable { path, reason: message(&**cause) }
+            }
+            rusqlite::Error::ToSqlConversionFailure(cause) => Self::Unstorable { reason: message(&**cause) },
             rusqlite::Error::InvalidColumnType(..) => Self::Unreadable { path, reason },
             error => match (error.sqlite_error_code(), error.sqlite_error().map(|error| error.extended_code)) {
                 (_, Some(SQLITE_IOERR_SHMSIZE)) | (Some(ErrorCode::DiskFull), _) => Self::Full { path },
@@ -185,7 +188,7 @@ impl StoreError {
         }
     }
 
-    /// What this error of the operating system means at `path`.
+    /// Converts an I/O error at `path`.
     pub(super) fn of_io(path: &Path, error: &io::Error) -> Self {
         let (path, reason) = (path.to_path_buf(), error.to_string());
         match error.kind() {
@@ -197,6 +200,6 @@ impl StoreError {
     }
 }
 
-fn said(cause: &(dyn Error + Send + Sync)) -> String {
+fn message(cause: &(dyn Error + Send + Sync)) -> String {
     cause.to_string()
 }

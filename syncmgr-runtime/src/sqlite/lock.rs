@@ -1,4 +1,4 @@
-//! One writer for each file.
+//! The lock that allows one writer per file.
 
 use std::fs::{File, TryLockError};
 use std::io::{self, Read, Seek, Write};
@@ -7,21 +7,21 @@ use std::path::Path;
 use syncmgr_core::time::Utc;
 
 use super::error::StoreError;
-use super::place::{beside, open_lock};
+use super::location::{beside, open_lock};
 use crate::clock::{Clock, SystemClock};
 
-/// As much of what the owner wrote as is shown.
-const MOST_SHOWN: u64 = 512;
+/// The number of bytes read from a lock file.
+const MAX_OWNER: u64 = 512;
 
-/// The lock of the operating system on the file beside the store: it is free again when its owner is gone, however that
-/// came about. It is a file of its own because closing the store's would lift the locks SQLite holds on it.
+/// An operating-system lock on the file beside the store, released when its process exits for any reason. The lock has
+/// its own file because closing the store's file would release the locks that SQLite holds on it.
 #[derive(Debug)]
 pub(super) struct Lock {
     file: File,
 }
 
 impl Lock {
-    /// Takes the lock, and writes down who has it.
+    /// Acquires the lock and records the owner.
     pub(super) fn take(store: &Path) -> Result<Self, StoreError> {
         let path = beside(store, ".lock");
         let mut file = open_lock(&path)?;
@@ -35,34 +35,34 @@ impl Lock {
 }
 
 impl Drop for Lock {
-    /// Closing the file would not do: a child that this program starts at the same moment has it open until it has become
-    /// another program.
+    /// Unlocks explicitly. Closing the file is not enough: a child process that is being spawned has the file open
+    /// until it executes another program.
     fn drop(&mut self) {
         if let Err(error) = self.file.unlock() {
-            tracing::warn!(%error, "the lock of a store was not given back before its file is closed");
+            tracing::warn!(%error, "the lock of a store was not released before its file is closed");
         }
     }
 }
 
-/// Writes down who we are.
+/// Writes this process into the lock file.
 fn sign(file: &mut File) -> io::Result<()> {
     file.set_len(0)?;
     file.rewind()?;
-    file.write_all(me().as_bytes())
+    file.write_all(this_process().as_bytes())
 }
 
-/// Program, process, since when.
-fn me() -> String {
+/// Describes this process: program, process id, time.
+fn this_process() -> String {
     let program = std::env::current_exe().ok();
     let name = program.as_deref().and_then(Path::file_name).map(|name| name.to_string_lossy().into_owned());
     let name = name.unwrap_or_else(|| "a program".to_string());
     format!("{name} (process {}) since {}", std::process::id(), Utc(SystemClock::default().now().wall))
 }
 
-/// What the owner wrote. Where a lock keeps others from reading too, nobody knows.
+/// Reads the owner's description. On systems where the lock also blocks readers, the owner is unknown.
 fn owner(file: &File) -> String {
     let mut written = Vec::new();
-    let read = file.take(MOST_SHOWN).read_to_end(&mut written);
+    let read = file.take(MAX_OWNER).read_to_end(&mut written);
     let shown: String = String::from_utf8_lossy(&written).chars().filter(|c| !c.is_control()).collect();
     match read {
         Ok(_) if !shown.is_empty() => shown,
@@ -75,7 +75,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_lock_is_free_again_although_a_child_still_has_its_file() {
+    fn a_dropped_lock_is_free_although_a_child_has_its_file_open() {
         let directory = tempfile::tempdir().unwrap();
         let store = directory.path().join("store");
         let lock = Lock::take(&store).unwrap();
@@ -86,9 +86,9 @@ mod tests {
     }
 
     #[test]
-    fn the_owner_says_its_program_its_process_and_since_when() {
-        let me = me();
-        assert!(me.contains(&format!("(process {})", std::process::id())), "{me}");
-        assert!(me.contains("since 20") && me.ends_with('Z'), "{me}");
+    fn the_owner_has_a_program_a_process_id_and_a_time() {
+        let owner = this_process();
+        assert!(owner.contains(&format!("(process {})", std::process::id())), "{owner}");
+        assert!(owner.contains("since 20") && owner.ends_with('Z'), "{owner}");
     }
 }

@@ -1,15 +1,15 @@
 //! A store in one SQLite file.
 //!
-//! One writer on a thread of its own, which stores whatever waits in one transaction; one connection that reads. The
-//! tables and how to look at them with the `sqlite3` tool are described in the [schema](SCHEMA).
+//! A dedicated thread writes and stores all queued changes in one transaction. Another connection reads. The
+//! [schema](SCHEMA) describes the tables and how to read them with the `sqlite3` tool.
 
 mod apply;
 mod encode;
 mod error;
+mod location;
 mod lock;
 mod open;
 mod options;
-mod place;
 mod port;
 mod queue;
 mod reader;
@@ -36,11 +36,10 @@ use writer::Writer;
 /// The tables and views of the file, as SQL with a comment on every column.
 pub const SCHEMA: &str = include_str!("schema/1.sql");
 
-/// Keeps what a manager remembers in one SQLite file, whatever becomes of the process. Cloning gives another handle of
-/// the same store.
+/// Stores a manager's state in one SQLite file, where it survives the process. Clones share the same store.
 ///
-/// One program at a time has it open for writing; anybody may [look](Self::look). When the last handle is dropped, what
-/// waits is written first, and the drop waits for that.
+/// One program at a time can open the file for writing; any program can open it [read-only](Self::look). Dropping the
+/// last handle waits until all queued changes are written.
 ///
 /// ```
 /// # use syncmgr_setting::*;
@@ -51,10 +50,10 @@ pub const SCHEMA: &str = include_str!("schema/1.sql");
 /// # let path = directory.join("state");
 /// let manager = SyncManager::builder().store(SqliteStore::open(&path)?).build();
 /// manager.run(Mail).await?;
-/// assert!(SqliteStore::open(&path).is_err()); // one program at a time writes
-/// let looking = SyncManager::builder().store(SqliteStore::look(&path)?).build();
-/// assert_eq!(looking.history()?.len(), 1);
-/// # drop((manager, looking));
+/// assert!(SqliteStore::open(&path).is_err()); // only one program can write
+/// let reader = SyncManager::builder().store(SqliteStore::look(&path)?).build();
+/// assert_eq!(reader.history()?.len(), 1);
+/// # drop((manager, reader));
 /// # std::fs::remove_dir_all(&directory)?;
 /// # Ok(())
 /// # })?;
@@ -65,47 +64,48 @@ pub struct SqliteStore {
     parts: Arc<Parts>,
 }
 
-/// Dropped in this order: the reader's connection is closed before the writer's, which then tidies the file up.
+/// The fields are dropped in this order: the reader's connection closes before the writer's, which then cleans up the
+/// file.
 struct Parts {
     path: PathBuf,
     durability: Durability,
     reader: Reader,
-    /// `None` where the store was opened for looking.
+    /// `None` if the store is open read-only.
     writer: Option<Writer>,
 }
 
 impl SqliteStore {
-    /// Opens the store in the file `path` for writing, and makes it if there is none. On Unix the file, those beside it
-    /// and a directory that had to be made are for this user alone.
+    /// Opens the store in the file `path` for writing, and creates the file if it does not exist. On Unix, only the
+    /// current user has access to the file, its companion files and a created directory.
     ///
     /// # Errors
-    /// [`StoreError::InUse`] when somebody else has it open for writing, and otherwise what stands in the way. Nothing that
-    /// was stored is lost by it.
+    /// [`StoreError::InUse`] if the store is already open for writing, and another [`StoreError`] if it cannot be
+    /// opened. Stored data is never lost by this.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
         SqliteOptions::new().open(path)
     }
 
-    /// Opens the store in the file `path` for looking: at any time, also while another program writes to it.
+    /// Opens the store in the file `path` read-only. This works at any time, even while another program writes to it.
     ///
     /// # Errors
-    /// What stands in the way.
+    /// Returns a [`StoreError`] if the store cannot be read.
     pub fn look(path: impl AsRef<Path>) -> Result<Self, StoreError> {
-        let path = place::find(path.as_ref())?;
-        let reader = Reader::new(path.clone(), open::look(&path)?);
+        let path = location::find(path.as_ref())?;
+        let reader = Reader::new(path.clone(), open::read_only(&path)?);
         Ok(Self { parts: Arc::new(Parts { path, durability: Durability::Process, reader, writer: None }) })
     }
 
-    /// The file.
+    /// Returns the path of the file.
     pub fn path(&self) -> &Path {
         &self.parts.path
     }
 
     fn open_with(path: &Path, options: SqliteOptions) -> Result<Self, StoreError> {
-        let path = place::prepare_directory(path)?;
+        let path = location::prepare_directory(path)?;
         options.seams.at("directory made");
         let lock = Lock::take(&path)?;
         options.seams.at("lock taken");
-        place::prepare_file(&path)?;
+        location::prepare_file(&path)?;
         options.seams.at("file made");
         let (connection, epoch) = open::writer(&path, &options)?;
         let reader = Reader::new(path.clone(), open::reader(&path)?);
@@ -117,7 +117,7 @@ impl SqliteStore {
 
 impl fmt::Debug for SqliteStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let kind = if self.parts.writer.is_some() { "open" } else { "looking" };
+        let kind = if self.parts.writer.is_some() { "open" } else { "read-only" };
         write!(f, "SqliteStore({}, {kind})", self.parts.path.display())
     }
 }

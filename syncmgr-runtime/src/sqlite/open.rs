@@ -1,4 +1,4 @@
-//! Opening the file, for writing and for reading.
+//! Opens the connections, for writing and for reading.
 
 use std::path::Path;
 use std::time::Duration;
@@ -8,29 +8,29 @@ use rusqlite::{Connection, OpenFlags};
 use syncmgr_core::store::Durability;
 
 use super::error::StoreError;
+use super::location::beside;
 use super::options::SqliteOptions;
-use super::place::beside;
 use super::schema::{self, Kind};
 
-/// How long somebody else may keep the file locked.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// The time to wait for a lock of another program.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The same for whoever reads.
-const READING: Duration = Duration::from_millis(100);
+/// The same for reading.
+const READ_BUSY_TIMEOUT: Duration = Duration::from_millis(100);
 
-/// Statements kept prepared by each connection: more than there are.
-const STATEMENTS: usize = 64;
+/// The size of a connection's cache of prepared statements: more than there are.
+const STATEMENT_CACHE: usize = 64;
 
-/// What both connections are set to. Nothing in the file is trusted to run functions with side effects.
-const BOTH: &str = "PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA temp_store = MEMORY;";
+/// The settings of all connections. The schema of the file is not trusted to run functions with side effects.
+const COMMON_SETTINGS: &str = "PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA temp_store = MEMORY;";
 
-/// What the writer is set to: 8 MB of cache, a checkpoint after 8 MB, and no larger log kept on disk. What is deleted is
-/// overwritten, because what is forgotten must be gone.
-const WRITER: &str = "PRAGMA cache_size = -8192; PRAGMA wal_autocheckpoint = 2048; PRAGMA journal_size_limit = 8388608; \
+/// The settings of the writer: 8 MB of cache, a checkpoint after 8 MB, and at most that much log on disk. Deleted data
+/// is overwritten, because forgotten data must not stay in the file.
+const WRITER_SETTINGS: &str = "PRAGMA cache_size = -8192; PRAGMA wal_autocheckpoint = 2048; PRAGMA journal_size_limit = 8388608; \
                       PRAGMA secure_delete = ON;";
 
-/// The writing connection of a file that is prepared and locked, its schema the newest, and the epoch this writer has
-/// taken.
+/// Opens the writing connection of a prepared and locked file, and upgrades its schema. Returns the connection and the
+/// writer's new epoch.
 pub(super) fn writer(path: &Path, options: &SqliteOptions) -> Result<(Connection, i64), StoreError> {
     let version = probe(path)?;
     let failed = |error: rusqlite::Error| StoreError::of(path, &error);
@@ -48,11 +48,11 @@ pub(super) fn writer(path: &Path, options: &SqliteOptions) -> Result<(Connection
 
 const NEXT_EPOCH: &str = "UPDATE meta SET value = value + 1 WHERE name = 'epoch' RETURNING value";
 
-/// The version of the file; 0 while there is nothing in it. What is not ours or too new is refused before anything
-/// touches it.
+/// Returns the version of the file, 0 if it is empty. Foreign and newer files are refused before anything changes them.
 fn probe(path: &Path) -> Result<u32, StoreError> {
     let failed = |error: rusqlite::Error| StoreError::of(path, &error);
-    // What a process left behind that was killed while it made the file is rolled back first, which takes writing.
+    // A process that was killed while it created the file leaves a hot journal. SQLite rolls it back first, which needs
+    // write access.
     let hot = beside(path, "-journal").metadata().is_ok_and(|journal| journal.len() > 0);
     let mode = if hot { OpenFlags::SQLITE_OPEN_READ_WRITE } else { OpenFlags::SQLITE_OPEN_READ_ONLY };
     let connection = connect(path, mode).map_err(failed)?;
@@ -69,14 +69,14 @@ fn version(path: &Path, connection: &Connection) -> Result<u32, StoreError> {
     }
 }
 
-/// Sets the connection up and brings the schema up to date.
+/// Configures the connection and upgrades the schema.
 fn prepare(connection: &mut Connection, version: u32, options: &SqliteOptions) -> rusqlite::Result<()> {
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
     connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
     let synchronous = if options.durability == Durability::Power { "FULL" } else { "NORMAL" };
     connection.pragma_update(None, "synchronous", synchronous)?;
-    connection.execute_batch(WRITER)?;
-    if let Some(pages) = options.most_pages {
+    connection.execute_batch(WRITER_SETTINGS)?;
+    if let Some(pages) = options.max_pages {
         connection.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()))?;
     }
     if version < schema::newest() {
@@ -87,7 +87,7 @@ fn prepare(connection: &mut Connection, version: u32, options: &SqliteOptions) -
     Ok(())
 }
 
-/// Refuses a schema that is not what its version says.
+/// Refuses a schema that does not match its version.
 fn check(path: &Path, connection: &Connection) -> Result<(), StoreError> {
     schema::check(connection).map_err(|error| match StoreError::of(path, &error) {
         StoreError::Failed { path, reason } => StoreError::Corrupt { path, reason },
@@ -95,20 +95,20 @@ fn check(path: &Path, connection: &Connection) -> Result<(), StoreError> {
     })
 }
 
-/// The reading connection beside a writer.
+/// Opens the reading connection of a store with a writer.
 pub(super) fn reader(path: &Path) -> Result<Connection, StoreError> {
     let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY).and_then(|connection| {
-        // Whoever reads may stand on a thread that others need.
-        connection.busy_timeout(READING)?;
+        // The caller may block a thread that others need.
+        connection.busy_timeout(READ_BUSY_TIMEOUT)?;
         Ok(connection)
     });
     connection.map_err(|error| StoreError::of(path, &error))
 }
 
-/// A reading connection without a writer of ours.
-pub(super) fn look(path: &Path) -> Result<Connection, StoreError> {
-    let connection = look_live(path).or_else(|error| match error {
-        StoreError::Access { .. } => look_frozen(path).unwrap_or(Err(error)),
+/// Opens the connection of a read-only store.
+pub(super) fn read_only(path: &Path) -> Result<Connection, StoreError> {
+    let connection = read_only_shared(path).or_else(|error| match error {
+        StoreError::Access { .. } => read_only_immutable(path).unwrap_or(Err(error)),
         error => Err(error),
     })?;
     match version(path, &connection)? {
@@ -119,13 +119,13 @@ pub(super) fn look(path: &Path) -> Result<Connection, StoreError> {
     }
 }
 
-fn look_live(path: &Path) -> Result<Connection, StoreError> {
+fn read_only_shared(path: &Path) -> Result<Connection, StoreError> {
     let connection = reader(path)?;
     version(path, &connection).map(|_| connection)
 }
 
-/// Where SQLite may make no files beside it, a store that nobody has open is read as it stands.
-fn look_frozen(path: &Path) -> Option<Result<Connection, StoreError>> {
+/// Opens a store in a directory that SQLite cannot write to. The file must not be in use.
+fn read_only_immutable(path: &Path) -> Option<Result<Connection, StoreError>> {
     if beside(path, "-wal").metadata().is_ok_and(|log| log.len() > 0) {
         return None;
     }
@@ -135,7 +135,7 @@ fn look_frozen(path: &Path) -> Option<Result<Connection, StoreError>> {
     Some(connection.map_err(|error| StoreError::of(path, &error)))
 }
 
-/// The path as part of a URI.
+/// Escapes a path for a URI.
 fn escaped(path: &Path) -> Option<String> {
     let path = path.to_str()?;
     Some(path.replace('%', "%25").replace('?', "%3f").replace('#', "%23"))
@@ -147,9 +147,9 @@ fn connect(path: &Path, mode: OpenFlags) -> rusqlite::Result<Connection> {
 }
 
 fn set_up(connection: Connection) -> rusqlite::Result<Connection> {
-    connection.busy_timeout(PATIENCE)?;
-    connection.set_prepared_statement_cache_capacity(STATEMENTS);
-    connection.execute_batch(BOTH)?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENT_CACHE);
+    connection.execute_batch(COMMON_SETTINGS)?;
     Ok(connection)
 }
 
@@ -158,7 +158,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn signs_that_mean_something_in_a_uri_are_escaped() {
+    fn characters_with_a_meaning_in_uris_are_escaped() {
         assert_eq!(escaped(Path::new("/a?b#c%d")).as_deref(), Some("/a%3fb%23c%25d"));
     }
 }

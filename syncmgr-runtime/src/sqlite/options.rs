@@ -1,4 +1,4 @@
-//! How a store is opened.
+//! The options for opening a store.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -9,10 +9,10 @@ use super::SqliteStore;
 use super::error::StoreError;
 use super::seams::Seams;
 
-/// Sessions that are remembered, unless said otherwise.
-const MOST_SESSIONS: u32 = 200;
+/// The default number of stored sessions.
+const DEFAULT_SESSIONS: u32 = 200;
 
-/// How an [`SqliteStore`] is opened.
+/// Options for opening a [`SqliteStore`].
 ///
 /// ```
 /// # use syncmgr_setting::*;
@@ -23,7 +23,7 @@ const MOST_SESSIONS: u32 = 200;
 /// # std::fs::create_dir_all(&directory)?;
 /// # let path = directory.join("state");
 /// let store = SqliteOptions::new().durability(Durability::Power).sessions(1000).open(&path)?;
-/// assert_eq!(store.durability(), Durability::Power); // survives the loss of power
+/// assert_eq!(store.durability(), Durability::Power); // survives a loss of power
 /// # drop(store);
 /// # std::fs::remove_dir_all(&directory)?;
 /// # Ok(())
@@ -31,53 +31,54 @@ const MOST_SESSIONS: u32 = 200;
 /// # Ok::<(), anyhow::Error>(())
 /// ```
 #[derive(Clone, Debug)]
-#[must_use = "options open nothing until `open`"]
+#[must_use = "the store is only opened by `open`"]
 pub struct SqliteOptions {
     pub(super) durability: Durability,
-    pub(super) most_sessions: u32,
-    pub(super) most_pages: Option<u32>,
+    pub(super) max_sessions: u32,
+    pub(super) max_pages: Option<u32>,
     pub(super) seams: Seams,
 }
 
 impl SqliteOptions {
-    /// As [`SqliteStore::open`] opens it.
+    /// Creates the default options, those of [`SqliteStore::open`].
     pub fn new() -> Self {
         Self {
             durability: Durability::Process,
-            most_sessions: MOST_SESSIONS,
-            most_pages: None,
+            max_sessions: DEFAULT_SESSIONS,
+            max_pages: None,
             seams: Seams::default(),
         }
     }
 
-    /// What a stored change survives. [`Process`](Durability::Process), unless said otherwise, costs no waiting for the
-    /// disk but at checkpoints; [`Power`](Durability::Power) waits for the disk once a batch of changes.
+    /// Sets the failures that a stored change survives. The default is [`Process`](Durability::Process), which waits
+    /// for the disk only at checkpoints of the log. [`Power`](Durability::Power) waits for the disk once per batch of
+    /// changes.
     pub fn durability(self, durability: Durability) -> Self {
         Self { durability, ..self }
     }
 
-    /// How many sessions are remembered; 200 unless said otherwise. The oldest that went as they should go first, then the
-    /// oldest.
-    pub fn sessions(self, most: u32) -> Self {
-        Self { most_sessions: most, ..self }
+    /// Sets the maximum number of stored sessions. The default is 200. Sessions without problems are deleted first,
+    /// then the oldest.
+    pub fn sessions(self, max: u32) -> Self {
+        Self { max_sessions: max, ..self }
     }
 
-    /// With a limit on the pages of the file, for tests of a full disk.
+    /// Limits the number of pages of the file, for tests of a full disk.
     #[doc(hidden)]
-    pub fn pages(self, most: u32) -> Self {
-        Self { most_pages: Some(most), ..self }
+    pub fn pages(self, max: u32) -> Self {
+        Self { max_pages: Some(max), ..self }
     }
 
-    /// With somebody who follows the [steps](super::SEAMS), for tests that end the process at each of them.
+    /// Sets a function that is called at each [failpoint](super::SEAMS), for tests that kill the process there.
     #[doc(hidden)]
-    pub fn seams(self, step: Arc<dyn Fn(&'static str) + Send + Sync>) -> Self {
-        Self { seams: Seams::new(step), ..self }
+    pub fn seams(self, hit: Arc<dyn Fn(&'static str) + Send + Sync>) -> Self {
+        Self { seams: Seams::new(hit), ..self }
     }
 
     /// Opens the store for writing; see [`SqliteStore::open`].
     ///
     /// # Errors
-    /// What stands in the way, and what to do about it.
+    /// Returns a [`StoreError`] if the store cannot be opened.
     pub fn open(self, path: impl AsRef<Path>) -> Result<SqliteStore, StoreError> {
         SqliteStore::open_with(path.as_ref(), self)
     }

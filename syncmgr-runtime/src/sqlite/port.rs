@@ -1,4 +1,4 @@
-//! The store as a manager sees it.
+//! The [`StateStore`] implementation.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::SystemTime;
@@ -45,7 +45,7 @@ const LAST_SESSION: &str = "SELECT value FROM meta WHERE name = 'last_session'";
 const HISTOGRAM: &str = "SELECT counts, longest FROM histograms WHERE name = ?1";
 
 impl SqliteStore {
-    /// To read what everything written so far has come to.
+    /// Waits until all earlier writes are stored or refused, and returns the reader.
     fn settled(&self) -> &Reader {
         if let Some(writer) = &self.parts.writer {
             writer.wait_for_all();
@@ -53,7 +53,7 @@ impl SqliteStore {
         &self.parts.reader
     }
 
-    /// To read what everything written of this item so far has come to.
+    /// Waits until all earlier writes to this item are stored or refused, and returns the reader.
     fn settled_of(&self, handler: HandlerId, item: ItemId) -> &Reader {
         if let Some(writer) = &self.parts.writer {
             writer.wait_for(handler, item);
@@ -61,12 +61,12 @@ impl SqliteStore {
         &self.parts.reader
     }
 
-    /// Sessions, row by row: one that cannot be read does not take the others along.
+    /// Reads sessions row by row: an unreadable session does not hide the others.
     fn sessions_of(&self, query: &str) -> SyncResult<Vec<SessionRecord>> {
         let rows: Vec<rusqlite::Result<SessionRecord>> = self.settled().all(query, [], |row| Ok(rows::session(row)))?;
-        let readable = rows.into_iter().filter_map(|row| {
-            row.inspect_err(|error| tracing::error!(%error, "a remembered session cannot be read")).ok()
-        });
+        let readable = rows
+            .into_iter()
+            .filter_map(|row| row.inspect_err(|error| tracing::error!(%error, "a stored session cannot be read")).ok());
         Ok(readable.collect())
     }
 }
@@ -115,7 +115,7 @@ impl StateStore for SqliteStore {
     }
 
     fn ended_since(&self, handler: HandlerId, session: SessionId) -> SyncResult<BTreeSet<ItemId>> {
-        // No session has a number that cannot be stored.
+        // No session has a larger number, because it could not be stored.
         let session = i64::try_from(session.0).unwrap_or(i64::MAX);
         self.settled().all(ENDED, params![handler.guid(), session], rows::item)
     }

@@ -1,4 +1,4 @@
-//! What waits to be written, and who waits for it.
+//! The queue of writes, and the callers that wait for them.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Condvar, MutexGuard, PoisonError};
@@ -13,13 +13,13 @@ mod touch;
 
 use touch::{Key, keys, weight};
 
-/// More changes than this waiting to be written are too many.
-const MOST_QUEUED: usize = 16_384;
+/// The number of queued changes above which callers should wait.
+const MAX_QUEUED: usize = 16_384;
 
-/// Changes taken into one transaction.
-const MOST_AT_ONCE: usize = 4_096;
+/// The number of changes that one transaction takes.
+const MAX_BATCH: usize = 4_096;
 
-/// The writes that wait for the writer. Nobody who appends waits.
+/// The writes that wait for the writer. Appending never blocks.
 #[derive(Debug, Default)]
 pub(super) struct Queue {
     state: Mutex<State>,
@@ -27,7 +27,7 @@ pub(super) struct Queue {
     settled: Condvar,
 }
 
-/// Changes that are stored together.
+/// Changes that are stored atomically.
 #[derive(Debug)]
 pub(super) struct Write {
     pub(super) changes: Vec<StateChange>,
@@ -42,21 +42,21 @@ struct State {
     appended: u64,
     /// The number of the last write that was stored or refused.
     settled: u64,
-    /// How many changes are neither stored nor refused.
+    /// The number of changes that are neither stored nor refused.
     waiting: usize,
-    /// The last write that touches each of these, as long as it is not settled.
+    /// The last unsettled write that touches each key.
     touched: HashMap<Key, u64>,
     room: Vec<oneshot::Sender<()>>,
-    /// Whether the writer waits for writes: to notify it costs a system call, also where it does not.
+    /// `true` while the writer waits: notifying costs a system call even if no thread waits.
     idle: bool,
-    /// Nothing more will be appended.
+    /// `true` once no more writes are appended.
     closed: bool,
-    /// Nobody will write any more.
+    /// `true` once the writer has exited.
     abandoned: bool,
 }
 
 impl Queue {
-    /// Appends changes. What comes back is cancelled when nobody writes any more.
+    /// Appends changes. The receiver is cancelled if the writer has exited.
     pub(super) fn append(&self, changes: Vec<StateChange>) -> oneshot::Receiver<SyncResult> {
         let (reply, answer) = oneshot::channel();
         let mut state = self.state.lock();
@@ -78,7 +78,7 @@ impl Queue {
         answer
     }
 
-    /// The next writes to store, waiting for some; none once the queue is closed and empty.
+    /// Waits for writes and returns the next batch; empty once the queue is closed and drained.
     pub(super) fn take(&self) -> Vec<Write> {
         let mut state = self.state.lock();
         while state.writes.is_empty() && !state.closed {
@@ -86,7 +86,7 @@ impl Queue {
             state = self.grown.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
         let (mut batch, mut changes) = (Vec::new(), 0);
-        while changes < MOST_AT_ONCE
+        while changes < MAX_BATCH
             && let Some(write) = state.writes.pop_front()
         {
             changes += weight(&write.changes);
@@ -95,7 +95,7 @@ impl Queue {
         batch
     }
 
-    /// These were stored or refused.
+    /// Marks a batch as stored or refused.
     pub(super) fn settle(&self, batch: &[Write]) {
         let mut state = self.state.lock();
         for write in batch {
@@ -107,19 +107,19 @@ impl Queue {
                 }
             });
         }
-        let relieved = if state.waiting <= MOST_QUEUED { std::mem::take(&mut state.room) } else { Vec::new() };
+        let waiters = if state.waiting <= MAX_QUEUED { std::mem::take(&mut state.room) } else { Vec::new() };
         drop(state);
         self.settled.notify_all();
-        for waiter in relieved {
-            // Whoever waited may have left.
+        for waiter in waiters {
+            // The waiter may have been dropped.
             let _ = waiter.send(());
         }
     }
 
-    /// Resolves, or is cancelled, when there is room; `None` when that is now.
+    /// Returns a receiver that resolves or is cancelled once there is room; `None` if there is room now.
     pub(super) fn room(&self) -> Option<oneshot::Receiver<()>> {
         let mut state = self.state.lock();
-        if state.waiting <= MOST_QUEUED || state.abandoned {
+        if state.waiting <= MAX_QUEUED || state.abandoned {
             return None;
         }
         let (waiter, room) = oneshot::channel();
@@ -134,7 +134,7 @@ impl Queue {
         self.wait(state, last);
     }
 
-    /// Waits until what was appended about this item is stored or refused.
+    /// Waits until all earlier writes to this item are stored or refused.
     pub(super) fn wait_for(&self, handler: HandlerId, item: ItemId) {
         let state = self.state.lock();
         let touched = |key| state.touched.get(&key).copied().unwrap_or_default();
@@ -148,19 +148,19 @@ impl Queue {
         }
     }
 
-    /// Nothing more will be appended.
+    /// Closes the queue: no more writes are appended.
     pub(super) fn close(&self) {
         self.state.lock().closed = true;
         self.grown.notify_one();
     }
 
-    /// Nobody writes any more. Whoever waits is told.
+    /// Marks the writer as exited and cancels all waiting callers.
     pub(super) fn abandon(&self) {
         let mut state = self.state.lock();
         state.abandoned = true;
-        let left = (std::mem::take(&mut state.writes), std::mem::take(&mut state.room));
+        let cancelled = (std::mem::take(&mut state.writes), std::mem::take(&mut state.room));
         drop(state);
         self.settled.notify_all();
-        drop(left);
+        drop(cancelled);
     }
 }

@@ -1,4 +1,4 @@
-//! The connection that reads.
+//! The reading connection.
 
 use std::path::PathBuf;
 
@@ -8,7 +8,7 @@ use syncmgr_core::sync::Mutex;
 
 use super::error::StoreError;
 
-/// Reads what is committed.
+/// Reads committed data.
 pub(super) struct Reader {
     path: PathBuf,
     connection: Mutex<Connection>,

@@ -1,4 +1,4 @@
-//! Rows as values.
+//! Converts rows to values.
 
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -57,7 +57,7 @@ pub(super) fn retry(row: &Row<'_>, first: usize) -> Result<Option<RetryState>> {
     Ok(Some(RetryState::new(setback, since.0, until).with_failures(failures, total)))
 }
 
-/// The same, where it is never empty.
+/// The same columns, which must not be empty.
 pub(super) fn some_retry(row: &Row<'_>, first: usize) -> Result<RetryState> {
     let empty = || rusqlite::Error::FromSqlConversionFailure(first, Type::Text, FromSqlError::InvalidType.into());
     retry(row, first)?.ok_or_else(empty)

@@ -1,18 +1,18 @@
-//! The numbered versions of the schema, and the way from each to the next.
+//! The versions of the schema and the migrations between them.
 //!
-//! `rusqlite_migration` would tie us to one release of rusqlite, and programs are to choose among several.
+//! `rusqlite_migration` would require one release of rusqlite, but programs can choose among several.
 
 use rusqlite::{Connection, TransactionBehavior};
 
 use super::seams::Seams;
 
-/// `sync` and a letter of ours, in the file's header: what tells our files from those of other programs.
+/// The application id in the file's header, which identifies our files: `sync` and a letter.
 pub(super) const APPLICATION: i32 = 0x7379_6e4d;
 
-/// The way from each version to the next; the first makes version 1 of nothing. One that was released never changes.
+/// The migration from each version to the next; the first creates version 1. A released migration never changes.
 pub(super) const MIGRATIONS: &[&str] = &[include_str!("schema/1.sql")];
 
-/// A query of each table, which fails where the schema is not ours.
+/// A query per table. It fails if the schema is not ours.
 const TABLES: [&str; 9] = [
     "SELECT name, value FROM meta",
     "SELECT key, id, description, registered, flags FROM handlers",
@@ -27,18 +27,18 @@ const TABLES: [&str; 9] = [
     "SELECT name, counts, longest FROM histograms",
 ];
 
-/// What kind of file it is, as far as its header says.
+/// The kind of a file, according to its header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// There is nothing in it.
+    /// An empty file.
     Empty,
     /// A store of this version.
     Store(u32),
-    /// Another program's.
+    /// A file of another program.
     Foreign,
 }
 
-/// Reads what kind of file it is.
+/// Reads the kind of a file.
 pub(super) fn kind(connection: &Connection) -> rusqlite::Result<Kind> {
     let number = |pragma| connection.query_row(pragma, [], |row| row.get::<_, i32>(0));
     let (application, version) = (number("PRAGMA application_id")?, number("PRAGMA user_version")?);
@@ -50,17 +50,17 @@ pub(super) fn kind(connection: &Connection) -> rusqlite::Result<Kind> {
     })
 }
 
-/// The newest version this program knows.
+/// Returns the newest version that this program supports.
 pub(super) fn newest() -> u32 {
     u32::try_from(MIGRATIONS.len()).unwrap_or(u32::MAX)
 }
 
-/// Fails where a table or column is missing.
+/// Fails if a table or column is missing.
 pub(super) fn check(connection: &Connection) -> rusqlite::Result<()> {
     TABLES.iter().try_for_each(|query| connection.prepare(query).map(drop))
 }
 
-/// Brings a file from this version to the newest, all steps or none.
+/// Migrates a file from version `from` to the newest, all steps or none.
 pub(super) fn migrate(
     connection: &mut Connection,
     from: u32,
@@ -84,7 +84,7 @@ mod tests {
     use super::*;
 
     fn migrated(steps: &[&str]) -> Connection {
-        let mut connection = Connection::open_in_memory().expect("in memory");
+        let mut connection = Connection::open_in_memory().expect("an in-memory database");
         migrate(&mut connection, 0, steps, &Seams::default()).expect("migrated");
         connection
     }
@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn an_older_store_takes_only_the_steps_it_lacks() {
+    fn an_older_store_runs_only_the_missing_migrations() {
         let (first, second) = ("CREATE TABLE a (x)", "ALTER TABLE a ADD COLUMN y");
         let mut connection = migrated(&[first]);
         migrate(&mut connection, 1, &[first, second], &Seams::default()).expect("migrated");
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn a_step_that_fails_leaves_the_store_at_its_version() {
+    fn a_failed_migration_leaves_the_store_at_its_version() {
         let first = "CREATE TABLE a (x)";
         let mut connection = migrated(&[first]);
         let steps = [first, "ALTER TABLE a ADD COLUMN y", "nonsense"];
@@ -116,8 +116,8 @@ mod tests {
     }
 
     #[test]
-    fn another_program_s_database_is_told_from_an_empty_one() {
-        let connection = Connection::open_in_memory().expect("in memory");
+    fn the_database_of_another_program_differs_from_an_empty_one() {
+        let connection = Connection::open_in_memory().expect("an in-memory database");
         assert_eq!(kind(&connection).expect("read"), Kind::Empty);
         connection.execute_batch("CREATE TABLE a (x)").expect("made");
         assert_eq!(kind(&connection).expect("read"), Kind::Foreign);

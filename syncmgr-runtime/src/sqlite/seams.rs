@@ -1,16 +1,16 @@
-//! The steps of writing, by name, for tests that end the process at each of them.
+//! Failpoints: the named steps of writing, at which tests kill the process.
 //!
-//! Each store has its own, so that tests can follow several at once; `fail` has one registry for the whole process.
+//! Each store has its own failpoints, so that tests can run in parallel; the crate `fail` has one registry per process.
 
 use std::fmt;
 use std::sync::Arc;
 
 use syncmgr_core::store::StateChange;
 
-/// What is called at each step.
+/// The function that is called at each failpoint.
 type Step = dyn Fn(&'static str) + Send + Sync;
 
-/// The name of every step, in the order they come to pass.
+/// The names of all failpoints, in the order of execution.
 #[doc(hidden)]
 pub const SEAMS: &[&str] = &[
     "directory made",
@@ -73,7 +73,7 @@ pub const SEAMS: &[&str] = &[
     "after waiters told",
 ];
 
-/// Somebody who follows the steps, or nobody.
+/// The failpoints of a store, which are inactive by default.
 #[derive(Clone, Default)]
 pub(super) struct Seams(Option<Arc<Step>>);
 
@@ -82,10 +82,10 @@ impl Seams {
         Self(Some(step))
     }
 
-    /// This step has come.
+    /// Calls the function, if there is one.
     pub(super) fn at(&self, name: &'static str) {
         if let Some(step) = &self.0 {
-            debug_assert!(SEAMS.contains(&name), "no seam {name}");
+            debug_assert!(SEAMS.contains(&name), "unknown failpoint {name}");
             step(name);
         }
     }
@@ -93,11 +93,11 @@ impl Seams {
 
 impl fmt::Debug for Seams {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.0.is_some() { "Seams(followed)" } else { "Seams" })
+        f.write_str(if self.0.is_some() { "Seams(active)" } else { "Seams" })
     }
 }
 
-/// The steps before and after a change; none for one of an unknown kind.
+/// Returns the failpoints before and after a change; `None` for an unknown change.
 pub(super) fn steps(change: &StateChange) -> Option<(&'static str, &'static str)> {
     Some(match change {
         StateChange::Registered { .. } => ("before registered", "after registered"),

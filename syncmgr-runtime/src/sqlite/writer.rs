@@ -1,4 +1,4 @@
-//! The thread that writes.
+//! The writing thread.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -10,13 +10,13 @@ use syncmgr_core::error::SyncResult;
 use syncmgr_core::id::{HandlerId, ItemId};
 use syncmgr_core::store::StateChange;
 
-use super::apply::{Applier, Care, Trouble};
+use super::apply::{Applier, ApplyError, RollbackScope};
 use super::error::StoreError;
 use super::lock::Lock;
 use super::options::SqliteOptions;
 use super::queue::{Queue, Write};
 
-/// A handle of the thread. Dropping it waits until everything is stored.
+/// A handle of the writing thread. Dropping it waits until all queued changes are stored.
 #[derive(Debug)]
 pub(super) struct Writer {
     queue: Arc<Queue>,
@@ -24,7 +24,7 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    /// Starts the thread, which keeps the lock as long as it lives.
+    /// Starts the thread, which holds the lock until it exits.
     pub(super) fn start(
         path: PathBuf,
         opened: (Connection, i64),
@@ -34,12 +34,12 @@ impl Writer {
         let queue = Arc::<Queue>::default();
         let failed = |error| StoreError::of_io(&path, &error);
         let applier = Applier::new(opened, &options);
-        let desk = Desk { path: path.clone(), applier, options, queue: queue.clone(), _lock: lock };
-        let thread = thread::Builder::new().name("syncmgr-store".to_string()).spawn(|| desk.work());
+        let writer = WriterThread { path: path.clone(), applier, options, queue: queue.clone(), _lock: lock };
+        let thread = thread::Builder::new().name("syncmgr-store".to_string()).spawn(|| writer.work());
         Ok(Self { queue, thread: Some(thread.map_err(failed)?) })
     }
 
-    /// Takes changes, all or none; what comes back tells whether they were stored.
+    /// Queues changes, which are stored atomically. The receiver returns the result.
     pub(super) fn write(&self, changes: Vec<StateChange>) -> oneshot::Receiver<SyncResult> {
         self.queue.append(changes)
     }
@@ -48,22 +48,22 @@ impl Writer {
         self.queue.room()
     }
 
-    /// Waits until everything taken so far is stored or refused.
+    /// Waits until all queued changes are stored or refused.
     pub(super) fn wait_for_all(&self) {
-        if !self.is_here() {
+        if !self.is_current_thread() {
             self.queue.wait_for_all();
         }
     }
 
-    /// Waits until everything taken so far of this item is stored or refused.
+    /// Waits until all queued changes of this item are stored or refused.
     pub(super) fn wait_for(&self, handler: HandlerId, item: ItemId) {
-        if !self.is_here() {
+        if !self.is_current_thread() {
             self.queue.wait_for(handler, item);
         }
     }
 
-    /// Whether this is the thread itself, which runs the wakers of those it tells, and must not wait for itself.
-    fn is_here(&self) -> bool {
+    /// Returns `true` on the writing thread itself. It runs the wakers of its callers, and must not wait for itself.
+    fn is_current_thread(&self) -> bool {
         self.thread.as_ref().is_some_and(|thread| thread.thread().id() == thread::current().id())
     }
 }
@@ -71,18 +71,18 @@ impl Writer {
 impl Drop for Writer {
     fn drop(&mut self) {
         self.queue.close();
-        if self.is_here() {
+        if self.is_current_thread() {
             return;
         }
         if let Some(thread) = self.thread.take() {
-            // It has panicked: whoever waited was told.
+            // An error means that it panicked, which its callers have received.
             drop(thread.join());
         }
     }
 }
 
-/// What the thread works with. The lock goes last.
-struct Desk {
+/// The state of the thread. The lock is dropped last.
+struct WriterThread {
     path: PathBuf,
     applier: Applier,
     options: SqliteOptions,
@@ -90,18 +90,18 @@ struct Desk {
     _lock: Lock,
 }
 
-/// Tells whoever waits that nobody writes any more, however the thread ended.
-struct Leaving(Arc<Queue>);
+/// Marks the queue as abandoned when the thread exits, even by a panic.
+struct AbandonOnDrop(Arc<Queue>);
 
-impl Drop for Leaving {
+impl Drop for AbandonOnDrop {
     fn drop(&mut self) {
         self.0.abandon();
     }
 }
 
-impl Desk {
+impl WriterThread {
     fn work(mut self) {
-        let _leaving = Leaving(self.queue.clone());
+        let _abandon = AbandonOnDrop(self.queue.clone());
         loop {
             let batch = self.queue.take();
             if batch.is_empty() {
@@ -118,17 +118,17 @@ impl Desk {
         }
     }
 
-    /// Stores the writes in one transaction. One that is refused is left out, and the others are stored without it.
+    /// Stores the writes in one transaction. A refused write is left out; the others are stored.
     fn store(&mut self, batch: &[Write]) -> Vec<SyncResult> {
-        let attempt = match self.applier.store(batch, Care::Together) {
-            Err(Trouble::Refused(_)) => self.applier.store(batch, Care::EachApart),
+        let attempt = match self.applier.store(batch, RollbackScope::Batch) {
+            Err(ApplyError::Refused(_)) => self.applier.store(batch, RollbackScope::Write),
             attempt => attempt,
         };
         let every = |error: StoreError| batch.iter().map(|_| Err(error.clone().into())).collect();
-        attempt.unwrap_or_else(|trouble| match trouble {
-            Trouble::Refused(reason) => every(StoreError::Unstorable { reason: reason.to_string() }),
-            Trouble::TakenOver => every(StoreError::TakenOver { path: self.path.clone() }),
-            Trouble::Failed(error) => every(StoreError::of(&self.path, &error)),
+        attempt.unwrap_or_else(|error| match error {
+            ApplyError::Refused(reason) => every(StoreError::Unstorable { reason: reason.to_string() }),
+            ApplyError::TakenOver => every(StoreError::TakenOver { path: self.path.clone() }),
+            ApplyError::Failed(cause) => every(StoreError::of(&self.path, &cause)),
         })
     }
 }

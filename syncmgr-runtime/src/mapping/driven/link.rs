@@ -1,4 +1,4 @@
-//! What an attempt asks of a foreign host.
+//! The requests of an attempt to a foreign host.
 
 use std::sync::{Arc, Weak};
 use std::time::SystemTime;
@@ -25,7 +25,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::mapping::feed::{CallbackSlot, begins};
 use crate::tasks::Tasks;
 
-/// The way from an attempt to a foreign callback.
+/// Connects an attempt to a foreign callback.
 pub(super) struct CallbackLink {
     side: Weak<HandlerSide>,
     callback: Arc<CallbackSlot>,
@@ -43,13 +43,13 @@ impl CallbackLink {
         }
     }
 
-    /// The handler's side, if what the handler asks is in its time.
+    /// Returns the instance if the protocol allows this request now.
     fn side(&self, ask: Ask) -> Option<Arc<HandlerSide>> {
         self.side.upgrade().filter(|side| side.takes(ask))
     }
 }
 
-/// Gives the user's attention back (R132).
+/// Returns the user's attention when dropped.
 struct Granted(Arc<CallbackSlot>);
 
 impl Drop for Granted {
@@ -91,7 +91,7 @@ impl HostLink for CallbackLink {
             }
             let (callback, name) = (self.callback.clone(), name.map(str::to_owned));
             let (sender, receiver) = futures::channel::oneshot::channel();
-            // The host may block until the connection is up.
+            // The host may block until the connection is established.
             self.tasks.blocking(Box::new(move || {
                 let _ = sender.send(callback.call(|callback| callback.establish_connection(name.as_deref())));
             }));
@@ -157,7 +157,7 @@ impl HostLink for CallbackLink {
     fn give_back_workers(&self, _: usize) {}
 
     fn spawn(&self, task: BoxFuture<'static, ()>) {
-        // Tasks end by themselves, or are cut with their item.
+        // Tasks end by themselves or with their item.
         _ = self.tasks.spawn(task);
     }
 

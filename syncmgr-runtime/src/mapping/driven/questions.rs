@@ -1,4 +1,4 @@
-//! Questions that items of a driven handler left open, and their answers.
+//! Open questions of an instance's items, and their answers.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +16,7 @@ pub(super) struct Questions {
 }
 
 impl Questions {
-    /// The answer to a question. One that has changed is another.
+    /// Returns the answer to a question. An answer to an earlier wording does not count.
     pub(super) fn answer(&self, id: ErrorId, question: &Question) -> Option<usize> {
         let (answered, choice) = self.answers.get(&id)?;
         (answered == question).then_some(*choice)
@@ -37,7 +37,7 @@ impl Questions {
     }
 }
 
-/// Asks the user. An answer runs the item again.
+/// Asks the user. After an answer the item runs again.
 pub(super) async fn put(
     run: &RunContext,
     item: ItemId,

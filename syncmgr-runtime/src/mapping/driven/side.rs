@@ -1,4 +1,4 @@
-//! The handler's side of a driven instance: what its methods do, and where its contract stands.
+//! The implementation of the callback adapter: its methods and the state of its protocol.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, MutexGuard, Weak};
@@ -36,7 +36,7 @@ use crate::mapping::feed::{CallbackSlot, Feed};
 use crate::session::StartError;
 use crate::tasks::Tasks;
 
-/// An instance: its handler, and where its contract stands.
+/// An instance: its handler and the state of its protocol.
 pub(super) struct HandlerSide {
     handler: Arc<dyn SyncHandler>,
     info: HandlerInfo,
@@ -54,11 +54,12 @@ struct State {
     facts: RunFacts,
     listing: Listing,
     attempt: Option<Arc<Attempt>>,
-    /// How many attempts were given items.
+    /// The number of attempts with items.
     attempts: u32,
-    /// Those before it, whose contexts may still be about.
+    /// Earlier attempts, whose contexts may still be in use.
     earlier: Vec<Weak<Attempt>>,
-    /// A retry was granted: the protocol prepares already, the host's call is still to come (R148).
+    /// `true` after a retry was granted: the protocol is in its preparing stage, and the host's call is still to come
+    ///.
     retrying: bool,
 }
 
@@ -113,26 +114,26 @@ impl HandlerSide {
         &self.tasks
     }
 
-    /// Whether the handler may ask this now.
+    /// Returns `true` if the handler may make this request now.
     pub(super) fn takes(&self, ask: Ask) -> bool {
         self.state.lock().protocol.answer(ask).is_ok()
     }
 
-    /// Whether somebody looks at an error or at properties.
+    /// Returns `true` while an error or properties are shown.
     pub(super) fn is_showing(&self) -> bool {
         matches!(self.state.lock().protocol.stage(), Stage::ShowingError(_) | Stage::ShowingProperties(_))
     }
 
-    /// Whether properties are open: what is asked there needs no grant (R135).
+    /// Returns `true` while properties are shown, which need no grant to ask the user.
     pub(super) fn is_showing_properties(&self) -> bool {
         matches!(self.state.lock().protocol.stage(), Stage::ShowingProperties(_))
     }
 
-    /// What the user is reached through, if they may be bothered or are looking at something (R37, R145).
     pub(super) fn store(&self) -> &Arc<dyn StateStore> {
         &self.store
     }
 
+    /// Returns the way to ask the user, if the run may ask or shows an error or properties.
     pub(super) fn interaction(&self) -> Option<Arc<dyn Interaction>> {
         let may_bother = self.state.lock().facts.flags.contains(RunFlags::MAY_BOTHER_USER) || self.is_showing();
         self.interaction.clone().filter(|_| may_bother)
@@ -304,7 +305,7 @@ impl HandlerSide {
     pub(super) fn synchronize(self: &Arc<Self>) -> HResult {
         match self.on(Event::Admitted) {
             Step::Do(Action::Synchronize) => {}
-            // Nothing is left to do: complete at once (R104).
+            // No items are left: complete immediately (R104).
             Step::Do(_) => {
                 Feed::new(&self.attempt(), &self.callback).sweep();
                 self.callback.call(|callback| callback.synchronize_completed(HResult::S_OK));
@@ -368,7 +369,7 @@ impl HandlerSide {
         })
     }
 
-    /// Polls a call once, as the method it is; if it is pending the method returns and the rest goes on as a task.
+    /// Polls a call once within the method. If it is pending, the method returns and the call continues as a task.
     fn start(
         self: &Arc<Self>,
         returned: fn(HResult) -> Event,
@@ -389,7 +390,7 @@ impl HandlerSide {
         HResult::S_OK
     }
 
-    /// Tells the protocol of a completion. `false` when the host has detached meanwhile.
+    /// Passes a completion to the protocol. Returns `false` if the host has detached meanwhile.
     fn completes(&self, completed: Event) -> bool {
         let mut state = self.state.lock();
         let step = state.protocol.on(completed);
@@ -412,7 +413,7 @@ impl HandlerSide {
         attempt
     }
 
-    /// An attempt without items, in which nothing is cancelled.
+    /// Adds an attempt without items, which is not cancelled.
     fn explaining(self: &Arc<Self>) -> Arc<Attempt> {
         let mut state = self.state.lock();
         self.add_attempt(&mut state, Arc::default())
@@ -422,7 +423,7 @@ impl HandlerSide {
         self.state.lock().attempt.clone().expect("an initialized instance has an attempt")
     }
 
-    /// Every item has ended before `synchronize` began.
+    /// Notes that every item ended before `synchronize` began.
     pub(super) fn emptied(&self) {
         self.on(Event::Emptied);
     }

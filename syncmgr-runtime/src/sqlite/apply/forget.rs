@@ -1,11 +1,11 @@
-//! Deleting all there is of a handler or an item.
+//! Deletes the data of a handler or an item.
 
 use rusqlite::params;
 use syncmgr_core::id::{HandlerId, ItemId, SessionId};
 use syncmgr_core::request::RunRequest;
 use uuid::Uuid;
 
-use super::{Applied, Applier};
+use super::{Applier, ApplyResult};
 use crate::sqlite::encode::Json;
 
 const OF_HANDLER: [&str; 5] = [
@@ -21,14 +21,14 @@ const OF_ITEM: [&str; 4] = [
     "DELETE FROM answers WHERE handler = ?1 AND item = ?2",
     "DELETE FROM log WHERE handler = ?1 AND item = ?2",
 ];
-/// Sessions that were asked for something with this id in it.
+/// The sessions whose requests contain this id.
 const NAMING: &str = "SELECT session, manager, runs FROM sessions WHERE instr(runs, ?1)";
 const ASKED: &str = "UPDATE sessions SET runs = ?3 WHERE session = ?1 AND manager = ?2";
 
 impl Applier {
-    pub(super) fn forget(&mut self, handler: HandlerId) -> Applied {
+    pub(super) fn forget(&mut self, handler: HandlerId) -> ApplyResult {
         self.forget_runs(handler.guid(), |run| run.handler != handler)?;
-        if let Some(key) = self.known(handler)? {
+        if let Some(key) = self.stored_key(handler)? {
             OF_HANDLER.iter().try_for_each(|statement| self.run(statement, [key]).map(drop))?;
             self.grown.remove(&key);
             self.keys.remove(&handler);
@@ -36,14 +36,14 @@ impl Applier {
         Ok(())
     }
 
-    pub(super) fn forget_item(&mut self, handler: HandlerId, item: ItemId) -> Applied {
-        self.forget_runs(item.guid(), |run| run.handler != handler || is_left_without(run, item))?;
-        let Some(key) = self.known(handler)? else { return Ok(()) };
+    pub(super) fn forget_item(&mut self, handler: HandlerId, item: ItemId) -> ApplyResult {
+        self.forget_runs(item.guid(), |run| run.handler != handler || remove_item(run, item))?;
+        let Some(key) = self.stored_key(handler)? else { return Ok(()) };
         OF_ITEM.iter().try_for_each(|statement| self.run(statement, params![key, item.guid()]).map(drop))
     }
 
-    /// Takes an id out of what sessions were asked for. A run that `keep` does not keep is taken out itself.
-    fn forget_runs(&self, id: Uuid, mut keep: impl FnMut(&mut RunRequest) -> bool) -> Applied {
+    /// Removes an id from the stored requests of sessions. Runs that fail `keep` are removed.
+    fn forget_runs(&self, id: Uuid, mut keep: impl FnMut(&mut RunRequest) -> bool) -> ApplyResult {
         for (session, manager, mut runs) in self.sessions_naming(id)? {
             runs.retain_mut(&mut keep);
             self.run(ASKED, params![session.0, manager, Json(runs)])?;
@@ -51,7 +51,7 @@ impl Applier {
         Ok(())
     }
 
-    fn sessions_naming(&self, id: Uuid) -> Applied<Vec<(SessionId, Uuid, Vec<RunRequest>)>> {
+    fn sessions_naming(&self, id: Uuid) -> ApplyResult<Vec<(SessionId, Uuid, Vec<RunRequest>)>> {
         let mut naming = self.connection.prepare_cached(NAMING)?;
         let rows = naming.query_map([id.to_string()], |row| {
             Ok((SessionId(row.get(0)?), row.get(1)?, row.get::<_, Json<_>>(2)?.0))
@@ -60,8 +60,8 @@ impl Applier {
     }
 }
 
-/// Whether a run without this item is one.
-fn is_left_without(run: &mut RunRequest, item: ItemId) -> bool {
+/// Removes the item from a request. Returns `true` if the request has items left.
+fn remove_item(run: &mut RunRequest, item: ItemId) -> bool {
     run.items.as_mut().is_none_or(|items| {
         items.remove(&item);
         !items.is_empty()

@@ -7,7 +7,7 @@ use syncmgr_core::id::{HandlerId, ItemId};
 use syncmgr_core::item::ItemState;
 use syncmgr_core::store::StateChange;
 
-use super::{Applied, Applier, unknown};
+use super::{Applier, ApplyResult, unknown};
 
 const REGISTER: &str = "UPDATE handlers SET description = ?2, registered = ?3 WHERE key = ?1";
 const SET_FLAGS: &str = "UPDATE handlers SET flags = ?2 WHERE key = ?1";
@@ -16,7 +16,7 @@ const CHOOSE: &str = "INSERT INTO choices (handler, item, checked) VALUES (?1, ?
 const FORGET_CHOICE: &str = "DELETE FROM choices WHERE handler = ?1 AND item = ?2";
 
 impl Applier {
-    pub(super) fn change_handler(&mut self, change: &StateChange) -> Applied {
+    pub(super) fn change_handler(&mut self, change: &StateChange) -> ApplyResult {
         match change {
             StateChange::Registered { handler, registration } => {
                 let (key, flags) = (self.key(*handler)?, registration.flags.bits());
@@ -31,7 +31,7 @@ impl Applier {
         }
     }
 
-    fn choose(&mut self, handler: HandlerId, items: &BTreeMap<ItemId, Option<ItemState>>) -> Applied {
+    fn choose(&mut self, handler: HandlerId, items: &BTreeMap<ItemId, Option<ItemState>>) -> ApplyResult {
         let key = self.key(handler)?;
         for (item, state) in items {
             let item = item.guid();

@@ -1,4 +1,4 @@
-//! Records of items and resources, and the answers they use up.
+//! Writes records of items and resources, and deletes consumed answers.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use syncmgr_core::record::{Checkpoint, Fence, ItemEnd};
 use syncmgr_core::retry::{RetryState, Setback};
 use syncmgr_core::store::{StaleWriter, StateChange};
 
-use super::{Applied, Applier, Trouble, unknown};
+use super::{Applier, ApplyError, ApplyResult, unknown};
 use crate::sqlite::encode::{Json, Time, Word};
 
 const COMMIT: &str = "INSERT INTO items (handler, place, item, session, attempt, checkpoint, checkpoint_version, sides)
@@ -54,20 +54,20 @@ const ANSWER: &str =
     "INSERT OR REPLACE INTO answers (handler, item, key, question, choice) VALUES (?1, ?2, ?3, ?4, ?5)";
 const CONSUME: &str = "DELETE FROM answers WHERE handler = ?1 AND item = ?2 AND key = ?3";
 
-/// An item as the tables name it.
+/// The key of an item in the tables.
 #[derive(Clone, Copy)]
-struct Place {
+struct ItemKey {
     handler: i64,
     item: ItemId,
 }
 
 impl Applier {
-    pub(super) fn change_item(&mut self, change: &StateChange) -> Applied {
+    pub(super) fn change_item(&mut self, change: &StateChange) -> ApplyResult {
         match change {
             StateChange::Committed { handler, item, fence, checkpoint, sides, consumed } => {
-                let place = Place { handler: self.key(*handler)?, item: *item };
-                self.commit(place, *fence, checkpoint, sides.as_ref())?;
-                self.consume(place, consumed)
+                let target = ItemKey { handler: self.key(*handler)?, item: *item };
+                self.commit(target, *fence, checkpoint, sides.as_ref())?;
+                self.consume(target, consumed)
             }
             StateChange::Ended { handler, fence, time, items } => self.end(*handler, *fence, *time, items),
             StateChange::Retry { handler, item, retry } => self.retry(*handler, *item, *retry),
@@ -81,52 +81,59 @@ impl Applier {
         }
     }
 
-    fn reset(&mut self, handler: HandlerId, item: ItemId) -> Applied {
-        let Some(key) = self.known(handler)? else { return Ok(()) };
+    fn reset(&mut self, handler: HandlerId, item: ItemId) -> ApplyResult {
+        let Some(key) = self.stored_key(handler)? else { return Ok(()) };
         self.run(RESET, params![key, item.guid()]).map(drop)
     }
 
-    fn answer(&mut self, handler: HandlerId, item: ItemId, question: &Question, choice: usize) -> Applied {
+    fn answer(&mut self, handler: HandlerId, item: ItemId, question: &Question, choice: usize) -> ApplyResult {
         let key = self.key(handler)?;
         self.run(ANSWER, params![key, item.guid(), question.key, Json(question), choice]).map(drop)
     }
 
-    fn commit(&mut self, place: Place, fence: Fence, checkpoint: &Checkpoint, sides: Option<&Vec<Side>>) -> Applied {
-        let (item, session) = (place.item.guid(), fence.session.0);
+    fn commit(
+        &mut self,
+        target: ItemKey,
+        fence: Fence,
+        checkpoint: &Checkpoint,
+        sides: Option<&Vec<Side>>,
+    ) -> ApplyResult {
+        let (item, session) = (target.item.guid(), fence.session.0);
         let (attempt, Checkpoint { state, version, .. }, sides) = (fence.attempt, checkpoint, sides.map(Json));
-        let fresh = self.fresh_place(place.handler)?;
-        let stored = self.run(COMMIT, params![place.handler, item, session, attempt, state, version, sides, fresh])?;
-        if stored > 0 { Ok(()) } else { Err(self.stale(place, fence)?) }
+        let next_place = self.next_place(target.handler)?;
+        let stored =
+            self.run(COMMIT, params![target.handler, item, session, attempt, state, version, sides, next_place])?;
+        if stored > 0 { Ok(()) } else { Err(self.stale(target, fence)?) }
     }
 
-    /// A later attempt has written: which.
-    fn stale(&self, place: Place, writer: Fence) -> Applied<Trouble> {
+    /// The error of a write after a later attempt has written.
+    fn stale(&self, target: ItemKey, writer: Fence) -> ApplyResult<ApplyError> {
         let latest =
-            self.connection.prepare_cached(LATEST)?.query_row(params![place.handler, place.item.guid()], |row| {
+            self.connection.prepare_cached(LATEST)?.query_row(params![target.handler, target.item.guid()], |row| {
                 Ok(Fence::new(SessionId(row.get(0)?), row.get(1)?))
             })?;
-        Ok(Trouble::Refused(StaleWriter::new(place.item, writer, latest).into()))
+        Ok(ApplyError::Refused(StaleWriter::new(target.item, writer, latest).into()))
     }
 
-    fn end(&mut self, handler: HandlerId, fence: Fence, time: SystemTime, items: &[(ItemId, ItemEnd)]) -> Applied {
+    fn end(&mut self, handler: HandlerId, fence: Fence, time: SystemTime, items: &[(ItemId, ItemEnd)]) -> ApplyResult {
         let handler = self.key(handler)?;
         for (item, end) in items {
-            let place = Place { handler, item: *item };
-            if self.end_one(place, fence, time, end)? > 0 {
-                self.consume(place, &end.consumed)?;
+            let target = ItemKey { handler, item: *item };
+            if self.end_one(target, fence, time, end)? > 0 {
+                self.consume(target, &end.consumed)?;
             }
         }
         Ok(())
     }
 
-    fn end_one(&mut self, place: Place, fence: Fence, time: SystemTime, end: &ItemEnd) -> Applied<usize> {
+    fn end_one(&mut self, target: ItemKey, fence: Fence, time: SystemTime, end: &ItemEnd) -> ApplyResult<usize> {
         let succeeded = (end.outcome == Outcome::Succeeded).then_some(Time(time));
-        let (handler, item) = (place.handler, place.item.guid());
+        let (handler, item) = (target.handler, target.item.guid());
         let (session, attempt, outcome) = (fence.session.0, fence.attempt, Word(end.outcome));
         let (retry, sides) = (end.retry.as_ref(), end.sides.as_ref().map(Json));
         let [failures, total] = counts(retry);
-        let (setback, since, until) = reason(retry);
-        let fresh = self.fresh_place(handler)?;
+        let (setback, since, until) = retry_columns(retry);
+        let next_place = self.next_place(handler)?;
         self.run(
             END,
             params![
@@ -143,45 +150,45 @@ impl Applier {
                 since,
                 until,
                 sides,
-                fresh
+                next_place
             ],
         )
     }
 
-    fn consume(&self, place: Place, keys: &[Arc<str>]) -> Applied {
+    fn consume(&self, target: ItemKey, keys: &[Arc<str>]) -> ApplyResult {
         for key in keys {
             self.seams.at("before answer consumed");
-            self.run(CONSUME, params![place.handler, place.item.guid(), key])?;
+            self.run(CONSUME, params![target.handler, target.item.guid(), key])?;
             self.seams.at("after answer consumed");
         }
         Ok(())
     }
 
-    fn retry(&mut self, handler: HandlerId, item: ItemId, retry: Option<RetryState>) -> Applied {
+    fn retry(&mut self, handler: HandlerId, item: ItemId, retry: Option<RetryState>) -> ApplyResult {
         let item = item.guid();
         let Some(retry) = retry else {
-            let Some(key) = self.known(handler)? else { return Ok(()) };
+            let Some(key) = self.stored_key(handler)? else { return Ok(()) };
             return self.run(NO_RETRY, params![key, item]).map(drop);
         };
-        let (key, (setback, since, until)) = (self.key(handler)?, reason(Some(&retry)));
-        let fresh = self.fresh_place(key)?;
-        self.run(RETRY, params![key, item, setback, retry.failures, retry.total, since, until, fresh]).map(drop)
+        let (key, (setback, since, until)) = (self.key(handler)?, retry_columns(Some(&retry)));
+        let next_place = self.next_place(key)?;
+        self.run(RETRY, params![key, item, setback, retry.failures, retry.total, since, until, next_place]).map(drop)
     }
 
-    fn resource(&self, claim: &Claim, retry: Option<RetryState>) -> Applied {
+    fn resource(&self, claim: &Claim, retry: Option<RetryState>) -> ApplyResult {
         let Some(retry) = retry else { return self.run(NO_RESOURCE, [claim.name()]).map(drop) };
-        let (setback, since, until) = reason(Some(&retry));
+        let (setback, since, until) = retry_columns(Some(&retry));
         self.run(RESOURCE, params![claim.name(), setback, retry.failures, retry.total, since, until]).map(drop)
     }
 
-    fn absent(&mut self, handler: HandlerId, items: &BTreeMap<ItemId, Option<SystemTime>>) -> Applied {
+    fn absent(&mut self, handler: HandlerId, items: &BTreeMap<ItemId, Option<SystemTime>>) -> ApplyResult {
         for (item, since) in items {
             let item = item.guid();
             if let Some(since) = since {
                 let key = self.key(handler)?;
-                let fresh = self.fresh_place(key)?;
-                self.run(ABSENT, params![key, item, Time(*since), fresh])?;
-            } else if let Some(key) = self.known(handler)? {
+                let next_place = self.next_place(key)?;
+                self.run(ABSENT, params![key, item, Time(*since), next_place])?;
+            } else if let Some(key) = self.stored_key(handler)? {
                 self.run(PRESENT, params![key, item])?;
             }
         }
@@ -193,8 +200,8 @@ fn counts(retry: Option<&RetryState>) -> [Option<u32>; 2] {
     [retry.map(|retry| retry.failures), retry.map(|retry| retry.total)]
 }
 
-/// What stands in the way, since when, and until when.
-fn reason(retry: Option<&RetryState>) -> (Option<Word<Setback>>, Option<Time>, Option<Time>) {
+/// The columns `setback`, `since` and `until`.
+fn retry_columns(retry: Option<&RetryState>) -> (Option<Word<Setback>>, Option<Time>, Option<Time>) {
     let (setback, since) = (retry.map(|retry| Word(retry.setback)), retry.map(|retry| Time(retry.since)));
     (setback, since, retry.and_then(|retry| retry.until).map(Time))
 }

@@ -1,4 +1,4 @@
-//! The log.
+//! Writes the log.
 
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -9,11 +9,11 @@ use syncmgr_core::log::LogEntry;
 use syncmgr_core::store::StateChange;
 use uuid::Uuid;
 
-use super::{Applied, Applier, unknown};
+use super::{Applier, ApplyResult, unknown};
 use crate::sqlite::encode::{Json, Time, Word};
 
-/// How many entries are kept of a handler; the oldest go first.
-const MOST_ENTRIES: u32 = 10_000;
+/// The maximum number of log entries per handler. The oldest are dropped first.
+const MAX_ENTRIES: u32 = 10_000;
 
 const APPEND: &str = "INSERT INTO log (handler, manager, session, time, level, text, item, error, action)
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
@@ -21,12 +21,12 @@ const DELETE_SESSION: &str = "DELETE FROM log WHERE handler = ?1 AND manager = ?
 const DELETE_ONE: &str = "DELETE FROM log WHERE handler = ?1 AND error = ?2";
 const DELETE_QUESTIONS: &str = "DELETE FROM log WHERE handler = ?1 AND item = ?2 AND action LIKE '{\"decide\"%'";
 const DELETE_ALL: &str = "DELETE FROM log WHERE handler = ?1";
-/// The index on sessions holds the entries of a handler; counting in it reads no entry.
+/// The index on sessions covers this query, so that it reads no entries.
 const EXCESS: &str = "SELECT count(*) - ?2 FROM log WHERE handler = ?1";
 const TRIM: &str = "DELETE FROM log WHERE entry IN
     (SELECT entry FROM log WHERE handler = ?1 ORDER BY entry LIMIT ?2)";
 
-/// Whose entries they are, and when they were stored.
+/// The origin of log entries.
 struct Origin {
     handler: i64,
     manager: Uuid,
@@ -35,7 +35,7 @@ struct Origin {
 }
 
 impl Applier {
-    pub(super) fn change_log(&mut self, change: &StateChange) -> Applied {
+    pub(super) fn change_log(&mut self, change: &StateChange) -> ApplyResult {
         match change {
             StateChange::Log { handler, manager, session, time, entries } => {
                 let handler = self.key(*handler)?;
@@ -46,7 +46,7 @@ impl Applier {
                 self.append(&Origin { handler, manager: *manager, session: *session, time: *time }, entries)
             }
             StateChange::LogDeleted { handler, scope } => self.delete_log(*handler, *scope),
-            StateChange::Settled { handler, item } => match self.known(*handler)? {
+            StateChange::Settled { handler, item } => match self.stored_key(*handler)? {
                 Some(key) => self.run(DELETE_QUESTIONS, params![key, item.guid()]).map(drop),
                 None => Ok(()),
             },
@@ -54,8 +54,8 @@ impl Applier {
         }
     }
 
-    /// This is all of the session's log.
-    fn replace(&mut self, origin: &Origin, entries: &[Arc<LogEntry>]) -> Applied {
+    /// Replaces the log of a session.
+    fn replace(&mut self, origin: &Origin, entries: &[Arc<LogEntry>]) -> ApplyResult {
         self.run(DELETE_SESSION, params![origin.handler, origin.manager, origin.session.0])?;
         for error in entries.iter().filter_map(|entry| entry.error) {
             self.delete_named(origin.handler, error)?;
@@ -63,18 +63,18 @@ impl Applier {
         entries.iter().try_for_each(|entry| self.append_one(origin, entry))
     }
 
-    fn append(&mut self, origin: &Origin, entries: &[Arc<LogEntry>]) -> Applied {
+    fn append(&mut self, origin: &Origin, entries: &[Arc<LogEntry>]) -> ApplyResult {
         entries.iter().try_for_each(|entry| {
             entry.error.map_or(Ok(()), |error| self.delete_named(origin.handler, error))?;
             self.append_one(origin, entry)
         })
     }
 
-    fn delete_named(&self, handler: i64, error: ErrorId) -> Applied {
+    fn delete_named(&self, handler: i64, error: ErrorId) -> ApplyResult {
         self.run(DELETE_ONE, params![handler, error.guid()]).map(drop)
     }
 
-    fn append_one(&mut self, origin: &Origin, entry: &LogEntry) -> Applied {
+    fn append_one(&mut self, origin: &Origin, entry: &LogEntry) -> ApplyResult {
         let (manager, session, time) = (origin.manager, origin.session.0, Time(origin.time));
         let (item, error) = (entry.item.map(ItemId::guid), entry.error.map(ErrorId::guid));
         let (level, text, action) = (Word(entry.level), &entry.text, entry.action.as_ref().map(Json));
@@ -83,19 +83,19 @@ impl Applier {
         Ok(())
     }
 
-    fn delete_log(&mut self, handler: HandlerId, scope: ErrorScope) -> Applied {
-        let Some(key) = self.known(handler)? else { return Ok(()) };
+    fn delete_log(&mut self, handler: HandlerId, scope: ErrorScope) -> ApplyResult {
+        let Some(key) = self.stored_key(handler)? else { return Ok(()) };
         match scope {
             ErrorScope::All => self.run(DELETE_ALL, [key]).map(drop),
             ErrorScope::One(error) => self.delete_named(key, error),
         }
     }
 
-    /// Deletes the oldest entries where there are too many. Once a transaction is enough, because nobody sees less.
-    pub(super) fn trim_logs(&mut self) -> Applied {
+    /// Deletes excess entries, oldest first. Once per transaction is enough, because readers see only committed states.
+    pub(super) fn trim_logs(&mut self) -> ApplyResult {
         for handler in std::mem::take(&mut self.grown) {
             let mut counted = self.connection.prepare_cached(EXCESS)?;
-            let excess: i64 = counted.query_row(params![handler, MOST_ENTRIES], |row| row.get(0))?;
+            let excess: i64 = counted.query_row(params![handler, MAX_ENTRIES], |row| row.get(0))?;
             if excess > 0 {
                 self.seams.at("before log trimmed");
                 self.run(TRIM, [handler, excess])?;

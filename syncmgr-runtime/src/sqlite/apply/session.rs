@@ -1,34 +1,34 @@
-//! The history of sessions, and what was measured.
+//! Writes the history of sessions and the histograms.
 
 use rusqlite::params;
 use syncmgr_core::id::SessionId;
 use syncmgr_core::store::{Histogram, SessionEnd, SessionRecord, StateChange};
 use uuid::Uuid;
 
-use super::{Applied, Applier, unknown};
+use super::{Applier, ApplyResult, unknown};
 use crate::sqlite::encode::{Json, Time, Word};
 
 const BEGIN: &str = "INSERT OR REPLACE INTO sessions (session, manager, epoch, \"trigger\", began, runs)
     VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
 const COUNT_ON: &str = "UPDATE meta SET value = max(value, ?1) WHERE name = 'last_session'";
 const END: &str = "UPDATE sessions SET ended = ?3, course = ?4, outcomes = ?5 WHERE session = ?1 AND manager = ?2";
-/// Those that went as they should first, then the oldest; never one without an end.
+/// Deletes excess sessions: first those without problems, then the oldest. Sessions without an end stay.
 const TRIM: &str = "DELETE FROM sessions WHERE (session, manager) IN
     (SELECT session, manager FROM sessions WHERE course IS NOT NULL ORDER BY course <> 'smooth', session, manager
         LIMIT max(0, (SELECT count(*) FROM sessions) - ?1))";
 const HISTOGRAM: &str = "INSERT OR REPLACE INTO histograms (name, counts, longest) VALUES (?1, ?2, ?3)";
 
 impl Applier {
-    pub(super) fn change_session(&mut self, change: &StateChange) -> Applied {
+    pub(super) fn change_session(&mut self, change: &StateChange) -> ApplyResult {
         match change {
             StateChange::SessionBegan(session) => self.begin_session(session),
             StateChange::SessionEnded { session, manager, end } => self.end_session(*session, *manager, end),
-            StateChange::Histogram { name, histogram } => self.measured(name, histogram),
+            StateChange::Histogram { name, histogram } => self.store_histogram(name, histogram),
             _ => Err(unknown()),
         }
     }
 
-    fn begin_session(&self, begun: &SessionRecord) -> Applied {
+    fn begin_session(&self, begun: &SessionRecord) -> ApplyResult {
         let (session, manager, began) = (begun.session.0, begun.manager, Time(begun.began));
         self.run(BEGIN, params![session, manager, self.epoch, Word(begun.trigger), began, Json(&begun.runs)])?;
         self.run(COUNT_ON, [session])?;
@@ -38,15 +38,15 @@ impl Applier {
         }
     }
 
-    fn end_session(&self, session: SessionId, manager: Uuid, end: &SessionEnd) -> Applied {
+    fn end_session(&self, session: SessionId, manager: Uuid, end: &SessionEnd) -> ApplyResult {
         self.run(END, params![session.0, manager, Time(end.time), Word(end.course), Json(&end.outcomes)])?;
         self.seams.at("before sessions trimmed");
-        self.run(TRIM, [self.most_sessions])?;
+        self.run(TRIM, [self.max_sessions])?;
         self.seams.at("after sessions trimmed");
         Ok(())
     }
 
-    fn measured(&self, name: &str, histogram: &Histogram) -> Applied {
+    fn store_histogram(&self, name: &str, histogram: &Histogram) -> ApplyResult {
         self.run(HISTOGRAM, params![name, Json(&histogram.counts), histogram.longest]).map(drop)
     }
 }

@@ -1,9 +1,9 @@
-//! What changes touch, and how much they are.
+//! The records that changes touch, and the cost of changes.
 
 use syncmgr_core::id::{HandlerId, ItemId};
 use syncmgr_core::store::StateChange;
 
-/// What a read is about.
+/// The subject of a read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Key {
     /// One item's record or answers.
@@ -12,7 +12,7 @@ pub(super) enum Key {
     Handler(HandlerId),
 }
 
-/// How much changes weigh: about the statements they take.
+/// Estimates the number of statements that the changes take.
 pub(super) fn weight(changes: &[StateChange]) -> usize {
     let weigh = |change: &StateChange| match change {
         StateChange::Ended { items, .. } => items.len(),
@@ -24,7 +24,7 @@ pub(super) fn weight(changes: &[StateChange]) -> usize {
     changes.iter().map(|change| weigh(change).max(1)).sum::<usize>().max(1)
 }
 
-/// What these changes touch of what is read item by item.
+/// Calls `touch` with the subjects of the changes.
 pub(super) fn keys(changes: &[StateChange], touch: &mut impl FnMut(Key)) {
     for change in changes {
         match change {

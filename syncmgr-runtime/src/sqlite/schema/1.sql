@@ -1,10 +1,10 @@
 CREATE TABLE meta (
-  -- Ids are the 16 bytes of a GUID; times are milliseconds since 1970, UTC; everything in JSON is text.
-  -- To look at a store, even while it is used: sqlite3 -readonly FILE 'SELECT * FROM items_shown'. The views whose names
-  -- end in _shown spell ids and times out.
-  -- What there is once:
-  --   epoch: how often the store was opened for writing. A writer whose epoch is not this one has lost the store.
-  --   last_session: the highest number a session was given.
+  -- Ids are the 16 bytes of a GUID, times are milliseconds since 1970 in UTC, and JSON is text.
+  -- To read a store, even while it is in use: sqlite3 -readonly FILE 'SELECT * FROM items_shown'. The views whose names
+  -- end in _shown display ids and times as text.
+  -- The rows of this table:
+  --   epoch: the number of times the store was opened for writing. A writer with another epoch has lost the store.
+  --   last_session: the highest session number so far.
   name TEXT NOT NULL PRIMARY KEY,
   value INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
@@ -12,36 +12,36 @@ CREATE TABLE meta (
 INSERT INTO meta (name, value) VALUES ('epoch', 0), ('last_session', 0);
 
 CREATE TABLE handlers (
-  -- Every handler anything is stored of. The other tables name it by its key, which is shorter than its id.
+  -- The handlers with stored data. The other tables refer to a handler by its key, which is shorter than its id.
   key INTEGER PRIMARY KEY,
   id BLOB NOT NULL UNIQUE,
-  description TEXT,        -- as it was registered
-  registered INTEGER,      -- the events it was registered with, as bits: 1 connect, 2 pending disconnect, 4 idle
-  flags INTEGER            -- the events somebody set for it; they win
+  description TEXT,        -- of its registration
+  registered INTEGER,      -- the events of its registration, as bits: 1 connect, 2 pending disconnect, 4 idle
+  flags INTEGER            -- the events set later; they override the registration
 ) STRICT;
 
 CREATE TABLE items (
-  -- One record an item: its parts change together.
+  -- One record per item. Its columns change in one transaction.
   handler INTEGER NOT NULL,
-  place INTEGER NOT NULL,        -- in the order they were first stored in: what runs together lies together
+  place INTEGER NOT NULL,        -- the order of insertion, so that items that run together are stored together
   item BLOB NOT NULL,
-  session INTEGER NOT NULL,      -- the fence, first part: the session that wrote last
-  attempt INTEGER NOT NULL,      -- the fence, second part: its attempt
-  ended INTEGER,                 -- the session in which it last ended
-  outcome TEXT,                  -- how: succeeded, failed, skipped, stopped, needs_user
-  last_attempt INTEGER,          -- when it last ended
-  last_success INTEGER,          -- when it last succeeded
-  setback TEXT,                  -- what stands in the way, such as backoff; NULL where nothing does
-  failures INTEGER,              -- failures in a row since it last got further
+  session INTEGER NOT NULL,      -- first part of the fence: the session that wrote last
+  attempt INTEGER NOT NULL,      -- second part of the fence: the attempt in that session
+  ended INTEGER,                 -- the session in which the item last ended
+  outcome TEXT,                  -- its outcome: succeeded, failed, skipped, stopped, needs_user
+  last_attempt INTEGER,          -- the time it last ended
+  last_success INTEGER,          -- the time it last succeeded
+  setback TEXT,                  -- the retry status, such as backoff; NULL if there is none
+  failures INTEGER,              -- failures in a row without progress
   total INTEGER,                 -- failures since the last success
-  since INTEGER,                 -- when the first of them was
-  until INTEGER,                 -- it does not run by itself before this; NULL with a setback: not by itself at all
-  checkpoint TEXT,               -- what its handler saved, JSON
-  checkpoint_version INTEGER,    -- the version of the handler's state it was saved with
-  set_aside TEXT,                -- a checkpoint that was put aside, JSON
+  since INTEGER,                 -- the time of the first of these failures
+  until INTEGER,                 -- the earliest automatic run; NULL with a setback: no automatic run
+  checkpoint TEXT,               -- the state saved by the handler, JSON
+  checkpoint_version INTEGER,    -- the state version of the handler that saved it
+  set_aside TEXT,                -- a checkpoint that was set aside, JSON
   set_aside_version INTEGER,
-  sides TEXT,                    -- the sides in the last plan that was carried out, a JSON array
-  absent_since INTEGER,          -- since when complete listings lack it
+  sides TEXT,                    -- the sides of the last executed plan, a JSON array
+  absent_since INTEGER,          -- the time since which complete listings lack the item
   PRIMARY KEY (handler, place)
 ) STRICT, WITHOUT ROWID;
 
@@ -50,35 +50,35 @@ CREATE UNIQUE INDEX items_by_id ON items (handler, item);
 CREATE INDEX items_set_back ON items (handler) WHERE setback IS NOT NULL;
 
 CREATE TABLE choices (
-  -- What somebody chose or left out.
+  -- The items the user selected or deselected.
   handler INTEGER NOT NULL,
   item BLOB NOT NULL,
-  checked INTEGER NOT NULL,      -- 1 chosen, 0 not
+  checked INTEGER NOT NULL,      -- 1 selected, 0 deselected
   PRIMARY KEY (handler, item)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE answers (
-  -- Answers to questions, until they are used up.
+  -- Answers to questions, until they are consumed.
   handler INTEGER NOT NULL,
   item BLOB NOT NULL,
-  key TEXT NOT NULL,             -- names the question within its item
-  question TEXT NOT NULL,        -- the whole question, JSON: the answer holds for exactly this one
-  choice INTEGER NOT NULL,       -- the place of the answer among its choices, from 0
+  key TEXT NOT NULL,             -- the name of the question within its item
+  question TEXT NOT NULL,        -- the full question, JSON; the answer is valid only for exactly this question
+  choice INTEGER NOT NULL,       -- the index of the chosen answer, from 0
   PRIMARY KEY (handler, item, key)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE log (
-  -- Entries in the order they were stored.
+  -- The log, in the order of insertion.
   entry INTEGER PRIMARY KEY,
   handler INTEGER NOT NULL,
   manager BLOB NOT NULL,
-  session INTEGER NOT NULL,      -- as that manager numbers them
+  session INTEGER NOT NULL,      -- the session number of that manager
   time INTEGER NOT NULL,
   level TEXT NOT NULL,           -- information, warning, error
   text TEXT NOT NULL,
-  item BLOB,                     -- the item it is about
-  error BLOB,                    -- what it is named by
-  action TEXT                    -- what opening it does, JSON
+  item BLOB,                     -- the item of the entry
+  error BLOB,                    -- the id of the entry
+  action TEXT                    -- the action of opening it, JSON
 ) STRICT;
 
 CREATE INDEX log_of_session ON log (handler, manager, session);
@@ -86,7 +86,7 @@ CREATE INDEX log_by_error ON log (handler, error) WHERE error IS NOT NULL;
 CREATE INDEX log_by_item ON log (handler, item) WHERE item IS NOT NULL;
 
 CREATE TABLE resources (
-  -- What failures have left behind of resources; columns as in items.
+  -- The retry status of resources; columns as in items.
   name TEXT NOT NULL PRIMARY KEY,
   setback TEXT NOT NULL,
   failures INTEGER NOT NULL,
@@ -98,19 +98,19 @@ CREATE TABLE resources (
 CREATE TABLE sessions (
   session INTEGER NOT NULL,
   manager BLOB NOT NULL,
-  epoch INTEGER NOT NULL,        -- the epoch it began in. Without an end and of an earlier epoch, it was interrupted
+  epoch INTEGER NOT NULL,        -- the epoch it began in; a session of an earlier epoch without an end was interrupted
   "trigger" TEXT NOT NULL,       -- connect, pending_disconnect, manual, idle, invoke, scheduled
   began INTEGER NOT NULL,
   ended INTEGER,
-  course TEXT,                   -- smooth, eventful, interrupted
-  outcomes TEXT,                 -- how many items ended how, a JSON object
-  runs TEXT NOT NULL,            -- what it was asked for, a JSON array of requests
+  course TEXT,                   -- the outcome: smooth (clean), eventful (with problems), interrupted
+  outcomes TEXT,                 -- the number of items per outcome, a JSON object
+  runs TEXT NOT NULL,            -- the requests it was started with, a JSON array
   PRIMARY KEY (session, manager)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE histograms (
   name TEXT NOT NULL PRIMARY KEY,
-  counts TEXT NOT NULL,          -- durations in each bucket, a JSON array
+  counts TEXT NOT NULL,          -- the counts of the buckets, a JSON array
   longest INTEGER NOT NULL       -- nanoseconds
 ) STRICT, WITHOUT ROWID;
 

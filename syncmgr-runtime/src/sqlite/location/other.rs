@@ -1,4 +1,4 @@
-//! Where there are no modes: access is as the directory grants it.
+//! Systems without file modes: the directory determines access.
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
@@ -11,7 +11,7 @@ pub(super) fn make_directory(directory: &Path) -> io::Result<()> {
 }
 
 pub(super) fn check_directory(directory: &Path) -> Result<(), StoreError> {
-    look(directory).map(drop)
+    link_metadata(directory).map(drop)
 }
 
 pub(super) fn absolute(directory: &Path) -> io::Result<PathBuf> {
@@ -25,9 +25,9 @@ pub(super) fn make_file(path: &Path) -> Result<(), StoreError> {
     }
 }
 
-/// Refuses a link and what is no file.
+/// Refuses a link and anything but a file.
 pub(super) fn check_file(path: &Path) -> Result<(), StoreError> {
-    match look(path)?.is_file() {
+    match link_metadata(path)?.is_file() {
         true => Ok(()),
         false => Err(StoreError::NotAFile { path: path.into() }),
     }
@@ -37,7 +37,7 @@ pub(super) fn check_access(_path: &Path) -> Result<(), StoreError> {
     Ok(())
 }
 
-pub(super) fn claim_file(path: &Path) -> Result<(), StoreError> {
+pub(super) fn take_file(path: &Path) -> Result<(), StoreError> {
     check_file(path)
 }
 
@@ -47,7 +47,7 @@ pub(in crate::sqlite) fn open_lock(path: &Path) -> Result<File, StoreError> {
     options.open(path).map_err(|error| StoreError::of_io(path, &error))
 }
 
-fn look(path: &Path) -> Result<fs::Metadata, StoreError> {
+fn link_metadata(path: &Path) -> Result<fs::Metadata, StoreError> {
     let metadata = path.symlink_metadata().map_err(|error| StoreError::of_io(path, &error))?;
     match metadata.is_symlink() {
         true => Err(StoreError::Symlink { path: path.into() }),

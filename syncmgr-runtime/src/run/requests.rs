@@ -1,4 +1,4 @@
-//! Whoever looks at a resting run, and what they want of it.
+//! Requests for an idle run.
 
 use syncmgr_core::cancel::CancelReason;
 use syncmgr_core::decision::protocol::{Action, Event, Step};
@@ -8,44 +8,45 @@ use tokio::sync::oneshot;
 use super::Run;
 use super::state::{Command, Wish};
 
-/// What somebody looks at, and who waits for the run to rest again.
+/// The current request, and the callers that wait until the run is idle again.
 #[derive(Default)]
-pub(super) struct Looking {
-    pub(super) at: Option<Lookout>,
+pub(super) struct Requests {
+    pub(super) target: Option<Target>,
     pub(super) retry: Vec<ItemId>,
     replies: Vec<oneshot::Sender<()>>,
 }
 
+/// The subject of a request.
 #[derive(Clone, Copy)]
-pub(super) enum Lookout {
+pub(super) enum Target {
     Error(ErrorId),
     Properties(Subject),
 }
 
-impl Looking {
+impl Requests {
     fn reply(&mut self) {
         for reply in self.replies.drain(..) {
-            // Whoever asked may have gone.
+            // The receiver may have been dropped.
             let _ = reply.send(());
         }
     }
 }
 
 impl Run {
-    /// Waits for somebody who looks at the run to want something.
-    pub(super) async fn rest(&self, looking: &mut Looking) -> Action {
+    /// Marks the run as idle, and waits for a request that leads to an action.
+    pub(super) async fn next_request(&self, requests: &mut Requests) -> Action {
         loop {
             {
                 let mut state = self.lock();
-                state.resting = true;
-                state.rests += 1;
+                state.idle = true;
+                state.times_idle += 1;
             }
             self.save_log();
-            looking.reply();
+            requests.reply();
             self.scope.changed();
             let command = self.next_command().await;
-            self.lock().resting = false;
-            if let Step::Do(action) = self.wished(command, looking) {
+            self.lock().idle = false;
+            if let Step::Do(action) = self.accept(command, requests) {
                 return action;
             }
         }
@@ -56,31 +57,31 @@ impl Run {
             if let Some(command) = self.lock().commands.pop_front() {
                 return command;
             }
-            self.wanted.notified().await;
+            self.requested.notified().await;
         }
     }
 
-    fn wished(&self, command: Command, looking: &mut Looking) -> Step {
+    fn accept(&self, command: Command, requests: &mut Requests) -> Step {
         let Command { wish, reply } = command;
-        looking.replies.push(reply);
+        requests.replies.push(reply);
         match wish {
             Wish::Open(error) => {
-                looking.at = Some(Lookout::Error(error));
+                requests.target = Some(Target::Error(error));
                 self.open_error()
             }
             Wish::Retry(items) => {
-                (looking.at, looking.retry) = (None, items);
+                (requests.target, requests.retry) = (None, items);
                 self.open_error()
             }
             Wish::Properties(subject) => {
-                looking.at = Some(Lookout::Properties(subject));
+                requests.target = Some(Target::Properties(subject));
                 self.on(Event::PropertiesOpened)
             }
             Wish::Close => self.on(Event::Closed),
         }
     }
 
-    /// An error is opened: what was stopped before is over. A session that shuts down meanwhile stops this too.
+    /// Opens an error and clears an earlier stop. A session that shuts down meanwhile stops the run again.
     fn open_error(&self) -> Step {
         let step = {
             let mut state = self.lock();
@@ -90,7 +91,7 @@ impl Run {
             }
             step
         };
-        // Nothing is opened any more once the manager shuts down.
+        // Once the manager shuts down, nothing is opened.
         if self.host().tracker.is_closed() {
             self.stop(CancelReason::ShuttingDown);
         }

@@ -1,10 +1,10 @@
-//! Where the file is, and whose it is.
+//! The location of the file: its path, owner and permissions.
 
 use std::path::{Path, PathBuf};
 
 use super::error::StoreError;
 
-// `syncmgr_other_place` has Unix compile what other systems use, so that a change is noticed there.
+// `syncmgr_other_place` compiles the code of other systems on Unix, so that changes are checked there.
 #[cfg(any(not(unix), syncmgr_other_place))]
 mod other;
 #[cfg(all(unix, not(syncmgr_other_place)))]
@@ -17,21 +17,21 @@ use unix as system;
 
 pub(super) use system::open_lock;
 
-/// What SQLite and we put beside the file, by the end of their names.
-const BESIDE: [&str; 3] = ["-wal", "-shm", "-journal"];
+/// The suffixes of the companion files that SQLite creates.
+const COMPANIONS: [&str; 3] = ["-wal", "-shm", "-journal"];
 
-/// The smallest page of a database, in bytes.
-const SMALLEST: u64 = 512;
+/// The smallest page size of a database, in bytes.
+const MIN_PAGE: u64 = 512;
 
-/// The file's path with something added to its name.
-pub(super) fn beside(path: &Path, ending: &str) -> PathBuf {
+/// Appends a suffix to the file name of a path.
+pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_os_string();
-    name.push(ending);
+    name.push(suffix);
     name.into()
 }
 
-/// Makes the directory of `path` if there is none, with access for nobody else. The path to open, whose directory has
-/// no symbolic link in it any more.
+/// Creates the directory of `path` if it does not exist, with access only for this user. Returns the path to open,
+/// without symbolic links in its directory.
 pub(super) fn prepare_directory(path: &Path) -> Result<PathBuf, StoreError> {
     let directory = directory(path);
     system::make_directory(directory).map_err(|error| StoreError::of_io(directory, &error))?;
@@ -39,7 +39,7 @@ pub(super) fn prepare_directory(path: &Path) -> Result<PathBuf, StoreError> {
     resolved(path)
 }
 
-/// The path to look at, whose directory has no symbolic link in it any more.
+/// Returns the path of an existing store, without symbolic links in its directory.
 pub(super) fn find(path: &Path) -> Result<PathBuf, StoreError> {
     let resolved = resolved(path)?;
     match resolved.symlink_metadata() {
@@ -64,15 +64,15 @@ fn resolved(path: &Path) -> Result<PathBuf, StoreError> {
     Ok(absolute.join(name))
 }
 
-/// Makes the file if there is none, with access for nobody else. Refuses what is not a file of this user.
+/// Creates the file if it does not exist, with access only for this user. Refuses a file of another user.
 ///
-/// A file that exists is not opened: closing it again would lift the locks SQLite holds on it in this process.
+/// An existing file is not opened, because closing it would release the locks that SQLite holds on it in this process.
 pub(super) fn prepare_file(path: &Path) -> Result<(), StoreError> {
     system::make_file(path)?;
     system::check_file(path)?;
     system::check_access(path)?;
-    for ending in BESIDE {
-        match system::claim_file(&beside(path, ending)) {
+    for suffix in COMPANIONS {
+        match system::take_file(&beside(path, suffix)) {
             Ok(()) | Err(StoreError::Missing { .. }) => {}
             Err(error) => return Err(error),
         }
@@ -80,12 +80,12 @@ pub(super) fn prepare_file(path: &Path) -> Result<(), StoreError> {
     check_length(path)
 }
 
-/// SQLite takes a file without a header for a new one, and begins it afresh: over what its log still holds, too.
+/// Refuses a file without a header, which SQLite would initialize as new, discarding the content of its log.
 fn check_length(path: &Path) -> Result<(), StoreError> {
     let length = |path: &Path| path.metadata().map_or(0, |metadata| metadata.len());
     let reason = match length(path) {
         0 if length(&beside(path, "-wal")) > 0 => "the file is empty and its write-ahead log is not",
-        1..SMALLEST => "the file is too short",
+        1..MIN_PAGE => "the file is too short",
         _ => return Ok(()),
     };
     Err(StoreError::Corrupt { path: path.into(), reason: reason.to_string() })

@@ -1,4 +1,4 @@
-//! Modes, owners and symbolic links.
+//! Unix: file modes, owners and symbolic links.
 
 use std::fs::{self, DirBuilder, File, Metadata, OpenOptions, Permissions};
 use std::io;
@@ -9,7 +9,7 @@ use rustix::fs::{Access, OFlags};
 
 use crate::sqlite::error::StoreError;
 
-/// The owner alone may read and write.
+/// Only the owner can read and write.
 const PRIVATE_FILE: u32 = 0o600;
 const PRIVATE_DIRECTORY: u32 = 0o700;
 
@@ -22,16 +22,16 @@ pub(super) fn make_directory(directory: &Path) -> io::Result<()> {
     }
 }
 
-/// Refuses a link, and a directory of somebody other than this user or the administrator.
+/// Refuses a link, and a directory of a user other than this one or root.
 pub(super) fn check_directory(directory: &Path) -> Result<(), StoreError> {
-    let metadata = look(directory)?;
+    let metadata = link_metadata(directory)?;
     match metadata.uid() {
         0 => Ok(()),
         _ => check_owner(directory, &metadata),
     }
 }
 
-/// The path without symbolic links further up, which are the administrator's.
+/// Resolves the symbolic links of parent directories, which are up to the administrator.
 pub(super) fn absolute(directory: &Path) -> io::Result<PathBuf> {
     directory.canonicalize()
 }
@@ -43,24 +43,24 @@ pub(super) fn make_file(path: &Path) -> Result<(), StoreError> {
     }
 }
 
-/// Refuses a link, what is no file, and a file of somebody else.
+/// Refuses a link, anything but a file, and a file of another user.
 pub(super) fn check_file(path: &Path) -> Result<(), StoreError> {
-    let metadata = look(path)?;
+    let metadata = link_metadata(path)?;
     match metadata.is_file() {
         true => check_owner(path, &metadata),
         false => Err(StoreError::NotAFile { path: path.into() }),
     }
 }
 
-/// Refuses what this user may not read and write.
+/// Refuses a file that this user cannot read and write.
 pub(super) fn check_access(path: &Path) -> Result<(), StoreError> {
     let allowed = rustix::fs::access(path, Access::READ_OK | Access::WRITE_OK);
     allowed.map_err(|error| StoreError::of_io(path, &error.into()))
 }
 
-/// Refuses what [`check_file`] refuses, and makes what is left writable: whoever looks at a file that cannot be written
-/// leaves files of the same kind beside it.
-pub(super) fn claim_file(path: &Path) -> Result<(), StoreError> {
+/// Checks a companion file like [`check_file`], and makes it writable: readers of a file without write permission
+/// create companions with the same permissions.
+pub(super) fn take_file(path: &Path) -> Result<(), StoreError> {
     check_file(path)?;
     match check_access(path) {
         Err(StoreError::Access { .. }) => fs::set_permissions(path, Permissions::from_mode(PRIVATE_FILE))
@@ -69,7 +69,7 @@ pub(super) fn claim_file(path: &Path) -> Result<(), StoreError> {
     }
 }
 
-/// Opens the file that is locked, making it if there is none.
+/// Opens the lock file, and creates it if it does not exist.
 pub(in crate::sqlite) fn open_lock(path: &Path) -> Result<File, StoreError> {
     match check_file(path) {
         Ok(()) | Err(StoreError::Missing { .. }) => {}
@@ -85,7 +85,7 @@ fn private() -> OpenOptions {
     options
 }
 
-fn look(path: &Path) -> Result<Metadata, StoreError> {
+fn link_metadata(path: &Path) -> Result<Metadata, StoreError> {
     let metadata = path.symlink_metadata().map_err(|error| StoreError::of_io(path, &error))?;
     match metadata.is_symlink() {
         true => Err(StoreError::Symlink { path: path.into() }),

@@ -1,0 +1,203 @@
+//! The slots of workers: a worker takes a slot, runs items sequentially, and leaves.
+
+use std::mem;
+use std::sync::Arc;
+use std::task::{Poll, Waker};
+
+use syncmgr_core::cancel::{CancelReason, Cancelled};
+use syncmgr_core::cell::ItemCell;
+use syncmgr_core::context::ItemContext;
+use syncmgr_core::id::ItemId;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::Attempt;
+use super::state::{Assignment, Ended, Working};
+
+/// The result of a request for workers.
+pub(super) enum Granted {
+    /// The slots of the granted workers.
+    Slots(Vec<usize>),
+    /// No item is left to begin and no worker is busy.
+    Done,
+}
+
+impl Attempt {
+    /// Accepts permits for workers from the host. Returns `false` if they are not needed; the host keeps them then.
+    pub(crate) fn grant(&self, count: usize) -> bool {
+        self.change(|state| {
+            let needed = state.working == Working::Now && state.active_calls > 0 && state.run.has_next();
+            state.granted += if needed { count } else { 0 };
+            needed
+        })
+    }
+
+    /// Takes the permits granted since the last call, and gives each of their workers a slot.
+    pub(super) fn poll_granted(&self, waker: &Waker) -> Poll<Granted> {
+        let mut state = self.lock();
+        if state.granted > 0 {
+            let slots = (0..mem::take(&mut state.granted)).map(|_| state.take_slot()).collect();
+            let over = mem::take(&mut state.over);
+            drop(state);
+            over.iter().for_each(CancellationToken::cancel);
+            return Poll::Ready(Granted::Slots(slots));
+        }
+        if state.busy == 0 && !state.run.has_waiting() {
+            return Poll::Ready(Granted::Done);
+        }
+        state.wait(waker);
+        Poll::Pending
+    }
+
+    /// Returns unused permits to the host.
+    pub(crate) fn return_unused(&self) {
+        let unused = mem::take(&mut self.lock().granted);
+        if unused > 0 {
+            self.link.give_back_workers(unused);
+        }
+    }
+
+    /// Takes a worker's turn: ends its item and begins the next, under one lock. Returns `false` if the worker leaves,
+    /// because no item is left or another run needs the worker.
+    pub(super) fn turn(&self, slot: usize, ended: Option<Ended>, context: &mut Option<ItemContext>) -> bool {
+        let contended = self.link.is_contended();
+        if let Some(ended) = ended.as_ref().filter(|_| contended && self.link.gives_way()) {
+            self.vacate(slot, ended);
+            return self.assign(None, context);
+        }
+        let mut state = self.lock();
+        let cancelled_at = ended.as_ref().and_then(|ended| state.end_in_slot(slot, ended));
+        if self.is_claiming() {
+            drop(state);
+            ended.iter().for_each(|ended| self.release(ended.index));
+            state = self.claim_next();
+        }
+        let assignment = if self.may_assign(&mut state) { state.assign_next(slot) } else { state.leave(slot) };
+        let is_last = contended && !state.run.has_next();
+        let wakers = if assignment.is_some() { mem::take(&mut state.observers) } else { state.take_wakers() };
+        let over = mem::take(&mut state.over);
+        drop(state);
+        over.iter().for_each(CancellationToken::cancel);
+        wakers.into_iter().for_each(Waker::wake);
+        self.note_stopped(cancelled_at);
+        if is_last {
+            self.want_no_more();
+        }
+        if assignment.is_none() {
+            self.link.give_back_workers(1);
+        }
+        self.assign(assignment, context)
+    }
+
+    /// Points a worker's context to its item. Returns `false` if the worker has left.
+    fn assign(&self, assignment: Option<Assignment>, context: &mut Option<ItemContext>) -> bool {
+        match (assignment, &mut *context) {
+            (None, _) => *context = None,
+            (Some((index, cell)), Some(context)) => context.turn_to(index, cell),
+            (Some((index, cell)), none) => {
+                let cell = cell.expect("a first item comes with its cell");
+                *none = Some(ItemContext::new(self.myself(), index, cell));
+            }
+        }
+        context.is_some()
+    }
+
+    /// Ends a worker's item and frees its slot, then releases the item's claims. An item that becomes ready thus counts
+    /// only the workers that are still busy.
+    fn vacate(&self, slot: usize, ended: &Ended) {
+        let cancelled_at = self.change(|state| {
+            let cancelled_at = state.end_in_slot(slot, ended);
+            state.vacate(slot);
+            cancelled_at
+        });
+        self.note_stopped(cancelled_at);
+        self.release(ended.index);
+    }
+
+    /// Abandons an item: the work it started is still running.
+    pub(crate) fn abandon(&self, item: ItemId, cell: &Arc<ItemCell>) {
+        self.lock().abandoned.insert(item);
+        self.link.abandoned(item, cell.clone());
+    }
+
+    /// Withdraws the request for workers, as no item is left to begin. Repeats it if an item has become ready meanwhile.
+    fn want_no_more(&self) {
+        self.link.want_no_more();
+        if self.lock().run.has_next() {
+            // Fails if the attempt is over and needs no workers.
+            let _ = self.want_workers();
+        }
+    }
+
+    /// Frees the slot of a worker that is dropped before its first turn.
+    pub(super) fn leave_unused(&self, slot: usize) {
+        self.change(|state| state.vacate(slot));
+        self.link.give_back_workers(1);
+    }
+
+    /// Frees the slot of a worker that is dropped in the middle of an item.
+    pub(super) fn leave(&self, slot: usize, ended: Ended) {
+        self.vacate(slot, &ended);
+        self.link.give_back_workers(1);
+    }
+
+    /// Records that a worker has noticed the cancel of its item, which starts its grace.
+    pub(super) fn cancel_noticed(&self, slot: usize, now: Instant) {
+        self.lock().slots[slot].noticed = Some(now);
+    }
+
+    /// Returns `true` if the worker was evicted while it blocked its thread. Its result is discarded then.
+    pub(super) fn was_evicted(&self, slot: usize) -> bool {
+        let work = self.lock().return_evicted(slot);
+        work.is_some()
+    }
+
+    /// Reports the time from the request to stop an item to its end.
+    pub(super) fn note_stopped(&self, cancelled_at: Option<Instant>) {
+        if let Some(cancelled_at) = cancelled_at {
+            self.link.stopped_after(cancelled_at.elapsed());
+        }
+    }
+
+    /// Replaces the waker of a worker.
+    pub(crate) fn rewake(&self, slot: usize, waker: &Waker) {
+        self.lock().slots[slot].waker.clone_from(waker);
+    }
+
+    /// Begins a handler call that runs items on workers.
+    pub(super) fn begin_call(&self) {
+        self.lock().active_calls += 1;
+    }
+
+    /// Ends a handler call that runs items on workers. The last one returns the unused permits.
+    pub(super) fn end_call(&self) {
+        let active_calls = {
+            let mut state = self.lock();
+            state.active_calls -= 1;
+            state.active_calls
+        };
+        if active_calls == 0 {
+            self.return_unused();
+        }
+    }
+
+    /// Requests as many workers as the limit allows and the items can use.
+    pub(super) fn want_workers(&self) -> Result<(), Cancelled> {
+        let count = {
+            let state = self.lock();
+            if state.working == Working::Over {
+                return Err(Cancelled::new(CancelReason::Over));
+            }
+            let could_run = match self.has_enough_waiting(&state) {
+                true => state.run.ready_count() + state.busy,
+                false => state.run.open() - state.run.waiting_for_claims() - state.self_reported.len(),
+            };
+            could_run.min(self.limits.items()).saturating_sub(state.busy + state.granted)
+        };
+        let granted = self.link.want_workers(count);
+        if granted > 0 && !self.grant(granted) {
+            self.link.give_back_workers(granted);
+        }
+        Ok(())
+    }
+}
