@@ -1,31 +1,31 @@
-//! A process that is killed at any moment, and what the next one finds and does.
+//! Tests that kill a process at any moment and check the state that it leaves and the work of the next process.
 //!
-//! The tests start this program again as [a child](child) that synchronizes files, kill it with SIGKILL, look at what it left
-//! behind, and have another child go on. `KILL_SEED` chooses the random moments; every failure says with which it was. What is
-//! played by default is a sample, and with `KILL_WHOLE=1` everything.
+//! The tests start this program again as [a child](child) that synchronizes files, kill it with SIGKILL, check its
+//! state, and let another child continue. `KILL_SEED` sets the seed of the random moments; the tests print it. By
+//! default the tests run a sample of the cases, with `KILL_WHOLE=1` all of them.
 #![cfg(all(unix, feature = "sqlite"))]
 
-#[path = "kill/agreement.rs"]
-mod agreement;
 #[path = "kill/child.rs"]
 mod child;
+#[path = "kill/consistency.rs"]
+mod consistency;
 #[path = "kill/copying.rs"]
 mod copying;
 #[path = "kill/cut.rs"]
 mod cut;
-#[path = "kill/dice.rs"]
-mod dice;
+#[path = "kill/edge_cases.rs"]
+mod edge_cases;
 #[path = "kill/folder.rs"]
 mod folder;
 #[path = "kill/kills.rs"]
 mod kills;
-#[path = "kill/moments.rs"]
-mod moments;
 #[path = "kill/owners.rs"]
 mod owners;
-#[path = "kill/seen.rs"]
-mod seen;
-#[path = "kill/story.rs"]
-mod story;
+#[path = "kill/random.rs"]
+mod random;
+#[path = "kill/scenario.rs"]
+mod scenario;
+#[path = "kill/snapshot.rs"]
+mod snapshot;
 #[path = "kill/trial.rs"]
 mod trial;

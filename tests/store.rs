@@ -1,6 +1,6 @@
-//! What every store promises, in memory and in an SQLite file, and what the file promises besides.
+//! Tests of the guarantees of every store, in memory and in an SQLite file, and of the file's additional guarantees.
 //!
-//! A case of the shared suite is a function of a `&dyn StateStore`; `cases!` makes a test of it for each store.
+//! A case of the shared suite is a function of a `&dyn StateStore`; `cases!` generates a test of it for each store.
 
 #[path = "store/common.rs"]
 #[macro_use]

@@ -1,4 +1,4 @@
-//! The child: this program, started again to be killed.
+//! The child process: this program, started again to be killed.
 
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
@@ -12,88 +12,88 @@ use syncmgr::retry::Resume;
 use syncmgr::store::{Durability, SqliteOptions};
 
 use crate::folder::Folder;
-use crate::story::{Story, chatter};
+use crate::scenario::{Scenario, write_long_log};
 
-const ORDERS: &str = "KILL_ORDERS";
+const CONFIG_VARIABLE: &str = "KILL_CHILD_CONFIG";
 
-/// What a child writes at each step of its store.
+/// The byte that a child prints at each failpoint of its store.
 const MARK: u8 = b'#';
 
-/// What a child is to do.
+/// The configuration of a child.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub(crate) struct Orders {
-    pub(crate) part: Part,
-    pub(crate) going_on: GoingOn,
-    /// To be killed at this passing, from 1 upwards, of this step.
+pub(crate) struct ChildConfig {
+    pub(crate) task: Task,
+    pub(crate) resume: ResumeMode,
+    /// The failpoint to be killed at, and the number of its hits, from 1.
     pub(crate) kill: Option<(String, usize)>,
-    pub(crate) disk: Disk,
+    pub(crate) durability: ChildDurability,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) enum Part {
-    /// Everything there is to do.
+pub(crate) enum Task {
+    /// Runs the whole scenario.
     #[default]
-    Play,
-    /// Everything, and then to be killed with the store open.
-    PlayAndDie,
-    /// More log than is kept.
-    Chatter,
-    /// To have the store open until somebody kills it.
-    Hold,
+    All,
+    /// Runs the whole scenario, then dies with the store open.
+    AllThenDie,
+    /// Writes more log entries than the store keeps.
+    WriteLongLog,
+    /// Holds the store open until it is killed.
+    HoldOpen,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) enum GoingOn {
+pub(crate) enum ResumeMode {
     #[default]
     AtNextTrigger,
     AtOnce,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) enum Disk {
+pub(crate) enum ChildDurability {
     #[default]
     Process,
     Power,
 }
 
-/// How a child ended.
+/// The end of a child.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Fate {
+pub(crate) enum ExitKind {
     Done,
     Killed,
 }
 
-impl Orders {
-    pub(crate) fn killed_at(step: &str, passing: usize) -> Self {
-        Self { kill: Some((step.to_string(), passing)), ..Self::default() }
+impl ChildConfig {
+    pub(crate) fn killed_at(step: &str, hits: usize) -> Self {
+        Self { kill: Some((step.to_string(), hits)), ..Self::default() }
     }
 
     /// Starts a child.
     pub(crate) fn start(&self, folder: &Folder) -> Child {
-        let orders = serde_json::to_string(&(self, &folder.0)).expect("orders are JSON");
+        let config = serde_json::to_string(&(self, &folder.0)).expect("a configuration is JSON");
         let mut command = Command::new(std::env::current_exe().expect("a test has a path"));
-        command.args(["--exact", "child::the_child", "--ignored", "--nocapture"]).env(ORDERS, orders);
+        command.args(["--exact", "child::the_child", "--ignored", "--nocapture"]).env(CONFIG_VARIABLE, config);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command.spawn().expect("the child starts")
     }
 
-    /// Runs a child to its end, whatever that is, and returns the steps of its store.
-    pub(crate) fn run(&self, folder: &Folder) -> (Fate, Vec<String>) {
+    /// Runs a child to its end, and returns how it ended and the failpoints of its store.
+    pub(crate) fn run(&self, folder: &Folder) -> (ExitKind, Vec<String>) {
         let output = self.start(folder).wait_with_output().expect("the child ends");
-        (fate(&output), steps(&output))
+        (exit_kind(&output), steps(&output))
     }
 
-    /// Runs a child and kills it from outside once it has passed so many steps and this process has spun for a while.
-    pub(crate) fn kill_after(&self, folder: &Folder, steps: usize, spins: usize) -> Fate {
+    /// Runs a child and kills it once it has passed `steps` failpoints and this process has spun `spins` times.
+    pub(crate) fn kill_after(&self, folder: &Folder, steps: usize, spins: usize) -> ExitKind {
         let mut child = self.start(folder);
         wait_for_marks(&mut child, steps);
         (0..spins).for_each(|_| std::hint::spin_loop());
         child.kill().expect("a child of ours can be killed");
-        fate(&child.wait_with_output().expect("the child ends"))
+        exit_kind(&child.wait_with_output().expect("the child ends"))
     }
 }
 
-/// Waits until a child has passed so many steps, or has ended.
+/// Waits until a child has passed `steps` failpoints or has ended.
 pub(crate) fn wait_for_marks(child: &mut Child, mut steps: usize) {
     let (output, mut bytes) = (child.stdout.as_mut().expect("a pipe"), [0; 1]);
     while steps > 0 && output.read(&mut bytes).expect("a pipe can be read") == 1 {
@@ -101,11 +101,11 @@ pub(crate) fn wait_for_marks(child: &mut Child, mut steps: usize) {
     }
 }
 
-fn fate(output: &Output) -> Fate {
+fn exit_kind(output: &Output) -> ExitKind {
     use std::os::unix::process::ExitStatusExt;
     match (output.status.signal(), output.status.success()) {
-        (Some(9), _) => Fate::Killed,
-        (_, true) => Fate::Done,
+        (Some(9), _) => ExitKind::Killed,
+        (_, true) => ExitKind::Done,
         _ => panic!("the child failed\n{}{}", text(&output.stdout), text(&output.stderr)),
     }
 }
@@ -114,60 +114,60 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-/// The steps a child said it passed.
+/// Returns the failpoints that a child printed.
 fn steps(output: &Output) -> Vec<String> {
     text(&output.stdout).lines().filter_map(|line| line.strip_prefix('#')).map(str::to_string).collect()
 }
 
 #[test]
-#[ignore = "the child of the other tests, which does nothing by itself"]
+#[ignore = "the child process of the other tests"]
 fn the_child() {
-    let Ok(orders) = std::env::var(ORDERS) else { return };
-    let (orders, folder): (Orders, std::path::PathBuf) = serde_json::from_str(&orders).expect("orders");
+    let Ok(config) = std::env::var(CONFIG_VARIABLE) else { return };
+    let (config, folder): (ChildConfig, std::path::PathBuf) = serde_json::from_str(&config).expect("a configuration");
     println!();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_time().build();
-    runtime.expect("a runtime").block_on(obey(orders, Folder(folder))).expect("everything goes well");
+    runtime.expect("a runtime").block_on(run_child(config, Folder(folder))).expect("the child succeeds");
 }
 
-async fn obey(orders: Orders, folder: Folder) -> SyncResult {
-    let durability = if orders.disk == Disk::Power { Durability::Power } else { Durability::Process };
-    let kill = orders.kill.clone();
-    let options = SqliteOptions::new().durability(durability).seams(Arc::new(follow(kill)));
-    let resume = if orders.going_on == GoingOn::AtOnce { Resume::AtOnce } else { Resume::AtNextTrigger };
-    if orders.part == Part::Chatter {
+async fn run_child(config: ChildConfig, folder: Folder) -> SyncResult {
+    let durability = if config.durability == ChildDurability::Power { Durability::Power } else { Durability::Process };
+    let kill = config.kill.clone();
+    let options = SqliteOptions::new().durability(durability).seams(Arc::new(print_and_die_at(kill)));
+    let resume = if config.resume == ResumeMode::AtOnce { Resume::AtOnce } else { Resume::AtNextTrigger };
+    if config.task == Task::WriteLongLog {
         let store = options.open(folder.state())?;
-        chatter(&store, 10_000).await?;
-        return chatter(&store, 5).await;
+        write_long_log(&store, 10_000).await?;
+        return write_long_log(&store, 5).await;
     }
-    let story = Story::open(&folder, options, resume)?;
-    if orders.part == Part::Hold {
-        // Ends when whoever started it lets go.
+    let scenario = Scenario::open(&folder, options, resume)?;
+    if config.task == Task::HoldOpen {
+        // Ends when the parent closes the pipe.
         std::io::stdin().read_to_string(&mut String::new())?;
         return Ok(());
     }
-    story.play(resume).await?;
-    if orders.part == Part::PlayAndDie {
+    scenario.run(resume).await?;
+    if config.task == Task::AllThenDie {
         die();
     }
-    story.manager.shutdown().await;
+    scenario.manager.shutdown().await;
     Ok(())
 }
 
-/// Says each step, and ends the process at one.
-fn follow(kill: Option<(String, usize)>) -> impl Fn(&'static str) + Send + Sync {
+/// Prints each failpoint, and dies at the configured one.
+fn print_and_die_at(kill: Option<(String, usize)>) -> impl Fn(&'static str) + Send + Sync {
     let passed: Mutex<BTreeMap<&'static str, usize>> = Mutex::default();
     move |step| {
-        let passing = {
-            let mut passed = passed.lock().expect("whole");
-            let passing = passed.entry(step).or_default();
-            *passing += 1;
-            *passing
+        let hits = {
+            let mut passed = passed.lock().expect("not poisoned");
+            let hits = passed.entry(step).or_default();
+            *hits += 1;
+            *hits
         };
         let mut line = vec![MARK];
         line.extend(step.bytes().chain([b'\n']));
-        // Whoever listened may be gone.
+        // The parent may have exited.
         let _ = std::io::stdout().write_all(&line).and_then(|()| std::io::stdout().flush());
-        if kill.as_ref().is_some_and(|(at, nth)| at == step && *nth == passing) {
+        if kill.as_ref().is_some_and(|(at, nth)| at == step && *nth == hits) {
             die();
         }
     }

@@ -1,4 +1,4 @@
-//! The handler: copies files chunk by chunk, with whatever may happen to an item on the way.
+//! The handler, which copies files chunk by chunk. Some items fail, ask or lose their state on the way.
 
 use std::io::Write;
 
@@ -6,10 +6,10 @@ use syncmgr::ItemId;
 use syncmgr::prelude::*;
 use syncmgr::store::{ItemRecord, SqliteStore, StateStore};
 
-use crate::folder::{CHUNKS, Folder, NAMES, Place};
+use crate::folder::{CHUNKS, FileState, Folder, NAMES};
 
-/// Copies the files of a folder. What happens to an item follows from its name and its record, so that it happens once,
-/// however often the process is killed.
+/// Copies the files of a folder. The name and the record of an item determine its behaviour, so that each event happens
+/// once, no matter how often the process is killed.
 pub(crate) struct Copying {
     pub(crate) folder: Folder,
     pub(crate) store: SqliteStore,
@@ -17,7 +17,7 @@ pub(crate) struct Copying {
 
 pub(crate) const HANDLER: HandlerId = HandlerId::from_u128(0x8a0f6b52_3c1d_4e7f_9b2a_6d5c4e3f2a10);
 
-/// The id of the item of this name.
+/// Returns the id of the item with this name.
 pub(crate) fn id(name: &str) -> ItemId {
     SyncItem::named(name).id()
 }
@@ -33,14 +33,14 @@ impl SyncHandler for Copying {
     async fn synchronize_item(&self, item: &ItemContext) -> SyncResult {
         self.folder.note(&format!("begin {}", item.name()))?;
         if item.name() == "unreadable" {
-            self.spoil(item).await?;
+            self.save_unreadable_state(item).await?;
         }
-        let mut saved = item.saved::<Place>()?;
+        let mut saved = item.saved::<FileState>()?;
         if saved.chunk < CHUNKS && saved.decided.is_none() {
-            saved.decided = decided(item)?;
+            saved.decided = decide(item)?;
         }
         self.copy(item, &mut saved).await?;
-        self.tell(item)
+        self.log_success(item)
     }
 }
 
@@ -49,20 +49,21 @@ fn listed_as(name: &str) -> SyncItem {
     if name.starts_with("flaky") { item.with_claim("peer") } else { item }
 }
 
-/// What is asked and declared before anything of the item is written.
-fn decided(item: &ItemContext) -> SyncResult<Option<String>> {
+/// Asks or declares a plan before the item is written. Returns the decision.
+fn decide(item: &ItemContext) -> SyncResult<Option<String>> {
     let side = |entries| Side::new("to", entries).with_identity("this disk");
     match item.name() {
         "asks" => match item.decide("case", "In which case?", &["upper", "lower"]) {
             Some(case) => Ok(Some(case.to_string())),
-            None => Err(NeedsUser::new("it waits for a decision").into()),
+            None => Err(NeedsUser::new("a decision is pending").into()),
         },
         "planned" => {
-            let _go = item.clear(&Plan::new().with_creates(1).with_deletes(2, 10).with_side(side(10))).or_leave()?;
+            let _decision =
+                item.clear(&Plan::new().with_creates(1).with_deletes(2, 10).with_side(side(10))).or_leave()?;
             Ok(Some("cleared".into()))
         }
         "guarded" => {
-            let _go = item.clear(&Plan::new().with_deletes(20, 30).with_side(side(30))).or_leave()?;
+            let _decision = item.clear(&Plan::new().with_deletes(20, 30).with_side(side(30))).or_leave()?;
             Ok(Some("cleared".into()))
         }
         _ => Ok(None),
@@ -74,18 +75,18 @@ impl Copying {
         Ok(self.store.record(HANDLER, item)?.unwrap_or_default())
     }
 
-    /// Saves once what nobody can read.
-    async fn spoil(&self, item: &ItemContext) -> SyncResult {
+    /// Saves a state of the wrong type, once.
+    async fn save_unreadable_state(&self, item: &ItemContext) -> SyncResult {
         let record = self.record(item.id())?;
         if record.checkpoint.is_none() && record.set_aside.is_none() {
-            let mut spoilt = item.saved::<String>()?;
-            spoilt.push_str("no place at all");
-            spoilt.commit().await?;
+            let mut unreadable = item.saved::<String>()?;
+            unreadable.push_str("not a file state");
+            unreadable.commit().await?;
         }
         Ok(())
     }
 
-    async fn copy(&self, item: &ItemContext, saved: &mut syncmgr::Saved<Place>) -> SyncResult {
+    async fn copy(&self, item: &ItemContext, saved: &mut syncmgr::Saved<FileState>) -> SyncResult {
         let mut copy = self.folder.open_copy(item.name(), saved.bytes)?;
         while saved.chunk < CHUNKS {
             if item.name().starts_with("flaky") && saved.chunk == 2 && self.record(item.id())?.outcome.is_none() {
@@ -102,23 +103,23 @@ impl Copying {
         Ok(())
     }
 
-    /// Says once that the item was copied.
-    fn tell(&self, item: &ItemContext) -> SyncResult {
+    /// Logs that the item was copied, once.
+    fn log_success(&self, item: &ItemContext) -> SyncResult {
         if self.record(item.id())?.last_success.is_none() {
-            let told = LogEntry::new(LogLevel::Information, format!("copied {}", item.name()));
-            item.log(told.with_error(ErrorId::from_key(item.name())));
+            let entry = LogEntry::new(LogLevel::Information, format!("copied {}", item.name()));
+            item.log(entry.with_error(ErrorId::from_key(item.name())));
         }
         Ok(())
     }
 }
 
-/// A handler that comes and is forgotten.
-pub(crate) struct Guest;
+/// A handler that is registered for a while and then forgotten.
+pub(crate) struct Temporary;
 
-pub(crate) const GUEST: HandlerId = HandlerId::from_u128(0x8a0f6b52_3c1d_4e7f_9b2a_6d5c4e3f2a11);
+pub(crate) const TEMPORARY: HandlerId = HandlerId::from_u128(0x8a0f6b52_3c1d_4e7f_9b2a_6d5c4e3f2a11);
 
-#[sync_handler(id = "8a0f6b52-3c1d-4e7f-9b2a-6d5c4e3f2a11", name = "Guest")]
-impl SyncHandler for Guest {
+#[sync_handler(id = "8a0f6b52-3c1d-4e7f-9b2a-6d5c4e3f2a11", name = "Temporary")]
+impl SyncHandler for Temporary {
     async fn items(&self) -> SyncResult<Items> {
         Ok(["coat", "hat"].map(SyncItem::named).into_iter().collect())
     }

@@ -1,4 +1,4 @@
-//! The files that are synchronized, and what they should become.
+//! The files that are synchronized, and their expected copies.
 
 use std::fmt::Write as _;
 use std::fs::{self, File, OpenOptions};
@@ -7,11 +7,11 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-/// Chunks of a file, and lines of a chunk.
+/// The number of chunks per file, and of lines per chunk.
 pub(crate) const CHUNKS: usize = 4;
 const LINES: usize = 3;
 
-/// The names of the items; what is special about each is said in `copying`.
+/// The names of the items; `copying` implements their behaviour.
 pub(crate) const NAMES: [&str; 14] = [
     "plain-0",
     "plain-1",
@@ -29,21 +29,21 @@ pub(crate) const NAMES: [&str; 14] = [
     "unwanted",
 ];
 
-/// How far an item is: its checkpoint.
+/// The checkpoint of an item: the copied chunks and bytes.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Place {
+pub(crate) struct FileState {
     pub(crate) chunk: usize,
     pub(crate) bytes: u64,
-    /// What was decided about the item.
+    /// The decision about the item.
     pub(crate) decided: Option<String>,
 }
 
-/// A directory of a trial.
+/// The directory of a trial.
 #[derive(Clone, Debug)]
 pub(crate) struct Folder(pub(crate) PathBuf);
 
 impl Folder {
-    /// A directory with the files to be synchronized, in a directory there is.
+    /// Creates the files to be synchronized in an existing directory.
     pub(crate) fn new(root: &Path) -> Self {
         let folder = Self(root.to_path_buf());
         fs::create_dir_all(folder.0.join("from")).expect("a directory");
@@ -58,17 +58,17 @@ impl Folder {
         self.0.join("state")
     }
 
-    /// What there is of an item's copy.
+    /// Returns the content of an item's copy.
     pub(crate) fn copy_of(&self, name: &str) -> String {
         fs::read_to_string(self.0.join("to").join(name)).unwrap_or_default()
     }
 
-    /// Everything that was copied.
+    /// Returns the contents of all copies.
     pub(crate) fn copies(&self) -> Vec<(&'static str, String)> {
         NAMES.iter().map(|name| (*name, self.copy_of(name))).collect()
     }
 
-    /// Opens an item's copy behind what its checkpoint speaks of; what is written there is cut off.
+    /// Opens an item's copy at the position of its checkpoint, and truncates it there.
     pub(crate) fn open_copy(&self, name: &str, bytes: u64) -> std::io::Result<File> {
         let path = self.0.join("to").join(name);
         let mut file = OpenOptions::new().create(true).truncate(false).write(true).open(path)?;
@@ -77,25 +77,25 @@ impl Folder {
         Ok(file)
     }
 
-    /// A chunk of an item's source, transformed.
+    /// Returns a chunk of an item's source, transformed.
     pub(crate) fn transformed(&self, name: &str, chunk: usize) -> std::io::Result<String> {
         let source = fs::read_to_string(self.0.join("from").join(name))?;
         Ok(source.lines().skip(chunk * LINES).take(LINES).map(|line| line.to_uppercase() + "\n").collect())
     }
 
-    /// Writes down that something was done, whatever becomes of the process.
+    /// Appends a line to the notes, which survive the process.
     pub(crate) fn note(&self, line: &str) -> std::io::Result<()> {
         let mut notes = OpenOptions::new().create(true).append(true).open(self.0.join("notes"))?;
         notes.write_all(format!("{line}\n").as_bytes())
     }
 
-    /// What was written down, from a line on.
+    /// Returns the notes from a line on.
     pub(crate) fn notes(&self, from: usize) -> Vec<String> {
         let notes = fs::read_to_string(self.0.join("notes")).unwrap_or_default();
         notes.lines().skip(from).map(str::to_string).collect()
     }
 
-    /// Copies the store somewhere else, as a process that was killed has left it.
+    /// Copies the store to another directory, as a killed process has left it.
     pub(crate) fn copy_state(&self, to: &Path) {
         fs::create_dir_all(to).expect("a directory");
         for name in ["state", "state-wal"] {
@@ -109,12 +109,12 @@ impl Folder {
 
 fn source(name: &str) -> String {
     (0..CHUNKS * LINES).fold(String::new(), |mut text, line| {
-        writeln!(text, "line {line} of {name}").expect("texts grow");
+        writeln!(text, "line {line} of {name}").expect("writing to a string succeeds");
         text
     })
 }
 
-/// What the first chunks of an item's copy should be.
+/// Returns the expected content of the first chunks of an item's copy.
 pub(crate) fn expected(name: &str, chunks: usize) -> String {
     source(name).lines().take(chunks * LINES).map(|line| line.to_uppercase() + "\n").collect()
 }

@@ -1,16 +1,16 @@
-//! Two processes and one file.
+//! Two processes that open the same file.
 
 use std::process::Child;
 
 use syncmgr::store::{SqliteStore, StateStore, StoreError};
 
-use crate::child::{Orders, Part, wait_for_marks};
+use crate::child::{ChildConfig, Task, wait_for_marks};
 use crate::trial::Trial;
 
-/// A child that has the store open.
+/// Starts a child that holds the store open.
 fn holding(trial: &Trial) -> Child {
-    let mut child = Orders { part: Part::Hold, ..Orders::default() }.start(&trial.folder);
-    // A handler that is registered is the last of what it writes.
+    let mut child = ChildConfig { task: Task::HoldOpen, ..ChildConfig::default() }.start(&trial.folder);
+    // The registration of the handler is its last write.
     let steps =
         ["directory made", "lock taken", "file made", "before epoch taken", "epoch taken", "after waiters told"];
     wait_for_marks(&mut child, steps.len());
@@ -18,14 +18,16 @@ fn holding(trial: &Trial) -> Child {
 }
 
 #[test]
-fn while_a_process_has_the_store_open_a_second_is_refused_with_its_name_and_may_look() {
+fn a_second_process_is_refused_with_the_owner_and_may_read() {
     let trial = Trial::new();
     drop(SqliteStore::open(trial.folder.state()).expect("made"));
     let mut child = holding(&trial);
-    let Err(StoreError::InUse { by, .. }) = SqliteStore::open(trial.folder.state()) else { panic!("it is in use") };
+    let Err(StoreError::InUse { by, .. }) = SqliteStore::open(trial.folder.state()) else {
+        panic!("the store is in use")
+    };
     assert!(by.contains(&format!("(process {})", child.id())) && by.starts_with("kill-"), "{by}");
-    let look = SqliteStore::look(trial.folder.state()).expect("anybody may look");
-    assert!(look.sessions().expect("read").is_empty());
+    let read_only = SqliteStore::look(trial.folder.state()).expect("the store opens read-only");
+    assert!(read_only.sessions().expect("read").is_empty());
     child.kill().and_then(|()| child.wait()).expect("killed");
-    SqliteStore::open(trial.folder.state()).expect("nobody has it any more");
+    SqliteStore::open(trial.folder.state()).expect("the store is free again");
 }

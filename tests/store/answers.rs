@@ -1,4 +1,4 @@
-//! Answers, and who uses them up.
+//! Answers to questions, and the changes that consume them.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -11,12 +11,12 @@ use syncmgr_core::log::Remedy;
 use crate::common::*;
 
 cases! {
-    an_answer_holds_for_exactly_its_question,
-    an_answer_is_not_used_up_by_reading,
-    a_later_answer_takes_the_place_of_an_earlier,
-    a_commit_uses_up_the_answers_it_names,
-    an_end_uses_up_the_answers_it_names,
-    what_comes_too_late_uses_nothing_up,
+    an_answer_is_valid_only_for_its_exact_question,
+    reading_an_answer_does_not_consume_it,
+    a_later_answer_replaces_an_earlier_one,
+    a_commit_consumes_the_answers_it_names,
+    an_end_consumes_the_answers_it_names,
+    a_stale_write_consumes_no_answer,
     every_remedy_is_read_back,
 }
 
@@ -32,7 +32,7 @@ fn answer(store: &dyn StateStore, question: &Question) -> Option<usize> {
     store.answer(HANDLER, ITEM, question).expect("the store is read")
 }
 
-fn an_answer_holds_for_exactly_its_question(store: &dyn StateStore) {
+fn an_answer_is_valid_only_for_its_exact_question(store: &dyn StateStore) {
     put(store, [answered(ITEM, question("a"), 1)]);
     assert_eq!(answer(store, &question("a")), Some(1));
     assert_eq!(answer(store, &question("b")), None);
@@ -43,19 +43,19 @@ fn an_answer_holds_for_exactly_its_question(store: &dyn StateStore) {
     assert_eq!(store.answer(OTHER, ITEM, &question("a")).expect("read"), None);
 }
 
-fn an_answer_is_not_used_up_by_reading(store: &dyn StateStore) {
+fn reading_an_answer_does_not_consume_it(store: &dyn StateStore) {
     put(store, [answered(ITEM, question("a"), 0)]);
     assert_eq!([answer(store, &question("a")), answer(store, &question("a"))], [Some(0), Some(0)]);
 }
 
-fn a_later_answer_takes_the_place_of_an_earlier(store: &dyn StateStore) {
+fn a_later_answer_replaces_an_earlier_one(store: &dyn StateStore) {
     let mut changed = question("a");
     changed.digest = Some(7);
     put(store, [answered(ITEM, question("a"), 1), answered(ITEM, changed.clone(), 0)]);
     assert_eq!((answer(store, &question("a")), answer(store, &changed)), (None, Some(0)));
 }
 
-fn a_commit_uses_up_the_answers_it_names(store: &dyn StateStore) {
+fn a_commit_consumes_the_answers_it_names(store: &dyn StateStore) {
     put(store, [answered(ITEM, question("a"), 1), answered(ITEM, question("b"), 1), answered(NEXT, question("a"), 1)]);
     let (fence, checkpoint, consumed) = (fence(1, 0), checkpoint("1"), vec![Arc::from("a"), Arc::from("unknown")]);
     put(store, [StateChange::Committed { handler: HANDLER, item: ITEM, fence, checkpoint, sides: None, consumed }]);
@@ -63,14 +63,14 @@ fn a_commit_uses_up_the_answers_it_names(store: &dyn StateStore) {
     assert_eq!(store.answer(HANDLER, NEXT, &question("a")).expect("read"), Some(1));
 }
 
-fn an_end_uses_up_the_answers_it_names(store: &dyn StateStore) {
+fn an_end_consumes_the_answers_it_names(store: &dyn StateStore) {
     put(store, [answered(ITEM, question("a"), 1), answered(ITEM, question("b"), 1)]);
     let end = ending(Outcome::Succeeded).with_consumed(vec![Arc::from("b")]);
     put(store, [ended(1, [(ITEM, end)])]);
     assert_eq!((answer(store, &question("a")), answer(store, &question("b"))), (Some(1), None));
 }
 
-fn what_comes_too_late_uses_nothing_up(store: &dyn StateStore) {
+fn a_stale_write_consumes_no_answer(store: &dyn StateStore) {
     put(store, [committed(ITEM, fence(5, 0), "1"), answered(ITEM, question("a"), 1)]);
     let consumed = vec![Arc::from("a")];
     put(store, [ended(4, [(ITEM, ending(Outcome::Failed).with_consumed(consumed.clone()))])]);

@@ -1,4 +1,4 @@
-//! The words of the cases.
+//! The helpers of the cases.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use syncmgr::{HandlerId, ItemId, LogEntry, LogLevel, Outcome, SessionId, Uuid};
 use syncmgr_core::record::{Checkpoint, Fence, ItemEnd, ItemRecord};
 use syncmgr_core::retry::{RetryState, Setback};
 
-/// Makes a test of each case for every store.
+/// Generates a test of each case for every store.
 macro_rules! cases {
     ($($case:ident),* $(,)?) => {
         mod in_memory {
@@ -39,7 +39,7 @@ pub(crate) const ITEM: ItemId = ItemId::from_u128(10);
 pub(crate) const NEXT: ItemId = ItemId::from_u128(11);
 pub(crate) const MANAGER: Uuid = Uuid::from_u128(100);
 
-/// A time of day, so many seconds after some start.
+/// Returns a wall-clock time, in seconds after a fixed start.
 pub(crate) fn at(seconds: u64) -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000 + seconds)
 }
@@ -67,7 +67,7 @@ pub(crate) fn checkpoint(state: &str) -> Checkpoint {
     Checkpoint::new(3, state)
 }
 
-/// A commit of the item.
+/// Creates a commit of the item.
 pub(crate) fn committed(item: ItemId, fence: Fence, state: &str) -> StateChange {
     let checkpoint = checkpoint(state);
     StateChange::Committed { handler: HANDLER, item, fence, checkpoint, sides: None, consumed: Vec::new() }
@@ -77,7 +77,7 @@ pub(crate) fn ending(outcome: Outcome) -> ItemEnd {
     ItemEnd::new(outcome)
 }
 
-/// The end of items in the first attempt of a session, at its number in seconds.
+/// Creates the end of items in the first attempt of a session. The number of the session is also the time in seconds.
 pub(crate) fn ended(session: u64, items: impl IntoIterator<Item = (ItemId, ItemEnd)>) -> StateChange {
     let (fence, time, items) = (fence(session, 0), at(session), items.into_iter().collect());
     StateChange::Ended { handler: HANDLER, fence, time, items }
@@ -99,13 +99,13 @@ pub(crate) fn named(text: &str, key: &str) -> LogEntry {
     LogEntry::new(LogLevel::Error, text).with_error(ErrorId::from_key(key))
 }
 
-/// The whole log of a session.
+/// Creates the complete log of a session.
 pub(crate) fn log(session: u64, entries: &[LogEntry]) -> StateChange {
     let (session, time, entries) = (SessionId(session), at(session), shared(entries));
     StateChange::Log { handler: HANDLER, manager: MANAGER, session, time, entries }
 }
 
-/// More of the log of a session.
+/// Creates additional log entries of a session.
 pub(crate) fn logged(session: u64, entries: &[LogEntry]) -> StateChange {
     let (session, time, entries) = (SessionId(session), at(session), shared(entries));
     StateChange::Logged { handler: HANDLER, manager: MANAGER, session, time, entries }
@@ -115,7 +115,7 @@ fn shared(entries: &[LogEntry]) -> Vec<Arc<LogEntry>> {
     entries.iter().cloned().map(Arc::new).collect()
 }
 
-/// The log as `session: text`.
+/// Returns the log as `session: text`.
 pub(crate) fn texts(store: &dyn StateStore) -> Vec<String> {
     let log = store.log(HANDLER).expect("the store is read");
     log.iter().map(|record| format!("{}: {}", record.session, record.entry.text)).collect()

@@ -1,4 +1,4 @@
-//! Writers that come too late.
+//! Writes of stale attempts.
 
 use syncmgr::Outcome;
 use syncmgr::store::StateStore;
@@ -7,16 +7,16 @@ use syncmgr_core::store::StaleWriter;
 use crate::common::*;
 
 cases! {
-    a_commit_after_a_later_attempt_s_is_refused_and_says_who_has_written,
-    an_end_after_a_later_attempt_s_changes_nothing_and_is_no_error,
-    the_same_attempt_writes_again_and_again,
+    a_stale_commit_is_refused_and_names_the_later_attempt,
+    a_stale_end_changes_nothing_and_is_not_an_error,
+    the_same_attempt_may_write_repeatedly,
     a_later_session_wins_over_a_later_attempt,
     a_refused_commit_undoes_its_whole_write,
-    a_refused_write_leaves_those_around_it,
-    an_end_of_several_items_leaves_out_only_those_that_came_too_late,
+    a_refused_write_does_not_affect_its_neighbours,
+    an_end_of_several_items_skips_only_the_stale_ones,
 }
 
-fn a_commit_after_a_later_attempt_s_is_refused_and_says_who_has_written(store: &dyn StateStore) {
+fn a_stale_commit_is_refused_and_names_the_later_attempt(store: &dyn StateStore) {
     put(store, [committed(ITEM, fence(2, 1), "new")]);
     let error = refused(store, [committed(ITEM, fence(2, 0), "old")]);
     let stale = error.chain().find_map(|cause| cause.downcast_ref::<StaleWriter>()).copied();
@@ -24,14 +24,14 @@ fn a_commit_after_a_later_attempt_s_is_refused_and_says_who_has_written(store: &
     assert_eq!(record(store, ITEM).expect("stored").checkpoint, Some(checkpoint("new")));
 }
 
-fn an_end_after_a_later_attempt_s_changes_nothing_and_is_no_error(store: &dyn StateStore) {
+fn a_stale_end_changes_nothing_and_is_not_an_error(store: &dyn StateStore) {
     put(store, [committed(ITEM, fence(5, 0), "1")]);
     let before = record(store, ITEM);
     put(store, [ended(4, [(ITEM, ending(Outcome::Succeeded))])]);
     assert_eq!(record(store, ITEM), before);
 }
 
-fn the_same_attempt_writes_again_and_again(store: &dyn StateStore) {
+fn the_same_attempt_may_write_repeatedly(store: &dyn StateStore) {
     put(store, [committed(ITEM, fence(1, 0), "1"), committed(ITEM, fence(1, 0), "2")]);
     put(store, [ended(1, [(ITEM, ending(Outcome::Failed))]), committed(ITEM, fence(1, 0), "3")]);
     assert_eq!(record(store, ITEM).expect("stored").checkpoint, Some(checkpoint("3")));
@@ -51,7 +51,7 @@ fn a_refused_commit_undoes_its_whole_write(store: &dyn StateStore) {
     assert_eq!(record(store, NEXT), None);
 }
 
-fn a_refused_write_leaves_those_around_it(store: &dyn StateStore) {
+fn a_refused_write_does_not_affect_its_neighbours(store: &dyn StateStore) {
     put(store, [committed(ITEM, fence(2, 0), "kept")]);
     let before = store.write(vec![logged(1, &[plain("before")])]);
     let late = store.write(vec![logged(1, &[plain("late")]), committed(ITEM, fence(1, 0), "late")]);
@@ -61,7 +61,7 @@ fn a_refused_write_leaves_those_around_it(store: &dyn StateStore) {
     assert_eq!(texts(store), ["1: before", "1: after"]);
 }
 
-fn an_end_of_several_items_leaves_out_only_those_that_came_too_late(store: &dyn StateStore) {
+fn an_end_of_several_items_skips_only_the_stale_ones(store: &dyn StateStore) {
     put(store, [committed(ITEM, fence(5, 0), "1")]);
     put(store, [ended(4, [ITEM, NEXT].map(|item| (item, ending(Outcome::Failed))))]);
     let outcomes = [ITEM, NEXT].map(|item| record(store, item).expect("stored").outcome);

@@ -1,4 +1,4 @@
-//! A file that outlives its store.
+//! Files that outlive their store.
 
 use std::path::Path;
 
@@ -20,7 +20,7 @@ fn begun(session: u64) -> SessionRecord {
 }
 
 #[test]
-fn a_store_that_is_opened_again_has_everything() {
+fn a_reopened_store_has_all_of_its_data() {
     let directory = tempdir().expect("a directory");
     let path = directory.path().join("state");
     let store = open(&path);
@@ -34,7 +34,7 @@ fn a_store_that_is_opened_again_has_everything() {
 }
 
 #[test]
-fn dropping_the_last_handle_stores_what_nobody_waited_for() {
+fn dropping_the_last_handle_stores_writes_that_were_not_awaited() {
     let directory = tempdir().expect("a directory");
     let path = directory.path().join("state");
     let store = open(&path);
@@ -46,7 +46,7 @@ fn dropping_the_last_handle_stores_what_nobody_waited_for() {
 }
 
 #[test]
-fn a_session_without_an_end_is_interrupted_once_the_store_is_opened_again_and_until_it_is_ended() {
+fn an_open_session_is_interrupted_from_reopening_until_it_is_ended() {
     let directory = tempdir().expect("a directory");
     let path = directory.path().join("state");
     put(&open(&path), [StateChange::SessionBegan(begun(1))]);
@@ -60,7 +60,7 @@ fn a_session_without_an_end_is_interrupted_once_the_store_is_opened_again_and_un
 }
 
 #[test]
-fn a_second_opener_is_refused_and_told_who_was_first() {
+fn opening_a_store_twice_is_refused_and_names_the_owner() {
     let directory = tempdir().expect("a directory");
     let path = directory.path().join("state");
     let first = open(&path);
@@ -74,7 +74,7 @@ fn a_second_opener_is_refused_and_told_who_was_first() {
 }
 
 #[test]
-fn stores_in_one_directory_do_not_meet() {
+fn stores_in_one_directory_are_independent() {
     let directory = tempdir().expect("a directory");
     let (one, other) = (open(&directory.path().join("one")), open(&directory.path().join("other")));
     put(&one, [committed(ITEM, fence(1, 0), "1")]);
@@ -82,7 +82,7 @@ fn stores_in_one_directory_do_not_meet() {
 }
 
 #[test]
-fn a_store_says_what_its_changes_survive() {
+fn a_store_reports_its_durability() {
     let directory = tempdir().expect("a directory");
     let path = directory.path().join("state");
     assert_eq!(open(&path).durability(), Durability::Process);
@@ -92,7 +92,7 @@ fn a_store_says_what_its_changes_survive() {
 }
 
 #[test]
-fn how_many_sessions_are_remembered_can_be_said() {
+fn the_maximum_number_of_sessions_can_be_set() {
     let directory = tempdir().expect("a directory");
     let store = SqliteOptions::new().sessions(2).open(directory.path().join("state")).expect("the store opens");
     for session in 1..=5 {
@@ -104,33 +104,33 @@ fn how_many_sessions_are_remembered_can_be_said() {
 }
 
 #[test]
-fn a_forgotten_item_is_taken_out_of_what_sessions_were_asked_for() {
+fn a_forgotten_item_is_removed_from_the_stored_requests() {
     let directory = tempdir().expect("a directory");
     let store = open(&directory.path().join("state"));
-    let asked = |items: &[_]| RunRequest::new(HANDLER).with_items(items.iter().copied());
+    let request = |items: &[_]| RunRequest::new(HANDLER).with_items(items.iter().copied());
     let mut session = begun(1);
-    session.runs = vec![asked(&[ITEM, NEXT]), asked(&[ITEM]), RunRequest::new(HANDLER)];
+    session.runs = vec![request(&[ITEM, NEXT]), request(&[ITEM]), RunRequest::new(HANDLER)];
     put(&store, [StateChange::SessionBegan(session)]);
     put(&store, [StateChange::ForgetItem { handler: HANDLER, item: ITEM }]);
-    assert_eq!(store.sessions().expect("read")[0].runs, [asked(&[NEXT]), RunRequest::new(HANDLER)]);
+    assert_eq!(store.sessions().expect("read")[0].runs, [request(&[NEXT]), RunRequest::new(HANDLER)]);
 }
 
 #[test]
-fn nothing_of_what_is_forgotten_is_left_in_the_files() {
+fn forgotten_data_is_erased_from_the_files() {
     let directory = tempdir().expect("a directory");
     let path = directory.path().join("state");
     let store = open(&path);
-    put(&store, [committed(ITEM, fence(1, 0), r#""a secret of theirs""#), log(1, &[plain("a secret of theirs")])]);
+    put(&store, [committed(ITEM, fence(1, 0), r#""a user's secret""#), log(1, &[plain("a user's secret")])]);
     put(&store, [StateChange::Forget { handler: HANDLER }]);
     drop(store);
     for file in directory.path().read_dir().expect("listed") {
         let bytes = std::fs::read(file.expect("listed").path()).expect("read");
-        assert!(!String::from_utf8_lossy(&bytes).contains("a secret"));
+        assert!(!String::from_utf8_lossy(&bytes).contains("a user's secret"));
     }
 }
 
 #[test]
-fn what_cannot_be_stored_is_the_callers_mistake_and_undoes_its_write() {
+fn an_unstorable_value_is_reported_and_undoes_its_write() {
     let directory = tempdir().expect("a directory");
     let store = open(&directory.path().join("state"));
     let error = refused(&store, [log(1, &[plain("undone")]), committed(ITEM, fence(u64::MAX, 0), "1")]);
@@ -139,7 +139,7 @@ fn what_cannot_be_stored_is_the_callers_mistake_and_undoes_its_write() {
 }
 
 #[test]
-fn a_write_goes_on_when_its_future_is_waited_for_after_the_store_is_gone() {
+fn a_write_can_be_awaited_after_the_store_is_dropped() {
     let directory = tempdir().expect("a directory");
     let store = open(&directory.path().join("state"));
     let written = store.write(vec![committed(ITEM, fence(1, 0), "1")]);

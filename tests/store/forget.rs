@@ -1,4 +1,4 @@
-//! Nothing stays of what is forgotten.
+//! Forgetting handlers and items.
 
 use std::sync::Arc;
 
@@ -12,20 +12,20 @@ use syncmgr_core::store::SessionRecord;
 use crate::common::*;
 
 cases! {
-    nothing_stays_of_a_handler_that_is_forgotten,
-    a_forgotten_handler_is_taken_out_of_what_sessions_were_asked_for,
-    other_handlers_are_not_forgotten,
-    a_handler_that_was_forgotten_begins_afresh,
-    nothing_stays_of_an_item_that_is_forgotten,
-    other_items_are_not_forgotten,
-    what_is_forgotten_and_written_again_in_one_write_is_there,
+    forgetting_a_handler_deletes_all_of_its_data,
+    a_forgotten_handler_is_removed_from_the_stored_requests,
+    forgetting_a_handler_does_not_affect_other_handlers,
+    a_forgotten_handler_starts_with_empty_state,
+    forgetting_an_item_deletes_all_of_its_data,
+    forgetting_an_item_does_not_affect_other_handlers,
+    data_written_after_a_forget_in_the_same_write_is_stored,
 }
 
 fn question() -> Question {
     Question::new("k", "Which?", ["a"].map(Arc::from))
 }
 
-/// Something of everything about both items.
+/// Creates changes of every kind for both items.
 fn everything() -> Vec<StateChange> {
     let both = [ITEM, NEXT];
     let mut changes = vec![
@@ -41,7 +41,7 @@ fn everything() -> Vec<StateChange> {
     changes
 }
 
-/// How much there is: handlers, choices, answers to each, setbacks, known, ended, log.
+/// Counts handlers, choices, answers of each item, retry statuses, known items, ended items and log entries.
 fn counts(store: &dyn StateStore, handler: HandlerId) -> [usize; 8] {
     let answered = |item| usize::from(store.answer(handler, item, &question()).expect("read").is_some());
     [
@@ -56,7 +56,7 @@ fn counts(store: &dyn StateStore, handler: HandlerId) -> [usize; 8] {
     ]
 }
 
-fn nothing_stays_of_a_handler_that_is_forgotten(store: &dyn StateStore) {
+fn forgetting_a_handler_deletes_all_of_its_data(store: &dyn StateStore) {
     put(store, everything());
     assert_eq!(counts(store, HANDLER), [1, 2, 1, 1, 2, 2, 2, 3]);
     put(store, [StateChange::Forget { handler: HANDLER }]);
@@ -64,27 +64,27 @@ fn nothing_stays_of_a_handler_that_is_forgotten(store: &dyn StateStore) {
     assert_eq!(record(store, ITEM), None);
 }
 
-fn a_forgotten_handler_is_taken_out_of_what_sessions_were_asked_for(store: &dyn StateStore) {
+fn a_forgotten_handler_is_removed_from_the_stored_requests(store: &dyn StateStore) {
     let runs = vec![RunRequest::new(HANDLER), RunRequest::new(OTHER)];
     let session = SessionRecord::new(SessionId(1), MANAGER, Trigger::Manual, at(1), runs);
     put(store, [StateChange::SessionBegan(session), StateChange::Forget { handler: HANDLER }]);
     assert_eq!(store.sessions().expect("read")[0].runs, [RunRequest::new(OTHER)]);
 }
 
-fn other_handlers_are_not_forgotten(store: &dyn StateStore) {
+fn forgetting_a_handler_does_not_affect_other_handlers(store: &dyn StateStore) {
     put(store, everything());
     put(store, [StateChange::Forget { handler: OTHER }]);
     assert_eq!(counts(store, HANDLER), [1, 2, 1, 1, 2, 2, 2, 3]);
 }
 
-fn a_handler_that_was_forgotten_begins_afresh(store: &dyn StateStore) {
+fn a_forgotten_handler_starts_with_empty_state(store: &dyn StateStore) {
     put(store, [committed(ITEM, fence(9, 9), "old")]);
     put(store, [StateChange::Forget { handler: HANDLER }, committed(ITEM, fence(1, 0), "new")]);
     let record = record(store, ITEM).expect("stored");
     assert_eq!((record.fence, record.checkpoint), (fence(1, 0), Some(checkpoint("new"))));
 }
 
-fn nothing_stays_of_an_item_that_is_forgotten(store: &dyn StateStore) {
+fn forgetting_an_item_deletes_all_of_its_data(store: &dyn StateStore) {
     put(store, everything());
     put(store, [StateChange::ForgetItem { handler: HANDLER, item: ITEM }]);
     assert_eq!(counts(store, HANDLER), [1, 1, 0, 1, 1, 1, 1, 2]);
@@ -92,13 +92,13 @@ fn nothing_stays_of_an_item_that_is_forgotten(store: &dyn StateStore) {
     assert!(record(store, NEXT).is_some());
 }
 
-fn other_items_are_not_forgotten(store: &dyn StateStore) {
+fn forgetting_an_item_does_not_affect_other_handlers(store: &dyn StateStore) {
     put(store, everything());
     put(store, [StateChange::ForgetItem { handler: OTHER, item: ITEM }]);
     assert_eq!(counts(store, HANDLER), [1, 2, 1, 1, 2, 2, 2, 3]);
 }
 
-fn what_is_forgotten_and_written_again_in_one_write_is_there(store: &dyn StateStore) {
+fn data_written_after_a_forget_in_the_same_write_is_stored(store: &dyn StateStore) {
     let again = [StateChange::Forget { handler: HANDLER }].into_iter().chain(everything());
     put(store, everything().into_iter().chain(again));
     assert_eq!(counts(store, HANDLER), [1, 2, 1, 1, 2, 2, 2, 3]);

@@ -1,4 +1,4 @@
-//! Modes, owners, links and directories nobody may write to.
+//! File modes, owners, links and read-only directories.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, chown, symlink};
@@ -10,24 +10,24 @@ use tempfile::tempdir;
 use crate::common::*;
 
 fn mode(path: &Path) -> u32 {
-    fs::metadata(path).expect("there").permissions().mode() & 0o777
+    fs::metadata(path).expect("the file exists").permissions().mode() & 0o777
 }
 
 fn set_mode(path: &Path, mode: u32) {
     fs::set_permissions(path, Permissions::from_mode(mode)).expect("the mode is set");
 }
 
-/// Modes do not bind the administrator.
+/// Returns `true` unless the tests run as root, which file modes do not restrict.
 fn is_bound_by_modes() -> bool {
     let bound = !rustix::process::geteuid().is_root();
     if !bound {
-        println!("skipped: the administrator may do everything");
+        println!("skipped: file modes do not restrict root");
     }
     bound
 }
 
 #[test]
-fn everything_is_for_this_user_alone() {
+fn only_the_current_user_has_access_to_the_files() {
     let directory = tempdir().expect("a directory");
     let path = directory.path().join("deep/down/state");
     let store = SqliteStore::open(&path).expect("the store opens");
@@ -41,17 +41,17 @@ fn everything_is_for_this_user_alone() {
 }
 
 #[test]
-fn a_link_in_the_place_of_a_file_or_its_directory_is_refused() {
+fn a_symbolic_link_as_file_or_directory_is_refused() {
     let directory = tempdir().expect("a directory");
     let at = |name: &str| directory.path().join(name);
     fs::create_dir(at("real")).expect("made");
     fs::write(at("elsewhere"), "precious").expect("written");
-    symlink(at("real"), at("turned")).expect("linked");
+    symlink(at("real"), at("linked")).expect("linked");
     for name in ["file", "lock.lock", "wal-wal"] {
         symlink(at("elsewhere"), at(name)).expect("linked");
     }
     symlink(at("nothing"), at("dangling")).expect("linked");
-    for name in ["turned/state", "file", "lock", "wal", "dangling"] {
+    for name in ["linked/state", "file", "lock", "wal", "dangling"] {
         let error = SqliteStore::open(at(name)).expect_err("refused");
         assert!(matches!(error, StoreError::Symlink { .. }), "{name}: {error}");
     }
@@ -61,17 +61,17 @@ fn a_link_in_the_place_of_a_file_or_its_directory_is_refused() {
 }
 
 #[test]
-fn a_directory_further_up_may_be_a_link() {
+fn a_parent_of_the_directory_may_be_a_symbolic_link() {
     let directory = tempdir().expect("a directory");
     fs::create_dir_all(directory.path().join("real/own")).expect("made");
-    symlink(directory.path().join("real"), directory.path().join("turned")).expect("linked");
-    let path = directory.path().join("turned/own/state");
+    symlink(directory.path().join("real"), directory.path().join("linked")).expect("linked");
+    let path = directory.path().join("linked/own/state");
     drop(SqliteStore::open(&path).expect("the store opens"));
-    SqliteStore::look(&path).expect("looked at");
+    SqliteStore::look(&path).expect("the store opens read-only");
 }
 
 #[test]
-fn what_is_no_file_is_refused() {
+fn a_path_that_is_not_a_file_is_refused() {
     let directory = tempdir().expect("a directory");
     fs::create_dir(directory.path().join("state")).expect("made");
     let open = |path: &Path| SqliteStore::open(path).expect_err("refused");
@@ -81,9 +81,9 @@ fn what_is_no_file_is_refused() {
 }
 
 #[test]
-fn what_belongs_to_somebody_else_is_refused() {
+fn files_of_another_user_are_refused() {
     if !rustix::process::geteuid().is_root() {
-        println!("skipped: only the administrator can give files away");
+        println!("skipped: only root can change the owner of files");
         return;
     }
     let directory = tempdir().expect("a directory");
@@ -102,7 +102,7 @@ fn what_belongs_to_somebody_else_is_refused() {
 }
 
 #[test]
-fn a_directory_nobody_may_write_to_can_be_looked_at_and_not_opened() {
+fn a_store_in_a_read_only_directory_opens_only_read_only() {
     if !is_bound_by_modes() {
         return;
     }
@@ -113,26 +113,26 @@ fn a_directory_nobody_may_write_to_can_be_looked_at_and_not_opened() {
     set_mode(directory.path(), 0o500);
     let opened = SqliteStore::open(&path);
     let new = SqliteStore::open(directory.path().join("new"));
-    let look = SqliteStore::look(&path);
+    let read_only = SqliteStore::look(&path);
     set_mode(directory.path(), 0o700);
     assert!(matches!(opened, Err(StoreError::Access { .. })), "{opened:?}");
     assert!(matches!(new, Err(StoreError::Access { .. })), "{new:?}");
-    assert_eq!(record(&look.expect("looked at"), ITEM).expect("stored").fence, fence(1, 0));
+    assert_eq!(record(&read_only.expect("the store opens read-only"), ITEM).expect("stored").fence, fence(1, 0));
 }
 
 #[test]
-fn a_file_nobody_may_read_or_write_is_told() {
+fn a_file_without_read_or_write_permission_is_an_access_error() {
     if !is_bound_by_modes() {
         return;
     }
     let directory = tempdir().expect("a directory");
     let path = directory.path().join("state");
     put(&SqliteStore::open(&path).expect("the store opens"), [committed(ITEM, fence(1, 0), "1")]);
-    for (bits, looked) in [(0o000, false), (0o400, true)] {
+    for (bits, opens_read_only) in [(0o000, false), (0o400, true)] {
         set_mode(&path, bits);
-        let (opened, look) = (SqliteStore::open(&path), SqliteStore::look(&path));
+        let (opened, read_only) = (SqliteStore::open(&path), SqliteStore::look(&path));
         assert!(matches!(opened, Err(StoreError::Access { .. })), "{opened:?}");
-        assert_eq!(look.is_ok(), looked, "{look:?}");
+        assert_eq!(read_only.is_ok(), opens_read_only, "{read_only:?}");
     }
     set_mode(&path, 0o600);
     let store = SqliteStore::open(&path).expect("the store opens");

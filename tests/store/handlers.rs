@@ -8,17 +8,17 @@ use syncmgr::{HandlerId, ItemId};
 use crate::common::*;
 
 cases! {
-    an_empty_store_knows_nothing,
-    registering_again_leaves_what_somebody_set,
-    a_choice_is_kept_until_it_is_forgotten,
-    choices_of_handlers_are_apart,
+    an_empty_store_has_no_data,
+    registering_again_keeps_the_flags_that_were_set,
+    a_choice_is_stored_until_it_is_removed,
+    handlers_have_separate_choices,
 }
 
 fn stored(store: &dyn StateStore, handler: HandlerId) -> Option<HandlerRecord> {
     store.handlers().expect("the store is read").remove(&handler)
 }
 
-fn an_empty_store_knows_nothing(store: &dyn StateStore) {
+fn an_empty_store_has_no_data(store: &dyn StateStore) {
     assert_eq!(store.handlers().expect("read"), map([]));
     assert_eq!(store.choices(HANDLER).expect("read"), map([]));
     assert_eq!(store.log(HANDLER).expect("read"), []);
@@ -28,7 +28,7 @@ fn an_empty_store_knows_nothing(store: &dyn StateStore) {
     assert_eq!(store.handlers().expect("read"), map([]));
 }
 
-fn registering_again_leaves_what_somebody_set(store: &dyn StateStore) {
+fn registering_again_keeps_the_flags_that_were_set(store: &dyn StateStore) {
     let registered = |description: Option<&str>, flags| {
         let registration = Registration::new(flags).with_description(description.map(Into::into));
         (StateChange::Registered { handler: HANDLER, registration: registration.clone() }, registration)
@@ -45,7 +45,7 @@ fn choose(handler: HandlerId, item: ItemId, state: Option<ItemState>) -> StateCh
     StateChange::Choices { handler, items: map([(item, state)]) }
 }
 
-fn a_choice_is_kept_until_it_is_forgotten(store: &dyn StateStore) {
+fn a_choice_is_stored_until_it_is_removed(store: &dyn StateStore) {
     put(store, [choose(HANDLER, ITEM, Some(ItemState::Checked)), choose(HANDLER, NEXT, Some(ItemState::Checked))]);
     put(store, [choose(HANDLER, ITEM, Some(ItemState::Unchecked))]);
     let chosen = map([(ITEM, ItemState::Unchecked), (NEXT, ItemState::Checked)]);
@@ -54,7 +54,7 @@ fn a_choice_is_kept_until_it_is_forgotten(store: &dyn StateStore) {
     assert_eq!(store.choices(HANDLER).expect("read"), map([(NEXT, ItemState::Checked)]));
 }
 
-fn choices_of_handlers_are_apart(store: &dyn StateStore) {
+fn handlers_have_separate_choices(store: &dyn StateStore) {
     put(store, [choose(HANDLER, ITEM, Some(ItemState::Checked)), choose(OTHER, ITEM, Some(ItemState::Unchecked))]);
     assert_eq!(store.choices(OTHER).expect("read"), map([(ITEM, ItemState::Unchecked)]));
     assert_eq!(store.choices(HANDLER).expect("read"), map([(ITEM, ItemState::Checked)]));

@@ -1,4 +1,4 @@
-//! Files that were damaged, are of somebody else, or have no room.
+//! Damaged files, files of other programs, and full disks.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,7 +13,7 @@ use tempfile::{TempDir, tempdir};
 
 use crate::common::*;
 
-/// A store with some thousand records, closed.
+/// Creates and closes a store with several thousand records.
 fn filled() -> (TempDir, PathBuf) {
     let directory = tempdir().expect("a directory");
     let path = directory.path().join("state");
@@ -22,7 +22,7 @@ fn filled() -> (TempDir, PathBuf) {
     (directory, path)
 }
 
-/// What another program does to the file.
+/// Changes the file as another program would.
 fn tamper(path: &Path, statement: &str) {
     Connection::open(path).expect("opened").execute_batch(statement).expect("done");
 }
@@ -32,13 +32,13 @@ fn open_error(path: &Path) -> StoreError {
 }
 
 #[test]
-fn a_newer_store_is_refused_and_not_touched() {
+fn a_newer_store_is_refused_and_unchanged() {
     let (_directory, path) = filled();
     tamper(&path, "PRAGMA user_version = 77");
     let before = fs::read(&path).expect("read");
     assert_eq!(open_error(&path), StoreError::TooNew { path: path.canonicalize().unwrap(), found: 77, known: 1 });
     assert!(matches!(SqliteStore::look(&path), Err(StoreError::TooNew { found: 77, .. })));
-    assert!(before == fs::read(&path).expect("read"), "the file was touched");
+    assert!(before == fs::read(&path).expect("read"), "the file was changed");
 }
 
 #[test]
@@ -50,22 +50,22 @@ fn an_empty_file_becomes_a_store() {
 }
 
 #[test]
-fn another_program_s_database_is_refused_and_not_touched() {
+fn the_database_of_another_program_is_refused_and_unchanged() {
     let directory = tempdir().expect("a directory");
     for (name, statement) in [("a", "CREATE TABLE x (y)"), ("b", "PRAGMA application_id = 5")] {
         let path = directory.path().join(name);
         tamper(&path, statement);
         let before = fs::read(&path).expect("read");
         assert!(matches!(open_error(&path), StoreError::NotOurs { .. }));
-        assert!(before == fs::read(&path).expect("read"), "the file was touched");
+        assert!(before == fs::read(&path).expect("read"), "the file was changed");
     }
 }
 
 #[test]
-fn what_is_no_database_is_refused_and_not_touched() {
+fn a_file_that_is_not_a_database_is_refused_and_unchanged() {
     let directory = tempdir().expect("a directory");
     let path = directory.path().join("state");
-    for text in ["x".to_string(), "a letter to mother".repeat(1_000)] {
+    for text in ["x".to_string(), "a plain text".repeat(1_000)] {
         fs::write(&path, &text).expect("written");
         let error = open_error(&path);
         assert!(matches!(error, StoreError::Corrupt { .. }), "{error}");
@@ -75,7 +75,7 @@ fn what_is_no_database_is_refused_and_not_touched() {
 }
 
 #[test]
-fn a_truncated_store_is_refused_with_what_to_do_and_never_deleted() {
+fn a_truncated_store_is_refused_with_advice_and_not_deleted() {
     let (_directory, path) = filled();
     let whole = fs::metadata(&path).expect("there").len();
     for length in [whole / 2, 4_096, 100] {
@@ -88,7 +88,7 @@ fn a_truncated_store_is_refused_with_what_to_do_and_never_deleted() {
 }
 
 #[test]
-fn a_store_that_lost_everything_but_its_log_is_refused() {
+fn an_empty_file_with_a_write_ahead_log_is_refused() {
     let directory = tempdir().expect("a directory");
     let path = directory.path().join("state");
     fs::write(&path, "").expect("written");
@@ -98,13 +98,13 @@ fn a_store_that_lost_everything_but_its_log_is_refused() {
 }
 
 #[test]
-fn damage_in_the_middle_is_told_when_it_is_met_by_readers_and_writers() {
+fn damage_found_later_is_reported_by_reads_and_writes() {
     let (_directory, path) = filled();
     let mut bytes = fs::read(&path).expect("read");
     let from = 40 * 4_096;
     bytes[from..].fill(0x55);
     fs::write(&path, &bytes).expect("written");
-    let store = SqliteStore::open(&path).expect("what is read on opening is whole");
+    let store = SqliteStore::open(&path).expect("the pages read on opening are intact");
     let error = store.known(HANDLER).expect_err("damaged");
     assert!(matches!(error.downcast_ref(), Some(StoreError::Corrupt { .. })), "{error:#}");
     let writes = (1..=3_000).map(|item| store.write(vec![committed(ItemId::from_u128(item), fence(2, 0), "{}")]));
@@ -115,7 +115,7 @@ fn damage_in_the_middle_is_told_when_it_is_met_by_readers_and_writers() {
 }
 
 #[test]
-fn a_schema_that_lacks_something_is_refused() {
+fn a_store_without_a_table_is_refused() {
     let (_directory, path) = filled();
     tamper(&path, "DROP TABLE answers");
     let error = open_error(&path);
@@ -123,7 +123,7 @@ fn a_schema_that_lacks_something_is_refused() {
 }
 
 #[test]
-fn a_value_nobody_knows_is_told_and_no_other_is_lost() {
+fn an_unknown_value_is_an_error_of_its_record_only() {
     let (_directory, path) = filled();
     let statement = "UPDATE items SET outcome = 'transcended' WHERE item = x'00000000000000000000000000000001'";
     tamper(&path, statement);
@@ -135,7 +135,7 @@ fn a_value_nobody_knows_is_told_and_no_other_is_lost() {
 }
 
 #[test]
-fn a_session_that_cannot_be_read_hides_no_other() {
+fn an_unreadable_session_hides_no_other() {
     let directory = tempdir().expect("a directory");
     let path = directory.path().join("state");
     let begun = |session| {
@@ -153,7 +153,7 @@ fn a_session_that_cannot_be_read_hides_no_other() {
 }
 
 #[test]
-fn a_full_disk_fails_the_writes_that_met_it_and_no_other() {
+fn a_full_disk_fails_only_the_writes_that_do_not_fit() {
     let directory = tempdir().expect("a directory");
     let path = directory.path().join("state");
     let store = SqliteOptions::new().pages(60).open(&path).expect("the store opens");
@@ -164,25 +164,25 @@ fn a_full_disk_fails_the_writes_that_met_it_and_no_other() {
     assert_eq!(record(&store, NEXT), None);
     put(&store, [committed(ITEM, fence(1, 1), "2")]);
     drop(store);
-    assert_eq!(record(&SqliteStore::open(&path).expect("the store opens"), ITEM).expect("kept").fence, fence(1, 1));
+    assert_eq!(record(&SqliteStore::open(&path).expect("the store opens"), ITEM).expect("stored").fence, fence(1, 1));
 }
 
 #[test]
-fn no_room_for_a_new_store_is_told() {
+fn a_new_store_without_space_is_an_error() {
     let directory = tempdir().expect("a directory");
     let path = directory.path().join("state");
     let error = SqliteOptions::new().pages(2).open(&path).expect_err("too small");
     assert!(matches!(error, StoreError::Full { .. }), "{error}");
-    SqliteStore::open(&path).expect("with room it opens");
+    SqliteStore::open(&path).expect("the store opens without the limit");
 }
 
 #[test]
-fn a_writer_whose_store_was_taken_over_writes_nothing_more() {
+fn a_writer_whose_store_was_taken_over_stops_writing() {
     let directory = tempdir().expect("a directory");
     let path = directory.path().join("state");
     let store = SqliteStore::open(&path).expect("the store opens");
     put(&store, [committed(ITEM, fence(1, 0), "1")]);
-    fs::remove_file(directory.path().join("state.lock")).expect("somebody breaks the lock");
+    fs::remove_file(directory.path().join("state.lock")).expect("the lock file is removed");
     let second = SqliteStore::open(&path).expect("the store opens");
     let error = refused(&store, [committed(ITEM, fence(2, 0), "2")]);
     assert!(matches!(error.downcast_ref(), Some(StoreError::TakenOver { .. })), "{error:#}");

@@ -12,20 +12,20 @@ use syncmgr_core::store::LogRecord;
 use crate::common::*;
 
 cases! {
-    an_entry_is_read_back_with_everything_it_has,
-    a_time_to_wait_for_long_ago_is_read_back_too,
-    a_session_s_log_replaces_what_was_stored_of_it_and_older_entries_with_its_ids,
-    another_manager_s_session_of_the_same_number_is_another,
-    what_is_logged_is_added_and_replaces_earlier_entries_with_its_ids,
-    what_is_logged_at_once_replaces_too,
-    entries_are_deleted_by_id_or_all,
-    what_is_settled_asks_nothing_any_more_and_says_what_it_said,
-    the_log_of_an_item_is_what_is_said_of_it,
-    logs_of_handlers_are_apart,
-    of_many_entries_the_last_ten_thousand_are_kept,
+    an_entry_is_read_back_completely,
+    a_time_before_1970_is_read_back,
+    a_session_log_replaces_its_earlier_log_and_entries_with_its_ids,
+    sessions_of_different_managers_are_distinct,
+    logged_entries_are_added_and_replace_entries_with_their_ids,
+    entries_in_one_change_replace_each_other_by_id,
+    entries_are_deleted_by_id_or_as_a_whole,
+    settling_an_item_deletes_only_its_questions,
+    the_log_of_an_item_has_only_its_entries,
+    handlers_have_separate_logs,
+    the_last_ten_thousand_entries_are_kept,
 }
 
-fn an_entry_is_read_back_with_everything_it_has(store: &dyn StateStore) {
+fn an_entry_is_read_back_completely(store: &dyn StateStore) {
     let question = Question::new("k", "Which?", ["a", "b"].map(Arc::from));
     let (error, time) = (ErrorId::from_u128(7), at(1));
     let entries = [
@@ -40,39 +40,39 @@ fn an_entry_is_read_back_with_everything_it_has(store: &dyn StateStore) {
     assert!(matches!(expected[1].entry.action, Some(Action::ShowError)));
 }
 
-fn a_time_to_wait_for_long_ago_is_read_back_too(store: &dyn StateStore) {
+fn a_time_before_1970_is_read_back(store: &dyn StateStore) {
     let before = SystemTime::UNIX_EPOCH - Duration::from_secs(1);
     let entry = plain("busy").with_item(ITEM).with_remedy(ErrorId::from_u128(9), Remedy::WaitUntil(before));
     put(store, [ended(1, [(ITEM, ending(Outcome::Succeeded))]), log(1, std::slice::from_ref(&entry))]);
     assert_eq!(*store.log(HANDLER).expect("read")[0].entry, entry);
-    assert!(record(store, ITEM).is_some(), "what is stored with it is stored");
+    assert!(record(store, ITEM).is_some(), "the rest of the write is stored");
 }
 
-fn a_session_s_log_replaces_what_was_stored_of_it_and_older_entries_with_its_ids(store: &dyn StateStore) {
+fn a_session_log_replaces_its_earlier_log_and_entries_with_its_ids(store: &dyn StateStore) {
     put(store, [log(1, &[named("old", "x"), plain("kept")]), log(2, &[plain("first")])]);
     put(store, [log(2, &[plain("again"), named("new", "x")])]);
     assert_eq!(texts(store), ["1: kept", "2: again", "2: new"]);
 }
 
-fn another_manager_s_session_of_the_same_number_is_another(store: &dyn StateStore) {
+fn sessions_of_different_managers_are_distinct(store: &dyn StateStore) {
     let (manager, session, time) = (Uuid::from_u128(200), SessionId(1), at(1));
     let entries = vec![Arc::new(plain("theirs"))];
     put(store, [StateChange::Log { handler: HANDLER, manager, session, time, entries }, log(1, &[plain("ours")])]);
     assert_eq!(texts(store), ["1: theirs", "1: ours"]);
 }
 
-fn what_is_logged_is_added_and_replaces_earlier_entries_with_its_ids(store: &dyn StateStore) {
+fn logged_entries_are_added_and_replace_entries_with_their_ids(store: &dyn StateStore) {
     put(store, [log(1, &[named("old", "x"), plain("one")]), logged(1, &[plain("two")])]);
     put(store, [logged(2, &[named("new", "x"), plain("three")])]);
     assert_eq!(texts(store), ["1: one", "1: two", "2: new", "2: three"]);
 }
 
-fn what_is_logged_at_once_replaces_too(store: &dyn StateStore) {
+fn entries_in_one_change_replace_each_other_by_id(store: &dyn StateStore) {
     put(store, [logged(1, &[named("old", "x"), plain("between"), named("new", "x")])]);
     assert_eq!(texts(store), ["1: between", "1: new"]);
 }
 
-fn entries_are_deleted_by_id_or_all(store: &dyn StateStore) {
+fn entries_are_deleted_by_id_or_as_a_whole(store: &dyn StateStore) {
     let delete = |scope| StateChange::LogDeleted { handler: HANDLER, scope };
     put(store, [log(1, &[named("a", "x"), named("b", "y"), plain("c")])]);
     put(store, [delete(ErrorScope::One(ErrorId::from_key("x"))), delete(ErrorScope::One(ErrorId::from_key("z")))]);
@@ -81,7 +81,7 @@ fn entries_are_deleted_by_id_or_all(store: &dyn StateStore) {
     assert_eq!(texts(store), [""; 0]);
 }
 
-fn what_is_settled_asks_nothing_any_more_and_says_what_it_said(store: &dyn StateStore) {
+fn settling_an_item_deletes_only_its_questions(store: &dyn StateStore) {
     let question = || Question::new("k", "Which?", ["a"].map(Arc::from));
     let asking = |text, item| plain(text).with_item(item).with_question(ErrorId::from_key(text), question());
     let link = plain("link").with_item(ITEM).with_link(ErrorId::from_key("link"));
@@ -91,7 +91,7 @@ fn what_is_settled_asks_nothing_any_more_and_says_what_it_said(store: &dyn State
     assert_eq!(texts(store), ["1: link", "1: theirs"]);
 }
 
-fn the_log_of_an_item_is_what_is_said_of_it(store: &dyn StateStore) {
+fn the_log_of_an_item_has_only_its_entries(store: &dyn StateStore) {
     put(
         store,
         [log(1, &[plain("a").with_item(ITEM), plain("b"), plain("c").with_item(NEXT), plain("d").with_item(ITEM)])],
@@ -101,14 +101,14 @@ fn the_log_of_an_item_is_what_is_said_of_it(store: &dyn StateStore) {
     assert_eq!(store.log_about(OTHER, ITEM).expect("read"), []);
 }
 
-fn logs_of_handlers_are_apart(store: &dyn StateStore) {
+fn handlers_have_separate_logs(store: &dyn StateStore) {
     let (manager, session, time, entries) = (MANAGER, SessionId(1), at(1), vec![Arc::new(named("theirs", "x"))]);
     put(store, [StateChange::Logged { handler: OTHER, manager, session, time, entries }, log(1, &[named("a", "x")])]);
     put(store, [StateChange::LogDeleted { handler: HANDLER, scope: ErrorScope::All }]);
     assert_eq!(store.log(OTHER).expect("read").len(), 1);
 }
 
-fn of_many_entries_the_last_ten_thousand_are_kept(store: &dyn StateStore) {
+fn the_last_ten_thousand_entries_are_kept(store: &dyn StateStore) {
     let entries: Vec<LogEntry> = (0..10_005).map(|number| plain(&number.to_string())).collect();
     put(store, [log(1, &entries[..9_000]), logged(2, &entries[9_000..])]);
     let texts = texts(store);

@@ -1,4 +1,4 @@
-//! Looking at a store somebody else writes to.
+//! Read-only access to a store that another program writes.
 
 use std::process::Command;
 
@@ -9,49 +9,49 @@ use tempfile::tempdir;
 use crate::common::*;
 
 #[test]
-fn whoever_looks_sees_what_is_written_meanwhile() {
+fn a_read_only_store_sees_later_writes() {
     let directory = tempdir().expect("a directory");
     let path = directory.path().join("state");
     let store = SqliteStore::open(&path).expect("the store opens");
-    let look = SqliteStore::look(&path).expect("looked at");
-    assert_eq!(record(&look, ITEM), None);
+    let read_only = SqliteStore::look(&path).expect("the store opens read-only");
+    assert_eq!(record(&read_only, ITEM), None);
     put(&store, [committed(ITEM, fence(1, 0), "1")]);
-    assert_eq!(record(&look, ITEM), record(&store, ITEM));
-    assert_eq!(record(&SqliteStore::look(&path).expect("looked at"), ITEM), record(&store, ITEM));
+    assert_eq!(record(&read_only, ITEM), record(&store, ITEM));
+    assert_eq!(record(&SqliteStore::look(&path).expect("the store opens read-only"), ITEM), record(&store, ITEM));
 }
 
 #[test]
-fn whoever_looks_cannot_write() {
+fn a_read_only_store_refuses_writes() {
     let directory = tempdir().expect("a directory");
     let path = directory.path().join("state");
     drop(SqliteStore::open(&path).expect("the store opens"));
-    let look = SqliteStore::look(&path).expect("looked at");
-    let error = refused(&look, [committed(ITEM, fence(1, 0), "1")]);
+    let read_only = SqliteStore::look(&path).expect("the store opens read-only");
+    let error = refused(&read_only, [committed(ITEM, fence(1, 0), "1")]);
     assert!(matches!(error.downcast_ref(), Some(StoreError::LookingOnly { .. })), "{error:#}");
-    assert!(look.room().is_none());
+    assert!(read_only.room().is_none());
 }
 
 #[test]
-fn looking_keeps_nobody_from_opening_and_makes_nothing() {
+fn a_read_only_store_creates_no_file_and_locks_out_no_writer() {
     let directory = tempdir().expect("a directory");
     let path = directory.path().join("state");
     assert!(matches!(SqliteStore::look(&path), Err(StoreError::Missing { .. })));
     assert!(matches!(SqliteStore::look(directory.path().join("no/state")), Err(StoreError::Missing { .. })));
     assert_eq!(directory.path().read_dir().expect("listed").count(), 0);
     drop(SqliteStore::open(&path).expect("the store opens"));
-    let _look = SqliteStore::look(&path).expect("looked at");
+    let _read_only = SqliteStore::look(&path).expect("the store opens read-only");
     put(&SqliteStore::open(&path).expect("the store opens"), [committed(ITEM, fence(1, 0), "1")]);
 }
 
 #[test]
-fn an_empty_file_is_no_store_to_look_at() {
+fn an_empty_file_does_not_open_read_only() {
     let directory = tempdir().expect("a directory");
     let path = directory.path().join("state");
     std::fs::write(&path, "").expect("written");
     assert!(matches!(SqliteStore::look(&path), Err(StoreError::TooOld { found: 0, .. })));
 }
 
-/// What the stock tool says, if it is installed.
+/// Runs a query with the `sqlite3` tool, if it is installed.
 fn tool(path: &std::path::Path, query: &str) -> Option<String> {
     let Ok(output) = Command::new("sqlite3").arg("-readonly").arg(path).arg(query).output() else {
         println!("skipped: the sqlite3 tool is not installed");
@@ -62,7 +62,7 @@ fn tool(path: &std::path::Path, query: &str) -> Option<String> {
 }
 
 #[test]
-fn the_stock_tool_reads_the_views_while_the_store_is_open() {
+fn the_sqlite3_tool_reads_the_views_of_an_open_store() {
     let directory = tempdir().expect("a directory");
     let path = directory.path().join("state");
     let store = SqliteStore::open(&path).expect("the store opens");

@@ -1,4 +1,4 @@
-//! What is remembered of items and resources.
+//! Records of items and resources.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -13,31 +13,31 @@ use syncmgr_core::store::Histogram;
 use crate::common::*;
 
 cases! {
-    an_item_nothing_was_stored_of_has_no_record,
-    a_commit_is_read_back_and_leaves_the_rest_of_the_record,
-    a_success_sets_both_times_and_clears_what_stood_in_the_way,
-    an_end_that_is_no_success_keeps_the_last_success_and_takes_the_given_setback,
-    sides_stay_until_others_are_given,
-    every_setback_and_outcome_is_read_back,
-    a_setback_changes_without_an_attempt,
-    only_items_with_setbacks_are_listed_with_them,
-    an_absence_is_kept_until_the_item_is_back_or_ends,
-    items_are_known_with_their_absence,
-    a_reset_puts_the_checkpoint_aside_with_the_setback,
-    a_second_reset_keeps_what_was_put_aside_where_there_is_nothing_new,
-    items_that_ended_since_a_session_are_those_whose_last_end_was_in_it_or_later,
-    a_commit_alone_is_no_end,
-    resources_have_setbacks_of_their_own,
+    an_item_without_stored_data_has_no_record,
+    a_commit_is_read_back_and_changes_nothing_else,
+    a_success_sets_both_times_and_clears_the_retry_status,
+    an_unsuccessful_end_keeps_the_last_success_and_sets_the_retry_status,
+    sides_are_kept_until_they_are_replaced,
+    every_retry_status_and_outcome_is_read_back,
+    a_retry_status_changes_without_an_attempt,
+    only_items_with_a_retry_status_are_listed_as_such,
+    an_absence_is_stored_until_the_item_returns_or_ends,
+    known_items_include_their_absence,
+    a_reset_sets_the_checkpoint_aside_and_clears_the_retry_status,
+    a_reset_without_a_checkpoint_keeps_the_one_set_aside,
+    ended_since_lists_items_whose_last_end_is_in_that_session_or_later,
+    a_commit_is_not_an_end,
+    resources_have_their_own_retry_status,
     a_histogram_is_replaced_as_a_whole,
 }
 
-fn an_item_nothing_was_stored_of_has_no_record(store: &dyn StateStore) {
+fn an_item_without_stored_data_has_no_record(store: &dyn StateStore) {
     assert_eq!(record(store, ITEM), None);
     put(store, [retry(ITEM, None), StateChange::Reset { handler: HANDLER, item: ITEM }]);
     assert_eq!(record(store, ITEM), None);
 }
 
-fn a_commit_is_read_back_and_leaves_the_rest_of_the_record(store: &dyn StateStore) {
+fn a_commit_is_read_back_and_changes_nothing_else(store: &dyn StateStore) {
     put(store, [ended(1, [(ITEM, ending(Outcome::Succeeded))]), committed(ITEM, fence(2, 1), r#"{"at":"ü"}"#)]);
     let record = record(store, ITEM).expect("stored");
     assert_eq!(record.fence, fence(2, 1));
@@ -45,14 +45,14 @@ fn a_commit_is_read_back_and_leaves_the_rest_of_the_record(store: &dyn StateStor
     assert_eq!((record.outcome, record.last_success), (Some(Outcome::Succeeded), Some(at(1))));
 }
 
-fn a_success_sets_both_times_and_clears_what_stood_in_the_way(store: &dyn StateStore) {
+fn a_success_sets_both_times_and_clears_the_retry_status(store: &dyn StateStore) {
     put(store, [retry(ITEM, Some(backoff(2))), ended(7, [(ITEM, ending(Outcome::Succeeded))])]);
     let record = record(store, ITEM).expect("stored");
     assert_eq!((record.last_attempt, record.last_success), (Some(at(7)), Some(at(7))));
     assert_eq!((record.fence, record.retry), (fence(7, 0), None));
 }
 
-fn an_end_that_is_no_success_keeps_the_last_success_and_takes_the_given_setback(store: &dyn StateStore) {
+fn an_unsuccessful_end_keeps_the_last_success_and_sets_the_retry_status(store: &dyn StateStore) {
     put(store, [ended(1, [(ITEM, ending(Outcome::Succeeded))])]);
     for (session, outcome) in (2..).zip([Outcome::Failed, Outcome::Skipped, Outcome::Stopped, Outcome::NeedsUser]) {
         let setback = Some(backoff(session));
@@ -63,7 +63,7 @@ fn an_end_that_is_no_success_keeps_the_last_success_and_takes_the_given_setback(
     }
 }
 
-fn sides_stay_until_others_are_given(store: &dyn StateStore) {
+fn sides_are_kept_until_they_are_replaced(store: &dyn StateStore) {
     let sides = vec![Side::new("disk", 3).with_identity("uuid"), Side::new("phone", 0)];
     let with = |sides| ended(1, [(ITEM, ending(Outcome::Succeeded).with_sides(sides))]);
     put(store, [with(Some(sides.clone()))]);
@@ -78,7 +78,7 @@ fn sides_stay_until_others_are_given(store: &dyn StateStore) {
     assert_eq!(record(store, ITEM).expect("stored").sides, []);
 }
 
-fn every_setback_and_outcome_is_read_back(store: &dyn StateStore) {
+fn every_retry_status_and_outcome_is_read_back(store: &dyn StateStore) {
     for setback in Setback::ALL {
         let left = syncmgr_core::retry::RetryState::new(setback, at(5), None).with_failures(u32::MAX, 0);
         put(store, [retry(ITEM, Some(left))]);
@@ -90,7 +90,7 @@ fn every_setback_and_outcome_is_read_back(store: &dyn StateStore) {
     }
 }
 
-fn a_setback_changes_without_an_attempt(store: &dyn StateStore) {
+fn a_retry_status_changes_without_an_attempt(store: &dyn StateStore) {
     put(store, [committed(ITEM, fence(4, 2), "1"), retry(ITEM, Some(backoff(1)))]);
     let kept = record(store, ITEM).expect("stored");
     assert_eq!((kept.fence, kept.retry), (fence(4, 2), Some(backoff(1))));
@@ -99,7 +99,7 @@ fn a_setback_changes_without_an_attempt(store: &dyn StateStore) {
     assert_eq!((kept.checkpoint, kept.retry), (Some(checkpoint("1")), None));
 }
 
-fn only_items_with_setbacks_are_listed_with_them(store: &dyn StateStore) {
+fn only_items_with_a_retry_status_are_listed_as_such(store: &dyn StateStore) {
     put(store, [ended(1, [(ITEM, ending(Outcome::Succeeded))]), retry(NEXT, Some(backoff(3)))]);
     assert_eq!(store.setbacks(HANDLER).expect("read"), map([(NEXT, backoff(3))]));
     assert_eq!(store.setbacks(OTHER).expect("read"), map([]));
@@ -111,7 +111,7 @@ fn absent(item: ItemId, since: Option<u64>) -> StateChange {
     StateChange::Absent { handler: HANDLER, items: map([(item, since.map(at))]) }
 }
 
-fn an_absence_is_kept_until_the_item_is_back_or_ends(store: &dyn StateStore) {
+fn an_absence_is_stored_until_the_item_returns_or_ends(store: &dyn StateStore) {
     let since = || record(store, ITEM).expect("stored").absent_since;
     put(store, [committed(ITEM, Fence::default(), "1"), absent(ITEM, Some(3))]);
     assert_eq!(since(), Some(at(3)));
@@ -121,13 +121,13 @@ fn an_absence_is_kept_until_the_item_is_back_or_ends(store: &dyn StateStore) {
     assert_eq!(since(), None);
 }
 
-fn items_are_known_with_their_absence(store: &dyn StateStore) {
+fn known_items_include_their_absence(store: &dyn StateStore) {
     put(store, [ended(1, [ITEM, NEXT].map(|item| (item, ending(Outcome::Succeeded)))), absent(NEXT, Some(2))]);
     assert_eq!(store.known(HANDLER).expect("read"), map([(ITEM, None), (NEXT, Some(at(2)))]));
     assert_eq!(store.known(OTHER).expect("read"), map([]));
 }
 
-fn a_reset_puts_the_checkpoint_aside_with_the_setback(store: &dyn StateStore) {
+fn a_reset_sets_the_checkpoint_aside_and_clears_the_retry_status(store: &dyn StateStore) {
     put(store, [committed(ITEM, fence(1, 0), "1"), retry(ITEM, Some(backoff(1)))]);
     put(store, [StateChange::Reset { handler: HANDLER, item: ITEM }]);
     let record = record(store, ITEM).expect("stored");
@@ -135,7 +135,7 @@ fn a_reset_puts_the_checkpoint_aside_with_the_setback(store: &dyn StateStore) {
     assert_eq!(record.fence, fence(1, 0));
 }
 
-fn a_second_reset_keeps_what_was_put_aside_where_there_is_nothing_new(store: &dyn StateStore) {
+fn a_reset_without_a_checkpoint_keeps_the_one_set_aside(store: &dyn StateStore) {
     let reset = StateChange::Reset { handler: HANDLER, item: ITEM };
     let aside = || record(store, ITEM).expect("stored").set_aside;
     put(store, [committed(ITEM, fence(1, 0), "1"), reset.clone(), reset.clone()]);
@@ -144,7 +144,7 @@ fn a_second_reset_keeps_what_was_put_aside_where_there_is_nothing_new(store: &dy
     assert_eq!(aside(), Some(checkpoint("2")));
 }
 
-fn items_that_ended_since_a_session_are_those_whose_last_end_was_in_it_or_later(store: &dyn StateStore) {
+fn ended_since_lists_items_whose_last_end_is_in_that_session_or_later(store: &dyn StateStore) {
     put(store, [ended(4, [(ITEM, ending(Outcome::Failed))]), ended(6, [(NEXT, ending(Outcome::Succeeded))])]);
     let since = |session| store.ended_since(HANDLER, SessionId(session)).expect("read");
     assert_eq!(since(4), BTreeSet::from([ITEM, NEXT]));
@@ -152,14 +152,14 @@ fn items_that_ended_since_a_session_are_those_whose_last_end_was_in_it_or_later(
     assert_eq!(since(7), BTreeSet::new());
 }
 
-fn a_commit_alone_is_no_end(store: &dyn StateStore) {
+fn a_commit_is_not_an_end(store: &dyn StateStore) {
     put(store, [ended(4, [(ITEM, ending(Outcome::Failed))]), committed(ITEM, fence(6, 0), "1")]);
     put(store, [committed(NEXT, fence(6, 0), "1")]);
     assert_eq!(store.ended_since(HANDLER, SessionId(6)).expect("read"), BTreeSet::new());
     assert_eq!(record(store, NEXT).expect("stored").outcome, None);
 }
 
-fn resources_have_setbacks_of_their_own(store: &dyn StateStore) {
+fn resources_have_their_own_retry_status(store: &dyn StateStore) {
     let resource = |name: &str, retry| StateChange::Resource { claim: Claim::new(name), retry };
     put(store, [resource("a", Some(backoff(1))), resource("b", Some(backoff(1))), resource("b", Some(backoff(2)))]);
     assert_eq!(store.resources().expect("read"), map([("a", 1), ("b", 2)].map(|(n, f)| (Claim::new(n), backoff(f)))));

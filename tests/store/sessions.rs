@@ -8,12 +8,12 @@ use syncmgr_core::store::{Course, SessionEnd, SessionRecord};
 use crate::common::*;
 
 cases! {
-    a_session_is_remembered_from_its_beginning_on,
-    an_end_is_remembered_with_its_outcomes,
+    a_session_is_stored_when_it_begins,
+    an_end_is_stored_with_its_outcomes,
     the_end_of_an_unknown_session_changes_nothing,
-    sessions_go_on_counting,
-    of_many_sessions_those_that_went_well_are_forgotten_first,
-    a_session_under_way_is_never_forgotten,
+    the_last_session_number_increases,
+    clean_sessions_are_deleted_first,
+    an_open_session_is_never_deleted,
 }
 
 fn begun(session: u64) -> SessionRecord {
@@ -32,13 +32,13 @@ fn ended_as(session: u64, course: Course) -> StateChange {
     StateChange::SessionEnded { session: SessionId(session), manager: MANAGER, end: end(session, course) }
 }
 
-fn a_session_is_remembered_from_its_beginning_on(store: &dyn StateStore) {
+fn a_session_is_stored_when_it_begins(store: &dyn StateStore) {
     put(store, [StateChange::SessionBegan(begun(1)), StateChange::SessionBegan(begun(2))]);
     assert_eq!(store.sessions().expect("read"), [begun(1), begun(2)]);
     assert_eq!(store.interrupted().expect("read"), []);
 }
 
-fn an_end_is_remembered_with_its_outcomes(store: &dyn StateStore) {
+fn an_end_is_stored_with_its_outcomes(store: &dyn StateStore) {
     put(store, [StateChange::SessionBegan(begun(1)), ended_as(1, Course::Eventful)]);
     let mut expected = begun(1);
     expected.end = Some(end(1, Course::Eventful));
@@ -53,7 +53,7 @@ fn the_end_of_an_unknown_session_changes_nothing(store: &dyn StateStore) {
     assert_eq!(store.last_session().expect("read"), SessionId(0));
 }
 
-fn sessions_go_on_counting(store: &dyn StateStore) {
+fn the_last_session_number_increases(store: &dyn StateStore) {
     assert_eq!(store.last_session().expect("read"), SessionId(0));
     for session in 1..=250 {
         put(store, [StateChange::SessionBegan(begun(session)), ended_as(session, Course::Smooth)]);
@@ -61,7 +61,7 @@ fn sessions_go_on_counting(store: &dyn StateStore) {
     assert_eq!(store.last_session().expect("read"), SessionId(250));
 }
 
-fn of_many_sessions_those_that_went_well_are_forgotten_first(store: &dyn StateStore) {
+fn clean_sessions_are_deleted_first(store: &dyn StateStore) {
     let run = |session, course| [StateChange::SessionBegan(begun(session)), ended_as(session, course)];
     let numbers = || store.sessions().expect("read").iter().map(|kept| kept.session.0).collect::<Vec<_>>();
     put(store, (1..=3).flat_map(|session| run(session, Course::Eventful)));
@@ -71,7 +71,7 @@ fn of_many_sessions_those_that_went_well_are_forgotten_first(store: &dyn StateSt
     assert_eq!(numbers(), (301..=500).collect::<Vec<_>>());
 }
 
-fn a_session_under_way_is_never_forgotten(store: &dyn StateStore) {
+fn an_open_session_is_never_deleted(store: &dyn StateStore) {
     put(store, (1..=205).map(|session| StateChange::SessionBegan(begun(session))));
     put(store, [ended_as(3, Course::Eventful)]);
     let kept = store.sessions().expect("read");

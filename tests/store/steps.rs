@@ -1,4 +1,4 @@
-//! The steps of writing, which tests follow.
+//! The failpoints of writing.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -17,7 +17,7 @@ use tempfile::tempdir;
 
 use crate::common::*;
 
-/// One change of every kind.
+/// Creates one change of every kind.
 fn every_change() -> Vec<StateChange> {
     let (handler, item, session, manager) = (HANDLER, ITEM, SessionId(1), MANAGER);
     let end = SessionEnd::new(at(2), Course::Smooth, map([]));
@@ -47,34 +47,34 @@ fn every_change() -> Vec<StateChange> {
 }
 
 #[test]
-fn every_step_there_is_a_name_for_is_passed_and_no_other() {
+fn the_failpoints_are_exactly_the_listed_ones() {
     let directory = tempdir().expect("a directory");
     let passed = Arc::<Mutex<BTreeSet<&'static str>>>::default();
-    let follow = passed.clone();
+    let record_step = passed.clone();
     let step = Arc::new(move |name| {
-        follow.lock().expect("whole").insert(name);
+        record_step.lock().expect("not poisoned").insert(name);
     });
     let store = SqliteOptions::new().seams(step).open(directory.path().join("state")).expect("the store opens");
     put(&store, every_change());
     drop(store);
-    assert_eq!(*passed.lock().expect("whole"), BTreeSet::from_iter(SEAMS.iter().copied()));
+    assert_eq!(*passed.lock().expect("not poisoned"), BTreeSet::from_iter(SEAMS.iter().copied()));
 }
 
 #[test]
-fn what_waits_while_the_writer_works_is_stored_in_one_transaction() {
+fn queued_writes_are_stored_in_one_transaction() {
     let directory = tempdir().expect("a directory");
     let commits = Arc::new(AtomicUsize::new(0));
     let (counted, (go, wait)) = (commits.clone(), channel::<()>());
     let wait = Mutex::new(wait);
     let step = Arc::new(move |name| {
         if name == "batch taken" {
-            wait.lock().expect("whole").recv().expect("told to go on");
+            wait.lock().expect("not poisoned").recv().expect("a signal from the test");
         }
         counted.fetch_add(usize::from(name == "after commit"), Ordering::Relaxed);
     });
     let store = SqliteOptions::new().seams(step).open(directory.path().join("state")).expect("the store opens");
     let writes: Vec<_> = (0..100).map(|n| store.write(vec![committed(ITEM, fence(1, n), "1")])).collect();
-    // One batch is what the writer found first, the other all the rest.
+    // The first batch has the write that the idle writer found, the second all others.
     go.send(()).and_then(|()| go.send(())).expect("the writer waits");
     for written in writes {
         block_on(written).expect("stored");
@@ -84,14 +84,14 @@ fn what_waits_while_the_writer_works_is_stored_in_one_transaction() {
 }
 
 #[test]
-fn one_item_is_read_without_waiting_for_another() {
+fn reading_an_item_does_not_wait_for_another() {
     let directory = tempdir().expect("a directory");
     let (go, wait) = channel::<()>();
     let wait = Mutex::new(wait);
     let step = Arc::new(move |name| {
         if name == "batch taken" {
-            // Everything goes on once the test has let go of it.
-            let _ = wait.lock().expect("whole").recv();
+            // The writer continues once the test drops its sender.
+            let _ = wait.lock().expect("not poisoned").recv();
         }
     });
     let store = SqliteOptions::new().seams(step).open(directory.path().join("state")).expect("the store opens");
@@ -103,13 +103,13 @@ fn one_item_is_read_without_waiting_for_another() {
 }
 
 #[test]
-fn there_is_no_room_while_too_much_waits() {
+fn there_is_no_room_while_the_queue_is_too_long() {
     let directory = tempdir().expect("a directory");
     let (go, wait) = channel::<()>();
     let wait = Mutex::new(wait);
     let step = Arc::new(move |name| {
         if name == "batch taken" {
-            let _ = wait.lock().expect("whole").recv();
+            let _ = wait.lock().expect("not poisoned").recv();
         }
     });
     let store = SqliteOptions::new().seams(step).open(directory.path().join("state")).expect("the store opens");
@@ -117,17 +117,17 @@ fn there_is_no_room_while_too_much_waits() {
     drop(store.write(vec![ended(1, items)]));
     assert!(store.room().is_none());
     drop(store.write(vec![committed(ITEM, fence(1, 0), "1")]));
-    let room = store.room().expect("too much waits");
+    let room = store.room().expect("the queue is too long");
     drop(go);
     block_on(room);
     assert!(store.room().is_none());
 }
 
 #[test]
-fn a_writer_that_panics_leaves_nobody_waiting_and_the_store_whole() {
+fn a_writer_panic_fails_its_callers_and_keeps_the_store_intact() {
     let directory = tempdir().expect("a directory");
     let path = directory.path().join("state");
-    let step = Arc::new(|name| assert_ne!(name, "before commit", "a mistake"));
+    let step = Arc::new(|name| assert_ne!(name, "before commit", "a panic"));
     let store = SqliteOptions::new().seams(step).open(&path).expect("the store opens");
     let error = refused(&store, [committed(ITEM, fence(1, 0), "1")]);
     assert!(matches!(error.downcast_ref(), Some(StoreError::Stopped { .. })), "{error:#}");
@@ -142,19 +142,19 @@ struct Dropping(Mutex<Option<SqliteStore>>);
 
 impl Wake for Dropping {
     fn wake(self: Arc<Self>) {
-        drop(self.0.lock().expect("whole").take());
+        drop(self.0.lock().expect("not poisoned").take());
     }
 }
 
 #[test]
-fn the_last_handle_may_be_dropped_where_waiters_are_told() {
+fn the_last_handle_may_be_dropped_on_the_writing_thread() {
     let directory = tempdir().expect("a directory");
     let (alive, thread) = channel::<()>();
     let (go, wait) = channel::<()>();
     let wait = Mutex::new((wait, alive));
     let step = Arc::new(move |name| {
         if name == "batch taken" {
-            wait.lock().expect("whole").0.recv().expect("told to go on");
+            wait.lock().expect("not poisoned").0.recv().expect("a signal from the test");
         }
     });
     let store = SqliteOptions::new().seams(step).open(directory.path().join("state")).expect("the store opens");
@@ -162,6 +162,6 @@ fn the_last_handle_may_be_dropped_where_waiters_are_told() {
     let waker = Waker::from(Arc::new(Dropping(Mutex::new(Some(store)))));
     assert!(written.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
     go.send(()).expect("the writer waits");
-    thread.recv().expect_err("the thread ends and lets go of its end");
+    thread.recv().expect_err("the thread exits and drops its sender");
     block_on(written).expect("stored");
 }

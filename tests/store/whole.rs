@@ -1,4 +1,4 @@
-//! Writes as wholes, one after another.
+//! The order and atomicity of writes.
 
 use std::sync::Barrier;
 
@@ -9,13 +9,13 @@ use syncmgr::{ItemId, Outcome};
 use crate::common::*;
 
 cases! {
-    a_read_sees_every_write_before_it_even_if_nobody_waits,
-    writes_are_taken_in_the_order_of_the_calls,
-    many_writers_at_once_lose_nothing,
-    there_is_room_again_after_much_was_written,
+    a_read_sees_all_earlier_writes_even_if_not_awaited,
+    writes_are_applied_in_call_order,
+    concurrent_writers_lose_nothing,
+    there_is_room_again_after_many_writes,
 }
 
-fn a_read_sees_every_write_before_it_even_if_nobody_waits(store: &dyn StateStore) {
+fn a_read_sees_all_earlier_writes_even_if_not_awaited(store: &dyn StateStore) {
     for number in 0..200_u32 {
         drop(store.write(vec![committed(ITEM, fence(1, number), &number.to_string())]));
         assert_eq!(record(store, ITEM).expect("stored").fence.attempt, number);
@@ -24,7 +24,7 @@ fn a_read_sees_every_write_before_it_even_if_nobody_waits(store: &dyn StateStore
     }
 }
 
-fn writes_are_taken_in_the_order_of_the_calls(store: &dyn StateStore) {
+fn writes_are_applied_in_call_order(store: &dyn StateStore) {
     let writes = (0..1_000).map(|number| store.write(vec![logged(1, &[plain(&number.to_string())])]));
     let writes: Vec<_> = writes.collect();
     assert!(block_on(futures::future::join_all(writes)).iter().all(Result::is_ok));
@@ -32,7 +32,7 @@ fn writes_are_taken_in_the_order_of_the_calls(store: &dyn StateStore) {
     assert_eq!(texts(store), expected);
 }
 
-fn many_writers_at_once_lose_nothing(store: &dyn StateStore) {
+fn concurrent_writers_lose_nothing(store: &dyn StateStore) {
     let (writers, each) = (4_u128, 500_u128);
     let together = Barrier::new(4);
     let write = |writer: u128| {
@@ -50,7 +50,7 @@ fn many_writers_at_once_lose_nothing(store: &dyn StateStore) {
     assert_eq!(store.known(HANDLER).expect("read").len(), 2_000);
 }
 
-fn there_is_room_again_after_much_was_written(store: &dyn StateStore) {
+fn there_is_room_again_after_many_writes(store: &dyn StateStore) {
     for item in 1..=20_000 {
         drop(store.write(vec![ended(1, [(ItemId::from_u128(item), ending(Outcome::Succeeded))])]));
     }

@@ -1,4 +1,4 @@
-//! What a store holds, as far as the tests compare it.
+//! A snapshot of a store, with the parts that the tests compare.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -10,30 +10,30 @@ use syncmgr::store::{ItemRecord, LogRecord, SessionRecord, StateStore};
 use syncmgr::{HandlerId, ItemId, SessionId, Uuid};
 
 use crate::copying::{HANDLER, id};
-use crate::folder::{NAMES, Place};
+use crate::folder::{FileState, NAMES};
 
-/// Everything there is of the handler, and of the sessions.
+/// The stored data of the handler and the sessions.
 #[derive(Debug)]
-pub(crate) struct Seen {
+pub(crate) struct Snapshot {
     pub(crate) records: BTreeMap<&'static str, ItemRecord>,
-    /// The items with an answer that is not used up.
+    /// The items with an unconsumed answer.
     pub(crate) answers: BTreeSet<&'static str>,
     pub(crate) log: Vec<LogRecord>,
     pub(crate) choices: BTreeMap<ItemId, ItemState>,
     pub(crate) sessions: Vec<SessionRecord>,
     pub(crate) interrupted: Vec<SessionRecord>,
     pub(crate) last_session: SessionId,
-    /// The items that have not ended in the sessions without an end that were to do them.
+    /// The items of sessions without an end that have not ended there.
     pub(crate) unfinished: BTreeSet<&'static str>,
-    /// Every handler anything is stored of.
+    /// The handlers with stored data.
     pub(crate) handlers: BTreeSet<HandlerId>,
     pub(crate) resources: usize,
 }
 
-impl Seen {
-    pub(crate) fn in_store(store: &dyn StateStore, path: &Path) -> Self {
+impl Snapshot {
+    pub(crate) fn of_store(store: &dyn StateStore, path: &Path) -> Self {
         let records = NAMES.iter().filter_map(|name| Some((*name, store.record(HANDLER, id(name)).expect("read")?)));
-        let mut seen = Self {
+        let mut snapshot = Self {
             records: records.collect(),
             answers: answers(path),
             log: store.log(HANDLER).expect("read"),
@@ -45,8 +45,8 @@ impl Seen {
             handlers: store.handlers().expect("read").into_keys().collect(),
             resources: store.resources().expect("read").len(),
         };
-        seen.unfinished = seen.find_unfinished(store);
-        seen
+        snapshot.unfinished = snapshot.find_unfinished(store);
+        snapshot
     }
 
     fn find_unfinished(&self, store: &dyn StateStore) -> BTreeSet<&'static str> {
@@ -64,12 +64,12 @@ impl Seen {
         unfinished
     }
 
-    /// How far an item is, if its checkpoint says so.
-    pub(crate) fn place(&self, name: &str) -> Option<Place> {
+    /// Returns the checkpoint of an item, if it has one that can be read.
+    pub(crate) fn file_state(&self, name: &str) -> Option<FileState> {
         serde_json::from_str(&self.records.get(name)?.checkpoint.as_ref()?.state).ok()
     }
 
-    /// How many open questions the log has of an item.
+    /// Returns the number of an item's open questions in the log.
     pub(crate) fn questions(&self, name: &str) -> usize {
         let asks = |record: &&LogRecord| {
             record.entry.item == Some(id(name)) && matches!(record.entry.action, Some(Action::Decide(_)))
@@ -77,14 +77,15 @@ impl Seen {
         self.log.iter().filter(asks).count()
     }
 
-    /// How many entries the log has of an item with this in their text.
-    pub(crate) fn told(&self, name: &str, text: &str) -> usize {
+    /// Returns the number of an item's log entries with this text.
+    pub(crate) fn count_entries(&self, name: &str, text: &str) -> usize {
         let tells = |record: &&LogRecord| record.entry.item == Some(id(name)) && record.entry.text.contains(text);
         self.log.iter().filter(tells).count()
     }
 
-    /// What is the same however often it was interrupted: everything but times, and the numbers of sessions and attempts.
-    pub(crate) fn timeless(&self) -> Vec<String> {
+    /// Returns the data that does not depend on interruptions: everything but times and the numbers of sessions and
+    /// attempts.
+    pub(crate) fn comparable(&self) -> Vec<String> {
         let record = |(name, record): (&&str, &ItemRecord)| {
             let retry = record.retry.map(|retry| (retry.setback, retry.failures, retry.total));
             let ItemRecord { checkpoint, set_aside, outcome, sides, last_success, absent_since, .. } = record;
@@ -92,7 +93,7 @@ impl Seen {
             format!("{name}: {outcome:?} {retry:?} {checkpoint:?} {set_aside:?} {sides:?} {since:?}")
         };
         let mut log: Vec<_> = self.log.iter().map(|record| format!("{:?}", record.entry)).collect();
-        // What needs the user says so each time it is tried.
+        // An item that needs the user logs that in each attempt.
         log.sort_unstable();
         log.dedup();
         let rest = format!("{:?} {:?} {:?} {}", self.choices, self.answers, self.handlers, self.resources);
@@ -100,14 +101,14 @@ impl Seen {
     }
 }
 
-/// Opens the file as any program would, to look.
-pub(crate) fn looking(path: &Path) -> Connection {
+/// Opens the file read-only, as any program would.
+pub(crate) fn open_read_only(path: &Path) -> Connection {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     Connection::open_with_flags(path, flags).expect("the file opens")
 }
 
 fn answers(path: &Path) -> BTreeSet<&'static str> {
-    let connection = looking(path);
+    let connection = open_read_only(path);
     let mut query = connection.prepare("SELECT item FROM answers").expect("a query");
     let items = query.query_map([], |row| row.get::<_, [u8; 16]>(0)).expect("read");
     let name = |item: [u8; 16]| {
@@ -117,15 +118,15 @@ fn answers(path: &Path) -> BTreeSet<&'static str> {
     items.map(|item| name(item.expect("read"))).collect()
 }
 
-/// What SQLite itself says of the file.
+/// Returns the result of SQLite's integrity check.
 pub(crate) fn integrity(path: &Path) -> String {
-    let checked = looking(path).query_row("PRAGMA integrity_check", [], |row| row.get(0));
-    checked.expect("it can be checked")
+    let checked = open_read_only(path).query_row("PRAGMA integrity_check", [], |row| row.get(0));
+    checked.expect("the check runs")
 }
 
-/// How many rows name a handler that is not there.
+/// Returns the number of rows whose handler does not exist.
 pub(crate) fn orphans(path: &Path) -> i64 {
     const ORPHANS: &str = "SELECT count(*) FROM (SELECT handler FROM items UNION ALL SELECT handler FROM choices UNION ALL \
                            SELECT handler FROM answers UNION ALL SELECT handler FROM log) WHERE handler NOT IN (SELECT key FROM handlers)";
-    looking(path).query_row(ORPHANS, [], |row| row.get(0)).expect("counted")
+    open_read_only(path).query_row(ORPHANS, [], |row| row.get(0)).expect("counted")
 }

@@ -1,4 +1,4 @@
-//! What a child does: everything there is to do, from wherever it stands.
+//! The work of a child: it continues from any state until all items are done.
 
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -11,20 +11,20 @@ use syncmgr::retry::Resume;
 use syncmgr::store::{SqliteOptions, SqliteStore, StateChange, StateStore};
 use syncmgr::{SessionId, async_trait};
 
-use crate::copying::{Copying, GUEST, Guest, HANDLER, id};
+use crate::copying::{Copying, HANDLER, TEMPORARY, Temporary, id};
 use crate::folder::{Folder, NAMES};
 
-/// More sessions than are ever needed.
-const MOST_ROUNDS: usize = 12;
+/// An upper bound of the number of sessions.
+const MAX_ROUNDS: usize = 12;
 
-/// More than it takes to start what is to go on.
-const MOST_YIELDS: usize = 100_000;
+/// An upper bound of the yields until interrupted runs have started.
+const MAX_YIELDS: usize = 100_000;
 
-/// Chooses everything but one item.
-struct ButOne;
+/// Selects all items but one.
+struct AllButOne;
 
 #[async_trait]
-impl Chooser for ButOne {
+impl Chooser for AllButOne {
     async fn choose(&self, offers: &[Offer]) -> Option<Chosen> {
         let wanted =
             |offer: &Offer| offer.items.iter().map(|item| item.item).filter(|item| *item != id("unwanted")).collect();
@@ -32,31 +32,31 @@ impl Chooser for ButOne {
     }
 }
 
-/// A child's part.
-pub(crate) struct Story {
+/// The state of a child.
+pub(crate) struct Scenario {
     folder: Folder,
     pub(crate) store: SqliteStore,
     pub(crate) manager: SyncManager,
 }
 
-impl Story {
-    /// Opens the store and takes over what is there.
+impl Scenario {
+    /// Opens the store and creates the manager.
     pub(crate) fn open(folder: &Folder, options: SqliteOptions, resume: Resume) -> SyncResult<Self> {
         let store = options.open(folder.state())?;
-        let builder = SyncManager::builder().store(store.clone()).chooser(ButOne).resume(resume);
+        let builder = SyncManager::builder().store(store.clone()).chooser(AllButOne).resume(resume);
         let (folder, manager) = (folder.clone(), builder.build());
         manager.register(Copying { folder: folder.clone(), store: store.clone() })?;
         Ok(Self { folder, store, manager })
     }
 
-    /// Does everything there is to do.
-    pub(crate) async fn play(&self, resume: Resume) -> SyncResult {
+    /// Runs the whole scenario.
+    pub(crate) async fn run(&self, resume: Resume) -> SyncResult {
         if resume == Resume::AtOnce {
-            self.go_on().await?;
+            self.resume_interrupted().await?;
         }
         self.manager.set_flags(HANDLER, RegisterFlags::CONNECT)?;
-        self.entertain().await?;
-        for _ in 0..MOST_ROUNDS {
+        self.run_temporary_handler().await?;
+        for _ in 0..MAX_ROUNDS {
             let done = self.is_done()?;
             self.synchronize().await?;
             self.answer().await?;
@@ -64,17 +64,17 @@ impl Story {
                 return Ok(());
             }
         }
-        syncmgr::anyhow::bail!("it is never done")
+        syncmgr::anyhow::bail!("the scenario does not finish")
     }
 
-    /// Waits for what goes on by itself, and nothing else.
-    async fn go_on(&self) -> SyncResult {
-        go_on(&self.manager, &self.store).await?;
-        self.folder.note("went on")?;
+    /// Waits for the automatically resumed runs only.
+    async fn resume_interrupted(&self) -> SyncResult {
+        resume_interrupted(&self.manager, &self.store).await?;
+        self.folder.note("resumed")?;
         Ok(())
     }
 
-    /// A session over everything; the first asks which items are wanted.
+    /// Runs a session over all items; the first one asks for the selection.
     async fn synchronize(&self) -> SyncResult {
         let request = self.manager.session(Trigger::Manual).handlers([HANDLER]);
         let fresh = self.store.choices(HANDLER)?.is_empty();
@@ -83,7 +83,7 @@ impl Story {
         Ok(())
     }
 
-    /// Answers every question of the log with its first answer.
+    /// Answers every question of the log with the first choice.
     async fn answer(&self) -> SyncResult {
         for entry in self.manager.log(HANDLER)?.into_iter().map(|record| record.entry) {
             let (Some(error), Some(Action::Decide(_))) = (entry.error, &entry.action) else { continue };
@@ -102,20 +102,20 @@ impl Story {
         Ok(self.manager.log(HANDLER)?.iter().all(|record| !record.entry.is_link()))
     }
 
-    /// A handler is there for a while and then forgotten.
-    async fn entertain(&self) -> SyncResult {
-        self.manager.register(Guest)?;
-        self.manager.session(Trigger::Manual).handlers([GUEST]).start()?.finish().await;
-        self.manager.forget_item(GUEST, id("hat")).await?;
-        self.manager.forget(GUEST).await?;
+    /// Registers, runs and forgets a handler.
+    async fn run_temporary_handler(&self) -> SyncResult {
+        self.manager.register(Temporary)?;
+        self.manager.session(Trigger::Manual).handlers([TEMPORARY]).start()?.finish().await;
+        self.manager.forget_item(TEMPORARY, id("hat")).await?;
+        self.manager.forget(TEMPORARY).await?;
         Ok(())
     }
 }
 
-/// Has the manager start what goes on by itself, and waits for that.
-pub(crate) async fn go_on(manager: &SyncManager, store: &SqliteStore) -> SyncResult {
+/// Starts the scheduler and waits for the resumed runs.
+pub(crate) async fn resume_interrupted(manager: &SyncManager, store: &SqliteStore) -> SyncResult {
     manager.attend()?;
-    for _ in 0..MOST_YIELDS {
+    for _ in 0..MAX_YIELDS {
         let interrupted = store.interrupted()?;
         let left = interrupted.iter().any(|session| session.runs.iter().any(|run| run.handler == HANDLER));
         if !left || !manager.sessions().is_empty() {
@@ -129,10 +129,10 @@ pub(crate) async fn go_on(manager: &SyncManager, store: &SqliteStore) -> SyncRes
     Ok(())
 }
 
-/// Fills the log of another handler with more than is kept.
-pub(crate) async fn chatter(store: &SqliteStore, entries: usize) -> SyncResult {
+/// Adds entries to the log of the temporary handler.
+pub(crate) async fn write_long_log(store: &SqliteStore, entries: usize) -> SyncResult {
     let entry = |number| Arc::new(LogEntry::new(LogLevel::Information, format!("entry {number}")));
     let (manager, time) = (syncmgr::Uuid::from_u128(9), SystemTime::UNIX_EPOCH);
     let entries = (0..entries).map(entry).collect();
-    store.write(vec![StateChange::Logged { handler: GUEST, manager, session: SessionId(0), time, entries }]).await
+    store.write(vec![StateChange::Logged { handler: TEMPORARY, manager, session: SessionId(0), time, entries }]).await
 }

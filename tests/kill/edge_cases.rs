@@ -1,4 +1,4 @@
-//! Moments at which a kill could do harm that looks like nothing afterwards.
+//! Kills at moments whose damage the general checks would not find.
 
 use std::collections::BTreeSet;
 use std::time::SystemTime;
@@ -11,51 +11,55 @@ use syncmgr::retry::Resume;
 use syncmgr::store::{SessionRecord, SqliteStore, StateChange, StateStore};
 use syncmgr::{SessionId, SyncManager, Trigger, Uuid};
 
-use crate::child::{Fate, GoingOn, Orders};
+use crate::child::{ChildConfig, ExitKind, ResumeMode};
 use crate::copying::{Copying, HANDLER, id};
-use crate::dice::times;
 use crate::folder::NAMES;
+use crate::random::times;
 use crate::trial::Trial;
 
-/// What began in a child that goes on at once, before it did anything else.
-fn went_on(trial: &Trial) -> BTreeSet<String> {
+/// Runs a child with [`Resume::AtOnce`] and returns the items that began before it did anything else.
+fn resumed(trial: &Trial) -> BTreeSet<String> {
     let noted = trial.folder.notes(0).len();
-    let orders = Orders { going_on: GoingOn::AtOnce, ..Orders::default() };
-    assert_eq!(orders.run(&trial.folder).0, Fate::Done);
+    let config = ChildConfig { resume: ResumeMode::AtOnce, ..ChildConfig::default() };
+    assert_eq!(config.run(&trial.folder).0, ExitKind::Done);
     let notes = trial.folder.notes(noted);
-    let by_itself = notes.iter().take_while(|note| *note != "went on");
-    by_itself.filter_map(|note| note.strip_prefix("begin ")).map(str::to_string).collect()
+    let automatic = notes.iter().take_while(|note| *note != "resumed");
+    automatic.filter_map(|note| note.strip_prefix("begin ")).map(str::to_string).collect()
 }
 
-fn killed(trial: &mut Trial, step: &str, passing: usize, going_on: GoingOn) {
-    let orders = Orders { going_on, ..Orders::killed_at(step, passing) };
-    assert_eq!(orders.run(&trial.folder).0, Fate::Killed);
-    trial.look();
+fn killed(trial: &mut Trial, step: &str, hit: usize, resume: ResumeMode) {
+    let config = ChildConfig { resume, ..ChildConfig::killed_at(step, hit) };
+    assert_eq!(config.run(&trial.folder).0, ExitKind::Killed);
+    trial.check();
 }
 
 #[test]
-fn an_answer_is_stored_together_with_the_end_of_its_question() {
-    for passing in 0..times(3, 30) {
+fn an_answer_is_stored_atomically_with_the_end_of_its_question() {
+    for hit in 0..times(3, 30) {
         let mut trial = Trial::new();
-        killed(&mut trial, "before log deleted", passing % 3 + 1, GoingOn::AtNextTrigger);
-        let seen = trial.last();
-        let both: Vec<_> = seen.answers.iter().filter(|name| seen.questions(name) > 0).collect();
-        assert!(both.is_empty(), "{both:?} are answered and asked");
+        killed(&mut trial, "before log deleted", hit % 3 + 1, ResumeMode::AtNextTrigger);
+        let snapshot = trial.last();
+        let both: Vec<_> = snapshot.answers.iter().filter(|name| snapshot.questions(name) > 0).collect();
+        assert!(both.is_empty(), "{both:?} have an answer and an open question");
     }
 }
 
 #[test]
-fn how_an_item_failed_is_told_together_with_its_end() {
-    for passing in 3..times(9, 60) {
+fn the_log_of_a_failure_is_stored_atomically_with_the_end() {
+    for hit in 3..times(9, 60) {
         let mut trial = Trial::new();
-        killed(&mut trial, "after commit", passing % 15 + 3, GoingOn::AtNextTrigger);
-        let seen = trial.last();
-        assert_eq!(seen.asks_to_reset(), seen.is_spoilt(), "the question, and the end that led to it");
+        killed(&mut trial, "after commit", hit % 15 + 3, ResumeMode::AtNextTrigger);
+        let snapshot = trial.last();
+        assert_eq!(
+            snapshot.asks_to_reset(),
+            snapshot.has_unreadable_state(),
+            "the question and the end that raised it"
+        );
     }
 }
 
 #[test]
-fn a_process_killed_while_it_makes_the_file_leaves_one_that_opens() {
+fn a_kill_while_creating_the_file_leaves_a_file_that_opens() {
     let (trial, killed) = (Trial::new(), Trial::new());
     let made = Connection::open(trial.folder.state()).expect("an empty file");
     made.execute_batch("BEGIN IMMEDIATE; CREATE TABLE a (x)").and_then(|()| made.cache_flush()).expect("half written");
@@ -66,16 +70,16 @@ fn a_process_killed_while_it_makes_the_file_leaves_one_that_opens() {
 }
 
 #[test]
-fn what_was_answered_goes_on_at_once_after_a_kill() {
+fn answered_items_resume_immediately_after_a_kill() {
     let mut trial = Trial::new();
-    killed(&mut trial, "before answer consumed", 1, GoingOn::AtNextTrigger);
+    killed(&mut trial, "before answer consumed", 1, ResumeMode::AtNextTrigger);
     let answered: BTreeSet<_> = trial.last().answers.iter().map(|name| name.to_string()).collect();
-    let went_on = went_on(&trial);
-    assert!(answered.is_subset(&went_on), "{answered:?} were answered, and {went_on:?} went on");
+    let resumed = resumed(&trial);
+    assert!(answered.is_subset(&resumed), "answered: {answered:?}, resumed: {resumed:?}");
 }
 
 #[test]
-fn what_was_asked_for_by_name_goes_on_alone_after_a_second_kill() {
+fn items_requested_by_name_resume_alone_after_a_second_kill() {
     let mut trial = Trial::new();
     let store = SqliteStore::open(trial.folder.state()).expect("made");
     let checked = |name: &&str| if **name == *"unwanted" { ItemState::Unchecked } else { ItemState::Checked };
@@ -86,26 +90,26 @@ fn what_was_asked_for_by_name_goes_on_alone_after_a_second_kill() {
     let changes = vec![StateChange::Choices { handler: HANDLER, items }, StateChange::SessionBegan(session)];
     block_on(store.write(changes)).expect("stored");
     drop(store);
-    killed(&mut trial, "after record committed", 1, GoingOn::AtOnce);
-    let went_on = went_on(&trial);
-    assert_eq!(went_on, BTreeSet::from(["unwanted".to_string()]));
+    killed(&mut trial, "after record committed", 1, ResumeMode::AtOnce);
+    let resumed = resumed(&trial);
+    assert_eq!(resumed, BTreeSet::from(["unwanted".to_string()]));
 }
 
 #[test]
-fn what_was_left_out_of_a_session_that_was_killed_does_not_go_on_with_it() {
+fn items_left_out_of_a_killed_session_do_not_resume() {
     let mut trial = Trial::new();
-    killed(&mut trial, "before items chosen", 1, GoingOn::AtNextTrigger);
+    killed(&mut trial, "before items chosen", 1, ResumeMode::AtNextTrigger);
     let noted = trial.folder.notes(0).len();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
-    runtime.block_on(go_on(&trial));
+    runtime.block_on(resume_interrupted(&trial));
     let begun = trial.folder.notes(noted);
     assert!(!begun.contains(&"begin unwanted".to_string()), "{begun:?}");
 }
 
-/// Goes on at once, in this process.
-async fn go_on(trial: &Trial) {
+/// Resumes interrupted runs in this process.
+async fn resume_interrupted(trial: &Trial) {
     let store = SqliteStore::open(trial.folder.state()).expect("the file opens");
     let manager = SyncManager::builder().store(store.clone()).resume(Resume::AtOnce).build();
     manager.register(Copying { folder: trial.folder.clone(), store: store.clone() }).expect("registered");
-    crate::story::go_on(&manager, &store).await.expect("read");
+    crate::scenario::resume_interrupted(&manager, &store).await.expect("read");
 }

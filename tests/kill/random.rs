@@ -1,34 +1,34 @@
-//! Randomness that can be had again, and how much is played by it.
+//! Reproducible randomness, and the size of the samples.
 
 use std::sync::OnceLock;
 
 use fastrand::Rng;
 
-/// The numbers of this run for one purpose.
-pub(crate) fn dice(purpose: u64) -> Rng {
+/// Returns a generator of this run for one purpose.
+pub(crate) fn rng(purpose: u64) -> Rng {
     Rng::with_seed(seed().rotate_left(32) ^ purpose)
 }
 
-/// All of these where everything is played, and some otherwise.
-pub(crate) fn some<T>(dice: &mut Rng, sample: usize, mut all: Vec<T>) -> Vec<T> {
+/// Returns all cases with `KILL_WHOLE`, else a random sample.
+pub(crate) fn sample_of<T>(rng: &mut Rng, sample: usize, mut all: Vec<T>) -> Vec<T> {
     if !is_whole() {
-        dice.shuffle(&mut all);
+        rng.shuffle(&mut all);
         all.truncate(sample);
     }
     all
 }
 
-/// How often something is played.
+/// Returns the number of repetitions, with `KILL_WHOLE` or without.
 pub(crate) fn times(sample: usize, whole: usize) -> usize {
     if is_whole() { whole } else { sample }
 }
 
-/// Whether everything is played: `KILL_WHOLE` says so.
+/// Returns `true` if `KILL_WHOLE` is set.
 fn is_whole() -> bool {
     std::env::var_os("KILL_WHOLE").is_some()
 }
 
-/// The seed of this run: `KILL_SEED`, or another each time.
+/// Returns the seed of this run: `KILL_SEED`, or a new one each time.
 fn seed() -> u64 {
     static SEED: OnceLock<u64> = OnceLock::new();
     *SEED.get_or_init(|| {
