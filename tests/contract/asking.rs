@@ -1,4 +1,4 @@
-//! What people are told and asked: the log, what can be done about its entries, attention, connections.
+//! User interaction: the log, the actions of its entries, attention and connections.
 
 mod attention;
 mod connections;

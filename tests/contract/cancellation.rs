@@ -1,4 +1,4 @@
-//! Cancellation: how it is told, how soon it is heard, and what is left when nobody listens.
+//! Cancellation: push, pull, reasons, graces, latencies and work that ignores it.
 
 mod cancel;
 pub(crate) mod grace;

@@ -1,4 +1,4 @@
-//! What a run is about: who is registered, created and asked, what is listed, and what of it is chosen.
+//! The start of a run: registration, creation of handlers, listing and the choice of items.
 
 pub(crate) mod choice;
 mod info;

@@ -1,8 +1,8 @@
-//! Every rule has a test of its own, or a reason in the contract why it has none.
+//! Checks that every rule has its own test, or a reason in the contract for having none.
 
 use std::collections::BTreeSet;
 
-/// Rules no test of a host can show; the contract's last table says why.
+/// The rules that no test of a host can show. The last table of the contract gives the reasons.
 const NOT_FOR_A_HOST: [u32; 19] = [13, 26, 34, 39, 40, 48, 50, 51, 52, 53, 54, 55, 62, 75, 78, 84, 85, 98, 103];
 
 #[test]
@@ -28,18 +28,18 @@ fn the_contract_names_every_rule() {
     }
 }
 
-/// The rules that tests are named after.
+/// The rules that appear in test names.
 fn tested() -> BTreeSet<u32> {
     let lines = every_line();
     lines.iter().filter_map(|line| line.split_once("fn r")).flat_map(|(_, name)| rules_in(name)).collect()
 }
 
-/// Every line of these tests.
+/// Every line of the contract tests.
 pub(crate) fn every_line() -> Vec<String> {
     let mut folders = vec![std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/contract")];
     let mut lines = Vec::new();
     while let Some(folder) = folders.pop() {
-        for file in std::fs::read_dir(folder).expect("the tests are there") {
+        for file in std::fs::read_dir(folder).expect("the folder of the tests exists") {
             let file = file.expect("readable").path();
             match file.is_dir() {
                 true => folders.push(file),
@@ -50,21 +50,21 @@ pub(crate) fn every_line() -> Vec<String> {
     lines
 }
 
-/// The rules a test's name begins with, without its first `r`: `065_r066_a_host_..` has two.
+/// The rules at the start of a test name without its first `r`: `065_r066_a_host_..` has two.
 fn rules_in(name: &str) -> Vec<u32> {
     let number = |word: &str| word.trim_start_matches('r').parse().ok().filter(|_| word.len() >= 3);
     name.split('_').map_while(number).collect()
 }
 
-/// The rules a row of the table begins with: single ones, and spans such as `R50 to R55`.
+/// The rules in the first cell of a table row: single rules, and ranges like `R50 to R55`.
 fn rules_of(row: &str) -> Vec<u32> {
     let cell = row.split('|').nth(1).expect("a row has cells");
     let number = |rule: &str| rule.trim().trim_start_matches('R').parse::<u32>().expect("a rule");
-    let span = |part: &str| match part.split_once(" to ") {
+    let range = |part: &str| match part.split_once(" to ") {
         Some((first, last)) => number(first)..=number(last),
         None => number(part)..=number(part),
     };
-    cell.split(',').flat_map(span).collect()
+    cell.split(',').flat_map(range).collect()
 }
 
 fn contract() -> &'static str {

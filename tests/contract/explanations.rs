@@ -1,4 +1,4 @@
-//! Why something did not run, and when it will.
+//! Explanations: the reason an item did not run, and the time of its next run.
 
 mod held;
 mod next;

@@ -1,4 +1,4 @@
-//! What handlers, hosts and people do wrong, and who notices.
+//! Faults of handlers, hosts and users, and their detection.
 
 mod bad_input;
 mod classic_panics;

@@ -1,4 +1,4 @@
-//! Plans, and what the host objects to in them.
+//! Guards: plans, and the violations that hold them.
 
 mod hosts;
 pub(crate) mod plans;

@@ -1,6 +1,6 @@
 //! The contract, rule by rule, through the public API: `r087_..` tests rule R87 of the contract document.
 //!
-//! Scripted handlers and a scripted host under paused time; nothing sleeps, nothing reads a clock.
+//! The tests use scripted handlers and a scripted host under paused time: no test sleeps or reads a real clock.
 
 mod asking;
 mod cancellation;

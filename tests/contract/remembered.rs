@@ -1,8 +1,9 @@
-//! What is remembered from session to session, and forgotten.
+//! State that is stored from session to session, and its deletion.
 
 mod absence;
 mod checkpoints;
 mod consumed;
+mod dropped_commits;
 mod failing_store;
 mod forget;
 mod forgotten;
@@ -11,5 +12,5 @@ mod history;
 mod interrupted;
 mod records;
 pub(crate) mod settings;
-mod taken;
+
 mod versions;

@@ -1,14 +1,14 @@
-//! What runs again by itself: after failures, and when the world around a manager changes.
+//! Automatic runs: retries after failures, and runs after changes of the environment.
 
 mod asked;
 mod begin;
 mod budget;
 mod claims;
 mod ended;
+mod environment_changes;
 mod failed;
 mod restart;
 mod skipped;
 mod unrun;
 mod waiting;
 pub(crate) mod world;
-mod world_changes;

@@ -1,4 +1,4 @@
-//! Sessions and the manager: beside each other, merged, paused, watched, and over.
+//! Sessions and the manager: concurrency, merging, pausing, events and shutdown.
 
 mod closing;
 mod described;

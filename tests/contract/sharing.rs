@@ -1,4 +1,4 @@
-//! What is scarce: workers, claims, and the items whose work outlived them.
+//! Limits on workers and claims, and the quarantine of items whose work outlives them.
 
 mod claims;
 mod claims_crowd;

@@ -1,4 +1,4 @@
-//! A handler made of closures, and short ways to run it.
+//! A handler made of closures, and shortcuts to run it.
 
 pub(crate) mod blocked;
 pub(crate) mod daytime;
@@ -21,14 +21,14 @@ use syncmgr::{
 };
 use syncmgr_test::Transcript;
 
-/// The id of [`Scripted`] unless it is given another.
+/// The default id of a [`Scripted`] handler.
 pub(crate) const HANDLER: HandlerId = HandlerId::from_u128(0x5C);
 
-/// A method that is handed one more argument.
+/// An async method with one more argument.
 type AsyncWith<A, T> = Arc<dyn for<'a> Fn(&'a RunContext, A) -> BoxFuture<'a, SyncResult<T>> + Send + Sync>;
 type Async<C, T> = Arc<dyn for<'a> Fn(&'a C) -> BoxFuture<'a, SyncResult<T>> + Send + Sync>;
 
-/// A [`SyncHandler`] whose methods are closures. Every call is a line of its transcript.
+/// A [`SyncHandler`] whose methods are closures. Every call is noted in its transcript.
 #[derive(Clone)]
 pub(crate) struct Scripted {
     pub(crate) info: HandlerInfo,
@@ -44,7 +44,7 @@ pub(crate) struct Scripted {
 }
 
 impl Scripted {
-    /// A handler with items of these names, all of which succeed.
+    /// Creates a handler whose items have these names and all succeed.
     pub(crate) fn new(names: &[&str]) -> Self {
         let names: Vec<String> = names.iter().map(ToString::to_string).collect();
         Self {
@@ -204,29 +204,29 @@ impl SyncHandler for Scripted {
     }
 }
 
-/// The id of the item with this name.
+/// Returns the id of the item with this name.
 pub(crate) fn id(name: &str) -> ItemId {
     ItemId::from_name(name)
 }
 
-/// Runs one manual session over a handler to its end.
+/// Runs one manual session of a handler to its end.
 pub(crate) async fn run(handler: impl SyncHandler) -> Report {
     SyncManager::new().run(handler).await.expect("the handler can be registered")
 }
 
-/// Starts a manual session over a handler.
+/// Starts a manual session of a handler.
 pub(crate) fn start(handler: impl SyncHandler) -> Session {
     let manager = SyncManager::new();
     manager.register(handler).expect("the handler can be registered");
     manager.session(Trigger::Manual).start().expect("inside a runtime")
 }
 
-/// The handlers of which something goes on.
+/// Returns the handlers that are still running.
 pub(crate) fn named(unstopped: &[syncmgr::session::Unstopped]) -> Vec<HandlerId> {
     unstopped.iter().map(|unstopped| unstopped.handler).collect()
 }
 
-/// How a run ends whose `synchronize` completes with this code.
+/// Returns the ending of a run whose `synchronize` completes with this code.
 pub(crate) fn ending_of(code: HResult) -> RunEnding {
     if code.is_ok() { RunEnding::Completed } else { RunEnding::NotCompleted(code.into()) }
 }

@@ -1,27 +1,27 @@
-//! The whole manager: whatever handlers, host and people do in whatever order, every item ends in exactly one terminal
-//! status, every permit and connection is given back, no callback arrives after detach, and everyone who asked gets an
-//! outcome.
+//! A property test of the whole manager. For any actions of handlers, host and users in any order, every item ends in
+//! exactly one terminal status, every permit and connection is released, no callback arrives after detach, and every
+//! caller receives an outcome.
 
-mod acts;
+mod actions;
 mod case;
 mod checks;
 mod classic;
 mod foreign;
-mod found;
-mod ledger;
-mod people;
+mod generated;
+mod model;
 mod planning;
 mod plans;
-mod player;
 mod probe;
+mod regressions;
+mod setup;
 mod steps;
-mod story;
-mod world;
+mod trace;
+mod users;
 
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 
-/// The same cases every time, unless `PROPTEST_RNG_SEED` says otherwise.
+/// The seed of every run unless `PROPTEST_RNG_SEED` is set.
 const SEED: u64 = 2000;
 
 fn config() -> ProptestConfig {
@@ -37,14 +37,14 @@ proptest! {
     #![proptest_config(config())]
 
     #[test]
-    fn whatever_anybody_does_everything_ends_once_and_nothing_is_kept(case in case::case()) {
-        let broken = case::play(&case);
-        prop_assert!(broken.is_empty(), "{}", broken.join("\n"));
+    fn in_any_case_every_item_ends_once_and_nothing_leaks(case in case::case()) {
+        let violations = case::run(&case);
+        prop_assert!(violations.is_empty(), "{}", violations.join("\n"));
     }
 
     #[test]
-    fn whatever_a_foreign_host_calls_pairs_complete_once_and_nothing_comes_after_detach(foreign in foreign::foreign()) {
-        let broken = foreign::play(&foreign);
-        prop_assert!(broken.is_empty(), "{}", broken.join("\n"));
+    fn on_any_foreign_host_pairs_complete_once_and_none_after_detach(foreign in foreign::foreign()) {
+        let violations = foreign::run(&foreign);
+        prop_assert!(violations.is_empty(), "{}", violations.join("\n"));
     }
 }

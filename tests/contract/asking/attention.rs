@@ -17,16 +17,16 @@ use crate::support::watched::{CLASSIC, OnHost, Watched, host_in, listed, until_r
 use crate::support::window::in_order;
 use crate::support::{HANDLER, Scripted, id};
 
-/// Asks the user whether to go on, and fails when they do not want to.
+/// Asks the user for a confirmation, and fails if the user refuses.
 async fn ask(run: &RunContext) -> SyncResult {
     let user = run.interaction().await?;
-    match user.confirm("go on?").await? {
+    match user.confirm("sure?").await? {
         Confirmation::Confirm => Ok(()),
-        Confirmation::Refuse => Err(NeedsUser::new("a yes").into()),
+        Confirmation::Refuse => Err(NeedsUser::new("a confirmation").into()),
     }
 }
 
-/// Asks in `prepare`, in `synchronize`, and in `show_error`.
+/// Returns a handler that asks in `prepare`, in its item and in `show_error`.
 fn asking(transcript: &Transcript) -> Scripted {
     Scripted::new(&["a"])
         .with_transcript(transcript)
@@ -35,7 +35,7 @@ fn asking(transcript: &Transcript) -> Scripted {
         .on_show_error(|run, _| ask(run).map(|asked| asked.map(|()| syncmgr::handler::Resolution::Done)).boxed())
 }
 
-/// A handler on a host that has a user, ready to prepare.
+/// Creates a handler on a host with a user, ready to prepare.
 pub(crate) async fn on_host(
     handler: Scripted,
     flags: RunFlags,
@@ -45,7 +45,7 @@ pub(crate) async fn on_host(
     let driven = Driven::with_interaction(Arc::new(handler), Some(Arc::new(user))).expect("inside a runtime");
     let on = OnHost { driven, host: Watched::with_transcript(transcript) };
     on.driven.initialize(Trigger::Manual, flags, None).await;
-    on.driven.enum_sync_items().await.expect("the script lists its items");
+    on.driven.enum_sync_items().await.expect("the handler lists its items");
     on.attach();
     on
 }
@@ -73,7 +73,7 @@ impl Interaction for Absent {
 }
 
 #[tokio::test(start_paused = true)]
-async fn r130_r132_a_host_is_asked_for_attention_before_each_dialog_and_given_it_back_after() {
+async fn r130_r132_each_dialog_asks_the_host_for_attention_and_returns_it() {
     let transcript = Transcript::new();
     let on = on_host(asking(&transcript), RunFlags::MAY_BOTHER_USER, willing(&transcript), &transcript).await;
     on.driven.prepare_for_sync(&[id("a")]);
@@ -82,13 +82,13 @@ async fn r130_r132_a_host_is_asked_for_attention_before_each_dialog_and_given_it
     on.host.saw("SynchronizeCompleted S_OK").await;
     on.driven.show_error(ErrorId::from_u128(1));
     on.host.saw("ShowErrorCompleted S_OK").await;
-    let dialog = ["EnableModeless TRUE", "confirm go on?", "EnableModeless FALSE"];
+    let dialog = ["EnableModeless TRUE", "confirm sure?", "EnableModeless FALSE"];
     assert_eq!(transcript.of(&["EnableModeless", "confirm"]), dialog.repeat(3));
-    in_order(&transcript, &["prepare a", "EnableModeless FALSE", "item a", "EnableModeless FALSE", "confirm go on?"]);
+    in_order(&transcript, &["prepare a", "EnableModeless FALSE", "item a", "EnableModeless FALSE", "confirm sure?"]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn r131_when_a_host_refuses_its_attention_nothing_is_shown() {
+async fn r131_nothing_is_shown_if_the_host_refuses_attention() {
     for refusal in [HResult::S_FALSE, HResult::E_FAIL] {
         let transcript = Transcript::new();
         let on = on_host(asking(&transcript), RunFlags::MAY_BOTHER_USER, willing(&transcript), &transcript).await;
@@ -101,7 +101,7 @@ async fn r131_when_a_host_refuses_its_attention_nothing_is_shown() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn r131_an_item_that_is_refused_attention_ends_as_one_that_needs_the_user() {
+async fn r131_an_item_refused_attention_ends_as_needs_user() {
     let transcript = Transcript::new();
     let handler = asking(&transcript).on_prepare(|_| async { Ok(()) }.boxed());
     let on = on_host(handler, RunFlags::MAY_BOTHER_USER, willing(&transcript), &transcript).await;
@@ -116,7 +116,7 @@ async fn r131_an_item_that_is_refused_attention_ends_as_one_that_needs_the_user(
 }
 
 #[tokio::test(start_paused = true)]
-async fn r131_where_nobody_may_be_bothered_a_host_is_not_even_asked() {
+async fn r131_a_host_is_not_asked_if_the_user_may_not_be_bothered() {
     let transcript = Transcript::new();
     let on = on_host(asking(&transcript), RunFlags::empty(), willing(&transcript), &transcript).await;
     on.driven.prepare_for_sync(&[id("a")]);
@@ -125,7 +125,7 @@ async fn r131_where_nobody_may_be_bothered_a_host_is_not_even_asked() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn r131_a_manager_grants_attention_only_where_the_user_may_be_bothered() {
+async fn r131_a_manager_grants_attention_only_if_the_user_may_be_bothered() {
     for (bother, prepared, outcome) in [
         (true, RunEnding::Completed, Outcome::Succeeded),
         (false, RunEnding::NotPrepared(RunFault::NeedsUser), Outcome::NeedsUser),
@@ -142,7 +142,7 @@ async fn r131_a_manager_grants_attention_only_where_the_user_may_be_bothered() {
     }
 }
 
-/// What the host answers to `EnableModeless(TRUE)` in `PrepareForSync`, to a second one, and after it was given back.
+/// Returns a handler that asks, releases and asks again in `PrepareForSync`, and notes the answers.
 fn asking_thrice(answers: &Transcript) -> ScriptedHandler {
     let answers = answers.clone();
     ScriptedHandler::new(listed(&["a"])).on_prepare(move |side: &Side| {
@@ -156,7 +156,7 @@ fn asking_thrice(answers: &Transcript) -> ScriptedHandler {
 }
 
 #[tokio::test(start_paused = true)]
-async fn r130_r131_r132_a_call_and_completed_handler_asks_the_manager_for_attention() {
+async fn r130_r131_r132_a_classic_handler_asks_the_manager_for_attention() {
     for (bother, wanted) in [(true, ["S_OK", "S_OK", "S_OK"]), (false, ["S_FALSE", "S_OK", "S_FALSE"])] {
         let answers = Transcript::new();
         let manager = SyncManager::builder().interaction(ScriptedUser::new()).build();
@@ -169,13 +169,13 @@ async fn r130_r131_r132_a_call_and_completed_handler_asks_the_manager_for_attent
         handler.side().callback().synchronize_completed(HResult::S_OK);
         let report = within(session.report()).await;
         assert_eq!(report.run(CLASSIC).unwrap().ending, Some(RunEnding::Completed));
-        // Over: there is nothing to show anything for.
+        // The run has ended: attention is refused.
         assert_eq!(handler.side().callback().enable_modeless(Attention::Ask), HResult::S_FALSE);
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn r132_attention_is_given_back_by_a_handler_that_is_cut_in_the_middle_of_a_dialog() {
+async fn r132_a_handler_cut_during_a_dialog_returns_attention() {
     let transcript = Transcript::new();
     let on = on_host(asking(&transcript), RunFlags::MAY_BOTHER_USER, Absent, &transcript).await;
     on.driven.prepare_for_sync(&[id("a")]);
@@ -188,12 +188,12 @@ async fn r132_attention_is_given_back_by_a_handler_that_is_cut_in_the_middle_of_
 }
 
 #[tokio::test(start_paused = true)]
-async fn r132_attention_is_given_back_by_a_handler_that_panics_in_the_middle_of_a_dialog() {
+async fn r132_a_handler_that_panics_during_a_dialog_returns_attention() {
     let transcript = Transcript::new();
     let handler = Scripted::new(&["a"]).with_transcript(&transcript).on_prepare(|run| {
         async {
             let _user = run.interaction().await?;
-            panic!("in the middle of a dialog")
+            panic!("the fault")
         }
         .boxed()
     });
@@ -211,7 +211,7 @@ async fn r132_attention_is_given_back_by_a_handler_that_panics_in_the_middle_of_
 }
 
 #[tokio::test(start_paused = true)]
-async fn r132_r134_a_grant_a_handler_still_holds_when_it_completes_is_taken_back() {
+async fn r132_r134_a_grant_still_held_at_completion_is_revoked() {
     let manager = SyncManager::builder().interaction(ScriptedUser::new()).build();
     let holding = Arc::new(crate::support::window::waiting(&["a"]));
     host_in(&manager, &holding);
@@ -232,7 +232,7 @@ async fn ask_nothing(run: &RunContext) -> SyncResult {
 }
 
 #[tokio::test(start_paused = true)]
-async fn r130_r144_a_question_an_item_left_open_is_put_when_a_host_opens_it() {
+async fn r130_r144_opening_a_question_of_an_item_asks_the_user() {
     let transcript = Transcript::new();
     let notes = transcript.clone();
     let handler = Scripted::new(&["file"]).with_transcript(&transcript).on_item(move |item| {
@@ -255,5 +255,5 @@ async fn r130_r144_a_question_an_item_left_open_is_put_when_a_host_opens_it() {
     let wanted = [&["LogError Warning which side wins? link"][..], &dialog].concat();
     assert_eq!(transcript.of(&["LogError", "EnableModeless", "choose"]), wanted);
     in_order(&transcript, &["later", "ShowErrorCompleted S_SYNCMGR_RETRYSYNC 1", "there wins"]);
-    assert_eq!(transcript.count("show_error"), 0, "the handler left the question to the host");
+    assert_eq!(transcript.count("show_error"), 0, "the host answers the question without the handler");
 }

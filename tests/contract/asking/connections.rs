@@ -1,4 +1,4 @@
-//! Connections a handler asks for: R136 to R139.
+//! Connections requested by handlers: R136 to R139.
 
 use std::sync::Arc;
 
@@ -23,13 +23,13 @@ use crate::support::{HANDLER, Scripted, id, run};
 const OTHER: HandlerId = HandlerId::from_u128(0x07E4);
 const DECLARED: HandlerFlags = HandlerFlags::MAY_ESTABLISH_CONNECTION;
 
-/// Writes down which connections it brings up, and when they are let go of.
+/// A connection provider that notes when each connection goes up and down.
 struct Dialling(Transcript);
 
-/// A connection that is up.
-struct Line(String, Transcript);
+/// An open connection. Notes its drop.
+struct Link(String, Transcript);
 
-impl Drop for Line {
+impl Drop for Link {
     fn drop(&mut self) {
         self.1.note(format!("down {}", self.0));
     }
@@ -38,11 +38,11 @@ impl Drop for Line {
 #[async_trait]
 impl ConnectionProvider for Dialling {
     async fn connect(&self, name: Option<&str>) -> SyncResult<Connection> {
-        // Bringing a connection up takes time.
+        // Opening a connection takes time.
         tokio::task::yield_now().await;
         let name = format!("{name:?}");
         self.0.note(format!("up {name}"));
-        Ok(Box::new(Line(name, self.0.clone())))
+        Ok(Box::new(Link(name, self.0.clone())))
     }
 }
 
@@ -50,7 +50,7 @@ fn dialling(transcript: &Transcript) -> SyncManager {
     SyncManager::builder().connections(Dialling(transcript.clone())).build()
 }
 
-/// A handler whose item asks for these connections.
+/// Returns a handler whose item requests these connections.
 fn wanting(names: &'static [Option<&'static str>]) -> Scripted {
     let connect = move |item: ItemContext| async move {
         for name in names {
@@ -61,11 +61,11 @@ fn wanting(names: &'static [Option<&'static str>]) -> Scripted {
     Scripted::new(&["a"]).info(|info| info.with_flags(DECLARED)).on_item(move |item| connect(item.clone()).boxed())
 }
 
-/// What happens to connections in a session over a handler whose item asks for these.
+/// Runs a session of a handler whose item requests these connections, and returns the notes of the provider.
 async fn brought_up(names: &'static [Option<&'static str>]) -> Vec<String> {
     let transcript = Transcript::new();
     let manager = dialling(&transcript);
-    manager.register(wanting(names)).expect("it can be registered");
+    manager.register(wanting(names)).expect("the handler can be registered");
     assert!(within(begin(&manager).finish()).await.is_success());
     transcript.lines()
 }
@@ -77,7 +77,7 @@ async fn r136_no_name_means_the_default_connection() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn r136_a_call_completed_style_handler_names_none_for_the_default_connection() {
+async fn r136_a_classic_handler_passes_no_name_for_the_default_connection() {
     let transcript = Transcript::new();
     let manager = dialling(&transcript);
     let info = HandlerInfo::new(CLASSIC, "Scripted").with_flags(DECLARED);
@@ -86,7 +86,7 @@ async fn r136_a_call_completed_style_handler_names_none_for_the_default_connecti
     let session = begin(&manager);
     until_run(&session, RunChange::Synchronizing).await;
     let callback = handler.side().callback();
-    // A provider that takes time is waited for on a thread that may be blocked.
+    // A slow provider is awaited on a thread that may block.
     let connecting = std::thread::spawn(move || callback.establish_connection(None));
     within(async {
         while transcript.count("up") == 0 {
@@ -99,7 +99,7 @@ async fn r136_a_call_completed_style_handler_names_none_for_the_default_connecti
 }
 
 #[tokio::test(start_paused = true)]
-async fn r136_a_host_is_asked_for_the_default_connection_by_no_name() {
+async fn r136_a_host_is_asked_for_the_default_connection_without_a_name() {
     let transcript = Transcript::new();
     let on = OnHost::prepared(wanting(&[None, Some("office")]), &transcript, &[id("a")]).await;
     on.driven.synchronize();
@@ -116,8 +116,8 @@ async fn r137_a_second_call_leaves_earlier_connections_up() {
     assert_eq!(up.len(), 6, "{up:?}");
 }
 
-/// A manager with a handler that asks for a connection, and one that asks for it too and goes on until it is let go of.
-fn one_after_the_other(transcript: &Transcript) -> (SyncManager, Arc<Notify>) {
+/// Returns a manager with two handlers that request a connection. The second one waits for the notification.
+fn first_and_last(transcript: &Transcript) -> (SyncManager, Arc<Notify>) {
     let (manager, go) = (dialling(transcript), Arc::new(Notify::new()));
     manager.register(wanting(&[None])).expect("the handler can be registered");
     let (waits, notes) = (go.clone(), transcript.clone());
@@ -145,9 +145,9 @@ async fn until_ended(session: &Session, handler: HandlerId) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn r138_connections_stay_up_until_every_handler_of_the_session_has_finished() {
+async fn r138_connections_stay_up_until_the_last_handler_has_finished() {
     let transcript = Transcript::new();
-    let (manager, go) = one_after_the_other(&transcript);
+    let (manager, go) = first_and_last(&transcript);
     let session = begin(&manager);
     until_ended(&session, HANDLER).await;
     tokio::time::sleep(std::time::Duration::from_secs(60)).await;
@@ -158,9 +158,9 @@ async fn r138_connections_stay_up_until_every_handler_of_the_session_has_finishe
 }
 
 #[tokio::test(start_paused = true)]
-async fn r138_connections_are_closed_too_where_nobody_holds_the_session() {
+async fn r138_connections_are_closed_even_if_the_session_was_dropped() {
     let transcript = Transcript::new();
-    let (manager, go) = one_after_the_other(&transcript);
+    let (manager, go) = first_and_last(&transcript);
     let session = begin(&manager);
     until_ended(&session, HANDLER).await;
     let mut events = session.events();
@@ -171,7 +171,7 @@ async fn r138_connections_are_closed_too_where_nobody_holds_the_session() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn r138_connections_are_closed_while_the_results_are_looked_at_and_a_retry_brings_them_up_again() {
+async fn r138_connections_close_at_the_report_and_a_retry_reopens_them() {
     let transcript = Transcript::new();
     let manager = dialling(&transcript);
     let linking = |run: &PrepareContext| run.log(LogEntry::new(LogLevel::Warning, "look").with_link(error()));
@@ -192,9 +192,9 @@ async fn r138_connections_are_closed_while_the_results_are_looked_at_and_a_retry
 }
 
 #[tokio::test(start_paused = true)]
-async fn r138_each_session_has_connections_of_its_own() {
+async fn r138_each_session_has_its_own_connections() {
     let transcript = Transcript::new();
-    let (manager, go) = one_after_the_other(&transcript);
+    let (manager, go) = first_and_last(&transcript);
     let over = |handler| manager.session(Trigger::Manual).handlers([handler]).start().expect("inside a runtime");
     let lasting = over(OTHER);
     until(&mut lasting.events(), |event| matches!(event, SessionEvent::Began { .. })).await;
@@ -206,7 +206,7 @@ async fn r138_each_session_has_connections_of_its_own() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn r139_a_handler_that_did_not_declare_the_need_is_refused() {
+async fn r139_a_handler_that_did_not_declare_connections_is_refused() {
     let transcript = Transcript::new();
     let manager = dialling(&transcript);
     let undeclared = wanting(&[None]).info(|info| info.with_flags(HandlerFlags::all() - DECLARED));
@@ -219,7 +219,7 @@ async fn r139_a_handler_that_did_not_declare_the_need_is_refused() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn r139_a_call_completed_style_handler_that_did_not_declare_the_need_is_refused() {
+async fn r139_a_classic_handler_that_did_not_declare_connections_is_refused() {
     let transcript = Transcript::new();
     let manager = dialling(&transcript);
     let handler: Arc<ScriptedHandler> = Arc::new(waiting(&["a"]));
@@ -234,7 +234,7 @@ async fn r139_a_call_completed_style_handler_that_did_not_declare_the_need_is_re
 }
 
 #[tokio::test(start_paused = true)]
-async fn r139_a_host_is_not_asked_for_a_connection_nobody_declared() {
+async fn r139_a_host_is_not_asked_for_an_undeclared_connection() {
     let transcript = Transcript::new();
     let undeclared = wanting(&[None]).info(|info| info.with_flags(HandlerFlags::empty()));
     let on = OnHost::prepared(undeclared, &transcript, &[id("a")]).await;
@@ -245,7 +245,7 @@ async fn r139_a_host_is_not_asked_for_a_connection_nobody_declared() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn without_a_provider_a_connection_is_a_permanent_failure() {
+async fn a_connection_without_a_provider_is_a_permanent_failure() {
     let report = run(wanting(&[None])).await;
     assert_eq!(report.items().next().unwrap().class, Some(FailureClass::Permanent));
 }

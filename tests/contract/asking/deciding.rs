@@ -1,4 +1,4 @@
-//! Decisions an item leaves open: `decide`, and `Session::answer`.
+//! Questions of items: `decide` and `Session::answer`.
 
 use futures::FutureExt;
 use syncmgr::log::Action;
@@ -12,7 +12,7 @@ fn outcome(report: &Report, name: &str) -> Outcome {
     report.runs[0].item(id(name)).expect("the item ran").outcome
 }
 
-/// Asks which side wins, and notes what it was told.
+/// Returns a handler whose item `file` asks for the winning side and notes the answer.
 fn deciding(transcript: &Transcript) -> Scripted {
     let notes = transcript.clone();
     Scripted::new(&["file", "other"]).on_item(move |item| {
@@ -27,7 +27,7 @@ fn deciding(transcript: &Transcript) -> Scripted {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_decision_is_left_open_answered_and_found_when_the_item_runs_again() {
+async fn an_item_that_runs_again_finds_the_answer_to_its_question() {
     let transcript = Transcript::new();
     let handler = deciding(&transcript);
     let manager = SyncManager::new();
@@ -37,24 +37,24 @@ async fn a_decision_is_left_open_answered_and_found_when_the_item_runs_again() {
     assert_eq!((outcome(&report, "file"), outcome(&report, "other")), (Outcome::NeedsUser, Outcome::Succeeded));
     let [entry] = report.runs[0].log.as_slice() else { panic!("one question is open: {report}") };
     assert_eq!((entry.level, entry.item, &*entry.text), (LogLevel::Warning, Some(id("file")), "which side wins?"));
-    let Some(Action::Decide(question)) = &entry.action else { panic!("a question can be answered") };
+    let Some(Action::Decide(question)) = &entry.action else { panic!("the entry is a question") };
     assert_eq!(question.choices.iter().map(|choice| &**choice).collect::<Vec<_>>(), ["here", "there"]);
 
     within(session.answer(HANDLER, entry.error.unwrap(), 1)).await.unwrap();
     let report = within(session.finish()).await;
     assert!(report.is_success(), "{report}");
-    assert!(report.runs[0].log.is_empty(), "a question that was answered is closed: {report}");
+    assert!(report.runs[0].log.is_empty(), "the answered question is closed: {report}");
     assert_eq!(transcript.lines(), ["later", "there wins"]);
     assert_eq!(handler.transcript.of(&["prepare"]), ["prepare file other", "prepare file"]);
 
-    // The success that followed has used the answer up: the next session asks again.
+    // The success consumed the answer: the next session asks again.
     let report = within(manager.session(Trigger::Manual).start().unwrap().finish()).await;
     assert_eq!(outcome(&report, "file"), Outcome::NeedsUser);
     assert_eq!(transcript.lines()[2..], ["later"]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_answer_to_nothing_is_a_typed_error() {
+async fn answering_an_unknown_question_is_a_typed_error() {
     let session = start(deciding(&Transcript::new()));
     let report = within(session.report()).await;
     let error = report.runs[0].log[0].error.unwrap();
@@ -67,7 +67,7 @@ async fn an_answer_to_nothing_is_a_typed_error() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_decision_without_choices_is_never_taken() {
+async fn a_question_without_choices_is_never_answered() {
     let report = run(Scripted::new(&["a"]).on_item(|item| {
         let decided = item.decide::<&str>("none", "which?", &[]);
         async move {

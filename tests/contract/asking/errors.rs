@@ -13,7 +13,7 @@ use crate::support::{HANDLER, Scripted, id};
 const OK: HResult = HResult::S_OK;
 const LEVELS: [LogLevel; 3] = [LogLevel::Information, LogLevel::Warning, LogLevel::Error];
 
-/// What a handler has logged, in words.
+/// Returns the levels and texts of the log entries of a handler.
 fn log(report: &Report, handler: HandlerId) -> Vec<(LogLevel, &str)> {
     ran(report, handler).log.iter().map(|entry| (entry.level, &*entry.text)).collect()
 }
@@ -27,7 +27,7 @@ fn texts(report: &Report, handler: HandlerId) -> Vec<&str> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn r140_every_level_is_taken_with_or_without_an_info() {
+async fn r140_every_level_is_accepted_with_or_without_an_info() {
     let window = Window::of(waiting(&["a"])).await;
     for level in LEVELS {
         assert_eq!(window.callback().log_error(level, "bare", None), OK);
@@ -47,7 +47,7 @@ async fn r140_every_level_is_taken_with_or_without_an_info() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn r140_a_number_that_is_no_level_is_an_invalid_argument() {
+async fn r140_an_unknown_level_is_an_invalid_argument() {
     for number in [0, 4, u32::MAX] {
         assert_eq!(LogLevel::try_from(number).unwrap_err().hresult(), HResult::E_INVALIDARG);
     }
@@ -56,13 +56,13 @@ async fn r140_a_number_that_is_no_level_is_an_invalid_argument() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn r140_what_a_handler_logs_reaches_a_host_with_its_level() {
+async fn r140_log_entries_reach_the_host_with_their_level() {
     let transcript = Transcript::new();
     let handler = Scripted::new(&["a"]).on_item(|item| {
         async {
             item.info("worth knowing");
-            item.warn("not as it should");
-            item.log(LogEntry::new(LogLevel::Error, "did not get done"));
+            item.warn("unexpected");
+            item.log(LogEntry::new(LogLevel::Error, "not done"));
             Ok(())
         }
         .boxed()
@@ -70,8 +70,7 @@ async fn r140_what_a_handler_logs_reaches_a_host_with_its_level() {
     let on = OnHost::prepared(handler, &transcript, &[id("a")]).await;
     on.driven.synchronize();
     on.host.saw("SynchronizeCompleted").await;
-    let wanted =
-        ["LogError Information worth knowing", "LogError Warning not as it should", "LogError Error did not get done"];
+    let wanted = ["LogError Information worth knowing", "LogError Warning unexpected", "LogError Error not done"];
     assert_eq!(transcript.of(&["LogError"]), wanted);
 }
 
@@ -130,12 +129,12 @@ async fn r142_deleting_an_error_id_removes_every_entry_of_that_id_and_no_other()
     window.status("a", syncmgr::progress::Status::Succeeded);
     let report = window.complete(OK).await;
     assert_eq!(texts(&report, CLASSIC), ["two", "nameless"]);
-    // The entries of a run stay open for change until its results are closed.
+    // The entries of a run can change until its results are closed.
     assert_eq!(callback.delete_log_error(ErrorScope::One(ErrorId::from_key("y"))), OK);
     assert_eq!(texts(&within(window.session.report()).await, CLASSIC), ["nameless"]);
 }
 
-/// Two handlers that log two entries each; the first deletes everything.
+/// Returns two handlers that log two entries each. The first one deletes all of its entries.
 fn pair() -> [Scripted; 2] {
     let logging = || {
         Scripted::new(&["a"]).on_prepare(|run| {
@@ -159,7 +158,7 @@ fn pair() -> [Scripted; 2] {
 }
 
 #[tokio::test(start_paused = true)]
-async fn r143_deleting_all_removes_the_entries_of_this_handler_and_of_no_other() {
+async fn r143_deleting_all_removes_only_the_entries_of_this_handler() {
     let manager = SyncManager::new();
     for handler in pair() {
         manager.register(handler).unwrap();
@@ -170,24 +169,23 @@ async fn r143_deleting_all_removes_the_entries_of_this_handler_and_of_no_other()
 }
 
 #[tokio::test(start_paused = true)]
-async fn r143_deleting_all_leaves_the_entries_of_another_session_alone() {
+async fn r143_deleting_all_keeps_the_entries_of_another_session() {
     let manager = SyncManager::new();
     let [deleting, _] = pair();
-    let (handler, kept) = (deleting.clone(), Scripted::new(&["b"]));
-    manager.register(handler).unwrap();
-    let keeping = kept.info(|_| HandlerInfo::new(CLASSIC, "Other")).on_item(|item| {
-        item.warn("kept");
+    manager.register(deleting).unwrap();
+    let other = Scripted::new(&["b"]).info(|_| HandlerInfo::new(CLASSIC, "Other")).on_item(|item| {
+        item.warn("from another session");
         async { Ok(()) }.boxed()
     });
-    manager.register(keeping).unwrap();
+    manager.register(other).unwrap();
     let first = manager.session(Trigger::Manual).handlers([CLASSIC]).start().unwrap();
     within(first.report()).await;
     within(manager.session(Trigger::Manual).handlers([HANDLER]).start().unwrap().finish()).await;
-    assert_eq!(texts(&within(first.report()).await, CLASSIC), ["kept"]);
+    assert_eq!(texts(&within(first.report()).await, CLASSIC), ["from another session"]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn r142_r143_what_a_handler_deletes_is_deleted_at_its_host() {
+async fn r142_r143_deletions_of_a_handler_reach_the_host() {
     let transcript = Transcript::new();
     let error = ErrorId::from_key("x");
     let handler = Scripted::new(&["a"]).on_item(move |item| {
@@ -206,18 +204,18 @@ async fn r142_r143_what_a_handler_deletes_is_deleted_at_its_host() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn r140_r142_after_the_callback_was_taken_away_nothing_is_logged_or_deleted() {
-    let kept = std::sync::Arc::new(std::sync::Mutex::new(None::<std::sync::Arc<dyn SyncCallback>>));
-    let place = kept.clone();
+async fn r140_r142_a_detached_callback_neither_logs_nor_deletes() {
+    let captured = std::sync::Arc::new(std::sync::Mutex::new(None::<std::sync::Arc<dyn SyncCallback>>));
+    let slot = captured.clone();
     let handler = ScriptedHandler::new(crate::support::watched::listed(&["a"])).on_prepare(move |side| {
-        *place.lock().unwrap() = Some(side.callback());
+        *slot.lock().unwrap() = Some(side.callback());
         side.callback().log_error(LogLevel::Warning, "in time", Some(&named("x")));
         side.callback().prepare_for_sync_completed(HResult::S_FALSE)
     });
     let (manager, _handler) = crate::support::watched::hosting(handler);
     let session = manager.session(Trigger::Manual).start().unwrap();
     within(session.close()).await;
-    let late = kept.lock().unwrap().take().unwrap();
+    let late = captured.lock().unwrap().take().unwrap();
     assert_eq!(late.log_error(LogLevel::Error, "late", None), HResult::E_UNEXPECTED);
     assert_eq!(late.delete_log_error(ErrorScope::All), HResult::E_UNEXPECTED);
     let report = session.report().await;

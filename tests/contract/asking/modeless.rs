@@ -1,4 +1,4 @@
-//! One handler at a time has the user's attention: R133 to R135, and R145. R130 to R132 are in `attention`.
+//! The exclusive right to the user's attention: R133 to R135, R145. R130 to R132 are in `attention`.
 
 use std::sync::Arc;
 
@@ -31,7 +31,7 @@ fn attended(manager: &SyncManager, handler: HandlerId) -> Session {
     request.start().expect("inside a runtime")
 }
 
-/// A call/completed-style handler of this id that synchronizes until it is told to complete.
+/// Starts a session of a classic handler with this id, and waits until it synchronizes.
 async fn synchronizing(manager: &SyncManager, handler: HandlerId) -> (Arc<ScriptedHandler>, Session) {
     let classic = Arc::new(waiting(&["a"]).with_info(HandlerInfo::new(handler, "Waiting")));
     host_in(manager, &classic);
@@ -44,12 +44,12 @@ fn modeless(handler: &ScriptedHandler, attention: Attention) -> HResult {
     handler.side().callback().enable_modeless(attention)
 }
 
-/// Whether somebody else can have the user's attention now.
+/// Returns `true` if another handler can get the user's attention now.
 async fn is_free(manager: &SyncManager) -> bool {
     let handler = Scripted::new(&["a"]).on_item(|item| {
         async {
             let asked = item.run().interaction().now_or_never();
-            anyhow::ensure!(asked.is_some_and(|permit| permit.is_ok()), "somebody else has it");
+            anyhow::ensure!(asked.is_some_and(|permit| permit.is_ok()), "another handler has it");
             Ok(())
         }
         .boxed()
@@ -61,7 +61,7 @@ async fn is_free(manager: &SyncManager) -> bool {
 }
 
 #[tokio::test(start_paused = true)]
-async fn r133_while_one_handler_has_the_users_attention_another_is_refused() {
+async fn r133_a_second_handler_is_refused_the_users_attention() {
     let manager = with_a_user();
     let (mine, _session) = synchronizing(&manager, CLASSIC).await;
     let (theirs, _other) = synchronizing(&manager, OTHER).await;
@@ -84,7 +84,7 @@ async fn r133_a_handler_that_asks_through_a_permit_waits_for_its_turn() {
         let (notes, asks) = (notes.clone(), asks.clone());
         async move {
             let mut permit = Box::pin(item.run().interaction());
-            assert!((&mut permit).now_or_never().is_none(), "somebody else has it");
+            assert!((&mut permit).now_or_never().is_none(), "another handler has it");
             asks.notify_one();
             let _user = permit.await?;
             notes.note("granted");
@@ -102,7 +102,7 @@ async fn r133_a_handler_that_asks_through_a_permit_waits_for_its_turn() {
     assert_eq!(transcript.lines(), ["granted"]);
 }
 
-/// Asks for the user's attention, never gives it back, and goes on like this.
+/// Returns a handler that asks for the user's attention, never releases it, and then calls `then`.
 fn holding(then: impl FnMut(&Side) -> HResult + Send + 'static) -> ScriptedHandler {
     let mut then = then;
     ScriptedHandler::new(listed(&["a"])).on_prepare(move |side| {
@@ -112,7 +112,7 @@ fn holding(then: impl FnMut(&Side) -> HResult + Send + 'static) -> ScriptedHandl
 }
 
 #[tokio::test(start_paused = true)]
-async fn r133_r145_who_explains_an_error_is_refused_too_while_another_handler_has_the_users_attention() {
+async fn r133_r145_show_error_is_refused_attention_another_handler_holds() {
     let (manager, answers) = (with_a_user(), Transcript::new());
     let (holding, _session) = synchronizing(&manager, OTHER).await;
     let notes = answers.clone();
@@ -131,9 +131,9 @@ async fn r133_r145_who_explains_an_error_is_refused_too_while_another_handler_ha
 }
 
 #[tokio::test(start_paused = true)]
-async fn r134_a_grant_is_taken_back_from_a_run_that_ends_however_it_ends() {
+async fn r134_every_way_a_run_ends_revokes_its_grant() {
     let fails = |_: &Side| HResult::E_FAIL;
-    let panics = |_: &Side| -> HResult { panic!("as the script says") };
+    let panics = |_: &Side| -> HResult { panic!("the fault") };
     let refuses = |side: &Side| side.callback().prepare_for_sync_completed(HResult::S_FALSE);
     let synchronizes = |side: &Side| side.callback().synchronize_completed(HResult::S_OK);
     let ways = [
@@ -155,7 +155,7 @@ async fn r134_a_grant_is_taken_back_from_a_run_that_ends_however_it_ends() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn r134_a_grant_is_taken_back_from_a_handler_that_is_stopped_and_never_completes() {
+async fn r134_stopping_a_handler_that_never_completes_revokes_its_grant() {
     let manager = with_a_user();
     let (handler, session) = synchronizing(&manager, CLASSIC).await;
     assert_eq!(modeless(&handler, ASK), HResult::S_OK);
@@ -166,7 +166,7 @@ async fn r134_a_grant_is_taken_back_from_a_handler_that_is_stopped_and_never_com
 }
 
 #[tokio::test(start_paused = true)]
-async fn r134_a_grant_of_an_explanation_is_taken_back_when_it_has_ended() {
+async fn r134_the_end_of_show_error_revokes_its_grant() {
     let manager = with_a_user();
     let handler = explaining(&["a"], |side| {
         assert_eq!(side.callback().enable_modeless(ASK), HResult::S_OK);
@@ -180,24 +180,24 @@ async fn r134_a_grant_of_an_explanation_is_taken_back_when_it_has_ended() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn r135_giving_back_what_one_does_not_have_is_harmless() {
+async fn r135_releasing_attention_that_is_not_held_is_harmless() {
     let manager = with_a_user();
     let (mine, session) = synchronizing(&manager, CLASSIC).await;
     let (theirs, _other) = synchronizing(&manager, OTHER).await;
     assert_eq!(modeless(&theirs, RELEASE), HResult::S_OK);
     assert_eq!(modeless(&mine, ASK), HResult::S_OK);
     assert_eq!(modeless(&theirs, RELEASE), HResult::S_OK);
-    assert_eq!(modeless(&theirs, ASK), HResult::S_FALSE, "what is given back is one's own");
+    assert_eq!(modeless(&theirs, ASK), HResult::S_FALSE, "a release does not affect the grant of another handler");
     assert_eq!((modeless(&mine, RELEASE), modeless(&mine, RELEASE)), (HResult::S_OK, HResult::S_OK));
     assert_eq!(modeless(&theirs, ASK), HResult::S_OK);
-    assert_eq!(modeless(&mine, ASK), HResult::S_FALSE, "giving back twice makes no second place");
+    assert_eq!(modeless(&mine, ASK), HResult::S_FALSE, "a second release does not allow a second grant");
     mine.side().callback().progress(id("a"), Some(&syncmgr::Progress::new().with_status(Status::Succeeded)));
     mine.side().callback().synchronize_completed(HResult::S_OK);
     assert!(within(session.finish()).await.is_success());
 }
 
 #[tokio::test(start_paused = true)]
-async fn r135_properties_are_shown_without_a_grant_while_another_handler_has_it() {
+async fn r135_properties_need_no_grant_while_another_handler_holds_it() {
     let manager = with_a_user();
     let (holding, _session) = synchronizing(&manager, CLASSIC).await;
     assert_eq!(modeless(&holding, ASK), HResult::S_OK);
@@ -210,7 +210,7 @@ async fn r135_properties_are_shown_without_a_grant_while_another_handler_has_it(
 }
 
 #[tokio::test(start_paused = true)]
-async fn r135_a_host_is_not_asked_for_its_attention_before_properties_are_shown() {
+async fn r135_properties_are_shown_without_asking_the_host_for_attention() {
     let transcript = Transcript::new();
     let handler = Scripted::new(&["a"]).info(|info| info.with_flags(HandlerFlags::HAS_PROPERTIES));
     let handler = handler.with_transcript(&transcript);
@@ -221,7 +221,7 @@ async fn r135_a_host_is_not_asked_for_its_attention_before_properties_are_shown(
     assert_eq!(lines, ["show_properties Handler", "ShowPropertiesCompleted S_OK"]);
 }
 
-/// A handler whose properties ask the user something.
+/// Returns a handler whose `show_properties` asks the user.
 fn asking_in_properties() -> Scripted {
     let handler = Scripted::new(&["a"]).info(|info| info.with_flags(HandlerFlags::HAS_PROPERTIES));
     handler.on_show_properties(|run, _| {
@@ -234,7 +234,7 @@ fn asking_in_properties() -> Scripted {
 }
 
 #[tokio::test(start_paused = true)]
-async fn r135_who_shows_properties_may_ask_the_user_of_a_manager() {
+async fn r135_show_properties_may_ask_the_user_of_a_manager() {
     let user = ScriptedUser::new();
     let (asked, manager) = (user.transcript().clone(), SyncManager::builder().interaction(user).build());
     manager.register(asking_in_properties()).unwrap();
@@ -245,11 +245,11 @@ async fn r135_who_shows_properties_may_ask_the_user_of_a_manager() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn r135_what_properties_ask_the_user_needs_no_grant_of_a_host() {
+async fn r135_show_properties_asks_the_user_without_a_grant_of_the_host() {
     let transcript = Transcript::new();
     let user = ScriptedUser::new().with_transcript(&transcript);
     let on = on_host(asking_in_properties(), RunFlags::empty(), user, &transcript).await;
-    // What a host answers where nothing is prepared, synchronized or explained.
+    // A host refuses attention outside of prepare, synchronize and show_error.
     on.host.script.answer_attention(HResult::S_FALSE);
     assert_eq!(on.driven.show_properties(Subject::Handler), HResult::S_OK);
     on.host.saw("ShowPropertiesCompleted").await;

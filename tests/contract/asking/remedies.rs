@@ -1,4 +1,4 @@
-//! Entries of the log with something that can be done about them.
+//! Log entries with remedies.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -18,32 +18,32 @@ use crate::support::{HANDLER, Scripted, id};
 
 const HERE: ErrorId = ErrorId::from_u128(0x5E);
 
-/// Its item fails until somebody has done what its entry says.
-fn curable(remedy: Remedy) -> Scripted {
-    let cured = Arc::new(AtomicBool::new(false));
-    let cures = cured.clone();
+/// Returns a handler whose item `a` fails until `show_error` has applied the remedy.
+fn fixable(remedy: Remedy) -> Scripted {
+    let fixed = Arc::new(AtomicBool::new(false));
+    let fixes = fixed.clone();
     Scripted::new(&["a", "b"])
         .on_item(move |item| {
-            let ill = item.name() == "a" && !cured.load(Ordering::Relaxed);
-            if ill {
+            let failing = item.name() == "a" && !fixed.load(Ordering::Relaxed);
+            if failing {
                 item.log(
                     LogEntry::new(LogLevel::Error, "no room").with_item(item.id()).with_remedy(HERE, remedy.clone()),
                 );
             }
             async move {
-                ensure!(!ill, "it failed");
+                ensure!(!failing, "it failed");
                 Ok(())
             }
             .boxed()
         })
         .on_show_error(move |_, error| {
             assert_eq!(error, HERE);
-            cures.store(true, Ordering::Relaxed);
+            fixes.store(true, Ordering::Relaxed);
             async { Ok(Resolution::Retry(vec![id("a")])) }.boxed()
         })
 }
 
-fn every() -> Vec<Remedy> {
+fn all_remedies() -> Vec<Remedy> {
     let soon = std::time::SystemTime::UNIX_EPOCH + crate::support::daytime::DAY;
     vec![
         Remedy::SignIn,
@@ -56,9 +56,9 @@ fn every() -> Vec<Remedy> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_remedy_is_opened_in_the_session_and_the_item_runs_again() {
-    for remedy in every() {
-        let handler = curable(remedy.clone());
+async fn opening_a_remedy_in_its_session_runs_the_item_again() {
+    for remedy in all_remedies() {
+        let handler = fixable(remedy.clone());
         let manager = over(&MemoryStore::new(), &handler);
         let session = begin(&manager);
         let report = within(session.report()).await;
@@ -72,10 +72,10 @@ async fn a_remedy_is_opened_in_the_session_and_the_item_runs_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_remedy_is_opened_after_its_session_and_in_another_manager() {
-    for remedy in every() {
+async fn a_remedy_can_be_opened_after_its_session_and_in_another_manager() {
+    for remedy in all_remedies() {
         for restarted in [false, true] {
-            let (store, handler) = (MemoryStore::new(), curable(remedy.clone()));
+            let (store, handler) = (MemoryStore::new(), fixable(remedy.clone()));
             let mut manager: SyncManager = over(&store, &handler);
             within(begin(&manager).finish()).await;
             if restarted {
@@ -92,8 +92,8 @@ async fn a_remedy_is_opened_after_its_session_and_in_another_manager() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_remedy_is_no_question() {
-    let manager = over(&MemoryStore::new(), &curable(Remedy::SignIn));
+async fn a_remedy_cannot_be_answered() {
+    let manager = over(&MemoryStore::new(), &fixable(Remedy::SignIn));
     let session = begin(&manager);
     within(session.report()).await;
     assert!(within(session.answer(HANDLER, HERE, 0)).await.is_err());
@@ -102,11 +102,11 @@ async fn a_remedy_is_no_question() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_only_somebody_can_end_names_its_remedy() {
+async fn an_explanation_names_the_remedy_of_a_permanent_failure() {
     use syncmgr::Classify;
     let handler = Scripted::new(&["a"]).on_item(|item| {
         item.log(LogEntry::new(LogLevel::Error, "sign in").with_item(item.id()).with_remedy(HERE, Remedy::SignIn));
-        async { Err(syncmgr::anyhow::anyhow!("who are you?")).permanent() }.boxed()
+        async { Err(syncmgr::anyhow::anyhow!("not signed in")).permanent() }.boxed()
     });
     let manager = over(&MemoryStore::new(), &handler);
     within(begin(&manager).finish()).await;

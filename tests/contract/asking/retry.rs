@@ -1,4 +1,4 @@
-//! Running items again from an entry of the log: R147 to R149.
+//! Retries requested by `show_error`: R147 to R149.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -31,7 +31,7 @@ async fn r147_items_count_only_with_retrysync() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn r148_retrysync_prepares_and_synchronizes_the_listed_items_again_on_the_same_instance() {
+async fn r148_retrysync_runs_the_given_items_again_on_the_same_instance() {
     let made = Arc::new(AtomicUsize::new(0));
     let explain = |side: &Side| side.callback().show_error_completed(RETRY, &[id("b")]);
     let handler = Arc::new(explaining(&["a", "b"], explain));
@@ -51,13 +51,13 @@ async fn r148_retrysync_prepares_and_synchronizes_the_listed_items_again_on_the_
     let wanted =
         ["PrepareForSync 2", "Synchronize", &asked, "PrepareForSync 1", "Synchronize", "SetProgressCallback NULL"];
     assert_eq!(calls(handler.transcript()), wanted);
-    // One to ask for its name, one for the run.
+    // One instance for the info, one for the run.
     assert_eq!(made.load(Ordering::Relaxed), 2);
     assert_eq!(handler.transcript().count("Initialize"), 1);
 }
 
 #[tokio::test(start_paused = true)]
-async fn r148_a_retry_finds_what_the_first_attempt_kept_and_its_outcome_counts() {
+async fn r148_a_retry_finds_kept_values_and_its_outcome_counts() {
     let handler = Scripted::new(&["a", "b"])
         .on_prepare(|run| {
             let first = run.prepared::<Transcript>().is_err();
@@ -86,7 +86,7 @@ async fn r148_a_retry_finds_what_the_first_attempt_kept_and_its_outcome_counts()
 }
 
 #[tokio::test(start_paused = true)]
-async fn r149_retrysync_without_items_or_with_unknown_ones_starts_nothing() {
+async fn r149_retrysync_without_known_items_starts_nothing() {
     for items in [vec![], vec![id("unlisted")]] {
         let explain = move |side: &Side| side.callback().show_error_completed(RETRY, &items);
         let (manager, handler) = hosting(explaining(&["a"], explain));
@@ -103,7 +103,7 @@ async fn r149_retrysync_without_items_or_with_unknown_ones_starts_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn r149_after_a_retry_that_started_nothing_the_next_completion_is_taken() {
+async fn r149_a_completion_after_an_empty_retry_is_accepted() {
     let answers = Transcript::new();
     let notes = answers.clone();
     let (manager, _handler) = hosting(explaining(&["a"], move |side| {
@@ -119,7 +119,7 @@ async fn r149_after_a_retry_that_started_nothing_the_next_completion_is_taken() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn r148_a_host_is_told_the_items_and_calls_again() {
+async fn r148_a_host_receives_the_items_and_runs_them_again() {
     let transcript = Transcript::new();
     let handler = linking(&["a", "b"])
         .with_transcript(&transcript)
@@ -127,7 +127,7 @@ async fn r148_a_host_is_told_the_items_and_calls_again() {
     let on = OnHost::prepared(handler, &transcript, &[id("a"), id("b")]).await;
     on.driven.synchronize();
     on.host.saw("SynchronizeCompleted S_OK").await;
-    // From here on another callback is told, so that its lines are those of the second attempt (R76).
+    // A new callback, so that its lines are those of the second attempt (R76).
     let again = OnHost { driven: on.driven.clone(), host: Watched::with_transcript(&Transcript::new()) };
     again.attach();
     again.driven.show_error(error());
@@ -142,7 +142,7 @@ async fn r148_a_host_is_told_the_items_and_calls_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn r148_of_known_and_unknown_items_the_known_run_again_and_the_unknown_are_reported() {
+async fn r148_retrysync_runs_known_items_and_reports_unknown_ones() {
     let unlisted = id("unlisted");
     let handler = linking(&["a", "b"])
         .on_show_error(move |_, _| async move { Ok(Resolution::Retry(vec![unlisted, id("b"), id("b")])) }.boxed());

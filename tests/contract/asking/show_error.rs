@@ -1,4 +1,4 @@
-//! Opening an entry of the log: R144 to R146, R150.
+//! Opening a log entry: R144 to R146, R150.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,7 +24,7 @@ pub(crate) fn error() -> ErrorId {
     ErrorId::from_key("x")
 }
 
-/// A handler whose items log a link.
+/// Returns a handler whose items log a link.
 pub(crate) fn linking(names: &[&str]) -> Scripted {
     Scripted::new(names).on_item(|item| {
         item.log(LogEntry::new(LogLevel::Error, "look").with_link(error()));
@@ -32,28 +32,28 @@ pub(crate) fn linking(names: &[&str]) -> Scripted {
     })
 }
 
-/// A handler in the other style whose first `Synchronize` logs a link, and which explains it like this.
+/// Returns a classic handler whose `Synchronize` logs a link, with this `ShowError`.
 pub(crate) fn explaining(
     names: &[&'static str],
     explain: impl FnMut(&Side) -> HResult + Send + 'static,
 ) -> ScriptedHandler {
-    let everything_done = |side: &Side| {
+    let complete_all = |side: &Side| {
         for item in side.items() {
             side.callback().progress(item, Some(&syncmgr::Progress::new().with_status(Status::Succeeded)));
         }
         side.callback().log_error(LogLevel::Error, "look", Some(&link("x")));
         side.callback().synchronize_completed(OK)
     };
-    waiting(names).on_synchronize(everything_done).on_show_error(explain)
+    waiting(names).on_synchronize(complete_all).on_show_error(explain)
 }
 
-/// What is called after the callback was set.
+/// Returns the calls after the callback was set.
 pub(crate) fn calls(transcript: &Transcript) -> Vec<String> {
     transcript.of(&["PrepareForSync", "Synchronize", "ShowError", "SetProgressCallback NULL"])
 }
 
 #[tokio::test(start_paused = true)]
-async fn r144_the_handler_is_asked_to_explain_the_entry_that_was_opened() {
+async fn r144_opening_an_entry_calls_show_error_of_its_handler() {
     let handler = linking(&["a"]);
     let session = start(handler.clone());
     within(session.report()).await;
@@ -83,7 +83,7 @@ async fn r144_only_entries_that_are_links_can_be_opened() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn r144_an_entry_can_also_be_explained_after_everything_was_stopped() {
+async fn r144_an_entry_can_be_opened_after_a_stop() {
     let transcript = Transcript::new();
     let notes = transcript.clone();
     let handler = Scripted::new(&["a"])
@@ -113,7 +113,7 @@ async fn r144_an_entry_can_also_be_explained_after_everything_was_stopped() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn r145_an_opened_entry_may_show_something_in_a_session_that_bothers_nobody() {
+async fn r145_show_error_may_ask_the_user_in_an_unattended_session() {
     let user = ScriptedUser::new().with_answer(1);
     let (asked, manager) = (user.transcript().clone(), SyncManager::builder().interaction(user).build());
     let handler = linking(&["a"]).on_show_error(|run, _| {
@@ -133,7 +133,7 @@ async fn r145_an_opened_entry_may_show_something_in_a_session_that_bothers_nobod
 }
 
 #[tokio::test(start_paused = true)]
-async fn r145_an_opened_entry_asks_for_attention_like_everything_else() {
+async fn r145_show_error_asks_for_attention() {
     let answers = Transcript::new();
     let notes = answers.clone();
     let handler = explaining(&["a"], move |side| {
@@ -150,7 +150,7 @@ async fn r145_an_opened_entry_asks_for_attention_like_everything_else() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn r146_the_completion_may_come_before_the_return_or_after_it() {
+async fn r146_the_completion_may_come_before_or_after_the_return() {
     let early = explaining(&["a"], |side| side.callback().show_error_completed(OK, &[]));
     let (manager, _handler) = hosting(early);
     let session = manager.session(Trigger::Manual).start().unwrap();
@@ -168,13 +168,13 @@ async fn r146_the_completion_may_come_before_the_return_or_after_it() {
     let mut opened = Box::pin(session.show_error(CLASSIC, error()));
     assert!((&mut opened).now_or_never().is_none());
     within(returns.notified()).await;
-    assert!((&mut opened).now_or_never().is_none(), "nothing has completed yet");
+    assert!((&mut opened).now_or_never().is_none(), "the call has not completed yet");
     assert_eq!(handler.side().callback().show_error_completed(OK, &[]), OK);
     within(opened).await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]
-async fn r146_after_a_failing_return_a_completion_has_no_effect() {
+async fn r146_a_completion_after_a_failing_return_has_no_effect() {
     let (manager, handler) = hosting(explaining(&["a"], |_| HResult::E_FAIL));
     let session = manager.session(Trigger::Manual).start().unwrap();
     within(session.report()).await;
@@ -187,10 +187,10 @@ async fn r146_after_a_failing_return_a_completion_has_no_effect() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn r146_a_handler_that_fails_to_explain_completes_with_its_code_and_can_be_asked_again() {
+async fn r146_a_failing_show_error_completes_with_its_code_and_can_be_repeated() {
     let transcript = Transcript::new();
     let handler =
-        linking(&["a"]).with_transcript(&transcript).on_show_error(|_, _| async { panic!("no idea") }.boxed());
+        linking(&["a"]).with_transcript(&transcript).on_show_error(|_, _| async { panic!("the fault") }.boxed());
     let on = OnHost::prepared(handler, &transcript, &[id("a")]).await;
     on.driven.synchronize();
     on.host.saw("SynchronizeCompleted S_OK").await;
@@ -207,7 +207,7 @@ async fn r150_the_instance_keeps_its_callback_until_the_results_are_closed() {
     window.complete(OK).await;
     let side = window.handler.side().clone();
     assert!(side.is_attached());
-    assert_eq!(side.callback().log_error(LogLevel::Warning, "late, but welcome", None), OK);
+    assert_eq!(side.callback().log_error(LogLevel::Warning, "late", None), OK);
     assert_eq!(within(window.session.report()).await.runs[0].log.len(), 1);
     within(window.session.close()).await;
     assert!(!side.is_attached());
@@ -216,7 +216,7 @@ async fn r150_the_instance_keeps_its_callback_until_the_results_are_closed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn r150_an_entry_of_closed_results_cannot_be_opened_any_more() {
+async fn r150_an_entry_cannot_be_opened_after_the_results_are_closed() {
     let handler = linking(&["a"]);
     let session = start(handler.clone());
     within(session.report()).await;

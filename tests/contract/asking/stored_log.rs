@@ -1,4 +1,4 @@
-//! Opening and answering what earlier sessions left in the log.
+//! Opening and answering log entries of earlier sessions.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -18,7 +18,7 @@ use crate::support::steps::{Steps, idle, nth, outcome, succeeds};
 use crate::support::watched::{begin, within};
 use crate::support::{HANDLER, Scripted, id};
 
-/// Its item asks a question until it is answered.
+/// Returns a handler whose item `a` asks a question until it is answered.
 pub(crate) fn asking() -> Scripted {
     Scripted::new(&["a", "b"]).on_item(|item| {
         let open = item.name() == "a" && item.decide("side", "which side wins?", &["here", "there"]).is_none();
@@ -26,14 +26,14 @@ pub(crate) fn asking() -> Scripted {
     })
 }
 
-/// The question of [`asking`] as it is stored.
+/// Returns the stored question of [`asking`].
 pub(crate) fn question(manager: &SyncManager) -> ErrorId {
-    let log = manager.log(HANDLER).expect("it can be read");
+    let log = manager.log(HANDLER).expect("the log can be read");
     log.iter().find_map(|record| record.entry.error).expect("the question is stored")
 }
 
 #[tokio::test(start_paused = true)]
-async fn r144_an_entry_is_opened_after_its_session_was_closed_and_its_items_run_again() {
+async fn r144_opening_an_entry_of_a_closed_session_runs_its_items_again() {
     let handler = repairable();
     let manager = over(&MemoryStore::new(), &handler);
     within(begin(&manager).finish()).await;
@@ -44,11 +44,11 @@ async fn r144_an_entry_is_opened_after_its_session_was_closed_and_its_items_run_
     let lines: Vec<String> = handler.transcript.lines().split_off(before);
     let kinds: Vec<&str> = lines.iter().map(|line| line.split_once(' ').map_or(&**line, |(kind, _)| kind)).collect();
     assert_eq!(kinds, ["initialize", "items", "show_error", "prepare", "synchronize", "item"]);
-    assert!(lines[0].contains("MAY_BOTHER_USER"), "somebody opened it: {}", lines[0]);
+    assert!(lines[0].contains("MAY_BOTHER_USER"), "the user opened it: {}", lines[0]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_entry_is_opened_in_another_manager_over_the_same_store() {
+async fn an_entry_can_be_opened_in_another_manager_over_the_same_store() {
     let (store, handler) = (MemoryStore::new(), repairable());
     within(begin(&over(&store, &handler)).finish()).await;
     let report = within(over(&store, &handler).show_error(HANDLER, LINK)).await.unwrap();
@@ -70,7 +70,7 @@ async fn r147_an_entry_that_is_only_explained_prepares_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn entries_of_the_wrong_kind_are_typed_errors_and_nothing_happens() {
+async fn opening_or_answering_the_wrong_entry_is_a_typed_error() {
     let manager = over(&MemoryStore::new(), &repairable());
     within(begin(&manager).finish()).await;
     let unknown = ErrorId::from_key("unknown");
@@ -88,7 +88,7 @@ async fn entries_of_the_wrong_kind_are_typed_errors_and_nothing_happens() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_question_is_answered_after_its_session_was_closed_and_only_its_item_runs_again() {
+async fn answering_a_question_of_a_closed_session_runs_only_its_item() {
     let handler = asking();
     let manager = over(&MemoryStore::new(), &handler);
     within(begin(&manager).finish()).await;
@@ -106,12 +106,12 @@ async fn a_question_is_answered_after_its_session_was_closed_and_only_its_item_r
         manager.answer(HANDLER, error, 1).map(drop),
         Err(LogError::Session(SessionError::UnknownError { error }))
     );
-    // The answer is used up.
+    // The answer is consumed.
     assert!(!within(begin(&manager).finish()).await.is_success());
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_question_is_answered_in_another_manager_over_the_same_store() {
+async fn a_question_can_be_answered_in_another_manager_over_the_same_store() {
     let (store, handler) = (MemoryStore::new(), asking());
     within(begin(&over(&store, &handler)).finish()).await;
     let second = over(&store, &handler);
@@ -119,7 +119,7 @@ async fn a_question_is_answered_in_another_manager_over_the_same_store() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_answer_used_up_in_one_manager_is_used_up_for_another_over_the_same_store() {
+async fn an_answer_is_consumed_for_every_manager_over_the_same_store() {
     let (store, handler) = (MemoryStore::new(), asking());
     let first = over(&store, &handler);
     within(begin(&first).finish()).await;
@@ -129,7 +129,7 @@ async fn an_answer_used_up_in_one_manager_is_used_up_for_another_over_the_same_s
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_answer_is_kept_although_the_manager_cannot_start_a_session() {
+async fn an_answer_is_stored_even_if_no_session_can_start() {
     let manager = over(&MemoryStore::new(), &asking());
     within(begin(&manager).finish()).await;
     let error = question(&manager);
@@ -158,7 +158,7 @@ async fn opening_an_entry_of_a_handler_that_declines_is_a_typed_error() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn r142_an_entry_its_handler_deletes_is_gone_from_the_stored_log_too() {
+async fn r142_a_deleted_entry_is_removed_from_the_stored_log() {
     let handler = repairable().on_show_error(|run, error| {
         run.delete_log(ErrorScope::One(error));
         async { Ok(Resolution::Done) }.boxed()

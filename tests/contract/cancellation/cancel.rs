@@ -1,4 +1,4 @@
-//! Cancellation that is pushed: `SetItemStatus`. R121 to R129.
+//! Cancels pushed with `SetItemStatus`: R121 to R124. R125 to R129 are in `push`.
 
 use std::sync::{Arc, OnceLock};
 
@@ -16,7 +16,7 @@ use crate::support::{HANDLER, Scripted, id};
 
 const OK: HResult = HResult::S_OK;
 
-/// A session that the handler's own methods can reach.
+/// A session that the methods of its handler can reach.
 #[derive(Clone, Default)]
 struct Within(Arc<OnceLock<Session>>);
 
@@ -27,7 +27,7 @@ impl Within {
     }
 
     fn session(&self) -> &Session {
-        self.0.get().expect("the session was started before it runs")
+        self.0.get().expect("the session has started")
     }
 }
 
@@ -36,7 +36,7 @@ fn pushed(name: &str) -> String {
 }
 
 #[tokio::test(start_paused = true)]
-async fn r121_a_skip_wanted_inside_a_method_is_pushed_after_it_has_returned() {
+async fn r121_a_skip_during_a_method_is_pushed_after_the_method_returns() {
     let (transcript, within_session) = (Transcript::new(), Within::default());
     let skipping = |name: &'static str, method: &'static str| {
         let (transcript, within_session) = (transcript.clone(), within_session.clone());
@@ -64,7 +64,7 @@ async fn r121_a_skip_wanted_inside_a_method_is_pushed_after_it_has_returned() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn r121_an_async_handler_is_told_between_two_polls_of_a_pending_call() {
+async fn r121_an_async_handler_is_notified_between_two_polls() {
     let within_session = Within::default();
     let (reach, transcript) = (within_session.clone(), Transcript::new());
     let notes = transcript.clone();
@@ -82,8 +82,8 @@ async fn r121_an_async_handler_is_told_between_two_polls_of_a_pending_call() {
     let manager = SyncManager::new();
     manager.register(handler).unwrap();
     within(within_session.start(&manager).finish()).await;
-    let told = format!("set_item_status {:?} Skipped", Subject::Item(id("b")));
-    in_order(&transcript, &["still in the first poll", &told, "in the second poll"]);
+    let pushed = format!("set_item_status {:?} Skipped", Subject::Item(id("b")));
+    in_order(&transcript, &["still in the first poll", &pushed, "in the second poll"]);
     assert_eq!(transcript.count("set_item_status"), 1);
 }
 
@@ -96,13 +96,13 @@ async fn r121_a_host_that_pushes_at_the_wrong_time_is_refused() {
     on.driven.prepare_for_sync(&[id("a")]);
     on.driven.synchronize();
     on.host.saw("SynchronizeCompleted S_OK").await;
-    assert_eq!(skip(), HResult::E_UNEXPECTED, "it is over");
+    assert_eq!(skip(), HResult::E_UNEXPECTED, "the run has ended");
     assert_eq!(on.host.script.state(id("a")).status, Some(Status::Succeeded));
     assert_eq!(transcript.count("set_item_status"), 0);
 }
 
 #[tokio::test(start_paused = true)]
-async fn r122_nothing_is_pushed_when_the_completion_came_before_the_return() {
+async fn r122_a_completion_before_the_return_pushes_nothing() {
     let within_session = Within::default();
     let completing = |name: &'static str, complete: fn(&Side) -> HResult| {
         let reach = within_session.clone();
@@ -145,7 +145,7 @@ async fn r122_nothing_is_pushed_to_a_future_that_is_ready_at_its_first_poll() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn r123_r124_a_skip_pushed_while_preparing_leaves_the_item_out_of_synchronize() {
+async fn r123_r124_an_item_skipped_while_preparing_is_not_synchronized() {
     let (ready, wait) = oneshot::channel::<()>();
     let wait = Arc::new(tokio::sync::Mutex::new(Some(wait)));
     let transcript = Transcript::new();
@@ -173,7 +173,7 @@ async fn r123_r124_a_skip_pushed_while_preparing_leaves_the_item_out_of_synchron
 }
 
 #[tokio::test(start_paused = true)]
-async fn r124_with_every_item_skipped_while_preparing_nothing_is_synchronized() {
+async fn r124_synchronize_is_not_called_if_every_item_was_skipped() {
     let (manager, handler) = hosting(ScriptedHandler::new(listed(&["a", "b"])));
     let session = manager.session(Trigger::Manual).start().unwrap();
     until_run(&session, RunChange::Preparing).await;
@@ -187,7 +187,7 @@ async fn r124_with_every_item_skipped_while_preparing_nothing_is_synchronized() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn r124_a_host_is_told_the_end_of_items_that_were_all_skipped_while_preparing() {
+async fn r124_a_host_receives_the_end_of_items_skipped_while_preparing() {
     let transcript = Transcript::new();
     let handler = Scripted::new(&["a"]).on_prepare(|_| tokio::task::yield_now().map(Ok).boxed());
     let on = OnHost::ready(handler.with_transcript(&transcript), &transcript).await;

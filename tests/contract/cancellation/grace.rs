@@ -1,4 +1,4 @@
-//! What is promised about cancellation: how soon a future is dropped.
+//! The time until the future of a cancelled item is dropped.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,14 +12,14 @@ use tokio::time::Instant;
 use crate::support::watched::{begin, within};
 use crate::support::{HANDLER, Scripted, id, start};
 
-/// A session over one item, `a`, which has begun.
+/// A session whose only item, `a`, has begun.
 pub(crate) struct Begun {
     pub(crate) manager: SyncManager,
     pub(crate) session: Session,
 }
 
 impl Begun {
-    /// The item does this; it has begun once it says so.
+    /// Starts a session whose item runs `item`, and waits until it begins.
     pub(crate) async fn with(
         item: impl for<'a> Fn(&'a ItemContext) -> futures::future::BoxFuture<'a, syncmgr::SyncResult>
         + Send
@@ -48,7 +48,7 @@ pub(crate) fn only(report: &Report) -> Outcome {
     report.items().next().expect("there is one item").outcome
 }
 
-/// Notes how long after its making it was dropped, in milliseconds.
+/// Notes its lifetime in milliseconds on drop.
 struct Alive(Instant, Transcript);
 
 impl Alive {
@@ -63,7 +63,7 @@ impl Drop for Alive {
     }
 }
 
-/// The millisecond at which the one thing that was alive was dropped. The timer may be a millisecond late.
+/// Asserts that one [`Alive`] was dropped after `wanted` milliseconds. The timer may be a millisecond late.
 fn dropped_at(transcript: &Transcript, wanted: u64) {
     let lines = transcript.lines();
     let [line] = lines.as_slice() else { panic!("{lines:?}") };
@@ -72,7 +72,7 @@ fn dropped_at(transcript: &Transcript, wanted: u64) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_author_who_never_thinks_of_cancellation_is_cut_after_the_soft_grace() {
+async fn an_item_without_cancellation_checks_is_cut_after_the_soft_grace() {
     let dropped = Transcript::new();
     let notes = dropped.clone();
     let begun = Begun::with(move |_| {
@@ -90,7 +90,7 @@ async fn an_author_who_never_thinks_of_cancellation_is_cut_after_the_soft_grace(
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_item_that_looks_leaves_at_once() {
+async fn an_item_that_checks_for_cancellation_ends_immediately() {
     let dropped = Transcript::new();
     let notes = dropped.clone();
     let begun = Begun::with(move |item| {
@@ -115,7 +115,7 @@ async fn uninterrupted_work_is_cut_only_after_the_hard_grace() {
     let begun = Begun::with(move |item| {
         let alive = Alive::of(&notes);
         async move {
-            let (_alive, _whole) = (alive, item.uninterrupted());
+            let (_alive, _uninterrupted) = (alive, item.uninterrupted());
             std::future::pending().await
         }
         .boxed()
@@ -127,16 +127,16 @@ async fn uninterrupted_work_is_cut_only_after_the_hard_grace() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn once_it_is_no_longer_uninterrupted_an_item_past_its_soft_grace_is_cut_at_once() {
+async fn an_item_past_its_soft_grace_is_cut_when_its_uninterrupted_work_ends() {
     let dropped = Transcript::new();
     let notes = dropped.clone();
     let begun = Begun::with(move |item| {
         let alive = Alive::of(&notes);
         async move {
             let _alive = alive;
-            let whole = item.uninterrupted();
+            let uninterrupted = item.uninterrupted();
             tokio::time::sleep(Duration::from_secs(1)).await;
-            drop(whole);
+            drop(uninterrupted);
             std::future::pending().await
         }
         .boxed()
@@ -148,7 +148,7 @@ async fn once_it_is_no_longer_uninterrupted_an_item_past_its_soft_grace_is_cut_a
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_pending_prepare_or_initialize_is_cut_after_the_soft_grace_of_a_stop() {
+async fn a_stop_cuts_pending_methods_after_the_soft_grace() {
     let dropped = Transcript::new();
     let begun = Arc::new(Notify::new());
     let hang = |notes: Transcript, begun: Arc<Notify>| async move {

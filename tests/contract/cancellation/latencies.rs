@@ -1,4 +1,4 @@
-//! How long running items take to end once somebody has asked for it.
+//! Stop latencies: the time from the cancel of a running item to its end.
 
 use std::time::Duration;
 
@@ -7,17 +7,17 @@ use syncmgr::{ItemContext, Limits, Outcome, Progress, SessionEvent, SyncManager}
 use tokio::time::{advance, sleep};
 
 use crate::cancellation::stopped::Job;
-use crate::support::blocked::{Bench, Block, blocking};
+use crate::support::blocked::{Bench, Blocker, blocking};
 use crate::support::watched::{begin, until, until_began, within};
 use crate::support::{HANDLER, Scripted, id};
 
 const SOFT: Duration = Duration::from_millis(100);
 const HARD: Duration = Duration::from_secs(5);
 
-/// A manager whose items do this, and a session in which all of them have begun.
+/// Starts a session, and waits until `items` items have begun.
 async fn running(handler: Scripted, items: usize) -> (SyncManager, syncmgr::Session) {
     let manager = SyncManager::new();
-    manager.register(handler).expect("nothing is wrong with it");
+    manager.register(handler).expect("the handler can be registered");
     let session = begin(&manager);
     let mut events = session.events();
     for _ in 0..items {
@@ -26,45 +26,46 @@ async fn running(handler: Scripted, items: usize) -> (SyncManager, syncmgr::Sess
     (manager, session)
 }
 
-/// Waits for the cancel and leaves.
-async fn leaves(item: &ItemContext) -> syncmgr::SyncResult {
+/// Waits for the cancel and returns it.
+async fn returns_cancel(item: &ItemContext) -> syncmgr::SyncResult {
     item.cancelled().await;
     Ok(item.check()?)
 }
 
-/// Lets every task do what it has to do now.
-async fn settled() {
+/// Lets every task run until it waits.
+async fn yield_to_all() {
     for _ in 0..20 {
         tokio::task::yield_now().await;
     }
 }
 
-/// What was counted: how often, and the longest.
+/// Returns the number of latencies and the longest one.
 fn counted(manager: &SyncManager) -> (u64, Option<Duration>) {
     let latencies = manager.stop_latencies();
     (latencies.count(), latencies.max())
 }
 
 #[tokio::test(start_paused = true)]
-async fn nothing_is_counted_while_nobody_asks() {
+async fn nothing_is_counted_without_a_cancel() {
     let (manager, session) = running(Scripted::new(&["a", "b"]), 2).await;
     within(session.finish()).await;
     assert_eq!(counted(&manager), (0, None));
 }
 
 #[tokio::test(start_paused = true)]
-async fn each_running_item_of_a_stopped_session_counts_and_one_that_leaves_takes_no_time() {
-    let (manager, session) = running(Scripted::new(&["a", "b", "c"]).on_item(|item| leaves(item).boxed()), 3).await;
+async fn every_running_item_of_a_stopped_session_is_counted() {
+    let (manager, session) =
+        running(Scripted::new(&["a", "b", "c"]).on_item(|item| returns_cancel(item).boxed()), 3).await;
     session.stop();
     within(session.finish()).await;
     assert_eq!(counted(&manager), (3, Some(Duration::ZERO)));
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_item_that_is_skipped_twice_and_then_stopped_counts_once_from_the_first_skip() {
+async fn an_item_cancelled_repeatedly_counts_once_from_the_first_cancel() {
     let handler = Scripted::new(&["a"]).on_item(|item| {
         async move {
-            let _whole = item.uninterrupted();
+            let _uninterrupted = item.uninterrupted();
             std::future::pending().await
         }
         .boxed()
@@ -87,13 +88,13 @@ async fn an_item_that_ignores_the_cancel_takes_the_soft_grace() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_item_takes_as_long_as_it_may_not_be_interrupted() {
-    let whole = Duration::from_secs(2);
+async fn uninterrupted_work_is_counted_until_it_ends() {
+    let work = Duration::from_secs(2);
     let handler = Scripted::new(&["a"]).on_item(move |item| {
         async move {
-            let _whole = item.uninterrupted();
+            let _uninterrupted = item.uninterrupted();
             item.cancelled().await;
-            sleep(whole).map(Ok).await
+            sleep(work).map(Ok).await
         }
         .boxed()
     });
@@ -101,11 +102,11 @@ async fn an_item_takes_as_long_as_it_may_not_be_interrupted() {
     session.stop();
     let report = within(session.finish()).await;
     assert_eq!(report.items().next().unwrap().outcome, Outcome::Succeeded);
-    assert_eq!(counted(&manager), (1, Some(whole)));
+    assert_eq!(counted(&manager), (1, Some(work)));
 }
 
 #[tokio::test(start_paused = true)]
-async fn blocking_work_that_is_abandoned_takes_the_hard_grace() {
+async fn abandoned_blocking_work_takes_the_hard_grace() {
     let (notes, job) = (syncmgr_test::Transcript::new(), Job::new());
     let work = job.work(&notes);
     let manager = SyncManager::new();
@@ -113,21 +114,21 @@ async fn blocking_work_that_is_abandoned_takes_the_hard_grace() {
     let session = begin(&manager);
     job.begun.notified().await;
     session.stop();
-    // The worker is told before time passes.
-    settled().await;
+    // The worker receives the cancel before time passes.
+    yield_to_all().await;
     crate::cancellation::stopped::pass(HARD + SOFT).await;
     session.report().await;
     let (count, max) = counted(&manager);
-    // Time passes in steps here.
+    // `pass` advances time in steps.
     assert_eq!(count, 1);
     assert!((HARD..=HARD + SOFT).contains(&max.unwrap()), "{max:?}");
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_item_whose_worker_looks_late_is_given_its_whole_grace() {
+async fn an_item_whose_worker_is_polled_late_gets_its_full_grace() {
     let handler = Scripted::new(&["a"]).on_item(|item| {
         async move {
-            let _whole = item.uninterrupted();
+            let _uninterrupted = item.uninterrupted();
             item.cancelled().await;
             sleep(HARD - SOFT).map(Ok).await
         }
@@ -135,7 +136,7 @@ async fn an_item_whose_worker_looks_late_is_given_its_whole_grace() {
     });
     let (manager, session) = running(handler, 1).await;
     session.skip(HANDLER, id("a")).unwrap();
-    // As on a runtime that is busy for a moment.
+    // Simulates a runtime that is busy for a moment.
     advance(3 * SOFT).await;
     let report = within(session.finish()).await;
     assert_eq!(report.items().next().unwrap().outcome, Outcome::Succeeded, "{report}");
@@ -146,7 +147,7 @@ async fn an_item_whose_worker_looks_late_is_given_its_whole_grace() {
 async fn items_that_had_not_begun_are_not_counted() {
     let limits = Limits::DEFAULT.with_items(1);
     let handler = Scripted::new(&["a", "b", "c"]).info(|info| info.with_limits(limits));
-    let (manager, session) = running(handler.on_item(|item| leaves(item).boxed()), 1).await;
+    let (manager, session) = running(handler.on_item(|item| returns_cancel(item).boxed()), 1).await;
     session.skip(HANDLER, id("b")).unwrap();
     session.stop();
     let report = within(session.finish()).await;
@@ -155,8 +156,8 @@ async fn items_that_had_not_begun_are_not_counted() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn latencies_are_those_of_all_sessions_of_one_manager() {
-    let (manager, first) = running(Scripted::new(&["a"]).on_item(|item| leaves(item).boxed()), 1).await;
+async fn latencies_cover_all_sessions_of_one_manager() {
+    let (manager, first) = running(Scripted::new(&["a"]).on_item(|item| returns_cancel(item).boxed()), 1).await;
     let (other, _) = running(Scripted::new(&["a"]), 1).await;
     first.stop();
     within(first.finish()).await;
@@ -167,7 +168,7 @@ async fn latencies_are_those_of_all_sessions_of_one_manager() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_item_its_handler_reports_on_by_hand_counts_too() {
+async fn an_item_reported_manually_is_counted() {
     let handler = Scripted::new(&["a"]).on_synchronize(|run| {
         async move {
             run.report(id("a"), Progress::new().with_value(1))?;
@@ -183,7 +184,7 @@ async fn an_item_its_handler_reports_on_by_hand_counts_too() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_item_that_stalled_is_not_counted_since_nobody_asked() {
+async fn a_stalled_item_is_not_counted() {
     let by_hand = Scripted::new(&["a"]).on_synchronize(|run| {
         async move {
             run.report(id("a"), Progress::new().with_value(1))?;
@@ -200,13 +201,13 @@ async fn an_item_that_stalled_is_not_counted_since_nobody_asked() {
 }
 
 #[test]
-fn an_item_that_blocks_its_thread_counts_when_it_is_abandoned() {
-    let block = Block::new();
+fn an_item_that_blocks_its_thread_is_counted_when_abandoned() {
+    let block = Blocker::new();
     let bench = Bench::with(2, [blocking(&["blocks"], block.here(), |_| {})]);
     let session = bench.start();
     block.begun();
-    bench.overdue(|| session.stop());
+    bench.expire_graces(|| session.stop());
     bench.wait(session.report());
-    block.let_go();
+    block.release();
     assert_eq!(counted(&bench.manager).0, 1);
 }

@@ -1,4 +1,4 @@
-//! Cancellation that is pulled: what `Progress` answers. R109 to R116.
+//! Cancels pulled as the answers of `Progress`: R109 to R116.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ const OK: HResult = HResult::S_OK;
 const ITEM: HResult = HResult::S_SYNCMGR_CANCELITEM;
 const ALL: HResult = HResult::S_SYNCMGR_CANCELALL;
 
-/// Work of a second that reports as it goes.
+/// Works for a second and reports progress.
 async fn work(item: &ItemContext) -> SyncResult {
     for done in 0..100 {
         item.progress(done, 100)?;
@@ -29,8 +29,8 @@ async fn work(item: &ItemContext) -> SyncResult {
     Ok(())
 }
 
-/// Work that never reports, never looks and never ends.
-async fn dream() -> SyncResult {
+/// Never reports, checks or ends.
+async fn hang() -> SyncResult {
     std::future::pending().await
 }
 
@@ -41,8 +41,9 @@ fn outcomes(report: &Report) -> Vec<(&str, Outcome)> {
 #[tokio::test(start_paused = true)]
 async fn r109_progress_answers_ok_while_nothing_is_cancelled() {
     let window = Window::of(waiting(&["a", "b"])).await;
-    let going = [Status::Pending, Status::Updating, Status::Paused, Status::Resuming, Status::UpdatingIndeterminate];
-    for status in going {
+    let unfinished =
+        [Status::Pending, Status::Updating, Status::Paused, Status::Resuming, Status::UpdatingIndeterminate];
+    for status in unfinished {
         assert_eq!((window.status("a", status), window.ask("b")), (OK, OK));
     }
     assert_eq!((window.status("a", Status::Succeeded), window.status("b", Status::Failed)), (OK, OK));
@@ -51,7 +52,7 @@ async fn r109_progress_answers_ok_while_nothing_is_cancelled() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn r110_a_cancelled_item_is_answered_so_and_its_siblings_are_not() {
+async fn r110_a_cancelled_item_is_answered_cancel_and_its_siblings_ok() {
     let window = Window::of(waiting(&["a", "b", "c"])).await;
     assert_eq!(
         (window.tell("a", Progress::new().with_value(1)), window.tell("b", Progress::new().with_value(1))),
@@ -67,7 +68,7 @@ async fn r110_a_cancelled_item_is_answered_so_and_its_siblings_are_not() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn r110_r114_a_skipped_item_leaves_and_the_others_go_on() {
+async fn r110_r114_a_skipped_item_ends_and_the_others_continue() {
     let session = start(Scripted::new(&["a", "b"]).on_item(|item| work(item).boxed()));
     let begun = |event: &SessionEvent| matches!(event, SessionEvent::Began { item, .. } if *item == id("b"));
     until(&mut session.events(), begun).await;
@@ -78,7 +79,7 @@ async fn r110_r114_a_skipped_item_leaves_and_the_others_go_on() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn r111_after_a_stop_every_item_of_the_handler_is_answered_so() {
+async fn r111_every_item_of_a_stopped_handler_is_answered_cancel_all() {
     let window = Window::of(waiting(&["running", "waiting"])).await;
     window.tell("running", Progress::new().with_value(1));
     window.session.stop_handler(CLASSIC).unwrap();
@@ -86,7 +87,7 @@ async fn r111_after_a_stop_every_item_of_the_handler_is_answered_so() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn r111_a_stop_is_also_the_answer_for_items_that_were_skipped_before() {
+async fn r111_items_skipped_before_a_stop_are_answered_cancel_all() {
     let window = Window::of(waiting(&["skipped", "skipped early"])).await;
     window.tell("skipped", Progress::new().with_value(1));
     window.skip("skipped");
@@ -96,7 +97,7 @@ async fn r111_a_stop_is_also_the_answer_for_items_that_were_skipped_before() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn r111_a_stop_is_also_the_answer_for_items_that_have_ended() {
+async fn r111_ended_items_of_a_stopped_session_are_answered_cancel_all() {
     let window = Window::of(waiting(&["ended"])).await;
     window.status("ended", Status::Succeeded);
     window.session.stop();
@@ -104,13 +105,13 @@ async fn r111_a_stop_is_also_the_answer_for_items_that_have_ended() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn r112_stopping_one_handler_does_not_show_in_another() {
+async fn r112_stopping_one_handler_does_not_affect_another() {
     let manager = SyncManager::new();
     let other = HandlerInfo::new(HANDLER, "Other");
     let stopped = std::sync::Arc::new(waiting(&["a"]));
-    let going = std::sync::Arc::new(waiting(&["a"]).with_info(other));
+    let continuing = std::sync::Arc::new(waiting(&["a"]).with_info(other));
     host_in(&manager, &stopped);
-    host_in(&manager, &going);
+    host_in(&manager, &continuing);
     let session = manager.session(Trigger::Manual).start().unwrap();
     for wanted in [CLASSIC, HANDLER] {
         let begun = |event: &SessionEvent| matches!(event, SessionEvent::Run { handler, change: RunChange::Synchronizing } if *handler == wanted);
@@ -118,19 +119,19 @@ async fn r112_stopping_one_handler_does_not_show_in_another() {
     }
     session.stop_handler(CLASSIC).unwrap();
     let ask = |handler: &ScriptedHandler| handler.side().callback().progress(id("a"), None);
-    assert_eq!((ask(&stopped), ask(&going)), (ALL, OK));
-    assert_eq!(going.transcript().count("SetItemStatus"), 0);
+    assert_eq!((ask(&stopped), ask(&continuing)), (ALL, OK));
+    assert_eq!(continuing.transcript().count("SetItemStatus"), 0);
     stopped.side().callback().synchronize_completed(OK);
     let done = Progress::new().with_status(Status::Succeeded);
-    assert_eq!(going.side().callback().progress(id("a"), Some(&done)), OK);
-    going.side().callback().synchronize_completed(OK);
+    assert_eq!(continuing.side().callback().progress(id("a"), Some(&done)), OK);
+    continuing.side().callback().synchronize_completed(OK);
     let report = within(session.finish()).await;
     let outcome = |handler| report.run(handler).unwrap().items().next().unwrap().outcome;
     assert_eq!((outcome(CLASSIC), outcome(HANDLER)), (Outcome::Stopped, Outcome::Succeeded));
 }
 
 #[tokio::test(start_paused = true)]
-async fn r113_a_cancel_stays_for_the_run_and_a_retry_starts_clean() {
+async fn r113_a_cancel_lasts_for_the_run_and_a_retry_starts_uncancelled() {
     let retry = |side: &syncmgr_test::Side| {
         side.callback().show_error_completed(HResult::S_SYNCMGR_RETRYSYNC, &[id("a"), id("b")])
     };
@@ -159,12 +160,12 @@ async fn r113_a_cancel_stays_for_the_run_and_a_retry_starts_clean() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn r113_a_retry_of_a_skipped_item_runs_on_a_foreign_host_too() {
+async fn r113_a_skipped_item_can_be_retried_on_a_foreign_host() {
     let transcript = Transcript::new();
     let prepared = transcript.clone();
     let first = move || prepared.count("PrepareForSyncCompleted") == 1;
     let handler = Scripted::new(&["a"])
-        .on_item(move |item| if first() { dream().boxed() } else { work(item).boxed() })
+        .on_item(move |item| if first() { hang().boxed() } else { work(item).boxed() })
         .on_show_error(|_, _| async { Ok(syncmgr::handler::Resolution::Retry(vec![id("a")])) }.boxed());
     let on = OnHost::prepared(handler, &transcript, &[id("a")]).await;
     on.driven.synchronize();
@@ -178,36 +179,36 @@ async fn r113_a_retry_of_a_skipped_item_runs_on_a_foreign_host_too() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn r114_r116_an_item_a_host_cancels_is_stopped_soon_and_ends_skipped() {
+async fn r114_r116_an_item_cancelled_by_a_host_soon_ends_skipped() {
     let transcript = Transcript::new();
-    let dreaming = |item: &ItemContext| item.name() == "dreaming";
-    let handler = Scripted::new(&["working", "dreaming", "b"])
-        .on_item(move |item| if dreaming(item) { dream().boxed() } else { work(item).boxed() });
-    let on = OnHost::prepared(handler, &transcript, &[id("working"), id("dreaming"), id("b")]).await;
+    let hanging = |item: &ItemContext| item.name() == "hanging";
+    let handler = Scripted::new(&["working", "hanging", "b"])
+        .on_item(move |item| if hanging(item) { hang().boxed() } else { work(item).boxed() });
+    let on = OnHost::prepared(handler, &transcript, &[id("working"), id("hanging"), id("b")]).await;
     on.driven.synchronize();
     on.host.saw(&format!("Progress {} Updating", id("b"))).await;
-    let asked = tokio::time::Instant::now();
+    let cancelled = tokio::time::Instant::now();
     on.host.script.cancel_item(id("working"));
-    on.host.script.cancel_item(id("dreaming"));
-    for name in ["working", "dreaming"] {
+    on.host.script.cancel_item(id("hanging"));
+    for name in ["working", "hanging"] {
         on.host.saw(&format!("Progress {} Skipped", id(name))).await;
     }
-    // A frame of the feed until it is asked, the soft grace, a frame until it is told.
-    assert!(asked.elapsed() <= Duration::from_millis(310), "{:?}", asked.elapsed());
+    // One frame of the feed until the host is asked, the soft grace, and one frame until the host is notified.
+    assert!(cancelled.elapsed() <= Duration::from_millis(310), "{:?}", cancelled.elapsed());
     on.host.saw("SynchronizeCompleted S_OK").await;
     let last = |name| on.host.script.state(id(name)).status;
     assert_eq!(
-        [last("working"), last("dreaming"), last("b")],
+        [last("working"), last("hanging"), last("b")],
         [Some(Status::Skipped), Some(Status::Skipped), Some(Status::Succeeded)]
     );
 }
 
 #[tokio::test(start_paused = true)]
-async fn r115_r116_a_handler_a_host_stops_still_completes_and_its_items_end_stopped() {
+async fn r115_r116_a_handler_stopped_by_a_host_completes_with_stopped_items() {
     let transcript = Transcript::new();
     let handler = Scripted::new(&["a", "b", "c"])
         .info(|info| info.with_limits(syncmgr::Limits::DEFAULT.with_items(2)))
-        .on_item(|item| if item.name() == "a" { dream().boxed() } else { work(item).boxed() });
+        .on_item(|item| if item.name() == "a" { hang().boxed() } else { work(item).boxed() });
     let on = OnHost::prepared(handler.clone(), &transcript, &[id("a"), id("b"), id("c")]).await;
     on.driven.synchronize();
     on.host.saw(&format!("Progress {} Updating", id("b"))).await;
@@ -220,13 +221,9 @@ async fn r115_r116_a_handler_a_host_stops_still_completes_and_its_items_end_stop
 }
 
 #[tokio::test(start_paused = true)]
-async fn r115_a_handler_the_manager_stops_still_completes() {
+async fn r115_a_handler_stopped_by_the_manager_still_completes() {
     let session = start(
-        Scripted::new(&["a", "b"]).on_item(
-            |item| {
-                if item.name() == "a" { dream().boxed() } else { work(item).boxed() }
-            },
-        ),
+        Scripted::new(&["a", "b"]).on_item(|item| if item.name() == "a" { hang().boxed() } else { work(item).boxed() }),
     );
     until_run(&session, RunChange::Synchronizing).await;
     session.stop_handler(HANDLER).unwrap();
@@ -236,7 +233,7 @@ async fn r115_a_handler_the_manager_stops_still_completes() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn r116_what_a_handler_reports_last_of_a_cancelled_item_is_its_outcome() {
+async fn r116_the_last_report_of_a_cancelled_item_is_its_outcome() {
     let window = Window::of(waiting(&["skipped", "finished", "stopped"])).await;
     for name in ["skipped", "finished", "stopped"] {
         window.tell(name, Progress::new().with_value(1));
@@ -244,7 +241,7 @@ async fn r116_what_a_handler_reports_last_of_a_cancelled_item_is_its_outcome() {
     window.skip("skipped");
     window.skip("finished");
     window.status("skipped", Status::Skipped);
-    // It was done before the skip reached it.
+    // The item was done before the skip reached it.
     window.status("finished", Status::Succeeded);
     window.session.stop_handler(CLASSIC).unwrap();
     window.status("stopped", Status::Stopped);

@@ -1,4 +1,4 @@
-//! What is pushed, and that it agrees with what is pulled. R125 to R129.
+//! Cancels pushed with `SetItemStatus`, and their agreement with pulled ones: R125 to R129.
 
 use std::sync::Arc;
 
@@ -32,14 +32,14 @@ const EVERY_STATUS: [Status; 10] = [
     Status::Deleted,
 ];
 
-fn dreaming(names: &[&str], transcript: &Transcript) -> Scripted {
+fn hanging(names: &[&str], transcript: &Transcript) -> Scripted {
     Scripted::new(names).on_item(|_| std::future::pending().boxed()).with_transcript(transcript)
 }
 
 #[tokio::test(start_paused = true)]
-async fn r125_stopped_for_no_item_asks_the_handler_to_stop_everything() {
+async fn r125_stopped_without_an_item_stops_the_whole_handler() {
     let transcript = Transcript::new();
-    let on = OnHost::prepared(dreaming(&["a", "b"], &transcript), &transcript, &[id("a"), id("b")]).await;
+    let on = OnHost::prepared(hanging(&["a", "b"], &transcript), &transcript, &[id("a"), id("b")]).await;
     on.driven.synchronize();
     on.host.saw(&format!("Progress {} Updating", id("b"))).await;
     assert_eq!(on.driven.set_item_status(Subject::Handler, Status::Stopped), OK);
@@ -62,7 +62,7 @@ async fn r125_stopped_while_preparing_ends_the_preparation_soon() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn r125_a_manager_that_has_pushed_stopped_synchronizes_nothing_whatever_the_handler_answers_then() {
+async fn r125_nothing_is_synchronized_after_stopped_was_pushed() {
     for (completion, ending) in
         [(HResult::S_OK, RunEnding::Stopped), (HResult::E_FAIL, RunEnding::NotPrepared(RunFault::Failed))]
     {
@@ -81,7 +81,7 @@ async fn r125_a_manager_that_has_pushed_stopped_synchronizes_nothing_whatever_th
 }
 
 #[tokio::test(start_paused = true)]
-async fn r126_a_manager_pushes_nothing_but_skipped_for_items_and_stopped_for_all() {
+async fn r126_a_manager_pushes_only_skipped_for_items_and_stopped_for_handlers() {
     let window = Window::of(waiting(&["a", "b", "c"])).await;
     window.tell("a", Progress::new().with_value(1));
     window.status("c", Status::Succeeded);
@@ -98,9 +98,9 @@ async fn r126_a_manager_pushes_nothing_but_skipped_for_items_and_stopped_for_all
 }
 
 #[tokio::test(start_paused = true)]
-async fn r126_a_host_that_pushes_anything_else_is_refused() {
+async fn r126_a_host_that_pushes_another_status_is_refused() {
     let transcript = Transcript::new();
-    let on = OnHost::prepared(dreaming(&["a"], &transcript), &transcript, &[id("a")]).await;
+    let on = OnHost::prepared(hanging(&["a"], &transcript), &transcript, &[id("a")]).await;
     on.driven.synchronize();
     for status in EVERY_STATUS {
         let pushed = |subject| on.driven.set_item_status(subject, status);
@@ -130,14 +130,14 @@ async fn r127_a_status_is_compared_by_equality() {
             Status::Stopped => Outcome::Stopped,
             Status::Skipped => Outcome::Skipped,
             Status::Failed => Outcome::Failed,
-            // An item that goes on when its handler completes has seen work (R105).
+            // An item that still runs when its handler completes has seen work (R105).
             _ => Outcome::Succeeded,
         };
         assert_eq!(outcome, wanted, "{status:?}");
     }
 }
 
-/// Chooses everything once it may.
+/// A chooser that chooses everything once it is notified.
 struct Slow(Arc<Notify>);
 
 #[async_trait]
@@ -150,7 +150,7 @@ impl Chooser for Slow {
 }
 
 #[tokio::test(start_paused = true)]
-async fn r128_an_item_skipped_before_there_is_anything_to_push_is_left_out() {
+async fn r128_an_item_skipped_before_prepare_is_left_out() {
     let choose = Arc::new(Notify::new());
     let handler = Scripted::new(&["a", "b"]);
     let manager = SyncManager::builder().chooser(Slow(choose.clone())).build();
@@ -166,7 +166,7 @@ async fn r128_an_item_skipped_before_there_is_anything_to_push_is_left_out() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn r128_a_skip_held_over_from_one_window_is_pushed_in_the_next_and_pulled_meanwhile() {
+async fn r128_a_deferred_skip_is_pulled_now_and_pushed_in_the_next_call() {
     let (answers, transcript) = (Transcript::new(), Transcript::new());
     let session = Arc::new(std::sync::OnceLock::<syncmgr::Session>::new());
     let (reach, notes) = (session.clone(), answers.clone());
@@ -185,7 +185,7 @@ async fn r128_a_skip_held_over_from_one_window_is_pushed_in_the_next_and_pulled_
 }
 
 #[tokio::test(start_paused = true)]
-async fn r129_what_is_pushed_is_also_pulled_and_what_is_pulled_is_also_pushed() {
+async fn r129_push_and_pull_report_the_same_cancels() {
     let window = Window::of(waiting(&["a", "b", "c"])).await;
     window.tell("a", Progress::new().with_value(1));
     window.skip("a");
@@ -200,14 +200,14 @@ async fn r129_what_is_pushed_is_also_pulled_and_what_is_pulled_is_also_pushed() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn r129_a_push_from_a_host_cancels_the_item_whose_answers_say_go_on() {
+async fn r129_a_push_from_a_host_cancels_an_item_that_is_answered_ok() {
     let transcript = Transcript::new();
     let notes = transcript.clone();
     let handler = Scripted::new(&["a"]).with_transcript(&transcript).on_item(move |item| {
         let notes = notes.clone();
         async move {
             item.cancelled().await;
-            let cancelled = item.progress(1, None).expect_err("pulled too");
+            let cancelled = item.progress(1, None).expect_err("the cancel is pulled too");
             notes.note(cancelled.to_string());
             Err(cancelled.into())
         }

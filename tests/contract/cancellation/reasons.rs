@@ -1,4 +1,4 @@
-//! What is promised about cancellation: whoever is cancelled can read why, and leaving is no error.
+//! Cancel reasons: cancelled work can read them, and returning them is no error.
 
 use std::sync::Arc;
 
@@ -12,10 +12,10 @@ use crate::cancellation::grace::{Begun, only};
 use crate::support::watched::{until_run, within};
 use crate::support::{HANDLER, Scripted, id, start};
 
-/// What an item that waits for its cancellation is told when it is cancelled like this.
+/// Cancels an item that waits for it, and returns the reason the item reads and its outcome.
 async fn reason_after(cancel: impl AsyncFnOnce(&SyncManager, &Session)) -> (String, Outcome) {
-    let told = Transcript::new();
-    let notes = told.clone();
+    let reasons = Transcript::new();
+    let notes = reasons.clone();
     let begun = Begun::with(move |item| {
         let notes = notes.clone();
         async move {
@@ -31,12 +31,12 @@ async fn reason_after(cancel: impl AsyncFnOnce(&SyncManager, &Session)) -> (Stri
     .await;
     cancel(&begun.manager, &begun.session).await;
     let report = begun.end().await;
-    assert!(report.runs[0].log.is_empty(), "a cancel is nobody's fault: {report}");
-    (told.lines().join(" "), only(&report))
+    assert!(report.runs[0].log.is_empty(), "a cancel is not logged: {report}");
+    (reasons.lines().join(" "), only(&report))
 }
 
 #[tokio::test(start_paused = true)]
-async fn whoever_is_cancelled_can_read_why() {
+async fn a_cancelled_item_can_read_the_reason() {
     let skipped = reason_after(async |_, session: &Session| session.skip(HANDLER, id("a")).unwrap()).await;
     assert_eq!(skipped, ("Skipped".into(), Outcome::Skipped));
     let stopped = reason_after(async |_, session: &Session| session.stop_handler(HANDLER).unwrap()).await;
@@ -52,7 +52,7 @@ async fn whoever_is_cancelled_can_read_why() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_first_reason_stays() {
+async fn the_first_cancel_reason_stays() {
     let skipped = reason_after(async |_, session: &Session| {
         session.skip(HANDLER, id("a")).unwrap();
         session.stop();
@@ -61,9 +61,9 @@ async fn the_first_reason_stays() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn whoever_prepares_can_read_why_it_is_stopped_and_leaving_is_no_error() {
-    let told = Transcript::new();
-    let notes = told.clone();
+async fn a_stopped_prepare_can_read_the_reason() {
+    let reasons = Transcript::new();
+    let notes = reasons.clone();
     let handler = Scripted::new(&["a"]).on_prepare(move |run| {
         let notes = notes.clone();
         async move {
@@ -78,12 +78,12 @@ async fn whoever_prepares_can_read_why_it_is_stopped_and_leaving_is_no_error() {
     until_run(&session, RunChange::Preparing).await;
     session.stop();
     let report = within(session.finish()).await;
-    assert_eq!(told.lines(), ["cancelled: the session was stopped"]);
+    assert_eq!(reasons.lines(), ["cancelled: the session was stopped"]);
     assert!(matches!(report.runs[0].ending, Some(RunEnding::NotPrepared(_))));
     assert_eq!(only(&report), Outcome::Stopped);
 }
 
-/// What is in the log of a handler that is stopped while it waits, and leaves with the cancel.
+/// Stops a handler that waits, and returns its log.
 async fn logged_when_stopped(handler: impl FnOnce(Arc<Notify>) -> Scripted) -> Vec<Arc<LogEntry>> {
     let waiting = Arc::new(Notify::new());
     let session = start(handler(waiting.clone()));
@@ -92,53 +92,53 @@ async fn logged_when_stopped(handler: impl FnOnce(Arc<Notify>) -> Scripted) -> V
     within(session.finish()).await.runs.remove(0).log
 }
 
-/// Waits for the stop and leaves with it.
-async fn leave(run: &RunContext, waiting: &Notify) -> Cancelled {
+/// Waits for the stop and returns it.
+async fn await_stop(run: &RunContext, waiting: &Notify) -> Cancelled {
     waiting.notify_one();
     run.cancelled().await;
     run.check().expect_err("it was stopped")
 }
 
 #[tokio::test(start_paused = true)]
-async fn leaving_initialize_because_of_a_stop_is_nothing_for_the_log() {
+async fn returning_from_initialize_on_a_stop_logs_nothing() {
     let handler = |waiting: Arc<Notify>| {
         Scripted::new(&["a"]).on_initialize(move |run| {
             let waiting = waiting.clone();
-            async move { Err(leave(run, &waiting).await.into()) }.boxed()
+            async move { Err(await_stop(run, &waiting).await.into()) }.boxed()
         })
     };
     assert_eq!(logged_when_stopped(handler).await, []);
 }
 
 #[tokio::test(start_paused = true)]
-async fn leaving_prepare_because_of_a_stop_is_nothing_for_the_log() {
+async fn returning_from_prepare_on_a_stop_logs_nothing() {
     let handler = |waiting: Arc<Notify>| {
         Scripted::new(&["a"]).on_prepare(move |run| {
             let waiting = waiting.clone();
-            async move { Err(leave(run, &waiting).await.into()) }.boxed()
+            async move { Err(await_stop(run, &waiting).await.into()) }.boxed()
         })
     };
     assert_eq!(logged_when_stopped(handler).await, []);
 }
 
 #[tokio::test(start_paused = true)]
-async fn leaving_synchronize_because_of_a_stop_is_nothing_for_the_log() {
+async fn returning_from_synchronize_on_a_stop_logs_nothing() {
     let handler = |waiting: Arc<Notify>| {
         Scripted::new(&["a"]).on_synchronize(move |run| {
             let waiting = waiting.clone();
-            async move { Err(leave(run, &waiting).await.into()) }.boxed()
+            async move { Err(await_stop(run, &waiting).await.into()) }.boxed()
         })
     };
     assert_eq!(logged_when_stopped(handler).await, []);
 }
 
 #[tokio::test(start_paused = true)]
-async fn cancelled_passes_through_an_io_error_and_the_token_decides() {
+async fn a_cancel_inside_an_io_error_counts_only_if_the_token_is_cancelled() {
     let begun = Begun::with(|item| {
         async {
             item.cancelled().await;
-            let in_io = std::io::Error::from(item.check().expect_err("it was skipped"));
-            Err(in_io).permanent()
+            let io_error = std::io::Error::from(item.check().expect_err("it was skipped"));
+            Err(io_error).permanent()
         }
         .boxed()
     })
@@ -146,7 +146,7 @@ async fn cancelled_passes_through_an_io_error_and_the_token_decides() {
     begun.session.skip(HANDLER, id("a")).unwrap();
     assert_eq!(only(&begun.end().await), Outcome::Skipped);
 
-    // Nobody has cancelled: an error that only says so is a failure like any other.
+    // A `Cancelled` error without a cancel is an ordinary failure.
     let begun = Begun::with(|_| async { Err(Cancelled::new(CancelReason::Skipped).into()) }.boxed()).await;
     assert_eq!(only(&begun.end().await), Outcome::Failed);
 }

@@ -1,4 +1,4 @@
-//! What an item has started ends before it counts as stopped, and what a shutdown leaves behind.
+//! Work started by cancelled items, and the state after a shutdown.
 
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
@@ -17,14 +17,14 @@ use crate::support::watched::{CLASSIC, until, within};
 use crate::support::window::in_order;
 use crate::support::{HANDLER, Scripted, id, named, start};
 
-/// Lets time pass. Where a thread is blocked it does not pass by itself, not even while nothing else happens.
+/// Advances time. Paused time does not advance by itself while a thread is blocked.
 pub(crate) async fn pass(time: Duration) {
     for _ in 0..time.as_millis() / 100 {
         tokio::time::advance(Duration::from_millis(100)).await;
     }
 }
 
-/// A job on a thread of its own that goes on until it is let go of.
+/// A job on a blocking thread that runs until it is released.
 pub(crate) struct Job {
     pub(crate) begun: Arc<Notify>,
     release: mpsc::Sender<()>,
@@ -37,7 +37,7 @@ impl Job {
         Self { begun: Arc::new(Notify::new()), release, wait: Arc::new(Mutex::new(wait)) }
     }
 
-    /// What the item runs.
+    /// Returns the blocking work of the item.
     pub(crate) fn work(
         &self,
         notes: &Transcript,
@@ -45,16 +45,17 @@ impl Job {
         let (begun, wait, notes) = (self.begun.clone(), self.wait.clone(), notes.clone());
         move |_| {
             begun.notify_one();
-            let _ = wait.lock().expect("nobody panics with it").recv();
-            notes.note("the job is over");
+            let _ = wait.lock().expect("not poisoned").recv();
+            notes.note("the job has ended");
             Ok(())
         }
     }
 }
 
-struct Noting(Transcript, &'static str);
+/// Notes a text on drop.
+struct NoteOnDrop(Transcript, &'static str);
 
-impl Drop for Noting {
+impl Drop for NoteOnDrop {
     fn drop(&mut self) {
         self.0.note(self.1);
     }
@@ -72,31 +73,31 @@ async fn an_item_that_returns_waits_for_the_task_it_spawned() {
         let notes = spawned.clone();
         drop(item.spawn(async move {
             tokio::time::sleep(Duration::from_secs(60)).await;
-            notes.note("the task is over");
+            notes.note("the task has ended");
             Ok(())
         }));
         async { Ok(()) }.boxed()
     }));
     until(&mut session.events(), ended).await;
     notes.note("ended");
-    in_order(&notes, &["the task is over", "ended"]);
+    in_order(&notes, &["the task has ended", "ended"]);
     assert!(within(session.finish()).await.is_success());
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_cancelled_item_and_its_tasks_are_dropped_before_it_counts_as_stopped() {
+async fn a_cancelled_item_ends_after_it_and_its_tasks_are_dropped() {
     let (notes, begun) = (Transcript::new(), Arc::new(Notify::new()));
     let (spawned, beginning) = (notes.clone(), begun.clone());
     let session = start(Scripted::new(&["a"]).on_item(move |item| {
-        let (mine, tasks, begun) = (
-            Noting(spawned.clone(), "the item is dropped"),
-            Noting(spawned.clone(), "the task is dropped"),
+        let (item_drop, task_drop, begun) = (
+            NoteOnDrop(spawned.clone(), "the item is dropped"),
+            NoteOnDrop(spawned.clone(), "the task is dropped"),
             beginning.clone(),
         );
         async move {
-            let _mine = mine;
+            let _item_drop = item_drop;
             let task = item.spawn(async move {
-                let _tasks = tasks;
+                let _task_drop = task_drop;
                 begun.notify_one();
                 std::future::pending::<SyncResult>().await
             });
@@ -120,7 +121,7 @@ async fn concurrent_work_of_a_cancelled_item_is_dropped_with_it() {
         let (notes, begun) = (dropped.clone(), beginning.clone());
         async move {
             let work = async |_| {
-                let _one = Noting(notes.clone(), "one is dropped");
+                let _one = NoteOnDrop(notes.clone(), "one is dropped");
                 begun.notify_one();
                 std::future::pending::<SyncResult>().await
             };
@@ -136,7 +137,7 @@ async fn concurrent_work_of_a_cancelled_item_is_dropped_with_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn blocking_work_of_a_cancelled_item_is_awaited_before_it_counts_as_stopped() {
+async fn a_cancelled_item_ends_after_its_blocking_work() {
     let (notes, job) = (Transcript::new(), Job::new());
     let work = job.work(&notes);
     let session = start(Scripted::new(&["a"]).on_item(move |item| item.blocking(work.clone()).boxed()));
@@ -145,17 +146,17 @@ async fn blocking_work_of_a_cancelled_item_is_awaited_before_it_counts_as_stoppe
     let mut report = Box::pin(session.report());
     assert!((&mut report).now_or_never().is_none());
     pass(Duration::from_secs(4)).await;
-    assert!((&mut report).now_or_never().is_none(), "the job goes on");
+    assert!((&mut report).now_or_never().is_none(), "the job is running");
     job.release.send(()).unwrap();
     let report = report.await;
     notes.note("ended");
-    in_order(&notes, &["the job is over", "ended"]);
+    in_order(&notes, &["the job has ended", "ended"]);
     assert_eq!(report.items().next().unwrap().outcome, Outcome::Skipped);
     assert!(report.runs[0].log.is_empty(), "{report}");
 }
 
 #[tokio::test(start_paused = true)]
-async fn blocking_work_that_outlives_the_hard_grace_leaves_its_item_abandoned_and_shutdown_names_its_handler() {
+async fn an_item_whose_blocking_work_outlives_the_hard_grace_is_abandoned() {
     let (notes, job) = (Transcript::new(), Job::new());
     let work = job.work(&notes);
     let manager = SyncManager::new();
@@ -167,7 +168,7 @@ async fn blocking_work_that_outlives_the_hard_grace_leaves_its_item_abandoned_an
     let shutdown = tokio::spawn(async move { shutdown.shutdown().await });
     pass(Duration::from_secs(6)).await;
     assert_eq!(named(&shutdown.await.unwrap()), [HANDLER]);
-    assert!(notes.lines().is_empty(), "the job goes on");
+    assert!(notes.lines().is_empty(), "the job is running");
     let report = session.report().await;
     let item = report.run(HANDLER).unwrap().item(id("a")).unwrap();
     assert_eq!((item.outcome, item.class), (Outcome::Failed, Some(FailureClass::Transient)));
@@ -179,7 +180,7 @@ async fn blocking_work_that_outlives_the_hard_grace_leaves_its_item_abandoned_an
 }
 
 #[tokio::test(start_paused = true)]
-async fn after_a_shutdown_the_manager_owns_no_task_and_starts_no_session() {
+async fn a_shut_down_manager_owns_no_task_and_starts_no_session() {
     let names: Vec<String> = (0..100).map(|number| number.to_string()).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let begun = Arc::new(Notify::new());
@@ -220,7 +221,7 @@ async fn a_shutdown_ends_properties_that_hang() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_shutdown_reaches_a_retry_that_waits_for_its_turn() {
+async fn a_shutdown_cancels_a_retry_that_waits_for_its_turn() {
     let begun = Arc::new(Notify::new());
     let beginning = begun.clone();
     let handler = Scripted::new(&["a", "hangs"])
@@ -239,7 +240,7 @@ async fn a_shutdown_reaches_a_retry_that_waits_for_its_turn() {
     within(first.report()).await;
     let second = manager.session(Trigger::Manual).items(HANDLER, [id("hangs")]).start().unwrap();
     within(begun.notified()).await;
-    // The handler is busy: what the first session is to run again waits.
+    // The handler is busy: the retry of the first session waits.
     let mut opened = Box::pin(first.show_error(HANDLER, error()));
     assert!((&mut opened).now_or_never().is_none());
     until(&mut second.events(), |event| matches!(event, SessionEvent::Began { .. })).await;
@@ -249,7 +250,7 @@ async fn a_shutdown_reaches_a_retry_that_waits_for_its_turn() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_abandoned_item_does_not_run_again_while_its_work_goes_on() {
+async fn an_abandoned_item_does_not_run_again_while_its_work_continues() {
     let (notes, job) = (Transcript::new(), Job::new());
     let work = job.work(&notes);
     let handler = Scripted::new(&["a"]).on_item(move |item| item.blocking(work.clone()).boxed());
@@ -263,9 +264,9 @@ async fn an_abandoned_item_does_not_run_again_while_its_work_goes_on() {
     let second = manager.session(Trigger::Manual).start().unwrap();
     pass(Duration::from_secs(1)).await;
     let begun = handler.transcript.count("item a");
-    // Whatever is to come, let go of the threads.
+    // Release the thread before any assertion can fail.
     drop(job);
     second.stop();
     second.report().await;
-    assert_eq!(begun, 1, "the item runs twice at once");
+    assert_eq!(begun, 1, "the item runs twice at the same time");
 }

@@ -1,4 +1,4 @@
-//! What a handler does that never gives way, gives its items up, or leaves things behind.
+//! Handlers that never yield, drop their items, or leave work running.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -14,7 +14,7 @@ use crate::support::watched::within;
 use crate::support::{HANDLER, Scripted, id, named, run, start};
 
 #[tokio::test(start_paused = true)]
-async fn items_that_never_give_way_leave_the_thread_to_others_between_them() {
+async fn items_without_await_points_yield_the_thread_between_items() {
     let names: Vec<String> = (0..1_000).map(|number| number.to_string()).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let begun = Arc::new(AtomicUsize::new(0));
@@ -28,7 +28,7 @@ async fn items_that_never_give_way_leave_the_thread_to_others_between_them() {
     }
     session.stop();
     let report = within(session.finish()).await;
-    assert!(begun.load(Ordering::Relaxed) < 100, "{begun:?} items began before the stop was heard");
+    assert!(begun.load(Ordering::Relaxed) < 100, "{begun:?} items began before the stop took effect");
     assert!(report.items().any(|item| item.outcome == Outcome::Stopped));
 }
 
@@ -47,38 +47,38 @@ async fn an_item_whose_tasks_were_cut_has_not_succeeded() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_class_of_a_run_that_failed_is_that_of_the_items_it_left() {
+async fn unfinished_items_of_a_failed_run_take_its_failure_class() {
     let gone = Scripted::new(&["a"]).on_synchronize(|_| async { Err(anyhow!("no mailbox")).gone() }.boxed());
     let report = run(gone).await;
     assert_eq!(report.items().next().unwrap().class, Some(FailureClass::Gone));
 }
 
-/// A connection whose end panics.
-struct Brittle;
+/// A connection that panics on drop, and its provider.
+struct PanicsOnDrop;
 
-impl Drop for Brittle {
+impl Drop for PanicsOnDrop {
     fn drop(&mut self) {
         panic!("the fault")
     }
 }
 
 #[async_trait]
-impl ConnectionProvider for Brittle {
+impl ConnectionProvider for PanicsOnDrop {
     async fn connect(&self, _: Option<&str>) -> SyncResult<Connection> {
-        Ok(Box::new(Brittle))
+        Ok(Box::new(PanicsOnDrop))
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_connection_that_panics_when_it_is_closed_does_not_keep_the_session_open() {
-    let manager = SyncManager::builder().connections(Brittle).build();
+async fn a_connection_that_panics_on_close_does_not_keep_the_session_open() {
+    let manager = SyncManager::builder().connections(PanicsOnDrop).build();
     let handler = Scripted::new(&["a"])
         .info(|info| info.with_flags(HandlerFlags::MAY_ESTABLISH_CONNECTION))
         .on_item(|item| async { item.run().establish_connection(None).await }.boxed());
     manager.register(handler).unwrap();
     let report = within(manager.session(Trigger::Manual).start().unwrap().finish()).await;
     assert!(report.is_success(), "{report}");
-    // The provider is of the same brittle kind.
+    // The provider panics on drop too.
     std::mem::forget(manager);
 }
 
@@ -92,8 +92,8 @@ async fn a_stopped_session_is_no_success() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_changed_question_is_not_answered_by_an_old_answer() {
-    let text = Arc::new(std::sync::Mutex::new("keep which?"));
+async fn an_old_answer_does_not_apply_to_a_changed_question() {
+    let text = Arc::new(std::sync::Mutex::new("keep which side?"));
     let asked = text.clone();
     let handler = Scripted::new(&["a"]).on_item(move |item| {
         let text = *asked.lock().unwrap();
@@ -104,13 +104,13 @@ async fn a_changed_question_is_not_answered_by_an_old_answer() {
     let session = start(handler);
     let report = session.report().await;
     let error = report.runs[0].log.iter().find_map(|entry| entry.error).expect("the question");
-    *text.lock().unwrap() = "delete which?";
+    *text.lock().unwrap() = "delete which side?";
     within(session.answer(HANDLER, error, 1)).await.unwrap();
     assert_eq!(session.report().await.items().next().unwrap().outcome, Outcome::NeedsUser);
 }
 
 #[tokio::test(start_paused = true)]
-async fn chatter_does_not_crowd_errors_out_of_the_log() {
+async fn many_log_entries_do_not_displace_errors() {
     let report = run(Scripted::new(&["a"]).on_item(|item| {
         (0..20_000).for_each(|number| item.info(number.to_string()));
         async { Err(anyhow!("the reason")) }.boxed()
@@ -120,7 +120,7 @@ async fn chatter_does_not_crowd_errors_out_of_the_log() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_run_that_gives_its_items_up_leaves_their_blocking_work_abandoned_and_held_back() {
+async fn a_run_that_drops_its_items_leaves_their_blocking_work_abandoned() {
     let (release, gate) = std::sync::mpsc::channel::<()>();
     let (gate, begun) = (Arc::new(std::sync::Mutex::new(gate)), Arc::new(Notify::new()));
     let starts = begun.clone();
@@ -132,7 +132,7 @@ async fn a_run_that_gives_its_items_up_leaves_their_blocking_work_abandoned_and_
                 async move {
                     item.blocking(move |_| {
                         starts.notify_one();
-                        // Held until the test lets go.
+                        // Blocks until the test drops the sender.
                         let _ = gate.lock().unwrap().recv();
                         Ok(())
                     })
@@ -161,7 +161,7 @@ async fn a_run_that_gives_its_items_up_leaves_their_blocking_work_abandoned_and_
     drop(release);
 }
 
-/// A provider that needs the runtime's time to bring a connection up.
+/// A provider that needs the runtime's timer to open a connection.
 struct Slow;
 
 #[async_trait]
@@ -173,7 +173,7 @@ impl ConnectionProvider for Slow {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn r079_a_connection_can_be_asked_for_from_any_thread() {
+async fn r079_a_connection_can_be_requested_from_any_thread() {
     use syncmgr::classic::HResult;
     use syncmgr::{HandlerInfo, SyncItem};
     for own_thread in [false, true] {

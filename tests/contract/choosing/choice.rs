@@ -1,4 +1,4 @@
-//! Offering items for choice: R43, R44, R56, R57, R60.
+//! The choice of items: R43, R44, R56, R57, R60.
 
 use std::collections::BTreeSet;
 
@@ -13,7 +13,7 @@ use crate::support::watched::within;
 use crate::support::window::ran;
 use crate::support::{HANDLER, Scripted, id};
 
-/// Somebody who chooses the items of these names, and writes down what is shown: `+` is what would be chosen anyway.
+/// A chooser that picks the items of these names and notes the shown offers. `+` marks preselected items.
 #[derive(Clone)]
 pub(crate) struct Picking {
     names: Vec<&'static str>,
@@ -41,7 +41,7 @@ impl Chooser for Picking {
     }
 }
 
-/// The items of an offer that are listed, with what is chosen unless somebody says otherwise.
+/// Returns the shown items of an offer. `+` marks preselected items.
 fn shown(offer: &Offer) -> String {
     let listed = offer.items.iter().filter(|item| item.visibility == Visibility::Shown);
     let line = listed.map(|item| {
@@ -51,19 +51,19 @@ fn shown(offer: &Offer) -> String {
     line.collect()
 }
 
-/// A manager with a handler and somebody who chooses.
+/// Returns a manager with a handler and a chooser.
 pub(crate) fn choosing(handler: &Scripted, chooser: &Picking) -> SyncManager {
     let manager = SyncManager::builder().chooser(chooser.clone()).build();
     manager.register(handler.clone()).expect("the handler can be registered");
     manager
 }
 
-/// Runs a session in which somebody chooses.
+/// Runs a session with a choice.
 pub(crate) async fn attended(manager: &SyncManager) {
     within(manager.update_all().expect("inside a runtime").finish()).await;
 }
 
-/// Runs a session in which nobody is asked.
+/// Runs a session without a choice.
 pub(crate) async fn unattended(manager: &SyncManager) {
     within(manager.session(Trigger::Scheduled).start().expect("inside a runtime").finish()).await;
 }
@@ -76,23 +76,23 @@ const PLAIN: ItemFlags = ItemFlags::empty();
 const ON: ItemState = ItemState::Checked;
 const OFF: ItemState = ItemState::Unchecked;
 
-/// Who is shown to somebody who chooses, of a handler with items and one without that has these flags.
+/// Returns the offers shown for a handler with items, and for one without items that has these flags.
 async fn shown_with(flags: HandlerFlags) -> Vec<String> {
     let offers = Transcript::new();
     let manager = choosing(&Scripted::new(&["a"]), &Picking::these(&[], &offers));
     let empty = HandlerInfo::new(HandlerId::from_u128(u128::MAX), "Empty").with_flags(flags);
-    manager.register(Scripted::new(&[]).info(|_| empty)).expect("it can be registered");
+    manager.register(Scripted::new(&[]).info(|_| empty)).expect("the handler can be registered");
     attended(&manager).await;
     offers.lines()
 }
 
 #[tokio::test(start_paused = true)]
-async fn r043_a_handler_without_items_that_is_always_listed_is_offered_for_choice() {
+async fn r043_an_always_listed_handler_without_items_is_offered() {
     assert_eq!(shown_with(HandlerFlags::ALWAYS_LIST).await, ["offer Scripted: +a", "offer Empty:"]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn r044_a_handler_without_items_is_not_offered_for_choice_unless_it_says_so() {
+async fn r044_a_handler_without_items_is_offered_only_with_always_list() {
     let every_other = HandlerFlags::all() - HandlerFlags::ALWAYS_LIST - HandlerFlags::HIDDEN;
     for flags in [HandlerFlags::empty(), every_other] {
         assert_eq!(shown_with(flags).await, ["offer Scripted: +a"]);
@@ -100,7 +100,7 @@ async fn r044_a_handler_without_items_is_not_offered_for_choice_unless_it_says_s
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_hidden_handler_is_not_offered_and_runs_all_the_same() {
+async fn a_hidden_handler_is_not_offered_but_runs() {
     let offers = Transcript::new();
     let hidden = Scripted::new(&["a"]).info(|info| info.with_flags(HandlerFlags::HIDDEN | HandlerFlags::ALWAYS_LIST));
     attended(&choosing(&hidden, &Picking::these(&[], &offers))).await;
@@ -122,7 +122,7 @@ async fn r056_a_stored_choice_wins_over_the_default_state() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn r056_what_was_chosen_of_one_handler_is_not_chosen_of_another() {
+async fn r056_a_choice_of_one_handler_does_not_affect_another() {
     let (mine, offers) = (Scripted::new(&["a"]), Transcript::new());
     let manager = choosing(&mine, &Picking::these(&[], &offers));
     attended(&manager).await;
@@ -134,7 +134,7 @@ async fn r056_what_was_chosen_of_one_handler_is_not_chosen_of_another() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn r057_a_temporary_item_leaves_no_choice_behind() {
+async fn r057_the_choice_of_a_temporary_item_is_not_stored() {
     let offers = Transcript::new();
     let handler =
         Scripted::new(&[]).items(|| Ok(named(&[("plain", PLAIN, ON), ("temporary", ItemFlags::TEMPORARY, ON)])));
@@ -157,20 +157,20 @@ async fn r060_a_hidden_item_is_not_shown_but_runs() {
     assert_eq!(handler.transcript.of(&["prepare"]), ["prepare b h"]);
 }
 
-/// Gives the session up.
-struct Leaving;
+/// A chooser that cancels the choice.
+struct Cancelling;
 
 #[async_trait]
-impl Chooser for Leaving {
+impl Chooser for Cancelling {
     async fn choose(&self, _: &[Offer]) -> Option<Chosen> {
         None
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_choice_that_is_given_up_runs_nothing() {
+async fn a_cancelled_choice_runs_nothing() {
     let handler = Scripted::new(&[]).items(|| Ok(named(&[("a", PLAIN, ON), ("h", ItemFlags::HIDDEN, ON)])));
-    let manager = SyncManager::builder().chooser(Leaving).build();
+    let manager = SyncManager::builder().chooser(Cancelling).build();
     manager.register(handler.clone()).unwrap();
     let report = within(manager.update_all().unwrap().finish()).await;
     assert_eq!(ran(&report, HANDLER).ending, Some(RunEnding::NothingToDo));
@@ -178,9 +178,9 @@ async fn a_choice_that_is_given_up_runs_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_choice_that_is_given_up_changes_no_preference() {
+async fn a_cancelled_choice_changes_no_preference() {
     let handler = Scripted::new(&["a"]);
-    let manager = SyncManager::builder().chooser(Leaving).build();
+    let manager = SyncManager::builder().chooser(Cancelling).build();
     manager.register(handler.clone()).unwrap();
     attended(&manager).await;
     unattended(&manager).await;

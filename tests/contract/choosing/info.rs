@@ -1,4 +1,4 @@
-//! What a handler says of itself: R41, R42, R45. R43 and R44 are in `choice`.
+//! The info of a handler: R41, R42, R45. R43 and R44 are in `choice`.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -21,35 +21,35 @@ use crate::support::watched::{CLASSIC, OnHost, begin, listed, within};
 use crate::support::window::ran;
 use crate::support::{HANDLER, Scripted, run};
 
-/// The characters of a wide string before its terminator.
-fn characters(wide: &[u16]) -> String {
-    let end = wide.iter().position(|unit| *unit == 0).expect("it is terminated");
-    String::from_utf16(&wide[..end]).expect("no character is cut in half")
+/// Returns the characters of a UTF-16 string before its terminator.
+fn characters(units: &[u16]) -> String {
+    let end = units.iter().position(|unit| *unit == 0).expect("the string is terminated");
+    String::from_utf16(&units[..end]).expect("the string is valid UTF-16")
 }
 
 #[tokio::test(start_paused = true)]
-async fn r041_a_peer_is_handed_31_characters_of_a_name_that_is_free_here() {
+async fn r041_a_peer_receives_31_characters_of_a_handler_name() {
     let name = "Offline copies of everything on the old server";
     let report = run(Scripted::new(&["a"]).info(|_| HandlerInfo::new(HANDLER, name))).await;
     assert_eq!(report.runs[0].name, name);
     let on = OnHost::created(Scripted::new(&[]).info(|_| HandlerInfo::new(HANDLER, name)), &Transcript::new());
-    let handed = wide::handler_name(on.driven.handler_info().name());
-    assert_eq!((handed.len(), handed[31]), (32, 0));
-    assert_eq!(characters(&handed), name[..31]);
+    let received = wide::handler_name(on.driven.handler_info().name());
+    assert_eq!((received.len(), received[31]), (32, 0));
+    assert_eq!(characters(&received), name[..31]);
     assert_eq!(characters(&wide::handler_name("Mail")), "Mail");
 }
 
-/// Every bit that has no name.
-fn nameless() -> HandlerFlags {
+/// Returns all unknown flag bits.
+fn unknown_flags() -> HandlerFlags {
     HandlerFlags::from_bits_retain(!HandlerFlags::MASK)
 }
 
 #[tokio::test(start_paused = true)]
 async fn r042_unknown_flags_are_ignored() {
     let offers = Transcript::new();
-    let handler = Scripted::new(&["a"]).info(|info| info.with_flags(nameless())).on_prepare(|run| {
+    let handler = Scripted::new(&["a"]).info(|info| info.with_flags(unknown_flags())).on_prepare(|run| {
         async {
-            assert!(run.establish_connection(None).await.is_err(), "it was not declared");
+            assert!(run.establish_connection(None).await.is_err(), "the handler did not declare it");
             Ok(())
         }
         .boxed()
@@ -65,20 +65,20 @@ async fn r042_unknown_flags_are_ignored() {
 #[tokio::test(start_paused = true)]
 async fn r042_unknown_flags_do_not_list_a_handler_without_items() {
     let offers = Transcript::new();
-    let empty = Scripted::new(&[]).info(|info| info.with_flags(nameless()));
+    let empty = Scripted::new(&[]).info(|info| info.with_flags(unknown_flags()));
     attended(&choosing(&empty, &Picking::these(&[], &offers))).await;
     assert_eq!(offers.lines(), [""; 0]);
 }
 
-/// A handler that says its name once and panics when it is asked again.
+/// A handler whose `info` panics on the second call.
 #[derive(Default)]
-struct Forgetful(AtomicBool);
+struct InfoOnce(AtomicBool);
 
 #[async_trait]
-impl SyncHandler for Forgetful {
+impl SyncHandler for InfoOnce {
     fn info(&self) -> HandlerInfo {
-        assert!(!self.0.swap(true, Ordering::Relaxed), "who am I?");
-        HandlerInfo::new(HANDLER, "Forgetful")
+        assert!(!self.0.swap(true, Ordering::Relaxed), "second call");
+        HandlerInfo::new(HANDLER, "Info once")
     }
 
     async fn items(&self) -> SyncResult<Items> {
@@ -91,30 +91,30 @@ impl SyncHandler for Forgetful {
 }
 
 #[tokio::test(start_paused = true)]
-async fn r045_where_the_info_cannot_be_had_any_more_what_was_registered_stands_in() {
+async fn r045_the_registered_info_is_used_if_the_current_one_is_unavailable() {
     let manager = SyncManager::new();
-    manager.register(Forgetful::default()).unwrap();
+    manager.register(InfoOnce::default()).unwrap();
     let report = within(begin(&manager).finish()).await;
     assert!(report.is_success(), "{report}");
-    assert_eq!(ran(&report, HANDLER).name, "Forgetful");
-    assert_eq!(manager.registration(HANDLER).unwrap().description.as_deref(), Some("Forgetful"));
+    assert_eq!(ran(&report, HANDLER).name, "Info once");
+    assert_eq!(manager.registration(HANDLER).unwrap().description.as_deref(), Some("Info once"));
 }
 
 #[test]
-fn r045_a_handler_whose_info_was_never_had_cannot_be_registered() {
-    let (manager, forgetful) = (SyncManager::new(), Forgetful(AtomicBool::new(true)));
-    let refused = manager.register(forgetful);
-    assert!(matches!(&refused, Err(RequestError::InfoPanicked { reason }) if reason == "who am I?"), "{refused:?}");
+fn r045_a_handler_without_an_info_cannot_be_registered() {
+    let (manager, panicking) = (SyncManager::new(), InfoOnce(AtomicBool::new(true)));
+    let refused = manager.register(panicking);
+    assert!(matches!(&refused, Err(RequestError::InfoPanicked { reason }) if reason == "second call"), "{refused:?}");
     assert_eq!(manager.handlers(), []);
 }
 
-/// A call/completed-style handler whose `GetHandlerInfo` fails. Its item is done as soon as it is called.
+/// A classic handler whose `GetHandlerInfo` fails. Its item succeeds in `Synchronize`.
 #[derive(Default)]
 struct Nameless(std::sync::Mutex<Option<Arc<dyn SyncCallback>>>);
 
 impl Nameless {
     fn callback(&self) -> Arc<dyn SyncCallback> {
-        self.0.lock().expect("nobody panics with it").clone().expect("the host has set a callback")
+        self.0.lock().expect("not poisoned").clone().expect("the host has set a callback")
     }
 }
 
@@ -132,7 +132,7 @@ impl ClassicHandler for Nameless {
     }
 
     fn set_progress_callback(&self, callback: Option<Arc<dyn SyncCallback>>) -> HResult {
-        *self.0.lock().expect("nobody panics with it") = callback;
+        *self.0.lock().expect("not poisoned") = callback;
         HResult::S_OK
     }
 
@@ -152,7 +152,7 @@ impl ClassicHandler for Nameless {
 }
 
 #[tokio::test(start_paused = true)]
-async fn r045_a_hosted_handler_that_cannot_say_its_info_runs_under_the_one_it_was_given() {
+async fn r045_a_classic_handler_without_an_info_runs_under_the_given_one() {
     let create = || Arc::new(Nameless::default());
     assert_eq!(Hosted::new(create).err(), Some(HResult::E_OUTOFMEMORY));
     let manager = SyncManager::new();

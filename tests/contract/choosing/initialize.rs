@@ -1,4 +1,4 @@
-//! Initialize: R25 to R38, without R26 and R34.
+//! `Initialize`: R25 to R38, without R26 and R34.
 
 use anyhow::anyhow;
 use futures::FutureExt;
@@ -97,7 +97,7 @@ async fn r028_trigger_and_flags_are_the_same_in_every_call_of_a_run() {
 }
 
 #[test]
-fn r029_an_event_value_nobody_knows_counts_as_manual() {
+fn r029_an_unknown_event_value_counts_as_manual() {
     for unknown in [0, 7, 0xFF] {
         assert_eq!(Trigger::from_word(unknown | RunFlags::MAY_BOTHER_USER.bits()), Trigger::Manual);
     }
@@ -105,14 +105,14 @@ fn r029_an_event_value_nobody_knows_counts_as_manual() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn r030_initialize_returning_ok_goes_on_to_the_listing() {
+async fn r030_initialize_returning_ok_is_followed_by_the_listing() {
     let (manager, handler) = hosting(ScriptedHandler::new(listed(&[])));
     manager.session(Trigger::Manual).start().unwrap().finish().await;
     assert_eq!(handler.transcript().lines()[..2], ["Initialize 0x0003 None", "EnumSyncMgrItems"]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn r031_after_declining_nothing_else_is_called() {
+async fn r031_nothing_is_called_after_a_decline() {
     let (manager, handler) = hosting(ScriptedHandler::new(listed(&["a"])).on_initialize(|_| HResult::S_FALSE));
     let report = manager.session(Trigger::Manual).start().unwrap().finish().await;
     assert_eq!(report.runs[0].ending, Some(RunEnding::Declined));
@@ -120,7 +120,7 @@ async fn r031_after_declining_nothing_else_is_called() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn r031_a_host_is_answered_s_false_by_a_handler_that_declines_and_can_ask_nothing_more_of_it() {
+async fn r031_a_declining_handler_answers_s_false_and_refuses_further_calls() {
     let handler = Scripted::new(&["a"]).on_initialize(|_| async { Ok(Participation::Decline) }.boxed());
     let transcript = handler.transcript.clone();
     let on = OnHost::created(handler, &transcript);
@@ -144,7 +144,7 @@ async fn r032_declining_is_no_error_and_does_not_disturb_other_handlers() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn r033_any_other_code_ends_the_run_the_same_way_and_is_reported() {
+async fn r033_any_other_code_ends_the_run_and_is_logged() {
     for code in [HResult::E_FAIL, HResult::E_OUTOFMEMORY, HResult(0x8007_0005_u32 as i32)] {
         let (manager, handler) = hosting(ScriptedHandler::new(listed(&["a"])).on_initialize(move |_| code));
         let report = manager.session(Trigger::Manual).start().unwrap().finish().await;
@@ -156,7 +156,7 @@ async fn r033_any_other_code_ends_the_run_the_same_way_and_is_reported() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn r033_a_success_code_other_than_s_false_is_no_way_to_begin_either() {
+async fn r033_other_success_codes_do_not_begin_the_run() {
     let code = HResult::S_SYNCMGR_MISSINGITEMS;
     let (manager, handler) = hosting(ScriptedHandler::new(listed(&["a"])).on_initialize(move |_| code));
     let report = manager.session(Trigger::Manual).start().unwrap().finish().await;
@@ -165,7 +165,7 @@ async fn r033_a_success_code_other_than_s_false_is_no_way_to_begin_either() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn r033_an_error_or_a_panic_of_initialize_is_reported_and_the_handler_is_let_go_of() {
+async fn r033_an_error_or_a_panic_of_initialize_is_logged_and_ends_the_run() {
     let failing = Scripted::new(&["a"]).on_initialize(|_| async { Err(anyhow!("no disk")) }.boxed());
     let panicking = Scripted::new(&["a"]).on_initialize(|_| async { panic!("no disk") }.boxed());
     for (handler, code) in [(failing, HResult::E_FAIL), (panicking, HResult::E_UNEXPECTED)] {
@@ -179,7 +179,7 @@ async fn r033_an_error_or_a_panic_of_initialize_is_reported_and_the_handler_is_l
 }
 
 #[tokio::test(start_paused = true)]
-async fn r033_a_host_is_answered_the_code_a_handler_fails_to_initialize_with() {
+async fn r033_a_host_receives_the_code_of_a_failed_initialize() {
     let code = HResult::E_OUTOFMEMORY;
     let handler = Scripted::new(&["a"]).on_initialize(move |_| async move { Err(CodeError(code).into()) }.boxed());
     let on = OnHost::created(handler, &Transcript::new());
@@ -199,7 +199,7 @@ async fn r035_the_cookie_arrives_only_with_invoke() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn r035_a_cookie_of_a_foreign_host_is_hidden_from_the_handler_unless_it_invokes() {
+async fn r035_a_handler_sees_the_cookie_of_a_foreign_host_only_on_invoke() {
     for (trigger, seen) in [(Trigger::Manual, "None"), (Trigger::Invoke, "Some([7])")] {
         let handler = Scripted::new(&["a"]);
         let on = OnHost::created(handler.clone(), &Transcript::new());
@@ -221,7 +221,7 @@ async fn r036_a_run_for_settings_is_neither_prepared_nor_synchronized() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn r036_a_host_cannot_prepare_what_it_created_for_settings() {
+async fn r036_a_host_cannot_prepare_a_handler_created_for_settings() {
     let handler = Scripted::new(&["a"]);
     let transcript = handler.transcript.clone();
     let on = OnHost::created(handler, &transcript);
@@ -233,7 +233,7 @@ async fn r036_a_host_cannot_prepare_what_it_created_for_settings() {
     assert_eq!(transcript.count("prepare"), 0);
 }
 
-/// A session of a handler that asks the user while it prepares.
+/// Starts a session of a handler that asks the user in `prepare`.
 fn asking(transcript: &Transcript, bother: impl FnOnce(SessionRequest) -> SessionRequest) -> Session {
     let user = ScriptedUser::new().with_transcript(transcript).with_answer(1);
     let manager = SyncManager::builder().interaction(user).build();
@@ -250,7 +250,7 @@ fn asking(transcript: &Transcript, bother: impl FnOnce(SessionRequest) -> Sessio
 }
 
 #[tokio::test(start_paused = true)]
-async fn r037_nobody_is_asked_unless_the_user_may_be_bothered() {
+async fn r037_the_user_is_asked_only_with_may_bother_user() {
     let transcript = Transcript::new();
     asking(&transcript, |request| request).finish().await;
     assert_eq!(transcript.count("confirm"), 0);
@@ -259,7 +259,7 @@ async fn r037_nobody_is_asked_unless_the_user_may_be_bothered() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn r038_a_handler_that_cannot_do_without_the_user_fails_the_run_and_its_items_wait() {
+async fn r038_a_run_that_needs_an_absent_user_fails_and_its_items_wait() {
     let transcript = Transcript::new();
     let report = asking(&transcript, |request| request).finish().await;
     assert_eq!(report.runs[0].ending, Some(RunEnding::NotPrepared(RunFault::NeedsUser)));
@@ -270,7 +270,7 @@ async fn r038_a_handler_that_cannot_do_without_the_user_fails_the_run_and_its_it
 }
 
 #[tokio::test(start_paused = true)]
-async fn r038_the_same_handler_succeeds_where_the_user_may_be_bothered() {
+async fn r038_the_same_handler_succeeds_if_the_user_may_be_bothered() {
     let report = asking(&Transcript::new(), |request| request.may_bother_user()).finish().await;
     assert!(report.is_success(), "{report}");
 }

@@ -16,7 +16,7 @@ use crate::support::{HANDLER, Scripted, id};
 
 const OTHER: HandlerId = HandlerId::from_u128(0x07E4);
 
-/// A request for a handler, without a cookie.
+/// Returns an invocation of a handler without a cookie.
 fn invocation(handler: HandlerId, flags: InvokeFlags) -> Invocation {
     Invocation::new(handler).with_flags(flags)
 }
@@ -70,7 +70,7 @@ async fn r016_no_other_session_has_a_cookie() {
     assert_eq!(cookies, ["Some([120])", "None", "None", "None", "None"]);
 }
 
-/// What is offered to somebody who chooses `b`, and what a handler with `a` and `b` then does, after an invocation.
+/// Invokes a handler with `a` and `b` under a chooser that picks `b`, and returns the calls and the report.
 async fn offered_and_prepared(flags: InvokeFlags) -> (Transcript, Report) {
     let transcript = Transcript::new();
     let handler = Scripted::new(&["a", "b"]).with_transcript(&transcript);
@@ -94,7 +94,7 @@ async fn r018_without_start_sync_the_choice_comes_first() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn r019_minimized_changes_nothing_about_what_runs() {
+async fn r019_minimized_does_not_change_the_items_that_run() {
     for flags in [InvokeFlags::empty(), InvokeFlags::START_SYNC] {
         let (plain, _) = offered_and_prepared(flags).await;
         let (minimized, report) = offered_and_prepared(flags | InvokeFlags::MINIMIZED).await;
@@ -128,7 +128,7 @@ async fn r020_update_all_is_a_manual_session_over_every_handler() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn r021_update_items_returns_once_it_is_accepted_also_where_it_has_to_wait() {
+async fn r021_update_items_returns_on_acceptance_even_if_the_session_waits() {
     let transcript = Transcript::new();
     let (manager, go) = waiting(&transcript);
     let first = begin(&manager);
@@ -163,7 +163,7 @@ async fn r022_the_cookie_is_copied() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn r022_the_cookie_a_host_hands_over_can_be_read_after_initialize_has_returned() {
+async fn r022_the_cookie_of_a_host_can_be_read_after_initialize() {
     let transcript = Transcript::new();
     let notes = transcript.clone();
     let handler = Scripted::new(&["a"]).on_prepare(move |run| {
@@ -195,7 +195,7 @@ async fn r023_unknown_invoke_flags_are_refused() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn r024_a_handler_that_is_not_registered_is_refused_and_nothing_is_created() {
+async fn r024_an_unregistered_handler_is_refused_and_nothing_is_created() {
     let (manager, other) = (SyncManager::new(), Scripted::new(&["a"]));
     manager.register(other.clone()).unwrap();
     let refused = manager.invoke(invocation(OTHER, InvokeFlags::START_SYNC)).unwrap_err();

@@ -1,4 +1,4 @@
-//! What is listed, and what becomes of it: R46, R47, R49, R58, R59, R61. R56, R57 and R60 are in `choice`.
+//! Listed items: R46, R47, R49, R58, R59, R61. R56, R57 and R60 are in `choice`.
 
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
@@ -16,28 +16,28 @@ use crate::support::watched::{OnHost, begin, hosting, listed, within};
 use crate::support::window::ran;
 use crate::support::{HANDLER, Scripted, id, run};
 
-/// A handler whose listing can be changed, after somebody has unchecked `a` of `a` and `b`.
+/// Returns a handler with a changeable listing, after the choice unchecked `a` of `a` and `b`.
 async fn with_a_unchecked() -> (SyncManager, Scripted, Arc<Mutex<Items>>) {
     let listing = Arc::new(Mutex::new(listed(&["a", "b"])));
     let lists = listing.clone();
-    let handler = Scripted::new(&[]).items(move || Ok(lists.lock().expect("nobody panics with it").clone()));
+    let handler = Scripted::new(&[]).items(move || Ok(lists.lock().expect("not poisoned").clone()));
     let manager = choosing(&handler, &Picking::these(&["b"], &Transcript::new()));
     attended(&manager).await;
     (manager, handler, listing)
 }
 
-/// What runs after `a` was unchecked, once it was absent from a listing and once it is there again.
+/// Returns the prepared items after `a` was unchecked, missing from one listing, and listed again.
 async fn after_an_absence(without: Items) -> Vec<String> {
     let (manager, handler, listing) = with_a_unchecked().await;
-    *listing.lock().expect("nobody panics with it") = without;
+    *listing.lock().expect("not poisoned") = without;
     unattended(&manager).await;
-    *listing.lock().expect("nobody panics with it") = listed(&["a", "b"]);
+    *listing.lock().expect("not poisoned") = listed(&["a", "b"]);
     unattended(&manager).await;
     handler.transcript.of(&["prepare"])
 }
 
 #[tokio::test(start_paused = true)]
-async fn r046_after_a_complete_listing_the_choices_of_absent_items_are_dropped() {
+async fn r046_a_complete_listing_drops_the_choices_of_absent_items() {
     assert_eq!(after_an_absence(listed(&["b"])).await, ["prepare b", "prepare b", "prepare a b"]);
     assert_eq!(after_an_absence(listed(&[])).await, ["prepare b", "prepare a b"]);
 }
@@ -53,14 +53,14 @@ async fn r046_a_complete_listing_drops_no_choice_of_another_handler() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn r047_after_an_incomplete_listing_the_choices_of_absent_items_are_kept() {
+async fn r047_an_incomplete_listing_keeps_the_choices_of_absent_items() {
     let incomplete = |names: &[&'static str]| Items::incomplete(names.iter().copied().map(SyncItem::named));
     assert_eq!(after_an_absence(incomplete(&["b"])).await, ["prepare b"; 3]);
     assert_eq!(after_an_absence(incomplete(&[])).await, ["prepare b"; 2]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn r047_a_listing_that_failed_drops_no_choice() {
+async fn r047_a_failed_listing_drops_no_choice() {
     let failing = Arc::new(Mutex::new(false));
     let fails = failing.clone();
     let handler = Scripted::new(&[]).items(move || match *fails.lock().unwrap() {
@@ -78,7 +78,7 @@ async fn r047_a_listing_that_failed_drops_no_choice() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn r047_an_incomplete_listing_of_a_call_completed_style_handler_is_no_failure() {
+async fn r047_an_incomplete_listing_of_a_classic_handler_is_no_failure() {
     let (manager, handler) = hosting(ScriptedHandler::new(Items::incomplete([SyncItem::named("a")])));
     let session = begin(&manager);
     crate::support::watched::until_run(&session, syncmgr::session::RunChange::Preparing).await;
@@ -87,47 +87,47 @@ async fn r047_an_incomplete_listing_of_a_call_completed_style_handler_is_no_fail
     assert_eq!(handler.transcript().count("PrepareForSync 1"), 1);
 }
 
-/// A nil id, an id that occurs twice, and two items that are as they should be.
-fn offenders() -> Items {
+/// Returns an item with a nil id, one with a duplicate id, and two valid items.
+fn with_invalid_ids() -> Items {
     let nil = SyncItem::new(ItemId::from_u128(0), "nil");
     [SyncItem::named("a"), nil, SyncItem::new(id("a"), "again"), SyncItem::named("b")].into_iter().collect()
 }
 
-/// Whether these are the reports about [`offenders`].
-fn are_about_offenders(texts: &[String]) -> bool {
-    let [nil, twice] = texts else { return false };
-    nil.contains("`nil`") && twice.contains("`again`") && twice.contains(&id("a").to_string())
+/// Returns `true` if these are the warnings about [`with_invalid_ids`].
+fn are_about_invalid_ids(texts: &[String]) -> bool {
+    let [nil, duplicate] = texts else { return false };
+    nil.contains("`nil`") && duplicate.contains("`again`") && duplicate.contains(&id("a").to_string())
 }
 
 #[tokio::test(start_paused = true)]
-async fn r049_nil_and_double_ids_are_left_out_and_reported() {
-    let handler = Scripted::new(&[]).items(|| Ok(offenders()));
+async fn r049_nil_and_duplicate_ids_are_left_out_and_logged() {
+    let handler = Scripted::new(&[]).items(|| Ok(with_invalid_ids()));
     let report = run(handler.clone()).await;
     assert_eq!(handler.transcript.of(&["prepare", "item "]), ["prepare a b", "item a", "item b"]);
     assert!(report.is_success(), "{report}");
     let log = &ran(&report, HANDLER).log;
     assert!(log.iter().all(|entry| entry.level == LogLevel::Warning), "{report}");
-    assert!(are_about_offenders(&log.iter().map(|entry| entry.text.to_string()).collect::<Vec<_>>()), "{report}");
+    assert!(are_about_invalid_ids(&log.iter().map(|entry| entry.text.to_string()).collect::<Vec<_>>()), "{report}");
 }
 
 #[tokio::test(start_paused = true)]
-async fn r049_a_host_that_sets_the_callback_first_is_told_of_offenders() {
-    let on = OnHost::created(Scripted::new(&[]).items(|| Ok(offenders())), &Transcript::new());
+async fn r049_a_callback_set_before_the_listing_receives_the_warnings() {
+    let on = OnHost::created(Scripted::new(&[]).items(|| Ok(with_invalid_ids())), &Transcript::new());
     on.driven.initialize(Trigger::Manual, RunFlags::empty(), None).await;
     assert_eq!(on.attach(), HResult::S_OK);
     let items = on.driven.enum_sync_items().await.unwrap();
     assert_eq!(items.iter().map(SyncItem::name).collect::<Vec<_>>(), ["a", "b"]);
-    assert!(are_about_offenders(&on.lines()), "{:?}", on.lines());
+    assert!(are_about_invalid_ids(&on.lines()), "{:?}", on.lines());
 }
 
 #[tokio::test(start_paused = true)]
-async fn r049_a_host_that_sets_the_callback_after_the_listing_is_told_of_offenders_then() {
-    let on = OnHost::ready(Scripted::new(&[]).items(|| Ok(offenders())), &Transcript::new()).await;
-    assert!(are_about_offenders(&on.lines()), "{:?}", on.lines());
+async fn r049_a_callback_set_after_the_listing_receives_the_warnings() {
+    let on = OnHost::ready(Scripted::new(&[]).items(|| Ok(with_invalid_ids())), &Transcript::new()).await;
+    assert!(are_about_invalid_ids(&on.lines()), "{:?}", on.lines());
 }
 
 #[tokio::test(start_paused = true)]
-async fn r058_the_last_update_is_known_only_where_it_is_declared() {
+async fn r058_the_last_update_is_known_only_if_it_is_declared() {
     let time = SystemTime::UNIX_EPOCH + Duration::from_secs(86_400);
     let items = move || {
         let undated = SyncItem::named("undated").with_flags(ItemFlags::LAST_UPDATE_TIME | ItemFlags::TEMPORARY);
@@ -136,10 +136,10 @@ async fn r058_the_last_update_is_known_only_where_it_is_declared() {
     let handler = Scripted::new(&[]).items(items);
     let on = OnHost::created(handler.clone(), &Transcript::new());
     on.driven.initialize(Trigger::Manual, RunFlags::empty(), None).await;
-    let handed = on.driven.enum_sync_items().await.unwrap();
+    let received = on.driven.enum_sync_items().await.unwrap();
     let report = run(handler).await;
     let reported: Items = report.items().map(|item| item.item.clone()).collect();
-    for items in [handed, reported] {
+    for items in [received, reported] {
         let dates: Vec<_> = items.iter().map(|item| (item.last_update(), item.flags())).collect();
         let dated = (Some(time), ItemFlags::LAST_UPDATE_TIME);
         assert_eq!(dates, [(None, ItemFlags::TEMPORARY), dated]);
@@ -149,9 +149,9 @@ async fn r058_the_last_update_is_known_only_where_it_is_declared() {
 #[tokio::test(start_paused = true)]
 async fn r059_roaming_user_and_may_delete_item_have_no_effect() {
     let without_effect = ItemFlags::ROAMING_USER | ItemFlags::MAY_DELETE_ITEM;
-    let nameless = ItemFlags::from_bits_retain(!(ItemFlags::MASK >> 1));
+    let unknown = ItemFlags::from_bits_retain(!(ItemFlags::MASK >> 1));
     let mut seen = Vec::new();
-    for flags in [ItemFlags::empty(), without_effect, nameless] {
+    for flags in [ItemFlags::empty(), without_effect, unknown] {
         let transcript = Transcript::new();
         let items = move || {
             let off = SyncItem::named("off").with_state(ItemState::Unchecked);
@@ -169,7 +169,7 @@ async fn r059_roaming_user_and_may_delete_item_have_no_effect() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn r061_a_peer_is_handed_127_characters_of_a_name_that_is_free_here() {
+async fn r061_a_peer_receives_127_characters_of_an_item_name() {
     let name = "ü".repeat(200);
     let long = name.clone();
     let items = move || Ok([SyncItem::named(long.as_str())].into_iter().collect());
@@ -178,19 +178,19 @@ async fn r061_a_peer_is_handed_127_characters_of_a_name_that_is_free_here() {
     manager.register(handler).unwrap();
     let shown = manager.show_properties(HANDLER, Subject::Handler).await.unwrap();
     assert_eq!((shown[0].name(), shown[0].id()), (name.as_str(), ItemId::from_name(&name)));
-    let handed = wide::item_name(shown[0].name());
-    assert_eq!(handed.len(), 128);
-    assert_eq!(handed[..127], [u16::from(b'\xFC'); 127]);
-    assert_eq!(handed[127], 0);
+    let received = wide::item_name(shown[0].name());
+    assert_eq!(received.len(), 128);
+    assert_eq!(received[..127], [u16::from(b'\xFC'); 127]);
+    assert_eq!(received[127], 0);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_listing_handed_to_a_host_says_whether_it_is_complete() {
+async fn a_listing_passed_to_a_host_is_marked_complete_or_incomplete() {
     for items in [listed(&["a"]), Items::incomplete([SyncItem::named("a")])] {
         let wanted = items.completeness();
         let on = OnHost::created(Scripted::new(&[]).items(move || Ok(items.clone())), &Transcript::new());
         on.driven.initialize(Trigger::Manual, RunFlags::empty(), None).await;
-        let handed = on.driven.enum_sync_items().await.unwrap();
-        assert_eq!((handed.completeness(), handed.len()), (wanted, 1));
+        let received = on.driven.enum_sync_items().await.unwrap();
+        assert_eq!((received.completeness(), received.len()), (wanted, 1));
     }
 }

@@ -1,4 +1,4 @@
-//! Choosing nothing, and showing properties: R63 to R69.
+//! Empty choices, and showing properties: R63 to R69.
 
 use anyhow::anyhow;
 use futures::FutureExt;
@@ -14,7 +14,7 @@ use tokio::sync::oneshot;
 use crate::support::watched::{CLASSIC, OnHost, hosting, listed, within};
 use crate::support::{HANDLER, Scripted, id};
 
-/// An item that is not chosen, one that has properties, and one that has none.
+/// Returns an unchecked item, one with properties, and one without.
 fn items() -> Items {
     let rich = SyncItem::named("rich").with_flags(ItemFlags::HAS_PROPERTIES);
     [SyncItem::named("off").with_state(ItemState::Unchecked), rich, SyncItem::named("plain")].into_iter().collect()
@@ -30,14 +30,14 @@ fn managing(handler: &Scripted) -> SyncManager {
     manager
 }
 
-/// A call/completed-style handler that has properties and shows them like this.
+/// Returns a classic handler with properties and this `ShowProperties`.
 fn showing(show: impl FnMut(&Side) -> HResult + Send + 'static) -> ScriptedHandler {
     let info = HandlerInfo::new(CLASSIC, "Scripted").with_flags(HandlerFlags::HAS_PROPERTIES);
     ScriptedHandler::new(items()).with_info(info).on_show_properties(show)
 }
 
 #[tokio::test(start_paused = true)]
-async fn r063_r064_with_nothing_chosen_neither_prepare_nor_synchronize_is_called() {
+async fn r063_r064_a_run_without_chosen_items_is_not_prepared_or_synchronized() {
     let unlisted = [id("unlisted")];
     for wanted in [&[][..], &unlisted[..]] {
         let (manager, handler) = hosting(ScriptedHandler::new(listed(&["a"])));
@@ -51,7 +51,7 @@ async fn r063_r064_with_nothing_chosen_neither_prepare_nor_synchronize_is_called
 }
 
 #[tokio::test(start_paused = true)]
-async fn r063_r064_items_that_are_unchecked_are_not_chosen() {
+async fn r063_r064_unchecked_items_are_not_chosen() {
     let unchecked = || Ok([SyncItem::named("a").with_state(ItemState::Unchecked)].into_iter().collect());
     let handler = Scripted::new(&[]).items(unchecked);
     let report = managing(&handler).session(Trigger::Idle).handlers([HANDLER]).start().unwrap().finish().await;
@@ -60,7 +60,7 @@ async fn r063_r064_items_that_are_unchecked_are_not_chosen() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn r064_a_host_cannot_prepare_nothing() {
+async fn r064_a_host_cannot_prepare_an_empty_selection() {
     let handler = Scripted::new(&["a"]);
     let transcript = handler.transcript.clone();
     let on = OnHost::ready(handler, &transcript).await;
@@ -95,7 +95,7 @@ async fn r066_properties_of_the_handler_are_shown_only_if_it_declares_them() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn r065_r066_a_host_is_refused_properties_nobody_declared() {
+async fn r065_r066_a_host_is_refused_undeclared_properties() {
     let handler = with_properties().info(|info| info.with_flags(HandlerFlags::empty()));
     let transcript = handler.transcript.clone();
     let on = OnHost::ready(handler, &transcript).await;
@@ -114,7 +114,7 @@ async fn r067_the_callback_is_set_before_properties_are_shown() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn r067_a_host_that_set_no_callback_is_refused() {
+async fn r067_a_host_without_a_callback_is_refused() {
     let handler = with_properties();
     let on = OnHost::created(handler.clone(), &Transcript::new());
     on.driven.initialize(Trigger::Manual, RunFlags::empty(), None).await;
@@ -124,7 +124,7 @@ async fn r067_a_host_that_set_no_callback_is_refused() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn r068_showing_ends_with_the_first_completion_after_the_return_and_takes_no_second() {
+async fn r068_only_the_first_completion_after_the_return_is_accepted() {
     let (sender, receiver) = oneshot::channel();
     let mut sender = Some(sender);
     let (manager, handler) = hosting(showing(move |side| {
@@ -141,7 +141,7 @@ async fn r068_showing_ends_with_the_first_completion_after_the_return_and_takes_
 }
 
 #[tokio::test(start_paused = true)]
-async fn r068_a_completion_before_the_return_is_taken_once() {
+async fn r068_only_the_first_completion_before_the_return_is_accepted() {
     let answers = Transcript::new();
     let noted = answers.clone();
     let (manager, _) = hosting(showing(move |side| {
@@ -155,7 +155,7 @@ async fn r068_a_completion_before_the_return_is_taken_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn r068_a_host_is_told_once_before_or_after_the_return() {
+async fn r068_a_host_receives_one_completion_before_or_after_the_return() {
     for wait in [false, true] {
         let handler = with_properties().on_show_properties(move |_, _| {
             async move {
@@ -178,7 +178,7 @@ async fn r068_a_host_is_told_once_before_or_after_the_return() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn r069_after_a_failing_return_there_is_nothing_to_complete() {
+async fn r069_a_completion_after_a_failing_return_is_refused() {
     let (sender, receiver) = oneshot::channel();
     let mut sender = Some(sender);
     let (manager, _) = hosting(showing(move |side| {
@@ -186,13 +186,13 @@ async fn r069_after_a_failing_return_there_is_nothing_to_complete() {
         tokio::spawn(async move { sender.send(callback.show_properties_completed(HResult::S_OK)).unwrap() });
         HResult::E_FAIL
     }));
-    // Whether the caller is told is another question; it is not kept waiting.
+    // The call only has to return; another test checks its error.
     let _ = within(manager.show_properties(CLASSIC, Subject::Handler)).await;
     assert_eq!(receiver.await.unwrap(), HResult::E_UNEXPECTED);
 }
 
 #[tokio::test(start_paused = true)]
-async fn r069_whoever_asked_is_told_that_showing_failed() {
+async fn r069_a_failed_show_properties_is_an_error_for_the_caller() {
     let (manager, _) = hosting(showing(|_| HResult::E_FAIL));
     assert!(within(manager.show_properties(CLASSIC, Subject::Handler)).await.is_err());
     let failing = with_properties().on_show_properties(|_, _| async { Err(anyhow!("no display")) }.boxed());

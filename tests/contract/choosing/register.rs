@@ -1,4 +1,4 @@
-//! Registration, and which triggers create a handler: R1 to R12.
+//! Registration, and the triggers that create a handler: R1 to R12.
 
 use std::sync::Arc;
 
@@ -23,7 +23,7 @@ fn registration(description: Option<&str>, flags: RegisterFlags) -> Registration
 }
 
 #[tokio::test(start_paused = true)]
-async fn r001_a_handler_registered_without_flags_takes_part_in_the_next_manual_session() {
+async fn r001_a_handler_without_flags_runs_in_the_next_manual_session() {
     let (manager, handler) = (SyncManager::new(), Scripted::new(&["a"]));
     assert_eq!(session(&manager, Trigger::Manual).await.runs.len(), 0);
     assert_eq!(manager.register(handler.clone()), Ok(HANDLER));
@@ -44,7 +44,7 @@ async fn r002_a_handler_needs_no_description() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn r003_flag_bits_nobody_knows_are_refused_and_nothing_is_stored() {
+async fn r003_unknown_flag_bits_are_refused_and_nothing_is_stored() {
     let manager = SyncManager::new();
     for bits in [0x8, 0x1 | 0x100, u32::MAX] {
         let flags = RegisterFlags::from_bits_retain(bits);
@@ -57,7 +57,7 @@ async fn r003_flag_bits_nobody_knows_are_refused_and_nothing_is_stored() {
 }
 
 #[test]
-fn r004_registering_again_replaces_what_is_stored_and_there_is_still_one_entry() {
+fn r004_registering_again_replaces_the_entry() {
     let mut registry = Registry::default();
     registry.register(HANDLER, registration(Some("before"), RegisterFlags::CONNECT)).unwrap();
     let after = registration(Some("after"), RegisterFlags::IDLE);
@@ -68,7 +68,7 @@ fn r004_registering_again_replaces_what_is_stored_and_there_is_still_one_entry()
 }
 
 #[tokio::test(start_paused = true)]
-async fn r004_a_manager_refuses_a_second_handler_of_an_id_until_the_first_is_unregistered() {
+async fn r004_a_manager_refuses_a_second_handler_with_the_same_id() {
     let (manager, first, second) = (SyncManager::new(), Scripted::new(&["first"]), Scripted::new(&["second"]));
     manager.register_for(Arc::new(first.clone()), RegisterFlags::CONNECT).unwrap();
     let again = || manager.register_for(Arc::new(second.clone()), RegisterFlags::IDLE);
@@ -83,7 +83,7 @@ async fn r004_a_manager_refuses_a_second_handler_of_an_id_until_the_first_is_unr
 }
 
 #[tokio::test(start_paused = true)]
-async fn r005_after_unregistering_no_session_has_the_handler() {
+async fn r005_an_unregistered_handler_is_in_no_session() {
     let (manager, handler) = (SyncManager::new(), Scripted::new(&["a"]));
     manager.register(handler.clone()).unwrap();
     assert!(manager.unregister(HANDLER));
@@ -96,7 +96,7 @@ async fn r005_after_unregistering_no_session_has_the_handler() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn r005_a_run_under_way_goes_on_when_its_handler_is_unregistered() {
+async fn r005_a_session_continues_after_its_handler_is_unregistered() {
     let transcript = Transcript::new();
     let (manager, go) = waiting(&transcript);
     let session = begin(&manager);
@@ -120,7 +120,7 @@ async fn r006_unregistering_an_unknown_handler_changes_nothing() {
 }
 
 #[test]
-fn r007_what_was_registered_can_be_read_back() {
+fn r007_a_registration_can_be_read_back() {
     let manager = SyncManager::new();
     for bits in 0..8 {
         let flags = RegisterFlags::from_bits_truncate(bits);
@@ -132,7 +132,7 @@ fn r007_what_was_registered_can_be_read_back() {
 }
 
 #[test]
-fn r008_of_an_unknown_handler_there_is_nothing() {
+fn r008_an_unknown_handler_has_no_registration() {
     let manager = SyncManager::new();
     manager.register_for(Arc::new(Scripted::new(&["a"])), RegisterFlags::all()).unwrap();
     assert_eq!(manager.registration(OTHER), None);
@@ -143,32 +143,32 @@ fn r008_of_an_unknown_handler_there_is_nothing() {
 const EVERY_TRIGGER: [Trigger; 6] =
     [Trigger::Connect, Trigger::PendingDisconnect, Trigger::Manual, Trigger::Idle, Trigger::Invoke, Trigger::Scheduled];
 
-/// The register flags of the handlers a trigger creates, out of one handler for each combination of flags.
+/// Registers one handler per combination of flags, and returns the flags of those that a trigger creates.
 async fn created_by(trigger: Trigger) -> Vec<u32> {
     let (manager, transcript) = (SyncManager::new(), Transcript::new());
     for bits in 0..8 {
         let info = HandlerInfo::new(HandlerId::from_u128(u128::from(bits) + 1), "One of eight");
         let handler = Scripted::new(&["a"]).info(|_| info).with_transcript(&transcript);
-        manager.register_for(Arc::new(handler), RegisterFlags::from_bits_truncate(bits)).expect("it can be registered");
+        manager.register_for(Arc::new(handler), RegisterFlags::from_bits_truncate(bits)).expect("a valid handler");
     }
     let report = session(&manager, trigger).await;
-    assert_eq!(transcript.count("initialize"), report.runs.len(), "nobody else is created");
-    let of = |handler| manager.registration(handler).expect("it is registered").flags.bits();
+    assert_eq!(transcript.count("initialize"), report.runs.len(), "only the reported handlers are created");
+    let of = |handler| manager.registration(handler).expect("the handler is registered").flags.bits();
     report.runs.iter().map(|run| of(run.handler)).collect()
 }
 
 #[tokio::test(start_paused = true)]
-async fn r009_a_connect_event_creates_only_handlers_that_asked_for_it() {
+async fn r009_a_connect_event_creates_only_handlers_registered_for_it() {
     assert_eq!(created_by(Trigger::Connect).await, [1, 3, 5, 7]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn r010_a_pending_disconnect_creates_only_handlers_that_asked_for_it() {
+async fn r010_a_pending_disconnect_creates_only_handlers_registered_for_it() {
     assert_eq!(created_by(Trigger::PendingDisconnect).await, [2, 3, 6, 7]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn r011_an_idle_event_creates_only_handlers_that_asked_for_it() {
+async fn r011_an_idle_event_creates_only_handlers_registered_for_it() {
     assert_eq!(created_by(Trigger::Idle).await, [4, 5, 6, 7]);
 }
 

@@ -1,4 +1,4 @@
-//! What follows once properties were shown: R70 to R73.
+//! The items after properties were shown: R70 to R73.
 
 use std::sync::{Arc, Mutex};
 
@@ -14,12 +14,12 @@ use tokio::sync::Notify;
 use crate::support::watched::{CLASSIC, OnHost, hosting, within};
 use crate::support::{HANDLER, Scripted, id};
 
-/// The item whose properties are shown.
+/// Returns the item whose properties are shown.
 fn item() -> Subject {
     Subject::Item(id("a"))
 }
 
-/// Items that all have properties.
+/// Returns items with properties.
 fn rich(names: &[&'static str]) -> Items {
     names.iter().map(|name| SyncItem::named(*name).with_flags(ItemFlags::HAS_PROPERTIES)).collect()
 }
@@ -28,15 +28,15 @@ fn names(items: &[SyncItem]) -> Vec<&str> {
     items.iter().map(SyncItem::name).collect()
 }
 
-/// A handler with `a` and `b`, whose properties add `c`, and then end like this.
+/// Returns a handler with `a` and `b` whose `show_properties` adds `c` and returns this outcome.
 fn adding(outcome: fn() -> SyncResult<PropertiesOutcome>) -> Scripted {
     let listing = Arc::new(Mutex::new(rich(&["a", "b"])));
     let listed = listing.clone();
     Scripted::new(&[])
-        .items(move || Ok(listed.lock().expect("nobody panics with it").clone()))
+        .items(move || Ok(listed.lock().expect("not poisoned").clone()))
         .info(|info| info.with_flags(HandlerFlags::HAS_PROPERTIES))
         .on_show_properties(move |_, _| {
-            *listing.lock().expect("nobody panics with it") = rich(&["a", "b", "c"]);
+            *listing.lock().expect("not poisoned") = rich(&["a", "b", "c"]);
             async move { outcome() }.boxed()
         })
 }
@@ -48,7 +48,7 @@ fn managing(handler: &Scripted) -> SyncManager {
 }
 
 #[tokio::test(start_paused = true)]
-async fn r070_after_enum_items_the_items_are_listed_again() {
+async fn r070_the_list_again_outcome_lists_the_items_again() {
     for subject in [Subject::Handler, item()] {
         let handler = adding(|| Ok(PropertiesOutcome::ListAgain));
         let items = within(managing(&handler).show_properties(HANDLER, subject)).await.unwrap();
@@ -59,7 +59,7 @@ async fn r070_after_enum_items_the_items_are_listed_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn r070_a_host_is_told_to_list_again_and_can() {
+async fn r070_a_host_is_told_to_list_again() {
     let handler = adding(|| Ok(PropertiesOutcome::ListAgain));
     let on = OnHost::ready(handler, &Transcript::new()).await;
     assert_eq!(on.driven.prepare_for_sync(&[id("c")]), HResult::E_INVALIDARG);
@@ -70,7 +70,7 @@ async fn r070_a_host_is_told_to_list_again_and_can() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn r071_after_item_deleted_the_item_shown_is_taken_out_and_nothing_is_listed() {
+async fn r071_the_item_deleted_outcome_removes_the_shown_item() {
     let handler = adding(|| Ok(PropertiesOutcome::ItemDeleted));
     let items = within(managing(&handler).show_properties(HANDLER, item())).await.unwrap();
     assert_eq!(names(&items), ["b"]);
@@ -78,7 +78,7 @@ async fn r071_after_item_deleted_the_item_shown_is_taken_out_and_nothing_is_list
 }
 
 #[tokio::test(start_paused = true)]
-async fn r071_the_handler_is_no_item_to_take_out() {
+async fn r071_item_deleted_for_the_handler_removes_nothing() {
     let handler = adding(|| Ok(PropertiesOutcome::ItemDeleted));
     let items = within(managing(&handler).show_properties(HANDLER, Subject::Handler)).await.unwrap();
     assert_eq!(names(&items), ["a", "b"]);
@@ -92,7 +92,7 @@ async fn r071_a_host_is_told_that_the_item_was_deleted() {
     assert_eq!(on.driven.prepare_for_sync(&[id("b")]), HResult::S_OK);
 }
 
-/// The items after a call/completed-style handler has completed `ShowProperties` like this, and how often it listed.
+/// Completes `ShowProperties` of a classic handler with a code; returns its items and its number of listings.
 async fn completed_with(code: HResult) -> (Result<Vec<String>, PropertiesError>, usize) {
     let info = HandlerInfo::new(CLASSIC, "Scripted").with_flags(HandlerFlags::HAS_PROPERTIES);
     let handler = ScriptedHandler::new(rich(&["a", "b"])).with_info(info).on_show_properties(move |side| {
@@ -106,14 +106,14 @@ async fn completed_with(code: HResult) -> (Result<Vec<String>, PropertiesError>,
 }
 
 #[tokio::test(start_paused = true)]
-async fn r070_r071_the_codes_of_a_call_completed_style_handler_are_understood() {
+async fn r070_r071_the_codes_of_a_classic_handler_are_applied() {
     let both = Ok(vec!["a".to_owned(), "b".to_owned()]);
     assert_eq!(completed_with(HResult::S_SYNCMGR_ENUMITEMS).await, (both, 2));
     assert_eq!(completed_with(HResult::S_SYNCMGR_ITEMDELETED).await, (Ok(vec!["b".to_owned()]), 1));
 }
 
 #[tokio::test(start_paused = true)]
-async fn r072_any_other_code_changes_nothing_about_the_items() {
+async fn r072_any_other_code_leaves_the_items_unchanged() {
     let others = [
         HResult::S_OK,
         HResult::S_FALSE,
@@ -131,13 +131,13 @@ async fn r072_any_other_code_changes_nothing_about_the_items() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn r072_properties_that_are_done_list_nothing_again() {
+async fn r072_the_done_outcome_lists_nothing_again() {
     let handler = adding(|| Ok(PropertiesOutcome::Done));
     let items = within(managing(&handler).show_properties(HANDLER, item())).await.unwrap();
     assert_eq!((names(&items), handler.transcript.count("items")), (vec!["a", "b"], 1));
 }
 
-/// A handler whose properties stay open until they are closed, and says when they are.
+/// Returns a handler whose `show_properties` waits for the notification, and then notes `closed`.
 fn staying_open(transcript: &Transcript) -> (Scripted, Arc<Notify>) {
     let (close, notes) = (Arc::new(Notify::new()), transcript.clone());
     let closing = close.clone();
@@ -163,7 +163,7 @@ async fn r073_properties_are_shown_one_at_a_time() {
             while transcript.count("show_properties") < shown {
                 tokio::task::yield_now().await;
             }
-            // Whoever is to come second has had time to.
+            // Gives the second call time to begin.
             tokio::time::sleep(std::time::Duration::from_secs(60)).await;
             assert_eq!(transcript.count("show_properties"), shown);
             close.notify_one();
@@ -179,7 +179,7 @@ async fn r073_properties_are_shown_one_at_a_time() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn r073_a_host_that_shows_a_second_time_meanwhile_is_refused() {
+async fn r073_a_host_is_refused_a_second_show_properties_at_the_same_time() {
     let transcript = Transcript::new();
     let (handler, close) = staying_open(&transcript);
     let on = OnHost::ready(handler, &transcript).await;

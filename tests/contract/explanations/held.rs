@@ -1,4 +1,4 @@
-//! Why what was asked for does not run now: each reason of a session or the world, end to end.
+//! Explanations of requested items that do not run: each reason of a session or the environment, end to end.
 
 use syncmgr::environment::{Facts, ManualFacts, Network};
 use syncmgr::explain::{Next, Standing};
@@ -16,7 +16,7 @@ use crate::support::watched::within;
 use crate::support::{HANDLER, id};
 
 #[tokio::test(start_paused = true)]
-async fn what_runs_runs_and_what_waits_says_behind_whom() {
+async fn a_waiting_item_names_the_session_it_waits_behind() {
     let steps = Steps::default();
     let manager = registered(SyncManager::new(), [steps.handler(1, &["a", "b"])]);
     let first = manager.session(Trigger::Manual).items(nth(1), [id("a")]).start().unwrap();
@@ -38,7 +38,7 @@ async fn what_runs_runs_and_what_waits_says_behind_whom() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_others_claim_is_named() {
+async fn a_claim_held_by_another_handler_is_named() {
     let steps = Steps::default();
     let manager = registered(SyncManager::new(), [steps.handler(1, &["a:x"]), steps.handler(2, &["b:x"])]);
     let sessions = [manual(&manager, 1), manual(&manager, 2)];
@@ -55,7 +55,7 @@ async fn what_others_claim_is_named() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_paused_runs_when_somebody_resumes() {
+async fn a_paused_item_runs_after_resume() {
     let steps = Steps::default();
     let manager = registered(SyncManager::new(), [steps.handler(1, &["a"])]);
     manager.pause();
@@ -69,7 +69,7 @@ async fn what_is_paused_runs_when_somebody_resumes() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_world_is_a_reason() {
+async fn the_network_is_a_reason() {
     for (network, hold, next) in
         [(Network::Offline, Hold::Offline, Next::WhenOnline), (Network::Metered, Hold::Metered, Next::WhenLifted)]
     {
@@ -88,7 +88,7 @@ async fn the_world_is_a_reason() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn several_reasons_are_all_named_and_the_one_that_takes_most_says_when() {
+async fn all_reasons_are_named_and_the_longest_decides_the_next_run() {
     let facts = ManualFacts::default();
     let began = Began::new();
     let failing = began.handler(1, &["a"], |_, _| fails());
@@ -103,7 +103,7 @@ async fn several_reasons_are_all_named_and_the_one_that_takes_most_says_when() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_nobody_chose_says_so() {
+async fn an_unchosen_item_is_explained_as_unchosen() {
     let (store, began) = (MemoryStore::new(), Began::new());
     let choices = [(id("a"), Some(ItemState::Unchecked))].into();
     store.write(vec![StateChange::Choices { handler: nth(1), items: choices }]).await.unwrap();
@@ -116,7 +116,7 @@ async fn what_nobody_chose_says_so() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_retry_whose_time_has_come_but_that_waits_says_for_what() {
+async fn a_due_retry_of_a_paused_manager_is_explained_as_paused() {
     let (manager, began) = after(&Daytime::new(), |times| fails_until(times, 1)).await;
     manager.pause();
     sleep(MINUTE).await;
@@ -128,7 +128,7 @@ async fn a_retry_whose_time_has_come_but_that_waits_says_for_what() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_handler_that_is_paused_says_so() {
+async fn a_paused_handler_is_explained_as_paused() {
     let steps = Steps::default();
     let manager = registered(SyncManager::new(), [steps.handler(1, &["a"])]);
     manager.pause();
@@ -142,7 +142,7 @@ async fn a_handler_that_is_paused_says_so() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_was_abandoned_says_that_its_work_still_runs() {
+async fn an_abandoned_item_is_explained_as_quarantined() {
     let blocked = Blocked::new();
     let manager = registered(SyncManager::new(), [blocked.handler(&["a", "b"])]);
     drop(blocked.abandoned(&manager).await);
@@ -153,7 +153,7 @@ async fn what_was_abandoned_says_that_its_work_still_runs() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_was_merged_into_a_retry_is_no_second_attempt() {
+async fn a_request_merged_into_a_retry_is_no_second_attempt() {
     let (manager, began) = after(&Daytime::new(), |times| fails_until(times, 1)).await;
     manager.pause();
     sleep(MINUTE).await;

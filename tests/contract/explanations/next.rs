@@ -1,4 +1,4 @@
-//! When something runs next is said only of what runs then.
+//! The time of the next run: an explanation names it only if the item runs then.
 
 use std::time::Duration;
 
@@ -17,14 +17,14 @@ use crate::support::id;
 use crate::support::steps::{manual, nth, registered, succeeds};
 use crate::support::watched::within;
 
-/// Waits until what was said to be the time, and a moment more.
+/// Waits until just after the named time.
 async fn until_then(clock: &Daytime, next: Next) {
     let Next::At { time } = next else { panic!("{next:?}") };
-    sleep(time.duration_since(clock.wall()).expect("it is not past") + Duration::from_millis(2)).await;
+    sleep(time.duration_since(clock.wall()).expect("the time is in the future") + Duration::from_millis(2)).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn where_nothing_waits_the_world_is_no_reason_and_a_better_one_starts_nothing() {
+async fn network_changes_hold_and_start_nothing_while_no_work_waits() {
     let (began, (builder, facts)) = (Began::new(), in_world(Network::Online));
     let noting = needing(began.handler(1, &["a"], |_, _| Ok(())), NEEDS);
     let manager = registered(builder.store(MemoryStore::new()).build(), [noting]);
@@ -42,7 +42,7 @@ async fn where_nothing_waits_the_world_is_no_reason_and_a_better_one_starts_noth
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_shares_a_claim_with_something_put_off_is_not_said_to_run_then() {
+async fn an_item_sharing_a_claim_with_a_deferred_item_has_no_next_time() {
     let (began, clock) = (Began::new(), Daytime::new());
     let handler = began.handler(1, &["a:x", "b:x"], |item, times| match item.name() {
         "a" if times == 1 => Err(anyhow!("busy")).retry_after(10 * MINUTE),
@@ -53,28 +53,28 @@ async fn what_shares_a_claim_with_something_put_off_is_not_said_to_run_then() {
     let listing = only("b");
     within(listing.report()).await;
     within(only("a").finish()).await;
-    let said = item(&manager, "b");
-    assert_eq!(said.next, Next::WhenAsked, "{said}");
+    let explanation = item(&manager, "b");
+    assert_eq!(explanation.next, Next::WhenAsked, "{explanation}");
     until_then(&clock, item(&manager, "a").next).await;
     assert_eq!((began.of("a").len(), began.of("b").len()), (2, 1));
 }
 
-/// A manager whose item failed once, and whose handler declined its retry.
+/// Returns a manager whose item failed once and whose handler declined the retry.
 async fn declined(began: &Began, clock: &Daytime) -> SyncManager {
-    let asked = Began::new();
+    let initialized = Began::new();
     let handler = began.handler(1, &["a"], |_, times| fails_until(times, 1)).on_initialize(move |_| {
-        let declines = asked.note("initialize") == 2;
+        let declines = initialized.note("initialize") == 2;
         async move { Ok(if declines { Participation::Decline } else { Participation::TakePart }) }.boxed()
     });
     let manager = registered(timed(clock).build(), [handler]);
     within(manual(&manager, 1).finish()).await;
     sleep(MINUTE).await;
-    assert_eq!(began.of("a"), [0], "its handler declined");
+    assert_eq!(began.of("a"), [0], "the handler declined");
     manager
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_retry_its_handler_declined_says_when_it_is_tried_again_and_is() {
+async fn a_declined_retry_names_its_next_time_and_runs_then() {
     let (began, clock) = (Began::new(), Daytime::new());
     let manager = declined(&began, &clock).await;
     until_then(&clock, item(&manager, "a").next).await;
@@ -82,7 +82,7 @@ async fn a_retry_its_handler_declined_says_when_it_is_tried_again_and_is() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_retry_of_what_is_not_listed_any_more_is_not_said_to_run() {
+async fn a_retry_of_an_unlisted_item_has_no_next_time() {
     let (began, listed) = (Began::new(), Began::new());
     let noting = began.handler(1, &["a"], |_, _| fails());
     let items = noting.items.clone();
@@ -91,13 +91,13 @@ async fn a_retry_of_what_is_not_listed_any_more_is_not_said_to_run() {
     let manager = registered(timed(&Daytime::new()).build(), [noting]);
     within(manual(&manager, 1).finish()).await;
     sleep(HOUR).await;
-    let said = item(&manager, "a");
-    assert!(!matches!(said.next, Next::Now | Next::At { .. }), "{said}");
+    let explanation = item(&manager, "a");
+    assert!(!matches!(explanation.next, Next::Now | Next::At { .. }), "{explanation}");
     assert_eq!(began.of("a").len(), 1);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_handler_says_when_the_next_of_its_items_is_due() {
+async fn a_handler_names_the_time_of_its_next_due_item() {
     let (began, clock) = (Began::new(), Daytime::new());
     let noting = began.handler(1, &["late", "soon", "well"], |item, times| match (item.name(), times) {
         ("late", 1) => Err(anyhow!("busy")).retry_after(HOUR),

@@ -1,4 +1,4 @@
-//! Why something did not run, and when it will: each situation, end to end.
+//! Explanations of items and handlers after each outcome, end to end.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ use crate::support::steps::{background, manual, nth, registered, succeeds};
 use crate::support::watched::{begin, within};
 use crate::support::{HANDLER, Scripted, id};
 
-/// What is said of an item: it survives a way through JSON, and is one line.
+/// Returns the explanation of an item, and asserts that it survives JSON and is one line.
 pub(crate) fn item_of(manager: &SyncManager, handler: HandlerId, name: &str) -> Explanation {
     checked(manager.explain_item(handler, id(name)).expect("the store can be read"))
 }
@@ -34,14 +34,14 @@ pub(crate) fn handler(manager: &SyncManager) -> Explanation {
 
 fn checked(explanation: Explanation) -> Explanation {
     let json = serde_json::to_string(&explanation).expect("an explanation is JSON");
-    let back: Explanation = serde_json::from_str(&json).expect("and back");
-    assert_eq!(serde_json::to_string(&back).expect("and again"), json);
+    let parsed: Explanation = serde_json::from_str(&json).expect("JSON is an explanation");
+    assert_eq!(serde_json::to_string(&parsed).expect("an explanation is JSON"), json);
     let text = explanation.to_string();
     assert!(!text.is_empty() && !text.contains(['\n', '\r']), "{text:?}");
     explanation
 }
 
-/// A manager with a store, whose item `a` has once ended like this.
+/// Returns a manager with a store, whose item `a` has run once and ends with `end`.
 pub(crate) async fn after(
     clock: &Daytime,
     end: impl Fn(usize) -> SyncResult + Send + Sync + 'static,
@@ -54,7 +54,7 @@ pub(crate) async fn after(
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_has_never_run_waits_for_what_its_handler_is_registered_for() {
+async fn an_item_that_never_ran_waits_for_the_triggers_of_its_handler() {
     let manager = registered(SyncManager::new(), [Began::new().handler(1, &["a"], |_, _| Ok(()))]);
     let explanation = handler(&manager);
     assert_eq!((explanation.standing, explanation.next), (Standing::Idle, Next::WhenAsked), "{explanation}");
@@ -68,7 +68,7 @@ async fn what_has_never_run_waits_for_what_its_handler_is_registered_for() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_backs_off_says_until_when_and_runs_then() {
+async fn an_item_in_backoff_names_its_retry_time_and_runs_then() {
     let clock = Daytime::new();
     let (manager, began) = after(&clock, |times| fails_until(times, 3)).await;
     for failures in 1..=3 {
@@ -78,9 +78,9 @@ async fn what_backs_off_says_until_when_and_runs_then() {
         assert_eq!(explanation.standing, Standing::Failed { setback: Some(Setback::Backoff) });
         let left = until.duration_since(clock.wall()).unwrap();
         sleep(left - Duration::from_millis(2)).await;
-        assert_eq!(began.of("a").len(), failures as usize, "not before");
+        assert_eq!(began.of("a").len(), failures as usize, "not before that time");
         sleep(Duration::from_millis(4)).await;
-        assert_eq!(began.of("a").len(), failures as usize + 1, "and then");
+        assert_eq!(began.of("a").len(), failures as usize + 1, "then");
     }
     let explanation = item(&manager, "a");
     assert_eq!((explanation.standing, explanation.holds.len()), (Standing::Succeeded, 0), "{explanation}");
@@ -89,7 +89,7 @@ async fn what_backs_off_says_until_when_and_runs_then() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_the_peer_put_off_says_until_when_and_runs_then() {
+async fn an_item_deferred_by_its_peer_names_its_time_and_runs_then() {
     let clock = Daytime::new();
     let busy = |times| if times == 1 { Err(anyhow!("busy")).retry_after(5 * HOUR) } else { Ok(()) };
     let (manager, began) = after(&clock, busy).await;
@@ -101,7 +101,7 @@ async fn what_the_peer_put_off_says_until_when_and_runs_then() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_needs_somebody_waits_to_be_asked_for_or_answered() {
+async fn an_item_that_needs_the_user_waits_for_a_request() {
     type End = fn(usize) -> SyncResult;
     let ends: [(End, Hold); 3] = [
         (|_| Err(anyhow!("never")).permanent(), Hold::Permanent),
@@ -129,7 +129,7 @@ async fn a_question_is_named_and_answering_it_runs_the_item() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_a_guard_holds_says_so() {
+async fn an_item_held_by_a_guard_is_explained_as_guarded() {
     let planning = Planning::new(many());
     let manager = registered(SyncManager::builder().store(MemoryStore::new()).build(), [planning.handler()]);
     for live in [true, false] {
@@ -146,7 +146,7 @@ async fn what_a_guard_holds_says_so() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_guard_whose_objection_is_gone_holds_nothing_any_more() {
+async fn a_resolved_guard_violation_holds_nothing() {
     let planning = Planning::new(many());
     let manager = registered(SyncManager::builder().store(MemoryStore::new()).build(), [planning.handler()]);
     within(begin(&manager).finish()).await;
@@ -157,10 +157,10 @@ async fn a_guard_whose_objection_is_gone_holds_nothing_any_more() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_needs_somebody_again_for_another_reason_names_no_question_that_was_settled() {
+async fn a_later_permanent_failure_names_no_settled_question() {
     let began = Began::new();
     let handler = began.handler(1, &["a"], |item, times| match times {
-        1 => item.decide("side", "which side wins?", &["here"]).map_or(Ok(()), |_| Err(anyhow!("nobody answered"))),
+        1 => item.decide("side", "which side wins?", &["here"]).map_or(Ok(()), |_| Err(anyhow!("no answer"))),
         2 => Ok(()),
         _ => Err(anyhow!("never")).permanent(),
     });
@@ -173,7 +173,7 @@ async fn what_needs_somebody_again_for_another_reason_names_no_question_that_was
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_was_tried_too_often_needs_attention_and_names_the_question() {
+async fn an_item_over_its_retry_budget_names_its_question() {
     let (began, store) = (Began::new(), MemoryStore::new());
     let manager = stored(&Daytime::new(), &store).retry(EXACT.with_budget(2, 50)).build();
     let manager = registered(manager, [began.handler(1, &["a"], |_, _| fails())]);
@@ -185,12 +185,12 @@ async fn what_was_tried_too_often_needs_attention_and_names_the_question() {
 }
 
 fn question_of(manager: &SyncManager) -> syncmgr::log::ErrorId {
-    let log = manager.log(nth(1)).expect("it can be read");
-    log.iter().find_map(|record| record.entry.error).expect("something is asked")
+    let log = manager.log(nth(1)).expect("the log can be read");
+    log.iter().find_map(|record| record.entry.error).expect("the log has a question")
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_handler_that_could_not_begin_explains_itself_and_its_items_and_runs_then() {
+async fn a_handler_that_could_not_begin_names_its_retry_time_and_runs_then() {
     let (began, clock) = (Began::new(), Daytime::new());
     let noting = began.clone();
     let failing = began.handler(1, &[], |_, _| Ok(())).items(move || {
@@ -208,7 +208,7 @@ async fn a_handler_that_could_not_begin_explains_itself_and_its_items_and_runs_t
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_not_registered_or_listed_any_more_says_what_is_remembered() {
+async fn unregistered_and_unlisted_items_are_explained_from_the_store() {
     let clock = Daytime::new();
     let (manager, _) = after(&clock, |_| fails()).await;
     manager.unregister(nth(1));
@@ -237,7 +237,7 @@ async fn names_with_control_characters_stay_on_one_line() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_explanation_is_the_same_after_a_way_through_json() {
+async fn an_explanation_survives_a_json_round_trip() {
     let clock = Daytime::new();
     clock.set_forward(Duration::from_nanos(1_234_567));
     let (manager, _) = after(&clock, |_| fails()).await;
@@ -247,7 +247,7 @@ async fn an_explanation_is_the_same_after_a_way_through_json() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn items_of_a_handler_that_cannot_begin_say_so() {
+async fn items_of_a_handler_that_cannot_begin_are_explained_as_backing_off() {
     let (began, clock) = (Began::new(), Daytime::new());
     let noting = began.clone();
     let failing = began.handler(1, &[], |_, _| Ok(())).items(move || {

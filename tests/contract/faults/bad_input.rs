@@ -1,4 +1,4 @@
-//! Ids, names and texts that nobody should send: each gets a typed error or an entry in the log, the rest goes on.
+//! Invalid ids, names and texts: each causes a typed error or a log entry, and does not affect the rest.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -32,7 +32,7 @@ fn managing(handler: Scripted) -> SyncManager {
 }
 
 #[tokio::test(start_paused = true)]
-async fn items_with_a_nil_or_duplicate_id_are_left_out_and_reported_and_the_others_run() {
+async fn items_with_a_nil_or_duplicate_id_are_logged_and_the_others_run() {
     let listing = || -> Items {
         let nil = SyncItem::new(ItemId::from_u128(0), "nil");
         [SyncItem::named("a"), nil, SyncItem::new(id("a"), "again"), SyncItem::named("b")].into_iter().collect()
@@ -47,7 +47,7 @@ async fn items_with_a_nil_or_duplicate_id_are_left_out_and_reported_and_the_othe
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_listing_of_offenders_only_leaves_nothing_to_do() {
+async fn a_listing_of_only_invalid_items_leaves_nothing_to_do() {
     let report =
         run(Scripted::new(&[]).items(|| Ok([SyncItem::new(ItemId::from_u128(0), "nil")].into_iter().collect()))).await;
     assert_eq!(report.items().count(), 0);
@@ -55,7 +55,7 @@ async fn a_listing_of_offenders_only_leaves_nothing_to_do() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn skipping_or_stopping_what_is_not_there_is_a_typed_error() {
+async fn skipping_or_stopping_an_unknown_target_is_a_typed_error() {
     let session = start(Scripted::new(&["a"]));
     let handler = HandlerId::from_u128(0xBAD);
     within(session.report()).await;
@@ -77,7 +77,7 @@ async fn an_unknown_item_in_a_request_is_reported_and_the_known_ones_run() {
     assert!(text.contains(&UNKNOWN.to_string()), "{report}");
 }
 
-/// Chooses everything, and something that was not offered.
+/// A chooser that chooses everything, and an item that was not offered.
 struct Inventing;
 
 #[async_trait]
@@ -100,7 +100,7 @@ async fn an_unknown_item_in_a_choice_is_reported_and_the_known_ones_run() {
     assert!(text.contains(&UNKNOWN.to_string()), "{report}");
 }
 
-/// Chooses nothing because it panics.
+/// A chooser that panics.
 struct Panicking;
 
 #[async_trait]
@@ -111,7 +111,7 @@ impl Chooser for Panicking {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_chooser_that_panics_has_chosen_nothing() {
+async fn a_chooser_that_panics_chooses_nothing() {
     let manager = SyncManager::builder().chooser(Panicking).build();
     manager.register(Scripted::new(&["a"])).unwrap();
     let report = within(manager.update_all().unwrap().finish()).await;
@@ -119,7 +119,7 @@ async fn a_chooser_that_panics_has_chosen_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_handler_that_cannot_be_registered_is_a_typed_error_and_nothing_is_stored() {
+async fn registering_an_invalid_handler_is_a_typed_error_and_stores_nothing() {
     let manager = SyncManager::new();
     let with = |info: HandlerInfo| Scripted::new(&["a"]).info(|_| info);
     let nil = with(HandlerInfo::new(HandlerId::from_u128(0), "Nil"));
@@ -132,7 +132,7 @@ async fn a_handler_that_cannot_be_registered_is_a_typed_error_and_nothing_is_sto
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_request_that_names_what_is_not_there_starts_nothing() {
+async fn an_invalid_request_starts_nothing() {
     let handler = Scripted::new(&["a"]);
     let manager = managing(handler.clone());
     let refused = |started: Result<Session, StartError>| started.expect_err("refused");
@@ -178,7 +178,7 @@ async fn an_enormous_handler_name_is_cut() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_enormous_text_is_cut_wherever_it_is_kept() {
+async fn an_enormous_text_is_cut_in_every_kind_of_log_entry() {
     let report = run(Scripted::new(&["logs", "fails", "panics", "tolerates"]).on_item(|item| {
         async {
             let long = "x".repeat(5_000_000);
@@ -198,7 +198,7 @@ async fn an_enormous_text_is_cut_wherever_it_is_kept() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_enormous_text_is_cut_however_it_was_made() {
+async fn an_enormous_text_set_through_a_field_is_cut() {
     let session = start(Scripted::new(&["a"]).on_item(|item| {
         async {
             let long: Arc<str> = "x".repeat(5_000_000).into();
@@ -219,7 +219,7 @@ async fn an_enormous_text_is_cut_however_it_was_made() {
     let shown = session.progress().remove(0).2.text.unwrap().len();
     session.stop();
     let logged = within(session.finish()).await.runs[0].log[0].text.len();
-    assert!(shown <= text::MAX_TEXT && logged <= text::MAX_TEXT, "{shown} and {logged} bytes are kept");
+    assert!(shown <= text::MAX_TEXT && logged <= text::MAX_TEXT, "{shown} and {logged} bytes are stored");
 }
 
 #[tokio::test(start_paused = true)]
@@ -233,11 +233,11 @@ async fn an_enormous_question_is_cut() {
     .await;
     let Some(Action::Decide(question)) = &report.runs[0].log[0].action else { panic!("a question is open") };
     let lengths = (question.text.len(), question.choices[0].len());
-    assert!(lengths.0 <= text::MAX_TEXT && lengths.1 <= text::MAX_TEXT, "{lengths:?} bytes are kept");
+    assert!(lengths.0 <= text::MAX_TEXT && lengths.1 <= text::MAX_TEXT, "{lengths:?} bytes are stored");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_handler_that_logs_without_end_fills_no_memory() {
+async fn the_log_of_a_run_is_bounded() {
     let report = run(Scripted::new(&["a"]).on_item(|item| {
         (0..30_000).for_each(|number| item.info(number.to_string()));
         async { Ok(()) }.boxed()
@@ -249,7 +249,7 @@ async fn a_handler_that_logs_without_end_fills_no_memory() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_name_that_would_redraw_or_reorder_a_line_is_escaped_when_shown() {
+async fn control_characters_in_a_name_are_escaped_when_shown() {
     let name = "a\u{1b}[2J\u{202e}b\nc";
     let report = run(Scripted::new(&[name]).on_item(|_| async { anyhow::bail!("no\u{1b}[1m") }.boxed())).await;
     let shown = report.to_string();
@@ -258,13 +258,13 @@ async fn a_name_that_would_redraw_or_reorder_a_line_is_escaped_when_shown() {
 }
 
 #[test]
-fn a_limit_of_no_time_is_a_typed_error() {
-    let none = std::time::Duration::ZERO;
+fn a_limit_of_zero_is_a_typed_error() {
+    let zero = std::time::Duration::ZERO;
     let limits = [
-        Limits::DEFAULT.with_initialize_deadline(none),
-        Limits::DEFAULT.with_items_deadline(none),
-        Limits::DEFAULT.with_prepare_deadline(none),
-        Limits::DEFAULT.with_stall_after(none),
+        Limits::DEFAULT.with_initialize_deadline(zero),
+        Limits::DEFAULT.with_items_deadline(zero),
+        Limits::DEFAULT.with_prepare_deadline(zero),
+        Limits::DEFAULT.with_stall_after(zero),
     ];
     for limits in limits {
         let manager = SyncManager::new();
@@ -275,10 +275,11 @@ fn a_limit_of_no_time_is_a_typed_error() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn limits_without_end_overflow_nothing() {
-    let ever = std::time::Duration::MAX;
-    let limits = Limits::DEFAULT.with_soft_grace(ever).with_hard_grace(ever).with_stall_after(ever);
-    let limits = limits.with_initialize_deadline(ever).with_items_deadline(ever).with_prepare_deadline(ever);
+async fn infinite_limits_do_not_overflow() {
+    let infinite = std::time::Duration::MAX;
+    let limits = Limits::DEFAULT.with_soft_grace(infinite).with_hard_grace(infinite).with_stall_after(infinite);
+    let limits =
+        limits.with_initialize_deadline(infinite).with_items_deadline(infinite).with_prepare_deadline(infinite);
     let handler = Scripted::new(&["a"]).info(move |info| info.with_limits(limits)).on_item(|item| {
         async move {
             item.cancelled().await;

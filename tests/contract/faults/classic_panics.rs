@@ -1,4 +1,4 @@
-//! A call/completed-style handler that panics, in any of its methods.
+//! A classic handler that panics in one of its methods.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ use crate::support::watched::{CLASSIC, begin, host_in, within};
 use crate::support::window::ran;
 use crate::support::{HANDLER, Scripted, id};
 
-/// Passes every call on, but panics in one.
+/// A classic handler that forwards every call and panics in one.
 struct Faulty {
     inner: ScriptedHandler,
     at: &'static str,
@@ -71,7 +71,7 @@ impl ClassicHandler for Faulty {
     }
 }
 
-/// A session over a faulty handler and one that has no fault.
+/// Starts a session of a faulty handler and a correct one.
 fn beside_another(inner: ScriptedHandler, at: &'static str) -> Session {
     let faulty = Arc::new(Faulty { inner, at });
     let manager = SyncManager::new();
@@ -80,35 +80,35 @@ fn beside_another(inner: ScriptedHandler, at: &'static str) -> Session {
     begin(&manager)
 }
 
-fn working() -> ScriptedHandler {
+fn linking() -> ScriptedHandler {
     explaining(&["a"], |side| side.callback().show_error_completed(HResult::S_OK, &[]))
 }
 
-/// How the faulty handler ended, the other being fine and the fault in the log.
+/// Returns the ending of the faulty handler; asserts that the other one succeeded and that the fault is in the log.
 fn ending(report: &Report) -> RunEnding {
     assert!(ran(report, HANDLER).is_success(), "{report}");
     let run = ran(report, CLASSIC);
-    let told =
+    let logged =
         run.log.iter().any(|entry| entry.level == LogLevel::Error && entry.text.ends_with("panicked: the fault"));
-    assert!(told, "{report}");
+    assert!(logged, "{report}");
     run.ending.expect("the run has ended")
 }
 
 #[tokio::test(start_paused = true)]
-async fn before_there_is_anything_to_do_the_run_does_not_begin() {
+async fn a_panic_before_prepare_ends_the_run_as_not_begun() {
     for at in ["Initialize", "EnumSyncMgrItems", "SetProgressCallback"] {
-        let report = within(beside_another(working(), at).finish()).await;
+        let report = within(beside_another(linking(), at).finish()).await;
         assert_eq!(ending(&report), RunEnding::NotBegun(RunFault::Unexpected), "{at}");
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn in_a_pair_the_pair_has_ended() {
-    let report = within(beside_another(working(), "PrepareForSync").finish()).await;
+async fn a_panic_in_a_call_with_a_completion_ends_the_call() {
+    let report = within(beside_another(linking(), "PrepareForSync").finish()).await;
     assert_eq!(ending(&report), RunEnding::NotPrepared(RunFault::Unexpected));
-    let report = within(beside_another(working(), "Synchronize").finish()).await;
+    let report = within(beside_another(linking(), "Synchronize").finish()).await;
     assert_eq!(ending(&report), RunEnding::NotCompleted(RunFault::Unexpected));
-    let session = beside_another(working(), "ShowError");
+    let session = beside_another(linking(), "ShowError");
     within(session.report()).await;
     within(session.show_error(CLASSIC, error())).await.unwrap();
     let report = within(session.finish()).await;
@@ -116,7 +116,7 @@ async fn in_a_pair_the_pair_has_ended() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn when_told_of_a_skip_the_skip_counts_all_the_same() {
+async fn a_panic_in_set_item_status_does_not_undo_the_skip() {
     let inner = crate::support::window::waiting(&["a", "b"]);
     let side = inner.side().clone();
     let session = beside_another(inner, "SetItemStatus");
@@ -146,15 +146,15 @@ async fn until_run_of(session: &Session) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn when_the_callback_is_taken_away_the_results_are_closed_all_the_same() {
-    let session = beside_another(working(), "SetProgressCallback NULL");
+async fn a_panic_on_detaching_the_callback_does_not_keep_the_results_open() {
+    let session = beside_another(linking(), "SetProgressCallback NULL");
     assert!(within(session.report()).await.is_success());
     within(session.close()).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn in_show_properties_the_handler_is_free_for_the_next_session() {
-    let faulty = Arc::new(Faulty { inner: working(), at: "ShowProperties" });
+async fn a_panic_in_show_properties_frees_the_handler() {
+    let faulty = Arc::new(Faulty { inner: linking(), at: "ShowProperties" });
     let manager = SyncManager::new();
     host_in(&manager, &faulty);
     let _ = within(manager.show_properties(CLASSIC, Subject::Handler)).await;

@@ -1,4 +1,4 @@
-//! How long `initialize`, `items` and `prepare` may take, and what becomes of a run whose handler takes longer.
+//! The deadlines of `initialize`, `items` and `prepare`.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,56 +18,56 @@ use tokio::time::{Instant, sleep};
 use crate::support::watched::{CLASSIC, begin, listed, within};
 use crate::support::{HANDLER, Scripted, id};
 
-/// The default limits and the soft grace, as the documentation has them.
+/// The documented default limits and soft grace.
 const INITIALIZE: Duration = Duration::from_secs(10);
 const ITEMS: Duration = Duration::from_secs(60);
 pub(crate) const PREPARE: Duration = Duration::from_secs(300);
 const GRACE: Duration = Duration::from_millis(100);
 
-/// What a handler does of which nothing ever comes.
+/// Returns a future that never resolves.
 pub(crate) fn never<T: Send + 'static>() -> BoxFuture<'static, SyncResult<T>> {
     std::future::pending().boxed()
 }
 
-/// Waits until it is told why to leave, writes that down, and leaves like this.
+/// Waits for the cancel, notes its reason, and returns the result of `leave`.
 fn leaving<'a, T: Send + 'a>(
     run: &'a RunContext,
-    told: &Transcript,
+    reasons: &Transcript,
     leave: fn() -> SyncResult<T>,
 ) -> BoxFuture<'a, SyncResult<T>> {
-    let told = told.clone();
+    let reasons = reasons.clone();
     async move {
         run.cancelled().await;
-        told.note(format!("{:?}", run.check().expect_err("it is cancelled").reason));
+        reasons.note(format!("{:?}", run.check().expect_err("it is cancelled").reason));
         leave()
     }
     .boxed()
 }
 
-/// Runs a handler beside one that does as it should.
+/// Runs a handler beside a correct one.
 async fn beside_another(handler: &Scripted) -> Report {
     let manager = SyncManager::new();
-    manager.register(handler.clone()).expect("it is there");
-    manager.register(Scripted::new(&["b"]).info(|_| HandlerInfo::new(CLASSIC, "Other"))).expect("it is there");
+    manager.register(handler.clone()).expect("a valid handler");
+    manager.register(Scripted::new(&["b"]).info(|_| HandlerInfo::new(CLASSIC, "Other"))).expect("a valid handler");
     let report = within(begin(&manager).finish()).await;
-    assert!(report.run(CLASSIC).expect("it is there").is_success(), "{report}");
+    assert!(report.run(CLASSIC).expect("the handler ran").is_success(), "{report}");
     report
 }
 
-/// The log has one entry, an error that says so.
-fn says_only(run: &RunReport, wanted: &str) {
+/// Asserts that the log has one entry, an error with this text.
+fn logs_only(run: &RunReport, wanted: &str) {
     let [entry] = run.log.as_slice() else { panic!("{:?}", run.log) };
     assert_eq!((entry.level, &*entry.text), (LogLevel::Error, wanted));
 }
 
 fn ended(report: &Report, ending: RunEnding, why: &str) {
-    let run = report.run(HANDLER).expect("it is there");
+    let run = report.run(HANDLER).expect("the handler ran");
     assert_eq!(run.ending, Some(ending), "{report}");
-    says_only(run, &format!("{why}: the handler took too long; raise its limit if it needs the time"));
+    logs_only(run, &format!("{why}: the handler took too long; raise its limit if it needs the time"));
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_initialize_that_never_returns_ends_its_run_after_the_deadline_and_the_soft_grace() {
+async fn a_hanging_initialize_ends_its_run_after_deadline_and_soft_grace() {
     let handler = Scripted::new(&["a"]).on_initialize(|_| never());
     let before = Instant::now();
     let report = beside_another(&handler).await;
@@ -77,7 +77,7 @@ async fn an_initialize_that_never_returns_ends_its_run_after_the_deadline_and_th
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_initialize_that_is_told_and_leaves_in_time_has_failed_whatever_it_returns() {
+async fn an_initialize_past_its_deadline_fails_whatever_it_returns() {
     let leaves: [fn() -> _; 4] = [
         || Ok(Participation::TakePart),
         || Ok(Participation::Decline),
@@ -85,19 +85,19 @@ async fn an_initialize_that_is_told_and_leaves_in_time_has_failed_whatever_it_re
         || Err(syncmgr::NeedsUser::new("a password").into()),
     ];
     for leave in leaves {
-        let told = Transcript::new();
-        let telling = told.clone();
-        let handler = Scripted::new(&["a"]).on_initialize(move |run| leaving(run, &telling, leave));
+        let reasons = Transcript::new();
+        let noting = reasons.clone();
+        let handler = Scripted::new(&["a"]).on_initialize(move |run| leaving(run, &noting, leave));
         let before = Instant::now();
         let report = beside_another(&handler).await;
         assert_eq!(before.elapsed(), INITIALIZE);
         ended(&report, RunEnding::NotBegun(RunFault::Failed), "could not begin");
-        assert_eq!((told.lines(), handler.transcript.count("items")), (vec!["TimedOut".into()], 0));
+        assert_eq!((reasons.lines(), handler.transcript.count("items")), (vec!["TimedOut".into()], 0));
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_deadline_of_initialize_does_not_run_while_another_run_of_the_handler_goes_on() {
+async fn the_initialize_deadline_excludes_the_wait_for_another_run() {
     let (go, begun) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
     let (waiting, beginning) = (go.clone(), begun.clone());
     let handler = Scripted::new(&["a"]).on_item(move |_| {
@@ -119,7 +119,7 @@ async fn the_deadline_of_initialize_does_not_run_while_another_run_of_the_handle
 }
 
 #[tokio::test(start_paused = true)]
-async fn items_that_are_never_listed_end_the_run_after_the_deadline_and_the_soft_grace() {
+async fn a_hanging_listing_ends_its_run_after_deadline_and_soft_grace() {
     let handler = Scripted::new(&[]).on_items(never);
     let before = Instant::now();
     let report = beside_another(&handler).await;
@@ -129,7 +129,7 @@ async fn items_that_are_never_listed_end_the_run_after_the_deadline_and_the_soft
 }
 
 #[tokio::test(start_paused = true)]
-async fn items_that_are_listed_within_the_soft_grace_are_not_taken() {
+async fn items_listed_within_the_soft_grace_are_discarded() {
     for result in [true, false] {
         let handler = Scripted::new(&[]).on_items(move || {
             async move {
@@ -145,7 +145,7 @@ async fn items_that_are_listed_within_the_soft_grace_are_not_taken() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_prepare_that_never_returns_ends_its_run_after_the_deadline_and_the_soft_grace() {
+async fn a_hanging_prepare_ends_its_run_after_deadline_and_soft_grace() {
     let handler = Scripted::new(&["a"]).on_prepare(|_| never());
     let before = Instant::now();
     let report = beside_another(&handler).await;
@@ -155,28 +155,28 @@ async fn a_prepare_that_never_returns_ends_its_run_after_the_deadline_and_the_so
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_prepare_that_is_told_and_leaves_in_time_has_failed_whatever_it_returns() {
+async fn a_prepare_past_its_deadline_fails_whatever_it_returns() {
     let leaves: [fn() -> _; 3] =
         [|| Ok(()), || Err(anyhow!("too late")), || Err(syncmgr::NeedsUser::new("a password").into())];
     for leave in leaves {
-        let told = Transcript::new();
-        let telling = told.clone();
-        let handler = Scripted::new(&["a"]).on_prepare(move |run| leaving(run, &telling, leave));
+        let reasons = Transcript::new();
+        let noting = reasons.clone();
+        let handler = Scripted::new(&["a"]).on_prepare(move |run| leaving(run, &noting, leave));
         let report = beside_another(&handler).await;
         ended(&report, RunEnding::NotPrepared(RunFault::Failed), "could not prepare");
-        assert_eq!((told.lines(), handler.transcript.count("synchronize")), (vec!["TimedOut".into()], 0));
+        assert_eq!((reasons.lines(), handler.transcript.count("synchronize")), (vec!["TimedOut".into()], 0));
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_items_of_a_prepare_that_took_too_long_fail_and_may_be_tried_again() {
+async fn a_prepare_past_its_deadline_fails_its_items_as_transient() {
     let report = beside_another(&Scripted::new(&["a"]).on_prepare(|_| never())).await;
     let item = report.run(HANDLER).unwrap().item(id("a")).unwrap();
     assert_eq!((item.outcome, item.class), (Outcome::Failed, Some(FailureClass::Transient)), "{report}");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_prepare_that_needs_a_moment_less_than_its_deadline_is_in_time() {
+async fn a_prepare_that_returns_just_before_its_deadline_succeeds() {
     let almost = PREPARE - Duration::from_millis(1);
     let handler = Scripted::new(&["a"]).on_prepare(move |_| sleep(almost).map(Ok).boxed());
     let report = beside_another(&handler).await;
@@ -184,7 +184,7 @@ async fn a_prepare_that_needs_a_moment_less_than_its_deadline_is_in_time() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_a_session_that_is_stopped_leaves_in_prepare_is_not_late() {
+async fn a_prepare_cut_by_a_stop_is_not_reported_as_late() {
     let manager = SyncManager::new();
     let preparing = Arc::new(Notify::new());
     let prepares = preparing.clone();
@@ -203,7 +203,7 @@ async fn what_a_session_that_is_stopped_leaves_in_prepare_is_not_late() {
     assert!(report.runs[0].log.is_empty(), "{report}");
 }
 
-/// Has a method of a handler hang.
+/// Makes a method of a handler hang.
 type Hang = fn(Scripted) -> Scripted;
 
 #[tokio::test(start_paused = true)]
@@ -227,7 +227,7 @@ async fn a_handler_sets_its_own_deadlines() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_limit_without_end_is_no_limit() {
+async fn an_infinite_limit_never_expires() {
     let limits = Limits::DEFAULT
         .with_initialize_deadline(Duration::MAX)
         .with_items_deadline(Duration::MAX)
@@ -240,20 +240,20 @@ async fn a_limit_without_end_is_no_limit() {
     assert_eq!(before.elapsed(), 10 * PREPARE);
 }
 
-/// A manager whose user may be asked, with handlers that ask in `prepare`.
+/// Returns a manager with a user and these handlers.
 fn with_user(handlers: impl IntoIterator<Item = Scripted>) -> SyncManager {
     let manager = SyncManager::builder().interaction(ScriptedUser::new()).build();
-    handlers.into_iter().for_each(|handler| _ = manager.register(handler).expect("nothing is wrong with it"));
+    handlers.into_iter().for_each(|handler| _ = manager.register(handler).expect("a valid handler"));
     manager
 }
 
-/// Prepares: so long alone, so long with the user's attention, so long alone again.
-fn asking(alone: Duration, attended: Duration, after: Duration) -> Scripted {
+/// Returns a handler whose `prepare` sleeps before, during and after it has the user's attention.
+fn asking(before: Duration, during: Duration, after: Duration) -> Scripted {
     Scripted::new(&["a"]).on_prepare(move |run| {
         async move {
-            sleep(alone).await;
+            sleep(before).await;
             let user = run.interaction().await?;
-            sleep(attended).await;
+            sleep(during).await;
             drop(user);
             sleep(after).map(Ok).await
         }
@@ -262,13 +262,12 @@ fn asking(alone: Duration, attended: Duration, after: Duration) -> Scripted {
 }
 
 async fn attended(handlers: impl IntoIterator<Item = Scripted>) -> Report {
-    let session =
-        with_user(handlers).session(Trigger::Manual).may_bother_user().start().expect("nothing is wrong with it");
+    let session = with_user(handlers).session(Trigger::Manual).may_bother_user().start().expect("inside a runtime");
     session.finish().await
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_deadline_of_prepare_stands_still_while_the_handler_has_the_users_attention() {
+async fn the_prepare_deadline_pauses_while_the_handler_asks_the_user() {
     let day = Duration::from_secs(24 * 3600);
     let rest = PREPARE / 2;
     let in_time = attended([asking(rest, day, rest - GRACE)]).await;
@@ -280,7 +279,7 @@ async fn the_deadline_of_prepare_stands_still_while_the_handler_has_the_users_at
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_deadline_of_prepare_stands_still_while_another_handler_has_the_users_attention() {
+async fn the_prepare_deadline_pauses_while_another_handler_asks_the_user() {
     let long = 10 * PREPARE;
     let waits = asking(PREPARE / 2, GRACE, PREPARE / 3).info(|_| HandlerInfo::new(CLASSIC, "Waits"));
     let report = attended([asking(Duration::ZERO, long, Duration::ZERO), waits]).await;
@@ -289,7 +288,7 @@ async fn the_deadline_of_prepare_stands_still_while_another_handler_has_the_user
 }
 
 #[tokio::test(start_paused = true)]
-async fn attention_that_begins_at_the_last_moment_does_not_have_the_handler_polled_all_the_time() {
+async fn attention_granted_just_before_the_deadline_does_not_busy_poll() {
     let polls = Arc::new(std::sync::atomic::AtomicUsize::new(0));
     let count = polls.clone();
     let handler = Scripted::new(&["a"]).on_prepare(move |run| {

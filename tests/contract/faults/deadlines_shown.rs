@@ -1,4 +1,4 @@
-//! How long `show_error`, `show_properties` and a call/completed-style handler may take.
+//! The deadlines of `show_error`, `show_properties` and classic handlers.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,7 +21,7 @@ use crate::support::watched::{CLASSIC, begin, hosting, listed, prepares, until_r
 use crate::support::window::Window;
 use crate::support::{HANDLER, Scripted, id};
 
-/// A handler with a link in its log.
+/// Returns a handler that logs a link.
 fn linking() -> Scripted {
     Scripted::new(&["a"]).on_item(|item| {
         item.log(LogEntry::new(LogLevel::Warning, "look").with_link(error()));
@@ -29,14 +29,14 @@ fn linking() -> Scripted {
     })
 }
 
-/// Where the log says that something took too long.
+/// Returns the log texts about missed deadlines.
 fn late(report: &Report) -> Vec<String> {
     let entries = report.runs[0].log.iter().filter(|entry| entry.text.contains("took too long"));
     entries.map(|entry| entry.text.to_string()).collect()
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_explanation_that_never_ends_is_cut_and_can_be_opened_again() {
+async fn a_hanging_show_error_is_cut_and_can_be_repeated() {
     let handler = linking().on_show_error(|_, _| never());
     let manager = SyncManager::new();
     manager.register(handler.clone()).unwrap();
@@ -54,7 +54,7 @@ async fn an_explanation_that_never_ends_is_cut_and_can_be_opened_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_retry_that_is_asked_for_too_late_does_not_follow() {
+async fn a_retry_requested_after_the_deadline_is_ignored() {
     let handler = linking().on_show_error(|run, _| {
         async move {
             run.cancelled().await;
@@ -72,7 +72,7 @@ async fn a_retry_that_is_asked_for_too_late_does_not_follow() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_deadline_of_an_explanation_stands_still_while_the_user_is_asked() {
+async fn the_show_error_deadline_pauses_while_the_user_is_asked() {
     let handler = linking().on_show_error(|run, _| {
         async move {
             let _user = run.interaction().await?;
@@ -89,7 +89,7 @@ async fn the_deadline_of_an_explanation_stands_still_while_the_user_is_asked() {
     assert_eq!(handler.transcript.count("item a"), 2);
 }
 
-/// A handler whose properties take so long to show.
+/// Returns a handler whose `show_properties` takes this time, and a notification of its start.
 fn with_properties(time: Duration) -> (SyncManager, Arc<Notify>) {
     let showing = Arc::new(Notify::new());
     let shows = showing.clone();
@@ -100,12 +100,12 @@ fn with_properties(time: Duration) -> (SyncManager, Arc<Notify>) {
         },
     );
     let manager = SyncManager::new();
-    manager.register(handler).expect("nothing is wrong with it");
+    manager.register(handler).expect("a valid handler");
     (manager, showing)
 }
 
 #[tokio::test(start_paused = true)]
-async fn properties_may_be_shown_for_as_long_as_somebody_looks() {
+async fn show_properties_has_no_deadline() {
     let day = Duration::from_secs(24 * 3600);
     let (manager, _) = with_properties(day);
     let before = Instant::now();
@@ -114,7 +114,7 @@ async fn properties_may_be_shown_for_as_long_as_somebody_looks() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn properties_end_when_their_handler_is_stopped() {
+async fn show_properties_ends_when_its_handler_is_forgotten() {
     let (manager, showing) = with_properties(Duration::from_secs(24 * 3600));
     let asking = manager.clone();
     let asked = tokio::spawn(async move { asking.show_properties(HANDLER, Subject::Handler).await });
@@ -126,7 +126,7 @@ async fn properties_end_when_their_handler_is_stopped() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_prepare_that_is_never_completed_ends_its_run_and_its_completion_comes_too_late() {
+async fn an_uncompleted_prepare_ends_its_run_and_refuses_a_late_completion() {
     let (manager, handler) = hosting(ScriptedHandler::new(listed(&["a"])));
     let session = begin(&manager);
     until_run(&session, RunChange::Preparing).await;
@@ -141,7 +141,7 @@ async fn a_prepare_that_is_never_completed_ends_its_run_and_its_completion_comes
     assert_eq!(handler.transcript().count("Synchronize"), 0);
 }
 
-/// A session over a call/completed-style handler whose `PrepareForSync` has just missed its deadline.
+/// Starts a session of a classic handler, and waits until its `PrepareForSync` has missed the deadline.
 async fn overdue() -> (syncmgr::Session, Arc<ScriptedHandler>) {
     let (manager, handler) = hosting(ScriptedHandler::new(listed(&["a"])));
     let session = begin(&manager);
@@ -151,7 +151,7 @@ async fn overdue() -> (syncmgr::Session, Arc<ScriptedHandler>) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_prepare_that_is_completed_within_the_grace_has_failed() {
+async fn a_prepare_completed_within_the_grace_has_failed() {
     let (session, handler) = overdue().await;
     assert_eq!(handler.side().callback().prepare_for_sync_completed(HResult::S_OK), HResult::S_OK);
     let report = within(session.report()).await;
@@ -160,20 +160,20 @@ async fn a_prepare_that_is_completed_within_the_grace_has_failed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_call_and_completed_handler_that_missed_a_deadline_is_answered_to_cancel_all() {
+async fn a_classic_handler_past_its_deadline_is_answered_cancel_all() {
     let (_session, handler) = overdue().await;
     assert_eq!(handler.side().callback().progress(id("a"), None), HResult::S_SYNCMGR_CANCELALL);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_call_and_completed_handler_that_missed_a_deadline_is_told() {
+async fn a_classic_handler_past_its_deadline_is_pushed_stopped() {
     let (_session, handler) = overdue().await;
-    let told = format!("SetItemStatus {:?} {:?}", Subject::Handler, Status::Stopped);
-    assert_eq!(handler.transcript().of(&["SetItemStatus"]), [told]);
+    let pushed = format!("SetItemStatus {:?} {:?}", Subject::Handler, Status::Stopped);
+    assert_eq!(handler.transcript().of(&["SetItemStatus"]), [pushed]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_deadline_of_a_call_and_completed_handler_stands_still_while_it_has_attention() {
+async fn the_deadline_of_a_classic_handler_pauses_while_it_has_attention() {
     let manager = SyncManager::builder().interaction(ScriptedUser::new()).build();
     let handler = Arc::new(ScriptedHandler::new(listed(&["a"])));
     crate::support::watched::host_in(&manager, &handler);
@@ -191,7 +191,7 @@ async fn the_deadline_of_a_call_and_completed_handler_stands_still_while_it_has_
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_synchronize_that_is_never_completed_ends_its_run_after_the_stall_time_and_the_hard_grace() {
+async fn an_uncompleted_synchronize_ends_after_stall_time_and_hard_grace() {
     let window = Window::of(ScriptedHandler::new(listed(&["a", "b"])).on_prepare(prepares())).await;
     let before = Instant::now();
     let report = within(window.session.report()).await;
@@ -203,7 +203,7 @@ async fn a_synchronize_that_is_never_completed_ends_its_run_after_the_stall_time
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_completion_of_a_synchronize_that_was_cut_comes_too_late() {
+async fn the_completion_of_a_cut_synchronize_is_refused() {
     let window = Window::of(ScriptedHandler::new(listed(&["a"])).on_prepare(prepares())).await;
     let callback = window.callback();
     within(window.session.report()).await;
@@ -211,7 +211,7 @@ async fn a_completion_of_a_synchronize_that_was_cut_comes_too_late() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_session_with_a_handler_that_never_completes_goes_on_with_the_others() {
+async fn a_session_continues_despite_a_handler_that_never_completes() {
     let (manager, _handler) = hosting(ScriptedHandler::new(listed(&["a"])));
     manager.register(Scripted::new(&["b"]).info(|_| HandlerInfo::new(HANDLER, "Other"))).unwrap();
     let report = within(begin(&manager).finish()).await;

@@ -1,4 +1,4 @@
-//! Hosts and handlers that turn on each other.
+//! Hosts whose callbacks panic, and items that shut down or await their own session.
 
 use std::sync::{Arc, OnceLock};
 
@@ -14,7 +14,7 @@ use tokio::sync::Notify;
 use crate::support::watched::within;
 use crate::support::{HANDLER, Scripted, id};
 
-/// Panics whatever it is told, and says when everything has completed.
+/// A callback that panics in every call, and notifies about completions.
 #[derive(Default)]
 struct Hostile {
     completed: Notify,
@@ -22,47 +22,47 @@ struct Hostile {
 
 impl SyncCallback for Hostile {
     fn show_properties_completed(&self, _: HResult) -> HResult {
-        panic!("hostile")
+        panic!("the fault")
     }
 
     fn prepare_for_sync_completed(&self, _: HResult) -> HResult {
         self.completed.notify_one();
-        panic!("hostile")
+        panic!("the fault")
     }
 
     fn synchronize_completed(&self, _: HResult) -> HResult {
         self.completed.notify_one();
-        panic!("hostile")
+        panic!("the fault")
     }
 
     fn show_error_completed(&self, _: HResult, _: &[ItemId]) -> HResult {
         self.completed.notify_one();
-        panic!("hostile")
+        panic!("the fault")
     }
 
     fn enable_modeless(&self, _: Attention) -> HResult {
-        panic!("hostile")
+        panic!("the fault")
     }
 
     fn progress(&self, _: ItemId, _: Option<&Progress>) -> HResult {
-        panic!("hostile")
+        panic!("the fault")
     }
 
     fn log_error(&self, _: LogLevel, _: &str, _: Option<&LogErrorInfo>) -> HResult {
-        panic!("hostile")
+        panic!("the fault")
     }
 
     fn delete_log_error(&self, _: ErrorScope) -> HResult {
-        panic!("hostile")
+        panic!("the fault")
     }
 
     fn establish_connection(&self, _: Option<&str>) -> HResult {
-        panic!("hostile")
+        panic!("the fault")
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_host_whose_callback_panics_is_answered_for_and_the_handler_does_its_work() {
+async fn a_host_callback_that_panics_does_not_stop_the_handler() {
     let handler = Scripted::new(&["a", "b"]).on_item(|item| {
         async {
             item.progress(1, 2)?;
@@ -87,26 +87,26 @@ async fn a_host_whose_callback_panics_is_answered_for_and_the_handler_does_its_w
     assert_eq!(driven.set_progress_callback(None), HResult::S_OK);
 }
 
-/// A person whose program panics.
+/// An interaction that panics.
 struct Broken;
 
 #[async_trait]
 impl Interaction for Broken {
     async fn confirm(&self, _: &str) -> SyncResult<Confirmation> {
-        panic!("no screen")
+        panic!("the fault")
     }
 
     async fn choose(&self, _: &str, _: &[String]) -> SyncResult<Option<usize>> {
-        panic!("no screen")
+        panic!("the fault")
     }
 
     async fn secret(&self, _: &str) -> SyncResult<Option<Secret>> {
-        panic!("no screen")
+        panic!("the fault")
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_interaction_that_panics_fails_who_asked_and_is_free_for_the_next() {
+async fn a_panicking_interaction_fails_only_the_item_that_asked() {
     let manager = SyncManager::builder().interaction(Broken).build();
     let handler = Scripted::new(&["asks", "b"]).on_item(|item| {
         async {
@@ -125,7 +125,7 @@ async fn an_interaction_that_panics_fails_who_asked_and_is_free_for_the_next() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_item_that_shuts_its_own_manager_down_is_stopped_by_it() {
+async fn an_item_that_shuts_down_its_own_manager_is_stopped() {
     let manager = Arc::new(OnceLock::<SyncManager>::new());
     let reach = manager.clone();
     let handler = Scripted::new(&["a"]).on_item(move |_| {
@@ -144,7 +144,7 @@ async fn an_item_that_shuts_its_own_manager_down_is_stopped_by_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_item_that_waits_for_its_own_sessions_end_can_be_stopped() {
+async fn an_item_that_awaits_its_own_session_can_be_stopped() {
     let session = Arc::new(OnceLock::<syncmgr::Session>::new());
     let (reach, begun) = (session.clone(), Arc::new(Notify::new()));
     let beginning = begun.clone();

@@ -1,4 +1,4 @@
-//! Calls that do not belong where they come: answered, noted, and without effect.
+//! Calls at the wrong time: answered, logged, and without effect.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -24,8 +24,8 @@ const OK: HResult = HResult::S_OK;
 const FAIL: HResult = HResult::E_FAIL;
 const UNEXPECTED: HResult = HResult::E_UNEXPECTED;
 
-/// The warnings about completions in the log of a call/completed-style handler.
-fn noted(report: &Report) -> Vec<&str> {
+/// Returns the logged warnings about completions of a classic handler.
+fn warnings(report: &Report) -> Vec<&str> {
     let log = &ran(report, CLASSIC).log;
     let about = |text: &str| text.starts_with("a completion of the handler");
     log.iter()
@@ -36,7 +36,7 @@ fn noted(report: &Report) -> Vec<&str> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn of_two_completions_of_one_call_the_first_counts_and_the_second_is_noted() {
+async fn the_first_completion_counts_and_the_second_is_logged() {
     let twice = |complete: fn(&Side, HResult) -> HResult| {
         move |side: &Side| {
             assert_eq!((complete(side, OK), complete(side, FAIL)), (OK, UNEXPECTED));
@@ -59,12 +59,12 @@ async fn of_two_completions_of_one_call_the_first_counts_and_the_second_is_noted
     within(session.show_error(CLASSIC, error())).await.unwrap();
     let report = within(session.finish()).await;
     assert!(report.is_success(), "{report}");
-    assert_eq!(noted(&report).len(), 3, "{report}");
-    assert!(noted(&report).iter().all(|text| text.contains("a second time")), "{report}");
+    assert_eq!(warnings(&report).len(), 3, "{report}");
+    assert!(warnings(&report).iter().all(|text| text.contains("a second time")), "{report}");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_completion_of_something_that_was_not_called_is_noted_and_changes_nothing() {
+async fn a_completion_without_a_call_is_logged_and_has_no_effect() {
     let window = Window::of(waiting(&["a"])).await;
     let callback = window.callback();
     assert_eq!(callback.prepare_for_sync_completed(FAIL), UNEXPECTED);
@@ -74,12 +74,12 @@ async fn a_completion_of_something_that_was_not_called_is_noted_and_changes_noth
     let report = window.complete(OK).await;
     assert_eq!(callback.synchronize_completed(FAIL), UNEXPECTED);
     assert_eq!(report.run(CLASSIC).unwrap().ending, Some(RunEnding::Completed));
-    assert_eq!(noted(&report).len(), 3, "{report}");
+    assert_eq!(warnings(&report).len(), 3, "{report}");
     assert_eq!(window.transcript().count("PrepareForSync"), 1);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_report_on_an_item_of_another_handler_is_refused_and_leaves_it_alone() {
+async fn a_report_on_an_item_of_another_handler_is_refused() {
     let manager = SyncManager::new();
     let (mine, theirs) = (Arc::new(waiting(&["mine"])), HandlerInfo::new(HANDLER, "Theirs"));
     let theirs = Arc::new(waiting(&["theirs"]).with_info(theirs));
@@ -101,17 +101,17 @@ async fn a_report_on_an_item_of_another_handler_is_refused_and_leaves_it_alone()
     }
     let report = within(session.finish()).await;
     let outcomes: Vec<_> = report.items().map(|item| item.outcome).collect();
-    assert_eq!(outcomes, [Outcome::Failed; 2], "nobody has reported anything of their own");
+    assert_eq!(outcomes, [Outcome::Failed; 2], "neither handler has reported its own item");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_report_after_an_items_end_is_refused_and_the_end_stays() {
+async fn a_report_after_the_end_of_an_item_is_refused() {
     let window = Window::of(waiting(&["a"])).await;
     window.status("a", Status::Failed);
     assert_eq!(window.status("a", Status::Succeeded), UNEXPECTED);
     let report = window.complete(OK).await;
     assert_eq!(report.items().next().unwrap().outcome, Outcome::Failed);
-    // The run is over: stop reporting.
+    // The run has ended: `CANCELALL` asks the handler to stop reporting.
     assert_eq!(window.status("a", Status::Succeeded), HResult::S_SYNCMGR_CANCELALL);
 
     let handler = Scripted::new(&["a"]).on_synchronize(|run| {
@@ -127,21 +127,21 @@ async fn a_report_after_an_items_end_is_refused_and_the_end_stays() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_context_that_outlives_its_item_is_refused_and_reaches_no_other() {
+async fn a_context_that_outlives_its_item_has_no_effect() {
     let stray = Arc::new(Mutex::new(None::<ItemContext>));
-    let place = stray.clone();
+    let slot = stray.clone();
     let one = Limits::DEFAULT.with_items(1);
     let handler = Scripted::new(&["first", "second"]).info(|info| info.with_limits(one)).on_item(move |item| {
-        let place = place.clone();
+        let slot = slot.clone();
         async move {
             if item.name() == "first" {
-                *place.lock().unwrap() = Some(item.clone());
+                *slot.lock().unwrap() = Some(item.clone());
                 return Ok(());
             }
-            let stray = place.lock().unwrap().clone().unwrap();
-            let over = Err(Cancelled::new(CancelReason::Over));
-            assert_eq!((stray.progress(9, 9), stray.report(Progress::new().with_text("stray"))), (over, over));
-            assert_eq!(stray.check(), over);
+            let stray = slot.lock().unwrap().clone().unwrap();
+            let ended = Err(Cancelled::new(CancelReason::Over));
+            assert_eq!((stray.progress(9, 9), stray.report(Progress::new().with_text("stray"))), (ended, ended));
+            assert_eq!(stray.check(), ended);
             stray.cancelled().await;
             drop(stray.tolerate("stray", Err::<(), _>(anyhow::anyhow!("stray"))));
             Ok(item.check()?)
@@ -153,17 +153,17 @@ async fn a_context_that_outlives_its_item_is_refused_and_reaches_no_other() {
     assert!(report.is_success() && report.runs[0].log.is_empty(), "{report}");
     within(session.close()).await;
     let stray = stray.lock().unwrap().clone().unwrap();
-    stray.warn("after the end of everything");
+    stray.warn("after the end of the session");
     assert!(stray.run().interaction().await.is_err() && stray.run().establish_connection(None).await.is_err());
     assert!(session.report().await.runs[0].log.is_empty());
 }
 
 #[tokio::test(start_paused = true)]
-async fn asking_for_the_items_after_the_run_is_over_is_refused() {
+async fn each_item_is_refused_after_the_end_of_the_run() {
     let stray = Arc::new(Mutex::new(None::<SynchronizeContext>));
-    let place = stray.clone();
+    let slot = stray.clone();
     let handler = Scripted::new(&["a"]).on_synchronize(move |run| {
-        *place.lock().unwrap() = Some(run.clone());
+        *slot.lock().unwrap() = Some(run.clone());
         async { run.each_item().await }.boxed()
     });
     assert!(run(handler).await.is_success());
@@ -174,7 +174,7 @@ async fn asking_for_the_items_after_the_run_is_over_is_refused() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn asking_twice_for_the_items_runs_each_once_and_no_more_at_once_than_allowed() {
+async fn concurrent_each_item_calls_run_every_item_once_within_the_limit() {
     let (now, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
     let (running, highest) = (now.clone(), most.clone());
     let handler = Scripted::new(&["a", "b", "c", "d"])
@@ -199,11 +199,11 @@ async fn asking_twice_for_the_items_runs_each_once_and_no_more_at_once_than_allo
     let report = within(run(handler.clone())).await;
     assert!(report.is_success(), "{report}");
     assert_eq!(handler.transcript.count("item "), 4);
-    assert_eq!(most.load(Ordering::Relaxed), 1, "items at once");
+    assert_eq!(most.load(Ordering::Relaxed), 1, "items at the same time");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_host_that_calls_at_the_wrong_time_is_refused_and_nothing_happens() {
+async fn host_calls_at_the_wrong_time_are_refused_without_effect() {
     let transcript = Transcript::new();
     let on = OnHost::created(Scripted::new(&["a"]).with_transcript(&transcript), &transcript);
     let pair = |on: &OnHost| (on.driven.synchronize(), on.driven.show_error(error()));
@@ -230,7 +230,7 @@ async fn a_host_that_calls_at_the_wrong_time_is_refused_and_nothing_happens() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_handler_that_never_completes_is_let_go_of_once_it_is_stopped() {
+async fn a_stopped_handler_that_never_completes_is_released() {
     let window = Window::of(waiting(&["a"])).await;
     let callback = window.callback();
     window.session.stop();
@@ -246,11 +246,11 @@ async fn a_handler_that_never_completes_is_let_go_of_once_it_is_stopped() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn workers_lent_to_a_run_that_no_longer_waits_for_them_come_back() {
+async fn permits_granted_to_a_run_that_stopped_waiting_are_returned() {
     let manager = SyncManager::builder().items_at_once(1).build();
     let handler = Scripted::new(&["a", "b", "c"]).on_synchronize(|run| {
         async {
-            // The call is given up while its first item runs; what is lent later has nobody to use it.
+            // The call is dropped while its first item runs; permits granted later are unused.
             let _ = futures::poll!(Box::pin(run.each_item()));
             tokio::time::sleep(Duration::from_millis(50)).await;
             Ok(())

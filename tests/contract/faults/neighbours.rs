@@ -1,4 +1,4 @@
-//! That one item's or handler's trouble stays its own.
+//! Isolation: a faulty item or handler does not affect others.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ fn ending(report: &Report, handler: HandlerId) -> RunEnding {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_panic_or_error_in_one_item_touches_no_neighbour() {
+async fn a_panic_or_error_in_one_item_does_not_affect_others() {
     let names = ["a", "panics", "b", "fails", "c", "d"];
     for at_once in [1, 2, 8] {
         let limits = Limits::DEFAULT.with_items(at_once);
@@ -24,8 +24,8 @@ async fn a_panic_or_error_in_one_item_touches_no_neighbour() {
             async {
                 tokio::time::sleep(Duration::from_millis(10)).await;
                 match item.name() {
-                    "panics" => panic!("as it is called"),
-                    "fails" => Err(anyhow!("as it is called")),
+                    "panics" => panic!("the fault"),
+                    "fails" => Err(anyhow!("the fault")),
                     _ => Ok(()),
                 }
             }
@@ -33,8 +33,8 @@ async fn a_panic_or_error_in_one_item_touches_no_neighbour() {
         });
         let report = within(run(handler)).await;
         for item in report.items() {
-            let troubled = ["panics", "fails"].contains(&item.item.name());
-            assert_eq!(item.outcome, if troubled { Outcome::Failed } else { Outcome::Succeeded }, "{report}");
+            let faulty = ["panics", "fails"].contains(&item.item.name());
+            assert_eq!(item.outcome, if faulty { Outcome::Failed } else { Outcome::Succeeded }, "{report}");
         }
         let named: Vec<_> = report.runs[0].log.iter().map(|entry| entry.item.unwrap()).collect();
         assert!(named.len() == 2 && named.contains(&id("panics")) && named.contains(&id("fails")));
@@ -43,7 +43,7 @@ async fn a_panic_or_error_in_one_item_touches_no_neighbour() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_item_that_hangs_holds_up_neither_its_neighbours_nor_other_handlers() {
+async fn a_hanging_item_delays_neither_other_items_nor_other_handlers() {
     let manager = SyncManager::new();
     let hanging = Scripted::new(&["hangs", "a", "b", "c"])
         .info(|info| info.with_limits(Limits::DEFAULT.with_items(2)))

@@ -1,4 +1,4 @@
-//! A handler that panics, in any of its ten methods: an entry in the log, and the rest goes on.
+//! A handler that panics in one of its ten methods: the panic is logged and does not affect the rest.
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -20,7 +20,7 @@ use crate::support::{HANDLER, Scripted, id, run};
 
 const WHENS: [When; 3] = [When::Called, When::Polled, When::Dropped];
 
-/// A session over a faulty handler and one that has no fault.
+/// Starts a session of a faulty handler and a correct one.
 fn beside_another(faulty: Faulty) -> Session {
     let manager = SyncManager::new();
     let other = Scripted::new(&["other"]).info(|_| HandlerInfo::new(CLASSIC, "Other"));
@@ -28,13 +28,13 @@ fn beside_another(faulty: Faulty) -> Session {
     begin(&manager)
 }
 
-/// The faulty handler's part of a report whose other part must be fine.
+/// Returns the run of the faulty handler; asserts that the other one succeeded and that the fault is in the log.
 fn faulty(report: &Report) -> &RunReport {
     assert!(ran(report, CLASSIC).is_success(), "{report}");
     let run = ran(report, HANDLER);
-    let told =
+    let logged =
         run.log.iter().any(|entry| entry.level == LogLevel::Error && entry.text.ends_with("panicked: the fault"));
-    assert!(told, "{report}");
+    assert!(logged, "{report}");
     run
 }
 
@@ -43,7 +43,7 @@ fn outcomes(run: &RunReport) -> Vec<Outcome> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn in_initialize_or_items_the_run_does_not_begin() {
+async fn a_panic_in_initialize_or_items_ends_the_run_as_not_begun() {
     for at in [At::Initialize, At::Items] {
         for when in WHENS {
             let report = within(beside_another(Faulty(at, when)).finish()).await;
@@ -55,7 +55,7 @@ async fn in_initialize_or_items_the_run_does_not_begin() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn in_prepare_the_run_is_not_prepared() {
+async fn a_panic_in_prepare_ends_the_run_as_not_prepared() {
     for when in WHENS {
         let report = within(beside_another(Faulty(At::Prepare, when)).finish()).await;
         let run = faulty(&report);
@@ -65,19 +65,19 @@ async fn in_prepare_the_run_is_not_prepared() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn in_synchronize_the_run_completes_with_unexpected() {
+async fn a_panic_in_synchronize_completes_the_run_with_unexpected() {
     for when in WHENS {
         let report = within(beside_another(Faulty(At::Synchronize, when)).finish()).await;
         let run = faulty(&report);
         assert_eq!(run.ending, Some(RunEnding::NotCompleted(RunFault::Unexpected)), "{when:?}");
-        // Dropped after it was done, the items were done as well.
+        // The items have ended before the drop panics.
         let outcome = if when == When::Dropped { Outcome::Succeeded } else { Outcome::Failed };
         assert_eq!(outcomes(run), [outcome; 2], "{when:?}");
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn in_an_item_that_item_fails_and_is_named() {
+async fn a_panic_in_an_item_fails_that_item_and_names_it() {
     for when in WHENS {
         let report = within(beside_another(Faulty(At::Item, when)).finish()).await;
         let run = faulty(&report);
@@ -89,7 +89,7 @@ async fn in_an_item_that_item_fails_and_is_named() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn when_told_of_a_skip_the_skip_counts_all_the_same() {
+async fn a_panic_in_set_item_status_does_not_undo_the_skip() {
     let session = beside_another(Faulty(At::Status, When::Called));
     let begun = |event: &SessionEvent| matches!(event, SessionEvent::Began { item, .. } if *item == id("a"));
     until(&mut session.events(), begun).await;
@@ -98,12 +98,12 @@ async fn when_told_of_a_skip_the_skip_counts_all_the_same() {
     let report = within(session.finish()).await;
     let run = report.run(HANDLER).unwrap();
     assert_eq!(run.ending, Some(RunEnding::Completed));
-    let told = run.log.iter().filter(|entry| entry.text.contains("told of a skip: the fault")).count();
-    assert_eq!(told, 2, "{report}");
+    let logged = run.log.iter().filter(|entry| entry.text.contains("told of a skip: the fault")).count();
+    assert_eq!(logged, 2, "{report}");
 }
 
 #[tokio::test(start_paused = true)]
-async fn in_show_error_the_results_stay_open() {
+async fn a_panic_in_show_error_keeps_the_results_open() {
     for when in WHENS {
         let session = beside_another(Faulty(At::Error, when));
         within(session.report()).await;
@@ -118,7 +118,7 @@ async fn in_show_error_the_results_stay_open() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn in_show_properties_whoever_asked_is_told() {
+async fn a_panic_in_show_properties_is_an_error_for_the_caller() {
     for when in WHENS {
         let manager = SyncManager::new();
         manager.register(Faulty(At::Properties, when)).unwrap();
@@ -130,7 +130,7 @@ async fn in_show_properties_whoever_asked_is_told() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn in_info_whoever_registers_is_told() {
+async fn a_panic_in_info_is_an_error_for_the_caller_of_register() {
     let manager = SyncManager::new();
     let registered = catch_unwind(AssertUnwindSafe(|| manager.register(Faulty(At::Info, When::Called))));
     assert!(registered.expect("the panic does not reach the application").is_err());
@@ -139,7 +139,7 @@ async fn in_info_whoever_registers_is_told() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn in_item_object_there_is_no_object() {
+async fn a_panic_in_item_object_returns_no_object() {
     let manager = SyncManager::new();
     manager.register(Faulty(At::Object, When::Called)).unwrap();
     let object = || manager.item_object(HANDLER, Subject::Handler, Uuid::nil()).is_none();
@@ -147,7 +147,7 @@ async fn in_item_object_there_is_no_object() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_cut_item_whose_drop_panics_frees_its_place() {
+async fn a_cut_item_whose_drop_panics_frees_its_worker() {
     let bomb = || OnDrop(|| panic!("the fault"));
     let handler =
         Scripted::new(&["a", "b"]).info(|info| info.with_limits(Limits::DEFAULT.with_items(1))).on_item(move |item| {
@@ -166,7 +166,7 @@ async fn a_cut_item_whose_drop_panics_frees_its_place() {
     assert_eq!(outcomes(&report.runs[0]), [Outcome::Failed, Outcome::Succeeded], "{report}");
 }
 
-/// Does this when it is dropped.
+/// Calls a function on drop.
 struct OnDrop<F: Fn()>(F);
 
 impl<F: Fn()> Drop for OnDrop<F> {
@@ -176,7 +176,7 @@ impl<F: Fn()> Drop for OnDrop<F> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn something_kept_whose_drop_panics_does_not_keep_the_results_open() {
+async fn a_kept_value_whose_drop_panics_does_not_keep_the_results_open() {
     let handler = Scripted::new(&["a"]).on_prepare(|run| {
         run.keep(OnDrop(|| panic!("the fault")));
         async { Ok(()) }.boxed()
@@ -185,19 +185,19 @@ async fn something_kept_whose_drop_panics_does_not_keep_the_results_open() {
     assert_eq!(outcomes(&report.runs[0]), [Outcome::Succeeded]);
 }
 
-/// An error that cannot be shown.
+/// An error whose `Display` panics.
 #[derive(Debug)]
-struct Unspeakable;
+struct DisplayPanics;
 
-impl fmt::Display for Unspeakable {
+impl fmt::Display for DisplayPanics {
     fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {
         panic!("the fault")
     }
 }
 
-impl std::error::Error for Unspeakable {}
+impl std::error::Error for DisplayPanics {}
 
-/// Runs three items one after the other, of which the first ends like this.
+/// Runs three items sequentially. The first one ends with `end`.
 async fn first_of_three(end: fn() -> syncmgr::SyncResult) -> Report {
     let one = Limits::DEFAULT.with_items(1);
     let handler = Scripted::new(&["a", "b", "c"])
@@ -207,25 +207,25 @@ async fn first_of_three(end: fn() -> syncmgr::SyncResult) -> Report {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_item_whose_error_cannot_be_shown_fails_and_the_others_run() {
-    let report = first_of_three(|| Err(Unspeakable.into())).await;
+async fn an_item_whose_error_display_panics_fails_and_the_others_run() {
+    let report = first_of_three(|| Err(DisplayPanics.into())).await;
     assert_eq!(outcomes(&report.runs[0]), [Outcome::Failed, Outcome::Succeeded, Outcome::Succeeded]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_run_whose_error_cannot_be_shown_ends_all_the_same() {
-    let report = within(run(Scripted::new(&["a"]).on_prepare(|_| async { Err(Unspeakable.into()) }.boxed()))).await;
+async fn a_run_whose_error_display_panics_still_ends() {
+    let report = within(run(Scripted::new(&["a"]).on_prepare(|_| async { Err(DisplayPanics.into()) }.boxed()))).await;
     assert_eq!(report.runs[0].ending, Some(RunEnding::NotPrepared(RunFault::Failed)));
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_panic_whose_payload_panics_when_dropped_fails_its_item_and_the_others_run() {
+async fn a_panic_payload_that_panics_on_drop_fails_only_its_item() {
     let report = first_of_three(|| std::panic::panic_any(OnDrop(|| panic!("the fault")))).await;
     assert_eq!(outcomes(&report.runs[0]), [Outcome::Failed, Outcome::Succeeded, Outcome::Succeeded]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn many_faulty_handlers_at_once_leave_the_one_without_fault_alone() {
+async fn many_faulty_handlers_do_not_affect_a_correct_one() {
     let manager = SyncManager::new();
     for number in 1..50 {
         let panicking = Scripted::new(&["x"]).on_item(|_| async { panic!("the fault") }.boxed());

@@ -1,4 +1,4 @@
-//! Items that make no progress for too long, and handlers in which nothing happens at all.
+//! Stalls: items without progress, and handlers whose `synchronize` is idle.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -26,21 +26,21 @@ use crate::support::{HANDLER, Scripted, id, run};
 const STALL: Duration = Duration::from_secs(600);
 const GRACE: Duration = Duration::from_millis(100);
 
-/// Items that hang and items that do as they should.
+/// Returns a handler whose items hang if their name starts with `hangs`, and succeed otherwise.
 fn hanging(names: &[&str]) -> Scripted {
     Scripted::new(names)
         .on_item(|item| if item.name().starts_with("hangs") { never() } else { async { Ok(()) }.boxed() })
 }
 
-/// The entries of the log about an item.
+/// Returns the log entries about an item.
 fn about<'a>(run: &'a RunReport, name: &str) -> Vec<&'a LogEntry> {
     run.log.iter().map(|entry| &**entry).filter(|entry| entry.item == Some(id(name))).collect()
 }
 
-/// The item has stalled and says so, once.
+/// Asserts that the item has stalled and that one log entry says so.
 fn stalled(report: &Report, name: &str) {
-    let run = report.run(HANDLER).expect("it is there");
-    let item = run.item(id(name)).expect("it is there");
+    let run = report.run(HANDLER).expect("the handler ran");
+    let item = run.item(id(name)).expect("the item was chosen");
     assert_eq!((item.outcome, item.class), (Outcome::Failed, Some(FailureClass::Transient)), "{report}");
     let entries = about(run, name);
     let [entry] = entries.as_slice() else { panic!("{report}") };
@@ -48,14 +48,14 @@ fn stalled(report: &Report, name: &str) {
     assert!(entry.text.starts_with("stalled: no progress for "), "{report}");
 }
 
-/// Whether the stall was noticed in time, which is up to a quarter late.
+/// Asserts that the stall was detected in time: at most a quarter of the stall time late.
 fn in_time(passed: Duration, stall: Duration) {
-    let span = stall..=stall + stall / 4 + GRACE;
-    assert!(span.contains(&passed), "{passed:?} is not within {span:?}");
+    let range = stall..=stall + stall / 4 + GRACE;
+    assert!(range.contains(&passed), "{passed:?} is not within {range:?}");
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_item_without_progress_is_reported_and_cancelled_and_its_neighbours_go_on() {
+async fn a_stalled_item_is_logged_and_cancelled_and_the_others_continue() {
     let before = Instant::now();
     let report = run(hanging(&["a", "hangs", "b"])).await;
     in_time(before.elapsed(), STALL);
@@ -65,29 +65,29 @@ async fn an_item_without_progress_is_reported_and_cancelled_and_its_neighbours_g
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stalled_item_that_leaves_in_time_has_failed_unless_it_is_done() {
+async fn a_stalled_item_that_returns_in_time_keeps_its_result() {
     let leaves: [(fn() -> SyncResult, Outcome); 2] =
         [(|| Err(anyhow!("no answer")), Outcome::Failed), (|| Ok(()), Outcome::Succeeded)];
     for (leave, outcome) in leaves {
-        let told = Transcript::new();
-        let telling = told.clone();
+        let reasons = Transcript::new();
+        let noting = reasons.clone();
         let report = run(Scripted::new(&["a"]).on_item(move |item| {
-            let told = telling.clone();
+            let reasons = noting.clone();
             async move {
                 item.cancelled().await;
-                told.note(format!("{:?}", item.check().unwrap_err().reason));
+                reasons.note(format!("{:?}", item.check().unwrap_err().reason));
                 leave()
             }
             .boxed()
         }))
         .await;
-        assert_eq!(told.lines(), ["TimedOut"]);
+        assert_eq!(reasons.lines(), ["TimedOut"]);
         assert_eq!(report.items().next().unwrap().outcome, outcome, "{report}");
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stalled_item_that_leaves_with_the_cancel_is_reported_once() {
+async fn a_stalled_item_that_returns_the_cancel_is_logged_once() {
     let handler = Scripted::new(&["a"]).on_item(|item| {
         async move {
             item.cancelled().await;
@@ -98,7 +98,7 @@ async fn a_stalled_item_that_leaves_with_the_cancel_is_reported_once() {
     stalled(&run(handler).await, "a");
 }
 
-/// Reports every so often, this often.
+/// Reports progress `times` times, once per interval.
 async fn reporting(item: &ItemContext, every: Duration, times: u64) -> SyncResult {
     for done in 1..=times {
         sleep(every).await;
@@ -108,7 +108,7 @@ async fn reporting(item: &ItemContext, every: Duration, times: u64) -> SyncResul
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_item_that_reports_now_and_then_goes_on_for_ever() {
+async fn an_item_that_reports_regularly_never_stalls() {
     let every = STALL - Duration::from_secs(1);
     let report = run(Scripted::new(&["a"]).on_item(move |item| reporting(item, every, 500).boxed())).await;
     assert!(report.is_success(), "{report}");
@@ -117,7 +117,7 @@ async fn an_item_that_reports_now_and_then_goes_on_for_ever() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn reports_of_blocking_and_spawned_work_count_for_the_item() {
+async fn reports_of_spawned_work_count_for_the_item() {
     let report = run(Scripted::new(&["a"]).on_item(move |item| {
         let mine = item.clone();
         item.spawn(async move { reporting(&mine, STALL / 2, 10).await }).boxed()
@@ -127,7 +127,7 @@ async fn reports_of_blocking_and_spawned_work_count_for_the_item() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_report_of_the_same_number_is_progress_too() {
+async fn a_repeated_report_of_the_same_value_counts_as_progress() {
     let report = run(Scripted::new(&["a"]).on_item(move |item| {
         async move {
             for _ in 0..10 {
@@ -143,7 +143,7 @@ async fn a_report_of_the_same_number_is_progress_too() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_item_stalls_by_itself_whatever_its_neighbours_report() {
+async fn an_item_stalls_even_if_other_items_report() {
     let report = run(Scripted::new(&["a", "hangs"])
         .on_item(move |item| if item.name() == "hangs" { never() } else { reporting(item, STALL / 4, 12).boxed() }))
     .await;
@@ -170,11 +170,11 @@ async fn a_handler_sets_its_own_stall_time() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_item_that_may_not_be_interrupted_is_given_the_hard_grace_when_it_stalls() {
+async fn a_stalled_uninterrupted_item_gets_the_hard_grace() {
     let before = Instant::now();
     let report = run(Scripted::new(&["a"]).on_item(|item| {
         async move {
-            let _whole = item.uninterrupted();
+            let _uninterrupted = item.uninterrupted();
             std::future::pending().await
         }
         .boxed()
@@ -184,14 +184,14 @@ async fn an_item_that_may_not_be_interrupted_is_given_the_hard_grace_when_it_sta
     stalled(&report, "a");
 }
 
-/// A handler that only wants to be told.
-fn reported(handler: Scripted) -> Scripted {
+/// Sets the stall policy of a handler to `Report`.
+fn report_only(handler: Scripted) -> Scripted {
     handler.info(|info| info.with_limits(Limits::DEFAULT.with_stall_policy(WhenStalled::Report)))
 }
 
 #[tokio::test(start_paused = true)]
-async fn where_stalls_are_only_reported_the_item_goes_on() {
-    let handler = reported(Scripted::new(&["a"]).on_item(|_| sleep(STALL + STALL / 2).map(Ok).boxed()));
+async fn a_stalled_item_continues_under_the_report_policy() {
+    let handler = report_only(Scripted::new(&["a"]).on_item(|_| sleep(STALL + STALL / 2).map(Ok).boxed()));
     let report = run(handler).await;
     assert!(report.is_success(), "{report}");
     let entries = about(&report.runs[0], "a");
@@ -200,8 +200,8 @@ async fn where_stalls_are_only_reported_the_item_goes_on() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn where_stalls_are_only_reported_an_item_is_reported_once_until_it_reports_again() {
-    let handler = reported(Scripted::new(&["a"]).on_item(|item| {
+async fn the_report_policy_logs_a_stall_once_until_the_next_report() {
+    let handler = report_only(Scripted::new(&["a"]).on_item(|item| {
         async move {
             sleep(5 * STALL).await;
             item.progress(1, None)?;
@@ -214,8 +214,8 @@ async fn where_stalls_are_only_reported_an_item_is_reported_once_until_it_report
 }
 
 #[tokio::test(start_paused = true)]
-async fn where_stalls_are_only_reported_a_synchronize_in_which_nothing_happens_goes_on() {
-    let handler = reported(Scripted::new(&["a"]).on_synchronize(|run| {
+async fn an_idle_synchronize_continues_under_the_report_policy() {
+    let handler = report_only(Scripted::new(&["a"]).on_synchronize(|run| {
         async move {
             sleep(2 * STALL).await;
             run.each_item().await
@@ -227,25 +227,25 @@ async fn where_stalls_are_only_reported_a_synchronize_in_which_nothing_happens_g
     assert!(!report.runs[0].log.is_empty(), "{report}");
 }
 
-/// Whether a report of an item was taken.
-fn tell(run: &SynchronizeContext, name: &str, report: Progress) -> Result<(), ReportError> {
+/// Reports progress of an item manually.
+fn report_on(run: &SynchronizeContext, name: &str, report: Progress) -> Result<(), ReportError> {
     run.report(id(name), report)
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_item_its_handler_reports_on_by_hand_stalls_too_and_the_next_report_says_so() {
+async fn a_manually_reported_item_stalls_and_its_next_report_is_refused() {
     let answers = Transcript::new();
     let noting = answers.clone();
     let report = run(Scripted::new(&["a", "b"]).on_synchronize(move |run| {
         let answers = noting.clone();
         async move {
-            tell(run, "a", Progress::new().with_value(1))?;
+            report_on(run, "a", Progress::new().with_value(1))?;
             for value in 0..8 {
                 sleep(STALL / 4).await;
-                tell(run, "b", Progress::new().with_value(value))?;
+                report_on(run, "b", Progress::new().with_value(value))?;
             }
-            answers.note(format!("{:?}", tell(run, "a", Progress::new().with_value(2)).is_err()));
-            Ok(tell(run, "b", Progress::new().with_status(Status::Succeeded))?)
+            answers.note(format!("{:?}", report_on(run, "a", Progress::new().with_value(2)).is_err()));
+            Ok(report_on(run, "b", Progress::new().with_status(Status::Succeeded))?)
         }
         .boxed()
     }))
@@ -256,14 +256,14 @@ async fn an_item_its_handler_reports_on_by_hand_stalls_too_and_the_next_report_s
 }
 
 #[tokio::test(start_paused = true)]
-async fn items_reported_on_by_hand_go_on_for_ever_while_they_report() {
+async fn manually_reported_items_never_stall_while_they_report() {
     let report = run(Scripted::new(&["a"]).on_synchronize(move |run| {
         async move {
             for value in 0..100 {
-                tell(run, "a", Progress::new().with_value(value))?;
+                report_on(run, "a", Progress::new().with_value(value))?;
                 sleep(STALL - Duration::from_secs(1)).await;
             }
-            Ok(tell(run, "a", Progress::new().with_status(Status::Succeeded))?)
+            Ok(report_on(run, "a", Progress::new().with_status(Status::Succeeded))?)
         }
         .boxed()
     }))
@@ -272,10 +272,10 @@ async fn items_reported_on_by_hand_go_on_for_ever_while_they_report() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_handler_that_hangs_after_a_report_by_hand_is_cut() {
+async fn a_handler_that_hangs_after_a_manual_report_is_cut() {
     let report = within(run(Scripted::new(&["a", "b"]).on_synchronize(move |run| {
         async move {
-            tell(run, "a", Progress::new().with_value(1))?;
+            report_on(run, "a", Progress::new().with_value(1))?;
             std::future::pending().await
         }
         .boxed()
@@ -285,16 +285,16 @@ async fn a_handler_that_hangs_after_a_report_by_hand_is_cut() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_synchronize_in_which_nothing_happens_is_cut_and_its_items_may_be_tried_again() {
-    let told = Transcript::new();
-    for waits in [false, true] {
-        let telling = told.clone();
+async fn an_idle_synchronize_is_cut_and_its_items_fail_as_transient() {
+    let reasons = Transcript::new();
+    for returns in [false, true] {
+        let noting = reasons.clone();
         let handler = Scripted::new(&["a", "b"]).on_synchronize(move |run| {
-            let told = telling.clone();
+            let reasons = noting.clone();
             async move {
                 run.cancelled().await;
-                told.note(format!("{:?}", run.check().unwrap_err().reason));
-                if waits { Ok(()) } else { std::future::pending().await }
+                reasons.note(format!("{:?}", run.check().unwrap_err().reason));
+                if returns { Ok(()) } else { std::future::pending().await }
             }
             .boxed()
         });
@@ -306,11 +306,11 @@ async fn a_synchronize_in_which_nothing_happens_is_cut_and_its_items_may_be_trie
         let [entry] = report.runs[0].log.as_slice() else { panic!("{report}") };
         assert!(entry.text.starts_with("could not synchronize: the handler took too long"), "{report}");
     }
-    assert_eq!(told.lines(), ["TimedOut"; 2]);
+    assert_eq!(reasons.lines(), ["TimedOut"; 2]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_synchronize_that_hangs_after_its_items_is_cut_and_they_keep_their_outcome() {
+async fn items_keep_their_outcome_if_synchronize_hangs_after_them() {
     let report = run(Scripted::new(&["a"]).on_synchronize(|run| {
         async move {
             run.each_item().await?;
@@ -324,7 +324,7 @@ async fn a_synchronize_that_hangs_after_its_items_is_cut_and_they_keep_their_out
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_item_does_not_stall_while_the_user_is_asked_or_another_has_their_attention() {
+async fn an_item_does_not_stall_while_it_or_another_asks_the_user() {
     let handler = Scripted::new(&["asks", "waits"]).on_item(|item| {
         async move {
             let _user = item.run().interaction().await?;
@@ -344,7 +344,7 @@ async fn an_item_does_not_stall_while_the_user_is_asked_or_another_has_their_att
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_item_that_was_asked_something_may_stall_afterwards() {
+async fn an_item_can_stall_after_it_asked_the_user() {
     let manager = SyncManager::builder().interaction(ScriptedUser::new()).build();
     let handler = Scripted::new(&["a"]).on_item(|item| {
         async move {
@@ -359,12 +359,12 @@ async fn an_item_that_was_asked_something_may_stall_afterwards() {
     let session = manager.session(Trigger::Manual).may_bother_user().start().unwrap();
     let before = Instant::now();
     stalled(&session.finish().await, "a");
-    // The look that ends the questions counts as the first.
+    // The check that sees the end of the question starts the stall time again.
     assert!(before.elapsed() <= 3 * STALL + 3 * STALL / 2 + GRACE, "{:?}", before.elapsed());
 }
 
 #[tokio::test(start_paused = true)]
-async fn nothing_stalls_while_it_is_paused() {
+async fn nothing_stalls_while_the_manager_is_paused() {
     let manager = SyncManager::new();
     manager.register(Scripted::new(&["a", "b"])).unwrap();
     manager.pause();
@@ -381,7 +381,7 @@ async fn items_do_not_stall_while_they_wait_for_claims_or_workers() {
     let count = begun.clone();
     let handler = Scripted::new(&[])
         .items(|| {
-            let claiming = |name: &str| SyncItem::named(name).with_claim(Claim::new("the line"));
+            let claiming = |name: &str| SyncItem::named(name).with_claim(Claim::new("modem"));
             Ok(["a", "b"].map(claiming).into_iter().chain(["c", "d"].map(SyncItem::named)).collect())
         })
         .on_item(move |item| {
@@ -397,7 +397,7 @@ async fn items_do_not_stall_while_they_wait_for_claims_or_workers() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_item_that_is_skipped_while_it_stalls_is_skipped() {
+async fn an_item_skipped_just_before_it_stalls_ends_skipped() {
     let manager = SyncManager::new();
     let skipping = Arc::new(Notify::new());
     manager.register(hanging(&["hangs"])).unwrap();
@@ -412,14 +412,14 @@ async fn an_item_that_is_skipped_while_it_stalls_is_skipped() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_grace_without_end_is_waited_for() {
+async fn an_infinite_grace_never_cuts_an_item() {
     for limits in [Limits::DEFAULT.with_soft_grace(Duration::MAX), Limits::DEFAULT.with_hard_grace(Duration::MAX)] {
         let go = Arc::new(Notify::new());
         let going = go.clone();
         let handler = Scripted::new(&["a"]).info(|info| info.with_limits(limits)).on_item(move |item| {
             let go = going.clone();
             async move {
-                let _whole = item.uninterrupted();
+                let _uninterrupted = item.uninterrupted();
                 go.notified().map(Ok).await
             }
             .boxed()

@@ -1,4 +1,4 @@
-//! Handlers that block their thread, and who notices.
+//! Handlers that block their thread, and the watchdog that detects them.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -18,12 +18,12 @@ use crate::support::{HANDLER, Scripted, id};
 
 #[test]
 fn an_item_that_blocks_its_thread_is_reported_once_with_its_name() {
-    let block = Block::new();
+    let block = Blocker::new();
     let bench = Bench::with(2, [blocking(&["blocks"], block.here(), |_| {})]);
     let session = bench.start();
     block.begun();
-    (0..10).for_each(|second| _ = bench.dog.look(1_000 * second));
-    block.let_go();
+    (0..10).for_each(|second| _ = bench.watchdog.check(1_000 * second));
+    block.release();
     let report = bench.wait(session.finish());
     assert!(report.is_success(), "{report}");
     let entries = reported(&report);
@@ -32,18 +32,18 @@ fn an_item_that_blocks_its_thread_is_reported_once_with_its_name() {
 }
 
 #[test]
-fn an_item_that_blocks_its_thread_for_less_than_a_second_is_not_reported() {
-    let block = Block::new();
+fn an_item_that_blocks_for_less_than_a_second_is_not_reported() {
+    let block = Blocker::new();
     let bench = Bench::with(2, [blocking(&["blocks"], block.here(), |_| {})]);
     let session = bench.start();
     block.begun();
-    [5_000, 5_500, 5_999].into_iter().for_each(|now| _ = bench.dog.look(now));
-    block.let_go();
+    [5_000, 5_500, 5_999].into_iter().for_each(|now| _ = bench.watchdog.check(now));
+    block.release();
     assert!(reported(&bench.wait(session.finish())).is_empty());
 }
 
 #[test]
-fn an_item_that_waits_is_not_reported() {
+fn an_awaiting_item_is_not_reported() {
     let go = Arc::new(tokio::sync::Notify::new());
     let going = go.clone();
     let bench = Bench::with(
@@ -55,83 +55,83 @@ fn an_item_that_waits_is_not_reported() {
     );
     let session = bench.start();
     bench.wait(crate::support::watched::until_began(&session));
-    // On the only thread there is, this comes after the poll in which the item began.
-    let thread = bench.handlers.as_ref().expect("it has not ended");
-    bench.wait(thread.spawn(async {})).expect("it does nothing");
-    (0..10).for_each(|second| _ = bench.dog.look(1_000 * second));
+    // The only thread runs this task after the poll in which the item began.
+    let thread = bench.handlers.as_ref().expect("the runtime is running");
+    bench.wait(thread.spawn(async {})).expect("the task does not panic");
+    (0..10).for_each(|second| _ = bench.watchdog.check(1_000 * second));
     go.notify_one();
     assert!(reported(&bench.wait(session.finish())).is_empty());
 }
 
 #[test]
-fn an_item_that_never_comes_back_is_abandoned_while_its_thread_is_blocked_and_refused_what_it_reports_later() {
+fn an_abandoned_item_that_blocks_its_thread_is_refused_later_reports() {
     for stop in [Session::stop as fn(&Session), |session| session.skip(HANDLER, id("blocks")).unwrap()] {
-        let (block, late) = (Block::new(), Transcript::new());
+        let (block, late) = (Blocker::new(), Transcript::new());
         let noting = late.clone();
         let note = move |item: &syncmgr::ItemContext| noting.note(format!("{:?}", item.progress(1, None)));
         let mut bench = Bench::with(2, [blocking(&["blocks"], block.here(), note)]);
         let session = bench.start();
         block.begun();
-        bench.overdue(|| stop(&session));
+        bench.expire_graces(|| stop(&session));
         let report = bench.wait(session.report());
         assert_eq!(outcome(&report, "blocks"), ABANDONED, "{report}");
         assert!(report.run(HANDLER).unwrap().log.iter().any(|entry| entry.text.contains("it blocks its thread")));
         assert_eq!((quarantined(&bench.manager), late.lines().len()), (1, 0));
         bench.wait(session.close());
-        block.let_go();
+        block.release();
         bench.end();
         assert_eq!(late.lines(), ["Err(Cancelled { reason: Over })"]);
     }
 }
 
 #[test]
-fn the_neighbours_of_an_item_that_blocks_its_thread_end() {
-    // Which thread a worker is on is for the runtime to say.
+fn other_items_end_while_one_blocks_its_thread() {
+    // The runtime chooses the thread of each worker, so the test runs several times.
     for _ in 0..20 {
-        let block = Block::new();
+        let block = Blocker::new();
         let other = Scripted::new(&["b"]).info(|_| HandlerInfo::new(CLASSIC, "Other"));
         let bench = Bench::with(2, [blocking(&["fine", "blocks", "fine too"], block.here(), |_| {}), other]);
         let session = bench.start();
         block.begun();
-        bench.overdue(|| session.skip(HANDLER, id("blocks")).unwrap());
+        bench.expire_graces(|| session.skip(HANDLER, id("blocks")).unwrap());
         let report = bench.wait(session.report());
         assert_eq!(outcome(&report, "blocks"), ABANDONED, "{report}");
         assert_eq!(report.items().filter(|item| item.outcome == Outcome::Succeeded).count(), 3, "{report}");
-        block.let_go();
+        block.release();
     }
 }
 
 #[test]
 fn a_quarantine_lifts_when_the_thread_returns() {
-    let block = Block::new();
+    let block = Blocker::new();
     let mut bench = Bench::with(2, [blocking(&["blocks"], block.here(), |_| {})]);
     let session = bench.start();
     block.begun();
-    bench.overdue(|| session.stop());
+    bench.expire_graces(|| session.stop());
     bench.wait(session.close());
     assert_eq!(quarantined(&bench.manager), 1);
-    block.let_go();
+    block.release();
     bench.end();
     assert_eq!(quarantined(&bench.manager), 0);
 }
 
 #[test]
-fn an_item_that_was_abandoned_runs_again_once_its_thread_has_returned() {
-    let (block, first) = (Block::new(), Arc::new(AtomicBool::new(true)));
-    let (here, once) = (block.here(), first.clone());
+fn an_abandoned_item_runs_again_after_its_thread_returned() {
+    let (block, first) = (Blocker::new(), Arc::new(AtomicBool::new(true)));
+    let (here, blocks) = (block.here(), first.clone());
     let blocks_once = move || {
-        if once.swap(false, Ordering::Relaxed) {
+        if blocks.swap(false, Ordering::Relaxed) {
             here()
         }
     };
     let mut bench = Bench::with(2, [blocking(&["blocks"], blocks_once, |_| {})]);
     let session = bench.start();
     block.begun();
-    bench.overdue(|| session.stop());
+    bench.expire_graces(|| session.stop());
     bench.wait(session.close());
     let second = bench.start();
     assert_eq!(outcome(&bench.wait(second.finish()), "blocks").0, Outcome::Skipped, "it is quarantined");
-    block.let_go();
+    block.release();
     bench.end();
     bench.handlers = Some(Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap());
     let third = bench.start();
@@ -139,9 +139,9 @@ fn an_item_that_was_abandoned_runs_again_once_its_thread_has_returned() {
 }
 
 #[test]
-fn what_an_abandoned_item_claims_stays_taken_until_its_thread_returns() {
-    let block = Block::new();
-    let claiming = |name: &&str| SyncItem::named(*name).with_claim("the line");
+fn an_abandoned_item_keeps_its_claim_until_its_thread_returns() {
+    let block = Blocker::new();
+    let claiming = |name: &&str| SyncItem::named(*name).with_claim("modem");
     // One worker, so that the first item claims first.
     let handler = blocking(&[], block.here(), |_| {})
         .items(move || Ok(["blocks", "next"].iter().map(claiming).collect()))
@@ -149,16 +149,16 @@ fn what_an_abandoned_item_claims_stays_taken_until_its_thread_returns() {
     let bench = Bench::with(2, [handler.clone()]);
     let session = bench.start();
     block.begun();
-    bench.overdue(|| session.skip(HANDLER, id("blocks")).unwrap());
+    bench.expire_graces(|| session.skip(HANDLER, id("blocks")).unwrap());
     assert_eq!(handler.transcript.count("item next"), 0);
-    block.let_go();
+    block.release();
     let report = bench.wait(session.finish());
     assert_eq!(outcome(&report, "next").0, Outcome::Succeeded, "{report}");
 }
 
 #[test]
-fn an_item_that_blocks_the_thread_of_its_run_ends_at_once_and_the_run_when_the_thread_returns() {
-    let block = Block::new();
+fn an_item_that_blocks_the_thread_of_its_run_ends_before_the_run() {
+    let block = Blocker::new();
     let here = block.here();
     let handler = Scripted::new(&["blocks"]).on_synchronize(move |run| {
         let here = here.clone();
@@ -177,16 +177,16 @@ fn an_item_that_blocks_the_thread_of_its_run_ends_at_once_and_the_run_when_the_t
     let bench = Bench::with(2, [handler]);
     let session = bench.start();
     block.begun();
-    bench.overdue(|| session.stop());
+    bench.expire_graces(|| session.stop());
     assert_eq!((quarantined(&bench.manager), bench.wait(async { session.progress().len() })), (1, 0));
-    block.let_go();
+    block.release();
     let report = bench.wait(session.finish());
     assert_eq!(outcome(&report, "blocks"), ABANDONED, "{report}");
 }
 
 #[test]
-fn an_item_that_blocks_before_its_first_await_in_each_is_reported_with_its_name() {
-    let block = Block::new();
+fn an_item_that_blocks_before_its_first_await_is_reported_by_name() {
+    let block = Blocker::new();
     let here = block.here();
     let handler = Scripted::new(&["blocks"]).on_synchronize(move |run| {
         let here = here.clone();
@@ -202,38 +202,38 @@ fn an_item_that_blocks_before_its_first_await_in_each_is_reported_with_its_name(
     let bench = Bench::with(2, [handler]);
     let session = bench.start();
     block.begun();
-    (0..3).for_each(|second| _ = bench.dog.look(1_000 * second));
-    block.let_go();
+    (0..3).for_each(|second| _ = bench.watchdog.check(1_000 * second));
+    block.release();
     let report = bench.wait(session.finish());
     assert_eq!(reported(&report).first().and_then(|entry| entry.item), Some(id("blocks")), "{report}");
 }
 
 #[test]
-fn a_handler_that_blocks_its_thread_outside_of_items_is_reported_and_shutdown_does_not_wait_for_it() {
-    let late: [fn(Scripted, Blocks) -> Scripted; 3] = [
-        |handler, block| handler.on_initialize(move |_| once(&block, syncmgr::Participation::TakePart)),
-        |handler, block| handler.on_prepare(move |_| once(&block, ())),
-        |handler, block| handler.on_synchronize(move |_| once(&block, ())),
+fn shutdown_does_not_wait_for_a_handler_that_blocks_outside_its_items() {
+    let methods: [fn(Scripted, BlockFn) -> Scripted; 3] = [
+        |handler, block| handler.on_initialize(move |_| block_then(&block, syncmgr::Participation::TakePart)),
+        |handler, block| handler.on_prepare(move |_| block_then(&block, ())),
+        |handler, block| handler.on_synchronize(move |_| block_then(&block, ())),
     ];
-    for blocks in late {
-        let block = Block::new();
-        let bench = Bench::with(2, [blocks(Scripted::new(&["a"]), Arc::new(block.here()))]);
+    for block_in in methods {
+        let block = Blocker::new();
+        let bench = Bench::with(2, [block_in(Scripted::new(&["a"]), Arc::new(block.here()))]);
         let session = bench.start();
         block.begun();
-        (0..3).for_each(|second| _ = bench.dog.look(1_000 * second));
+        (0..3).for_each(|second| _ = bench.watchdog.check(1_000 * second));
         let unstopped = bench.shutdown();
         let [unstopped] = unstopped.as_slice() else { panic!("{unstopped:?}") };
         assert_eq!((unstopped.handler, &*unstopped.name, unstopped.items.len()), (HANDLER, "Scripted", 0));
-        assert!(bench.dog.stopped.load(Ordering::Relaxed), "the watchdog is stopped");
-        block.let_go();
+        assert!(bench.watchdog.stopped.load(Ordering::Relaxed), "the watchdog is stopped");
+        block.release();
         let report = bench.wait(session.report());
         assert_eq!(reported(&report).iter().map(|entry| entry.item).collect::<Vec<_>>(), [None], "{report}");
     }
 }
 
-type Blocks = Arc<dyn Fn() + Send + Sync>;
+type BlockFn = Arc<dyn Fn() + Send + Sync>;
 
-fn once<T: Send + 'static>(block: &Blocks, value: T) -> BoxFuture<'static, SyncResult<T>> {
+fn block_then<T: Send + 'static>(block: &BlockFn, value: T) -> BoxFuture<'static, SyncResult<T>> {
     let block = block.clone();
     async move {
         block();
@@ -244,68 +244,68 @@ fn once<T: Send + 'static>(block: &Blocks, value: T) -> BoxFuture<'static, SyncR
 
 #[test]
 fn shutdown_lists_the_items_that_block_their_threads_and_returns() {
-    let block = Block::new();
+    let block = Blocker::new();
     let bench = Bench::with(2, [blocking(&["blocks"], block.here(), |_| {})]);
     let session = bench.start();
     block.begun();
-    bench.overdue(|| session.stop());
+    bench.expire_graces(|| session.stop());
     bench.wait(session.report());
     let unstopped = bench.shutdown();
     let [unstopped] = unstopped.as_slice() else { panic!("{unstopped:?}") };
     assert_eq!((&*unstopped.name, &unstopped.items), ("Scripted", &BTreeSet::from([id("blocks")])));
     assert_eq!(unstopped.to_string(), "Scripted could not be stopped: 1 abandoned");
-    block.let_go();
+    block.release();
 }
 
 #[test]
-fn a_patrol_is_over_once_its_manager_is_gone() {
+fn a_probe_ends_once_its_manager_is_dropped() {
     let mut bench = Bench::with(1, [Scripted::new(&["a"])]);
     bench.wait(bench.start().finish());
-    assert_eq!(bench.dog.look(0), Watch::GoesOn);
-    let dog = bench.dog.clone();
+    assert_eq!(bench.watchdog.check(0), Watch::GoesOn);
+    let watchdog = bench.watchdog.clone();
     bench.end();
     drop(bench);
-    assert_eq!(dog.look(1), Watch::Over);
+    assert_eq!(watchdog.check(1), Watch::Over);
 }
 
-/// A thread, once it has ended.
-struct Leaving(mpsc::Sender<()>);
+/// Signals the end of its thread on drop.
+struct ThreadEnd(mpsc::Sender<()>);
 
-impl Drop for Leaving {
+impl Drop for ThreadEnd {
     fn drop(&mut self) {
         let _ = self.0.send(());
     }
 }
 
 thread_local! {
-    static LEAVING: std::cell::RefCell<Option<Leaving>> = const { std::cell::RefCell::new(None) };
+    static THREAD_END: std::cell::RefCell<Option<ThreadEnd>> = const { std::cell::RefCell::new(None) };
 }
 
-/// Woken by the watchdog, says later that the watchdog's thread has ended.
-struct Woken(Mutex<mpsc::Sender<()>>);
+/// A waker that signals the end of the watchdog thread that wakes it.
+struct EndWaker(Mutex<mpsc::Sender<()>>);
 
-impl futures::task::ArcWake for Woken {
+impl futures::task::ArcWake for EndWaker {
     fn wake_by_ref(this: &Arc<Self>) {
         if std::thread::current().name() == Some("syncmgr-watchdog") {
-            let ended = this.0.lock().expect("nobody panics with it").clone();
-            LEAVING.with(|leaving| *leaving.borrow_mut() = Some(Leaving(ended)));
+            let ended = this.0.lock().expect("not poisoned").clone();
+            THREAD_END.with(|end| *end.borrow_mut() = Some(ThreadEnd(ended)));
         }
     }
 }
 
 #[test]
-fn on_a_runtime_whose_only_thread_is_blocked_the_watchdog_ends_the_item_and_shutdown_the_watchdog() {
+fn the_watchdog_abandons_an_item_that_blocks_the_only_thread() {
     let (block, limits) =
-        (Block::new(), Limits::DEFAULT.with_soft_grace(Duration::ZERO).with_hard_grace(Duration::from_millis(200)));
+        (Blocker::new(), Limits::DEFAULT.with_soft_grace(Duration::ZERO).with_hard_grace(Duration::from_millis(200)));
     let clock = Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
     let only = Builder::new_current_thread().enable_all().build().unwrap();
-    let dog = syncmgr::environment::ThreadWatchdog::every(Duration::from_millis(1));
-    let manager = SyncManager::builder().watchdog(dog).build();
+    let watchdog = syncmgr::environment::ThreadWatchdog::every(Duration::from_millis(1));
+    let manager = SyncManager::builder().watchdog(watchdog).build();
     manager.register(blocking(&["blocks"], block.here(), |_| {}).info(|info| info.with_limits(limits))).unwrap();
     let inside = only.enter();
     let session = manager.session(Trigger::Manual).start().unwrap();
     let (mut events, (ended, ends)) = (session.events(), mpsc::channel());
-    let waker = futures::task::waker(Arc::new(Woken(Mutex::new(ended))));
+    let waker = futures::task::waker(Arc::new(EndWaker(Mutex::new(ended))));
     let finish = session.clone();
     let mut next = || {
         let mut cx = std::task::Context::from_waker(&waker);
@@ -325,15 +325,15 @@ fn on_a_runtime_whose_only_thread_is_blocked_the_watchdog_ends_the_item_and_shut
         let unstopped = clock.block_on(manager.shutdown());
         assert_eq!(unstopped[0].items, BTreeSet::from([id("blocks")]));
         assert_eq!(ends.try_recv(), Ok(()), "the watchdog's thread has ended");
-        block.let_go();
+        block.release();
         assert_eq!(outcome(&driven.join().unwrap(), "blocks"), ABANDONED);
     });
     drop(inside);
 }
 
 #[test]
-fn without_a_watchdog_shutdown_names_the_item_that_blocks_the_only_thread() {
-    let block = Block::new();
+fn shutdown_without_a_watchdog_names_the_item_that_blocks_the_thread() {
+    let block = Blocker::new();
     let clock = Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
     let only = Builder::new_current_thread().enable_all().build().unwrap();
     let manager = SyncManager::new();
@@ -345,7 +345,7 @@ fn without_a_watchdog_shutdown_names_the_item_that_blocks_the_only_thread() {
         scope.spawn(move || only.block_on(session.report()));
         block.begun();
         let unstopped = clock.block_on(manager.shutdown());
-        block.let_go();
+        block.release();
         unstopped
     });
     drop(inside);

@@ -1,4 +1,4 @@
-//! Plans under hosts that are not ours: on a driven handler, and outside of any host.
+//! Plans under the callback adapter and in a test context.
 
 use std::sync::Arc;
 
@@ -15,13 +15,13 @@ use crate::guards::plans::{Planning, many};
 use crate::support::watched::{OnHost, Watched};
 use crate::support::{Scripted, id};
 
-/// The handler on a host with a user who chooses this, over a store, prepared.
+/// Synchronizes a handler on a host with a store and a user who chooses `answer`.
 async fn on_host(handler: Scripted, store: &MemoryStore, answer: usize, transcript: &Transcript) -> OnHost {
     let user = ScriptedUser::new().with_answer(answer);
     let driven = Driven::with_store(Arc::new(handler), Some(Arc::new(user)), Arc::new(store.clone()));
     let on = OnHost { driven: driven.expect("inside a runtime"), host: Watched::with_transcript(transcript) };
     on.driven.initialize(Trigger::Manual, RunFlags::MAY_BOTHER_USER, None).await;
-    on.driven.enum_sync_items().await.expect("the script lists its items");
+    on.driven.enum_sync_items().await.expect("the handler lists its items");
     on.attach();
     assert_eq!(on.driven.prepare_for_sync(&[id("a")]), HResult::S_OK);
     on.host.saw("PrepareForSyncCompleted S_OK").await;
@@ -31,11 +31,11 @@ async fn on_host(handler: Scripted, store: &MemoryStore, answer: usize, transcri
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_driven_host_is_told_and_its_user_answers_through_show_error() {
-    for (answer, told) in [(0, "Go"), (1, "Revert")] {
+async fn the_callback_adapter_asks_the_user_through_show_error() {
+    for (answer, decision) in [(0, "Go"), (1, "Revert")] {
         let (planning, transcript) = (Planning::new(many()), Transcript::new());
         let on = on_host(planning.handler(), &MemoryStore::new(), answer, &transcript).await;
-        assert_eq!(planning.told.lines(), ["Held"]);
+        assert_eq!(planning.decisions.lines(), ["Held"]);
         let logged = transcript.of(&["LogError"]);
         assert_eq!(logged.iter().filter(|line| line.contains("20 of 30")).count(), 1, "{logged:?}");
         on.driven.show_error(syncmgr::log::ErrorId::of_question(id("a"), "guard"));
@@ -44,26 +44,26 @@ async fn a_driven_host_is_told_and_its_user_answers_through_show_error() {
         on.driven.synchronize();
         on.host.saw("Progress").await;
         tokio::time::sleep(crate::support::daytime::MINUTE).await;
-        assert_eq!(planning.told.lines(), ["Held", told]);
+        assert_eq!(planning.decisions.lines(), ["Held", decision]);
         assert_eq!(on.host.script.state(id("a")).status, Some(Status::Succeeded));
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_driven_host_lets_harmless_plans_go() {
+async fn the_callback_adapter_lets_harmless_plans_proceed() {
     let (planning, transcript) = (Planning::new(Plan::new().with_deletes(3, 3)), Transcript::new());
     let _on = on_host(planning.handler(), &MemoryStore::new(), 0, &transcript).await;
-    assert_eq!(planning.told.lines(), ["Go"]);
+    assert_eq!(planning.decisions.lines(), ["Go"]);
     assert!(transcript.of(&["LogError"]).is_empty(), "{:?}", transcript.lines());
 }
 
 #[tokio::test(start_paused = true)]
-async fn outside_of_a_host_plans_are_recorded_and_cleared() {
-    let detached = Detached::new();
-    let item = detached.item("a");
+async fn a_test_context_records_plans_and_lets_them_proceed() {
+    let context = Detached::new();
+    let item = context.item("a");
     assert!(item.clear(&many()).is_go());
-    assert_eq!(detached.plans(), [many()]);
+    assert_eq!(context.plans(), [many()]);
     assert_eq!(Clearance::Revert.or_leave(), Ok(Clearance::Revert));
-    let objection = Objection::TooManyDeletions { deletes: 11, existing: 12 };
-    assert!(Clearance::Held(objection).or_leave().is_err());
+    let violation = Objection::TooManyDeletions { deletes: 11, existing: 12 };
+    assert!(Clearance::Held(violation).or_leave().is_err());
 }

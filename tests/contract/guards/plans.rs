@@ -1,4 +1,4 @@
-//! Plans: what the host objects to, what an item is told, and how an answer reaches it.
+//! Plans: guard violations, plan decisions, and the answers of the user.
 
 use std::sync::{Arc, Mutex};
 
@@ -15,36 +15,36 @@ use crate::support::steps::{hold_of, outcome, registered, succeeds};
 use crate::support::watched::{begin, within};
 use crate::support::{HANDLER, Scripted, id};
 
-/// What an item is about to do next; tests change it.
+/// The next plan of an item, and the decisions on its plans.
 #[derive(Clone)]
 pub(crate) struct Planning {
     plan: Arc<Mutex<Plan>>,
-    pub(crate) told: Transcript,
+    pub(crate) decisions: Transcript,
 }
 
 impl Planning {
     pub(crate) fn new(plan: Plan) -> Self {
-        Self { plan: Arc::new(Mutex::new(plan)), told: Transcript::new() }
+        Self { plan: Arc::new(Mutex::new(plan)), decisions: Transcript::new() }
     }
 
     pub(crate) fn set(&self, plan: Plan) {
-        *self.plan.lock().expect("nobody panics with it") = plan;
+        *self.plan.lock().expect("not poisoned") = plan;
     }
 
-    /// Its item `a` declares the plan, notes what it is told, and leaves where it is held. `b` does nothing.
+    /// Returns a handler whose item `a` proposes the plan, notes the decision, and ends if it is held. `b` does nothing.
     pub(crate) fn handler(&self) -> Scripted {
         let planning = self.clone();
         Scripted::new(&["a", "b"]).on_item(move |item| {
             let planning = planning.clone();
             async move {
                 if item.name() == "a" {
-                    let plan = planning.plan.lock().expect("nobody panics with it").clone();
-                    let clearance = item.clear(&plan);
-                    planning.told.note(match &clearance {
+                    let plan = planning.plan.lock().expect("not poisoned").clone();
+                    let decision = item.clear(&plan);
+                    planning.decisions.note(match &decision {
                         Clearance::Held(_) => "Held".to_string(),
-                        told => format!("{told:?}"),
+                        other => format!("{other:?}"),
                     });
-                    drop(clearance.or_leave()?);
+                    drop(decision.or_leave()?);
                 }
                 Ok(())
             }
@@ -53,7 +53,7 @@ impl Planning {
     }
 }
 
-/// Twenty of thirty entries go.
+/// Returns a plan that deletes 20 of 30 entries.
 pub(crate) fn many() -> Plan {
     Plan::new().with_deletes(20, 30)
 }
@@ -66,14 +66,14 @@ pub(crate) fn asked(report: &Report) -> Vec<&LogEntry> {
     report.runs[0].log.iter().map(|entry| &**entry).filter(|entry| entry.is_link()).collect()
 }
 
-/// The question in the stored log that was asked last.
+/// Returns the last question in the stored log.
 pub(crate) fn question(manager: &SyncManager) -> ErrorId {
-    let log = manager.log(HANDLER).expect("it can be read");
-    log.iter().rev().find_map(|record| record.entry.error).expect("something is asked")
+    let log = manager.log(HANDLER).expect("the log can be read");
+    log.iter().rev().find_map(|record| record.entry.error).expect("the log has a question")
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_harmless_plan_goes_and_is_not_mentioned() {
+async fn a_harmless_plan_proceeds_without_a_log_entry() {
     for plan in [
         Plan::new(),
         Plan::new().with_deletes(10, 10),
@@ -82,31 +82,31 @@ async fn a_harmless_plan_goes_and_is_not_mentioned() {
     ] {
         let planning = Planning::new(plan);
         let report = succeeds(begin(&over(&MemoryStore::new(), &planning))).await;
-        assert_eq!(planning.told.lines(), ["Go"]);
+        assert_eq!(planning.decisions.lines(), ["Go"]);
         assert!(report.runs[0].log.is_empty());
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn too_many_deletions_are_held_and_the_item_needs_the_user_with_one_question() {
+async fn a_plan_with_too_many_deletions_is_held_with_one_question() {
     let planning = Planning::new(many());
     let manager = over(&MemoryStore::new(), &planning);
     let report = within(begin(&manager).finish()).await;
     assert_eq!((outcome(&report, id("a")), outcome(&report, id("b"))), (Outcome::NeedsUser, Outcome::Succeeded));
     assert!(report.runs[0].log.iter().all(|entry| entry.level < LogLevel::Error), "{report}");
     let [entry] = asked(&report)[..] else { panic!("one question: {report}") };
-    let Some(Action::Decide(question)) = &entry.action else { panic!("a question") };
+    let Some(Action::Decide(question)) = &entry.action else { panic!("the entry is a question") };
     assert_eq!((entry.level, entry.item), (LogLevel::Warning, Some(id("a"))));
     assert_eq!(question.remedies[0], syncmgr::log::Remedy::Allow);
     assert_eq!(question.choices.len(), question.remedies.len());
     assert!(question.text.contains("20 of 30"), "{}", question.text);
     let session = manager.session(Trigger::Scheduled).handlers([HANDLER]).start().unwrap();
     let held = within(session.finish()).await;
-    assert_eq!(hold_of(&held, id("a")), Some(syncmgr::Hold::NeedsUser), "nobody asked for it");
+    assert_eq!(hold_of(&held, id("a")), Some(syncmgr::Hold::NeedsUser), "a scheduled session does not run it");
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_item_that_asks_twice_leaves_one_question() {
+async fn an_item_that_proposes_twice_leaves_one_question() {
     let handler = Scripted::new(&["a"]).on_item(|item| {
         let held = (item.clear(&many()), item.clear(&many()));
         async move {
@@ -121,8 +121,8 @@ async fn an_item_that_asks_twice_leaves_one_question() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn each_answer_reaches_the_item_in_the_session_as_what_it_says() {
-    for (choice, told, ending) in [
+async fn each_answer_reaches_the_item_as_its_plan_decision() {
+    for (choice, decisions, ending) in [
         (0, &["Held", "Go"][..], Outcome::Succeeded),
         (1, &["Held", "Revert"], Outcome::Succeeded),
         (2, &["Held"], Outcome::NeedsUser),
@@ -134,13 +134,13 @@ async fn each_answer_reaches_the_item_in_the_session_as_what_it_says() {
         let error = asked(&report)[0].error.unwrap();
         within(session.answer(HANDLER, error, choice)).await.unwrap();
         let report = within(session.finish()).await;
-        assert_eq!(planning.told.lines(), told);
+        assert_eq!(planning.decisions.lines(), decisions);
         assert_eq!(outcome(&report, id("a")), ending);
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_answer_counts_after_the_session_and_after_a_restart() {
+async fn an_answer_applies_after_the_session_and_after_a_restart() {
     for restarted in [false, true] {
         let (store, planning) = (MemoryStore::new(), Planning::new(many()));
         let mut manager = over(&store, &planning);
@@ -150,64 +150,64 @@ async fn an_answer_counts_after_the_session_and_after_a_restart() {
         }
         let report = succeeds(manager.answer(HANDLER, question(&manager), 0).unwrap()).await;
         assert_eq!(report.items().count(), 1);
-        assert_eq!(planning.told.lines(), ["Held", "Go"]);
+        assert_eq!(planning.decisions.lines(), ["Held", "Go"]);
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn success_uses_the_answer_up() {
+async fn a_success_consumes_the_answer() {
     let planning = Planning::new(many());
     let manager = over(&MemoryStore::new(), &planning);
     within(begin(&manager).finish()).await;
     succeeds(manager.answer(HANDLER, question(&manager), 0).unwrap()).await;
     let report = within(begin(&manager).finish()).await;
     assert_eq!((outcome(&report, id("a")), asked(&report).len()), (Outcome::NeedsUser, 1));
-    assert_eq!(planning.told.lines(), ["Held", "Go", "Held"]);
+    assert_eq!(planning.decisions.lines(), ["Held", "Go", "Held"]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_plan_that_changed_asks_again_and_one_that_only_moves_more_does_not() {
+async fn a_plan_asks_again_only_if_its_deletions_or_sides_change() {
     let changed = [
         (many().with_creates(7).with_updates(9).with_bytes(1 << 30), "Go"),
         (Plan::new().with_deletes(21, 30), "Held"),
         (Plan::new().with_deletes(20, 31), "Held"),
         (many().with_side(Side::new("there", 5)), "Held"),
     ];
-    for (plan, told) in changed {
+    for (plan, decision) in changed {
         let planning = Planning::new(many());
         let manager = over(&MemoryStore::new(), &planning);
         within(begin(&manager).finish()).await;
         planning.set(plan.clone());
         let report = within(manager.answer(HANDLER, question(&manager), 0).unwrap().finish()).await;
-        assert_eq!(planning.told.lines(), ["Held", told], "{plan:?}");
-        assert_eq!(asked(&report).len(), usize::from(told == "Held"), "{report}");
+        assert_eq!(planning.decisions.lines(), ["Held", decision], "{plan:?}");
+        assert_eq!(asked(&report).len(), usize::from(decision == "Held"), "{report}");
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn where_nobody_answers_the_policy_does() {
-    for (policy, told) in [(WhenGuarded::Refuse, "Held"), (WhenGuarded::Allow, "Go")] {
+async fn the_unattended_policy_decides_without_a_user() {
+    for (policy, decision) in [(WhenGuarded::Refuse, "Held"), (WhenGuarded::Allow, "Go")] {
         let planning = Planning::new(many());
         let guards = GuardPolicy::DEFAULT.with_headless(policy);
         let manager = registered(SyncManager::builder().guards(guards).build(), [planning.handler()]);
         within(begin(&manager).finish()).await;
-        assert_eq!(planning.told.lines(), [told]);
+        assert_eq!(planning.decisions.lines(), [decision]);
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn limits_are_the_hosts_to_set() {
+async fn the_application_sets_the_guard_limits() {
     let guards = GuardPolicy::DEFAULT.with_deletions(2, 10);
-    for (plan, told) in [(Plan::new().with_deletes(3, 29), "Held"), (Plan::new().with_deletes(3, 30), "Go")] {
+    for (plan, decision) in [(Plan::new().with_deletes(3, 29), "Held"), (Plan::new().with_deletes(3, 30), "Go")] {
         let planning = Planning::new(plan);
         let manager = registered(SyncManager::builder().guards(guards).build(), [planning.handler()]);
         within(begin(&manager).finish()).await;
-        assert_eq!(planning.told.lines(), [told]);
+        assert_eq!(planning.decisions.lines(), [decision]);
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_entry_of_a_guard_is_stored_and_gone_once_it_was_answered() {
+async fn the_entry_of_a_guard_is_stored_until_it_is_answered() {
     let planning = Planning::new(many());
     let manager = over(&MemoryStore::new(), &planning);
     within(begin(&manager).finish()).await;
@@ -217,27 +217,27 @@ async fn the_entry_of_a_guard_is_stored_and_gone_once_it_was_answered() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn somebody_who_refused_can_change_their_mind() {
+async fn a_refused_plan_can_be_allowed_later() {
     let planning = Planning::new(many());
     let manager = over(&MemoryStore::new(), &planning);
     within(begin(&manager).finish()).await;
     within(manager.answer(HANDLER, question(&manager), 2).unwrap().finish()).await;
     within(begin(&manager).finish()).await;
     let open = manager.log(HANDLER).unwrap().iter().filter(|record| record.entry.is_link()).count();
-    assert_eq!(open, 1, "what is held can be allowed: {:?}", texts(&manager));
+    assert_eq!(open, 1, "a held plan can be allowed: {:?}", texts(&manager));
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_held_plan_that_is_not_asked_for_waits_and_nothing_is_retried() {
+async fn a_held_plan_is_not_retried() {
     let (clock, planning) = (Daytime::new(), Planning::new(many()));
     let manager = registered(timed(&clock).build(), [planning.handler()]);
     within(begin(&manager).finish()).await;
     tokio::time::sleep(crate::support::daytime::DAY).await;
-    assert_eq!(planning.told.lines(), ["Held"]);
+    assert_eq!(planning.decisions.lines(), ["Held"]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_plan_that_is_held_again_in_another_session_is_one_open_question() {
+async fn a_plan_held_in_several_sessions_is_one_open_question() {
     let planning = Planning::new(many());
     let manager = over(&MemoryStore::new(), &planning);
     for _ in 0..3 {

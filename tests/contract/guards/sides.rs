@@ -1,4 +1,4 @@
-//! Sides and clocks of plans: compared with what was there the last time.
+//! Sides and clocks of plans, compared with those of the last successful plan.
 
 use futures::FutureExt;
 use syncmgr::guard::Side;
@@ -11,14 +11,14 @@ use crate::support::steps::{registered, succeeds};
 use crate::support::watched::{begin, within};
 use crate::support::{HANDLER, Scripted, id};
 
-/// A plan between a source with so many entries and a target.
+/// Returns a plan between a source with `entries` entries and a target.
 pub(crate) fn sides(entries: u64, disk: &str) -> Plan {
     Plan::new().with_side(Side::new("here", entries).with_identity(disk)).with_side(Side::new("there", 100))
 }
 
 #[tokio::test(start_paused = true)]
-async fn sides_are_compared_with_those_of_the_last_plan_that_was_carried_out() {
-    for (plan, told) in [
+async fn sides_are_compared_with_the_last_successful_plan() {
+    for (plan, decision) in [
         (sides(40, "disk"), "Go"),
         (sides(0, "disk"), "Held"),
         (sides(40, "another"), "Held"),
@@ -30,14 +30,14 @@ async fn sides_are_compared_with_those_of_the_last_plan_that_was_carried_out() {
         planning.set(plan.clone());
         let manager = over(&store.left_behind(), &planning);
         within(begin(&manager).finish()).await;
-        // What was held changes nothing: it is held again.
+        // A held plan does not change the baseline: it is held again.
         within(begin(&manager).finish()).await;
-        assert_eq!(planning.told.lines(), ["Go", told, told], "{plan:?}");
+        assert_eq!(planning.decisions.lines(), ["Go", decision, decision], "{plan:?}");
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_side_that_is_said_to_be_right_is_named_and_the_plan_becomes_the_new_measure() {
+async fn a_chosen_side_is_named_and_its_plan_becomes_the_baseline() {
     let (store, planning) = (MemoryStore::new(), Planning::new(sides(40, "disk")));
     let manager = over(&store, &planning);
     succeeds(begin(&manager)).await;
@@ -45,18 +45,18 @@ async fn a_side_that_is_said_to_be_right_is_named_and_the_plan_becomes_the_new_m
     within(begin(&manager).finish()).await;
     succeeds(manager.answer(HANDLER, question(&manager), 2).unwrap()).await;
     succeeds(begin(&manager)).await;
-    assert_eq!(planning.told.lines(), ["Go", "Held", "Side(\"there\")", "Go"]);
+    assert_eq!(planning.decisions.lines(), ["Go", "Held", "Side(\"there\")", "Go"]);
     assert_eq!(store.record(HANDLER, id("a")).unwrap().unwrap().sides[0].entries, 0);
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_attempt_that_failed_is_no_measure() {
+async fn a_failed_attempt_does_not_change_the_baseline() {
     let (store, planning) = (MemoryStore::new(), Planning::new(sides(40, "disk")));
     succeeds(begin(&over(&store, &planning))).await;
     let swapped = Scripted::new(&["a"]).on_item(|item| {
-        let clearance = item.clear(&sides(40, "disk").with_side(Side::new("third", 50)));
+        let decision = item.clear(&sides(40, "disk").with_side(Side::new("third", 50)));
         async move {
-            assert_eq!(clearance, Clearance::Go);
+            assert_eq!(decision, Clearance::Go);
             Err(syncmgr::anyhow::anyhow!("no luck"))
         }
         .boxed()
@@ -67,7 +67,7 @@ async fn an_attempt_that_failed_is_no_measure() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_clock_that_went_back_is_asked_about_until_somebody_allows_it() {
+async fn a_clock_set_back_holds_plans_until_the_user_allows_it() {
     let (clock, store, planning) = (Daytime::new(), MemoryStore::new(), Planning::new(Plan::new()));
     let manager = registered(stored(&clock, &store).build(), [planning.handler()]);
     succeeds(begin(&manager)).await;
@@ -76,11 +76,11 @@ async fn a_clock_that_went_back_is_asked_about_until_somebody_allows_it() {
     within(begin(&manager).finish()).await;
     succeeds(manager.answer(HANDLER, question(&manager), 0).unwrap()).await;
     succeeds(begin(&manager)).await;
-    assert_eq!(planning.told.lines(), ["Go", "Held", "Held", "Go", "Go"]);
+    assert_eq!(planning.decisions.lines(), ["Go", "Held", "Held", "Go", "Go"]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_answer_is_enough_where_the_clock_went_back_after_a_failure() {
+async fn one_answer_allows_a_clock_set_back_after_a_failure() {
     let (clock, store, planning) = (Daytime::new(), MemoryStore::new(), Planning::new(Plan::new()));
     let manager = registered(stored(&clock, &store).build(), [planning.handler()]);
     succeeds(begin(&manager)).await;
@@ -91,5 +91,5 @@ async fn one_answer_is_enough_where_the_clock_went_back_after_a_failure() {
     clock.set_back(YEAR);
     within(begin(&manager).finish()).await;
     within(manager.answer(HANDLER, question(&manager), 0).unwrap().finish()).await;
-    assert_eq!(planning.told.lines(), ["Go", "Held", "Held", "Go"]);
+    assert_eq!(planning.decisions.lines(), ["Go", "Held", "Held", "Go"]);
 }

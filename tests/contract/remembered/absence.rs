@@ -1,4 +1,4 @@
-//! Items that a listing no longer has.
+//! Items that are absent from a listing.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -20,7 +20,7 @@ use crate::support::{HANDLER, Scripted, id};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// A manager over a store whose handler lists what it is told to.
+/// A manager with a store and a handler whose listing the test sets.
 struct Listing {
     store: MemoryStore,
     clock: ManualClock,
@@ -33,10 +33,10 @@ impl Listing {
     fn new(names: &[String]) -> Self {
         let (store, clock) = (MemoryStore::new(), ManualClock::default());
         let listed = Arc::new(Mutex::new((names.to_vec(), true)));
-        let lists = listed.clone();
+        let listing = listed.clone();
         let handler = Scripted::new(&[])
             .items(move || {
-                let (names, complete) = lists.lock().expect("nobody panics with it").clone();
+                let (names, complete) = listing.lock().expect("no thread panics while it holds the lock").clone();
                 let items = names.into_iter().map(SyncItem::named);
                 Ok(if complete { items.collect() } else { Items::incomplete(items) })
             })
@@ -52,19 +52,25 @@ impl Listing {
         registered(SyncManager::builder().store(store.clone()).clock(clock.clone()).build(), [handler.clone()])
     }
 
-    /// One session over these items.
-    async fn lists(&self, names: &[String]) -> syncmgr::Report {
-        *self.listed.lock().expect("nobody panics with it") = (names.to_vec(), true);
+    /// Runs a session with a complete listing of these items.
+    async fn list(&self, names: &[String]) -> syncmgr::Report {
+        *self.listed.lock().expect("no thread panics while it holds the lock") = (names.to_vec(), true);
         within(begin(&self.manager).finish()).await
     }
 
-    async fn lists_some(&self, names: &[String]) -> syncmgr::Report {
-        *self.listed.lock().expect("nobody panics with it") = (names.to_vec(), false);
+    /// Runs a session with an incomplete listing of these items.
+    async fn list_some(&self, names: &[String]) -> syncmgr::Report {
+        *self.listed.lock().expect("no thread panics while it holds the lock") = (names.to_vec(), false);
         within(begin(&self.manager).finish()).await
     }
 
     fn absent(&self) -> usize {
-        self.store.known(HANDLER).expect("nothing is wrong here").values().filter(|since| since.is_some()).count()
+        self.store
+            .known(HANDLER)
+            .expect("a memory store does not fail")
+            .values()
+            .filter(|since| since.is_some())
+            .count()
     }
 }
 
@@ -73,118 +79,118 @@ fn names(count: usize) -> Vec<String> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_complete_listing_that_lost_more_than_half_of_more_than_ten_is_doubted_and_asks() {
+async fn a_listing_that_lacks_over_half_of_more_than_ten_items_asks_the_user() {
     let listing = Listing::new(&names(11));
-    listing.lists(&names(11)).await;
+    listing.list(&names(11)).await;
     let unchecked = BTreeMap::from([(id("10"), Some(ItemState::Unchecked))]);
     listing.store.write(vec![StateChange::Choices { handler: HANDLER, items: unchecked }]).await.unwrap();
-    let report = listing.lists(&names(5)).await;
+    let report = listing.list(&names(5)).await;
     let asks = |entry: &syncmgr::LogEntry| match &entry.action {
         Some(Action::Decide(question)) => question.remedies.contains(&Remedy::Allow),
         _ => false,
     };
-    let entry = report.runs[0].log.iter().find(|entry| asks(entry)).expect("it asks");
+    let entry = report.runs[0].log.iter().find(|entry| asks(entry)).expect("a question is logged");
     assert!(entry.level == LogLevel::Warning && entry.text.contains("6 of 11"), "{report}");
-    assert_eq!(report.items().filter(|item| item.outcome == Outcome::Succeeded).count(), 5, "what is there runs");
+    assert_eq!(report.items().filter(|item| item.outcome == Outcome::Succeeded).count(), 5, "the listed items run");
     assert_eq!(listing.absent(), 0);
-    assert_eq!(listing.store.choices(HANDLER).unwrap().len(), 1, "what was chosen is kept");
+    assert_eq!(listing.store.choices(HANDLER).unwrap().len(), 1, "the choice is still stored");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_listing_that_lost_half_or_of_ten_is_believed() {
+async fn a_listing_that_lacks_half_or_had_ten_items_is_accepted() {
     for (before, after) in [(12, 6), (10, 0)] {
         let listing = Listing::new(&names(before));
-        listing.lists(&names(before)).await;
-        listing.lists(&names(after)).await;
+        listing.list(&names(before)).await;
+        listing.list(&names(after)).await;
         assert_eq!(listing.absent(), before - after);
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn once_somebody_says_that_a_doubted_listing_is_right_the_next_one_counts() {
+async fn a_confirmed_suspicious_listing_makes_the_next_one_count() {
     let listing = Listing::new(&names(11));
-    listing.lists(&names(11)).await;
-    listing.lists(&names(1)).await;
+    listing.list(&names(11)).await;
+    listing.list(&names(1)).await;
     succeeds(listing.manager.answer(HANDLER, question(&listing.manager), 0).unwrap()).await;
     assert_eq!(listing.absent(), 10);
-    // Nothing is asked again, and what comes back is back.
-    let report = listing.lists(&names(1)).await;
+    // The question is not asked again, and items that return are present again.
+    let report = listing.list(&names(1)).await;
     assert!(report.runs[0].log.is_empty(), "{report}");
-    listing.lists(&names(11)).await;
+    listing.list(&names(11)).await;
     assert_eq!(listing.absent(), 0);
-    // The answer is used up.
-    listing.lists(&names(1)).await;
+    // The answer is consumed.
+    listing.list(&names(1)).await;
     assert_eq!(listing.absent(), 0);
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_question_of_a_doubted_listing_can_be_answered_in_the_open_session_too() {
+async fn a_suspicious_listing_can_be_confirmed_in_the_open_session() {
     let listing = Listing::new(&names(11));
-    listing.lists(&names(11)).await;
+    listing.list(&names(11)).await;
     *listing.listed.lock().unwrap() = (names(1), true);
     let session = begin(&listing.manager);
     let report = within(session.report()).await;
-    let error = report.runs[0].log.iter().find_map(|entry| entry.error).expect("it asks");
+    let error = report.runs[0].log.iter().find_map(|entry| entry.error).expect("a question is logged");
     within(session.answer(HANDLER, error, 0)).await.unwrap();
     let report = within(session.finish()).await;
     assert!(!report.runs[0].log.iter().any(|entry| entry.text.contains("asked for but is not listed")), "{report}");
-    listing.lists(&names(1)).await;
+    listing.list(&names(1)).await;
     assert_eq!(listing.absent(), 10);
 }
 
 #[tokio::test(start_paused = true)]
-async fn after_thirty_days_of_absence_nothing_is_remembered_and_not_a_moment_earlier() {
+async fn an_items_records_are_deleted_after_exactly_thirty_days_of_absence() {
     let listing = Listing::new(&names(2));
-    listing.lists(&names(2)).await;
-    listing.lists(&names(1)).await;
+    listing.list(&names(2)).await;
+    listing.list(&names(1)).await;
     listing.clock.advance(30 * DAY - Duration::from_millis(1));
-    listing.lists(&names(1)).await;
+    listing.list(&names(1)).await;
     assert!(find(&listing.store, "1").is_some());
     listing.clock.advance(Duration::from_millis(1));
-    listing.lists(&names(1)).await;
+    listing.list(&names(1)).await;
     assert!(find(&listing.store, "1").is_none());
     assert!(find(&listing.store, "0").is_some());
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_item_that_was_back_in_between_is_kept_for_another_thirty_days() {
+async fn an_item_that_returned_is_stored_for_another_thirty_days() {
     let listing = Listing::new(&names(2));
-    listing.lists(&names(2)).await;
-    listing.lists(&names(1)).await;
+    listing.list(&names(2)).await;
+    listing.list(&names(1)).await;
     listing.clock.advance(29 * DAY);
-    listing.lists(&names(2)).await;
+    listing.list(&names(2)).await;
     assert_eq!(record(&listing.store, "1").absent_since, None);
-    listing.lists(&names(1)).await;
+    listing.list(&names(1)).await;
     listing.clock.advance(29 * DAY);
-    listing.lists(&names(1)).await;
+    listing.list(&names(1)).await;
     assert!(find(&listing.store, "1").is_some());
 }
 
 #[tokio::test(start_paused = true)]
-async fn incomplete_listings_neither_note_nor_forget_nor_doubt_anything() {
+async fn incomplete_listings_record_no_absence_and_ask_nothing() {
     let listing = Listing::new(&names(20));
-    listing.lists(&names(20)).await;
-    let report = listing.lists_some(&names(1)).await;
+    listing.list(&names(20)).await;
+    let report = listing.list_some(&names(1)).await;
     assert!(report.runs[0].log.is_empty(), "{report}");
     assert_eq!(listing.absent(), 0);
-    listing.lists(&names(15)).await;
+    listing.list(&names(15)).await;
     listing.clock.advance(31 * DAY);
-    listing.lists_some(&names(15)).await;
+    listing.list_some(&names(15)).await;
     assert_eq!((listing.absent(), listing.store.known(HANDLER).unwrap().len()), (5, 20));
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_item_that_comes_back_after_it_was_forgotten_for_absence_is_as_new() {
+async fn an_item_that_returns_after_its_records_were_deleted_is_new() {
     let (with, without) = (["permanent".to_owned(), "a".to_owned()], ["a".to_owned()]);
     let listing = Listing::new(&with);
-    listing.lists(&with).await;
-    listing.lists(&without).await;
+    listing.list(&with).await;
+    listing.list(&without).await;
     listing.clock.advance(31 * DAY);
-    listing.lists(&without).await;
+    listing.list(&without).await;
     assert!(find(&listing.store, "permanent").is_none());
     *listing.listed.lock().unwrap() = (with.to_vec(), true);
     let scheduled = listing.manager.session(syncmgr::Trigger::Scheduled).handlers([HANDLER]).start().unwrap();
     let report = within(scheduled.finish()).await;
-    assert_eq!(outcome(&report, id("permanent")), Outcome::Failed, "it ran: {report}");
+    assert_eq!(outcome(&report, id("permanent")), Outcome::Failed, "the item ran: {report}");
     assert_eq!(listing.handler.transcript.count("item permanent"), 2);
 }

@@ -1,4 +1,4 @@
-//! What items save: found again, kept over failures, refused when it comes too late.
+//! Checkpoints of items: loaded by later attempts, unaffected by failures, and refused from stale attempts.
 
 use std::sync::{Arc, Mutex, mpsc};
 
@@ -18,14 +18,14 @@ use crate::support::watched::{OnHost, begin, until_began, within};
 use crate::support::witness::{Witness, keeping, record, saved};
 use crate::support::{HANDLER, Scripted, id};
 
-/// Counts in its checkpoint how often it ran.
+/// Counts the runs of an item in its checkpoint.
 async fn count(item: &ItemContext) -> SyncResult {
     let mut count = item.saved::<u32>()?;
     *count += 1;
     count.commit().await
 }
 
-/// Each of its items counts how often it ran.
+/// A handler whose items each count their runs.
 pub(crate) fn counting(items: &[&str]) -> Scripted {
     Scripted::new(items).on_item(|item| count(item).boxed())
 }
@@ -35,7 +35,7 @@ fn class(report: &syncmgr::Report, item: &str) -> Option<FailureClass> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_a_session_commits_is_found_by_the_next_in_this_manager_and_in_another() {
+async fn the_next_session_of_any_manager_finds_a_committed_checkpoint() {
     let (store, handler) = (MemoryStore::new(), counting(&["a", "b"]));
     for sessions in 1..=2 {
         let manager = over(&store, &handler);
@@ -47,7 +47,7 @@ async fn what_a_session_commits_is_found_by_the_next_in_this_manager_and_in_anot
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_manager_without_a_store_keeps_checkpoints_as_long_as_it_lives() {
+async fn a_manager_without_a_store_keeps_checkpoints_in_memory() {
     let seen = Transcript::new();
     let notes = seen.clone();
     let handler = Scripted::new(&["a"]).on_item(move |item| {
@@ -70,14 +70,14 @@ async fn a_manager_without_a_store_keeps_checkpoints_as_long_as_it_lives() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_commit_covers_what_was_done_before_it_and_nothing_after() {
+async fn a_commit_covers_only_the_changes_before_it() {
     let store = MemoryStore::new();
     let handler = Scripted::new(&["a"]).on_item(|item| {
         async move {
             let mut count = item.saved::<u32>()?;
             *count = 1;
             drop(count.commit());
-            assert!(item.saved::<u32>()?.origin() == Origin::Fresh, "a commit nobody polls saves nothing");
+            assert!(item.saved::<u32>()?.origin() == Origin::Fresh, "a commit that is not polled saves nothing");
             count.commit().await?;
             *count = 2;
             Ok(())
@@ -89,7 +89,7 @@ async fn a_commit_covers_what_was_done_before_it_and_nothing_after() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn items_that_fail_panic_or_are_dropped_keep_what_they_committed() {
+async fn items_that_fail_panic_or_are_dropped_keep_their_checkpoints() {
     let store = MemoryStore::new();
     let handler = Scripted::new(&["fails", "panics", "hangs"]).on_item(|item| {
         async move {
@@ -131,15 +131,15 @@ async fn a_skipped_item_may_commit_within_its_grace() {
     assert_eq!(saved(&store, "a"), Some((1, "1".to_owned())));
 }
 
-/// Blocks until it is let go, then commits and tells how that went.
-struct Late {
+/// A handler whose item blocks until it is released, then commits and sends the result.
+struct LateCommit {
     begun: Arc<Notify>,
     go: mpsc::Sender<()>,
     committed: mpsc::Receiver<Result<(), String>>,
     handler: Scripted,
 }
 
-impl Late {
+impl LateCommit {
     fn new() -> Self {
         let (begun, (go, wait), (done, committed)) = (Arc::new(Notify::new()), mpsc::channel(), mpsc::channel());
         let (notify, wait) = (begun.clone(), Arc::new(Mutex::new(wait)));
@@ -149,8 +149,8 @@ impl Late {
                 let mut count = item.saved::<u32>()?;
                 *count += 1;
                 notify.notify_one();
-                // An error means that the test is over.
-                let _ = wait.lock().expect("nobody panics with it").recv();
+                // An error means that the test has ended.
+                let _ = wait.lock().expect("no thread panics while it holds the lock").recv();
                 let committed = futures::executor::block_on(count.commit());
                 let _ = done.send(committed.map_err(|error| format!("{error:#}")));
                 Ok(())
@@ -162,8 +162,8 @@ impl Late {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_thread_that_outlived_its_item_cannot_commit_any_more() {
-    let (store, late) = (MemoryStore::new(), Late::new());
+async fn a_thread_that_outlived_its_item_cannot_commit() {
+    let (store, late) = (MemoryStore::new(), LateCommit::new());
     let session = begin(&over(&store, &late.handler));
     late.begun.notified().await;
     session.stop();
@@ -172,12 +172,12 @@ async fn a_thread_that_outlived_its_item_cannot_commit_any_more() {
     assert_eq!(outcome(&report, id("a")), Outcome::Failed, "{report}");
     late.go.send(()).unwrap();
     let refused = late.committed.recv().unwrap();
-    assert!(refused.is_err(), "it was taken");
+    assert!(refused.is_err(), "the store accepted the commit");
     assert_eq!(saved(&store, "a"), None);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_commit_the_store_refuses_is_a_transient_failure_and_what_was_there_stays() {
+async fn a_refused_commit_is_a_transient_failure_and_keeps_the_old_checkpoint() {
     let (store, seen) = (Witness::default(), Transcript::new());
     let (refusing, notes) = (store.clone(), seen.clone());
     let handler = counting(&["a"]);
@@ -199,12 +199,12 @@ async fn a_commit_the_store_refuses_is_a_transient_failure_and_what_was_there_st
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_checkpoint_that_is_too_long_fails_for_good_and_one_that_just_fits_is_taken() {
+async fn a_checkpoint_over_the_size_limit_is_a_permanent_failure() {
     let store = MemoryStore::new();
     let handler = Scripted::new(&["long", "fits"]).on_item(|item| {
         async move {
             let mut text = item.saved::<String>()?;
-            // Two quotes make it JSON.
+            // The JSON text has two quotes more.
             *text = "x".repeat(1024 * 1024 - if item.name() == "fits" { 2 } else { 1 });
             text.commit().await
         }
@@ -217,7 +217,7 @@ async fn a_checkpoint_that_is_too_long_fails_for_good_and_one_that_just_fits_is_
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_no_longer_decodes_is_unreadable_and_nothing_of_it_is_lost() {
+async fn a_checkpoint_that_does_not_decode_is_unreadable_and_not_lost() {
     let store = keeping("a", 1, "\"a text\"").await;
     let report = within(begin(&over(&store, &counting(&["a"]))).finish()).await;
     assert_eq!(class(&report, "a"), Some(FailureClass::UnreadableState), "{report}");
@@ -225,7 +225,7 @@ async fn what_no_longer_decodes_is_unreadable_and_nothing_of_it_is_lost() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_retry_in_the_same_run_finds_what_was_committed_before_and_commits_again() {
+async fn a_retry_in_the_same_run_finds_the_checkpoint_and_commits_again() {
     let store = MemoryStore::new();
     let handler = Scripted::new(&["a"])
         .on_item(|item| {
@@ -245,7 +245,7 @@ async fn a_retry_in_the_same_run_finds_what_was_committed_before_and_commits_aga
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_retry_in_an_older_session_that_is_still_open_commits_and_is_recorded_too() {
+async fn a_retry_in_an_older_open_session_commits_and_is_recorded() {
     let (store, open) = (MemoryStore::new(), Arc::new(std::sync::atomic::AtomicBool::new(true)));
     let failing = open.clone();
     let handler = Scripted::new(&["a"])
@@ -272,14 +272,14 @@ async fn a_retry_in_an_older_session_that_is_still_open_commits_and_is_recorded_
     assert_eq!(saved(&store, "a"), Some((1, "3".to_owned())));
 }
 
-/// What an old-style host does for a handler whose checkpoints are kept in a store.
+/// Makes the calls of a Windows host on a handler whose checkpoints are in a store.
 async fn driven(store: &MemoryStore, handler: &Scripted, transcript: &Transcript) -> OnHost {
     let driven = syncmgr::classic::Driven::with_store(Arc::new(handler.clone()), None, Arc::new(store.clone()))
-        .expect("nothing is wrong here");
+        .expect("inside a runtime");
     let on = OnHost { driven, host: crate::support::watched::Watched::with_transcript(transcript) };
     let initialized = on.driven.initialize(syncmgr::Trigger::Manual, syncmgr::request::RunFlags::empty(), None).await;
     assert_eq!(initialized, syncmgr::classic::HResult::S_OK);
-    on.driven.enum_sync_items().await.expect("nothing is wrong here");
+    on.driven.enum_sync_items().await.expect("the handler lists its items");
     on.attach();
     on.driven.prepare_for_sync(&[id("a")]);
     on.host.saw("PrepareForSyncCompleted S_OK").await;
@@ -289,7 +289,7 @@ async fn driven(store: &MemoryStore, handler: &Scripted, transcript: &Transcript
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_driven_handler_commits_to_its_store_and_takes_turns_with_a_manager() {
+async fn a_callback_adapter_and_a_manager_alternately_commit_to_one_store() {
     let (store, handler) = (MemoryStore::new(), counting(&["a"]));
     for round in 0..2 {
         for instance in 1..=2 {

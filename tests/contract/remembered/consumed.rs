@@ -1,4 +1,4 @@
-//! When an answer is used up.
+//! Consumption of answers.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -22,29 +22,29 @@ fn which() -> Question {
 
 /// The answer to the question of [`side`] that is stored for an item.
 fn answered(store: &MemoryStore, item: &str) -> Option<usize> {
-    store.answer(HANDLER, id(item), &which()).expect("nothing is wrong here")
+    store.answer(HANDLER, id(item), &which()).expect("a memory store does not fail")
 }
 
-/// Asks, and gives up without an answer.
+/// Asks a question and fails without an answer.
 fn side(item: &ItemContext) -> SyncResult<&'static str> {
     item.decide("side", "which side wins?", &["here", "there"]).ok_or_else(|| NeedsUser::new("an answer").into())
 }
 
-/// Runs the item until it asks, and answers.
+/// Runs the item until it asks, and answers the question.
 async fn answer(manager: &SyncManager, choice: usize) -> syncmgr::Report {
     within(begin(manager).finish()).await;
-    within(manager.answer(HANDLER, question(manager), choice).expect("nothing is wrong here").finish()).await
+    within(manager.answer(HANDLER, question(manager), choice).expect("the question is open").finish()).await
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_answer_is_there_while_it_is_only_read_and_used_up_by_the_success() {
+async fn reading_does_not_consume_an_answer_and_success_does() {
     let store = MemoryStore::new();
     let inside = store.clone();
     let handler = Scripted::new(&["a"]).on_item(move |item| {
         let store = inside.clone();
         async move {
             assert_eq!((side(item)?, side(item)?), ("there", "there"));
-            assert_eq!(answered(&store, "a"), Some(1), "reading does not use it up");
+            assert_eq!(answered(&store, "a"), Some(1), "reading does not consume the answer");
             Ok(())
         }
         .boxed()
@@ -57,7 +57,7 @@ async fn an_answer_is_there_while_it_is_only_read_and_used_up_by_the_success() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_attempt_that_fails_is_stopped_or_panics_leaves_the_answer() {
+async fn an_attempt_that_fails_stops_or_panics_keeps_the_answer() {
     let (store, round) = (MemoryStore::new(), Arc::new(std::sync::atomic::AtomicUsize::new(0)));
     let rounds = round.clone();
     let handler = Scripted::new(&["a"]).on_item(move |item| {
@@ -87,7 +87,7 @@ async fn an_attempt_that_fails_is_stopped_or_panics_leaves_the_answer() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_answer_is_used_up_by_the_commit_that_used_it_although_the_item_fails_later() {
+async fn a_commit_consumes_the_answer_it_used_although_the_item_fails_later() {
     let store = MemoryStore::new();
     let inside = store.clone();
     let handler = Scripted::new(&["a"]).on_item(move |item| {
@@ -112,7 +112,7 @@ async fn an_answer_is_used_up_by_the_commit_that_used_it_although_the_item_fails
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_commit_before_the_question_uses_nothing_up_nor_does_a_second_one_that_did_not_ask() {
+async fn a_commit_consumes_only_answers_that_were_read_since_the_last_one() {
     let store = MemoryStore::new();
     let (inside, again) = (store.clone(), Arc::new(AtomicBool::new(false)));
     let handler = Scripted::new(&["a"]).on_item(move |item| {
@@ -123,16 +123,16 @@ async fn a_commit_before_the_question_uses_nothing_up_nor_does_a_second_one_that
             if side(item).is_err() {
                 return Err(NeedsUser::new("an answer").into());
             }
-            assert_eq!(answered(&store, "a"), Some(0), "the commit came before");
+            assert_eq!(answered(&store, "a"), Some(0), "the commit preceded the question");
             saved.commit().await?;
             assert_eq!(answered(&store, "a"), None);
-            // Somebody answers the same question again meanwhile.
+            // The user answers the same question again meanwhile.
             let change =
                 syncmgr::store::StateChange::Answered { handler: HANDLER, item: id("a"), question: which(), choice: 1 };
             store.write(vec![change]).await?;
             saved.commit().await?;
             again.store(answered(&store, "a") == Some(1), Ordering::Relaxed);
-            assert!(again.load(Ordering::Relaxed), "nobody asked for it");
+            assert!(again.load(Ordering::Relaxed), "the item has not read the second answer");
             Ok(())
         }
         .boxed()
@@ -140,11 +140,11 @@ async fn a_commit_before_the_question_uses_nothing_up_nor_does_a_second_one_that
     let manager = over(&store, &handler);
     let report = answer(&manager, 0).await;
     assert!(report.is_success(), "{report}");
-    assert_eq!(answered(&store, "a"), Some(1), "nor by a success that did not ask again");
+    assert_eq!(answered(&store, "a"), Some(1), "a success without reading it does not consume it");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_commit_the_store_refuses_leaves_the_answer() {
+async fn a_refused_commit_keeps_the_answer() {
     let store = crate::support::witness::Witness::default();
     let (inside, first) = (store.clone(), Arc::new(AtomicBool::new(true)));
     let handler = Scripted::new(&["a"]).on_item(move |item| {
@@ -167,7 +167,7 @@ async fn a_commit_the_store_refuses_leaves_the_answer() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_answer_of_one_item_is_not_used_up_by_another_that_asks_the_same() {
+async fn an_item_does_not_consume_the_answer_of_another_to_the_same_question() {
     let store = MemoryStore::new();
     let handler = Scripted::new(&["a", "b"]).on_item(|item| async move { side(item).map(drop) }.boxed());
     let manager = over(&store, &handler);
@@ -180,8 +180,8 @@ async fn the_answer_of_one_item_is_not_used_up_by_another_that_asks_the_same() {
     assert_eq!((answered(&store, "a"), answered(&store, "b")), (None, Some(1)));
 }
 
-/// Answered, and the process is gone while the item runs with the answer.
-async fn cut_short() -> MemoryStore {
+/// The store after a crash during a run of an item with an answer.
+async fn crashed() -> MemoryStore {
     let store = MemoryStore::new();
     let handler = Scripted::new(&["a"]).on_item(|item| {
         async move {
@@ -192,7 +192,7 @@ async fn cut_short() -> MemoryStore {
     });
     let manager = over(&store, &handler);
     within(begin(&manager).finish()).await;
-    let _session = manager.answer(HANDLER, question(&manager), 1).expect("nothing is wrong here");
+    let _session = manager.answer(HANDLER, question(&manager), 1).expect("the question is open");
     idle().await;
     assert_eq!(handler.transcript.count("item a"), 2);
     store.left_behind()
@@ -200,7 +200,7 @@ async fn cut_short() -> MemoryStore {
 
 #[tokio::test(start_paused = true)]
 async fn an_answer_survives_a_crash_between_reading_it_and_the_success() {
-    let store = cut_short().await;
+    let store = crashed().await;
     assert_eq!(answered(&store, "a"), Some(1));
     let handler = Scripted::new(&["a"]).on_item(|item| async move { side(item).map(drop) }.boxed());
     succeeds(begin(&over(&store, &handler))).await;
@@ -208,8 +208,8 @@ async fn an_answer_survives_a_crash_between_reading_it_and_the_success() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_item_that_was_answered_before_a_crash_runs_by_itself_after_it() {
-    let store = cut_short().await;
+async fn an_item_answered_before_a_crash_runs_in_a_background_session() {
+    let store = crashed().await;
     let handler = Scripted::new(&["a"]).on_item(|item| async move { side(item).map(drop) }.boxed());
     let manager = over(&store, &handler);
     let session = manager.session(Trigger::Scheduled).handlers([HANDLER]).start().unwrap();
@@ -217,7 +217,7 @@ async fn an_item_that_was_answered_before_a_crash_runs_by_itself_after_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_answer_given_to_a_session_nobody_asked_for_runs_its_item_there() {
+async fn an_answer_in_an_open_background_session_runs_its_item_there() {
     let manager = over(&MemoryStore::new(), &asking());
     let session = manager.session(Trigger::Scheduled).handlers([HANDLER]).start().unwrap();
     let report = within(session.report()).await;
@@ -228,7 +228,7 @@ async fn an_answer_given_to_a_session_nobody_asked_for_runs_its_item_there() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_answer_used_up_by_a_success_that_could_not_be_stored_is_asked_for_again_by_nobody() {
+async fn an_answer_survives_a_success_that_could_not_be_stored() {
     let store = crate::support::witness::Witness::default();
     let (inside, first) = (store.clone(), Arc::new(AtomicBool::new(true)));
     let handler = Scripted::new(&["a"]).on_item(move |item| {
@@ -243,10 +243,10 @@ async fn an_answer_used_up_by_a_success_that_could_not_be_stored_is_asked_for_ag
     let manager = store.manager(&handler);
     let report = answer(&manager, 1).await;
     assert_eq!(outcome(&report, id("a")), Outcome::Succeeded);
-    let lost = report.runs[0].log.iter().any(|entry| entry.text.contains("could not be recorded"));
-    assert!(lost, "{report}");
+    let logged = report.runs[0].log.iter().any(|entry| entry.text.contains("could not be recorded"));
+    assert!(logged, "{report}");
     store.refuse(false);
-    assert_eq!(answered(&store.inner, "a"), Some(1), "the store was never told");
+    assert_eq!(answered(&store.inner, "a"), Some(1), "the store did not record the success");
     let report = within(begin(&manager).finish()).await;
     assert_eq!(outcome(&report, id("a")), Outcome::Succeeded, "{report}");
 }

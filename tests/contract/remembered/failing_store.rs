@@ -1,4 +1,4 @@
-//! A store that cannot be read or written.
+//! Stores that cannot be read or written.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -21,9 +21,9 @@ use crate::support::steps::{Steps, manual, outcome, registered, succeeds};
 use crate::support::watched::{begin, within};
 use crate::support::{HANDLER, Scripted, id};
 
-/// A store that fails on demand.
+/// A store whose methods fail on demand.
 #[derive(Clone, Default)]
-struct Failing {
+struct FailingStore {
     inner: MemoryStore,
     handlers: Arc<AtomicBool>,
     choices: Arc<AtomicBool>,
@@ -32,19 +32,19 @@ struct Failing {
     writes: Arc<AtomicBool>,
 }
 
-impl Failing {
+impl FailingStore {
     fn manager(&self) -> SyncManager {
         SyncManager::builder().store(self.clone()).build()
     }
 }
 
-/// Fails when told to.
+/// Fails if the switch is on.
 fn check(fails: &AtomicBool) -> SyncResult {
-    ensure!(!fails.load(Ordering::Relaxed), "the disk is full of bees");
+    ensure!(!fails.load(Ordering::Relaxed), "the disk is full");
     Ok(())
 }
 
-impl StateStore for Failing {
+impl StateStore for FailingStore {
     reads_from!(inner: answer, record, setbacks, known, ended_since, resources, sessions, interrupted, histogram);
 
     fn last_session(&self) -> SyncResult<SessionId> {
@@ -81,30 +81,30 @@ fn fail(switch: &AtomicBool) {
 
 #[tokio::test(start_paused = true)]
 async fn a_handler_whose_settings_cannot_be_read_is_not_registered() {
-    let store = Failing::default();
+    let store = FailingStore::default();
     fail(&store.handlers);
     let manager = store.manager();
     let refused = manager.register(Scripted::new(&["a"]));
     let Err(RequestError::Store { reason }) = refused else { panic!("{refused:?}") };
-    assert!(reason.contains("full of bees"));
+    assert!(reason.contains("disk is full"));
     assert!(manager.handlers().is_empty());
     store.handlers.store(false, Ordering::Relaxed);
     manager.register(Scripted::new(&["a"])).unwrap();
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_session_whose_choices_cannot_be_read_says_so_once_and_takes_the_defaults() {
-    let store = Failing::default();
+async fn a_session_without_readable_choices_logs_it_and_uses_the_defaults() {
+    let store = FailingStore::default();
     fail(&store.choices);
     let manager = registered(store.manager(), [Scripted::new(&["a"])]);
     let report = succeeds(begin(&manager)).await;
     let [entry] = &report.runs[0].log[..] else { panic!("{report}") };
-    assert!(entry.level == LogLevel::Error && entry.text.contains("full of bees"), "{report}");
+    assert!(entry.level == LogLevel::Error && entry.text.contains("disk is full"), "{report}");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_session_over_given_items_needs_no_choices_and_runs_although_they_cannot_be_read() {
-    let store = Failing::default();
+async fn a_session_over_explicit_items_needs_no_readable_choices() {
+    let store = FailingStore::default();
     fail(&store.choices);
     let manager = registered(store.manager(), [Scripted::new(&["a", "b"])]);
     let report = succeeds(manager.session(Trigger::Manual).items(HANDLER, [id("b")]).start().unwrap()).await;
@@ -113,7 +113,7 @@ async fn a_session_over_given_items_needs_no_choices_and_runs_although_they_cann
 
 #[tokio::test(start_paused = true)]
 async fn a_log_that_cannot_be_read_is_a_typed_error() {
-    let store = Failing::default();
+    let store = FailingStore::default();
     let manager = registered(store.manager(), [repairable()]);
     within(begin(&manager).finish()).await;
     fail(&store.log);
@@ -125,8 +125,8 @@ async fn a_log_that_cannot_be_read_is_a_typed_error() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn sessions_go_on_over_a_store_that_refuses_every_write() {
-    let store = Failing::default();
+async fn sessions_run_on_a_store_that_refuses_every_write() {
+    let store = FailingStore::default();
     fail(&store.writes);
     let chooser = Picking::these(&["a", "b"], &Transcript::new());
     let manager = SyncManager::builder().store(store.clone()).chooser(chooser).build();
@@ -143,38 +143,38 @@ async fn sessions_go_on_over_a_store_that_refuses_every_write() {
     assert!(within(manager.shutdown()).await.is_empty());
 }
 
-/// A store whose writes are taken at once and survive only when somebody polls long enough.
+/// A store that accepts a write immediately and reports an error when the write is polled.
 #[derive(Clone, Default)]
-struct Slow(MemoryStore);
+struct SlowStore(MemoryStore);
 
-impl StateStore for Slow {
+impl StateStore for SlowStore {
     reads_from!(0);
 
     fn write(&self, changes: Vec<StateChange>) -> BoxFuture<'static, SyncResult> {
-        let taken = self.0.write(changes);
+        let write = self.0.write(changes);
         async move {
             tokio::task::yield_now().await;
-            taken.await?;
-            Err(anyhow!("the disk is full of bees"))
+            write.await?;
+            Err(anyhow!("the disk is full"))
         }
         .boxed()
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_store_that_takes_its_time_to_write_keeps_nobody_waiting() {
-    let store = Slow::default();
+async fn a_slow_store_does_not_delay_sessions() {
+    let store = SlowStore::default();
     let manager = SyncManager::builder().store(store.clone()).build();
     manager.register(repairable()).unwrap();
     within(begin(&manager).finish()).await;
-    // Besides what happened, that it may happen again.
+    // The fourth entry says that the results were not recorded.
     assert_eq!(texts(&manager).len(), 4);
     assert!(within(manager.show_error(HANDLER, LINK)).await.unwrap().is_success());
     drop(manual(&registered(SyncManager::builder().store(store).build(), [Steps::default().handler(1, &[])]), 1));
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_handler_whose_stored_flags_nobody_knows_is_refused_and_leaves_nothing_behind() {
+async fn a_handler_with_unknown_stored_flags_is_refused_and_not_registered() {
     let store = MemoryStore::new();
     let flags = RegisterFlags::from_bits_retain(1 << 31);
     store.write(vec![StateChange::Flags { handler: HANDLER, flags }]).await.unwrap();
@@ -182,12 +182,12 @@ async fn a_handler_whose_stored_flags_nobody_knows_is_refused_and_leaves_nothing
     assert!(manager.register(Scripted::new(&["a"])).is_err());
     assert_eq!(manager.registration(HANDLER), None);
     manager.register(Steps::default().handler(1, &[])).unwrap();
-    assert!(manager.session(Trigger::Manual).start().is_ok(), "the others go on");
+    assert!(manager.session(Trigger::Manual).start().is_ok(), "other handlers run");
 }
 
 #[tokio::test(start_paused = true)]
-async fn where_nobody_knows_how_far_the_numbers_were_what_is_committed_still_comes_later() {
-    let (store, handler) = (Failing::default(), crate::remembered::checkpoints::counting(&["a"]));
+async fn commits_keep_their_order_although_the_last_number_is_unreadable() {
+    let (store, handler) = (FailingStore::default(), crate::remembered::checkpoints::counting(&["a"]));
     for round in 1..=4 {
         store.numbers.store(round == 3, Ordering::Relaxed);
         succeeds(begin(&registered(store.manager(), [handler.clone()]))).await;

@@ -16,7 +16,7 @@ use crate::support::watched::{begin, within};
 use crate::support::{HANDLER, Scripted, id};
 
 #[tokio::test(start_paused = true)]
-async fn forget_deletes_everything_and_a_handler_that_comes_back_is_a_new_one() {
+async fn forget_deletes_all_records_and_a_returning_handler_is_new() {
     let (store, handler) = (MemoryStore::new(), asking());
     let manager = over(&store, &handler);
     manager.set_flags(HANDLER, RegisterFlags::IDLE).unwrap();
@@ -35,11 +35,11 @@ async fn forget_deletes_everything_and_a_handler_that_comes_back_is_a_new_one() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn forget_stops_what_runs_and_what_waits_and_leaves_no_trace_of_it() {
+async fn forget_stops_running_and_queued_sessions_and_records_nothing() {
     let (store, steps) = (MemoryStore::new(), Steps::default());
     let notes = steps.clone();
     let handler = steps.handler(1, &["a", "b"]).on_item(move |item| {
-        item.warn("it began");
+        item.warn("the item began");
         notes.clone().step(item.clone()).boxed()
     });
     let manager = over(&store, &handler);
@@ -48,7 +48,7 @@ async fn forget_stops_what_runs_and_what_waits_and_leaves_no_trace_of_it() {
     let [first, second] = [(); 2].map(|()| begin(&manager));
     assert_eq!(steps.running().await, "a b other");
     within(manager.forget(nth(1))).await.unwrap();
-    assert_eq!(steps.running().await, "other", "other handlers go on");
+    assert_eq!(steps.running().await, "other", "other handlers continue");
     assert!(!store.handlers().unwrap().contains_key(&nth(1)));
     steps.open("other");
     for session in [first, second] {
@@ -60,7 +60,7 @@ async fn forget_stops_what_runs_and_what_waits_and_leaves_no_trace_of_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_session_that_is_still_open_stores_nothing_of_a_handler_that_was_forgotten() {
+async fn an_open_session_stores_nothing_of_a_forgotten_handler() {
     let explains = |handler: Scripted| {
         handler.on_show_error(|run, _| {
             run.warn("explained");
@@ -72,7 +72,7 @@ async fn a_session_that_is_still_open_stores_nothing_of_a_handler_that_was_forgo
     let session = begin(&manager);
     within(session.report()).await;
     within(manager.forget(HANDLER)).await.unwrap();
-    // Whatever comes of it: the handler is forgotten.
+    // Any result is correct: the handler is forgotten.
     let _ = within(session.show_error(HANDLER, LINK)).await;
     within(session.finish()).await;
     assert!(store.log(HANDLER).unwrap().is_empty(), "{:?}", texts(&manager));
@@ -80,7 +80,7 @@ async fn a_session_that_is_still_open_stores_nothing_of_a_handler_that_was_forgo
 }
 
 #[tokio::test(start_paused = true)]
-async fn forgetting_a_handler_nobody_knows_changes_nothing() {
+async fn forgetting_an_unknown_handler_changes_nothing() {
     let (store, handler) = (MemoryStore::new(), Scripted::new(&["a"]));
     let manager = over(&store, &handler);
     within(manager.forget(nth(9))).await.unwrap();
@@ -88,7 +88,7 @@ async fn forgetting_a_handler_nobody_knows_changes_nothing() {
     assert!(store.handlers().unwrap().contains_key(&HANDLER));
 }
 
-/// Somebody who never chooses.
+/// A chooser that never answers.
 struct Undecided;
 
 #[async_trait::async_trait]
@@ -99,7 +99,7 @@ impl syncmgr::choice::Chooser for Undecided {
 }
 
 #[tokio::test(start_paused = true)]
-async fn forget_does_not_wait_for_somebody_to_choose() {
+async fn forget_does_not_wait_for_a_chooser() {
     let manager = SyncManager::builder().chooser(Undecided).build();
     let handler = Scripted::new(&["a"]);
     manager.register(handler.clone()).unwrap();
@@ -109,5 +109,5 @@ async fn forget_does_not_wait_for_somebody_to_choose() {
     let forgotten = tokio::time::timeout(std::time::Duration::from_secs(60), manager.forget(HANDLER)).await;
     session.stop();
     within(session.finish()).await;
-    assert!(forgotten.is_ok(), "it waits for the chooser");
+    assert!(forgotten.is_ok(), "`forget` waits for the chooser");
 }

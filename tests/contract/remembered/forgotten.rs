@@ -18,18 +18,18 @@ use crate::support::watched::{begin, within};
 use crate::support::witness::{find, saved};
 use crate::support::{HANDLER, Scripted, id};
 
-/// How many entries of the stored log are about an item.
+/// The number of entries about an item in the stored log.
 fn logged(store: &MemoryStore, item: &str) -> usize {
     store
         .log(HANDLER)
-        .expect("nothing is wrong here")
+        .expect("a memory store does not fail")
         .iter()
         .filter(|record| record.entry.item == Some(id(item)))
         .count()
 }
 
 #[tokio::test(start_paused = true)]
-async fn of_a_forgotten_item_nothing_stays_and_of_its_neighbours_everything() {
+async fn forgetting_an_item_deletes_its_records_and_keeps_those_of_others() {
     let (store, handler) = (MemoryStore::new(), asking());
     let manager = over(&store, &handler);
     within(begin(&manager).finish()).await;
@@ -41,35 +41,35 @@ async fn of_a_forgotten_item_nothing_stays_and_of_its_neighbours_everything() {
     assert!(find(&store, "a").is_none() && find(&store, "b").is_some());
     assert_eq!(store.choices(HANDLER).unwrap().into_keys().collect::<Vec<_>>(), [id("b")]);
     assert_eq!((logged(&store, "a"), store.setbacks(HANDLER).unwrap().len()), (0, 0));
-    assert!(manager.answer(HANDLER, asked, 0).is_err(), "the question is gone");
+    assert!(manager.answer(HANDLER, asked, 0).is_err(), "the question was deleted");
     assert_eq!(manager.explain_item(HANDLER, id("a")).unwrap().standing, Standing::Unknown);
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_answer_to_a_forgotten_item_is_forgotten() {
+async fn the_answer_of_a_forgotten_item_is_deleted() {
     let (store, handler) = (MemoryStore::new(), asking());
     let manager = over(&store, &handler);
     within(begin(&manager).finish()).await;
     manager.unregister(HANDLER);
-    assert!(manager.answer(HANDLER, question(&manager), 0).is_err(), "the answer is kept for later");
+    assert!(manager.answer(HANDLER, question(&manager), 0).is_err(), "no session starts, but the answer is stored");
     manager.register(handler).unwrap();
     within(manager.forget_item(HANDLER, id("a"))).await.unwrap();
     let report = within(begin(&manager).finish()).await;
     assert_eq!(outcome(&report, id("a")), Outcome::NeedsUser);
 }
 
-/// Its item warns, commits, waits to be stopped, and tries to commit once more.
-fn stubborn() -> Scripted {
+/// A handler whose item `a` warns, commits, waits to be stopped and then tries to commit again.
+fn commits_after_stop() -> Scripted {
     Scripted::new(&["a", "b"]).on_item(|item| {
         async move {
             if item.name() == "b" {
                 return Ok(());
             }
-            item.warn("it began");
+            item.warn("the item began");
             let mut count = item.saved::<u32>()?;
             count.commit().await?;
             item.cancelled().await;
-            item.warn("it goes on");
+            item.warn("the item continues");
             *count += 1;
             count.commit().await
         }
@@ -78,9 +78,9 @@ fn stubborn() -> Scripted {
 }
 
 #[tokio::test(start_paused = true)]
-async fn forgetting_an_item_stops_it_and_what_it_commits_and_logs_meanwhile_is_not_kept() {
+async fn forgetting_an_item_stops_it_and_discards_its_late_commits() {
     let store = MemoryStore::new();
-    let manager = over(&store, &stubborn());
+    let manager = over(&store, &commits_after_stop());
     let session = begin(&manager);
     idle().await;
     assert!(saved(&store, "a").is_some());
@@ -93,9 +93,9 @@ async fn forgetting_an_item_stops_it_and_what_it_commits_and_logs_meanwhile_is_n
 }
 
 #[tokio::test(start_paused = true)]
-async fn forgetting_an_item_while_its_session_is_open_leaves_no_entry_about_it_in_the_log() {
+async fn forgetting_an_item_of_an_open_session_deletes_its_log_entries() {
     let store = MemoryStore::new();
-    let manager = over(&store, &stubborn());
+    let manager = over(&store, &commits_after_stop());
     let session = begin(&manager);
     idle().await;
     within(manager.forget_item(HANDLER, id("a"))).await.unwrap();
@@ -104,7 +104,7 @@ async fn forgetting_an_item_while_its_session_is_open_leaves_no_entry_about_it_i
 }
 
 #[tokio::test(start_paused = true)]
-async fn forgetting_an_item_waits_for_nothing_else_and_nothing_of_it_comes_back_while_the_run_goes_on() {
+async fn forgetting_an_item_waits_for_no_other_item_and_is_final() {
     let (store, steps) = (MemoryStore::new(), Steps::default());
     let notes = steps.clone();
     let handler = Scripted::new(&["a", "b"]).on_item(move |item| {
@@ -113,9 +113,9 @@ async fn forgetting_an_item_waits_for_nothing_else_and_nothing_of_it_comes_back_
             if item.name() == "b" {
                 return steps.step(item.clone()).await;
             }
-            item.warn("it began");
+            item.warn("the item began");
             item.cancelled().await;
-            Err(anyhow!("it was stopped"))
+            Err(anyhow!("the item was stopped"))
         }
         .boxed()
     });
@@ -125,7 +125,7 @@ async fn forgetting_an_item_waits_for_nothing_else_and_nothing_of_it_comes_back_
     let forgotten =
         tokio::time::timeout(std::time::Duration::from_secs(60), manager.forget_item(HANDLER, id("a"))).await;
     assert_eq!(steps.running().await, "b");
-    forgotten.expect("it waits for the other item").unwrap();
+    forgotten.expect("`forget_item` does not wait for the other item").unwrap();
     assert_eq!(logged(&store, "a"), 0);
     steps.let_go(&["b"]).await;
     within(session.finish()).await;
@@ -134,11 +134,11 @@ async fn forgetting_an_item_waits_for_nothing_else_and_nothing_of_it_comes_back_
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_entry_deleted_after_an_item_was_forgotten_does_not_bring_the_items_entries_back() {
+async fn deleting_an_entry_does_not_restore_entries_of_a_forgotten_item() {
     let store = MemoryStore::new();
     let handler = Scripted::new(&["a", "b"])
         .on_item(|item| {
-            item.warn("a word");
+            item.warn("a warning");
             let error = crate::remembered::settings::LINK;
             item.log(syncmgr::LogEntry::new(syncmgr::LogLevel::Warning, "look").with_link(error));
             async { Ok(()) }.boxed()
@@ -158,14 +158,14 @@ async fn an_entry_deleted_after_an_item_was_forgotten_does_not_bring_the_items_e
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_forgotten_item_that_is_listed_again_is_as_new() {
+async fn a_forgotten_item_that_is_listed_again_is_new() {
     let store = MemoryStore::new();
     let failing = Scripted::new(&["a"]).on_item(|_| async { Err(anyhow!("the fault")).permanent() }.boxed());
     let manager = over(&store, &failing);
     within(begin(&manager).finish()).await;
     within(manager.forget_item(HANDLER, id("a"))).await.unwrap();
     let session = manager.session(Trigger::Scheduled).handlers([HANDLER]).start().unwrap();
-    assert_eq!(outcome(&within(session.finish()).await, id("a")), Outcome::Failed, "it ran");
+    assert_eq!(outcome(&within(session.finish()).await, id("a")), Outcome::Failed, "the item ran");
     within(manager.forget_item(HANDLER, id("a"))).await.unwrap();
     manager.unregister(HANDLER);
     manager.register(counting(&["a"])).unwrap();
@@ -174,7 +174,7 @@ async fn a_forgotten_item_that_is_listed_again_is_as_new() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_item_forgotten_while_it_waits_for_its_turn_does_not_run_and_is_not_recorded() {
+async fn an_item_forgotten_in_the_queue_does_not_run_and_is_not_recorded() {
     let (store, steps) = (MemoryStore::new(), Steps::default());
     let builder = SyncManager::builder().store(store.clone()).items_at_once(1);
     let manager = registered(builder.build(), [steps.handler(1, &["first", "second"])]);
@@ -188,7 +188,7 @@ async fn an_item_forgotten_while_it_waits_for_its_turn_does_not_run_and_is_not_r
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_item_that_was_interrupted_and_then_forgotten_is_interrupted_no_more() {
+async fn a_forgotten_interrupted_item_is_no_longer_interrupted() {
     let (store, steps) = (MemoryStore::new(), Steps::default());
     let all = ["a", "b"];
     let items = BTreeMap::from(all.map(|item| (id(item), Some(ItemState::Unchecked))));
@@ -205,9 +205,9 @@ async fn an_item_that_was_interrupted_and_then_forgotten_is_interrupted_no_more(
 }
 
 #[tokio::test(start_paused = true)]
-async fn forgetting_a_handler_stops_it_and_keeps_nothing_it_commits_meanwhile() {
+async fn forgetting_a_handler_stops_it_and_discards_its_late_commits() {
     let store = MemoryStore::new();
-    let manager = over(&store, &stubborn());
+    let manager = over(&store, &commits_after_stop());
     let session = begin(&manager);
     idle().await;
     within(manager.forget(HANDLER)).await.unwrap();
@@ -218,9 +218,9 @@ async fn forgetting_a_handler_stops_it_and_keeps_nothing_it_commits_meanwhile() 
     assert!(store.handlers().unwrap().is_empty());
 }
 
-/// Begins an item, forgets its handler while another of its items has ended, and waits until that is done.
-async fn forget_in_the_middle() {
-    let lasting = Scripted::new(&["a", "b"]).on_item(|item| {
+/// Forgets a handler of which one item ends soon and another later, and waits for the end.
+async fn forget_while_running() {
+    let handler = Scripted::new(&["a", "b"]).on_item(|item| {
         async move {
             let _guard = item.uninterrupted();
             let lasts = if item.name() == "a" { 1 } else { 1_000 };
@@ -229,23 +229,23 @@ async fn forget_in_the_middle() {
         }
         .boxed()
     });
-    let manager = over(&MemoryStore::new(), &lasting);
+    let manager = over(&MemoryStore::new(), &handler);
     let session = begin(&manager);
     idle().await;
-    manager.forget(HANDLER).await.expect("the store takes it");
+    manager.forget(HANDLER).await.expect("a memory store does not fail");
     session.finish().await;
 }
 
 #[test]
-fn a_handler_that_is_forgotten_waits_for_its_items_without_spinning() {
-    let (done, over) = std::sync::mpsc::channel();
+fn forgetting_a_handler_waits_for_its_items_without_a_busy_loop() {
+    let (done, finished) = std::sync::mpsc::channel();
     std::thread::spawn(move || {
         let mut runtime = tokio::runtime::Builder::new_current_thread();
-        runtime.enable_time().start_paused(true).build().unwrap().block_on(forget_in_the_middle());
+        runtime.enable_time().start_paused(true).build().unwrap().block_on(forget_while_running());
         done.send(()).unwrap();
     });
-    // Paused time goes on only while nothing has anything to do.
-    over.recv_timeout(std::time::Duration::from_secs(20)).expect("something spins");
+    // Paused time advances only while all tasks wait.
+    finished.recv_timeout(std::time::Duration::from_secs(20)).expect("no task runs in a busy loop");
 }
 
 #[tokio::test(start_paused = true)]
@@ -264,7 +264,7 @@ async fn the_history_names_neither_a_forgotten_handler_nor_a_forgotten_item() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn forgetting_what_nobody_knows_is_no_error_and_leaves_nothing() {
+async fn forgetting_unknown_items_and_handlers_is_no_error() {
     let store = MemoryStore::new();
     let manager = SyncManager::builder().store(store.clone()).build();
     within(manager.forget_item(HANDLER, id("a"))).await.unwrap();

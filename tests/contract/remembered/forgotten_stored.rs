@@ -1,4 +1,4 @@
-//! Forgetting a handler is over when it is stored, and takes along what it alone was waiting for.
+//! `forget` waits for the store, and deletes the claims that only the forgotten handler had.
 
 use syncmgr::anyhow::anyhow;
 use syncmgr::store::{MemoryStore, StateStore};
@@ -13,36 +13,36 @@ use crate::support::witness::{Witness, find};
 use crate::support::{HANDLER, Scripted};
 
 #[tokio::test(start_paused = true)]
-async fn forgetting_a_handler_is_not_over_before_it_is_stored() {
+async fn forget_returns_only_after_the_deletion_is_stored() {
     let store = Witness::default();
     let manager = store.manager(&counting(&["a"]));
     succeeds(begin(&manager)).await;
     store.hold();
     let forgotten = manager.forget(HANDLER);
     futures::pin_mut!(forgotten);
-    assert!(timeout(MINUTE, &mut forgotten).await.is_err(), "nobody knows yet whether it is stored");
+    assert!(timeout(MINUTE, &mut forgotten).await.is_err(), "the store has not answered yet");
     store.flush();
     within(forgotten).await.unwrap();
     assert!(find(&store, "a").is_none());
 }
 
 #[tokio::test(start_paused = true)]
-async fn forgetting_a_handler_that_the_store_refuses_is_an_error_and_can_be_asked_for_again() {
+async fn a_forget_that_the_store_refuses_is_an_error_and_can_be_repeated() {
     let store = Witness::default();
     let manager = store.manager(&counting(&["a"]));
     succeeds(begin(&manager)).await;
     store.refuse(true);
     let refused = within(manager.forget(HANDLER)).await.unwrap_err();
-    assert!(refused.to_string().contains("full of bees"), "{refused:#}");
-    assert!(std::error::Error::source(&refused).is_some_and(|said| said.to_string().ends_with("full of bees")));
+    assert!(refused.to_string().contains("the disk is full"), "{refused:#}");
+    assert!(std::error::Error::source(&refused).is_some_and(|cause| cause.to_string().contains("the disk is full")));
     assert!(find(&store, "a").is_some());
     store.refuse(false);
     within(manager.forget(HANDLER)).await.unwrap();
     assert!(find(&store, "a").is_none());
 }
 
-/// A handler that claims a server, whose item is told once to come back in an hour.
-fn put_off(began: &Began) -> Scripted {
+/// A handler with a claim whose item must once wait for an hour.
+fn waiting(began: &Began) -> Scripted {
     let handler = began.handler(1, &["a"], |_, times| match times {
         1 => Err(anyhow!("busy")).retry_after(HOUR),
         _ => Ok(()),
@@ -50,16 +50,16 @@ fn put_off(began: &Began) -> Scripted {
     handler.info(|info| info.with_claim("imap.example.org/alice"))
 }
 
-/// A manager with its handler, which was put off.
+/// A manager with that handler, whose item waits.
 async fn claiming(began: &Began, store: &MemoryStore) -> SyncManager {
-    let manager = registered(stored(&Daytime::new(), store).build(), [put_off(began)]);
+    let manager = registered(stored(&Daytime::new(), store).build(), [waiting(began)]);
     within(manual(&manager, 1).finish()).await;
-    assert_eq!(store.resources().expect("it can be read").len(), 1);
+    assert_eq!(store.resources().expect("a memory store does not fail").len(), 1);
     manager
 }
 
 #[tokio::test(start_paused = true)]
-async fn with_a_handler_the_names_of_what_it_claimed_are_forgotten() {
+async fn forgetting_a_handler_deletes_its_claims() {
     let (began, store) = (Began::new(), MemoryStore::new());
     let manager = claiming(&began, &store).await;
     within(manager.forget(nth(1))).await.unwrap();
@@ -67,17 +67,17 @@ async fn with_a_handler_the_names_of_what_it_claimed_are_forgotten() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_handler_that_is_back_after_it_was_forgotten_is_as_new() {
+async fn a_forgotten_handler_that_returns_is_new() {
     let (began, store) = (Began::new(), MemoryStore::new());
     let manager = claiming(&began, &store).await;
     within(manager.forget(nth(1))).await.unwrap();
-    manager.register(put_off(&began)).unwrap();
+    manager.register(waiting(&began)).unwrap();
     succeeds(background(&manager, 1)).await;
     assert!(store.resources().unwrap().is_empty(), "{:?}", store.resources());
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_another_handler_claims_too_goes_on_backing_off() {
+async fn a_claim_of_another_handler_stays_in_backoff() {
     let (began, store) = (Began::new(), MemoryStore::new());
     let manager = claiming(&began, &store).await;
     let other = began.handler(2, &["b"], |_, _| Ok(()));
@@ -85,5 +85,5 @@ async fn what_another_handler_claims_too_goes_on_backing_off() {
     within(manager.forget(nth(1))).await.unwrap();
     assert_eq!(store.resources().unwrap().len(), 1);
     within(background(&manager, 2).finish()).await;
-    assert!(began.of("b").is_empty(), "the peer asked to be left alone");
+    assert!(began.of("b").is_empty(), "the peer requested the wait");
 }

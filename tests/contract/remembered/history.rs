@@ -1,4 +1,4 @@
-//! The sessions a store remembers.
+//! The stored history of sessions.
 
 use std::time::Duration;
 
@@ -13,10 +13,10 @@ use crate::support::steps::{Steps, idle, manual, registered, succeeds};
 use crate::support::watched::{begin, until_began, within};
 use crate::support::{HANDLER, Scripted, id};
 
-/// How the sessions of a store went, and what became of their items.
+/// The outcomes of a store's sessions and of their items.
 fn ends(store: &MemoryStore) -> Vec<(Course, Vec<(Outcome, u64)>)> {
     let end = |record: SessionRecord| record.end.map(|end| (end.course, end.outcomes.into_iter().collect()));
-    store.sessions().expect("nothing is wrong here").into_iter().filter_map(end).collect()
+    store.sessions().expect("a memory store does not fail").into_iter().filter_map(end).collect()
 }
 
 fn failing() -> Scripted {
@@ -27,7 +27,7 @@ fn failing() -> Scripted {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_session_in_which_all_went_well_is_smooth_and_one_with_a_failure_eventful() {
+async fn a_session_with_a_failure_has_problems_and_others_are_clean() {
     let store = MemoryStore::new();
     succeeds(begin(&over(&store, &Scripted::new(&["a", "b"])))).await;
     within(begin(&over(&store, &failing())).finish()).await;
@@ -45,7 +45,7 @@ async fn a_session_in_which_all_went_well_is_smooth_and_one_with_a_failure_event
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_session_says_who_ran_it_why_when_and_what_it_was_asked_for() {
+async fn a_session_record_has_its_manager_start_time_and_requested_items() {
     let (store, clock) = (MemoryStore::new(), ManualClock::default());
     let builder = SyncManager::builder().store(store.clone()).clock(clock.clone());
     let manager = registered(builder.build(), [Scripted::new(&["a", "b"])]);
@@ -59,7 +59,7 @@ async fn a_session_says_who_ran_it_why_when_and_what_it_was_asked_for() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stopped_session_is_eventful_and_so_is_one_that_is_dropped_with_its_manager() {
+async fn a_session_stopped_or_dropped_with_its_manager_has_problems() {
     let (store, steps) = (MemoryStore::new(), Steps::default());
     let manager = || registered(SyncManager::builder().store(store.clone()).build(), [steps.handler(1, &["a"])]);
     let stopped = manager();
@@ -78,7 +78,7 @@ async fn a_stopped_session_is_eventful_and_so_is_one_that_is_dropped_with_its_ma
 }
 
 #[tokio::test(start_paused = true)]
-async fn results_that_are_still_open_when_the_process_goes_are_no_interruption() {
+async fn a_crash_while_results_are_open_is_no_interruption() {
     let store = MemoryStore::new();
     let session = begin(&over(&store, &Scripted::new(&["a"])));
     within(session.report()).await;
@@ -88,7 +88,7 @@ async fn results_that_are_still_open_when_the_process_goes_are_no_interruption()
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_retry_that_settles_everything_does_not_lose_the_other_items_from_the_history() {
+async fn a_successful_retry_keeps_the_other_items_in_the_history() {
     let (store, handler) = (MemoryStore::new(), repairable());
     let session = begin(&over(&store, &handler));
     within(session.report()).await;
@@ -99,50 +99,50 @@ async fn a_retry_that_settles_everything_does_not_lose_the_other_items_from_the_
     assert_eq!(outcomes.iter().map(|(_, count)| count).sum::<u64>(), 2);
 }
 
-/// What a store is told of a session that has come to its end.
-async fn ended(store: &MemoryStore, number: u64, course: Course) {
+/// Stores the beginning and the end of a session.
+async fn store_session(store: &MemoryStore, number: u64, course: Course) {
     let (session, manager, time) = (SessionId(number), Uuid::nil(), std::time::SystemTime::UNIX_EPOCH);
     let record = SessionRecord::new(session, manager, Trigger::Manual, time, Vec::new());
     let end = SessionEnd::new(time, course, Default::default());
-    store.write(vec![StateChange::SessionBegan(record)]).await.expect("nothing is wrong here");
-    store.write(vec![StateChange::SessionEnded { session, manager, end }]).await.expect("nothing is wrong here");
+    store.write(vec![StateChange::SessionBegan(record)]).await.expect("a memory store does not fail");
+    store.write(vec![StateChange::SessionEnded { session, manager, end }]).await.expect("a memory store does not fail");
 }
 
 #[tokio::test(start_paused = true)]
-async fn of_too_many_sessions_the_uneventful_go_first_and_the_oldest_of_them() {
+async fn the_history_drops_the_oldest_clean_sessions_first() {
     let store = MemoryStore::new();
     let handler = failing();
     let manager = over(&store, &handler);
     within(begin(&manager).finish()).await;
     for number in 2..=300 {
-        ended(&store, number, Course::Smooth).await;
+        store_session(&store, number, Course::Smooth).await;
     }
-    let kept: Vec<u64> = store.sessions().unwrap().iter().map(|record| record.session.0).collect();
-    assert_eq!(kept.len(), 200);
-    assert_eq!((kept[0], kept[1], kept[199]), (1, 102, 300));
+    let stored: Vec<u64> = store.sessions().unwrap().iter().map(|record| record.session.0).collect();
+    assert_eq!(stored.len(), 200);
+    assert_eq!((stored[0], stored[1], stored[199]), (1, 102, 300));
     for number in 301..=600 {
-        ended(&store, number, Course::Eventful).await;
+        store_session(&store, number, Course::Eventful).await;
     }
-    let kept: Vec<u64> = store.sessions().unwrap().iter().map(|record| record.session.0).collect();
-    assert_eq!((kept.len(), kept[0], kept[199]), (200, 401, 600));
+    let stored: Vec<u64> = store.sessions().unwrap().iter().map(|record| record.session.0).collect();
+    assert_eq!((stored.len(), stored[0], stored[199]), (200, 401, 600));
     assert_eq!(store.last_session().unwrap(), SessionId(600));
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_session_under_way_is_not_forgotten_however_many_come_after_it() {
+async fn the_history_never_drops_a_running_session() {
     let (store, steps) = (MemoryStore::new(), Steps::default());
     let manager = registered(SyncManager::builder().store(store.clone()).build(), [steps.handler(1, &["a"])]);
     let _session = manual(&manager, 1);
     idle().await;
     for number in 2..=300 {
-        ended(&store, number, Course::Eventful).await;
+        store_session(&store, number, Course::Eventful).await;
     }
     let interrupted = store.left_behind().interrupted().unwrap();
     assert_eq!(interrupted.iter().map(|of| of.session).collect::<Vec<_>>(), [SessionId(1)]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn latencies_and_durations_are_counted_on_in_the_next_manager() {
+async fn latencies_and_durations_accumulate_across_managers() {
     let (store, clock) = (MemoryStore::new(), ManualClock::default());
     let handler = Scripted::new(&["a"]).on_item(|_| std::future::pending().boxed());
     for round in 1..=2 {
@@ -159,24 +159,24 @@ async fn latencies_and_durations_are_counted_on_in_the_next_manager() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_was_under_way_when_its_process_was_gone_is_shown_as_interrupted_and_what_goes_on_without_an_end() {
+async fn the_history_shows_interrupted_sessions_and_running_ones_without_end() {
     let (store, steps) = (MemoryStore::new(), Steps::default());
     let manager = |store: &MemoryStore| {
         registered(SyncManager::builder().store(store.clone()).build(), [steps.handler(1, &["a"])])
     };
-    let courses = |manager: &SyncManager| -> Vec<Option<Course>> {
+    let session_outcomes = |manager: &SyncManager| -> Vec<Option<Course>> {
         manager.history().unwrap().into_iter().map(|record| record.end.map(|end| end.course)).collect()
     };
     let first = manager(&store);
     let _first = manual(&first, 1);
     assert_eq!(steps.running().await, "a");
-    assert_eq!(courses(&first), [None]);
+    assert_eq!(session_outcomes(&first), [None]);
     let second = manager(&store.left_behind());
-    assert_eq!(courses(&second), [Some(Course::Interrupted)]);
+    assert_eq!(session_outcomes(&second), [Some(Course::Interrupted)]);
     let session = manual(&second, 1);
     idle().await;
-    assert_eq!(courses(&second), [Some(Course::Interrupted), None]);
+    assert_eq!(session_outcomes(&second), [Some(Course::Interrupted), None]);
     steps.open("a");
     succeeds(session).await;
-    assert_eq!(courses(&second), [Some(Course::Interrupted), Some(Course::Smooth)]);
+    assert_eq!(session_outcomes(&second), [Some(Course::Interrupted), Some(Course::Smooth)]);
 }

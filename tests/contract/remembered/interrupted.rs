@@ -1,4 +1,4 @@
-//! Sessions that were under way when their process was gone.
+//! Sessions that were running when their process ended.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -19,36 +19,36 @@ use crate::support::watched::{begin, within};
 use crate::support::witness::{record, saved};
 use crate::support::{HANDLER, Scripted, id};
 
-/// A manager that goes on at once with what was interrupted, once it attends.
-fn at_once(store: &MemoryStore, handlers: impl IntoIterator<Item = Scripted>) -> SyncManager {
+/// A manager that resumes interrupted sessions as soon as its scheduler runs.
+fn resuming(store: &MemoryStore, handlers: impl IntoIterator<Item = Scripted>) -> SyncManager {
     registered(SyncManager::builder().store(store.clone()).resume(Resume::AtOnce).build(), handlers)
 }
 
-/// The names of what a session ran, in order of id.
+/// The sorted names of the items in a report.
 fn ran(report: &syncmgr::Report) -> Vec<&str> {
     let mut names: Vec<_> = report.items().map(|item| item.item.name()).collect();
     names.sort_unstable();
     names
 }
 
-/// How the sessions went that a store remembers.
-fn courses(store: &MemoryStore) -> Vec<Option<Course>> {
+/// The outcomes of a store's sessions; `None` for one without an end.
+fn session_outcomes(store: &MemoryStore) -> Vec<Option<Course>> {
     store
         .sessions()
-        .expect("nothing is wrong here")
+        .expect("a memory store does not fail")
         .iter()
         .map(|session| session.end.as_ref().map(|end| end.course))
         .collect()
 }
 
-/// Has nothing of these chosen but what is asked for.
-async fn unchoose(store: &MemoryStore, handler: syncmgr::HandlerId, items: &[&str]) {
+/// Unchecks these items, so that only sessions that name them run them.
+async fn uncheck(store: &MemoryStore, handler: syncmgr::HandlerId, items: &[&str]) {
     let items: BTreeMap<ItemId, _> = items.iter().map(|item| (id(item), Some(ItemState::Unchecked))).collect();
-    store.write(vec![StateChange::Choices { handler, items }]).await.expect("nothing is wrong here");
+    store.write(vec![StateChange::Choices { handler, items }]).await.expect("a memory store does not fail");
 }
 
-/// What is left when the process is gone while of `a` and `b` the first has ended, and the second runs.
-async fn cut_short(steps: &Steps) -> MemoryStore {
+/// The store after a crash while item `a` has ended and item `b` runs.
+async fn crashed(steps: &Steps) -> MemoryStore {
     let store = MemoryStore::new();
     let manager = registered(SyncManager::builder().store(store.clone()).build(), [steps.handler(1, &["a", "b"])]);
     let _session = manual(&manager, 1);
@@ -57,9 +57,9 @@ async fn cut_short(steps: &Steps) -> MemoryStore {
     store.left_behind()
 }
 
-/// The only session of a manager that attends.
+/// Starts the scheduler of a manager and returns its only session.
 async fn resumed(manager: &SyncManager) -> Session {
-    manager.attend().expect("nothing is wrong here");
+    manager.attend().expect("inside a runtime");
     idle().await;
     let sessions = manager.sessions();
     let [session] = &sessions[..] else { panic!("{sessions:?}") };
@@ -67,9 +67,9 @@ async fn resumed(manager: &SyncManager) -> Session {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_session_under_way_is_left_behind_as_interrupted_and_runs_nowhere() {
+async fn a_session_running_during_a_crash_is_interrupted_and_not_resumed() {
     let steps = Steps::default();
-    let store = cut_short(&steps).await;
+    let store = crashed(&steps).await;
     assert_eq!(store.interrupted().unwrap().iter().map(|of| of.session).collect::<Vec<_>>(), [SessionId(1)]);
     let manager = registered(SyncManager::builder().store(store.clone()).build(), [steps.handler(1, &["a", "b"])]);
     assert!(manager.sessions().is_empty() && manager.held().is_empty());
@@ -77,14 +77,14 @@ async fn a_session_under_way_is_left_behind_as_interrupted_and_runs_nowhere() {
     assert_eq!(standing("a"), Standing::Succeeded);
     assert_eq!(standing("b"), Standing::Interrupted { session: SessionId(1) });
     assert_eq!(manager.explain_handler(nth(1)).unwrap().standing, Standing::Interrupted { session: SessionId(1) });
-    assert_eq!(courses(&store), [None]);
+    assert_eq!(session_outcomes(&store), [None]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_next_session_takes_up_what_was_given_and_unfinished_besides_what_is_preferred() {
+async fn the_next_session_runs_unfinished_explicit_items_and_preferred_ones() {
     let (store, handler) = (MemoryStore::new(), Steps::default());
     let all = ["given", "other", "preferred"];
-    unchoose(&store, nth(1), &["given", "other"]).await;
+    uncheck(&store, nth(1), &["given", "other"]).await;
     let builder = || SyncManager::builder().store(store.clone());
     let manager = registered(builder().build(), [handler.handler(1, &all)]);
     let _session = manager.session(Trigger::Manual).items(nth(1), [id("given")]).start().unwrap();
@@ -93,28 +93,28 @@ async fn the_next_session_takes_up_what_was_given_and_unfinished_besides_what_is
     let manager = registered(SyncManager::builder().store(store.clone()).build(), [handler.handler(1, &all)]);
     all.iter().for_each(|item| handler.open(item));
     assert_eq!(ran(&succeeds(manual(&manager, 1)).await), ["given", "preferred"]);
-    assert_eq!(courses(&store), [Some(Course::Interrupted), Some(Course::Smooth)]);
+    assert_eq!(session_outcomes(&store), [Some(Course::Interrupted), Some(Course::Smooth)]);
     assert!(store.interrupted().unwrap().is_empty());
-    assert_eq!(ran(&succeeds(manual(&manager, 1)).await), ["preferred"], "once");
+    assert_eq!(ran(&succeeds(manual(&manager, 1)).await), ["preferred"], "the explicit item runs only once");
 }
 
 #[tokio::test(start_paused = true)]
-async fn at_once_runs_what_was_unfinished_and_nothing_else_in_a_session_of_its_own() {
+async fn resuming_immediately_runs_unfinished_items_in_a_session_of_their_own() {
     let steps = Steps::default();
-    let store = cut_short(&steps).await;
-    let manager = at_once(&store, [steps.handler(1, &["a", "b"])]);
+    let store = crashed(&steps).await;
+    let manager = resuming(&store, [steps.handler(1, &["a", "b"])]);
     let session = resumed(&manager).await;
     steps.open("b");
     assert_eq!(session.reason(), StartReason::Resumed);
     assert_eq!(ran(&succeeds(session).await), ["b"]);
-    assert_eq!(courses(&store), [Some(Course::Interrupted), Some(Course::Smooth)]);
+    assert_eq!(session_outcomes(&store), [Some(Course::Interrupted), Some(Course::Smooth)]);
     assert_eq!(manager.explain_item(nth(1), id("b")).unwrap().standing, Standing::Succeeded);
 }
 
 #[tokio::test(start_paused = true)]
-async fn without_attending_nothing_is_resumed_at_once_and_at_the_next_trigger_nothing_by_attending() {
+async fn the_scheduler_resumes_nothing_without_resume_at_once() {
     let steps = Steps::default();
-    let store = cut_short(&steps).await;
+    let store = crashed(&steps).await;
     let handler = || steps.handler(1, &["a", "b"]);
     let waits = registered(SyncManager::builder().store(store.left_behind()).build(), [handler()]);
     waits.attend().unwrap();
@@ -124,10 +124,10 @@ async fn without_attending_nothing_is_resumed_at_once_and_at_the_next_trigger_no
 }
 
 #[tokio::test(start_paused = true)]
-async fn at_once_with_the_handler_registered_while_the_manager_attends_resumes_it_too() {
+async fn a_handler_registered_while_the_scheduler_runs_is_resumed() {
     let steps = Steps::default();
-    let store = cut_short(&steps).await;
-    let manager = at_once(&store, []);
+    let store = crashed(&steps).await;
+    let manager = resuming(&store, []);
     manager.attend().unwrap();
     idle().await;
     steps.open("b");
@@ -137,7 +137,7 @@ async fn at_once_with_the_handler_registered_while_the_manager_attends_resumes_i
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_item_that_succeeded_before_and_committed_in_the_interrupted_session_is_unfinished() {
+async fn a_committed_item_of_an_interrupted_session_is_unfinished() {
     let (store, stuck) = (MemoryStore::new(), Arc::new(AtomicBool::new(false)));
     let sticks = stuck.clone();
     let handler = Scripted::new(&["a", "b"]).on_item(move |item| {
@@ -155,10 +155,10 @@ async fn an_item_that_succeeded_before_and_committed_in_the_interrupted_session_
     stuck.store(true, Ordering::Relaxed);
     let _session = begin(&manager);
     idle().await;
-    assert_eq!(saved(&store, "a"), Some((1, "2".to_owned())), "it saved half of its work");
+    assert_eq!(saved(&store, "a"), Some((1, "2".to_owned())), "the item committed half of its work");
     let store = store.left_behind();
     stuck.store(false, Ordering::Relaxed);
-    let manager = at_once(&store, [handler.clone()]);
+    let manager = resuming(&store, [handler.clone()]);
     let standing = manager.explain_item(HANDLER, id("a")).unwrap().standing;
     assert_eq!(standing, Standing::Interrupted { session: SessionId(2) });
     manager.attend().unwrap();
@@ -168,7 +168,7 @@ async fn an_item_that_succeeded_before_and_committed_in_the_interrupted_session_
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_item_the_interrupted_session_was_not_asked_for_is_not_interrupted() {
+async fn an_item_outside_the_interrupted_session_is_not_interrupted() {
     let (store, steps) = (MemoryStore::new(), Steps::default());
     let manager = registered(SyncManager::builder().store(store.clone()).build(), [steps.handler(1, &["a", "b"])]);
     steps.let_go(&["a", "b"]).await;
@@ -183,10 +183,10 @@ async fn an_item_the_interrupted_session_was_not_asked_for_is_not_interrupted() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_was_given_is_taken_up_although_the_session_that_resumed_it_was_interrupted_too() {
+async fn explicit_items_are_resumed_after_a_second_interruption() {
     let (store, steps) = (MemoryStore::new(), Steps::default());
     let all = ["given", "preferred"];
-    unchoose(&store, nth(1), &["given"]).await;
+    uncheck(&store, nth(1), &["given"]).await;
     let managed =
         |store: &MemoryStore| registered(SyncManager::builder().store(store.clone()).build(), [steps.handler(1, &all)]);
     let manager = managed(&store);
@@ -201,45 +201,45 @@ async fn what_was_given_is_taken_up_although_the_session_that_resumed_it_was_int
     let third = managed(&store);
     all.iter().for_each(|item| steps.open(item));
     assert_eq!(ran(&succeeds(manual(&third, 1)).await), ["given", "preferred"]);
-    assert_eq!(courses(&store), [Some(Course::Interrupted), Some(Course::Interrupted), Some(Course::Smooth)]);
+    assert_eq!(session_outcomes(&store), [Some(Course::Interrupted), Some(Course::Interrupted), Some(Course::Smooth)]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn resumed_at_once_and_interrupted_again_runs_only_what_is_still_unfinished() {
+async fn a_second_resume_runs_only_items_that_are_still_unfinished() {
     let steps = Steps::default();
-    let store = cut_short(&steps).await;
-    let second = at_once(&store, [steps.handler(1, &["a", "b"])]);
+    let store = crashed(&steps).await;
+    let second = resuming(&store, [steps.handler(1, &["a", "b"])]);
     let _session = resumed(&second).await;
     assert_eq!(steps.began(), "a b b");
     let store = store.left_behind();
-    let third = at_once(&store, [steps.handler(1, &["a", "b"])]);
+    let third = resuming(&store, [steps.handler(1, &["a", "b"])]);
     let _session = resumed(&third).await;
-    assert_eq!(steps.began(), "a b b b", "the other one was done in the first session");
+    assert_eq!(steps.began(), "a b b b", "item `a` ended in the first session");
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_to_go_on_at_once_does_when_its_handler_can_begin_again_whoever_found_out() {
+async fn an_interrupted_session_resumes_once_its_handler_can_list_again() {
     let steps = Steps::default();
-    let store = cut_short(&steps).await;
+    let store = crashed(&steps).await;
     let lists = Arc::new(AtomicBool::new(false));
     let can = lists.clone();
-    let moody = steps.handler(1, &["a", "b"]).items(move || match can.load(Ordering::Relaxed) {
+    let handler = steps.handler(1, &["a", "b"]).items(move || match can.load(Ordering::Relaxed) {
         true => Ok(["a", "b"].into_iter().map(|name| syncmgr::SyncItem::new(id(name), name)).collect()),
-        false => Err(anyhow!("it cannot list")),
+        false => Err(anyhow!("the listing fails")),
     });
-    let second = at_once(&store, [moody]);
+    let second = resuming(&store, [handler]);
     let failed = manual(&second, 1);
     second.attend().unwrap();
     within(failed.finish()).await;
     lists.store(true, Ordering::Relaxed);
-    let other = second.session(Trigger::Manual).items(nth(1), [id("nothing of it")]).start().unwrap();
+    let other = second.session(Trigger::Manual).items(nth(1), [id("unknown")]).start().unwrap();
     within(other.finish()).await;
     idle().await;
     assert_eq!(steps.began(), "a b b");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_handler_that_is_not_registered_keeps_what_was_interrupted_until_it_is() {
+async fn the_interrupted_items_of_a_handler_wait_for_its_registration() {
     let (store, steps) = (MemoryStore::new(), Steps::default());
     let here = || steps.handler(1, &["a"]);
     let there = || steps.handler(2, &["b"]);
@@ -252,18 +252,18 @@ async fn a_handler_that_is_not_registered_keeps_what_was_interrupted_until_it_is
     let session = resumed(&second).await;
     steps.open("a");
     assert_eq!(ran(&succeeds(session).await), ["a"]);
-    assert_eq!(store.interrupted().unwrap().len(), 1, "half of it is left");
+    assert_eq!(store.interrupted().unwrap().len(), 1, "the other handler's item is still interrupted");
     within(second.shutdown()).await;
     let third = registered(builder(&store), [here(), there()]);
     let session = resumed(&third).await;
     steps.open("b");
-    assert_eq!(ran(&succeeds(session).await), ["b"], "what was taken up is not taken up again");
-    assert_eq!(courses(&store)[0], Some(Course::Interrupted));
+    assert_eq!(ran(&succeeds(session).await), ["b"], "resumed items are not resumed again");
+    assert_eq!(session_outcomes(&store)[0], Some(Course::Interrupted));
     assert!(store.interrupted().unwrap().is_empty());
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_item_somebody_asked_for_against_its_setback_is_resumed_at_once() {
+async fn an_interrupted_manual_run_of_a_failed_item_is_resumed_immediately() {
     let (store, works) = (MemoryStore::new(), Arc::new(AtomicBool::new(false)));
     let working = works.clone();
     let handler = Scripted::new(&["a"]).on_item(move |_| {
@@ -277,7 +277,7 @@ async fn an_item_somebody_asked_for_against_its_setback_is_resumed_at_once() {
     idle().await;
     let store = store.left_behind();
     let handler = counting(&["a"]);
-    let manager = at_once(&store, [handler.clone()]);
+    let manager = resuming(&store, [handler.clone()]);
     manager.attend().unwrap();
     idle().await;
     assert_eq!(handler.transcript.count("item a"), 1);
@@ -285,7 +285,7 @@ async fn an_item_somebody_asked_for_against_its_setback_is_resumed_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_session_that_only_explained_something_leaves_nothing_to_resume() {
+async fn an_interrupted_show_error_resumes_nothing() {
     let (store, handler) = (MemoryStore::new(), crate::remembered::settings::repairable());
     let handler = handler.on_show_error(|_, _| async { std::future::pending().await }.boxed());
     let manager = over(&store, &handler);
@@ -294,14 +294,14 @@ async fn a_session_that_only_explained_something_leaves_nothing_to_resume() {
     assert!(tokio::time::timeout(std::time::Duration::from_millis(1), shown).await.is_err());
     assert_eq!(handler.transcript.count("show_error"), 1);
     let (store, handler) = (store.left_behind(), counting(&["a", "b"]));
-    let manager = at_once(&store, [handler.clone()]);
+    let manager = resuming(&store, [handler.clone()]);
     manager.attend().unwrap();
     idle().await;
     assert_eq!(handler.transcript.count("item"), 0, "{:?}", handler.transcript.lines());
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_session_whose_items_all_ended_has_nothing_left_to_do() {
+async fn a_handler_whose_items_all_ended_is_not_resumed() {
     let (store, steps) = (MemoryStore::new(), Steps::default());
     let manager = registered(
         SyncManager::builder().store(store.clone()).build(),
@@ -311,7 +311,7 @@ async fn a_session_whose_items_all_ended_has_nothing_left_to_do() {
     steps.let_go(&["a"]).await;
     let store = store.left_behind();
     let handler = steps.handler(1, &["a"]);
-    let manager = at_once(&store, [handler.clone(), steps.handler(2, &["b"])]);
+    let manager = resuming(&store, [handler.clone(), steps.handler(2, &["b"])]);
     let session = resumed(&manager).await;
     steps.open("b");
     assert_eq!(ran(&succeeds(session).await), ["b"]);

@@ -1,4 +1,4 @@
-//! What is recorded of items when they end.
+//! Records of items at their end.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -20,7 +20,7 @@ use crate::support::watched::{begin, until, until_began, within};
 use crate::support::witness::{Witness, commit, find, record, saved};
 use crate::support::{HANDLER, Scripted, id};
 
-/// One of each: an item does what its name says.
+/// Ends an item in the way its name says.
 async fn as_named(item: ItemContext) -> SyncResult {
     match item.name() {
         "transient" => bail!("the fault"),
@@ -50,7 +50,7 @@ fn timed(store: &MemoryStore, clock: &ManualClock, handler: &Scripted) -> SyncMa
 }
 
 #[tokio::test(start_paused = true)]
-async fn each_kind_of_end_is_recorded_with_its_time_and_what_it_leaves_behind() {
+async fn each_kind_of_end_is_recorded_with_its_time_and_retry_status() {
     let (store, clock) = (MemoryStore::new(), ManualClock::default());
     clock.advance(Duration::from_secs(1_000));
     let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000);
@@ -68,10 +68,10 @@ async fn each_kind_of_end_is_recorded_with_its_time_and_what_it_leaves_behind() 
         ("panic", Outcome::Failed, Some(Setback::Backoff)),
         ("tolerates", Outcome::Failed, Some(Setback::Backoff)),
     ];
-    for (item, outcome, left) in expected {
-        let kept = record(&store, item);
-        assert_eq!((kept.outcome, kept.last_attempt, setback(item)), (Some(outcome), Some(now), left), "{item}");
-        assert_eq!(kept.last_success, (outcome == Outcome::Succeeded).then_some(now), "{item}");
+    for (item, outcome, retry) in expected {
+        let stored = record(&store, item);
+        assert_eq!((stored.outcome, stored.last_attempt, setback(item)), (Some(outcome), Some(now), retry), "{item}");
+        assert_eq!(stored.last_success, (outcome == Outcome::Succeeded).then_some(now), "{item}");
     }
     let until = record(&store, "later").retry.and_then(|retry| retry.until);
     assert_eq!(until, Some(now + Duration::from_secs(7_200)));
@@ -79,7 +79,7 @@ async fn each_kind_of_end_is_recorded_with_its_time_and_what_it_leaves_behind() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_failure_keeps_the_last_success_and_a_success_clears_what_failures_left() {
+async fn a_failure_keeps_the_last_success_and_a_success_clears_failures() {
     let (store, clock) = (MemoryStore::new(), ManualClock::default());
     let good = Scripted::new(&["permanent"]);
     let bad = Scripted::new(&["permanent"]).on_item(|item| as_named(item.clone()).boxed());
@@ -87,17 +87,17 @@ async fn a_failure_keeps_the_last_success_and_a_success_clears_what_failures_lef
     for (second, handler) in [(1, &good), (2, &bad), (3, &bad), (4, &good)] {
         clock.set_wall(SystemTime::UNIX_EPOCH + Duration::from_secs(second));
         within(begin(&timed(&store, &clock, handler)).finish()).await;
-        let kept = record(&store, "permanent");
+        let stored = record(&store, "permanent");
         let seconds =
             |time: Option<SystemTime>| time.unwrap().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs();
-        let failures = kept.retry.map(|retry: RetryState| retry.total);
-        ends.push((seconds(kept.last_attempt), seconds(kept.last_success), failures));
+        let failures = stored.retry.map(|retry: RetryState| retry.total);
+        ends.push((seconds(stored.last_attempt), seconds(stored.last_success), failures));
     }
     assert_eq!(ends, [(1, 1, None), (2, 1, Some(1)), (3, 1, Some(2)), (4, 4, None)]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn skipped_and_stopped_items_are_recorded_and_leave_nothing_behind() {
+async fn skipped_and_stopped_items_are_recorded_without_a_retry_status() {
     let store = MemoryStore::new();
     let handler = Scripted::new(&["skipped", "stopped"]).on_item(|item| as_named(item.clone()).boxed());
     let session = begin(&over(&store, &handler));
@@ -117,7 +117,7 @@ async fn an_end_and_its_log_entries_are_stored_in_one_write() {
     let handler = each().on_item(|item| {
         async move {
             item.info(format!("about {}", item.name()));
-            // So that each ends apart from the others.
+            // Each item ends at a time of its own.
             tokio::time::sleep(Duration::from_millis(item.place() as u64)).await;
             as_named(item.clone()).await
         }
@@ -137,13 +137,13 @@ async fn an_end_and_its_log_entries_are_stored_in_one_write() {
             _ => false,
         });
         assert!(ended.is_some() && logged.is_some(), "{item}: {ended:?} {logged:?}");
-        assert!(logged <= ended, "{item}: its end is stored without what it logged");
+        assert!(logged <= ended, "{item}: its end is stored without its log entries");
         assert!(*item == "tolerates" || logged == ended, "{item}: {ended:?} {logged:?}");
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_records_are_there_when_the_run_is_seen_to_end() {
+async fn the_records_are_stored_before_the_end_event_of_the_run() {
     let store = MemoryStore::new();
     let session = begin(&over(&store, &each()));
     let mut events = session.events();
@@ -153,27 +153,27 @@ async fn the_records_are_there_when_the_run_is_seen_to_end() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_report_waits_until_the_records_are_stored_for_good() {
+async fn a_report_waits_until_the_records_are_stored() {
     let store = Witness::default();
     let manager = store.manager(&each());
     idle().await;
     store.hold();
     let session = begin(&manager);
     let early = tokio::time::timeout(Duration::from_secs(60), session.report()).await;
-    assert!(early.is_err(), "nothing was stored yet");
+    assert!(early.is_err(), "the records are not stored yet");
     store.flush();
     within(session.finish()).await;
 }
 
-/// Every one of these has ended like this.
-fn all_ended(store: &MemoryStore, items: &[&str], outcome: Outcome) {
+/// Asserts that these items have ended with this outcome.
+fn assert_ended(store: &MemoryStore, items: &[&str], outcome: Outcome) {
     for item in items {
         assert_eq!(find(store, item).and_then(|record| record.outcome), Some(outcome), "{item}");
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stopped_session_records_the_items_that_never_began_too() {
+async fn a_stopped_session_records_items_that_never_began() {
     let store = MemoryStore::new();
     let names: Vec<String> = (0..100).map(|number| number.to_string()).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
@@ -182,7 +182,7 @@ async fn a_stopped_session_records_the_items_that_never_began_too() {
     until_began(&session).await;
     session.stop();
     within(session.report()).await;
-    all_ended(&store, &names, Outcome::Stopped);
+    assert_ended(&store, &names, Outcome::Stopped);
 }
 
 #[tokio::test(start_paused = true)]
@@ -191,41 +191,41 @@ async fn a_run_whose_prepare_fails_records_each_of_its_items() {
     let handler = Scripted::new(&["a", "b"]).on_prepare(|_| async { Err(anyhow!("the fault")).permanent() }.boxed());
     let report = within(begin(&over(&store, &handler)).finish()).await;
     assert!(matches!(report.runs[0].ending, Some(RunEnding::NotPrepared(_))), "{report}");
-    all_ended(&store, &["a", "b"], Outcome::Failed);
+    assert_ended(&store, &["a", "b"], Outcome::Failed);
     let left = |item| record(&store, item).retry.map(|retry| retry.setback);
     assert_eq!([left("a"), left("b")], [Some(Setback::Permanent); 2]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn items_that_prepare_excludes_are_recorded_beside_those_that_run() {
+async fn excluded_items_are_recorded_with_those_that_run() {
     let store = MemoryStore::new();
     let handler = Scripted::new(&["a", "b"]).on_prepare(|run| {
         let excluded = run.exclude(id("a"), Err::<(), _>(anyhow!("the fault")).gone().unwrap_err());
         async move { Ok(excluded?) }.boxed()
     });
     within(begin(&over(&store, &handler)).finish()).await;
-    all_ended(&store, &["a"], Outcome::Failed);
-    all_ended(&store, &["b"], Outcome::Succeeded);
+    assert_ended(&store, &["a"], Outcome::Failed);
+    assert_ended(&store, &["b"], Outcome::Succeeded);
     assert_eq!(record(&store, "a").retry.map(|retry| retry.setback), Some(Setback::Gone));
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_listing_that_fails_is_remembered_and_leaves_what_is_known_of_the_items() {
+async fn a_failed_listing_is_recorded_and_keeps_the_records_of_items() {
     let store = MemoryStore::new();
     succeeds(begin(&over(&store, &Scripted::new(&["a"])))).await;
     let broken = Scripted::new(&["a"]).items(|| Err(anyhow!("the fault")));
     let manager = over(&store, &broken);
     within(begin(&manager).finish()).await;
-    all_ended(&store, &["a"], Outcome::Succeeded);
-    let itself = |store: &MemoryStore| store.setbacks(HANDLER).unwrap().len();
-    assert_eq!(itself(&store), 1, "the handler backs off");
+    assert_ended(&store, &["a"], Outcome::Succeeded);
+    let failures = |store: &MemoryStore| store.setbacks(HANDLER).unwrap().len();
+    assert_eq!(failures(&store), 1, "the handler is in backoff");
     drop(manager);
     succeeds(begin(&over(&store, &Scripted::new(&["a"])))).await;
-    assert_eq!(itself(&store), 0);
+    assert_eq!(failures(&store), 0);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_manager_that_is_dropped_records_what_it_cuts_short() {
+async fn a_dropped_manager_records_the_items_it_stops() {
     let store = MemoryStore::new();
     let handler = Scripted::new(&["a"]).on_item(|_| std::future::pending().boxed());
     let manager = over(&store, &handler);
@@ -233,11 +233,11 @@ async fn a_manager_that_is_dropped_records_what_it_cuts_short() {
     idle().await;
     drop(manager);
     idle().await;
-    all_ended(&store, &["a"], Outcome::Stopped);
+    assert_ended(&store, &["a"], Outcome::Stopped);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_record_a_later_attempt_has_written_is_left_as_it_is_and_the_late_commit_is_refused() {
+async fn a_stale_attempt_cannot_overwrite_the_record_of_a_later_one() {
     let (store, seen) = (MemoryStore::new(), Transcript::new());
     let later = Fence::new(SessionId(99), 0);
     let (inside, notes) = (store.clone(), seen.clone());
@@ -248,7 +248,7 @@ async fn a_record_a_later_attempt_has_written_is_left_as_it_is_and_the_late_comm
             if item.name() == "b" {
                 return Ok(());
             }
-            let refused = item.saved::<u32>()?.commit().await.expect_err("it came too late");
+            let refused = item.saved::<u32>()?.commit().await.expect_err("the commit is stale");
             let stale = refused.chain().find_map(|cause| cause.downcast_ref::<StaleWriter>());
             let writer = Fence::new(item.run().session(), 2);
             assert_eq!(stale, Some(&StaleWriter::new(item.id(), writer, later)));
@@ -260,14 +260,14 @@ async fn a_record_a_later_attempt_has_written_is_left_as_it_is_and_the_late_comm
     within(begin(&over(&store, &handler)).finish()).await;
     assert_eq!(seen.lines(), ["refused"]);
     for item in ["a", "b"] {
-        let kept = record(&store, item);
-        assert_eq!((kept.fence, kept.outcome, kept.last_attempt), (later, None, None), "{item}");
+        let stored = record(&store, item);
+        assert_eq!((stored.fence, stored.outcome, stored.last_attempt), (later, None, None), "{item}");
         assert_eq!(saved(&store, item), Some((1, "5".to_owned())));
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn sessions_are_numbered_on_in_the_next_manager_and_their_writes_are_taken() {
+async fn session_numbers_continue_in_the_next_manager_and_its_writes_count() {
     let (store, handler) = (MemoryStore::new(), counting(&["a"]));
     let mut numbers = Vec::new();
     for _ in 0..2 {
@@ -278,7 +278,7 @@ async fn sessions_are_numbered_on_in_the_next_manager_and_their_writes_are_taken
     }
     assert_eq!(numbers, [1, 2, 3, 4].map(SessionId));
     assert_eq!((store.last_session().unwrap(), record(&store, "a").fence.session), (SessionId(4), SessionId(4)));
-    // Also after a crash.
+    // The same holds after a crash.
     let stuck = Scripted::new(&["a"]).on_item(|_| std::future::pending().boxed());
     let _session = begin(&over(&store, &stuck));
     idle().await;
@@ -286,7 +286,7 @@ async fn sessions_are_numbered_on_in_the_next_manager_and_their_writes_are_taken
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_manager_without_a_store_remembers_failures_and_forgets_them_at_the_success() {
+async fn a_manager_without_a_store_records_failures_until_success() {
     let fails = Arc::new(std::sync::atomic::AtomicBool::new(true));
     let failing = fails.clone();
     let handler = Scripted::new(&["a", "b"]).on_item(move |item| {

@@ -1,4 +1,4 @@
-//! What a manager remembers from session to session: choices, settings, registrations, answers, the log.
+//! State that a manager stores from session to session: choices, settings, registrations, answers and the log.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -23,15 +23,20 @@ pub(crate) fn over(store: &MemoryStore, handler: &Scripted) -> SyncManager {
     registered(SyncManager::builder().store(store.clone()).build(), [handler.clone()])
 }
 
-/// What is in the stored log of the handler.
+/// The texts in the stored log of the handler.
 pub(crate) fn texts(manager: &SyncManager) -> Vec<String> {
-    manager.log(HANDLER).expect("it can be read").iter().map(|record| record.entry.text.to_string()).collect()
+    manager
+        .log(HANDLER)
+        .expect("a memory store does not fail")
+        .iter()
+        .map(|record| record.entry.text.to_string())
+        .collect()
 }
 
 pub(crate) const LINK: ErrorId = ErrorId::from_u128(7);
 pub(crate) const PLAIN: ErrorId = ErrorId::from_u128(8);
 
-/// Its item fails until somebody has opened the error it leaves.
+/// A handler whose item fails until the user has opened the error that it logs.
 pub(crate) fn repairable() -> Scripted {
     let repaired = Arc::new(AtomicBool::new(false));
     let repairs = repaired.clone();
@@ -55,7 +60,7 @@ pub(crate) fn repairable() -> Scripted {
 }
 
 #[tokio::test(start_paused = true)]
-async fn r056_what_was_chosen_in_one_manager_is_preferred_in_another_over_the_same_store() {
+async fn r056_items_chosen_in_one_manager_are_preferred_by_the_next() {
     let (store, handler) = (MemoryStore::new(), Scripted::new(&["a", "b"]));
     let chooser = Picking::these(&["b"], &Transcript::new());
     let first = SyncManager::builder().store(store.clone()).chooser(chooser).build();
@@ -67,7 +72,7 @@ async fn r056_what_was_chosen_in_one_manager_is_preferred_in_another_over_the_sa
 }
 
 #[tokio::test(start_paused = true)]
-async fn r046_a_complete_listing_drops_the_stored_choice_of_what_is_absent() {
+async fn r046_a_complete_listing_drops_the_stored_choices_of_absent_items() {
     let store = MemoryStore::new();
     let choices = BTreeMap::from([(id("a"), Some(ItemState::Unchecked)), (id("gone"), Some(ItemState::Unchecked))]);
     store.write(vec![StateChange::Choices { handler: HANDLER, items: choices }]).await.unwrap();
@@ -79,7 +84,7 @@ async fn r046_a_complete_listing_drops_the_stored_choice_of_what_is_absent() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn flags_somebody_set_win_over_those_the_handler_is_registered_with_later() {
+async fn flags_set_by_the_user_override_those_of_a_later_registration() {
     let (store, handler) = (MemoryStore::new(), Scripted::new(&["a"]));
     let first = over(&store, &handler);
     first.set_flags(HANDLER, RegisterFlags::IDLE).unwrap();
@@ -91,7 +96,7 @@ async fn flags_somebody_set_win_over_those_the_handler_is_registered_with_later(
         let report = within(second.session(trigger).start().unwrap().finish()).await;
         assert_eq!(report.items().count(), items, "{trigger:?}");
     }
-    // Registered again in the same manager, too.
+    // The same holds after a new registration in the same manager.
     second.unregister(HANDLER);
     second.register(handler).unwrap();
     assert_eq!(second.registration(HANDLER).unwrap().flags, RegisterFlags::IDLE);
@@ -111,7 +116,7 @@ async fn a_registration_is_stored_and_stays_when_the_handler_is_unregistered() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_log_of_a_session_is_stored_when_it_rests_and_is_there_after_it_was_closed() {
+async fn the_log_of_a_session_is_stored_when_it_is_idle() {
     let (store, handler) = (MemoryStore::new(), repairable());
     let manager = over(&store, &handler);
     assert!(texts(&manager).is_empty());
@@ -128,7 +133,7 @@ async fn the_log_of_a_session_is_stored_when_it_rests_and_is_there_after_it_was_
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_log_of_one_manager_is_kept_by_another_over_the_same_store() {
+async fn the_log_of_one_manager_is_kept_by_the_next() {
     let store = MemoryStore::new();
     let handler = |text: &'static str| {
         Scripted::new(&["a"]).on_item(move |item| {
@@ -144,7 +149,7 @@ async fn the_log_of_one_manager_is_kept_by_another_over_the_same_store() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_logs_of_sessions_of_one_manager_are_kept_oldest_first() {
+async fn the_logs_of_a_managers_sessions_are_stored_oldest_first() {
     let handler = Scripted::new(&["a"]).on_item(|item| {
         item.warn(format!("in session {}", item.run().session()));
         async { Ok(()) }.boxed()

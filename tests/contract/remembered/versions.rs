@@ -1,4 +1,4 @@
-//! Checkpoints of another version of the handler's state: migrated, or unreadable with nothing lost.
+//! Checkpoints of another version of the handler's state: migrated, or unreadable but not lost.
 
 use std::sync::{Arc, Mutex};
 
@@ -20,14 +20,14 @@ use crate::support::{HANDLER, id};
 
 type Migrate = Arc<dyn Fn(Value) -> SyncResult<Value> + Send + Sync>;
 
-/// A handler whose state has had several versions. Its item `a` counts in a map.
+/// A handler with several state versions. Its item `a` counts in a map.
 #[derive(Clone)]
 struct Versioned {
     version: u32,
     migrate: Option<Migrate>,
-    /// What was migrated.
+    /// The arguments of the `migrate` calls.
     seen: Arc<Mutex<Vec<(ItemId, u32, Value)>>>,
-    /// Whether its item saves anything.
+    /// `true` if its item commits.
     saves: bool,
 }
 
@@ -69,10 +69,10 @@ impl SyncHandler for Versioned {
     }
 
     fn migrate(&self, item: ItemId, from: u32, state: Value) -> SyncResult<Value> {
-        self.seen.lock().expect("nobody panics with it").push((item, from, state.clone()));
+        self.seen.lock().expect("no thread panics while it holds the lock").push((item, from, state.clone()));
         match &self.migrate {
             Some(migrate) => migrate(state),
-            None => Err(anyhow!("the handler has no way from version {from}")).unreadable_state(),
+            None => Err(anyhow!("the handler cannot migrate from version {from}")).unreadable_state(),
         }
     }
 }
@@ -82,7 +82,7 @@ fn from_number(state: Value) -> SyncResult<Value> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_older_checkpoint_is_migrated_once_from_its_version_and_committed_in_the_new_one() {
+async fn an_older_checkpoint_is_migrated_once_and_committed() {
     let store = keeping("a", 1, "7").await;
     let handler = Versioned::at(3).migrating(from_number);
     let manager = handler.over(&store);
@@ -93,29 +93,29 @@ async fn an_older_checkpoint_is_migrated_once_from_its_version_and_committed_in_
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_was_migrated_and_not_committed_stays_as_it_was() {
+async fn a_migrated_checkpoint_without_a_commit_stays_unchanged() {
     let store = keeping("a", 0, "7").await;
     let handler = Versioned { saves: false, ..Versioned::at(1).migrating(from_number) };
     succeeds(begin(&handler.over(&store))).await;
     assert_eq!(saved(&store, "a"), Some((0, "7".to_owned())));
 }
 
-/// The item has failed as it must where its state cannot be read, and nothing of that is lost.
+/// Asserts that the item fails because of its unreadable state, and that the state is not lost.
 async fn is_unreadable(handler: Versioned, version: u32, what: &str) {
     let store = keeping("a", version, "{\"count\":7}").await;
     let manager = handler.over(&store);
     let report = within(begin(&manager).finish()).await;
-    let ended = report.items().next().expect("nothing is wrong here");
+    let ended = report.items().next().expect("there is one item");
     assert_eq!(
         (ended.outcome, ended.class),
         (Outcome::Failed, Some(FailureClass::UnreadableState)),
         "{what}: {report}"
     );
-    let kept = record(&store, "a");
-    assert_eq!(kept.retry.map(|retry: RetryState| retry.setback), Some(Setback::UnreadableState), "{what}");
+    let stored = record(&store, "a");
+    assert_eq!(stored.retry.map(|retry: RetryState| retry.setback), Some(Setback::UnreadableState), "{what}");
     assert_eq!(saved(&store, "a"), Some((version, "{\"count\":7}".to_owned())), "{what}");
-    // It does not run by itself; asked for, it fails again and loses nothing.
-    let scheduled = manager.session(Trigger::Scheduled).handlers([HANDLER]).start().expect("nothing is wrong here");
+    // A background session skips it, and a manual session fails again without a loss.
+    let scheduled = manager.session(Trigger::Scheduled).handlers([HANDLER]).start().expect("inside a runtime");
     let report = within(scheduled.finish()).await;
     assert_eq!(hold_of(&report, id("a")), Some(syncmgr::Hold::UnreadableState), "{what}: {report}");
     within(begin(&manager).finish()).await;
@@ -123,28 +123,28 @@ async fn is_unreadable(handler: Versioned, version: u32, what: &str) {
     reset(&manager, &store, question(&manager), version, what).await;
 }
 
-/// Answered with a reset, the state is put aside and the item runs afresh.
+/// Answers with a reset: the state is set aside, and the item runs with a fresh one.
 async fn reset(manager: &SyncManager, store: &MemoryStore, error: ErrorId, version: u32, what: &str) {
-    succeeds(manager.answer(HANDLER, error, 0).expect("nothing is wrong here")).await;
+    succeeds(manager.answer(HANDLER, error, 0).expect("the question is open")).await;
     let ItemRecord { checkpoint, set_aside, outcome, retry, .. } = record(store, "a");
-    let aside = set_aside.expect("it was put aside");
+    let aside = set_aside.expect("the state was set aside");
     assert_eq!((aside.version, &*aside.state), (version, "{\"count\":7}"), "{what}");
     assert_eq!(checkpoint.map(|of| of.state.to_string()).as_deref(), Some("{\"count\":1}"), "{what}");
     assert_eq!((outcome, retry), (Some(Outcome::Succeeded), None), "{what}");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_newer_checkpoint_is_unreadable_and_is_put_aside_when_somebody_says_so() {
+async fn a_newer_checkpoint_is_unreadable_until_it_is_reset() {
     is_unreadable(Versioned::at(1), 2, "newer").await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_older_checkpoint_nobody_migrates_is_unreadable() {
-    is_unreadable(Versioned::at(1), 0, "no way").await;
+async fn an_older_checkpoint_without_a_migration_is_unreadable() {
+    is_unreadable(Versioned::at(1), 0, "no migration").await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_migration_that_fails_panics_or_makes_nonsense_leaves_the_state_unreadable() {
+async fn a_migration_that_fails_panics_or_returns_nonsense_is_unreadable() {
     is_unreadable(Versioned::at(1).migrating(|_| Err(anyhow!("the fault"))), 0, "fails").await;
     is_unreadable(Versioned::at(1).migrating(|_| Err(anyhow!("the fault")).transient()), 0, "transient").await;
     is_unreadable(Versioned::at(1).migrating(|_| panic!("the fault")), 0, "panics").await;
@@ -152,12 +152,12 @@ async fn a_migration_that_fails_panics_or_makes_nonsense_leaves_the_state_unread
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_migration_that_wants_to_ask_somebody_leaves_the_state_unreadable() {
+async fn a_migration_that_needs_the_user_leaves_the_state_unreadable() {
     is_unreadable(Versioned::at(1).migrating(|_| Err(NeedsUser::new("which?").into())), 0, "asks").await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn leaving_an_unreadable_state_as_it_is_changes_nothing_of_it() {
+async fn refusing_to_reset_an_unreadable_state_keeps_it() {
     let store = keeping("a", 9, "{\"count\":7}").await;
     let manager = Versioned::at(1).over(&store);
     within(begin(&manager).finish()).await;
@@ -169,12 +169,12 @@ async fn leaving_an_unreadable_state_as_it_is_changes_nothing_of_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_reset_answered_while_the_results_are_open_runs_the_item_afresh_in_the_same_session() {
+async fn a_reset_in_an_open_session_runs_the_item_in_that_session() {
     let store = keeping("a", 9, "{\"count\":7}").await;
     let manager = Versioned::at(1).over(&store);
     let session = begin(&manager);
     let report = within(session.report()).await;
-    let error = report.runs[0].log.iter().find_map(|entry| entry.error).expect("it asks");
+    let error = report.runs[0].log.iter().find_map(|entry| entry.error).expect("a question is logged");
     within(session.answer(HANDLER, error, 0)).await.unwrap();
     succeeds(session).await;
     assert_eq!(saved(&store, "a"), Some((1, "{\"count\":1}".to_owned())));

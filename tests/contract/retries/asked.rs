@@ -1,4 +1,4 @@
-//! What failed before its time: held back in sessions nobody asked for, and run where somebody asks or insists.
+//! Failed items before their retry is due: background sessions skip them, and manual and forced sessions run them.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use crate::support::id;
 use crate::support::steps::{background, hold_of, manual, nth, outcome, registered, succeeds};
 use crate::support::watched::within;
 
-/// An item that ends like this, once run by hand; with the store its record is in.
+/// Runs an item that ends with `end` in a manual session.
 async fn after(clock: &Daytime, began: &Began, end: impl Fn(usize) -> SyncResult + Send + Sync + 'static) -> Ended {
     let store = MemoryStore::new();
     let handler = began.handler(1, &["a"], move |_, times| end(times));
@@ -30,7 +30,7 @@ struct Ended {
 
 impl Ended {
     fn state(&self) -> RetryState {
-        setback(&self.store, 1, "a").expect("something is left")
+        setback(&self.store, 1, "a").expect("the item has a retry status")
     }
 
     fn forced(&self, trigger: Trigger) -> Session {
@@ -39,7 +39,7 @@ impl Ended {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_session_nobody_asked_for_leaves_out_what_backs_off_and_says_so_without_an_error() {
+async fn a_background_session_skips_an_item_in_backoff_without_an_error() {
     let (began, clock) = (Began::new(), Daytime::new());
     let ended = after(&clock, &began, |_| fails()).await;
     let before = ended.state();
@@ -53,13 +53,13 @@ async fn a_session_nobody_asked_for_leaves_out_what_backs_off_and_says_so_withou
         assert_eq!(report.runs[0].ending, Some(RunEnding::NothingToDo));
         assert!(report.runs[0].log.iter().all(|entry| entry.level < LogLevel::Error), "{report}");
     }
-    assert_eq!(ended.state(), before, "asking often makes no wait longer");
+    assert_eq!(ended.state(), before, "frequent sessions do not extend the wait");
     sleep(Duration::from_secs(20)).await;
     assert_eq!(began.of("a"), [0, 30]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn by_hand_it_runs_at_once_and_the_waits_begin_afresh() {
+async fn a_manual_session_runs_an_item_in_backoff_and_restarts_its_waits() {
     let (began, clock) = (Began::new(), Daytime::new());
     let ended = after(&clock, &began, |_| fails()).await;
     sleep(Duration::from_secs(100)).await;
@@ -72,7 +72,7 @@ async fn by_hand_it_runs_at_once_and_the_waits_begin_afresh() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn pressing_the_button_often_makes_no_wait_longer_and_brings_nobody_nearer_to_giving_up() {
+async fn repeated_manual_sessions_extend_no_wait_and_use_no_budget() {
     let (began, clock) = (Began::new(), Daytime::new());
     let ended = after(&clock, &began, |_| fails()).await;
     for _ in 0..40 {
@@ -83,7 +83,7 @@ async fn pressing_the_button_often_makes_no_wait_longer_and_brings_nobody_nearer
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_the_peer_asked_for_holds_by_hand_too_and_yields_to_those_who_insist() {
+async fn a_wait_requested_by_the_peer_holds_manual_but_not_forced_sessions() {
     let (began, clock) = (Began::new(), Daytime::new());
     let ended = after(&clock, &began, |_| Err(anyhow!("busy")).retry_after(HOUR)).await;
     for trigger in [Trigger::Manual, Trigger::Scheduled] {
@@ -100,7 +100,7 @@ async fn what_the_peer_asked_for_holds_by_hand_too_and_yields_to_those_who_insis
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_the_peer_asked_for_is_kept_to_the_second_and_has_no_longest_wait() {
+async fn a_wait_requested_by_the_peer_is_exact_and_has_no_maximum() {
     for wait in [Duration::from_secs(1), MINUTE, 3 * HOUR, 40 * DAY] {
         let (began, clock) = (Began::new(), Daytime::new());
         let until = clock.wall() + wait;
@@ -114,7 +114,7 @@ async fn what_the_peer_asked_for_is_kept_to_the_second_and_has_no_longest_wait()
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_time_of_the_peers_that_has_passed_is_the_first_wait() {
+async fn a_past_time_from_the_peer_counts_as_the_first_wait() {
     let (began, clock) = (Began::new(), Daytime::new());
     let past = clock.wall() - YEAR;
     let _ended = after(&clock, &began, move |_| Err(anyhow!("busy")).not_before(past)).await;
@@ -123,7 +123,7 @@ async fn a_time_of_the_peers_that_has_passed_is_the_first_wait() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_time_without_end_is_no_panic_and_holds() {
+async fn an_endless_wait_does_not_panic_and_holds() {
     let (began, clock) = (Began::new(), Daytime::new());
     let ended = after(&clock, &began, |_| Err(anyhow!("busy")).retry_after(Duration::MAX)).await;
     sleep(30 * DAY).await;
@@ -133,7 +133,7 @@ async fn a_time_without_end_is_no_panic_and_holds() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_only_somebody_can_end_runs_only_when_somebody_asks() {
+async fn an_item_that_only_the_user_can_unblock_runs_only_in_manual_sessions() {
     type End = fn() -> SyncResult;
     let ends: [(End, Setback, Hold, Outcome); 3] = [
         (|| Err(anyhow!("never")).permanent(), Setback::Permanent, Hold::Permanent, Outcome::Failed),
@@ -147,26 +147,26 @@ async fn what_only_somebody_can_end_runs_only_when_somebody_asks() {
         sleep(DAY).await;
         let report = within(background(&ended.manager, 1).finish()).await;
         assert_eq!((hold_of(&report, id("a")), began.of("a").len()), (Some(hold), 1));
-        assert_eq!(ended.store.left_behind().record_of("a"), Some(ending));
+        assert_eq!(ended.store.left_behind().last_outcome("a"), Some(ending));
         succeeds(manual(&ended.manager, 1)).await;
         assert_eq!(setback(&ended.store, 1, "a"), None);
         succeeds(background(&ended.manager, 1)).await;
     }
 }
 
-/// How the item last ended.
+/// The last outcome of an item.
 trait LastOutcome {
-    fn record_of(&self, name: &str) -> Option<Outcome>;
+    fn last_outcome(&self, name: &str) -> Option<Outcome>;
 }
 
 impl LastOutcome for MemoryStore {
-    fn record_of(&self, name: &str) -> Option<Outcome> {
+    fn last_outcome(&self, name: &str) -> Option<Outcome> {
         syncmgr::store::StateStore::record(self, nth(1), id(name)).expect("it can be read")?.outcome
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn needing_somebody_is_no_failure_and_moves_no_backoff() {
+async fn needing_the_user_is_no_failure_and_changes_no_backoff() {
     let (began, clock) = (Began::new(), Daytime::new());
     let end = |times| if times == 2 { Err(NeedsUser::new("an answer").into()) } else { fails() };
     let ended = after(&clock, &began, end).await;
@@ -178,7 +178,7 @@ async fn needing_somebody_is_no_failure_and_moves_no_backoff() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_was_stopped_has_not_failed() {
+async fn a_stopped_item_has_not_failed() {
     let (began, clock, store) = (Began::new(), Daytime::new(), MemoryStore::new());
     let handler = began.handler(1, &["a", "b"], |_, _| Ok(()));
     let handler = handler.on_item(|item| {
@@ -200,7 +200,7 @@ async fn what_was_stopped_has_not_failed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_item_that_backs_off_holds_no_other_of_its_handler() {
+async fn an_item_in_backoff_holds_no_other_item_of_its_handler() {
     let (began, clock) = (Began::new(), Daytime::new());
     let handler = began.handler(1, &["a", "b"], |item, _| if item.name() == "a" { fails() } else { Ok(()) });
     let manager = registered(timed(&clock).retry(EXACT.with_initial(HOUR)).build(), [handler]);

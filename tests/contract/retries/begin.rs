@@ -1,4 +1,4 @@
-//! Handlers that cannot begin: all of it is tried again.
+//! Handlers that fail to initialize or to list: the whole handler is retried.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::support::steps::{background, manual, nth, registered};
 use crate::support::watched::{listed, within};
 use crate::support::{Scripted, id};
 
-/// A handler whose listing ends like this.
+/// A handler whose `items` ends with `end`.
 fn listing(began: &Began, end: impl Fn(usize) -> SyncResult + Send + Sync + 'static) -> Scripted {
     let noting = began.clone();
     began.handler(1, &[], |_, _| Ok(())).items(move || {
@@ -22,7 +22,7 @@ fn listing(began: &Began, end: impl Fn(usize) -> SyncResult + Send + Sync + 'sta
     })
 }
 
-/// A handler whose beginning ends like this.
+/// A handler whose `initialize` ends with `end`.
 fn beginning(began: &Began, end: impl Fn(usize) -> SyncResult + Send + Sync + 'static) -> Scripted {
     let noting = began.clone();
     began.handler(1, &["a"], |_, _| Ok(())).on_initialize(move |_| {
@@ -31,35 +31,35 @@ fn beginning(began: &Began, end: impl Fn(usize) -> SyncResult + Send + Sync + 's
     })
 }
 
-async fn once(handler: Scripted) -> SyncManager {
+async fn run_once(handler: Scripted) -> SyncManager {
     let manager = registered(timed(&Daytime::new()).build(), [handler]);
     within(manual(&manager, 1).finish()).await;
     manager
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_listing_that_fails_is_tried_again_as_a_whole_and_success_clears_it() {
+async fn a_failed_listing_is_retried_as_a_whole_and_success_resets_it() {
     let began = Began::new();
-    let manager = once(listing(&began, |times| if times == 4 { fails() } else { fails_until(times, 2) })).await;
+    let manager = run_once(listing(&began, |times| if times == 4 { fails() } else { fails_until(times, 2) })).await;
     sleep(HOUR).await;
     assert_eq!((began.of("items"), began.of("a"), began.of("b")), (vec![0, 30, 90], vec![90], vec![90]));
     within(background(&manager, 1).finish()).await;
     sleep(HOUR).await;
-    assert_eq!(began.of("items")[3..], [3600, 3630], "the waits are those after a first failure");
+    assert_eq!(began.of("items")[3..], [3600, 3630], "the wait is that after a first failure");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_beginning_that_fails_is_tried_again_as_a_whole() {
+async fn a_failed_initialize_is_retried_as_a_whole() {
     let began = Began::new();
-    let _manager = once(beginning(&began, |times| fails_until(times, 3))).await;
+    let _manager = run_once(beginning(&began, |times| fails_until(times, 3))).await;
     sleep(DAY).await;
     assert_eq!((began.of("initialize"), began.of("a")), (vec![0, 30, 90, 210], vec![210]));
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_session_nobody_asked_for_does_not_even_begin_a_handler_that_backs_off() {
+async fn a_background_session_does_not_initialize_a_handler_in_backoff() {
     let began = Began::new();
-    let manager = once(beginning(&began, |_| fails())).await;
+    let manager = run_once(beginning(&began, |_| fails())).await;
     let report = within(background(&manager, 1).finish()).await;
     assert_eq!(report.runs[0].ending, Some(RunEnding::Held));
     assert!(matches!(report.runs[0].hold, Some(Hold::BackingOff { failures: 1, .. })), "{report}");
@@ -70,9 +70,9 @@ async fn a_session_nobody_asked_for_does_not_even_begin_a_handler_that_backs_off
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_the_peer_of_a_handler_asked_for_holds_by_hand_and_yields_to_force() {
+async fn a_handlers_wait_requested_by_its_peer_yields_only_to_force() {
     let began = Began::new();
-    let manager = once(listing(&began, |_| Err(anyhow!("busy")).retry_after(HOUR))).await;
+    let manager = run_once(listing(&began, |_| Err(anyhow!("busy")).retry_after(HOUR))).await;
     let report = within(manual(&manager, 1).finish()).await;
     assert!(matches!(report.runs[0].hold, Some(Hold::NotBefore { .. })), "{report}");
     within(manager.session(syncmgr::Trigger::Manual).force().start().unwrap().finish()).await;
@@ -82,9 +82,9 @@ async fn what_the_peer_of_a_handler_asked_for_holds_by_hand_and_yields_to_force(
 }
 
 #[tokio::test(start_paused = true)]
-async fn pressing_the_button_often_makes_no_wait_of_a_handler_longer() {
+async fn repeated_manual_sessions_extend_no_wait_of_a_handler() {
     let began = Began::new();
-    let manager = once(beginning(&began, |_| fails())).await;
+    let manager = run_once(beginning(&began, |_| fails())).await;
     for _ in 0..3 {
         within(manual(&manager, 1).finish()).await;
     }
@@ -93,7 +93,7 @@ async fn pressing_the_button_often_makes_no_wait_of_a_handler_longer() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_budget_of_a_handler_that_cannot_begin_ends_in_one_question() {
+async fn an_exhausted_budget_of_a_handler_asks_one_question() {
     let (began, store) = (Began::new(), MemoryStore::new());
     let policy = EXACT.with_budget(3, 50);
     let manager = registered(stored(&Daytime::new(), &store).retry(policy).build(), [beginning(&began, |_| fails())]);
@@ -101,15 +101,15 @@ async fn the_budget_of_a_handler_that_cannot_begin_ends_in_one_question() {
     sleep(DAY).await;
     assert_eq!(began.of("initialize").len(), 3);
     let log = manager.log(nth(1)).unwrap();
-    let asking: Vec<_> = log.iter().filter(|record| record.entry.is_link()).collect();
-    assert_eq!(asking.len(), 1, "{log:?}");
-    let error = asking[0].entry.error.unwrap();
+    let questions: Vec<_> = log.iter().filter(|record| record.entry.is_link()).collect();
+    assert_eq!(questions.len(), 1, "{log:?}");
+    let error = questions[0].entry.error.unwrap();
     within(manager.answer(nth(1), error, 0).unwrap().finish()).await;
     assert_eq!(began.of("initialize").len(), 4);
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_retry_of_a_handler_runs_no_item_that_is_held_by_itself() {
+async fn the_retry_of_a_handler_runs_no_item_with_a_hold_of_its_own() {
     let (began, lists) = (Began::new(), Began::new());
     let listing = lists.clone();
     let handler = began.handler(1, &[], |item, _| match item.name() {
@@ -122,7 +122,7 @@ async fn the_retry_of_a_handler_runs_no_item_that_is_held_by_itself() {
         let times = listing.note("items");
         if times == 2 { Err(anyhow!("no luck")) } else { Ok(listed(&["busy", "never", "ask", "fine"])) }
     });
-    let manager = once(handler).await;
+    let manager = run_once(handler).await;
     within(background(&manager, 1).finish()).await;
     sleep(HOUR).await;
     assert_eq!(lists.of("items"), [0, 0, 30]);
@@ -131,7 +131,7 @@ async fn the_retry_of_a_handler_runs_no_item_that_is_held_by_itself() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_handler_that_was_stopped_or_declined_while_beginning_has_not_failed() {
+async fn a_handler_stopped_during_initialize_has_not_failed() {
     let began = Began::new();
     let noting = began.clone();
     let handler = began.handler(1, &["a"], |_, _| Ok(())).on_initialize(move |run| {
@@ -153,7 +153,7 @@ async fn a_handler_that_was_stopped_or_declined_while_beginning_has_not_failed()
 }
 
 #[tokio::test(start_paused = true)]
-async fn items_of_a_preparation_that_failed_are_retried_each() {
+async fn the_items_of_a_failed_prepare_are_retried() {
     let (began, clock, prepared) = (Began::new(), Daytime::new(), Began::new());
     let preparing = prepared.clone();
     let handler = began.handler(1, &["a"], |_, _| Ok(())).on_prepare(move |_| {
@@ -168,7 +168,7 @@ async fn items_of_a_preparation_that_failed_are_retried_each() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_handler_that_begins_again_explains_itself_as_one_that_does_nothing() {
+async fn a_recovered_handler_has_no_hold_in_its_explanation() {
     let (began, store) = (Began::new(), MemoryStore::new());
     let manager = registered(stored(&Daytime::new(), &store).build(), [listing(&began, |times| fails_until(times, 1))]);
     within(manual(&manager, 1).finish()).await;

@@ -1,4 +1,4 @@
-//! How often an item is tried, and what becomes of one that was tried too often.
+//! The retry budget of an item, and the question after it is exhausted.
 
 use futures::FutureExt;
 use syncmgr::log::{Action, Remedy};
@@ -13,7 +13,7 @@ use crate::support::steps::{background, manual, nth, outcome, registered, succee
 use crate::support::watched::within;
 
 #[tokio::test(start_paused = true)]
-async fn what_fails_a_hundred_times_is_tried_as_often_as_the_budget_says_and_ends_in_one_question() {
+async fn a_failing_item_uses_its_budget_and_then_asks_one_question() {
     for budget in [1, 3, 10] {
         let (began, clock, store) = (Began::new(), Daytime::new(), MemoryStore::new());
         let handler = began.handler(1, &["a"], |_, times| fails_until(times, 100));
@@ -28,8 +28,8 @@ async fn what_fails_a_hundred_times_is_tried_as_often_as_the_budget_says_and_end
         let state = setback(&store, 1, "a").unwrap();
         assert_eq!((state.setback, state.total), (Setback::NeedsAttention, budget));
         let log = manager.log(nth(1)).unwrap();
-        let asking: Vec<_> = log.iter().filter(|record| record.entry.is_link()).collect();
-        let [record] = &asking[..] else { panic!("one question: {log:?}") };
+        let questions: Vec<_> = log.iter().filter(|record| record.entry.is_link()).collect();
+        let [record] = &questions[..] else { panic!("one question: {log:?}") };
         let Some(Action::Decide(question)) = &record.entry.action else { panic!("a question") };
         assert_eq!((record.entry.level, record.entry.item), (LogLevel::Warning, Some(id("a"))));
         assert_eq!(*question.remedies, [Remedy::TryAgain, Remedy::Refuse]);
@@ -37,7 +37,7 @@ async fn what_fails_a_hundred_times_is_tried_as_often_as_the_budget_says_and_end
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_gets_further_each_time_is_tried_as_often_as_the_larger_budget_says() {
+async fn an_item_that_makes_progress_has_the_larger_budget() {
     let (began, clock, store) = (Began::new(), Daytime::new(), MemoryStore::new());
     let noting = began.clone();
     let handler = began.handler(1, &["a"], |_, _| Ok(())).on_item(move |item| {
@@ -56,7 +56,7 @@ async fn what_gets_further_each_time_is_tried_as_often_as_the_larger_budget_says
 }
 
 #[tokio::test(start_paused = true)]
-async fn trying_again_runs_the_item_and_counts_from_the_beginning() {
+async fn try_again_runs_the_item_and_resets_its_budget() {
     let (began, clock, store) = (Began::new(), Daytime::new(), MemoryStore::new());
     let handler = began.handler(1, &["a"], |_, _| fails());
     let manager = registered(stored(&clock, &store).retry(EXACT.with_budget(2, 50)).build(), [handler]);
@@ -69,12 +69,12 @@ async fn trying_again_runs_the_item_and_counts_from_the_beginning() {
     assert_eq!((state.setback, state.failures, state.total), (Setback::Backoff, 1, 1));
     sleep(DAY).await;
     assert_eq!(began.of("a"), [0, 30, 86_430 - 30, 86_430]);
-    let asked = manager.log(nth(1)).unwrap().iter().filter(|record| record.entry.is_link()).count();
-    assert_eq!(asked, 1, "it is asked once more");
+    let questions = manager.log(nth(1)).unwrap().iter().filter(|record| record.entry.is_link()).count();
+    assert_eq!(questions, 1, "the question is asked again");
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_question_is_answered_in_the_session_too() {
+async fn the_question_can_be_answered_in_the_session() {
     let (began, clock) = (Began::new(), Daytime::new());
     let handler = began.handler(1, &["a"], |_, times| fails_until(times, 1));
     let manager = registered(timed(&clock).retry(EXACT.with_budget(1, 50)).build(), [handler]);
@@ -86,7 +86,7 @@ async fn the_question_is_answered_in_the_session_too() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn leaving_things_as_they_are_runs_nothing() {
+async fn refuse_runs_nothing() {
     let (began, clock, store) = (Began::new(), Daytime::new(), MemoryStore::new());
     let handler = began.handler(1, &["a"], |_, _| fails());
     let manager = registered(stored(&clock, &store).retry(EXACT.with_budget(1, 50)).build(), [handler]);

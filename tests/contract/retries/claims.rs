@@ -1,4 +1,4 @@
-//! What failures mean for the resources that items claim.
+//! Effects of failures on the resources that items claim.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ fn busy(times: usize, wait: Duration) -> SyncResult {
     if times == 1 { Err(anyhow!("busy")).retry_after(wait) } else { Ok(()) }
 }
 
-/// The items of two handlers at one server; `a` is told to come back after an hour.
+/// The items of two handlers at one server, which tells `a` to wait for an hour.
 fn two(began: &Began) -> [Scripted; 2] {
     [
         began.handler(1, &["a:server"], |_, times| busy(times, HOUR)),
@@ -25,7 +25,7 @@ fn two(began: &Began) -> [Scripted; 2] {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_the_peer_told_one_item_holds_those_of_other_handlers_that_claim_the_same() {
+async fn a_peers_wait_for_one_item_holds_items_of_other_handlers_on_its_claim() {
     let (began, clock) = (Began::new(), Daytime::new());
     let manager = registered(timed(&clock).build(), two(&began));
     within(manual(&manager, 1).finish()).await;
@@ -43,7 +43,7 @@ async fn what_the_peer_told_one_item_holds_those_of_other_handlers_that_claim_th
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_claim_of_the_handler_itself_holds_its_items_like_their_own() {
+async fn a_claim_of_a_handler_holds_its_items_like_their_own_claims() {
     let (began, clock) = (Began::new(), Daytime::new());
     let handlers = [
         began.handler(1, &["a"], |_, times| busy(times, HOUR)).info(|info| info.with_claim("server")),
@@ -55,7 +55,7 @@ async fn a_claim_of_the_handler_itself_holds_its_items_like_their_own() {
     assert!(matches!(hold_of(&report, id("b")), Some(Hold::NotBefore { .. })), "{report}");
 }
 
-/// Four items at one server, one after the other; the server is down until it is told otherwise.
+/// Four items at one server, which is down until the second `fine_from`.
 fn at_a_server(began: &Began, fine_from: u64) -> Scripted {
     let noting = began.clone();
     began.handler(1, &["a:server", "b:server", "c:server", "d:server"], move |_, _| {
@@ -75,7 +75,7 @@ async fn down(began: &Began, fine_from: u64) -> SyncManager {
 }
 
 #[tokio::test(start_paused = true)]
-async fn three_failures_in_a_row_hold_what_else_claims_the_same_and_not_by_hand() {
+async fn three_failures_in_a_row_hold_the_claim_except_in_manual_sessions() {
     let began = Began::new();
     let manager = down(&began, 5).await;
     let report = within(background(&manager, 1).finish()).await;
@@ -87,7 +87,7 @@ async fn three_failures_in_a_row_hold_what_else_claims_the_same_and_not_by_hand(
 }
 
 #[tokio::test(start_paused = true)]
-async fn success_of_one_that_had_not_failed_ends_what_held_the_others() {
+async fn success_of_an_item_that_had_not_failed_lifts_the_hold_of_its_claim() {
     let began = Began::new();
     let manager = down(&began, 5).await;
     sleep(Duration::from_secs(6)).await;
@@ -96,7 +96,7 @@ async fn success_of_one_that_had_not_failed_ends_what_held_the_others() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn two_failures_hold_nothing_else() {
+async fn two_failures_do_not_hold_the_claim() {
     let (began, clock) = (Began::new(), Daytime::new());
     let manager = registered(timed(&clock).build(), [at_a_server(&began, 100)]);
     for name in ["a", "b"] {
@@ -105,11 +105,11 @@ async fn two_failures_hold_nothing_else() {
     }
     let session = manager.session(Trigger::Scheduled).items(nth(1), [id("d")]).start().unwrap();
     let report = within(session.finish()).await;
-    assert_eq!(outcome(&report, id("d")), Outcome::Failed, "it ran: {report}");
+    assert_eq!(outcome(&report, id("d")), Outcome::Failed, "the item ran: {report}");
 }
 
 #[tokio::test(start_paused = true)]
-async fn every_item_of_a_server_that_was_down_is_retried_by_itself_when_it_is_up_again() {
+async fn all_items_of_a_server_are_retried_once_it_is_up_again() {
     let began = Began::new();
     let manager = registered(timed(&Daytime::new()).build(), [at_a_server(&began, 60)]);
     for name in ["a", "b", "c", "d"] {
@@ -125,7 +125,7 @@ async fn every_item_of_a_server_that_was_down_is_retried_by_itself_when_it_is_up
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_item_that_backs_off_behind_what_the_peer_told_another_is_retried_after_it() {
+async fn an_item_in_backoff_is_retried_after_a_longer_wait_of_its_claim() {
     let (began, clock) = (Began::new(), Daytime::new());
     let handlers = [
         began.handler(1, &["a:server"], |_, times| busy(times, HOUR)),
@@ -141,7 +141,7 @@ async fn an_item_that_backs_off_behind_what_the_peer_told_another_is_retried_aft
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_clock_that_was_corrected_by_a_second_does_not_lose_what_the_peer_put_off() {
+async fn a_clock_correction_of_a_second_keeps_a_wait_requested_by_the_peer() {
     let (began, clock) = (Began::new(), Daytime::new());
     let manager =
         registered(timed(&clock).build(), [began.handler(1, &["a:server"], |_, times| busy(times, 10 * MINUTE))]);
@@ -153,7 +153,7 @@ async fn a_clock_that_was_corrected_by_a_second_does_not_lose_what_the_peer_put_
 }
 
 #[tokio::test(start_paused = true)]
-async fn whoever_insists_and_succeeds_ends_what_held_the_others() {
+async fn success_in_a_forced_session_lifts_the_hold_of_its_claim() {
     let (began, clock, store) = (Began::new(), Daytime::new(), MemoryStore::new());
     let manager = registered(stored(&clock, &store).build(), two(&began));
     within(manual(&manager, 1).finish()).await;
@@ -163,7 +163,7 @@ async fn whoever_insists_and_succeeds_ends_what_held_the_others() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_holds_a_resource_is_kept_across_managers() {
+async fn the_hold_of_a_claim_survives_a_restart() {
     let (began, clock, store) = (Began::new(), Daytime::new(), MemoryStore::new());
     within(manual(&registered(stored(&clock, &store).build(), two(&began)), 1).finish()).await;
     let second = registered(stored(&clock, &store.left_behind()).build(), two(&began));
@@ -172,7 +172,7 @@ async fn what_holds_a_resource_is_kept_across_managers() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn success_of_one_ends_what_held_the_others() {
+async fn success_of_a_failed_item_lifts_the_hold_of_its_claim() {
     let (began, clock, store) = (Began::new(), Daytime::new(), MemoryStore::new());
     let policy = EXACT.with_initial(HOUR);
     let manager = registered(stored(&clock, &store).retry(policy).build(), [at_a_server(&began, 10)]);
@@ -187,7 +187,7 @@ async fn success_of_one_ends_what_held_the_others() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_holds_a_resource_is_explained_of_the_items_that_claim_it() {
+async fn the_hold_of_a_claim_is_in_the_explanation_of_its_items() {
     let (began, clock) = (Began::new(), Daytime::new());
     let manager = registered(timed(&clock).build(), two(&began));
     within(manual(&manager, 1).finish()).await;

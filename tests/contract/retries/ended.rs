@@ -1,4 +1,4 @@
-//! Retries that end with their manager, and runs that outlive the registration of their handler: nobody called them off.
+//! Retries that a shutdown stops, and runs that outlive the registration of their handler.
 
 use std::time::Duration;
 
@@ -14,8 +14,8 @@ use crate::support::steps::{Steps, background, hold_of, idle, manual, nth, regis
 use crate::support::watched::within;
 use crate::support::{Scripted, id};
 
-/// Its item fails, and in the first retry ends no more; from then on it succeeds.
-fn slow(began: &Began) -> Scripted {
+/// A handler whose item fails, hangs in the first retry and then succeeds.
+fn hanging(began: &Began) -> Scripted {
     let noting = began.clone();
     began.handler(1, &["a"], |_, _| Ok(())).on_item(move |_| {
         let times = noting.note("a");
@@ -30,8 +30,8 @@ fn slow(began: &Began) -> Scripted {
     })
 }
 
-async fn in_its_retry(began: &Began, clock: &Daytime, store: &MemoryStore) -> SyncManager {
-    let manager = registered(stored(clock, store).build(), [slow(began)]);
+async fn in_first_retry(began: &Began, clock: &Daytime, store: &MemoryStore) -> SyncManager {
+    let manager = registered(stored(clock, store).build(), [hanging(began)]);
     within(manual(&manager, 1).finish()).await;
     sleep(Duration::from_secs(31)).await;
     assert_eq!(began.of("a"), [0, 30]);
@@ -39,13 +39,13 @@ async fn in_its_retry(began: &Began, clock: &Daytime, store: &MemoryStore) -> Sy
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_retry_the_shutdown_ended_is_due_at_once_in_the_next_manager() {
+async fn a_retry_stopped_by_a_shutdown_is_due_immediately_after_a_restart() {
     let (began, clock, store) = (Began::new(), Daytime::new(), MemoryStore::new());
-    let first = in_its_retry(&began, &clock, &store).await;
+    let first = in_first_retry(&began, &clock, &store).await;
     within(first.shutdown()).await;
     drop(first);
-    assert_eq!(setback(&store, 1, "a").map(|left| left.failures), Some(1), "it is no failure");
-    let second = registered(stored(&clock, &store).build(), [slow(&began)]);
+    assert_eq!(setback(&store, 1, "a").map(|left| left.failures), Some(1), "a shutdown is no failure");
+    let second = registered(stored(&clock, &store).build(), [hanging(&began)]);
     second.attend().unwrap();
     idle().await;
     assert_eq!(began.of("a").len(), 3, "{:?}", setback(&store, 1, "a"));
@@ -53,22 +53,22 @@ async fn a_retry_the_shutdown_ended_is_due_at_once_in_the_next_manager() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_retry_somebody_stopped_is_not_due_at_once_in_the_next_manager() {
+async fn a_retry_stopped_by_the_user_is_not_due_immediately_after_a_restart() {
     let (began, clock, store) = (Began::new(), Daytime::new(), MemoryStore::new());
-    let first = in_its_retry(&began, &clock, &store).await;
+    let first = in_first_retry(&began, &clock, &store).await;
     for session in first.sessions() {
         session.stop();
         within(session.finish()).await;
     }
     within(first.shutdown()).await;
     drop(first);
-    let second = registered(stored(&clock, &store).build(), [slow(&began)]);
+    let second = registered(stored(&clock, &store).build(), [hanging(&began)]);
     second.attend().unwrap();
     idle().await;
     assert_eq!(began.of("a"), [0, 30]);
 }
 
-/// Its item `never` fails for good the first time, and is let go by `steps` from then on, as `slow` is.
+/// A handler whose item `never` first fails permanently. All its other runs wait for `steps`, like those of `slow`.
 fn gated(began: &Began, steps: &Steps) -> Scripted {
     let (noting, steps) = (began.clone(), steps.clone());
     began.handler(1, &["never", "slow"], |_, _| Ok(())).on_item(move |item| {
@@ -90,7 +90,7 @@ fn only(manager: &SyncManager, name: &str) -> Session {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_a_handler_that_is_not_registered_any_more_left_for_somebody_is_not_run_by_what_waited_behind_its_run() {
+async fn a_queued_run_of_an_unregistered_handler_runs_no_permanent_failure() {
     let (began, store, steps) = (Began::new(), MemoryStore::new(), Steps::default());
     let manager = registered(stored(&Daytime::new(), &store).build(), [gated(&began, &steps)]);
     within(only(&manager, "never").finish()).await;
@@ -104,7 +104,7 @@ async fn what_a_handler_that_is_not_registered_any_more_left_for_somebody_is_not
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_failures_left_of_an_item_that_is_stopped_when_its_handler_is_not_registered_any_more_stays() {
+async fn an_item_stopped_after_its_handler_was_unregistered_keeps_its_status() {
     let (began, store, steps) = (Began::new(), MemoryStore::new(), Steps::default());
     let manager = registered(stored(&Daytime::new(), &store).build(), [gated(&began, &steps)]);
     within(only(&manager, "never").finish()).await;

@@ -1,4 +1,4 @@
-//! Items that failed run again by themselves.
+//! Automatic retries of failed items.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use crate::support::steps::{background, idle, manual, nth, registered, succeeds}
 use crate::support::watched::within;
 
 #[tokio::test(start_paused = true)]
-async fn what_may_pass_is_retried_after_waits_that_grow_until_it_succeeds() {
+async fn a_transient_failure_is_retried_with_growing_waits_until_success() {
     let (began, clock) = (Began::new(), Daytime::new());
     let handler = began.handler(1, &["a", "b"], |item, times| match item.name() {
         "a" => fails_until(times, 4),
@@ -25,13 +25,13 @@ async fn what_may_pass_is_retried_after_waits_that_grow_until_it_succeeds() {
     within(manual(&manager, 1).finish()).await;
     sleep(DAY).await;
     assert_eq!(began.of("a"), [0, 30, 90, 210, 450]);
-    assert_eq!(began.of("b"), [0], "what succeeded is left alone");
+    assert_eq!(began.of("b"), [0], "a successful item is not retried");
     assert_eq!(handler.transcript.of(&["prepare"])[1..], ["prepare a", "prepare a", "prepare a", "prepare a"]);
     assert!(manager.sessions().is_empty());
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_retry_is_a_session_of_its_own_that_bothers_nobody() {
+async fn a_retry_is_an_unattended_session_of_its_own() {
     let (began, clock) = (Began::new(), Daytime::new());
     let handler = began.handler(1, &["a"], |item, times| {
         if times == 2 {
@@ -60,7 +60,7 @@ async fn a_retry_is_a_session_of_its_own_that_bothers_nobody() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn success_leaves_nothing_and_the_next_failure_waits_as_short_as_the_first() {
+async fn success_resets_the_retry_status_and_the_waits() {
     let (began, clock, store) = (Began::new(), Daytime::new(), MemoryStore::new());
     let handler = began.handler(1, &["a"], |_, times| if [3, 5].contains(&times) { Ok(()) } else { fails() });
     let manager = registered(stored(&clock, &store).build(), [handler]);
@@ -75,7 +75,7 @@ async fn success_leaves_nothing_and_the_next_failure_waits_as_short_as_the_first
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_attempt_that_got_further_begins_with_the_first_wait_again() {
+async fn an_attempt_with_progress_restarts_with_the_first_wait() {
     let (began, clock, store) = (Began::new(), Daytime::new(), MemoryStore::new());
     let noting = began.clone();
     let handler = began.handler(1, &["a"], |_, _| Ok(())).on_item(move |item| {
@@ -98,7 +98,7 @@ async fn an_attempt_that_got_further_begins_with_the_first_wait_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_handlers_own_rules_win_over_the_managers() {
+async fn a_handlers_own_retry_policy_overrides_that_of_the_manager() {
     let (began, clock) = (Began::new(), Daytime::new());
     let own = EXACT.with_initial(Duration::from_secs(5)).with_factor(3).with_cap(Duration::from_secs(20));
     let handlers = [
@@ -113,7 +113,7 @@ async fn a_handlers_own_rules_win_over_the_managers() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn chance_only_adds_to_a_wait_and_not_more_than_its_share() {
+async fn jitter_only_extends_a_wait_and_only_by_its_share() {
     let (began, clock) = (Began::new(), Daytime::new());
     let handler = began.handler(1, &["a"], |_, times| fails_until(times, 1));
     let policy = EXACT.with_initial(HOUR).with_jitter(50);

@@ -1,4 +1,4 @@
-//! Retries across managers, runtimes and clocks that are set.
+//! Retries across restarts, runtimes and clock changes.
 
 use std::time::Duration;
 
@@ -22,25 +22,25 @@ fn failing(began: &Began, last: usize) -> Scripted {
 }
 
 #[tokio::test(start_paused = true)]
-async fn waits_go_on_where_they_were_in_the_next_manager() {
+async fn waits_continue_after_a_restart() {
     let (began, clock, store) = (Began::new(), Daytime::new(), MemoryStore::new());
     let first = registered(stored(&clock, &store).build(), [failing(&began, 4)]);
     within(manual(&first, 1).finish()).await;
     sleep(Duration::from_secs(100)).await;
     assert_eq!(began.of("a"), [0, 30, 90]);
-    let left = store.left_behind();
+    let stored_state = store.left_behind();
     drop(first);
-    let second = registered(stored(&clock, &left).build(), [failing(&began, 4)]);
+    let second = registered(stored(&clock, &stored_state).build(), [failing(&began, 4)]);
     second.attend().unwrap();
     sleep(Duration::from_secs(109)).await;
-    assert_eq!(began.of("a"), [0, 30, 90], "not before its time");
+    assert_eq!(began.of("a"), [0, 30, 90], "not before the retry is due");
     sleep(DAY).await;
     assert_eq!(began.of("a"), [0, 30, 90, 210, 450]);
-    assert_eq!(setback(&left, 1, "a"), None);
+    assert_eq!(setback(&stored_state, 1, "a"), None);
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_fell_due_while_nobody_was_there_runs_at_once() {
+async fn an_overdue_retry_runs_immediately_after_a_restart() {
     let (began, clock, store) = (Began::new(), Daytime::new(), MemoryStore::new());
     let first = registered(stored(&clock, &store).build(), [failing(&began, 1)]);
     within(manual(&first, 1).finish()).await;
@@ -57,7 +57,7 @@ async fn what_fell_due_while_nobody_was_there_runs_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn after_shutdown_nothing_is_retried_and_no_task_is_left() {
+async fn after_a_shutdown_nothing_is_retried_and_no_task_remains() {
     let (began, clock) = (Began::new(), Daytime::new());
     let alive = Handle::current().metrics().num_alive_tasks();
     let manager = registered(timed(&clock).build(), [failing(&began, 9)]);
@@ -70,7 +70,7 @@ async fn after_shutdown_nothing_is_retried_and_no_task_is_left() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_manager_that_was_dropped_retries_nothing_and_leaves_no_task() {
+async fn a_dropped_manager_retries_nothing_and_leaves_no_task() {
     let (began, clock) = (Began::new(), Daytime::new());
     let alive = Handle::current().metrics().num_alive_tasks();
     let manager = registered(timed(&clock).build(), [failing(&began, 9)]);
@@ -83,7 +83,7 @@ async fn a_manager_that_was_dropped_retries_nothing_and_leaves_no_task() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn shutting_down_in_the_middle_of_a_retry_stops_it_and_leaves_no_task() {
+async fn a_shutdown_during_a_retry_stops_it_and_leaves_no_task() {
     let (began, clock) = (Began::new(), Daytime::new());
     let alive = Handle::current().metrics().num_alive_tasks();
     let noting = began.clone();
@@ -110,7 +110,7 @@ fn paused() -> Runtime {
 }
 
 #[test]
-fn a_manager_whose_runtime_is_gone_goes_on_on_another() {
+fn a_manager_continues_on_another_runtime() {
     let runtime = paused();
     let (manager, began) = runtime.block_on(async {
         let began = Began::new();
@@ -129,7 +129,7 @@ fn a_manager_whose_runtime_is_gone_goes_on_on_another() {
 }
 
 #[test]
-fn a_manager_whose_runtime_is_gone_attends_again_as_soon_as_something_fails() {
+fn the_scheduler_restarts_on_another_runtime_after_a_failure() {
     let runtime = paused();
     let (manager, began) = runtime.block_on(async {
         let began = Began::new();
@@ -145,8 +145,8 @@ fn a_manager_whose_runtime_is_gone_attends_again_as_soon_as_something_fails() {
     });
 }
 
-/// When a failing item runs in a month in which the clock is set once.
-async fn tried_with(set: impl Fn(&Daytime)) -> Vec<u64> {
+/// Returns the start times of a failing item within a month in which `set` changes the clock once.
+async fn start_times_with(set: impl Fn(&Daytime)) -> Vec<u64> {
     let (began, clock) = (Began::new(), Daytime::new());
     let manager = registered(timed(&clock).build(), [failing(&began, 2)]);
     within(manual(&manager, 1).finish()).await;
@@ -159,16 +159,19 @@ async fn tried_with(set: impl Fn(&Daytime)) -> Vec<u64> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_clock_that_is_set_holds_nothing_for_ever_and_nothing_spins() {
-    for times in [tried_with(|clock| clock.set_back(10 * YEAR)).await, tried_with(|clock| clock.set_back(HOUR)).await] {
+async fn a_clock_change_delays_no_retry_forever_and_causes_no_busy_loop() {
+    for times in [
+        start_times_with(|clock| clock.set_back(10 * YEAR)).await,
+        start_times_with(|clock| clock.set_back(HOUR)).await,
+    ] {
         assert!(times[1] <= 90 && times[2] <= 210, "{times:?}");
     }
-    let forward = tried_with(|clock| clock.set_forward(10 * YEAR)).await;
+    let forward = start_times_with(|clock| clock.set_forward(10 * YEAR)).await;
     assert!(forward[1] <= 90 && forward[2] <= 210, "{forward:?}");
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_the_peer_put_off_is_not_held_for_years_by_a_clock_that_was_set_back() {
+async fn a_peers_wait_is_not_extended_for_years_by_a_clock_set_back() {
     let (began, clock) = (Began::new(), Daytime::new());
     let handler =
         began.handler(1, &["a"], |_, times| if times == 1 { Err(anyhow!("busy")).retry_after(HOUR) } else { Ok(()) });
@@ -182,7 +185,7 @@ async fn what_the_peer_put_off_is_not_held_for_years_by_a_clock_that_was_set_bac
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_the_peer_put_off_is_not_held_for_years_by_a_clock_that_was_set_back_before_a_restart() {
+async fn a_peers_wait_is_not_extended_for_years_by_a_clock_set_back_at_restart() {
     let (began, clock, store) = (Began::new(), Daytime::new(), MemoryStore::new());
     let handler =
         began.handler(1, &["a"], |_, times| if times == 1 { Err(anyhow!("busy")).retry_after(HOUR) } else { Ok(()) });
@@ -211,7 +214,7 @@ async fn a_backoff_from_the_future_keeps_its_wait_after_a_restart() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn two_managers_retry_their_own_items_only() {
+async fn two_managers_retry_only_their_own_items() {
     let (began, clock) = (Began::new(), Daytime::new());
     let (one, other) = (failing(&began, 1), began.handler(1, &["b"], |_, times| fails_until(times, 1)));
     let (one, other) = (registered(timed(&clock).build(), [one]), registered(timed(&clock).build(), [other]));
@@ -222,7 +225,7 @@ async fn two_managers_retry_their_own_items_only() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_waited_for_is_waited_by_our_own_clock_where_the_time_of_day_stands_still() {
+async fn retries_use_the_monotonic_clock_if_the_wall_clock_stands_still() {
     let began = Began::new();
     let manager = SyncManager::builder().clock(ManualClock::default()).retry(EXACT).build();
     let manager = registered(manager, [failing(&began, 2)]);
@@ -232,7 +235,7 @@ async fn what_is_waited_for_is_waited_by_our_own_clock_where_the_time_of_day_sta
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_time_of_day_that_jumps_over_the_time_is_noticed_within_a_minute() {
+async fn a_wall_clock_jump_past_a_due_time_is_noticed_within_a_minute() {
     let (began, clock) = (Began::new(), ManualClock::default());
     let manager = SyncManager::builder().clock(clock.clone()).retry(EXACT.with_initial(DAY).with_cap(DAY)).build();
     let manager = registered(manager, [failing(&began, 1)]);
@@ -240,5 +243,5 @@ async fn a_time_of_day_that_jumps_over_the_time_is_noticed_within_a_minute() {
     sleep(HOUR).await;
     clock.advance(2 * DAY);
     sleep(MINUTE + Duration::from_secs(1)).await;
-    assert_eq!(began.of("a").len(), 2, "the machine slept");
+    assert_eq!(began.of("a").len(), 2, "the retry runs after the machine slept");
 }

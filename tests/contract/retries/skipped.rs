@@ -1,4 +1,4 @@
-//! Retries that end without having run what they were for: neither does the host spin, nor is anything lost.
+//! Retries that end without a run of their item: they cause no busy loop, and no retry is lost.
 
 use std::time::Duration;
 
@@ -15,11 +15,11 @@ use crate::support::id;
 use crate::support::steps::{background, idle, manual, nth, registered};
 use crate::support::watched::within;
 
-/// So many retries within an hour are spinning.
-const SPINNING: usize = 100;
+/// The number of retries within an hour that counts as a busy loop.
+const BUSY_LOOP: usize = 100;
 
 #[tokio::test(start_paused = true)]
-async fn an_item_its_handler_leaves_out_of_each_retry_does_not_make_the_host_spin() {
+async fn an_item_that_each_retry_excludes_causes_no_busy_loop() {
     let (began, clock, prepared) = (Began::new(), Daytime::new(), Began::new());
     let preparing = prepared.clone();
     let handler = began.handler(1, &["a"], |_, _| fails()).on_prepare(move |run| {
@@ -27,7 +27,7 @@ async fn an_item_its_handler_leaves_out_of_each_retry_does_not_make_the_host_spi
         if times > 1 {
             run.exclude(id("a"), anyhow!("not today")).expect("it is selected");
         }
-        async move { if times > SPINNING { pending().await } else { Ok(()) } }.boxed()
+        async move { if times > BUSY_LOOP { pending().await } else { Ok(()) } }.boxed()
     });
     let manager = registered(timed(&clock).build(), [handler]);
     within(manual(&manager, 1).finish()).await;
@@ -35,7 +35,7 @@ async fn an_item_its_handler_leaves_out_of_each_retry_does_not_make_the_host_spi
     assert!(prepared.of("prepare").len() < 10, "{:?}", prepared.of("prepare"));
 }
 
-/// A manager whose retry, due after 30 s, waits until somebody ends it.
+/// A manager with a running retry, which began after 30 s and hangs.
 async fn retrying(began: &Began) -> SyncManager {
     let noting = began.clone();
     let handler = began.handler(1, &["a"], |_, _| Ok(())).on_item(move |_| {
@@ -50,16 +50,16 @@ async fn retrying(began: &Began) -> SyncManager {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_retry_that_somebody_stops_is_not_started_again_at_once() {
+async fn a_stopped_retry_is_not_restarted_immediately() {
     let began = Began::new();
     let manager = retrying(&began).await;
     manager.sessions().iter().for_each(syncmgr::Session::stop);
     sleep(Duration::from_secs(5)).await;
-    assert_eq!(began.of("a"), [0, 30], "somebody has just stopped it");
+    assert_eq!(began.of("a"), [0, 30], "the retry was just stopped");
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_item_somebody_skips_in_a_retry_is_not_started_again_at_once() {
+async fn an_item_skipped_in_a_retry_is_not_restarted_immediately() {
     let began = Began::new();
     let manager = retrying(&began).await;
     for session in manager.sessions() {
@@ -67,11 +67,11 @@ async fn an_item_somebody_skips_in_a_retry_is_not_started_again_at_once() {
         session.skip(nth(1), id("a")).unwrap();
     }
     sleep(Duration::from_secs(5)).await;
-    assert_eq!(began.of("a"), [0, 30], "somebody has just skipped it");
+    assert_eq!(began.of("a"), [0, 30], "the item was just skipped");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_retry_its_handler_declines_is_made_up_for_by_the_next_session() {
+async fn the_next_session_runs_the_item_of_a_declined_retry() {
     let (began, clock, asked) = (Began::new(), Daytime::new(), Began::new());
     let asking = asked.clone();
     let handler = began.handler(1, &["a"], |_, times| fails_until(times, 1)).on_initialize(move |_| {
@@ -81,13 +81,13 @@ async fn a_retry_its_handler_declines_is_made_up_for_by_the_next_session() {
     let manager = registered(timed(&clock).build(), [handler]);
     within(manual(&manager, 1).finish()).await;
     sleep(HOUR).await;
-    assert!(asked.of("initialize").len() < SPINNING);
+    assert!(asked.of("initialize").len() < BUSY_LOOP);
     within(background(&manager, 1).finish()).await;
     assert_eq!(began.of("a").len(), 2);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_retry_of_an_item_that_is_not_listed_any_more_ends_it() {
+async fn a_retry_of_an_unlisted_item_ends_its_retries() {
     let (began, clock, listed) = (Began::new(), Daytime::new(), Began::new());
     let listing = listed.clone();
     let handler = began.handler(1, &["a"], |_, _| fails());
@@ -102,7 +102,7 @@ async fn a_retry_of_an_item_that_is_not_listed_any_more_ends_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_handler_that_was_unregistered_while_it_ran_takes_no_other_handlers_retry_along() {
+async fn unregistering_a_running_handler_keeps_the_retries_of_others() {
     let (began, clock) = (Began::new(), Daytime::new());
     let noting = began.clone();
     let slow = began.handler(1, &["gone"], |_, _| fails()).on_item(move |_| {
@@ -132,7 +132,7 @@ async fn a_handler_that_was_unregistered_while_it_ran_takes_no_other_handlers_re
 }
 
 #[tokio::test(start_paused = true)]
-async fn while_the_manager_is_paused_a_retry_waits_and_then_runs_once() {
+async fn a_retry_waits_while_the_manager_is_paused_and_then_runs_once() {
     let (began, clock) = (Began::new(), Daytime::new());
     let handler = began.handler(1, &["a"], |_, times| fails_until(times, 1));
     let manager = registered(timed(&clock).build(), [handler]);
@@ -146,7 +146,7 @@ async fn while_the_manager_is_paused_a_retry_waits_and_then_runs_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_retry_that_is_called_off_in_its_preparation_does_not_make_the_host_spin() {
+async fn a_retry_cancelled_by_its_prepare_causes_no_busy_loop() {
     let (began, clock, prepared) = (Began::new(), Daytime::new(), Began::new());
     let preparing = prepared.clone();
     let handler = began.handler(1, &["a"], |_, _| fails()).on_prepare(move |_| {
@@ -154,8 +154,8 @@ async fn a_retry_that_is_called_off_in_its_preparation_does_not_make_the_host_sp
         async move {
             match times {
                 1 => Ok(()),
-                // A code that is a success and not S_OK: nothing is prepared, and nothing has failed (R92).
-                2..=SPINNING => Err(CodeError(HResult::S_SYNCMGR_ENUMITEMS).into()),
+                // A success code other than S_OK: no item is prepared, and none has failed (R92).
+                2..=BUSY_LOOP => Err(CodeError(HResult::S_SYNCMGR_ENUMITEMS).into()),
                 _ => pending().await,
             }
         }
@@ -168,7 +168,7 @@ async fn a_retry_that_is_called_off_in_its_preparation_does_not_make_the_host_sp
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_retry_whose_preparation_needs_somebody_waits_for_them() {
+async fn a_retry_whose_prepare_needs_the_user_waits_for_the_user() {
     let (began, clock, prepared) = (Began::new(), Daytime::new(), Began::new());
     let preparing = prepared.clone();
     let handler = began.handler(1, &["a"], |_, _| fails()).on_prepare(move |_| {

@@ -1,4 +1,4 @@
-//! What was due, or was about to be, in runs that end without having come to it: it is due again.
+//! Runs that end before a due item has run: the item is due again.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ use crate::support::{Scripted, id};
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// A handler whose item fails once, and which takes a second to list it the second time.
+/// A handler whose item fails once and whose second listing takes a second.
 fn listing_slowly(began: &Began, listings: &Began) -> Scripted {
     let listing = listings.clone();
     began.handler(1, &["a"], |_, times| fails_until(times, 1)).on_items(move || {
@@ -35,7 +35,7 @@ fn listing_slowly(began: &Began, listings: &Began) -> Scripted {
     })
 }
 
-/// The manager of it, 5 s after its item has failed.
+/// A manager of the handler, 5 s after its item has failed.
 async fn failed_once(handler: Scripted) -> SyncManager {
     let manager = registered(timed(&Daytime::new()).build(), [handler]);
     within(manual(&manager, 1).finish()).await;
@@ -44,12 +44,12 @@ async fn failed_once(handler: Scripted) -> SyncManager {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_item_that_a_stopped_run_was_about_to_take_up_before_its_time_is_still_due_at_it() {
+async fn a_run_stopped_before_it_runs_a_waiting_item_keeps_its_due_time() {
     let (began, listings) = (Began::new(), Began::new());
     let manager = failed_once(listing_slowly(&began, &listings)).await;
     let session = manual(&manager, 1);
     sleep(SECOND - Duration::from_millis(50)).await;
-    assert_eq!(listings.of("items").len(), 2, "it is just being listed");
+    assert_eq!(listings.of("items").len(), 2, "the second listing is running");
     session.stop();
     let report = within(session.finish()).await;
     assert_eq!(report.runs[0].ending, Some(RunEnding::Stopped), "{report}");
@@ -57,7 +57,7 @@ async fn an_item_that_a_stopped_run_was_about_to_take_up_before_its_time_is_stil
     assert_eq!(began.of("a"), [0, 30]);
 }
 
-/// Stops the session that starts by itself 30 s after the failure, as soon as it has started.
+/// Stops the retry session as soon as it has started, 30 s after the failure.
 async fn stop_the_retry(manager: &SyncManager) {
     sleep(26 * SECOND).await;
     let [retry] = &manager.sessions()[..] else { panic!("one session: {:?}", manager.sessions()) };
@@ -66,7 +66,7 @@ async fn stop_the_retry(manager: &SyncManager) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_retry_that_is_stopped_while_its_handler_begins_is_due_again_later() {
+async fn a_retry_stopped_during_initialize_is_due_again_later() {
     let (began, begins) = (Began::new(), Began::new());
     let beginning = begins.clone();
     let handler = began.handler(1, &["a"], |_, times| fails_until(times, 1)).on_initialize(move |_| {
@@ -76,13 +76,13 @@ async fn a_retry_that_is_stopped_while_its_handler_begins_is_due_again_later() {
     let manager = failed_once(handler).await;
     stop_the_retry(&manager).await;
     sleep(MINUTE).await;
-    assert_eq!(begins.of("initialize"), [0, 30], "somebody has just stopped it");
+    assert_eq!(begins.of("initialize"), [0, 30], "the retry was just stopped");
     sleep(2 * HOUR).await;
     assert_eq!(began.of("a").len(), 2);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_retry_that_is_stopped_while_its_handler_lists_is_due_again_later() {
+async fn a_retry_stopped_during_the_listing_is_due_again_later() {
     let (began, listings) = (Began::new(), Began::new());
     let listing = listings.clone();
     let handler = began.handler(1, &["a"], |_, times| fails_until(times, 1)).on_items(move || {
@@ -92,12 +92,12 @@ async fn a_retry_that_is_stopped_while_its_handler_lists_is_due_again_later() {
     let manager = failed_once(handler).await;
     stop_the_retry(&manager).await;
     sleep(MINUTE).await;
-    assert_eq!(listings.of("items"), [0, 30], "somebody has just stopped it");
+    assert_eq!(listings.of("items"), [0, 30], "the retry was just stopped");
     sleep(2 * HOUR).await;
     assert_eq!(began.of("a").len(), 2);
 }
 
-/// Its item `rare` is chosen only by hand.
+/// A handler whose item `rare` is unchecked, so that it runs only if a session names it.
 fn with_a_rare_item(handler: Scripted, capabilities: Capabilities) -> Scripted {
     let rare = SyncItem::named("rare").with_state(ItemState::Unchecked);
     needing(handler, capabilities).items(move || Ok([SyncItem::named("often"), rare.clone()].into_iter().collect()))
@@ -108,19 +108,19 @@ fn of_items(manager: &SyncManager, trigger: Trigger, names: &[&str]) -> Session 
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_retry_that_waited_for_the_network_beside_what_is_preferred_is_due_again_later() {
-    let (began, facts) = (Began::new(), ManualFacts::new(Facts::UNKNOWN));
+async fn a_retry_that_waited_for_the_network_with_preferred_items_is_due_again() {
+    let (began, environment) = (Began::new(), ManualFacts::new(Facts::UNKNOWN));
     let busy = |name: &str, times| match (name, times) {
         ("rare", 1) => Err(anyhow!("busy")).retry_after(MINUTE),
         _ => Ok(()),
     };
     let handler = with_a_rare_item(began.handler(1, &[], move |item, times| busy(item.name(), times)), NEEDS);
-    let manager = registered(timed(&Daytime::new()).facts(facts.clone()).build(), [handler]);
+    let manager = registered(timed(&Daytime::new()).facts(environment.clone()).build(), [handler]);
     within(of_items(&manager, Trigger::Manual, &["rare"]).finish()).await;
-    facts.set_network(Network::Offline);
+    environment.set_network(Network::Offline);
     sleep(2 * MINUTE).await;
     held(&within(background(&manager, 1).finish()).await, &syncmgr::Hold::Offline);
-    facts.set_network(Network::Online);
+    environment.set_network(Network::Online);
     sleep(MINUTE).await;
     assert_eq!((began.of("often"), began.of("rare")), (vec![120], vec![0]), "only one of them is preferred");
     sleep(DAY).await;
@@ -128,14 +128,14 @@ async fn a_retry_that_waited_for_the_network_beside_what_is_preferred_is_due_aga
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_item_somebody_asked_for_that_waits_for_the_network_is_run_after_a_forced_session_that_left_it_out() {
-    let (began, facts) = (Began::new(), ManualFacts::new(Facts::UNKNOWN.with_network(Network::Offline)));
+async fn a_requested_item_waits_for_the_network_after_a_forced_session() {
+    let (began, environment) = (Began::new(), ManualFacts::new(Facts::UNKNOWN.with_network(Network::Offline)));
     let handler = with_a_rare_item(began.handler(1, &[], |_, _| Ok(())), NEEDS);
-    let manager = registered(timed(&Daytime::new()).facts(facts.clone()).build(), [handler]);
+    let manager = registered(timed(&Daytime::new()).facts(environment.clone()).build(), [handler]);
     within(of_items(&manager, Trigger::Manual, &["rare", "often"]).finish()).await;
     succeeds(manager.session(Trigger::Manual).handlers([nth(1)]).force().start().unwrap()).await;
     assert_eq!((began.of("often"), began.of("rare")), (vec![0], vec![]));
-    facts.set_network(Network::Online);
+    environment.set_network(Network::Online);
     sleep(MINUTE).await;
     assert_eq!((began.of("often"), began.of("rare")), (vec![0], vec![0]), "each of them once");
 }

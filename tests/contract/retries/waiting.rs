@@ -1,4 +1,4 @@
-//! What the world holds and what waits for it: neither lost to something smaller, nor more than was asked for.
+//! Requests that wait for the environment: smaller runs do not cancel them, and they run no more than was requested.
 
 use syncmgr::environment::{Facts, ManualFacts, Network};
 use syncmgr::log::{ErrorId, Remedy};
@@ -14,11 +14,11 @@ use crate::support::steps::{Steps, background, idle, manual, nth, registered, su
 use crate::support::watched::within;
 use crate::support::{Scripted, id};
 
-/// A handler with a network and these items, in a world with this one.
+/// A manager on this network, with a handler that needs a network and has these items.
 fn needs(began: &Began, items: &[&'static str], network: Network) -> (SyncManager, ManualFacts) {
-    let (builder, facts) = in_world(network);
+    let (builder, environment) = in_world(network);
     let handler = needing(began.handler(1, items, |_, _| Ok(())), NEEDS);
-    (registered(builder.store(MemoryStore::new()).build(), [handler]), facts)
+    (registered(builder.store(MemoryStore::new()).build(), [handler]), environment)
 }
 
 fn of(manager: &SyncManager, items: &[&str]) -> syncmgr::Session {
@@ -26,125 +26,125 @@ fn of(manager: &SyncManager, items: &[&str]) -> syncmgr::Session {
     manager.session(Trigger::Manual).items(nth(1), items).start().expect("inside a runtime")
 }
 
-/// How often each began, after the network came back and a day went by.
-async fn back_online<const N: usize>(facts: &ManualFacts, began: &Began, items: [&str; N]) -> [usize; N] {
-    facts.set_network(Network::Online);
+/// Brings the network back, waits for a day and returns the number of runs of each item.
+async fn back_online<const N: usize>(environment: &ManualFacts, began: &Began, items: [&str; N]) -> [usize; N] {
+    environment.set_network(Network::Online);
     sleep(DAY).await;
     items.map(|item| began.of(item).len())
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_run_of_everything_still_waits_after_one_of_its_items_was_run_by_hand() {
+async fn a_run_of_all_items_still_waits_after_a_manual_run_of_one() {
     let began = Began::new();
-    let (manager, facts) = needs(&began, &["a", "b"], Network::Metered);
+    let (manager, environment) = needs(&began, &["a", "b"], Network::Metered);
     held(&within(background(&manager, 1).finish()).await, &Hold::Metered);
     succeeds(of(&manager, &["b"])).await;
     assert_eq!(handler(&manager).holds, [Hold::Metered]);
-    assert_eq!(back_online(&facts, &began, ["a"]).await, [1]);
+    assert_eq!(back_online(&environment, &began, ["a"]).await, [1]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_run_of_everything_still_waits_after_one_of_its_items_was_forced() {
+async fn a_run_of_all_items_still_waits_after_a_forced_run_of_one() {
     let began = Began::new();
-    let (manager, facts) = needs(&began, &["a", "b"], Network::Offline);
+    let (manager, environment) = needs(&began, &["a", "b"], Network::Offline);
     held(&within(manual(&manager, 1).finish()).await, &Hold::Offline);
     succeeds(manager.session(Trigger::Manual).items(nth(1), [id("b")]).force().start().unwrap()).await;
-    assert_eq!(back_online(&facts, &began, ["a"]).await, [1]);
+    assert_eq!(back_online(&environment, &began, ["a"]).await, [1]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn of_given_items_that_wait_only_those_that_did_not_run_meanwhile_run() {
+async fn of_waiting_explicit_items_only_those_not_run_meanwhile_run() {
     let began = Began::new();
-    let (manager, facts) = needs(&began, &["a", "b", "c"], Network::Offline);
+    let (manager, environment) = needs(&began, &["a", "b", "c"], Network::Offline);
     held(&within(of(&manager, &["a", "b"]).finish()).await, &Hold::Offline);
     succeeds(manager.session(Trigger::Manual).items(nth(1), [id("b"), id("c")]).force().start().unwrap()).await;
-    assert_eq!(back_online(&facts, &began, ["a", "b", "c"]).await, [1, 1, 1]);
+    assert_eq!(back_online(&environment, &began, ["a", "b", "c"]).await, [1, 1, 1]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_ran_as_a_whole_meanwhile_does_not_wait_any_more() {
+async fn a_handler_that_ran_completely_no_longer_waits() {
     let began = Began::new();
-    let (manager, facts) = needs(&began, &["a", "b"], Network::Metered);
+    let (manager, environment) = needs(&began, &["a", "b"], Network::Metered);
     held(&within(background(&manager, 1).finish()).await, &Hold::Metered);
     succeeds(manual(&manager, 1)).await;
     assert!(handler(&manager).holds.is_empty());
-    assert_eq!(back_online(&facts, &began, ["a", "b"]).await, [1, 1]);
+    assert_eq!(back_online(&environment, &began, ["a", "b"]).await, [1, 1]);
 }
 
 const SIGN_IN: ErrorId = ErrorId::from_u128(9);
 
-/// A handler with a network, whose item `a` leaves something to look at.
-fn worth_a_look(began: &Began) -> Scripted {
-    let look = |item: &syncmgr::ItemContext| {
+/// A handler that needs a network and whose item `a` logs an entry that can be opened.
+fn with_entry(began: &Began) -> Scripted {
+    let log = |item: &syncmgr::ItemContext| {
         if item.name() == "a" {
             item.log(LogEntry::new(LogLevel::Warning, "sign in").with_remedy(SIGN_IN, Remedy::SignIn));
         }
     };
     let handler = began.handler(1, &["a", "b"], move |item, _| {
-        look(item);
+        log(item);
         Ok(())
     });
     needing(handler, NEEDS).info(|info| info.with_flags(syncmgr::handler::HandlerFlags::HAS_PROPERTIES))
 }
 
-/// Somebody looks at everything there is.
-async fn look(manager: &SyncManager) {
-    within(manager.show_error(nth(1), SIGN_IN)).await.expect("it can be shown");
-    within(manager.show_properties(nth(1), Subject::Handler)).await.expect("they can be shown");
+/// Opens the entry and the properties.
+async fn open_all(manager: &SyncManager) {
+    within(manager.show_error(nth(1), SIGN_IN)).await.expect("the entry can be shown");
+    within(manager.show_properties(nth(1), Subject::Handler)).await.expect("the properties can be shown");
 }
 
 #[tokio::test(start_paused = true)]
-async fn looking_without_a_network_has_nothing_run_later() {
-    let (began, (builder, facts)) = (Began::new(), in_world(Network::Online));
-    let manager = registered(builder.store(MemoryStore::new()).build(), [worth_a_look(&began)]);
+async fn opening_entries_without_a_network_runs_nothing_later() {
+    let (began, (builder, environment)) = (Began::new(), in_world(Network::Online));
+    let manager = registered(builder.store(MemoryStore::new()).build(), [with_entry(&began)]);
     succeeds(of(&manager, &["a"])).await;
-    facts.set_network(Network::Offline);
-    look(&manager).await;
+    environment.set_network(Network::Offline);
+    open_all(&manager).await;
     assert!(handler(&manager).holds.is_empty());
-    assert_eq!(back_online(&facts, &began, ["a", "b"]).await, [1, 0]);
+    assert_eq!(back_online(&environment, &began, ["a", "b"]).await, [1, 0]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn looking_takes_nothing_from_what_waits() {
-    let (began, (builder, facts)) = (Began::new(), in_world(Network::Online));
-    let manager = registered(builder.store(MemoryStore::new()).build(), [worth_a_look(&began)]);
+async fn opening_entries_removes_nothing_that_waits() {
+    let (began, (builder, environment)) = (Began::new(), in_world(Network::Online));
+    let manager = registered(builder.store(MemoryStore::new()).build(), [with_entry(&began)]);
     succeeds(of(&manager, &["a"])).await;
-    facts.set_network(Network::Metered);
+    environment.set_network(Network::Metered);
     held(&within(background(&manager, 1).finish()).await, &Hold::Metered);
-    look(&manager).await;
-    assert_eq!(back_online(&facts, &began, ["a", "b"]).await, [2, 1]);
+    open_all(&manager).await;
+    assert_eq!(back_online(&environment, &began, ["a", "b"]).await, [2, 1]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_forgotten_item_that_waits_does_not_run() {
     for (asked, runs) in [(&["a"][..], [0, 0]), (&["a", "b"], [0, 1])] {
         let began = Began::new();
-        let (manager, facts) = needs(&began, &["a", "b"], Network::Offline);
+        let (manager, environment) = needs(&began, &["a", "b"], Network::Offline);
         held(&within(of(&manager, asked).finish()).await, &Hold::Offline);
         within(manager.forget_item(nth(1), id("a"))).await.unwrap();
-        assert_eq!(back_online(&facts, &began, ["a", "b"]).await, runs);
+        assert_eq!(back_online(&environment, &began, ["a", "b"]).await, runs);
     }
 }
 
-/// A manager that resumes at once, and finds no network.
+/// A manager that resumes immediately but has no network.
 async fn resumes_offline(store: &MemoryStore, handler: Scripted) -> (SyncManager, ManualFacts) {
-    let facts = ManualFacts::new(Facts::UNKNOWN.with_network(Network::Offline));
-    let builder = stored(&Daytime::new(), store).facts(facts.clone()).resume(Resume::AtOnce);
+    let environment = ManualFacts::new(Facts::UNKNOWN.with_network(Network::Offline));
+    let builder = stored(&Daytime::new(), store).facts(environment.clone()).resume(Resume::AtOnce);
     let manager = registered(builder.build(), [needing(handler, NEEDS)]);
-    manager.attend().expect("nothing is wrong here");
+    manager.attend().expect("inside a runtime");
     idle().await;
-    (manager, facts)
+    (manager, environment)
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_was_given_interrupted_and_then_held_runs_and_nothing_else() {
+async fn an_interrupted_explicit_item_that_was_held_runs_alone() {
     let (store, steps) = (MemoryStore::new(), Steps::default());
     let manager =
         registered(SyncManager::builder().store(store.clone()).build(), [steps.handler(1, &["given", "other"])]);
     let _session = of(&manager, &["given"]);
     assert_eq!(steps.running().await, "given");
-    let (manager, facts) = resumes_offline(&store.left_behind(), steps.handler(1, &["given", "other"])).await;
-    facts.set_network(Network::Online);
+    let (manager, environment) = resumes_offline(&store.left_behind(), steps.handler(1, &["given", "other"])).await;
+    environment.set_network(Network::Online);
     idle().await;
     assert_eq!(steps.began(), "given given");
     let [session] = &manager.sessions()[..] else { panic!("{:?}", manager.sessions()) };
@@ -152,14 +152,14 @@ async fn what_was_given_interrupted_and_then_held_runs_and_nothing_else() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn of_what_was_interrupted_and_then_held_what_was_done_before_is_not_run_again() {
+async fn an_interrupted_run_that_was_held_skips_the_items_already_done() {
     let (store, steps) = (MemoryStore::new(), Steps::default());
     let manager =
         registered(SyncManager::builder().store(store.clone()).build(), [steps.handler(1, &["done", "open"])]);
     let _session = manual(&manager, 1);
     steps.let_go(&["done"]).await;
-    let (_manager, facts) = resumes_offline(&store.left_behind(), steps.handler(1, &["done", "open"])).await;
-    facts.set_network(Network::Online);
+    let (_manager, environment) = resumes_offline(&store.left_behind(), steps.handler(1, &["done", "open"])).await;
+    environment.set_network(Network::Online);
     idle().await;
     assert_eq!(steps.began(), "done open open");
 }

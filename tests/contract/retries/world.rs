@@ -1,4 +1,4 @@
-//! The world around a manager: what it holds, and what happens when it changes.
+//! The environment of a manager: its holds, and the runs after its changes.
 
 use syncmgr::environment::{Facts, ManualFacts, Network, Power, Presence};
 use syncmgr::handler::Capabilities;
@@ -18,14 +18,14 @@ pub(crate) fn needing(handler: Scripted, capabilities: Capabilities) -> Scripted
     handler.info(|info: HandlerInfo| info.with_capabilities(capabilities))
 }
 
-/// A handler with a network, whose item notes when it runs.
+/// A handler that needs a network and whose item notes its runs.
 pub(crate) fn online(began: &Began) -> Scripted {
     needing(began.handler(1, &["a"], |_, _| Ok(())), NEEDS)
 }
 
 pub(crate) fn in_world(network: Network) -> (SyncManagerBuilder, ManualFacts) {
-    let facts = ManualFacts::new(Facts::UNKNOWN.with_network(network));
-    (timed(&Daytime::new()).facts(facts.clone()), facts)
+    let environment = ManualFacts::new(Facts::UNKNOWN.with_network(network));
+    (timed(&Daytime::new()).facts(environment.clone()), environment)
 }
 
 pub(crate) fn held(report: &Report, hold: &Hold) {
@@ -34,15 +34,15 @@ pub(crate) fn held(report: &Report, hold: &Hold) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn without_a_network_what_needs_one_is_held_and_has_not_failed() {
+async fn without_a_network_a_handler_that_needs_one_is_held_and_has_not_failed() {
     let (began, store) = (Began::new(), MemoryStore::new());
     let handler = online(&began);
-    let (builder, _facts) = in_world(Network::Offline);
+    let (builder, _environment) = in_world(Network::Offline);
     let manager = registered(builder.store(store.clone()).build(), [handler.clone()]);
     for trigger in [Trigger::Manual, Trigger::Scheduled, Trigger::Connect] {
         held(&within(over(&manager, trigger, 1).finish()).await, &Hold::Offline);
     }
-    assert!(handler.transcript.lines().is_empty(), "it was not even begun");
+    assert!(handler.transcript.lines().is_empty(), "the handler was not initialized");
     assert!(manager.log(nth(1)).unwrap().is_empty());
     let history = manager.history().unwrap();
     assert_eq!(history.len(), 3);
@@ -53,7 +53,7 @@ async fn without_a_network_what_needs_one_is_held_and_has_not_failed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_nobody_has_said_holds_nothing_and_what_needs_no_network_runs_without_one() {
+async fn an_unknown_network_holds_nothing_and_other_handlers_need_none() {
     for (network, capabilities) in
         [(Network::Unknown, NEEDS), (Network::Online, NEEDS), (Network::Offline, Capabilities::default())]
     {
@@ -65,45 +65,45 @@ async fn what_nobody_has_said_holds_nothing_and_what_needs_no_network_runs_witho
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_waits_for_a_network_starts_once_when_there_is_one() {
-    let (steps, (builder, facts)) = (Steps::default(), in_world(Network::Offline));
+async fn a_handler_that_waits_for_a_network_starts_once_it_is_online() {
+    let (steps, (builder, environment)) = (Steps::default(), in_world(Network::Offline));
     let manager = registered(builder.build(), [needing(steps.handler(1, &["a"]), NEEDS)]);
     for trigger in [Trigger::Manual, Trigger::Scheduled, Trigger::Scheduled, Trigger::Idle] {
         held(&within(over(&manager, trigger, 1).finish()).await, &Hold::Offline);
     }
     sleep(DAY).await;
     assert!(manager.sessions().is_empty());
-    facts.set_network(Network::Online);
+    environment.set_network(Network::Online);
     assert_eq!(steps.running().await, "a");
     let [session] = &manager.sessions()[..] else { panic!("one session: {:?}", manager.sessions()) };
     assert_eq!(session.reason(), StartReason::Lifted);
     steps.let_go(&["a"]).await;
-    facts.set_network(Network::Offline);
-    facts.set_network(Network::Online);
+    environment.set_network(Network::Offline);
+    environment.set_network(Network::Online);
     sleep(DAY).await;
     assert_eq!(steps.began(), "a");
 }
 
 #[tokio::test(start_paused = true)]
-async fn single_items_that_wait_are_run_together_and_no_others() {
-    let (began, (builder, facts)) = (Began::new(), in_world(Network::Offline));
+async fn waiting_explicit_items_run_together_and_alone() {
+    let (began, (builder, environment)) = (Began::new(), in_world(Network::Offline));
     let handler = needing(began.handler(1, &["a", "b", "c"], |_, _| Ok(())), NEEDS);
     let manager = registered(builder.build(), [handler]);
     for name in ["a", "b", "a"] {
         within(manager.session(Trigger::Manual).items(nth(1), [id(name)]).start().unwrap().finish()).await;
     }
-    facts.set_network(Network::Online);
+    environment.set_network(Network::Online);
     sleep(MINUTE).await;
     assert_eq!(["a", "b", "c"].map(|name| began.of(name).len()), [1, 1, 0]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_handler_that_is_unregistered_while_it_waits_is_not_started() {
-    let (began, (builder, facts)) = (Began::new(), in_world(Network::Offline));
+    let (began, (builder, environment)) = (Began::new(), in_world(Network::Offline));
     let manager = registered(builder.build(), [online(&began)]);
     within(background(&manager, 1).finish()).await;
     manager.unregister(nth(1));
-    facts.set_network(Network::Online);
+    environment.set_network(Network::Online);
     sleep(MINUTE).await;
     let manager = registered(manager, [online(&began)]);
     sleep(MINUTE).await;
@@ -111,7 +111,7 @@ async fn a_handler_that_is_unregistered_while_it_waits_is_not_started() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_metered_network_is_for_those_who_are_frugal_or_asked_for() {
+async fn a_metered_network_serves_low_data_handlers_and_manual_sessions() {
     for (trigger, capabilities, runs) in [
         (Trigger::Scheduled, NEEDS, false),
         (Trigger::Scheduled, NEEDS | Capabilities::FRUGAL, true),
@@ -119,7 +119,7 @@ async fn a_metered_network_is_for_those_who_are_frugal_or_asked_for() {
         (Trigger::Manual, NEEDS, true),
         (Trigger::Invoke, NEEDS, true),
     ] {
-        let (began, (builder, facts)) = (Began::new(), in_world(Network::Metered));
+        let (began, (builder, environment)) = (Began::new(), in_world(Network::Metered));
         let handler = needing(began.handler(1, &["a"], |_, _| Ok(())), capabilities);
         let manager = registered(builder.build(), [handler]);
         let report = within(over(&manager, trigger, 1).finish()).await;
@@ -127,37 +127,39 @@ async fn a_metered_network_is_for_those_who_are_frugal_or_asked_for() {
         if !runs {
             held(&report, &Hold::Metered);
         }
-        facts.set_network(Network::Online);
+        environment.set_network(Network::Online);
         sleep(MINUTE).await;
         assert_eq!(began.of("a").len(), 1);
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn idle_work_spares_the_battery_and_runs_on_the_mains() {
+async fn idle_sessions_run_on_mains_power_only() {
     let began = Began::new();
-    let facts = ManualFacts::new(Facts::UNKNOWN.with_power(Power::Battery));
-    let manager =
-        registered(timed(&Daytime::new()).facts(facts.clone()).build(), [began.handler(1, &["a"], |_, _| Ok(()))]);
+    let environment = ManualFacts::new(Facts::UNKNOWN.with_power(Power::Battery));
+    let manager = registered(
+        timed(&Daytime::new()).facts(environment.clone()).build(),
+        [began.handler(1, &["a"], |_, _| Ok(()))],
+    );
     held(&within(over(&manager, Trigger::Idle, 1).finish()).await, &Hold::OnBattery);
-    facts.set_user(Presence::Absent);
+    environment.set_user(Presence::Absent);
     idle().await;
     assert!(began.of("a").is_empty());
-    facts.set_power(Power::Mains);
+    environment.set_power(Power::Mains);
     idle().await;
     assert_eq!(began.of("a").len(), 1);
-    facts.set_power(Power::Battery);
+    environment.set_power(Power::Battery);
     succeeds(over(&manager, Trigger::Scheduled, 1)).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_the_network_held_of_a_person_runs_by_itself_without_bothering_anybody() {
-    let (began, (builder, facts)) = (Began::new(), in_world(Network::Offline));
+async fn a_held_manual_request_runs_unattended_once_online() {
+    let (began, (builder, environment)) = (Began::new(), in_world(Network::Offline));
     let handler = online(&began);
     let transcript = handler.transcript.clone();
     let manager = registered(builder.build(), [handler]);
     within(manager.session(Trigger::Manual).may_bother_user().start().unwrap().finish()).await;
-    facts.set_network(Network::Online);
+    environment.set_network(Network::Online);
     sleep(MINUTE).await;
     let begun = transcript.of(&["initialize"]);
     assert_eq!(begun.len(), 1);
@@ -165,23 +167,23 @@ async fn what_the_network_held_of_a_person_runs_by_itself_without_bothering_anyb
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_a_person_asked_for_without_a_network_takes_a_metered_one() {
-    let (began, (builder, facts)) = (Began::new(), in_world(Network::Offline));
+async fn a_held_manual_request_runs_on_a_metered_network() {
+    let (began, (builder, environment)) = (Began::new(), in_world(Network::Offline));
     let manager = registered(builder.build(), [online(&began)]);
     held(&within(manual(&manager, 1).finish()).await, &Hold::Offline);
-    facts.set_network(Network::Metered);
+    environment.set_network(Network::Metered);
     sleep(MINUTE).await;
     assert_eq!(began.of("a").len(), 1);
 }
 
 #[tokio::test(start_paused = true)]
-async fn shutting_down_leaves_nothing_of_what_waits() {
+async fn a_shutdown_drops_all_waiting_requests() {
     let alive = tokio::runtime::Handle::current().metrics().num_alive_tasks();
-    let (began, (builder, facts)) = (Began::new(), in_world(Network::Offline));
+    let (began, (builder, environment)) = (Began::new(), in_world(Network::Offline));
     let manager = registered(builder.build(), [online(&began)]);
     within(background(&manager, 1).finish()).await;
     within(manager.shutdown()).await;
-    facts.set_network(Network::Online);
+    environment.set_network(Network::Online);
     sleep(MINUTE).await;
     assert!(began.of("a").is_empty());
     assert_eq!(tokio::runtime::Handle::current().metrics().num_alive_tasks(), alive);

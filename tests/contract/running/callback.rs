@@ -1,4 +1,4 @@
-//! What `Progress` tells, and when: R106 to R108, R117 to R120.
+//! `Progress` reports and their timing: R106 to R108, R117 to R120.
 
 use std::time::Duration;
 
@@ -17,19 +17,19 @@ use crate::support::window::{Window, in_order, waiting};
 use crate::support::{HANDLER, Scripted, id, run, start};
 
 #[tokio::test(start_paused = true)]
-async fn r106_a_host_is_told_of_each_item_before_the_item_begins() {
+async fn r106_a_host_is_notified_of_each_item_before_the_item_begins() {
     let transcript = Transcript::new();
     let one_at_a_time = Limits::DEFAULT.with_items(1);
     let handler = Scripted::new(&["a", "b"]).info(|info| info.with_limits(one_at_a_time)).with_transcript(&transcript);
     let on = OnHost::prepared(handler, &transcript, &[id("a"), id("b")]).await;
     on.driven.synchronize();
     on.host.saw("SynchronizeCompleted S_OK").await;
-    let told = |name| format!("Progress {} Updating", id(name));
-    in_order(&transcript, &[told("a"), "item a".into(), told("b"), "item b".into()]);
+    let updating = |name| format!("Progress {} Updating", id(name));
+    in_order(&transcript, &[updating("a"), "item a".into(), updating("b"), "item b".into()]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn r106_an_item_has_begun_before_anything_else_is_seen_of_it() {
+async fn r106_an_item_begins_before_any_other_of_its_events() {
     let handler = Scripted::new(&["a"]).on_item(|item| {
         async {
             item.progress(1, 2)?;
@@ -51,7 +51,7 @@ async fn r106_an_item_has_begun_before_anything_else_is_seen_of_it() {
         let mut events = session.events();
         let mut seen = Vec::new();
         while seen.last() != Some(&"ended") {
-            match within(events.next()).await.expect("the session is not closed before") {
+            match within(events.next()).await.expect("the session is still open") {
                 SessionEvent::Began { .. } => seen.push("began"),
                 SessionEvent::Progress { .. } => seen.push("progress"),
                 SessionEvent::Ended { .. } => seen.push("ended"),
@@ -63,7 +63,7 @@ async fn r106_an_item_has_begun_before_anything_else_is_seen_of_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn r107_however_often_an_item_reports_a_host_is_told_ten_times_a_second() {
+async fn r107_a_host_receives_about_ten_reports_per_second() {
     let transcript = Transcript::new();
     let handler = Scripted::new(&["a"]).on_item(|item| {
         async {
@@ -78,14 +78,14 @@ async fn r107_however_often_an_item_reports_a_host_is_told_ten_times_a_second() 
     let on = OnHost::prepared(handler, &transcript, &[id("a")]).await;
     on.driven.synchronize();
     on.host.saw("SynchronizeCompleted S_OK").await;
-    let told = transcript.count(&format!("Progress {} value", id("a")));
-    assert!((9..=11).contains(&told), "told {told} times in a second");
+    let reports = transcript.count(&format!("Progress {} value", id("a")));
+    assert!((9..=11).contains(&reports), "{reports} reports in a second");
     assert!(on.host.script.state(id("a")).value >= 900);
 }
 
 #[tokio::test(start_paused = true)]
-async fn r108_progress_is_told_whether_or_not_the_user_may_be_bothered() {
-    let mut told = Vec::new();
+async fn r108_a_host_receives_progress_with_and_without_may_bother_user() {
+    let mut reports = Vec::new();
     for flags in [RunFlags::empty(), RunFlags::MAY_BOTHER_USER] {
         let transcript = Transcript::new();
         let handler = Scripted::new(&["a"]).on_item(|item| async { Ok(item.progress(3, 4)?) }.boxed());
@@ -97,14 +97,14 @@ async fn r108_progress_is_told_whether_or_not_the_user_may_be_bothered() {
         on.host.saw("PrepareForSyncCompleted").await;
         on.driven.synchronize();
         on.host.saw("SynchronizeCompleted").await;
-        told.push(transcript.of(&["Progress"]));
+        reports.push(transcript.of(&["Progress"]));
     }
-    assert!(!told[0].is_empty());
-    assert_eq!(told[0], told[1]);
+    assert!(!reports[0].is_empty());
+    assert_eq!(reports[0], reports[1]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn r108_progress_is_shown_in_a_session_that_bothers_nobody() {
+async fn r108_progress_is_shown_in_an_unattended_session() {
     let release = std::sync::Arc::new(Notify::new());
     let wait = release.clone();
     let handler = Scripted::new(&["a"]).on_item(move |item| {
@@ -144,7 +144,7 @@ async fn r117_fields_outside_the_mask_keep_their_last_value() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn r117_a_host_is_told_only_the_fields_that_changed() {
+async fn r117_a_host_receives_only_the_changed_fields() {
     let transcript = Transcript::new();
     let handler = Scripted::new(&["a"]).on_item(|item| {
         async {
@@ -166,7 +166,7 @@ async fn r117_a_host_is_told_only_the_fields_that_changed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn r118_a_report_of_nothing_changes_nothing_and_is_answered() {
+async fn r118_an_empty_report_changes_nothing_and_is_answered() {
     let window = Window::of(waiting(&["a"])).await;
     window.tell("a", Progress::new().with_value(3).with_max(4));
     let before = window.shown();
@@ -195,12 +195,12 @@ async fn r118_checking_a_run_reports_nothing_about_its_items() {
         .boxed()
     }))
     .await;
-    // The handler has only asked, so nobody knows what became of the item (R105).
+    // The handler has reported nothing, so the outcome of the item is unknown (R105).
     assert_eq!(report.items().next().unwrap().outcome, Outcome::Failed);
 }
 
 #[tokio::test(start_paused = true)]
-async fn r119_a_value_beyond_the_maximum_shows_as_all_of_it_and_no_maximum_as_unknown() {
+async fn r119_a_value_above_the_maximum_is_complete_and_no_maximum_is_unknown() {
     let window = Window::of(waiting(&["a"])).await;
     let shown = |value, max| {
         assert_eq!(window.tell("a", Progress::new().with_value(value).with_max(max)), HResult::S_OK);

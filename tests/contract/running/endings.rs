@@ -1,4 +1,4 @@
-//! How a run ends: with which code, and what that means for its items.
+//! The ending of a run: its code and the outcomes of its items.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ fn ending(report: &Report, handler: HandlerId) -> RunEnding {
 
 #[tokio::test(start_paused = true)]
 async fn a_dropped_future_is_never_success() {
-    // The handler drops the work on its items itself; nobody has cancelled anything.
+    // The handler itself drops the work on its items; there is no cancellation.
     let handler = Scripted::new(&["a", "b"]).on_synchronize(|run| {
         async {
             let work = run.each(|item| async move {
@@ -36,7 +36,7 @@ async fn a_dropped_future_is_never_success() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_handler_that_needs_the_user_to_prepare_declines_and_its_items_need_the_user() {
+async fn items_need_the_user_if_their_handler_needs_the_user_to_prepare() {
     let handler = Scripted::new(&["a"]).on_prepare(|run| async { run.interaction().await.map(drop) }.boxed());
     let report = run(handler.clone()).await;
     assert_eq!(ending(&report, HANDLER), RunEnding::NotPrepared(RunFault::NeedsUser));
@@ -46,7 +46,7 @@ async fn a_handler_that_needs_the_user_to_prepare_declines_and_its_items_need_th
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_run_completes_with_the_code_of_how_it_ended() {
+async fn a_run_completes_with_the_code_of_its_result() {
     let ends: [(fn() -> SyncResult, HResult); 4] = [
         (|| Ok(()), HResult::S_OK),
         (|| Err(NeedsUser::new("sign in").into()), HResult::S_FALSE),

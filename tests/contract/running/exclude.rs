@@ -1,4 +1,4 @@
-//! Items that `prepare` leaves out, and what a `prepare` that fails means for its items.
+//! Items that `prepare` excludes, and the outcomes of items after a failed `prepare`.
 
 use std::sync::{Arc, Mutex};
 
@@ -14,7 +14,7 @@ use crate::support::steps::outcome;
 use crate::support::watched::{OnHost, within};
 use crate::support::{HANDLER, Scripted, id, run, start};
 
-/// A handler that leaves items out like this.
+/// A handler whose `prepare` calls `exclude`.
 fn excluding(names: &[&str], exclude: impl Fn(&PrepareContext) -> SyncResult + Send + Sync + 'static) -> Scripted {
     Scripted::new(names).on_prepare(move |run| {
         let excluded = exclude(run);
@@ -23,7 +23,7 @@ fn excluding(names: &[&str], exclude: impl Fn(&PrepareContext) -> SyncResult + S
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_excluded_item_ends_failed_with_its_class_and_an_entry_and_the_others_go_on() {
+async fn an_excluded_item_fails_with_a_class_and_an_entry_and_others_run() {
     let handler = excluding(&["a", "b"], |run| Ok(run.exclude(id("a"), anyhow!("moved away").context("folder"))?));
     let transcript = handler.transcript.clone();
     let report = run(handler).await;
@@ -40,11 +40,11 @@ async fn an_excluded_item_ends_failed_with_its_class_and_an_entry_and_the_others
 }
 
 fn gone() -> anyhow::Error {
-    Err::<(), _>(anyhow!("no such folder")).gone().expect_err("it was made an error")
+    Err::<(), _>(anyhow!("no such folder")).gone().expect_err("an error")
 }
 
 fn permanent() -> anyhow::Error {
-    Err::<(), _>(anyhow!("read only")).permanent().expect_err("it was made an error")
+    Err::<(), _>(anyhow!("read only")).permanent().expect_err("an error")
 }
 
 #[tokio::test(start_paused = true)]
@@ -80,7 +80,7 @@ async fn with_every_item_excluded_synchronize_is_not_called() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn every_item_excluded_after_an_await_ends_the_run_too() {
+async fn excluding_every_item_after_an_await_ends_the_run() {
     let handler = Scripted::new(&["a"]).on_prepare(|run| {
         async move {
             tokio::task::yield_now().await;
@@ -96,10 +96,10 @@ async fn every_item_excluded_after_an_await_ends_the_run_too() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_item_nobody_chose_and_one_that_was_excluded_before_cannot_be_excluded() {
+async fn an_unchosen_or_already_excluded_item_cannot_be_excluded() {
     let report = run(excluding(&["a", "b"], |run| {
-        let strange = run.exclude(ItemId::from_u128(1), anyhow!("x"));
-        assert_eq!(strange, Err(ReportError::NotPrepared { item: ItemId::from_u128(1) }));
+        let unknown = run.exclude(ItemId::from_u128(1), anyhow!("x"));
+        assert_eq!(unknown, Err(ReportError::NotPrepared { item: ItemId::from_u128(1) }));
         run.exclude(id("a"), anyhow!("first"))?;
         assert_eq!(run.exclude(id("a"), anyhow!("second")), Err(ReportError::Ended { item: id("a") }));
         Ok(())
@@ -111,7 +111,7 @@ async fn an_item_nobody_chose_and_one_that_was_excluded_before_cannot_be_exclude
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_item_somebody_skipped_meanwhile_stays_skipped() {
+async fn an_item_the_user_skipped_meanwhile_stays_skipped() {
     let waits = Arc::new(tokio::sync::Notify::new());
     let go = waits.clone();
     let handler = Scripted::new(&["a", "b"]).on_prepare(move |run| {
@@ -133,14 +133,14 @@ async fn an_item_somebody_skipped_meanwhile_stays_skipped() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn after_prepare_nothing_is_excluded() {
-    let kept: Arc<Mutex<Option<PrepareContext>>> = Arc::default();
-    let keeps = kept.clone();
+async fn no_item_is_excluded_after_prepare() {
+    let saved: Arc<Mutex<Option<PrepareContext>>> = Arc::default();
+    let save = saved.clone();
     let handler = excluding(&["a"], move |run| {
-        *keeps.lock().unwrap() = Some(run.clone());
+        *save.lock().unwrap() = Some(run.clone());
         Ok(())
     });
-    let during = kept.clone();
+    let during = saved.clone();
     let handler = handler.on_item(move |_| {
         let context = during.lock().unwrap().clone().unwrap();
         assert_eq!(context.exclude(id("a"), anyhow!("late")), Err(ReportError::NotRunning));
@@ -150,12 +150,12 @@ async fn after_prepare_nothing_is_excluded() {
     let report = within(session.report()).await;
     assert!(report.is_success(), "{report}");
     within(session.finish()).await;
-    let context = kept.lock().unwrap().take().unwrap();
+    let context = saved.lock().unwrap().take().unwrap();
     assert_eq!(context.exclude(id("a"), anyhow!("later")), Err(ReportError::NotRunning));
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_reason_that_is_a_page_long_is_cut_and_control_characters_do_no_harm() {
+async fn a_long_reason_is_truncated_and_control_characters_do_not_show() {
     let report = run(excluding(&["a"], |run| {
         let long = format!("\u{202e}evil\n{}", "x".repeat(1 << 20));
         Ok(run.exclude(id("a"), anyhow::Error::msg(long))?)
@@ -175,7 +175,7 @@ async fn on_host(handler: Scripted) -> (OnHost, Transcript) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_foreign_host_is_told_of_excluded_items() {
+async fn a_foreign_host_is_notified_of_excluded_items() {
     let (host, transcript) =
         on_host(excluding(&["a", "b"], |run| Ok(run.exclude(id("a"), anyhow!("moved away"))?))).await;
     let status = |name| host.host.script.state(id(name)).status;
@@ -185,7 +185,7 @@ async fn a_foreign_host_is_told_of_excluded_items() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_foreign_host_is_told_when_every_item_is_excluded() {
+async fn a_foreign_host_is_notified_when_every_item_is_excluded() {
     let (host, transcript) = on_host(excluding(&["a", "b"], |run| {
         run.exclude(id("a"), anyhow!("moved away"))?;
         Ok(run.exclude(id("b"), anyhow!("locked"))?)
@@ -196,7 +196,7 @@ async fn a_foreign_host_is_told_when_every_item_is_excluded() {
     assert_eq!(transcript.lines().iter().filter(|line| *line == "synchronize").count(), 0);
 }
 
-/// How the items of a run end whose `prepare` ends like this, of which it had excluded `a`.
+/// The outcomes of items whose `prepare` excludes `a` and then ends with `prepare()`.
 async fn after(prepare: impl Fn() -> SyncResult + Send + Sync + 'static) -> [(Outcome, Option<FailureClass>); 3] {
     let handler = excluding(&["a", "b", "c"], move |run| {
         run.exclude(id("a"), gone())?;
@@ -211,7 +211,7 @@ async fn after(prepare: impl Fn() -> SyncResult + Send + Sync + 'static) -> [(Ou
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_failed_prepare_reaches_every_item_it_did_not_exclude_with_its_class() {
+async fn a_failed_prepare_fails_every_other_item_with_its_class() {
     let excluded = (Outcome::Failed, Some(FailureClass::Gone));
     let failed = |class| (Outcome::Failed, Some(class));
     let [transient, permanent] = [FailureClass::Transient, FailureClass::Permanent].map(failed);
@@ -221,14 +221,14 @@ async fn a_failed_prepare_reaches_every_item_it_did_not_exclude_with_its_class()
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_prepare_that_needs_the_user_leaves_its_items_waiting_for_the_user() {
+async fn items_need_the_user_if_prepare_needs_the_user() {
     let needs_user = (Outcome::NeedsUser, None);
     let ends = after(|| Err(NeedsUser::new("a password").into())).await;
     assert_eq!(ends, [(Outcome::Failed, Some(FailureClass::Gone)), needs_user, needs_user]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_excluded_item_can_be_tried_again_from_the_results() {
+async fn an_excluded_item_can_be_retried_from_the_results() {
     let tries = Arc::new(std::sync::atomic::AtomicUsize::new(0));
     let error = syncmgr::log::ErrorId::from_key("again");
     let count = tries.clone();

@@ -1,4 +1,4 @@
-//! What a handler keeps and borrows: `keep` and `prepared`, `each`, `instance`, `uninterrupted`.
+//! Kept values and borrows of a handler: `keep` and `prepared`, `each`, `instance`, `uninterrupted`.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -17,7 +17,7 @@ use tokio::sync::Notify;
 use crate::support::watched::within;
 use crate::support::{HANDLER, Scripted, id, run, start};
 
-/// A logged-in connection that says when it is closed.
+/// A logged-in connection that notes when it is closed.
 struct Connection {
     number: u64,
     closed: Transcript,
@@ -29,7 +29,7 @@ impl Drop for Connection {
     }
 }
 
-/// Logs in while preparing; its items note the connection they use.
+/// A handler that logs in during `prepare`. Its items note the connection they use.
 fn logging_in(notes: &Transcript) -> Scripted {
     let (closed, used, logins) = (notes.clone(), notes.clone(), AtomicU64::new(0));
     Scripted::new(&["a", "b"])
@@ -39,14 +39,14 @@ fn logging_in(notes: &Transcript) -> Scripted {
             async { Ok(()) }.boxed()
         })
         .on_item(move |item| {
-            let connection = item.prepared::<Connection>().expect("kept while preparing");
+            let connection = item.prepared::<Connection>().expect("`prepare` kept it");
             used.note(format!("{} uses connection {}", item.name(), connection.number));
             async { Ok(()) }.boxed()
         })
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_prepare_keeps_the_items_find_and_it_lives_until_the_results_are_closed() {
+async fn items_find_a_value_kept_by_prepare_until_the_results_are_closed() {
     let notes = Transcript::new();
     let session = start(logging_in(&notes));
     assert!(within(session.report()).await.is_success());
@@ -56,12 +56,12 @@ async fn what_prepare_keeps_the_items_find_and_it_lives_until_the_results_are_cl
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_one_session_keeps_another_does_not_find() {
+async fn a_value_kept_by_one_session_is_not_found_in_another() {
     let notes = Transcript::new();
     let manager = SyncManager::new();
     manager.register(logging_in(&notes)).unwrap();
     let first = manager.session(Trigger::Manual).start().unwrap();
-    // With more rights than the first, which therefore cannot stand for it.
+    // It has more rights than the first, so it does not merge into it.
     let second = manager.session(Trigger::Manual).may_bother_user().start().unwrap();
     within(second.report()).await;
     let used = notes.of(&["a uses"]);
@@ -72,7 +72,7 @@ async fn what_one_session_keeps_another_does_not_find() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_was_never_kept_is_a_permanent_failure_that_names_the_type() {
+async fn a_missing_kept_value_is_a_permanent_failure_that_names_the_type() {
     let report =
         run(Scripted::new(&["a"]).on_item(|item| async { item.prepared::<Connection>().map(drop) }.boxed())).await;
     assert_eq!(report.items().next().unwrap().class, Some(FailureClass::Permanent));
@@ -101,36 +101,36 @@ async fn each_borrows_the_locals_of_synchronize() {
     assert!(report.is_success(), "{report}");
 }
 
-/// How many items were at work at once, at most.
+/// The greatest number of concurrent items.
 #[derive(Default)]
-struct Crowd {
+struct Concurrency {
     now: AtomicU64,
-    most: AtomicU64,
+    max: AtomicU64,
 }
 
-impl Crowd {
-    async fn join(&self) {
-        self.most.fetch_max(self.now.fetch_add(1, Ordering::Relaxed) + 1, Ordering::Relaxed);
+impl Concurrency {
+    async fn work(&self) {
+        self.max.fetch_max(self.now.fetch_add(1, Ordering::Relaxed) + 1, Ordering::Relaxed);
         tokio::time::sleep(Duration::from_millis(10)).await;
         self.now.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn each_keeps_to_the_limit_and_isolates_items_like_each_item() {
+async fn each_respects_the_limit_and_isolates_items_like_each_item() {
     let names = ["a", "b", "c", "panics", "fails", "d"];
-    let crowd = Arc::new(Crowd::default());
-    let counted = crowd.clone();
+    let concurrency = Arc::new(Concurrency::default());
+    let counted = concurrency.clone();
     let handler =
         Scripted::new(&names).info(|info| info.with_limits(Limits::DEFAULT.with_items(2))).on_synchronize(move |run| {
-            let crowd = counted.clone();
+            let concurrency = counted.clone();
             async move {
                 run.each(|item| {
-                    let crowd = &crowd;
+                    let concurrency = &concurrency;
                     async move {
-                        crowd.join().await;
-                        assert!(item.name() != "panics", "as it is called");
-                        anyhow::ensure!(item.name() != "fails", "as it is called");
+                        concurrency.work().await;
+                        assert!(item.name() != "panics", "the item panics");
+                        anyhow::ensure!(item.name() != "fails", "the item fails");
                         Ok(())
                     }
                 })
@@ -139,7 +139,7 @@ async fn each_keeps_to_the_limit_and_isolates_items_like_each_item() {
             .boxed()
         });
     let report = run(handler).await;
-    assert_eq!(crowd.most.load(Ordering::Relaxed), 2);
+    assert_eq!(concurrency.max.load(Ordering::Relaxed), 2);
     for item in report.items() {
         let failed = ["panics", "fails"].contains(&item.item.name());
         assert_eq!(item.outcome, if failed { Outcome::Failed } else { Outcome::Succeeded }, "{report}");
@@ -178,13 +178,13 @@ async fn two_accounts_of_one_type_are_two_handlers() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_item_is_not_cut_while_it_is_uninterrupted_and_may_finish() {
+async fn an_uninterrupted_item_is_not_dropped_and_may_finish() {
     let (begun, done) = (Arc::new(Notify::new()), Arc::new(AtomicBool::new(false)));
     let (beginning, doing) = (begun.clone(), done.clone());
     let handler = Scripted::new(&["a"]).on_item(move |item| {
         let (begun, done) = (beginning.clone(), doing.clone());
         async move {
-            let _whole = item.uninterrupted();
+            let _guard = item.uninterrupted();
             begun.notify_one();
             tokio::time::sleep(Duration::from_secs(4)).await;
             done.store(true, Ordering::Relaxed);
@@ -197,6 +197,6 @@ async fn an_item_is_not_cut_while_it_is_uninterrupted_and_may_finish() {
     session.skip(HANDLER, id("a")).unwrap();
     let report = within(session.finish()).await;
     assert!(done.load(Ordering::Relaxed));
-    // It was done before it had to leave.
+    // It finished within the hard grace.
     assert_eq!(report.items().next().unwrap().outcome, Outcome::Succeeded);
 }

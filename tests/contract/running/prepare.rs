@@ -14,8 +14,8 @@ use crate::support::watched::{
 };
 use crate::support::{HANDLER, Scripted, id, run, start};
 
-/// Codes that are a success to COM and still do not go on.
-const ODD: [HResult; 4] =
+/// Success codes of COM after which the run does not continue.
+const OTHER_SUCCESSES: [HResult; 4] =
     [HResult::S_FALSE, HResult::S_SYNCMGR_RETRYSYNC, HResult::S_SYNCMGR_CANCELALL, HResult::S_SYNCMGR_MISSINGITEMS];
 
 fn failing(error: impl Fn() -> SyncResult + Send + Sync + 'static) -> Scripted {
@@ -23,7 +23,7 @@ fn failing(error: impl Fn() -> SyncResult + Send + Sync + 'static) -> Scripted {
 }
 
 #[tokio::test(start_paused = true)]
-async fn r082_prepare_gets_exactly_the_chosen_items_in_the_order_they_were_listed() {
+async fn r082_prepare_gets_exactly_the_chosen_items_in_listing_order() {
     let handler = Scripted::new(&["a", "b", "c"]);
     let manager = SyncManager::new();
     manager.register(handler.clone()).unwrap();
@@ -36,7 +36,7 @@ async fn r082_prepare_gets_exactly_the_chosen_items_in_the_order_they_were_liste
 }
 
 #[tokio::test(start_paused = true)]
-async fn r082_a_call_completed_style_handler_gets_the_chosen_ids() {
+async fn r082_a_classic_handler_gets_the_chosen_ids() {
     let handler = ScriptedHandler::new(listed(&["a", "b", "c"])).on_prepare(prepares()).on_synchronize(synchronizes());
     let (manager, handler) = hosting(handler);
     manager.session(Trigger::Manual).items(CLASSIC, ["c", "a"].map(id)).start().unwrap().finish().await;
@@ -45,7 +45,7 @@ async fn r082_a_call_completed_style_handler_gets_the_chosen_ids() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn r082_of_the_ids_a_host_names_those_listed_are_prepared_and_the_others_reported_failed() {
+async fn r082_listed_ids_of_a_host_are_prepared_and_unlisted_ones_fail() {
     let handler = Scripted::new(&["a", "b", "c"]);
     let transcript = handler.transcript.clone();
     let on = OnHost::prepared(handler, &transcript, &["c", "unlisted", "a", "a"].map(id)).await;
@@ -59,7 +59,7 @@ async fn r082_of_the_ids_a_host_names_those_listed_are_prepared_and_the_others_r
 #[tokio::test(start_paused = true)]
 async fn r083_a_handler_that_cannot_prepare_does_not_stop_the_others() {
     let other = HandlerId::from_u128(2);
-    let fails: [fn() -> SyncResult; 2] = [|| Err(anyhow!("no network")), || panic!("as the script says")];
+    let fails: [fn() -> SyncResult; 2] = [|| Err(anyhow!("no network")), || panic!("the script panics")];
     for fail in fails {
         let manager = SyncManager::new();
         manager.register(failing(fail)).unwrap();
@@ -81,7 +81,7 @@ async fn r089_completing_with_ok_leads_to_synchronize() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn r089_a_host_can_synchronize_once_it_was_told_ok_and_not_before() {
+async fn r089_a_host_can_synchronize_only_after_completion_with_ok() {
     let handler = Scripted::new(&["a"]).on_prepare(|_| tokio::task::yield_now().map(Ok).boxed());
     let transcript = handler.transcript.clone();
     let on = OnHost::ready(handler, &transcript).await;
@@ -93,7 +93,7 @@ async fn r089_a_host_can_synchronize_once_it_was_told_ok_and_not_before() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn r090_completing_with_a_failure_releases_the_handler_without_synchronize() {
+async fn r090_completing_with_a_failure_ends_the_run_without_synchronize() {
     for code in [HResult::E_FAIL, HResult::E_OUTOFMEMORY, HResult(0x8007_0005_u32 as i32)] {
         assert_not_prepared(code, scripted().on_prepare(completes(move |to| to.prepare_for_sync_completed(code))))
             .await;
@@ -102,8 +102,8 @@ async fn r090_completing_with_a_failure_releases_the_handler_without_synchronize
 }
 
 #[tokio::test(start_paused = true)]
-async fn r091_success_codes_other_than_ok_release_the_handler_too() {
-    for code in ODD {
+async fn r091_success_codes_other_than_ok_release_the_handler() {
+    for code in OTHER_SUCCESSES {
         assert_not_prepared(code, scripted().on_prepare(completes(move |to| to.prepare_for_sync_completed(code))))
             .await;
         assert_not_prepared(code, scripted().on_prepare(later(move |to| to.prepare_for_sync_completed(code)))).await;
@@ -112,7 +112,7 @@ async fn r091_success_codes_other_than_ok_release_the_handler_too() {
 
 #[tokio::test(start_paused = true)]
 async fn r092_returning_anything_but_ok_has_the_same_effect() {
-    for code in ODD.into_iter().chain([HResult::E_FAIL, HResult::E_NOTIMPL]) {
+    for code in OTHER_SUCCESSES.into_iter().chain([HResult::E_FAIL, HResult::E_NOTIMPL]) {
         assert_not_prepared(code, scripted().on_prepare(move |_| code)).await;
     }
 }
@@ -135,7 +135,7 @@ async fn assert_not_prepared(code: HResult, handler: ScriptedHandler) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn r090_an_error_or_a_panic_of_prepare_ends_the_run_and_its_class_is_that_of_the_items() {
+async fn r090_an_error_or_panic_of_prepare_ends_the_run_and_fails_its_items() {
     let unclassified = FailureClass::Transient;
     let cases: [(Scripted, HResult, FailureClass); 4] = [
         (failing(|| Err(anyhow!("no disk"))), HResult::E_FAIL, unclassified),
@@ -150,13 +150,13 @@ async fn r090_an_error_or_a_panic_of_prepare_ends_the_run_and_its_class_is_that_
         assert!(report.items().all(|item| (item.outcome, item.class) == (Outcome::Failed, Some(class))), "{report}");
         assert_eq!(report.items().count(), 2);
         let errors = report.runs[0].log.iter().filter(|entry| entry.level == LogLevel::Error);
-        assert_eq!(errors.count(), 1, "logged once, for the run: {report}");
+        assert_eq!(errors.count(), 1, "logged once for the run: {report}");
         assert_eq!(transcript.count("synchronize") + transcript.count("item "), 0);
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn r090_a_host_that_was_told_of_a_failure_cannot_synchronize() {
+async fn r090_a_host_cannot_synchronize_after_a_failed_prepare() {
     let handler = failing(|| Err(CodeError(HResult::E_OUTOFMEMORY).into()));
     let transcript = handler.transcript.clone();
     let on = OnHost::ready(handler, &transcript).await;
@@ -167,7 +167,7 @@ async fn r090_a_host_that_was_told_of_a_failure_cannot_synchronize() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_prepare_that_leaves_because_it_was_stopped_is_no_error_in_the_log() {
+async fn a_prepare_that_returns_because_of_a_stop_logs_no_error() {
     let handler = Scripted::new(&["a"]).on_prepare(|run| {
         async move {
             run.cancelled().await;
@@ -184,7 +184,7 @@ async fn a_prepare_that_leaves_because_it_was_stopped_is_no_error_in_the_log() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn r093_needing_the_user_where_nobody_may_be_bothered_is_s_false_and_no_error() {
+async fn r093_needing_the_user_in_an_unattended_session_is_s_false() {
     let (run, _) = hosted(scripted().on_prepare(|side| {
         assert_eq!(side.callback().enable_modeless(Attention::Ask), HResult::S_FALSE);
         HResult::S_FALSE

@@ -18,7 +18,7 @@ fn scripted() -> ScriptedHandler {
     ScriptedHandler::new(listed(&["a"])).on_synchronize(synchronizes())
 }
 
-/// How often the log says that a completion had no effect.
+/// The number of log entries about a completion without effect.
 fn misuses(run: &RunReport) -> usize {
     run.log.iter().filter(|entry| entry.level == LogLevel::Warning && entry.text.contains("a completion")).count()
 }
@@ -32,7 +32,7 @@ async fn r086_prepare_may_complete_before_it_returns() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn r086_a_host_is_told_before_the_return_where_nothing_has_to_be_waited_for() {
+async fn r086_a_prepare_without_waiting_completes_before_it_returns() {
     let handler = Scripted::new(&["a"]);
     let transcript = handler.transcript.clone();
     let on = OnHost::ready(handler, &transcript).await;
@@ -48,7 +48,7 @@ async fn r087_prepare_returning_ok_is_followed_by_exactly_one_completion() {
     for _ in 0..10 {
         tokio::task::yield_now().await;
     }
-    assert_eq!(handler.transcript().count("Synchronize"), 0, "nothing goes on before the completion");
+    assert_eq!(handler.transcript().count("Synchronize"), 0, "the run waits for the completion");
     let callback = handler.side().callback();
     assert_eq!([(); 2].map(|()| callback.prepare_for_sync_completed(OK)), [OK, HResult::E_UNEXPECTED]);
     let report = session.finish().await;
@@ -57,7 +57,7 @@ async fn r087_prepare_returning_ok_is_followed_by_exactly_one_completion() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn r087_a_host_is_told_exactly_once() {
+async fn r087_a_host_receives_exactly_one_completion() {
     for waits in [0, 1, 3] {
         let handler = Scripted::new(&["a"]).on_prepare(move |_| {
             async move {
@@ -80,7 +80,7 @@ async fn r087_a_host_is_told_exactly_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn r088_after_prepare_did_not_return_ok_a_completion_is_refused() {
+async fn r088_a_completion_is_refused_after_prepare_returned_not_ok() {
     for code in [FAIL, HResult::S_FALSE] {
         let answers = Transcript::new();
         let noted = answers.clone();
@@ -102,7 +102,7 @@ async fn r088_after_prepare_did_not_return_ok_a_completion_is_refused() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn r088_of_a_completion_and_the_return_after_it_the_first_that_is_not_ok_counts() {
+async fn r088_the_first_code_other_than_ok_of_completion_and_return_counts() {
     let cases = [(OK, FAIL, FAIL), (FAIL, OK, FAIL), (HResult::S_FALSE, FAIL, HResult::S_FALSE), (OK, OK, OK)];
     for (completed, returned, counts) in cases {
         let (run, transcript) = hosted(scripted().on_prepare(move |side| {
@@ -110,14 +110,14 @@ async fn r088_of_a_completion_and_the_return_after_it_the_first_that_is_not_ok_c
             returned
         }))
         .await;
-        let wanted = if counts.is_ok() { RunEnding::Completed } else { RunEnding::NotPrepared(counts.into()) };
-        assert_eq!(run.ending, Some(wanted), "{completed} and then {returned}");
+        let expected = if counts.is_ok() { RunEnding::Completed } else { RunEnding::NotPrepared(counts.into()) };
+        assert_eq!(run.ending, Some(expected), "{completed} and then {returned}");
         assert_eq!(transcript.count("Synchronize"), usize::from(counts.is_ok()));
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn r088_a_host_whose_call_was_refused_is_told_nothing() {
+async fn r088_a_refused_call_of_a_host_has_no_completion() {
     let handler = Scripted::new(&["a"]);
     let transcript = handler.transcript.clone();
     let on = OnHost::ready(handler, &transcript).await;
@@ -129,7 +129,7 @@ async fn r088_a_host_whose_call_was_refused_is_told_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn r095_a_second_completion_before_the_return_has_no_effect_and_is_noted() {
+async fn r095_a_second_completion_before_the_return_has_no_effect_and_is_logged() {
     for (first, second) in [(OK, FAIL), (FAIL, OK)] {
         let (run, _) = hosted(scripted().on_prepare(move |side| {
             let answers = [first, second].map(|code| side.callback().prepare_for_sync_completed(code));
@@ -137,13 +137,13 @@ async fn r095_a_second_completion_before_the_return_has_no_effect_and_is_noted()
             OK
         }))
         .await;
-        let wanted = if first.is_ok() { RunEnding::Completed } else { RunEnding::NotPrepared(first.into()) };
-        assert_eq!((run.ending, misuses(&run)), (Some(wanted), 1), "{run}");
+        let expected = if first.is_ok() { RunEnding::Completed } else { RunEnding::NotPrepared(first.into()) };
+        assert_eq!((run.ending, misuses(&run)), (Some(expected), 1), "{run}");
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn r095_a_second_completion_after_the_return_has_no_effect_and_is_noted() {
+async fn r095_a_second_completion_after_the_return_has_no_effect_and_is_logged() {
     for (first, second) in [(OK, FAIL), (FAIL, OK)] {
         let (run, _) = hosted(scripted().on_prepare(later(move |callback| {
             assert_eq!(callback.prepare_for_sync_completed(first), OK);
@@ -151,8 +151,8 @@ async fn r095_a_second_completion_after_the_return_has_no_effect_and_is_noted() 
             OK
         })))
         .await;
-        let wanted = if first.is_ok() { RunEnding::Completed } else { RunEnding::NotPrepared(first.into()) };
-        assert_eq!((run.ending, misuses(&run)), (Some(wanted), 1), "{run}");
+        let expected = if first.is_ok() { RunEnding::Completed } else { RunEnding::NotPrepared(first.into()) };
+        assert_eq!((run.ending, misuses(&run)), (Some(expected), 1), "{run}");
     }
 }
 

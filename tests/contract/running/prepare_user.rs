@@ -1,4 +1,4 @@
-//! The user while preparing: R93 and R94.
+//! The user's attention during `prepare`: R93 and R94.
 
 use std::sync::Arc;
 
@@ -11,8 +11,7 @@ use syncmgr_test::{ScriptedHandler, ScriptedUser, Transcript};
 use crate::support::watched::{Watched, host_in, listed, prepares, synchronizes, within};
 use crate::support::{Scripted, id};
 
-/// A handler that asks while it prepares, driven by a host under these flags; who was asked what, and what the host
-/// was told.
+/// Drives a handler that asks the user during `prepare`. Returns the questions to the user and the calls to the host.
 async fn asked_on_host(flags: RunFlags, attention: HResult) -> Vec<String> {
     let transcript = Transcript::new();
     let handler = Scripted::new(&["a"]).on_prepare(|run| {
@@ -35,26 +34,26 @@ async fn asked_on_host(flags: RunFlags, attention: HResult) -> Vec<String> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn r093_a_host_is_told_s_false_where_the_user_would_be_needed_and_is_not_asked_for_its_attention() {
-    let told = asked_on_host(RunFlags::empty(), HResult::S_OK).await;
-    assert_eq!(told, ["PrepareForSyncCompleted S_FALSE"]);
+async fn r093_needing_the_user_without_the_flag_is_s_false_and_asks_nothing() {
+    let lines = asked_on_host(RunFlags::empty(), HResult::S_OK).await;
+    assert_eq!(lines, ["PrepareForSyncCompleted S_FALSE"]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn r094_a_host_is_asked_for_its_attention_before_the_user_is_and_gets_it_back() {
-    let told = asked_on_host(RunFlags::MAY_BOTHER_USER, HResult::S_OK).await;
-    let wanted = ["EnableModeless TRUE", "confirm really?", "EnableModeless FALSE", "PrepareForSyncCompleted S_OK"];
-    assert_eq!(told, wanted);
+async fn r094_the_host_grants_attention_before_the_user_is_asked() {
+    let lines = asked_on_host(RunFlags::MAY_BOTHER_USER, HResult::S_OK).await;
+    let expected = ["EnableModeless TRUE", "confirm really?", "EnableModeless FALSE", "PrepareForSyncCompleted S_OK"];
+    assert_eq!(lines, expected);
 }
 
 #[tokio::test(start_paused = true)]
-async fn r094_where_a_host_refuses_its_attention_the_user_is_not_asked() {
-    let told = asked_on_host(RunFlags::MAY_BOTHER_USER, HResult::S_FALSE).await;
-    assert_eq!(told, ["EnableModeless TRUE -> S_FALSE", "PrepareForSyncCompleted S_FALSE"]);
+async fn r094_the_user_is_not_asked_if_the_host_refuses_attention() {
+    let lines = asked_on_host(RunFlags::MAY_BOTHER_USER, HResult::S_FALSE).await;
+    assert_eq!(lines, ["EnableModeless TRUE -> S_FALSE", "PrepareForSyncCompleted S_FALSE"]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn r094_attention_is_granted_while_preparing_only_where_the_user_may_be_bothered() {
+async fn r094_prepare_gets_attention_only_with_may_bother_user() {
     let answers = Transcript::new();
     let noted = answers.clone();
     let handler = ScriptedHandler::new(listed(&["a"])).on_synchronize(synchronizes()).on_prepare(move |side| {

@@ -25,7 +25,7 @@ fn outcomes(run: &RunReport) -> Vec<Outcome> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn r096_synchronize_is_called_once_for_each_handler_with_chosen_items_and_after_preparation() {
+async fn r096_each_handler_with_chosen_items_synchronizes_once_after_prepare() {
     let (transcript, manager) = (Transcript::new(), SyncManager::new());
     for (number, names) in [&["a", "b"][..], &[], &["c"]].into_iter().enumerate() {
         let handler = Scripted::new(names).with_transcript(&transcript);
@@ -51,7 +51,7 @@ async fn r096_a_host_can_synchronize_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn r097_the_prepared_items_are_synchronized_less_those_skipped_since() {
+async fn r097_prepared_items_that_are_not_skipped_are_synchronized() {
     let go = std::sync::Arc::new(tokio::sync::Notify::new());
     let waiting = go.clone();
     let handler = Scripted::new(&["a", "b", "c"]).on_prepare(move |_| waiting.clone().notified_owned().map(Ok).boxed());
@@ -139,12 +139,12 @@ async fn r102_an_error_or_a_panic_of_synchronize_is_the_result_of_the_run() {
         assert_eq!(report.runs[0].ending, Some(ending_of(code)));
         let errors = report.runs[0].log.iter().filter(|entry| entry.level == LogLevel::Error);
         assert_eq!((errors.count(), report.is_success()), (1, false));
-        assert_eq!(transcript.count("prepare"), 2, "one for the host, one for the manager");
+        assert_eq!(transcript.count("prepare"), 2, "one call by the host, one by the manager");
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn r104_with_every_item_skipped_there_is_nothing_to_call_synchronize_for() {
+async fn r104_synchronize_is_not_called_if_every_item_is_skipped() {
     let (manager, handler) = hosting(ScriptedHandler::new(listed(&["a", "b"])));
     let session = begin(&manager);
     until_run(&session, RunChange::Preparing).await;
@@ -159,7 +159,7 @@ async fn r104_with_every_item_skipped_there_is_nothing_to_call_synchronize_for()
 }
 
 #[tokio::test(start_paused = true)]
-async fn r104_a_host_that_skipped_every_item_is_told_at_once_that_all_is_done() {
+async fn r104_synchronize_completes_immediately_if_a_host_skipped_every_item() {
     let handler = Scripted::new(&["a"]).on_prepare(|_| tokio::task::yield_now().map(Ok).boxed());
     let transcript = handler.transcript.clone();
     let on = OnHost::ready(handler, &transcript).await;
@@ -171,15 +171,15 @@ async fn r104_a_host_that_skipped_every_item_is_told_at_once_that_all_is_done() 
     assert_eq!(transcript.count("synchronize"), 0);
 }
 
-/// Reports one item done, one begun and one not at all, and completes with this code.
-fn reports_in_part(callback: &dyn SyncCallback, code: HResult) -> HResult {
+/// Reports the end of one item, the beginning of another and nothing of a third, and completes with this code.
+fn report_some(callback: &dyn SyncCallback, code: HResult) -> HResult {
     callback.progress(id("done"), Some(&Progress::new().with_status(Status::Succeeded)));
     callback.progress(id("begun"), Some(&Progress::new().with_value(1)));
     callback.synchronize_completed(code)
 }
 
 #[tokio::test(start_paused = true)]
-async fn r105_items_without_a_terminal_status_are_closed_by_the_code_and_by_the_work_that_was_seen() {
+async fn r105_unfinished_items_end_by_the_code_and_the_reported_work() {
     use Outcome::{Failed, Succeeded};
     let failed_run = [Succeeded, Failed, Failed];
     let cases = [
@@ -187,10 +187,10 @@ async fn r105_items_without_a_terminal_status_are_closed_by_the_code_and_by_the_
         (HResult::E_FAIL, failed_run),
         (HResult::S_FALSE, failed_run),
     ];
-    for (code, wanted) in cases {
-        let completing = completes(move |callback| reports_in_part(callback, code));
+    for (code, expected) in cases {
+        let completing = completes(move |callback| report_some(callback, code));
         let (run, _) = hosted(scripted(&["done", "begun", "untouched"]).on_synchronize(completing)).await;
-        assert_eq!(outcomes(&run), wanted, "{code}");
+        assert_eq!(outcomes(&run), expected, "{code}");
         let unreported: Vec<_> = run.log.iter().filter(|entry| entry.text.contains("did not report")).collect();
         assert_eq!(unreported.len(), usize::from(code.is_ok()), "{run}");
         assert!(unreported.iter().all(|entry| entry.item == Some(id("untouched"))));
@@ -198,7 +198,7 @@ async fn r105_items_without_a_terminal_status_are_closed_by_the_code_and_by_the_
 }
 
 #[tokio::test(start_paused = true)]
-async fn r105_items_without_a_terminal_status_are_closed_by_a_cancel_before_anything_else() {
+async fn r105_a_cancellation_ends_unfinished_items_before_the_code_does() {
     let (manager, handler) = hosting(scripted(&["done", "begun", "untouched"]));
     let session = begin(&manager);
     until_run(&session, RunChange::Synchronizing).await;
@@ -213,7 +213,7 @@ async fn r105_items_without_a_terminal_status_are_closed_by_a_cancel_before_anyt
 }
 
 #[tokio::test(start_paused = true)]
-async fn r105_a_host_is_told_the_terminal_status_of_what_the_handler_left_out() {
+async fn r105_a_host_receives_a_terminal_status_for_unfinished_items() {
     let handler = Scripted::new(&["begun", "untouched"]).on_synchronize(|run| {
         let begun = run.report(id("begun"), Progress::new().with_value(1));
         std::future::ready(begun.map_err(Into::into)).boxed()
@@ -226,7 +226,7 @@ async fn r105_a_host_is_told_the_terminal_status_of_what_the_handler_left_out() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn r105_items_left_because_the_user_is_needed_wait_for_the_user_and_did_not_fail() {
+async fn r105_unfinished_items_need_the_user_if_synchronize_does() {
     let handler = Scripted::new(&["a"]).on_synchronize(|run| run.interaction().map(|asked| asked.map(drop)).boxed());
     let report = run(handler).await;
     assert_eq!(report.runs[0].ending, Some(RunEnding::NotCompleted(RunFault::NeedsUser)));

@@ -22,7 +22,7 @@ fn scripted() -> ScriptedHandler {
     ScriptedHandler::new(listed(&["a"])).on_prepare(prepares())
 }
 
-/// How often the log says that a completion had no effect.
+/// The number of log entries about a completion without effect.
 fn misuses(run: &RunReport) -> usize {
     run.log.iter().filter(|entry| entry.level == LogLevel::Warning && entry.text.contains("a completion")).count()
 }
@@ -38,7 +38,7 @@ async fn r099_synchronize_may_complete_before_it_returns() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn r099_a_host_is_told_before_the_return_where_nothing_has_to_be_waited_for() {
+async fn r099_a_synchronize_without_waiting_completes_before_it_returns() {
     let handler = Scripted::new(&["a"]).on_synchronize(|run| {
         let done = run.report(id("a"), Progress::new().with_status(Status::Succeeded));
         std::future::ready(done.map_err(Into::into)).boxed()
@@ -49,7 +49,7 @@ async fn r099_a_host_is_told_before_the_return_where_nothing_has_to_be_waited_fo
 }
 
 #[tokio::test(start_paused = true)]
-async fn r100_after_synchronize_did_not_return_ok_a_completion_is_refused() {
+async fn r100_a_completion_is_refused_after_synchronize_returned_not_ok() {
     for code in [FAIL, HResult::S_FALSE] {
         let answers = Transcript::new();
         let noted = answers.clone();
@@ -70,7 +70,7 @@ async fn r100_after_synchronize_did_not_return_ok_a_completion_is_refused() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn r100_of_a_completion_and_the_return_after_it_the_first_that_is_not_ok_counts() {
+async fn r100_the_first_code_other_than_ok_of_completion_and_return_counts() {
     let cases = [(OK, FAIL, FAIL), (FAIL, OK, FAIL), (FAIL, HResult::S_FALSE, FAIL), (OK, OK, OK)];
     for (completed, returned, counts) in cases {
         let (run, _) = hosted(scripted().on_synchronize(move |side| {
@@ -83,7 +83,7 @@ async fn r100_of_a_completion_and_the_return_after_it_the_first_that_is_not_ok_c
 }
 
 #[tokio::test(start_paused = true)]
-async fn r100_a_host_whose_call_was_refused_is_told_nothing() {
+async fn r100_a_refused_call_of_a_host_has_no_completion() {
     let handler = Scripted::new(&["a"]);
     let transcript = handler.transcript.clone();
     let on = OnHost::ready(handler, &transcript).await;
@@ -93,7 +93,7 @@ async fn r100_a_host_whose_call_was_refused_is_told_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn r101_the_run_goes_on_until_the_completion_and_a_second_one_is_refused() {
+async fn r101_the_run_ends_with_the_completion_and_a_second_one_is_refused() {
     let (manager, handler) = hosting(scripted());
     let session = begin(&manager);
     until_run(&session, RunChange::Synchronizing).await;
@@ -102,7 +102,7 @@ async fn r101_the_run_goes_on_until_the_completion_and_a_second_one_is_refused()
     for _ in 0..10 {
         tokio::task::yield_now().await;
     }
-    assert!(session.report().now_or_never().is_none(), "the last item has ended, the run has not");
+    assert!(session.report().now_or_never().is_none(), "the run continues after its last item");
     let answers = [FAIL, OK].map(|code| callback.synchronize_completed(code));
     assert_eq!(answers, [OK, HResult::E_UNEXPECTED]);
     let report = session.finish().await;
@@ -135,7 +135,7 @@ async fn r101_completing_synchronize_while_preparing_has_no_effect() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn r101_a_host_is_told_once_after_the_end_of_the_last_item() {
+async fn r101_a_host_receives_one_completion_after_the_last_item() {
     let transcript = Transcript::new();
     let (go, ends) = (Arc::new(Notify::new()), transcript.clone());
     let waiting = go.clone();

@@ -1,4 +1,4 @@
-//! Calls of one instance from any thread, and from many at once: R79 and R80. Real threads, so real time.
+//! Calls of one instance from any thread, also concurrently: R79 and R80. The tests use real threads, so real time.
 
 use std::thread;
 
@@ -25,7 +25,7 @@ async fn r079_every_callback_method_works_from_another_thread() {
         .on_synchronize(move |side| {
             let (callback, noted) = (side.callback(), noted.clone());
             thread::spawn(move || {
-                for answer in every_question(&*callback) {
+                for answer in make_every_call(&*callback) {
                     noted.note(answer.to_string());
                 }
                 callback.synchronize_completed(HResult::S_OK)
@@ -34,18 +34,18 @@ async fn r079_every_callback_method_works_from_another_thread() {
         });
     let (manager, _) = hosting(handler);
     let report = manager.session(Trigger::Manual).start().unwrap().finish().await;
-    // Nobody may be asked here and the handler declared no connections: refused, but answered.
+    // The session is unattended and the handler declared no connections, so two calls are refused.
     assert_eq!(answers.lines(), ["S_OK", "S_OK", "S_OK", "S_OK", "S_FALSE", "S_OK", "E_FAIL"]);
     assert!(report.is_success(), "{report}");
-    assert_eq!(&*report.runs[0].log[0].text, "kept");
+    assert_eq!(&*report.runs[0].log[0].text, "logged");
 }
 
-/// Calls what may be called while synchronizing.
-fn every_question(callback: &dyn SyncCallback) -> [HResult; 7] {
+/// Makes every call that is allowed during `Synchronize`.
+fn make_every_call(callback: &dyn SyncCallback) -> [HResult; 7] {
     [
         callback.progress(id("a"), Some(&Progress::new().with_status(Status::Succeeded))),
         callback.progress(id("b"), Some(&Progress::new().with_value(1))),
-        callback.log_error(LogLevel::Warning, "kept", None),
+        callback.log_error(LogLevel::Warning, "logged", None),
         callback.delete_log_error(ErrorScope::One(ErrorId::from_u128(1))),
         callback.enable_modeless(Attention::Ask),
         callback.enable_modeless(Attention::Release),
@@ -53,8 +53,10 @@ fn every_question(callback: &dyn SyncCallback) -> [HResult; 7] {
     ]
 }
 
-/// Does this on eight threads at once, in `Synchronize`, and says when all have done it.
-fn crowd(work: impl Fn(&dyn SyncCallback, u64) + Send + Sync + 'static) -> (ScriptedHandler, oneshot::Receiver<()>) {
+/// A handler that does `work` on eight threads concurrently in `Synchronize`, and a receiver for their end.
+fn on_eight_threads(
+    work: impl Fn(&dyn SyncCallback, u64) + Send + Sync + 'static,
+) -> (ScriptedHandler, oneshot::Receiver<()>) {
     let (sender, receiver) = oneshot::channel();
     let mut once = Some((work, sender));
     let handler = ScriptedHandler::new(listed(&["a", "b"])).on_prepare(prepares()).on_synchronize(move |side| {
@@ -70,15 +72,15 @@ fn crowd(work: impl Fn(&dyn SyncCallback, u64) + Send + Sync + 'static) -> (Scri
 }
 
 #[tokio::test]
-async fn r080_log_entries_from_many_threads_are_all_kept() {
-    let (handler, all) = crowd(|callback, number| {
+async fn r080_log_entries_from_many_threads_are_all_recorded() {
+    let (handler, finished) = on_eight_threads(|callback, number| {
         for line in 0..100 {
             callback.log_error(LogLevel::Information, &format!("{number} {line}"), None);
         }
     });
     let (manager, handler) = hosting(handler);
     let session = manager.session(Trigger::Manual).start().unwrap();
-    all.await.unwrap();
+    finished.await.unwrap();
     handler.side().callback().synchronize_completed(HResult::S_OK);
     let report = session.finish().await;
     for number in 0..8 {
@@ -90,7 +92,7 @@ async fn r080_log_entries_from_many_threads_are_all_kept() {
 
 #[tokio::test]
 async fn r080_fields_reported_from_many_threads_do_not_undo_each_other() {
-    let (handler, all) = crowd(|callback, number| {
+    let (handler, finished) = on_eight_threads(|callback, number| {
         for n in 1..=200 {
             let report = match number % 3 {
                 0 => Progress::new().with_value(n),
@@ -102,7 +104,7 @@ async fn r080_fields_reported_from_many_threads_do_not_undo_each_other() {
     });
     let (manager, handler) = hosting(handler);
     let session = manager.session(Trigger::Manual).start().unwrap();
-    all.await.unwrap();
+    finished.await.unwrap();
     let progress = session.progress();
     let [(_, item, state)] = &progress[..] else { panic!("{progress:?}") };
     assert_eq!((*item, state.value, state.max, state.text.as_deref()), (id("a"), 200, 1000, Some("copying")));
@@ -111,16 +113,16 @@ async fn r080_fields_reported_from_many_threads_do_not_undo_each_other() {
 }
 
 #[tokio::test]
-async fn r080_of_many_completions_at_once_exactly_one_counts() {
+async fn r080_exactly_one_of_many_concurrent_completions_counts() {
     let answers = Transcript::new();
     let noted = answers.clone();
-    let (handler, all) = crowd(move |callback, number| {
+    let (handler, finished) = on_eight_threads(move |callback, number| {
         let code = if number % 2 == 0 { HResult::E_FAIL } else { HResult::S_FALSE };
         noted.note(format!("{} {code}", callback.synchronize_completed(code)));
     });
     let (manager, _) = hosting(handler);
     let report = manager.session(Trigger::Manual).start().unwrap().finish().await;
-    all.await.unwrap();
+    finished.await.unwrap();
     assert_eq!((answers.count("S_OK"), answers.count("E_UNEXPECTED")), (1, 7));
     let Some(RunEnding::NotCompleted(fault)) = report.runs[0].ending else { panic!("{report}") };
     let code = fault.code();

@@ -1,4 +1,4 @@
-//! What is over stays over: R81, what a run keeps, what `close`, `report` and `finish` mean, and when events end.
+//! The end of runs and sessions: stale callbacks (R81), kept values, `close`, `report`, `finish` and the end of events.
 
 use std::sync::{Arc, Mutex};
 
@@ -17,7 +17,7 @@ use tokio::sync::Notify;
 use crate::support::watched::{hosting, listed, until, until_run, within};
 use crate::support::{HANDLER, Scripted, id, start};
 
-/// Every call that a callback or a context takes, made on a callback: the answers.
+/// Makes every call on a callback and returns the answers.
 fn call_everything(callback: &dyn SyncCallback) -> [HResult; 9] {
     [
         callback.prepare_for_sync_completed(HResult::S_OK),
@@ -33,11 +33,11 @@ fn call_everything(callback: &dyn SyncCallback) -> [HResult; 9] {
 }
 
 #[tokio::test(start_paused = true)]
-async fn r081_calls_after_the_callback_was_taken_away_are_refused_and_later_sessions_do_not_see_them() {
+async fn r081_a_detached_callback_refuses_calls_and_later_sessions_miss_them() {
     let stale: Arc<Mutex<Option<Arc<dyn SyncCallback>>>> = Arc::default();
-    let (kept, refused) = (stale.clone(), HResult::E_FAIL);
+    let (saved, refused) = (stale.clone(), HResult::E_FAIL);
     let (manager, handler) = hosting(ScriptedHandler::new(listed(&["a"])).on_prepare(move |side| {
-        let mut stale = kept.lock().unwrap();
+        let mut stale = saved.lock().unwrap();
         if stale.is_some() {
             return HResult::S_OK;
         }
@@ -60,11 +60,11 @@ async fn r081_calls_after_the_callback_was_taken_away_are_refused_and_later_sess
 }
 
 #[tokio::test(start_paused = true)]
-async fn r081_a_context_kept_beyond_its_run_is_over_and_later_sessions_do_not_see_it() {
+async fn r081_a_context_used_after_its_run_refuses_and_later_sessions_miss_it() {
     let stale: Arc<Mutex<Option<RunContext>>> = Arc::default();
-    let kept = stale.clone();
+    let saved = stale.clone();
     let handler = Scripted::new(&["a"]).on_prepare(move |run| {
-        kept.lock().unwrap().get_or_insert_with(|| (**run).clone());
+        saved.lock().unwrap().get_or_insert_with(|| (**run).clone());
         run.warn("prepared");
         async { Ok(()) }.boxed()
     });
@@ -89,7 +89,7 @@ async fn r081_a_context_kept_beyond_its_run_is_over_and_later_sessions_do_not_se
     }
 }
 
-/// Writes a line when it is dropped.
+/// Notes a line when it is dropped.
 struct Guard(Transcript);
 
 impl Drop for Guard {
@@ -98,7 +98,7 @@ impl Drop for Guard {
     }
 }
 
-/// A handler that keeps a guard from `prepare` on, and leaves an entry that is a link.
+/// A handler that keeps a guard from `prepare` on and logs an entry with a link.
 fn keeping(transcript: &Transcript) -> Scripted {
     let drops = transcript.clone();
     Scripted::new(&["a"])
@@ -116,7 +116,7 @@ fn link() -> ErrorId {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_a_run_keeps_lives_until_the_results_are_closed() {
+async fn a_kept_value_lives_until_the_results_are_closed() {
     let transcript = Transcript::new();
     let session = start(keeping(&transcript));
     session.report().await;
@@ -127,7 +127,7 @@ async fn what_a_run_keeps_lives_until_the_results_are_closed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_a_run_keeps_is_dropped_when_its_run_cannot_go_on_to_results() {
+async fn a_kept_value_is_dropped_when_its_run_fails_to_initialize() {
     let transcript = Transcript::new();
     let handler = Scripted::new(&["a"]).on_initialize({
         let drops = transcript.clone();
@@ -142,7 +142,7 @@ async fn what_a_run_keeps_is_dropped_when_its_run_cannot_go_on_to_results() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_a_run_keeps_is_dropped_at_its_end_when_nobody_holds_the_session() {
+async fn a_kept_value_is_dropped_at_the_end_of_a_session_without_handles() {
     let transcript = Transcript::new();
     let session = start(keeping(&transcript));
     let mut events = session.events();
@@ -167,7 +167,7 @@ async fn results_stay_open_while_any_handle_of_the_session_is_held() {
     assert_eq!(transcript.count("dropped"), 1);
 }
 
-/// A session whose only item waits until it is let go.
+/// A session whose only item waits for a notification.
 fn waiting() -> (Session, Arc<Notify>) {
     let go = Arc::new(Notify::new());
     let waiting = go.clone();
@@ -176,7 +176,7 @@ fn waiting() -> (Session, Arc<Notify>) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn closing_lets_what_runs_go_on_to_its_end_and_then_refuses_to_show_anything() {
+async fn closing_waits_until_running_items_have_ended() {
     let (session, go) = waiting();
     until(&mut session.events(), |event| matches!(event, SessionEvent::Began { .. })).await;
     let mut closing = Box::pin(session.close());
@@ -190,7 +190,7 @@ async fn closing_lets_what_runs_go_on_to_its_end_and_then_refuses_to_show_anythi
 }
 
 #[tokio::test(start_paused = true)]
-async fn after_closing_nothing_can_be_opened_and_closing_again_changes_nothing() {
+async fn a_closed_session_opens_no_entry_and_can_be_closed_again() {
     let session = start(keeping(&Transcript::new()));
     within(session.close()).await;
     within(session.close()).await;
@@ -201,7 +201,7 @@ async fn after_closing_nothing_can_be_opened_and_closing_again_changes_nothing()
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_report_waits_until_nothing_goes_on_and_can_be_had_again() {
+async fn a_report_waits_until_the_session_is_idle_and_can_be_repeated() {
     let (session, go) = waiting();
     let mut reporting = Box::pin(session.report());
     until(&mut session.events(), |event| matches!(event, SessionEvent::Began { .. })).await;
@@ -214,7 +214,7 @@ async fn a_report_waits_until_nothing_goes_on_and_can_be_had_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn finishing_reports_and_closes() {
+async fn finish_reports_and_closes() {
     let transcript = Transcript::new();
     let session = start(keeping(&transcript));
     let other = session.clone();
@@ -225,7 +225,7 @@ async fn finishing_reports_and_closes() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_stream_ends_when_the_session_is_closed_and_not_before() {
+async fn the_event_stream_ends_when_the_session_is_closed() {
     let session = start(keeping(&Transcript::new()));
     let mut events = session.events();
     until(&mut events, |event| *event == SessionEvent::Rested).await;
@@ -242,7 +242,7 @@ async fn the_stream_ends_when_the_session_is_closed_and_not_before() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stream_does_not_keep_the_session_open() {
+async fn an_event_stream_does_not_keep_the_session_open() {
     let session = start(keeping(&Transcript::new()));
     let mut events = session.events();
     session.report().await;

@@ -1,4 +1,4 @@
-//! Runs as data, and what a manager takes from its ports.
+//! Runs as data, and the use of the clock and the randomness.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, SystemTime};
@@ -19,10 +19,10 @@ fn managed(names: &[&'static str]) -> (SyncManager, Scripted) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_run_that_went_through_text_runs_the_items_it_names_under_its_conditions() {
+async fn a_deserialized_run_runs_its_items_with_its_flags_and_cookie() {
     let (manager, handler) = managed(&["a", "b"]);
-    let asked = manager.session(Trigger::Invoke).items(HANDLER, [id("b")]).may_bother_user().cookie(*b"page 7");
-    let text = serde_json::to_string(&asked.describe().unwrap()).unwrap();
+    let request = manager.session(Trigger::Invoke).items(HANDLER, [id("b")]).may_bother_user().cookie(*b"page 7");
+    let text = serde_json::to_string(&request.describe().unwrap()).unwrap();
     let described: Vec<RunRequest> = serde_json::from_str(&text).unwrap();
     assert_eq!(described.len(), 1);
     let session = manager.start(described[0].clone()).unwrap();
@@ -34,14 +34,14 @@ async fn a_run_that_went_through_text_runs_the_items_it_names_under_its_conditio
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_described_run_without_items_runs_what_is_preferred() {
+async fn a_described_run_without_items_runs_the_preferred_items() {
     let (manager, _) = managed(&["a", "b"]);
     let report = within(manager.start(RunRequest::new(HANDLER)).unwrap().finish()).await;
     assert_eq!(report.items().filter(|item| item.outcome == Outcome::Succeeded).count(), 2);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_described_run_that_cannot_be_is_refused_and_says_why() {
+async fn an_impossible_described_run_is_refused_with_a_reason() {
     let (manager, handler) = managed(&["a"]);
     let unknown = HandlerId::from_u128(9);
     let refused = manager.start(RunRequest::new(unknown)).unwrap_err();
@@ -53,7 +53,7 @@ async fn a_described_run_that_cannot_be_is_refused_and_says_why() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_run_nobody_wants_any_more_is_refused() {
+async fn a_run_after_its_deadline_is_refused() {
     let clock = ManualClock::default();
     let manager = SyncManager::builder().clock(clock.clone()).build();
     manager.register(Scripted::new(&["a"])).unwrap();
@@ -63,7 +63,7 @@ async fn a_run_nobody_wants_any_more_is_refused() {
     assert_eq!(refused, StartError::TooLate { deadline });
 }
 
-/// The same bytes every time.
+/// Randomness that always returns the same bytes.
 struct Sevens;
 
 impl Randomness for Sevens {
@@ -73,10 +73,10 @@ impl Randomness for Sevens {
 }
 
 #[test]
-fn a_manager_takes_its_id_from_the_randomness_it_is_given() {
+fn a_manager_derives_its_id_from_the_given_randomness() {
     let with_sevens = || SyncManager::builder().randomness(Sevens).build().id();
     assert_eq!(with_sevens(), with_sevens());
     assert_eq!(with_sevens().get_version_num(), 4);
     let managers: BTreeSet<Uuid> = (0..10).map(|_| SyncManager::new().id()).collect();
-    assert_eq!(managers.len(), 10, "the operating system gives each its own");
+    assert_eq!(managers.len(), 10, "each manager has an id of its own");
 }

@@ -1,4 +1,4 @@
-//! A manager inside a program that was there first: several of them, any runtime, and nothing left behind.
+//! Managers inside a larger program: several at the same time, on any runtime, without leaks.
 
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, SystemTime};
@@ -17,7 +17,7 @@ use crate::faults::deadlines::never;
 use crate::support::watched::{begin, until, until_began, within};
 use crate::support::{HANDLER, Scripted, id};
 
-/// Says when it is dropped.
+/// Sends a message when it is dropped.
 struct Guard(mpsc::Sender<()>);
 
 impl Drop for Guard {
@@ -26,17 +26,17 @@ impl Drop for Guard {
     }
 }
 
-/// A handler whose items and tasks hang, each with a guard; and where the guards say that they are dropped.
+/// A handler whose items and tasks hang, each with a guard, and the receiver of the guards' messages.
 fn guarded(names: &[&str]) -> (Scripted, mpsc::Receiver<()>) {
     let (dropped, drops) = mpsc::channel();
     let dropped = std::sync::Mutex::new(dropped);
     let handler = Scripted::new(names).on_item(move |item| {
-        let guard = || Guard(dropped.lock().expect("nobody panics with it").clone());
-        let (mine, tasks) = (guard(), guard());
+        let guard = || Guard(dropped.lock().expect("no thread panics while it holds the lock").clone());
+        let (item_guard, task_guard) = (guard(), guard());
         async move {
-            let _mine = mine;
+            let _item_guard = item_guard;
             let task = item.spawn(async move {
-                let _tasks = tasks;
+                let _task_guard = task_guard;
                 never::<()>().await
             });
             item.progress(1, None)?;
@@ -51,14 +51,14 @@ fn tasks() -> usize {
     Handle::current().metrics().num_alive_tasks()
 }
 
-/// Lets what is to be dropped be dropped.
+/// Lets pending drops happen.
 async fn settled() {
     sleep(Duration::from_millis(1)).await;
 }
 
 fn manager_of(handler: &Scripted) -> SyncManager {
     let manager = SyncManager::new();
-    manager.register(handler.clone()).expect("it is there");
+    manager.register(handler.clone()).expect("the handler can be registered");
     manager
 }
 
@@ -68,13 +68,13 @@ async fn managers_of_one_process_share_nothing() {
     let (one, two) = (manager_of(&handler), manager_of(&handler));
     assert_ne!(one.id(), two.id());
     let (first, second) = (begin(&one), begin(&two));
-    assert_eq!(first.id(), second.id(), "each counts its own sessions");
+    assert_eq!(first.id(), second.id(), "each manager counts its own sessions");
     until_began(&first).await;
     until_began(&second).await;
     one.pause();
     first.skip(HANDLER, id("a")).unwrap();
     assert!(within(one.shutdown()).await.is_empty());
-    assert_eq!(second.progress().len(), 2, "the other goes on");
+    assert_eq!(second.progress().len(), 2, "the other manager's session continues");
     assert!(two.held().is_empty());
     assert_eq!((one.stop_latencies().count(), two.stop_latencies().count()), (2, 0));
     assert!(two.unregister(HANDLER) && one.registration(HANDLER).is_some());
@@ -82,11 +82,11 @@ async fn managers_of_one_process_share_nothing() {
 }
 
 fn current_thread() -> Runtime {
-    Builder::new_current_thread().enable_all().build().expect("nothing is wrong with it")
+    Builder::new_current_thread().enable_all().build().expect("the runtime can be built")
 }
 
 fn two_threads() -> Runtime {
-    Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("nothing is wrong with it")
+    Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("the runtime can be built")
 }
 
 /// A program with items that succeed, fail and are skipped.
@@ -105,10 +105,10 @@ async fn program() -> Vec<(String, Outcome)> {
     let manager = manager_of(&handler);
     let session = begin(&manager);
     hangs.notified().await;
-    session.skip(HANDLER, id("hangs")).expect("it is there");
+    session.skip(HANDLER, id("hangs")).expect("the item is known");
     let report = session.finish().await;
     assert!(manager.shutdown().await.is_empty());
-    // Another thread may still be putting the last one away.
+    // Another thread may still be dropping the last task.
     while tasks() > 0 {
         tokio::task::yield_now().await;
     }
@@ -124,21 +124,21 @@ fn a_program_ends_the_same_on_one_thread_and_on_two() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn dropping_the_last_handle_of_a_manager_drops_what_its_handlers_do() {
+async fn dropping_the_last_handle_of_a_manager_drops_its_handlers_work() {
     let (handler, drops) = guarded(&["a", "b"]);
     let manager = manager_of(&handler);
     let session = begin(&manager);
     until_began(&session).await;
     drop(session);
     settled().await;
-    assert!(drops.try_recv().is_err(), "a session nobody holds goes on");
+    assert!(drops.try_recv().is_err(), "a session without handles continues");
     drop(manager);
     settled().await;
     assert_eq!((drops.try_iter().count(), tasks()), (4, 0));
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_session_handle_keeps_its_manager() {
+async fn a_session_handle_keeps_its_manager_alive() {
     let (handler, drops) = guarded(&["a"]);
     let session = begin(&manager_of(&handler));
     until_began(&session).await;
@@ -150,7 +150,7 @@ async fn a_session_handle_keeps_its_manager() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stream_of_events_keeps_its_manager() {
+async fn an_event_stream_keeps_its_manager_alive() {
     let (handler, drops) = guarded(&["a"]);
     let session = begin(&manager_of(&handler));
     until_began(&session).await;
@@ -164,10 +164,10 @@ async fn a_stream_of_events_keeps_its_manager() {
 }
 
 #[test]
-fn a_runtime_that_is_dropped_in_the_middle_of_a_session_leaves_the_manager_usable() {
+fn a_manager_is_usable_after_its_runtime_is_dropped_during_a_session() {
     for runtime in [current_thread, two_threads] {
         let (handler, drops) = guarded(&["a", "b"]);
-        let handler = handler.info(|info| info.with_claim("the line"));
+        let handler = handler.info(|info| info.with_claim("line"));
         let manager = SyncManager::builder().items_at_once(1).build();
         manager.register(handler).unwrap();
         let first = runtime();
@@ -195,7 +195,7 @@ fn a_runtime_that_is_dropped_in_the_middle_of_a_session_leaves_the_manager_usabl
 fn an_item_with_a_task_is_stopped_when_its_runtime_is_dropped() {
     let (handler, _drops) = guarded(&["a", "b"]);
     let manager = SyncManager::builder().items_at_once(1).build();
-    manager.register(handler.info(|info| info.with_claim("the line"))).unwrap();
+    manager.register(handler.info(|info| info.with_claim("line"))).unwrap();
     let runtime = two_threads();
     let session = runtime.block_on(async {
         let session = begin(&manager);
@@ -206,14 +206,14 @@ fn an_item_with_a_task_is_stopped_when_its_runtime_is_dropped() {
     all_stopped(&current_thread().block_on(session.report()));
 }
 
-/// Shuts a manager down: nothing is left, and nothing can be started.
+/// Shuts a manager down; no task remains, and no session can be started.
 async fn shut_down(manager: &SyncManager) {
     assert!(within(manager.shutdown()).await.is_empty());
     assert_eq!(tasks(), 0);
     assert_eq!(manager.session(Trigger::Manual).start().err(), Some(StartError::ShutDown));
 }
 
-/// Somebody who never chooses.
+/// A chooser that never answers.
 struct Undecided(Arc<Notify>);
 
 #[async_trait]
@@ -225,7 +225,7 @@ impl Chooser for Undecided {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_shutdown_ends_a_choice() {
+async fn a_shutdown_ends_a_pending_choice() {
     let asked = Arc::new(Notify::new());
     let manager = SyncManager::builder().chooser(Undecided(asked.clone())).build();
     manager.register(Scripted::new(&["a"])).unwrap();
@@ -236,7 +236,7 @@ async fn a_shutdown_ends_a_choice() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_shutdown_ends_properties_and_leaves_nothing_behind() {
+async fn a_shutdown_ends_properties_and_leaves_no_task() {
     let showing = Arc::new(Notify::new());
     let shows = showing.clone();
     let handler = Scripted::new(&["a"]).info(|info| info.with_flags(HandlerFlags::HAS_PROPERTIES));
@@ -244,11 +244,11 @@ async fn a_shutdown_ends_properties_and_leaves_nothing_behind() {
         shows.notify_one();
         never()
     }));
-    let asking = manager.clone();
-    let mut asked = Box::pin(async move { asking.show_properties(HANDLER, Subject::Handler).await });
+    let asker = manager.clone();
+    let mut asked = Box::pin(async move { asker.show_properties(HANDLER, Subject::Handler).await });
     tokio::select! {
         biased;
-        _ = &mut asked => panic!("nobody has closed them"),
+        _ = &mut asked => panic!("the user has not closed the properties"),
         () = showing.notified() => {}
     }
     shut_down(&manager).await;
@@ -265,7 +265,7 @@ async fn a_shutdown_ends_runs_that_wait_for_another_to_end() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_shutdown_ends_what_is_paused() {
+async fn a_shutdown_ends_paused_sessions() {
     let manager = manager_of(&Scripted::new(&["a"]));
     manager.pause();
     let session = begin(&manager);
@@ -275,7 +275,7 @@ async fn a_shutdown_ends_what_is_paused() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn shutting_down_twice_and_at_once_is_shutting_down() {
+async fn concurrent_and_repeated_shutdowns_all_succeed() {
     let manager = manager_of(&Scripted::new(&["a"]).on_item(|_| never()));
     let session = begin(&manager);
     until_began(&session).await;
@@ -285,7 +285,7 @@ async fn shutting_down_twice_and_at_once_is_shutting_down() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_manager_that_never_ran_shuts_down_and_refuses_what_was_asked_before() {
+async fn an_unused_manager_shuts_down_and_refuses_an_earlier_request() {
     let manager = manager_of(&Scripted::new(&["a"]));
     let request = manager.session(Trigger::Manual);
     shut_down(&manager).await;
@@ -293,7 +293,7 @@ async fn a_manager_that_never_ran_shuts_down_and_refuses_what_was_asked_before()
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_shutdown_that_nobody_waits_for_any_more_stops_the_sessions_all_the_same() {
+async fn a_shutdown_whose_future_is_dropped_still_stops_the_sessions() {
     let manager = manager_of(&Scripted::new(&["a"]).on_item(|_| never()));
     let session = begin(&manager);
     until_began(&session).await;
@@ -303,7 +303,7 @@ async fn a_shutdown_that_nobody_waits_for_any_more_stops_the_sessions_all_the_sa
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_shutdown_with_a_handler_whose_grace_has_no_end_does_not_panic() {
+async fn a_shutdown_of_a_handler_with_an_endless_grace_does_not_panic() {
     let limits = Limits::DEFAULT.with_hard_grace(Duration::MAX);
     let manager = manager_of(&Scripted::new(&["a"]).info(|info| info.with_limits(limits)));
     let session = begin(&manager);
@@ -311,13 +311,13 @@ async fn a_shutdown_with_a_handler_whose_grace_has_no_end_does_not_panic() {
     shut_down(&manager).await;
 }
 
-/// A session that has so long, begun.
+/// Starts a session with a deadline after `time`.
 async fn until_deadline(handler: &Scripted, time: Duration) -> (SyncManager, Session) {
     let clock = ManualClock::at(SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000));
     let now = syncmgr::environment::Clock::now(&clock).wall;
     let manager = SyncManager::builder().clock(clock).build();
-    manager.register(handler.clone()).expect("it is there");
-    let session = manager.session(Trigger::Manual).deadline(now + time).start().expect("nothing is wrong with it");
+    manager.register(handler.clone()).expect("the handler can be registered");
+    let session = manager.session(Trigger::Manual).deadline(now + time).start().expect("the deadline is in the future");
     (manager, session)
 }
 
@@ -326,7 +326,7 @@ fn all_stopped(report: &Report) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_session_that_has_not_ended_by_its_deadline_is_stopped() {
+async fn a_session_is_stopped_at_its_deadline() {
     let handler = Scripted::new(&["a"]).on_item(|item| {
         async move {
             item.cancelled().await;
@@ -344,7 +344,7 @@ async fn a_session_that_has_not_ended_by_its_deadline_is_stopped() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_session_that_ends_before_its_deadline_leaves_nothing_that_waits_for_it() {
+async fn a_session_that_ends_before_its_deadline_leaves_no_timer() {
     let (_manager, session) = until_deadline(&Scripted::new(&["a"]), Duration::from_secs(90)).await;
     assert!(within(session.finish()).await.is_success());
     settled().await;
@@ -359,7 +359,7 @@ async fn no_signal_that_ends_a_program_is_caught() {
     begin(&manager).finish().await;
     manager.shutdown().await;
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).expect("Linux has it");
+    let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).expect("Linux lists the caught signals");
     let caught = u64::from_str_radix(caught.trim(), 16).unwrap();
     assert_eq!(caught & HUP_INT_QUIT_TERM, 0, "{caught:x}");
 }

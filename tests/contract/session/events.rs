@@ -1,4 +1,4 @@
-//! The stream of events: complete and in order for each handler, however late it is read.
+//! The stream of events: complete and in order for each handler, even if it is read late.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -16,12 +16,12 @@ use tokio::sync::Notify;
 use crate::support::watched::{begin, until, within};
 use crate::support::{HANDLER, Scripted, id, start};
 
-/// Everything that is still to come.
+/// Reads the remaining events.
 async fn rest(events: Events) -> Vec<SessionEvent> {
     within(events.collect()).await
 }
 
-/// An event in a word or two. Ids are those of the items named `a` and `b`.
+/// An event as a short text. The items are `a` and `b`.
 fn short(event: &SessionEvent) -> String {
     let name = |item| if item == id("a") { "a" } else { "b" };
     match event {
@@ -30,7 +30,7 @@ fn short(event: &SessionEvent) -> String {
         SessionEvent::Progress { item, state, .. } => format!("progress {} {}", name(*item), state.value),
         SessionEvent::Ended { item, outcome, .. } => format!("ended {} {outcome}", name(*item)),
         SessionEvent::Logged { entry, .. } => format!("logged {}", entry.text),
-        SessionEvent::Rested => "rested".into(),
+        SessionEvent::Rested => "idle".into(),
         other => format!("{other:?}"),
     }
 }
@@ -43,8 +43,8 @@ fn link() -> ErrorId {
     ErrorId::from_key("look")
 }
 
-/// A handler that runs its items one after the other, logs in every phase and can be retried.
-fn talking() -> Scripted {
+/// A handler that runs its items sequentially, logs in every phase and can be retried.
+fn logging() -> Scripted {
     Scripted::new(&["a", "b"])
         .info(|info| info.with_limits(Limits::DEFAULT.with_items(1)))
         .on_prepare(|run| {
@@ -58,7 +58,7 @@ fn talking() -> Scripted {
         .on_show_error(|_, _| async { Ok(Resolution::Retry(vec![id("b")])) }.boxed())
 }
 
-const TALK: [&str; 12] = [
+const FULL_RUN: [&str; 12] = [
     "Listed(2)",
     "Preparing",
     "logged look",
@@ -70,20 +70,20 @@ const TALK: [&str; 12] = [
     "logged in b",
     "ended b succeeded",
     "Ended(Completed)",
-    "rested",
+    "idle",
 ];
 
 #[tokio::test(start_paused = true)]
-async fn everything_that_happens_in_a_run_is_told_in_order() {
-    let session = start(talking());
+async fn all_events_of_a_run_arrive_in_order() {
+    let session = start(logging());
     let events = session.events();
     drop(session);
-    assert_eq!(all_short(&rest(events).await), TALK);
+    assert_eq!(all_short(&rest(events).await), FULL_RUN);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stream_that_is_read_late_still_has_everything() {
-    let session = start(talking());
+async fn a_stream_that_is_read_late_has_all_events() {
+    let session = start(logging());
     let unread = session.events();
     session.report().await;
     let after_the_end = session.events();
@@ -91,16 +91,16 @@ async fn a_stream_that_is_read_late_still_has_everything() {
     let after_closing = session.events();
     drop(session);
     for late in [unread, after_the_end, after_closing] {
-        assert_eq!(all_short(&rest(late).await), TALK);
+        assert_eq!(all_short(&rest(late).await), FULL_RUN);
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn every_event_names_its_handler_and_two_streams_tell_the_same() {
+async fn every_event_names_its_handler_and_two_streams_are_equal() {
     let manager = SyncManager::new();
     let ids = [1, 2].map(HandlerId::from_u128);
     for handler in ids {
-        manager.register(talking().info(|info| HandlerInfo::new(handler, "Two").with_limits(info.limits()))).unwrap();
+        manager.register(logging().info(|info| HandlerInfo::new(handler, "Two").with_limits(info.limits()))).unwrap();
     }
     let session = begin(&manager);
     let (first, second) = (session.events(), session.events());
@@ -109,7 +109,7 @@ async fn every_event_names_its_handler_and_two_streams_tell_the_same() {
     for events in [first, second] {
         for handler in ids {
             let own: Vec<_> = events.iter().filter(|event| handler_of(event) == Some(handler)).cloned().collect();
-            assert_eq!(all_short(&own), TALK[..11]);
+            assert_eq!(all_short(&own), FULL_RUN[..11]);
         }
         assert_eq!(events.iter().filter(|event| handler_of(event).is_none()).count(), 1);
         assert_eq!(events.last(), Some(&SessionEvent::Rested));
@@ -128,7 +128,7 @@ fn handler_of(event: &SessionEvent) -> Option<HandlerId> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn thousands_of_items_each_begin_and_end_once_and_in_that_order() {
+async fn thousands_of_items_each_begin_and_end_once_in_that_order() {
     let names = || (0..3000).map(|number| SyncItem::named(number.to_string()));
     let session = start(Scripted::new(&[]).items(move || Ok(names().collect())));
     let events = session.events();
@@ -148,40 +148,40 @@ async fn thousands_of_items_each_begin_and_end_once_and_in_that_order() {
     assert_eq!((open.len(), ended), (0, 3000));
 }
 
-/// What is told until the session rests.
-async fn until_rest(events: &mut Events) -> Vec<String> {
-    let mut told = Vec::new();
-    while told.last().is_none_or(|last| last != "rested") {
-        told.push(short(&within(events.next()).await.expect("the session is open")));
+/// Reads the events until the session is idle.
+async fn until_idle(events: &mut Events) -> Vec<String> {
+    let mut texts = Vec::new();
+    while texts.last().is_none_or(|last| last != "idle") {
+        texts.push(short(&within(events.next()).await.expect("the session is open")));
     }
-    told
+    texts
 }
 
 const RETRY: [&str; 8] =
-    ["Preparing", "logged look", "Synchronizing", "began b", "logged in b", "ended b succeeded", TALK[10], "rested"];
+    ["Preparing", "logged look", "Synchronizing", "began b", "logged in b", "ended b succeeded", FULL_RUN[10], "idle"];
 
 #[tokio::test(start_paused = true)]
-async fn a_retry_is_told_after_the_first_attempt() {
-    let session = start(talking());
+async fn events_of_a_retry_follow_those_of_the_first_attempt() {
+    let session = start(logging());
     session.report().await;
     within(session.show_error(HANDLER, link())).await.unwrap();
     let events = session.events();
     drop(session);
-    assert_eq!(all_short(&rest(events).await), [&TALK[..11], &RETRY[..]].concat());
+    assert_eq!(all_short(&rest(events).await), [&FULL_RUN[..11], &RETRY[..]].concat());
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_session_rests_again_after_a_retry() {
-    let session = start(talking());
+async fn a_session_is_idle_again_after_a_retry() {
+    let session = start(logging());
     let mut events = session.events();
-    assert_eq!(until_rest(&mut events).await, TALK);
+    assert_eq!(until_idle(&mut events).await, FULL_RUN);
     within(session.show_error(HANDLER, link())).await.unwrap();
-    assert_eq!(until_rest(&mut events).await, RETRY);
+    assert_eq!(until_idle(&mut events).await, RETRY);
     assert!(poll!(Box::pin(events.next())).is_pending());
 }
 
 #[tokio::test(start_paused = true)]
-async fn progress_is_sampled_the_last_report_is_seen_and_those_before_it_are_not() {
+async fn progress_events_are_sampled_and_carry_the_last_report() {
     let go = Arc::new(Notify::new());
     let waiting = go.clone();
     let handler = Scripted::new(&["a"]).on_item(move |item| {
@@ -204,30 +204,30 @@ async fn progress_is_sampled_the_last_report_is_seen_and_those_before_it_are_not
     go.notify_one();
     drop(session);
     let rest = rest(events).await;
-    assert_eq!(all_short(&rest), ["ended a succeeded", "Ended(Completed)", "rested"]);
+    assert_eq!(all_short(&rest), ["ended a succeeded", "Ended(Completed)", "idle"]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn runs_that_do_not_get_far_are_told_too() {
+async fn runs_that_decline_or_fail_to_list_have_events() {
     let declining = Scripted::new(&["a"]).on_initialize(|_| async { Ok(Participation::Decline) }.boxed());
     let failing = Scripted::new(&["a"]).items(|| anyhow::bail!("no disk"));
     let ended = |ending| format!("{:?}", RunChange::Ended(ending));
     let session = start(declining);
     let events = session.events();
     drop(session);
-    assert_eq!(all_short(&rest(events).await), [ended(RunEnding::Declined), "rested".into()]);
+    assert_eq!(all_short(&rest(events).await), [ended(RunEnding::Declined), "idle".into()]);
     let session = start(failing);
     let events = session.events();
     drop(session);
     let not_begun = ended(RunEnding::NotBegun(RunFault::Failed));
     assert_eq!(
         all_short(&rest(events).await),
-        ["logged could not list its items: no disk".into(), not_begun, "rested".into()]
+        ["logged could not list its items: no disk".into(), not_begun, "idle".into()]
     );
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_item_that_is_skipped_before_it_begins_is_told_by_its_end_alone() {
+async fn an_item_skipped_before_it_begins_has_only_an_end_event() {
     let go = Arc::new(Notify::new());
     let waiting = go.clone();
     let handler = Scripted::new(&["a", "b"]).on_prepare(move |_| waiting.clone().notified_owned().map(Ok).boxed());
@@ -237,7 +237,7 @@ async fn an_item_that_is_skipped_before_it_begins_is_told_by_its_end_alone() {
     session.skip(HANDLER, id("a")).unwrap();
     go.notify_one();
     drop(session);
-    let told = all_short(&rest(events).await);
-    let wanted = ["ended a skipped", "Synchronizing", "began b", "ended b succeeded", TALK[10], "rested"];
-    assert_eq!(told, wanted);
+    let texts = all_short(&rest(events).await);
+    let expected = ["ended a skipped", "Synchronizing", "began b", "ended b succeeded", FULL_RUN[10], "idle"];
+    assert_eq!(texts, expected);
 }

@@ -1,4 +1,4 @@
-//! Two requests for one handler: what has not begun is run once, and both report it.
+//! Two requests for one handler: items that have not begun run once, and both sessions report them.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ use crate::support::{Scripted, id};
 
 const ONE: Limits = Limits::DEFAULT.with_items(1);
 
-/// A handler that does one item at a time.
+/// A handler that runs one item at a time.
 pub(crate) fn slow(steps: &Steps, items: &[&'static str]) -> Scripted {
     steps.handler(1, items).info(|info| info.with_limits(ONE))
 }
@@ -32,7 +32,7 @@ pub(crate) fn open_all(steps: &Steps) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_had_not_begun_runs_once_and_what_was_running_runs_again() {
+async fn waiting_items_run_once_and_running_items_run_again() {
     let steps = Steps::default();
     let handler = slow(&steps, &["a", "b", "c"]);
     let transcript = handler.transcript.clone();
@@ -53,7 +53,7 @@ async fn what_had_not_begun_runs_once_and_what_was_running_runs_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn requests_made_at_once_run_everything_once_and_need_no_second_preparation() {
+async fn simultaneous_requests_prepare_and_run_every_item_once() {
     let steps = Steps::default();
     let handler = slow(&steps, &["a", "b"]);
     let transcript = handler.transcript.clone();
@@ -71,7 +71,7 @@ async fn requests_made_at_once_run_everything_once_and_need_no_second_preparatio
 }
 
 #[tokio::test(start_paused = true)]
-async fn three_requesters_share_one_second_run_of_what_was_running() {
+async fn three_requests_share_one_second_run_of_a_running_item() {
     let steps = Steps::default();
     let manager = with([slow(&steps, &["a", "b"])]);
     let first = manual(&manager, 1);
@@ -87,7 +87,7 @@ async fn three_requesters_share_one_second_run_of_what_was_running() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_third_request_while_the_second_run_of_an_item_goes_on_runs_it_a_third_time() {
+async fn a_third_request_during_an_items_second_run_runs_it_again() {
     let steps = Steps::default();
     let manager = with([slow(&steps, &["a"])]);
     let first = manual(&manager, 1);
@@ -105,7 +105,7 @@ async fn a_third_request_while_the_second_run_of_an_item_goes_on_runs_it_a_third
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_request_after_the_end_of_another_runs_everything_although_its_results_are_open() {
+async fn a_request_after_the_end_of_another_runs_every_item() {
     let steps = Steps::default();
     let manager = with([slow(&steps, &["a", "b"])]);
     open_all(&steps);
@@ -117,7 +117,7 @@ async fn a_request_after_the_end_of_another_runs_everything_although_its_results
 }
 
 #[tokio::test(start_paused = true)]
-async fn explicit_items_merge_too_and_what_the_first_did_not_have_runs() {
+async fn explicit_items_merge_and_those_the_first_lacks_run() {
     let steps = Steps::default();
     let manager = with([slow(&steps, &["a", "b", "c"])]);
     let some = |names: &[&str]| {
@@ -135,7 +135,7 @@ async fn explicit_items_merge_too_and_what_the_first_did_not_have_runs() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn events_of_a_merged_session_tell_every_end_and_that_it_rests() {
+async fn events_of_a_merged_session_report_every_end_and_that_it_is_idle() {
     let steps = Steps::default();
     let manager = with([slow(&steps, &["a", "b"])]);
     open_all(&steps);
@@ -184,7 +184,7 @@ async fn failures_and_their_classes_carry_over() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn items_a_handler_reports_by_hand_merge_as_long_as_nothing_was_reported() {
+async fn manually_reported_items_merge_until_their_first_report() {
     let (go, reported) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
     let (waits, begins) = (go.clone(), reported.clone());
     let handler = Scripted::new(&["a", "b"]).on_synchronize(move |run| {
@@ -214,7 +214,7 @@ async fn items_a_handler_reports_by_hand_merge_as_long_as_nothing_was_reported()
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_merged_item_can_be_run_again_from_the_results_of_the_second_session() {
+async fn a_merged_item_can_be_retried_from_the_second_session() {
     let (steps, error) = (Steps::default(), syncmgr::log::ErrorId::from_key("again"));
     let handler = slow(&steps, &["a", "b"])
         .on_prepare(move |run| {

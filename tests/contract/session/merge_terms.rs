@@ -1,4 +1,4 @@
-//! What keeps a request from merging into another: other terms, skips, stops and failures.
+//! Requests that do not merge: different cookies, rights or priorities, skips, stops and failures.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use crate::support::steps::{Steps, background, hold_of, idle, manual, nth, outco
 use crate::support::watched::{begin, within};
 use crate::support::{HANDLER, Scripted, id};
 
-/// How often `b` runs, which had not begun when the second session was asked for.
+/// Returns the number of runs of `b`, which has not begun when the second session starts.
 async fn runs_of_b(start: impl Fn(&SyncManager) -> [Session; 2]) -> usize {
     let steps = Steps::default();
     let manager = with([slow(&steps, &["a", "b"])]);
@@ -26,7 +26,7 @@ async fn runs_of_b(start: impl Fn(&SyncManager) -> [Session; 2]) -> usize {
 }
 
 #[tokio::test(start_paused = true)]
-async fn requests_with_other_cookies_do_not_merge_and_those_with_the_same_do() {
+async fn only_requests_with_the_same_cookie_merge() {
     let invoke = |manager: &SyncManager, cookie: &[u8]| {
         let (flags, cookie) = (InvokeFlags::START_SYNC, Some(cookie.into()));
         manager.invoke(Invocation::new(nth(1)).with_flags(flags).with_cookie(cookie)).unwrap()
@@ -38,7 +38,7 @@ async fn requests_with_other_cookies_do_not_merge_and_those_with_the_same_do() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_request_with_more_rights_does_not_merge_and_one_with_less_does() {
+async fn a_request_merges_only_into_one_with_at_least_its_rights() {
     let bothering =
         |manager: &SyncManager| manager.session(Trigger::Manual).handlers([nth(1)]).may_bother_user().start().unwrap();
     assert_eq!(runs_of_b(|manager| [manual(manager, 1), bothering(manager)]).await, 2);
@@ -47,7 +47,7 @@ async fn a_request_with_more_rights_does_not_merge_and_one_with_less_does() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_more_urgent_request_does_not_merge_and_a_less_urgent_one_does() {
+async fn a_request_merges_only_into_one_with_at_least_its_priority() {
     let with_priority = |manager: &SyncManager, priority| {
         manager.session(Trigger::Scheduled).handlers([nth(1)]).priority(priority).start().unwrap()
     };
@@ -56,7 +56,7 @@ async fn a_more_urgent_request_does_not_merge_and_a_less_urgent_one_does() {
     assert_eq!(
         runs_of_b(|manager| [manual(manager, 1), with_priority(manager, Priority::Foreground)]).await,
         1,
-        "what counts is how urgent it is, not what started it"
+        "the priority decides, not the trigger"
     );
 }
 
@@ -76,7 +76,7 @@ async fn an_item_skipped_in_the_first_session_runs_in_the_second() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_item_that_began_and_was_skipped_in_the_first_session_runs_in_the_second() {
+async fn an_item_skipped_while_it_ran_in_the_first_session_runs_in_the_second() {
     let steps = Steps::default();
     let manager = with([slow(&steps, &["a", "b"])]);
     let first = manual(&manager, 1);
@@ -94,7 +94,7 @@ async fn an_item_that_began_and_was_skipped_in_the_first_session_runs_in_the_sec
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_was_stopped_in_the_first_session_runs_in_the_second() {
+async fn items_stopped_in_the_first_session_run_in_the_second() {
     let steps = Steps::default();
     let manager = with([slow(&steps, &["a", "b"])]);
     let first = manual(&manager, 1);
@@ -110,14 +110,14 @@ async fn what_was_stopped_in_the_first_session_runs_in_the_second() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_item_skipped_in_the_second_session_before_it_began_stays_skipped_there() {
+async fn a_second_session_stopped_before_it_listed_has_no_items() {
     let steps = Steps::default();
     let manager = with([slow(&steps, &["a", "b"])]);
     let first = manual(&manager, 1);
     assert_eq!(steps.running().await, "a");
     let second = manual(&manager, 1);
     idle().await;
-    // It has listed nothing yet, so nothing can be skipped there.
+    // The second session has listed no items yet, so none can be skipped.
     assert!(second.skip(nth(1), id("b")).is_err());
     second.stop();
     let report = within(second.finish()).await;
@@ -128,7 +128,7 @@ async fn an_item_skipped_in_the_second_session_before_it_began_stays_skipped_the
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_session_that_fails_to_prepare_leaves_everything_to_the_next() {
+async fn the_next_session_runs_all_items_if_one_fails_to_prepare() {
     let (go, preparing) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
     let (waits, begins) = (go.clone(), preparing.clone());
     let failed = Arc::new(std::sync::atomic::AtomicBool::new(false));
@@ -158,7 +158,7 @@ async fn a_session_that_fails_to_prepare_leaves_everything_to_the_next() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_session_whose_handler_declines_or_cannot_list_leaves_everything_to_the_next() {
+async fn the_next_session_runs_all_items_if_one_fails_to_list() {
     let turns = Arc::new(std::sync::atomic::AtomicUsize::new(0));
     let handler = Scripted::new(&[]).items(move || match turns.fetch_add(1, std::sync::atomic::Ordering::Relaxed) {
         0 => Err(anyhow!("no directory")),
@@ -171,7 +171,7 @@ async fn a_session_whose_handler_declines_or_cannot_list_leaves_everything_to_th
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_item_the_first_session_excluded_is_prepared_again_in_the_second() {
+async fn an_item_excluded_in_the_first_session_runs_in_the_second() {
     let first_time = Arc::new(std::sync::atomic::AtomicBool::new(true));
     let handler = Scripted::new(&["a", "b"]).on_prepare(move |run| {
         let excluded = match first_time.swap(false, std::sync::atomic::Ordering::Relaxed) {
@@ -188,7 +188,7 @@ async fn an_item_the_first_session_excluded_is_prepared_again_in_the_second() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_another_handler_of_the_same_session_does_is_not_merged() {
+async fn items_of_another_handler_in_the_same_session_are_not_merged() {
     let other = Scripted::new(&["a"]).info(|_| syncmgr::HandlerInfo::new(nth(2), "Other"));
     let manager = with([Scripted::new(&["a"]), other.clone()]);
     let first = manager.session(Trigger::Manual).handlers([HANDLER]).start().unwrap();
@@ -210,6 +210,6 @@ async fn a_background_request_merges_into_an_urgent_one_that_overtook_it() {
     for session in [first, waiting, urgent] {
         succeeds(session).await;
     }
-    // `a` again because it ran, `b` again because the first had less rights than the urgent one.
+    // `a` runs again because it was running, `b` because the first session has less priority than the urgent one.
     assert_eq!(steps.began(), "a b a b");
 }

@@ -1,4 +1,4 @@
-//! Pausing a session or the whole manager: nothing new begins, what runs goes on.
+//! Pausing a session or the whole manager: no item begins, and running items continue.
 
 use std::sync::{Arc, OnceLock};
 
@@ -9,20 +9,20 @@ use syncmgr::{Hold, Session, SyncManager, SyncResult};
 
 use crate::support::steps::{Steps, background, holds, idle, manual, narrow, nth, registered, succeeds, with};
 
-/// Two handlers of two items, each of which does one at a time.
+/// A manager with two handlers of two items, each of which runs one item at a time.
 pub(crate) fn two(steps: &Steps) -> SyncManager {
     let one = syncmgr::Limits::DEFAULT.with_items(1);
     let slow = |number, items: &[&'static str]| steps.handler(number, items).info(|info| info.with_limits(one));
     with([slow(1, &["a", "b"]), slow(2, &["c", "d"])])
 }
 
-pub(crate) async fn is_at_rest(session: &Session) -> bool {
+pub(crate) async fn is_idle(session: &Session) -> bool {
     idle().await;
     session.report().now_or_never().is_some()
 }
 
 #[tokio::test(start_paused = true)]
-async fn no_item_of_a_paused_session_begins_until_it_is_resumed_and_what_runs_goes_on() {
+async fn no_item_of_a_paused_session_begins_and_running_items_continue() {
     let steps = Steps::default();
     let manager = two(&steps);
     let [first, second] = [1, 2].map(|number| manual(&manager, number));
@@ -31,7 +31,7 @@ async fn no_item_of_a_paused_session_begins_until_it_is_resumed_and_what_runs_go
     assert_eq!(steps.running().await, "a c");
     steps.let_go(&["a", "c"]).await;
     assert_eq!(steps.running().await, "d");
-    assert!(!is_at_rest(&first).await);
+    assert!(!is_idle(&first).await);
     first.resume();
     assert_eq!(steps.running().await, "d b");
     steps.let_go(&["b", "d"]).await;
@@ -40,7 +40,7 @@ async fn no_item_of_a_paused_session_begins_until_it_is_resumed_and_what_runs_go
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_paused_manager_begins_nothing_in_any_session() {
+async fn a_paused_manager_begins_no_item_in_any_session() {
     let steps = Steps::default();
     let manager = two(&steps);
     let [first, second] = [1, 2].map(|number| manual(&manager, number));
@@ -56,7 +56,7 @@ async fn a_paused_manager_begins_nothing_in_any_session() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn items_begin_again_only_when_both_the_session_and_the_manager_are_resumed() {
+async fn items_begin_only_when_both_the_session_and_the_manager_are_resumed() {
     let steps = Steps::default();
     let manager = two(&steps);
     let session = manual(&manager, 1);
@@ -93,7 +93,7 @@ async fn a_session_started_while_the_manager_is_paused_prepares_and_waits() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_session_paused_at_once_begins_nothing() {
+async fn a_session_paused_immediately_begins_no_item() {
     let steps = Steps::default();
     let manager = two(&steps);
     let session = manual(&manager, 1);
@@ -106,7 +106,7 @@ async fn a_session_paused_at_once_begins_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_paused_is_named_with_its_session_until_it_is_resumed() {
+async fn a_paused_run_is_listed_with_its_session_until_it_is_resumed() {
     let steps = Steps::default();
     let manager = two(&steps);
     let [first, second] = [1, 2].map(|number| manual(&manager, number));
@@ -126,7 +126,7 @@ async fn what_is_paused_is_named_with_its_session_until_it_is_resumed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_paused_session_without_items_left_to_begin_comes_to_its_end() {
+async fn a_paused_session_without_waiting_items_ends() {
     let steps = Steps::default();
     let manager = with([steps.handler(1, &["a"])]);
     let session = manual(&manager, 1);
@@ -138,7 +138,7 @@ async fn a_paused_session_without_items_left_to_begin_comes_to_its_end() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_paused_session_keeps_no_worker_from_others() {
+async fn a_paused_session_occupies_no_worker() {
     let steps = Steps::default();
     let manager = narrow(1, [steps.handler(1, &["a", "b"]), steps.handler(2, &["c"])]);
     let first = manual(&manager, 1);
@@ -158,7 +158,7 @@ async fn a_paused_session_keeps_no_worker_from_others() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_paused_session_that_waits_for_a_claim_begins_once_it_is_resumed_and_has_it() {
+async fn a_paused_item_that_waits_for_a_claim_begins_once_resumed() {
     let steps = Steps::default();
     let manager = with([steps.handler(1, &["a:x"]), steps.handler(2, &["b:x"])]);
     let [first, second] = [1, 2].map(|number| manual(&manager, number));
@@ -166,7 +166,7 @@ async fn a_paused_session_that_waits_for_a_claim_begins_once_it_is_resumed_and_h
     second.pause();
     steps.let_go(&["a"]).await;
     assert_eq!(steps.running().await, "");
-    assert!(!is_at_rest(&second).await);
+    assert!(!is_idle(&second).await);
     assert_eq!(holds(&manager.held()), [(None, Hold::Paused)]);
     second.resume();
     assert_eq!(steps.running().await, "b");
@@ -176,7 +176,7 @@ async fn a_paused_session_that_waits_for_a_claim_begins_once_it_is_resumed_and_h
 }
 
 #[tokio::test(start_paused = true)]
-async fn items_run_by_each_are_paused_too() {
+async fn items_run_by_each_are_paused() {
     let steps = Steps::default();
     let each = steps.clone();
     let one = syncmgr::Limits::DEFAULT.with_items(1);
@@ -195,14 +195,14 @@ async fn items_run_by_each_are_paused_too() {
     succeeds(session).await;
 }
 
-/// Pauses its manager when the beginning of a session is stored, before the session has its runs.
+/// A store that pauses its manager when it stores the beginning of a session, before the session has runs.
 #[derive(Clone, Default)]
-struct Pauses {
+struct PausingStore {
     inner: MemoryStore,
     manager: Arc<OnceLock<SyncManager>>,
 }
 
-impl StateStore for Pauses {
+impl StateStore for PausingStore {
     syncmgr_test::reads_from!(inner);
 
     fn write(&self, changes: Vec<StateChange>) -> BoxFuture<'static, SyncResult> {
@@ -214,8 +214,8 @@ impl StateStore for Pauses {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_manager_that_is_paused_while_a_session_begins_begins_nothing_in_it() {
-    let (steps, store) = (Steps::default(), Pauses::default());
+async fn a_manager_paused_while_a_session_begins_begins_none_of_its_items() {
+    let (steps, store) = (Steps::default(), PausingStore::default());
     let manager = registered(SyncManager::builder().store(store.clone()).build(), [steps.handler(1, &["a"])]);
     store.manager.set(manager.clone()).expect("it is set once");
     let session = manual(&manager, 1);

@@ -1,22 +1,22 @@
-//! What can be done to paused sessions: skipping, stopping, shutting down, running again.
+//! Calls on paused sessions: skip, stop, shutdown and retry.
 
 use futures::FutureExt;
 use syncmgr::Outcome;
 
-use crate::session::pause::{is_at_rest, two};
+use crate::session::pause::{is_idle, two};
 use crate::support::id;
 use crate::support::steps::{Steps, idle, manual, nth, outcome, succeeds, with};
 use crate::support::watched::within;
 
 #[tokio::test(start_paused = true)]
-async fn items_can_be_skipped_while_paused_and_the_last_one_ends_the_session() {
+async fn paused_items_can_be_skipped_and_the_last_one_ends_the_session() {
     let steps = Steps::default();
     let manager = two(&steps);
     let session = manual(&manager, 1);
     assert_eq!(steps.running().await, "a");
     session.pause();
     steps.let_go(&["a"]).await;
-    assert!(!is_at_rest(&session).await);
+    assert!(!is_idle(&session).await);
     session.skip(nth(1), id("b")).unwrap();
     let report = within(session.finish()).await;
     assert_eq!((outcome(&report, id("a")), outcome(&report, id("b"))), (Outcome::Succeeded, Outcome::Skipped));
@@ -80,17 +80,17 @@ async fn a_retry_of_a_paused_session_waits_until_it_is_resumed() {
     let session = manual(&with([handler]), 1);
     within(session.report()).await;
     session.pause();
-    let mut looking = Box::pin(session.show_error(nth(1), error));
-    assert!(futures::poll!(&mut looking).is_pending());
+    let mut retry = Box::pin(session.show_error(nth(1), error));
+    assert!(futures::poll!(&mut retry).is_pending());
     idle().await;
     assert_eq!(steps.began(), "a");
     session.resume();
-    within(looking).await.unwrap();
+    within(retry).await.unwrap();
     assert_eq!(steps.began(), "a a");
 }
 
 #[tokio::test(start_paused = true)]
-async fn pausing_and_resuming_again_and_again_loses_no_item() {
+async fn repeated_pausing_and_resuming_loses_no_item() {
     let names: Vec<String> = (0..200).map(|number| number.to_string()).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let handler = crate::support::Scripted::new(&names).on_item(|_| tokio::task::yield_now().map(Ok).boxed());

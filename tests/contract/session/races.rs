@@ -1,4 +1,4 @@
-//! Several threads at once: what one thread under paused time cannot show. Nothing here waits for time to pass; the
+//! Tests on several threads, for races that one thread under paused time cannot show. No test waits for time to pass; the
 //! deadline only ends a test that would hang.
 
 use std::sync::Arc;
@@ -51,18 +51,18 @@ async fn sessions_over_the_same_handlers_never_wait_for_each_other() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_session_that_is_started_during_a_shutdown_is_refused_or_stopped() {
+async fn a_session_started_during_a_shutdown_is_refused_or_stopped() {
     for _ in 0..ROUNDS {
         let manager = SyncManager::new();
         manager.register(endless()).unwrap();
         let barrier = Arc::new(Barrier::new(2));
-        let (starting, ready) = (manager.clone(), barrier.clone());
+        let (starter, ready) = (manager.clone(), barrier.clone());
         let started = tokio::spawn(async move {
             ready.wait().await;
-            starting.session(Trigger::Manual).start().map(drop)
+            starter.session(Trigger::Manual).start().map(drop)
         });
         barrier.wait().await;
-        timeout(DEADLINE, manager.shutdown()).await.expect("what was started is stopped");
+        timeout(DEADLINE, manager.shutdown()).await.expect("a started session is stopped");
         assert!(matches!(started.await.unwrap(), Ok(()) | Err(StartError::ShutDown)));
     }
 }
@@ -73,12 +73,12 @@ async fn a_session_stopped_from_another_thread_at_any_moment_ends() {
         let manager = SyncManager::new();
         manager.register(endless()).unwrap();
         let session = begin(&manager);
-        let stopping = session.clone();
+        let stopper = session.clone();
         let stop = tokio::spawn(async move {
             for _ in 0..delay % 20 {
                 tokio::task::yield_now().await;
             }
-            stopping.stop();
+            stopper.stop();
         });
         timeout(DEADLINE, session.finish()).await.expect("a stopped session ends");
         stop.await.unwrap();

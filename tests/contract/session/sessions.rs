@@ -1,4 +1,4 @@
-//! Sessions beside each other, and stopping them.
+//! Concurrent sessions, and stopping them.
 
 use std::sync::Arc;
 
@@ -16,10 +16,10 @@ fn ending(report: &Report) -> Option<RunEnding> {
     report.runs[0].ending
 }
 
-const WELL: Option<RunEnding> = Some(RunEnding::Completed);
+const COMPLETED: Option<RunEnding> = Some(RunEnding::Completed);
 
 #[tokio::test(start_paused = true)]
-async fn two_sessions_over_one_handler_run_one_after_the_other() {
+async fn two_sessions_over_one_handler_run_sequentially() {
     let transcript = Transcript::new();
     let (manager, go) = waiting(&transcript);
     let first = begin(&manager);
@@ -29,22 +29,22 @@ async fn two_sessions_over_one_handler_run_one_after_the_other() {
     go.notify_one();
     until_run(&second, RunChange::Synchronizing).await;
     go.notify_one();
-    assert_eq!((ending(&first.finish().await), ending(&second.finish().await)), (WELL, WELL));
+    assert_eq!((ending(&first.finish().await), ending(&second.finish().await)), (COMPLETED, COMPLETED));
     let lines = transcript.of(&["initialize", "end"]);
     let short: Vec<_> = lines.iter().map(|line| &line[..3]).collect();
     assert_eq!(short, ["ini", "end", "ini", "end"]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn results_that_are_looked_at_do_not_keep_the_next_session_waiting() {
+async fn open_results_do_not_block_the_next_session() {
     let (manager, go) = waiting(&Transcript::new());
     let first = begin(&manager);
     go.notify_one();
     first.report().await;
     let second = begin(&manager);
     go.notify_one();
-    assert_eq!(ending(&within(second.finish()).await), WELL);
-    assert_eq!(ending(&within(first.finish()).await), WELL);
+    assert_eq!(ending(&within(second.finish()).await), COMPLETED);
+    assert_eq!(ending(&within(first.finish()).await), COMPLETED);
 }
 
 #[tokio::test(start_paused = true)]
@@ -54,7 +54,7 @@ async fn different_handlers_run_at_the_same_time() {
     for number in 1..=2 {
         let barrier = barrier.clone();
         let handler = Scripted::new(&["a"]).info(|_| HandlerInfo::new(HandlerId::from_u128(number), "One of two"));
-        let meeting = handler.on_item(move |_| {
+        let handler = handler.on_item(move |_| {
             let barrier = barrier.clone();
             async move {
                 barrier.wait().await;
@@ -62,13 +62,13 @@ async fn different_handlers_run_at_the_same_time() {
             }
             .boxed()
         });
-        manager.register(meeting).unwrap();
+        manager.register(handler).unwrap();
     }
     assert!(within(begin(&manager).finish()).await.is_success());
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_session_whose_handle_is_dropped_goes_on_to_its_end() {
+async fn a_session_whose_handle_is_dropped_runs_to_its_end() {
     let transcript = Transcript::new();
     let (manager, go) = waiting(&transcript);
     let session = begin(&manager);
@@ -83,7 +83,7 @@ async fn a_session_whose_handle_is_dropped_goes_on_to_its_end() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_session_that_is_told_to_stop_on_drop_does() {
+async fn a_session_with_stop_on_drop_stops_when_the_guard_is_dropped() {
     let transcript = Transcript::new();
     let (manager, _go) = waiting(&transcript);
     let session = begin(&manager);
@@ -96,7 +96,7 @@ async fn a_session_that_is_told_to_stop_on_drop_does() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_session_stopped_while_it_waits_for_its_turn_never_begins_and_the_others_go_on() {
+async fn a_session_stopped_in_the_queue_never_begins_and_the_others_run() {
     let transcript = Transcript::new();
     let (manager, go) = waiting(&transcript);
     let first = begin(&manager);
@@ -108,7 +108,7 @@ async fn a_session_stopped_while_it_waits_for_its_turn_never_begins_and_the_othe
     go.notify_one();
     until_run(&third, RunChange::Synchronizing).await;
     go.notify_one();
-    assert_eq!((ending(&within(first.finish()).await), ending(&within(third.finish()).await)), (WELL, WELL));
+    assert_eq!((ending(&within(first.finish()).await), ending(&within(third.finish()).await)), (COMPLETED, COMPLETED));
     assert_eq!(transcript.count("initialize"), 2);
 }
 
@@ -123,7 +123,7 @@ async fn a_session_stopped_before_its_run_was_polled_never_begins() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_session_stopped_while_it_begins_has_nothing_to_do_and_did_not_fail() {
+async fn a_session_stopped_while_it_begins_is_stopped_and_has_not_failed() {
     let handler = Scripted::new(&["a"]).on_initialize(|run| {
         async move {
             run.cancelled().await;
@@ -141,7 +141,7 @@ async fn a_session_stopped_while_it_begins_has_nothing_to_do_and_did_not_fail() 
     assert_eq!((ending(&report), report.runs[0].log.len()), (Some(RunEnding::Stopped), 0), "{report}");
 }
 
-/// A handler whose run leaves an entry to be opened, and whose item waits to be cancelled the first time.
+/// A handler whose `prepare` logs an entry that can be opened.
 fn linking(error: ErrorId) -> Scripted {
     Scripted::new(&["a"]).on_prepare(move |run| {
         run.log(LogEntry::new(LogLevel::Warning, "look").with_link(error));
@@ -150,7 +150,7 @@ fn linking(error: ErrorId) -> Scripted {
 }
 
 #[tokio::test(start_paused = true)]
-async fn after_a_stop_the_results_can_be_looked_at_as_ever() {
+async fn the_results_of_a_stopped_session_can_be_opened() {
     let error = ErrorId::from_key("look");
     let handler = linking(error).on_item(|item| item.token().cancelled_owned().map(Ok).boxed());
     let handler = handler.on_show_error(|run, _| {
@@ -172,7 +172,7 @@ async fn after_a_stop_the_results_can_be_looked_at_as_ever() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_retry_that_waits_for_its_turn_can_be_stopped() {
+async fn a_retry_that_waits_in_the_queue_can_be_stopped() {
     let (error, go) = (ErrorId::from_key("look"), Arc::new(tokio::sync::Semaphore::new(1)));
     let turns = go.clone();
     let handler = linking(error)
@@ -191,13 +191,13 @@ async fn a_retry_that_waits_for_its_turn_can_be_stopped() {
     first.report().await;
     let second = begin(&manager);
     until_run(&second, RunChange::Synchronizing).await;
-    let mut looking = Box::pin(first.show_error(HANDLER, error));
-    assert!(futures::poll!(&mut looking).is_pending());
+    let mut retry = Box::pin(first.show_error(HANDLER, error));
+    assert!(futures::poll!(&mut retry).is_pending());
     tokio::task::yield_now().await;
     assert_eq!(transcript.count("show_error"), 1);
     first.stop();
     go.add_permits(2);
-    within(looking).await.unwrap();
+    within(retry).await.unwrap();
     within(second.finish()).await;
     assert_eq!(transcript.count("item a"), 2);
 }

@@ -15,7 +15,7 @@ use crate::support::witness::Witness;
 use crate::support::{HANDLER, Scripted, named};
 
 #[tokio::test(start_paused = true)]
-async fn shutting_down_stops_what_runs_and_what_waits_and_refuses_new_sessions() {
+async fn shutdown_stops_running_and_queued_sessions_and_refuses_new_ones() {
     let transcript = Transcript::new();
     let (manager, _go) = waiting(&transcript);
     let (running, queued) = (begin(&manager), begin(&manager));
@@ -30,7 +30,7 @@ async fn shutting_down_stops_what_runs_and_what_waits_and_refuses_new_sessions()
 }
 
 #[tokio::test(start_paused = true)]
-async fn shutting_down_closes_results_that_are_looked_at() {
+async fn shutdown_closes_open_results() {
     let (manager, go) = waiting(&Transcript::new());
     let session = begin(&manager);
     go.notify_one();
@@ -42,7 +42,7 @@ async fn shutting_down_closes_results_that_are_looked_at() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn shutting_down_ends_the_showing_of_an_error() {
+async fn shutdown_ends_a_pending_show_error() {
     let (error, opened) = (ErrorId::from_key("look"), Arc::new(Notify::new()));
     let opening = opened.clone();
     let handler = Scripted::new(&["a"])
@@ -58,16 +58,16 @@ async fn shutting_down_ends_the_showing_of_an_error() {
     manager.register(handler).unwrap();
     let session = begin(&manager);
     session.report().await;
-    let looking = session.clone();
-    let shown = tokio::spawn(async move { looking.show_error(HANDLER, error).await });
+    let opener = session.clone();
+    let shown = tokio::spawn(async move { opener.show_error(HANDLER, error).await });
     within(opened.notified()).await;
     within(manager.shutdown()).await;
-    // It was shown, and then it was over: either answer is true.
+    // The call may have ended before the shutdown or by it: both answers are correct.
     let _ = within(shown).await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]
-async fn shutting_down_does_not_wait_for_work_that_cannot_be_stopped_and_names_its_handler() {
+async fn shutdown_does_not_wait_for_unstoppable_work_and_names_its_handler() {
     let (sender, receiver) = mpsc::channel::<()>();
     let (receiver, begun) = (Arc::new(Mutex::new(receiver)), Arc::new(Notify::new()));
     let beginning = begun.clone();
@@ -83,9 +83,9 @@ async fn shutting_down_does_not_wait_for_work_that_cannot_be_stopped_and_names_i
     manager.register(handler).unwrap();
     let session = begin(&manager);
     begun.notified().await;
-    let closing = manager.clone();
-    let shutdown = tokio::spawn(async move { closing.shutdown().await });
-    // Paused time does not move by itself while a thread is busy.
+    let closer = manager.clone();
+    let shutdown = tokio::spawn(async move { closer.shutdown().await });
+    // Paused time does not advance by itself while a thread is busy.
     while !shutdown.is_finished() {
         tokio::time::advance(Duration::from_secs(1)).await;
     }
@@ -94,9 +94,9 @@ async fn shutting_down_does_not_wait_for_work_that_cannot_be_stopped_and_names_i
     drop(sender);
 }
 
-/// Shuts a manager down that has no handlers, in the middle of a session. Its store answers after so long, or never.
-/// Returns how many tasks are left.
-async fn left_by_a_shutdown(answers: Option<Duration>) -> usize {
+/// Shuts down a manager without handlers during a session. Its store answers after `answers`, or never. Returns the number of
+/// remaining tasks.
+async fn tasks_after_shutdown(answers: Option<Duration>) -> usize {
     let (alive, store) = (tokio::runtime::Handle::current().metrics().num_alive_tasks(), Witness::default());
     let manager = SyncManager::builder().store(store.clone()).build();
     store.hold();
@@ -118,22 +118,22 @@ async fn left_by_a_shutdown(answers: Option<Duration>) -> usize {
 }
 
 #[tokio::test(start_paused = true)]
-async fn shutting_down_waits_a_while_for_a_slow_store_also_where_no_handler_runs() {
-    assert_eq!(left_by_a_shutdown(Some(Duration::from_secs(4))).await, 0);
+async fn shutdown_waits_for_a_slow_store_although_no_handler_runs() {
+    assert_eq!(tasks_after_shutdown(Some(Duration::from_secs(4))).await, 0);
 }
 
 #[tokio::test(start_paused = true)]
-async fn shutting_down_waits_a_while_for_what_ends_once_its_sessions_are_aborted() {
-    assert_eq!(left_by_a_shutdown(Some(Duration::from_secs(8))).await, 0);
+async fn shutdown_waits_for_work_that_ends_once_its_sessions_are_aborted() {
+    assert_eq!(tasks_after_shutdown(Some(Duration::from_secs(8))).await, 0);
 }
 
 #[tokio::test(start_paused = true)]
-async fn shutting_down_does_not_wait_for_ever_for_a_store_that_never_answers() {
-    left_by_a_shutdown(None).await;
+async fn shutdown_does_not_wait_forever_for_a_hanging_store() {
+    tasks_after_shutdown(None).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn shutting_down_does_not_wait_for_ever_for_a_store_that_never_answers_where_there_was_no_session() {
+async fn shutdown_without_a_session_does_not_wait_forever_for_a_hanging_store() {
     let store = Witness::default();
     let manager = SyncManager::builder().store(store.clone()).build();
     store.hold();

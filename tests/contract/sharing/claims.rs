@@ -1,4 +1,4 @@
-//! Named resources: who has one, who waits for it, and who goes on meanwhile.
+//! Claims: their holders, the items that wait for one, and the items that overtake them.
 
 use futures::FutureExt;
 use syncmgr::{Claim, Hold, Limits, SyncManager};
@@ -8,7 +8,7 @@ use crate::support::steps::{Steps, background, holds, manual, narrow, nth, regis
 use crate::support::watched::{begin, within};
 
 #[tokio::test(start_paused = true)]
-async fn items_of_two_handlers_with_the_same_claim_never_run_at_once() {
+async fn items_of_two_handlers_with_the_same_claim_never_run_concurrently() {
     let steps = Steps::default();
     let mailbox = |number, items: &[&'static str]| steps.handler(number, items).info(|info| info.with_claim("mailbox"));
     let session = begin(&with([mailbox(1, &["a", "b"]), mailbox(2, &["c"])]));
@@ -24,7 +24,7 @@ async fn items_of_two_handlers_with_the_same_claim_never_run_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn items_of_two_sessions_with_the_same_claim_run_in_the_order_they_were_asked_for() {
+async fn items_of_several_sessions_with_one_claim_run_in_request_order() {
     let steps = Steps::default();
     let manager = with([steps.handler(1, &["a:disk"]), steps.handler(2, &["b:disk"]), steps.handler(3, &["c:disk"])]);
     let mut sessions = Vec::new();
@@ -43,7 +43,7 @@ async fn items_of_two_sessions_with_the_same_claim_run_in_the_order_they_were_as
 }
 
 #[tokio::test(start_paused = true)]
-async fn as_many_items_run_at_once_as_a_claim_has_capacity() {
+async fn a_claim_lets_as_many_items_run_concurrently_as_its_capacity() {
     let steps = Steps::default();
     let manager = SyncManager::builder().capacity("server", 2).build();
     let session = begin(&registered(manager, [steps.handler(1, &["a:server", "b:server", "c:server"])]));
@@ -65,7 +65,7 @@ async fn a_capacity_of_zero_counts_as_one() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_claim_said_by_the_handler_and_again_by_its_item_is_one_claim() {
+async fn a_claim_of_both_a_handler_and_its_item_counts_once() {
     let steps = Steps::default();
     let handler = steps.handler(1, &["a:disk+disk"]).info(|info| info.with_claim("disk").with_claim("disk"));
     let session = begin(&with([handler]));
@@ -100,7 +100,7 @@ async fn an_item_without_claims_overtakes_one_that_waits() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_waits_for_a_claim_is_named_with_it() {
+async fn an_item_that_waits_for_a_claim_is_listed_with_the_claim() {
     let steps = Steps::default();
     let manager = with([steps.handler(1, &["a:x"]), steps.handler(2, &["b:free+x"])]);
     let [first, second] = [1, 2].map(|number| manual(&manager, number));
@@ -115,7 +115,7 @@ async fn what_waits_for_a_claim_is_named_with_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn items_run_by_each_have_their_claims_too() {
+async fn items_run_by_each_take_their_claims() {
     let steps = Steps::default();
     let each = steps.clone();
     let handler = steps.handler(1, &["a:x", "b:x", "c"]).on_synchronize(move |run| {
@@ -136,13 +136,13 @@ async fn items_run_by_each_have_their_claims_too() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_urgent_item_whose_claim_is_free_does_not_wait_behind_a_less_urgent_one() {
+async fn an_urgent_item_with_a_free_claim_overtakes_a_less_urgent_one() {
     let steps = Steps::default();
     let manager = with([steps.handler(1, &["a:x"]), steps.handler(2, &["b:x+y"]), steps.handler(3, &["c:y"])]);
     let [first, second] = [1, 2].map(|number| background(&manager, number));
     assert_eq!(steps.running().await, "a");
     let urgent = manual(&manager, 3);
-    // `y` is free, and of those who want it the urgent one is the first.
+    // `y` is free, and the urgent item comes first.
     assert_eq!(steps.running().await, "a c");
     steps.let_go(&["a", "b", "c"]).await;
     for session in [first, second, urgent] {
@@ -151,7 +151,7 @@ async fn an_urgent_item_whose_claim_is_free_does_not_wait_behind_a_less_urgent_o
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_urgent_item_gets_a_claim_before_one_that_waited_longer_but_is_not_urgent() {
+async fn an_urgent_item_gets_a_claim_before_a_less_urgent_one() {
     let steps = Steps::default();
     let manager = with([steps.handler(1, &["a:x"]), steps.handler(2, &["b:x"]), steps.handler(3, &["c:x"])]);
     let [first, second] = [1, 2].map(|number| background(&manager, number));
@@ -167,7 +167,7 @@ async fn an_urgent_item_gets_a_claim_before_one_that_waited_longer_but_is_not_ur
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_paused_session_keeps_no_claim_from_others() {
+async fn a_waiting_item_of_a_paused_session_blocks_no_claim() {
     let steps = Steps::default();
     let manager = with([steps.handler(1, &["a:x"]), steps.handler(2, &["b:x"]), steps.handler(3, &["c:x"])]);
     let [first, second, third] = [1, 2, 3].map(|number| manual(&manager, number));
@@ -184,7 +184,7 @@ async fn a_paused_session_keeps_no_claim_from_others() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn items_that_are_given_their_claims_at_once_begin_in_their_order() {
+async fn items_that_get_their_claims_simultaneously_begin_in_their_order() {
     let steps = Steps::default();
     let limits = Limits::DEFAULT.with_items(2);
     let handler = steps.handler(1, &["a:x+y", "b:x", "c:y"]).info(|info| info.with_limits(limits));

@@ -1,4 +1,4 @@
-//! Many items and few claims: nobody waits for ever, and nobody has what another has.
+//! Many items and few claims: no item starves, and no claim is overused.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
@@ -11,23 +11,23 @@ use crate::support::steps::{background, manual, narrow, nth, registered, succeed
 use crate::support::{Scripted, id};
 
 #[tokio::test(start_paused = true)]
-async fn philosophers_who_claim_two_forks_each_all_eat_and_never_share_one() {
+async fn philosophers_with_two_forks_each_all_eat_and_never_share_one() {
     const FORKS: [&str; 5] = ["fork 0", "fork 1", "fork 2", "fork 3", "fork 4"];
     let used: Arc<Mutex<BTreeSet<String>>> = Arc::default();
-    let philosopher = |place: usize| {
-        let (left, right) = (FORKS[place], FORKS[(place + 1) % FORKS.len()]);
+    let philosopher = |index: usize| {
+        let (left, right) = (FORKS[index], FORKS[(index + 1) % FORKS.len()]);
         let used = used.clone();
         let items = move || {
-            let meals = (0..20).map(|meal| format!("{place} eats meal {meal}"));
+            let meals = (0..20).map(|meal| format!("{index} eats meal {meal}"));
             Ok(meals.map(|meal| syncmgr::SyncItem::named(meal).with_claim(left).with_claim(right)).collect())
         };
-        let number = place as u128 + 1;
+        let number = index as u128 + 1;
         Scripted::new(&[]).info(|_| syncmgr::HandlerInfo::new(nth(number), "Philosopher")).items(items).on_item(
             move |_| {
                 let used = used.clone();
                 async move {
                     for fork in [left, right] {
-                        assert!(used.lock().unwrap().insert(fork.to_owned()), "{fork} is used twice at once");
+                        assert!(used.lock().unwrap().insert(fork.to_owned()), "{fork} is used twice at the same time");
                     }
                     yield_now().await;
                     [left, right].iter().for_each(|fork| _ = used.lock().unwrap().remove(*fork));
@@ -46,7 +46,7 @@ async fn philosophers_who_claim_two_forks_each_all_eat_and_never_share_one() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_thousand_items_with_few_claims_all_get_their_turn() {
+async fn a_thousand_items_with_few_claims_all_run() {
     const NAMES: [&str; 3] = ["x", "y", "z"];
     let items = || {
         let claimed = (0..1_000).map(|number: usize| {
@@ -68,32 +68,32 @@ async fn a_thousand_items_with_few_claims_all_get_their_turn() {
     assert!(manager.held().is_empty());
 }
 
-/// Which claims are in use, each as often as it is.
+/// The number of users of each claim.
 #[derive(Clone, Default)]
-struct Ledger(Arc<Mutex<BTreeMap<String, usize>>>);
+struct ClaimCounts(Arc<Mutex<BTreeMap<String, usize>>>);
 
-impl Ledger {
-    fn take(&self, item: &ItemContext, most: impl Fn(&str) -> usize) -> Entry {
+impl ClaimCounts {
+    fn take(&self, item: &ItemContext, max: impl Fn(&str) -> usize) -> ClaimGuard {
         let selected = item.run().selection().iter().find(|selected| selected.id() == item.id());
         let names: BTreeSet<String> =
             selected.expect("it was selected").claims().iter().map(|claim| claim.name().to_owned()).collect();
-        let entry = Entry(self.clone(), names);
+        let guard = ClaimGuard(self.clone(), names);
         let mut used = self.lock();
-        entry.1.iter().for_each(|name| *used.entry(name.clone()).or_default() += 1);
-        let overused = entry.1.iter().find(|name| used[*name] > most(name)).cloned();
+        guard.1.iter().for_each(|name| *used.entry(name.clone()).or_default() += 1);
+        let overused = guard.1.iter().find(|name| used[*name] > max(name)).cloned();
         drop(used);
-        assert_eq!(overused, None, "it is used more often at once than it may be");
-        entry
+        assert_eq!(overused, None, "a claim exceeds its capacity");
+        guard
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, usize>> {
-        self.0.lock().expect("nobody panics with it")
+        self.0.lock().expect("no thread panics while it holds the lock")
     }
 }
 
-struct Entry(Ledger, BTreeSet<String>);
+struct ClaimGuard(ClaimCounts, BTreeSet<String>);
 
-impl Drop for Entry {
+impl Drop for ClaimGuard {
     fn drop(&mut self) {
         let mut used = self.0.lock();
         self.1.iter().for_each(|name| *used.get_mut(name).expect("it was counted") -= 1);
@@ -101,9 +101,9 @@ impl Drop for Entry {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn claims_hold_and_everything_ends_whatever_is_skipped_stopped_and_paused_meanwhile() {
+async fn claims_hold_and_sessions_end_despite_skips_stops_and_pauses() {
     const NAMES: [&str; 4] = ["w", "x", "y", "z"];
-    let ledger = Ledger::default();
+    let counts = ClaimCounts::default();
     let items = || {
         let claimed = (0..40).map(|number: usize| {
             let item = syncmgr::SyncItem::named(number.to_string());
@@ -116,11 +116,11 @@ async fn claims_hold_and_everything_ends_whatever_is_skipped_stopped_and_paused_
         Ok(claimed.collect())
     };
     let handlers = (1..=4).map(|number| {
-        let (info, ledger) = (syncmgr::HandlerInfo::new(nth(number), "Crowded"), ledger.clone());
+        let (info, counts) = (syncmgr::HandlerInfo::new(nth(number), "Crowded"), counts.clone());
         Scripted::new(&[]).info(|_| info).items(items).on_item(move |item| {
-            let entry = ledger.take(item, |name| if name == "z" { 2 } else { 1 });
+            let guard = counts.take(item, |name| if name == "z" { 2 } else { 1 });
             async move {
-                let _entry = entry;
+                let _guard = guard;
                 yield_now().await;
                 match item.name().len() {
                     1 => yield_now().map(Ok).await,
@@ -147,10 +147,10 @@ async fn claims_hold_and_everything_ends_whatever_is_skipped_stopped_and_paused_
         sessions[0].resume();
         for session in sessions {
             let finished = tokio::time::timeout(std::time::Duration::from_secs(60), session.finish()).await;
-            let report = finished.expect("everything ends");
+            let report = finished.expect("the session ends");
             failures += report.items().filter(|item| item.outcome == Outcome::Failed).count();
         }
     }
-    assert_eq!(failures, 0, "a claim was used more often than it may");
+    assert_eq!(failures, 0, "a claim exceeded its capacity");
     assert!(manager.held().is_empty(), "{:?}", manager.held());
 }

@@ -1,4 +1,4 @@
-//! Claims are released however an item ends, and whoever waited goes on.
+//! Claims are released however an item ends, and waiting items continue.
 
 use futures::FutureExt;
 use syncmgr::anyhow::anyhow;
@@ -9,7 +9,7 @@ use crate::support::steps::{Steps, manual, nth, outcome, succeeds, with};
 use crate::support::watched::within;
 
 #[tokio::test(start_paused = true)]
-async fn a_waiting_item_that_is_skipped_lets_the_next_go_on() {
+async fn the_next_item_runs_when_a_waiting_one_is_skipped() {
     let steps = Steps::default();
     let manager = with([steps.handler(1, &["a:x"]), steps.handler(2, &["b:x+y"]), steps.handler(3, &["c:y"])]);
     let [first, second, third] = [1, 2, 3].map(|number| manual(&manager, number));
@@ -24,7 +24,7 @@ async fn a_waiting_item_that_is_skipped_lets_the_next_go_on() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_waiting_item_whose_session_is_stopped_lets_the_next_go_on() {
+async fn the_next_item_runs_when_the_session_of_a_waiting_one_is_stopped() {
     let steps = Steps::default();
     let manager = with([steps.handler(1, &["a:x"]), steps.handler(2, &["b:x+y"]), steps.handler(3, &["c:y"])]);
     let [first, second, third] = [1, 2, 3].map(|number| manual(&manager, number));
@@ -39,7 +39,7 @@ async fn a_waiting_item_whose_session_is_stopped_lets_the_next_go_on() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_running_item_whose_session_is_stopped_gives_its_claim_to_the_next() {
+async fn the_next_item_gets_the_claim_when_the_session_of_its_holder_stops() {
     let steps = Steps::default();
     let manager = with([steps.handler(1, &["a:x", "b:x"]), steps.handler(2, &["c:x"])]);
     let [first, second] = [1, 2].map(|number| manual(&manager, number));
@@ -51,8 +51,8 @@ async fn a_running_item_whose_session_is_stopped_gives_its_claim_to_the_next() {
     succeeds(second).await;
 }
 
-/// Runs an item that has the claim like this, and afterwards one of another handler that waits for it.
-async fn next_goes_on_after(outcome_of_a: Outcome, act: fn(ItemContext) -> SyncResult) {
+/// Ends an item that has the claim with `act`; an item of another handler that waits for the claim then runs.
+async fn next_item_runs_after(outcome_of_a: Outcome, act: fn(ItemContext) -> SyncResult) {
     let steps = Steps::default();
     let gate = steps.clone();
     let failing = steps.handler(1, &["a:x"]).on_item(move |item| {
@@ -74,14 +74,14 @@ async fn next_goes_on_after(outcome_of_a: Outcome, act: fn(ItemContext) -> SyncR
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_item_that_failed_or_panicked_or_needs_the_user_has_released_its_claim() {
-    next_goes_on_after(Outcome::Failed, |_| Err(anyhow!("the fault"))).await;
-    next_goes_on_after(Outcome::Failed, |_| panic!("the fault")).await;
-    next_goes_on_after(Outcome::NeedsUser, |_| Err(syncmgr::NeedsUser::new("a password").into())).await;
+async fn an_item_that_fails_panics_or_needs_the_user_releases_its_claim() {
+    next_item_runs_after(Outcome::Failed, |_| Err(anyhow!("the fault"))).await;
+    next_item_runs_after(Outcome::Failed, |_| panic!("the fault")).await;
+    next_item_runs_after(Outcome::NeedsUser, |_| Err(syncmgr::NeedsUser::new("a password").into())).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_item_that_is_cut_has_released_its_claim() {
+async fn a_cancelled_item_releases_its_claim() {
     let steps = Steps::default();
     let manager = with([steps.handler(1, &["a:x"]), steps.handler(2, &["b:x"])]);
     let [first, second] = [1, 2].map(|number| manual(&manager, number));
@@ -94,18 +94,18 @@ async fn an_item_that_is_cut_has_released_its_claim() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_handler_that_gives_its_waiting_items_up_leaves_the_claim_to_others() {
+async fn a_handler_that_drops_its_waiting_items_leaves_the_claim_to_others() {
     let steps = Steps::default();
     let each = steps.clone();
-    let giving_up = steps.handler(1, &["a:x"]).on_synchronize(move |run| {
+    let dropping = steps.handler(1, &["a:x"]).on_synchronize(move |run| {
         let steps = each.clone();
         async move {
-            let patience = std::time::Duration::from_secs(1);
-            tokio::time::timeout(patience, run.each(|item| steps.clone().step(item))).await?
+            let limit = std::time::Duration::from_secs(1);
+            tokio::time::timeout(limit, run.each(|item| steps.clone().step(item))).await?
         }
         .boxed()
     });
-    let manager = with([steps.handler(2, &["b:x"]), giving_up, steps.handler(3, &["c:x"])]);
+    let manager = with([steps.handler(2, &["b:x"]), dropping, steps.handler(3, &["c:x"])]);
     let [holder, first, third] = [2, 1, 3].map(|number| manual(&manager, number));
     assert_eq!(outcome(&within(first.finish()).await, id("a")), Outcome::Failed);
     steps.let_go(&["b"]).await;
@@ -116,7 +116,7 @@ async fn a_handler_that_gives_its_waiting_items_up_leaves_the_claim_to_others() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_retry_waits_for_its_claims_again() {
+async fn a_retry_waits_for_its_claims() {
     let steps = Steps::default();
     let error = syncmgr::log::ErrorId::from_key("again");
     let first = steps
@@ -132,11 +132,11 @@ async fn a_retry_waits_for_its_claims_again() {
     within(first.report()).await;
     let second = manual(&manager, 2);
     assert_eq!(steps.running().await, "b");
-    let mut looking = Box::pin(first.show_error(nth(1), error));
-    assert!(futures::poll!(&mut looking).is_pending());
+    let mut retry = Box::pin(first.show_error(nth(1), error));
+    assert!(futures::poll!(&mut retry).is_pending());
     assert_eq!((&*steps.running().await, &*steps.began()), ("b", "a b"));
     steps.let_go(&["b"]).await;
-    within(looking).await.unwrap();
+    within(retry).await.unwrap();
     assert_eq!(steps.began(), "a b a");
     succeeds(second).await;
 }

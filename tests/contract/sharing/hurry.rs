@@ -1,4 +1,4 @@
-//! What somebody waits for is hurried, and nobody is overtaken for ever.
+//! Manual requests raise the priority of the work they wait for, and background work does not starve.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -44,14 +44,14 @@ async fn background_work_runs_although_urgent_work_keeps_coming() {
     };
     succeeds(patient).await;
     succeeds(first).await;
-    assert!(begun_after.load(Ordering::Relaxed) <= 10, "it began after {begun_after:?} urgent items");
+    assert!(begun_after.load(Ordering::Relaxed) <= 10, "background work began after {begun_after:?} urgent items");
 }
 
 #[tokio::test(start_paused = true)]
-async fn background_work_that_waited_is_overtaken_a_few_times_only() {
+async fn waiting_background_work_is_overtaken_only_a_few_times() {
     let steps = Steps::default();
     let names: Vec<&'static str> = vec!["c1", "c2", "c3", "c4", "c5", "c6", "c7", "c8", "c9", "c10", "c11", "c12"];
-    let urgent = names.iter().enumerate().map(|(at, name)| steps.handler(at as u128 + 10, &[name]));
+    let urgent = names.iter().enumerate().map(|(index, name)| steps.handler(index as u128 + 10, &[name]));
     let manager = narrow(1, urgent.chain([steps.handler(1, &["a"]), steps.handler(2, &["b"])]));
     let first = manual(&manager, 1);
     assert_eq!(steps.running().await, "a");
@@ -71,7 +71,7 @@ async fn background_work_that_waited_is_overtaken_a_few_times_only() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_manual_request_behind_a_background_run_of_its_handler_hurries_it() {
+async fn a_manual_request_raises_its_handlers_background_run() {
     let steps = Steps::default();
     let manager = narrow(1, [steps.handler(1, &["a", "b"]), steps.handler(2, &["u", "v", "w"])]);
     let others = background(&manager, 2);
@@ -79,7 +79,7 @@ async fn a_manual_request_behind_a_background_run_of_its_handler_hurries_it() {
     let waiting = background(&manager, 1);
     idle().await;
     steps.let_go(&["u"]).await;
-    assert_eq!(steps.running().await, "a", "equals take turns at one worker");
+    assert_eq!(steps.running().await, "a", "runs of equal priority alternate on one worker");
     let urgent = manual(&manager, 1);
     idle().await;
     ["a", "b", "u", "v", "w"].iter().for_each(|name| steps.open(name));
@@ -88,11 +88,11 @@ async fn a_manual_request_behind_a_background_run_of_its_handler_hurries_it() {
     }
     let order = steps.began();
     assert!(order.starts_with("u a b"), "{order}");
-    assert_eq!(order.matches('a').count(), 2, "a run with less urgency does not stand for it: {order}");
+    assert_eq!(order.matches('a').count(), 2, "the less urgent run does not replace it: {order}");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_manual_request_hurries_what_its_handler_waits_to_claim() {
+async fn a_manual_request_raises_its_handlers_waiting_claims() {
     let steps = Steps::default();
     let manager = narrow(
         8,
@@ -115,12 +115,12 @@ async fn a_manual_request_hurries_what_its_handler_waits_to_claim() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_item_that_only_one_it_overtakes_kept_back_begins_when_it_is_hurried() {
+async fn an_item_blocked_only_by_a_less_urgent_one_begins_once_raised() {
     let steps = Steps::default();
     let handlers = [(1, "a:x"), (2, "b:x+y"), (3, "c:y")].map(|(number, item)| steps.handler(number, &[item]));
     let manager = narrow(8, handlers);
     let [first, second, third] = [1, 2, 3].map(|number| background(&manager, number));
-    assert_eq!(steps.running().await, "a", "b waits for x, and c behind it for its turn at y");
+    assert_eq!(steps.running().await, "a", "b waits for x, and c waits behind b for y");
     let urgent = manual(&manager, 3);
     assert_eq!(steps.running().await, "a c");
     ["a", "b", "c"].iter().for_each(|name| steps.open(name));
@@ -130,7 +130,7 @@ async fn an_item_that_only_one_it_overtakes_kept_back_begins_when_it_is_hurried(
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_manual_request_of_a_handler_goes_before_a_background_one_that_waits_longer() {
+async fn a_manual_request_of_a_handler_overtakes_a_waiting_background_one() {
     let steps = Steps::default();
     let handler = steps.handler(1, &["a"]);
     let transcript = handler.transcript.clone();
@@ -148,7 +148,7 @@ async fn a_manual_request_of_a_handler_goes_before_a_background_one_that_waits_l
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_run_is_no_longer_hurried_once_whoever_waited_for_it_has_gone() {
+async fn a_run_loses_its_raised_priority_once_the_waiting_session_has_ended() {
     let steps = Steps::default();
     let manager = narrow(1, [steps.handler(1, &["a", "b"]), steps.handler(2, &["u"])]);
     let first = background(&manager, 1);
@@ -166,7 +166,7 @@ async fn a_run_is_no_longer_hurried_once_whoever_waited_for_it_has_gone() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_run_that_waits_for_another_of_its_handler_is_named_behind_it() {
+async fn a_run_that_waits_for_another_of_its_handler_is_listed_behind_it() {
     let steps = Steps::default();
     let manager = narrow(8, [steps.handler(1, &["a"])]);
     let [first, second] = [(); 2].map(|()| manual(&manager, 1));

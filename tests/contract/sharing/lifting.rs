@@ -1,4 +1,4 @@
-//! A quarantine ends by itself when the thread comes back, and not before.
+//! A quarantine ends by itself once the thread returns, not earlier.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::support::steps::{holds, manual, nth, outcome, succeeds, with};
 use crate::support::watched::begin;
 use crate::support::{HANDLER, Scripted, id};
 
-/// Waits until nothing is held any more: a thread has to come back, which takes no time but its own.
+/// Yields until nothing is held; the thread's return takes no virtual time.
 async fn lifted(manager: &SyncManager) {
     for _ in 0..1_000_000 {
         if manager.held().is_empty() {
@@ -19,11 +19,11 @@ async fn lifted(manager: &SyncManager) {
         }
         tokio::task::yield_now().await;
     }
-    panic!("it is held for ever: {:?}", manager.held());
+    panic!("still held: {:?}", manager.held());
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_abandoned_item_is_named_as_held_until_its_thread_returns_and_then_runs_again() {
+async fn an_abandoned_item_is_held_until_its_thread_returns_and_then_runs() {
     let blocked = Blocked::new();
     let handler = blocked.handler(&["a"]);
     let transcript = handler.transcript.clone();
@@ -39,13 +39,13 @@ async fn an_abandoned_item_is_named_as_held_until_its_thread_returns_and_then_ru
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_abandoned_item_whose_stop_was_heard_late_is_held_until_its_thread_returns() {
+async fn an_item_abandoned_after_a_late_stop_is_held_until_its_thread_returns() {
     let blocked = Blocked::new();
     let manager = with([blocked.handler(&["a"])]);
     let session = begin(&manager);
     blocked.begun.notified().await;
     session.stop();
-    // Time passes before the worker is polled: as on a runtime that is busy for a moment.
+    // Time passes before the worker is polled, as on a busy runtime.
     pass(Duration::from_secs(6)).await;
     session.report().await;
     assert_eq!(holds(&manager.held()), [(Some(id("a")), Hold::Quarantined)]);
@@ -100,7 +100,7 @@ async fn an_item_is_held_until_the_last_of_its_threads_returns() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_abandoned_item_whose_thread_lets_itself_be_interrupted_again_is_still_held() {
+async fn an_abandoned_item_is_held_after_its_thread_drops_uninterrupted() {
     let [guarded, rest] = [Blocked::new(), Blocked::new()];
     let works = (guarded.work(), rest.work());
     let handler = Scripted::new(&["a"]).on_item(move |item| {
@@ -116,7 +116,7 @@ async fn an_abandoned_item_whose_thread_lets_itself_be_interrupted_again_is_stil
     let manager = with([handler]);
     guarded.abandoned(&manager).await;
     guarded.release.send(()).unwrap();
-    // The guard is gone; the thread goes on.
+    // The guard is dropped; the thread continues.
     rest.begun.notified().await;
     let held = holds(&manager.held());
     rest.release.send(()).unwrap();
@@ -125,7 +125,7 @@ async fn an_abandoned_item_whose_thread_lets_itself_be_interrupted_again_is_stil
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_item_its_run_gave_up_is_held_until_its_thread_returns_and_then_runs_again() {
+async fn an_item_its_run_dropped_is_held_until_its_thread_returns() {
     let blocked = Blocked::new();
     let work = blocked.work();
     let handler = Scripted::new(&["a"]).on_synchronize(move |run| {

@@ -1,4 +1,4 @@
-//! Whose work goes first when workers are scarce.
+//! The order of work when workers are scarce.
 
 use syncmgr::request::Priority;
 use syncmgr::{Hold, Outcome, Trigger};
@@ -15,7 +15,7 @@ async fn a_manual_session_takes_the_only_worker_after_the_item_that_runs() {
         let first = over(&manager, trigger, 1);
         assert_eq!(steps.running().await, "a");
         let second = manual(&manager, 2);
-        assert_eq!(steps.running().await, "a", "what runs goes on");
+        assert_eq!(steps.running().await, "a", "the running item continues");
         steps.let_go(&["a", "c", "d", "b"]).await;
         succeeds(first).await;
         succeeds(second).await;
@@ -24,7 +24,7 @@ async fn a_manual_session_takes_the_only_worker_after_the_item_that_runs() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_session_before_the_network_goes_is_as_urgent_as_a_manual_one() {
+async fn a_session_before_a_disconnect_is_as_urgent_as_a_manual_one() {
     let steps = Steps::default();
     let manager = narrow(1, [steps.handler(1, &["a", "b"]), steps.handler(2, &["c"])]);
     let first = background(&manager, 1);
@@ -38,7 +38,7 @@ async fn a_session_before_the_network_goes_is_as_urgent_as_a_manual_one() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn background_work_is_left_one_of_several_workers_and_goes_on_at_full_width_afterwards() {
+async fn urgent_work_leaves_background_work_one_worker_until_it_ends() {
     let steps = Steps::default();
     let manager = narrow(3, [steps.handler(1, &["a", "b", "c", "d", "e", "f"]), steps.handler(2, &["u", "v", "w"])]);
     let first = background(&manager, 1);
@@ -49,7 +49,7 @@ async fn background_work_is_left_one_of_several_workers_and_goes_on_at_full_widt
     steps.let_go(&["b"]).await;
     assert_eq!(steps.running().await, "c u v");
     steps.let_go(&["c"]).await;
-    assert_eq!(steps.running().await, "u v d", "the last worker stays");
+    assert_eq!(steps.running().await, "u v d", "background work keeps its last worker");
     steps.let_go(&["u", "v"]).await;
     assert_eq!(steps.running().await, "d w e");
     steps.let_go(&["w"]).await;
@@ -60,7 +60,7 @@ async fn background_work_is_left_one_of_several_workers_and_goes_on_at_full_widt
 }
 
 #[tokio::test(start_paused = true)]
-async fn equals_share_the_workers() {
+async fn sessions_of_equal_priority_share_the_workers() {
     let steps = Steps::default();
     let manager = narrow(2, [steps.handler(1, &["a", "b", "c", "d"]), steps.handler(2, &["u", "v", "w"])]);
     let first = manual(&manager, 1);
@@ -79,7 +79,7 @@ async fn equals_share_the_workers() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn background_work_that_asks_later_waits_for_urgent_work_to_end() {
+async fn background_work_requested_later_waits_for_urgent_work_to_end() {
     let steps = Steps::default();
     let manager = narrow(1, [steps.handler(1, &["a"]), steps.handler(2, &["u", "v"])]);
     let first = manual(&manager, 2);
@@ -95,7 +95,7 @@ async fn background_work_that_asks_later_waits_for_urgent_work_to_end() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_session_is_as_urgent_as_it_was_asked_for() {
+async fn a_session_has_the_priority_that_was_requested() {
     let steps = Steps::default();
     let manager = narrow(1, [steps.handler(1, &["a", "b"]), steps.handler(2, &["c"]), steps.handler(3, &["d"])]);
     let first = background(&manager, 1);
@@ -115,7 +115,7 @@ async fn a_session_is_as_urgent_as_it_was_asked_for() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_run_that_gives_way_leaves_its_claims_too() {
+async fn a_run_that_yields_to_urgent_work_releases_its_claims() {
     let steps = Steps::default();
     let manager = narrow(1, [steps.handler(1, &["a:x", "b:x"]), steps.handler(2, &["c:x"])]);
     let first = background(&manager, 1);
@@ -143,7 +143,7 @@ async fn a_run_whose_last_item_has_begun_waits_for_no_worker() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn urgent_work_that_is_stopped_while_it_waits_leaves_the_worker_where_it_is() {
+async fn urgent_work_stopped_while_it_waits_takes_no_worker() {
     let steps = Steps::default();
     let manager = narrow(1, [steps.handler(1, &["a", "b"]), steps.handler(2, &["c"])]);
     let first = background(&manager, 1);

@@ -1,4 +1,4 @@
-//! Items whose blocking work outlived them: left out, named, and back once it has ended.
+//! Items whose blocking work outlived them are skipped and listed until that work has ended.
 
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
@@ -16,7 +16,7 @@ use crate::support::steps::{hold_of, manual, nth, outcome, registered, with};
 use crate::support::watched::{begin, until};
 use crate::support::{HANDLER, Scripted, id, named};
 
-/// A thread that is blocked until it is let go, as often as it is used. Dropped, it lets go.
+/// Work that blocks its thread until it is released, each time it runs. Dropping this releases it.
 pub(crate) struct Blocked {
     pub(crate) begun: Arc<Notify>,
     pub(crate) release: mpsc::Sender<()>,
@@ -33,13 +33,13 @@ impl Blocked {
         let (begun, wait) = (self.begun.clone(), self.wait.clone());
         move |_| {
             begun.notify_one();
-            // An error means that the test is over.
-            let _ = wait.lock().expect("nobody panics with it").recv();
+            // An error means that the test has ended.
+            let _ = wait.lock().expect("no thread panics while it holds the lock").recv();
             Ok(())
         }
     }
 
-    /// Items of these names, of which those called `a` block.
+    /// A handler with items of these names, of which `a` blocks.
     pub(crate) fn handler(&self, items: &[&str]) -> Scripted {
         let work = self.work();
         Scripted::new(items).on_item(move |item| match item.name() {
@@ -48,7 +48,7 @@ impl Blocked {
         })
     }
 
-    /// Starts a session, and stops it while the item blocks, until it is abandoned.
+    /// Starts a session and stops it while the item blocks, until the item is abandoned.
     pub(crate) async fn abandoned(&self, manager: &SyncManager) -> Session {
         let session = begin(manager);
         self.begun.notified().await;
@@ -60,7 +60,7 @@ impl Blocked {
     }
 }
 
-/// The stop is heard, and the hard grace passes after it.
+/// Lets the workers notice the stop, and then the hard grace pass.
 pub(crate) async fn outlive_its_grace() {
     for _ in 0..10 {
         tokio::task::yield_now().await;
@@ -69,7 +69,7 @@ pub(crate) async fn outlive_its_grace() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_abandoned_item_is_left_out_of_later_sessions_and_its_neighbours_run() {
+async fn later_sessions_skip_an_abandoned_item_and_run_the_others() {
     let blocked = Blocked::new();
     let handler = blocked.handler(&["a", "b"]);
     let transcript = handler.transcript.clone();
@@ -89,7 +89,7 @@ async fn an_abandoned_item_is_left_out_of_later_sessions_and_its_neighbours_run(
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_session_that_waited_while_the_item_was_abandoned_leaves_it_out_too() {
+async fn a_session_that_waited_skips_an_item_abandoned_meanwhile() {
     let blocked = Blocked::new();
     let handler = blocked.handler(&["a", "b"]);
     let transcript = handler.transcript.clone();
@@ -106,7 +106,7 @@ async fn a_session_that_waited_while_the_item_was_abandoned_leaves_it_out_too() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_retry_that_waited_while_the_item_was_abandoned_leaves_it_out_too() {
+async fn a_retry_that_waited_skips_an_item_abandoned_meanwhile() {
     let (blocked, error) = (Blocked::new(), ErrorId::from_key("again"));
     let handler = blocked
         .handler(&["a"])
@@ -123,20 +123,20 @@ async fn a_retry_that_waited_while_the_item_was_abandoned_leaves_it_out_too() {
     first.report().await;
     let second = begin(&manager);
     blocked.begun.notified().await;
-    let mut looking = Box::pin(first.show_error(HANDLER, error));
-    assert!(futures::poll!(&mut looking).is_pending());
+    let mut retry = Box::pin(first.show_error(HANDLER, error));
+    assert!(futures::poll!(&mut retry).is_pending());
     second.stop();
     outlive_its_grace().await;
     assert_eq!(outcome(&second.report().await, id("a")), Outcome::Failed);
     pass(Duration::from_secs(1)).await;
     let begun = transcript.count("item a");
     drop(blocked);
-    looking.await.unwrap();
-    assert_eq!(begun, 2, "the item runs twice at once");
+    retry.await.unwrap();
+    assert_eq!(begun, 2, "the item runs twice at the same time");
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_item_abandoned_by_one_session_does_not_keep_other_handlers_or_the_shutdown() {
+async fn an_abandoned_item_blocks_neither_other_handlers_nor_the_shutdown() {
     let blocked = Blocked::new();
     let other = Scripted::new(&["b"]).info(|_| syncmgr::HandlerInfo::new(nth(2), "Other"));
     let manager = registered(SyncManager::builder().items_at_once(1).build(), [blocked.handler(&["a"]), other]);
@@ -146,14 +146,14 @@ async fn an_item_abandoned_by_one_session_does_not_keep_other_handlers_or_the_sh
     outlive_its_grace().await;
     first.report().await;
     let report = manual(&manager, 2).report().await;
-    assert!(report.is_success(), "its worker came back: {report}");
+    assert!(report.is_success(), "its worker returned: {report}");
     let unstopped = manager.shutdown().await;
     assert_eq!(named(&unstopped), [HANDLER]);
     assert_eq!(unstopped[0].items, [id("a")].into());
 }
 
 #[tokio::test(start_paused = true)]
-async fn events_tell_the_end_of_an_item_that_is_left_out() {
+async fn events_report_the_end_of_a_skipped_abandoned_item() {
     let blocked = Blocked::new();
     let manager = with([blocked.handler(&["a"])]);
     blocked.abandoned(&manager).await;
@@ -165,7 +165,7 @@ async fn events_tell_the_end_of_an_item_that_is_left_out() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_item_of_a_handler_that_was_forgotten_and_comes_back_is_still_held() {
+async fn an_abandoned_item_is_held_after_its_handler_is_forgotten_and_back() {
     let blocked = Blocked::new();
     let handler = blocked.handler(&["a"]);
     let transcript = handler.transcript.clone();
@@ -179,7 +179,7 @@ async fn an_item_of_a_handler_that_was_forgotten_and_comes_back_is_still_held() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_item_stopped_and_abandoned_in_one_session_is_left_out_of_one_that_waited_for_it() {
+async fn a_waiting_session_skips_an_item_that_another_one_abandoned() {
     let blocked = Blocked::new();
     let limits = syncmgr::Limits::DEFAULT.with_items(1);
     let go = Arc::new(Notify::new());

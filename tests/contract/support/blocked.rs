@@ -1,5 +1,5 @@
-//! A manager whose handlers block their threads: real threads, each blocked on a channel until the test lets go of it; what
-//! is to take time takes it on a clock of its own, which is paused.
+//! A manager whose handlers block their threads: real threads, each blocked on a channel until the test releases it. Waits
+//! take place on a separate runtime with paused time.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
@@ -13,22 +13,22 @@ use tokio::runtime::{Builder, Runtime};
 
 use crate::support::{HANDLER, Scripted, id};
 
-/// How long a test waits for what happens at once.
+/// The longest time a test waits for an immediate event.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Longer than the default graces together.
+/// Longer than both default graces together.
 pub(crate) const GRACES: Duration = Duration::from_secs(6);
 
-/// A watchdog that hands its patrol to the test.
+/// A watchdog whose probe the test calls.
 #[derive(Clone, Default)]
-pub(crate) struct Handing {
+pub(crate) struct ManualWatchdog {
     patrol: Arc<Mutex<Option<Patrol>>>,
     pub(crate) stopped: Arc<AtomicBool>,
 }
 
-impl Watchdog for Handing {
+impl Watchdog for ManualWatchdog {
     fn start(&self, patrol: Patrol) {
-        *self.patrol.lock().expect("nobody panics with it") = Some(patrol);
+        *self.patrol.lock().expect("not poisoned") = Some(patrol);
     }
 
     fn stop(&self) {
@@ -36,35 +36,35 @@ impl Watchdog for Handing {
     }
 }
 
-impl Handing {
-    pub(crate) fn look(&self, millis: u64) -> Watch {
-        let mut patrol = self.patrol.lock().expect("nobody panics with it");
+impl ManualWatchdog {
+    pub(crate) fn check(&self, millis: u64) -> Watch {
+        let mut patrol = self.patrol.lock().expect("not poisoned");
         patrol.as_mut().expect("a session has begun").look(Duration::from_millis(millis))
     }
 }
 
-/// Where threads are blocked until it is dropped or let go.
-pub(crate) struct Block {
+/// Blocks threads until it is dropped or released.
+pub(crate) struct Blocker {
     begun: mpsc::Receiver<()>,
     begins: mpsc::Sender<()>,
     release: mpsc::Sender<()>,
     released: Arc<Mutex<mpsc::Receiver<()>>>,
 }
 
-impl Block {
+impl Blocker {
     pub(crate) fn new() -> Self {
         let ((begins, begun), (release, released)) = (mpsc::channel(), mpsc::channel());
         Self { begun, begins, release, released: Arc::new(Mutex::new(released)) }
     }
 
-    /// What blocks the thread it is called on.
+    /// Returns a function that blocks its thread.
     pub(crate) fn here(&self) -> impl Fn() + Clone + Send + Sync + 'static {
         let (begins, released) = (Mutex::new(self.begins.clone()), self.released.clone());
         let begins = Arc::new(begins);
         move || {
-            let _ = begins.lock().expect("nobody panics with it").send(());
-            // Let go of, or dropped with the test.
-            let _ = released.lock().expect("nobody panics with it").recv();
+            let _ = begins.lock().expect("not poisoned").send(());
+            // Returns once the sender is dropped.
+            let _ = released.lock().expect("not poisoned").recv();
         }
     }
 
@@ -73,34 +73,32 @@ impl Block {
         self.begun.recv_timeout(PATIENCE).expect("the handler blocks");
     }
 
-    pub(crate) fn let_go(self) {
+    pub(crate) fn release(self) {
         drop(self.release);
     }
 }
 
-/// A runtime for the handlers, and another whose time is paused.
+/// A runtime for the handlers, and another one with paused time.
 pub(crate) struct Bench {
     pub(crate) handlers: Option<Runtime>,
     pub(crate) clock: Runtime,
     pub(crate) manager: SyncManager,
-    pub(crate) dog: Handing,
+    pub(crate) watchdog: ManualWatchdog,
 }
 
 impl Bench {
-    /// With handlers on so many threads.
+    /// Creates a manager whose handlers run on `threads` threads.
     pub(crate) fn with(threads: usize, handlers: impl IntoIterator<Item = Scripted>) -> Self {
-        let many =
-            Builder::new_multi_thread().worker_threads(threads).enable_all().build().expect("nothing is wrong with it");
-        let clock =
-            Builder::new_current_thread().enable_all().start_paused(true).build().expect("nothing is wrong with it");
-        let dog = Handing::default();
-        let manager = SyncManager::builder().watchdog(dog.clone()).build();
-        handlers.into_iter().for_each(|handler| _ = manager.register(handler).expect("nothing is wrong with it"));
-        Self { handlers: Some(many), clock, manager, dog }
+        let many = Builder::new_multi_thread().worker_threads(threads).enable_all().build().expect("a runtime");
+        let clock = Builder::new_current_thread().enable_all().start_paused(true).build().expect("a runtime");
+        let watchdog = ManualWatchdog::default();
+        let manager = SyncManager::builder().watchdog(watchdog.clone()).build();
+        handlers.into_iter().for_each(|handler| _ = manager.register(handler).expect("the handler can be registered"));
+        Self { handlers: Some(many), clock, manager, watchdog }
     }
 
     fn runtime(&self) -> &Runtime {
-        self.handlers.as_ref().expect("it has not ended")
+        self.handlers.as_ref().expect("the runtime is running")
     }
 
     /// Waits until every thread has returned.
@@ -110,19 +108,19 @@ impl Bench {
 
     pub(crate) fn start(&self) -> Session {
         let _inside = self.runtime().enter();
-        self.manager.session(Trigger::Manual).start().expect("nothing is wrong with it")
+        self.manager.session(Trigger::Manual).start().expect("inside a runtime")
     }
 
     pub(crate) fn wait<T>(&self, future: impl Future<Output = T>) -> T {
-        self.runtime().block_on(async { tokio::time::timeout(PATIENCE, future).await }).expect("this ends")
+        self.runtime().block_on(async { tokio::time::timeout(PATIENCE, future).await }).expect("the future resolves")
     }
 
-    /// Does this, lets the graces pass, and has the watchdog look.
-    pub(crate) fn overdue(&self, ask: impl FnOnce()) {
+    /// Runs `cancel`, waits for longer than the graces, and calls the probe of the watchdog.
+    pub(crate) fn expire_graces(&self, cancel: impl FnOnce()) {
         self.clock.block_on(async {
-            ask();
+            cancel();
             tokio::time::advance(GRACES).await;
-            self.dog.look(0);
+            self.watchdog.check(0);
         });
     }
 
@@ -133,14 +131,14 @@ impl Bench {
 
 impl Drop for Bench {
     fn drop(&mut self) {
-        // Where a test has failed, threads are still blocked.
+        // Threads are still blocked if the test has failed.
         if let Some(handlers) = self.handlers.take() {
             handlers.shutdown_background();
         }
     }
 }
 
-/// A handler whose items of this name block their thread and then do this.
+/// Returns a handler whose item `blocks` blocks its thread and then calls `then`.
 pub(crate) fn blocking(
     names: &[&str],
     block: impl Fn() + Clone + Send + Sync + 'static,
@@ -160,15 +158,15 @@ pub(crate) fn blocking(
 }
 
 pub(crate) fn outcome(report: &Report, name: &str) -> (Outcome, Option<FailureClass>) {
-    let item = report.run(HANDLER).expect("it is there").item(id(name)).expect("it is there");
+    let item = report.run(HANDLER).expect("the handler ran").item(id(name)).expect("the item was chosen");
     (item.outcome, item.class)
 }
 
 pub(crate) const ABANDONED: (Outcome, Option<FailureClass>) = (Outcome::Failed, Some(FailureClass::Transient));
 
-/// The entries that say that a thread is blocked.
+/// Returns the log entries about a blocked thread.
 pub(crate) fn reported(report: &Report) -> Vec<&LogEntry> {
-    let log = &report.run(HANDLER).expect("it is there").log;
+    let log = &report.run(HANDLER).expect("the handler ran").log;
     log.iter().map(|entry| &**entry).filter(|entry| entry.text.starts_with("blocks its thread")).collect()
 }
 

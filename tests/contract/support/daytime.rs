@@ -1,4 +1,4 @@
-//! A time of day that goes on with tokio's time and can be set, and a handler that notes when its items begin.
+//! A clock that follows tokio's time and can be set, and a handler that records the start times of its items.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use crate::support::Scripted;
 use crate::support::steps::nth;
 
-/// The default rules without chance: waits of 30 s, 1, 2, 4, 8, 16, 32 min, and 1 h.
+/// The default retry policy without jitter: waits of 30 s, 1, 2, 4, 8, 16, 32 min, and 1 h.
 pub(crate) const EXACT: RetryPolicy = RetryPolicy::DEFAULT.with_jitter(0);
 
 pub(crate) const MINUTE: Duration = Duration::from_secs(60);
@@ -21,7 +21,7 @@ pub(crate) const HOUR: Duration = Duration::from_secs(60 * 60);
 pub(crate) const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 pub(crate) const YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
-/// Shows the time of day; clones show the same.
+/// A clock that can be set. Clones share one time.
 #[derive(Clone, Debug)]
 pub(crate) struct Daytime {
     start: Instant,
@@ -29,18 +29,18 @@ pub(crate) struct Daytime {
 }
 
 impl Daytime {
-    /// It is some morning.
+    /// Creates a clock that shows an arbitrary time.
     pub(crate) fn new() -> Self {
-        let morning = SystemTime::UNIX_EPOCH + 50 * YEAR;
-        Self { start: Instant::now(), at_start: Arc::new(Mutex::new(morning)) }
+        let start = SystemTime::UNIX_EPOCH + 50 * YEAR;
+        Self { start: Instant::now(), at_start: Arc::new(Mutex::new(start)) }
     }
 
-    /// Somebody sets the clock back.
+    /// Sets the clock back.
     pub(crate) fn set_back(&self, by: Duration) {
         *self.at_start.lock().unwrap_or_else(PoisonError::into_inner) -= by;
     }
 
-    /// Somebody sets the clock forward.
+    /// Sets the clock forward.
     pub(crate) fn set_forward(&self, by: Duration) {
         *self.at_start.lock().unwrap_or_else(PoisonError::into_inner) += by;
     }
@@ -57,7 +57,7 @@ impl Clock for Daytime {
     }
 }
 
-/// When items began, in seconds since this was made.
+/// The start times of items, in seconds since its creation.
 #[derive(Clone)]
 pub(crate) struct Began {
     start: Instant,
@@ -69,20 +69,20 @@ impl Began {
         Self { start: Instant::now(), times: Arc::default() }
     }
 
-    /// When the item of this name began.
+    /// Returns the start times of the item of this name.
     pub(crate) fn of(&self, name: &str) -> Vec<u64> {
         let times = self.times.lock().unwrap_or_else(PoisonError::into_inner);
         times.iter().filter(|(of, _)| of == name).map(|(_, time)| *time).collect()
     }
 
-    /// Notes a beginning; returns how many there were of this name.
+    /// Records a start, and returns the number of starts of this name.
     pub(crate) fn note(&self, name: &str) -> usize {
         let time = (self.start.elapsed() + Duration::from_millis(1)).as_secs();
         self.times.lock().unwrap_or_else(PoisonError::into_inner).push((name.to_owned(), time));
         self.of(name).len()
     }
 
-    /// A handler whose items do this; they are told how often they have begun. `a:x` claims `x`.
+    /// Returns a handler whose items call `act` with their number of starts. `a:x` claims `x`.
     pub(crate) fn handler(
         &self,
         number: u128,
@@ -91,12 +91,12 @@ impl Began {
     ) -> Scripted {
         let (began, items) = (self.clone(), items.to_vec());
         Scripted::new(&[])
-            .info(|_| HandlerInfo::new(nth(number), "Notes when"))
+            .info(|_| HandlerInfo::new(nth(number), "Notes start times"))
             .items(move || Ok(items.iter().copied().map(claiming).collect()))
             .on_item(move |item| {
                 let times = began.note(item.name());
                 let result = act(item, times);
-                // What never ends by itself would keep a paused clock from going on.
+                // An endless sequence of retries would stop paused time from advancing.
                 async move { if times > 500 { std::future::pending().await } else { result } }.boxed()
             })
     }
@@ -109,32 +109,32 @@ fn claiming(text: &'static str) -> SyncItem {
     }
 }
 
-/// A failure that may pass.
+/// Returns a transient failure.
 pub(crate) fn fails() -> SyncResult {
     Err(anyhow!("no luck"))
 }
 
-/// A failure so often, and success from then on.
+/// Returns a failure up to attempt `last`, and success from then on.
 pub(crate) fn fails_until(times: usize, last: usize) -> SyncResult {
     if times <= last { fails() } else { Ok(()) }
 }
 
-/// A manager that reads the time here and retries exactly.
+/// Returns a builder with this clock and exact retry times.
 pub(crate) fn timed(clock: &Daytime) -> SyncManagerBuilder {
     SyncManager::builder().clock(clock.clone()).retry(EXACT)
 }
 
-/// The same, over a store.
+/// Returns a builder with this clock, exact retry times and a store.
 pub(crate) fn stored(clock: &Daytime, store: &MemoryStore) -> SyncManagerBuilder {
     timed(clock).store(store.clone())
 }
 
-/// What failures have left of an item.
+/// Returns the retry state of an item, if any.
 pub(crate) fn setback(store: &MemoryStore, number: u128, name: &str) -> Option<syncmgr::retry::RetryState> {
-    store.record(nth(number), crate::support::id(name)).expect("it can be read").and_then(|record| record.retry)
+    store.record(nth(number), crate::support::id(name)).expect("the store can be read").and_then(|record| record.retry)
 }
 
-/// How long a hold lasts from now on, in seconds.
+/// Returns the remaining seconds of a hold.
 pub(crate) fn left(clock: &Daytime, hold: &Hold) -> u64 {
     let (Hold::BackingOff { until, .. } | Hold::NotBefore { until }) = hold else { panic!("{hold} has no end") };
     (until.duration_since(clock.wall()).unwrap_or_default() + Duration::from_millis(1)).as_secs()

@@ -1,4 +1,4 @@
-//! A handler that panics in a method of its choice.
+//! A handler that panics in a chosen method.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -33,35 +33,35 @@ pub(crate) enum At {
     Object,
 }
 
-/// When it panics.
+/// The moment of the panic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum When {
-    /// Before there is a future.
+    /// In the call, before it returns a future.
     Called,
-    /// When the future is polled.
+    /// In the poll of the future.
     Polled,
-    /// When the future is dropped, after it was done.
+    /// In the drop of the completed future.
     Dropped,
 }
 
-/// Has the items `a` and `b`, of which `b` is the one to panic in; logs a link for `show_error`.
+/// A handler with the items `a` and `b`. [`At::Item`] panics in `b`. The items log a link for `show_error`.
 pub(crate) struct Faulty(pub(crate) At, pub(crate) When);
 
 impl Faulty {
-    /// The future of a method, or a panic.
+    /// Returns the future of a method, or panics.
     fn at<'f, T: Send + 'f>(
         &self,
         at: At,
-        well: impl Future<Output = SyncResult<T>> + Send + 'f,
+        work: impl Future<Output = SyncResult<T>> + Send + 'f,
     ) -> BoxFuture<'f, SyncResult<T>> {
         let when = (self.0 == at).then_some(self.1);
         assert!(when != Some(When::Called), "the fault");
         if when == Some(When::Dropped) {
-            return Box::pin(PanicsWhenDropped(well.boxed()));
+            return Box::pin(PanicsWhenDropped(work.boxed()));
         }
         async move {
             assert!(when != Some(When::Polled), "the fault");
-            well.await
+            work.await
         }
         .boxed()
     }
@@ -84,7 +84,7 @@ impl<T> Drop for PanicsWhenDropped<'_, T> {
     }
 }
 
-// What `async_trait` makes of the trait, written out: an `async fn` cannot panic before there is a future.
+// The expansion of `async_trait`, written out: an `async fn` cannot panic before it returns a future.
 impl SyncHandler for Faulty {
     fn info(&self) -> HandlerInfo {
         assert!(self.0 != At::Info, "the fault");
@@ -132,16 +132,16 @@ impl SyncHandler for Faulty {
         'r: 'f,
         Self: 'f,
     {
-        let well = async {
+        let work = async {
             item.log(LogEntry::new(LogLevel::Information, "look").with_link(error()));
-            // Goes on for a moment after it was skipped, so that there is time to be told of it.
+            // Continues for a moment after the skip, so that the host has time to push it.
             if self.0 == At::Status && item.name() == "a" {
                 item.cancelled().await;
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }
             Ok(())
         };
-        if item.id() == id("b") { self.at(At::Item, well) } else { well.boxed() }
+        if item.id() == id("b") { self.at(At::Item, work) } else { work.boxed() }
     }
 
     fn set_item_status(&self, _: &RunContext, _: Subject, _: Status) {

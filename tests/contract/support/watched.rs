@@ -1,4 +1,4 @@
-//! The mapping under test, both ways, and ways to wait for what happens.
+//! The Windows mapping in both directions, and helpers that wait for events.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,19 +20,19 @@ use crate::support::Scripted;
 /// The id of a [`ScriptedHandler`].
 pub(crate) const CLASSIC: HandlerId = HandlerId::from_u128(0xC1A5);
 
-/// Longer than anything here takes. Time is paused, so nobody waits for it.
+/// Longer than any test takes. Time is paused, so no test waits that long.
 const LONG: Duration = Duration::from_secs(3600);
 
-/// What this resolves to, or a failed test where it would wait for ever.
+/// Returns the output of a future, and fails the test if the future never resolves.
 pub(crate) async fn within<T>(future: impl Future<Output = T>) -> T {
-    tokio::time::timeout(LONG, future).await.expect("this ends")
+    tokio::time::timeout(LONG, future).await.expect("the future resolves")
 }
 
-/// Reads on in a session's events until one is wanted.
+/// Reads the events of a session up to the first wanted one.
 pub(crate) async fn until(events: &mut Events, wanted: impl Fn(&SessionEvent) -> bool) -> SessionEvent {
     within(async {
         loop {
-            let event = events.next().await.expect("the session is not closed before");
+            let event = events.next().await.expect("the session is open until the wanted event");
             if wanted(&event) {
                 return event;
             }
@@ -41,12 +41,12 @@ pub(crate) async fn until(events: &mut Events, wanted: impl Fn(&SessionEvent) ->
     .await
 }
 
-/// Waits until a session's only run prepares, synchronizes and so on.
+/// Waits until the only run of a session reaches a state.
 pub(crate) async fn until_run(session: &Session, wanted: RunChange) {
     until(&mut session.events(), |event| matches!(event, SessionEvent::Run { change, .. } if *change == wanted)).await;
 }
 
-/// A manager with one handler, whose item waits until it is let go.
+/// Returns a manager with one handler, and the notification that lets the item of that handler end.
 pub(crate) fn waiting(transcript: &Transcript) -> (SyncManager, Arc<Notify>) {
     let (go, ended) = (Arc::new(Notify::new()), transcript.clone());
     let waiting = go.clone();
@@ -74,12 +74,12 @@ pub(crate) fn begin(manager: &SyncManager) -> Session {
     manager.session(Trigger::Manual).start().expect("inside a runtime")
 }
 
-/// Items of these names.
+/// Returns items of these names.
 pub(crate) fn listed(names: &[&'static str]) -> Items {
     names.iter().copied().map(SyncItem::named).collect()
 }
 
-/// A manager that hosts a call/completed-style handler, and that handler; every run gets the same object.
+/// Returns a manager that hosts a classic handler, and that handler. Every run uses the same object.
 pub(crate) fn hosting(handler: ScriptedHandler) -> (SyncManager, Arc<ScriptedHandler>) {
     let handler = Arc::new(handler);
     let manager = SyncManager::new();
@@ -87,21 +87,21 @@ pub(crate) fn hosting(handler: ScriptedHandler) -> (SyncManager, Arc<ScriptedHan
     (manager, handler)
 }
 
-/// Lets this manager host a call/completed-style handler.
+/// Registers a classic handler with a manager.
 pub(crate) fn host_in<C: ClassicHandler>(manager: &SyncManager, handler: &Arc<C>) -> HandlerId {
     let object = handler.clone();
-    let hosted = Hosted::new(move || object.clone()).expect("the script has an info");
+    let hosted = Hosted::new(move || object.clone()).expect("the handler has an info");
     manager.register(hosted).expect("the handler can be registered")
 }
 
-/// Runs one session over a call/completed-style handler to its end.
+/// Runs one session of a classic handler to its end.
 pub(crate) async fn hosted(handler: ScriptedHandler) -> (RunReport, Transcript) {
     let (manager, handler) = hosting(handler);
     let report = within(begin(&manager).finish()).await;
     (report.runs[0].clone(), handler.transcript().clone())
 }
 
-/// A method that returns `S_OK`, and whose call is completed like this when it has returned.
+/// Returns a method that returns `S_OK` and completes its call after the return.
 pub(crate) fn later(
     complete: impl Fn(&dyn SyncCallback) -> HResult + Clone + Send + 'static,
 ) -> impl FnMut(&Side) -> HResult + Send {
@@ -112,7 +112,7 @@ pub(crate) fn later(
     }
 }
 
-/// A method that completes its call like this, and then returns `S_OK`.
+/// Returns a method that completes its call and then returns `S_OK`.
 pub(crate) fn completes(complete: impl Fn(&dyn SyncCallback) -> HResult + Send) -> impl FnMut(&Side) -> HResult + Send {
     move |side| {
         assert_eq!(complete(&*side.callback()), HResult::S_OK);
@@ -120,17 +120,17 @@ pub(crate) fn completes(complete: impl Fn(&dyn SyncCallback) -> HResult + Send) 
     }
 }
 
-/// `PrepareForSync` that is done at once.
+/// Returns a `PrepareForSync` that completes before it returns.
 pub(crate) fn prepares() -> impl FnMut(&Side) -> HResult + Send {
     completes(|callback| callback.prepare_for_sync_completed(HResult::S_OK))
 }
 
-/// `Synchronize` that is done at once.
+/// Returns a `Synchronize` that completes before it returns.
 pub(crate) fn synchronizes() -> impl FnMut(&Side) -> HResult + Send {
     completes(|callback| callback.synchronize_completed(HResult::S_OK))
 }
 
-/// A host's callback that somebody may wait for.
+/// A callback of a host whose calls can be awaited.
 pub(crate) struct Watched {
     pub(crate) script: Arc<ScriptedHost>,
     called: Notify,
@@ -141,7 +141,7 @@ impl Watched {
         Arc::new(Self { script: ScriptedHost::with_transcript(transcript), called: Notify::new() })
     }
 
-    /// Waits until the host was called like this.
+    /// Waits for a call whose line starts with `beginning`.
     pub(crate) async fn saw(&self, beginning: &str) {
         within(async {
             while self.script.transcript().count(beginning) == 0 {
@@ -152,9 +152,9 @@ impl Watched {
     }
 
     fn take(&self, call: impl FnOnce(&ScriptedHost) -> HResult) -> HResult {
-        let answer = call(&self.script);
+        let code = call(&self.script);
         self.called.notify_one();
-        answer
+        code
     }
 }
 
@@ -196,29 +196,29 @@ impl SyncCallback for Watched {
     }
 }
 
-/// A handler on a scripted host; both write into one transcript.
+/// A handler on a scripted host. Both write to one transcript.
 pub(crate) struct OnHost {
     pub(crate) driven: Driven,
     pub(crate) host: Arc<Watched>,
 }
 
 impl OnHost {
-    /// A handler that was only created.
+    /// Creates a handler.
     pub(crate) fn created(handler: impl SyncHandler, transcript: &Transcript) -> Self {
         let driven = Driven::new(Arc::new(handler)).expect("inside a runtime");
         Self { driven, host: Watched::with_transcript(transcript) }
     }
 
-    /// A handler that was initialized, has listed its items and was given the callback.
+    /// Creates and initializes a handler, lists its items and sets the callback.
     pub(crate) async fn ready(handler: impl SyncHandler, transcript: &Transcript) -> Self {
         let this = Self::created(handler, transcript);
         assert_eq!(this.driven.initialize(Trigger::Manual, RunFlags::empty(), None).await, HResult::S_OK);
-        this.driven.enum_sync_items().await.expect("the script lists its items");
+        this.driven.enum_sync_items().await.expect("the handler lists its items");
         assert_eq!(this.attach(), HResult::S_OK);
         this
     }
 
-    /// A handler that has prepared these items.
+    /// Creates a handler that has prepared these items.
     pub(crate) async fn prepared(handler: impl SyncHandler, transcript: &Transcript, items: &[ItemId]) -> Self {
         let this = Self::ready(handler, transcript).await;
         assert_eq!(this.driven.prepare_for_sync(items), HResult::S_OK);
@@ -230,7 +230,7 @@ impl OnHost {
         self.driven.set_progress_callback(Some(self.host.clone()))
     }
 
-    /// The host's calls and the handler's, in order.
+    /// Returns the calls to the host and to the handler, in order.
     pub(crate) fn lines(&self) -> Vec<String> {
         self.host.script.transcript().lines()
     }

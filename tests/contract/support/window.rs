@@ -1,4 +1,4 @@
-//! A call/completed-style handler whose `Synchronize` has returned and not completed: the window is open.
+//! A classic handler between the return of `Synchronize` and its completion.
 
 use std::sync::Arc;
 
@@ -12,12 +12,12 @@ use syncmgr_test::{ScriptedHandler, Transcript};
 use crate::support::id;
 use crate::support::watched::{CLASSIC, begin, hosting, listed, until, until_run, within};
 
-/// A handler that has prepared when `PrepareForSync` returns, and does nothing more by itself.
+/// Returns a handler that completes `PrepareForSync` before the return, and does nothing else.
 pub(crate) fn waiting(names: &[&'static str]) -> ScriptedHandler {
     ScriptedHandler::new(listed(names)).on_prepare(|side| side.callback().prepare_for_sync_completed(HResult::S_OK))
 }
 
-/// A session in which a handler synchronizes until it is told to complete.
+/// A session whose handler synchronizes until [`complete`](Window::complete).
 pub(crate) struct Window {
     pub(crate) manager: SyncManager,
     pub(crate) session: Session,
@@ -25,7 +25,7 @@ pub(crate) struct Window {
 }
 
 impl Window {
-    /// Starts a manual session that has come so far.
+    /// Starts a manual session and waits until its handler synchronizes.
     pub(crate) async fn of(handler: ScriptedHandler) -> Self {
         let (manager, handler) = hosting(handler);
         let session = begin(&manager);
@@ -33,7 +33,7 @@ impl Window {
         Self { manager, session, handler }
     }
 
-    /// Waits until the handler synchronizes for the second time.
+    /// Waits for the second `Synchronize` of the handler.
     pub(crate) async fn again(&self) {
         let mut events = self.session.events();
         for _ in 0..2 {
@@ -49,17 +49,17 @@ impl Window {
         self.handler.transcript()
     }
 
-    /// What the host answers to a report of an item.
+    /// Reports progress of an item, and returns the answer of the host.
     pub(crate) fn tell(&self, name: &str, report: Progress) -> HResult {
         self.callback().progress(id(name), Some(&report))
     }
 
-    /// What the host answers to a status of an item.
+    /// Reports a status of an item, and returns the answer of the host.
     pub(crate) fn status(&self, name: &str, status: Status) -> HResult {
         self.tell(name, Progress::new().with_status(status))
     }
 
-    /// What the host answers when asked whether to go on with an item.
+    /// Calls `Progress` without a report for an item, and returns the answer of the host.
     pub(crate) fn ask(&self, name: &str) -> HResult {
         self.callback().progress(id(name), None)
     }
@@ -68,12 +68,12 @@ impl Window {
         self.session.skip(CLASSIC, id(name)).expect("the item is listed");
     }
 
-    /// What the session shows of its running items.
+    /// Returns the progress of the running items.
     pub(crate) fn shown(&self) -> Vec<(HandlerId, ItemId, ProgressState)> {
         self.session.progress()
     }
 
-    /// `SynchronizeCompleted`; the session stays open.
+    /// Calls `SynchronizeCompleted`. The session stays open.
     pub(crate) async fn complete(&self, code: HResult) -> Report {
         assert_eq!(self.callback().synchronize_completed(code), HResult::S_OK);
         within(self.session.report()).await
@@ -84,17 +84,17 @@ fn synchronizing(event: &SessionEvent) -> bool {
     matches!(event, SessionEvent::Run { change: RunChange::Synchronizing, .. })
 }
 
-/// How a handler's run went.
+/// Returns the run of a handler.
 pub(crate) fn ran(report: &Report, handler: HandlerId) -> &RunReport {
     report.run(handler).expect("the handler is part of the session")
 }
 
-/// What a handler says of an entry that is a link named by this key.
+/// Returns the info of a log entry that is a link with this key.
 pub(crate) fn link(key: &str) -> LogErrorInfo {
     LogErrorInfo { flags: Some(ErrorFlags::ENABLE_JUMP_TEXT), error: Some(ErrorId::from_key(key)), item: None }
 }
 
-/// Asserts that these lines are in a transcript in this order, whatever is between them.
+/// Asserts that a transcript contains these lines in this order, with any lines between them.
 pub(crate) fn in_order(transcript: &Transcript, wanted: &[impl AsRef<str>]) {
     let lines = transcript.lines();
     let mut rest = lines.iter();

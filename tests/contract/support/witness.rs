@@ -1,4 +1,4 @@
-//! A store that remembers what it was asked to write, and can refuse it or take its time.
+//! A store that records its writes, and can refuse or delay them.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -13,7 +13,7 @@ use tokio::sync::Semaphore;
 use crate::support::steps::registered;
 use crate::support::{HANDLER, Scripted, id};
 
-/// A [`MemoryStore`] that is watched. Clones are one store.
+/// A [`MemoryStore`] that records its writes. Clones share one store.
 #[derive(Clone)]
 pub(crate) struct Witness {
     pub(crate) inner: MemoryStore,
@@ -30,17 +30,17 @@ impl Default for Witness {
 }
 
 impl Witness {
-    /// What was asked in each call so far, in order.
+    /// Returns the changes of each write so far, in order.
     pub(crate) fn writes(&self) -> Vec<Vec<StateChange>> {
-        self.written.lock().expect("nobody panics with it").clone()
+        self.written.lock().expect("not poisoned").clone()
     }
 
-    /// Whether writes are refused from now on.
+    /// Refuses later writes if `refuses` is `true`.
     pub(crate) fn refuse(&self, refuses: bool) {
         self.refuses.store(refuses, Ordering::Relaxed);
     }
 
-    /// From now on, nothing is stored for good before [`flush`](Self::flush).
+    /// Delays the completion of later writes until [`flush`](Self::flush).
     pub(crate) fn hold(&self) {
         self.stored.forget_permits(Semaphore::MAX_PERMITS);
     }
@@ -59,42 +59,42 @@ impl StateStore for Witness {
 
     fn write(&self, changes: Vec<StateChange>) -> BoxFuture<'static, SyncResult> {
         if self.refuses.load(Ordering::Relaxed) {
-            return async { Err(anyhow!("the disk is full of bees")) }.boxed();
+            return async { Err(anyhow!("the disk is full")) }.boxed();
         }
-        self.written.lock().expect("nobody panics with it").push(changes.clone());
-        let (taken, stored) = (self.inner.write(changes), self.stored.clone());
+        self.written.lock().expect("not poisoned").push(changes.clone());
+        let (write, stored) = (self.inner.write(changes), self.stored.clone());
         async move {
-            let _room = stored.acquire().await?;
-            taken.await
+            let _permit = stored.acquire().await?;
+            write.await
         }
         .boxed()
     }
 }
 
-/// What a store remembers of an item of [`Scripted`].
+/// Returns the record of an item of [`Scripted`], if any.
 pub(crate) fn find(store: &impl StateStore, item: &str) -> Option<ItemRecord> {
-    store.record(HANDLER, id(item)).expect("it can be read")
+    store.record(HANDLER, id(item)).expect("the store can be read")
 }
 
-/// What a store remembers of an item of which it does.
+/// Returns the record of an item of [`Scripted`].
 pub(crate) fn record(store: &impl StateStore, item: &str) -> ItemRecord {
     find(store, item).expect("the item has a record")
 }
 
-/// What was last committed of an item: the version and the text.
+/// Returns the version and the text of the last checkpoint of an item.
 pub(crate) fn saved(store: &impl StateStore, item: &str) -> Option<(u32, String)> {
     let checkpoint = find(store, item)?.checkpoint?;
     Some((checkpoint.version, checkpoint.state.to_string()))
 }
 
-/// A store in which this was committed of an item.
+/// Returns a store with this checkpoint of an item.
 pub(crate) async fn keeping(item: &str, version: u32, state: &str) -> MemoryStore {
     let store = MemoryStore::new();
-    commit(&store, item, Fence::default(), version, state).await.expect("nothing was there");
+    commit(&store, item, Fence::default(), version, state).await.expect("the store is empty");
     store
 }
 
-/// Commits to a store as an attempt would.
+/// Commits a checkpoint to a store as an attempt does.
 pub(crate) async fn commit(store: &impl StateStore, item: &str, fence: Fence, version: u32, state: &str) -> SyncResult {
     let (checkpoint, consumed) = (Checkpoint::new(version, state), Vec::new());
     let sides = None;

@@ -1,4 +1,4 @@
-//! A case: a manager, its handlers, and what people do; and what was broken when it is over.
+//! A case: a manager, its handlers and the actions of its users. Running one returns the violations it found.
 
 use std::cell::Cell;
 
@@ -9,166 +9,167 @@ use tokio::runtime::{Builder, Handle};
 use tokio::task::JoinSet;
 use tokio::time::{Duration, sleep, timeout};
 
-use super::acts::{Act, Deed, acts};
-use super::ledger::Ledger;
-use super::people::People;
+use super::actions::{TimedAction, UserAction, actions};
+use super::model::Model;
 use super::planning::plan;
-use super::plans::Plan;
-use super::world::{Setting, setting};
+use super::plans::HandlerPlan;
+use super::setup::{Setting, setting};
+use super::users::Users;
 use super::{checks, probe};
 
-/// Longer than anything may take.
+/// The time limit of a whole case.
 const A_DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// Longer than anything takes that is not stuck.
+/// The time limit of everything that ends by itself.
 const TEN_MINUTES: Duration = Duration::from_secs(10 * 60);
 
 #[derive(Clone, Debug)]
 pub(crate) struct Case {
     pub(crate) setting: Setting,
-    pub(crate) handlers: Vec<Plan>,
-    pub(crate) acts: Vec<Act>,
-    pub(crate) before_shutdown: Before,
-    /// What people try when it is too late.
-    pub(crate) late: Vec<Act>,
+    pub(crate) handlers: Vec<HandlerPlan>,
+    pub(crate) actions: Vec<TimedAction>,
+    pub(crate) before_shutdown: BeforeShutdown,
+    /// Actions after the shutdown.
+    pub(crate) late: Vec<TimedAction>,
 }
 
-/// What comes before the manager is shut down.
+/// The phase before the manager is shut down.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Before {
-    /// Nothing: whatever goes on is cut short.
+pub(crate) enum BeforeShutdown {
+    /// The shutdown stops all work.
     Nothing,
-    /// People end what they have begun, and somebody looks at what is left.
-    Tidying,
-    /// Everything is let come to its end by itself, and somebody looks at what is left.
-    Patience,
+    /// The users stop their work, and the case then checks for leaks.
+    StopAll,
+    /// All work ends by itself, and the case then checks for leaks.
+    WaitForEnd,
 }
 
 pub(crate) fn case() -> impl Strategy<Value = Case> {
-    let late = prop_oneof![2 => Just(Vec::new()), 1 => acts(4)];
-    let before = prop_oneof![Just(Before::Nothing), Just(Before::Tidying), Just(Before::Patience)];
-    (setting(), vec(plan(), 1..=4), acts(40), before, late).prop_map(
-        |(setting, handlers, acts, before_shutdown, late)| {
-            Case { setting, handlers, acts, before_shutdown, late }.that_may_end()
+    let late = prop_oneof![2 => Just(Vec::new()), 1 => actions(4)];
+    let before =
+        prop_oneof![Just(BeforeShutdown::Nothing), Just(BeforeShutdown::StopAll), Just(BeforeShutdown::WaitForEnd)];
+    (setting(), vec(plan(), 1..=4), actions(40), before, late).prop_map(
+        |(setting, handlers, actions, before_shutdown, late)| {
+            Case { setting, handlers, actions, before_shutdown, late }.terminating()
         },
     )
 }
 
 impl Case {
-    /// Where everybody is patient, nothing is without an end that only a person could set.
-    fn that_may_end(self) -> Self {
-        if self.before_shutdown != Before::Patience {
+    /// With [`BeforeShutdown::WaitForEnd`], removes all work that only a user could end.
+    fn terminating(self) -> Self {
+        if self.before_shutdown != BeforeShutdown::WaitForEnd {
             return self;
         }
-        let handlers = self.handlers.into_iter().map(Plan::that_ends).collect();
-        let stays_paused = |act: &Act| matches!(act.deed, Deed::PauseSession(_));
-        let acts = self.acts.into_iter().filter(|act| !stays_paused(act)).collect();
-        Self { setting: self.setting.that_ends(), handlers, acts, ..self }
+        let handlers = self.handlers.into_iter().map(HandlerPlan::terminating).collect();
+        let pauses = |timed: &TimedAction| matches!(timed.action, UserAction::PauseSession(_));
+        let actions = self.actions.into_iter().filter(|timed| !pauses(timed)).collect();
+        Self { setting: self.setting.terminating(), handlers, actions, ..self }
     }
 }
 
-/// Plays a case in a runtime of its own, and says what was broken.
-pub(crate) fn play(case: &Case) -> Vec<String> {
+/// Runs a case in a runtime of its own and returns the violations.
+pub(crate) fn run(case: &Case) -> Vec<String> {
     let runtime = Builder::new_current_thread().enable_time().start_paused(true).build().expect("a runtime");
-    let ledger = Ledger::default();
-    let manager = case.setting.manager(&ledger);
+    let model = Model::default();
+    let manager = case.setting.manager(&model);
     let stage = Cell::new("");
-    let played = runtime.block_on(async { timeout(A_DAY, perform(case, &manager, &ledger, &stage)).await });
-    if played.is_err() {
-        ledger.broken(format!("hangs while {}: {:?}", stage.get(), manager.held()));
-        return std::mem::take(&mut ledger.books().broken);
+    let finished = runtime.block_on(async { timeout(A_DAY, perform(case, &manager, &model, &stage)).await });
+    if finished.is_err() {
+        model.violation(format!("hangs while {}: {:?}", stage.get(), manager.held()));
+        return std::mem::take(&mut model.lock().violations);
     }
-    checks::books(&ledger.books())
+    checks::model_state(&model.lock())
 }
 
-async fn perform(case: &Case, manager: &SyncManager, ledger: &Ledger, stage: &Cell<&'static str>) {
-    let mut people = People::new(manager.clone(), case.handlers.clone(), ledger.clone(), case.before_shutdown);
-    stage.set("people act");
-    for act in &case.acts {
-        people.act(act).await;
+async fn perform(case: &Case, manager: &SyncManager, model: &Model, stage: &Cell<&'static str>) {
+    let mut users = Users::new(manager.clone(), case.handlers.clone(), model.clone(), case.before_shutdown);
+    stage.set("users act");
+    for timed in &case.actions {
+        users.act(timed).await;
     }
-    stage.set("everything is to come to its end");
+    stage.set("work ends");
     match case.before_shutdown {
-        Before::Nothing => {}
-        Before::Tidying => tidy(&mut people, ledger).await,
-        Before::Patience => come_to_an_end(&mut people, ledger).await,
+        BeforeShutdown::Nothing => {}
+        BeforeShutdown::StopAll => stop_all(&mut users, model).await,
+        BeforeShutdown::WaitForEnd => wait_for_end(&mut users, model).await,
     }
-    if case.before_shutdown != Before::Nothing {
-        stage.set("somebody looks what is left");
+    if case.before_shutdown != BeforeShutdown::Nothing {
+        stage.set("checking for leaks");
         let held = manager.held();
         if !held.is_empty() {
-            ledger.broken(format!("held although nobody wants anything: {held:?}"));
+            model.violation(format!("held although all work has ended: {held:?}"));
         }
-        probe::missing(manager, &case.setting).await.into_iter().for_each(|missing| ledger.broken(missing));
+        probe::leak(manager, &case.setting).await.into_iter().for_each(|leak| model.violation(leak));
     }
     stage.set("shutting down");
     for unstopped in manager.shutdown().await {
-        ledger.broken(format!("{unstopped} ({unstopped:?})"));
+        model.violation(format!("{unstopped} ({unstopped:?})"));
     }
-    stage.set("people act too late");
-    for act in &case.late {
-        people.act(act).await;
+    stage.set("users act after the shutdown");
+    for timed in &case.late {
+        users.act(timed).await;
     }
-    stage.set("those who asked wait");
-    for session in people.held() {
-        look_at(&session.report().await, &people, ledger);
+    stage.set("users wait for answers");
+    for session in users.held() {
+        check_report(&session.report().await, &users, model);
     }
-    hear(&mut people, ledger).await;
-    // Handlers in the call/completed style may have something to say yet.
+    wait_for_answers(&mut users, model).await;
+    // Classic handlers may still call their callbacks.
     sleep(Duration::from_secs(2)).await;
-    at_the_end(manager, ledger);
+    check_end(manager, model);
 }
 
-/// Ends everything by the means people have.
-async fn tidy(people: &mut People, ledger: &Ledger) {
+/// Stops all work with the calls available to users.
+async fn stop_all(users: &mut Users, model: &Model) {
     loop {
-        people.give_up();
-        // What has not ended by then is told once more.
-        if timeout(Duration::from_secs(1), hear(people, ledger)).await.is_ok() {
+        users.stop_all();
+        // Sessions that have not ended by then are stopped again.
+        if timeout(Duration::from_secs(1), wait_for_answers(users, model)).await.is_ok() {
             break;
         }
     }
 }
 
-/// Waits for what everything comes to by itself.
-async fn come_to_an_end(people: &mut People, ledger: &Ledger) {
-    people.leave();
-    if timeout(TEN_MINUTES, hear(people, ledger)).await.is_err() {
-        ledger.broken(format!("does not end by itself: {:?}", people.manager.held()));
-        people.waiting.abort_all();
+/// Waits until all work ends by itself.
+async fn wait_for_end(users: &mut Users, model: &Model) {
+    users.leave();
+    if timeout(TEN_MINUTES, wait_for_answers(users, model)).await.is_err() {
+        model.violation(format!("does not end by itself: {:?}", users.manager.held()));
+        users.waiting.abort_all();
     }
 }
 
-/// Waits until everybody who asked was answered, and everybody who watches has seen the end.
-async fn hear(people: &mut People, ledger: &Ledger) {
-    while let Some(reports) = answer(&mut people.waiting, ledger).await {
-        reports.iter().for_each(|report| look_at(report, people, ledger));
+/// Waits until every caller has its answer and every watched session has ended.
+async fn wait_for_answers(users: &mut Users, model: &Model) {
+    while let Some(reports) = answer(&mut users.waiting, model).await {
+        reports.iter().for_each(|report| check_report(report, users, model));
     }
-    while let Some(story) = answer(&mut people.watching, ledger).await {
-        story.faults().into_iter().for_each(|fault| ledger.broken(fault));
+    while let Some(trace) = answer(&mut users.watching, model).await {
+        trace.violations().into_iter().for_each(|violation| model.violation(violation));
     }
 }
 
-/// The next of them that has an answer; `None` once all have.
-async fn answer<T: Default + 'static>(tasks: &mut JoinSet<T>, ledger: &Ledger) -> Option<T> {
+/// Returns the next answer; `None` once all tasks have ended.
+async fn answer<T: Default + 'static>(tasks: &mut JoinSet<T>, model: &Model) -> Option<T> {
     let joined = tasks.join_next().await?;
-    let unanswered = |error| ledger.broken(format!("somebody who asked was not answered: {error:?}"));
+    let unanswered = |error| model.violation(format!("a caller received no answer: {error:?}"));
     Some(joined.map_err(unanswered).unwrap_or_default())
 }
 
-fn look_at(report: &Report, people: &People, ledger: &Ledger) {
-    let asked = checks::asked(report, &people.plans, &people.asked);
-    let faults: Vec<_> = checks::report(report, ledger).into_iter().chain(asked).collect();
-    faults.into_iter().for_each(|fault| ledger.broken(fault));
+fn check_report(report: &Report, users: &Users, model: &Model) {
+    let missing = checks::requested_items(report, &users.plans, &users.requested);
+    let violations: Vec<_> = checks::report(report, model).into_iter().chain(missing).collect();
+    violations.into_iter().for_each(|violation| model.violation(violation));
 }
 
-fn at_the_end(manager: &SyncManager, ledger: &Ledger) {
+fn check_end(manager: &SyncManager, model: &Model) {
     let alive = Handle::current().metrics().num_alive_tasks();
     if alive > 0 {
-        ledger.broken(format!("{alive} tasks go on"));
+        model.violation(format!("{alive} tasks are still running"));
     }
     let held = manager.held();
     if !held.is_empty() {
-        ledger.broken(format!("held after the shutdown: {held:?}"));
+        model.violation(format!("held after the shutdown: {held:?}"));
     }
 }

@@ -1,4 +1,4 @@
-//! What has to hold when everything is over.
+//! Checks of the final state.
 
 use std::collections::BTreeSet;
 
@@ -6,38 +6,43 @@ use syncmgr::classic::HResult;
 use syncmgr::{HandlerId, ItemId, Progress, Report, RunEnding, SessionId, SyncItem, anyhow};
 use syncmgr_test::ScriptedHandler;
 
-use super::ledger::{Books, Ledger, Stray};
-use super::plans::{Listing, Plan};
-use super::player::at_once;
-use super::world::handler_id;
+use super::generated::poll_once;
+use super::model::{Model, ModelState, SavedContext};
+use super::plans::{HandlerPlan, Listing};
+use super::setup::handler_id;
 
-/// Every item once, each run ended, and nothing missing that was prepared.
-pub(crate) fn report(report: &Report, ledger: &Ledger) -> Vec<String> {
-    let mut faults = Vec::new();
+/// Checks that each item is reported once, each run has ended, and no prepared item is missing.
+pub(crate) fn report(report: &Report, model: &Model) -> Vec<String> {
+    let mut violations = Vec::new();
     for run in &report.runs {
         let items: Vec<ItemId> = run.items().map(|item| item.item.id()).collect();
         let set: BTreeSet<ItemId> = items.iter().copied().collect();
         if set.len() != items.len() {
-            faults.push("an item is reported twice");
+            violations.push("an item is reported twice");
         }
         if run.ending.is_none() {
-            faults.push("a run is reported that has not ended");
+            violations.push("a run is reported that has not ended");
         }
-        let prepared = ledger.books().prepared.get(&(report.session, run.handler)).cloned();
+        let prepared = model.lock().prepared.get(&(report.session, run.handler)).cloned();
         if !prepared.unwrap_or_default().is_subset(&set) {
-            faults.push("an item was prepared and is not reported");
+            violations.push("an item was prepared and is not reported");
         }
     }
-    faults.into_iter().map(|fault| format!("session {}: {fault}: {report:?}", report.session)).collect()
+    violations.into_iter().map(|violation| format!("session {}: {violation}: {report:?}", report.session)).collect()
 }
 
-/// What was asked for and is listed has come to an end in a session that was not over before it could be chosen.
-pub(crate) fn asked(report: &Report, plans: &[Plan], asked: &[(SessionId, HandlerId, Vec<ItemId>)]) -> Option<String> {
-    let (_, handler, wanted) = asked.iter().find(|(session, _, _)| *session == report.session)?;
+/// Checks that every requested and listed item has ended, unless the session ended before it selected items.
+pub(crate) fn requested_items(
+    report: &Report,
+    plans: &[HandlerPlan],
+    requested: &[(SessionId, HandlerId, Vec<ItemId>)],
+) -> Option<String> {
+    let (_, handler, wanted) = requested.iter().find(|(session, _, _)| *session == report.session)?;
     let run = report.run(*handler)?;
-    let chose = matches!(run.ending, Some(RunEnding::Completed | RunEnding::NotPrepared(_) | RunEnding::NothingToDo));
-    let plan = (0..plans.len()).find(|place| handler_id(*place) == *handler).map(|place| &plans[place])?;
-    if !chose || matches!(plan.listing, Listing::Error | Listing::Hang | Listing::Panic) {
+    let selected =
+        matches!(run.ending, Some(RunEnding::Completed | RunEnding::NotPrepared(_) | RunEnding::NothingToDo));
+    let plan = (0..plans.len()).find(|index| handler_id(*index) == *handler).map(|index| &plans[index])?;
+    if !selected || matches!(plan.listing, Listing::Error | Listing::Hang | Listing::Panic) {
         return None;
     }
     let listed: BTreeSet<ItemId> = plan.listed().iter().map(SyncItem::id).collect();
@@ -45,59 +50,61 @@ pub(crate) fn asked(report: &Report, plans: &[Plan], asked: &[(SessionId, Handle
     (!missing.is_empty()).then(|| format!("session {}: {missing:?} have no end: {report:?}", report.session))
 }
 
-/// What was put aside refuses, and what was lent is back.
-pub(crate) fn books(books: &Books) -> Vec<String> {
-    let strays = books.strays.iter().filter_map(stray).map(String::from);
-    let left = books.left_over().into_iter().map(|left| format!("not given back: {left}"));
-    let classics = books.classics.iter().filter_map(|handler| classic(handler));
-    books.broken.iter().cloned().chain(left).chain(strays).chain(classics).collect()
+/// Checks that saved contexts refuse calls and that every permit and connection is released.
+pub(crate) fn model_state(state: &ModelState) -> Vec<String> {
+    let saved_contexts = state.saved_contexts.iter().filter_map(saved_context).map(String::from);
+    let left = state.unreleased().into_iter().map(|left| format!("not released: {left}"));
+    let classic_handlers = state.classic_handlers.iter().filter_map(|handler| classic(handler));
+    state.violations.iter().cloned().chain(left).chain(saved_contexts).chain(classic_handlers).collect()
 }
 
-/// What a context answers that should refuse.
-fn stray(stray: &Stray) -> Option<&'static str> {
-    let run = match stray {
-        Stray::Run(run) => run,
-        Stray::Prepare(run) => {
+/// Returns a violation if the context accepts a call after its end.
+fn saved_context(context: &SavedContext) -> Option<&'static str> {
+    let run = match context {
+        SavedContext::Run(run) => run,
+        SavedContext::Prepare(run) => {
             let excludes = |item: &SyncItem| run.exclude(item.id(), anyhow::anyhow!("late")).is_ok();
             if run.selection().iter().any(excludes) {
                 return Some("an item was excluded after the end");
             }
             run
         }
-        Stray::Synchronize(run) => {
+        SavedContext::Synchronize(run) => {
             let reports = |item: &SyncItem| run.report(item.id(), Progress::new().with_value(1)).is_ok();
-            if run.selection().iter().any(reports) || !matches!(at_once(run.each_item()), Some(Err(_))) {
+            if run.selection().iter().any(reports) || !matches!(poll_once(run.each_item()), Some(Err(_))) {
                 return Some("items were run or reported after the end");
             }
             run
         }
-        Stray::Item(item) => {
+        SavedContext::Item(item) => {
             if item.check().is_ok() || item.progress(1, 2).is_ok() {
-                return Some("an item is not told that it is over");
+                return Some("an item context does not refuse after the end");
             }
             item.run()
         }
-        Stray::Callback(callback) => {
+        SavedContext::Callback(callback) => {
             let codes =
                 [callback.prepare_for_sync_completed(HResult::S_OK), callback.synchronize_completed(HResult::S_OK)];
-            return codes.iter().any(|code| code.is_success()).then_some("a callback takes completions after the end");
+            return codes
+                .iter()
+                .any(|code| code.is_success())
+                .then_some("a callback accepts completions after the end");
         }
     };
     let refuses = run.check().is_err()
-        && matches!(at_once(run.interaction()), Some(Err(_)))
-        && matches!(at_once(run.establish_connection(None)), Some(Err(_)));
+        && matches!(poll_once(run.interaction()), Some(Err(_)))
+        && matches!(poll_once(run.establish_connection(None)), Some(Err(_)));
     (!refuses).then_some("a context does not refuse after the end")
 }
 
-/// A handler in the call/completed style is left alone once its callback was taken away, which it always is.
+/// Checks that a classic handler was detached and received no call afterwards.
 fn classic(handler: &ScriptedHandler) -> Option<String> {
     let lines = handler.transcript().lines();
     let detached = lines.iter().position(|line| line == "SetProgressCallback NULL");
     let attached = lines.iter().filter(|line| *line == "SetProgressCallback").count();
-    let well = match detached {
-        Some(place) => attached == 1 && place + 1 == lines.len(),
+    let ok = match detached {
+        Some(index) => attached == 1 && index + 1 == lines.len(),
         None => attached == 0,
     };
-    (!well || handler.side().is_attached())
-        .then(|| format!("called after it was detached, or never detached: {lines:?}"))
+    (!ok || handler.side().is_attached()).then(|| format!("called after it was detached, or never detached: {lines:?}"))
 }

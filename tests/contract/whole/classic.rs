@@ -1,4 +1,4 @@
-//! Plays a generated handler in the call/completed style.
+//! Runs a generated handler plan as a classic handler.
 
 use std::sync::Arc;
 
@@ -8,24 +8,24 @@ use syncmgr::progress::Status;
 use syncmgr::{HandlerId, LogLevel, Progress};
 use syncmgr_test::{ScriptedHandler, Side};
 
-use super::ledger::{Ledger, Stray};
-use super::plans::{Completion, Listing, Plan, ShowError, Style};
-use super::player::{again, info, items};
+use super::generated::{info, items, retry_items};
+use super::model::{Model, SavedContext};
+use super::plans::{Completion, HandlerPlan, Listing, ShowError, Style};
 use super::steps::wait;
 
-/// How a pair is completed.
-type Complete = fn(&dyn SyncCallback, HResult, &Plan) -> HResult;
+/// The call that completes a pair.
+type Complete = fn(&dyn SyncCallback, HResult, &HandlerPlan) -> HResult;
 
 /// A new instance of the handler.
-pub(crate) fn instance(id: HandlerId, plan: &Plan, ledger: &Ledger) -> Arc<ScriptedHandler> {
+pub(crate) fn instance(id: HandlerId, plan: &HandlerPlan, model: &Model) -> Arc<ScriptedHandler> {
     let Style::Classic { prepare, synchronize, show_error } = plan.style else {
-        unreachable!("only handlers in the call/completed style have instances")
+        unreachable!("only classic handlers have instances")
     };
-    let stash = ledger.clone();
+    let shared = model.clone();
     let mut handler = ScriptedHandler::new(items(plan))
         .with_info(info(id, plan))
         .on_prepare(pair(plan, prepare, |callback, code, _| callback.prepare_for_sync_completed(code)))
-        .on_synchronize(synchronizing(plan, synchronize, stash))
+        .on_synchronize(synchronizing(plan, synchronize, shared))
         .on_show_error(pair(plan, show_error, explained));
     if plan.declines {
         handler = handler.on_initialize(|_| HResult::S_FALSE);
@@ -34,39 +34,47 @@ pub(crate) fn instance(id: HandlerId, plan: &Plan, ledger: &Ledger) -> Arc<Scrip
         handler = handler.with_listing_failure(HResult::E_FAIL);
     }
     let handler = Arc::new(handler);
-    ledger.books().classics.push(handler.clone());
+    model.lock().classic_handlers.push(handler.clone());
     handler
 }
 
-fn explained(callback: &dyn SyncCallback, code: HResult, plan: &Plan) -> HResult {
+fn explained(callback: &dyn SyncCallback, code: HResult, plan: &HandlerPlan) -> HResult {
     match plan.show_error {
         ShowError::Retry(wanted) if code.is_ok() => {
-            callback.show_error_completed(HResult::S_SYNCMGR_RETRYSYNC, &again(wanted))
+            callback.show_error_completed(HResult::S_SYNCMGR_RETRYSYNC, &retry_items(wanted))
         }
         _ => callback.show_error_completed(code, &[]),
     }
 }
 
-fn synchronizing(plan: &Plan, completion: Completion, ledger: Ledger) -> impl FnMut(&Side) -> HResult + Send + 'static {
+fn synchronizing(
+    plan: &HandlerPlan,
+    completion: Completion,
+    model: Model,
+) -> impl FnMut(&Side) -> HResult + Send + 'static {
     let mut complete = pair(plan, completion, |callback, code, _| callback.synchronize_completed(code));
     move |side| {
         let callback = side.callback();
-        for (place, item) in side.items().into_iter().enumerate() {
-            let begun = callback.progress(item, Some(&Progress::new().with_value(1).with_max(2)));
-            if begun.is_ok() && place % 3 != 2 {
+        for (index, item) in side.items().into_iter().enumerate() {
+            let accepted = callback.progress(item, Some(&Progress::new().with_value(1).with_max(2)));
+            if accepted.is_ok() && index % 3 != 2 {
                 callback.progress(item, Some(&Progress::new().with_status(Status::Succeeded)));
             }
         }
         let look = ErrorId::from_key("look");
         let link = LogErrorInfo { flags: Some(ErrorFlags::ENABLE_JUMP_TEXT), error: Some(look), item: None };
         callback.log_error(LogLevel::Warning, "look", Some(&link));
-        ledger.put_aside(Stray::Callback(callback));
+        model.save_context(SavedContext::Callback(callback));
         complete(side)
     }
 }
 
-/// Returns, and completes when it is told to.
-fn pair(plan: &Plan, completion: Completion, complete: Complete) -> impl FnMut(&Side) -> HResult + Send + 'static {
+/// A pair's first method: it returns immediately and completes as `completion` says.
+fn pair(
+    plan: &HandlerPlan,
+    completion: Completion,
+    complete: Complete,
+) -> impl FnMut(&Side) -> HResult + Send + 'static {
     let plan = plan.clone();
     move |side| {
         let callback = side.callback();
@@ -82,7 +90,13 @@ fn pair(plan: &Plan, completion: Completion, complete: Complete) -> impl FnMut(&
     }
 }
 
-fn later(callback: Arc<dyn SyncCallback>, plan: &Plan, time: u16, codes: &'static [HResult], complete: Complete) {
+fn later(
+    callback: Arc<dyn SyncCallback>,
+    plan: &HandlerPlan,
+    time: u16,
+    codes: &'static [HResult],
+    complete: Complete,
+) {
     let plan = plan.clone();
     tokio::spawn(async move {
         for code in codes {

@@ -1,5 +1,5 @@
-//! A generated handler on a foreign host: whatever the host calls in whatever order, pairs complete once, items end once,
-//! and nothing comes after the callback was taken away.
+//! A generated handler on a foreign host. For any order of the host's calls, pairs complete once, items end once, and no
+//! call arrives after the callback was detached.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,23 +16,23 @@ use tokio::runtime::{Builder, Handle};
 use tokio::time::{Duration, sleep, timeout};
 
 use super::checks;
-use super::ledger::Ledger;
+use super::generated::GeneratedHandler;
+use super::model::Model;
 use super::planning::plan;
-use super::plans::{Plan, Style, item_id};
-use super::player::Player;
+use super::plans::{HandlerPlan, Style, item_id};
+use super::setup::handler_id;
 use super::steps::wait;
-use super::world::handler_id;
 
 #[derive(Clone, Debug)]
 pub(crate) struct Foreign {
-    plan: Plan,
+    plan: HandlerPlan,
     may_bother: bool,
     calls: Vec<(u16, Call)>,
 }
 
 const EARLIER_CONTEXTS_REFUSE: bool = true;
 
-/// Something the host does.
+/// A call of the host.
 #[derive(Clone, Copy, Debug)]
 enum Call {
     Attach,
@@ -40,7 +40,7 @@ enum Call {
     Synchronize,
     Skip(usize),
     Stop,
-    /// From now on `Progress` is answered with a cancel.
+    /// Answers `Progress` of this item with a cancel from now on.
     Cancel(usize),
     RefuseAttention,
     ShowError,
@@ -64,34 +64,34 @@ pub(crate) fn foreign() -> impl Strategy<Value = Foreign> {
     });
     let calls = (begins, vec((0..200_u16, call), 0..12)).prop_map(|(begins, calls)| [begins, calls].concat());
     (plan(), any::<bool>(), calls).prop_map(|(plan, may_bother, calls)| Foreign {
-        plan: Plan { style: Style::Async, ..plan.without_connections() },
+        plan: HandlerPlan { style: Style::Async, ..plan.without_connections() },
         may_bother,
         calls,
     })
 }
 
-/// Plays the calls, and says what was broken.
-pub(crate) fn play(foreign: &Foreign) -> Vec<String> {
+/// Makes the calls and returns the violations.
+pub(crate) fn run(foreign: &Foreign) -> Vec<String> {
     let runtime = Builder::new_current_thread().enable_time().start_paused(true).build().expect("a runtime");
-    let ledger = Ledger::default();
-    ledger.books().on_a_foreign_host(foreign.plan.bounds.items);
-    runtime.block_on(perform(foreign, &ledger));
+    let model = Model::default();
+    model.lock().on_a_foreign_host(foreign.plan.bounds.items);
+    runtime.block_on(perform(foreign, &model));
     if !EARLIER_CONTEXTS_REFUSE {
-        ledger.books().strays.clear();
+        model.lock().saved_contexts.clear();
     }
-    checks::books(&ledger.books())
+    checks::model_state(&model.lock())
 }
 
-async fn perform(foreign: &Foreign, ledger: &Ledger) {
-    let player = Player::new(handler_id(0), foreign.plan.clone(), ledger.clone());
-    let driven = Driven::with_interaction(Arc::new(player), Some(Arc::new(ScriptedUser::new()))).expect("a runtime");
+async fn perform(foreign: &Foreign, model: &Model) {
+    let handler = GeneratedHandler::new(handler_id(0), foreign.plan.clone(), model.clone());
+    let driven = Driven::with_interaction(Arc::new(handler), Some(Arc::new(ScriptedUser::new()))).expect("a runtime");
     let host = ScriptedHost::new();
     let flags = if foreign.may_bother { RunFlags::MAY_BOTHER_USER } else { RunFlags::empty() };
     let listed = timeout(Duration::from_secs(60), async {
         driven.initialize(Trigger::Manual, flags, None).await;
         driven.enum_sync_items().await
     });
-    // A handler that never answers is the host's to leave alone.
+    // The host ignores a handler that never answers.
     _ = listed.await;
     for (after, call) in &foreign.calls {
         wait(*after).await;
@@ -99,13 +99,15 @@ async fn perform(foreign: &Foreign, ledger: &Ledger) {
     }
     driven.set_item_status(Subject::Handler, Status::Stopped);
     sleep(Duration::from_secs(60)).await;
-    completed(&host, ledger);
+    completed(&host, model);
     detach(&driven, &host);
     sleep(Duration::from_secs(60)).await;
-    faults(&host).into_iter().for_each(|fault| ledger.broken(format!("{fault}: {:?}", host.transcript().lines())));
+    violations(&host)
+        .into_iter()
+        .for_each(|violation| model.violation(format!("{violation}: {:?}", host.transcript().lines())));
     let alive = Handle::current().metrics().num_alive_tasks();
     if alive > 0 {
-        ledger.broken(format!("{alive} tasks go on"));
+        model.violation(format!("{alive} tasks are still running"));
     }
 }
 
@@ -118,8 +120,8 @@ fn perform_call(driven: &Driven, host: &Arc<ScriptedHost>, call: Call) {
     match call {
         Call::Attach => _ = driven.set_progress_callback(Some(host.clone())),
         Call::Prepare(items) => {
-            let items: Vec<_> = (0..6).filter(|place| items & (1 << place) != 0).map(item_id).collect();
-            // The pair may complete before the call returns: the note comes first, and is taken back by another.
+            let items: Vec<_> = (0..6).filter(|index| items & (1 << index) != 0).map(item_id).collect();
+            // The pair may complete before the call returns, so the note comes first and a second one records the result.
             host.transcript().note("prepares");
             let code = driven.prepare_for_sync(&items);
             host.transcript().note(if code.is_ok() { "prepared" } else { "refused to prepare" });
@@ -139,42 +141,42 @@ fn detach(driven: &Driven, host: &ScriptedHost) {
     host.transcript().note("detached");
 }
 
-/// Once everything was stopped, every pair the host has begun is complete, if the host was still there.
-fn completed(host: &ScriptedHost, ledger: &Ledger) {
+/// Checks that every pair the host began is complete after the stop, unless it detached earlier.
+fn completed(host: &ScriptedHost, model: &Model) {
     let lines = host.transcript();
     let pairs = [("prepared", "PrepareForSyncCompleted"), ("synchronizes", "SynchronizeCompleted")];
     for (begun, completed) in pairs {
         if lines.count("detached") == 0 && lines.count(begun) != lines.count(completed) {
-            ledger.broken(format!("{begun} is not completed once: {:?}", lines.lines()));
+            model.violation(format!("{begun} is not completed once: {:?}", lines.lines()));
         }
     }
     if lines.count("detached") == 0 && lines.count("EnableModeless TRUE") < lines.count("EnableModeless FALSE") {
-        ledger.broken(format!("attention is given back more often than it was granted: {:?}", lines.lines()));
+        model.violation(format!("attention was given back more often than granted: {:?}", lines.lines()));
     }
 }
 
-/// What the host was told that it should not have been.
-fn faults(host: &ScriptedHost) -> Vec<String> {
-    let (mut faults, mut detached) = (Vec::new(), false);
+/// Returns the calls that the host must not receive.
+fn violations(host: &ScriptedHost) -> Vec<String> {
+    let (mut violations, mut detached) = (Vec::new(), false);
     let mut ended: BTreeMap<String, usize> = BTreeMap::new();
     for line in host.transcript().lines() {
         match line.split(' ').next().unwrap_or_default() {
             "detached" => detached = true,
             "prepares" => ended.clear(),
             "prepared" | "refused" | "synchronizes" | "shows" => {}
-            _ if detached => faults.push(format!("called after it has detached: {line}")),
+            _ if detached => violations.push(format!("called after the detach: {line}")),
             "Progress" if is_end(&line) => {
                 let item = line.split(' ').nth(1).unwrap_or_default().to_owned();
                 let times = ended.entry(item).or_default();
                 *times += 1;
                 if *times > 1 {
-                    faults.push(format!("an item ends twice: {line}"));
+                    violations.push(format!("an item ends twice: {line}"));
                 }
             }
             _ => {}
         }
     }
-    faults
+    violations
 }
 
 fn is_end(line: &str) -> bool {

@@ -1,4 +1,4 @@
-//! Handlers as data: what they list, and what each of their methods does.
+//! Handlers as data: their items and the steps of their methods.
 
 use std::time::Duration;
 
@@ -8,21 +8,21 @@ use syncmgr::{ItemId, Limits, SyncItem};
 
 use super::steps::{ItemStep, RunStep};
 
-/// The names items claim.
+/// The claims of items.
 pub(crate) const CLAIMS: [&str; 3] = ["account", "disk", "server"];
 
-/// The names of items, in the order they are listed.
+/// The names of items, in the order of the listing.
 const NAMES: [&str; 6] = ["a", "b", "c", "d", "e", "f"];
 
 const STALLED_REPORTS_END: bool = true;
 
-/// A handler.
+/// A handler as data.
 #[derive(Clone, Debug)]
-pub(crate) struct Plan {
+pub(crate) struct HandlerPlan {
     pub(crate) bounds: Bounds,
     pub(crate) listing: Listing,
     pub(crate) items: Vec<ItemPlan>,
-    /// What it is registered for, as the bits of `RegisterFlags`.
+    /// The bits of its `RegisterFlags`.
     pub(crate) events: u32,
     pub(crate) initialize: Vec<RunStep>,
     pub(crate) declines: bool,
@@ -32,11 +32,11 @@ pub(crate) struct Plan {
     pub(crate) style: Style,
 }
 
-/// How a handler is written.
+/// The style of a handler.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Style {
     Async,
-    /// In the call/completed style: how it completes each of its pairs.
+    /// A classic handler, with the completion of each of its pairs.
     Classic {
         prepare: Completion,
         synchronize: Completion,
@@ -44,7 +44,7 @@ pub(crate) enum Style {
     },
 }
 
-/// When a call/completed-style handler completes a call.
+/// A classic handler's completion of a call.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Completion {
     AtOnce,
@@ -55,19 +55,19 @@ pub(crate) enum Completion {
     Failing,
 }
 
-/// What `items` answers.
+/// The answer of `items`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Listing {
     Complete,
     Incomplete,
-    /// The first item once more, and one with the nil id.
-    WithOffenders,
+    /// The first item twice, and one with the nil id.
+    WithInvalidItems,
     Error,
     Panic,
     Hang,
 }
 
-/// An item, and what happens to it when it runs.
+/// An item and the steps of its run.
 #[derive(Clone, Debug)]
 pub(crate) struct ItemPlan {
     pub(crate) claims: Vec<usize>,
@@ -76,22 +76,22 @@ pub(crate) struct ItemPlan {
     pub(crate) steps: Vec<ItemStep>,
 }
 
-/// How items are run.
+/// The way `synchronize` runs its items.
 #[derive(Clone, Debug)]
 pub(crate) enum Synchronize {
     EachItem,
-    /// Twice at once: the items are shared between both calls.
+    /// Two concurrent calls, which share the items.
     EachItemTwice,
     Each,
-    /// All items in one piece of work; what is reported of each in turn.
-    ByHand(Vec<Hand>),
+    /// One task for all items, which reports each of them sequentially.
+    ManualReports(Vec<ManualReport>),
     /// These steps before and after the items.
     Around(Vec<RunStep>, Vec<RunStep>),
 }
 
-/// What a handler reports of an item itself.
+/// A report of a handler that drives an item manually.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Hand {
+pub(crate) enum ManualReport {
     Nothing,
     Begins,
     Succeeds(u16),
@@ -100,7 +100,7 @@ pub(crate) enum Hand {
     NamesAnother,
 }
 
-/// How a log entry is explained.
+/// The answer of `show_error`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum ShowError {
     Done,
@@ -112,7 +112,7 @@ pub(crate) enum ShowError {
     Hang,
 }
 
-/// What a host grants a handler.
+/// The limits that a host applies to a handler.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Bounds {
     pub(crate) items: usize,
@@ -136,26 +136,26 @@ impl Bounds {
     }
 }
 
-/// The id of the item at this place.
-pub(crate) fn item_id(place: usize) -> ItemId {
-    ItemId::from_name(NAMES[place % NAMES.len()])
+/// The id of the item with this index.
+pub(crate) fn item_id(index: usize) -> ItemId {
+    ItemId::from_name(NAMES[index % NAMES.len()])
 }
 
-impl Plan {
-    /// What the handler lists, offenders apart.
+impl HandlerPlan {
+    /// The valid items of the listing.
     pub(crate) fn listed(&self) -> Vec<SyncItem> {
         self.items.iter().zip(NAMES).map(|(plan, name)| plan.listed(name)).collect()
     }
 
-    /// The same handler, asking for no connections.
+    /// Returns the handler without requests for connections.
     pub(crate) fn without_connections(mut self) -> Self {
         self.retain(|step| !matches!(step, RunStep::Connect(_)), |step| !matches!(step, ItemStep::Connect(_)));
         self
     }
 
-    /// The same handler, as far as it comes to an end whatever the user does: it is cancelled where it stalls, which
-    /// nothing does while it has the user's attention.
-    pub(crate) fn that_ends(mut self) -> Self {
+    /// Returns the handler with changes that make it end without the user: the host cancels it when it stalls, and it keeps
+    /// no attention permit, because a handler with one cannot stall.
+    pub(crate) fn terminating(mut self) -> Self {
         self.bounds.reports_stalls = false;
         if let Style::Classic { synchronize: completion @ Completion::Never, .. } = &mut self.style
             && !STALLED_REPORTS_END
@@ -177,8 +177,8 @@ impl Plan {
 
     /// The plan of the item with this name.
     pub(crate) fn item(&self, name: &str) -> (usize, &ItemPlan) {
-        let place = NAMES.iter().position(|known| *known == name).expect("items have names from the list");
-        (place, &self.items[place])
+        let index = NAMES.iter().position(|known| *known == name).expect("an item's name is in `NAMES`");
+        (index, &self.items[index])
     }
 }
 

@@ -1,4 +1,4 @@
-//! A handler that can only succeed if everything was given back.
+//! A handler that succeeds only if every permit and connection was released.
 
 use futures::FutureExt;
 use syncmgr::{
@@ -9,13 +9,13 @@ use tokio::sync::Barrier;
 use tokio::time::{Duration, timeout};
 
 use super::plans::CLAIMS;
-use super::world::Setting;
+use super::setup::Setting;
 
-/// Each of its items waits for all others.
+/// A handler whose items each wait for all others.
 struct Probe {
     items: usize,
     claim: Option<&'static str>,
-    asks: bool,
+    asks_user: bool,
     together: Barrier,
 }
 
@@ -33,7 +33,7 @@ impl SyncHandler for Probe {
     }
 
     async fn prepare(&self, run: &PrepareContext) -> SyncResult {
-        if self.asks {
+        if self.asks_user {
             drop(run.interaction().await?);
         }
         Ok(())
@@ -45,13 +45,13 @@ impl SyncHandler for Probe {
     }
 }
 
-/// What somebody still has although nobody runs.
-pub(crate) async fn missing(manager: &SyncManager, setting: &Setting) -> Option<String> {
-    let most = |items: usize| items.min(setting.items_at_once);
+/// Returns a violation if a permit, a worker or a claim is still taken although all work has ended.
+pub(crate) async fn leak(manager: &SyncManager, setting: &Setting) -> Option<String> {
+    let limited = |items: usize| items.min(setting.items_at_once);
     let everything = (None, setting.items_at_once);
-    let claims = CLAIMS.into_iter().zip(setting.capacities).map(|(claim, items)| (Some(claim), most(items)));
+    let claims = CLAIMS.into_iter().zip(setting.capacities).map(|(claim, items)| (Some(claim), limited(items)));
     for (claim, items) in std::iter::once(everything).chain(claims) {
-        let probe = Probe { items, claim, asks: setting.has_person(), together: Barrier::new(items) };
+        let probe = Probe { items, claim, asks_user: setting.has_user(), together: Barrier::new(items) };
         if timeout(Duration::from_secs(60), run(manager, probe)).await != Ok(true) {
             return Some(format!("a probe of {items} items with claim {claim:?} fails: {:?}", manager.held()));
         }
@@ -62,9 +62,9 @@ pub(crate) async fn missing(manager: &SyncManager, setting: &Setting) -> Option<
 async fn run(manager: &SyncManager, probe: Probe) -> bool {
     let ids: Vec<_> =
         probe.items().now_or_never().into_iter().flatten().flat_map(|items| items.shared().to_vec()).collect();
-    manager.register(probe).expect("nobody else has this id");
+    manager.register(probe).expect("no other handler has this id");
     let request = manager.session(Trigger::Manual).items(PROBE, ids.iter().map(SyncItem::id)).may_bother_user().force();
-    let report = request.start().expect("the manager goes on").finish().await;
+    let report = request.start().expect("the manager is running").finish().await;
     manager.unregister(PROBE);
     report.is_success()
 }

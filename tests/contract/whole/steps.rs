@@ -1,4 +1,4 @@
-//! What the methods of a generated handler do, step by step.
+//! The steps of a generated handler's methods.
 
 use std::time::Duration;
 
@@ -7,61 +7,61 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use syncmgr::{Classify, NeedsUser, SyncResult};
 
-/// A step of `initialize`, `prepare`, or of `synchronize` around its items. Times are in milliseconds.
+/// A step of `initialize`, of `prepare`, or of `synchronize` before and after its items. Times are in milliseconds.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum RunStep {
     Wait(u16),
-    /// Asks for the user's attention and holds it so long.
+    /// Asks for the user's attention and holds it for this time.
     Ask(u16),
-    /// Asks for the user's attention and never gives it back.
+    /// Asks for the user's attention and never releases it.
     KeepPermit,
     Connect(u8),
     Keep,
     /// Logs an entry that can be opened.
     Link,
-    /// Leaves an item out; only while preparing.
+    /// Excludes an item; only in `prepare`.
     Exclude(u8),
-    /// Puts a context aside, to use it when everything is over.
-    Stray,
+    /// Saves a context, to be used after the end.
+    SaveContext,
     End(End),
 }
 
 /// A step of an item.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum ItemStep {
-    /// Reports progress, and leaves when it is cancelled.
+    /// Reports progress and returns if it is cancelled.
     Progress,
-    /// Reports progress, and goes on whatever the answer is.
-    Deaf,
+    /// Reports progress and ignores a cancellation.
+    IgnoreCancel,
     Wait(u16),
     /// Waits until it is cancelled.
     AwaitCancel,
-    /// From here on it is not cut before the hard grace.
+    /// Enters an uninterrupted section, which only the hard grace ends.
     Uninterrupted,
-    /// Starts a task, and waits for it or does not.
+    /// Starts a task and optionally awaits it.
     Spawn(u16, Awaited, End),
-    /// Does several things at once.
+    /// Runs three futures concurrently.
     Concurrently(u16),
     Decide,
     Tolerate,
     Ask(u16),
     Connect(u8),
     Link,
-    Stray,
+    SaveContext,
     End(End),
 }
 
-/// Whether somebody waits for a task.
+/// Tells whether the item awaits its task.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Awaited {
     Yes,
     No,
 }
 
-/// How a piece of work ends, if it does not just go on.
+/// The end of a step or task.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum End {
-    Well,
+    Success,
     Fail(u8),
     NeedsUser,
     Panic,
@@ -69,19 +69,19 @@ pub(crate) enum End {
 }
 
 impl End {
-    /// Ends like this.
-    pub(crate) async fn come(self) -> SyncResult {
+    /// Ends the caller in this way.
+    pub(crate) async fn run(self) -> SyncResult {
         match self {
-            Self::Well => Ok(()),
+            Self::Success => Ok(()),
             Self::Fail(class) => failure(class),
-            Self::NeedsUser => Err(NeedsUser::new("somebody has to look").into()),
+            Self::NeedsUser => Err(NeedsUser::new("a user has to look").into()),
             Self::Panic => panic_quietly(),
             Self::Hang => std::future::pending().await,
         }
     }
 }
 
-/// Panics without a word on the screen.
+/// Panics without printing a message.
 pub(crate) fn panic_quietly() -> ! {
     std::panic::resume_unwind(Box::new("the script says to panic"))
 }
@@ -114,18 +114,24 @@ pub(crate) fn run_steps() -> impl Strategy<Value = Vec<RunStep>> {
         2 => Just(Keep),
         3 => Just(Link),
         2 => (0..8_u8).prop_map(Exclude),
-        1 => Just(Stray),
+        1 => Just(SaveContext),
         1 => end().prop_map(End),
     ];
     vec(step, 1..=4)
 }
 
-/// Steps of a run that may ask for nothing yet.
+/// Steps of `initialize`, which requests no connection and keeps no permit.
 pub(crate) fn first_steps() -> impl Strategy<Value = Vec<RunStep>> {
     use RunStep::*;
-    let end = prop_oneof![9 => Just(self::End::Well), 1 => end()].prop_map(End);
-    let step =
-        prop_oneof![(0..300_u16).prop_map(Wait), (0..9_u16).prop_map(Ask), Just(Keep), Just(Link), Just(Stray), end];
+    let end = prop_oneof![9 => Just(self::End::Success), 1 => end()].prop_map(End);
+    let step = prop_oneof![
+        (0..300_u16).prop_map(Wait),
+        (0..9_u16).prop_map(Ask),
+        Just(Keep),
+        Just(Link),
+        Just(SaveContext),
+        end
+    ];
     vec(step, 1..=3)
 }
 
@@ -134,7 +140,7 @@ pub(crate) fn item_steps() -> impl Strategy<Value = Vec<ItemStep>> {
     let awaited = prop_oneof![Just(Awaited::Yes), Just(Awaited::No)];
     let step = prop_oneof![
         4 => Just(Progress),
-        1 => Just(Deaf),
+        1 => Just(IgnoreCancel),
         6 => (0..300_u16).prop_map(Wait),
         1 => Just(AwaitCancel),
         1 => Just(Uninterrupted),
@@ -145,7 +151,7 @@ pub(crate) fn item_steps() -> impl Strategy<Value = Vec<ItemStep>> {
         1 => (0..200_u16).prop_map(Ask),
         1 => (0..3_u8).prop_map(Connect),
         2 => Just(Link),
-        1 => Just(Stray),
+        1 => Just(SaveContext),
         1 => end().prop_map(End),
     ];
     vec(step, 0..=5)
@@ -153,5 +159,11 @@ pub(crate) fn item_steps() -> impl Strategy<Value = Vec<ItemStep>> {
 
 fn end() -> impl Strategy<Value = End> {
     use End::*;
-    prop_oneof![3 => Just(Well), 3 => (0..6_u8).prop_map(Fail), 1 => Just(NeedsUser), 1 => Just(Panic), 1 => Just(Hang)]
+    prop_oneof![
+        3 => Just(Success),
+        3 => (0..6_u8).prop_map(Fail),
+        1 => Just(NeedsUser),
+        1 => Just(Panic),
+        1 => Just(Hang)
+    ]
 }

@@ -1,4 +1,4 @@
-//! What is promised about outcomes: each line of the table of `judge`. How a run ends is in `endings`.
+//! The outcomes of items: each row of the table of `judge`. The ending of a run is in `endings`.
 
 use std::time::Duration;
 
@@ -30,12 +30,12 @@ fn only(report: &Report) -> (Outcome, Option<FailureClass>) {
     (item.outcome, item.class)
 }
 
-/// How an item ends that does this.
+/// The report of an item that does `work`.
 async fn does(work: fn(&ItemContext) -> SyncResult) -> Report {
     within(run(Scripted::new(&["a"]).on_item(move |item| async move { work(item) }.boxed()))).await
 }
 
-/// How an item ends that is cancelled, and then does this.
+/// The report of an item that is cancelled and then does `then`.
 async fn cancelled(cancel: Cancel, then: fn(&ItemContext) -> SyncResult) -> Report {
     let begun = Begun::with(move |item| {
         async move {
@@ -51,7 +51,7 @@ async fn cancelled(cancel: Cancel, then: fn(&ItemContext) -> SyncResult) -> Repo
 
 type Cancel = fn(&Session);
 
-/// Every way to cancel an item, and the outcome it means.
+/// Every way to cancel an item, with its outcome.
 const CANCELS: [(Cancel, Outcome); 3] =
     [(skip, Outcome::Skipped), (stop, Outcome::Stopped), (stop_handler, Outcome::Stopped)];
 
@@ -88,7 +88,7 @@ async fn ok_is_success() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn ok_with_a_tolerated_failure_is_a_failure_of_its_class_which_is_logged_once() {
+async fn ok_with_a_tolerated_failure_is_a_failure_of_its_class_logged_once() {
     let report = does(|item| item.tolerate("read a part", Err::<(), _>(anyhow!("unreadable")).gone()).map(drop)).await;
     assert_eq!(only(&report), (Outcome::Failed, Some(FailureClass::Gone)));
     assert_eq!(log(&report), [(LogLevel::Error, "read a part: unreadable")]);
@@ -121,7 +121,7 @@ async fn ok_after_a_cancel_needs_the_user_with_an_open_decision() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn ok_after_a_cancel_is_a_failure_with_one_that_was_tolerated_before() {
+async fn ok_after_a_tolerated_failure_and_a_cancel_is_a_failure() {
     for (cancel, _) in CANCELS {
         let begun = Begun::with(|item| {
             async move {
@@ -138,7 +138,7 @@ async fn ok_after_a_cancel_is_a_failure_with_one_that_was_tolerated_before() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_error_after_a_cancel_is_the_cancel_and_is_kept_as_information() {
+async fn an_error_after_a_cancel_counts_as_cancelled_and_is_information() {
     for (cancel, outcome) in CANCELS {
         let report = cancelled(cancel, |_| Err(anyhow!("connection reset")).permanent()).await;
         assert_eq!(only(&report), (outcome, None));
@@ -148,7 +148,7 @@ async fn an_error_after_a_cancel_is_the_cancel_and_is_kept_as_information() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn needing_the_user_after_a_cancel_is_the_cancel() {
+async fn needing_the_user_after_a_cancel_counts_as_cancelled() {
     for (cancel, outcome) in CANCELS {
         let report = cancelled(cancel, |_| Err(NeedsUser::new("sign in").into())).await;
         assert_eq!(only(&report), (outcome, None));
@@ -157,7 +157,7 @@ async fn needing_the_user_after_a_cancel_is_the_cancel() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_tolerated_failure_after_a_cancel_is_passed_on() {
+async fn tolerate_after_a_cancel_returns_the_error() {
     for (cancel, outcome) in CANCELS {
         let report = cancelled(cancel, |item| {
             item.tolerate("read a part", Err::<(), _>(anyhow!("aborted")))?;
@@ -170,7 +170,7 @@ async fn a_tolerated_failure_after_a_cancel_is_passed_on() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_error_is_a_failure_of_its_mark_and_transient_without_one() {
+async fn an_error_is_a_failure_of_its_class_and_transient_without_one() {
     assert_eq!(only(&does(|_| Err(anyhow!("no such page")).gone()).await), (Outcome::Failed, Some(FailureClass::Gone)));
     let report = does(|_| Err(anyhow!("no network"))).await;
     assert_eq!(only(&report), (Outcome::Failed, TRANSIENT));
@@ -200,7 +200,7 @@ async fn a_panic_after_a_cancel_is_still_a_failure() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_item_that_is_cut_is_skipped_or_stopped() {
+async fn an_item_dropped_after_a_cancel_is_skipped_or_stopped() {
     for (cancel, outcome) in CANCELS {
         let begun = Begun::with(|_| std::future::pending().boxed()).await;
         cancel(&begun.session);
@@ -210,7 +210,7 @@ async fn an_item_that_is_cut_is_skipped_or_stopped() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_item_that_is_abandoned_is_a_transient_failure() {
+async fn an_abandoned_item_is_a_transient_failure() {
     for (cancel, _) in CANCELS {
         let job = Job::new();
         let work = job.work(&Transcript::new());
@@ -219,7 +219,7 @@ async fn an_item_that_is_abandoned_is_a_transient_failure() {
         cancel(&session);
         pass(Duration::from_secs(6)).await;
         let report = session.report().await;
-        // Whatever is to come, let go of the thread.
+        // Releases the thread before the assertions.
         drop(job);
         assert_eq!(only(&report), (Outcome::Failed, TRANSIENT));
         assert!(matches!(log(&report)[..], [(LogLevel::Error, text)] if text.contains("abandoned")), "{report}");

@@ -1,4 +1,4 @@
-//! What happens when the world around a manager changes.
+//! Effects of changes of the environment.
 
 use std::time::Duration;
 
@@ -16,10 +16,10 @@ use crate::support::id;
 use crate::support::steps::{Steps, background, idle, manual, nth, outcome, registered, succeeds};
 use crate::support::watched::within;
 
-/// Knows one thing and ends.
-struct Ending(Network);
+/// An environment source that reports one network and ends.
+struct EndingSource(Network);
 
-impl FactSource for Ending {
+impl FactSource for EndingSource {
     fn now(&self) -> Facts {
         Facts::UNKNOWN.with_network(self.0)
     }
@@ -30,26 +30,26 @@ impl FactSource for Ending {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_network_coming_back_ends_backoff_and_not_what_the_peer_asked_for() {
+async fn a_returning_network_ends_backoff_but_no_wait_requested_by_the_peer() {
     let (began, clock, store) = (Began::new(), Daytime::new(), MemoryStore::new());
-    let facts = ManualFacts::new(Facts::UNKNOWN.with_network(Network::Online));
+    let environment = ManualFacts::new(Facts::UNKNOWN.with_network(Network::Online));
     let handler = began.handler(1, &["weak", "busy", "never"], |item, times| match (item.name(), times) {
         ("weak", 1) => fails(),
         ("busy", 1) => Err(anyhow!("busy")).retry_after(HOUR),
         ("never", 1) => Err(anyhow!("never")).permanent(),
         _ => Ok(()),
     });
-    let builder = stored(&clock, &store).retry(EXACT.with_initial(DAY)).facts(facts.clone());
+    let builder = stored(&clock, &store).retry(EXACT.with_initial(DAY)).facts(environment.clone());
     let manager = registered(builder.build(), [needing(handler, NEEDS)]);
     within(manual(&manager, 1).finish()).await;
     for network in [Network::Metered, Network::Online, Network::Unknown, Network::Online] {
-        facts.set_network(network);
+        environment.set_network(network);
         sleep(Duration::from_secs(5)).await;
     }
-    assert_eq!(began.of("weak"), [0], "it was never gone");
-    facts.set_network(Network::Offline);
+    assert_eq!(began.of("weak"), [0], "the network was never offline");
+    environment.set_network(Network::Offline);
     sleep(Duration::from_secs(5)).await;
-    facts.set_network(Network::Online);
+    environment.set_network(Network::Online);
     sleep(Duration::from_secs(5)).await;
     assert_eq!([began.of("weak"), began.of("busy"), began.of("never")], [vec![0, 25], vec![0], vec![0]]);
     sleep(HOUR).await;
@@ -57,76 +57,76 @@ async fn the_network_coming_back_ends_backoff_and_not_what_the_peer_asked_for() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_retry_that_falls_due_without_a_network_runs_once_when_there_is_one() {
-    let (began, (builder, facts)) = (Began::new(), in_world(Network::Online));
+async fn a_retry_due_without_a_network_runs_once_it_is_online() {
+    let (began, (builder, environment)) = (Began::new(), in_world(Network::Online));
     let handler = began.handler(1, &["a"], |_, times| if times == 1 { fails() } else { Ok(()) });
     let manager = registered(builder.build(), [needing(handler, NEEDS)]);
     within(manual(&manager, 1).finish()).await;
-    facts.set_network(Network::Offline);
+    environment.set_network(Network::Offline);
     sleep(HOUR).await;
     assert_eq!(began.of("a"), [0]);
-    facts.set_network(Network::Online);
+    environment.set_network(Network::Online);
     sleep(HOUR).await;
     assert_eq!(began.of("a"), [0, 3600]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_the_network_coming_back_has_cleared_is_cleared_in_the_store_too() {
+async fn a_backoff_ended_by_a_returning_network_is_cleared_in_the_store() {
     let (began, clock, store) = (Began::new(), Daytime::new(), MemoryStore::new());
-    let facts = ManualFacts::new(Facts::UNKNOWN.with_network(Network::Online));
+    let environment = ManualFacts::new(Facts::UNKNOWN.with_network(Network::Online));
     let never =
         began.handler(1, &["a:server", "b:server", "c:server"], |_, times| if times == 1 { fails() } else { Ok(()) });
-    let builder = stored(&clock, &store).retry(EXACT.with_initial(DAY)).facts(facts.clone());
+    let builder = stored(&clock, &store).retry(EXACT.with_initial(DAY)).facts(environment.clone());
     let manager = registered(builder.build(), [never]);
     within(manual(&manager, 1).finish()).await;
     manager.pause();
-    facts.set_network(Network::Offline);
+    environment.set_network(Network::Offline);
     idle().await;
-    facts.set_network(Network::Online);
+    environment.set_network(Network::Online);
     idle().await;
     assert_eq!(syncmgr::store::StateStore::resources(&store).unwrap(), [].into());
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_runs_goes_on_when_the_network_is_gone() {
-    let (steps, (builder, facts)) = (Steps::default(), in_world(Network::Online));
+async fn running_items_continue_without_a_network() {
+    let (steps, (builder, environment)) = (Steps::default(), in_world(Network::Online));
     let manager = registered(builder.build(), [needing(steps.handler(1, &["a", "b"]), NEEDS)]);
     let session = background(&manager, 1);
     assert_eq!(steps.running().await, "a b");
-    facts.set_network(Network::Offline);
+    environment.set_network(Network::Offline);
     steps.let_go(&["a", "b"]).await;
     let report = succeeds(session).await;
     assert_eq!(outcome(&report, id("b")), Outcome::Succeeded);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_run_that_waited_behind_another_looks_at_the_world_when_its_turn_comes() {
-    let (steps, (builder, facts)) = (Steps::default(), in_world(Network::Online));
+async fn a_queued_run_checks_the_environment_when_it_starts() {
+    let (steps, (builder, environment)) = (Steps::default(), in_world(Network::Online));
     let manager = registered(builder.build(), [needing(steps.handler(1, &["a", "b"]), NEEDS)]);
     let first = manager.session(Trigger::Scheduled).items(nth(1), [id("a")]).start().unwrap();
     let second = manager.session(Trigger::Scheduled).items(nth(1), [id("b")]).start().unwrap();
     assert_eq!(steps.running().await, "a");
-    facts.set_network(Network::Offline);
+    environment.set_network(Network::Offline);
     steps.let_go(&["a"]).await;
     succeeds(first).await;
     held(&within(second.finish()).await, &Hold::Offline);
-    facts.set_network(Network::Metered);
+    environment.set_network(Network::Metered);
     idle().await;
-    assert_eq!(steps.running().await, "", "a metered network is not for what nobody asked for");
-    facts.set_network(Network::Online);
+    assert_eq!(steps.running().await, "", "a background session does not run on a metered network");
+    environment.set_network(Network::Online);
     assert_eq!(steps.running().await, "b");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_source_that_ends_is_believed_and_retries_go_on_without_spinning() {
+async fn after_a_source_ends_its_last_value_holds_and_retries_continue() {
     let began = Began::new();
     let handler = began.handler(1, &["a"], |_, times| if times < 4 { fails() } else { Ok(()) });
     let manager: SyncManager =
-        registered(timed(&Daytime::new()).facts(Ending(Network::Online)).build(), [needing(handler, NEEDS)]);
+        registered(timed(&Daytime::new()).facts(EndingSource(Network::Online)).build(), [needing(handler, NEEDS)]);
     within(manual(&manager, 1).finish()).await;
     sleep(DAY).await;
     assert_eq!(began.of("a"), [0, 30, 90, 210]);
-    let offline = registered(timed(&Daytime::new()).facts(Ending(Network::Offline)).build(), [online(&began)]);
+    let offline = registered(timed(&Daytime::new()).facts(EndingSource(Network::Offline)).build(), [online(&began)]);
     held(&within(background(&offline, 1).finish()).await, &Hold::Offline);
     sleep(DAY).await;
     assert!(within(offline.shutdown()).await.is_empty());

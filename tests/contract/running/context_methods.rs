@@ -1,4 +1,4 @@
-//! What a handler can do, beyond the contract: every power against the real runtime.
+//! Methods of contexts beyond the contract: blocking work, tasks, concurrency, tolerated failures and failure classes.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -20,7 +20,7 @@ fn class(report: &Report, name: &str) -> Option<FailureClass> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn blocking_work_runs_on_another_thread_and_its_result_comes_back() {
+async fn blocking_work_runs_on_another_thread_and_returns_its_result() {
     let report = run(Scripted::new(&["fine", "fails"]).on_item(|item| {
         async move {
             let here = std::thread::current().id();
@@ -70,7 +70,7 @@ async fn a_spawned_task_runs_beside_its_item_and_its_result_is_awaited() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_failure_or_panic_of_a_task_that_nobody_awaits_fails_its_item_and_is_logged() {
+async fn a_failure_or_panic_of_a_detached_task_fails_its_item_and_is_logged() {
     let report = run(Scripted::new(&["fails", "panics", "fine"]).on_item(|item| {
         let name = item.name().to_owned();
         drop(item.spawn(async move {
@@ -86,8 +86,8 @@ async fn a_failure_or_panic_of_a_task_that_nobody_awaits_fails_its_item_and_is_l
     .await;
     let outcomes: Vec<_> = report.items().map(|item| (item.outcome, item.class)).collect();
     let failed = |class| (Outcome::Failed, Some(class));
-    let wanted = [failed(FailureClass::Gone), failed(FailureClass::Transient), (Outcome::Succeeded, None)];
-    assert_eq!(outcomes, wanted);
+    let expected = [failed(FailureClass::Gone), failed(FailureClass::Transient), (Outcome::Succeeded, None)];
+    assert_eq!(outcomes, expected);
     let logged = |name| report.runs[0].log.iter().find(|entry| entry.item == Some(id(name))).map(|entry| &*entry.text);
     assert_eq!(logged("fails"), Some("a task of the item failed: no such page"));
     assert_eq!(logged("panics"), Some("a task of the item panicked: what page"));
@@ -95,20 +95,20 @@ async fn a_failure_or_panic_of_a_task_that_nobody_awaits_fails_its_item_and_is_l
 }
 
 #[tokio::test(start_paused = true)]
-async fn concurrent_work_keeps_to_its_width_and_order_and_may_borrow() {
+async fn concurrent_work_respects_its_limit_and_order_and_may_borrow() {
     let report = run(Scripted::new(&["a"]).on_item(|item| {
         async move {
-            let (running, most) = (AtomicUsize::new(0), AtomicUsize::new(0));
+            let (running, max) = (AtomicUsize::new(0), AtomicUsize::new(0));
             let pages: Vec<u64> = (0..20).collect();
             let fetched = item.concurrently(3, &pages, async |page| {
-                most.fetch_max(running.fetch_add(1, Ordering::Relaxed) + 1, Ordering::Relaxed);
-                // Later pages are faster: the order is that of the inputs all the same.
+                max.fetch_max(running.fetch_add(1, Ordering::Relaxed) + 1, Ordering::Relaxed);
+                // Later pages are faster, but the results keep the order of the inputs.
                 tokio::time::sleep(Duration::from_millis(100 - 5 * page)).await;
                 running.fetch_sub(1, Ordering::Relaxed);
                 Ok(*page)
             });
             ensure!(fetched.await? == pages, "out of order");
-            ensure!(most.load(Ordering::Relaxed) == 3, "{most:?} at once");
+            ensure!(max.load(Ordering::Relaxed) == 3, "{max:?} concurrent calls");
             Ok(())
         }
         .boxed()
@@ -118,7 +118,7 @@ async fn concurrent_work_keeps_to_its_width_and_order_and_may_borrow() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_first_error_of_concurrent_work_leaves_and_ends_the_rest() {
+async fn the_first_error_of_concurrent_work_drops_the_rest() {
     let begun = Arc::new(AtomicUsize::new(0));
     let count = begun.clone();
     let report = run(Scripted::new(&["a"]).on_item(move |item| {
@@ -138,7 +138,7 @@ async fn the_first_error_of_concurrent_work_leaves_and_ends_the_rest() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_tolerated_failure_lets_the_item_go_on_and_it_ends_failed() {
+async fn an_item_with_a_tolerated_failure_continues_and_ends_failed() {
     let transcript = Transcript::new();
     let notes = transcript.clone();
     let handler = Scripted::new(&["mixed", "permanent", "fine"]).on_item(move |item| {
@@ -161,16 +161,16 @@ async fn a_tolerated_failure_lets_the_item_go_on_and_it_ends_failed() {
     assert_eq!(transcript.count("the end of the item"), 3);
     let outcomes: Vec<_> = report.items().map(|item| (item.outcome, item.class)).collect();
     let failed = |class| (Outcome::Failed, Some(class));
-    // Of several classes a transient one counts: it is worth a retry.
-    let wanted = [failed(FailureClass::Transient), failed(FailureClass::Permanent), (Outcome::Succeeded, None)];
-    assert_eq!(outcomes, wanted);
+    // A transient class outweighs others, because the item is worth a retry.
+    let expected = [failed(FailureClass::Transient), failed(FailureClass::Permanent), (Outcome::Succeeded, None)];
+    assert_eq!(outcomes, expected);
     assert!(report.runs[0].log.iter().all(|entry| entry.level == LogLevel::Error && entry.item.is_some()));
     assert_eq!(&*report.runs[0].log[0].text, "read page 1: unreadable");
     assert_eq!(report.runs[0].log.len(), 3);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_class_survives_context_and_helpers_that_know_nothing_of_it() {
+async fn a_class_survives_context_and_helpers_that_do_not_know_it() {
     fn helper(item: &ItemContext) -> anyhow::Result<()> {
         let refused = Err::<(), _>(std::io::Error::other("503"));
         match item.name() {
@@ -189,7 +189,7 @@ async fn a_class_survives_context_and_helpers_that_know_nothing_of_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_failure_or_panic_of_blocking_work_that_nobody_awaits_fails_its_item_and_is_logged() {
+async fn a_failure_or_panic_of_dropped_blocking_work_fails_its_item() {
     let report = run(Scripted::new(&["fails", "panics"]).on_item(|item| {
         async {
             let (begun, begins) = tokio::sync::oneshot::channel();
@@ -201,10 +201,10 @@ async fn a_failure_or_panic_of_blocking_work_that_nobody_awaits_fails_its_item_a
             });
             tokio::select! {
                 biased;
-                _ = work => unreachable!("it waits to be let go of"),
+                _ = work => unreachable!("the work waits to be released"),
                 begins = begins => begins?,
             }
-            // The work goes on; nobody waits for its result any more.
+            // The work continues although its result is no longer awaited.
             Ok(release.send(())?)
         }
         .boxed()

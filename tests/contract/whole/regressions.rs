@@ -1,4 +1,4 @@
-//! What the property has found, each as small as it could be made.
+//! Minimal cases of the bugs that the property has found.
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -21,7 +21,7 @@ fn endless(limits: impl FnOnce(Limits) -> Limits) -> Scripted {
     Scripted::new(&["a"]).info(|info| info.with_limits(limits)).on_item(|_| std::future::pending().boxed())
 }
 
-fn managing(handler: Scripted) -> SyncManager {
+fn manager_of(handler: Scripted) -> SyncManager {
     let manager = SyncManager::new();
     manager.register(handler).expect("the handler can be registered");
     manager
@@ -31,23 +31,24 @@ async fn a_while() {
     tokio::time::sleep(Duration::from_secs(1)).await;
 }
 
-/// The watch evicts the item at the moment at which its worker would abandon it. The worker then polls once more and puts
-/// its own waker into the cell, over the one that would lift the quarantine.
+/// The watchdog evicts the item at the moment at which its worker would abandon it. The worker then polls once more and
+/// replaces the waker that would lift the quarantine with its own.
 #[tokio::test(start_paused = true)]
-async fn a_quarantine_is_lifted_when_the_worker_of_an_evicted_item_comes_back() {
+async fn a_quarantine_ends_when_the_worker_of_an_evicted_item_returns() {
     let soon = Duration::from_secs(1);
     let none = Duration::ZERO;
-    let manager = managing(endless(|limits| limits.with_soft_grace(none).with_hard_grace(none).with_stall_after(soon)));
+    let manager =
+        manager_of(endless(|limits| limits.with_soft_grace(none).with_hard_grace(none).with_stall_after(soon)));
     within(begin(&manager).finish()).await;
     a_while().await;
     assert_eq!(manager.held(), []);
     assert!(named(&within(manager.shutdown()).await).is_empty());
 }
 
-/// `SessionShared::stop` keeps the first reason, so that a session that was stopped before does not know that it shuts
-/// down, and `Run::open_error` forgets the stop of the run.
+/// `SessionShared::stop` keeps the first reason, so a session that was already stopped does not see the shutdown, and
+/// `Run::open_error` ignores the stop of the run.
 #[tokio::test(start_paused = true)]
-async fn a_shutdown_stops_what_was_opened_in_a_session_that_was_stopped_before() {
+async fn a_shutdown_stops_an_entry_opened_in_a_stopped_session() {
     let look = ErrorId::from_key("look");
     let handler = endless(|limits| limits)
         .on_prepare(move |run| {
@@ -56,38 +57,40 @@ async fn a_shutdown_stops_what_was_opened_in_a_session_that_was_stopped_before()
         })
         .on_show_error(|_, _| async { Ok(Resolution::Retry(vec![id("a")])) }.boxed());
     let transcript = handler.transcript.clone();
-    let manager = managing(handler);
+    let manager = manager_of(handler);
     let session = begin(&manager);
     a_while().await;
     session.stop();
-    let looking = session.clone();
-    let opened = tokio::spawn(async move { looking.show_error(HANDLER, look).await });
+    let opener = session.clone();
+    let opened = tokio::spawn(async move { opener.show_error(HANDLER, look).await });
     tokio::task::yield_now().await;
     assert!(named(&within(manager.shutdown()).await).is_empty());
     _ = within(opened).await;
     assert_eq!(transcript.count("item a"), 1);
 }
 
-/// `HandlerSide::detach` stops and closes the latest attempt only; those of `initialize` and of earlier passes stay open.
+/// `HandlerSide::detach` stops and closes only the latest attempt; the contexts of `initialize` and of earlier passes stay
+/// open.
 #[tokio::test(start_paused = true)]
-async fn after_a_foreign_host_has_detached_the_context_of_initialize_is_over() {
-    let stray = Arc::new(OnceLock::<RunContext>::new());
-    let put = stray.clone();
+async fn the_context_of_initialize_is_closed_when_a_foreign_host_detaches() {
+    let saved = Arc::new(OnceLock::<RunContext>::new());
+    let save = saved.clone();
     let handler = Scripted::new(&["a"]).on_initialize(move |run| {
-        let _ = put.set(run.clone());
+        let _ = save.set(run.clone());
         async { Ok(Participation::TakePart) }.boxed()
     });
     let transcript = handler.transcript.clone();
     let on = OnHost::prepared(handler, &transcript, &[id("a")]).await;
     on.driven.set_progress_callback(None);
-    let stray = stray.get().expect("it was initialized");
-    assert!(stray.check().is_err());
-    within(stray.cancelled()).await;
+    let context = saved.get().expect("`initialize` ran");
+    assert!(context.check().is_err());
+    within(context.cancelled()).await;
 }
 
-/// The watch cancels the item, which has no worker to end it, and does not look at the run while an item was begun by hand.
+/// The watchdog cancels the item, which has no worker to end it, and does not check the run while a manually begun item is
+/// active.
 #[tokio::test(start_paused = true)]
-async fn a_handler_that_begins_an_item_itself_and_goes_silent_is_stalled() {
+async fn a_handler_that_begins_an_item_manually_and_goes_silent_is_stalled() {
     let handler = Scripted::new(&["a"]).on_synchronize(|run| {
         async move {
             run.report(id("a"), Progress::new().with_value(1))?;
@@ -95,7 +98,7 @@ async fn a_handler_that_begins_an_item_itself_and_goes_silent_is_stalled() {
         }
         .boxed()
     });
-    let session = begin(&managing(handler));
+    let session = begin(&manager_of(handler));
     let report = tokio::time::timeout(Duration::from_secs(24 * 60 * 60), session.finish()).await;
     assert!(report.is_ok_and(|report| !report.is_success()));
 }
@@ -110,10 +113,10 @@ impl Chooser for Everything {
     }
 }
 
-/// The urgent session overtakes the other in the line of one handler, while the other has the second handler already. Each
-/// waits with its choice for the offer of a handler that the other has.
+/// The urgent session overtakes the other in the queue of one handler while the other already has the second handler. Each
+/// delays its choice until the handler that the other has makes its offer.
 #[tokio::test(start_paused = true)]
-async fn sessions_that_choose_do_not_wait_for_each_other_when_one_is_more_urgent() {
+async fn a_more_urgent_session_with_a_chooser_causes_no_deadlock() {
     let manager = SyncManager::builder().chooser(Everything).build();
     manager.register(Scripted::new(&["a"])).expect("the handler can be registered");
     let other = HandlerId::from_u128(0x07E4);

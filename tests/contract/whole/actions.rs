@@ -1,23 +1,24 @@
-//! What people do, as data. Sessions, handlers, items and entries are named by place, modulo how many there are.
+//! Actions of users as data. Sessions, handlers, items and entries are named by index, modulo their number.
 
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 use syncmgr::Trigger;
 
-/// The place of a handler that nobody has registered.
-pub(crate) const NOBODY: usize = 8;
+/// The index of a handler that is not registered.
+pub(crate) const UNREGISTERED: usize = 8;
 
-/// Something somebody does, so many milliseconds after the act before.
+/// An action of a user and its delay.
 #[derive(Clone, Debug)]
-pub(crate) struct Act {
+pub(crate) struct TimedAction {
+    /// The milliseconds since the previous action.
     pub(crate) after: u16,
-    pub(crate) deed: Deed,
+    pub(crate) action: UserAction,
 }
 
 #[derive(Clone, Debug)]
-pub(crate) enum Deed {
-    Start(Wanted),
+pub(crate) enum UserAction {
+    Start(SessionSpec),
     Invoke {
         handler: usize,
         chooses: bool,
@@ -43,7 +44,7 @@ pub(crate) enum Deed {
         entry: usize,
         choice: usize,
     },
-    /// The same in the stored log.
+    /// Opens an entry of the stored log, or answers its question.
     OpenStored {
         handler: usize,
         entry: usize,
@@ -61,9 +62,9 @@ pub(crate) enum Deed {
     Properties(usize),
 }
 
-/// A session somebody asks for.
+/// A session that a user requests.
 #[derive(Clone, Debug)]
-pub(crate) struct Wanted {
+pub(crate) struct SessionSpec {
     pub(crate) trigger: Trigger,
     pub(crate) scope: Scope,
     pub(crate) may_bother: bool,
@@ -72,34 +73,35 @@ pub(crate) struct Wanted {
     pub(crate) cookie: Option<u8>,
 }
 
-/// Over what.
+/// The handlers and items of a session.
 #[derive(Clone, Debug)]
 pub(crate) enum Scope {
     Everything,
     /// These handlers, as bits.
     Handlers(u8),
-    /// These items of a handler, as bits; the last two are not listed by anybody.
+    /// These items of a handler, as bits; no handler lists the last two.
     Items(usize, u8),
 }
 
-/// A session that is started, and at most so many acts in all.
-pub(crate) fn acts(most: usize) -> impl Strategy<Value = Vec<Act>> {
+/// The start of a session, followed by fewer than `max` actions.
+pub(crate) fn actions(max: usize) -> impl Strategy<Value = Vec<TimedAction>> {
     let after = prop_oneof![2 => Just(0_u16), 3 => 1..250_u16];
-    let act = (after, deed()).prop_map(|(after, deed)| Act { after, deed });
-    let first = (0..50_u16, wanted()).prop_map(|(after, wanted)| Act { after, deed: Deed::Start(wanted) });
-    (first, vec(act, 0..most)).prop_map(|(first, acts)| std::iter::once(first).chain(acts).collect())
+    let timed = (after, action()).prop_map(|(after, action)| TimedAction { after, action });
+    let first =
+        (0..50_u16, session_spec()).prop_map(|(after, spec)| TimedAction { after, action: UserAction::Start(spec) });
+    (first, vec(timed, 0..max)).prop_map(|(first, actions)| std::iter::once(first).chain(actions).collect())
 }
 
-fn deed() -> impl Strategy<Value = Deed> {
-    use Deed::*;
-    let (session, handler) = (|| 0..8_usize, || 0..=NOBODY);
+fn action() -> impl Strategy<Value = UserAction> {
+    use UserAction::*;
+    let (session, handler) = (|| 0..8_usize, || 0..=UNREGISTERED);
     let skip = (session(), handler(), 0..6_usize).prop_map(|(session, handler, item)| Skip { session, handler, item });
     let open = (session(), 0..6_usize, 0..3_usize);
     let open = open.prop_map(|(session, entry, choice)| Open { session, entry, choice });
     let stored = (handler(), 0..6_usize, 0..3_usize);
     let stored = stored.prop_map(|(handler, entry, choice)| OpenStored { handler, entry, choice });
     let stop = (session(), handler()).prop_map(|(session, handler)| StopHandler { session, handler });
-    let looks = prop_oneof![
+    let observations = prop_oneof![
         session().prop_map(Report),
         session().prop_map(Finish),
         session().prop_map(Close),
@@ -120,7 +122,7 @@ fn deed() -> impl Strategy<Value = Deed> {
         1 => handler().prop_map(Properties)
     ];
     let invoke = (handler(), any::<bool>()).prop_map(|(handler, chooses)| Invoke { handler, chooses });
-    let starts = prop_oneof![6 => wanted().prop_map(Start), 1 => invoke, 1 => Just(UpdateAll)];
+    let starts = prop_oneof![6 => session_spec().prop_map(Start), 1 => invoke, 1 => Just(UpdateAll)];
     prop_oneof![
         6 => starts,
         6 => skip,
@@ -129,12 +131,12 @@ fn deed() -> impl Strategy<Value = Deed> {
         3 => pauses,
         6 => open,
         2 => stored,
-        4 => looks,
+        4 => observations,
         2 => registers,
     ]
 }
 
-fn wanted() -> impl Strategy<Value = Wanted> {
+fn session_spec() -> impl Strategy<Value = SessionSpec> {
     let trigger = prop::sample::select(vec![
         Trigger::Manual,
         Trigger::Manual,
@@ -144,7 +146,7 @@ fn wanted() -> impl Strategy<Value = Wanted> {
         Trigger::Invoke,
         Trigger::Scheduled,
     ]);
-    let items = (0..NOBODY, any::<u8>()).prop_map(|(handler, items)| Scope::Items(handler, items));
+    let items = (0..UNREGISTERED, any::<u8>()).prop_map(|(handler, items)| Scope::Items(handler, items));
     let scope = prop_oneof![
         2 => Just(Scope::Everything),
         2 => any::<u8>().prop_map(Scope::Handlers),
@@ -152,7 +154,7 @@ fn wanted() -> impl Strategy<Value = Wanted> {
     ];
     let terms = (any::<bool>(), option::weighted(0.2, any::<bool>()));
     let rare = (option::weighted(0.1, 1..500_u16), option::weighted(0.2, 0..2_u8));
-    (trigger, scope, terms, rare).prop_map(|(trigger, scope, (may_bother, urgent), (deadline, cookie))| Wanted {
+    (trigger, scope, terms, rare).prop_map(|(trigger, scope, (may_bother, urgent), (deadline, cookie))| SessionSpec {
         trigger,
         scope,
         may_bother,

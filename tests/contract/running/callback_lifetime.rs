@@ -1,4 +1,4 @@
-//! Who holds the callback, and for how long: R74 to R77, without R75. R79 to R81 are in `threads` and `session::closing`.
+//! The lifetime of the callback: R74 to R77, without R75. R79 to R81 are in `threads` and `session::closing`.
 
 use std::sync::{Arc, Mutex};
 
@@ -27,13 +27,13 @@ async fn r074_the_callback_is_set_before_prepare_is_called() {
     let (manager, handler) = hosting(scripted().on_prepare(prepares()).on_synchronize(synchronizes()));
     manager.session(Trigger::Manual).start().unwrap().finish().await;
     let lines = handler.transcript().lines();
-    let wanted =
+    let expected =
         ["EnumSyncMgrItems", "SetProgressCallback", "PrepareForSync 2", "Synchronize", "SetProgressCallback NULL"];
-    assert_eq!(lines[1..], wanted);
+    assert_eq!(lines[1..], expected);
 }
 
 #[tokio::test(start_paused = true)]
-async fn r074_a_host_that_set_no_callback_cannot_prepare() {
+async fn r074_a_host_without_a_callback_cannot_prepare() {
     let handler = Scripted::new(&["a"]);
     let transcript = handler.transcript.clone();
     let on = OnHost::created(handler, &transcript);
@@ -44,7 +44,7 @@ async fn r074_a_host_that_set_no_callback_cannot_prepare() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn r076_a_second_callback_takes_the_place_of_the_first_which_is_let_go_of() {
+async fn r076_a_second_callback_replaces_the_first_which_is_released() {
     let handler = Scripted::new(&["a"]);
     let on = OnHost::ready(handler, &Transcript::new()).await;
     let second = Watched::with_transcript(&Transcript::new());
@@ -59,7 +59,7 @@ async fn r076_a_second_callback_takes_the_place_of_the_first_which_is_let_go_of(
 }
 
 #[tokio::test(start_paused = true)]
-async fn r076_a_callback_is_not_replaced_while_something_is_under_way() {
+async fn r076_a_callback_is_not_replaced_during_a_call() {
     let go = Arc::new(Notify::new());
     let waiting = go.clone();
     let handler = Scripted::new(&["a"]).on_prepare(move |_| waiting.clone().notified_owned().map(Ok).boxed());
@@ -73,11 +73,11 @@ async fn r076_a_callback_is_not_replaced_while_something_is_under_way() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn r077_the_callback_is_taken_away_once_and_last_on_every_way_a_run_ends() {
+async fn r077_every_run_detaches_its_callback_once_as_the_last_call() {
     let fails = |_: &Side| HResult::E_FAIL;
-    let panics = |_: &Side| -> HResult { panic!("as the script says") };
+    let panics = |_: &Side| -> HResult { panic!("the script panics") };
     let refuses = || completes(|callback| callback.prepare_for_sync_completed(HResult::E_FAIL));
-    let ways = [
+    let handlers = [
         scripted().on_prepare(fails),
         scripted().on_prepare(panics),
         scripted().on_prepare(refuses()),
@@ -85,15 +85,15 @@ async fn r077_the_callback_is_taken_away_once_and_last_on_every_way_a_run_ends()
         scripted().on_prepare(prepares()).on_synchronize(panics),
         scripted().on_prepare(prepares()).on_synchronize(synchronizes()),
     ];
-    for handler in ways {
+    for handler in handlers {
         let (manager, handler) = hosting(handler);
         manager.session(Trigger::Manual).start().unwrap().finish().await;
-        assert_let_go(&handler);
+        assert_detached(&handler);
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn r077_the_callback_is_taken_away_from_a_handler_that_is_stopped_and_never_completes() {
+async fn r077_the_callback_of_a_stopped_handler_that_hangs_is_detached() {
     for (handler, stage) in
         [(scripted(), RunChange::Preparing), (scripted().on_prepare(prepares()), RunChange::Synchronizing)]
     {
@@ -103,20 +103,20 @@ async fn r077_the_callback_is_taken_away_from_a_handler_that_is_stopped_and_neve
         session.stop();
         let report = session.finish().await;
         assert!(report.items().all(|item| item.outcome == Outcome::Stopped), "{report}");
-        assert_let_go(&handler);
+        assert_detached(&handler);
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn r077_the_callback_is_taken_away_after_properties_were_shown() {
+async fn r077_the_callback_is_detached_after_properties_were_shown() {
     let info = HandlerInfo::new(CLASSIC, "Scripted").with_flags(HandlerFlags::HAS_PROPERTIES);
     let shown = completes(|callback| callback.show_properties_completed(HResult::S_OK));
     let (manager, handler) = hosting(scripted().with_info(info).on_show_properties(shown));
     manager.show_properties(CLASSIC, Subject::Handler).await.unwrap();
-    assert_let_go(&handler);
+    assert_detached(&handler);
 }
 
-fn assert_let_go(handler: &ScriptedHandler) {
+fn assert_detached(handler: &ScriptedHandler) {
     let lines = handler.transcript().of(&["SetProgressCallback"]);
     assert_eq!(lines, ["SetProgressCallback", "SetProgressCallback NULL"]);
     assert_eq!(handler.transcript().lines().last().map(String::as_str), Some("SetProgressCallback NULL"));
@@ -124,7 +124,7 @@ fn assert_let_go(handler: &ScriptedHandler) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn r077_a_handler_that_declined_or_failed_to_list_was_given_no_callback_to_take_away() {
+async fn r077_a_handler_that_declines_or_fails_to_list_gets_no_callback() {
     for handler in [scripted().on_initialize(|_| HResult::S_FALSE), scripted().with_listing_failure(HResult::E_FAIL)] {
         let (manager, handler) = hosting(handler);
         manager.session(Trigger::Manual).start().unwrap().finish().await;
@@ -133,7 +133,7 @@ async fn r077_a_handler_that_declined_or_failed_to_list_was_given_no_callback_to
 }
 
 #[tokio::test(start_paused = true)]
-async fn r077_a_host_that_detaches_is_not_called_any_more_and_what_runs_is_stopped() {
+async fn r077_after_a_detach_the_host_is_not_called_and_items_are_stopped() {
     let transcript = Transcript::new();
     let (sender, receiver) = oneshot::channel();
     let sender = Mutex::new(Some(sender));
@@ -159,7 +159,7 @@ async fn r077_a_host_that_detaches_is_not_called_any_more_and_what_runs_is_stopp
 }
 
 #[tokio::test(start_paused = true)]
-async fn r077_after_the_callback_was_taken_away_a_host_cannot_list_either() {
+async fn r077_a_host_cannot_list_after_the_callback_was_detached() {
     let handler = Scripted::new(&["a"]);
     let on = OnHost::ready(handler.clone(), &Transcript::new()).await;
     on.driven.set_progress_callback(None);
@@ -168,7 +168,7 @@ async fn r077_after_the_callback_was_taken_away_a_host_cannot_list_either() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn r077_after_the_callback_was_taken_away_a_host_is_refused_everything() {
+async fn r077_all_calls_of_a_host_are_refused_after_the_callback_was_detached() {
     let handler = Scripted::new(&["a"]).info(|info| info.with_flags(HandlerFlags::HAS_PROPERTIES));
     let on = OnHost::prepared(handler.clone(), &Transcript::new(), &[id("a")]).await;
     on.driven.set_progress_callback(None);
