@@ -1,14 +1,14 @@
-//! The behaviour kit: a handler that is right passes every check, and each of a zoo of wrong ones is caught by the check meant
-//! for it, with a message that names the mistake.
+//! Tests of the conformance kit: correct handlers pass every check, and each faulty handler fails the check for its fault, with a
+//! message that describes it.
 
-#![expect(clippy::unwrap_used, reason = "all of it is tests, and the mistakes they are about")]
+#![expect(clippy::unwrap_used, reason = "test code, including deliberately faulty handlers")]
 
 mod kit {
-    pub(crate) mod right;
-    pub(crate) mod world;
+    pub(crate) mod correct;
+    pub(crate) mod peer;
 
-    mod asked;
+    mod faulty;
+    mod options;
     mod real_time;
     mod report;
-    mod zoo;
 }

@@ -1,4 +1,4 @@
-//! Clocks that do as they are told.
+//! Clocks that a test controls.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -8,26 +8,26 @@ use syncmgr_core::sync::Mutex;
 use syncmgr_runtime::clock::{Clock, Now};
 use tokio::time::Instant;
 
-/// A clock that stands still until it is moved. Clones show the same time.
+/// A clock that only changes when the test moves it. Clones show the same time.
 ///
-/// What waits, waits in tokio's time, which this one does not move: see [`VirtualClock`] for both at once.
+/// It does not move tokio's time, in which timers wait. Use [`VirtualClock`] to move both.
 #[derive(Clone, Debug)]
 pub struct ManualClock(Arc<Mutex<Now>>);
 
 impl ManualClock {
-    /// A clock that shows this time of day.
+    /// Creates a clock that shows this time of day.
     pub fn at(wall: SystemTime) -> Self {
         Self(Arc::new(Mutex::new(Now::new(Duration::ZERO, wall))))
     }
 
-    /// Lets time pass.
+    /// Advances the monotonic time and the time of day.
     pub fn advance(&self, by: Duration) {
         let mut now = self.0.lock();
         now.mono += by;
         now.wall += by;
     }
 
-    /// Sets the time of day, as somebody who corrects a clock does. The monotonic time stays.
+    /// Sets the time of day, as a clock correction does. The monotonic time does not change.
     pub fn set_wall(&self, wall: SystemTime) {
         self.0.lock().wall = wall;
     }
@@ -45,7 +45,7 @@ impl Clock for ManualClock {
     }
 }
 
-/// A clock that goes on with tokio's time, paused or not, and whose time of day can be set. Clones show the same time.
+/// A clock that follows tokio's time, paused or not, and whose time of day can be set. Clones show the same time.
 #[derive(Clone, Debug)]
 pub struct VirtualClock {
     start: Instant,
@@ -53,17 +53,19 @@ pub struct VirtualClock {
 }
 
 impl VirtualClock {
-    /// A clock that shows this time of day now.
+    /// Creates a clock that shows this time of day now.
     pub fn at(wall: SystemTime) -> Self {
         Self { start: Instant::now(), wall_at_start: Arc::new(Mutex::new(wall)) }
     }
 
-    /// Sets the time of day, as somebody who corrects a clock does. It goes on from there.
+    /// Sets the time of day, as a clock correction does. It continues from there.
     ///
     /// # Panics
-    /// When it is set to a time so early that the clock would have begun before time did.
+    /// If the platform cannot represent the time of day at which the clock would have been created.
     pub fn set_wall(&self, wall: SystemTime) {
-        let at_start = wall.checked_sub(self.start.elapsed()).expect("a time of day that a clock can have begun at");
+        let at_start = wall
+            .checked_sub(self.start.elapsed())
+            .expect("a time of day that is representable at the clock's creation");
         *self.wall_at_start.lock() = at_start;
     }
 }
@@ -80,7 +82,7 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn a_virtual_clock_goes_on_with_the_time_of_tokio_from_wherever_it_is_set() {
+    async fn a_virtual_clock_follows_tokios_time_after_it_is_set() {
         let second = Duration::from_secs(1);
         let clock = VirtualClock::at(SystemTime::UNIX_EPOCH);
         tokio::time::sleep(second).await;
@@ -91,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn a_corrected_wall_clock_leaves_the_monotonic_one_alone() {
+    fn setting_the_time_of_day_leaves_the_monotonic_time_unchanged() {
         let clock = ManualClock::default();
         clock.advance(Duration::from_secs(5));
         clock.set_wall(SystemTime::UNIX_EPOCH);

@@ -1,4 +1,4 @@
-//! A call/completed-style handler that does as it is told.
+//! A call/completed-style handler whose methods are scripted.
 
 use std::sync::Arc;
 
@@ -13,13 +13,13 @@ use syncmgr_core::trigger::{RunFlags, Trigger};
 
 use crate::Transcript;
 
-/// What a scripted method does with the callback before it returns a code.
-type Act = Box<dyn FnMut(&Side) -> HResult + Send>;
+/// A scripted method. Returns the method's result code.
+type Method = Box<dyn FnMut(&Side) -> HResult + Send>;
 
-/// A [`ClassicHandler`] whose methods are closures. It writes down every call with what it was given.
+/// A [`ClassicHandler`] whose methods are closures. It records every call with its arguments.
 ///
-/// Every method returns `S_OK` and completes nothing unless it is told what to do; a completion may be called from
-/// another place later through [`side`](Self::side).
+/// A method without a closure returns `S_OK` and completes nothing. To complete a call later, from outside of the handler, use
+/// [`side`](Self::side).
 pub struct ScriptedHandler {
     info: HandlerInfo,
     items: Mutex<Result<Items, HResult>>,
@@ -30,38 +30,38 @@ pub struct ScriptedHandler {
 
 #[derive(Default)]
 struct Script {
-    initialize: Option<Act>,
-    prepare: Option<Act>,
-    synchronize: Option<Act>,
-    show_properties: Option<Act>,
-    show_error: Option<Act>,
+    initialize: Option<Method>,
+    prepare: Option<Method>,
+    synchronize: Option<Method>,
+    show_properties: Option<Method>,
+    show_error: Option<Method>,
 }
 
-/// The handler's side of the contract: the callback it was given, and the items it was told to prepare.
+/// The handler's side of the contract: its callback and the items to prepare.
 #[derive(Clone, Default)]
-pub struct Side(Arc<Mutex<Given>>);
+pub struct Side(Arc<Mutex<SideState>>);
 
 #[derive(Default)]
-struct Given {
+struct SideState {
     callback: Option<Arc<dyn SyncCallback>>,
     items: Vec<ItemId>,
 }
 
 impl Side {
-    /// The callback the handler holds.
+    /// Returns the callback.
     ///
     /// # Panics
-    /// When none is set: the host's mistake, or the script's.
+    /// If no callback is set.
     pub fn callback(&self) -> Arc<dyn SyncCallback> {
         self.0.lock().callback.clone().expect("the host has set a callback")
     }
 
-    /// Whether a callback is set.
+    /// Returns `true` if a callback is set.
     pub fn is_attached(&self) -> bool {
         self.0.lock().callback.is_some()
     }
 
-    /// The items of the last `PrepareForSync`.
+    /// Returns the items of the last `PrepareForSync`.
     pub fn items(&self) -> Vec<ItemId> {
         self.0.lock().items.clone()
     }
@@ -70,15 +70,15 @@ impl Side {
 macro_rules! scripted {
     ($($(#[$doc:meta])* $name:ident => $field:ident),+ $(,)?) => {$(
         $(#[$doc])*
-        pub fn $name(self, act: impl FnMut(&Side) -> HResult + Send + 'static) -> Self {
-            self.script.lock().$field = Some(Box::new(act));
+        pub fn $name(self, method: impl FnMut(&Side) -> HResult + Send + 'static) -> Self {
+            self.script.lock().$field = Some(Box::new(method));
             self
         }
     )+};
 }
 
 impl ScriptedHandler {
-    /// A handler with these items.
+    /// Creates a handler with these items.
     pub fn new(items: Items) -> Self {
         Self {
             info: HandlerInfo::new(HandlerId::from_u128(0xC1A5), "Scripted"),
@@ -89,54 +89,54 @@ impl ScriptedHandler {
         }
     }
 
-    /// With this info.
+    /// Sets the info.
     pub fn with_info(mut self, info: HandlerInfo) -> Self {
         self.info = info;
         self
     }
 
-    /// Writes into this transcript.
+    /// Sets the transcript.
     pub fn with_transcript(mut self, transcript: &Transcript) -> Self {
         self.transcript = transcript.clone();
         self
     }
 
-    /// Fails to list its items with this code.
+    /// Makes the listing of the items fail with this code.
     pub fn with_listing_failure(self, code: HResult) -> Self {
         *self.items.lock() = Err(code);
         self
     }
 
     scripted! {
-        /// Does this in `Initialize`.
+        /// Sets the closure for `Initialize`.
         on_initialize => initialize,
-        /// Does this in `PrepareForSync`.
+        /// Sets the closure for `PrepareForSync`.
         on_prepare => prepare,
-        /// Does this in `Synchronize`.
+        /// Sets the closure for `Synchronize`.
         on_synchronize => synchronize,
-        /// Does this in `ShowProperties`.
+        /// Sets the closure for `ShowProperties`.
         on_show_properties => show_properties,
-        /// Does this in `ShowError`.
+        /// Sets the closure for `ShowError`.
         on_show_error => show_error,
     }
 
-    /// The handler's side, to complete a call from elsewhere.
+    /// Returns the handler's side, to complete a call from outside.
     pub fn side(&self) -> &Side {
         &self.side
     }
 
-    /// What was called, in order.
+    /// Returns the recorded calls, in order.
     pub fn transcript(&self) -> &Transcript {
         &self.transcript
     }
 
-    /// Runs a step of the script, which may call back into the handler's host.
-    fn act(&self, line: String, step: impl Fn(&mut Script) -> &mut Option<Act>) -> HResult {
+    /// Records a call and runs its closure. The script is not locked meanwhile, because the closure may call the host.
+    fn call(&self, line: String, slot: impl Fn(&mut Script) -> &mut Option<Method>) -> HResult {
         self.transcript.note(line);
-        let act = step(&mut self.script.lock()).take();
-        let Some(mut act) = act else { return HResult::S_OK };
-        let code = act(&self.side);
-        step(&mut self.script.lock()).get_or_insert(act);
+        let method = slot(&mut self.script.lock()).take();
+        let Some(mut method) = method else { return HResult::S_OK };
+        let code = method(&self.side);
+        slot(&mut self.script.lock()).get_or_insert(method);
         code
     }
 }
@@ -144,7 +144,7 @@ impl ScriptedHandler {
 impl ClassicHandler for ScriptedHandler {
     fn initialize(&self, trigger: Trigger, flags: RunFlags, cookie: Option<&[u8]>) -> HResult {
         let word = trigger.word(flags);
-        self.act(format!("Initialize {word:#06x} {cookie:?}"), |script| &mut script.initialize)
+        self.call(format!("Initialize {word:#06x} {cookie:?}"), |script| &mut script.initialize)
     }
 
     fn handler_info(&self) -> Result<HandlerInfo, HResult> {
@@ -157,7 +157,7 @@ impl ClassicHandler for ScriptedHandler {
     }
 
     fn show_properties(&self, subject: Subject) -> HResult {
-        self.act(format!("ShowProperties {subject:?}"), |script| &mut script.show_properties)
+        self.call(format!("ShowProperties {subject:?}"), |script| &mut script.show_properties)
     }
 
     fn set_progress_callback(&self, callback: Option<Arc<dyn SyncCallback>>) -> HResult {
@@ -169,11 +169,11 @@ impl ClassicHandler for ScriptedHandler {
 
     fn prepare_for_sync(&self, items: &[ItemId]) -> HResult {
         self.side.0.lock().items = items.to_vec();
-        self.act(format!("PrepareForSync {}", items.len()), |script| &mut script.prepare)
+        self.call(format!("PrepareForSync {}", items.len()), |script| &mut script.prepare)
     }
 
     fn synchronize(&self) -> HResult {
-        self.act("Synchronize".into(), |script| &mut script.synchronize)
+        self.call("Synchronize".into(), |script| &mut script.synchronize)
     }
 
     fn set_item_status(&self, subject: Subject, status: Status) -> HResult {
@@ -182,7 +182,7 @@ impl ClassicHandler for ScriptedHandler {
     }
 
     fn show_error(&self, error: ErrorId) -> HResult {
-        self.act(format!("ShowError {error}"), |script| &mut script.show_error)
+        self.call(format!("ShowError {error}"), |script| &mut script.show_error)
     }
 }
 

@@ -1,4 +1,4 @@
-//! A host's callback that answers from a script.
+//! A host's callback with scripted answers.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,9 +12,9 @@ use syncmgr_core::sync::Mutex;
 
 use crate::Transcript;
 
-/// A callback that writes down every call and answers as told; `S_OK` unless told otherwise.
+/// A callback that records every call and returns scripted answers. The default answer is `S_OK`.
 ///
-/// Lines are the Windows names: `PrepareForSyncCompleted S_OK`, `Progress <item> <what changed> -> <answer>`,
+/// The recorded lines use the Windows names: `PrepareForSyncCompleted S_OK`, `Progress <item> <what changed> -> <answer>`,
 /// `LogError <level> <text>`.
 #[derive(Clone, Default)]
 pub struct ScriptedHost {
@@ -34,52 +34,52 @@ struct Script {
 }
 
 impl ScriptedHost {
-    /// A host that answers `S_OK` to everything.
+    /// Creates a host that answers every call with `S_OK`.
     pub fn new() -> Arc<Self> {
         Arc::default()
     }
 
-    /// Writes into this transcript.
+    /// Creates a host that writes to this transcript.
     pub fn with_transcript(transcript: &Transcript) -> Arc<Self> {
         Arc::new(Self { transcript: transcript.clone(), script: Arc::default() })
     }
 
-    /// From now on `Progress` for this item is answered with `S_SYNCMGR_CANCELITEM`.
+    /// Answers all further `Progress` calls for this item with `S_SYNCMGR_CANCELITEM`.
     pub fn cancel_item(&self, item: ItemId) {
         self.script.lock().cancelled.insert(item, HResult::S_SYNCMGR_CANCELITEM);
     }
 
-    /// From now on `Progress` is answered with `S_SYNCMGR_CANCELALL`.
+    /// Answers all further `Progress` calls with `S_SYNCMGR_CANCELALL`.
     pub fn cancel_all(&self) {
         self.script.lock().all = Some(HResult::S_SYNCMGR_CANCELALL);
     }
 
-    /// From now on `EnableModeless(TRUE)` is answered with this.
+    /// Answers all further `EnableModeless(TRUE)` calls with this code.
     pub fn answer_attention(&self, code: HResult) {
         self.script.lock().attention = Some(code);
     }
 
-    /// From now on `EstablishConnection` is answered with this.
+    /// Answers all further `EstablishConnection` calls with this code.
     pub fn answer_connection(&self, code: HResult) {
         self.script.lock().connection = Some(code);
     }
 
-    /// From now on every call panics after it was written down.
+    /// Makes all further calls panic after they are recorded.
     pub fn panic_from_now_on(&self) {
         self.script.lock().panics = true;
     }
 
-    /// What was called, in order.
+    /// Returns the recorded calls, in order.
     pub fn transcript(&self) -> &Transcript {
         &self.transcript
     }
 
-    /// The last value of every field reported for an item.
+    /// Returns the last value of every field reported for an item.
     pub fn state(&self, item: ItemId) -> ProgressState {
         self.script.lock().states.get(&item).cloned().unwrap_or_default()
     }
 
-    /// The items the last `ShowErrorCompleted` listed.
+    /// Returns the items in the last `ShowErrorCompleted`.
     pub fn again(&self) -> Vec<ItemId> {
         self.script.lock().again.clone()
     }
@@ -87,8 +87,8 @@ impl ScriptedHost {
     fn note(&self, line: String, answer: HResult) -> HResult {
         self.transcript.note(if answer.is_ok() { line } else { format!("{line} -> {answer}") });
         if self.script.lock().panics {
-            // Without a word on the screen: it is what the script says.
-            std::panic::resume_unwind(Box::new("the script says to panic"));
+            // Not `panic!`, which would print a message for a panic that the script requests.
+            std::panic::resume_unwind(Box::new("panic requested by the script"));
         }
         answer
     }
@@ -148,7 +148,7 @@ impl SyncCallback for ScriptedHost {
     }
 }
 
-/// The fields of a report that are set.
+/// Formats the fields of a report that are set.
 fn shown(report: Option<&Progress>) -> String {
     let Some(report) = report else { return " nothing".into() };
     let mut line = String::new();

@@ -1,20 +1,19 @@
-//! What providers and hosts are tested with, to be used as a dev-dependency. [`testing`] shows how.
+//! Test support for sync providers and hosts, used as a dev-dependency. See the guide in [`testing`].
 //!
-//! - [`judge`] and [`Kit`]: the behaviour kit, which judges a handler against the contract;
-//! - [`ScriptedHost`]: a callback that answers from a script and writes down every call;
-//! - [`ScriptedHandler`]: a call/completed-style handler that does the same on the other side;
-//! - [`ScriptedUser`]: the person at the keyboard;
-//! - [`ManualClock`] and [`VirtualClock`]: a clock that stands still until it is moved, one that goes on with tokio's time;
-//! - [`ManualFacts`]: a network, a power supply and a user that are as somebody sets them;
-//! - [`FaultyStore`]: a store whose writes fail, wait, or are lost;
-//! - [`SeededRandomness`]: the same every time;
-//! - [`reads_from!`]: the reads of a store of one's own that stands before another.
+//! - [`assert_conforms`] and [`Kit`]: the conformance kit, which checks a handler against the contract;
+//! - [`ScriptedHost`]: a callback that returns scripted answers and records every call;
+//! - [`ScriptedHandler`]: the counterpart, a call/completed-style handler that runs a script and records every call;
+//! - [`ScriptedUser`]: a user with scripted answers;
+//! - [`ManualClock`] and [`VirtualClock`]: a clock that only the test moves, and one that follows tokio's time;
+//! - [`ManualFacts`]: an environment (network, power supply, user) whose values the test sets;
+//! - [`FaultyStore`]: a store whose writes fail, are slow, or are lost;
+//! - [`SeededRandomness`]: randomness that is the same in every run;
+//! - [`reads_from!`]: forwards the reads of a custom store to an inner store.
 //!
-//! None of them reads a clock of the machine's, but the kit where it looks for calls that block their thread or judges in real
-//! time.
+//! Only the kit reads the machine's clock: to detect calls that block their thread, and in real-time checks.
 
 pub mod testing {
-    #![expect(clippy::test_attr_in_doctest, reason = "what a test would call is called")]
+    #![expect(clippy::test_attr_in_doctest, reason = "the examples call the functions that a test would call")]
     #![doc = include_str!("../TESTING.md")]
 }
 
@@ -32,7 +31,7 @@ mod user;
 pub use clock::{ManualClock, VirtualClock};
 pub use handler::{ScriptedHandler, Side};
 pub use host::ScriptedHost;
-pub use kit::{Breach, Check, Judgement, Kept, Kit, Provider, Ruling, judge};
+pub use kit::{Check, CheckResult, Kit, Passed, Provider, Report, Violation, assert_conforms};
 pub use random::SeededRandomness;
 pub use store::{DiskFault, FaultyStore};
 pub use syncmgr_runtime::facts::ManualFacts;

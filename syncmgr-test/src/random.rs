@@ -1,15 +1,15 @@
-//! Randomness that is the same every time.
+//! Reproducible randomness.
 
 use fastrand::Rng;
 use syncmgr_core::sync::Mutex;
 use syncmgr_runtime::random::Randomness;
 
-/// Randomness that follows from a seed.
+/// A source of randomness that depends only on its seed.
 #[derive(Debug)]
 pub struct SeededRandomness(Mutex<Rng>);
 
 impl SeededRandomness {
-    /// What follows from this seed.
+    /// Creates a source with this seed.
     pub fn new(seed: u64) -> Self {
         Self(Mutex::new(Rng::with_seed(seed)))
     }
@@ -32,7 +32,7 @@ mod tests {
     }
 
     #[test]
-    fn the_same_follows_from_the_same_seed_and_something_else_from_another() {
+    fn equal_seeds_give_equal_bytes_and_other_seeds_give_others() {
         assert_eq!(drawn(1), drawn(1));
         assert_ne!(drawn(1), drawn(2));
     }

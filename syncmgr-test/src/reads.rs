@@ -1,4 +1,4 @@
-//! What a store reads from the one inside it.
+//! Forwards the reads of a custom store to an inner store.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::SystemTime;
@@ -9,7 +9,7 @@ use syncmgr_core::log::Question;
 use syncmgr_core::retry::RetryState;
 use syncmgr_core::store::{HandlerRecord, LogRecord, SessionRecord};
 
-// The words of the port, as the macro finds them wherever it is used.
+// The types in the signatures of the port, under the names that the macro uses.
 pub use syncmgr_core::error::SyncResult;
 pub use syncmgr_core::id::{HandlerId, ItemId, SessionId};
 pub type Handlers = BTreeMap<HandlerId, HandlerRecord>;
@@ -26,8 +26,8 @@ pub type Sessions = Vec<SessionRecord>;
 pub type Name<'a> = &'a str;
 pub type Histogram = Option<syncmgr_core::store::Histogram>;
 
-/// The reads of a [`StateStore`](syncmgr_core::store::StateStore) of one's own, from the store in this field: all of them,
-/// or those that are named.
+/// Implements the read methods of a [`StateStore`](syncmgr_core::store::StateStore) by forwarding to the store in this field: all of
+/// them, or only the named ones.
 ///
 /// ```
 /// use futures::future::BoxFuture;
@@ -35,10 +35,10 @@ pub type Histogram = Option<syncmgr_core::store::Histogram>;
 /// use syncmgr_core::store::{StateChange, StateStore};
 /// use syncmgr_runtime::memory::MemoryStore;
 ///
-/// /// A store that says what is written.
-/// struct Loud(MemoryStore);
+/// /// A store that prints every write.
+/// struct PrintingStore(MemoryStore);
 ///
-/// impl StateStore for Loud {
+/// impl StateStore for PrintingStore {
 ///     syncmgr_test::reads_from!(0);
 ///
 ///     fn write(&self, changes: Vec<StateChange>) -> BoxFuture<'static, SyncResult> {

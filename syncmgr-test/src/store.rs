@@ -1,4 +1,4 @@
-//! A store whose writes fail, wait, or are lost.
+//! A store whose writes fail, are slow, or are lost.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -14,10 +14,10 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::reads_from;
 
-/// A store in memory with a disk behind it, both of which do as they are told. Clones are the same store.
+/// An in-memory store with a simulated disk that a test controls. Clones are the same store.
 ///
-/// A write is seen by every read at once, as the port asks, and reaches the disk in the order of the writes: at once, or
-/// after [`slow_down`](Self::slow_down). What a process that is killed now leaves behind is [`left_behind`](Self::left_behind).
+/// Reads see a write immediately, as the port requires. Writes reach the disk in order: immediately, or after the delay of
+/// [`slow_down`](Self::slow_down). [`after_crash`](Self::after_crash) returns the contents of the disk.
 #[derive(Clone, Debug, Default)]
 pub struct FaultyStore {
     seen: MemoryStore,
@@ -26,16 +26,16 @@ pub struct FaultyStore {
 
 #[derive(Debug, Default)]
 struct Disk {
-    kept: MemoryStore,
-    /// What has not reached the disk; without a time it never does by itself.
-    under_way: VecDeque<(Option<Instant>, Vec<StateChange>)>,
+    stored: MemoryStore,
+    /// The writes that have not reached the disk, with the time at which they do. Without a time, only a flush stores them.
+    pending: VecDeque<(Option<Instant>, Vec<StateChange>)>,
     writes: u64,
     fault: Fault,
     delay: Duration,
-    honesty: Honesty,
+    mode: DiskMode,
 }
 
-/// Which writes fail.
+/// The writes that fail.
 #[derive(Clone, Copy, Debug, Default)]
 enum Fault {
     #[default]
@@ -45,90 +45,92 @@ enum Fault {
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-enum Honesty {
+enum DiskMode {
     #[default]
-    Honest,
-    Lying,
+    Store,
+    /// Writes are acknowledged, but not stored before a flush.
+    Drop,
 }
 
 impl FaultyStore {
-    /// An empty store that does nothing wrong yet.
+    /// Creates an empty store without faults.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// A store that begins with what this one has now.
+    /// Creates a store with a copy of the contents of `store`.
     pub fn over(store: &MemoryStore) -> Self {
-        let disk = Disk { kept: store.left_behind(), ..Disk::default() };
-        Self { seen: store.left_behind(), disk: Arc::new(Mutex::new(disk)) }
+        let disk = Disk { stored: store.after_crash(), ..Disk::default() };
+        Self { seen: store.after_crash(), disk: Arc::new(Mutex::new(disk)) }
     }
 
-    /// How many writes there were, counting those that failed.
+    /// Returns the number of writes, including failed ones.
     pub fn writes(&self) -> u64 {
         self.disk.lock().writes
     }
 
-    /// The write of this number, counted from 1 and from the beginning of the store, fails. Nothing of it is stored.
+    /// Makes the write with this number fail; the store's first write is number 1. Nothing of a failed write is stored.
     pub fn fail_write(&self, number: u64) {
         self.disk.lock().fault = Fault::Once(number);
     }
 
-    /// The write of this number fails, and every one after it, until [`heal`](Self::heal).
+    /// Makes the write with this number and all later ones fail, until [`recover`](Self::recover).
     pub fn fail_from(&self, number: u64) {
         self.disk.lock().fault = Fault::From(number);
     }
 
-    /// From now on a write takes so long, in tokio's time, to reach the disk.
+    /// Sets the time that further writes take to reach the disk, in tokio's time.
     pub fn slow_down(&self, delay: Duration) {
         self.disk.lock().delay = delay;
     }
 
-    /// From now on writes are said to be stored, and wait for [`flush`](Self::flush): a disk that lies about durability.
-    pub fn lie(&self) {
-        self.disk.lock().honesty = Honesty::Lying;
+    /// Acknowledges further writes without storing them before a [`flush`](Self::flush), like a disk that lies about durability.
+    pub fn drop_writes(&self) {
+        self.disk.lock().mode = DiskMode::Drop;
     }
 
-    /// Whatever was said to be stored is.
+    /// Stores all pending writes on the disk.
     pub fn flush(&self) {
         let mut disk = self.disk.lock();
-        let all = disk.under_way.len();
-        disk.settle(all);
+        let all = disk.pending.len();
+        disk.store_first(all);
     }
 
-    /// From now on nothing fails or waits by itself. What was lost by a lie stays lost, and what comes after it waits for
-    /// [`flush`](Self::flush) too: nothing reaches a disk before what was written earlier.
-    pub fn heal(&self) {
+    /// Removes all faults and delays. Dropped writes stay pending, and so do later ones, until a [`flush`](Self::flush), because the
+    /// disk preserves the order of writes.
+    pub fn recover(&self) {
         let mut disk = self.disk.lock();
-        (disk.fault, disk.delay, disk.honesty) = (Fault::None, Duration::ZERO, Honesty::Honest);
+        (disk.fault, disk.delay, disk.mode) = (Fault::None, Duration::ZERO, DiskMode::Store);
     }
 
-    /// How many writes have not reached the disk.
-    pub fn under_way(&self) -> usize {
+    /// Returns the number of writes that have not reached the disk.
+    pub fn pending_writes(&self) -> usize {
         let mut disk = self.disk.lock();
-        disk.settle_due();
-        disk.under_way.len()
+        disk.store_due();
+        disk.pending.len()
     }
 
-    /// What a process that is killed now leaves behind: what has reached the disk. The store itself goes on as it is.
-    pub fn left_behind(&self) -> MemoryStore {
-        self.left_behind_with(0)
+    /// Returns a store with the contents that a crash at this moment would leave: the writes that have reached the disk. This
+    /// store is unchanged.
+    pub fn after_crash(&self) -> MemoryStore {
+        self.after_crash_with(0)
     }
 
-    /// The same, where the first `writes` of those under way reached the disk as the process died.
-    pub fn left_behind_with(&self, writes: usize) -> MemoryStore {
+    /// As [`after_crash`](Self::after_crash), but the first `writes` pending writes have also reached the disk.
+    pub fn after_crash_with(&self, writes: usize) -> MemoryStore {
         let mut disk = self.disk.lock();
-        disk.settle_due();
-        let left = disk.kept.left_behind();
-        for (_, changes) in disk.under_way.iter().take(writes) {
-            apply(&left, changes.clone());
+        disk.store_due();
+        let stored = disk.stored.after_crash();
+        for (_, changes) in disk.pending.iter().take(writes) {
+            apply(&stored, changes.clone());
         }
-        left.left_behind()
+        stored.after_crash()
     }
 }
 
 impl Disk {
-    /// Counts a write. `false` where it fails.
-    fn takes_another(&mut self) -> bool {
+    /// Counts a write. Returns `false` if it fails.
+    fn count_write(&mut self) -> bool {
         self.writes += 1;
         match self.fault {
             Fault::None => true,
@@ -137,34 +139,34 @@ impl Disk {
         }
     }
 
-    /// Takes a write. Returns when it is said to be stored, unless that is now.
-    fn take(&mut self, changes: Vec<StateChange>) -> Option<Instant> {
-        if self.honesty == Honesty::Lying {
-            self.under_way.push_back((None, changes));
+    /// Adds a write. Returns the time at which it is acknowledged, if not immediately.
+    fn add(&mut self, changes: Vec<StateChange>) -> Option<Instant> {
+        if self.mode == DiskMode::Drop {
+            self.pending.push_back((None, changes));
             return None;
         }
         let now = Instant::now();
-        // The disk keeps the order: no write is stored before those that were taken before it.
-        let before = self.under_way.iter().filter_map(|(stored, _)| *stored).max();
+        // The disk preserves the order: no write is stored before an earlier one.
+        let before = self.pending.iter().filter_map(|(stored, _)| *stored).max();
         let stored = before.unwrap_or(now).max(now + self.delay);
-        self.under_way.push_back((Some(stored), changes));
-        self.settle_due();
+        self.pending.push_back((Some(stored), changes));
+        self.store_due();
         (stored > now).then_some(stored)
     }
 
-    /// What is due reaches the disk, up to what never does by itself.
-    fn settle_due(&mut self) {
+    /// Stores the writes that are due, up to the first dropped one.
+    fn store_due(&mut self) {
         let now = Instant::now();
-        let due = self.under_way.iter().take_while(|(stored, _)| stored.is_some_and(|stored| stored <= now)).count();
-        self.settle(due);
+        let due = self.pending.iter().take_while(|(stored, _)| stored.is_some_and(|stored| stored <= now)).count();
+        self.store_first(due);
     }
 
-    fn settle(&mut self, writes: usize) {
-        self.under_way.drain(..writes).for_each(|(_, changes)| apply(&self.kept, changes));
+    fn store_first(&mut self, writes: usize) {
+        self.pending.drain(..writes).for_each(|(_, changes)| apply(&self.stored, changes));
     }
 }
 
-/// Changes that the store has taken before are not refused by its disk.
+/// Applies changes that the store has already accepted, so the disk does not refuse them.
 fn apply(disk: &MemoryStore, changes: Vec<StateChange>) {
     drop(disk.write(changes));
 }
@@ -175,14 +177,14 @@ impl StateStore for FaultyStore {
     fn write(&self, changes: Vec<StateChange>) -> BoxFuture<'static, SyncResult> {
         let mut disk = self.disk.lock();
         let number = disk.writes + 1;
-        if !disk.takes_another() {
+        if !disk.count_write() {
             return async move { Err(DiskFault { number }.into()) }.boxed();
         }
         let refused = self.seen.write(changes.clone()).now_or_never().is_some_and(|taken| taken.is_err());
         if refused {
             return self.seen.write(changes);
         }
-        let stored = disk.take(changes);
+        let stored = disk.add(changes);
         async move {
             if let Some(stored) = stored {
                 sleep_until(stored).await;
@@ -197,12 +199,12 @@ impl StateStore for FaultyStore {
     }
 }
 
-/// What a write that was told to fail says.
+/// The error of a write that the test makes fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("write {number} fails because the test says so; nothing of it was stored")]
+#[error("write {number} fails because the test requests it; nothing of it was stored")]
 #[non_exhaustive]
 pub struct DiskFault {
-    /// The number of the write, counted from 1.
+    /// The number of the write, starting at 1.
     pub number: u64,
 }
 

@@ -1,15 +1,15 @@
-//! What was called, in order.
+//! A shared list of recorded calls.
 
 use std::sync::Arc;
 
 use syncmgr_core::sync::Mutex;
 
-/// A list of lines that several doubles may write into, so that the order between them shows.
+/// A list of lines. Several test doubles can share one, to record the order of their calls.
 #[derive(Clone, Debug, Default)]
 pub struct Transcript(Arc<Mutex<Vec<String>>>);
 
 impl Transcript {
-    /// An empty transcript.
+    /// Creates an empty transcript.
     pub fn new() -> Self {
         Self::default()
     }
@@ -19,19 +19,19 @@ impl Transcript {
         self.0.lock().push(line.into());
     }
 
-    /// Every line so far.
+    /// Returns all lines.
     pub fn lines(&self) -> Vec<String> {
         self.0.lock().clone()
     }
 
-    /// The lines that begin with one of these.
-    pub fn of(&self, beginnings: &[&str]) -> Vec<String> {
-        let wanted = |line: &&String| beginnings.iter().any(|beginning| line.starts_with(beginning));
+    /// Returns the lines that start with one of these texts.
+    pub fn of(&self, prefixes: &[&str]) -> Vec<String> {
+        let wanted = |line: &&String| prefixes.iter().any(|prefix| line.starts_with(prefix));
         self.0.lock().iter().filter(wanted).cloned().collect()
     }
 
-    /// How many lines begin with this.
-    pub fn count(&self, beginning: &str) -> usize {
-        self.of(&[beginning]).len()
+    /// Returns the number of lines that start with this text.
+    pub fn count(&self, prefix: &str) -> usize {
+        self.of(&[prefix]).len()
     }
 }

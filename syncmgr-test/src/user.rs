@@ -1,4 +1,4 @@
-//! The person at the keyboard.
+//! A user with scripted answers.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use syncmgr_core::sync::Mutex;
 
 use crate::Transcript;
 
-/// A user who answers from a script, and says no when it is empty.
+/// A user with scripted answers. Without a scripted answer, the user declines.
 #[derive(Clone, Debug, Default)]
 pub struct ScriptedUser {
     transcript: Transcript,
@@ -18,24 +18,24 @@ pub struct ScriptedUser {
 }
 
 impl ScriptedUser {
-    /// A user who says no to everything.
+    /// Creates a user who declines every question.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Writes into this transcript.
+    /// Sets the transcript.
     pub fn with_transcript(mut self, transcript: &Transcript) -> Self {
         self.transcript = transcript.clone();
         self
     }
 
-    /// Answers the next question with this choice, by place; 1 is yes.
+    /// Adds an answer for the next question without one, as the index of the choice. To a confirmation, 1 means yes.
     pub fn with_answer(self, answer: usize) -> Self {
         self.answers.lock().push_back(answer);
         self
     }
 
-    /// What was asked, in order.
+    /// Returns the recorded questions, in order.
     pub fn transcript(&self) -> &Transcript {
         &self.transcript
     }

@@ -1,4 +1,4 @@
-//! A handler over sockets, judged in real time.
+//! A handler that uses sockets, checked in real time.
 
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
@@ -6,11 +6,11 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use syncmgr::prelude::*;
-use syncmgr_test::{Check, Kit, Provider, Ruling};
+use syncmgr_test::{Check, CheckResult, Kit, Provider};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-/// A server on the loopback that says a page's name back, and what was fetched from it.
+/// An echo server on the loopback interface, and the texts fetched from it.
 struct Echo {
     address: SocketAddr,
     fetched: Arc<Mutex<BTreeMap<String, String>>>,
@@ -24,9 +24,9 @@ impl Echo {
         std::thread::spawn(move || {
             for stream in listener.incoming() {
                 let mut stream = stream.unwrap();
-                let mut asked = [0; 1];
-                if stream.read_exact(&mut asked).is_ok() {
-                    _ = stream.write_all(&asked);
+                let mut byte = [0; 1];
+                if stream.read_exact(&mut byte).is_ok() {
+                    _ = stream.write_all(&byte);
                 }
             }
         });
@@ -71,11 +71,11 @@ impl Provider for Echo {
 }
 
 #[test]
-fn a_handler_over_sockets_is_judged_in_real_time_and_the_report_says_so() {
+fn the_report_says_that_a_handler_was_checked_in_real_time() {
     let kit = Kit::new(Echo::serve);
-    let judgement = kit.judgement();
-    let told = judgement.to_string();
-    assert!(judgement.is_kept(), "{told}");
-    assert!(told.starts_with("Pages over sockets, in real time:"), "{told}");
-    assert!(matches!(kit.check(Check::Failures), Ruling::Skipped(reason) if reason.contains("real time")));
+    let report = kit.report();
+    let text = report.to_string();
+    assert!(report.is_passed(), "{text}");
+    assert!(text.starts_with("Pages over sockets, in real time:"), "{text}");
+    assert!(matches!(kit.check(Check::Failures), CheckResult::Skipped(reason) if reason.contains("real time")));
 }

@@ -1,70 +1,70 @@
-//! What the kit says of a broken promise, to the letter.
+//! The exact text of reports.
 
 use syncmgr_test::Check;
 
-use super::world::kit;
-use super::zoo::saving::commits_first;
+use super::faulty::checkpoints::commits_before_writing;
+use super::peer::kit;
 
 #[test]
-fn a_broken_promise_is_told_as_a_compiler_would() {
-    let judgement = kit(commits_first).judgement();
-    let found: Vec<_> = judgement.breaches().map(|(check, _)| check).collect();
-    assert_eq!(found, [Check::Resume, Check::Kill], "{judgement}");
-    let told = judgement.to_string();
-    let (_, kill) = told.split_once("error[kill]").unwrap();
+fn a_violation_is_printed_like_a_compiler_error() {
+    let report = kit(commits_before_writing).report();
+    let found: Vec<_> = report.violations().map(|(check, _)| check).collect();
+    assert_eq!(found, [Check::Resume, Check::Kill], "{report}");
+    let text = report.to_string();
+    let (_, kill) = text.split_once("error[kill]").unwrap();
     insta::assert_snapshot!(format!("error[kill]{kill}"), @r"
-    error[kill]: after a kill the data are not what an undisturbed run leaves
-      --> script: kill after commit 1 of synchronize_item of `atlas`, alone
+    error[kill]: after a kill, the data differ from those of a run without faults
+      --> script: kill after commit 1 of synchronize_item of `atlas`, this item only
        |
        | missing: atlas/0
-       | what happened, in seconds:
+       | events, with the time in seconds:
        |      0.000  session 1 begins
        |      0.000  synchronize_item of `atlas` is called
-       |      0.000  `atlas` reads what was saved
+       |      0.000  `atlas` reads its checkpoint
        |      0.010  `atlas` commits
        |      0.010  ** kill after commit 1 of synchronize_item of `atlas` **
        |      0.010  session 2 begins
        |      0.010  synchronize_item of `atlas` is called
-       |      0.010  `atlas` reads what was saved
+       |      0.010  `atlas` reads its checkpoint
        |      0.020  `atlas` commits
        |      0.020  synchronize_item of `atlas` returns Ok
        |      0.040  `atlas` ends: succeeded
        |      0.040  the session is closed
        |
-       = contract: a commit covers what was awaited before it, so a killed run is completed by the next (`Saved::commit`)
-       = help: write the data first, whole or not at all, and commit after it; what is only half there must be done again
-       = rerun: SYNCMGR_SCRIPT='kill after commit 1 of synchronize_item of `atlas`, alone' cargo test kit::report::a_broken_promise_is_told_as_a_compiler_would -- --exact
+       = contract: a commit covers only work that was awaited before it, so the next run completes a killed one (`Saved::commit`)
+       = help: write the data first, atomically, and commit afterwards; write again whatever was only half written
+       = rerun: SYNCMGR_SCRIPT='kill after commit 1 of synchronize_item of `atlas`, this item only' cargo test kit::report::a_violation_is_printed_like_a_compiler_error -- --exact
     ");
 }
 
 #[test]
-fn kept_promises_and_checks_that_do_not_apply_are_a_line_each() {
-    let told = syncmgr_test::Kit::new(|| super::asked::Plain).judgement().to_string();
-    insta::assert_snapshot!(told, @r"
-    Plain: 18 kept, 0 broken, 6 skipped
-         kept undisturbed (1 played)
-         kept description (1 played)
-         kept listing (1 played)
-      skipped choice: the handler lists fewer than two items
-         kept statuses (2 played)
-         kept skip (2 played)
-         kept stop (2 played)
-         kept resume (4 played, by how items end alone: there are no data and no checkpoints)
-         kept kill (2 played, by a handler whose memory outlives its program: see `Provider::handler`)
-         kept again (2 played, by how items end alone: there are no data and no checkpoints)
-      skipped repeat: the handler does not promise IDEMPOTENT
-      skipped resumable: the handler does not promise RESUMABLE
-      skipped failures: the peer of this world cannot fail on purpose; see `Provider::fail`
-         kept commits (1 played)
-         kept panics (2 played, by how items end alone: there are no data and no checkpoints)
-         kept silence (2 played)
-      skipped attention: the handler asks for nobody's attention
-         kept release (3 played)
-         kept late (3 played)
-         kept tasks (3 played)
-         kept hosts (6 played)
-         kept cookie (4 played)
-         kept blocking (3 played)
-      skipped upgrade: no states of earlier releases are kept; see `Kit::states`
+fn passed_and_skipped_checks_are_printed_on_one_line_each() {
+    let text = syncmgr_test::Kit::new(|| super::options::Minimal).report().to_string();
+    insta::assert_snapshot!(text, @r"
+    Minimal: 18 passed, 0 failed, 6 skipped
+       passed baseline (1 played)
+       passed description (1 played)
+       passed listing (1 played)
+      skipped selection: the handler lists fewer than two items
+       passed statuses (2 played)
+       passed skip (2 played)
+       passed stop (2 played)
+       passed resume (4 played, only outcomes compared: no data and no checkpoints)
+       passed kill (2 played, the handler's memory survives kills: see `Provider::handler`)
+       passed second_run (2 played, only outcomes compared: no data and no checkpoints)
+      skipped idempotent: the handler does not declare IDEMPOTENT
+      skipped resumable: the handler does not declare RESUMABLE
+      skipped failures: the provider cannot inject failures; see `Provider::inject_failure`
+       passed commits (1 played)
+       passed panics (2 played, only outcomes compared: no data and no checkpoints)
+       passed unattended (2 played)
+      skipped attention: the handler never requests the user's attention
+       passed release (3 played)
+       passed late_use (3 played)
+       passed tasks (3 played)
+       passed hosts (6 played)
+       passed cookie (4 played)
+       passed blocking (3 played)
+      skipped upgrade: no states of earlier releases are stored; see `Kit::states`
     ");
 }

@@ -1,4 +1,4 @@
-//! How a handler goes with nothing in its way: what every script is compared with.
+//! The baseline: a run without faults, with which the checks compare every script.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -10,54 +10,55 @@ use syncmgr_core::info::HandlerInfo;
 use syncmgr_core::item::SyncItem;
 
 use super::Kit;
-use super::account::{Account, Event};
-use super::breach::{Breach, Played};
 use super::end::EndState;
-use super::place::{Call, Named};
-use super::process::{Ran, SessionPlan};
-use super::rig::{Rig, Time};
+use super::events::{Event, EventLog};
+use super::fixture::{Fixture, Time};
+use super::injection::{Call, ItemLabel};
+use super::process::{SessionPlan, SessionResult};
+use super::violation::{ScriptResult, Violation};
 
-/// Of how many items is learned what each of them makes.
-const LEARNED: usize = 16;
+/// The maximum number of items that are run alone to learn their data.
+const MAX_ITEMS_ALONE: usize = 16;
 
-/// How the handler goes undisturbed.
+/// The results of a run without faults.
 pub(super) struct Baseline {
     pub(super) info: HandlerInfo,
     pub(super) time: Time,
     pub(super) items: Vec<SyncItem>,
-    /// How often each call waits, and commits.
+    /// The number of awaits of each call.
     pub(super) waits: BTreeMap<Call, u32>,
+    /// The number of commits of each call.
     pub(super) commits: BTreeMap<Call, u32>,
     pub(super) end: EndState,
     pub(super) shows_data: bool,
-    /// Every program has the same handler, with its memory.
-    pub(super) is_one_value: bool,
+    /// Every program uses the same handler value, so its memory survives kills.
+    pub(super) shares_handler: bool,
     outcomes: BTreeMap<ItemId, Outcome>,
-    took: BTreeMap<ItemId, Duration>,
+    durations: BTreeMap<ItemId, Duration>,
 }
 
 impl Baseline {
-    /// Runs the handler in two worlds, undisturbed.
-    pub(super) fn take(kit: &Kit) -> Result<Self, Breach> {
-        let mut rig = kit.rig();
-        let handler = rig.provider().clone().handler();
+    /// Runs the handler without faults, on two providers.
+    pub(super) fn measure(kit: &Kit) -> Result<Self, Violation> {
+        let mut fixture = kit.fixture();
+        let handler = fixture.provider().clone().handler();
         let (info, time) = (handler.info(), Time::of(&*handler));
-        let is_one_value = Arc::ptr_eq(&handler, &rig.provider().clone().handler());
+        let shares_handler = Arc::ptr_eq(&handler, &fixture.provider().clone().handler());
         let (ran, (waits, commits)) =
-            rig.program(async |process| (process.session(SessionPlan::default()).await, process.watch.counts()));
-        let (items, outcomes) = ends_well(kit, &ran, &rig.account)?;
-        let (end, shows_data) = (rig.end_state(info.id()), !rig.provider().data().is_empty());
-        same_in_another_world(kit, info.id(), &end)?;
-        let took = took(&rig.account);
-        Ok(Self { info, time, items, waits, commits, end, shows_data, is_one_value, outcomes, took })
+            fixture.program(async |process| (process.session(SessionPlan::default()).await, process.monitor.counts()));
+        let (items, outcomes) = check_outcomes(kit, &ran, &fixture.log)?;
+        let (end, shows_data) = (fixture.end_state(info.id()), !fixture.provider().data().is_empty());
+        check_reproducible(kit, info.id(), &end)?;
+        let durations = call_durations(&fixture.log);
+        Ok(Self { info, time, items, waits, commits, end, shows_data, shares_handler, outcomes, durations })
     }
 
-    /// How an item ends undisturbed.
+    /// Returns the outcome of an item.
     pub(super) fn outcome(&self, item: ItemId) -> Outcome {
         self.outcomes.get(&item).copied().unwrap_or(Outcome::Failed)
     }
 
-    /// Whether an item may end like this. One that is meant not to succeed may do that in any way.
+    /// Returns `true` if the outcome is acceptable. An item that is not expected to succeed may have any other outcome.
     pub(super) fn allows(&self, item: ItemId, ended: Option<Outcome>) -> bool {
         match self.outcome(item) {
             Outcome::Succeeded => ended == Some(Outcome::Succeeded),
@@ -65,84 +66,90 @@ impl Baseline {
         }
     }
 
-    /// How long the call of an item takes undisturbed.
-    pub(super) fn took(&self, item: ItemId) -> Duration {
-        self.took.get(&item).copied().unwrap_or_default()
+    /// Returns the duration of the item's call.
+    pub(super) fn duration(&self, item: ItemId) -> Duration {
+        self.durations.get(&item).copied().unwrap_or_default()
     }
 
-    /// Whether there is anything to compare but how items end.
+    /// Returns `true` if there are data or checkpoints to compare.
     pub(super) fn is_comparable(&self) -> bool {
         !self.end.0.is_empty()
     }
 
-    /// What each of the first items makes when it is run alone.
-    pub(super) fn pieces(&self, kit: &Kit) -> BTreeMap<ItemId, EndState> {
-        let few = self.items.iter().filter(|_| self.shows_data && self.items.len() <= LEARNED);
+    /// Returns the data that each item writes when it runs alone; empty if there are too many items or no data.
+    pub(super) fn data_per_item(&self, kit: &Kit) -> BTreeMap<ItemId, EndState> {
+        let items = self.items.iter().filter(|_| self.shows_data && self.items.len() <= MAX_ITEMS_ALONE);
         let alone = |item: &SyncItem| {
-            let mut rig = kit.rig();
-            rig.program(async |process| drop(process.session(SessionPlan::alone(item.id())).await));
-            (item.id(), rig.end_state(self.info.id()))
+            let mut fixture = kit.fixture();
+            fixture.program(async |process| drop(process.session(SessionPlan::single_item(item.id())).await));
+            (item.id(), fixture.end_state(self.info.id()))
         };
-        few.map(alone).collect()
+        items.map(alone).collect()
     }
 }
 
-pub(super) const FIXTURE: &str = "give the kit a world in which the handler succeeds; of an item that is meant to end otherwise, \
-                                  say so with `Kit::expecting`; a handler over sockets needs `capabilities(real_time)`";
+pub(super) const FIXTURE_HELP: &str = "give the kit a provider on which the handler succeeds; declare items that \
+                                       are meant to end otherwise with `Kit::expecting`; a handler that uses sockets needs `capabilities(real_time)`";
 
-/// Whether the session and its items ended as they are meant to.
-fn ends_well(kit: &Kit, ran: &Ran, account: &Account) -> Result<(Vec<SyncItem>, BTreeMap<ItemId, Outcome>), Breach> {
-    let breach = |headline: &str| Breach::new(headline, FIXTURE).with_account(account);
-    let Ran::Rested(report, outcomes) = ran else {
-        return Err(breach("a session does not come to an end, although nothing is in its way"));
+/// Checks that the session and its items end as expected.
+fn check_outcomes(
+    kit: &Kit,
+    ran: &SessionResult,
+    log: &EventLog,
+) -> Result<(Vec<SyncItem>, BTreeMap<ItemId, Outcome>), Violation> {
+    let violation = |headline: &str| Violation::new(headline, FIXTURE_HELP).with_log(log);
+    let SessionResult::Ended(report, outcomes) = ran else {
+        return Err(violation("the session does not end, although no fault was injected"));
     };
     let items: Vec<_> = report.items().map(|ended| ended.item.clone()).collect();
     if items.is_empty() {
-        let said = report.to_string().lines().map(String::from).collect::<Vec<_>>();
-        return Err(breach("no item was run, so there is nothing to judge").with_details(said));
+        let lines = report.to_string().lines().map(String::from).collect::<Vec<_>>();
+        return Err(violation("no item was run, so there is nothing to check").with_details(lines));
     }
     let names: BTreeSet<&str> = items.iter().map(SyncItem::name).collect();
     if let Some(name) = kit.expected.keys().find(|name| !names.contains(name.as_str())) {
-        return Err(breach(&format!("the kit is told to expect something of `{name}`, which no item is called")));
+        return Err(violation(&format!("the kit expects an outcome of `{name}`, but no item has this name")));
     }
     for item in &items {
         let outcome = outcomes.get(&item.id()).copied().unwrap_or(Outcome::Failed);
-        kit.expects(item, outcome, account)?;
+        kit.check_expected(item, outcome, log)?;
     }
     match report.is_success() || !kit.expected.is_empty() {
         true => Ok((items, outcomes.clone())),
         false => {
-            let said = report.to_string().lines().map(String::from).collect::<Vec<_>>();
-            Err(breach("the handler does not get through undisturbed").with_details(said))
+            let lines = report.to_string().lines().map(String::from).collect::<Vec<_>>();
+            Err(violation("the run does not succeed, although no fault was injected").with_details(lines))
         }
     }
 }
 
-/// Whether an undisturbed run in another world comes to the same.
-fn same_in_another_world(kit: &Kit, handler: HandlerId, end: &EndState) -> Played {
-    let mut rig: Rig = kit.rig();
-    rig.program(async |process| drop(process.session(SessionPlan::default()).await));
-    let differences = rig.end_state(handler).differences(end);
+/// Checks that a run without faults on another provider leaves the same data.
+fn check_reproducible(kit: &Kit, handler: HandlerId, end: &EndState) -> ScriptResult {
+    let mut fixture: Fixture = kit.fixture();
+    fixture.program(async |process| drop(process.session(SessionPlan::default()).await));
+    let differences = fixture.end_state(handler).differences(end);
     match differences.is_empty() {
         true => Ok(()),
         false => {
-            let help = "leave out of `Provider::data` what is another in every world: times, numbers by chance, where the world is";
-            Err(Breach::new("two worlds, both undisturbed, come to different data", help).with_details(differences))
+            let help =
+                "leave out of `Provider::data` what differs between providers: times, random numbers, temporary paths";
+            Err(Violation::new("two runs without faults, on two providers, leave different data", help)
+                .with_details(differences))
         }
     }
 }
 
-/// How long the call of each item took.
-fn took(account: &Account) -> BTreeMap<ItemId, Duration> {
-    let (mut began, mut took) = (BTreeMap::<Named, Duration>::new(), BTreeMap::new());
-    for (time, event) in account.events() {
+/// Returns the duration of each item's call.
+fn call_durations(log: &EventLog) -> BTreeMap<ItemId, Duration> {
+    let (mut began, mut durations) = (BTreeMap::<ItemLabel, Duration>::new(), BTreeMap::new());
+    for (time, event) in log.events() {
         match event {
             Event::Called(Call::Item(item)) => drop(began.insert(item, time)),
             Event::Returned(Call::Item(item), _) => {
-                took.extend(began.get(&item).map(|began| (item.id, time.saturating_sub(*began))));
+                durations.extend(began.get(&item).map(|began| (item.id, time.saturating_sub(*began))));
             }
             _ => {}
         }
     }
-    took
+    durations
 }

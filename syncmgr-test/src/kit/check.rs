@@ -1,11 +1,11 @@
-//! The promises of a handler, one by one.
+//! The checks of the kit, and the promises of the contract they test.
 
 use std::fmt;
 
-/// Makes the enum, and what is said of each check: its rules, or where else it is promised, and what they say.
+/// Generates the enum with each check's name, its source in the contract, and the promise it tests.
 macro_rules! checks {
     ($($(#[$doc:meta])+ $check:ident $name:ident: $rules:literal, $promise:literal;)+) => {
-        /// A promise the kit checks.
+        /// A promise that the kit checks.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[non_exhaustive]
         pub enum Check {
@@ -13,20 +13,20 @@ macro_rules! checks {
         }
 
         impl Check {
-            /// Every check, in the order they are made.
+            /// All checks, in the order in which they run.
             pub const ALL: [Self; 24] = [$(Self::$check),+];
 
-            /// Its name, as in a test's.
+            /// Returns the name of the check, which is also the name of its test.
             pub const fn name(self) -> &'static str {
                 match self { $(Self::$check => stringify!($name)),+ }
             }
 
-            /// The rules of the contract this is, or where else it is promised.
+            /// Returns the source of the promise: rules of the contract, or the documentation of an item.
             pub const fn rules(self) -> &'static str {
                 match self { $(Self::$check => $rules),+ }
             }
 
-            /// What the contract says.
+            /// Returns the text of the promise.
             pub const fn promise(self) -> &'static str {
                 match self { $(Self::$check => $promise),+ }
             }
@@ -35,54 +35,54 @@ macro_rules! checks {
 }
 
 checks! {
-    /// Undisturbed, every item succeeds.
-    Undisturbed undisturbed: "R97, R99", "with nothing in its way, every chosen item of a handler succeeds";
-    /// The handler says the same of itself every time.
-    Description description: "R39 to R42", "a handler says the same of itself whenever it is asked";
-    /// Items are listed stably.
-    Listing listing: "R48, R49", "the same item has the same id in every session, no id is nil, and none occurs twice";
-    /// Each item can be run alone, in any order, and nothing else is touched.
-    Choice choice: "R84, R97, R120", "the chosen items are synchronized and no others, whichever are chosen";
-    /// Statuses come in a legal order and end in one terminal status.
-    Statuses statuses: "R105, R106, R120", "reports are about prepared items that have not ended, and each item ends once";
-    /// An item that is skipped ends within its deadline, and its neighbours are untouched.
-    Skip skip: "R110, R114, R123, R129", "a skipped item ends soon and goes on as if it had not begun; the others are as they were";
-    /// Whatever is stopped ends within its deadline.
-    Stop stop: "R111, R115, R125", "a handler that is stopped stops all its items soon, and completes";
-    /// Stopped anywhere, a further run comes to the same end.
-    Resume resume: "`SyncHandler`, Assumptions", "an item may run again after a run that was cut short, and a second run completes the first";
-    /// Killed anywhere, a further run comes to the same end.
-    Kill kill: "`Saved::commit`", "a commit covers what was awaited before it, so a killed run is completed by the next";
+    /// Every item succeeds if no fault is injected.
+    Baseline baseline: "R97, R99", "every selected item succeeds if nothing fails";
+    /// The handler returns the same info every time.
+    Description description: "R39 to R42", "a handler always returns the same info";
+    /// The handler lists the same items every time.
+    Listing listing: "R48, R49", "an item has the same id in every session, no id is nil, and none occurs twice";
+    /// Each item can run alone and in any order, and no other item is touched.
+    Selection selection: "R84, R97, R120", "exactly the selected items are synchronized, for any selection";
+    /// The statuses of an item come in a legal order and end in one terminal status.
+    Statuses statuses: "R105, R106, R120", "reports concern only prepared items that have not ended, and each item ends once";
+    /// A skipped item ends within its deadline, and the other items are unaffected.
+    Skip skip: "R110, R114, R123, R129", "a skipped item ends soon, and the other items are unaffected";
+    /// A stopped session ends within its deadline.
+    Stop stop: "R111, R115, R125", "a stopped handler ends all its items soon, and completes";
+    /// After a stop at any wait point, another run completes the work.
+    Resume resume: "`SyncHandler`, Assumptions", "after an interrupted run an item may run again, which completes the work";
+    /// After a kill at any wait point, another run completes the work.
+    Kill kill: "`Saved::commit`", "a commit covers only work that was awaited before it, so the next run completes a killed one";
     /// A second run changes nothing.
-    Again again: "R104", "a run that finds nothing to do changes nothing";
-    /// Where it is promised, doing everything again from nothing leaves the same.
-    Repeat repeat: "`Capabilities::IDEMPOTENT`", "IDEMPOTENT: doing an item twice leaves what doing it once leaves";
-    /// Where it is promised, an item goes on from what it last saved.
-    Resumable resumable: "`Capabilities::RESUMABLE`", "RESUMABLE: an item that was cut short goes on from what it last saved";
-    /// Each class of failure leads to the retry that is promised for it.
-    Failures failures: "`Classify`", "a handler returns the class of a failure, and the host decides when to come back";
-    /// A store that fails or is slow is survived.
-    Commits commits: "`Saved::commit`", "an item whose commit failed has not succeeded, and a later run completes it";
-    /// A panic touches one item of one run.
-    Panics panics: "`SyncHandler`, Guarantees", "a panic touches neither the neighbours of its item nor later runs";
-    /// Nobody is asked who may not be bothered.
-    Silence silence: "R34, R37, R38, R93", "without MAYBOTHERUSER nobody is asked, and what cannot do without the user needs the user";
-    /// The user's attention is given back as soon as the answer is in.
-    Attention attention: "R130 to R132", "the user's attention is given back as soon as the answer is in";
-    /// What a run keeps is let go with it.
-    Release release: "`RunContext::keep`, R138", "what a run keeps lives until the results of its session are closed";
-    /// Nothing is reported when it is over.
-    Late late: "R77, R120", "a context is not used when its run is over";
-    /// Nothing goes on that nobody waits for.
-    Tasks tasks: "`ItemContext::spawn`", "work an item starts is awaited before the item has ended";
-    /// Slow, refusing and panicking hosts are survived.
-    Hosts hosts: "R77, R86, R99, R131", "every call completes once, whatever the host answers, and a later run is as ever";
-    /// Whatever an invocation brings along is survived.
-    Cookie cookie: "R35", "the bytes of an invocation may be anything";
-    /// Nothing blocks the thread.
+    SecondRun second_run: "R104", "a run that finds nothing to do changes nothing";
+    /// If the handler declares `IDEMPOTENT`, repeating all work without checkpoints gives the same data.
+    Idempotent idempotent: "`Capabilities::IDEMPOTENT`", "IDEMPOTENT: processing an item twice leaves the same data as processing it once";
+    /// If the handler declares `RESUMABLE`, an item continues from its last checkpoint.
+    Resumable resumable: "`Capabilities::RESUMABLE`", "RESUMABLE: an interrupted item continues from its last checkpoint";
+    /// Each class of failure leads to the retry that the contract promises.
+    Failures failures: "`Classify`", "a handler returns the class of a failure, and the host schedules the retry";
+    /// The handler copes with a store that fails or is slow.
+    Commits commits: "`Saved::commit`", "an item with a failed commit does not succeed, and a later run completes it";
+    /// A panic affects only one item of one run.
+    Panics panics: "`SyncHandler`, Guarantees", "a panic affects neither other items nor later runs";
+    /// The handler asks the user nothing in an unattended session.
+    Unattended unattended: "R34, R37, R38, R93", "without MAYBOTHERUSER the user is not asked, and items that need an answer end so";
+    /// The handler releases the user's attention as soon as the user has answered.
+    Attention attention: "R130 to R132", "the user's attention is released as soon as the user has answered";
+    /// The handler holds no value that a run kept after the results of its session are closed.
+    Release release: "`RunContext::keep`, R138", "values kept by a run are dropped when the results of its session are closed";
+    /// The handler uses no context after the end of its run.
+    LateUse late_use: "R77, R120", "a context is not used after its run has ended";
+    /// No task of the handler outlives its item.
+    Tasks tasks: "`ItemContext::spawn`", "an item awaits the work it has started before it ends";
+    /// The handler copes with hosts that are slow, refuse requests, or panic.
+    Hosts hosts: "R77, R86, R99, R131", "every call completes once, whatever the host answers, and a later run is unaffected";
+    /// The handler copes with any bytes in an invocation.
+    Cookie cookie: "R35", "the cookie of an invocation may contain any bytes";
+    /// No call blocks its thread.
     Blocking blocking: "`SyncHandler`, Assumptions", "methods do not block their thread";
-    /// State written by earlier releases still loads.
-    Upgrade upgrade: "`SyncHandler::migrate`", "state is read by every later release";
+    /// The handler can load the state that earlier releases have saved.
+    Upgrade upgrade: "`SyncHandler::migrate`", "every later release can read the saved state";
 }
 
 impl fmt::Display for Check {

@@ -1,53 +1,53 @@
-//! What a script has come to, compared.
+//! The end states of scripts, and their comparison.
 
 use std::collections::BTreeMap;
 
-/// What the handler's work has come to: its data, or its checkpoints where it shows none.
+/// The provider's data after a script, or the checkpoints if the provider shows no data.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct EndState(pub(super) BTreeMap<String, String>);
 
-/// How much of a piece is shown.
-const SHOWN: usize = 60;
+/// The maximum number of characters shown of a value.
+const MAX_CHARS: usize = 60;
 
-/// How many differences are.
-const MOST: usize = 8;
+/// The maximum number of differences shown.
+const MAX_DIFFERENCES: usize = 8;
 
 impl EndState {
-    /// How this differs from what it should be, piece by piece.
+    /// Returns the differences from the wanted state, one line each.
     pub(super) fn differences(&self, wanted: &Self) -> Vec<String> {
         let missing = wanted.0.keys().filter(|name| !self.0.contains_key(*name)).map(|name| format!("missing: {name}"));
-        let here = self.0.iter().filter_map(|(name, piece)| match wanted.0.get(name) {
-            None => Some(format!("too much: {name}: {}", shown(piece, ""))),
-            Some(other) if other != piece => {
-                Some(format!("{name}: {} instead of {}", shown(piece, other), shown(other, piece)))
+        let here = self.0.iter().filter_map(|(name, value)| match wanted.0.get(name) {
+            None => Some(format!("unexpected: {name}: {}", shown(value, ""))),
+            Some(other) if other != value => {
+                Some(format!("{name}: {} instead of {}", shown(value, other), shown(other, value)))
             }
             Some(_) => None,
         });
         let mut differences: Vec<_> = missing.chain(here).collect();
-        if differences.len() > MOST {
-            let more = format!("and {} more", differences.len() - MOST);
-            differences.splice(MOST.., [more]);
+        if differences.len() > MAX_DIFFERENCES {
+            let more = format!("and {} more", differences.len() - MAX_DIFFERENCES);
+            differences.splice(MAX_DIFFERENCES.., [more]);
         }
         differences
     }
 }
 
 impl EndState {
-    /// A piece of these that is missing or another here, unless `shared` has it too.
-    pub(super) fn lacks(&self, pieces: &Self, shared: Option<&Self>) -> Option<String> {
+    /// Returns the name of a value of `wanted` that is missing or different here and is not in `shared`.
+    pub(super) fn lacks(&self, wanted: &Self, shared: Option<&Self>) -> Option<String> {
         let is_shared = |name: &String| shared.is_some_and(|shared| shared.0.contains_key(name));
-        let lacks = |(name, piece): &(&String, &String)| self.0.get(*name) != Some(*piece) && !is_shared(name);
-        pieces.0.iter().find(lacks).map(|(name, _)| name.clone())
+        let lacks = |(name, value): &(&String, &String)| self.0.get(*name) != Some(*value) && !is_shared(name);
+        wanted.0.iter().find(lacks).map(|(name, _)| name.clone())
     }
 }
 
-/// A piece from where it first differs from the other, as far as there is room.
-fn shown(piece: &str, other: &str) -> String {
-    let same = piece.chars().zip(other.chars()).take_while(|(one, other)| one == other).count();
-    let begin = if piece.chars().count() > SHOWN { same.saturating_sub(SHOWN / 4) } else { 0 };
-    let part: String = piece.chars().skip(begin).take(SHOWN).collect();
+/// Shortens a long value to the part where it first differs from the other.
+fn shown(value: &str, other: &str) -> String {
+    let same = value.chars().zip(other.chars()).take_while(|(one, other)| one == other).count();
+    let begin = if value.chars().count() > MAX_CHARS { same.saturating_sub(MAX_CHARS / 4) } else { 0 };
+    let part: String = value.chars().skip(begin).take(MAX_CHARS).collect();
     let before = if begin > 0 { ".." } else { "" };
-    let after = if begin + part.chars().count() < piece.chars().count() { ".." } else { "" };
+    let after = if begin + part.chars().count() < value.chars().count() { ".." } else { "" };
     format!("{before}{part:?}{after}")
 }
 
@@ -56,7 +56,7 @@ mod tests {
     use super::shown;
 
     #[test]
-    fn of_a_long_piece_the_part_that_differs_is_shown() {
+    fn a_long_value_is_shortened_to_the_part_that_differs() {
         let (one, other) = ("x".repeat(100) + "one", "x".repeat(100) + "two");
         assert!(shown(&one, &other).ends_with("xone\""), "{}", shown(&one, &other));
         assert_eq!(shown("a", "b"), "\"a\"");

@@ -1,26 +1,26 @@
-//! Judges a provider: runs its handler against the real runtime, and says which promises it keeps. The page about it is
+//! The conformance kit: runs a provider's handler on the real runtime and checks the promises of the contract. The guide is
 //! [`testing`](crate::testing).
 
-mod account;
 mod baseline;
-mod bench;
-mod breach;
 mod check;
+mod checker;
 mod checks;
 mod end;
-mod lent;
-mod place;
+mod events;
+mod fixture;
+mod injection;
+mod monitor;
+mod monitored;
+mod permit;
 mod port;
 mod process;
 mod provider;
-mod pulse;
-mod rig;
-mod ruling;
+mod recorder;
+mod result;
 mod script;
-mod stage;
-mod watch;
-mod watched;
-mod witness;
+mod services;
+mod violation;
+mod watchdog;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -30,59 +30,60 @@ use std::time::Duration;
 use syncmgr_core::decision::verdict::Outcome;
 use syncmgr_core::item::SyncItem;
 
-use self::account::Account;
-use self::baseline::{Baseline, FIXTURE};
-use self::bench::Bench;
-pub use self::breach::Breach;
-use self::breach::{Played, Shown};
+use self::baseline::{Baseline, FIXTURE_HELP};
 pub use self::check::Check;
-use self::place::Named;
+use self::checker::Checker;
+use self::events::EventLog;
+use self::fixture::{Fixture, OnKill, Time};
+use self::injection::ItemLabel;
 pub use self::provider::Provider;
-use self::pulse::Pulse;
-use self::rig::{Remains, Rig, Time};
-use self::ruling::Line;
-pub use self::ruling::{Judgement, Kept, Ruling};
+use self::result::ResultLine;
+pub use self::result::{CheckResult, Passed, Report};
+pub use self::violation::Violation;
+use self::violation::{Diagnostic, ScriptResult};
+use self::watchdog::Heartbeat;
 
-/// Judges a handler by every check, in one test. `make` makes a new world, with a handler for it, for every script.
+/// Runs all checks on a handler, in one test. `make` is called for every script and creates a new provider.
 ///
 /// # Panics
-/// When a promise is broken, with a report that names it.
-pub fn judge<P: Provider>(make: impl Fn() -> P + Send + Sync + 'static) {
-    Kit::new(make).judge();
+/// If the handler violates a promise, with a report that names it.
+pub fn assert_conforms<P: Provider>(make: impl Fn() -> P + Send + Sync + 'static) {
+    Kit::new(make).assert_conforms();
 }
 
-/// Makes one test for each check: `syncmgr_test::judge_each!(|| Hello);` in a module of its own. What is given is the
-/// argument of [`judge`], or a [`Kit`].
+/// Generates one test for each check: `syncmgr_test::conformance_tests!(|| Hello);` in a module of its own. Takes the argument of
+/// [`assert_conforms`], or a [`Kit`].
 #[macro_export]
-macro_rules! judge_each {
+macro_rules! conformance_tests {
     ($kit:expr) => {
-        $crate::judge_each! { @ $kit;
-            undisturbed Undisturbed, description Description, listing Listing, choice Choice, statuses Statuses,
-            skip Skip, stop Stop, resume Resume, kill Kill, again Again, repeat Repeat, resumable Resumable,
-            failures Failures, commits Commits, panics Panics, silence Silence, attention Attention, release Release,
-            late Late, tasks Tasks, hosts Hosts, cookie Cookie, blocking Blocking, upgrade Upgrade
+        $crate::conformance_tests! { @ $kit;
+            baseline Baseline, description Description, listing Listing, selection Selection, statuses Statuses,
+            skip Skip, stop Stop, resume Resume, kill Kill, second_run SecondRun, idempotent Idempotent,
+            resumable Resumable, failures Failures, commits Commits, panics Panics, unattended Unattended,
+            attention Attention, release Release, late_use LateUse, tasks Tasks, hosts Hosts, cookie Cookie,
+            blocking Blocking, upgrade Upgrade
         }
     };
     (@ $kit:expr; $($name:ident $check:ident),+) => {$(
         #[test]
         fn $name() {
-            $crate::Kit::from($kit).judge_one($crate::Check::$check);
+            $crate::Kit::from($kit).assert_check($crate::Check::$check);
         }
     )+};
 }
 
-/// What judges a handler, with what it is to know of it.
+/// The conformance kit of one handler, with its options.
 #[derive(Clone)]
-#[must_use = "a kit judges nothing until `judge`"]
+#[must_use = "a kit runs no check until `assert_conforms` is called"]
 pub struct Kit {
     make: Arc<dyn Fn() -> Arc<dyn Provider> + Send + Sync>,
     expected: BTreeMap<String, Outcome>,
     without: BTreeMap<Check, String>,
     states: Option<PathBuf>,
-    most: usize,
-    poll: Duration,
-    patience: Duration,
-    remains: Option<Remains>,
+    max_scripts: usize,
+    poll_limit: Duration,
+    script_timeout: Duration,
+    on_kill: Option<OnKill>,
     only: Option<String>,
 }
 
@@ -93,158 +94,157 @@ impl<P: Provider, F: Fn() -> P + Send + Sync + 'static> From<F> for Kit {
 }
 
 impl Kit {
-    /// A kit for the handler of the world this makes. It is called for every script, so that no script sees what another
-    /// has left.
+    /// Creates a kit. `make` is called for every script and creates a new provider, so that scripts do not affect each other.
     pub fn new<P: Provider>(make: impl Fn() -> P + Send + Sync + 'static) -> Self {
         Self {
             make: Arc::new(move || Arc::new(make())),
             expected: BTreeMap::new(),
             without: BTreeMap::new(),
             states: None,
-            most: 400,
-            poll: Duration::from_millis(100),
-            patience: Duration::from_secs(120),
-            remains: None,
+            max_scripts: 400,
+            poll_limit: Duration::from_millis(100),
+            script_timeout: Duration::from_secs(120),
+            on_kill: None,
             only: std::env::var("SYNCMGR_SCRIPT").ok(),
         }
     }
 
-    /// In this world, the item of this name does not succeed but ends like this.
+    /// Sets the outcome that the item of this name has without faults, if it is not meant to succeed.
     pub fn expecting(mut self, item: impl Into<String>, outcome: Outcome) -> Self {
         self.expected.insert(item.into(), outcome);
         self
     }
 
-    /// Leaves a check out. The report says so, with the reason.
+    /// Skips a check. The report contains the reason.
     pub fn without(mut self, check: Check, reason: impl Into<String>) -> Self {
         self.without.insert(check, reason.into());
         self
     }
 
-    /// Keeps the states of every release in this directory, one file for each version, to be checked in with the tests. The
-    /// file of a new version is written where `SYNCMGR_BLESS=1` is set.
+    /// Sets the directory with the saved states of all releases, one file per version. Check it in with the tests. The file of a
+    /// new version is written if `SYNCMGR_BLESS=1` is set.
     pub fn states(mut self, directory: impl Into<PathBuf>) -> Self {
         self.states = Some(directory.into());
         self
     }
 
-    /// Plays at most so many scripts for a check, spread over all there are; 400 unless said otherwise, a tenth of it in real
-    /// time, and fewer where the handler has more than 50 items.
-    pub fn at_most(mut self, scripts: usize) -> Self {
-        self.most = scripts;
+    /// Sets the maximum number of scripts per check. If there are more, the kit plays an evenly spread selection. The default is
+    /// 400; a tenth of the maximum applies in real time, and less for handlers with more than 50 items.
+    pub fn max_scripts(mut self, scripts: usize) -> Self {
+        self.max_scripts = scripts;
         self
     }
 
-    /// A poll may take so long in real time; 100 ms unless said otherwise.
+    /// Sets the maximum duration of a poll, in real time. The default is 100 ms.
     pub fn poll_limit(mut self, limit: Duration) -> Self {
-        self.poll = limit;
+        self.poll_limit = limit;
         self
     }
 
-    /// A script may take so long in real time, after which the handler counts as blocking its thread for good; two minutes
-    /// unless said otherwise.
-    pub fn patience(mut self, patience: Duration) -> Self {
-        self.patience = patience;
+    /// Sets the maximum duration of a script, in real time. The kit then concludes that the handler blocks its thread forever. The
+    /// default is two minutes.
+    pub fn script_timeout(mut self, timeout: Duration) -> Self {
+        self.script_timeout = timeout;
         self
     }
 
-    /// Plays this script alone, as `SYNCMGR_SCRIPT` does.
+    /// Plays only this script, as the variable `SYNCMGR_SCRIPT` does.
     pub fn only(mut self, script: impl Into<String>) -> Self {
         self.only = Some(script.into());
         self
     }
 
-    /// What belongs to a program that is killed is dropped. In virtual time it is not, unless this says so, because a kill runs
-    /// no destructor. A kill does close files and free their locks: use it where the handler holds such things across waits.
-    pub fn dropping_what_is_killed(mut self) -> Self {
-        self.remains = Some(Remains::Dropped);
+    /// Drops the futures and the handler of a killed program. By default the kit leaks them in virtual time, because a kill runs
+    /// no destructor. Use this option if the handler holds files or locks across waits, which a real kill closes and releases.
+    pub fn drop_on_kill(mut self) -> Self {
+        self.on_kill = Some(OnKill::Drop);
         self
     }
 
-    /// Makes every check. Of a handler that does not get through undisturbed, no other is made.
+    /// Runs all checks. If the check [`Baseline`](Check::Baseline) fails, the others are skipped.
     ///
     /// # Panics
-    /// When `SYNCMGR_SCRIPT` asks for a script that no check of this handler has.
-    pub fn judgement(&self) -> Judgement {
-        let handler = self.rig().provider().clone().handler();
-        let mut rulings: Vec<(Check, Ruling)> = Vec::new();
+    /// If no check of this handler has the script in `SYNCMGR_SCRIPT`.
+    pub fn report(&self) -> Report {
+        let handler = self.fixture().provider().clone().handler();
+        let mut results: Vec<(Check, CheckResult)> = Vec::new();
         for check in Check::ALL {
-            let ruling = match rulings.first() {
-                Some((_, Ruling::Broken(_))) => Ruling::Skipped(FIRST.into()),
+            let result = match results.first() {
+                Some((_, CheckResult::Failed(_))) => CheckResult::Skipped(NO_BASELINE.into()),
                 _ => self.check(check),
             };
-            rulings.push((check, ruling));
+            results.push((check, result));
         }
-        let judgement = Judgement { handler: handler.info().name().to_owned(), time: Time::of(&*handler), rulings };
-        let found = judgement.rulings().any(|(_, ruling)| !matches!(ruling, Ruling::Skipped(_)));
+        let report = Report { handler: handler.info().name().to_owned(), time: Time::of(&*handler), results };
+        let found = report.results().any(|(_, result)| !matches!(result, CheckResult::Skipped(_)));
         assert!(found, "no check has a script called `{}`", self.only.as_deref().unwrap_or_default());
-        judgement
+        report
     }
 
-    /// Makes one check.
-    pub fn check(&self, check: Check) -> Ruling {
+    /// Runs one check.
+    pub fn check(&self, check: Check) -> CheckResult {
         if let Some(reason) = self.without.get(&check) {
-            return Ruling::Skipped(reason.clone());
+            return CheckResult::Skipped(reason.clone());
         }
         let kit = self.clone();
-        pulse::attend(self.patience, move |pulse| kit.make_check(check, pulse))
+        watchdog::run(self.script_timeout, move |heartbeat| kit.run_check(check, heartbeat))
     }
 
-    fn make_check(&self, check: Check, pulse: &Pulse) -> Ruling {
-        match Baseline::take(self) {
-            Ok(baseline) => checks::make(&Bench::new(self, check, baseline, pulse)),
-            Err(breach) if check == Check::Undisturbed => Ruling::Broken(breach.in_script("run everything")),
-            Err(_) => Ruling::Skipped(FIRST.into()),
+    fn run_check(&self, check: Check, heartbeat: &Heartbeat) -> CheckResult {
+        match Baseline::measure(self) {
+            Ok(baseline) => checks::run(&Checker::new(self, check, baseline, heartbeat)),
+            Err(violation) if check == Check::Baseline => CheckResult::Failed(violation.in_script("run all items")),
+            Err(_) => CheckResult::Skipped(NO_BASELINE.into()),
         }
     }
 
-    /// Makes every check. What was played, and why what was skipped, is printed.
+    /// Runs all checks and prints the report.
     ///
     /// # Panics
-    /// When a promise is broken, with a report that names it.
-    #[expect(clippy::print_stdout, reason = "it is what a test says")]
-    pub fn judge(&self) {
-        let judgement = self.judgement();
-        assert!(judgement.is_kept(), "\n{judgement}");
-        println!("{judgement}");
+    /// If the handler violates a promise, with a report that names it.
+    #[expect(clippy::print_stdout, reason = "the report is the output of a test")]
+    pub fn assert_conforms(&self) {
+        let report = self.report();
+        assert!(report.is_passed(), "\n{report}");
+        println!("{report}");
     }
 
-    /// Makes one check, as a test of its own. What was played, or why it is skipped, is printed.
+    /// Runs one check as a test of its own and prints its result.
     ///
     /// # Panics
-    /// When the promise is broken, with a report that names it.
-    #[expect(clippy::print_stdout, reason = "it is what a test says")]
-    pub fn judge_one(&self, check: Check) {
+    /// If the handler violates the promise, with a report that names it.
+    #[expect(clippy::print_stdout, reason = "the result is the output of a test")]
+    pub fn assert_check(&self, check: Check) {
         match self.check(check) {
-            Ruling::Broken(breach) => panic!("\n{}", Shown(check, &breach)),
-            Ruling::Skipped(_) if self.only.is_some() => {
+            CheckResult::Failed(violation) => panic!("\n{}", Diagnostic(check, &violation)),
+            CheckResult::Skipped(_) if self.only.is_some() => {
                 panic!("the check `{check}` has no script called `{}`", self.only.as_deref().unwrap_or_default())
             }
-            ruling => println!("{}", Line(check, &ruling)),
+            result => println!("{}", ResultLine(check, &result)),
         }
     }
 
-    fn rig(&self) -> Rig {
-        Rig::new((self.make)(), self.remains)
+    fn fixture(&self) -> Fixture {
+        Fixture::new((self.make)(), self.on_kill)
     }
 
-    /// Whether an item may end like this with nothing in its way.
-    fn expects(&self, item: &SyncItem, outcome: Outcome, account: &Account) -> Played {
+    /// Checks the outcome of an item in a run without faults.
+    fn check_expected(&self, item: &SyncItem, outcome: Outcome, log: &EventLog) -> ScriptResult {
         let expected = self.expected.get(item.name()).copied().unwrap_or(Outcome::Succeeded);
         if outcome == expected {
             return Ok(());
         }
-        let item = Named::from(item);
-        Err(Breach::new(format!("{item} ends: {outcome}, with nothing in its way"), FIXTURE)
-            .with_account(account)
+        let item = ItemLabel::from(item);
+        Err(Violation::new(format!("{item} ends: {outcome}, although no fault was injected"), FIXTURE_HELP)
+            .with_log(log)
             .with_item(&item))
     }
 }
 
-const FIRST: &str = "the handler does not get through undisturbed; see that check first";
+const NO_BASELINE: &str = "the check `baseline` fails; fix that first";
 
 impl std::fmt::Debug for Kit {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Kit(at most {} scripts a check)", self.most)
+        write!(f, "Kit(at most {} scripts a check)", self.max_scripts)
     }
 }

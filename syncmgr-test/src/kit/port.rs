@@ -1,4 +1,4 @@
-//! The host as the handler under judgement sees it.
+//! A port that wraps the host and records the handler's requests.
 
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
@@ -16,90 +16,90 @@ use syncmgr_core::plan::{Clearance, Plan};
 use syncmgr_core::port::{InteractionPermit, ItemWork, Kept, ReportError, RunFacts, RunPort};
 use syncmgr_core::progress::Progress;
 
-use super::account::{Event, Granted};
-use super::lent::Lent;
-use super::place::{Call, Moment, Named};
-use super::watch::{Answer, Watch};
-use super::watched::{self, Watched};
+use super::events::{Event, Granted};
+use super::injection::{Call, ItemLabel, Moment};
+use super::monitor::{Answer, Monitor};
+use super::monitored::{self, MonitoredCall};
+use super::permit::RecordedPermit;
 
-/// Passes on what a call asks of its host, and writes it down.
-pub(super) struct WitnessPort {
+/// Wraps the host's port for one call: forwards and records its requests, and injects faults.
+pub(super) struct RecordingPort {
     host: Arc<dyn RunPort>,
-    watch: Arc<Watch>,
+    monitor: Arc<Monitor>,
     call: Call,
     kept: Arc<Kept>,
-    /// That of the item the call is about.
+    /// The cell of the call's item.
     cell: OnceLock<Arc<ItemCell>>,
 }
 
-impl WitnessPort {
-    pub(super) fn new(host: Arc<dyn RunPort>, watch: &Arc<Watch>, call: Call) -> Arc<Self> {
+impl RecordingPort {
+    pub(super) fn new(host: Arc<dyn RunPort>, monitor: &Arc<Monitor>, call: Call) -> Arc<Self> {
         let session = host.facts().session;
-        let kept = watch.kept(session);
-        if host.kept().of::<Closing>().is_none() {
-            host.kept().put(Closing { kept: kept.clone(), watch: watch.clone() });
+        let kept = monitor.kept(session);
+        if host.kept().of::<KeptGuard>().is_none() {
+            host.kept().put(KeptGuard { kept: kept.clone(), monitor: monitor.clone() });
         }
-        Arc::new(Self { host, watch: watch.clone(), call, kept, cell: OnceLock::new() })
+        Arc::new(Self { host, monitor: monitor.clone(), call, kept, cell: OnceLock::new() })
     }
 
-    /// The context of an item over this port.
+    /// Returns the item's context over this port.
     pub(super) fn item(self: Arc<Self>, item: &ItemContext) -> ItemContext {
-        self.watch.remember(Named::from(item.item()), item.cell().clone());
+        self.monitor.track(ItemLabel::from(item.item()), item.cell().clone());
         self.cell.get_or_init(|| item.cell().clone());
         ItemContext::new(self, item.place(), item.cell().clone())
     }
 
-    fn named(&self, id: ItemId) -> Named {
+    fn label(&self, id: ItemId) -> ItemLabel {
         if let Some(own) = self.call.item().filter(|own| own.id == id) {
             return own.clone();
         }
         let listed = self.facts().selection.iter().find(|item| item.id() == id);
-        listed.map_or_else(|| Named { id, name: id.to_string().into() }, Named::from)
+        listed.map_or_else(|| ItemLabel { id, name: id.to_string().into() }, ItemLabel::from)
     }
 
     fn note(&self, event: Event) {
-        self.watch.note(event);
+        self.monitor.note(event);
     }
 
-    /// Writes down that a context was used when its run was over.
-    fn look_at_the_time(&self, what: &str) {
-        let over = match self.cell.get() {
-            _ if self.watch.is_over(self.facts().session) => "its session was over",
-            Some(cell) if cell.check_not_over().is_err() => "it had ended",
+    /// Records a use of the context after its session or item has ended.
+    fn note_late_use(&self, action: &str) {
+        let ended = match self.cell.get() {
+            _ if self.monitor.is_over(self.facts().session) => "its session had ended",
+            Some(cell) if cell.check_not_over().is_err() => "its item had ended",
             _ => return,
         };
-        self.note(Event::Late(format!("{} {what} when {over}", self.call)));
+        self.note(Event::LateUse(format!("{} {action} after {ended}", self.call)));
     }
 
     fn each_of<'a>(&'a self, item: ItemContext, work: &'a ItemWork<'a>) -> BoxFuture<'a, SyncResult> {
-        let call = Call::Item(Named::from(item.item()));
-        let own = Self::new(item.run().host(), &self.watch, call.clone()).item(&item);
-        async move { watched::item_call(&self.watch, call, own.cell(), work(own.clone())).await }.boxed()
+        let call = Call::Item(ItemLabel::from(item.item()));
+        let own = Self::new(item.run().host(), &self.monitor, call.clone()).item(&item);
+        async move { monitored::item_call(&self.monitor, call, own.cell(), work(own.clone())).await }.boxed()
     }
 
-    /// Goes on, unless the call does not.
-    async fn unless_cut(&self, call: &Call) {
-        if !self.watch.goes_on(call) {
+    /// Never completes if the call was killed or suspended.
+    async fn suspend_if_stopped(&self, call: &Call) {
+        if !self.monitor.is_running(call) {
             pending().await
         }
     }
 }
 
-/// Kept by the host for as long as it keeps anything of the run.
-struct Closing {
+/// Stored among the host's kept values, so that the monitor's kept values are dropped with them.
+struct KeptGuard {
     kept: Arc<Kept>,
-    watch: Arc<Watch>,
+    monitor: Arc<Monitor>,
 }
 
-impl Drop for Closing {
+impl Drop for KeptGuard {
     fn drop(&mut self) {
-        if !self.watch.forgets() {
+        if !self.monitor.leaks() {
             self.kept.clear();
         }
     }
 }
 
-impl RunPort for WitnessPort {
+impl RunPort for RecordingPort {
     fn facts(&self) -> &RunFacts {
         self.host.facts()
     }
@@ -117,7 +117,7 @@ impl RunPort for WitnessPort {
     }
 
     fn log(&self, entry: LogEntry) {
-        self.look_at_the_time("logged something");
+        self.note_late_use("logged an entry");
         self.note(Event::Logged(entry.level, entry.text.to_string()));
         self.host.log(entry);
     }
@@ -128,21 +128,20 @@ impl RunPort for WitnessPort {
 
     fn report(&self, item: ItemId, report: &Progress) -> Result<(), ReportError> {
         let taken = self.host.report(item, report);
-        let mistake = match taken {
+        let refusal = match taken {
             Ok(()) | Err(ReportError::Cancelled(_)) => None,
             Err(error) => Some(error),
         };
-        if self.watch.is_over(self.facts().session) {
-            self.look_at_the_time("reported progress");
-        } else if let Some(error) = mistake {
-            self.note(Event::Misreported(format!("{}: {error}", self.named(item))));
+        if self.monitor.is_over(self.facts().session) {
+            self.note_late_use("reported progress");
+        } else if let Some(error) = refusal {
+            self.note(Event::ReportRefused(format!("{}: {error}", self.label(item))));
         } else {
-            let item = self.named(item);
-            self.note(
-                report
-                    .status
-                    .map_or_else(|| Event::Reported(item.clone()), |status| Event::Showed(item.clone(), status)),
-            );
+            let item = self.label(item);
+            self.note(report.status.map_or_else(
+                || Event::ProgressReported(item.clone()),
+                |status| Event::StatusReported(item.clone(), status),
+            ));
         }
         taken
     }
@@ -150,7 +149,7 @@ impl RunPort for WitnessPort {
     fn exclude(&self, item: ItemId, error: anyhow::Error) -> Result<(), ReportError> {
         let excluded = self.host.exclude(item, error);
         if let Err(error) = excluded {
-            self.note(Event::Misreported(format!("excluding {}: {error}", self.named(item))));
+            self.note(Event::ReportRefused(format!("excluding {}: {error}", self.label(item))));
         }
         excluded
     }
@@ -164,36 +163,36 @@ impl RunPort for WitnessPort {
     }
 
     fn blocking(&self, job: Box<dyn FnOnce() + Send>) {
-        let watch = self.watch.clone();
+        let monitor = self.monitor.clone();
         self.host.blocking(Box::new(move || {
-            if watch.forgets() {
+            if monitor.leaks() {
                 return std::mem::forget(job);
             }
-            watch.blocking_begins();
+            monitor.begin_blocking();
             job();
-            watch.blocking_ends();
+            monitor.end_blocking();
         }));
     }
 
     fn spawn(&self, task: BoxFuture<'static, ()>) {
-        self.look_at_the_time("started a task");
-        let call = self.watch.begins_task();
-        self.host.spawn(Watched::new(&self.watch, call, task).boxed());
+        self.note_late_use("started a task");
+        let call = self.monitor.begin_task();
+        self.host.spawn(MonitoredCall::new(&self.monitor, call, task).boxed());
     }
 
     fn interaction(&self) -> BoxFuture<'_, SyncResult<InteractionPermit>> {
-        self.look_at_the_time("asked for the user's attention");
+        self.note_late_use("requested the user's attention");
         async {
             let permit = self.host.interaction().await;
             let granted = if permit.is_ok() { Granted::Yes } else { Granted::No };
             self.note(Event::Attention(self.call.clone(), granted));
-            Ok(Lent::to(&self.call, permit?, &self.watch))
+            Ok(RecordedPermit::wrap(&self.call, permit?, &self.monitor))
         }
         .boxed()
     }
 
     fn connect<'a>(&'a self, name: Option<&'a str>) -> BoxFuture<'a, SyncResult> {
-        self.look_at_the_time("asked for a connection");
+        self.note_late_use("requested a connection");
         async move {
             let connected = self.host.connect(name).await;
             self.note(Event::Connected(self.call.clone(), connected.as_ref().map(drop).map_err(one_line)));
@@ -203,37 +202,37 @@ impl RunPort for WitnessPort {
     }
 
     fn decide(&self, item: ItemId, question: &Question) -> Option<usize> {
-        self.look_at_the_time("asked for a decision");
+        self.note_late_use("requested a decision");
         self.host.decide(item, question)
     }
 
     fn saved(&self, item: ItemId) -> SyncResult<Option<Arc<str>>> {
-        self.look_at_the_time("read what was saved");
-        self.note(Event::ReadState(self.named(item)));
+        self.note_late_use("read its checkpoint");
+        self.note(Event::ReadState(self.label(item)));
         self.host.saved(item)
     }
 
     fn commit(&self, item: ItemId, state: Arc<str>) -> BoxFuture<'_, SyncResult> {
-        self.look_at_the_time("committed");
+        self.note_late_use("committed");
         async move {
-            let call = Call::Item(self.named(item));
-            let number = self.watch.commits(&call);
-            let answer = self.watch.arrive(&call, Moment::BeforeCommit(number));
-            self.unless_cut(&call).await;
+            let call = Call::Item(self.label(item));
+            let number = self.monitor.begin_commit(&call);
+            let answer = self.monitor.reach(&call, Moment::BeforeCommit(number));
+            self.suspend_if_stopped(&call).await;
             let stored = match answer {
                 Answer::Stored => self.host.commit(item, state).await,
-                Answer::Refused => Err(anyhow!("the kit has the store refuse this commit; nothing of it was stored")),
+                Answer::Refused => Err(anyhow!("the kit makes the store refuse this commit; nothing was stored")),
             };
-            self.note(Event::Committed(self.named(item), stored.as_ref().map(drop).map_err(one_line)));
-            _ = self.watch.arrive(&call, Moment::AfterCommit(number));
-            self.unless_cut(&call).await;
+            self.note(Event::Committed(self.label(item), stored.as_ref().map(drop).map_err(one_line)));
+            _ = self.monitor.reach(&call, Moment::AfterCommit(number));
+            self.suspend_if_stopped(&call).await;
             stored
         }
         .boxed()
     }
 
     fn clear(&self, item: ItemId, plan: &Plan) -> Clearance {
-        self.look_at_the_time("asked whether a plan may be carried out");
+        self.note_late_use("proposed a plan");
         self.host.clear(item, plan)
     }
 

@@ -1,4 +1,4 @@
-//! A program under judgement: a manager with the handler, in a runtime of its own.
+//! A program under test: a manager with the handler, in its own runtime.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -18,132 +18,132 @@ use syncmgr_runtime::session::{Session, SessionRequest};
 use tokio::runtime::Handle;
 use tokio::time::{sleep, timeout};
 
-use super::account::{Account, Event};
-use super::place::{Cut, Named};
-use super::rig::{Remains, Time};
-use super::stage::Weather;
-use super::watch::Watch;
-use super::witness::Witness;
+use super::events::{Event, EventLog};
+use super::fixture::{OnKill, Time};
+use super::injection::{Injection, ItemLabel};
+use super::monitor::Monitor;
+use super::recorder::RecordingHandler;
+use super::services::HostServices;
 use crate::{FaultyStore, SeededRandomness, VirtualClock};
 
-/// A program: a manager over a store, and the handler in it.
+/// A program: a manager with a store and the registered handler.
 pub(super) struct Process {
     pub(super) manager: SyncManager,
     pub(super) store: FaultyStore,
-    pub(super) watch: Arc<Watch>,
-    pub(super) witness: Arc<dyn SyncHandler>,
+    pub(super) monitor: Arc<Monitor>,
+    pub(super) recording_handler: Arc<dyn SyncHandler>,
     pub(super) time: Time,
     handler: HandlerId,
     clock: VirtualClock,
-    pub(super) account: Account,
+    pub(super) log: EventLog,
 }
 
-/// A session to be run.
+/// The parameters of a session.
 #[derive(Clone, Debug, Default)]
 pub(super) struct SessionPlan {
-    /// These items; all that are preferred where this is `None`.
+    /// The items to run; if `None`, all items that are checked by default.
     pub(super) items: Option<BTreeSet<ItemId>>,
-    pub(super) user: User,
-    /// Starts it as an invocation with these bytes.
+    pub(super) attendance: Attendance,
+    /// The bytes of an invocation, if the session is started by one.
     pub(super) cookie: Option<Vec<u8>>,
-    pub(super) cut: Option<Cut>,
+    pub(super) injection: Option<Injection>,
 }
 
-/// Whether somebody may be bothered.
+/// The permission to ask the user.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum User {
+pub(super) enum Attendance {
     #[default]
-    MayBeBothered,
-    IsLeftAlone,
+    Attended,
+    Unattended,
 }
 
-/// How a session went.
+/// The result of a session.
 #[derive(Debug)]
-pub(super) enum Ran {
-    /// With the end of each item.
-    Rested(Report, BTreeMap<ItemId, Outcome>),
-    /// The program was killed meanwhile.
+pub(super) enum SessionResult {
+    /// All items have ended, with these outcomes.
+    Ended(Report, BTreeMap<ItemId, Outcome>),
+    /// The program was killed during the session.
     Killed,
-    /// It did not come to an end.
+    /// The session did not end in time.
     Hung,
 }
 
 impl Process {
     pub(super) fn start(
         handler: Arc<dyn SyncHandler>,
-        (time, remains): (Time, Remains),
+        (time, on_kill): (Time, OnKill),
         store: &FaultyStore,
-        account: &Account,
+        log: &EventLog,
         wall: SystemTime,
-        weather: Weather,
+        services: HostServices,
     ) -> Self {
         let id = handler.info().id();
-        let watch = Watch::new(account.clone(), id, remains);
-        let witness: Arc<dyn SyncHandler> = Arc::new(Witness::new(handler, &watch));
+        let monitor = Monitor::new(log.clone(), id, on_kill);
+        let recording_handler: Arc<dyn SyncHandler> = Arc::new(RecordingHandler::new(handler, &monitor));
         let clock = VirtualClock::at(wall);
         let manager = SyncManager::builder()
             .clock(clock.clone())
             .randomness(SeededRandomness::new(0))
             .store(store.clone())
             .facts(ManualFacts::default())
-            .interaction(weather)
-            .connections(weather)
+            .interaction(services)
+            .connections(services)
             .build();
-        if let Err(error) = manager.register_for(witness.clone(), RegisterFlags::empty()) {
-            account.act(format!("the manager refuses the handler: {error}"));
+        if let Err(error) = manager.register_for(recording_handler.clone(), RegisterFlags::empty()) {
+            log.action(format!("the manager refuses the handler: {error}"));
         }
-        let (store, account) = (store.clone(), account.clone());
-        Self { manager, store, watch, witness, time, handler: id, clock, account }
+        let (store, log) = (store.clone(), log.clone());
+        Self { manager, store, monitor, recording_handler, time, handler: id, clock, log }
     }
 
     pub(super) fn info(&self) -> HandlerInfo {
-        self.witness.info()
+        self.recording_handler.info()
     }
 
     fn wall(&self) -> SystemTime {
         self.clock.now().wall
     }
 
-    /// Runs a session over the handler to its end, or to its cut if that is a kill.
-    pub(super) async fn session(&self, plan: SessionPlan) -> Ran {
-        let cut = plan.cut.clone();
+    /// Runs a session until it ends or the program is killed.
+    pub(super) async fn session(&self, plan: SessionPlan) -> SessionResult {
+        let injection = plan.injection.clone();
         let session = match self.request(plan).start() {
             Ok(session) => session,
             Err(error) => {
-                self.account.act(format!("the manager refuses the session: {error}"));
-                return Ran::Hung;
+                self.log.action(format!("the manager refuses the session: {error}"));
+                return SessionResult::Hung;
             }
         };
-        self.account.act(format!("session {} begins", session.id()));
-        self.watch.session_begins(&session, cut);
+        self.log.action(format!("session {} begins", session.id()));
+        self.monitor.begin_session(&session, injection);
         let ran = tokio::select! {
             biased;
-            () = self.watch.died() => Ran::Killed,
-            report = timeout(self.patience(), session.report()) => report.map_or(Ran::Hung, Ran::rested),
+            () = self.monitor.wait_for_kill() => SessionResult::Killed,
+            report = timeout(self.session_timeout(), session.report()) => report.map_or(SessionResult::Hung, SessionResult::ended),
         };
-        self.settle(&ran, session).await;
+        self.close(&ran, session).await;
         ran
     }
 
-    /// Closes a session that came to rest, and writes down how its items ended.
-    async fn settle(&self, ran: &Ran, session: Session) {
+    /// Closes a session that has ended and records the outcomes of its items.
+    async fn close(&self, ran: &SessionResult, session: Session) {
         match ran {
-            Ran::Rested(report, _) => {
+            SessionResult::Ended(report, _) => {
                 for item in report.items() {
-                    self.account.note(Event::Ended(Named::from(item.item), item.outcome));
+                    self.log.note(Event::Ended(ItemLabel::from(item.item), item.outcome));
                 }
-                let kept = self.watch.kept_values();
+                let kept = self.monitor.kept_values();
                 session.close().await;
-                let outlive = kept.iter().filter(|value| value.strong_count() > 0).count();
-                if outlive > 0 {
-                    self.account.note(Event::Outlives(outlive));
+                let held = kept.iter().filter(|value| value.strong_count() > 0).count();
+                if held > 0 {
+                    self.log.note(Event::KeptValuesHeld(held));
                 }
-                self.account.note(Event::Closed);
+                self.log.note(Event::Closed);
             }
-            Ran::Killed => {}
-            Ran::Hung => self.account.act(format!("session {} does not come to an end", session.id())),
+            SessionResult::Killed => {}
+            SessionResult::Hung => self.log.action(format!("session {} does not end", session.id())),
         }
-        self.watch.session_ends();
+        self.monitor.end_session();
     }
 
     fn request(&self, plan: SessionPlan) -> SessionRequest {
@@ -155,22 +155,22 @@ impl Process {
         if let Some(cookie) = plan.cookie {
             request = request.cookie(cookie);
         }
-        match plan.user {
-            User::MayBeBothered => request.may_bother_user(),
-            User::IsLeftAlone => request,
+        match plan.attendance {
+            Attendance::Attended => request.may_bother_user(),
+            Attendance::Unattended => request,
         }
     }
 
-    /// How long a session may take.
-    pub(super) fn patience(&self) -> Duration {
+    /// Returns the maximum duration of a session.
+    pub(super) fn session_timeout(&self) -> Duration {
         match self.time {
             Time::Virtual => Duration::from_secs(24 * 60 * 60),
             Time::Real => Duration::from_secs(30),
         }
     }
 
-    /// Waits until what a session has left behind on other threads has ended.
-    pub(super) async fn breathe(&self) {
+    /// Gives background work of a session time to end.
+    pub(super) async fn pause(&self) {
         sleep(match self.time {
             Time::Virtual => Duration::from_secs(1),
             Time::Real => Duration::from_millis(20),
@@ -178,7 +178,7 @@ impl Process {
         .await;
     }
 
-    /// How many tasks there are, when everybody has had a turn.
+    /// Returns the number of live tasks, after all of them could make progress.
     pub(super) async fn tasks(&self) -> usize {
         for _ in 0..64 {
             tokio::task::yield_now().await;
@@ -186,18 +186,18 @@ impl Process {
         Handle::current().metrics().num_alive_tasks()
     }
 
-    /// What could not be stopped, and how many tasks there are that the manager does not own, once it was shut down.
+    /// Shuts the manager down. Returns the runs that could not be stopped, and the number of tasks that are still alive.
     pub(super) async fn shut_down(&self) -> (Vec<String>, usize) {
-        let unstopped = self.manager.shutdown().await.iter().map(ToString::to_string).collect();
-        (unstopped, self.tasks().await)
+        let still_running = self.manager.shutdown().await.iter().map(ToString::to_string).collect();
+        (still_running, self.tasks().await)
     }
 
-    /// Ends in order, unless the program was killed. Returns the time of day.
+    /// Shuts down, unless the program was killed. Returns the time of day.
     pub(super) async fn end(self) -> SystemTime {
-        if !self.watch.is_dead() {
+        if !self.monitor.is_killed() {
             self.shut_down().await;
-            for item in self.watch.reported_late() {
-                self.account.note(Event::Late(format!("{item} was reported on when it had ended")));
+            for item in self.monitor.reported_late() {
+                self.log.note(Event::LateUse(format!("{item} was reported on after it had ended")));
             }
         }
         self.wall()
@@ -205,21 +205,21 @@ impl Process {
 }
 
 impl SessionPlan {
-    /// A session over this item alone.
-    pub(super) fn alone(item: ItemId) -> Self {
+    /// Returns a session with only this item.
+    pub(super) fn single_item(item: ItemId) -> Self {
         Self { items: Some(BTreeSet::from([item])), ..Self::default() }
     }
 }
 
-impl Ran {
-    fn rested(report: Report) -> Self {
+impl SessionResult {
+    fn ended(report: Report) -> Self {
         let outcomes = report.items().map(|ended| (ended.item.id(), ended.outcome)).collect();
-        Self::Rested(report, outcomes)
+        Self::Ended(report, outcomes)
     }
 
-    /// How an item ended.
+    /// Returns the outcome of an item.
     pub(super) fn outcome(&self, item: ItemId) -> Option<Outcome> {
-        let Self::Rested(_, outcomes) = self else { return None };
+        let Self::Ended(_, outcomes) = self else { return None };
         outcomes.get(&item).copied()
     }
 }

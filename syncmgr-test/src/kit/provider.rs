@@ -1,4 +1,4 @@
-//! What the kit judges: a handler, and the world it works in.
+//! A provider under test: a handler and its data.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -7,40 +7,40 @@ use syncmgr_core::error::FailureClass;
 use syncmgr_core::handler::SyncHandler;
 use syncmgr_core::item::SyncItem;
 
-/// A handler and the world it works in: its peer, and what it has made so far.
+/// A provider: a handler, its peer, and the data it has written so far.
 ///
-/// Every handler is one by itself, so a type is a handler or implements this, not both. Implement it for a type of your own to show the kit the data ([`data`](Self::data)), to have the
-/// handler made anew whenever a program starts ([`handler`](Self::handler)), or to let the peer fail ([`fail`](Self::fail)):
-/// each opens checks that are skipped otherwise.
+/// Every handler implements this trait already, so a type is either a handler or implements `Provider`. Implement it for a type of
+/// your own to enable checks that are skipped otherwise: show the kit the data ([`data`](Self::data)), create a new handler for
+/// every program ([`handler`](Self::handler)), or inject failures of the peer ([`inject_failure`](Self::inject_failure)).
 ///
-/// The world outlives the programs that run in it: it is what a disk and a server are. Build it from memory or from a fresh
-/// directory, never from anything two tests share.
+/// The provider outlives the programs that use it, as a disk and a server do. Create its data in memory or in a fresh directory,
+/// never in anything that two tests share.
 pub trait Provider: Send + Sync + 'static {
-    /// The handler, as a program makes it that has just started; outside of any tokio runtime.
+    /// Creates the handler for a program that has just started. Called outside of any tokio runtime.
     ///
-    /// A handler that is a provider by itself is the same value in every program, so what it keeps in memory survives kills
-    /// that it would not survive in the field.
+    /// A handler that implements `Provider` itself is the same value in every program, so its memory survives kills that it would
+    /// not survive in production.
     fn handler(self: Arc<Self>) -> Arc<dyn SyncHandler>;
 
-    /// What the handler's work has come to, each piece by name: files, rows, messages. Two runs did the same when these are
-    /// equal, so leave out what may differ, such as times.
+    /// Returns the data the handler has written, by name: files, rows, messages. The kit compares the maps of two runs, so leave
+    /// out values that may differ, such as times.
     ///
-    /// Where it is empty, the checkpoints are compared instead.
+    /// If the map is empty, the kit compares the checkpoints instead.
     fn data(&self) -> BTreeMap<String, String> {
         BTreeMap::new()
     }
 
-    /// Has the peer fail the next access to this item, in the session that follows, once, in a way the handler should class like this: a lost connection
-    /// for [`Transient`](FailureClass::Transient), a *too many requests* for [`NotBefore`](FailureClass::NotBefore), and so
-    /// on. Returns whether this peer can.
-    fn fail(&self, item: &SyncItem, class: FailureClass) -> bool {
+    /// Makes the peer fail the next access to this item in the following session, once, with an error that the handler should
+    /// assign to this class: a lost connection for [`Transient`](FailureClass::Transient), a *too many requests* for
+    /// [`NotBefore`](FailureClass::NotBefore), and so on. Returns `false` if the provider cannot inject this failure.
+    fn inject_failure(&self, item: &SyncItem, class: FailureClass) -> bool {
         let _ = (item, class);
         false
     }
 
-    /// How many things the handler has taken from a pool of its own, such as connections: as many as before once a session is
-    /// over, however it ended.
-    fn taken(&self) -> usize {
+    /// Returns the number of resources, such as connections, that the handler currently has in use from its own pool. After a
+    /// session it must be what it was before, whatever the outcome.
+    fn resources_in_use(&self) -> usize {
         0
     }
 }

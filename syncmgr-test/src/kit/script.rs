@@ -1,146 +1,146 @@
-//! What the kit plays: scripts in which something happens at one place of a call, and other stories.
+//! The scripts that the kit plays: sessions with a fault injected at a wait point, and custom scripts.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use syncmgr_core::id::ItemId;
 
-use super::bench::{Bench, Promise};
-use super::breach::Played;
-use super::place::{Call, Cut, How, Moment, Place};
+use super::checker::{Checker, Script};
+use super::injection::{Call, Fault, Injection, Moment, WaitPoint};
 use super::process::SessionPlan;
+use super::violation::ScriptResult;
 
-/// A script that is told by its name.
-pub(super) struct Story {
+/// A named closure.
+pub(super) struct CustomScript {
     name: String,
-    play: Box<dyn Fn(&Bench<'_>) -> Played>,
+    play: Box<dyn Fn(&Checker<'_>) -> ScriptResult>,
 }
 
-impl Story {
-    pub(super) fn new(name: impl Into<String>, play: impl Fn(&Bench<'_>) -> Played + 'static) -> Self {
+impl CustomScript {
+    pub(super) fn new(name: impl Into<String>, play: impl Fn(&Checker<'_>) -> ScriptResult + 'static) -> Self {
         Self { name: name.into(), play: Box::new(play) }
     }
 }
 
-impl Promise for Story {
-    fn play(&self, bench: &Bench<'_>) -> Played {
-        (self.play)(bench)
+impl Script for CustomScript {
+    fn play(&self, checker: &Checker<'_>) -> ScriptResult {
+        (self.play)(checker)
     }
 }
 
-impl fmt::Display for Story {
+impl fmt::Display for CustomScript {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.name)
     }
 }
 
-/// A session in which something happens at one place, and what must hold then.
+/// A session with a fault injected at one wait point, and the function that plays and verifies it.
 #[derive(Clone)]
-pub(super) struct CutScript {
-    pub(super) cut: Cut,
+pub(super) struct FaultScript {
+    pub(super) injection: Injection,
     scope: Scope,
-    judge: Judge,
+    verify: Verify,
 }
 
-/// What must hold after a script.
-type Judge = fn(&CutScript, &Bench<'_>) -> Played;
+/// Plays a script and verifies the result.
+type Verify = fn(&FaultScript, &Checker<'_>) -> ScriptResult;
 
-/// Which items the session is about.
+/// The items of the session.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Scope {
-    Everything,
-    /// The session runs this item alone.
-    Alone,
-    /// As everything, and it would not show with the item alone.
-    OnlyEverything,
+    AllItems,
+    /// Only the item with the injection.
+    SingleItem,
+    /// All items, because a single item would not show the violation.
+    AllItemsOnly,
 }
 
-impl CutScript {
-    /// These cuts in a session over everything, the early ones first.
-    pub(super) fn all(places: Vec<Place>, how: How, judge: Judge) -> Vec<Self> {
-        Self::each(places.into_iter().map(|place| Cut { place, how: how.clone() }), judge)
+impl FaultScript {
+    /// Creates a script over all items for each wait point, in the same order.
+    pub(super) fn all(points: Vec<WaitPoint>, fault: Fault, verify: Verify) -> Vec<Self> {
+        Self::each(points.into_iter().map(|point| Injection { point, fault: fault.clone() }), verify)
     }
 
-    pub(super) fn each(cuts: impl Iterator<Item = Cut>, judge: Judge) -> Vec<Self> {
-        cuts.map(|cut| Self { cut, scope: Scope::OnlyEverything, judge }).collect()
+    pub(super) fn each(injections: impl Iterator<Item = Injection>, verify: Verify) -> Vec<Self> {
+        injections.map(|injection| Self { injection, scope: Scope::AllItemsOnly, verify }).collect()
     }
 
-    /// The same, each also with its item alone, which makes a shorter story.
-    pub(super) fn or_alone(scripts: Vec<Self>, bench: &Bench<'_>) -> Vec<Self> {
-        let everything = scripts.into_iter().map(|script| Self { scope: Scope::Everything, ..script });
-        match bench.kit.only {
-            None => everything.collect(),
-            Some(_) => everything.flat_map(|script| [script.shorter(), Some(script)]).flatten().collect(),
+    /// Allows each script to be shortened to its item alone.
+    pub(super) fn or_single_item(scripts: Vec<Self>, checker: &Checker<'_>) -> Vec<Self> {
+        let all_items = scripts.into_iter().map(|script| Self { scope: Scope::AllItems, ..script });
+        match checker.kit.only {
+            None => all_items.collect(),
+            Some(_) => all_items.flat_map(|script| [script.shorter(), Some(script)]).flatten().collect(),
         }
     }
 
-    /// The session with the cut.
+    /// Returns the session with the injection.
     pub(super) fn plan(&self) -> SessionPlan {
-        let item = self.cut.place.call.item().filter(|_| self.scope == Scope::Alone);
+        let item = self.injection.point.call.item().filter(|_| self.scope == Scope::SingleItem);
         let items = item.map(|item| BTreeSet::from([item.id]));
-        SessionPlan { items, cut: Some(self.cut.clone()), ..SessionPlan::default() }
+        SessionPlan { items, injection: Some(self.injection.clone()), ..SessionPlan::default() }
     }
 }
 
-impl Promise for CutScript {
-    fn play(&self, bench: &Bench<'_>) -> Played {
-        let played = (self.judge)(self, bench);
-        bench.note_whether_reached();
-        match self.cut.item() {
-            Some(item) => played.map_err(|breach| breach.with_item(item)),
-            None => played,
+impl Script for FaultScript {
+    fn play(&self, checker: &Checker<'_>) -> ScriptResult {
+        let result = (self.verify)(self, checker);
+        checker.count_if_unreached();
+        match self.injection.item() {
+            Some(item) => result.map_err(|violation| violation.with_item(item)),
+            None => result,
         }
     }
 
     fn shorter(&self) -> Option<Self> {
-        let is_about_an_item = self.cut.place.call.item().is_some();
-        (is_about_an_item && self.scope == Scope::Everything).then(|| Self { scope: Scope::Alone, ..self.clone() })
+        let has_item = self.injection.point.call.item().is_some();
+        (has_item && self.scope == Scope::AllItems).then(|| Self { scope: Scope::SingleItem, ..self.clone() })
     }
 }
 
-impl fmt::Display for CutScript {
+impl fmt::Display for FaultScript {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let alone = if self.scope == Scope::Alone { ", alone" } else { "" };
-        write!(f, "{}{alone}", self.cut)
+        let scope = if self.scope == Scope::SingleItem { ", this item only" } else { "" };
+        write!(f, "{}{scope}", self.injection)
     }
 }
 
-impl Bench<'_> {
-    /// Every wait of the calls this is about, the early ones first.
-    pub(super) fn waits(&self, about: impl Fn(&Call) -> bool) -> Vec<Place> {
-        let calls = self.baseline.waits.iter().filter(|(call, _)| about(call));
-        let places = calls.flat_map(|(call, waits)| (1..=*waits).map(|wait| place(call, Moment::Await(wait))));
-        self.early_first(places)
+impl Checker<'_> {
+    /// Returns the awaits of the calls that match, early ones first.
+    pub(super) fn awaits(&self, matches: impl Fn(&Call) -> bool) -> Vec<WaitPoint> {
+        let calls = self.baseline.waits.iter().filter(|(call, _)| matches(call));
+        let points = calls.flat_map(|(call, waits)| (1..=*waits).map(|wait| point(call, Moment::Await(wait))));
+        self.early_first(points)
     }
 
-    /// Every commit, before and after it was stored.
-    pub(super) fn commits(&self) -> Vec<Place> {
+    /// Returns the wait points before and after each commit, early ones first.
+    pub(super) fn commits(&self) -> Vec<WaitPoint> {
         let moments = |commit| [Moment::BeforeCommit(commit), Moment::AfterCommit(commit)];
         let commits = self.baseline.commits.iter();
-        let places =
-            commits.flat_map(|(call, commits)| (1..=*commits).flat_map(moments).map(|moment| place(call, moment)));
-        self.early_first(places)
+        let points =
+            commits.flat_map(|(call, commits)| (1..=*commits).flat_map(moments).map(|moment| point(call, moment)));
+        self.early_first(points)
     }
 
-    /// Every place there is.
-    pub(super) fn places(&self) -> Vec<Place> {
-        self.early_first(self.waits(|_| true).into_iter().chain(self.commits()))
+    /// Returns all wait points, early ones first.
+    pub(super) fn wait_points(&self) -> Vec<WaitPoint> {
+        self.early_first(self.awaits(|_| true).into_iter().chain(self.commits()))
     }
 
-    /// The earlier in a call the sooner, and items in the order they are listed.
-    fn early_first(&self, places: impl Iterator<Item = Place>) -> Vec<Place> {
-        let number = |place: &Place| match place.moment {
+    /// Sorts by the number within a call, then by the order in which the items are listed.
+    fn early_first(&self, points: impl Iterator<Item = WaitPoint>) -> Vec<WaitPoint> {
+        let number = |point: &WaitPoint| match point.moment {
             Moment::Await(number) | Moment::BeforeCommit(number) | Moment::AfterCommit(number) => number,
         };
         let order: BTreeMap<ItemId, usize> =
-            self.baseline.items.iter().enumerate().map(|(place, item)| (item.id(), place)).collect();
-        let listed = |place: &Place| place.call.item().and_then(|item| order.get(&item.id)).copied();
-        let mut places: Vec<_> = places.collect();
-        places.sort_by_cached_key(|place| (number(place), listed(place), place.moment, place.call.clone()));
-        places
+            self.baseline.items.iter().enumerate().map(|(index, item)| (item.id(), index)).collect();
+        let listed = |point: &WaitPoint| point.call.item().and_then(|item| order.get(&item.id)).copied();
+        let mut points: Vec<_> = points.collect();
+        points.sort_by_cached_key(|point| (number(point), listed(point), point.moment, point.call.clone()));
+        points
     }
 }
 
-fn place(call: &Call, moment: Moment) -> Place {
-    Place { call: call.clone(), moment }
+fn point(call: &Call, moment: Moment) -> WaitPoint {
+    WaitPoint { call: call.clone(), moment }
 }

@@ -1,52 +1,52 @@
-//! Nothing blocks the thread: the one check in real time.
+//! The check that no call blocks its thread. It measures real time.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::super::bench::{Bench, spread};
-use super::super::breach::{Breach, Played};
-use super::super::place::{Call, How};
+use super::super::checker::{Checker, spread};
+use super::super::fixture::Fixture;
+use super::super::injection::{Call, Fault};
 use super::super::process::SessionPlan;
-use super::super::rig::Rig;
-use super::super::ruling::Ruling;
-use super::super::script::{CutScript, Story};
+use super::super::result::CheckResult;
+use super::super::script::{CustomScript, FaultScript};
+use super::super::violation::{ScriptResult, Violation};
 
-/// How often a poll has to be slow: once may be the machine's fault.
-const TIMES: usize = 3;
+/// The number of repetitions in which a poll must be slow, because a single slow poll may be the machine's fault.
+const REPETITIONS: usize = 3;
 
-/// At how many places a call is dropped.
-const FEW: usize = 12;
+/// The number of awaits at which a call is dropped.
+const MAX_DROPS: usize = 12;
 
-pub(super) fn blocking(bench: &Bench<'_>) -> Ruling {
-    let whole = Story::new("run everything, twice", |bench| {
-        never_slow(bench, |rig| {
-            rig.program(async |process| {
+pub(super) fn blocking(checker: &Checker<'_>) -> CheckResult {
+    let complete = CustomScript::new("run all items twice", |checker| {
+        never_slow(checker, |fixture| {
+            fixture.program(async |process| {
                 process.session(SessionPlan::default()).await;
                 process.session(SessionPlan::default()).await;
-                process.watch.longer_than(bench.kit.poll)
+                process.monitor.slow_polls(checker.kit.poll_limit)
             })
         })
     });
-    let places = bench.waits(|call| matches!(call, Call::Item(_) | Call::Prepare | Call::Synchronize));
-    let dropped = CutScript::all(spread(places, FEW), How::Drop, |script, bench| {
-        never_slow(bench, |rig| {
-            rig.program(async |process| {
+    let points = checker.awaits(|call| matches!(call, Call::Item(_) | Call::Prepare | Call::Synchronize));
+    let dropped = FaultScript::all(spread(points, MAX_DROPS), Fault::Drop, |script, checker| {
+        never_slow(checker, |fixture| {
+            fixture.program(async |process| {
                 process.session(script.plan()).await;
-                process.watch.longer_than(bench.kit.poll)
+                process.monitor.slow_polls(checker.kit.poll_limit)
             })
         })
     });
-    bench.play_both(vec![whole], dropped)
+    checker.play_both(vec![complete], dropped)
 }
 
-/// The polls and drops that took too long.
-type Slow = BTreeMap<(Call, u32), Duration>;
+/// The slow polls and drops, by call and await.
+type SlowPolls = BTreeMap<(Call, u32), Duration>;
 
-/// Whether no poll is slow every time this is played.
-fn never_slow(bench: &Bench<'_>, play: impl Fn(&mut Rig) -> Slow) -> Played {
-    let mut slow: Option<Slow> = None;
-    for _ in 0..TIMES {
-        let now = play(&mut bench.rig());
+/// Fails if a poll is slow in every repetition.
+fn never_slow(checker: &Checker<'_>, play: impl Fn(&mut Fixture) -> SlowPolls) -> ScriptResult {
+    let mut slow: Option<SlowPolls> = None;
+    for _ in 0..REPETITIONS {
+        let now = play(&mut checker.fixture());
         let again = match slow.take() {
             None => now,
             Some(before) => now.into_iter().filter(|(poll, _)| before.contains_key(poll)).collect(),
@@ -58,6 +58,6 @@ fn never_slow(bench: &Bench<'_>, play: impl Fn(&mut Rig) -> Slow) -> Played {
     }
     let Some(((call, wait), took)) = slow.into_iter().flatten().max_by_key(|(_, took)| *took) else { return Ok(()) };
     let headline = format!("{call} blocks its thread for {} ms before its await {wait}", took.as_millis());
-    let help = "put blocking work into `ItemContext::blocking`, and await instead of sleeping";
-    Err(Breach::new(headline, help))
+    let help = "move blocking work into `ItemContext::blocking`, and await instead of sleeping";
+    Err(Violation::new(headline, help))
 }

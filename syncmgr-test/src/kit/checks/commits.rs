@@ -1,39 +1,42 @@
-//! The store fails, or is slow.
+//! The check of commits to a store that fails or is slow.
 
 use std::time::Duration;
 
 use syncmgr_core::decision::verdict::Outcome;
 
-use super::super::bench::Bench;
-use super::super::breach::{Breach, Played};
-use super::super::place::{How, Moment, Place};
+use super::super::checker::Checker;
+use super::super::injection::{Fault, Moment, WaitPoint};
 use super::super::process::SessionPlan;
-use super::super::ruling::Ruling;
-use super::super::script::{CutScript, Story};
+use super::super::result::CheckResult;
+use super::super::script::{CustomScript, FaultScript};
+use super::super::violation::{ScriptResult, Violation};
 
-pub(super) fn commits(bench: &Bench<'_>) -> Ruling {
-    let asked = |place: &Place| matches!(place.moment, Moment::BeforeCommit(_));
-    let places: Vec<_> = bench.commits().into_iter().filter(asked).collect();
-    bench.play_both(vec![Story::new("every write takes a second", slow)], CutScript::all(places, How::Refuse, refused))
+pub(super) fn commits(checker: &Checker<'_>) -> CheckResult {
+    let before = |point: &WaitPoint| matches!(point.moment, Moment::BeforeCommit(_));
+    let points: Vec<_> = checker.commits().into_iter().filter(before).collect();
+    checker.play_both(
+        vec![CustomScript::new("every write takes a second", slow)],
+        FaultScript::all(points, Fault::Refuse, refused),
+    )
 }
 
-fn slow(bench: &Bench<'_>) -> Played {
-    let mut rig = bench.rig();
-    let ran = rig.program(async |process| {
+fn slow(checker: &Checker<'_>) -> ScriptResult {
+    let mut fixture = checker.fixture();
+    let ran = fixture.program(async |process| {
         process.store.slow_down(Duration::from_secs(1));
         process.session(SessionPlan::default()).await
     });
-    bench.compare(&rig, &ran, "a slow store")
+    checker.compare(&fixture, &ran, "a slow store")
 }
 
-fn refused(script: &CutScript, bench: &Bench<'_>) -> Played {
-    let mut rig = bench.rig();
-    let (ran, again) = rig
+fn refused(script: &FaultScript, checker: &Checker<'_>) -> ScriptResult {
+    let mut fixture = checker.fixture();
+    let (ran, again) = fixture
         .program(async |process| (process.session(script.plan()).await, process.session(SessionPlan::default()).await));
-    let item = script.cut.place.call.item().filter(|_| rig.account.was_cut());
+    let item = script.injection.point.call.item().filter(|_| fixture.log.was_injected());
     if let Some(item) = item.filter(|item| ran.outcome(item.id) == Some(Outcome::Succeeded)) {
-        let headline = format!("a commit of {item} failed, and it ends: succeeded");
-        return Err(Breach::new(headline, "pass the error of `commit` on with `?`").with_account(&rig.account));
+        let headline = format!("a commit of {item} failed, but the item ends: succeeded");
+        return Err(Violation::new(headline, "return the error of `commit` with `?`").with_log(&fixture.log));
     }
-    bench.compare(&rig, &again, "a commit that failed")
+    checker.compare(&fixture, &again, "a failed commit")
 }

@@ -1,4 +1,4 @@
-//! Each class of failure leads to the retry that is promised for it.
+//! The check that each class of failure leads to the promised retry.
 
 use std::fmt;
 use std::mem::discriminant;
@@ -10,110 +10,121 @@ use syncmgr_core::item::SyncItem;
 use syncmgr_core::retry::RetryPolicy;
 use tokio::time::sleep;
 
-use super::super::account::{Account, Event};
-use super::super::bench::{Bench, Promise};
-use super::super::breach::{Breach, Played};
-use super::super::place::{Call, Named};
-use super::super::process::{Process, Ran, SessionPlan};
-use super::super::rig::Time;
-use super::super::ruling::Ruling;
-use super::cut::untouched;
+use super::super::checker::{Checker, Script};
+use super::super::events::{Event, EventLog};
+use super::super::fixture::Time;
+use super::super::injection::{Call, ItemLabel};
+use super::super::process::{Process, SessionPlan, SessionResult};
+use super::super::result::CheckResult;
+use super::super::violation::{ScriptResult, Violation};
+use super::interruption::others_unaffected;
 
-/// How long the peer asks to be left alone.
-const BUSY: Duration = Duration::from_secs(10 * 60);
+/// The delay that the peer requests before the next attempt.
+const RETRY_AFTER: Duration = Duration::from_secs(10 * 60);
 
 const A_DAY: Duration = Duration::from_secs(24 * 60 * 60);
 const A_SECOND: Duration = Duration::from_secs(1);
 
-/// How much longer than undisturbed an item may take that fails: whoever waits longer waits by itself.
-const LONGER: Duration = Duration::from_secs(5);
+/// The maximum additional duration of a failing item. A longer one means that the handler waits by itself.
+const MAX_DELAY: Duration = Duration::from_secs(5);
 
 const CLASSES: [FailureClass; 4] = [
     FailureClass::Transient,
-    FailureClass::NotBefore(RetryAt::After(BUSY)),
+    FailureClass::NotBefore(RetryAt::After(RETRY_AFTER)),
     FailureClass::Permanent,
     FailureClass::Gone,
 ];
 
-/// The peer fails one access to an item like this.
-struct Failure {
+/// A failure of the peer in one access to an item.
+struct PeerFailure {
     item: SyncItem,
     class: FailureClass,
 }
 
-pub(super) fn failures(bench: &Bench<'_>) -> Ruling {
-    if bench.baseline.time == Time::Real {
-        return Ruling::Skipped("the handler needs real time, in which retries take too long to wait for".into());
+pub(super) fn failures(checker: &Checker<'_>) -> CheckResult {
+    if checker.baseline.time == Time::Real {
+        return CheckResult::Skipped("the handler runs in real time, in which retries take too long".into());
     }
-    let succeeds = |item: &&SyncItem| bench.baseline.outcome(item.id()) == Outcome::Succeeded;
-    let items: Vec<_> = bench.baseline.items.iter().filter(succeeds).collect();
-    let few = [items.first(), items.last().filter(|_| items.len() > 1)].into_iter().flatten().copied();
-    let all = CLASSES.into_iter().flat_map(|class| few.clone().map(move |item| Failure { item: item.clone(), class }));
-    let scripts: Vec<_> = all.filter(|failure| bench.rig().provider().fail(&failure.item, failure.class)).collect();
+    let succeeds = |item: &&SyncItem| checker.baseline.outcome(item.id()) == Outcome::Succeeded;
+    let items: Vec<_> = checker.baseline.items.iter().filter(succeeds).collect();
+    let chosen = [items.first(), items.last().filter(|_| items.len() > 1)].into_iter().flatten().copied();
+    let all =
+        CLASSES.into_iter().flat_map(|class| chosen.clone().map(move |item| PeerFailure { item: item.clone(), class }));
+    let scripts: Vec<_> =
+        all.filter(|failure| checker.fixture().provider().inject_failure(&failure.item, failure.class)).collect();
     match scripts.is_empty() {
-        true => Ruling::Skipped("the peer of this world cannot fail on purpose; see `Provider::fail`".into()),
-        false => bench.play(scripts),
+        true => CheckResult::Skipped("the provider cannot inject failures; see `Provider::inject_failure`".into()),
+        false => checker.play(scripts),
     }
 }
 
-impl fmt::Display for Failure {
+impl fmt::Display for PeerFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the peer fails {} once, {}", self.name(), self.class)
+        write!(f, "the peer fails one access to {}: {}", self.name(), self.class)
     }
 }
 
-/// What is wrong, and what helps.
-type Wrong = (String, &'static str);
+/// A headline and its help.
+type Problem = (String, &'static str);
 
-const RETURN_IT: &str = "return the error at once and retry nothing yourself; the host keeps the time";
+const RETURN_HELP: &str = "return the error immediately and do not retry; the host schedules the retry";
 
-const MARK: &str = "mark the error with what the peer has said: `.permanent()`, `.gone()`, `.retry_after(..)`; a new error made \
-                    of the old one's text has lost its mark, `.context(..)` keeps it";
+const CLASS_HELP: &str = "mark the error with the class: `.permanent()`, `.gone()`, `.retry_after(..)`; an error built from the text \
+                          of another loses the class, `.context(..)` preserves it";
 
-impl Promise for Failure {
-    fn play(&self, bench: &Bench<'_>) -> Played {
-        let mut rig = bench.rig();
-        rig.provider().fail(&self.item, self.class);
-        rig.account.act(self.to_string());
-        let ran = rig.program(async |process| process.session(SessionPlan::default()).await);
-        let told = self.is_told(bench, &rig.account, &ran);
-        let told = told.map_err(|(headline, help)| {
-            Breach::new(headline, help).with_account(&rig.account).with_item(&self.name())
+impl Script for PeerFailure {
+    fn play(&self, checker: &Checker<'_>) -> ScriptResult {
+        let mut fixture = checker.fixture();
+        fixture.provider().inject_failure(&self.item, self.class);
+        fixture.log.action(self.to_string());
+        let ran = fixture.program(async |process| process.session(SessionPlan::default()).await);
+        let returned = self.returned_class(checker, &fixture.log, &ran);
+        let class = returned.map_err(|(headline, help)| {
+            Violation::new(headline, help).with_log(&fixture.log).with_item(&self.name())
         })?;
-        if told.is_some() {
-            untouched(bench, &rig, &ran, &self.name(), "failed")?;
+        if class.is_some() {
+            others_unaffected(checker, &fixture, &ran, &self.name(), "failed")?;
         }
-        self.is_retried(bench, told)
+        self.check_retry(checker, class)
     }
 }
 
-impl Failure {
-    fn name(&self) -> Named {
-        Named::from(&self.item)
+impl PeerFailure {
+    fn name(&self) -> ItemLabel {
+        ItemLabel::from(&self.item)
     }
 
-    /// The class the item has failed with; `None` where the handler as a whole has failed.
-    fn is_told(&self, bench: &Bench<'_>, account: &Account, ran: &Ran) -> Result<Option<FailureClass>, Wrong> {
-        let Ran::Rested(report, _) = ran else { return Err(("the session does not come to an end".into(), RETURN_IT)) };
+    /// Returns the class of the item's failure; `None` if the handler as a whole has failed.
+    fn returned_class(
+        &self,
+        checker: &Checker<'_>,
+        log: &EventLog,
+        ran: &SessionResult,
+    ) -> Result<Option<FailureClass>, Problem> {
+        let SessionResult::Ended(report, _) = ran else { return Err(("the session does not end".into(), RETURN_HELP)) };
         let Some(ended) = report.items().find(|ended| ended.item.id() == self.item.id()) else { return Ok(None) };
         let Some(class) = ended.class else {
-            return Err((format!("the peer failed {}, which ends: {}", self.name(), ended.outcome), RETURN_IT));
+            return Err((
+                format!("the peer failed {}, but the item ends: {}", self.name(), ended.outcome),
+                RETURN_HELP,
+            ));
         };
-        let took = self.took(account).saturating_sub(bench.baseline.took(self.item.id()));
-        if took > LONGER {
+        let took = self.duration(log).saturating_sub(checker.baseline.duration(self.item.id()));
+        if took > MAX_DELAY {
             let seconds = took.as_secs();
             return Err((
-                format!("the peer failed {}, which waits {seconds} s before it says so", self.name()),
-                RETURN_IT,
+                format!("the peer failed {}, and the handler returns the error only after {seconds} s", self.name()),
+                RETURN_HELP,
             ));
         }
-        // What is reported by hand, or failed in `prepare`, has no class of its own.
-        let by_hand = account.count(|event| self.is_call(event)) == 0;
-        match discriminant(&class) == discriminant(&self.class) || by_hand {
-            true => Ok(Some(class).filter(|_| !by_hand)),
-            false => {
-                Err((format!("the peer failed {}, {}, and the handler says: {class}", self.name(), self.class), MARK))
-            }
+        // A failure in `prepare` or `synchronize` has no class per item.
+        let not_called = log.count(|event| self.is_call(event)) == 0;
+        match discriminant(&class) == discriminant(&self.class) || not_called {
+            true => Ok(Some(class).filter(|_| !not_called)),
+            false => Err((
+                format!("the peer failed {} ({}), but the handler returns: {class}", self.name(), self.class),
+                CLASS_HELP,
+            )),
         }
     }
 
@@ -121,66 +132,67 @@ impl Failure {
         matches!(event, Event::Called(Call::Item(item)) if item.id == self.item.id())
     }
 
-    /// How long the call of the item took.
-    fn took(&self, account: &Account) -> Duration {
+    /// Returns the duration of the item's call.
+    fn duration(&self, log: &EventLog) -> Duration {
         let returned =
             |event: &Event| matches!(event, Event::Returned(Call::Item(item), _) if item.id == self.item.id());
-        let (began, ended) = (account.when(|event| self.is_call(event)), account.when(returned));
+        let (began, ended) = (log.time_of(|event| self.is_call(event)), log.time_of(returned));
         ended.zip(began).map_or(Duration::ZERO, |(ended, began)| ended.saturating_sub(began))
     }
 
-    /// Plays it once more, and waits for what is promised of this class.
-    fn is_retried(&self, bench: &Bench<'_>, told: Option<FailureClass>) -> Played {
-        let mut rig = bench.rig();
-        rig.provider().fail(&self.item, self.class);
-        rig.account.act(self.to_string());
-        let (waited, ran) = rig.program(async |process| {
+    /// Plays the script again and waits for the retry that the class promises.
+    fn check_retry(&self, checker: &Checker<'_>, class: Option<FailureClass>) -> ScriptResult {
+        let mut fixture = checker.fixture();
+        fixture.provider().inject_failure(&self.item, self.class);
+        fixture.log.action(self.to_string());
+        let (waited, ran) = fixture.program(async |process| {
             process.session(SessionPlan::default()).await;
-            let waited = self.wait(process, told).await;
+            let waited = self.wait(process, class).await;
             (waited, process.session(SessionPlan::default()).await)
         });
-        let breach =
-            |(headline, help): Wrong| Breach::new(headline, help).with_account(&rig.account).with_item(&self.name());
-        waited.map_err(breach)?;
-        bench.compare(&rig, &ran, "a failure of the peer")
+        let violation =
+            |(headline, help): Problem| Violation::new(headline, help).with_log(&fixture.log).with_item(&self.name());
+        waited.map_err(violation)?;
+        checker.compare(&fixture, &ran, "a failure of the peer")
     }
 
-    /// Watches when the handler runs again by itself.
-    async fn wait(&self, process: &Process, told: Option<FailureClass>) -> Result<(), Wrong> {
-        if told.is_none() {
-            // Of the handler as a whole nothing more is known than that the peer may be asked again then.
-            sleep(2 * BUSY).await;
+    /// Checks the time of the retry.
+    async fn wait(&self, process: &Process, class: Option<FailureClass>) -> Result<(), Problem> {
+        if class.is_none() {
+            // A failure of the whole handler promises no retry; afterwards the peer accepts requests again.
+            sleep(2 * RETRY_AFTER).await;
         }
-        let Some((earliest, latest)) = told.and_then(|told| promised(told, process.info().retry().unwrap_or_default()))
+        let Some((earliest, latest)) =
+            class.and_then(|class| expected_retry(class, process.info().retry().unwrap_or_default()))
         else {
             return Ok(());
         };
         let failed =
             |event: &Event| matches!(event, Event::Returned(Call::Item(item), Err(_)) if item.id == self.item.id());
-        let since = process.account.when(failed).unwrap_or_default();
-        let until = |wait: Duration| (since + wait).saturating_sub(process.account.now());
+        let since = process.log.time_of(failed).unwrap_or_default();
+        let until = |wait: Duration| (since + wait).saturating_sub(process.log.now());
         let early = until(earliest.saturating_sub(A_SECOND));
         sleep(early).await;
         if !early.is_zero() && runs(process) > 1 {
-            let help = if matches!(self.class, FailureClass::Transient) { RETURN_IT } else { MARK };
-            return Err((format!("{} ran again by itself, before the time that is promised", self.name()), help));
+            let help = if matches!(self.class, FailureClass::Transient) { RETURN_HELP } else { CLASS_HELP };
+            return Err((format!("{} was retried before the promised time", self.name()), help));
         }
         let Some(latest) = latest else { return Ok(()) };
         sleep(until(latest) + 2 * A_SECOND).await;
         match runs(process) {
-            0 | 1 => Err((format!("{} did not run again by itself when it was due", self.name()), MARK)),
+            0 | 1 => Err((format!("{} was not retried when it was due", self.name()), CLASS_HELP)),
             _ => Ok(()),
         }
     }
 }
 
-/// How often the handler was run: by the script once, and by the manager when it is due.
+/// Returns the number of runs: one by the script, and those by the manager.
 fn runs(process: &Process) -> usize {
-    process.account.count(|event| matches!(event, Event::Called(Call::Initialize)))
+    process.log.count(|event| matches!(event, Event::Called(Call::Initialize)))
 }
 
-/// How long after its failure an item runs again by itself: not before the one time, and if at all by the other.
-fn promised(class: FailureClass, policy: RetryPolicy) -> Option<(Duration, Option<Duration>)> {
+/// Returns the earliest and, if a retry is promised, the latest time of the retry after the failure.
+fn expected_retry(class: FailureClass, policy: RetryPolicy) -> Option<(Duration, Option<Duration>)> {
     let jittered = |wait: Duration| wait + wait * policy.jitter / 100;
     match class {
         FailureClass::Transient if policy.budget <= 1 => Some((A_DAY, None)),

@@ -1,4 +1,4 @@
-//! Hosts that are slow, that refuse, that panic, and that hand over anything.
+//! The checks with other hosts: slow, failing, cancelling, panicking, and with any cookie.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,24 +11,27 @@ use syncmgr_core::trigger::{RunFlags, Trigger};
 use syncmgr_runtime::mapping::Driven;
 use tokio::time::sleep;
 
-use super::super::account::Event;
-use super::super::bench::{Bench, no_panic};
-use super::super::breach::{Breach, Played};
-use super::super::place::Call;
-use super::super::process::{Process, Ran, SessionPlan};
-use super::super::ruling::Ruling;
-use super::super::script::Story;
-use super::super::stage::Weather;
+use super::super::checker::{Checker, no_panic};
+use super::super::events::Event;
+use super::super::injection::Call;
+use super::super::process::{Process, SessionPlan, SessionResult};
+use super::super::result::CheckResult;
+use super::super::script::CustomScript;
+use super::super::services::HostServices;
+use super::super::violation::{ScriptResult, Violation};
 use crate::ScriptedHost;
 
-/// How a foreign host behaves.
-type Manners = fn(&ScriptedHost);
+/// Configures the foreign host.
+type HostSetup = fn(&ScriptedHost);
 
-pub(super) fn hosts(bench: &Bench<'_>) -> Ruling {
-    let foreign = |name: &str, manners: Manners| Story::new(name, move |bench| driven(bench, manners));
-    bench.play(vec![
-        Story::new("whatever is asked of the host fails", |bench| weathered(bench, Weather::Foul)),
-        Story::new("whatever is asked of the host takes a minute", |bench| weathered(bench, Weather::Slow)),
+pub(super) fn hosts(checker: &Checker<'_>) -> CheckResult {
+    let foreign =
+        |name: &str, set_up: HostSetup| CustomScript::new(name, move |checker| on_foreign_host(checker, set_up));
+    checker.play(vec![
+        CustomScript::new("every request to the host fails", |checker| with_services(checker, HostServices::Failing)),
+        CustomScript::new("every request to the host takes a minute", |checker| {
+            with_services(checker, HostServices::Slow)
+        }),
         foreign("a foreign host", |_| {}),
         foreign("a foreign host that refuses everything", |host| {
             host.answer_attention(HResult::S_FALSE);
@@ -39,85 +42,85 @@ pub(super) fn hosts(bench: &Bench<'_>) -> Ruling {
     ])
 }
 
-const ANY_ANSWER: &str = "pass what the host refuses on with `?`, and let no `unwrap` or `expect` rely on its answers";
+const HOST_HELP: &str = "return the refusals of the host with `?`, and do not `unwrap` or `expect` its answers";
 
-fn weathered(bench: &Bench<'_>, weather: Weather) -> Played {
-    let mut rig = bench.rig();
-    let ran = rig.program_in(weather, async |process| process.session(SessionPlan::default()).await);
-    no_panic(&rig)?;
-    if !matches!(ran, Ran::Rested(..)) {
-        return Err(Breach::new("the session does not come to an end", ANY_ANSWER).with_account(&rig.account));
+fn with_services(checker: &Checker<'_>, services: HostServices) -> ScriptResult {
+    let mut fixture = checker.fixture();
+    let ran = fixture.program_with(services, async |process| process.session(SessionPlan::default()).await);
+    no_panic(&fixture)?;
+    if !matches!(ran, SessionResult::Ended(..)) {
+        return Err(Violation::new("the session does not end", HOST_HELP).with_log(&fixture.log));
     }
-    let again = rig.program(async |process| process.session(SessionPlan::default()).await);
-    bench.compare(&rig, &again, "a bad host")
+    let again = fixture.program(async |process| process.session(SessionPlan::default()).await);
+    checker.compare(&fixture, &again, "a slow or failing host")
 }
 
-fn driven(bench: &Bench<'_>, manners: Manners) -> Played {
-    let mut rig = bench.rig();
-    let items: Vec<_> = bench.baseline.items.iter().map(SyncItem::id).collect();
-    let told = rig.program(async |process| {
+fn on_foreign_host(checker: &Checker<'_>, set_up: HostSetup) -> ScriptResult {
+    let mut fixture = checker.fixture();
+    let items: Vec<_> = checker.baseline.items.iter().map(SyncItem::id).collect();
+    let calls = fixture.program(async |process| {
         let host = ScriptedHost::new();
-        manners(&host);
+        set_up(&host);
         drive(process, &host, &items).await;
         host.transcript().lines()
     });
-    no_panic(&rig)?;
+    no_panic(&fixture)?;
     for pair in ["PrepareForSyncCompleted", "SynchronizeCompleted"] {
-        let completed = told.iter().filter(|line| line.starts_with(pair)).count();
-        let prepared = told.iter().any(|line| line.starts_with("PrepareForSyncCompleted S_OK"));
+        let completed = calls.iter().filter(|line| line.starts_with(pair)).count();
+        let prepared = calls.iter().any(|line| line.starts_with("PrepareForSyncCompleted S_OK"));
         if completed > 1 || completed == 0 && (prepared || pair == "PrepareForSyncCompleted") {
             let headline = format!("{pair} was called {completed} times");
-            return Err(Breach::new(headline, ANY_ANSWER).with_details(told).with_account(&rig.account));
+            return Err(Violation::new(headline, HOST_HELP).with_details(calls).with_log(&fixture.log));
         }
     }
-    let again = rig.program(async |process| process.session(SessionPlan::default()).await);
-    bench.compare(&rig, &again, "a run on a foreign host")
+    let again = fixture.program(async |process| process.session(SessionPlan::default()).await);
+    checker.compare(&fixture, &again, "a run on a foreign host")
 }
 
-/// Runs the handler as a host of the Windows contract does.
+/// Runs the handler with the calls of a Windows host.
 async fn drive(process: &Process, host: &Arc<ScriptedHost>, items: &[ItemId]) {
-    let (user, store) = (Arc::new(Weather::Fair), Arc::new(process.store.clone()));
-    let Ok(driven) = Driven::with_store(process.witness.clone(), Some(user), store) else { return };
-    process.account.act("a foreign host begins");
+    let (user, store) = (Arc::new(HostServices::Working), Arc::new(process.store.clone()));
+    let Ok(driven) = Driven::with_store(process.recording_handler.clone(), Some(user), store) else { return };
+    process.log.action("a foreign host begins");
     driven.initialize(Trigger::Manual, RunFlags::MAY_BOTHER_USER, None).await;
     _ = driven.enum_sync_items().await;
     driven.set_progress_callback(Some(host.clone() as Arc<dyn SyncCallback>));
     driven.prepare_for_sync(items);
-    completes(process, host, "PrepareForSyncCompleted").await;
+    wait_for(process, host, "PrepareForSyncCompleted").await;
     if host.transcript().count("PrepareForSyncCompleted S_OK") == 1 {
         driven.synchronize();
-        completes(process, host, "SynchronizeCompleted").await;
+        wait_for(process, host, "SynchronizeCompleted").await;
     }
     driven.set_progress_callback(None);
-    process.account.act("the foreign host has gone");
+    process.log.action("the foreign host ends");
 }
 
-/// Waits until a call is completed, or nobody would any more.
-async fn completes(process: &Process, host: &ScriptedHost, pair: &str) {
+/// Waits until the host's callback receives the completion, or the session timeout has passed.
+async fn wait_for(process: &Process, host: &ScriptedHost, pair: &str) {
     let (mut waited, mut step) = (Duration::ZERO, Duration::from_millis(20));
-    while host.transcript().count(pair) == 0 && waited < process.patience() {
+    while host.transcript().count(pair) == 0 && waited < process.session_timeout() {
         sleep(step).await;
         waited += step;
         step += step / 4;
     }
 }
 
-pub(super) fn cookie(bench: &Bench<'_>) -> Ruling {
+pub(super) fn cookie(checker: &Checker<'_>) -> CheckResult {
     let cookies: [(&str, Vec<u8>); 4] = [
         ("no bytes", vec![]),
-        ("a zero", vec![0]),
-        ("no UTF-8", vec![0xFF; 64]),
-        ("much text", b"{\"a\":".repeat(800)),
+        ("a zero byte", vec![0]),
+        ("invalid UTF-8", vec![0xFF; 64]),
+        ("long text", b"{\"a\":".repeat(800)),
     ];
-    let story = |(name, cookie): (&str, Vec<u8>)| {
-        Story::new(format!("invoked with {name}"), move |bench| {
-            let mut rig = bench.rig();
-            let (ran, again) = rig.program(async |process| {
+    let script = |(name, cookie): (&str, Vec<u8>)| {
+        CustomScript::new(format!("invoked with {name}"), move |checker| {
+            let mut fixture = checker.fixture();
+            let (ran, again) = fixture.program(async |process| {
                 let plan = SessionPlan { cookie: Some(cookie.clone()), ..SessionPlan::default() };
                 (process.session(plan).await, process.session(SessionPlan::default()).await)
             });
-            let help = "a cookie may come from anywhere: take apart what you know, and decline the rest";
-            let panicked = rig.account.find(|event| match event {
+            let help = "a cookie may come from anywhere: parse the formats you know, and decline the rest";
+            let panicked = fixture.log.find(|event| match event {
                 Event::Panicked(
                     call @ (Call::Initialize | Call::Prepare | Call::Synchronize | Call::Item(_)),
                     text,
@@ -125,13 +128,13 @@ pub(super) fn cookie(bench: &Bench<'_>) -> Ruling {
                 _ => None,
             });
             if let Some(headline) = panicked {
-                return Err(Breach::new(headline, help).with_account(&rig.account));
+                return Err(Violation::new(headline, help).with_log(&fixture.log));
             }
-            if !matches!(ran, Ran::Rested(..)) {
-                return Err(Breach::new("the invocation does not come to an end", help).with_account(&rig.account));
+            if !matches!(ran, SessionResult::Ended(..)) {
+                return Err(Violation::new("the invocation does not end", help).with_log(&fixture.log));
             }
-            bench.compare(&rig, &again, "an invocation")
+            checker.compare(&fixture, &again, "an invocation")
         })
     };
-    bench.play(cookies.into_iter().map(story).collect())
+    checker.play(cookies.into_iter().map(script).collect())
 }

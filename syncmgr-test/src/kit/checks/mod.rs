@@ -1,48 +1,48 @@
-//! The checks, each a few scripts and what must hold after them.
+//! The checks: their scripts and the conditions that must hold after them.
 
-mod again;
 mod blocking;
-mod chosen;
+mod cleanup;
 mod commits;
-mod cut;
+mod description;
 mod failures;
 mod hosts;
-mod left;
-mod said;
+mod interruption;
+mod rerun;
+mod selection;
 mod upgrade;
 mod user;
 
-use super::bench::Bench;
 use super::check::Check;
-use super::ruling::Ruling;
+use super::checker::Checker;
+use super::result::CheckResult;
 
-/// Makes a check.
-pub(super) fn make(bench: &Bench<'_>) -> Ruling {
-    match bench.check {
-        // Without it no other check is made.
-        Check::Undisturbed => said::undisturbed(bench),
-        Check::Description => said::description(bench),
-        Check::Listing => said::listing(bench),
-        Check::Choice => chosen::choice(bench),
-        Check::Statuses => chosen::statuses(bench),
-        Check::Skip => cut::skip(bench),
-        Check::Stop => cut::stop(bench),
-        Check::Resume => cut::resume(bench),
-        Check::Kill => cut::kill(bench),
-        Check::Again => again::again(bench),
-        Check::Repeat => again::repeat(bench),
-        Check::Resumable => again::resumable(bench),
-        Check::Failures => failures::failures(bench),
-        Check::Commits => commits::commits(bench),
-        Check::Panics => cut::panics(bench),
-        Check::Silence => user::silence(bench),
-        Check::Attention => user::attention(bench),
-        Check::Release => left::release(bench),
-        Check::Late => left::late(bench),
-        Check::Tasks => left::tasks(bench),
-        Check::Hosts => hosts::hosts(bench),
-        Check::Cookie => hosts::cookie(bench),
-        Check::Blocking => blocking::blocking(bench),
-        Check::Upgrade => upgrade::upgrade(bench),
+/// Runs a check.
+pub(super) fn run(checker: &Checker<'_>) -> CheckResult {
+    match checker.check {
+        // The other checks only run if this one passes.
+        Check::Baseline => description::baseline(checker),
+        Check::Description => description::description(checker),
+        Check::Listing => description::listing(checker),
+        Check::Selection => selection::selection(checker),
+        Check::Statuses => selection::statuses(checker),
+        Check::Skip => interruption::skip(checker),
+        Check::Stop => interruption::stop(checker),
+        Check::Resume => interruption::resume(checker),
+        Check::Kill => interruption::kill(checker),
+        Check::SecondRun => rerun::second_run(checker),
+        Check::Idempotent => rerun::idempotent(checker),
+        Check::Resumable => rerun::resumable(checker),
+        Check::Failures => failures::failures(checker),
+        Check::Commits => commits::commits(checker),
+        Check::Panics => interruption::panics(checker),
+        Check::Unattended => user::unattended(checker),
+        Check::Attention => user::attention(checker),
+        Check::Release => cleanup::release(checker),
+        Check::LateUse => cleanup::late_use(checker),
+        Check::Tasks => cleanup::tasks(checker),
+        Check::Hosts => hosts::hosts(checker),
+        Check::Cookie => hosts::cookie(checker),
+        Check::Blocking => blocking::blocking(checker),
+        Check::Upgrade => upgrade::upgrade(checker),
     }
 }

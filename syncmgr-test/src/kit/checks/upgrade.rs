@@ -1,4 +1,4 @@
-//! State that earlier releases have written still loads.
+//! The check that the handler can load the state of earlier releases.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -11,52 +11,52 @@ use syncmgr_core::record::{Checkpoint, Fence};
 use syncmgr_core::store::{StateChange, StateStore};
 use syncmgr_runtime::report::ItemReport;
 
-use super::super::bench::Bench;
-use super::super::breach::{Breach, Played};
-use super::super::place::Named;
-use super::super::process::{Ran, SessionPlan};
-use super::super::ruling::Ruling;
-use super::super::script::Story;
+use super::super::checker::Checker;
+use super::super::injection::ItemLabel;
+use super::super::process::{SessionPlan, SessionResult};
+use super::super::result::CheckResult;
+use super::super::script::CustomScript;
+use super::super::violation::{ScriptResult, Violation};
 
-/// Says that the file of a new version is to be written.
+/// The variable that makes the kit write the file of a new version.
 const BLESS: &str = "SYNCMGR_BLESS";
 
-/// The states of items, by their ids.
-type States = BTreeMap<String, Kept>;
+/// The states of items, by id.
+type States = BTreeMap<String, SavedState>;
 
-/// The state of an item, and its name for people.
+/// The state of an item. The file also contains the item's name, for readers.
 #[derive(serde::Deserialize)]
-struct Kept {
+struct SavedState {
     state: Value,
 }
 
-pub(super) fn upgrade(bench: &Bench<'_>) -> Ruling {
-    let Some(directory) = &bench.kit.states else {
-        return Ruling::Skipped("no states of earlier releases are kept; see `Kit::states`".into());
+pub(super) fn upgrade(checker: &Checker<'_>) -> CheckResult {
+    let Some(directory) = &checker.kit.states else {
+        return CheckResult::Skipped("no states of earlier releases are stored; see `Kit::states`".into());
     };
-    let version = bench.baseline.info.state_version();
+    let version = checker.baseline.info.state_version();
     let newest = directory.join(file_name(version));
     if !newest.exists()
-        && let Err(error) = bless(bench, &newest)
+        && let Err(error) = bless(checker, &newest)
     {
-        return broken(format!("the states of version {version} are not kept: {error}"));
+        return failed(format!("the states of version {version} are not stored: {error}"));
     }
     match stored(directory) {
-        Ok(files) => bench.play(files.into_iter().map(|(version, path)| story(version, path)).collect()),
-        Err(error) => broken(format!("{} cannot be read: {error}", directory.display())),
+        Ok(files) => checker.play(files.into_iter().map(|(version, path)| script(version, path)).collect()),
+        Err(error) => failed(format!("{} cannot be read: {error}", directory.display())),
     }
 }
 
-fn broken(headline: String) -> Ruling {
+fn failed(headline: String) -> CheckResult {
     let help = format!("run the test once with {BLESS}=1, and check the file in");
-    Ruling::Broken(Breach::new(headline, help).in_script("look for the states"))
+    CheckResult::Failed(Violation::new(headline, help).in_script("read the state files"))
 }
 
 fn file_name(version: u32) -> String {
     format!("v{version}.json")
 }
 
-/// The files there are, with the version of each.
+/// Returns the state files by version.
 fn stored(directory: &Path) -> std::io::Result<BTreeMap<u32, PathBuf>> {
     let mut files = BTreeMap::new();
     for entry in std::fs::read_dir(directory)? {
@@ -69,14 +69,14 @@ fn stored(directory: &Path) -> std::io::Result<BTreeMap<u32, PathBuf>> {
     Ok(files)
 }
 
-/// Writes what an undisturbed run saves, if that is wanted.
-fn bless(bench: &Bench<'_>, path: &Path) -> anyhow::Result<()> {
+/// Writes the state that a run without faults saves, if the variable is set.
+fn bless(checker: &Checker<'_>, path: &Path) -> anyhow::Result<()> {
     anyhow::ensure!(std::env::var_os(BLESS).is_some(), "there is no {}", path.display());
-    let mut rig = bench.rig();
-    rig.program(async |process| drop(process.session(SessionPlan::default()).await));
+    let mut fixture = checker.fixture();
+    fixture.program(async |process| drop(process.session(SessionPlan::default()).await));
     let mut states = Map::new();
-    for item in &bench.baseline.items {
-        let record = rig.disk().record(bench.handler(), item.id())?;
+    for item in &checker.baseline.items {
+        let record = fixture.disk().record(checker.handler(), item.id())?;
         if let Some(checkpoint) = record.and_then(|record| record.checkpoint) {
             let state: Value = serde_json::from_str(&checkpoint.state)?;
             states.insert(item.id().to_string(), json!({ "name": item.name(), "state": state }));
@@ -87,51 +87,54 @@ fn bless(bench: &Bench<'_>, path: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn story(version: u32, path: PathBuf) -> Story {
-    Story::new(format!("go on from the states of version {version}"), move |bench| {
+fn script(version: u32, path: PathBuf) -> CustomScript {
+    CustomScript::new(format!("continue from the states of version {version}"), move |checker| {
         let unreadable = |error: &dyn std::fmt::Display| {
-            Breach::new(format!("{} is no file of states: {error}", path.display()), "check it out again")
+            Violation::new(
+                format!("{} is not a state file: {error}", path.display()),
+                "restore it from version control",
+            )
         };
         let text = std::fs::read_to_string(&path).map_err(|error| unreadable(&error))?;
         let states: States = serde_json::from_str(&text).map_err(|error| unreadable(&error))?;
-        loads(bench, version, &states)
+        loads(checker, version, &states)
     })
 }
 
-fn loads(bench: &Bench<'_>, version: u32, states: &States) -> Played {
-    let mut rig = bench.rig();
+fn loads(checker: &Checker<'_>, version: u32, states: &States) -> ScriptResult {
+    let mut fixture = checker.fixture();
     let ids: BTreeMap<String, ItemId> =
-        bench.baseline.items.iter().map(|item| (item.id().to_string(), item.id())).collect();
-    let known: Vec<_> = states.iter().filter_map(|(id, kept)| Some((*ids.get(id)?, &kept.state))).collect();
+        checker.baseline.items.iter().map(|item| (item.id().to_string(), item.id())).collect();
+    let known: Vec<_> = states.iter().filter_map(|(id, saved)| Some((*ids.get(id)?, &saved.state))).collect();
     if known.is_empty() {
-        let help = "the ids of items stay what they are from release to release";
-        return Err(Breach::new(format!("no item has an id that the states of version {version} have"), help));
+        let help = "keep the ids of items stable across releases";
+        return Err(Violation::new(format!("no item has an id from the states of version {version}"), help));
     }
     for (item, state) in known {
-        let (handler, state) = (bench.handler(), Arc::from(state.to_string()));
+        let (handler, state) = (checker.handler(), Arc::from(state.to_string()));
         let checkpoint = Checkpoint::new(version, state);
         let (fence, consumed) = (Fence::default(), Vec::new());
         let change = StateChange::Committed { handler, item, fence, checkpoint, sides: None, consumed };
-        drop(rig.disk().write(vec![change]));
+        drop(fixture.disk().write(vec![change]));
     }
-    rig.account.act(format!("the store has states of version {version}"));
-    let ran = rig.program(async |process| process.session(SessionPlan::default()).await);
-    let Ran::Rested(report, _) = ran else {
-        return Err(Breach::new("the session does not come to an end", MIGRATE).with_account(&rig.account));
+    fixture.log.action(format!("the store has states of version {version}"));
+    let ran = fixture.program(async |process| process.session(SessionPlan::default()).await);
+    let SessionResult::Ended(report, _) = ran else {
+        return Err(Violation::new("the session does not end", MIGRATE_HELP).with_log(&fixture.log));
     };
-    let allows = |ended: &ItemReport<'_>| bench.baseline.allows(ended.item.id(), Some(ended.outcome));
+    let allows = |ended: &ItemReport<'_>| checker.baseline.allows(ended.item.id(), Some(ended.outcome));
     match report.items().find(|ended| !allows(ended)) {
         None => Ok(()),
         Some(ended) => {
-            let item = Named::from(ended.item);
+            let item = ItemLabel::from(ended.item);
             let headline = match ended.class {
                 Some(FailureClass::UnreadableState) => format!("{item} cannot read its state of version {version}"),
                 _ => format!("with its state of version {version}, {item} ends: {}", ended.outcome),
             };
-            Err(Breach::new(headline, MIGRATE).with_account(&rig.account).with_item(&item))
+            Err(Violation::new(headline, MIGRATE_HELP).with_log(&fixture.log).with_item(&item))
         }
     }
 }
 
-const MIGRATE: &str =
+const MIGRATE_HELP: &str =
     "give new fields a default with `#[serde(default)]`, or raise `state_version` and write `migrate`";

@@ -1,110 +1,118 @@
-//! The user is asked only when that may be, and for no longer than it takes.
+//! The checks of questions to the user: unattended sessions, and release of the user's attention.
 
 use std::time::Duration;
 
 use syncmgr_core::decision::verdict::Outcome;
 use syncmgr_runtime::report::ItemReport;
 
-use super::super::account::{Event, Granted};
-use super::super::bench::Bench;
-use super::super::breach::{Breach, Played};
-use super::super::place::{Call, How, Named};
-use super::super::process::{Ran, SessionPlan, User};
-use super::super::ruling::Ruling;
-use super::super::script::{CutScript, Story};
+use super::super::checker::Checker;
+use super::super::events::{Event, Granted};
+use super::super::injection::{Call, Fault, ItemLabel};
+use super::super::process::{Attendance, SessionPlan, SessionResult};
+use super::super::result::CheckResult;
+use super::super::script::{CustomScript, FaultScript};
+use super::super::violation::{ScriptResult, Violation};
 
-/// Asking more often than this is asking again and again.
-const OFTEN: usize = 100;
+/// The maximum number of refused requests per session.
+const MAX_REFUSALS: usize = 100;
 
-const PASS_ON: &str = "ask through `RunContext::interaction` and pass its refusal on with `?`; keep no permit, and no way to the \
-                       user of your own";
+const UNATTENDED_HELP: &str = "ask through `RunContext::interaction` and return its refusal with `?`; store no permit, and do not reach \
+                               the user in any other way";
 
-pub(super) fn silence(bench: &Bench<'_>) -> Ruling {
-    bench.play(vec![
-        Story::new("nobody may be bothered", |bench| silent(bench, &[])),
-        Story::new("somebody may be bothered, then nobody", |bench| silent(bench, &[User::MayBeBothered])),
+pub(super) fn unattended(checker: &Checker<'_>) -> CheckResult {
+    checker.play(vec![
+        CustomScript::new("an unattended session", |checker| asks_nothing(checker, &[])),
+        CustomScript::new("an attended session, then an unattended one", |checker| {
+            asks_nothing(checker, &[Attendance::Attended])
+        }),
     ])
 }
 
-/// After these sessions, one in which nobody may be bothered.
-fn silent(bench: &Bench<'_>, before: &[User]) -> Played {
-    let mut rig = bench.rig();
-    let (ran, earlier) = rig.program(async |process| {
-        for user in before {
-            process.session(SessionPlan { user: *user, ..SessionPlan::default() }).await;
+/// Runs these sessions, then an unattended one, in which the handler must ask nothing.
+fn asks_nothing(checker: &Checker<'_>, before: &[Attendance]) -> ScriptResult {
+    let mut fixture = checker.fixture();
+    let (ran, earlier) = fixture.program(async |process| {
+        for attendance in before {
+            process.session(SessionPlan { attendance: *attendance, ..SessionPlan::default() }).await;
         }
-        let earlier = process.account.events().len();
-        (process.session(SessionPlan { user: User::IsLeftAlone, ..SessionPlan::default() }).await, earlier)
+        let earlier = process.log.events().len();
+        (process.session(SessionPlan { attendance: Attendance::Unattended, ..SessionPlan::default() }).await, earlier)
     });
-    let breach = |headline: String| Err(Breach::new(headline, PASS_ON).with_account(&rig.account));
-    let events = rig.account.events().split_off(earlier);
+    let violation = |headline: String| Err(Violation::new(headline, UNATTENDED_HELP).with_log(&fixture.log));
+    let events = fixture.log.events().split_off(earlier);
     for (_, event) in &events {
         match event {
-            Event::Question(call, text) => return breach(format!("{call} asks `{text}` where nobody may be bothered")),
-            Event::Attention(Call::Initialize, _) => return breach("initialize asks for the user's attention".into()),
+            Event::Question(call, text) => return violation(format!("{call} asks `{text}` in an unattended session")),
+            Event::Attention(Call::Initialize, _) => {
+                return violation("initialize requests the user's attention".into());
+            }
             _ => {}
         }
     }
     let refused = events.iter().filter(|(_, event)| matches!(event, Event::Attention(_, Granted::No))).count();
-    if refused > OFTEN {
-        return breach(format!("the handler asks again and again, {refused} times, although it is refused"));
+    if refused > MAX_REFUSALS {
+        return violation(format!("the handler requests the user's attention {refused} times, although it is refused"));
     }
-    let Ran::Rested(report, _) = ran else {
-        return breach("where nobody may be bothered, the session does not end".into());
+    let SessionResult::Ended(report, _) = ran else {
+        return violation("the unattended session does not end".into());
     };
-    let allows = |item, outcome| outcome == Outcome::NeedsUser || bench.baseline.allows(item, Some(outcome));
+    let allows = |item, outcome| outcome == Outcome::NeedsUser || checker.baseline.allows(item, Some(outcome));
     if let Some(ended) = report.items().find(|ended| refused > 0 && !allows(ended.item.id(), ended.outcome)) {
-        let item = Named::from(ended.item);
-        return breach(format!("{item} cannot do without the user, and ends: {}; it needs the user", ended.outcome));
+        let item = ItemLabel::from(ended.item);
+        return violation(format!("{item} needs the user, but ends: {}", ended.outcome));
     }
-    let as_ever = |ended: ItemReport<'_>| ended.outcome == bench.baseline.outcome(ended.item.id());
-    match refused > 0 && before.is_empty() && report.items().count() > 0 && report.items().all(as_ever) {
-        true => bench.compare_data(&rig, "nobody could be asked").map_err(|found| found.with_help(PASS_ON)),
+    let as_usual = |ended: ItemReport<'_>| ended.outcome == checker.baseline.outcome(ended.item.id());
+    match refused > 0 && before.is_empty() && report.items().count() > 0 && report.items().all(as_usual) {
+        true => {
+            checker.compare_data(&fixture, "an unattended session").map_err(|found| found.with_help(UNATTENDED_HELP))
+        }
         false => Ok(()),
     }
 }
 
-pub(super) fn attention(bench: &Bench<'_>) -> Ruling {
-    let mut rig = bench.rig();
-    rig.program(async |process| drop(process.session(SessionPlan::default()).await));
-    if rig.account.count(|event| matches!(event, Event::Attention(_, Granted::Yes))) == 0 {
-        return Ruling::Skipped("the handler asks for nobody's attention".into());
+pub(super) fn attention(checker: &Checker<'_>) -> CheckResult {
+    let mut fixture = checker.fixture();
+    fixture.program(async |process| drop(process.session(SessionPlan::default()).await));
+    if fixture.log.count(|event| matches!(event, Event::Attention(_, Granted::Yes))) == 0 {
+        return CheckResult::Skipped("the handler never requests the user's attention".into());
     }
-    let whole = Story::new("run everything", |bench| given_back(bench, SessionPlan::default()));
-    let cuts = CutScript::all(bench.waits(|_| true), How::Drop, |script, bench| given_back(bench, script.plan()));
-    bench.play_both(vec![whole], cuts)
+    let complete = CustomScript::new("run all items", |checker| check_release(checker, SessionPlan::default()));
+    let interrupted = FaultScript::all(checker.awaits(|_| true), Fault::Drop, |script, checker| {
+        check_release(checker, script.plan())
+    });
+    checker.play_both(vec![complete], interrupted)
 }
 
-/// Longer than this nobody keeps the user waiting who has their answer.
-const A_WHILE: Duration = Duration::from_secs(30);
+/// The maximum time for which a call may hold the user's attention after its last question.
+const MAX_HOLD: Duration = Duration::from_secs(30);
 
-/// Whether every call gives the user's attention back, soon, and before it returns or the session ends.
-fn given_back(bench: &Bench<'_>, plan: SessionPlan) -> Played {
-    let mut rig = bench.rig();
-    rig.program(async |process| drop(process.session(plan).await));
-    let breach = |headline: String| {
-        let help = "drop the permit as soon as the answer is in; while you have it nobody else may ask";
-        Err(Breach::new(headline, help).with_account(&rig.account))
+/// Checks that every call releases the user's attention soon, and before it returns or the session ends.
+fn check_release(checker: &Checker<'_>, plan: SessionPlan) -> ScriptResult {
+    let mut fixture = checker.fixture();
+    fixture.program(async |process| drop(process.session(plan).await));
+    let violation = |headline: String| {
+        let help = "drop the permit as soon as the user has answered; while you hold it, no other handler may ask";
+        Err(Violation::new(headline, help).with_log(&fixture.log))
     };
     let (mut holders, mut answered): (Vec<Call>, Duration) = (Vec::new(), Duration::ZERO);
-    for (time, event) in rig.account.events() {
+    for (time, event) in fixture.log.events() {
         match event {
             Event::Attention(call, Granted::Yes) => {
                 holders.push(call);
                 answered = time;
             }
             Event::Question(..) => answered = time,
-            Event::GaveBack(call) if time.saturating_sub(answered) > A_WHILE => {
+            Event::Released(call) if time.saturating_sub(answered) > MAX_HOLD => {
                 let seconds = time.saturating_sub(answered).as_secs();
-                return breach(format!("{call} keeps the user's attention for {seconds} s after its last question"));
+                return violation(format!("{call} holds the user's attention for {seconds} s after its last question"));
             }
-            Event::GaveBack(call) => holders.retain(|holder| *holder != call),
+            Event::Released(call) => holders.retain(|holder| *holder != call),
             Event::Returned(call, _) if holders.contains(&call) => {
-                return breach(format!("{call} returns and keeps the user's attention"));
+                return violation(format!("{call} returns without releasing the user's attention"));
             }
             Event::Closed => {
                 if let Some(call) = holders.first() {
-                    return breach(format!("{call} keeps the user's attention when the session is over"));
+                    return violation(format!("{call} still holds the user's attention after the session"));
                 }
             }
             _ => {}

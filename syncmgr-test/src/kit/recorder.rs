@@ -1,4 +1,4 @@
-//! Stands between a handler and its host, and writes down what either does.
+//! A handler that wraps the handler under test and records its calls.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
@@ -14,25 +14,25 @@ use syncmgr_core::item::Items;
 use syncmgr_core::status::Status;
 use uuid::Uuid;
 
-use super::account::Event;
-use super::place::{Call, Named};
-use super::port::WitnessPort;
-use super::watch::Watch;
-use super::watched::{self, wall};
+use super::events::Event;
+use super::injection::{Call, ItemLabel};
+use super::monitor::Monitor;
+use super::monitored::{self, wall};
+use super::port::RecordingPort;
 
-/// The handler under judgement, as the host sees it.
-pub(super) struct Witness {
+/// Wraps the handler under test. The host calls this one.
+pub(super) struct RecordingHandler {
     handler: Arc<dyn SyncHandler>,
-    watch: Arc<Watch>,
+    monitor: Arc<Monitor>,
 }
 
-impl Witness {
-    pub(super) fn new(handler: Arc<dyn SyncHandler>, watch: &Arc<Watch>) -> Self {
-        Self { handler, watch: watch.clone() }
+impl RecordingHandler {
+    pub(super) fn new(handler: Arc<dyn SyncHandler>, monitor: &Arc<Monitor>) -> Self {
+        Self { handler, monitor: monitor.clone() }
     }
 
-    fn port(&self, run: &RunContext, call: &Call) -> Arc<WitnessPort> {
-        WitnessPort::new(run.host(), &self.watch, call.clone())
+    fn port(&self, run: &RunContext, call: &Call) -> Arc<RecordingPort> {
+        RecordingPort::new(run.host(), &self.monitor, call.clone())
     }
 
     fn run(&self, run: &RunContext, call: &Call) -> RunContext {
@@ -40,68 +40,68 @@ impl Witness {
     }
 }
 
-impl Drop for Witness {
+impl Drop for RecordingHandler {
     fn drop(&mut self) {
-        if self.watch.forgets() {
+        if self.monitor.leaks() {
             std::mem::forget(self.handler.clone());
         }
     }
 }
 
 #[async_trait]
-impl SyncHandler for Witness {
+impl SyncHandler for RecordingHandler {
     fn info(&self) -> HandlerInfo {
         let began = wall();
         let info = self.handler.info();
-        self.watch.polled(&Call::Info, 1, wall().saturating_sub(began));
+        self.monitor.record_poll(&Call::Info, 1, wall().saturating_sub(began));
         info
     }
 
     async fn initialize(&self, run: &RunContext) -> SyncResult<Participation> {
         let run = self.run(run, &Call::Initialize);
-        watched::call(&self.watch, Call::Initialize, self.handler.initialize(&run)).await
+        monitored::call(&self.monitor, Call::Initialize, self.handler.initialize(&run)).await
     }
 
     async fn items(&self) -> SyncResult<Items> {
-        watched::call(&self.watch, Call::Items, self.handler.items()).await
+        monitored::call(&self.monitor, Call::Items, self.handler.items()).await
     }
 
     async fn prepare(&self, run: &PrepareContext) -> SyncResult {
         let run = PrepareContext::new(self.port(run, &Call::Prepare));
-        watched::call(&self.watch, Call::Prepare, self.handler.prepare(&run)).await
+        monitored::call(&self.monitor, Call::Prepare, self.handler.prepare(&run)).await
     }
 
     async fn synchronize(&self, run: &SynchronizeContext) -> SyncResult {
         let run = SynchronizeContext::new(self.port(run, &Call::Synchronize));
-        watched::call(&self.watch, Call::Synchronize, self.handler.synchronize(&run)).await
+        monitored::call(&self.monitor, Call::Synchronize, self.handler.synchronize(&run)).await
     }
 
     async fn synchronize_item(&self, item: &ItemContext) -> SyncResult {
-        let call = Call::Item(Named::from(item.item()));
+        let call = Call::Item(ItemLabel::from(item.item()));
         let item = self.port(item.run(), &call).item(item);
-        watched::item_call(&self.watch, call, item.cell(), self.handler.synchronize_item(&item)).await
+        monitored::item_call(&self.monitor, call, item.cell(), self.handler.synchronize_item(&item)).await
     }
 
     fn set_item_status(&self, run: &RunContext, subject: Subject, status: Status) {
         let run = self.run(run, &Call::SetItemStatus);
         let began = wall();
-        let told = catch_unwind(AssertUnwindSafe(|| self.handler.set_item_status(&run, subject, status)));
-        self.watch.polled(&Call::SetItemStatus, 1, wall().saturating_sub(began));
-        if let Err(panic) = told {
+        let result = catch_unwind(AssertUnwindSafe(|| self.handler.set_item_status(&run, subject, status)));
+        self.monitor.record_poll(&Call::SetItemStatus, 1, wall().saturating_sub(began));
+        if let Err(panic) = result {
             let text = panic_text(panic);
-            self.watch.note(Event::Panicked(Call::SetItemStatus, text.clone()));
+            self.monitor.note(Event::Panicked(Call::SetItemStatus, text.clone()));
             resume_unwind(Box::new(text));
         }
     }
 
     async fn show_properties(&self, run: &RunContext, subject: Subject) -> SyncResult<PropertiesOutcome> {
         let run = self.run(run, &Call::ShowProperties);
-        watched::call(&self.watch, Call::ShowProperties, self.handler.show_properties(&run, subject)).await
+        monitored::call(&self.monitor, Call::ShowProperties, self.handler.show_properties(&run, subject)).await
     }
 
     async fn show_error(&self, run: &RunContext, error: ErrorId) -> SyncResult<Resolution> {
         let run = self.run(run, &Call::ShowError);
-        watched::call(&self.watch, Call::ShowError, self.handler.show_error(&run, error)).await
+        monitored::call(&self.monitor, Call::ShowError, self.handler.show_error(&run, error)).await
     }
 
     fn migrate(&self, item: ItemId, from: u32, state: Value) -> SyncResult<Value> {

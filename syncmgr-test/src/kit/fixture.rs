@@ -1,4 +1,4 @@
-//! Plays a script: programs that start, sessions in them, kills, and programs that start over what was left behind.
+//! The fixture of a script: a provider, a store, and the programs that run on them sequentially.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -10,40 +10,40 @@ use syncmgr_core::store::StateStore;
 use syncmgr_runtime::memory::MemoryStore;
 use tokio::runtime::{Builder, Runtime};
 
-use super::account::Account;
 use super::end::EndState;
+use super::events::EventLog;
 use super::process::Process;
 use super::provider::Provider;
-use super::stage::Weather;
+use super::services::HostServices;
 use crate::FaultyStore;
 
-/// How long blocking work may go on when its program has ended.
-const A_MOMENT: Duration = Duration::from_secs(5);
+/// The maximum time for which blocking work may outlive its program.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// A world, and the programs that run in it one after the other.
-pub(super) struct Rig {
+/// A provider and a store. Programs run on them sequentially.
+pub(super) struct Fixture {
     provider: Arc<dyn Provider>,
-    pub(super) account: Account,
+    pub(super) log: EventLog,
     disk: MemoryStore,
     wall: SystemTime,
-    remains: Option<Remains>,
+    on_kill: Option<OnKill>,
 }
 
-/// What becomes of the futures, the handler and what was kept in a program that is killed.
+/// The treatment of a killed program's futures, handler and kept values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Remains {
-    /// They are never dropped: a kill runs no destructor.
-    Forgotten,
-    /// They are dropped: a kill closes files and sockets, and frees their locks.
-    Dropped,
+pub(super) enum OnKill {
+    /// They are leaked, because a kill runs no destructor.
+    Leak,
+    /// They are dropped, because a kill closes files and sockets and releases their locks.
+    Drop,
 }
 
-/// Which time a handler is judged in.
+/// The time that a handler runs in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Time {
-    /// It passes when everybody waits.
+    /// Tokio's paused time, which advances when all tasks wait.
     Virtual,
-    /// The handler depends on time that goes on by itself.
+    /// The time of the machine.
     Real,
 }
 
@@ -58,24 +58,24 @@ impl Time {
     fn runtime(self) -> Runtime {
         let mut builder = Builder::new_current_thread();
         builder.enable_all().start_paused(self == Self::Virtual);
-        builder.build().expect("the system has what a runtime needs")
+        builder.build().expect("the operating system allows a runtime")
     }
 }
 
-impl Rig {
-    /// A new world, in which nothing has run yet.
-    pub(super) fn new(provider: Arc<dyn Provider>, remains: Option<Remains>) -> Self {
+impl Fixture {
+    /// Creates a fixture with an empty store.
+    pub(super) fn new(provider: Arc<dyn Provider>, on_kill: Option<OnKill>) -> Self {
         let wall = SystemTime::UNIX_EPOCH + Duration::from_secs(50 * 365 * 24 * 60 * 60);
-        Self { provider, account: Account::new(), disk: MemoryStore::new(), wall, remains }
+        Self { provider, log: EventLog::new(), disk: MemoryStore::new(), wall, on_kill }
     }
 
     pub(super) fn provider(&self) -> &Arc<dyn Provider> {
         &self.provider
     }
 
-    /// What was stored is lost, as with a new machine.
+    /// Replaces the store with an empty one.
     pub(super) fn lose_the_store(&mut self) {
-        self.account.act("what the manager stored is lost");
+        self.log.action("the manager's store is lost");
         self.disk = MemoryStore::new();
     }
 
@@ -83,37 +83,37 @@ impl Rig {
         &self.disk
     }
 
-    /// A program starts, does this, and ends: in order, unless it was killed.
-    pub(super) fn program<T>(&mut self, act: impl AsyncFnOnce(&Process) -> T) -> T {
-        self.program_in(Weather::Fair, act)
+    /// Runs a program. It is shut down at the end unless it was killed.
+    pub(super) fn program<T>(&mut self, body: impl AsyncFnOnce(&Process) -> T) -> T {
+        self.program_with(HostServices::Working, body)
     }
 
-    /// A program in this weather.
-    pub(super) fn program_in<T>(&mut self, weather: Weather, act: impl AsyncFnOnce(&Process) -> T) -> T {
+    /// Runs a program with these host services.
+    pub(super) fn program_with<T>(&mut self, services: HostServices, body: impl AsyncFnOnce(&Process) -> T) -> T {
         let handler = self.provider.clone().handler();
         let time = Time::of(&*handler);
-        let remains = match time {
-            Time::Virtual => Remains::Forgotten,
-            Time::Real => Remains::Dropped,
+        let on_kill = match time {
+            Time::Virtual => OnKill::Leak,
+            Time::Real => OnKill::Drop,
         };
-        let remains = self.remains.unwrap_or(remains);
+        let on_kill = self.on_kill.unwrap_or(on_kill);
         let runtime = time.runtime();
         let store = FaultyStore::over(&self.disk);
         let outcome = runtime.block_on(async {
-            self.account.program_starts();
-            let process = Process::start(handler, (time, remains), &store, &self.account, self.wall, weather);
-            let outcome = act(&process).await;
-            let left = process.watch.is_dead().then(|| store.left_behind());
+            self.log.program_starts();
+            let process = Process::start(handler, (time, on_kill), &store, &self.log, self.wall, services);
+            let outcome = body(&process).await;
+            let at_kill = process.monitor.is_killed().then(|| store.after_crash());
             self.wall = process.end().await;
-            self.account.program_ends();
-            self.disk = left.unwrap_or_else(|| store.left_behind());
+            self.log.program_ends();
+            self.disk = at_kill.unwrap_or_else(|| store.after_crash());
             outcome
         });
-        runtime.shutdown_timeout(A_MOMENT);
+        runtime.shutdown_timeout(SHUTDOWN_TIMEOUT);
         outcome
     }
 
-    /// What it has come to.
+    /// Returns the provider's data, or the checkpoints if there are none.
     pub(super) fn end_state(&self, handler: HandlerId) -> EndState {
         let data = self.provider.data();
         if !data.is_empty() {

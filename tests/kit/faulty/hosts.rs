@@ -1,4 +1,4 @@
-//! Mistakes about hosts.
+//! Handlers that rely on the answers of hosts.
 
 use std::sync::Arc;
 
@@ -6,13 +6,13 @@ use syncmgr::anyhow::Context;
 use syncmgr::prelude::*;
 use syncmgr_test::Check;
 
-use super::super::world::{World, caught};
+use super::super::peer::{FakePeer, assert_caught};
 
-/// Takes for granted that the user answers.
-struct Trusting(Arc<World>);
+/// Unwraps the user's answer.
+struct UnwrapsUserAnswer(Arc<FakePeer>);
 
-#[sync_handler(id = "3b6f3b0e-6e0e-4c07-8d5e-6a3f8f5c1101", name = "Trusting")]
-impl SyncHandler for Trusting {
+#[sync_handler(id = "3b6f3b0e-6e0e-4c07-8d5e-6a3f8f5c1101", name = "Unwraps user answer")]
+impl SyncHandler for UnwrapsUserAnswer {
     async fn items(&self) -> SyncResult<Items> {
         Ok(self.0.items())
     }
@@ -30,15 +30,15 @@ impl SyncHandler for Trusting {
 }
 
 #[test]
-fn a_panic_on_a_host_that_fails_is_noticed() {
-    caught(Trusting, Check::Hosts, "prepare panics:");
+fn a_panic_on_a_failing_host_is_found() {
+    assert_caught(UnwrapsUserAnswer, Check::Hosts, "prepare panics:");
 }
 
-/// Reads a page's name from whatever an invocation brings along.
-struct Gullible(Arc<World>);
+/// Unwraps the cookie as UTF-8.
+struct UnwrapsCookie(Arc<FakePeer>);
 
-#[sync_handler(id = "3b6f3b0e-6e0e-4c07-8d5e-6a3f8f5c1102", name = "Gullible")]
-impl SyncHandler for Gullible {
+#[sync_handler(id = "3b6f3b0e-6e0e-4c07-8d5e-6a3f8f5c1102", name = "Unwraps cookie")]
+impl SyncHandler for UnwrapsCookie {
     async fn initialize(&self, run: &RunContext) -> SyncResult<Participation> {
         if let Some(cookie) = run.cookie() {
             let _page = std::str::from_utf8(cookie).unwrap();
@@ -56,29 +56,33 @@ impl SyncHandler for Gullible {
 }
 
 #[test]
-fn a_panic_on_the_bytes_of_an_invocation_is_noticed() {
-    caught(Gullible, Check::Cookie, "initialize panics:");
+fn a_panic_on_the_cookie_of_an_invocation_is_found() {
+    assert_caught(UnwrapsCookie, Check::Cookie, "initialize panics:");
 }
 
-/// Cannot be used again once a connection was refused.
-struct Sulks {
-    world: Arc<World>,
+/// Fails every run after a refused connection.
+struct NeverRecoversFromRefusal {
+    peer: Arc<FakePeer>,
     refused: std::sync::OnceLock<()>,
 }
 
-#[sync_handler(id = "3b6f3b0e-6e0e-4c07-8d5e-6a3f8f5c1103", name = "Sulks", flags(may_establish_connection))]
-impl SyncHandler for Sulks {
+#[sync_handler(
+    id = "3b6f3b0e-6e0e-4c07-8d5e-6a3f8f5c1103",
+    name = "Never recovers from refusal",
+    flags(may_establish_connection)
+)]
+impl SyncHandler for NeverRecoversFromRefusal {
     async fn items(&self) -> SyncResult<Items> {
-        Ok(self.world.items())
+        Ok(self.peer.items())
     }
 
     async fn prepare(&self, run: &PrepareContext) -> SyncResult {
-        if self.world.shelf().contains_key("refused") {
+        if self.peer.copies().contains_key("refused") {
             return Err(syncmgr::anyhow::anyhow!("the connection was refused before"));
         }
         let connected = run.establish_connection(None).await;
         if connected.is_err() {
-            self.world.shelf().insert("refused".into(), String::new());
+            self.peer.copies().insert("refused".into(), String::new());
             _ = self.refused.set(());
         }
         connected.context("no connection")
@@ -90,6 +94,10 @@ impl SyncHandler for Sulks {
 }
 
 #[test]
-fn a_handler_that_never_recovers_from_a_refused_connection_is_noticed() {
-    caught(|world| Sulks { world, refused: Default::default() }, Check::Hosts, "in a run after a bad host");
+fn a_handler_that_never_recovers_from_a_refusal_is_found() {
+    assert_caught(
+        |peer| NeverRecoversFromRefusal { peer, refused: Default::default() },
+        Check::Hosts,
+        "in a run after a slow or failing host",
+    );
 }

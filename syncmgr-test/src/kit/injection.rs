@@ -1,4 +1,4 @@
-//! Places in a handler at which a script cuts in.
+//! Wait points of a handler, and the faults that scripts inject there.
 
 use std::fmt;
 use std::sync::Arc;
@@ -7,14 +7,14 @@ use syncmgr_core::id::ItemId;
 use syncmgr_core::item::SyncItem;
 use syncmgr_core::text::Escaped;
 
-/// An item, and what people call it.
+/// An item's id and name.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Named {
+pub(super) struct ItemLabel {
     pub(super) id: ItemId,
     pub(super) name: Arc<str>,
 }
 
-impl From<&SyncItem> for Named {
+impl From<&SyncItem> for ItemLabel {
     fn from(item: &SyncItem) -> Self {
         Self { id: item.id(), name: item.name().into() }
     }
@@ -28,7 +28,7 @@ pub(super) enum Call {
     Items,
     Prepare,
     Synchronize,
-    Item(Named),
+    Item(ItemLabel),
     /// The n-th task that was started in the session.
     Task(u32),
     SetItemStatus,
@@ -36,61 +36,61 @@ pub(super) enum Call {
     ShowProperties,
 }
 
-/// When in a call something is to happen.
+/// A moment within a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Moment {
-    /// The n-th time the call waits for something.
+    /// The call returns `Pending` for the n-th time.
     Await(u32),
-    /// The n-th commit was asked for, and nothing of it is stored.
+    /// The n-th commit was requested, and nothing of it is stored.
     BeforeCommit(u32),
-    /// The n-th commit is stored, and the handler has not heard of it.
+    /// The n-th commit is stored, and the handler does not know yet.
     AfterCommit(u32),
 }
 
-/// Where a script cuts in: a moment of one call.
+/// A moment of one call at which a script can inject a fault.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Place {
+pub(super) struct WaitPoint {
     pub(super) call: Call,
     pub(super) moment: Moment,
 }
 
-/// What a script does at a place.
+/// An event that a script injects at a wait point.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum How {
-    /// Somebody skips this item.
-    Skip(Named),
-    /// Somebody stops the session.
+pub(super) enum Fault {
+    /// The user skips this item.
+    Skip(ItemLabel),
+    /// The user stops the session.
     Stop,
-    /// Somebody stops the session, and the call does not wake again before it is dropped.
+    /// The user stops the session, and the call is dropped without being polled again.
     Drop,
     /// The process is killed.
     Kill,
     /// The call panics.
     Panic,
-    /// The store takes nothing.
+    /// The store refuses the commit.
     Refuse,
 }
 
-/// What a script does, and where.
+/// A fault and its wait point.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Cut {
-    pub(super) place: Place,
-    pub(super) how: How,
+pub(super) struct Injection {
+    pub(super) point: WaitPoint,
+    pub(super) fault: Fault,
 }
 
-impl Cut {
-    /// The item this is about.
-    pub(super) fn item(&self) -> Option<&Named> {
-        match &self.how {
-            How::Skip(item) => Some(item),
-            _ => self.place.call.item(),
+impl Injection {
+    /// Returns the item that is affected, if any.
+    pub(super) fn item(&self) -> Option<&ItemLabel> {
+        match &self.fault {
+            Fault::Skip(item) => Some(item),
+            _ => self.point.call.item(),
         }
     }
 }
 
 impl Call {
-    /// The item this call is about.
-    pub(super) fn item(&self) -> Option<&Named> {
+    /// Returns the item of the call, if any.
+    pub(super) fn item(&self) -> Option<&ItemLabel> {
         match self {
             Self::Item(item) => Some(item),
             _ => None,
@@ -98,7 +98,7 @@ impl Call {
     }
 }
 
-impl fmt::Display for Named {
+impl fmt::Display for ItemLabel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "`{}`", Escaped(&self.name))
     }
@@ -121,7 +121,7 @@ impl fmt::Display for Call {
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for WaitPoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.moment {
             Moment::Await(number) => write!(f, "await {number} of {}", self.call),
@@ -131,17 +131,17 @@ impl fmt::Display for Place {
     }
 }
 
-impl fmt::Display for Cut {
+impl fmt::Display for Injection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.how {
-            How::Skip(item) => write!(f, "skip {item}"),
-            How::Stop => f.write_str("stop"),
-            How::Drop => f.write_str("stop and drop"),
-            How::Kill => f.write_str("kill"),
-            How::Panic => f.write_str("panic"),
-            How::Refuse => f.write_str("the store refuses,"),
+        match &self.fault {
+            Fault::Skip(item) => write!(f, "skip {item}"),
+            Fault::Stop => f.write_str("stop"),
+            Fault::Drop => f.write_str("stop and drop"),
+            Fault::Kill => f.write_str("kill"),
+            Fault::Panic => f.write_str("panic"),
+            Fault::Refuse => f.write_str("store failure"),
         }?;
-        let at = if matches!(self.place.moment, Moment::Await(_)) { " at" } else { "" };
-        write!(f, "{at} {}", self.place)
+        let at = if matches!(self.point.moment, Moment::Await(_)) { " at" } else { "" };
+        write!(f, "{at} {}", self.point)
     }
 }

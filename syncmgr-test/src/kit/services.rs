@@ -1,4 +1,4 @@
-//! What a program under judgement finds around it: a user and a network, well or not.
+//! The host services of a program under test: the user and the network.
 
 use std::time::Duration;
 
@@ -8,33 +8,33 @@ use syncmgr_core::error::SyncResult;
 use syncmgr_core::port::{Confirmation, Connection, ConnectionProvider, Interaction, Secret};
 use tokio::time::sleep;
 
-/// How the world around a program is.
+/// The behaviour of the user and the network.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Weather {
-    /// The user agrees to everything, every connection comes up.
+pub(super) enum HostServices {
+    /// The user agrees to every question, and every connection succeeds.
     #[default]
-    Fair,
-    /// Everything does, and takes a minute.
+    Working,
+    /// As `Working`, but every answer takes a minute.
     Slow,
-    /// Whatever is asked of the user or the network fails.
-    Foul,
+    /// Every request to the user or the network fails.
+    Failing,
 }
 
-impl Weather {
+impl HostServices {
     async fn answer<T>(self, answer: T) -> SyncResult<T> {
         match self {
-            Self::Fair => Ok(answer),
+            Self::Working => Ok(answer),
             Self::Slow => {
                 sleep(Duration::from_secs(60)).await;
                 Ok(answer)
             }
-            Self::Foul => Err(anyhow!("the kit has everything fail that is asked of the host")),
+            Self::Failing => Err(anyhow!("the kit makes every request to the host fail")),
         }
     }
 }
 
 #[async_trait]
-impl Interaction for Weather {
+impl Interaction for HostServices {
     async fn confirm(&self, _: &str) -> SyncResult<Confirmation> {
         self.answer(Confirmation::Confirm).await
     }
@@ -49,7 +49,7 @@ impl Interaction for Weather {
 }
 
 #[async_trait]
-impl ConnectionProvider for Weather {
+impl ConnectionProvider for HostServices {
     async fn connect(&self, _: Option<&str>) -> SyncResult<Connection> {
         self.answer(Box::new(()) as Connection).await
     }

@@ -1,4 +1,4 @@
-//! The user's attention as the handler under judgement has it.
+//! Interaction permits that record their use.
 
 use std::sync::Arc;
 
@@ -6,37 +6,37 @@ use async_trait::async_trait;
 use syncmgr_core::error::SyncResult;
 use syncmgr_core::port::{Confirmation, Interaction, InteractionPermit, Secret};
 
-use super::account::Event;
-use super::place::Call;
-use super::watch::Watch;
+use super::events::Event;
+use super::injection::Call;
+use super::monitor::Monitor;
 
-/// The user's attention, lent to a call.
-pub(super) struct Lent {
+/// An interaction permit that records questions and its release.
+pub(super) struct RecordedPermit {
     permit: InteractionPermit,
-    watch: Arc<Watch>,
+    monitor: Arc<Monitor>,
     call: Call,
 }
 
-impl Lent {
-    /// Lends what the host has granted.
-    pub(super) fn to(call: &Call, permit: InteractionPermit, watch: &Arc<Watch>) -> InteractionPermit {
-        let lent = Self { permit, watch: watch.clone(), call: call.clone() };
-        InteractionPermit::new(Arc::new(lent), ())
+impl RecordedPermit {
+    /// Wraps a permit that the host has granted.
+    pub(super) fn wrap(call: &Call, permit: InteractionPermit, monitor: &Arc<Monitor>) -> InteractionPermit {
+        let recorded = Self { permit, monitor: monitor.clone(), call: call.clone() };
+        InteractionPermit::new(Arc::new(recorded), ())
     }
 
     fn note(&self, question: &str) {
-        self.watch.note(Event::Question(self.call.clone(), question.into()));
+        self.monitor.note(Event::Question(self.call.clone(), question.into()));
     }
 }
 
-impl Drop for Lent {
+impl Drop for RecordedPermit {
     fn drop(&mut self) {
-        self.watch.note(Event::GaveBack(self.call.clone()));
+        self.monitor.note(Event::Released(self.call.clone()));
     }
 }
 
 #[async_trait]
-impl Interaction for Lent {
+impl Interaction for RecordedPermit {
     async fn confirm(&self, question: &str) -> SyncResult<Confirmation> {
         self.note(question);
         self.permit.confirm(question).await

@@ -1,0 +1,242 @@
+//! The shared state of a program under test: the event log, the pending injection, and the kill flag.
+
+use std::any::Any;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use syncmgr_core::cell::ItemCell;
+use syncmgr_core::id::{HandlerId, SessionId};
+use syncmgr_core::port::Kept;
+use syncmgr_core::sync::Mutex;
+use syncmgr_runtime::session::Session;
+use tokio::sync::Notify;
+
+use super::events::{Event, EventLog};
+use super::fixture::OnKill;
+use super::injection::{Call, Fault, Injection, ItemLabel, Moment};
+use super::monitored::wall;
+
+/// The monitor of one program.
+pub(super) struct Monitor {
+    pub(super) log: EventLog,
+    handler: HandlerId,
+    on_kill: OnKill,
+    killed: AtomicBool,
+    kill_notify: Notify,
+    state: Mutex<State>,
+}
+
+/// The store's answer to a commit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Answer {
+    Stored,
+    Refused,
+}
+
+#[derive(Default)]
+struct State {
+    session: Option<Session>,
+    injection: Option<Injection>,
+    /// A call that is not polled again.
+    suspended: Option<Call>,
+    /// The number of awaits of each call in this session.
+    waits: BTreeMap<Call, u32>,
+    /// The number of commits of each call in this session.
+    commits: BTreeMap<Call, u32>,
+    tasks: u32,
+    over: BTreeSet<SessionId>,
+    kept: BTreeMap<SessionId, Arc<Kept>>,
+    /// The item cells by address. The map holds the cells, so addresses are not reused.
+    cells: BTreeMap<usize, (ItemLabel, Arc<ItemCell>)>,
+    /// The time of the injection, in real time.
+    injected_at: Option<Duration>,
+    /// The time from the injection to the end of the last blocking work, in real time.
+    blocked: Duration,
+    /// The number of blocking jobs that run.
+    blocking: usize,
+    /// The longest poll before each await, in real time.
+    polls: BTreeMap<(Call, u32), Duration>,
+}
+
+impl Monitor {
+    pub(super) fn new(log: EventLog, handler: HandlerId, on_kill: OnKill) -> Arc<Self> {
+        let (killed, kill_notify, state) = (AtomicBool::new(false), Notify::new(), Mutex::default());
+        Arc::new(Self { log, handler, on_kill, killed, kill_notify, state })
+    }
+
+    /// Starts a session with this injection.
+    pub(super) fn begin_session(&self, session: &Session, injection: Option<Injection>) {
+        let mut state = self.state.lock();
+        (state.session, state.injection, state.suspended) = (Some(session.clone()), injection, None);
+        (state.tasks, state.waits, state.commits) = (0, BTreeMap::new(), BTreeMap::new());
+    }
+
+    /// Ends the session. Its results are closed, or its program was killed or hangs.
+    pub(super) fn end_session(&self) {
+        let mut state = self.state.lock();
+        let session = state.session.take();
+        state.injection = None;
+        state.over.extend(session.as_ref().map(Session::id));
+        drop(state);
+        drop(session);
+    }
+
+    /// Returns `true` if the program was killed.
+    pub(super) fn is_killed(&self) -> bool {
+        self.killed.load(Ordering::Acquire)
+    }
+
+    /// Returns `true` if the program was killed and its values must be leaked.
+    pub(super) fn leaks(&self) -> bool {
+        self.is_killed() && self.on_kill == OnKill::Leak
+    }
+
+    /// Records an event, unless the program was killed.
+    pub(super) fn note(&self, event: Event) {
+        if !self.is_killed() {
+            self.log.note(event);
+        }
+    }
+
+    /// Returns `true` if the call may be polled: the program was not killed and the call is not suspended.
+    pub(super) fn is_running(&self, call: &Call) -> bool {
+        !self.is_killed() && self.state.lock().suspended.as_ref() != Some(call)
+    }
+
+    pub(super) async fn wait_for_kill(&self) {
+        self.kill_notify.notified().await;
+    }
+
+    /// Returns the number of awaits and of commits of each call in this session.
+    pub(super) fn counts(&self) -> (BTreeMap<Call, u32>, BTreeMap<Call, u32>) {
+        let state = self.state.lock();
+        (state.waits.clone(), state.commits.clone())
+    }
+
+    /// Counts an await of the call and returns its number.
+    pub(super) fn begin_await(&self, call: &Call) -> u32 {
+        let number = count(&mut self.state.lock().waits, call);
+        _ = self.reach(call, Moment::Await(number));
+        number
+    }
+
+    /// Returns the number of the call's next await.
+    pub(super) fn next_await(&self, call: &Call) -> u32 {
+        self.state.lock().waits.get(call).map_or(1, |waits| waits + 1)
+    }
+
+    /// Counts a commit of the call and returns its number.
+    pub(super) fn begin_commit(&self, call: &Call) -> u32 {
+        count(&mut self.state.lock().commits, call)
+    }
+
+    pub(super) fn begin_task(&self) -> Call {
+        let mut state = self.state.lock();
+        state.tasks += 1;
+        Call::Task(state.tasks)
+    }
+
+    pub(super) fn is_over(&self, session: SessionId) -> bool {
+        self.state.lock().over.contains(&session)
+    }
+
+    /// Returns the values that the run keeps. The monitor holds them, because a killed program drops nothing.
+    pub(super) fn kept(&self, session: SessionId) -> Arc<Kept> {
+        self.state.lock().kept.entry(session).or_default().clone()
+    }
+
+    pub(super) fn track(&self, item: ItemLabel, cell: Arc<ItemCell>) {
+        self.state.lock().cells.insert(Arc::as_ptr(&cell) as usize, (item, cell));
+    }
+
+    /// Returns weak references to the kept values.
+    pub(super) fn kept_values(&self) -> Vec<Weak<dyn Any + Send + Sync>> {
+        let kept: Vec<_> = self.state.lock().kept.values().cloned().collect();
+        kept.iter().flat_map(|kept| kept.values()).map(|value| Arc::downgrade(&value)).collect()
+    }
+
+    /// Returns the items on which the handler reported after they had ended.
+    pub(super) fn reported_late(&self) -> Vec<ItemLabel> {
+        let state = self.state.lock();
+        let late = state.cells.values().filter(|(_, cell)| cell.was_reported_late());
+        late.map(|(item, _)| item.clone()).collect::<BTreeSet<_>>().into_iter().collect()
+    }
+
+    /// Counts a blocking job that starts.
+    pub(super) fn begin_blocking(&self) {
+        self.state.lock().blocking += 1;
+    }
+
+    /// Counts a blocking job that has ended.
+    pub(super) fn end_blocking(&self) {
+        let mut state = self.state.lock();
+        state.blocking -= 1;
+        if let Some(injected) = state.injected_at {
+            state.blocked = wall().saturating_sub(injected);
+        }
+    }
+
+    /// Returns the time from the injection to the end of the last blocking job, in real time, because virtual time does not
+    /// advance meanwhile.
+    pub(super) fn blocked_after_injection(&self) -> Duration {
+        let state = self.state.lock();
+        match state.injected_at {
+            Some(injected) if state.blocking > 0 => wall().saturating_sub(injected),
+            _ => state.blocked,
+        }
+    }
+
+    /// Records the duration of a poll before this await, in real time.
+    pub(super) fn record_poll(&self, call: &Call, number: u32, took: Duration) {
+        let mut state = self.state.lock();
+        let longest = state.polls.entry((call.clone(), number)).or_default();
+        *longest = took.max(*longest);
+    }
+
+    /// Returns the polls that took longer than the limit.
+    pub(super) fn slow_polls(&self, limit: Duration) -> BTreeMap<(Call, u32), Duration> {
+        let state = self.state.lock();
+        state.polls.iter().filter(|(_, took)| **took > limit).map(|(poll, took)| (poll.clone(), *took)).collect()
+    }
+
+    /// Performs the pending injection if its wait point is this one.
+    ///
+    /// # Panics
+    /// If the injected fault is a panic.
+    pub(super) fn reach(&self, call: &Call, moment: Moment) -> Answer {
+        let mut state = self.state.lock();
+        let here = |injection: &mut Injection| injection.point.moment == moment && injection.point.call == *call;
+        let Some(injection) = state.injection.take_if(here) else { return Answer::Stored };
+        let session = state.session.clone();
+        state.suspended = Some(injection.point.call.clone()).filter(|_| injection.fault == Fault::Drop);
+        state.injected_at = Some(wall());
+        drop(state);
+        self.log.note(Event::Injected(injection.clone()));
+        match (injection.fault, session) {
+            (Fault::Refuse, _) => return Answer::Refused,
+            (Fault::Kill, _) => self.kill(),
+            (Fault::Panic, _) => std::panic::resume_unwind(Box::new("panic injected by the kit")),
+            (Fault::Stop | Fault::Drop, session) => session.iter().for_each(Session::stop),
+            (Fault::Skip(item), session) => self.skip(&item, session),
+        }
+        Answer::Stored
+    }
+
+    fn skip(&self, item: &ItemLabel, session: Option<Session>) {
+        // The skip fails if the item has already ended.
+        session.iter().for_each(|session| _ = session.skip(self.handler, item.id));
+    }
+
+    fn kill(&self) {
+        self.killed.store(true, Ordering::Release);
+        self.kill_notify.notify_one();
+    }
+}
+
+fn count(counts: &mut BTreeMap<Call, u32>, call: &Call) -> u32 {
+    let number = counts.entry(call.clone()).or_default();
+    *number += 1;
+    *number
+}

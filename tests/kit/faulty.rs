@@ -1,0 +1,9 @@
+//! Faulty handlers. Each has one typical mistake, which one check must find.
+
+pub(crate) mod cancellation;
+pub(crate) mod checkpoints;
+pub(crate) mod cleanup;
+pub(crate) mod failures;
+pub(crate) mod hosts;
+pub(crate) mod reporting;
+pub(crate) mod user;
