@@ -1,8 +1,8 @@
-//! What durable state costs: a session of 10,000 items, each of which loads what it saved, changes it and commits it, beside
-//! one rusqlite commit for each record.
+//! The cost of durable state: a session of 10,000 items, each of which loads, changes and commits its state, compared with
+//! one rusqlite commit per record.
 //!
-//! `cargo bench --bench durable`; BENCHMARKS.md says what the figures mean. Afterwards a table counts how often the disk is
-//! waited for, with `strace` where there is one: the program runs itself under it.
+//! `cargo bench --bench durable`; see BENCHMARKS.md for the meaning of the figures. Afterwards a table shows the number of
+//! disk syncs, if `strace` is available: the program runs itself under it.
 
 use std::path::Path;
 use std::process::Command;
@@ -18,10 +18,10 @@ use tokio::runtime::{Builder, Runtime};
 
 const ITEMS: usize = 10_000;
 
-/// How many items run at once: as many as a manager runs unless said otherwise, and four times as many.
+/// The maximum numbers of concurrent items: the default of a manager, and four times as many.
 const WIDTHS: [usize; 2] = [64, 256];
 
-/// Names the durability to count for, when the program runs itself.
+/// The flag under which the program runs itself to count syncs.
 const COUNTED: &str = "--counted";
 
 fn main() {
@@ -29,13 +29,13 @@ fn main() {
     if let [flag, durability, width] = &arguments[..]
         && flag == COUNTED
     {
-        return run_counted(durability, width.parse().expect("a number"));
+        return run_counted(durability, width.parse().expect("the width is a number"));
     }
     divan::main();
     print_syncs();
 }
 
-/// What a provider keeps of an item: 64 bytes of JSON.
+/// The saved state of an item: 64 bytes of JSON.
 #[derive(Serialize, Deserialize)]
 struct Seen {
     etag: String,
@@ -48,16 +48,16 @@ impl Default for Seen {
     }
 }
 
-/// What an item does.
+/// The work of an item.
 #[derive(Clone, Copy)]
 enum Work {
-    /// Nothing that is saved.
+    /// Saves nothing.
     Nothing,
-    /// Loads, changes, commits.
+    /// Loads, changes and commits its state.
     Save,
 }
 
-/// A handler of items that save.
+/// A handler whose items save their state.
 struct Saving {
     items: Items,
     width: usize,
@@ -85,17 +85,18 @@ impl SyncHandler for Saving {
     }
 }
 
-/// A manager of such items.
+/// Creates a manager with a [`Saving`] handler.
 fn manager(builder: SyncManagerBuilder, width: usize, work: Work) -> SyncManager {
     let manager = builder.items_at_once(width).build();
-    let items = (0..ITEMS).map(|place| SyncItem::named(format!("item {place}"))).collect();
+    let items = (0..ITEMS).map(|index| SyncItem::named(format!("item {index}"))).collect();
     manager.register(Saving { items, width, work }).expect("the handler is new");
     manager
 }
 
-/// The same with a store in this directory.
+/// Creates the manager with a store in this directory.
 fn durable(directory: &TempDir, durability: Durability, width: usize, work: Work) -> SyncManager {
-    let store = SqliteOptions::new().durability(durability).open(directory.path().join("state")).expect("a store");
+    let store =
+        SqliteOptions::new().durability(durability).open(directory.path().join("state")).expect("the store opens");
     manager(SyncManager::builder().store(store), width, work)
 }
 
@@ -109,52 +110,52 @@ fn runtime(threads: usize) -> Runtime {
     builder.worker_threads(threads).enable_time().build().expect("the machine can start threads")
 }
 
-/// One commit of SQLite's own for each record.
-struct OneByOne {
+/// The baseline: one SQLite commit per record.
+struct Baseline {
     connection: Connection,
     _directory: TempDir,
 }
 
-impl OneByOne {
+impl Baseline {
     fn new(synchronous: &str) -> Self {
-        let directory = tempfile::tempdir().expect("a directory");
-        let connection = Connection::open(directory.path().join("state")).expect("a database");
-        connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(())).expect("a log");
-        connection.pragma_update(None, "synchronous", synchronous).expect("set");
+        let directory = tempfile::tempdir().expect("a temporary directory is created");
+        let connection = Connection::open(directory.path().join("state")).expect("the database opens");
+        connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(())).expect("WAL mode is set");
+        connection.pragma_update(None, "synchronous", synchronous).expect("the pragma is set");
         let table = "CREATE TABLE items (item BLOB PRIMARY KEY, outcome TEXT, time INTEGER, state TEXT) WITHOUT ROWID";
-        connection.execute_batch(table).expect("a table");
+        connection.execute_batch(table).expect("the table is created");
         Self { connection, _directory: directory }
     }
 
-    /// So many records that were seen so often.
+    /// Commits `items` records with a counter of `runs`.
     fn run(&self, items: usize, runs: u64) {
         const COMMIT: &str = "INSERT INTO items (item, outcome, time, state) VALUES (?1, ?2, ?3, ?4)
             ON CONFLICT DO UPDATE SET outcome = excluded.outcome, time = excluded.time, state = excluded.state";
-        let mut commit = self.connection.prepare_cached(COMMIT).expect("a statement");
+        let mut commit = self.connection.prepare_cached(COMMIT).expect("the statement is valid");
         for item in 0..items as u128 {
-            // As scattered as ids of items are.
+            // Scattered like the ids of items.
             let id = (item + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835).to_be_bytes();
             let seen = Seen { runs: Seen::default().runs + runs, ..Seen::default() };
-            let seen = serde_json::to_string(&seen).expect("JSON");
-            commit.execute(params![id, "succeeded", 1_800_000_000_000_i64, seen]).expect("committed");
+            let seen = serde_json::to_string(&seen).expect("the state is serializable");
+            commit.execute(params![id, "succeeded", 1_800_000_000_000_i64, seen]).expect("the record is committed");
         }
     }
 }
 
-/// Fewer records where each waits for the disk; the figures of one item are what to compare.
-fn bench_one_by_one(bencher: Bencher, synchronous: &str) {
+/// Benches the baseline, with fewer records if each one waits for the disk. Compare the figures per item.
+fn bench_baseline(bencher: Bencher, synchronous: &str) {
     let items = if synchronous == "FULL" { ITEMS / 20 } else { ITEMS };
-    let baseline = OneByOne::new(synchronous);
+    let baseline = Baseline::new(synchronous);
     baseline.run(items, 1);
     let mut runs = 1;
     bencher.counter(items).bench_local(|| {
-        // What does not change is not written.
+        // SQLite does not write unchanged values.
         runs += 1;
         baseline.run(items, runs);
     });
 }
 
-/// A session over items the store knows already.
+/// Benches a session over items that the store already contains.
 fn bench_session(bencher: Bencher, threads: usize, manager: &SyncManager) {
     let runtime = runtime(threads);
     runtime.block_on(session(manager));
@@ -168,19 +169,19 @@ macro_rules! sessions {
             use super::*;
 
             #[divan::bench]
-            fn a_commit_of_its_own_each(bencher: Bencher) {
-                bench_one_by_one(bencher, $synchronous);
+            fn one_commit_per_record(bencher: Bencher) {
+                bench_baseline(bencher, $synchronous);
             }
 
             #[divan::bench(args = WIDTHS)]
             fn session_that_saves(bencher: Bencher, width: usize) {
-                let directory = tempfile::tempdir().expect("a directory");
+                let directory = tempfile::tempdir().expect("a temporary directory is created");
                 bench_session(bencher, $threads, &durable(&directory, $durability, width, Work::Save));
             }
 
             #[divan::bench]
             fn session_that_only_ends(bencher: Bencher) {
-                let directory = tempfile::tempdir().expect("a directory");
+                let directory = tempfile::tempdir().expect("a temporary directory is created");
                 bench_session(bencher, $threads, &durable(&directory, $durability, WIDTHS[0], Work::Nothing));
             }
 
@@ -204,31 +205,31 @@ sessions!(power_one_thread, 1, Durability::Power, "FULL");
 /// Opens a store, runs one session, closes the store.
 fn run_counted(durability: &str, width: usize) {
     let durability = if durability == "power" { Durability::Power } else { Durability::Process };
-    let directory = tempfile::tempdir().expect("a directory");
+    let directory = tempfile::tempdir().expect("a temporary directory is created");
     let manager = durable(&directory, durability, width, Work::Save);
     runtime(1).block_on(session(&manager));
 }
 
 fn print_syncs() {
-    println!("\nwaits for the disk, from opening a new store over a session of {ITEMS} items that save to closing it");
+    println!("\ndisk syncs, from opening a new store to closing it after a session of {ITEMS} items that save");
     let is_test = std::env::args().any(|argument| argument == "--test");
     let widths = if is_test { &WIDTHS[..1] } else { &WIDTHS[..] };
     for durability in ["process", "power"] {
         for width in widths {
-            let row = format!("survives {durability}, {width} at once");
+            let row = format!("survives {durability}, {width} concurrent");
             match count_syncs(durability, *width) {
                 Some(syncs) => {
-                    println!("{row:<36} {syncs:>6} {:>8.2} in 100 items", syncs as f64 * 100.0 / ITEMS as f64)
+                    println!("{row:<36} {syncs:>6} {:>8.2} per 100 items", syncs as f64 * 100.0 / ITEMS as f64)
                 }
-                None => println!("{row:<36} not counted: no strace that may be used"),
+                None => println!("{row:<36} not counted: strace is not available"),
             }
         }
     }
 }
 
-/// How often a run of ours waits for the disk.
+/// Counts the disk syncs of one session, in a child process under `strace`.
 fn count_syncs(durability: &str, width: usize) -> Option<usize> {
-    let directory = tempfile::tempdir().expect("a directory");
+    let directory = tempfile::tempdir().expect("a temporary directory is created");
     let calls = directory.path().join("calls");
     let mut strace = Command::new("strace");
     strace.args(["--follow-forks", "--seccomp-bpf", "--quiet=all"]);
@@ -237,8 +238,8 @@ fn count_syncs(durability: &str, width: usize) -> Option<usize> {
     status.ok()?.success().then(|| count_calls(&calls))
 }
 
-/// A call that another thread interrupts takes two lines, of which the first has its arguments.
+/// Counts the calls. A call that another thread interrupts takes two lines; only the first has the arguments.
 fn count_calls(calls: &Path) -> usize {
-    let calls = std::fs::read_to_string(calls).expect("the calls");
+    let calls = std::fs::read_to_string(calls).expect("strace wrote its output");
     calls.lines().filter(|line| line.contains("sync") && line.contains('(') && !line.contains("resumed")).count()
 }

@@ -1,6 +1,6 @@
-//! What one progress report costs, beside an indicatif bar, with nobody watching and with ten who sample.
+//! The cost of a progress report without observers and with ten observers, compared with an indicatif bar.
 //!
-//! `cargo bench --bench progress`; BENCHMARKS.md says what the figures mean.
+//! `cargo bench --bench progress`; see BENCHMARKS.md for the meaning of the figures.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -33,57 +33,57 @@ fn syncmgr(bencher: Bencher, observers: usize) {
     bencher.counter(REPORTS).bench_local(|| {
         for _ in 0..REPORTS {
             done += 1;
-            item.progress(black_box(done), None).expect("nobody cancels");
+            item.progress(black_box(done), None).expect("the item is not cancelled");
         }
     });
 }
 
-/// Hands out the context of its one item and runs it until told to end.
-struct Lender {
-    lend: mpsc::UnboundedSender<ItemContext>,
+/// Sends the context of its only item and runs the item until it is cancelled.
+struct ContextSender {
+    contexts: mpsc::UnboundedSender<ItemContext>,
 }
 
 #[async_trait]
-impl SyncHandler for Lender {
+impl SyncHandler for ContextSender {
     fn info(&self) -> HandlerInfo {
-        HandlerInfo::new(HandlerId::from_u128(1), "Lender")
+        HandlerInfo::new(HandlerId::from_u128(1), "Context sender")
     }
 
     async fn synchronize_item(&self, item: &ItemContext) -> SyncResult {
-        self.lend.send(item.clone())?;
+        self.contexts.send(item.clone())?;
         item.cancelled().await;
         Ok(())
     }
 }
 
-/// A session on a thread of its own, watched until it is dropped.
+/// A session on its own thread. It is stopped on drop.
 struct Watched {
     session: Session,
-    over: Arc<AtomicBool>,
+    stopped: Arc<AtomicBool>,
     thread: Option<std::thread::JoinHandle<()>>,
 }
 
 impl Drop for Watched {
     fn drop(&mut self) {
-        self.over.store(true, Ordering::Release);
+        self.stopped.store(true, Ordering::Release);
         self.session.stop();
         self.thread.take().map(std::thread::JoinHandle::join);
     }
 }
 
-/// The context of an item that runs, with observers who read its session's events.
+/// Starts a session with observers that read its events. Returns the context of its running item.
 fn running_item(observers: usize) -> (ItemContext, Watched) {
-    let (lend, mut lent) = mpsc::unbounded_channel();
+    let (contexts, mut running) = mpsc::unbounded_channel();
     let (ready, session) = std::sync::mpsc::channel();
-    let over = Arc::new(AtomicBool::new(false));
-    let until = over.clone();
+    let stopped = Arc::new(AtomicBool::new(false));
+    let until = stopped.clone();
     let thread = std::thread::spawn(move || {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("the runtime starts");
         runtime.block_on(async {
             let manager = SyncManager::new();
-            manager.register(Lender { lend }).expect("the handler is new");
+            manager.register(ContextSender { contexts }).expect("the handler is new");
             let session = manager.session(Trigger::Manual).start().expect("inside a runtime");
-            let item = lent.recv().await.expect("the item runs");
+            let item = running.recv().await.expect("the item runs");
             for _ in 0..observers {
                 tokio::spawn(watch(session.events()));
             }
@@ -95,7 +95,7 @@ fn running_item(observers: usize) -> (ItemContext, Watched) {
         });
     });
     let (item, session) = session.recv().expect("the thread runs");
-    (item, Watched { session, over, thread: Some(thread) })
+    (item, Watched { session, stopped, thread: Some(thread) })
 }
 
 async fn watch(mut events: Events) {

@@ -1,9 +1,9 @@
-//! What an item costs: a session over no-op items beside `JoinSet` and a semaphore.
+//! The cost of an item: a session over no-op items, compared with a `JoinSet` and a semaphore.
 //!
-//! The listing is made before and handed out in clones. Nobody subscribes to spans. `alloc`, divided by the items, is what
-//! an item allocates; divan counts one thread, so it says nothing on two.
+//! The listing is created once and cloned. There is no subscriber for spans. `alloc` divided by the number of items is the
+//! number of allocations per item; divan counts only one thread, so it is meaningless with two threads.
 //!
-//! `cargo bench --bench session`; BENCHMARKS.md says what the figures mean.
+//! `cargo bench --bench session`; see BENCHMARKS.md for the meaning of the figures.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ use tokio::task::JoinSet;
 #[global_allocator]
 static ALLOCATIONS: AllocProfiler = AllocProfiler::system();
 
-/// How many items run at once, here and there.
+/// The maximum number of concurrent items, in the session and in the `JoinSet`.
 const WIDTH: usize = 64;
 
 const ITEMS: [usize; 2] = [1_000, 100_000];
@@ -27,12 +27,12 @@ fn main() {
     divan::main();
 }
 
-/// What an item does.
+/// The work of an item.
 #[derive(Clone, Copy)]
 enum Work {
-    /// Nothing.
+    /// Does nothing.
     Nothing,
-    /// Gives way once, so that nothing is optimised into a straight call.
+    /// Yields once, so that the future is not optimised into a direct call.
     Suspend,
 }
 
@@ -45,7 +45,7 @@ impl Work {
     }
 }
 
-/// The handler with a table of items built before.
+/// A handler with a listing created in advance.
 struct Table {
     items: Items,
     work: Work,
@@ -69,7 +69,7 @@ impl SyncHandler for Table {
     }
 }
 
-/// The same work behind a boxed future, as anybody would write it.
+/// The same work as a plain boxed future, for the baseline.
 trait Plain: Send + Sync {
     fn run(&self, item: usize) -> BoxFuture<'_, ()>;
 }
@@ -89,7 +89,7 @@ fn runtime(threads: usize) -> Runtime {
 }
 
 fn manager(count: usize, work: Work) -> SyncManager {
-    let items = (0..count).map(|place| SyncItem::named(place.to_string())).collect();
+    let items = (0..count).map(|index| SyncItem::named(index.to_string())).collect();
     let manager = SyncManager::builder().items_at_once(WIDTH).build();
     manager.register(Table { items, work }).expect("the handler is new");
     manager
@@ -100,7 +100,7 @@ async fn session(manager: &SyncManager) {
     assert!(session.finish().await.is_success());
 }
 
-/// A session with somebody who reads all of its events.
+/// Runs a session with a reader of all its events.
 async fn watched(manager: &SyncManager) {
     let session: Session = manager.session(Trigger::Manual).start().expect("inside a runtime");
     let mut events = session.events();

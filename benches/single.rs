@@ -1,20 +1,20 @@
-//! What a session of one item costs from its start to its report, above a call of the item's boxed future.
+//! The overhead of a session of one item, from its start to its report, over a direct call of the item's boxed future.
 //!
-//! `cargo bench --bench single`; BENCHMARKS.md says what the figures mean.
+//! `cargo bench --bench single`; see BENCHMARKS.md for the meaning of the figures.
 
 use divan::{Bencher, black_box};
 use syncmgr::{HandlerId, HandlerInfo, ItemContext, Items, SyncHandler, SyncItem, SyncManager, SyncResult};
 use syncmgr::{Trigger, async_trait};
 use tokio::runtime::{Builder, Runtime};
 
-/// Sessions per sample, one after the other.
+/// The number of sequential sessions per sample.
 const SESSIONS: usize = 100;
 
 fn main() {
     divan::main();
 }
 
-/// A handler with one item, which gives way once.
+/// A handler with one item, which yields once.
 struct One {
     items: Items,
 }
@@ -53,7 +53,7 @@ fn bare(bencher: Bencher) {
     bencher.counter(SESSIONS).bench_local(|| {
         runtime.block_on(async {
             for _ in 0..SESSIONS {
-                one.synchronize_item(&item).await.expect("nobody cancels");
+                one.synchronize_item(&item).await.expect("the item is not cancelled");
             }
         });
     });

@@ -1,7 +1,7 @@
-//! What it takes to stop: a session of 10,000 items of which 64 run, beside `JoinSet::shutdown` of 10,000 parked tasks.
+//! The time to stop a session of 10,000 items of which 64 run, compared with `JoinSet::shutdown` of 10,000 parked tasks.
 //!
-//! `cargo bench --bench stop`; BENCHMARKS.md says what the figures mean. Afterwards a table says when items are reported
-//! stopped while one of them blocks its thread.
+//! `cargo bench --bench stop`; see BENCHMARKS.md for the meaning of the figures. Afterwards a table shows when items are
+//! reported as stopped while one of them blocks its thread.
 
 mod common;
 
@@ -10,7 +10,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use common::{Host, Running, WIDTH, Wait, for_the_cancel, is_test, listing, names, parked, runtime};
+use common::{Host, Running, WIDTH, Wait, is_test, listing, names, parked, runtime, until_cancelled};
 use divan::Bencher;
 use syncmgr::{HandlerId, HandlerInfo, ItemContext, Items, Limits, Outcome, Session, SessionEvent, SyncHandler};
 use syncmgr::{SyncItem, SyncManager, SyncResult, Trigger, async_trait};
@@ -23,14 +23,14 @@ fn main() {
     print_blocked(if is_test() { 1 } else { 10 });
 }
 
-/// Stops and waits until the session rests; every item is reported stopped.
+/// Stops a session and waits until it is idle. Every item must be reported as stopped.
 async fn stop(session: &Session) {
     session.stop();
     let report = session.report().await;
     assert_eq!(report.items().filter(|item| item.outcome == Outcome::Stopped).count(), ITEMS);
 }
 
-/// Stops and waits until a reader of the session's events has seen the end of every item, and the rest.
+/// Stops a session and waits until a reader of its events has seen the end of every item and of the session.
 async fn stop_watched(session: &Session) {
     let mut events = session.events();
     session.stop();
@@ -59,17 +59,17 @@ macro_rules! stops {
 
             #[divan::bench(sample_size = 1)]
             fn session(bencher: Bencher) {
-                bench(bencher, for_the_cancel, async |session| stop(session).await);
+                bench(bencher, until_cancelled, async |session| stop(session).await);
             }
 
             #[divan::bench(sample_size = 1)]
-            fn session_of_items_that_ignore_it(bencher: Bencher) {
+            fn session_of_items_that_ignore_cancellation(bencher: Bencher) {
                 bench(bencher, |_| Box::pin(pending()), async |session| stop(session).await);
             }
 
             #[divan::bench(sample_size = 1)]
             fn session_watched(bencher: Bencher) {
-                bench(bencher, for_the_cancel, async |session| stop_watched(session).await);
+                bench(bencher, until_cancelled, async |session| stop_watched(session).await);
             }
 
             fn bench(bencher: Bencher, wait: Wait, stop: impl AsyncFn(&Session)) {
@@ -86,10 +86,10 @@ macro_rules! stops {
 stops!(one_thread, 1);
 stops!(two_threads, 2);
 
-/// How long the one item blocks its thread.
+/// The time for which one item blocks its thread.
 const BLOCKS: Duration = Duration::from_millis(200);
 
-/// A handler of as many items as run at once. When all others wait for the cancel, the last blocks its thread.
+/// A handler with `WIDTH` items. The last item blocks its thread once all others wait for cancellation.
 struct OneBlocks {
     waiting: Semaphore,
     blocks: Sender<()>,
@@ -102,7 +102,7 @@ impl SyncHandler for OneBlocks {
     }
 
     async fn items(&self) -> SyncResult<Items> {
-        Ok((0..WIDTH).map(|place| SyncItem::named(place.to_string())).collect())
+        Ok((0..WIDTH).map(|index| SyncItem::named(index.to_string())).collect())
     }
 
     async fn synchronize_item(&self, item: &ItemContext) -> SyncResult {
@@ -118,12 +118,12 @@ impl SyncHandler for OneBlocks {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "a handler that should not do this is what is measured")]
+#[expect(clippy::disallowed_methods, reason = "the bench measures a handler that blocks its thread")]
 fn block() {
     thread::sleep(BLOCKS);
 }
 
-/// When items were reported stopped, after the stop: the first and the last of those that wait, and the one that blocks.
+/// The times from the stop to the reports of items as stopped: the first and last waiting item, and the blocking item.
 #[derive(Clone, Copy)]
 struct Stopped {
     first: Duration,
@@ -131,7 +131,7 @@ struct Stopped {
     blocked: Duration,
 }
 
-/// Stops a session on so many threads while one of its items blocks one of them.
+/// Stops a session on `threads` threads while one of its items blocks a thread.
 fn stop_blocked(threads: usize) -> Stopped {
     let ((blocks, blocked), (started, session)) = (channel(), channel());
     let runs = thread::spawn(move || {
@@ -150,8 +150,8 @@ fn stop_blocked(threads: usize) -> Stopped {
     stopped
 }
 
-/// Reads the session's events on a thread that nobody blocks.
-#[expect(clippy::disallowed_methods, reason = "a bench measures the time there is")]
+/// Reads the session's events on a thread that is never blocked.
+#[expect(clippy::disallowed_methods, reason = "a bench measures real time")]
 async fn watch_stop(session: &Session, blocked: &Receiver<()>) -> Stopped {
     let last_item = SyncItem::named((WIDTH - 1).to_string()).id();
     blocked.recv().expect("the last item begins");
@@ -171,8 +171,10 @@ async fn watch_stop(session: &Session, blocked: &Receiver<()>) -> Stopped {
 }
 
 fn print_blocked(rounds: usize) {
-    println!("ms from the stop to the report of an end, one item blocking its thread for {BLOCKS:?}; best of {rounds}");
-    println!("{:<12} {:>12} {:>12} {:>12}", "", "first other", "last other", "blocked one");
+    println!(
+        "ms from the stop to the report of an item's end, while one item blocks its thread for {BLOCKS:?}; best of {rounds}"
+    );
+    println!("{:<12} {:>12} {:>12} {:>12}", "", "first other", "last other", "blocking");
     for threads in [1, 2] {
         let best = (0..rounds).map(|_| stop_blocked(threads)).min_by_key(|stopped| stopped.last);
         let Some(Stopped { first, last, blocked }) = best else { return };

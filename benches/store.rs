@@ -1,6 +1,6 @@
-//! What a store of 1,000,000 records costs to open and to read, beside an empty one and a bare connection.
+//! The cost to open and read a store of 1,000,000 records, compared with an empty store and a bare connection.
 //!
-//! `cargo bench --bench store`; BENCHMARKS.md says what the figures mean. Making the file takes half a minute.
+//! `cargo bench --bench store`; see BENCHMARKS.md for the meaning of the figures. Creating the file takes half a minute.
 
 use std::hint::black_box;
 use std::path::Path;
@@ -19,39 +19,39 @@ use tokio::runtime::{Builder, Runtime};
 
 const HANDLER: HandlerId = HandlerId::from_u128(1);
 
-/// One item in so many has failed.
+/// One of this many items has failed.
 const ONE_FAILED_IN: usize = 100;
 
-/// Records written at once.
+/// The number of records per write.
 const BATCH: usize = 4_096;
 
 fn main() {
     let is_test = std::env::args().any(|argument| argument == "--test");
     let (records, rounds) = if is_test { (100_000, 1) } else { (1_000_000, 15) };
-    let directory = tempfile::tempdir().expect("a directory");
+    let directory = tempfile::tempdir().expect("a temporary directory is created");
     let (empty, full) = (directory.path().join("empty"), directory.path().join("full"));
-    drop(SqliteStore::open(&empty).expect("a store"));
+    drop(SqliteStore::open(&empty).expect("the store opens"));
     let (time, ()) = timed(|| fill(&full, records));
     println!("{records} records in {:.1} s", time.as_secs_f64());
-    let bytes = |path: &Path| path.metadata().expect("a file").len() as f64;
-    println!("{:<44} {:>10.1}", "bytes each in the file", (bytes(&full) - bytes(&empty)) / records as f64);
+    let bytes = |path: &Path| path.metadata().expect("the file exists").len() as f64;
+    println!("{:<44} {:>10.1}", "file bytes per record", (bytes(&full) - bytes(&empty)) / records as f64);
     print_opening(&empty, &full, rounds);
     print_reading(&full, records, rounds);
 }
 
 fn item(number: usize) -> ItemId {
-    // As scattered as ids of items are.
+    // Scattered like the ids of items.
     ItemId::from_u128((number as u128 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835))
 }
 
-/// Makes a store in which every item has committed and ended, and some have failed.
+/// Creates a store in which every item has committed and ended, and some have failed.
 fn fill(path: &Path, records: usize) {
-    let store = SqliteStore::open(path).expect("a store");
+    let store = SqliteStore::open(path).expect("the store opens");
     let all: Vec<_> = (0..records).map(|number| (number, item(number))).collect();
     for some in all.chunks(BATCH) {
         let mut changes: Vec<_> = some.iter().map(|(_, item)| committed(*item)).collect();
         changes.push(ended(some));
-        block_on(store.write(changes)).expect("stored");
+        block_on(store.write(changes)).expect("the write succeeds");
     }
 }
 
@@ -77,7 +77,7 @@ fn ended(items: &[(usize, ItemId)]) -> StateChange {
     StateChange::Ended { handler: HANDLER, fence: fence(), time, items: items.iter().map(end).collect() }
 }
 
-/// Who lists one item, which the store knows or not.
+/// A handler that lists one item.
 struct Host;
 
 #[async_trait]
@@ -95,60 +95,60 @@ impl SyncHandler for Host {
     }
 }
 
-/// A manager and its handler. With the runtime goes whatever the manager has running on it.
+/// Opens a manager and registers its handler. Dropping the runtime ends the tasks of the manager.
 fn managed(path: &Path) -> (SyncManager, Runtime) {
     let runtime = Builder::new_current_thread().enable_time().build().expect("the machine can start threads");
     let inside = runtime.enter();
-    let manager = SyncManager::open(path).expect("a store");
+    let manager = SyncManager::open(path).expect("the store opens");
     manager.register(Host).expect("the handler is new");
     drop(inside);
     (manager, runtime)
 }
 
-/// A connection that has found one row.
+/// Opens a connection and reads one row.
 fn bare(path: &Path) -> Connection {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(path, flags).expect("a database");
-    connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(())).expect("a log");
-    let epoch: i64 = connection.query_row("SELECT value FROM meta", [], |row| row.get(0)).expect("a row");
+    let connection = Connection::open_with_flags(path, flags).expect("the database opens");
+    connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(())).expect("WAL mode is set");
+    let epoch: i64 = connection.query_row("SELECT value FROM meta", [], |row| row.get(0)).expect("the row exists");
     black_box(epoch);
     connection
 }
 
 fn print_opening(empty: &Path, full: &Path, rounds: usize) {
     println!("\n{:<44} {:>10} {:>14}", "opening", "µs", "KiB resident");
-    row("an empty one, bare connection and a row", rounds, || bare(empty));
-    row("the full one, bare connection and a row", rounds, || bare(full));
-    row("an empty one, store", rounds, || SqliteStore::open(empty).expect("a store"));
-    row("the full one, store", rounds, || SqliteStore::open(full).expect("a store"));
-    row("the full one, looking", rounds, || SqliteStore::look(full).expect("a store"));
-    row("an empty one, manager and its handler", rounds, || managed(empty));
-    row("the full one, manager and its handler", rounds, || managed(full));
+    row("empty, bare connection and a row", rounds, || bare(empty));
+    row("full, bare connection and a row", rounds, || bare(full));
+    row("empty, store", rounds, || SqliteStore::open(empty).expect("the store opens"));
+    row("full, store", rounds, || SqliteStore::open(full).expect("the store opens"));
+    row("full, store read-only", rounds, || SqliteStore::look(full).expect("the store opens"));
+    row("empty, manager and its handler", rounds, || managed(empty));
+    row("full, manager and its handler", rounds, || managed(full));
 }
 
 fn print_reading(full: &Path, records: usize, rounds: usize) {
-    println!("\n{:<44} {:>10} {:>14}", "reading the full one", "µs", "KiB resident");
-    let store = SqliteStore::open(full).expect("a store");
+    println!("\n{:<44} {:>10} {:>14}", "reading the full store", "µs", "KiB resident");
+    let store = SqliteStore::open(full).expect("the store opens");
     let mut number = 0;
-    row("record, of 1,000 items anywhere", rounds, || {
+    row("record, of 1,000 scattered items", rounds, || {
         for _ in 0..1_000 {
             number = (number + 7_919) % records;
-            assert!(black_box(store.record(HANDLER, item(number)).expect("read")).is_some());
+            assert!(black_box(store.record(HANDLER, item(number)).expect("the read succeeds")).is_some());
         }
     });
-    row("setbacks", rounds, || store.setbacks(HANDLER).expect("read"));
-    row("known", rounds.min(5), || store.known(HANDLER).expect("read"));
+    row("retry states", rounds, || store.setbacks(HANDLER).expect("the read succeeds"));
+    row("known ids", rounds.min(5), || store.known(HANDLER).expect("the read succeeds"));
 }
 
-#[expect(clippy::disallowed_methods, reason = "time is what is measured")]
+#[expect(clippy::disallowed_methods, reason = "a bench measures real time")]
 fn timed<T>(work: impl FnOnce() -> T) -> (Duration, T) {
     let start = Instant::now();
     let made = work();
     (start.elapsed(), made)
 }
 
-/// Prints the median time, and by how much what is resident grows the first time.
-fn row<T>(what: &str, rounds: usize, mut work: impl FnMut() -> T) {
+/// Prints the median time, and the growth of resident memory in the first round.
+fn row<T>(label: &str, rounds: usize, mut work: impl FnMut() -> T) {
     let before = resident();
     let mut grown = 0;
     let mut times: Vec<_> = (0..rounds)
@@ -162,10 +162,10 @@ fn row<T>(what: &str, rounds: usize, mut work: impl FnMut() -> T) {
         })
         .collect();
     times.sort();
-    println!("{what:<44} {:>10.1} {grown:>14}", times[rounds / 2].as_secs_f64() * 1e6);
+    println!("{label:<44} {:>10.1} {grown:>14}", times[rounds / 2].as_secs_f64() * 1e6);
 }
 
-/// KiB of this process in memory, where the system says.
+/// Returns the resident memory of this process in KiB; 0 if the system does not report it.
 fn resident() -> usize {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));

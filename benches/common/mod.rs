@@ -1,4 +1,4 @@
-//! What the benches of waiting items share: a host whose items wait until they are cancelled, and tasks that are parked.
+//! Shared code of the benches with waiting items: a host with waiting items, and parked tasks.
 
 use std::future::pending;
 use std::sync::Arc;
@@ -14,14 +14,14 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::sync::Semaphore;
 use tokio::task::{JoinSet, yield_now};
 
-/// How many items run at once.
+/// The maximum number of concurrent items.
 pub(crate) const WIDTH: usize = 64;
 
-/// What an item waits for.
+/// The future that an item waits for.
 pub(crate) type Wait = fn(&ItemContext) -> BoxFuture<'_, ()>;
 
 /// Waits until the item is cancelled.
-pub(crate) fn for_the_cancel(item: &ItemContext) -> BoxFuture<'_, ()> {
+pub(crate) fn until_cancelled(item: &ItemContext) -> BoxFuture<'_, ()> {
     Box::pin(item.cancelled())
 }
 
@@ -31,7 +31,8 @@ struct Waiting {
     limits: Limits,
     items: Items,
     wait: Wait,
-    begun: Arc<Semaphore>,
+    /// Has one permit for each item that has started.
+    started: Arc<Semaphore>,
 }
 
 #[async_trait]
@@ -45,7 +46,7 @@ impl SyncHandler for Waiting {
     }
 
     async fn synchronize_item(&self, item: &ItemContext) -> SyncResult {
-        self.begun.add_permits(1);
+        self.started.add_permits(1);
         (self.wait)(item).await;
         Ok(item.check()?)
     }
@@ -54,38 +55,38 @@ impl SyncHandler for Waiting {
 /// A manager with a handler for each listing.
 pub(crate) struct Host {
     manager: SyncManager,
-    begun: Arc<Semaphore>,
+    started: Arc<Semaphore>,
 }
 
 impl Host {
     pub(crate) fn new(listings: impl IntoIterator<Item = Items>, wait: Wait) -> Self {
         let limits = Limits::DEFAULT.with_items(WIDTH).with_soft_grace(Duration::ZERO);
         let host =
-            Self { manager: SyncManager::builder().items_at_once(WIDTH).build(), begun: Semaphore::new(0).into() };
+            Self { manager: SyncManager::builder().items_at_once(WIDTH).build(), started: Semaphore::new(0).into() };
         for (items, id) in listings.into_iter().zip(1..) {
-            let (id, begun) = (HandlerId::from_u128(id), host.begun.clone());
-            host.manager.register(Waiting { id, limits, items, wait, begun }).expect("the handler is new");
+            let (id, started) = (HandlerId::from_u128(id), host.started.clone());
+            host.manager.register(Waiting { id, limits, items, wait, started }).expect("the handler is new");
         }
         host
     }
 
-    /// Starts a session over everything and waits until so many items have begun.
-    async fn start(&self, begun: usize) -> Session {
+    /// Starts a session over all items and waits until `started` of them have started.
+    async fn start(&self, started: usize) -> Session {
         let session = self.manager.session(Trigger::Manual).start().expect("inside a runtime");
-        let begun = u32::try_from(begun).expect("a few items at once");
-        self.begun.acquire_many(begun).await.expect("the semaphore is open").forget();
+        let started = u32::try_from(started).expect("at most `WIDTH` items start");
+        self.started.acquire_many(started).await.expect("the semaphore is open").forget();
         session
     }
 
-    /// Stops a session and lets go of it.
+    /// Stops a session and waits for its end.
     async fn end(&self, session: &Session) {
         session.stop();
         session.clone().finish().await;
-        self.begun.forget_permits(usize::MAX);
+        self.started.forget_permits(usize::MAX);
     }
 }
 
-/// A session under way; when it is dropped it is stopped and let go of.
+/// A running session, which is stopped on drop.
 pub(crate) struct Running<'a> {
     host: &'a Host,
     runtime: &'a Runtime,
@@ -93,9 +94,9 @@ pub(crate) struct Running<'a> {
 }
 
 impl<'a> Running<'a> {
-    /// Starts a session over everything; so many items have begun.
-    pub(crate) fn start(runtime: &'a Runtime, host: &'a Host, begun: usize) -> Self {
-        Self { host, runtime, session: runtime.block_on(host.start(begun)) }
+    /// Starts a session over all items and waits until `started` of them have started.
+    pub(crate) fn start(runtime: &'a Runtime, host: &'a Host, started: usize) -> Self {
+        Self { host, runtime, session: runtime.block_on(host.start(started)) }
     }
 }
 
@@ -105,17 +106,17 @@ impl Drop for Running<'_> {
     }
 }
 
-/// Names of items, apart from the items, because anything that lists things has their names.
+/// Creates the names of items. They are not counted as part of the items, because every caller needs names anyway.
 pub(crate) fn names(count: usize) -> Vec<Arc<str>> {
-    (0..count).map(|place| Arc::from(format!("item {place}"))).collect()
+    (0..count).map(|index| Arc::from(format!("item {index}"))).collect()
 }
 
-/// A listing under these names.
+/// Creates a listing of items with these names.
 pub(crate) fn listing(names: &[Arc<str>]) -> Items {
     names.iter().cloned().map(SyncItem::named).collect()
 }
 
-/// Tasks that were polled once and wait for ever.
+/// Spawns tasks that are polled once and then wait forever.
 pub(crate) async fn parked(count: usize) -> JoinSet<()> {
     static POLLED: AtomicUsize = AtomicUsize::new(0);
     POLLED.store(0, Ordering::Relaxed);
@@ -137,7 +138,7 @@ pub(crate) fn runtime(threads: usize) -> Runtime {
     builder.worker_threads(threads).enable_time().build().expect("the machine can start threads")
 }
 
-/// Whether only to see that everything runs.
+/// Returns `true` under `--test`, which only checks that the benches run.
 pub(crate) fn is_test() -> bool {
     std::env::args().any(|argument| argument == "--test")
 }

@@ -4,18 +4,18 @@
     cargo build --release -p offline_files
     python3 benches/mirror/run.py [--rounds N] [--scratch DIR] [--program PATH] [--quick]
 
-Two trees are made from a fixed seed: 10,000 files of 4 KiB in 100 directories below 10, and 100 files of 10 MiB in 10
-directories. In each round every tool copies each tree into a new directory (first run) and then once more over its own
-copy (unchanged run); the order of the tools turns from round to round, so that none always meets the warmest cache. In
-the first round every copy is compared with its origin.
+The script generates two trees from a fixed seed: 10,000 files of 4 KiB in 10 directories with 10 subdirectories each, and
+100 files of 10 MiB in 10 directories. In each round every tool copies each tree into a new directory (first run) and then
+again over its own copy (unchanged run). The order of the tools rotates from round to round, so that no tool always has the
+warmest cache. In the first round the script compares every copy with its source.
 
-`offline_files` runs three times: as it is, with a state, which the first run makes and the unchanged run uses; with `--full`,
-so that the unchanged run compares everything and makes the state anew; and with `--no-state`, which keeps nothing.
+`offline_files` runs in three variants: the default writes a state in the first run and uses it in the unchanged run;
+`--full` compares everything in the unchanged run and rewrites the state; `--no-state` stores no state.
 
-Printed are, per tool, the median and minimum of the wall time, the median of the CPU time (user and system, of all
-threads and children) and of the peak memory (of the largest process, as GNU time tells it; `-` where that is missing),
-each followed by its ratio to rsync. The figures depend on the machine and on what else it does, the ratios less so; a
-scratch directory on a file system of its own is quieter than a shared disk. It needs about 3 GiB.
+For each tool the script prints the median and minimum of the wall time, the median of the CPU time (user and system, all
+threads and children) and the median of the peak memory (of the largest process, measured by GNU time; `-` without it), each
+followed by its ratio to rsync. The times depend on the machine and its load, the ratios less so. A scratch directory on its
+own file system gives less noise than a shared disk. The script needs about 3 GiB.
 """
 
 import argparse
@@ -41,7 +41,7 @@ def main():
     if not program.is_file():
         sys.exit(f"{program} is missing; run: cargo build --release -p offline_files")
     if shutil.which("rsync") is None:
-        sys.exit("rsync is missing; install it to have something to compare with")
+        sys.exit("rsync is missing; install it, because it is the baseline")
     with tempfile.TemporaryDirectory(prefix="mirror-bench-", dir=options.scratch) as scratch:
         samples = measure(make_trees(Path(scratch), options.quick), tools(program), Path(scratch), options.rounds)
     for job in samples:
@@ -51,9 +51,9 @@ def main():
 def parse_options():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=7, help="rounds to run (default: 7)")
-    parser.add_argument("--scratch", help="where to work (default: the system's temporary directory)")
-    parser.add_argument("--quick", action="store_true", help="one round on small trees, to see that it works")
-    parser.add_argument("--program", type=Path, default=default_program(), help="the built program")
+    parser.add_argument("--scratch", help="working directory (default: the system's temporary directory)")
+    parser.add_argument("--quick", action="store_true", help="run one round on small trees, as a check of the script")
+    parser.add_argument("--program", type=Path, default=default_program(), help="the program to measure")
     options = parser.parse_args()
     if options.quick:
         options.rounds = 1
@@ -66,19 +66,19 @@ def default_program():
 
 
 def tools(program):
-    """The command lines, by tool, from source and target directory and the file of the state."""
+    """Returns a function per tool that builds the command line from the source, the target and the state file."""
     return {
         "offline_files": lambda source, target, state: [program, "--state", state, source, target],
         "offline_files --full": lambda source, target, state: [program, "--full", "--state", state, source, target],
         "offline_files --no-state": lambda source, target, _: [program, "--no-state", source, target],
         "rsync -a": lambda source, target, _: ["rsync", "-a", f"{source}/", f"{target}/"],
-        # Over an existing copy, -u is what makes cp compare at all.
+        # Without -u, cp does not compare with an existing copy.
         "cp -a": lambda source, target, _: ["cp", "-au", "-T", source, target],
     }
 
 
 def make_trees(scratch, quick):
-    """The trees, by what is in them."""
+    """Creates the trees; returns their directories by description."""
     if quick:
         return {
             "100 x 4 KiB": make_tree(scratch / "small", tops=2, inner=5, files=10, size=4096),
@@ -91,7 +91,7 @@ def make_trees(scratch, quick):
 
 
 def make_tree(root, tops, inner, files, size):
-    """Fills `root` with random files; the same ones every time."""
+    """Fills `root` with random files, which are the same every time."""
     generator = random.Random(SEED)
     for top in range(tops):
         for number in range(inner):
@@ -103,50 +103,50 @@ def make_tree(root, tops, inner, files, size):
 
 
 def measure(trees, commands, scratch, rounds):
-    """Runs everything; returns the samples by job, then by tool."""
+    """Runs all rounds; returns the samples by job and tool."""
     samples = defaultdict(lambda: defaultdict(list))
     names = list(commands)
-    for turn in range(rounds):
+    for number in range(rounds):
         for tree, source in trees.items():
-            for name in names[turn % len(names) :] + names[: turn % len(names)]:
+            for name in names[number % len(names) :] + names[: number % len(names)]:
                 target, state = scratch / "copy", scratch / "state"
                 command = commands[name](source, target, state / "of-pair.db")
                 settle()
                 samples[f"{tree}, first run"][name].append(run(command))
                 settle()
                 samples[f"{tree}, unchanged"][name].append(run(command))
-                if turn == 0:
+                if number == 0:
                     check_equal(source, target)
                 shutil.rmtree(target)
                 shutil.rmtree(state, ignore_errors=True)
-        print(f"round {turn + 1} of {rounds}", file=sys.stderr)
+        print(f"round {number + 1} of {rounds}", file=sys.stderr)
     return samples
 
 
 def settle():
-    """Writes out what earlier runs left dirty, so that nobody pays for somebody else's copy."""
+    """Writes all dirty pages to disk, so that no run pays for the copy of an earlier one."""
     os.sync()
 
 
 def run(command):
-    """Runs one command; returns wall seconds, CPU seconds and peak memory in KiB, if that is known."""
-    # A child of this script would start with this script's own peak; a child of `time` does not.
+    """Runs a command; returns wall seconds, CPU seconds, and peak memory in KiB or `None`."""
+    # The peak of a direct child would include this script's own peak; that of a child of `time` does not.
     gnu_time = shutil.which("time")
     measured = [gnu_time, "--quiet", "--format", "%M", *command] if gnu_time else command
-    began = time.perf_counter()
+    start = time.perf_counter()
     process = subprocess.Popen(measured, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-    said = process.stderr.read().splitlines()
+    output = process.stderr.read().splitlines()
     _, status, usage = os.wait4(process.pid, 0)
-    wall = time.perf_counter() - began
+    wall = time.perf_counter() - start
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode != 0:
-        sys.exit(f"{command} ended with {process.returncode}: {said}")
-    return wall, usage.ru_utime + usage.ru_stime, int(said[-1]) if gnu_time else None
+        sys.exit(f"{command} ended with {process.returncode}: {output}")
+    return wall, usage.ru_utime + usage.ru_stime, int(output[-1]) if gnu_time else None
 
 
 def check_equal(source, target):
     if subprocess.run(["diff", "-r", "--no-dereference", source, target]).returncode != 0:
-        sys.exit(f"{target} is no copy of {source}")
+        sys.exit(f"{target} is not a copy of {source}")
 
 
 def print_table(job, samples):
@@ -162,7 +162,7 @@ def print_table(job, samples):
 
 
 def summary(runs):
-    """Median and minimum of the wall time, and the medians of CPU time and memory (MiB)."""
+    """Returns the median and minimum wall time, and the median CPU time and memory (MiB)."""
     walls, cpus, peaks = zip(*runs)
     memory = None if None in peaks else statistics.median(peaks) / 1024
     return statistics.median(walls), min(walls), statistics.median(cpus), memory

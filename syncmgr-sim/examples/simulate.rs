@@ -1,4 +1,4 @@
-//! Plays as many seeds of the simulation as one likes: `SIM_SEEDS=100000 cargo run --release -p syncmgr-sim --example simulate`.
+//! Plays seeds of the simulation: `SIM_SEEDS=100000 cargo run --release -p syncmgr-sim --example simulate`.
 
 fn main() {
     let summary = syncmgr_sim::Simulation::new().run(1_000);

@@ -1,47 +1,47 @@
-//! Somebody answers what was asked.
+//! Answers to questions in the log.
 
 use syncmgr_core::id::{HandlerId, ItemId};
 use syncmgr_core::log::{Action, LogEntry, Question, Remedy};
 use syncmgr_core::store::StateStore;
 use syncmgr_core::trigger::RunFlags;
 
-use crate::act::by_hand;
+use crate::perform::manual_request;
 use crate::process::Process;
 
 impl Process<'_> {
-    /// Answers the open question of a handler that was asked last, by this choice or the one that goes on.
+    /// Answers the latest open question of a handler. Without a choice, picks the first one that lets the item proceed.
     pub(crate) fn answer(&mut self, handler: HandlerId, choice: Option<usize>) {
         let log = self.disk.store.log(handler).unwrap_or_default();
-        let open = log.iter().rev().find_map(|said| question(&said.entry));
+        let open = log.iter().rev().find_map(|logged| question(&logged.entry));
         if let Some((item, question)) = open {
             self.answer_to(handler, item, &question, choice);
         }
     }
 
     pub(crate) fn answer_to(&mut self, handler: HandlerId, item: ItemId, question: &Question, choice: Option<usize>) {
-        let goes_on = |remedy: &Remedy| matches!(remedy, Remedy::Allow | Remedy::Reset | Remedy::TryAgain);
-        let wanted = choice.or_else(|| question.remedies.iter().position(goes_on)).unwrap_or(0);
-        let choice = wanted % question.choices.len().max(1);
+        let proceeds = |remedy: &Remedy| matches!(remedy, Remedy::Allow | Remedy::Reset | Remedy::TryAgain);
+        let index = choice.or_else(|| question.remedies.iter().position(proceeds)).unwrap_or(0);
+        let choice = index % question.choices.len().max(1);
         let error = syncmgr_core::id::ErrorId::of_question(item, &question.key);
         let remedy = question.remedies.get(choice);
-        self.world.reach(|state| {
-            let item = state.books.item((handler, item));
+        self.sim.try_with(|state| {
+            let item = state.model.item((handler, item));
             match remedy {
                 Some(Remedy::Refuse) => return,
-                Some(Remedy::Allow) => drop(item.allowed.insert(item.objected)),
+                Some(Remedy::Allow) => drop(item.allowed_deletes.insert(item.proposed_deletes)),
                 Some(Remedy::Reset) => item.forget(),
                 _ => {}
             }
-            item.doubt();
+            item.mark_unknown();
         });
         match self.manager.answer(handler, error, choice) {
-            Ok(session) => self.keep(&session, by_hand(RunFlags::MAY_BOTHER_USER)),
-            Err(error) => self.world.note(format!("not answered: {error}")),
+            Ok(session) => self.track(&session, manual_request(RunFlags::MAY_BOTHER_USER)),
+            Err(error) => self.sim.note(format!("the question was not answered: {error}")),
         }
     }
 }
 
-/// What an entry of the log asks, and of which item.
+/// Returns the question of a log entry and its item, if any.
 pub(crate) fn question(entry: &LogEntry) -> Option<(ItemId, Question)> {
     match &entry.action {
         Some(Action::Decide(question)) => Some((entry.item?, question.clone())),

@@ -1,4 +1,4 @@
-//! The store of one process: what is written goes into the books too.
+//! The store of a process, which also records failed writes in the model.
 
 use std::time::Duration;
 
@@ -7,29 +7,29 @@ use futures::future::BoxFuture;
 use syncmgr_core::error::SyncResult;
 use syncmgr_core::store::{Durability, StateChange, StateStore};
 
-use crate::world::World;
+use crate::sim::Sim;
 use syncmgr_test::FaultyStore;
 use syncmgr_test::reads_from;
 
-/// A store whose writes take a while longer, by chance, until whoever waits hears of them.
+/// A store that acknowledges writes with a random delay.
 #[derive(Clone)]
 pub(crate) struct Disk {
     pub(crate) store: FaultyStore,
-    pub(crate) world: World,
+    pub(crate) sim: Sim,
 }
 
 impl StateStore for Disk {
     reads_from!(store);
 
     fn write(&self, changes: Vec<StateChange>) -> BoxFuture<'static, SyncResult> {
-        self.world.reach(|state| changes.iter().for_each(|change| state.digest(&format!("{change:?}"))));
-        let (world, written) = (self.world.clone(), self.store.write(changes));
+        self.sim.try_with(|state| changes.iter().for_each(|change| state.digest(&format!("{change:?}"))));
+        let (sim, written) = (self.sim.clone(), self.store.write(changes));
         async move {
             let written = written.await;
             if written.is_err() {
-                world.reach(|state| state.books.store_trouble = true);
+                sim.try_with(|state| state.model.store_failed = true);
             }
-            world.shake("write", 0, Duration::from_millis(30)).await;
+            sim.yield_or_sleep("write", 0, Duration::from_millis(30)).await;
             written
         }
         .boxed()

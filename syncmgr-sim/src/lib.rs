@@ -1,16 +1,16 @@
-//! The simulation: a whole manager with its providers under one seed.
+//! A deterministic simulation of a manager with its providers, generated from a seed.
 //!
-//! A seed makes a [`Script`]: how the manager is built, providers and their items, and what happens: sessions, skips and
-//! stops, faults of the peer, of the store and of the network, power, a clock that is corrected, processes that are killed
-//! and begin again. The script is played in virtual time, beside a simple account of what has to be true; after every step
-//! the promises of the manager are checked, and at the end of every script everything heals, and whatever can be done has
-//! to be done.
+//! A seed generates a [`Script`]: the settings of the manager, providers and their items, and a list of steps. Steps start,
+//! skip and stop work, inject faults into the peer, the store and the network, change power and presence, correct the clock,
+//! and kill and restart processes. The script is played in virtual time next to a simple model of the expected state. The
+//! invariants of the manager are checked after every step. At the end of every script all faults are removed, and then every
+//! item must become up to date.
 //!
-//! The same seed does the same, bit for bit, and says so with a hash of everything that was seen. A script that breaks a
-//! promise is shortened: any of its parts can be left out, and all else draws as it did. What is left is told by
-//! `SIM_SEED` and `SIM_KEEP`.
+//! The same seed gives the same result bit for bit; a hash of everything observed shows this. A script that violates an
+//! invariant is shrunk: each part can be left out without changing what the other parts draw. `SIM_SEED` and `SIM_KEEP`
+//! name the remaining parts.
 //!
-//! Your own handlers and invariants take part:
+//! You can add your own handlers and invariants:
 //!
 //! ```
 //! use std::sync::Arc;
@@ -21,9 +21,9 @@
 //! use syncmgr_core::handler::SyncHandler;
 //! use syncmgr_core::id::HandlerId;
 //! use syncmgr_core::info::HandlerInfo;
-//! use syncmgr_sim::{Simulation, Surroundings};
+//! use syncmgr_sim::{SimContext, Simulation};
 //!
-//! struct Pages(Surroundings);
+//! struct Pages(SimContext);
 //!
 //! #[async_trait]
 //! impl SyncHandler for Pages {
@@ -32,71 +32,70 @@
 //!     }
 //!
 //!     async fn synchronize_item(&self, item: &ItemContext) -> SyncResult {
-//!         self.0.shake().await; // somebody else has a turn, or time passes
+//!         self.0.yield_or_sleep().await; // other tasks run, or time passes
 //!         item.progress(1, 1)?;
 //!         Ok(())
 //!     }
 //! }
 //!
 //! let simulation = Simulation::new()
-//!     .handler(|around| Arc::new(Pages(around.clone())))
-//!     .invariant("no more than three sessions at once", |view| match view.manager().sessions().len() {
+//!     .handler(|context| Arc::new(Pages(context.clone())))
+//!     .invariant("at most three open sessions", |view| match view.manager().sessions().len() {
 //!         0..=3 => Ok(()),
-//!         many => Err(format!("there are {many}")),
+//!         many => Err(format!("{many} sessions are open")),
 //!     });
 //! let played = simulation.play(&simulation.script(1));
 //! assert_eq!(played, simulation.play(&simulation.script(1)));
 //! ```
 //!
-//! # What it reaches, and what not
+//! # Coverage
 //!
-//! Each process has a current-thread runtime of its own with paused time. Tokio has no hook for the order of its tasks, so
-//! the order is varied at every seam that is ours: what ports and handlers await takes a while or gives way a few times, by
-//! chance, and the runtime looks at its timers and its queue in a rhythm that follows from the seed. Two threads at
-//! once, blocking work, the watchdog and a real disk are not reached: the contract's own tests, `tests/kill.rs` and the
-//! sanitizers of whoever runs them are for those. Handlers that depend on real time
+//! Each process has its own current-thread runtime with paused time. Tokio has no hook for the order of its tasks, so the
+//! simulation varies the order where it can: futures of ports and handlers sleep or yield at random, and the seed sets the
+//! runtime's event interval and global queue interval. The simulation does not cover multiple threads, blocking work, the
+//! watchdog or a real disk; the contract tests, `tests/kill.rs` and sanitizers cover those. Handlers that depend on real time
 //! ([`REAL_TIME`](syncmgr_core::capabilities::Capabilities::REAL_TIME)) cannot take part.
 //!
-//! Of what the manager promises, these are not checked here: that manual work overtakes background work, that nothing new begins
-//! while it is paused, progress, the stream of events, opening entries of the log, deadlines of calls, the backoff of resources. A
-//! provider that needs a network is excused from waiting once somebody has asked for it by hand in the same process.
+//! The simulation does not check that manual work overtakes background work, that nothing new starts during a pause, progress,
+//! the event stream, opening log entries, deadlines of calls, or the backoff of resources. Once the user has requested a
+//! session, sessions that the manager starts by itself in the same process may run without the network they need.
 
-#![allow(clippy::exhaustive_enums, clippy::exhaustive_structs, reason = "it is not published")]
+#![allow(clippy::exhaustive_enums, clippy::exhaustive_structs, reason = "the crate is not published")]
 
-mod act;
 mod answers;
-mod books;
-mod coda;
-mod copying;
-mod dice;
+mod copy_item;
 mod disk;
-mod draw;
-mod forgetting;
-mod heard;
+mod faults;
+mod forget;
+mod generate;
+mod invariants;
+mod model;
 mod observed;
 mod parts;
 mod peer;
+mod perform;
 mod play;
 mod ports;
 mod process;
-mod promise;
 mod provider;
 mod recovery;
+mod reports;
+mod rng;
 mod script;
 mod seeds;
+mod settle;
 mod setup;
 mod shrink;
+mod sim;
+mod simulation;
 mod step;
-mod trouble;
-mod users;
-mod world;
 
-pub use self::dice::Dice;
 pub use self::parts::Parts;
-pub use self::play::Played;
-pub use self::script::{Commits, Item, Kind, Part, ProviderPlan, Rule, Script};
+pub use self::play::PlayResult;
+pub use self::rng::RngSource;
+pub use self::script::{Commits, Item, Kind, Part, ProviderPlan, Script, Setting};
 pub use self::seeds::{Failure, Summary};
-pub use self::step::{Bother, Fault, Place, Scope, Start, Step};
-pub(crate) use self::users::Extras;
-pub use self::users::{Simulation, Surroundings, View};
-pub use self::world::Broken;
+pub use self::sim::Violation;
+pub(crate) use self::simulation::Extensions;
+pub use self::simulation::{SimContext, Simulation, View};
+pub use self::step::{Fault, ItemIndex, Scope, Start, Step, UserInteraction};

@@ -1,4 +1,4 @@
-//! A handler, and the books that are kept of what is asked of it.
+//! A wrapper that records the calls to a handler in the model.
 
 use std::sync::Arc;
 
@@ -17,129 +17,132 @@ use syncmgr_core::status::Status;
 use tokio::sync::mpsc::UnboundedSender;
 use uuid::Uuid;
 
-use crate::books::End;
-use crate::world::{State, World};
+use crate::model::AttemptEnd;
+use crate::sim::{Sim, State};
 
-/// Any handler, watched.
+/// A handler whose calls are checked against the model.
 pub(crate) struct Observed {
     pub(crate) inner: Arc<dyn SyncHandler>,
-    pub(crate) world: World,
-    /// Who is told of sessions.
+    pub(crate) sim: Sim,
+    /// Receives the session of every run that starts.
     pub(crate) sessions: UnboundedSender<SessionId>,
 }
 
 impl Observed {
-    /// A run begins: the world has to let it.
-    fn begins(&self, run: &RunContext) {
+    /// Checks that the network allows the run to start.
+    fn check_run_start(&self, run: &RunContext) {
         let (handler, session, info) = (run.handler(), run.session(), self.inner.info());
-        self.world.reach(|state| {
-            let ask = state.books.ask(session, handler);
-            state.note(&format!("{} begins in session {session} ({ask:?})", info.name()));
-            let needs = info.capabilities().contains(Capabilities::NEEDS_NETWORK);
-            let frugal = info.capabilities().contains(Capabilities::FRUGAL);
+        self.sim.try_with(|state| {
+            let requested_by = state.model.requested_by(session, handler);
+            state.note(&format!("{} starts in session {session} ({requested_by:?})", info.name()));
+            let needs_network = info.capabilities().contains(Capabilities::NEEDS_NETWORK);
+            let low_data = info.capabilities().contains(Capabilities::FRUGAL);
             match state.facts.network {
-                Network::Offline if needs && ask != Ask::Forced => {
-                    state.breaks("what needs a network waits for it", format!("{} begins offline", info.name()));
+                Network::Offline if needs_network && requested_by != Ask::Forced => {
+                    state.violated(
+                        "a handler that needs a network waits for it",
+                        format!("{} starts offline", info.name()),
+                    );
                 }
-                Network::Metered if needs && !frugal && ask == Ask::Automatic => {
-                    state.breaks("nothing runs by itself on a metered link", format!("{} does", info.name()));
+                Network::Metered if needs_network && !low_data && requested_by == Ask::Automatic => {
+                    state.violated("no automatic run uses a metered network", format!("{} does", info.name()));
                 }
                 _ => {}
             }
         });
-        // Nobody listens once the process ends.
+        // The receiver is closed once the process ends.
         let _ = self.sessions.send(session);
     }
 
-    /// Prepares or synchronizes from now on, and nobody else of this handler does.
-    fn call(&self, run: &RunContext) -> Call {
+    /// Starts a `prepare` or `synchronize` call. A handler must not have two at the same time.
+    fn begin_call(&self, run: &RunContext) -> CallGuard {
         let (handler, session) = (run.handler(), run.session());
-        self.world.reach(|state| {
-            if let Some(other) = state.books.calls.insert(handler, session) {
-                let how = format!("{handler} runs in session {session} and in {other}");
-                state.breaks("one run of a handler at a time", how);
+        self.sim.try_with(|state| {
+            if let Some(other) = state.model.active_calls.insert(handler, session) {
+                let details = format!("{handler} runs in sessions {session} and {other}");
+                state.violated("one run of a handler at a time", details);
             }
         });
-        Call { world: self.world.clone(), handler }
+        CallGuard { sim: self.sim.clone(), handler }
     }
 }
 
-struct Call {
-    world: World,
+struct CallGuard {
+    sim: Sim,
     handler: HandlerId,
 }
 
-impl Drop for Call {
+impl Drop for CallGuard {
     fn drop(&mut self) {
-        self.world.reach(|state| {
-            state.books.calls.remove(&self.handler);
-            state.books.preparing.remove(&self.handler);
+        self.sim.try_with(|state| {
+            state.model.active_calls.remove(&self.handler);
+            state.model.preparing.remove(&self.handler);
         });
     }
 }
 
-/// An attempt at an item that goes on.
-struct Visit {
-    world: World,
+/// A running attempt at an item.
+struct AttemptGuard {
+    sim: Sim,
     item: ItemContext,
     ended: bool,
 }
 
-impl Visit {
-    fn begin(world: &World, item: &ItemContext) -> Self {
-        world.reach(|state| {
+impl AttemptGuard {
+    fn begin(sim: &Sim, item: &ItemContext) -> Self {
+        sim.try_with(|state| {
             let (key, session) = ((item.run().handler(), item.id()), item.run().session());
-            let claims = state.books.claims(key.0, item.item());
+            let claims = state.model.claims(key.0, item.item());
             let now = state.elapsed();
-            state.note(&format!("{} begins in session {session}", item.name()));
-            let faults = state.books.begin(key, session, claims, now);
-            faults.into_iter().for_each(|(promise, how)| state.breaks(promise, how));
+            state.note(&format!("{} starts in session {session}", item.name()));
+            let findings = state.model.begin(key, session, claims, now);
+            findings.into_iter().for_each(|(invariant, details)| state.violated(invariant, details));
         });
-        Self { world: world.clone(), item: item.clone(), ended: false }
+        Self { sim: sim.clone(), item: item.clone(), ended: false }
     }
 
     fn returned(mut self, result: &SyncResult) {
         self.ended = true;
-        let (traces, cancelled) = (self.item.cell().traces(), self.item.cell().cancel().reason());
+        let (signals, cancelled) = (self.item.cell().traces(), self.item.cell().cancel().reason());
         self.end(match (result, cancelled) {
-            _ if self.item.cell().is_working() => End::Unclear,
-            (Ok(()), _) => match traces.tolerated {
-                Some(class) => End::Failed(class),
-                None if traces.undecided => End::NeedsUser,
-                None => End::Succeeded,
+            _ if self.item.cell().is_working() => AttemptEnd::Unknown,
+            (Ok(()), _) => match signals.tolerated {
+                Some(class) => AttemptEnd::Failed(class),
+                None if signals.undecided => AttemptEnd::NeedsUser,
+                None => AttemptEnd::Succeeded,
             },
-            (Err(_), Some(reason)) => End::Cancelled(reason),
-            (Err(error), None) if NeedsUser::is_in(error) => End::NeedsUser,
-            (Err(error), None) => End::Failed(FailureClass::of(error)),
+            (Err(_), Some(reason)) => AttemptEnd::Cancelled(reason),
+            (Err(error), None) if NeedsUser::is_in(error) => AttemptEnd::NeedsUser,
+            (Err(error), None) => AttemptEnd::Failed(FailureClass::of(error)),
         });
     }
 
-    fn end(&self, end: End) {
+    fn end(&self, end: AttemptEnd) {
         let key = (self.item.run().handler(), self.item.id());
-        self.world.reach(|state: &mut State| {
+        self.sim.try_with(|state: &mut State| {
             let now = state.elapsed();
             state.note(&format!("{} ends: {end:?}", self.item.name()));
-            if state.books.ends_late(key, now) {
-                state.breaks("a cancelled item ends within its grace", format!("{key:?} ends now"));
+            if state.model.is_late(key, now) {
+                state.violated("a cancelled item ends within its grace", format!("{key:?} ends too late"));
             }
-            state.books.end(key, end, now);
+            state.model.end(key, end, now);
             if self.item.cell().is_working() {
-                state.books.lingering.push((key, self.item.clone()));
+                state.model.lingering.push((key, self.item.clone()));
             }
         });
     }
 }
 
-impl Drop for Visit {
+impl Drop for AttemptGuard {
     fn drop(&mut self) {
         if self.ended {
             return;
         }
         let cancelled = self.item.cell().cancel().reason();
         self.end(match cancelled {
-            _ if std::thread::panicking() => End::Broke,
-            Some(reason) => End::Cancelled(reason),
-            None => End::Unclear,
+            _ if std::thread::panicking() => AttemptEnd::PanickedOrHung,
+            Some(reason) => AttemptEnd::Cancelled(reason),
+            None => AttemptEnd::Unknown,
         });
     }
 }
@@ -151,7 +154,7 @@ impl SyncHandler for Observed {
     }
 
     async fn initialize(&self, run: &RunContext) -> SyncResult<Participation> {
-        self.begins(run);
+        self.check_run_start(run);
         self.inner.initialize(run).await
     }
 
@@ -160,20 +163,20 @@ impl SyncHandler for Observed {
     }
 
     async fn prepare(&self, run: &PrepareContext) -> SyncResult {
-        let _call = self.call(run);
-        self.world.reach(|state| state.books.preparing.insert(run.handler()));
+        let _call = self.begin_call(run);
+        self.sim.try_with(|state| state.model.preparing.insert(run.handler()));
         self.inner.prepare(run).await
     }
 
     async fn synchronize(&self, run: &SynchronizeContext) -> SyncResult {
-        let _call = self.call(run);
+        let _call = self.begin_call(run);
         self.inner.synchronize(run).await
     }
 
     async fn synchronize_item(&self, item: &ItemContext) -> SyncResult {
-        let visit = Visit::begin(&self.world, item);
+        let attempt = AttemptGuard::begin(&self.sim, item);
         let result = self.inner.synchronize_item(item).await;
-        visit.returned(&result);
+        attempt.returned(&result);
         result
     }
 

@@ -1,10 +1,10 @@
-//! The parts of a script that are played.
+//! A selection of a script's parts.
 
 use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
-/// The parts of a script that are left, by number: shown and read as in `0,3,7-9`.
+/// The numbers of a script's remaining parts, formatted and parsed as in `0,3,7-9`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Parts(pub BTreeSet<usize>);
 

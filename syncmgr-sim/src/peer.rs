@@ -1,4 +1,4 @@
-//! Two sides: what a peer has, and the copies of it on this side. Both outlive a process.
+//! The data of the peer and the local copies. Both outlive a process.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -6,84 +6,84 @@ use syncmgr_core::id::{HandlerId, ItemId};
 
 use crate::step::Fault;
 
-/// An item of a handler.
+/// The key of an item: its handler and its id.
 pub(crate) type Key = (HandlerId, ItemId);
 
-/// Of how many entries some are deleted.
+/// The number of entries of an item, for plans with deletions.
 pub(crate) const ENTRIES: u64 = 40;
 
-/// Both sides.
+/// The data of both sides.
 #[derive(Debug, Default)]
 pub(crate) struct Sides {
-    pub(crate) theirs: BTreeMap<Key, Theirs>,
-    pub(crate) ours: BTreeMap<Key, Ours>,
-    /// How many listings of a handler fail.
-    pub(crate) unlisted: BTreeMap<HandlerId, u32>,
+    pub(crate) peer: BTreeMap<Key, PeerItem>,
+    pub(crate) local: BTreeMap<Key, LocalItem>,
+    /// The number of future listings that fail, by handler.
+    pub(crate) failing_listings: BTreeMap<HandlerId, u32>,
 }
 
-/// What the peer has of an item.
+/// An item on the peer.
 #[derive(Debug)]
-pub(crate) struct Theirs {
+pub(crate) struct PeerItem {
     pub(crate) version: u64,
     pub(crate) chunks: u64,
-    pub(crate) is_there: bool,
-    /// How many of the [`ENTRIES`] the next attempt is to delete.
+    pub(crate) exists: bool,
+    /// The number of deletions, of [`ENTRIES`] entries, in the plan of the next attempt.
     pub(crate) deletes: u64,
     pub(crate) faults: VecDeque<Fault>,
 }
 
-/// What there is of an item on this side.
+/// The local copy of an item.
 #[derive(Debug, Default)]
-pub(crate) struct Ours {
+pub(crate) struct LocalItem {
     pub(crate) version: u64,
     pub(crate) chunks: BTreeSet<u64>,
-    /// How often anything was written.
+    /// The number of writes.
     pub(crate) writes: u64,
 }
 
 impl Sides {
-    /// Writes a chunk on this side. Doing it twice leaves what doing it once leaves.
+    /// Writes a chunk of the local copy. Writing is idempotent, apart from the count of writes.
     pub(crate) fn write(&mut self, key: Key, version: u64, chunk: u64) {
-        let ours = self.ours.entry(key).or_default();
-        if ours.version != version {
-            *ours = Ours { version, chunks: BTreeSet::new(), writes: ours.writes };
+        let local_item = self.local.entry(key).or_default();
+        if local_item.version != version {
+            *local_item = LocalItem { version, chunks: BTreeSet::new(), writes: local_item.writes };
         }
-        ours.writes += 1;
-        ours.chunks.insert(chunk);
+        local_item.writes += 1;
+        local_item.chunks.insert(chunk);
     }
 
-    /// Whether so much of this version was written.
+    /// Returns `true` if the first `chunks` chunks of this version were written.
     pub(crate) fn has(&self, key: Key, version: u64, chunks: u64) -> bool {
-        let ours = self.ours.get(&key);
-        // What a later version has replaced was there.
+        let local_item = self.local.get(&key);
+        // A later version may have replaced the chunks.
         chunks == 0
-            || ours.is_some_and(|ours| {
-                ours.version > version
-                    || ours.version == version && (0..chunks).all(|chunk| ours.chunks.contains(&chunk))
+            || local_item.is_some_and(|local_item| {
+                local_item.version > version
+                    || local_item.version == version && (0..chunks).all(|chunk| local_item.chunks.contains(&chunk))
             })
     }
 
-    /// The items that are not the same on both sides.
+    /// Returns the items of the peer whose local copy differs.
     pub(crate) fn unequal(&self) -> Vec<Key> {
-        let there = self.theirs.iter().filter(|(_, theirs)| theirs.is_there);
-        let unequal = there.filter(|(key, theirs)| {
-            self.ours.get(key).is_none_or(|ours| ours.version != theirs.version)
-                || !self.has(**key, theirs.version, theirs.chunks)
+        let existing = self.peer.iter().filter(|(_, peer_item)| peer_item.exists);
+        let unequal = existing.filter(|(key, peer_item)| {
+            self.local.get(key).is_none_or(|local_item| local_item.version != peer_item.version)
+                || !self.has(**key, peer_item.version, peer_item.chunks)
         });
         unequal.map(|(key, _)| *key).collect()
     }
 
-    /// How often anything was written on this side.
+    /// Returns the number of local writes.
     pub(crate) fn writes(&self) -> u64 {
-        self.ours.values().map(|ours| ours.writes).sum()
+        self.local.values().map(|local_item| local_item.writes).sum()
     }
 
-    /// Nothing goes wrong any more, and every item is there.
+    /// Removes all faults and restores all items.
     pub(crate) fn heal(&mut self) {
-        self.unlisted.clear();
-        for theirs in self.theirs.values_mut() {
-            theirs.faults.clear();
-            theirs.is_there = true;
+        self.failing_listings.clear();
+        for peer_item in self.peer.values_mut() {
+            peer_item.faults.clear();
+            peer_item.exists = true;
         }
     }
 }

@@ -1,152 +1,155 @@
-//! A script, played from its beginning to its end.
+//! Playing of scripts.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use syncmgr_core::error::panic_text;
 use syncmgr_runtime::memory::MemoryStore;
 
-use crate::Extras;
+use crate::Extensions;
 use crate::View;
-use crate::act::Left;
-use crate::peer::Theirs;
+use crate::peer::PeerItem;
+use crate::perform::Exit;
 use crate::process::{Process, runtime};
 use crate::provider::{handler_id, item_id};
-use crate::recovery::Ended;
+use crate::recovery::ProcessEnd;
 use crate::script::Script;
+use crate::sim::{Sim, Violation};
 use crate::step::Step;
-use crate::world::{Broken, World};
 
-/// How a script went.
+/// The result of playing a script.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Played {
+pub struct PlayResult {
     /// The script's seed.
     pub seed: u64,
-    /// Stands for everything that was seen: the same for the same script, every time.
+    /// A hash of everything observed. Equal scripts give equal hashes.
     pub hash: u64,
-    /// What happened, line by line, each with the time in seconds.
+    /// The transcript, line by line, each with the time in seconds.
     pub lines: Vec<String>,
-    /// The first promise that was broken.
-    pub broken: Option<Broken>,
+    /// The first violation of an invariant, if any.
+    pub violation: Option<Violation>,
 }
 
 /// Plays a script.
-pub(crate) fn play(script: &Script, extras: &Extras) -> Played {
-    let world = World::new(script.seed());
-    world.left(|state| state.sides.theirs = peer(script));
+pub(crate) fn play(script: &Script, extensions: &Extensions) -> PlayResult {
+    let sim = Sim::new(script.seed());
+    sim.with(|state| state.sides.peer = peer_items(script));
     let steps: Vec<_> = script.steps().map(|(number, step)| (number, step.clone())).collect();
-    let (mut next, mut left, mut processes) = (0, Some((Ended::Never, MemoryStore::new())), 0);
+    let (mut next, mut exit, mut processes) = (0, Some((ProcessEnd::NoProcess, MemoryStore::new())), 0);
     let played = catch_unwind(AssertUnwindSafe(|| {
-        while let Some(before) = left.take() {
-            let runtime = runtime(&world, processes);
-            left = runtime.block_on(live(&world, script, extras, before, &steps, &mut next));
+        while let Some(before) = exit.take() {
+            let runtime = runtime(&sim, processes);
+            exit = runtime.block_on(run_process(&sim, script, extensions, before, &steps, &mut next));
             processes += 1;
         }
     }));
     if let Err(panic) = played {
-        world.left(|state| state.breaks("nothing panics", panic_text(panic)));
+        sim.with(|state| state.violated("nothing panics", panic_text(panic)));
     }
-    let (hash, lines, broken) = world.left(|state| state.take_story());
-    let mut broken = broken.into_iter().next();
-    let lines = lines.into_iter().map(|line| named(script, line)).collect();
-    broken.iter_mut().for_each(|broken| broken.how = named(script, std::mem::take(&mut broken.how)));
-    Played { seed: script.seed(), hash, lines, broken }
+    let (hash, lines, violations) = sim.with(|state| state.take_transcript());
+    let mut violation = violations.into_iter().next();
+    let lines = lines.into_iter().map(|line| with_indices(script, line)).collect();
+    violation
+        .iter_mut()
+        .for_each(|violation| violation.details = with_indices(script, std::mem::take(&mut violation.details)));
+    PlayResult { seed: script.seed(), hash, lines, violation }
 }
 
-fn peer(script: &Script) -> std::collections::BTreeMap<crate::peer::Key, Theirs> {
-    let items = script.providers().flat_map(|provider| script.items_of(provider.place));
-    let theirs = items.map(|item| {
-        let key = (handler_id(item.provider), item_id(item.provider, item.place));
-        // No two items ever have the same version, so that none can pass for another.
-        let version = (item.provider as u64 * 10 + item.place as u64 + 1) * 1_000;
-        (key, Theirs { version, chunks: item.chunks, is_there: true, deletes: 0, faults: Default::default() })
+/// Creates the items of the peer.
+fn peer_items(script: &Script) -> std::collections::BTreeMap<crate::peer::Key, PeerItem> {
+    let items = script.providers().flat_map(|provider| script.items_of(provider.index));
+    let peer_items = items.map(|item| {
+        let key = (handler_id(item.provider), item_id(item.provider, item.index));
+        // Versions are unique across items, so that no item can be mistaken for another.
+        let version = (item.provider as u64 * 10 + item.index as u64 + 1) * 1_000;
+        (key, PeerItem { version, chunks: item.chunks, exists: true, deletes: 0, faults: Default::default() })
     });
-    theirs.collect()
+    peer_items.collect()
 }
 
-/// A line with the places of handlers and items instead of their ids.
-fn named(script: &Script, line: String) -> String {
+/// Replaces the ids of handlers and items in a line by their indices.
+fn with_indices(script: &Script, line: String) -> String {
     if !line.contains("Id(") {
         return line;
     }
     script.providers().fold(line, |line, provider| {
-        let handler = handler_id(provider.place);
-        let line = script.items_of(provider.place).fold(line, |line, item| {
-            let id = item_id(item.provider, item.place);
-            line.replace(&format!("({handler:?}, {id:?})"), &format!("item {}.{}", item.provider, item.place))
+        let handler = handler_id(provider.index);
+        let line = script.items_of(provider.index).fold(line, |line, item| {
+            let id = item_id(item.provider, item.index);
+            line.replace(&format!("({handler:?}, {id:?})"), &format!("item {}.{}", item.provider, item.index))
         });
-        line.replace(&format!("{handler:?}"), &format!("handler {}", provider.place))
+        line.replace(&format!("{handler:?}"), &format!("handler {}", provider.index))
     })
 }
 
-/// The life of a process. Returns what it leaves to the next, unless the script is over.
-async fn live(
-    world: &World,
+/// Runs a process. Returns its exit; `None` once the script has ended.
+async fn run_process(
+    sim: &Sim,
     script: &Script,
-    extras: &Extras,
-    before: Left,
+    extensions: &Extensions,
+    before: Exit,
     steps: &[(usize, Step)],
     next: &mut usize,
-) -> Option<Left> {
-    let world = world.next_process();
-    world.reach(|state| state.books.begin_process());
-    let (ended, left) = before;
-    world.note(format!("process {} begins", world.process()));
-    let mut process = Process::begin(world, script, extras, &left);
-    process.recover(ended);
+) -> Option<Exit> {
+    let sim = sim.next_process();
+    sim.try_with(|state| state.model.begin_process());
+    let (end, stored) = before;
+    sim.note(format!("process {} starts", sim.process()));
+    let mut process = Process::begin(sim, script, extensions, &stored);
+    process.check_recovery(end);
     process.attend();
-    let left = process.perform(steps, next).await;
-    process.world.end_process();
-    left
+    let exit = process.perform_steps(steps, next).await;
+    process.sim.end_process();
+    exit
 }
 
 impl Process<'_> {
-    async fn perform(&mut self, steps: &[(usize, Step)], next: &mut usize) -> Option<Left> {
+    async fn perform_steps(&mut self, steps: &[(usize, Step)], next: &mut usize) -> Option<Exit> {
         while let Some((number, step)) = steps.get(*next) {
             *next += 1;
-            self.world.reach(|state| {
-                state.books.step = Some(*number);
+            self.sim.try_with(|state| {
+                state.model.step = Some(*number);
                 state.note(&format!("--- {number}: {step}"));
             });
-            let left = self.act(step).await;
-            if self.world.is_broken() {
+            let exit = self.perform_step(step).await;
+            if self.sim.has_violation() {
                 return None;
             }
-            if left.is_some() {
-                return left;
+            if exit.is_some() {
+                return exit;
             }
-            self.look().await;
-            if self.world.is_broken() {
+            self.check_step().await;
+            if self.sim.has_violation() {
                 return None;
             }
         }
-        self.coda().await;
-        if !self.world.is_broken() {
-            self.check_users();
+        self.settle().await;
+        if !self.sim.has_violation() {
+            self.check_user_invariants();
         }
         None
     }
 
-    /// Looks whether everything holds. What does not, and does when all have had their turn, was on its way.
-    async fn look(&self) {
-        self.settle().await;
+    /// Checks all invariants. After a violation, runs all tasks and checks again, because the state may have been in transition.
+    async fn check_step(&self) {
+        self.run_until_idle().await;
         if !self.check().is_empty() {
             for _ in 0..2_000 {
                 tokio::task::yield_now().await;
             }
         }
-        for (promise, how) in self.check() {
-            self.world.breaks(promise, how);
+        for (invariant, details) in self.check() {
+            self.sim.violated(invariant, details);
         }
-        self.check_users();
+        self.check_user_invariants();
     }
 
-    /// What users want to hold.
-    fn check_users(&self) {
-        for (name, holds) in &self.extras.invariants {
+    /// Checks the invariants that the user of this crate added.
+    fn check_user_invariants(&self) {
+        for (name, holds) in &self.extensions.invariants {
             let view = View { process: self };
-            if let Err(how) = holds(&view) {
-                self.world.breaks(name.clone(), how);
+            if let Err(details) = holds(&view) {
+                self.sim.violated(name.clone(), details);
             }
         }
     }

@@ -1,4 +1,4 @@
-//! What a simulated manager reaches of the world: a person, a network, somebody who chooses.
+//! The ports of the simulated manager: the user, connections and a chooser.
 
 use std::time::Duration;
 
@@ -8,47 +8,47 @@ use syncmgr_core::error::SyncResult;
 use syncmgr_core::port::{Confirmation, Connection, ConnectionProvider, Interaction, Secret};
 use syncmgr_runtime::chooser::{Chooser, Chosen};
 
-use crate::world::{State, World};
+use crate::sim::{Sim, State};
 
-/// Somebody who takes a while to say yes, and is asked one thing at a time.
-pub(crate) struct Person(pub(crate) World);
+/// A user who confirms everything after a delay. At most one question may be open.
+pub(crate) struct SimulatedUser(pub(crate) Sim);
 
-/// Counts something while it lives.
-struct Counted {
-    world: World,
-    of: fn(&mut State) -> &mut usize,
+/// Increments a counter of the state until it is dropped.
+struct CountGuard {
+    sim: Sim,
+    counter: fn(&mut State) -> &mut usize,
 }
 
-impl Counted {
-    fn begin(world: &World, of: fn(&mut State) -> &mut usize) -> (Self, usize) {
-        let now = world.reach(|state| {
-            *of(state) += 1;
-            *of(state)
+impl CountGuard {
+    fn begin(sim: &Sim, counter: fn(&mut State) -> &mut usize) -> (Self, usize) {
+        let count = sim.try_with(|state| {
+            *counter(state) += 1;
+            *counter(state)
         });
-        (Self { world: world.clone(), of }, now.unwrap_or_default())
+        (Self { sim: sim.clone(), counter }, count.unwrap_or_default())
     }
 }
 
-impl Drop for Counted {
+impl Drop for CountGuard {
     fn drop(&mut self) {
-        self.world.reach(|state| *(self.of)(state) -= 1);
+        self.sim.try_with(|state| *(self.counter)(state) -= 1);
     }
 }
 
-impl Person {
+impl SimulatedUser {
     async fn answer<T>(&self, answer: T) -> SyncResult<T> {
-        let (_asked, at_once) = Counted::begin(&self.0, |state| &mut state.books.attention);
-        if at_once > 1 {
-            self.0.breaks("the user is asked one thing at a time", format!("{at_once} at once"));
+        let (_guard, open) = CountGuard::begin(&self.0, |state| &mut state.model.open_prompts);
+        if open > 1 {
+            self.0.violated("at most one question to the user is open", format!("{open} are open"));
         }
         self.0.note("the user is asked");
-        self.0.shake("person", 0, Duration::from_secs(20)).await;
+        self.0.yield_or_sleep("person", 0, Duration::from_secs(20)).await;
         Ok(answer)
     }
 }
 
 #[async_trait]
-impl Interaction for Person {
+impl Interaction for SimulatedUser {
     async fn confirm(&self, _: &str) -> SyncResult<Confirmation> {
         self.answer(Confirmation::Confirm).await
     }
@@ -62,30 +62,30 @@ impl Interaction for Person {
     }
 }
 
-/// Brings connections up after a while.
-pub(crate) struct Link(pub(crate) World);
+/// Establishes connections after a delay.
+pub(crate) struct SimulatedConnections(pub(crate) Sim);
 
 #[async_trait]
-impl ConnectionProvider for Link {
+impl ConnectionProvider for SimulatedConnections {
     async fn connect(&self, _: Option<&str>) -> SyncResult<Connection> {
-        self.0.shake("connection", 0, Duration::from_millis(400)).await;
-        let (connection, _) = Counted::begin(&self.0, |state| &mut state.books.connections);
+        self.0.yield_or_sleep("connection", 0, Duration::from_millis(400)).await;
+        let (connection, _) = CountGuard::begin(&self.0, |state| &mut state.model.open_connections);
         Ok(Box::new(connection))
     }
 }
 
-/// Somebody who chooses most of what is offered.
-pub(crate) struct Taste(pub(crate) World);
+/// A chooser that picks most items at random.
+pub(crate) struct RandomChooser(pub(crate) Sim);
 
 #[async_trait]
-impl Chooser for Taste {
+impl Chooser for RandomChooser {
     async fn choose(&self, offers: &[Offer]) -> Option<Chosen> {
-        self.0.shake("chooser", 0, Duration::from_secs(5)).await;
-        let mut rng = self.0.draw("choice", 0).unwrap_or(self.0.dice()).rng();
-        let mut liked = |offer: &Offer| {
+        self.0.yield_or_sleep("chooser", 0, Duration::from_secs(5)).await;
+        let mut rng = self.0.next_rng("choice", 0).unwrap_or(self.0.rng_source()).rng();
+        let mut pick = |offer: &Offer| {
             let items = offer.items.iter().map(|item| item.item);
             (offer.handler, items.filter(|_| rng.u8(..4) > 0).collect())
         };
-        Some(offers.iter().map(&mut liked).collect())
+        Some(offers.iter().map(&mut pick).collect())
     }
 }

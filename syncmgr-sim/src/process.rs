@@ -1,4 +1,4 @@
-//! One process: a manager over what the one before left behind.
+//! A process: a manager that continues with the store of the previous process.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -16,102 +16,102 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::task::{JoinHandle, JoinSet, yield_now};
 use tokio::time::{sleep, timeout};
 
-use crate::Extras;
+use crate::Extensions;
 use crate::disk::Disk;
 use crate::provider::handler_id;
 use crate::script::Script;
 use crate::setup::{handlers, manager};
-use crate::world::World;
+use crate::sim::Sim;
 use syncmgr_test::{FaultyStore, ManualFacts};
 
-/// One process.
+/// A simulated process.
 pub(crate) struct Process<'a> {
-    pub(crate) world: World,
+    pub(crate) sim: Sim,
     pub(crate) script: &'a Script,
-    pub(crate) extras: &'a Extras,
+    pub(crate) extensions: &'a Extensions,
     pub(crate) manager: SyncManager,
     pub(crate) disk: Disk,
     pub(crate) facts: ManualFacts,
-    /// The handlers by place, those of users first.
-    pub(crate) cast: Vec<HandlerId>,
-    pub(crate) made: BTreeMap<HandlerId, Arc<dyn SyncHandler>>,
+    /// The ids of the handlers by index, user handlers first.
+    pub(crate) handler_ids: Vec<HandlerId>,
+    pub(crate) handlers: BTreeMap<HandlerId, Arc<dyn SyncHandler>>,
     pub(crate) held: Vec<Session>,
-    pub(crate) chores: JoinSet<()>,
+    pub(crate) tasks: JoinSet<()>,
     observer: JoinHandle<()>,
 }
 
-/// The runtime of a process, whose rhythm follows from chance too.
-pub(crate) fn runtime(world: &World, number: u32) -> Runtime {
-    let mut rng = world.dice().of("runtime").nth(number).rng();
+/// Creates the runtime of a process, with random event and global queue intervals.
+pub(crate) fn runtime(sim: &Sim, number: u32) -> Runtime {
+    let mut rng = sim.rng_source().named("runtime").nth(number).rng();
     let (events, global) = (rng.u32(1..=64), rng.u32(1..=64));
     let mut builder = Builder::new_current_thread();
     let builder = builder.enable_time().start_paused(true).event_interval(events).global_queue_interval(global);
-    builder.build().expect("a runtime without I/O needs nothing of the machine")
+    builder.build().expect("a runtime without I/O needs no system resources")
 }
 
 impl<'a> Process<'a> {
-    pub(crate) fn begin(world: World, script: &'a Script, extras: &'a Extras, left: &MemoryStore) -> Self {
-        let disk = Disk { store: FaultyStore::over(left), world: world.clone() };
-        let facts = ManualFacts::new(world.left(|state| state.facts));
-        let manager = manager(&world, script, &disk, &facts);
+    pub(crate) fn begin(sim: Sim, script: &'a Script, extensions: &'a Extensions, stored: &MemoryStore) -> Self {
+        let disk = Disk { store: FaultyStore::over(stored), sim: sim.clone() };
+        let facts = ManualFacts::new(sim.with(|state| state.facts));
+        let manager = manager(&sim, script, &disk, &facts);
         let (sender, sessions) = unbounded_channel();
-        let made = handlers(&world, script, extras, &sender);
-        let observer = tokio::spawn(observe(world.clone(), disk.clone(), manager.clone(), sessions));
-        let cast = made.iter().map(|(id, _)| *id).collect();
-        let made = made.into_iter().collect();
+        let handlers = handlers(&sim, script, extensions, &sender);
+        let observer = tokio::spawn(observe(sim.clone(), disk.clone(), manager.clone(), sessions));
+        let handler_ids = handlers.iter().map(|(id, _)| *id).collect();
+        let handlers = handlers.into_iter().collect();
         Self {
-            world,
+            sim,
             script,
-            extras,
+            extensions,
             manager,
             disk,
             facts,
-            cast,
-            made,
+            handler_ids,
+            handlers,
             held: Vec::new(),
-            chores: JoinSet::new(),
+            tasks: JoinSet::new(),
             observer,
         }
     }
 
-    /// Registers every handler, and lets what is due begin.
+    /// Registers every handler and starts the scheduler.
     pub(crate) fn attend(&self) {
-        for handler in self.made.values() {
+        for handler in self.handlers.values() {
             self.register(handler.clone());
         }
         if let Err(error) = self.manager.attend() {
-            self.world.breaks("a manager attends", error.to_string());
+            self.sim.violated("the scheduler starts", error.to_string());
         }
     }
 
     pub(crate) fn register(&self, handler: Arc<dyn SyncHandler>) {
         let flags = RegisterFlags::CONNECT | RegisterFlags::IDLE;
-        // One that is registered already stays.
+        // A handler that is already registered stays registered.
         let _ = self.manager.register_for(handler, flags);
     }
 
-    pub(crate) fn handler(&self, place: usize) -> HandlerId {
-        let of_user = self.cast.get(place).filter(|_| place < self.extras.handlers.len());
-        of_user.copied().unwrap_or(handler_id(place))
+    pub(crate) fn handler(&self, index: usize) -> HandlerId {
+        let of_user = self.handler_ids.get(index).filter(|_| index < self.extensions.handlers.len());
+        of_user.copied().unwrap_or(handler_id(index))
     }
 
-    /// Lets everything come to rest that has something to do now.
-    pub(crate) async fn settle(&self) {
+    /// Runs all tasks that can make progress now.
+    pub(crate) async fn run_until_idle(&self) {
         sleep(Duration::from_millis(1)).await;
         for _ in 0..60 {
             yield_now().await;
         }
     }
 
-    /// The process ends in order. What goes on afterwards, or nobody was told of, is a broken promise.
+    /// Shuts the manager down. No task may remain, and every request must have a report.
     pub(crate) async fn shut_down(&mut self) {
-        let now = self.world.left(|state| state.elapsed());
-        self.world.reach(|state| state.books.ask_to_end(now, |_, _| true));
+        let now = self.sim.with(|state| state.elapsed());
+        self.sim.try_with(|state| state.model.begin_cancel(now, |_, _| true));
         match timeout(Duration::from_secs(60), self.manager.shutdown()).await {
-            Err(_) => self.world.breaks("a shutdown ends", "after a minute it had not"),
-            Ok(unstopped) => {
-                for left in unstopped {
-                    self.world.breaks("after a shutdown nothing goes on", left.to_string());
+            Err(_) => self.sim.violated("a shutdown finishes", "still not finished after a minute"),
+            Ok(still_running) => {
+                for left in still_running {
+                    self.sim.violated("nothing runs after a shutdown", left.to_string());
                 }
             }
         }
@@ -120,40 +120,40 @@ impl<'a> Process<'a> {
         for _ in 0..200 {
             yield_now().await;
         }
-        while self.chores.try_join_next().is_some() {}
-        let alive = Handle::current().metrics().num_alive_tasks() - self.chores.len();
+        while self.tasks.try_join_next().is_some() {}
+        let alive = Handle::current().metrics().num_alive_tasks() - self.tasks.len();
         if alive > 0 {
-            self.world.breaks("after a shutdown nothing goes on", format!("{alive} tasks do"));
+            self.sim.violated("nothing runs after a shutdown", format!("{alive} tasks are alive"));
         }
-        let answered = async { while self.chores.join_next().await.is_some() {} };
-        if timeout(Duration::from_secs(60), answered).await.is_err() {
-            self.world.breaks("whoever asked is answered", "a minute after the shutdown somebody waits");
+        let finished = async { while self.tasks.join_next().await.is_some() {} };
+        if timeout(Duration::from_secs(60), finished).await.is_err() {
+            self.sim.violated("every request gets a report", "a caller still waits a minute after the shutdown");
         }
     }
 
-    /// Somebody waits for what becomes of a session.
+    /// Waits for the report of a session in the background and checks it.
     pub(crate) fn follow(&mut self, session: &Session) {
-        let (world, disk, session) = (self.world.clone(), self.disk.clone(), session.clone());
-        self.chores.spawn(async move { heard(&world, &disk, &session.report().await) });
+        let (sim, disk, session) = (self.sim.clone(), self.disk.clone(), session.clone());
+        self.tasks.spawn(async move { read_report(&sim, &disk, &session.report().await) });
     }
 }
 
-/// Follows every session in which a handler begins, whoever started it.
-async fn observe(world: World, disk: Disk, manager: SyncManager, mut begun: UnboundedReceiver<SessionId>) {
+/// Checks the report of every session in which a run starts, including sessions that the manager starts itself.
+async fn observe(sim: Sim, disk: Disk, manager: SyncManager, mut started: UnboundedReceiver<SessionId>) {
     let mut followed = BTreeSet::new();
     let mut reports = JoinSet::new();
-    while let Some(id) = begun.recv().await {
+    while let Some(id) = started.recv().await {
         while reports.try_join_next().is_some() {}
         let session = manager.sessions().into_iter().find(|session| session.id() == id);
         let Some(session) = session.filter(|_| followed.insert(id)) else { continue };
-        let (world, disk) = (world.clone(), disk.clone());
-        reports.spawn(async move { heard(&world, &disk, &session.report().await) });
+        let (sim, disk) = (sim.clone(), disk.clone());
+        reports.spawn(async move { read_report(&sim, &disk, &session.report().await) });
     }
 }
 
-/// A report has resolved: what it says is stored, and is what the books say.
-fn heard(world: &World, disk: &Disk, report: &Report) {
-    world.reach(|state| {
-        crate::heard::of_report(state, &disk.store, report);
+/// Checks a report against the model and the store.
+fn read_report(sim: &Sim, disk: &Disk, report: &Report) {
+    sim.try_with(|state| {
+        crate::reports::check_report(state, &disk.store, report);
     });
 }

@@ -1,4 +1,4 @@
-//! The simulated provider: brings copies up to date with a peer, chunk by chunk.
+//! The simulated provider, which copies items from a peer chunk by chunk.
 
 use std::time::Duration;
 
@@ -14,47 +14,47 @@ use syncmgr_core::trigger::RunFlags;
 
 use crate::peer::Key;
 use crate::script::{Item, ProviderPlan};
-use crate::world::World;
+use crate::sim::Sim;
 
-/// How long a part of an item takes at most.
+/// The upper bound of the random delay of a handler call or a chunk.
 pub(crate) const CHUNK: Duration = Duration::from_millis(300);
 
-/// A provider of one process.
+/// The provider. Each process creates a new one.
 pub(crate) struct Copier {
     pub(crate) plan: ProviderPlan,
     items: Vec<Item>,
-    pub(crate) world: World,
+    pub(crate) sim: Sim,
 }
 
-pub(crate) fn handler_id(place: usize) -> HandlerId {
-    HandlerId::from_u128(0xA0 + place as u128)
+pub(crate) fn handler_id(index: usize) -> HandlerId {
+    HandlerId::from_u128(0xA0 + index as u128)
 }
 
-pub(crate) fn item_id(place: usize, item: usize) -> ItemId {
-    ItemId::from_u128((place as u128 + 1) * 100 + item as u128)
+pub(crate) fn item_id(index: usize, item: usize) -> ItemId {
+    ItemId::from_u128((index as u128 + 1) * 100 + item as u128)
 }
 
-/// A claim that items share.
+/// Returns the name of a claim that items share.
 pub(crate) fn claim(number: usize) -> String {
     format!("resource {number}")
 }
 
-/// Failures are told as errors without anything to look at.
+/// The error of every scripted failure.
 #[derive(Debug, thiserror::Error)]
-#[error("the script says so")]
+#[error("scripted failure")]
 pub(crate) struct Scripted;
 
 impl Copier {
-    pub(crate) fn new(plan: &ProviderPlan, items: Vec<Item>, world: World) -> Self {
-        Self { plan: plan.clone(), items, world }
+    pub(crate) fn new(plan: &ProviderPlan, items: Vec<Item>, sim: Sim) -> Self {
+        Self { plan: plan.clone(), items, sim }
     }
 
     pub(crate) fn key(&self, item: ItemId) -> Key {
-        (handler_id(self.plan.place), item)
+        (handler_id(self.plan.index), item)
     }
 
     pub(crate) fn item_plan(&self, item: ItemId) -> Item {
-        let found = self.items.iter().find(|plan| item_id(plan.provider, plan.place) == item);
+        let found = self.items.iter().find(|plan| item_id(plan.provider, plan.index) == item);
         found.cloned().unwrap_or_default()
     }
 }
@@ -62,13 +62,13 @@ impl Copier {
 #[async_trait]
 impl SyncHandler for Copier {
     fn info(&self) -> HandlerInfo {
-        let ProviderPlan { place, at_once, claim: claimed, network, .. } = self.plan;
+        let ProviderPlan { index, max_concurrent, claim: claimed, network, .. } = self.plan;
         let mut capabilities = Capabilities::default();
         capabilities.set(Capabilities::NEEDS_NETWORK, network.is_some());
         capabilities.set(Capabilities::FRUGAL, network == Some(true));
-        let limits = Limits::DEFAULT.with_items(if at_once == 0 { 8 } else { at_once });
-        let info = HandlerInfo::new(handler_id(place), "")
-            .with_name(format!("handler {place}"))
+        let limits = Limits::DEFAULT.with_items(if max_concurrent == 0 { 8 } else { max_concurrent });
+        let info = HandlerInfo::new(handler_id(index), "")
+            .with_name(format!("handler {index}"))
             .with_flags(HandlerFlags::MAY_ESTABLISH_CONNECTION)
             .with_capabilities(capabilities)
             .with_limits(limits);
@@ -76,25 +76,25 @@ impl SyncHandler for Copier {
     }
 
     async fn initialize(&self, run: &RunContext) -> SyncResult<Participation> {
-        self.world.shake("initialize", run.handler().guid().as_u128(), CHUNK).await;
+        self.sim.yield_or_sleep("initialize", run.handler().guid().as_u128(), CHUNK).await;
         Ok(Participation::TakePart)
     }
 
     async fn items(&self) -> SyncResult<Items> {
-        let handler = handler_id(self.plan.place);
-        self.world.shake("items", handler.guid().as_u128(), CHUNK).await;
-        let fails = self.world.reach(|state| {
-            let left = state.sides.unlisted.get_mut(&handler).filter(|left| **left > 0)?;
+        let handler = handler_id(self.plan.index);
+        self.sim.yield_or_sleep("items", handler.guid().as_u128(), CHUNK).await;
+        let fails = self.sim.try_with(|state| {
+            let left = state.sides.failing_listings.get_mut(&handler).filter(|left| **left > 0)?;
             *left -= 1;
             Some(())
         });
         if fails.flatten().is_some() {
             return Err(Scripted).transient();
         }
-        let is_there = |item: &&Item| self.look((handler, item_id(item.provider, item.place))).is_ok();
-        let listed = self.items.iter().filter(is_there).map(|item| {
+        let on_peer = |item: &&Item| self.peer_progress((handler, item_id(item.provider, item.index))).is_ok();
+        let listed = self.items.iter().filter(on_peer).map(|item| {
             let listed =
-                SyncItem::new(item_id(item.provider, item.place), format!("item {}.{}", item.provider, item.place));
+                SyncItem::new(item_id(item.provider, item.index), format!("item {}.{}", item.provider, item.index));
             item.claim.into_iter().fold(listed, |listed, number| listed.with_claim(claim(number)))
         });
         Ok(listed.collect())
@@ -106,11 +106,11 @@ impl SyncHandler for Copier {
         }
         if self.plan.asks && run.flags().contains(RunFlags::MAY_BOTHER_USER) {
             let permit = run.interaction().await?;
-            permit.confirm("shall it be done?").await?;
+            permit.confirm("continue?").await?;
         } else if self.plan.asks && run.interaction().await.is_ok() {
-            self.world.breaks("nobody is bothered who may not be", format!("in session {}", run.session()));
+            self.sim.violated("the user is asked only with permission", format!("in session {}", run.session()));
         }
-        self.world.shake("prepare", run.handler().guid().as_u128(), CHUNK).await;
+        self.sim.yield_or_sleep("prepare", run.handler().guid().as_u128(), CHUNK).await;
         Ok(())
     }
 

@@ -1,4 +1,4 @@
-//! What a new process has to find.
+//! Checks at the start of a process.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, SystemTime};
@@ -9,72 +9,76 @@ use syncmgr_core::record::ItemRecord;
 use syncmgr_core::retry::{RetryState, Setback};
 use syncmgr_core::store::{Course, StateStore};
 
-use crate::books::Wait;
+use crate::model::Wait;
 use crate::peer::Key;
 use crate::process::Process;
-use crate::script::Rule;
+use crate::script::Setting;
 
 impl Process<'_> {
-    /// What the process before left behind is whole, and is what it had said. Called before anything begins.
-    pub(crate) fn recover(&self, ended: Ended) {
+    /// Checks that the stored state matches what the previous process reported. Must be called before any work starts.
+    pub(crate) fn check_recovery(&self, end: ProcessEnd) {
         let keys = self.keys();
         let unfinished = self.unfinished(&keys);
-        self.world.reach(|state| state.books.owed = if self.chooses() { BTreeSet::new() } else { unfinished.clone() });
+        self.sim.try_with(|state| {
+            state.model.to_resume = if self.has_chooser() { BTreeSet::new() } else { unfinished.clone() }
+        });
         for key in keys {
             let record = self.disk.store.record(key.0, key.1).ok().flatten().unwrap_or_default();
-            self.agrees(key, &record);
-            let (wait, failures) = self.waits(&record);
+            self.check_stored_record(key, &record);
+            let (wait, failures) = self.stored_wait(&record);
             let (wait, failures) = if unfinished.contains(&key) { (Wait::Unknown, 0) } else { (wait, failures) };
-            self.world.reach(|state| {
-                let item = state.books.item(key);
+            self.sim.try_with(|state| {
+                let item = state.model.item(key);
                 (item.wait, item.failures) = (wait, failures);
             });
         }
-        self.check_interrupted(ended);
+        self.check_interrupted(end);
     }
 
-    /// Whether somebody chooses, and so has the say about what was interrupted too.
-    fn chooses(&self) -> bool {
-        self.script.rules().any(|rule| *rule == Rule::Chooser)
+    /// Returns `true` if a chooser decides which items run, including the interrupted ones.
+    fn has_chooser(&self) -> bool {
+        self.script.settings().any(|setting| *setting == Setting::Chooser)
     }
 
-    /// What was in a session that was cut short may run whatever else is known of it.
+    /// Returns the items of interrupted sessions that have not ended. They may run regardless of their wait.
     fn unfinished(&self, keys: &[Key]) -> BTreeSet<Key> {
         let mut unfinished = BTreeSet::new();
         for session in self.disk.store.interrupted().unwrap_or_default() {
             for run in &session.runs {
                 let ended = self.disk.store.ended_since(run.handler, session.session).unwrap_or_default();
-                let asked = |item| run.items.as_ref().is_none_or(|items| items.contains(item));
-                let left = keys.iter().filter(|key| key.0 == run.handler && asked(&key.1) && !ended.contains(&key.1));
+                let is_requested = |item| run.items.as_ref().is_none_or(|items| items.contains(item));
+                let left =
+                    keys.iter().filter(|key| key.0 == run.handler && is_requested(&key.1) && !ended.contains(&key.1));
                 unfinished.extend(left.copied());
             }
         }
         unfinished
     }
 
-    /// What was told before is what is stored.
-    fn agrees(&self, key: Key, record: &ItemRecord) {
-        self.world.reach(|state| {
+    /// Checks that a stored record contains the acknowledged state and the reported outcome.
+    fn check_stored_record(&self, key: Key, record: &ItemRecord) {
+        self.sim.try_with(|state| {
             let checkpoint = record.checkpoint.as_ref().map(|checkpoint| &*checkpoint.state);
-            let refuted = state.refutes(key, checkpoint);
-            let told = state.books.item(key).told.filter(|told| is_older(record, *told));
-            if let Some(how) = refuted {
-                state.breaks("what was committed survives", format!("{key:?}: {how}"));
+            let contradicted = state.contradicts(key, checkpoint);
+            let reported = state.model.item(key).reported.filter(|reported| is_older(record, *reported));
+            if let Some(details) = contradicted {
+                state.violated("committed state survives a restart", format!("{key:?}: {details}"));
             }
-            if let Some((session, outcome)) = told {
-                let how = format!("{key:?} was said to be {outcome} in session {session}, and is {record:?}");
-                state.breaks("what a report told survives", how);
+            if let Some((session, outcome)) = reported {
+                let details =
+                    format!("{key:?} was reported as {outcome} in session {session}, but its record is {record:?}");
+                state.violated("a reported outcome survives a restart", details);
             }
         });
     }
 
-    /// What keeps an item from running by itself, according to its record.
-    fn waits(&self, record: &ItemRecord) -> (Wait, u32) {
+    /// Returns the wait of an item and its number of failures, according to its record.
+    fn stored_wait(&self, record: &ItemRecord) -> (Wait, u32) {
         let Some(retry) = record.retry else {
-            let known = if record.outcome.is_some() { Wait::Nobody } else { Wait::Unknown };
+            let known = if record.outcome.is_some() { Wait::Ready } else { Wait::Unknown };
             return (known, 0);
         };
-        let (now, wall) = self.world.left(|state| (state.elapsed(), state.wall()));
+        let (now, wall) = self.sim.with(|state| (state.elapsed(), state.wall()));
         let until = |until: Option<SystemTime>| {
             now + until.and_then(|until| until.duration_since(wall).ok()).unwrap_or_default()
         };
@@ -83,51 +87,55 @@ impl Process<'_> {
             _ if since > wall => Wait::Unknown,
             Setback::Backoff => Wait::Backoff(until(time).saturating_sub(Duration::from_millis(1))),
             Setback::NotBefore => Wait::NotBefore(until(time).saturating_sub(Duration::from_millis(1))),
-            _ => Wait::Asked,
+            _ => Wait::NeedsRequest,
         };
         (wait, failures)
     }
 
-    /// What was cut short is interrupted; what ended in order is not.
-    fn check_interrupted(&self, ended: Ended) {
+    /// Killed sessions must be recorded as interrupted; sessions that a shutdown ended must not.
+    fn check_interrupted(&self, end: ProcessEnd) {
         let history = self.manager.history().unwrap_or_default();
         if let Some(open) = history.iter().find(|session| session.end.is_none()) {
-            self.world.breaks("no session is shown as running that does not", format!("session {}", open.session));
+            self.sim.violated(
+                "the history shows no session of an earlier process as running",
+                format!("session {}", open.session),
+            );
         }
         let interrupted = self.disk.store.interrupted().unwrap_or_default();
         let course = |id: SessionId| {
             let found = history.iter().find(|session| session.session == id);
             found.and_then(|session| session.end.as_ref()).map(|end| end.course)
         };
-        let last = self.world.left(|state| state.books.manager.replace(self.manager.id()));
+        let last = self.sim.with(|state| state.model.manager.replace(self.manager.id()));
         for session in &interrupted {
-            if ended == Ended::InOrder && Some(session.manager) == last {
-                let how = format!("session {} is interrupted, and the process was shut down", session.session);
-                self.world.breaks("a shutdown interrupts nothing", how);
+            if end == ProcessEnd::Clean && Some(session.manager) == last {
+                let details = format!("session {} is interrupted, but its process was shut down", session.session);
+                self.sim.violated("a shutdown leaves no session interrupted", details);
             }
             if course(session.session) != Some(Course::Interrupted) {
-                self.world.breaks("what was cut short is interrupted", format!("session {}", session.session));
+                self.sim
+                    .violated("a killed session is recorded as interrupted", format!("session {}", session.session));
             }
         }
     }
 }
 
-/// How a process ended.
+/// The end of a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Ended {
-    /// There was none.
-    Never,
-    /// It was shut down, and its store did all it was told.
-    InOrder,
-    /// Otherwise.
-    Somehow,
+pub(crate) enum ProcessEnd {
+    /// There was no earlier process.
+    NoProcess,
+    /// The process was shut down, and its store stored all writes.
+    Clean,
+    /// The process was killed, or its store failed.
+    Unclean,
 }
 
-/// Whether a record knows less than a report had told.
-fn is_older(record: &ItemRecord, told: (SessionId, Outcome)) -> bool {
-    let (session, outcome) = told;
+/// Returns `true` if a record is older than a reported outcome.
+fn is_older(record: &ItemRecord, reported: (SessionId, Outcome)) -> bool {
+    let (session, outcome) = reported;
     record.outcome.is_none() || record.fence.session < session || {
-        // What came later may have changed it; nothing that did carries the same attempt.
+        // Only a later attempt may replace the outcome, and that has another fence.
         record.fence.session == session && record.outcome != Some(outcome)
     }
 }

@@ -1,13 +1,13 @@
-//! A script: a manager, its providers and what happens, as data.
+//! Scripts: a manager, its providers and a list of steps, as data.
 
 use std::fmt;
 use std::time::Duration;
 
-use crate::draw;
+use crate::generate;
 use crate::parts::Parts;
 use crate::step::Step;
 
-/// What follows from a seed: a list of parts, each of which can be left out.
+/// A script generated from a seed: a list of parts, each of which can be left out.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Script {
     seed: u64,
@@ -19,55 +19,55 @@ pub struct Script {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Part {
-    /// How the manager is built, where not by the defaults.
-    Rule(Rule),
+    /// A setting of the manager that differs from the default.
+    Setting(Setting),
     /// A provider of items.
     ProviderPlan(ProviderPlan),
     /// An item of a provider.
     Item(Item),
-    /// Something that happens.
+    /// A step.
     Step(Step),
 }
 
-/// How a manager is built.
+/// A setting of the manager.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Rule {
-    /// So many items at once.
-    ItemsAtOnce(usize),
-    /// So many items may have this claim at once.
+pub enum Setting {
+    /// The maximum number of concurrent items.
+    MaxConcurrentItems(usize),
+    /// The capacity of a claim: its number and the maximum number of items that hold it.
     Capacity(usize, usize),
-    /// Interrupted runs go on by themselves.
-    ResumeAtOnce,
-    /// The first wait, the longest in seconds, and the budget.
+    /// Interrupted runs resume as soon as the scheduler runs.
+    ResumeImmediately,
+    /// The retry policy: the initial and the maximum wait in seconds, and the budget.
     Retry(u64, u64, u32),
-    /// Somebody chooses where the user may be bothered.
+    /// A chooser selects items in sessions that may ask the user.
     Chooser,
-    /// Everything takes a while, by chance: ports, and what handlers do.
-    Shaken,
+    /// Ports and handlers sleep or yield at random.
+    RandomDelays,
 }
 
-/// A provider of items, which brings copies up to date with a peer.
+/// A provider that copies items from a peer.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ProviderPlan {
-    /// Its place.
-    pub place: usize,
-    /// How many items it runs at once; 0 leaves the default.
-    pub at_once: usize,
-    /// What each of its items claims.
+    /// The index of the provider.
+    pub index: usize,
+    /// The maximum number of its concurrent items; 0 means the default.
+    pub max_concurrent: usize,
+    /// The claim of all its items.
     pub claim: Option<usize>,
-    /// Whether it needs a network, and if so moves little.
+    /// `None` if the provider needs no network, otherwise `true` if it is low-data.
     pub network: Option<bool>,
-    /// When it commits.
+    /// The time of its commits.
     pub commits: Commits,
-    /// Whether it asks the user something while it prepares.
+    /// `true` if it asks the user during prepare.
     pub asks: bool,
-    /// Whether it brings a connection up.
+    /// `true` if it establishes a connection.
     pub connects: bool,
 }
 
-/// When a provider commits.
+/// The time of a provider's commits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Commits {
@@ -82,65 +82,65 @@ pub enum Commits {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Item {
-    /// The place of its provider.
+    /// The index of its provider.
     pub provider: usize,
-    /// Its own.
-    pub place: usize,
-    /// In how many chunks it comes.
+    /// The index of the item within its provider.
+    pub index: usize,
+    /// The number of its chunks.
     pub chunks: u64,
-    /// What it claims.
+    /// The claim of the item, in addition to that of its provider.
     pub claim: Option<usize>,
-    /// What is special about it.
+    /// The kind of the item.
     pub kind: Kind,
 }
 
-/// What is special about an item.
+/// The kind of an item.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Kind {
-    /// Nothing.
+    /// An item without special behaviour.
     #[default]
     Plain,
-    /// It leaves a decision to the user before its first chunk.
+    /// The item asks the user for a decision before its first chunk.
     Decides,
-    /// It must not be cut in the middle of a chunk.
+    /// The item writes each chunk in an uninterrupted section.
     Uninterrupted,
-    /// It has a task of its own for each chunk.
+    /// The item spawns a task for each chunk.
     Spawns,
-    /// It writes chunks concurrently.
+    /// The item writes its chunks concurrently.
     Concurrent,
 }
 
 impl Script {
-    /// What follows from a seed, where there are so many handlers besides the generated ones.
-    pub(crate) fn of(seed: u64, handlers: usize) -> Self {
-        let parts = draw::parts(seed, handlers);
+    /// Generates the script of a seed, next to a number of user handlers.
+    pub(crate) fn generate(seed: u64, handlers: usize) -> Self {
+        let parts = generate::parts(seed, handlers);
         let kept = Parts((0..parts.len()).collect());
         Self { seed, parts, kept }
     }
 
-    /// The seed it follows from.
+    /// Returns the seed.
     pub fn seed(&self) -> u64 {
         self.seed
     }
 
-    /// The same with these of its parts alone.
+    /// Returns the script with only these parts.
     pub fn only(&self, kept: &Parts) -> Self {
         let kept = kept.0.iter().copied().filter(|part| *part < self.parts.len()).collect();
         Self { kept: Parts(kept), ..self.clone() }
     }
 
-    /// The parts that are left, by number.
+    /// Returns the numbers of the remaining parts.
     pub fn kept(&self) -> &Parts {
         &self.kept
     }
 
-    /// The parts that are left, each with its number.
+    /// Returns the remaining parts, each with its number.
     pub fn parts(&self) -> impl Iterator<Item = (usize, &Part)> {
         self.kept.0.iter().map(|part| (*part, &self.parts[*part]))
     }
 
-    /// What happens, in order.
+    /// Returns the remaining steps in order, each with its number.
     pub fn steps(&self) -> impl Iterator<Item = (usize, &Step)> {
         self.parts().filter_map(|(number, part)| match part {
             Part::Step(step) => Some((number, step)),
@@ -148,9 +148,9 @@ impl Script {
         })
     }
 
-    pub(crate) fn rules(&self) -> impl Iterator<Item = &Rule> {
+    pub(crate) fn settings(&self) -> impl Iterator<Item = &Setting> {
         self.parts().filter_map(|(_, part)| match part {
-            Part::Rule(rule) => Some(rule),
+            Part::Setting(setting) => Some(setting),
             _ => None,
         })
     }
@@ -180,11 +180,11 @@ impl fmt::Display for Script {
 impl fmt::Display for Part {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Rule(Rule::Retry(initial, cap, budget)) => {
+            Self::Setting(Setting::Retry(initial, cap, budget)) => {
                 let [initial, cap] = [initial, cap].map(|seconds| Duration::from_secs(*seconds));
-                write!(f, "rule: retry after {initial:?} up to {cap:?}, {budget} times")
+                write!(f, "setting: retry after {initial:?} up to {cap:?}, budget {budget}")
             }
-            Self::Rule(rule) => write!(f, "rule: {rule:?}"),
+            Self::Setting(setting) => write!(f, "setting: {setting:?}"),
             Self::ProviderPlan(provider) => write!(f, "{provider:?}"),
             Self::Item(item) => write!(f, "{item:?}"),
             Self::Step(step) => step.fmt(f),

@@ -1,4 +1,4 @@
-//! Many seeds, one after the other.
+//! Runs over many seeds.
 
 use std::fmt;
 use std::ops::Range;
@@ -8,39 +8,39 @@ use std::time::Duration;
 
 use syncmgr_core::sync::Mutex;
 
-use crate::dice::fnv;
 use crate::parts::Parts;
+use crate::rng::fnv;
 use crate::script::Script;
-use crate::users::Simulation;
-use crate::world::Broken;
+use crate::sim::Violation;
+use crate::simulation::Simulation;
 
-/// How many seeds were played, and what stands for all that was seen.
+/// A summary of a run over many seeds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Summary {
-    /// How many.
+    /// The number of seeds.
     pub seeds: u64,
-    /// The hash over the hashes, in no order.
+    /// The combined hash of all seeds, independent of their order.
     pub hash: u64,
 }
 
-/// A script that breaks a promise, as short as it can be.
+/// A script that violates an invariant, shrunk.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Failure {
-    /// The script; shown, it says how to play it again.
+    /// The script. Its `Display` output starts with the variables that replay it.
     pub script: Script,
-    /// The promise, and how it is broken.
-    pub broken: Broken,
-    /// What happened.
+    /// The violation.
+    pub violation: Violation,
+    /// The transcript, line by line.
     pub lines: Vec<String>,
 }
 
 impl Simulation {
-    /// Plays these seeds, on as many threads as there are processors.
+    /// Plays these seeds, with one thread per processor.
     ///
     /// # Errors
-    /// The lowest seed that breaks a promise, shortened.
+    /// Returns the shrunk script of the lowest seed that violates an invariant.
     pub fn seeds(&self, seeds: Range<u64>) -> Result<Summary, Box<Failure>> {
         let (next, hash) = (AtomicU64::new(seeds.start), AtomicU64::new(0));
         let failed = Mutex::new(seeds.end);
@@ -51,9 +51,9 @@ impl Simulation {
                 if seed >= lowest() {
                     return;
                 }
-                let played = watched(seed, || self.play(&self.script(seed)));
+                let played = warn_if_slow(seed, || self.play(&self.script(seed)));
                 hash.fetch_xor(fnv(played.hash, &seed.to_le_bytes()), Ordering::Relaxed);
-                if played.broken.is_some() {
+                if played.violation.is_some() {
                     let mut failed = failed.lock();
                     *failed = seed.min(*failed);
                 }
@@ -71,73 +71,79 @@ impl Simulation {
         }
     }
 
-    /// Plays so many seeds, or what the environment asks for: `SIM_SEEDS` says how many, from `SIM_FROM` on; `SIM_SEED`
-    /// plays one seed and shows what happens, with `SIM_KEEP` a part of it, and with `SIM_TRACE` as it happens. Returns what was played.
+    /// Plays a number of seeds. Environment variables override this: `SIM_SEEDS` sets the number of seeds, `SIM_FROM` the
+    /// first one. `SIM_SEED` plays a single seed and prints its transcript, `SIM_KEEP` selects parts of its script, and
+    /// `SIM_TRACE` prints each line immediately.
     ///
     /// # Panics
-    /// When a promise is broken; the message begins with how to play the script again. When a variable is no number.
+    /// Panics if an invariant is violated, with a message that starts with the variables that replay the script, or if a
+    /// variable cannot be parsed.
     pub fn run(&self, seeds: u64) -> Summary {
         let number = |name: &str| -> Option<u64> {
             let value = std::env::var(name).ok()?;
-            Some(value.parse().unwrap_or_else(|_| panic!("{name} is a number, not `{value}`")))
+            Some(value.parse().unwrap_or_else(|_| panic!("{name} must be a number, got `{value}`")))
         };
         if let Some(seed) = number("SIM_SEED") {
             return self.run_one(seed);
         }
         let from = number("SIM_FROM").unwrap_or(0);
         let seeds = from..from + number("SIM_SEEDS").unwrap_or(seeds);
-        println!("seeds from {} to before {}", seeds.start, seeds.end);
+        println!("playing seeds {}..{}", seeds.start, seeds.end);
         self.seeds(seeds).unwrap_or_else(|failure| panic!("{failure}"))
     }
 
     fn run_one(&self, seed: u64) -> Summary {
         let kept = std::env::var("SIM_KEEP").ok().map(|kept| kept.parse::<Parts>());
         let script = match kept {
-            Some(kept) => self.shortened(seed, &kept.expect("SIM_KEEP names parts as in 0,3,7-9")),
+            Some(kept) => self.shortened(seed, &kept.expect("SIM_KEEP must list parts as in 0,3,7-9")),
             None => self.script(seed),
         };
         println!("{script}");
         let played = self.play(&script);
         println!("{}", played.lines.join("\n"));
-        if played.broken.is_some() {
+        if played.violation.is_some() {
             panic!("{}", self.failure(&script));
         }
         Summary { seeds: 1, hash: played.hash }
     }
 
-    /// A script that fails, shortened.
+    /// Shrinks a failing script.
     fn failure(&self, script: &Script) -> Failure {
         let script = self.shrink(script);
         let played = self.play(&script);
-        let another = || Broken { promise: "the same seed does the same".into(), how: UNSTEADY.into(), step: None };
-        let broken = played.broken.unwrap_or_else(another);
-        Failure { script, broken, lines: played.lines }
+        let not_reproducible = || Violation {
+            invariant: "the same seed gives the same result".into(),
+            details: NOT_REPRODUCIBLE.into(),
+            step: None,
+        };
+        let violation = played.violation.unwrap_or_else(not_reproducible);
+        Failure { script, violation, lines: played.lines }
     }
 }
 
-const UNSTEADY: &str =
-    "it broke a promise, and played again it does not: something in it depends on more than the seed";
+const NOT_REPRODUCIBLE: &str =
+    "the script violated an invariant, but not when played again: something depends on more than the seed";
 
-/// Says so when a seed does not come to an end: where something spins, virtual time stands still and nothing else would.
-fn watched<T>(seed: u64, play: impl FnOnce() -> T) -> T {
-    /// Seeds take milliseconds.
+/// Warns if a seed does not end: a busy loop stops virtual time, so no timeout would fire.
+fn warn_if_slow<T>(seed: u64, play: impl FnOnce() -> T) -> T {
+    /// A seed usually takes milliseconds.
     const LONG: Duration = Duration::from_secs(60);
-    let (over, waits) = channel::<()>();
+    let (finished, timer) = channel::<()>();
     std::thread::spawn(move || {
-        if waits.recv_timeout(LONG) == Err(RecvTimeoutError::Timeout) {
+        if timer.recv_timeout(LONG) == Err(RecvTimeoutError::Timeout) {
             eprintln!(
-                "seed {seed} goes on for {LONG:?}: does something spin? SIM_SEED={seed} SIM_TRACE=1 shows how far it is"
+                "seed {seed} has been running for {LONG:?}, maybe in a busy loop; SIM_SEED={seed} SIM_TRACE=1 shows its progress"
             );
         }
     });
     let played = play();
-    drop(over);
+    drop(finished);
     played
 }
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}\n\n{}\n\n{}", self.script, self.lines.join("\n"), self.broken)
+        write!(f, "{}\n\n{}\n\n{}", self.script, self.lines.join("\n"), self.violation)
     }
 }
 

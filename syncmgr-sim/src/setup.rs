@@ -1,4 +1,4 @@
-//! What a process begins with: the manager and its handlers.
+//! Setup of a process: the manager and its handlers.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,64 +14,69 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use crate::disk::Disk;
 use crate::observed::Observed;
-use crate::ports::{Link, Person, Taste};
+use crate::ports::{RandomChooser, SimulatedConnections, SimulatedUser};
 use crate::provider::{Copier, claim};
-use crate::script::{Rule, Script};
-use crate::world::{World, WorldClock};
-use crate::{Extras, Surroundings};
+use crate::script::{Script, Setting};
+use crate::sim::{Sim, SimClock};
+use crate::{Extensions, SimContext};
 use syncmgr_test::{ManualFacts, SeededRandomness};
 
-/// The manager a script asks for.
-pub(crate) fn manager(world: &World, script: &Script, disk: &Disk, facts: &ManualFacts) -> SyncManager {
+/// Builds the manager of a script.
+pub(crate) fn manager(sim: &Sim, script: &Script, disk: &Disk, facts: &ManualFacts) -> SyncManager {
     let mut builder = SyncManager::builder()
-        .clock(WorldClock(world.clone()))
-        .randomness(SeededRandomness::new(world.dice().of("manager").nth(world.process()).rng().u64(..)))
+        .clock(SimClock(sim.clone()))
+        .randomness(SeededRandomness::new(sim.rng_source().named("manager").nth(sim.process()).rng().u64(..)))
         .store(disk.clone())
         .facts(facts.clone())
-        .interaction(Person(world.clone()))
-        .connections(Link(world.clone()));
-    let (mut at_once, mut capacities, mut retry) = (64, BTreeMap::new(), RetryPolicy::DEFAULT);
-    for rule in script.rules() {
-        match rule {
-            Rule::ItemsAtOnce(items) => at_once = *items,
-            Rule::Capacity(number, items) => {
+        .interaction(SimulatedUser(sim.clone()))
+        .connections(SimulatedConnections(sim.clone()));
+    let (mut max_concurrent, mut capacities, mut retry) = (64, BTreeMap::new(), RetryPolicy::DEFAULT);
+    for setting in script.settings() {
+        match setting {
+            Setting::MaxConcurrentItems(items) => max_concurrent = *items,
+            Setting::Capacity(number, items) => {
                 capacities.insert(Claim::new(claim(*number)), *items);
             }
-            Rule::ResumeAtOnce => builder = builder.resume(Resume::AtOnce),
-            Rule::Retry(initial, cap, budget) => {
+            Setting::ResumeImmediately => builder = builder.resume(Resume::AtOnce),
+            Setting::Retry(initial, cap, budget) => {
                 let [initial, cap] = [initial, cap].map(|seconds| Duration::from_secs(*seconds));
                 retry = retry.with_initial(initial).with_cap(cap).with_budget(*budget, 50);
             }
-            Rule::Chooser => builder = builder.chooser(Taste(world.clone())),
-            Rule::Shaken => drop(world.reach(|state| state.shaken = true)),
+            Setting::Chooser => builder = builder.chooser(RandomChooser(sim.clone())),
+            Setting::RandomDelays => drop(sim.try_with(|state| state.random_delays = true)),
         }
     }
     for (claim, items) in &capacities {
         builder = builder.capacity(claim.clone(), *items);
     }
-    world.reach(|state| {
-        let rules = &mut state.books.rules;
-        (rules.items_at_once, rules.capacities, rules.retry) = (at_once, capacities, retry);
+    sim.try_with(|state| {
+        let settings = &mut state.model.settings;
+        (settings.items_at_once, settings.capacities, settings.retry) = (max_concurrent, capacities, retry);
     });
-    builder.items_at_once(at_once).retry(retry).build()
+    builder.items_at_once(max_concurrent).retry(retry).build()
 }
 
-pub(crate) type Made = Vec<(HandlerId, Arc<dyn SyncHandler>)>;
+pub(crate) type Handlers = Vec<(HandlerId, Arc<dyn SyncHandler>)>;
 
-/// Its handlers, those of users first, each watched.
-pub(crate) fn handlers(world: &World, script: &Script, extras: &Extras, sessions: &UnboundedSender<SessionId>) -> Made {
-    let users = extras.handlers.iter().enumerate().map(|(place, make)| {
-        let dice = world.dice().of("handler").nth(place).nth(world.process());
-        make(&Surroundings { world: world.clone(), dice })
+/// Creates the handlers, user handlers first, each wrapped in [`Observed`].
+pub(crate) fn handlers(
+    sim: &Sim,
+    script: &Script,
+    extensions: &Extensions,
+    sessions: &UnboundedSender<SessionId>,
+) -> Handlers {
+    let users = extensions.handlers.iter().enumerate().map(|(index, make)| {
+        let rng_source = sim.rng_source().named("handler").nth(index).nth(sim.process());
+        make(&SimContext { sim: sim.clone(), rng_source })
     });
     let providers = script.providers().map(|plan| -> Arc<dyn SyncHandler> {
-        Arc::new(Copier::new(plan, script.items_of(plan.place).cloned().collect(), world.clone()))
+        Arc::new(Copier::new(plan, script.items_of(plan.index).cloned().collect(), sim.clone()))
     });
-    let watch = |inner: Arc<dyn SyncHandler>| {
+    let observe = |inner: Arc<dyn SyncHandler>| {
         let info = inner.info();
-        world.reach(|state| state.books.rules.handlers.insert(info.id(), info.clone()));
-        let watched = Observed { inner, world: world.clone(), sessions: sessions.clone() };
-        (info.id(), Arc::new(watched) as Arc<dyn SyncHandler>)
+        sim.try_with(|state| state.model.settings.handlers.insert(info.id(), info.clone()));
+        let observed = Observed { inner, sim: sim.clone(), sessions: sessions.clone() };
+        (info.id(), Arc::new(observed) as Arc<dyn SyncHandler>)
     };
-    users.chain(providers).map(watch).collect()
+    users.chain(providers).map(observe).collect()
 }

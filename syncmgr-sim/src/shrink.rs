@@ -1,12 +1,11 @@
-//! A script that breaks a promise, made as short as it can be.
+//! Shrinking of scripts that violate an invariant.
 
 use std::collections::BTreeSet;
 
 use crate::parts::Parts;
 use crate::script::Script;
 
-/// Leaves out parts for as long as the script still fails: halves first, then less and less, until no single part can be
-/// left out.
+/// Leaves out parts while the script still fails: first halves, then ever smaller chunks, until every part is needed.
 pub(crate) fn shrink(script: Script, fails: impl Fn(&Script) -> bool) -> Script {
     let mut script = script;
     let mut chunk = script.kept().0.len().div_ceil(2);
@@ -22,7 +21,7 @@ pub(crate) fn shrink(script: Script, fails: impl Fn(&Script) -> bool) -> Script 
     script
 }
 
-/// The same without so many parts in a row, if that fails too.
+/// Returns the script without one chunk of consecutive parts, if it still fails.
 fn without_some(script: &Script, chunk: usize, fails: &impl Fn(&Script) -> bool) -> Option<Script> {
     let parts: Vec<usize> = script.kept().0.iter().rev().copied().collect();
     let candidates = parts.chunks(chunk).map(|left_out| {

@@ -1,4 +1,4 @@
-//! What happens in a script, one step after the other.
+//! The steps of a script.
 
 use std::fmt;
 use std::time::Duration;
@@ -6,147 +6,147 @@ use std::time::Duration;
 use syncmgr_core::facts::{Network, Power, Presence};
 use syncmgr_core::trigger::Trigger;
 
-/// Something that happens. Handlers, items and sessions are named by place, modulo how many there are.
+/// A step of a script. Steps name handlers and items by index; a session index is taken modulo the number of open sessions.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Step {
-    /// Time passes.
-    Pass(Duration),
-    /// Somebody or something starts a session.
+    /// Advances time.
+    Advance(Duration),
+    /// Starts a session.
     Start(Start),
-    /// Somebody skips an item, in every session it is part of.
-    Skip(Place),
-    /// Somebody stops a handler, in every session.
+    /// Skips an item in every session that contains it.
+    Skip(ItemIndex),
+    /// Stops a handler in every session.
     StopHandler(usize),
-    /// Somebody stops one of the sessions that go on.
+    /// Stops one of the open sessions.
     StopSession(usize),
-    /// Somebody pauses the manager.
+    /// Pauses the manager.
     Pause,
-    /// Somebody resumes the manager.
+    /// Resumes the manager.
     Resume,
-    /// Somebody answers or opens the latest entry of a handler's stored log that can be, with this choice.
+    /// Answers the latest question in a handler's stored log.
     Answer {
         /// The handler.
         handler: usize,
-        /// The place of the choice.
+        /// The index of the choice, modulo the number of choices.
         choice: usize,
     },
-    /// The network is like this now.
+    /// Changes the network.
     Network(Network),
-    /// The power comes from there now.
+    /// Changes the power source.
     Power(Power),
-    /// Somebody is there now, or nobody.
+    /// Changes the presence of the user.
     User(Presence),
-    /// The time of day is corrected by so many seconds.
-    Wall(i64),
-    /// The peer has a new version of an item.
-    Update(Place),
-    /// The peer has an item no more, or again.
-    Toggle(Place),
-    /// So many entries of an item are to be deleted at the next attempt.
-    Delete(Place, u64),
-    /// The next attempts at an item go wrong.
-    Fault {
+    /// Corrects the wall clock by a number of seconds.
+    CorrectClock(i64),
+    /// Creates a new version of an item on the peer.
+    Update(ItemIndex),
+    /// Removes an item from the peer, or restores it.
+    TogglePresence(ItemIndex),
+    /// Makes the next attempt at an item plan this number of deletions.
+    Delete(ItemIndex, u64),
+    /// Makes the next attempts at an item fail.
+    FailAttempts {
         /// The item.
-        item: Place,
-        /// How they go wrong.
+        item: ItemIndex,
+        /// The fault.
         fault: Fault,
-        /// How many.
+        /// The number of attempts.
         times: u32,
     },
-    /// The next so many listings of a handler fail.
+    /// Makes the next listings of a handler fail.
     FailListing(usize, u32),
-    /// Writes take so long from now on.
+    /// Delays all later writes by a duration.
     SlowStore(Duration),
-    /// The write after so many others fails.
+    /// Fails one write, after a number of successful writes.
     FailWrite(u64),
-    /// From now on writes are said to be stored and are not.
-    Lie,
-    /// The store is in order again.
+    /// Acknowledges all later writes without storing them.
+    LoseWrites,
+    /// Removes all faults of the store.
     HealStore,
-    /// The process is killed; so many of the writes under way reach the disk. Another begins.
+    /// Kills the process; this number of its pending writes reach the disk. Then the next process starts.
     Crash(usize),
-    /// The manager is shut down. Another process begins.
+    /// Shuts the manager down. Then the next process starts.
     ShutDown,
-    /// A handler is unregistered.
+    /// Unregisters a handler.
     Unregister(usize),
-    /// A handler is registered again.
+    /// Registers a handler again.
     Register(usize),
-    /// An item is forgotten.
-    ForgetItem(Place),
-    /// A handler is forgotten.
-    Forget(usize),
+    /// Forgets an item.
+    ForgetItem(ItemIndex),
+    /// Forgets a handler.
+    ForgetHandler(usize),
 }
 
-/// An item of a handler, by place.
+/// An item of a handler, by index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Place {
+pub struct ItemIndex {
     /// The handler.
     pub handler: usize,
     /// The item.
     pub item: usize,
 }
 
-/// A session to be started.
+/// A request for a session.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Start {
-    /// What starts it.
+    /// The trigger.
     pub trigger: Trigger,
-    /// Over what.
+    /// The scope.
     pub scope: Scope,
-    /// Whether the user may be bothered.
-    pub bother: Bother,
-    /// Whether somebody insists.
-    pub insists: bool,
+    /// Permission to ask the user.
+    pub interaction: UserInteraction,
+    /// `true` if the session is forced.
+    pub force: bool,
 }
 
-/// Whether a session may bother the user.
+/// Permission of a session to ask the user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Bother {
-    /// It may not.
-    No,
-    /// It may.
-    Yes,
+pub enum UserInteraction {
+    /// The session must not ask the user.
+    Forbidden,
+    /// The session may ask the user.
+    Allowed,
 }
 
-/// What a session is over.
+/// The scope of a session.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Scope {
-    /// Whatever the trigger creates.
+    /// All handlers that the trigger selects.
     All,
     /// One handler.
     Handler(usize),
-    /// These items of a handler, as bits.
+    /// Items of a handler, as a bit mask of their indices.
     Items(usize, u8),
 }
 
-/// How an attempt at an item goes wrong.
+/// A fault of an attempt at an item.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Fault {
-    /// It may work next time.
+    /// A transient failure.
     Transient,
-    /// The peer wants to be left alone for so many seconds.
+    /// The peer asks for no further attempt for this number of seconds.
     NotBefore(u64),
-    /// It will not work.
+    /// A permanent failure.
     Permanent,
-    /// It is gone.
+    /// The item no longer exists.
     Gone,
-    /// The state cannot be read.
+    /// The stored state cannot be read.
     Unreadable,
-    /// The user is needed.
+    /// The attempt needs the user.
     NeedsUser,
-    /// A part fails, and the rest goes on.
+    /// A tolerated failure of a part of the item.
     Tolerated,
-    /// It never ends by itself.
+    /// The attempt hangs until it is cancelled.
     Hang,
-    /// It panics.
+    /// The attempt panics.
     Panic,
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for ItemIndex {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "item {}.{}", self.handler, self.item)
     }
@@ -155,46 +155,48 @@ impl fmt::Display for Place {
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Pass(time) => write!(f, "{time:?} pass"),
+            Self::Advance(time) => write!(f, "advance time by {time:?}"),
             Self::Start(start) => start.fmt(f),
-            Self::Skip(place) => write!(f, "skip {place}"),
+            Self::Skip(index) => write!(f, "skip {index}"),
             Self::StopHandler(handler) => write!(f, "stop handler {handler}"),
             Self::StopSession(session) => write!(f, "stop session #{session}"),
             Self::Pause => f.write_str("pause"),
             Self::Resume => f.write_str("resume"),
             Self::Answer { handler, choice } => write!(f, "answer handler {handler} with choice {choice}"),
-            Self::Network(network) => write!(f, "network {network:?}"),
-            Self::Power(power) => write!(f, "power {power:?}"),
-            Self::User(user) => write!(f, "user {user:?}"),
-            Self::Wall(seconds) => write!(f, "clock corrected by {seconds} s"),
-            Self::Update(place) => write!(f, "new version of {place}"),
-            Self::Toggle(place) => write!(f, "{place} goes or comes back"),
-            Self::Delete(place, entries) => write!(f, "{entries} of 40 entries of {place} are to be deleted"),
-            Self::Fault { item, fault, times } => write!(f, "{item} goes wrong {times} times: {fault:?}"),
-            Self::FailListing(handler, times) => write!(f, "handler {handler} cannot list {times} times"),
-            Self::SlowStore(time) => write!(f, "writes take {time:?}"),
-            Self::FailWrite(after) => write!(f, "the write after {after} others fails"),
-            Self::Lie => f.write_str("the disk lies"),
-            Self::HealStore => f.write_str("the store is in order again"),
-            Self::Crash(writes) => write!(f, "crash; {writes} of the writes under way reach the disk"),
-            Self::ShutDown => f.write_str("shut down and begin again"),
+            Self::Network(network) => write!(f, "set network to {network:?}"),
+            Self::Power(power) => write!(f, "set power to {power:?}"),
+            Self::User(user) => write!(f, "set user to {user:?}"),
+            Self::CorrectClock(seconds) => write!(f, "correct the clock by {seconds} s"),
+            Self::Update(index) => write!(f, "update {index} on the peer"),
+            Self::TogglePresence(index) => write!(f, "toggle presence of {index} on the peer"),
+            Self::Delete(index, entries) => write!(f, "delete {entries} of 40 entries of {index} at the next attempt"),
+            Self::FailAttempts { item, fault, times } => {
+                write!(f, "fail the next {times} attempts at {item}: {fault:?}")
+            }
+            Self::FailListing(handler, times) => write!(f, "fail the next {times} listings of handler {handler}"),
+            Self::SlowStore(time) => write!(f, "delay writes by {time:?}"),
+            Self::FailWrite(after) => write!(f, "fail one write after {after} others"),
+            Self::LoseWrites => f.write_str("acknowledge writes without storing them"),
+            Self::HealStore => f.write_str("remove the faults of the store"),
+            Self::Crash(writes) => write!(f, "kill the process; {writes} of its pending writes reach the disk"),
+            Self::ShutDown => f.write_str("shut down and restart"),
             Self::Unregister(handler) => write!(f, "unregister handler {handler}"),
             Self::Register(handler) => write!(f, "register handler {handler}"),
-            Self::ForgetItem(place) => write!(f, "forget {place}"),
-            Self::Forget(handler) => write!(f, "forget handler {handler}"),
+            Self::ForgetItem(index) => write!(f, "forget {index}"),
+            Self::ForgetHandler(handler) => write!(f, "forget handler {handler}"),
         }
     }
 }
 
 impl fmt::Display for Start {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "start {:?} over ", self.trigger)?;
+        write!(f, "start a {:?} session over ", self.trigger)?;
         match &self.scope {
-            Scope::All => f.write_str("all")?,
+            Scope::All => f.write_str("all handlers")?,
             Scope::Handler(handler) => write!(f, "handler {handler}")?,
-            Scope::Items(handler, items) => write!(f, "items {items:#b} of handler {handler}")?,
+            Scope::Items(handler, items) => write!(f, "items {items:#b} (bit mask) of handler {handler}")?,
         }
-        let said = [(self.bother == Bother::Yes, ", may bother"), (self.insists, ", insists")];
-        said.into_iter().filter(|(is, _)| *is).try_for_each(|(_, words)| f.write_str(words))
+        let options = [(self.interaction == UserInteraction::Allowed, ", may ask the user"), (self.force, ", forced")];
+        options.into_iter().filter(|(is, _)| *is).try_for_each(|(_, words)| f.write_str(words))
     }
 }

@@ -1,9 +1,9 @@
-//! The same seed does the same.
+//! The same seed gives the same result.
 
 use syncmgr_sim::{Parts, Simulation};
 
 #[test]
-fn the_same_seed_does_the_same_twice() {
+fn the_same_seed_gives_the_same_result_twice() {
     let simulation = Simulation::new();
     for seed in 0..10 {
         let script = simulation.script(seed);
@@ -12,7 +12,7 @@ fn the_same_seed_does_the_same_twice() {
 }
 
 #[test]
-fn different_seeds_do_different_things() {
+fn different_seeds_give_different_results() {
     let simulation = Simulation::new();
     let mut hashes: Vec<u64> = (0..20).map(|seed| simulation.play(&simulation.script(seed)).hash).collect();
     hashes.sort_unstable();
@@ -21,13 +21,13 @@ fn different_seeds_do_different_things() {
 }
 
 #[test]
-fn seeds_played_side_by_side_do_the_same_as_one_after_the_other() {
+fn parallel_runs_over_the_same_seeds_give_the_same_summary() {
     let simulation = Simulation::new();
     assert_eq!(simulation.seeds(0..10).unwrap(), simulation.seeds(0..10).unwrap());
 }
 
 #[test]
-fn what_is_printed_plays_the_same_again() {
+fn the_printed_variables_replay_the_script() {
     let simulation = Simulation::new();
     let script = simulation.script(7);
     let every_second = Parts(script.kept().0.iter().copied().step_by(2).collect());

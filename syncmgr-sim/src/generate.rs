@@ -1,4 +1,4 @@
-//! A script by chance.
+//! Generation of scripts.
 
 use std::time::Duration;
 
@@ -6,22 +6,22 @@ use fastrand::Rng;
 use syncmgr_core::facts::{Network, Power, Presence};
 use syncmgr_core::trigger::Trigger;
 
-use crate::dice::Dice;
-use crate::script::{Commits, Item, Kind, Part, ProviderPlan, Rule};
-use crate::step::{Bother, Fault, Place, Scope, Start, Step};
+use crate::rng::RngSource;
+use crate::script::{Commits, Item, Kind, Part, ProviderPlan, Setting};
+use crate::step::{Fault, ItemIndex, Scope, Start, Step, UserInteraction};
 
-/// How many claims there are.
+/// The number of different claims.
 pub(crate) const CLAIMS: usize = 3;
 
-/// The parts that follow from a seed.
+/// Generates the parts of a seed's script, next to a number of user handlers.
 pub(crate) fn parts(seed: u64, handlers: usize) -> Vec<Part> {
-    let mut rng = Dice::new(seed).of("script").rng();
-    let mut parts: Vec<_> = rules(&mut rng).into_iter().map(Part::Rule).collect();
+    let mut rng = RngSource::new(seed).named("script").rng();
+    let mut parts: Vec<_> = settings(&mut rng).into_iter().map(Part::Setting).collect();
     let providers = handlers..handlers + rng.usize(1..=3);
-    for place in providers.clone() {
-        parts.push(Part::ProviderPlan(provider(&mut rng, place)));
+    for index in providers.clone() {
+        parts.push(Part::ProviderPlan(provider(&mut rng, index)));
         let items = rng.usize(1..=4);
-        parts.extend((0..items).map(|item| Part::Item(self::item(&mut rng, place, item))));
+        parts.extend((0..items).map(|item| Part::Item(self::item(&mut rng, index, item))));
     }
     let steps = rng.usize(4..=40);
     for _ in 0..steps {
@@ -30,30 +30,30 @@ pub(crate) fn parts(seed: u64, handlers: usize) -> Vec<Part> {
     parts
 }
 
-fn rules(rng: &mut Rng) -> Vec<Rule> {
-    let mut rules = vec![Rule::Shaken];
+fn settings(rng: &mut Rng) -> Vec<Setting> {
+    let mut settings = vec![Setting::RandomDelays];
     if rng.bool() {
-        rules.push(Rule::ItemsAtOnce(rng.usize(1..=3)));
+        settings.push(Setting::MaxConcurrentItems(rng.usize(1..=3)));
     }
     if rng.bool() {
-        rules.push(Rule::Capacity(0, 2));
+        settings.push(Setting::Capacity(0, 2));
     }
     if rng.bool() {
-        rules.push(Rule::ResumeAtOnce);
+        settings.push(Setting::ResumeImmediately);
     }
     if rng.bool() {
-        rules.push(Rule::Retry(rng.u64(1..=60), rng.u64(30..=3_600), rng.u32(2..=6)));
+        settings.push(Setting::Retry(rng.u64(1..=60), rng.u64(30..=3_600), rng.u32(2..=6)));
     }
     if rng.u8(..4) == 0 {
-        rules.push(Rule::Chooser);
+        settings.push(Setting::Chooser);
     }
-    rules
+    settings
 }
 
-fn provider(rng: &mut Rng, place: usize) -> ProviderPlan {
+fn provider(rng: &mut Rng, index: usize) -> ProviderPlan {
     ProviderPlan {
-        place,
-        at_once: rng.usize(..4),
+        index,
+        max_concurrent: rng.usize(..4),
         claim: (rng.u8(..4) == 0).then(|| rng.usize(..CLAIMS)),
         network: (rng.u8(..3) == 0).then(|| rng.bool()),
         commits: rng.choice([Commits::EachChunk, Commits::EachChunk, Commits::AtTheEnd]).unwrap_or_default(),
@@ -62,52 +62,52 @@ fn provider(rng: &mut Rng, place: usize) -> ProviderPlan {
     }
 }
 
-fn item(rng: &mut Rng, provider: usize, place: usize) -> Item {
+fn item(rng: &mut Rng, provider: usize, index: usize) -> Item {
     let kinds =
         [Kind::Plain, Kind::Plain, Kind::Plain, Kind::Decides, Kind::Uninterrupted, Kind::Spawns, Kind::Concurrent];
     let kind = rng.choice(kinds).unwrap_or_default();
-    Item { provider, place, chunks: rng.u64(1..=5), claim: (rng.u8(..3) == 0).then(|| rng.usize(..CLAIMS)), kind }
+    Item { provider, index, chunks: rng.u64(1..=5), claim: (rng.u8(..3) == 0).then(|| rng.usize(..CLAIMS)), kind }
 }
 
-/// A step, or a few that mean something together.
+/// Generates a step, or a short outage of the network around a step.
 fn some_steps(rng: &mut Rng, handlers: usize) -> Vec<Step> {
     if rng.u8(..20) > 0 {
         return vec![step(rng, handlers)];
     }
-    let away = Step::Pass(time(rng));
-    let pause = Step::Network(Network::Offline);
-    vec![pause, step(rng, handlers), away, Step::Network(Network::Online)]
+    let duration = Step::Advance(duration(rng));
+    let offline = Step::Network(Network::Offline);
+    vec![offline, step(rng, handlers), duration, Step::Network(Network::Online)]
 }
 
 fn step(rng: &mut Rng, handlers: usize) -> Step {
     let handler = rng.usize(..handlers);
-    let item = Place { handler, item: rng.usize(..4) };
+    let item = ItemIndex { handler, item: rng.usize(..4) };
     match rng.u8(..100) {
-        0..22 => Step::Pass(time(rng)),
+        0..22 => Step::Advance(duration(rng)),
         22..44 => Step::Start(start(rng, handler)),
-        44..58 => trouble(rng, handler, item),
-        58..66 => ending(rng, handler, item),
+        44..58 => fault_step(rng, handler, item),
+        58..66 => stop_step(rng, handler, item),
         66..72 => Step::Answer { handler, choice: rng.usize(..3) },
-        72..82 => world(rng),
+        72..82 => environment_step(rng),
         82..86 => Step::Update(item),
         86..94 => {
             rng.choice([Step::Crash(0), Step::Crash(1), Step::Crash(9), Step::ShutDown]).unwrap_or(Step::Crash(0))
         }
-        94..98 => store(rng),
+        94..98 => store_step(rng),
         _ => rng
             .choice([
                 Step::Unregister(handler),
                 Step::Register(handler),
                 Step::Register(handler),
                 Step::ForgetItem(item),
-                Step::Forget(handler),
+                Step::ForgetHandler(handler),
             ])
             .unwrap_or(Step::Register(handler)),
     }
 }
 
-/// Milliseconds as often as days.
-fn time(rng: &mut Rng) -> Duration {
+/// Generates a duration; each magnitude from milliseconds to days is equally likely.
+fn duration(rng: &mut Rng) -> Duration {
     let most = rng.choice([5, 60, 300, 2_000, 20_000, 120_000, 900_000, 7_200_000, 90_000_000]).unwrap_or(1);
     Duration::from_millis(rng.u64(1..=most))
 }
@@ -120,11 +120,11 @@ fn start(rng: &mut Rng, handler: usize) -> Start {
         _ => Scope::All,
     };
     let trigger = rng.choice([Manual, Manual, Manual, Scheduled, Scheduled, Idle, Connect, Invoke]).unwrap_or(Manual);
-    let bother = if rng.u8(..3) == 0 { Bother::Yes } else { Bother::No };
-    Start { trigger, scope, bother, insists: rng.u8(..8) == 0 }
+    let interaction = if rng.u8(..3) == 0 { UserInteraction::Allowed } else { UserInteraction::Forbidden };
+    Start { trigger, scope, interaction, force: rng.u8(..8) == 0 }
 }
 
-fn trouble(rng: &mut Rng, handler: usize, item: Place) -> Step {
+fn fault_step(rng: &mut Rng, handler: usize, item: ItemIndex) -> Step {
     use Fault::*;
     let wait = NotBefore(rng.u64(1..=20_000));
     let faults =
@@ -132,12 +132,12 @@ fn trouble(rng: &mut Rng, handler: usize, item: Place) -> Step {
     match rng.u8(..12) {
         0 => Step::FailListing(handler, rng.u32(1..=3)),
         1 => Step::Delete(item, rng.u64(1..=40)),
-        2 => Step::Toggle(item),
-        _ => Step::Fault { item, fault: rng.choice(faults).unwrap_or(Transient), times: rng.u32(1..=8) },
+        2 => Step::TogglePresence(item),
+        _ => Step::FailAttempts { item, fault: rng.choice(faults).unwrap_or(Transient), times: rng.u32(1..=8) },
     }
 }
 
-fn ending(rng: &mut Rng, handler: usize, item: Place) -> Step {
+fn stop_step(rng: &mut Rng, handler: usize, item: ItemIndex) -> Step {
     match rng.u8(..8) {
         0..4 => Step::Skip(item),
         4 => Step::StopHandler(handler),
@@ -147,21 +147,21 @@ fn ending(rng: &mut Rng, handler: usize, item: Place) -> Step {
     }
 }
 
-fn world(rng: &mut Rng) -> Step {
+fn environment_step(rng: &mut Rng) -> Step {
     let networks = [Network::Offline, Network::Online, Network::Online, Network::Metered];
     match rng.u8(..8) {
         0..5 => Step::Network(rng.choice(networks).unwrap_or_default()),
         5 => Step::Power(rng.choice([Power::Battery, Power::Mains]).unwrap_or_default()),
         6 => Step::User(rng.choice([Presence::Absent, Presence::Present]).unwrap_or_default()),
-        _ => Step::Wall(rng.i64(-100_000..=100_000)),
+        _ => Step::CorrectClock(rng.i64(-100_000..=100_000)),
     }
 }
 
-fn store(rng: &mut Rng) -> Step {
+fn store_step(rng: &mut Rng) -> Step {
     match rng.u8(..8) {
         0..4 => Step::SlowStore(Duration::from_millis(rng.u64(1..=3_000))),
         4 => Step::FailWrite(rng.u64(..6)),
-        5 => Step::Lie,
+        5 => Step::LoseWrites,
         _ => Step::HealStore,
     }
 }

@@ -1,4 +1,4 @@
-//! Users bring their own handlers and invariants.
+//! Simulations with added handlers and invariants.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -6,34 +6,34 @@ use std::sync::{Arc, Mutex};
 use syncmgr::{
     Classify, HandlerId, HandlerInfo, ItemContext, Items, SyncHandler, SyncItem, SyncResult, anyhow, async_trait,
 };
-use syncmgr_sim::{Part, Simulation, Step, Surroundings};
+use syncmgr_sim::{Part, SimContext, Simulation, Step};
 
 const NOTES: HandlerId = HandlerId::from_u128(0xBEEF);
 
-/// What there is of each note on this side, as files would be: it outlives a process.
+/// The local lines of each note. Like files, they outlive a process.
 #[derive(Default)]
 struct Files(Mutex<BTreeMap<String, u32>>);
 
-/// A provider as an author writes it, with a mistake in it or without.
+/// A provider of notes, optionally with a bug.
 struct Notes {
-    around: Surroundings,
-    mistake: Mistake,
+    context: SimContext,
+    bug: Bug,
 }
 
 #[derive(Clone, Copy, PartialEq)]
-enum Mistake {
+enum Bug {
     None,
-    /// It saves before it has written.
+    /// Commits before it writes.
     CommitsEarly,
 }
 
 impl Notes {
     fn write(&self, name: &str, lines: u32) {
-        self.around.kept::<Files>().0.lock().expect("nobody panics").insert(name.into(), lines);
+        self.context.persistent::<Files>().0.lock().expect("no thread panicked").insert(name.into(), lines);
     }
 
     fn written(&self, name: &str) -> u32 {
-        self.around.kept::<Files>().0.lock().expect("nobody panics").get(name).copied().unwrap_or(0)
+        self.context.persistent::<Files>().0.lock().expect("no thread panicked").get(name).copied().unwrap_or(0)
     }
 }
 
@@ -50,18 +50,19 @@ impl SyncHandler for Notes {
     async fn synchronize_item(&self, item: &ItemContext) -> SyncResult {
         let mut saved = item.saved::<u32>()?;
         if *saved > self.written(item.name()) {
-            self.around.note(format!("{} lacks what was saved", item.name()));
+            self.context.note(format!("{} lacks saved lines", item.name()));
         }
         for line in *saved + 1..=5 {
-            self.around.shake().await;
+            self.context.yield_or_sleep().await;
             item.progress(line.into(), 5)?;
-            if self.around.dice().nth(line).of(item.name()).rng().u8(..20) == 0 && self.around.process() == 1 {
+            if self.context.rng_source().nth(line).named(item.name()).rng().u8(..20) == 0 && self.context.process() == 1
+            {
                 return Err(anyhow::anyhow!("the peer is busy")).transient();
             }
             *saved = line;
-            if self.mistake == Mistake::CommitsEarly {
+            if self.bug == Bug::CommitsEarly {
                 saved.commit().await?;
-                self.around.shake().await;
+                self.context.yield_or_sleep().await;
             }
             self.write(item.name(), line);
             saved.commit().await?;
@@ -70,10 +71,10 @@ impl SyncHandler for Notes {
     }
 }
 
-fn with_notes(mistake: Mistake) -> Simulation {
-    Simulation::new().handler(move |around| Arc::new(Notes { around: around.clone(), mistake })).invariant(
-        "a note has what was saved of it",
-        |view| match view.lines().iter().find(|line| line.ends_with("lacks what was saved")) {
+fn with_notes(bug: Bug) -> Simulation {
+    Simulation::new().handler(move |context| Arc::new(Notes { context: context.clone(), bug })).invariant(
+        "a note has all saved lines",
+        |view| match view.lines().iter().find(|line| line.ends_with("lacks saved lines")) {
             Some(line) => Err(line.trim().to_owned()),
             None => Ok(()),
         },
@@ -81,8 +82,8 @@ fn with_notes(mistake: Mistake) -> Simulation {
 }
 
 #[test]
-fn a_handler_of_a_user_takes_part() {
-    let simulation = with_notes(Mistake::None);
+fn an_added_handler_takes_part() {
+    let simulation = with_notes(Bug::None);
     if let Err(failure) = simulation.seeds(0..100) {
         panic!("{failure}");
     }
@@ -91,24 +92,24 @@ fn a_handler_of_a_user_takes_part() {
 }
 
 #[test]
-fn a_mistake_of_a_user_is_found_shortened_and_named() {
-    let failure = with_notes(Mistake::CommitsEarly).seeds(0..500).unwrap_err();
-    assert_eq!(failure.broken.promise, "a note has what was saved of it");
+fn a_bug_in_an_added_handler_is_found_and_shrunk() {
+    let failure = with_notes(Bug::CommitsEarly).seeds(0..500).unwrap_err();
+    assert_eq!(failure.violation.invariant, "a note has all saved lines");
     let steps: Vec<_> = failure.script.steps().map(|(_, step)| step.clone()).collect();
     assert!(steps.len() <= 4, "{failure}");
     assert!(steps.iter().any(|step| matches!(step, Step::Crash(_) | Step::Skip(_) | Step::ShutDown)), "{failure}");
 }
 
 #[test]
-fn an_invariant_that_cannot_hold_is_shortened_to_what_breaks_it() {
-    let simulation = Simulation::new().invariant("nobody is ever offline", |view| {
+fn a_violation_is_shrunk_to_the_part_that_causes_it() {
+    let simulation = Simulation::new().invariant("the network is always up", |view| {
         match view.facts().network == syncmgr::environment::Network::Offline {
-            true => Err("somebody is".into()),
+            true => Err("offline".into()),
             false => Ok(()),
         }
     });
     let failure = simulation.seeds(0..500).unwrap_err();
-    assert_eq!(failure.broken.promise, "nobody is ever offline");
+    assert_eq!(failure.violation.invariant, "the network is always up");
     let parts: Vec<_> = failure.script.parts().map(|(_, part)| part.clone()).collect();
     assert!(matches!(parts[..], [Part::Step(Step::Network(_))]), "{failure}");
 }

@@ -1,0 +1,138 @@
+//! The invariants that are checked after every step.
+
+use std::collections::BTreeSet;
+
+use syncmgr_core::decision::verdict::Outcome;
+use syncmgr_core::explain::{Next, Standing};
+use syncmgr_core::store::{Course, SessionRecord, StateStore};
+
+use crate::model::{Finding, Wait};
+use crate::peer::Key;
+use crate::process::Process;
+use crate::sim::State;
+
+impl Process<'_> {
+    /// Checks the current state. Other invariants are checked at the event itself.
+    pub(crate) fn check(&self) -> Vec<Finding> {
+        let mut findings = self.check_graces();
+        findings.extend(self.check_history());
+        for (handler, item) in self.keys() {
+            findings.extend(self.check_explanation((handler, item)));
+            findings.extend(self.check_record((handler, item)));
+        }
+        findings
+    }
+
+    /// Returns all known items, including those of user handlers.
+    pub(crate) fn keys(&self) -> Vec<Key> {
+        let all = |state: &mut State| state.sides.peer.keys().chain(state.model.items.keys()).copied().collect();
+        let keys: BTreeSet<Key> = self.sim.with(all);
+        keys.into_iter().collect()
+    }
+
+    fn check_graces(&self) -> Vec<Finding> {
+        let overdue = self.sim.try_with(|state| state.model.overdue(state.elapsed())).unwrap_or_default();
+        overdue
+            .into_iter()
+            .map(|key| ("a cancelled item ends within its grace", format!("{key:?} is still running")))
+            .collect()
+    }
+
+    /// No session of the running process may be recorded as interrupted.
+    fn check_history(&self) -> Option<Finding> {
+        if self.sim.with(|state| state.model.store_failed) {
+            return None;
+        }
+        let history = self.manager.history().ok()?;
+        let course = |record: &SessionRecord| record.end.as_ref().map(|end| end.course);
+        let lost = |record: &&SessionRecord| {
+            record.manager == self.manager.id() && course(record) == Some(Course::Interrupted)
+        };
+        let lost = history.iter().find(lost)?;
+        Some(("a session of the running process is not recorded as interrupted", format!("session {}", lost.session)))
+    }
+
+    /// An explanation must match the actual state: running items, reasons to wait, and due items that have been started.
+    fn check_explanation(&self, key: Key) -> Option<Finding> {
+        const EXPLAIN: &str = "explain matches the actual state";
+        let explanation = self.manager.explain_item(key.0, key.1).ok()?;
+        let is_running = self.sim.try_with(|state| {
+            state.digest(&format!("{explanation:?}"));
+            state.model.is_running(key)
+        })?;
+        let shown_running = matches!(explanation.standing, Standing::Running { .. });
+        if shown_running != is_running {
+            return Some((EXPLAIN, format!("{key:?} running: {is_running}, explained as: {explanation}")));
+        }
+        let (wall, clock_stale) =
+            self.sim.with(|state| (state.wall(), state.elapsed() < state.model.clock_stale_until));
+        match explanation.next {
+            Next::At { time } if time < wall => {
+                Some((EXPLAIN, format!("the next run of {key:?} is in the past: {explanation}")))
+            }
+            Next::Now if matches!(explanation.standing, Standing::Waiting { .. }) => {
+                self.check_waiting(key, &explanation.to_string())
+            }
+            Next::Now if !shown_running && !clock_stale && !self.is_active(key) => {
+                Some(("a due item is started", format!("{key:?} is due, but its handler is not active: {explanation}")))
+            }
+            _ => None,
+        }
+    }
+
+    /// An item that waits without a shown reason must wait for a free slot of its handler or for the handler to prepare.
+    fn check_waiting(&self, key: Key, explanation: &str) -> Option<Finding> {
+        let is_full = self.sim.with(|state| {
+            let limit = state.model.settings.handlers.get(&key.0).map_or(0, |info| info.limits().items());
+            state.model.lingering.retain(|(_, item)| item.cell().is_working());
+            state.model.running_of(key.0) + state.model.lingering.len() >= limit
+        });
+        let (is_preparing, is_called) = self
+            .sim
+            .with(|state| (state.model.preparing.contains(&key.0), state.model.active_calls.contains_key(&key.0)));
+        let has_reason = is_full || is_preparing || !is_called;
+        (!has_reason).then(|| ("a waiting item has a reason", format!("{key:?} waits without a reason: {explanation}")))
+    }
+
+    /// Returns `true` if the item's handler runs or waits.
+    fn is_active(&self, key: Key) -> bool {
+        let standing = self.manager.explain_handler(key.0).map(|explanation| explanation.standing);
+        matches!(standing, Ok(Standing::Running { .. } | Standing::Waiting { .. }))
+    }
+
+    /// A record must be consistent and contain the acknowledged state.
+    fn check_record(&self, key: Key) -> Option<Finding> {
+        const RECORD: &str = "a record is consistent";
+        let record = self.disk.store.record(key.0, key.1).ok()?.unwrap_or_default();
+        let checkpoint = record.checkpoint.as_ref().map(|checkpoint| &*checkpoint.state);
+        let contradicted = self.sim.try_with(|state| state.contradicts(key, checkpoint))?;
+        if let Some(details) = contradicted {
+            return Some(("committed state is stored", format!("{key:?}: {details}")));
+        }
+        if record.outcome == Some(Outcome::Succeeded) && record.retry.is_some() {
+            return Some((RECORD, format!("{key:?} succeeded but has a retry state: {record:?}")));
+        }
+        let must_wait = self.sim.with(|state| {
+            let is_certain = !state.model.store_failed && state.model.item(key).pending_forgets == 0;
+            is_certain && !matches!(state.model.item(key).wait, Wait::Unknown | Wait::Ready)
+        });
+        if record.outcome == Some(Outcome::Failed) && must_wait && record.retry.is_none() {
+            return Some((RECORD, format!("{key:?} failed but has no retry state: {record:?}")));
+        }
+        // An answer removes both the question from the log and the retry state.
+        let must_be_logged = record.outcome == Some(Outcome::Failed) && record.retry.is_some();
+        let log = self.disk.store.log(key.0).ok()?;
+        if must_be_logged && !log.iter().any(|logged| logged.entry.item.is_none_or(|item| item == key.1)) {
+            return Some((RECORD, format!("{key:?} failed, but the log has no entry for it")));
+        }
+        None
+    }
+}
+
+impl State {
+    /// Returns the reason why this cannot be the stored state of an item; `None` if it can. User handlers are not checked.
+    pub(crate) fn contradicts(&mut self, key: Key, checkpoint: Option<&str>) -> Option<String> {
+        let is_simulated = self.sides.peer.contains_key(&key);
+        self.model.item(key).contradicts(checkpoint).filter(|_| is_simulated)
+    }
+}

@@ -1,0 +1,168 @@
+//! The reference model: a simple, independent account of the state that the manager must be in.
+
+mod attempt;
+mod item;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use syncmgr_core::claim::Claim;
+use syncmgr_core::context::ItemContext;
+use syncmgr_core::decision::retry::Ask;
+use syncmgr_core::id::{HandlerId, SessionId};
+use syncmgr_core::retry::RetryPolicy;
+use syncmgr_core::trigger::RunFlags;
+
+pub(crate) use self::attempt::{Attempt, AttemptEnd, Finding};
+pub(crate) use self::item::{Item, Wait};
+use crate::peer::Key;
+
+/// The expected state, derived from the requests to the manager and the calls to its handlers.
+#[derive(Default)]
+pub(crate) struct Model {
+    pub(crate) items: BTreeMap<Key, Item>,
+    pub(crate) sessions: BTreeMap<SessionId, ModelSession>,
+    pub(crate) attempts: Vec<Attempt>,
+    /// Items whose spawned work outlives their future.
+    pub(crate) lingering: Vec<(Key, ItemContext)>,
+    /// The handlers in `prepare` or `synchronize`, each with its session.
+    pub(crate) active_calls: BTreeMap<HandlerId, SessionId>,
+    pub(crate) preparing: BTreeSet<HandlerId>,
+    /// The interrupted items that must be resumed.
+    pub(crate) to_resume: BTreeSet<Key>,
+    /// Handlers that the user may have requested while they were held. Sessions the manager starts for them later count as
+    /// forced.
+    pub(crate) deferred: BTreeSet<HandlerId>,
+    /// `true` if the wall clock was set back, which may shorten waits.
+    pub(crate) clock_set_back: bool,
+    /// The time by which the manager has read the corrected wall clock.
+    pub(crate) clock_stale_until: Duration,
+    /// `true` if a write failed in this process, so the stored records are uncertain.
+    pub(crate) store_failed: bool,
+    /// `true` while the disk acknowledges writes without storing them.
+    pub(crate) writes_lost: bool,
+    pub(crate) open_prompts: usize,
+    pub(crate) open_connections: usize,
+    /// The id of this process's manager.
+    pub(crate) manager: Option<uuid::Uuid>,
+    /// The sessions whose report has been checked.
+    pub(crate) checked_reports: BTreeSet<SessionId>,
+    pub(crate) step: Option<usize>,
+    pub(crate) settings: Settings,
+}
+
+/// The limits and policies of the manager.
+#[derive(Default)]
+pub(crate) struct Settings {
+    pub(crate) items_at_once: usize,
+    pub(crate) capacities: BTreeMap<Claim, usize>,
+    pub(crate) retry: RetryPolicy,
+    pub(crate) handlers: BTreeMap<HandlerId, syncmgr_core::info::HandlerInfo>,
+}
+
+/// A session that was requested from the manager.
+#[derive(Clone, Debug)]
+pub(crate) struct ModelSession {
+    pub(crate) requested_by: Ask,
+    pub(crate) terms: MergeTerms,
+    /// The number of attempts before the request.
+    pub(crate) attempts_before: usize,
+}
+
+/// The terms of a session. Requests with equal terms merge.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct MergeTerms {
+    pub(crate) trigger: u32,
+    pub(crate) flags: RunFlags,
+    pub(crate) uses_preferences: bool,
+}
+
+/// The tolerance for late timers and for times stored in whole milliseconds.
+const TICK: Duration = Duration::from_millis(2);
+
+impl Model {
+    /// Starts a process and drops the running work of the previous one.
+    pub(crate) fn begin_process(&mut self) {
+        let Self { items, clock_stale_until, manager, step, settings, .. } = std::mem::take(self);
+        *self = Self { items, clock_stale_until, manager, step, settings, ..Self::default() };
+        self.items.values_mut().for_each(Item::begin_process);
+    }
+
+    pub(crate) fn item(&mut self, key: Key) -> &mut Item {
+        self.items.entry(key).or_default()
+    }
+
+    /// Returns the origin of a handler's run in a session. A deferred handler counts as forced.
+    pub(crate) fn requested_by(&self, session: SessionId, handler: HandlerId) -> Ask {
+        let deferred = self.deferred.contains(&handler).then_some(Ask::Forced);
+        self.sessions.get(&session).map(|session| session.requested_by).or(deferred).unwrap_or(Ask::Automatic)
+    }
+
+    /// Returns `true` if the item or its spawned work runs.
+    pub(crate) fn is_running(&self, key: Key) -> bool {
+        let runs = self.items.get(&key).is_some_and(|item| item.running.is_some());
+        runs || self.lingering.iter().any(|(of, item)| *of == key && item.cell().is_working())
+    }
+
+    pub(crate) fn running(&self) -> impl Iterator<Item = (&Key, &Item)> {
+        self.items.iter().filter(|(_, item)| item.running.is_some())
+    }
+
+    pub(crate) fn running_of(&self, handler: HandlerId) -> usize {
+        self.running().filter(|((of, _), _)| *of == handler).count()
+    }
+
+    /// Cancels the matching running items; their graces start now.
+    pub(crate) fn begin_cancel(&mut self, now: Duration, wanted: impl Fn(&Key, SessionId) -> bool) {
+        let handlers = &self.settings.handlers;
+        for (key, item) in &mut self.items {
+            if !item.running.is_some_and(|session| wanted(key, session)) {
+                continue;
+            }
+            let Some(info) = handlers.get(&key.0) else { continue };
+            item.cancel_deadlines.get_or_insert((now + info.limits().soft_grace(), now + info.limits().hard_grace()));
+        }
+    }
+
+    /// Returns `true` if an item that ends now exceeds its soft grace.
+    pub(crate) fn is_late(&self, key: Key, now: Duration) -> bool {
+        let item = self.items.get(&key).filter(|item| !item.was_uninterrupted);
+        item.and_then(|item| item.cancel_deadlines).is_some_and(|(soft, _)| now > soft + TICK)
+    }
+
+    /// Returns the running items that exceed their grace.
+    pub(crate) fn overdue(&self, now: Duration) -> Vec<Key> {
+        let overdue = |item: &Item| {
+            item.cancel_deadlines
+                .is_some_and(|(soft, hard)| now > TICK + if item.uninterrupted > 0 { hard } else { soft })
+        };
+        self.running().filter(|(_, item)| overdue(item)).map(|(key, _)| *key).collect()
+    }
+
+    /// Clears all backoffs when the network comes back.
+    pub(crate) fn reconnect(&mut self) {
+        for item in self.items.values_mut().filter(|item| matches!(item.wait, Wait::Backoff(_))) {
+            (item.wait, item.failures) = (Wait::Ready, 0);
+        }
+    }
+
+    /// Marks the waits of the matching items as unknown.
+    pub(crate) fn mark_unknown(&mut self, affected: impl Fn(&Key) -> bool) {
+        self.items.iter_mut().filter(|(key, _)| affected(key)).for_each(|(_, item)| item.mark_unknown());
+    }
+
+    /// Returns the retry policy of a handler.
+    pub(crate) fn policy(&self, handler: HandlerId) -> RetryPolicy {
+        self.settings.handlers.get(&handler).and_then(|info| info.retry()).unwrap_or(self.settings.retry)
+    }
+
+    pub(crate) fn claims(&self, handler: HandlerId, item: &syncmgr_core::item::SyncItem) -> BTreeSet<Claim> {
+        let of_handler = self.settings.handlers.get(&handler).map(|info| info.claims()).unwrap_or_default();
+        of_handler.iter().chain(item.claims()).cloned().collect()
+    }
+
+    /// Returns the number of running items that hold the claim.
+    pub(crate) fn claimed(&self, claim: &Claim) -> usize {
+        self.running().filter(|(_, item)| item.claims.contains(claim)).count()
+    }
+}
