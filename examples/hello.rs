@@ -1,4 +1,4 @@
-//! A complete provider: two items, greeted. Run it with `cargo run --example hello`.
+//! A complete provider with two items. Run it with `cargo run --example hello`.
 use syncmgr::prelude::*;
 
 struct Hello;
@@ -22,6 +22,6 @@ async fn main() -> SyncResult {
 }
 
 #[test]
-fn keeps_the_contract() {
+fn hello_passes_the_conformance_check() {
     syncmgr_test::judge(|| Hello);
 }

@@ -1,6 +1,6 @@
-//! A one-way mirror: `cargo run --example mirror -- FROM TO`. Each entry of FROM is an item; every file in it that is
-//! new, or has another size or time than in TO, is copied. Nothing in TO is deleted or seen half-written, no symbolic
-//! link is followed, and permissions stay behind. A kill may leave a `.mirror-*` in TO; the next run does the rest.
+//! A one-way mirror: `cargo run --example mirror -- FROM TO`. Each entry of FROM is an item. Files that are new, or
+//! differ from TO in size or time, are replaced atomically. Nothing is deleted, no symbolic link is followed, and
+//! permissions are not copied. A kill may leave a `.mirror-*` file in TO; the next run copies the remaining files.
 use std::fs::{self, DirEntry, File, Metadata};
 use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
@@ -18,62 +18,62 @@ impl SyncHandler for Mirror {
     async fn items(&self) -> SyncResult<Items> {
         let name = |entry: DirEntry| entry.file_name().into_string().map_err(|name| anyhow!("{name:?} is not UTF-8"));
         let items = fs::read_dir(&self.from)?.map(|entry| Ok(SyncItem::named(name(entry?)?)));
-        Ok(items.collect::<SyncResult<Vec<_>>>()?.into()) // one short read; what takes long goes into `blocking`
+        Ok(items.collect::<SyncResult<Vec<_>>>()?.into()) // one short read; longer work runs in `blocking`
     }
 
     async fn synchronize_item(&self, item: &ItemContext) -> SyncResult {
         let (mirror, mut pending, mut done) = (self.clone(), vec![PathBuf::from(item.name())], 0);
         let work = move |item: ItemContext| {
             if fs::symlink_metadata(mirror.from.join(item.name())).is_err_and(|e| e.kind() == ErrorKind::NotFound) {
-                return Err(anyhow!("removed since it was listed")).gone(); // nobody tries it again
+                return Err(anyhow!("removed since it was listed")).gone(); // not retried
             }
             while let Some(path) = pending.pop() {
-                item.progress(done, done + 1 + pending.len() as u64)?; // leaves once the item is skipped or stopped
-                item.tolerate(path.display(), update(&mirror, &item, &path, &mut pending))?; // fails it once all is done
+                item.progress(done, done + 1 + pending.len() as u64)?; // an error once it is skipped or stopped
+                item.tolerate(path.display(), update(&mirror, &item, &path, &mut pending))?; // the item fails later
                 done += 1;
             }
             Ok(())
         };
-        item.blocking(work).await // on a thread that may block; the item does not end before it
+        item.blocking(work).await // on a thread for blocking work, which the item awaits
     }
 }
 
-/// Copies a file that differs, or makes a directory and adds what is in it to `pending`.
+/// Copies a file that differs, or creates a directory and adds its entries to `pending`.
 fn update(mirror: &Mirror, item: &ItemContext, path: &Path, pending: &mut Vec<PathBuf>) -> SyncResult {
     let (from, to) = (mirror.from.join(path), mirror.to.join(path));
-    let (about, there) = (fs::symlink_metadata(&from)?, fs::symlink_metadata(&to).ok());
+    let (about, existing) = (fs::symlink_metadata(&from)?, fs::symlink_metadata(&to).ok());
     let stamp = |about: &Metadata| about.is_file().then(|| (about.len(), about.modified().ok()));
     if about.is_dir() {
-        let made = if there.is_some_and(|there| there.is_dir()) { Ok(()) } else { fs::create_dir(&to) };
-        made.permanent()?; // what has its place, or takes the right to it, stays until somebody changes that
+        let created = if existing.is_some_and(|existing| existing.is_dir()) { Ok(()) } else { fs::create_dir(&to) };
+        created.permanent()?; // fails until the user removes the obstacle
         for entry in fs::read_dir(from)? {
             pending.push(path.join(entry?.file_name()));
         }
     } else if !about.is_file() {
-        item.warn(format!("{} is left out: neither a file nor a directory", path.display()));
-    } else if there.as_ref().and_then(stamp) != stamp(&about) {
+        item.warn(format!("{} is skipped: neither a file nor a directory", path.display()));
+    } else if existing.as_ref().and_then(stamp) != stamp(&about) {
         copy(item, &from, &to, &about)?;
     }
     Ok(())
 }
 
-/// Copies a file beside its place and moves it there: others see the old one or the new one.
+/// Copies to a temporary file and renames it, so that other programs see the old file or the new one.
 fn copy(item: &ItemContext, from: &Path, to: &Path, about: &Metadata) -> SyncResult {
-    let (mut original, directory) = (File::open(from)?, to.parent().expect("it is below TO"));
-    let mut partial = tempfile::NamedTempFile::with_prefix_in(".mirror-", directory)?;
-    while io::copy(&mut original.by_ref().take(1 << 20), &mut partial)? > 0 {
+    let (mut source, directory) = (File::open(from)?, to.parent().expect("a path below TO"));
+    let mut temporary = tempfile::NamedTempFile::with_prefix_in(".mirror-", directory)?;
+    while io::copy(&mut source.by_ref().take(1 << 20), &mut temporary)? > 0 {
         item.report(Progress::new().with_text(from.display().to_string()))?;
     }
-    partial.as_file().set_modified(about.modified()?)?;
-    partial.as_file().sync_all()?;
-    Ok(partial.persist(to).map(drop)?)
+    temporary.as_file().set_modified(about.modified()?)?;
+    temporary.as_file().sync_all()?;
+    Ok(temporary.persist(to).map(drop)?)
 }
 
 #[tokio::main]
 async fn main() -> SyncResult {
     let folders = std::env::args_os().skip(1).map(fs::canonicalize).collect::<io::Result<Vec<_>>>()?;
     let [from, to] = folders.try_into().map_err(|_| anyhow!("usage: mirror FROM TO"))?;
-    ensure!(!from.starts_with(&to) && !to.starts_with(&from), "neither folder may be in the other");
+    ensure!(!from.starts_with(&to) && !to.starts_with(&from), "neither folder may contain the other");
     let report = SyncManager::new().run(Mirror { from, to }).await?;
     println!("{report}");
     std::process::exit(if report.is_success() { 0 } else { 1 })
@@ -92,7 +92,7 @@ mod tests {
 
     use super::*;
 
-    /// FROM, and TO beside it.
+    /// FROM and TO in one temporary directory.
     struct Folders(TempDir);
 
     impl Folders {
@@ -129,12 +129,12 @@ mod tests {
     }
 
     #[test]
-    fn a_mirror_keeps_the_contract() {
+    fn the_mirror_passes_the_conformance_check() {
         syncmgr_test::judge(Folders::new);
     }
 
     #[test]
-    fn an_item_that_was_removed_since_it_was_listed_is_gone_and_what_is_in_the_way_needs_somebody() {
+    fn a_removed_item_is_gone_and_an_obstacle_is_a_permanent_failure() {
         let folders = Arc::new(Folders::new());
         fs::write(folders.0.path().join("to/docs"), "a file").unwrap();
         let (mirror, host) = (folders.clone().handler(), Detached::new());

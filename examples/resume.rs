@@ -1,5 +1,5 @@
-//! A kill and a continuation: `cargo run --example resume`. The program starts itself as a child, which copies three albums
-//! photo by photo and remembers after each; kills it in the middle with SIGKILL; and goes on over the same file.
+//! A kill and a resumed session: `cargo run --example resume`. The program starts itself as a child process, which copies three
+//! albums and commits a checkpoint after each photo. It kills the child with SIGKILL, then resumes from the same state file.
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -9,25 +9,25 @@ use serde::{Deserialize, Serialize};
 use syncmgr::prelude::*;
 use syncmgr::store::SessionRecord;
 
-/// The child is told the directory through this.
+/// The environment variable that passes the directory to the child.
 const CHILD: &str = "RESUME_EXAMPLE_CHILD";
 
-/// The photos of each album.
+/// The albums with their numbers of photos.
 const ALBUMS: [(&str, u32); 3] = [("Autumn", 3), ("Harbour", 6), ("Mountains", 12)];
 
-/// How long a photo takes.
-const A_WHILE: Duration = Duration::from_millis(60);
+/// The duration of one copy.
+const COPY_TIME: Duration = Duration::from_millis(60);
 
-/// The child is killed when it has copied so many of its albums together.
-const ENOUGH: usize = 10;
+/// The number of copied photos after which the child is killed.
+const KILL_AFTER: usize = 10;
 
 struct Albums {
     directory: PathBuf,
 }
 
-/// What is remembered of an album: how many of its photos are copied.
+/// The checkpoint of an album: the number of copied photos.
 #[derive(Default, Serialize, Deserialize)]
-struct Progressed {
+struct Copied {
     photos: u32,
 }
 
@@ -39,18 +39,18 @@ impl SyncHandler for Albums {
 
     async fn synchronize_item(&self, item: &ItemContext) -> SyncResult {
         let photos = ALBUMS.iter().find(|(name, _)| *name == item.name()).map_or(0, |(_, photos)| *photos);
-        let mut saved = item.saved::<Progressed>()?;
+        let mut saved = item.saved::<Copied>()?;
         match saved.photos {
-            0 => println!("  {:<10} begins", item.name()),
-            done if done == photos => println!("  {:<10} is whole", item.name()),
-            done => println!("  {:<10} goes on after photo {done} of {photos}", item.name()),
+            0 => println!("  {:<10} starts", item.name()),
+            done if done == photos => println!("  {:<10} is complete", item.name()),
+            done => println!("  {:<10} resumes after photo {done} of {photos}", item.name()),
         }
         while saved.photos < photos {
             let photo = saved.photos + 1;
-            tokio::time::sleep(A_WHILE).await;
+            tokio::time::sleep(COPY_TIME).await;
             std::fs::write(self.directory.join(format!("{}-{photo}", item.name())), "a photo")?;
             saved.photos = photo;
-            // The photo is there before anything says so.
+            // The checkpoint follows the write, so that it never covers a missing photo.
             saved.commit().await?;
             println!("  {:<10} photo {photo} of {photos}", item.name());
         }
@@ -66,39 +66,39 @@ async fn main() -> SyncResult {
         return Ok(());
     }
     let directory = tempfile::tempdir()?;
-    println!("A child copies three albums:");
+    println!("A child process copies three albums:");
     kill_a_child(directory.path())?;
-    println!("\nIt was killed with SIGKILL. What the file it left says:");
+    println!("\nThe child was killed with SIGKILL. The state file explains:");
     let manager = open(directory.path())?;
     explain(&manager)?;
-    println!("\nThe next run goes on where each album was:");
+    println!("\nThe next run resumes each album:");
     manager.session(Trigger::Manual).start()?.finish().await;
     println!("\nHistory:");
-    manager.history()?.iter().for_each(|session| println!("  {}", shown(session)));
+    manager.history()?.iter().for_each(|session| println!("  {}", describe(session)));
     println!("\nNow:");
     explain(&manager)?;
     manager.shutdown().await;
     Ok(())
 }
 
-/// A manager over the state file of the directory.
+/// Opens a manager with the state file in the directory.
 fn open(directory: &Path) -> SyncResult<SyncManager> {
     let manager = SyncManager::open(directory.join("state"))?;
     manager.register(Albums { directory: directory.into() })?;
     Ok(manager)
 }
 
-/// Runs this program as a child and kills it when it has copied enough.
+/// Runs this program as a child process and kills it after [`KILL_AFTER`] photos.
 fn kill_a_child(directory: &Path) -> SyncResult {
     let mut command = Command::new(std::env::current_exe()?);
     let mut child = command.env(CHILD, directory).stdout(Stdio::piped()).spawn()?;
-    let output = child.stdout.take().expect("it was asked for");
+    let output = child.stdout.take().expect("a piped standard output");
     let mut photos = 0;
     for line in BufReader::new(output).lines() {
         let line = line?;
         println!("{line}");
         photos += usize::from(line.contains("photo"));
-        if photos == ENOUGH {
+        if photos == KILL_AFTER {
             break;
         }
     }
@@ -115,10 +115,10 @@ fn explain(manager: &SyncManager) -> SyncResult {
     Ok(())
 }
 
-fn shown(session: &SessionRecord) -> String {
+fn describe(session: &SessionRecord) -> String {
     match &session.end {
         Some(end) => format!("session {}: {}", session.session, end.course.name()),
-        None => format!("session {}: under way", session.session),
+        None => format!("session {}: running", session.session),
     }
 }
 
@@ -131,7 +131,7 @@ mod tests {
 
     use super::*;
 
-    /// A directory the albums are copied to.
+    /// The directory that the albums are copied to.
     struct Copies(tempfile::TempDir);
 
     impl Provider for Copies {
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn albums_keep_the_contract() {
+    fn albums_pass_the_conformance_check() {
         syncmgr_test::judge(|| Copies(tempfile::tempdir().unwrap()));
     }
 }

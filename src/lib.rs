@@ -1,10 +1,10 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![doc = include_str!("../README.md")]
 //!
-//! # Where things are
+//! # Organization
 //!
-//! What most programs need is at the root, and in the [`prelude`]. Each module has what is needed besides, by subject: the log
-//! in detail in [`log`], what a manager can be given in [`environment`] and [`store`], and so on.
+//! The root and the [`prelude`] contain the types that most programs need. The modules contain the rest, grouped by subject: for
+//! example, [`log`] has the details of the log, [`environment`] and [`store`] the ports of a manager.
 
 pub mod prelude;
 
@@ -28,7 +28,9 @@ pub use syncmgr_core::{
     text,
     trigger::Trigger,
 };
-/// Two accounts of one type, with limits, retry rules and a promise of their own:
+/// Declares a handler's id, name, capabilities, limits and retry rules, and completes the `impl` of [`SyncHandler`].
+///
+/// A handler for mail accounts; each account is one instance:
 ///
 /// ```
 /// use syncmgr::prelude::*;
@@ -69,19 +71,20 @@ pub use syncmgr_runtime::{
     state, trace,
 };
 
-/// Re-exported because it is what a handler's methods return inside.
+/// Re-exported because [`SyncResult`] carries its error type.
 pub use anyhow;
-/// Re-exported to implement [`Interaction`], [`Chooser`](choice::Chooser) and the other ports with.
+/// Re-exported for implementations of [`Interaction`], [`Chooser`](choice::Chooser) and the other async ports.
 pub use async_trait::async_trait;
-/// Re-exported because it is what a handler migrates its saved state in.
+/// Re-exported because handlers migrate saved state as [`serde_json::Value`].
 pub use serde_json;
-/// Re-exported because ids of handlers and items are GUIDs.
+/// Re-exported because the ids of handlers and items are UUIDs.
 pub use uuid::Uuid;
 
-/// What a handler says of itself and returns.
+/// Flags and capabilities of a handler, and the return types of its optional methods.
 ///
-/// For authors who write more than `items` and `synchronize_item`: flags and capabilities stand in
-/// [`#[sync_handler]`](crate::sync_handler), outcomes are what `show_properties` and `show_error` end with.
+/// Handlers that implement only `items` and `synchronize_item` do not need this module. Flags and capabilities are declared in
+/// [`#[sync_handler]`](crate::sync_handler); `show_properties` returns a [`PropertiesOutcome`](handler::PropertiesOutcome),
+/// `show_error` a [`Resolution`](handler::Resolution).
 pub mod handler {
     #[doc(inline)]
     pub use syncmgr_core::{
@@ -91,17 +94,16 @@ pub mod handler {
     };
 }
 
-/// What a handler says of its items.
+/// Optional attributes of items: initial choice, flags, icons, and whether a listing is complete.
 ///
-/// Needed where items are more than names: unchosen unless somebody says so, hidden, with an icon, or listed although some may
-/// be missing.
+/// Handlers whose items have only a name do not need this module.
 ///
 /// ```
 /// use syncmgr::item::{ItemFlags, ItemState};
 /// use syncmgr::prelude::*;
 ///
 /// let archive = SyncItem::named("Archive").with_state(ItemState::Unchecked);
-/// let settings = SyncItem::named("settings").with_flags(ItemFlags::HIDDEN); // runs, and is not offered
+/// let settings = SyncItem::named("settings").with_flags(ItemFlags::HIDDEN); // runs, but is not offered to the user
 /// let items: Items = [archive, settings].into_iter().collect();
 /// assert_eq!(items.len(), 2);
 /// ```
@@ -113,9 +115,9 @@ pub mod item {
     };
 }
 
-/// What contexts hand out, and a context for tests without a runtime.
+/// Types that contexts return, and a test context.
 ///
-/// [`Detached`](context::Detached) is the one to know: it calls a handler's methods from an ordinary unit test.
+/// [`Detached`](context::Detached) calls the methods of a handler from a unit test, without a runtime.
 ///
 /// ```
 /// use syncmgr::context::Detached;
@@ -136,10 +138,10 @@ pub mod context {
     };
 }
 
-/// Progress in detail: which of its fields a report sets, and what observers see.
+/// The fields of a progress report, and the progress state that observers receive.
 ///
-/// For programs that show progress: [`ProgressState`](progress::ProgressState) comes with each
-/// [`SessionEvent::Progress`] and from [`Session::progress`]. Handlers need only `item.progress(done, total)`.
+/// For programs that display progress: [`SessionEvent::Progress`] and [`Session::progress`] provide a
+/// [`ProgressState`](progress::ProgressState). Handlers need only `item.progress(done, total)`.
 pub mod progress {
     #[doc(inline)]
     pub use syncmgr_core::{
@@ -148,10 +150,10 @@ pub mod progress {
     };
 }
 
-/// The log of a handler: entries, questions, and what can be done about them.
+/// The log of a handler: entries, questions and remedies.
 ///
-/// Handlers write to it with `item.log`, `item.warn` and `item.decide`; programs read it from [`SyncManager::log`] and
-/// [`RunReport::log`], and offer what an entry's [`Action`](log::Action) names.
+/// Handlers write log entries with `item.log`, `item.warn` and `item.decide`. Programs read them from [`SyncManager::log`] and
+/// [`RunReport::log`], and offer the [`Action`](log::Action) of an entry to the user.
 ///
 /// ```
 /// use syncmgr::log::{Action, Remedy};
@@ -175,19 +177,18 @@ pub mod log {
     };
 }
 
-/// What a host objects to in a [`Plan`], and by which rules.
+/// Rules that protect data: a [`Plan`] that violates one is held until the user answers.
 ///
-/// A handler that deletes declares a plan with [`ItemContext::clear`]. Without rules of its own a manager objects to
-/// deletions of more than 10 entries that are more than half of what there is, to a side that has become empty or another
-/// one, and to a clock that went back. A program that wants other rules gives them to
-/// [`SyncManagerBuilder::guards`].
+/// A handler that deletes entries proposes a plan with [`ItemContext::clear`]. The default rules hold a plan that deletes more
+/// than 10 entries and more than half of the existing ones, a plan with a side that has become empty or has a different
+/// identity, and any plan after the clock went back by more than 1 h. [`SyncManagerBuilder::guards`] sets other rules.
 ///
 /// ```
 /// use syncmgr::guard::{GuardPolicy, WhenGuarded};
 /// use syncmgr::prelude::*;
 ///
-/// let server_without_people = GuardPolicy::DEFAULT.with_deletions(1000, 80).with_headless(WhenGuarded::Refuse);
-/// let manager = SyncManager::builder().guards(server_without_people).build();
+/// let unattended_server = GuardPolicy::DEFAULT.with_deletions(1000, 80).with_headless(WhenGuarded::Refuse);
+/// let manager = SyncManager::builder().guards(unattended_server).build();
 /// # let _ = manager;
 /// ```
 pub mod guard {
@@ -198,11 +199,11 @@ pub mod guard {
     };
 }
 
-/// What failures leave behind, and why sessions start by themselves.
+/// Retry state, and the reasons for automatic sessions.
 ///
-/// A handler never waits and never loops: it returns an error with a class, and the host comes back. Look here to change the
-/// rules for a handler (`retry(..)` in the macro) or for a manager ([`SyncManagerBuilder::retry`]), or to show what a
-/// stored [`RetryState`](retry::RetryState) means.
+/// A handler does not wait or loop: it returns an error with a class, and the host retries the item according to a
+/// [`RetryPolicy`]. `retry(..)` in the macro sets the policy of a handler, [`SyncManagerBuilder::retry`] that of a manager. A
+/// [`RetryState`](retry::RetryState) is the stored retry data of an item.
 ///
 /// ```
 /// use std::time::Duration;
@@ -211,9 +212,9 @@ pub mod guard {
 ///
 /// fn check(status: u16) -> SyncResult {
 ///     match status {
-///         404 => Err(anyhow!("no such page")).gone(),                                   // never tried again by itself
-///         429 => Err(anyhow!("too many requests")).retry_after(Duration::from_secs(90)), // not before
-///         500.. => Err(anyhow!("the server has failed")),                               // backs off
+///         404 => Err(anyhow!("no such page")).gone(),                                   // no automatic retry
+///         429 => Err(anyhow!("too many requests")).retry_after(Duration::from_secs(90)), // retried after 90 s
+///         500.. => Err(anyhow!("the server has failed")),                               // retried with backoff
 ///         _ => Ok(()),
 ///     }
 /// }
@@ -233,10 +234,10 @@ pub mod retry {
     };
 }
 
-/// Why something does not run, and when it will.
+/// Explanations: the reason an item or handler is not running, and the time it runs next.
 ///
-/// The answer to the question people ask most. [`SyncManager::explain_item`] and [`SyncManager::explain_handler`] read it from
-/// the state that decided; `{}` says it in one line, the fields say it as data, and it is JSON with serde.
+/// [`SyncManager::explain_item`] and [`SyncManager::explain_handler`] derive an [`Explanation`] from the state that the
+/// scheduler uses. Its fields are data, `{}` formats it as one line, and serde serializes it.
 ///
 /// ```
 /// use syncmgr::explain::{Next, Standing};
@@ -250,7 +251,7 @@ pub mod retry {
 /// let manager = SyncManager::new();
 /// let mail = manager.register(Mail)?;
 /// let why = manager.explain_handler(mail)?;
-/// assert_eq!((why.standing, why.next), (Standing::Idle, Next::WhenAsked)); // it wants no event
+/// assert_eq!((why.standing, why.next), (Standing::Idle, Next::WhenAsked)); // no event starts it
 /// # SyncResult::Ok(())
 /// ```
 pub mod explain {
@@ -261,10 +262,10 @@ pub mod explain {
     };
 }
 
-/// Who chooses which items run.
+/// The choice of items to run.
 ///
-/// Without a [`Chooser`](choice::Chooser) the stored choices and the items' defaults decide. A program that shows a list
-/// implements one; it is asked in sessions that may bother the user, and what it returns is remembered.
+/// Without a [`Chooser`](choice::Chooser), the stored choices and the defaults of the items apply. A program that shows the user
+/// a list of items implements one. The host calls it in sessions that may ask the user, and stores its choices.
 pub mod choice {
     #[doc(inline)]
     pub use syncmgr_core::decision::choice::{Offer, OfferedItem, Visibility};
@@ -272,10 +273,10 @@ pub mod choice {
     pub use syncmgr_runtime::chooser::{Chooser, Chosen};
 }
 
-/// Asking for runs, as calls and as data; which events a handler is registered for.
+/// Requests for runs, and the events that start a handler.
 ///
-/// [`RunRequest`](request::RunRequest) is a run that can be queued, stored or sent; [`SyncManager::start`] takes it up.
-/// [`RegisterFlags`](request::RegisterFlags) say at which events a handler runs besides when it is asked.
+/// A [`RunRequest`](request::RunRequest) can be queued, stored and sent; [`SyncManager::start`] starts it.
+/// [`RegisterFlags`](request::RegisterFlags) select the events that also start a handler.
 ///
 /// ```
 /// use syncmgr::prelude::*;
@@ -284,7 +285,7 @@ pub mod choice {
 ///
 /// let mail: HandlerId = "8a6f3b1e-27c4-4c0d-9b55-1f0e6a7d2c93".parse()?;
 /// let message = serde_json::to_string(&RunRequest::new(mail).with_items([ItemId::from_name("Inbox")]))?;
-/// // .. on another machine, in another process
+/// // .. in another process or on another machine
 /// let request: RunRequest = serde_json::from_str(&message)?;
 /// request.check()?;
 /// assert_eq!(request.handler, mail);
@@ -301,10 +302,10 @@ pub mod request {
     };
 }
 
-/// What sessions and managers hand out besides reports.
+/// Session events, and the errors of sessions and managers.
 ///
-/// [`Events`](session::Events) is the stream to show a session with; the rest turns up as errors, in a stream, or as what a
-/// shutdown could not stop.
+/// [`Events`](session::Events) is the event stream of a session. [`SyncManager::shutdown`] returns an
+/// [`Unstopped`](session::Unstopped) for each handler that is still running.
 pub mod session {
     #[doc(inline)]
     pub use syncmgr_runtime::{
@@ -315,11 +316,11 @@ pub mod session {
     };
 }
 
-/// Where a manager remembers, and in what.
+/// Stores for a manager's state.
 ///
-/// [`SyncManager::open`] is all most programs need: one file, for records, checkpoints, choices, the log and history. Look
-/// here to say what a change has to survive, to read the file while another program writes to it, or to implement
-/// [`StateStore`](store::StateStore) over a database of your own. [What is remembered](crate::state) is a page of its own.
+/// Most programs need only [`SyncManager::open`], which keeps records, checkpoints, choices, the log and history in one file.
+/// This module sets the durability of changes, reads a file while another process writes to it, and defines the trait
+/// [`StateStore`](store::StateStore) for other databases. The module [`state`](crate::state) documents the stored data.
 ///
 /// ```
 /// use syncmgr::prelude::*;
@@ -332,7 +333,7 @@ pub mod session {
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> SyncResult {
-/// let store = MemoryStore::new(); // in tests; `SyncManager::open("state.db")?` in a program
+/// let store = MemoryStore::new(); // for tests; a program calls `SyncManager::open("state.db")?`
 /// SyncManager::builder().store(store.clone()).build().run(Mail).await?;
 /// let restarted = SyncManager::builder().store(store).build();
 /// assert_eq!(restarted.history()?.len(), 1);
@@ -355,13 +356,13 @@ pub mod store {
     pub use syncmgr_runtime::{manager::StoreAccessError, memory::MemoryStore};
 }
 
-/// What a manager uses of the world around it. Each has an implementation that most programs want.
+/// The ports of a manager: user interaction, network and power state, connections, clock, randomness and watchdog.
 ///
-/// Needed to let handlers ask the user ([`Interaction`]), to say that there is no network
-/// ([`ManualFacts`](environment::ManualFacts)), to notice handlers that block ([`ThreadWatchdog`](environment::ThreadWatchdog)),
-/// and to take clock and randomness from elsewhere in tests.
+/// All ports are optional. A program sets one to let handlers ask the user ([`Interaction`]), to report that the network is
+/// down ([`ManualFacts`](environment::ManualFacts)), to detect handlers that block a thread
+/// ([`ThreadWatchdog`](environment::ThreadWatchdog)), or to control the clock and randomness in tests.
 ///
-/// A handler asks for a password in `prepare`, and the program has it in a keyring:
+/// This handler asks for a password in `prepare`, and the program answers from a keyring:
 ///
 /// ```
 /// use syncmgr::environment::{Confirmation, Secret};
@@ -390,7 +391,7 @@ pub mod store {
 /// #[sync_handler(id = "8a6f3b1e-27c4-4c0d-9b55-1f0e6a7d2c93", name = "Mail")]
 /// impl SyncHandler for Mail {
 ///     async fn prepare(&self, run: &PrepareContext) -> SyncResult {
-///         let user = run.interaction().await?; // refused when nobody may be bothered: the run *needs user*
+///         let user = run.interaction().await?; // an error in unattended sessions: the run *needs user*
 ///         let password = user.secret("Password for ann@example.org").await?;
 ///         run.keep(password.ok_or_else(|| NeedsUser::new("the password of ann@example.org"))?);
 ///         Ok(())
@@ -398,7 +399,7 @@ pub mod store {
 ///
 ///     async fn synchronize_item(&self, item: &ItemContext) -> SyncResult {
 ///         let password = item.prepared::<Secret>()?;
-///         assert_eq!(password.expose(), "correct horse"); // log on with it
+///         assert_eq!(password.expose(), "correct horse"); // use it to log in
 ///         Ok(())
 ///     }
 /// }
@@ -407,7 +408,7 @@ pub mod store {
 /// # async fn main() -> SyncResult {
 /// let manager = SyncManager::builder().interaction(Keyring).build();
 /// manager.register(Mail)?;
-/// let report = manager.update_all()?.finish().await; // somebody is there
+/// let report = manager.update_all()?.finish().await; // this session may ask the user
 /// assert!(report.is_success(), "{report}");
 /// # Ok(())
 /// # }
@@ -427,12 +428,11 @@ pub mod environment {
     };
 }
 
-/// The contract of the Windows Synchronization Manager as it was: callbacks, codes, call and completion. Async handlers need
-/// none of it.
+/// The original contract of the Windows Synchronization Manager: callbacks, result codes, calls and completions.
 ///
-/// For three kinds of programs: one that hosts a handler in the old style ([`Hosted`](classic::Hosted)), one that drives an
-/// async handler for a foreign host such as a COM bridge ([`Driven`](classic::Driven)), and one that compares the rules with
-/// their source ([`contract`](classic::contract)).
+/// Async handlers do not need this module. [`Hosted`](classic::Hosted) runs a callback-style handler in a manager,
+/// [`Driven`](classic::Driven) exposes an async handler to a foreign host such as a COM bridge, and
+/// [`contract`](classic::contract) documents every rule and its source.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -447,9 +447,9 @@ pub mod environment {
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> SyncResult {
-/// let driven = Driven::new(Arc::new(Mail))?;
-/// let code = driven.initialize(Trigger::Manual, RunFlags::empty(), None).await;
-/// assert_eq!(code, HResult::S_OK); // it takes part
+/// let adapter = Driven::new(Arc::new(Mail))?;
+/// let code = adapter.initialize(Trigger::Manual, RunFlags::empty(), None).await;
+/// assert_eq!(code, HResult::S_OK); // the handler participates
 /// # Ok(())
 /// # }
 /// ```
@@ -467,7 +467,7 @@ pub mod classic {
     pub use syncmgr_runtime::mapping::{Driven, Hosted};
 }
 
-/// What `#[sync_handler]` refers to.
+/// Support for the code that `#[sync_handler]` generates.
 #[doc(hidden)]
 pub mod __private {
     pub use syncmgr_core::__private::async_trait;

@@ -1,4 +1,4 @@
-//! What a provider needs: `use syncmgr::prelude::*;`.
+//! The types that most handlers and programs use: `use syncmgr::prelude::*;`.
 
 pub use crate::guard::Side;
 pub use crate::handler::{HandlerFlags, PropertiesOutcome, Resolution};

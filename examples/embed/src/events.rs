@@ -1,4 +1,4 @@
-//! What happens in a session, as server-sent events with JSON in them.
+//! Session events as server-sent events with JSON data.
 
 use axum::response::sse::Event;
 use serde_json::{Value, json};
@@ -9,14 +9,14 @@ use syncmgr::{LogEntry, LogLevel, Outcome, RunEnding, SessionEvent};
 
 use crate::json;
 
-/// An event on its way out: its kind as the event's name, the rest as its data.
-pub(crate) fn sent(event: &SessionEvent) -> Event {
-    let (kind, data) = shown(event);
-    // Our own values always go into JSON; the text is on one line.
+/// Converts a session event. Its kind is the name of the server-sent event.
+pub(crate) fn to_sse(event: &SessionEvent) -> Event {
+    let (kind, data) = to_json(event);
+    // These values always serialize, and to a single line.
     Event::default().event(kind).data(json::text(&data).unwrap_or_default())
 }
 
-fn shown(event: &SessionEvent) -> (&'static str, Value) {
+fn to_json(event: &SessionEvent) -> (&'static str, Value) {
     match event {
         SessionEvent::Run { handler, change } => run(&handler.to_string(), *change),
         SessionEvent::Began { handler, item, name } => {
@@ -34,7 +34,7 @@ fn shown(event: &SessionEvent) -> (&'static str, Value) {
             ("logged", json!({ "handler": handler.to_string(), "entry": self::entry(entry) }))
         }
         SessionEvent::Rested => ("rested", json!({})),
-        // The manager may learn more kinds; a stream that is to be complete says so.
+        // A kind that a later version of the manager adds. The stream stays complete.
         other => ("other", json!({ "debug": format!("{other:?}") })),
     }
 }
@@ -49,13 +49,13 @@ fn run(handler: &str, change: RunChange) -> (&'static str, Value) {
     }
 }
 
-/// How far an item is. What it has not said is null.
+/// The progress of an item. Fields that the item has not reported are null.
 pub(crate) fn progress(state: &ProgressState) -> Value {
     let total = Some(state.max).filter(|max| *max > 0);
     json!({ "done": state.value, "total": total, "text": state.text.as_deref(), "status": state.status.map(status) })
 }
 
-/// An entry of the log, with the choices where it asks a question.
+/// A log entry. The choices are null unless the entry is a question.
 pub(crate) fn entry(entry: &LogEntry) -> Value {
     let level = match entry.level {
         LogLevel::Information => "information",
@@ -70,7 +70,7 @@ pub(crate) fn entry(entry: &LogEntry) -> Value {
     json!({ "level": level, "item": item, "text": &*entry.text, "choices": choices })
 }
 
-/// How an item ended, in one word.
+/// The outcome of an item in one word.
 pub(crate) fn outcome(outcome: Outcome) -> &'static str {
     match outcome {
         Outcome::Succeeded => "succeeded",
@@ -82,7 +82,7 @@ pub(crate) fn outcome(outcome: Outcome) -> &'static str {
     }
 }
 
-/// How a run ended, in one word; why is in its log.
+/// The ending of a run in one word. The log has the reason.
 pub(crate) fn ending(ending: RunEnding) -> &'static str {
     match ending {
         RunEnding::Declined => "declined",

@@ -1,8 +1,8 @@
-//! Who may ask: only somebody on this machine who was told the token, and no web page of somebody else's.
+//! Access control: only programs with the token, and no web pages of other origins.
 //!
-//! A page on the web can send requests to 127.0.0.1, and by rebinding its own name to it can read the answers too. What
-//! acts then comes with a foreign `Origin`, and what reads with a foreign `Host`. The token keeps out everybody else,
-//! other users of the machine among them.
+//! A web page can send requests to 127.0.0.1. With DNS rebinding it can also read the responses. Requests of the first kind
+//! have a foreign `Origin`, those of the second a foreign `Host`. The token excludes all other programs, including those of
+//! other users of the machine.
 
 use axum::extract::{Request, State};
 use axum::http::header::{AUTHORIZATION, HOST, HeaderName, ORIGIN};
@@ -10,63 +10,71 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::middleware::Next;
 use axum::response::Response;
 
+use crate::api_error::ApiError;
 use crate::app::App;
-use crate::refusal::Refusal;
 use crate::token::Token;
 
-/// Lets only requests through that were meant for this server, and sent by nobody else's page.
-pub(crate) async fn meant_for_us(State(app): State<App>, request: Request, next: Next) -> Result<Response, Refusal> {
-    let host = named_host(&request, &app.names)?;
-    from_our_own_page(request.headers(), host)?;
+/// Rejects requests for other hosts and from pages of other origins.
+pub(crate) async fn check_host_and_origin(
+    State(app): State<App>,
+    request: Request,
+    next: Next,
+) -> Result<Response, ApiError> {
+    let host = expected_host(&request, &app.host_names)?;
+    check_origin(request.headers(), host)?;
     Ok(next.run(request).await)
 }
 
-/// Lets only requests through that bear the token.
-pub(crate) async fn bears_token(State(app): State<App>, request: Request, next: Next) -> Result<Response, Refusal> {
-    authorized(request.headers(), &app.token)?;
+/// Rejects requests without the token.
+pub(crate) async fn require_token(State(app): State<App>, request: Request, next: Next) -> Result<Response, ApiError> {
+    check_token(request.headers(), &app.token)?;
     Ok(next.run(request).await)
 }
 
-/// The name under which the request was sent to us.
-fn named_host<'a>(request: &Request, names: &'a [String]) -> Result<&'a str, Refusal> {
-    let refusal = || {
-        let problem = "the request names another server in its `Host`, or none";
-        Refusal::new(StatusCode::MISDIRECTED_REQUEST, problem, "use the address the program printed")
+/// Returns the name of this server that the request uses.
+fn expected_host<'a>(request: &Request, host_names: &'a [String]) -> Result<&'a str, ApiError> {
+    let error = || {
+        let problem = "the `Host` of the request is missing or names another server";
+        ApiError::new(StatusCode::MISDIRECTED_REQUEST, problem, "use the address that the program printed")
     };
-    let known = |named: &[u8]| names.iter().find(|name| name.as_bytes().eq_ignore_ascii_case(named));
-    let host = only(request.headers(), HOST).and_then(known).ok_or_else(refusal)?;
+    let known = |named: &[u8]| host_names.iter().find(|name| name.as_bytes().eq_ignore_ascii_case(named));
+    let host = only(request.headers(), HOST).and_then(known).ok_or_else(error)?;
     match request.uri().authority() {
-        Some(authority) if known(authority.as_str().as_bytes()) != Some(host) => Err(refusal()),
+        Some(authority) if known(authority.as_str().as_bytes()) != Some(host) => Err(error()),
         _ => Ok(host),
     }
 }
 
-/// Refuses what a page of another origin sends. What no page sends has no `Origin`.
-fn from_our_own_page(headers: &HeaderMap, host: &str) -> Result<(), Refusal> {
+/// Rejects requests from pages of another origin. Requests that no page sent have no `Origin`.
+fn check_origin(headers: &HeaderMap, host: &str) -> Result<(), ApiError> {
     let ours = format!("http://{host}");
     match only(headers, ORIGIN) {
         Some(origin) if origin == ours.as_bytes() => Ok(()),
         None if !headers.contains_key(ORIGIN) => Ok(()),
         _ => {
             let problem = "the request comes from a web page of another origin";
-            Err(Refusal::new(StatusCode::FORBIDDEN, problem, "send it from a page of this server, or from no page"))
+            Err(ApiError::new(
+                StatusCode::FORBIDDEN,
+                problem,
+                "send the request from a page of this server or from a program",
+            ))
         }
     }
 }
 
-fn authorized(headers: &HeaderMap, token: &Token) -> Result<(), Refusal> {
-    let refusal = |problem| {
-        let advice = "send `Authorization: Bearer TOKEN` with the token the program printed when it started";
-        Refusal::new(StatusCode::UNAUTHORIZED, problem, advice)
+fn check_token(headers: &HeaderMap, token: &Token) -> Result<(), ApiError> {
+    let error = |problem| {
+        let advice = "send `Authorization: Bearer TOKEN` with the token that the program printed at its start";
+        ApiError::new(StatusCode::UNAUTHORIZED, problem, advice)
     };
-    let credentials = only(headers, AUTHORIZATION).ok_or_else(|| refusal("the request bears no token, or several"))?;
+    let credentials = only(headers, AUTHORIZATION).ok_or_else(|| error("the request has no token or several"))?;
     match credentials.split_at_checked("Bearer ".len()) {
         Some((scheme, presented)) if scheme.eq_ignore_ascii_case(b"Bearer ") && token.is(presented) => Ok(()),
-        _ => Err(refusal("the request does not bear this program's token")),
+        _ => Err(error("the token of the request is wrong")),
     }
 }
 
-/// The value of a header that is there once.
+/// Returns the value of a header that occurs exactly once.
 fn only(headers: &HeaderMap, name: HeaderName) -> Option<&[u8]> {
     let mut values = headers.get_all(name).iter();
     values.next().filter(|_| values.next().is_none()).map(|value| value.as_bytes())

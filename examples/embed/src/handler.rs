@@ -1,17 +1,17 @@
-//! Something to synchronize: files that pretend to be downloaded.
+//! A sync handler with simulated downloads.
 
 use std::time::Duration;
 
 use syncmgr::anyhow::anyhow;
 use syncmgr::prelude::*;
 
-/// The name of an item that fails half-way.
+/// The name of an item that fails halfway.
 pub const BROKEN: &str = "broken link";
 
-/// The name of an item that nobody but the user can get on with.
+/// The name of an item that needs the user.
 pub const LOCKED: &str = "members only";
 
-/// Downloads files in steps; beside them one item that fails and one that needs the user.
+/// Simulates downloads of files. One more item fails, and one needs the user.
 #[derive(Debug)]
 pub struct Downloads {
     files: u32,
@@ -20,7 +20,7 @@ pub struct Downloads {
 }
 
 impl Downloads {
-    /// So many files, each in so many steps that take so long.
+    /// Creates a handler with `files` files. Each takes `steps` steps with a duration of `pace`.
     pub fn new(files: u32, steps: u64, pace: Duration) -> Self {
         Self { files, steps, pace }
     }
@@ -46,7 +46,7 @@ impl SyncHandler for Downloads {
         match item.name() {
             BROKEN => {
                 self.download(item, self.steps / 2).await?;
-                Err(anyhow!("the server closed the connection half-way"))
+                Err(anyhow!("the server closed the connection halfway"))
             }
             LOCKED => Err(NeedsUser::new("log in to the site, then synchronize again").into()),
             _ => self.download(item, self.steps).await,
@@ -65,13 +65,13 @@ mod tests {
     }
 
     #[test]
-    fn downloads_keep_the_contract() {
+    fn downloads_pass_the_conformance_check() {
         let kit = syncmgr_test::Kit::new(downloads);
         kit.expecting(BROKEN, Outcome::Failed).expecting(LOCKED, Outcome::NeedsUser).judge();
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_file_is_reported_whole_at_the_end() {
+    async fn a_complete_file_reports_full_progress() {
         let item = ItemContext::detached("file 1");
         downloads().synchronize_item(&item).await.unwrap();
         let state = item.cell().state();
@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn the_broken_one_fails_half_way_and_the_locked_one_needs_the_user() {
+    async fn the_broken_item_fails_halfway_and_the_locked_one_needs_the_user() {
         let broken = ItemContext::detached(BROKEN);
         let error = downloads().synchronize_item(&broken).await.unwrap_err();
         assert!(!NeedsUser::is_in(&error));

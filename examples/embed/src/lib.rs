@@ -1,17 +1,16 @@
-//! The sync manager inside a program that was there before it: an axum server with its own routes, its own log and its
-//! own shutdown.
+//! A sync manager inside an existing program: an axum server with its own routes, log and shutdown.
 //!
-//! [`server`] is its life from binding to the last connection. What it answers is in `routes`, who may ask in `guard`.
-//! The sync manager comes in at three places: `sessions` keeps what was started, `events` and `report` put it into
-//! JSON, and [`server`] drains it at the end.
+//! [`server`] binds, serves and shuts down. `routes` has the routes, `guard` the access control. Three parts use the sync
+//! manager: `sessions` stores the started sessions, `events` and `report` convert them to JSON, and [`server`] shuts the
+//! manager down.
 
+mod api_error;
 mod app;
 mod events;
 mod guard;
 pub mod handler;
 mod json;
 mod path;
-mod refusal;
 mod report;
 mod request;
 mod routes;

@@ -1,10 +1,10 @@
-//! Serves on 127.0.0.1 until Ctrl-C or SIGTERM, and synchronizes when asked to.
+//! Serves on 127.0.0.1 until Ctrl-C or SIGTERM, and starts sync sessions on request.
 //!
 //! ```text
 //! cargo run -p embed -- [--port N] [--files N] [--steps N] [--pace MS]
 //! ```
 //!
-//! It ends with 0 when everything was stopped, 1 when something could not be, and 2 when it was called wrongly.
+//! The exit code is 0 if everything was stopped, 1 if a handler is still running, and 2 for invalid arguments.
 
 mod quit;
 
@@ -19,30 +19,30 @@ use syncmgr::anyhow::Context;
 use syncmgr::prelude::*;
 use tokio::runtime::Runtime;
 
-/// A web server that also synchronizes: POST /sync/sessions starts a session.
+/// A web server with a sync manager: POST /sync/sessions starts a session.
 #[derive(Parser)]
 #[command(name = "embed", version)]
 struct Args {
-    /// The port on 127.0.0.1; 0 is any that is free
+    /// The port on 127.0.0.1; 0 selects a free port
     #[arg(long, default_value_t = 0)]
     port: u16,
 
-    /// How many files there are to download
+    /// The number of files to download
     #[arg(long, value_name = "N", default_value_t = 4)]
     files: u32,
 
-    /// In how many steps each is downloaded
+    /// The number of steps per file
     #[arg(long, value_name = "N", default_value_t = 50)]
     steps: u64,
 
-    /// How long each step takes, in milliseconds
+    /// The duration of a step in milliseconds
     #[arg(long, value_name = "MS", default_value_t = 100)]
     pace: u64,
 }
 
 fn main() -> ExitCode {
     let args = Args::parse();
-    // The program's own log, to stderr. What the manager and its handlers say turns up in it.
+    // The program's log on standard error. It includes the events of the manager and its handlers.
     tracing_subscriber::fmt().with_writer(io::stderr).with_ansi(io::stderr().is_terminal()).init();
     run(args).unwrap_or_else(|error| {
         eprintln!("embed: {error:#}");
@@ -52,19 +52,19 @@ fn main() -> ExitCode {
 
 fn run(args: Args) -> SyncResult<ExitCode> {
     let runtime = Runtime::new()?;
-    let unstopped = runtime.block_on(serve(args));
-    // A runtime that is dropped waits for blocking work, even for work that could not be stopped.
+    let still_running = runtime.block_on(serve(args));
+    // Dropping the runtime would wait for blocking work, even for work that cannot be stopped.
     runtime.shutdown_background();
-    let unstopped = unstopped?;
-    for handler in &unstopped {
+    let still_running = still_running?;
+    for handler in &still_running {
         eprintln!("embed: {handler}; its work ends with this process");
     }
-    Ok(if unstopped.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if still_running.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 async fn serve(args: Args) -> SyncResult<Vec<syncmgr::session::Unstopped>> {
-    // Before anything is told, so that whoever reads it can end us properly.
-    let quit = quit::requested()?;
+    // Signals are handled before the address is printed, so that a reader of the address can end the program cleanly.
+    let quit = quit::on_signal()?;
     let manager = SyncManager::new();
     manager.register(Downloads::new(args.files, args.steps, Duration::from_millis(args.pace)))?;
     let server =

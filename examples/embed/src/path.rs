@@ -1,42 +1,42 @@
-//! The ids in a path. What is no id cannot be the id of anything, and is as unknown as a wrong one.
+//! The ids in a path. An invalid id is treated as an unknown id.
 
 use axum::extract::{FromRequestParts, RawPathParams};
 use axum::http::request::Parts;
 use syncmgr::{HandlerId, ItemId, Session, SessionId, Uuid};
 
+use crate::api_error::ApiError;
 use crate::app::App;
-use crate::refusal::Refusal;
 
-/// The session that `{session}` names.
-pub(crate) struct Named(pub(crate) Session);
+/// The session of `{session}`.
+pub(crate) struct SessionPath(pub(crate) Session);
 
-/// The item that `{handler}` and `{item}` name, of whatever session.
-pub(crate) struct NamedItem(pub(crate) HandlerId, pub(crate) ItemId);
+/// The ids of `{handler}` and `{item}`.
+pub(crate) struct ItemPath(pub(crate) HandlerId, pub(crate) ItemId);
 
-impl FromRequestParts<App> for Named {
-    type Rejection = Refusal;
+impl FromRequestParts<App> for SessionPath {
+    type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Refusal> {
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
         let id = segment(parts, app, "session").await.and_then(|id| id.parse().ok());
-        id.and_then(|id| app.sessions.get(SessionId(id))).map(Self).ok_or_else(Refusal::unknown_session)
+        id.and_then(|id| app.sessions.get(SessionId(id))).map(Self).ok_or_else(ApiError::unknown_session)
     }
 }
 
-impl FromRequestParts<App> for NamedItem {
-    type Rejection = Refusal;
+impl FromRequestParts<App> for ItemPath {
+    type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Refusal> {
-        let (handler, item) = (guid(parts, app, "handler").await, guid(parts, app, "item").await);
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
+        let (handler, item) = (uuid_segment(parts, app, "handler").await, uuid_segment(parts, app, "item").await);
         let named = handler.zip(item).map(|(handler, item)| Self(HandlerId::new(handler), ItemId::new(item)));
-        named.ok_or_else(|| Refusal::unknown_id("the path has something that is no id where ids belong"))
+        named.ok_or_else(|| ApiError::unknown_id("the id of the handler or of the item is not a UUID"))
     }
 }
 
-async fn guid(parts: &mut Parts, app: &App, name: &str) -> Option<Uuid> {
+async fn uuid_segment(parts: &mut Parts, app: &App, name: &str) -> Option<Uuid> {
     segment(parts, app, name).await.and_then(|text| Uuid::parse_str(&text).ok())
 }
 
-/// What stands in the path where the route says `{name}`.
+/// Returns the path segment for `{name}` in the route.
 async fn segment(parts: &mut Parts, app: &App, name: &str) -> Option<String> {
     let segments = RawPathParams::from_request_parts(parts, app).await.ok()?;
     segments.iter().find(|(key, _)| *key == name).map(|(_, value)| value.to_owned())

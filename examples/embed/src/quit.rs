@@ -1,10 +1,10 @@
-//! When to quit: the program decides about signals, the manager handles none.
+//! Shutdown signals. The program handles them; the manager handles none.
 
 use std::io;
 
-/// Resolves at the first Ctrl-C or SIGTERM. Listens from now on, not only once it is polled.
+/// Returns a future that resolves at the first Ctrl-C or SIGTERM. It catches signals from this call on, before it is polled.
 #[cfg(unix)]
-pub(crate) fn requested() -> io::Result<impl Future<Output = ()> + Send + 'static> {
+pub(crate) fn on_signal() -> io::Result<impl Future<Output = ()> + Send + 'static> {
     use tokio::signal::unix::{SignalKind, signal};
 
     let mut interrupt = signal(SignalKind::interrupt())?;
@@ -12,19 +12,19 @@ pub(crate) fn requested() -> io::Result<impl Future<Output = ()> + Send + 'stati
     Ok(async move {
         tokio::select! {
             biased;
-            _ = interrupt.recv() => tracing::info!("interrupted, quitting"),
-            _ = terminate.recv() => tracing::info!("told to terminate, quitting"),
+            _ = interrupt.recv() => tracing::info!("interrupted, shutting down"),
+            _ = terminate.recv() => tracing::info!("terminated, shutting down"),
         }
     })
 }
 
-/// Resolves at the first Ctrl-C.
+/// Returns a future that resolves at the first Ctrl-C.
 #[cfg(not(unix))]
-pub(crate) fn requested() -> io::Result<impl Future<Output = ()> + Send + 'static> {
+pub(crate) fn on_signal() -> io::Result<impl Future<Output = ()> + Send + 'static> {
     Ok(async {
         match tokio::signal::ctrl_c().await {
-            Ok(()) => tracing::info!("interrupted, quitting"),
-            Err(error) => tracing::error!(%error, "cannot listen for Ctrl-C, quitting"),
+            Ok(()) => tracing::info!("interrupted, shutting down"),
+            Err(error) => tracing::error!(%error, "cannot listen for Ctrl-C, shutting down"),
         }
     })
 }

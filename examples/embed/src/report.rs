@@ -1,4 +1,4 @@
-//! How a session goes or went, in JSON.
+//! The progress or report of a session as JSON.
 
 use futures::FutureExt;
 use serde_json::{Value, json};
@@ -6,8 +6,8 @@ use syncmgr::{ItemReport, Report, RunReport, Session};
 
 use crate::events::{ending, entry, outcome, progress};
 
-/// The report of a session that has finished, the progress of one that has not.
-pub(crate) fn of(session: &Session) -> Value {
+/// Returns the report of a session that has ended, or the progress of one that is running.
+pub(crate) fn to_json(session: &Session) -> Value {
     match session.report().now_or_never() {
         Some(report) => finished(&report),
         None => running(session),

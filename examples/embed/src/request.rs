@@ -1,4 +1,4 @@
-//! The body of a request for a session.
+//! The body of a request that starts a session.
 
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
@@ -7,73 +7,72 @@ use axum::http::{HeaderMap, StatusCode, header};
 use serde::Deserialize;
 use syncmgr::{HandlerId, ItemId, SessionRequest, SyncManager, Trigger, Uuid};
 
+use crate::api_error::ApiError;
 use crate::app::App;
-use crate::refusal::Refusal;
 
-/// The longest body taken, in bytes.
-pub(crate) const MOST_BYTES: usize = 64 * 1024;
+/// The maximum length of a body in bytes.
+pub(crate) const MAX_BODY_BYTES: usize = 64 * 1024;
 
-/// Which session is wanted. Nothing said is everything there is.
+/// The session to start. Without fields, it covers all items of all handlers.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Wanted {
+pub(crate) struct SessionBody {
     handler: Option<String>,
     items: Option<Vec<String>>,
 }
 
-impl Wanted {
-    /// The request for this session.
-    pub(crate) fn of(self, manager: &SyncManager) -> Result<SessionRequest, Refusal> {
+impl SessionBody {
+    /// Converts the body into a session request.
+    pub(crate) fn into_request(self, manager: &SyncManager) -> Result<SessionRequest, ApiError> {
         let request = manager.session(Trigger::Manual);
         match (self.handler, self.items) {
             (None, None) => Ok(request),
-            (Some(handler), None) => Ok(request.handlers([HandlerId::new(guid(&handler)?)])),
+            (Some(handler), None) => Ok(request.handlers([HandlerId::new(parse_id(&handler)?)])),
             (Some(handler), Some(items)) => {
-                let items: Result<Vec<_>, _> = items.iter().map(|item| guid(item).map(ItemId::new)).collect();
-                Ok(request.items(HandlerId::new(guid(&handler)?), items?))
+                let items: Result<Vec<_>, _> = items.iter().map(|item| parse_id(item).map(ItemId::new)).collect();
+                Ok(request.items(HandlerId::new(parse_id(&handler)?), items?))
             }
-            (None, Some(_)) => Err(Refusal::bad_body("the body has items, but does not say of which handler")),
+            (None, Some(_)) => Err(ApiError::bad_body("the body has items but no handler")),
         }
     }
 
-    fn parse(headers: &HeaderMap, body: &[u8]) -> Result<Self, Refusal> {
+    fn parse(headers: &HeaderMap, body: &[u8]) -> Result<Self, ApiError> {
         if body.is_empty() {
             return Ok(Self::default());
         }
-        // Also keeps out what a page may send to another origin without asking first.
+        // Also rejects requests that a page may send to another origin without a CORS preflight.
         if !is_json(headers) {
             let advice = "send `Content-Type: application/json`";
-            return Err(Refusal::new(
+            return Err(ApiError::new(
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                "the body does not say that it is JSON",
+                "the content type of the body is not JSON",
                 advice,
             ));
         }
-        // An array would do for a struct otherwise.
+        // Serde would also accept an array for a struct.
         if body.trim_ascii_start().first() != Some(&b'{') {
-            return Err(Refusal::bad_body("the body is no JSON object"));
+            return Err(ApiError::bad_body("the body is not a JSON object"));
         }
-        serde_json::from_slice(body)
-            .map_err(|error| Refusal::bad_body(format!("the body is not as it should be: {error}")))
+        serde_json::from_slice(body).map_err(|error| ApiError::bad_body(format!("the body is invalid: {error}")))
     }
 }
 
-impl FromRequest<App> for Wanted {
-    type Rejection = Refusal;
+impl FromRequest<App> for SessionBody {
+    type Rejection = ApiError;
 
-    async fn from_request(request: Request, app: &App) -> Result<Self, Refusal> {
+    async fn from_request(request: Request, app: &App) -> Result<Self, ApiError> {
         let headers = request.headers().clone();
-        let body = Bytes::from_request(request, app).await.map_err(unread)?;
+        let body = Bytes::from_request(request, app).await.map_err(body_error)?;
         Self::parse(&headers, &body)
     }
 }
 
-fn unread(rejection: BytesRejection) -> Refusal {
+fn body_error(rejection: BytesRejection) -> ApiError {
     if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
-        let problem = format!("the body has more than {MOST_BYTES} bytes");
-        return Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, problem, "name fewer items, in several sessions");
+        let problem = format!("the body is longer than {MAX_BODY_BYTES} bytes");
+        return ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, problem, "split the items into several sessions");
     }
-    Refusal::bad_body("the body could not be read to its end")
+    ApiError::bad_body("the body could not be read completely")
 }
 
 fn is_json(headers: &HeaderMap) -> bool {
@@ -81,6 +80,6 @@ fn is_json(headers: &HeaderMap) -> bool {
     declared.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json"))
 }
 
-fn guid(text: &str) -> Result<Uuid, Refusal> {
-    Uuid::parse_str(text).map_err(|_| Refusal::bad_body(format!("{text:?} is no id")))
+fn parse_id(text: &str) -> Result<Uuid, ApiError> {
+    Uuid::parse_str(text).map_err(|_| ApiError::bad_body(format!("{text:?} is not a UUID")))
 }

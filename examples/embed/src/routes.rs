@@ -1,4 +1,4 @@
-//! What is where: the program's own pages, and the manager's under `/sync`.
+//! The routes: the program's own pages, and the sync API under `/sync`.
 
 use std::convert::Infallible;
 
@@ -12,26 +12,26 @@ use axum::routing::{get, post};
 use futures::{Stream, StreamExt};
 use serde_json::json;
 
+use crate::api_error::ApiError;
 use crate::app::App;
 use crate::json::Json;
-use crate::path::{Named, NamedItem};
-use crate::refusal::Refusal;
-use crate::request::{MOST_BYTES, Wanted};
+use crate::path::{ItemPath, SessionPath};
+use crate::request::{MAX_BODY_BYTES, SessionBody};
 use crate::{events, guard, report};
 
-/// All of it, each request looked at before it is answered.
+/// Creates the router. Every request passes the guard first.
 pub(crate) fn router(app: App) -> Router {
     Router::new()
         .route("/health", get(async || Json(json!({ "healthy": true }))))
         .route("/notes", get(async || Html(include_str!("notes.html"))))
         .nest("/sync", sync(&app))
-        .fallback(async || Refusal::no_such_path())
-        .method_not_allowed_fallback(async || Refusal::wrong_method())
-        .layer(from_fn_with_state(app.clone(), guard::meant_for_us))
+        .fallback(async || ApiError::no_such_path())
+        .method_not_allowed_fallback(async || ApiError::wrong_method())
+        .layer(from_fn_with_state(app.clone(), guard::check_host_and_origin))
         .with_state(app)
 }
 
-/// The manager's part. The guard stands before its fallbacks too.
+/// Creates the routes of the sync API. The guard also covers the fallbacks.
 fn sync(app: &App) -> Router<App> {
     Router::new()
         .route("/sessions", post(start))
@@ -39,38 +39,38 @@ fn sync(app: &App) -> Router<App> {
         .route("/sessions/{session}/events", get(watch))
         .route("/sessions/{session}/stop", post(stop))
         .route("/sessions/{session}/items/{handler}/{item}/skip", post(skip))
-        .fallback(async || Refusal::no_such_path())
-        .method_not_allowed_fallback(async || Refusal::wrong_method())
-        .layer(DefaultBodyLimit::max(MOST_BYTES))
-        .layer(from_fn_with_state(app.clone(), guard::bears_token))
+        .fallback(async || ApiError::no_such_path())
+        .method_not_allowed_fallback(async || ApiError::wrong_method())
+        .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
+        .layer(from_fn_with_state(app.clone(), guard::require_token))
 }
 
-async fn start(State(app): State<App>, wanted: Wanted) -> Result<impl IntoResponse, Refusal> {
-    let session = app.sessions.start(wanted.of(&app.manager)?)?;
+async fn start(State(app): State<App>, body: SessionBody) -> Result<impl IntoResponse, ApiError> {
+    let session = app.sessions.start(body.into_request(&app.manager)?)?;
     let path = format!("/sync/sessions/{}", session.id());
     let body = json!({ "session": session.id().0, "report": path, "events": format!("{path}/events") });
     Ok((StatusCode::ACCEPTED, [(header::LOCATION, path)], Json(body)))
 }
 
-async fn show(Named(session): Named) -> impl IntoResponse {
-    Json(report::of(&session))
+async fn show(SessionPath(session): SessionPath) -> impl IntoResponse {
+    Json(report::to_json(&session))
 }
 
-/// Every event from the session's beginning on, until it is closed, which is soon after it rests.
-async fn watch(Named(session): Named) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
-    let events = session.events().map(|event| Ok(events::sent(&event)));
-    // Comments in between find out whether somebody is still there.
+/// Streams all events of the session from its start. The stream ends when the session is closed, soon after it is idle.
+async fn watch(SessionPath(session): SessionPath) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
+    let events = session.events().map(|event| Ok(events::to_sse(&event)));
+    // Keep-alive comments detect clients that have disconnected.
     Sse::new(events).keep_alive(KeepAlive::default())
 }
 
-/// Told, not done: the items end within their grace, and the event stream says when.
-async fn stop(Named(session): Named) -> StatusCode {
+/// Requests a stop. The items end within their grace period, and the event stream shows their outcomes.
+async fn stop(SessionPath(session): SessionPath) -> StatusCode {
     session.stop();
     StatusCode::ACCEPTED
 }
 
-/// Told, not done, like [`stop`].
-async fn skip(Named(session): Named, NamedItem(handler, item): NamedItem) -> Result<StatusCode, Refusal> {
+/// Requests a skip. The event stream shows the outcome.
+async fn skip(SessionPath(session): SessionPath, ItemPath(handler, item): ItemPath) -> Result<StatusCode, ApiError> {
     session.skip(handler, item)?;
     Ok(StatusCode::ACCEPTED)
 }

@@ -1,4 +1,4 @@
-//! The server from binding to the last connection.
+//! The server, from binding to shutdown.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -13,10 +13,10 @@ use crate::app::App;
 use crate::routes;
 use crate::token::Token;
 
-/// How long connections may go on once the manager is drained, unless told otherwise.
+/// The default time that open connections get after the manager has shut down.
 const CONNECTION_GRACE: Duration = Duration::from_secs(2);
 
-/// A server that is bound and not yet serving.
+/// A server that is bound to a port and not serving yet.
 pub struct Server {
     listener: TcpListener,
     address: SocketAddr,
@@ -25,10 +25,10 @@ pub struct Server {
 }
 
 impl Server {
-    /// Binds to this port of 127.0.0.1, 0 for any that is free, with a new token.
+    /// Binds to `port` on 127.0.0.1 and creates a token. Port 0 selects a free port.
     ///
     /// # Errors
-    /// When the port is taken, or the OS has no randomness for a token.
+    /// If the port is in use, or the OS provides no randomness for the token.
     pub async fn bind(port: u16, manager: SyncManager) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
         let address = listener.local_addr()?;
@@ -36,26 +36,26 @@ impl Server {
         Ok(Self { listener, address, app, grace: CONNECTION_GRACE })
     }
 
-    /// Lets connections go on for so long once the manager is drained.
+    /// Sets the time that open connections get after the manager has shut down.
     pub fn with_connection_grace(self, grace: Duration) -> Self {
         Self { grace, ..self }
     }
 
-    /// Where it listens.
+    /// The address that the server listens on.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// The token every request under `/sync` has to bear.
+    /// The token that every request under `/sync` must carry.
     pub fn token(&self) -> &Token {
         &self.app.token
     }
 
-    /// Serves until `quit` resolves, then lets go of everything: takes no new connections, stops the sessions, and
-    /// waits for the event streams, which end with them. Returns the handlers that could not be stopped.
+    /// Serves until `quit` resolves. Then accepts no new connections, stops the sessions, and waits for the event streams,
+    /// which end with the sessions. Returns the handlers that are still running.
     ///
     /// # Errors
-    /// When the listener fails.
+    /// If the listener fails.
     pub async fn serve(self, quit: impl Future<Output = ()> + Send + 'static) -> io::Result<Vec<Unstopped>> {
         let Self { listener, app, grace, .. } = self;
         let quit = quit.shared();
@@ -66,17 +66,17 @@ impl Server {
             () = quit => None,
             ended = &mut serving => Some(ended),
         };
-        let unstopped = app.manager.shutdown().await;
+        let still_running = app.manager.shutdown().await;
         if let Some(ended) = failed {
             ended??;
-            return Ok(unstopped);
+            return Ok(still_running);
         }
-        // A client that does not read, or has sent half a request, would keep its connection open for ever.
+        // A client that does not read, or sends an incomplete request, would keep its connection open indefinitely.
         match tokio::time::timeout(grace, serving).await {
             Ok(ended) => ended??,
-            Err(_) => tracing::warn!("some connections are still open; they end with this process"),
+            Err(_) => tracing::warn!("some connections are still open; they are closed when the process exits"),
         }
-        Ok(unstopped)
+        Ok(still_running)
     }
 }
 

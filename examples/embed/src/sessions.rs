@@ -1,4 +1,4 @@
-//! The sessions that were started here and can still be asked about.
+//! The stored sessions, which requests can query.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -6,43 +6,43 @@ use std::sync::{Mutex, PoisonError};
 use syncmgr::{Report, Session, SessionId, SessionRequest};
 use tokio::task::JoinHandle;
 
-use crate::refusal::Refusal;
+use crate::api_error::ApiError;
 
-/// How many sessions are kept. The oldest finished one makes room for the next.
-pub(crate) const MOST_SESSIONS: usize = 16;
+/// The maximum number of stored sessions. A new session replaces the oldest one that has ended.
+pub(crate) const MAX_SESSIONS: usize = 16;
 
-/// Sessions by number, which is by age.
+/// The sessions by id, which is the order of their start.
 #[derive(Default)]
-pub(crate) struct Sessions(Mutex<BTreeMap<SessionId, Kept>>);
+pub(crate) struct Sessions(Mutex<BTreeMap<SessionId, Entry>>);
 
-struct Kept {
+struct Entry {
     session: Session,
-    /// Closes the session when it rests: nobody opens its errors here, and its event streams are to end.
+    /// Closes the session once it is idle, which ends its event streams. This program never shows errors to a user.
     finishing: JoinHandle<Report>,
 }
 
 impl Sessions {
-    /// Starts a session and keeps it.
-    pub(crate) fn start(&self, request: SessionRequest) -> Result<Session, Refusal> {
-        // Held while the session starts, which is quick, so that no two take the same room.
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let full = kept.len() >= MOST_SESSIONS;
-        let oldest = kept.iter().find(|(_, kept)| kept.finishing.is_finished()).map(|(id, _)| *id);
+    /// Starts a session and stores it.
+    pub(crate) fn start(&self, request: SessionRequest) -> Result<Session, ApiError> {
+        // The lock is held while the session starts, so that two requests cannot exceed the maximum. Starting is quick.
+        let mut entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let full = entries.len() >= MAX_SESSIONS;
+        let oldest = entries.iter().find(|(_, entry)| entry.finishing.is_finished()).map(|(id, _)| *id);
         if full && oldest.is_none() {
-            return Err(Refusal::too_many_sessions(MOST_SESSIONS));
+            return Err(ApiError::too_many_sessions(MAX_SESSIONS));
         }
         let session = request.start()?;
         if let Some(oldest) = oldest.filter(|_| full) {
-            kept.remove(&oldest);
+            entries.remove(&oldest);
         }
         let finishing = tokio::spawn(session.clone().finish());
-        kept.insert(session.id(), Kept { session: session.clone(), finishing });
+        entries.insert(session.id(), Entry { session: session.clone(), finishing });
         Ok(session)
     }
 
-    /// The session with this number.
+    /// Returns the session with this id.
     pub(crate) fn get(&self, id: SessionId) -> Option<Session> {
-        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.get(&id).map(|kept| kept.session.clone())
+        let entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        entries.get(&id).map(|entry| entry.session.clone())
     }
 }

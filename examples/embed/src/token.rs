@@ -1,35 +1,35 @@
-//! The secret that whoever started the program hands to whom they like.
+//! The secret that authorizes requests.
 
 use std::fmt::Write;
 
 use subtle::ConstantTimeEq;
 
-/// 256 bits from the OS's randomness, as hexadecimal digits. Not `Debug`, so that no log has it by accident.
+/// 256 random bits from the OS as hexadecimal digits. It does not implement `Debug`, so that it does not get into a log.
 #[allow(missing_debug_implementations, reason = "it would show the token")]
 pub struct Token(String);
 
 impl Token {
-    /// A new token.
+    /// Creates a token.
     ///
     /// # Errors
-    /// When the OS has no randomness to give.
+    /// If the OS provides no randomness.
     pub fn random() -> Result<Self, getrandom::Error> {
         let mut bytes = [0_u8; 32];
         getrandom::fill(&mut bytes)?;
         let mut text = String::new();
         for byte in bytes {
-            // Writing to a string does not fail.
+            // Writing to a string cannot fail.
             let _ = write!(text, "{byte:02x}");
         }
         Ok(Self(text))
     }
 
-    /// The token in plain text, to be told once.
+    /// Returns the token as plain text, for the user.
     pub fn reveal(&self) -> &str {
         &self.0
     }
 
-    /// Whether somebody presented this token. How long the comparison takes tells nothing but the length, which is no
+    /// Returns `true` if `presented` is this token. The duration of the comparison depends only on the length, which is not
     /// secret.
     pub fn is(&self, presented: &[u8]) -> bool {
         self.0.as_bytes().ct_eq(presented).into()
@@ -41,7 +41,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_token_is_itself_and_nothing_shorter_longer_or_other() {
+    fn a_token_equals_only_itself() {
         let token = Token::random().unwrap();
         let text = token.reveal().as_bytes();
         assert_eq!(text.len(), 64);

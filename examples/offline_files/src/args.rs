@@ -9,45 +9,47 @@ use std::thread::available_parallelism;
 use clap::Parser;
 
 use crate::guard::Deletions;
-use crate::handler::Terms;
-use crate::record::Records;
+use crate::handler::Options;
+use crate::record::RecordMode;
 use crate::state::StateChoice;
 
-/// Mirrors the directory FROM into the directory TO: one item for each directory in FROM, and one for the rest.
+/// Mirrors the directory FROM into the directory TO.
 ///
-/// What was found in order is remembered. A later run reads all names, sizes and times in FROM, but of TO only the times of
-/// directories, which tell whether somebody else made, renamed or removed anything in them. They do not tell whether
-/// somebody wrote into a file in TO, or whether files were lost with the power: --full looks at everything.
+/// Each directory in FROM is one item. All other entries at the top level form one more item, shown as `.`.
+///
+/// The program stores which directories are in sync. A later run reads all names, sizes and times in FROM, but only the times of
+/// directories in TO. These show that an entry was created, renamed or removed, but not that the contents of a file in TO
+/// changed or were lost in a power failure. Use --full to compare everything.
 #[derive(Debug, Parser)]
 #[command(name = "offline_files", version)]
 pub(crate) struct Args {
-    /// Remove from TO what FROM no longer has
+    /// Delete entries from TO that FROM does not have
     #[arg(long)]
     delete: bool,
 
-    /// Delete even what looks like a mistake: more than ten entries and more than half of what an item has in TO, or with
-    /// another disk than last time
+    /// Delete even if it looks like a mistake: more than 10 entries and more than half of an item's entries in TO, an empty
+    /// FROM, or a different disk than last time
     #[arg(long)]
     yes: bool,
 
-    /// Compare everything, as if it were the first time
+    /// Compare everything, as in the first run
     #[arg(long)]
     full: bool,
 
-    /// Keep in FILE what was in order; in FROM, it is not mirrored itself [default: a file for each pair of directories, in
+    /// Store the state in FILE; a FILE inside FROM is not mirrored [default: a file for each pair of directories, in
     /// $XDG_STATE_HOME/offline_files or ~/.local/state/offline_files, on macOS ~/Library/Application Support/offline_files]
     #[arg(long, value_name = "FILE", conflicts_with = "no_state")]
     state: Option<PathBuf>,
 
-    /// Keep nothing, and compare everything
+    /// Store no state, and compare everything
     #[arg(long)]
     no_state: bool,
 
-    /// Blocking file work going on at once, at most [default: two per processor]
+    /// Maximum number of parallel file operations [default: two per processor]
     #[arg(long, value_name = "N")]
     jobs: Option<NonZeroU16>,
 
-    /// Print one JSON document instead of a table
+    /// Print the report as one JSON document instead of a table
     #[arg(long)]
     pub(crate) json: bool,
 
@@ -55,27 +57,27 @@ pub(crate) struct Args {
     #[arg(value_name = "FROM")]
     pub(crate) from: PathBuf,
 
-    /// Where to; created if its parent exists
+    /// The directory to mirror it to; created if its parent exists
     #[arg(value_name = "TO")]
     pub(crate) to: PathBuf,
 }
 
 impl Args {
-    /// The arguments of this program, or the code to end with when it was called wrongly or asked for help.
+    /// Parses the command line. Returns the exit code if the arguments are invalid or ask for help.
     pub(crate) fn read() -> Result<Self, ExitCode> {
-        Self::try_parse().map_err(|refusal| {
-            if refusal.use_stderr() {
-                eprintln!("offline_files: {}", one_line(&refusal));
+        Self::try_parse().map_err(|error| {
+            if error.use_stderr() {
+                eprintln!("offline_files: {}", one_line(&error));
                 ExitCode::from(2)
             } else {
-                // Without standard output there is nobody to help.
-                let _ = refusal.print();
+                // A closed standard output is not an error.
+                let _ = error.print();
                 ExitCode::SUCCESS
             }
         })
     }
 
-    /// What may be removed from TO.
+    /// The deletions that the user allows.
     pub(crate) fn deletions(&self) -> Deletions {
         match (self.delete, self.yes) {
             (false, _) => Deletions::Never,
@@ -84,34 +86,34 @@ impl Args {
         }
     }
 
-    /// How the handler is to go about it, apart from the file `aside`.
-    pub(crate) fn terms(&self, aside: Option<Arc<Path>>) -> Terms {
-        let records = match (self.no_state, self.full) {
-            (true, _) => Records::Nothing,
-            (_, true) => Records::Afresh,
-            _ => Records::Known,
+    /// The options of the handler; the path `excluded` in FROM is not mirrored.
+    pub(crate) fn options(&self, excluded: Option<Arc<Path>>) -> Options {
+        let record_mode = match (self.no_state, self.full) {
+            (true, _) => RecordMode::Off,
+            (_, true) => RecordMode::Rebuild,
+            _ => RecordMode::Use,
         };
-        Terms { deletions: self.deletions(), records, jobs: self.jobs(), aside }
+        Options { deletions: self.deletions(), record_mode, jobs: self.jobs(), excluded }
     }
 
-    /// Which state to keep.
+    /// The location of the state.
     pub(crate) fn state(&self) -> StateChoice {
         match &self.state {
-            _ if self.no_state => StateChoice::Nothing,
+            _ if self.no_state => StateChoice::Disabled,
             Some(file) => StateChoice::File(file.clone()),
-            None => StateChoice::OfPair,
+            None => StateChoice::Default,
         }
     }
 
-    /// How much blocking work may go on at once.
+    /// The maximum number of parallel file operations.
     fn jobs(&self) -> usize {
-        // The second one works while the first is handed over or waits for the disk.
+        // The second operation runs while the first waits for the disk or for its task.
         let default = || 2 * available_parallelism().map_or(1, usize::from);
         self.jobs.map_or_else(default, |jobs| jobs.get().into())
     }
 }
 
-/// What is wrong with the command line, without the advice that follows it.
+/// The first paragraph of the error as one line, without the usage hints that follow it.
 fn one_line(error: &clap::Error) -> String {
     let text = error.render().to_string();
     let first = text.split("\n\n").next().unwrap_or_default();
@@ -128,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn every_flag_may_stand_before_the_directories() {
+    fn every_flag_may_precede_the_directories() {
         let args = parse("--delete --yes --jobs 3 --json from to").unwrap();
         assert!(args.json);
         assert_eq!((args.deletions(), args.jobs()), (Deletions::Always, 3));
@@ -136,32 +138,32 @@ mod tests {
     }
 
     #[test]
-    fn at_least_two_jobs_unless_told_otherwise() {
+    fn the_default_is_at_least_two_jobs() {
         assert!(parse("from to").unwrap().jobs() >= 2);
         assert_eq!(parse("--jobs 1 from to").unwrap().jobs(), 1);
     }
 
     #[test]
-    fn deletions_are_guarded_unless_agreed_to() {
+    fn deletions_are_guarded_unless_yes_is_given() {
         assert_eq!(parse("from to").unwrap().deletions(), Deletions::Never);
         assert_eq!(parse("--yes from to").unwrap().deletions(), Deletions::Never);
         assert_eq!(parse("--delete from to").unwrap().deletions(), Deletions::Guarded);
     }
 
     #[test]
-    fn the_state_of_the_pair_is_kept_and_used_unless_told_otherwise() {
-        let told = |line| {
+    fn the_state_of_the_pair_is_used_by_default() {
+        let parsed = |line| {
             let args = parse(line).unwrap();
-            (args.state(), args.terms(None).records)
+            (args.state(), args.options(None).record_mode)
         };
-        assert_eq!(told("from to"), (StateChoice::OfPair, Records::Known));
-        assert_eq!(told("--full from to"), (StateChoice::OfPair, Records::Afresh));
-        assert_eq!(told("--state x from to"), (StateChoice::File("x".into()), Records::Known));
-        assert_eq!(told("--no-state --full from to"), (StateChoice::Nothing, Records::Nothing));
+        assert_eq!(parsed("from to"), (StateChoice::Default, RecordMode::Use));
+        assert_eq!(parsed("--full from to"), (StateChoice::Default, RecordMode::Rebuild));
+        assert_eq!(parsed("--state x from to"), (StateChoice::File("x".into()), RecordMode::Use));
+        assert_eq!(parsed("--no-state --full from to"), (StateChoice::Disabled, RecordMode::Off));
     }
 
     #[test]
-    fn a_mistake_is_told_in_one_line() {
+    fn an_error_is_printed_in_one_line() {
         for (line, start) in [
             ("from", "the following required arguments were not provided: <TO>"),
             ("--jobs 0 from to", "invalid value '0' for '--jobs <N>'"),
@@ -169,8 +171,8 @@ mod tests {
             ("--no-state --state x a b", "the argument '--no-state' cannot be used with '--state <FILE>'"),
             ("a b c", "unexpected argument 'c' found"),
         ] {
-            let told = one_line(&parse(line).unwrap_err());
-            assert!(told.starts_with(start) && !told.contains('\n'), "{told}");
+            let message = one_line(&parse(line).unwrap_err());
+            assert!(message.starts_with(start) && !message.contains('\n'), "{message}");
         }
     }
 }

@@ -1,40 +1,40 @@
-//! What may be deleted, and what the host has to say about it.
+//! Rules for deletions, and the plan that the host checks against them.
 
 use syncmgr::guard::{GuardPolicy, Objection, Side, WhenGuarded};
 use syncmgr::prelude::*;
 
-use crate::mirror::{self, Surplus};
+use crate::mirror::{self, ExtraEntries};
 use crate::roots::Roots;
 
-/// What the sides are called.
+/// The names of the sides.
 pub(crate) const FROM: &str = "FROM";
 const TO: &str = "TO";
 
-/// What may be removed from TO.
+/// The deletions that are allowed in TO.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Deletions {
-    /// Nothing.
+    /// None.
     Never,
-    /// What FROM no longer has, unless the host objects.
+    /// Entries that FROM does not have, unless the plan violates a guard rule.
     Guarded,
-    /// What FROM no longer has, whatever the host thinks of it.
+    /// Entries that FROM does not have, even if the plan violates a guard rule.
     Always,
 }
 
 impl Deletions {
-    pub(crate) fn surplus(self) -> Surplus {
-        if self == Self::Never { Surplus::Keep } else { Surplus::Delete }
+    pub(crate) fn extra_entries(self) -> ExtraEntries {
+        if self == Self::Never { ExtraEntries::Keep } else { ExtraEntries::Delete }
     }
 
-    /// The rules of the host. Where nothing is deleted nothing can go wrong: a new disk is just filled.
+    /// The guard rules for the host. Without deletions every plan is harmless: a new disk is filled.
     pub(crate) fn policy(self) -> GuardPolicy {
-        let headless = if self == Self::Guarded { WhenGuarded::Refuse } else { WhenGuarded::Allow };
-        GuardPolicy::DEFAULT.with_headless(headless)
+        let policy = if self == Self::Guarded { WhenGuarded::Refuse } else { WhenGuarded::Allow };
+        GuardPolicy::DEFAULT.with_headless(policy)
     }
 }
 
-/// What the host is told before `plan` is carried out.
-pub(crate) fn declare(plan: &mirror::Plan, roots: &Roots) -> Plan {
+/// Converts `plan` into the plan to propose to the host.
+pub(crate) fn host_plan(plan: &mirror::Plan, roots: &Roots) -> Plan {
     let side = |name, entries, disk: &Option<String>| match disk {
         Some(disk) => Side::new(name, entries).with_identity(disk.as_str()),
         None => Side::new(name, entries),
@@ -45,20 +45,22 @@ pub(crate) fn declare(plan: &mirror::Plan, roots: &Roots) -> Plan {
         .with_deletes(plan.deletes(), plan.existing)
         .with_bytes(plan.bytes())
         .with_side(side(FROM, plan.entries, &roots.from_disk))
-        // A TO that was emptied is filled again, which harms nobody: it counts with what it gets.
+        // Filling an empty TO is harmless, so TO counts with the entries it receives.
         .with_side(side(TO, plan.existing + plan.creates, &roots.to_disk))
 }
 
-/// What to tell where the host holds so many deletions of so many entries in TO.
-pub(crate) fn held(deletes: u64, existing: u64, objection: &Objection) -> String {
-    match (objection, deletes) {
+/// The error for a held plan that deletes `deletes` of `existing` entries in TO.
+pub(crate) fn held_message(deletes: u64, existing: u64, violation: &Objection) -> String {
+    match (violation, deletes) {
         (Objection::TooManyDeletions { .. }, _) => {
-            format!("nothing was deleted: {deletes} of the {existing} entries in TO would be; --yes deletes them")
+            format!(
+                "nothing was deleted: {deletes} of {existing} entries in TO would be deleted; use --yes to delete them"
+            )
         }
-        (objection, 0) => format!("{objection}; nothing was to be deleted; --yes accepts that"),
-        (objection, _) => format!(
-            "nothing was deleted: {objection}, and {deletes} of the {existing} entries in TO would be; \
-             --yes accepts that and deletes them"
+        (violation, 0) => format!("{violation}; no entry would be deleted; use --yes to continue"),
+        (violation, _) => format!(
+            "nothing was deleted: {violation}, and {deletes} of {existing} entries in TO would be deleted; \
+             use --yes to delete them"
         ),
     }
 }
@@ -68,26 +70,26 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_guarded_deletions_are_ever_held() {
-        let headless = |deletions: Deletions| deletions.policy().headless;
-        assert_eq!(headless(Deletions::Guarded), WhenGuarded::Refuse);
-        assert_eq!(headless(Deletions::Never), WhenGuarded::Allow);
-        assert_eq!(headless(Deletions::Always), WhenGuarded::Allow);
+    fn only_guarded_deletions_are_held() {
+        let policy = |deletions: Deletions| deletions.policy().headless;
+        assert_eq!(policy(Deletions::Guarded), WhenGuarded::Refuse);
+        assert_eq!(policy(Deletions::Never), WhenGuarded::Allow);
+        assert_eq!(policy(Deletions::Always), WhenGuarded::Allow);
     }
 
     #[test]
-    fn what_is_held_is_told_with_the_reason_of_the_host_and_the_way_out() {
+    fn a_held_plan_reports_the_violation_and_the_flag_that_allows_it() {
         let many = Objection::TooManyDeletions { deletes: 11, existing: 20 };
-        let plain = "nothing was deleted: 11 of the 20 entries in TO would be; --yes deletes them";
-        assert_eq!(held(11, 20, &many), plain);
+        let plain = "nothing was deleted: 11 of 20 entries in TO would be deleted; use --yes to delete them";
+        assert_eq!(held_message(11, 20, &many), plain);
         let empty = Objection::SideEmpty { side: "FROM".into(), before: 20 };
         assert_eq!(
-            held(11, 20, &empty),
-            "nothing was deleted: FROM is empty and had 20 entries, and 11 of the 20 entries in TO would be; \
-             --yes accepts that and deletes them"
+            held_message(11, 20, &empty),
+            "nothing was deleted: FROM is empty and had 20 entries, and 11 of 20 entries in TO would be deleted; \
+             use --yes to delete them"
         );
         let changed = Objection::PeerChanged { side: "TO".into() };
-        let nothing = "TO is not the one it was; nothing was to be deleted; --yes accepts that";
-        assert_eq!(held(0, 0, &changed), nothing);
+        let nothing = "TO has a different identity than before; no entry would be deleted; use --yes to continue";
+        assert_eq!(held_message(0, 0, &changed), nothing);
     }
 }

@@ -1,4 +1,4 @@
-//! The handler: what the program does to each item.
+//! The sync handler.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -8,35 +8,35 @@ use std::sync::Arc;
 use syncmgr::prelude::*;
 use tokio::sync::Semaphore;
 
-use crate::guard::{Deletions, FROM, declare, held};
-use crate::mirror::{self, Extent, Memory, Pair, Plan, Stopped};
-use crate::part::{Part, Remark};
-use crate::record::{Recorded, Records};
+use crate::guard::{Deletions, FROM, held_message, host_plan};
+use crate::mirror::{self, Extent, Pair, Plan, ScanCache, Stopped};
+use crate::part::{Diagnostic, Part};
+use crate::record::{LoadedRecord, RecordMode};
 use crate::roots::Roots;
 use crate::work::Work;
 
-/// Mirrors one directory into another: an item for each directory in FROM, and one for all else at the top.
+/// Mirrors one directory into another. Each directory in FROM is an item; one more item has all other top-level entries.
 pub(crate) struct OfflineFiles {
     pair: Pair,
     roots: Roots,
     parts: Parts,
-    terms: Terms,
-    /// A permit for each job, whichever item it works for.
+    options: Options,
+    /// One permit per job, shared by all items.
     permits: Arc<Semaphore>,
 }
 
-/// The parts of the trees, by the item that stands for each.
+/// The parts of the trees by item.
 pub(crate) type Parts = BTreeMap<ItemId, Arc<Part>>;
 
-/// How the user wants it.
+/// The options of a run.
 #[derive(Clone, Debug)]
-pub(crate) struct Terms {
+pub(crate) struct Options {
     pub(crate) deletions: Deletions,
-    pub(crate) records: Records,
-    /// How much blocking work may go on at once.
+    pub(crate) record_mode: RecordMode,
+    /// The maximum number of parallel file operations.
     pub(crate) jobs: usize,
-    /// The state, if it lies in FROM: where from there on.
-    pub(crate) aside: Option<Arc<Path>>,
+    /// The path of the state relative to FROM; `None` if the state is outside FROM.
+    pub(crate) excluded: Option<Arc<Path>>,
 }
 
 #[sync_handler(id = "6f0d8a52-3c1b-4d0e-9a57-52b1c6f4e8d3", name = "Offline Files")]
@@ -50,93 +50,93 @@ impl SyncHandler for OfflineFiles {
     async fn synchronize_item(&self, item: &ItemContext) -> SyncResult {
         let part = self.part(item);
         let _stopwatch = part.measure();
-        let recorded = Recorded::load(item, self.terms.records, &self.roots.markers)?;
-        part.tally().compared = Some(recorded.compared);
-        let known = recorded.known.clone();
-        let mut plan = self.blocking(item, move |work| work.scan(&known)).await?;
+        let record = LoadedRecord::load(item, self.options.record_mode, &self.roots.ids)?;
+        part.result().scan_scope = Some(record.scan_scope);
+        let cache = record.cache.clone();
+        let mut plan = self.blocking(item, move |work| work.scan(&cache)).await?;
         self.guard(item, &mut plan);
-        let settled = self.carry_out(item, plan).await?;
-        self.record(recorded, settled).await
+        let in_sync = self.carry_out(item, plan).await?;
+        self.record(record, in_sync).await
     }
 }
 
 impl OfflineFiles {
-    /// Lists what there is to mirror. At most `terms.jobs` pieces of blocking work go on at once.
-    pub(crate) fn new(pair: Pair, roots: Roots, terms: Terms) -> io::Result<Self> {
+    /// Lists the items. At most `options.jobs` blocking operations run at the same time.
+    pub(crate) fn new(pair: Pair, roots: Roots, options: Options) -> io::Result<Self> {
         let directories = mirror::directories_of(&pair.from)?.into_iter().map(Extent::Directory);
         let parts = directories.chain([Extent::TopLevel]).map(|extent| Arc::new(Part::new(extent)));
         let parts = parts.map(|part| (part.item().id(), part)).collect();
-        let permits = Arc::new(Semaphore::new(terms.jobs));
-        Ok(Self { pair, roots, parts, terms, permits })
+        let permits = Arc::new(Semaphore::new(options.jobs));
+        Ok(Self { pair, roots, parts, options, permits })
     }
 
-    /// What becomes of the items, for the report.
+    /// The parts, whose results the report contains.
     pub(crate) fn parts(&self) -> Parts {
         self.parts.clone()
     }
 
     fn part(&self, item: &ItemContext) -> &Arc<Part> {
-        self.parts.get(&item.id()).expect("a host runs only items that were listed")
+        self.parts.get(&item.id()).expect("the host runs only listed items")
     }
 
-    /// Declares the plan, and takes out of it what the host does not clear: held deletions leave the item undone until
-    /// somebody agrees to them.
+    /// Proposes the plan to the host and removes the deletions that the host does not allow. The item of a held plan *needs
+    /// user* until the user allows the deletions.
     fn guard(&self, item: &ItemContext, plan: &mut Plan) {
         let part = self.part(item);
-        match item.clear(&declare(plan, &self.roots)) {
+        match item.clear(&host_plan(plan, &self.roots)) {
             Clearance::Go => return,
             Clearance::Side(side) if &*side == FROM => return,
-            Clearance::Held(objection) => {
-                let told = held(plan.deletes(), plan.existing, &objection);
-                part.tally().errors.push(Remark::new(part.path(), told));
+            Clearance::Held(violation) => {
+                let message = held_message(plan.deletes(), plan.existing, &violation);
+                part.result().errors.push(Diagnostic::new(part.path(), message));
             }
             Clearance::Side(_) => {
-                plan.do_nothing();
-                part.warn(item, part.path(), "TO was left as it is, as was answered; a mirror copies nothing back");
+                plan.discard_changes();
+                part.warn(item, part.path(), "TO was not changed, as answered; a mirror does not copy back to FROM");
             }
-            _ => part.warn(item, part.path(), "nothing was deleted, as was answered; a mirror copies nothing back"),
+            _ => part.warn(item, part.path(), "nothing was deleted, as answered; a mirror does not copy back to FROM"),
         }
-        plan.delete_nothing();
+        plan.discard_deletions();
     }
 
-    /// Does what is planned. Returns what is in order then.
-    async fn carry_out(&self, item: &ItemContext, mut plan: Plan) -> SyncResult<Memory> {
-        let settled = std::mem::take(&mut plan.settled);
+    /// Carries out the plan. Returns the directories that are in sync afterwards.
+    async fn carry_out(&self, item: &ItemContext, mut plan: Plan) -> SyncResult<ScanCache> {
+        let in_sync = std::mem::take(&mut plan.in_sync);
         if plan.is_empty() {
-            return Ok(settled);
+            return Ok(in_sync);
         }
         let mut plan = self.blocking(item, move |work| work.prepare(plan)).await?;
-        item.concurrently(self.terms.jobs, plan.take_batches(), |batch| {
+        item.concurrently(self.options.jobs, plan.take_batches(), |batch| {
             self.blocking(item, move |work| mirror::make_changes(&work.pair, &batch, work))
         })
         .await?;
         self.blocking(item, move |work| work.finish(&plan)).await?;
-        if self.terms.records == Records::Nothing {
-            return Ok(settled);
+        if self.options.record_mode == RecordMode::Off {
+            return Ok(in_sync);
         }
-        self.blocking(item, move |work| work.scan_again(&settled)).await
+        self.blocking(item, move |work| work.scan_again(&in_sync)).await
     }
 
-    /// Records what is in order, last: a record never speaks of a file that is not there yet. One that a killed run had no
-    /// time for is not missed, as what it copied is found equal by the next; so there is none after each batch.
-    async fn record(&self, recorded: Recorded, settled: Memory) -> SyncResult {
-        match self.terms.records {
-            Records::Nothing => Ok(()),
-            _ => recorded.save(&self.roots.markers, settled).await,
+    /// Records the directories that are in sync. The record comes last, so that it never covers a file that is not written
+    /// yet. There is no record after each batch: the run after a kill finds the copied files unchanged.
+    async fn record(&self, record: LoadedRecord, in_sync: ScanCache) -> SyncResult {
+        match self.options.record_mode {
+            RecordMode::Off => Ok(()),
+            _ => record.save(&self.roots.ids, in_sync).await,
         }
     }
 
-    /// Runs one piece of blocking work when its turn comes.
+    /// Runs a blocking operation once a permit is free.
     async fn blocking<T, F>(&self, item: &ItemContext, work: F) -> SyncResult<T>
     where
         T: Send + 'static,
         F: FnOnce(&Work) -> Result<T, Stopped> + Send + 'static,
     {
         let permit = self.permits.clone().acquire_owned().await?;
-        let (pair, part, terms) = (self.pair.clone(), self.part(item).clone(), self.terms.clone());
+        let (pair, part, options) = (self.pair.clone(), self.part(item).clone(), self.options.clone());
         item.blocking(move |item| {
             let _permit = permit;
-            Ok(work(&Work { pair, part, terms, item })?)
+            Ok(work(&Work { pair, part, options, item })?)
         })
         .await
     }
@@ -151,15 +151,16 @@ mod tests {
     use super::*;
     use crate::mirror::trees::{Trees, file, snapshot};
 
-    const TERMS: Terms = Terms { deletions: Deletions::Never, records: Records::Known, jobs: 2, aside: None };
+    const OPTIONS: Options =
+        Options { deletions: Deletions::Never, record_mode: RecordMode::Use, jobs: 2, excluded: None };
 
     fn handler(trees: &Trees, deletions: Deletions) -> OfflineFiles {
         let roots = Roots::of(&trees.pair(), &trees.from, &trees.to);
-        OfflineFiles::new(trees.pair(), roots, Terms { deletions, ..TERMS }).unwrap()
+        OfflineFiles::new(trees.pair(), roots, Options { deletions, ..OPTIONS }).unwrap()
     }
 
-    /// TO has eleven more entries in `docs` than FROM, and nine that are the same.
-    fn mostly_gone() -> Trees {
+    /// In `docs`, TO has eleven extra entries and nine that equal those of FROM.
+    fn mostly_deleted() -> Trees {
         let trees = Trees::new();
         for number in 0..20 {
             file(&trees.to.join(format!("docs/{number}")), "same", 1);
@@ -171,14 +172,14 @@ mod tests {
     }
 
     #[test]
-    fn the_items_are_the_directories_and_the_top_level_in_order() {
+    fn the_items_are_the_directories_and_the_top_level_sorted() {
         let items = block_on(handler(&Trees::full(), Deletions::Never).items()).unwrap();
         assert_eq!(items.iter().map(SyncItem::name).collect::<Vec<_>>(), [".", "docs", "tools"]);
     }
 
     #[test]
-    fn the_host_is_told_what_is_about_to_be_done_to_which_sides() {
-        let (trees, host) = (mostly_gone(), Detached::new());
+    fn the_proposed_plan_has_the_counts_and_the_sides() {
+        let (trees, host) = (mostly_deleted(), Detached::new());
         file(&trees.from.join("docs/new"), "new", 1);
         file(&trees.from.join("docs/8"), "other", 2);
         block_on(handler(&trees, Deletions::Guarded).synchronize_item(&host.item("docs"))).unwrap();
@@ -191,12 +192,14 @@ mod tests {
     }
 
     #[test]
-    fn what_was_in_order_is_saved_once_it_is_and_not_without_a_state() {
-        let (trees, host) = (mostly_gone(), Detached::new());
+    fn a_record_is_committed_only_if_state_is_stored() {
+        let (trees, host) = (mostly_deleted(), Detached::new());
         let item = host.item("docs");
-        let without =
-            OfflineFiles { terms: Terms { records: Records::Nothing, ..TERMS }, ..handler(&trees, Deletions::Never) };
-        block_on(without.synchronize_item(&item)).unwrap();
+        let without_state = OfflineFiles {
+            options: Options { record_mode: RecordMode::Off, ..OPTIONS },
+            ..handler(&trees, Deletions::Never)
+        };
+        block_on(without_state.synchronize_item(&item)).unwrap();
         assert_eq!(host.committed(&item), None);
         block_on(handler(&trees, Deletions::Never).synchronize_item(&item)).unwrap();
         let committed = host.committed(&item).unwrap();
@@ -204,12 +207,12 @@ mod tests {
     }
 
     #[test]
-    fn a_skipped_item_leaves_with_an_error_and_reports_no_failure() {
+    fn a_skipped_item_returns_an_error_and_reports_no_failure() {
         let (trees, host) = (Trees::full(), Detached::new());
         let (handler, item) = (handler(&trees, Deletions::Never), host.item("docs"));
         host.cancel(&item, CancelReason::Skipped);
         assert!(block_on(handler.synchronize_item(&item)).is_err());
-        assert!(handler.part(&item).tally().errors.is_empty());
+        assert!(handler.part(&item).result().errors.is_empty());
         assert!(host.log().is_empty());
     }
 }

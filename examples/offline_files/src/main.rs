@@ -1,41 +1,37 @@
-//! Mirrors one directory into another: what sync managers were first made for.
+//! Mirrors one directory into another, the original purpose of sync managers.
 //!
-//! Each directory in FROM is an item, and one more item, called `.`, owns every other name at the top. The manager runs
-//! several at once; each item compares its part of the two trees and then brings TO up to date in batches of files.
+//! Each directory in FROM is an item. One more item, called `.`, has all other top-level entries. The manager runs several
+//! items at the same time. Each item compares its part of the two trees and then updates TO in batches of files.
 //!
 //! ```text
 //! cargo run --release -p offline_files -- [--delete] [--yes] [--full] [--state FILE | --no-state] [--jobs N] [--json] FROM TO
 //! ```
 //!
-//! What was found in order is kept in a file, one for each pair of directories, so that a later run need not look at it
-//! again. FROM is read in full each time: names, and what can be known without opening a file. Of TO only the stamp of each
-//! directory is read, which tells whether somebody else made, renamed or removed anything in it; a directory whose stamp, or
-//! anything in FROM's side of it, differs is compared entry by entry. Nobody can tell from stamps that somebody wrote into a
-//! file of TO, or that files copied shortly before the power was lost are not whole: `--full` looks at everything. Another
-//! directory in the place of FROM or TO is noticed, and compared in full. Deletions that look like a mistake are held by the
-//! host; `--yes` allows them.
+//! A state file for each pair of directories records the directories that are in sync. A later run reads all names and all
+//! metadata in FROM, but only the metadata of each directory in TO. This metadata changes when an entry is created, renamed or
+//! removed. If it or anything in FROM's side differs, the directory is compared entry by entry. It does not show that the
+//! contents of a file in TO changed, or that a file copied shortly before a power failure is incomplete; `--full` compares
+//! everything. A run also compares everything if FROM or TO is a different directory than before. The host holds deletions
+//! that look like a mistake; `--yes` allows them.
 //!
-//! It ends with 0 when all is well, 1 when some item failed or was not done, 2 when it was called wrongly, and 130 after
-//! Ctrl-C.
+//! The exit code is 0 on success, 1 if an item failed or was not done, 2 for invalid arguments, and 130 after Ctrl-C.
 
 #[cfg(unix)]
 mod args;
+#[cfg(all(unix, test))]
+mod conformance;
 #[cfg(unix)]
-mod compared;
+mod escape;
 #[cfg(unix)]
 mod guard;
 #[cfg(unix)]
 mod handler;
-#[cfg(all(unix, test))]
-mod judged;
 #[cfg(unix)]
 mod mirror;
 #[cfg(unix)]
 mod part;
 #[cfg(unix)]
 mod paths;
-#[cfg(unix)]
-mod place;
 #[cfg(unix)]
 mod program;
 #[cfg(unix)]
@@ -45,11 +41,13 @@ mod report;
 #[cfg(unix)]
 mod roots;
 #[cfg(unix)]
+mod scan_scope;
+#[cfg(unix)]
 mod screen;
 #[cfg(unix)]
-mod shown;
-#[cfg(unix)]
 mod state;
+#[cfg(unix)]
+mod state_path;
 #[cfg(unix)]
 mod work;
 
@@ -60,6 +58,6 @@ fn main() -> std::process::ExitCode {
 
 #[cfg(not(unix))]
 fn main() -> std::process::ExitCode {
-    eprintln!("offline_files: needs directory handles that do not follow links, which it only has on Unix");
+    eprintln!("offline_files: runs only on Unix: it needs directory handles that do not follow symbolic links");
     std::process::ExitCode::from(2)
 }

@@ -1,4 +1,4 @@
-//! What an item of this program is: a part of both trees, and what became of it so far.
+//! The part of both trees that an item covers, and its results.
 
 use std::ffi::OsStr;
 use std::fmt;
@@ -12,37 +12,37 @@ use syncmgr::prelude::*;
 use syncmgr::text::Escaped;
 use tokio::time::{Duration, Instant};
 
-use crate::compared::Compared;
+use crate::escape::EscapedPath;
 use crate::mirror::{Done, Extent};
-use crate::shown::Shown;
+use crate::scan_scope::ScanScope;
 
-/// A part of both trees. The work writes into it, the report reads it.
+/// A part of both trees. The work writes its results here, the report reads them.
 #[derive(Debug)]
 pub(crate) struct Part {
     pub(crate) extent: Extent,
     written: AtomicU64,
     planned: AtomicU64,
-    tally: Mutex<Tally>,
+    result: Mutex<PartResult>,
 }
 
-/// Adds the time it lives to what a part took.
+/// Adds the time until it is dropped to the duration of a part.
 #[must_use = "it measures until it is dropped"]
 pub(crate) struct Stopwatch<'a> {
     part: &'a Part,
     began: Instant,
 }
 
-/// What became of a part.
+/// The result of the work on a part.
 #[derive(Debug, Default)]
-pub(crate) struct Tally {
+pub(crate) struct PartResult {
     pub(crate) duration: Duration,
     pub(crate) counts: Counts,
-    pub(crate) compared: Option<Compared>,
-    pub(crate) errors: Vec<Remark>,
-    pub(crate) warnings: Vec<Remark>,
+    pub(crate) scan_scope: Option<ScanScope>,
+    pub(crate) errors: Vec<Diagnostic>,
+    pub(crate) warnings: Vec<Diagnostic>,
 }
 
-/// Entries, by what was done with them.
+/// Numbers of entries by result.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct Counts {
     pub(crate) copied: u64,
@@ -52,20 +52,20 @@ pub(crate) struct Counts {
     pub(crate) unchanged: u64,
 }
 
-/// Something to say about one path.
+/// A message about one path.
 #[derive(Clone, Debug, Serialize)]
-pub(crate) struct Remark {
+pub(crate) struct Diagnostic {
     #[serde(flatten)]
-    pub(crate) path: Shown<PathBuf>,
+    pub(crate) path: EscapedPath<PathBuf>,
     pub(crate) message: String,
 }
 
 impl Part {
     pub(crate) fn new(extent: Extent) -> Self {
-        Self { extent, written: AtomicU64::new(0), planned: AtomicU64::new(0), tally: Mutex::default() }
+        Self { extent, written: AtomicU64::new(0), planned: AtomicU64::new(0), result: Mutex::default() }
     }
 
-    /// Where it is, below FROM and TO. The top level is `.`, which no directory can be called.
+    /// The path relative to FROM and TO. The top level is `.`, which is not a valid directory name.
     pub(crate) fn path(&self) -> &Path {
         match &self.extent {
             Extent::Directory(name) => Path::new(name),
@@ -73,24 +73,24 @@ impl Part {
         }
     }
 
-    /// The item that stands for it. Its id comes from the bytes of its name, which need not be text.
+    /// The item of this part. Its id is derived from the bytes of its name, which may not be UTF-8.
     pub(crate) fn item(&self) -> SyncItem {
         let name: &OsStr = self.path().as_os_str();
         SyncItem::new(ItemId::from_bytes(name.as_bytes()), name.to_string_lossy())
     }
 
-    /// Expects this many bytes to be written.
+    /// Sets the number of bytes to write.
     pub(crate) fn plan(&self, bytes: u64) {
         self.planned.store(bytes, Ordering::Relaxed);
     }
 
-    /// Adds `bytes` to what was written. Returns what was written and what there is to write in all.
+    /// Adds `bytes` to the bytes written. Returns the bytes written and the bytes to write.
     pub(crate) fn wrote(&self, bytes: u64) -> (u64, u64) {
         let before = self.written.fetch_add(bytes, Ordering::Relaxed);
         (before + bytes, self.planned.load(Ordering::Relaxed))
     }
 
-    /// Bytes written so far.
+    /// The bytes written so far.
     pub(crate) fn written(&self) -> u64 {
         self.written.load(Ordering::Relaxed)
     }
@@ -100,40 +100,40 @@ impl Part {
         Stopwatch { part: self, began: Instant::now() }
     }
 
-    /// Notes something that was passed over on purpose.
+    /// Records a warning about an entry that was skipped.
     pub(crate) fn warn(&self, item: &ItemContext, path: &Path, text: &str) {
-        let remark = Remark::new(path, text);
-        item.warn(remark.to_string());
-        self.tally().warnings.push(remark);
+        let diagnostic = Diagnostic::new(path, text);
+        item.warn(diagnostic.to_string());
+        self.result().warnings.push(diagnostic);
     }
 
-    /// Takes errors from the session's log where the work itself had no chance to note any, after a panic for example.
+    /// Copies the errors from the session's log if the work recorded none, for example after a panic.
     pub(crate) fn explain<'a>(&self, log: impl Iterator<Item = &'a Arc<LogEntry>>) {
-        let mut tally = self.tally();
-        if tally.errors.is_empty() {
+        let mut result = self.result();
+        if result.errors.is_empty() {
             let errors = log.filter(|entry| entry.level == LogLevel::Error);
-            tally.errors.extend(errors.map(|entry| Remark::new(self.path(), &*entry.text)));
+            result.errors.extend(errors.map(|entry| Diagnostic::new(self.path(), &*entry.text)));
         }
     }
 
-    pub(crate) fn tally(&self) -> MutexGuard<'_, Tally> {
-        self.tally.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(crate) fn result(&self) -> MutexGuard<'_, PartResult> {
+        self.result.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Drop for Stopwatch<'_> {
     fn drop(&mut self) {
-        self.part.tally().duration += self.began.elapsed();
+        self.part.result().duration += self.began.elapsed();
     }
 }
 
-impl Remark {
+impl Diagnostic {
     pub(crate) fn new(path: &Path, message: impl Into<String>) -> Self {
-        Self { path: Shown(path.to_owned()), message: message.into() }
+        Self { path: EscapedPath(path.to_owned()), message: message.into() }
     }
 }
 
-impl fmt::Display for Remark {
+impl fmt::Display for Diagnostic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.path, Escaped(&self.message))
     }
@@ -144,7 +144,7 @@ impl Counts {
     pub(crate) fn add(&mut self, done: Done) {
         *match done {
             Done::Copied => &mut self.copied,
-            Done::Made => &mut self.directories_made,
+            Done::Created => &mut self.directories_made,
             Done::Adjusted => &mut self.permissions_set,
             Done::Deleted => &mut self.deleted,
         } += 1;
@@ -156,12 +156,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_log_explains_only_what_the_work_could_not() {
+    fn log_errors_are_copied_only_if_the_work_recorded_none() {
         let log = [LogLevel::Warning, LogLevel::Error].map(|level| Arc::new(LogEntry::new(level, "it panicked")));
         let part = Part::new(Extent::TopLevel);
         for _ in 0..2 {
             part.explain(log.iter());
-            assert_eq!(part.tally().errors.iter().map(Remark::to_string).collect::<Vec<_>>(), [".: it panicked"]);
+            assert_eq!(part.result().errors.iter().map(Diagnostic::to_string).collect::<Vec<_>>(), [".: it panicked"]);
         }
     }
 }

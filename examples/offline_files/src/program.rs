@@ -1,4 +1,4 @@
-//! The program from top to bottom.
+//! The main function of the program.
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -19,7 +19,7 @@ use crate::roots::Roots;
 use crate::screen::{Screen, screen};
 use crate::state;
 
-/// Does what the command line says. Whatever keeps it from beginning is told in one line.
+/// Runs the program. An error that prevents the run is printed in one line.
 pub(crate) fn main() -> ExitCode {
     let args = match Args::read() {
         Ok(args) => args,
@@ -27,22 +27,22 @@ pub(crate) fn main() -> ExitCode {
     };
     mirror(&args).unwrap_or_else(|error| {
         eprintln!("offline_files: {error:#}");
-        let wrong_usage = error.downcast_ref().is_some_and(PathError::is_wrong_usage);
-        ExitCode::from(if wrong_usage { 2 } else { 1 })
+        let usage_error = error.downcast_ref().is_some_and(PathError::is_usage_error);
+        ExitCode::from(if usage_error { 2 } else { 1 })
     })
 }
 
 fn mirror(args: &Args) -> SyncResult<ExitCode> {
-    let places = paths::check(&args.from, &args.to)?;
-    // Before anything is touched; the state of another run is left to that.
-    let store = state::open(&args.state(), &places.from, &places.to)?;
-    let aside = store.as_ref().and_then(|store| Some(store.path().strip_prefix(&places.from).ok()?.into()));
-    let pair = places.open()?;
-    let roots = Roots::of(&pair, &places.from, &places.to);
-    let handler = OfflineFiles::new(pair, roots, args.terms(aside)).context("cannot list FROM")?;
+    let paths = paths::check(&args.from, &args.to)?;
+    // The state comes first: if another run has it open, TO must not change.
+    let store = state::open(&args.state(), &paths.from, &paths.to)?;
+    let excluded = store.as_ref().and_then(|store| Some(store.path().strip_prefix(&paths.from).ok()?.into()));
+    let pair = paths.open()?;
+    let roots = Roots::of(&pair, &paths.from, &paths.to);
+    let handler = OfflineFiles::new(pair, roots, args.options(excluded)).context("cannot list FROM")?;
     let runtime = Runtime::new()?;
     let report = runtime.block_on(run(handler, args.deletions().policy(), store));
-    // A runtime that is dropped waits for blocking work, even for work that is stuck and was abandoned.
+    // Dropping the runtime would wait for blocking work, even for abandoned work that is stuck.
     runtime.shutdown_background();
     let report = report?;
     let text = if args.json { report.to_json()? } else { report.to_string() };
@@ -50,7 +50,7 @@ fn mirror(args: &Args) -> SyncResult<ExitCode> {
     Ok(report.exit_code())
 }
 
-/// Runs one session with this handler alone, in view of whoever watches.
+/// Runs one session with this handler and shows its progress.
 async fn run(handler: OfflineFiles, guards: GuardPolicy, store: Option<SqliteStore>) -> SyncResult<Report> {
     let parts = handler.parts();
     let state = store.as_ref().map(|store| store.path().to_owned());
@@ -67,7 +67,7 @@ async fn run(handler: OfflineFiles, guards: GuardPolicy, store: Option<SqliteSto
     Ok(Report::new(&session.finish().await, &parts, interrupted, state))
 }
 
-/// Shows what happens until nothing does any more. Ctrl-C stops the session, which then ends within its grace.
+/// Shows events until the session is idle. Ctrl-C stops the session, whose items then end within their grace period.
 async fn watch(session: &Session, screen: &mut dyn Screen, mut ctrl_c: Signal) -> Interrupted {
     let mut events = session.events();
     let mut interrupted = Interrupted::No;

@@ -1,4 +1,4 @@
-//! What is recorded of an item from run to run.
+//! The record of an item between runs.
 
 use std::sync::Arc;
 
@@ -8,54 +8,57 @@ use syncmgr::anyhow::Context;
 use syncmgr::context::Origin;
 use syncmgr::prelude::*;
 
-use crate::compared::{Compared, Reason};
-use crate::mirror::Memory;
-use crate::roots::Markers;
+use crate::mirror::ScanCache;
+use crate::roots::RootIds;
+use crate::scan_scope::{FullScanReason, ScanScope};
 
-/// Which records count.
+/// The use of records in a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Records {
-    /// None, and none are made.
-    Nothing,
-    /// None, but they are made anew.
-    Afresh,
-    /// Those of the same two directories.
-    Known,
+pub(crate) enum RecordMode {
+    /// Reads and writes no records.
+    Off,
+    /// Ignores existing records and writes new ones.
+    Rebuild,
+    /// Reads the records of the same two directories, and writes new ones.
+    Use,
 }
 
-/// The checkpoint of an item: between which directories it was mirrored, and what of it was in order then.
+/// The checkpoint of an item: the ids of the two directories, and the directories that were in sync.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Record {
-    roots: Markers,
-    settled: Memory,
+    roots: RootIds,
+    #[serde(rename = "settled")]
+    in_sync: ScanCache,
 }
 
-/// The record of an item being mirrored.
-pub(crate) struct Recorded {
+/// The record of an item that is running.
+pub(crate) struct LoadedRecord {
     saved: Saved<Record>,
-    /// What need not be compared.
-    pub(crate) known: Arc<Memory>,
-    pub(crate) compared: Compared,
+    /// The directories that need no comparison.
+    pub(crate) cache: Arc<ScanCache>,
+    pub(crate) scan_scope: ScanScope,
 }
 
-impl Recorded {
-    /// What is recorded of `item`, as far as it counts for these roots. A record that cannot be read, as one of a newer
-    /// program, is not written over either.
-    pub(crate) fn load(item: &ItemContext, records: Records, roots: &Markers) -> SyncResult<Self> {
-        let saved = item.saved::<Record>().context("its record in the state is of no use, --no-state does without")?;
-        let compared = match (records, saved.origin()) {
-            (Records::Nothing, _) => Compared::All(Reason::NoState),
-            (Records::Afresh, _) => Compared::All(Reason::Asked),
-            (Records::Known, Origin::Fresh) => Compared::All(Reason::NothingRecorded),
-            (Records::Known, _) => roots.differ(&saved.roots).map_or(Compared::Changes, Compared::All),
+impl LoadedRecord {
+    /// Loads the record of `item`. A record for other `roots` is ignored. A record that cannot be read, such as one of a newer
+    /// version of the program, is an error and is not overwritten.
+    pub(crate) fn load(item: &ItemContext, record_mode: RecordMode, roots: &RootIds) -> SyncResult<Self> {
+        let saved = item
+            .saved::<Record>()
+            .context("cannot use the record of this item in the state; --no-state runs without it")?;
+        let scan_scope = match (record_mode, saved.origin()) {
+            (RecordMode::Off, _) => ScanScope::All(FullScanReason::NoState),
+            (RecordMode::Rebuild, _) => ScanScope::All(FullScanReason::Requested),
+            (RecordMode::Use, Origin::Fresh) => ScanScope::All(FullScanReason::NoRecord),
+            (RecordMode::Use, _) => roots.mismatch(&saved.roots).map_or(ScanScope::Changes, ScanScope::All),
         };
-        let known = if compared == Compared::Changes { saved.settled.clone() } else { Memory::default() };
-        Ok(Self { saved, known: Arc::new(known), compared })
+        let cache = if scan_scope == ScanScope::Changes { saved.in_sync.clone() } else { ScanCache::default() };
+        Ok(Self { saved, cache: Arc::new(cache), scan_scope })
     }
 
-    /// Records what is in order now, once it is. What would tell nothing new is not written.
-    pub(crate) async fn save(mut self, roots: &Markers, settled: Memory) -> SyncResult {
-        let record = Record { roots: roots.clone(), settled };
+    /// Records the directories that are in sync. Writes nothing if the record would not change.
+    pub(crate) async fn save(mut self, roots: &RootIds, in_sync: ScanCache) -> SyncResult {
+        let record = Record { roots: roots.clone(), in_sync };
         if *self.saved == record && self.saved.origin() != Origin::Fresh {
             return Ok(());
         }

@@ -1,4 +1,4 @@
-//! What is said at the end: a table and every error for people, one JSON document for programs.
+//! The report at the end of a run: a table with all errors for users, or a JSON document for programs.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -8,58 +8,58 @@ use indicatif::HumanBytes;
 use serde::Serialize;
 use syncmgr::{Outcome, Report as SessionReport};
 
-use crate::compared::Compared;
+use crate::escape::{EscapedPath, escape_json};
 use crate::handler::Parts;
-use crate::part::{Counts, Part, Remark};
-use crate::shown::{Shown, escape_json};
+use crate::part::{Counts, Diagnostic, Part};
+use crate::scan_scope::ScanScope;
 
-/// The end of a run. Displayed, it is a table; serialized, it is the JSON document.
+/// The result of a run. `Display` formats it as a table, `Serialize` as the JSON document.
 #[derive(Debug, Serialize)]
 pub(crate) struct Report {
     status: Status,
-    /// The file of the state, if one is kept.
-    state: Option<Shown<PathBuf>>,
+    /// The state file; `None` if no state is stored.
+    state: Option<EscapedPath<PathBuf>>,
     #[serde(flatten)]
-    compared: Option<Compared>,
+    scan_scope: Option<ScanScope>,
     duration_seconds: f64,
     items: Vec<Row>,
 }
 
-/// Whether somebody stopped the run.
+/// An interruption of the run by the user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Interrupted {
     No,
     Yes,
 }
 
-/// How the run or an item ended.
+/// The status of the run or of an item.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Status {
     Succeeded,
     Failed,
-    /// Left undone on purpose.
+    /// Held, or skipped by the user.
     NotDone,
     Stopped,
 }
 
-/// The end of one item.
+/// The result of one item.
 #[derive(Debug, Serialize)]
 pub(crate) struct Row {
     #[serde(flatten)]
-    path: Shown<PathBuf>,
+    path: EscapedPath<PathBuf>,
     status: Status,
     #[serde(flatten)]
-    compared: Option<Compared>,
+    scan_scope: Option<ScanScope>,
     counts: Counts,
     bytes: u64,
     duration_seconds: f64,
-    errors: Vec<Remark>,
-    warnings: Vec<Remark>,
+    errors: Vec<Diagnostic>,
+    warnings: Vec<Diagnostic>,
 }
 
 impl Report {
-    /// The report of a session with one handler, which noted in `parts` what became of its items.
+    /// Creates the report of a session with one handler, whose results are in `parts`.
     pub(crate) fn new(
         session: &SessionReport,
         parts: &Parts,
@@ -80,8 +80,8 @@ impl Report {
             Interrupted::No if session.is_success() => Status::Succeeded,
             Interrupted::No => Status::Failed,
         };
-        let (state, compared) = (state.map(Shown), compared(&items));
-        Self { status, state, compared, duration_seconds: session.duration.as_secs_f64(), items }
+        let (state, scan_scope) = (state.map(EscapedPath), scan_scope(&items));
+        Self { status, state, scan_scope, duration_seconds: session.duration.as_secs_f64(), items }
     }
 
     /// The JSON document.
@@ -89,7 +89,7 @@ impl Report {
         Ok(escape_json(&serde_json::to_string_pretty(self)?) + "\n")
     }
 
-    /// What the program ends with.
+    /// The exit code of the program.
     pub(crate) fn exit_code(&self) -> ExitCode {
         ExitCode::from(match self.status {
             Status::Succeeded => 0,
@@ -99,25 +99,25 @@ impl Report {
     }
 }
 
-/// How much of the two sides was compared: everything if that goes for each item.
-fn compared(rows: &[Row]) -> Option<Compared> {
-    let of_rows = || rows.iter().filter_map(|row| row.compared);
-    of_rows().find(|compared| *compared == Compared::Changes).or_else(|| of_rows().next())
+/// The scope of the whole run: a full scan if every item was scanned in full.
+fn scan_scope(rows: &[Row]) -> Option<ScanScope> {
+    let scopes = || rows.iter().filter_map(|row| row.scan_scope);
+    scopes().find(|scope| *scope == ScanScope::Changes).or_else(|| scopes().next())
 }
 
 impl Row {
-    /// The row of `part`. What was noted about it is taken out.
+    /// Creates the row of `part`, and takes its result.
     pub(crate) fn new(part: &Part, outcome: Outcome) -> Self {
-        let tally = std::mem::take(&mut *part.tally());
+        let result = std::mem::take(&mut *part.result());
         Self {
-            path: Shown(part.path().to_owned()),
+            path: EscapedPath(part.path().to_owned()),
             status: outcome.into(),
-            compared: tally.compared,
-            counts: tally.counts,
+            scan_scope: result.scan_scope,
+            counts: result.counts,
             bytes: part.written(),
-            duration_seconds: tally.duration.as_secs_f64(),
-            errors: tally.errors,
-            warnings: tally.warnings,
+            duration_seconds: result.duration.as_secs_f64(),
+            errors: result.errors,
+            warnings: result.warnings,
         }
     }
 }
@@ -149,8 +149,8 @@ impl fmt::Display for Report {
         writeln!(f, "status       copied   deleted unchanged       bytes       time  item")?;
         self.items.iter().try_for_each(|row| writeln!(f, "{row}"))?;
         for row in &self.items {
-            row.warnings.iter().try_for_each(|remark| writeln!(f, "warning: {remark}"))?;
-            row.errors.iter().try_for_each(|remark| writeln!(f, "error: {remark}"))?;
+            row.warnings.iter().try_for_each(|diagnostic| writeln!(f, "warning: {diagnostic}"))?;
+            row.errors.iter().try_for_each(|diagnostic| writeln!(f, "error: {diagnostic}"))?;
         }
         Ok(())
     }
@@ -178,28 +178,28 @@ mod tests {
     fn failed() -> Row {
         let part = Part::new(Extent::Directory("docs".into()));
         part.wrote(2048);
-        let mut tally = part.tally();
-        tally.compared = Some(Compared::Changes);
-        tally.duration = Duration::from_millis(1500);
-        tally.counts.add(Done::Copied);
-        tally.errors.push(Remark::new(Path::new("docs/a\u{7}"), "cannot read in FROM: no"));
-        tally.warnings.push(Remark::new(Path::new("docs/pipe"), "a FIFO"));
-        drop(tally);
+        let mut result = part.result();
+        result.scan_scope = Some(ScanScope::Changes);
+        result.duration = Duration::from_millis(1500);
+        result.counts.add(Done::Copied);
+        result.errors.push(Diagnostic::new(Path::new("docs/a\u{7}"), "cannot be read in FROM: no"));
+        result.warnings.push(Diagnostic::new(Path::new("docs/pipe"), "a FIFO"));
+        drop(result);
         Row::new(&part, Outcome::Failed)
     }
 
-    fn held_back() -> Row {
+    fn held() -> Row {
         Row::new(&Part::new(Extent::TopLevel), Outcome::NeedsUser)
     }
 
     fn report(items: Vec<Row>) -> Report {
-        let (state, compared) = (Some(Shown("/state/x.db".into())), compared(&items));
-        Report { status: Status::Failed, state, compared, duration_seconds: 2.0, items }
+        let (state, scan_scope) = (Some(EscapedPath("/state/x.db".into())), scan_scope(&items));
+        Report { status: Status::Failed, state, scan_scope, duration_seconds: 2.0, items }
     }
 
     #[test]
     fn the_table_has_a_line_for_each_item_and_each_error() {
-        let text = report(vec![held_back(), failed()]).to_string();
+        let text = report(vec![held(), failed()]).to_string();
         assert_eq!(
             text.lines().collect::<Vec<_>>(),
             [
@@ -207,26 +207,26 @@ mod tests {
                 "not done          0         0         0         0 B     0.00 s  .",
                 "failed            1         0         0    2.00 KiB     1.50 s  docs",
                 "warning: docs/pipe: a FIFO",
-                "error: docs/a\\u{7}: cannot read in FROM: no",
+                "error: docs/a\\u{7}: cannot be read in FROM: no",
             ]
         );
     }
 
     #[test]
-    fn the_document_says_all_of_it() {
+    fn the_document_contains_every_field() {
         let document = serde_json::to_value(report(vec![failed()])).unwrap();
         let counts = json!({
             "copied": 1, "directories_made": 0, "permissions_set": 0, "deleted": 0, "unchanged": 0,
         });
         let item = json!({
             "path": "docs", "status": "failed", "compared": "changes", "counts": counts, "bytes": 2048, "duration_seconds": 1.5,
-            "errors": [{"path": "docs/a\u{7}", "message": "cannot read in FROM: no"}],
+            "errors": [{"path": "docs/a\u{7}", "message": "cannot be read in FROM: no"}],
             "warnings": [{"path": "docs/pipe", "message": "a FIFO"}],
         });
         let state = json!({"path": "/state/x.db"});
-        let whole = json!({
+        let expected = json!({
             "status": "failed", "state": state, "compared": "changes", "duration_seconds": 2.0, "items": [item],
         });
-        assert_eq!(document, whole);
+        assert_eq!(document, expected);
     }
 }

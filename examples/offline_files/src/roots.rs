@@ -1,4 +1,4 @@
-//! What tells FROM and TO from other directories that are called the same.
+//! The identities of FROM and TO.
 
 use std::fs::{self, Metadata};
 use std::os::unix::fs::MetadataExt;
@@ -8,105 +8,106 @@ use std::time::UNIX_EPOCH;
 use rustix::fs::statvfs;
 use serde::{Deserialize, Serialize};
 
-use crate::compared::Reason;
 use crate::mirror::{Directory, Pair};
+use crate::scan_scope::FullScanReason;
 
-/// The two directories and the disks they are on.
+/// The identities of the two directories and of their disks.
 #[derive(Clone, Debug)]
 pub(crate) struct Roots {
-    pub(crate) markers: Markers,
+    pub(crate) ids: RootIds,
     pub(crate) from_disk: Option<String>,
     pub(crate) to_disk: Option<String>,
 }
 
-/// What is recorded of the two directories, to know them again: device, inode and birth. `None` where a file system does
-/// not know when it made a directory: inodes alone are used again.
+/// The recorded ids of the two directories: device, inode and creation time. `None` if the file system stores no creation time:
+/// an inode number alone can be reused by another directory.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Markers {
+pub(crate) struct RootIds {
     from: Option<String>,
     to: Option<String>,
 }
 
 impl Roots {
-    /// Of an open pair, and where it was found.
+    /// Identifies an open pair of directories, located at `from` and `to`.
     pub(crate) fn of(pair: &Pair, from: &Path, to: &Path) -> Self {
-        let markers = Markers { from: marker(&pair.from), to: marker(&pair.to) };
-        Self { markers, from_disk: disk(from), to_disk: disk(to) }
+        let ids = RootIds { from: directory_id(&pair.from), to: directory_id(&pair.to) };
+        Self { ids, from_disk: disk(from), to_disk: disk(to) }
     }
 }
 
-impl Markers {
-    /// Why what was recorded of others means nothing for these.
-    pub(crate) fn differ(&self, recorded: &Self) -> Option<Reason> {
+impl RootIds {
+    /// The reason that the recorded ids do not match these; `None` if they match.
+    pub(crate) fn mismatch(&self, recorded: &Self) -> Option<FullScanReason> {
         match (&self.from, &self.to) {
-            (None, _) | (_, None) => Some(Reason::Unmarked),
-            _ if self.to != recorded.to => Some(Reason::AnotherTo),
-            _ if self.from != recorded.from => Some(Reason::AnotherFrom),
+            (None, _) | (_, None) => Some(FullScanReason::NoIdentity),
+            _ if self.to != recorded.to => Some(FullScanReason::ToReplaced),
+            _ if self.from != recorded.from => Some(FullScanReason::FromReplaced),
             _ => None,
         }
     }
 }
 
-fn marker(directory: &Directory) -> Option<String> {
+fn directory_id(directory: &Directory) -> Option<String> {
     let about = directory.metadata().ok()?;
-    Some(format!("{}:{}", about.dev(), birth(&about)?))
+    Some(format!("{}:{}", about.dev(), creation(&about)?))
 }
 
-/// The disk that `path` is on, however it is plugged in: by the birth of its topmost directory, or by what the system calls
-/// it where that is not known.
+/// The identity of the disk that contains `path`, independent of its device number: the inode and creation time of its topmost
+/// directory, or the file system id if the creation time is unknown.
 fn disk(path: &Path) -> Option<String> {
     let about = |path: &Path| fs::metadata(path).ok();
     let device = about(path)?.dev();
-    let on_it = path.ancestors().map_while(|path| about(path).filter(|about| about.dev() == device));
-    let named = || statvfs(path).ok().map(|about| about.f_fsid).filter(|&id| id != 0).map(|id| format!("id {id:x}"));
-    birth(&on_it.last()?).or_else(named)
+    let on_disk = path.ancestors().map_while(|path| about(path).filter(|about| about.dev() == device));
+    let file_system_id =
+        || statvfs(path).ok().map(|about| about.f_fsid).filter(|&id| id != 0).map(|id| format!("id {id:x}"));
+    creation(&on_disk.last()?).or_else(file_system_id)
 }
 
-/// Which directory it is on its device, for good.
-fn birth(about: &Metadata) -> Option<String> {
-    let born = about.created().ok()?.duration_since(UNIX_EPOCH).ok()?;
-    (!born.is_zero()).then(|| format!("{}:{}", about.ino(), born.as_nanos()))
+/// The inode and creation time of a directory, which together are unique on its device.
+fn creation(about: &Metadata) -> Option<String> {
+    let created = about.created().ok()?.duration_since(UNIX_EPOCH).ok()?;
+    (!created.is_zero()).then(|| format!("{}:{}", about.ino(), created.as_nanos()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn markers(from: Option<&str>, to: Option<&str>) -> Markers {
-        Markers { from: from.map(Into::into), to: to.map(Into::into) }
+    fn ids(from: Option<&str>, to: Option<&str>) -> RootIds {
+        RootIds { from: from.map(Into::into), to: to.map(Into::into) }
     }
 
     #[test]
-    fn only_the_same_two_directories_are_known_again() {
-        let now = markers(Some("1"), Some("2"));
-        assert_eq!(now.differ(&now), None);
-        assert_eq!(now.differ(&markers(Some("1"), Some("3"))), Some(Reason::AnotherTo));
-        assert_eq!(now.differ(&markers(Some("3"), Some("2"))), Some(Reason::AnotherFrom));
-        assert_eq!(now.differ(&Markers::default()), Some(Reason::AnotherTo));
+    fn only_the_ids_of_the_same_two_directories_match() {
+        let now = ids(Some("1"), Some("2"));
+        assert_eq!(now.mismatch(&now), None);
+        assert_eq!(now.mismatch(&ids(Some("1"), Some("3"))), Some(FullScanReason::ToReplaced));
+        assert_eq!(now.mismatch(&ids(Some("3"), Some("2"))), Some(FullScanReason::FromReplaced));
+        assert_eq!(now.mismatch(&RootIds::default()), Some(FullScanReason::ToReplaced));
     }
 
     #[test]
-    fn a_directory_without_a_marker_is_never_known_again() {
-        let now = markers(Some("1"), None);
-        assert_eq!(now.differ(&now), Some(Reason::Unmarked));
+    fn a_directory_without_an_id_never_matches() {
+        let now = ids(Some("1"), None);
+        assert_eq!(now.mismatch(&now), Some(FullScanReason::NoIdentity));
     }
 
     #[test]
-    fn a_directory_keeps_its_marker_and_another_in_its_place_has_its_own() {
+    fn a_directory_keeps_its_id_and_its_replacement_has_another() {
         let base = tempfile::tempdir().unwrap();
         let path = base.path().join("directory");
         let made = || {
             fs::create_dir(&path).unwrap();
-            marker(&Directory::open(&path).unwrap())
+            directory_id(&Directory::open(&path).unwrap())
         };
         let first = made();
-        assert_eq!(marker(&Directory::open(&path).unwrap()), first);
+        assert_eq!(directory_id(&Directory::open(&path).unwrap()), first);
         fs::rename(&path, base.path().join("away")).unwrap();
         assert!(first.is_none() || made() != first);
     }
 
     #[test]
-    fn both_directories_of_one_disk_name_the_same_one() {
+    fn two_directories_on_one_disk_have_the_same_disk_identity() {
         let base = tempfile::tempdir().unwrap();
         let base = base.path().canonicalize().unwrap();
         fs::create_dir(base.join("inner")).unwrap();

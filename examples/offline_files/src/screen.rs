@@ -1,4 +1,4 @@
-//! What can be seen while it runs, on standard error: bars on a terminal, plain lines elsewhere.
+//! Progress on standard error: bars on a terminal, plain lines otherwise.
 
 use std::collections::BTreeMap;
 use std::io::{self, IsTerminal, Write};
@@ -12,12 +12,12 @@ use syncmgr::text::Escaped;
 pub(crate) trait Screen: Send {
     fn began(&mut self, item: ItemId, name: &str);
 
-    /// So many bytes of so many were written; zero is not known yet.
+    /// Shows the bytes written; `planned` is 0 while the total is unknown.
     fn progressed(&mut self, item: ItemId, written: u64, planned: u64);
 
     fn ended(&mut self, item: ItemId, outcome: Outcome);
 
-    /// Shows an event of the session, if there is anything to show.
+    /// Shows an event of the session. Ignores events without a display.
     fn show(&mut self, event: SessionEvent) {
         match event {
             SessionEvent::Began { item, name, .. } => self.began(item, &name),
@@ -28,7 +28,7 @@ pub(crate) trait Screen: Send {
     }
 }
 
-/// The screen for standard error as it is.
+/// The screen that fits standard error.
 pub(crate) fn screen() -> Box<dyn Screen> {
     if io::stderr().is_terminal() {
         Box::new(Bars::default())
@@ -68,10 +68,10 @@ impl Screen for Bars {
 }
 
 fn style(template: &str) -> ProgressStyle {
-    ProgressStyle::with_template(template).expect("the templates in this file are valid").progress_chars("=> ")
+    ProgressStyle::with_template(template).expect("a valid template").progress_chars("=> ")
 }
 
-/// A line when an item starts, with each tenth of its bytes, and when it ends.
+/// Prints a line when an item starts, after each tenth of its bytes, and when it ends.
 struct Lines<W> {
     output: W,
     items: BTreeMap<ItemId, Line>,
@@ -80,14 +80,14 @@ struct Lines<W> {
 /// An item on plain lines.
 struct Line {
     name: String,
-    /// Tenths of its bytes that were reported.
+    /// The tenths of the bytes that were reported.
     tenths: Option<u64>,
 }
 
 impl<W: Write + Send> Screen for Lines<W> {
     fn began(&mut self, item: ItemId, name: &str) {
         let name = Escaped(name).to_string();
-        self.say(&name, "started");
+        self.write_line(&name, "started");
         self.items.insert(item, Line { name, tenths: None });
     }
 
@@ -98,20 +98,20 @@ impl<W: Write + Send> Screen for Lines<W> {
             line.tenths = tenths;
             let text = format!("{}% of {}", tenths.unwrap_or(0) * 10, HumanBytes(planned));
             let name = line.name.clone();
-            self.say(&name, &text);
+            self.write_line(&name, &text);
         }
     }
 
     fn ended(&mut self, item: ItemId, outcome: Outcome) {
         if let Some(line) = self.items.remove(&item) {
-            self.say(&line.name, &outcome.to_string());
+            self.write_line(&line.name, &outcome.to_string());
         }
     }
 }
 
 impl<W: Write> Lines<W> {
-    /// Writes one line. Nobody is left to tell when standard error is closed.
-    fn say(&mut self, name: &str, text: &str) {
+    /// Writes one line. Ignores a closed standard error.
+    fn write_line(&mut self, name: &str, text: &str) {
         let _ = writeln!(self.output, "{name}: {text}");
     }
 }
@@ -121,7 +121,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn plain_lines_tell_start_tenths_and_end() {
+    fn plain_lines_show_start_tenths_and_end() {
         let mut lines = Lines { output: Vec::new(), items: BTreeMap::new() };
         let item = ItemId::from_name("docs");
         lines.began(item, "do\u{1b}cs");
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn bars_are_kept_for_running_items_only() {
+    fn only_running_items_have_bars() {
         let mut bars = Bars::default();
         let item = ItemId::from_name("docs");
         bars.began(item, "docs");

@@ -1,58 +1,61 @@
-//! The file in which the program remembers, from run to run.
+//! The state file, which stores records between runs.
 
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use syncmgr::store::{SqliteStore, StoreError};
+use syncmgr::text::Escaped;
 
-use crate::place::{default_place, make_way};
-use crate::shown::Shown;
+use crate::escape::EscapedPath;
+use crate::state_path::{create_parent, default_path};
 
-/// Which state is wanted.
+/// The location of the state.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum StateChoice {
-    /// None: everything is compared, and nothing kept.
-    Nothing,
-    /// The one of this pair of directories.
-    OfPair,
-    /// This one.
+    /// No state: everything is compared, and nothing is stored.
+    Disabled,
+    /// The default file for this pair of directories.
+    Default,
+    /// A file that the user chose.
     File(PathBuf),
 }
 
-/// Why there is no state to be had. Nothing was touched.
+/// An error that prevents the use of the state. The state and TO are unchanged.
 #[derive(Debug)]
 pub(crate) enum StateError {
-    /// The user has no place for such files.
-    NoPlace,
-    /// The directories that lead to it cannot be made.
-    NoWay(PathBuf, io::Error),
-    /// The file is in use, damaged, of another program, or not to be had.
-    Unusable(StoreError),
+    /// The user has no directory for state files.
+    NoHome,
+    /// The parent directory of the file cannot be created.
+    CreateDirectory(PathBuf, io::Error),
+    /// The file cannot be opened: it is in use, damaged, inaccessible, or belongs to another program.
+    Open(StoreError),
 }
 
-/// Opens the state for the mirror of `from` in `to`, both without links.
+/// Opens the state for `from` and `to`, which are paths with links resolved.
 pub(crate) fn open(choice: &StateChoice, from: &Path, to: &Path) -> Result<Option<SqliteStore>, StateError> {
     let file = match choice {
-        StateChoice::Nothing => return Ok(None),
+        StateChoice::Disabled => return Ok(None),
         StateChoice::File(file) => file.clone(),
-        StateChoice::OfPair => {
-            let file = default_place(from, to).ok_or(StateError::NoPlace)?;
-            make_way(&file).map_err(|error| StateError::NoWay(file.clone(), error))?;
+        StateChoice::Default => {
+            let file = default_path(from, to).ok_or(StateError::NoHome)?;
+            create_parent(&file).map_err(|error| StateError::CreateDirectory(file.clone(), error))?;
             file
         }
     };
-    SqliteStore::open(file).map(Some).map_err(StateError::Unusable)
+    SqliteStore::open(file).map(Some).map_err(StateError::Open)
 }
 
 impl fmt::Display for StateError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NoPlace => f.write_str("there is no place for the state, HOME is not set"),
-            Self::NoWay(file, error) => write!(f, "the directory of the state {} cannot be made: {error}", Shown(file)),
-            Self::Unusable(error) => write!(f, "the state cannot be used: {}", Shown(error.to_string())),
+            Self::NoHome => f.write_str("there is no directory for the state: HOME is not set"),
+            Self::CreateDirectory(file, error) => {
+                write!(f, "cannot create the directory of the state file {}: {error}", EscapedPath(file))
+            }
+            Self::Open(error) => write!(f, "cannot use the state: {}", Escaped(&error.to_string())),
         }?;
-        f.write_str("; --state FILE names another place, --no-state does without")
+        f.write_str("; choose a file with --state FILE, or use --no-state")
     }
 }
 

@@ -1,4 +1,4 @@
-//! The blocking work on an item.
+//! The blocking work of an item.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -7,33 +7,37 @@ use std::time::SystemTime;
 use syncmgr::environment::{Clock, SystemClock};
 use syncmgr::prelude::*;
 
-use crate::handler::Terms;
-use crate::mirror::{self, Basis, Done, FileError, Memory, Monitor, Pair, Plan, Quiet, Stopped};
-use crate::part::{Part, Remark};
+use crate::handler::Options;
+use crate::mirror::{self, Done, FileError, Monitor, Pair, Plan, Quiet, ScanCache, ScanOptions, Stopped};
+use crate::part::{Diagnostic, Part};
 
-/// What a piece of work needs, and where it reports.
+/// The inputs of a blocking operation, and the part that receives its results.
 pub(crate) struct Work {
     pub(crate) pair: Pair,
     pub(crate) part: Arc<Part>,
-    pub(crate) terms: Terms,
+    pub(crate) options: Options,
     pub(crate) item: ItemContext,
 }
 
 impl Work {
-    pub(crate) fn scan(&self, known: &Memory) -> Result<Plan, Stopped> {
-        let plan = mirror::scan(&self.pair, &self.part.extent, self.basis(known), self)?;
-        self.part.tally().counts.unchanged = plan.unchanged;
+    pub(crate) fn scan(&self, cache: &ScanCache) -> Result<Plan, Stopped> {
+        let plan = mirror::scan(&self.pair, &self.part.extent, self.scan_options(cache), self)?;
+        self.part.result().counts.unchanged = plan.unchanged;
         Ok(plan)
     }
 
-    /// Compares what was changed, now that it is done. Only what a scan found in order is recorded: whatever else went on
-    /// in the meantime, on either side, shows.
-    pub(crate) fn scan_again(&self, known: &Memory) -> Result<Memory, Stopped> {
-        Ok(mirror::scan(&self.pair, &self.part.extent, self.basis(known), &Quiet(self))?.settled)
+    /// Compares the changed directories again and returns those that are in sync. Changes by other programs in the meantime are
+    /// found this way.
+    pub(crate) fn scan_again(&self, cache: &ScanCache) -> Result<ScanCache, Stopped> {
+        Ok(mirror::scan(&self.pair, &self.part.extent, self.scan_options(cache), &Quiet(self))?.in_sync)
     }
 
-    fn basis<'a>(&'a self, known: &'a Memory) -> Basis<'a> {
-        Basis { surplus: self.terms.deletions.surplus(), known, aside: self.terms.aside.as_deref() }
+    fn scan_options<'a>(&'a self, cache: &'a ScanCache) -> ScanOptions<'a> {
+        ScanOptions {
+            extra_entries: self.options.deletions.extra_entries(),
+            cache,
+            excluded: self.options.excluded.as_deref(),
+        }
     }
 
     pub(crate) fn prepare(&self, mut plan: Plan) -> Result<Plan, Stopped> {
@@ -45,18 +49,18 @@ impl Work {
 
     pub(crate) fn finish(&self, plan: &Plan) -> Result<(), Stopped> {
         mirror::delete_entries(&self.pair.to, &plan.deletions, self)?;
-        mirror::settle_directories(&self.pair.to, &plan.directories, self)
+        mirror::finalize_directories(&self.pair.to, &plan.directories, self)
     }
 }
 
 impl Monitor for Work {
-    fn moved(&self, bytes: u64) -> Result<(), Stopped> {
+    fn advance(&self, bytes: u64) -> Result<(), Stopped> {
         let (written, planned) = self.part.wrote(bytes);
         self.item.progress(written, planned).map_err(|_| Stopped)
     }
 
     fn done(&self, done: Done) {
-        self.part.tally().counts.add(done);
+        self.part.result().counts.add(done);
     }
 
     fn warn(&self, path: &Path, text: &str) {
@@ -64,10 +68,10 @@ impl Monitor for Work {
     }
 
     fn fail(&self, error: FileError) {
-        let remark = Remark::new(&error.path, error.to_string());
-        // An error after a stop says nothing about the file.
-        if self.item.tolerate(&remark.path, Err::<(), _>(error)).is_ok() {
-            self.part.tally().errors.push(remark);
+        let diagnostic = Diagnostic::new(&error.path, error.to_string());
+        // An error after a stop is not an error of the file.
+        if self.item.tolerate(&diagnostic.path, Err::<(), _>(error)).is_ok() {
+            self.part.result().errors.push(diagnostic);
         }
     }
 

@@ -1,4 +1,4 @@
-//! A client that says exactly what it is told to: each request on a connection of its own.
+//! An HTTP client that sends requests unchanged, each on a connection of its own.
 
 use std::net::SocketAddr;
 
@@ -13,14 +13,14 @@ use tokio::net::TcpStream;
 
 use crate::events::Events;
 
-/// Knows where the server is, and its token.
+/// A client of one server.
 #[derive(Clone)]
 pub(crate) struct Client {
     pub(crate) address: SocketAddr,
     pub(crate) token: String,
 }
 
-/// An answer, read to its end.
+/// A complete response.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
@@ -29,20 +29,20 @@ pub(crate) struct Answer {
 }
 
 impl Client {
-    /// A request as it has to be, but for the token.
+    /// Creates a valid request without the token.
     pub(crate) fn bare(&self, method: Method, path: &str) -> Request<Full<Bytes>> {
         let request = Request::builder().method(method).uri(path).header(HOST, self.address.to_string());
         request.body(Full::default()).unwrap()
     }
 
-    /// A request as it has to be.
+    /// Creates a valid request.
     pub(crate) fn request(&self, method: Method, path: &str) -> Request<Full<Bytes>> {
         let mut request = self.bare(method, path);
         request.headers_mut().insert(AUTHORIZATION, format!("Bearer {}", self.token).parse().unwrap());
         request
     }
 
-    /// A request for a session with this body.
+    /// Creates a request that starts a session with this body.
     pub(crate) fn start_with(&self, body: impl Into<Bytes>) -> Request<Full<Bytes>> {
         let mut request = self.request(Method::POST, "/sync/sessions");
         request.headers_mut().insert(CONTENT_TYPE, "application/json".parse().unwrap());
@@ -50,7 +50,7 @@ impl Client {
         request
     }
 
-    /// Sends a request and reads the answer to its end.
+    /// Sends a request and reads the complete response.
     pub(crate) async fn send<B>(&self, request: Request<B>) -> Answer
     where
         B: Body<Data = Bytes, Error: std::error::Error + Send + Sync> + Send + Unpin + 'static,
@@ -61,12 +61,12 @@ impl Client {
         Answer { status, headers, body: String::from_utf8(body.to_vec()).unwrap() }
     }
 
-    /// Shows what is at a path.
+    /// Sends a GET request.
     pub(crate) async fn get(&self, path: &str) -> Answer {
         self.send(self.request(Method::GET, path)).await
     }
 
-    /// Acts through a path.
+    /// Sends a POST request.
     pub(crate) async fn post(&self, path: &str) -> Answer {
         self.send(self.request(Method::POST, path)).await
     }
@@ -78,7 +78,7 @@ impl Client {
         answer.json()["report"].as_str().unwrap().to_owned()
     }
 
-    /// The events of the session at this path.
+    /// Opens the event stream of the session at this path.
     pub(crate) async fn events(&self, session: &str) -> Events {
         let response = self.open(self.request(Method::GET, &format!("{session}/events"))).await;
         assert_eq!(response.status(), StatusCode::OK);
@@ -97,19 +97,19 @@ impl Client {
 }
 
 impl Answer {
-    /// The body as JSON.
+    /// Parses the body as JSON.
     pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.body))
     }
 
-    /// Asserts that this is a refusal with this status that says whose fault it is and what to do.
+    /// Asserts that this is an error with this status and side at fault, and that it has a problem and advice.
     #[track_caller]
-    pub(crate) fn refuses(&self, status: u16, fault: &str) {
+    pub(crate) fn assert_error(&self, status: u16, fault: &str) {
         assert_eq!(self.status, status, "{}", self.body);
-        let refusal = self.json();
-        assert_eq!(refusal["fault"], fault);
+        let error = self.json();
+        assert_eq!(error["fault"], fault);
         for field in ["problem", "advice"] {
-            assert!(refusal[field].as_str().is_some_and(|text| !text.is_empty()), "{}", self.body);
+            assert!(error[field].as_str().is_some_and(|text| !text.is_empty()), "{}", self.body);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Server-sent events as they arrive.
+//! A stream of server-sent events.
 
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
@@ -10,7 +10,7 @@ pub(crate) struct Events {
     read: String,
 }
 
-/// One event, and its data as it was sent.
+/// One event with its raw data.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Event {
     pub(crate) kind: String,
@@ -23,7 +23,7 @@ impl Events {
         Self { body, read: String::new() }
     }
 
-    /// The next event; `None` once the server has ended the stream.
+    /// Returns the next event; `None` at the end of the stream.
     pub(crate) async fn next(&mut self) -> Option<Event> {
         loop {
             if let Some((event, rest)) = self.read.split_once("\n\n") {
@@ -36,10 +36,10 @@ impl Events {
         }
     }
 
-    /// Reads on until an event of this kind is about an item with this name or id, or none.
+    /// Reads until an event of this kind, about the item with this name or id if `about` is given.
     pub(crate) async fn until(&mut self, kind: &str, about: Option<&str>) -> Event {
         loop {
-            let event = self.next().await.unwrap_or_else(|| panic!("the stream has ended before {kind}"));
+            let event = self.next().await.unwrap_or_else(|| panic!("the stream ended before {kind}"));
             let is_about = |name: &str| ["name", "item"].iter().any(|field| event.data[field] == name);
             if event.kind == kind && about.is_none_or(is_about) {
                 return event;
@@ -47,7 +47,7 @@ impl Events {
         }
     }
 
-    /// Everything until the stream ends.
+    /// Reads all events until the stream ends.
     pub(crate) async fn rest(mut self) -> Vec<Event> {
         let mut events = Vec::new();
         while let Some(event) = self.next().await {

@@ -1,4 +1,4 @@
-//! Who may ask.
+//! Access control.
 
 use hyper::header::{AUTHORIZATION, HOST, HeaderName, HeaderValue, ORIGIN};
 use hyper::{Method, StatusCode};
@@ -6,7 +6,7 @@ use syncmgr::ItemId;
 
 use crate::running::Running;
 
-/// Every path there is under `/sync`, and one there is not.
+/// Every path under `/sync`, and one that does not exist.
 fn sync_paths(server: &Running, session: &str) -> Vec<(Method, String)> {
     let item = ItemId::from_name("file 1");
     vec![
@@ -31,12 +31,12 @@ async fn the_programs_own_pages_need_no_token() {
 }
 
 #[tokio::test]
-async fn it_listens_on_this_machine_only() {
+async fn the_server_listens_only_on_the_loopback_interface() {
     assert!(Running::quick().await.client.address.ip().is_loopback());
 }
 
 #[tokio::test]
-async fn everything_about_sync_needs_the_token_the_event_stream_included() {
+async fn every_request_under_sync_needs_the_token() {
     let server = Running::endless().await;
     let session = server.client.start().await;
     let token = server.client.token.clone();
@@ -58,24 +58,24 @@ async fn everything_about_sync_needs_the_token_the_event_stream_included() {
                 request.headers_mut().append(AUTHORIZATION, value.parse().unwrap());
             }
             let answer = server.client.send(request).await;
-            answer.refuses(401, "client");
+            answer.assert_error(401, "client");
             assert_eq!(answer.headers["www-authenticate"], "Bearer");
         }
         let in_url = server.client.bare(method, &format!("{path}?token={token}&access_token={token}"));
-        server.client.send(in_url).await.refuses(401, "client");
+        server.client.send(in_url).await.assert_error(401, "client");
     }
-    assert_eq!(server.client.get(&session).await.json()["state"], "running", "nothing of it was done");
+    assert_eq!(server.client.get(&session).await.json()["state"], "running", "no rejected request has an effect");
 }
 
 #[tokio::test]
-async fn the_token_opens_whatever_the_case_of_its_scheme() {
+async fn the_case_of_the_authorization_scheme_is_ignored() {
     let server = Running::quick().await;
     let mut request = server.client.bare(Method::POST, "/sync/sessions");
     request.headers_mut().insert(AUTHORIZATION, format!("bEARER {}", server.client.token).parse().unwrap());
     assert_eq!(server.client.send(request).await.status, StatusCode::ACCEPTED);
 }
 
-/// The status of GET `path` with this header set, which may be none.
+/// Returns the status of GET `path` with these values of a header.
 async fn status_with(server: &Running, path: &str, name: HeaderName, values: &[&str]) -> StatusCode {
     let mut request = server.client.request(Method::GET, path);
     request.headers_mut().remove(&name);
@@ -84,13 +84,13 @@ async fn status_with(server: &Running, path: &str, name: HeaderName, values: &[&
     }
     let answer = server.client.send(request).await;
     if answer.status != StatusCode::OK {
-        answer.refuses(answer.status.as_u16(), "client");
+        answer.assert_error(answer.status.as_u16(), "client");
     }
     answer.status
 }
 
 #[tokio::test]
-async fn a_request_that_names_another_host_is_misdirected() {
+async fn a_request_with_another_host_is_misdirected() {
     let server = Running::quick().await;
     let session = server.client.start().await;
     let port = server.client.address.port();
@@ -111,16 +111,16 @@ async fn a_request_that_names_another_host_is_misdirected() {
 }
 
 #[tokio::test]
-async fn a_target_that_names_another_host_is_misdirected_whatever_the_header_says() {
+async fn a_request_target_with_another_host_is_misdirected() {
     let server = Running::quick().await;
     let ours = server.client.request(Method::GET, &format!("http://{}/health", server.client.address));
     assert_eq!(server.client.send(ours).await.status, StatusCode::OK);
     let foreign = server.client.request(Method::GET, "http://evil.example/health");
-    server.client.send(foreign).await.refuses(421, "client");
+    server.client.send(foreign).await.assert_error(421, "client");
 }
 
 #[tokio::test]
-async fn a_page_of_another_origin_is_refused_and_one_of_ours_is_not() {
+async fn a_page_of_another_origin_is_rejected_and_an_own_page_is_not() {
     let server = Running::quick().await;
     let session = server.client.start().await;
     let address = server.client.address;
@@ -144,12 +144,12 @@ async fn a_page_of_another_origin_is_refused_and_one_of_ours_is_not() {
 }
 
 #[tokio::test]
-async fn no_page_of_another_origin_is_given_leave_beforehand() {
+async fn a_cors_preflight_is_rejected() {
     let server = Running::quick().await;
-    let mut asked = server.client.bare(Method::OPTIONS, "/sync/sessions");
-    asked.headers_mut().insert(ORIGIN, "http://evil.example".parse().unwrap());
-    asked.headers_mut().insert("access-control-request-method", "POST".parse().unwrap());
-    let answer = server.client.send(asked).await;
-    answer.refuses(403, "client");
+    let mut preflight = server.client.bare(Method::OPTIONS, "/sync/sessions");
+    preflight.headers_mut().insert(ORIGIN, "http://evil.example".parse().unwrap());
+    preflight.headers_mut().insert("access-control-request-method", "POST".parse().unwrap());
+    let answer = server.client.send(preflight).await;
+    answer.assert_error(403, "client");
     assert!(answer.headers.keys().all(|name| !name.as_str().starts_with("access-control")));
 }

@@ -1,4 +1,4 @@
-//! The server as its clients see it: over TCP, most of it in this process, the program as it was built at the end.
+//! Tests of the server over TCP, in this process and as the built program.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot talk to its server has failed")]
 

@@ -1,4 +1,4 @@
-//! The program as it was built.
+//! Tests of the built program.
 
 use std::process::Stdio;
 
@@ -8,7 +8,7 @@ use tokio::process::{Child, ChildStdout, Command};
 
 use crate::client::Client;
 
-/// The program with downloads that take for ever, and what it prints.
+/// Starts the program. Returns it with its standard output.
 fn program(arguments: &[&str]) -> (Child, BufReader<ChildStdout>) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_embed"));
     command.args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
@@ -17,18 +17,18 @@ fn program(arguments: &[&str]) -> (Child, BufReader<ChildStdout>) {
     (child, out)
 }
 
-/// What follows `label` on the next line.
-async fn told(out: &mut BufReader<ChildStdout>, label: &str) -> String {
+/// Reads a line and returns the text after `label`.
+async fn value_after(out: &mut BufReader<ChildStdout>, label: &str) -> String {
     let mut line = String::new();
     out.read_line(&mut line).await.unwrap();
     line.trim_end().strip_prefix(label).unwrap_or_else(|| panic!("{line:?} does not begin with {label:?}")).to_owned()
 }
 
-/// Starts the program and a session, and sends it this signal in the middle of it.
-async fn ends_well_after(signal: Signal) {
+/// Starts the program and a session, sends `signal` while the session runs, and asserts a clean exit.
+async fn exits_successfully_after(signal: Signal) {
     let (mut child, mut out) = program(&["--steps", "1000000", "--pace", "1"]);
-    let address = told(&mut out, "listening on http://").await.parse().unwrap();
-    let client = Client { address, token: told(&mut out, "token: ").await };
+    let address = value_after(&mut out, "listening on http://").await.parse().unwrap();
+    let client = Client { address, token: value_after(&mut out, "token: ").await };
     let session = client.start().await;
     let mut events = client.events(&session).await;
     events.until("began", Some("file 1")).await;
@@ -42,24 +42,25 @@ async fn ends_well_after(signal: Signal) {
 }
 
 #[tokio::test]
-async fn the_program_tells_where_it_is_and_its_token_and_ends_well_when_told_to_terminate() {
-    ends_well_after(Signal::TERM).await;
+async fn the_program_prints_address_and_token_and_exits_cleanly_on_sigterm() {
+    exits_successfully_after(Signal::TERM).await;
 }
 
 #[tokio::test]
-async fn ctrl_c_ends_the_program_as_well() {
-    ends_well_after(Signal::INT).await;
+async fn the_program_exits_cleanly_on_ctrl_c() {
+    exits_successfully_after(Signal::INT).await;
 }
 
 #[tokio::test]
-async fn a_port_that_is_taken_is_named() {
+async fn the_error_for_a_port_in_use_names_the_port() {
     let taken = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let port = taken.local_addr().unwrap().port().to_string();
     let (child, mut out) = program(&["--port", &port]);
     let output = child.wait_with_output().await.unwrap();
     assert_eq!(output.status.code(), Some(1));
-    let said = String::from_utf8(output.stderr).unwrap();
-    assert!(said.starts_with(&format!("embed: cannot listen on port {port}: ")) && said.lines().count() == 1, "{said}");
+    let error = String::from_utf8(output.stderr).unwrap();
+    let message = format!("embed: cannot listen on port {port}: ");
+    assert!(error.starts_with(&message) && error.lines().count() == 1, "{error}");
     let mut printed = String::new();
     out.read_to_string(&mut printed).await.unwrap();
     assert_eq!(printed, "");

@@ -1,4 +1,4 @@
-//! Requests that are not as they should be.
+//! Invalid requests.
 
 use futures::stream;
 use http_body_util::StreamBody;
@@ -10,16 +10,16 @@ use syncmgr::ItemId;
 
 use crate::running::Running;
 
-/// One byte more than a body may have.
-const TOO_MUCH: usize = 64 * 1024 + 1;
+/// One byte more than the maximum length of a body.
+const TOO_LONG: usize = 64 * 1024 + 1;
 
 #[tokio::test]
-async fn what_acts_takes_only_post_and_what_shows_only_get() {
+async fn actions_accept_only_post_and_queries_only_get() {
     let server = Running::endless().await;
     let session = server.client.start().await;
     let skip = format!("{session}/items/{}/{}/skip", server.handler, ItemId::from_name("file 1"));
-    let acts = ["/sync/sessions".to_owned(), format!("{session}/stop"), skip];
-    for path in &acts {
+    let actions = ["/sync/sessions".to_owned(), format!("{session}/stop"), skip];
+    for path in &actions {
         for method in [Method::GET, Method::PUT, Method::DELETE, Method::HEAD] {
             let answer = server.client.send(server.client.request(method.clone(), path)).await;
             assert_eq!(
@@ -27,32 +27,32 @@ async fn what_acts_takes_only_post_and_what_shows_only_get() {
                 (StatusCode::METHOD_NOT_ALLOWED, &"POST".parse().unwrap())
             );
             if method != Method::HEAD {
-                answer.refuses(405, "client");
+                answer.assert_error(405, "client");
             }
         }
     }
     for path in ["/health", "/notes", &session, &format!("{session}/events")] {
         let answer = server.client.post(path).await;
-        answer.refuses(405, "client");
+        answer.assert_error(405, "client");
         assert_eq!(answer.headers["allow"], "GET,HEAD");
     }
     assert_eq!(server.client.get(&session).await.json()["state"], "running");
 }
 
 #[tokio::test]
-async fn a_body_that_is_too_large_is_refused_whether_or_not_it_says_so_beforehand() {
+async fn a_body_that_is_too_long_is_rejected_with_and_without_a_length() {
     let server = Running::quick().await;
-    let fits = server.client.send(server.client.start_with(vec![b' '; TOO_MUCH - 1])).await;
-    fits.refuses(400, "client");
-    server.client.send(server.client.start_with(vec![b' '; TOO_MUCH])).await.refuses(413, "client");
-    let frames = stream::iter([Ok::<_, std::io::Error>(Frame::data(Bytes::from(vec![b' '; TOO_MUCH])))]);
+    let fits = server.client.send(server.client.start_with(vec![b' '; TOO_LONG - 1])).await;
+    fits.assert_error(400, "client");
+    server.client.send(server.client.start_with(vec![b' '; TOO_LONG])).await.assert_error(413, "client");
+    let frames = stream::iter([Ok::<_, std::io::Error>(Frame::data(Bytes::from(vec![b' '; TOO_LONG])))]);
     let (head, _) = server.client.start_with("").into_parts();
     let chunked = hyper::Request::from_parts(head, StreamBody::new(frames));
-    server.client.send(chunked).await.refuses(413, "client");
+    server.client.send(chunked).await.assert_error(413, "client");
 }
 
 #[tokio::test]
-async fn a_body_that_is_not_as_it_should_be_starts_nothing() {
+async fn an_invalid_body_starts_no_session() {
     let server = Running::quick().await;
     let item_without_handler = format!(r#"{{"items": ["{}"]}}"#, ItemId::from_name("file 1"));
     let wrong_item = format!(r#"{{"handler": "{}", "items": ["file 1"]}}"#, server.handler);
@@ -73,24 +73,24 @@ async fn a_body_that_is_not_as_it_should_be_starts_nothing() {
     ];
     for body in bodies {
         let answer = server.client.send(server.client.start_with(body.to_owned())).await;
-        answer.refuses(400, "client");
+        answer.assert_error(400, "client");
     }
     let not_text = server.client.send(server.client.start_with(&b"{\"handler\": \"\xff\"}"[..])).await;
-    not_text.refuses(400, "client");
-    server.client.get("/sync/sessions/1").await.refuses(404, "client");
+    not_text.assert_error(400, "client");
+    server.client.get("/sync/sessions/1").await.assert_error(404, "client");
 }
 
 #[tokio::test]
-async fn a_refusal_shows_what_was_sent_only_escaped() {
+async fn an_error_escapes_the_values_of_the_request() {
     let server = Running::quick().await;
     let body = "{\"handler\": \"\u{202e}\u{9b}\"}";
     let answer = server.client.send(server.client.start_with(body)).await;
-    answer.refuses(400, "client");
+    answer.assert_error(400, "client");
     assert!(!answer.body.contains(['\u{202e}', '\u{9b}']), "{:?}", answer.body);
 }
 
 #[tokio::test]
-async fn a_body_has_to_say_that_it_is_json() {
+async fn a_body_needs_the_content_type_json() {
     let server = Running::quick().await;
     for (kind, status) in [
         ("application/json; charset=utf-8", 202),
@@ -106,16 +106,16 @@ async fn a_body_has_to_say_that_it_is_json() {
 }
 
 #[tokio::test]
-async fn what_nobody_knows_is_not_found() {
+async fn an_unknown_path_or_id_is_not_found() {
     let server = Running::endless().await;
     let session = server.client.start().await;
     server.client.events(&session).await.until("began", Some("file 1")).await;
     let (handler, item) = (server.handler, ItemId::from_name("file 1"));
     for path in ["/nothing", "/sync/nothing", "/sync/sessions/2", "/sync/sessions/2/events", "/sync/sessions/x"] {
-        server.client.get(path).await.refuses(404, "client");
+        server.client.get(path).await.assert_error(404, "client");
     }
-    server.client.get("/sync/sessions/%ff").await.refuses(404, "client");
-    server.client.get("/sync/sessions/18446744073709551616").await.refuses(404, "client");
+    server.client.get("/sync/sessions/%ff").await.assert_error(404, "client");
+    server.client.get("/sync/sessions/18446744073709551616").await.assert_error(404, "client");
     for path in [
         "/sync/sessions/2/stop".to_owned(),
         format!("/sync/sessions/2/items/{handler}/{item}/skip"),
@@ -125,9 +125,9 @@ async fn what_nobody_knows_is_not_found() {
         format!("{session}/items/{handler}/file%201/skip"),
         format!("{session}/items/{handler}/%ff/skip"),
     ] {
-        server.client.post(&path).await.refuses(404, "client");
+        server.client.post(&path).await.assert_error(404, "client");
     }
     let unknown = server.client.start_with(format!(r#"{{"handler": "{item}"}}"#));
-    server.client.send(unknown).await.refuses(404, "client");
+    server.client.send(unknown).await.assert_error(404, "client");
     assert_eq!(server.client.get(&session).await.json()["state"], "running");
 }

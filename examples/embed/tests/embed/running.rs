@@ -11,7 +11,7 @@ use tokio::task::JoinHandle;
 
 use crate::client::Client;
 
-/// A server that is serving, and the client that knows its token.
+/// A running server with a client.
 pub(crate) struct Running {
     pub(crate) client: Client,
     pub(crate) handler: HandlerId,
@@ -20,28 +20,28 @@ pub(crate) struct Running {
 }
 
 impl Running {
-    /// Serves this handler. Connections get no time of their own at the end: what has to be heard is heard before.
+    /// Serves this handler. Open connections get no time at shutdown: tests read everything before.
     pub(crate) async fn with(handler: impl SyncHandler) -> Self {
         let manager = SyncManager::new();
         let handler = manager.register(handler).unwrap();
         let server = Server::bind(0, manager).await.unwrap().with_connection_grace(Duration::from_millis(1));
         let client = Client { address: server.address(), token: server.token().reveal().to_owned() };
-        let (quit, told) = oneshot::channel();
-        let served = tokio::spawn(server.serve(async { told.await.unwrap_or_default() }));
+        let (quit, quit_requested) = oneshot::channel();
+        let served = tokio::spawn(server.serve(async { quit_requested.await.unwrap_or_default() }));
         Self { client, handler, quit, served }
     }
 
-    /// Serves downloads that are soon over.
+    /// Serves downloads that end quickly.
     pub(crate) async fn quick() -> Self {
         Self::with(Downloads::new(2, 2, Duration::ZERO)).await
     }
 
-    /// Serves downloads that never end by themselves.
+    /// Serves downloads that never end.
     pub(crate) async fn endless() -> Self {
         Self::with(Downloads::new(2, u64::MAX, Duration::from_millis(1))).await
     }
 
-    /// Tells the server to quit.
+    /// Shuts the server down.
     pub(crate) fn quit(self) -> JoinHandle<std::io::Result<Vec<Unstopped>>> {
         self.quit.send(()).unwrap();
         self.served

@@ -1,4 +1,4 @@
-//! Sessions from their start to their report.
+//! Sessions, from start to report.
 
 use std::collections::BTreeMap;
 
@@ -9,22 +9,22 @@ use syncmgr::prelude::*;
 use crate::events::Event;
 use crate::running::Running;
 
-/// The items of a report with how they ended, by name.
+/// The outcomes of the items in a report by name.
 fn outcomes(report: &Value) -> BTreeMap<&str, &str> {
     let items = report["handlers"].as_array().unwrap().iter().flat_map(|run| run["items"].as_array().unwrap());
     items.map(|item| (item["name"].as_str().unwrap(), item["outcome"].as_str().unwrap())).collect()
 }
 
-/// What happened, without the samples in between.
-fn happened(events: Vec<Event>) -> Vec<Event> {
+/// The events except progress, which is sampled.
+fn without_progress(events: Vec<Event>) -> Vec<Event> {
     events.into_iter().filter(|event| event.kind != "progress").collect()
 }
 
 #[tokio::test]
-async fn a_session_streams_its_events_until_it_rests_and_then_reports() {
+async fn a_session_streams_its_events_and_then_has_a_report() {
     let server = Running::quick().await;
     let session = server.client.start().await;
-    let events = happened(server.client.events(&session).await.rest().await);
+    let events = without_progress(server.client.events(&session).await.rest().await);
     let kinds: Vec<_> = events.iter().map(|event| event.kind.as_str()).collect();
     assert_eq!(kinds[..3], ["listed", "preparing", "synchronizing"]);
     assert_eq!(kinds[kinds.len() - 2..], ["run_ended", "rested"]);
@@ -39,16 +39,16 @@ async fn a_session_streams_its_events_until_it_rests_and_then_reports() {
 }
 
 #[tokio::test]
-async fn the_events_are_the_same_however_late_and_often_they_are_read() {
+async fn a_late_reader_receives_the_same_events() {
     let server = Running::quick().await;
     let session = server.client.start().await;
     let watched = server.client.events(&session).await.rest().await;
     let read_later = server.client.events(&session).await.rest().await;
-    assert_eq!(happened(watched), happened(read_later));
+    assert_eq!(without_progress(watched), without_progress(read_later));
 }
 
 #[tokio::test]
-async fn a_session_under_way_shows_how_far_its_items_are() {
+async fn a_running_session_shows_the_progress_of_its_items() {
     let server = Running::endless().await;
     let session = server.client.start().await;
     let mut events = server.client.events(&session).await;
@@ -61,11 +61,11 @@ async fn a_session_under_way_shows_how_far_its_items_are() {
 }
 
 #[tokio::test]
-async fn only_the_items_that_were_asked_for_run() {
+async fn only_the_requested_items_run() {
     let server = Running::quick().await;
     let items = [ItemId::from_name("file 2").to_string()];
-    let wanted = json!({ "handler": server.handler.to_string(), "items": items });
-    let answer = server.client.send(server.client.start_with(wanted.to_string())).await;
+    let body = json!({ "handler": server.handler.to_string(), "items": items });
+    let answer = server.client.send(server.client.start_with(body.to_string())).await;
     assert_eq!(answer.status, StatusCode::ACCEPTED, "{}", answer.body);
     let session = answer.headers["location"].to_str().unwrap();
     server.client.events(session).await.rest().await;
@@ -75,7 +75,7 @@ async fn only_the_items_that_were_asked_for_run() {
 }
 
 #[tokio::test]
-async fn one_item_is_skipped_and_the_others_go_on() {
+async fn one_item_is_skipped_and_the_others_continue() {
     let server = Running::endless().await;
     let session = server.client.start().await;
     let mut events = server.client.events(&session).await;
@@ -90,7 +90,7 @@ async fn one_item_is_skipped_and_the_others_go_on() {
 }
 
 #[tokio::test]
-async fn a_stopped_session_ends_and_its_stream_with_it() {
+async fn a_stopped_session_and_its_stream_end() {
     let server = Running::endless().await;
     let session = server.client.start().await;
     let mut events = server.client.events(&session).await;
@@ -102,7 +102,7 @@ async fn a_stopped_session_ends_and_its_stream_with_it() {
 }
 
 #[tokio::test]
-async fn the_oldest_finished_session_makes_room_for_the_next() {
+async fn a_new_session_replaces_the_oldest_one_that_has_ended() {
     let server = Running::quick().await;
     let mut sessions = Vec::new();
     for _ in 0..17 {
@@ -110,35 +110,35 @@ async fn the_oldest_finished_session_makes_room_for_the_next() {
         server.client.events(&session).await.rest().await;
         sessions.push(session);
     }
-    server.client.get(&sessions[0]).await.refuses(404, "client");
+    server.client.get(&sessions[0]).await.assert_error(404, "client");
     assert_eq!(server.client.get(&sessions[1]).await.status, StatusCode::OK);
 }
 
 #[tokio::test]
-async fn no_more_sessions_start_than_can_be_kept_until_one_ends() {
+async fn no_session_starts_beyond_the_maximum_until_one_ends() {
     let server = Running::endless().await;
     let mut first = None;
     for _ in 0..16 {
         first.get_or_insert(server.client.start().await);
     }
-    server.client.post("/sync/sessions").await.refuses(429, "client");
+    server.client.post("/sync/sessions").await.assert_error(429, "client");
     let first = first.unwrap();
     let events = server.client.events(&first).await;
     server.client.post(&format!("{first}/stop")).await;
     events.rest().await;
     server.client.start().await;
-    server.client.get(&first).await.refuses(404, "client");
+    server.client.get(&first).await.assert_error(404, "client");
 }
 
-/// Its item's name would redraw a terminal and reorder a line.
-struct Rude;
+/// A handler whose item has control and bidirectional characters in its name.
+struct Unprintable;
 
-const RUDE: &str = "a\x1b[2J\r\nb\u{9b}\u{202e}c\"";
+const UNPRINTABLE: &str = "a\x1b[2J\r\nb\u{9b}\u{202e}c\"";
 
-#[sync_handler(id = "c3f9a1d4-2b6e-4f80-9a57-0d1e8b7c6f25", name = "Rude")]
-impl SyncHandler for Rude {
+#[sync_handler(id = "c3f9a1d4-2b6e-4f80-9a57-0d1e8b7c6f25", name = "Unprintable")]
+impl SyncHandler for Unprintable {
     async fn items(&self) -> SyncResult<Items> {
-        Ok([SyncItem::named(RUDE)].into_iter().collect())
+        Ok([SyncItem::named(UNPRINTABLE)].into_iter().collect())
     }
 
     async fn synchronize_item(&self, _item: &ItemContext) -> SyncResult {
@@ -147,13 +147,13 @@ impl SyncHandler for Rude {
 }
 
 #[tokio::test]
-async fn a_name_is_escaped_in_json_and_is_the_same_when_it_is_read() {
-    let server = Running::with(Rude).await;
+async fn an_item_name_is_escaped_in_json_and_unchanged_after_parsing() {
+    let server = Running::with(Unprintable).await;
     let session = server.client.start().await;
-    let began = server.client.events(&session).await.until("began", Some(RUDE)).await;
+    let began = server.client.events(&session).await.until("began", Some(UNPRINTABLE)).await;
     server.client.events(&session).await.rest().await;
     let report = server.client.get(&session).await;
-    assert_eq!(outcomes(&report.json()), BTreeMap::from([(RUDE, "succeeded")]));
+    assert_eq!(outcomes(&report.json()), BTreeMap::from([(UNPRINTABLE, "succeeded")]));
     for text in [began.raw.as_str(), report.body.trim_end()] {
         assert!(!text.contains(|character: char| character.is_control() || character == '\u{202e}'), "{text:?}");
     }

@@ -1,4 +1,4 @@
-//! How the server ends.
+//! Shutdown of the server.
 
 use std::sync::{Mutex, mpsc};
 
@@ -9,7 +9,7 @@ use tokio::net::TcpStream;
 use crate::running::Running;
 
 #[tokio::test]
-async fn quitting_ends_a_running_session_and_its_stream_with_it() {
+async fn a_shutdown_ends_a_running_session_and_its_stream() {
     let server = Running::endless().await;
     let session = server.client.start().await;
     let mut events = server.client.events(&session).await;
@@ -21,8 +21,8 @@ async fn quitting_ends_a_running_session_and_its_stream_with_it() {
     assert_eq!(served.await.unwrap().unwrap(), []);
 }
 
-/// Part of a request for a session: the server has read it and waits for the two bytes of the body.
-async fn half_a_request(server: &Running) -> TcpStream {
+/// Sends a request without its body: the server has read the head and waits for two bytes.
+async fn incomplete_request(server: &Running) -> TcpStream {
     let (address, token) = (server.client.address, &server.client.token);
     let mut connection = TcpStream::connect(address).await.unwrap();
     let head = format!(
@@ -38,18 +38,18 @@ async fn half_a_request(server: &Running) -> TcpStream {
 }
 
 #[tokio::test]
-async fn half_a_request_does_not_hold_up_the_end() {
+async fn an_incomplete_request_does_not_delay_the_shutdown() {
     let server = Running::endless().await;
-    let connection = half_a_request(&server).await;
+    let connection = incomplete_request(&server).await;
     assert_eq!(server.quit().await.unwrap().unwrap(), []);
     drop(connection);
 }
 
 #[tokio::test]
-async fn a_session_that_is_asked_for_while_the_server_quits_is_refused_and_nobody_at_fault_but_us() {
+async fn a_session_requested_during_shutdown_is_an_error_of_the_server() {
     let server = Running::endless().await;
     let session = server.client.start().await;
-    let mut connection = half_a_request(&server).await;
+    let mut connection = incomplete_request(&server).await;
     let events = server.client.events(&session).await;
     let served = server.quit();
     events.rest().await;
@@ -60,7 +60,7 @@ async fn a_session_that_is_asked_for_while_the_server_quits_is_refused_and_nobod
     served.await.unwrap().unwrap();
 }
 
-/// Blocks a thread until its test lets go.
+/// A handler that blocks a thread until the test drops the sender.
 struct Stuck(Mutex<Option<mpsc::Receiver<()>>>);
 
 #[sync_handler(
@@ -70,20 +70,20 @@ struct Stuck(Mutex<Option<mpsc::Receiver<()>>>);
 )]
 impl SyncHandler for Stuck {
     async fn synchronize_item(&self, item: &ItemContext) -> SyncResult {
-        let held = self.0.lock().unwrap().take();
-        item.blocking(move |_| Ok(held.map(|held| held.recv()))).await?;
+        let receiver = self.0.lock().unwrap().take();
+        item.blocking(move |_| Ok(receiver.map(|receiver| receiver.recv()))).await?;
         Ok(())
     }
 }
 
 #[tokio::test]
-async fn a_handler_that_cannot_be_stopped_is_named_at_the_end_and_not_waited_for() {
-    let (hold, held) = mpsc::channel();
-    let server = Running::with(Stuck(Mutex::new(Some(held)))).await;
+async fn a_handler_that_cannot_be_stopped_is_returned_without_a_wait() {
+    let (sender, receiver) = mpsc::channel();
+    let server = Running::with(Stuck(Mutex::new(Some(receiver)))).await;
     let handler = server.handler;
     let session = server.client.start().await;
     server.client.events(&session).await.until("began", Some("Stuck")).await;
-    let unstopped = server.quit().await.unwrap().unwrap();
-    assert_eq!(unstopped.iter().map(|unstopped| unstopped.handler).collect::<Vec<_>>(), [handler]);
-    drop(hold);
+    let still_running = server.quit().await.unwrap().unwrap();
+    assert_eq!(still_running.iter().map(|running| running.handler).collect::<Vec<_>>(), [handler]);
+    drop(sender);
 }

@@ -1,4 +1,4 @@
-//! Carrying out a plan, in this order: directories, changes, deletions, and the directories' own bits and times last.
+//! Execution of a plan, in this order: directories, changes, deletions, and last the permissions and times of directories.
 
 use std::collections::HashSet;
 use std::path::PathBuf;
@@ -6,34 +6,34 @@ use std::path::PathBuf;
 use super::copy::{Buffer, copy_file, copy_link};
 use super::delete::{locate, remove_tree};
 use super::directory::{Directory, Pair};
-use super::monitor::{Doing, Done, Failure, FileError, Monitor, Stopped, tolerate};
+use super::monitor::{Done, Failure, FileContext, FileError, Monitor, Stopped, tolerate};
 use super::plan::{Action, Change, Deletion, Plan, PlannedDirectory};
 
-/// Removes what a killed run left behind.
+/// Removes the temporary files of a killed run.
 pub(crate) fn remove_leftovers(to: &Directory, leftovers: &[PathBuf], monitor: &dyn Monitor) -> Result<(), Stopped> {
     for path in leftovers {
-        monitor.moved(0)?;
-        let removed =
-            locate(to, path).and_then(|(parent, name)| parent.remove(name).doing("cannot delete in TO", path));
+        monitor.advance(0)?;
+        let removed = locate(to, path)
+            .and_then(|(parent, name)| parent.remove(name).file_context("cannot be deleted in TO", path));
         tolerate(monitor, removed)?;
     }
     Ok(())
 }
 
-/// Makes the directories TO lacks, and opens the others to their owner until they are settled. One that cannot be made
-/// is one error: the plan forgets it with everything below it.
+/// Creates the missing directories in TO, and makes existing ones writable for their owner until they are finalized. A directory
+/// that cannot be created is one error: it is removed from the plan with everything below it.
 pub(crate) fn make_directories(to: &Directory, plan: &mut Plan, monitor: &dyn Monitor) -> Result<(), Stopped> {
-    let mut lost = HashSet::new();
+    let mut failed = HashSet::new();
     for directory in std::mem::take(&mut plan.directories) {
-        monitor.moved(0)?;
-        let parent_is_lost = directory.path.parent().is_some_and(|parent| lost.contains(parent));
-        if !parent_is_lost && tolerate(monitor, make_directory(to, &directory, monitor))?.is_some() {
+        monitor.advance(0)?;
+        let parent_failed = directory.path.parent().is_some_and(|parent| failed.contains(parent));
+        if !parent_failed && tolerate(monitor, make_directory(to, &directory, monitor))?.is_some() {
             plan.directories.push(directory);
         } else {
-            lost.insert(directory.path);
+            failed.insert(directory.path);
         }
     }
-    plan.changes.retain(|change| !lost.contains(&*change.directory));
+    plan.changes.retain(|change| !failed.contains(&*change.directory));
     Ok(())
 }
 
@@ -43,7 +43,7 @@ pub(crate) fn make_changes(root: &Pair, batch: &[Change], monitor: &dyn Monitor)
     for group in batch.chunk_by(|one, next| one.directory == next.directory) {
         let Some(pair) = tolerate(monitor, root.descend(&group[0].directory))? else { continue };
         for change in group {
-            monitor.moved(0)?;
+            monitor.advance(0)?;
             if let Some(done) = tolerate(monitor, make_change(root, &pair, change, &mut buffer, monitor))? {
                 monitor.done(done);
             }
@@ -52,7 +52,7 @@ pub(crate) fn make_changes(root: &Pair, batch: &[Change], monitor: &dyn Monitor)
     Ok(())
 }
 
-/// Removes what only TO has.
+/// Removes the entries that only TO has.
 pub(crate) fn delete_entries(to: &Directory, deletions: &[Deletion], monitor: &dyn Monitor) -> Result<(), Stopped> {
     for deletion in deletions {
         tolerate(monitor, remove_tree(to, &deletion.path, monitor))?;
@@ -60,16 +60,16 @@ pub(crate) fn delete_entries(to: &Directory, deletions: &[Deletion], monitor: &d
     Ok(())
 }
 
-/// Gives the planned directories their bits and times, children first: nothing below them changes after that.
-pub(crate) fn settle_directories(
+/// Sets the permissions and times of the planned directories, children first, so that no later change below modifies them.
+pub(crate) fn finalize_directories(
     to: &Directory,
     directories: &[PlannedDirectory],
     monitor: &dyn Monitor,
 ) -> Result<(), Stopped> {
     for PlannedDirectory { path, from, .. } in directories.iter().rev() {
-        monitor.moved(0)?;
-        let settled = to.descend(path).and_then(|directory| directory.settle(from));
-        tolerate(monitor, settled.doing("cannot set the permissions and time in TO", path))?;
+        monitor.advance(0)?;
+        let result = to.descend(path).and_then(|directory| directory.set_attributes(from));
+        tolerate(monitor, result.file_context("cannot set the permissions and time in TO", path))?;
     }
     Ok(())
 }
@@ -77,14 +77,17 @@ pub(crate) fn settle_directories(
 fn make_directory(to: &Directory, planned: &PlannedDirectory, monitor: &dyn Monitor) -> Result<(), FileError> {
     let path = &planned.path;
     if planned.exists() {
-        return to.descend(path).and_then(|directory| directory.unlock()).doing("cannot unlock in TO", path);
+        return to
+            .descend(path)
+            .and_then(|directory| directory.unlock())
+            .file_context("cannot add write permission in TO", path);
     }
     let (parent, name) = locate(to, path)?;
     if planned.to.is_some() {
-        parent.remove(name).doing("cannot replace in TO", path)?;
+        parent.remove(name).file_context("cannot be replaced in TO", path)?;
     }
-    parent.create_directory(name).doing("cannot create in TO", path)?;
-    monitor.done(Done::Made);
+    parent.create_directory(name).file_context("cannot be created in TO", path)?;
+    monitor.done(Done::Created);
     Ok(())
 }
 
@@ -103,10 +106,10 @@ fn make_change(
     };
     match change.displaced {
         0 => {}
-        // Without `--delete` only an empty directory gives way, even if it no longer is one.
-        1 => pair.to.remove_directory(name).doing("cannot replace in TO", &path)?,
+        // Without `--delete` only an empty directory may be replaced. If it has entries by now, this fails.
+        1 => pair.to.remove_directory(name).file_context("cannot be replaced in TO", &path)?,
         _ => remove_tree(&root.to, &path, monitor)?,
     }
-    copy.publish(name).doing("cannot replace in TO", &path)?;
+    copy.publish(name).file_context("cannot be replaced in TO", &path)?;
     Ok(Done::Copied)
 }

@@ -1,4 +1,4 @@
-//! Comparing one name on both sides.
+//! Comparison of one name on both sides.
 
 use std::ffi::OsStr;
 use std::io;
@@ -7,43 +7,43 @@ use super::delete::count_tree;
 use super::entry::{Entry, Kind};
 use super::monitor::{Failure, FileError};
 use super::plan::{Action, Change, Deletion, PlannedDirectory};
-use super::scan::{Scan, Surplus};
+use super::scan::{ExtraEntries, Scan};
 use super::temporary::is_leftover;
-use super::visit::{Found, Visit};
+use super::visit::{TargetEntry, Visit};
 
 impl Scan<'_> {
-    /// Plans what it takes to make a name in TO equal to what it is in FROM.
+    /// Plans the changes that make the entry `name` in TO equal to the one in FROM.
     pub(super) fn compare(&mut self, visit: &mut Visit, name: &OsStr, from: Option<Entry>) -> Result<(), Failure> {
-        let found = visit.find(name)?;
+        let target = visit.find(name)?;
         match from.map(|from| (from.kind, from)) {
-            // At the top, each directory of FROM is an item of its own.
+            // At the top level, each directory in FROM is an item of its own.
             Some((Kind::Directory, _)) if visit.is_top() => return Ok(()),
-            Some((Kind::Directory, from)) => self.directory(visit, &found, from),
-            Some((Kind::File, from)) => self.file(visit, &found, from)?,
-            Some((Kind::Link, from)) => self.link(visit, &found, from)?,
-            Some((Kind::Odd(what), _)) => self.odd(visit, name, what),
-            None => return self.only_in_to(visit, &found),
+            Some((Kind::Directory, from)) => self.directory(visit, &target, from),
+            Some((Kind::File, from)) => self.file(visit, &target, from)?,
+            Some((Kind::Link, from)) => self.link(visit, &target, from)?,
+            Some((Kind::Special(what), _)) => self.skip_special(visit, name, what),
+            None => return self.only_in_to(visit, &target),
         }
-        self.plan.existing += u64::from(found.to.is_some());
+        self.plan.existing += u64::from(target.to.is_some());
         Ok(())
     }
 
-    pub(super) fn odd(&self, visit: &Visit, name: &OsStr, what: &str) {
-        self.monitor.warn(&visit.path.join(name), &format!("{what}, which is not copied"));
+    pub(super) fn skip_special(&self, visit: &Visit, name: &OsStr, what: &str) {
+        self.monitor.warn(&visit.path.join(name), &format!("{what} is not copied"));
     }
 
-    pub(super) fn directory(&mut self, visit: &mut Visit, found: &Found, from: Entry) {
-        let planned = PlannedDirectory { path: visit.path.join(found.name), from, to: found.to };
+    pub(super) fn directory(&mut self, visit: &mut Visit, target: &TargetEntry, from: Entry) {
+        let planned = PlannedDirectory { path: visit.path.join(target.name), from, to: target.to };
         visit.touched |= !planned.exists();
         self.plan.creates += u64::from(!planned.exists());
         self.pending.push_back(planned);
     }
 
-    fn file(&mut self, visit: &mut Visit, found: &Found, from: Entry) -> Result<(), Failure> {
-        match found.to {
-            Some(to) if !to.looks_like(&from) => self.change(visit, found, Action::CopyFile, from.size),
-            None => self.change(visit, found, Action::CopyFile, from.size),
-            Some(to) if !to.has_permissions_of(&from) => self.change(visit, found, Action::SetPermissions(from), 0),
+    fn file(&mut self, visit: &mut Visit, target: &TargetEntry, from: Entry) -> Result<(), Failure> {
+        match target.to {
+            Some(to) if !to.looks_like(&from) => self.change(visit, target, Action::CopyFile, from.size),
+            None => self.change(visit, target, Action::CopyFile, from.size),
+            Some(to) if !to.has_permissions_of(&from) => self.change(visit, target, Action::SetPermissions(from), 0),
             Some(_) => {
                 self.unchanged();
                 Ok(())
@@ -51,61 +51,61 @@ impl Scan<'_> {
         }
     }
 
-    fn link(&mut self, visit: &mut Visit, found: &Found, from: Entry) -> Result<(), Failure> {
-        if found.to.is_some_and(|to| to.looks_like(&from)) && visit.same_target(found.name)? {
+    fn link(&mut self, visit: &mut Visit, target: &TargetEntry, from: Entry) -> Result<(), Failure> {
+        if target.to.is_some_and(|to| to.looks_like(&from)) && visit.same_target(target.name)? {
             self.unchanged();
             return Ok(());
         }
-        self.change(visit, found, Action::MakeLink(from), 0)
+        self.change(visit, target, Action::MakeLink(from), 0)
     }
 
     pub(super) fn unchanged(&mut self) {
         self.plan.unchanged += 1;
     }
 
-    fn change(&mut self, visit: &mut Visit, found: &Found, action: Action, size: u64) -> Result<(), Failure> {
-        let displaced = match found.to {
-            Some(to) if to.kind == Kind::Directory => self.displaced(visit, found.name)?,
+    fn change(&mut self, visit: &mut Visit, target: &TargetEntry, action: Action, size: u64) -> Result<(), Failure> {
+        let displaced = match target.to {
+            Some(to) if to.kind == Kind::Directory => self.displaced(visit, target.name)?,
             _ => 0,
         };
         visit.touched = true;
-        match found.to {
+        match target.to {
             None => self.plan.creates += 1,
             Some(_) => self.plan.updates += 1,
         }
-        let (directory, name) = (visit.path.clone(), found.name.to_owned());
+        let (directory, name) = (visit.path.clone(), target.name.to_owned());
         self.plan.changes.push(Change { directory, name, action, size, displaced });
         Ok(())
     }
 
-    /// Counts the entries of a directory in TO that a file or link of FROM takes the place of.
+    /// Counts the entries of a directory in TO that a file or link replaces.
     fn displaced(&mut self, visit: &Visit, name: &OsStr) -> Result<u64, Failure> {
         let path = visit.path.join(name);
         let entries = count_tree(&self.root.to, &path, self.monitor)?;
         self.plan.existing += entries - 1;
-        if entries > 1 && self.basis.surplus == Surplus::Keep {
+        if entries > 1 && self.options.extra_entries == ExtraEntries::Keep {
             let cause = io::Error::new(
                 io::ErrorKind::DirectoryNotEmpty,
-                "a directory is in its place, which only --delete removes",
+                "a directory with entries has this name; use --delete to remove it",
             );
-            return Err(FileError { path, action: "cannot replace in TO", cause }.into());
+            return Err(FileError { path, action: "cannot be replaced in TO", cause }.into());
         }
         Ok(entries)
     }
 
-    fn only_in_to(&mut self, visit: &mut Visit, found: &Found) -> Result<(), Failure> {
-        let Some(to) = found.to else { return Ok(()) };
-        let path = visit.path.join(found.name);
-        if to.kind != Kind::Directory && is_leftover(found.name) {
+    fn only_in_to(&mut self, visit: &mut Visit, target: &TargetEntry) -> Result<(), Failure> {
+        let Some(to) = target.to else { return Ok(()) };
+        let path = visit.path.join(target.name);
+        if to.kind != Kind::Directory && is_leftover(target.name) {
             visit.touched = true;
             self.plan.leftovers.push(path);
-        } else if self.basis.surplus == Surplus::Delete {
+        } else if self.options.extra_entries == ExtraEntries::Delete {
             let entries = if to.kind == Kind::Directory { count_tree(&self.root.to, &path, self.monitor)? } else { 1 };
             visit.touched = true;
             self.plan.existing += entries;
             self.plan.deletions.push(Deletion { path, entries });
         } else {
-            visit.surplus += 1;
+            visit.extra_count += 1;
         }
         Ok(())
     }

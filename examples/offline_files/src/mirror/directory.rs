@@ -1,4 +1,4 @@
-//! One open directory. Every operation names an entry in it, and none follows a symbolic link.
+//! An open directory. Every operation takes the name of an entry, and none follows a symbolic link.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{File, Metadata};
@@ -13,7 +13,7 @@ use rustix::io::Errno;
 
 use super::entry::{Entry, modified_at};
 
-/// A directory handle; cheap to clone.
+/// A handle of an open directory. Cheap to clone.
 #[derive(Clone, Debug)]
 pub(crate) struct Directory(Arc<OwnedFd>);
 
@@ -25,14 +25,14 @@ pub(crate) struct Pair {
 }
 
 impl Directory {
-    /// Opens the directory at `path`, which is resolved as usual: only what lies below is entered without following.
+    /// Opens the directory at `path`. Links in `path` are followed; links below the directory are not.
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
         let handle = fs::open(path, OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
         Ok(Self(Arc::new(handle)))
     }
 
-    /// Opens a directory below this one, step by step, so that no part of `path` may be a symbolic link and no length is
-    /// too long.
+    /// Opens a directory below this one, one component at a time. No component may be a symbolic link, and `path` has no length
+    /// limit.
     pub(crate) fn descend(&self, path: &Path) -> io::Result<Self> {
         path.components().try_fold(self.clone(), |directory, component| match component {
             Component::Normal(name) => directory.enter(name),
@@ -45,7 +45,7 @@ impl Directory {
         Ok(Self(Arc::new(fs::openat(&self.0, name, flags, Mode::empty())?)))
     }
 
-    /// The names in this directory, sorted by their bytes.
+    /// Returns the names in this directory, sorted by their bytes.
     pub(crate) fn names(&self) -> io::Result<Vec<OsString>> {
         let mut names = Vec::new();
         for entry in Dir::read_from(&self.0)? {
@@ -58,7 +58,7 @@ impl Directory {
         Ok(names)
     }
 
-    /// What `name` is, or nothing when there is no such entry.
+    /// Returns the metadata of the entry `name`; `None` if it does not exist.
     pub(crate) fn entry(&self, name: &OsStr) -> io::Result<Option<Entry>> {
         match fs::statat(&self.0, name, AtFlags::SYMLINK_NOFOLLOW) {
             Ok(stat) => Ok(Some(Entry::from(stat))),
@@ -67,29 +67,29 @@ impl Directory {
         }
     }
 
-    /// What this directory is itself.
+    /// Returns the metadata of this directory.
     pub(crate) fn about(&self) -> io::Result<Entry> {
         Ok(Entry::from(fs::fstat(&self.0)?))
     }
 
-    /// The same as the standard library has it, with the birth time.
+    /// Returns the metadata of this directory as the type of the standard library, which has the creation time.
     pub(crate) fn metadata(&self) -> io::Result<Metadata> {
         File::from(self.0.try_clone()?).metadata()
     }
 
-    /// Opens the file `name` for reading. Should a FIFO have taken its place, the call does not wait for a writer.
+    /// Opens the file `name` for reading. If it has been replaced by a FIFO, the call does not wait for a writer.
     pub(crate) fn open_file(&self, name: &OsStr) -> io::Result<File> {
         let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         Ok(fs::openat(&self.0, name, flags, Mode::empty())?.into())
     }
 
-    /// Creates the file `name`, which must not exist, readable by its owner alone.
+    /// Creates the file `name`, accessible only to its owner. An error if the name exists.
     pub(crate) fn create_file(&self, name: &OsStr) -> io::Result<File> {
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         Ok(fs::openat(&self.0, name, flags, Mode::RUSR | Mode::WUSR)?.into())
     }
 
-    /// Creates the directory `name`, open to its owner alone.
+    /// Creates the directory `name`, accessible only to its owner.
     pub(crate) fn create_directory(&self, name: &OsStr) -> io::Result<()> {
         Ok(fs::mkdirat(&self.0, name, Mode::RWXU)?)
     }
@@ -99,28 +99,28 @@ impl Directory {
         Ok(fs::symlinkat(target, &self.0, name)?)
     }
 
-    /// Where the symbolic link `name` points, as it is written.
+    /// Returns the unresolved target of the symbolic link `name`.
     pub(crate) fn link_target(&self, name: &OsStr) -> io::Result<OsString> {
         let target = fs::readlinkat(&self.0, name, Vec::new())?;
         Ok(OsString::from_vec(target.into_bytes()))
     }
 
-    /// Gives the symbolic link `name` the modification time of `entry`.
+    /// Sets the modification time of the symbolic link `name` to that of `entry`.
     pub(crate) fn date_link(&self, name: &OsStr, entry: &Entry) -> io::Result<()> {
         Ok(fs::utimensat(&self.0, name, &modified_at(entry.modified), AtFlags::SYMLINK_NOFOLLOW)?)
     }
 
-    /// Gives the file `name` the permission bits of `entry`.
+    /// Sets the permission bits of the file `name` to those of `entry`.
     pub(crate) fn set_permissions(&self, name: &OsStr, entry: &Entry) -> io::Result<()> {
         Ok(fs::fchmod(self.open_file(name)?, entry.permissions())?)
     }
 
-    /// Renames within this directory; a file or link at `to` is replaced at once.
+    /// Renames within this directory. A file or link at `to` is replaced atomically.
     pub(crate) fn rename(&self, from: &OsStr, to: &OsStr) -> io::Result<()> {
         Ok(fs::renameat(&self.0, from, &self.0, to)?)
     }
 
-    /// Removes `name`, which is no directory.
+    /// Removes the entry `name`, which is not a directory.
     pub(crate) fn remove(&self, name: &OsStr) -> io::Result<()> {
         Ok(fs::unlinkat(&self.0, name, AtFlags::empty())?)
     }
@@ -130,7 +130,7 @@ impl Directory {
         Ok(fs::unlinkat(&self.0, name, AtFlags::REMOVEDIR)?)
     }
 
-    /// Lets the owner list and change this directory, whatever its permission bits said.
+    /// Adds all permissions for the owner of this directory.
     pub(crate) fn unlock(&self) -> io::Result<()> {
         let mode = Mode::from_raw_mode(fs::fstat(&self.0)?.st_mode);
         if !mode.contains(Mode::RWXU) {
@@ -139,26 +139,26 @@ impl Directory {
         Ok(())
     }
 
-    /// Gives this directory the permission bits and the modification time of `entry`.
-    pub(crate) fn settle(&self, entry: &Entry) -> io::Result<()> {
+    /// Sets the permission bits and the modification time of this directory to those of `entry`.
+    pub(crate) fn set_attributes(&self, entry: &Entry) -> io::Result<()> {
         fs::fchmod(&self.0, entry.permissions())?;
         Ok(fs::futimens(&self.0, &modified_at(entry.modified))?)
     }
 
-    /// Claims this directory for this program until it ends; false when another one holds it. A file system without such
-    /// locks lets everybody in.
-    pub(crate) fn claim(&self) -> bool {
+    /// Locks this directory until the handle is closed. Returns `false` if another process holds the lock, and `true` on a file
+    /// system without locks.
+    pub(crate) fn try_lock(&self) -> bool {
         fs::flock(&self.0, FlockOperation::NonBlockingLockExclusive) != Err(Errno::WOULDBLOCK)
     }
 }
 
 impl Pair {
-    /// The directory at `path` on both sides.
+    /// Opens the directory at `path` on both sides.
     pub(crate) fn descend(&self, path: &Path) -> Result<Self, super::FileError> {
-        use super::monitor::Doing;
+        use super::monitor::FileContext;
         Ok(Self {
-            from: self.from.descend(path).doing("cannot open in FROM", path)?,
-            to: self.to.descend(path).doing("cannot open in TO", path)?,
+            from: self.from.descend(path).file_context("cannot be opened in FROM", path)?,
+            to: self.to.descend(path).file_context("cannot be opened in TO", path)?,
         })
     }
 }
@@ -170,7 +170,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_part_of_a_path_may_be_a_symbolic_link() {
+    fn no_component_of_a_path_may_be_a_symbolic_link() {
         let tree = tempfile::tempdir().unwrap();
         std::fs::create_dir_all(tree.path().join("real/inner")).unwrap();
         symlink("real", tree.path().join("link")).unwrap();
@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_is_never_opened_through_a_link_and_a_fifo_keeps_nobody_waiting() {
+    fn a_link_is_not_opened_and_a_fifo_does_not_block() {
         let tree = tempfile::tempdir().unwrap();
         let directory = Directory::open(tree.path()).unwrap();
         std::fs::write(tree.path().join("file"), "").unwrap();
@@ -193,15 +193,15 @@ mod tests {
     }
 
     #[test]
-    fn a_new_file_is_private_and_takes_no_name_that_is_taken() {
+    fn a_new_file_is_private_and_replaces_no_existing_entry() {
         let tree = tempfile::tempdir().unwrap();
         let directory = Directory::open(tree.path()).unwrap();
         let file = directory.create_file(OsStr::new("new")).unwrap();
         assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600);
         symlink("elsewhere", tree.path().join("link")).unwrap();
         for name in ["new", "link"] {
-            let refused = directory.create_file(OsStr::new(name)).unwrap_err();
-            assert_eq!(refused.kind(), io::ErrorKind::AlreadyExists);
+            let error = directory.create_file(OsStr::new(name)).unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::AlreadyExists);
         }
         directory.create_directory(OsStr::new("inner")).unwrap();
         assert_eq!(std::fs::metadata(tree.path().join("inner")).unwrap().permissions().mode() & 0o777, 0o700);
@@ -216,18 +216,18 @@ mod tests {
     }
 
     #[test]
-    fn a_second_claim_is_refused_while_the_first_is_held() {
+    fn a_second_lock_fails_while_the_first_is_held() {
         let tree = tempfile::tempdir().unwrap();
         let first = Directory::open(tree.path()).unwrap();
         let second = Directory::open(tree.path()).unwrap();
-        assert!(first.claim());
-        assert!(!second.claim());
+        assert!(first.try_lock());
+        assert!(!second.try_lock());
         drop(first);
-        assert!(second.claim());
+        assert!(second.try_lock());
     }
 
     #[test]
-    fn names_are_sorted_and_leave_out_the_directory_itself() {
+    fn names_are_sorted_and_exclude_the_directory_itself() {
         let tree = tempfile::tempdir().unwrap();
         for name in ["b", "a", ".hidden"] {
             std::fs::write(tree.path().join(name), "").unwrap();

@@ -1,61 +1,61 @@
-//! What the mirror keeps of a file, directory or link.
+//! Metadata of a file, directory or link.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rustix::fs::{FileType, Mode, Stat, Timespec, Timestamps, UTIME_OMIT};
 
-/// An entry of a directory as it was last seen, links not followed.
+/// The metadata of a directory entry, without following links.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Entry {
     pub(crate) kind: Kind,
     pub(crate) size: u64,
     pub(crate) modified: Timespec,
     mode: Mode,
-    /// When its contents or anything about it last changed; nobody can set that.
+    /// The time of the last change of its contents or metadata. Programs cannot set it.
     changed: Timespec,
     device: u64,
     inode: u64,
 }
 
-/// The kinds of entries the mirror tells apart.
+/// The kind of an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     Directory,
     File,
     Link,
-    /// Neither copied nor opened; the text says what it is.
-    Odd(&'static str),
+    /// A special file, which is neither opened nor copied. The text describes it.
+    Special(&'static str),
 }
 
 impl Entry {
-    /// The bits to give to a copy: permissions and sticky bit, never set-user-id or set-group-id.
+    /// The mode bits of a copy: permissions and sticky bit, without set-user-id and set-group-id.
     pub(crate) fn permissions(&self) -> Mode {
         self.mode & (Mode::RWXU | Mode::RWXG | Mode::RWXO | Mode::SVTX)
     }
 
-    /// Whether this entry in TO carries the bits that a copy of `from` is given.
+    /// Returns `true` if this entry has the mode bits of a copy of `from`.
     pub(crate) fn has_permissions_of(&self, from: &Entry) -> bool {
         self.mode == from.permissions()
     }
 
-    /// All that is known of it, as bytes.
+    /// All metadata as bytes.
     pub(super) fn bytes(&self) -> impl Iterator<Item = u8> + use<> {
         let times = [self.modified.tv_sec, self.modified.tv_nsec as _, self.changed.tv_sec, self.changed.tv_nsec as _];
         let others = [self.size, self.mode.as_raw_mode().into(), self.device, self.inode];
         times.map(i64::to_le_bytes).into_iter().chain(others.map(u64::to_le_bytes)).flatten()
     }
 
-    /// Whether a change made at `moment` or later shows in its modification time.
+    /// Returns `true` if any change at `moment` or later would alter the modification time.
     pub(super) fn was_modified_before(&self, moment: SystemTime) -> bool {
         is_before(self.modified, moment)
     }
 
-    /// Whether a change made at `moment` or later, of any kind, shows in its times.
+    /// Returns `true` if any change at `moment` or later would alter the change time.
     pub(super) fn was_changed_before(&self, moment: SystemTime) -> bool {
         is_before(self.changed, moment)
     }
 
-    /// Whether two files are the same by kind, size and modification time.
+    /// Returns `true` if kind, size and modification time are equal.
     pub(crate) fn looks_like(&self, other: &Entry) -> bool {
         self.kind == other.kind && self.size == other.size && self.modified == other.modified
     }
@@ -81,29 +81,29 @@ impl From<FileType> for Kind {
             FileType::Directory => Self::Directory,
             FileType::RegularFile => Self::File,
             FileType::Symlink => Self::Link,
-            FileType::Fifo => Self::Odd("a FIFO"),
-            FileType::Socket => Self::Odd("a socket"),
-            FileType::CharacterDevice | FileType::BlockDevice => Self::Odd("a device"),
-            _ => Self::Odd("of an unknown type"),
+            FileType::Fifo => Self::Special("a FIFO"),
+            FileType::Socket => Self::Special("a socket"),
+            FileType::CharacterDevice | FileType::BlockDevice => Self::Special("a device"),
+            _ => Self::Special("a file of unknown type"),
         }
     }
 }
 
-/// The clock that file systems take their times from is that much behind, at most.
+/// The maximum lag of the clock that file systems use for timestamps.
 const TICK: Duration = Duration::from_millis(10);
 
-/// As much is lost by file systems that keep whole seconds, or every other.
+/// The resolution of timestamps on file systems that store multiples of one or two seconds.
 const COARSE: Duration = Duration::from_secs(2);
 
-/// Whether `time`, as a file system keeps it, is certainly earlier than what is changed from `moment` on would get.
+/// Returns `true` if the timestamp `time` is certainly earlier than that of any change at `moment` or later.
 fn is_before(time: Timespec, moment: SystemTime) -> bool {
     let (Ok(seconds), Ok(nanos)) = (u64::try_from(time.tv_sec), u32::try_from(time.tv_nsec)) else { return true };
-    let lost = if nanos == 0 { COARSE } else { TICK };
+    let precision = if nanos == 0 { COARSE } else { TICK };
     let since = moment.duration_since(UNIX_EPOCH).unwrap_or_default();
-    Duration::new(seconds, nanos).saturating_add(lost) < since
+    Duration::new(seconds, nanos).saturating_add(precision) < since
 }
 
-/// A change of the modification time alone.
+/// Timestamps that set only the modification time.
 pub(crate) fn modified_at(modified: Timespec) -> Timestamps {
     Timestamps { last_access: Timespec { tv_sec: 0, tv_nsec: UTIME_OMIT }, last_modification: modified }
 }
@@ -113,7 +113,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_time_is_trusted_once_the_clock_of_the_file_system_has_moved_on() {
+    fn a_timestamp_is_earlier_only_beyond_the_clock_precision() {
         let moment = UNIX_EPOCH + Duration::from_secs(1_000);
         for (seconds, nanos, before) in [
             (999, 1, true),

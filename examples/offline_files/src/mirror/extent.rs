@@ -1,4 +1,4 @@
-//! How two trees are divided into items.
+//! The division of two trees into items.
 
 use std::ffi::OsString;
 use std::io;
@@ -6,16 +6,16 @@ use std::io;
 use super::directory::Directory;
 use super::entry::Kind;
 
-/// The part of the two trees that an item owns.
+/// The part of the two trees that belongs to an item.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Extent {
-    /// One directory directly below FROM.
+    /// One directory directly in FROM.
     Directory(OsString),
-    /// Every other name at the top of either side.
+    /// All other names at the top level of either side.
     TopLevel,
 }
 
-/// The names of the directories directly below `from`.
+/// Returns the names of the directories directly in `from`.
 pub(crate) fn directories_of(from: &Directory) -> io::Result<Vec<OsString>> {
     let mut directories = Vec::new();
     for name in from.names()? {

@@ -1,4 +1,4 @@
-//! Mirroring two small trees in tests, and a monitor that remembers.
+//! Test helpers: mirroring of two small trees, and monitors.
 
 use std::path::Path;
 use std::sync::Mutex;
@@ -7,20 +7,25 @@ use std::time::{Duration, SystemTime};
 use super::trees::Trees;
 use super::*;
 
-/// Compares everything.
-pub(crate) fn scan(pair: &Pair, extent: &Extent, surplus: Surplus, monitor: &dyn Monitor) -> Result<Plan, Stopped> {
-    scan_since(pair, extent, surplus, &Memory::default(), monitor)
-}
-
-/// Compares what may have changed since this was known.
-pub(crate) fn scan_since(
+/// Runs a full scan.
+pub(crate) fn scan(
     pair: &Pair,
     extent: &Extent,
-    surplus: Surplus,
-    known: &Memory,
+    extra_entries: ExtraEntries,
     monitor: &dyn Monitor,
 ) -> Result<Plan, Stopped> {
-    super::scan(pair, extent, Basis { surplus, known, aside: None }, monitor)
+    scan_with_cache(pair, extent, extra_entries, &ScanCache::default(), monitor)
+}
+
+/// Runs a scan that skips the directories in `cache`.
+pub(crate) fn scan_with_cache(
+    pair: &Pair,
+    extent: &Extent,
+    extra_entries: ExtraEntries,
+    cache: &ScanCache,
+    monitor: &dyn Monitor,
+) -> Result<Plan, Stopped> {
+    super::scan(pair, extent, ScanOptions { extra_entries, cache, excluded: None }, monitor)
 }
 
 impl Trees {
@@ -28,26 +33,31 @@ impl Trees {
         Pair { from: Directory::open(&self.from).unwrap(), to: Directory::open(&self.to).unwrap() }
     }
 
-    /// Does for one extent what the program does.
-    pub(crate) fn mirror(&self, extent: &Extent, surplus: Surplus) -> Recorder {
+    /// Mirrors one extent as the program does.
+    pub(crate) fn mirror(&self, extent: &Extent, extra_entries: ExtraEntries) -> Recorder {
         let recorder = Recorder::default();
-        self.mirror_under(&recorder, extent, surplus).unwrap();
+        self.mirror_under(&recorder, extent, extra_entries).unwrap();
         recorder
     }
 
-    pub(crate) fn mirror_under(&self, monitor: &dyn Monitor, extent: &Extent, surplus: Surplus) -> Result<(), Stopped> {
+    pub(crate) fn mirror_under(
+        &self,
+        monitor: &dyn Monitor,
+        extent: &Extent,
+        extra_entries: ExtraEntries,
+    ) -> Result<(), Stopped> {
         let pair = self.pair();
-        let plan = scan(&pair, extent, surplus, monitor)?;
+        let plan = scan(&pair, extent, extra_entries, monitor)?;
         carry_out(&pair, plan, monitor)
     }
 
     /// Mirrors every item.
-    pub(crate) fn mirror_all(&self, surplus: Surplus) -> Recorder {
+    pub(crate) fn mirror_all(&self, extra_entries: ExtraEntries) -> Recorder {
         let names = directories_of(&self.pair().from).unwrap();
         let extents = names.into_iter().map(Extent::Directory).chain([Extent::TopLevel]);
         let recorder = Recorder::default();
         for extent in extents {
-            self.mirror_under(&recorder, &extent, surplus).unwrap();
+            self.mirror_under(&recorder, &extent, extra_entries).unwrap();
         }
         recorder
     }
@@ -61,10 +71,10 @@ pub(crate) fn carry_out(pair: &Pair, mut plan: Plan, monitor: &dyn Monitor) -> R
         make_changes(pair, &batch, monitor)?;
     }
     delete_entries(&pair.to, &plan.deletions, monitor)?;
-    settle_directories(&pair.to, &plan.directories, monitor)
+    finalize_directories(&pair.to, &plan.directories, monitor)
 }
 
-/// Remembers what it is told.
+/// A monitor that records its calls.
 #[derive(Default)]
 pub(crate) struct Recorder {
     pub(crate) done: Mutex<Vec<Done>>,
@@ -87,7 +97,7 @@ impl Recorder {
 }
 
 impl Monitor for Recorder {
-    fn moved(&self, _: u64) -> Result<(), Stopped> {
+    fn advance(&self, _: u64) -> Result<(), Stopped> {
         Ok(())
     }
 
@@ -103,17 +113,17 @@ impl Monitor for Recorder {
         self.errors.lock().unwrap().push(format!("{}: {error}", error.path.display()));
     }
 
-    /// Long after anything in a test.
+    /// A time long after every timestamp in a test.
     fn now(&self) -> SystemTime {
         SystemTime::UNIX_EPOCH + Duration::from_secs(10_000_000_000)
     }
 }
 
-/// Runs a closure whenever bytes were written; its answer may stop the work.
+/// A monitor that calls a closure after each write; an error from it stops the work.
 pub(crate) struct Hook<F>(pub(crate) Recorder, pub(crate) F);
 
 impl<F: Fn(u64) -> Result<(), Stopped> + Send + Sync> Monitor for Hook<F> {
-    fn moved(&self, bytes: u64) -> Result<(), Stopped> {
+    fn advance(&self, bytes: u64) -> Result<(), Stopped> {
         if bytes > 0 { (self.1)(bytes) } else { Ok(()) }
     }
 
@@ -134,12 +144,12 @@ impl<F: Fn(u64) -> Result<(), Stopped> + Send + Sync> Monitor for Hook<F> {
     }
 }
 
-/// Does its work at this time.
+/// A monitor with a fixed time.
 pub(crate) struct At(pub(crate) Recorder, pub(crate) SystemTime);
 
 impl Monitor for At {
-    fn moved(&self, bytes: u64) -> Result<(), Stopped> {
-        self.0.moved(bytes)
+    fn advance(&self, bytes: u64) -> Result<(), Stopped> {
+        self.0.advance(bytes)
     }
 
     fn done(&self, done: Done) {

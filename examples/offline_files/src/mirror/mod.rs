@@ -1,9 +1,9 @@
-//! The mirror itself, without any framework: what differs between two trees, and how one becomes the other.
+//! The mirror, independent of syncmgr: comparison of two trees, and updates of one to match the other.
 //!
-//! Read in this order: an open [`directory`] and what an [`entry`] in it is; [`scan`](mod@scan), which compares the two
-//! sides of an item, [`visit`] by visit and [name by name](compare), and writes a [`plan`], with the help of a [`memory`] of
-//! earlier ones; [`apply`], which carries it out through [`copy`], [`temporary`] and [`delete`]. All of it is plain blocking
-//! code; [`monitor`] is how it is watched and stopped.
+//! [`scan`](mod@scan) compares the two sides of an item, one directory at a time ([`visit`]) and then name by name
+//! ([`compare`]), and returns a [`plan`]. A [`scan_cache`] of earlier scans saves comparisons. [`apply`] carries out the plan
+//! with [`copy`], [`temporary`] and [`delete`]. All file access goes through [`directory`] and [`entry`]. The code is blocking;
+//! a [`monitor`] observes and stops it.
 
 mod apply;
 mod compare;
@@ -12,26 +12,26 @@ mod delete;
 mod directory;
 mod entry;
 mod extent;
-mod memory;
 mod monitor;
 mod plan;
 mod scan;
+mod scan_cache;
 mod temporary;
 mod visit;
 
 #[cfg(test)]
 mod fixture;
 #[cfg(test)]
-mod recall;
+mod scan_cache_tests;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
 pub(crate) mod trees;
 
-pub(crate) use apply::{delete_entries, make_changes, make_directories, remove_leftovers, settle_directories};
+pub(crate) use apply::{delete_entries, finalize_directories, make_changes, make_directories, remove_leftovers};
 pub(crate) use directory::{Directory, Pair};
 pub(crate) use extent::{Extent, directories_of};
-pub(crate) use memory::Memory;
 pub(crate) use monitor::{Done, FileError, Monitor, Quiet, Stopped};
 pub(crate) use plan::Plan;
-pub(crate) use scan::{Basis, Surplus, scan};
+pub(crate) use scan::{ExtraEntries, ScanOptions, scan};
+pub(crate) use scan_cache::ScanCache;

@@ -1,4 +1,4 @@
-//! How blocking work is watched and stopped.
+//! Observation and cancellation of blocking work.
 
 use std::error::Error;
 use std::fmt;
@@ -6,30 +6,30 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-/// Told by the work what happens, and asked by it whether to go on.
+/// An observer of the work, which can stop it.
 pub(crate) trait Monitor: Send + Sync {
-    /// `bytes` more were written. Called at least once per entry and per MiB; an error ends the work at once.
-    fn moved(&self, bytes: u64) -> Result<(), Stopped>;
+    /// Called after `bytes` more were written, at least once per entry and per MiB. An error ends the work immediately.
+    fn advance(&self, bytes: u64) -> Result<(), Stopped>;
 
-    /// An entry was dealt with.
+    /// Called after an entry was changed.
     fn done(&self, done: Done);
 
-    /// An entry was passed over on purpose, and why.
+    /// Called for an entry that is skipped, or that needs another run, with the reason.
     fn warn(&self, path: &Path, text: &str);
 
-    /// An entry could not be dealt with; the work goes on with the next.
+    /// Called for an entry that failed. The work continues with the next entry.
     fn fail(&self, error: FileError);
 
-    /// What time it is.
+    /// Returns the current time.
     fn now(&self) -> SystemTime;
 }
 
-/// For work that says again what was said before: it can be stopped, and says nothing.
+/// A monitor for repeated work: it passes on stops and drops all messages.
 pub(crate) struct Quiet<'a>(pub(crate) &'a dyn Monitor);
 
 impl Monitor for Quiet<'_> {
-    fn moved(&self, bytes: u64) -> Result<(), Stopped> {
-        self.0.moved(bytes)
+    fn advance(&self, bytes: u64) -> Result<(), Stopped> {
+        self.0.advance(bytes)
     }
 
     fn done(&self, _: Done) {}
@@ -43,20 +43,20 @@ impl Monitor for Quiet<'_> {
     }
 }
 
-/// What became of an entry.
+/// The change that was made to an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Done {
-    /// A file was written, or a link made.
+    /// A file or link was copied.
     Copied,
-    /// A directory was made.
-    Made,
-    /// Only the permission bits or the time were brought up to date.
+    /// A directory was created.
+    Created,
+    /// Only the permission bits or the time were updated.
     Adjusted,
     /// One entry was removed from TO.
     Deleted,
 }
 
-/// The work was told to end before it was complete.
+/// The work was stopped before it was complete.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Stopped;
 
@@ -68,7 +68,7 @@ impl fmt::Display for Stopped {
 
 impl Error for Stopped {}
 
-/// What could not be done, to which entry, and why.
+/// A failed operation on one entry.
 #[derive(Debug)]
 pub(crate) struct FileError {
     pub(crate) path: PathBuf,
@@ -84,7 +84,7 @@ impl fmt::Display for FileError {
 
 impl Error for FileError {}
 
-/// Why one entry was not finished.
+/// The reason that an entry was not completed.
 #[derive(Debug)]
 pub(crate) enum Failure {
     Stopped,
@@ -103,18 +103,18 @@ impl From<FileError> for Failure {
     }
 }
 
-/// Says what was being done when a call failed.
-pub(crate) trait Doing<T> {
-    fn doing(self, action: &'static str, path: &Path) -> Result<T, FileError>;
+/// Adds the failed action and the path to an error.
+pub(crate) trait FileContext<T> {
+    fn file_context(self, action: &'static str, path: &Path) -> Result<T, FileError>;
 }
 
-impl<T, E: Into<io::Error>> Doing<T> for Result<T, E> {
-    fn doing(self, action: &'static str, path: &Path) -> Result<T, FileError> {
+impl<T, E: Into<io::Error>> FileContext<T> for Result<T, E> {
+    fn file_context(self, action: &'static str, path: &Path) -> Result<T, FileError> {
         self.map_err(|cause| FileError { path: path.to_owned(), action, cause: cause.into() })
     }
 }
 
-/// Reports a failed entry and goes on; only a stop is passed on.
+/// Reports a failed entry and returns `None`. Only a stop is an error.
 pub(crate) fn tolerate<T>(monitor: &dyn Monitor, result: Result<T, impl Into<Failure>>) -> Result<Option<T>, Stopped> {
     match result.map_err(Into::into) {
         Ok(value) => Ok(Some(value)),

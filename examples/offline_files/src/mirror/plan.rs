@@ -1,63 +1,64 @@
-//! What it takes to make one item in TO equal to FROM.
+//! The changes that make one item in TO equal to FROM.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::entry::{Entry, Kind};
-use super::memory::Memory;
+use super::scan_cache::ScanCache;
 
-/// Entries of one batch, at most, and bytes after which a batch is full.
+/// The maximum number of entries in a batch.
 const BATCH_ENTRIES: usize = 256;
+/// The number of bytes at which a batch is full.
 const BATCH_BYTES: u64 = 8 * 1024 * 1024;
 
-/// All that has to be done for one item, in an order that only depends on the two trees.
+/// All changes for one item, in an order that depends only on the two trees.
 #[derive(Debug, Default)]
 pub(crate) struct Plan {
-    /// Directories to make, or whose bits and time must be set at the end; parents before their children.
+    /// Directories to create, or whose permissions and time are set at the end; parents before their children.
     pub(crate) directories: Vec<PlannedDirectory>,
-    /// Files and links to bring up to date.
+    /// Files and links to update.
     pub(crate) changes: Vec<Change>,
-    /// What only TO has.
+    /// Entries that only TO has.
     pub(crate) deletions: Vec<Deletion>,
-    /// Temporary files of a run that was killed.
+    /// Temporary files of a killed run.
     pub(crate) leftovers: Vec<PathBuf>,
-    /// Entries that are equal on both sides.
+    /// The number of entries that are equal on both sides.
     pub(crate) unchanged: u64,
-    /// Entries the item has in TO.
+    /// The number of entries of the item in TO.
     pub(crate) existing: u64,
-    /// Entries the item has in FROM.
+    /// The number of entries of the item in FROM.
     pub(crate) entries: u64,
-    /// Entries TO lacks.
+    /// The number of entries to create in TO.
     pub(crate) creates: u64,
-    /// Entries that TO has otherwise.
+    /// The number of entries to update in TO.
     pub(crate) updates: u64,
-    /// The directories in which nothing is to be done.
-    pub(crate) settled: Memory,
+    /// The directories that need no change.
+    pub(crate) in_sync: ScanCache,
 }
 
-/// A directory to make or to settle.
+/// A directory to create or to finalize.
 #[derive(Debug)]
 pub(crate) struct PlannedDirectory {
     pub(crate) path: PathBuf,
     pub(crate) from: Entry,
-    /// What TO has in its place; a file or link gives way.
+    /// The entry of this name in TO, if any. A file or link is replaced.
     pub(crate) to: Option<Entry>,
 }
 
-/// A file or link to bring up to date.
+/// A file or link to update.
 #[derive(Debug)]
 pub(crate) struct Change {
     pub(crate) directory: Arc<Path>,
     pub(crate) name: OsString,
     pub(crate) action: Action,
-    /// Bytes to write, as far as the scan could tell.
+    /// The bytes to write, as of the scan.
     pub(crate) size: u64,
-    /// Entries of a directory in TO that has to go first, itself included; zero when there is none.
+    /// The number of entries of a directory in TO that is replaced, including the directory; 0 if there is none.
     pub(crate) displaced: u64,
 }
 
-/// How a change is made.
+/// The action of a change.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Action {
     CopyFile,
@@ -65,46 +66,46 @@ pub(crate) enum Action {
     SetPermissions(Entry),
 }
 
-/// An entry of TO to remove, with all that is in it.
+/// An entry in TO to remove recursively.
 #[derive(Debug)]
 pub(crate) struct Deletion {
     pub(crate) path: PathBuf,
-    /// Entries to remove, itself included.
+    /// The number of entries to remove, including this one.
     pub(crate) entries: u64,
 }
 
 impl Plan {
-    /// Entries of TO that will be deleted.
+    /// The number of entries in TO to delete.
     pub(crate) fn deletes(&self) -> u64 {
         let displaced = self.changes.iter().map(|change| change.displaced);
         self.deletions.iter().map(|deletion| deletion.entries).chain(displaced).sum()
     }
 
-    /// Whether TO is as it should be.
+    /// Returns `true` if TO needs no change.
     pub(crate) fn is_empty(&self) -> bool {
         let Self { directories, changes, deletions, leftovers, .. } = self;
         directories.is_empty() && changes.is_empty() && deletions.is_empty() && leftovers.is_empty()
     }
 
-    /// Drops every deletion, and every change that would need one.
-    pub(crate) fn delete_nothing(&mut self) {
+    /// Removes every deletion from the plan, and every change that requires one.
+    pub(crate) fn discard_deletions(&mut self) {
         self.deletions.clear();
         self.changes.retain(|change| change.displaced == 0);
     }
 
-    /// Leaves TO as it is.
-    pub(crate) fn do_nothing(&mut self) {
+    /// Removes all changes from the plan.
+    pub(crate) fn discard_changes(&mut self) {
         let Self { unchanged, existing, entries, .. } = *self;
-        let settled = std::mem::take(&mut self.settled);
-        *self = Self { unchanged, existing, entries, settled, ..Self::default() };
+        let in_sync = std::mem::take(&mut self.in_sync);
+        *self = Self { unchanged, existing, entries, in_sync, ..Self::default() };
     }
 
-    /// Bytes to write.
+    /// The number of bytes to write.
     pub(crate) fn bytes(&self) -> u64 {
         self.changes.iter().map(|change| change.size).sum()
     }
 
-    /// Takes the changes out, in batches that are each worth a blocking call.
+    /// Takes the changes, in batches that are large enough for one blocking call each.
     pub(crate) fn take_batches(&mut self) -> Vec<Vec<Change>> {
         let mut batches: Vec<Vec<Change>> = Vec::new();
         let mut bytes = u64::MAX;
@@ -125,13 +126,13 @@ impl Plan {
 }
 
 impl PlannedDirectory {
-    /// Whether TO has it already, as a directory.
+    /// Returns `true` if TO has this directory.
     pub(crate) fn exists(&self) -> bool {
         self.to.is_some_and(|to| to.kind == Kind::Directory)
     }
 
-    /// Whether TO has it already, with the bits and the time of FROM.
-    pub(crate) fn is_settled(&self) -> bool {
+    /// Returns `true` if TO has this directory with the permissions and the time of FROM.
+    pub(crate) fn is_up_to_date(&self) -> bool {
         self.to.is_some_and(|to| {
             to.kind == Kind::Directory && to.modified == self.from.modified && to.has_permissions_of(&self.from)
         })
@@ -139,7 +140,7 @@ impl PlannedDirectory {
 }
 
 impl Change {
-    /// Where it is, below FROM and below TO.
+    /// The path relative to FROM and TO.
     pub(crate) fn path(&self) -> PathBuf {
         self.directory.join(&self.name)
     }
@@ -158,23 +159,23 @@ mod tests {
     }
 
     #[test]
-    fn a_directory_that_gives_way_counts_as_deleted() {
+    fn a_replaced_directory_counts_as_deleted() {
         let plan = Plan { changes: vec![change(1, 11)], existing: 12, ..Plan::default() };
         assert_eq!(plan.deletes(), 11);
         assert!(!plan.is_empty() && Plan::default().is_empty());
     }
 
     #[test]
-    fn deleting_nothing_drops_what_needs_a_deletion() {
+    fn discard_deletions_removes_changes_that_require_a_deletion() {
         let mut plan = deleting(3, 9);
         plan.changes = vec![change(1, 0), change(1, 2)];
-        plan.delete_nothing();
+        plan.discard_deletions();
         assert!(plan.deletions.is_empty());
         assert_eq!(plan.changes.len(), 1);
     }
 
     #[test]
-    fn a_batch_ends_at_its_number_of_entries_or_its_bytes() {
+    fn a_batch_is_limited_by_entries_and_bytes() {
         let sizes = |changes: Vec<Change>| {
             let mut plan = Plan { changes, ..Plan::default() };
             plan.take_batches().iter().map(Vec::len).collect::<Vec<_>>()

@@ -1,4 +1,4 @@
-//! Comparing the two sides of an item.
+//! Comparison of the two sides of an item.
 
 use std::collections::VecDeque;
 use std::os::unix::ffi::OsStrExt;
@@ -10,43 +10,51 @@ use rustix::io::Errno;
 use super::directory::Pair;
 use super::entry::Kind;
 use super::extent::Extent;
-use super::memory::{Memory, Origin, Settled, digest};
-use super::monitor::{Doing, Failure, Monitor, Stopped, tolerate};
+use super::monitor::{Failure, FileContext, Monitor, Stopped, tolerate};
 use super::plan::{Plan, PlannedDirectory};
+use super::scan_cache::{CachedDirectory, ScanCache, SourceEntries, digest};
 use super::visit::Visit;
 
-/// What becomes of entries that only TO has.
+/// The handling of entries that only TO has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Surplus {
+pub(crate) enum ExtraEntries {
     Keep,
     Delete,
 }
 
-/// What a comparison starts from.
+/// The options of a scan.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Basis<'a> {
-    pub(crate) surplus: Surplus,
-    /// What need not be compared.
-    pub(crate) known: &'a Memory,
-    /// A file in FROM that is left out, with those beside it whose names begin like it: the state, which changes while it is
-    /// looked at.
-    pub(crate) aside: Option<&'a Path>,
+pub(crate) struct ScanOptions<'a> {
+    pub(crate) extra_entries: ExtraEntries,
+    /// The directories that need no comparison.
+    pub(crate) cache: &'a ScanCache,
+    /// A file in FROM that is not mirrored, together with files in the same directory whose names start with its name: the state,
+    /// which changes during the run.
+    pub(crate) excluded: Option<&'a Path>,
 }
 
-impl Basis<'_> {
-    fn put_aside(&self, directory: &Path, origin: &mut Origin) {
-        let Some((parent, name)) = self.aside.and_then(|aside| aside.parent().zip(aside.file_name())) else { return };
+impl ScanOptions<'_> {
+    fn exclude(&self, directory: &Path, source: &mut SourceEntries) {
+        let Some((parent, name)) = self.excluded.and_then(|excluded| excluded.parent().zip(excluded.file_name()))
+        else {
+            return;
+        };
         if parent == directory {
-            origin.retain(|other, _| !other.as_bytes().starts_with(name.as_bytes()));
+            source.retain(|other, _| !other.as_bytes().starts_with(name.as_bytes()));
         }
     }
 }
 
-/// Compares the two sides of `extent`. What cannot be read is reported, and left alone in TO. Of a directory that is
-/// known, only FROM's side is read.
-pub(crate) fn scan(root: &Pair, extent: &Extent, basis: Basis<'_>, monitor: &dyn Monitor) -> Result<Plan, Stopped> {
+/// Compares the two sides of `extent`. An entry that cannot be read is reported and not changed in TO. Of a cached directory,
+/// only the side in FROM is read.
+pub(crate) fn scan(
+    root: &Pair,
+    extent: &Extent,
+    options: ScanOptions<'_>,
+    monitor: &dyn Monitor,
+) -> Result<Plan, Stopped> {
     let (plan, pending, began) = (Plan::default(), VecDeque::new(), monitor.now());
-    let mut scan = Scan { root, basis, monitor, began, plan, pending };
+    let mut scan = Scan { root, options, monitor, began, plan, pending };
     tolerate(monitor, scan.start(extent))?;
     while let Some(directory) = scan.pending.pop_front() {
         tolerate(monitor, scan.visit(directory))?;
@@ -54,10 +62,10 @@ pub(crate) fn scan(root: &Pair, extent: &Extent, basis: Basis<'_>, monitor: &dyn
     Ok(scan.plan)
 }
 
-/// A scan under way, breadth first: one directory of each side is open at a time.
+/// A running scan. It is breadth-first and has one directory open on each side.
 pub(super) struct Scan<'a> {
     pub(super) root: &'a Pair,
-    pub(super) basis: Basis<'a>,
+    pub(super) options: ScanOptions<'a>,
     pub(super) monitor: &'a dyn Monitor,
     began: SystemTime,
     pub(super) plan: Plan,
@@ -68,70 +76,70 @@ impl Scan<'_> {
     fn start(&mut self, extent: &Extent) -> Result<(), Failure> {
         let mut top = Visit::top(self.root);
         match extent {
-            Extent::TopLevel => self.look(&mut top),
+            Extent::TopLevel => self.scan_directory(&mut top),
             Extent::Directory(name) => {
                 let from = top.find_from(name)?.filter(|from| from.kind == Kind::Directory);
-                let from = from.ok_or(Errno::NOTDIR).doing("cannot enter in FROM", Path::new(name))?;
-                let found = top.find(name)?;
-                self.directory(&mut top, &found, from);
+                let from = from.ok_or(Errno::NOTDIR).file_context("cannot be opened in FROM", Path::new(name))?;
+                let target = top.find(name)?;
+                self.directory(&mut top, &target, from);
                 Ok(())
             }
         }
     }
 
-    /// Looks into a directory, and plans the directory itself if anything about it must change.
+    /// Scans a directory, and adds the directory itself to the plan if it changes.
     fn visit(&mut self, directory: PlannedDirectory) -> Result<(), Failure> {
         let mut visit = Visit::open(self.root, &directory)?;
-        self.look(&mut visit)?;
-        if visit.touched || !directory.is_settled() {
+        self.scan_directory(&mut visit)?;
+        if visit.touched || !directory.is_up_to_date() {
             self.plan.updates += u64::from(directory.exists());
             self.plan.directories.push(directory);
         }
         Ok(())
     }
 
-    /// Looks at what is in a directory; in TO only if it is not known to be in order.
-    fn look(&mut self, visit: &mut Visit) -> Result<(), Failure> {
-        let mut origin = visit.origin(self.monitor)?;
-        self.basis.put_aside(&visit.path, &mut origin);
-        self.plan.entries += origin.len() as u64;
+    /// Scans the entries of a directory. Reads them in TO only if the directory is not in the cache.
+    fn scan_directory(&mut self, visit: &mut Visit) -> Result<(), Failure> {
+        let mut source = visit.source(self.monitor)?;
+        self.options.exclude(&visit.path, &mut source);
+        self.plan.entries += source.len() as u64;
         let existing = self.plan.existing;
-        let digest = digest(&visit.path, &origin, visit.stamp, self.began);
-        let known = digest.and_then(|digest| self.basis.known.get(digest));
-        match known.filter(|known| self.basis.surplus == Surplus::Keep || known.surplus == 0) {
-            Some(known) => self.trust(visit, &origin, known)?,
-            None => self.compare_all(visit, &origin)?,
+        let digest = digest(&visit.path, &source, visit.stamp, self.began);
+        let cached = digest.and_then(|digest| self.options.cache.get(digest));
+        match cached.filter(|cached| self.options.extra_entries == ExtraEntries::Keep || cached.extra_count == 0) {
+            Some(cached) => self.use_cache(visit, &source, cached)?,
+            None => self.compare_all(visit, &source)?,
         }
-        if let Some(digest) = digest.filter(|_| visit.is_settled()) {
-            let settled = Settled { existing: self.plan.existing - existing, surplus: visit.surplus };
-            self.plan.settled.insert(digest, settled);
+        if let Some(digest) = digest.filter(|_| visit.is_in_sync()) {
+            let cached = CachedDirectory { existing: self.plan.existing - existing, extra_count: visit.extra_count };
+            self.plan.in_sync.insert(digest, cached);
         }
         Ok(())
     }
 
-    /// Takes a directory for what it was; those in it are on their own.
-    fn trust(&mut self, visit: &mut Visit, origin: &Origin, known: Settled) -> Result<(), Failure> {
-        for (name, from) in origin {
-            self.monitor.moved(0)?;
+    /// Uses the cached result of a directory. Its subdirectories are scanned on their own.
+    fn use_cache(&mut self, visit: &mut Visit, source: &SourceEntries, cached: CachedDirectory) -> Result<(), Failure> {
+        for (name, from) in source {
+            self.monitor.advance(0)?;
             match from.map(|from| (from.kind, from)) {
                 Some((Kind::Directory, from)) if !visit.is_top() => {
-                    let found = visit.find(name)?;
-                    self.directory(visit, &found, from);
+                    let target = visit.find(name)?;
+                    self.directory(visit, &target, from);
                 }
                 Some((Kind::File | Kind::Link, _)) => self.unchanged(),
-                Some((Kind::Odd(what), _)) => self.odd(visit, name, what),
+                Some((Kind::Special(what), _)) => self.skip_special(visit, name, what),
                 _ => {}
             }
         }
-        visit.surplus = known.surplus;
-        self.plan.existing += known.existing;
+        visit.extra_count = cached.extra_count;
+        self.plan.existing += cached.existing;
         Ok(())
     }
 
-    fn compare_all(&mut self, visit: &mut Visit, origin: &Origin) -> Result<(), Failure> {
-        for name in visit.names(origin)? {
-            self.monitor.moved(0)?;
-            let from = match origin.get(&name) {
+    fn compare_all(&mut self, visit: &mut Visit, source: &SourceEntries) -> Result<(), Failure> {
+        for name in visit.names(source)? {
+            self.monitor.advance(0)?;
+            let from = match source.get(&name) {
                 Some(None) => continue,
                 Some(from) => *from,
                 None => None,

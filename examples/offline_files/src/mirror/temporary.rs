@@ -1,4 +1,4 @@
-//! Temporary entries beside their targets.
+//! Temporary entries, in the directory of their targets.
 
 use std::ffi::{OsStr, OsString};
 use std::hash::{BuildHasher, Hasher, RandomState};
@@ -11,7 +11,7 @@ const PREFIX: &str = ".offline-files-";
 const SUFFIX: &str = ".partial";
 const RANDOM_DIGITS: usize = 16;
 
-/// A new entry under a random name; it is removed unless it is published.
+/// A new entry with a random name. It is removed on drop unless it is published.
 pub(crate) struct Temporary<'a> {
     directory: &'a Directory,
     name: OsString,
@@ -19,7 +19,7 @@ pub(crate) struct Temporary<'a> {
 }
 
 impl<'a> Temporary<'a> {
-    /// Creates an entry with `create`, which must refuse a name that is taken.
+    /// Creates an entry with `create`, which must fail if the name exists.
     pub(crate) fn create<T>(
         directory: &'a Directory,
         create: impl FnOnce(&OsStr) -> io::Result<T>,
@@ -29,12 +29,12 @@ impl<'a> Temporary<'a> {
         Ok((Self { directory, name, published: false }, created))
     }
 
-    /// What it is called until it is published.
+    /// The temporary name.
     pub(crate) fn name(&self) -> &OsStr {
         &self.name
     }
 
-    /// Gives it its place, at once: others see the old entry or the new one.
+    /// Renames the entry to `name` atomically: other programs see the old entry or the new one.
     pub(crate) fn publish(mut self, name: &OsStr) -> io::Result<()> {
         self.directory.rename(&self.name, name)?;
         self.published = true;
@@ -45,19 +45,19 @@ impl<'a> Temporary<'a> {
 impl Drop for Temporary<'_> {
     fn drop(&mut self) {
         if !self.published {
-            // Nobody is left to tell; the next run removes what is left.
+            // If this fails, the next run removes the entry.
             let _ = self.directory.remove(&self.name);
         }
     }
 }
 
-/// Whether `name` is that of a temporary entry.
+/// Returns `true` if `name` is the name of a temporary entry.
 pub(crate) fn is_leftover(name: &OsStr) -> bool {
     let digits = name.as_bytes().strip_prefix(PREFIX.as_bytes()).and_then(|rest| rest.strip_suffix(SUFFIX.as_bytes()));
     digits.is_some_and(|digits| digits.len() == RANDOM_DIGITS && digits.iter().all(u8::is_ascii_hexdigit))
 }
 
-/// A name that nobody can foresee: each new hasher is keyed at random.
+/// An unpredictable name, because each `RandomState` has random keys.
 fn random_name() -> OsString {
     format!("{PREFIX}{:0RANDOM_DIGITS$x}{SUFFIX}", RandomState::new().build_hasher().finish()).into()
 }
@@ -67,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_temporary_name_is_recognised_and_never_twice_the_same() {
+    fn a_temporary_name_is_recognised_and_unique() {
         assert!(is_leftover(&random_name()));
         assert_ne!(random_name(), random_name());
         assert!(!is_leftover(OsStr::new(".offline-files-notes.partial")));
@@ -75,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_published_is_removed() {
+    fn an_unpublished_entry_is_removed() {
         let tree = tempfile::tempdir().unwrap();
         let directory = Directory::open(tree.path()).unwrap();
         let (temporary, _) = Temporary::create(&directory, |name| directory.create_file(name)).unwrap();
@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn a_published_entry_takes_its_place() {
+    fn a_published_entry_has_its_final_name() {
         let tree = tempfile::tempdir().unwrap();
         let directory = Directory::open(tree.path()).unwrap();
         let (temporary, _) = Temporary::create(&directory, |name| directory.create_file(name)).unwrap();

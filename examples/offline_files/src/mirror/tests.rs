@@ -1,4 +1,4 @@
-//! What the mirror does to two trees.
+//! Tests of the mirror on two trees.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -16,9 +16,9 @@ fn docs() -> Extent {
 }
 
 #[test]
-fn a_mirror_equals_its_origin_in_contents_times_bits_and_links() {
+fn a_mirror_equals_its_source_in_contents_times_permissions_and_links() {
     let trees = Trees::full();
-    let run = trees.mirror_all(Surplus::Keep);
+    let run = trees.mirror_all(ExtraEntries::Keep);
     assert_eq!(run.errors(), [""; 0]);
     assert_eq!(snapshot(&trees.to), snapshot(&trees.from));
 }
@@ -26,10 +26,10 @@ fn a_mirror_equals_its_origin_in_contents_times_bits_and_links() {
 #[test]
 fn a_second_run_changes_nothing() {
     let trees = Trees::full();
-    trees.mirror_all(Surplus::Delete);
-    let run = trees.mirror_all(Surplus::Delete);
+    trees.mirror_all(ExtraEntries::Delete);
+    let run = trees.mirror_all(ExtraEntries::Delete);
     assert_eq!(*run.done.lock().unwrap(), []);
-    let plan = scan(&trees.pair(), &docs(), Surplus::Delete, &run).unwrap();
+    let plan = scan(&trees.pair(), &docs(), ExtraEntries::Delete, &run).unwrap();
     assert!(plan.directories.is_empty() && plan.changes.is_empty());
     assert_eq!(plan.unchanged, 4);
 }
@@ -37,10 +37,10 @@ fn a_second_run_changes_nothing() {
 #[test]
 fn a_file_of_another_size_or_time_is_copied_again() {
     let trees = Trees::full();
-    trees.mirror_all(Surplus::Keep);
+    trees.mirror_all(ExtraEntries::Keep);
     file(&trees.from.join("docs/plan.txt"), "plan b", 2);
     file(&trees.from.join("top.txt"), "pot", 9);
-    let run = trees.mirror_all(Surplus::Keep);
+    let run = trees.mirror_all(ExtraEntries::Keep);
     assert_eq!(run.count(Done::Copied), 2);
     assert_eq!(snapshot(&trees.to), snapshot(&trees.from));
 }
@@ -48,34 +48,34 @@ fn a_file_of_another_size_or_time_is_copied_again() {
 #[test]
 fn permission_bits_alone_are_set_in_place() {
     let trees = Trees::full();
-    trees.mirror_all(Surplus::Keep);
+    trees.mirror_all(ExtraEntries::Keep);
     let inode = fs::metadata(trees.to.join("docs/plan.txt")).unwrap().ino();
     chmod(&trees.from.join("docs/plan.txt"), 0o600);
-    let run = trees.mirror_all(Surplus::Keep);
+    let run = trees.mirror_all(ExtraEntries::Keep);
     assert_eq!((run.count(Done::Adjusted), run.count(Done::Copied)), (1, 0));
     assert_eq!(fs::metadata(trees.to.join("docs/plan.txt")).unwrap().ino(), inode);
     assert_eq!(snapshot(&trees.to), snapshot(&trees.from));
 }
 
 #[test]
-fn a_link_that_points_elsewhere_is_made_again_though_length_and_time_agree() {
+fn a_link_with_another_target_of_equal_length_and_time_is_replaced() {
     let trees = Trees::full();
-    trees.mirror_all(Surplus::Keep);
+    trees.mirror_all(ExtraEntries::Keep);
     let (pair, name) = (trees.pair(), OsStr::new("latest"));
     let docs = pair.descend(Path::new("docs")).unwrap();
     let time = docs.from.entry(name).unwrap().unwrap();
     docs.from.remove(name).unwrap();
     docs.from.create_link(name, OsStr::new("plan.TXT")).unwrap();
     docs.from.date_link(name, &time).unwrap();
-    trees.mirror_all(Surplus::Keep);
+    trees.mirror_all(ExtraEntries::Keep);
     assert_eq!(fs::read_link(trees.to.join("docs/latest")).unwrap(), Path::new("plan.TXT"));
     assert_eq!(snapshot(&trees.to), snapshot(&trees.from));
 }
 
 #[test]
-fn a_directory_in_which_something_changed_gets_its_time_back() {
+fn a_changed_directory_keeps_the_time_of_its_source() {
     let trees = Trees::full();
-    trees.mirror_all(Surplus::Keep);
+    trees.mirror_all(ExtraEntries::Keep);
     let docs = trees.pair().from.descend(Path::new("docs")).unwrap();
     let before = trees.pair().from.entry(OsStr::new("docs")).unwrap().unwrap();
     let changes: [&dyn Fn(); 4] = [
@@ -86,8 +86,8 @@ fn a_directory_in_which_something_changed_gets_its_time_back() {
     ];
     for change in changes {
         change();
-        docs.settle(&before).unwrap();
-        trees.mirror_all(Surplus::Delete);
+        docs.set_attributes(&before).unwrap();
+        trees.mirror_all(ExtraEntries::Delete);
         assert_eq!(snapshot(&trees.to), snapshot(&trees.from));
     }
 }
@@ -99,40 +99,40 @@ fn set_user_id_and_set_group_id_are_not_copied() {
     fs::create_dir(trees.from.join("d")).unwrap();
     chmod(&trees.from.join("a"), 0o6755);
     chmod(&trees.from.join("d"), 0o3777);
-    trees.mirror_all(Surplus::Keep);
+    trees.mirror_all(ExtraEntries::Keep);
     let mode = |name| fs::metadata(trees.to.join(name)).unwrap().mode() & 0o7777;
     assert_eq!((mode("a"), mode("d")), (0o755, 0o1777));
-    assert_eq!(trees.mirror_all(Surplus::Keep).done.into_inner().unwrap(), []);
+    assert_eq!(trees.mirror_all(ExtraEntries::Keep).done.into_inner().unwrap(), []);
 }
 
 #[test]
-fn what_only_to_has_stays_unless_surplus_is_deleted() {
+fn extra_entries_are_kept_unless_deletion_is_enabled() {
     let trees = Trees::full();
     for name in ["docs/old.txt", "docs/gone/a", "docs/gone/b/c", "gone/x", "old"] {
         file(&trees.to.join(name), "old", 1);
     }
-    let kept = trees.mirror_all(Surplus::Keep);
+    let kept = trees.mirror_all(ExtraEntries::Keep);
     assert_eq!(kept.count(Done::Deleted), 0);
     assert!(trees.to.join("docs/gone/b/c").exists());
-    let deleted = trees.mirror_all(Surplus::Delete);
+    let deleted = trees.mirror_all(ExtraEntries::Delete);
     assert_eq!(deleted.count(Done::Deleted), 8);
     assert_eq!(snapshot(&trees.to), snapshot(&trees.from));
 }
 
 #[test]
-fn deleting_never_leaves_to_through_a_link() {
+fn deletion_never_follows_a_link_out_of_to() {
     let trees = Trees::new();
     file(&trees.base.path().join("precious/a"), "a", 1);
     link(&trees.to.join("way"), "../precious");
     file(&trees.to.join("gone/b"), "b", 1);
     link(&trees.to.join("gone/way"), "../../precious");
-    trees.mirror_all(Surplus::Delete);
+    trees.mirror_all(ExtraEntries::Delete);
     assert!(snapshot(&trees.to).is_empty());
     assert!(trees.base.path().join("precious/a").exists());
 }
 
 #[test]
-fn entries_are_counted_for_the_guard_on_both_levels() {
+fn entries_are_counted_for_the_guard_in_both_extents() {
     let trees = Trees::new();
     for number in 0..9 {
         file(&trees.from.join(format!("docs/{number}")), "same", 1);
@@ -140,34 +140,34 @@ fn entries_are_counted_for_the_guard_on_both_levels() {
         file(&trees.to.join(format!("docs/gone/{number}")), "gone", 1);
     }
     file(&trees.to.join("docs/also"), "gone", 1);
-    let plan = scan(&trees.pair(), &docs(), Surplus::Delete, &Recorder::default()).unwrap();
+    let plan = scan(&trees.pair(), &docs(), ExtraEntries::Delete, &Recorder::default()).unwrap();
     assert_eq!((plan.deletes(), plan.existing, plan.entries), (11, 20, 9));
-    let plan = scan(&trees.pair(), &Extent::TopLevel, Surplus::Delete, &Recorder::default()).unwrap();
+    let plan = scan(&trees.pair(), &Extent::TopLevel, ExtraEntries::Delete, &Recorder::default()).unwrap();
     assert_eq!((plan.existing, plan.deletes()), (0, 0));
 }
 
 #[test]
-fn a_link_in_to_that_stands_for_a_directory_is_replaced_and_not_followed() {
+fn a_link_to_a_directory_in_to_is_replaced_and_not_followed() {
     let trees = Trees::full();
     let precious = trees.base.path().join("precious");
     file(&precious.join("plan.txt"), "precious", 1);
     link(&trees.to.join("docs"), "../precious");
     fs::create_dir(trees.to.join("tools")).unwrap();
     link(&trees.to.join("tools/run.sh"), "../../precious/plan.txt");
-    trees.mirror_all(Surplus::Keep);
+    trees.mirror_all(ExtraEntries::Keep);
     assert_eq!(fs::read_to_string(precious.join("plan.txt")).unwrap(), "precious");
     assert_eq!(fs::read_dir(&precious).unwrap().count(), 1);
     assert_eq!(snapshot(&trees.to), snapshot(&trees.from));
 }
 
 #[test]
-fn a_link_put_in_the_way_after_the_scan_is_not_followed() {
+fn a_link_created_after_the_scan_is_not_followed() {
     let trees = Trees::full();
     let precious = trees.base.path().join("precious");
     fs::create_dir(&precious).unwrap();
     fs::create_dir(trees.to.join("docs")).unwrap();
     let (pair, run) = (trees.pair(), Recorder::default());
-    let plan = scan(&pair, &docs(), Surplus::Keep, &run).unwrap();
+    let plan = scan(&pair, &docs(), ExtraEntries::Keep, &run).unwrap();
     fs::remove_dir(trees.to.join("docs")).unwrap();
     link(&trees.to.join("docs"), "../precious");
     carry_out(&pair, plan, &run).unwrap();
@@ -176,74 +176,74 @@ fn a_link_put_in_the_way_after_the_scan_is_not_followed() {
 }
 
 #[test]
-fn a_file_gives_way_to_a_directory_and_back() {
+fn a_file_is_replaced_by_a_directory_and_vice_versa() {
     let trees = Trees::new();
     file(&trees.from.join("docs/x/inner"), "inner", 1);
     file(&trees.from.join("docs/y"), "y", 1);
     file(&trees.to.join("docs/x"), "x", 1);
     fs::create_dir_all(trees.to.join("docs/y")).unwrap();
-    trees.mirror(&docs(), Surplus::Keep);
+    trees.mirror(&docs(), ExtraEntries::Keep);
     assert_eq!(snapshot(&trees.to), snapshot(&trees.from));
 }
 
 #[test]
-fn a_directory_with_entries_gives_way_to_a_file_only_when_surplus_is_deleted() {
+fn a_file_replaces_a_directory_with_entries_only_with_deletion() {
     let trees = Trees::new();
     file(&trees.from.join("docs/x"), "x", 1);
     file(&trees.to.join("docs/x/inner/most"), "inner", 1);
-    let run = trees.mirror(&docs(), Surplus::Keep);
+    let run = trees.mirror(&docs(), ExtraEntries::Keep);
     assert_eq!(run.errors().len(), 1, "{:?}", run.errors());
-    assert!(run.errors()[0].starts_with("docs/x: cannot replace in TO: "));
+    assert!(run.errors()[0].starts_with("docs/x: cannot be replaced in TO: "));
     assert!(trees.to.join("docs/x/inner/most").exists());
-    let run = trees.mirror(&docs(), Surplus::Delete);
+    let run = trees.mirror(&docs(), ExtraEntries::Delete);
     assert_eq!(run.count(Done::Deleted), 3);
     assert_eq!(snapshot(&trees.to), snapshot(&trees.from));
 }
 
 #[test]
-fn an_empty_directory_that_was_filled_after_the_scan_stays() {
+fn an_empty_directory_that_is_filled_after_the_scan_is_kept() {
     let trees = Trees::new();
     file(&trees.from.join("docs/x"), "x", 1);
     fs::create_dir_all(trees.to.join("docs/x")).unwrap();
     let (pair, run) = (trees.pair(), Recorder::default());
-    let plan = scan(&pair, &docs(), Surplus::Keep, &run).unwrap();
+    let plan = scan(&pair, &docs(), ExtraEntries::Keep, &run).unwrap();
     fs::write(trees.to.join("docs/x/late"), "").unwrap();
     carry_out(&pair, plan, &run).unwrap();
-    assert!(run.errors()[0].starts_with("docs/x: cannot replace in TO: "), "{:?}", run.errors());
+    assert!(run.errors()[0].starts_with("docs/x: cannot be replaced in TO: "), "{:?}", run.errors());
     assert!(trees.to.join("docs/x/late").exists());
 }
 
 #[test]
-fn the_top_level_owns_all_names_that_are_no_directory_of_from() {
+fn the_top_level_has_all_names_except_directories_of_from() {
     let trees = Trees::full();
     file(&trees.to.join("top.txt/inner"), "a directory where FROM has a file", 1);
     file(&trees.to.join("gone/x"), "a directory only TO has", 1);
-    let run = trees.mirror(&Extent::TopLevel, Surplus::Delete);
+    let run = trees.mirror(&Extent::TopLevel, ExtraEntries::Delete);
     assert_eq!(run.errors(), [""; 0]);
     assert_eq!(Directory::open(&trees.to).unwrap().names().unwrap(), ["elsewhere", "top.txt"]);
 }
 
 #[test]
-fn an_odd_file_is_a_warning_and_never_opened() {
+fn a_special_file_is_a_warning_and_is_not_opened() {
     let trees = Trees::new();
     fs::create_dir(trees.from.join("docs")).unwrap();
     assert!(Command::new("mkfifo").arg(trees.from.join("docs/pipe")).status().unwrap().success());
-    let run = trees.mirror(&docs(), Surplus::Keep);
-    assert_eq!(run.warnings(), ["docs/pipe: a FIFO, which is not copied"]);
+    let run = trees.mirror(&docs(), ExtraEntries::Keep);
+    assert_eq!(run.warnings(), ["docs/pipe: a FIFO is not copied"]);
     assert_eq!(run.errors(), [""; 0]);
     assert!(!trees.to.join("docs/pipe").exists());
 }
 
 #[test]
-fn a_name_that_is_no_text_is_mirrored() {
+fn a_name_that_is_not_utf8_is_mirrored() {
     let trees = Trees::new();
     file(&trees.from.join(OsStr::from_bytes(b"docs/caf\xe9/\xff")), "bytes", 1);
-    trees.mirror_all(Surplus::Keep);
+    trees.mirror_all(ExtraEntries::Keep);
     assert_eq!(snapshot(&trees.to), snapshot(&trees.from));
 }
 
 #[test]
-fn an_enormous_name_and_a_path_beyond_every_limit_are_mirrored() {
+fn a_name_of_maximum_length_and_an_overlong_path_are_mirrored() {
     let trees = Trees::new();
     let name = "n".repeat(255);
     let mut inner = trees.pair().from;
@@ -252,26 +252,26 @@ fn an_enormous_name_and_a_path_beyond_every_limit_are_mirrored() {
         inner = inner.descend(Path::new(name)).unwrap();
     }
     inner.create_file(OsStr::new(&name)).unwrap();
-    let run = trees.mirror(&docs(), Surplus::Keep);
+    let run = trees.mirror(&docs(), ExtraEntries::Keep);
     assert_eq!(run.errors(), [""; 0]);
     let deep: std::path::PathBuf = std::iter::once("docs").chain(std::iter::repeat_n(name.as_str(), 20)).collect();
     assert_eq!(trees.pair().to.descend(&deep).unwrap().names().unwrap(), [name.as_str()]);
 }
 
 #[test]
-fn a_file_that_vanished_after_the_scan_is_an_error_and_the_rest_goes_on() {
+fn a_file_removed_after_the_scan_is_an_error_and_others_are_copied() {
     let trees = Trees::full();
     let (pair, run) = (trees.pair(), Recorder::default());
-    let plan = scan(&pair, &docs(), Surplus::Keep, &run).unwrap();
+    let plan = scan(&pair, &docs(), ExtraEntries::Keep, &run).unwrap();
     fs::remove_file(trees.from.join("docs/plan.txt")).unwrap();
     carry_out(&pair, plan, &run).unwrap();
-    assert_eq!(run.errors(), ["docs/plan.txt: cannot open in FROM: No such file or directory (os error 2)"]);
+    assert_eq!(run.errors(), ["docs/plan.txt: cannot be opened in FROM: No such file or directory (os error 2)"]);
     assert!(trees.to.join("docs/deep/er/empty").exists());
     assert!(!trees.to.join("docs/plan.txt").exists());
 }
 
 #[test]
-fn a_file_that_vanishes_while_it_is_copied_is_copied_whole() {
+fn a_file_removed_during_its_copy_is_copied_completely() {
     let trees = Trees::new();
     let path = trees.from.join("docs/big");
     file(&path, &"x".repeat(300_000), 1);
@@ -279,13 +279,13 @@ fn a_file_that_vanishes_while_it_is_copied_is_copied_whole() {
         let _ = fs::remove_file(&path);
         Ok(())
     });
-    trees.mirror_under(&hook, &docs(), Surplus::Keep).unwrap();
+    trees.mirror_under(&hook, &docs(), ExtraEntries::Keep).unwrap();
     assert_eq!(hook.0.errors(), [""; 0]);
     assert_eq!(fs::read(trees.to.join("docs/big")).unwrap().len(), 300_000);
 }
 
 #[test]
-fn a_file_that_changes_while_it_is_copied_is_copied_again_by_the_next_run() {
+fn a_file_changed_during_its_copy_is_copied_again_by_the_next_run() {
     let trees = Trees::new();
     let path = trees.from.join("docs/big");
     file(&path, &"x".repeat(3_000_000), 1);
@@ -293,48 +293,48 @@ fn a_file_that_changes_while_it_is_copied_is_copied_again_by_the_next_run() {
         file(&path, "shorter", 2);
         Ok(())
     });
-    trees.mirror_under(&hook, &docs(), Surplus::Keep).unwrap();
+    trees.mirror_under(&hook, &docs(), ExtraEntries::Keep).unwrap();
     assert_eq!(hook.0.warnings(), ["docs/big: changed while it was copied; the next run copies it again"]);
-    trees.mirror_all(Surplus::Keep);
+    trees.mirror_all(ExtraEntries::Keep);
     assert_eq!(snapshot(&trees.to), snapshot(&trees.from));
 }
 
 #[test]
-fn a_stop_in_the_middle_of_a_file_leaves_nothing_of_it() {
+fn a_stop_during_a_copy_leaves_no_partial_file() {
     for size in [200_000, 3_000_000] {
         let trees = Trees::new();
         file(&trees.from.join("docs/big"), &"x".repeat(size), 1);
         let hook = Hook(Recorder::default(), |_| Err(Stopped));
-        assert_eq!(trees.mirror_under(&hook, &docs(), Surplus::Keep), Err(Stopped));
+        assert_eq!(trees.mirror_under(&hook, &docs(), ExtraEntries::Keep), Err(Stopped));
         assert_eq!(fs::read_dir(trees.to.join("docs")).unwrap().count(), 0);
-        trees.mirror_all(Surplus::Keep);
+        trees.mirror_all(ExtraEntries::Keep);
         assert_eq!(snapshot(&trees.to), snapshot(&trees.from));
     }
 }
 
 #[test]
-fn what_a_killed_run_left_behind_is_removed_without_being_asked() {
+fn temporary_files_of_a_killed_run_are_removed() {
     let trees = Trees::full();
     let leftover = "docs/.offline-files-0123456789abcdef.partial";
     file(&trees.to.join(leftover), "half a fi", 1);
-    let run = trees.mirror_all(Surplus::Keep);
+    let run = trees.mirror_all(ExtraEntries::Keep);
     assert_eq!(run.count(Done::Deleted), 0);
     assert_eq!(snapshot(&trees.to), snapshot(&trees.from));
 }
 
 #[test]
-fn a_directory_that_cannot_be_made_is_one_error() {
+fn a_directory_that_cannot_be_created_is_one_error() {
     let trees = Trees::full();
     let (pair, run) = (trees.pair(), Recorder::default());
-    let plan = scan(&pair, &docs(), Surplus::Keep, &run).unwrap();
+    let plan = scan(&pair, &docs(), ExtraEntries::Keep, &run).unwrap();
     file(&trees.to.join("docs"), "in the way since the scan", 1);
     carry_out(&pair, plan, &run).unwrap();
-    assert_eq!(run.errors(), ["docs: cannot create in TO: File exists (os error 17)"]);
+    assert_eq!(run.errors(), ["docs: cannot be created in TO: File exists (os error 17)"]);
 }
 
 #[test]
-fn the_plan_depends_on_the_trees_alone() {
+fn the_plan_depends_only_on_the_trees() {
     let trees = Trees::full();
-    let plan = || format!("{:?}", scan(&trees.pair(), &docs(), Surplus::Delete, &Recorder::default()).unwrap());
+    let plan = || format!("{:?}", scan(&trees.pair(), &docs(), ExtraEntries::Delete, &Recorder::default()).unwrap());
     assert_eq!(plan(), plan());
 }

@@ -1,4 +1,4 @@
-//! Two directories with files in them, for tests.
+//! Test fixtures: two directories with files.
 
 use std::collections::BTreeMap;
 use std::fs::{self, Metadata, Permissions};
@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use tempfile::TempDir;
 
-/// FROM and TO, side by side in a directory of their own.
+/// FROM and TO in one temporary directory.
 pub(crate) struct Trees {
     pub(crate) base: TempDir,
     pub(crate) from: PathBuf,
@@ -16,7 +16,7 @@ pub(crate) struct Trees {
 }
 
 impl Trees {
-    /// Both are empty.
+    /// Creates empty trees.
     pub(crate) fn new() -> Self {
         let base = tempfile::tempdir().unwrap();
         let (from, to) = (base.path().join("from"), base.path().join("to"));
@@ -25,7 +25,7 @@ impl Trees {
         Self { base, from, to }
     }
 
-    /// FROM has something of everything a mirror keeps, in the items `docs` and `tools` and at the top.
+    /// Creates a FROM with every kind of entry that is mirrored, in the items `docs` and `tools` and at the top level.
     pub(crate) fn full() -> Self {
         let trees = Self::new();
         file(&trees.from.join("top.txt"), "top", 1);
@@ -42,7 +42,7 @@ impl Trees {
     }
 }
 
-/// Writes a file, its parents included, last modified `age` seconds after some fixed date.
+/// Writes a file and its parent directories. The file is last modified `age` seconds after a fixed date.
 pub(crate) fn file(path: &Path, text: &str, age: u64) {
     fs::create_dir_all(path.parent().unwrap()).unwrap();
     fs::write(path, text).unwrap();
@@ -59,7 +59,7 @@ pub(crate) fn chmod(path: &Path, mode: u32) {
     fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
 }
 
-/// Everything the mirror keeps, by path: kind and permission bits, modification time, and contents or target.
+/// The mirrored data by path: kind and permission bits, modification time, and contents or link target.
 pub(crate) fn snapshot(root: &Path) -> BTreeMap<PathBuf, (u32, i64, i64, Vec<u8>)> {
     let mut found = BTreeMap::new();
     let mut pending = vec![root.to_owned()];

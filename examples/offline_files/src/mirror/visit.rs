@@ -1,4 +1,4 @@
-//! One directory seen from both sides.
+//! One directory on both sides.
 
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
@@ -7,100 +7,104 @@ use std::sync::Arc;
 
 use super::directory::{Directory, Pair};
 use super::entry::Entry;
-use super::memory::Origin;
-use super::monitor::{Doing, Failure, FileError, Monitor, tolerate};
+use super::monitor::{Failure, FileContext, FileError, Monitor, tolerate};
 use super::plan::PlannedDirectory;
+use super::scan_cache::SourceEntries;
 
-/// A directory being compared.
+/// A directory that is being compared.
 pub(super) struct Visit {
     pub(super) path: Arc<Path>,
     from: Directory,
-    /// Missing when TO does not have it yet.
+    /// `None` if TO does not have the directory yet.
     to: Option<Directory>,
-    /// What the directory in TO was before anything else of it was read.
+    /// The metadata of the directory in TO, taken before its entries were read.
     pub(super) stamp: Option<Entry>,
-    /// Whether the directory in TO will change, and with it its modification time.
+    /// `true` if the directory in TO, and thus its modification time, will change.
     pub(super) touched: bool,
-    /// Whether something in it could not be dealt with.
+    /// `true` if an entry of the directory failed.
     pub(super) failed: bool,
-    /// Entries that only TO has and keeps.
-    pub(super) surplus: u64,
+    /// The number of extra entries, which only TO has and which are kept.
+    pub(super) extra_count: u64,
 }
 
-/// What a name stands for in TO.
-pub(super) struct Found<'a> {
+/// A name and its entry in TO, if any.
+pub(super) struct TargetEntry<'a> {
     pub(super) name: &'a OsStr,
     pub(super) to: Option<Entry>,
 }
 
 impl Visit {
-    /// The top of both trees.
+    /// Opens the top level of both trees.
     pub(super) fn top(root: &Pair) -> Self {
         Self::of(Path::new("").into(), root.from.clone(), Some(root.to.clone()))
     }
 
-    /// Opens a directory that FROM has, and TO perhaps.
+    /// Opens a directory that exists in FROM and may exist in TO.
     pub(super) fn open(root: &Pair, directory: &PlannedDirectory) -> Result<Self, FileError> {
         let path: Arc<Path> = directory.path.as_path().into();
-        let from = root.from.descend(&path).doing("cannot open in FROM", &path)?;
-        let to = directory.exists().then(|| root.to.descend(&path).doing("cannot open in TO", &path)).transpose()?;
+        let from = root.from.descend(&path).file_context("cannot be opened in FROM", &path)?;
+        let to = directory
+            .exists()
+            .then(|| root.to.descend(&path).file_context("cannot be opened in TO", &path))
+            .transpose()?;
         Ok(Self::of(path, from, to))
     }
 
     fn of(path: Arc<Path>, from: Directory, to: Option<Directory>) -> Self {
         let stamp = to.as_ref().and_then(|to| to.about().ok());
-        Self { path, from, to, stamp, touched: false, failed: false, surplus: 0 }
+        Self { path, from, to, stamp, touched: false, failed: false, extra_count: 0 }
     }
 
     pub(super) fn is_top(&self) -> bool {
         self.path.as_os_str().is_empty()
     }
 
-    /// Whether nothing is to be done in it.
-    pub(super) fn is_settled(&self) -> bool {
+    /// Returns `true` if the directory needs no change.
+    pub(super) fn is_in_sync(&self) -> bool {
         !self.touched && !self.failed
     }
 
-    /// All there is in FROM.
-    pub(super) fn origin(&self, monitor: &dyn Monitor) -> Result<Origin, Failure> {
-        let mut origin = Origin::new();
-        for name in self.from.names().doing("cannot list in FROM", &self.path)? {
-            monitor.moved(0)?;
+    /// Reads all entries in FROM.
+    pub(super) fn source(&self, monitor: &dyn Monitor) -> Result<SourceEntries, Failure> {
+        let mut source = SourceEntries::new();
+        for name in self.from.names().file_context("cannot be listed in FROM", &self.path)? {
+            monitor.advance(0)?;
             match tolerate(monitor, self.find_from(&name))? {
                 Some(None) => {}
-                found => drop(origin.insert(name, found.flatten())),
+                entry => drop(source.insert(name, entry.flatten())),
             }
         }
-        Ok(origin)
+        Ok(source)
     }
 
-    /// The names on either side, sorted.
-    pub(super) fn names(&self, origin: &Origin) -> Result<BTreeSet<OsString>, FileError> {
-        let mut names: BTreeSet<_> = origin.keys().cloned().collect();
+    /// Returns the names on either side, sorted.
+    pub(super) fn names(&self, source: &SourceEntries) -> Result<BTreeSet<OsString>, FileError> {
+        let mut names: BTreeSet<_> = source.keys().cloned().collect();
         if let Some(to) = &self.to {
-            names.extend(to.names().doing("cannot list in TO", &self.path)?);
+            names.extend(to.names().file_context("cannot be listed in TO", &self.path)?);
         }
         Ok(names)
     }
 
     /// Looks up a name in FROM.
     pub(super) fn find_from(&self, name: &OsStr) -> Result<Option<Entry>, FileError> {
-        let failed = |cause| FileError { path: self.path.join(name), action: "cannot look at in FROM", cause };
+        let failed =
+            |cause| FileError { path: self.path.join(name), action: "cannot read the metadata in FROM", cause };
         self.from.entry(name).map_err(failed)
     }
 
     /// Looks up a name in TO.
-    pub(super) fn find<'a>(&self, name: &'a OsStr) -> Result<Found<'a>, FileError> {
-        let failed = |cause| FileError { path: self.path.join(name), action: "cannot look at in TO", cause };
+    pub(super) fn find<'a>(&self, name: &'a OsStr) -> Result<TargetEntry<'a>, FileError> {
+        let failed = |cause| FileError { path: self.path.join(name), action: "cannot read the metadata in TO", cause };
         let to = self.to.as_ref().map(|to| to.entry(name)).transpose().map_err(failed)?;
-        Ok(Found { name, to: to.flatten() })
+        Ok(TargetEntry { name, to: to.flatten() })
     }
 
-    /// Whether the links on both sides point to the same place.
+    /// Returns `true` if the links on both sides have the same target.
     pub(super) fn same_target(&self, name: &OsStr) -> Result<bool, FileError> {
         let Some(to) = &self.to else { return Ok(false) };
         let path = self.path.join(name);
-        let from = self.from.link_target(name).doing("cannot read the link in FROM", &path)?;
-        Ok(from == to.link_target(name).doing("cannot read the link in TO", &path)?)
+        let from = self.from.link_target(name).file_context("cannot read the link in FROM", &path)?;
+        Ok(from == to.link_target(name).file_context("cannot read the link in TO", &path)?)
     }
 }

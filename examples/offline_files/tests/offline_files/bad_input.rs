@@ -1,4 +1,4 @@
-//! Trees that are meant badly, or turn out badly.
+//! Hostile and damaged trees.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -9,23 +9,23 @@ use std::process::Command;
 
 use serde_json::json;
 
-use crate::program::{PROGRAM, Ran, at_home};
+use crate::program::{PROGRAM, RunOutput, at_home};
 use crate::trees::{Trees, chmod, file, link, snapshot};
 
 #[test]
-fn a_path_that_is_no_text_is_copied_and_reported_exactly() {
+fn a_path_that_is_not_utf8_is_copied_and_reported_exactly() {
     let trees = Trees::new();
     let item = OsStr::from_bytes(b"caf\xe9");
     file(&trees.from.join(item).join("menu"), "fish", 1);
     file(&trees.from.join(item).join("x"), "a file", 1);
     file(&trees.to.join(item).join("x/y"), "in a directory", 1);
-    let ran = trees.run(&["--json"]);
+    let output = trees.run(&["--json"]);
     assert_eq!(fs::read_to_string(trees.to.join(item).join("menu")).unwrap(), "fish");
-    let item = ran.item("caf\u{fffd}");
+    let item = output.item("caf\u{fffd}");
     assert_eq!(item["path_bytes"], json!(b"caf\xe9"));
     assert_eq!(item["errors"][0]["path"], "caf\u{fffd}/x");
     assert_eq!(item["errors"][0]["path_bytes"], json!(b"caf\xe9/x"));
-    assert!(ran.item(".").get("path_bytes").is_none());
+    assert!(output.item(".").get("path_bytes").is_none());
 }
 
 #[test]
@@ -43,33 +43,33 @@ fn a_name_with_control_characters_is_escaped_in_every_output() {
 }
 
 #[test]
-fn a_link_inside_to_that_points_elsewhere_is_never_followed() {
+fn a_link_in_to_that_points_outside_is_not_followed() {
     let trees = Trees::full();
     let precious = trees.base.path().join("precious");
     file(&precious.join("plan.txt"), "precious", 1);
     file(&precious.join("er/empty"), "precious", 1);
     let before = snapshot(&precious);
-    // In place of an item, of a directory inside one, of a file inside one, and of a file at the top.
+    // Links with the names of an item, of a directory and a file inside an item, and of a top-level file.
     link(&trees.to.join("tools"), &precious);
     link(&trees.to.join("docs/deep"), &precious);
     link(&trees.to.join("docs/plan.txt"), precious.join("plan.txt"));
     link(&trees.to.join("top.txt"), precious.join("plan.txt"));
     link(&trees.to.join("docs/only-in-to"), &precious);
-    let ran = trees.run(&["--delete"]);
-    assert_eq!(ran.code, Some(0), "{}", ran.stdout);
+    let output = trees.run(&["--delete"]);
+    assert_eq!(output.code, Some(0), "{}", output.stdout);
     assert_eq!(snapshot(&precious), before);
     assert_eq!(snapshot(&trees.to), snapshot(&trees.from));
 }
 
 #[test]
-fn a_to_that_cannot_be_written_fails_with_a_path_for_each_item() {
+fn a_read_only_to_is_an_error_with_a_path_for_each_item() {
     let trees = Trees::full();
     chmod(&trees.to, 0o555);
-    let ran = run_without_privileges(&trees, &[]);
+    let output = run_without_privileges(&trees, &[]);
     chmod(&trees.to, 0o755);
-    assert_eq!(ran.code, Some(1));
+    assert_eq!(output.code, Some(1));
     for (item, path) in [(".", "elsewhere"), ("docs", "docs"), ("tools", "tools")] {
-        let item = ran.item(item);
+        let item = output.item(item);
         assert_eq!((&item["status"], &item["errors"][0]["path"]), (&json!("failed"), &json!(path)));
         assert!(item["errors"][0]["message"].as_str().unwrap().contains("in TO: Permission denied"), "{item}");
     }
@@ -77,7 +77,7 @@ fn a_to_that_cannot_be_written_fails_with_a_path_for_each_item() {
 }
 
 #[test]
-fn a_directory_the_owner_may_not_write_is_mirrored_and_kept_up() {
+fn a_directory_without_write_permission_is_mirrored_and_updated() {
     let trees = Trees::full();
     let deep = trees.from.join("docs/deep");
     file(&deep.join("gone/file"), "deleted later", 1);
@@ -90,32 +90,32 @@ fn a_directory_the_owner_may_not_write_is_mirrored_and_kept_up() {
     fs::remove_dir_all(deep.join("gone")).unwrap();
     file(&deep.join("new"), "new", 1);
     chmod(&deep, 0o555);
-    let ran = run_without_privileges(&trees, &["--delete"]);
-    assert_eq!((ran.code, &ran.item("docs")["counts"]["deleted"]), (Some(0), &json!(2)));
+    let output = run_without_privileges(&trees, &["--delete"]);
+    assert_eq!((output.code, &output.item("docs")["counts"]["deleted"]), (Some(0), &json!(2)));
     assert_eq!(snapshot(&trees.to), snapshot(&trees.from));
     chmod(&deep, 0o755);
     chmod(&trees.to.join("docs/deep"), 0o755);
 }
 
 #[test]
-fn what_cannot_be_read_is_an_error_and_left_alone_in_to() {
+fn an_unreadable_entry_is_an_error_and_unchanged_in_to() {
     let trees = Trees::full();
     file(&trees.from.join("docs/secret/a"), "a", 1);
     file(&trees.to.join("docs/secret/b"), "kept", 1);
     chmod(&trees.from.join("docs/plan.txt"), 0o000);
     chmod(&trees.from.join("docs/secret"), 0o000);
-    let ran = run_without_privileges(&trees, &[]);
+    let output = run_without_privileges(&trees, &[]);
     chmod(&trees.from.join("docs/secret"), 0o755);
     let paths: Vec<_> =
-        ran.item("docs")["errors"].as_array().unwrap().iter().map(|error| error["path"].clone()).collect();
+        output.item("docs")["errors"].as_array().unwrap().iter().map(|error| error["path"].clone()).collect();
     assert!(paths.contains(&json!("docs/plan.txt")) && paths.contains(&json!("docs/secret")), "{paths:?}");
     assert_eq!(fs::read_to_string(trees.to.join("docs/secret/b")).unwrap(), "kept");
     assert!(trees.to.join("docs/deep/er/empty").exists());
-    assert_eq!((ran.code, &ran.item("tools")["status"]), (Some(1), &json!("succeeded")));
+    assert_eq!((output.code, &output.item("tools")["status"]), (Some(1), &json!("succeeded")));
 }
 
 #[test]
-fn an_enormous_name_is_copied() {
+fn a_name_of_maximum_length_is_copied() {
     let trees = Trees::new();
     let name = "n".repeat(255);
     file(&trees.from.join("docs").join(&name), "long", 1);
@@ -125,12 +125,12 @@ fn an_enormous_name_is_copied() {
 }
 
 #[test]
-fn a_fifo_is_a_warning_and_never_opened() {
+fn a_fifo_is_a_warning_and_is_not_opened() {
     let trees = Trees::full();
     assert!(Command::new("mkfifo").arg(trees.from.join("docs/pipe")).status().unwrap().success());
-    let ran = trees.run(&["--json"]);
-    assert_eq!((ran.code, &ran.item("docs")["status"]), (Some(0), &json!("succeeded")));
-    assert_eq!(ran.item("docs")["warnings"], json!([{"path": "docs/pipe", "message": "a FIFO, which is not copied"}]));
+    let output = trees.run(&["--json"]);
+    assert_eq!((output.code, &output.item("docs")["status"]), (Some(0), &json!("succeeded")));
+    assert_eq!(output.item("docs")["warnings"], json!([{"path": "docs/pipe", "message": "a FIFO is not copied"}]));
     assert!(!trees.to.join("docs/pipe").exists());
     assert!(trees.run(&[]).stdout.contains("\nwarning: docs/pipe: a FIFO"));
 }
@@ -144,19 +144,19 @@ fn set_user_id_is_not_copied() {
 }
 
 #[test]
-fn what_a_killed_run_left_behind_is_removed() {
+fn temporary_files_of_a_killed_run_are_removed() {
     let trees = Trees::full();
     file(&trees.to.join("docs/.offline-files-00112233445566ff.partial"), "half", 1);
     assert_eq!(trees.run(&[]).code, Some(0));
     assert_eq!(snapshot(&trees.to), snapshot(&trees.from));
 }
 
-/// Mirrors as somebody for whom permission bits mean something, and who owns both trees.
-fn run_without_privileges(trees: &Trees, flags: &[&str]) -> Ran {
+/// Runs the program as an unprivileged user who owns both trees.
+fn run_without_privileges(trees: &Trees, flags: &[&str]) -> RunOutput {
     let mut command = trees.command(flags);
     if fs::metadata(tempfile::tempdir().unwrap().path()).unwrap().uid() == 0 {
-        // Where the program was built, others may not look. It is copied by another process: while this one, with all
-        // its threads, has a program open for writing, starting it may fail as busy.
+        // That user may have no access to the build directory. Another process copies the program: starting a file that this
+        // process still has open for writing may fail with `ETXTBSY`.
         let copy = trees.base.path().join("program");
         assert!(Command::new("cp").arg(PROGRAM).arg(&copy).status().unwrap().success());
         chmod(trees.base.path(), 0o755);

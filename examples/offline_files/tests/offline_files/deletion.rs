@@ -1,4 +1,4 @@
-//! `--delete`, and what holds it back.
+//! `--delete` and its guard.
 
 use std::fs;
 
@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::trees::{Trees, file, snapshot};
 
-/// An item of which TO has `all` files and FROM lacks `gone`, beside one that is new.
+/// An item with `all` files in TO, of which FROM lacks `gone`. FROM also has one new file.
 fn item_with(all: u32, gone: u32) -> Trees {
     let trees = Trees::new();
     for number in 0..all {
@@ -21,48 +21,51 @@ fn item_with(all: u32, gone: u32) -> Trees {
 }
 
 #[test]
-fn without_delete_everything_only_to_has_stays() {
+fn extra_entries_are_kept_without_delete() {
     let trees = item_with(2, 1);
     assert_eq!(trees.run(&[]).code, Some(0));
     assert!(trees.to.join("docs/0").exists());
 }
 
 #[test]
-fn delete_removes_what_from_no_longer_has() {
+fn delete_removes_entries_that_from_does_not_have() {
     let trees = Trees::full();
     for path in ["docs/old", "docs/gone/a/b", "gone/c", "old"] {
         file(&trees.to.join(path), "old", 1);
     }
-    let ran = trees.run(&["--delete", "--json"]);
-    assert_eq!(ran.code, Some(0));
-    assert_eq!((&ran.item("docs")["counts"]["deleted"], &ran.item(".")["counts"]["deleted"]), (&json!(4), &json!(3)));
+    let output = trees.run(&["--delete", "--json"]);
+    assert_eq!(output.code, Some(0));
+    assert_eq!(
+        (&output.item("docs")["counts"]["deleted"], &output.item(".")["counts"]["deleted"]),
+        (&json!(4), &json!(3))
+    );
     assert_eq!(snapshot(&trees.to), snapshot(&trees.from));
 }
 
 #[test]
-fn eleven_of_twenty_are_too_many_and_nothing_is_deleted() {
+fn eleven_of_twenty_deletions_are_held() {
     let trees = item_with(20, 11);
-    let ran = trees.run(&["--delete", "--json"]);
-    assert_eq!(ran.code, Some(1));
-    let item = ran.item("docs");
+    let output = trees.run(&["--delete", "--json"]);
+    assert_eq!(output.code, Some(1));
+    let item = output.item("docs");
     assert_eq!((&item["status"], &item["counts"]["deleted"]), (&json!("not_done"), &json!(0)));
-    let message = "nothing was deleted: 11 of the 20 entries in TO would be; --yes deletes them";
+    let message = "nothing was deleted: 11 of 20 entries in TO would be deleted; use --yes to delete them";
     assert_eq!(item["errors"], json!([{"path": "docs", "message": message}]));
     assert!((0..20).all(|number| trees.to.join(format!("docs/{number}")).exists()));
-    // All else is done: what is new in this item, and the other items.
+    // New files in this item and other items are copied.
     assert!(trees.to.join("docs/new").exists() && trees.to.join("tools/new").exists());
-    assert_eq!(ran.item("tools")["status"], "succeeded");
+    assert_eq!(output.item("tools")["status"], "succeeded");
 }
 
 #[test]
-fn the_table_says_why_nothing_was_deleted() {
-    let ran = item_with(20, 11).run(&["--delete"]);
-    assert!(ran.stdout.contains("\nnot done "), "{}", ran.stdout);
-    assert!(ran.stdout.contains("\nerror: docs: nothing was deleted: 11 of the 20 entries"), "{}", ran.stdout);
+fn the_table_has_the_reason_that_nothing_was_deleted() {
+    let output = item_with(20, 11).run(&["--delete"]);
+    assert!(output.stdout.contains("\nnot done "), "{}", output.stdout);
+    assert!(output.stdout.contains("\nerror: docs: nothing was deleted: 11 of 20 entries"), "{}", output.stdout);
 }
 
 #[test]
-fn ten_or_half_are_not_too_many() {
+fn ten_deletions_or_half_of_the_entries_are_not_held() {
     for (all, gone) in [(10, 10), (22, 11)] {
         let trees = item_with(all, gone);
         assert_eq!(trees.run(&["--delete"]).code, Some(0), "{gone} of {all}");
@@ -71,26 +74,26 @@ fn ten_or_half_are_not_too_many() {
 }
 
 #[test]
-fn yes_deletes_however_much_it_is() {
+fn yes_allows_any_number_of_deletions() {
     let trees = item_with(20, 11);
     assert_eq!(trees.run(&["--delete", "--yes"]).code, Some(0));
     assert_eq!(snapshot(&trees.to), snapshot(&trees.from));
 }
 
 #[test]
-fn directories_only_to_has_count_with_all_that_is_in_them() {
+fn an_extra_directory_counts_with_all_its_entries() {
     let trees = Trees::new();
     for number in 0..10 {
         file(&trees.to.join(format!("gone/{number}")), "old", 1);
     }
-    let ran = trees.run(&["--delete", "--json"]);
-    let message = "nothing was deleted: 11 of the 11 entries in TO would be; --yes deletes them";
-    assert_eq!(ran.item(".")["errors"], json!([{"path": ".", "message": message}]));
+    let output = trees.run(&["--delete", "--json"]);
+    let message = "nothing was deleted: 11 of 11 entries in TO would be deleted; use --yes to delete them";
+    assert_eq!(output.item(".")["errors"], json!([{"path": ".", "message": message}]));
     assert!(trees.to.join("gone/9").exists());
 }
 
 #[test]
-fn a_file_and_a_directory_of_one_name_change_places() {
+fn a_file_replaces_a_directory_and_a_directory_a_file() {
     let trees = Trees::new();
     file(&trees.from.join("one/file"), "a directory now", 1);
     file(&trees.to.join("one"), "was a file", 1);
@@ -101,13 +104,13 @@ fn a_file_and_a_directory_of_one_name_change_places() {
 }
 
 #[test]
-fn a_directory_with_entries_gives_way_to_a_file_only_with_delete() {
+fn a_file_replaces_a_directory_with_entries_only_with_delete() {
     let trees = Trees::new();
     file(&trees.from.join("name"), "a file now", 1);
     file(&trees.to.join("name/entry"), "was in a directory", 1);
-    let ran = trees.run(&["--json"]);
-    assert_eq!(ran.code, Some(1));
-    let errors = &ran.item(".")["errors"];
+    let output = trees.run(&["--json"]);
+    assert_eq!(output.code, Some(1));
+    let errors = &output.item(".")["errors"];
     assert_eq!(errors[0]["path"], "name");
     assert!(errors[0]["message"].as_str().unwrap().contains("--delete"), "{errors}");
     assert_eq!(trees.run(&["--delete"]).code, Some(0));
@@ -115,24 +118,24 @@ fn a_directory_with_entries_gives_way_to_a_file_only_with_delete() {
 }
 
 #[test]
-fn a_from_that_became_empty_is_not_taken_at_its_word() {
+fn an_empty_from_is_held() {
     let trees = item_with(12, 0);
     assert_eq!(trees.run(&["--delete"]).code, Some(0));
     fs::remove_dir_all(trees.from.join("docs")).unwrap();
     fs::create_dir(trees.from.join("docs")).unwrap();
-    let ran = trees.run(&["--delete", "--json"]);
-    assert_eq!((ran.code, &ran.item("docs")["status"]), (Some(1), &json!("not_done")));
-    let message = "nothing was deleted: FROM is empty and had 13 entries, and 13 of the 13 entries in TO would be; \
-                   --yes accepts that and deletes them";
-    assert_eq!(ran.item("docs")["errors"], json!([{"path": "docs", "message": message}]));
+    let output = trees.run(&["--delete", "--json"]);
+    assert_eq!((output.code, &output.item("docs")["status"]), (Some(1), &json!("not_done")));
+    let message = "nothing was deleted: FROM is empty and had 13 entries, and 13 of 13 entries in TO would be deleted; \
+                   use --yes to delete them";
+    assert_eq!(output.item("docs")["errors"], json!([{"path": "docs", "message": message}]));
     assert!(trees.to.join("docs/11").exists());
-    // Somebody who makes the whole of FROM anew has not plugged in another disk.
+    // A FROM that was created again is on the same disk, so `tools` is not held.
     fs::rename(&trees.from, trees.base.path().join("away")).unwrap();
     fs::create_dir(&trees.from).unwrap();
     file(&trees.from.join("tools/new"), "new", 1);
-    let ran = trees.run(&["--delete", "--json"]);
-    assert_eq!(ran.item("tools")["status"], "succeeded");
-    assert_eq!(ran.item(".")["status"], "not_done");
+    let output = trees.run(&["--delete", "--json"]);
+    assert_eq!(output.item("tools")["status"], "succeeded");
+    assert_eq!(output.item(".")["status"], "not_done");
     assert_eq!(trees.run(&["--delete", "--yes"]).code, Some(0));
     assert_eq!(snapshot(&trees.to), snapshot(&trees.from));
 }

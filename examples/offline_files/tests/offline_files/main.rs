@@ -1,11 +1,12 @@
-//! The program as its users run it, on small trees.
+//! Tests of the program as users run it, on small trees.
 
 #![cfg(unix)]
-#![expect(clippy::unwrap_used, reason = "a test that cannot make its trees has failed")]
+#![expect(clippy::unwrap_used, reason = "a test that cannot create its trees has failed")]
 
 mod answer;
 mod bad_input;
 mod deletion;
+mod incremental;
 mod mirror;
 mod output;
 mod program;
@@ -14,5 +15,4 @@ mod state;
 mod stop;
 #[path = "../../src/mirror/trees.rs"]
 mod trees;
-mod trust;
 mod usage;

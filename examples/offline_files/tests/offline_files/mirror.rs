@@ -1,4 +1,4 @@
-//! What is in TO afterwards.
+//! The contents of TO after a run.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -10,8 +10,8 @@ use crate::trees::{Trees, chmod, file, link, snapshot};
 #[test]
 fn to_equals_from_in_contents_times_permissions_and_links() {
     let trees = Trees::full();
-    let ran = trees.run(&[]);
-    assert_eq!(ran.code, Some(0), "{}", ran.stdout);
+    let output = trees.run(&[]);
+    assert_eq!(output.code, Some(0), "{}", output.stdout);
     assert_eq!(snapshot(&trees.to), snapshot(&trees.from));
 }
 
@@ -28,49 +28,52 @@ fn an_unchanged_tree_is_not_copied_again() {
     trees.run(&[]);
     let inode = || fs::metadata(trees.to.join("docs/plan.txt")).unwrap().ino();
     let before = inode();
-    let ran = trees.run(&["--json"]);
+    let output = trees.run(&["--json"]);
     for (item, unchanged) in [(".", 2), ("docs", 4), ("tools", 1)] {
         let counts = json!({
             "copied": 0, "directories_made": 0, "permissions_set": 0, "deleted": 0, "unchanged": unchanged,
         });
-        assert_eq!((&ran.item(item)["counts"], &ran.item(item)["bytes"]), (&counts, &json!(0)), "{item}");
+        assert_eq!((&output.item(item)["counts"], &output.item(item)["bytes"]), (&counts, &json!(0)), "{item}");
     }
     assert_eq!(inode(), before);
 }
 
 #[test]
-fn only_what_differs_in_size_or_time_is_copied() {
+fn only_files_that_differ_in_size_or_time_are_copied() {
     let trees = Trees::full();
     trees.run(&[]);
     file(&trees.from.join("docs/plan.txt"), "longer plan", 2);
     file(&trees.from.join("top.txt"), "pot", 99);
-    let ran = trees.run(&["--json"]);
-    assert_eq!((&ran.item("docs")["counts"]["copied"], &ran.item("docs")["bytes"]), (&json!(1), &json!(11)));
-    assert_eq!((&ran.item(".")["counts"]["copied"], &ran.item(".")["bytes"]), (&json!(1), &json!(3)));
-    assert_eq!(ran.item("tools")["counts"]["copied"], 0);
+    let output = trees.run(&["--json"]);
+    assert_eq!((&output.item("docs")["counts"]["copied"], &output.item("docs")["bytes"]), (&json!(1), &json!(11)));
+    assert_eq!((&output.item(".")["counts"]["copied"], &output.item(".")["bytes"]), (&json!(1), &json!(3)));
+    assert_eq!(output.item("tools")["counts"]["copied"], 0);
     assert_eq!(snapshot(&trees.to), snapshot(&trees.from));
 }
 
 #[test]
-fn a_changed_file_is_replaced_and_never_written_in_place() {
+fn a_changed_file_is_replaced_and_not_written_in_place() {
     let trees = Trees::full();
     trees.run(&[]);
-    let witness = trees.base.path().join("witness");
-    fs::hard_link(trees.to.join("docs/plan.txt"), &witness).unwrap();
+    let old = trees.base.path().join("old");
+    fs::hard_link(trees.to.join("docs/plan.txt"), &old).unwrap();
     file(&trees.from.join("docs/plan.txt"), "another plan", 9);
     trees.run(&[]);
-    assert_eq!(fs::read_to_string(witness).unwrap(), "plan");
+    assert_eq!(fs::read_to_string(old).unwrap(), "plan");
     assert_eq!(fs::read_to_string(trees.to.join("docs/plan.txt")).unwrap(), "another plan");
 }
 
 #[test]
-fn changed_permissions_are_kept_up_without_a_copy() {
+fn changed_permissions_are_updated_without_a_copy() {
     let trees = Trees::full();
     trees.run(&[]);
     chmod(&trees.from.join("tools/run.sh"), 0o700);
     chmod(&trees.from.join("docs/empty"), 0o700);
-    let ran = trees.run(&["--json"]);
-    assert_eq!((&ran.item("tools")["counts"]["permissions_set"], &ran.item("tools")["bytes"]), (&json!(1), &json!(0)));
+    let output = trees.run(&["--json"]);
+    assert_eq!(
+        (&output.item("tools")["counts"]["permissions_set"], &output.item("tools")["bytes"]),
+        (&json!(1), &json!(0))
+    );
     assert_eq!(snapshot(&trees.to), snapshot(&trees.from));
 }
 
@@ -83,7 +86,7 @@ fn a_missing_to_is_created() {
 }
 
 #[test]
-fn from_and_to_may_be_links_themselves() {
+fn from_and_to_may_be_links() {
     let trees = Trees::full();
     fs::rename(&trees.from, trees.base.path().join("real-from")).unwrap();
     fs::rename(&trees.to, trees.base.path().join("real-to")).unwrap();
@@ -94,7 +97,7 @@ fn from_and_to_may_be_links_themselves() {
 }
 
 #[test]
-fn one_job_does_it_all_too() {
+fn one_job_is_enough() {
     let trees = Trees::full();
     for number in 0..600 {
         file(&trees.from.join(format!("many/{number}")), "x", 1);

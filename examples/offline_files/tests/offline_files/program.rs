@@ -1,4 +1,4 @@
-//! Running the program.
+//! Helpers to run the program.
 
 use std::ffi::OsStr;
 use std::path::Path;
@@ -11,20 +11,20 @@ use crate::trees::Trees;
 /// The built program.
 pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_offline_files");
 
-/// How the program ended and what it said.
-pub(crate) struct Ran {
+/// The exit code and the output of the program.
+pub(crate) struct RunOutput {
     pub(crate) code: Option<i32>,
     pub(crate) stdout: String,
     pub(crate) stderr: String,
 }
 
-impl Ran {
-    /// What `--json` printed: one document and nothing else.
+impl RunOutput {
+    /// Parses the output of `--json`, which must be one document.
     pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {}{}", self.stdout, self.stderr))
     }
 
-    /// One item of that document.
+    /// Returns one item of the JSON document.
     pub(crate) fn item(&self, path: &str) -> Value {
         let document = self.json();
         let items = document["items"].as_array().expect("a list of items").iter();
@@ -32,25 +32,25 @@ impl Ran {
     }
 }
 
-impl From<Output> for Ran {
+impl From<Output> for RunOutput {
     fn from(output: Output) -> Self {
         Self {
             code: output.status.code(),
-            stdout: String::from_utf8(output.stdout).expect("the program speaks UTF-8"),
-            stderr: String::from_utf8(output.stderr).expect("the program speaks UTF-8"),
+            stdout: String::from_utf8(output.stdout).expect("the output is UTF-8"),
+            stderr: String::from_utf8(output.stderr).expect("the output is UTF-8"),
         }
     }
 }
 
-/// The program, or a copy of it, keeping its state below `home` and nowhere else.
+/// A command for the program or a copy of it, with its state below `home`.
 pub(crate) fn at_home(program: impl AsRef<OsStr>, home: &Path) -> Command {
     let mut command = Command::new(program);
     command.env("HOME", home.join("home")).env("XDG_STATE_HOME", home.join("state"));
     command
 }
 
-/// Runs the program, which refuses them, with these arguments to its end.
-pub(crate) fn run(arguments: &[&OsStr]) -> Ran {
+/// Runs the program with arguments that it must reject.
+pub(crate) fn run(arguments: &[&OsStr]) -> RunOutput {
     at_home(PROGRAM, Path::new(env!("CARGO_TARGET_TMPDIR")))
         .args(arguments)
         .output()
@@ -59,7 +59,7 @@ pub(crate) fn run(arguments: &[&OsStr]) -> Ran {
 }
 
 impl Trees {
-    /// The program about to mirror FROM into TO with these flags.
+    /// A command that mirrors FROM into TO with these flags.
     pub(crate) fn command(&self, flags: &[&str]) -> Command {
         let mut command = at_home(PROGRAM, self.base.path());
         command.args(flags).arg(&self.from).arg(&self.to);
@@ -67,7 +67,7 @@ impl Trees {
     }
 
     /// Mirrors FROM into TO with these flags.
-    pub(crate) fn run(&self, flags: &[&str]) -> Ran {
+    pub(crate) fn run(&self, flags: &[&str]) -> RunOutput {
         self.command(flags).output().expect("the program starts").into()
     }
 }

@@ -1,4 +1,4 @@
-//! A program under way, and what it says.
+//! A running program and its output.
 
 use std::io::Read;
 use std::process::{Child, Command, Stdio};
@@ -6,16 +6,16 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread;
 use std::time::Duration;
 
-use crate::program::Ran;
+use crate::program::RunOutput;
 
-/// The grace of an item: within it, a stopped program has ended.
+/// The grace period of an item, within which a stopped program must end.
 const GRACE: Duration = Duration::from_secs(5);
 
 /// A program that is running. It is killed when dropped, so that a failing test does not fill the disk.
 pub(crate) struct Running {
     pub(crate) child: Child,
-    heard: Receiver<(Stream, Vec<u8>)>,
-    ran: Ran,
+    receiver: Receiver<(Stream, Vec<u8>)>,
+    output: RunOutput,
 }
 
 #[derive(Clone, Copy)]
@@ -28,54 +28,56 @@ impl Running {
     pub(crate) fn start(mut command: Command) -> Self {
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("the program starts");
-        let (sender, heard) = channel();
-        listen(child.stdout.take().expect("it is piped"), Stream::Output, sender.clone());
-        listen(child.stderr.take().expect("it is piped"), Stream::Error, sender);
-        Self { child, heard, ran: Ran { code: None, stdout: String::new(), stderr: String::new() } }
+        let (sender, receiver) = channel();
+        forward(child.stdout.take().expect("a piped stream"), Stream::Output, sender.clone());
+        forward(child.stderr.take().expect("a piped stream"), Stream::Error, sender);
+        Self { child, receiver, output: RunOutput { code: None, stdout: String::new(), stderr: String::new() } }
     }
 
-    /// Waits until the program has said this.
+    /// Waits until the program has printed `text`.
     pub(crate) fn wait_for(&mut self, text: &str) {
-        while !self.ran.stdout.contains(text) && !self.ran.stderr.contains(text) {
-            assert!(self.listen(), "it never said {text}: {}{}", self.ran.stdout, self.ran.stderr);
+        while !self.output.stdout.contains(text) && !self.output.stderr.contains(text) {
+            assert!(self.receive(), "the program never printed {text}: {}{}", self.output.stdout, self.output.stderr);
         }
     }
 
-    /// Waits until the program has ended, as it must within the grace.
-    pub(crate) fn end(mut self) -> Ran {
-        while self.listen() {}
+    /// Waits until the program ends. Panics if it prints nothing for the grace period.
+    pub(crate) fn end(mut self) -> RunOutput {
+        while self.receive() {}
         let code = self.child.wait().unwrap().code();
-        let said = |text: &mut String| std::mem::take(text);
-        Ran { code, stdout: said(&mut self.ran.stdout), stderr: said(&mut self.ran.stderr) }
+        let take = |text: &mut String| std::mem::take(text);
+        RunOutput { code, stdout: take(&mut self.output.stdout), stderr: take(&mut self.output.stderr) }
     }
 
-    /// Hears what is said next; false when nothing more will be.
-    fn listen(&mut self) -> bool {
-        match self.heard.recv_timeout(GRACE) {
+    /// Receives the next output. Returns `false` at its end.
+    fn receive(&mut self) -> bool {
+        match self.receiver.recv_timeout(GRACE) {
             Ok((stream, bytes)) => {
-                let said = match stream {
-                    Stream::Output => &mut self.ran.stdout,
-                    Stream::Error => &mut self.ran.stderr,
+                let text = match stream {
+                    Stream::Output => &mut self.output.stdout,
+                    Stream::Error => &mut self.output.stderr,
                 };
-                said.push_str(&String::from_utf8_lossy(&bytes));
+                text.push_str(&String::from_utf8_lossy(&bytes));
                 true
             }
             Err(RecvTimeoutError::Disconnected) => false,
-            Err(RecvTimeoutError::Timeout) => panic!("silent for too long: {}{}", self.ran.stdout, self.ran.stderr),
+            Err(RecvTimeoutError::Timeout) => {
+                panic!("no output for {GRACE:?}: {}{}", self.output.stdout, self.output.stderr)
+            }
         }
     }
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // It has ended already unless the test failed.
+        // Unless the test failed, the program has already ended.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-/// Passes on what is read until the end.
-fn listen(mut from: impl Read + Send + 'static, stream: Stream, to: Sender<(Stream, Vec<u8>)>) {
+/// Starts a thread that sends everything it reads.
+fn forward(mut from: impl Read + Send + 'static, stream: Stream, to: Sender<(Stream, Vec<u8>)>) {
     thread::spawn(move || {
         let mut buffer = [0; 4096];
         while let Ok(bytes @ 1..) = from.read(&mut buffer) {

@@ -1,4 +1,4 @@
-//! Ctrl-C in the middle of a file that takes for ever.
+//! Ctrl-C during the copy of a huge file.
 
 use std::fs::{self, File};
 use std::path::Path;
@@ -10,15 +10,15 @@ use crate::running::Running;
 use crate::trees::{Trees, snapshot};
 
 #[test]
-fn ctrl_c_ends_with_130_and_leaves_no_partial_file_and_the_next_run_does_the_rest() {
-    let trees = endless();
+fn ctrl_c_exits_with_130_and_the_next_run_completes_the_mirror() {
+    let trees = with_huge_file();
     let mut running = Running::start(trees.command(&["--json"]));
     running.wait_for("huge: 0% of 1.00 TiB");
     let interrupt = format!("kill -INT {}", running.child.id());
     assert!(Command::new("sh").args(["-c", &interrupt]).status().unwrap().success());
-    let ran = running.end();
-    assert_eq!((ran.code, &ran.json()["status"]), (Some(130), &json!("stopped")), "{}", ran.stderr);
-    assert_eq!((&ran.item("huge")["status"], &ran.item("huge")["errors"]), (&json!("stopped"), &json!([])));
+    let output = running.end();
+    assert_eq!((output.code, &output.json()["status"]), (Some(130), &json!("stopped")), "{}", output.stderr);
+    assert_eq!((&output.item("huge")["status"], &output.item("huge")["errors"]), (&json!("stopped"), &json!([])));
     assert_eq!(fs::read_dir(trees.to.join("huge")).unwrap().count(), 0);
     assert_only_whole_files(&trees);
 
@@ -28,8 +28,8 @@ fn ctrl_c_ends_with_130_and_leaves_no_partial_file_and_the_next_run_does_the_res
 }
 
 #[test]
-fn what_is_left_of_a_killed_run_is_gone_after_the_next() {
-    let trees = endless();
+fn temporary_files_of_a_killed_run_are_removed_by_the_next() {
+    let trees = with_huge_file();
     let mut running = Running::start(trees.command(&[]));
     running.wait_for("huge: 0% of 1.00 TiB");
     drop(running);
@@ -42,12 +42,12 @@ fn what_is_left_of_a_killed_run_is_gone_after_the_next() {
 
 #[test]
 #[cfg(target_os = "linux")]
-fn on_a_terminal_there_are_bars_and_the_key_stops_it() {
+fn a_terminal_shows_bars_and_ctrl_c_stops_the_run() {
     if Command::new("script").arg("--version").output().is_err() {
-        eprintln!("skipped: `script`, which makes the terminal, is not installed");
+        eprintln!("skipped: `script`, which creates the terminal, is not installed");
         return;
     }
-    let trees = endless();
+    let trees = with_huge_file();
     let mut command = Command::new("script");
     let line = format!("{:?}", trees.command(&[]));
     command.args(["--quiet", "--return", "--flush", "--command", &line, "/dev/null"]);
@@ -55,15 +55,15 @@ fn on_a_terminal_there_are_bars_and_the_key_stops_it() {
     running.wait_for("/1.00 TiB");
     let keyboard = running.child.stdin.as_mut().expect("standard input is piped");
     std::io::Write::write_all(keyboard, b"\x03").unwrap();
-    let ran = running.end();
-    assert_eq!(ran.code, Some(130), "{}", ran.stdout);
-    assert!(!ran.stdout.contains("huge: started"), "{}", ran.stdout);
-    assert!(ran.stdout.contains("\nstopped "), "{}", ran.stdout);
+    let output = running.end();
+    assert_eq!(output.code, Some(130), "{}", output.stdout);
+    assert!(!output.stdout.contains("huge: started"), "{}", output.stdout);
+    assert!(output.stdout.contains("\nstopped "), "{}", output.stdout);
     assert_only_whole_files(&trees);
 }
 
-/// A tree whose item `huge` holds a file with a hole of one TiB, which reads as so many zeros.
-fn endless() -> Trees {
+/// A tree whose item `huge` has a sparse file of one TiB.
+fn with_huge_file() -> Trees {
     let trees = Trees::full();
     fs::create_dir(trees.from.join("huge")).unwrap();
     resize(&trees.from.join("huge/file"), 1 << 40);
@@ -75,7 +75,7 @@ fn resize(path: &Path, bytes: u64) {
     file.set_len(bytes).unwrap();
 }
 
-/// Asserts that every file in TO, under whatever name, is one of FROM and whole.
+/// Asserts that every file in TO has a counterpart in FROM with the same contents.
 fn assert_only_whole_files(trees: &Trees) {
     for (path, (.., contents)) in snapshot(&trees.to) {
         let origin = trees.from.join(&path);

@@ -1,4 +1,4 @@
-//! What is refused before anything is done: code 2 and one clear line.
+//! Invalid arguments: exit code 2 and one line, before any change.
 
 use std::fs;
 use std::path::Path;
@@ -6,13 +6,13 @@ use std::path::Path;
 use crate::program::run;
 use crate::trees::{Trees, file, link, snapshot};
 
-/// Asserts that nothing was done, that the code is 2, and that all that was said is this line.
+/// Asserts that nothing is changed, that the exit code is 2, and that the only output is one line that starts with `line`.
 fn assert_refused(trees: &Trees, from: &Path, to: &Path, line: &str) {
     let before = snapshot(trees.base.path());
-    let ran = run(&[from.as_os_str(), to.as_os_str()]);
-    assert_eq!((ran.code, ran.stdout.as_str()), (Some(2), ""));
-    assert!(ran.stderr.starts_with(&format!("offline_files: {line}")), "{}", ran.stderr);
-    assert_eq!(ran.stderr.lines().count(), 1, "{}", ran.stderr);
+    let output = run(&[from.as_os_str(), to.as_os_str()]);
+    assert_eq!((output.code, output.stdout.as_str()), (Some(2), ""));
+    assert!(output.stderr.starts_with(&format!("offline_files: {line}")), "{}", output.stderr);
+    assert_eq!(output.stderr.lines().count(), 1, "{}", output.stderr);
     assert_eq!(snapshot(trees.base.path()), before);
 }
 
@@ -25,7 +25,7 @@ fn from_must_be_a_directory() {
 }
 
 #[test]
-fn to_must_be_a_directory_or_have_a_parent_to_be_created_in() {
+fn to_must_be_a_directory_or_have_an_existing_parent() {
     let trees = Trees::full();
     file(&trees.base.path().join("file"), "", 1);
     assert_refused(&trees, &trees.from, &trees.base.path().join("file"), "TO is not a directory");
@@ -33,7 +33,7 @@ fn to_must_be_a_directory_or_have_a_parent_to_be_created_in() {
 }
 
 #[test]
-fn the_same_directory_twice_is_refused() {
+fn from_and_to_must_be_different_directories() {
     let trees = Trees::full();
     assert_refused(&trees, &trees.from, &trees.from, "FROM and TO are the same directory");
     link(&trees.base.path().join("way"), "from");
@@ -60,18 +60,18 @@ fn from_inside_to_is_refused_also_through_a_link() {
 }
 
 #[test]
-fn a_wrong_command_line_is_one_line_too() {
+fn an_argument_error_is_one_line() {
     let trees = Trees::full();
     for arguments in [&["--nonsense", "a", "b"][..], &["a"], &["--jobs", "0", "a", "b"], &["--jobs", "many", "a", "b"]]
     {
-        let ran = run(&arguments.iter().map(AsRef::as_ref).collect::<Vec<_>>());
-        assert_eq!((ran.code, ran.stderr.lines().count()), (Some(2), 1), "{}", ran.stderr);
+        let output = run(&arguments.iter().map(AsRef::as_ref).collect::<Vec<_>>());
+        assert_eq!((output.code, output.stderr.lines().count()), (Some(2), 1), "{}", output.stderr);
     }
     drop(trees);
 }
 
 #[test]
-fn a_name_in_the_line_cannot_redraw_the_terminal() {
+fn control_characters_in_a_path_are_escaped() {
     let trees = Trees::full();
     assert_refused(
         &trees,
@@ -85,13 +85,13 @@ fn a_name_in_the_line_cannot_redraw_the_terminal() {
 }
 
 #[test]
-fn two_runs_into_one_directory_do_not_meet() {
+fn a_second_run_into_the_same_directory_is_refused() {
     let trees = Trees::full();
     let lock = fs::File::open(&trees.to).unwrap();
     lock.lock().unwrap();
-    let ran = trees.run(&[]);
-    assert_eq!(ran.code, Some(1));
-    assert!(ran.stderr.starts_with("offline_files: another run is writing to "), "{}", ran.stderr);
+    let output = trees.run(&[]);
+    assert_eq!(output.code, Some(1));
+    assert!(output.stderr.starts_with("offline_files: another run is writing to "), "{}", output.stderr);
     drop(lock);
     assert_eq!(trees.run(&[]).code, Some(0));
 }

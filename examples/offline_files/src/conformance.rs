@@ -1,4 +1,4 @@
-//! The handler keeps the contract, over real directories.
+//! The conformance check of the handler, on real directories.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -7,27 +7,27 @@ use syncmgr::SyncHandler;
 use syncmgr_test::{Kit, Provider};
 
 use crate::guard::Deletions;
-use crate::handler::{OfflineFiles, Terms};
+use crate::handler::{OfflineFiles, Options};
 use crate::mirror::trees::{Trees, snapshot};
-use crate::record::Records;
+use crate::record::RecordMode;
 use crate::roots::Roots;
 
 impl Provider for Trees {
     fn handler(self: Arc<Self>) -> Arc<dyn SyncHandler> {
         let (pair, jobs) = (self.pair(), 2);
         let roots = Roots::of(&pair, &self.from, &self.to);
-        let terms = Terms { deletions: Deletions::Guarded, records: Records::Known, jobs, aside: None };
-        Arc::new(OfflineFiles::new(pair, roots, terms).expect("FROM can be listed"))
+        let options = Options { deletions: Deletions::Guarded, record_mode: RecordMode::Use, jobs, excluded: None };
+        Arc::new(OfflineFiles::new(pair, roots, options).expect("FROM can be listed"))
     }
 
-    /// What is in TO, and whether it is what FROM has: each world is made at another time.
+    /// The entries in TO. An entry that equals its counterpart in FROM has no times, which differ from one tree to the next.
     fn data(&self) -> BTreeMap<String, String> {
         let from = snapshot(&self.from);
-        let shown = |(path, entry): (std::path::PathBuf, _)| {
+        let described = |(path, entry): (std::path::PathBuf, _)| {
             let as_in_from = if from.get(&path) == Some(&entry) { "as in FROM".into() } else { format!("{entry:?}") };
             (path.display().to_string(), as_in_from)
         };
-        snapshot(&self.to).into_iter().map(shown).collect()
+        snapshot(&self.to).into_iter().map(described).collect()
     }
 }
 

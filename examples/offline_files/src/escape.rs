@@ -1,4 +1,4 @@
-//! Paths in output.
+//! Escaping of output.
 
 use std::ffi::OsStr;
 use std::fmt;
@@ -8,20 +8,20 @@ use std::path::Path;
 use serde::{Serialize, Serializer};
 use syncmgr::text::Escaped;
 
-/// A path on its way out.
+/// A path in output.
 ///
-/// For people it is displayed on one line that cannot redraw a terminal. For programs it is serialized as text, and as
-/// bytes too where the text is not the whole truth.
+/// `Display` escapes control characters, so that the path is one line and cannot control the terminal. `Serialize` writes the
+/// path as text, and also as bytes if it is not UTF-8.
 #[derive(Clone, Debug)]
-pub(crate) struct Shown<P>(pub(crate) P);
+pub(crate) struct EscapedPath<P>(pub(crate) P);
 
-impl<P: AsRef<Path>> fmt::Display for Shown<P> {
+impl<P: AsRef<Path>> fmt::Display for EscapedPath<P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         Escaped(&self.0.as_ref().to_string_lossy()).fmt(f)
     }
 }
 
-impl<P: AsRef<Path>> Serialize for Shown<P> {
+impl<P: AsRef<Path>> Serialize for EscapedPath<P> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         #[derive(Serialize)]
         struct Exact<'a> {
@@ -35,10 +35,9 @@ impl<P: AsRef<Path>> Serialize for Shown<P> {
     }
 }
 
-/// A JSON document that can be shown on a terminal as safely as other output.
+/// Escapes a JSON document, so that it cannot control a terminal.
 ///
-/// The control and bidirectional characters that JSON allows as they are can only stand in its strings, where an escape
-/// means the same.
+/// JSON allows unescaped control and bidirectional characters only in strings, where an escape has the same meaning.
 pub(crate) fn escape_json(json: &str) -> String {
     let mut escaped = String::with_capacity(json.len());
     for character in json.chars() {
@@ -57,7 +56,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_document_cannot_redraw_the_terminal_either_and_means_the_same() {
+    fn an_escaped_document_has_no_control_characters_and_the_same_value() {
         let json = serde_json::to_string("a\x1b\n\u{7f}\u{9b}\u{202e}ä\u{1f600}").unwrap();
         let escaped = escape_json(&json);
         assert_eq!(escaped, r#""a\u001b\n\u007f\u009b\u202eä😀""#);
@@ -67,13 +66,13 @@ mod tests {
     }
 
     #[test]
-    fn a_path_cannot_redraw_the_terminal() {
-        assert_eq!(Shown("a\x1b[2J\n\u{202e}b").to_string(), "a\\u{1b}[2J\\u{a}\\u{202e}b");
+    fn a_displayed_path_has_no_control_characters() {
+        assert_eq!(EscapedPath("a\x1b[2J\n\u{202e}b").to_string(), "a\\u{1b}[2J\\u{a}\\u{202e}b");
     }
 
     #[test]
-    fn only_a_path_that_is_no_text_carries_its_bytes() {
-        let json = |bytes: &[u8]| serde_json::to_string(&Shown(OsStr::from_bytes(bytes))).unwrap();
+    fn only_a_path_that_is_not_utf8_is_serialized_with_its_bytes() {
+        let json = |bytes: &[u8]| serde_json::to_string(&EscapedPath(OsStr::from_bytes(bytes))).unwrap();
         assert_eq!(json(b"a/b"), r#"{"path":"a/b"}"#);
         assert_eq!(json(b"a\xff"), "{\"path\":\"a\u{fffd}\",\"path_bytes\":[97,255]}");
     }

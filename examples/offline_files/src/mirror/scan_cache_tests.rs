@@ -1,0 +1,160 @@
+//! Tests of the scan cache.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use super::fixture::{At, Recorder, scan, scan_with_cache};
+use super::trees::{Trees, chmod, file, link};
+use super::*;
+
+fn docs() -> Extent {
+    Extent::Directory("docs".into())
+}
+
+/// Two trees in sync, and the scan cache of `docs`.
+fn mirrored(extra_entries: ExtraEntries) -> (Trees, ScanCache) {
+    let trees = Trees::full();
+    trees.mirror_all(extra_entries);
+    let cache = scan(&trees.pair(), &docs(), extra_entries, &Recorder::default()).unwrap().in_sync;
+    (trees, cache)
+}
+
+fn scan_cached(trees: &Trees, cache: &ScanCache, extra_entries: ExtraEntries) -> Plan {
+    scan_with_cache(&trees.pair(), &docs(), extra_entries, cache, &Recorder::default()).unwrap()
+}
+
+/// The paths that a plan changes.
+fn changed(plan: &Plan) -> Vec<String> {
+    plan.changes.iter().map(|change| change.path().display().to_string()).collect()
+}
+
+#[test]
+fn only_the_metadata_of_a_cached_directory_is_read_in_to() {
+    let (trees, cache) = mirrored(ExtraEntries::Keep);
+    assert_eq!(cache.len(), 4);
+    // These changes do not alter the metadata of a directory.
+    fs::write(trees.to.join("docs/plan.txt"), "changed in place").unwrap();
+    chmod(&trees.to.join("docs/deep/er/empty"), 0o600);
+    let plan = scan_cached(&trees, &cache, ExtraEntries::Keep);
+    assert!(plan.is_empty());
+    assert_eq!((plan.unchanged, plan.existing, plan.entries), (4, 7, 7));
+    assert_eq!(plan.in_sync, cache);
+    assert_eq!(
+        changed(&scan_cached(&trees, &ScanCache::default(), ExtraEntries::Keep)),
+        ["docs/plan.txt", "docs/deep/er/empty"]
+    );
+}
+
+#[test]
+fn a_changed_directory_in_to_is_compared() {
+    type Change = &'static dyn Fn(&Trees);
+    let changes: [(Change, &str); 4] = [
+        (&|trees| fs::remove_file(trees.to.join("docs/plan.txt")).unwrap(), "docs/plan.txt"),
+        (&|trees| fs::remove_dir_all(trees.to.join("docs/deep/er")).unwrap(), "docs/deep/er/empty"),
+        (
+            &|trees| {
+                fs::remove_file(trees.to.join("docs/latest")).unwrap();
+                link(&trees.to.join("docs/latest"), "elsewhere");
+            },
+            "docs/latest",
+        ),
+        (
+            &|trees| {
+                file(&trees.to.join("new"), "another", 7);
+                fs::rename(trees.to.join("new"), trees.to.join("docs/deep/er/empty")).unwrap();
+            },
+            "docs/deep/er/empty",
+        ),
+    ];
+    for (change, path) in changes {
+        let (trees, cache) = mirrored(ExtraEntries::Keep);
+        change(&trees);
+        assert_eq!(changed(&scan_cached(&trees, &cache, ExtraEntries::Keep)), [path]);
+    }
+}
+
+#[test]
+fn a_change_is_found_even_if_the_modification_time_is_reset() {
+    let (trees, cache) = mirrored(ExtraEntries::Keep);
+    let (docs, entry) = (trees.pair().to.descend(Path::new("docs")).unwrap(), OsStr::new("docs"));
+    let before = trees.pair().to.entry(entry).unwrap().unwrap();
+    fs::remove_file(trees.to.join("docs/plan.txt")).unwrap();
+    docs.set_attributes(&before).unwrap();
+    assert_eq!(changed(&scan_cached(&trees, &cache, ExtraEntries::Keep)), ["docs/plan.txt"]);
+}
+
+#[test]
+fn the_directory_of_a_changed_file_in_from_is_compared() {
+    let (trees, cache) = mirrored(ExtraEntries::Keep);
+    // The new file has the size and modification time of the old one.
+    fs::remove_file(trees.from.join("docs/plan.txt")).unwrap();
+    file(&trees.from.join("docs/plan.txt"), "nalp", 2);
+    fs::write(trees.to.join("docs/plan.txt"), "changed in place").unwrap();
+    assert_eq!(changed(&scan_cached(&trees, &cache, ExtraEntries::Keep)), ["docs/plan.txt"]);
+}
+
+#[test]
+fn a_directory_that_is_not_in_sync_is_not_cached() {
+    let trees = Trees::full();
+    let unsynced = scan(&trees.pair(), &docs(), ExtraEntries::Keep, &Recorder::default()).unwrap();
+    assert_eq!(unsynced.in_sync.len(), 0);
+    trees.mirror_all(ExtraEntries::Keep);
+    file(&trees.from.join("docs/deep/new"), "new", 1);
+    let plan = scan(&trees.pair(), &docs(), ExtraEntries::Keep, &Recorder::default()).unwrap();
+    assert_eq!(plan.in_sync.len(), 3);
+    // A directory with a failed entry is not in sync either.
+    file(&trees.to.join("docs/deep/new/inner"), "a directory in the way", 1);
+    let plan = scan(&trees.pair(), &docs(), ExtraEntries::Keep, &Recorder::default()).unwrap();
+    assert_eq!(plan.in_sync.len(), 3);
+}
+
+#[test]
+fn a_directory_changed_at_the_start_of_the_scan_is_not_cached() {
+    let (trees, _) = mirrored(ExtraEntries::Keep);
+    let in_sync = |time| {
+        let at = At(Recorder::default(), time);
+        scan(&trees.pair(), &docs(), ExtraEntries::Keep, &at).unwrap().in_sync.len()
+    };
+    let modified = fs::metadata(trees.from.join("docs")).unwrap().modified().unwrap();
+    assert_eq!(in_sync(modified), 0);
+    assert_eq!(in_sync(modified + Duration::from_secs(60)), 4);
+}
+
+#[test]
+fn a_cached_directory_with_extra_entries_is_used_only_without_delete() {
+    let trees = Trees::full();
+    file(&trees.to.join("docs/empty/old"), "old", 1);
+    trees.mirror_all(ExtraEntries::Keep);
+    let cache = scan(&trees.pair(), &docs(), ExtraEntries::Keep, &Recorder::default()).unwrap().in_sync;
+    assert!(scan_cached(&trees, &cache, ExtraEntries::Keep).is_empty());
+    let plan = scan_cached(&trees, &cache, ExtraEntries::Delete);
+    assert_eq!((plan.deletes(), plan.existing), (1, 8));
+}
+
+#[test]
+fn a_special_file_in_a_cached_directory_is_a_warning_in_every_run() {
+    let (trees, _) = mirrored(ExtraEntries::Keep);
+    assert!(Command::new("mkfifo").arg(trees.from.join("docs/empty/pipe")).status().unwrap().success());
+    trees.mirror_all(ExtraEntries::Keep);
+    let cache = scan(&trees.pair(), &docs(), ExtraEntries::Keep, &Recorder::default()).unwrap().in_sync;
+    assert_eq!(cache.len(), 4);
+    let run = Recorder::default();
+    scan_with_cache(&trees.pair(), &docs(), ExtraEntries::Keep, &cache, &run).unwrap();
+    assert_eq!(run.warnings(), ["docs/empty/pipe: a FIFO is not copied"]);
+}
+
+#[test]
+fn the_excluded_file_and_its_companions_are_not_mirrored() {
+    let trees = Trees::full();
+    for name in ["state.db", "state.db-wal", "state.db.lock"] {
+        file(&trees.from.join("docs/deep").join(name), "state", 1);
+    }
+    let (cache, excluded) = (ScanCache::default(), Some(Path::new("docs/deep/state.db")));
+    let options = ScanOptions { extra_entries: ExtraEntries::Keep, cache: &cache, excluded };
+    let plan = super::scan(&trees.pair(), &docs(), options, &Recorder::default()).unwrap();
+    assert!(!changed(&plan).iter().any(|path| path.contains("state")), "{:?}", changed(&plan));
+    assert_eq!(plan.changes.len(), 4);
+}

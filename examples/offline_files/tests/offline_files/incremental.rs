@@ -1,0 +1,208 @@
+//! Incremental and full scans.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::{Value, json};
+
+use crate::program::RunOutput;
+use crate::trees::{Trees, file, link, snapshot};
+
+/// Trees in sync, with a complete record. One run is not enough: the next compares directories that have just changed.
+fn synced_trees() -> Trees {
+    let trees = Trees::full();
+    for _ in 0..3 {
+        assert_eq!(trees.run(&[]).code, Some(0));
+    }
+    trees
+}
+
+/// The scope of a run, and the reason for a full scan.
+fn compared(output: &RunOutput) -> (Value, Value) {
+    let document = output.json();
+    (document["compared"].clone(), document["reason"].clone())
+}
+
+fn all(reason: &str) -> (Value, Value) {
+    (json!("all"), json!(reason))
+}
+
+fn changes() -> (Value, Value) {
+    (json!("changes"), Value::Null)
+}
+
+/// Writes to a file in TO, which does not alter the metadata of its directory.
+fn tamper(trees: &Trees) {
+    fs::write(trees.to.join("docs/plan.txt"), "changed in place").unwrap();
+}
+
+fn is_tampered_with(trees: &Trees) -> bool {
+    fs::read_to_string(trees.to.join("docs/plan.txt")).unwrap() == "changed in place"
+}
+
+#[test]
+fn the_first_run_compares_everything_and_the_next_the_changes() {
+    let trees = Trees::full();
+    assert_eq!(compared(&trees.run(&["--json"])), all("there is no record of an earlier run"));
+    assert_eq!(compared(&trees.run(&["--json"])), changes());
+}
+
+#[test]
+fn an_unchanged_run_ignores_files_in_to_and_full_compares_them() {
+    let trees = synced_trees();
+    tamper(&trees);
+    let output = trees.run(&["--json"]);
+    assert_eq!((output.code, compared(&output)), (Some(0), changes()));
+    assert_eq!(output.item("docs")["counts"]["unchanged"], 4);
+    assert!(is_tampered_with(&trees));
+    let output = trees.run(&["--full", "--json"]);
+    assert_eq!((output.code, compared(&output)), (Some(0), all("--full was given")));
+    assert_eq!(snapshot(&trees.to), snapshot(&trees.from));
+}
+
+#[test]
+fn entries_created_renamed_or_removed_in_to_are_corrected() {
+    let trees = synced_trees();
+    fs::remove_file(trees.to.join("docs/deep/er/empty")).unwrap();
+    fs::rename(trees.to.join("top.txt"), trees.to.join("pot.txt")).unwrap();
+    file(&trees.to.join("tools/more/new"), "new", 1);
+    fs::remove_dir(trees.to.join("docs/empty")).unwrap();
+    let output = trees.run(&["--delete", "--json"]);
+    assert_eq!((output.code, compared(&output)), (Some(0), changes()));
+    assert_eq!(snapshot(&trees.to), snapshot(&trees.from));
+}
+
+#[test]
+fn only_changes_in_from_are_copied() {
+    let trees = synced_trees();
+    file(&trees.from.join("docs/deep/er/empty"), "no longer", 3);
+    file(&trees.from.join("new/file"), "new", 3);
+    let output = trees.run(&["--json"]);
+    assert_eq!(
+        (&output.item("docs")["counts"]["copied"], &output.item("new")["counts"]["copied"]),
+        (&json!(1), &json!(1))
+    );
+    assert_eq!(output.item("new")["reason"], "there is no record of an earlier run");
+    assert_eq!(compared(&output), changes());
+    assert_eq!(snapshot(&trees.to), snapshot(&trees.from));
+}
+
+#[test]
+fn extra_entries_are_deleted_by_a_later_run_with_delete() {
+    let trees = Trees::full();
+    file(&trees.to.join("docs/old"), "old", 1);
+    for _ in 0..3 {
+        trees.run(&[]);
+    }
+    assert_eq!(trees.run(&["--delete"]).code, Some(0));
+    assert_eq!(snapshot(&trees.to), snapshot(&trees.from));
+}
+
+#[test]
+fn a_replaced_to_is_compared_in_full() {
+    let trees = synced_trees();
+    fs::rename(&trees.to, trees.base.path().join("away")).unwrap();
+    fs::create_dir(&trees.to).unwrap();
+    let output = trees.run(&["--json"]);
+    assert_eq!((output.code, compared(&output)), (Some(0), all("TO is a different directory than before")));
+    assert_eq!(snapshot(&trees.to), snapshot(&trees.from));
+}
+
+#[test]
+fn an_emptied_to_is_filled_again_also_with_delete() {
+    for flags in [&[][..], &["--delete"]] {
+        let trees = synced_trees();
+        for name in ["docs", "tools"] {
+            fs::remove_dir_all(trees.to.join(name)).unwrap();
+        }
+        fs::remove_file(trees.to.join("top.txt")).unwrap();
+        let output = trees.run(flags);
+        assert_eq!(output.code, Some(0), "{}", output.stdout);
+        assert_eq!(snapshot(&trees.to), snapshot(&trees.from));
+    }
+}
+
+#[test]
+fn a_to_restored_from_a_copy_is_compared_in_full() {
+    let trees = synced_trees();
+    tamper(&trees);
+    let copy = trees.base.path().join("copy");
+    assert!(Command::new("cp").arg("-a").arg(&trees.to).arg(&copy).status().unwrap().success());
+    fs::remove_dir_all(&trees.to).unwrap();
+    fs::rename(&copy, &trees.to).unwrap();
+    let output = trees.run(&["--json"]);
+    assert_eq!(compared(&output), all("TO is a different directory than before"));
+    assert!(!is_tampered_with(&trees));
+    assert_eq!(snapshot(&trees.to), snapshot(&trees.from));
+}
+
+#[test]
+fn a_replaced_from_is_compared_in_full() {
+    let trees = synced_trees();
+    tamper(&trees);
+    let copy = trees.base.path().join("copy");
+    assert!(Command::new("cp").arg("-a").arg(&trees.from).arg(&copy).status().unwrap().success());
+    fs::rename(&trees.from, trees.base.path().join("away")).unwrap();
+    fs::rename(&copy, &trees.from).unwrap();
+    let output = trees.run(&["--json"]);
+    assert_eq!(compared(&output), all("FROM is a different directory than before"));
+    assert_eq!(snapshot(&trees.to), snapshot(&trees.from));
+}
+
+#[test]
+fn a_missing_state_or_one_of_another_pair_causes_a_full_scan() {
+    let (trees, other) = (synced_trees(), synced_trees());
+    tamper(&trees);
+    let state = other.run(&["--json"]).json()["state"]["path"].as_str().unwrap().to_owned();
+    let output = trees.run(&["--json", "--state", &state]);
+    assert_eq!(compared(&output), all("TO is a different directory than before"));
+    assert!(!is_tampered_with(&trees));
+    tamper(&trees);
+    fs::remove_dir_all(trees.base.path().join("state")).unwrap();
+    let output = trees.run(&["--json"]);
+    assert_eq!((output.code, compared(&output)), (Some(0), all("there is no record of an earlier run")));
+    assert!(!is_tampered_with(&trees));
+}
+
+#[test]
+fn no_state_compares_everything_and_creates_no_state() {
+    let trees = synced_trees();
+    tamper(&trees);
+    fs::remove_dir_all(trees.base.path().join("state")).unwrap();
+    let output = trees.run(&["--no-state", "--json"]);
+    assert_eq!((compared(&output), &output.json()["state"]), (all("no state is stored"), &Value::Null));
+    assert!(!is_tampered_with(&trees));
+    assert!(!trees.base.path().join("state").exists());
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn deletions_on_another_disk_are_held_until_yes_is_given() {
+    let disk = Path::new("/dev/shm");
+    let trees = synced_trees();
+    let device = |path: &Path| fs::metadata(path).map(|about| about.dev()).ok();
+    if device(disk).is_none() || device(disk) == device(&trees.to) {
+        eprintln!("skipped: there is no second file system in /dev/shm");
+        return;
+    }
+    let state = trees.run(&["--json"]).json()["state"]["path"].as_str().unwrap().to_owned();
+    let other = tempfile::tempdir_in(disk).unwrap();
+    fs::rename(&trees.to, trees.base.path().join("away")).unwrap();
+    link(&trees.to, other.path());
+    file(&other.path().join("docs/foreign"), "precious", 1);
+    let run = |flags: &[&str]| trees.run(&[&["--json", "--state", &state], flags].concat());
+    assert_eq!(compared(&run(&["--delete"])), all("TO is a different directory than before"));
+    // Another run does not accept the new disk.
+    let output = run(&["--delete"]);
+    assert_eq!((output.code, compared(&output)), (Some(1), changes()));
+    let message = "nothing was deleted: TO has a different identity than before, and 1 of 8 entries in TO would be deleted; \
+                   use --yes to delete them";
+    assert_eq!(output.item("docs")["errors"], json!([{"path": "docs", "message": message}]));
+    assert_eq!(output.item("tools")["status"], "not_done");
+    assert!(other.path().join("docs/foreign").exists() && other.path().join("tools/run.sh").exists());
+    assert_eq!(run(&["--delete", "--yes"]).code, Some(0));
+    assert_eq!(run(&["--delete"]).code, Some(0));
+    assert_eq!(snapshot(other.path()), snapshot(&trees.from));
+}
