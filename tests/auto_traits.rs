@@ -1,5 +1,4 @@
-//! What may be sent to another thread, shared with one, and moved in memory: a table that the compiler checks. Whoever takes
-//! one of these from a type breaks programs.
+//! The auto traits of public types: a table that the compiler checks. Removing one of them is a breaking change.
 
 use syncmgr::*;
 
@@ -187,17 +186,17 @@ table! {
     store::StoreError: Send + Sync + Unpin;
 }
 
-/// What is awaited may be awaited by a task of any thread.
-macro_rules! sent {
+/// Checks that futures are `Send`.
+macro_rules! send_futures {
     ($(($value:ident: $type:ty) $future:expr;)+) => {
         $(const _: fn($type) = |$value| {
-            fn sent<F: Future + Send>(_: F) {}
-            sent($future);
+            fn is_send<F: Future + Send>(_: F) {}
+            is_send($future);
         };)+
     };
 }
 
-sent! {
+send_futures! {
     (manager: &SyncManager) manager.shutdown();
     (manager: &SyncManager) manager.forget(HandlerId::from_u128(1));
     (manager: &SyncManager) manager.forget_item(HandlerId::from_u128(1), ItemId::from_u128(2));

@@ -1,9 +1,9 @@
-//! The example `hello`, as its user sees it.
+//! The output of the example `hello`.
 
 use std::path::PathBuf;
 use std::process::Command;
 
-/// The built example, which `cargo test` puts beside the tests.
+/// The path of the built example, which `cargo test` places next to the tests.
 fn example(name: &str) -> PathBuf {
     let test = std::env::current_exe().expect("a test has a path");
     let profile =
@@ -25,18 +25,18 @@ fn hello_greets_each_item_and_reports() {
     assert!(output.status.success());
 }
 
-/// The example without its test.
+/// The source of the example without its test.
 fn hello() -> &'static str {
     include_str!("../examples/hello.rs").split_once("\n#[test]").expect("it has a test").0
 }
 
 #[test]
-fn hello_is_a_whole_provider_in_25_lines() {
+fn hello_is_a_complete_provider_in_25_lines() {
     assert!(hello().lines().count() <= 25);
 }
 
 #[test]
-fn the_readme_shows_hello_as_it_is() {
+fn the_readme_contains_the_current_hello() {
     let program = hello().split_once("use syncmgr").expect("a program").1;
     assert!(include_str!("../README.md").contains(program), "copy examples/hello.rs into the README");
 }

@@ -1,4 +1,4 @@
-//! What a manager counts, with the feature `metrics`.
+//! The metrics of a manager, with the feature `metrics`.
 
 use std::collections::BTreeMap;
 

@@ -1,6 +1,6 @@
-//! The example `mirror`, as its user sees it.
+//! The output and effects of the example `mirror`.
 #![cfg(unix)]
-#![expect(clippy::unwrap_used, reason = "a test that cannot make its folders has failed")]
+#![expect(clippy::unwrap_used, reason = "a test that cannot create its folders fails")]
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -9,7 +9,7 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
-/// FROM and TO, side by side.
+/// The source and target folders in a temporary directory.
 struct Folders {
     _base: TempDir,
     from: PathBuf,
@@ -28,7 +28,7 @@ impl Folders {
         Self { _base: base, from, to }
     }
 
-    /// Whether all went well, and what was printed.
+    /// Returns `true` if the example succeeded, and its output.
     fn mirror(&self) -> (bool, String) {
         mirror(&self.from, &self.to)
     }
@@ -40,11 +40,12 @@ impl Folders {
 
 fn mirror(from: &Path, to: &Path) -> (bool, String) {
     let output = Command::new(example()).args([from, to]).output().expect("the example runs");
-    let shown = [output.stdout, output.stderr].map(|text| String::from_utf8(text).expect("text"));
-    (output.status.success(), shown.concat())
+    let succeeded = output.status.success();
+    let output = [output.stdout, output.stderr].map(|text| String::from_utf8(text).expect("text"));
+    (succeeded, output.concat())
 }
 
-/// The built example, which `cargo test` puts beside the tests.
+/// The path of the built example, which `cargo test` places next to the tests.
 fn example() -> PathBuf {
     let test = std::env::current_exe().expect("a test has a path");
     let profile = test.parent().and_then(Path::parent).expect("tests are built below the profile's directory");
@@ -54,7 +55,7 @@ fn example() -> PathBuf {
 }
 
 #[test]
-fn what_is_new_or_changed_is_copied_and_nothing_is_deleted() {
+fn new_and_changed_files_are_copied_and_none_is_deleted() {
     let folders = Folders::new();
     fs::write(folders.to.join("mine"), "mine").unwrap();
     assert!(folders.mirror().0);
@@ -74,11 +75,11 @@ fn what_is_new_or_changed_is_copied_and_nothing_is_deleted() {
     assert_eq!(
         inode(&written),
         inode(&fs::metadata(folders.to.join("top")).unwrap()),
-        "what is the same is left alone"
+        "an unchanged file is not replaced"
     );
 }
 
-/// A file that was replaced has another.
+/// The inode of a file; a replaced file has another one.
 fn inode(about: &fs::Metadata) -> u64 {
     std::os::unix::fs::MetadataExt::ino(about)
 }
@@ -104,7 +105,7 @@ fn no_symbolic_link_is_followed_on_either_side() {
 }
 
 #[test]
-fn what_fails_fails_its_item_once_all_else_is_copied() {
+fn a_failed_copy_fails_its_item_after_all_other_copies() {
     let folders = Folders::new();
     fs::create_dir_all(folders.to.join("docs/plan/in the way")).unwrap();
     let (succeeded, shown) = folders.mirror();
@@ -115,7 +116,7 @@ fn what_fails_fails_its_item_once_all_else_is_copied() {
 }
 
 #[test]
-fn a_folder_in_the_other_is_refused() {
+fn nested_folders_are_refused() {
     let folders = Folders::new();
     for (from, to) in [(&folders.from, folders.from.join("docs")), (&folders.to, folders.to.join("."))] {
         let (succeeded, shown) = mirror(from, &to);
@@ -125,7 +126,7 @@ fn a_folder_in_the_other_is_refused() {
 }
 
 #[test]
-fn mirror_is_a_whole_provider_in_80_lines() {
+fn mirror_is_a_complete_provider_in_80_lines() {
     let (program, _) = include_str!("../examples/mirror.rs").split_once("\n#[cfg(test)]").expect("it has a test");
     assert!(program.lines().count() <= 80);
 }

@@ -1,10 +1,10 @@
-//! The example `resume`, as its user sees it.
+//! The output of the example `resume`.
 #![cfg(all(unix, feature = "sqlite"))]
 
 use std::path::PathBuf;
 use std::process::Command;
 
-/// The built example, which `cargo test` puts beside the tests.
+/// The path of the built example, which `cargo test` places next to the tests.
 fn example(name: &str) -> PathBuf {
     let test = std::env::current_exe().expect("a test has a path");
     let profile =
@@ -15,7 +15,7 @@ fn example(name: &str) -> PathBuf {
 }
 
 #[test]
-fn resume_is_killed_and_goes_on_to_the_end() {
+fn resume_is_killed_and_then_runs_to_the_end() {
     let output = Command::new(example("resume")).output().expect("the example runs");
     let shown = String::from_utf8(output.stdout).expect("text");
     assert!(output.status.success(), "{shown}");
@@ -31,7 +31,7 @@ fn resume_is_killed_and_goes_on_to_the_end() {
 }
 
 #[test]
-fn resume_is_shown_in_fewer_than_150_lines() {
+fn resume_has_fewer_than_150_lines() {
     let (program, _) = include_str!("../examples/resume.rs").split_once("#[cfg(test)]").expect("it has a test");
     assert!(program.lines().count() < 150);
 }

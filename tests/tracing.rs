@@ -1,4 +1,4 @@
-//! The spans and events of a session, by name and field.
+//! The spans and events of a session, with the names of their fields.
 
 use std::fmt::Write;
 use std::sync::{Arc, Mutex};
@@ -24,19 +24,19 @@ impl SyncHandler for Letters {
     }
 }
 
-/// Writes down what happens up to a level: a line each, with the names of the fields.
+/// A layer that records each span and event up to a level as a line with the names of its fields.
 #[derive(Clone)]
-struct Notes {
-    most: Level,
+struct Recorder {
+    max_level: Level,
     lines: Arc<Mutex<Vec<String>>>,
 }
 
-impl Notes {
-    fn note(&self, kind: &str, metadata: &Metadata<'_>, fields: Names, parent: Option<String>) {
-        if metadata.target() == "syncmgr" && *metadata.level() <= self.most {
+impl Recorder {
+    fn record(&self, kind: &str, metadata: &Metadata<'_>, fields: Names, parent: Option<String>) {
+        if metadata.target() == "syncmgr" && *metadata.level() <= self.max_level {
             let inside = parent.map(|parent| format!(" in {parent}")).unwrap_or_default();
             let line = format!("{kind} {}{inside}:{}", fields.message.unwrap_or(metadata.name().into()), fields.names);
-            self.lines.lock().expect("no test panics while it notes").push(line);
+            self.lines.lock().expect("no thread panics while it holds the lock").push(line);
         }
     }
 }
@@ -52,18 +52,18 @@ impl Visit for Names {
     fn record_debug(&mut self, field: &Field, value: &dyn std::fmt::Debug) {
         match field.name() {
             "message" => self.message = Some(format!("{value:?}")),
-            name => write!(self.names, " {name}").expect("strings take everything"),
+            name => write!(self.names, " {name}").expect("writing to a string does not fail"),
         }
-        write!(self.values, " {value:?}").expect("strings take everything");
+        write!(self.values, " {value:?}").expect("writing to a string does not fail");
     }
 }
 
-impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Notes {
+impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Recorder {
     fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
         let mut fields = Names::default();
         attributes.record(&mut fields);
         let parent = context.span(id).and_then(|span| span.parent().map(|parent| parent.name().to_string()));
-        self.note("span", attributes.metadata(), fields, parent);
+        self.record("span", attributes.metadata(), fields, parent);
     }
 
     fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
@@ -71,25 +71,25 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Notes {
         event.record(&mut fields);
         assert!(
             *event.metadata().level() >= Level::DEBUG || !fields.values.contains("secret"),
-            "names and texts are told only at debug: {}",
+            "names and texts appear only at debug: {}",
             fields.values
         );
         let parent = context.event_span(event).map(|span| span.name().to_string());
-        self.note("event", event.metadata(), fields, parent);
+        self.record("event", event.metadata(), fields, parent);
     }
 }
 
-async fn noted(most: Level) -> Vec<String> {
-    let notes = Notes { most, lines: Arc::default() };
-    let _guard = tracing::subscriber::set_default(tracing_subscriber::registry().with(notes.clone()));
+async fn recorded(max_level: Level) -> Vec<String> {
+    let recorder = Recorder { max_level, lines: Arc::default() };
+    let _guard = tracing::subscriber::set_default(tracing_subscriber::registry().with(recorder.clone()));
     SyncManager::new().run(Letters).await.expect("registered");
-    let lines = notes.lines.lock().expect("no test panics while it notes");
+    let lines = recorder.lines.lock().expect("no thread panics while it holds the lock");
     lines.clone()
 }
 
 #[tokio::test]
-async fn a_session_has_a_span_for_itself_each_handler_and_each_item_with_stable_fields() {
-    let lines = noted(Level::DEBUG).await;
+async fn a_session_its_handlers_and_its_items_have_spans_with_stable_fields() {
+    let lines = recorded(Level::DEBUG).await;
     let expected = [
         "span session: manager session trigger",
         "span handler in session: session handler",
@@ -104,8 +104,8 @@ async fn a_session_has_a_span_for_itself_each_handler_and_each_item_with_stable_
 }
 
 #[tokio::test]
-async fn above_debug_only_ids_are_told() {
-    let lines = noted(Level::INFO).await;
+async fn above_debug_events_have_only_ids() {
+    let lines = recorded(Level::INFO).await;
     assert!(lines.iter().all(|line| !line.contains("text")), "{lines:?}");
     assert!(lines.contains(&"event log in handler: session handler item".to_string()), "{lines:?}");
 }
