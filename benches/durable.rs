@@ -87,7 +87,7 @@ impl SyncHandler for Saving {
 
 /// Creates a manager with a [`Saving`] handler.
 fn manager(builder: SyncManagerBuilder, width: usize, work: Work) -> SyncManager {
-    let manager = builder.items_at_once(width).build();
+    let manager = builder.max_concurrent_items(width).build();
     let items = (0..ITEMS).map(|index| SyncItem::named(format!("item {index}"))).collect();
     manager.register(Saving { items, width, work }).expect("the handler is new");
     manager

@@ -90,7 +90,7 @@ fn runtime(threads: usize) -> Runtime {
 
 fn manager(count: usize, work: Work) -> SyncManager {
     let items = (0..count).map(|index| SyncItem::named(index.to_string())).collect();
-    let manager = SyncManager::builder().items_at_once(WIDTH).build();
+    let manager = SyncManager::builder().max_concurrent_items(WIDTH).build();
     manager.register(Table { items, work }).expect("the handler is new");
     manager
 }

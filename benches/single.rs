@@ -48,7 +48,7 @@ fn runtime() -> Runtime {
 
 #[divan::bench]
 fn bare(bencher: Bencher) {
-    let (runtime, one, item) = (runtime(), One::new(), ItemContext::detached("one"));
+    let (runtime, one, item) = (runtime(), One::new(), ItemContext::for_test("one"));
     let one: &dyn SyncHandler = black_box(&one);
     bencher.counter(SESSIONS).bench_local(|| {
         runtime.block_on(async {

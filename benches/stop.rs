@@ -38,7 +38,7 @@ async fn stop_watched(session: &Session) {
     while let Some(event) = events.next().await {
         match event {
             SessionEvent::Ended { outcome: Outcome::Stopped, .. } => stopped += 1,
-            SessionEvent::Rested => break,
+            SessionEvent::Idle => break,
             _ => {}
         }
     }
@@ -106,7 +106,7 @@ impl SyncHandler for OneBlocks {
     }
 
     async fn synchronize_item(&self, item: &ItemContext) -> SyncResult {
-        if item.place() + 1 < WIDTH {
+        if item.index() + 1 < WIDTH {
             self.waiting.add_permits(1);
             item.cancelled().await;
         } else {
@@ -162,7 +162,7 @@ async fn watch_stop(session: &Session, blocked: &Receiver<()>) -> Stopped {
         match event {
             SessionEvent::Ended { item, .. } if item == last_item => blocked = start.elapsed(),
             SessionEvent::Ended { .. } => others.push(start.elapsed()),
-            SessionEvent::Rested => break,
+            SessionEvent::Idle => break,
             _ => {}
         }
     }

@@ -10,7 +10,7 @@ use futures::executor::block_on;
 use rusqlite::{Connection, OpenFlags};
 use syncmgr::async_trait;
 use syncmgr::retry::RetryState;
-use syncmgr::retry::Setback;
+use syncmgr::retry::RetryStatus;
 use syncmgr::store::{Checkpoint, Fence, ItemEnd};
 use syncmgr::store::{SqliteStore, StateChange, StateStore};
 use syncmgr::{HandlerId, HandlerInfo, ItemContext, ItemId, Items, Outcome};
@@ -68,7 +68,7 @@ fn committed(item: ItemId) -> StateChange {
 
 fn ended(items: &[(usize, ItemId)]) -> StateChange {
     let time = SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000);
-    let backoff = RetryState::new(Setback::Backoff, time, Some(time)).with_failures(1, 1);
+    let backoff = RetryState::new(RetryStatus::Backoff, time, Some(time)).with_failures(1, 1);
     let end = |(number, item): &(usize, ItemId)| {
         let failed = number.is_multiple_of(ONE_FAILED_IN);
         let outcome = if failed { Outcome::Failed } else { Outcome::Succeeded };
@@ -121,7 +121,7 @@ fn print_opening(empty: &Path, full: &Path, rounds: usize) {
     row("full, bare connection and a row", rounds, || bare(full));
     row("empty, store", rounds, || SqliteStore::open(empty).expect("the store opens"));
     row("full, store", rounds, || SqliteStore::open(full).expect("the store opens"));
-    row("full, store read-only", rounds, || SqliteStore::look(full).expect("the store opens"));
+    row("full, store read-only", rounds, || SqliteStore::open_read_only(full).expect("the store opens"));
     row("empty, manager and its handler", rounds, || managed(empty));
     row("full, manager and its handler", rounds, || managed(full));
 }
@@ -136,7 +136,7 @@ fn print_reading(full: &Path, records: usize, rounds: usize) {
             assert!(black_box(store.record(HANDLER, item(number)).expect("the read succeeds")).is_some());
         }
     });
-    row("retry states", rounds, || store.setbacks(HANDLER).expect("the read succeeds"));
+    row("retry states", rounds, || store.retry_states(HANDLER).expect("the read succeeds"));
     row("known ids", rounds.min(5), || store.known(HANDLER).expect("the read succeeds"));
 }
 

@@ -23,5 +23,5 @@ async fn main() -> SyncResult {
 
 #[test]
 fn hello_passes_the_conformance_check() {
-    syncmgr_test::judge(|| Hello);
+    syncmgr_test::assert_conforms(|| Hello);
 }

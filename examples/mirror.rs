@@ -86,7 +86,7 @@ mod tests {
 
     use futures::executor::block_on;
     use syncmgr::FailureClass;
-    use syncmgr::context::Detached;
+    use syncmgr::context::TestContext;
     use syncmgr_test::Provider;
     use tempfile::TempDir;
 
@@ -130,18 +130,18 @@ mod tests {
 
     #[test]
     fn the_mirror_passes_the_conformance_check() {
-        syncmgr_test::judge(Folders::new);
+        syncmgr_test::assert_conforms(Folders::new);
     }
 
     #[test]
     fn a_removed_item_is_gone_and_an_obstacle_is_a_permanent_failure() {
         let folders = Arc::new(Folders::new());
         fs::write(folders.0.path().join("to/docs"), "a file").unwrap();
-        let (mirror, host) = (folders.clone().handler(), Detached::new());
+        let (mirror, host) = (folders.clone().handler(), TestContext::new());
         let removed = block_on(mirror.synchronize_item(&host.item("removed"))).unwrap_err();
         assert_eq!(FailureClass::of(&removed), FailureClass::Gone);
         let docs = host.item("docs");
         block_on(mirror.synchronize_item(&docs)).unwrap();
-        assert_eq!(docs.cell().traces().tolerated, Some(FailureClass::Permanent));
+        assert_eq!(docs.cell().signals().tolerated, Some(FailureClass::Permanent));
     }
 }

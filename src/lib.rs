@@ -21,7 +21,7 @@ pub use syncmgr_core::{
     info::{HandlerInfo, Limits},
     item::{Items, SyncItem},
     log::{LogEntry, LogLevel},
-    plan::{Clearance, Plan},
+    plan::{Plan, PlanDecision},
     port::Interaction,
     progress::Progress,
     retry::RetryPolicy,
@@ -90,7 +90,7 @@ pub mod handler {
     pub use syncmgr_core::{
         capabilities::Capabilities,
         handler::{PropertiesOutcome, Resolution},
-        info::{HandlerFlags, WhenStalled},
+        info::{HandlerFlags, StallPolicy},
     };
 }
 
@@ -117,13 +117,13 @@ pub mod item {
 
 /// Types that contexts return, and a test context.
 ///
-/// [`Detached`](context::Detached) calls the methods of a handler from a unit test, without a runtime.
+/// [`TestContext`](context::TestContext) calls the methods of a handler from a unit test, without a runtime.
 ///
 /// ```
-/// use syncmgr::context::Detached;
+/// use syncmgr::context::TestContext;
 /// use syncmgr::prelude::*;
 ///
-/// let host = Detached::new();
+/// let host = TestContext::new();
 /// let item = host.item("notes.txt");
 /// assert_eq!(item.decide("side", "Which side is right?", &["here", "there"]), None);
 /// host.answer(&item, "side", 1);
@@ -133,7 +133,7 @@ pub mod context {
     #[doc(inline)]
     pub use syncmgr_core::{
         cell::Uninterrupted,
-        context::{Detached, Origin, Spawned},
+        context::{Origin, Spawned, TestContext},
         port::ReportError,
     };
 }
@@ -173,28 +173,28 @@ pub mod log {
     pub use syncmgr_core::{
         id::{ErrorId, ErrorScope},
         log::{Action, Question, Remedy},
-        page::{Page, PageError},
+        redacted_url::{RedactedUrl, RedactedUrlError},
     };
 }
 
 /// Rules that protect data: a [`Plan`] that violates one is held until the user answers.
 ///
-/// A handler that deletes entries proposes a plan with [`ItemContext::clear`]. The default rules hold a plan that deletes more
+/// A handler that deletes entries proposes a plan with [`ItemContext::propose`]. The default rules hold a plan that deletes more
 /// than 10 entries and more than half of the existing ones, a plan with a side that has become empty or has a different
 /// identity, and any plan after the clock went back by more than 1 h. [`SyncManagerBuilder::guards`] sets other rules.
 ///
 /// ```
-/// use syncmgr::guard::{GuardPolicy, WhenGuarded};
+/// use syncmgr::guard::{GuardPolicy, UnattendedPolicy};
 /// use syncmgr::prelude::*;
 ///
-/// let unattended_server = GuardPolicy::DEFAULT.with_deletions(1000, 80).with_headless(WhenGuarded::Refuse);
+/// let unattended_server = GuardPolicy::DEFAULT.with_deletions(1000, 80).with_unattended(UnattendedPolicy::Refuse);
 /// let manager = SyncManager::builder().guards(unattended_server).build();
 /// # let _ = manager;
 /// ```
 pub mod guard {
     #[doc(inline)]
     pub use syncmgr_core::{
-        decision::guard::{GuardPolicy, Objection, WhenGuarded},
+        decision::guard::{GuardPolicy, GuardViolation, UnattendedPolicy},
         plan::Side,
     };
 }
@@ -230,7 +230,7 @@ pub mod retry {
     pub use syncmgr_core::{
         decision::ledger::{Resume, StartReason},
         error::RetryAt,
-        retry::{RetryState, Setback},
+        retry::{RetryState, RetryStatus},
     };
 }
 
@@ -240,7 +240,7 @@ pub mod retry {
 /// scheduler uses. Its fields are data, `{}` formats it as one line, and serde serializes it.
 ///
 /// ```
-/// use syncmgr::explain::{Next, Standing};
+/// use syncmgr::explain::{Next, Condition};
 /// use syncmgr::prelude::*;
 /// # struct Mail;
 /// # #[sync_handler(id = "8a6f3b1e-27c4-4c0d-9b55-1f0e6a7d2c93", name = "Mail")]
@@ -251,14 +251,14 @@ pub mod retry {
 /// let manager = SyncManager::new();
 /// let mail = manager.register(Mail)?;
 /// let why = manager.explain_handler(mail)?;
-/// assert_eq!((why.standing, why.next), (Standing::Idle, Next::WhenAsked)); // no event starts it
+/// assert_eq!((why.condition, why.next), (Condition::Idle, Next::WhenAsked)); // no event starts it
 /// # SyncResult::Ok(())
 /// ```
 pub mod explain {
     #[doc(inline)]
     pub use syncmgr_core::{
         decision::hold::Held,
-        explain::{LastEnd, Next, Standing},
+        explain::{Condition, LastEnd, Next},
     };
 }
 
@@ -305,13 +305,13 @@ pub mod request {
 /// Session events, and the errors of sessions and managers.
 ///
 /// [`Events`](session::Events) is the event stream of a session. [`SyncManager::shutdown`] returns an
-/// [`Unstopped`](session::Unstopped) for each handler that is still running.
+/// [`StillRunning`](session::StillRunning) for each handler that is still running.
 pub mod session {
     #[doc(inline)]
     pub use syncmgr_runtime::{
         RunChange, RunFault,
         latency::Latencies,
-        manager::{LogError, PropertiesError, Unstopped},
+        manager::{LogAccessError, PropertiesError, StillRunning},
         session::{Events, StopOnDrop},
     };
 }
@@ -345,7 +345,7 @@ pub mod store {
     pub use syncmgr_core::{
         record::{Checkpoint, Fence, ItemEnd, ItemRecord},
         store::{
-            Course, Durability, HandlerRecord, Histogram, LogRecord, SessionEnd, SessionRecord, StaleWriter,
+            Durability, HandlerRecord, Histogram, LogRecord, SessionEnd, SessionOutcome, SessionRecord, StaleWriter,
             StateChange, StateStore,
         },
     };
@@ -359,7 +359,7 @@ pub mod store {
 /// The ports of a manager: user interaction, network and power state, connections, clock, randomness and watchdog.
 ///
 /// All ports are optional. A program sets one to let handlers ask the user ([`Interaction`]), to report that the network is
-/// down ([`ManualFacts`](environment::ManualFacts)), to detect handlers that block a thread
+/// down ([`ManualEnvironment`](environment::ManualEnvironment)), to detect handlers that block a thread
 /// ([`ThreadWatchdog`](environment::ThreadWatchdog)), or to control the clock and randomness in tests.
 ///
 /// This handler asks for a password in `prepare`, and the program answers from a keyring:
@@ -398,7 +398,7 @@ pub mod store {
 ///     }
 ///
 ///     async fn synchronize_item(&self, item: &ItemContext) -> SyncResult {
-///         let password = item.prepared::<Secret>()?;
+///         let password = item.kept::<Secret>()?;
 ///         assert_eq!(password.expose(), "correct horse"); // use it to log in
 ///         Ok(())
 ///     }
@@ -416,27 +416,27 @@ pub mod store {
 pub mod environment {
     #[doc(inline)]
     pub use syncmgr_core::{
-        facts::{Facts, Network, Power, Presence},
+        environment::{Environment, Network, Power, Presence},
         port::{Confirmation, Connection, ConnectionProvider, InteractionPermit, Secret},
     };
     #[doc(inline)]
     pub use syncmgr_runtime::{
         clock::{Clock, Now, SystemClock},
-        facts::{FactSource, ManualFacts},
+        environment::{EnvironmentSource, ManualEnvironment},
         random::{Randomness, SystemRandomness},
-        watchdog::{Patrol, ThreadWatchdog, Watch, Watchdog},
+        watchdog::{Probe, ProbeStatus, ThreadWatchdog, Watchdog},
     };
 }
 
 /// The original contract of the Windows Synchronization Manager: callbacks, result codes, calls and completions.
 ///
-/// Async handlers do not need this module. [`Hosted`](classic::Hosted) runs a callback-style handler in a manager,
-/// [`Driven`](classic::Driven) exposes an async handler to a foreign host such as a COM bridge, and
+/// Async handlers do not need this module. [`ClassicAdapter`](classic::ClassicAdapter) runs a callback-style handler in a manager,
+/// [`CallbackAdapter`](classic::CallbackAdapter) exposes an async handler to a foreign host such as a COM bridge, and
 /// [`contract`](classic::contract) documents every rule and its source.
 ///
 /// ```
 /// use std::sync::Arc;
-/// use syncmgr::classic::{Driven, HResult};
+/// use syncmgr::classic::{CallbackAdapter, HResult};
 /// use syncmgr::prelude::*;
 /// use syncmgr::request::RunFlags;
 /// # struct Mail;
@@ -447,7 +447,7 @@ pub mod environment {
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> SyncResult {
-/// let adapter = Driven::new(Arc::new(Mail))?;
+/// let adapter = CallbackAdapter::new(Arc::new(Mail))?;
 /// let code = adapter.initialize(Trigger::Manual, RunFlags::empty(), None).await;
 /// assert_eq!(code, HResult::S_OK); // the handler participates
 /// # Ok(())
@@ -461,10 +461,10 @@ pub mod classic {
         decision::call::Misuse,
         hresult::{CodeError, HResult, UnknownCode},
         log::{ErrorFlags, LogErrorInfo, LogErrorMask},
-        wide,
+        win32,
     };
     #[doc(inline)]
-    pub use syncmgr_runtime::mapping::{Driven, Hosted};
+    pub use syncmgr_runtime::mapping::{CallbackAdapter, ClassicAdapter};
 }
 
 /// Support for the code that `#[sync_handler]` generates.

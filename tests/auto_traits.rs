@@ -15,7 +15,7 @@ table! {
     CancelReason: Send + Sync + Unpin;
     Cancelled: Send + Sync + Unpin;
     Claim: Send + Sync + Unpin;
-    Clearance: Send + Sync + Unpin;
+    PlanDecision: Send + Sync + Unpin;
     Explanation: Send + Sync + Unpin;
     FailureClass: Send + Sync + Unpin;
     HandlerId: Send + Sync + Unpin;
@@ -61,7 +61,7 @@ table! {
     choice::Visibility: Send + Sync + Unpin;
     dyn choice::Chooser: Send + Sync;
 
-    context::Detached: Send + Sync + Unpin;
+    context::TestContext: Send + Sync + Unpin;
     context::Origin: Send + Sync + Unpin;
     context::ReportError: Send + Sync + Unpin;
     context::Spawned<String>: Send + Sync + Unpin;
@@ -69,40 +69,40 @@ table! {
 
     environment::Confirmation: Send + Sync + Unpin;
     environment::Connection: Send + Sync + Unpin;
-    environment::Facts: Send + Sync + Unpin;
+    environment::Environment: Send + Sync + Unpin;
     environment::InteractionPermit: Send + Sync + Unpin;
-    environment::ManualFacts: Send + Sync + Unpin;
+    environment::ManualEnvironment: Send + Sync + Unpin;
     environment::Network: Send + Sync + Unpin;
     environment::Now: Send + Sync + Unpin;
-    environment::Patrol: Send + Sync + Unpin;
+    environment::Probe: Send + Sync + Unpin;
     environment::Power: Send + Sync + Unpin;
     environment::Presence: Send + Sync + Unpin;
     environment::Secret: Send + Sync + Unpin;
     environment::SystemClock: Send + Sync + Unpin;
     environment::SystemRandomness: Send + Sync + Unpin;
     environment::ThreadWatchdog: Send + Sync + Unpin;
-    environment::Watch: Send + Sync + Unpin;
+    environment::ProbeStatus: Send + Sync + Unpin;
     dyn environment::Clock: Send + Sync;
     dyn environment::ConnectionProvider: Send + Sync;
-    dyn environment::FactSource: Send + Sync;
+    dyn environment::EnvironmentSource: Send + Sync;
     dyn environment::Randomness: Send + Sync;
     dyn environment::Watchdog: Send + Sync;
 
     explain::Held: Send + Sync + Unpin;
     explain::LastEnd: Send + Sync + Unpin;
     explain::Next: Send + Sync + Unpin;
-    explain::Standing: Send + Sync + Unpin;
+    explain::Condition: Send + Sync + Unpin;
 
     guard::GuardPolicy: Send + Sync + Unpin;
-    guard::Objection: Send + Sync + Unpin;
+    guard::GuardViolation: Send + Sync + Unpin;
     guard::Side: Send + Sync + Unpin;
-    guard::WhenGuarded: Send + Sync + Unpin;
+    guard::UnattendedPolicy: Send + Sync + Unpin;
 
     handler::Capabilities: Send + Sync + Unpin;
     handler::HandlerFlags: Send + Sync + Unpin;
     handler::PropertiesOutcome: Send + Sync + Unpin;
     handler::Resolution: Send + Sync + Unpin;
-    handler::WhenStalled: Send + Sync + Unpin;
+    handler::StallPolicy: Send + Sync + Unpin;
 
     item::Completeness: Send + Sync + Unpin;
     item::Icon: Send + Sync + Unpin;
@@ -113,8 +113,8 @@ table! {
     log::Action: Send + Sync + Unpin;
     log::ErrorId: Send + Sync + Unpin;
     log::ErrorScope: Send + Sync + Unpin;
-    log::Page: Send + Sync + Unpin;
-    log::PageError: Send + Sync + Unpin;
+    log::RedactedUrl: Send + Sync + Unpin;
+    log::RedactedUrlError: Send + Sync + Unpin;
     log::Question: Send + Sync + Unpin;
     log::Remedy: Send + Sync + Unpin;
 
@@ -136,20 +136,20 @@ table! {
     retry::Resume: Send + Sync + Unpin;
     retry::RetryAt: Send + Sync + Unpin;
     retry::RetryState: Send + Sync + Unpin;
-    retry::Setback: Send + Sync + Unpin;
+    retry::RetryStatus: Send + Sync + Unpin;
     retry::StartReason: Send + Sync + Unpin;
 
     session::Events: Send + Sync + Unpin;
     session::Latencies: Send + Sync + Unpin;
-    session::LogError: Send + Sync + Unpin;
+    session::LogAccessError: Send + Sync + Unpin;
     session::PropertiesError: Send + Sync + Unpin;
     session::RunChange: Send + Sync + Unpin;
     session::RunFault: Send + Sync + Unpin;
     session::StopOnDrop: Send + Sync + Unpin;
-    session::Unstopped: Send + Sync + Unpin;
+    session::StillRunning: Send + Sync + Unpin;
 
     store::Checkpoint: Send + Sync + Unpin;
-    store::Course: Send + Sync + Unpin;
+    store::SessionOutcome: Send + Sync + Unpin;
     store::Durability: Send + Sync + Unpin;
     store::Fence: Send + Sync + Unpin;
     store::HandlerRecord: Send + Sync + Unpin;
@@ -167,10 +167,10 @@ table! {
 
     classic::Attention: Send + Sync + Unpin;
     classic::CodeError: Send + Sync + Unpin;
-    classic::Driven: Send + Sync + Unpin;
+    classic::CallbackAdapter: Send + Sync + Unpin;
     classic::ErrorFlags: Send + Sync + Unpin;
     classic::HResult: Send + Sync + Unpin;
-    classic::Hosted: Send + Sync + Unpin;
+    classic::ClassicAdapter: Send + Sync + Unpin;
     classic::LogErrorInfo: Send + Sync + Unpin;
     classic::LogErrorMask: Send + Sync + Unpin;
     classic::Misuse: Send + Sync + Unpin;

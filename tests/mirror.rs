@@ -120,7 +120,7 @@ fn nested_folders_are_refused() {
     let folders = Folders::new();
     for (from, to) in [(&folders.from, folders.from.join("docs")), (&folders.to, folders.to.join("."))] {
         let (succeeded, shown) = mirror(from, &to);
-        assert!(!succeeded && shown.contains("neither folder may be in the other"), "{shown}");
+        assert!(!succeeded && shown.contains("neither folder may contain the other"), "{shown}");
     }
     assert!(!folders.from.join("docs/docs").exists());
 }

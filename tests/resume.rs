@@ -19,10 +19,10 @@ fn resume_is_killed_and_then_runs_to_the_end() {
     let output = Command::new(example("resume")).output().expect("the example runs");
     let shown = String::from_utf8(output.stdout).expect("text");
     assert!(output.status.success(), "{shown}");
-    let (before, after) = shown.split_once("It was killed with SIGKILL.").expect("it was killed");
+    let (before, after) = shown.split_once("The child was killed with SIGKILL.").expect("it was killed");
     assert_eq!(before.matches(" photo ").count(), 10, "{shown}");
     assert!(after.contains(" interrupted in session 1"), "{shown}");
-    assert!(after.contains("goes on after photo "), "{shown}");
+    assert!(after.contains("resumes after photo "), "{shown}");
     let lines: Vec<_> = after.lines().rev().take(8).collect();
     assert_eq!(lines[3..7], ["Now:", "", "  session 2: smooth", "  session 1: interrupted"], "{shown}");
     for (line, album) in lines[..3].iter().rev().zip(["Autumn", "Harbour", "Mountains"]) {

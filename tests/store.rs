@@ -33,8 +33,8 @@ mod guarded;
 #[path = "store/harm.rs"]
 mod harm;
 #[cfg(feature = "sqlite")]
-#[path = "store/looking.rs"]
-mod looking;
+#[path = "store/read_only.rs"]
+mod read_only;
 #[cfg(feature = "sqlite")]
 #[path = "store/steps.rs"]
 mod steps;

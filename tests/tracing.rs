@@ -97,7 +97,7 @@ async fn a_session_its_handlers_and_its_items_have_spans_with_stable_fields() {
         "span item in handler: session handler item",
         "event log in handler: session handler item",
         "event log text in handler: session handler item text",
-        "event session rests in session: manager session seconds",
+        "event session idle in session: manager session seconds",
     ];
     let found: Vec<_> = lines.iter().filter(|line| !line.starts_with("event run in handler:")).collect();
     assert_eq!(found, expected.iter().collect::<Vec<_>>());

@@ -61,8 +61,10 @@ pub(crate) struct Host {
 impl Host {
     pub(crate) fn new(listings: impl IntoIterator<Item = Items>, wait: Wait) -> Self {
         let limits = Limits::DEFAULT.with_items(WIDTH).with_soft_grace(Duration::ZERO);
-        let host =
-            Self { manager: SyncManager::builder().items_at_once(WIDTH).build(), started: Semaphore::new(0).into() };
+        let host = Self {
+            manager: SyncManager::builder().max_concurrent_items(WIDTH).build(),
+            started: Semaphore::new(0).into(),
+        };
         for (items, id) in listings.into_iter().zip(1..) {
             let (id, started) = (HandlerId::from_u128(id), host.started.clone());
             host.manager.register(Waiting { id, limits, items, wait, started }).expect("the handler is new");

@@ -27,7 +27,7 @@ pub enum CancelReason {
     /// The host is shutting down.
     ShuttingDown = 4,
     /// The item or call has already ended, or its host has detached.
-    Over = 5,
+    Ended = 5,
     /// The item made no progress for too long, or the call missed its deadline.
     TimedOut = 6,
 }
@@ -46,7 +46,7 @@ impl CancelReason {
             3 => Self::SessionStopped,
             4 => Self::ShuttingDown,
             6 => Self::TimedOut,
-            _ => Self::Over,
+            _ => Self::Ended,
         })
     }
 }
@@ -58,7 +58,7 @@ impl fmt::Display for CancelReason {
             Self::HandlerStopped => "the handler was stopped",
             Self::SessionStopped => "the session was stopped",
             Self::ShuttingDown => "the host is shutting down",
-            Self::Over => "already ended",
+            Self::Ended => "already ended",
             Self::TimedOut => "timed out",
         })
     }
@@ -71,7 +71,7 @@ impl fmt::Display for CancelReason {
 ///
 /// ```
 /// # use std::io::{self, Read};
-/// # use syncmgr_core::{cancel::CancelReason, context::{Detached, ItemContext}};
+/// # use syncmgr_core::{cancel::CancelReason, context::{TestContext, ItemContext}};
 /// struct Watched<R>(R, ItemContext);
 ///
 /// impl<R: Read> Read for Watched<R> {
@@ -80,7 +80,7 @@ impl fmt::Display for CancelReason {
 ///         self.0.read(buffer)
 ///     }
 /// }
-/// # let host = Detached::new();
+/// # let host = TestContext::new();
 /// # let item = host.item("photo.jpg");
 /// host.cancel(&item, CancelReason::Skipped);
 /// let read = io::copy(&mut Watched(&b"data"[..], item), &mut io::sink());
@@ -135,7 +135,7 @@ impl Cancel {
     pub fn check(&self) -> Result<(), Cancelled> {
         match self.reason.load(Ordering::Relaxed) {
             0 => Ok(()),
-            code => Err(Cancelled { reason: CancelReason::from_code(code).unwrap_or(CancelReason::Over) }),
+            code => Err(Cancelled { reason: CancelReason::from_code(code).unwrap_or(CancelReason::Ended) }),
         }
     }
 
@@ -158,12 +158,12 @@ impl Cancel {
         self.token.lock().clone()
     }
 
-    /// Closes this: the reason becomes [`CancelReason::Over`].
+    /// Closes this: the reason becomes [`CancelReason::Ended`].
     ///
     /// Returns the token. The caller must cancel it after releasing all locks.
     #[must_use = "cancel the token after unlocking, or waiting tasks are not woken"]
     pub fn close(&self) -> Option<CancellationToken> {
-        self.reason.store(CancelReason::Over as u8, Ordering::Release);
+        self.reason.store(CancelReason::Ended as u8, Ordering::Release);
         self.token.lock().clone()
     }
 
@@ -183,7 +183,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_reason_stays() {
+    fn the_first_cancel_reason_stays() {
         let cancel = Cancel::default();
         assert_eq!(cancel.check(), Ok(()));
         let _ = cancel.cancel(CancelReason::Skipped);

@@ -31,7 +31,7 @@ bitflags! {
         /// not run it.
         const REAL_TIME = 0x10;
         /// The work transfers little data, so it also runs automatically on a metered connection.
-        const FRUGAL = 0x20;
+        const LOW_DATA = 0x20;
     }
 }
 

@@ -136,9 +136,9 @@ impl ItemCell {
     }
 
     /// Returns the observations that decide the outcome of the item.
-    pub fn traces(&self) -> Traces {
+    pub fn signals(&self) -> ItemSignals {
         let tolerated = if self.has(RARE) { self.rare.lock().tolerated } else { None };
-        Traces {
+        ItemSignals {
             work_seen: self.progress.load(Ordering::Acquire) & SEEN != 0,
             undecided: self.has(UNDECIDED),
             tolerated,
@@ -162,7 +162,7 @@ impl ItemCell {
     /// Returns `Err` once the item has ended. A cancelled item may still write.
     pub fn check_not_over(&self) -> Result<(), Cancelled> {
         match self.cancel.reason() {
-            Some(reason @ CancelReason::Over) => Err(Cancelled { reason }),
+            Some(reason @ CancelReason::Ended) => Err(Cancelled { reason }),
             _ => Ok(()),
         }
     }
@@ -184,7 +184,7 @@ impl ItemCell {
     }
 
     /// Returns the number of the poll in progress. `None` between polls.
-    pub fn poll_under_way(&self) -> Option<u32> {
+    pub fn poll_in_progress(&self) -> Option<u32> {
         Some(self.polls.load(Ordering::Relaxed)).filter(|polls| polls % 2 == 1)
     }
 
@@ -262,7 +262,7 @@ impl ItemCell {
     /// Returns the refusal of a report, and records a report after the end.
     #[cold]
     fn refuse(&self, cancelled: Cancelled) -> Result<(), Cancelled> {
-        if cancelled.reason == CancelReason::Over {
+        if cancelled.reason == CancelReason::Ended {
             self.mark(LATE);
         }
         Err(cancelled)
@@ -305,10 +305,10 @@ fn bounded_text(text: &Arc<str>) -> Arc<str> {
 /// let cell = ItemCell::default();
 /// cell.tolerate(FailureClass::Permanent);
 /// cell.tolerate(FailureClass::Transient);
-/// assert_eq!(cell.traces().tolerated, Some(FailureClass::Transient)); // worth a retry
+/// assert_eq!(cell.signals().tolerated, Some(FailureClass::Transient)); // worth a retry
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Traces {
+pub struct ItemSignals {
     /// Progress was reported.
     pub work_seen: bool,
     /// A question is unanswered.
@@ -353,7 +353,7 @@ mod tests {
         let next = ItemCell::renew(&mut cell, 1, &mut Vec::new()).expect("a new cell");
         assert!(!Arc::ptr_eq(&stray, &next));
         assert!(Arc::ptr_eq(&cell, &next));
-        assert_eq!(stray.progress(5, None), Err(Cancelled { reason: CancelReason::Over }));
+        assert_eq!(stray.progress(5, None), Err(Cancelled { reason: CancelReason::Ended }));
         assert_eq!(next.state().value, 0);
     }
 
@@ -367,7 +367,7 @@ mod tests {
         let _ = cell.cancel().close();
         assert!(ItemCell::renew(&mut cell, 1, &mut Vec::new()).is_none(), "the same cell");
         assert_eq!(cell.state(), ProgressState::default());
-        assert_eq!(cell.traces(), Traces::default());
+        assert_eq!(cell.signals(), ItemSignals::default());
         assert_eq!(cell.cancel().reason(), None);
     }
 
@@ -391,7 +391,7 @@ mod tests {
             let _ = cell.cancel().cancel(CancelReason::Skipped);
             assert!(report(&cell).is_err() && !cell.was_reported_late(), "a cancelled item may still report");
             let _ = cell.cancel().close();
-            assert_eq!(report(&cell), Err(Cancelled { reason: CancelReason::Over }));
+            assert_eq!(report(&cell), Err(Cancelled { reason: CancelReason::Ended }));
             assert!(cell.was_reported_late());
         }
     }
@@ -405,7 +405,7 @@ mod tests {
             assert!(cell.take_fresh());
             assert!(!cell.take_fresh());
         }
-        assert!(cell.traces().work_seen);
+        assert!(cell.signals().work_seen);
     }
 
     #[test]
@@ -414,7 +414,7 @@ mod tests {
         cell.tolerate(FailureClass::Permanent);
         cell.tolerate(FailureClass::Transient);
         cell.tolerate(FailureClass::Gone);
-        assert_eq!(cell.traces().tolerated, Some(FailureClass::Transient));
+        assert_eq!(cell.signals().tolerated, Some(FailureClass::Transient));
     }
 
     #[test]

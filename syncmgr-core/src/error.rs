@@ -263,8 +263,8 @@ pub fn one_line(error: &anyhow::Error) -> String {
 /// Returns `true` if the chain of an error contains a [`Cancelled`].
 ///
 /// ```
-/// # use syncmgr_core::{cancel::CancelReason, context::Detached, error::is_cancelled};
-/// # let host = Detached::new();
+/// # use syncmgr_core::{cancel::CancelReason, context::TestContext, error::is_cancelled};
+/// # let host = TestContext::new();
 /// # let item = host.item("Inbox");
 /// host.cancel(&item, CancelReason::Skipped);
 /// assert!(is_cancelled(&item.check().expect_err("skipped").into()));

@@ -3,13 +3,13 @@
 //! ```
 //! # use std::time::{Duration, SystemTime};
 //! # use syncmgr_core::{explain::{Known, Next, explain}, id::HandlerId, record::ItemRecord, register::RegisterFlags};
-//! # use syncmgr_core::{decision::verdict::Outcome, id::ItemId, retry::{RetryState, Setback}};
+//! # use syncmgr_core::{decision::verdict::Outcome, id::ItemId, retry::{RetryState, RetryStatus}};
 //! let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000);
 //! let until = now + Duration::from_secs(30);
 //! let mut record = ItemRecord::new();
 //! record.outcome = Some(Outcome::Failed);
 //! record.last_attempt = Some(now);
-//! record.retry = Some(RetryState::new(Setback::Backoff, now, Some(until)).with_failures(1, 1));
+//! record.retry = Some(RetryState::new(RetryStatus::Backoff, now, Some(until)).with_failures(1, 1));
 //!
 //! let mut known = Known::of(HandlerId::from_u128(7)).with_item(ItemId::from_name("Inbox"));
 //! known.registered = Some(RegisterFlags::empty());
@@ -27,7 +27,7 @@ use serde::{Deserialize, Serialize};
 use crate::decision::hold::Hold;
 use crate::decision::verdict::Outcome;
 use crate::id::{ErrorId, HandlerId, ItemId, SessionId};
-use crate::retry::Setback;
+use crate::retry::RetryStatus;
 
 mod decide;
 mod known;
@@ -56,7 +56,7 @@ pub struct Explanation {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<Arc<str>>,
     /// The condition of the handler or item.
-    pub standing: Standing,
+    pub condition: Condition,
     /// Every reason that holds it back, without duplicates.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub holds: Vec<Hold>,
@@ -74,7 +74,7 @@ pub struct Explanation {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
-pub enum Standing {
+pub enum Condition {
     /// The item or handler is not registered, not listed, or forgotten.
     Unknown,
     /// It is running.
@@ -102,7 +102,7 @@ pub enum Standing {
     Failed {
         /// The retry status, if any.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        setback: Option<Setback>,
+        status: Option<RetryStatus>,
     },
     /// The last attempt skipped it.
     Skipped,

@@ -23,7 +23,7 @@ use crate::status::Status;
 /// contract, implement [`ClassicHandler`](crate::classic::ClassicHandler).
 ///
 /// ```
-/// # use syncmgr_core::{context::{Detached, ItemContext}, error::SyncResult, handler::SyncHandler};
+/// # use syncmgr_core::{context::{TestContext, ItemContext}, error::SyncResult, handler::SyncHandler};
 /// # use syncmgr_core::{id::HandlerId, info::HandlerInfo, item::{Items, SyncItem}};
 /// struct Notes(Vec<&'static str>);
 ///
@@ -44,7 +44,7 @@ use crate::status::Status;
 /// # futures::executor::block_on(async {
 /// let notes = Notes(vec!["groceries", "ideas"]);
 /// assert_eq!(notes.items().await?.len(), 2);
-/// notes.synchronize_item(&Detached::new().item("ideas")).await?;
+/// notes.synchronize_item(&TestContext::new().item("ideas")).await?;
 /// # Ok::<(), anyhow::Error>(())
 /// # })?;
 /// # Ok::<(), anyhow::Error>(())
@@ -122,7 +122,7 @@ pub trait SyncHandler: Send + Sync + 'static {
     /// See also: R25, R28, R30 to R35.
     ///
     /// ```
-    /// # use syncmgr_core::{context::{Detached, RunContext}, error::SyncResult, handler::Participation};
+    /// # use syncmgr_core::{context::{TestContext, RunContext}, error::SyncResult, handler::Participation};
     /// # struct Mail { accounts: Vec<String> }
     /// # impl Mail {
     /// async fn initialize(&self, _run: &RunContext) -> SyncResult<Participation> {
@@ -130,7 +130,7 @@ pub trait SyncHandler: Send + Sync + 'static {
     /// }
     /// # }
     /// # let mail = Mail { accounts: Vec::new() };
-    /// # let answer = futures::executor::block_on(mail.initialize(&Detached::new().run()))?;
+    /// # let answer = futures::executor::block_on(mail.initialize(&TestContext::new().run()))?;
     /// # assert_eq!(answer, Participation::Decline);
     /// # Ok::<(), anyhow::Error>(())
     /// ```
@@ -188,10 +188,10 @@ pub trait SyncHandler: Send + Sync + 'static {
     ///     Ok(())
     /// }
     /// # }
-    /// # use syncmgr_core::context::Detached;
-    /// # let run = Detached::new().prepare([]);
+    /// # use syncmgr_core::context::TestContext;
+    /// # let run = TestContext::new().prepare([]);
     /// # futures::executor::block_on(Mail { server: "imap.example.org".into() }.prepare(&run))?;
-    /// # run.prepared::<Connection>()?;
+    /// # run.kept::<Connection>()?;
     /// # Ok::<(), anyhow::Error>(())
     /// ```
     async fn prepare(&self, run: &PrepareContext) -> SyncResult {
@@ -247,7 +247,7 @@ pub trait SyncHandler: Send + Sync + 'static {
     ///
     /// ```
     /// # use std::sync::atomic::{AtomicBool, Ordering};
-    /// # use syncmgr_core::{context::{Detached, RunContext}, id::Subject, status::Status};
+    /// # use syncmgr_core::{context::{TestContext, RunContext}, id::Subject, status::Status};
     /// # struct Mail { stopping: AtomicBool }
     /// # impl Mail {
     /// fn set_item_status(&self, _run: &RunContext, subject: Subject, status: Status) {
@@ -257,7 +257,7 @@ pub trait SyncHandler: Send + Sync + 'static {
     /// }
     /// # }
     /// # let mail = Mail { stopping: AtomicBool::default() };
-    /// # mail.set_item_status(&Detached::new().run(), Subject::Handler, Status::Stopped);
+    /// # mail.set_item_status(&TestContext::new().run(), Subject::Handler, Status::Stopped);
     /// # assert!(mail.stopping.into_inner());
     /// ```
     fn set_item_status(&self, run: &RunContext, subject: Subject, status: Status) {
@@ -294,8 +294,8 @@ pub trait SyncHandler: Send + Sync + 'static {
     ///     Ok(Resolution::Retry(vec![ItemId::from_name("Inbox")])) // runs again in the same session
     /// }
     /// # }
-    /// # use syncmgr_core::context::Detached;
-    /// # let other = futures::executor::block_on(Mail.show_error(&Detached::new().run(), ErrorId::from_key("quota")))?;
+    /// # use syncmgr_core::context::TestContext;
+    /// # let other = futures::executor::block_on(Mail.show_error(&TestContext::new().run(), ErrorId::from_key("quota")))?;
     /// # assert_eq!(other, Resolution::Done);
     /// # Ok::<(), anyhow::Error>(())
     /// ```

@@ -111,7 +111,7 @@ impl ItemId {
 
     /// Returns the id derived from a name. It is the same in every session.
     pub fn from_name(name: &str) -> Self {
-        Self::from_bytes(name.as_bytes())
+        Self::from_name_bytes(name.as_bytes())
     }
 
     /// Returns the id derived from a name that need not be UTF-8, such as a file name.
@@ -119,9 +119,9 @@ impl ItemId {
     /// ```
     /// # use syncmgr_core::id::ItemId;
     /// let name = b"caf\xe9.txt"; // a file name in Latin-1
-    /// assert_ne!(ItemId::from_bytes(name), ItemId::from_name(&String::from_utf8_lossy(name)));
+    /// assert_ne!(ItemId::from_name_bytes(name), ItemId::from_name(&String::from_utf8_lossy(name)));
     /// ```
-    pub fn from_bytes(name: &[u8]) -> Self {
+    pub fn from_name_bytes(name: &[u8]) -> Self {
         Self(Uuid::new_v5(&Self::NAMES, name))
     }
 }
@@ -247,7 +247,7 @@ mod tests {
 
     #[test]
     fn item_ids_differ_exactly_if_the_names_differ() {
-        assert_eq!(ItemId::from_name("inbox"), ItemId::from_bytes(b"inbox"));
+        assert_eq!(ItemId::from_name("inbox"), ItemId::from_name_bytes(b"inbox"));
         assert_ne!(ItemId::from_name("inbox"), ItemId::from_name("Inbox"));
     }
 

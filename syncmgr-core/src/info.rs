@@ -8,7 +8,7 @@ use crate::capabilities::Capabilities;
 use crate::claim::Claim;
 use crate::id::HandlerId;
 use crate::item::Icon;
-pub use crate::limits::{Limits, WhenStalled};
+pub use crate::limits::{Limits, StallPolicy};
 use crate::retry::RetryPolicy;
 use crate::text::{MAX_NAME, bounded};
 

@@ -44,7 +44,7 @@ impl SyncItem {
     /// ```
     /// # use syncmgr_core::{id::ItemId, item::SyncItem};
     /// let folders = [(17_u32, "Inbox"), (18, "Inbox")]; // the same name, but different numbers on the server
-    /// let items = folders.map(|(number, name)| SyncItem::new(ItemId::from_bytes(&number.to_be_bytes()), name));
+    /// let items = folders.map(|(number, name)| SyncItem::new(ItemId::from_name_bytes(&number.to_be_bytes()), name));
     /// assert_ne!(items[0].id(), items[1].id());
     /// ```
     pub fn new(id: ItemId, name: impl Into<Arc<str>>) -> Self {

@@ -10,7 +10,7 @@
 //! Reading order:
 //!
 //! 1. The vocabulary: [`id`], [`hresult`], [`trigger`], [`capabilities`], [`info`], [`item`], [`status`], [`progress`],
-//!    [`log`], [`retry`], [`plan`], [`record`], [`facts`].
+//!    [`log`], [`retry`], [`plan`], [`record`], [`environment`].
 //! 2. The two styles of handler: [`handler`], [`classic`].
 //! 3. The parameters and results of a handler's methods: [`context`], [`error`], [`cancel`].
 //! 4. The decisions and their explanations: [`decision`], [`explain`](mod@explain).
@@ -46,7 +46,7 @@ pub mod plan;
 
 pub mod record;
 
-pub mod facts;
+pub mod environment;
 
 pub mod status;
 
@@ -54,13 +54,13 @@ pub mod progress;
 
 pub mod log;
 
-pub mod page;
+pub mod redacted_url;
 
 pub mod text;
 
 pub mod time;
 
-pub mod wide;
+pub mod win32;
 
 pub mod error;
 

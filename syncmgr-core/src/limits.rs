@@ -9,12 +9,12 @@ use std::time::Duration;
 ///
 /// ```
 /// # use std::time::Duration;
-/// # use syncmgr_core::info::{Limits, WhenStalled};
+/// # use syncmgr_core::info::{Limits, StallPolicy};
 /// const SLOW_SERVER: Limits = Limits::DEFAULT
 ///     .with_items(2)
 ///     .with_soft_grace(Duration::from_secs(1))
 ///     .with_stall_after(Duration::from_secs(3600))
-///     .with_stall_policy(WhenStalled::Report);
+///     .with_stall_policy(StallPolicy::Report);
 /// assert_eq!(SLOW_SERVER.prepare_deadline(), Duration::from_secs(300)); // the default
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,13 +27,13 @@ pub struct Limits {
     listing: Duration,
     prepare: Duration,
     stall: Duration,
-    when_stalled: WhenStalled,
+    when_stalled: StallPolicy,
 }
 
 /// The reaction to an item that makes no progress for too long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum WhenStalled {
+pub enum StallPolicy {
     /// The host logs the stall and cancels the item, which ends *failed* with a transient error.
     Cancel,
     /// The host logs the stall and the item continues.
@@ -51,7 +51,7 @@ impl Limits {
         listing: Duration::from_secs(60),
         prepare: Duration::from_secs(300),
         stall: Duration::from_secs(600),
-        when_stalled: WhenStalled::Cancel,
+        when_stalled: StallPolicy::Cancel,
     };
 
     /// Sets the maximum number of items that run at the same time. Registration refuses 0.
@@ -101,7 +101,7 @@ impl Limits {
     }
 
     /// Sets the reaction to a stall.
-    pub const fn with_stall_policy(mut self, policy: WhenStalled) -> Self {
+    pub const fn with_stall_policy(mut self, policy: StallPolicy) -> Self {
         self.when_stalled = policy;
         self
     }
@@ -154,7 +154,7 @@ impl Limits {
     }
 
     /// Returns the reaction to a stall.
-    pub const fn stall_policy(self) -> WhenStalled {
+    pub const fn stall_policy(self) -> StallPolicy {
         self.when_stalled
     }
 }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::hresult::UnknownCode;
 use crate::id::{ErrorId, ItemId};
-use crate::page::Page;
+use crate::redacted_url::RedactedUrl;
 use crate::text::{Escaped, MAX_NAME, MAX_TEXT, bounded};
 use crate::time::round_down;
 
@@ -133,8 +133,8 @@ pub struct LogEntry {
     /// The item, if the entry is about one.
     pub item: Option<ItemId>,
     /// The id of the entry, if it can be opened or deleted.
-    pub error: Option<ErrorId>,
-    /// The action on opening the entry, if any. It needs an [`error`](Self::error) id.
+    pub id: Option<ErrorId>,
+    /// The action on opening the entry, if any. It needs an [`id`](Self::id).
     pub action: Option<Action>,
 }
 
@@ -142,7 +142,7 @@ impl LogEntry {
     /// Creates an entry about the handler as a whole.
     pub fn new(level: LogLevel, text: impl AsRef<str>) -> Self {
         let text = Arc::from(bounded(text.as_ref(), MAX_TEXT));
-        Self { level, text, item: None, error: None, action: None }
+        Self { level, text, item: None, id: None, action: None }
     }
 
     /// Sets the item.
@@ -151,18 +151,18 @@ impl LogEntry {
     }
 
     /// Sets the id, so that [`RunContext::delete_log`](crate::context::RunContext::delete_log) can delete the entry.
-    pub fn with_error(self, error: ErrorId) -> Self {
-        Self { error: Some(error), ..self }
+    pub fn with_id(self, id: ErrorId) -> Self {
+        Self { id: Some(id), ..self }
     }
 
     /// Makes the entry a link: opening it calls [`show_error`](crate::handler::SyncHandler::show_error) with this id.
-    pub fn with_link(self, error: ErrorId) -> Self {
-        Self { error: Some(error), action: Some(Action::ShowError), ..self }
+    pub fn with_link(self, id: ErrorId) -> Self {
+        Self { id: Some(id), action: Some(Action::ShowError), ..self }
     }
 
     /// Makes the entry a link to a question that the host settles itself.
-    pub fn with_question(self, error: ErrorId, question: Question) -> Self {
-        Self { error: Some(error), action: Some(Action::Decide(question)), ..self }
+    pub fn with_question(self, id: ErrorId, question: Question) -> Self {
+        Self { id: Some(id), action: Some(Action::Decide(question)), ..self }
     }
 
     /// Makes the entry a link to a remedy. Opening it also calls
@@ -174,8 +174,8 @@ impl LogEntry {
     ///     .with_remedy(ErrorId::from_key("sign-in"), Remedy::SignIn);
     /// assert_eq!(expired.action, Some(Action::Remedy(Remedy::SignIn))); // a button that says "sign in"
     /// ```
-    pub fn with_remedy(self, error: ErrorId, remedy: Remedy) -> Self {
-        Self { error: Some(error), action: Some(Action::Remedy(remedy.in_millis())), ..self }
+    pub fn with_remedy(self, id: ErrorId, remedy: Remedy) -> Self {
+        Self { id: Some(id), action: Some(Action::Remedy(remedy.in_millis())), ..self }
     }
 
     /// Creates the entry of a `LogError` call.
@@ -188,7 +188,7 @@ impl LogEntry {
     pub fn from_info(level: LogLevel, text: &str, info: Option<&LogErrorInfo>) -> Self {
         let info = info.copied().unwrap_or_default();
         let action = info.is_link().then_some(Action::ShowError);
-        Self { item: info.item, error: info.error, action, ..Self::new(level, text) }
+        Self { item: info.item, id: info.error, action, ..Self::new(level, text) }
     }
 
     /// Cuts the texts of the entry to their limits.
@@ -203,17 +203,17 @@ impl LogEntry {
     /// Returns the details of this entry for `LogError`.
     pub fn info(&self) -> LogErrorInfo {
         let flags = self.is_link().then_some(ErrorFlags::ENABLE_JUMP_TEXT);
-        LogErrorInfo { flags, error: self.error, item: self.item }
+        LogErrorInfo { flags, error: self.id, item: self.item }
     }
 
     /// Returns `true` if the entry asks a question about this item.
-    pub fn asks_of(&self, item: ItemId) -> bool {
+    pub fn has_question_for(&self, item: ItemId) -> bool {
         self.item == Some(item) && matches!(self.action, Some(Action::Decide(_)))
     }
 
     /// Returns `true` if the entry has an action on opening.
     pub fn is_link(&self) -> bool {
-        self.error.is_some() && self.action.is_some()
+        self.id.is_some() && self.action.is_some()
     }
 }
 
@@ -238,7 +238,7 @@ pub enum Action {
 /// let item = ItemId::from_name("notes.txt");
 /// let entry = LogEntry::new(LogLevel::Warning, &question.text).with_item(item);
 /// let entry = entry.with_question(ErrorId::of_question(item, "conflict"), question);
-/// assert!(entry.asks_of(item));
+/// assert!(entry.has_question_for(item));
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
@@ -264,8 +264,8 @@ fn no_remedies(remedies: &[Remedy]) -> bool {
 /// A fix that the user can choose for a problem that keeps an item from running.
 ///
 /// ```
-/// # use syncmgr_core::{log::Remedy, page::Page};
-/// let upgrade = Remedy::OpenPage(Page::new("https://example.org/plans")?);
+/// # use syncmgr_core::{log::Remedy, redacted_url::RedactedUrl};
+/// let upgrade = Remedy::OpenPage(RedactedUrl::new("https://example.org/plans")?);
 /// assert_eq!(upgrade.to_string(), "open https://example.org/plans");
 /// # Ok::<(), anyhow::Error>(())
 /// ```
@@ -288,7 +288,7 @@ pub enum Remedy {
     /// Wait until this time.
     WaitUntil(#[serde(with = "crate::time")] SystemTime),
     /// Open this page. No policy does this automatically.
-    OpenPage(Page),
+    OpenPage(RedactedUrl),
     /// Set the saved state aside and start over.
     Reset,
     /// Try again now.

@@ -9,7 +9,7 @@ use loom::thread;
 use tokio_util::sync::CancellationToken;
 
 use crate::cancel::{Cancel, CancelReason};
-use crate::cell::{ItemCell, Traces};
+use crate::cell::{ItemCell, ItemSignals};
 use crate::error::FailureClass;
 use crate::progress::{Progress, ProgressState};
 use crate::status::Status;
@@ -101,7 +101,7 @@ fn a_stray_use_of_an_ended_items_cell_never_reaches_the_next_item() {
             let (next, stray) = renew_while(stray);
             stray.join().unwrap();
             assert_eq!(next.state(), ProgressState::default());
-            assert_eq!((next.traces(), next.cancel().reason()), (Traces::default(), None));
+            assert_eq!((next.signals(), next.cancel().reason()), (ItemSignals::default(), None));
         });
     }
 }

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::decision::guard::Objection;
+use crate::decision::guard::GuardViolation;
 use crate::error::NeedsUser;
 
 /// The changes that an item is about to make. A handler declares them with
-/// [`ItemContext::clear`](crate::context::ItemContext::clear), so that the host can hold a plan that looks like a
+/// [`ItemContext::propose`](crate::context::ItemContext::propose), so that the host can hold a plan that looks like a
 /// mistake.
 ///
 /// ```
@@ -42,12 +42,12 @@ pub struct Plan {
 ///
 /// ```
 /// # use std::time::SystemTime;
-/// # use syncmgr_core::{decision::guard::{GuardPolicy, Objection, object}, plan::{Plan, Side}, record::ItemRecord};
+/// # use syncmgr_core::{decision::guard::{GuardPolicy, GuardViolation, violation}, plan::{Plan, Side}, record::ItemRecord};
 /// let mut record = ItemRecord::new(); // the record of the last success
 /// record.sides = vec![Side::new("the disk", 900).with_identity("disk-1")];
 /// let swapped = Plan::new().with_side(Side::new("the disk", 900).with_identity("disk-2"));
-/// let objection = object(&swapped, Some(&record), &GuardPolicy::DEFAULT, SystemTime::UNIX_EPOCH);
-/// assert_eq!(objection, Some(Objection::PeerChanged { side: "the disk".into() }));
+/// let violation = violation(&swapped, Some(&record), &GuardPolicy::DEFAULT, SystemTime::UNIX_EPOCH);
+/// assert_eq!(violation, Some(GuardViolation::PeerChanged { side: "the disk".into() }));
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
@@ -114,49 +114,49 @@ impl Side {
 /// The decision of the host about a [`Plan`].
 ///
 /// ```
-/// # use syncmgr_core::plan::Clearance;
-/// let deletions = |clearance| match clearance {
-///     Clearance::Go => "as planned",
-///     Clearance::Revert => "none: the missing entries are restored",
+/// # use syncmgr_core::plan::PlanDecision;
+/// let deletions = |decision| match decision {
+///     PlanDecision::Proceed => "as planned",
+///     PlanDecision::Revert => "none: the missing entries are restored",
 ///     _ => "none yet",
 /// };
-/// assert_eq!(deletions(Clearance::Revert), "none: the missing entries are restored");
+/// assert_eq!(deletions(PlanDecision::Revert), "none: the missing entries are restored");
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 #[must_use = "a plan that is held must not be carried out"]
-pub enum Clearance {
+pub enum PlanDecision {
     /// Carry out the plan.
-    Go,
+    Proceed,
     /// Leave out the part that violates the guard. The host has asked the user, and the item ends as *needs user*.
-    Held(Objection),
+    Held(GuardViolation),
     /// Delete nothing and restore the missing entries.
     Revert,
     /// Use this side.
     Side(Arc<str>),
 }
 
-impl Clearance {
+impl PlanDecision {
     /// Returns `true` if the plan may be carried out as declared.
-    pub fn is_go(&self) -> bool {
-        *self == Self::Go
+    pub fn may_proceed(&self) -> bool {
+        *self == Self::Proceed
     }
 
     /// Turns a held plan into an error, for handlers that do nothing in this case: return it with `?`.
     ///
     /// ```
-    /// # use syncmgr_core::{decision::guard::Objection, plan::Clearance};
-    /// let held = Clearance::Held(Objection::TooManyDeletions { deletes: 800, existing: 900 });
-    /// assert!(held.or_leave().is_err()); // the item ends *needs user*
-    /// assert!(Clearance::Go.or_leave().is_ok());
+    /// # use syncmgr_core::{decision::guard::GuardViolation, plan::PlanDecision};
+    /// let held = PlanDecision::Held(GuardViolation::TooManyDeletions { deletes: 800, existing: 900 });
+    /// assert!(held.or_needs_user().is_err()); // the item ends *needs user*
+    /// assert!(PlanDecision::Proceed.or_needs_user().is_ok());
     /// ```
     ///
     /// # Errors
     /// [`NeedsUser`] if the plan is held.
-    pub fn or_leave(self) -> Result<Self, NeedsUser> {
+    pub fn or_needs_user(self) -> Result<Self, NeedsUser> {
         match self {
             Self::Held(_) => Err(NeedsUser::new("the host holds the plan; the log has the reason")),
-            clearance => Ok(clearance),
+            decision => Ok(decision),
         }
     }
 }

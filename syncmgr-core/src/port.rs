@@ -17,7 +17,7 @@ use crate::error::{NeedsUser, SyncResult, drop_panic};
 use crate::id::{ErrorScope, HandlerId, ItemId, SessionId};
 use crate::item::SyncItem;
 use crate::log::{LogEntry, Question};
-use crate::plan::{Clearance, Plan};
+use crate::plan::{Plan, PlanDecision};
 use crate::progress::Progress;
 use crate::record::Fence;
 use crate::sync::Mutex;
@@ -25,11 +25,11 @@ use crate::trigger::{RunFlags, Trigger};
 
 /// The host's side of one attempt of one run. The contexts are thin handles over it.
 ///
-/// Implemented by the runtime and by [`Detached`](crate::context::Detached). After the host has detached, every method is
+/// Implemented by the runtime and by [`TestContext`](crate::context::TestContext). After the host has detached, every method is
 /// harmless: log entries are dropped, and requests for the user's attention are refused.
 pub trait RunPort: Send + Sync {
     /// Returns the data of the attempt. Before the selection, `selection`, `attempt` and `fence` have initial values.
-    fn facts(&self) -> &RunFacts;
+    fn run_info(&self) -> &RunInfo;
 
     /// Returns the cancellation of the handler in this attempt.
     fn cancel(&self) -> &Cancel;
@@ -93,7 +93,7 @@ pub trait RunPort: Send + Sync {
     fn commit(&self, item: ItemId, state: Arc<str>) -> BoxFuture<'_, SyncResult>;
 
     /// Decides on a plan that an item proposes.
-    fn clear(&self, item: ItemId, plan: &Plan) -> Clearance;
+    fn propose(&self, item: ItemId, plan: &Plan) -> PlanDecision;
 
     /// Makes files and directories as durable as a commit.
     fn sync_paths(&self, paths: Vec<PathBuf>) -> BoxFuture<'_, SyncResult>;
@@ -106,14 +106,14 @@ pub type ItemWork<'a> = dyn Fn(ItemContext) -> BoxFuture<'a, SyncResult> + Send 
 ///
 /// ```
 /// # use std::sync::Arc;
-/// # use syncmgr_core::{id::{HandlerId, SessionId}, port::RunFacts, trigger::{RunFlags, Trigger}};
-/// let facts = RunFacts::new(HandlerId::from_u128(7), SessionId(1), Trigger::Manual, RunFlags::empty());
-/// let facts = facts.with_cookie(Some(Arc::from(&b"folder=17"[..])));
-/// assert_eq!(facts.cookie, None); // only an invocation has a cookie
+/// # use syncmgr_core::{id::{HandlerId, SessionId}, port::RunInfo, trigger::{RunFlags, Trigger}};
+/// let run_info = RunInfo::new(HandlerId::from_u128(7), SessionId(1), Trigger::Manual, RunFlags::empty());
+/// let run_info = run_info.with_cookie(Some(Arc::from(&b"folder=17"[..])));
+/// assert_eq!(run_info.cookie, None); // only an invocation has a cookie
 /// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
-pub struct RunFacts {
+pub struct RunInfo {
     /// The handler.
     pub handler: HandlerId,
     /// The session of the run.
@@ -132,7 +132,7 @@ pub struct RunFacts {
     pub fence: Fence,
 }
 
-impl RunFacts {
+impl RunInfo {
     /// Creates the data of a run of `handler` in `session`, without selected items.
     pub fn new(handler: HandlerId, session: SessionId, trigger: Trigger, flags: RunFlags) -> Self {
         Self {
@@ -173,8 +173,8 @@ impl RunFacts {
 /// The error of a report on an item.
 ///
 /// ```
-/// # use syncmgr_core::{context::Detached, item::SyncItem, port::ReportError};
-/// let run = Detached::new().prepare([SyncItem::named("Inbox")]);
+/// # use syncmgr_core::{context::TestContext, item::SyncItem, port::ReportError};
+/// let run = TestContext::new().prepare([SyncItem::named("Inbox")]);
 /// let stranger = SyncItem::named("Sent").id();
 /// let refused = run.exclude(stranger, anyhow::anyhow!("not today"));
 /// assert_eq!(refused, Err(ReportError::NotPrepared { item: stranger }));
@@ -423,7 +423,7 @@ impl fmt::Debug for InteractionPermit {
 }
 
 /// Returns the error of a host that cannot ask the user.
-pub fn nobody_to_ask() -> NeedsUser {
+pub fn user_unavailable() -> NeedsUser {
     NeedsUser::new("the user cannot be asked in this session")
 }
 

@@ -85,17 +85,17 @@ impl Default for RetryPolicy {
 ///
 /// ```
 /// # use std::time::{Duration, SystemTime};
-/// # use syncmgr_core::{decision::hold::Hold, retry::{RetryState, Setback}};
+/// # use syncmgr_core::{decision::hold::Hold, retry::{RetryState, RetryStatus}};
 /// let failed = SystemTime::UNIX_EPOCH;
 /// let until = failed + Duration::from_secs(30);
-/// let state = RetryState::new(Setback::Backoff, failed, Some(until)).with_failures(1, 1);
+/// let state = RetryState::new(RetryStatus::Backoff, failed, Some(until)).with_failures(1, 1);
 /// assert_eq!(state.hold(), Some(Hold::BackingOff { until, failures: 1 }));
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct RetryState {
     /// The retry status.
-    pub setback: Setback,
+    pub status: RetryStatus,
     /// The number of transient failures in a row since the last progress.
     pub failures: u32,
     /// The number of failures since the last success.
@@ -111,8 +111,8 @@ pub struct RetryState {
 
 impl RetryState {
     /// Creates a state with this status since `since`, without any failures counted.
-    pub const fn new(setback: Setback, since: SystemTime, until: Option<SystemTime>) -> Self {
-        Self { setback, failures: 0, total: 0, since, until }
+    pub const fn new(status: RetryStatus, since: SystemTime, until: Option<SystemTime>) -> Self {
+        Self { status, failures: 0, total: 0, since, until }
     }
 
     /// Sets the number of failures in a row, and the number since the last success.
@@ -124,14 +124,14 @@ impl RetryState {
     ///
     /// The hold may already have ended: [`may_run`](crate::decision::retry::may_run) decides that for a given time.
     pub fn hold(&self) -> Option<Hold> {
-        Some(match self.setback {
-            Setback::Backoff => Hold::BackingOff { until: self.until?, failures: self.failures },
-            Setback::NotBefore => Hold::NotBefore { until: self.until? },
-            Setback::NeedsUser => Hold::NeedsUser,
-            Setback::NeedsAttention => Hold::NeedsAttention { failures: self.total },
-            Setback::Permanent => Hold::Permanent,
-            Setback::Gone => Hold::Gone,
-            Setback::UnreadableState => Hold::UnreadableState,
+        Some(match self.status {
+            RetryStatus::Backoff => Hold::BackingOff { until: self.until?, failures: self.failures },
+            RetryStatus::NotBefore => Hold::NotBefore { until: self.until? },
+            RetryStatus::NeedsUser => Hold::NeedsUser,
+            RetryStatus::NeedsAttention => Hold::NeedsAttention { failures: self.total },
+            RetryStatus::Permanent => Hold::Permanent,
+            RetryStatus::Gone => Hold::Gone,
+            RetryStatus::UnreadableState => Hold::UnreadableState,
         })
     }
 }
@@ -139,14 +139,14 @@ impl RetryState {
 /// The reason why an item that did not succeed is not run again immediately.
 ///
 /// ```
-/// # use syncmgr_core::retry::Setback;
-/// assert_eq!(serde_json::to_value(Setback::NotBefore)?, "not_before"); // the stored name
+/// # use syncmgr_core::retry::RetryStatus;
+/// assert_eq!(serde_json::to_value(RetryStatus::NotBefore)?, "not_before"); // the stored name
 /// # Ok::<(), anyhow::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
-pub enum Setback {
+pub enum RetryStatus {
     /// It may succeed later; the host retries after a wait.
     Backoff,
     /// The peer asked for no attempt before a given time.
@@ -163,7 +163,7 @@ pub enum Setback {
     UnreadableState,
 }
 
-impl Setback {
+impl RetryStatus {
     /// All values, in order of severity.
     pub const ALL: [Self; 7] = [
         Self::Backoff,

@@ -11,7 +11,7 @@ use futures::future::BoxFuture;
 use uuid::Uuid;
 
 pub use self::change::StateChange;
-pub use self::history::{Course, Histogram, SessionEnd, SessionRecord};
+pub use self::history::{Histogram, SessionEnd, SessionOutcome, SessionRecord};
 use crate::claim::Claim;
 use crate::error::SyncResult;
 use crate::id::{HandlerId, ItemId, SessionId};
@@ -72,7 +72,7 @@ pub trait StateStore: Send + Sync + 'static {
     ///
     /// # Errors
     /// Fails if the store cannot be read.
-    fn setbacks(&self, handler: HandlerId) -> SyncResult<BTreeMap<ItemId, RetryState>>;
+    fn retry_states(&self, handler: HandlerId) -> SyncResult<BTreeMap<ItemId, RetryState>>;
 
     /// Returns every item of a handler that has a record, with the time since which complete listings lack it.
     ///

@@ -6,7 +6,7 @@ use proc_macro2::{Span, TokenStream};
 use quote::{format_ident, quote};
 use syn::{Ident, LitInt};
 
-use crate::validate::{Declaration, Handler, Limits, Retry, WhenStalled};
+use crate::validate::{Declaration, Handler, Limits, Retry, StallPolicy};
 
 /// Generates the impl of the trait, and an inherent impl with `HANDLER`.
 pub(crate) fn generate(declaration: &Declaration, handler: &Handler) -> TokenStream {
@@ -105,7 +105,7 @@ fn limits(declaration: &Declaration) -> Option<TokenStream> {
     let times = times(limits);
     let policy = limits.when_stalled.map(|policy| {
         let policy = policy_name(policy);
-        quote!(.with_stall_policy(#krate::handler::WhenStalled::#policy))
+        quote!(.with_stall_policy(#krate::handler::StallPolicy::#policy))
     });
     let given = quote!(#items #(#times)* #policy);
     (!given.is_empty()).then(|| quote!(.with_limits(#krate::Limits::DEFAULT #given)))
@@ -152,10 +152,10 @@ fn setters<const N: usize>(times: [(&'static str, Option<Duration>); N]) -> impl
     })
 }
 
-fn policy_name(policy: WhenStalled) -> Ident {
+fn policy_name(policy: StallPolicy) -> Ident {
     match policy {
-        WhenStalled::Cancel => format_ident!("Cancel"),
-        WhenStalled::Report => format_ident!("Report"),
+        StallPolicy::Cancel => format_ident!("Cancel"),
+        StallPolicy::Report => format_ident!("Report"),
     }
 }
 

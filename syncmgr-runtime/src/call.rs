@@ -38,8 +38,8 @@ impl<T> CallEnd<T> {
         match self {
             Self::Returned(Ok(_)) => HResult::S_OK,
             Self::Returned(Err(_)) if self.needs_user() => HResult::S_FALSE,
-            Self::Returned(Err(error)) => CodeError::in_error(error).unwrap_or(completion(&Ending::Cut)),
-            Self::Cut | Self::Late => completion(&Ending::Cut),
+            Self::Returned(Err(error)) => CodeError::in_error(error).unwrap_or(completion(&Ending::Dropped)),
+            Self::Cut | Self::Late => completion(&Ending::Dropped),
             Self::Panicked(_) => completion(&Ending::Panicked),
         }
     }
@@ -160,13 +160,13 @@ pub(crate) struct Deadline {
 impl Deadline {
     /// Starts the time now.
     fn after(attempt: &Attempt, time: Duration) -> Self {
-        Self { attended: attempt.attended(), due: Box::pin(sleep(time)) }
+        Self { attended: attempt.attention_time(), due: Box::pin(sleep(time)) }
     }
 
     /// Returns `true` if the time is up. If not, the task is woken once it is.
     fn is_over(&mut self, attempt: &Attempt, cx: &mut Context<'_>) -> bool {
         while self.due.poll_unpin(cx).is_ready() {
-            let attended = attempt.attended();
+            let attended = attempt.attention_time();
             let spared = attended - std::mem::replace(&mut self.attended, attended);
             if spared.is_zero() {
                 return true;

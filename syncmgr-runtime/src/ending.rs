@@ -21,10 +21,10 @@ pub enum RunChange {
 /// The end of a run.
 ///
 /// ```
-/// # use syncmgr_setting::*;
+/// # use syncmgr_doc_examples::*;
 /// # run(async {
-/// let facts = ManualFacts::new(Facts::UNKNOWN.with_network(Network::Offline));
-/// let report = SyncManager::builder().facts(facts).build().run(Feed).await?; // it needs a network
+/// let environment = ManualEnvironment::new(Environment::UNKNOWN.with_network(Network::Offline));
+/// let report = SyncManager::builder().environment(environment).build().run(Feed).await?; // it needs a network
 /// match report.runs[0].ending {
 ///     Some(RunEnding::Held) => assert_eq!(report.runs[0].hold, Some(Hold::Offline)), // no failure
 ///     ending => panic!("{ending:?}"),

@@ -27,7 +27,7 @@ use uuid::Uuid;
 
 use crate::chooser::Chooser;
 use crate::clock::{Clock, Now};
-use crate::facts::FactSource;
+use crate::environment::EnvironmentSource;
 use crate::latency::LatencyHistogram;
 use crate::random::{Randomness, fresh_id, fresh_number};
 use crate::scheduler::admission::Admission;
@@ -43,12 +43,12 @@ pub(crate) struct Ports {
     pub(crate) connections: Option<Arc<dyn ConnectionProvider>>,
     pub(crate) chooser: Option<Arc<dyn Chooser>>,
     pub(crate) watchdog: Option<Arc<dyn Watchdog>>,
-    pub(crate) facts: Arc<dyn FactSource>,
+    pub(crate) environment: Arc<dyn EnvironmentSource>,
 }
 
 /// The settings of a manager.
 pub(crate) struct Rules {
-    pub(crate) items_at_once: usize,
+    pub(crate) max_concurrent_items: usize,
     pub(crate) capacities: BTreeMap<Claim, usize>,
     pub(crate) retry: RetryPolicy,
     pub(crate) guards: GuardPolicy,
@@ -74,9 +74,9 @@ pub(crate) struct Host {
     pub(crate) admission: Arc<Admission>,
     pub(crate) tracker: TaskTracker,
     /// The times from the request to stop a running item to its end.
-    pub(crate) stopping: LatencyHistogram,
+    pub(crate) stop_latencies: LatencyHistogram,
     /// The durations of sessions.
-    pub(crate) lasting: LatencyHistogram,
+    pub(crate) session_durations: LatencyHistogram,
     pub(crate) scheduler: Scheduler,
     pub(crate) retry: RetryPolicy,
     pub(crate) guards: GuardPolicy,
@@ -105,10 +105,10 @@ impl Host {
         let host = Arc::new(Self {
             id: fresh_id(&*ports.randomness),
             attention: Arc::new(Semaphore::new(1)), // R133
-            admission: Arc::new(Admission::new(rules.items_at_once, rules.capacities)),
+            admission: Arc::new(Admission::new(rules.max_concurrent_items, rules.capacities)),
             tracker: TaskTracker::new(),
-            stopping: LatencyHistogram::new(),
-            lasting: LatencyHistogram::new(),
+            stop_latencies: LatencyHistogram::new(),
+            session_durations: LatencyHistogram::new(),
             scheduler: Scheduler::new(rules.resume),
             retry: rules.retry,
             guards: rules.guards,

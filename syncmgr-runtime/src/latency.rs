@@ -64,7 +64,7 @@ impl LatencyHistogram {
 /// duration is stored exactly. `{}` shows the histogram in one line.
 ///
 /// ```
-/// # use syncmgr_setting::*;
+/// # use syncmgr_doc_examples::*;
 /// # run(async {
 /// let manager = SyncManager::new();
 /// assert_eq!(manager.stop_latencies().to_string(), "n=0");

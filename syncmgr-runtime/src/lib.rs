@@ -1,7 +1,7 @@
 //! The tokio runtime of the sync manager: executes the decisions of `syncmgr-core` and drives handlers.
 //!
 //! An application holds a [`manager`] and starts a [`session`], which returns a [`report`]. The lifecycle of a handler
-//! run is in `run/life.rs`, top to bottom; its items and workers are in `attempt/`. [`mapping`] connects a
+//! run is in `run/lifecycle.rs`, top to bottom; its items and workers are in `attempt/`. [`mapping`] connects a
 //! [`SyncHandler`](syncmgr_core::handler::SyncHandler) to the callback of another host, and hosts handlers in the
 //! classic style.
 //!
@@ -18,7 +18,7 @@ mod call;
 pub mod chooser;
 pub mod clock;
 mod ending;
-pub mod facts;
+pub mod environment;
 mod host;
 pub mod latency;
 pub mod manager;
@@ -26,8 +26,8 @@ pub mod mapping;
 pub mod memory;
 pub mod meter;
 mod owner;
+mod persistence;
 pub mod random;
-mod remembering;
 pub mod report;
 mod run;
 mod scheduler;

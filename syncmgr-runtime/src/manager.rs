@@ -18,21 +18,21 @@ use syncmgr_core::handler::SyncHandler;
 use syncmgr_core::id::HandlerId;
 use syncmgr_core::register::{Invocation, InvokeFlags};
 use syncmgr_core::request::RunRequest;
-use syncmgr_core::store::{Course, SessionEnd, SessionRecord};
+use syncmgr_core::store::{SessionEnd, SessionOutcome, SessionRecord};
 use syncmgr_core::trigger::Trigger;
 use uuid::Uuid;
 
 pub use self::access::StoreAccessError;
 pub use self::builder::SyncManagerBuilder;
-pub(crate) use self::handlers::info_of;
-pub use self::log::LogError;
+pub(crate) use self::handlers::call_info;
+pub use self::log::LogAccessError;
 pub use self::properties::PropertiesError;
-pub use self::shutdown::Unstopped;
+pub use self::shutdown::StillRunning;
 use crate::host::Host;
 use crate::latency::Latencies;
 use crate::owner::Owner;
 use crate::report::Report;
-use crate::session::life::SessionShared;
+use crate::session::lifecycle::SessionShared;
 use crate::session::{Session, SessionRequest, StartError};
 
 /// Hosts handlers and runs their sessions: the Synchronization Manager.
@@ -46,7 +46,7 @@ use crate::session::{Session, SessionRequest, StartError};
 /// is awaited: the items end *stopped*.
 ///
 /// ```
-/// # use syncmgr_setting::*;
+/// # use syncmgr_doc_examples::*;
 /// # run(async {
 /// let manager = SyncManager::new();
 /// let mail = manager.register(Mail)?;
@@ -80,7 +80,7 @@ impl SyncManager {
     /// [`SqliteStore`](crate::sqlite::SqliteStore).
     ///
     /// ```
-    /// # use syncmgr_setting::*;
+    /// # use syncmgr_doc_examples::*;
     /// # run(async {
     /// # let directory = std::env::temp_dir().join(format!("syncmgr-open-{}", std::process::id()));
     /// # std::fs::create_dir_all(&directory)?;
@@ -107,9 +107,9 @@ impl SyncManager {
     /// Returns a builder for a manager with other settings.
     ///
     /// ```
-    /// # use syncmgr_setting::*;
+    /// # use syncmgr_doc_examples::*;
     /// # run(async {
-    /// let manager = SyncManager::builder().items_at_once(8).store(MemoryStore::new()).build();
+    /// let manager = SyncManager::builder().max_concurrent_items(8).store(MemoryStore::new()).build();
     /// assert!(manager.run(Mail).await?.is_success());
     /// # Ok(())
     /// # })?;
@@ -141,7 +141,7 @@ impl SyncManager {
     /// Returns a request for a session. By default, the session runs the handlers that are registered for this trigger.
     ///
     /// ```
-    /// # use syncmgr_setting::*;
+    /// # use syncmgr_doc_examples::*;
     /// # run(async {
     /// let manager = SyncManager::new();
     /// let (mail, _calendar) = (manager.register(Mail)?, manager.register(Calendar)?);
@@ -163,7 +163,7 @@ impl SyncManager {
     /// Without [`InvokeFlags::START_SYNC`], the session may ask the user, who first chooses the items.
     ///
     /// ```
-    /// # use syncmgr_setting::*;
+    /// # use syncmgr_doc_examples::*;
     /// # run(async {
     /// let manager = SyncManager::new();
     /// let mail = manager.register(Mail)?;
@@ -194,7 +194,7 @@ impl SyncManager {
     /// Starts a session from a serializable description of a run.
     ///
     /// ```
-    /// # use syncmgr_setting::*;
+    /// # use syncmgr_doc_examples::*;
     /// # run(async {
     /// let manager = SyncManager::new();
     /// let mail = manager.register(Mail)?;
@@ -219,7 +219,7 @@ impl SyncManager {
     /// from [`session(Trigger::Manual)`](Self::session) does not ask the user.
     ///
     /// ```
-    /// # use syncmgr_setting::*;
+    /// # use syncmgr_doc_examples::*;
     /// # run(async {
     /// let manager = SyncManager::new();
     /// let calendar = manager.register(Calendar)?;
@@ -246,7 +246,7 @@ impl SyncManager {
     /// session continues without it.
     ///
     /// ```
-    /// # use syncmgr_setting::*;
+    /// # use syncmgr_doc_examples::*;
     /// # run(async {
     /// let report = SyncManager::new().run(Mail).await?;
     /// assert_eq!(report.to_string(), "Mail: 2 succeeded\n  succeeded   Inbox\n  succeeded   Sent");
@@ -264,18 +264,18 @@ impl SyncManager {
     }
 
     /// Starts the scheduler on the current tokio runtime. The scheduler starts sessions for due work: retries,
-    /// interrupted runs (with [`Resume::AtOnce`](syncmgr_core::decision::ledger::Resume)), and runs that were held
-    /// until the network or the power source changed, as reported by [`facts`](SyncManagerBuilder::facts).
+    /// interrupted runs (with [`Resume::Immediately`](syncmgr_core::decision::ledger::Resume)), and runs that were held
+    /// until the network or the power source changed, as reported by [`environment`](SyncManagerBuilder::environment).
     ///
     /// Call this once, after the handlers are registered. Every session starts the scheduler too, so this is only
     /// needed before the first session.
     ///
     /// ```
-    /// # use syncmgr_setting::*;
+    /// # use syncmgr_doc_examples::*;
     /// # run(async {
-    /// let manager = SyncManager::builder().store(MemoryStore::new()).resume(Resume::AtOnce).build();
+    /// let manager = SyncManager::builder().store(MemoryStore::new()).resume(Resume::Immediately).build();
     /// manager.register(Calendar)?;
-    /// manager.attend()?; // failed items are now retried when they are due
+    /// manager.start_scheduler()?; // failed items are now retried when they are due
     /// # manager.shutdown().await;
     /// # Ok(())
     /// # })?;
@@ -284,7 +284,7 @@ impl SyncManager {
     ///
     /// # Errors
     /// [`StartError::NoRuntime`] outside a tokio runtime, [`StartError::ShutDown`] after a shutdown.
-    pub fn attend(&self) -> Result<(), StartError> {
+    pub fn start_scheduler(&self) -> Result<(), StartError> {
         tokio::runtime::Handle::try_current().map_err(|_| StartError::NoRuntime)?;
         if self.host().tracker.is_closed() {
             return Err(StartError::ShutDown);
@@ -296,7 +296,7 @@ impl SyncManager {
     /// Returns the open sessions in the order of their ids, including sessions whose handles were dropped.
     ///
     /// ```
-    /// # use syncmgr_setting::*;
+    /// # use syncmgr_doc_examples::*;
     /// # run(async {
     /// let manager = SyncManager::new();
     /// manager.register(Feed)?;
@@ -319,7 +319,7 @@ impl SyncManager {
     /// A handler that synchronizes all of its items in a single call is not paused.
     ///
     /// ```
-    /// # use syncmgr_setting::*;
+    /// # use syncmgr_doc_examples::*;
     /// # run(async {
     /// let manager = SyncManager::new();
     /// manager.register(Mail)?;
@@ -340,7 +340,7 @@ impl SyncManager {
 
     /// Ends the pause: items start again, except in sessions that are paused themselves.
     pub fn resume(&self) {
-        self.set_pause(Pause::Going);
+        self.set_pause(Pause::Running);
     }
 
     fn set_pause(&self, pause: Pause) {
@@ -351,7 +351,7 @@ impl SyncManager {
     /// Returns everything that is ready to run but held back, with the reasons.
     ///
     /// ```
-    /// # use syncmgr_setting::*;
+    /// # use syncmgr_doc_examples::*;
     /// # run(async {
     /// let manager = SyncManager::new();
     /// manager.register(Feed)?;
@@ -382,7 +382,7 @@ impl SyncManager {
     /// over all sessions so far. It includes the sessions of earlier managers if the store outlives the manager.
     ///
     /// ```
-    /// # use syncmgr_setting::*;
+    /// # use syncmgr_doc_examples::*;
     /// # run(async {
     /// let manager = SyncManager::new();
     /// manager.register(Feed)?;
@@ -399,13 +399,13 @@ impl SyncManager {
     /// # Ok::<(), anyhow::Error>(())
     /// ```
     pub fn stop_latencies(&self) -> Latencies {
-        self.host().stopping.snapshot()
+        self.host().stop_latencies.snapshot()
     }
 
     /// Returns a histogram of the time until all items of a session had ended, over all sessions so far. It includes
     /// the sessions of earlier managers if the store outlives the manager.
     pub fn session_durations(&self) -> Latencies {
-        self.host().lasting.snapshot()
+        self.host().session_durations.snapshot()
     }
 
     /// Returns the stored sessions, oldest first. A manager that was not given a store records no sessions. An open
@@ -413,12 +413,12 @@ impl SyncManager {
     /// real one is unknown.
     ///
     /// ```
-    /// # use syncmgr_setting::*;
+    /// # use syncmgr_doc_examples::*;
     /// # run(async {
     /// let manager = SyncManager::builder().store(MemoryStore::new()).build();
     /// manager.run(Calendar).await?;
     /// let end = manager.history()?[0].end.clone().expect("the session has ended");
-    /// assert_eq!((end.course, end.outcomes[&Outcome::Failed]), (Course::Eventful, 1));
+    /// assert_eq!((end.outcome, end.outcomes[&Outcome::Failed]), (SessionOutcome::WithProblems, 1));
     /// # Ok(())
     /// # })?;
     /// # Ok::<(), anyhow::Error>(())
@@ -432,7 +432,7 @@ impl SyncManager {
         let is_ours = |record: &SessionRecord| record.manager == self.id() && open.contains(&record.session);
         for record in sessions.iter_mut().filter(|record| record.end.is_none() && !is_ours(record)) {
             let (time, outcomes) = (record.began, BTreeMap::new());
-            record.end = Some(SessionEnd::new(time, Course::Interrupted, outcomes));
+            record.end = Some(SessionEnd::new(time, SessionOutcome::Interrupted, outcomes));
         }
         Ok(sessions)
     }

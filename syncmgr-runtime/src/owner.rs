@@ -7,9 +7,9 @@ use syncmgr_core::cancel::CancelReason;
 use syncmgr_core::error::panic_text;
 
 use crate::host::Host;
-use crate::session::life::SessionShared;
+use crate::session::lifecycle::SessionShared;
 use crate::session::open::OpenSessions;
-use crate::watchdog::{Patrol, RunSource};
+use crate::watchdog::{Probe, RunSource};
 
 /// A manager's host and its sessions; dropped with the last handle of either.
 pub(crate) struct Owner {
@@ -28,7 +28,7 @@ impl Owner {
         let Some(watchdog) = &self.host.ports.watchdog else { return };
         self.watched.call_once(|| {
             let sessions = Arc::downgrade(&self.sessions) as Weak<dyn RunSource>;
-            let start = || watchdog.start(Patrol::new(sessions));
+            let start = || watchdog.start(Probe::new(sessions));
             if let Err(panic) = catch_unwind(AssertUnwindSafe(start)) {
                 tracing::error!(manager = %self.host.id, error = %panic_text(panic), "the watchdog could not start");
             }
@@ -36,7 +36,7 @@ impl Owner {
     }
 
     /// Stops every session, closes its results, and refuses new sessions.
-    pub(crate) fn wind_up(&self) -> Vec<Arc<SessionShared>> {
+    pub(crate) fn begin_shutdown(&self) -> Vec<Arc<SessionShared>> {
         self.sessions.close();
         self.host.tracker.close();
         self.host.closing.cancel();
@@ -51,6 +51,6 @@ impl Owner {
 
 impl Drop for Owner {
     fn drop(&mut self) {
-        self.wind_up().iter().for_each(|session| session.abort());
+        self.begin_shutdown().iter().for_each(|session| session.abort());
     }
 }

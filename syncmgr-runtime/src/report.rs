@@ -16,13 +16,13 @@ use syncmgr_core::text::Escaped;
 use syncmgr_core::trigger::Trigger;
 
 use crate::ending::RunEnding;
-use crate::run::{Apart, Run};
-use crate::session::life::SessionShared;
+use crate::run::{NotRun, Run};
+use crate::session::lifecycle::SessionShared;
 
 /// The outcome of a session, handler by handler. `{}` formats it as a few readable lines.
 ///
 /// ```
-/// # use syncmgr_setting::*;
+/// # use syncmgr_doc_examples::*;
 /// # run(async {
 /// let report = SyncManager::new().run(Calendar).await?;
 /// let failed = report.items().filter(|item| item.outcome == Outcome::Failed);
@@ -87,7 +87,7 @@ pub struct RunReport {
     pub log: Vec<Arc<LogEntry>>,
     attempts: Vec<AttemptReport>,
     /// The items that were not run here, each with the number of the attempt it was left out of.
-    not_run: Vec<(u32, Arc<Apart>)>,
+    not_run: Vec<(u32, Arc<NotRun>)>,
 }
 
 /// The items of one attempt and their outcomes.
@@ -113,8 +113,8 @@ pub struct ItemReport<'a> {
 }
 
 impl<'a> ItemReport<'a> {
-    fn not_run(not_run: &'a Apart) -> Self {
-        let Apart { item, verdict, hold } = not_run;
+    fn not_run(not_run: &'a NotRun) -> Self {
+        let NotRun { item, verdict, hold } = not_run;
         Self { item, outcome: verdict.outcome, class: verdict.class, hold: hold.clone() }
     }
 }
@@ -178,7 +178,7 @@ impl RunReport {
     /// run, about the run. `None` if the item succeeded or no entry explains it.
     ///
     /// ```
-    /// # use syncmgr_setting::*;
+    /// # use syncmgr_doc_examples::*;
     /// # run(async {
     /// let report = SyncManager::new().run(Calendar).await?;
     /// let run = &report.runs[0];

@@ -9,7 +9,7 @@
 //! | event | level | fields |
 //! |---|---|---|
 //! | `session began` | debug | `manager`, `session`, `trigger`, `handlers` |
-//! | `session rests` | info | `manager`, `session`, `seconds` |
+//! | `session idle` | info | `manager`, `session`, `seconds` |
 //! | `run` | debug | `session`, `handler`, `change` |
 //! | `log` | info, warn or error, as the entry | `session`, `handler`, `item` if the entry has one |
 //! | `log text` | debug | those of `log`, and `text` |
@@ -22,7 +22,7 @@ use std::time::Duration;
 use syncmgr_core::decision::host::RunId;
 use syncmgr_core::id::{ItemId, SessionId};
 use syncmgr_core::log::{LogEntry, LogLevel};
-use syncmgr_core::port::RunFacts;
+use syncmgr_core::port::RunInfo;
 use syncmgr_core::text::Escaped;
 use syncmgr_core::trigger::Trigger;
 use tracing::{Span, debug, debug_span, error, field, info, info_span, warn};
@@ -43,8 +43,8 @@ pub(crate) fn handler(of_session: &Span, run: RunId) -> Span {
 }
 
 /// Creates the span of an item.
-pub(crate) fn item(of_handler: &Span, facts: &RunFacts, item: ItemId) -> Span {
-    let RunFacts { session, handler, .. } = facts;
+pub(crate) fn item(of_handler: &Span, run_info: &RunInfo, item: ItemId) -> Span {
+    let RunInfo { session, handler, .. } = run_info;
     debug_span!(target: TARGET, parent: of_handler, "item", %session, %handler, %item)
 }
 
@@ -52,8 +52,8 @@ pub(crate) fn session_began(span: &Span, manager: Uuid, session: SessionId, trig
     debug!(target: TARGET, parent: span, %manager, %session, trigger = trigger.name(), handlers, "session began");
 }
 
-pub(crate) fn session_rests(span: &Span, manager: Uuid, session: SessionId, lasted: Duration) {
-    info!(target: TARGET, parent: span, %manager, %session, seconds = lasted.as_secs_f64(), "session rests");
+pub(crate) fn session_idle(span: &Span, manager: Uuid, session: SessionId, lasted: Duration) {
+    info!(target: TARGET, parent: span, %manager, %session, seconds = lasted.as_secs_f64(), "session idle");
 }
 
 /// Emits a change of a run.

@@ -17,20 +17,20 @@ use syncmgr_core::sync::Mutex;
 /// [`ThreadWatchdog`] is one.
 ///
 /// ```
-/// # use syncmgr_setting::*;
+/// # use syncmgr_doc_examples::*;
 /// # run(async {
 /// struct OwnThread(Mutex<Option<std::thread::JoinHandle<()>>>);
 ///
 /// impl Watchdog for OwnThread {
-///     fn start(&self, mut patrol: Patrol) {
+///     fn start(&self, mut probe: Probe) {
 ///         let start = std::time::Instant::now();
-///         let probe = move || while patrol.look(start.elapsed()) == Watch::GoesOn {
+///         let probe = move || while probe.check(start.elapsed()) == ProbeStatus::Active {
 ///             std::thread::sleep(Duration::from_millis(5));
 ///         };
 ///         *self.0.lock().expect("the lock is not poisoned") = Some(std::thread::spawn(probe));
 ///     }
 ///
-///     fn stop(&self) {} // `look` returns `Watch::Over` once the manager is dropped
+///     fn stop(&self) {} // `look` returns `ProbeStatus::Finished` once the manager is dropped
 /// }
 ///
 /// let manager = SyncManager::builder().watchdog(OwnThread(Mutex::default())).build();
@@ -40,8 +40,8 @@ use syncmgr_core::sync::Mutex;
 /// # Ok::<(), anyhow::Error>(())
 /// ```
 pub trait Watchdog: Send + Sync + 'static {
-    /// Starts a loop that calls [`Patrol::look`] periodically until it returns [`Watch::Over`]. Called at the manager's first session.
-    fn start(&self, patrol: Patrol);
+    /// Starts a loop that calls [`Probe::check`] periodically until it returns [`ProbeStatus::Finished`]. Called at the manager's first session.
+    fn start(&self, probe: Probe);
 
     /// Ends the loop of [`start`](Self::start) and waits for its end. Called when the manager shuts down.
     fn stop(&self);
@@ -50,11 +50,11 @@ pub trait Watchdog: Send + Sync + 'static {
 /// The result of a probe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_enums, reason = "the watchdog either continues or ends")]
-pub enum Watch {
+pub enum ProbeStatus {
     /// The manager exists: probe again.
-    GoesOn,
+    Active,
     /// The manager no longer exists.
-    Over,
+    Finished,
 }
 
 /// A poll that takes this long is reported.
@@ -76,7 +76,7 @@ pub(crate) trait WatchedRun: Send + Sync {
 }
 
 /// Probes a manager's running handlers.
-pub struct Patrol {
+pub struct Probe {
     manager: Weak<dyn RunSource>,
     polls: BTreeMap<PollKey, Poll>,
 }
@@ -98,7 +98,7 @@ enum Reported {
     Already,
 }
 
-impl Patrol {
+impl Probe {
     pub(crate) fn new(manager: Weak<dyn RunSource>) -> Self {
         Self { manager, polls: BTreeMap::new() }
     }
@@ -107,14 +107,14 @@ impl Patrol {
     ///
     /// A poll of a handler that has been in progress for a second is reported in the handler's log, once. A cancelled item
     /// that does not return from its poll ends *abandoned*, although its thread is still blocked.
-    pub fn look(&mut self, now: Duration) -> Watch {
-        let Some(manager) = self.manager.upgrade() else { return Watch::Over };
+    pub fn check(&mut self, now: Duration) -> ProbeStatus {
+        let Some(manager) = self.manager.upgrade() else { return ProbeStatus::Finished };
         let mut polls = BTreeMap::new();
         for run in manager.runs() {
             self.probe_run(&*run, now, &mut polls);
         }
         self.polls = polls;
-        Watch::GoesOn
+        ProbeStatus::Active
     }
 
     fn probe_run(&self, run: &dyn WatchedRun, now: Duration, polls: &mut BTreeMap<PollKey, Poll>) {
@@ -162,11 +162,11 @@ impl Default for ThreadWatchdog {
 }
 
 impl Watchdog for ThreadWatchdog {
-    fn start(&self, mut patrol: Patrol) {
+    fn start(&self, mut probe: Probe) {
         let (every, stopped) = (self.every, self.stopped.clone());
         let watch = move || {
             let mut now = Duration::ZERO;
-            while !stopped.load(Ordering::Acquire) && patrol.look(now) == Watch::GoesOn {
+            while !stopped.load(Ordering::Acquire) && probe.check(now) == ProbeStatus::Active {
                 std::thread::park_timeout(every);
                 now = now.saturating_add(every);
             }
@@ -188,8 +188,8 @@ impl Watchdog for ThreadWatchdog {
     }
 }
 
-impl std::fmt::Debug for Patrol {
+impl std::fmt::Debug for Probe {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Patrol({} polls)", self.polls.len())
+        write!(f, "Probe({} polls)", self.polls.len())
     }
 }

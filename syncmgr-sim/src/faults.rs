@@ -12,7 +12,7 @@ impl Process<'_> {
             Step::FailWrite(after) => store.fail_write(store.writes() + after + 1),
             Step::HealStore => self.heal_store(),
             Step::LoseWrites => {
-                store.lie();
+                store.drop_writes();
                 self.sim.try_with(|state| state.model.writes_lost = true);
             }
             step => self.perform_peer_step(step),
@@ -51,7 +51,7 @@ impl Process<'_> {
 
     pub(crate) fn heal_store(&self) {
         self.disk.store.flush();
-        self.disk.store.heal();
+        self.disk.store.recover();
         self.sim.try_with(|state| state.model.writes_lost = false);
     }
 }

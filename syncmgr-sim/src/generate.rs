@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use fastrand::Rng;
-use syncmgr_core::facts::{Network, Power, Presence};
+use syncmgr_core::environment::{Network, Power, Presence};
 use syncmgr_core::trigger::Trigger;
 
 use crate::rng::RngSource;
@@ -74,7 +74,7 @@ fn some_steps(rng: &mut Rng, handlers: usize) -> Vec<Step> {
     if rng.u8(..20) > 0 {
         return vec![step(rng, handlers)];
     }
-    let duration = Step::Advance(duration(rng));
+    let duration = Step::AttemptProgress(duration(rng));
     let offline = Step::Network(Network::Offline);
     vec![offline, step(rng, handlers), duration, Step::Network(Network::Online)]
 }
@@ -83,7 +83,7 @@ fn step(rng: &mut Rng, handlers: usize) -> Step {
     let handler = rng.usize(..handlers);
     let item = ItemIndex { handler, item: rng.usize(..4) };
     match rng.u8(..100) {
-        0..22 => Step::Advance(duration(rng)),
+        0..22 => Step::AttemptProgress(duration(rng)),
         22..44 => Step::Start(start(rng, handler)),
         44..58 => fault_step(rng, handler, item),
         58..66 => stop_step(rng, handler, item),

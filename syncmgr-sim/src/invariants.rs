@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use syncmgr_core::decision::verdict::Outcome;
-use syncmgr_core::explain::{Next, Standing};
-use syncmgr_core::store::{Course, SessionRecord, StateStore};
+use syncmgr_core::explain::{Condition, Next};
+use syncmgr_core::store::{SessionOutcome, SessionRecord, StateStore};
 
 use crate::model::{Finding, Wait};
 use crate::peer::Key;
@@ -44,9 +44,9 @@ impl Process<'_> {
             return None;
         }
         let history = self.manager.history().ok()?;
-        let course = |record: &SessionRecord| record.end.as_ref().map(|end| end.course);
+        let outcome = |record: &SessionRecord| record.end.as_ref().map(|end| end.outcome);
         let lost = |record: &&SessionRecord| {
-            record.manager == self.manager.id() && course(record) == Some(Course::Interrupted)
+            record.manager == self.manager.id() && outcome(record) == Some(SessionOutcome::Interrupted)
         };
         let lost = history.iter().find(lost)?;
         Some(("a session of the running process is not recorded as interrupted", format!("session {}", lost.session)))
@@ -60,7 +60,7 @@ impl Process<'_> {
             state.digest(&format!("{explanation:?}"));
             state.model.is_running(key)
         })?;
-        let shown_running = matches!(explanation.standing, Standing::Running { .. });
+        let shown_running = matches!(explanation.condition, Condition::Running { .. });
         if shown_running != is_running {
             return Some((EXPLAIN, format!("{key:?} running: {is_running}, explained as: {explanation}")));
         }
@@ -70,7 +70,7 @@ impl Process<'_> {
             Next::At { time } if time < wall => {
                 Some((EXPLAIN, format!("the next run of {key:?} is in the past: {explanation}")))
             }
-            Next::Now if matches!(explanation.standing, Standing::Waiting { .. }) => {
+            Next::Now if matches!(explanation.condition, Condition::Waiting { .. }) => {
                 self.check_waiting(key, &explanation.to_string())
             }
             Next::Now if !shown_running && !clock_stale && !self.is_active(key) => {
@@ -96,8 +96,8 @@ impl Process<'_> {
 
     /// Returns `true` if the item's handler runs or waits.
     fn is_active(&self, key: Key) -> bool {
-        let standing = self.manager.explain_handler(key.0).map(|explanation| explanation.standing);
-        matches!(standing, Ok(Standing::Running { .. } | Standing::Waiting { .. }))
+        let condition = self.manager.explain_handler(key.0).map(|explanation| explanation.condition);
+        matches!(condition, Ok(Condition::Running { .. } | Condition::Waiting { .. }))
     }
 
     /// A record must be consistent and contain the acknowledged state.

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use syncmgr_core::claim::Claim;
 use syncmgr_core::context::ItemContext;
-use syncmgr_core::decision::retry::Ask;
+use syncmgr_core::decision::retry::RequestedBy;
 use syncmgr_core::id::{HandlerId, SessionId};
 use syncmgr_core::retry::RetryPolicy;
 use syncmgr_core::trigger::RunFlags;
@@ -54,7 +54,7 @@ pub(crate) struct Model {
 /// The limits and policies of the manager.
 #[derive(Default)]
 pub(crate) struct Settings {
-    pub(crate) items_at_once: usize,
+    pub(crate) max_concurrent_items: usize,
     pub(crate) capacities: BTreeMap<Claim, usize>,
     pub(crate) retry: RetryPolicy,
     pub(crate) handlers: BTreeMap<HandlerId, syncmgr_core::info::HandlerInfo>,
@@ -63,7 +63,7 @@ pub(crate) struct Settings {
 /// A session that was requested from the manager.
 #[derive(Clone, Debug)]
 pub(crate) struct ModelSession {
-    pub(crate) requested_by: Ask,
+    pub(crate) requested_by: RequestedBy,
     pub(crate) terms: MergeTerms,
     /// The number of attempts before the request.
     pub(crate) attempts_before: usize,
@@ -93,9 +93,9 @@ impl Model {
     }
 
     /// Returns the origin of a handler's run in a session. A deferred handler counts as forced.
-    pub(crate) fn requested_by(&self, session: SessionId, handler: HandlerId) -> Ask {
-        let deferred = self.deferred.contains(&handler).then_some(Ask::Forced);
-        self.sessions.get(&session).map(|session| session.requested_by).or(deferred).unwrap_or(Ask::Automatic)
+    pub(crate) fn requested_by(&self, session: SessionId, handler: HandlerId) -> RequestedBy {
+        let deferred = self.deferred.contains(&handler).then_some(RequestedBy::UserForced);
+        self.sessions.get(&session).map(|session| session.requested_by).or(deferred).unwrap_or(RequestedBy::Automatic)
     }
 
     /// Returns `true` if the item or its spawned work runs.

@@ -6,9 +6,9 @@ use async_trait::async_trait;
 use serde_json::Value;
 use syncmgr_core::capabilities::Capabilities;
 use syncmgr_core::context::{ItemContext, PrepareContext, RunContext, SynchronizeContext};
-use syncmgr_core::decision::retry::Ask;
+use syncmgr_core::decision::retry::RequestedBy;
+use syncmgr_core::environment::Network;
 use syncmgr_core::error::{FailureClass, NeedsUser, SyncResult};
-use syncmgr_core::facts::Network;
 use syncmgr_core::handler::{ItemObject, Participation, PropertiesOutcome, Resolution, SyncHandler};
 use syncmgr_core::id::{ErrorId, HandlerId, ItemId, SessionId, Subject};
 use syncmgr_core::info::HandlerInfo;
@@ -36,15 +36,15 @@ impl Observed {
             let requested_by = state.model.requested_by(session, handler);
             state.note(&format!("{} starts in session {session} ({requested_by:?})", info.name()));
             let needs_network = info.capabilities().contains(Capabilities::NEEDS_NETWORK);
-            let low_data = info.capabilities().contains(Capabilities::FRUGAL);
-            match state.facts.network {
-                Network::Offline if needs_network && requested_by != Ask::Forced => {
+            let low_data = info.capabilities().contains(Capabilities::LOW_DATA);
+            match state.environment.network {
+                Network::Offline if needs_network && requested_by != RequestedBy::UserForced => {
                     state.violated(
                         "a handler that needs a network waits for it",
                         format!("{} starts offline", info.name()),
                     );
                 }
-                Network::Metered if needs_network && !low_data && requested_by == Ask::Automatic => {
+                Network::Metered if needs_network && !low_data && requested_by == RequestedBy::Automatic => {
                     state.violated("no automatic run uses a metered network", format!("{} does", info.name()));
                 }
                 _ => {}
@@ -103,7 +103,7 @@ impl AttemptGuard {
 
     fn returned(mut self, result: &SyncResult) {
         self.ended = true;
-        let (signals, cancelled) = (self.item.cell().traces(), self.item.cell().cancel().reason());
+        let (signals, cancelled) = (self.item.cell().signals(), self.item.cell().cancel().reason());
         self.end(match (result, cancelled) {
             _ if self.item.cell().is_working() => AttemptEnd::Unknown,
             (Ok(()), _) => match signals.tolerated {

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use syncmgr_core::capabilities::Capabilities;
-use syncmgr_core::decision::retry::Ask;
-use syncmgr_core::facts::{Facts, Network};
+use syncmgr_core::decision::retry::RequestedBy;
+use syncmgr_core::environment::{Environment, Network};
 use syncmgr_core::id::{HandlerId, SessionId};
 use syncmgr_core::info::HandlerInfo;
 use syncmgr_core::trigger::{RunFlags, Trigger};
@@ -26,7 +26,7 @@ impl Process<'_> {
     /// Performs a step. Returns `Some` if the step ended the process.
     pub(crate) async fn perform_step(&mut self, step: &Step) -> Option<Exit> {
         match step {
-            Step::Advance(time) => sleep(*time).await,
+            Step::AttemptProgress(time) => sleep(*time).await,
             Step::Start(start) => self.start(start),
             Step::Skip(index) => self.skip(self.key(*index)),
             Step::StopHandler(handler) => self.stop_handler(self.handler(*handler)),
@@ -34,15 +34,15 @@ impl Process<'_> {
             Step::Pause => self.manager.pause(),
             Step::Resume => self.manager.resume(),
             Step::Answer { handler, choice } => self.answer(self.handler(*handler), Some(*choice)),
-            Step::Network(network) => self.set_facts(|facts| facts.with_network(*network)),
-            Step::Power(power) => self.set_facts(|facts| facts.with_power(*power)),
-            Step::User(user) => self.set_facts(|facts| facts.with_user(*user)),
+            Step::Network(network) => self.set_environment(|environment| environment.with_network(*network)),
+            Step::Power(power) => self.set_environment(|environment| environment.with_power(*power)),
+            Step::User(user) => self.set_environment(|environment| environment.with_user(*user)),
             Step::CorrectClock(seconds) => self.correct(*seconds),
             Step::Unregister(handler) => _ = self.manager.unregister(self.handler(*handler)),
             Step::Register(handler) => self.reregister(self.handler(*handler)),
             Step::ForgetItem(index) => self.forget_item(self.key(*index)),
             Step::ForgetHandler(handler) => self.forget(self.handler(*handler)),
-            Step::Crash(writes) => return Some((ProcessEnd::Unclean, self.disk.store.left_behind_with(*writes))),
+            Step::Crash(writes) => return Some((ProcessEnd::Unclean, self.disk.store.after_crash_with(*writes))),
             Step::ShutDown => return Some(self.exit_by_shutdown().await),
             step => self.perform_fault_step(step),
         }
@@ -91,7 +91,7 @@ impl Process<'_> {
         self.sim.try_with(|state| {
             state.note(&format!("session {} is requested: {:?}", session.id(), model_session.requested_by));
             model_session.attempts_before = state.model.attempts.len();
-            if model_session.requested_by > Ask::Automatic {
+            if model_session.requested_by > RequestedBy::Automatic {
                 let needs_network = |info: &HandlerInfo| info.capabilities().contains(Capabilities::NEEDS_NETWORK);
                 let model = &mut state.model;
                 let deferred =
@@ -136,14 +136,14 @@ impl Process<'_> {
         });
     }
 
-    pub(crate) fn set_facts(&self, change: impl Fn(Facts) -> Facts) {
+    pub(crate) fn set_environment(&self, change: impl Fn(Environment) -> Environment) {
         self.sim.try_with(|state| {
-            let before = state.facts;
-            state.facts = change(before);
-            if before.network == Network::Offline && state.facts.network.is_up() {
+            let before = state.environment;
+            state.environment = change(before);
+            if before.network == Network::Offline && state.environment.network.is_up() {
                 state.model.reconnect();
             }
-            self.facts.set(state.facts);
+            self.environment.set(state.environment);
         });
     }
 
@@ -167,7 +167,7 @@ impl Process<'_> {
         self.shut_down().await;
         let is_unclean = self.sim.with(|state| state.model.store_failed || state.model.writes_lost);
         let end = if is_unclean { ProcessEnd::Unclean } else { ProcessEnd::Clean };
-        (end, self.disk.store.left_behind())
+        (end, self.disk.store.after_crash())
     }
 
     /// Advances time, then runs until idle.
@@ -180,9 +180,9 @@ impl Process<'_> {
 fn model_session(start: &Start) -> ModelSession {
     let is_manual = matches!(start.trigger, Trigger::Manual | Trigger::Invoke);
     let requested_by = match is_manual {
-        _ if start.force => Ask::Forced,
-        true => Ask::ByHand,
-        false => Ask::Automatic,
+        _ if start.force => RequestedBy::UserForced,
+        true => RequestedBy::User,
+        false => RequestedBy::Automatic,
     };
     let flags =
         if start.interaction == UserInteraction::Allowed { RunFlags::MAY_BOTHER_USER } else { RunFlags::empty() };
@@ -197,5 +197,5 @@ fn model_session(start: &Start) -> ModelSession {
 /// The model of a session that the user requests for individual items.
 pub(crate) fn manual_request(flags: RunFlags) -> ModelSession {
     let terms = MergeTerms { trigger: Trigger::Manual.event(), flags, uses_preferences: false };
-    ModelSession { requested_by: Ask::ByHand, terms, attempts_before: 0 }
+    ModelSession { requested_by: RequestedBy::User, terms, attempts_before: 0 }
 }

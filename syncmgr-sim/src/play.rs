@@ -97,7 +97,7 @@ async fn run_process(
     sim.note(format!("process {} starts", sim.process()));
     let mut process = Process::begin(sim, script, extensions, &stored);
     process.check_recovery(end);
-    process.attend();
+    process.start_scheduler();
     let exit = process.perform_steps(steps, next).await;
     process.sim.end_process();
     exit

@@ -22,7 +22,7 @@ use crate::provider::handler_id;
 use crate::script::Script;
 use crate::setup::{handlers, manager};
 use crate::sim::Sim;
-use syncmgr_test::{FaultyStore, ManualFacts};
+use syncmgr_test::{FaultyStore, ManualEnvironment};
 
 /// A simulated process.
 pub(crate) struct Process<'a> {
@@ -31,7 +31,7 @@ pub(crate) struct Process<'a> {
     pub(crate) extensions: &'a Extensions,
     pub(crate) manager: SyncManager,
     pub(crate) disk: Disk,
-    pub(crate) facts: ManualFacts,
+    pub(crate) environment: ManualEnvironment,
     /// The ids of the handlers by index, user handlers first.
     pub(crate) handler_ids: Vec<HandlerId>,
     pub(crate) handlers: BTreeMap<HandlerId, Arc<dyn SyncHandler>>,
@@ -52,8 +52,8 @@ pub(crate) fn runtime(sim: &Sim, number: u32) -> Runtime {
 impl<'a> Process<'a> {
     pub(crate) fn begin(sim: Sim, script: &'a Script, extensions: &'a Extensions, stored: &MemoryStore) -> Self {
         let disk = Disk { store: FaultyStore::over(stored), sim: sim.clone() };
-        let facts = ManualFacts::new(sim.with(|state| state.facts));
-        let manager = manager(&sim, script, &disk, &facts);
+        let environment = ManualEnvironment::new(sim.with(|state| state.environment));
+        let manager = manager(&sim, script, &disk, &environment);
         let (sender, sessions) = unbounded_channel();
         let handlers = handlers(&sim, script, extensions, &sender);
         let observer = tokio::spawn(observe(sim.clone(), disk.clone(), manager.clone(), sessions));
@@ -65,7 +65,7 @@ impl<'a> Process<'a> {
             extensions,
             manager,
             disk,
-            facts,
+            environment,
             handler_ids,
             handlers,
             held: Vec::new(),
@@ -75,11 +75,11 @@ impl<'a> Process<'a> {
     }
 
     /// Registers every handler and starts the scheduler.
-    pub(crate) fn attend(&self) {
+    pub(crate) fn start_scheduler(&self) {
         for handler in self.handlers.values() {
             self.register(handler.clone());
         }
-        if let Err(error) = self.manager.attend() {
+        if let Err(error) = self.manager.start_scheduler() {
             self.sim.violated("the scheduler starts", error.to_string());
         }
     }

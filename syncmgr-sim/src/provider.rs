@@ -65,7 +65,7 @@ impl SyncHandler for Copier {
         let ProviderPlan { index, max_concurrent, claim: claimed, network, .. } = self.plan;
         let mut capabilities = Capabilities::default();
         capabilities.set(Capabilities::NEEDS_NETWORK, network.is_some());
-        capabilities.set(Capabilities::FRUGAL, network == Some(true));
+        capabilities.set(Capabilities::LOW_DATA, network == Some(true));
         let limits = Limits::DEFAULT.with_items(if max_concurrent == 0 { 8 } else { max_concurrent });
         let info = HandlerInfo::new(handler_id(index), "")
             .with_name(format!("handler {index}"))

@@ -6,8 +6,8 @@ use std::time::{Duration, SystemTime};
 use syncmgr_core::decision::verdict::Outcome;
 use syncmgr_core::id::SessionId;
 use syncmgr_core::record::ItemRecord;
-use syncmgr_core::retry::{RetryState, Setback};
-use syncmgr_core::store::{Course, StateStore};
+use syncmgr_core::retry::{RetryState, RetryStatus};
+use syncmgr_core::store::{SessionOutcome, StateStore};
 
 use crate::model::Wait;
 use crate::peer::Key;
@@ -82,11 +82,11 @@ impl Process<'_> {
         let until = |until: Option<SystemTime>| {
             now + until.and_then(|until| until.duration_since(wall).ok()).unwrap_or_default()
         };
-        let RetryState { setback, failures, since, until: time, .. } = retry;
-        let wait = match setback {
+        let RetryState { status, failures, since, until: time, .. } = retry;
+        let wait = match status {
             _ if since > wall => Wait::Unknown,
-            Setback::Backoff => Wait::Backoff(until(time).saturating_sub(Duration::from_millis(1))),
-            Setback::NotBefore => Wait::NotBefore(until(time).saturating_sub(Duration::from_millis(1))),
+            RetryStatus::Backoff => Wait::Backoff(until(time).saturating_sub(Duration::from_millis(1))),
+            RetryStatus::NotBefore => Wait::NotBefore(until(time).saturating_sub(Duration::from_millis(1))),
             _ => Wait::NeedsRequest,
         };
         (wait, failures)
@@ -102,9 +102,9 @@ impl Process<'_> {
             );
         }
         let interrupted = self.disk.store.interrupted().unwrap_or_default();
-        let course = |id: SessionId| {
+        let outcome = |id: SessionId| {
             let found = history.iter().find(|session| session.session == id);
-            found.and_then(|session| session.end.as_ref()).map(|end| end.course)
+            found.and_then(|session| session.end.as_ref()).map(|end| end.outcome)
         };
         let last = self.sim.with(|state| state.model.manager.replace(self.manager.id()));
         for session in &interrupted {
@@ -112,7 +112,7 @@ impl Process<'_> {
                 let details = format!("session {} is interrupted, but its process was shut down", session.session);
                 self.sim.violated("a shutdown leaves no session interrupted", details);
             }
-            if course(session.session) != Some(Course::Interrupted) {
+            if outcome(session.session) != Some(SessionOutcome::Interrupted) {
                 self.sim
                     .violated("a killed session is recorded as interrupted", format!("session {}", session.session));
             }

@@ -28,7 +28,7 @@ pub(crate) fn check_report(state: &mut State, store: &FaultyStore, report: &Repo
         return;
     }
     state.note(&format!("session {} is idle: {}", report.session, summary(report)));
-    let durable = (!state.model.store_failed && !state.model.writes_lost).then(|| store.left_behind());
+    let durable = (!state.model.store_failed && !state.model.writes_lost).then(|| store.after_crash());
     if let Some(store) = &durable {
         check_end_stored(state, store, report);
     }

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use syncmgr_core::decision::retry::Ask;
-use syncmgr_core::facts::{Network, Power, Presence};
+use syncmgr_core::decision::retry::RequestedBy;
+use syncmgr_core::environment::{Network, Power, Presence};
 use syncmgr_core::id::{HandlerId, ItemId};
 use syncmgr_core::log::Question;
-use syncmgr_core::retry::Setback;
+use syncmgr_core::retry::RetryStatus;
 use syncmgr_core::store::StateStore;
 use syncmgr_core::trigger::{RunFlags, Trigger};
 use syncmgr_runtime::report::Report;
@@ -45,10 +45,10 @@ impl Process<'_> {
     fn heal(&self) {
         self.heal_store();
         self.sim.try_with(|state| state.sides.heal());
-        let healthy = |facts: syncmgr_core::facts::Facts| {
-            facts.with_network(Network::Online).with_power(Power::Mains).with_user(Presence::Present)
+        let healthy = |environment: syncmgr_core::environment::Environment| {
+            environment.with_network(Network::Online).with_power(Power::Mains).with_user(Presence::Present)
         };
-        self.set_facts(healthy);
+        self.set_environment(healthy);
         self.manager.resume();
         for handler in self.handlers.values() {
             self.register(handler.clone());
@@ -63,10 +63,10 @@ impl Process<'_> {
         }
         for key in self.peer_items() {
             let record = self.disk.store.record(key.0, key.1).ok().flatten().unwrap_or_default();
-            let is_waiting = |setback| matches!(setback, Setback::Backoff | Setback::NotBefore);
+            let is_waiting = |status| matches!(status, RetryStatus::Backoff | RetryStatus::NotBefore);
             let was_absent = self.sim.with(|state| state.model.item(key).was_absent);
             let excused = was_absent || self.needs_request(key.0);
-            if let Some(retry) = record.retry.filter(|retry| is_waiting(retry.setback) && !excused) {
+            if let Some(retry) = record.retry.filter(|retry| is_waiting(retry.status) && !excused) {
                 let details = format!("{key:?} was not retried, days after {retry:?}");
                 self.sim.violated("an item in backoff is retried automatically", details);
             }
@@ -78,7 +78,7 @@ impl Process<'_> {
         let request = self.manager.session(Trigger::Scheduled);
         let terms =
             MergeTerms { trigger: Trigger::Scheduled.event(), flags: RunFlags::empty(), uses_preferences: true };
-        let model_session = ModelSession { requested_by: Ask::Automatic, terms, attempts_before: 0 };
+        let model_session = ModelSession { requested_by: RequestedBy::Automatic, terms, attempts_before: 0 };
         let Some(session) = self.begin_session(request, model_session) else { return };
         if timeout(DAY, session.finish()).await.is_err() {
             self.sim
@@ -106,7 +106,7 @@ impl Process<'_> {
     /// Returns `true` if the handler failed to start so often that it runs only on request.
     fn needs_request(&self, handler: HandlerId) -> bool {
         let itself = self.disk.store.record(handler, ItemId::from_u128(0)).ok().flatten().unwrap_or_default();
-        itself.retry.is_some_and(|retry| retry.setback != Setback::Backoff)
+        itself.retry.is_some_and(|retry| retry.status != RetryStatus::Backoff)
     }
 
     fn peer_items(&self) -> Vec<Key> {
@@ -155,7 +155,7 @@ impl Process<'_> {
         let mut model_session = manual_request(RunFlags::MAY_BOTHER_USER);
         if force {
             request = request.force();
-            model_session.requested_by = Ask::Forced;
+            model_session.requested_by = RequestedBy::UserForced;
         }
         let session = self.begin_session(request, model_session)?;
         let report = timeout(DAY, session.finish()).await;

@@ -19,15 +19,15 @@ use crate::provider::{Copier, claim};
 use crate::script::{Script, Setting};
 use crate::sim::{Sim, SimClock};
 use crate::{Extensions, SimContext};
-use syncmgr_test::{ManualFacts, SeededRandomness};
+use syncmgr_test::{ManualEnvironment, SeededRandomness};
 
 /// Builds the manager of a script.
-pub(crate) fn manager(sim: &Sim, script: &Script, disk: &Disk, facts: &ManualFacts) -> SyncManager {
+pub(crate) fn manager(sim: &Sim, script: &Script, disk: &Disk, environment: &ManualEnvironment) -> SyncManager {
     let mut builder = SyncManager::builder()
         .clock(SimClock(sim.clone()))
         .randomness(SeededRandomness::new(sim.rng_source().named("manager").nth(sim.process()).rng().u64(..)))
         .store(disk.clone())
-        .facts(facts.clone())
+        .environment(environment.clone())
         .interaction(SimulatedUser(sim.clone()))
         .connections(SimulatedConnections(sim.clone()));
     let (mut max_concurrent, mut capacities, mut retry) = (64, BTreeMap::new(), RetryPolicy::DEFAULT);
@@ -37,7 +37,7 @@ pub(crate) fn manager(sim: &Sim, script: &Script, disk: &Disk, facts: &ManualFac
             Setting::Capacity(number, items) => {
                 capacities.insert(Claim::new(claim(*number)), *items);
             }
-            Setting::ResumeImmediately => builder = builder.resume(Resume::AtOnce),
+            Setting::ResumeImmediately => builder = builder.resume(Resume::Immediately),
             Setting::Retry(initial, cap, budget) => {
                 let [initial, cap] = [initial, cap].map(|seconds| Duration::from_secs(*seconds));
                 retry = retry.with_initial(initial).with_cap(cap).with_budget(*budget, 50);
@@ -51,9 +51,9 @@ pub(crate) fn manager(sim: &Sim, script: &Script, disk: &Disk, facts: &ManualFac
     }
     sim.try_with(|state| {
         let settings = &mut state.model.settings;
-        (settings.items_at_once, settings.capacities, settings.retry) = (max_concurrent, capacities, retry);
+        (settings.max_concurrent_items, settings.capacities, settings.retry) = (max_concurrent, capacities, retry);
     });
-    builder.items_at_once(max_concurrent).retry(retry).build()
+    builder.max_concurrent_items(max_concurrent).retry(retry).build()
 }
 
 pub(crate) type Handlers = Vec<(HandlerId, Arc<dyn SyncHandler>)>;

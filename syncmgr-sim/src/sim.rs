@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::{Arc, MutexGuard};
 use std::time::{Duration, SystemTime};
 
-use syncmgr_core::facts::Facts;
+use syncmgr_core::environment::Environment;
 use syncmgr_core::sync::Mutex;
 use syncmgr_runtime::clock::{Clock, Now};
 use tokio::time::{Instant, sleep};
@@ -35,7 +35,7 @@ pub(crate) struct State {
     before: Duration,
     corrected: i64,
     pub(crate) random_delays: bool,
-    pub(crate) facts: Facts,
+    pub(crate) environment: Environment,
     pub(crate) sides: Sides,
     pub(crate) model: Model,
     pub(crate) persistent: BTreeMap<std::any::TypeId, Arc<dyn std::any::Any + Send + Sync>>,

@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use syncmgr_core::facts::Facts;
+use syncmgr_core::environment::Environment;
 use syncmgr_core::handler::SyncHandler;
 use syncmgr_core::store::StateStore;
 use syncmgr_runtime::manager::SyncManager;
@@ -113,8 +113,8 @@ impl SimContext {
     }
 
     /// Returns the network, the power source and the presence of the user.
-    pub fn facts(&self) -> Facts {
-        self.sim.with(|state| state.facts)
+    pub fn environment(&self) -> Environment {
+        self.sim.with(|state| state.environment)
     }
 
     /// Adds a line to the transcript and to the hash.
@@ -171,8 +171,8 @@ impl View<'_> {
     }
 
     /// Returns the network, the power source and the presence of the user.
-    pub fn facts(&self) -> Facts {
-        self.process.sim.with(|state| state.facts)
+    pub fn environment(&self) -> Environment {
+        self.process.sim.with(|state| state.environment)
     }
 
     /// Returns the transcript so far, line by line.

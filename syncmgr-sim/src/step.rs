@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use syncmgr_core::facts::{Network, Power, Presence};
+use syncmgr_core::environment::{Network, Power, Presence};
 use syncmgr_core::trigger::Trigger;
 
 /// A step of a script. Steps name handlers and items by index; a session index is taken modulo the number of open sessions.
@@ -11,7 +11,7 @@ use syncmgr_core::trigger::Trigger;
 #[non_exhaustive]
 pub enum Step {
     /// Advances time.
-    Advance(Duration),
+    AttemptProgress(Duration),
     /// Starts a session.
     Start(Start),
     /// Skips an item in every session that contains it.
@@ -155,7 +155,7 @@ impl fmt::Display for ItemIndex {
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Advance(time) => write!(f, "advance time by {time:?}"),
+            Self::AttemptProgress(time) => write!(f, "advance time by {time:?}"),
             Self::Start(start) => start.fmt(f),
             Self::Skip(index) => write!(f, "skip {index}"),
             Self::StopHandler(handler) => write!(f, "stop handler {handler}"),

@@ -5,7 +5,7 @@
 //! - [`ScriptedHandler`]: the counterpart, a call/completed-style handler that runs a script and records every call;
 //! - [`ScriptedUser`]: a user with scripted answers;
 //! - [`ManualClock`] and [`VirtualClock`]: a clock that only the test moves, and one that follows tokio's time;
-//! - [`ManualFacts`]: an environment (network, power supply, user) whose values the test sets;
+//! - [`ManualEnvironment`]: an environment (network, power supply, user) whose values the test sets;
 //! - [`FaultyStore`]: a store whose writes fail, are slow, or are lost;
 //! - [`SeededRandomness`]: randomness that is the same in every run;
 //! - [`reads_from!`]: forwards the reads of a custom store to an inner store.
@@ -34,6 +34,6 @@ pub use host::ScriptedHost;
 pub use kit::{Check, CheckResult, Kit, Passed, Provider, Report, Violation, assert_conforms};
 pub use random::SeededRandomness;
 pub use store::{DiskFault, FaultyStore};
-pub use syncmgr_runtime::facts::ManualFacts;
+pub use syncmgr_runtime::environment::ManualEnvironment;
 pub use transcript::Transcript;
 pub use user::ScriptedUser;

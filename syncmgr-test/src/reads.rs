@@ -18,7 +18,7 @@ pub type Log = Vec<LogRecord>;
 pub type Asked<'a> = &'a Question;
 pub type Answer = Option<usize>;
 pub type Record = Option<syncmgr_core::record::ItemRecord>;
-pub type Setbacks = BTreeMap<ItemId, RetryState>;
+pub type RetryStates = BTreeMap<ItemId, RetryState>;
 pub type Known = BTreeMap<ItemId, Option<SystemTime>>;
 pub type Items = BTreeSet<ItemId>;
 pub type Resources = BTreeMap<Claim, RetryState>;
@@ -61,7 +61,7 @@ macro_rules! reads_from {
         $crate::reads_from!(@fn $inner answer(handler: HandlerId, item: ItemId, question: Asked) -> Answer);
     };
     (@record $inner:tt) => { $crate::reads_from!(@fn $inner record(handler: HandlerId, item: ItemId) -> Record); };
-    (@setbacks $inner:tt) => { $crate::reads_from!(@fn $inner setbacks(handler: HandlerId) -> Setbacks); };
+    (@setbacks $inner:tt) => { $crate::reads_from!(@fn $inner retry_states(handler: HandlerId) -> RetryStates); };
     (@known $inner:tt) => { $crate::reads_from!(@fn $inner known(handler: HandlerId) -> Known); };
     (@ended_since $inner:tt) => {
         $crate::reads_from!(@fn $inner ended_since(handler: HandlerId, session: SessionId) -> Items);

@@ -31,19 +31,22 @@ const PROMISES: [(&str, &[&str]); 22] = [
     ("a faulty handler does not affect others", &["a_failing_handler_does_not_stop_the_session"]),
     (
         "every waiting item has a reason",
-        &["what_waits_for_a_claim_is_named_with_it", "what_is_paused_is_named_with_its_session_until_it_is_resumed"],
+        &[
+            "an_item_that_waits_for_a_claim_is_listed_with_the_claim",
+            "a_paused_run_is_listed_with_its_session_until_it_is_resumed",
+        ],
     ),
     (
         "no item runs twice at the same time",
         &[
             "an_abandoned_item_does_not_run_again_while_its_work_continues",
-            "a_retry_that_waited_while_the_item_was_abandoned_leaves_it_out_too",
+            "a_retry_that_waited_skips_an_item_abandoned_meanwhile",
         ],
     ),
-    ("duplicate requests merge", &["what_had_not_begun_runs_once_and_what_was_running_runs_again"]),
+    ("duplicate requests merge", &["waiting_items_run_once_and_running_items_run_again"]),
     ("manual work overtakes background work", &["a_manual_session_takes_the_only_worker_after_the_item_that_runs"]),
-    ("named resources are claimed", &["items_of_two_handlers_with_the_same_claim_never_run_at_once"]),
-    ("progress waits for no observer", &["progress_is_sampled_the_last_report_is_seen_and_those_before_it_are_not"]),
+    ("named resources are claimed", &["items_of_two_handlers_with_the_same_claim_never_run_concurrently"]),
+    ("progress waits for no observer", &["progress_events_are_sampled_and_carry_the_last_report"]),
     ("progress fields outside the mask keep their values", &["r117_fields_outside_the_mask_keep_their_last_value"]),
     ("several managers per process", &["managers_of_one_process_share_nothing"]),
     ("any tokio runtime works", &["a_program_ends_the_same_on_one_thread_and_on_two"]),
@@ -51,8 +54,8 @@ const PROMISES: [(&str, &[&str]); 22] = [
         "no signal handler and no subscriber is installed",
         &["no_signal_that_ends_a_program_is_caught", "no_subscriber_is_installed"],
     ),
-    ("a run is plain data", &["a_run_that_went_through_text_runs_the_items_it_names_under_its_conditions"]),
-    ("everything ends once and nothing leaks", &["whatever_anybody_does_everything_ends_once_and_nothing_is_kept"]),
+    ("a run is plain data", &["a_deserialized_run_runs_its_items_with_its_flags_and_cookie"]),
+    ("everything ends once and nothing leaks", &["in_any_case_every_item_ends_once_and_nothing_leaks"]),
 ];
 
 #[test]

@@ -1,12 +1,12 @@
 //! A handler made of closures, and shortcuts to run it.
 
+pub(crate) mod awaitable_host;
 pub(crate) mod blocked;
-pub(crate) mod daytime;
 pub(crate) mod faulty;
+pub(crate) mod recording_store;
 pub(crate) mod steps;
-pub(crate) mod watched;
+pub(crate) mod test_clock;
 pub(crate) mod window;
-pub(crate) mod witness;
 
 use std::sync::Arc;
 
@@ -222,7 +222,7 @@ pub(crate) fn start(handler: impl SyncHandler) -> Session {
 }
 
 /// Returns the handlers that are still running.
-pub(crate) fn named(unstopped: &[syncmgr::session::Unstopped]) -> Vec<HandlerId> {
+pub(crate) fn named(unstopped: &[syncmgr::session::StillRunning]) -> Vec<HandlerId> {
     unstopped.iter().map(|unstopped| unstopped.handler).collect()
 }
 

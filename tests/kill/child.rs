@@ -132,8 +132,8 @@ fn the_child() {
 async fn run_child(config: ChildConfig, folder: Folder) -> SyncResult {
     let durability = if config.durability == ChildDurability::Power { Durability::Power } else { Durability::Process };
     let kill = config.kill.clone();
-    let options = SqliteOptions::new().durability(durability).seams(Arc::new(print_and_die_at(kill)));
-    let resume = if config.resume == ResumeMode::AtOnce { Resume::AtOnce } else { Resume::AtNextTrigger };
+    let options = SqliteOptions::new().durability(durability).on_failpoint(Arc::new(print_and_die_at(kill)));
+    let resume = if config.resume == ResumeMode::AtOnce { Resume::Immediately } else { Resume::AtNextTrigger };
     if config.task == Task::WriteLongLog {
         let store = options.open(folder.state())?;
         write_long_log(&store, 10_000).await?;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use syncmgr::Outcome;
 use syncmgr::item::ItemState;
-use syncmgr::retry::Setback;
+use syncmgr::retry::RetryStatus;
 use syncmgr::store::ItemRecord;
 
 use crate::copying::id;
@@ -103,7 +103,7 @@ impl Snapshot {
 
     /// Returns `true` if the item `unreadable` is recorded as having unreadable state.
     pub(crate) fn has_unreadable_state(&self) -> bool {
-        self.record("unreadable").retry.is_some_and(|retry| retry.setback == Setback::UnreadableState)
+        self.record("unreadable").retry.is_some_and(|retry| retry.status == RetryStatus::UnreadableState)
     }
 
     pub(crate) fn asks_to_reset(&self) -> bool {

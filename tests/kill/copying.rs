@@ -59,11 +59,11 @@ fn decide(item: &ItemContext) -> SyncResult<Option<String>> {
         },
         "planned" => {
             let _decision =
-                item.clear(&Plan::new().with_creates(1).with_deletes(2, 10).with_side(side(10))).or_leave()?;
+                item.propose(&Plan::new().with_creates(1).with_deletes(2, 10).with_side(side(10))).or_needs_user()?;
             Ok(Some("cleared".into()))
         }
         "guarded" => {
-            let _decision = item.clear(&Plan::new().with_deletes(20, 30).with_side(side(30))).or_leave()?;
+            let _decision = item.propose(&Plan::new().with_deletes(20, 30).with_side(side(30))).or_needs_user()?;
             Ok(Some("cleared".into()))
         }
         _ => Ok(None),
@@ -107,7 +107,7 @@ impl Copying {
     fn log_success(&self, item: &ItemContext) -> SyncResult {
         if self.record(item.id())?.last_success.is_none() {
             let entry = LogEntry::new(LogLevel::Information, format!("copied {}", item.name()));
-            item.log(entry.with_error(ErrorId::from_key(item.name())));
+            item.log(entry.with_id(ErrorId::from_key(item.name())));
         }
         Ok(())
     }

@@ -41,7 +41,7 @@ fn check_cut(whole: &Folder, copy: &Folder, length: u64) {
     let _ = fs::remove_file(copy.0.join("state-shm"));
     fs::File::options().write(true).open(log).and_then(|log| log.set_len(length)).expect("cut");
     assert_eq!(integrity(&path), "ok", "cut at {length}");
-    match SqliteStore::look(&path) {
+    match SqliteStore::open_read_only(&path) {
         Ok(store) => Snapshot::of_store(&store, &path).assert_consistent(whole, Data::Newer),
         Err(StoreError::TooOld { found: 0, .. }) => return,
         Err(error) => panic!("cut at {length}: {error}"),

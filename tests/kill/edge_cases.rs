@@ -17,7 +17,7 @@ use crate::folder::NAMES;
 use crate::random::times;
 use crate::trial::Trial;
 
-/// Runs a child with [`Resume::AtOnce`] and returns the items that began before it did anything else.
+/// Runs a child with [`Resume::Immediately`] and returns the items that began before it did anything else.
 fn resumed(trial: &Trial) -> BTreeSet<String> {
     let noted = trial.folder.notes(0).len();
     let config = ChildConfig { resume: ResumeMode::AtOnce, ..ChildConfig::default() };
@@ -109,7 +109,7 @@ fn items_left_out_of_a_killed_session_do_not_resume() {
 /// Resumes interrupted runs in this process.
 async fn resume_interrupted(trial: &Trial) {
     let store = SqliteStore::open(trial.folder.state()).expect("the file opens");
-    let manager = SyncManager::builder().store(store.clone()).resume(Resume::AtOnce).build();
+    let manager = SyncManager::builder().store(store.clone()).resume(Resume::Immediately).build();
     manager.register(Copying { folder: trial.folder.clone(), store: store.clone() }).expect("registered");
     crate::scenario::resume_interrupted(&manager, &store).await.expect("read");
 }

@@ -1,7 +1,7 @@
 //! Kills at every failpoint, at any moment, and repeatedly.
 
 use fastrand::Rng;
-use syncmgr::store::sqlite::SEAMS;
+use syncmgr::store::sqlite::FAILPOINTS;
 
 use crate::child::{ChildConfig, ExitKind, ResumeMode, Task};
 use crate::random::{rng, sample_of, times};
@@ -54,7 +54,7 @@ fn a_kill_at_any_failpoint_leads_to_the_same_result() {
 #[test]
 fn a_run_passes_all_failpoints_but_those_of_an_overlong_log() {
     let passed = &baseline().steps;
-    let missed: Vec<_> = SEAMS.iter().filter(|step| !passed.contains_key(**step)).collect();
+    let missed: Vec<_> = FAILPOINTS.iter().filter(|step| !passed.contains_key(**step)).collect();
     assert_eq!(missed, TRIMMING.iter().collect::<Vec<_>>());
 }
 

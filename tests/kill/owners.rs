@@ -26,7 +26,7 @@ fn a_second_process_is_refused_with_the_owner_and_may_read() {
         panic!("the store is in use")
     };
     assert!(by.contains(&format!("(process {})", child.id())) && by.starts_with("kill-"), "{by}");
-    let read_only = SqliteStore::look(trial.folder.state()).expect("the store opens read-only");
+    let read_only = SqliteStore::open_read_only(trial.folder.state()).expect("the store opens read-only");
     assert!(read_only.sessions().expect("read").is_empty());
     child.kill().and_then(|()| child.wait()).expect("killed");
     SqliteStore::open(trial.folder.state()).expect("the store is free again");

@@ -51,7 +51,7 @@ impl Scenario {
 
     /// Runs the whole scenario.
     pub(crate) async fn run(&self, resume: Resume) -> SyncResult {
-        if resume == Resume::AtOnce {
+        if resume == Resume::Immediately {
             self.resume_interrupted().await?;
         }
         self.manager.set_flags(HANDLER, RegisterFlags::CONNECT)?;
@@ -86,7 +86,7 @@ impl Scenario {
     /// Answers every question of the log with the first choice.
     async fn answer(&self) -> SyncResult {
         for entry in self.manager.log(HANDLER)?.into_iter().map(|record| record.entry) {
-            let (Some(error), Some(Action::Decide(_))) = (entry.error, &entry.action) else { continue };
+            let (Some(error), Some(Action::Decide(_))) = (entry.id, &entry.action) else { continue };
             self.manager.answer(HANDLER, error, 0)?.finish().await;
         }
         Ok(())
@@ -114,7 +114,7 @@ impl Scenario {
 
 /// Starts the scheduler and waits for the resumed runs.
 pub(crate) async fn resume_interrupted(manager: &SyncManager, store: &SqliteStore) -> SyncResult {
-    manager.attend()?;
+    manager.start_scheduler()?;
     for _ in 0..MAX_YIELDS {
         let interrupted = store.interrupted()?;
         let left = interrupted.iter().any(|session| session.runs.iter().any(|run| run.handler == HANDLER));

@@ -87,7 +87,7 @@ impl Snapshot {
     /// attempts.
     pub(crate) fn comparable(&self) -> Vec<String> {
         let record = |(name, record): (&&str, &ItemRecord)| {
-            let retry = record.retry.map(|retry| (retry.setback, retry.failures, retry.total));
+            let retry = record.retry.map(|retry| (retry.status, retry.failures, retry.total));
             let ItemRecord { checkpoint, set_aside, outcome, sides, last_success, absent_since, .. } = record;
             let since = (last_success.is_some(), absent_since.is_some());
             format!("{name}: {outcome:?} {retry:?} {checkpoint:?} {set_aside:?} {sides:?} {since:?}")

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::OnceLock;
 
-use syncmgr::explain::Standing;
+use syncmgr::explain::Condition;
 use syncmgr::retry::Resume;
 use syncmgr::store::{SqliteOptions, SqliteStore, StateStore};
 use tempfile::TempDir;
@@ -61,7 +61,7 @@ impl Trial {
         snapshot.assert_consistent(&self.folder, Data::Current);
         for name in &snapshot.unfinished {
             let explained = next.manager.explain_item(HANDLER, id(name)).expect("read");
-            assert!(matches!(explained.standing, Standing::Interrupted { .. }), "{name}: {explained}");
+            assert!(matches!(explained.condition, Condition::Interrupted { .. }), "{name}: {explained}");
         }
         drop(next);
         assert_eq!(integrity(&path), "ok");
@@ -129,7 +129,7 @@ impl Trial {
         assert!(comparable == *expected_lines, "different from the baseline: {differs:#?}");
         assert_eq!(self.folder.copies(), baseline().copies);
         assert_eq!(snapshot.interrupted, []);
-        let store = SqliteStore::look(self.folder.state()).expect("the store opens read-only");
+        let store = SqliteStore::open_read_only(self.folder.state()).expect("the store opens read-only");
         assert!(store.sessions().expect("read").iter().all(|session| session.end.is_some()));
     }
 }

@@ -42,7 +42,7 @@ impl SyncHandler for Correct {
     }
 
     async fn synchronize_item(&self, item: &ItemContext) -> SyncResult {
-        item.prepared::<Login>()?;
+        item.kept::<Login>()?;
         let mut saved = item.saved::<Copied>()?;
         let pages = self.0.pages(item.name());
         while saved.pages < pages {
@@ -170,11 +170,11 @@ impl SyncHandler for ExcludesAndDecides {
     }
 
     async fn synchronize_item(&self, item: &ItemContext) -> SyncResult {
-        if item.name() == "cookbook" && item.decide("course", "Which course first?", &["soup", "dessert"]).is_none() {
+        if item.name() == "cookbook" && item.decide("outcome", "Which outcome first?", &["soup", "dessert"]).is_none() {
             return Ok(());
         }
         let text = self.0.fetch(item.name(), 0).await?;
-        let Clearance::Go = item.clear(&Plan::new().with_creates(1)) else { return Ok(()) };
+        let PlanDecision::Proceed = item.propose(&Plan::new().with_creates(1)) else { return Ok(()) };
         self.0.put(item.name(), 0, text);
         Ok(())
     }

@@ -89,7 +89,7 @@ fn every_remedy_is_read_back(store: &dyn StateStore) {
         Remedy::SignIn,
         Remedy::FreeSpace,
         Remedy::WaitUntil(until),
-        Remedy::OpenPage(syncmgr::log::Page::new("https://example.org/").expect("a page")),
+        Remedy::OpenPage(syncmgr::log::RedactedUrl::new("https://example.org/").expect("a page")),
         Remedy::Reset,
         Remedy::TryAgain,
     ];

@@ -9,7 +9,7 @@ use syncmgr::log::ErrorId;
 use syncmgr::store::{StateChange, StateStore};
 use syncmgr::{HandlerId, ItemId, LogEntry, LogLevel, Outcome, SessionId, Uuid};
 use syncmgr_core::record::{Checkpoint, Fence, ItemEnd, ItemRecord};
-use syncmgr_core::retry::{RetryState, Setback};
+use syncmgr_core::retry::{RetryState, RetryStatus};
 
 /// Generates a test of each case for every store.
 macro_rules! cases {
@@ -84,7 +84,7 @@ pub(crate) fn ended(session: u64, items: impl IntoIterator<Item = (ItemId, ItemE
 }
 
 pub(crate) fn backoff(failures: u32) -> RetryState {
-    RetryState::new(Setback::Backoff, at(1), Some(at(31))).with_failures(failures, failures + 1)
+    RetryState::new(RetryStatus::Backoff, at(1), Some(at(31))).with_failures(failures, failures + 1)
 }
 
 pub(crate) fn retry(item: ItemId, retry: Option<RetryState>) -> StateChange {
@@ -96,7 +96,7 @@ pub(crate) fn plain(text: &str) -> LogEntry {
 }
 
 pub(crate) fn named(text: &str, key: &str) -> LogEntry {
-    LogEntry::new(LogLevel::Error, text).with_error(ErrorId::from_key(key))
+    LogEntry::new(LogLevel::Error, text).with_id(ErrorId::from_key(key))
 }
 
 /// Creates the complete log of a session.

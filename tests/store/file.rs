@@ -6,7 +6,7 @@ use futures::executor::block_on;
 use syncmgr::request::RunRequest;
 use syncmgr::store::{SqliteOptions, SqliteStore, StateChange, StateStore, StoreError};
 use syncmgr::{Outcome, SessionId, Trigger};
-use syncmgr_core::store::{Course, Durability, SessionEnd, SessionRecord};
+use syncmgr_core::store::{Durability, SessionEnd, SessionOutcome, SessionRecord};
 use tempfile::tempdir;
 
 use crate::common::*;
@@ -53,7 +53,7 @@ fn an_open_session_is_interrupted_from_reopening_until_it_is_ended() {
     let store = open(&path);
     put(&store, [StateChange::SessionBegan(begun(2))]);
     assert_eq!(store.interrupted().expect("read"), [begun(1)]);
-    let end = SessionEnd::new(at(9), Course::Interrupted, map([(Outcome::Stopped, 1)]));
+    let end = SessionEnd::new(at(9), SessionOutcome::Interrupted, map([(Outcome::Stopped, 1)]));
     put(&store, [StateChange::SessionEnded { session: SessionId(1), manager: MANAGER, end }]);
     assert_eq!(store.interrupted().expect("read"), []);
     assert_eq!(store.sessions().expect("read").len(), 2);
@@ -94,9 +94,9 @@ fn a_store_reports_its_durability() {
 #[test]
 fn the_maximum_number_of_sessions_can_be_set() {
     let directory = tempdir().expect("a directory");
-    let store = SqliteOptions::new().sessions(2).open(directory.path().join("state")).expect("the store opens");
+    let store = SqliteOptions::new().max_sessions(2).open(directory.path().join("state")).expect("the store opens");
     for session in 1..=5 {
-        let end = SessionEnd::new(at(session), Course::Smooth, map([]));
+        let end = SessionEnd::new(at(session), SessionOutcome::Clean, map([]));
         let ended = StateChange::SessionEnded { session: SessionId(session), manager: MANAGER, end };
         put(&store, [StateChange::SessionBegan(begun(session)), ended]);
     }

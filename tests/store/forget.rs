@@ -49,7 +49,7 @@ fn counts(store: &dyn StateStore, handler: HandlerId) -> [usize; 8] {
         store.choices(handler).expect("read").len(),
         answered(ITEM),
         answered(NEXT),
-        store.setbacks(handler).expect("read").len(),
+        store.retry_states(handler).expect("read").len(),
         store.known(handler).expect("read").len(),
         store.ended_since(handler, SessionId(0)).expect("read").len(),
         store.log(handler).expect("read").len(),

@@ -55,7 +55,7 @@ fn a_symbolic_link_as_file_or_directory_is_refused() {
         let error = SqliteStore::open(at(name)).expect_err("refused");
         assert!(matches!(error, StoreError::Symlink { .. }), "{name}: {error}");
     }
-    assert!(matches!(SqliteStore::look(at("file")), Err(StoreError::Symlink { .. })));
+    assert!(matches!(SqliteStore::open_read_only(at("file")), Err(StoreError::Symlink { .. })));
     assert_eq!(fs::read_to_string(at("elsewhere")).expect("read"), "precious");
     assert!(!at("nothing").exists());
 }
@@ -67,7 +67,7 @@ fn a_parent_of_the_directory_may_be_a_symbolic_link() {
     symlink(directory.path().join("real"), directory.path().join("linked")).expect("linked");
     let path = directory.path().join("linked/own/state");
     drop(SqliteStore::open(&path).expect("the store opens"));
-    SqliteStore::look(&path).expect("the store opens read-only");
+    SqliteStore::open_read_only(&path).expect("the store opens read-only");
 }
 
 #[test]
@@ -77,7 +77,7 @@ fn a_path_that_is_not_a_file_is_refused() {
     let open = |path: &Path| SqliteStore::open(path).expect_err("refused");
     assert!(matches!(open(&directory.path().join("state")), StoreError::NotAFile { .. }));
     assert!(matches!(open(Path::new("/")), StoreError::NotAFile { .. }));
-    assert!(matches!(SqliteStore::look(directory.path().join("state")), Err(StoreError::NotAFile { .. })));
+    assert!(matches!(SqliteStore::open_read_only(directory.path().join("state")), Err(StoreError::NotAFile { .. })));
 }
 
 #[test]
@@ -113,7 +113,7 @@ fn a_store_in_a_read_only_directory_opens_only_read_only() {
     set_mode(directory.path(), 0o500);
     let opened = SqliteStore::open(&path);
     let new = SqliteStore::open(directory.path().join("new"));
-    let read_only = SqliteStore::look(&path);
+    let read_only = SqliteStore::open_read_only(&path);
     set_mode(directory.path(), 0o700);
     assert!(matches!(opened, Err(StoreError::Access { .. })), "{opened:?}");
     assert!(matches!(new, Err(StoreError::Access { .. })), "{new:?}");
@@ -130,7 +130,7 @@ fn a_file_without_read_or_write_permission_is_an_access_error() {
     put(&SqliteStore::open(&path).expect("the store opens"), [committed(ITEM, fence(1, 0), "1")]);
     for (bits, opens_read_only) in [(0o000, false), (0o400, true)] {
         set_mode(&path, bits);
-        let (opened, read_only) = (SqliteStore::open(&path), SqliteStore::look(&path));
+        let (opened, read_only) = (SqliteStore::open(&path), SqliteStore::open_read_only(&path));
         assert!(matches!(opened, Err(StoreError::Access { .. })), "{opened:?}");
         assert_eq!(read_only.is_ok(), opens_read_only, "{read_only:?}");
     }

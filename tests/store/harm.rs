@@ -37,7 +37,7 @@ fn a_newer_store_is_refused_and_unchanged() {
     tamper(&path, "PRAGMA user_version = 77");
     let before = fs::read(&path).expect("read");
     assert_eq!(open_error(&path), StoreError::TooNew { path: path.canonicalize().unwrap(), found: 77, known: 1 });
-    assert!(matches!(SqliteStore::look(&path), Err(StoreError::TooNew { found: 77, .. })));
+    assert!(matches!(SqliteStore::open_read_only(&path), Err(StoreError::TooNew { found: 77, .. })));
     assert!(before == fs::read(&path).expect("read"), "the file was changed");
 }
 
@@ -56,7 +56,7 @@ fn the_database_of_another_program_is_refused_and_unchanged() {
         let path = directory.path().join(name);
         tamper(&path, statement);
         let before = fs::read(&path).expect("read");
-        assert!(matches!(open_error(&path), StoreError::NotOurs { .. }));
+        assert!(matches!(open_error(&path), StoreError::NotAStore { .. }));
         assert!(before == fs::read(&path).expect("read"), "the file was changed");
     }
 }
@@ -69,7 +69,7 @@ fn a_file_that_is_not_a_database_is_refused_and_unchanged() {
         fs::write(&path, &text).expect("written");
         let error = open_error(&path);
         assert!(matches!(error, StoreError::Corrupt { .. }), "{error}");
-        assert!(matches!(SqliteStore::look(&path), Err(StoreError::Corrupt { .. })));
+        assert!(matches!(SqliteStore::open_read_only(&path), Err(StoreError::Corrupt { .. })));
         assert_eq!(fs::read_to_string(&path).expect("read"), text);
     }
 }
@@ -143,7 +143,7 @@ fn an_unreadable_session_hides_no_other() {
         StateChange::SessionBegan(SessionRecord::new(SessionId(session), MANAGER, Trigger::Manual, at(session), runs))
     };
     put(&SqliteStore::open(&path).expect("the store opens"), (1..=4).map(begun));
-    tamper(&path, "UPDATE sessions SET course = 'odd', ended = began WHERE session = 2");
+    tamper(&path, "UPDATE sessions SET outcome = 'odd', ended = began WHERE session = 2");
     tamper(&path, "UPDATE sessions SET runs = '{' WHERE session = 3");
     let store = SqliteStore::open(&path).expect("the store opens");
     let numbers = |sessions: Vec<SessionRecord>| sessions.iter().map(|record| record.session.0).collect::<Vec<_>>();
@@ -156,7 +156,7 @@ fn an_unreadable_session_hides_no_other() {
 fn a_full_disk_fails_only_the_writes_that_do_not_fit() {
     let directory = tempdir().expect("a directory");
     let path = directory.path().join("state");
-    let store = SqliteOptions::new().pages(60).open(&path).expect("the store opens");
+    let store = SqliteOptions::new().max_pages(60).open(&path).expect("the store opens");
     put(&store, [committed(ITEM, fence(1, 0), "1")]);
     let large = format!("\"{}\"", "x".repeat(500_000));
     let error = refused(&store, [committed(NEXT, fence(1, 0), &large)]);
@@ -171,7 +171,7 @@ fn a_full_disk_fails_only_the_writes_that_do_not_fit() {
 fn a_new_store_without_space_is_an_error() {
     let directory = tempdir().expect("a directory");
     let path = directory.path().join("state");
-    let error = SqliteOptions::new().pages(2).open(&path).expect_err("too small");
+    let error = SqliteOptions::new().max_pages(2).open(&path).expect_err("too small");
     assert!(matches!(error, StoreError::Full { .. }), "{error}");
     SqliteStore::open(&path).expect("the store opens without the limit");
 }

@@ -7,7 +7,7 @@ use syncmgr::store::{StateChange, StateStore};
 use syncmgr::{Claim, ItemId, Outcome, SessionId};
 use syncmgr_core::plan::Side;
 use syncmgr_core::record::Fence;
-use syncmgr_core::retry::Setback;
+use syncmgr_core::retry::RetryStatus;
 use syncmgr_core::store::Histogram;
 
 use crate::common::*;
@@ -55,10 +55,10 @@ fn a_success_sets_both_times_and_clears_the_retry_status(store: &dyn StateStore)
 fn an_unsuccessful_end_keeps_the_last_success_and_sets_the_retry_status(store: &dyn StateStore) {
     put(store, [ended(1, [(ITEM, ending(Outcome::Succeeded))])]);
     for (session, outcome) in (2..).zip([Outcome::Failed, Outcome::Skipped, Outcome::Stopped, Outcome::NeedsUser]) {
-        let setback = Some(backoff(session));
-        put(store, [ended(session.into(), [(ITEM, ending(outcome).with_retry(setback))])]);
+        let status = Some(backoff(session));
+        put(store, [ended(session.into(), [(ITEM, ending(outcome).with_retry(status))])]);
         let record = record(store, ITEM).expect("stored");
-        assert_eq!((record.outcome, record.retry), (Some(outcome), setback));
+        assert_eq!((record.outcome, record.retry), (Some(outcome), status));
         assert_eq!((record.last_attempt, record.last_success), (Some(at(session.into())), Some(at(1))));
     }
 }
@@ -79,8 +79,8 @@ fn sides_are_kept_until_they_are_replaced(store: &dyn StateStore) {
 }
 
 fn every_retry_status_and_outcome_is_read_back(store: &dyn StateStore) {
-    for setback in Setback::ALL {
-        let left = syncmgr_core::retry::RetryState::new(setback, at(5), None).with_failures(u32::MAX, 0);
+    for status in RetryStatus::ALL {
+        let left = syncmgr_core::retry::RetryState::new(status, at(5), None).with_failures(u32::MAX, 0);
         put(store, [retry(ITEM, Some(left))]);
         assert_eq!(record(store, ITEM).expect("stored").retry, Some(left));
     }
@@ -101,10 +101,10 @@ fn a_retry_status_changes_without_an_attempt(store: &dyn StateStore) {
 
 fn only_items_with_a_retry_status_are_listed_as_such(store: &dyn StateStore) {
     put(store, [ended(1, [(ITEM, ending(Outcome::Succeeded))]), retry(NEXT, Some(backoff(3)))]);
-    assert_eq!(store.setbacks(HANDLER).expect("read"), map([(NEXT, backoff(3))]));
-    assert_eq!(store.setbacks(OTHER).expect("read"), map([]));
+    assert_eq!(store.retry_states(HANDLER).expect("read"), map([(NEXT, backoff(3))]));
+    assert_eq!(store.retry_states(OTHER).expect("read"), map([]));
     put(store, [ended(2, [(NEXT, ending(Outcome::Succeeded))])]);
-    assert_eq!(store.setbacks(HANDLER).expect("read"), map([]));
+    assert_eq!(store.retry_states(HANDLER).expect("read"), map([]));
 }
 
 fn absent(item: ItemId, since: Option<u64>) -> StateChange {

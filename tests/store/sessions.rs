@@ -3,7 +3,7 @@
 use syncmgr::request::RunRequest;
 use syncmgr::store::{StateChange, StateStore};
 use syncmgr::{Outcome, SessionId, Trigger};
-use syncmgr_core::store::{Course, SessionEnd, SessionRecord};
+use syncmgr_core::store::{SessionEnd, SessionOutcome, SessionRecord};
 
 use crate::common::*;
 
@@ -24,12 +24,12 @@ fn begun(session: u64) -> SessionRecord {
     SessionRecord::new(SessionId(session), MANAGER, Trigger::PendingDisconnect, at(session), runs)
 }
 
-fn end(session: u64, course: Course) -> SessionEnd {
-    SessionEnd::new(at(session + 1), course, map([(Outcome::Succeeded, 3), (Outcome::NeedsUser, 1)]))
+fn end(session: u64, outcome: SessionOutcome) -> SessionEnd {
+    SessionEnd::new(at(session + 1), outcome, map([(Outcome::Succeeded, 3), (Outcome::NeedsUser, 1)]))
 }
 
-fn ended_as(session: u64, course: Course) -> StateChange {
-    StateChange::SessionEnded { session: SessionId(session), manager: MANAGER, end: end(session, course) }
+fn ended_as(session: u64, outcome: SessionOutcome) -> StateChange {
+    StateChange::SessionEnded { session: SessionId(session), manager: MANAGER, end: end(session, outcome) }
 }
 
 fn a_session_is_stored_when_it_begins(store: &dyn StateStore) {
@@ -39,16 +39,16 @@ fn a_session_is_stored_when_it_begins(store: &dyn StateStore) {
 }
 
 fn an_end_is_stored_with_its_outcomes(store: &dyn StateStore) {
-    put(store, [StateChange::SessionBegan(begun(1)), ended_as(1, Course::Eventful)]);
+    put(store, [StateChange::SessionBegan(begun(1)), ended_as(1, SessionOutcome::WithProblems)]);
     let mut expected = begun(1);
-    expected.end = Some(end(1, Course::Eventful));
+    expected.end = Some(end(1, SessionOutcome::WithProblems));
     assert_eq!(store.sessions().expect("read"), [expected]);
-    put(store, [StateChange::SessionBegan(begun(2)), ended_as(2, Course::Interrupted)]);
-    assert_eq!(store.sessions().expect("read")[1].end, Some(end(2, Course::Interrupted)));
+    put(store, [StateChange::SessionBegan(begun(2)), ended_as(2, SessionOutcome::Interrupted)]);
+    assert_eq!(store.sessions().expect("read")[1].end, Some(end(2, SessionOutcome::Interrupted)));
 }
 
 fn the_end_of_an_unknown_session_changes_nothing(store: &dyn StateStore) {
-    put(store, [ended_as(5, Course::Smooth)]);
+    put(store, [ended_as(5, SessionOutcome::Clean)]);
     assert_eq!(store.sessions().expect("read"), []);
     assert_eq!(store.last_session().expect("read"), SessionId(0));
 }
@@ -56,24 +56,24 @@ fn the_end_of_an_unknown_session_changes_nothing(store: &dyn StateStore) {
 fn the_last_session_number_increases(store: &dyn StateStore) {
     assert_eq!(store.last_session().expect("read"), SessionId(0));
     for session in 1..=250 {
-        put(store, [StateChange::SessionBegan(begun(session)), ended_as(session, Course::Smooth)]);
+        put(store, [StateChange::SessionBegan(begun(session)), ended_as(session, SessionOutcome::Clean)]);
     }
     assert_eq!(store.last_session().expect("read"), SessionId(250));
 }
 
 fn clean_sessions_are_deleted_first(store: &dyn StateStore) {
-    let run = |session, course| [StateChange::SessionBegan(begun(session)), ended_as(session, course)];
+    let run = |session, outcome| [StateChange::SessionBegan(begun(session)), ended_as(session, outcome)];
     let numbers = || store.sessions().expect("read").iter().map(|kept| kept.session.0).collect::<Vec<_>>();
-    put(store, (1..=3).flat_map(|session| run(session, Course::Eventful)));
-    put(store, (4..=250).flat_map(|session| run(session, Course::Smooth)));
+    put(store, (1..=3).flat_map(|session| run(session, SessionOutcome::WithProblems)));
+    put(store, (4..=250).flat_map(|session| run(session, SessionOutcome::Clean)));
     assert_eq!(numbers(), (1..=3).chain(54..=250).collect::<Vec<_>>());
-    put(store, (251..=500).flat_map(|session| run(session, Course::Eventful)));
+    put(store, (251..=500).flat_map(|session| run(session, SessionOutcome::WithProblems)));
     assert_eq!(numbers(), (301..=500).collect::<Vec<_>>());
 }
 
 fn an_open_session_is_never_deleted(store: &dyn StateStore) {
     put(store, (1..=205).map(|session| StateChange::SessionBegan(begun(session))));
-    put(store, [ended_as(3, Course::Eventful)]);
+    put(store, [ended_as(3, SessionOutcome::WithProblems)]);
     let kept = store.sessions().expect("read");
     assert_eq!(kept.len(), 204);
     assert!(kept.iter().all(|kept| kept.end.is_none()));

@@ -9,10 +9,10 @@ use std::task::{Context, Wake, Waker};
 use futures::executor::block_on;
 use syncmgr::log::{ErrorScope, Question};
 use syncmgr::request::{RegisterFlags, Registration};
-use syncmgr::store::sqlite::SEAMS;
+use syncmgr::store::sqlite::FAILPOINTS;
 use syncmgr::store::{SqliteOptions, SqliteStore, StateChange, StateStore, StoreError};
 use syncmgr::{Claim, Outcome, SessionId, Trigger};
-use syncmgr_core::store::{Course, Histogram, SessionEnd, SessionRecord};
+use syncmgr_core::store::{Histogram, SessionEnd, SessionOutcome, SessionRecord};
 use tempfile::tempdir;
 
 use crate::common::*;
@@ -20,7 +20,7 @@ use crate::common::*;
 /// Creates one change of every kind.
 fn every_change() -> Vec<StateChange> {
     let (handler, item, session, manager) = (HANDLER, ITEM, SessionId(1), MANAGER);
-    let end = SessionEnd::new(at(2), Course::Smooth, map([]));
+    let end = SessionEnd::new(at(2), SessionOutcome::Clean, map([]));
     let question = Question::new("k", "Which?", [Arc::from("a")]);
     let registration = Registration::new(RegisterFlags::all());
     let many: Vec<_> = (0..10_001).map(|number| plain(&number.to_string())).collect();
@@ -54,10 +54,10 @@ fn the_failpoints_are_exactly_the_listed_ones() {
     let step = Arc::new(move |name| {
         record_step.lock().expect("not poisoned").insert(name);
     });
-    let store = SqliteOptions::new().seams(step).open(directory.path().join("state")).expect("the store opens");
+    let store = SqliteOptions::new().on_failpoint(step).open(directory.path().join("state")).expect("the store opens");
     put(&store, every_change());
     drop(store);
-    assert_eq!(*passed.lock().expect("not poisoned"), BTreeSet::from_iter(SEAMS.iter().copied()));
+    assert_eq!(*passed.lock().expect("not poisoned"), BTreeSet::from_iter(FAILPOINTS.iter().copied()));
 }
 
 #[test]
@@ -72,7 +72,7 @@ fn queued_writes_are_stored_in_one_transaction() {
         }
         counted.fetch_add(usize::from(name == "after commit"), Ordering::Relaxed);
     });
-    let store = SqliteOptions::new().seams(step).open(directory.path().join("state")).expect("the store opens");
+    let store = SqliteOptions::new().on_failpoint(step).open(directory.path().join("state")).expect("the store opens");
     let writes: Vec<_> = (0..100).map(|n| store.write(vec![committed(ITEM, fence(1, n), "1")])).collect();
     // The first batch has the write that the idle writer found, the second all others.
     go.send(()).and_then(|()| go.send(())).expect("the writer waits");
@@ -94,7 +94,7 @@ fn reading_an_item_does_not_wait_for_another() {
             let _ = wait.lock().expect("not poisoned").recv();
         }
     });
-    let store = SqliteOptions::new().seams(step).open(directory.path().join("state")).expect("the store opens");
+    let store = SqliteOptions::new().on_failpoint(step).open(directory.path().join("state")).expect("the store opens");
     let written = store.write(vec![committed(ITEM, fence(1, 0), "1")]);
     assert_eq!(record(&store, NEXT), None);
     drop(go);
@@ -112,7 +112,7 @@ fn there_is_no_room_while_the_queue_is_too_long() {
             let _ = wait.lock().expect("not poisoned").recv();
         }
     });
-    let store = SqliteOptions::new().seams(step).open(directory.path().join("state")).expect("the store opens");
+    let store = SqliteOptions::new().on_failpoint(step).open(directory.path().join("state")).expect("the store opens");
     let items: Vec<_> = (1..=16_384).map(|n| (syncmgr::ItemId::from_u128(n), ending(Outcome::Succeeded))).collect();
     drop(store.write(vec![ended(1, items)]));
     assert!(store.room().is_none());
@@ -128,7 +128,7 @@ fn a_writer_panic_fails_its_callers_and_keeps_the_store_intact() {
     let directory = tempdir().expect("a directory");
     let path = directory.path().join("state");
     let step = Arc::new(|name| assert_ne!(name, "before commit", "a panic"));
-    let store = SqliteOptions::new().seams(step).open(&path).expect("the store opens");
+    let store = SqliteOptions::new().on_failpoint(step).open(&path).expect("the store opens");
     let error = refused(&store, [committed(ITEM, fence(1, 0), "1")]);
     assert!(matches!(error.downcast_ref(), Some(StoreError::Stopped { .. })), "{error:#}");
     assert_eq!(record(&store, ITEM), None);
@@ -157,7 +157,7 @@ fn the_last_handle_may_be_dropped_on_the_writing_thread() {
             wait.lock().expect("not poisoned").0.recv().expect("a signal from the test");
         }
     });
-    let store = SqliteOptions::new().seams(step).open(directory.path().join("state")).expect("the store opens");
+    let store = SqliteOptions::new().on_failpoint(step).open(directory.path().join("state")).expect("the store opens");
     let mut written = store.write(vec![committed(ITEM, fence(1, 0), "1")]);
     let waker = Waker::from(Arc::new(Dropping(Mutex::new(Some(store)))));
     assert!(written.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());

@@ -67,12 +67,12 @@ mod tests {
     #[test]
     fn downloads_pass_the_conformance_check() {
         let kit = syncmgr_test::Kit::new(downloads);
-        kit.expecting(BROKEN, Outcome::Failed).expecting(LOCKED, Outcome::NeedsUser).judge();
+        kit.expecting(BROKEN, Outcome::Failed).expecting(LOCKED, Outcome::NeedsUser).assert_conforms();
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_complete_file_reports_full_progress() {
-        let item = ItemContext::detached("file 1");
+        let item = ItemContext::for_test("file 1");
         downloads().synchronize_item(&item).await.unwrap();
         let state = item.cell().state();
         assert_eq!((state.value, state.max), (4, 4));
@@ -80,11 +80,11 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn the_broken_item_fails_halfway_and_the_locked_one_needs_the_user() {
-        let broken = ItemContext::detached(BROKEN);
+        let broken = ItemContext::for_test(BROKEN);
         let error = downloads().synchronize_item(&broken).await.unwrap_err();
         assert!(!NeedsUser::is_in(&error));
         assert_eq!(broken.cell().state().value, 2);
-        let error = downloads().synchronize_item(&ItemContext::detached(LOCKED)).await.unwrap_err();
+        let error = downloads().synchronize_item(&ItemContext::for_test(LOCKED)).await.unwrap_err();
         assert!(NeedsUser::is_in(&error));
     }
 }

@@ -62,7 +62,7 @@ fn run(args: Args) -> SyncResult<ExitCode> {
     Ok(if still_running.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-async fn serve(args: Args) -> SyncResult<Vec<syncmgr::session::Unstopped>> {
+async fn serve(args: Args) -> SyncResult<Vec<syncmgr::session::StillRunning>> {
     // Signals are handled before the address is printed, so that a reader of the address can end the program cleanly.
     let quit = quit::on_signal()?;
     let manager = SyncManager::new();

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use syncmgr::SyncManager;
-use syncmgr::session::Unstopped;
+use syncmgr::session::StillRunning;
 use tokio::net::TcpListener;
 
 use crate::app::App;
@@ -56,7 +56,7 @@ impl Server {
     ///
     /// # Errors
     /// If the listener fails.
-    pub async fn serve(self, quit: impl Future<Output = ()> + Send + 'static) -> io::Result<Vec<Unstopped>> {
+    pub async fn serve(self, quit: impl Future<Output = ()> + Send + 'static) -> io::Result<Vec<StillRunning>> {
         let Self { listener, app, grace, .. } = self;
         let quit = quit.shared();
         let serving = axum::serve(listener, routes::router(app.clone())).with_graceful_shutdown(quit.clone());

@@ -1,6 +1,6 @@
 //! Rules for deletions, and the plan that the host checks against them.
 
-use syncmgr::guard::{GuardPolicy, Objection, Side, WhenGuarded};
+use syncmgr::guard::{GuardPolicy, GuardViolation, Side, UnattendedPolicy};
 use syncmgr::prelude::*;
 
 use crate::mirror::{self, ExtraEntries};
@@ -28,8 +28,8 @@ impl Deletions {
 
     /// The guard rules for the host. Without deletions every plan is harmless: a new disk is filled.
     pub(crate) fn policy(self) -> GuardPolicy {
-        let policy = if self == Self::Guarded { WhenGuarded::Refuse } else { WhenGuarded::Allow };
-        GuardPolicy::DEFAULT.with_headless(policy)
+        let policy = if self == Self::Guarded { UnattendedPolicy::Refuse } else { UnattendedPolicy::Allow };
+        GuardPolicy::DEFAULT.with_unattended(policy)
     }
 }
 
@@ -50,9 +50,9 @@ pub(crate) fn host_plan(plan: &mirror::Plan, roots: &Roots) -> Plan {
 }
 
 /// The error for a held plan that deletes `deletes` of `existing` entries in TO.
-pub(crate) fn held_message(deletes: u64, existing: u64, violation: &Objection) -> String {
+pub(crate) fn held_message(deletes: u64, existing: u64, violation: &GuardViolation) -> String {
     match (violation, deletes) {
-        (Objection::TooManyDeletions { .. }, _) => {
+        (GuardViolation::TooManyDeletions { .. }, _) => {
             format!(
                 "nothing was deleted: {deletes} of {existing} entries in TO would be deleted; use --yes to delete them"
             )
@@ -71,24 +71,24 @@ mod tests {
 
     #[test]
     fn only_guarded_deletions_are_held() {
-        let policy = |deletions: Deletions| deletions.policy().headless;
-        assert_eq!(policy(Deletions::Guarded), WhenGuarded::Refuse);
-        assert_eq!(policy(Deletions::Never), WhenGuarded::Allow);
-        assert_eq!(policy(Deletions::Always), WhenGuarded::Allow);
+        let policy = |deletions: Deletions| deletions.policy().unattended;
+        assert_eq!(policy(Deletions::Guarded), UnattendedPolicy::Refuse);
+        assert_eq!(policy(Deletions::Never), UnattendedPolicy::Allow);
+        assert_eq!(policy(Deletions::Always), UnattendedPolicy::Allow);
     }
 
     #[test]
     fn a_held_plan_reports_the_violation_and_the_flag_that_allows_it() {
-        let many = Objection::TooManyDeletions { deletes: 11, existing: 20 };
+        let many = GuardViolation::TooManyDeletions { deletes: 11, existing: 20 };
         let plain = "nothing was deleted: 11 of 20 entries in TO would be deleted; use --yes to delete them";
         assert_eq!(held_message(11, 20, &many), plain);
-        let empty = Objection::SideEmpty { side: "FROM".into(), before: 20 };
+        let empty = GuardViolation::SideEmpty { side: "FROM".into(), before: 20 };
         assert_eq!(
             held_message(11, 20, &empty),
             "nothing was deleted: FROM is empty and had 20 entries, and 11 of 20 entries in TO would be deleted; \
              use --yes to delete them"
         );
-        let changed = Objection::PeerChanged { side: "TO".into() };
+        let changed = GuardViolation::PeerChanged { side: "TO".into() };
         let nothing = "TO has a different identity than before; no entry would be deleted; use --yes to continue";
         assert_eq!(held_message(0, 0, &changed), nothing);
     }

@@ -83,14 +83,14 @@ impl OfflineFiles {
     /// user* until the user allows the deletions.
     fn guard(&self, item: &ItemContext, plan: &mut Plan) {
         let part = self.part(item);
-        match item.clear(&host_plan(plan, &self.roots)) {
-            Clearance::Go => return,
-            Clearance::Side(side) if &*side == FROM => return,
-            Clearance::Held(violation) => {
+        match item.propose(&host_plan(plan, &self.roots)) {
+            PlanDecision::Proceed => return,
+            PlanDecision::Side(side) if &*side == FROM => return,
+            PlanDecision::Held(violation) => {
                 let message = held_message(plan.deletes(), plan.existing, &violation);
                 part.result().errors.push(Diagnostic::new(part.path(), message));
             }
-            Clearance::Side(_) => {
+            PlanDecision::Side(_) => {
                 plan.discard_changes();
                 part.warn(item, part.path(), "TO was not changed, as answered; a mirror does not copy back to FROM");
             }
@@ -146,7 +146,7 @@ impl OfflineFiles {
 mod tests {
     use futures::executor::block_on;
     use syncmgr::CancelReason;
-    use syncmgr::context::Detached;
+    use syncmgr::context::TestContext;
 
     use super::*;
     use crate::mirror::trees::{Trees, file, snapshot};
@@ -179,7 +179,7 @@ mod tests {
 
     #[test]
     fn the_proposed_plan_has_the_counts_and_the_sides() {
-        let (trees, host) = (mostly_deleted(), Detached::new());
+        let (trees, host) = (mostly_deleted(), TestContext::new());
         file(&trees.from.join("docs/new"), "new", 1);
         file(&trees.from.join("docs/8"), "other", 2);
         block_on(handler(&trees, Deletions::Guarded).synchronize_item(&host.item("docs"))).unwrap();
@@ -193,7 +193,7 @@ mod tests {
 
     #[test]
     fn a_record_is_committed_only_if_state_is_stored() {
-        let (trees, host) = (mostly_deleted(), Detached::new());
+        let (trees, host) = (mostly_deleted(), TestContext::new());
         let item = host.item("docs");
         let without_state = OfflineFiles {
             options: Options { record_mode: RecordMode::Off, ..OPTIONS },
@@ -208,7 +208,7 @@ mod tests {
 
     #[test]
     fn a_skipped_item_returns_an_error_and_reports_no_failure() {
-        let (trees, host) = (Trees::full(), Detached::new());
+        let (trees, host) = (Trees::full(), TestContext::new());
         let (handler, item) = (handler(&trees, Deletions::Never), host.item("docs"));
         host.cancel(&item, CancelReason::Skipped);
         assert!(block_on(handler.synchronize_item(&item)).is_err());

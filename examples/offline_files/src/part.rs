@@ -76,7 +76,7 @@ impl Part {
     /// The item of this part. Its id is derived from the bytes of its name, which may not be UTF-8.
     pub(crate) fn item(&self) -> SyncItem {
         let name: &OsStr = self.path().as_os_str();
-        SyncItem::new(ItemId::from_bytes(name.as_bytes()), name.to_string_lossy())
+        SyncItem::new(ItemId::from_name_bytes(name.as_bytes()), name.to_string_lossy())
     }
 
     /// Sets the number of bytes to write.

@@ -82,7 +82,7 @@ async fn watch(session: &Session, screen: &mut dyn Screen, mut ctrl_c: Signal) -
             event = events.next() => event,
         };
         match event {
-            None | Some(SessionEvent::Rested) => return interrupted,
+            None | Some(SessionEvent::Idle) => return interrupted,
             Some(event) => screen.show(event),
         }
     }

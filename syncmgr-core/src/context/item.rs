@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::cancel::Cancelled;
 use crate::cell::{ItemCell, Uninterrupted};
-use crate::context::{Detached, RunContext};
+use crate::context::{RunContext, TestContext};
 use crate::error::{FailureClass, SyncResult, one_line};
 use crate::id::{ErrorId, ItemId};
 use crate::item::SyncItem;
@@ -29,7 +29,7 @@ use crate::progress::Progress;
 ///     Ok(())
 /// }
 ///
-/// let item = ItemContext::detached("Inbox");
+/// let item = ItemContext::for_test("Inbox");
 /// futures::executor::block_on(synchronize_item(&item))?;
 /// assert_eq!(item.cell().state().fraction(), Some(1.0));
 /// # Ok::<(), anyhow::Error>(())
@@ -49,20 +49,20 @@ impl ItemContext {
     /// If the selection has no item at `index`.
     #[doc(hidden)]
     pub fn new(port: Arc<dyn RunPort>, index: usize, cell: Arc<ItemCell>) -> Self {
-        let selection = port.facts().selection.clone();
+        let selection = port.run_info().selection.clone();
         assert!(index < selection.len(), "a host makes contexts only for items it has selected");
         Self { run: RunContext::new(port), selection, index, cell }
     }
 
-    /// Creates a context without a host, for unit tests: see [`Detached`].
+    /// Creates a context without a host, for unit tests: see [`TestContext`].
     ///
     /// ```
     /// # use syncmgr_core::context::ItemContext;
-    /// let item = ItemContext::detached("Inbox");
-    /// assert_eq!((item.name(), item.place()), ("Inbox", 0));
+    /// let item = ItemContext::for_test("Inbox");
+    /// assert_eq!((item.name(), item.index()), ("Inbox", 0));
     /// ```
-    pub fn detached(name: &str) -> Self {
-        Detached::new().item(name)
+    pub fn for_test(name: &str) -> Self {
+        TestContext::new().item(name)
     }
 
     /// Reuses this context for the item at `index` of the selection, with `cell` as its cell if it is `Some`. Called by
@@ -71,7 +71,7 @@ impl ItemContext {
     /// # Panics
     /// If the selection has no item at `index`.
     #[doc(hidden)]
-    pub fn turn_to(&mut self, index: usize, cell: Option<Arc<ItemCell>>) {
+    pub fn reuse_for(&mut self, index: usize, cell: Option<Arc<ItemCell>>) {
         assert!(index < self.selection.len(), "a host makes contexts only for items it has selected");
         self.index = index;
         if let Some(cell) = cell {
@@ -86,7 +86,7 @@ impl ItemContext {
     }
 
     /// Returns the index of the item in the selection.
-    pub fn place(&self) -> usize {
+    pub fn index(&self) -> usize {
         self.index
     }
 
@@ -94,7 +94,7 @@ impl ItemContext {
     ///
     /// ```
     /// # use syncmgr_core::context::ItemContext;
-    /// let item = ItemContext::detached("Inbox");
+    /// let item = ItemContext::for_test("Inbox");
     /// assert_eq!(item.run().selection().len(), 1);
     /// ```
     pub fn run(&self) -> &RunContext {
@@ -122,7 +122,7 @@ impl ItemContext {
     ///
     /// ```
     /// # use syncmgr_core::context::ItemContext;
-    /// let item = ItemContext::detached("photo.jpg");
+    /// let item = ItemContext::for_test("photo.jpg");
     /// item.progress(4096, 1 << 20)?; // 4096 of 1048576 bytes
     /// item.progress(8192, None)?; // leaves the total unchanged
     /// assert_eq!(item.cell().state().value, 8192);
@@ -140,7 +140,7 @@ impl ItemContext {
     ///
     /// ```
     /// # use syncmgr_core::{context::ItemContext, progress::Progress, status::Status};
-    /// let item = ItemContext::detached("Inbox");
+    /// let item = ItemContext::for_test("Inbox");
     /// item.report(Progress::new().with_text("waiting for the server").with_status(Status::Paused))?;
     /// assert_eq!(item.cell().state().text.as_deref(), Some("waiting for the server"));
     /// # Ok::<(), anyhow::Error>(())
@@ -155,7 +155,7 @@ impl ItemContext {
     /// Checks for cancellation without reporting anything.
     ///
     /// ```
-    /// # use syncmgr_core::{cancel::CancelReason, context::Detached, error::SyncResult};
+    /// # use syncmgr_core::{cancel::CancelReason, context::TestContext, error::SyncResult};
     /// # use syncmgr_core::context::ItemContext;
     /// fn parse(item: &ItemContext, lines: &[&str]) -> SyncResult<usize> {
     ///     for _line in lines {
@@ -163,7 +163,7 @@ impl ItemContext {
     ///     }
     ///     Ok(lines.len())
     /// }
-    /// # let host = Detached::new();
+    /// # let host = TestContext::new();
     /// # let item = host.item("feed");
     /// assert_eq!(parse(&item, &["a", "b"])?, 2);
     /// host.cancel(&item, CancelReason::Skipped);
@@ -180,9 +180,9 @@ impl ItemContext {
     /// Completes once the item is skipped or stopped. Cancel safe.
     ///
     /// ```
-    /// # use syncmgr_core::{cancel::CancelReason, context::Detached};
+    /// # use syncmgr_core::{cancel::CancelReason, context::TestContext};
     /// # use futures::future::{Either, pending, select};
-    /// # let host = Detached::new();
+    /// # let host = TestContext::new();
     /// # let item = host.item("feed");
     /// # let next_message = pending::<()>();
     /// host.cancel(&item, CancelReason::Skipped);
@@ -201,8 +201,8 @@ impl ItemContext {
     /// Returns a token that is cancelled when the item is skipped or stopped, for libraries that take one.
     ///
     /// ```
-    /// # use syncmgr_core::{cancel::CancelReason, context::Detached};
-    /// # let host = Detached::new();
+    /// # use syncmgr_core::{cancel::CancelReason, context::TestContext};
+    /// # let host = TestContext::new();
     /// # let item = host.item("feed");
     /// let token = item.token(); // for a client library
     /// host.cancel(&item, CancelReason::Skipped);
@@ -216,7 +216,7 @@ impl ItemContext {
     ///
     /// ```
     /// # use syncmgr_core::context::ItemContext;
-    /// # let item = ItemContext::detached("Inbox");
+    /// # let item = ItemContext::for_test("Inbox");
     /// let whole = item.uninterrupted();
     /// // .. move the message: copy it there, delete it here
     /// drop(whole);
@@ -229,8 +229,8 @@ impl ItemContext {
     /// Adds an entry about this item to the error log: `LogError`.
     ///
     /// ```
-    /// # use syncmgr_core::{context::Detached, id::ErrorId, log::{LogEntry, LogLevel}};
-    /// # let host = Detached::new();
+    /// # use syncmgr_core::{context::TestContext, id::ErrorId, log::{LogEntry, LogLevel}};
+    /// # let host = TestContext::new();
     /// # let item = host.item("Inbox");
     /// item.log(LogEntry::new(LogLevel::Warning, "the mailbox is nearly full").with_link(ErrorId::from_key("quota")));
     /// assert_eq!(host.log()[0].item, Some(item.id()));
@@ -254,8 +254,8 @@ impl ItemContext {
     /// `what` names the attempted action. Returns `Some` if the part succeeded.
     ///
     /// ```
-    /// # use syncmgr_core::{context::Detached, error::SyncResult};
-    /// # let host = Detached::new();
+    /// # use syncmgr_core::{context::TestContext, error::SyncResult};
+    /// # let host = TestContext::new();
     /// # let item = host.item("Photos");
     /// for (name, copied) in [("a.jpg", Ok(3)), ("b.jpg", Err(std::io::Error::other("no space")))] {
     ///     if let Some(_bytes) = item.tolerate(format_args!("copy {name}"), copied)? {
@@ -300,8 +300,8 @@ impl ItemContext {
     /// Never panics. Returns `None` if `choices` is empty.
     ///
     /// ```
-    /// # use syncmgr_core::context::Detached;
-    /// # let host = Detached::new();
+    /// # use syncmgr_core::context::TestContext;
+    /// # let host = TestContext::new();
     /// # let item = host.item("notes.txt");
     /// let sides = ["this computer", "the server"];
     /// assert_eq!(item.decide("conflict", "Which side is right?", &sides), None); // the log now has the question
@@ -322,22 +322,22 @@ impl ItemContext {
     /// Returns the id of the log entry for the question `key` of this item.
     ///
     /// ```
-    /// # use syncmgr_core::context::Detached;
-    /// # let host = Detached::new();
+    /// # use syncmgr_core::context::TestContext;
+    /// # let host = TestContext::new();
     /// # let item = host.item("notes.txt");
     /// let _later = item.decide("conflict", "Which side is right?", &["here", "there"]);
-    /// assert_eq!(host.log()[0].error, Some(item.question_id("conflict")));
+    /// assert_eq!(host.log()[0].id, Some(item.question_id("conflict")));
     /// ```
     pub fn question_id(&self, key: &str) -> ErrorId {
         ErrorId::of_question(self.id(), key)
     }
 
-    /// Returns the value of this type stored in `prepare`: see [`RunContext::prepared`].
+    /// Returns the value of this type stored in `prepare`: see [`RunContext::kept`].
     ///
     /// # Errors
     /// Permanent if the run stored no value of this type. This is a bug in the handler.
-    pub fn prepared<T: Send + Sync + 'static>(&self) -> SyncResult<Arc<T>> {
-        self.run.prepared()
+    pub fn kept<T: Send + Sync + 'static>(&self) -> SyncResult<Arc<T>> {
+        self.run.kept()
     }
 }
 

@@ -2,14 +2,14 @@
 //!
 //! Contexts are cheap to clone and may be sent to other threads. They return errors once their run or item has ended.
 
-mod detached;
 mod item;
 mod run;
 mod saved;
+mod test_context;
 mod work;
 
-pub use detached::Detached;
 pub use item::ItemContext;
 pub use run::{PrepareContext, RunContext, SynchronizeContext};
 pub use saved::{Origin, Saved};
+pub use test_context::TestContext;
 pub use work::Spawned;

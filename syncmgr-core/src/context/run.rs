@@ -23,7 +23,7 @@ use crate::trigger::{RunFlags, Trigger};
 /// [`ItemContext`] contain it.
 ///
 /// ```
-/// # use syncmgr_core::{context::{Detached, RunContext}, handler::Participation};
+/// # use syncmgr_core::{context::{TestContext, RunContext}, handler::Participation};
 /// # use syncmgr_core::{error::SyncResult, trigger::Trigger};
 /// async fn initialize(run: &RunContext) -> SyncResult<Participation> {
 ///     Ok(match run.trigger() {
@@ -32,7 +32,7 @@ use crate::trigger::{RunFlags, Trigger};
 ///     })
 /// }
 ///
-/// let run = Detached::new().run();
+/// let run = TestContext::new().run();
 /// let participation = futures::executor::block_on(initialize(&run))?;
 /// assert_eq!(participation, Participation::TakePart);
 /// # Ok::<(), anyhow::Error>(())
@@ -62,39 +62,39 @@ impl RunContext {
 
     /// Returns the id of the run's handler.
     pub fn handler(&self) -> HandlerId {
-        self.port.facts().handler
+        self.port.run_info().handler
     }
 
     /// Returns the id of the run's session.
     pub fn session(&self) -> SessionId {
-        self.port.facts().session
+        self.port.run_info().session
     }
 
     /// Returns the trigger that started the session.
     pub fn trigger(&self) -> Trigger {
-        self.port.facts().trigger
+        self.port.run_info().trigger
     }
 
     /// Returns the flags of the run. They do not change during the run.
     pub fn flags(&self) -> RunFlags {
-        self.port.facts().flags
+        self.port.run_info().flags
     }
 
     /// Returns the bytes of the invocation. `None` unless the trigger is [`Trigger::Invoke`].
     pub fn cookie(&self) -> Option<&[u8]> {
-        self.port.facts().cookie.as_deref()
+        self.port.run_info().cookie.as_deref()
     }
 
     /// Returns the selected items, in the order they were listed. Empty before the selection.
     ///
     /// ```
-    /// # use syncmgr_core::{context::Detached, item::SyncItem};
-    /// let run = Detached::new().prepare([SyncItem::named("Inbox"), SyncItem::named("Sent")]);
+    /// # use syncmgr_core::{context::TestContext, item::SyncItem};
+    /// let run = TestContext::new().prepare([SyncItem::named("Inbox"), SyncItem::named("Sent")]);
     /// let names: Vec<_> = run.selection().iter().map(SyncItem::name).collect();
     /// assert_eq!(names, ["Inbox", "Sent"]);
     /// ```
     pub fn selection(&self) -> &[SyncItem] {
-        &self.port.facts().selection
+        &self.port.run_info().selection
     }
 
     /// Checks for cancellation of the handler.
@@ -138,11 +138,11 @@ impl RunContext {
     /// Removes entries of this run from the error log: `DeleteLogError`.
     ///
     /// ```
-    /// # use syncmgr_core::{context::Detached, id::{ErrorId, ErrorScope}, log::{LogEntry, LogLevel}};
-    /// # let host = Detached::new();
+    /// # use syncmgr_core::{context::TestContext, id::{ErrorId, ErrorScope}, log::{LogEntry, LogLevel}};
+    /// # let host = TestContext::new();
     /// # let run = host.run();
     /// let quota = ErrorId::from_key("quota");
-    /// run.log(LogEntry::new(LogLevel::Warning, "the mailbox is nearly full").with_error(quota));
+    /// run.log(LogEntry::new(LogLevel::Warning, "the mailbox is nearly full").with_id(quota));
     /// run.delete_log(ErrorScope::One(quota)); // the mailbox has room again
     /// assert!(host.log().is_empty());
     /// ```
@@ -152,17 +152,17 @@ impl RunContext {
 
     /// Stores a value for the rest of the run, for example a logged-in connection. Replaces an earlier value of its type.
     ///
-    /// Later calls get it with [`prepared`](Self::prepared). It is dropped when the results of the session are closed.
+    /// Later calls get it with [`kept`](Self::kept). It is dropped when the results of the session are closed.
     ///
     /// ```
-    /// # use syncmgr_core::{context::Detached, item::SyncItem};
+    /// # use syncmgr_core::{context::TestContext, item::SyncItem};
     /// struct Connection { user: &'static str }
     ///
-    /// # let host = Detached::new();
+    /// # let host = TestContext::new();
     /// # let run = host.prepare([SyncItem::named("Inbox")]);
     /// # let item = host.item("Inbox");
     /// run.keep(Connection { user: "ann" }); // in `prepare`
-    /// let connection = item.prepared::<Connection>()?; // in `synchronize_item`
+    /// let connection = item.kept::<Connection>()?; // in `synchronize_item`
     /// assert_eq!(connection.user, "ann");
     /// # Ok::<(), anyhow::Error>(())
     /// ```
@@ -174,7 +174,7 @@ impl RunContext {
     ///
     /// # Errors
     /// Permanent if the run stored no value of this type. This is a bug in the handler.
-    pub fn prepared<T: Send + Sync + 'static>(&self) -> SyncResult<Arc<T>> {
+    pub fn kept<T: Send + Sync + 'static>(&self) -> SyncResult<Arc<T>> {
         let missing = || anyhow!("no value of type `{}` was stored in this run", std::any::type_name::<T>());
         self.port.kept().of().ok_or_else(missing).permanent()
     }
@@ -184,7 +184,7 @@ impl RunContext {
     /// All handlers share the user's attention like a lock. Drop the permit as soon as the user has answered. Cancel safe.
     ///
     /// ```
-    /// # use syncmgr_core::{context::{Detached, PrepareContext}, error::{NeedsUser, SyncResult}};
+    /// # use syncmgr_core::{context::{TestContext, PrepareContext}, error::{NeedsUser, SyncResult}};
     /// struct Session(String);
     /// # impl Session {
     /// #     async fn log_on(password: &str) -> SyncResult<Self> { Ok(Self(password.len().to_string())) }
@@ -200,7 +200,7 @@ impl RunContext {
     /// }
     ///
     /// // A test context cannot ask the user: the run ends *needs user*, which is not a failure.
-    /// let refused = futures::executor::block_on(prepare(&Detached::new().prepare([])));
+    /// let refused = futures::executor::block_on(prepare(&TestContext::new().prepare([])));
     /// assert!(NeedsUser::is_in(&refused.expect_err("the user cannot be asked")));
     /// ```
     ///
@@ -254,7 +254,7 @@ impl PrepareContext {
     /// instead of *failed*. If every item is excluded, `synchronize` is not called.
     ///
     /// ```
-    /// # use syncmgr_core::{context::{Detached, PrepareContext}, error::{Classify, SyncResult}, item::SyncItem};
+    /// # use syncmgr_core::{context::{TestContext, PrepareContext}, error::{Classify, SyncResult}, item::SyncItem};
     /// # use anyhow::anyhow;
     /// async fn prepare(run: &PrepareContext) -> SyncResult {
     ///     for item in run.selection() {
@@ -265,7 +265,7 @@ impl PrepareContext {
     ///     }
     ///     Ok(())
     /// }
-    /// # let host = Detached::new();
+    /// # let host = TestContext::new();
     /// # let run = host.prepare(["Inbox", "Shared"].map(SyncItem::named));
     /// futures::executor::block_on(prepare(&run))?;
     /// assert_eq!(host.log()[0].item, Some(run.selection()[1].id()));

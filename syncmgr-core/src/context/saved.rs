@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 
 use crate::context::ItemContext;
 use crate::error::{Classify, SyncResult};
-use crate::plan::{Clearance, Plan};
+use crate::plan::{Plan, PlanDecision};
 use crate::record::MAX_CHECKPOINT;
 
 /// The checkpoint of an item: load it with [`ItemContext::saved`], change it, [`commit`](Self::commit) it.
@@ -18,14 +18,14 @@ use crate::record::MAX_CHECKPOINT;
 /// Changes are lost unless they are committed.
 ///
 /// ```
-/// # use syncmgr_core::{context::{Detached, ItemContext}, error::SyncResult};
+/// # use syncmgr_core::{context::{TestContext, ItemContext}, error::SyncResult};
 /// async fn synchronize_item(item: &ItemContext) -> SyncResult {
 ///     let mut newest = item.saved::<u64>()?; // 0 on the first run
 ///     // .. fetch what is newer than `*newest`
 ///     *newest += 17;
 ///     newest.commit().await // after the work that it covers
 /// }
-/// # let host = Detached::new();
+/// # let host = TestContext::new();
 /// # let item = host.item("Inbox");
 /// # futures::executor::block_on(async {
 /// synchronize_item(&item).await?;
@@ -70,7 +70,7 @@ impl ItemContext {
     ///     pages: u32,
     /// }
     ///
-    /// let item = ItemContext::detached("https://example.org/");
+    /// let item = ItemContext::for_test("https://example.org/");
     /// assert!(item.saved::<Seen>()?.etag.is_none());
     /// # Ok::<(), anyhow::Error>(())
     /// ```
@@ -91,7 +91,7 @@ impl ItemContext {
     }
 
     /// Proposes a plan to the host before carrying it out. Leave out a held plan, or return with `?` on
-    /// [`Clearance::or_leave`].
+    /// [`PlanDecision::or_needs_user`].
     ///
     /// The host holds a plan that violates a guard and asks the user through the log. The default guards hold a plan that
     /// deletes more than 10 entries and more than half of the existing ones. They also hold a plan with a side that became
@@ -99,22 +99,22 @@ impl ItemContext {
     /// An answer applies to the plan it was given for, until the next commit or success.
     ///
     /// ```
-    /// # use syncmgr_core::{context::{Detached, ItemContext}, error::SyncResult, plan::Plan};
+    /// # use syncmgr_core::{context::{TestContext, ItemContext}, error::SyncResult, plan::Plan};
     /// async fn synchronize_item(item: &ItemContext) -> SyncResult {
     ///     let plan = Plan::new().with_creates(12).with_deletes(2, 340);
-    ///     item.clear(&plan).or_leave()?; // ends *needs user* if the host holds the plan
+    ///     item.propose(&plan).or_needs_user()?; // ends *needs user* if the host holds the plan
     ///     // .. carry out the plan
     ///     Ok(())
     /// }
-    /// # futures::executor::block_on(synchronize_item(&Detached::new().item("Photos")))?;
+    /// # futures::executor::block_on(synchronize_item(&TestContext::new().item("Photos")))?;
     /// # Ok::<(), anyhow::Error>(())
     /// ```
-    pub fn clear(&self, plan: &Plan) -> Clearance {
-        let clearance = self.run().port().clear(self.id(), plan);
-        if matches!(clearance, Clearance::Held(_)) {
+    pub fn propose(&self, plan: &Plan) -> PlanDecision {
+        let decision = self.run().port().propose(self.id(), plan);
+        if matches!(decision, PlanDecision::Held(_)) {
             self.cell().leave_undecided();
         }
-        clearance
+        decision
     }
 
     /// Makes these files and directories as durable as a commit. Call it before the commit that covers them.
@@ -145,8 +145,8 @@ impl<T: Serialize> Saved<T> {
     /// safe: if the future is dropped, the value is saved completely or not at all.
     ///
     /// ```
-    /// # use syncmgr_core::context::{Detached, Origin};
-    /// # let host = Detached::new();
+    /// # use syncmgr_core::context::{TestContext, Origin};
+    /// # let host = TestContext::new();
     /// # let item = host.item("Inbox");
     /// # futures::executor::block_on(async {
     /// let mut saved = item.saved::<Vec<String>>()?;

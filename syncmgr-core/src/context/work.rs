@@ -24,7 +24,7 @@ impl ItemContext {
     ///
     /// ```
     /// # use syncmgr_core::context::ItemContext;
-    /// # let item = ItemContext::detached("numbers");
+    /// # let item = ItemContext::for_test("numbers");
     /// # futures::executor::block_on(async {
     /// let sum = item.blocking(|item| {
     ///     let mut sum = 0;
@@ -75,7 +75,7 @@ impl ItemContext {
     ///
     /// ```
     /// # use syncmgr_core::context::ItemContext;
-    /// # let item = ItemContext::detached("page");
+    /// # let item = ItemContext::for_test("page");
     /// # async fn fetch(_: &str) -> anyhow::Result<usize> { Ok(512) }
     /// let index = item.spawn(fetch("index.html"));
     /// let style = item.spawn(fetch("style.css")); // both tasks are running
@@ -113,7 +113,7 @@ impl ItemContext {
     ///
     /// ```
     /// # use syncmgr_core::context::ItemContext;
-    /// # let item = ItemContext::detached("site");
+    /// # let item = ItemContext::for_test("site");
     /// # futures::executor::block_on(async {
     /// let base = String::from("https://example.org");
     /// let pages = item.concurrently(4, ["a", "b", "c"], |page| {

@@ -15,7 +15,7 @@ use crate::hresult::HResult;
 /// ```
 /// # use syncmgr_core::{decision::call::{Call, CallStep, Follows}, hresult::HResult};
 /// let step = Call::Running.returned(HResult::S_OK, Follows::Ok);
-/// assert_eq!(step, CallStep::Goes(Call::Window)); // the completion is outstanding
+/// assert_eq!(step, CallStep::Continues(Call::Window)); // the completion is outstanding
 /// assert_eq!(Call::Window.completed(HResult::S_OK), CallStep::Ended(HResult::S_OK));
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,7 +41,7 @@ pub enum Follows {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CallStep {
     /// The call is still active.
-    Goes(Call),
+    Continues(Call),
     /// The call ended with this code.
     Ended(HResult),
     /// The event was not expected and had no effect.
@@ -71,7 +71,7 @@ impl Call {
             Follows::Success => code.is_success(),
         };
         match self {
-            Self::Running if opens => CallStep::Goes(Self::Window),
+            Self::Running if opens => CallStep::Continues(Self::Window),
             // R88, R100.
             Self::Running => CallStep::Ended(code),
             // The first code that is not `S_OK` is the result, no matter which event brings it.
@@ -85,7 +85,7 @@ impl Call {
     pub fn completed(self, code: HResult) -> CallStep {
         match self {
             // R122.
-            Self::Running => CallStep::Goes(Self::Early(code)),
+            Self::Running => CallStep::Continues(Self::Early(code)),
             // R95, R101.
             Self::Early(_) => CallStep::Misused(Misuse::Double),
             Self::Window => CallStep::Ended(code),
@@ -103,7 +103,7 @@ mod tests {
 
     #[test]
     fn a_completion_before_the_return_ends_the_call_at_the_return() {
-        assert_eq!(Call::Running.completed(OK), CallStep::Goes(Call::Early(OK)));
+        assert_eq!(Call::Running.completed(OK), CallStep::Continues(Call::Early(OK)));
         assert_eq!(Call::Early(OK).returned(OK, Follows::Ok), CallStep::Ended(OK));
     }
 
@@ -117,7 +117,7 @@ mod tests {
     #[test]
     fn a_return_that_opens_no_window_is_the_completion() {
         assert_eq!(Call::Running.returned(FALSE, Follows::Ok), CallStep::Ended(FALSE));
-        assert_eq!(Call::Running.returned(FALSE, Follows::Success), CallStep::Goes(Call::Window));
+        assert_eq!(Call::Running.returned(FALSE, Follows::Success), CallStep::Continues(Call::Window));
         assert_eq!(Call::Running.returned(FAIL, Follows::Success), CallStep::Ended(FAIL));
     }
 

@@ -55,7 +55,7 @@ impl Claims {
     }
 
     /// Releases the claims of an item that has not begun. Returns the items that got their claims.
-    pub(super) fn put_back(&mut self, item: ItemOfRun) -> Vec<ItemOfRun> {
+    pub(super) fn requeue(&mut self, item: ItemOfRun) -> Vec<ItemOfRun> {
         if let Some(claims) = self.held.remove(&item) {
             self.return_all(&claims);
         }
@@ -82,7 +82,7 @@ impl Claims {
     }
 
     /// Ends the quarantine of an item.
-    pub(super) fn lift(&mut self, handler: HandlerId, item: ItemId) -> Vec<ItemOfRun> {
+    pub(super) fn end_quarantine(&mut self, handler: HandlerId, item: ItemId) -> Vec<ItemOfRun> {
         if let Some(claims) = self.quarantined.remove(&(handler, item)) {
             self.return_all(&claims);
         }
@@ -208,7 +208,7 @@ mod tests {
         assert_eq!(claims.release_run(item(9).run), [], "the end of the run does not end the quarantine");
         assert_eq!(claims.quarantined().collect::<Vec<_>>(), [(item(1).run.handler, item(1).item)]);
         assert!(!claims.claim(item(3), set(&["a"]), LOW));
-        assert_eq!(claims.lift(item(1).run.handler, item(1).item), [item(3)]);
+        assert_eq!(claims.end_quarantine(item(1).run.handler, item(1).item), [item(3)]);
     }
 
     #[test]
@@ -251,7 +251,7 @@ mod tests {
         let mut claims = Claims::default();
         assert!(claims.claim(item(1), set(&["a"]), LOW));
         assert!(!claims.claim(item(1), set(&["a"]), LOW), "claimed again before the release");
-        assert_eq!(claims.put_back(item(1)), [item(1)]);
+        assert_eq!(claims.requeue(item(1)), [item(1)]);
         assert_eq!(claims.release(item(1)), []);
         assert!(claims.taken.is_empty());
     }
@@ -317,7 +317,7 @@ mod tests {
                 }
             }
             for (handler, item) in claims.quarantined().collect::<Vec<_>>() {
-                claims.lift(handler, item);
+                claims.end_quarantine(handler, item);
             }
             while let Some(ended) = claims.held.keys().next().copied() {
                 claims.release(ended);

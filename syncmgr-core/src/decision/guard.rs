@@ -16,7 +16,7 @@ mod ask;
 #[cfg(test)]
 mod tests;
 
-pub use ask::{KEY, clearance, question};
+pub use ask::{KEY, decision, question};
 
 /// Guards ignore numbers of entries up to this one.
 const FEW: u64 = 10;
@@ -25,31 +25,31 @@ const FEW: u64 = 10;
 ///
 /// ```
 /// # use std::time::SystemTime;
-/// # use syncmgr_core::{decision::guard::{GuardPolicy, object}, plan::Plan};
+/// # use syncmgr_core::{decision::guard::{GuardPolicy, violation}, plan::Plan};
 /// let careful = GuardPolicy::DEFAULT.with_deletions(5, 10);
 /// let plan = Plan::new().with_deletes(100, 900); // a ninth of the entries
-/// assert!(object(&plan, None, &GuardPolicy::DEFAULT, SystemTime::UNIX_EPOCH).is_none());
-/// assert!(object(&plan, None, &careful, SystemTime::UNIX_EPOCH).is_some());
+/// assert!(violation(&plan, None, &GuardPolicy::DEFAULT, SystemTime::UNIX_EPOCH).is_none());
+/// assert!(violation(&plan, None, &careful, SystemTime::UNIX_EPOCH).is_some());
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 #[must_use = "`with_` methods return the changed value"]
 pub struct GuardPolicy {
     /// The number of deletions that is always permitted. Default: 10.
-    pub most_deletions: u64,
+    pub max_deletions: u64,
     /// The percentage of existing entries whose deletion is always permitted. Default: 50.
     pub share: u32,
     /// The time by which the clock may go back. Default: 1 h.
     pub clock_slack: Duration,
     /// The policy for plans whose question has no answer.
-    pub headless: WhenGuarded,
+    pub unattended: UnattendedPolicy,
 }
 
 /// The policy for a plan that violates a guard rule while its question has no answer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
-pub enum WhenGuarded {
+pub enum UnattendedPolicy {
     /// The plan is held.
     #[default]
     Refuse,
@@ -60,15 +60,15 @@ pub enum WhenGuarded {
 impl GuardPolicy {
     /// The defaults.
     pub const DEFAULT: Self = Self {
-        most_deletions: FEW,
+        max_deletions: FEW,
         share: 50,
         clock_slack: Duration::from_secs(60 * 60),
-        headless: WhenGuarded::Refuse,
+        unattended: UnattendedPolicy::Refuse,
     };
 
     /// Sets the limits on deletions. A plan has to exceed both to be a violation.
     pub const fn with_deletions(self, most: u64, percent: u32) -> Self {
-        Self { most_deletions: most, share: percent, ..self }
+        Self { max_deletions: most, share: percent, ..self }
     }
 
     /// Sets the time by which the clock may go back.
@@ -77,8 +77,8 @@ impl GuardPolicy {
     }
 
     /// Sets the policy for unattended sessions.
-    pub const fn with_headless(self, headless: WhenGuarded) -> Self {
-        Self { headless, ..self }
+    pub const fn with_unattended(self, unattended: UnattendedPolicy) -> Self {
+        Self { unattended, ..self }
     }
 }
 
@@ -92,7 +92,7 @@ impl Default for GuardPolicy {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
-pub enum Objection {
+pub enum GuardViolation {
     /// The identity of a side has changed: a swapped disk, a different mailbox.
     PeerChanged {
         /// The name of the side.
@@ -120,7 +120,7 @@ pub enum Objection {
     },
 }
 
-impl fmt::Display for Objection {
+impl fmt::Display for GuardViolation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::PeerChanged { side } => write!(f, "{} has a different identity than before", Escaped(side)),
@@ -142,12 +142,17 @@ impl fmt::Display for Objection {
 ///
 /// ```
 /// # use std::time::SystemTime;
-/// # use syncmgr_core::{decision::guard::{GuardPolicy, Objection, object}, plan::Plan};
+/// # use syncmgr_core::{decision::guard::{GuardPolicy, GuardViolation, violation}, plan::Plan};
 /// let plan = Plan::new().with_deletes(800, 900);
-/// let objection = object(&plan, None, &GuardPolicy::DEFAULT, SystemTime::UNIX_EPOCH);
-/// assert_eq!(objection, Some(Objection::TooManyDeletions { deletes: 800, existing: 900 }));
+/// let violation = violation(&plan, None, &GuardPolicy::DEFAULT, SystemTime::UNIX_EPOCH);
+/// assert_eq!(violation, Some(GuardViolation::TooManyDeletions { deletes: 800, existing: 900 }));
 /// ```
-pub fn object(plan: &Plan, record: Option<&ItemRecord>, policy: &GuardPolicy, now: SystemTime) -> Option<Objection> {
+pub fn violation(
+    plan: &Plan,
+    record: Option<&ItemRecord>,
+    policy: &GuardPolicy,
+    now: SystemTime,
+) -> Option<GuardViolation> {
     let before = record.map_or(&[][..], |record| &record.sides);
     changed_peer(&plan.sides, before)
         .or_else(|| empty_side(&plan.sides, before))
@@ -160,25 +165,25 @@ fn pairs<'a>(sides: &'a [Side], before: &'a [Side]) -> impl Iterator<Item = (&'a
     sides.iter().flat_map(|side| before.iter().filter(|old| old.name == side.name).map(move |old| (side, old)))
 }
 
-fn changed_peer(sides: &[Side], before: &[Side]) -> Option<Objection> {
+fn changed_peer(sides: &[Side], before: &[Side]) -> Option<GuardViolation> {
     let mut known = pairs(sides, before).filter(|(side, old)| side.identity.is_some() && old.identity.is_some());
     let (side, _) = known.find(|(side, old)| side.identity != old.identity)?;
-    Some(Objection::PeerChanged { side: side.name.clone() })
+    Some(GuardViolation::PeerChanged { side: side.name.clone() })
 }
 
-fn empty_side(sides: &[Side], before: &[Side]) -> Option<Objection> {
+fn empty_side(sides: &[Side], before: &[Side]) -> Option<GuardViolation> {
     let (side, old) = pairs(sides, before).find(|(side, old)| side.entries == 0 && old.entries > FEW)?;
-    Some(Objection::SideEmpty { side: side.name.clone(), before: old.entries })
+    Some(GuardViolation::SideEmpty { side: side.name.clone(), before: old.entries })
 }
 
-fn too_many_deletions(plan: &Plan, policy: &GuardPolicy) -> Option<Objection> {
+fn too_many_deletions(plan: &Plan, policy: &GuardPolicy) -> Option<GuardViolation> {
     let Plan { deletes, existing, .. } = *plan;
     let share = u128::from(deletes) * 100 > u128::from(existing) * u128::from(policy.share);
-    (deletes > policy.most_deletions && share).then_some(Objection::TooManyDeletions { deletes, existing })
+    (deletes > policy.max_deletions && share).then_some(GuardViolation::TooManyDeletions { deletes, existing })
 }
 
-fn clock_went_back(record: &ItemRecord, policy: &GuardPolicy, now: SystemTime) -> Option<Objection> {
+fn clock_went_back(record: &ItemRecord, policy: &GuardPolicy, now: SystemTime) -> Option<GuardViolation> {
     let last = record.last_success?;
     let back = last.duration_since(now).is_ok_and(|back| back > policy.clock_slack);
-    back.then_some(Objection::ClockWentBack { last })
+    back.then_some(GuardViolation::ClockWentBack { last })
 }

@@ -69,7 +69,7 @@ pub enum Grant {
     /// The run may start.
     Start(RunId),
     /// The run may use this many additional workers.
-    Lend(RunId, usize),
+    Permits(RunId, usize),
     /// The item has its claims and may begin.
     Begin(ItemOfRun),
 }
@@ -107,7 +107,7 @@ impl HostState {
     #[must_use = "perform the grants"]
     pub fn leave(&mut self, run: RunId) -> Vec<Grant> {
         self.starts.retain(|waiting| *waiting != run);
-        self.want_no_more(run);
+        self.cancel_permit_request(run);
         self.priorities.remove(&run);
         if self.is_current(run) {
             self.current.remove(&run.handler);
@@ -131,7 +131,7 @@ impl HostState {
 
     /// Requests permits for this many workers and replaces an earlier request. Waiting runs receive free permits in turn, one each.
     #[must_use = "perform the grants"]
-    pub fn want(&mut self, run: RunId, workers: usize) -> Vec<Grant> {
+    pub fn request_permits(&mut self, run: RunId, workers: usize) -> Vec<Grant> {
         self.permit_requests.iter_mut().filter(|request| request.run == run).for_each(|request| request.workers = 0);
         self.add_permit_request(run, workers);
         self.permit_requests.retain(|request| request.workers > 0);
@@ -140,13 +140,13 @@ impl HostState {
 
     /// Returns permits of a run.
     #[must_use = "perform the grants"]
-    pub fn give_back(&mut self, run: RunId, workers: usize) -> Vec<Grant> {
+    pub fn return_permits(&mut self, run: RunId, workers: usize) -> Vec<Grant> {
         self.take_back(run, workers);
         self.grant_permits()
     }
 
     /// Cancels the permit request of a run that has no item left to begin.
-    pub fn want_no_more(&mut self, run: RunId) {
+    pub fn cancel_permit_request(&mut self, run: RunId) {
         self.permit_requests.retain(|request| request.run != run);
     }
 
@@ -161,7 +161,7 @@ impl HostState {
     /// A more urgent run takes permits, even the last one if it has none. Runs of equal priority share, and take turns if there are
     /// too few. A less urgent run gets one permit, or a turn from time to time.
     #[must_use = "perform the grant"]
-    pub fn give_way(&mut self, run: RunId) -> Option<Grant> {
+    pub fn yield_permit(&mut self, run: RunId) -> Option<Grant> {
         let (other, priority) = self
             .permit_requests
             .iter()
@@ -183,7 +183,7 @@ impl HostState {
                 .for_each(|request| request.workers -= 1);
             self.permit_requests.retain(|request| request.workers > 0);
             self.add_permit_request(run, 1);
-            Grant::Lend(other, 1)
+            Grant::Permits(other, 1)
         })
     }
 
@@ -200,8 +200,8 @@ impl HostState {
 
     /// Releases the claims of an item that had them but did not begin. The item has to claim again.
     #[must_use = "perform the grants"]
-    pub fn put_back(&mut self, item: ItemOfRun) -> Vec<Grant> {
-        begin(self.claims.put_back(item))
+    pub fn requeue(&mut self, item: ItemOfRun) -> Vec<Grant> {
+        begin(self.claims.requeue(item))
     }
 
     /// Puts an abandoned item in quarantine: it holds its claims and does not run again until its work has ended.
@@ -211,8 +211,8 @@ impl HostState {
 
     /// Ends the quarantine of an item whose abandoned work has ended.
     #[must_use = "perform the grants"]
-    pub fn lift(&mut self, handler: HandlerId, item: ItemId) -> Vec<Grant> {
-        begin(self.claims.lift(handler, item))
+    pub fn end_quarantine(&mut self, handler: HandlerId, item: ItemId) -> Vec<Grant> {
+        begin(self.claims.end_quarantine(handler, item))
     }
 
     /// Returns the items in quarantine.
@@ -314,7 +314,7 @@ impl HostState {
                 self.permit_requests.push(PermitRequest { run, workers: workers - 1, passed_over: 0 }, priority);
             }
         }
-        granted.into_iter().map(|(run, workers)| Grant::Lend(run, workers)).collect()
+        granted.into_iter().map(|(run, workers)| Grant::Permits(run, workers)).collect()
     }
 }
 

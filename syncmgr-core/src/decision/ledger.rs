@@ -18,7 +18,7 @@
 use std::collections::BTreeMap;
 use std::time::SystemTime;
 
-use super::due::Dues;
+use super::retry_queue::RetryQueue;
 use crate::capabilities::Capabilities;
 use crate::claim::Claim;
 use crate::id::{HandlerId, ItemId};
@@ -36,10 +36,10 @@ mod tick;
 #[cfg(test)]
 mod tests;
 
-pub use self::attempts::{Attempted, StoppedBy};
+pub use self::attempts::{EndedAttempt, StoppedBy};
 pub use self::effect::{Effect, Start, StartReason, Targets};
 pub use self::held::HeldRun;
-pub use self::interrupted::{Resume, Unfinished};
+pub use self::interrupted::{InterruptedRun, Resume};
 
 use self::answers::Answers;
 use self::held::HeldRuns;
@@ -55,21 +55,21 @@ pub const HANDLER_ITSELF: ItemId = ItemId::from_u128(0);
 ///
 /// ```
 /// # use std::{collections::BTreeMap, time::SystemTime};
-/// # use syncmgr_core::{capabilities::Capabilities, decision::ledger::{Effect, Resume, RetryLedger}, facts::Facts};
-/// # use syncmgr_core::{id::{HandlerId, ItemId}, retry::{RetryState, Setback}};
+/// # use syncmgr_core::{capabilities::Capabilities, decision::ledger::{Effect, Resume, RetryLedger}, environment::Environment};
+/// # use syncmgr_core::{id::{HandlerId, ItemId}, retry::{RetryState, RetryStatus}};
 /// # let now = SystemTime::UNIX_EPOCH;
 /// let (mail, inbox) = (HandlerId::from_u128(7), ItemId::from_name("Inbox"));
-/// let due = RetryState::new(Setback::Backoff, now, Some(now));
+/// let due = RetryState::new(RetryStatus::Backoff, now, Some(now));
 /// let mut ledger = RetryLedger::new(Resume::AtNextTrigger);
 /// let _ = ledger.register(mail, Capabilities::default(), BTreeMap::from([(inbox, due)]), now);
-/// let effects = ledger.tick(None, Facts::UNKNOWN, now);
+/// let effects = ledger.tick(None, Environment::UNKNOWN, now);
 /// assert!(matches!(effects[..], [Effect::Start(_)]), "{effects:?}"); // a session for the due item
 /// ```
 #[derive(Clone, Debug)]
 pub struct RetryLedger {
     handlers: BTreeMap<HandlerId, Handler>,
     resources: BTreeMap<Claim, RetryState>,
-    dues: Dues,
+    dues: RetryQueue,
     held: HeldRuns,
     interrupted: Interrupted,
     answers: Answers,
@@ -91,7 +91,7 @@ impl RetryLedger {
         Self {
             handlers: BTreeMap::new(),
             resources: BTreeMap::new(),
-            dues: Dues::default(),
+            dues: RetryQueue::default(),
             held: HeldRuns::default(),
             interrupted: Interrupted::new(resume),
             answers: Answers::default(),

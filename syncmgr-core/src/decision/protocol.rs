@@ -5,7 +5,7 @@ mod words;
 use crate::decision::call::{Call, CallStep, Follows, Misuse};
 use crate::hresult::HResult;
 
-pub use self::words::{Action, Ask, Chosen, Event, Purpose, Reported, Stage, Step};
+pub use self::words::{Action, Chosen, Event, HostRequest, Purpose, Reported, Stage, Step};
 
 /// The protocol of one run: a state machine that maps each event to the next action.
 ///
@@ -88,23 +88,23 @@ impl Protocol {
             Event::Retried => self.on_retried(),
             Event::Closed => self.on_closed(),
             Event::Detached => self.on_detached(),
-            Event::Lost => self.on_lost(),
+            Event::HandlerLost => self.on_lost(),
         }
     }
 
     /// Returns the answer to a call through the callback: `S_OK` if the call takes effect; any other code is its result.
-    pub fn answer(&self, ask: Ask) -> HResult {
+    pub fn answer(&self, request: HostRequest) -> HResult {
         use Stage::{Detaching, Prepared, Preparing, Released, Results, ShowingError, Synchronizing};
         let working = matches!(self.stage, Preparing(_) | Prepared | Synchronizing(_));
         let over = matches!(self.stage, Results | ShowingError(_) | Detaching | Released);
-        match ask {
-            Ask::Progress if working => HResult::S_OK,
-            Ask::Progress if over => HResult::S_SYNCMGR_CANCELALL,
-            Ask::Log if self.attached => HResult::S_OK,
-            Ask::Attention if working || matches!(self.stage, ShowingError(_)) => HResult::S_OK,
-            Ask::Attention => HResult::S_FALSE,
-            Ask::Connection if working => HResult::S_OK,
-            Ask::Progress | Ask::Log | Ask::Connection => HResult::E_UNEXPECTED,
+        match request {
+            HostRequest::Progress if working => HResult::S_OK,
+            HostRequest::Progress if over => HResult::S_SYNCMGR_CANCELALL,
+            HostRequest::Log if self.attached => HResult::S_OK,
+            HostRequest::Attention if working || matches!(self.stage, ShowingError(_)) => HResult::S_OK,
+            HostRequest::Attention => HResult::S_FALSE,
+            HostRequest::Connection if working => HResult::S_OK,
+            HostRequest::Progress | HostRequest::Log | HostRequest::Connection => HResult::E_UNEXPECTED,
         }
     }
 
@@ -164,7 +164,7 @@ impl Protocol {
             return self.no_such_call();
         };
         match step(call) {
-            CallStep::Goes(call) => self.wait(Stage::ShowingProperties(call)),
+            CallStep::Continues(call) => self.wait(Stage::ShowingProperties(call)),
             CallStep::Ended(HResult::S_SYNCMGR_ENUMITEMS) => self.go(Stage::Ready, Action::List),
             CallStep::Ended(HResult::S_SYNCMGR_ITEMDELETED) => self.go(Stage::Ready, Action::RemoveItem),
             CallStep::Ended(_) => {
@@ -191,7 +191,7 @@ impl Protocol {
             return self.no_such_call();
         };
         match step(call) {
-            CallStep::Goes(call) => self.enter_window(Stage::Preparing(call)),
+            CallStep::Continues(call) => self.enter_window(Stage::Preparing(call)),
             // R89 to R92.
             CallStep::Ended(HResult::S_OK) => self.go(Stage::Prepared, Action::Admit),
             CallStep::Ended(code) => self.give_up(code),
@@ -215,7 +215,7 @@ impl Protocol {
             return self.no_such_call();
         };
         match step(call) {
-            CallStep::Goes(call) => self.enter_window(Stage::Synchronizing(call)),
+            CallStep::Continues(call) => self.enter_window(Stage::Synchronizing(call)),
             // R102.
             CallStep::Ended(code) => self.finish(code),
             CallStep::Misused(misuse) => Step::Misused(misuse),
@@ -280,7 +280,7 @@ impl Protocol {
     fn on_error(&mut self, step: impl FnOnce(Call) -> CallStep) -> Step {
         let Stage::ShowingError(call) = self.stage else { return self.no_such_call() };
         match (step(call), self.retry) {
-            (CallStep::Goes(call), _) => self.wait(Stage::ShowingError(call)),
+            (CallStep::Continues(call), _) => self.wait(Stage::ShowingError(call)),
             // R147, R149.
             (CallStep::Ended(HResult::S_SYNCMGR_RETRYSYNC), Chosen::Some) if !self.stopping => self.prepare(),
             (CallStep::Ended(_), _) => self.go(Stage::Results, Action::ShowResults),

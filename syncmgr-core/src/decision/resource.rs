@@ -3,10 +3,10 @@
 use std::time::SystemTime;
 
 use super::hold::Hold;
-use super::retry::{self, Advance, Ask};
+use super::retry::{self, AttemptProgress, RequestedBy};
 use super::verdict::{Outcome, Verdict};
 use crate::error::FailureClass;
-use crate::retry::{RetryPolicy, RetryState, Setback};
+use crate::retry::{RetryPolicy, RetryState, RetryStatus};
 use crate::time::{later, round_up};
 
 /// The number of failures in a row from which a resource is held. Fewer may be the fault of single items.
@@ -27,12 +27,12 @@ pub fn after(
     now: SystemTime,
     chance: u64,
 ) -> Option<RetryState> {
-    let held = before.copied().filter(|state| may_run(state, Ask::Automatic, now).is_err());
-    let not_before = held.filter(|state| state.setback == Setback::NotBefore);
+    let held = before.copied().filter(|state| may_run(state, RequestedBy::Automatic, now).is_err());
+    let not_before = held.filter(|state| state.status == RetryStatus::NotBefore);
     match (verdict.outcome, verdict.class.unwrap_or(FailureClass::Transient)) {
         (Outcome::Succeeded, _) => not_before,
         (Outcome::Failed, FailureClass::NotBefore(at)) => {
-            let counted = retry::add_failure(before, Advance::Nothing, now);
+            let counted = retry::add_failure(before, AttemptProgress::None, now);
             let state = retry::not_before(policy, counted, at, now);
             Some(RetryState { until: state.until.max(not_before.and_then(|not_before| not_before.until)), ..state })
         }
@@ -45,16 +45,16 @@ pub fn after(
 ///
 /// # Errors
 /// The reason if it may not.
-pub fn may_run(state: &RetryState, ask: Ask, now: SystemTime) -> Result<(), Hold> {
-    retry::may_run(state, ask, now)
+pub fn may_run(state: &RetryState, requested_by: RequestedBy, now: SystemTime) -> Result<(), Hold> {
+    retry::may_run(state, requested_by, now)
 }
 
 fn failed(policy: &RetryPolicy, before: Option<&RetryState>, now: SystemTime, chance: u64) -> RetryState {
-    let counted = retry::add_failure(before, Advance::Nothing, now);
+    let counted = retry::add_failure(before, AttemptProgress::None, now);
     let failures = counted.failures.saturating_add(1);
     let wait = (failures >= HELD_FROM).then(|| retry::delay(policy, failures - HELD_FROM + 1, chance));
     let until = wait.map(|wait| round_up(later(now, wait)));
-    RetryState { setback: Setback::Backoff, failures, until, ..counted }
+    RetryState { status: RetryStatus::Backoff, failures, until, ..counted }
 }
 
 #[cfg(test)]

@@ -19,40 +19,40 @@ use std::time::{Duration, SystemTime};
 use super::hold::Hold;
 use super::verdict::{Outcome, Verdict};
 use crate::error::{FailureClass, RetryAt};
-use crate::retry::{RetryPolicy, RetryState, Setback};
+use crate::retry::{RetryPolicy, RetryState, RetryStatus};
 use crate::time::{later, round_down, round_up};
 
 /// The progress of an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Advance {
+pub enum AttemptProgress {
     /// The attempt committed nothing.
-    Nothing,
+    None,
     /// The attempt committed progress.
-    Moved,
+    Committed,
 }
 
 /// The origin of a request to run an item.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
-pub enum Ask {
+pub enum RequestedBy {
     /// Automatic: a schedule, the network, or a due retry.
     Automatic,
     /// The user or the application requested it.
-    ByHand,
+    User,
     /// The user or the application forces it, whatever the peer asked for.
-    Forced,
+    UserForced,
 }
 
 /// An event that clears the retry state of an item before its time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
-pub enum Clearing {
+pub enum ClearedBy {
     /// The network is back.
     Reconnect,
     /// The user or the application requested the item.
-    Manual,
+    User,
     /// The user or the application forces the item, whatever the peer asked for.
-    Force,
+    UserForced,
 }
 
 /// Returns the new retry state of an item after an attempt. `before` is its old state.
@@ -63,32 +63,32 @@ pub enum Clearing {
 ///
 /// ```
 /// # use std::time::{Duration, SystemTime};
-/// # use syncmgr_core::{decision::{retry::{Advance, after}, verdict::Verdict}, error::FailureClass, retry::RetryPolicy};
+/// # use syncmgr_core::{decision::{retry::{AttemptProgress, after}, verdict::Verdict}, error::FailureClass, retry::RetryPolicy};
 /// let now = SystemTime::UNIX_EPOCH;
 /// let verdict = Verdict::failed(FailureClass::Transient);
-/// let state = after(&RetryPolicy::DEFAULT, None, verdict, Advance::Nothing, now, 0).expect("it failed");
+/// let state = after(&RetryPolicy::DEFAULT, None, verdict, AttemptProgress::None, now, 0).expect("it failed");
 /// assert_eq!(state.until, Some(now + Duration::from_secs(30)));
 /// ```
 pub fn after(
     policy: &RetryPolicy,
     before: Option<&RetryState>,
     verdict: Verdict,
-    advance: Advance,
+    advance: AttemptProgress,
     now: SystemTime,
     chance: u64,
 ) -> Option<RetryState> {
     match verdict.outcome {
         Outcome::Succeeded => None,
         Outcome::Skipped | Outcome::Stopped => before.copied(),
-        Outcome::NeedsUser => Some(untimed(state_or_empty(before, now), Setback::NeedsUser)),
+        Outcome::NeedsUser => Some(untimed(state_or_empty(before, now), RetryStatus::NeedsUser)),
         Outcome::Failed => {
             let counted = add_failure(before, advance, now);
             Some(match verdict.class.unwrap_or(FailureClass::Transient) {
                 FailureClass::Transient => backoff(policy, counted, advance, now, chance),
                 FailureClass::NotBefore(at) => not_before(policy, counted, at, now),
-                FailureClass::Permanent => untimed(counted, Setback::Permanent),
-                FailureClass::Gone => untimed(counted, Setback::Gone),
-                FailureClass::UnreadableState => untimed(counted, Setback::UnreadableState),
+                FailureClass::Permanent => untimed(counted, RetryStatus::Permanent),
+                FailureClass::Gone => untimed(counted, RetryStatus::Gone),
+                FailureClass::UnreadableState => untimed(counted, RetryStatus::UnreadableState),
             })
         }
     }
@@ -105,23 +105,23 @@ pub fn delay(policy: &RetryPolicy, failures: u32, chance: u64) -> Duration {
 }
 
 /// Clears the retry state of an item and returns the rest: a backoff always ends, a not-before time only with
-/// [`Clearing::Force`].
+/// [`ClearedBy::UserForced`].
 ///
-/// Every other state stays, so that it can be shown; it [does not hold](may_run) a requested item. Clearing does not start the
+/// Every other state stays, so that it can be shown; it [does not hold](may_run) a requested item. ClearedBy does not start the
 /// item.
 ///
 /// ```
 /// # use std::time::{Duration, SystemTime};
-/// # use syncmgr_core::{decision::retry::{Clearing, clear}, retry::{RetryState, Setback}};
+/// # use syncmgr_core::{decision::retry::{ClearedBy, clear}, retry::{RetryState, RetryStatus}};
 /// let until = Some(SystemTime::UNIX_EPOCH + Duration::from_secs(60));
-/// let asked = RetryState::new(Setback::NotBefore, SystemTime::UNIX_EPOCH, until);
-/// assert_eq!(clear(Some(asked), Clearing::Manual), Some(asked)); // a manual request does not clear it
-/// assert_eq!(clear(Some(asked), Clearing::Force), None);
+/// let asked = RetryState::new(RetryStatus::NotBefore, SystemTime::UNIX_EPOCH, until);
+/// assert_eq!(clear(Some(asked), ClearedBy::User), Some(asked)); // a manual request does not clear it
+/// assert_eq!(clear(Some(asked), ClearedBy::UserForced), None);
 /// ```
-pub fn clear(state: Option<RetryState>, by: Clearing) -> Option<RetryState> {
-    state.filter(|state| match state.setback {
-        Setback::Backoff => false,
-        Setback::NotBefore => by != Clearing::Force,
+pub fn clear(state: Option<RetryState>, by: ClearedBy) -> Option<RetryState> {
+    state.filter(|state| match state.status {
+        RetryStatus::Backoff => false,
+        RetryStatus::NotBefore => by != ClearedBy::UserForced,
         _ => true,
     })
 }
@@ -132,23 +132,23 @@ pub fn clear(state: Option<RetryState>, by: Clearing) -> Option<RetryState> {
 ///
 /// ```
 /// # use std::time::{Duration, SystemTime};
-/// # use syncmgr_core::{decision::retry::{Ask, may_run}, retry::{RetryState, Setback}};
+/// # use syncmgr_core::{decision::retry::{RequestedBy, may_run}, retry::{RetryState, RetryStatus}};
 /// let now = SystemTime::UNIX_EPOCH;
-/// let state = RetryState::new(Setback::Backoff, now, Some(now + Duration::from_secs(30)));
-/// assert!(may_run(&state, Ask::Automatic, now).is_err());
-/// assert!(may_run(&state, Ask::ByHand, now).is_ok()); // it was requested
+/// let state = RetryState::new(RetryStatus::Backoff, now, Some(now + Duration::from_secs(30)));
+/// assert!(may_run(&state, RequestedBy::Automatic, now).is_err());
+/// assert!(may_run(&state, RequestedBy::User, now).is_ok()); // it was requested
 /// ```
 ///
 /// # Errors
 /// The reason if the item may not run.
-pub fn may_run(state: &RetryState, ask: Ask, now: SystemTime) -> Result<(), Hold> {
+pub fn may_run(state: &RetryState, requested_by: RequestedBy, now: SystemTime) -> Result<(), Hold> {
     let Some(hold) = state.hold() else { return Ok(()) };
-    let holds = match (&hold, ask) {
-        (_, Ask::Forced) => false,
+    let holds = match (&hold, requested_by) {
+        (_, RequestedBy::UserForced) => false,
         (Hold::NotBefore { until }, _) => now < *until,
-        (_, Ask::ByHand) => false,
-        (Hold::BackingOff { until, .. }, Ask::Automatic) => state.since <= now && now < *until,
-        (_, Ask::Automatic) => true,
+        (_, RequestedBy::User) => false,
+        (Hold::BackingOff { until, .. }, RequestedBy::Automatic) => state.since <= now && now < *until,
+        (_, RequestedBy::Automatic) => true,
     };
     if holds { Err(hold) } else { Ok(()) }
 }
@@ -156,14 +156,14 @@ pub fn may_run(state: &RetryState, ask: Ask, now: SystemTime) -> Result<(), Hold
 /// Returns the old state, or an empty one. Its start is never in the future, because a backoff that begins later would not hold.
 pub(super) fn state_or_empty(before: Option<&RetryState>, now: SystemTime) -> RetryState {
     let now = round_down(now);
-    let before = before.copied().unwrap_or_else(|| RetryState::new(Setback::Backoff, now, None));
+    let before = before.copied().unwrap_or_else(|| RetryState::new(RetryStatus::Backoff, now, None));
     RetryState { since: before.since.min(now), ..before }
 }
 
 /// Returns the old state with one more failure. Progress resets the number of failures in a row.
-pub(super) fn add_failure(before: Option<&RetryState>, advance: Advance, now: SystemTime) -> RetryState {
+pub(super) fn add_failure(before: Option<&RetryState>, advance: AttemptProgress, now: SystemTime) -> RetryState {
     let state = state_or_empty(before, now);
-    let failures = if advance == Advance::Moved { 0 } else { state.failures };
+    let failures = if advance == AttemptProgress::Committed { 0 } else { state.failures };
     state.with_failures(failures, state.total.saturating_add(1))
 }
 
@@ -174,23 +174,29 @@ pub(super) fn not_before(policy: &RetryPolicy, counted: RetryState, at: RetryAt,
         RetryAt::At(time) => later(now, time.duration_since(now).unwrap_or_default()),
     };
     let until = if requested > now { requested } else { later(now, policy.initial) };
-    RetryState { setback: Setback::NotBefore, until: Some(round_up(until)), ..counted }
+    RetryState { status: RetryStatus::NotBefore, until: Some(round_up(until)), ..counted }
 }
 
-fn backoff(policy: &RetryPolicy, counted: RetryState, advance: Advance, now: SystemTime, chance: u64) -> RetryState {
+fn backoff(
+    policy: &RetryPolicy,
+    counted: RetryState,
+    advance: AttemptProgress,
+    now: SystemTime,
+    chance: u64,
+) -> RetryState {
     let failures = counted.failures.saturating_add(1);
     let counted = RetryState { failures, ..counted };
-    let exhausted = advance == Advance::Nothing && failures >= policy.budget;
+    let exhausted = advance == AttemptProgress::None && failures >= policy.budget;
     if exhausted || counted.total >= policy.partial_budget {
-        return untimed(counted, Setback::NeedsAttention);
+        return untimed(counted, RetryStatus::NeedsAttention);
     }
     let until = later(now, delay(policy, failures, chance));
-    RetryState { setback: Setback::Backoff, until: Some(round_up(until)), ..counted }
+    RetryState { status: RetryStatus::Backoff, until: Some(round_up(until)), ..counted }
 }
 
 /// Returns a state without a time: the item runs again only if it is requested.
-fn untimed(counted: RetryState, setback: Setback) -> RetryState {
-    RetryState { setback, until: None, ..counted }
+fn untimed(counted: RetryState, status: RetryStatus) -> RetryState {
+    RetryState { status, until: None, ..counted }
 }
 
 fn from_nanos(nanos: u128) -> Duration {

@@ -73,7 +73,7 @@ pub enum Change {
 pub enum Pause {
     /// Items may begin.
     #[default]
-    Going,
+    Running,
     /// No new item begins; running items continue.
     Paused,
 }
@@ -158,7 +158,7 @@ impl RunState {
         while self.items.get(self.cursor).is_some_and(|phase| *phase != Phase::Queued) {
             self.cursor += 1;
         }
-        (self.pause == Pause::Going && self.cursor < self.items.len()).then_some(self.cursor)
+        (self.pause == Pause::Running && self.cursor < self.items.len()).then_some(self.cursor)
     }
 
     /// Marks the next item as held: it waits for its claims.
@@ -173,14 +173,14 @@ impl RunState {
     /// or the attempt is paused; the caller then has to release the claims.
     pub fn ready(&mut self, item: usize) -> bool {
         match (self.phase(item), self.pause) {
-            (Some(Phase::Held), Pause::Going) => {
+            (Some(Phase::Held), Pause::Running) => {
                 if !self.ready.contains(&item) {
                     self.ready.push_back(item);
                 }
                 true
             }
             (Some(Phase::Held), Pause::Paused) => {
-                self.put_back(item);
+                self.requeue(item);
                 false
             }
             _ => false,
@@ -212,16 +212,16 @@ impl RunState {
     #[must_use = "release their claims"]
     pub fn set_pause(&mut self, pause: Pause) -> Vec<usize> {
         self.pause = pause;
-        if pause == Pause::Going {
+        if pause == Pause::Running {
             return Vec::new();
         }
         let ready: Vec<_> = std::mem::take(&mut self.ready).into();
-        ready.iter().for_each(|item| self.put_back(*item));
+        ready.iter().for_each(|item| self.requeue(*item));
         ready
     }
 
     /// Queues a held item again, without its claims.
-    fn put_back(&mut self, item: usize) {
+    fn requeue(&mut self, item: usize) {
         self.items[item] = Phase::Queued;
         self.held -= 1;
         self.cursor = self.cursor.min(item);
@@ -229,7 +229,7 @@ impl RunState {
 
     /// Returns `true` if an item could begin now.
     pub fn has_next(&self) -> bool {
-        self.pause == Pause::Going && (!self.ready.is_empty() || self.has_queued())
+        self.pause == Pause::Running && (!self.ready.is_empty() || self.has_queued())
     }
 
     /// Returns `true` if an item has not begun.

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::cancel::CancelReason;
-use crate::cell::Traces;
+use crate::cell::ItemSignals;
 use crate::error::{FailureClass, NeedsUser, SyncResult};
 use crate::hresult::HResult;
 use crate::log::LogLevel;
@@ -92,7 +92,7 @@ pub enum Ending<'a> {
     /// It panicked and was unwound.
     Panicked,
     /// The future was dropped after the soft grace period, and all its work has ended.
-    Cut,
+    Dropped,
     /// Work of the item was still running after the hard grace period.
     Abandoned,
 }
@@ -141,14 +141,14 @@ impl Verdict {
 /// | abandoned | yes | failed | transient |
 ///
 /// ```
-/// # use syncmgr_core::{cancel::CancelReason, cell::Traces};
-/// # use syncmgr_core::decision::verdict::{Ending, Outcome, judge};
+/// # use syncmgr_core::{cancel::CancelReason, cell::ItemSignals};
+/// # use syncmgr_core::decision::verdict::{Ending, Outcome, verdict_of};
 /// let error = Err(anyhow::anyhow!("connection reset"));
-/// let failed = judge(&Ending::Returned(&error), None, Traces::default());
-/// let skipped = judge(&Ending::Returned(&error), Some(CancelReason::Skipped), Traces::default());
+/// let failed = verdict_of(&Ending::Returned(&error), None, ItemSignals::default());
+/// let skipped = verdict_of(&Ending::Returned(&error), Some(CancelReason::Skipped), ItemSignals::default());
 /// assert_eq!((failed.outcome, skipped.outcome), (Outcome::Failed, Outcome::Skipped));
 /// ```
-pub fn judge(ending: &Ending<'_>, cancel: Option<CancelReason>, traces: Traces) -> Verdict {
+pub fn verdict_of(ending: &Ending<'_>, cancel: Option<CancelReason>, traces: ItemSignals) -> Verdict {
     match (ending, cancel) {
         (Ending::Returned(Ok(())), _) => judge_ok(traces),
         (_, Some(CancelReason::TimedOut)) => Verdict::failed(FailureClass::Transient),
@@ -159,16 +159,16 @@ pub fn judge(ending: &Ending<'_>, cancel: Option<CancelReason>, traces: Traces) 
             Verdict { level: Some(LogLevel::Warning), ..Verdict::plain(Outcome::NeedsUser) }
         }
         (Ending::Returned(Err(error)), None) => Verdict::failed(FailureClass::of(error)),
-        (Ending::Cut, Some(reason)) => Verdict::plain(cancelled(reason)),
-        (Ending::Panicked | Ending::Abandoned | Ending::Cut, _) => Verdict::failed(FailureClass::Transient),
+        (Ending::Dropped, Some(reason)) => Verdict::plain(cancelled(reason)),
+        (Ending::Panicked | Ending::Abandoned | Ending::Dropped, _) => Verdict::failed(FailureClass::Transient),
     }
 }
 
-fn judge_ok(traces: Traces) -> Verdict {
+fn judge_ok(traces: ItemSignals) -> Verdict {
     match traces {
         // The tolerated failures are already in the log.
-        Traces { tolerated: Some(class), .. } => Verdict { level: None, ..Verdict::failed(class) },
-        Traces { undecided: true, .. } => Verdict::plain(Outcome::NeedsUser),
+        ItemSignals { tolerated: Some(class), .. } => Verdict { level: None, ..Verdict::failed(class) },
+        ItemSignals { undecided: true, .. } => Verdict::plain(Outcome::NeedsUser),
         _ => Verdict::plain(Outcome::Succeeded),
     }
 }
@@ -178,11 +178,11 @@ fn judge_ok(traces: Traces) -> Verdict {
 /// `class` is the class of the run's error; `None` if the run ended because the user is needed.
 ///
 /// See also: R105.
-pub fn judge_unreported(
+pub fn verdict_of_unreported(
     code: HResult,
     class: Option<FailureClass>,
     cancel: Option<CancelReason>,
-    traces: Traces,
+    traces: ItemSignals,
 ) -> Verdict {
     match cancel {
         // The timeout was logged when it was noticed.
@@ -217,12 +217,12 @@ pub fn completion(ending: &Ending<'_>) -> HResult {
         Ending::Returned(Ok(())) => HResult::S_OK,
         Ending::Returned(Err(error)) if NeedsUser::is_in(error) => HResult::S_FALSE,
         Ending::Panicked => HResult::E_UNEXPECTED,
-        Ending::Returned(Err(_)) | Ending::Cut | Ending::Abandoned => HResult::E_FAIL,
+        Ending::Returned(Err(_)) | Ending::Dropped | Ending::Abandoned => HResult::E_FAIL,
     }
 }
 
 /// Returns the verdict on the items of a run that ended before `synchronize`. `code` is the completion code of `prepare`.
-pub fn judge_unprepared(code: HResult, cancel: Option<CancelReason>, class: FailureClass) -> Verdict {
+pub fn verdict_of_unprepared(code: HResult, cancel: Option<CancelReason>, class: FailureClass) -> Verdict {
     match (cancel, code) {
         (Some(CancelReason::TimedOut), _) => Verdict { level: None, ..Verdict::failed(FailureClass::Transient) },
         (Some(reason), _) => Verdict::plain(cancelled(reason)),
@@ -241,10 +241,10 @@ mod tests {
     use crate::cancel::Cancelled;
     use crate::error::Classify;
 
-    const NOTHING: Traces = Traces { work_seen: false, undecided: false, tolerated: None };
+    const NOTHING: ItemSignals = ItemSignals { work_seen: false, undecided: false, tolerated: None };
 
-    fn returned(result: SyncResult, cancel: Option<CancelReason>, traces: Traces) -> Verdict {
-        judge(&Ending::Returned(&result), cancel, traces)
+    fn returned(result: SyncResult, cancel: Option<CancelReason>, traces: ItemSignals) -> Verdict {
+        verdict_of(&Ending::Returned(&result), cancel, traces)
     }
 
     #[test]
@@ -269,10 +269,10 @@ mod tests {
     fn an_item_that_timed_out_is_a_transient_failure_unless_it_is_ok() {
         let late = Some(CancelReason::TimedOut);
         let failed = Verdict::failed(FailureClass::Transient);
-        assert_eq!(judge(&Ending::Cut, late, NOTHING), failed);
+        assert_eq!(verdict_of(&Ending::Dropped, late, NOTHING), failed);
         assert_eq!(returned(Err(anyhow!("x")).permanent(), late, NOTHING), failed);
         assert_eq!(returned(Ok(()), late, NOTHING), Verdict::plain(Outcome::Succeeded));
-        assert_eq!(super::judge_unreported(HResult::S_OK, None, late, NOTHING).class, failed.class);
+        assert_eq!(super::verdict_of_unreported(HResult::S_OK, None, late, NOTHING).class, failed.class);
     }
 
     #[test]
@@ -290,20 +290,20 @@ mod tests {
     #[test]
     fn panic_and_abandonment_are_transient_failures() {
         let stopped = Some(CancelReason::SessionStopped);
-        assert_eq!(judge(&Ending::Panicked, None, NOTHING), Verdict::failed(FailureClass::Transient));
-        assert_eq!(judge(&Ending::Abandoned, stopped, NOTHING), Verdict::failed(FailureClass::Transient));
+        assert_eq!(verdict_of(&Ending::Panicked, None, NOTHING), Verdict::failed(FailureClass::Transient));
+        assert_eq!(verdict_of(&Ending::Abandoned, stopped, NOTHING), Verdict::failed(FailureClass::Transient));
     }
 
     #[test]
     fn a_dropped_future_is_never_success() {
-        assert_eq!(judge(&Ending::Cut, Some(CancelReason::Skipped), NOTHING).outcome, Outcome::Skipped);
-        assert_eq!(judge(&Ending::Cut, Some(CancelReason::ShuttingDown), NOTHING).outcome, Outcome::Stopped);
-        assert_eq!(judge(&Ending::Cut, None, NOTHING).outcome, Outcome::Failed);
+        assert_eq!(verdict_of(&Ending::Dropped, Some(CancelReason::Skipped), NOTHING).outcome, Outcome::Skipped);
+        assert_eq!(verdict_of(&Ending::Dropped, Some(CancelReason::ShuttingDown), NOTHING).outcome, Outcome::Stopped);
+        assert_eq!(verdict_of(&Ending::Dropped, None, NOTHING).outcome, Outcome::Failed);
     }
 
     #[test]
     fn ok_with_tolerated_failures_is_failed_and_not_logged_again() {
-        let traces = Traces { tolerated: Some(FailureClass::Permanent), undecided: true, ..NOTHING };
+        let traces = ItemSignals { tolerated: Some(FailureClass::Permanent), undecided: true, ..NOTHING };
         let verdict = returned(Ok(()), None, traces);
         assert_eq!(
             (verdict.outcome, verdict.class, verdict.level),
@@ -313,7 +313,7 @@ mod tests {
 
     #[test]
     fn a_needs_user_outcome_has_no_class_and_is_not_at_level_error() {
-        let open = returned(Ok(()), None, Traces { undecided: true, ..NOTHING });
+        let open = returned(Ok(()), None, ItemSignals { undecided: true, ..NOTHING });
         assert_eq!(open, Verdict::plain(Outcome::NeedsUser));
         let refused = returned(Err(NeedsUser::new("sign in").into()), None, NOTHING);
         assert_eq!(
@@ -324,20 +324,20 @@ mod tests {
 
     #[test]
     fn r105_an_unreported_item_ends_by_its_cancel_or_by_the_work_seen() {
-        let seen = Traces { work_seen: true, ..NOTHING };
+        let seen = ItemSignals { work_seen: true, ..NOTHING };
         let ok = HResult::S_OK;
-        let judge_unreported =
-            |code, cancel, traces| judge_unreported(code, Some(FailureClass::Permanent), cancel, traces);
-        assert_eq!(super::judge_unreported(HResult::S_FALSE, None, None, seen).outcome, Outcome::NeedsUser);
-        assert_eq!(judge_unreported(HResult::E_FAIL, None, seen).class, Some(FailureClass::Permanent));
-        assert_eq!(judge_unreported(ok, Some(CancelReason::Skipped), seen).outcome, Outcome::Skipped);
-        assert_eq!(judge_unreported(ok, None, seen).outcome, Outcome::Succeeded);
+        let verdict_of_unreported =
+            |code, cancel, traces| verdict_of_unreported(code, Some(FailureClass::Permanent), cancel, traces);
+        assert_eq!(super::verdict_of_unreported(HResult::S_FALSE, None, None, seen).outcome, Outcome::NeedsUser);
+        assert_eq!(verdict_of_unreported(HResult::E_FAIL, None, seen).class, Some(FailureClass::Permanent));
+        assert_eq!(verdict_of_unreported(ok, Some(CancelReason::Skipped), seen).outcome, Outcome::Skipped);
+        assert_eq!(verdict_of_unreported(ok, None, seen).outcome, Outcome::Succeeded);
         assert_eq!(
-            judge_unreported(ok, None, NOTHING),
+            verdict_of_unreported(ok, None, NOTHING),
             Verdict::failed(FailureClass::Transient),
             "the error has to be logged here"
         );
-        assert_eq!(judge_unreported(HResult::E_FAIL, None, seen).outcome, Outcome::Failed);
+        assert_eq!(verdict_of_unreported(HResult::E_FAIL, None, seen).outcome, Outcome::Failed);
     }
 
     #[test]
@@ -352,19 +352,19 @@ mod tests {
     #[test]
     fn items_of_an_unprepared_run_end_with_the_reason_of_the_run() {
         let class = FailureClass::Permanent;
-        assert_eq!(judge_unprepared(HResult::S_FALSE, None, class).outcome, Outcome::NeedsUser);
-        let failed = judge_unprepared(HResult::E_FAIL, None, class);
+        assert_eq!(verdict_of_unprepared(HResult::S_FALSE, None, class).outcome, Outcome::NeedsUser);
+        let failed = verdict_of_unprepared(HResult::E_FAIL, None, class);
         assert_eq!((failed.outcome, failed.class), (Outcome::Failed, Some(class)));
-        let late = judge_unprepared(HResult::E_FAIL, Some(CancelReason::TimedOut), class);
+        let late = verdict_of_unprepared(HResult::E_FAIL, Some(CancelReason::TimedOut), class);
         assert_eq!((late.outcome, late.class), (Outcome::Failed, Some(FailureClass::Transient)));
-        let stopped = judge_unprepared(HResult::S_OK, Some(CancelReason::SessionStopped), class);
+        let stopped = verdict_of_unprepared(HResult::S_OK, Some(CancelReason::SessionStopped), class);
         assert_eq!(stopped.outcome, Outcome::Stopped);
     }
 
     #[test]
     fn a_cancel_is_skipped_or_stopped_and_a_timeout_is_a_failure() {
-        use CancelReason::{HandlerStopped, Over, SessionStopped, ShuttingDown, Skipped, TimedOut};
-        let stopped = [HandlerStopped, SessionStopped, ShuttingDown, Over].map(cancelled);
+        use CancelReason::{Ended, HandlerStopped, SessionStopped, ShuttingDown, Skipped, TimedOut};
+        let stopped = [HandlerStopped, SessionStopped, ShuttingDown, Ended].map(cancelled);
         assert_eq!(stopped, [Outcome::Stopped; 4]);
         assert_eq!([Skipped, TimedOut].map(cancelled), [Outcome::Skipped, Outcome::Failed]);
     }
@@ -373,10 +373,13 @@ mod tests {
     fn an_error_that_is_logged_already_is_not_logged_again_for_an_item() {
         let (late, class) = (Some(CancelReason::TimedOut), FailureClass::Permanent);
         let unlogged = |class| Verdict { level: None, ..Verdict::failed(class) };
-        assert_eq!(judge_unreported(HResult::E_FAIL, Some(class), None, NOTHING), unlogged(class));
-        assert_eq!(judge_unreported(HResult::E_FAIL, Some(class), late, NOTHING), unlogged(FailureClass::Transient));
-        assert_eq!(judge_unprepared(HResult::E_FAIL, None, class), unlogged(class));
-        assert_eq!(judge_unprepared(HResult::E_FAIL, late, class), unlogged(FailureClass::Transient));
+        assert_eq!(verdict_of_unreported(HResult::E_FAIL, Some(class), None, NOTHING), unlogged(class));
+        assert_eq!(
+            verdict_of_unreported(HResult::E_FAIL, Some(class), late, NOTHING),
+            unlogged(FailureClass::Transient)
+        );
+        assert_eq!(verdict_of_unprepared(HResult::E_FAIL, None, class), unlogged(class));
+        assert_eq!(verdict_of_unprepared(HResult::E_FAIL, late, class), unlogged(FailureClass::Transient));
         assert_eq!(Verdict::reported(Outcome::Failed), unlogged(FailureClass::Transient));
     }
 
@@ -389,7 +392,7 @@ mod tests {
 
     #[test]
     fn items_of_a_run_that_ends_cleanly_before_synchronize_are_skipped() {
-        let verdict = judge_unprepared(HResult::S_OK, None, FailureClass::Permanent);
+        let verdict = verdict_of_unprepared(HResult::S_OK, None, FailureClass::Permanent);
         assert_eq!(verdict, Verdict::plain(Outcome::Skipped));
     }
 

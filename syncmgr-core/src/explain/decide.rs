@@ -2,9 +2,9 @@
 
 use std::time::SystemTime;
 
-use super::{Current, Explanation, Known, LastEnd, Listed, Next, Standing};
+use super::{Condition, Current, Explanation, Known, LastEnd, Listed, Next};
 use crate::decision::hold::Hold;
-use crate::decision::retry::{Ask, may_run};
+use crate::decision::retry::{RequestedBy, may_run};
 use crate::decision::verdict::Outcome;
 use crate::id::ErrorId;
 use crate::item::ItemState;
@@ -13,14 +13,14 @@ use crate::time::round_down;
 
 /// Returns the condition of a handler or an item, the holds on it, and its next run.
 pub fn explain(known: &Known, now: SystemTime) -> Explanation {
-    let standing = standing(known);
-    let holds = holds(known, standing, now);
-    let next = match standing {
-        Standing::Running { .. } => Next::Now,
-        Standing::Unknown => unknown(known),
+    let condition = condition(known);
+    let holds = holds(known, condition, now);
+    let next = match condition {
+        Condition::Running { .. } => Next::Now,
+        Condition::Unknown => unknown(known),
         _ if known.registered.is_none() => Next::Never,
-        Standing::Absent => Next::WhenListed,
-        Standing::Waiting { .. } => next(&holds, known.question, Next::Now),
+        Condition::Absent => Next::WhenListed,
+        Condition::Waiting { .. } => next(&holds, known.question, Next::Now),
         _ => next(&holds, known.question, next_without_hold(known, now)),
     };
     let next = if next <= (Next::At { time: now }) { Next::Now } else { next };
@@ -31,7 +31,7 @@ pub fn explain(known: &Known, now: SystemTime) -> Explanation {
         handler: known.handler,
         item: known.item,
         name: known.name.clone(),
-        standing,
+        condition,
         holds,
         next,
         last,
@@ -67,33 +67,33 @@ fn end_of(hold: &Hold, question: Option<ErrorId>) -> Next {
     }
 }
 
-fn standing(known: &Known) -> Standing {
+fn condition(known: &Known) -> Condition {
     let record = known.record.as_ref();
     match known.current {
-        Some(Current::Running(session)) => return Standing::Running { session },
-        Some(Current::Waiting(session)) => return Standing::Waiting { session },
-        Some(Current::Interrupted(session)) => return Standing::Interrupted { session },
+        Some(Current::Running(session)) => return Condition::Running { session },
+        Some(Current::Waiting(session)) => return Condition::Waiting { session },
+        Some(Current::Interrupted(session)) => return Condition::Interrupted { session },
         None => {}
     }
     let Some(record) = record else { return without_record(known) };
-    let setback = record.retry.map(|retry| retry.setback);
+    let status = record.retry.map(|retry| retry.status);
     let absent = known.listed == Listed::Absent || (known.listed == Listed::Unknown && record.absent_since.is_some());
     match record.outcome {
-        _ if absent => Standing::Absent,
-        None => Standing::Idle,
-        Some(Outcome::Succeeded) => Standing::Succeeded,
-        Some(Outcome::Failed) => Standing::Failed { setback },
-        Some(Outcome::Skipped) => Standing::Skipped,
-        Some(Outcome::Stopped) => Standing::Stopped,
-        Some(Outcome::NeedsUser) => Standing::NeedsUser,
+        _ if absent => Condition::Absent,
+        None => Condition::Idle,
+        Some(Outcome::Succeeded) => Condition::Succeeded,
+        Some(Outcome::Failed) => Condition::Failed { status },
+        Some(Outcome::Skipped) => Condition::Skipped,
+        Some(Outcome::Stopped) => Condition::Stopped,
+        Some(Outcome::NeedsUser) => Condition::NeedsUser,
     }
 }
 
-fn without_record(known: &Known) -> Standing {
+fn without_record(known: &Known) -> Condition {
     match (known.item, known.listed) {
-        (None, _) if known.registered.is_some() => Standing::Idle,
-        (Some(_), Listed::Present) => Standing::Idle,
-        _ => Standing::Unknown,
+        (None, _) if known.registered.is_some() => Condition::Idle,
+        (Some(_), Listed::Present) => Condition::Idle,
+        _ => Condition::Unknown,
     }
 }
 
@@ -107,18 +107,18 @@ fn unknown(known: &Known) -> Next {
 
 /// Returns the holds. A running item has none. A waiting item has only those of its session, since a request may have
 /// overruled the others.
-fn holds(known: &Known, standing: Standing, now: SystemTime) -> Vec<Hold> {
+fn holds(known: &Known, condition: Condition, now: SystemTime) -> Vec<Hold> {
     let mut holds = Vec::new();
     let mut add = |hold| {
         if !holds.contains(&hold) {
             holds.push(hold);
         }
     };
-    if matches!(standing, Standing::Running { .. } | Standing::Unknown) {
+    if matches!(condition, Condition::Running { .. } | Condition::Unknown) {
         return holds;
     }
-    if !matches!(standing, Standing::Waiting { .. }) {
-        holds_outside_sessions(known, standing, now).into_iter().for_each(&mut add);
+    if !matches!(condition, Condition::Waiting { .. }) {
+        holds_outside_sessions(known, condition, now).into_iter().for_each(&mut add);
     }
     known.held.iter().cloned().for_each(&mut add);
     if known.quarantined {
@@ -128,12 +128,12 @@ fn holds(known: &Known, standing: Standing, now: SystemTime) -> Vec<Hold> {
 }
 
 /// Returns the holds that exist outside of any session.
-fn holds_outside_sessions(known: &Known, standing: Standing, now: SystemTime) -> Vec<Hold> {
+fn holds_outside_sessions(known: &Known, condition: Condition, now: SystemTime) -> Vec<Hold> {
     let retry = known.record.as_ref().and_then(|record| record.retry);
-    let undecided = retry.is_none() && standing == Standing::NeedsUser;
+    let undecided = retry.is_none() && condition == Condition::NeedsUser;
     let unchosen = known.chosen == Some(ItemState::Unchecked);
-    let setback = retry.and_then(|retry| may_run(&retry, Ask::Automatic, now).err());
-    let from_record = setback.into_iter().chain(undecided.then_some(Hold::NeedsUser));
+    let status = retry.and_then(|retry| may_run(&retry, RequestedBy::Automatic, now).err());
+    let from_record = status.into_iter().chain(undecided.then_some(Hold::NeedsUser));
     from_record.chain(unchosen.then_some(Hold::Unchosen)).chain(known.conditions.iter().cloned()).collect()
 }
 

@@ -41,8 +41,8 @@ fn ended(outcome: Outcome, retry: Option<RetryState>) -> ItemRecord {
     ItemRecord { fence, outcome: Some(outcome), last_attempt, last_success, retry, ..ItemRecord::new() }
 }
 
-fn failed(setback: Setback, until: Option<SystemTime>) -> Known {
-    let retry = RetryState::new(setback, at(-600), until).with_failures(3, 5);
+fn failed(status: RetryStatus, until: Option<SystemTime>) -> Known {
+    let retry = RetryState::new(status, at(-600), until).with_failures(3, 5);
     Known { record: Some(ended(Outcome::Failed, Some(retry))), ..inbox() }
 }
 
@@ -82,7 +82,7 @@ fn every_hold() -> Vec<Hold> {
 fn every_explanation_as_text_and_as_json() {
     let record = |outcome, retry| Some(ended(outcome, retry));
     let succeeded = ItemRecord { last_success: Some(at(-60)), ..ended(Outcome::Succeeded, None) };
-    let needs_user = failed(Setback::NeedsUser, None)
+    let needs_user = failed(RetryStatus::NeedsUser, None)
         .record
         .map(|record| ItemRecord { outcome: Some(Outcome::NeedsUser), ..record });
     let mut cases = vec![
@@ -99,9 +99,9 @@ fn every_explanation_as_text_and_as_json() {
         Known { record: record(Outcome::Skipped, None), registered: Some(RegisterFlags::empty()), ..inbox() },
         Known { record: record(Outcome::Stopped, None), ..inbox() },
         Known { record: needs_user, question: Some(ERROR), ..inbox() },
-        failed(Setback::Backoff, Some(at(300))),
-        Known { conditions: vec![Hold::Offline], ..failed(Setback::Backoff, Some(at(300))) },
-        Known { conditions: vec![Hold::Metered], ..failed(Setback::Backoff, Some(at(-1))) },
+        failed(RetryStatus::Backoff, Some(at(300))),
+        Known { conditions: vec![Hold::Offline], ..failed(RetryStatus::Backoff, Some(at(300))) },
+        Known { conditions: vec![Hold::Metered], ..failed(RetryStatus::Backoff, Some(at(-1))) },
     ];
     cases.extend(every_hold().into_iter().map(|hold| Known { conditions: vec![hold], ..inbox() }));
     let explanations: Vec<_> = cases.iter().map(|known| explain(known, now())).collect();
@@ -111,31 +111,31 @@ fn every_explanation_as_text_and_as_json() {
 
 #[test]
 fn an_item_in_backoff_explains_when_it_runs_again() {
-    let explanation = explain(&failed(Setback::Backoff, Some(at(300))), now());
+    let explanation = explain(&failed(RetryStatus::Backoff, Some(at(300))), now());
     assert_eq!(explanation.next, Next::At { time: at(300) });
     let line = "Inbox: backing off until 2026-11-21 14:05:00Z after 3 failures; last succeeded 2026-11-20 14:00:00Z";
     assert_eq!(explanation.to_string(), line);
-    let passed = failed(Setback::Backoff, Some(now()));
+    let passed = failed(RetryStatus::Backoff, Some(now()));
     assert_eq!((holds_of(&passed), next_of(&passed)), (vec![], Next::WhenTriggered), "not reported as due");
-    assert_eq!(next_of(&failed(Setback::Backoff, Some(at(-1)))), Next::WhenTriggered, "not due later either");
+    assert_eq!(next_of(&failed(RetryStatus::Backoff, Some(at(-1)))), Next::WhenTriggered, "not due later either");
     assert_eq!(next_of(&Known { due: Some(now()), ..passed }), Next::Now);
 }
 
 #[test]
 fn each_retry_status_has_its_own_hold() {
     let until = Some(at(300));
-    let hold = |setback| holds_of(&failed(setback, until));
-    assert_eq!(hold(Setback::NotBefore), [Hold::NotBefore { until: at(300) }]);
-    assert_eq!(hold(Setback::NeedsUser), [Hold::NeedsUser]);
-    assert_eq!(hold(Setback::NeedsAttention), [Hold::NeedsAttention { failures: 5 }]);
-    assert_eq!(hold(Setback::Permanent), [Hold::Permanent]);
-    assert_eq!(hold(Setback::Gone), [Hold::Gone]);
-    assert_eq!(hold(Setback::UnreadableState), [Hold::UnreadableState]);
+    let hold = |status| holds_of(&failed(status, until));
+    assert_eq!(hold(RetryStatus::NotBefore), [Hold::NotBefore { until: at(300) }]);
+    assert_eq!(hold(RetryStatus::NeedsUser), [Hold::NeedsUser]);
+    assert_eq!(hold(RetryStatus::NeedsAttention), [Hold::NeedsAttention { failures: 5 }]);
+    assert_eq!(hold(RetryStatus::Permanent), [Hold::Permanent]);
+    assert_eq!(hold(RetryStatus::Gone), [Hold::Gone]);
+    assert_eq!(hold(RetryStatus::UnreadableState), [Hold::UnreadableState]);
 }
 
 #[test]
 fn the_hold_that_takes_the_most_decides_the_next_run() {
-    let offline = Known { conditions: vec![Hold::Offline], ..failed(Setback::Backoff, Some(at(300))) };
+    let offline = Known { conditions: vec![Hold::Offline], ..failed(RetryStatus::Backoff, Some(at(300))) };
     assert_eq!(next_of(&offline), Next::WhenOnline);
     assert_eq!(next_of(&Known { chosen: Some(ItemState::Unchecked), ..offline }), Next::WhenAsked);
     let [sooner, later] = [at(5), at(6)].map(|until| Hold::NotBefore { until });
@@ -153,7 +153,7 @@ fn an_item_with_an_open_question_names_its_log_entry() {
 
 #[test]
 fn a_running_item_has_no_holds_and_a_waiting_one_those_of_its_session() {
-    let failed = Known { held: vec![Hold::NoFreeWorker], ..failed(Setback::Backoff, Some(at(300))) };
+    let failed = Known { held: vec![Hold::NoFreeWorker], ..failed(RetryStatus::Backoff, Some(at(300))) };
     let running = Known { current: Some(Current::Running(SESSION)), ..failed.clone() };
     assert_eq!((holds_of(&running), next_of(&running)), (vec![], Next::Now));
     let waiting = Known { current: Some(Current::Waiting(SESSION)), ..failed };
@@ -174,9 +174,9 @@ fn claims_and_quarantine_are_listed_once_each() {
 fn an_absent_item_runs_once_listed_and_a_forgotten_item_never() {
     let absent = ItemRecord { absent_since: Some(at(-5)), ..ended(Outcome::Succeeded, None) };
     let known = Known { listed: Listed::Unknown, record: Some(absent), ..inbox() };
-    assert_eq!(explain(&known, now()).standing, Standing::Absent);
+    assert_eq!(explain(&known, now()).condition, Condition::Absent);
     assert_eq!(next_of(&known), Next::WhenListed);
-    assert_eq!(explain(&Known { listed: Listed::Present, ..known.clone() }, now()).standing, Standing::Succeeded);
+    assert_eq!(explain(&Known { listed: Listed::Present, ..known.clone() }, now()).condition, Condition::Succeeded);
     assert_eq!(next_of(&Known { listed: Listed::Absent, record: None, ..known.clone() }), Next::Never);
     assert_eq!(next_of(&Known { registered: None, ..known }), Next::Never);
 }
@@ -184,7 +184,7 @@ fn an_absent_item_runs_once_listed_and_a_forgotten_item_never() {
 #[test]
 fn an_item_without_a_listing_has_the_condition_of_its_record() {
     let known = Known { listed: Listed::Unknown, record: Some(ended(Outcome::Skipped, None)), ..inbox() };
-    assert_eq!(explain(&known, now()).standing, Standing::Skipped);
+    assert_eq!(explain(&known, now()).condition, Condition::Skipped);
 }
 
 #[test]
@@ -192,8 +192,8 @@ fn a_registered_handler_without_runs_is_idle_and_an_unregistered_unknown() {
     let handler = Known { registered: Some(RegisterFlags::CONNECT), ..Known::of(HANDLER) };
     let explanations = [&handler, &Known::of(HANDLER)].map(|known| explain(known, now()));
     assert_eq!(
-        explanations.map(|it| (it.standing, it.next)),
-        [(Standing::Idle, Next::WhenTriggered), (Standing::Unknown, Next::Never)]
+        explanations.map(|it| (it.condition, it.next)),
+        [(Condition::Idle, Next::WhenTriggered), (Condition::Unknown, Next::Never)]
     );
 }
 
@@ -208,11 +208,9 @@ fn some_time() -> impl Strategy<Value = SystemTime> {
 }
 
 fn some_retry() -> impl Strategy<Value = RetryState> {
-    let setback = proptest::sample::select(Setback::ALL.to_vec());
-    (setback, some_time(), proptest::option::of(some_time()), 0..60_u32, 0..60_u32).prop_map(
-        |(setback, since, until, failures, total)| {
-            RetryState::new(setback, since, until).with_failures(failures, total)
-        },
+    let status = proptest::sample::select(RetryStatus::ALL.to_vec());
+    (status, some_time(), proptest::option::of(some_time()), 0..60_u32, 0..60_u32).prop_map(
+        |(status, since, until, failures, total)| RetryState::new(status, since, until).with_failures(failures, total),
     )
 }
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Explanation, Next, Standing};
+use super::{Condition, Explanation, Next};
 use crate::decision::hold::Hold;
 use crate::text::Escaped;
 use crate::time::Utc;
@@ -21,7 +21,7 @@ impl fmt::Display for Explanation {
             write!(f, "; {}", self.next)?;
         }
         match self.succeeded {
-            Some(_) if self.standing == Standing::Succeeded => Ok(()),
+            Some(_) if self.condition == Condition::Succeeded => Ok(()),
             Some(time) => write!(f, "; last succeeded {}", Utc(time)),
             None => Ok(()),
         }
@@ -31,17 +31,17 @@ impl fmt::Display for Explanation {
 impl Explanation {
     fn condition_in_words(&self) -> String {
         match self.succeeded {
-            Some(time) if self.standing == Standing::Succeeded => format!("succeeded {}", Utc(time)),
-            _ if self.standing == Standing::Idle && self.item.is_some() => "has not run yet".into(),
-            _ => self.standing.to_string(),
+            Some(time) if self.condition == Condition::Succeeded => format!("succeeded {}", Utc(time)),
+            _ if self.condition == Condition::Idle && self.item.is_some() => "has not run yet".into(),
+            _ => self.condition.to_string(),
         }
     }
 
     /// Returns `true` if a hold already says what the condition says.
     fn is_condition_implied(&self) -> bool {
-        match self.standing {
-            Standing::Idle => !self.holds.is_empty(),
-            Standing::NeedsUser | Standing::Failed { .. } => self.holds.iter().any(is_from_attempt),
+        match self.condition {
+            Condition::Idle => !self.holds.is_empty(),
+            Condition::NeedsUser | Condition::Failed { .. } => self.holds.iter().any(is_from_attempt),
             _ => false,
         }
     }
@@ -49,7 +49,7 @@ impl Explanation {
     /// Returns `true` if condition and holds already imply the next run.
     fn is_next_implied(&self) -> bool {
         match self.next {
-            Next::Now => matches!(self.standing, Standing::Running { .. }),
+            Next::Now => matches!(self.condition, Condition::Running { .. }),
             Next::At { .. } | Next::WhenLifted | Next::WhenOnline => !self.holds.is_empty(),
             _ => false,
         }
@@ -70,7 +70,7 @@ fn is_from_attempt(hold: &Hold) -> bool {
     )
 }
 
-impl fmt::Display for Standing {
+impl fmt::Display for Condition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unknown => f.write_str("unknown"),

@@ -19,7 +19,7 @@ use crate::trigger::Trigger;
 /// # use uuid::Uuid;
 /// let began = SystemTime::UNIX_EPOCH;
 /// let running = SessionRecord::new(SessionId(1), Uuid::nil(), Trigger::Manual, began, Vec::new());
-/// assert!(!running.is_uneventful()); // it has not ended yet
+/// assert!(!running.is_clean()); // it has not ended yet
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -45,8 +45,8 @@ impl SessionRecord {
     }
 
     /// Returns `true` if the session ended clean, so that a store can drop it.
-    pub fn is_uneventful(&self) -> bool {
-        self.end.as_ref().is_some_and(|end| end.course == Course::Smooth)
+    pub fn is_clean(&self) -> bool {
+        self.end.as_ref().is_some_and(|end| end.outcome == SessionOutcome::Clean)
     }
 }
 
@@ -57,43 +57,45 @@ pub struct SessionEnd {
     /// The time of the end.
     pub time: SystemTime,
     /// The outcome of the session.
-    pub course: Course,
+    pub outcome: SessionOutcome,
     /// The number of items for each outcome.
     pub outcomes: BTreeMap<Outcome, u64>,
 }
 
 impl SessionEnd {
     /// Creates the end of a session, with the number of items for each outcome.
-    pub const fn new(time: SystemTime, course: Course, outcomes: BTreeMap<Outcome, u64>) -> Self {
-        Self { time, course, outcomes }
+    pub const fn new(time: SystemTime, outcome: SessionOutcome, outcomes: BTreeMap<Outcome, u64>) -> Self {
+        Self { time, outcome, outcomes }
     }
 }
 
 /// The outcome of a session.
 ///
 /// ```
-/// # use syncmgr_core::store::Course;
-/// let has_problems = |course| course > Course::Smooth;
-/// assert!(has_problems(Course::Eventful) && has_problems(Course::Interrupted));
+/// # use syncmgr_core::store::SessionOutcome;
+/// let has_problems = |outcome| outcome > SessionOutcome::Clean;
+/// assert!(has_problems(SessionOutcome::WithProblems) && has_problems(SessionOutcome::Interrupted));
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
-pub enum Course {
+pub enum SessionOutcome {
     /// Clean: all items succeeded and all runs completed.
-    Smooth,
+    #[serde(rename = "smooth")]
+    Clean,
     /// With problems: an item did not succeed, or a run did not complete.
-    Eventful,
+    #[serde(rename = "eventful")]
+    WithProblems,
     /// The process exited before the session ended.
     Interrupted,
 }
 
-impl Course {
+impl SessionOutcome {
     /// Returns the name that a store uses.
     pub const fn name(self) -> &'static str {
         match self {
-            Self::Smooth => "smooth",
-            Self::Eventful => "eventful",
+            Self::Clean => "smooth",
+            Self::WithProblems => "eventful",
             Self::Interrupted => "interrupted",
         }
     }

@@ -17,7 +17,7 @@ fn flags_are_combined_in_their_order() {
 
 #[test]
 fn capabilities_replace_the_default_ones() {
-    let capabilities = "capabilities(frugal, real_time, needs_network, idempotent, resumable, cancellable)";
+    let capabilities = "capabilities(low_data, real_time, needs_network, idempotent, resumable, cancellable)";
     assert_snapshot!(expansion(&attribute(capabilities), &handler("")));
 }
 

@@ -144,8 +144,8 @@ fn a_value_of_the_wrong_kind_is_reported_with_an_example() {
             "expected `cancel` or `report`, with nothing around it, as in `when_stalled = report`",
         ),
         (
-            "limits(when_stalled = WhenStalled::Report)",
-            "WhenStalled::Report",
+            "limits(when_stalled = StallPolicy::Report)",
+            "StallPolicy::Report",
             "expected `cancel` or `report`, with nothing around it, as in `when_stalled = report`",
         ),
         (r#"crate = "a::b""#, r#""a::b""#, "expected a path without quotes, as in `crate = path::to::syncmgr`"),
@@ -187,7 +187,7 @@ fn a_misspelled_capability_or_stall_policy_is_recognized() {
             "cancelable",
             "there is no capability `cancelable`, did you mean `cancellable`?\n\
              the capabilities are `cancellable`, `resumable`, `idempotent`, `needs_network`, `real_time`, \
-             `frugal`",
+             `low_data`",
         ),
         (
             "limits(when_stalled = Report)",

@@ -29,7 +29,7 @@ pub(crate) struct Declaration {
 
 const KEYS: [&str; 8] = ["id", "name", "flags", "capabilities", "limits", "state_version", "retry", "crate"];
 const FLAGS: [&str; 4] = ["has_properties", "may_establish_connection", "always_list", "hidden"];
-const CAPABILITIES: [&str; 6] = ["cancellable", "resumable", "idempotent", "needs_network", "real_time", "frugal"];
+const CAPABILITIES: [&str; 6] = ["cancellable", "resumable", "idempotent", "needs_network", "real_time", "low_data"];
 
 /// The advice for each missing key.
 const REQUIRED: [(&str, &str); 2] = [

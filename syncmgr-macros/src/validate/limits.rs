@@ -21,12 +21,12 @@ pub(crate) struct Limits {
     pub(crate) list: Option<Duration>,
     pub(crate) prepare: Option<Duration>,
     pub(crate) stall: Option<Duration>,
-    pub(crate) when_stalled: Option<WhenStalled>,
+    pub(crate) when_stalled: Option<StallPolicy>,
 }
 
 /// The policy for a stalled item.
 #[derive(Clone, Copy)]
-pub(crate) enum WhenStalled {
+pub(crate) enum StallPolicy {
     Cancel,
     Report,
 }
@@ -88,7 +88,7 @@ fn stall(entry: &Entry, mistakes: &mut Mistakes) -> Option<Duration> {
     )
 }
 
-fn when_stalled(entry: &Entry, mistakes: &mut Mistakes) -> Option<WhenStalled> {
+fn when_stalled(entry: &Entry, mistakes: &mut Mistakes) -> Option<StallPolicy> {
     let example = "when_stalled = report";
     let tokens = assigned(entry, example, mistakes)?;
     let Ok(word) = syn::parse2::<Ident>(tokens.clone()) else {
@@ -96,8 +96,8 @@ fn when_stalled(entry: &Entry, mistakes: &mut Mistakes) -> Option<WhenStalled> {
         return None;
     };
     let policy = match word.to_string().as_str() {
-        "cancel" => WhenStalled::Cancel,
-        "report" => WhenStalled::Report,
+        "cancel" => StallPolicy::Cancel,
+        "report" => StallPolicy::Report,
         other => {
             mistakes.at(&word, suggest::unknown("stall policy", other, &POLICIES));
             return None;

@@ -13,5 +13,5 @@ mod types;
 
 pub(crate) use declaration::{Declaration, declaration};
 pub(crate) use handler::{Handler, handler};
-pub(crate) use limits::{Limits, WhenStalled};
+pub(crate) use limits::{Limits, StallPolicy};
 pub(crate) use retry::Retry;

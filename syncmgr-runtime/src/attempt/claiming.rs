@@ -30,7 +30,7 @@ impl Attempt {
         while let Some(index) = self.hold_next() {
             let item = self.selection()[index].id();
             if self.link.claim(item, self.claims_of(index)) && !self.lock().run.ready(index) {
-                self.link.put_back(item);
+                self.link.requeue(item);
             }
         }
     }
@@ -52,7 +52,7 @@ impl Attempt {
         let ready = self.index_of(item).is_some_and(|index| self.change(|state| state.run.ready(index)));
         if ready {
             // Fails if the attempt is over and needs no workers.
-            let _ = self.want_workers();
+            let _ = self.request_workers();
         }
         ready
     }

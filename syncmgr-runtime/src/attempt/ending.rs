@@ -9,7 +9,7 @@ use futures::future::poll_fn;
 use syncmgr_core::cancel::CancelReason;
 use syncmgr_core::cell::ItemCell;
 use syncmgr_core::decision::run::Skip;
-use syncmgr_core::decision::verdict::{Verdict, judge_unreported};
+use syncmgr_core::decision::verdict::{Verdict, verdict_of_unreported};
 use syncmgr_core::error::{FailureClass, panic_text};
 use syncmgr_core::hresult::HResult;
 use syncmgr_core::id::{ItemId, Subject};
@@ -100,22 +100,22 @@ impl Attempt {
         }
         let unreported = self.close(|cell| {
             let cancel = cell.and_then(|cell| cell.cancel().reason()).or(self.stopped());
-            judge_unreported(code, class, cancel, cell.map(ItemCell::traces).unwrap_or_default())
+            verdict_of_unreported(code, class, cancel, cell.map(ItemCell::signals).unwrap_or_default())
         });
         for item in unreported {
             self.link.log(LogEntry::new(LogLevel::Error, "the handler did not report this item").with_item(item));
         }
     }
 
-    /// Closes the attempt. Items that have not ended get the verdict of `judge`, which receives the cell of a self-reported
+    /// Closes the attempt. Items that have not ended get the verdict of `verdict_of`, which receives the cell of a self-reported
     /// item. Returns the items whose end is to be logged.
-    pub(crate) fn close(&self, judge: impl Fn(Option<&ItemCell>) -> Verdict) -> Vec<ItemId> {
+    pub(crate) fn close(&self, verdict_of: impl Fn(Option<&ItemCell>) -> Verdict) -> Vec<ItemId> {
         let mut to_log = Vec::new();
         let (cells, cancelled) = self.change(|state| {
             state.working = Working::Over;
             state.pushes.clear();
             for index in state.unended() {
-                let verdict = judge(state.self_reported.get(&index).map(|cell| &**cell));
+                let verdict = verdict_of(state.self_reported.get(&index).map(|cell| &**cell));
                 state.end(index, verdict);
                 to_log.extend(verdict.level.map(|_| self.selection()[index].id()));
             }

@@ -61,7 +61,7 @@ impl<'a> Supervised<'a> {
         poll_state: &'a mut PollState,
         begin: impl FnOnce() -> BoxFuture<'a, SyncResult>,
     ) -> Self {
-        let span = crate::trace::item(&attempt.span, &attempt.facts, item.id());
+        let span = crate::trace::item(&attempt.span, &attempt.run_info, item.id());
         let (mut work, mut ended) = (None, None);
         item.cell().note_poll();
         let begun = catch_unwind(AssertUnwindSafe(begin));
@@ -159,7 +159,7 @@ impl Future for Supervised<'_> {
         let this = &mut *self;
         this.poll_work(cx);
         let cell = this.item.cell();
-        if cell.cancel().reason() == Some(CancelReason::Over) {
+        if cell.cancel().reason() == Some(CancelReason::Ended) {
             // The worker was evicted; the item's running work is in quarantine.
             this.end_work(WorkEnd::Cut);
             return Poll::Ready(this.take_ended());

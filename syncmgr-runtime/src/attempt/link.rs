@@ -61,7 +61,7 @@ pub(crate) trait HostLink: Send + Sync {
         let _ = item;
     }
     /// Returns an item that had its claims to the queue.
-    fn put_back(&self, item: ItemId) {
+    fn requeue(&self, item: ItemId) {
         let _ = item;
     }
     /// Returns `true` if a run waits for a worker.
@@ -69,7 +69,7 @@ pub(crate) trait HostLink: Send + Sync {
         false
     }
     /// Withdraws the request for workers: no item is left to begin.
-    fn want_no_more(&self) {}
+    fn cancel_permit_request(&self) {}
     /// Returns `true` if a worker that has just ended an item is needed by another run. The worker is given back then.
     fn gives_way(&self) -> bool {
         false
@@ -83,13 +83,13 @@ pub(crate) trait HostLink: Send + Sync {
         tracing::Span::current()
     }
     /// Returns how long the handler has had the user's attention or waited for it.
-    fn attended(&self) -> Duration {
+    fn attention_time(&self) -> Duration {
         Duration::ZERO
     }
     /// Requests workers. Returns the number granted immediately; the others are granted with [`Attempt::grant`] as they
     /// become free.
-    fn want_workers(&self, count: usize) -> usize;
-    fn give_back_workers(&self, count: usize);
+    fn request_workers(&self, count: usize) -> usize;
+    fn return_workers(&self, count: usize);
     fn spawn(&self, task: BoxFuture<'static, ()>);
     fn blocking(&self, job: Box<dyn FnOnce() + Send>);
 }

@@ -28,7 +28,7 @@ use syncmgr_core::handler::SyncHandler;
 use syncmgr_core::id::ItemId;
 use syncmgr_core::info::{HandlerInfo, Limits};
 use syncmgr_core::item::SyncItem;
-use syncmgr_core::port::{Kept, RunFacts};
+use syncmgr_core::port::{Kept, RunInfo};
 use syncmgr_core::progress::ProgressState;
 use syncmgr_core::record::Fence;
 use syncmgr_core::sync::Mutex;
@@ -58,7 +58,7 @@ pub(crate) struct Attempt {
     /// The number of the attempt in its run, from 0.
     number: u32,
     /// The run info before the items are selected.
-    facts: RunFacts,
+    run_info: RunInfo,
     selected: OnceLock<Selected>,
     handler: Arc<dyn SyncHandler>,
     limits: Limits,
@@ -77,7 +77,7 @@ pub(crate) struct Attempt {
 
 /// The selection of an attempt.
 struct Selected {
-    facts: RunFacts,
+    run_info: RunInfo,
     /// `true` if any item has claims.
     claiming: bool,
     /// The index of each item in the selection, created at the first lookup by id.
@@ -87,7 +87,7 @@ struct Selected {
 impl Attempt {
     pub(crate) fn new(
         number: u32,
-        facts: RunFacts,
+        run_info: RunInfo,
         handler: Arc<dyn SyncHandler>,
         info: &HandlerInfo,
         kept: Arc<Kept>,
@@ -95,7 +95,7 @@ impl Attempt {
     ) -> Arc<Self> {
         Arc::new_cyclic(|this| Self {
             number,
-            facts,
+            run_info,
             selected: OnceLock::new(),
             handler,
             limits: info.limits(),
@@ -118,17 +118,17 @@ impl Attempt {
     pub(crate) fn select(&self, selection: Arc<[SyncItem]>, fence: Fence) {
         let claiming = !self.claims.is_empty() || selection.iter().any(|item| !item.claims().is_empty());
         let items = selection.len();
-        let facts = self.facts.clone().with_selection(selection).with_attempt(self.number + 1).with_fence(fence);
+        let run_info = self.run_info.clone().with_selection(selection).with_attempt(self.number + 1).with_fence(fence);
         self.change(|state| {
-            let first = self.selected.set(Selected { facts, claiming, indices: OnceLock::new() }).is_ok();
+            let first = self.selected.set(Selected { run_info, claiming, indices: OnceLock::new() }).is_ok();
             assert!(first, "the items of an attempt are selected once");
             state.run.select(items);
         });
     }
 
     /// Returns the run info of the attempt.
-    fn facts(&self) -> &RunFacts {
-        self.selected.get().map_or(&self.facts, |selected| &selected.facts)
+    fn run_info(&self) -> &RunInfo {
+        self.selected.get().map_or(&self.run_info, |selected| &selected.run_info)
     }
 
     /// Returns `true` if any item has claims.
@@ -143,7 +143,7 @@ impl Attempt {
 
     /// Returns the fence that orders the attempt's writes.
     pub(crate) fn fence(&self) -> Fence {
-        self.facts().fence
+        self.run_info().fence
     }
 
     pub(crate) fn handler(&self) -> &dyn SyncHandler {
@@ -155,7 +155,7 @@ impl Attempt {
     }
 
     pub(crate) fn selection(&self) -> &Arc<[SyncItem]> {
-        &self.facts().selection
+        &self.run_info().selection
     }
 
     pub(crate) fn context(&self) -> RunContext {
@@ -181,8 +181,8 @@ impl Attempt {
     }
 
     /// Returns how long the handler has had the user's attention or waited for it.
-    pub(crate) fn attended(&self) -> Duration {
-        self.link.attended()
+    pub(crate) fn attention_time(&self) -> Duration {
+        self.link.attention_time()
     }
 
     /// Returns `true` if every item has ended.
@@ -208,11 +208,11 @@ impl Attempt {
 
     /// Pauses or resumes. While paused, no new item begins.
     pub(crate) fn set_pause(&self, pause: Pause) {
-        let put_back = self.change(|state| state.run.set_pause(pause));
-        put_back.into_iter().for_each(|index| self.link.put_back(self.selection()[index].id()));
-        if pause == Pause::Going && self.lock().active_calls > 0 {
+        let requeue = self.change(|state| state.run.set_pause(pause));
+        requeue.into_iter().for_each(|index| self.link.requeue(self.selection()[index].id()));
+        if pause == Pause::Running && self.lock().active_calls > 0 {
             // Fails if the attempt is over and needs no workers.
-            let _ = self.want_workers();
+            let _ = self.request_workers();
         }
     }
 
@@ -315,11 +315,11 @@ impl Attempt {
         let state = self.lock();
         let of_slot = |(slot_index, slot): (usize, &Slot)| {
             let item = self.selection()[slot.index?].id();
-            Some((Some(slot_index), slot.cell.poll_under_way()?, Some(item)))
+            Some((Some(slot_index), slot.cell.poll_in_progress()?, Some(item)))
         };
         let polls: Vec<_> = state.slots.iter().enumerate().filter_map(of_slot).collect();
         drop(state);
-        match self.call.poll_under_way() {
+        match self.call.poll_in_progress() {
             Some(poll) if polls.is_empty() => vec![(None, poll, None)],
             _ => polls,
         }
@@ -344,8 +344,8 @@ impl Attempt {
 
     /// Returns the index of an item in the selection.
     fn index_of(&self, item: ItemId) -> Option<usize> {
-        let Selected { facts, indices, .. } = self.selected.get()?;
-        let all = || facts.selection.iter().enumerate().map(|(index, item)| (item.id(), index)).collect();
+        let Selected { run_info, indices, .. } = self.selected.get()?;
+        let all = || run_info.selection.iter().enumerate().map(|(index, item)| (item.id(), index)).collect();
         indices.get_or_init(all).get(&item).copied()
     }
 

@@ -6,22 +6,22 @@ use std::sync::Arc;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use syncmgr_core::cancel::{Cancel, CancelReason, Cancelled};
-use syncmgr_core::cell::{ItemCell, Traces};
+use syncmgr_core::cell::{ItemCell, ItemSignals};
 use syncmgr_core::decision::run::Phase;
-use syncmgr_core::decision::verdict::{Ending, Outcome, Verdict, judge};
+use syncmgr_core::decision::verdict::{Ending, Outcome, Verdict, verdict_of};
 use syncmgr_core::error::{SyncResult, one_line};
 use syncmgr_core::id::{ErrorScope, ItemId};
 use syncmgr_core::log::{LogEntry, LogLevel, Question};
-use syncmgr_core::plan::{Clearance, Plan};
-use syncmgr_core::port::{InteractionPermit, ItemWork, Kept, ReportError, RunFacts, RunPort};
+use syncmgr_core::plan::{Plan, PlanDecision};
+use syncmgr_core::port::{InteractionPermit, ItemWork, Kept, ReportError, RunInfo, RunPort};
 use syncmgr_core::progress::Progress;
 
 use super::state::{State, Working};
 use super::{Attempt, worker};
 
 impl RunPort for Attempt {
-    fn facts(&self) -> &RunFacts {
-        Self::facts(self)
+    fn run_info(&self) -> &RunInfo {
+        Self::run_info(self)
     }
 
     fn cancel(&self) -> &Cancel {
@@ -82,7 +82,7 @@ impl RunPort for Attempt {
     fn exclude(&self, item: ItemId, error: anyhow::Error) -> Result<(), ReportError> {
         let Some(index) = self.index_of(item) else { return Err(ReportError::NotPrepared { item }) };
         let text = one_line(&error);
-        let verdict = judge(&Ending::Returned(&Err(error)), None, Traces::default());
+        let verdict = verdict_of(&Ending::Returned(&Err(error)), None, ItemSignals::default());
         self.change(|state| match (state.working, state.run.phase(index)) {
             (Working::NotYet, Some(Phase::Queued)) => {
                 state.end(index, verdict);
@@ -148,7 +148,7 @@ impl RunPort for Attempt {
         self.commit_state(item, state).boxed()
     }
 
-    fn clear(&self, item: ItemId, plan: &Plan) -> Clearance {
+    fn propose(&self, item: ItemId, plan: &Plan) -> PlanDecision {
         self.clear_plan(item, plan)
     }
 
@@ -168,7 +168,7 @@ impl Attempt {
     }
 
     fn why_stopped(&self) -> Cancelled {
-        Cancelled::new(self.cancel.reason().unwrap_or(CancelReason::Over))
+        Cancelled::new(self.cancel.reason().unwrap_or(CancelReason::Ended))
     }
 }
 
@@ -177,7 +177,7 @@ fn answer(state: &State, index: usize) -> Result<(), ReportError> {
     // R118.
     stopped(state)?;
     match (state.working, state.run.phase(index)) {
-        (Working::Over, _) => Err(Cancelled::new(CancelReason::Over).into()),
+        (Working::Over, _) => Err(Cancelled::new(CancelReason::Ended).into()),
         (_, Some(Phase::Ended(Outcome::Skipped))) => Err(Cancelled::new(CancelReason::Skipped).into()),
         _ => Ok(state.cell(index).map_or(Ok(()), |cell| cell.cancel().check())?),
     }
@@ -203,7 +203,7 @@ fn begun(state: &mut State, index: usize, item: ItemId) -> Result<Arc<ItemCell>,
         }
         (Working::Now, Some(Phase::Running)) => state.cell(index).cloned().ok_or(ReportError::NotRunning),
         (_, Some(Phase::Ended(_))) => Err(answer(state, index).err().unwrap_or(ReportError::Ended { item })),
-        (Working::Over, _) => Err(Cancelled::new(CancelReason::Over).into()),
+        (Working::Over, _) => Err(Cancelled::new(CancelReason::Ended).into()),
         _ => Err(ReportError::NotRunning),
     }
 }

@@ -6,11 +6,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::{Context, anyhow};
-use syncmgr_core::decision::guard::{WhenGuarded, clearance, object, question};
+use syncmgr_core::decision::guard::{UnattendedPolicy, decision, question, violation};
 use syncmgr_core::error::{Classify, FailureClass, SyncResult, one_line, panic_text};
 use syncmgr_core::id::{ErrorId, ItemId};
 use syncmgr_core::log::{LogEntry, Question, Remedy};
-use syncmgr_core::plan::{Clearance, Plan, Side};
+use syncmgr_core::plan::{Plan, PlanDecision, Side};
 use syncmgr_core::record::Checkpoint;
 use syncmgr_core::store::{Durability, StateChange};
 
@@ -67,7 +67,7 @@ impl Attempt {
             (std::mem::take(&mut used.answers), used.sides.clone())
         };
         let checkpoint = Checkpoint::new(self.state_version, state);
-        let (handler, fence) = (self.facts.handler, self.fence());
+        let (handler, fence) = (self.run_info.handler, self.fence());
         let consumed: Vec<_> = answers.iter().cloned().collect();
         // The store accepts the change even if the future is dropped, so the answers count as used from here on.
         let written = self.link.write(StateChange::Committed {
@@ -87,29 +87,29 @@ impl Attempt {
     }
 
     /// Checks an item's plan against the guards. The user is asked about a violation, unless there is an answer.
-    pub(super) fn clear_plan(&self, item: ItemId, plan: &Plan) -> Clearance {
+    pub(super) fn clear_plan(&self, item: ItemId, plan: &Plan) -> PlanDecision {
         let record = self.link.record(item).unwrap_or_else(|error| {
             let text = format!("the item's record cannot be read: {}", one_line(&error));
             self.link.log(LogEntry::new(syncmgr_core::log::LogLevel::Warning, text).with_item(item));
             None
         });
         let policy = self.link.guards();
-        let clearance = match object(plan, record.as_ref(), &policy, self.link.now()) {
-            None => Clearance::Go,
-            Some(objection) => {
-                let question = question(&objection, plan);
-                let answer = match policy.headless {
+        let decision = match violation(plan, record.as_ref(), &policy, self.link.now()) {
+            None => PlanDecision::Proceed,
+            Some(violation) => {
+                let question = question(&violation, plan);
+                let answer = match policy.unattended {
                     // The policy has the answer.
-                    WhenGuarded::Allow => None,
+                    UnattendedPolicy::Allow => None,
                     _ => self.ask(item, &question),
                 };
-                clearance(&objection, &question, answer, &policy)
+                decision(&violation, &question, answer, &policy)
             }
         };
-        if !matches!(clearance, Clearance::Held(_)) {
+        if !matches!(decision, PlanDecision::Held(_)) {
             self.lock().used.entry(item).or_default().sides = Some(plan.sides.clone());
         }
-        clearance
+        decision
     }
 
     /// Returns the answer to a question. The item's next commit, or its success, uses it up.

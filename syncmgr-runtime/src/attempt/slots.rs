@@ -53,7 +53,7 @@ impl Attempt {
     pub(crate) fn return_unused(&self) {
         let unused = mem::take(&mut self.lock().granted);
         if unused > 0 {
-            self.link.give_back_workers(unused);
+            self.link.return_workers(unused);
         }
     }
 
@@ -81,10 +81,10 @@ impl Attempt {
         wakers.into_iter().for_each(Waker::wake);
         self.note_stopped(cancelled_at);
         if is_last {
-            self.want_no_more();
+            self.cancel_permit_request();
         }
         if assignment.is_none() {
-            self.link.give_back_workers(1);
+            self.link.return_workers(1);
         }
         self.assign(assignment, context)
     }
@@ -93,7 +93,7 @@ impl Attempt {
     fn assign(&self, assignment: Option<Assignment>, context: &mut Option<ItemContext>) -> bool {
         match (assignment, &mut *context) {
             (None, _) => *context = None,
-            (Some((index, cell)), Some(context)) => context.turn_to(index, cell),
+            (Some((index, cell)), Some(context)) => context.reuse_for(index, cell),
             (Some((index, cell)), none) => {
                 let cell = cell.expect("a first item comes with its cell");
                 *none = Some(ItemContext::new(self.myself(), index, cell));
@@ -121,24 +121,24 @@ impl Attempt {
     }
 
     /// Withdraws the request for workers, as no item is left to begin. Repeats it if an item has become ready meanwhile.
-    fn want_no_more(&self) {
-        self.link.want_no_more();
+    fn cancel_permit_request(&self) {
+        self.link.cancel_permit_request();
         if self.lock().run.has_next() {
             // Fails if the attempt is over and needs no workers.
-            let _ = self.want_workers();
+            let _ = self.request_workers();
         }
     }
 
     /// Frees the slot of a worker that is dropped before its first turn.
     pub(super) fn leave_unused(&self, slot: usize) {
         self.change(|state| state.vacate(slot));
-        self.link.give_back_workers(1);
+        self.link.return_workers(1);
     }
 
     /// Frees the slot of a worker that is dropped in the middle of an item.
     pub(super) fn leave(&self, slot: usize, ended: Ended) {
         self.vacate(slot, &ended);
-        self.link.give_back_workers(1);
+        self.link.return_workers(1);
     }
 
     /// Records that a worker has noticed the cancel of its item, which starts its grace.
@@ -182,11 +182,11 @@ impl Attempt {
     }
 
     /// Requests as many workers as the limit allows and the items can use.
-    pub(super) fn want_workers(&self) -> Result<(), Cancelled> {
+    pub(super) fn request_workers(&self) -> Result<(), Cancelled> {
         let count = {
             let state = self.lock();
             if state.working == Working::Over {
-                return Err(Cancelled::new(CancelReason::Over));
+                return Err(Cancelled::new(CancelReason::Ended));
             }
             let could_run = match self.has_enough_waiting(&state) {
                 true => state.run.ready_count() + state.busy,
@@ -194,9 +194,9 @@ impl Attempt {
             };
             could_run.min(self.limits.items()).saturating_sub(state.busy + state.granted)
         };
-        let granted = self.link.want_workers(count);
+        let granted = self.link.request_workers(count);
         if granted > 0 && !self.grant(granted) {
-            self.link.give_back_workers(granted);
+            self.link.return_workers(granted);
         }
         Ok(())
     }

@@ -8,7 +8,7 @@ use std::task::Waker;
 use syncmgr_core::cancel::CancelReason;
 use syncmgr_core::cell::{ItemCell, WorkGuard};
 use syncmgr_core::decision::run::{Phase, RunState};
-use syncmgr_core::decision::verdict::{Ending, Verdict, judge};
+use syncmgr_core::decision::verdict::{Ending, Verdict, verdict_of};
 use syncmgr_core::id::{ItemId, Subject};
 use syncmgr_core::status::Status;
 use tokio::time::Instant;
@@ -187,7 +187,7 @@ impl State {
         let (index, cell) = (slot.index?, slot.cell.clone());
         let cancelled_at = slot.cancelled.filter(|_| was_requested(&cell));
         slot.evicted = Some(cell.begin_work());
-        self.end(index, judge(&Ending::Abandoned, cell.cancel().reason(), cell.traces()));
+        self.end(index, verdict_of(&Ending::Abandoned, cell.cancel().reason(), cell.signals()));
         self.close_slot(slot_index);
         Some(Evicted { index, cell, cancelled_at })
     }

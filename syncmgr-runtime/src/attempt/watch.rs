@@ -10,7 +10,7 @@ use std::time::Duration;
 use syncmgr_core::cancel::CancelReason;
 use syncmgr_core::cell::ItemCell;
 use syncmgr_core::id::Subject;
-use syncmgr_core::info::WhenStalled;
+use syncmgr_core::info::StallPolicy;
 use syncmgr_core::log::{LogEntry, LogLevel};
 use syncmgr_core::status::Status;
 use tokio::time::{Instant, sleep_until};
@@ -109,20 +109,20 @@ impl Attempt {
         for Evicted { index, cell, cancelled_at } in evicted {
             let item = self.selection()[index].id();
             self.link.ends(item, &cell);
-            let blocks = if cell.poll_under_way().is_some() { "; it blocks its thread" } else { "" };
+            let blocks = if cell.poll_in_progress().is_some() { "; it blocks its thread" } else { "" };
             let text = format!("{}{blocks}", abandoned_text(self));
             self.link.log(LogEntry::new(LogLevel::Error, text).with_item(item));
             self.note_stopped(cancelled_at);
             self.abandon(item, &cell);
-            self.link.give_back_workers(1);
+            self.link.return_workers(1);
         }
         // Replaces the evicted workers. Fails if the attempt is over and needs no workers.
-        let _ = self.want_workers();
+        let _ = self.request_workers();
     }
 
     /// Reports items that made no progress for too long, and cancels them if that is the policy.
     fn check_stalled(&self, quiet: &mut Quiet, now: Instant) {
-        let attended = self.link.attended();
+        let attended = self.link.attention_time();
         if std::mem::replace(&mut quiet.attended, attended) != attended {
             // While the user is being asked, no period counts as quiet.
             (quiet.items, quiet.run) = (BTreeMap::new(), None);
@@ -151,7 +151,7 @@ impl Attempt {
     fn stalled(&self, index: usize, cell: &Arc<ItemCell>) {
         let (item, quiet) = (self.selection()[index].id(), self.limits.stall_after());
         match self.limits.stall_policy() {
-            WhenStalled::Report => {
+            StallPolicy::Report => {
                 let text = format!("no progress for {quiet:?}; it continues");
                 self.link.log(LogEntry::new(LogLevel::Warning, text).with_item(item));
             }
@@ -181,7 +181,7 @@ impl Attempt {
     fn stalled_run(&self) {
         let quiet = self.limits.stall_after();
         match self.limits.stall_policy() {
-            WhenStalled::Report => {
+            StallPolicy::Report => {
                 self.link
                     .log(LogEntry::new(LogLevel::Warning, format!("no progress for {quiet:?}; the call continues")));
             }

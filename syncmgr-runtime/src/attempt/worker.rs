@@ -9,7 +9,7 @@ use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
 use syncmgr_core::cancel::{CancelReason, Cancelled};
 use syncmgr_core::context::ItemContext;
-use syncmgr_core::decision::verdict::{Ending, Verdict, judge};
+use syncmgr_core::decision::verdict::{Ending, Verdict, verdict_of};
 use syncmgr_core::error::{SyncResult, is_cancelled, one_line};
 use syncmgr_core::handler::SyncHandler;
 use syncmgr_core::log::LogEntry;
@@ -63,7 +63,7 @@ impl<'a> ActiveCall<'a> {
     fn begin(attempt: &'a Attempt) -> Result<Self, Cancelled> {
         attempt.begin_call();
         let call = Self(attempt);
-        attempt.want_workers()?;
+        attempt.request_workers()?;
         Ok(call)
     }
 }
@@ -139,7 +139,7 @@ async fn yield_worker() {
 
 /// Returns `true` if the item was ended by an eviction.
 fn is_over(item: &ItemContext) -> bool {
-    item.cell().cancel().reason() == Some(CancelReason::Over)
+    item.cell().cancel().reason() == Some(CancelReason::Ended)
 }
 
 /// A worker's ownership of its slot. Dropping it ends the item and frees the slot.
@@ -216,10 +216,10 @@ fn conclude(attempt: &Attempt, item: &ItemContext, end: WorkEnd) -> Ended {
     attempt.link.ends(item.id(), item.cell());
     let verdict = match &end {
         // Faults of the item were logged when they happened.
-        WorkEnd::Returned(Ok(())) => judge(&Ending::Returned(&Ok(())), None, item.cell().traces()),
+        WorkEnd::Returned(Ok(())) => verdict_of(&Ending::Returned(&Ok(())), None, item.cell().signals()),
         _ => judge_and_log(attempt, item, &end),
     };
-    Ended { index: item.place(), verdict }
+    Ended { index: item.index(), verdict }
 }
 
 #[cold]
@@ -228,14 +228,14 @@ fn judge_and_log(attempt: &Attempt, item: &ItemContext, end: &WorkEnd) -> Verdic
         WorkEnd::Returned(Ok(())) => (Ending::Returned(&Ok(())), None),
         WorkEnd::Returned(result @ Err(error)) => (Ending::Returned(result), Some(one_line(error))),
         WorkEnd::Panicked(text) => (Ending::Panicked, Some(format!("the handler panicked: {text}"))),
-        WorkEnd::Cut => (Ending::Cut, None),
+        WorkEnd::Cut => (Ending::Dropped, None),
         WorkEnd::Abandoned => (Ending::Abandoned, Some(abandoned_text(attempt))),
     };
     if matches!(end, WorkEnd::Abandoned) {
         attempt.abandon(item.id(), item.cell());
     }
     let cancel = item.cell().cancel().reason();
-    let verdict = judge(&ending, cancel, item.cell().traces());
+    let verdict = verdict_of(&ending, cancel, item.cell().signals());
     let only_cancelled = matches!(end, WorkEnd::Returned(Err(error)) if cancel.is_some() && is_cancelled(error));
     if let (Some(level), Some(text), false) = (verdict.level, text, only_cancelled) {
         attempt.link.log(entry_of_failure(LogEntry::new(level, text), verdict.class, item.id()));

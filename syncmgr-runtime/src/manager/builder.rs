@@ -13,7 +13,7 @@ use syncmgr_core::store::StateStore;
 use super::SyncManager;
 use crate::chooser::Chooser;
 use crate::clock::{Clock, SystemClock};
-use crate::facts::{FactSource, ManualFacts};
+use crate::environment::{EnvironmentSource, ManualEnvironment};
 use crate::host::{Host, Ports, Records, Rules};
 use crate::memory::MemoryStore;
 use crate::random::{Randomness, SystemRandomness};
@@ -22,11 +22,11 @@ use crate::watchdog::Watchdog;
 /// Configures and builds a [`SyncManager`].
 ///
 /// ```
-/// # use syncmgr_setting::*;
+/// # use syncmgr_doc_examples::*;
 /// # run(async {
 /// let manager = SyncManager::builder()
 ///     .store(MemoryStore::new())                  // keeps state; `SqliteStore` keeps it in a file
-///     .items_at_once(16)                          // in parallel, over all handlers
+///     .max_concurrent_items(16)                          // in parallel, over all handlers
 ///     .capacity("imap.example.org", 4)            // in parallel, with this claim
 ///     .retry(RetryPolicy::DEFAULT.with_initial(Duration::from_secs(5)))
 ///     .watchdog(ThreadWatchdog::default())        // reports handlers that block their thread
@@ -53,10 +53,10 @@ impl Default for SyncManagerBuilder {
             connections: None,
             chooser: None,
             watchdog: None,
-            facts: Arc::new(ManualFacts::default()),
+            environment: Arc::new(ManualEnvironment::default()),
         };
         let rules = Rules {
-            items_at_once: 64,
+            max_concurrent_items: 64,
             capacities: BTreeMap::new(),
             retry: RetryPolicy::DEFAULT,
             guards: GuardPolicy::DEFAULT,
@@ -71,7 +71,7 @@ impl SyncManagerBuilder {
     /// Sets the clock. The default is the system clock.
     ///
     /// ```
-    /// # use syncmgr_setting::*;
+    /// # use syncmgr_doc_examples::*;
     /// # run(async {
     /// #[derive(Debug)]
     /// struct Y2K(SystemClock);
@@ -99,7 +99,7 @@ impl SyncManagerBuilder {
     /// Sets the source of randomness. The default is the operating system.
     ///
     /// ```
-    /// # use syncmgr_setting::*;
+    /// # use syncmgr_doc_examples::*;
     /// # run(async {
     /// struct Zeros;
     ///
@@ -127,7 +127,7 @@ impl SyncManagerBuilder {
     /// state.
     ///
     /// ```
-    /// # use syncmgr_setting::*;
+    /// # use syncmgr_doc_examples::*;
     /// # run(async {
     /// let store = MemoryStore::new(); // a clone is another handle of the same store
     /// SyncManager::builder().store(store.clone()).build().run(Mail).await?;
@@ -147,26 +147,26 @@ impl SyncManagerBuilder {
     /// nothing back.
     ///
     /// ```
-    /// # use syncmgr_setting::*;
+    /// # use syncmgr_doc_examples::*;
     /// # run(async {
-    /// let facts = ManualFacts::new(Facts::UNKNOWN.with_network(Network::Offline));
-    /// let manager = SyncManager::builder().facts(facts.clone()).build();
+    /// let environment = ManualEnvironment::new(Environment::UNKNOWN.with_network(Network::Offline));
+    /// let manager = SyncManager::builder().environment(environment.clone()).build();
     /// let report = manager.run(Feed).await?; // this handler needs a network
     /// assert_eq!(report.runs[0].hold, Some(Hold::Offline));
-    /// facts.set_network(Network::Online); // the network is back
+    /// environment.set_network(Network::Online); // the network is back
     /// # Ok(())
     /// # })?;
     /// # Ok::<(), anyhow::Error>(())
     /// ```
-    pub fn facts(mut self, facts: impl FactSource) -> Self {
-        self.ports.facts = Arc::new(facts);
+    pub fn environment(mut self, environment: impl EnvironmentSource) -> Self {
+        self.ports.environment = Arc::new(environment);
         self
     }
 
     /// Sets the retry policy for handlers without a policy of their own.
     ///
     /// ```
-    /// # use syncmgr_setting::*;
+    /// # use syncmgr_doc_examples::*;
     /// # run(async {
     /// let patient = RetryPolicy::DEFAULT.with_initial(Duration::from_secs(600)).with_jitter(0);
     /// let manager = SyncManager::builder().retry(patient).build();
@@ -189,7 +189,7 @@ impl SyncManagerBuilder {
     /// Sets the policy that checks plans before they run.
     ///
     /// ```
-    /// # use syncmgr_setting::*;
+    /// # use syncmgr_doc_examples::*;
     /// # run(async {
     /// # struct Photos;
     /// # #[async_trait]
@@ -198,14 +198,14 @@ impl SyncManagerBuilder {
     /// #         HandlerInfo::new(HandlerId::from_u128(4), "Photos")
     /// #     }
     /// #     async fn synchronize_item(&self, item: &ItemContext) -> SyncResult {
-    /// #         item.clear(&Plan::new().with_deletes(800, 900)).or_leave()?;
+    /// #         item.propose(&Plan::new().with_deletes(800, 900)).or_needs_user()?;
     /// #         Ok(())
     /// #     }
     /// # }
     /// let report = SyncManager::new().run(Photos).await?; // plans to delete 800 of 900
     /// assert_eq!(report.items().next().map(|item| item.outcome), Some(Outcome::NeedsUser));
     ///
-    /// let trusting = GuardPolicy::DEFAULT.with_headless(WhenGuarded::Allow);
+    /// let trusting = GuardPolicy::DEFAULT.with_unattended(UnattendedPolicy::Allow);
     /// let report = SyncManager::builder().guards(trusting).build().run(Photos).await?;
     /// assert!(report.is_success());
     /// # Ok(())
@@ -221,11 +221,11 @@ impl SyncManagerBuilder {
     /// their handler.
     ///
     /// ```
-    /// # use syncmgr_setting::*;
+    /// # use syncmgr_doc_examples::*;
     /// # run(async {
-    /// let manager = SyncManager::builder().store(MemoryStore::new()).resume(Resume::AtOnce).build();
+    /// let manager = SyncManager::builder().store(MemoryStore::new()).resume(Resume::Immediately).build();
     /// manager.register(Mail)?;
-    /// manager.attend()?; // runs that a crash interrupted continue now
+    /// manager.start_scheduler()?; // runs that a crash interrupted continue now
     /// # manager.shutdown().await;
     /// # Ok(())
     /// # })?;
@@ -239,7 +239,7 @@ impl SyncManagerBuilder {
     /// Sets the way to ask the user. Without it, the user is never asked.
     ///
     /// ```
-    /// # use syncmgr_setting::*;
+    /// # use syncmgr_doc_examples::*;
     /// # run(async {
     /// struct Keyring;
     ///
@@ -263,7 +263,7 @@ impl SyncManagerBuilder {
     ///         run.keep(password.ok_or_else(|| NeedsUser::new("the password of ann@example.org"))?);
     ///         Ok(())
     ///     }
-    /// #     async fn synchronize_item(&self, item: &ItemContext) -> SyncResult { item.prepared::<Secret>().map(drop) }
+    /// #     async fn synchronize_item(&self, item: &ItemContext) -> SyncResult { item.kept::<Secret>().map(drop) }
     ///     // .. `synchronize_item`
     /// }
     ///
@@ -285,7 +285,7 @@ impl SyncManagerBuilder {
     /// Sets the provider of network connections. Without it, requests for connections fail.
     ///
     /// ```
-    /// # use syncmgr_setting::*;
+    /// # use syncmgr_doc_examples::*;
     /// # run(async {
     /// struct Vpn;
     ///
@@ -311,7 +311,7 @@ impl SyncManagerBuilder {
     /// decide.
     ///
     /// ```
-    /// # use syncmgr_setting::*;
+    /// # use syncmgr_doc_examples::*;
     /// # run(async {
     /// struct InboxOnly;
     ///
@@ -339,7 +339,7 @@ impl SyncManagerBuilder {
     /// reported, and the manager makes no progress while all threads of the runtime are blocked.
     ///
     /// ```
-    /// # use syncmgr_setting::*;
+    /// # use syncmgr_doc_examples::*;
     /// # run(async {
     /// let manager = SyncManager::builder().watchdog(ThreadWatchdog::every(Duration::from_millis(100))).build();
     /// assert!(manager.run(Mail).await?.is_success());
@@ -356,23 +356,23 @@ impl SyncManagerBuilder {
     /// Sets the maximum number of items that run in parallel over all handlers. The default is 64; 0 counts as 1.
     ///
     /// ```
-    /// # use syncmgr_setting::*;
+    /// # use syncmgr_doc_examples::*;
     /// # run(async {
-    /// let one_by_one = SyncManager::builder().items_at_once(1).build();
+    /// let one_by_one = SyncManager::builder().max_concurrent_items(1).build();
     /// assert!(one_by_one.run(Mail).await?.is_success());
     /// # Ok(())
     /// # })?;
     /// # Ok::<(), anyhow::Error>(())
     /// ```
-    pub fn items_at_once(mut self, items: usize) -> Self {
-        self.rules.items_at_once = items;
+    pub fn max_concurrent_items(mut self, items: usize) -> Self {
+        self.rules.max_concurrent_items = items;
         self
     }
 
     /// Sets the maximum number of items that hold this claim in parallel. The default is 1; 0 counts as 1.
     ///
     /// ```
-    /// # use syncmgr_setting::*;
+    /// # use syncmgr_doc_examples::*;
     /// # run(async {
     /// // `Mail` claims this name, so at most two of its folders run in parallel.
     /// let manager = SyncManager::builder().capacity("imap.example.org", 2).build();
@@ -394,6 +394,6 @@ impl SyncManagerBuilder {
 
 impl std::fmt::Debug for SyncManagerBuilder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "SyncManagerBuilder({} items at once)", self.rules.items_at_once)
+        write!(f, "SyncManagerBuilder({} items at once)", self.rules.max_concurrent_items)
     }
 }

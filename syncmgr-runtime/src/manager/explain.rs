@@ -5,7 +5,7 @@ use std::sync::Arc;
 use syncmgr_core::claim::Claim;
 use syncmgr_core::decision::choice::{Listing, Preferences};
 use syncmgr_core::decision::hold::Hold;
-use syncmgr_core::decision::ledger::{HANDLER_ITSELF, Unfinished};
+use syncmgr_core::decision::ledger::{HANDLER_ITSELF, InterruptedRun};
 use syncmgr_core::decision::run::Phase;
 use syncmgr_core::error::SyncResult;
 use syncmgr_core::explain::{Current, Explanation, Known, Listed, explain};
@@ -21,7 +21,7 @@ impl SyncManager {
     /// comes from the state on which the manager decides; `{}` shows it in one line.
     ///
     /// ```
-    /// # use syncmgr_setting::*;
+    /// # use syncmgr_doc_examples::*;
     /// # run(async {
     /// let manager = SyncManager::new();
     /// let calendar = manager.register(Calendar)?;
@@ -43,11 +43,11 @@ impl SyncManager {
     /// Explains the condition of a handler as a whole, including the reasons that hold all of its items.
     ///
     /// ```
-    /// # use syncmgr_setting::*;
+    /// # use syncmgr_doc_examples::*;
     /// # run(async {
     /// let manager = SyncManager::new();
     /// let mail = manager.register(Mail)?;
-    /// assert_eq!(manager.explain_handler(mail)?.standing, Standing::Idle);
+    /// assert_eq!(manager.explain_handler(mail)?.condition, Condition::Idle);
     /// # Ok(())
     /// # })?;
     /// # Ok::<(), anyhow::Error>(())
@@ -73,7 +73,7 @@ impl SyncManager {
         let mut known = Known::of(handler);
         known.record = self.host().record(handler, HANDLER_ITSELF)?;
         known.name = self.host().known().handlers.get(&handler).map(|(_, info)| info.name().into());
-        let active = self.runs_of(handler).find(|run| !run.is_at_rest());
+        let active = self.runs_of(handler).find(|run| !run.is_idle());
         known.current =
             active.map(|run| match self.host().admission.is_current(run.id()) && !run.attempt().is_paused() {
                 true => Current::Running(run.id().session),
@@ -94,9 +94,9 @@ impl SyncManager {
             host.known().handlers.get(&handler).map(|(_, info)| info.claims().to_vec()).unwrap_or_default();
         let own = listed.iter().flat_map(|item| item.claims());
         let claims: Vec<&Claim> = of_handler.iter().chain(own).collect();
-        let facts = host.ports.facts.now();
+        let environment = host.ports.environment.now();
         let now = host.decide(|ledger, now| {
-            ledger.describe(&mut known, &claims, facts, now);
+            ledger.describe(&mut known, &claims, environment, now);
             ledger.time(now)
         });
         let (question, guarded) = self.open_question(handler, known.item)?;
@@ -137,7 +137,7 @@ impl SyncManager {
 
     /// Returns the item's part in an open or interrupted session.
     fn current(&self, handler: HandlerId, item: ItemId, chosen: Option<ItemState>) -> SyncResult<Option<Current>> {
-        for run in self.runs_of(handler).filter(|run| !run.is_over()) {
+        for run in self.runs_of(handler).filter(|run| !run.has_ended()) {
             let session = run.id().session;
             match run.attempt().phase_of(item) {
                 Some(Phase::Running) => return Ok(Some(Current::Running(session))),
@@ -146,7 +146,7 @@ impl SyncManager {
             }
         }
         let interrupted = self.host().ledger().interrupted(handler);
-        for Unfinished { session, items, .. } in interrupted.into_iter().rev() {
+        for InterruptedRun { session, items, .. } in interrupted.into_iter().rev() {
             let asked = items.map_or(chosen != Some(ItemState::Unchecked), |items| items.contains(&item));
             if asked && !self.host().ports.store.ended_since(handler, session)?.contains(&item) {
                 return Ok(Some(Current::Interrupted(session)));
@@ -177,6 +177,6 @@ impl SyncManager {
         let guarded = entry.as_ref().is_some_and(|entry| {
             matches!(&entry.action, Some(Action::Decide(question)) if &*question.key == syncmgr_core::decision::guard::KEY)
         });
-        Ok((entry.and_then(|entry| entry.error), guarded.then_some(Hold::Guarded)))
+        Ok((entry.and_then(|entry| entry.id), guarded.then_some(Hold::Guarded)))
     }
 }

@@ -13,7 +13,7 @@ impl SyncManager {
     /// Cancel safe; nothing is deleted if the future is dropped while it waits.
     ///
     /// ```
-    /// # use syncmgr_setting::*;
+    /// # use syncmgr_doc_examples::*;
     /// # run(async {
     /// let manager = SyncManager::builder().store(MemoryStore::new()).build();
     /// let calendar = manager.register(Calendar)?;
@@ -36,7 +36,7 @@ impl SyncManager {
             run.stop(CancelReason::HandlerStopped);
         }
         for session in self.open_sessions() {
-            session.until(|| session.run(handler).is_none_or(|run| run.is_at_rest())).await;
+            session.until(|| session.run(handler).is_none_or(|run| run.is_idle())).await;
         }
         let mut claims = claims.unwrap_or_default();
         let others: Vec<_> = self.host().known().handlers.values().map(|(_, info)| info.clone()).collect();
@@ -52,7 +52,7 @@ impl SyncManager {
     /// Cancel safe; nothing is deleted if the future is dropped while it waits.
     ///
     /// ```
-    /// # use syncmgr_setting::*;
+    /// # use syncmgr_doc_examples::*;
     /// # run(async {
     /// let manager = SyncManager::builder().store(MemoryStore::new()).build();
     /// let calendar = manager.register(Calendar)?;

@@ -18,7 +18,7 @@ impl SyncManager {
     /// flags 0.
     ///
     /// ```
-    /// # use syncmgr_setting::*;
+    /// # use syncmgr_doc_examples::*;
     /// # run(async {
     /// let manager = SyncManager::new();
     /// let mail = manager.register(Mail)?;
@@ -40,7 +40,7 @@ impl SyncManager {
     /// Registers a handler that also runs at these events.
     ///
     /// ```
-    /// # use syncmgr_setting::*;
+    /// # use syncmgr_doc_examples::*;
     /// # run(async {
     /// let manager = SyncManager::new();
     /// manager.register(Calendar)?;
@@ -57,7 +57,7 @@ impl SyncManager {
     ///
     /// See also: R3.
     pub fn register_for(&self, handler: Arc<dyn SyncHandler>, flags: RegisterFlags) -> Result<HandlerId, RequestError> {
-        let info = info_of(&*handler)?;
+        let info = call_info(&*handler)?;
         let (id, capabilities) = (info.id(), info.capabilities());
         if info.limits().items() == 0 {
             return Err(RequestError::NoItemsAllowed { handler: id });
@@ -70,7 +70,7 @@ impl SyncManager {
             self.host().ports.store.handlers().map(|mut stored| stored.remove(&id).and_then(|record| record.flags));
         let unreadable = |error| RequestError::Store { reason: one_line(&error) };
         let set = set.map_err(unreadable)?;
-        let setbacks = self.host().ports.store.setbacks(id).map_err(unreadable)?;
+        let setbacks = self.host().ports.store.retry_states(id).map_err(unreadable)?;
         {
             let mut known = self.host().known();
             if known.handlers.contains_key(&id) {
@@ -92,7 +92,7 @@ impl SyncManager {
     /// registrations.
     ///
     /// ```
-    /// # use syncmgr_setting::*;
+    /// # use syncmgr_doc_examples::*;
     /// # run(async {
     /// let manager = SyncManager::new();
     /// let mail = manager.register(Mail)?;
@@ -121,7 +121,7 @@ impl SyncManager {
     /// handler was not registered. Its active runs continue, and its stored data is kept; see [`forget`](Self::forget).
     ///
     /// ```
-    /// # use syncmgr_setting::*;
+    /// # use syncmgr_doc_examples::*;
     /// # run(async {
     /// let manager = SyncManager::new();
     /// let mail = manager.register(Mail)?;
@@ -139,7 +139,7 @@ impl SyncManager {
         let unregistered = known.registry.unregister(handler).is_some();
         drop(known);
         drop(removed);
-        let is_running = self.runs_of(handler).any(|run| !run.is_over());
+        let is_running = self.runs_of(handler).any(|run| !run.has_ended());
         let mut ledger = self.host().ledger();
         match is_running {
             true => ledger.retire(handler),
@@ -159,7 +159,7 @@ impl SyncManager {
     /// Returns the registered handlers, ordered by id.
     ///
     /// ```
-    /// # use syncmgr_setting::*;
+    /// # use syncmgr_doc_examples::*;
     /// # run(async {
     /// let manager = SyncManager::new();
     /// manager.register(Mail)?;
@@ -183,7 +183,7 @@ impl SyncManager {
 }
 
 /// Calls the handler's `info` and catches a panic.
-pub(crate) fn info_of(handler: &dyn SyncHandler) -> Result<HandlerInfo, RequestError> {
+pub(crate) fn call_info(handler: &dyn SyncHandler) -> Result<HandlerInfo, RequestError> {
     let panicked = |panic| RequestError::InfoPanicked { reason: panic_text(panic) };
     catch_unwind(AssertUnwindSafe(|| handler.info())).map_err(panicked)
 }

@@ -11,14 +11,14 @@ use syncmgr_core::trigger::Trigger;
 
 use super::{StoreAccessError, SyncManager};
 use crate::report::Report;
-use crate::run::Wish;
-use crate::session::{Session, SessionError, StartError, look, question_of};
+use crate::run::IdleRequest;
+use crate::session::{Session, SessionError, StartError, question_of, request_and_wait};
 
 impl SyncManager {
     /// Returns the stored log of a handler from this and earlier sessions, oldest entry first.
     ///
     /// ```
-    /// # use syncmgr_setting::*;
+    /// # use syncmgr_doc_examples::*;
     /// # run(async {
     /// let manager = SyncManager::builder().store(MemoryStore::new()).build();
     /// let calendar = manager.register(Calendar)?;
@@ -42,7 +42,7 @@ impl SyncManager {
     /// While the session of the entry is open, use [`Session::show_error`] instead.
     ///
     /// ```
-    /// # use syncmgr_setting::*;
+    /// # use syncmgr_doc_examples::*;
     /// # run(async {
     /// let manager = SyncManager::builder().store(MemoryStore::new()).build();
     /// let calendar = manager.register(Calendar)?;
@@ -58,7 +58,7 @@ impl SyncManager {
     /// [`answer`](Self::answer)), the store cannot be read, or no session can be started.
     ///
     /// See also: R144 to R150.
-    pub async fn show_error(&self, handler: HandlerId, error: ErrorId) -> Result<Report, LogError> {
+    pub async fn show_error(&self, handler: HandlerId, error: ErrorId) -> Result<Report, LogAccessError> {
         match self.stored(handler, error)?.action {
             Some(Action::ShowError | Action::Remedy(_)) => {}
             Some(Action::Decide(_)) => return Err(SessionError::Question { error }.into()),
@@ -67,7 +67,7 @@ impl SyncManager {
         let request = self.session(Trigger::Manual).handlers([handler]).may_bother_user().explaining();
         let session = request.start()?;
         session.report().await;
-        look(&*session.run(handler)?, Wish::Open(error)).await?;
+        request_and_wait(&*session.run(handler)?, IdleRequest::Open(error)).await?;
         Ok(session.finish().await)
     }
 
@@ -77,7 +77,7 @@ impl SyncManager {
     /// While the session of the entry is open, use [`Session::answer`] instead.
     ///
     /// ```
-    /// # use syncmgr_setting::*;
+    /// # use syncmgr_doc_examples::*;
     /// # run(async {
     /// let manager = SyncManager::builder().store(MemoryStore::new()).build();
     /// let (calendar, home) = (manager.register(Calendar)?, ItemId::from_name("Home"));
@@ -92,7 +92,7 @@ impl SyncManager {
     /// # Errors
     /// Returns an error if there is no such question or choice, the store cannot be read, or no session can be started.
     /// In the last case the answer is kept.
-    pub fn answer(&self, handler: HandlerId, error: ErrorId, choice: usize) -> Result<Session, LogError> {
+    pub fn answer(&self, handler: HandlerId, error: ErrorId, choice: usize) -> Result<Session, LogAccessError> {
         let entry = self.stored(handler, error)?;
         let (item, question) = question_of(&entry, error, choice)?;
         self.host().answer(handler, item, question.clone(), choice);
@@ -107,9 +107,10 @@ impl SyncManager {
     }
 
     /// Returns the latest entry with this id from the stored log.
-    fn stored(&self, handler: HandlerId, error: ErrorId) -> Result<Arc<LogEntry>, LogError> {
-        let log = self.host().ports.store.log(handler).map_err(|error| LogError::Store { reason: one_line(&error) })?;
-        let entry = log.into_iter().rev().map(|record| record.entry).find(|entry| entry.error == Some(error));
+    fn stored(&self, handler: HandlerId, error: ErrorId) -> Result<Arc<LogEntry>, LogAccessError> {
+        let log =
+            self.host().ports.store.log(handler).map_err(|error| LogAccessError::Store { reason: one_line(&error) })?;
+        let entry = log.into_iter().rev().map(|record| record.entry).find(|entry| entry.id == Some(error));
         entry.ok_or(SessionError::UnknownError { error }.into())
     }
 }
@@ -117,7 +118,7 @@ impl SyncManager {
 /// The error of [`SyncManager::show_error`] and [`SyncManager::answer`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum LogError {
+pub enum LogAccessError {
     /// The session could not be started.
     #[error(transparent)]
     Start(#[from] StartError),

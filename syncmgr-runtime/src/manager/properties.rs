@@ -7,8 +7,8 @@ use syncmgr_core::item::{ItemFlags, SyncItem};
 use syncmgr_core::trigger::Trigger;
 
 use super::SyncManager;
-use crate::run::Wish;
-use crate::session::{SessionError, StartError, look};
+use crate::run::IdleRequest;
+use crate::session::{SessionError, StartError, request_and_wait};
 
 impl SyncManager {
     /// Shows the properties of a handler or one of its items, and returns the items as they are afterwards. Cancel
@@ -41,7 +41,7 @@ impl SyncManager {
         if !declared {
             return Err(SessionError::NoProperties { handler }.into());
         }
-        look(&run, Wish::Properties(subject)).await?;
+        request_and_wait(&run, IdleRequest::Properties(subject)).await?;
         let (items, not_shown) = (run.listing().items().to_vec(), run.not_shown());
         session.close().await;
         match not_shown {

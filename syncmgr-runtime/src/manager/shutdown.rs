@@ -10,7 +10,7 @@ use syncmgr_core::info::Limits;
 use syncmgr_core::text::Escaped;
 
 use super::SyncManager;
-use crate::session::life::SessionShared;
+use crate::session::lifecycle::SessionShared;
 
 impl SyncManager {
     /// Stops every session and waits until all of them have ended. No session can be started afterwards.
@@ -22,7 +22,7 @@ impl SyncManager {
     /// Cancel safe; the sessions stop even if the future is dropped.
     ///
     /// ```
-    /// # use syncmgr_setting::*;
+    /// # use syncmgr_doc_examples::*;
     /// # run(async {
     /// let manager = SyncManager::new();
     /// manager.register(Feed)?;
@@ -36,11 +36,11 @@ impl SyncManager {
     /// # })?;
     /// # Ok::<(), anyhow::Error>(())
     /// ```
-    pub async fn shutdown(&self) -> Vec<Unstopped> {
-        let sessions = self.owner.wind_up();
+    pub async fn shutdown(&self) -> Vec<StillRunning> {
+        let sessions = self.owner.begin_shutdown();
         let over = async {
             for session in &sessions {
-                session.until(|| session.is_over()).await;
+                session.until(|| session.has_ended()).await;
             }
         };
         let limit = shutdown_timeout(&sessions);
@@ -60,7 +60,7 @@ impl SyncManager {
     }
 
     /// Returns the handlers that did not stop.
-    fn unstopped(&self, sessions: &[Arc<SessionShared>]) -> Vec<Unstopped> {
+    fn unstopped(&self, sessions: &[Arc<SessionShared>]) -> Vec<StillRunning> {
         let mut unstopped: BTreeMap<HandlerId, BTreeSet<ItemId>> = BTreeMap::new();
         for (handler, item) in self.host().admission.quarantined() {
             unstopped.entry(handler).or_default().insert(item);
@@ -68,14 +68,14 @@ impl SyncManager {
         let mut names = BTreeMap::new();
         for run in sessions.iter().flat_map(|session| session.runs()) {
             names.insert(run.id().handler, run.info().name().to_owned());
-            if !run.is_at_rest() {
+            if !run.is_idle() {
                 let polled = run.attempt().polling().into_iter().filter_map(|(_, _, item)| item);
                 unstopped.entry(run.id().handler).or_default().extend(polled);
             }
         }
         let registered = |handler| self.host().known().handlers.get(&handler).map(|(_, info)| info.name().to_owned());
         let name = |handler| names.get(&handler).cloned().or_else(|| registered(handler)).unwrap_or_default();
-        let named = |(handler, items)| Unstopped { handler, name: name(handler), items };
+        let named = |(handler, items)| StillRunning { handler, name: name(handler), items };
         unstopped.into_iter().map(named).collect()
     }
 }
@@ -92,7 +92,7 @@ fn shutdown_timeout(sessions: &[Arc<SessionShared>]) -> Duration {
 /// A handler that is still running after a shutdown.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Unstopped {
+pub struct StillRunning {
     /// The handler.
     pub handler: HandlerId,
     /// The name of the handler; empty if it was unregistered meanwhile.
@@ -101,7 +101,7 @@ pub struct Unstopped {
     pub items: BTreeSet<ItemId>,
 }
 
-impl fmt::Display for Unstopped {
+impl fmt::Display for StillRunning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} could not be stopped", Escaped(&self.name))?;
         match self.items.len() {

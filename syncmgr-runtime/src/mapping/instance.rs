@@ -8,7 +8,7 @@ use futures::FutureExt;
 use syncmgr_core::cancel::CancelReason;
 use syncmgr_core::classic::{Attention, ClassicHandler, SyncCallback};
 use syncmgr_core::context::{RunContext, SynchronizeContext};
-use syncmgr_core::decision::protocol::{Action, Ask, Chosen, Event, Protocol, Purpose, Stage, Step};
+use syncmgr_core::decision::protocol::{Action, Chosen, Event, HostRequest, Protocol, Purpose, Stage, Step};
 use syncmgr_core::error::{one_line, panic_text};
 use syncmgr_core::hresult::HResult;
 use syncmgr_core::id::{ErrorScope, ItemId, Subject};
@@ -69,9 +69,9 @@ impl Instance {
 
     /// Removes the callback, if one is set, and returns the user's attention.
     pub(super) fn detach(&self) {
-        let attached = self.stage() != Stage::Released && self.state.lock().protocol.answer(Ask::Log).is_ok();
+        let attached = self.stage() != Stage::Released && self.state.lock().protocol.answer(HostRequest::Log).is_ok();
         if attached {
-            self.on(Event::Lost);
+            self.on(Event::HandlerLost);
             self.classic.set_progress_callback(None);
             self.on(Event::Detached);
         }
@@ -126,7 +126,7 @@ impl Instance {
         // The contract defines no meaning for the returned code.
         let delivered = catch_unwind(AssertUnwindSafe(|| self.classic.set_item_status(subject, status)));
         if let Err(panic) = delivered {
-            let text = format!("the handler panicked when told of a skip: {}", panic_text(panic));
+            let text = format!("the handler panicked in `set_item_status`: {}", panic_text(panic));
             let run = self.state.lock().run.clone();
             run.log(LogEntry::new(LogLevel::Error, text));
         }
@@ -198,12 +198,12 @@ impl Callback {
     }
 
     /// Returns the run if the handler may make this request now, else the code to return.
-    fn ask(&self, ask: Ask) -> Result<(Arc<Instance>, RunContext), HResult> {
-        let refused = if ask == Ask::Attention { HResult::S_FALSE } else { HResult::E_UNEXPECTED };
+    fn ask(&self, request: HostRequest) -> Result<(Arc<Instance>, RunContext), HResult> {
+        let refused = if request == HostRequest::Attention { HResult::S_FALSE } else { HResult::E_UNEXPECTED };
         let instance = self.0.upgrade().ok_or(refused)?;
         let (answer, run) = {
             let state = instance.state.lock();
-            (state.protocol.answer(ask), state.run.clone())
+            (state.protocol.answer(request), state.run.clone())
         };
         if answer.is_ok() { Ok((instance, run)) } else { Err(answer) }
     }
@@ -229,7 +229,7 @@ impl SyncCallback for Callback {
     }
 
     fn enable_modeless(&self, attention: Attention) -> HResult {
-        let asked = self.ask(Ask::Attention);
+        let asked = self.ask(HostRequest::Attention);
         match (attention, asked) {
             (Attention::Ask, Err(refused)) => refused,
             // The classic call does not wait: a refusal is `S_FALSE` (R133).
@@ -249,7 +249,7 @@ impl SyncCallback for Callback {
     }
 
     fn progress(&self, item: ItemId, report: Option<&Progress>) -> HResult {
-        let instance = match self.ask(Ask::Progress) {
+        let instance = match self.ask(HostRequest::Progress) {
             Ok((instance, _)) => instance,
             Err(answer) => return answer,
         };
@@ -267,7 +267,7 @@ impl SyncCallback for Callback {
     }
 
     fn log_error(&self, level: LogLevel, text: &str, info: Option<&LogErrorInfo>) -> HResult {
-        match self.ask(Ask::Log) {
+        match self.ask(HostRequest::Log) {
             Ok((_, run)) => {
                 run.log(LogEntry::from_info(level, text, info));
                 HResult::S_OK
@@ -277,7 +277,7 @@ impl SyncCallback for Callback {
     }
 
     fn delete_log_error(&self, scope: ErrorScope) -> HResult {
-        match self.ask(Ask::Log) {
+        match self.ask(HostRequest::Log) {
             Ok((_, run)) => {
                 run.delete_log(scope);
                 HResult::S_OK
@@ -287,7 +287,7 @@ impl SyncCallback for Callback {
     }
 
     fn establish_connection(&self, name: Option<&str>) -> HResult {
-        match self.ask(Ask::Connection) {
+        match self.ask(HostRequest::Connection) {
             Ok((instance, run)) => connect(&run, &instance.runtime, name),
             Err(answer) => answer,
         }

@@ -7,15 +7,15 @@
 //! | the return codes of `Progress` | the cancellation tokens of the contexts |
 //! | `SetItemStatus` | called between two polls, while the future is pending |
 //!
-//! [`Driven`] exposes a [`SyncHandler`](syncmgr_core::handler::SyncHandler) through the classic methods, for a host
-//! with its own [`SyncCallback`](syncmgr_core::classic::SyncCallback). [`Hosted`] turns a handler with the classic
+//! [`CallbackAdapter`] exposes a [`SyncHandler`](syncmgr_core::handler::SyncHandler) through the classic methods, for a host
+//! with its own [`SyncCallback`](syncmgr_core::classic::SyncCallback). [`ClassicAdapter`] turns a handler with the classic
 //! methods into a [`SyncHandler`](syncmgr_core::handler::SyncHandler) for our manager. Both enforce the same
 //! [`Protocol`](syncmgr_core::decision::protocol::Protocol).
 
-mod driven;
+mod callback_adapter;
+mod classic_adapter;
 mod feed;
-mod hosted;
 mod instance;
 
-pub use driven::Driven;
-pub use hosted::Hosted;
+pub use callback_adapter::CallbackAdapter;
+pub use classic_adapter::ClassicAdapter;

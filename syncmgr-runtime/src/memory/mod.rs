@@ -32,7 +32,7 @@ use self::sessions::Sessions;
 /// dropped first.
 ///
 /// ```
-/// # use syncmgr_setting::*;
+/// # use syncmgr_doc_examples::*;
 /// # run(async {
 /// let store = MemoryStore::new();
 /// for _ in 0..2 {
@@ -65,7 +65,7 @@ impl MemoryStore {
     }
 
     /// Returns a copy of the store as a killed process would leave it: open sessions are interrupted.
-    pub fn left_behind(&self) -> Self {
+    pub fn after_crash(&self) -> Self {
         let mut contents = self.contents.lock().clone();
         contents.sessions.interrupt();
         Self { contents: Arc::new(Mutex::new(contents)) }
@@ -103,7 +103,7 @@ impl StateStore for MemoryStore {
         Ok(self.of(handler, |stored| stored.items.get(&item).cloned()))
     }
 
-    fn setbacks(&self, handler: HandlerId) -> SyncResult<BTreeMap<ItemId, RetryState>> {
+    fn retry_states(&self, handler: HandlerId) -> SyncResult<BTreeMap<ItemId, RetryState>> {
         Ok(self.of(handler, |stored| {
             stored.items.iter().filter_map(|(item, record)| Some((*item, record.retry?))).collect()
         }))
@@ -224,7 +224,7 @@ impl Contents {
             }
             StateChange::LogDeleted { handler, scope } => self.stored(handler).delete(scope),
             StateChange::Settled { handler, item } => {
-                self.stored(handler).log.retain(|record| !record.entry.asks_of(item));
+                self.stored(handler).log.retain(|record| !record.entry.has_question_for(item));
             }
             _ => {}
         }
@@ -239,7 +239,7 @@ impl Contents {
 fn last_of_each(entries: Vec<Arc<LogEntry>>) -> Vec<Arc<LogEntry>> {
     let mut seen = BTreeSet::new();
     let mut kept: Vec<_> =
-        entries.into_iter().rev().filter(|entry| entry.error.is_none_or(|error| seen.insert(error))).collect();
+        entries.into_iter().rev().filter(|entry| entry.id.is_none_or(|error| seen.insert(error))).collect();
     kept.reverse();
     kept
 }

@@ -66,7 +66,7 @@ impl Sessions {
                 self.known.iter().find(|(_, record)| forgettable(record)).map(|(key, _)| *key)
             };
             let ended = |record: &SessionRecord| record.end.is_some();
-            let Some(key) = oldest(SessionRecord::is_uneventful).or_else(|| oldest(ended)) else { return };
+            let Some(key) = oldest(SessionRecord::is_clean).or_else(|| oldest(ended)) else { return };
             self.known.remove(&key);
         }
     }

@@ -36,7 +36,7 @@ fn registering_again_keeps_the_flags_that_were_set() {
 #[test]
 fn a_session_log_replaces_its_earlier_log_and_entries_with_its_ids() {
     let store = MemoryStore::new();
-    let named = |text| LogEntry::new(LogLevel::Error, text).with_error(ErrorId::from_key("x"));
+    let named = |text| LogEntry::new(LogLevel::Error, text).with_id(ErrorId::from_key("x"));
     let plain = |text| LogEntry::new(LogLevel::Warning, text);
     drop(store.write(vec![log(1, &[named("old"), plain("kept")]), log(2, &[plain("first")])]));
     drop(store.write(vec![log(2, &[plain("again"), named("new")])]));

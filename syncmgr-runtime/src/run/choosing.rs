@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use syncmgr_core::decision::choice::{Listing, Offer, Preferences};
-use syncmgr_core::decision::ledger::{StartReason, Unfinished};
+use syncmgr_core::decision::ledger::{InterruptedRun, StartReason};
 use syncmgr_core::decision::protocol::{Chosen, Event, Step};
 use syncmgr_core::error::one_line;
 use syncmgr_core::id::ItemId;
@@ -61,9 +61,9 @@ impl Run {
     }
 
     /// Returns the items that were requested of interrupted runs and have not ended.
-    fn unfinished(&self, preferred: &[SyncItem], interrupted: Vec<Unfinished>) -> BTreeSet<ItemId> {
+    fn unfinished(&self, preferred: &[SyncItem], interrupted: Vec<InterruptedRun>) -> BTreeSet<ItemId> {
         let mut unfinished = BTreeSet::new();
-        for Unfinished { session, items, .. } in interrupted {
+        for InterruptedRun { session, items, .. } in interrupted {
             let asked = items.unwrap_or_else(|| preferred.iter().map(SyncItem::id).collect());
             let ended = self.host().ports.store.ended_since(self.id.handler, session);
             let ended = ended.unwrap_or_else(|error| {

@@ -44,7 +44,7 @@ impl Grants {
     }
 
     /// Returns how long the run has had attention or waited for it.
-    pub(super) fn attended(&self) -> Duration {
+    pub(super) fn attention_time(&self) -> Duration {
         let attended = self.attended.lock();
         attended.before + attended.since.map(|since| since.elapsed()).unwrap_or_default()
     }

@@ -2,8 +2,8 @@
 
 use syncmgr_core::claim::Claim;
 use syncmgr_core::decision::hold::Hold;
-use syncmgr_core::decision::ledger::{Attempted, Effect, HANDLER_ITSELF, StartReason, StoppedBy};
-use syncmgr_core::decision::retry::{Advance, Ask, Clearing};
+use syncmgr_core::decision::ledger::{Effect, EndedAttempt, HANDLER_ITSELF, StartReason, StoppedBy};
+use syncmgr_core::decision::retry::{AttemptProgress, ClearedBy, RequestedBy};
 use syncmgr_core::decision::verdict::{Outcome, Verdict};
 use syncmgr_core::id::{ErrorScope, ItemId};
 use syncmgr_core::item::SyncItem;
@@ -22,10 +22,11 @@ impl Run {
     /// Returns the reason the run may not begin now, if any. A run held by the environment waits for a change.
     pub(super) fn hold(&self) -> Option<Hold> {
         let SessionTerms { requested_by, reason, .. } = self.scope.terms;
-        let facts = self.host().ports.facts.now();
+        let environment = self.host().ports.environment.now();
         let (request, capabilities) = (self.request(), self.info.capabilities());
-        let begin =
-            self.host().decide(|ledger, now| ledger.begin(request, (requested_by, reason), capabilities, facts, now));
+        let begin = self
+            .host()
+            .decide(|ledger, now| ledger.begin(request, (requested_by, reason), capabilities, environment, now));
         let (hold, effects) = begin;
         self.follow(effects);
         hold
@@ -33,7 +34,7 @@ impl Run {
 
     /// Returns the request of the run, as data.
     fn request(&self) -> RunRequest {
-        let request = RunRequest::new(self.id.handler).with_trigger(self.facts.trigger);
+        let request = RunRequest::new(self.id.handler).with_trigger(self.run_info.trigger);
         match &self.scope.terms.choosing {
             Choosing::Given(given) => request.with_items(given.get(&self.id.handler).into_iter().flatten().copied()),
             _ => request,
@@ -53,7 +54,7 @@ impl Run {
     /// Puts off the items that were due and did not run.
     pub(super) fn put_off_missed(&self) {
         let reason = self.scope.terms.reason;
-        if reason == StartReason::Asked || self.held().is_some() || self.host().tracker.is_closed() {
+        if reason == StartReason::Requested || self.held().is_some() || self.host().tracker.is_closed() {
             return;
         }
         // In neither case was the list of items read.
@@ -75,7 +76,7 @@ impl Run {
             return;
         }
         let (handler, items, policy) = (self.id.handler, wanted.iter().map(SyncItem::id), self.retry_policy());
-        let effects = self.host().decide(|ledger, now| ledger.put_back(handler, items, &policy, now));
+        let effects = self.host().decide(|ledger, now| ledger.requeue(handler, items, &policy, now));
         self.follow(effects);
     }
 
@@ -89,13 +90,13 @@ impl Run {
     /// Raises the origin of the request to `ByHand`, for requests about the results.
     pub(super) fn raise_to_by_hand(&self) {
         let mut state = self.lock();
-        state.requested_by = state.requested_by.max(Ask::ByHand);
+        state.requested_by = state.requested_by.max(RequestedBy::User);
     }
 
     /// Returns the origin of the request for an item. An interrupted item had been allowed to run already.
-    fn requested_by(&self, item: ItemId) -> Ask {
+    fn requested_by(&self, item: ItemId) -> RequestedBy {
         let state = self.lock();
-        if state.unfinished.contains(&item) { state.requested_by.max(Ask::ByHand) } else { state.requested_by }
+        if state.unfinished.contains(&item) { state.requested_by.max(RequestedBy::User) } else { state.requested_by }
     }
 
     /// Returns the claims of an item, including those of its handler.
@@ -109,10 +110,10 @@ impl Run {
     }
 
     /// Returns what the request clears, unless it is automatic.
-    fn clearing(&self) -> Option<Clearing> {
+    fn clearing(&self) -> Option<ClearedBy> {
         match self.lock().requested_by {
-            Ask::Forced => Some(Clearing::Force),
-            Ask::ByHand => Some(Clearing::Manual),
+            RequestedBy::UserForced => Some(ClearedBy::UserForced),
+            RequestedBy::User => Some(ClearedBy::User),
             _ => None,
         }
     }
@@ -122,13 +123,13 @@ impl Run {
         &self,
         item: ItemId,
         verdict: Verdict,
-        advance: Advance,
+        advance: AttemptProgress,
         policy: &'a RetryPolicy,
-    ) -> Attempted<'a> {
+    ) -> EndedAttempt<'a> {
         let chance = if verdict.outcome == Outcome::Succeeded { 0 } else { self.host().random_number() };
         let stopped_by = if self.host().tracker.is_closed() { StoppedBy::Shutdown } else { StoppedBy::Request };
         let (handler, now, by) = (self.id.handler, self.host().now().wall, self.clearing());
-        Attempted { handler, item, verdict, advance, policy, now, chance, by, stopped_by }
+        EndedAttempt { handler, item, verdict, advance, policy, now, chance, by, stopped_by }
     }
 
     /// Records whether the handler could begin, like the end of an item.
@@ -137,7 +138,7 @@ impl Run {
             return;
         }
         let policy = self.retry_policy();
-        let attempted = self.attempted(HANDLER_ITSELF, verdict, Advance::Nothing, &policy);
+        let attempted = self.attempted(HANDLER_ITSELF, verdict, AttemptProgress::None, &policy);
         let began = self.host().ledger().began(&attempted, &self.request());
         let Some((retry, effects)) = began else { return };
         self.follow(effects);
@@ -157,7 +158,7 @@ impl Run {
 
 impl RunLog for Run {
     fn ask(&self, question: LogEntry) {
-        question.error.into_iter().for_each(|id| self.notes.delete(ErrorScope::One(id)));
+        question.id.into_iter().for_each(|id| self.notes.delete(ErrorScope::One(id)));
         self.log(question);
     }
 

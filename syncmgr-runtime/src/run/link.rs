@@ -10,13 +10,13 @@ use syncmgr_core::cancel::{CancelReason, Cancelled};
 use syncmgr_core::cell::ItemCell;
 use syncmgr_core::decision::guard::GuardPolicy;
 use syncmgr_core::decision::host::{ClaimSet, ItemOfRun, RunId};
-use syncmgr_core::decision::protocol::{Ask, Event};
+use syncmgr_core::decision::protocol::{Event, HostRequest};
+use syncmgr_core::environment::Presence;
 use syncmgr_core::error::{Classify, SyncResult};
-use syncmgr_core::facts::Presence;
 use syncmgr_core::id::{ErrorId, ErrorScope, ItemId};
 use syncmgr_core::info::HandlerFlags;
 use syncmgr_core::log::{LogEntry, LogLevel, Question};
-use syncmgr_core::port::{InteractionPermit, nobody_to_ask};
+use syncmgr_core::port::{InteractionPermit, user_unavailable};
 use syncmgr_core::record::ItemRecord;
 use syncmgr_core::store::{Durability, StateChange};
 use syncmgr_core::trigger::RunFlags;
@@ -47,9 +47,9 @@ impl RunLink {
     }
 
     /// Returns the run, if the handler may make this request now.
-    fn run(&self, ask: Ask) -> Option<Arc<Run>> {
+    fn run(&self, request: HostRequest) -> Option<Arc<Run>> {
         let run = self.run.upgrade()?;
-        let answer = run.lock().protocol.answer(ask);
+        let answer = run.lock().protocol.answer(request);
         answer.is_ok().then_some(run)
     }
 }
@@ -59,8 +59,8 @@ impl Run {
     pub(super) fn add_attempt(&self) -> Arc<Attempt> {
         let link = Arc::new(RunLink::new(self));
         let number = u32::try_from(self.lock().attempts.len()).unwrap_or(u32::MAX);
-        let facts = self.facts.clone().with_fence(self.host().next_fence());
-        let attempt = Attempt::new(number, facts, self.handler.clone(), &self.info, self.kept.clone(), link);
+        let run_info = self.run_info.clone().with_fence(self.host().next_fence());
+        let attempt = Attempt::new(number, run_info, self.handler.clone(), &self.info, self.kept.clone(), link);
         let stop = {
             let mut state = self.lock();
             state.attempts.push(attempt.clone());
@@ -93,14 +93,14 @@ impl Run {
 impl HostLink for RunLink {
     fn log(&self, entry: LogEntry) {
         if let Some(run) = self.run.upgrade()
-            && !run.is_over()
+            && !run.has_ended()
         {
             run.log(entry);
         }
     }
 
     fn delete_log(&self, scope: ErrorScope) {
-        if let Some(run) = self.run(Ask::Log) {
+        if let Some(run) = self.run(HostRequest::Log) {
             run.notes.delete(scope);
         }
     }
@@ -109,10 +109,11 @@ impl HostLink for RunLink {
         async {
             // R135: while it shows properties, the handler may ask without a grant.
             let showing = self.run.upgrade().filter(|run| run.is_attended());
-            let run = showing.or_else(|| self.run(Ask::Attention)).ok_or_else(nobody_to_ask)?;
-            let absent = self.host.ports.facts.now().user == Presence::Absent;
-            let may_bother = run.facts.flags.contains(RunFlags::MAY_BOTHER_USER) && !absent || run.is_attended();
-            let interaction = self.host.ports.interaction.clone().filter(|_| may_bother).ok_or_else(nobody_to_ask)?;
+            let run = showing.or_else(|| self.run(HostRequest::Attention)).ok_or_else(user_unavailable)?;
+            let absent = self.host.ports.environment.now().user == Presence::Absent;
+            let may_bother = run.run_info.flags.contains(RunFlags::MAY_BOTHER_USER) && !absent || run.is_attended();
+            let interaction =
+                self.host.ports.interaction.clone().filter(|_| may_bother).ok_or_else(user_unavailable)?;
             let asking = run.grants.ask();
             let permit = self.host.attention.clone().acquire_owned().await?;
             Ok(InteractionPermit::new(interaction, run.grants.hold(asking, permit)))
@@ -123,7 +124,7 @@ impl HostLink for RunLink {
     fn connect<'a>(&'a self, name: Option<&'a str>) -> BoxFuture<'a, SyncResult> {
         async move {
             let run = self
-                .run(Ask::Connection)
+                .run(HostRequest::Connection)
                 .ok_or_else(|| anyhow!("a connection can only be established while preparing or synchronizing"))?;
             if !run.info.flags().contains(HandlerFlags::MAY_ESTABLISH_CONNECTION) {
                 let undeclared = "the handler did not declare `MAY_ESTABLISH_CONNECTION`; add the flag to it";
@@ -153,7 +154,7 @@ impl HostLink for RunLink {
     fn write(&self, change: StateChange) -> BoxFuture<'static, SyncResult> {
         match self.run.upgrade().is_some_and(|run| run.remembers(&change)) {
             true => self.host.write(vec![change]),
-            false => async { Err(Cancelled::new(CancelReason::Over).into()) }.boxed(),
+            false => async { Err(Cancelled::new(CancelReason::Ended).into()) }.boxed(),
         }
     }
 
@@ -197,7 +198,7 @@ impl HostLink for RunLink {
     }
 
     fn stopped_after(&self, time: Duration) {
-        self.host.stopping.record(time);
+        self.host.stop_latencies.record(time);
         meter::stopped(time);
     }
 
@@ -205,28 +206,28 @@ impl HostLink for RunLink {
         self.span.clone()
     }
 
-    fn attended(&self) -> Duration {
-        self.run.upgrade().map(|run| run.grants.attended()).unwrap_or_default()
+    fn attention_time(&self) -> Duration {
+        self.run.upgrade().map(|run| run.grants.attention_time()).unwrap_or_default()
     }
 
-    fn want_workers(&self, count: usize) -> usize {
-        self.host.admission.want(self.id, count)
+    fn request_workers(&self, count: usize) -> usize {
+        self.host.admission.request_permits(self.id, count)
     }
 
-    fn give_back_workers(&self, count: usize) {
-        self.host.admission.give_back(self.id, count);
+    fn return_workers(&self, count: usize) {
+        self.host.admission.return_permits(self.id, count);
     }
 
-    fn put_back(&self, item: ItemId) {
-        self.host.admission.put_back(self.item(item));
+    fn requeue(&self, item: ItemId) {
+        self.host.admission.requeue(self.item(item));
     }
 
     fn is_contended(&self) -> bool {
         self.host.admission.is_contended()
     }
 
-    fn want_no_more(&self) {
-        self.host.admission.want_no_more(self.id);
+    fn cancel_permit_request(&self) {
+        self.host.admission.cancel_permit_request(self.id);
     }
 
     fn spawn(&self, task: BoxFuture<'static, ()>) {

@@ -12,7 +12,7 @@ use syncmgr_core::item::SyncItem;
 use syncmgr_core::log::{LogEntry, LogLevel};
 
 use super::Run;
-use super::notes::{Apart, Note};
+use super::notes::{NotRun, Note};
 use super::state::Earlier;
 
 impl Run {
@@ -42,7 +42,11 @@ impl Run {
     }
 
     fn terms(&self) -> Terms<'_> {
-        Terms { cookie: self.facts.cookie.as_deref(), flags: self.facts.flags, priority: self.scope.terms.priority }
+        Terms {
+            cookie: self.run_info.cookie.as_deref(),
+            flags: self.run_info.flags,
+            priority: self.scope.terms.priority,
+        }
     }
 
     /// Returns the items that are to run here. The others are noted as not run, each with its reason.
@@ -61,28 +65,32 @@ impl Run {
         for item in wanted.iter() {
             let id = item.id();
             if skipped.contains(&id) {
-                not_run.push(Apart { item: item.clone(), verdict: Verdict::plain(Outcome::Skipped), hold: None });
+                not_run.push(NotRun { item: item.clone(), verdict: Verdict::plain(Outcome::Skipped), hold: None });
             } else if quarantined.contains(&(self.id.handler, id)) {
                 not_run.push(self.hold_back(item));
                 self.try_later(id);
             } else if let Some((session, verdict)) = merged.get(&id) {
                 let hold = Some(Hold::Merged { session: *session });
-                not_run.push(Apart { item: item.clone(), verdict: *verdict, hold });
+                not_run.push(NotRun { item: item.clone(), verdict: *verdict, hold });
             } else if let Some(hold) = self.hold_of(item) {
-                not_run.push(Apart { item: item.clone(), verdict: Verdict::plain(Outcome::Skipped), hold: Some(hold) });
+                not_run.push(NotRun {
+                    item: item.clone(),
+                    verdict: Verdict::plain(Outcome::Skipped),
+                    hold: Some(hold),
+                });
             } else {
                 runs.push(item.clone());
             }
         }
-        not_run.into_iter().for_each(|item| self.add_note(Note::Apart(Arc::new(item))));
+        not_run.into_iter().for_each(|item| self.add_note(Note::NotRun(Arc::new(item))));
         runs.into()
     }
 
     /// Holds an item back, as no item runs twice at the same time.
-    fn hold_back(&self, item: &SyncItem) -> Apart {
+    fn hold_back(&self, item: &SyncItem) -> NotRun {
         let text = "left out: what it started in an earlier session was abandoned and is still running";
         self.log(LogEntry::new(LogLevel::Warning, text).with_item(item.id()));
-        Apart { item: item.clone(), verdict: Verdict::plain(Outcome::Skipped), hold: Some(Hold::Quarantined) }
+        NotRun { item: item.clone(), verdict: Verdict::plain(Outcome::Skipped), hold: Some(Hold::Quarantined) }
     }
 }
 

@@ -4,7 +4,7 @@ mod absence;
 mod choosing;
 mod grants;
 mod holding;
-pub(crate) mod life;
+pub(crate) mod lifecycle;
 mod link;
 mod merge;
 mod notes;
@@ -26,14 +26,14 @@ use syncmgr_core::hresult::HResult;
 use syncmgr_core::id::{ItemId, Subject};
 use syncmgr_core::info::HandlerInfo;
 use syncmgr_core::log::LogEntry;
-use syncmgr_core::port::{Kept, RunFacts};
+use syncmgr_core::port::{Kept, RunInfo};
 use syncmgr_core::status::Status;
 use syncmgr_core::sync::Mutex;
 use tokio::sync::{Notify, oneshot};
 
 use self::grants::Grants;
-pub(crate) use self::notes::{Apart, Note, Notes, PositionedNote};
-pub(crate) use self::state::Wish;
+pub(crate) use self::notes::{NotRun, Note, Notes, PositionedNote};
+pub(crate) use self::state::IdleRequest;
 use self::state::{Command, Recorded, RunState, purpose};
 use crate::attempt::Attempt;
 use crate::ending::{RunChange, RunEnding};
@@ -49,7 +49,7 @@ pub(crate) struct Run {
     handler: Arc<dyn SyncHandler>,
     /// The state shared with the session and its other runs.
     scope: Arc<SessionScope>,
-    facts: RunFacts,
+    run_info: RunInfo,
     span: tracing::Span,
     kept: Arc<Kept>,
     notes: Notes,
@@ -67,16 +67,16 @@ impl Run {
         scope: &Arc<SessionScope>,
         handler: Arc<dyn SyncHandler>,
         info: HandlerInfo,
-        facts: RunFacts,
+        run_info: RunInfo,
     ) -> Arc<Self> {
-        let id = RunId { session: facts.session, handler: facts.handler };
+        let id = RunId { session: run_info.session, handler: run_info.handler };
         let run = Arc::new_cyclic(|this| Self {
             id,
             info,
             handler,
             scope: scope.clone(),
-            state: Mutex::new(RunState::new(purpose(scope, &facts), scope.terms.requested_by)),
-            facts,
+            state: Mutex::new(RunState::new(purpose(scope, &run_info), scope.terms.requested_by)),
+            run_info,
             span: crate::trace::handler(&scope.span, id),
             kept: Arc::default(),
             notes: Notes::default(),
@@ -112,12 +112,12 @@ impl Run {
     }
 
     /// Returns `true` if the run is idle: it is over, or waits for requests about its results.
-    pub(crate) fn is_at_rest(&self) -> bool {
+    pub(crate) fn is_idle(&self) -> bool {
         let state = self.lock();
         state.idle || state.over
     }
 
-    pub(crate) fn is_over(&self) -> bool {
+    pub(crate) fn has_ended(&self) -> bool {
         self.lock().over
     }
 
@@ -228,7 +228,7 @@ impl Run {
     }
 
     /// Sends a request to an idle run. The receiver fails if the run is over.
-    pub(crate) fn ask(&self, wish: Wish) -> oneshot::Receiver<()> {
+    pub(crate) fn ask(&self, wish: IdleRequest) -> oneshot::Receiver<()> {
         let (reply, receiver) = oneshot::channel();
         {
             let mut state = self.lock();

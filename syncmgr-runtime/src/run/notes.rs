@@ -23,12 +23,12 @@ const MOST_FAULTS: usize = 100_000;
 pub(crate) enum Note {
     Run(RunChange),
     Logged(Arc<LogEntry>),
-    Apart(Arc<Apart>),
+    NotRun(Arc<NotRun>),
 }
 
 /// A wanted item that has ended without being run here.
 #[derive(Clone, Debug)]
-pub(crate) struct Apart {
+pub(crate) struct NotRun {
     pub(crate) item: SyncItem,
     pub(crate) verdict: Verdict,
     pub(crate) hold: Option<Hold>,
@@ -101,7 +101,7 @@ impl Notes {
         let before = inner.log.len();
         inner.log.retain(|logged| match scope {
             ErrorScope::All => false,
-            ErrorScope::One(id) => logged.entry.error != Some(id),
+            ErrorScope::One(id) => logged.entry.id != Some(id),
         });
         if inner.log.len() < before {
             (inner.changed, inner.saved) = (true, 0);
@@ -115,7 +115,7 @@ impl Notes {
 
     /// Removes the open questions of an item that has succeeded.
     pub(crate) fn settle(&self, item: ItemId) {
-        self.remove(|entry| entry.asks_of(item));
+        self.remove(|entry| entry.has_question_for(item));
     }
 
     fn remove(&self, about: impl Fn(&LogEntry) -> bool) {
@@ -136,9 +136,9 @@ impl Notes {
     }
 
     /// Returns the items that were not run here, each with the number of the attempt it was left out of.
-    pub(crate) fn not_run(&self) -> Vec<(u32, Arc<Apart>)> {
+    pub(crate) fn not_run(&self) -> Vec<(u32, Arc<NotRun>)> {
         let of_note = |positioned: &PositionedNote| match &positioned.note {
-            Note::Apart(item) => Some((positioned.attempt, item.clone())),
+            Note::NotRun(item) => Some((positioned.attempt, item.clone())),
             _ => None,
         };
         self.0.lock().notes.iter().filter_map(of_note).collect()

@@ -7,7 +7,7 @@ use std::task::Poll;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use syncmgr_core::decision::retry::Advance;
+use syncmgr_core::decision::retry::AttemptProgress;
 use syncmgr_core::decision::verdict::Outcome;
 use syncmgr_core::error::{SyncResult, one_line};
 use syncmgr_core::log::{LogEntry, LogLevel};
@@ -177,7 +177,7 @@ impl Run {
         }
         let mut retry = None;
         if !succeeded || !host.ledger().is_clean(self.id.handler) {
-            let advance = if used.committed { Advance::Moved } else { Advance::Nothing };
+            let advance = if used.committed { AttemptProgress::Committed } else { AttemptProgress::None };
             let policy = self.retry_policy();
             let attempted = self.attempted(item, verdict, advance, &policy);
             let claims = self.claims_of(&attempt.selection()[index]);

@@ -6,7 +6,7 @@ use syncmgr_core::id::{ErrorId, ItemId, Subject};
 use tokio::sync::oneshot;
 
 use super::Run;
-use super::state::{Command, Wish};
+use super::state::{Command, IdleRequest};
 
 /// The current request, and the callers that wait until the run is idle again.
 #[derive(Default)]
@@ -65,19 +65,19 @@ impl Run {
         let Command { wish, reply } = command;
         requests.replies.push(reply);
         match wish {
-            Wish::Open(error) => {
+            IdleRequest::Open(error) => {
                 requests.target = Some(Target::Error(error));
                 self.open_error()
             }
-            Wish::Retry(items) => {
+            IdleRequest::Retry(items) => {
                 (requests.target, requests.retry) = (None, items);
                 self.open_error()
             }
-            Wish::Properties(subject) => {
+            IdleRequest::Properties(subject) => {
                 requests.target = Some(Target::Properties(subject));
                 self.on(Event::PropertiesOpened)
             }
-            Wish::Close => self.on(Event::Closed),
+            IdleRequest::Close => self.on(Event::Closed),
         }
     }
 

@@ -8,12 +8,12 @@ use syncmgr_core::cancel::CancelReason;
 use syncmgr_core::decision::choice::{Listing, Preferences};
 use syncmgr_core::decision::hold::Hold;
 use syncmgr_core::decision::protocol::{Protocol, Purpose};
-use syncmgr_core::decision::retry::Ask;
+use syncmgr_core::decision::retry::RequestedBy;
 use syncmgr_core::error::{FailureClass, SyncResult};
 use syncmgr_core::hresult::HResult;
 use syncmgr_core::id::{ErrorId, ItemId, SessionId, Subject};
 use syncmgr_core::item::{Items, SyncItem};
-use syncmgr_core::port::RunFacts;
+use syncmgr_core::port::RunInfo;
 use syncmgr_core::trigger::RunFlags;
 use tokio::sync::oneshot;
 
@@ -49,7 +49,7 @@ pub(super) struct RunState {
     /// The reason the run may not run now, if it may not.
     pub(super) hold: Option<Hold>,
     /// The origin of the request. A request for the results raises it to `ByHand`.
-    pub(super) requested_by: Ask,
+    pub(super) requested_by: RequestedBy,
     /// The interrupted sessions that the run resumes, and their unfinished items.
     pub(super) resumed: Vec<SessionId>,
     pub(super) unfinished: BTreeSet<ItemId>,
@@ -64,12 +64,12 @@ pub(super) struct RunState {
 
 /// A request for an idle run. The reply is sent once the run is idle again.
 pub(crate) struct Command {
-    pub(crate) wish: Wish,
+    pub(crate) wish: IdleRequest,
     pub(crate) reply: oneshot::Sender<()>,
 }
 
 /// The kinds of requests for an idle run.
-pub(crate) enum Wish {
+pub(crate) enum IdleRequest {
     /// Explain this log entry.
     Open(ErrorId),
     /// Run these items again, after an answer to a question.
@@ -96,10 +96,10 @@ pub(super) struct Recorded {
 }
 
 /// Returns the purpose of a run in this session.
-pub(super) fn purpose(scope: &SessionScope, facts: &RunFacts) -> Purpose {
+pub(super) fn purpose(scope: &SessionScope, run_info: &RunInfo) -> Purpose {
     match scope.terms.choosing {
         Choosing::Explain => Purpose::Explain,
-        _ if facts.flags.contains(RunFlags::SETTINGS) => Purpose::Settings,
+        _ if run_info.flags.contains(RunFlags::SETTINGS) => Purpose::Settings,
         _ => Purpose::Synchronize,
     }
 }
@@ -109,7 +109,7 @@ impl RunState {
         self.attempts.last().expect("a run is made with an attempt").clone()
     }
 
-    pub(super) fn new(purpose: Purpose, requested_by: Ask) -> Self {
+    pub(super) fn new(purpose: Purpose, requested_by: RequestedBy) -> Self {
         let nothing: Items = std::iter::empty().collect();
         Self {
             protocol: Protocol::new(purpose),

@@ -90,11 +90,11 @@ impl Admission {
     }
 
     /// Requests workers for a run. Returns the number granted immediately; the others are granted as they become free.
-    pub(crate) fn want(&self, run: RunId, workers: usize) -> usize {
+    pub(crate) fn request_permits(&self, run: RunId, workers: usize) -> usize {
         let mut granted = 0;
-        let mut grants = self.decide(|host| host.want(run, workers));
+        let mut grants = self.decide(|host| host.request_permits(run, workers));
         grants.retain(|grant| match grant {
-            Grant::Lend(to, workers) if *to == run => {
+            Grant::Permits(to, workers) if *to == run => {
                 granted += workers;
                 false
             }
@@ -105,14 +105,14 @@ impl Admission {
     }
 
     /// Takes back the permits of a run's workers.
-    pub(crate) fn give_back(&self, run: RunId, workers: usize) {
-        let grants = self.decide(|host| host.give_back(run, workers));
+    pub(crate) fn return_permits(&self, run: RunId, workers: usize) {
+        let grants = self.decide(|host| host.return_permits(run, workers));
         self.perform(grants);
     }
 
     /// Withdraws the run's request for workers: it has nothing left to begin.
-    pub(crate) fn want_no_more(&self, run: RunId) {
-        self.decide(|host| host.want_no_more(run));
+    pub(crate) fn cancel_permit_request(&self, run: RunId) {
+        self.decide(|host| host.cancel_permit_request(run));
     }
 
     /// Returns `true` if a run waits for a worker.
@@ -122,7 +122,7 @@ impl Admission {
 
     /// Returns `true` if a worker that has just ended an item is needed by another run.
     pub(crate) fn gives_way(&self, run: RunId) -> bool {
-        let grant = self.decide(|host| host.give_way(run));
+        let grant = self.decide(|host| host.yield_permit(run));
         self.perform(grant.into_iter().collect());
         grant.is_some()
     }
@@ -139,8 +139,8 @@ impl Admission {
     }
 
     /// Returns an item to the queue.
-    pub(crate) fn put_back(&self, item: ItemOfRun) {
-        let grants = self.decide(|host| host.put_back(item));
+    pub(crate) fn requeue(&self, item: ItemOfRun) {
+        let grants = self.decide(|host| host.requeue(item));
         self.perform(grants);
     }
 
@@ -171,14 +171,14 @@ impl Admission {
                         run.start();
                     }
                 }
-                Grant::Lend(id, workers) => {
+                Grant::Permits(id, workers) => {
                     if !self.run(id).is_some_and(|run| run.grant(workers)) {
-                        grants.extend(self.decide(|host| host.give_back(id, workers)));
+                        grants.extend(self.decide(|host| host.return_permits(id, workers)));
                     }
                 }
                 Grant::Begin(item) => {
                     if !self.run(item.run).is_some_and(|run| run.ready(item.item)) {
-                        grants.extend(self.decide(|host| host.put_back(item)));
+                        grants.extend(self.decide(|host| host.requeue(item)));
                     }
                 }
             }
@@ -239,7 +239,7 @@ impl QuarantineEnd {
 
     fn lift(&self) {
         if let Some(admission) = self.admission.upgrade() {
-            let grants = admission.decide(|host| host.lift(self.handler, self.item));
+            let grants = admission.decide(|host| host.end_quarantine(self.handler, self.item));
             admission.perform(grants);
         }
     }

@@ -36,17 +36,17 @@ struct Task {
 impl Task {
     async fn run(mut self) {
         let host = self.host.clone();
-        let mut changes = host.ports.facts.changes().fuse();
-        let mut facts = host.ports.facts.now();
+        let mut changes = host.ports.environment.changes().fuse();
+        let mut environment = host.ports.environment.now();
         loop {
             self.tick();
             tokio::select! {
                 biased;
                 () = host.closing.cancelled() => return,
                 Some(now) = changes.next() => {
-                    let effects = host.ledger().facts_changed(facts, now);
+                    let effects = host.ledger().environment_changed(environment, now);
                     host.follow(effects);
-                    facts = now;
+                    environment = now;
                 }
                 () = host.scheduler.wake.notified() => {}
                 () = self.deadline() => {}
@@ -57,8 +57,8 @@ impl Task {
     /// Starts everything that is due, by the time of day or by the elapsed timer.
     fn tick(&self) {
         let elapsed = self.deadline.filter(|(_, at)| *at <= Instant::now()).map(|(deadline, _)| deadline);
-        let facts = self.host.ports.facts.now();
-        let effects = self.host.decide(|ledger, now| ledger.tick(elapsed, facts, now));
+        let environment = self.host.ports.environment.now();
+        let effects = self.host.decide(|ledger, now| ledger.tick(elapsed, environment, now));
         self.host.follow(effects);
     }
 

@@ -11,7 +11,7 @@ use syncmgr_core::id::{HandlerId, ItemId};
 use syncmgr_core::log::{LogEntry, LogLevel};
 use syncmgr_core::store::StateChange;
 
-use super::life::SessionShared;
+use super::lifecycle::SessionShared;
 use crate::chooser::Chosen;
 use crate::run::Run;
 
@@ -19,7 +19,7 @@ impl SessionShared {
     /// Returns `true` once every run has made its offer or is idle.
     pub(super) fn is_collected(&self) -> bool {
         let state = self.lock();
-        let settled = |run: &Arc<Run>| run.is_at_rest() || self.offers().contains_key(&run.id().handler);
+        let settled = |run: &Arc<Run>| run.is_idle() || self.offers().contains_key(&run.id().handler);
         state.stop.is_some() || state.runs.iter().all(settled)
     }
 
@@ -28,7 +28,7 @@ impl SessionShared {
         let Some(chooser) = self.host.ports.chooser.as_ref().filter(|_| !offers.is_empty()) else {
             return Chosen::new();
         };
-        let stopped = self.until(|| self.lock().stop.is_some() || self.is_at_rest());
+        let stopped = self.until(|| self.lock().stop.is_some() || self.is_idle());
         tokio::select! {
             biased;
             () = stopped => Chosen::new(),

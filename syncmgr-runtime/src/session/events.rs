@@ -15,7 +15,7 @@ use syncmgr_core::progress::ProgressState;
 use tokio::sync::futures::OwnedNotified;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
-use super::life::SessionShared;
+use super::lifecycle::SessionShared;
 use crate::attempt::Attempt;
 use crate::ending::RunChange;
 use crate::owner::Owner;
@@ -73,7 +73,7 @@ pub enum SessionEvent {
         entry: Arc<LogEntry>,
     },
     /// The session is idle. More events follow if the user opens an error; the stream ends once the session is closed.
-    Rested,
+    Idle,
 }
 
 /// The events of a session, from its start on.
@@ -135,9 +135,9 @@ impl Events {
                 cx.waker().wake_by_ref();
                 return Poll::Pending;
             }
-            let over = self.session.is_over();
+            let over = self.session.has_ended();
             let idle_count = self.session.times_idle();
-            let idle = self.session.time_to_idle().is_some() && self.session.is_at_rest();
+            let idle = self.session.time_to_idle().is_some() && self.session.is_idle();
             self.read_runs(cx);
             self.note_idle(idle.then_some(idle_count));
             if !self.ready.is_empty() {
@@ -178,7 +178,7 @@ impl Events {
     fn note_idle(&mut self, idle_count: Option<u64>) {
         if idle_count.is_some() && idle_count != self.last_idle {
             self.last_idle = idle_count;
-            self.ready.push_back(SessionEvent::Rested);
+            self.ready.push_back(SessionEvent::Idle);
         }
     }
 
@@ -267,7 +267,7 @@ fn take_notes(
         ready.push_back(match positioned.note {
             Note::Run(change) => SessionEvent::Run { handler, change },
             Note::Logged(entry) => SessionEvent::Logged { handler, entry },
-            Note::Apart(not_run) => {
+            Note::NotRun(not_run) => {
                 SessionEvent::Ended { handler, item: not_run.item.id(), outcome: not_run.verdict.outcome }
             }
         });

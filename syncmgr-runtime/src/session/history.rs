@@ -6,9 +6,9 @@ use syncmgr_core::decision::run::Phase;
 use syncmgr_core::decision::verdict::Outcome;
 use syncmgr_core::error::one_line;
 use syncmgr_core::request::RunRequest;
-use syncmgr_core::store::{Course, SessionEnd, SessionRecord, StateChange};
+use syncmgr_core::store::{SessionEnd, SessionOutcome, SessionRecord, StateChange};
 
-use super::life::SessionShared;
+use super::lifecycle::SessionShared;
 use crate::ending::RunEnding;
 use crate::host::Records;
 
@@ -26,7 +26,7 @@ impl SessionShared {
         if !self.is_remembered() {
             return;
         }
-        let mut changes = vec![self.ended(self.course())];
+        let mut changes = vec![self.ended(self.outcome())];
         changes.extend(self.host.histograms());
         if let Err(error) = self.host.write(changes).await {
             tracing::error!(manager = %self.host.id, error = %one_line(&error), "the end of a session was not stored");
@@ -36,7 +36,7 @@ impl SessionShared {
     /// Records the end of a session whose task was dropped early.
     pub(super) fn record_cut(&self) {
         if self.is_remembered() {
-            self.host.store(self.ended(Course::Eventful));
+            self.host.store(self.ended(SessionOutcome::WithProblems));
         }
     }
 
@@ -45,19 +45,19 @@ impl SessionShared {
         self.host.records == Records::All
     }
 
-    fn ended(&self, course: Course) -> StateChange {
-        let end = SessionEnd::new(self.host.now().wall, course, self.outcomes());
+    fn ended(&self, outcome: SessionOutcome) -> StateChange {
+        let end = SessionEnd::new(self.host.now().wall, outcome, self.outcomes());
         StateChange::SessionEnded { session: self.id, manager: self.host.id, end }
     }
 
-    fn course(&self) -> Course {
+    fn outcome(&self) -> SessionOutcome {
         let ended_cleanly = |ending: Option<RunEnding>| {
             matches!(ending, Some(RunEnding::Completed | RunEnding::Declined | RunEnding::NothingToDo))
         };
         let all_succeeded = self.outcomes().keys().all(|outcome| *outcome == Outcome::Succeeded);
         match all_succeeded && self.runs().iter().all(|run| ended_cleanly(run.ending())) {
-            true => Course::Smooth,
-            false => Course::Eventful,
+            true => SessionOutcome::Clean,
+            false => SessionOutcome::WithProblems,
         }
     }
 

@@ -4,7 +4,7 @@ mod choosing;
 mod connections;
 mod events;
 mod history;
-pub(crate) mod life;
+pub(crate) mod lifecycle;
 pub(crate) mod open;
 mod request;
 pub(crate) mod scope;
@@ -20,11 +20,11 @@ use syncmgr_core::progress::ProgressState;
 use syncmgr_core::trigger::Trigger;
 
 pub use self::events::{Events, SessionEvent};
-use self::life::SessionShared;
+use self::lifecycle::SessionShared;
 pub use self::request::{SessionRequest, StartError};
 use crate::owner::Owner;
 use crate::report::Report;
-use crate::run::{Run, Wish};
+use crate::run::{IdleRequest, Run};
 
 /// A handle to a started session: observe it, skip items, stop it, read its report.
 ///
@@ -32,7 +32,7 @@ use crate::run::{Run, Wish};
 /// results. To stop it instead, see [`stop_on_drop`](Self::stop_on_drop).
 ///
 /// ```
-/// # use syncmgr_setting::*;
+/// # use syncmgr_doc_examples::*;
 /// # run(async {
 /// let manager = SyncManager::new();
 /// let mail = manager.register(Mail)?;
@@ -92,7 +92,7 @@ impl Session {
     /// Returns the stream of the session's events, from its start on.
     ///
     /// ```
-    /// # use syncmgr_setting::*;
+    /// # use syncmgr_doc_examples::*;
     /// # run(async {
     /// let manager = SyncManager::new();
     /// manager.register(Mail)?;
@@ -102,7 +102,7 @@ impl Session {
     /// while let Some(event) = events.next().await {
     ///     match event {
     ///         SessionEvent::Ended { outcome: Outcome::Succeeded, .. } => ended += 1,
-    ///         SessionEvent::Rested => break,
+    ///         SessionEvent::Idle => break,
     ///         _ => {}
     ///     }
     /// }
@@ -118,7 +118,7 @@ impl Session {
     /// Returns the latest progress of each running item.
     ///
     /// ```
-    /// # use syncmgr_setting::*;
+    /// # use syncmgr_doc_examples::*;
     /// # run(async {
     /// let manager = SyncManager::new();
     /// manager.register(Feed)?;
@@ -146,7 +146,7 @@ impl Session {
     /// Skipping an item that has ended has no effect.
     ///
     /// ```
-    /// # use syncmgr_setting::*;
+    /// # use syncmgr_doc_examples::*;
     /// # run(async {
     /// let manager = SyncManager::new();
     /// manager.register(Feed)?;
@@ -156,7 +156,7 @@ impl Session {
     ///     match event {
     ///         SessionEvent::Began { handler, item, .. } => session.skip(handler, item)?,
     ///         SessionEvent::Ended { outcome, .. } => assert_eq!(outcome, Outcome::Skipped),
-    ///         SessionEvent::Rested => break,
+    ///         SessionEvent::Idle => break,
     ///         _ => {}
     ///     }
     /// }
@@ -179,7 +179,7 @@ impl Session {
     /// Stops every item of a handler. Other handlers continue.
     ///
     /// ```
-    /// # use syncmgr_setting::*;
+    /// # use syncmgr_doc_examples::*;
     /// # run(async {
     /// let manager = SyncManager::new();
     /// let (_mail, feed) = (manager.register(Mail)?, manager.register(Feed)?);
@@ -211,7 +211,7 @@ impl Session {
     /// Handlers that process all their items in a single call are not paused.
     ///
     /// ```
-    /// # use syncmgr_setting::*;
+    /// # use syncmgr_doc_examples::*;
     /// # run(async {
     /// let manager = SyncManager::new();
     /// manager.register(Mail)?;
@@ -232,13 +232,13 @@ impl Session {
 
     /// Resumes the session: items begin again, unless the manager is paused too.
     pub fn resume(&self) {
-        self.shared().set_pause(Pause::Going);
+        self.shared().set_pause(Pause::Running);
     }
 
     /// Returns a guard that stops the session when it is dropped.
     ///
     /// ```
-    /// # use syncmgr_setting::*;
+    /// # use syncmgr_doc_examples::*;
     /// # run(async {
     /// let manager = SyncManager::new();
     /// manager.register(Feed)?;
@@ -262,7 +262,7 @@ impl Session {
     /// [`SyncManager::shutdown`](crate::manager::SyncManager::shutdown) does not wait for it forever.
     pub async fn report(&self) -> Report {
         let session = self.shared();
-        session.until(|| session.time_to_idle().is_some() && session.is_at_rest()).await;
+        session.until(|| session.time_to_idle().is_some() && session.is_idle()).await;
         Report::of(self.shared())
     }
 
@@ -270,7 +270,7 @@ impl Session {
     /// idle again. Cancel safe: dropping the future does not stop the handler.
     ///
     /// ```
-    /// # use syncmgr_setting::*;
+    /// # use syncmgr_doc_examples::*;
     /// # run(async {
     /// let manager = SyncManager::new();
     /// let calendar = manager.register(Calendar)?;
@@ -293,7 +293,7 @@ impl Session {
     pub async fn show_error(&self, handler: HandlerId, error: ErrorId) -> Result<(), SessionError> {
         let run = self.run(handler)?;
         match entry(&run, error)?.action {
-            Some(Action::ShowError | Action::Remedy(_)) => look(&run, Wish::Open(error)).await,
+            Some(Action::ShowError | Action::Remedy(_)) => request_and_wait(&run, IdleRequest::Open(error)).await,
             Some(Action::Decide(_)) => Err(SessionError::Question { error }),
             _ => Err(SessionError::NotALink { error }),
         }
@@ -303,7 +303,7 @@ impl Session {
     /// run. Waits until the session is idle again. Cancel safe: the answer is kept.
     ///
     /// ```
-    /// # use syncmgr_setting::*;
+    /// # use syncmgr_doc_examples::*;
     /// # run(async {
     /// let manager = SyncManager::new();
     /// let (calendar, home) = (manager.register(Calendar)?, ItemId::from_name("Home"));
@@ -331,7 +331,7 @@ impl Session {
             // A refusal changes nothing. An answer for the handler itself applies from its next listing on.
             _ if refused => Ok(()),
             HANDLER_ITSELF => Ok(()),
-            item => look(&run, Wish::Retry(vec![item])).await,
+            item => request_and_wait(&run, IdleRequest::Retry(vec![item])).await,
         }
     }
 
@@ -339,7 +339,7 @@ impl Session {
     /// [`stop`](Self::stop) before to end them early. Cancel safe: the session closes either way.
     pub async fn close(&self) {
         self.shared().close();
-        self.shared().until(|| self.shared().is_over()).await;
+        self.shared().until(|| self.shared().has_ended()).await;
     }
 
     /// Waits until the session is idle, closes it, and returns its report. Cancel safe like [`close`](Self::close).
@@ -362,11 +362,7 @@ impl std::fmt::Debug for Session {
 
 /// Returns the entry with this id from a run's log.
 fn entry(run: &Run, error: ErrorId) -> Result<Arc<LogEntry>, SessionError> {
-    run.notes()
-        .entries()
-        .into_iter()
-        .find(|entry| entry.error == Some(error))
-        .ok_or(SessionError::UnknownError { error })
+    run.notes().entries().into_iter().find(|entry| entry.id == Some(error)).ok_or(SessionError::UnknownError { error })
 }
 
 /// Returns the question of an entry and its item, if the question has this choice.
@@ -381,7 +377,7 @@ pub(crate) fn question_of(entry: &LogEntry, error: ErrorId, choice: usize) -> Re
 }
 
 /// Sends a request to an idle run and waits until the run is idle again.
-pub(crate) async fn look(run: &Run, wish: Wish) -> Result<(), SessionError> {
+pub(crate) async fn request_and_wait(run: &Run, wish: IdleRequest) -> Result<(), SessionError> {
     run.ask(wish).await.map_err(|_| SessionError::Closed)
 }
 

@@ -6,7 +6,7 @@ use std::sync::{Arc, Weak};
 use syncmgr_core::id::SessionId;
 use syncmgr_core::sync::Mutex;
 
-use super::life::SessionShared;
+use super::lifecycle::SessionShared;
 use crate::watchdog::{RunSource, WatchedRun};
 
 /// The sessions that have started and are not over.

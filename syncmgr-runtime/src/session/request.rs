@@ -6,16 +6,16 @@ use std::time::SystemTime;
 
 use syncmgr_core::decision::host::Priority;
 use syncmgr_core::decision::ledger::StartReason;
-use syncmgr_core::decision::retry::Ask;
+use syncmgr_core::decision::retry::RequestedBy;
 use syncmgr_core::id::{HandlerId, ItemId};
-use syncmgr_core::port::RunFacts;
+use syncmgr_core::port::RunInfo;
 use syncmgr_core::register::{RequestError, check_cookie};
 use syncmgr_core::request::{RunRequest, RunRequestError};
 use syncmgr_core::trigger::{RunFlags, Trigger};
 use tokio::runtime::Handle;
 
 use super::Session;
-use super::life::SessionShared;
+use super::lifecycle::SessionShared;
 use super::scope::{Choosing, SessionTerms};
 use crate::host::{Host, Records, Registered};
 use crate::owner::Owner;
@@ -25,7 +25,7 @@ use crate::tasks::Tasks;
 /// A builder for a session: its handlers, its items and its terms.
 ///
 /// ```
-/// # use syncmgr_setting::*;
+/// # use syncmgr_doc_examples::*;
 /// # run(async {
 /// let manager = SyncManager::new();
 /// manager.register(Mail)?;
@@ -52,7 +52,7 @@ pub struct SessionRequest {
     priority: Option<Priority>,
     deadline: Option<SystemTime>,
     reason: StartReason,
-    requested_by: Option<Ask>,
+    requested_by: Option<RequestedBy>,
 }
 
 impl SessionRequest {
@@ -68,7 +68,7 @@ impl SessionRequest {
             choosing: Choosing::ByChooser,
             priority: None,
             deadline: None,
-            reason: StartReason::Asked,
+            reason: StartReason::Requested,
             requested_by: None,
         }
     }
@@ -76,7 +76,7 @@ impl SessionRequest {
     /// Sets the handlers, instead of those the trigger creates.
     ///
     /// ```
-    /// # use syncmgr_setting::*;
+    /// # use syncmgr_doc_examples::*;
     /// # run(async {
     /// let manager = SyncManager::new();
     /// let (mail, _calendar) = (manager.register(Mail)?, manager.register(Calendar)?);
@@ -116,10 +116,10 @@ impl SessionRequest {
     /// Forces the run: it waits neither for a backoff nor for the time a peer has set, and runs without a network.
     ///
     /// ```
-    /// # use syncmgr_setting::*;
+    /// # use syncmgr_doc_examples::*;
     /// # run(async {
-    /// let facts = ManualFacts::new(Facts::UNKNOWN.with_network(Network::Offline));
-    /// let manager = SyncManager::builder().facts(facts).build();
+    /// let run_info = ManualEnvironment::new(Environment::UNKNOWN.with_network(Network::Offline));
+    /// let manager = SyncManager::builder().run_info(run_info).build();
     /// manager.register(Feed)?;
     /// let session = manager.session(Trigger::Manual).force().start()?; // although no network is reported
     /// session.stop();
@@ -129,14 +129,14 @@ impl SessionRequest {
     /// # Ok::<(), anyhow::Error>(())
     /// ```
     pub fn force(mut self) -> Self {
-        self.requested_by = Some(Ask::Forced);
+        self.requested_by = Some(RequestedBy::UserForced);
         self
     }
 
     /// Sets the deadline: the session is stopped at this time, and does not start if the time has passed.
     ///
     /// ```
-    /// # use syncmgr_setting::*;
+    /// # use syncmgr_doc_examples::*;
     /// # run(async {
     /// let manager = SyncManager::new();
     /// manager.register(Mail)?;
@@ -165,7 +165,7 @@ impl SessionRequest {
     /// [`SyncManager::start`](crate::manager::SyncManager::start) starts them.
     ///
     /// ```
-    /// # use syncmgr_setting::*;
+    /// # use syncmgr_doc_examples::*;
     /// # run(async {
     /// let manager = SyncManager::new();
     /// manager.register(Mail)?;
@@ -197,7 +197,7 @@ impl SessionRequest {
     }
 
     /// Marks the session as started by the scheduler: unattended, in the background.
-    pub(crate) fn because(self, reason: StartReason, requested_by: Ask) -> Self {
+    pub(crate) fn because(self, reason: StartReason, requested_by: RequestedBy) -> Self {
         Self { reason, requested_by: Some(requested_by), ..self.unattended().priority(Priority::Background) }
     }
 
@@ -238,8 +238,8 @@ impl SessionRequest {
         let session = SessionShared::open(host, open, tasks, self.terms()).ok_or(StartError::ShutDown)?;
         self.manager.watch();
         let runs = handlers.into_iter().map(|(handler, info)| {
-            let facts = RunFacts::new(info.id(), session.id, self.trigger, self.flags);
-            Run::new(session.scope(), handler, info, facts.with_cookie(self.cookie.clone()))
+            let run_info = RunInfo::new(info.id(), session.id, self.trigger, self.flags);
+            Run::new(session.scope(), handler, info, run_info.with_cookie(self.cookie.clone()))
         });
         session.begin(runs.collect(), to_record);
         Ok(Session::new(session, self.manager))
@@ -263,7 +263,7 @@ impl SessionRequest {
         let chosen_by_user = matches!(choosing, Choosing::ByChooser).then_some(Priority::Foreground);
         let priority = chosen_by_user.or(self.priority).unwrap_or(Priority::of(self.trigger));
         let manual = matches!(self.trigger, Trigger::Manual | Trigger::Invoke);
-        let requested_by = self.requested_by.unwrap_or(if manual { Ask::ByHand } else { Ask::Automatic });
+        let requested_by = self.requested_by.unwrap_or(if manual { RequestedBy::User } else { RequestedBy::Automatic });
         let SessionRequest { trigger, deadline, reason, .. } = *self;
         SessionTerms { trigger, priority, choosing, deadline, reason, requested_by }
     }

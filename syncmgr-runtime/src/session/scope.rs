@@ -7,7 +7,7 @@ use std::time::SystemTime;
 use syncmgr_core::decision::choice::Offer;
 use syncmgr_core::decision::host::Priority;
 use syncmgr_core::decision::ledger::StartReason;
-use syncmgr_core::decision::retry::Ask;
+use syncmgr_core::decision::retry::RequestedBy;
 use syncmgr_core::decision::run::Pause;
 use syncmgr_core::error::SyncResult;
 use syncmgr_core::id::{HandlerId, ItemId, SessionId};
@@ -32,7 +32,7 @@ pub(crate) struct SessionTerms {
     pub(crate) deadline: Option<SystemTime>,
     pub(crate) reason: StartReason,
     /// The origin of the request.
-    pub(crate) requested_by: Ask,
+    pub(crate) requested_by: RequestedBy,
 }
 
 /// The way items are chosen.

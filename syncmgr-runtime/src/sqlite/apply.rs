@@ -8,9 +8,9 @@ use syncmgr_core::id::HandlerId;
 use syncmgr_core::store::StateChange;
 
 use super::error::StoreError;
+use super::failpoints::{Seams, steps};
 use super::options::SqliteOptions;
 use super::queue::Write;
-use super::seams::{Seams, steps};
 
 mod forget;
 mod handler;
@@ -24,7 +24,7 @@ pub(super) struct Applier {
     /// The epoch of this writer.
     epoch: i64,
     max_sessions: u32,
-    seams: Seams,
+    failpoints: Seams,
     /// Cached keys of handlers.
     keys: HashMap<HandlerId, i64>,
     /// The last value of `items.place` per handler key.
@@ -68,12 +68,12 @@ impl From<rusqlite::Error> for ApplyError {
 
 impl Applier {
     pub(super) fn new((connection, epoch): (Connection, i64), options: &SqliteOptions) -> Self {
-        let (max_sessions, seams) = (options.max_sessions, options.seams.clone());
+        let (max_sessions, failpoints) = (options.max_sessions, options.failpoints.clone());
         Self {
             connection,
             epoch,
             max_sessions,
-            seams,
+            failpoints,
             keys: HashMap::new(),
             last_places: HashMap::new(),
             grown: BTreeSet::new(),
@@ -93,14 +93,14 @@ impl Applier {
 
     fn attempt(&mut self, batch: &[Write], scope: RollbackScope) -> ApplyResult<Vec<SyncResult>> {
         self.run("BEGIN IMMEDIATE", [])?;
-        self.seams.at("transaction begun");
+        self.failpoints.at("transaction begun");
         self.check_epoch()?;
-        self.seams.at("epoch checked");
+        self.failpoints.at("epoch checked");
         let results = batch.iter().map(|write| self.write(&write.changes, scope)).collect::<ApplyResult<_>>()?;
         self.trim_logs()?;
-        self.seams.at("before commit");
+        self.failpoints.at("before commit");
         self.run("COMMIT", [])?;
-        self.seams.at("after commit");
+        self.failpoints.at("after commit");
         Ok(results)
     }
 
@@ -131,9 +131,9 @@ impl Applier {
     fn changes(&mut self, changes: &[StateChange]) -> ApplyResult {
         changes.iter().try_for_each(|change| {
             let (before, after) = steps(change).ok_or_else(unknown)?;
-            self.seams.at(before);
+            self.failpoints.at(before);
             self.change(change)?;
-            self.seams.at(after);
+            self.failpoints.at(after);
             Ok(())
         })
     }

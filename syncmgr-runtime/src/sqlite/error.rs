@@ -68,7 +68,7 @@ pub enum StoreError {
     },
     /// The file is the database of another program.
     #[error("{} is the database of another program; choose another file", EscapedPath(.path))]
-    NotOurs {
+    NotAStore {
         /// The file.
         path: PathBuf,
     },
@@ -106,7 +106,7 @@ pub enum StoreError {
     },
     /// The store is open read-only and cannot be written.
     #[error("the store {} is open read-only; open it for writing", EscapedPath(.path))]
-    LookingOnly {
+    ReadOnly {
         /// The store.
         path: PathBuf,
     },

@@ -6,6 +6,7 @@
 mod apply;
 mod encode;
 mod error;
+mod failpoints;
 mod location;
 mod lock;
 mod open;
@@ -15,7 +16,6 @@ mod queue;
 mod reader;
 mod rows;
 mod schema;
-mod seams;
 mod writer;
 
 use std::fmt;
@@ -25,9 +25,9 @@ use std::sync::Arc;
 use syncmgr_core::store::Durability;
 
 pub use error::StoreError;
-pub use options::SqliteOptions;
 #[doc(hidden)]
-pub use seams::SEAMS;
+pub use failpoints::FAILPOINTS;
+pub use options::SqliteOptions;
 
 use lock::Lock;
 use reader::Reader;
@@ -42,7 +42,7 @@ pub const SCHEMA: &str = include_str!("schema/1.sql");
 /// last handle waits until all queued changes are written.
 ///
 /// ```
-/// # use syncmgr_setting::*;
+/// # use syncmgr_doc_examples::*;
 /// # run(async {
 /// # use syncmgr_runtime::sqlite::SqliteStore;
 /// # let directory = std::env::temp_dir().join(format!("syncmgr-store-{}", std::process::id()));
@@ -51,7 +51,7 @@ pub const SCHEMA: &str = include_str!("schema/1.sql");
 /// let manager = SyncManager::builder().store(SqliteStore::open(&path)?).build();
 /// manager.run(Mail).await?;
 /// assert!(SqliteStore::open(&path).is_err()); // only one program can write
-/// let reader = SyncManager::builder().store(SqliteStore::look(&path)?).build();
+/// let reader = SyncManager::builder().store(SqliteStore::open_read_only(&path)?).build();
 /// assert_eq!(reader.history()?.len(), 1);
 /// # drop((manager, reader));
 /// # std::fs::remove_dir_all(&directory)?;
@@ -89,7 +89,7 @@ impl SqliteStore {
     ///
     /// # Errors
     /// Returns a [`StoreError`] if the store cannot be read.
-    pub fn look(path: impl AsRef<Path>) -> Result<Self, StoreError> {
+    pub fn open_read_only(path: impl AsRef<Path>) -> Result<Self, StoreError> {
         let path = location::find(path.as_ref())?;
         let reader = Reader::new(path.clone(), open::read_only(&path)?);
         Ok(Self { parts: Arc::new(Parts { path, durability: Durability::Process, reader, writer: None }) })
@@ -102,11 +102,11 @@ impl SqliteStore {
 
     fn open_with(path: &Path, options: SqliteOptions) -> Result<Self, StoreError> {
         let path = location::prepare_directory(path)?;
-        options.seams.at("directory made");
+        options.failpoints.at("directory made");
         let lock = Lock::take(&path)?;
-        options.seams.at("lock taken");
+        options.failpoints.at("lock taken");
         location::prepare_file(&path)?;
-        options.seams.at("file made");
+        options.failpoints.at("file made");
         let (connection, epoch) = open::writer(&path, &options)?;
         let reader = Reader::new(path.clone(), open::reader(&path)?);
         let durability = options.durability;

@@ -40,9 +40,9 @@ pub(super) fn writer(path: &Path, options: &SqliteOptions) -> Result<(Connection
     }
     prepare(&mut connection, version, options).map_err(failed)?;
     check(path, &connection)?;
-    options.seams.at("before epoch taken");
+    options.failpoints.at("before epoch taken");
     let epoch = connection.query_row(NEXT_EPOCH, [], |row| row.get(0)).map_err(failed)?;
-    options.seams.at("epoch taken");
+    options.failpoints.at("epoch taken");
     Ok((connection, epoch))
 }
 
@@ -63,7 +63,7 @@ fn version(path: &Path, connection: &Connection) -> Result<u32, StoreError> {
     let (path, known) = (path.to_path_buf(), schema::newest());
     match schema::kind(connection).map_err(|error| StoreError::of(&path, &error))? {
         Kind::Empty => Ok(0),
-        Kind::Foreign => Err(StoreError::NotOurs { path }),
+        Kind::Foreign => Err(StoreError::NotAStore { path }),
         Kind::Store(found) if found > known => Err(StoreError::TooNew { path, found, known }),
         Kind::Store(found) => Ok(found),
     }
@@ -80,9 +80,9 @@ fn prepare(connection: &mut Connection, version: u32, options: &SqliteOptions) -
         connection.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()))?;
     }
     if version < schema::newest() {
-        options.seams.at("before schema made");
-        schema::migrate(connection, version, schema::MIGRATIONS, &options.seams)?;
-        options.seams.at("schema made");
+        options.failpoints.at("before schema made");
+        schema::migrate(connection, version, schema::MIGRATIONS, &options.failpoints)?;
+        options.failpoints.at("schema made");
     }
     Ok(())
 }

@@ -7,7 +7,7 @@ use syncmgr_core::store::Durability;
 
 use super::SqliteStore;
 use super::error::StoreError;
-use super::seams::Seams;
+use super::failpoints::Seams;
 
 /// The default number of stored sessions.
 const DEFAULT_SESSIONS: u32 = 200;
@@ -15,14 +15,14 @@ const DEFAULT_SESSIONS: u32 = 200;
 /// Options for opening a [`SqliteStore`].
 ///
 /// ```
-/// # use syncmgr_setting::*;
+/// # use syncmgr_doc_examples::*;
 /// # run(async {
 /// # use syncmgr_core::store::{Durability, StateStore};
 /// # use syncmgr_runtime::sqlite::SqliteOptions;
 /// # let directory = std::env::temp_dir().join(format!("syncmgr-options-{}", std::process::id()));
 /// # std::fs::create_dir_all(&directory)?;
 /// # let path = directory.join("state");
-/// let store = SqliteOptions::new().durability(Durability::Power).sessions(1000).open(&path)?;
+/// let store = SqliteOptions::new().durability(Durability::Power).max_sessions(1000).open(&path)?;
 /// assert_eq!(store.durability(), Durability::Power); // survives a loss of power
 /// # drop(store);
 /// # std::fs::remove_dir_all(&directory)?;
@@ -36,7 +36,7 @@ pub struct SqliteOptions {
     pub(super) durability: Durability,
     pub(super) max_sessions: u32,
     pub(super) max_pages: Option<u32>,
-    pub(super) seams: Seams,
+    pub(super) failpoints: Seams,
 }
 
 impl SqliteOptions {
@@ -46,7 +46,7 @@ impl SqliteOptions {
             durability: Durability::Process,
             max_sessions: DEFAULT_SESSIONS,
             max_pages: None,
-            seams: Seams::default(),
+            failpoints: Seams::default(),
         }
     }
 
@@ -59,20 +59,20 @@ impl SqliteOptions {
 
     /// Sets the maximum number of stored sessions. The default is 200. Sessions without problems are deleted first,
     /// then the oldest.
-    pub fn sessions(self, max: u32) -> Self {
+    pub fn max_sessions(self, max: u32) -> Self {
         Self { max_sessions: max, ..self }
     }
 
     /// Limits the number of pages of the file, for tests of a full disk.
     #[doc(hidden)]
-    pub fn pages(self, max: u32) -> Self {
+    pub fn max_pages(self, max: u32) -> Self {
         Self { max_pages: Some(max), ..self }
     }
 
-    /// Sets a function that is called at each [failpoint](super::SEAMS), for tests that kill the process there.
+    /// Sets a function that is called at each [failpoint](super::FAILPOINTS), for tests that kill the process there.
     #[doc(hidden)]
-    pub fn seams(self, hit: Arc<dyn Fn(&'static str) + Send + Sync>) -> Self {
-        Self { seams: Seams::new(hit), ..self }
+    pub fn on_failpoint(self, hit: Arc<dyn Fn(&'static str) + Send + Sync>) -> Self {
+        Self { failpoints: Seams::new(hit), ..self }
     }
 
     /// Opens the store for writing; see [`SqliteStore::open`].

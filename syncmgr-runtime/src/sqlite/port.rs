@@ -104,7 +104,7 @@ impl StateStore for SqliteStore {
         self.settled_of(handler, item).one(RECORD, [handler.guid(), item.guid()], rows::record)
     }
 
-    fn setbacks(&self, handler: HandlerId) -> SyncResult<BTreeMap<ItemId, RetryState>> {
+    fn retry_states(&self, handler: HandlerId) -> SyncResult<BTreeMap<ItemId, RetryState>> {
         self.settled().all(SETBACKS, [handler.guid()], |row| Ok((rows::item(row)?, rows::some_retry(row, 1)?)))
     }
 
@@ -149,7 +149,7 @@ impl StateStore for SqliteStore {
     fn write(&self, changes: Vec<StateChange>) -> BoxFuture<'static, SyncResult> {
         let path = self.parts.path.clone();
         let Some(writer) = &self.parts.writer else {
-            return async { Err(StoreError::LookingOnly { path }.into()) }.boxed();
+            return async { Err(StoreError::ReadOnly { path }.into()) }.boxed();
         };
         let answer = writer.write(changes);
         async { answer.await.unwrap_or_else(|_| Err(StoreError::Stopped { path }.into())) }.boxed()

@@ -11,7 +11,7 @@ use syncmgr_core::log::{LogEntry, LogLevel};
 use syncmgr_core::plan::Side;
 use syncmgr_core::record::{Checkpoint, Fence, ItemRecord};
 use syncmgr_core::register::{RegisterFlags, Registration};
-use syncmgr_core::retry::{RetryState, Setback};
+use syncmgr_core::retry::{RetryState, RetryStatus};
 use syncmgr_core::store::{HandlerRecord, LogRecord, SessionEnd, SessionRecord};
 
 use super::encode::{Json, Time, Word};
@@ -51,7 +51,7 @@ pub(super) fn record(row: &Row<'_>) -> Result<ItemRecord> {
 
 /// `setback, failures, total, since, until` from this column on.
 pub(super) fn retry(row: &Row<'_>, first: usize) -> Result<Option<RetryState>> {
-    let Some(Word(setback)) = row.get::<_, Option<Word<Setback>>>(first)? else { return Ok(None) };
+    let Some(Word(setback)) = row.get::<_, Option<Word<RetryStatus>>>(first)? else { return Ok(None) };
     let (failures, total) = (row.get(first + 1)?, row.get(first + 2)?);
     let (since, until) = (row.get::<_, Time>(first + 3)?, time(row, first + 4)?);
     Ok(Some(RetryState::new(setback, since.0, until).with_failures(failures, total)))
@@ -68,7 +68,7 @@ pub(super) fn entry(row: &Row<'_>) -> Result<LogRecord> {
     let mut entry = LogEntry::new(row.get::<_, Word<LogLevel>>(3)?.0, "");
     entry.text = row.get(4)?;
     entry.item = row.get::<_, Option<_>>(5)?.map(ItemId::new);
-    entry.error = row.get::<_, Option<_>>(6)?.map(ErrorId::new);
+    entry.id = row.get::<_, Option<_>>(6)?.map(ErrorId::new);
     entry.action = row.get::<_, Option<Json<_>>>(7)?.map(|action| action.0);
     Ok(LogRecord::new(row.get(0)?, SessionId(row.get(1)?), row.get::<_, Time>(2)?.0, Arc::new(entry)))
 }

@@ -4,7 +4,7 @@
 
 use rusqlite::{Connection, TransactionBehavior};
 
-use super::seams::Seams;
+use super::failpoints::Seams;
 
 /// The application id in the file's header, which identifies our files: `sync` and a letter.
 pub(super) const APPLICATION: i32 = 0x7379_6e4d;
@@ -65,14 +65,14 @@ pub(super) fn migrate(
     connection: &mut Connection,
     from: u32,
     migrations: &[&str],
-    seams: &Seams,
+    failpoints: &Seams,
 ) -> rusqlite::Result<()> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let done = usize::try_from(from).unwrap_or(usize::MAX);
     for migration in migrations.iter().skip(done) {
-        seams.at("before migration");
+        failpoints.at("before migration");
         transaction.execute_batch(migration)?;
-        seams.at("after migration");
+        failpoints.at("after migration");
     }
     transaction.pragma_update(None, "application_id", APPLICATION)?;
     transaction.pragma_update(None, "user_version", migrations.len().to_string())?;

@@ -107,14 +107,14 @@ impl WriterThread {
             if batch.is_empty() {
                 return;
             }
-            self.options.seams.at("batch taken");
+            self.options.failpoints.at("batch taken");
             let results = self.store(&batch);
             self.queue.settle(&batch);
-            self.options.seams.at("before waiters told");
+            self.options.failpoints.at("before waiters told");
             for (write, result) in batch.into_iter().zip(results) {
                 drop(write.reply.send(result));
             }
-            self.options.seams.at("after waiters told");
+            self.options.failpoints.at("after waiters told");
         }
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use syncmgr_core::cancel::CancelReason;
 use syncmgr_core::claim::Claim;
-use syncmgr_core::decision::retry::Ask;
+use syncmgr_core::decision::retry::RequestedBy;
 use syncmgr_core::decision::verdict::Outcome;
 use syncmgr_core::error::{FailureClass, RetryAt};
 use syncmgr_core::id::SessionId;
@@ -19,7 +19,7 @@ use crate::peer::Key;
 pub(crate) struct Attempt {
     pub(crate) key: Key,
     pub(crate) session: SessionId,
-    requested_by: Ask,
+    requested_by: RequestedBy,
     commits: usize,
     /// The end of the attempt; `None` while it runs.
     pub(crate) end: Option<AttemptEnd>,
@@ -82,7 +82,7 @@ impl Model {
         if self.is_running(key) {
             findings.push(("an item has one attempt at a time", format!("{key:?} starts but is still running")));
         }
-        if self.running().count() >= self.settings.items_at_once {
+        if self.running().count() >= self.settings.max_concurrent_items {
             let running = self.running().count();
             findings
                 .push(("the limit of concurrent items holds", format!("{key:?} starts, but {running} are running")));
@@ -103,22 +103,22 @@ impl Model {
     }
 
     /// Automatic attempts must respect every wait; manual attempts must respect the time that the peer set.
-    fn check_wait(&self, key: Key, requested_by: Ask, now: Duration) -> Option<Finding> {
+    fn check_wait(&self, key: Key, requested_by: RequestedBy, now: Duration) -> Option<Finding> {
         if self.clock_set_back {
             return None;
         }
         let wait = self.items.get(&key).map_or(Wait::Unknown, |item| item.wait);
         match (wait, requested_by) {
-            (_, Ask::Forced) | (Wait::Unknown | Wait::Ready, _) => None,
+            (_, RequestedBy::UserForced) | (Wait::Unknown | Wait::Ready, _) => None,
             (Wait::NotBefore(until), _) if now + TICK < until => Some((
                 "no attempt starts before the time that the peer set",
                 format!("{key:?} starts at {now:?}, not before {until:?}"),
             )),
-            (Wait::Backoff(until), Ask::Automatic) if now + TICK < until => Some((
+            (Wait::Backoff(until), RequestedBy::Automatic) if now + TICK < until => Some((
                 "no automatic attempt starts during backoff",
                 format!("{key:?} starts at {now:?}, but backs off until {until:?}"),
             )),
-            (Wait::NeedsRequest, Ask::Automatic) => Some((
+            (Wait::NeedsRequest, RequestedBy::Automatic) => Some((
                 "an item that needs a request does not run automatically",
                 format!("{key:?} starts automatically"),
             )),
@@ -158,7 +158,7 @@ impl Model {
         item.claims.clear();
         let advanced = item.written.len() > commits;
         let is_incomplete = matches!(end.outcome(), Some(Outcome::Skipped | Outcome::Stopped));
-        if requested_by >= Ask::ByHand && !is_incomplete {
+        if requested_by >= RequestedBy::User && !is_incomplete {
             item.failures = 0;
         }
         item.apply_end(end, advanced, &policy, now);

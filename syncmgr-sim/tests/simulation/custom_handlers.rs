@@ -103,7 +103,7 @@ fn a_bug_in_an_added_handler_is_found_and_shrunk() {
 #[test]
 fn a_violation_is_shrunk_to_the_part_that_causes_it() {
     let simulation = Simulation::new().invariant("the network is always up", |view| {
-        match view.facts().network == syncmgr::environment::Network::Offline {
+        match view.environment().network == syncmgr::environment::Network::Offline {
             true => Err("offline".into()),
             false => Ok(()),
         }

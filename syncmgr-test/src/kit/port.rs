@@ -12,8 +12,8 @@ use syncmgr_core::context::ItemContext;
 use syncmgr_core::error::{SyncResult, one_line};
 use syncmgr_core::id::{ErrorScope, ItemId};
 use syncmgr_core::log::{LogEntry, Question};
-use syncmgr_core::plan::{Clearance, Plan};
-use syncmgr_core::port::{InteractionPermit, ItemWork, Kept, ReportError, RunFacts, RunPort};
+use syncmgr_core::plan::{Plan, PlanDecision};
+use syncmgr_core::port::{InteractionPermit, ItemWork, Kept, ReportError, RunInfo, RunPort};
 use syncmgr_core::progress::Progress;
 
 use super::events::{Event, Granted};
@@ -34,7 +34,7 @@ pub(super) struct RecordingPort {
 
 impl RecordingPort {
     pub(super) fn new(host: Arc<dyn RunPort>, monitor: &Arc<Monitor>, call: Call) -> Arc<Self> {
-        let session = host.facts().session;
+        let session = host.run_info().session;
         let kept = monitor.kept(session);
         if host.kept().of::<KeptGuard>().is_none() {
             host.kept().put(KeptGuard { kept: kept.clone(), monitor: monitor.clone() });
@@ -46,14 +46,14 @@ impl RecordingPort {
     pub(super) fn item(self: Arc<Self>, item: &ItemContext) -> ItemContext {
         self.monitor.track(ItemLabel::from(item.item()), item.cell().clone());
         self.cell.get_or_init(|| item.cell().clone());
-        ItemContext::new(self, item.place(), item.cell().clone())
+        ItemContext::new(self, item.index(), item.cell().clone())
     }
 
     fn label(&self, id: ItemId) -> ItemLabel {
         if let Some(own) = self.call.item().filter(|own| own.id == id) {
             return own.clone();
         }
-        let listed = self.facts().selection.iter().find(|item| item.id() == id);
+        let listed = self.run_info().selection.iter().find(|item| item.id() == id);
         listed.map_or_else(|| ItemLabel { id, name: id.to_string().into() }, ItemLabel::from)
     }
 
@@ -64,7 +64,7 @@ impl RecordingPort {
     /// Records a use of the context after its session or item has ended.
     fn note_late_use(&self, action: &str) {
         let ended = match self.cell.get() {
-            _ if self.monitor.is_over(self.facts().session) => "its session had ended",
+            _ if self.monitor.is_over(self.run_info().session) => "its session had ended",
             Some(cell) if cell.check_not_over().is_err() => "its item had ended",
             _ => return,
         };
@@ -100,8 +100,8 @@ impl Drop for KeptGuard {
 }
 
 impl RunPort for RecordingPort {
-    fn facts(&self) -> &RunFacts {
-        self.host.facts()
+    fn run_info(&self) -> &RunInfo {
+        self.host.run_info()
     }
 
     fn cancel(&self) -> &Cancel {
@@ -132,7 +132,7 @@ impl RunPort for RecordingPort {
             Ok(()) | Err(ReportError::Cancelled(_)) => None,
             Err(error) => Some(error),
         };
-        if self.monitor.is_over(self.facts().session) {
+        if self.monitor.is_over(self.run_info().session) {
             self.note_late_use("reported progress");
         } else if let Some(error) = refusal {
             self.note(Event::ReportRefused(format!("{}: {error}", self.label(item))));
@@ -231,9 +231,9 @@ impl RunPort for RecordingPort {
         .boxed()
     }
 
-    fn clear(&self, item: ItemId, plan: &Plan) -> Clearance {
+    fn propose(&self, item: ItemId, plan: &Plan) -> PlanDecision {
         self.note_late_use("proposed a plan");
-        self.host.clear(item, plan)
+        self.host.propose(item, plan)
     }
 
     fn sync_paths(&self, paths: Vec<PathBuf>) -> BoxFuture<'_, SyncResult> {

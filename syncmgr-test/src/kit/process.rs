@@ -11,7 +11,7 @@ use syncmgr_core::info::HandlerInfo;
 use syncmgr_core::register::RegisterFlags;
 use syncmgr_core::trigger::Trigger;
 use syncmgr_runtime::clock::Clock;
-use syncmgr_runtime::facts::ManualFacts;
+use syncmgr_runtime::environment::ManualEnvironment;
 use syncmgr_runtime::manager::SyncManager;
 use syncmgr_runtime::report::Report;
 use syncmgr_runtime::session::{Session, SessionRequest};
@@ -85,7 +85,7 @@ impl Process {
             .clock(clock.clone())
             .randomness(SeededRandomness::new(0))
             .store(store.clone())
-            .facts(ManualFacts::default())
+            .environment(ManualEnvironment::default())
             .interaction(services)
             .connections(services)
             .build();

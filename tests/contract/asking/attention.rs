@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use futures::FutureExt;
-use syncmgr::classic::{Attention, Driven, HResult};
+use syncmgr::classic::{Attention, CallbackAdapter, HResult};
 use syncmgr::environment::{Confirmation, Secret};
 use syncmgr::log::ErrorId;
 use syncmgr::progress::Status;
@@ -13,7 +13,7 @@ use syncmgr::session::{RunChange, RunFault};
 use syncmgr::{Interaction, LogLevel, NeedsUser, Outcome, RunContext, RunEnding, SyncManager, SyncResult, Trigger};
 use syncmgr_test::{ScriptedHandler, ScriptedUser, Side, Transcript};
 
-use crate::support::watched::{CLASSIC, OnHost, Watched, host_in, listed, until_run, within};
+use crate::support::awaitable_host::{AwaitableHost, CLASSIC, HandlerOnHost, host_in, listed, until_run, within};
 use crate::support::window::in_order;
 use crate::support::{HANDLER, Scripted, id};
 
@@ -41,9 +41,9 @@ pub(crate) async fn on_host(
     flags: RunFlags,
     user: impl Interaction,
     transcript: &Transcript,
-) -> OnHost {
-    let driven = Driven::with_interaction(Arc::new(handler), Some(Arc::new(user))).expect("inside a runtime");
-    let on = OnHost { driven, host: Watched::with_transcript(transcript) };
+) -> HandlerOnHost {
+    let driven = CallbackAdapter::with_interaction(Arc::new(handler), Some(Arc::new(user))).expect("inside a runtime");
+    let on = HandlerOnHost { driven, host: AwaitableHost::with_transcript(transcript) };
     on.driven.initialize(Trigger::Manual, flags, None).await;
     on.driven.enum_sync_items().await.expect("the handler lists its items");
     on.attach();
@@ -77,11 +77,11 @@ async fn r130_r132_each_dialog_asks_the_host_for_attention_and_returns_it() {
     let transcript = Transcript::new();
     let on = on_host(asking(&transcript), RunFlags::MAY_BOTHER_USER, willing(&transcript), &transcript).await;
     on.driven.prepare_for_sync(&[id("a")]);
-    on.host.saw("PrepareForSyncCompleted S_OK").await;
+    on.host.wait_for("PrepareForSyncCompleted S_OK").await;
     on.driven.synchronize();
-    on.host.saw("SynchronizeCompleted S_OK").await;
+    on.host.wait_for("SynchronizeCompleted S_OK").await;
     on.driven.show_error(ErrorId::from_u128(1));
-    on.host.saw("ShowErrorCompleted S_OK").await;
+    on.host.wait_for("ShowErrorCompleted S_OK").await;
     let dialog = ["EnableModeless TRUE", "confirm sure?", "EnableModeless FALSE"];
     assert_eq!(transcript.of(&["EnableModeless", "confirm"]), dialog.repeat(3));
     in_order(&transcript, &["prepare a", "EnableModeless FALSE", "item a", "EnableModeless FALSE", "confirm sure?"]);
@@ -94,7 +94,7 @@ async fn r131_nothing_is_shown_if_the_host_refuses_attention() {
         let on = on_host(asking(&transcript), RunFlags::MAY_BOTHER_USER, willing(&transcript), &transcript).await;
         on.host.script.answer_attention(refusal);
         on.driven.prepare_for_sync(&[id("a")]);
-        on.host.saw("PrepareForSyncCompleted S_FALSE").await;
+        on.host.wait_for("PrepareForSyncCompleted S_FALSE").await;
         assert_eq!(transcript.count("confirm"), 0);
         assert_eq!(transcript.of(&["EnableModeless"]), [format!("EnableModeless TRUE -> {refusal}")]);
     }
@@ -107,9 +107,9 @@ async fn r131_an_item_refused_attention_ends_as_needs_user() {
     let on = on_host(handler, RunFlags::MAY_BOTHER_USER, willing(&transcript), &transcript).await;
     on.host.script.answer_attention(HResult::S_FALSE);
     on.driven.prepare_for_sync(&[id("a")]);
-    on.host.saw("PrepareForSyncCompleted S_OK").await;
+    on.host.wait_for("PrepareForSyncCompleted S_OK").await;
     on.driven.synchronize();
-    on.host.saw("SynchronizeCompleted S_OK").await;
+    on.host.wait_for("SynchronizeCompleted S_OK").await;
     assert_eq!(transcript.count("confirm"), 0);
     assert_eq!(on.host.script.state(id("a")).status, Some(Status::Skipped));
     assert_eq!(transcript.count("LogError Error"), 0);
@@ -120,7 +120,7 @@ async fn r131_a_host_is_not_asked_if_the_user_may_not_be_bothered() {
     let transcript = Transcript::new();
     let on = on_host(asking(&transcript), RunFlags::empty(), willing(&transcript), &transcript).await;
     on.driven.prepare_for_sync(&[id("a")]);
-    on.host.saw("PrepareForSyncCompleted S_FALSE").await;
+    on.host.wait_for("PrepareForSyncCompleted S_FALSE").await;
     assert_eq!(transcript.of(&["EnableModeless", "confirm"]), [""; 0]);
 }
 
@@ -179,10 +179,10 @@ async fn r132_a_handler_cut_during_a_dialog_returns_attention() {
     let transcript = Transcript::new();
     let on = on_host(asking(&transcript), RunFlags::MAY_BOTHER_USER, Absent, &transcript).await;
     on.driven.prepare_for_sync(&[id("a")]);
-    on.host.saw("EnableModeless TRUE").await;
+    on.host.wait_for("EnableModeless TRUE").await;
     on.driven.set_item_status(syncmgr::Subject::Handler, Status::Stopped);
-    on.host.saw("EnableModeless FALSE").await;
-    on.host.saw("PrepareForSyncCompleted").await;
+    on.host.wait_for("EnableModeless FALSE").await;
+    on.host.wait_for("PrepareForSyncCompleted").await;
     in_order(&transcript, &["EnableModeless TRUE", "EnableModeless FALSE"]);
     assert_eq!(transcript.count("EnableModeless"), 2);
 }
@@ -242,15 +242,15 @@ async fn r130_r144_opening_a_question_of_an_item_asks_the_user() {
     });
     let on = on_host(handler, RunFlags::empty(), willing(&transcript), &transcript).await;
     on.driven.prepare_for_sync(&[id("file")]);
-    on.host.saw("PrepareForSyncCompleted S_OK").await;
+    on.host.wait_for("PrepareForSyncCompleted S_OK").await;
     on.driven.synchronize();
-    on.host.saw("SynchronizeCompleted S_OK").await;
+    on.host.wait_for("SynchronizeCompleted S_OK").await;
     assert_eq!(on.host.script.state(id("file")).status, Some(Status::Skipped));
     on.driven.show_error(ErrorId::of_question(id("file"), "side"));
-    on.host.saw("ShowErrorCompleted S_SYNCMGR_RETRYSYNC 1").await;
+    on.host.wait_for("ShowErrorCompleted S_SYNCMGR_RETRYSYNC 1").await;
     on.driven.prepare_for_sync(&on.host.script.again());
     on.driven.synchronize();
-    on.host.saw(&format!("Progress {} Succeeded", id("file"))).await;
+    on.host.wait_for(&format!("Progress {} Succeeded", id("file"))).await;
     let dialog = ["EnableModeless TRUE", "choose which side wins?", "EnableModeless FALSE"];
     let wanted = [&["LogError Warning which side wins? link"][..], &dialog].concat();
     assert_eq!(transcript.of(&["LogError", "EnableModeless", "choose"]), wanted);

@@ -16,7 +16,7 @@ use syncmgr_test::{ScriptedHandler, Transcript};
 use tokio::sync::Notify;
 
 use crate::asking::show_error::error;
-use crate::support::watched::{CLASSIC, OnHost, begin, host_in, until, until_run, within};
+use crate::support::awaitable_host::{CLASSIC, HandlerOnHost, begin, host_in, until, until_run, within};
 use crate::support::window::waiting;
 use crate::support::{HANDLER, Scripted, id, run};
 
@@ -101,9 +101,9 @@ async fn r136_a_classic_handler_passes_no_name_for_the_default_connection() {
 #[tokio::test(start_paused = true)]
 async fn r136_a_host_is_asked_for_the_default_connection_without_a_name() {
     let transcript = Transcript::new();
-    let on = OnHost::prepared(wanting(&[None, Some("office")]), &transcript, &[id("a")]).await;
+    let on = HandlerOnHost::prepared(wanting(&[None, Some("office")]), &transcript, &[id("a")]).await;
     on.driven.synchronize();
-    on.host.saw("SynchronizeCompleted S_OK").await;
+    on.host.wait_for("SynchronizeCompleted S_OK").await;
     let asked = transcript.of(&["EstablishConnection"]);
     assert_eq!(asked, ["EstablishConnection default", "EstablishConnection office"]);
 }
@@ -237,9 +237,9 @@ async fn r139_a_classic_handler_that_did_not_declare_connections_is_refused() {
 async fn r139_a_host_is_not_asked_for_an_undeclared_connection() {
     let transcript = Transcript::new();
     let undeclared = wanting(&[None]).info(|info| info.with_flags(HandlerFlags::empty()));
-    let on = OnHost::prepared(undeclared, &transcript, &[id("a")]).await;
+    let on = HandlerOnHost::prepared(undeclared, &transcript, &[id("a")]).await;
     on.driven.synchronize();
-    on.host.saw("SynchronizeCompleted S_OK").await;
+    on.host.wait_for("SynchronizeCompleted S_OK").await;
     assert_eq!(transcript.count("EstablishConnection"), 0);
     assert_eq!(on.host.script.state(id("a")).status, Some(syncmgr::progress::Status::Failed));
 }

@@ -5,7 +5,7 @@ use syncmgr::log::Action;
 use syncmgr::{LogLevel, Outcome, Report, SessionError, SyncManager, Trigger};
 use syncmgr_test::Transcript;
 
-use crate::support::watched::within;
+use crate::support::awaitable_host::within;
 use crate::support::{HANDLER, Scripted, id, run, start};
 
 fn outcome(report: &Report, name: &str) -> Outcome {
@@ -40,7 +40,7 @@ async fn an_item_that_runs_again_finds_the_answer_to_its_question() {
     let Some(Action::Decide(question)) = &entry.action else { panic!("the entry is a question") };
     assert_eq!(question.choices.iter().map(|choice| &**choice).collect::<Vec<_>>(), ["here", "there"]);
 
-    within(session.answer(HANDLER, entry.error.unwrap(), 1)).await.unwrap();
+    within(session.answer(HANDLER, entry.id.unwrap(), 1)).await.unwrap();
     let report = within(session.finish()).await;
     assert!(report.is_success(), "{report}");
     assert!(report.runs[0].log.is_empty(), "the answered question is closed: {report}");
@@ -57,7 +57,7 @@ async fn an_item_that_runs_again_finds_the_answer_to_its_question() {
 async fn answering_an_unknown_question_is_a_typed_error() {
     let session = start(deciding(&Transcript::new()));
     let report = within(session.report()).await;
-    let error = report.runs[0].log[0].error.unwrap();
+    let error = report.runs[0].log[0].id.unwrap();
     let unknown = syncmgr::log::ErrorId::from_key("unknown");
     let answer = async |error, choice| within(session.answer(HANDLER, error, choice)).await;
     assert_eq!(answer(unknown, 0).await, Err(SessionError::UnknownError { error: unknown }));

@@ -6,7 +6,7 @@ use syncmgr::log::{ErrorId, ErrorScope};
 use syncmgr::{HandlerId, HandlerInfo, LogEntry, LogLevel, Report, SessionError, SyncManager, Trigger};
 use syncmgr_test::{ScriptedHandler, Transcript};
 
-use crate::support::watched::{CLASSIC, OnHost, within};
+use crate::support::awaitable_host::{CLASSIC, HandlerOnHost, within};
 use crate::support::window::{Window, link, ran, waiting};
 use crate::support::{HANDLER, Scripted, id};
 
@@ -42,8 +42,8 @@ async fn r140_every_level_is_accepted_with_or_without_an_info() {
     let both = |level| [(level, "bare"), (level, "full")];
     assert_eq!(log(&report, CLASSIC), LEVELS.map(both).concat());
     let (bare, full) = (&report.runs[0].log[0], &report.runs[0].log[1]);
-    assert_eq!((bare.item, bare.error), (None, None));
-    assert_eq!((full.item, full.error), (Some(id("a")), Some(ErrorId::from_key("x"))));
+    assert_eq!((bare.item, bare.id), (None, None));
+    assert_eq!((full.item, full.id), (Some(id("a")), Some(ErrorId::from_key("x"))));
 }
 
 #[tokio::test(start_paused = true)]
@@ -67,9 +67,9 @@ async fn r140_log_entries_reach_the_host_with_their_level() {
         }
         .boxed()
     });
-    let on = OnHost::prepared(handler, &transcript, &[id("a")]).await;
+    let on = HandlerOnHost::prepared(handler, &transcript, &[id("a")]).await;
     on.driven.synchronize();
-    on.host.saw("SynchronizeCompleted").await;
+    on.host.wait_for("SynchronizeCompleted").await;
     let wanted = ["LogError Information worth knowing", "LogError Warning unexpected", "LogError Error not done"];
     assert_eq!(transcript.of(&["LogError"]), wanted);
 }
@@ -104,15 +104,15 @@ async fn r141_a_host_is_told_which_entries_are_links() {
     let handler = Scripted::new(&["a"]).on_item(|item| {
         async {
             let error = ErrorId::from_key("x");
-            item.log(LogEntry::new(LogLevel::Error, "plain").with_error(error));
+            item.log(LogEntry::new(LogLevel::Error, "plain").with_id(error));
             item.log(LogEntry::new(LogLevel::Error, "jump").with_link(error));
             Ok(())
         }
         .boxed()
     });
-    let on = OnHost::prepared(handler, &transcript, &[id("a")]).await;
+    let on = HandlerOnHost::prepared(handler, &transcript, &[id("a")]).await;
     on.driven.synchronize();
-    on.host.saw("SynchronizeCompleted").await;
+    on.host.wait_for("SynchronizeCompleted").await;
     assert_eq!(transcript.of(&["LogError"]), ["LogError Error plain", "LogError Error jump link"]);
 }
 
@@ -140,7 +140,7 @@ fn pair() -> [Scripted; 2] {
         Scripted::new(&["a"]).on_prepare(|run| {
             async {
                 run.warn("general");
-                run.log(LogEntry::new(LogLevel::Error, "named").with_error(ErrorId::from_key("x")));
+                run.log(LogEntry::new(LogLevel::Error, "named").with_id(ErrorId::from_key("x")));
                 Ok(())
             }
             .boxed()
@@ -196,9 +196,9 @@ async fn r142_r143_deletions_of_a_handler_reach_the_host() {
         }
         .boxed()
     });
-    let on = OnHost::prepared(handler, &transcript, &[id("a")]).await;
+    let on = HandlerOnHost::prepared(handler, &transcript, &[id("a")]).await;
     on.driven.synchronize();
-    on.host.saw("SynchronizeCompleted").await;
+    on.host.wait_for("SynchronizeCompleted").await;
     let wanted = [format!("DeleteLogError {:?}", ErrorScope::One(error)), "DeleteLogError All".into()];
     assert_eq!(transcript.of(&["DeleteLogError"]), wanted);
 }
@@ -207,12 +207,12 @@ async fn r142_r143_deletions_of_a_handler_reach_the_host() {
 async fn r140_r142_a_detached_callback_neither_logs_nor_deletes() {
     let captured = std::sync::Arc::new(std::sync::Mutex::new(None::<std::sync::Arc<dyn SyncCallback>>));
     let slot = captured.clone();
-    let handler = ScriptedHandler::new(crate::support::watched::listed(&["a"])).on_prepare(move |side| {
+    let handler = ScriptedHandler::new(crate::support::awaitable_host::listed(&["a"])).on_prepare(move |side| {
         *slot.lock().unwrap() = Some(side.callback());
         side.callback().log_error(LogLevel::Warning, "in time", Some(&named("x")));
         side.callback().prepare_for_sync_completed(HResult::S_FALSE)
     });
-    let (manager, _handler) = crate::support::watched::hosting(handler);
+    let (manager, _handler) = crate::support::awaitable_host::hosting(handler);
     let session = manager.session(Trigger::Manual).start().unwrap();
     within(session.close()).await;
     let late = captured.lock().unwrap().take().unwrap();

@@ -14,7 +14,7 @@ use tokio::sync::Notify;
 
 use crate::asking::attention::on_host;
 use crate::asking::show_error::{error, explaining};
-use crate::support::watched::{CLASSIC, OnHost, host_in, listed, prepares, until_run, within};
+use crate::support::awaitable_host::{CLASSIC, HandlerOnHost, host_in, listed, prepares, until_run, within};
 use crate::support::window::waiting;
 use crate::support::{HANDLER, Scripted, id};
 
@@ -214,7 +214,7 @@ async fn r135_properties_are_shown_without_asking_the_host_for_attention() {
     let transcript = Transcript::new();
     let handler = Scripted::new(&["a"]).info(|info| info.with_flags(HandlerFlags::HAS_PROPERTIES));
     let handler = handler.with_transcript(&transcript);
-    let on = OnHost::ready(handler, &transcript).await;
+    let on = HandlerOnHost::ready(handler, &transcript).await;
     on.host.script.answer_attention(HResult::S_FALSE);
     assert_eq!(on.driven.show_properties(Subject::Handler), HResult::S_OK);
     let lines = transcript.of(&["EnableModeless", "show_properties", "ShowPropertiesCompleted"]);
@@ -252,6 +252,6 @@ async fn r135_show_properties_asks_the_user_without_a_grant_of_the_host() {
     // A host refuses attention outside of prepare, synchronize and show_error.
     on.host.script.answer_attention(HResult::S_FALSE);
     assert_eq!(on.driven.show_properties(Subject::Handler), HResult::S_OK);
-    on.host.saw("ShowPropertiesCompleted").await;
+    on.host.wait_for("ShowPropertiesCompleted").await;
     assert_eq!(transcript.lines(), ["confirm keep for ever?", "ShowPropertiesCompleted S_OK"]);
 }

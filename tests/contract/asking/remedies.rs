@@ -12,8 +12,8 @@ use syncmgr::store::MemoryStore;
 use syncmgr::{LogEntry, LogLevel, Outcome, SyncManager};
 
 use crate::remembered::settings::over;
+use crate::support::awaitable_host::{begin, within};
 use crate::support::steps::{outcome, succeeds};
-use crate::support::watched::{begin, within};
 use crate::support::{HANDLER, Scripted, id};
 
 const HERE: ErrorId = ErrorId::from_u128(0x5E);
@@ -44,12 +44,12 @@ fn fixable(remedy: Remedy) -> Scripted {
 }
 
 fn all_remedies() -> Vec<Remedy> {
-    let soon = std::time::SystemTime::UNIX_EPOCH + crate::support::daytime::DAY;
+    let soon = std::time::SystemTime::UNIX_EPOCH + crate::support::test_clock::DAY;
     vec![
         Remedy::SignIn,
         Remedy::FreeSpace,
         Remedy::WaitUntil(soon),
-        Remedy::OpenPage(syncmgr::log::Page::new("https://example.org/").expect("a page")),
+        Remedy::OpenPage(syncmgr::log::RedactedUrl::new("https://example.org/").expect("a page")),
         Remedy::TryAgain,
         Remedy::Reset,
     ]
@@ -62,7 +62,7 @@ async fn opening_a_remedy_in_its_session_runs_the_item_again() {
         let manager = over(&MemoryStore::new(), &handler);
         let session = begin(&manager);
         let report = within(session.report()).await;
-        let entry = report.runs[0].log.iter().find(|entry| entry.error == Some(HERE)).unwrap();
+        let entry = report.runs[0].log.iter().find(|entry| entry.id == Some(HERE)).unwrap();
         assert_eq!(entry.action, Some(Action::Remedy(remedy)));
         assert!(entry.is_link());
         within(session.show_error(HANDLER, HERE)).await.unwrap();
@@ -79,10 +79,10 @@ async fn a_remedy_can_be_opened_after_its_session_and_in_another_manager() {
             let mut manager: SyncManager = over(&store, &handler);
             within(begin(&manager).finish()).await;
             if restarted {
-                manager = over(&store.left_behind(), &handler);
+                manager = over(&store.after_crash(), &handler);
             }
             let stored = manager.log(HANDLER).unwrap();
-            let entry = &stored.iter().find(|record| record.entry.error == Some(HERE)).unwrap().entry;
+            let entry = &stored.iter().find(|record| record.entry.id == Some(HERE)).unwrap().entry;
             assert_eq!(entry.action, Some(Action::Remedy(remedy.clone())));
             let report = within(manager.show_error(HANDLER, HERE)).await.unwrap();
             assert_eq!(outcome(&report, id("a")), Outcome::Succeeded, "{report}");

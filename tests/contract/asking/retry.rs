@@ -4,14 +4,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures::FutureExt;
-use syncmgr::classic::{HResult, Hosted};
+use syncmgr::classic::{ClassicAdapter, HResult};
 use syncmgr::handler::Resolution;
 use syncmgr::progress::Status;
 use syncmgr::{LogEntry, LogLevel, Outcome, RunEnding, SyncManager, Trigger};
 use syncmgr_test::{Side, Transcript};
 
 use crate::asking::show_error::{calls, error, explaining, linking};
-use crate::support::watched::{CLASSIC, OnHost, Watched, hosting, within};
+use crate::support::awaitable_host::{AwaitableHost, CLASSIC, HandlerOnHost, hosting, within};
 use crate::support::{HANDLER, Scripted, id, start};
 
 const OK: HResult = HResult::S_OK;
@@ -36,7 +36,7 @@ async fn r148_retrysync_runs_the_given_items_again_on_the_same_instance() {
     let explain = |side: &Side| side.callback().show_error_completed(RETRY, &[id("b")]);
     let handler = Arc::new(explaining(&["a", "b"], explain));
     let (instance, count) = (handler.clone(), made.clone());
-    let hosted = Hosted::new(move || {
+    let hosted = ClassicAdapter::new(move || {
         count.fetch_add(1, Ordering::Relaxed);
         instance.clone()
     });
@@ -60,15 +60,15 @@ async fn r148_retrysync_runs_the_given_items_again_on_the_same_instance() {
 async fn r148_a_retry_finds_kept_values_and_its_outcome_counts() {
     let handler = Scripted::new(&["a", "b"])
         .on_prepare(|run| {
-            let first = run.prepared::<Transcript>().is_err();
-            let tries = if first { run.keep(Transcript::new()) } else { run.prepared().unwrap() };
+            let first = run.kept::<Transcript>().is_err();
+            let tries = if first { run.keep(Transcript::new()) } else { run.kept().unwrap() };
             tries.note("prepared");
             async { Ok(()) }.boxed()
         })
         .on_item(|item| {
             async {
                 item.log(LogEntry::new(LogLevel::Error, "look").with_link(error()));
-                let tries = item.prepared::<Transcript>()?.count("prepared");
+                let tries = item.kept::<Transcript>()?.count("prepared");
                 anyhow::ensure!(item.name() == "a" || tries == 2, "not in the first attempt");
                 Ok(())
             }
@@ -124,18 +124,18 @@ async fn r148_a_host_receives_the_items_and_runs_them_again() {
     let handler = linking(&["a", "b"])
         .with_transcript(&transcript)
         .on_show_error(|_, _| async { Ok(Resolution::Retry(vec![id("b")])) }.boxed());
-    let on = OnHost::prepared(handler, &transcript, &[id("a"), id("b")]).await;
+    let on = HandlerOnHost::prepared(handler, &transcript, &[id("a"), id("b")]).await;
     on.driven.synchronize();
-    on.host.saw("SynchronizeCompleted S_OK").await;
+    on.host.wait_for("SynchronizeCompleted S_OK").await;
     // A new callback, so that its lines are those of the second attempt (R76).
-    let again = OnHost { driven: on.driven.clone(), host: Watched::with_transcript(&Transcript::new()) };
+    let again = HandlerOnHost { driven: on.driven.clone(), host: AwaitableHost::with_transcript(&Transcript::new()) };
     again.attach();
     again.driven.show_error(error());
-    again.host.saw("ShowErrorCompleted S_SYNCMGR_RETRYSYNC 1").await;
+    again.host.wait_for("ShowErrorCompleted S_SYNCMGR_RETRYSYNC 1").await;
     assert_eq!(again.host.script.again(), [id("b")]);
     assert_eq!(again.driven.prepare_for_sync(&again.host.script.again()), OK);
     assert_eq!(again.driven.synchronize(), OK);
-    again.host.saw("SynchronizeCompleted S_OK").await;
+    again.host.wait_for("SynchronizeCompleted S_OK").await;
     let calls = transcript.of(&["prepare", "item "]);
     assert_eq!(calls[3..], ["prepare b", "item b"]);
     assert_eq!(again.host.script.state(id("b")).status, Some(Status::Succeeded));

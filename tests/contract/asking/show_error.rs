@@ -13,7 +13,7 @@ use syncmgr::{LogEntry, LogLevel, SessionError, SyncManager, Trigger};
 use syncmgr_test::{ScriptedHandler, ScriptedUser, Side, Transcript};
 use tokio::sync::Notify;
 
-use crate::support::watched::{CLASSIC, OnHost, hosting, within};
+use crate::support::awaitable_host::{CLASSIC, HandlerOnHost, hosting, within};
 use crate::support::window::{Window, link, waiting};
 use crate::support::{HANDLER, Scripted, id, start};
 
@@ -64,7 +64,7 @@ async fn r144_opening_an_entry_calls_show_error_of_its_handler() {
 #[tokio::test(start_paused = true)]
 async fn r144_only_entries_that_are_links_can_be_opened() {
     let handler = Scripted::new(&["a"]).on_item(|item| {
-        item.log(LogEntry::new(LogLevel::Error, "no link").with_error(error()));
+        item.log(LogEntry::new(LogLevel::Error, "no link").with_id(error()));
         let _ = item.decide("key", "which?", &["this", "that"]);
         async { Ok(()) }.boxed()
     });
@@ -102,7 +102,7 @@ async fn r144_an_entry_can_be_opened_after_a_stop() {
             .boxed()
         });
     let session = start(handler);
-    crate::support::watched::until(&mut session.events(), |event| {
+    crate::support::awaitable_host::until(&mut session.events(), |event| {
         matches!(event, syncmgr::SessionEvent::Logged { .. })
     })
     .await;
@@ -142,7 +142,7 @@ async fn r145_show_error_asks_for_attention() {
         side.callback().show_error_completed(OK, &[])
     });
     let manager = SyncManager::builder().interaction(ScriptedUser::new()).build();
-    crate::support::watched::host_in(&manager, &Arc::new(handler));
+    crate::support::awaitable_host::host_in(&manager, &Arc::new(handler));
     let session = manager.session(Trigger::Scheduled).start().unwrap();
     within(session.report()).await;
     within(session.show_error(CLASSIC, error())).await.unwrap();
@@ -191,9 +191,9 @@ async fn r146_a_failing_show_error_completes_with_its_code_and_can_be_repeated()
     let transcript = Transcript::new();
     let handler =
         linking(&["a"]).with_transcript(&transcript).on_show_error(|_, _| async { panic!("the fault") }.boxed());
-    let on = OnHost::prepared(handler, &transcript, &[id("a")]).await;
+    let on = HandlerOnHost::prepared(handler, &transcript, &[id("a")]).await;
     on.driven.synchronize();
-    on.host.saw("SynchronizeCompleted S_OK").await;
+    on.host.wait_for("SynchronizeCompleted S_OK").await;
     for _ in 0..2 {
         assert_eq!(on.driven.show_error(error()), OK);
     }

@@ -7,15 +7,15 @@ use futures::FutureExt;
 use syncmgr::handler::Resolution;
 use syncmgr::log::{ErrorId, ErrorScope};
 use syncmgr::request::RequestError;
-use syncmgr::session::LogError;
+use syncmgr::session::LogAccessError;
 use syncmgr::store::MemoryStore;
 use syncmgr::{
     LogEntry, LogLevel, NeedsUser, Outcome, Participation, RunEnding, SessionError, StartError, SyncManager,
 };
 
 use crate::remembered::settings::{LINK, PLAIN, over, repairable, texts};
+use crate::support::awaitable_host::{begin, within};
 use crate::support::steps::{Steps, idle, nth, outcome, succeeds};
-use crate::support::watched::{begin, within};
 use crate::support::{HANDLER, Scripted, id};
 
 /// Returns a handler whose item `a` asks a question until it is answered.
@@ -29,7 +29,7 @@ pub(crate) fn asking() -> Scripted {
 /// Returns the stored question of [`asking`].
 pub(crate) fn question(manager: &SyncManager) -> ErrorId {
     let log = manager.log(HANDLER).expect("the log can be read");
-    log.iter().find_map(|record| record.entry.error).expect("the question is stored")
+    log.iter().find_map(|record| record.entry.id).expect("the question is stored")
 }
 
 #[tokio::test(start_paused = true)]
@@ -75,7 +75,7 @@ async fn opening_or_answering_the_wrong_entry_is_a_typed_error() {
     within(begin(&manager).finish()).await;
     let unknown = ErrorId::from_key("unknown");
     let show = async |handler, error| within(manager.show_error(handler, error)).await.map(drop);
-    let session = |error| Err(LogError::Session(error));
+    let session = |error| Err(LogAccessError::Session(error));
     assert_eq!(show(HANDLER, unknown).await, session(SessionError::UnknownError { error: unknown }));
     assert_eq!(show(nth(9), LINK).await, session(SessionError::UnknownError { error: LINK }));
     assert_eq!(show(HANDLER, PLAIN).await, session(SessionError::NotALink { error: PLAIN }));
@@ -84,7 +84,7 @@ async fn opening_or_answering_the_wrong_entry_is_a_typed_error() {
     assert_eq!(answer(LINK), session(SessionError::NotAQuestion { error: LINK }));
     manager.unregister(HANDLER);
     let refused = StartError::Refused(RequestError::NotRegistered { handler: HANDLER });
-    assert_eq!(show(HANDLER, LINK).await, Err(LogError::Start(refused)));
+    assert_eq!(show(HANDLER, LINK).await, Err(LogAccessError::Start(refused)));
 }
 
 #[tokio::test(start_paused = true)]
@@ -95,16 +95,16 @@ async fn answering_a_question_of_a_closed_session_runs_only_its_item() {
     let error = question(&manager);
     assert_eq!(
         within(manager.show_error(HANDLER, error)).await.map(drop),
-        Err(LogError::Session(SessionError::Question { error }))
+        Err(LogAccessError::Session(SessionError::Question { error }))
     );
     let no_such = SessionError::NoSuchChoice { error, choice: 2 };
-    assert_eq!(manager.answer(HANDLER, error, 2).map(drop), Err(LogError::Session(no_such)));
+    assert_eq!(manager.answer(HANDLER, error, 2).map(drop), Err(LogAccessError::Session(no_such)));
     let report = succeeds(manager.answer(HANDLER, error, 1).unwrap()).await;
     assert_eq!(report.items().map(|item| item.item.id()).collect::<Vec<_>>(), [id("a")]);
-    assert!(manager.log(HANDLER).unwrap().iter().all(|record| record.entry.error.is_none()));
+    assert!(manager.log(HANDLER).unwrap().iter().all(|record| record.entry.id.is_none()));
     assert_eq!(
         manager.answer(HANDLER, error, 1).map(drop),
-        Err(LogError::Session(SessionError::UnknownError { error }))
+        Err(LogAccessError::Session(SessionError::UnknownError { error }))
     );
     // The answer is consumed.
     assert!(!within(begin(&manager).finish()).await.is_success());
@@ -135,7 +135,7 @@ async fn an_answer_is_stored_even_if_no_session_can_start() {
     let error = question(&manager);
     manager.unregister(HANDLER);
     let refused = StartError::Refused(RequestError::NotRegistered { handler: HANDLER });
-    assert_eq!(manager.answer(HANDLER, error, 0).map(drop), Err(LogError::Start(refused)));
+    assert_eq!(manager.answer(HANDLER, error, 0).map(drop), Err(LogAccessError::Start(refused)));
     manager.register(asking()).unwrap();
     succeeds(begin(&manager)).await;
 }
@@ -153,7 +153,7 @@ async fn opening_an_entry_of_a_handler_that_declines_is_a_typed_error() {
     within(begin(&manager).finish()).await;
     declines.store(true, Ordering::Relaxed);
     let opened = within(manager.show_error(HANDLER, LINK)).await.map(drop);
-    assert_eq!(opened, Err(LogError::Session(SessionError::Closed)));
+    assert_eq!(opened, Err(LogAccessError::Session(SessionError::Closed)));
     assert_eq!(handler.transcript.count("show_error"), 0);
 }
 
@@ -184,7 +184,7 @@ async fn an_entry_opened_while_its_handler_is_busy_waits_for_its_turn() {
     let transcript = handler.transcript.clone();
     let manager = over(&MemoryStore::new(), &handler);
     let first = begin(&manager);
-    steps.let_go(&["a"]).await;
+    steps.release(&["a"]).await;
     within(first.finish()).await;
     let second = begin(&manager);
     assert_eq!(steps.running().await, "a");
@@ -192,7 +192,7 @@ async fn an_entry_opened_while_its_handler_is_busy_waits_for_its_turn() {
     assert!(futures::poll!(&mut shown).is_pending());
     idle().await;
     assert_eq!(transcript.count("show_error"), 0);
-    steps.let_go(&["a"]).await;
+    steps.release(&["a"]).await;
     within(shown).await.unwrap();
     assert_eq!(transcript.count("show_error"), 1);
     succeeds(second).await;

@@ -10,7 +10,7 @@ use syncmgr::{Outcome, RunEnding, Session, Subject, SyncManager, Trigger};
 use syncmgr_test::{ScriptedHandler, Side, Transcript};
 use tokio::sync::oneshot;
 
-use crate::support::watched::{CLASSIC, OnHost, begin, hosting, listed, until_run, within};
+use crate::support::awaitable_host::{CLASSIC, HandlerOnHost, begin, hosting, listed, until_run, within};
 use crate::support::window::in_order;
 use crate::support::{HANDLER, Scripted, id};
 
@@ -90,12 +90,12 @@ async fn r121_an_async_handler_is_notified_between_two_polls() {
 #[tokio::test(start_paused = true)]
 async fn r121_a_host_that_pushes_at_the_wrong_time_is_refused() {
     let transcript = Transcript::new();
-    let on = OnHost::ready(Scripted::new(&["a"]).with_transcript(&transcript), &transcript).await;
+    let on = HandlerOnHost::ready(Scripted::new(&["a"]).with_transcript(&transcript), &transcript).await;
     let skip = || on.driven.set_item_status(Subject::Item(id("a")), Status::Skipped);
     assert_eq!(skip(), HResult::E_UNEXPECTED, "nothing is being prepared");
     on.driven.prepare_for_sync(&[id("a")]);
     on.driven.synchronize();
-    on.host.saw("SynchronizeCompleted S_OK").await;
+    on.host.wait_for("SynchronizeCompleted S_OK").await;
     assert_eq!(skip(), HResult::E_UNEXPECTED, "the run has ended");
     assert_eq!(on.host.script.state(id("a")).status, Some(Status::Succeeded));
     assert_eq!(transcript.count("set_item_status"), 0);
@@ -160,13 +160,13 @@ async fn r123_r124_an_item_skipped_while_preparing_is_not_synchronized() {
         }
         .boxed()
     });
-    let on = OnHost::ready(handler, &transcript).await;
+    let on = HandlerOnHost::ready(handler, &transcript).await;
     on.driven.prepare_for_sync(&[id("a"), id("b")]);
     assert_eq!(on.driven.set_item_status(Subject::Item(id("b")), Status::Skipped), OK);
     ready.send(()).unwrap();
-    on.host.saw("PrepareForSyncCompleted S_OK").await;
+    on.host.wait_for("PrepareForSyncCompleted S_OK").await;
     on.driven.synchronize();
-    on.host.saw("SynchronizeCompleted S_OK").await;
+    on.host.wait_for("SynchronizeCompleted S_OK").await;
     assert_eq!((transcript.count("item a"), transcript.count("item b")), (1, 0));
     let last = |name| on.host.script.state(id(name)).status;
     assert_eq!((last("a"), last("b")), (Some(Status::Succeeded), Some(Status::Skipped)));
@@ -190,12 +190,12 @@ async fn r124_synchronize_is_not_called_if_every_item_was_skipped() {
 async fn r124_a_host_receives_the_end_of_items_skipped_while_preparing() {
     let transcript = Transcript::new();
     let handler = Scripted::new(&["a"]).on_prepare(|_| tokio::task::yield_now().map(Ok).boxed());
-    let on = OnHost::ready(handler.with_transcript(&transcript), &transcript).await;
+    let on = HandlerOnHost::ready(handler.with_transcript(&transcript), &transcript).await;
     on.driven.prepare_for_sync(&[id("a")]);
     assert_eq!(on.driven.set_item_status(Subject::Item(id("a")), Status::Skipped), OK);
-    on.host.saw("PrepareForSyncCompleted S_OK").await;
+    on.host.wait_for("PrepareForSyncCompleted S_OK").await;
     on.driven.synchronize();
-    on.host.saw("SynchronizeCompleted S_OK").await;
+    on.host.wait_for("SynchronizeCompleted S_OK").await;
     assert_eq!(transcript.count("synchronize"), 0);
     assert_eq!(on.host.script.state(id("a")).status, Some(Status::Skipped));
 }

@@ -9,7 +9,7 @@ use syncmgr_test::Transcript;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use crate::support::watched::{begin, within};
+use crate::support::awaitable_host::{begin, within};
 use crate::support::{HANDLER, Scripted, id, start};
 
 /// A session whose only item, `a`, has begun.

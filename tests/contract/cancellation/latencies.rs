@@ -7,8 +7,8 @@ use syncmgr::{ItemContext, Limits, Outcome, Progress, SessionEvent, SyncManager}
 use tokio::time::{advance, sleep};
 
 use crate::cancellation::stopped::Job;
+use crate::support::awaitable_host::{begin, until, until_began, within};
 use crate::support::blocked::{Bench, Blocker, blocking};
-use crate::support::watched::{begin, until, until_began, within};
 use crate::support::{HANDLER, Scripted, id};
 
 const SOFT: Duration = Duration::from_millis(100);

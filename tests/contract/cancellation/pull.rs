@@ -12,7 +12,7 @@ use syncmgr::{
 };
 use syncmgr_test::{ScriptedHandler, Transcript};
 
-use crate::support::watched::{CLASSIC, OnHost, host_in, until, until_run, within};
+use crate::support::awaitable_host::{CLASSIC, HandlerOnHost, host_in, until, until_run, within};
 use crate::support::window::{Window, link, waiting};
 use crate::support::{HANDLER, Scripted, id, start};
 
@@ -167,15 +167,15 @@ async fn r113_a_skipped_item_can_be_retried_on_a_foreign_host() {
     let handler = Scripted::new(&["a"])
         .on_item(move |item| if first() { hang().boxed() } else { work(item).boxed() })
         .on_show_error(|_, _| async { Ok(syncmgr::handler::Resolution::Retry(vec![id("a")])) }.boxed());
-    let on = OnHost::prepared(handler, &transcript, &[id("a")]).await;
+    let on = HandlerOnHost::prepared(handler, &transcript, &[id("a")]).await;
     on.driven.synchronize();
     assert_eq!(on.driven.set_item_status(Subject::Item(id("a")), Status::Skipped), OK);
-    on.host.saw("SynchronizeCompleted S_OK").await;
+    on.host.wait_for("SynchronizeCompleted S_OK").await;
     assert_eq!(on.host.script.state(id("a")).status, Some(Status::Skipped));
     on.driven.show_error(syncmgr::log::ErrorId::from_u128(1));
-    on.host.saw("ShowErrorCompleted S_SYNCMGR_RETRYSYNC 1").await;
+    on.host.wait_for("ShowErrorCompleted S_SYNCMGR_RETRYSYNC 1").await;
     assert_eq!((on.driven.prepare_for_sync(&[id("a")]), on.driven.synchronize()), (OK, OK));
-    on.host.saw(&format!("Progress {} Succeeded", id("a"))).await;
+    on.host.wait_for(&format!("Progress {} Succeeded", id("a"))).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -184,18 +184,18 @@ async fn r114_r116_an_item_cancelled_by_a_host_soon_ends_skipped() {
     let hanging = |item: &ItemContext| item.name() == "hanging";
     let handler = Scripted::new(&["working", "hanging", "b"])
         .on_item(move |item| if hanging(item) { hang().boxed() } else { work(item).boxed() });
-    let on = OnHost::prepared(handler, &transcript, &[id("working"), id("hanging"), id("b")]).await;
+    let on = HandlerOnHost::prepared(handler, &transcript, &[id("working"), id("hanging"), id("b")]).await;
     on.driven.synchronize();
-    on.host.saw(&format!("Progress {} Updating", id("b"))).await;
+    on.host.wait_for(&format!("Progress {} Updating", id("b"))).await;
     let cancelled = tokio::time::Instant::now();
     on.host.script.cancel_item(id("working"));
     on.host.script.cancel_item(id("hanging"));
     for name in ["working", "hanging"] {
-        on.host.saw(&format!("Progress {} Skipped", id(name))).await;
+        on.host.wait_for(&format!("Progress {} Skipped", id(name))).await;
     }
     // One frame of the feed until the host is asked, the soft grace, and one frame until the host is notified.
     assert!(cancelled.elapsed() <= Duration::from_millis(310), "{:?}", cancelled.elapsed());
-    on.host.saw("SynchronizeCompleted S_OK").await;
+    on.host.wait_for("SynchronizeCompleted S_OK").await;
     let last = |name| on.host.script.state(id(name)).status;
     assert_eq!(
         [last("working"), last("hanging"), last("b")],
@@ -209,11 +209,11 @@ async fn r115_r116_a_handler_stopped_by_a_host_completes_with_stopped_items() {
     let handler = Scripted::new(&["a", "b", "c"])
         .info(|info| info.with_limits(syncmgr::Limits::DEFAULT.with_items(2)))
         .on_item(|item| if item.name() == "a" { hang().boxed() } else { work(item).boxed() });
-    let on = OnHost::prepared(handler.clone(), &transcript, &[id("a"), id("b"), id("c")]).await;
+    let on = HandlerOnHost::prepared(handler.clone(), &transcript, &[id("a"), id("b"), id("c")]).await;
     on.driven.synchronize();
-    on.host.saw(&format!("Progress {} Updating", id("b"))).await;
+    on.host.wait_for(&format!("Progress {} Updating", id("b"))).await;
     on.host.script.cancel_all();
-    on.host.saw("SynchronizeCompleted S_OK").await;
+    on.host.wait_for("SynchronizeCompleted S_OK").await;
     for name in ["a", "b", "c"] {
         assert_eq!(on.host.script.state(id(name)).status, Some(Status::Stopped), "{name}");
     }

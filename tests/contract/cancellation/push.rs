@@ -12,7 +12,7 @@ use syncmgr::{Outcome, Progress, RunEnding, Subject, SyncManager, Trigger};
 use syncmgr_test::{ScriptedHandler, Transcript};
 use tokio::sync::Notify;
 
-use crate::support::watched::{CLASSIC, OnHost, hosting, listed, until_run, within};
+use crate::support::awaitable_host::{CLASSIC, HandlerOnHost, hosting, listed, until_run, within};
 use crate::support::window::{Window, waiting};
 use crate::support::{HANDLER, Scripted, id};
 
@@ -39,11 +39,11 @@ fn hanging(names: &[&str], transcript: &Transcript) -> Scripted {
 #[tokio::test(start_paused = true)]
 async fn r125_stopped_without_an_item_stops_the_whole_handler() {
     let transcript = Transcript::new();
-    let on = OnHost::prepared(hanging(&["a", "b"], &transcript), &transcript, &[id("a"), id("b")]).await;
+    let on = HandlerOnHost::prepared(hanging(&["a", "b"], &transcript), &transcript, &[id("a"), id("b")]).await;
     on.driven.synchronize();
-    on.host.saw(&format!("Progress {} Updating", id("b"))).await;
+    on.host.wait_for(&format!("Progress {} Updating", id("b"))).await;
     assert_eq!(on.driven.set_item_status(Subject::Handler, Status::Stopped), OK);
-    on.host.saw("SynchronizeCompleted S_OK").await;
+    on.host.wait_for("SynchronizeCompleted S_OK").await;
     assert_eq!(transcript.of(&["set_item_status"]), ["set_item_status Handler Stopped"]);
     let last = |name| on.host.script.state(id(name)).status;
     assert_eq!((last("a"), last("b")), (Some(Status::Stopped), Some(Status::Stopped)));
@@ -53,10 +53,10 @@ async fn r125_stopped_without_an_item_stops_the_whole_handler() {
 async fn r125_stopped_while_preparing_ends_the_preparation_soon() {
     let transcript = Transcript::new();
     let handler = Scripted::new(&["a"]).with_transcript(&transcript).on_prepare(|_| std::future::pending().boxed());
-    let on = OnHost::ready(handler, &transcript).await;
+    let on = HandlerOnHost::ready(handler, &transcript).await;
     on.driven.prepare_for_sync(&[id("a")]);
     assert_eq!(on.driven.set_item_status(Subject::Handler, Status::Stopped), OK);
-    on.host.saw("PrepareForSyncCompleted").await;
+    on.host.wait_for("PrepareForSyncCompleted").await;
     on.driven.synchronize();
     assert_eq!(transcript.count("synchronize"), 0);
 }
@@ -100,7 +100,7 @@ async fn r126_a_manager_pushes_only_skipped_for_items_and_stopped_for_handlers()
 #[tokio::test(start_paused = true)]
 async fn r126_a_host_that_pushes_another_status_is_refused() {
     let transcript = Transcript::new();
-    let on = OnHost::prepared(hanging(&["a"], &transcript), &transcript, &[id("a")]).await;
+    let on = HandlerOnHost::prepared(hanging(&["a"], &transcript), &transcript, &[id("a")]).await;
     on.driven.synchronize();
     for status in EVERY_STATUS {
         let pushed = |subject| on.driven.set_item_status(subject, status);
@@ -115,7 +115,7 @@ async fn r126_a_host_that_pushes_another_status_is_refused() {
     tokio::task::yield_now().await;
     assert_eq!(transcript.count("set_item_status"), 0);
     assert_eq!(on.driven.set_item_status(Subject::Item(id("a")), Status::Skipped), OK);
-    on.host.saw("SynchronizeCompleted S_OK").await;
+    on.host.wait_for("SynchronizeCompleted S_OK").await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -213,10 +213,10 @@ async fn r129_a_push_from_a_host_cancels_an_item_that_is_answered_ok() {
         }
         .boxed()
     });
-    let on = OnHost::prepared(handler, &transcript, &[id("a")]).await;
+    let on = HandlerOnHost::prepared(handler, &transcript, &[id("a")]).await;
     on.driven.synchronize();
-    on.host.saw(&format!("Progress {} Updating", id("a"))).await;
+    on.host.wait_for(&format!("Progress {} Updating", id("a"))).await;
     on.driven.set_item_status(Subject::Item(id("a")), Status::Skipped);
-    on.host.saw("SynchronizeCompleted S_OK").await;
+    on.host.wait_for("SynchronizeCompleted S_OK").await;
     assert_eq!(transcript.count("cancelled: the item was skipped"), 1);
 }

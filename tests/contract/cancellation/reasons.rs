@@ -9,7 +9,7 @@ use syncmgr_test::Transcript;
 use tokio::sync::Notify;
 
 use crate::cancellation::grace::{Begun, only};
-use crate::support::watched::{until_run, within};
+use crate::support::awaitable_host::{until_run, within};
 use crate::support::{HANDLER, Scripted, id, start};
 
 /// Cancels an item that waits for it, and returns the reason the item reads and its outcome.

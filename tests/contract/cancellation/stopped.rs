@@ -13,7 +13,7 @@ use syncmgr_test::Transcript;
 use tokio::sync::Notify;
 
 use crate::asking::show_error::error;
-use crate::support::watched::{CLASSIC, until, within};
+use crate::support::awaitable_host::{CLASSIC, until, within};
 use crate::support::window::in_order;
 use crate::support::{HANDLER, Scripted, id, named, start};
 

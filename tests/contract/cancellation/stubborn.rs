@@ -10,7 +10,7 @@ use syncmgr::handler::HandlerFlags;
 use syncmgr::{Classify, FailureClass, Outcome, RunEnding, SyncManager, SyncResult, Trigger, async_trait};
 use tokio::sync::Notify;
 
-use crate::support::watched::within;
+use crate::support::awaitable_host::within;
 use crate::support::{HANDLER, Scripted, id, named, run, start};
 
 #[tokio::test(start_paused = true)]
@@ -40,7 +40,8 @@ async fn an_item_whose_tasks_were_cut_has_not_succeeded() {
     });
     let session = start(handler);
     let mut events = session.events();
-    crate::support::watched::until(&mut events, |event| matches!(event, syncmgr::SessionEvent::Began { .. })).await;
+    crate::support::awaitable_host::until(&mut events, |event| matches!(event, syncmgr::SessionEvent::Began { .. }))
+        .await;
     session.skip(HANDLER, id("a")).unwrap();
     let report = within(session.finish()).await;
     assert_eq!(report.items().next().unwrap().outcome, Outcome::Skipped);
@@ -103,7 +104,7 @@ async fn an_old_answer_does_not_apply_to_a_changed_question() {
     });
     let session = start(handler);
     let report = session.report().await;
-    let error = report.runs[0].log.iter().find_map(|entry| entry.error).expect("the question");
+    let error = report.runs[0].log.iter().find_map(|entry| entry.id).expect("the question");
     *text.lock().unwrap() = "delete which side?";
     within(session.answer(HANDLER, error, 1)).await.unwrap();
     assert_eq!(session.report().await.items().next().unwrap().outcome, Outcome::NeedsUser);
@@ -193,7 +194,7 @@ async fn r079_a_connection_can_be_requested_from_any_thread() {
             });
         let handler = Arc::new(handler);
         let manager = SyncManager::builder().connections(Slow).build();
-        manager.register(syncmgr::classic::Hosted::new(move || handler.clone()).unwrap()).unwrap();
+        manager.register(syncmgr::classic::ClassicAdapter::new(move || handler.clone()).unwrap()).unwrap();
         let session = manager.session(Trigger::Manual).start().unwrap();
         let report = tokio::time::timeout(std::time::Duration::from_secs(30), session.finish()).await.unwrap();
         assert_eq!(report.runs[0].ending, Some(RunEnding::Completed), "{report}");

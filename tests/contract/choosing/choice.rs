@@ -9,18 +9,18 @@ use syncmgr::item::{ItemFlags, ItemState};
 use syncmgr::{HandlerId, HandlerInfo, Items, RunEnding, SyncItem, SyncManager, Trigger};
 use syncmgr_test::Transcript;
 
-use crate::support::watched::within;
+use crate::support::awaitable_host::within;
 use crate::support::window::ran;
 use crate::support::{HANDLER, Scripted, id};
 
 /// A chooser that picks the items of these names and notes the shown offers. `+` marks preselected items.
 #[derive(Clone)]
-pub(crate) struct Picking {
+pub(crate) struct Picker {
     names: Vec<&'static str>,
     transcript: Transcript,
 }
 
-impl Picking {
+impl Picker {
     pub(crate) fn these(names: &[&'static str], transcript: &Transcript) -> Self {
         Self { names: names.to_vec(), transcript: transcript.clone() }
     }
@@ -32,7 +32,7 @@ impl Picking {
 }
 
 #[async_trait]
-impl Chooser for Picking {
+impl Chooser for Picker {
     async fn choose(&self, offers: &[Offer]) -> Option<Chosen> {
         for offer in offers.iter().filter(|offer| offer.visibility == Visibility::Shown) {
             self.transcript.note(format!("offer {}:{}", offer.name, shown(offer)));
@@ -52,7 +52,7 @@ fn shown(offer: &Offer) -> String {
 }
 
 /// Returns a manager with a handler and a chooser.
-pub(crate) fn choosing(handler: &Scripted, chooser: &Picking) -> SyncManager {
+pub(crate) fn choosing(handler: &Scripted, chooser: &Picker) -> SyncManager {
     let manager = SyncManager::builder().chooser(chooser.clone()).build();
     manager.register(handler.clone()).expect("the handler can be registered");
     manager
@@ -79,7 +79,7 @@ const OFF: ItemState = ItemState::Unchecked;
 /// Returns the offers shown for a handler with items, and for one without items that has these flags.
 async fn shown_with(flags: HandlerFlags) -> Vec<String> {
     let offers = Transcript::new();
-    let manager = choosing(&Scripted::new(&["a"]), &Picking::these(&[], &offers));
+    let manager = choosing(&Scripted::new(&["a"]), &Picker::these(&[], &offers));
     let empty = HandlerInfo::new(HandlerId::from_u128(u128::MAX), "Empty").with_flags(flags);
     manager.register(Scripted::new(&[]).info(|_| empty)).expect("the handler can be registered");
     attended(&manager).await;
@@ -103,7 +103,7 @@ async fn r044_a_handler_without_items_is_offered_only_with_always_list() {
 async fn a_hidden_handler_is_not_offered_but_runs() {
     let offers = Transcript::new();
     let hidden = Scripted::new(&["a"]).info(|info| info.with_flags(HandlerFlags::HIDDEN | HandlerFlags::ALWAYS_LIST));
-    attended(&choosing(&hidden, &Picking::these(&[], &offers))).await;
+    attended(&choosing(&hidden, &Picker::these(&[], &offers))).await;
     assert_eq!(offers.lines(), [""; 0]);
     assert_eq!(hidden.transcript.of(&["prepare"]), ["prepare a"]);
 }
@@ -112,7 +112,7 @@ async fn a_hidden_handler_is_not_offered_but_runs() {
 async fn r056_a_stored_choice_wins_over_the_default_state() {
     let offers = Transcript::new();
     let handler = Scripted::new(&[]).items(|| Ok(named(&[("on", PLAIN, ON), ("off", PLAIN, OFF)])));
-    let manager = choosing(&handler, &Picking::these(&["off"], &offers));
+    let manager = choosing(&handler, &Picker::these(&["off"], &offers));
     unattended(&manager).await;
     attended(&manager).await;
     unattended(&manager).await;
@@ -124,7 +124,7 @@ async fn r056_a_stored_choice_wins_over_the_default_state() {
 #[tokio::test(start_paused = true)]
 async fn r056_a_choice_of_one_handler_does_not_affect_another() {
     let (mine, offers) = (Scripted::new(&["a"]), Transcript::new());
-    let manager = choosing(&mine, &Picking::these(&[], &offers));
+    let manager = choosing(&mine, &Picker::these(&[], &offers));
     attended(&manager).await;
     let theirs = Scripted::new(&["a"]).info(|_| HandlerInfo::new(HandlerId::from_u128(u128::MAX), "Theirs"));
     manager.register(theirs.clone()).unwrap();
@@ -138,7 +138,7 @@ async fn r057_the_choice_of_a_temporary_item_is_not_stored() {
     let offers = Transcript::new();
     let handler =
         Scripted::new(&[]).items(|| Ok(named(&[("plain", PLAIN, ON), ("temporary", ItemFlags::TEMPORARY, ON)])));
-    let manager = choosing(&handler, &Picking::these(&[], &offers));
+    let manager = choosing(&handler, &Picker::these(&[], &offers));
     attended(&manager).await;
     unattended(&manager).await;
     attended(&manager).await;
@@ -151,7 +151,7 @@ async fn r060_a_hidden_item_is_not_shown_but_runs() {
     let (offers, hidden) = (Transcript::new(), ItemFlags::HIDDEN);
     let items = move || Ok(named(&[("a", PLAIN, ON), ("b", PLAIN, ON), ("h", hidden, ON), ("off", hidden, OFF)]));
     let handler = Scripted::new(&[]).items(items);
-    let manager = choosing(&handler, &Picking::these(&["b"], &offers));
+    let manager = choosing(&handler, &Picker::these(&["b"], &offers));
     attended(&manager).await;
     assert_eq!(offers.lines(), ["offer Scripted: +a +b"]);
     assert_eq!(handler.transcript.of(&["prepare"]), ["prepare b h"]);

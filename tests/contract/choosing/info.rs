@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
 use futures::FutureExt;
-use syncmgr::classic::{ClassicHandler, HResult, Hosted, SyncCallback, wide};
+use syncmgr::classic::{ClassicAdapter, ClassicHandler, HResult, SyncCallback, win32};
 use syncmgr::handler::HandlerFlags;
 use syncmgr::progress::Status;
 use syncmgr::request::{RequestError, RunFlags};
@@ -16,8 +16,8 @@ use syncmgr::{
 };
 use syncmgr_test::Transcript;
 
-use crate::choosing::choice::{Picking, attended, choosing};
-use crate::support::watched::{CLASSIC, OnHost, begin, listed, within};
+use crate::choosing::choice::{Picker, attended, choosing};
+use crate::support::awaitable_host::{CLASSIC, HandlerOnHost, begin, listed, within};
 use crate::support::window::ran;
 use crate::support::{HANDLER, Scripted, run};
 
@@ -32,11 +32,11 @@ async fn r041_a_peer_receives_31_characters_of_a_handler_name() {
     let name = "Offline copies of everything on the old server";
     let report = run(Scripted::new(&["a"]).info(|_| HandlerInfo::new(HANDLER, name))).await;
     assert_eq!(report.runs[0].name, name);
-    let on = OnHost::created(Scripted::new(&[]).info(|_| HandlerInfo::new(HANDLER, name)), &Transcript::new());
-    let received = wide::handler_name(on.driven.handler_info().name());
+    let on = HandlerOnHost::created(Scripted::new(&[]).info(|_| HandlerInfo::new(HANDLER, name)), &Transcript::new());
+    let received = win32::handler_name(on.driven.handler_info().name());
     assert_eq!((received.len(), received[31]), (32, 0));
     assert_eq!(characters(&received), name[..31]);
-    assert_eq!(characters(&wide::handler_name("Mail")), "Mail");
+    assert_eq!(characters(&win32::handler_name("Mail")), "Mail");
 }
 
 /// Returns all unknown flag bits.
@@ -54,7 +54,7 @@ async fn r042_unknown_flags_are_ignored() {
         }
         .boxed()
     });
-    let manager = choosing(&handler, &Picking::these(&["a"], &offers));
+    let manager = choosing(&handler, &Picker::these(&["a"], &offers));
     attended(&manager).await;
     assert_eq!(offers.lines(), ["offer Scripted: +a"]);
     assert_eq!(handler.transcript.count("item a"), 1);
@@ -66,7 +66,7 @@ async fn r042_unknown_flags_are_ignored() {
 async fn r042_unknown_flags_do_not_list_a_handler_without_items() {
     let offers = Transcript::new();
     let empty = Scripted::new(&[]).info(|info| info.with_flags(unknown_flags()));
-    attended(&choosing(&empty, &Picking::these(&[], &offers))).await;
+    attended(&choosing(&empty, &Picker::these(&[], &offers))).await;
     assert_eq!(offers.lines(), [""; 0]);
 }
 
@@ -154,9 +154,9 @@ impl ClassicHandler for Nameless {
 #[tokio::test(start_paused = true)]
 async fn r045_a_classic_handler_without_an_info_runs_under_the_given_one() {
     let create = || Arc::new(Nameless::default());
-    assert_eq!(Hosted::new(create).err(), Some(HResult::E_OUTOFMEMORY));
+    assert_eq!(ClassicAdapter::new(create).err(), Some(HResult::E_OUTOFMEMORY));
     let manager = SyncManager::new();
-    manager.register(Hosted::with_info(HandlerInfo::new(CLASSIC, "As registered"), create)).unwrap();
+    manager.register(ClassicAdapter::with_info(HandlerInfo::new(CLASSIC, "As registered"), create)).unwrap();
     let report = within(begin(&manager).finish()).await;
     assert_eq!(report.items().map(|item| item.outcome).collect::<Vec<_>>(), [Outcome::Succeeded]);
     assert_eq!(ran(&report, CLASSIC).name, "As registered");

@@ -14,7 +14,7 @@ use syncmgr::{
 };
 use syncmgr_test::{ScriptedHandler, ScriptedUser, Transcript};
 
-use crate::support::watched::{CLASSIC, OnHost, hosting, listed, within};
+use crate::support::awaitable_host::{CLASSIC, HandlerOnHost, hosting, listed, within};
 use crate::support::{HANDLER, Scripted, run};
 
 const TRIGGERS: [Trigger; 6] =
@@ -34,7 +34,7 @@ async fn r025_initialize_is_called_first_and_once() {
 async fn r025_nothing_is_called_before_initialize_and_initialize_only_once() {
     let handler = Scripted::new(&["a"]);
     let transcript = handler.transcript.clone();
-    let on = OnHost::created(handler, &transcript);
+    let on = HandlerOnHost::created(handler, &transcript);
     assert_eq!(on.driven.enum_sync_items().await, Err(HResult::E_UNEXPECTED));
     assert_eq!(on.attach(), HResult::E_UNEXPECTED);
     assert_eq!(on.driven.synchronize(), HResult::E_UNEXPECTED);
@@ -123,7 +123,7 @@ async fn r031_nothing_is_called_after_a_decline() {
 async fn r031_a_declining_handler_answers_s_false_and_refuses_further_calls() {
     let handler = Scripted::new(&["a"]).on_initialize(|_| async { Ok(Participation::Decline) }.boxed());
     let transcript = handler.transcript.clone();
-    let on = OnHost::created(handler, &transcript);
+    let on = HandlerOnHost::created(handler, &transcript);
     assert_eq!(on.driven.initialize(Trigger::Manual, RunFlags::empty(), None).await, HResult::S_FALSE);
     assert_eq!(on.driven.enum_sync_items().await, Err(HResult::E_UNEXPECTED));
     assert_eq!(on.attach(), HResult::E_UNEXPECTED);
@@ -182,7 +182,7 @@ async fn r033_an_error_or_a_panic_of_initialize_is_logged_and_ends_the_run() {
 async fn r033_a_host_receives_the_code_of_a_failed_initialize() {
     let code = HResult::E_OUTOFMEMORY;
     let handler = Scripted::new(&["a"]).on_initialize(move |_| async move { Err(CodeError(code).into()) }.boxed());
-    let on = OnHost::created(handler, &Transcript::new());
+    let on = HandlerOnHost::created(handler, &Transcript::new());
     assert_eq!(on.driven.initialize(Trigger::Manual, RunFlags::empty(), None).await, code);
 }
 
@@ -202,7 +202,7 @@ async fn r035_the_cookie_arrives_only_with_invoke() {
 async fn r035_a_handler_sees_the_cookie_of_a_foreign_host_only_on_invoke() {
     for (trigger, seen) in [(Trigger::Manual, "None"), (Trigger::Invoke, "Some([7])")] {
         let handler = Scripted::new(&["a"]);
-        let on = OnHost::created(handler.clone(), &Transcript::new());
+        let on = HandlerOnHost::created(handler.clone(), &Transcript::new());
         on.driven.initialize(trigger, RunFlags::empty(), Some(&[7])).await;
         assert_eq!(handler.transcript.lines(), [format!("initialize {trigger:?} RunFlags(0x0) {seen}")]);
     }
@@ -224,7 +224,7 @@ async fn r036_a_run_for_settings_is_neither_prepared_nor_synchronized() {
 async fn r036_a_host_cannot_prepare_a_handler_created_for_settings() {
     let handler = Scripted::new(&["a"]);
     let transcript = handler.transcript.clone();
-    let on = OnHost::created(handler, &transcript);
+    let on = HandlerOnHost::created(handler, &transcript);
     on.driven.initialize(Trigger::Manual, RunFlags::SETTINGS, None).await;
     let items: Vec<_> = on.driven.enum_sync_items().await.unwrap().iter().map(|item| item.id()).collect();
     on.attach();

@@ -9,8 +9,8 @@ use syncmgr::session::RunChange;
 use syncmgr::{HandlerId, HandlerInfo, Report, StartError, SyncManager, Trigger};
 use syncmgr_test::{ScriptedHandler, Transcript};
 
-use crate::choosing::choice::{Picking, choosing};
-use crate::support::watched::{CLASSIC, OnHost, begin, hosting, listed, until_run, waiting, within};
+use crate::choosing::choice::{Picker, choosing};
+use crate::support::awaitable_host::{CLASSIC, HandlerOnHost, begin, hosting, listed, until_run, waiting, within};
 use crate::support::window::in_order;
 use crate::support::{HANDLER, Scripted, id};
 
@@ -74,7 +74,7 @@ async fn r016_no_other_session_has_a_cookie() {
 async fn offered_and_prepared(flags: InvokeFlags) -> (Transcript, Report) {
     let transcript = Transcript::new();
     let handler = Scripted::new(&["a", "b"]).with_transcript(&transcript);
-    let manager = choosing(&handler, &Picking::these(&["b"], &transcript));
+    let manager = choosing(&handler, &Picker::these(&["b"], &transcript));
     let report = invoke(&manager, invocation(HANDLER, flags)).await;
     (transcript, report)
 }
@@ -170,7 +170,7 @@ async fn r022_the_cookie_of_a_host_can_be_read_after_initialize() {
         notes.note(format!("{:?}", run.cookie()));
         async { Ok(()) }.boxed()
     });
-    let on = OnHost::created(handler, &Transcript::new());
+    let on = HandlerOnHost::created(handler, &Transcript::new());
     let mut bytes = vec![1, 2, 3];
     assert_eq!(on.driven.initialize(Trigger::Invoke, RunFlags::empty(), Some(&bytes)).await, HResult::S_OK);
     bytes.fill(0);

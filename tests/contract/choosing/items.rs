@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
-use syncmgr::classic::{HResult, wide};
+use syncmgr::classic::{HResult, win32};
 use syncmgr::handler::HandlerFlags;
 use syncmgr::item::{ItemFlags, ItemState};
 use syncmgr::request::RunFlags;
@@ -11,8 +11,8 @@ use syncmgr::session::RunFault;
 use syncmgr::{ItemId, Items, LogLevel, RunEnding, Subject, SyncItem, SyncManager, Trigger};
 use syncmgr_test::{ScriptedHandler, Transcript};
 
-use crate::choosing::choice::{Picking, attended, choosing, unattended};
-use crate::support::watched::{OnHost, begin, hosting, listed, within};
+use crate::choosing::choice::{Picker, attended, choosing, unattended};
+use crate::support::awaitable_host::{HandlerOnHost, begin, hosting, listed, within};
 use crate::support::window::ran;
 use crate::support::{HANDLER, Scripted, id, run};
 
@@ -21,7 +21,7 @@ async fn with_a_unchecked() -> (SyncManager, Scripted, Arc<Mutex<Items>>) {
     let listing = Arc::new(Mutex::new(listed(&["a", "b"])));
     let lists = listing.clone();
     let handler = Scripted::new(&[]).items(move || Ok(lists.lock().expect("not poisoned").clone()));
-    let manager = choosing(&handler, &Picking::these(&["b"], &Transcript::new()));
+    let manager = choosing(&handler, &Picker::these(&["b"], &Transcript::new()));
     attended(&manager).await;
     (manager, handler, listing)
 }
@@ -67,7 +67,7 @@ async fn r047_a_failed_listing_drops_no_choice() {
         true => Err(anyhow::anyhow!("offline")),
         false => Ok(listed(&["a", "b"])),
     });
-    let manager = choosing(&handler, &Picking::these(&["b"], &Transcript::new()));
+    let manager = choosing(&handler, &Picker::these(&["b"], &Transcript::new()));
     attended(&manager).await;
     *failing.lock().unwrap() = true;
     let report = within(begin(&manager).finish()).await;
@@ -81,7 +81,7 @@ async fn r047_a_failed_listing_drops_no_choice() {
 async fn r047_an_incomplete_listing_of_a_classic_handler_is_no_failure() {
     let (manager, handler) = hosting(ScriptedHandler::new(Items::incomplete([SyncItem::named("a")])));
     let session = begin(&manager);
-    crate::support::watched::until_run(&session, syncmgr::session::RunChange::Preparing).await;
+    crate::support::awaitable_host::until_run(&session, syncmgr::session::RunChange::Preparing).await;
     session.stop();
     within(session.finish()).await;
     assert_eq!(handler.transcript().count("PrepareForSync 1"), 1);
@@ -112,7 +112,7 @@ async fn r049_nil_and_duplicate_ids_are_left_out_and_logged() {
 
 #[tokio::test(start_paused = true)]
 async fn r049_a_callback_set_before_the_listing_receives_the_warnings() {
-    let on = OnHost::created(Scripted::new(&[]).items(|| Ok(with_invalid_ids())), &Transcript::new());
+    let on = HandlerOnHost::created(Scripted::new(&[]).items(|| Ok(with_invalid_ids())), &Transcript::new());
     on.driven.initialize(Trigger::Manual, RunFlags::empty(), None).await;
     assert_eq!(on.attach(), HResult::S_OK);
     let items = on.driven.enum_sync_items().await.unwrap();
@@ -122,7 +122,7 @@ async fn r049_a_callback_set_before_the_listing_receives_the_warnings() {
 
 #[tokio::test(start_paused = true)]
 async fn r049_a_callback_set_after_the_listing_receives_the_warnings() {
-    let on = OnHost::ready(Scripted::new(&[]).items(|| Ok(with_invalid_ids())), &Transcript::new()).await;
+    let on = HandlerOnHost::ready(Scripted::new(&[]).items(|| Ok(with_invalid_ids())), &Transcript::new()).await;
     assert!(are_about_invalid_ids(&on.lines()), "{:?}", on.lines());
 }
 
@@ -134,7 +134,7 @@ async fn r058_the_last_update_is_known_only_if_it_is_declared() {
         Ok([undated, SyncItem::named("dated").with_last_update(time)].into_iter().collect())
     };
     let handler = Scripted::new(&[]).items(items);
-    let on = OnHost::created(handler.clone(), &Transcript::new());
+    let on = HandlerOnHost::created(handler.clone(), &Transcript::new());
     on.driven.initialize(Trigger::Manual, RunFlags::empty(), None).await;
     let received = on.driven.enum_sync_items().await.unwrap();
     let report = run(handler).await;
@@ -158,7 +158,7 @@ async fn r059_roaming_user_and_may_delete_item_have_no_effect() {
             Ok([SyncItem::named("on"), off].map(|item| item.with_flags(flags)).into_iter().collect())
         };
         let handler = Scripted::new(&[]).items(items).with_transcript(&transcript);
-        let manager = choosing(&handler, &Picking::these(&["off"], &transcript));
+        let manager = choosing(&handler, &Picker::these(&["off"], &transcript));
         unattended(&manager).await;
         attended(&manager).await;
         unattended(&manager).await;
@@ -178,7 +178,7 @@ async fn r061_a_peer_receives_127_characters_of_an_item_name() {
     manager.register(handler).unwrap();
     let shown = manager.show_properties(HANDLER, Subject::Handler).await.unwrap();
     assert_eq!((shown[0].name(), shown[0].id()), (name.as_str(), ItemId::from_name(&name)));
-    let received = wide::item_name(shown[0].name());
+    let received = win32::item_name(shown[0].name());
     assert_eq!(received.len(), 128);
     assert_eq!(received[..127], [u16::from(b'\xFC'); 127]);
     assert_eq!(received[127], 0);
@@ -188,7 +188,7 @@ async fn r061_a_peer_receives_127_characters_of_an_item_name() {
 async fn a_listing_passed_to_a_host_is_marked_complete_or_incomplete() {
     for items in [listed(&["a"]), Items::incomplete([SyncItem::named("a")])] {
         let wanted = items.completeness();
-        let on = OnHost::created(Scripted::new(&[]).items(move || Ok(items.clone())), &Transcript::new());
+        let on = HandlerOnHost::created(Scripted::new(&[]).items(move || Ok(items.clone())), &Transcript::new());
         on.driven.initialize(Trigger::Manual, RunFlags::empty(), None).await;
         let received = on.driven.enum_sync_items().await.unwrap();
         assert_eq!((received.completeness(), received.len()), (wanted, 1));

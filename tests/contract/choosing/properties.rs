@@ -11,7 +11,7 @@ use syncmgr::{HandlerInfo, Items, RunEnding, SessionError, Subject, SyncItem, Sy
 use syncmgr_test::{ScriptedHandler, Side, Transcript};
 use tokio::sync::oneshot;
 
-use crate::support::watched::{CLASSIC, OnHost, hosting, listed, within};
+use crate::support::awaitable_host::{CLASSIC, HandlerOnHost, hosting, listed, within};
 use crate::support::{HANDLER, Scripted, id};
 
 /// Returns an unchecked item, one with properties, and one without.
@@ -63,7 +63,7 @@ async fn r063_r064_unchecked_items_are_not_chosen() {
 async fn r064_a_host_cannot_prepare_an_empty_selection() {
     let handler = Scripted::new(&["a"]);
     let transcript = handler.transcript.clone();
-    let on = OnHost::ready(handler, &transcript).await;
+    let on = HandlerOnHost::ready(handler, &transcript).await;
     assert_eq!(on.driven.prepare_for_sync(&[]), HResult::E_INVALIDARG);
     assert_eq!(on.driven.prepare_for_sync(&[id("unlisted")]), HResult::E_INVALIDARG);
     assert_eq!(transcript.count("prepare") + transcript.count("PrepareForSyncCompleted"), 0);
@@ -98,7 +98,7 @@ async fn r066_properties_of_the_handler_are_shown_only_if_it_declares_them() {
 async fn r065_r066_a_host_is_refused_undeclared_properties() {
     let handler = with_properties().info(|info| info.with_flags(HandlerFlags::empty()));
     let transcript = handler.transcript.clone();
-    let on = OnHost::ready(handler, &transcript).await;
+    let on = HandlerOnHost::ready(handler, &transcript).await;
     for subject in [Subject::Handler, Subject::Item(id("plain")), Subject::Item(id("unlisted"))] {
         assert_eq!(on.driven.show_properties(subject), HResult::E_INVALIDARG);
     }
@@ -116,7 +116,7 @@ async fn r067_the_callback_is_set_before_properties_are_shown() {
 #[tokio::test(start_paused = true)]
 async fn r067_a_host_without_a_callback_is_refused() {
     let handler = with_properties();
-    let on = OnHost::created(handler.clone(), &Transcript::new());
+    let on = HandlerOnHost::created(handler.clone(), &Transcript::new());
     on.driven.initialize(Trigger::Manual, RunFlags::empty(), None).await;
     on.driven.enum_sync_items().await.unwrap();
     assert_eq!(on.driven.show_properties(Subject::Handler), HResult::E_UNEXPECTED);
@@ -167,10 +167,10 @@ async fn r068_a_host_receives_one_completion_before_or_after_the_return() {
             .boxed()
         });
         let transcript = handler.transcript.clone();
-        let on = OnHost::ready(handler, &transcript).await;
+        let on = HandlerOnHost::ready(handler, &transcript).await;
         assert_eq!(on.driven.show_properties(Subject::Handler), HResult::S_OK);
         assert_eq!(transcript.count("ShowPropertiesCompleted"), usize::from(!wait));
-        on.host.saw("ShowPropertiesCompleted S_OK").await;
+        on.host.wait_for("ShowPropertiesCompleted S_OK").await;
         on.driven.set_progress_callback(None);
         tokio::task::yield_now().await;
         assert_eq!(transcript.count("ShowPropertiesCompleted"), 1);

@@ -9,7 +9,7 @@ use syncmgr::{HandlerId, HandlerInfo, Outcome, Report, StartError, SyncManager, 
 use syncmgr_core::register::Registry;
 use syncmgr_test::Transcript;
 
-use crate::support::watched::{begin, until_run, waiting, within};
+use crate::support::awaitable_host::{begin, until_run, waiting, within};
 use crate::support::{HANDLER, Scripted};
 
 const OTHER: HandlerId = HandlerId::from_u128(0x07E4);

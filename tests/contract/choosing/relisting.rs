@@ -11,7 +11,7 @@ use syncmgr::{HandlerInfo, Items, Subject, SyncItem, SyncManager, SyncResult};
 use syncmgr_test::{ScriptedHandler, Transcript};
 use tokio::sync::Notify;
 
-use crate::support::watched::{CLASSIC, OnHost, hosting, within};
+use crate::support::awaitable_host::{CLASSIC, HandlerOnHost, hosting, within};
 use crate::support::{HANDLER, Scripted, id};
 
 /// Returns the item whose properties are shown.
@@ -61,10 +61,10 @@ async fn r070_the_list_again_outcome_lists_the_items_again() {
 #[tokio::test(start_paused = true)]
 async fn r070_a_host_is_told_to_list_again() {
     let handler = adding(|| Ok(PropertiesOutcome::ListAgain));
-    let on = OnHost::ready(handler, &Transcript::new()).await;
+    let on = HandlerOnHost::ready(handler, &Transcript::new()).await;
     assert_eq!(on.driven.prepare_for_sync(&[id("c")]), HResult::E_INVALIDARG);
     assert_eq!(on.driven.show_properties(Subject::Handler), HResult::S_OK);
-    on.host.saw("ShowPropertiesCompleted S_SYNCMGR_ENUMITEMS").await;
+    on.host.wait_for("ShowPropertiesCompleted S_SYNCMGR_ENUMITEMS").await;
     assert_eq!(on.driven.enum_sync_items().await.unwrap().len(), 3);
     assert_eq!(on.driven.prepare_for_sync(&[id("c")]), HResult::S_OK);
 }
@@ -86,9 +86,9 @@ async fn r071_item_deleted_for_the_handler_removes_nothing() {
 
 #[tokio::test(start_paused = true)]
 async fn r071_a_host_is_told_that_the_item_was_deleted() {
-    let on = OnHost::ready(adding(|| Ok(PropertiesOutcome::ItemDeleted)), &Transcript::new()).await;
+    let on = HandlerOnHost::ready(adding(|| Ok(PropertiesOutcome::ItemDeleted)), &Transcript::new()).await;
     assert_eq!(on.driven.show_properties(item()), HResult::S_OK);
-    on.host.saw("ShowPropertiesCompleted S_SYNCMGR_ITEMDELETED").await;
+    on.host.wait_for("ShowPropertiesCompleted S_SYNCMGR_ITEMDELETED").await;
     assert_eq!(on.driven.prepare_for_sync(&[id("b")]), HResult::S_OK);
 }
 
@@ -182,12 +182,12 @@ async fn r073_properties_are_shown_one_at_a_time() {
 async fn r073_a_host_is_refused_a_second_show_properties_at_the_same_time() {
     let transcript = Transcript::new();
     let (handler, close) = staying_open(&transcript);
-    let on = OnHost::ready(handler, &transcript).await;
+    let on = HandlerOnHost::ready(handler, &transcript).await;
     assert_eq!(on.driven.show_properties(Subject::Handler), HResult::S_OK);
     assert_eq!(on.driven.show_properties(item()), HResult::E_UNEXPECTED);
     assert_eq!(transcript.count("show_properties"), 1);
     close.notify_one();
-    on.host.saw("ShowPropertiesCompleted S_OK").await;
+    on.host.wait_for("ShowPropertiesCompleted S_OK").await;
     close.notify_one();
     assert_eq!(on.driven.show_properties(item()), HResult::S_OK);
     assert_eq!(transcript.count("show_properties"), 2);

@@ -1,7 +1,7 @@
 //! Explanations of requested items that do not run: each reason of a session or the environment, end to end.
 
-use syncmgr::environment::{Facts, ManualFacts, Network};
-use syncmgr::explain::{Next, Standing};
+use syncmgr::environment::{Environment, ManualEnvironment, Network};
+use syncmgr::explain::{Condition, Next};
 use syncmgr::handler::Capabilities;
 use syncmgr::item::ItemState;
 use syncmgr::store::{MemoryStore, StateChange, StateStore};
@@ -10,9 +10,9 @@ use tokio::time::sleep;
 
 use crate::explanations::situations::{after, handler, item, item_of};
 use crate::sharing::quarantine::Blocked;
-use crate::support::daytime::{Began, Daytime, MINUTE, fails, fails_until, stored, timed};
+use crate::support::awaitable_host::within;
 use crate::support::steps::{Steps, background, idle, manual, nth, registered, succeeds};
-use crate::support::watched::within;
+use crate::support::test_clock::{MINUTE, StartTimes, TestClock, fails, fails_until, stored, timed};
 use crate::support::{HANDLER, id};
 
 #[tokio::test(start_paused = true)]
@@ -21,9 +21,9 @@ async fn a_waiting_item_names_the_session_it_waits_behind() {
     let manager = registered(SyncManager::new(), [steps.handler(1, &["a", "b"])]);
     let first = manager.session(Trigger::Manual).items(nth(1), [id("a")]).start().unwrap();
     assert_eq!(steps.running().await, "a");
-    let running = Standing::Running { session: first.id() };
+    let running = Condition::Running { session: first.id() };
     for explanation in [item(&manager, "a"), handler(&manager)] {
-        assert_eq!((explanation.standing, explanation.next), (running, Next::Now), "{explanation}");
+        assert_eq!((explanation.condition, explanation.next), (running, Next::Now), "{explanation}");
         assert!(explanation.holds.is_empty(), "{explanation}");
     }
     assert_eq!(item(&manager, "a").name.as_deref(), Some("a"));
@@ -44,7 +44,7 @@ async fn a_claim_held_by_another_handler_is_named() {
     let sessions = [manual(&manager, 1), manual(&manager, 2)];
     assert_eq!(steps.running().await, "a");
     let explanation = item_of(&manager, nth(2), "b");
-    assert_eq!(explanation.standing, Standing::Waiting { session: sessions[1].id() }, "{explanation}");
+    assert_eq!(explanation.condition, Condition::Waiting { session: sessions[1].id() }, "{explanation}");
     assert_eq!(explanation.holds, [Hold::Claimed { claim: "x".into() }], "{explanation}");
     assert_eq!(explanation.next, Next::WhenLifted);
     steps.open("a");
@@ -73,15 +73,15 @@ async fn the_network_is_a_reason() {
     for (network, hold, next) in
         [(Network::Offline, Hold::Offline, Next::WhenOnline), (Network::Metered, Hold::Metered, Next::WhenLifted)]
     {
-        let facts = ManualFacts::new(Facts::UNKNOWN.with_network(network));
-        let began = Began::new();
+        let environment = ManualEnvironment::new(Environment::UNKNOWN.with_network(network));
+        let began = StartTimes::new();
         let handler_of = began.handler(1, &["a"], |_, _| Ok(()));
         let handler_of = handler_of.info(|info| info.with_capabilities(Capabilities::NEEDS_NETWORK));
-        let manager = registered(timed(&Daytime::new()).facts(facts.clone()).build(), [handler_of]);
+        let manager = registered(timed(&TestClock::new()).environment(environment.clone()).build(), [handler_of]);
         within(background(&manager, 1).finish()).await;
         let explanation = handler(&manager);
         assert_eq!((&explanation.holds[..], explanation.next), (&[hold][..], next), "{explanation}");
-        facts.set_network(Network::Online);
+        environment.set_network(Network::Online);
         idle().await;
         assert_eq!((began.of("a").len(), handler(&manager).holds.len()), (1, 0));
     }
@@ -89,13 +89,13 @@ async fn the_network_is_a_reason() {
 
 #[tokio::test(start_paused = true)]
 async fn all_reasons_are_named_and_the_longest_decides_the_next_run() {
-    let facts = ManualFacts::default();
-    let began = Began::new();
+    let environment = ManualEnvironment::default();
+    let began = StartTimes::new();
     let failing = began.handler(1, &["a"], |_, _| fails());
     let failing = failing.info(|info| info.with_capabilities(Capabilities::NEEDS_NETWORK));
-    let manager = registered(timed(&Daytime::new()).facts(facts.clone()).build(), [failing]);
+    let manager = registered(timed(&TestClock::new()).environment(environment.clone()).build(), [failing]);
     within(manual(&manager, 1).finish()).await;
-    facts.set_network(Network::Offline);
+    environment.set_network(Network::Offline);
     idle().await;
     let explanation = item(&manager, "a");
     assert!(matches!(explanation.holds[..], [Hold::BackingOff { .. }, Hold::Offline]), "{explanation}");
@@ -104,10 +104,10 @@ async fn all_reasons_are_named_and_the_longest_decides_the_next_run() {
 
 #[tokio::test(start_paused = true)]
 async fn an_unchosen_item_is_explained_as_unchosen() {
-    let (store, began) = (MemoryStore::new(), Began::new());
+    let (store, began) = (MemoryStore::new(), StartTimes::new());
     let choices = [(id("a"), Some(ItemState::Unchecked))].into();
     store.write(vec![StateChange::Choices { handler: nth(1), items: choices }]).await.unwrap();
-    let manager = registered(stored(&Daytime::new(), &store).build(), [began.handler(1, &["a", "b"], |_, _| Ok(()))]);
+    let manager = registered(stored(&TestClock::new(), &store).build(), [began.handler(1, &["a", "b"], |_, _| Ok(()))]);
     let session = manual(&manager, 1);
     within(session.report()).await;
     let explanation = item(&manager, "a");
@@ -117,7 +117,7 @@ async fn an_unchosen_item_is_explained_as_unchosen() {
 
 #[tokio::test(start_paused = true)]
 async fn a_due_retry_of_a_paused_manager_is_explained_as_paused() {
-    let (manager, began) = after(&Daytime::new(), |times| fails_until(times, 1)).await;
+    let (manager, began) = after(&TestClock::new(), |times| fails_until(times, 1)).await;
     manager.pause();
     sleep(MINUTE).await;
     let explanation = item(&manager, "a");
@@ -154,7 +154,7 @@ async fn an_abandoned_item_is_explained_as_quarantined() {
 
 #[tokio::test(start_paused = true)]
 async fn a_request_merged_into_a_retry_is_no_second_attempt() {
-    let (manager, began) = after(&Daytime::new(), |times| fails_until(times, 1)).await;
+    let (manager, began) = after(&TestClock::new(), |times| fails_until(times, 1)).await;
     manager.pause();
     sleep(MINUTE).await;
     let session = background(&manager, 1);

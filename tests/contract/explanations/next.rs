@@ -11,39 +11,39 @@ use syncmgr::{Classify, Participation, SyncManager, Trigger};
 use tokio::time::sleep;
 
 use crate::explanations::situations::{handler, item};
-use crate::retries::world::{NEEDS, in_world, needing};
-use crate::support::daytime::{Began, DAY, Daytime, HOUR, MINUTE, fails, fails_until, stored, timed};
+use crate::retries::environment::{NEEDS, in_environment, needing};
+use crate::support::awaitable_host::within;
 use crate::support::id;
 use crate::support::steps::{manual, nth, registered, succeeds};
-use crate::support::watched::within;
+use crate::support::test_clock::{DAY, HOUR, MINUTE, StartTimes, TestClock, fails, fails_until, stored, timed};
 
 /// Waits until just after the named time.
-async fn until_then(clock: &Daytime, next: Next) {
+async fn until_then(clock: &TestClock, next: Next) {
     let Next::At { time } = next else { panic!("{next:?}") };
     sleep(time.duration_since(clock.wall()).expect("the time is in the future") + Duration::from_millis(2)).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn network_changes_hold_and_start_nothing_while_no_work_waits() {
-    let (began, (builder, facts)) = (Began::new(), in_world(Network::Online));
+    let (began, (builder, environment)) = (StartTimes::new(), in_environment(Network::Online));
     let noting = needing(began.handler(1, &["a"], |_, _| Ok(())), NEEDS);
     let manager = registered(builder.store(MemoryStore::new()).build(), [noting]);
     succeeds(manual(&manager, 1)).await;
     for network in [Network::Offline, Network::Metered] {
-        facts.set_network(network);
+        environment.set_network(network);
         for explanation in [item(&manager, "a"), handler(&manager)] {
             assert!(explanation.holds.is_empty(), "{network:?}: {explanation}");
             assert_eq!(explanation.next, Next::WhenAsked, "{network:?}: {explanation}");
         }
     }
-    facts.set_network(Network::Online);
+    environment.set_network(Network::Online);
     sleep(DAY).await;
     assert_eq!(began.of("a").len(), 1);
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_item_sharing_a_claim_with_a_deferred_item_has_no_next_time() {
-    let (began, clock) = (Began::new(), Daytime::new());
+    let (began, clock) = (StartTimes::new(), TestClock::new());
     let handler = began.handler(1, &["a:x", "b:x"], |item, times| match item.name() {
         "a" if times == 1 => Err(anyhow!("busy")).retry_after(10 * MINUTE),
         _ => Ok(()),
@@ -60,8 +60,8 @@ async fn an_item_sharing_a_claim_with_a_deferred_item_has_no_next_time() {
 }
 
 /// Returns a manager whose item failed once and whose handler declined the retry.
-async fn declined(began: &Began, clock: &Daytime) -> SyncManager {
-    let initialized = Began::new();
+async fn declined(began: &StartTimes, clock: &TestClock) -> SyncManager {
+    let initialized = StartTimes::new();
     let handler = began.handler(1, &["a"], |_, times| fails_until(times, 1)).on_initialize(move |_| {
         let declines = initialized.note("initialize") == 2;
         async move { Ok(if declines { Participation::Decline } else { Participation::TakePart }) }.boxed()
@@ -75,7 +75,7 @@ async fn declined(began: &Began, clock: &Daytime) -> SyncManager {
 
 #[tokio::test(start_paused = true)]
 async fn a_declined_retry_names_its_next_time_and_runs_then() {
-    let (began, clock) = (Began::new(), Daytime::new());
+    let (began, clock) = (StartTimes::new(), TestClock::new());
     let manager = declined(&began, &clock).await;
     until_then(&clock, item(&manager, "a").next).await;
     assert_eq!(began.of("a").len(), 2, "{}", item(&manager, "a"));
@@ -83,12 +83,13 @@ async fn a_declined_retry_names_its_next_time_and_runs_then() {
 
 #[tokio::test(start_paused = true)]
 async fn a_retry_of_an_unlisted_item_has_no_next_time() {
-    let (began, listed) = (Began::new(), Began::new());
+    let (began, listed) = (StartTimes::new(), StartTimes::new());
     let noting = began.handler(1, &["a"], |_, _| fails());
     let items = noting.items.clone();
-    let noting = noting
-        .items(move || if listed.note("items") == 1 { items() } else { Ok(crate::support::watched::listed(&["b"])) });
-    let manager = registered(timed(&Daytime::new()).build(), [noting]);
+    let noting = noting.items(move || {
+        if listed.note("items") == 1 { items() } else { Ok(crate::support::awaitable_host::listed(&["b"])) }
+    });
+    let manager = registered(timed(&TestClock::new()).build(), [noting]);
     within(manual(&manager, 1).finish()).await;
     sleep(HOUR).await;
     let explanation = item(&manager, "a");
@@ -98,7 +99,7 @@ async fn a_retry_of_an_unlisted_item_has_no_next_time() {
 
 #[tokio::test(start_paused = true)]
 async fn a_handler_names_the_time_of_its_next_due_item() {
-    let (began, clock) = (Began::new(), Daytime::new());
+    let (began, clock) = (StartTimes::new(), TestClock::new());
     let noting = began.handler(1, &["late", "soon", "well"], |item, times| match (item.name(), times) {
         ("late", 1) => Err(anyhow!("busy")).retry_after(HOUR),
         ("soon", times) => fails_until(times, 1),

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use syncmgr::anyhow::anyhow;
-use syncmgr::explain::{Next, Standing};
+use syncmgr::explain::{Condition, Next};
 use syncmgr::request::RegisterFlags;
-use syncmgr::retry::Setback;
+use syncmgr::retry::RetryStatus;
 use syncmgr::store::MemoryStore;
 use syncmgr::{
     Classify, Explanation, HandlerId, Hold, NeedsUser, Outcome, SyncItem, SyncManager, SyncResult, serde_json,
@@ -14,9 +14,9 @@ use syncmgr::{
 use tokio::time::sleep;
 
 use crate::guards::plans::{Planning, many, question};
-use crate::support::daytime::{Began, DAY, Daytime, EXACT, HOUR, fails, fails_until, stored, timed};
+use crate::support::awaitable_host::{begin, within};
 use crate::support::steps::{background, manual, nth, registered, succeeds};
-use crate::support::watched::{begin, within};
+use crate::support::test_clock::{DAY, EXACT, HOUR, StartTimes, TestClock, fails, fails_until, stored, timed};
 use crate::support::{HANDLER, Scripted, id};
 
 /// Returns the explanation of an item, and asserts that it survives JSON and is one line.
@@ -43,10 +43,10 @@ fn checked(explanation: Explanation) -> Explanation {
 
 /// Returns a manager with a store, whose item `a` has run once and ends with `end`.
 pub(crate) async fn after(
-    clock: &Daytime,
+    clock: &TestClock,
     end: impl Fn(usize) -> SyncResult + Send + Sync + 'static,
-) -> (SyncManager, Began) {
-    let began = Began::new();
+) -> (SyncManager, StartTimes) {
+    let began = StartTimes::new();
     let handler = began.handler(1, &["a"], move |_, times| end(times));
     let manager = registered(stored(clock, &MemoryStore::new()).build(), [handler]);
     within(manual(&manager, 1).finish()).await;
@@ -55,27 +55,27 @@ pub(crate) async fn after(
 
 #[tokio::test(start_paused = true)]
 async fn an_item_that_never_ran_waits_for_the_triggers_of_its_handler() {
-    let manager = registered(SyncManager::new(), [Began::new().handler(1, &["a"], |_, _| Ok(()))]);
+    let manager = registered(SyncManager::new(), [StartTimes::new().handler(1, &["a"], |_, _| Ok(()))]);
     let explanation = handler(&manager);
-    assert_eq!((explanation.standing, explanation.next), (Standing::Idle, Next::WhenAsked), "{explanation}");
+    assert_eq!((explanation.condition, explanation.next), (Condition::Idle, Next::WhenAsked), "{explanation}");
     manager.set_flags(nth(1), RegisterFlags::IDLE).unwrap();
     assert_eq!(handler(&manager).next, Next::WhenTriggered);
     let explanation = item(&manager, "a");
-    assert_eq!((explanation.standing, explanation.next), (Standing::Unknown, Next::WhenListed), "{explanation}");
+    assert_eq!((explanation.condition, explanation.next), (Condition::Unknown, Next::WhenListed), "{explanation}");
     assert_eq!(item_of(&manager, nth(9), "a").next, Next::Never);
     let unknown = checked(manager.explain_handler(nth(9)).unwrap());
-    assert_eq!((unknown.standing, unknown.next), (Standing::Unknown, Next::Never));
+    assert_eq!((unknown.condition, unknown.next), (Condition::Unknown, Next::Never));
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_item_in_backoff_names_its_retry_time_and_runs_then() {
-    let clock = Daytime::new();
+    let clock = TestClock::new();
     let (manager, began) = after(&clock, |times| fails_until(times, 3)).await;
     for failures in 1..=3 {
         let explanation = item(&manager, "a");
         let [Hold::BackingOff { until, failures: counted }] = explanation.holds[..] else { panic!("{explanation}") };
         assert_eq!((explanation.next, counted), (Next::At { time: until }, failures));
-        assert_eq!(explanation.standing, Standing::Failed { setback: Some(Setback::Backoff) });
+        assert_eq!(explanation.condition, Condition::Failed { status: Some(RetryStatus::Backoff) });
         let left = until.duration_since(clock.wall()).unwrap();
         sleep(left - Duration::from_millis(2)).await;
         assert_eq!(began.of("a").len(), failures as usize, "not before that time");
@@ -83,14 +83,14 @@ async fn an_item_in_backoff_names_its_retry_time_and_runs_then() {
         assert_eq!(began.of("a").len(), failures as usize + 1, "then");
     }
     let explanation = item(&manager, "a");
-    assert_eq!((explanation.standing, explanation.holds.len()), (Standing::Succeeded, 0), "{explanation}");
+    assert_eq!((explanation.condition, explanation.holds.len()), (Condition::Succeeded, 0), "{explanation}");
     assert_eq!(explanation.last.unwrap().outcome, Outcome::Succeeded);
     assert_eq!(explanation.succeeded.unwrap(), explanation.last.unwrap().time);
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_item_deferred_by_its_peer_names_its_time_and_runs_then() {
-    let clock = Daytime::new();
+    let clock = TestClock::new();
     let busy = |times| if times == 1 { Err(anyhow!("busy")).retry_after(5 * HOUR) } else { Ok(()) };
     let (manager, began) = after(&clock, busy).await;
     let explanation = item(&manager, "a");
@@ -109,7 +109,7 @@ async fn an_item_that_needs_the_user_waits_for_a_request() {
         (|_| Err(NeedsUser::new("an answer").into()), Hold::NeedsUser),
     ];
     for (end, hold) in ends {
-        let (manager, _) = after(&Daytime::new(), end).await;
+        let (manager, _) = after(&TestClock::new(), end).await;
         let explanation = item(&manager, "a");
         assert_eq!((&explanation.holds[..], explanation.next), (&[hold][..], Next::WhenAsked), "{explanation}");
     }
@@ -122,10 +122,10 @@ async fn a_question_is_named_and_answering_it_runs_the_item() {
     within(begin(&manager).finish()).await;
     let explanation = item_of(&manager, HANDLER, "a");
     let Next::WhenAnswered { error } = explanation.next else { panic!("{explanation}") };
-    assert_eq!(explanation.standing, Standing::NeedsUser);
+    assert_eq!(explanation.condition, Condition::NeedsUser);
     succeeds(manager.answer(HANDLER, error, 0).unwrap()).await;
     let explanation = item_of(&manager, HANDLER, "a");
-    assert_eq!((explanation.standing, explanation.next), (Standing::Succeeded, Next::WhenAsked), "{explanation}");
+    assert_eq!((explanation.condition, explanation.next), (Condition::Succeeded, Next::WhenAsked), "{explanation}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -158,7 +158,7 @@ async fn a_resolved_guard_violation_holds_nothing() {
 
 #[tokio::test(start_paused = true)]
 async fn a_later_permanent_failure_names_no_settled_question() {
-    let began = Began::new();
+    let began = StartTimes::new();
     let handler = began.handler(1, &["a"], |item, times| match times {
         1 => item.decide("side", "which side wins?", &["here"]).map_or(Ok(()), |_| Err(anyhow!("no answer"))),
         2 => Ok(()),
@@ -174,8 +174,8 @@ async fn a_later_permanent_failure_names_no_settled_question() {
 
 #[tokio::test(start_paused = true)]
 async fn an_item_over_its_retry_budget_names_its_question() {
-    let (began, store) = (Began::new(), MemoryStore::new());
-    let manager = stored(&Daytime::new(), &store).retry(EXACT.with_budget(2, 50)).build();
+    let (began, store) = (StartTimes::new(), MemoryStore::new());
+    let manager = stored(&TestClock::new(), &store).retry(EXACT.with_budget(2, 50)).build();
     let manager = registered(manager, [began.handler(1, &["a"], |_, _| fails())]);
     within(manual(&manager, 1).finish()).await;
     sleep(DAY).await;
@@ -186,16 +186,16 @@ async fn an_item_over_its_retry_budget_names_its_question() {
 
 fn question_of(manager: &SyncManager) -> syncmgr::log::ErrorId {
     let log = manager.log(nth(1)).expect("the log can be read");
-    log.iter().find_map(|record| record.entry.error).expect("the log has a question")
+    log.iter().find_map(|record| record.entry.id).expect("the log has a question")
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_handler_that_could_not_begin_names_its_retry_time_and_runs_then() {
-    let (began, clock) = (Began::new(), Daytime::new());
+    let (began, clock) = (StartTimes::new(), TestClock::new());
     let noting = began.clone();
     let failing = began.handler(1, &[], |_, _| Ok(())).items(move || {
         fails_until(noting.note("items"), 1)?;
-        Ok(crate::support::watched::listed(&["a"]))
+        Ok(crate::support::awaitable_host::listed(&["a"]))
     });
     let manager = registered(stored(&clock, &MemoryStore::new()).build(), [failing]);
     within(manual(&manager, 1).finish()).await;
@@ -209,7 +209,7 @@ async fn a_handler_that_could_not_begin_names_its_retry_time_and_runs_then() {
 
 #[tokio::test(start_paused = true)]
 async fn unregistered_and_unlisted_items_are_explained_from_the_store() {
-    let clock = Daytime::new();
+    let clock = TestClock::new();
     let (manager, _) = after(&clock, |_| fails()).await;
     manager.unregister(nth(1));
     let explanation = item(&manager, "a");
@@ -219,7 +219,7 @@ async fn unregistered_and_unlisted_items_are_explained_from_the_store() {
     manager.register(other).unwrap();
     succeeds(background(&manager, 1)).await;
     let explanation = item(&manager, "a");
-    assert_eq!((explanation.standing, explanation.next), (Standing::Absent, Next::WhenListed), "{explanation}");
+    assert_eq!((explanation.condition, explanation.next), (Condition::Absent, Next::WhenListed), "{explanation}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -229,7 +229,7 @@ async fn names_with_control_characters_stay_on_one_line() {
         .info(|_| syncmgr::HandlerInfo::new(nth(1), "x").with_name("two\nlines"))
         .items(move || Ok([SyncItem::named(name)].into_iter().collect()))
         .on_item(|_| async { fails() }.boxed());
-    let manager = registered(timed(&Daytime::new()).build(), [handler]);
+    let manager = registered(timed(&TestClock::new()).build(), [handler]);
     let session = manual(&manager, 1);
     within(session.report()).await;
     assert!(!item(&manager, name).to_string().contains('\u{202e}'));
@@ -238,7 +238,7 @@ async fn names_with_control_characters_stay_on_one_line() {
 
 #[tokio::test(start_paused = true)]
 async fn an_explanation_survives_a_json_round_trip() {
-    let clock = Daytime::new();
+    let clock = TestClock::new();
     clock.set_forward(Duration::from_nanos(1_234_567));
     let (manager, _) = after(&clock, |_| fails()).await;
     let explanation = item(&manager, "a");
@@ -248,20 +248,20 @@ async fn an_explanation_survives_a_json_round_trip() {
 
 #[tokio::test(start_paused = true)]
 async fn items_of_a_handler_that_cannot_begin_are_explained_as_backing_off() {
-    let (began, clock) = (Began::new(), Daytime::new());
+    let (began, clock) = (StartTimes::new(), TestClock::new());
     let noting = began.clone();
     let failing = began.handler(1, &[], |_, _| Ok(())).items(move || {
         if noting.note("items") == 2 {
             fails()?
         }
-        Ok(crate::support::watched::listed(&["a"]))
+        Ok(crate::support::awaitable_host::listed(&["a"]))
     });
     let manager = registered(stored(&clock, &MemoryStore::new()).build(), [failing]);
     for _ in 0..2 {
         within(manual(&manager, 1).finish()).await;
     }
     let explanation = item(&manager, "a");
-    assert_eq!(explanation.standing, Standing::Succeeded, "{explanation}");
+    assert_eq!(explanation.condition, Condition::Succeeded, "{explanation}");
     let [Hold::BackingOff { until, failures: 1 }] = explanation.holds[..] else { panic!("{explanation}") };
     assert_eq!(explanation.next, Next::At { time: until });
 }

@@ -13,7 +13,7 @@ use syncmgr::{
     StartError, SyncItem, SyncManager, Trigger, text,
 };
 
-use crate::support::watched::{CLASSIC, within};
+use crate::support::awaitable_host::{CLASSIC, within};
 use crate::support::window::ran;
 use crate::support::{HANDLER, Scripted, id, run, start};
 
@@ -212,7 +212,7 @@ async fn an_enormous_text_set_through_a_field_is_cut() {
         }
         .boxed()
     }));
-    crate::support::watched::until(&mut session.events(), |event| {
+    crate::support::awaitable_host::until(&mut session.events(), |event| {
         matches!(event, syncmgr::SessionEvent::Progress { .. })
     })
     .await;
@@ -288,7 +288,7 @@ async fn infinite_limits_do_not_overflow() {
         .boxed()
     });
     let session = start(handler);
-    crate::support::watched::until_began(&session).await;
+    crate::support::awaitable_host::until_began(&session).await;
     session.stop();
     assert_eq!(within(session.finish()).await.items().count(), 1);
 }

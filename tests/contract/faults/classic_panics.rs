@@ -14,7 +14,7 @@ use syncmgr::{
 use syncmgr_test::ScriptedHandler;
 
 use crate::asking::show_error::{error, explaining};
-use crate::support::watched::{CLASSIC, begin, host_in, within};
+use crate::support::awaitable_host::{CLASSIC, begin, host_in, within};
 use crate::support::window::ran;
 use crate::support::{HANDLER, Scripted, id};
 
@@ -131,7 +131,7 @@ async fn a_panic_in_set_item_status_does_not_undo_the_skip() {
     let run = report.run(CLASSIC).unwrap();
     let outcomes: Vec<_> = run.items().map(|item| item.outcome).collect();
     assert_eq!(outcomes, [Outcome::Skipped, Outcome::Succeeded]);
-    assert!(run.log.iter().any(|entry| entry.text.ends_with("told of a skip: the fault")), "{report}");
+    assert!(run.log.iter().any(|entry| entry.text.ends_with("in `set_item_status`: the fault")), "{report}");
 }
 
 /// Waits until the faulty handler synchronizes.
@@ -142,7 +142,7 @@ async fn until_run_of(session: &Session) {
             syncmgr::SessionEvent::Run { handler: CLASSIC, change: syncmgr::session::RunChange::Synchronizing }
         )
     };
-    crate::support::watched::until(&mut session.events(), synchronizing).await;
+    crate::support::awaitable_host::until(&mut session.events(), synchronizing).await;
 }
 
 #[tokio::test(start_paused = true)]

@@ -15,7 +15,7 @@ use syncmgr_test::{ScriptedUser, Transcript};
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep};
 
-use crate::support::watched::{CLASSIC, begin, listed, within};
+use crate::support::awaitable_host::{CLASSIC, begin, listed, within};
 use crate::support::{HANDLER, Scripted, id};
 
 /// The documented default limits and soft grace.
@@ -63,7 +63,7 @@ fn logs_only(run: &RunReport, wanted: &str) {
 fn ended(report: &Report, ending: RunEnding, why: &str) {
     let run = report.run(HANDLER).expect("the handler ran");
     assert_eq!(run.ending, Some(ending), "{report}");
-    logs_only(run, &format!("{why}: the handler took too long; raise its limit if it needs the time"));
+    logs_only(run, &format!("{why}: the handler took too long; raise its limit if it needs more time"));
 }
 
 #[tokio::test(start_paused = true)]

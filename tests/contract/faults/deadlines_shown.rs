@@ -17,7 +17,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::asking::show_error::error;
 use crate::faults::deadlines::{PREPARE, never};
-use crate::support::watched::{CLASSIC, begin, hosting, listed, prepares, until_run, within};
+use crate::support::awaitable_host::{CLASSIC, begin, hosting, listed, prepares, until_run, within};
 use crate::support::window::Window;
 use crate::support::{HANDLER, Scripted, id};
 
@@ -176,7 +176,7 @@ async fn a_classic_handler_past_its_deadline_is_pushed_stopped() {
 async fn the_deadline_of_a_classic_handler_pauses_while_it_has_attention() {
     let manager = SyncManager::builder().interaction(ScriptedUser::new()).build();
     let handler = Arc::new(ScriptedHandler::new(listed(&["a"])));
-    crate::support::watched::host_in(&manager, &handler);
+    crate::support::awaitable_host::host_in(&manager, &handler);
     let session = manager.session(Trigger::Manual).may_bother_user().start().unwrap();
     until_run(&session, RunChange::Preparing).await;
     let callback = handler.side().callback();

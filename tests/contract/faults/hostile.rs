@@ -4,14 +4,14 @@ use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
 use futures::FutureExt;
-use syncmgr::classic::{Attention, Driven, HResult, LogErrorInfo, SyncCallback};
+use syncmgr::classic::{Attention, CallbackAdapter, HResult, LogErrorInfo, SyncCallback};
 use syncmgr::environment::{Confirmation, Secret};
 use syncmgr::log::ErrorScope;
 use syncmgr::request::RunFlags;
 use syncmgr::{Interaction, ItemId, LogLevel, Outcome, Progress, SyncManager, SyncResult, Trigger};
 use tokio::sync::Notify;
 
-use crate::support::watched::within;
+use crate::support::awaitable_host::within;
 use crate::support::{HANDLER, Scripted, id};
 
 /// A callback that panics in every call, and notifies about completions.
@@ -73,7 +73,7 @@ async fn a_host_callback_that_panics_does_not_stop_the_handler() {
         .boxed()
     });
     let host = Arc::new(Hostile::default());
-    let driven = Driven::new(Arc::new(handler.clone())).unwrap();
+    let driven = CallbackAdapter::new(Arc::new(handler.clone())).unwrap();
     driven.initialize(Trigger::Manual, RunFlags::empty(), None).await;
     driven.enum_sync_items().await.unwrap();
     driven.set_progress_callback(Some(host.clone()));

@@ -16,7 +16,7 @@ use syncmgr::{
 use syncmgr_test::{Side, Transcript};
 
 use crate::asking::show_error::{error, explaining};
-use crate::support::watched::{CLASSIC, OnHost, host_in, hosting, within};
+use crate::support::awaitable_host::{CLASSIC, HandlerOnHost, host_in, hosting, within};
 use crate::support::window::{Window, ran, waiting};
 use crate::support::{HANDLER, Scripted, id, run, start};
 
@@ -88,7 +88,7 @@ async fn a_report_on_an_item_of_another_handler_is_refused() {
     let session = manager.session(Trigger::Manual).start().unwrap();
     let mut events = session.events();
     for _ in 0..2 {
-        crate::support::watched::until(&mut events, |event| {
+        crate::support::awaitable_host::until(&mut events, |event| {
             matches!(event, syncmgr::SessionEvent::Run { change: syncmgr::session::RunChange::Synchronizing, .. })
         })
         .await;
@@ -139,7 +139,7 @@ async fn a_context_that_outlives_its_item_has_no_effect() {
                 return Ok(());
             }
             let stray = slot.lock().unwrap().clone().unwrap();
-            let ended = Err(Cancelled::new(CancelReason::Over));
+            let ended = Err(Cancelled::new(CancelReason::Ended));
             assert_eq!((stray.progress(9, 9), stray.report(Progress::new().with_text("stray"))), (ended, ended));
             assert_eq!(stray.check(), ended);
             stray.cancelled().await;
@@ -205,8 +205,8 @@ async fn concurrent_each_item_calls_run_every_item_once_within_the_limit() {
 #[tokio::test(start_paused = true)]
 async fn host_calls_at_the_wrong_time_are_refused_without_effect() {
     let transcript = Transcript::new();
-    let on = OnHost::created(Scripted::new(&["a"]).with_transcript(&transcript), &transcript);
-    let pair = |on: &OnHost| (on.driven.synchronize(), on.driven.show_error(error()));
+    let on = HandlerOnHost::created(Scripted::new(&["a"]).with_transcript(&transcript), &transcript);
+    let pair = |on: &HandlerOnHost| (on.driven.synchronize(), on.driven.show_error(error()));
     assert_eq!(on.driven.enum_sync_items().await, Err(UNEXPECTED));
     assert_eq!(on.attach(), UNEXPECTED);
     assert_eq!(pair(&on), (UNEXPECTED, UNEXPECTED));
@@ -217,10 +217,10 @@ async fn host_calls_at_the_wrong_time_are_refused_without_effect() {
     on.attach();
     assert_eq!(pair(&on), (UNEXPECTED, UNEXPECTED));
     on.driven.prepare_for_sync(&[id("a")]);
-    on.host.saw("PrepareForSyncCompleted S_OK").await;
+    on.host.wait_for("PrepareForSyncCompleted S_OK").await;
     assert_eq!((on.driven.prepare_for_sync(&[id("a")]), on.driven.show_error(error())), (UNEXPECTED, UNEXPECTED));
     on.driven.synchronize();
-    on.host.saw("SynchronizeCompleted S_OK").await;
+    on.host.wait_for("SynchronizeCompleted S_OK").await;
     assert_eq!((on.driven.synchronize(), on.driven.prepare_for_sync(&[id("a")])), (UNEXPECTED, UNEXPECTED));
     on.driven.set_progress_callback(None);
     assert_eq!((on.attach(), pair(&on)), (UNEXPECTED, (UNEXPECTED, UNEXPECTED)));
@@ -240,14 +240,14 @@ async fn a_stopped_handler_that_never_completes_is_released() {
     assert_eq!(callback.synchronize_completed(OK), UNEXPECTED);
     // The handler is free for the next session.
     let next = window.manager.session(Trigger::Manual).start().unwrap();
-    crate::support::watched::until_run(&next, syncmgr::session::RunChange::Synchronizing).await;
+    crate::support::awaitable_host::until_run(&next, syncmgr::session::RunChange::Synchronizing).await;
     window.callback().synchronize_completed(OK);
     within(next.finish()).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn permits_granted_to_a_run_that_stopped_waiting_are_returned() {
-    let manager = SyncManager::builder().items_at_once(1).build();
+    let manager = SyncManager::builder().max_concurrent_items(1).build();
     let handler = Scripted::new(&["a", "b", "c"]).on_synchronize(|run| {
         async {
             // The call is dropped while its first item runs; permits granted later are unused.

@@ -7,7 +7,7 @@ use futures::FutureExt;
 use syncmgr::classic::HResult;
 use syncmgr::{HandlerId, HandlerInfo, Limits, Outcome, Report, RunEnding, SyncManager, Trigger};
 
-use crate::support::watched::{CLASSIC, within};
+use crate::support::awaitable_host::{CLASSIC, within};
 use crate::support::window::ran;
 use crate::support::{HANDLER, Scripted, id, run};
 
@@ -53,7 +53,10 @@ async fn a_hanging_item_delays_neither_other_items_nor_other_handlers() {
     let session = manager.session(Trigger::Manual).start().unwrap();
     let mut events = session.events();
     for _ in 0..4 {
-        crate::support::watched::until(&mut events, |event| matches!(event, syncmgr::SessionEvent::Ended { .. })).await;
+        crate::support::awaitable_host::until(&mut events, |event| {
+            matches!(event, syncmgr::SessionEvent::Ended { .. })
+        })
+        .await;
     }
     session.skip(HANDLER, id("hangs")).unwrap();
     let report = within(session.finish()).await;

@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use futures::FutureExt;
-use syncmgr::classic::Driven;
+use syncmgr::classic::CallbackAdapter;
 use syncmgr::session::RunFault;
 use syncmgr::{
     HandlerId, HandlerInfo, Limits, LogLevel, Outcome, Report, RunEnding, RunReport, Session, SessionEvent, Subject,
@@ -13,12 +13,12 @@ use syncmgr::{
 };
 
 use crate::asking::show_error::error;
+use crate::support::awaitable_host::{CLASSIC, begin, until, within};
 use crate::support::faulty::{At, Faulty, When};
-use crate::support::watched::{CLASSIC, begin, until, within};
 use crate::support::window::ran;
 use crate::support::{HANDLER, Scripted, id, run};
 
-const WHENS: [When; 3] = [When::Called, When::Polled, When::Dropped];
+const WHENS: [When; 3] = [When::Called, When::ProbedRun, When::Dropped];
 
 /// Starts a session of a faulty handler and a correct one.
 fn beside_another(faulty: Faulty) -> Session {
@@ -98,7 +98,7 @@ async fn a_panic_in_set_item_status_does_not_undo_the_skip() {
     let report = within(session.finish()).await;
     let run = report.run(HANDLER).unwrap();
     assert_eq!(run.ending, Some(RunEnding::Completed));
-    let logged = run.log.iter().filter(|entry| entry.text.contains("told of a skip: the fault")).count();
+    let logged = run.log.iter().filter(|entry| entry.text.contains("in `set_item_status`: the fault")).count();
     assert_eq!(logged, 2, "{report}");
 }
 
@@ -134,7 +134,7 @@ async fn a_panic_in_info_is_an_error_for_the_caller_of_register() {
     let manager = SyncManager::new();
     let registered = catch_unwind(AssertUnwindSafe(|| manager.register(Faulty(At::Info, When::Called))));
     assert!(registered.expect("the panic does not reach the application").is_err());
-    let driven = catch_unwind(|| Driven::new(Arc::new(Faulty(At::Info, When::Called))).is_err());
+    let driven = catch_unwind(|| CallbackAdapter::new(Arc::new(Faulty(At::Info, When::Called))).is_err());
     assert!(driven.expect("the panic does not reach the host"));
 }
 

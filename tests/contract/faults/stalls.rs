@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures::FutureExt;
 use syncmgr::anyhow::anyhow;
 use syncmgr::context::ReportError;
-use syncmgr::handler::WhenStalled;
+use syncmgr::handler::StallPolicy;
 use syncmgr::progress::Status;
 use syncmgr::session::RunFault;
 use syncmgr::{
@@ -19,7 +19,7 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, sleep};
 
 use crate::faults::deadlines::never;
-use crate::support::watched::{CLASSIC, begin, until_began, within};
+use crate::support::awaitable_host::{CLASSIC, begin, until_began, within};
 use crate::support::{HANDLER, Scripted, id, run};
 
 /// The default stall time.
@@ -186,7 +186,7 @@ async fn a_stalled_uninterrupted_item_gets_the_hard_grace() {
 
 /// Sets the stall policy of a handler to `Report`.
 fn report_only(handler: Scripted) -> Scripted {
-    handler.info(|info| info.with_limits(Limits::DEFAULT.with_stall_policy(WhenStalled::Report)))
+    handler.info(|info| info.with_limits(Limits::DEFAULT.with_stall_policy(StallPolicy::Report)))
 }
 
 #[tokio::test(start_paused = true)]
@@ -196,7 +196,7 @@ async fn a_stalled_item_continues_under_the_report_policy() {
     assert!(report.is_success(), "{report}");
     let entries = about(&report.runs[0], "a");
     let [entry] = entries.as_slice() else { panic!("{report}") };
-    assert_eq!((entry.level, &*entry.text), (LogLevel::Warning, "no progress for 600s; it goes on"));
+    assert_eq!((entry.level, &*entry.text), (LogLevel::Warning, "no progress for 600s; it continues"));
 }
 
 #[tokio::test(start_paused = true)]
@@ -388,7 +388,7 @@ async fn items_do_not_stall_while_they_wait_for_claims_or_workers() {
             count.fetch_add(1, Ordering::Relaxed);
             reporting(item, STALL / 2, 6).boxed()
         });
-    let manager = SyncManager::builder().items_at_once(1).build();
+    let manager = SyncManager::builder().max_concurrent_items(1).build();
     manager.register(handler.clone()).unwrap();
     manager.register(handler.info(|_| HandlerInfo::new(CLASSIC, "Other"))).unwrap();
     let report = begin(&manager).finish().await;

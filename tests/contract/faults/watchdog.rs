@@ -7,13 +7,13 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use syncmgr::environment::Watch;
+use syncmgr::environment::ProbeStatus;
 use syncmgr::{HandlerInfo, Limits, LogLevel, Outcome, Session, SyncItem, SyncManager, SyncResult, Trigger};
 use syncmgr_test::Transcript;
 use tokio::runtime::Builder;
 
+use crate::support::awaitable_host::CLASSIC;
 use crate::support::blocked::*;
-use crate::support::watched::CLASSIC;
 use crate::support::{HANDLER, Scripted, id};
 
 #[test]
@@ -54,7 +54,7 @@ fn an_awaiting_item_is_not_reported() {
         })],
     );
     let session = bench.start();
-    bench.wait(crate::support::watched::until_began(&session));
+    bench.wait(crate::support::awaitable_host::until_began(&session));
     // The only thread runs this task after the poll in which the item began.
     let thread = bench.handlers.as_ref().expect("the runtime is running");
     bench.wait(thread.spawn(async {})).expect("the task does not panic");
@@ -261,11 +261,11 @@ fn shutdown_lists_the_items_that_block_their_threads_and_returns() {
 fn a_probe_ends_once_its_manager_is_dropped() {
     let mut bench = Bench::with(1, [Scripted::new(&["a"])]);
     bench.wait(bench.start().finish());
-    assert_eq!(bench.watchdog.check(0), Watch::GoesOn);
+    assert_eq!(bench.watchdog.check(0), ProbeStatus::Active);
     let watchdog = bench.watchdog.clone();
     bench.end();
     drop(bench);
-    assert_eq!(watchdog.check(1), Watch::Over);
+    assert_eq!(watchdog.check(1), ProbeStatus::Finished);
 }
 
 /// Signals the end of its thread on drop.

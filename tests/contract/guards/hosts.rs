@@ -2,31 +2,32 @@
 
 use std::sync::Arc;
 
-use syncmgr::classic::{Driven, HResult};
-use syncmgr::context::Detached;
-use syncmgr::guard::Objection;
+use syncmgr::classic::{CallbackAdapter, HResult};
+use syncmgr::context::TestContext;
+use syncmgr::guard::GuardViolation;
 use syncmgr::progress::Status;
 use syncmgr::request::RunFlags;
 use syncmgr::store::MemoryStore;
-use syncmgr::{Clearance, Plan, Trigger};
+use syncmgr::{Plan, PlanDecision, Trigger};
 use syncmgr_test::{ScriptedUser, Transcript};
 
 use crate::guards::plans::{Planning, many};
-use crate::support::watched::{OnHost, Watched};
+use crate::support::awaitable_host::{AwaitableHost, HandlerOnHost};
 use crate::support::{Scripted, id};
 
 /// Synchronizes a handler on a host with a store and a user who chooses `answer`.
-async fn on_host(handler: Scripted, store: &MemoryStore, answer: usize, transcript: &Transcript) -> OnHost {
+async fn on_host(handler: Scripted, store: &MemoryStore, answer: usize, transcript: &Transcript) -> HandlerOnHost {
     let user = ScriptedUser::new().with_answer(answer);
-    let driven = Driven::with_store(Arc::new(handler), Some(Arc::new(user)), Arc::new(store.clone()));
-    let on = OnHost { driven: driven.expect("inside a runtime"), host: Watched::with_transcript(transcript) };
+    let driven = CallbackAdapter::with_store(Arc::new(handler), Some(Arc::new(user)), Arc::new(store.clone()));
+    let on =
+        HandlerOnHost { driven: driven.expect("inside a runtime"), host: AwaitableHost::with_transcript(transcript) };
     on.driven.initialize(Trigger::Manual, RunFlags::MAY_BOTHER_USER, None).await;
     on.driven.enum_sync_items().await.expect("the handler lists its items");
     on.attach();
     assert_eq!(on.driven.prepare_for_sync(&[id("a")]), HResult::S_OK);
-    on.host.saw("PrepareForSyncCompleted S_OK").await;
+    on.host.wait_for("PrepareForSyncCompleted S_OK").await;
     on.driven.synchronize();
-    on.host.saw("SynchronizeCompleted").await;
+    on.host.wait_for("SynchronizeCompleted").await;
     on
 }
 
@@ -39,11 +40,11 @@ async fn the_callback_adapter_asks_the_user_through_show_error() {
         let logged = transcript.of(&["LogError"]);
         assert_eq!(logged.iter().filter(|line| line.contains("20 of 30")).count(), 1, "{logged:?}");
         on.driven.show_error(syncmgr::log::ErrorId::of_question(id("a"), "guard"));
-        on.host.saw("ShowErrorCompleted S_SYNCMGR_RETRYSYNC 1").await;
+        on.host.wait_for("ShowErrorCompleted S_SYNCMGR_RETRYSYNC 1").await;
         assert_eq!(on.driven.prepare_for_sync(&on.host.script.again()), HResult::S_OK);
         on.driven.synchronize();
-        on.host.saw("Progress").await;
-        tokio::time::sleep(crate::support::daytime::MINUTE).await;
+        on.host.wait_for("Progress").await;
+        tokio::time::sleep(crate::support::test_clock::MINUTE).await;
         assert_eq!(planning.decisions.lines(), ["Held", decision]);
         assert_eq!(on.host.script.state(id("a")).status, Some(Status::Succeeded));
     }
@@ -59,11 +60,11 @@ async fn the_callback_adapter_lets_harmless_plans_proceed() {
 
 #[tokio::test(start_paused = true)]
 async fn a_test_context_records_plans_and_lets_them_proceed() {
-    let context = Detached::new();
+    let context = TestContext::new();
     let item = context.item("a");
-    assert!(item.clear(&many()).is_go());
+    assert!(item.propose(&many()).may_proceed());
     assert_eq!(context.plans(), [many()]);
-    assert_eq!(Clearance::Revert.or_leave(), Ok(Clearance::Revert));
-    let violation = Objection::TooManyDeletions { deletes: 11, existing: 12 };
-    assert!(Clearance::Held(violation).or_leave().is_err());
+    assert_eq!(PlanDecision::Revert.or_needs_user(), Ok(PlanDecision::Revert));
+    let violation = GuardViolation::TooManyDeletions { deletes: 11, existing: 12 };
+    assert!(PlanDecision::Held(violation).or_needs_user().is_err());
 }

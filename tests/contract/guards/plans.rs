@@ -3,16 +3,16 @@
 use std::sync::{Arc, Mutex};
 
 use futures::FutureExt;
-use syncmgr::guard::{GuardPolicy, Side, WhenGuarded};
+use syncmgr::guard::{GuardPolicy, Side, UnattendedPolicy};
 use syncmgr::log::{Action, ErrorId};
 use syncmgr::store::MemoryStore;
-use syncmgr::{Clearance, LogEntry, LogLevel, Outcome, Plan, Report, SyncManager, Trigger};
+use syncmgr::{LogEntry, LogLevel, Outcome, Plan, PlanDecision, Report, SyncManager, Trigger};
 use syncmgr_test::Transcript;
 
 use crate::remembered::settings::texts;
-use crate::support::daytime::{Daytime, timed};
+use crate::support::awaitable_host::{begin, within};
 use crate::support::steps::{hold_of, outcome, registered, succeeds};
-use crate::support::watched::{begin, within};
+use crate::support::test_clock::{TestClock, timed};
 use crate::support::{HANDLER, Scripted, id};
 
 /// The next plan of an item, and the decisions on its plans.
@@ -39,12 +39,12 @@ impl Planning {
             async move {
                 if item.name() == "a" {
                     let plan = planning.plan.lock().expect("not poisoned").clone();
-                    let decision = item.clear(&plan);
+                    let decision = item.propose(&plan);
                     planning.decisions.note(match &decision {
-                        Clearance::Held(_) => "Held".to_string(),
+                        PlanDecision::Held(_) => "Held".to_string(),
                         other => format!("{other:?}"),
                     });
-                    drop(decision.or_leave()?);
+                    drop(decision.or_needs_user()?);
                 }
                 Ok(())
             }
@@ -69,7 +69,7 @@ pub(crate) fn asked(report: &Report) -> Vec<&LogEntry> {
 /// Returns the last question in the stored log.
 pub(crate) fn question(manager: &SyncManager) -> ErrorId {
     let log = manager.log(HANDLER).expect("the log can be read");
-    log.iter().rev().find_map(|record| record.entry.error).expect("the log has a question")
+    log.iter().rev().find_map(|record| record.entry.id).expect("the log has a question")
 }
 
 #[tokio::test(start_paused = true)]
@@ -108,9 +108,9 @@ async fn a_plan_with_too_many_deletions_is_held_with_one_question() {
 #[tokio::test(start_paused = true)]
 async fn an_item_that_proposes_twice_leaves_one_question() {
     let handler = Scripted::new(&["a"]).on_item(|item| {
-        let held = (item.clear(&many()), item.clear(&many()));
+        let held = (item.propose(&many()), item.propose(&many()));
         async move {
-            assert!(matches!(held, (Clearance::Held(_), Clearance::Held(_))), "{held:?}");
+            assert!(matches!(held, (PlanDecision::Held(_), PlanDecision::Held(_))), "{held:?}");
             Ok(())
         }
         .boxed()
@@ -131,7 +131,7 @@ async fn each_answer_reaches_the_item_as_its_plan_decision() {
         let manager = over(&MemoryStore::new(), &planning);
         let session = begin(&manager);
         let report = within(session.report()).await;
-        let error = asked(&report)[0].error.unwrap();
+        let error = asked(&report)[0].id.unwrap();
         within(session.answer(HANDLER, error, choice)).await.unwrap();
         let report = within(session.finish()).await;
         assert_eq!(planning.decisions.lines(), decisions);
@@ -146,7 +146,7 @@ async fn an_answer_applies_after_the_session_and_after_a_restart() {
         let mut manager = over(&store, &planning);
         within(begin(&manager).finish()).await;
         if restarted {
-            manager = over(&store.left_behind(), &planning);
+            manager = over(&store.after_crash(), &planning);
         }
         let report = succeeds(manager.answer(HANDLER, question(&manager), 0).unwrap()).await;
         assert_eq!(report.items().count(), 1);
@@ -186,9 +186,9 @@ async fn a_plan_asks_again_only_if_its_deletions_or_sides_change() {
 
 #[tokio::test(start_paused = true)]
 async fn the_unattended_policy_decides_without_a_user() {
-    for (policy, decision) in [(WhenGuarded::Refuse, "Held"), (WhenGuarded::Allow, "Go")] {
+    for (policy, decision) in [(UnattendedPolicy::Refuse, "Held"), (UnattendedPolicy::Allow, "Go")] {
         let planning = Planning::new(many());
-        let guards = GuardPolicy::DEFAULT.with_headless(policy);
+        let guards = GuardPolicy::DEFAULT.with_unattended(policy);
         let manager = registered(SyncManager::builder().guards(guards).build(), [planning.handler()]);
         within(begin(&manager).finish()).await;
         assert_eq!(planning.decisions.lines(), [decision]);
@@ -229,10 +229,10 @@ async fn a_refused_plan_can_be_allowed_later() {
 
 #[tokio::test(start_paused = true)]
 async fn a_held_plan_is_not_retried() {
-    let (clock, planning) = (Daytime::new(), Planning::new(many()));
+    let (clock, planning) = (TestClock::new(), Planning::new(many()));
     let manager = registered(timed(&clock).build(), [planning.handler()]);
     within(begin(&manager).finish()).await;
-    tokio::time::sleep(crate::support::daytime::DAY).await;
+    tokio::time::sleep(crate::support::test_clock::DAY).await;
     assert_eq!(planning.decisions.lines(), ["Held"]);
 }
 

@@ -3,12 +3,12 @@
 use futures::FutureExt;
 use syncmgr::guard::Side;
 use syncmgr::store::{MemoryStore, StateStore};
-use syncmgr::{Clearance, Plan, SyncManager};
+use syncmgr::{Plan, PlanDecision, SyncManager};
 
 use crate::guards::plans::{Planning, many, over, question};
-use crate::support::daytime::{Daytime, HOUR, YEAR, stored};
+use crate::support::awaitable_host::{begin, within};
 use crate::support::steps::{registered, succeeds};
-use crate::support::watched::{begin, within};
+use crate::support::test_clock::{HOUR, TestClock, YEAR, stored};
 use crate::support::{HANDLER, Scripted, id};
 
 /// Returns a plan between a source with `entries` entries and a target.
@@ -28,7 +28,7 @@ async fn sides_are_compared_with_the_last_successful_plan() {
         let (store, planning) = (MemoryStore::new(), Planning::new(sides(40, "disk")));
         succeeds(begin(&over(&store, &planning))).await;
         planning.set(plan.clone());
-        let manager = over(&store.left_behind(), &planning);
+        let manager = over(&store.after_crash(), &planning);
         within(begin(&manager).finish()).await;
         // A held plan does not change the baseline: it is held again.
         within(begin(&manager).finish()).await;
@@ -54,9 +54,9 @@ async fn a_failed_attempt_does_not_change_the_baseline() {
     let (store, planning) = (MemoryStore::new(), Planning::new(sides(40, "disk")));
     succeeds(begin(&over(&store, &planning))).await;
     let swapped = Scripted::new(&["a"]).on_item(|item| {
-        let decision = item.clear(&sides(40, "disk").with_side(Side::new("third", 50)));
+        let decision = item.propose(&sides(40, "disk").with_side(Side::new("third", 50)));
         async move {
-            assert_eq!(decision, Clearance::Go);
+            assert_eq!(decision, PlanDecision::Proceed);
             Err(syncmgr::anyhow::anyhow!("no luck"))
         }
         .boxed()
@@ -68,7 +68,7 @@ async fn a_failed_attempt_does_not_change_the_baseline() {
 
 #[tokio::test(start_paused = true)]
 async fn a_clock_set_back_holds_plans_until_the_user_allows_it() {
-    let (clock, store, planning) = (Daytime::new(), MemoryStore::new(), Planning::new(Plan::new()));
+    let (clock, store, planning) = (TestClock::new(), MemoryStore::new(), Planning::new(Plan::new()));
     let manager = registered(stored(&clock, &store).build(), [planning.handler()]);
     succeeds(begin(&manager)).await;
     clock.set_back(YEAR);
@@ -81,7 +81,7 @@ async fn a_clock_set_back_holds_plans_until_the_user_allows_it() {
 
 #[tokio::test(start_paused = true)]
 async fn one_answer_allows_a_clock_set_back_after_a_failure() {
-    let (clock, store, planning) = (Daytime::new(), MemoryStore::new(), Planning::new(Plan::new()));
+    let (clock, store, planning) = (TestClock::new(), MemoryStore::new(), Planning::new(Plan::new()));
     let manager = registered(stored(&clock, &store).build(), [planning.handler()]);
     succeeds(begin(&manager)).await;
     tokio::time::sleep(HOUR).await;

@@ -13,9 +13,9 @@ use syncmgr::{Classify, Items, LogLevel, Outcome, SyncItem, SyncManager};
 use syncmgr_test::ManualClock;
 
 use crate::asking::stored_log::question;
+use crate::support::awaitable_host::{begin, within};
+use crate::support::recording_store::{find, record};
 use crate::support::steps::{outcome, registered, succeeds};
-use crate::support::watched::{begin, within};
-use crate::support::witness::{find, record};
 use crate::support::{HANDLER, Scripted, id};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -130,10 +130,10 @@ async fn a_suspicious_listing_can_be_confirmed_in_the_open_session() {
     *listing.listed.lock().unwrap() = (names(1), true);
     let session = begin(&listing.manager);
     let report = within(session.report()).await;
-    let error = report.runs[0].log.iter().find_map(|entry| entry.error).expect("a question is logged");
+    let error = report.runs[0].log.iter().find_map(|entry| entry.id).expect("a question is logged");
     within(session.answer(HANDLER, error, 0)).await.unwrap();
     let report = within(session.finish()).await;
-    assert!(!report.runs[0].log.iter().any(|entry| entry.text.contains("asked for but is not listed")), "{report}");
+    assert!(!report.runs[0].log.iter().any(|entry| entry.text.contains("requested but is not listed")), "{report}");
     listing.list(&names(1)).await;
     assert_eq!(listing.absent(), 10);
 }

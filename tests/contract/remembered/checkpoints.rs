@@ -13,9 +13,9 @@ use tokio::sync::Notify;
 
 use crate::remembered::settings::{LINK, over};
 use crate::sharing::quarantine::outlive_its_grace;
+use crate::support::awaitable_host::{HandlerOnHost, begin, until_began, within};
+use crate::support::recording_store::{RecordingStore, keeping, record, saved};
 use crate::support::steps::{outcome, registered, succeeds};
-use crate::support::watched::{OnHost, begin, until_began, within};
-use crate::support::witness::{Witness, keeping, record, saved};
 use crate::support::{HANDLER, Scripted, id};
 
 /// Counts the runs of an item in its checkpoint.
@@ -178,7 +178,7 @@ async fn a_thread_that_outlived_its_item_cannot_commit() {
 
 #[tokio::test(start_paused = true)]
 async fn a_refused_commit_is_a_transient_failure_and_keeps_the_old_checkpoint() {
-    let (store, seen) = (Witness::default(), Transcript::new());
+    let (store, seen) = (RecordingStore::default(), Transcript::new());
     let (refusing, notes) = (store.clone(), seen.clone());
     let handler = counting(&["a"]);
     succeeds(begin(&store.manager(&handler))).await;
@@ -273,18 +273,19 @@ async fn a_retry_in_an_older_open_session_commits_and_is_recorded() {
 }
 
 /// Makes the calls of a Windows host on a handler whose checkpoints are in a store.
-async fn driven(store: &MemoryStore, handler: &Scripted, transcript: &Transcript) -> OnHost {
-    let driven = syncmgr::classic::Driven::with_store(Arc::new(handler.clone()), None, Arc::new(store.clone()))
-        .expect("inside a runtime");
-    let on = OnHost { driven, host: crate::support::watched::Watched::with_transcript(transcript) };
+async fn driven(store: &MemoryStore, handler: &Scripted, transcript: &Transcript) -> HandlerOnHost {
+    let driven =
+        syncmgr::classic::CallbackAdapter::with_store(Arc::new(handler.clone()), None, Arc::new(store.clone()))
+            .expect("inside a runtime");
+    let on = HandlerOnHost { driven, host: crate::support::awaitable_host::AwaitableHost::with_transcript(transcript) };
     let initialized = on.driven.initialize(syncmgr::Trigger::Manual, syncmgr::request::RunFlags::empty(), None).await;
     assert_eq!(initialized, syncmgr::classic::HResult::S_OK);
     on.driven.enum_sync_items().await.expect("the handler lists its items");
     on.attach();
     on.driven.prepare_for_sync(&[id("a")]);
-    on.host.saw("PrepareForSyncCompleted S_OK").await;
+    on.host.wait_for("PrepareForSyncCompleted S_OK").await;
     on.driven.synchronize();
-    on.host.saw("SynchronizeCompleted S_OK").await;
+    on.host.wait_for("SynchronizeCompleted S_OK").await;
     on
 }
 

@@ -11,8 +11,8 @@ use syncmgr::{ItemContext, NeedsUser, Outcome, SyncManager, SyncResult, Trigger}
 
 use crate::asking::stored_log::{asking, question};
 use crate::remembered::settings::over;
+use crate::support::awaitable_host::{begin, within};
 use crate::support::steps::{idle, outcome, succeeds};
-use crate::support::watched::{begin, within};
 use crate::support::{HANDLER, Scripted, id};
 
 /// The question of [`side`].
@@ -145,7 +145,7 @@ async fn a_commit_consumes_only_answers_that_were_read_since_the_last_one() {
 
 #[tokio::test(start_paused = true)]
 async fn a_refused_commit_keeps_the_answer() {
-    let store = crate::support::witness::Witness::default();
+    let store = crate::support::recording_store::RecordingStore::default();
     let (inside, first) = (store.clone(), Arc::new(AtomicBool::new(true)));
     let handler = Scripted::new(&["a"]).on_item(move |item| {
         let (store, first) = (inside.clone(), first.clone());
@@ -195,7 +195,7 @@ async fn crashed() -> MemoryStore {
     let _session = manager.answer(HANDLER, question(&manager), 1).expect("the question is open");
     idle().await;
     assert_eq!(handler.transcript.count("item a"), 2);
-    store.left_behind()
+    store.after_crash()
 }
 
 #[tokio::test(start_paused = true)]
@@ -229,7 +229,7 @@ async fn an_answer_in_an_open_background_session_runs_its_item_there() {
 
 #[tokio::test(start_paused = true)]
 async fn an_answer_survives_a_success_that_could_not_be_stored() {
-    let store = crate::support::witness::Witness::default();
+    let store = crate::support::recording_store::RecordingStore::default();
     let (inside, first) = (store.clone(), Arc::new(AtomicBool::new(true)));
     let handler = Scripted::new(&["a"]).on_item(move |item| {
         let (store, first) = (inside.clone(), first.clone());

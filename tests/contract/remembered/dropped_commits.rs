@@ -10,10 +10,10 @@ use tokio::time::sleep;
 
 use crate::asking::stored_log::question;
 use crate::guards::plans::many;
-use crate::support::daytime::HOUR;
+use crate::support::awaitable_host::{begin, within};
+use crate::support::recording_store::{RecordingStore, saved};
 use crate::support::steps::{idle, outcome};
-use crate::support::watched::{begin, within};
-use crate::support::witness::{Witness, saved};
+use crate::support::test_clock::HOUR;
 use crate::support::{HANDLER, Scripted, id};
 
 /// A handler whose item asks a question, notes the answer and, if there is one, continues with `rest`.
@@ -35,7 +35,7 @@ fn asking(
 
 #[tokio::test(start_paused = true)]
 async fn a_dropped_commit_consumes_the_answer() {
-    let (store, answers) = (Witness::default(), Transcript::new());
+    let (store, answers) = (RecordingStore::default(), Transcript::new());
     let inside = store.clone();
     let handler = asking(&answers, move |item| {
         let store = inside.clone();
@@ -59,7 +59,7 @@ async fn a_dropped_commit_consumes_the_answer() {
 
 #[tokio::test(start_paused = true)]
 async fn a_commit_of_an_item_skipped_meanwhile_consumes_the_answer() {
-    let (store, answers) = (Witness::default(), Transcript::new());
+    let (store, answers) = (RecordingStore::default(), Transcript::new());
     let inside = store.clone();
     let handler = asking(&answers, move |item| {
         let store = inside.clone();
@@ -87,14 +87,14 @@ async fn a_commit_of_an_item_skipped_meanwhile_consumes_the_answer() {
 
 #[tokio::test(start_paused = true)]
 async fn a_dropped_commit_consumes_an_allowed_plan() {
-    let (store, answers) = (Witness::default(), Arc::new(Mutex::new(Vec::new())));
+    let (store, answers) = (RecordingStore::default(), Arc::new(Mutex::new(Vec::new())));
     let (inside, noting) = (store.clone(), answers.clone());
     let handler = Scripted::new(&["a"]).on_item(move |item| {
         let (store, answers) = (inside.clone(), noting.clone());
         async move {
-            let clearance = item.clear(&many()).or_leave();
-            answers.lock().unwrap().push(clearance.is_ok());
-            drop(clearance?);
+            let decision = item.propose(&many()).or_needs_user();
+            answers.lock().unwrap().push(decision.is_ok());
+            drop(decision?);
             store.hold();
             assert!(item.saved::<u32>()?.commit().now_or_never().is_none());
             store.flush();

@@ -9,16 +9,16 @@ use futures::future::BoxFuture;
 use syncmgr::anyhow::{anyhow, ensure};
 use syncmgr::item::ItemState;
 use syncmgr::request::{RegisterFlags, RequestError};
-use syncmgr::session::LogError;
+use syncmgr::session::LogAccessError;
 use syncmgr::store::{HandlerRecord, LogRecord, MemoryStore, StateChange, StateStore};
 use syncmgr::{HandlerId, ItemId, LogLevel, Outcome, SessionId, SyncManager, SyncResult, Trigger};
 use syncmgr_test::{Transcript, reads_from};
 
 use crate::asking::stored_log::asking;
-use crate::choosing::choice::Picking;
+use crate::choosing::choice::Picker;
 use crate::remembered::settings::{LINK, repairable, texts};
+use crate::support::awaitable_host::{begin, within};
 use crate::support::steps::{Steps, manual, outcome, registered, succeeds};
-use crate::support::watched::{begin, within};
 use crate::support::{HANDLER, Scripted, id};
 
 /// A store whose methods fail on demand.
@@ -119,16 +119,16 @@ async fn a_log_that_cannot_be_read_is_a_typed_error() {
     fail(&store.log);
     assert!(manager.log(HANDLER).is_err());
     let shown = within(manager.show_error(HANDLER, LINK)).await.map(drop);
-    assert!(matches!(shown, Err(LogError::Store { .. })), "{shown:?}");
+    assert!(matches!(shown, Err(LogAccessError::Store { .. })), "{shown:?}");
     let answered = manager.answer(HANDLER, LINK, 0).map(drop);
-    assert!(matches!(answered, Err(LogError::Store { .. })), "{answered:?}");
+    assert!(matches!(answered, Err(LogAccessError::Store { .. })), "{answered:?}");
 }
 
 #[tokio::test(start_paused = true)]
 async fn sessions_run_on_a_store_that_refuses_every_write() {
     let store = FailingStore::default();
     fail(&store.writes);
-    let chooser = Picking::these(&["a", "b"], &Transcript::new());
+    let chooser = Picker::these(&["a", "b"], &Transcript::new());
     let manager = SyncManager::builder().store(store.clone()).chooser(chooser).build();
     manager.register(asking()).unwrap();
     manager.set_flags(HANDLER, RegisterFlags::IDLE).unwrap();
@@ -136,7 +136,7 @@ async fn sessions_run_on_a_store_that_refuses_every_write() {
     let session = manager.update_all().unwrap();
     let report = within(session.report()).await;
     assert_eq!([id("a"), id("b")].map(|item| outcome(&report, item)), [Outcome::NeedsUser, Outcome::Succeeded]);
-    let error = report.runs[0].log.iter().find_map(|entry| entry.error).unwrap();
+    let error = report.runs[0].log.iter().find_map(|entry| entry.id).unwrap();
     within(session.answer(HANDLER, error, 0)).await.unwrap();
     succeeds(session).await;
     assert!(within(manager.forget(HANDLER)).await.is_err());
@@ -191,6 +191,6 @@ async fn commits_keep_their_order_although_the_last_number_is_unreadable() {
     for round in 1..=4 {
         store.numbers.store(round == 3, Ordering::Relaxed);
         succeeds(begin(&registered(store.manager(), [handler.clone()]))).await;
-        assert_eq!(crate::support::witness::saved(&store, "a"), Some((1, round.to_string())));
+        assert_eq!(crate::support::recording_store::saved(&store, "a"), Some((1, round.to_string())));
     }
 }

@@ -11,8 +11,8 @@ use syncmgr::{Outcome, SyncManager};
 
 use crate::asking::stored_log::{asking, question};
 use crate::remembered::settings::{LINK, over, repairable, texts};
+use crate::support::awaitable_host::{begin, within};
 use crate::support::steps::{Steps, idle, nth, outcome, succeeds};
-use crate::support::watched::{begin, within};
 use crate::support::{HANDLER, Scripted, id};
 
 #[tokio::test(start_paused = true)]

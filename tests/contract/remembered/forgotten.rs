@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use futures::FutureExt;
 use syncmgr::anyhow::anyhow;
-use syncmgr::explain::Standing;
+use syncmgr::explain::Condition;
 use syncmgr::item::ItemState;
 use syncmgr::log::ErrorScope;
 use syncmgr::store::{MemoryStore, StateChange, StateStore};
@@ -13,9 +13,9 @@ use syncmgr::{Classify, Outcome, SyncManager, Trigger};
 use crate::asking::stored_log::{asking, question};
 use crate::remembered::checkpoints::counting;
 use crate::remembered::settings::over;
+use crate::support::awaitable_host::{begin, within};
+use crate::support::recording_store::{find, saved};
 use crate::support::steps::{Steps, idle, nth, outcome, registered, succeeds};
-use crate::support::watched::{begin, within};
-use crate::support::witness::{find, saved};
 use crate::support::{HANDLER, Scripted, id};
 
 /// The number of entries about an item in the stored log.
@@ -40,9 +40,9 @@ async fn forgetting_an_item_deletes_its_records_and_keeps_those_of_others() {
     within(manager.forget_item(HANDLER, id("a"))).await.unwrap();
     assert!(find(&store, "a").is_none() && find(&store, "b").is_some());
     assert_eq!(store.choices(HANDLER).unwrap().into_keys().collect::<Vec<_>>(), [id("b")]);
-    assert_eq!((logged(&store, "a"), store.setbacks(HANDLER).unwrap().len()), (0, 0));
+    assert_eq!((logged(&store, "a"), store.retry_states(HANDLER).unwrap().len()), (0, 0));
     assert!(manager.answer(HANDLER, asked, 0).is_err(), "the question was deleted");
-    assert_eq!(manager.explain_item(HANDLER, id("a")).unwrap().standing, Standing::Unknown);
+    assert_eq!(manager.explain_item(HANDLER, id("a")).unwrap().condition, Condition::Unknown);
 }
 
 #[tokio::test(start_paused = true)]
@@ -89,7 +89,7 @@ async fn forgetting_an_item_stops_it_and_discards_its_late_commits() {
     assert!(outcome(&report, id("a")) != Outcome::Succeeded, "{report}");
     assert!(find(&store, "a").is_none(), "{:?}", find(&store, "a"));
     assert!(find(&store, "b").is_some());
-    assert_eq!(store.setbacks(HANDLER).unwrap().len(), 0);
+    assert_eq!(store.retry_states(HANDLER).unwrap().len(), 0);
 }
 
 #[tokio::test(start_paused = true)]
@@ -127,7 +127,7 @@ async fn forgetting_an_item_waits_for_no_other_item_and_is_final() {
     assert_eq!(steps.running().await, "b");
     forgotten.expect("`forget_item` does not wait for the other item").unwrap();
     assert_eq!(logged(&store, "a"), 0);
-    steps.let_go(&["b"]).await;
+    steps.release(&["b"]).await;
     within(session.finish()).await;
     assert_eq!(logged(&store, "a"), 0, "{:?}", store.log(HANDLER).unwrap());
     assert!(find(&store, "a").is_none());
@@ -176,12 +176,12 @@ async fn a_forgotten_item_that_is_listed_again_is_new() {
 #[tokio::test(start_paused = true)]
 async fn an_item_forgotten_in_the_queue_does_not_run_and_is_not_recorded() {
     let (store, steps) = (MemoryStore::new(), Steps::default());
-    let builder = SyncManager::builder().store(store.clone()).items_at_once(1);
+    let builder = SyncManager::builder().store(store.clone()).max_concurrent_items(1);
     let manager = registered(builder.build(), [steps.handler(1, &["first", "second"])]);
     let session = begin(&manager);
     assert_eq!(steps.running().await, "first");
     within(manager.forget_item(nth(1), id("second"))).await.unwrap();
-    steps.let_go(&["first"]).await;
+    steps.release(&["first"]).await;
     within(session.finish()).await;
     assert_eq!(steps.began(), "first");
     assert_eq!(store.record(nth(1), id("second")).unwrap(), None);
@@ -198,10 +198,10 @@ async fn a_forgotten_interrupted_item_is_no_longer_interrupted() {
     let manager = managed(&store);
     let _session = manager.session(Trigger::Manual).items(nth(1), all.map(id)).start().unwrap();
     assert_eq!(steps.running().await, "a b");
-    let store = store.left_behind();
+    let store = store.after_crash();
     let manager = managed(&store);
     within(manager.forget_item(nth(1), id("a"))).await.unwrap();
-    assert!(!matches!(manager.explain_item(nth(1), id("a")).unwrap().standing, Standing::Interrupted { .. }));
+    assert!(!matches!(manager.explain_item(nth(1), id("a")).unwrap().condition, Condition::Interrupted { .. }));
 }
 
 #[tokio::test(start_paused = true)]

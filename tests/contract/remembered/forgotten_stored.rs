@@ -6,15 +6,15 @@ use syncmgr::{Classify, SyncManager};
 use tokio::time::timeout;
 
 use crate::remembered::checkpoints::counting;
-use crate::support::daytime::{Began, Daytime, HOUR, MINUTE, stored};
+use crate::support::awaitable_host::{begin, within};
+use crate::support::recording_store::{RecordingStore, find};
 use crate::support::steps::{background, manual, nth, registered, succeeds};
-use crate::support::watched::{begin, within};
-use crate::support::witness::{Witness, find};
+use crate::support::test_clock::{HOUR, MINUTE, StartTimes, TestClock, stored};
 use crate::support::{HANDLER, Scripted};
 
 #[tokio::test(start_paused = true)]
 async fn forget_returns_only_after_the_deletion_is_stored() {
-    let store = Witness::default();
+    let store = RecordingStore::default();
     let manager = store.manager(&counting(&["a"]));
     succeeds(begin(&manager)).await;
     store.hold();
@@ -28,7 +28,7 @@ async fn forget_returns_only_after_the_deletion_is_stored() {
 
 #[tokio::test(start_paused = true)]
 async fn a_forget_that_the_store_refuses_is_an_error_and_can_be_repeated() {
-    let store = Witness::default();
+    let store = RecordingStore::default();
     let manager = store.manager(&counting(&["a"]));
     succeeds(begin(&manager)).await;
     store.refuse(true);
@@ -42,7 +42,7 @@ async fn a_forget_that_the_store_refuses_is_an_error_and_can_be_repeated() {
 }
 
 /// A handler with a claim whose item must once wait for an hour.
-fn waiting(began: &Began) -> Scripted {
+fn waiting(began: &StartTimes) -> Scripted {
     let handler = began.handler(1, &["a"], |_, times| match times {
         1 => Err(anyhow!("busy")).retry_after(HOUR),
         _ => Ok(()),
@@ -51,8 +51,8 @@ fn waiting(began: &Began) -> Scripted {
 }
 
 /// A manager with that handler, whose item waits.
-async fn claiming(began: &Began, store: &MemoryStore) -> SyncManager {
-    let manager = registered(stored(&Daytime::new(), store).build(), [waiting(began)]);
+async fn claiming(began: &StartTimes, store: &MemoryStore) -> SyncManager {
+    let manager = registered(stored(&TestClock::new(), store).build(), [waiting(began)]);
     within(manual(&manager, 1).finish()).await;
     assert_eq!(store.resources().expect("a memory store does not fail").len(), 1);
     manager
@@ -60,7 +60,7 @@ async fn claiming(began: &Began, store: &MemoryStore) -> SyncManager {
 
 #[tokio::test(start_paused = true)]
 async fn forgetting_a_handler_deletes_its_claims() {
-    let (began, store) = (Began::new(), MemoryStore::new());
+    let (began, store) = (StartTimes::new(), MemoryStore::new());
     let manager = claiming(&began, &store).await;
     within(manager.forget(nth(1))).await.unwrap();
     assert!(store.resources().unwrap().is_empty(), "{:?}", store.resources());
@@ -68,7 +68,7 @@ async fn forgetting_a_handler_deletes_its_claims() {
 
 #[tokio::test(start_paused = true)]
 async fn a_forgotten_handler_that_returns_is_new() {
-    let (began, store) = (Began::new(), MemoryStore::new());
+    let (began, store) = (StartTimes::new(), MemoryStore::new());
     let manager = claiming(&began, &store).await;
     within(manager.forget(nth(1))).await.unwrap();
     manager.register(waiting(&began)).unwrap();
@@ -78,7 +78,7 @@ async fn a_forgotten_handler_that_returns_is_new() {
 
 #[tokio::test(start_paused = true)]
 async fn a_claim_of_another_handler_stays_in_backoff() {
-    let (began, store) = (Began::new(), MemoryStore::new());
+    let (began, store) = (StartTimes::new(), MemoryStore::new());
     let manager = claiming(&began, &store).await;
     let other = began.handler(2, &["b"], |_, _| Ok(()));
     manager.register(other.info(|info| info.with_claim("imap.example.org/alice"))).unwrap();

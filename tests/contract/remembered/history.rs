@@ -4,18 +4,18 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use syncmgr::anyhow::bail;
-use syncmgr::store::{Course, MemoryStore, SessionEnd, SessionRecord, StateChange, StateStore};
+use syncmgr::store::{MemoryStore, SessionEnd, SessionOutcome, SessionRecord, StateChange, StateStore};
 use syncmgr::{Outcome, Participation, SessionId, SyncManager, Trigger, Uuid};
 use syncmgr_test::ManualClock;
 
 use crate::remembered::settings::{LINK, over, repairable};
+use crate::support::awaitable_host::{begin, until_began, within};
 use crate::support::steps::{Steps, idle, manual, registered, succeeds};
-use crate::support::watched::{begin, until_began, within};
 use crate::support::{HANDLER, Scripted, id};
 
 /// The outcomes of a store's sessions and of their items.
-fn ends(store: &MemoryStore) -> Vec<(Course, Vec<(Outcome, u64)>)> {
-    let end = |record: SessionRecord| record.end.map(|end| (end.course, end.outcomes.into_iter().collect()));
+fn ends(store: &MemoryStore) -> Vec<(SessionOutcome, Vec<(Outcome, u64)>)> {
+    let end = |record: SessionRecord| record.end.map(|end| (end.outcome, end.outcomes.into_iter().collect()));
     store.sessions().expect("a memory store does not fail").into_iter().filter_map(end).collect()
 }
 
@@ -36,10 +36,10 @@ async fn a_session_with_a_failure_has_problems_and_others_are_clean() {
     let broken = Scripted::new(&[]).items(|| bail!("the fault"));
     within(begin(&over(&store, &broken)).finish()).await;
     let expected = [
-        (Course::Smooth, vec![(Outcome::Succeeded, 2)]),
-        (Course::Eventful, vec![(Outcome::Succeeded, 1), (Outcome::Failed, 2)]),
-        (Course::Smooth, vec![]),
-        (Course::Eventful, vec![]),
+        (SessionOutcome::Clean, vec![(Outcome::Succeeded, 2)]),
+        (SessionOutcome::WithProblems, vec![(Outcome::Succeeded, 1), (Outcome::Failed, 2)]),
+        (SessionOutcome::Clean, vec![]),
+        (SessionOutcome::WithProblems, vec![]),
     ];
     assert_eq!(ends(&store), expected);
 }
@@ -72,9 +72,9 @@ async fn a_session_stopped_or_dropped_with_its_manager_has_problems() {
     idle().await;
     drop(dropped);
     idle().await;
-    let stopped = (Course::Eventful, vec![(Outcome::Stopped, 1)]);
+    let stopped = (SessionOutcome::WithProblems, vec![(Outcome::Stopped, 1)]);
     assert_eq!(ends(&store), [stopped.clone(), stopped]);
-    assert!(store.left_behind().interrupted().unwrap().is_empty());
+    assert!(store.after_crash().interrupted().unwrap().is_empty());
 }
 
 #[tokio::test(start_paused = true)]
@@ -82,7 +82,7 @@ async fn a_crash_while_results_are_open_is_no_interruption() {
     let store = MemoryStore::new();
     let session = begin(&over(&store, &Scripted::new(&["a"])));
     within(session.report()).await;
-    assert!(store.left_behind().interrupted().unwrap().is_empty());
+    assert!(store.after_crash().interrupted().unwrap().is_empty());
     assert_eq!(ends(&store).len(), 1);
     within(session.finish()).await;
 }
@@ -100,10 +100,10 @@ async fn a_successful_retry_keeps_the_other_items_in_the_history() {
 }
 
 /// Stores the beginning and the end of a session.
-async fn store_session(store: &MemoryStore, number: u64, course: Course) {
+async fn store_session(store: &MemoryStore, number: u64, outcome: SessionOutcome) {
     let (session, manager, time) = (SessionId(number), Uuid::nil(), std::time::SystemTime::UNIX_EPOCH);
     let record = SessionRecord::new(session, manager, Trigger::Manual, time, Vec::new());
-    let end = SessionEnd::new(time, course, Default::default());
+    let end = SessionEnd::new(time, outcome, Default::default());
     store.write(vec![StateChange::SessionBegan(record)]).await.expect("a memory store does not fail");
     store.write(vec![StateChange::SessionEnded { session, manager, end }]).await.expect("a memory store does not fail");
 }
@@ -115,13 +115,13 @@ async fn the_history_drops_the_oldest_clean_sessions_first() {
     let manager = over(&store, &handler);
     within(begin(&manager).finish()).await;
     for number in 2..=300 {
-        store_session(&store, number, Course::Smooth).await;
+        store_session(&store, number, SessionOutcome::Clean).await;
     }
     let stored: Vec<u64> = store.sessions().unwrap().iter().map(|record| record.session.0).collect();
     assert_eq!(stored.len(), 200);
     assert_eq!((stored[0], stored[1], stored[199]), (1, 102, 300));
     for number in 301..=600 {
-        store_session(&store, number, Course::Eventful).await;
+        store_session(&store, number, SessionOutcome::WithProblems).await;
     }
     let stored: Vec<u64> = store.sessions().unwrap().iter().map(|record| record.session.0).collect();
     assert_eq!((stored.len(), stored[0], stored[199]), (200, 401, 600));
@@ -135,9 +135,9 @@ async fn the_history_never_drops_a_running_session() {
     let _session = manual(&manager, 1);
     idle().await;
     for number in 2..=300 {
-        store_session(&store, number, Course::Eventful).await;
+        store_session(&store, number, SessionOutcome::WithProblems).await;
     }
-    let interrupted = store.left_behind().interrupted().unwrap();
+    let interrupted = store.after_crash().interrupted().unwrap();
     assert_eq!(interrupted.iter().map(|of| of.session).collect::<Vec<_>>(), [SessionId(1)]);
 }
 
@@ -164,19 +164,19 @@ async fn the_history_shows_interrupted_sessions_and_running_ones_without_end() {
     let manager = |store: &MemoryStore| {
         registered(SyncManager::builder().store(store.clone()).build(), [steps.handler(1, &["a"])])
     };
-    let session_outcomes = |manager: &SyncManager| -> Vec<Option<Course>> {
-        manager.history().unwrap().into_iter().map(|record| record.end.map(|end| end.course)).collect()
+    let session_outcomes = |manager: &SyncManager| -> Vec<Option<SessionOutcome>> {
+        manager.history().unwrap().into_iter().map(|record| record.end.map(|end| end.outcome)).collect()
     };
     let first = manager(&store);
     let _first = manual(&first, 1);
     assert_eq!(steps.running().await, "a");
     assert_eq!(session_outcomes(&first), [None]);
-    let second = manager(&store.left_behind());
-    assert_eq!(session_outcomes(&second), [Some(Course::Interrupted)]);
+    let second = manager(&store.after_crash());
+    assert_eq!(session_outcomes(&second), [Some(SessionOutcome::Interrupted)]);
     let session = manual(&second, 1);
     idle().await;
-    assert_eq!(session_outcomes(&second), [Some(Course::Interrupted), None]);
+    assert_eq!(session_outcomes(&second), [Some(SessionOutcome::Interrupted), None]);
     steps.open("a");
     succeeds(session).await;
-    assert_eq!(session_outcomes(&second), [Some(Course::Interrupted), Some(Course::Smooth)]);
+    assert_eq!(session_outcomes(&second), [Some(SessionOutcome::Interrupted), Some(SessionOutcome::Clean)]);
 }

@@ -6,22 +6,22 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures::FutureExt;
 use syncmgr::anyhow::anyhow;
-use syncmgr::explain::Standing;
+use syncmgr::explain::Condition;
 use syncmgr::item::ItemState;
 use syncmgr::retry::{Resume, StartReason};
-use syncmgr::store::{Course, MemoryStore, StateChange, StateStore};
+use syncmgr::store::{MemoryStore, SessionOutcome, StateChange, StateStore};
 use syncmgr::{Classify, ItemId, Outcome, Session, SessionId, SyncManager, Trigger};
 
 use crate::remembered::checkpoints::counting;
 use crate::remembered::settings::over;
+use crate::support::awaitable_host::{begin, within};
+use crate::support::recording_store::{record, saved};
 use crate::support::steps::{Steps, idle, manual, nth, registered, succeeds};
-use crate::support::watched::{begin, within};
-use crate::support::witness::{record, saved};
 use crate::support::{HANDLER, Scripted, id};
 
 /// A manager that resumes interrupted sessions as soon as its scheduler runs.
 fn resuming(store: &MemoryStore, handlers: impl IntoIterator<Item = Scripted>) -> SyncManager {
-    registered(SyncManager::builder().store(store.clone()).resume(Resume::AtOnce).build(), handlers)
+    registered(SyncManager::builder().store(store.clone()).resume(Resume::Immediately).build(), handlers)
 }
 
 /// The sorted names of the items in a report.
@@ -32,12 +32,12 @@ fn ran(report: &syncmgr::Report) -> Vec<&str> {
 }
 
 /// The outcomes of a store's sessions; `None` for one without an end.
-fn session_outcomes(store: &MemoryStore) -> Vec<Option<Course>> {
+fn session_outcomes(store: &MemoryStore) -> Vec<Option<SessionOutcome>> {
     store
         .sessions()
         .expect("a memory store does not fail")
         .iter()
-        .map(|session| session.end.as_ref().map(|end| end.course))
+        .map(|session| session.end.as_ref().map(|end| end.outcome))
         .collect()
 }
 
@@ -52,14 +52,14 @@ async fn crashed(steps: &Steps) -> MemoryStore {
     let store = MemoryStore::new();
     let manager = registered(SyncManager::builder().store(store.clone()).build(), [steps.handler(1, &["a", "b"])]);
     let _session = manual(&manager, 1);
-    steps.let_go(&["a"]).await;
+    steps.release(&["a"]).await;
     assert_eq!(steps.running().await, "b");
-    store.left_behind()
+    store.after_crash()
 }
 
 /// Starts the scheduler of a manager and returns its only session.
 async fn resumed(manager: &SyncManager) -> Session {
-    manager.attend().expect("inside a runtime");
+    manager.start_scheduler().expect("inside a runtime");
     idle().await;
     let sessions = manager.sessions();
     let [session] = &sessions[..] else { panic!("{sessions:?}") };
@@ -73,10 +73,10 @@ async fn a_session_running_during_a_crash_is_interrupted_and_not_resumed() {
     assert_eq!(store.interrupted().unwrap().iter().map(|of| of.session).collect::<Vec<_>>(), [SessionId(1)]);
     let manager = registered(SyncManager::builder().store(store.clone()).build(), [steps.handler(1, &["a", "b"])]);
     assert!(manager.sessions().is_empty() && manager.held().is_empty());
-    let standing = |item| manager.explain_item(nth(1), id(item)).unwrap().standing;
-    assert_eq!(standing("a"), Standing::Succeeded);
-    assert_eq!(standing("b"), Standing::Interrupted { session: SessionId(1) });
-    assert_eq!(manager.explain_handler(nth(1)).unwrap().standing, Standing::Interrupted { session: SessionId(1) });
+    let condition = |item| manager.explain_item(nth(1), id(item)).unwrap().condition;
+    assert_eq!(condition("a"), Condition::Succeeded);
+    assert_eq!(condition("b"), Condition::Interrupted { session: SessionId(1) });
+    assert_eq!(manager.explain_handler(nth(1)).unwrap().condition, Condition::Interrupted { session: SessionId(1) });
     assert_eq!(session_outcomes(&store), [None]);
 }
 
@@ -89,11 +89,11 @@ async fn the_next_session_runs_unfinished_explicit_items_and_preferred_ones() {
     let manager = registered(builder().build(), [handler.handler(1, &all)]);
     let _session = manager.session(Trigger::Manual).items(nth(1), [id("given")]).start().unwrap();
     assert_eq!(handler.running().await, "given");
-    let store = store.left_behind();
+    let store = store.after_crash();
     let manager = registered(SyncManager::builder().store(store.clone()).build(), [handler.handler(1, &all)]);
     all.iter().for_each(|item| handler.open(item));
     assert_eq!(ran(&succeeds(manual(&manager, 1)).await), ["given", "preferred"]);
-    assert_eq!(session_outcomes(&store), [Some(Course::Interrupted), Some(Course::Smooth)]);
+    assert_eq!(session_outcomes(&store), [Some(SessionOutcome::Interrupted), Some(SessionOutcome::Clean)]);
     assert!(store.interrupted().unwrap().is_empty());
     assert_eq!(ran(&succeeds(manual(&manager, 1)).await), ["preferred"], "the explicit item runs only once");
 }
@@ -107,8 +107,8 @@ async fn resuming_immediately_runs_unfinished_items_in_a_session_of_their_own() 
     steps.open("b");
     assert_eq!(session.reason(), StartReason::Resumed);
     assert_eq!(ran(&succeeds(session).await), ["b"]);
-    assert_eq!(session_outcomes(&store), [Some(Course::Interrupted), Some(Course::Smooth)]);
-    assert_eq!(manager.explain_item(nth(1), id("b")).unwrap().standing, Standing::Succeeded);
+    assert_eq!(session_outcomes(&store), [Some(SessionOutcome::Interrupted), Some(SessionOutcome::Clean)]);
+    assert_eq!(manager.explain_item(nth(1), id("b")).unwrap().condition, Condition::Succeeded);
 }
 
 #[tokio::test(start_paused = true)]
@@ -116,8 +116,8 @@ async fn the_scheduler_resumes_nothing_without_resume_at_once() {
     let steps = Steps::default();
     let store = crashed(&steps).await;
     let handler = || steps.handler(1, &["a", "b"]);
-    let waits = registered(SyncManager::builder().store(store.left_behind()).build(), [handler()]);
-    waits.attend().unwrap();
+    let waits = registered(SyncManager::builder().store(store.after_crash()).build(), [handler()]);
+    waits.start_scheduler().unwrap();
     idle().await;
     assert!(waits.sessions().is_empty());
     assert_eq!(steps.began(), "a b");
@@ -128,7 +128,7 @@ async fn a_handler_registered_while_the_scheduler_runs_is_resumed() {
     let steps = Steps::default();
     let store = crashed(&steps).await;
     let manager = resuming(&store, []);
-    manager.attend().unwrap();
+    manager.start_scheduler().unwrap();
     idle().await;
     steps.open("b");
     manager.register(steps.handler(1, &["a", "b"])).unwrap();
@@ -156,12 +156,12 @@ async fn a_committed_item_of_an_interrupted_session_is_unfinished() {
     let _session = begin(&manager);
     idle().await;
     assert_eq!(saved(&store, "a"), Some((1, "2".to_owned())), "the item committed half of its work");
-    let store = store.left_behind();
+    let store = store.after_crash();
     stuck.store(false, Ordering::Relaxed);
     let manager = resuming(&store, [handler.clone()]);
-    let standing = manager.explain_item(HANDLER, id("a")).unwrap().standing;
-    assert_eq!(standing, Standing::Interrupted { session: SessionId(2) });
-    manager.attend().unwrap();
+    let condition = manager.explain_item(HANDLER, id("a")).unwrap().condition;
+    assert_eq!(condition, Condition::Interrupted { session: SessionId(2) });
+    manager.start_scheduler().unwrap();
     idle().await;
     assert_eq!((handler.transcript.count("item a"), handler.transcript.count("item b")), (3, 2));
     assert_eq!(saved(&store, "a"), Some((1, "3".to_owned())));
@@ -171,15 +171,15 @@ async fn a_committed_item_of_an_interrupted_session_is_unfinished() {
 async fn an_item_outside_the_interrupted_session_is_not_interrupted() {
     let (store, steps) = (MemoryStore::new(), Steps::default());
     let manager = registered(SyncManager::builder().store(store.clone()).build(), [steps.handler(1, &["a", "b"])]);
-    steps.let_go(&["a", "b"]).await;
+    steps.release(&["a", "b"]).await;
     succeeds(manual(&manager, 1)).await;
     let _session = manager.session(Trigger::Manual).items(nth(1), [id("a")]).start().unwrap();
     assert_eq!(steps.running().await, "a");
-    let store = store.left_behind();
+    let store = store.after_crash();
     let manager = registered(SyncManager::builder().store(store).build(), [steps.handler(1, &["a", "b"])]);
-    let standing = |item| manager.explain_item(nth(1), id(item)).unwrap().standing;
-    assert_eq!(standing("a"), Standing::Interrupted { session: SessionId(2) });
-    assert_eq!(standing("b"), Standing::Succeeded);
+    let condition = |item| manager.explain_item(nth(1), id(item)).unwrap().condition;
+    assert_eq!(condition("a"), Condition::Interrupted { session: SessionId(2) });
+    assert_eq!(condition("b"), Condition::Succeeded);
 }
 
 #[tokio::test(start_paused = true)]
@@ -192,16 +192,19 @@ async fn explicit_items_are_resumed_after_a_second_interruption() {
     let manager = managed(&store);
     let _first = manager.session(Trigger::Manual).items(nth(1), [id("given")]).start().unwrap();
     assert_eq!(steps.running().await, "given");
-    let store = store.left_behind();
+    let store = store.after_crash();
     let second = managed(&store);
     let _second = manual(&second, 1);
     idle().await;
     assert_eq!(steps.began(), "given given preferred");
-    let store = store.left_behind();
+    let store = store.after_crash();
     let third = managed(&store);
     all.iter().for_each(|item| steps.open(item));
     assert_eq!(ran(&succeeds(manual(&third, 1)).await), ["given", "preferred"]);
-    assert_eq!(session_outcomes(&store), [Some(Course::Interrupted), Some(Course::Interrupted), Some(Course::Smooth)]);
+    assert_eq!(
+        session_outcomes(&store),
+        [Some(SessionOutcome::Interrupted), Some(SessionOutcome::Interrupted), Some(SessionOutcome::Clean)]
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -211,7 +214,7 @@ async fn a_second_resume_runs_only_items_that_are_still_unfinished() {
     let second = resuming(&store, [steps.handler(1, &["a", "b"])]);
     let _session = resumed(&second).await;
     assert_eq!(steps.began(), "a b b");
-    let store = store.left_behind();
+    let store = store.after_crash();
     let third = resuming(&store, [steps.handler(1, &["a", "b"])]);
     let _session = resumed(&third).await;
     assert_eq!(steps.began(), "a b b b", "item `a` ended in the first session");
@@ -229,7 +232,7 @@ async fn an_interrupted_session_resumes_once_its_handler_can_list_again() {
     });
     let second = resuming(&store, [handler]);
     let failed = manual(&second, 1);
-    second.attend().unwrap();
+    second.start_scheduler().unwrap();
     within(failed.finish()).await;
     lists.store(true, Ordering::Relaxed);
     let other = second.session(Trigger::Manual).items(nth(1), [id("unknown")]).start().unwrap();
@@ -243,11 +246,11 @@ async fn the_interrupted_items_of_a_handler_wait_for_its_registration() {
     let (store, steps) = (MemoryStore::new(), Steps::default());
     let here = || steps.handler(1, &["a"]);
     let there = || steps.handler(2, &["b"]);
-    let builder = |store: &MemoryStore| SyncManager::builder().store(store.clone()).resume(Resume::AtOnce).build();
+    let builder = |store: &MemoryStore| SyncManager::builder().store(store.clone()).resume(Resume::Immediately).build();
     let manager = registered(builder(&store), [here(), there()]);
     let _session = begin(&manager);
     assert_eq!(steps.running().await, "a b");
-    let store = store.left_behind();
+    let store = store.after_crash();
     let second = registered(builder(&store), [here()]);
     let session = resumed(&second).await;
     steps.open("a");
@@ -258,7 +261,7 @@ async fn the_interrupted_items_of_a_handler_wait_for_its_registration() {
     let session = resumed(&third).await;
     steps.open("b");
     assert_eq!(ran(&succeeds(session).await), ["b"], "resumed items are not resumed again");
-    assert_eq!(session_outcomes(&store)[0], Some(Course::Interrupted));
+    assert_eq!(session_outcomes(&store)[0], Some(SessionOutcome::Interrupted));
     assert!(store.interrupted().unwrap().is_empty());
 }
 
@@ -275,10 +278,10 @@ async fn an_interrupted_manual_run_of_a_failed_item_is_resumed_immediately() {
     works.store(true, Ordering::Relaxed);
     let _session = manager.session(Trigger::Manual).items(HANDLER, [id("a")]).start().unwrap();
     idle().await;
-    let store = store.left_behind();
+    let store = store.after_crash();
     let handler = counting(&["a"]);
     let manager = resuming(&store, [handler.clone()]);
-    manager.attend().unwrap();
+    manager.start_scheduler().unwrap();
     idle().await;
     assert_eq!(handler.transcript.count("item a"), 1);
     assert_eq!(record(&store, "a").outcome, Some(Outcome::Succeeded));
@@ -293,9 +296,9 @@ async fn an_interrupted_show_error_resumes_nothing() {
     let shown = manager.show_error(HANDLER, crate::remembered::settings::LINK);
     assert!(tokio::time::timeout(std::time::Duration::from_millis(1), shown).await.is_err());
     assert_eq!(handler.transcript.count("show_error"), 1);
-    let (store, handler) = (store.left_behind(), counting(&["a", "b"]));
+    let (store, handler) = (store.after_crash(), counting(&["a", "b"]));
     let manager = resuming(&store, [handler.clone()]);
-    manager.attend().unwrap();
+    manager.start_scheduler().unwrap();
     idle().await;
     assert_eq!(handler.transcript.count("item"), 0, "{:?}", handler.transcript.lines());
 }
@@ -308,8 +311,8 @@ async fn a_handler_whose_items_all_ended_is_not_resumed() {
         [steps.handler(1, &["a"]), steps.handler(2, &["b"])],
     );
     let _session = begin(&manager);
-    steps.let_go(&["a"]).await;
-    let store = store.left_behind();
+    steps.release(&["a"]).await;
+    let store = store.after_crash();
     let handler = steps.handler(1, &["a"]);
     let manager = resuming(&store, [handler.clone(), steps.handler(2, &["b"])]);
     let session = resumed(&manager).await;

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use futures::FutureExt;
 use syncmgr::anyhow::{anyhow, bail};
-use syncmgr::retry::{RetryState, Setback};
+use syncmgr::retry::{RetryState, RetryStatus};
 use syncmgr::session::RunChange;
 use syncmgr::store::{Fence, MemoryStore, StaleWriter, StateChange, StateStore};
 use syncmgr::{
@@ -15,9 +15,9 @@ use syncmgr_test::{ManualClock, Transcript};
 
 use crate::remembered::checkpoints::counting;
 use crate::remembered::settings::over;
+use crate::support::awaitable_host::{begin, until, until_began, within};
+use crate::support::recording_store::{RecordingStore, commit, find, record, saved};
 use crate::support::steps::{idle, outcome, registered, succeeds};
-use crate::support::watched::{begin, until, until_began, within};
-use crate::support::witness::{Witness, commit, find, record, saved};
 use crate::support::{HANDLER, Scripted, id};
 
 /// Ends an item in the way its name says.
@@ -56,26 +56,26 @@ async fn each_kind_of_end_is_recorded_with_its_time_and_retry_status() {
     let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000);
     let session = begin(&timed(&store, &clock, &each()));
     within(session.report()).await;
-    let setback = |item: &str| record(&store, item).retry.map(|retry| retry.setback);
+    let status = |item: &str| record(&store, item).retry.map(|retry| retry.status);
     let expected = [
         ("fine", Outcome::Succeeded, None),
-        ("transient", Outcome::Failed, Some(Setback::Backoff)),
-        ("later", Outcome::Failed, Some(Setback::NotBefore)),
-        ("permanent", Outcome::Failed, Some(Setback::Permanent)),
-        ("gone", Outcome::Failed, Some(Setback::Gone)),
-        ("unreadable", Outcome::Failed, Some(Setback::UnreadableState)),
-        ("user", Outcome::NeedsUser, Some(Setback::NeedsUser)),
-        ("panic", Outcome::Failed, Some(Setback::Backoff)),
-        ("tolerates", Outcome::Failed, Some(Setback::Backoff)),
+        ("transient", Outcome::Failed, Some(RetryStatus::Backoff)),
+        ("later", Outcome::Failed, Some(RetryStatus::NotBefore)),
+        ("permanent", Outcome::Failed, Some(RetryStatus::Permanent)),
+        ("gone", Outcome::Failed, Some(RetryStatus::Gone)),
+        ("unreadable", Outcome::Failed, Some(RetryStatus::UnreadableState)),
+        ("user", Outcome::NeedsUser, Some(RetryStatus::NeedsUser)),
+        ("panic", Outcome::Failed, Some(RetryStatus::Backoff)),
+        ("tolerates", Outcome::Failed, Some(RetryStatus::Backoff)),
     ];
     for (item, outcome, retry) in expected {
         let stored = record(&store, item);
-        assert_eq!((stored.outcome, stored.last_attempt, setback(item)), (Some(outcome), Some(now), retry), "{item}");
+        assert_eq!((stored.outcome, stored.last_attempt, status(item)), (Some(outcome), Some(now), retry), "{item}");
         assert_eq!(stored.last_success, (outcome == Outcome::Succeeded).then_some(now), "{item}");
     }
     let until = record(&store, "later").retry.and_then(|retry| retry.until);
     assert_eq!(until, Some(now + Duration::from_secs(7_200)));
-    assert!(store.setbacks(HANDLER).unwrap().len() == EACH.len() - 1);
+    assert!(store.retry_states(HANDLER).unwrap().len() == EACH.len() - 1);
 }
 
 #[tokio::test(start_paused = true)]
@@ -113,12 +113,12 @@ async fn skipped_and_stopped_items_are_recorded_without_a_retry_status() {
 
 #[tokio::test(start_paused = true)]
 async fn an_end_and_its_log_entries_are_stored_in_one_write() {
-    let store = Witness::default();
+    let store = RecordingStore::default();
     let handler = each().on_item(|item| {
         async move {
             item.info(format!("about {}", item.name()));
             // Each item ends at a time of its own.
-            tokio::time::sleep(Duration::from_millis(item.place() as u64)).await;
+            tokio::time::sleep(Duration::from_millis(item.index() as u64)).await;
             as_named(item.clone()).await
         }
         .boxed()
@@ -154,7 +154,7 @@ async fn the_records_are_stored_before_the_end_event_of_the_run() {
 
 #[tokio::test(start_paused = true)]
 async fn a_report_waits_until_the_records_are_stored() {
-    let store = Witness::default();
+    let store = RecordingStore::default();
     let manager = store.manager(&each());
     idle().await;
     store.hold();
@@ -192,8 +192,8 @@ async fn a_run_whose_prepare_fails_records_each_of_its_items() {
     let report = within(begin(&over(&store, &handler)).finish()).await;
     assert!(matches!(report.runs[0].ending, Some(RunEnding::NotPrepared(_))), "{report}");
     assert_ended(&store, &["a", "b"], Outcome::Failed);
-    let left = |item| record(&store, item).retry.map(|retry| retry.setback);
-    assert_eq!([left("a"), left("b")], [Some(Setback::Permanent); 2]);
+    let left = |item| record(&store, item).retry.map(|retry| retry.status);
+    assert_eq!([left("a"), left("b")], [Some(RetryStatus::Permanent); 2]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -206,7 +206,7 @@ async fn excluded_items_are_recorded_with_those_that_run() {
     within(begin(&over(&store, &handler)).finish()).await;
     assert_ended(&store, &["a"], Outcome::Failed);
     assert_ended(&store, &["b"], Outcome::Succeeded);
-    assert_eq!(record(&store, "a").retry.map(|retry| retry.setback), Some(Setback::Gone));
+    assert_eq!(record(&store, "a").retry.map(|retry| retry.status), Some(RetryStatus::Gone));
 }
 
 #[tokio::test(start_paused = true)]
@@ -217,7 +217,7 @@ async fn a_failed_listing_is_recorded_and_keeps_the_records_of_items() {
     let manager = over(&store, &broken);
     within(begin(&manager).finish()).await;
     assert_ended(&store, &["a"], Outcome::Succeeded);
-    let failures = |store: &MemoryStore| store.setbacks(HANDLER).unwrap().len();
+    let failures = |store: &MemoryStore| store.retry_states(HANDLER).unwrap().len();
     assert_eq!(failures(&store), 1, "the handler is in backoff");
     drop(manager);
     succeeds(begin(&over(&store, &Scripted::new(&["a"])))).await;
@@ -282,7 +282,7 @@ async fn session_numbers_continue_in_the_next_manager_and_its_writes_count() {
     let stuck = Scripted::new(&["a"]).on_item(|_| std::future::pending().boxed());
     let _session = begin(&over(&store, &stuck));
     idle().await;
-    assert_eq!(succeeds(begin(&over(&store.left_behind(), &handler))).await.session, SessionId(6));
+    assert_eq!(succeeds(begin(&over(&store.after_crash(), &handler))).await.session, SessionId(6));
 }
 
 #[tokio::test(start_paused = true)]

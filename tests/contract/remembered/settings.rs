@@ -14,9 +14,9 @@ use syncmgr::store::{MemoryStore, StateChange, StateStore};
 use syncmgr::{LogEntry, LogLevel, SyncManager, Trigger};
 use syncmgr_test::Transcript;
 
-use crate::choosing::choice::Picking;
+use crate::choosing::choice::Picker;
+use crate::support::awaitable_host::{begin, listed, within};
 use crate::support::steps::{idle, nth, registered, succeeds};
-use crate::support::watched::{begin, listed, within};
 use crate::support::{HANDLER, Scripted, id};
 
 pub(crate) fn over(store: &MemoryStore, handler: &Scripted) -> SyncManager {
@@ -45,7 +45,7 @@ pub(crate) fn repairable() -> Scripted {
             let broken = item.name() == "a" && !repaired.load(Ordering::Relaxed);
             if broken {
                 item.log(LogEntry::new(LogLevel::Error, "the folder is gone").with_link(LINK));
-                item.log(LogEntry::new(LogLevel::Warning, "an aside").with_error(PLAIN));
+                item.log(LogEntry::new(LogLevel::Warning, "an aside").with_id(PLAIN));
             }
             async move {
                 ensure!(!broken, "it failed");
@@ -62,7 +62,7 @@ pub(crate) fn repairable() -> Scripted {
 #[tokio::test(start_paused = true)]
 async fn r056_items_chosen_in_one_manager_are_preferred_by_the_next() {
     let (store, handler) = (MemoryStore::new(), Scripted::new(&["a", "b"]));
-    let chooser = Picking::these(&["b"], &Transcript::new());
+    let chooser = Picker::these(&["b"], &Transcript::new());
     let first = SyncManager::builder().store(store.clone()).chooser(chooser).build();
     first.register(handler.clone()).unwrap();
     within(first.update_all().unwrap().finish()).await;

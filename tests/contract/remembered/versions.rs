@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use syncmgr::anyhow::anyhow;
 use syncmgr::log::ErrorId;
-use syncmgr::retry::{RetryState, Setback};
+use syncmgr::retry::{RetryState, RetryStatus};
 use syncmgr::serde_json::{Value, json};
 use syncmgr::store::{ItemRecord, MemoryStore};
 use syncmgr::{
@@ -13,9 +13,9 @@ use syncmgr::{
 };
 
 use crate::asking::stored_log::question;
+use crate::support::awaitable_host::{begin, within};
+use crate::support::recording_store::{keeping, record, saved};
 use crate::support::steps::{hold_of, succeeds};
-use crate::support::watched::{begin, within};
-use crate::support::witness::{keeping, record, saved};
 use crate::support::{HANDLER, id};
 
 type Migrate = Arc<dyn Fn(Value) -> SyncResult<Value> + Send + Sync>;
@@ -112,7 +112,7 @@ async fn is_unreadable(handler: Versioned, version: u32, what: &str) {
         "{what}: {report}"
     );
     let stored = record(&store, "a");
-    assert_eq!(stored.retry.map(|retry: RetryState| retry.setback), Some(Setback::UnreadableState), "{what}");
+    assert_eq!(stored.retry.map(|retry: RetryState| retry.status), Some(RetryStatus::UnreadableState), "{what}");
     assert_eq!(saved(&store, "a"), Some((version, "{\"count\":7}".to_owned())), "{what}");
     // A background session skips it, and a manual session fails again without a loss.
     let scheduled = manager.session(Trigger::Scheduled).handlers([HANDLER]).start().expect("inside a runtime");
@@ -174,7 +174,7 @@ async fn a_reset_in_an_open_session_runs_the_item_in_that_session() {
     let manager = Versioned::at(1).over(&store);
     let session = begin(&manager);
     let report = within(session.report()).await;
-    let error = report.runs[0].log.iter().find_map(|entry| entry.error).expect("a question is logged");
+    let error = report.runs[0].log.iter().find_map(|entry| entry.id).expect("a question is logged");
     within(session.answer(HANDLER, error, 0)).await.unwrap();
     succeeds(session).await;
     assert_eq!(saved(&store, "a"), Some((1, "{\"count\":1}".to_owned())));

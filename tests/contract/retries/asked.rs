@@ -4,18 +4,24 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use syncmgr::anyhow::anyhow;
-use syncmgr::retry::{RetryState, Setback};
+use syncmgr::retry::{RetryState, RetryStatus};
 use syncmgr::store::MemoryStore;
 use syncmgr::{Classify, Hold, LogLevel, NeedsUser, Outcome, RunEnding, Session, SyncManager, SyncResult, Trigger};
 use tokio::time::sleep;
 
-use crate::support::daytime::{Began, DAY, Daytime, EXACT, HOUR, MINUTE, YEAR, fails, left, setback, stored, timed};
+use crate::support::awaitable_host::within;
 use crate::support::id;
 use crate::support::steps::{background, hold_of, manual, nth, outcome, registered, succeeds};
-use crate::support::watched::within;
+use crate::support::test_clock::{
+    DAY, EXACT, HOUR, MINUTE, StartTimes, TestClock, YEAR, fails, left, status, stored, timed,
+};
 
 /// Runs an item that ends with `end` in a manual session.
-async fn after(clock: &Daytime, began: &Began, end: impl Fn(usize) -> SyncResult + Send + Sync + 'static) -> Ended {
+async fn after(
+    clock: &TestClock,
+    began: &StartTimes,
+    end: impl Fn(usize) -> SyncResult + Send + Sync + 'static,
+) -> Ended {
     let store = MemoryStore::new();
     let handler = began.handler(1, &["a"], move |_, times| end(times));
     let manager = registered(stored(clock, &store).build(), [handler]);
@@ -30,7 +36,7 @@ struct Ended {
 
 impl Ended {
     fn state(&self) -> RetryState {
-        setback(&self.store, 1, "a").expect("the item has a retry status")
+        status(&self.store, 1, "a").expect("the item has a retry status")
     }
 
     fn forced(&self, trigger: Trigger) -> Session {
@@ -40,7 +46,7 @@ impl Ended {
 
 #[tokio::test(start_paused = true)]
 async fn a_background_session_skips_an_item_in_backoff_without_an_error() {
-    let (began, clock) = (Began::new(), Daytime::new());
+    let (began, clock) = (StartTimes::new(), TestClock::new());
     let ended = after(&clock, &began, |_| fails()).await;
     let before = ended.state();
     for trigger in [Trigger::Scheduled, Trigger::Idle, Trigger::Connect] {
@@ -60,7 +66,7 @@ async fn a_background_session_skips_an_item_in_backoff_without_an_error() {
 
 #[tokio::test(start_paused = true)]
 async fn a_manual_session_runs_an_item_in_backoff_and_restarts_its_waits() {
-    let (began, clock) = (Began::new(), Daytime::new());
+    let (began, clock) = (StartTimes::new(), TestClock::new());
     let ended = after(&clock, &began, |_| fails()).await;
     sleep(Duration::from_secs(100)).await;
     assert_eq!(began.of("a"), [0, 30, 90]);
@@ -73,18 +79,18 @@ async fn a_manual_session_runs_an_item_in_backoff_and_restarts_its_waits() {
 
 #[tokio::test(start_paused = true)]
 async fn repeated_manual_sessions_extend_no_wait_and_use_no_budget() {
-    let (began, clock) = (Began::new(), Daytime::new());
+    let (began, clock) = (StartTimes::new(), TestClock::new());
     let ended = after(&clock, &began, |_| fails()).await;
     for _ in 0..40 {
         within(manual(&ended.manager, 1).finish()).await;
     }
     let state = ended.state();
-    assert_eq!((state.setback, state.failures, state.total), (Setback::Backoff, 1, 1));
+    assert_eq!((state.status, state.failures, state.total), (RetryStatus::Backoff, 1, 1));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_wait_requested_by_the_peer_holds_manual_but_not_forced_sessions() {
-    let (began, clock) = (Began::new(), Daytime::new());
+    let (began, clock) = (StartTimes::new(), TestClock::new());
     let ended = after(&clock, &began, |_| Err(anyhow!("busy")).retry_after(HOUR)).await;
     for trigger in [Trigger::Manual, Trigger::Scheduled] {
         let session = ended.manager.session(trigger).handlers([nth(1)]).start().unwrap();
@@ -102,7 +108,7 @@ async fn a_wait_requested_by_the_peer_holds_manual_but_not_forced_sessions() {
 #[tokio::test(start_paused = true)]
 async fn a_wait_requested_by_the_peer_is_exact_and_has_no_maximum() {
     for wait in [Duration::from_secs(1), MINUTE, 3 * HOUR, 40 * DAY] {
-        let (began, clock) = (Began::new(), Daytime::new());
+        let (began, clock) = (StartTimes::new(), TestClock::new());
         let until = clock.wall() + wait;
         let end = move |times| if times == 1 { Err(anyhow!("busy")).not_before(until) } else { Ok(()) };
         let _ended = after(&clock, &began, end).await;
@@ -115,7 +121,7 @@ async fn a_wait_requested_by_the_peer_is_exact_and_has_no_maximum() {
 
 #[tokio::test(start_paused = true)]
 async fn a_past_time_from_the_peer_counts_as_the_first_wait() {
-    let (began, clock) = (Began::new(), Daytime::new());
+    let (began, clock) = (StartTimes::new(), TestClock::new());
     let past = clock.wall() - YEAR;
     let _ended = after(&clock, &began, move |_| Err(anyhow!("busy")).not_before(past)).await;
     sleep(Duration::from_secs(95)).await;
@@ -124,32 +130,32 @@ async fn a_past_time_from_the_peer_counts_as_the_first_wait() {
 
 #[tokio::test(start_paused = true)]
 async fn an_endless_wait_does_not_panic_and_holds() {
-    let (began, clock) = (Began::new(), Daytime::new());
+    let (began, clock) = (StartTimes::new(), TestClock::new());
     let ended = after(&clock, &began, |_| Err(anyhow!("busy")).retry_after(Duration::MAX)).await;
     sleep(30 * DAY).await;
     assert_eq!(began.of("a"), [0]);
-    assert_eq!(ended.state().setback, Setback::NotBefore);
+    assert_eq!(ended.state().status, RetryStatus::NotBefore);
     assert!(!ended.manager.explain_item(nth(1), id("a")).unwrap().to_string().is_empty());
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_item_that_only_the_user_can_unblock_runs_only_in_manual_sessions() {
     type End = fn() -> SyncResult;
-    let ends: [(End, Setback, Hold, Outcome); 3] = [
-        (|| Err(anyhow!("never")).permanent(), Setback::Permanent, Hold::Permanent, Outcome::Failed),
-        (|| Err(anyhow!("no more")).gone(), Setback::Gone, Hold::Gone, Outcome::Failed),
-        (|| Err(NeedsUser::new("an answer").into()), Setback::NeedsUser, Hold::NeedsUser, Outcome::NeedsUser),
+    let ends: [(End, RetryStatus, Hold, Outcome); 3] = [
+        (|| Err(anyhow!("never")).permanent(), RetryStatus::Permanent, Hold::Permanent, Outcome::Failed),
+        (|| Err(anyhow!("no more")).gone(), RetryStatus::Gone, Hold::Gone, Outcome::Failed),
+        (|| Err(NeedsUser::new("an answer").into()), RetryStatus::NeedsUser, Hold::NeedsUser, Outcome::NeedsUser),
     ];
     for (end, left, hold, ending) in ends {
-        let (began, clock) = (Began::new(), Daytime::new());
+        let (began, clock) = (StartTimes::new(), TestClock::new());
         let ended = after(&clock, &began, move |times| if times == 1 { end() } else { Ok(()) }).await;
-        assert_eq!(ended.state().setback, left);
+        assert_eq!(ended.state().status, left);
         sleep(DAY).await;
         let report = within(background(&ended.manager, 1).finish()).await;
         assert_eq!((hold_of(&report, id("a")), began.of("a").len()), (Some(hold), 1));
-        assert_eq!(ended.store.left_behind().last_outcome("a"), Some(ending));
+        assert_eq!(ended.store.after_crash().last_outcome("a"), Some(ending));
         succeeds(manual(&ended.manager, 1)).await;
-        assert_eq!(setback(&ended.store, 1, "a"), None);
+        assert_eq!(status(&ended.store, 1, "a"), None);
         succeeds(background(&ended.manager, 1)).await;
     }
 }
@@ -167,19 +173,19 @@ impl LastOutcome for MemoryStore {
 
 #[tokio::test(start_paused = true)]
 async fn needing_the_user_is_no_failure_and_changes_no_backoff() {
-    let (began, clock) = (Began::new(), Daytime::new());
+    let (began, clock) = (StartTimes::new(), TestClock::new());
     let end = |times| if times == 2 { Err(NeedsUser::new("an answer").into()) } else { fails() };
     let ended = after(&clock, &began, end).await;
     sleep(MINUTE).await;
     let state = ended.state();
-    assert_eq!((state.setback, state.failures, state.total, state.until), (Setback::NeedsUser, 1, 1, None));
+    assert_eq!((state.status, state.failures, state.total, state.until), (RetryStatus::NeedsUser, 1, 1, None));
     let log = ended.manager.log(nth(1)).unwrap();
     assert_eq!(log.iter().filter(|record| record.entry.level == LogLevel::Error).count(), 1, "{log:?}");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_stopped_item_has_not_failed() {
-    let (began, clock, store) = (Began::new(), Daytime::new(), MemoryStore::new());
+    let (began, clock, store) = (StartTimes::new(), TestClock::new(), MemoryStore::new());
     let handler = began.handler(1, &["a", "b"], |_, _| Ok(()));
     let handler = handler.on_item(|item| {
         async {
@@ -194,14 +200,14 @@ async fn a_stopped_item_has_not_failed() {
     session.skip(nth(1), id("a")).unwrap();
     session.stop();
     within(session.finish()).await;
-    assert_eq!((setback(&store, 1, "a"), setback(&store, 1, "b")), (None, None));
+    assert_eq!((status(&store, 1, "a"), status(&store, 1, "b")), (None, None));
     sleep(DAY).await;
     assert!(manager.sessions().is_empty());
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_item_in_backoff_holds_no_other_item_of_its_handler() {
-    let (began, clock) = (Began::new(), Daytime::new());
+    let (began, clock) = (StartTimes::new(), TestClock::new());
     let handler = began.handler(1, &["a", "b"], |item, _| if item.name() == "a" { fails() } else { Ok(()) });
     let manager = registered(timed(&clock).retry(EXACT.with_initial(HOUR)).build(), [handler]);
     within(manual(&manager, 1).finish()).await;

@@ -8,13 +8,13 @@ use syncmgr::store::MemoryStore;
 use syncmgr::{Classify, Hold, LogLevel, NeedsUser, Participation, RunEnding, SyncManager, SyncResult};
 use tokio::time::sleep;
 
-use crate::support::daytime::{Began, DAY, Daytime, EXACT, HOUR, fails, fails_until, stored, timed};
+use crate::support::awaitable_host::{listed, within};
 use crate::support::steps::{background, manual, nth, registered};
-use crate::support::watched::{listed, within};
+use crate::support::test_clock::{DAY, EXACT, HOUR, StartTimes, TestClock, fails, fails_until, stored, timed};
 use crate::support::{Scripted, id};
 
 /// A handler whose `items` ends with `end`.
-fn listing(began: &Began, end: impl Fn(usize) -> SyncResult + Send + Sync + 'static) -> Scripted {
+fn listing(began: &StartTimes, end: impl Fn(usize) -> SyncResult + Send + Sync + 'static) -> Scripted {
     let noting = began.clone();
     began.handler(1, &[], |_, _| Ok(())).items(move || {
         let times = noting.note("items");
@@ -23,7 +23,7 @@ fn listing(began: &Began, end: impl Fn(usize) -> SyncResult + Send + Sync + 'sta
 }
 
 /// A handler whose `initialize` ends with `end`.
-fn beginning(began: &Began, end: impl Fn(usize) -> SyncResult + Send + Sync + 'static) -> Scripted {
+fn beginning(began: &StartTimes, end: impl Fn(usize) -> SyncResult + Send + Sync + 'static) -> Scripted {
     let noting = began.clone();
     began.handler(1, &["a"], |_, _| Ok(())).on_initialize(move |_| {
         let ended = end(noting.note("initialize"));
@@ -32,14 +32,14 @@ fn beginning(began: &Began, end: impl Fn(usize) -> SyncResult + Send + Sync + 's
 }
 
 async fn run_once(handler: Scripted) -> SyncManager {
-    let manager = registered(timed(&Daytime::new()).build(), [handler]);
+    let manager = registered(timed(&TestClock::new()).build(), [handler]);
     within(manual(&manager, 1).finish()).await;
     manager
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_failed_listing_is_retried_as_a_whole_and_success_resets_it() {
-    let began = Began::new();
+    let began = StartTimes::new();
     let manager = run_once(listing(&began, |times| if times == 4 { fails() } else { fails_until(times, 2) })).await;
     sleep(HOUR).await;
     assert_eq!((began.of("items"), began.of("a"), began.of("b")), (vec![0, 30, 90], vec![90], vec![90]));
@@ -50,7 +50,7 @@ async fn a_failed_listing_is_retried_as_a_whole_and_success_resets_it() {
 
 #[tokio::test(start_paused = true)]
 async fn a_failed_initialize_is_retried_as_a_whole() {
-    let began = Began::new();
+    let began = StartTimes::new();
     let _manager = run_once(beginning(&began, |times| fails_until(times, 3))).await;
     sleep(DAY).await;
     assert_eq!((began.of("initialize"), began.of("a")), (vec![0, 30, 90, 210], vec![210]));
@@ -58,7 +58,7 @@ async fn a_failed_initialize_is_retried_as_a_whole() {
 
 #[tokio::test(start_paused = true)]
 async fn a_background_session_does_not_initialize_a_handler_in_backoff() {
-    let began = Began::new();
+    let began = StartTimes::new();
     let manager = run_once(beginning(&began, |_| fails())).await;
     let report = within(background(&manager, 1).finish()).await;
     assert_eq!(report.runs[0].ending, Some(RunEnding::Held));
@@ -71,7 +71,7 @@ async fn a_background_session_does_not_initialize_a_handler_in_backoff() {
 
 #[tokio::test(start_paused = true)]
 async fn a_handlers_wait_requested_by_its_peer_yields_only_to_force() {
-    let began = Began::new();
+    let began = StartTimes::new();
     let manager = run_once(listing(&began, |_| Err(anyhow!("busy")).retry_after(HOUR))).await;
     let report = within(manual(&manager, 1).finish()).await;
     assert!(matches!(report.runs[0].hold, Some(Hold::NotBefore { .. })), "{report}");
@@ -83,7 +83,7 @@ async fn a_handlers_wait_requested_by_its_peer_yields_only_to_force() {
 
 #[tokio::test(start_paused = true)]
 async fn repeated_manual_sessions_extend_no_wait_of_a_handler() {
-    let began = Began::new();
+    let began = StartTimes::new();
     let manager = run_once(beginning(&began, |_| fails())).await;
     for _ in 0..3 {
         within(manual(&manager, 1).finish()).await;
@@ -94,23 +94,23 @@ async fn repeated_manual_sessions_extend_no_wait_of_a_handler() {
 
 #[tokio::test(start_paused = true)]
 async fn an_exhausted_budget_of_a_handler_asks_one_question() {
-    let (began, store) = (Began::new(), MemoryStore::new());
+    let (began, store) = (StartTimes::new(), MemoryStore::new());
     let policy = EXACT.with_budget(3, 50);
-    let manager = registered(stored(&Daytime::new(), &store).retry(policy).build(), [beginning(&began, |_| fails())]);
+    let manager = registered(stored(&TestClock::new(), &store).retry(policy).build(), [beginning(&began, |_| fails())]);
     within(manual(&manager, 1).finish()).await;
     sleep(DAY).await;
     assert_eq!(began.of("initialize").len(), 3);
     let log = manager.log(nth(1)).unwrap();
     let questions: Vec<_> = log.iter().filter(|record| record.entry.is_link()).collect();
     assert_eq!(questions.len(), 1, "{log:?}");
-    let error = questions[0].entry.error.unwrap();
+    let error = questions[0].entry.id.unwrap();
     within(manager.answer(nth(1), error, 0).unwrap().finish()).await;
     assert_eq!(began.of("initialize").len(), 4);
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_retry_of_a_handler_runs_no_item_with_a_hold_of_its_own() {
-    let (began, lists) = (Began::new(), Began::new());
+    let (began, lists) = (StartTimes::new(), StartTimes::new());
     let listing = lists.clone();
     let handler = began.handler(1, &[], |item, _| match item.name() {
         "busy" => Err(anyhow!("busy")).retry_after(DAY),
@@ -132,7 +132,7 @@ async fn the_retry_of_a_handler_runs_no_item_with_a_hold_of_its_own() {
 
 #[tokio::test(start_paused = true)]
 async fn a_handler_stopped_during_initialize_has_not_failed() {
-    let began = Began::new();
+    let began = StartTimes::new();
     let noting = began.clone();
     let handler = began.handler(1, &["a"], |_, _| Ok(())).on_initialize(move |run| {
         noting.note("initialize");
@@ -142,7 +142,7 @@ async fn a_handler_stopped_during_initialize_has_not_failed() {
         }
         .boxed()
     });
-    let manager = registered(timed(&Daytime::new()).build(), [handler]);
+    let manager = registered(timed(&TestClock::new()).build(), [handler]);
     let session = manual(&manager, 1);
     sleep(Duration::from_secs(1)).await;
     session.stop();
@@ -154,7 +154,7 @@ async fn a_handler_stopped_during_initialize_has_not_failed() {
 
 #[tokio::test(start_paused = true)]
 async fn the_items_of_a_failed_prepare_are_retried() {
-    let (began, clock, prepared) = (Began::new(), Daytime::new(), Began::new());
+    let (began, clock, prepared) = (StartTimes::new(), TestClock::new(), StartTimes::new());
     let preparing = prepared.clone();
     let handler = began.handler(1, &["a"], |_, _| Ok(())).on_prepare(move |_| {
         let ended = fails_until(preparing.note("prepare"), 2);
@@ -169,8 +169,9 @@ async fn the_items_of_a_failed_prepare_are_retried() {
 
 #[tokio::test(start_paused = true)]
 async fn a_recovered_handler_has_no_hold_in_its_explanation() {
-    let (began, store) = (Began::new(), MemoryStore::new());
-    let manager = registered(stored(&Daytime::new(), &store).build(), [listing(&began, |times| fails_until(times, 1))]);
+    let (began, store) = (StartTimes::new(), MemoryStore::new());
+    let manager =
+        registered(stored(&TestClock::new(), &store).build(), [listing(&began, |times| fails_until(times, 1))]);
     within(manual(&manager, 1).finish()).await;
     assert!(manager.log(nth(1)).unwrap().iter().any(|record| record.entry.level == LogLevel::Error));
     sleep(HOUR).await;
@@ -180,7 +181,7 @@ async fn a_recovered_handler_has_no_hold_in_its_explanation() {
     let explanation = manager.explain_handler(nth(1)).unwrap();
     assert!(explanation.holds.is_empty(), "{explanation}");
     assert!(
-        !matches!(explanation.standing, syncmgr::explain::Standing::Absent | syncmgr::explain::Standing::Unknown),
+        !matches!(explanation.condition, syncmgr::explain::Condition::Absent | syncmgr::explain::Condition::Unknown),
         "{explanation}"
     );
 }

@@ -2,20 +2,20 @@
 
 use futures::FutureExt;
 use syncmgr::log::{Action, Remedy};
-use syncmgr::retry::Setback;
+use syncmgr::retry::RetryStatus;
 use syncmgr::store::MemoryStore;
 use syncmgr::{LogLevel, Outcome};
 use tokio::time::sleep;
 
-use crate::support::daytime::{Began, DAY, Daytime, EXACT, fails, fails_until, setback, stored, timed};
+use crate::support::awaitable_host::within;
 use crate::support::id;
 use crate::support::steps::{background, manual, nth, outcome, registered, succeeds};
-use crate::support::watched::within;
+use crate::support::test_clock::{DAY, EXACT, StartTimes, TestClock, fails, fails_until, status, stored, timed};
 
 #[tokio::test(start_paused = true)]
 async fn a_failing_item_uses_its_budget_and_then_asks_one_question() {
     for budget in [1, 3, 10] {
-        let (began, clock, store) = (Began::new(), Daytime::new(), MemoryStore::new());
+        let (began, clock, store) = (StartTimes::new(), TestClock::new(), MemoryStore::new());
         let handler = began.handler(1, &["a"], |_, times| fails_until(times, 100));
         let manager = stored(&clock, &store).retry(EXACT.with_budget(budget, 50)).build();
         let manager = registered(manager, [handler]);
@@ -25,8 +25,8 @@ async fn a_failing_item_uses_its_budget_and_then_asks_one_question() {
             within(background(&manager, 1).finish()).await;
         }
         assert_eq!(began.of("a").len(), budget as usize);
-        let state = setback(&store, 1, "a").unwrap();
-        assert_eq!((state.setback, state.total), (Setback::NeedsAttention, budget));
+        let state = status(&store, 1, "a").unwrap();
+        assert_eq!((state.status, state.total), (RetryStatus::NeedsAttention, budget));
         let log = manager.log(nth(1)).unwrap();
         let questions: Vec<_> = log.iter().filter(|record| record.entry.is_link()).collect();
         let [record] = &questions[..] else { panic!("one question: {log:?}") };
@@ -38,7 +38,7 @@ async fn a_failing_item_uses_its_budget_and_then_asks_one_question() {
 
 #[tokio::test(start_paused = true)]
 async fn an_item_that_makes_progress_has_the_larger_budget() {
-    let (began, clock, store) = (Began::new(), Daytime::new(), MemoryStore::new());
+    let (began, clock, store) = (StartTimes::new(), TestClock::new(), MemoryStore::new());
     let noting = began.clone();
     let handler = began.handler(1, &["a"], |_, _| Ok(())).on_item(move |item| {
         noting.note("a");
@@ -57,16 +57,16 @@ async fn an_item_that_makes_progress_has_the_larger_budget() {
 
 #[tokio::test(start_paused = true)]
 async fn try_again_runs_the_item_and_resets_its_budget() {
-    let (began, clock, store) = (Began::new(), Daytime::new(), MemoryStore::new());
+    let (began, clock, store) = (StartTimes::new(), TestClock::new(), MemoryStore::new());
     let handler = began.handler(1, &["a"], |_, _| fails());
     let manager = registered(stored(&clock, &store).retry(EXACT.with_budget(2, 50)).build(), [handler]);
     within(manual(&manager, 1).finish()).await;
     sleep(DAY).await;
-    let error = manager.log(nth(1)).unwrap().iter().find_map(|record| record.entry.error).unwrap();
+    let error = manager.log(nth(1)).unwrap().iter().find_map(|record| record.entry.id).unwrap();
     let report = within(manager.answer(nth(1), error, 0).unwrap().finish()).await;
     assert_eq!(outcome(&report, id("a")), Outcome::Failed);
-    let state = setback(&store, 1, "a").unwrap();
-    assert_eq!((state.setback, state.failures, state.total), (Setback::Backoff, 1, 1));
+    let state = status(&store, 1, "a").unwrap();
+    assert_eq!((state.status, state.failures, state.total), (RetryStatus::Backoff, 1, 1));
     sleep(DAY).await;
     assert_eq!(began.of("a"), [0, 30, 86_430 - 30, 86_430]);
     let questions = manager.log(nth(1)).unwrap().iter().filter(|record| record.entry.is_link()).count();
@@ -75,26 +75,26 @@ async fn try_again_runs_the_item_and_resets_its_budget() {
 
 #[tokio::test(start_paused = true)]
 async fn the_question_can_be_answered_in_the_session() {
-    let (began, clock) = (Began::new(), Daytime::new());
+    let (began, clock) = (StartTimes::new(), TestClock::new());
     let handler = began.handler(1, &["a"], |_, times| fails_until(times, 1));
     let manager = registered(timed(&clock).retry(EXACT.with_budget(1, 50)).build(), [handler]);
     let session = manual(&manager, 1);
     let report = within(session.report()).await;
-    let error = report.runs[0].log.iter().find_map(|entry| entry.error).unwrap();
+    let error = report.runs[0].log.iter().find_map(|entry| entry.id).unwrap();
     within(session.answer(nth(1), error, 0)).await.unwrap();
     succeeds(session).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn refuse_runs_nothing() {
-    let (began, clock, store) = (Began::new(), Daytime::new(), MemoryStore::new());
+    let (began, clock, store) = (StartTimes::new(), TestClock::new(), MemoryStore::new());
     let handler = began.handler(1, &["a"], |_, _| fails());
     let manager = registered(stored(&clock, &store).retry(EXACT.with_budget(1, 50)).build(), [handler]);
     within(manual(&manager, 1).finish()).await;
-    let error = manager.log(nth(1)).unwrap().iter().find_map(|record| record.entry.error).unwrap();
+    let error = manager.log(nth(1)).unwrap().iter().find_map(|record| record.entry.id).unwrap();
     let answered = manager.answer(nth(1), error, 1);
     sleep(DAY).await;
     drop(answered);
     assert_eq!(began.of("a"), [0]);
-    assert_eq!(setback(&store, 1, "a").unwrap().setback, Setback::NeedsAttention);
+    assert_eq!(status(&store, 1, "a").unwrap().status, RetryStatus::NeedsAttention);
 }

@@ -7,9 +7,9 @@ use syncmgr::store::{MemoryStore, StateStore};
 use syncmgr::{Claim, Classify, Hold, Outcome, SyncManager, SyncResult, Trigger};
 use tokio::time::sleep;
 
-use crate::support::daytime::{Began, DAY, Daytime, EXACT, HOUR, MINUTE, fails, stored, timed};
+use crate::support::awaitable_host::within;
 use crate::support::steps::{background, hold_of, manual, nth, outcome, registered, succeeds};
-use crate::support::watched::within;
+use crate::support::test_clock::{DAY, EXACT, HOUR, MINUTE, StartTimes, TestClock, fails, stored, timed};
 use crate::support::{Scripted, id};
 
 fn busy(times: usize, wait: Duration) -> SyncResult {
@@ -17,7 +17,7 @@ fn busy(times: usize, wait: Duration) -> SyncResult {
 }
 
 /// The items of two handlers at one server, which tells `a` to wait for an hour.
-fn two(began: &Began) -> [Scripted; 2] {
+fn two(began: &StartTimes) -> [Scripted; 2] {
     [
         began.handler(1, &["a:server"], |_, times| busy(times, HOUR)),
         began.handler(2, &["b:server", "c:other"], |_, _| Ok(())),
@@ -26,7 +26,7 @@ fn two(began: &Began) -> [Scripted; 2] {
 
 #[tokio::test(start_paused = true)]
 async fn a_peers_wait_for_one_item_holds_items_of_other_handlers_on_its_claim() {
-    let (began, clock) = (Began::new(), Daytime::new());
+    let (began, clock) = (StartTimes::new(), TestClock::new());
     let manager = registered(timed(&clock).build(), two(&began));
     within(manual(&manager, 1).finish()).await;
     for trigger in [Trigger::Scheduled, Trigger::Manual] {
@@ -44,7 +44,7 @@ async fn a_peers_wait_for_one_item_holds_items_of_other_handlers_on_its_claim() 
 
 #[tokio::test(start_paused = true)]
 async fn a_claim_of_a_handler_holds_its_items_like_their_own_claims() {
-    let (began, clock) = (Began::new(), Daytime::new());
+    let (began, clock) = (StartTimes::new(), TestClock::new());
     let handlers = [
         began.handler(1, &["a"], |_, times| busy(times, HOUR)).info(|info| info.with_claim("server")),
         began.handler(2, &["b"], |_, _| Ok(())).info(|info| info.with_claim("server")),
@@ -56,7 +56,7 @@ async fn a_claim_of_a_handler_holds_its_items_like_their_own_claims() {
 }
 
 /// Four items at one server, which is down until the second `fine_from`.
-fn at_a_server(began: &Began, fine_from: u64) -> Scripted {
+fn at_a_server(began: &StartTimes, fine_from: u64) -> Scripted {
     let noting = began.clone();
     began.handler(1, &["a:server", "b:server", "c:server", "d:server"], move |_, _| {
         noting.note("server");
@@ -65,8 +65,8 @@ fn at_a_server(began: &Began, fine_from: u64) -> Scripted {
     })
 }
 
-async fn down(began: &Began, fine_from: u64) -> SyncManager {
-    let manager = registered(timed(&Daytime::new()).build(), [at_a_server(began, fine_from)]);
+async fn down(began: &StartTimes, fine_from: u64) -> SyncManager {
+    let manager = registered(timed(&TestClock::new()).build(), [at_a_server(began, fine_from)]);
     for name in ["a", "b", "c"] {
         let session = manager.session(Trigger::Manual).items(nth(1), [id(name)]).start().expect("inside a runtime");
         within(session.finish()).await;
@@ -76,7 +76,7 @@ async fn down(began: &Began, fine_from: u64) -> SyncManager {
 
 #[tokio::test(start_paused = true)]
 async fn three_failures_in_a_row_hold_the_claim_except_in_manual_sessions() {
-    let began = Began::new();
+    let began = StartTimes::new();
     let manager = down(&began, 5).await;
     let report = within(background(&manager, 1).finish()).await;
     assert!(matches!(hold_of(&report, id("d")), Some(Hold::BackingOff { failures: 3, .. })), "{report}");
@@ -88,7 +88,7 @@ async fn three_failures_in_a_row_hold_the_claim_except_in_manual_sessions() {
 
 #[tokio::test(start_paused = true)]
 async fn success_of_an_item_that_had_not_failed_lifts_the_hold_of_its_claim() {
-    let began = Began::new();
+    let began = StartTimes::new();
     let manager = down(&began, 5).await;
     sleep(Duration::from_secs(6)).await;
     succeeds(manager.session(Trigger::Manual).items(nth(1), [id("d")]).start().unwrap()).await;
@@ -97,7 +97,7 @@ async fn success_of_an_item_that_had_not_failed_lifts_the_hold_of_its_claim() {
 
 #[tokio::test(start_paused = true)]
 async fn two_failures_do_not_hold_the_claim() {
-    let (began, clock) = (Began::new(), Daytime::new());
+    let (began, clock) = (StartTimes::new(), TestClock::new());
     let manager = registered(timed(&clock).build(), [at_a_server(&began, 100)]);
     for name in ["a", "b"] {
         let session = manager.session(Trigger::Manual).items(nth(1), [id(name)]).start().unwrap();
@@ -110,8 +110,8 @@ async fn two_failures_do_not_hold_the_claim() {
 
 #[tokio::test(start_paused = true)]
 async fn all_items_of_a_server_are_retried_once_it_is_up_again() {
-    let began = Began::new();
-    let manager = registered(timed(&Daytime::new()).build(), [at_a_server(&began, 60)]);
+    let began = StartTimes::new();
+    let manager = registered(timed(&TestClock::new()).build(), [at_a_server(&began, 60)]);
     for name in ["a", "b", "c", "d"] {
         let session = manager.session(Trigger::Manual).items(nth(1), [id(name)]).start().unwrap();
         within(session.finish()).await;
@@ -126,7 +126,7 @@ async fn all_items_of_a_server_are_retried_once_it_is_up_again() {
 
 #[tokio::test(start_paused = true)]
 async fn an_item_in_backoff_is_retried_after_a_longer_wait_of_its_claim() {
-    let (began, clock) = (Began::new(), Daytime::new());
+    let (began, clock) = (StartTimes::new(), TestClock::new());
     let handlers = [
         began.handler(1, &["a:server"], |_, times| busy(times, HOUR)),
         began.handler(2, &["b:server"], |_, times| if times == 1 { fails() } else { Ok(()) }),
@@ -142,7 +142,7 @@ async fn an_item_in_backoff_is_retried_after_a_longer_wait_of_its_claim() {
 
 #[tokio::test(start_paused = true)]
 async fn a_clock_correction_of_a_second_keeps_a_wait_requested_by_the_peer() {
-    let (began, clock) = (Began::new(), Daytime::new());
+    let (began, clock) = (StartTimes::new(), TestClock::new());
     let manager =
         registered(timed(&clock).build(), [began.handler(1, &["a:server"], |_, times| busy(times, 10 * MINUTE))]);
     within(manual(&manager, 1).finish()).await;
@@ -154,7 +154,7 @@ async fn a_clock_correction_of_a_second_keeps_a_wait_requested_by_the_peer() {
 
 #[tokio::test(start_paused = true)]
 async fn success_in_a_forced_session_lifts_the_hold_of_its_claim() {
-    let (began, clock, store) = (Began::new(), Daytime::new(), MemoryStore::new());
+    let (began, clock, store) = (StartTimes::new(), TestClock::new(), MemoryStore::new());
     let manager = registered(stored(&clock, &store).build(), two(&began));
     within(manual(&manager, 1).finish()).await;
     assert!(store.resources().unwrap().contains_key(&Claim::from("server")));
@@ -164,16 +164,16 @@ async fn success_in_a_forced_session_lifts_the_hold_of_its_claim() {
 
 #[tokio::test(start_paused = true)]
 async fn the_hold_of_a_claim_survives_a_restart() {
-    let (began, clock, store) = (Began::new(), Daytime::new(), MemoryStore::new());
+    let (began, clock, store) = (StartTimes::new(), TestClock::new(), MemoryStore::new());
     within(manual(&registered(stored(&clock, &store).build(), two(&began)), 1).finish()).await;
-    let second = registered(stored(&clock, &store.left_behind()).build(), two(&began));
+    let second = registered(stored(&clock, &store.after_crash()).build(), two(&began));
     let report = within(background(&second, 2).finish()).await;
     assert!(matches!(hold_of(&report, id("b")), Some(Hold::NotBefore { .. })), "{report}");
 }
 
 #[tokio::test(start_paused = true)]
 async fn success_of_a_failed_item_lifts_the_hold_of_its_claim() {
-    let (began, clock, store) = (Began::new(), Daytime::new(), MemoryStore::new());
+    let (began, clock, store) = (StartTimes::new(), TestClock::new(), MemoryStore::new());
     let policy = EXACT.with_initial(HOUR);
     let manager = registered(stored(&clock, &store).retry(policy).build(), [at_a_server(&began, 10)]);
     for name in ["a", "b", "c"] {
@@ -188,7 +188,7 @@ async fn success_of_a_failed_item_lifts_the_hold_of_its_claim() {
 
 #[tokio::test(start_paused = true)]
 async fn the_hold_of_a_claim_is_in_the_explanation_of_its_items() {
-    let (began, clock) = (Began::new(), Daytime::new());
+    let (began, clock) = (StartTimes::new(), TestClock::new());
     let manager = registered(timed(&clock).build(), two(&began));
     within(manual(&manager, 1).finish()).await;
     let session = background(&manager, 2);

@@ -9,13 +9,13 @@ use syncmgr::store::MemoryStore;
 use syncmgr::{Classify, Hold, Session, SyncManager, Trigger};
 use tokio::time::sleep;
 
-use crate::support::daytime::{Began, DAY, Daytime, fails, setback, stored};
+use crate::support::awaitable_host::within;
 use crate::support::steps::{Steps, background, hold_of, idle, manual, nth, registered, succeeds};
-use crate::support::watched::within;
+use crate::support::test_clock::{DAY, StartTimes, TestClock, fails, status, stored};
 use crate::support::{Scripted, id};
 
 /// A handler whose item fails, hangs in the first retry and then succeeds.
-fn hanging(began: &Began) -> Scripted {
+fn hanging(began: &StartTimes) -> Scripted {
     let noting = began.clone();
     began.handler(1, &["a"], |_, _| Ok(())).on_item(move |_| {
         let times = noting.note("a");
@@ -30,7 +30,7 @@ fn hanging(began: &Began) -> Scripted {
     })
 }
 
-async fn in_first_retry(began: &Began, clock: &Daytime, store: &MemoryStore) -> SyncManager {
+async fn in_first_retry(began: &StartTimes, clock: &TestClock, store: &MemoryStore) -> SyncManager {
     let manager = registered(stored(clock, store).build(), [hanging(began)]);
     within(manual(&manager, 1).finish()).await;
     sleep(Duration::from_secs(31)).await;
@@ -40,21 +40,21 @@ async fn in_first_retry(began: &Began, clock: &Daytime, store: &MemoryStore) -> 
 
 #[tokio::test(start_paused = true)]
 async fn a_retry_stopped_by_a_shutdown_is_due_immediately_after_a_restart() {
-    let (began, clock, store) = (Began::new(), Daytime::new(), MemoryStore::new());
+    let (began, clock, store) = (StartTimes::new(), TestClock::new(), MemoryStore::new());
     let first = in_first_retry(&began, &clock, &store).await;
     within(first.shutdown()).await;
     drop(first);
-    assert_eq!(setback(&store, 1, "a").map(|left| left.failures), Some(1), "a shutdown is no failure");
+    assert_eq!(status(&store, 1, "a").map(|left| left.failures), Some(1), "a shutdown is no failure");
     let second = registered(stored(&clock, &store).build(), [hanging(&began)]);
-    second.attend().unwrap();
+    second.start_scheduler().unwrap();
     idle().await;
-    assert_eq!(began.of("a").len(), 3, "{:?}", setback(&store, 1, "a"));
-    assert_eq!(setback(&store, 1, "a"), None);
+    assert_eq!(began.of("a").len(), 3, "{:?}", status(&store, 1, "a"));
+    assert_eq!(status(&store, 1, "a"), None);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_retry_stopped_by_the_user_is_not_due_immediately_after_a_restart() {
-    let (began, clock, store) = (Began::new(), Daytime::new(), MemoryStore::new());
+    let (began, clock, store) = (StartTimes::new(), TestClock::new(), MemoryStore::new());
     let first = in_first_retry(&began, &clock, &store).await;
     for session in first.sessions() {
         session.stop();
@@ -63,13 +63,13 @@ async fn a_retry_stopped_by_the_user_is_not_due_immediately_after_a_restart() {
     within(first.shutdown()).await;
     drop(first);
     let second = registered(stored(&clock, &store).build(), [hanging(&began)]);
-    second.attend().unwrap();
+    second.start_scheduler().unwrap();
     idle().await;
     assert_eq!(began.of("a"), [0, 30]);
 }
 
 /// A handler whose item `never` first fails permanently. All its other runs wait for `steps`, like those of `slow`.
-fn gated(began: &Began, steps: &Steps) -> Scripted {
+fn gated(began: &StartTimes, steps: &Steps) -> Scripted {
     let (noting, steps) = (began.clone(), steps.clone());
     began.handler(1, &["never", "slow"], |_, _| Ok(())).on_item(move |item| {
         let times = noting.note(item.name());
@@ -91,8 +91,8 @@ fn only(manager: &SyncManager, name: &str) -> Session {
 
 #[tokio::test(start_paused = true)]
 async fn a_queued_run_of_an_unregistered_handler_runs_no_permanent_failure() {
-    let (began, store, steps) = (Began::new(), MemoryStore::new(), Steps::default());
-    let manager = registered(stored(&Daytime::new(), &store).build(), [gated(&began, &steps)]);
+    let (began, store, steps) = (StartTimes::new(), MemoryStore::new(), Steps::default());
+    let manager = registered(stored(&TestClock::new(), &store).build(), [gated(&began, &steps)]);
     within(only(&manager, "never").finish()).await;
     let (running, waiting) = (only(&manager, "slow"), background(&manager, 1));
     assert_eq!(steps.running().await, "slow");
@@ -105,17 +105,17 @@ async fn a_queued_run_of_an_unregistered_handler_runs_no_permanent_failure() {
 
 #[tokio::test(start_paused = true)]
 async fn an_item_stopped_after_its_handler_was_unregistered_keeps_its_status() {
-    let (began, store, steps) = (Began::new(), MemoryStore::new(), Steps::default());
-    let manager = registered(stored(&Daytime::new(), &store).build(), [gated(&began, &steps)]);
+    let (began, store, steps) = (StartTimes::new(), MemoryStore::new(), Steps::default());
+    let manager = registered(stored(&TestClock::new(), &store).build(), [gated(&began, &steps)]);
     within(only(&manager, "never").finish()).await;
-    let left = setback(&store, 1, "never");
+    let left = status(&store, 1, "never");
     assert!(left.is_some());
     let session = only(&manager, "never");
     assert_eq!(steps.running().await, "never");
     manager.unregister(nth(1));
     session.stop();
     within(session.finish()).await;
-    assert_eq!(setback(&store, 1, "never"), left);
+    assert_eq!(status(&store, 1, "never"), left);
     sleep(DAY).await;
     assert!(manager.sessions().is_empty());
 }

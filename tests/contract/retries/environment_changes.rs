@@ -5,41 +5,41 @@ use std::time::Duration;
 use futures::StreamExt;
 use futures::stream::BoxStream;
 use syncmgr::anyhow::anyhow;
-use syncmgr::environment::{FactSource, Facts, ManualFacts, Network};
+use syncmgr::environment::{Environment, EnvironmentSource, ManualEnvironment, Network};
 use syncmgr::store::MemoryStore;
 use syncmgr::{Classify, Hold, Outcome, SyncManager, Trigger};
 use tokio::time::sleep;
 
-use crate::retries::world::{NEEDS, held, in_world, needing, online};
-use crate::support::daytime::{Began, DAY, Daytime, EXACT, HOUR, fails, stored, timed};
+use crate::retries::environment::{NEEDS, held, in_environment, needing, online};
+use crate::support::awaitable_host::within;
 use crate::support::id;
 use crate::support::steps::{Steps, background, idle, manual, nth, outcome, registered, succeeds};
-use crate::support::watched::within;
+use crate::support::test_clock::{DAY, EXACT, HOUR, StartTimes, TestClock, fails, stored, timed};
 
 /// An environment source that reports one network and ends.
 struct EndingSource(Network);
 
-impl FactSource for EndingSource {
-    fn now(&self) -> Facts {
-        Facts::UNKNOWN.with_network(self.0)
+impl EnvironmentSource for EndingSource {
+    fn now(&self) -> Environment {
+        Environment::UNKNOWN.with_network(self.0)
     }
 
-    fn changes(&self) -> BoxStream<'static, Facts> {
-        futures::stream::iter([Facts::UNKNOWN.with_network(self.0)]).boxed()
+    fn changes(&self) -> BoxStream<'static, Environment> {
+        futures::stream::iter([Environment::UNKNOWN.with_network(self.0)]).boxed()
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_returning_network_ends_backoff_but_no_wait_requested_by_the_peer() {
-    let (began, clock, store) = (Began::new(), Daytime::new(), MemoryStore::new());
-    let environment = ManualFacts::new(Facts::UNKNOWN.with_network(Network::Online));
+    let (began, clock, store) = (StartTimes::new(), TestClock::new(), MemoryStore::new());
+    let environment = ManualEnvironment::new(Environment::UNKNOWN.with_network(Network::Online));
     let handler = began.handler(1, &["weak", "busy", "never"], |item, times| match (item.name(), times) {
         ("weak", 1) => fails(),
         ("busy", 1) => Err(anyhow!("busy")).retry_after(HOUR),
         ("never", 1) => Err(anyhow!("never")).permanent(),
         _ => Ok(()),
     });
-    let builder = stored(&clock, &store).retry(EXACT.with_initial(DAY)).facts(environment.clone());
+    let builder = stored(&clock, &store).retry(EXACT.with_initial(DAY)).environment(environment.clone());
     let manager = registered(builder.build(), [needing(handler, NEEDS)]);
     within(manual(&manager, 1).finish()).await;
     for network in [Network::Metered, Network::Online, Network::Unknown, Network::Online] {
@@ -58,7 +58,7 @@ async fn a_returning_network_ends_backoff_but_no_wait_requested_by_the_peer() {
 
 #[tokio::test(start_paused = true)]
 async fn a_retry_due_without_a_network_runs_once_it_is_online() {
-    let (began, (builder, environment)) = (Began::new(), in_world(Network::Online));
+    let (began, (builder, environment)) = (StartTimes::new(), in_environment(Network::Online));
     let handler = began.handler(1, &["a"], |_, times| if times == 1 { fails() } else { Ok(()) });
     let manager = registered(builder.build(), [needing(handler, NEEDS)]);
     within(manual(&manager, 1).finish()).await;
@@ -72,11 +72,11 @@ async fn a_retry_due_without_a_network_runs_once_it_is_online() {
 
 #[tokio::test(start_paused = true)]
 async fn a_backoff_ended_by_a_returning_network_is_cleared_in_the_store() {
-    let (began, clock, store) = (Began::new(), Daytime::new(), MemoryStore::new());
-    let environment = ManualFacts::new(Facts::UNKNOWN.with_network(Network::Online));
+    let (began, clock, store) = (StartTimes::new(), TestClock::new(), MemoryStore::new());
+    let environment = ManualEnvironment::new(Environment::UNKNOWN.with_network(Network::Online));
     let never =
         began.handler(1, &["a:server", "b:server", "c:server"], |_, times| if times == 1 { fails() } else { Ok(()) });
-    let builder = stored(&clock, &store).retry(EXACT.with_initial(DAY)).facts(environment.clone());
+    let builder = stored(&clock, &store).retry(EXACT.with_initial(DAY)).environment(environment.clone());
     let manager = registered(builder.build(), [never]);
     within(manual(&manager, 1).finish()).await;
     manager.pause();
@@ -89,25 +89,25 @@ async fn a_backoff_ended_by_a_returning_network_is_cleared_in_the_store() {
 
 #[tokio::test(start_paused = true)]
 async fn running_items_continue_without_a_network() {
-    let (steps, (builder, environment)) = (Steps::default(), in_world(Network::Online));
+    let (steps, (builder, environment)) = (Steps::default(), in_environment(Network::Online));
     let manager = registered(builder.build(), [needing(steps.handler(1, &["a", "b"]), NEEDS)]);
     let session = background(&manager, 1);
     assert_eq!(steps.running().await, "a b");
     environment.set_network(Network::Offline);
-    steps.let_go(&["a", "b"]).await;
+    steps.release(&["a", "b"]).await;
     let report = succeeds(session).await;
     assert_eq!(outcome(&report, id("b")), Outcome::Succeeded);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_queued_run_checks_the_environment_when_it_starts() {
-    let (steps, (builder, environment)) = (Steps::default(), in_world(Network::Online));
+    let (steps, (builder, environment)) = (Steps::default(), in_environment(Network::Online));
     let manager = registered(builder.build(), [needing(steps.handler(1, &["a", "b"]), NEEDS)]);
     let first = manager.session(Trigger::Scheduled).items(nth(1), [id("a")]).start().unwrap();
     let second = manager.session(Trigger::Scheduled).items(nth(1), [id("b")]).start().unwrap();
     assert_eq!(steps.running().await, "a");
     environment.set_network(Network::Offline);
-    steps.let_go(&["a"]).await;
+    steps.release(&["a"]).await;
     succeeds(first).await;
     held(&within(second.finish()).await, &Hold::Offline);
     environment.set_network(Network::Metered);
@@ -119,14 +119,17 @@ async fn a_queued_run_checks_the_environment_when_it_starts() {
 
 #[tokio::test(start_paused = true)]
 async fn after_a_source_ends_its_last_value_holds_and_retries_continue() {
-    let began = Began::new();
+    let began = StartTimes::new();
     let handler = began.handler(1, &["a"], |_, times| if times < 4 { fails() } else { Ok(()) });
-    let manager: SyncManager =
-        registered(timed(&Daytime::new()).facts(EndingSource(Network::Online)).build(), [needing(handler, NEEDS)]);
+    let manager: SyncManager = registered(
+        timed(&TestClock::new()).environment(EndingSource(Network::Online)).build(),
+        [needing(handler, NEEDS)],
+    );
     within(manual(&manager, 1).finish()).await;
     sleep(DAY).await;
     assert_eq!(began.of("a"), [0, 30, 90, 210]);
-    let offline = registered(timed(&Daytime::new()).facts(EndingSource(Network::Offline)).build(), [online(&began)]);
+    let offline =
+        registered(timed(&TestClock::new()).environment(EndingSource(Network::Offline)).build(), [online(&began)]);
     held(&within(background(&offline, 1).finish()).await, &Hold::Offline);
     sleep(DAY).await;
     assert!(within(offline.shutdown()).await.is_empty());

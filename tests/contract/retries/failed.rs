@@ -6,17 +6,19 @@ use futures::FutureExt;
 use syncmgr::Trigger;
 use syncmgr::anyhow::ensure;
 use syncmgr::request::RunFlags;
-use syncmgr::retry::{Setback, StartReason};
+use syncmgr::retry::{RetryStatus, StartReason};
 use syncmgr::store::MemoryStore;
 use tokio::time::sleep;
 
-use crate::support::daytime::{Began, DAY, Daytime, EXACT, HOUR, MINUTE, fails, fails_until, setback, stored, timed};
+use crate::support::awaitable_host::within;
 use crate::support::steps::{background, idle, manual, nth, registered, succeeds};
-use crate::support::watched::within;
+use crate::support::test_clock::{
+    DAY, EXACT, HOUR, MINUTE, StartTimes, TestClock, fails, fails_until, status, stored, timed,
+};
 
 #[tokio::test(start_paused = true)]
 async fn a_transient_failure_is_retried_with_growing_waits_until_success() {
-    let (began, clock) = (Began::new(), Daytime::new());
+    let (began, clock) = (StartTimes::new(), TestClock::new());
     let handler = began.handler(1, &["a", "b"], |item, times| match item.name() {
         "a" => fails_until(times, 4),
         _ => Ok(()),
@@ -32,7 +34,7 @@ async fn a_transient_failure_is_retried_with_growing_waits_until_success() {
 
 #[tokio::test(start_paused = true)]
 async fn a_retry_is_an_unattended_session_of_its_own() {
-    let (began, clock) = (Began::new(), Daytime::new());
+    let (began, clock) = (StartTimes::new(), TestClock::new());
     let handler = began.handler(1, &["a"], |item, times| {
         if times == 2 {
             ensure!(item.run().trigger() == Trigger::Scheduled, "{:?}", item.run().trigger());
@@ -50,7 +52,7 @@ async fn a_retry_is_an_unattended_session_of_its_own() {
     });
     let manager = registered(timed(&clock).build(), [handler]);
     let first = manager.session(Trigger::Manual).may_bother_user().start().unwrap();
-    assert_eq!(first.reason(), StartReason::Asked);
+    assert_eq!(first.reason(), StartReason::Requested);
     within(first.finish()).await;
     sleep(Duration::from_secs(31)).await;
     let [session] = &manager.sessions()[..] else { panic!("one session retries: {:?}", manager.sessions()) };
@@ -61,22 +63,22 @@ async fn a_retry_is_an_unattended_session_of_its_own() {
 
 #[tokio::test(start_paused = true)]
 async fn success_resets_the_retry_status_and_the_waits() {
-    let (began, clock, store) = (Began::new(), Daytime::new(), MemoryStore::new());
+    let (began, clock, store) = (StartTimes::new(), TestClock::new(), MemoryStore::new());
     let handler = began.handler(1, &["a"], |_, times| if [3, 5].contains(&times) { Ok(()) } else { fails() });
     let manager = registered(stored(&clock, &store).build(), [handler]);
     within(manual(&manager, 1).finish()).await;
     sleep(HOUR).await;
-    assert_eq!((began.of("a"), setback(&store, 1, "a")), (vec![0, 30, 90], None));
+    assert_eq!((began.of("a"), status(&store, 1, "a")), (vec![0, 30, 90], None));
     within(background(&manager, 1).finish()).await;
-    let state = setback(&store, 1, "a").unwrap();
-    assert_eq!((state.setback, state.failures, state.total), (Setback::Backoff, 1, 1));
+    let state = status(&store, 1, "a").unwrap();
+    assert_eq!((state.status, state.failures, state.total), (RetryStatus::Backoff, 1, 1));
     sleep(HOUR).await;
     assert_eq!(began.of("a")[3..], [3600, 3630]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_attempt_with_progress_restarts_with_the_first_wait() {
-    let (began, clock, store) = (Began::new(), Daytime::new(), MemoryStore::new());
+    let (began, clock, store) = (StartTimes::new(), TestClock::new(), MemoryStore::new());
     let noting = began.clone();
     let handler = began.handler(1, &["a"], |_, _| Ok(())).on_item(move |item| {
         let times = noting.note("a");
@@ -91,7 +93,7 @@ async fn an_attempt_with_progress_restarts_with_the_first_wait() {
     let manager = registered(stored(&clock, &store).build(), [handler]);
     within(manual(&manager, 1).finish()).await;
     sleep(Duration::from_secs(91)).await;
-    let state = setback(&store, 1, "a").unwrap();
+    let state = status(&store, 1, "a").unwrap();
     assert_eq!((state.failures, state.total), (1, 3));
     sleep(HOUR).await;
     assert_eq!(began.of("a"), [0, 30, 90, 120, 180]);
@@ -99,7 +101,7 @@ async fn an_attempt_with_progress_restarts_with_the_first_wait() {
 
 #[tokio::test(start_paused = true)]
 async fn a_handlers_own_retry_policy_overrides_that_of_the_manager() {
-    let (began, clock) = (Began::new(), Daytime::new());
+    let (began, clock) = (StartTimes::new(), TestClock::new());
     let own = EXACT.with_initial(Duration::from_secs(5)).with_factor(3).with_cap(Duration::from_secs(20));
     let handlers = [
         began.handler(1, &["own"], |_, times| fails_until(times, 4)).info(|info| info.with_retry(own)),
@@ -114,7 +116,7 @@ async fn a_handlers_own_retry_policy_overrides_that_of_the_manager() {
 
 #[tokio::test(start_paused = true)]
 async fn jitter_only_extends_a_wait_and_only_by_its_share() {
-    let (began, clock) = (Began::new(), Daytime::new());
+    let (began, clock) = (StartTimes::new(), TestClock::new());
     let handler = began.handler(1, &["a"], |_, times| fails_until(times, 1));
     let policy = EXACT.with_initial(HOUR).with_jitter(50);
     let manager = registered(timed(&clock).retry(policy).build(), [handler]);
@@ -126,7 +128,7 @@ async fn jitter_only_extends_a_wait_and_only_by_its_share() {
 
 #[tokio::test(start_paused = true)]
 async fn a_panic_and_a_stall_are_retried_like_any_failure() {
-    let (began, clock) = (Began::new(), Daytime::new());
+    let (began, clock) = (StartTimes::new(), TestClock::new());
     let noting = began.clone();
     let handler = began.handler(1, &["a"], |_, _| Ok(())).on_item(move |_| {
         let times = noting.note("a");
@@ -145,7 +147,7 @@ async fn a_panic_and_a_stall_are_retried_like_any_failure() {
 
 #[tokio::test(start_paused = true)]
 async fn an_unregistered_handler_is_not_retried_until_it_is_registered_again() {
-    let (began, clock, store) = (Began::new(), Daytime::new(), MemoryStore::new());
+    let (began, clock, store) = (StartTimes::new(), TestClock::new(), MemoryStore::new());
     let handler = began.handler(1, &["a"], |_, times| fails_until(times, 1));
     let manager = registered(stored(&clock, &store).build(), [handler.clone()]);
     within(manual(&manager, 1).finish()).await;

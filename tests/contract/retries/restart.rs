@@ -11,44 +11,44 @@ use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::time::sleep;
 
 use crate::support::Scripted;
-use crate::support::daytime::{
-    Began, DAY, Daytime, EXACT, HOUR, MINUTE, YEAR, fails, fails_until, setback, stored, timed,
-};
+use crate::support::awaitable_host::within;
 use crate::support::steps::{background, idle, manual, nth, registered};
-use crate::support::watched::within;
+use crate::support::test_clock::{
+    DAY, EXACT, HOUR, MINUTE, StartTimes, TestClock, YEAR, fails, fails_until, status, stored, timed,
+};
 
-fn failing(began: &Began, last: usize) -> Scripted {
+fn failing(began: &StartTimes, last: usize) -> Scripted {
     began.handler(1, &["a"], move |_, times| fails_until(times, last))
 }
 
 #[tokio::test(start_paused = true)]
 async fn waits_continue_after_a_restart() {
-    let (began, clock, store) = (Began::new(), Daytime::new(), MemoryStore::new());
+    let (began, clock, store) = (StartTimes::new(), TestClock::new(), MemoryStore::new());
     let first = registered(stored(&clock, &store).build(), [failing(&began, 4)]);
     within(manual(&first, 1).finish()).await;
     sleep(Duration::from_secs(100)).await;
     assert_eq!(began.of("a"), [0, 30, 90]);
-    let stored_state = store.left_behind();
+    let stored_state = store.after_crash();
     drop(first);
     let second = registered(stored(&clock, &stored_state).build(), [failing(&began, 4)]);
-    second.attend().unwrap();
+    second.start_scheduler().unwrap();
     sleep(Duration::from_secs(109)).await;
     assert_eq!(began.of("a"), [0, 30, 90], "not before the retry is due");
     sleep(DAY).await;
     assert_eq!(began.of("a"), [0, 30, 90, 210, 450]);
-    assert_eq!(setback(&stored_state, 1, "a"), None);
+    assert_eq!(status(&stored_state, 1, "a"), None);
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_overdue_retry_runs_immediately_after_a_restart() {
-    let (began, clock, store) = (Began::new(), Daytime::new(), MemoryStore::new());
+    let (began, clock, store) = (StartTimes::new(), TestClock::new(), MemoryStore::new());
     let first = registered(stored(&clock, &store).build(), [failing(&began, 1)]);
     within(manual(&first, 1).finish()).await;
     drop(first);
     sleep(DAY).await;
     assert_eq!(began.of("a"), [0]);
     let second = stored(&clock, &store).build();
-    second.attend().unwrap();
+    second.start_scheduler().unwrap();
     idle().await;
     let second = registered(second, [failing(&began, 1)]);
     idle().await;
@@ -58,20 +58,20 @@ async fn an_overdue_retry_runs_immediately_after_a_restart() {
 
 #[tokio::test(start_paused = true)]
 async fn after_a_shutdown_nothing_is_retried_and_no_task_remains() {
-    let (began, clock) = (Began::new(), Daytime::new());
+    let (began, clock) = (StartTimes::new(), TestClock::new());
     let alive = Handle::current().metrics().num_alive_tasks();
     let manager = registered(timed(&clock).build(), [failing(&began, 9)]);
     within(manual(&manager, 1).finish()).await;
     assert!(within(manager.shutdown()).await.is_empty());
     assert_eq!(Handle::current().metrics().num_alive_tasks(), alive);
-    assert_eq!(manager.attend(), Err(StartError::ShutDown));
+    assert_eq!(manager.start_scheduler(), Err(StartError::ShutDown));
     sleep(DAY).await;
     assert_eq!(began.of("a"), [0]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_dropped_manager_retries_nothing_and_leaves_no_task() {
-    let (began, clock) = (Began::new(), Daytime::new());
+    let (began, clock) = (StartTimes::new(), TestClock::new());
     let alive = Handle::current().metrics().num_alive_tasks();
     let manager = registered(timed(&clock).build(), [failing(&began, 9)]);
     within(manual(&manager, 1).finish()).await;
@@ -84,7 +84,7 @@ async fn a_dropped_manager_retries_nothing_and_leaves_no_task() {
 
 #[tokio::test(start_paused = true)]
 async fn a_shutdown_during_a_retry_stops_it_and_leaves_no_task() {
-    let (began, clock) = (Began::new(), Daytime::new());
+    let (began, clock) = (StartTimes::new(), TestClock::new());
     let alive = Handle::current().metrics().num_alive_tasks();
     let noting = began.clone();
     let handler = failing(&began, 9).on_item(move |item| {
@@ -113,15 +113,15 @@ fn paused() -> Runtime {
 fn a_manager_continues_on_another_runtime() {
     let runtime = paused();
     let (manager, began) = runtime.block_on(async {
-        let began = Began::new();
+        let began = StartTimes::new();
         let manager: SyncManager = registered(SyncManager::builder().retry(EXACT).build(), [failing(&began, 1)]);
         within(manual(&manager, 1).finish()).await;
         (manager, began)
     });
     drop(runtime);
-    assert_eq!(manager.attend(), Err(StartError::NoRuntime));
+    assert_eq!(manager.start_scheduler(), Err(StartError::NoRuntime));
     paused().block_on(async {
-        manager.attend().unwrap();
+        manager.start_scheduler().unwrap();
         sleep(HOUR).await;
         assert_eq!(began.of("a").len(), 2);
         within(manager.shutdown()).await;
@@ -132,7 +132,7 @@ fn a_manager_continues_on_another_runtime() {
 fn the_scheduler_restarts_on_another_runtime_after_a_failure() {
     let runtime = paused();
     let (manager, began) = runtime.block_on(async {
-        let began = Began::new();
+        let began = StartTimes::new();
         let manager: SyncManager = registered(SyncManager::builder().retry(EXACT).build(), [failing(&began, 2)]);
         within(manual(&manager, 1).finish()).await;
         (manager, began)
@@ -146,8 +146,8 @@ fn the_scheduler_restarts_on_another_runtime_after_a_failure() {
 }
 
 /// Returns the start times of a failing item within a month in which `set` changes the clock once.
-async fn start_times_with(set: impl Fn(&Daytime)) -> Vec<u64> {
-    let (began, clock) = (Began::new(), Daytime::new());
+async fn start_times_with(set: impl Fn(&TestClock)) -> Vec<u64> {
+    let (began, clock) = (StartTimes::new(), TestClock::new());
     let manager = registered(timed(&clock).build(), [failing(&began, 2)]);
     within(manual(&manager, 1).finish()).await;
     sleep(Duration::from_secs(10)).await;
@@ -172,7 +172,7 @@ async fn a_clock_change_delays_no_retry_forever_and_causes_no_busy_loop() {
 
 #[tokio::test(start_paused = true)]
 async fn a_peers_wait_is_not_extended_for_years_by_a_clock_set_back() {
-    let (began, clock) = (Began::new(), Daytime::new());
+    let (began, clock) = (StartTimes::new(), TestClock::new());
     let handler =
         began.handler(1, &["a"], |_, times| if times == 1 { Err(anyhow!("busy")).retry_after(HOUR) } else { Ok(()) });
     let manager = registered(timed(&clock).build(), [handler]);
@@ -186,7 +186,7 @@ async fn a_peers_wait_is_not_extended_for_years_by_a_clock_set_back() {
 
 #[tokio::test(start_paused = true)]
 async fn a_peers_wait_is_not_extended_for_years_by_a_clock_set_back_at_restart() {
-    let (began, clock, store) = (Began::new(), Daytime::new(), MemoryStore::new());
+    let (began, clock, store) = (StartTimes::new(), TestClock::new(), MemoryStore::new());
     let handler =
         began.handler(1, &["a"], |_, times| if times == 1 { Err(anyhow!("busy")).retry_after(HOUR) } else { Ok(()) });
     let first = registered(stored(&clock, &store).build(), [handler.clone()]);
@@ -194,14 +194,14 @@ async fn a_peers_wait_is_not_extended_for_years_by_a_clock_set_back_at_restart()
     drop(first);
     clock.set_back(10 * YEAR);
     let second = registered(stored(&clock, &store).build(), [handler]);
-    second.attend().unwrap();
+    second.start_scheduler().unwrap();
     sleep(30 * DAY).await;
     assert_eq!(began.of("a").len(), 2, "{}", second.explain_item(nth(1), crate::support::id("a")).unwrap());
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_backoff_from_the_future_keeps_its_wait_after_a_restart() {
-    let (began, clock, store) = (Began::new(), Daytime::new(), MemoryStore::new());
+    let (began, clock, store) = (StartTimes::new(), TestClock::new(), MemoryStore::new());
     let first = registered(stored(&clock, &store).build(), [failing(&began, 1)]);
     within(manual(&first, 1).finish()).await;
     drop(first);
@@ -215,7 +215,7 @@ async fn a_backoff_from_the_future_keeps_its_wait_after_a_restart() {
 
 #[tokio::test(start_paused = true)]
 async fn two_managers_retry_only_their_own_items() {
-    let (began, clock) = (Began::new(), Daytime::new());
+    let (began, clock) = (StartTimes::new(), TestClock::new());
     let (one, other) = (failing(&began, 1), began.handler(1, &["b"], |_, times| fails_until(times, 1)));
     let (one, other) = (registered(timed(&clock).build(), [one]), registered(timed(&clock).build(), [other]));
     within(one.session(Trigger::Manual).start().unwrap().finish()).await;
@@ -226,7 +226,7 @@ async fn two_managers_retry_only_their_own_items() {
 
 #[tokio::test(start_paused = true)]
 async fn retries_use_the_monotonic_clock_if_the_wall_clock_stands_still() {
-    let began = Began::new();
+    let began = StartTimes::new();
     let manager = SyncManager::builder().clock(ManualClock::default()).retry(EXACT).build();
     let manager = registered(manager, [failing(&began, 2)]);
     within(manual(&manager, 1).finish()).await;
@@ -236,7 +236,7 @@ async fn retries_use_the_monotonic_clock_if_the_wall_clock_stands_still() {
 
 #[tokio::test(start_paused = true)]
 async fn a_wall_clock_jump_past_a_due_time_is_noticed_within_a_minute() {
-    let (began, clock) = (Began::new(), ManualClock::default());
+    let (began, clock) = (StartTimes::new(), ManualClock::default());
     let manager = SyncManager::builder().clock(clock.clone()).retry(EXACT.with_initial(DAY).with_cap(DAY)).build();
     let manager = registered(manager, [failing(&began, 1)]);
     within(manual(&manager, 1).finish()).await;

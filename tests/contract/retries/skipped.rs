@@ -10,17 +10,17 @@ use syncmgr::retry::StartReason;
 use syncmgr::{Hold, NeedsUser, Participation, SyncManager};
 use tokio::time::sleep;
 
-use crate::support::daytime::{Began, DAY, Daytime, HOUR, MINUTE, fails, fails_until, timed};
+use crate::support::awaitable_host::within;
 use crate::support::id;
 use crate::support::steps::{background, idle, manual, nth, registered};
-use crate::support::watched::within;
+use crate::support::test_clock::{DAY, HOUR, MINUTE, StartTimes, TestClock, fails, fails_until, timed};
 
 /// The number of retries within an hour that counts as a busy loop.
 const BUSY_LOOP: usize = 100;
 
 #[tokio::test(start_paused = true)]
 async fn an_item_that_each_retry_excludes_causes_no_busy_loop() {
-    let (began, clock, prepared) = (Began::new(), Daytime::new(), Began::new());
+    let (began, clock, prepared) = (StartTimes::new(), TestClock::new(), StartTimes::new());
     let preparing = prepared.clone();
     let handler = began.handler(1, &["a"], |_, _| fails()).on_prepare(move |run| {
         let times = preparing.note("prepare");
@@ -36,13 +36,13 @@ async fn an_item_that_each_retry_excludes_causes_no_busy_loop() {
 }
 
 /// A manager with a running retry, which began after 30 s and hangs.
-async fn retrying(began: &Began) -> SyncManager {
+async fn retrying(began: &StartTimes) -> SyncManager {
     let noting = began.clone();
     let handler = began.handler(1, &["a"], |_, _| Ok(())).on_item(move |_| {
         let times = noting.note("a");
         async move { if times > 1 { pending().await } else { fails() } }.boxed()
     });
-    let manager = registered(timed(&Daytime::new()).build(), [handler]);
+    let manager = registered(timed(&TestClock::new()).build(), [handler]);
     within(manual(&manager, 1).finish()).await;
     sleep(Duration::from_secs(31)).await;
     assert_eq!(began.of("a"), [0, 30]);
@@ -51,7 +51,7 @@ async fn retrying(began: &Began) -> SyncManager {
 
 #[tokio::test(start_paused = true)]
 async fn a_stopped_retry_is_not_restarted_immediately() {
-    let began = Began::new();
+    let began = StartTimes::new();
     let manager = retrying(&began).await;
     manager.sessions().iter().for_each(syncmgr::Session::stop);
     sleep(Duration::from_secs(5)).await;
@@ -60,7 +60,7 @@ async fn a_stopped_retry_is_not_restarted_immediately() {
 
 #[tokio::test(start_paused = true)]
 async fn an_item_skipped_in_a_retry_is_not_restarted_immediately() {
-    let began = Began::new();
+    let began = StartTimes::new();
     let manager = retrying(&began).await;
     for session in manager.sessions() {
         assert_eq!(session.reason(), StartReason::Retry);
@@ -72,7 +72,7 @@ async fn an_item_skipped_in_a_retry_is_not_restarted_immediately() {
 
 #[tokio::test(start_paused = true)]
 async fn the_next_session_runs_the_item_of_a_declined_retry() {
-    let (began, clock, asked) = (Began::new(), Daytime::new(), Began::new());
+    let (began, clock, asked) = (StartTimes::new(), TestClock::new(), StartTimes::new());
     let asking = asked.clone();
     let handler = began.handler(1, &["a"], |_, times| fails_until(times, 1)).on_initialize(move |_| {
         let declines = asking.note("initialize") == 2;
@@ -88,12 +88,13 @@ async fn the_next_session_runs_the_item_of_a_declined_retry() {
 
 #[tokio::test(start_paused = true)]
 async fn a_retry_of_an_unlisted_item_ends_its_retries() {
-    let (began, clock, listed) = (Began::new(), Daytime::new(), Began::new());
+    let (began, clock, listed) = (StartTimes::new(), TestClock::new(), StartTimes::new());
     let listing = listed.clone();
     let handler = began.handler(1, &["a"], |_, _| fails());
     let items = handler.items.clone();
-    let handler = handler
-        .items(move || if listing.note("items") == 1 { items() } else { Ok(crate::support::watched::listed(&["b"])) });
+    let handler = handler.items(move || {
+        if listing.note("items") == 1 { items() } else { Ok(crate::support::awaitable_host::listed(&["b"])) }
+    });
     let manager = registered(timed(&clock).build(), [handler]);
     within(manual(&manager, 1).finish()).await;
     sleep(DAY).await;
@@ -103,7 +104,7 @@ async fn a_retry_of_an_unlisted_item_ends_its_retries() {
 
 #[tokio::test(start_paused = true)]
 async fn unregistering_a_running_handler_keeps_the_retries_of_others() {
-    let (began, clock) = (Began::new(), Daytime::new());
+    let (began, clock) = (StartTimes::new(), TestClock::new());
     let noting = began.clone();
     let slow = began.handler(1, &["gone"], |_, _| fails()).on_item(move |_| {
         noting.note("gone");
@@ -133,7 +134,7 @@ async fn unregistering_a_running_handler_keeps_the_retries_of_others() {
 
 #[tokio::test(start_paused = true)]
 async fn a_retry_waits_while_the_manager_is_paused_and_then_runs_once() {
-    let (began, clock) = (Began::new(), Daytime::new());
+    let (began, clock) = (StartTimes::new(), TestClock::new());
     let handler = began.handler(1, &["a"], |_, times| fails_until(times, 1));
     let manager = registered(timed(&clock).build(), [handler]);
     within(manual(&manager, 1).finish()).await;
@@ -147,7 +148,7 @@ async fn a_retry_waits_while_the_manager_is_paused_and_then_runs_once() {
 
 #[tokio::test(start_paused = true)]
 async fn a_retry_cancelled_by_its_prepare_causes_no_busy_loop() {
-    let (began, clock, prepared) = (Began::new(), Daytime::new(), Began::new());
+    let (began, clock, prepared) = (StartTimes::new(), TestClock::new(), StartTimes::new());
     let preparing = prepared.clone();
     let handler = began.handler(1, &["a"], |_, _| fails()).on_prepare(move |_| {
         let times = preparing.note("prepare");
@@ -169,7 +170,7 @@ async fn a_retry_cancelled_by_its_prepare_causes_no_busy_loop() {
 
 #[tokio::test(start_paused = true)]
 async fn a_retry_whose_prepare_needs_the_user_waits_for_the_user() {
-    let (began, clock, prepared) = (Began::new(), Daytime::new(), Began::new());
+    let (began, clock, prepared) = (StartTimes::new(), TestClock::new(), StartTimes::new());
     let preparing = prepared.clone();
     let handler = began.handler(1, &["a"], |_, _| fails()).on_prepare(move |_| {
         let times = preparing.note("prepare");

@@ -5,23 +5,23 @@ use std::time::Duration;
 use futures::FutureExt;
 use futures::future::pending;
 use syncmgr::anyhow::anyhow;
-use syncmgr::environment::{Facts, ManualFacts, Network};
+use syncmgr::environment::{Environment, ManualEnvironment, Network};
 use syncmgr::handler::Capabilities;
 use syncmgr::item::ItemState;
 use syncmgr::retry::StartReason;
 use syncmgr::{Classify, Participation, RunEnding, Session, SyncItem, SyncManager, Trigger};
 use tokio::time::sleep;
 
-use crate::retries::world::{NEEDS, held, needing};
-use crate::support::daytime::{Began, DAY, Daytime, HOUR, MINUTE, fails_until, timed};
+use crate::retries::environment::{NEEDS, held, needing};
+use crate::support::awaitable_host::{listed, within};
 use crate::support::steps::{background, manual, nth, registered, succeeds};
-use crate::support::watched::{listed, within};
+use crate::support::test_clock::{DAY, HOUR, MINUTE, StartTimes, TestClock, fails_until, timed};
 use crate::support::{Scripted, id};
 
 const SECOND: Duration = Duration::from_secs(1);
 
 /// A handler whose item fails once and whose second listing takes a second.
-fn listing_slowly(began: &Began, listings: &Began) -> Scripted {
+fn listing_slowly(began: &StartTimes, listings: &StartTimes) -> Scripted {
     let listing = listings.clone();
     began.handler(1, &["a"], |_, times| fails_until(times, 1)).on_items(move || {
         let times = listing.note("items");
@@ -37,7 +37,7 @@ fn listing_slowly(began: &Began, listings: &Began) -> Scripted {
 
 /// A manager of the handler, 5 s after its item has failed.
 async fn failed_once(handler: Scripted) -> SyncManager {
-    let manager = registered(timed(&Daytime::new()).build(), [handler]);
+    let manager = registered(timed(&TestClock::new()).build(), [handler]);
     within(manual(&manager, 1).finish()).await;
     sleep(5 * SECOND).await;
     manager
@@ -45,7 +45,7 @@ async fn failed_once(handler: Scripted) -> SyncManager {
 
 #[tokio::test(start_paused = true)]
 async fn a_run_stopped_before_it_runs_a_waiting_item_keeps_its_due_time() {
-    let (began, listings) = (Began::new(), Began::new());
+    let (began, listings) = (StartTimes::new(), StartTimes::new());
     let manager = failed_once(listing_slowly(&began, &listings)).await;
     let session = manual(&manager, 1);
     sleep(SECOND - Duration::from_millis(50)).await;
@@ -67,7 +67,7 @@ async fn stop_the_retry(manager: &SyncManager) {
 
 #[tokio::test(start_paused = true)]
 async fn a_retry_stopped_during_initialize_is_due_again_later() {
-    let (began, begins) = (Began::new(), Began::new());
+    let (began, begins) = (StartTimes::new(), StartTimes::new());
     let beginning = begins.clone();
     let handler = began.handler(1, &["a"], |_, times| fails_until(times, 1)).on_initialize(move |_| {
         let waits = beginning.note("initialize") == 2;
@@ -83,7 +83,7 @@ async fn a_retry_stopped_during_initialize_is_due_again_later() {
 
 #[tokio::test(start_paused = true)]
 async fn a_retry_stopped_during_the_listing_is_due_again_later() {
-    let (began, listings) = (Began::new(), Began::new());
+    let (began, listings) = (StartTimes::new(), StartTimes::new());
     let listing = listings.clone();
     let handler = began.handler(1, &["a"], |_, times| fails_until(times, 1)).on_items(move || {
         let waits = listing.note("items") == 2;
@@ -109,13 +109,13 @@ fn of_items(manager: &SyncManager, trigger: Trigger, names: &[&str]) -> Session 
 
 #[tokio::test(start_paused = true)]
 async fn a_retry_that_waited_for_the_network_with_preferred_items_is_due_again() {
-    let (began, environment) = (Began::new(), ManualFacts::new(Facts::UNKNOWN));
+    let (began, environment) = (StartTimes::new(), ManualEnvironment::new(Environment::UNKNOWN));
     let busy = |name: &str, times| match (name, times) {
         ("rare", 1) => Err(anyhow!("busy")).retry_after(MINUTE),
         _ => Ok(()),
     };
     let handler = with_a_rare_item(began.handler(1, &[], move |item, times| busy(item.name(), times)), NEEDS);
-    let manager = registered(timed(&Daytime::new()).facts(environment.clone()).build(), [handler]);
+    let manager = registered(timed(&TestClock::new()).environment(environment.clone()).build(), [handler]);
     within(of_items(&manager, Trigger::Manual, &["rare"]).finish()).await;
     environment.set_network(Network::Offline);
     sleep(2 * MINUTE).await;
@@ -129,9 +129,10 @@ async fn a_retry_that_waited_for_the_network_with_preferred_items_is_due_again()
 
 #[tokio::test(start_paused = true)]
 async fn a_requested_item_waits_for_the_network_after_a_forced_session() {
-    let (began, environment) = (Began::new(), ManualFacts::new(Facts::UNKNOWN.with_network(Network::Offline)));
+    let (began, environment) =
+        (StartTimes::new(), ManualEnvironment::new(Environment::UNKNOWN.with_network(Network::Offline)));
     let handler = with_a_rare_item(began.handler(1, &[], |_, _| Ok(())), NEEDS);
-    let manager = registered(timed(&Daytime::new()).facts(environment.clone()).build(), [handler]);
+    let manager = registered(timed(&TestClock::new()).environment(environment.clone()).build(), [handler]);
     within(of_items(&manager, Trigger::Manual, &["rare", "often"]).finish()).await;
     succeeds(manager.session(Trigger::Manual).handlers([nth(1)]).force().start().unwrap()).await;
     assert_eq!((began.of("often"), began.of("rare")), (vec![0], vec![]));

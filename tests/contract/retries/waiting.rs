@@ -1,6 +1,6 @@
 //! Requests that wait for the environment: smaller runs do not cancel them, and they run no more than was requested.
 
-use syncmgr::environment::{Facts, ManualFacts, Network};
+use syncmgr::environment::{Environment, ManualEnvironment, Network};
 use syncmgr::log::{ErrorId, Remedy};
 use syncmgr::retry::{Resume, StartReason};
 use syncmgr::store::MemoryStore;
@@ -8,15 +8,15 @@ use syncmgr::{Hold, LogEntry, LogLevel, Subject, SyncManager, Trigger};
 use tokio::time::sleep;
 
 use crate::explanations::situations::handler;
-use crate::retries::world::{NEEDS, held, in_world, needing};
-use crate::support::daytime::{Began, DAY, Daytime, stored};
+use crate::retries::environment::{NEEDS, held, in_environment, needing};
+use crate::support::awaitable_host::within;
 use crate::support::steps::{Steps, background, idle, manual, nth, registered, succeeds};
-use crate::support::watched::within;
+use crate::support::test_clock::{DAY, StartTimes, TestClock, stored};
 use crate::support::{Scripted, id};
 
 /// A manager on this network, with a handler that needs a network and has these items.
-fn needs(began: &Began, items: &[&'static str], network: Network) -> (SyncManager, ManualFacts) {
-    let (builder, environment) = in_world(network);
+fn needs(began: &StartTimes, items: &[&'static str], network: Network) -> (SyncManager, ManualEnvironment) {
+    let (builder, environment) = in_environment(network);
     let handler = needing(began.handler(1, items, |_, _| Ok(())), NEEDS);
     (registered(builder.store(MemoryStore::new()).build(), [handler]), environment)
 }
@@ -27,7 +27,11 @@ fn of(manager: &SyncManager, items: &[&str]) -> syncmgr::Session {
 }
 
 /// Brings the network back, waits for a day and returns the number of runs of each item.
-async fn back_online<const N: usize>(environment: &ManualFacts, began: &Began, items: [&str; N]) -> [usize; N] {
+async fn back_online<const N: usize>(
+    environment: &ManualEnvironment,
+    began: &StartTimes,
+    items: [&str; N],
+) -> [usize; N] {
     environment.set_network(Network::Online);
     sleep(DAY).await;
     items.map(|item| began.of(item).len())
@@ -35,7 +39,7 @@ async fn back_online<const N: usize>(environment: &ManualFacts, began: &Began, i
 
 #[tokio::test(start_paused = true)]
 async fn a_run_of_all_items_still_waits_after_a_manual_run_of_one() {
-    let began = Began::new();
+    let began = StartTimes::new();
     let (manager, environment) = needs(&began, &["a", "b"], Network::Metered);
     held(&within(background(&manager, 1).finish()).await, &Hold::Metered);
     succeeds(of(&manager, &["b"])).await;
@@ -45,7 +49,7 @@ async fn a_run_of_all_items_still_waits_after_a_manual_run_of_one() {
 
 #[tokio::test(start_paused = true)]
 async fn a_run_of_all_items_still_waits_after_a_forced_run_of_one() {
-    let began = Began::new();
+    let began = StartTimes::new();
     let (manager, environment) = needs(&began, &["a", "b"], Network::Offline);
     held(&within(manual(&manager, 1).finish()).await, &Hold::Offline);
     succeeds(manager.session(Trigger::Manual).items(nth(1), [id("b")]).force().start().unwrap()).await;
@@ -54,7 +58,7 @@ async fn a_run_of_all_items_still_waits_after_a_forced_run_of_one() {
 
 #[tokio::test(start_paused = true)]
 async fn of_waiting_explicit_items_only_those_not_run_meanwhile_run() {
-    let began = Began::new();
+    let began = StartTimes::new();
     let (manager, environment) = needs(&began, &["a", "b", "c"], Network::Offline);
     held(&within(of(&manager, &["a", "b"]).finish()).await, &Hold::Offline);
     succeeds(manager.session(Trigger::Manual).items(nth(1), [id("b"), id("c")]).force().start().unwrap()).await;
@@ -63,7 +67,7 @@ async fn of_waiting_explicit_items_only_those_not_run_meanwhile_run() {
 
 #[tokio::test(start_paused = true)]
 async fn a_handler_that_ran_completely_no_longer_waits() {
-    let began = Began::new();
+    let began = StartTimes::new();
     let (manager, environment) = needs(&began, &["a", "b"], Network::Metered);
     held(&within(background(&manager, 1).finish()).await, &Hold::Metered);
     succeeds(manual(&manager, 1)).await;
@@ -74,7 +78,7 @@ async fn a_handler_that_ran_completely_no_longer_waits() {
 const SIGN_IN: ErrorId = ErrorId::from_u128(9);
 
 /// A handler that needs a network and whose item `a` logs an entry that can be opened.
-fn with_entry(began: &Began) -> Scripted {
+fn with_entry(began: &StartTimes) -> Scripted {
     let log = |item: &syncmgr::ItemContext| {
         if item.name() == "a" {
             item.log(LogEntry::new(LogLevel::Warning, "sign in").with_remedy(SIGN_IN, Remedy::SignIn));
@@ -95,7 +99,7 @@ async fn open_all(manager: &SyncManager) {
 
 #[tokio::test(start_paused = true)]
 async fn opening_entries_without_a_network_runs_nothing_later() {
-    let (began, (builder, environment)) = (Began::new(), in_world(Network::Online));
+    let (began, (builder, environment)) = (StartTimes::new(), in_environment(Network::Online));
     let manager = registered(builder.store(MemoryStore::new()).build(), [with_entry(&began)]);
     succeeds(of(&manager, &["a"])).await;
     environment.set_network(Network::Offline);
@@ -106,7 +110,7 @@ async fn opening_entries_without_a_network_runs_nothing_later() {
 
 #[tokio::test(start_paused = true)]
 async fn opening_entries_removes_nothing_that_waits() {
-    let (began, (builder, environment)) = (Began::new(), in_world(Network::Online));
+    let (began, (builder, environment)) = (StartTimes::new(), in_environment(Network::Online));
     let manager = registered(builder.store(MemoryStore::new()).build(), [with_entry(&began)]);
     succeeds(of(&manager, &["a"])).await;
     environment.set_network(Network::Metered);
@@ -118,7 +122,7 @@ async fn opening_entries_removes_nothing_that_waits() {
 #[tokio::test(start_paused = true)]
 async fn a_forgotten_item_that_waits_does_not_run() {
     for (asked, runs) in [(&["a"][..], [0, 0]), (&["a", "b"], [0, 1])] {
-        let began = Began::new();
+        let began = StartTimes::new();
         let (manager, environment) = needs(&began, &["a", "b"], Network::Offline);
         held(&within(of(&manager, asked).finish()).await, &Hold::Offline);
         within(manager.forget_item(nth(1), id("a"))).await.unwrap();
@@ -127,11 +131,11 @@ async fn a_forgotten_item_that_waits_does_not_run() {
 }
 
 /// A manager that resumes immediately but has no network.
-async fn resumes_offline(store: &MemoryStore, handler: Scripted) -> (SyncManager, ManualFacts) {
-    let environment = ManualFacts::new(Facts::UNKNOWN.with_network(Network::Offline));
-    let builder = stored(&Daytime::new(), store).facts(environment.clone()).resume(Resume::AtOnce);
+async fn resumes_offline(store: &MemoryStore, handler: Scripted) -> (SyncManager, ManualEnvironment) {
+    let environment = ManualEnvironment::new(Environment::UNKNOWN.with_network(Network::Offline));
+    let builder = stored(&TestClock::new(), store).environment(environment.clone()).resume(Resume::Immediately);
     let manager = registered(builder.build(), [needing(handler, NEEDS)]);
-    manager.attend().expect("inside a runtime");
+    manager.start_scheduler().expect("inside a runtime");
     idle().await;
     (manager, environment)
 }
@@ -143,7 +147,7 @@ async fn an_interrupted_explicit_item_that_was_held_runs_alone() {
         registered(SyncManager::builder().store(store.clone()).build(), [steps.handler(1, &["given", "other"])]);
     let _session = of(&manager, &["given"]);
     assert_eq!(steps.running().await, "given");
-    let (manager, environment) = resumes_offline(&store.left_behind(), steps.handler(1, &["given", "other"])).await;
+    let (manager, environment) = resumes_offline(&store.after_crash(), steps.handler(1, &["given", "other"])).await;
     environment.set_network(Network::Online);
     idle().await;
     assert_eq!(steps.began(), "given given");
@@ -157,8 +161,8 @@ async fn an_interrupted_run_that_was_held_skips_the_items_already_done() {
     let manager =
         registered(SyncManager::builder().store(store.clone()).build(), [steps.handler(1, &["done", "open"])]);
     let _session = manual(&manager, 1);
-    steps.let_go(&["done"]).await;
-    let (_manager, environment) = resumes_offline(&store.left_behind(), steps.handler(1, &["done", "open"])).await;
+    steps.release(&["done"]).await;
+    let (_manager, environment) = resumes_offline(&store.after_crash(), steps.handler(1, &["done", "open"])).await;
     environment.set_network(Network::Online);
     idle().await;
     assert_eq!(steps.began(), "done open open");

@@ -12,7 +12,7 @@ use syncmgr::{Limits, Outcome, Progress, SessionEvent, SyncManager, Trigger};
 use syncmgr_test::Transcript;
 use tokio::sync::Notify;
 
-use crate::support::watched::{CLASSIC, OnHost, hosting, until_run, within};
+use crate::support::awaitable_host::{CLASSIC, HandlerOnHost, hosting, until_run, within};
 use crate::support::window::{Window, in_order, waiting};
 use crate::support::{HANDLER, Scripted, id, run, start};
 
@@ -21,9 +21,9 @@ async fn r106_a_host_is_notified_of_each_item_before_the_item_begins() {
     let transcript = Transcript::new();
     let one_at_a_time = Limits::DEFAULT.with_items(1);
     let handler = Scripted::new(&["a", "b"]).info(|info| info.with_limits(one_at_a_time)).with_transcript(&transcript);
-    let on = OnHost::prepared(handler, &transcript, &[id("a"), id("b")]).await;
+    let on = HandlerOnHost::prepared(handler, &transcript, &[id("a"), id("b")]).await;
     on.driven.synchronize();
-    on.host.saw("SynchronizeCompleted S_OK").await;
+    on.host.wait_for("SynchronizeCompleted S_OK").await;
     let updating = |name| format!("Progress {} Updating", id(name));
     in_order(&transcript, &[updating("a"), "item a".into(), updating("b"), "item b".into()]);
 }
@@ -75,9 +75,9 @@ async fn r107_a_host_receives_about_ten_reports_per_second() {
         }
         .boxed()
     });
-    let on = OnHost::prepared(handler, &transcript, &[id("a")]).await;
+    let on = HandlerOnHost::prepared(handler, &transcript, &[id("a")]).await;
     on.driven.synchronize();
-    on.host.saw("SynchronizeCompleted S_OK").await;
+    on.host.wait_for("SynchronizeCompleted S_OK").await;
     let reports = transcript.count(&format!("Progress {} value", id("a")));
     assert!((9..=11).contains(&reports), "{reports} reports in a second");
     assert!(on.host.script.state(id("a")).value >= 900);
@@ -89,14 +89,14 @@ async fn r108_a_host_receives_progress_with_and_without_may_bother_user() {
     for flags in [RunFlags::empty(), RunFlags::MAY_BOTHER_USER] {
         let transcript = Transcript::new();
         let handler = Scripted::new(&["a"]).on_item(|item| async { Ok(item.progress(3, 4)?) }.boxed());
-        let on = OnHost::created(handler, &transcript);
+        let on = HandlerOnHost::created(handler, &transcript);
         on.driven.initialize(Trigger::Scheduled, flags, None).await;
         on.driven.enum_sync_items().await.unwrap();
         on.attach();
         on.driven.prepare_for_sync(&[id("a")]);
-        on.host.saw("PrepareForSyncCompleted").await;
+        on.host.wait_for("PrepareForSyncCompleted").await;
         on.driven.synchronize();
-        on.host.saw("SynchronizeCompleted").await;
+        on.host.wait_for("SynchronizeCompleted").await;
         reports.push(transcript.of(&["Progress"]));
     }
     assert!(!reports[0].is_empty());
@@ -120,7 +120,7 @@ async fn r108_progress_is_shown_in_an_unattended_session() {
     manager.register(handler).unwrap();
     let session = manager.session(Trigger::Scheduled).start().unwrap();
     let mut events = session.events();
-    crate::support::watched::until(
+    crate::support::awaitable_host::until(
         &mut events,
         |event| matches!(event, SessionEvent::Progress { state, .. } if state.value == 3),
     )
@@ -156,9 +156,9 @@ async fn r117_a_host_receives_only_the_changed_fields() {
         }
         .boxed()
     });
-    let on = OnHost::prepared(handler, &transcript, &[id("a")]).await;
+    let on = HandlerOnHost::prepared(handler, &transcript, &[id("a")]).await;
     on.driven.synchronize();
-    on.host.saw("SynchronizeCompleted").await;
+    on.host.wait_for("SynchronizeCompleted").await;
     let line = |rest: &str| format!("Progress {} {rest}", id("a"));
     in_order(&transcript, &[line("max 10 text reading"), line("value 4"), line("Succeeded")]);
     let state = on.host.script.state(id("a"));

@@ -13,8 +13,8 @@ use syncmgr::{HandlerInfo, Outcome, Subject, Trigger};
 use syncmgr_test::{ScriptedHandler, Side, Transcript};
 use tokio::sync::{Notify, oneshot};
 
-use crate::support::watched::{
-    CLASSIC, OnHost, Watched, completes, hosting, listed, prepares, synchronizes, until_run,
+use crate::support::awaitable_host::{
+    AwaitableHost, CLASSIC, HandlerOnHost, completes, hosting, listed, prepares, synchronizes, until_run,
 };
 use crate::support::{Scripted, id};
 
@@ -36,7 +36,7 @@ async fn r074_the_callback_is_set_before_prepare_is_called() {
 async fn r074_a_host_without_a_callback_cannot_prepare() {
     let handler = Scripted::new(&["a"]);
     let transcript = handler.transcript.clone();
-    let on = OnHost::created(handler, &transcript);
+    let on = HandlerOnHost::created(handler, &transcript);
     on.driven.initialize(Trigger::Manual, RunFlags::empty(), None).await;
     on.driven.enum_sync_items().await.unwrap();
     assert_eq!(on.driven.prepare_for_sync(&[id("a")]), HResult::E_UNEXPECTED);
@@ -46,13 +46,13 @@ async fn r074_a_host_without_a_callback_cannot_prepare() {
 #[tokio::test(start_paused = true)]
 async fn r076_a_second_callback_replaces_the_first_which_is_released() {
     let handler = Scripted::new(&["a"]);
-    let on = OnHost::ready(handler, &Transcript::new()).await;
-    let second = Watched::with_transcript(&Transcript::new());
+    let on = HandlerOnHost::ready(handler, &Transcript::new()).await;
+    let second = AwaitableHost::with_transcript(&Transcript::new());
     assert_eq!(Arc::strong_count(&on.host), 2);
     assert_eq!(on.driven.set_progress_callback(Some(second.clone())), HResult::S_OK);
     assert_eq!(Arc::strong_count(&on.host), 1);
     on.driven.prepare_for_sync(&[id("a")]);
-    second.saw("PrepareForSyncCompleted S_OK").await;
+    second.wait_for("PrepareForSyncCompleted S_OK").await;
     assert!(on.lines().is_empty(), "{:?}", on.lines());
     on.driven.set_progress_callback(None);
     assert_eq!(Arc::strong_count(&second), 1);
@@ -63,13 +63,13 @@ async fn r076_a_callback_is_not_replaced_during_a_call() {
     let go = Arc::new(Notify::new());
     let waiting = go.clone();
     let handler = Scripted::new(&["a"]).on_prepare(move |_| waiting.clone().notified_owned().map(Ok).boxed());
-    let on = OnHost::ready(handler, &Transcript::new()).await;
+    let on = HandlerOnHost::ready(handler, &Transcript::new()).await;
     assert_eq!(on.driven.prepare_for_sync(&[id("a")]), HResult::S_OK);
-    let second = Watched::with_transcript(&Transcript::new());
+    let second = AwaitableHost::with_transcript(&Transcript::new());
     assert_eq!(on.driven.set_progress_callback(Some(second.clone())), HResult::E_UNEXPECTED);
     assert_eq!(Arc::strong_count(&second), 1);
     go.notify_one();
-    on.host.saw("PrepareForSyncCompleted S_OK").await;
+    on.host.wait_for("PrepareForSyncCompleted S_OK").await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -147,9 +147,9 @@ async fn r077_after_a_detach_the_host_is_not_called_and_items_are_stopped() {
         }
         .boxed()
     });
-    let on = OnHost::prepared(handler, &transcript, &[id("a")]).await;
+    let on = HandlerOnHost::prepared(handler, &transcript, &[id("a")]).await;
     assert_eq!(on.driven.synchronize(), HResult::S_OK);
-    on.host.saw("Progress").await;
+    on.host.wait_for("Progress").await;
     assert_eq!(on.driven.set_progress_callback(None), HResult::S_OK);
     let before = transcript.lines();
     receiver.await.unwrap().unwrap_err();
@@ -161,7 +161,7 @@ async fn r077_after_a_detach_the_host_is_not_called_and_items_are_stopped() {
 #[tokio::test(start_paused = true)]
 async fn r077_a_host_cannot_list_after_the_callback_was_detached() {
     let handler = Scripted::new(&["a"]);
-    let on = OnHost::ready(handler.clone(), &Transcript::new()).await;
+    let on = HandlerOnHost::ready(handler.clone(), &Transcript::new()).await;
     on.driven.set_progress_callback(None);
     assert_eq!(on.driven.enum_sync_items().await, Err(HResult::E_UNEXPECTED));
     assert_eq!(handler.transcript.count("items"), 1);
@@ -170,7 +170,7 @@ async fn r077_a_host_cannot_list_after_the_callback_was_detached() {
 #[tokio::test(start_paused = true)]
 async fn r077_all_calls_of_a_host_are_refused_after_the_callback_was_detached() {
     let handler = Scripted::new(&["a"]).info(|info| info.with_flags(HandlerFlags::HAS_PROPERTIES));
-    let on = OnHost::prepared(handler.clone(), &Transcript::new(), &[id("a")]).await;
+    let on = HandlerOnHost::prepared(handler.clone(), &Transcript::new(), &[id("a")]).await;
     on.driven.set_progress_callback(None);
     let before = handler.transcript.lines();
     assert_eq!(on.attach(), HResult::E_UNEXPECTED);

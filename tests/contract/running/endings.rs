@@ -8,7 +8,7 @@ use syncmgr::classic::HResult;
 use syncmgr::session::RunFault;
 use syncmgr::{FailureClass, HandlerId, LogLevel, NeedsUser, Outcome, Report, RunEnding, SyncResult};
 
-use crate::support::watched::within;
+use crate::support::awaitable_host::within;
 use crate::support::window::ran;
 use crate::support::{HANDLER, Scripted, ending_of, run};
 

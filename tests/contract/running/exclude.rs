@@ -10,8 +10,8 @@ use syncmgr::progress::Status;
 use syncmgr::{Classify, FailureClass, ItemId, LogLevel, NeedsUser, Outcome, PrepareContext, RunEnding, SyncResult};
 use syncmgr_test::Transcript;
 
+use crate::support::awaitable_host::{HandlerOnHost, within};
 use crate::support::steps::outcome;
-use crate::support::watched::{OnHost, within};
 use crate::support::{HANDLER, Scripted, id, run, start};
 
 /// A handler whose `prepare` calls `exclude`.
@@ -124,7 +124,7 @@ async fn an_item_the_user_skipped_meanwhile_stays_skipped() {
         .boxed()
     });
     let session = start(handler);
-    crate::support::watched::until_run(&session, syncmgr::session::RunChange::Preparing).await;
+    crate::support::awaitable_host::until_run(&session, syncmgr::session::RunChange::Preparing).await;
     session.skip(HANDLER, id("a")).unwrap();
     go.notify_one();
     let report = within(session.finish()).await;
@@ -166,11 +166,11 @@ async fn a_long_reason_is_truncated_and_control_characters_do_not_show() {
 }
 
 /// Prepares and synchronizes the items of a handler on a foreign host.
-async fn on_host(handler: Scripted) -> (OnHost, Transcript) {
+async fn on_host(handler: Scripted) -> (HandlerOnHost, Transcript) {
     let transcript = Transcript::new();
-    let host = OnHost::prepared(handler.with_transcript(&transcript), &transcript, &[id("a"), id("b")]).await;
+    let host = HandlerOnHost::prepared(handler.with_transcript(&transcript), &transcript, &[id("a"), id("b")]).await;
     assert_eq!(host.driven.synchronize(), HResult::S_OK);
-    host.host.saw("SynchronizeCompleted S_OK").await;
+    host.host.wait_for("SynchronizeCompleted S_OK").await;
     (host, transcript)
 }
 

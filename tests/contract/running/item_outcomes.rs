@@ -12,7 +12,7 @@ use syncmgr_test::Transcript;
 
 use crate::cancellation::grace::Begun;
 use crate::cancellation::stopped::{Job, pass};
-use crate::support::watched::within;
+use crate::support::awaitable_host::within;
 use crate::support::window::ran;
 use crate::support::{HANDLER, Scripted, id, run, start};
 

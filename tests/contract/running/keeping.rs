@@ -1,4 +1,4 @@
-//! Kept values and borrows of a handler: `keep` and `prepared`, `each`, `instance`, `uninterrupted`.
+//! Kept values and borrows of a handler: `keep` and `kept`, `each`, `instance`, `uninterrupted`.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -14,7 +14,7 @@ use syncmgr::{
 use syncmgr_test::Transcript;
 use tokio::sync::Notify;
 
-use crate::support::watched::within;
+use crate::support::awaitable_host::within;
 use crate::support::{HANDLER, Scripted, id, run, start};
 
 /// A logged-in connection that notes when it is closed.
@@ -39,7 +39,7 @@ fn logging_in(notes: &Transcript) -> Scripted {
             async { Ok(()) }.boxed()
         })
         .on_item(move |item| {
-            let connection = item.prepared::<Connection>().expect("`prepare` kept it");
+            let connection = item.kept::<Connection>().expect("`prepare` kept it");
             used.note(format!("{} uses connection {}", item.name(), connection.number));
             async { Ok(()) }.boxed()
         })
@@ -73,8 +73,7 @@ async fn a_value_kept_by_one_session_is_not_found_in_another() {
 
 #[tokio::test(start_paused = true)]
 async fn a_missing_kept_value_is_a_permanent_failure_that_names_the_type() {
-    let report =
-        run(Scripted::new(&["a"]).on_item(|item| async { item.prepared::<Connection>().map(drop) }.boxed())).await;
+    let report = run(Scripted::new(&["a"]).on_item(|item| async { item.kept::<Connection>().map(drop) }.boxed())).await;
     assert_eq!(report.items().next().unwrap().class, Some(FailureClass::Permanent));
     assert!(report.runs[0].log[0].text.contains("Connection"), "{report}");
 }

@@ -9,8 +9,8 @@ use syncmgr::{
 };
 use syncmgr_test::ScriptedHandler;
 
-use crate::support::watched::{
-    CLASSIC, OnHost, begin, completes, hosted, hosting, later, listed, prepares, synchronizes, until_run, within,
+use crate::support::awaitable_host::{
+    CLASSIC, HandlerOnHost, begin, completes, hosted, hosting, later, listed, prepares, synchronizes, until_run, within,
 };
 use crate::support::{HANDLER, Scripted, id, run, start};
 
@@ -48,11 +48,11 @@ async fn r082_a_classic_handler_gets_the_chosen_ids() {
 async fn r082_listed_ids_of_a_host_are_prepared_and_unlisted_ones_fail() {
     let handler = Scripted::new(&["a", "b", "c"]);
     let transcript = handler.transcript.clone();
-    let on = OnHost::prepared(handler, &transcript, &["c", "unlisted", "a", "a"].map(id)).await;
+    let on = HandlerOnHost::prepared(handler, &transcript, &["c", "unlisted", "a", "a"].map(id)).await;
     assert_eq!(transcript.of(&["prepare "]), ["prepare a c"]);
     assert_eq!(transcript.of(&["Progress"]), [format!("Progress {} Failed", id("unlisted"))]);
     assert_eq!(on.driven.synchronize(), HResult::S_OK);
-    on.host.saw("SynchronizeCompleted S_OK").await;
+    on.host.wait_for("SynchronizeCompleted S_OK").await;
     assert_eq!(transcript.of(&["item "]), ["item a", "item c"]);
 }
 
@@ -84,10 +84,10 @@ async fn r089_completing_with_ok_leads_to_synchronize() {
 async fn r089_a_host_can_synchronize_only_after_completion_with_ok() {
     let handler = Scripted::new(&["a"]).on_prepare(|_| tokio::task::yield_now().map(Ok).boxed());
     let transcript = handler.transcript.clone();
-    let on = OnHost::ready(handler, &transcript).await;
+    let on = HandlerOnHost::ready(handler, &transcript).await;
     on.driven.prepare_for_sync(&[id("a")]);
     assert_eq!(on.driven.synchronize(), HResult::E_UNEXPECTED);
-    on.host.saw("PrepareForSyncCompleted S_OK").await;
+    on.host.wait_for("PrepareForSyncCompleted S_OK").await;
     assert_eq!(on.driven.synchronize(), HResult::S_OK);
     assert_eq!(transcript.count("synchronize"), 1);
 }
@@ -159,7 +159,7 @@ async fn r090_an_error_or_panic_of_prepare_ends_the_run_and_fails_its_items() {
 async fn r090_a_host_cannot_synchronize_after_a_failed_prepare() {
     let handler = failing(|| Err(CodeError(HResult::E_OUTOFMEMORY).into()));
     let transcript = handler.transcript.clone();
-    let on = OnHost::ready(handler, &transcript).await;
+    let on = HandlerOnHost::ready(handler, &transcript).await;
     assert_eq!(on.driven.prepare_for_sync(&[id("a")]), HResult::S_OK);
     assert_eq!(transcript.of(&["PrepareForSyncCompleted"]), ["PrepareForSyncCompleted E_OUTOFMEMORY"]);
     assert_eq!(on.driven.synchronize(), HResult::E_UNEXPECTED);

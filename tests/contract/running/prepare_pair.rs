@@ -6,8 +6,8 @@ use syncmgr::session::RunChange;
 use syncmgr::{LogLevel, RunEnding, RunReport};
 use syncmgr_test::{ScriptedHandler, Transcript};
 
-use crate::support::watched::{
-    OnHost, begin, completes, hosted, hosting, later, listed, prepares, synchronizes, until_run,
+use crate::support::awaitable_host::{
+    HandlerOnHost, begin, completes, hosted, hosting, later, listed, prepares, synchronizes, until_run,
 };
 use crate::support::{Scripted, id};
 
@@ -35,7 +35,7 @@ async fn r086_prepare_may_complete_before_it_returns() {
 async fn r086_a_prepare_without_waiting_completes_before_it_returns() {
     let handler = Scripted::new(&["a"]);
     let transcript = handler.transcript.clone();
-    let on = OnHost::ready(handler, &transcript).await;
+    let on = HandlerOnHost::ready(handler, &transcript).await;
     assert_eq!(on.driven.prepare_for_sync(&[id("a")]), OK);
     assert_eq!(on.lines().last().map(String::as_str), Some("PrepareForSyncCompleted S_OK"));
 }
@@ -69,12 +69,12 @@ async fn r087_a_host_receives_exactly_one_completion() {
             .boxed()
         });
         let transcript = handler.transcript.clone();
-        let on = OnHost::ready(handler, &transcript).await;
+        let on = HandlerOnHost::ready(handler, &transcript).await;
         assert_eq!(on.driven.prepare_for_sync(&[id("a")]), OK);
         assert_eq!(transcript.count("PrepareForSyncCompleted"), usize::from(waits == 0));
-        on.host.saw("PrepareForSyncCompleted").await;
+        on.host.wait_for("PrepareForSyncCompleted").await;
         on.driven.synchronize();
-        on.host.saw("SynchronizeCompleted").await;
+        on.host.wait_for("SynchronizeCompleted").await;
         assert_eq!(transcript.count("PrepareForSyncCompleted"), 1);
     }
 }
@@ -120,7 +120,7 @@ async fn r088_the_first_code_other_than_ok_of_completion_and_return_counts() {
 async fn r088_a_refused_call_of_a_host_has_no_completion() {
     let handler = Scripted::new(&["a"]);
     let transcript = handler.transcript.clone();
-    let on = OnHost::ready(handler, &transcript).await;
+    let on = HandlerOnHost::ready(handler, &transcript).await;
     assert_eq!(on.driven.prepare_for_sync(&[id("unlisted")]), HResult::E_INVALIDARG);
     on.driven.set_progress_callback(None);
     assert_eq!(on.driven.prepare_for_sync(&[id("a")]), HResult::E_UNEXPECTED);

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use futures::FutureExt;
-use syncmgr::classic::{Attention, Driven, HResult};
+use syncmgr::classic::{Attention, CallbackAdapter, HResult};
 use syncmgr::request::RunFlags;
 use syncmgr::{SyncManager, Trigger};
 use syncmgr_test::{ScriptedHandler, ScriptedUser, Transcript};
 
-use crate::support::watched::{Watched, host_in, listed, prepares, synchronizes, within};
+use crate::support::awaitable_host::{AwaitableHost, host_in, listed, prepares, synchronizes, within};
 use crate::support::{Scripted, id};
 
 /// Drives a handler that asks the user during `prepare`. Returns the questions to the user and the calls to the host.
@@ -22,14 +22,14 @@ async fn asked_on_host(flags: RunFlags, attention: HResult) -> Vec<String> {
         .boxed()
     });
     let user = ScriptedUser::new().with_transcript(&transcript).with_answer(1);
-    let driven = Driven::with_interaction(Arc::new(handler), Some(Arc::new(user))).expect("inside a runtime");
-    let host = Watched::with_transcript(&transcript);
+    let driven = CallbackAdapter::with_interaction(Arc::new(handler), Some(Arc::new(user))).expect("inside a runtime");
+    let host = AwaitableHost::with_transcript(&transcript);
     host.script.answer_attention(attention);
     driven.initialize(Trigger::Manual, flags, None).await;
     driven.enum_sync_items().await.expect("the script lists its items");
     driven.set_progress_callback(Some(host.clone()));
     driven.prepare_for_sync(&[id("a")]);
-    host.saw("PrepareForSyncCompleted").await;
+    host.wait_for("PrepareForSyncCompleted").await;
     transcript.of(&["confirm", "EnableModeless", "PrepareForSyncCompleted"])
 }
 

@@ -11,8 +11,8 @@ use syncmgr::{
 };
 use syncmgr_test::{ScriptedHandler, Transcript};
 
-use crate::support::watched::{
-    CLASSIC, OnHost, begin, completes, hosted, hosting, later, listed, prepares, synchronizes, until_run, within,
+use crate::support::awaitable_host::{
+    CLASSIC, HandlerOnHost, begin, completes, hosted, hosting, later, listed, prepares, synchronizes, until_run, within,
 };
 use crate::support::{HANDLER, Scripted, ending_of, id, run, start};
 
@@ -43,9 +43,9 @@ async fn r096_each_handler_with_chosen_items_synchronizes_once_after_prepare() {
 async fn r096_a_host_can_synchronize_once() {
     let handler = Scripted::new(&["a"]);
     let transcript = handler.transcript.clone();
-    let on = OnHost::prepared(handler, &transcript, &[id("a")]).await;
+    let on = HandlerOnHost::prepared(handler, &transcript, &[id("a")]).await;
     assert_eq!([(); 2].map(|()| on.driven.synchronize()), [HResult::S_OK, HResult::E_UNEXPECTED]);
-    on.host.saw("SynchronizeCompleted").await;
+    on.host.wait_for("SynchronizeCompleted").await;
     assert_eq!(on.driven.synchronize(), HResult::E_UNEXPECTED);
     assert_eq!((transcript.count("synchronize"), transcript.count("item ")), (1, 1));
 }
@@ -69,12 +69,12 @@ async fn r097_prepared_items_that_are_not_skipped_are_synchronized() {
 async fn r097_items_a_host_skips_while_preparing_are_not_synchronized() {
     let handler = Scripted::new(&["a", "b"]).on_prepare(|_| tokio::task::yield_now().map(Ok).boxed());
     let transcript = handler.transcript.clone();
-    let on = OnHost::ready(handler, &transcript).await;
+    let on = HandlerOnHost::ready(handler, &transcript).await;
     on.driven.prepare_for_sync(&["a", "b"].map(id));
     assert_eq!(on.driven.set_item_status(Subject::Item(id("a")), Status::Skipped), HResult::S_OK);
-    on.host.saw("PrepareForSyncCompleted S_OK").await;
+    on.host.wait_for("PrepareForSyncCompleted S_OK").await;
     on.driven.synchronize();
-    on.host.saw("SynchronizeCompleted S_OK").await;
+    on.host.wait_for("SynchronizeCompleted S_OK").await;
     assert_eq!(transcript.of(&["item "]), ["item b"]);
 }
 
@@ -132,9 +132,9 @@ async fn r102_an_error_or_a_panic_of_synchronize_is_the_result_of_the_run() {
     let panicking = Scripted::new(&["a"]).on_synchronize(|_| async { panic!("no disk") }.boxed());
     for (handler, code) in [(naming, named), (failing, HResult::E_FAIL), (panicking, HResult::E_UNEXPECTED)] {
         let transcript = handler.transcript.clone();
-        let on = OnHost::prepared(handler.clone(), &Transcript::new(), &[id("a")]).await;
+        let on = HandlerOnHost::prepared(handler.clone(), &Transcript::new(), &[id("a")]).await;
         assert_eq!(on.driven.synchronize(), HResult::S_OK);
-        on.host.saw(&format!("SynchronizeCompleted {code}")).await;
+        on.host.wait_for(&format!("SynchronizeCompleted {code}")).await;
         let report = run(handler).await;
         assert_eq!(report.runs[0].ending, Some(ending_of(code)));
         let errors = report.runs[0].log.iter().filter(|entry| entry.level == LogLevel::Error);
@@ -162,10 +162,10 @@ async fn r104_synchronize_is_not_called_if_every_item_is_skipped() {
 async fn r104_synchronize_completes_immediately_if_a_host_skipped_every_item() {
     let handler = Scripted::new(&["a"]).on_prepare(|_| tokio::task::yield_now().map(Ok).boxed());
     let transcript = handler.transcript.clone();
-    let on = OnHost::ready(handler, &transcript).await;
+    let on = HandlerOnHost::ready(handler, &transcript).await;
     on.driven.prepare_for_sync(&[id("a")]);
     on.driven.set_item_status(Subject::Item(id("a")), Status::Skipped);
-    on.host.saw("PrepareForSyncCompleted S_OK").await;
+    on.host.wait_for("PrepareForSyncCompleted S_OK").await;
     assert_eq!(on.driven.synchronize(), HResult::S_OK);
     assert_eq!(transcript.of(&["SynchronizeCompleted"]), ["SynchronizeCompleted S_OK"]);
     assert_eq!(transcript.count("synchronize"), 0);
@@ -218,9 +218,9 @@ async fn r105_a_host_receives_a_terminal_status_for_unfinished_items() {
         let begun = run.report(id("begun"), Progress::new().with_value(1));
         std::future::ready(begun.map_err(Into::into)).boxed()
     });
-    let on = OnHost::prepared(handler, &Transcript::new(), &["begun", "untouched"].map(id)).await;
+    let on = HandlerOnHost::prepared(handler, &Transcript::new(), &["begun", "untouched"].map(id)).await;
     on.driven.synchronize();
-    on.host.saw("SynchronizeCompleted S_OK").await;
+    on.host.wait_for("SynchronizeCompleted S_OK").await;
     assert_eq!(on.host.script.state(id("begun")).status, Some(Status::Succeeded));
     assert_eq!(on.host.script.state(id("untouched")).status, Some(Status::Failed));
 }

@@ -10,8 +10,8 @@ use syncmgr::{LogLevel, Progress, RunEnding, RunReport};
 use syncmgr_test::{ScriptedHandler, Transcript};
 use tokio::sync::Notify;
 
-use crate::support::watched::{
-    OnHost, begin, completes, hosted, hosting, later, listed, prepares, synchronizes, until_run,
+use crate::support::awaitable_host::{
+    HandlerOnHost, begin, completes, hosted, hosting, later, listed, prepares, synchronizes, until_run,
 };
 use crate::support::{Scripted, ending_of, id};
 
@@ -43,7 +43,7 @@ async fn r099_a_synchronize_without_waiting_completes_before_it_returns() {
         let done = run.report(id("a"), Progress::new().with_status(Status::Succeeded));
         std::future::ready(done.map_err(Into::into)).boxed()
     });
-    let on = OnHost::prepared(handler, &Transcript::new(), &[id("a")]).await;
+    let on = HandlerOnHost::prepared(handler, &Transcript::new(), &[id("a")]).await;
     assert_eq!(on.driven.synchronize(), OK);
     assert_eq!(on.lines().last().map(String::as_str), Some("SynchronizeCompleted S_OK"));
 }
@@ -86,7 +86,7 @@ async fn r100_the_first_code_other_than_ok_of_completion_and_return_counts() {
 async fn r100_a_refused_call_of_a_host_has_no_completion() {
     let handler = Scripted::new(&["a"]);
     let transcript = handler.transcript.clone();
-    let on = OnHost::ready(handler, &transcript).await;
+    let on = HandlerOnHost::ready(handler, &transcript).await;
     assert_eq!(on.driven.synchronize(), HResult::E_UNEXPECTED);
     tokio::task::yield_now().await;
     assert_eq!(transcript.count("SynchronizeCompleted") + transcript.count("synchronize"), 0);
@@ -150,12 +150,12 @@ async fn r101_a_host_receives_one_completion_after_the_last_item() {
         }
         .boxed()
     });
-    let on = OnHost::prepared(handler, &transcript, &["a", "b"].map(id)).await;
+    let on = HandlerOnHost::prepared(handler, &transcript, &["a", "b"].map(id)).await;
     on.driven.synchronize();
-    on.host.saw(&format!("Progress {} Succeeded", id("a"))).await;
+    on.host.wait_for(&format!("Progress {} Succeeded", id("a"))).await;
     assert_eq!(transcript.count("SynchronizeCompleted"), 0);
     go.notify_one();
-    on.host.saw("SynchronizeCompleted").await;
+    on.host.wait_for("SynchronizeCompleted").await;
     tokio::task::yield_now().await;
     let last = [format!("Progress {} Succeeded", id("b")), "SynchronizeCompleted S_OK".to_owned()];
     assert_eq!(on.lines().last_chunk(), Some(&last));

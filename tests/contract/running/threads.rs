@@ -9,8 +9,8 @@ use syncmgr::{LogLevel, Progress, RunEnding, Trigger};
 use syncmgr_test::{ScriptedHandler, Transcript};
 use tokio::sync::oneshot;
 
+use crate::support::awaitable_host::{hosting, listed, prepares};
 use crate::support::id;
-use crate::support::watched::{hosting, listed, prepares};
 
 #[tokio::test]
 async fn r079_every_callback_method_works_from_another_thread() {

@@ -14,7 +14,7 @@ use syncmgr::{
 use syncmgr_test::{ScriptedHandler, Transcript};
 use tokio::sync::Notify;
 
-use crate::support::watched::{hosting, listed, until, until_run, within};
+use crate::support::awaitable_host::{hosting, listed, until, until_run, within};
 use crate::support::{HANDLER, Scripted, id, start};
 
 /// Makes every call on a callback and returns the answers.
@@ -73,7 +73,7 @@ async fn r081_a_context_used_after_its_run_refuses_and_later_sessions_miss_it() 
     let first = manager.session(Trigger::Manual).start().unwrap();
     first.close().await;
     let stale = stale.lock().unwrap().clone().expect("the first session has prepared");
-    assert_eq!(stale.check().map_err(|cancelled| cancelled.reason), Err(CancelReason::Over));
+    assert_eq!(stale.check().map_err(|cancelled| cancelled.reason), Err(CancelReason::Ended));
     within(stale.cancelled()).await;
     assert!(within(stale.interaction()).await.is_err());
     assert!(within(stale.establish_connection(None)).await.is_err());
@@ -108,7 +108,7 @@ fn keeping(transcript: &Transcript) -> Scripted {
             run.log(LogEntry::new(LogLevel::Warning, "look").with_link(link()));
             async { Ok(()) }.boxed()
         })
-        .on_show_error(|run, _| async move { run.prepared::<Guard>().map(|_| Resolution::Done) }.boxed())
+        .on_show_error(|run, _| async move { run.kept::<Guard>().map(|_| Resolution::Done) }.boxed())
 }
 
 fn link() -> ErrorId {
@@ -160,7 +160,7 @@ async fn results_stay_open_while_any_handle_of_the_session_is_held() {
     session.report().await;
     let mut events = session.events();
     drop(session);
-    until(&mut events, |event| *event == SessionEvent::Rested).await;
+    until(&mut events, |event| *event == SessionEvent::Idle).await;
     within(other.show_error(HANDLER, link())).await.unwrap();
     drop(other);
     within(async { while events.next().await.is_some() {} }).await;
@@ -228,7 +228,7 @@ async fn finish_reports_and_closes() {
 async fn the_event_stream_ends_when_the_session_is_closed() {
     let session = start(keeping(&Transcript::new()));
     let mut events = session.events();
-    until(&mut events, |event| *event == SessionEvent::Rested).await;
+    until(&mut events, |event| *event == SessionEvent::Idle).await;
     {
         let mut next = Box::pin(events.next());
         for _ in 0..10 {
@@ -247,6 +247,6 @@ async fn an_event_stream_does_not_keep_the_session_open() {
     let mut events = session.events();
     session.report().await;
     drop(session);
-    until(&mut events, |event| *event == SessionEvent::Rested).await;
+    until(&mut events, |event| *event == SessionEvent::Idle).await;
     assert_eq!(within(events.next()).await, None);
 }

@@ -8,7 +8,7 @@ use syncmgr::request::{RequestError, RunFlags, RunRequest, RunRequestError};
 use syncmgr::{HandlerId, Outcome, StartError, SyncManager, Trigger, Uuid};
 use syncmgr_test::ManualClock;
 
-use crate::support::watched::within;
+use crate::support::awaitable_host::within;
 use crate::support::{HANDLER, Scripted, id};
 
 fn managed(names: &[&'static str]) -> (SyncManager, Scripted) {

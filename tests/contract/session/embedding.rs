@@ -14,7 +14,7 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, sleep};
 
 use crate::faults::deadlines::never;
-use crate::support::watched::{begin, until, until_began, within};
+use crate::support::awaitable_host::{begin, until, until_began, within};
 use crate::support::{HANDLER, Scripted, id};
 
 /// Sends a message when it is dropped.
@@ -168,7 +168,7 @@ fn a_manager_is_usable_after_its_runtime_is_dropped_during_a_session() {
     for runtime in [current_thread, two_threads] {
         let (handler, drops) = guarded(&["a", "b"]);
         let handler = handler.info(|info| info.with_claim("line"));
-        let manager = SyncManager::builder().items_at_once(1).build();
+        let manager = SyncManager::builder().max_concurrent_items(1).build();
         manager.register(handler).unwrap();
         let first = runtime();
         let session = first.block_on(async {
@@ -194,7 +194,7 @@ fn a_manager_is_usable_after_its_runtime_is_dropped_during_a_session() {
 #[test]
 fn an_item_with_a_task_is_stopped_when_its_runtime_is_dropped() {
     let (handler, _drops) = guarded(&["a", "b"]);
-    let manager = SyncManager::builder().items_at_once(1).build();
+    let manager = SyncManager::builder().max_concurrent_items(1).build();
     manager.register(handler.info(|info| info.with_claim("line"))).unwrap();
     let runtime = two_threads();
     let session = runtime.block_on(async {

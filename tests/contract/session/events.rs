@@ -13,7 +13,7 @@ use syncmgr::{
 };
 use tokio::sync::Notify;
 
-use crate::support::watched::{begin, until, within};
+use crate::support::awaitable_host::{begin, until, within};
 use crate::support::{HANDLER, Scripted, id, start};
 
 /// Reads the remaining events.
@@ -30,7 +30,7 @@ fn short(event: &SessionEvent) -> String {
         SessionEvent::Progress { item, state, .. } => format!("progress {} {}", name(*item), state.value),
         SessionEvent::Ended { item, outcome, .. } => format!("ended {} {outcome}", name(*item)),
         SessionEvent::Logged { entry, .. } => format!("logged {}", entry.text),
-        SessionEvent::Rested => "idle".into(),
+        SessionEvent::Idle => "idle".into(),
         other => format!("{other:?}"),
     }
 }
@@ -112,7 +112,7 @@ async fn every_event_names_its_handler_and_two_streams_are_equal() {
             assert_eq!(all_short(&own), FULL_RUN[..11]);
         }
         assert_eq!(events.iter().filter(|event| handler_of(event).is_none()).count(), 1);
-        assert_eq!(events.last(), Some(&SessionEvent::Rested));
+        assert_eq!(events.last(), Some(&SessionEvent::Idle));
     }
 }
 

@@ -12,8 +12,8 @@ use syncmgr::{
 };
 use tokio::sync::Notify;
 
+use crate::support::awaitable_host::{begin, until, within};
 use crate::support::steps::{Steps, hold_of, idle, manual, nth, outcome, succeeds, with};
-use crate::support::watched::{begin, until, within};
 use crate::support::{Scripted, id};
 
 const ONE: Limits = Limits::DEFAULT.with_items(1);
@@ -94,7 +94,7 @@ async fn a_third_request_during_an_items_second_run_runs_it_again() {
     assert_eq!(steps.running().await, "a");
     let second = manual(&manager, 1);
     idle().await;
-    steps.let_go(&["a"]).await;
+    steps.release(&["a"]).await;
     assert_eq!(steps.running().await, "a");
     let third = manual(&manager, 1);
     open_all(&steps);
@@ -148,7 +148,7 @@ async fn events_of_a_merged_session_report_every_end_and_that_it_is_idle() {
             SessionEvent::Ended { item, outcome, .. } => ends.push((item, outcome)),
             SessionEvent::Began { name, .. } => panic!("{name} does not begin here"),
             SessionEvent::Run { change: RunChange::Synchronizing, .. } => panic!("nothing is synchronized here"),
-            SessionEvent::Rested => break,
+            SessionEvent::Idle => break,
             _ => {}
         }
     }

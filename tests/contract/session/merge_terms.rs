@@ -9,8 +9,8 @@ use syncmgr::{Classify, FailureClass, Outcome, RunEnding, Session, SyncManager, 
 use tokio::sync::Notify;
 
 use crate::session::merge::{merged, open_all, slow};
+use crate::support::awaitable_host::{begin, within};
 use crate::support::steps::{Steps, background, hold_of, idle, manual, nth, outcome, succeeds, with};
-use crate::support::watched::{begin, within};
 use crate::support::{HANDLER, Scripted, id};
 
 /// Returns the number of runs of `b`, which has not begun when the second session starts.
@@ -83,7 +83,7 @@ async fn an_item_skipped_while_it_ran_in_the_first_session_runs_in_the_second() 
     assert_eq!(steps.running().await, "a");
     let second = manual(&manager, 1);
     idle().await;
-    steps.let_go(&["a"]).await;
+    steps.release(&["a"]).await;
     assert_eq!(steps.running().await, "b");
     first.skip(nth(1), id("b")).unwrap();
     within(first.finish()).await;
@@ -162,7 +162,7 @@ async fn the_next_session_runs_all_items_if_one_fails_to_list() {
     let turns = Arc::new(std::sync::atomic::AtomicUsize::new(0));
     let handler = Scripted::new(&[]).items(move || match turns.fetch_add(1, std::sync::atomic::Ordering::Relaxed) {
         0 => Err(anyhow!("no directory")),
-        _ => Ok(crate::support::watched::listed(&["a"])),
+        _ => Ok(crate::support::awaitable_host::listed(&["a"])),
     });
     let manager = with([handler]);
     let [first, second] = [(); 2].map(|()| begin(&manager));

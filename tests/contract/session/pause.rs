@@ -7,7 +7,7 @@ use futures::future::BoxFuture;
 use syncmgr::store::{MemoryStore, StateChange, StateStore};
 use syncmgr::{Hold, Session, SyncManager, SyncResult};
 
-use crate::support::steps::{Steps, background, holds, idle, manual, narrow, nth, registered, succeeds, with};
+use crate::support::steps::{Steps, background, holds, idle, manual, nth, registered, succeeds, with, with_max_items};
 
 /// A manager with two handlers of two items, each of which runs one item at a time.
 pub(crate) fn two(steps: &Steps) -> SyncManager {
@@ -29,12 +29,12 @@ async fn no_item_of_a_paused_session_begins_and_running_items_continue() {
     assert_eq!(steps.running().await, "a c");
     first.pause();
     assert_eq!(steps.running().await, "a c");
-    steps.let_go(&["a", "c"]).await;
+    steps.release(&["a", "c"]).await;
     assert_eq!(steps.running().await, "d");
     assert!(!is_idle(&first).await);
     first.resume();
     assert_eq!(steps.running().await, "d b");
-    steps.let_go(&["b", "d"]).await;
+    steps.release(&["b", "d"]).await;
     succeeds(first).await;
     succeeds(second).await;
 }
@@ -46,11 +46,11 @@ async fn a_paused_manager_begins_no_item_in_any_session() {
     let [first, second] = [1, 2].map(|number| manual(&manager, number));
     assert_eq!(steps.running().await, "a c");
     manager.pause();
-    steps.let_go(&["a", "c"]).await;
+    steps.release(&["a", "c"]).await;
     assert_eq!(steps.running().await, "");
     manager.resume();
     assert_eq!(steps.running().await, "b d");
-    steps.let_go(&["b", "d"]).await;
+    steps.release(&["b", "d"]).await;
     succeeds(first).await;
     succeeds(second).await;
 }
@@ -63,7 +63,7 @@ async fn items_begin_only_when_both_the_session_and_the_manager_are_resumed() {
     assert_eq!(steps.running().await, "a");
     session.pause();
     manager.pause();
-    steps.let_go(&["a"]).await;
+    steps.release(&["a"]).await;
     session.resume();
     assert_eq!(steps.running().await, "", "the manager is paused");
     session.pause();
@@ -71,7 +71,7 @@ async fn items_begin_only_when_both_the_session_and_the_manager_are_resumed() {
     assert_eq!(steps.running().await, "", "the session is paused");
     session.resume();
     assert_eq!(steps.running().await, "b");
-    steps.let_go(&["b"]).await;
+    steps.release(&["b"]).await;
     succeeds(session).await;
 }
 
@@ -88,7 +88,7 @@ async fn a_session_started_while_the_manager_is_paused_prepares_and_waits() {
     assert_eq!(holds(&manager.held()), [(None, Hold::Paused)]);
     manager.resume();
     assert_eq!(steps.running().await, "a");
-    steps.let_go(&["a"]).await;
+    steps.release(&["a"]).await;
     succeeds(session).await;
 }
 
@@ -101,7 +101,7 @@ async fn a_session_paused_immediately_begins_no_item() {
     assert_eq!(steps.running().await, "");
     session.resume();
     assert_eq!(steps.running().await, "a");
-    steps.let_go(&["a", "b"]).await;
+    steps.release(&["a", "b"]).await;
     succeeds(session).await;
 }
 
@@ -133,26 +133,26 @@ async fn a_paused_session_without_waiting_items_ends() {
     assert_eq!(steps.running().await, "a");
     session.pause();
     assert!(manager.held().is_empty());
-    steps.let_go(&["a"]).await;
+    steps.release(&["a"]).await;
     succeeds(session).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_paused_session_occupies_no_worker() {
     let steps = Steps::default();
-    let manager = narrow(1, [steps.handler(1, &["a", "b"]), steps.handler(2, &["c"])]);
+    let manager = with_max_items(1, [steps.handler(1, &["a", "b"]), steps.handler(2, &["c"])]);
     let first = manual(&manager, 1);
     assert_eq!(steps.running().await, "a");
     let second = background(&manager, 2);
     idle().await;
     first.pause();
-    steps.let_go(&["a"]).await;
+    steps.release(&["a"]).await;
     assert_eq!(steps.running().await, "c");
     first.resume();
     idle().await;
-    steps.let_go(&["c"]).await;
+    steps.release(&["c"]).await;
     assert_eq!(steps.running().await, "b");
-    steps.let_go(&["b"]).await;
+    steps.release(&["b"]).await;
     succeeds(first).await;
     succeeds(second).await;
 }
@@ -164,13 +164,13 @@ async fn a_paused_item_that_waits_for_a_claim_begins_once_resumed() {
     let [first, second] = [1, 2].map(|number| manual(&manager, number));
     assert_eq!(steps.running().await, "a");
     second.pause();
-    steps.let_go(&["a"]).await;
+    steps.release(&["a"]).await;
     assert_eq!(steps.running().await, "");
     assert!(!is_idle(&second).await);
     assert_eq!(holds(&manager.held()), [(None, Hold::Paused)]);
     second.resume();
     assert_eq!(steps.running().await, "b");
-    steps.let_go(&["b"]).await;
+    steps.release(&["b"]).await;
     succeeds(first).await;
     succeeds(second).await;
 }
@@ -187,11 +187,11 @@ async fn items_run_by_each_are_paused() {
     let session = manual(&with([handler]), 1);
     assert_eq!(steps.running().await, "a");
     session.pause();
-    steps.let_go(&["a"]).await;
+    steps.release(&["a"]).await;
     assert_eq!(steps.running().await, "");
     session.resume();
     assert_eq!(steps.running().await, "b");
-    steps.let_go(&["b"]).await;
+    steps.release(&["b"]).await;
     succeeds(session).await;
 }
 
@@ -222,6 +222,6 @@ async fn a_manager_paused_while_a_session_begins_begins_none_of_its_items() {
     assert_eq!(steps.running().await, "");
     manager.resume();
     assert_eq!(steps.running().await, "a");
-    steps.let_go(&["a"]).await;
+    steps.release(&["a"]).await;
     succeeds(session).await;
 }

@@ -4,9 +4,9 @@ use futures::FutureExt;
 use syncmgr::Outcome;
 
 use crate::session::pause::{is_idle, two};
+use crate::support::awaitable_host::within;
 use crate::support::id;
 use crate::support::steps::{Steps, idle, manual, nth, outcome, succeeds, with};
-use crate::support::watched::within;
 
 #[tokio::test(start_paused = true)]
 async fn paused_items_can_be_skipped_and_the_last_one_ends_the_session() {
@@ -15,7 +15,7 @@ async fn paused_items_can_be_skipped_and_the_last_one_ends_the_session() {
     let session = manual(&manager, 1);
     assert_eq!(steps.running().await, "a");
     session.pause();
-    steps.let_go(&["a"]).await;
+    steps.release(&["a"]).await;
     assert!(!is_idle(&session).await);
     session.skip(nth(1), id("b")).unwrap();
     let report = within(session.finish()).await;
@@ -55,7 +55,7 @@ async fn a_paused_manager_shuts_down_with_all_its_paused_sessions() {
     assert_eq!(steps.running().await, "a c");
     first.pause();
     manager.pause();
-    steps.let_go(&["a", "c"]).await;
+    steps.release(&["a", "c"]).await;
     let third = manual(&manager, 1);
     idle().await;
     assert!(within(manager.shutdown()).await.is_empty());

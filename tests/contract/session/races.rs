@@ -12,7 +12,7 @@ use tokio::sync::Barrier;
 use tokio::time::timeout;
 
 use crate::support::Scripted;
-use crate::support::watched::begin;
+use crate::support::awaitable_host::begin;
 
 const DEADLINE: Duration = Duration::from_secs(30);
 const ROUNDS: usize = 200;

@@ -9,7 +9,7 @@ use syncmgr::session::RunChange;
 use syncmgr::{HandlerId, HandlerInfo, LogEntry, LogLevel, Outcome, Report, RunEnding, SessionEvent, SyncManager};
 use syncmgr_test::Transcript;
 
-use crate::support::watched::{begin, until, until_began, until_run, waiting, within};
+use crate::support::awaitable_host::{begin, until, until_began, until_run, waiting, within};
 use crate::support::{HANDLER, Scripted, id, start};
 
 fn ending(report: &Report) -> Option<RunEnding> {

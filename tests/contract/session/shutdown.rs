@@ -10,8 +10,8 @@ use syncmgr_test::Transcript;
 use tokio::sync::Notify;
 use tokio::time::sleep;
 
-use crate::support::watched::{begin, until, waiting, within};
-use crate::support::witness::Witness;
+use crate::support::awaitable_host::{begin, until, waiting, within};
+use crate::support::recording_store::RecordingStore;
 use crate::support::{HANDLER, Scripted, named};
 
 #[tokio::test(start_paused = true)]
@@ -97,7 +97,7 @@ async fn shutdown_does_not_wait_for_unstoppable_work_and_names_its_handler() {
 /// Shuts down a manager without handlers during a session. Its store answers after `answers`, or never. Returns the number of
 /// remaining tasks.
 async fn tasks_after_shutdown(answers: Option<Duration>) -> usize {
-    let (alive, store) = (tokio::runtime::Handle::current().metrics().num_alive_tasks(), Witness::default());
+    let (alive, store) = (tokio::runtime::Handle::current().metrics().num_alive_tasks(), RecordingStore::default());
     let manager = SyncManager::builder().store(store.clone()).build();
     store.hold();
     let _session = begin(&manager);
@@ -134,7 +134,7 @@ async fn shutdown_does_not_wait_forever_for_a_hanging_store() {
 
 #[tokio::test(start_paused = true)]
 async fn shutdown_without_a_session_does_not_wait_forever_for_a_hanging_store() {
-    let store = Witness::default();
+    let store = RecordingStore::default();
     let manager = SyncManager::builder().store(store.clone()).build();
     store.hold();
     manager.register(Scripted::new(&["a"])).expect("the handler can be registered");

@@ -3,9 +3,9 @@
 use futures::FutureExt;
 use syncmgr::{Claim, Hold, Limits, SyncManager};
 
+use crate::support::awaitable_host::{begin, within};
 use crate::support::id;
-use crate::support::steps::{Steps, background, holds, manual, narrow, nth, registered, succeeds, with};
-use crate::support::watched::{begin, within};
+use crate::support::steps::{Steps, background, holds, manual, nth, registered, succeeds, with, with_max_items};
 
 #[tokio::test(start_paused = true)]
 async fn items_of_two_handlers_with_the_same_claim_never_run_concurrently() {
@@ -15,7 +15,7 @@ async fn items_of_two_handlers_with_the_same_claim_never_run_concurrently() {
     let mut order = Vec::new();
     for _ in 0..3 {
         let alone = steps.running().await;
-        steps.let_go(&[&alone]).await;
+        steps.release(&[&alone]).await;
         order.push(alone);
     }
     order.sort();
@@ -32,11 +32,11 @@ async fn items_of_several_sessions_with_one_claim_run_in_request_order() {
         sessions.push(manual(&manager, number));
         assert_eq!(steps.running().await, "a");
     }
-    steps.let_go(&["a"]).await;
+    steps.release(&["a"]).await;
     assert_eq!(steps.running().await, "b");
-    steps.let_go(&["b"]).await;
+    steps.release(&["b"]).await;
     assert_eq!(steps.running().await, "c");
-    steps.let_go(&["c"]).await;
+    steps.release(&["c"]).await;
     for session in sessions {
         succeeds(session).await;
     }
@@ -48,9 +48,9 @@ async fn a_claim_lets_as_many_items_run_concurrently_as_its_capacity() {
     let manager = SyncManager::builder().capacity("server", 2).build();
     let session = begin(&registered(manager, [steps.handler(1, &["a:server", "b:server", "c:server"])]));
     assert_eq!(steps.running().await, "a b");
-    steps.let_go(&["b"]).await;
+    steps.release(&["b"]).await;
     assert_eq!(steps.running().await, "a c");
-    steps.let_go(&["a", "c"]).await;
+    steps.release(&["a", "c"]).await;
     succeeds(session).await;
 }
 
@@ -60,7 +60,7 @@ async fn a_capacity_of_zero_counts_as_one() {
     let manager = SyncManager::builder().capacity(Claim::new("server"), 0).build();
     let session = begin(&registered(manager, [steps.handler(1, &["a:server", "b:server"])]));
     assert_eq!(steps.running().await, "a");
-    steps.let_go(&["a", "b"]).await;
+    steps.release(&["a", "b"]).await;
     succeeds(session).await;
 }
 
@@ -69,17 +69,17 @@ async fn a_claim_of_both_a_handler_and_its_item_counts_once() {
     let steps = Steps::default();
     let handler = steps.handler(1, &["a:disk+disk"]).info(|info| info.with_claim("disk").with_claim("disk"));
     let session = begin(&with([handler]));
-    steps.let_go(&["a"]).await;
+    steps.release(&["a"]).await;
     succeeds(session).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_item_that_waits_for_a_claim_occupies_no_worker() {
     let steps = Steps::default();
-    let manager = narrow(2, [steps.handler(1, &["a:x", "b:x"]), steps.handler(2, &["c"])]);
+    let manager = with_max_items(2, [steps.handler(1, &["a:x", "b:x"]), steps.handler(2, &["c"])]);
     let [first, second] = [1, 2].map(|number| manual(&manager, number));
     assert_eq!(steps.running().await, "a c");
-    steps.let_go(&["a", "b", "c"]).await;
+    steps.release(&["a", "b", "c"]).await;
     succeeds(first).await;
     succeeds(second).await;
 }
@@ -91,11 +91,11 @@ async fn an_item_without_claims_overtakes_one_that_waits() {
     let handler = steps.handler(1, &["a:x", "b:x", "c", "d"]).info(|info| info.with_limits(limits));
     let session = begin(&with([handler]));
     assert_eq!(steps.running().await, "a c");
-    steps.let_go(&["c"]).await;
+    steps.release(&["c"]).await;
     assert_eq!(steps.running().await, "a d");
-    steps.let_go(&["a"]).await;
+    steps.release(&["a"]).await;
     assert_eq!(steps.running().await, "d b");
-    steps.let_go(&["b", "d"]).await;
+    steps.release(&["b", "d"]).await;
     succeeds(session).await;
 }
 
@@ -108,7 +108,7 @@ async fn an_item_that_waits_for_a_claim_is_listed_with_the_claim() {
     let held = manager.held();
     assert_eq!(holds(&held), [(Some(id("b")), Hold::Claimed { claim: Claim::new("x") })]);
     assert_eq!((held[0].handler, held[0].session), (nth(2), Some(second.id())));
-    steps.let_go(&["a", "b"]).await;
+    steps.release(&["a", "b"]).await;
     succeeds(first).await;
     succeeds(second).await;
     assert!(manager.held().is_empty());
@@ -125,12 +125,12 @@ async fn items_run_by_each_take_their_claims() {
     let manager = with([handler, steps.handler(2, &["d:x"])]);
     let [first, second] = [1, 2].map(|number| manual(&manager, number));
     assert_eq!(steps.running().await, "a c");
-    steps.let_go(&["a"]).await;
+    steps.release(&["a"]).await;
     assert_eq!(steps.running().await, "c b");
     first.skip(nth(1), id("b")).unwrap();
     tokio::time::sleep(std::time::Duration::from_secs(1)).await;
     assert_eq!(steps.running().await, "c d");
-    steps.let_go(&["c", "d"]).await;
+    steps.release(&["c", "d"]).await;
     succeeds(second).await;
     within(first.finish()).await;
 }
@@ -144,7 +144,7 @@ async fn an_urgent_item_with_a_free_claim_overtakes_a_less_urgent_one() {
     let urgent = manual(&manager, 3);
     // `y` is free, and the urgent item comes first.
     assert_eq!(steps.running().await, "a c");
-    steps.let_go(&["a", "b", "c"]).await;
+    steps.release(&["a", "b", "c"]).await;
     for session in [first, second, urgent] {
         succeeds(session).await;
     }
@@ -158,9 +158,9 @@ async fn an_urgent_item_gets_a_claim_before_a_less_urgent_one() {
     assert_eq!(steps.running().await, "a");
     let urgent = manual(&manager, 3);
     assert_eq!(steps.running().await, "a");
-    steps.let_go(&["a"]).await;
+    steps.release(&["a"]).await;
     assert_eq!(steps.running().await, "c");
-    steps.let_go(&["c", "b"]).await;
+    steps.release(&["c", "b"]).await;
     for session in [first, second, urgent] {
         succeeds(session).await;
     }
@@ -173,11 +173,11 @@ async fn a_waiting_item_of_a_paused_session_blocks_no_claim() {
     let [first, second, third] = [1, 2, 3].map(|number| manual(&manager, number));
     assert_eq!(steps.running().await, "a");
     second.pause();
-    steps.let_go(&["a"]).await;
+    steps.release(&["a"]).await;
     assert_eq!(steps.running().await, "c");
-    steps.let_go(&["c"]).await;
+    steps.release(&["c"]).await;
     second.resume();
-    steps.let_go(&["b"]).await;
+    steps.release(&["b"]).await;
     for session in [first, second, third] {
         succeeds(session).await;
     }
@@ -190,8 +190,8 @@ async fn items_that_get_their_claims_simultaneously_begin_in_their_order() {
     let handler = steps.handler(1, &["a:x+y", "b:x", "c:y"]).info(|info| info.with_limits(limits));
     let session = begin(&with([handler]));
     assert_eq!(steps.running().await, "a");
-    steps.let_go(&["a"]).await;
+    steps.release(&["a"]).await;
     assert_eq!(steps.running().await, "b c");
-    steps.let_go(&["b", "c"]).await;
+    steps.release(&["b", "c"]).await;
     succeeds(session).await;
 }

@@ -7,7 +7,7 @@ use futures::FutureExt;
 use syncmgr::{ItemContext, Outcome, SyncManager};
 use tokio::task::yield_now;
 
-use crate::support::steps::{background, manual, narrow, nth, registered, succeeds};
+use crate::support::steps::{background, manual, nth, registered, succeeds, with_max_items};
 use crate::support::{Scripted, id};
 
 #[tokio::test(start_paused = true)]
@@ -37,7 +37,7 @@ async fn philosophers_with_two_forks_each_all_eat_and_never_share_one() {
             },
         )
     };
-    let manager = narrow(3, (0..FORKS.len()).map(philosopher));
+    let manager = with_max_items(3, (0..FORKS.len()).map(philosopher));
     let sessions: Vec<_> = (1..=FORKS.len()).map(|number| manual(&manager, number as u128)).collect();
     for session in sessions {
         assert_eq!(succeeds(session).await.items().count(), 20);
@@ -55,7 +55,7 @@ async fn a_thousand_items_with_few_claims_all_run() {
         });
         Ok(claimed.collect())
     };
-    let manager = SyncManager::builder().capacity("z", 3).items_at_once(4).build();
+    let manager = SyncManager::builder().capacity("z", 3).max_concurrent_items(4).build();
     let handlers = (1..=2).map(|number| {
         let info = syncmgr::HandlerInfo::new(nth(number), "Crowded");
         Scripted::new(&[]).info(|_| info).items(items).on_item(|_| yield_now().map(Ok).boxed())
@@ -130,7 +130,7 @@ async fn claims_hold_and_sessions_end_despite_skips_stops_and_pauses() {
             .boxed()
         })
     });
-    let manager = registered(SyncManager::builder().capacity("z", 2).items_at_once(5).build(), handlers);
+    let manager = registered(SyncManager::builder().capacity("z", 2).max_concurrent_items(5).build(), handlers);
     let mut failures = 0;
     for round in 0..30_u128 {
         let sessions: Vec<_> = (1..=4)

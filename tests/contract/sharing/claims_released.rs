@@ -4,9 +4,9 @@ use futures::FutureExt;
 use syncmgr::anyhow::anyhow;
 use syncmgr::{ItemContext, Outcome, SyncResult};
 
+use crate::support::awaitable_host::within;
 use crate::support::id;
 use crate::support::steps::{Steps, manual, nth, outcome, succeeds, with};
-use crate::support::watched::within;
 
 #[tokio::test(start_paused = true)]
 async fn the_next_item_runs_when_a_waiting_one_is_skipped() {
@@ -18,7 +18,7 @@ async fn the_next_item_runs_when_a_waiting_one_is_skipped() {
     second.skip(nth(2), id("b")).unwrap();
     assert_eq!(steps.running().await, "a c");
     assert_eq!(outcome(&within(second.finish()).await, id("b")), Outcome::Skipped);
-    steps.let_go(&["a", "c"]).await;
+    steps.release(&["a", "c"]).await;
     succeeds(first).await;
     succeeds(third).await;
 }
@@ -32,7 +32,7 @@ async fn the_next_item_runs_when_the_session_of_a_waiting_one_is_stopped() {
     second.stop();
     assert_eq!(steps.running().await, "a c");
     assert_eq!(outcome(&within(second.finish()).await, id("b")), Outcome::Stopped);
-    steps.let_go(&["a", "c"]).await;
+    steps.release(&["a", "c"]).await;
     succeeds(first).await;
     succeeds(third).await;
     assert!(manager.held().is_empty());
@@ -47,7 +47,7 @@ async fn the_next_item_gets_the_claim_when_the_session_of_its_holder_stops() {
     first.stop();
     within(first.finish()).await;
     assert_eq!(steps.running().await, "c");
-    steps.let_go(&["c"]).await;
+    steps.release(&["c"]).await;
     succeeds(second).await;
 }
 
@@ -66,9 +66,9 @@ async fn next_item_runs_after(outcome_of_a: Outcome, act: fn(ItemContext) -> Syn
     let manager = with([failing, steps.handler(2, &["b:x"])]);
     let [first, second] = [1, 2].map(|number| manual(&manager, number));
     assert_eq!(steps.running().await, "a");
-    steps.let_go(&["a"]).await;
+    steps.release(&["a"]).await;
     assert_eq!(steps.running().await, "b", "after {outcome_of_a}");
-    steps.let_go(&["b"]).await;
+    steps.release(&["b"]).await;
     succeeds(second).await;
     assert_eq!(outcome(&within(first.finish()).await, id("a")), outcome_of_a);
 }
@@ -89,7 +89,7 @@ async fn a_cancelled_item_releases_its_claim() {
     first.skip(nth(1), id("a")).unwrap();
     assert_eq!(outcome(&within(first.finish()).await, id("a")), Outcome::Skipped);
     assert_eq!(steps.running().await, "b");
-    steps.let_go(&["b"]).await;
+    steps.release(&["b"]).await;
     succeeds(second).await;
 }
 
@@ -108,9 +108,9 @@ async fn a_handler_that_drops_its_waiting_items_leaves_the_claim_to_others() {
     let manager = with([steps.handler(2, &["b:x"]), dropping, steps.handler(3, &["c:x"])]);
     let [holder, first, third] = [2, 1, 3].map(|number| manual(&manager, number));
     assert_eq!(outcome(&within(first.finish()).await, id("a")), Outcome::Failed);
-    steps.let_go(&["b"]).await;
+    steps.release(&["b"]).await;
     assert_eq!(steps.running().await, "c");
-    steps.let_go(&["c"]).await;
+    steps.release(&["c"]).await;
     succeeds(holder).await;
     succeeds(third).await;
 }
@@ -135,7 +135,7 @@ async fn a_retry_waits_for_its_claims() {
     let mut retry = Box::pin(first.show_error(nth(1), error));
     assert!(futures::poll!(&mut retry).is_pending());
     assert_eq!((&*steps.running().await, &*steps.began()), ("b", "a b"));
-    steps.let_go(&["b"]).await;
+    steps.release(&["b"]).await;
     within(retry).await.unwrap();
     assert_eq!(steps.began(), "a b a");
     succeeds(second).await;

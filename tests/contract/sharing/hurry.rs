@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use futures::FutureExt;
 use syncmgr::{HandlerInfo, Hold, Trigger};
 
-use crate::support::steps::{Steps, background, idle, manual, narrow, nth, succeeds};
-use crate::support::watched::within;
+use crate::support::awaitable_host::within;
+use crate::support::steps::{Steps, background, idle, manual, nth, succeeds, with_max_items};
 use crate::support::{Scripted, id};
 
 #[tokio::test(start_paused = true)]
@@ -28,7 +28,7 @@ async fn background_work_runs_although_urgent_work_keeps_coming() {
             tokio::task::yield_now().map(Ok).boxed()
         })
     });
-    let manager = narrow(1, urgent.chain([waiting]));
+    let manager = with_max_items(1, urgent.chain([waiting]));
     let first = manual(&manager, 2);
     let patient = background(&manager, 1);
     idle().await;
@@ -52,7 +52,7 @@ async fn waiting_background_work_is_overtaken_only_a_few_times() {
     let steps = Steps::default();
     let names: Vec<&'static str> = vec!["c1", "c2", "c3", "c4", "c5", "c6", "c7", "c8", "c9", "c10", "c11", "c12"];
     let urgent = names.iter().enumerate().map(|(index, name)| steps.handler(index as u128 + 10, &[name]));
-    let manager = narrow(1, urgent.chain([steps.handler(1, &["a"]), steps.handler(2, &["b"])]));
+    let manager = with_max_items(1, urgent.chain([steps.handler(1, &["a"]), steps.handler(2, &["b"])]));
     let first = manual(&manager, 1);
     assert_eq!(steps.running().await, "a");
     let patient = background(&manager, 2);
@@ -73,12 +73,12 @@ async fn waiting_background_work_is_overtaken_only_a_few_times() {
 #[tokio::test(start_paused = true)]
 async fn a_manual_request_raises_its_handlers_background_run() {
     let steps = Steps::default();
-    let manager = narrow(1, [steps.handler(1, &["a", "b"]), steps.handler(2, &["u", "v", "w"])]);
+    let manager = with_max_items(1, [steps.handler(1, &["a", "b"]), steps.handler(2, &["u", "v", "w"])]);
     let others = background(&manager, 2);
     assert_eq!(steps.running().await, "u");
     let waiting = background(&manager, 1);
     idle().await;
-    steps.let_go(&["u"]).await;
+    steps.release(&["u"]).await;
     assert_eq!(steps.running().await, "a", "runs of equal priority alternate on one worker");
     let urgent = manual(&manager, 1);
     idle().await;
@@ -94,7 +94,7 @@ async fn a_manual_request_raises_its_handlers_background_run() {
 #[tokio::test(start_paused = true)]
 async fn a_manual_request_raises_its_handlers_waiting_claims() {
     let steps = Steps::default();
-    let manager = narrow(
+    let manager = with_max_items(
         8,
         [
             steps.handler(1, &["a:x"]),
@@ -118,7 +118,7 @@ async fn a_manual_request_raises_its_handlers_waiting_claims() {
 async fn an_item_blocked_only_by_a_less_urgent_one_begins_once_raised() {
     let steps = Steps::default();
     let handlers = [(1, "a:x"), (2, "b:x+y"), (3, "c:y")].map(|(number, item)| steps.handler(number, &[item]));
-    let manager = narrow(8, handlers);
+    let manager = with_max_items(8, handlers);
     let [first, second, third] = [1, 2, 3].map(|number| background(&manager, number));
     assert_eq!(steps.running().await, "a", "b waits for x, and c waits behind b for y");
     let urgent = manual(&manager, 3);
@@ -134,7 +134,7 @@ async fn a_manual_request_of_a_handler_overtakes_a_waiting_background_one() {
     let steps = Steps::default();
     let handler = steps.handler(1, &["a"]);
     let transcript = handler.transcript.clone();
-    let manager = narrow(1, [handler]);
+    let manager = with_max_items(1, [handler]);
     let first = background(&manager, 1);
     assert_eq!(steps.running().await, "a");
     let second = manager.session(Trigger::Idle).items(nth(1), [id("a")]).start().unwrap();
@@ -150,7 +150,7 @@ async fn a_manual_request_of_a_handler_overtakes_a_waiting_background_one() {
 #[tokio::test(start_paused = true)]
 async fn a_run_loses_its_raised_priority_once_the_waiting_session_has_ended() {
     let steps = Steps::default();
-    let manager = narrow(1, [steps.handler(1, &["a", "b"]), steps.handler(2, &["u"])]);
+    let manager = with_max_items(1, [steps.handler(1, &["a", "b"]), steps.handler(2, &["u"])]);
     let first = background(&manager, 1);
     assert_eq!(steps.running().await, "a");
     let impatient = manual(&manager, 1);
@@ -168,7 +168,7 @@ async fn a_run_loses_its_raised_priority_once_the_waiting_session_has_ended() {
 #[tokio::test(start_paused = true)]
 async fn a_run_that_waits_for_another_of_its_handler_is_listed_behind_it() {
     let steps = Steps::default();
-    let manager = narrow(8, [steps.handler(1, &["a"])]);
+    let manager = with_max_items(8, [steps.handler(1, &["a"])]);
     let [first, second] = [(); 2].map(|()| manual(&manager, 1));
     assert_eq!(steps.running().await, "a");
     let [held] = &manager.held()[..] else { panic!("{:?}", manager.held()) };

@@ -7,8 +7,8 @@ use syncmgr::{Claim, Hold, Outcome, SyncItem, SyncManager, Trigger};
 
 use crate::cancellation::stopped::pass;
 use crate::sharing::quarantine::{Blocked, outlive_its_grace};
+use crate::support::awaitable_host::begin;
 use crate::support::steps::{holds, manual, nth, outcome, succeeds, with};
-use crate::support::watched::begin;
 use crate::support::{HANDLER, Scripted, id};
 
 /// Yields until nothing is held; the thread's return takes no virtual time.

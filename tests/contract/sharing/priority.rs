@@ -3,20 +3,20 @@
 use syncmgr::request::Priority;
 use syncmgr::{Hold, Outcome, Trigger};
 
+use crate::support::awaitable_host::within;
 use crate::support::id;
-use crate::support::steps::{Steps, background, holds, idle, manual, narrow, nth, outcome, over, succeeds};
-use crate::support::watched::within;
+use crate::support::steps::{Steps, background, holds, idle, manual, nth, outcome, over, succeeds, with_max_items};
 
 #[tokio::test(start_paused = true)]
 async fn a_manual_session_takes_the_only_worker_after_the_item_that_runs() {
     for trigger in [Trigger::Scheduled, Trigger::Idle, Trigger::Connect] {
         let steps = Steps::default();
-        let manager = narrow(1, [steps.handler(1, &["a", "b"]), steps.handler(2, &["c", "d"])]);
+        let manager = with_max_items(1, [steps.handler(1, &["a", "b"]), steps.handler(2, &["c", "d"])]);
         let first = over(&manager, trigger, 1);
         assert_eq!(steps.running().await, "a");
         let second = manual(&manager, 2);
         assert_eq!(steps.running().await, "a", "the running item continues");
-        steps.let_go(&["a", "c", "d", "b"]).await;
+        steps.release(&["a", "c", "d", "b"]).await;
         succeeds(first).await;
         succeeds(second).await;
         assert_eq!(steps.began(), "a c d b", "after {trigger:?}");
@@ -26,12 +26,12 @@ async fn a_manual_session_takes_the_only_worker_after_the_item_that_runs() {
 #[tokio::test(start_paused = true)]
 async fn a_session_before_a_disconnect_is_as_urgent_as_a_manual_one() {
     let steps = Steps::default();
-    let manager = narrow(1, [steps.handler(1, &["a", "b"]), steps.handler(2, &["c"])]);
+    let manager = with_max_items(1, [steps.handler(1, &["a", "b"]), steps.handler(2, &["c"])]);
     let first = background(&manager, 1);
     assert_eq!(steps.running().await, "a");
     let second = over(&manager, Trigger::PendingDisconnect, 2);
     idle().await;
-    steps.let_go(&["a", "b", "c"]).await;
+    steps.release(&["a", "b", "c"]).await;
     succeeds(first).await;
     succeeds(second).await;
     assert_eq!(steps.began(), "a c b");
@@ -40,21 +40,22 @@ async fn a_session_before_a_disconnect_is_as_urgent_as_a_manual_one() {
 #[tokio::test(start_paused = true)]
 async fn urgent_work_leaves_background_work_one_worker_until_it_ends() {
     let steps = Steps::default();
-    let manager = narrow(3, [steps.handler(1, &["a", "b", "c", "d", "e", "f"]), steps.handler(2, &["u", "v", "w"])]);
+    let manager =
+        with_max_items(3, [steps.handler(1, &["a", "b", "c", "d", "e", "f"]), steps.handler(2, &["u", "v", "w"])]);
     let first = background(&manager, 1);
     assert_eq!(steps.running().await, "a b c");
     let second = manual(&manager, 2);
     idle().await;
-    steps.let_go(&["a"]).await;
-    steps.let_go(&["b"]).await;
+    steps.release(&["a"]).await;
+    steps.release(&["b"]).await;
     assert_eq!(steps.running().await, "c u v");
-    steps.let_go(&["c"]).await;
+    steps.release(&["c"]).await;
     assert_eq!(steps.running().await, "u v d", "background work keeps its last worker");
-    steps.let_go(&["u", "v"]).await;
+    steps.release(&["u", "v"]).await;
     assert_eq!(steps.running().await, "d w e");
-    steps.let_go(&["w"]).await;
+    steps.release(&["w"]).await;
     assert_eq!(steps.running().await, "d e f");
-    steps.let_go(&["d", "e", "f"]).await;
+    steps.release(&["d", "e", "f"]).await;
     succeeds(first).await;
     succeeds(second).await;
 }
@@ -62,16 +63,16 @@ async fn urgent_work_leaves_background_work_one_worker_until_it_ends() {
 #[tokio::test(start_paused = true)]
 async fn sessions_of_equal_priority_share_the_workers() {
     let steps = Steps::default();
-    let manager = narrow(2, [steps.handler(1, &["a", "b", "c", "d"]), steps.handler(2, &["u", "v", "w"])]);
+    let manager = with_max_items(2, [steps.handler(1, &["a", "b", "c", "d"]), steps.handler(2, &["u", "v", "w"])]);
     let first = manual(&manager, 1);
     assert_eq!(steps.running().await, "a b");
     let second = manual(&manager, 2);
     idle().await;
-    steps.let_go(&["a"]).await;
+    steps.release(&["a"]).await;
     assert_eq!(steps.running().await, "b u");
-    steps.let_go(&["b"]).await;
+    steps.release(&["b"]).await;
     assert_eq!(steps.running().await, "u c");
-    steps.let_go(&["u"]).await;
+    steps.release(&["u"]).await;
     assert_eq!(steps.running().await, "c v");
     ["c", "d", "v", "w"].iter().for_each(|name| steps.open(name));
     succeeds(first).await;
@@ -81,15 +82,15 @@ async fn sessions_of_equal_priority_share_the_workers() {
 #[tokio::test(start_paused = true)]
 async fn background_work_requested_later_waits_for_urgent_work_to_end() {
     let steps = Steps::default();
-    let manager = narrow(1, [steps.handler(1, &["a"]), steps.handler(2, &["u", "v"])]);
+    let manager = with_max_items(1, [steps.handler(1, &["a"]), steps.handler(2, &["u", "v"])]);
     let first = manual(&manager, 2);
     assert_eq!(steps.running().await, "u");
     let second = background(&manager, 1);
     idle().await;
     assert_eq!(holds(&manager.held()), [(); 2].map(|()| (None, Hold::NoFreeWorker)));
-    steps.let_go(&["u"]).await;
+    steps.release(&["u"]).await;
     assert_eq!(steps.running().await, "v");
-    steps.let_go(&["v", "a"]).await;
+    steps.release(&["v", "a"]).await;
     succeeds(first).await;
     succeeds(second).await;
 }
@@ -97,7 +98,8 @@ async fn background_work_requested_later_waits_for_urgent_work_to_end() {
 #[tokio::test(start_paused = true)]
 async fn a_session_has_the_priority_that_was_requested() {
     let steps = Steps::default();
-    let manager = narrow(1, [steps.handler(1, &["a", "b"]), steps.handler(2, &["c"]), steps.handler(3, &["d"])]);
+    let manager =
+        with_max_items(1, [steps.handler(1, &["a", "b"]), steps.handler(2, &["c"]), steps.handler(3, &["d"])]);
     let first = background(&manager, 1);
     assert_eq!(steps.running().await, "a");
     let start = |trigger, number, priority| {
@@ -117,7 +119,7 @@ async fn a_session_has_the_priority_that_was_requested() {
 #[tokio::test(start_paused = true)]
 async fn a_run_that_yields_to_urgent_work_releases_its_claims() {
     let steps = Steps::default();
-    let manager = narrow(1, [steps.handler(1, &["a:x", "b:x"]), steps.handler(2, &["c:x"])]);
+    let manager = with_max_items(1, [steps.handler(1, &["a:x", "b:x"]), steps.handler(2, &["c:x"])]);
     let first = background(&manager, 1);
     assert_eq!(steps.running().await, "a");
     let urgent = manual(&manager, 2);
@@ -131,29 +133,29 @@ async fn a_run_that_yields_to_urgent_work_releases_its_claims() {
 #[tokio::test(start_paused = true)]
 async fn a_run_whose_last_item_has_begun_waits_for_no_worker() {
     let steps = Steps::default();
-    let manager = narrow(1, [steps.handler(1, &["a", "b"])]);
+    let manager = with_max_items(1, [steps.handler(1, &["a", "b"])]);
     let session = manual(&manager, 1);
     assert_eq!(steps.running().await, "a");
     assert_eq!(holds(&manager.held()), [(None, Hold::NoFreeWorker)]);
-    steps.let_go(&["a"]).await;
+    steps.release(&["a"]).await;
     assert_eq!(steps.running().await, "b");
     assert_eq!(holds(&manager.held()), []);
-    steps.let_go(&["b"]).await;
+    steps.release(&["b"]).await;
     succeeds(session).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn urgent_work_stopped_while_it_waits_takes_no_worker() {
     let steps = Steps::default();
-    let manager = narrow(1, [steps.handler(1, &["a", "b"]), steps.handler(2, &["c"])]);
+    let manager = with_max_items(1, [steps.handler(1, &["a", "b"]), steps.handler(2, &["c"])]);
     let first = background(&manager, 1);
     assert_eq!(steps.running().await, "a");
     let urgent = manual(&manager, 2);
     idle().await;
     urgent.stop();
     assert_eq!(outcome(&within(urgent.finish()).await, id("c")), Outcome::Stopped);
-    steps.let_go(&["a"]).await;
+    steps.release(&["a"]).await;
     assert_eq!(steps.running().await, "b");
-    steps.let_go(&["b"]).await;
+    steps.release(&["b"]).await;
     succeeds(first).await;
 }

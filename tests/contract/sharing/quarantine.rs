@@ -12,8 +12,8 @@ use syncmgr::{
 use tokio::sync::Notify;
 
 use crate::cancellation::stopped::pass;
+use crate::support::awaitable_host::{begin, until};
 use crate::support::steps::{hold_of, manual, nth, outcome, registered, with};
-use crate::support::watched::{begin, until};
 use crate::support::{HANDLER, Scripted, id, named};
 
 /// Work that blocks its thread until it is released, each time it runs. Dropping this releases it.
@@ -139,7 +139,7 @@ async fn a_retry_that_waited_skips_an_item_abandoned_meanwhile() {
 async fn an_abandoned_item_blocks_neither_other_handlers_nor_the_shutdown() {
     let blocked = Blocked::new();
     let other = Scripted::new(&["b"]).info(|_| syncmgr::HandlerInfo::new(nth(2), "Other"));
-    let manager = registered(SyncManager::builder().items_at_once(1).build(), [blocked.handler(&["a"]), other]);
+    let manager = registered(SyncManager::builder().max_concurrent_items(1).build(), [blocked.handler(&["a"]), other]);
     let first = manager.session(Trigger::Manual).handlers([HANDLER]).start().unwrap();
     blocked.begun.notified().await;
     first.stop();
@@ -161,7 +161,7 @@ async fn events_report_the_end_of_a_skipped_abandoned_item() {
     let mut events = second.events();
     let ended = until(&mut events, |event| matches!(event, SessionEvent::Ended { .. })).await;
     assert_eq!(ended, SessionEvent::Ended { handler: HANDLER, item: id("a"), outcome: Outcome::Skipped });
-    until(&mut events, |event| *event == SessionEvent::Rested).await;
+    until(&mut events, |event| *event == SessionEvent::Idle).await;
 }
 
 #[tokio::test(start_paused = true)]

@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
 use futures::FutureExt;
-use syncmgr::environment::{Patrol, Watch, Watchdog};
-use syncmgr::session::Unstopped;
+use syncmgr::environment::{Probe, ProbeStatus, Watchdog};
+use syncmgr::session::StillRunning;
 use syncmgr::{FailureClass, Hold, LogEntry, Outcome, Report, Session, SyncManager, Trigger};
 use tokio::runtime::{Builder, Runtime};
 
@@ -22,13 +22,13 @@ pub(crate) const GRACES: Duration = Duration::from_secs(6);
 /// A watchdog whose probe the test calls.
 #[derive(Clone, Default)]
 pub(crate) struct ManualWatchdog {
-    patrol: Arc<Mutex<Option<Patrol>>>,
+    probe: Arc<Mutex<Option<Probe>>>,
     pub(crate) stopped: Arc<AtomicBool>,
 }
 
 impl Watchdog for ManualWatchdog {
-    fn start(&self, patrol: Patrol) {
-        *self.patrol.lock().expect("not poisoned") = Some(patrol);
+    fn start(&self, probe: Probe) {
+        *self.probe.lock().expect("not poisoned") = Some(probe);
     }
 
     fn stop(&self) {
@@ -37,9 +37,9 @@ impl Watchdog for ManualWatchdog {
 }
 
 impl ManualWatchdog {
-    pub(crate) fn check(&self, millis: u64) -> Watch {
-        let mut patrol = self.patrol.lock().expect("not poisoned");
-        patrol.as_mut().expect("a session has begun").look(Duration::from_millis(millis))
+    pub(crate) fn check(&self, millis: u64) -> ProbeStatus {
+        let mut probe = self.probe.lock().expect("not poisoned");
+        probe.as_mut().expect("a session has begun").check(Duration::from_millis(millis))
     }
 }
 
@@ -124,7 +124,7 @@ impl Bench {
         });
     }
 
-    pub(crate) fn shutdown(&self) -> Vec<Unstopped> {
+    pub(crate) fn shutdown(&self) -> Vec<StillRunning> {
         self.clock.block_on(self.manager.shutdown())
     }
 }

@@ -39,7 +39,7 @@ pub(crate) enum When {
     /// In the call, before it returns a future.
     Called,
     /// In the poll of the future.
-    Polled,
+    ProbedRun,
     /// In the drop of the completed future.
     Dropped,
 }
@@ -60,7 +60,7 @@ impl Faulty {
             return Box::pin(PanicsWhenDropped(work.boxed()));
         }
         async move {
-            assert!(when != Some(When::Polled), "the fault");
+            assert!(when != Some(When::ProbedRun), "the fault");
             work.await
         }
         .boxed()

@@ -14,7 +14,7 @@ use syncmgr_test::Transcript;
 use tokio::sync::Semaphore;
 
 use crate::support::Scripted;
-use crate::support::watched::within;
+use crate::support::awaitable_host::within;
 
 /// Returns the id of the handler of this number.
 pub(crate) const fn nth(number: u128) -> HandlerId {
@@ -53,7 +53,7 @@ impl Steps {
     }
 
     /// Releases each of these items once, and waits until every task waits.
-    pub(crate) async fn let_go(&self, names: &[&str]) {
+    pub(crate) async fn release(&self, names: &[&str]) {
         names.iter().for_each(|name| self.gate(name).add_permits(1));
         idle().await;
     }
@@ -109,8 +109,8 @@ pub(crate) fn with(handlers: impl IntoIterator<Item = Scripted>) -> SyncManager 
 }
 
 /// Returns a manager that runs at most `items` items at the same time.
-pub(crate) fn narrow(items: usize, handlers: impl IntoIterator<Item = Scripted>) -> SyncManager {
-    registered(SyncManager::builder().items_at_once(items).build(), handlers)
+pub(crate) fn with_max_items(items: usize, handlers: impl IntoIterator<Item = Scripted>) -> SyncManager {
+    registered(SyncManager::builder().max_concurrent_items(items).build(), handlers)
 }
 
 /// Registers these handlers with a manager.

@@ -9,8 +9,8 @@ use syncmgr::session::RunChange;
 use syncmgr::{HandlerId, ItemId, Progress, Report, RunReport, Session, SessionEvent, SyncManager};
 use syncmgr_test::{ScriptedHandler, Transcript};
 
+use crate::support::awaitable_host::{CLASSIC, begin, hosting, listed, until, until_run, within};
 use crate::support::id;
-use crate::support::watched::{CLASSIC, begin, hosting, listed, until, until_run, within};
 
 /// Returns a handler that completes `PrepareForSync` before the return, and does nothing else.
 pub(crate) fn waiting(names: &[&'static str]) -> ScriptedHandler {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use proptest::collection::vec;
 use proptest::prelude::*;
-use syncmgr::classic::{Driven, HResult};
+use syncmgr::classic::{CallbackAdapter, HResult};
 use syncmgr::log::ErrorId;
 use syncmgr::progress::Status;
 use syncmgr::request::RunFlags;
@@ -84,7 +84,8 @@ pub(crate) fn run(foreign: &Foreign) -> Vec<String> {
 
 async fn perform(foreign: &Foreign, model: &Model) {
     let handler = GeneratedHandler::new(handler_id(0), foreign.plan.clone(), model.clone());
-    let driven = Driven::with_interaction(Arc::new(handler), Some(Arc::new(ScriptedUser::new()))).expect("a runtime");
+    let driven =
+        CallbackAdapter::with_interaction(Arc::new(handler), Some(Arc::new(ScriptedUser::new()))).expect("a runtime");
     let host = ScriptedHost::new();
     let flags = if foreign.may_bother { RunFlags::MAY_BOTHER_USER } else { RunFlags::empty() };
     let listed = timeout(Duration::from_secs(60), async {
@@ -111,7 +112,7 @@ async fn perform(foreign: &Foreign, model: &Model) {
     }
 }
 
-fn perform_call(driven: &Driven, host: &Arc<ScriptedHost>, call: Call) {
+fn perform_call(driven: &CallbackAdapter, host: &Arc<ScriptedHost>, call: Call) {
     let note = |line: &str, code: HResult| {
         if code.is_ok() {
             host.transcript().note(line);
@@ -136,7 +137,7 @@ fn perform_call(driven: &Driven, host: &Arc<ScriptedHost>, call: Call) {
     }
 }
 
-fn detach(driven: &Driven, host: &ScriptedHost) {
+fn detach(driven: &CallbackAdapter, host: &ScriptedHost) {
     driven.set_progress_callback(None);
     host.transcript().note("detached");
 }

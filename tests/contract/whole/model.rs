@@ -16,7 +16,7 @@ pub(crate) struct Model(Arc<Mutex<ModelState>>);
 #[derive(Default)]
 pub(crate) struct ModelState {
     /// The number of items that may run at the same time, over all handlers.
-    pub(crate) items_at_once: usize,
+    pub(crate) max_concurrent_items: usize,
     /// The number of items that may hold each claim at the same time.
     pub(crate) capacities: [usize; CLAIMS.len()],
     /// If `true`, the user's attention may be granted several times: a foreign host has no limit.
@@ -114,13 +114,14 @@ impl Model {
 impl ModelState {
     /// Drops the limits of claims and attention, which a foreign host does not apply. `items` is the handler's own limit.
     pub(crate) fn on_a_foreign_host(&mut self, items: usize) {
-        (self.items_at_once, self.capacities, self.on_a_foreign_host) = (items, [usize::MAX; CLAIMS.len()], true);
+        (self.max_concurrent_items, self.capacities, self.on_a_foreign_host) =
+            (items, [usize::MAX; CLAIMS.len()], true);
     }
 
     fn check_limits(&mut self, (handler, max): (HandlerId, usize)) {
         let own = self.active_items.values().filter(|active| active.running);
         let (all, of_handler) = (own.clone().count(), own.filter(|active| active.handler == handler).count());
-        if all > self.items_at_once || of_handler > max {
+        if all > self.max_concurrent_items || of_handler > max {
             self.violations.push(format!("{all} concurrent items, {of_handler} of one handler"));
         }
         for (claim, capacity) in self.capacities.iter().enumerate() {

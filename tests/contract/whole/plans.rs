@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use syncmgr::handler::WhenStalled;
+use syncmgr::handler::StallPolicy;
 use syncmgr::item::{ItemFlags, ItemState};
 use syncmgr::{ItemId, Limits, SyncItem};
 
@@ -132,7 +132,7 @@ impl Bounds {
             .with_items_deadline(second)
             .with_prepare_deadline(second)
             .with_stall_after(2 * second)
-            .with_stall_policy(if self.reports_stalls { WhenStalled::Report } else { WhenStalled::Cancel })
+            .with_stall_policy(if self.reports_stalls { StallPolicy::Report } else { StallPolicy::Cancel })
     }
 }
 

@@ -47,8 +47,8 @@ impl SyncHandler for Probe {
 
 /// Returns a violation if a permit, a worker or a claim is still taken although all work has ended.
 pub(crate) async fn leak(manager: &SyncManager, setting: &Setting) -> Option<String> {
-    let limited = |items: usize| items.min(setting.items_at_once);
-    let everything = (None, setting.items_at_once);
+    let limited = |items: usize| items.min(setting.max_concurrent_items);
+    let everything = (None, setting.max_concurrent_items);
     let claims = CLAIMS.into_iter().zip(setting.capacities).map(|(claim, items)| (Some(claim), limited(items)));
     for (claim, items) in std::iter::once(everything).chain(claims) {
         let probe = Probe { items, claim, asks_user: setting.has_user(), together: Barrier::new(items) };

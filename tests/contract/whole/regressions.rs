@@ -12,7 +12,7 @@ use syncmgr::{
     async_trait,
 };
 
-use crate::support::watched::{OnHost, begin, within};
+use crate::support::awaitable_host::{HandlerOnHost, begin, within};
 use crate::support::{HANDLER, Scripted, id, named};
 
 /// A handler with these limits whose item `a` never ends by itself.
@@ -80,7 +80,7 @@ async fn the_context_of_initialize_is_closed_when_a_foreign_host_detaches() {
         async { Ok(Participation::TakePart) }.boxed()
     });
     let transcript = handler.transcript.clone();
-    let on = OnHost::prepared(handler, &transcript, &[id("a")]).await;
+    let on = HandlerOnHost::prepared(handler, &transcript, &[id("a")]).await;
     on.driven.set_progress_callback(None);
     let context = saved.get().expect("`initialize` ran");
     assert!(context.check().is_err());

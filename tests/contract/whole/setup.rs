@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 use syncmgr::choice::{Chooser, Chosen, Offer};
-use syncmgr::classic::Hosted;
+use syncmgr::classic::ClassicAdapter;
 use syncmgr::environment::{Confirmation, Connection, ConnectionProvider, Secret};
 use syncmgr::request::RegisterFlags;
 use syncmgr::{HandlerId, Interaction, SyncHandler, SyncManager, SyncResult, anyhow, async_trait};
@@ -22,7 +22,7 @@ const CHOICES_KEEP_THEIR_ORDER: bool = true;
 /// The configuration of a manager.
 #[derive(Clone, Debug)]
 pub(crate) struct Setting {
-    pub(crate) items_at_once: usize,
+    pub(crate) max_concurrent_items: usize,
     pub(crate) capacities: [usize; CLAIMS.len()],
     /// `None` for a manager without a chooser.
     pub(crate) chooser: Option<ChooserScript>,
@@ -51,8 +51,8 @@ pub(crate) fn setting() -> impl Strategy<Value = Setting> {
     let capacities = prop::array::uniform3(1..4_usize);
     let chooser = prop::option::weighted(0.4, script);
     (1..=8_usize, capacities, chooser, prop::bool::weighted(0.8), prop::bool::weighted(0.8)).prop_map(
-        |(items_at_once, capacities, chooser, has_user, has_network)| Setting {
-            items_at_once,
+        |(max_concurrent_items, capacities, chooser, has_user, has_network)| Setting {
+            max_concurrent_items,
             capacities,
             chooser,
             has_user,
@@ -65,9 +65,10 @@ impl Setting {
     pub(crate) fn manager(&self, model: &Model) -> SyncManager {
         {
             let mut state = model.lock();
-            (state.items_at_once, state.capacities) = (self.items_at_once, self.capacities);
+            (state.max_concurrent_items, state.capacities) = (self.max_concurrent_items, self.capacities);
         }
-        let mut builder = SyncManager::builder().clock(ManualClock::default()).items_at_once(self.items_at_once);
+        let mut builder =
+            SyncManager::builder().clock(ManualClock::default()).max_concurrent_items(self.max_concurrent_items);
         for (claim, capacity) in CLAIMS.iter().zip(self.capacities) {
             builder = builder.capacity(*claim, capacity);
         }
@@ -107,7 +108,7 @@ pub(crate) fn register(manager: &SyncManager, model: &Model, index: usize, plan:
     let handler: Arc<dyn SyncHandler> = match plan.style {
         Style::Async => Arc::new(GeneratedHandler::new(id, plan, model)),
         Style::Classic { .. } => {
-            Arc::new(Hosted::with_info(info(id, &plan), move || classic::instance(id, &plan, &model)))
+            Arc::new(ClassicAdapter::with_info(info(id, &plan), move || classic::instance(id, &plan, &model)))
         }
     };
     _ = manager.register_for(handler, flags);

@@ -28,7 +28,7 @@ impl SessionTrace {
         let mut seen = Vec::new();
         while let Some(event) = events.next().await {
             if let SessionEvent::Logged { handler, entry } = &event
-                && entry.error.is_some()
+                && entry.id.is_some()
             {
                 log.lock().unwrap_or_else(PoisonError::into_inner).push((*handler, entry.clone()));
             }
@@ -51,7 +51,7 @@ impl SessionTrace {
         let open = handlers.values().filter(|handler| handler.has_open_items());
         violations
             .extend(open.map(|handler| format!("session {:?}: began and never ended: {handler:?}", self.session)));
-        if !self.events.contains(&SessionEvent::Rested) {
+        if !self.events.contains(&SessionEvent::Idle) {
             violations.push(format!("session {:?} never became idle: {:?}", self.session, self.events));
         }
         violations

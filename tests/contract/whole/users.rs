@@ -263,7 +263,7 @@ impl Users {
         let (Some(session), log) = (user_session.session.clone(), user_session.log.clone()) else { return };
         let links: Vec<_> = log.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let Some((handler, entry)) = entry.checked_rem(links.len()).map(|entry| links[entry].clone()) else { return };
-        let Some(error) = entry.error else { return };
+        let Some(error) = entry.id else { return };
         let asks = matches!(entry.action, Some(Action::Decide(_)));
         self.spawn(async move {
             _ = match asks {
@@ -276,9 +276,9 @@ impl Users {
 
     fn open_stored(&mut self, handler: HandlerId, entry: usize, choice: usize) {
         let stored = self.manager.log(handler).expect("a store in memory can be read");
-        let links: Vec<_> = stored.into_iter().filter(|record| record.entry.error.is_some()).collect();
+        let links: Vec<_> = stored.into_iter().filter(|record| record.entry.id.is_some()).collect();
         let Some(record) = entry.checked_rem(links.len()).map(|entry| &links[entry]) else { return };
-        let error = record.entry.error.expect("entries without an id were filtered out");
+        let error = record.entry.id.expect("entries without an id were filtered out");
         if matches!(record.entry.action, Some(Action::Decide(_))) {
             if let Ok(session) = self.manager.answer(handler, error, choice) {
                 self.add_session(Ok(session));

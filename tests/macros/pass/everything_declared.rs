@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use syncmgr::handler::{Capabilities, HandlerFlags, WhenStalled};
+use syncmgr::handler::{Capabilities, HandlerFlags, StallPolicy};
 use syncmgr::prelude::*;
 use syncmgr::{Limits, RetryPolicy};
 
@@ -13,7 +13,7 @@ struct OfflinePages;
     id = "d2f0c1a4-5b7e-4c3d-9a8f-0e1d2c3b4a59",
     name = "Offline Web Pages",
     flags(has_properties, may_establish_connection, always_list, hidden),
-    capabilities(cancellable, resumable, idempotent, needs_network, real_time, frugal),
+    capabilities(cancellable, resumable, idempotent, needs_network, real_time, low_data),
     limits(
         items = 4,
         soft_grace = "250ms",
@@ -73,7 +73,7 @@ fn declared_values_are_part_of_the_constant() {
     assert_eq!(info.limits().items_deadline(), Duration::from_secs(2));
     assert_eq!(info.limits().prepare_deadline(), Duration::from_secs(180));
     assert_eq!(info.limits().stall_after(), Duration::from_millis(1500));
-    assert_eq!(info.limits().stall_policy(), WhenStalled::Report);
+    assert_eq!(info.limits().stall_policy(), StallPolicy::Report);
     assert_eq!(info.state_version(), 2);
     let retry = RetryPolicy::DEFAULT
         .with_initial(Duration::from_millis(500))

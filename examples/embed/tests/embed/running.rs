@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use embed::handler::Downloads;
 use embed::server::Server;
-use syncmgr::session::Unstopped;
+use syncmgr::session::StillRunning;
 use syncmgr::{HandlerId, SyncHandler, SyncManager};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -16,7 +16,7 @@ pub(crate) struct Running {
     pub(crate) client: Client,
     pub(crate) handler: HandlerId,
     quit: oneshot::Sender<()>,
-    served: JoinHandle<std::io::Result<Vec<Unstopped>>>,
+    served: JoinHandle<std::io::Result<Vec<StillRunning>>>,
 }
 
 impl Running {
@@ -42,7 +42,7 @@ impl Running {
     }
 
     /// Shuts the server down.
-    pub(crate) fn quit(self) -> JoinHandle<std::io::Result<Vec<Unstopped>>> {
+    pub(crate) fn quit(self) -> JoinHandle<std::io::Result<Vec<StillRunning>>> {
         self.quit.send(()).unwrap();
         self.served
     }

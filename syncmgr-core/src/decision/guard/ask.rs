@@ -3,9 +3,9 @@
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::{GuardPolicy, Objection, WhenGuarded};
+use super::{GuardPolicy, GuardViolation, UnattendedPolicy};
 use crate::log::{Question, Remedy};
-use crate::plan::{Clearance, Plan, Side};
+use crate::plan::{Plan, PlanDecision, Side};
 use crate::text::Escaped;
 use crate::time;
 
@@ -18,58 +18,63 @@ pub const KEY: &str = "guard";
 /// identity, and whether it is empty. An answer is valid for every plan with the same digest, so the text mentions nothing else.
 ///
 /// ```
-/// # use syncmgr_core::{decision::guard::{GuardPolicy, Objection, clearance, question}, plan::{Clearance, Plan}};
-/// let objection = Objection::TooManyDeletions { deletes: 800, existing: 900 };
-/// let question = question(&objection, &Plan::new().with_deletes(800, 900));
+/// # use syncmgr_core::{decision::guard::{GuardPolicy, GuardViolation, decision, question}, plan::{PlanDecision, Plan}};
+/// let violation = GuardViolation::TooManyDeletions { deletes: 800, existing: 900 };
+/// let question = question(&violation, &Plan::new().with_deletes(800, 900));
 /// assert_eq!(&*question.text, "800 of 900 entries would be deleted. Continue?");
-/// let allowed = clearance(&objection, &question, Some(0), &GuardPolicy::DEFAULT);
-/// assert_eq!(allowed, Clearance::Go);
+/// let allowed = decision(&violation, &question, Some(0), &GuardPolicy::DEFAULT);
+/// assert_eq!(allowed, PlanDecision::Proceed);
 /// ```
-pub fn question(objection: &Objection, plan: &Plan) -> Question {
+pub fn question(violation: &GuardViolation, plan: &Plan) -> Question {
     let sides = plan.sides.iter().map(|side| Remedy::ChooseSide(side.name.clone()));
-    let remedies: Vec<_> = match objection {
-        Objection::TooManyDeletions { .. } => vec![Remedy::Allow, Remedy::Revert, Remedy::Refuse],
-        Objection::SideEmpty { .. } | Objection::PeerChanged { .. } => {
+    let remedies: Vec<_> = match violation {
+        GuardViolation::TooManyDeletions { .. } => vec![Remedy::Allow, Remedy::Revert, Remedy::Refuse],
+        GuardViolation::SideEmpty { .. } | GuardViolation::PeerChanged { .. } => {
             [Remedy::Allow].into_iter().chain(sides).chain([Remedy::Refuse]).collect()
         }
-        Objection::ClockWentBack { .. } => vec![Remedy::Allow, Remedy::Refuse],
+        GuardViolation::ClockWentBack { .. } => vec![Remedy::Allow, Remedy::Refuse],
     };
-    Question::of_host(KEY, &words(objection, plan), remedies, digest(objection, plan))
+    Question::of_host(KEY, &words(violation, plan), remedies, digest(violation, plan))
 }
 
 /// Returns the text of the question. It always names the deletions, because an answer that allows the plan allows them too. If
 /// a peer has changed, it also names the empty sides.
-fn words(objection: &Objection, plan: &Plan) -> String {
-    let deleted = match (objection, plan.deletes) {
-        (Objection::TooManyDeletions { .. }, _) => String::new(),
+fn words(violation: &GuardViolation, plan: &Plan) -> String {
+    let deleted = match (violation, plan.deletes) {
+        (GuardViolation::TooManyDeletions { .. }, _) => String::new(),
         (_, 0) => " Nothing would be deleted.".into(),
         (_, deletes) => format!(" {deletes} of {} entries would be deleted.", plan.existing),
     };
-    let changed = matches!(objection, Objection::PeerChanged { .. });
+    let changed = matches!(violation, GuardViolation::PeerChanged { .. });
     let empty = plan.sides.iter().filter(|side| changed && side.entries == 0);
     let empty: String = empty.map(|side| format!(" {} is empty.", Escaped(&side.name))).collect();
-    format!("{objection}.{empty}{deleted} Continue?")
+    format!("{violation}.{empty}{deleted} Continue?")
 }
 
 /// Returns the decision for a plan. An answer decides by its remedy; remedies that no guard offers hold the plan. Without an
 /// answer the policy decides.
-pub fn clearance(objection: &Objection, question: &Question, answer: Option<usize>, policy: &GuardPolicy) -> Clearance {
-    match (answer, policy.headless) {
+pub fn decision(
+    violation: &GuardViolation,
+    question: &Question,
+    answer: Option<usize>,
+    policy: &GuardPolicy,
+) -> PlanDecision {
+    match (answer, policy.unattended) {
         (Some(answer), _) => match question.remedies.get(answer) {
-            Some(Remedy::Allow) => Clearance::Go,
-            Some(Remedy::Revert) => Clearance::Revert,
-            Some(Remedy::ChooseSide(side)) => Clearance::Side(side.clone()),
-            _ => Clearance::Held(objection.clone()),
+            Some(Remedy::Allow) => PlanDecision::Proceed,
+            Some(Remedy::Revert) => PlanDecision::Revert,
+            Some(Remedy::ChooseSide(side)) => PlanDecision::Side(side.clone()),
+            _ => PlanDecision::Held(violation.clone()),
         },
-        (None, WhenGuarded::Refuse) => Clearance::Held(objection.clone()),
-        (None, WhenGuarded::Allow) => Clearance::Go,
+        (None, UnattendedPolicy::Refuse) => PlanDecision::Held(violation.clone()),
+        (None, UnattendedPolicy::Allow) => PlanDecision::Proceed,
     }
 }
 
 /// The hashed content of a digest. Stored answers have the digest, so a change of this JSON asks all questions again.
 #[derive(Serialize)]
 struct Agreed<'a> {
-    objection: (&'static str, Option<&'a str>, u64, u64),
+    violation: (&'static str, Option<&'a str>, u64, u64),
     deletes: u64,
     existing: u64,
     sides: Vec<(&'a str, Option<&'a str>, Contents)>,
@@ -84,23 +89,23 @@ enum Contents {
 
 /// Returns the digest, which is the same in every process and version. The order of the sides matters, because the choices have
 /// the same order.
-fn digest(objection: &Objection, plan: &Plan) -> u64 {
+fn digest(violation: &GuardViolation, plan: &Plan) -> u64 {
     /// The namespace of digests.
     const AGREED: Uuid = Uuid::from_u128(0x9d1c_5c50_3f0e_5b5a_8e0b_6f3d_57a1_44c9);
     let contents = |side: &Side| if side.entries == 0 { Contents::Nothing } else { Contents::Something };
     let sides = plan.sides.iter().map(|side| (&*side.name, side.identity.as_deref(), contents(side))).collect();
-    let agreed = Agreed { objection: parts(objection), deletes: plan.deletes, existing: plan.existing, sides };
+    let agreed = Agreed { violation: parts(violation), deletes: plan.deletes, existing: plan.existing, sides };
     let json = serde_json::to_vec(&agreed).expect("texts and numbers are always JSON");
     let (high, low) = Uuid::new_v5(&AGREED, &json).as_u64_pair();
     high ^ low
 }
 
 /// The hashed parts of a violation: its kind, its side, and its numbers. Times are in whole milliseconds, as in every store.
-fn parts(objection: &Objection) -> (&'static str, Option<&str>, u64, u64) {
-    match objection {
-        Objection::PeerChanged { side } => ("peer_changed", Some(side), 0, 0),
-        Objection::SideEmpty { side, before } => ("side_empty", Some(side), *before, 0),
-        Objection::TooManyDeletions { deletes, existing } => ("too_many_deletions", None, *deletes, *existing),
-        Objection::ClockWentBack { last } => ("clock_went_back", None, time::to_millis(*last).cast_unsigned(), 0),
+fn parts(violation: &GuardViolation) -> (&'static str, Option<&str>, u64, u64) {
+    match violation {
+        GuardViolation::PeerChanged { side } => ("peer_changed", Some(side), 0, 0),
+        GuardViolation::SideEmpty { side, before } => ("side_empty", Some(side), *before, 0),
+        GuardViolation::TooManyDeletions { deletes, existing } => ("too_many_deletions", None, *deletes, *existing),
+        GuardViolation::ClockWentBack { last } => ("clock_went_back", None, time::to_millis(*last).cast_unsigned(), 0),
     }
 }

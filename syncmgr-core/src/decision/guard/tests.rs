@@ -2,8 +2,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::log::{Question, Remedy};
-use crate::page::Page;
-use crate::plan::Clearance;
+use crate::plan::PlanDecision;
+use crate::redacted_url::RedactedUrl;
 
 const NOW: SystemTime = SystemTime::UNIX_EPOCH;
 const POLICY: GuardPolicy = GuardPolicy::DEFAULT;
@@ -12,26 +12,26 @@ fn recorded(sides: &[Side]) -> ItemRecord {
     ItemRecord { sides: sides.to_vec(), ..ItemRecord::new() }
 }
 
-fn deleting(deletes: u64, existing: u64) -> Option<Objection> {
-    object(&Plan::new().with_deletes(deletes, existing), None, &POLICY, NOW)
+fn deleting(deletes: u64, existing: u64) -> Option<GuardViolation> {
+    violation(&Plan::new().with_deletes(deletes, existing), None, &POLICY, NOW)
 }
 
-fn between(now: Side, before: Side) -> Option<Objection> {
-    object(&Plan::new().with_side(now), Some(&recorded(&[before])), &POLICY, NOW)
+fn between(now: Side, before: Side) -> Option<GuardViolation> {
+    violation(&Plan::new().with_side(now), Some(&recorded(&[before])), &POLICY, NOW)
 }
 
 fn question_about(plan: &Plan) -> Question {
-    let objection = Objection::PeerChanged { side: "TO".into() };
-    question(&objection, plan)
+    let violation = GuardViolation::PeerChanged { side: "TO".into() };
+    question(&violation, plan)
 }
 
 /// A violation for tests in which its kind does not matter.
-const OBJECTION: Objection = Objection::TooManyDeletions { deletes: 11, existing: 12 };
+const OBJECTION: GuardViolation = GuardViolation::TooManyDeletions { deletes: 11, existing: 12 };
 
 #[test]
 fn more_than_ten_deletions_of_more_than_half_are_a_violation() {
     assert_eq!(deleting(10, 10), None);
-    assert_eq!(deleting(11, 11), Some(Objection::TooManyDeletions { deletes: 11, existing: 11 }));
+    assert_eq!(deleting(11, 11), Some(GuardViolation::TooManyDeletions { deletes: 11, existing: 11 }));
     assert_eq!(deleting(11, 22), None);
     assert!(deleting(11, 21).is_some() && deleting(12, 23).is_some());
     assert!(deleting(u64::MAX, u64::MAX).is_some() && deleting(11, 0).is_some());
@@ -40,14 +40,14 @@ fn more_than_ten_deletions_of_more_than_half_are_a_violation() {
 #[test]
 fn a_custom_policy_replaces_the_default_limits() {
     let plan = |deletes| Plan::new().with_deletes(deletes, 100);
-    let objects = |deletes, policy: GuardPolicy| object(&plan(deletes), None, &policy, NOW).is_some();
+    let objects = |deletes, policy: GuardPolicy| violation(&plan(deletes), None, &policy, NOW).is_some();
     let few = POLICY.with_deletions(2, 3);
     assert!(!objects(3, few) && objects(4, few), "more than three percent");
     assert!(!objects(5, POLICY.with_deletions(5, 3)) && objects(6, POLICY.with_deletions(5, 3)), "more than five");
     let record = ItemRecord { last_success: Some(NOW + Duration::from_secs(3)), ..ItemRecord::new() };
     let went_back = |slack| {
         let policy = POLICY.with_clock_slack(Duration::from_secs(slack));
-        object(&Plan::new(), Some(&record), &policy, NOW).is_some()
+        violation(&Plan::new(), Some(&record), &policy, NOW).is_some()
     };
     assert!(went_back(2) && !went_back(3));
 }
@@ -55,7 +55,7 @@ fn a_custom_policy_replaces_the_default_limits() {
 #[test]
 fn an_empty_side_that_had_more_than_ten_entries_is_a_violation() {
     let side = |entries| Side::new("TO", entries);
-    assert_eq!(between(side(0), side(11)), Some(Objection::SideEmpty { side: "TO".into(), before: 11 }));
+    assert_eq!(between(side(0), side(11)), Some(GuardViolation::SideEmpty { side: "TO".into(), before: 11 }));
     assert_eq!(between(side(0), side(10)), None);
     assert_eq!(between(side(1), side(11)), None);
     assert_eq!(between(side(0), Side::new("FROM", 11)), None);
@@ -65,7 +65,7 @@ fn an_empty_side_that_had_more_than_ten_entries_is_a_violation() {
 fn a_peer_has_changed_if_both_identities_are_known_and_differ() {
     let side = Side::new("TO", 1);
     let named = |identity: &str| side.clone().with_identity(identity);
-    assert_eq!(between(named("b"), named("a")), Some(Objection::PeerChanged { side: "TO".into() }));
+    assert_eq!(between(named("b"), named("a")), Some(GuardViolation::PeerChanged { side: "TO".into() }));
     assert_eq!(between(named("a"), named("a")), None);
     assert_eq!(between(side.clone(), named("a")), None);
     assert_eq!(between(named("b"), side.clone()), None);
@@ -76,12 +76,12 @@ fn a_clock_that_went_back_by_more_than_the_slack_is_a_violation() {
     let slack = POLICY.clock_slack;
     let ended = |last_attempt, last_success| {
         let record = ItemRecord { last_attempt, last_success, ..ItemRecord::new() };
-        object(&Plan::new(), Some(&record), &POLICY, NOW)
+        violation(&Plan::new(), Some(&record), &POLICY, NOW)
     };
     let late = NOW + slack + Duration::from_nanos(1);
     assert_eq!(ended(None, Some(NOW + slack)), None);
     assert_eq!(ended(Some(late), None), None, "only a success counts, not a held attempt");
-    assert_eq!(ended(Some(NOW), Some(late)), Some(Objection::ClockWentBack { last: late }));
+    assert_eq!(ended(Some(NOW), Some(late)), Some(GuardViolation::ClockWentBack { last: late }));
     assert_eq!(ended(Some(NOW - slack * 100), None), None);
 }
 
@@ -92,14 +92,14 @@ fn violations_are_reported_in_a_fixed_order() {
     let plan = Plan::new().with_deletes(50, 50).with_side(Side::new("TO", 0).with_identity("b"));
     let mut found = Vec::new();
     let mut plan_now = plan.clone();
-    while let Some(objection) = object(&plan_now, Some(&record), &POLICY, NOW) {
-        match objection {
-            Objection::PeerChanged { .. } => record.sides[0].identity = None,
-            Objection::SideEmpty { .. } => record.sides.clear(),
-            Objection::TooManyDeletions { .. } => plan_now.deletes = 0,
-            Objection::ClockWentBack { .. } => record.last_success = None,
+    while let Some(violation) = violation(&plan_now, Some(&record), &POLICY, NOW) {
+        match violation {
+            GuardViolation::PeerChanged { .. } => record.sides[0].identity = None,
+            GuardViolation::SideEmpty { .. } => record.sides.clear(),
+            GuardViolation::TooManyDeletions { .. } => plan_now.deletes = 0,
+            GuardViolation::ClockWentBack { .. } => record.last_success = None,
         }
-        found.push(objection.to_string());
+        found.push(violation.to_string());
     }
     let words = [
         "TO has a different identity than before",
@@ -108,7 +108,7 @@ fn violations_are_reported_in_a_fixed_order() {
         "the clock went back: the last success was 1970-01-01 02:00:00Z",
     ];
     assert_eq!(found, words);
-    assert!(object(&plan, None, &POLICY, NOW).is_some());
+    assert!(violation(&plan, None, &POLICY, NOW).is_some());
 }
 
 #[test]
@@ -117,13 +117,13 @@ fn each_violation_offers_its_remedies() {
     let sides = [Remedy::ChooseSide("FROM".into()), Remedy::ChooseSide("TO".into())];
     let [from, to] = sides;
     let side: Arc<str> = "TO".into();
-    let offered = |objection| question(&objection, &plan).remedies.to_vec();
+    let offered = |violation| question(&violation, &plan).remedies.to_vec();
     let sided = vec![Remedy::Allow, from, to, Remedy::Refuse];
-    assert_eq!(offered(Objection::PeerChanged { side: side.clone() }), sided);
-    assert_eq!(offered(Objection::SideEmpty { side, before: 12 }), sided);
-    let deletions = Objection::TooManyDeletions { deletes: 12, existing: 12 };
+    assert_eq!(offered(GuardViolation::PeerChanged { side: side.clone() }), sided);
+    assert_eq!(offered(GuardViolation::SideEmpty { side, before: 12 }), sided);
+    let deletions = GuardViolation::TooManyDeletions { deletes: 12, existing: 12 };
     assert_eq!(offered(deletions), [Remedy::Allow, Remedy::Revert, Remedy::Refuse]);
-    assert_eq!(offered(Objection::ClockWentBack { last: NOW }), [Remedy::Allow, Remedy::Refuse]);
+    assert_eq!(offered(GuardViolation::ClockWentBack { last: NOW }), [Remedy::Allow, Remedy::Refuse]);
 }
 
 #[test]
@@ -146,29 +146,29 @@ fn an_answer_decides_by_its_remedy_and_other_remedies_hold() {
         Remedy::Revert,
         Remedy::ChooseSide("TO".into()),
         Remedy::Refuse,
-        Remedy::OpenPage(Page::new("https://example.org").expect("a page")),
+        Remedy::OpenPage(RedactedUrl::new("https://example.org").expect("a page")),
         Remedy::SignIn,
         Remedy::TryAgain,
     ];
     let count = remedies.len();
     let question = Question::of_host(KEY, "x", remedies, 0);
-    let allowing = POLICY.with_headless(WhenGuarded::Allow);
+    let allowing = POLICY.with_unattended(UnattendedPolicy::Allow);
     for policy in [POLICY, allowing] {
         let answers: Vec<_> =
-            (0..=count).map(|answer| clearance(&OBJECTION, &question, Some(answer), &policy)).collect();
-        let expected = [Clearance::Go, Clearance::Revert, Clearance::Side("TO".into())];
+            (0..=count).map(|answer| decision(&OBJECTION, &question, Some(answer), &policy)).collect();
+        let expected = [PlanDecision::Proceed, PlanDecision::Revert, PlanDecision::Side("TO".into())];
         assert_eq!(answers[..3], expected);
-        assert!(answers[3..].iter().all(|answer| *answer == Clearance::Held(OBJECTION)));
+        assert!(answers[3..].iter().all(|answer| *answer == PlanDecision::Held(OBJECTION)));
     }
-    assert_eq!(clearance(&OBJECTION, &question, None, &POLICY), Clearance::Held(OBJECTION));
-    assert_eq!(clearance(&OBJECTION, &question, None, &allowing), Clearance::Go);
+    assert_eq!(decision(&OBJECTION, &question, None, &POLICY), PlanDecision::Held(OBJECTION));
+    assert_eq!(decision(&OBJECTION, &question, None, &allowing), PlanDecision::Proceed);
 }
 
 #[test]
 fn the_digest_is_the_same_in_every_process_and_version() {
     let side = Side::new("TO", 3).with_identity("disk");
     let plan = Plan::new().with_deletes(12, 20).with_side(side);
-    let deletions = Objection::TooManyDeletions { deletes: 12, existing: 20 };
+    let deletions = GuardViolation::TooManyDeletions { deletes: 12, existing: 20 };
     let digests =
         [question(&deletions, &plan).digest, question_about(&plan).digest, question_about(&Plan::new()).digest];
     let agreed = [11_077_118_788_149_250_999, 4_246_010_953_370_974_555, 2_514_432_572_409_100_455];
@@ -186,14 +186,14 @@ fn the_digest_depends_on_the_order_of_the_sides() {
 fn a_violation_survives_a_round_trip_through_json() {
     let last = NOW + Duration::from_millis(1_500);
     let side: Arc<str> = "TO".into();
-    for objection in [
-        Objection::PeerChanged { side: side.clone() },
-        Objection::SideEmpty { side, before: 11 },
-        Objection::TooManyDeletions { deletes: 11, existing: 12 },
-        Objection::ClockWentBack { last },
+    for violation in [
+        GuardViolation::PeerChanged { side: side.clone() },
+        GuardViolation::SideEmpty { side, before: 11 },
+        GuardViolation::TooManyDeletions { deletes: 11, existing: 12 },
+        GuardViolation::ClockWentBack { last },
     ] {
-        let json = serde_json::to_string(&objection).unwrap();
-        assert_eq!(serde_json::from_str::<Objection>(&json).unwrap(), objection, "{json}");
+        let json = serde_json::to_string(&violation).unwrap();
+        assert_eq!(serde_json::from_str::<GuardViolation>(&json).unwrap(), violation, "{json}");
     }
 }
 
@@ -248,7 +248,7 @@ proptest! {
     fn an_answer_to_one_plan_is_not_valid_for_another(
         (one, other) in (any_plan(), any_plan()), record in any_record(),
     ) {
-        let asked = |plan| object(plan, Some(&record), &POLICY, NOW).map(|objection| question(&objection, plan));
+        let asked = |plan| violation(plan, Some(&record), &POLICY, NOW).map(|violation| question(&violation, plan));
         let (Some(first), Some(second)) = (asked(&one), asked(&other)) else { return Ok(()) };
         prop_assert_eq!(first.digest == second.digest, covered_by_digest(&one) == covered_by_digest(&other));
         prop_assert_eq!(first.digest == second.digest, first == second);
@@ -275,7 +275,7 @@ proptest! {
 
     #[test]
     fn more_deletions_never_end_a_violation(plan in any_plan(), more in 0..40_u64, record in any_record()) {
-        let objected = |plan: &Plan| object(plan, Some(&record), &POLICY, NOW).is_some();
+        let objected = |plan: &Plan| violation(plan, Some(&record), &POLICY, NOW).is_some();
         let held = objected(&plan);
         let deletes = plan.deletes + more;
         prop_assert!(!held || objected(&Plan { deletes, ..plan }), "{more} more");
@@ -283,20 +283,20 @@ proptest! {
 
     #[test]
     fn an_unanswered_plan_is_held_if_the_policy_refuses(plan in any_plan(), record in any_record()) {
-        if let Some(objection) = object(&plan, Some(&record), &POLICY, NOW) {
-            let clearance = clearance(&objection, &question(&objection, &plan), None, &POLICY);
-            prop_assert_eq!(clearance, Clearance::Held(objection));
+        if let Some(violation) = violation(&plan, Some(&record), &POLICY, NOW) {
+            let decision = decision(&violation, &question(&violation, &plan), None, &POLICY);
+            prop_assert_eq!(decision, PlanDecision::Held(violation));
         }
     }
 
     #[test]
     fn every_guard_question_offers_to_allow_and_to_refuse(plan in any_plan(), record in any_record()) {
-        if let Some(objection) = object(&plan, Some(&record), &POLICY, NOW) {
-            let question = question(&objection, &plan);
+        if let Some(violation) = violation(&plan, Some(&record), &POLICY, NOW) {
+            let question = question(&violation, &plan);
             prop_assert_eq!(question.remedies.first(), Some(&Remedy::Allow));
             prop_assert_eq!(question.remedies.last(), Some(&Remedy::Refuse));
             prop_assert_eq!(question.choices.len(), question.remedies.len());
-            prop_assert!(!objection.to_string().contains('\n'));
+            prop_assert!(!violation.to_string().contains('\n'));
         }
     }
 }

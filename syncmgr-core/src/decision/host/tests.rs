@@ -57,22 +57,22 @@ fn a_foreground_run_starts_before_earlier_background_runs() {
 #[test]
 fn permits_are_granted_in_turn_up_to_the_limit() {
     let mut host = HostState::new(3);
-    assert_eq!(host.want(run(1, 1), 2), [Grant::Lend(run(1, 1), 2)]);
-    assert_eq!(host.want(run(1, 2), 5), [Grant::Lend(run(1, 2), 1)]);
-    assert_eq!(host.want(run(1, 3), 5), []);
+    assert_eq!(host.request_permits(run(1, 1), 2), [Grant::Permits(run(1, 1), 2)]);
+    assert_eq!(host.request_permits(run(1, 2), 5), [Grant::Permits(run(1, 2), 1)]);
+    assert_eq!(host.request_permits(run(1, 3), 5), []);
     assert!(host.is_contended());
-    assert_eq!(host.give_back(run(1, 1), 2), [Grant::Lend(run(1, 2), 1), Grant::Lend(run(1, 3), 1)]);
-    host.want_no_more(run(1, 2));
-    assert_eq!(host.give_back(run(1, 2), 1), [Grant::Lend(run(1, 3), 1)]);
+    assert_eq!(host.return_permits(run(1, 1), 2), [Grant::Permits(run(1, 2), 1), Grant::Permits(run(1, 3), 1)]);
+    host.cancel_permit_request(run(1, 2));
+    assert_eq!(host.return_permits(run(1, 2), 1), [Grant::Permits(run(1, 3), 1)]);
 }
 
 #[test]
 fn a_permit_request_replaces_an_earlier_one() {
     let mut host = HostState::new(3);
     let (first, second) = (run(1, 1), run(1, 2));
-    let _ = host.want(first, 3);
-    assert_eq!([host.want(second, 3), host.want(second, 2)], [[], []]);
-    assert_eq!(host.give_back(first, 3), [Grant::Lend(second, 2)]);
+    let _ = host.request_permits(first, 3);
+    assert_eq!([host.request_permits(second, 3), host.request_permits(second, 2)], [[], []]);
+    assert_eq!(host.return_permits(first, 3), [Grant::Permits(second, 2)]);
     assert!(!host.is_contended());
 }
 
@@ -81,14 +81,14 @@ fn a_permit_request_of_zero_overtakes_no_other_request() {
     let mut host = HostState::new(1);
     let [busy, background, urgent] = [run(1, 1), run(1, 2), run(2, 3)];
     let _ = host.request(urgent, HIGH);
-    let _ = host.want(busy, 1);
-    assert_eq!(host.want(background, 1), []);
+    let _ = host.request_permits(busy, 1);
+    assert_eq!(host.request_permits(background, 1), []);
     for _ in 0..100 {
-        assert_eq!(host.want(urgent, 0), []);
+        assert_eq!(host.request_permits(urgent, 0), []);
     }
-    assert_eq!(host.want(urgent, 1), []);
-    assert_eq!(host.give_back(busy, 1), [Grant::Lend(urgent, 1)]);
-    assert_eq!([host.want(background, 0), host.give_back(urgent, 1)], [[], []]);
+    assert_eq!(host.request_permits(urgent, 1), []);
+    assert_eq!(host.return_permits(busy, 1), [Grant::Permits(urgent, 1)]);
+    assert_eq!([host.request_permits(background, 0), host.return_permits(urgent, 1)], [[], []]);
     assert!(!host.is_contended());
 }
 
@@ -96,22 +96,22 @@ fn a_permit_request_of_zero_overtakes_no_other_request() {
 fn the_first_waiting_run_gets_the_permit_of_an_ended_item() {
     let mut host = HostState::new(1);
     let [active, first, second] = [1, 2, 3].map(|handler| run(1, handler));
-    let _ = host.want(active, 1);
-    let _ = host.want(first, 1);
-    let _ = host.want(second, 1);
-    assert_eq!(host.give_way(active), Some(Grant::Lend(first, 1)));
-    assert_eq!(host.give_way(first), Some(Grant::Lend(second, 1)));
-    assert_eq!(host.give_way(second), Some(Grant::Lend(active, 1)));
+    let _ = host.request_permits(active, 1);
+    let _ = host.request_permits(first, 1);
+    let _ = host.request_permits(second, 1);
+    assert_eq!(host.yield_permit(active), Some(Grant::Permits(first, 1)));
+    assert_eq!(host.yield_permit(first), Some(Grant::Permits(second, 1)));
+    assert_eq!(host.yield_permit(second), Some(Grant::Permits(active, 1)));
 }
 
 #[test]
 fn runs_of_equal_priority_may_differ_by_one_permit() {
     let mut host = HostState::new(3);
     let (first, second) = (run(1, 1), run(1, 2));
-    let _ = host.want(first, 100);
-    let _ = host.want(second, 100);
-    assert_eq!(host.give_way(first), Some(Grant::Lend(second, 1)));
-    assert_eq!(host.give_way(first), None, "two and one");
+    let _ = host.request_permits(first, 100);
+    let _ = host.request_permits(second, 100);
+    assert_eq!(host.yield_permit(first), Some(Grant::Permits(second, 1)));
+    assert_eq!(host.yield_permit(first), None, "two and one");
 }
 
 #[test]
@@ -119,22 +119,22 @@ fn an_urgent_run_with_two_permits_gives_one_to_a_background_run() {
     let mut host = HostState::new(3);
     let (background, urgent) = (run(1, 1), run(2, 2));
     let _ = host.request(urgent, HIGH);
-    let _ = host.want(urgent, 100);
-    let _ = host.want(background, 100);
-    assert_eq!(host.give_way(urgent), Some(Grant::Lend(background, 1)));
-    assert_eq!(host.give_way(urgent), None, "background has one permit");
+    let _ = host.request_permits(urgent, 100);
+    let _ = host.request_permits(background, 100);
+    assert_eq!(host.yield_permit(urgent), Some(Grant::Permits(background, 1)));
+    assert_eq!(host.yield_permit(urgent), None, "background has one permit");
 }
 
 #[test]
 fn runs_of_equal_priority_share_permits_until_both_have_the_same() {
     let mut host = HostState::new(4);
     let (first, second) = (run(1, 1), run(1, 2));
-    let _ = host.want(first, 100);
-    let _ = host.want(second, 100);
-    assert_eq!(host.give_way(first), Some(Grant::Lend(second, 1)));
-    assert_eq!(host.give_way(first), Some(Grant::Lend(second, 1)));
-    assert_eq!(host.give_way(first), None, "two each");
-    assert_eq!(host.give_way(second), None);
+    let _ = host.request_permits(first, 100);
+    let _ = host.request_permits(second, 100);
+    assert_eq!(host.yield_permit(first), Some(Grant::Permits(second, 1)));
+    assert_eq!(host.yield_permit(first), Some(Grant::Permits(second, 1)));
+    assert_eq!(host.yield_permit(first), None, "two each");
+    assert_eq!(host.yield_permit(second), None);
 }
 
 #[test]
@@ -143,12 +143,12 @@ fn an_urgent_run_takes_all_permits_of_a_background_run_but_one() {
     let (background, urgent) = (run(1, 1), run(2, 2));
     let _ = host.request(background, LOW);
     let _ = host.request(urgent, HIGH);
-    let _ = host.want(background, 100);
-    assert_eq!(host.want(urgent, 100), []);
-    assert_eq!(host.give_way(background), Some(Grant::Lend(urgent, 1)));
-    assert_eq!(host.give_way(background), Some(Grant::Lend(urgent, 1)));
-    assert_eq!(host.give_way(background), None);
-    assert_eq!(host.give_way(urgent), None, "background waits for another permit, and has one");
+    let _ = host.request_permits(background, 100);
+    assert_eq!(host.request_permits(urgent, 100), []);
+    assert_eq!(host.yield_permit(background), Some(Grant::Permits(urgent, 1)));
+    assert_eq!(host.yield_permit(background), Some(Grant::Permits(urgent, 1)));
+    assert_eq!(host.yield_permit(background), None);
+    assert_eq!(host.yield_permit(urgent), None, "background waits for another permit, and has one");
 }
 
 #[test]
@@ -157,11 +157,11 @@ fn a_single_permit_goes_to_the_urgent_run_first() {
     let (background, urgent) = (run(1, 1), run(2, 2));
     let _ = host.request(background, LOW);
     let _ = host.request(urgent, HIGH);
-    let _ = host.want(background, 9);
-    let _ = host.want(urgent, 1);
-    assert_eq!(host.give_way(background), Some(Grant::Lend(urgent, 1)));
-    assert_eq!(host.give_way(urgent), None);
-    assert_eq!(host.give_back(urgent, 1), [Grant::Lend(background, 1)]);
+    let _ = host.request_permits(background, 9);
+    let _ = host.request_permits(urgent, 1);
+    assert_eq!(host.yield_permit(background), Some(Grant::Permits(urgent, 1)));
+    assert_eq!(host.yield_permit(urgent), None);
+    assert_eq!(host.return_permits(urgent, 1), [Grant::Permits(background, 1)]);
 }
 
 #[test]
@@ -170,20 +170,20 @@ fn a_background_run_gets_a_turn_after_some_urgent_items() {
     let (background, urgent) = (run(1, 1), run(2, 2));
     let _ = host.request(background, LOW);
     let _ = host.request(urgent, HIGH);
-    let _ = host.want(urgent, 1);
-    let _ = host.want(background, 1);
-    let given = (0..MAX_PASSED_OVER).find_map(|_| host.give_way(urgent));
-    assert_eq!((given, host.give_way(urgent)), (None, Some(Grant::Lend(background, 1))));
+    let _ = host.request_permits(urgent, 1);
+    let _ = host.request_permits(background, 1);
+    let given = (0..MAX_PASSED_OVER).find_map(|_| host.yield_permit(urgent));
+    assert_eq!((given, host.yield_permit(urgent)), (None, Some(Grant::Permits(background, 1))));
 }
 
 #[test]
 fn runs_of_equal_priority_take_turns_with_a_single_permit() {
     let mut host = HostState::new(1);
     let (first, second) = (run(1, 1), run(1, 2));
-    let _ = host.want(first, 9);
-    let _ = host.want(second, 9);
-    assert_eq!(host.give_way(first), Some(Grant::Lend(second, 1)));
-    assert_eq!(host.give_way(second), Some(Grant::Lend(first, 1)));
+    let _ = host.request_permits(first, 9);
+    let _ = host.request_permits(second, 9);
+    assert_eq!(host.yield_permit(first), Some(Grant::Permits(second, 1)));
+    assert_eq!(host.yield_permit(second), Some(Grant::Permits(first, 1)));
 }
 
 #[test]
@@ -191,13 +191,13 @@ fn a_run_inherits_the_priority_of_a_run_that_waits_for_it() {
     let mut host = HostState::new(1);
     let (background, other) = (run(1, 1), run(2, 2));
     let _ = host.request(other, LOW);
-    let _ = host.want(other, 1);
+    let _ = host.request_permits(other, 1);
     let _ = host.request(run(3, 3), LOW);
-    let _ = host.want(run(3, 3), 1);
+    let _ = host.request_permits(run(3, 3), 1);
     let _ = host.request(background, LOW);
-    let _ = host.want(background, 1);
+    let _ = host.request_permits(background, 1);
     let _ = host.request(run(9, 1), HIGH);
-    assert_eq!(host.give_back(other, 1), [Grant::Lend(background, 1)], "not the run that requested before it");
+    assert_eq!(host.return_permits(other, 1), [Grant::Permits(background, 1)], "not the run that requested before it");
 }
 
 #[test]
@@ -218,7 +218,7 @@ fn a_third_item_waits_for_a_claim_with_capacity_two() {
     let account: ClaimSet = [Claim::new("account")].into();
     host.set_capacity(Claim::new("account"), 2);
     assert_eq!([1, 2, 3].map(|number| host.claim(item(number), account.clone())), [true, true, false]);
-    assert_eq!(host.put_back(item(1)), [Grant::Begin(item(3))]);
+    assert_eq!(host.requeue(item(1)), [Grant::Begin(item(3))]);
 }
 
 #[test]
@@ -233,7 +233,7 @@ fn an_item_in_quarantine_holds_its_claims_until_its_work_has_ended() {
     assert_eq!(host.held(), [Held::new(handler, Hold::Quarantined).with_item(abandoned)]);
     assert!(!host.claim(item(2), account));
     assert_eq!(host.release(item(1)), []);
-    assert_eq!(host.lift(handler, abandoned), [Grant::Begin(item(2))]);
+    assert_eq!(host.end_quarantine(handler, abandoned), [Grant::Begin(item(2))]);
     assert_eq!(host.quarantined(), []);
 }
 
@@ -309,7 +309,7 @@ impl GrantedHost {
                     self.waiting.retain(|waiting| *waiting != run);
                     self.started.push(run);
                 }
-                Grant::Lend(run, workers) => *self.permits.entry(run).or_default() += workers,
+                Grant::Permits(run, workers) => *self.permits.entry(run).or_default() += workers,
                 Grant::Begin(item) => panic!("nothing was claimed, but {item:?} may begin"),
             }
         }
@@ -331,7 +331,7 @@ impl GrantedHost {
             }
             Act::Want(at, workers) => {
                 if let Some(run) = picked(&self.started, at) {
-                    let grants = self.host.want(run, workers);
+                    let grants = self.host.request_permits(run, workers);
                     self.take(grants);
                 }
             }
@@ -343,7 +343,7 @@ impl GrantedHost {
             Act::GiveWay(at) => {
                 if let Some(run) = picked(&self.started, at)
                     && self.permits.get(&run) > Some(&0)
-                    && let Some(grant) = self.host.give_way(run)
+                    && let Some(grant) = self.host.yield_permit(run)
                 {
                     *self.permits.entry(run).or_default() -= 1;
                     self.take(vec![grant]);
@@ -355,13 +355,13 @@ impl GrantedHost {
     fn give_back(&mut self, run: RunId) {
         if self.permits.get(&run) > Some(&0) {
             *self.permits.entry(run).or_default() -= 1;
-            let grants = self.host.give_back(run, 1);
+            let grants = self.host.return_permits(run, 1);
             self.take(grants);
         }
     }
 
     fn end(&mut self, run: RunId) {
-        self.host.want_no_more(run);
+        self.host.cancel_permit_request(run);
         while self.permits.get(&run) > Some(&0) {
             self.give_back(run);
         }

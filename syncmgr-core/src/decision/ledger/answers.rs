@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::{Effect, RetryLedger, writes};
 use crate::id::{ErrorId, ErrorScope, HandlerId, ItemId};
 use crate::log::{Question, Remedy};
-use crate::retry::Setback;
+use crate::retry::RetryStatus;
 use crate::store::StateChange;
 
 /// The answers given to this manager, each with its question. Older answers are in the store.
@@ -39,7 +39,7 @@ impl RetryLedger {
                 self.answers.0.insert((handler, item, question.key.clone()), (question.clone(), choice));
                 changes.push(StateChange::Answered { handler, item, question, choice });
                 // The item stops waiting now, even if the answer is never used.
-                if self.state_of(handler, item).is_some_and(|state| state.setback == Setback::NeedsUser) {
+                if self.state_of(handler, item).is_some_and(|state| state.status == RetryStatus::NeedsUser) {
                     changes.push(self.clear(handler, item));
                 }
             }

@@ -5,18 +5,18 @@ use std::time::SystemTime;
 use super::{Effect, HANDLER_ITSELF, RetryLedger, writes};
 use crate::claim::Claim;
 use crate::decision::resource;
-use crate::decision::retry::{self, Advance, Clearing};
+use crate::decision::retry::{self, AttemptProgress, ClearedBy};
 use crate::decision::verdict::{Outcome, Verdict};
 use crate::id::{ErrorId, HandlerId, ItemId};
 use crate::log::{LogEntry, LogLevel, Question, Remedy};
 use crate::request::RunRequest;
-use crate::retry::{RetryPolicy, RetryState, Setback};
+use crate::retry::{RetryPolicy, RetryState, RetryStatus};
 use crate::store::StateChange;
 use crate::time::later;
 
 /// An ended attempt at an item.
 #[derive(Clone, Copy, Debug)]
-pub struct Attempted<'a> {
+pub struct EndedAttempt<'a> {
     /// The handler.
     pub handler: HandlerId,
     /// The item, or [`HANDLER_ITSELF`] for the attempt to begin a run of the handler.
@@ -24,7 +24,7 @@ pub struct Attempted<'a> {
     /// The outcome.
     pub verdict: Verdict,
     /// The progress the attempt committed.
-    pub advance: Advance,
+    pub advance: AttemptProgress,
     /// The retry policy of the handler.
     pub policy: &'a RetryPolicy,
     /// The time of day.
@@ -32,7 +32,7 @@ pub struct Attempted<'a> {
     /// A random number, used as jitter of the wait.
     pub chance: u64,
     /// The kind of request that ran the item, if it was requested.
-    pub by: Option<Clearing>,
+    pub by: Option<ClearedBy>,
     /// The origin of the stop, if the item was stopped.
     pub stopped_by: StoppedBy,
 }
@@ -54,11 +54,11 @@ impl RetryLedger {
     #[must_use = "perform the effects"]
     pub fn ended<'c>(
         &mut self,
-        attempted: &Attempted<'_>,
+        attempted: &EndedAttempt<'_>,
         claims: impl IntoIterator<Item = &'c Claim>,
     ) -> (Option<RetryState>, Vec<Effect>) {
-        let attempted = &Attempted { now: self.time(attempted.now), ..*attempted };
-        let Attempted { handler, item, verdict, .. } = *attempted;
+        let attempted = &EndedAttempt { now: self.time(attempted.now), ..*attempted };
+        let EndedAttempt { handler, item, verdict, .. } = *attempted;
         let changed = claims.into_iter().filter_map(|claim| {
             let retry = self.after_claim(claim, attempted)?;
             Some(StateChange::Resource { claim: claim.clone(), retry })
@@ -77,7 +77,7 @@ impl RetryLedger {
     #[must_use = "perform the effects"]
     pub fn began(
         &mut self,
-        attempted: &Attempted<'_>,
+        attempted: &EndedAttempt<'_>,
         request: &RunRequest,
     ) -> Option<(Option<RetryState>, Vec<Effect>)> {
         let handler = attempted.handler;
@@ -85,7 +85,7 @@ impl RetryLedger {
             return None;
         }
         let mut effects = Vec::new();
-        let attempted = &Attempted { now: self.time(attempted.now), item: HANDLER_ITSELF, ..*attempted };
+        let attempted = &EndedAttempt { now: self.time(attempted.now), item: HANDLER_ITSELF, ..*attempted };
         let after = self.after(attempted, &mut effects);
         // A request for given items does not resume interrupted runs; another session has to.
         if after.is_none() && request.items.is_some() && self.interrupted.resume_again(handler) {
@@ -95,8 +95,8 @@ impl RetryLedger {
     }
 
     /// Computes and sets the retry state after an attempt.
-    fn after(&mut self, attempted: &Attempted<'_>, effects: &mut Vec<Effect>) -> Option<RetryState> {
-        let Attempted { handler, item, verdict, .. } = *attempted;
+    fn after(&mut self, attempted: &EndedAttempt<'_>, effects: &mut Vec<Effect>) -> Option<RetryState> {
+        let EndedAttempt { handler, item, verdict, .. } = *attempted;
         let before = self.state_of(handler, item).copied();
         let ends = verdict.outcome == Outcome::Stopped && attempted.stopped_by == StoppedBy::Shutdown;
         let after = if ends { before } else { judge(before, attempted) };
@@ -109,10 +109,11 @@ impl RetryLedger {
     }
 
     /// Updates the retry state of a claimed resource. Returns the new state if it has changed.
-    fn after_claim(&mut self, claim: &Claim, attempted: &Attempted<'_>) -> Option<Option<RetryState>> {
-        let Attempted { verdict, policy, now, chance, by, .. } = *attempted;
+    fn after_claim(&mut self, claim: &Claim, attempted: &EndedAttempt<'_>) -> Option<Option<RetryState>> {
+        let EndedAttempt { verdict, policy, now, chance, by, .. } = *attempted;
         let before = self.resources.get(claim).copied();
-        let cleared = if by == Some(Clearing::Force) { retry::clear(before, Clearing::Force) } else { before };
+        let cleared =
+            if by == Some(ClearedBy::UserForced) { retry::clear(before, ClearedBy::UserForced) } else { before };
         let after = resource::after(policy, cleared.as_ref(), verdict, now, chance);
         match after {
             Some(state) => self.resources.insert(claim.clone(), state),
@@ -123,8 +124,8 @@ impl RetryLedger {
 }
 
 /// Returns the retry state after an attempt. A manual request resets the failures, unless the item was skipped or stopped.
-fn judge(before: Option<RetryState>, attempted: &Attempted<'_>) -> Option<RetryState> {
-    let Attempted { verdict, advance, policy, now, chance, by, .. } = *attempted;
+fn judge(before: Option<RetryState>, attempted: &EndedAttempt<'_>) -> Option<RetryState> {
+    let EndedAttempt { verdict, advance, policy, now, chance, by, .. } = *attempted;
     let undone = matches!(verdict.outcome, Outcome::Skipped | Outcome::Stopped);
     let cleared = by.filter(|_| !undone).map_or(before, |by| retry::clear(before, by));
     let after = retry::after(policy, cleared.as_ref(), verdict, advance, now, chance)?;
@@ -135,7 +136,7 @@ fn judge(before: Option<RetryState>, attempted: &Attempted<'_>) -> Option<RetryS
 
 /// Returns the question to log if the item has just used up its retry budget.
 fn ask_for_attention(item: ItemId, before: Option<RetryState>, after: Option<RetryState>) -> Option<LogEntry> {
-    let needs = |state: Option<RetryState>| state.filter(|state| state.setback == Setback::NeedsAttention);
+    let needs = |state: Option<RetryState>| state.filter(|state| state.status == RetryStatus::NeedsAttention);
     let state = needs(after).filter(|_| needs(before).is_none())?;
     let text = format!("needs attention: failed {} times, no more automatic attempts", state.total);
     let question = Question::of_host(ATTENTION, &text, [Remedy::TryAgain, Remedy::Refuse], 0);

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::decision::retry::Ask;
+use crate::decision::retry::RequestedBy;
 use crate::id::{HandlerId, ItemId};
 use crate::log::LogEntry;
 use crate::request::RunRequest;
@@ -33,7 +33,7 @@ pub struct Start {
     /// The trigger that the handlers see.
     pub trigger: Trigger,
     /// The origin of the request.
-    pub ask: Ask,
+    pub requested_by: RequestedBy,
     /// The handlers or items to run.
     pub targets: Targets,
 }
@@ -53,19 +53,19 @@ pub enum Targets {
 pub enum StartReason {
     /// It was requested.
     #[default]
-    Asked,
+    Requested,
     /// Failed items were due.
     Retry,
     /// An earlier session was interrupted.
     Resumed,
     /// The environment no longer holds it.
-    Lifted,
+    HoldLifted,
 }
 
 impl Start {
     /// Creates the effect that starts a scheduled session.
     pub(super) fn scheduled(reason: StartReason, targets: Targets) -> Effect {
-        Effect::Start(Self { reason, trigger: Trigger::Scheduled, ask: Ask::Automatic, targets })
+        Effect::Start(Self { reason, trigger: Trigger::Scheduled, requested_by: RequestedBy::Automatic, targets })
     }
 }
 

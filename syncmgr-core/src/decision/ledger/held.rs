@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::effect::StartReason;
 use crate::decision::hold::Hold;
-use crate::decision::retry::Ask;
+use crate::decision::retry::RequestedBy;
 use crate::id::{HandlerId, ItemId};
 use crate::request::RunRequest;
 
@@ -17,7 +17,7 @@ pub struct HeldRun {
     /// The reason for the wait.
     pub hold: Hold,
     /// The origin of the request.
-    pub ask: Ask,
+    pub requested_by: RequestedBy,
     /// The reason for its session.
     pub reason: StartReason,
 }
@@ -31,9 +31,9 @@ impl HeldRuns {
     pub(super) fn add(&mut self, mut run: HeldRun) {
         let handler = run.request.handler;
         if let Some(earlier) = self.0.remove(&handler) {
-            run.ask = run.ask.max(earlier.ask);
+            run.requested_by = run.requested_by.max(earlier.requested_by);
             // A run that resumes a session must not narrow a merged request.
-            run.reason = if earlier.reason == run.reason { run.reason } else { StartReason::Asked };
+            run.reason = if earlier.reason == run.reason { run.reason } else { StartReason::Requested };
             run.request.items = union(earlier.request.items, run.request.items);
         }
         self.0.insert(handler, run);

@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use crate::id::{HandlerId, ItemId, SessionId};
 use crate::request::RunRequest;
-use crate::store::{Course, SessionEnd, SessionRecord, StateChange};
+use crate::store::{SessionEnd, SessionOutcome, SessionRecord, StateChange};
 
 /// The time at which interrupted runs continue.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -15,13 +15,13 @@ pub enum Resume {
     #[default]
     AtNextTrigger,
     /// As soon as the manager's scheduler runs, without a request.
-    AtOnce,
+    Immediately,
 }
 
 /// An interrupted run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Unfinished {
+pub struct InterruptedRun {
     /// Its session.
     pub session: SessionId,
     /// The requested items; `None` for the preferred items.
@@ -57,7 +57,7 @@ impl Interrupted {
 
     /// Returns `true` if the scheduler has to start interrupted runs.
     pub(super) fn is_to_resume(&self) -> bool {
-        self.resume == Resume::AtOnce && !self.sessions.is_empty()
+        self.resume == Resume::Immediately && !self.sessions.is_empty()
     }
 
     /// Returns the handlers whose interrupted runs the scheduler has to start. Returns each handler once.
@@ -78,10 +78,10 @@ impl Interrupted {
     }
 
     /// Returns the interrupted runs of a handler.
-    pub(super) fn of(&self, handler: HandlerId) -> Vec<Unfinished> {
+    pub(super) fn of(&self, handler: HandlerId) -> Vec<InterruptedRun> {
         let of_handler = |session: &Session| {
             let items = session.left.get(&handler)?.items.clone();
-            Some(Unfinished { session: session.record.session, items })
+            Some(InterruptedRun { session: session.record.session, items })
         };
         self.sessions.iter().filter_map(of_handler).collect()
     }
@@ -120,7 +120,7 @@ impl Session {
     }
 
     fn ended(self, now: SystemTime) -> StateChange {
-        let end = SessionEnd::new(now, Course::Interrupted, BTreeMap::new());
+        let end = SessionEnd::new(now, SessionOutcome::Interrupted, BTreeMap::new());
         StateChange::SessionEnded { session: self.record.session, manager: self.record.manager, end }
     }
 }

@@ -8,12 +8,12 @@ use crate::claim::Claim;
 use crate::decision::conditions::holds;
 use crate::decision::hold::Hold;
 use crate::decision::resource;
-use crate::decision::retry::{Ask, may_run};
+use crate::decision::retry::{RequestedBy, may_run};
+use crate::environment::Environment;
 use crate::explain::Known;
-use crate::facts::Facts;
 use crate::id::{HandlerId, ItemId};
 use crate::request::RunRequest;
-use crate::retry::{RetryPolicy, RetryState, Setback};
+use crate::retry::{RetryPolicy, RetryState, RetryStatus};
 use crate::time::later;
 use crate::trigger::Trigger;
 
@@ -23,19 +23,19 @@ impl RetryLedger {
     pub fn begin(
         &mut self,
         request: RunRequest,
-        (ask, reason): (Ask, StartReason),
+        (requested_by, reason): (RequestedBy, StartReason),
         capabilities: Capabilities,
-        facts: Facts,
+        environment: Environment,
         now: SystemTime,
     ) -> (Option<Hold>, Vec<Effect>) {
         let handler = request.handler;
-        if let Some(hold) = holds(facts, capabilities, request.trigger, ask) {
-            self.held.add(HeldRun { request, hold: hold.clone(), ask, reason });
-            // The environment may have changed since `facts` were read.
+        if let Some(hold) = holds(environment, capabilities, request.trigger, requested_by) {
+            self.held.add(HeldRun { request, hold: hold.clone(), requested_by, reason });
+            // The environment may have changed since `environment` were read.
             return (Some(hold), vec![Effect::Wake]);
         }
         self.held.begins(&request);
-        (self.hold(handler, HANDLER_ITSELF, &[], ask, now), Vec::new())
+        (self.hold(handler, HANDLER_ITSELF, &[], requested_by, now), Vec::new())
     }
 
     /// Selects an item with these claims for a run. Returns the reason if it may not run now. A selected item is no longer due;
@@ -46,16 +46,16 @@ impl RetryLedger {
         handler: HandlerId,
         item: ItemId,
         claims: &[&Claim],
-        ask: Ask,
+        requested_by: RequestedBy,
         now: SystemTime,
     ) -> (Option<Hold>, Vec<Effect>) {
         if self.is_clean(handler) {
             return (None, Vec::new());
         }
-        if let Some(hold) = self.hold(handler, item, &[], ask, now) {
+        if let Some(hold) = self.hold(handler, item, &[], requested_by, now) {
             return (Some(hold), Vec::new());
         }
-        let hold = self.hold(handler, HANDLER_ITSELF, claims, ask, now);
+        let hold = self.hold(handler, HANDLER_ITSELF, claims, requested_by, now);
         match hold {
             Some(Hold::BackingOff { until, .. } | Hold::NotBefore { until }) => {
                 let wake = self.postpone(handler, item, self.time(now), until);
@@ -85,7 +85,7 @@ impl RetryLedger {
         now: SystemTime,
     ) -> Vec<Effect> {
         // Only these sessions were started for due items. A held run (`Lifted`) may have been one of them.
-        if !matches!(reason, StartReason::Retry | StartReason::Lifted) {
+        if !matches!(reason, StartReason::Retry | StartReason::HoldLifted) {
             return Vec::new();
         }
         let now = self.time(now);
@@ -96,7 +96,7 @@ impl RetryLedger {
     /// Returns selected items that have no attempt because the run was stopped before. Each is due again at its old time, or
     /// after a wait if that time has passed.
     #[must_use = "perform the effects"]
-    pub fn put_back(
+    pub fn requeue(
         &mut self,
         handler: HandlerId,
         items: impl IntoIterator<Item = ItemId>,
@@ -135,7 +135,7 @@ impl RetryLedger {
     }
 
     /// Adds the ledger's data about a handler, or about one of its items with these claims, to `known`.
-    pub fn describe(&self, known: &mut Known, claims: &[&Claim], facts: Facts, now: SystemTime) {
+    pub fn describe(&self, known: &mut Known, claims: &[&Claim], environment: Environment, now: SystemTime) {
         let (handler, about) = (known.handler, known.item.unwrap_or(HANDLER_ITSELF));
         if let Some(retry) = self.state_of(handler, about) {
             known.record.get_or_insert_default().retry = Some(*retry);
@@ -147,26 +147,34 @@ impl RetryLedger {
         };
         // The environment and a backoff explain an idle handler only if it has due items.
         let is_due = known.due.is_some();
-        let environment = holds(facts, capabilities, Trigger::Scheduled, Ask::Automatic).filter(|_| is_due);
+        let environment =
+            holds(environment, capabilities, Trigger::Scheduled, RequestedBy::Automatic).filter(|_| is_due);
         known.conditions.extend(self.held.hold_of(handler).cloned().or(environment));
-        let backing_off = self.hold(handler, HANDLER_ITSELF, claims, Ask::Automatic, now);
+        let backing_off = self.hold(handler, HANDLER_ITSELF, claims, RequestedBy::Automatic, now);
         known.conditions.extend(backing_off.filter(|_| is_due));
     }
 
     /// Returns the reason why an item with these claims may not run now, if there is one.
-    fn hold(&self, handler: HandlerId, item: ItemId, claims: &[&Claim], ask: Ask, now: SystemTime) -> Option<Hold> {
+    fn hold(
+        &self,
+        handler: HandlerId,
+        item: ItemId,
+        claims: &[&Claim],
+        requested_by: RequestedBy,
+        now: SystemTime,
+    ) -> Option<Hold> {
         let now = self.time(now);
-        let own = self.state_of(handler, item).and_then(|state| may_run(state, ask, now).err());
+        let own = self.state_of(handler, item).and_then(|state| may_run(state, requested_by, now).err());
         let mut of_claims = claims.iter().filter_map(|claim| {
             let state = self.resources.get(*claim)?;
-            resource::may_run(state, ask, now).err()
+            resource::may_run(state, requested_by, now).err()
         });
         own.or_else(|| of_claims.next())
     }
 
     /// Makes an item due at `until`.
     fn postpone(&mut self, handler: HandlerId, item: ItemId, now: SystemTime, until: SystemTime) -> Effect {
-        let waiting = RetryState::new(Setback::Backoff, now, Some(until));
+        let waiting = RetryState::new(RetryStatus::Backoff, now, Some(until));
         self.set_due(handler, item, Some(&waiting));
         Effect::Wake
     }

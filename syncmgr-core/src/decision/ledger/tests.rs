@@ -8,16 +8,16 @@ use uuid::Uuid;
 
 use super::*;
 use crate::decision::hold::Hold;
-use crate::decision::retry::{Advance, Ask, Clearing};
+use crate::decision::retry::{AttemptProgress, ClearedBy, RequestedBy};
 use crate::decision::verdict::{Outcome, Verdict};
+use crate::environment::{Environment, Network};
 use crate::error::FailureClass;
 use crate::explain::Known;
-use crate::facts::{Facts, Network};
 use crate::id::{ErrorId, ErrorScope, SessionId};
 use crate::log::{Action, LogLevel, Question, Remedy};
 use crate::request::RunRequest;
-use crate::retry::{RetryPolicy, Setback};
-use crate::store::{Course, SessionEnd};
+use crate::retry::{RetryPolicy, RetryStatus};
+use crate::store::{SessionEnd, SessionOutcome};
 use crate::trigger::Trigger;
 
 mod absence;
@@ -39,12 +39,12 @@ fn at(seconds: u64) -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)
 }
 
-fn online() -> Facts {
-    Facts::UNKNOWN.with_network(Network::Online)
+fn online() -> Environment {
+    Environment::UNKNOWN.with_network(Network::Online)
 }
 
-fn offline() -> Facts {
-    Facts::UNKNOWN.with_network(Network::Offline)
+fn offline() -> Environment {
+    Environment::UNKNOWN.with_network(Network::Offline)
 }
 
 fn account() -> Claim {
@@ -52,11 +52,11 @@ fn account() -> Claim {
 }
 
 fn backoff(since: u64, until: u64) -> RetryState {
-    RetryState::new(Setback::Backoff, at(since), Some(at(until))).with_failures(1, 1)
+    RetryState::new(RetryStatus::Backoff, at(since), Some(at(until))).with_failures(1, 1)
 }
 
-fn setback(setback: Setback) -> RetryState {
-    RetryState::new(setback, at(0), None).with_failures(1, 1)
+fn status(status: RetryStatus) -> RetryState {
+    RetryState::new(status, at(0), None).with_failures(1, 1)
 }
 
 /// A ledger with both handlers and no retry states.
@@ -79,12 +79,12 @@ fn with_account(states: &[(ItemId, RetryState)], of_account: RetryState) -> Retr
     ledger
 }
 
-fn attempted(item: ItemId, verdict: Verdict, now: u64) -> Attempted<'static> {
-    Attempted {
+fn attempted(item: ItemId, verdict: Verdict, now: u64) -> EndedAttempt<'static> {
+    EndedAttempt {
         handler: MAIL,
         item,
         verdict,
-        advance: Advance::Nothing,
+        advance: AttemptProgress::None,
         policy: &POLICY,
         now: at(now),
         chance: 0,
@@ -110,7 +110,7 @@ fn handlers(of: &[HandlerId]) -> Targets {
 }
 
 fn start(reason: StartReason, targets: Targets) -> Effect {
-    Effect::Start(Start { reason, trigger: Trigger::Scheduled, ask: Ask::Automatic, targets })
+    Effect::Start(Start { reason, trigger: Trigger::Scheduled, requested_by: RequestedBy::Automatic, targets })
 }
 
 fn request(handler: HandlerId) -> RunRequest {
@@ -118,9 +118,10 @@ fn request(handler: HandlerId) -> RunRequest {
 }
 
 /// Begins an automatic run and returns the hold, if any.
-fn begin(ledger: &mut RetryLedger, request: RunRequest, facts: Facts) -> Option<Hold> {
+fn begin(ledger: &mut RetryLedger, request: RunRequest, environment: Environment) -> Option<Hold> {
     let capabilities = if request.handler == MAIL { NEEDS_NETWORK } else { Capabilities::default() };
-    let (hold, _) = ledger.begin(request, (Ask::Automatic, StartReason::Asked), capabilities, facts, at(0));
+    let (hold, _) =
+        ledger.begin(request, (RequestedBy::Automatic, StartReason::Requested), capabilities, environment, at(0));
     hold
 }
 

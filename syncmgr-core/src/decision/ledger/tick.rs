@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::SystemTime;
 
-use super::{Effect, HANDLER_ITSELF, HeldRun, RetryLedger, Start, StartReason, Targets, Unfinished, writes};
+use super::{Effect, HANDLER_ITSELF, HeldRun, InterruptedRun, RetryLedger, Start, StartReason, Targets, writes};
 use crate::decision::conditions::{holds, reconnected};
-use crate::decision::retry::{Clearing, clear};
-use crate::facts::Facts;
+use crate::decision::retry::{ClearedBy, clear};
+use crate::environment::Environment;
 use crate::id::{HandlerId, ItemId, SessionId};
 use crate::retry::RetryState;
 use crate::store::StateChange;
@@ -16,12 +16,12 @@ impl RetryLedger {
     ///
     /// `waited_for` is the deadline for which the scheduler has waited, if any. It counts as reached, whatever the clock says.
     #[must_use = "perform the effects"]
-    pub fn tick(&mut self, waited_for: Option<SystemTime>, facts: Facts, now: SystemTime) -> Vec<Effect> {
+    pub fn tick(&mut self, waited_for: Option<SystemTime>, environment: Environment, now: SystemTime) -> Vec<Effect> {
         self.reached = waited_for.map_or(self.reached, |deadline| deadline.max(self.reached));
         let due = self.dues.take_due(self.time(now));
         let mut effects = start_items(due);
         effects.extend(self.resume());
-        effects.extend(self.start_lifted(facts));
+        effects.extend(self.start_lifted(environment));
         effects
     }
 
@@ -37,8 +37,8 @@ impl RetryLedger {
 
     /// Handles a change of the environment. When the network is back, all backoffs end.
     #[must_use = "perform the effects"]
-    pub fn facts_changed(&mut self, before: Facts, facts: Facts) -> Vec<Effect> {
-        if !reconnected(before, facts) {
+    pub fn environment_changed(&mut self, before: Environment, environment: Environment) -> Vec<Effect> {
+        if !reconnected(before, environment) {
             return Vec::new();
         }
         let mut effects = Vec::new();
@@ -70,7 +70,7 @@ impl RetryLedger {
     }
 
     /// Returns the interrupted runs of a handler. They stay until the run that resumes them is [`finished`](Self::finished).
-    pub fn interrupted(&self, handler: HandlerId) -> Vec<Unfinished> {
+    pub fn interrupted(&self, handler: HandlerId) -> Vec<InterruptedRun> {
         self.interrupted.of(handler)
     }
 
@@ -88,11 +88,13 @@ impl RetryLedger {
     }
 
     /// Starts the held runs that the environment now allows. A run whose handler no longer exists starts too, and fails.
-    fn start_lifted(&mut self, facts: Facts) -> Vec<Effect> {
+    fn start_lifted(&mut self, environment: Environment) -> Vec<Effect> {
         let is_lifted = |held: &HeldRun| {
             let handler = self.handlers.get(&held.request.handler);
             let capabilities = handler.and_then(|handler| handler.registered);
-            capabilities.is_none_or(|capabilities| holds(facts, capabilities, held.request.trigger, held.ask).is_none())
+            capabilities.is_none_or(|capabilities| {
+                holds(environment, capabilities, held.request.trigger, held.requested_by).is_none()
+            })
         };
         let lifted = self.held.take_lifted(is_lifted);
         lifted.into_iter().map(lift).collect()
@@ -100,9 +102,9 @@ impl RetryLedger {
 }
 
 fn lift(held: HeldRun) -> Effect {
-    let HeldRun { request, ask, reason, .. } = held;
-    let reason = if reason == StartReason::Resumed { reason } else { StartReason::Lifted };
-    Effect::Start(Start { reason, trigger: request.trigger, ask, targets: Targets::of(request) })
+    let HeldRun { request, requested_by, reason, .. } = held;
+    let reason = if reason == StartReason::Resumed { reason } else { StartReason::HoldLifted };
+    Effect::Start(Start { reason, trigger: request.trigger, requested_by, targets: Targets::of(request) })
 }
 
 /// Starts due items. A handler that could not begin runs with its preferred items.
@@ -115,5 +117,5 @@ fn start_items(due: BTreeMap<HandlerId, BTreeSet<ItemId>>) -> Vec<Effect> {
 }
 
 fn backs_off(state: &RetryState) -> bool {
-    clear(Some(*state), Clearing::Reconnect).is_none()
+    clear(Some(*state), ClearedBy::Reconnect).is_none()
 }

@@ -45,7 +45,7 @@ fn events() -> Vec<Event> {
         Event::ErrorCompleted(HResult::S_SYNCMGR_RETRYSYNC, Chosen::Some),
         Event::ErrorCompleted(HResult::S_SYNCMGR_RETRYSYNC, Chosen::None),
     ]);
-    events.extend([Event::Retried, Event::Closed, Event::Detached, Event::Lost]);
+    events.extend([Event::Retried, Event::Closed, Event::Detached, Event::HandlerLost]);
     events
 }
 
@@ -59,8 +59,8 @@ fn every_event_in_every_stage() {
     let mut matrix = String::new();
     for stage in stages() {
         writeln!(matrix, "{stage:?}").expect("writing to a string never fails");
-        let asks = [Ask::Progress, Ask::Log, Ask::Attention, Ask::Connection];
-        let answers = asks.map(|ask| format!("{ask:?} {}", at(stage).answer(ask)));
+        let requests = [HostRequest::Progress, HostRequest::Log, HostRequest::Attention, HostRequest::Connection];
+        let answers = requests.map(|request| format!("{request:?} {}", at(stage).answer(request)));
         writeln!(matrix, "    asks: {}", answers.join(", ")).expect("writing to a string never fails");
         for event in events() {
             let mut protocol = at(stage);
@@ -198,7 +198,7 @@ fn a_callback_set_before_the_listing_is_kept_and_removed_on_failure() {
 fn a_callback_set_at_the_wrong_time_leaves_the_run_attached() {
     let mut protocol = at(Stage::Preparing(Call::Window));
     assert_eq!(protocol.on(Event::Attached), Step::Misused(Misuse::Stale));
-    assert_eq!(protocol.answer(Ask::Log), OK);
+    assert_eq!(protocol.answer(HostRequest::Log), OK);
 }
 
 #[test]

@@ -91,7 +91,7 @@ pub enum Event {
     /// The callback was removed.
     Detached,
     /// The handler panicked or missed its deadline outside an item.
-    Lost,
+    HandlerLost,
 }
 
 /// Tells whether a set of items is empty.
@@ -161,7 +161,7 @@ pub enum Reported {
 
 /// A call of the handler through the callback.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ask {
+pub enum HostRequest {
     /// `Progress`.
     Progress,
     /// `LogError` or `DeleteLogError`.

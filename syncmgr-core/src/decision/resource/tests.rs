@@ -5,7 +5,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::*;
-use crate::decision::retry::{Clearing, clear};
+use crate::decision::retry::{ClearedBy, clear};
 use crate::error::RetryAt;
 
 const STEADY: RetryPolicy = RetryPolicy::DEFAULT.with_jitter(0);
@@ -32,16 +32,16 @@ fn succeed(before: Option<RetryState>, now: u64) -> Option<RetryState> {
 }
 
 fn is_held(state: Option<RetryState>, now: u64) -> bool {
-    state.is_some_and(|state| may_run(&state, Ask::Automatic, at(now)).is_err())
+    state.is_some_and(|state| may_run(&state, RequestedBy::Automatic, at(now)).is_err())
 }
 
 #[test]
 fn the_third_failure_in_a_row_holds_a_resource() {
     let second = fail(fail(None, 1), 2);
-    assert_eq!(second, Some(RetryState::new(Setback::Backoff, at(1), None).with_failures(2, 2)));
+    assert_eq!(second, Some(RetryState::new(RetryStatus::Backoff, at(1), None).with_failures(2, 2)));
     assert!(!is_held(second, 2));
     let third = fail(second, 3);
-    assert_eq!(third, Some(RetryState::new(Setback::Backoff, at(1), Some(at(33))).with_failures(3, 3)));
+    assert_eq!(third, Some(RetryState::new(RetryStatus::Backoff, at(1), Some(at(33))).with_failures(3, 3)));
     let fourth = fail(third, 33);
     assert_eq!(fourth.and_then(|state| state.until), Some(at(33 + 60)));
 }
@@ -59,13 +59,13 @@ fn a_success_ends_a_backoff_but_not_a_not_before_time() {
     let not_before = fail_until(None, 90, 5);
     assert_eq!(succeed(not_before, 89), not_before);
     assert_eq!(succeed(not_before, 90), None);
-    assert_eq!(succeed(clear(not_before, Clearing::Force), 6), None, "a forced request clears it");
+    assert_eq!(succeed(clear(not_before, ClearedBy::UserForced), 6), None, "a forced request clears it");
 }
 
 #[test]
 fn the_latest_not_before_time_wins() {
     let state = fail_until(fail_until(fail_until(None, 50, 1), 90, 2), 70, 3);
-    assert_eq!(state, Some(RetryState::new(Setback::NotBefore, at(1), Some(at(90))).with_failures(0, 3)));
+    assert_eq!(state, Some(RetryState::new(RetryStatus::NotBefore, at(1), Some(at(90))).with_failures(0, 3)));
     assert_eq!(fail_until(state, 100, 90).and_then(|state| state.until), Some(at(100)));
     let backing_off = fail(fail(fail(None, 1), 2), 3);
     assert_eq!(
@@ -79,7 +79,7 @@ fn the_latest_not_before_time_wins() {
 fn a_failure_does_not_shorten_a_not_before_time() {
     let not_before = fail_until(fail(fail(None, 1), 2), 90, 3);
     assert_eq!(fail(not_before, 4), not_before);
-    let third = RetryState::new(Setback::Backoff, at(1), Some(at(120))).with_failures(3, 4);
+    let third = RetryState::new(RetryStatus::Backoff, at(1), Some(at(120))).with_failures(3, 4);
     assert_eq!(fail(not_before, 90), Some(third), "the third failure in a row");
 }
 
@@ -135,11 +135,11 @@ proptest! {
             };
             prop_assert!(now >= not_before || is_held(state, now));
             if let Some(left) = state {
-                prop_assert!(matches!(left.setback, Setback::Backoff | Setback::NotBefore));
+                prop_assert!(matches!(left.status, RetryStatus::Backoff | RetryStatus::NotBefore));
                 let end = left.until.unwrap_or(at(now));
-                prop_assert!(may_run(&left, Ask::Automatic, end).is_ok());
+                prop_assert!(may_run(&left, RequestedBy::Automatic, end).is_ok());
                 prop_assert!(end <= at(not_before.max(now + STEADY.cap.as_secs())));
-                prop_assert!(may_run(&left, Ask::Forced, at(now)).is_ok());
+                prop_assert!(may_run(&left, RequestedBy::UserForced, at(now)).is_ok());
             }
         }
     }

@@ -41,19 +41,19 @@ fn verdicts() -> impl Strategy<Value = Verdict> {
     prop_oneof![3 => class.prop_map(failed), 1 => proptest::sample::select(&Outcome::ALL[..]).prop_map(Verdict::plain)]
 }
 
-fn advances() -> impl Strategy<Value = Advance> {
-    prop_oneof![3 => Just(Advance::Nothing), 1 => Just(Advance::Moved)]
+fn advances() -> impl Strategy<Value = AttemptProgress> {
+    prop_oneof![3 => Just(AttemptProgress::None), 1 => Just(AttemptProgress::Committed)]
 }
 
-fn clearings() -> impl Strategy<Value = Clearing> {
-    prop_oneof![Just(Clearing::Reconnect), Just(Clearing::Manual), Just(Clearing::Force)]
+fn clearings() -> impl Strategy<Value = ClearedBy> {
+    prop_oneof![Just(ClearedBy::Reconnect), Just(ClearedBy::User), Just(ClearedBy::UserForced)]
 }
 
 #[derive(Clone, Debug)]
 struct Step {
-    clearing: Option<Clearing>,
+    clearing: Option<ClearedBy>,
     verdict: Verdict,
-    advance: Advance,
+    advance: AttemptProgress,
     now: SystemTime,
     chance: u64,
 }
@@ -103,17 +103,17 @@ proptest! {
         for (advance, chance) in tries {
             state = after(&policy, state.as_ref(), TRANSIENT, advance, now, chance);
             all += 1;
-            without_progress = if advance == Advance::Moved { 0 } else { without_progress + 1 };
+            without_progress = if advance == AttemptProgress::Committed { 0 } else { without_progress + 1 };
             let left = state.unwrap();
             prop_assert_eq!(left.total, all);
             let Some(until) = left.until else { break };
-            prop_assert_eq!(left.setback, Setback::Backoff);
-            prop_assert!(may_run(&left, Ask::Automatic, until).is_ok());
+            prop_assert_eq!(left.status, RetryStatus::Backoff);
+            prop_assert!(may_run(&left, RequestedBy::Automatic, until).is_ok());
             now = until;
         }
         let (budget, partial_budget) = (policy.budget.max(1), policy.partial_budget.max(1));
         prop_assert!(without_progress <= budget && all <= partial_budget);
-        prop_assert_eq!(state.map(|state| state.setback), Some(Setback::NeedsAttention));
+        prop_assert_eq!(state.map(|state| state.status), Some(RetryStatus::NeedsAttention));
         prop_assert!(without_progress + 1 >= budget || all == partial_budget, "the item gave up too early");
     }
 
@@ -124,10 +124,10 @@ proptest! {
         let policy = STEADY.with_budget(u32::MAX, u32::MAX);
         let (mut with, mut without, now) = (None, None, at(1_000_000));
         for is_manual in manual {
-            let before = if is_manual { clear(with, Clearing::Manual) } else { with };
-            with = after(&policy, before.as_ref(), TRANSIENT, Advance::Nothing, now, 0);
+            let before = if is_manual { clear(with, ClearedBy::User) } else { with };
+            with = after(&policy, before.as_ref(), TRANSIENT, AttemptProgress::None, now, 0);
             if !is_manual || without.is_none() {
-                without = after(&policy, without.as_ref(), TRANSIENT, Advance::Nothing, now, 0);
+                without = after(&policy, without.as_ref(), TRANSIENT, AttemptProgress::None, now, 0);
             }
             prop_assert!(wait(with, now) <= wait(without, now));
             if is_manual {
@@ -142,16 +142,16 @@ proptest! {
         for step in steps {
             state = perform(&policy, state, &step);
             let Some(left) = state else { continue };
-            let may = |ask| may_run(&left, ask, step.now).is_ok();
-            prop_assert!(may(Ask::Forced));
-            prop_assert!(may(Ask::ByHand) || left.setback == Setback::NotBefore);
-            prop_assert!(!may(Ask::Automatic) || may(Ask::ByHand));
-            prop_assert_eq!(clear(state, Clearing::Force).filter(|left| left.until.is_some()), None);
+            let may = |requested_by| may_run(&left, requested_by, step.now).is_ok();
+            prop_assert!(may(RequestedBy::UserForced));
+            prop_assert!(may(RequestedBy::User) || left.status == RetryStatus::NotBefore);
+            prop_assert!(!may(RequestedBy::Automatic) || may(RequestedBy::User));
+            prop_assert_eq!(clear(state, ClearedBy::UserForced).filter(|left| left.until.is_some()), None);
             match left.until {
-                Some(until) => prop_assert!(may_run(&left, Ask::Automatic, until).is_ok()),
-                None => prop_assert!(may(Ask::ByHand)),
+                Some(until) => prop_assert!(may_run(&left, RequestedBy::Automatic, until).is_ok()),
+                None => prop_assert!(may(RequestedBy::User)),
             }
-            if !may(Ask::Automatic) {
+            if !may(RequestedBy::Automatic) {
                 prop_assert!(left.hold().is_some());
             }
         }
@@ -162,7 +162,7 @@ proptest! {
         let state = steps.iter().fold(None, |state, step| perform(&policy, state, step));
         if let Some(until) = state.and_then(|state| state.until) {
             let then = until + Duration::from_secs(later);
-            prop_assert!(may_run(&state.unwrap(), Ask::Automatic, then).is_ok());
+            prop_assert!(may_run(&state.unwrap(), RequestedBy::Automatic, then).is_ok());
         }
     }
 
@@ -171,11 +171,11 @@ proptest! {
         policy in policies(), steps in steps(), now in times(), chance in any::<u64>()
     ) {
         let before = steps.iter().fold(None, |state, step| perform(&policy, state, step));
-        let left = after(&policy, before.as_ref(), TRANSIENT, Advance::Nothing, now, chance).unwrap();
+        let left = after(&policy, before.as_ref(), TRANSIENT, AttemptProgress::None, now, chance).unwrap();
         prop_assert!(left.since <= now);
         if let Some(until) = left.until {
             prop_assert!(until >= later(now, delay(&policy, left.failures, chance)));
-            prop_assert_eq!(may_run(&left, Ask::Automatic, now).is_ok(), until <= now);
+            prop_assert_eq!(may_run(&left, RequestedBy::Automatic, now).is_ok(), until <= now);
         }
     }
 
@@ -183,7 +183,7 @@ proptest! {
     fn a_success_clears_the_retry_state(policy in policies(), steps in steps(), now in times()) {
         let before = steps.iter().fold(None, |state, step| perform(&policy, state, step));
         let success = Verdict::plain(Outcome::Succeeded);
-        prop_assert_eq!(after(&policy, before.as_ref(), success, Advance::Nothing, now, 0), None);
+        prop_assert_eq!(after(&policy, before.as_ref(), success, AttemptProgress::None, now, 0), None);
     }
 
     #[test]
@@ -192,13 +192,13 @@ proptest! {
     ) {
         let before = steps.iter().fold(None, |state, step| perform(&policy, state, step));
         let verdict = failed(FailureClass::NotBefore(RetryAt::At(not_before)));
-        let left = after(&policy, before.as_ref(), verdict, Advance::Nothing, now, 0).unwrap();
+        let left = after(&policy, before.as_ref(), verdict, AttemptProgress::None, now, 0).unwrap();
         prop_assert!(left.until >= Some(not_before.min(later(now, Duration::MAX))));
         if not_before > now {
             prop_assert!(left.until <= Some(not_before + Duration::from_millis(1)));
-            prop_assert!(may_run(&left, Ask::ByHand, now).is_err());
+            prop_assert!(may_run(&left, RequestedBy::User, now).is_err());
         }
-        prop_assert_eq!(clear(clear(Some(left), Clearing::Reconnect), Clearing::Manual), Some(left));
+        prop_assert_eq!(clear(clear(Some(left), ClearedBy::Reconnect), ClearedBy::User), Some(left));
     }
 
     #[test]

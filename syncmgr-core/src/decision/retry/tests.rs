@@ -17,7 +17,7 @@ pub(super) fn failed(class: FailureClass) -> Verdict {
 pub(super) const TRANSIENT: Verdict = Verdict { class: None, ..Verdict::plain(Outcome::Failed) };
 
 fn fail(before: Option<RetryState>, now: SystemTime) -> Option<RetryState> {
-    after(&STEADY, before.as_ref(), TRANSIENT, Advance::Nothing, now, 0)
+    after(&STEADY, before.as_ref(), TRANSIENT, AttemptProgress::None, now, 0)
 }
 
 pub(super) fn wait(state: Option<RetryState>, now: SystemTime) -> Option<Duration> {
@@ -35,7 +35,7 @@ fn the_default_waits_are_those_of_the_table() {
         waits.push(wait.as_secs());
     }
     assert_eq!(waits, [30, 60, 120, 240, 480, 960, 1_920, 3_600, 3_600]);
-    assert_eq!(state, Some(RetryState::new(Setback::NeedsAttention, at(1_000), None).with_failures(10, 10)));
+    assert_eq!(state, Some(RetryState::new(RetryStatus::NeedsAttention, at(1_000), None).with_failures(10, 10)));
 }
 
 #[test]
@@ -49,7 +49,7 @@ fn the_jitter_depends_on_chance_and_stays_within_its_limit() {
 #[test]
 fn a_failure_without_a_class_is_transient() {
     let marked = failed(FailureClass::Transient);
-    assert_eq!(after(&STEADY, None, marked, Advance::Nothing, at(5), 0), fail(None, at(5)));
+    assert_eq!(after(&STEADY, None, marked, AttemptProgress::None, at(5), 0), fail(None, at(5)));
 }
 
 #[test]
@@ -57,28 +57,28 @@ fn failures_with_progress_wait_the_initial_time_up_to_the_larger_budget() {
     let policy = STEADY.with_budget(2, 4);
     let mut state = None;
     for total in 1..4 {
-        state = after(&policy, state.as_ref(), TRANSIENT, Advance::Moved, at(1_000), 0);
-        let expected = RetryState::new(Setback::Backoff, at(1_000), Some(at(1_030))).with_failures(1, total);
+        state = after(&policy, state.as_ref(), TRANSIENT, AttemptProgress::Committed, at(1_000), 0);
+        let expected = RetryState::new(RetryStatus::Backoff, at(1_000), Some(at(1_030))).with_failures(1, total);
         assert_eq!(state, Some(expected));
     }
-    state = after(&policy, state.as_ref(), TRANSIENT, Advance::Moved, at(1_000), 0);
-    assert_eq!(state.map(|state| (state.setback, state.total)), Some((Setback::NeedsAttention, 4)));
+    state = after(&policy, state.as_ref(), TRANSIENT, AttemptProgress::Committed, at(1_000), 0);
+    assert_eq!(state.map(|state| (state.status, state.total)), Some((RetryStatus::NeedsAttention, 4)));
 }
 
 #[test]
 fn a_failure_with_progress_does_not_count_as_one_in_a_row() {
     let policy = STEADY.with_budget(1, 9);
-    let setback = |advance| after(&policy, None, TRANSIENT, advance, at(9), 0).map(|state| state.setback);
-    assert_eq!(setback(Advance::Moved), Some(Setback::Backoff));
-    assert_eq!(setback(Advance::Nothing), Some(Setback::NeedsAttention));
+    let status = |advance| after(&policy, None, TRANSIENT, advance, at(9), 0).map(|state| state.status);
+    assert_eq!(status(AttemptProgress::Committed), Some(RetryStatus::Backoff));
+    assert_eq!(status(AttemptProgress::None), Some(RetryStatus::NeedsAttention));
 }
 
 #[test]
 fn a_not_before_time_is_rounded_up_and_may_exceed_the_cap() {
     let until = |retry_at, now| {
         let verdict = failed(FailureClass::NotBefore(retry_at));
-        let state = after(&DEFAULT, None, verdict, Advance::Nothing, now, u64::MAX).unwrap();
-        assert_eq!((state.setback, state.failures, state.total), (Setback::NotBefore, 0, 1));
+        let state = after(&DEFAULT, None, verdict, AttemptProgress::None, now, u64::MAX).unwrap();
+        assert_eq!((state.status, state.failures, state.total), (RetryStatus::NotBefore, 0, 1));
         state.until.unwrap()
     };
     let week = Duration::from_secs(7 * 24 * 60 * 60);
@@ -95,23 +95,23 @@ fn a_not_before_time_is_rounded_up_and_may_exceed_the_cap() {
 fn a_not_before_time_counts_only_toward_the_larger_budget() {
     let before = fail(fail(None, at(1)), at(2));
     let verdict = failed(FailureClass::NotBefore(RetryAt::At(at(900))));
-    let state = after(&STEADY, before.as_ref(), verdict, Advance::Nothing, at(3), 0);
-    assert_eq!(state, Some(RetryState::new(Setback::NotBefore, at(1), Some(at(900))).with_failures(2, 3)));
-    let next = RetryState::new(Setback::Backoff, at(1), Some(at(900 + 120))).with_failures(3, 4);
+    let state = after(&STEADY, before.as_ref(), verdict, AttemptProgress::None, at(3), 0);
+    assert_eq!(state, Some(RetryState::new(RetryStatus::NotBefore, at(1), Some(at(900))).with_failures(2, 3)));
+    let next = RetryState::new(RetryStatus::Backoff, at(1), Some(at(900 + 120))).with_failures(3, 4);
     assert_eq!(fail(state, at(900)), Some(next));
 }
 
 #[test]
 fn a_failure_that_needs_a_change_has_no_due_time() {
     let classes = [
-        (FailureClass::Permanent, Setback::Permanent),
-        (FailureClass::Gone, Setback::Gone),
-        (FailureClass::UnreadableState, Setback::UnreadableState),
+        (FailureClass::Permanent, RetryStatus::Permanent),
+        (FailureClass::Gone, RetryStatus::Gone),
+        (FailureClass::UnreadableState, RetryStatus::UnreadableState),
     ];
-    for (class, setback) in classes {
+    for (class, status) in classes {
         let before = fail(None, at(1));
-        let state = after(&STEADY, before.as_ref(), failed(class), Advance::Nothing, at(2), 0);
-        assert_eq!(state, Some(RetryState::new(setback, at(1), None).with_failures(1, 2)));
+        let state = after(&STEADY, before.as_ref(), failed(class), AttemptProgress::None, at(2), 0);
+        assert_eq!(state, Some(RetryState::new(status, at(1), None).with_failures(1, 2)));
     }
 }
 
@@ -119,17 +119,20 @@ fn a_failure_that_needs_a_change_has_no_due_time() {
 fn a_needs_user_outcome_does_not_count_as_a_failure() {
     let before = fail(None, at(1));
     let needs_user = Verdict::plain(Outcome::NeedsUser);
-    let state = after(&STEADY, before.as_ref(), needs_user, Advance::Moved, at(2), 0);
-    assert_eq!(state, Some(RetryState::new(Setback::NeedsUser, at(1), None).with_failures(1, 1)));
-    let fresh = after(&STEADY, None, needs_user, Advance::Nothing, at(2), 0);
-    assert_eq!(fresh, Some(RetryState::new(Setback::NeedsUser, at(2), None)));
+    let state = after(&STEADY, before.as_ref(), needs_user, AttemptProgress::Committed, at(2), 0);
+    assert_eq!(state, Some(RetryState::new(RetryStatus::NeedsUser, at(1), None).with_failures(1, 1)));
+    let fresh = after(&STEADY, None, needs_user, AttemptProgress::None, at(2), 0);
+    assert_eq!(fresh, Some(RetryState::new(RetryStatus::NeedsUser, at(2), None)));
 }
 
 #[test]
 fn a_skipped_or_stopped_item_keeps_its_retry_state() {
     for before in [None, fail(None, at(1))] {
         for outcome in [Outcome::Skipped, Outcome::Stopped] {
-            assert_eq!(after(&STEADY, before.as_ref(), Verdict::plain(outcome), Advance::Moved, at(2), 0), before);
+            assert_eq!(
+                after(&STEADY, before.as_ref(), Verdict::plain(outcome), AttemptProgress::Committed, at(2), 0),
+                before
+            );
         }
     }
 }
@@ -137,48 +140,50 @@ fn a_skipped_or_stopped_item_keeps_its_retry_state() {
 #[test]
 fn a_clock_set_back_ends_a_backoff_and_the_next_failure_waits() {
     let before = fail(None, at(1_000_000)).unwrap();
-    assert!(may_run(&before, Ask::Automatic, at(1_000_001)).is_err());
-    assert_eq!(may_run(&before, Ask::Automatic, at(999_999)), Ok(()));
+    assert!(may_run(&before, RequestedBy::Automatic, at(1_000_001)).is_err());
+    assert_eq!(may_run(&before, RequestedBy::Automatic, at(999_999)), Ok(()));
     let again = fail(Some(before), at(500)).unwrap();
     assert_eq!((again.since, again.until), (at(500), Some(at(560))));
-    assert!(may_run(&again, Ask::Automatic, at(501)).is_err());
+    assert!(may_run(&again, RequestedBy::Automatic, at(501)).is_err());
 }
 
 #[test]
 fn a_manual_request_waits_only_for_the_peer_a_forced_one_never() {
-    for setback in Setback::ALL {
-        let state = RetryState::new(setback, at(10), Some(at(20)));
-        let may = |ask, now| may_run(&state, ask, at(now)).is_ok();
-        let (timed, peer) = (matches!(setback, Setback::Backoff | Setback::NotBefore), setback == Setback::NotBefore);
-        assert_eq!([may(Ask::Automatic, 19), may(Ask::Automatic, 20)], [false, timed], "{setback:?}");
-        assert_eq!([may(Ask::ByHand, 19), may(Ask::ByHand, 20)], [!peer, true], "{setback:?}");
-        assert!(may(Ask::Forced, 19), "{setback:?}");
+    for status in RetryStatus::ALL {
+        let state = RetryState::new(status, at(10), Some(at(20)));
+        let may = |requested_by, now| may_run(&state, requested_by, at(now)).is_ok();
+        let (timed, peer) =
+            (matches!(status, RetryStatus::Backoff | RetryStatus::NotBefore), status == RetryStatus::NotBefore);
+        assert_eq!([may(RequestedBy::Automatic, 19), may(RequestedBy::Automatic, 20)], [false, timed], "{status:?}");
+        assert_eq!([may(RequestedBy::User, 19), may(RequestedBy::User, 20)], [!peer, true], "{status:?}");
+        assert!(may(RequestedBy::UserForced, 19), "{status:?}");
     }
 }
 
 #[test]
 fn a_hold_has_the_data_of_the_retry_state() {
-    let state = RetryState::new(Setback::Backoff, at(10), Some(at(20))).with_failures(3, 8);
+    let state = RetryState::new(RetryStatus::Backoff, at(10), Some(at(20))).with_failures(3, 8);
     assert_eq!(state.hold(), Some(Hold::BackingOff { until: at(20), failures: 3 }));
-    assert_eq!(may_run(&state, Ask::Automatic, at(11)), Err(Hold::BackingOff { until: at(20), failures: 3 }));
-    let spent = RetryState { setback: Setback::NeedsAttention, ..state };
+    assert_eq!(may_run(&state, RequestedBy::Automatic, at(11)), Err(Hold::BackingOff { until: at(20), failures: 3 }));
+    let spent = RetryState { status: RetryStatus::NeedsAttention, ..state };
     assert_eq!(spent.hold(), Some(Hold::NeedsAttention { failures: 8 }));
     assert_eq!(RetryState { until: None, ..state }.hold(), None);
 }
 
 #[test]
 fn only_force_clears_a_not_before_time() {
-    for setback in Setback::ALL {
-        let state = Some(RetryState::new(setback, at(10), Some(at(20))));
-        let cleared = [Clearing::Reconnect, Clearing::Manual, Clearing::Force].map(|by| clear(state, by).is_none());
-        let expected = match setback {
-            Setback::Backoff => [true; 3],
-            Setback::NotBefore => [false, false, true],
+    for status in RetryStatus::ALL {
+        let state = Some(RetryState::new(status, at(10), Some(at(20))));
+        let cleared =
+            [ClearedBy::Reconnect, ClearedBy::User, ClearedBy::UserForced].map(|by| clear(state, by).is_none());
+        let expected = match status {
+            RetryStatus::Backoff => [true; 3],
+            RetryStatus::NotBefore => [false, false, true],
             _ => [false; 3],
         };
-        assert_eq!(cleared, expected, "{setback:?}");
+        assert_eq!(cleared, expected, "{status:?}");
     }
-    assert_eq!(clear(None, Clearing::Manual), None);
+    assert_eq!(clear(None, ClearedBy::User), None);
 }
 
 #[test]
@@ -194,19 +199,19 @@ fn the_wait_saturates_at_the_largest_numbers() {
     assert!(delay(&most, u32::MAX, u64::MAX) >= Duration::from_secs(u64::MAX));
     let constant = STEADY.with_factor(0);
     assert_eq!(delay(&constant, u32::MAX, 7), Duration::from_secs(30));
-    let full = RetryState::new(Setback::Backoff, at(1), None).with_failures(u32::MAX - 1, u32::MAX - 1);
-    let state = after(&most, Some(&full), TRANSIENT, Advance::Nothing, at(1), u64::MAX);
-    assert_eq!(state.map(|state| state.setback), Some(Setback::NeedsAttention));
+    let full = RetryState::new(RetryStatus::Backoff, at(1), None).with_failures(u32::MAX - 1, u32::MAX - 1);
+    let state = after(&most, Some(&full), TRANSIENT, AttemptProgress::None, at(1), u64::MAX);
+    assert_eq!(state.map(|state| state.status), Some(RetryStatus::NeedsAttention));
 }
 
 #[test]
 fn a_retry_state_has_a_readable_stored_form() {
     let state = fail(None, at(1)).unwrap();
     let stored = serde_json::json!({
-        "setback": "backoff", "failures": 1, "total": 1, "since": 1_000, "until": 31_000
+        "status": "backoff", "failures": 1, "total": 1, "since": 1_000, "until": 31_000
     });
     assert_eq!(serde_json::to_value(state).unwrap(), stored);
     assert_eq!(serde_json::from_value::<RetryState>(stored).unwrap(), state);
-    let untimed = serde_json::json!({"setback": "gone", "failures": 0, "total": 1, "since": -5});
+    let untimed = serde_json::json!({"status": "gone", "failures": 0, "total": 1, "since": -5});
     assert_eq!(serde_json::from_value::<RetryState>(untimed).unwrap().until, None);
 }

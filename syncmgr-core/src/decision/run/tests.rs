@@ -35,7 +35,7 @@ fn a_stop_ends_queued_items_and_leaves_running_items_to_their_workers() {
 fn a_pause_or_stop_before_the_selection_stays_in_effect() {
     let mut run = RunState::default();
     run.select(2);
-    assert_eq!((run.open(), run.begin_next(), run.pause()), (2, Some(0), Pause::Going));
+    assert_eq!((run.open(), run.begin_next(), run.pause()), (2, Some(0), Pause::Running));
     let mut run = RunState::default();
     assert!(run.set_pause(Pause::Paused).is_empty());
     run.select(2);
@@ -126,7 +126,7 @@ fn a_pause_releases_the_claims_of_items_that_have_not_begun() {
     assert!(run.ready(1));
     assert_eq!(run.set_pause(Pause::Paused), [1]);
     assert!(!run.ready(2), "granted while paused");
-    assert!(run.set_pause(Pause::Going).is_empty());
+    assert!(run.set_pause(Pause::Running).is_empty());
     assert_eq!(run.peek_next(), Some(1));
     run.hold(1);
     assert_eq!(run.peek_next(), Some(2));
@@ -139,7 +139,7 @@ fn nothing_begins_while_paused() {
     assert!(run.set_pause(Pause::Paused).is_empty());
     assert_eq!(run.pause(), Pause::Paused);
     assert_eq!((run.begin_next(), run.peek_next(), run.has_next(), run.has_waiting()), (None, None, false, true));
-    assert!(run.set_pause(Pause::Going).is_empty());
+    assert!(run.set_pause(Pause::Running).is_empty());
     assert_eq!(run.begin_next(), Some(1));
 }
 
@@ -162,7 +162,7 @@ fn acts() -> impl Strategy<Value = Vec<Act>> {
         4 => Just(Act::Next),
         2 => Just(Act::Hold),
         2 => item.clone().prop_map(Act::Ready),
-        1 => prop_oneof![Just(Pause::Paused), Just(Pause::Going)].prop_map(Act::Pause),
+        1 => prop_oneof![Just(Pause::Paused), Just(Pause::Running)].prop_map(Act::Pause),
         1 => item.clone().prop_map(Act::Begin),
         4 => (item.clone(), outcome).prop_map(|(item, outcome)| Act::End(item, outcome)),
         2 => item.prop_map(Act::Skip),

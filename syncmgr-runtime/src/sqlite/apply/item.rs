@@ -11,7 +11,7 @@ use syncmgr_core::id::{HandlerId, ItemId, SessionId};
 use syncmgr_core::log::Question;
 use syncmgr_core::plan::Side;
 use syncmgr_core::record::{Checkpoint, Fence, ItemEnd};
-use syncmgr_core::retry::{RetryState, Setback};
+use syncmgr_core::retry::{RetryState, RetryStatus};
 use syncmgr_core::store::{StaleWriter, StateChange};
 
 use super::{Applier, ApplyError, ApplyResult, unknown};
@@ -157,9 +157,9 @@ impl Applier {
 
     fn consume(&self, target: ItemKey, keys: &[Arc<str>]) -> ApplyResult {
         for key in keys {
-            self.seams.at("before answer consumed");
+            self.failpoints.at("before answer consumed");
             self.run(CONSUME, params![target.handler, target.item.guid(), key])?;
-            self.seams.at("after answer consumed");
+            self.failpoints.at("after answer consumed");
         }
         Ok(())
     }
@@ -201,7 +201,7 @@ fn counts(retry: Option<&RetryState>) -> [Option<u32>; 2] {
 }
 
 /// The columns `setback`, `since` and `until`.
-fn retry_columns(retry: Option<&RetryState>) -> (Option<Word<Setback>>, Option<Time>, Option<Time>) {
-    let (setback, since) = (retry.map(|retry| Word(retry.setback)), retry.map(|retry| Time(retry.since)));
+fn retry_columns(retry: Option<&RetryState>) -> (Option<Word<RetryStatus>>, Option<Time>, Option<Time>) {
+    let (setback, since) = (retry.map(|retry| Word(retry.status)), retry.map(|retry| Time(retry.since)));
     (setback, since, retry.and_then(|retry| retry.until).map(Time))
 }

@@ -57,7 +57,7 @@ impl Applier {
     /// Replaces the log of a session.
     fn replace(&mut self, origin: &Origin, entries: &[Arc<LogEntry>]) -> ApplyResult {
         self.run(DELETE_SESSION, params![origin.handler, origin.manager, origin.session.0])?;
-        for error in entries.iter().filter_map(|entry| entry.error) {
+        for error in entries.iter().filter_map(|entry| entry.id) {
             self.delete_named(origin.handler, error)?;
         }
         entries.iter().try_for_each(|entry| self.append_one(origin, entry))
@@ -65,7 +65,7 @@ impl Applier {
 
     fn append(&mut self, origin: &Origin, entries: &[Arc<LogEntry>]) -> ApplyResult {
         entries.iter().try_for_each(|entry| {
-            entry.error.map_or(Ok(()), |error| self.delete_named(origin.handler, error))?;
+            entry.id.map_or(Ok(()), |error| self.delete_named(origin.handler, error))?;
             self.append_one(origin, entry)
         })
     }
@@ -76,7 +76,7 @@ impl Applier {
 
     fn append_one(&mut self, origin: &Origin, entry: &LogEntry) -> ApplyResult {
         let (manager, session, time) = (origin.manager, origin.session.0, Time(origin.time));
-        let (item, error) = (entry.item.map(ItemId::guid), entry.error.map(ErrorId::guid));
+        let (item, error) = (entry.item.map(ItemId::guid), entry.id.map(ErrorId::guid));
         let (level, text, action) = (Word(entry.level), &entry.text, entry.action.as_ref().map(Json));
         self.run(APPEND, params![origin.handler, manager, session, time, level, text, item, error, action])?;
         self.grown.insert(origin.handler);
@@ -97,9 +97,9 @@ impl Applier {
             let mut counted = self.connection.prepare_cached(EXCESS)?;
             let excess: i64 = counted.query_row(params![handler, MAX_ENTRIES], |row| row.get(0))?;
             if excess > 0 {
-                self.seams.at("before log trimmed");
+                self.failpoints.at("before log trimmed");
                 self.run(TRIM, [handler, excess])?;
-                self.seams.at("after log trimmed");
+                self.failpoints.at("after log trimmed");
             }
         }
         Ok(())

@@ -39,10 +39,10 @@ impl Applier {
     }
 
     fn end_session(&self, session: SessionId, manager: Uuid, end: &SessionEnd) -> ApplyResult {
-        self.run(END, params![session.0, manager, Time(end.time), Word(end.course), Json(&end.outcomes)])?;
-        self.seams.at("before sessions trimmed");
+        self.run(END, params![session.0, manager, Time(end.time), Word(end.outcome), Json(&end.outcomes)])?;
+        self.failpoints.at("before sessions trimmed");
         self.run(TRIM, [self.max_sessions])?;
-        self.seams.at("after sessions trimmed");
+        self.failpoints.at("after sessions trimmed");
         Ok(())
     }
 

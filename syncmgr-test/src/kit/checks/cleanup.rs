@@ -39,7 +39,7 @@ fn released(checker: &Checker<'_>, plan: SessionPlan) -> ScriptResult {
     });
     if let Some(count) = held {
         let values = if count == 1 { "a value" } else { "values" };
-        let help = "call `prepared` in every call, and store no clone of its value in the handler";
+        let help = "call `kept` in every call, and store no clone of its value in the handler";
         return violation(format!("the handler still holds {values} that the run kept"), help);
     }
     match after > before {

@@ -8,7 +8,7 @@ use syncmgr_core::hresult::HResult;
 use syncmgr_core::id::ItemId;
 use syncmgr_core::item::SyncItem;
 use syncmgr_core::trigger::{RunFlags, Trigger};
-use syncmgr_runtime::mapping::Driven;
+use syncmgr_runtime::mapping::CallbackAdapter;
 use tokio::time::sleep;
 
 use super::super::checker::{Checker, no_panic};
@@ -80,7 +80,7 @@ fn on_foreign_host(checker: &Checker<'_>, set_up: HostSetup) -> ScriptResult {
 /// Runs the handler with the calls of a Windows host.
 async fn drive(process: &Process, host: &Arc<ScriptedHost>, items: &[ItemId]) {
     let (user, store) = (Arc::new(HostServices::Working), Arc::new(process.store.clone()));
-    let Ok(driven) = Driven::with_store(process.recording_handler.clone(), Some(user), store) else { return };
+    let Ok(driven) = CallbackAdapter::with_store(process.recording_handler.clone(), Some(user), store) else { return };
     process.log.action("a foreign host begins");
     driven.initialize(Trigger::Manual, RunFlags::MAY_BOTHER_USER, None).await;
     _ = driven.enum_sync_items().await;

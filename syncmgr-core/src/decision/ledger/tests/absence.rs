@@ -7,7 +7,7 @@ fn forgetting_a_handler_ends_its_interrupted_runs_and_clears_its_claims() {
     let _ = ledger.restore(BTreeMap::from([(account(), backoff(0, 60))]), vec![record], at(0));
     let _ = begin(&mut ledger, request(MAIL), offline());
     let effects = ledger.forget(MAIL, vec![account()], at(50));
-    let end = SessionEnd::new(at(50), Course::Interrupted, BTreeMap::new());
+    let end = SessionEnd::new(at(50), SessionOutcome::Interrupted, BTreeMap::new());
     assert_eq!(
         effects,
         [

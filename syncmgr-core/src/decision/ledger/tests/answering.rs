@@ -19,7 +19,7 @@ fn cleared() -> Effect {
 
 #[test]
 fn an_answer_that_refuses_changes_nothing() {
-    let mut ledger = with(&[(INBOX, setback(Setback::NeedsUser))]);
+    let mut ledger = with(&[(INBOX, status(RetryStatus::NeedsUser))]);
     let question = question(&[Remedy::Refuse]);
     assert_eq!(ledger.answer(MAIL, INBOX, question.clone(), 0), []);
     assert_eq!(ledger.answer_to(MAIL, INBOX, &question), None);
@@ -53,7 +53,7 @@ fn any_other_answer_is_stored_with_its_question() {
 
 #[test]
 fn an_answer_ends_the_wait_of_its_item() {
-    let mut ledger = with(&[(INBOX, setback(Setback::NeedsUser))]);
+    let mut ledger = with(&[(INBOX, status(RetryStatus::NeedsUser))]);
     let effects = ledger.answer(MAIL, INBOX, plain_question(), 0);
     assert_eq!(effects.last(), Some(&cleared()));
     assert_eq!(ledger.state_of(MAIL, INBOX), None);

@@ -1,6 +1,6 @@
 use super::*;
 
-fn end(ledger: &mut RetryLedger, attempt: &Attempted<'_>) -> (Option<RetryState>, Vec<Effect>) {
+fn end(ledger: &mut RetryLedger, attempt: &EndedAttempt<'_>) -> (Option<RetryState>, Vec<Effect>) {
     ledger.ended(attempt, &[])
 }
 
@@ -38,7 +38,7 @@ fn a_success_of_an_item_that_never_failed_settles_nothing() {
 fn the_end_of_an_item_updates_its_resources_and_writes_each_change_once() {
     let mut ledger = ledger();
     let (_, effects) = ledger.ended(&attempted(INBOX, failed(), 100), &[account()]);
-    let counted = RetryState::new(Setback::Backoff, at(100), None).with_failures(1, 1);
+    let counted = RetryState::new(RetryStatus::Backoff, at(100), None).with_failures(1, 1);
     let resource = StateChange::Resource { claim: account(), retry: Some(counted) };
     assert_eq!(effects, [Effect::Write(resource), Effect::Wake]);
     assert!(!ledger.is_clean(PAGES) && ledger.concerns(PAGES, DRAFTS), "any item may claim the account");
@@ -52,10 +52,10 @@ fn the_end_of_an_item_updates_its_resources_and_writes_each_change_once() {
 
 #[test]
 fn only_a_forced_request_clears_the_resources_of_an_item() {
-    let not_before = RetryState::new(Setback::NotBefore, at(0), Some(at(900)));
-    for (by, left) in [(Clearing::Manual, Some(not_before)), (Clearing::Force, None)] {
+    let not_before = RetryState::new(RetryStatus::NotBefore, at(0), Some(at(900)));
+    for (by, left) in [(ClearedBy::User, Some(not_before)), (ClearedBy::UserForced, None)] {
         let mut ledger = with_account(&[], not_before);
-        let attempt = Attempted { by: Some(by), ..attempted(INBOX, plain(Outcome::Succeeded), 100) };
+        let attempt = EndedAttempt { by: Some(by), ..attempted(INBOX, plain(Outcome::Succeeded), 100) };
         let (_, effects) = ledger.ended(&attempt, &[account()]);
         assert_eq!(ledger.resources.get(&account()).copied(), left, "{by:?}");
         assert_eq!(effects.is_empty(), left.is_some());
@@ -64,8 +64,8 @@ fn only_a_forced_request_clears_the_resources_of_an_item() {
 
 #[test]
 fn a_manual_request_resets_the_failures_unless_skipped_or_stopped() {
-    let before = RetryState::new(Setback::Backoff, at(0), Some(at(900))).with_failures(5, 5);
-    let manual = |verdict| Attempted { by: Some(Clearing::Manual), ..attempted(INBOX, verdict, 100) };
+    let before = RetryState::new(RetryStatus::Backoff, at(0), Some(at(900))).with_failures(5, 5);
+    let manual = |verdict| EndedAttempt { by: Some(ClearedBy::User), ..attempted(INBOX, verdict, 100) };
     let (after, _) = end(&mut with(&[(INBOX, before)]), &manual(failed()));
     assert_eq!(after, Some(backoff(100, 130)));
     for outcome in [Outcome::Skipped, Outcome::Stopped] {
@@ -85,17 +85,17 @@ fn a_skipped_retry_comes_back_after_the_longest_wait() {
 #[test]
 fn a_failure_with_a_wait_of_zero_is_due_immediately() {
     let policy = POLICY.with_initial(Duration::ZERO);
-    let (after, _) = end(&mut ledger(), &Attempted { policy: &policy, ..attempted(INBOX, failed(), 30) });
+    let (after, _) = end(&mut ledger(), &EndedAttempt { policy: &policy, ..attempted(INBOX, failed(), 30) });
     assert_eq!(after.and_then(|state| state.until), Some(at(30)));
 }
 
 #[test]
 fn an_item_that_the_shutdown_stops_keeps_its_state_and_stays_due() {
     let mut ledger = with(&[(INBOX, backoff(0, 30))]);
-    let cut = Attempted { stopped_by: StoppedBy::Shutdown, ..attempted(INBOX, plain(Outcome::Stopped), 40) };
+    let cut = EndedAttempt { stopped_by: StoppedBy::Shutdown, ..attempted(INBOX, plain(Outcome::Stopped), 40) };
     assert_eq!(end(&mut ledger, &cut), (Some(backoff(0, 30)), vec![Effect::Wake]));
     assert_eq!(ledger.next_deadline(), Some(at(30)));
-    let failed = Attempted { verdict: failed(), ..cut };
+    let failed = EndedAttempt { verdict: failed(), ..cut };
     let (after, _) = end(&mut ledger, &failed);
     assert_eq!(after.map(|state| state.failures), Some(2), "a failure counts even during shutdown");
 }
@@ -104,16 +104,16 @@ fn an_item_that_the_shutdown_stops_keeps_its_state_and_stays_due() {
 fn an_item_that_has_used_up_its_budget_asks_one_question() {
     let policy = POLICY.with_budget(2, 50);
     let mut ledger = ledger();
-    let attempt = Attempted { policy: &policy, ..attempted(INBOX, failed(), 0) };
+    let attempt = EndedAttempt { policy: &policy, ..attempted(INBOX, failed(), 0) };
     assert_eq!(end(&mut ledger, &attempt).1, [Effect::Wake]);
     let (after, effects) = end(&mut ledger, &attempt);
-    assert_eq!(after.map(|state| (state.setback, state.until)), Some((Setback::NeedsAttention, None)));
+    assert_eq!(after.map(|state| (state.status, state.until)), Some((RetryStatus::NeedsAttention, None)));
     let [Effect::Ask(entry), Effect::Wake] = &effects[..] else { panic!("{effects:?}") };
     assert_eq!((entry.level, entry.item), (LogLevel::Warning, Some(INBOX)));
     assert!(entry.text.contains("failed 2 times"), "{}", entry.text);
     let Some(Action::Decide(question)) = &entry.action else { panic!("{entry:?}") };
     assert_eq!(question.remedies[..], [Remedy::TryAgain, Remedy::Refuse]);
-    assert_eq!(entry.error, Some(ErrorId::of_question(INBOX, &question.key)));
+    assert_eq!(entry.id, Some(ErrorId::of_question(INBOX, &question.key)));
     assert_eq!(end(&mut ledger, &attempt).1, [Effect::Wake], "the question is in the log already");
     assert_eq!(ledger.next_deadline(), None);
 }
@@ -153,7 +153,7 @@ fn a_retired_handler_keeps_its_retry_states_but_is_not_due() {
 #[test]
 fn a_failure_backs_off_from_the_latest_deadline_waited_for() {
     let mut ledger = ledger();
-    let _ = ledger.tick(Some(at(1_000)), Facts::UNKNOWN, at(5));
+    let _ = ledger.tick(Some(at(1_000)), Environment::UNKNOWN, at(5));
     let (after, _) = end(&mut ledger, &attempted(INBOX, failed(), 5));
     assert_eq!(after, Some(backoff(1_000, 1_030)));
     let (after, _) = ledger.began(&attempted(INBOX, failed(), 5), &request(MAIL)).expect("a failure is recorded");

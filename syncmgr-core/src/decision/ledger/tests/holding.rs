@@ -1,22 +1,25 @@
 use super::*;
 
-fn lifted(ledger: &mut RetryLedger, facts: Facts) -> Vec<Start> {
-    started(&ledger.tick(None, facts, at(0)))
+fn lifted(ledger: &mut RetryLedger, environment: Environment) -> Vec<Start> {
+    started(&ledger.tick(None, environment, at(0)))
 }
 
-fn lift(reason: StartReason, ask: Ask, targets: Targets) -> Start {
-    Start { reason, trigger: Trigger::Scheduled, ask, targets }
+fn lift(reason: StartReason, requested_by: RequestedBy, targets: Targets) -> Start {
+    Start { reason, trigger: Trigger::Scheduled, requested_by, targets }
 }
 
 #[test]
 fn a_held_run_starts_once_the_environment_allows_it() {
     let mut ledger = ledger();
-    let origin = (Ask::Automatic, StartReason::Asked);
+    let origin = (RequestedBy::Automatic, StartReason::Requested);
     let held = ledger.begin(request(MAIL), origin, NEEDS_NETWORK, offline(), at(0));
     assert_eq!(held, (Some(Hold::Offline), vec![Effect::Wake]), "the environment may have changed since");
     assert!(ledger.has_pending());
     assert_eq!(lifted(&mut ledger, offline()), []);
-    assert_eq!(lifted(&mut ledger, online()), [lift(StartReason::Lifted, Ask::Automatic, handlers(&[MAIL]))]);
+    assert_eq!(
+        lifted(&mut ledger, online()),
+        [lift(StartReason::HoldLifted, RequestedBy::Automatic, handlers(&[MAIL]))]
+    );
     assert_eq!(lifted(&mut ledger, online()), []);
     assert!(!ledger.has_pending());
 }
@@ -25,28 +28,35 @@ fn a_held_run_starts_once_the_environment_allows_it() {
 fn a_held_run_keeps_its_trigger_its_items_and_its_origin() {
     let mut ledger = ledger();
     let manual = RunRequest::new(MAIL).with_items([INBOX]).with_trigger(Trigger::Manual);
-    let _ = ledger.begin(manual, (Ask::ByHand, StartReason::Resumed), NEEDS_NETWORK, offline(), at(0));
+    let _ = ledger.begin(manual, (RequestedBy::User, StartReason::Resumed), NEEDS_NETWORK, offline(), at(0));
     let targets = items(MAIL, &[INBOX]);
-    let start = Start { reason: StartReason::Resumed, trigger: Trigger::Manual, ask: Ask::ByHand, targets };
+    let start =
+        Start { reason: StartReason::Resumed, trigger: Trigger::Manual, requested_by: RequestedBy::User, targets };
     assert_eq!(lifted(&mut ledger, online()), [start]);
 }
 
 #[test]
 fn held_runs_of_a_handler_are_merged_into_one() {
     let mut ledger = ledger();
-    let hold = |ledger: &mut RetryLedger, request, ask, reason| {
-        let _ = ledger.begin(request, (ask, reason), NEEDS_NETWORK, offline(), at(0));
+    let hold = |ledger: &mut RetryLedger, request, requested_by, reason| {
+        let _ = ledger.begin(request, (requested_by, reason), NEEDS_NETWORK, offline(), at(0));
     };
-    hold(&mut ledger, request(MAIL).with_items([INBOX]), Ask::ByHand, StartReason::Resumed);
-    hold(&mut ledger, request(MAIL).with_items([DRAFTS]), Ask::Automatic, StartReason::Resumed);
+    hold(&mut ledger, request(MAIL).with_items([INBOX]), RequestedBy::User, StartReason::Resumed);
+    hold(&mut ledger, request(MAIL).with_items([DRAFTS]), RequestedBy::Automatic, StartReason::Resumed);
     let both = items(MAIL, &[INBOX, DRAFTS]);
-    assert_eq!(lifted(&mut ledger, online()), [lift(StartReason::Resumed, Ask::ByHand, both)]);
-    hold(&mut ledger, request(MAIL).with_items([INBOX]), Ask::Automatic, StartReason::Resumed);
-    hold(&mut ledger, request(MAIL), Ask::Automatic, StartReason::Asked);
-    assert_eq!(lifted(&mut ledger, online()), [lift(StartReason::Lifted, Ask::Automatic, handlers(&[MAIL]))]);
-    hold(&mut ledger, request(MAIL), Ask::Automatic, StartReason::Asked);
-    hold(&mut ledger, request(MAIL).with_items([INBOX]), Ask::Automatic, StartReason::Asked);
-    assert_eq!(lifted(&mut ledger, online()), [lift(StartReason::Lifted, Ask::Automatic, handlers(&[MAIL]))]);
+    assert_eq!(lifted(&mut ledger, online()), [lift(StartReason::Resumed, RequestedBy::User, both)]);
+    hold(&mut ledger, request(MAIL).with_items([INBOX]), RequestedBy::Automatic, StartReason::Resumed);
+    hold(&mut ledger, request(MAIL), RequestedBy::Automatic, StartReason::Requested);
+    assert_eq!(
+        lifted(&mut ledger, online()),
+        [lift(StartReason::HoldLifted, RequestedBy::Automatic, handlers(&[MAIL]))]
+    );
+    hold(&mut ledger, request(MAIL), RequestedBy::Automatic, StartReason::Requested);
+    hold(&mut ledger, request(MAIL).with_items([INBOX]), RequestedBy::Automatic, StartReason::Requested);
+    assert_eq!(
+        lifted(&mut ledger, online()),
+        [lift(StartReason::HoldLifted, RequestedBy::Automatic, handlers(&[MAIL]))]
+    );
 }
 
 #[test]
@@ -84,11 +94,11 @@ fn the_items_of_a_run_that_begins_are_no_longer_held() {
 #[test]
 fn a_run_of_a_handler_that_backs_off_is_refused_and_not_held() {
     let mut ledger = with(&[(HANDLER_ITSELF, backoff(0, 30))]);
-    let automatic = (Ask::Automatic, StartReason::Asked);
+    let automatic = (RequestedBy::Automatic, StartReason::Requested);
     let (hold, effects) = ledger.begin(request(MAIL), automatic, NEEDS_NETWORK, online(), at(10));
     assert_eq!((hold, effects), (Some(Hold::BackingOff { until: at(30), failures: 1 }), Vec::new()));
     assert!(ledger.held.is_empty());
-    let manual = (Ask::ByHand, StartReason::Asked);
+    let manual = (RequestedBy::User, StartReason::Requested);
     assert_eq!(ledger.begin(request(MAIL), manual, NEEDS_NETWORK, online(), at(10)).0, None);
 }
 

@@ -8,7 +8,7 @@ fn record(session: SessionId, runs: Vec<RunRequest>) -> SessionRecord {
 }
 
 fn ended(session: SessionId) -> Effect {
-    let end = SessionEnd::new(at(50), Course::Interrupted, BTreeMap::new());
+    let end = SessionEnd::new(at(50), SessionOutcome::Interrupted, BTreeMap::new());
     Effect::Write(StateChange::SessionEnded { session, manager: Uuid::from_u128(3), end })
 }
 
@@ -19,8 +19,8 @@ fn interrupted(resume: Resume, sessions: Vec<SessionRecord>) -> RetryLedger {
     ledger
 }
 
-fn unfinished(session: SessionId, items: Option<&[ItemId]>) -> Unfinished {
-    Unfinished { session, items: items.map(|items| items.iter().copied().collect()) }
+fn unfinished(session: SessionId, items: Option<&[ItemId]>) -> InterruptedRun {
+    InterruptedRun { session, items: items.map(|items| items.iter().copied().collect()) }
 }
 
 #[test]
@@ -35,7 +35,7 @@ fn an_interrupted_session_without_runs_ends_immediately() {
 #[test]
 fn interrupted_runs_start_once_if_the_policy_is_to_resume_them() {
     let sessions = || vec![record(FIRST, vec![request(MAIL), request(PAGES)])];
-    let mut ledger = interrupted(Resume::AtOnce, sessions());
+    let mut ledger = interrupted(Resume::Immediately, sessions());
     assert!(ledger.has_pending());
     let resumed = start(StartReason::Resumed, handlers(&[MAIL]));
     assert_eq!(ledger.tick(None, online(), at(50)), [resumed], "the other handler is not registered yet");
@@ -49,7 +49,7 @@ fn interrupted_runs_start_once_if_the_policy_is_to_resume_them() {
 
 #[test]
 fn a_retired_handler_is_not_resumed() {
-    let mut ledger = interrupted(Resume::AtOnce, vec![record(FIRST, vec![request(MAIL)])]);
+    let mut ledger = interrupted(Resume::Immediately, vec![record(FIRST, vec![request(MAIL)])]);
     ledger.retire(MAIL);
     assert_eq!(ledger.tick(None, online(), at(50)), []);
 }
@@ -67,7 +67,7 @@ fn an_interrupted_session_ends_when_all_its_runs_are_finished() {
 
 #[test]
 fn a_handler_that_can_begin_again_resumes_its_interrupted_run() {
-    let mut ledger = interrupted(Resume::AtOnce, vec![record(FIRST, vec![request(MAIL)])]);
+    let mut ledger = interrupted(Resume::Immediately, vec![record(FIRST, vec![request(MAIL)])]);
     let _ = ledger.tick(None, online(), at(50));
     let fails = |ledger: &mut RetryLedger| drop(ledger.began(&attempted(INBOX, failed(), 50), &request(MAIL)));
     let begins = |ledger: &mut RetryLedger, request| {
@@ -84,7 +84,7 @@ fn a_handler_that_can_begin_again_resumes_its_interrupted_run() {
 #[test]
 fn a_handler_can_be_resumed_again_after_a_run_has_finished() {
     let sessions = vec![record(FIRST, vec![request(MAIL)]), record(SECOND, vec![request(MAIL)])];
-    let mut ledger = interrupted(Resume::AtOnce, sessions);
+    let mut ledger = interrupted(Resume::Immediately, sessions);
     assert_eq!(started(&ledger.tick(None, online(), at(50))).len(), 1);
     let _ = ledger.finished(MAIL, &[FIRST], at(50));
     assert_eq!(started(&ledger.tick(None, online(), at(50))).len(), 1);

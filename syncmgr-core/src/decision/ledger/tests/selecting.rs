@@ -1,7 +1,7 @@
 use super::*;
 
-fn select(ledger: &mut RetryLedger, item: ItemId, ask: Ask, now: u64) -> (Option<Hold>, Vec<Effect>) {
-    ledger.select(MAIL, item, &[&account()], ask, at(now))
+fn select(ledger: &mut RetryLedger, item: ItemId, requested_by: RequestedBy, now: u64) -> (Option<Hold>, Vec<Effect>) {
+    ledger.select(MAIL, item, &[&account()], requested_by, at(now))
 }
 
 fn backing_off(until: u64) -> Hold {
@@ -11,24 +11,24 @@ fn backing_off(until: u64) -> Hold {
 #[test]
 fn an_item_that_backs_off_may_not_run_and_stays_due() {
     let mut ledger = with(&[(INBOX, backoff(0, 30))]);
-    assert_eq!(select(&mut ledger, INBOX, Ask::Automatic, 29), (Some(backing_off(30)), Vec::new()));
+    assert_eq!(select(&mut ledger, INBOX, RequestedBy::Automatic, 29), (Some(backing_off(30)), Vec::new()));
     assert_eq!(ledger.next_deadline(), Some(at(30)));
-    assert_eq!(select(&mut ledger, DRAFTS, Ask::Automatic, 29), (None, Vec::new()));
+    assert_eq!(select(&mut ledger, DRAFTS, RequestedBy::Automatic, 29), (None, Vec::new()));
 }
 
 #[test]
 fn a_selected_item_is_no_longer_due() {
     let mut ledger = with(&[(INBOX, backoff(0, 30))]);
-    assert_eq!(select(&mut ledger, INBOX, Ask::ByHand, 10), (None, Vec::new()));
+    assert_eq!(select(&mut ledger, INBOX, RequestedBy::User, 10), (None, Vec::new()));
     assert_eq!(ledger.next_deadline(), None);
     assert_eq!(ledger.state_of(MAIL, INBOX), Some(&backoff(0, 30)), "the state stays until the attempt ends");
 }
 
 #[test]
 fn an_item_with_a_held_resource_is_due_when_the_resource_is_free() {
-    for until in [backoff(0, 60), RetryState::new(Setback::NotBefore, at(0), Some(at(60)))] {
+    for until in [backoff(0, 60), RetryState::new(RetryStatus::NotBefore, at(0), Some(at(60)))] {
         let mut ledger = with_account(&[], until);
-        let (hold, effects) = select(&mut ledger, INBOX, Ask::Automatic, 10);
+        let (hold, effects) = select(&mut ledger, INBOX, RequestedBy::Automatic, 10);
         assert_eq!((hold, effects), (until.hold(), vec![Effect::Wake]));
         assert_eq!(ledger.next_deadline(), Some(at(60)));
         assert_eq!(ledger.state_of(MAIL, INBOX), None);
@@ -37,42 +37,42 @@ fn an_item_with_a_held_resource_is_due_when_the_resource_is_free() {
 
 #[test]
 fn a_hold_of_the_handler_without_an_end_makes_nothing_due() {
-    let mut ledger = with(&[(HANDLER_ITSELF, setback(Setback::Permanent)), (INBOX, backoff(0, 30))]);
-    assert_eq!(select(&mut ledger, INBOX, Ask::Automatic, 40), (Some(Hold::Permanent), Vec::new()));
+    let mut ledger = with(&[(HANDLER_ITSELF, status(RetryStatus::Permanent)), (INBOX, backoff(0, 30))]);
+    assert_eq!(select(&mut ledger, INBOX, RequestedBy::Automatic, 40), (Some(Hold::Permanent), Vec::new()));
     assert_eq!(ledger.next_deadline(), None);
 }
 
 #[test]
 fn an_item_without_retry_states_may_run() {
-    assert_eq!(select(&mut ledger(), INBOX, Ask::Automatic, 0), (None, Vec::new()));
+    assert_eq!(select(&mut ledger(), INBOX, RequestedBy::Automatic, 0), (None, Vec::new()));
 }
 
 #[test]
 fn selection_uses_the_latest_deadline_waited_for() {
     let mut ledger = with(&[(INBOX, backoff(0, 30))]);
-    let _ = ledger.tick(Some(at(30)), Facts::UNKNOWN, at(3));
-    assert_eq!(select(&mut ledger, INBOX, Ask::Automatic, 3).0, None);
+    let _ = ledger.tick(Some(at(30)), Environment::UNKNOWN, at(3));
+    assert_eq!(select(&mut ledger, INBOX, RequestedBy::Automatic, 3).0, None);
 }
 
 fn put_off(ledger: &mut RetryLedger, reason: StartReason, lists: bool) -> Vec<Effect> {
-    let _ = ledger.tick(None, Facts::UNKNOWN, at(30));
+    let _ = ledger.tick(None, Environment::UNKNOWN, at(30));
     ledger.put_off_missed(MAIL, reason, &POLICY, |_| lists, at(30))
 }
 
 #[test]
 fn a_due_item_that_did_not_run_is_due_again_after_the_longest_wait() {
-    for reason in [StartReason::Retry, StartReason::Lifted] {
+    for reason in [StartReason::Retry, StartReason::HoldLifted] {
         let mut ledger = with(&[(INBOX, backoff(0, 30)), (DRAFTS, backoff(0, 31))]);
         assert_eq!(put_off(&mut ledger, reason, true), [Effect::Wake], "{reason:?}");
         assert_eq!(ledger.next_deadline(), Some(at(31)), "an item that is not due yet keeps its time");
-        let _ = ledger.tick(None, Facts::UNKNOWN, at(31));
+        let _ = ledger.tick(None, Environment::UNKNOWN, at(31));
         assert_eq!(ledger.next_deadline(), Some(at(30) + POLICY.cap));
     }
 }
 
 #[test]
 fn only_listed_items_of_a_retry_session_are_put_off() {
-    for (reason, lists) in [(StartReason::Asked, true), (StartReason::Resumed, true), (StartReason::Retry, false)] {
+    for (reason, lists) in [(StartReason::Requested, true), (StartReason::Resumed, true), (StartReason::Retry, false)] {
         let mut ledger = with(&[(INBOX, backoff(0, 30))]);
         assert_eq!(put_off(&mut ledger, reason, lists), [], "{reason:?}");
         assert_eq!(ledger.next_deadline(), None);
@@ -89,24 +89,24 @@ fn an_item_that_is_still_due_is_not_put_off() {
 #[test]
 fn a_selected_item_that_does_not_run_is_due_at_its_old_time() {
     let mut ledger = with(&[(INBOX, backoff(0, 30))]);
-    let _ = select(&mut ledger, INBOX, Ask::ByHand, 10);
-    assert_eq!(ledger.put_back(MAIL, [INBOX, DRAFTS], &POLICY, at(10)), [Effect::Wake]);
+    let _ = select(&mut ledger, INBOX, RequestedBy::User, 10);
+    assert_eq!(ledger.requeue(MAIL, [INBOX, DRAFTS], &POLICY, at(10)), [Effect::Wake]);
     assert_eq!(ledger.next_deadline(), Some(at(30)));
-    assert_eq!(ledger.put_back(MAIL, [INBOX], &POLICY, at(50)), [], "it is due already");
+    assert_eq!(ledger.requeue(MAIL, [INBOX], &POLICY, at(50)), [], "it is due already");
 }
 
 #[test]
 fn a_selected_due_item_that_does_not_run_waits_the_longest_time() {
     let mut ledger = with(&[(INBOX, backoff(0, 30))]);
-    let _ = select(&mut ledger, INBOX, Ask::Automatic, 30);
-    assert_eq!(ledger.put_back(MAIL, [INBOX], &POLICY, at(30)), [Effect::Wake]);
+    let _ = select(&mut ledger, INBOX, RequestedBy::Automatic, 30);
+    assert_eq!(ledger.requeue(MAIL, [INBOX], &POLICY, at(30)), [Effect::Wake]);
     assert_eq!(ledger.next_deadline(), Some(at(30) + POLICY.cap));
 }
 
 #[test]
 fn a_due_item_in_quarantine_is_due_again_after_the_first_wait() {
     let mut ledger = ledger();
-    assert_eq!(ledger.put_off_quarantined(MAIL, INBOX, StartReason::Asked, &POLICY, at(0)), []);
+    assert_eq!(ledger.put_off_quarantined(MAIL, INBOX, StartReason::Requested, &POLICY, at(0)), []);
     assert_eq!(ledger.put_off_quarantined(MAIL, INBOX, StartReason::Retry, &POLICY, at(0)), [Effect::Wake]);
     assert_eq!(ledger.next_deadline(), Some(at(30)));
 }

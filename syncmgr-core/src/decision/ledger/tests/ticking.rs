@@ -3,19 +3,19 @@ use super::*;
 #[test]
 fn a_due_item_is_started_once() {
     let mut ledger = with(&[(INBOX, backoff(0, 30)), (DRAFTS, backoff(0, 40))]);
-    assert_eq!(ledger.tick(None, Facts::UNKNOWN, at(29)), []);
-    let effects = ledger.tick(None, Facts::UNKNOWN, at(30));
+    assert_eq!(ledger.tick(None, Environment::UNKNOWN, at(29)), []);
+    let effects = ledger.tick(None, Environment::UNKNOWN, at(30));
     assert_eq!(effects, [start(StartReason::Retry, items(MAIL, &[INBOX]))]);
-    assert_eq!(ledger.tick(None, Facts::UNKNOWN, at(30)), []);
+    assert_eq!(ledger.tick(None, Environment::UNKNOWN, at(30)), []);
     assert_eq!(ledger.next_deadline(), Some(at(40)));
 }
 
 #[test]
 fn a_deadline_waited_for_is_reached_whatever_the_clock_says() {
     let mut ledger = with(&[(INBOX, backoff(0, 30))]);
-    assert_eq!(started(&ledger.tick(Some(at(30)), Facts::UNKNOWN, at(3))).len(), 1);
+    assert_eq!(started(&ledger.tick(Some(at(30)), Environment::UNKNOWN, at(3))).len(), 1);
     assert_eq!((ledger.time(at(3)), ledger.time(at(31))), (at(30), at(31)));
-    let _ = ledger.tick(Some(at(20)), Facts::UNKNOWN, at(3));
+    let _ = ledger.tick(Some(at(20)), Environment::UNKNOWN, at(3));
     assert_eq!(ledger.time(at(3)), at(30), "the time does not go back");
 }
 
@@ -24,7 +24,7 @@ fn a_handler_that_could_not_begin_gets_a_session_of_its_own() {
     let mut ledger = with(&[(HANDLER_ITSELF, backoff(0, 30)), (INBOX, backoff(0, 30))]);
     let states = BTreeMap::from([(DRAFTS, backoff(0, 30))]);
     let _ = ledger.register(PAGES, Capabilities::default(), states, at(0));
-    let effects = ledger.tick(None, Facts::UNKNOWN, at(30));
+    let effects = ledger.tick(None, Environment::UNKNOWN, at(30));
     assert_eq!(
         effects,
         [start(StartReason::Retry, items(PAGES, &[DRAFTS])), start(StartReason::Retry, handlers(&[MAIL]))]
@@ -33,10 +33,10 @@ fn a_handler_that_could_not_begin_gets_a_session_of_its_own() {
 
 #[test]
 fn all_backoffs_end_when_the_network_is_back() {
-    let not_before = RetryState::new(Setback::NotBefore, at(0), Some(at(900)));
+    let not_before = RetryState::new(RetryStatus::NotBefore, at(0), Some(at(900)));
     let mut ledger = with_account(&[(INBOX, backoff(0, 600)), (DRAFTS, not_before)], backoff(0, 600));
-    assert_eq!(ledger.facts_changed(online(), offline()), []);
-    let effects = ledger.facts_changed(offline(), online());
+    assert_eq!(ledger.environment_changed(online(), offline()), []);
+    let effects = ledger.environment_changed(offline(), online());
     let cleared = StateChange::Retry { handler: MAIL, item: INBOX, retry: None };
     let resource = StateChange::Resource { claim: account(), retry: None };
     let started = start(StartReason::Retry, items(MAIL, &[INBOX]));
@@ -48,9 +48,9 @@ fn all_backoffs_end_when_the_network_is_back() {
 
 #[test]
 fn a_not_before_time_of_a_resource_outlasts_a_reconnect() {
-    let not_before = RetryState::new(Setback::NotBefore, at(0), Some(at(900)));
+    let not_before = RetryState::new(RetryStatus::NotBefore, at(0), Some(at(900)));
     let mut ledger = with_account(&[], not_before);
-    assert_eq!(ledger.facts_changed(offline(), online()), []);
+    assert_eq!(ledger.environment_changed(offline(), online()), []);
     assert_eq!(ledger.resources.get(&account()), Some(&not_before));
 }
 
@@ -58,18 +58,18 @@ fn a_not_before_time_of_a_resource_outlasts_a_reconnect() {
 fn a_reconnect_clears_nothing_of_a_retired_handler() {
     let mut ledger = with(&[(INBOX, backoff(0, 600))]);
     ledger.retire(MAIL);
-    assert_eq!(ledger.facts_changed(offline(), online()), []);
+    assert_eq!(ledger.environment_changed(offline(), online()), []);
     assert_eq!(ledger.state_of(MAIL, INBOX), Some(&backoff(0, 600)));
 }
 
 #[test]
 fn a_state_from_the_future_starts_its_wait_now() {
     let mut ledger = ledger();
-    let states = BTreeMap::from([(INBOX, backoff(500, 530)), (DRAFTS, setback(Setback::Permanent))]);
+    let states = BTreeMap::from([(INBOX, backoff(500, 530)), (DRAFTS, status(RetryStatus::Permanent))]);
     let effects = ledger.register(MAIL, NEEDS_NETWORK, states, at(100));
     assert_eq!(effects, [Effect::Wake]);
     assert_eq!(ledger.state_of(MAIL, INBOX), Some(&backoff(100, 130)));
-    assert_eq!(ledger.state_of(MAIL, DRAFTS), Some(&setback(Setback::Permanent)));
+    assert_eq!(ledger.state_of(MAIL, DRAFTS), Some(&status(RetryStatus::Permanent)));
     assert_eq!(ledger.next_deadline(), Some(at(130)));
     let _ = ledger.restore(BTreeMap::from([(account(), backoff(500, 530))]), Vec::new(), at(100));
     assert_eq!(ledger.resources.get(&account()), Some(&backoff(100, 130)));
@@ -77,7 +77,7 @@ fn a_state_from_the_future_starts_its_wait_now() {
 
 #[test]
 fn registering_a_handler_with_nothing_pending_has_no_effect() {
-    let mut ledger = RetryLedger::new(Resume::AtOnce);
+    let mut ledger = RetryLedger::new(Resume::Immediately);
     assert_eq!(ledger.register(MAIL, NEEDS_NETWORK, BTreeMap::new(), at(0)), []);
     assert!(!ledger.has_pending());
 }
@@ -87,5 +87,5 @@ fn registering_a_retired_handler_makes_its_items_due_again() {
     let mut ledger = with(&[(INBOX, backoff(0, 30))]);
     ledger.retire(MAIL);
     let _ = ledger.register(MAIL, NEEDS_NETWORK, BTreeMap::from([(INBOX, backoff(0, 30))]), at(0));
-    assert_eq!(started(&ledger.tick(None, Facts::UNKNOWN, at(30))).len(), 1);
+    assert_eq!(started(&ledger.tick(None, Environment::UNKNOWN, at(30))).len(), 1);
 }

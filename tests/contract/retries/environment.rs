@@ -1,15 +1,15 @@
 //! The environment of a manager: its holds, and the runs after its changes.
 
-use syncmgr::environment::{Facts, ManualFacts, Network, Power, Presence};
+use syncmgr::environment::{Environment, ManualEnvironment, Network, Power, Presence};
 use syncmgr::handler::Capabilities;
 use syncmgr::retry::StartReason;
-use syncmgr::store::{Course, MemoryStore};
+use syncmgr::store::{MemoryStore, SessionOutcome};
 use syncmgr::{HandlerInfo, Hold, Report, RunEnding, SyncManagerBuilder, Trigger};
 use tokio::time::sleep;
 
-use crate::support::daytime::{Began, DAY, Daytime, MINUTE, timed};
+use crate::support::awaitable_host::within;
 use crate::support::steps::{Steps, background, idle, manual, nth, over, registered, succeeds};
-use crate::support::watched::within;
+use crate::support::test_clock::{DAY, MINUTE, StartTimes, TestClock, timed};
 use crate::support::{Scripted, id};
 
 pub(crate) const NEEDS: Capabilities = Capabilities::NEEDS_NETWORK;
@@ -19,13 +19,13 @@ pub(crate) fn needing(handler: Scripted, capabilities: Capabilities) -> Scripted
 }
 
 /// A handler that needs a network and whose item notes its runs.
-pub(crate) fn online(began: &Began) -> Scripted {
+pub(crate) fn online(began: &StartTimes) -> Scripted {
     needing(began.handler(1, &["a"], |_, _| Ok(())), NEEDS)
 }
 
-pub(crate) fn in_world(network: Network) -> (SyncManagerBuilder, ManualFacts) {
-    let environment = ManualFacts::new(Facts::UNKNOWN.with_network(network));
-    (timed(&Daytime::new()).facts(environment.clone()), environment)
+pub(crate) fn in_environment(network: Network) -> (SyncManagerBuilder, ManualEnvironment) {
+    let environment = ManualEnvironment::new(Environment::UNKNOWN.with_network(network));
+    (timed(&TestClock::new()).environment(environment.clone()), environment)
 }
 
 pub(crate) fn held(report: &Report, hold: &Hold) {
@@ -35,9 +35,9 @@ pub(crate) fn held(report: &Report, hold: &Hold) {
 
 #[tokio::test(start_paused = true)]
 async fn without_a_network_a_handler_that_needs_one_is_held_and_has_not_failed() {
-    let (began, store) = (Began::new(), MemoryStore::new());
+    let (began, store) = (StartTimes::new(), MemoryStore::new());
     let handler = online(&began);
-    let (builder, _environment) = in_world(Network::Offline);
+    let (builder, _environment) = in_environment(Network::Offline);
     let manager = registered(builder.store(store.clone()).build(), [handler.clone()]);
     for trigger in [Trigger::Manual, Trigger::Scheduled, Trigger::Connect] {
         held(&within(over(&manager, trigger, 1).finish()).await, &Hold::Offline);
@@ -46,7 +46,9 @@ async fn without_a_network_a_handler_that_needs_one_is_held_and_has_not_failed()
     assert!(manager.log(nth(1)).unwrap().is_empty());
     let history = manager.history().unwrap();
     assert_eq!(history.len(), 3);
-    assert!(history.iter().all(|record| record.end.as_ref().is_some_and(|end| end.course != Course::Interrupted)));
+    assert!(
+        history.iter().all(|record| record.end.as_ref().is_some_and(|end| end.outcome != SessionOutcome::Interrupted))
+    );
     let forced = manager.session(Trigger::Scheduled).handlers([nth(1)]).force().start().unwrap();
     succeeds(forced).await;
     assert_eq!(began.of("a"), [0]);
@@ -57,16 +59,16 @@ async fn an_unknown_network_holds_nothing_and_other_handlers_need_none() {
     for (network, capabilities) in
         [(Network::Unknown, NEEDS), (Network::Online, NEEDS), (Network::Offline, Capabilities::default())]
     {
-        let began = Began::new();
+        let began = StartTimes::new();
         let handler = needing(began.handler(1, &["a"], |_, _| Ok(())), capabilities);
-        let manager = registered(in_world(network).0.build(), [handler]);
+        let manager = registered(in_environment(network).0.build(), [handler]);
         succeeds(background(&manager, 1)).await;
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_handler_that_waits_for_a_network_starts_once_it_is_online() {
-    let (steps, (builder, environment)) = (Steps::default(), in_world(Network::Offline));
+    let (steps, (builder, environment)) = (Steps::default(), in_environment(Network::Offline));
     let manager = registered(builder.build(), [needing(steps.handler(1, &["a"]), NEEDS)]);
     for trigger in [Trigger::Manual, Trigger::Scheduled, Trigger::Scheduled, Trigger::Idle] {
         held(&within(over(&manager, trigger, 1).finish()).await, &Hold::Offline);
@@ -76,8 +78,8 @@ async fn a_handler_that_waits_for_a_network_starts_once_it_is_online() {
     environment.set_network(Network::Online);
     assert_eq!(steps.running().await, "a");
     let [session] = &manager.sessions()[..] else { panic!("one session: {:?}", manager.sessions()) };
-    assert_eq!(session.reason(), StartReason::Lifted);
-    steps.let_go(&["a"]).await;
+    assert_eq!(session.reason(), StartReason::HoldLifted);
+    steps.release(&["a"]).await;
     environment.set_network(Network::Offline);
     environment.set_network(Network::Online);
     sleep(DAY).await;
@@ -86,7 +88,7 @@ async fn a_handler_that_waits_for_a_network_starts_once_it_is_online() {
 
 #[tokio::test(start_paused = true)]
 async fn waiting_explicit_items_run_together_and_alone() {
-    let (began, (builder, environment)) = (Began::new(), in_world(Network::Offline));
+    let (began, (builder, environment)) = (StartTimes::new(), in_environment(Network::Offline));
     let handler = needing(began.handler(1, &["a", "b", "c"], |_, _| Ok(())), NEEDS);
     let manager = registered(builder.build(), [handler]);
     for name in ["a", "b", "a"] {
@@ -99,7 +101,7 @@ async fn waiting_explicit_items_run_together_and_alone() {
 
 #[tokio::test(start_paused = true)]
 async fn a_handler_that_is_unregistered_while_it_waits_is_not_started() {
-    let (began, (builder, environment)) = (Began::new(), in_world(Network::Offline));
+    let (began, (builder, environment)) = (StartTimes::new(), in_environment(Network::Offline));
     let manager = registered(builder.build(), [online(&began)]);
     within(background(&manager, 1).finish()).await;
     manager.unregister(nth(1));
@@ -114,12 +116,12 @@ async fn a_handler_that_is_unregistered_while_it_waits_is_not_started() {
 async fn a_metered_network_serves_low_data_handlers_and_manual_sessions() {
     for (trigger, capabilities, runs) in [
         (Trigger::Scheduled, NEEDS, false),
-        (Trigger::Scheduled, NEEDS | Capabilities::FRUGAL, true),
+        (Trigger::Scheduled, NEEDS | Capabilities::LOW_DATA, true),
         (Trigger::Scheduled, Capabilities::default(), true),
         (Trigger::Manual, NEEDS, true),
         (Trigger::Invoke, NEEDS, true),
     ] {
-        let (began, (builder, environment)) = (Began::new(), in_world(Network::Metered));
+        let (began, (builder, environment)) = (StartTimes::new(), in_environment(Network::Metered));
         let handler = needing(began.handler(1, &["a"], |_, _| Ok(())), capabilities);
         let manager = registered(builder.build(), [handler]);
         let report = within(over(&manager, trigger, 1).finish()).await;
@@ -135,10 +137,10 @@ async fn a_metered_network_serves_low_data_handlers_and_manual_sessions() {
 
 #[tokio::test(start_paused = true)]
 async fn idle_sessions_run_on_mains_power_only() {
-    let began = Began::new();
-    let environment = ManualFacts::new(Facts::UNKNOWN.with_power(Power::Battery));
+    let began = StartTimes::new();
+    let environment = ManualEnvironment::new(Environment::UNKNOWN.with_power(Power::Battery));
     let manager = registered(
-        timed(&Daytime::new()).facts(environment.clone()).build(),
+        timed(&TestClock::new()).environment(environment.clone()).build(),
         [began.handler(1, &["a"], |_, _| Ok(()))],
     );
     held(&within(over(&manager, Trigger::Idle, 1).finish()).await, &Hold::OnBattery);
@@ -154,7 +156,7 @@ async fn idle_sessions_run_on_mains_power_only() {
 
 #[tokio::test(start_paused = true)]
 async fn a_held_manual_request_runs_unattended_once_online() {
-    let (began, (builder, environment)) = (Began::new(), in_world(Network::Offline));
+    let (began, (builder, environment)) = (StartTimes::new(), in_environment(Network::Offline));
     let handler = online(&began);
     let transcript = handler.transcript.clone();
     let manager = registered(builder.build(), [handler]);
@@ -168,7 +170,7 @@ async fn a_held_manual_request_runs_unattended_once_online() {
 
 #[tokio::test(start_paused = true)]
 async fn a_held_manual_request_runs_on_a_metered_network() {
-    let (began, (builder, environment)) = (Began::new(), in_world(Network::Offline));
+    let (began, (builder, environment)) = (StartTimes::new(), in_environment(Network::Offline));
     let manager = registered(builder.build(), [online(&began)]);
     held(&within(manual(&manager, 1).finish()).await, &Hold::Offline);
     environment.set_network(Network::Metered);
@@ -179,7 +181,7 @@ async fn a_held_manual_request_runs_on_a_metered_network() {
 #[tokio::test(start_paused = true)]
 async fn a_shutdown_drops_all_waiting_requests() {
     let alive = tokio::runtime::Handle::current().metrics().num_alive_tasks();
-    let (began, (builder, environment)) = (Began::new(), in_world(Network::Offline));
+    let (began, (builder, environment)) = (StartTimes::new(), in_environment(Network::Offline));
     let manager = registered(builder.build(), [online(&began)]);
     within(background(&manager, 1).finish()).await;
     within(manager.shutdown()).await;

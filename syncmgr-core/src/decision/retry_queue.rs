@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::SystemTime;
 
 use crate::id::{HandlerId, ItemId};
-use crate::retry::{RetryState, Setback};
+use crate::retry::{RetryState, RetryStatus};
 
 /// The retry queue: items in the order of their due times.
 ///
@@ -12,16 +12,16 @@ use crate::retry::{RetryState, Setback};
 ///
 /// ```
 /// # use std::time::{Duration, SystemTime};
-/// # use syncmgr_core::{decision::due::Dues, id::{HandlerId, ItemId}, retry::{RetryState, Setback}};
+/// # use syncmgr_core::{decision::retry_queue::RetryQueue, id::{HandlerId, ItemId}, retry::{RetryState, RetryStatus}};
 /// let (mail, inbox) = (HandlerId::from_u128(7), ItemId::from_name("Inbox"));
 /// let until = SystemTime::UNIX_EPOCH + Duration::from_secs(30);
-/// let mut dues = Dues::default();
-/// dues.set(mail, inbox, Some(&RetryState::new(Setback::Backoff, SystemTime::UNIX_EPOCH, Some(until))));
+/// let mut dues = RetryQueue::default();
+/// dues.set(mail, inbox, Some(&RetryState::new(RetryStatus::Backoff, SystemTime::UNIX_EPOCH, Some(until))));
 /// assert_eq!(dues.next(), Some(until));
 /// assert!(dues.take_due(until)[&mail].contains(&inbox));
 /// ```
 #[derive(Clone, Debug, Default)]
-pub struct Dues {
+pub struct RetryQueue {
     dues: BTreeMap<Key, Due>,
     times: BTreeSet<(SystemTime, Key)>,
     handlers: BTreeMap<HandlerId, BTreeSet<(SystemTime, ItemId)>>,
@@ -37,7 +37,7 @@ struct Due {
     beginning: Option<SystemTime>,
 }
 
-impl Dues {
+impl RetryQueue {
     /// Sets or replaces the retry state of an item. An item is due only if its state ends at a known time: a backoff or a
     /// not-before time.
     pub fn set(&mut self, handler: HandlerId, item: ItemId, state: Option<&RetryState>) {
@@ -110,9 +110,9 @@ impl Due {
     fn of(state: &RetryState) -> Option<Self> {
         let until = state.until?;
         let since = state.since;
-        match state.setback {
-            Setback::Backoff => Some(Self { time: until, beginning: Some(since) }),
-            Setback::NotBefore => Some(Self { time: until, beginning: None }),
+        match state.status {
+            RetryStatus::Backoff => Some(Self { time: until, beginning: Some(since) }),
+            RetryStatus::NotBefore => Some(Self { time: until, beginning: None }),
             _ => None,
         }
     }

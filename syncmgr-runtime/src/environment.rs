@@ -4,71 +4,71 @@ use std::sync::Arc;
 
 use futures::StreamExt;
 use futures::stream::BoxStream;
-use syncmgr_core::facts::{Facts, Network, Power, Presence};
+use syncmgr_core::environment::{Environment, Network, Power, Presence};
 use tokio::sync::watch;
 
 /// A source for the state of network, power and user.
 ///
 /// ```
-/// # use syncmgr_setting::*;
+/// # use syncmgr_doc_examples::*;
 /// # run(async {
 /// use futures::{StreamExt, stream::BoxStream};
 ///
 /// struct Desktop; // always on mains power, with the user present
 ///
-/// impl FactSource for Desktop {
-///     fn now(&self) -> Facts {
-///         Facts::UNKNOWN.with_power(Power::Mains).with_user(Presence::Present)
+/// impl EnvironmentSource for Desktop {
+///     fn now(&self) -> Environment {
+///         Environment::UNKNOWN.with_power(Power::Mains).with_user(Presence::Present)
 ///     }
 ///
-///     fn changes(&self) -> BoxStream<'static, Facts> {
+///     fn changes(&self) -> BoxStream<'static, Environment> {
 ///         futures::stream::empty().boxed() // the values never change
 ///     }
 /// }
 ///
-/// assert!(SyncManager::builder().facts(Desktop).build().run(Mail).await?.is_success());
+/// assert!(SyncManager::builder().environment(Desktop).build().run(Mail).await?.is_success());
 /// # Ok(())
 /// # })?;
 /// # Ok::<(), anyhow::Error>(())
 /// ```
-pub trait FactSource: Send + Sync + 'static {
+pub trait EnvironmentSource: Send + Sync + 'static {
     /// Returns the current values.
-    fn now(&self) -> Facts;
+    fn now(&self) -> Environment;
 
     /// Returns a stream of the new values after each change. The stream may skip intermediate values, and it ends if
     /// the values can no longer change.
-    fn changes(&self) -> BoxStream<'static, Facts>;
+    fn changes(&self) -> BoxStream<'static, Environment>;
 }
 
 /// A source whose values are set by the program or by a test. Clones share the same values.
 ///
 /// ```
-/// # use syncmgr_setting::*;
+/// # use syncmgr_doc_examples::*;
 /// # run(async {
 /// use futures::StreamExt;
 ///
-/// let facts = ManualFacts::default();
-/// let mut changes = facts.changes();
-/// facts.set_network(Network::Metered);
-/// assert_eq!(changes.next().await.map(|facts| facts.network), Some(Network::Metered));
+/// let environment = ManualEnvironment::default();
+/// let mut changes = environment.changes();
+/// environment.set_network(Network::Metered);
+/// assert_eq!(changes.next().await.map(|environment| environment.network), Some(Network::Metered));
 /// # Ok(())
 /// # })?;
 /// # Ok::<(), anyhow::Error>(())
 /// ```
 #[derive(Clone, Debug)]
-pub struct ManualFacts {
-    sender: Arc<watch::Sender<Facts>>,
+pub struct ManualEnvironment {
+    sender: Arc<watch::Sender<Environment>>,
 }
 
-impl ManualFacts {
+impl ManualEnvironment {
     /// Creates a source with these values.
-    pub fn new(facts: Facts) -> Self {
-        Self { sender: Arc::new(watch::Sender::new(facts)) }
+    pub fn new(environment: Environment) -> Self {
+        Self { sender: Arc::new(watch::Sender::new(environment)) }
     }
 
     /// Replaces the current values.
-    pub fn set(&self, facts: Facts) {
-        self.sender.send_if_modified(|known| std::mem::replace(known, facts) != facts);
+    pub fn set(&self, environment: Environment) {
+        self.sender.send_if_modified(|known| std::mem::replace(known, environment) != environment);
     }
 
     /// Sets the state of the network.
@@ -87,24 +87,24 @@ impl ManualFacts {
     }
 }
 
-impl Default for ManualFacts {
+impl Default for ManualEnvironment {
     /// Creates a source whose values are all unknown.
     fn default() -> Self {
-        Self::new(Facts::UNKNOWN)
+        Self::new(Environment::UNKNOWN)
     }
 }
 
-impl FactSource for ManualFacts {
-    fn now(&self) -> Facts {
+impl EnvironmentSource for ManualEnvironment {
+    fn now(&self) -> Environment {
         *self.sender.borrow()
     }
 
-    fn changes(&self) -> BoxStream<'static, Facts> {
+    fn changes(&self) -> BoxStream<'static, Environment> {
         let receiver = self.sender.subscribe();
-        let next = |mut receiver: watch::Receiver<Facts>| async move {
+        let next = |mut receiver: watch::Receiver<Environment>| async move {
             receiver.changed().await.ok()?;
-            let facts = *receiver.borrow_and_update();
-            Some((facts, receiver))
+            let environment = *receiver.borrow_and_update();
+            Some((environment, receiver))
         };
         futures::stream::unfold(receiver, next).boxed()
     }

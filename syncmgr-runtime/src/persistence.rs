@@ -34,7 +34,7 @@ impl Host {
         let interrupted = self.read(StateStore::interrupted).unwrap_or_default();
         let effects = self.decide(|ledger, now| ledger.restore(resources, interrupted, now));
         self.follow(effects);
-        for (name, histogram) in [(STOPPING, &self.stopping), (LASTING, &self.lasting)] {
+        for (name, histogram) in [(STOPPING, &self.stop_latencies), (LASTING, &self.session_durations)] {
             match store.histogram(name) {
                 Ok(Some(counted)) => histogram.add(&counted),
                 Ok(None) => {}
@@ -53,7 +53,7 @@ impl Host {
 
     /// Returns changes that store the histograms.
     pub(crate) fn histograms(&self) -> Vec<StateChange> {
-        let stored = [(STOPPING, &self.stopping), (LASTING, &self.lasting)];
+        let stored = [(STOPPING, &self.stop_latencies), (LASTING, &self.session_durations)];
         let counted = stored.map(|(name, histogram)| (name, histogram.counted()));
         let recorded = counted.into_iter().filter(|(_, histogram)| histogram.counts.iter().any(|count| *count > 0));
         recorded

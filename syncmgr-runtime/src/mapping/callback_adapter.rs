@@ -34,9 +34,9 @@ use crate::session::StartError;
 /// callback's return codes cancel items.
 ///
 /// ```
-/// # use syncmgr_setting::*;
+/// # use syncmgr_doc_examples::*;
 /// # run(async {
-/// let driven = Driven::new(Arc::new(Mail))?;
+/// let driven = CallbackAdapter::new(Arc::new(Mail))?;
 /// let code = driven.initialize(Trigger::Manual, RunFlags::empty(), None).await;
 /// assert_eq!(code, HResult::S_OK);
 /// assert_eq!(driven.enum_sync_items().await.map_err(CodeError)?.len(), 2);
@@ -48,11 +48,11 @@ use crate::session::StartError;
 ///
 /// See also: R25.
 #[derive(Clone)]
-pub struct Driven {
+pub struct CallbackAdapter {
     side: Arc<HandlerSide>,
 }
 
-impl Driven {
+impl CallbackAdapter {
     /// Creates an instance on the current tokio runtime, which needs its time driver enabled.
     ///
     /// # Errors
@@ -163,8 +163,8 @@ impl Driven {
     }
 }
 
-impl std::fmt::Debug for Driven {
+impl std::fmt::Debug for CallbackAdapter {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Driven({})", self.side.info().name())
+        write!(f, "CallbackAdapter({})", self.side.info().name())
     }
 }

@@ -23,12 +23,12 @@ pub(crate) const YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 /// A clock that can be set. Clones share one time.
 #[derive(Clone, Debug)]
-pub(crate) struct Daytime {
+pub(crate) struct TestClock {
     start: Instant,
     at_start: Arc<Mutex<SystemTime>>,
 }
 
-impl Daytime {
+impl TestClock {
     /// Creates a clock that shows an arbitrary time.
     pub(crate) fn new() -> Self {
         let start = SystemTime::UNIX_EPOCH + 50 * YEAR;
@@ -50,7 +50,7 @@ impl Daytime {
     }
 }
 
-impl Clock for Daytime {
+impl Clock for TestClock {
     fn now(&self) -> Now {
         let mono = self.start.elapsed();
         Now::new(mono, *self.at_start.lock().unwrap_or_else(PoisonError::into_inner) + mono)
@@ -59,12 +59,12 @@ impl Clock for Daytime {
 
 /// The start times of items, in seconds since its creation.
 #[derive(Clone)]
-pub(crate) struct Began {
+pub(crate) struct StartTimes {
     start: Instant,
     times: Arc<Mutex<Vec<(String, u64)>>>,
 }
 
-impl Began {
+impl StartTimes {
     pub(crate) fn new() -> Self {
         Self { start: Instant::now(), times: Arc::default() }
     }
@@ -120,22 +120,22 @@ pub(crate) fn fails_until(times: usize, last: usize) -> SyncResult {
 }
 
 /// Returns a builder with this clock and exact retry times.
-pub(crate) fn timed(clock: &Daytime) -> SyncManagerBuilder {
+pub(crate) fn timed(clock: &TestClock) -> SyncManagerBuilder {
     SyncManager::builder().clock(clock.clone()).retry(EXACT)
 }
 
 /// Returns a builder with this clock, exact retry times and a store.
-pub(crate) fn stored(clock: &Daytime, store: &MemoryStore) -> SyncManagerBuilder {
+pub(crate) fn stored(clock: &TestClock, store: &MemoryStore) -> SyncManagerBuilder {
     timed(clock).store(store.clone())
 }
 
 /// Returns the retry state of an item, if any.
-pub(crate) fn setback(store: &MemoryStore, number: u128, name: &str) -> Option<syncmgr::retry::RetryState> {
+pub(crate) fn status(store: &MemoryStore, number: u128, name: &str) -> Option<syncmgr::retry::RetryState> {
     store.record(nth(number), crate::support::id(name)).expect("the store can be read").and_then(|record| record.retry)
 }
 
 /// Returns the remaining seconds of a hold.
-pub(crate) fn left(clock: &Daytime, hold: &Hold) -> u64 {
+pub(crate) fn left(clock: &TestClock, hold: &Hold) -> u64 {
     let (Hold::BackingOff { until, .. } | Hold::NotBefore { until }) = hold else { panic!("{hold} has no end") };
     (until.duration_since(clock.wall()).unwrap_or_default() + Duration::from_millis(1)).as_secs()
 }

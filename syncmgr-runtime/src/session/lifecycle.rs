@@ -16,8 +16,8 @@ use super::scope::{Choosing, SessionScope, SessionTerms};
 use crate::chooser::Chosen;
 use crate::host::Host;
 use crate::meter;
-use crate::run::life::RunTask;
-use crate::run::{Run, Wish};
+use crate::run::lifecycle::RunTask;
+use crate::run::{IdleRequest, Run};
 use crate::tasks::Tasks;
 use crate::trace;
 
@@ -59,7 +59,7 @@ struct SessionTask(Arc<SessionShared>);
 
 impl Drop for SessionTask {
     fn drop(&mut self) {
-        if !self.0.is_over() {
+        if !self.0.has_ended() {
             self.0.set_chosen(Chosen::new());
             if self.0.time_to_idle().is_none() {
                 self.0.record_cut();
@@ -151,12 +151,12 @@ impl SessionShared {
             self.record_begin(asked);
         }
         self.set_chosen(chosen);
-        self.until(|| self.is_at_rest()).await;
+        self.until(|| self.is_idle()).await;
         self.became_idle().await;
         self.changed();
         let mut idle_count = None;
-        while !self.lock().closing || !self.is_at_rest() {
-            self.until(|| self.is_at_rest() && self.has_news(idle_count)).await;
+        while !self.lock().closing || !self.is_idle() {
+            self.until(|| self.is_idle() && self.has_news(idle_count)).await;
             idle_count = Some(self.times_idle());
             // R138.
             self.connections.close();
@@ -164,9 +164,9 @@ impl SessionShared {
         }
         for run in self.runs() {
             // A run that is over sends no reply.
-            let _ = run.ask(Wish::Close).await;
+            let _ = run.ask(IdleRequest::Close).await;
         }
-        self.until(|| self.runs().iter().all(|run| run.is_over())).await;
+        self.until(|| self.runs().iter().all(|run| run.has_ended())).await;
         self.finish();
     }
 
@@ -178,10 +178,10 @@ impl SessionShared {
     /// Records that every run is idle for the first time.
     async fn became_idle(&self) {
         let duration = self.host.now().mono.saturating_sub(self.began.mono);
-        self.host.lasting.record(duration);
+        self.host.session_durations.record(duration);
         self.record_end().await;
         self.lock().time_to_idle = Some(duration);
-        trace::session_rests(&self.span, self.host.id, self.id, duration);
+        trace::session_idle(&self.span, self.host.id, self.id, duration);
         meter::session(self.terms.trigger, duration);
     }
 
@@ -241,8 +241,8 @@ impl SessionShared {
         self.changed();
     }
 
-    pub(crate) fn is_at_rest(&self) -> bool {
-        self.runs().iter().all(|run| run.is_at_rest())
+    pub(crate) fn is_idle(&self) -> bool {
+        self.runs().iter().all(|run| run.is_idle())
     }
 
     /// Returns the number of times runs have become idle.
@@ -250,7 +250,7 @@ impl SessionShared {
         self.runs().iter().map(|run| run.times_idle()).sum()
     }
 
-    pub(crate) fn is_over(&self) -> bool {
+    pub(crate) fn has_ended(&self) -> bool {
         self.lock().over
     }
 

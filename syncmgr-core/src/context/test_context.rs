@@ -13,8 +13,8 @@ use crate::error::{NeedsUser, SyncResult, one_line};
 use crate::id::{ErrorId, ErrorScope, HandlerId, ItemId, SessionId};
 use crate::item::SyncItem;
 use crate::log::{LogEntry, LogLevel, Question};
-use crate::plan::{Clearance, Plan};
-use crate::port::{InteractionPermit, ItemWork, Kept, ReportError, RunFacts, RunPort, nobody_to_ask};
+use crate::plan::{Plan, PlanDecision};
+use crate::port::{InteractionPermit, ItemWork, Kept, ReportError, RunInfo, RunPort, user_unavailable};
 use crate::progress::Progress;
 use crate::sync::Mutex;
 use crate::trigger::{RunFlags, Trigger};
@@ -23,9 +23,9 @@ use crate::trigger::{RunFlags, Trigger};
 ///
 /// ```
 /// use syncmgr_core::cancel::CancelReason;
-/// use syncmgr_core::context::Detached;
+/// use syncmgr_core::context::TestContext;
 ///
-/// let host = Detached::new();
+/// let host = TestContext::new();
 /// let item = host.item("inbox");
 /// item.warn("two messages are too large");
 /// assert_eq!(host.log().len(), 1);
@@ -37,7 +37,7 @@ use crate::trigger::{RunFlags, Trigger};
 /// Blocking work and spawned tasks run to their end on the calling thread. The user cannot be asked and no connection
 /// can be established. A question stays open until [`answer`](Self::answer) answers it.
 #[derive(Clone, Default)]
-pub struct Detached {
+pub struct TestContext {
     shared: Arc<Shared>,
 }
 
@@ -51,7 +51,7 @@ struct Shared {
     plans: Mutex<Vec<Plan>>,
 }
 
-impl Detached {
+impl TestContext {
     /// Creates a fake host with an empty log.
     pub fn new() -> Self {
         Self::default()
@@ -65,8 +65,8 @@ impl Detached {
     /// Returns a context for `prepare` with these items selected.
     ///
     /// ```
-    /// # use syncmgr_core::{context::Detached, item::SyncItem};
-    /// let host = Detached::new();
+    /// # use syncmgr_core::{context::TestContext, item::SyncItem};
+    /// let host = TestContext::new();
     /// let run = host.prepare([SyncItem::named("Inbox")]);
     /// run.warn("the server will be down at noon");
     /// assert_eq!(host.log().len(), 1);
@@ -90,8 +90,8 @@ impl Detached {
     /// Answers the question `key` of an item. `choice` is the index of one of its choices.
     ///
     /// ```
-    /// # use syncmgr_core::context::Detached;
-    /// let host = Detached::new();
+    /// # use syncmgr_core::context::TestContext;
+    /// let host = TestContext::new();
     /// let item = host.item("notes.txt");
     /// host.answer(&item, "delete", 0);
     /// assert_eq!(item.decide("delete", "Delete it there too?", &["yes", "no"]), Some("yes"));
@@ -103,8 +103,8 @@ impl Detached {
     /// Sets the saved state of the item, as JSON.
     ///
     /// ```
-    /// # use syncmgr_core::context::Detached;
-    /// let host = Detached::new();
+    /// # use syncmgr_core::context::TestContext;
+    /// let host = TestContext::new();
     /// let item = host.item("Inbox");
     /// host.save(&item, "42");
     /// assert_eq!(*item.saved::<u64>()?, 42);
@@ -122,10 +122,10 @@ impl Detached {
     /// Returns the plans proposed so far. Every plan may proceed.
     ///
     /// ```
-    /// # use syncmgr_core::{context::Detached, plan::Plan};
-    /// let host = Detached::new();
+    /// # use syncmgr_core::{context::TestContext, plan::Plan};
+    /// let host = TestContext::new();
     /// let item = host.item("Photos");
-    /// assert!(item.clear(&Plan::new().with_deletes(3, 900)).is_go());
+    /// assert!(item.propose(&Plan::new().with_deletes(3, 900)).may_proceed());
     /// assert_eq!(host.plans()[0].deletes, 3);
     /// ```
     pub fn plans(&self) -> Vec<Plan> {
@@ -137,22 +137,22 @@ impl Detached {
         self.shared.log.lock().clone()
     }
 
-    fn port(&self, items: impl IntoIterator<Item = SyncItem>) -> Arc<DetachedPort> {
-        let facts = RunFacts::new(HandlerId::from_u128(0), SessionId(0), Trigger::Manual, RunFlags::empty())
+    fn port(&self, items: impl IntoIterator<Item = SyncItem>) -> Arc<TestPort> {
+        let run_info = RunInfo::new(HandlerId::from_u128(0), SessionId(0), Trigger::Manual, RunFlags::empty())
             .with_selection(items.into_iter().collect());
-        Arc::new(DetachedPort { facts, shared: self.shared.clone() })
+        Arc::new(TestPort { run_info, shared: self.shared.clone() })
     }
 }
 
 /// The port behind test contexts.
-struct DetachedPort {
-    facts: RunFacts,
+struct TestPort {
+    run_info: RunInfo,
     shared: Arc<Shared>,
 }
 
-impl RunPort for DetachedPort {
-    fn facts(&self) -> &RunFacts {
-        &self.facts
+impl RunPort for TestPort {
+    fn run_info(&self) -> &RunInfo {
+        &self.run_info
     }
 
     fn cancel(&self) -> &Cancel {
@@ -174,7 +174,7 @@ impl RunPort for DetachedPort {
     fn delete_log(&self, scope: ErrorScope) {
         self.shared.log.lock().retain(|entry| match scope {
             ErrorScope::All => false,
-            ErrorScope::One(id) => entry.error != Some(id),
+            ErrorScope::One(id) => entry.id != Some(id),
         });
     }
 
@@ -183,7 +183,7 @@ impl RunPort for DetachedPort {
     }
 
     fn exclude(&self, item: ItemId, error: anyhow::Error) -> Result<(), ReportError> {
-        if !self.facts.selection.iter().any(|listed| listed.id() == item) {
+        if !self.run_info.selection.iter().any(|listed| listed.id() == item) {
             return Err(ReportError::NotPrepared { item });
         }
         let level = if NeedsUser::is_in(&error) { LogLevel::Warning } else { LogLevel::Error };
@@ -208,7 +208,7 @@ impl RunPort for DetachedPort {
     }
 
     fn interaction(&self) -> BoxFuture<'_, SyncResult<InteractionPermit>> {
-        async { Err(nobody_to_ask().into()) }.boxed()
+        async { Err(user_unavailable().into()) }.boxed()
     }
 
     fn connect<'a>(&'a self, _: Option<&'a str>) -> BoxFuture<'a, SyncResult> {
@@ -236,9 +236,9 @@ impl RunPort for DetachedPort {
         .boxed()
     }
 
-    fn clear(&self, _: ItemId, plan: &Plan) -> Clearance {
+    fn propose(&self, _: ItemId, plan: &Plan) -> PlanDecision {
         self.shared.plans.lock().push(plan.clone());
-        Clearance::Go
+        PlanDecision::Proceed
     }
 
     fn sync_paths(&self, _: Vec<PathBuf>) -> BoxFuture<'_, SyncResult> {
@@ -246,9 +246,9 @@ impl RunPort for DetachedPort {
     }
 }
 
-impl std::fmt::Debug for Detached {
+impl std::fmt::Debug for TestContext {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Detached({} entries)", self.shared.log.lock().len())
+        write!(f, "TestContext({} entries)", self.shared.log.lock().len())
     }
 }
 
@@ -263,20 +263,20 @@ mod tests {
 
     #[test]
     fn a_tolerated_failure_is_logged_and_recorded_with_its_class() {
-        let host = Detached::new();
+        let host = TestContext::new();
         let item = host.item("folder");
         let none =
             item.tolerate("read a", Err::<(), _>(std::io::Error::other("gone")).permanent()).expect("not cancelled");
         assert_eq!(none, None);
         assert_eq!(item.tolerate("read b", anyhow::Ok(7)).expect("not cancelled"), Some(7));
-        assert_eq!(item.cell().traces().tolerated, Some(FailureClass::Permanent));
+        assert_eq!(item.cell().signals().tolerated, Some(FailureClass::Permanent));
         assert_eq!(&*host.log()[0].text, "read a: gone");
         assert_eq!(host.log()[0].item, Some(item.id()));
     }
 
     #[test]
     fn a_failure_after_a_cancel_is_passed_on_and_not_logged() {
-        let host = Detached::new();
+        let host = TestContext::new();
         let item = host.item("folder");
         host.cancel(&item, CancelReason::Skipped);
         assert!(item.tolerate("read", Err::<(), _>(anyhow::anyhow!("x"))).is_err());
@@ -285,18 +285,18 @@ mod tests {
 
     #[test]
     fn a_decision_is_open_until_it_is_answered() {
-        let host = Detached::new();
+        let host = TestContext::new();
         let item = host.item("file");
         assert_eq!(item.decide("side", "which side?", &["here", "there"]), None);
-        assert!(item.cell().traces().undecided);
-        assert_eq!(host.log()[0].error, Some(item.question_id("side")));
+        assert!(item.cell().signals().undecided);
+        assert_eq!(host.log()[0].id, Some(item.question_id("side")));
         host.answer(&item, "side", 1);
         assert_eq!(item.decide("side", "which side?", &["here", "there"]), Some("there"));
     }
 
     #[test]
     fn concurrent_work_keeps_the_order_of_its_inputs_and_may_borrow() {
-        let item = ItemContext::detached("x");
+        let item = ItemContext::for_test("x");
         let names = ["a".to_string(), "b".to_string(), "c".to_string()];
         let lengths = item.concurrently(2, &names, |name| async move { Ok(name.clone()) });
         assert_eq!(block_on(lengths).expect("no work fails"), names);
@@ -304,7 +304,7 @@ mod tests {
 
     #[test]
     fn the_first_error_of_concurrent_work_ends_it() {
-        let item = ItemContext::detached("x");
+        let item = ItemContext::for_test("x");
         let mut begun = 0;
         let result = block_on(item.concurrently(1, 0..10, |number| {
             begun += 1;
@@ -316,7 +316,7 @@ mod tests {
 
     #[test]
     fn blocking_and_spawned_work_return_their_results() {
-        let item = ItemContext::detached("x");
+        let item = ItemContext::for_test("x");
         assert_eq!(block_on(item.blocking(|item| Ok(item.name().len()))).expect("the work succeeds"), 1);
         assert_eq!(block_on(item.spawn(async { Ok(5) })).expect("the task succeeds"), 5);
         assert!(!item.cell().is_working());
@@ -324,7 +324,7 @@ mod tests {
 
     #[test]
     fn a_committed_state_is_loaded_again_and_stays_if_it_does_not_decode() {
-        let host = Detached::new();
+        let host = TestContext::new();
         let item = host.item("inbox");
         let mut saved = item.saved::<Vec<u32>>().expect("no state is saved");
         assert_eq!((saved.origin(), saved.len()), (Origin::Fresh, 0));
@@ -340,7 +340,7 @@ mod tests {
 
     #[test]
     fn invalid_overlong_and_late_commits_fail() {
-        let host = Detached::new();
+        let host = TestContext::new();
         let item = host.item("inbox");
         let refused = |result: SyncResult| FailureClass::of(&result.expect_err("refused"));
         let mut odd = item.saved::<BTreeMap<Option<u8>, u8>>().expect("no state is saved");
@@ -358,10 +358,10 @@ mod tests {
 
     #[test]
     fn a_value_stored_in_prepare_is_found_by_its_type() {
-        let host = Detached::new();
+        let host = TestContext::new();
         host.prepare([]).keep(41_u32);
-        assert_eq!(*host.item("x").prepared::<u32>().expect("stored in prepare"), 41);
-        let missing = host.item("x").prepared::<String>().expect_err("not stored");
+        assert_eq!(*host.item("x").kept::<u32>().expect("stored in prepare"), 41);
+        let missing = host.item("x").kept::<String>().expect_err("not stored");
         assert_eq!(FailureClass::of(&missing), FailureClass::Permanent);
     }
 }

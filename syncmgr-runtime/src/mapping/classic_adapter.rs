@@ -25,7 +25,7 @@ use super::instance::{Instance, Lease};
 /// with `E_UNEXPECTED` and otherwise ignored. A method that blocks also blocks its calling thread.
 ///
 /// ```
-/// # use syncmgr_setting::*;
+/// # use syncmgr_doc_examples::*;
 /// # run(async {
 /// # #[derive(Default)]
 /// # struct OldClock(Mutex<Option<Arc<dyn SyncCallback>>>);
@@ -65,21 +65,21 @@ use super::instance::{Instance, Lease};
 /// #     }
 /// }
 ///
-/// let hosted = Hosted::new(|| Arc::new(OldClock::default())).map_err(CodeError)?;
+/// let hosted = ClassicAdapter::new(|| Arc::new(OldClock::default())).map_err(CodeError)?;
 /// let report = SyncManager::new().run(hosted).await?;
 /// assert!(report.is_success(), "{report}");
 /// # Ok(())
 /// # })?;
 /// # Ok::<(), anyhow::Error>(())
 /// ```
-pub struct Hosted {
+pub struct ClassicAdapter {
     info: HandlerInfo,
     create: Box<dyn Fn() -> Arc<dyn ClassicHandler> + Send + Sync>,
     /// The instance of the latest run, which lists the items: a handler has one run at a time.
     current: Mutex<Weak<Instance>>,
 }
 
-impl Hosted {
+impl ClassicAdapter {
     /// Hosts the handlers that `create` returns. One instance is created immediately to read its info, without
     /// initialization. Use [`with_info`](Self::with_info) for a handler that has no info before it is initialized.
     ///
@@ -107,7 +107,7 @@ impl Hosted {
 
     /// Returns the instance of this run and directs the handler's calls to `run`.
     fn instance(run: &RunContext, synchronize: Option<&SynchronizeContext>) -> SyncResult<Arc<Instance>> {
-        let instance = run.prepared::<Lease>()?.0.clone();
+        let instance = run.kept::<Lease>()?.0.clone();
         instance.enter(run, synchronize);
         Ok(instance)
     }
@@ -117,7 +117,7 @@ impl Hosted {
 const CUT: HResult = HResult::E_FAIL;
 
 #[async_trait]
-impl SyncHandler for Hosted {
+impl SyncHandler for ClassicAdapter {
     fn info(&self) -> HandlerInfo {
         self.info.clone()
     }
@@ -190,7 +190,7 @@ impl SyncHandler for Hosted {
     }
 
     fn set_item_status(&self, run: &RunContext, subject: Subject, status: Status) {
-        if let Ok(lease) = run.prepared::<Lease>() {
+        if let Ok(lease) = run.kept::<Lease>() {
             lease.0.push(subject, status);
         }
     }
@@ -239,8 +239,8 @@ impl SyncHandler for Hosted {
     }
 }
 
-impl std::fmt::Debug for Hosted {
+impl std::fmt::Debug for ClassicAdapter {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Hosted({})", self.info.name())
+        write!(f, "ClassicAdapter({})", self.info.name())
     }
 }

@@ -10,24 +10,24 @@ use crate::text::{Escaped, MAX_NAME};
 /// A redacted `http` or `https` URL. It has no user info, query or fragment, since these may hold secrets.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "Arc<str>", into = "Arc<str>")]
-pub struct Page(Arc<str>);
+pub struct RedactedUrl(Arc<str>);
 
-impl Page {
+impl RedactedUrl {
     /// Parses an address and drops the parts that may hold secrets.
     ///
     /// ```
-    /// # use syncmgr_core::page::Page;
-    /// let page = Page::new("https://ann:secret@example.org/help?token=1")?;
+    /// # use syncmgr_core::redacted_url::RedactedUrl;
+    /// let page = RedactedUrl::new("https://ann:secret@example.org/help?token=1")?;
     /// assert_eq!(page.address(), "https://example.org/help");
-    /// assert!(Page::new("file:///etc/passwd").is_err());
+    /// assert!(RedactedUrl::new("file:///etc/passwd").is_err());
     /// # Ok::<(), anyhow::Error>(())
     /// ```
     ///
     /// # Errors
     /// Fails for any other scheme, a missing host, control characters or spaces, and addresses longer than
     /// [`MAX_NAME`].
-    pub fn new(address: &str) -> Result<Self, PageError> {
-        let refused = || PageError { address: crate::text::bounded(address, 64).into_owned() };
+    pub fn new(address: &str) -> Result<Self, RedactedUrlError> {
+        let refused = || RedactedUrlError { address: crate::text::bounded(address, 64).into_owned() };
         let (scheme, rest) = address.split_once("://").ok_or_else(refused)?;
         let scheme = scheme.to_ascii_lowercase();
         let malformed =
@@ -50,21 +50,21 @@ impl Page {
     }
 }
 
-impl TryFrom<Arc<str>> for Page {
-    type Error = PageError;
+impl TryFrom<Arc<str>> for RedactedUrl {
+    type Error = RedactedUrlError;
 
-    fn try_from(address: Arc<str>) -> Result<Self, PageError> {
+    fn try_from(address: Arc<str>) -> Result<Self, RedactedUrlError> {
         Self::new(&address)
     }
 }
 
-impl From<Page> for Arc<str> {
-    fn from(page: Page) -> Self {
+impl From<RedactedUrl> for Arc<str> {
+    fn from(page: RedactedUrl) -> Self {
         page.0
     }
 }
 
-impl fmt::Display for Page {
+impl fmt::Display for RedactedUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         Escaped(&self.0).fmt(f)
     }
@@ -73,7 +73,7 @@ impl fmt::Display for Page {
 /// An address that is not an `http` or `https` URL. This is a mistake of the caller.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{}` is not the address of a page; use an http or https URL", Escaped(.address))]
-pub struct PageError {
+pub struct RedactedUrlError {
     address: String,
 }
 
@@ -83,7 +83,7 @@ mod tests {
 
     #[test]
     fn parts_of_an_address_that_may_be_secret_are_dropped() {
-        let page = |address| Page::new(address).map(|page| page.address().to_string());
+        let page = |address| RedactedUrl::new(address).map(|page| page.address().to_string());
         assert_eq!(page("https://ann:pw@example.org:8/a/b?token=1#x"), Ok("https://example.org:8/a/b".to_string()));
         assert_eq!(page("HTTP://example.org"), Ok("http://example.org".to_string()));
         assert_eq!(page("https://example.org?x=/y@z"), Ok("https://example.org".to_string()));
@@ -94,8 +94,8 @@ mod tests {
         for address in
             ["file:///etc/passwd", "javascript:alert(1)", "https://", "https://a b", "ftp://x", "x", "http://\n"]
         {
-            assert!(Page::new(address).is_err(), "{address}");
-            assert!(serde_json::from_value::<Page>(address.into()).is_err(), "{address}");
+            assert!(RedactedUrl::new(address).is_err(), "{address}");
+            assert!(serde_json::from_value::<RedactedUrl>(address.into()).is_err(), "{address}");
         }
     }
 }

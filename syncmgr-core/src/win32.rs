@@ -14,7 +14,7 @@ pub const MAX_ITEM_NAME: usize = 128;
 /// Converts a handler name: at most 31 units and a terminator. `wszHandlerName`.
 ///
 /// ```
-/// # use syncmgr_core::wide::handler_name;
+/// # use syncmgr_core::win32::handler_name;
 /// let wide = handler_name("Mail");
 /// assert_eq!(String::from_utf16_lossy(&wide[..4]), "Mail");
 /// assert!(wide[4..].iter().all(|&unit| unit == 0));
@@ -45,7 +45,7 @@ pub fn file_time(time: SystemTime) -> u64 {
 ///
 /// ```
 /// # use std::time::SystemTime;
-/// # use syncmgr_core::wide::{file_time, system_time};
+/// # use syncmgr_core::win32::{file_time, system_time};
 /// let ticks = file_time(SystemTime::UNIX_EPOCH);
 /// assert_eq!((ticks, system_time(ticks)), (116_444_736_000_000_000, Some(SystemTime::UNIX_EPOCH)));
 /// ```

@@ -7,7 +7,7 @@ use futures::future::BoxFuture;
 use syncmgr_core::cancel::CancelReason;
 use syncmgr_core::decision::choice::Listing;
 use syncmgr_core::decision::protocol::{Action, Chosen, Event, Reported, Stage, Step};
-use syncmgr_core::decision::verdict::{Outcome, Verdict, judge_unprepared};
+use syncmgr_core::decision::verdict::{Outcome, Verdict, verdict_of_unprepared};
 use syncmgr_core::error::{FailureClass, SyncResult};
 use syncmgr_core::handler::Resolution;
 use syncmgr_core::hresult::HResult;
@@ -77,7 +77,7 @@ impl Run {
 
     /// Returns `true` if the run is to synchronize, and not only to show properties or explain an entry.
     fn is_to_synchronize(&self) -> bool {
-        !matches!(self.scope.terms.choosing, Choosing::Explain) && !self.facts.flags.contains(RunFlags::SETTINGS)
+        !matches!(self.scope.terms.choosing, Choosing::Explain) && !self.run_info.flags.contains(RunFlags::SETTINGS)
     }
 
     /// Records that the handler could not begin, for a later retry. A stopped handler has not failed.
@@ -259,7 +259,7 @@ impl Run {
             (state.protocol.result(), state.class, state.stop)
         };
         let code = result.unwrap_or(HResult::S_OK);
-        attempt.close(|_| judge_unprepared(code, attempt.stopped().or(stop), class));
+        attempt.close(|_| verdict_of_unprepared(code, attempt.stopped().or(stop), class));
         self.recorded(&attempt).await;
         let ending = match result {
             Some(code) if code.is_ok() && stop.is_some() => RunEnding::Stopped,
@@ -383,7 +383,7 @@ impl RunTask {
 impl Drop for RunTask {
     fn drop(&mut self) {
         let run = &self.0;
-        if !run.is_over() {
+        if !run.has_ended() {
             let attempt = run.attempt();
             run.lock().stop.get_or_insert(CancelReason::ShuttingDown);
             attempt.abort();

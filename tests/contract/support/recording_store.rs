@@ -15,21 +15,21 @@ use crate::support::{HANDLER, Scripted, id};
 
 /// A [`MemoryStore`] that records its writes. Clones share one store.
 #[derive(Clone)]
-pub(crate) struct Witness {
+pub(crate) struct RecordingStore {
     pub(crate) inner: MemoryStore,
     written: Arc<Mutex<Vec<Vec<StateChange>>>>,
     refuses: Arc<AtomicBool>,
     stored: Arc<Semaphore>,
 }
 
-impl Default for Witness {
+impl Default for RecordingStore {
     fn default() -> Self {
         let stored = Arc::new(Semaphore::new(Semaphore::MAX_PERMITS));
         Self { inner: MemoryStore::new(), written: Arc::default(), refuses: Arc::default(), stored }
     }
 }
 
-impl Witness {
+impl RecordingStore {
     /// Returns the changes of each write so far, in order.
     pub(crate) fn writes(&self) -> Vec<Vec<StateChange>> {
         self.written.lock().expect("not poisoned").clone()
@@ -54,7 +54,7 @@ impl Witness {
     }
 }
 
-impl StateStore for Witness {
+impl StateStore for RecordingStore {
     syncmgr_test::reads_from!(inner);
 
     fn write(&self, changes: Vec<StateChange>) -> BoxFuture<'static, SyncResult> {

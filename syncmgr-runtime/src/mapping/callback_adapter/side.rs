@@ -9,8 +9,8 @@ use futures::future::BoxFuture;
 use syncmgr_core::cancel::CancelReason;
 use syncmgr_core::classic::SyncCallback;
 use syncmgr_core::decision::choice::Listing;
-use syncmgr_core::decision::protocol::{Action, Ask, Chosen, Event, Protocol, Purpose, Stage, Step};
-use syncmgr_core::decision::verdict::judge_unprepared;
+use syncmgr_core::decision::protocol::{Action, Chosen, Event, HostRequest, Protocol, Purpose, Stage, Step};
+use syncmgr_core::decision::verdict::verdict_of_unprepared;
 use syncmgr_core::error::FailureClass;
 use syncmgr_core::handler::{Resolution, SyncHandler};
 use syncmgr_core::hresult::HResult;
@@ -18,7 +18,7 @@ use syncmgr_core::id::{ErrorId, ItemId, SessionId, Subject};
 use syncmgr_core::info::{HandlerFlags, HandlerInfo};
 use syncmgr_core::item::{ItemFlags, Items, SyncItem};
 use syncmgr_core::log::{LogEntry, LogLevel};
-use syncmgr_core::port::{Interaction, Kept, RunFacts};
+use syncmgr_core::port::{Interaction, Kept, RunInfo};
 use syncmgr_core::progress::Progress;
 use syncmgr_core::status::Status;
 use syncmgr_core::store::StateStore;
@@ -31,7 +31,7 @@ use super::link::CallbackLink;
 use super::questions::{Questions, put};
 use crate::attempt::Attempt;
 use crate::call::{CallEnd, drive};
-use crate::manager::info_of;
+use crate::manager::call_info;
 use crate::mapping::feed::{CallbackSlot, Feed};
 use crate::session::StartError;
 use crate::tasks::Tasks;
@@ -51,7 +51,7 @@ pub(super) struct HandlerSide {
 
 struct State {
     protocol: Protocol,
-    facts: RunFacts,
+    run_info: RunInfo,
     listing: Listing,
     attempt: Option<Arc<Attempt>>,
     /// The number of attempts with items.
@@ -70,13 +70,13 @@ impl HandlerSide {
         store: Arc<dyn StateStore>,
     ) -> Result<Arc<Self>, StartError> {
         let runtime = Handle::try_current().map_err(|_| StartError::NoRuntime)?;
-        let info = info_of(&*handler)?;
+        let info = call_info(&*handler)?;
         let session = SessionId(store.last_session().unwrap_or_default().0 + 1);
-        let facts = RunFacts::new(info.id(), session, Trigger::Manual, RunFlags::empty());
+        let run_info = RunInfo::new(info.id(), session, Trigger::Manual, RunFlags::empty());
         let nothing: Items = std::iter::empty().collect();
         let state = State {
             protocol: Protocol::new(Purpose::Synchronize),
-            facts,
+            run_info,
             listing: Listing::check(nothing).0,
             attempt: None,
             attempts: 0,
@@ -115,8 +115,8 @@ impl HandlerSide {
     }
 
     /// Returns `true` if the handler may make this request now.
-    pub(super) fn takes(&self, ask: Ask) -> bool {
-        self.state.lock().protocol.answer(ask).is_ok()
+    pub(super) fn takes(&self, request: HostRequest) -> bool {
+        self.state.lock().protocol.answer(request).is_ok()
     }
 
     /// Returns `true` while an error or properties are shown.
@@ -135,7 +135,7 @@ impl HandlerSide {
 
     /// Returns the way to ask the user, if the run may ask or shows an error or properties.
     pub(super) fn interaction(&self) -> Option<Arc<dyn Interaction>> {
-        let may_bother = self.state.lock().facts.flags.contains(RunFlags::MAY_BOTHER_USER) || self.is_showing();
+        let may_bother = self.state.lock().run_info.flags.contains(RunFlags::MAY_BOTHER_USER) || self.is_showing();
         self.interaction.clone().filter(|_| may_bother)
     }
 
@@ -152,9 +152,9 @@ impl HandlerSide {
             }
             let settings = flags.contains(RunFlags::SETTINGS);
             state.protocol = Protocol::new(if settings { Purpose::Settings } else { Purpose::Synchronize });
-            let session = state.facts.session;
-            let facts = RunFacts::new(self.info.id(), session, trigger, flags);
-            state.facts = facts.with_cookie(cookie.map(Arc::from));
+            let session = state.run_info.session;
+            let run_info = RunInfo::new(self.info.id(), session, trigger, flags);
+            state.run_info = run_info.with_cookie(cookie.map(Arc::from));
             self.add_attempt(&mut state, Default::default())
         };
         let context = attempt.context();
@@ -193,7 +193,7 @@ impl HandlerSide {
             (Subject::Handler, Status::Stopped) => (Event::StopWanted, self.state.lock().attempt.clone()),
             _ => return HResult::E_INVALIDARG,
         };
-        if !self.takes(Ask::Connection) {
+        if !self.takes(HostRequest::Connection) {
             return HResult::E_UNEXPECTED;
         }
         let (Step::Do(_), Some(attempt)) = (self.on(event), attempt) else { return HResult::E_UNEXPECTED };
@@ -233,7 +233,7 @@ impl HandlerSide {
         }
         earlier.iter().filter_map(Weak::upgrade).chain(attempt).for_each(|attempt| attempt.detach());
         if self.on(Event::Closed) != Step::Do(Action::Detach) {
-            self.on(Event::Lost);
+            self.on(Event::HandlerLost);
         }
         self.on(Event::Detached);
         self.kept.clear();
@@ -272,7 +272,7 @@ impl HandlerSide {
             if selection.is_empty() {
                 return HResult::E_INVALIDARG;
             }
-            if state.facts.flags.contains(RunFlags::SETTINGS) {
+            if state.run_info.flags.contains(RunFlags::SETTINGS) {
                 return HResult::E_UNEXPECTED;
             }
             let granted = std::mem::take(&mut state.retrying);
@@ -295,7 +295,7 @@ impl HandlerSide {
             shared.log_fault("could not prepare", &end);
             if shared.completes(Event::PrepareCompleted(code)) {
                 if !code.is_ok() {
-                    attempt.close(|_| judge_unprepared(code, attempt.stopped(), FailureClass::Transient));
+                    attempt.close(|_| verdict_of_unprepared(code, attempt.stopped(), FailureClass::Transient));
                 }
                 shared.callback.call(|callback| callback.prepare_for_sync_completed(code));
             }
@@ -400,9 +400,9 @@ impl HandlerSide {
 
     fn add_attempt(self: &Arc<Self>, state: &mut State, selection: Arc<[SyncItem]>) -> Arc<Attempt> {
         let link = Arc::new(CallbackLink::new(self));
-        let facts = state.facts.clone();
-        let (number, fence) = (state.attempts, facts.fence);
-        let attempt = Attempt::new(number, facts, self.handler.clone(), &self.info, self.kept.clone(), link);
+        let run_info = state.run_info.clone();
+        let (number, fence) = (state.attempts, run_info.fence);
+        let attempt = Attempt::new(number, run_info, self.handler.clone(), &self.info, self.kept.clone(), link);
         if !selection.is_empty() {
             state.attempts += 1;
             attempt.select(selection, fence);

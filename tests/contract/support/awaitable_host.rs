@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt;
-use syncmgr::classic::{Attention, ClassicHandler, Driven, HResult, Hosted, LogErrorInfo, SyncCallback};
+use syncmgr::classic::{
+    Attention, CallbackAdapter, ClassicAdapter, ClassicHandler, HResult, LogErrorInfo, SyncCallback,
+};
 use syncmgr::log::ErrorScope;
 use syncmgr::request::RunFlags;
 use syncmgr::session::{Events, RunChange};
@@ -90,7 +92,7 @@ pub(crate) fn hosting(handler: ScriptedHandler) -> (SyncManager, Arc<ScriptedHan
 /// Registers a classic handler with a manager.
 pub(crate) fn host_in<C: ClassicHandler>(manager: &SyncManager, handler: &Arc<C>) -> HandlerId {
     let object = handler.clone();
-    let hosted = Hosted::new(move || object.clone()).expect("the handler has an info");
+    let hosted = ClassicAdapter::new(move || object.clone()).expect("the handler has an info");
     manager.register(hosted).expect("the handler can be registered")
 }
 
@@ -131,18 +133,18 @@ pub(crate) fn synchronizes() -> impl FnMut(&Side) -> HResult + Send {
 }
 
 /// A callback of a host whose calls can be awaited.
-pub(crate) struct Watched {
+pub(crate) struct AwaitableHost {
     pub(crate) script: Arc<ScriptedHost>,
     called: Notify,
 }
 
-impl Watched {
+impl AwaitableHost {
     pub(crate) fn with_transcript(transcript: &Transcript) -> Arc<Self> {
         Arc::new(Self { script: ScriptedHost::with_transcript(transcript), called: Notify::new() })
     }
 
     /// Waits for a call whose line starts with `beginning`.
-    pub(crate) async fn saw(&self, beginning: &str) {
+    pub(crate) async fn wait_for(&self, beginning: &str) {
         within(async {
             while self.script.transcript().count(beginning) == 0 {
                 self.called.notified().await;
@@ -158,7 +160,7 @@ impl Watched {
     }
 }
 
-impl SyncCallback for Watched {
+impl SyncCallback for AwaitableHost {
     fn show_properties_completed(&self, code: HResult) -> HResult {
         self.take(|script| script.show_properties_completed(code))
     }
@@ -197,16 +199,16 @@ impl SyncCallback for Watched {
 }
 
 /// A handler on a scripted host. Both write to one transcript.
-pub(crate) struct OnHost {
-    pub(crate) driven: Driven,
-    pub(crate) host: Arc<Watched>,
+pub(crate) struct HandlerOnHost {
+    pub(crate) driven: CallbackAdapter,
+    pub(crate) host: Arc<AwaitableHost>,
 }
 
-impl OnHost {
+impl HandlerOnHost {
     /// Creates a handler.
     pub(crate) fn created(handler: impl SyncHandler, transcript: &Transcript) -> Self {
-        let driven = Driven::new(Arc::new(handler)).expect("inside a runtime");
-        Self { driven, host: Watched::with_transcript(transcript) }
+        let driven = CallbackAdapter::new(Arc::new(handler)).expect("inside a runtime");
+        Self { driven, host: AwaitableHost::with_transcript(transcript) }
     }
 
     /// Creates and initializes a handler, lists its items and sets the callback.
@@ -222,7 +224,7 @@ impl OnHost {
     pub(crate) async fn prepared(handler: impl SyncHandler, transcript: &Transcript, items: &[ItemId]) -> Self {
         let this = Self::ready(handler, transcript).await;
         assert_eq!(this.driven.prepare_for_sync(items), HResult::S_OK);
-        this.host.saw("PrepareForSyncCompleted S_OK").await;
+        this.host.wait_for("PrepareForSyncCompleted S_OK").await;
         this
     }
 

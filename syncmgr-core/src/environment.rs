@@ -5,13 +5,13 @@ use serde::{Deserialize, Serialize};
 /// A snapshot of the environment. An unknown value holds nothing back.
 ///
 /// ```
-/// # use syncmgr_core::facts::{Facts, Network, Power};
-/// let on_train = Facts::UNKNOWN.with_network(Network::Metered).with_power(Power::Battery);
+/// # use syncmgr_core::environment::{Environment, Network, Power};
+/// let on_train = Environment::UNKNOWN.with_network(Network::Metered).with_power(Power::Battery);
 /// assert!(on_train.network.is_up());
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
-pub struct Facts {
+pub struct Environment {
     /// The state of the network.
     pub network: Network,
     /// The power source.
@@ -20,7 +20,7 @@ pub struct Facts {
     pub user: Presence,
 }
 
-impl Facts {
+impl Environment {
     /// An environment with nothing known.
     pub const UNKNOWN: Self = Self { network: Network::Unknown, power: Power::Unknown, user: Presence::Unknown };
 

@@ -13,11 +13,14 @@ fn a_read_only_store_sees_later_writes() {
     let directory = tempdir().expect("a directory");
     let path = directory.path().join("state");
     let store = SqliteStore::open(&path).expect("the store opens");
-    let read_only = SqliteStore::look(&path).expect("the store opens read-only");
+    let read_only = SqliteStore::open_read_only(&path).expect("the store opens read-only");
     assert_eq!(record(&read_only, ITEM), None);
     put(&store, [committed(ITEM, fence(1, 0), "1")]);
     assert_eq!(record(&read_only, ITEM), record(&store, ITEM));
-    assert_eq!(record(&SqliteStore::look(&path).expect("the store opens read-only"), ITEM), record(&store, ITEM));
+    assert_eq!(
+        record(&SqliteStore::open_read_only(&path).expect("the store opens read-only"), ITEM),
+        record(&store, ITEM)
+    );
 }
 
 #[test]
@@ -25,9 +28,9 @@ fn a_read_only_store_refuses_writes() {
     let directory = tempdir().expect("a directory");
     let path = directory.path().join("state");
     drop(SqliteStore::open(&path).expect("the store opens"));
-    let read_only = SqliteStore::look(&path).expect("the store opens read-only");
+    let read_only = SqliteStore::open_read_only(&path).expect("the store opens read-only");
     let error = refused(&read_only, [committed(ITEM, fence(1, 0), "1")]);
-    assert!(matches!(error.downcast_ref(), Some(StoreError::LookingOnly { .. })), "{error:#}");
+    assert!(matches!(error.downcast_ref(), Some(StoreError::ReadOnly { .. })), "{error:#}");
     assert!(read_only.room().is_none());
 }
 
@@ -35,11 +38,11 @@ fn a_read_only_store_refuses_writes() {
 fn a_read_only_store_creates_no_file_and_locks_out_no_writer() {
     let directory = tempdir().expect("a directory");
     let path = directory.path().join("state");
-    assert!(matches!(SqliteStore::look(&path), Err(StoreError::Missing { .. })));
-    assert!(matches!(SqliteStore::look(directory.path().join("no/state")), Err(StoreError::Missing { .. })));
+    assert!(matches!(SqliteStore::open_read_only(&path), Err(StoreError::Missing { .. })));
+    assert!(matches!(SqliteStore::open_read_only(directory.path().join("no/state")), Err(StoreError::Missing { .. })));
     assert_eq!(directory.path().read_dir().expect("listed").count(), 0);
     drop(SqliteStore::open(&path).expect("the store opens"));
-    let _read_only = SqliteStore::look(&path).expect("the store opens read-only");
+    let _read_only = SqliteStore::open_read_only(&path).expect("the store opens read-only");
     put(&SqliteStore::open(&path).expect("the store opens"), [committed(ITEM, fence(1, 0), "1")]);
 }
 
@@ -48,7 +51,7 @@ fn an_empty_file_does_not_open_read_only() {
     let directory = tempdir().expect("a directory");
     let path = directory.path().join("state");
     std::fs::write(&path, "").expect("written");
-    assert!(matches!(SqliteStore::look(&path), Err(StoreError::TooOld { found: 0, .. })));
+    assert!(matches!(SqliteStore::open_read_only(&path), Err(StoreError::TooOld { found: 0, .. })));
 }
 
 /// Runs a query with the `sqlite3` tool, if it is installed.
@@ -72,8 +75,7 @@ fn the_sqlite3_tool_reads_the_views_of_an_open_store() {
         &store,
         [StateChange::Choices { handler: HANDLER, items: map([(ITEM, Some(syncmgr::item::ItemState::Checked))]) }],
     );
-    let Some(shown) = tool(&path, "SELECT handler, item, outcome, last_attempt, setback, until FROM items_shown")
-    else {
+    let Some(shown) = tool(&path, "SELECT handler, item, outcome, last_attempt, status, until FROM items_shown") else {
         return;
     };
     let expected = format!("{HANDLER}|{ITEM}|failed|2027-01-15T08:00:02.000Z|backoff|2027-01-15T08:00:31.000Z");

@@ -9,13 +9,13 @@ use futures::future::BoxFuture;
 use syncmgr_core::cell::ItemCell;
 use syncmgr_core::classic::Attention;
 use syncmgr_core::decision::guard::GuardPolicy;
-use syncmgr_core::decision::protocol::Ask;
+use syncmgr_core::decision::protocol::HostRequest;
 use syncmgr_core::error::{Classify, NeedsUser, SyncResult};
 use syncmgr_core::hresult::{CodeError, HResult};
 use syncmgr_core::id::{ErrorId, ErrorScope, ItemId};
 use syncmgr_core::info::HandlerFlags;
 use syncmgr_core::log::{LogEntry, LogLevel, Question};
-use syncmgr_core::port::{InteractionPermit, nobody_to_ask};
+use syncmgr_core::port::{InteractionPermit, user_unavailable};
 use syncmgr_core::record::ItemRecord;
 use syncmgr_core::store::{Durability, StateChange, StateStore};
 
@@ -44,8 +44,8 @@ impl CallbackLink {
     }
 
     /// Returns the instance if the protocol allows this request now.
-    fn side(&self, ask: Ask) -> Option<Arc<HandlerSide>> {
-        self.side.upgrade().filter(|side| side.takes(ask))
+    fn side(&self, request: HostRequest) -> Option<Arc<HandlerSide>> {
+        self.side.upgrade().filter(|side| side.takes(request))
     }
 }
 
@@ -69,9 +69,9 @@ impl HostLink for CallbackLink {
 
     fn interaction(&self) -> BoxFuture<'_, SyncResult<InteractionPermit>> {
         async {
-            let side = self.side.upgrade().filter(|side| side.takes(Ask::Attention) || side.is_showing());
-            let side = side.ok_or_else(nobody_to_ask)?;
-            let interaction = side.interaction().ok_or_else(nobody_to_ask)?;
+            let side = self.side.upgrade().filter(|side| side.takes(HostRequest::Attention) || side.is_showing());
+            let side = side.ok_or_else(user_unavailable)?;
+            let interaction = side.interaction().ok_or_else(user_unavailable)?;
             if side.is_showing_properties() {
                 return Ok(InteractionPermit::new(interaction, ()));
             }
@@ -85,7 +85,7 @@ impl HostLink for CallbackLink {
 
     fn connect<'a>(&'a self, name: Option<&'a str>) -> BoxFuture<'a, SyncResult> {
         async move {
-            let side = self.side(Ask::Connection).ok_or(CodeError(HResult::E_UNEXPECTED))?;
+            let side = self.side(HostRequest::Connection).ok_or(CodeError(HResult::E_UNEXPECTED))?;
             if !side.info().flags().contains(HandlerFlags::MAY_ESTABLISH_CONNECTION) {
                 return Err(anyhow!("the handler did not declare that it may establish connections")).permanent();
             }
@@ -150,11 +150,11 @@ impl HostLink for CallbackLink {
         }
     }
 
-    fn want_workers(&self, count: usize) -> usize {
+    fn request_workers(&self, count: usize) -> usize {
         count
     }
 
-    fn give_back_workers(&self, _: usize) {}
+    fn return_workers(&self, _: usize) {}
 
     fn spawn(&self, task: BoxFuture<'static, ()>) {
         // Tasks end by themselves or with their item.

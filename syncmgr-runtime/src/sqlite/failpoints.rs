@@ -12,7 +12,7 @@ type Step = dyn Fn(&'static str) + Send + Sync;
 
 /// The names of all failpoints, in the order of execution.
 #[doc(hidden)]
-pub const SEAMS: &[&str] = &[
+pub const FAILPOINTS: &[&str] = &[
     "directory made",
     "lock taken",
     "file made",
@@ -85,7 +85,7 @@ impl Seams {
     /// Calls the function, if there is one.
     pub(super) fn at(&self, name: &'static str) {
         if let Some(step) = &self.0 {
-            debug_assert!(SEAMS.contains(&name), "unknown failpoint {name}");
+            debug_assert!(FAILPOINTS.contains(&name), "unknown failpoint {name}");
             step(name);
         }
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::*;
-use crate::decision::retry::{Ask, may_run};
+use crate::decision::retry::{RequestedBy, may_run};
 
 fn at(seconds: u64) -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)
@@ -20,7 +20,7 @@ fn item(number: u8) -> ItemId {
 }
 
 fn backoff(until: u64) -> RetryState {
-    RetryState::new(Setback::Backoff, at(0), Some(at(until)))
+    RetryState::new(RetryStatus::Backoff, at(0), Some(at(until)))
 }
 
 fn taken(pairs: &[(u8, u8)]) -> BTreeMap<HandlerId, BTreeSet<ItemId>> {
@@ -33,7 +33,7 @@ fn taken(pairs: &[(u8, u8)]) -> BTreeMap<HandlerId, BTreeSet<ItemId>> {
 
 #[test]
 fn the_earliest_item_is_next_and_is_taken_at_its_time() {
-    let mut dues = Dues::default();
+    let mut dues = RetryQueue::default();
     dues.set(handler(1), item(1), Some(&backoff(30)));
     dues.set(handler(2), item(1), Some(&backoff(10)));
     dues.set(handler(2), item(2), Some(&backoff(20)));
@@ -46,7 +46,7 @@ fn the_earliest_item_is_next_and_is_taken_at_its_time() {
 
 #[test]
 fn setting_an_item_again_replaces_its_time() {
-    let mut dues = Dues::default();
+    let mut dues = RetryQueue::default();
     dues.set(handler(1), item(1), Some(&backoff(10)));
     dues.set(handler(1), item(1), Some(&backoff(50)));
     assert_eq!(dues.take_due(at(49)), taken(&[]));
@@ -57,22 +57,22 @@ fn setting_an_item_again_replaces_its_time() {
 
 #[test]
 fn only_a_backoff_or_a_not_before_time_makes_an_item_due() {
-    for setback in Setback::ALL {
-        let mut dues = Dues::default();
-        dues.set(handler(1), item(1), Some(&RetryState::new(setback, at(5), Some(at(10)))));
-        let timed = matches!(setback, Setback::Backoff | Setback::NotBefore);
-        assert_eq!(dues.next().is_some(), timed, "{setback:?}");
-        dues.set(handler(1), item(1), Some(&RetryState::new(setback, at(5), None)));
-        assert_eq!(dues.next(), None, "{setback:?}");
+    for status in RetryStatus::ALL {
+        let mut dues = RetryQueue::default();
+        dues.set(handler(1), item(1), Some(&RetryState::new(status, at(5), Some(at(10)))));
+        let timed = matches!(status, RetryStatus::Backoff | RetryStatus::NotBefore);
+        assert_eq!(dues.next().is_some(), timed, "{status:?}");
+        dues.set(handler(1), item(1), Some(&RetryState::new(status, at(5), None)));
+        assert_eq!(dues.next(), None, "{status:?}");
     }
 }
 
 #[test]
 fn a_clock_set_back_ends_a_backoff_but_not_a_not_before_time() {
-    let mut dues = Dues::default();
-    let state = |setback| RetryState::new(setback, at(1_000), Some(at(1_030)));
-    dues.set(handler(1), item(1), Some(&state(Setback::Backoff)));
-    dues.set(handler(1), item(2), Some(&state(Setback::NotBefore)));
+    let mut dues = RetryQueue::default();
+    let state = |status| RetryState::new(status, at(1_000), Some(at(1_030)));
+    dues.set(handler(1), item(1), Some(&state(RetryStatus::Backoff)));
+    dues.set(handler(1), item(2), Some(&state(RetryStatus::NotBefore)));
     assert_eq!(dues.take_due(at(1_000)), taken(&[]));
     assert_eq!(dues.take_due(at(999)), taken(&[(1, 1)]));
     assert_eq!(dues.next(), Some(at(1_030)));
@@ -80,7 +80,7 @@ fn a_clock_set_back_ends_a_backoff_but_not_a_not_before_time() {
 
 #[test]
 fn a_forgotten_item_is_never_due() {
-    let mut dues = Dues::default();
+    let mut dues = RetryQueue::default();
     for number in 1..4 {
         dues.set(handler(1), item(number), Some(&backoff(10)));
         dues.set(handler(2), item(number), Some(&backoff(10)));
@@ -101,8 +101,8 @@ enum Act {
 
 fn states() -> impl Strategy<Value = RetryState> {
     let until = proptest::option::weighted(0.8, 0..60_u64);
-    (proptest::sample::select(&Setback::ALL[..]), 0..60_u64, until)
-        .prop_map(|(setback, since, until)| RetryState::new(setback, at(since), until.map(at)))
+    (proptest::sample::select(&RetryStatus::ALL[..]), 0..60_u64, until)
+        .prop_map(|(status, since, until)| RetryState::new(status, at(since), until.map(at)))
 }
 
 fn acts() -> impl Strategy<Value = Vec<Act>> {
@@ -120,12 +120,12 @@ fn acts() -> impl Strategy<Value = Vec<Act>> {
 type Model = BTreeMap<(u8, u8), RetryState>;
 
 fn ends_by_itself(state: &RetryState) -> bool {
-    let timed = matches!(state.setback, Setback::Backoff | Setback::NotBefore);
+    let timed = matches!(state.status, RetryStatus::Backoff | RetryStatus::NotBefore);
     timed && state.until.is_some()
 }
 
 fn take_from(model: &mut Model, now: SystemTime) -> BTreeMap<HandlerId, BTreeSet<ItemId>> {
-    let may = |state: &RetryState| may_run(state, Ask::Automatic, now).is_ok();
+    let may = |state: &RetryState| may_run(state, RequestedBy::Automatic, now).is_ok();
     let due: Vec<_> = model.iter().filter(|(_, state)| may(state)).map(|(key, _)| *key).collect();
     model.retain(|_, state| !may(state));
     taken(&due)
@@ -138,7 +138,7 @@ fn time(state: &RetryState) -> Option<SystemTime> {
 proptest! {
     #[test]
     fn an_item_is_taken_once_as_soon_as_it_may_run(acts in acts()) {
-        let (mut dues, mut model) = (Dues::default(), Model::new());
+        let (mut dues, mut model) = (RetryQueue::default(), Model::new());
         for act in acts {
             match act {
                 Act::Set(of, number, state) => {
