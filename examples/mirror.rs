@@ -50,7 +50,7 @@ fn update(mirror: &Mirror, item: &ItemContext, path: &Path, pending: &mut Vec<Pa
             pending.push(path.join(entry?.file_name()));
         }
     } else if !about.is_file() {
-        item.warn(format!("{} is skipped: neither a file nor a directory", path.display()));
+        item.warn(format!("{} is not copied: neither a file nor a directory", path.display()));
     } else if existing.as_ref().and_then(stamp) != stamp(&about) {
         copy(item, &from, &to, &about)?;
     }

@@ -94,7 +94,7 @@ fn no_symbolic_link_is_followed_on_either_side() {
     symlink(outside.path().join("plan"), folders.to.join("top")).unwrap();
 
     let (succeeded, shown) = folders.mirror();
-    assert!(!succeeded && shown.contains("elsewhere is left out"), "{shown}");
+    assert!(!succeeded && shown.contains("elsewhere is not copied"), "{shown}");
     assert!(shown.contains("docs: File exists"), "{shown}");
     assert!(!folders.to.join("elsewhere").exists());
     assert_eq!(

@@ -50,7 +50,7 @@ pub type Histogram = Option<syncmgr_core::store::Histogram>;
 #[macro_export]
 macro_rules! reads_from {
     ($inner:tt) => {
-        $crate::reads_from!($inner: handlers, choices, log, answer, record, setbacks, known, ended_since, resources);
+        $crate::reads_from!($inner: handlers, choices, log, answer, record, retry_states, known, ended_since, resources);
         $crate::reads_from!($inner: sessions, interrupted, last_session, histogram);
     };
     ($inner:tt: $($read:ident),+) => { $($crate::reads_from!(@$read $inner);)+ };
@@ -61,7 +61,7 @@ macro_rules! reads_from {
         $crate::reads_from!(@fn $inner answer(handler: HandlerId, item: ItemId, question: Asked) -> Answer);
     };
     (@record $inner:tt) => { $crate::reads_from!(@fn $inner record(handler: HandlerId, item: ItemId) -> Record); };
-    (@setbacks $inner:tt) => { $crate::reads_from!(@fn $inner retry_states(handler: HandlerId) -> RetryStates); };
+    (@retry_states $inner:tt) => { $crate::reads_from!(@fn $inner retry_states(handler: HandlerId) -> RetryStates); };
     (@known $inner:tt) => { $crate::reads_from!(@fn $inner known(handler: HandlerId) -> Known); };
     (@ended_since $inner:tt) => {
         $crate::reads_from!(@fn $inner ended_since(handler: HandlerId, session: SessionId) -> Items);

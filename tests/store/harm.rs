@@ -143,7 +143,7 @@ fn an_unreadable_session_hides_no_other() {
         StateChange::SessionBegan(SessionRecord::new(SessionId(session), MANAGER, Trigger::Manual, at(session), runs))
     };
     put(&SqliteStore::open(&path).expect("the store opens"), (1..=4).map(begun));
-    tamper(&path, "UPDATE sessions SET outcome = 'odd', ended = began WHERE session = 2");
+    tamper(&path, "UPDATE sessions SET course = 'odd', ended = began WHERE session = 2");
     tamper(&path, "UPDATE sessions SET runs = '{' WHERE session = 3");
     let store = SqliteStore::open(&path).expect("the store opens");
     let numbers = |sessions: Vec<SessionRecord>| sessions.iter().map(|record| record.session.0).collect::<Vec<_>>();

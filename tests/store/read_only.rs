@@ -75,7 +75,8 @@ fn the_sqlite3_tool_reads_the_views_of_an_open_store() {
         &store,
         [StateChange::Choices { handler: HANDLER, items: map([(ITEM, Some(syncmgr::item::ItemState::Checked))]) }],
     );
-    let Some(shown) = tool(&path, "SELECT handler, item, outcome, last_attempt, status, until FROM items_shown") else {
+    let Some(shown) = tool(&path, "SELECT handler, item, outcome, last_attempt, setback, until FROM items_shown")
+    else {
         return;
     };
     let expected = format!("{HANDLER}|{ITEM}|failed|2027-01-15T08:00:02.000Z|backoff|2027-01-15T08:00:31.000Z");

@@ -33,7 +33,7 @@ fn to_json(event: &SessionEvent) -> (&'static str, Value) {
         SessionEvent::Logged { handler, entry } => {
             ("logged", json!({ "handler": handler.to_string(), "entry": self::entry(entry) }))
         }
-        SessionEvent::Idle => ("rested", json!({})),
+        SessionEvent::Idle => ("idle", json!({})),
         // A kind that a later version of the manager adds. The stream stays complete.
         other => ("other", json!({ "debug": format!("{other:?}") })),
     }

@@ -69,7 +69,7 @@ pub const HANDLER_ITSELF: ItemId = ItemId::from_u128(0);
 pub struct RetryLedger {
     handlers: BTreeMap<HandlerId, Handler>,
     resources: BTreeMap<Claim, RetryState>,
-    dues: RetryQueue,
+    retry_queue: RetryQueue,
     held: HeldRuns,
     interrupted: Interrupted,
     answers: Answers,
@@ -91,7 +91,7 @@ impl RetryLedger {
         Self {
             handlers: BTreeMap::new(),
             resources: BTreeMap::new(),
-            dues: RetryQueue::default(),
+            retry_queue: RetryQueue::default(),
             held: HeldRuns::default(),
             interrupted: Interrupted::new(resume),
             answers: Answers::default(),
@@ -124,7 +124,7 @@ impl RetryLedger {
         let now = self.time(now);
         for (item, state) in &mut items {
             *state = begun_by(*state, now);
-            self.dues.set(handler, *item, Some(state));
+            self.retry_queue.set(handler, *item, Some(state));
         }
         self.handlers.insert(handler, Handler { items, registered: Some(capabilities) });
         if self.has_pending() { vec![Effect::Wake] } else { Vec::new() }
@@ -146,7 +146,7 @@ impl RetryLedger {
 
     /// Removes everything that would start the handler.
     fn drop_starts(&mut self, handler: HandlerId) {
-        self.dues.forget(handler);
+        self.retry_queue.forget(handler);
         self.held.remove(handler);
     }
 
@@ -208,7 +208,7 @@ impl RetryLedger {
     /// Sets the due time of an item, or clears it if the handler is not registered.
     fn set_due(&mut self, handler: HandlerId, item: ItemId, state: Option<&RetryState>) {
         let registered = self.capabilities(handler).is_some();
-        self.dues.set(handler, item, state.filter(|_| registered));
+        self.retry_queue.set(handler, item, state.filter(|_| registered));
     }
 
     /// Returns the capabilities of a registered handler.

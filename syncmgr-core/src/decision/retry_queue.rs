@@ -15,14 +15,14 @@ use crate::retry::{RetryState, RetryStatus};
 /// # use syncmgr_core::{decision::retry_queue::RetryQueue, id::{HandlerId, ItemId}, retry::{RetryState, RetryStatus}};
 /// let (mail, inbox) = (HandlerId::from_u128(7), ItemId::from_name("Inbox"));
 /// let until = SystemTime::UNIX_EPOCH + Duration::from_secs(30);
-/// let mut dues = RetryQueue::default();
-/// dues.set(mail, inbox, Some(&RetryState::new(RetryStatus::Backoff, SystemTime::UNIX_EPOCH, Some(until))));
-/// assert_eq!(dues.next(), Some(until));
-/// assert!(dues.take_due(until)[&mail].contains(&inbox));
+/// let mut queue = RetryQueue::default();
+/// queue.set(mail, inbox, Some(&RetryState::new(RetryStatus::Backoff, SystemTime::UNIX_EPOCH, Some(until))));
+/// assert_eq!(queue.next(), Some(until));
+/// assert!(queue.take_due(until)[&mail].contains(&inbox));
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct RetryQueue {
-    dues: BTreeMap<Key, Due>,
+    queue: BTreeMap<Key, Due>,
     times: BTreeSet<(SystemTime, Key)>,
     handlers: BTreeMap<HandlerId, BTreeSet<(SystemTime, ItemId)>>,
     /// The start of each backoff. A backoff ends if the clock is set back to before its start.
@@ -44,7 +44,7 @@ impl RetryQueue {
         self.forget_item(handler, item);
         let Some(due) = state.and_then(Due::of) else { return };
         let key = (handler, item);
-        self.dues.insert(key, due);
+        self.queue.insert(key, due);
         self.times.insert((due.time, key));
         self.handlers.entry(handler).or_default().insert((due.time, item));
         self.beginnings.extend(due.beginning.map(|beginning| (beginning, key)));
@@ -60,7 +60,7 @@ impl RetryQueue {
     /// Removes an item.
     pub fn forget_item(&mut self, handler: HandlerId, item: ItemId) {
         let key = (handler, item);
-        let Some(due) = self.dues.remove(&key) else { return };
+        let Some(due) = self.queue.remove(&key) else { return };
         self.times.remove(&(due.time, key));
         if let Some(beginning) = due.beginning {
             self.beginnings.remove(&(beginning, key));
@@ -85,7 +85,7 @@ impl RetryQueue {
 
     /// Returns the time at which this item is due.
     pub fn due_of(&self, handler: HandlerId, item: ItemId) -> Option<SystemTime> {
-        self.dues.get(&(handler, item)).map(|due| due.time)
+        self.queue.get(&(handler, item)).map(|due| due.time)
     }
 
     /// Removes and returns the items whose time has come. Also takes backoffs that began in the future, because the clock was set

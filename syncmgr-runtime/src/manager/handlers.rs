@@ -70,7 +70,7 @@ impl SyncManager {
             self.host().ports.store.handlers().map(|mut stored| stored.remove(&id).and_then(|record| record.flags));
         let unreadable = |error| RequestError::Store { reason: one_line(&error) };
         let set = set.map_err(unreadable)?;
-        let setbacks = self.host().ports.store.retry_states(id).map_err(unreadable)?;
+        let retry_states = self.host().ports.store.retry_states(id).map_err(unreadable)?;
         {
             let mut known = self.host().known();
             if known.handlers.contains_key(&id) {
@@ -82,7 +82,7 @@ impl SyncManager {
             known.registry.register(id, effective)?;
             known.handlers.insert(id, (handler, info));
         }
-        let effects = self.host().decide(|ledger, now| ledger.register(id, capabilities, setbacks, now));
+        let effects = self.host().decide(|ledger, now| ledger.register(id, capabilities, retry_states, now));
         self.host().store(StateChange::Registered { handler: id, registration });
         self.host().follow(effects);
         Ok(id)

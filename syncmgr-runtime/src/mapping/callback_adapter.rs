@@ -36,10 +36,10 @@ use crate::session::StartError;
 /// ```
 /// # use syncmgr_doc_examples::*;
 /// # run(async {
-/// let driven = CallbackAdapter::new(Arc::new(Mail))?;
-/// let code = driven.initialize(Trigger::Manual, RunFlags::empty(), None).await;
+/// let adapter = CallbackAdapter::new(Arc::new(Mail))?;
+/// let code = adapter.initialize(Trigger::Manual, RunFlags::empty(), None).await;
 /// assert_eq!(code, HResult::S_OK);
-/// assert_eq!(driven.enum_sync_items().await.map_err(CodeError)?.len(), 2);
+/// assert_eq!(adapter.enum_sync_items().await.map_err(CodeError)?.len(), 2);
 /// // .. set a callback, prepare, synchronize
 /// # Ok(())
 /// # })?;

@@ -65,8 +65,8 @@ use super::instance::{Instance, Lease};
 /// #     }
 /// }
 ///
-/// let hosted = ClassicAdapter::new(|| Arc::new(OldClock::default())).map_err(CodeError)?;
-/// let report = SyncManager::new().run(hosted).await?;
+/// let adapter = ClassicAdapter::new(|| Arc::new(OldClock::default())).map_err(CodeError)?;
+/// let report = SyncManager::new().run(adapter).await?;
 /// assert!(report.is_success(), "{report}");
 /// # Ok(())
 /// # })?;

@@ -118,8 +118,8 @@ impl SessionRequest {
     /// ```
     /// # use syncmgr_doc_examples::*;
     /// # run(async {
-    /// let run_info = ManualEnvironment::new(Environment::UNKNOWN.with_network(Network::Offline));
-    /// let manager = SyncManager::builder().run_info(run_info).build();
+    /// let environment = ManualEnvironment::new(Environment::UNKNOWN.with_network(Network::Offline));
+    /// let manager = SyncManager::builder().environment(environment).build();
     /// manager.register(Feed)?;
     /// let session = manager.session(Trigger::Manual).force().start()?; // although no network is reported
     /// session.stop();

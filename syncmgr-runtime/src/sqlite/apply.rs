@@ -8,7 +8,7 @@ use syncmgr_core::id::HandlerId;
 use syncmgr_core::store::StateChange;
 
 use super::error::StoreError;
-use super::failpoints::{Seams, steps};
+use super::failpoints::{Failpoints, steps};
 use super::options::SqliteOptions;
 use super::queue::Write;
 
@@ -24,7 +24,7 @@ pub(super) struct Applier {
     /// The epoch of this writer.
     epoch: i64,
     max_sessions: u32,
-    failpoints: Seams,
+    failpoints: Failpoints,
     /// Cached keys of handlers.
     keys: HashMap<HandlerId, i64>,
     /// The last value of `items.place` per handler key.

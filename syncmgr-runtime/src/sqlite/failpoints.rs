@@ -75,9 +75,9 @@ pub const FAILPOINTS: &[&str] = &[
 
 /// The failpoints of a store, which are inactive by default.
 #[derive(Clone, Default)]
-pub(super) struct Seams(Option<Arc<Step>>);
+pub(super) struct Failpoints(Option<Arc<Step>>);
 
-impl Seams {
+impl Failpoints {
     pub(super) fn new(step: Arc<Step>) -> Self {
         Self(Some(step))
     }
@@ -91,9 +91,9 @@ impl Seams {
     }
 }
 
-impl fmt::Debug for Seams {
+impl fmt::Debug for Failpoints {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.0.is_some() { "Seams(active)" } else { "Seams" })
+        f.write_str(if self.0.is_some() { "Failpoints(active)" } else { "Failpoints" })
     }
 }
 

@@ -7,7 +7,7 @@ use syncmgr_core::store::Durability;
 
 use super::SqliteStore;
 use super::error::StoreError;
-use super::failpoints::Seams;
+use super::failpoints::Failpoints;
 
 /// The default number of stored sessions.
 const DEFAULT_SESSIONS: u32 = 200;
@@ -36,7 +36,7 @@ pub struct SqliteOptions {
     pub(super) durability: Durability,
     pub(super) max_sessions: u32,
     pub(super) max_pages: Option<u32>,
-    pub(super) failpoints: Seams,
+    pub(super) failpoints: Failpoints,
 }
 
 impl SqliteOptions {
@@ -46,7 +46,7 @@ impl SqliteOptions {
             durability: Durability::Process,
             max_sessions: DEFAULT_SESSIONS,
             max_pages: None,
-            failpoints: Seams::default(),
+            failpoints: Failpoints::default(),
         }
     }
 
@@ -72,7 +72,7 @@ impl SqliteOptions {
     /// Sets a function that is called at each [failpoint](super::FAILPOINTS), for tests that kill the process there.
     #[doc(hidden)]
     pub fn on_failpoint(self, hit: Arc<dyn Fn(&'static str) + Send + Sync>) -> Self {
-        Self { failpoints: Seams::new(hit), ..self }
+        Self { failpoints: Failpoints::new(hit), ..self }
     }
 
     /// Opens the store for writing; see [`SqliteStore::open`].

@@ -32,7 +32,7 @@ const ANSWER: &str = "SELECT question, choice FROM answers
 const RECORD: &str = "SELECT session, attempt, outcome, last_attempt, last_success, setback, failures, total, since,
         until, checkpoint, checkpoint_version, set_aside, set_aside_version, sides, absent_since FROM items
     WHERE handler = (SELECT key FROM handlers WHERE id = ?1) AND item = ?2";
-const SETBACKS: &str = "SELECT item, setback, failures, total, since, until FROM items INDEXED BY items_set_back
+const RETRY_STATES: &str = "SELECT item, setback, failures, total, since, until FROM items INDEXED BY items_set_back
     WHERE handler = (SELECT key FROM handlers WHERE id = ?1) AND setback IS NOT NULL";
 const KNOWN: &str = "SELECT item, absent_since FROM items WHERE handler = (SELECT key FROM handlers WHERE id = ?1)";
 const ENDED: &str = "SELECT item FROM items WHERE handler = (SELECT key FROM handlers WHERE id = ?1) AND ended >= ?2";
@@ -105,7 +105,7 @@ impl StateStore for SqliteStore {
     }
 
     fn retry_states(&self, handler: HandlerId) -> SyncResult<BTreeMap<ItemId, RetryState>> {
-        self.settled().all(SETBACKS, [handler.guid()], |row| Ok((rows::item(row)?, rows::some_retry(row, 1)?)))
+        self.settled().all(RETRY_STATES, [handler.guid()], |row| Ok((rows::item(row)?, rows::some_retry(row, 1)?)))
     }
 
     fn known(&self, handler: HandlerId) -> SyncResult<BTreeMap<ItemId, Option<SystemTime>>> {

@@ -4,7 +4,7 @@
 
 use rusqlite::{Connection, TransactionBehavior};
 
-use super::failpoints::Seams;
+use super::failpoints::Failpoints;
 
 /// The application id in the file's header, which identifies our files: `sync` and a letter.
 pub(super) const APPLICATION: i32 = 0x7379_6e4d;
@@ -65,7 +65,7 @@ pub(super) fn migrate(
     connection: &mut Connection,
     from: u32,
     migrations: &[&str],
-    failpoints: &Seams,
+    failpoints: &Failpoints,
 ) -> rusqlite::Result<()> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let done = usize::try_from(from).unwrap_or(usize::MAX);
@@ -85,7 +85,7 @@ mod tests {
 
     fn migrated(steps: &[&str]) -> Connection {
         let mut connection = Connection::open_in_memory().expect("an in-memory database");
-        migrate(&mut connection, 0, steps, &Seams::default()).expect("migrated");
+        migrate(&mut connection, 0, steps, &Failpoints::default()).expect("migrated");
         connection
     }
 
@@ -100,7 +100,7 @@ mod tests {
     fn an_older_store_runs_only_the_missing_migrations() {
         let (first, second) = ("CREATE TABLE a (x)", "ALTER TABLE a ADD COLUMN y");
         let mut connection = migrated(&[first]);
-        migrate(&mut connection, 1, &[first, second], &Seams::default()).expect("migrated");
+        migrate(&mut connection, 1, &[first, second], &Failpoints::default()).expect("migrated");
         assert_eq!(kind(&connection).expect("read"), Kind::Store(2));
         connection.prepare("SELECT x, y FROM a").expect("both columns");
     }
@@ -110,7 +110,7 @@ mod tests {
         let first = "CREATE TABLE a (x)";
         let mut connection = migrated(&[first]);
         let steps = [first, "ALTER TABLE a ADD COLUMN y", "nonsense"];
-        migrate(&mut connection, 1, &steps, &Seams::default()).expect_err("the last step is nonsense");
+        migrate(&mut connection, 1, &steps, &Failpoints::default()).expect_err("the last step is nonsense");
         assert_eq!(kind(&connection).expect("read"), Kind::Store(1));
         connection.prepare("SELECT y FROM a").expect_err("no step was taken");
     }

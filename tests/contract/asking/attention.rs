@@ -42,10 +42,10 @@ pub(crate) async fn on_host(
     user: impl Interaction,
     transcript: &Transcript,
 ) -> HandlerOnHost {
-    let driven = CallbackAdapter::with_interaction(Arc::new(handler), Some(Arc::new(user))).expect("inside a runtime");
-    let on = HandlerOnHost { driven, host: AwaitableHost::with_transcript(transcript) };
-    on.driven.initialize(Trigger::Manual, flags, None).await;
-    on.driven.enum_sync_items().await.expect("the handler lists its items");
+    let adapter = CallbackAdapter::with_interaction(Arc::new(handler), Some(Arc::new(user))).expect("inside a runtime");
+    let on = HandlerOnHost { adapter, host: AwaitableHost::with_transcript(transcript) };
+    on.adapter.initialize(Trigger::Manual, flags, None).await;
+    on.adapter.enum_sync_items().await.expect("the handler lists its items");
     on.attach();
     on
 }
@@ -76,11 +76,11 @@ impl Interaction for Absent {
 async fn r130_r132_each_dialog_asks_the_host_for_attention_and_returns_it() {
     let transcript = Transcript::new();
     let on = on_host(asking(&transcript), RunFlags::MAY_BOTHER_USER, willing(&transcript), &transcript).await;
-    on.driven.prepare_for_sync(&[id("a")]);
+    on.adapter.prepare_for_sync(&[id("a")]);
     on.host.wait_for("PrepareForSyncCompleted S_OK").await;
-    on.driven.synchronize();
+    on.adapter.synchronize();
     on.host.wait_for("SynchronizeCompleted S_OK").await;
-    on.driven.show_error(ErrorId::from_u128(1));
+    on.adapter.show_error(ErrorId::from_u128(1));
     on.host.wait_for("ShowErrorCompleted S_OK").await;
     let dialog = ["EnableModeless TRUE", "confirm sure?", "EnableModeless FALSE"];
     assert_eq!(transcript.of(&["EnableModeless", "confirm"]), dialog.repeat(3));
@@ -93,7 +93,7 @@ async fn r131_nothing_is_shown_if_the_host_refuses_attention() {
         let transcript = Transcript::new();
         let on = on_host(asking(&transcript), RunFlags::MAY_BOTHER_USER, willing(&transcript), &transcript).await;
         on.host.script.answer_attention(refusal);
-        on.driven.prepare_for_sync(&[id("a")]);
+        on.adapter.prepare_for_sync(&[id("a")]);
         on.host.wait_for("PrepareForSyncCompleted S_FALSE").await;
         assert_eq!(transcript.count("confirm"), 0);
         assert_eq!(transcript.of(&["EnableModeless"]), [format!("EnableModeless TRUE -> {refusal}")]);
@@ -106,9 +106,9 @@ async fn r131_an_item_refused_attention_ends_as_needs_user() {
     let handler = asking(&transcript).on_prepare(|_| async { Ok(()) }.boxed());
     let on = on_host(handler, RunFlags::MAY_BOTHER_USER, willing(&transcript), &transcript).await;
     on.host.script.answer_attention(HResult::S_FALSE);
-    on.driven.prepare_for_sync(&[id("a")]);
+    on.adapter.prepare_for_sync(&[id("a")]);
     on.host.wait_for("PrepareForSyncCompleted S_OK").await;
-    on.driven.synchronize();
+    on.adapter.synchronize();
     on.host.wait_for("SynchronizeCompleted S_OK").await;
     assert_eq!(transcript.count("confirm"), 0);
     assert_eq!(on.host.script.state(id("a")).status, Some(Status::Skipped));
@@ -119,7 +119,7 @@ async fn r131_an_item_refused_attention_ends_as_needs_user() {
 async fn r131_a_host_is_not_asked_if_the_user_may_not_be_bothered() {
     let transcript = Transcript::new();
     let on = on_host(asking(&transcript), RunFlags::empty(), willing(&transcript), &transcript).await;
-    on.driven.prepare_for_sync(&[id("a")]);
+    on.adapter.prepare_for_sync(&[id("a")]);
     on.host.wait_for("PrepareForSyncCompleted S_FALSE").await;
     assert_eq!(transcript.of(&["EnableModeless", "confirm"]), [""; 0]);
 }
@@ -178,9 +178,9 @@ async fn r130_r131_r132_a_classic_handler_asks_the_manager_for_attention() {
 async fn r132_a_handler_cut_during_a_dialog_returns_attention() {
     let transcript = Transcript::new();
     let on = on_host(asking(&transcript), RunFlags::MAY_BOTHER_USER, Absent, &transcript).await;
-    on.driven.prepare_for_sync(&[id("a")]);
+    on.adapter.prepare_for_sync(&[id("a")]);
     on.host.wait_for("EnableModeless TRUE").await;
-    on.driven.set_item_status(syncmgr::Subject::Handler, Status::Stopped);
+    on.adapter.set_item_status(syncmgr::Subject::Handler, Status::Stopped);
     on.host.wait_for("EnableModeless FALSE").await;
     on.host.wait_for("PrepareForSyncCompleted").await;
     in_order(&transcript, &["EnableModeless TRUE", "EnableModeless FALSE"]);
@@ -241,15 +241,15 @@ async fn r130_r144_opening_a_question_of_an_item_asks_the_user() {
         async { Ok(()) }.boxed()
     });
     let on = on_host(handler, RunFlags::empty(), willing(&transcript), &transcript).await;
-    on.driven.prepare_for_sync(&[id("file")]);
+    on.adapter.prepare_for_sync(&[id("file")]);
     on.host.wait_for("PrepareForSyncCompleted S_OK").await;
-    on.driven.synchronize();
+    on.adapter.synchronize();
     on.host.wait_for("SynchronizeCompleted S_OK").await;
     assert_eq!(on.host.script.state(id("file")).status, Some(Status::Skipped));
-    on.driven.show_error(ErrorId::of_question(id("file"), "side"));
+    on.adapter.show_error(ErrorId::of_question(id("file"), "side"));
     on.host.wait_for("ShowErrorCompleted S_SYNCMGR_RETRYSYNC 1").await;
-    on.driven.prepare_for_sync(&on.host.script.again());
-    on.driven.synchronize();
+    on.adapter.prepare_for_sync(&on.host.script.again());
+    on.adapter.synchronize();
     on.host.wait_for(&format!("Progress {} Succeeded", id("file"))).await;
     let dialog = ["EnableModeless TRUE", "choose which side wins?", "EnableModeless FALSE"];
     let wanted = [&["LogError Warning which side wins? link"][..], &dialog].concat();

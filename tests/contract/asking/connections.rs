@@ -102,7 +102,7 @@ async fn r136_a_classic_handler_passes_no_name_for_the_default_connection() {
 async fn r136_a_host_is_asked_for_the_default_connection_without_a_name() {
     let transcript = Transcript::new();
     let on = HandlerOnHost::prepared(wanting(&[None, Some("office")]), &transcript, &[id("a")]).await;
-    on.driven.synchronize();
+    on.adapter.synchronize();
     on.host.wait_for("SynchronizeCompleted S_OK").await;
     let asked = transcript.of(&["EstablishConnection"]);
     assert_eq!(asked, ["EstablishConnection default", "EstablishConnection office"]);
@@ -238,7 +238,7 @@ async fn r139_a_host_is_not_asked_for_an_undeclared_connection() {
     let transcript = Transcript::new();
     let undeclared = wanting(&[None]).info(|info| info.with_flags(HandlerFlags::empty()));
     let on = HandlerOnHost::prepared(undeclared, &transcript, &[id("a")]).await;
-    on.driven.synchronize();
+    on.adapter.synchronize();
     on.host.wait_for("SynchronizeCompleted S_OK").await;
     assert_eq!(transcript.count("EstablishConnection"), 0);
     assert_eq!(on.host.script.state(id("a")).status, Some(syncmgr::progress::Status::Failed));

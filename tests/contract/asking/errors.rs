@@ -68,7 +68,7 @@ async fn r140_log_entries_reach_the_host_with_their_level() {
         .boxed()
     });
     let on = HandlerOnHost::prepared(handler, &transcript, &[id("a")]).await;
-    on.driven.synchronize();
+    on.adapter.synchronize();
     on.host.wait_for("SynchronizeCompleted").await;
     let wanted = ["LogError Information worth knowing", "LogError Warning unexpected", "LogError Error not done"];
     assert_eq!(transcript.of(&["LogError"]), wanted);
@@ -111,7 +111,7 @@ async fn r141_a_host_is_told_which_entries_are_links() {
         .boxed()
     });
     let on = HandlerOnHost::prepared(handler, &transcript, &[id("a")]).await;
-    on.driven.synchronize();
+    on.adapter.synchronize();
     on.host.wait_for("SynchronizeCompleted").await;
     assert_eq!(transcript.of(&["LogError"]), ["LogError Error plain", "LogError Error jump link"]);
 }
@@ -197,7 +197,7 @@ async fn r142_r143_deletions_of_a_handler_reach_the_host() {
         .boxed()
     });
     let on = HandlerOnHost::prepared(handler, &transcript, &[id("a")]).await;
-    on.driven.synchronize();
+    on.adapter.synchronize();
     on.host.wait_for("SynchronizeCompleted").await;
     let wanted = [format!("DeleteLogError {:?}", ErrorScope::One(error)), "DeleteLogError All".into()];
     assert_eq!(transcript.of(&["DeleteLogError"]), wanted);

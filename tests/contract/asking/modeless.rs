@@ -216,7 +216,7 @@ async fn r135_properties_are_shown_without_asking_the_host_for_attention() {
     let handler = handler.with_transcript(&transcript);
     let on = HandlerOnHost::ready(handler, &transcript).await;
     on.host.script.answer_attention(HResult::S_FALSE);
-    assert_eq!(on.driven.show_properties(Subject::Handler), HResult::S_OK);
+    assert_eq!(on.adapter.show_properties(Subject::Handler), HResult::S_OK);
     let lines = transcript.of(&["EnableModeless", "show_properties", "ShowPropertiesCompleted"]);
     assert_eq!(lines, ["show_properties Handler", "ShowPropertiesCompleted S_OK"]);
 }
@@ -251,7 +251,7 @@ async fn r135_show_properties_asks_the_user_without_a_grant_of_the_host() {
     let on = on_host(asking_in_properties(), RunFlags::empty(), user, &transcript).await;
     // A host refuses attention outside of prepare, synchronize and show_error.
     on.host.script.answer_attention(HResult::S_FALSE);
-    assert_eq!(on.driven.show_properties(Subject::Handler), HResult::S_OK);
+    assert_eq!(on.adapter.show_properties(Subject::Handler), HResult::S_OK);
     on.host.wait_for("ShowPropertiesCompleted").await;
     assert_eq!(transcript.lines(), ["confirm keep for ever?", "ShowPropertiesCompleted S_OK"]);
 }

@@ -125,16 +125,16 @@ async fn r148_a_host_receives_the_items_and_runs_them_again() {
         .with_transcript(&transcript)
         .on_show_error(|_, _| async { Ok(Resolution::Retry(vec![id("b")])) }.boxed());
     let on = HandlerOnHost::prepared(handler, &transcript, &[id("a"), id("b")]).await;
-    on.driven.synchronize();
+    on.adapter.synchronize();
     on.host.wait_for("SynchronizeCompleted S_OK").await;
     // A new callback, so that its lines are those of the second attempt (R76).
-    let again = HandlerOnHost { driven: on.driven.clone(), host: AwaitableHost::with_transcript(&Transcript::new()) };
+    let again = HandlerOnHost { adapter: on.adapter.clone(), host: AwaitableHost::with_transcript(&Transcript::new()) };
     again.attach();
-    again.driven.show_error(error());
+    again.adapter.show_error(error());
     again.host.wait_for("ShowErrorCompleted S_SYNCMGR_RETRYSYNC 1").await;
     assert_eq!(again.host.script.again(), [id("b")]);
-    assert_eq!(again.driven.prepare_for_sync(&again.host.script.again()), OK);
-    assert_eq!(again.driven.synchronize(), OK);
+    assert_eq!(again.adapter.prepare_for_sync(&again.host.script.again()), OK);
+    assert_eq!(again.adapter.synchronize(), OK);
     again.host.wait_for("SynchronizeCompleted S_OK").await;
     let calls = transcript.of(&["prepare", "item "]);
     assert_eq!(calls[3..], ["prepare b", "item b"]);

@@ -192,10 +192,10 @@ async fn r146_a_failing_show_error_completes_with_its_code_and_can_be_repeated()
     let handler =
         linking(&["a"]).with_transcript(&transcript).on_show_error(|_, _| async { panic!("the fault") }.boxed());
     let on = HandlerOnHost::prepared(handler, &transcript, &[id("a")]).await;
-    on.driven.synchronize();
+    on.adapter.synchronize();
     on.host.wait_for("SynchronizeCompleted S_OK").await;
     for _ in 0..2 {
-        assert_eq!(on.driven.show_error(error()), OK);
+        assert_eq!(on.adapter.show_error(error()), OK);
     }
     assert_eq!(transcript.count("ShowErrorCompleted E_UNEXPECTED 0"), 2);
 }

@@ -91,10 +91,10 @@ async fn r121_an_async_handler_is_notified_between_two_polls() {
 async fn r121_a_host_that_pushes_at_the_wrong_time_is_refused() {
     let transcript = Transcript::new();
     let on = HandlerOnHost::ready(Scripted::new(&["a"]).with_transcript(&transcript), &transcript).await;
-    let skip = || on.driven.set_item_status(Subject::Item(id("a")), Status::Skipped);
+    let skip = || on.adapter.set_item_status(Subject::Item(id("a")), Status::Skipped);
     assert_eq!(skip(), HResult::E_UNEXPECTED, "nothing is being prepared");
-    on.driven.prepare_for_sync(&[id("a")]);
-    on.driven.synchronize();
+    on.adapter.prepare_for_sync(&[id("a")]);
+    on.adapter.synchronize();
     on.host.wait_for("SynchronizeCompleted S_OK").await;
     assert_eq!(skip(), HResult::E_UNEXPECTED, "the run has ended");
     assert_eq!(on.host.script.state(id("a")).status, Some(Status::Succeeded));
@@ -161,11 +161,11 @@ async fn r123_r124_an_item_skipped_while_preparing_is_not_synchronized() {
         .boxed()
     });
     let on = HandlerOnHost::ready(handler, &transcript).await;
-    on.driven.prepare_for_sync(&[id("a"), id("b")]);
-    assert_eq!(on.driven.set_item_status(Subject::Item(id("b")), Status::Skipped), OK);
+    on.adapter.prepare_for_sync(&[id("a"), id("b")]);
+    assert_eq!(on.adapter.set_item_status(Subject::Item(id("b")), Status::Skipped), OK);
     ready.send(()).unwrap();
     on.host.wait_for("PrepareForSyncCompleted S_OK").await;
-    on.driven.synchronize();
+    on.adapter.synchronize();
     on.host.wait_for("SynchronizeCompleted S_OK").await;
     assert_eq!((transcript.count("item a"), transcript.count("item b")), (1, 0));
     let last = |name| on.host.script.state(id(name)).status;
@@ -191,10 +191,10 @@ async fn r124_a_host_receives_the_end_of_items_skipped_while_preparing() {
     let transcript = Transcript::new();
     let handler = Scripted::new(&["a"]).on_prepare(|_| tokio::task::yield_now().map(Ok).boxed());
     let on = HandlerOnHost::ready(handler.with_transcript(&transcript), &transcript).await;
-    on.driven.prepare_for_sync(&[id("a")]);
-    assert_eq!(on.driven.set_item_status(Subject::Item(id("a")), Status::Skipped), OK);
+    on.adapter.prepare_for_sync(&[id("a")]);
+    assert_eq!(on.adapter.set_item_status(Subject::Item(id("a")), Status::Skipped), OK);
     on.host.wait_for("PrepareForSyncCompleted S_OK").await;
-    on.driven.synchronize();
+    on.adapter.synchronize();
     on.host.wait_for("SynchronizeCompleted S_OK").await;
     assert_eq!(transcript.count("synchronize"), 0);
     assert_eq!(on.host.script.state(id("a")).status, Some(Status::Skipped));

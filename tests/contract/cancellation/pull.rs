@@ -168,13 +168,13 @@ async fn r113_a_skipped_item_can_be_retried_on_a_foreign_host() {
         .on_item(move |item| if first() { hang().boxed() } else { work(item).boxed() })
         .on_show_error(|_, _| async { Ok(syncmgr::handler::Resolution::Retry(vec![id("a")])) }.boxed());
     let on = HandlerOnHost::prepared(handler, &transcript, &[id("a")]).await;
-    on.driven.synchronize();
-    assert_eq!(on.driven.set_item_status(Subject::Item(id("a")), Status::Skipped), OK);
+    on.adapter.synchronize();
+    assert_eq!(on.adapter.set_item_status(Subject::Item(id("a")), Status::Skipped), OK);
     on.host.wait_for("SynchronizeCompleted S_OK").await;
     assert_eq!(on.host.script.state(id("a")).status, Some(Status::Skipped));
-    on.driven.show_error(syncmgr::log::ErrorId::from_u128(1));
+    on.adapter.show_error(syncmgr::log::ErrorId::from_u128(1));
     on.host.wait_for("ShowErrorCompleted S_SYNCMGR_RETRYSYNC 1").await;
-    assert_eq!((on.driven.prepare_for_sync(&[id("a")]), on.driven.synchronize()), (OK, OK));
+    assert_eq!((on.adapter.prepare_for_sync(&[id("a")]), on.adapter.synchronize()), (OK, OK));
     on.host.wait_for(&format!("Progress {} Succeeded", id("a"))).await;
 }
 
@@ -185,7 +185,7 @@ async fn r114_r116_an_item_cancelled_by_a_host_soon_ends_skipped() {
     let handler = Scripted::new(&["working", "hanging", "b"])
         .on_item(move |item| if hanging(item) { hang().boxed() } else { work(item).boxed() });
     let on = HandlerOnHost::prepared(handler, &transcript, &[id("working"), id("hanging"), id("b")]).await;
-    on.driven.synchronize();
+    on.adapter.synchronize();
     on.host.wait_for(&format!("Progress {} Updating", id("b"))).await;
     let cancelled = tokio::time::Instant::now();
     on.host.script.cancel_item(id("working"));
@@ -210,7 +210,7 @@ async fn r115_r116_a_handler_stopped_by_a_host_completes_with_stopped_items() {
         .info(|info| info.with_limits(syncmgr::Limits::DEFAULT.with_items(2)))
         .on_item(|item| if item.name() == "a" { hang().boxed() } else { work(item).boxed() });
     let on = HandlerOnHost::prepared(handler.clone(), &transcript, &[id("a"), id("b"), id("c")]).await;
-    on.driven.synchronize();
+    on.adapter.synchronize();
     on.host.wait_for(&format!("Progress {} Updating", id("b"))).await;
     on.host.script.cancel_all();
     on.host.wait_for("SynchronizeCompleted S_OK").await;

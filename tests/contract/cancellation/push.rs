@@ -40,9 +40,9 @@ fn hanging(names: &[&str], transcript: &Transcript) -> Scripted {
 async fn r125_stopped_without_an_item_stops_the_whole_handler() {
     let transcript = Transcript::new();
     let on = HandlerOnHost::prepared(hanging(&["a", "b"], &transcript), &transcript, &[id("a"), id("b")]).await;
-    on.driven.synchronize();
+    on.adapter.synchronize();
     on.host.wait_for(&format!("Progress {} Updating", id("b"))).await;
-    assert_eq!(on.driven.set_item_status(Subject::Handler, Status::Stopped), OK);
+    assert_eq!(on.adapter.set_item_status(Subject::Handler, Status::Stopped), OK);
     on.host.wait_for("SynchronizeCompleted S_OK").await;
     assert_eq!(transcript.of(&["set_item_status"]), ["set_item_status Handler Stopped"]);
     let last = |name| on.host.script.state(id(name)).status;
@@ -54,10 +54,10 @@ async fn r125_stopped_while_preparing_ends_the_preparation_soon() {
     let transcript = Transcript::new();
     let handler = Scripted::new(&["a"]).with_transcript(&transcript).on_prepare(|_| std::future::pending().boxed());
     let on = HandlerOnHost::ready(handler, &transcript).await;
-    on.driven.prepare_for_sync(&[id("a")]);
-    assert_eq!(on.driven.set_item_status(Subject::Handler, Status::Stopped), OK);
+    on.adapter.prepare_for_sync(&[id("a")]);
+    assert_eq!(on.adapter.set_item_status(Subject::Handler, Status::Stopped), OK);
     on.host.wait_for("PrepareForSyncCompleted").await;
-    on.driven.synchronize();
+    on.adapter.synchronize();
     assert_eq!(transcript.count("synchronize"), 0);
 }
 
@@ -101,9 +101,9 @@ async fn r126_a_manager_pushes_only_skipped_for_items_and_stopped_for_handlers()
 async fn r126_a_host_that_pushes_another_status_is_refused() {
     let transcript = Transcript::new();
     let on = HandlerOnHost::prepared(hanging(&["a"], &transcript), &transcript, &[id("a")]).await;
-    on.driven.synchronize();
+    on.adapter.synchronize();
     for status in EVERY_STATUS {
-        let pushed = |subject| on.driven.set_item_status(subject, status);
+        let pushed = |subject| on.adapter.set_item_status(subject, status);
         let (item, handler) = (Subject::Item(id("a")), Subject::Handler);
         if status != Status::Skipped {
             assert_eq!(pushed(item), HResult::E_INVALIDARG, "{status:?}");
@@ -114,7 +114,7 @@ async fn r126_a_host_that_pushes_another_status_is_refused() {
     }
     tokio::task::yield_now().await;
     assert_eq!(transcript.count("set_item_status"), 0);
-    assert_eq!(on.driven.set_item_status(Subject::Item(id("a")), Status::Skipped), OK);
+    assert_eq!(on.adapter.set_item_status(Subject::Item(id("a")), Status::Skipped), OK);
     on.host.wait_for("SynchronizeCompleted S_OK").await;
 }
 
@@ -214,9 +214,9 @@ async fn r129_a_push_from_a_host_cancels_an_item_that_is_answered_ok() {
         .boxed()
     });
     let on = HandlerOnHost::prepared(handler, &transcript, &[id("a")]).await;
-    on.driven.synchronize();
+    on.adapter.synchronize();
     on.host.wait_for(&format!("Progress {} Updating", id("a"))).await;
-    on.driven.set_item_status(Subject::Item(id("a")), Status::Skipped);
+    on.adapter.set_item_status(Subject::Item(id("a")), Status::Skipped);
     on.host.wait_for("SynchronizeCompleted S_OK").await;
     assert_eq!(transcript.count("cancelled: the item was skipped"), 1);
 }

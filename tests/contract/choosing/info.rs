@@ -33,7 +33,7 @@ async fn r041_a_peer_receives_31_characters_of_a_handler_name() {
     let report = run(Scripted::new(&["a"]).info(|_| HandlerInfo::new(HANDLER, name))).await;
     assert_eq!(report.runs[0].name, name);
     let on = HandlerOnHost::created(Scripted::new(&[]).info(|_| HandlerInfo::new(HANDLER, name)), &Transcript::new());
-    let received = win32::handler_name(on.driven.handler_info().name());
+    let received = win32::handler_name(on.adapter.handler_info().name());
     assert_eq!((received.len(), received[31]), (32, 0));
     assert_eq!(characters(&received), name[..31]);
     assert_eq!(characters(&win32::handler_name("Mail")), "Mail");

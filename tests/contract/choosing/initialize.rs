@@ -35,12 +35,12 @@ async fn r025_nothing_is_called_before_initialize_and_initialize_only_once() {
     let handler = Scripted::new(&["a"]);
     let transcript = handler.transcript.clone();
     let on = HandlerOnHost::created(handler, &transcript);
-    assert_eq!(on.driven.enum_sync_items().await, Err(HResult::E_UNEXPECTED));
+    assert_eq!(on.adapter.enum_sync_items().await, Err(HResult::E_UNEXPECTED));
     assert_eq!(on.attach(), HResult::E_UNEXPECTED);
-    assert_eq!(on.driven.synchronize(), HResult::E_UNEXPECTED);
+    assert_eq!(on.adapter.synchronize(), HResult::E_UNEXPECTED);
     assert!(on.lines().is_empty(), "{:?}", on.lines());
-    assert_eq!(on.driven.initialize(Trigger::Manual, RunFlags::empty(), None).await, HResult::S_OK);
-    assert_eq!(on.driven.initialize(Trigger::Manual, RunFlags::empty(), None).await, HResult::E_UNEXPECTED);
+    assert_eq!(on.adapter.initialize(Trigger::Manual, RunFlags::empty(), None).await, HResult::S_OK);
+    assert_eq!(on.adapter.initialize(Trigger::Manual, RunFlags::empty(), None).await, HResult::E_UNEXPECTED);
     assert_eq!(transcript.count("initialize"), 1);
 }
 
@@ -124,8 +124,8 @@ async fn r031_a_declining_handler_answers_s_false_and_refuses_further_calls() {
     let handler = Scripted::new(&["a"]).on_initialize(|_| async { Ok(Participation::Decline) }.boxed());
     let transcript = handler.transcript.clone();
     let on = HandlerOnHost::created(handler, &transcript);
-    assert_eq!(on.driven.initialize(Trigger::Manual, RunFlags::empty(), None).await, HResult::S_FALSE);
-    assert_eq!(on.driven.enum_sync_items().await, Err(HResult::E_UNEXPECTED));
+    assert_eq!(on.adapter.initialize(Trigger::Manual, RunFlags::empty(), None).await, HResult::S_FALSE);
+    assert_eq!(on.adapter.enum_sync_items().await, Err(HResult::E_UNEXPECTED));
     assert_eq!(on.attach(), HResult::E_UNEXPECTED);
     assert_eq!(on.lines().len(), 1, "{:?}", on.lines());
 }
@@ -183,7 +183,7 @@ async fn r033_a_host_receives_the_code_of_a_failed_initialize() {
     let code = HResult::E_OUTOFMEMORY;
     let handler = Scripted::new(&["a"]).on_initialize(move |_| async move { Err(CodeError(code).into()) }.boxed());
     let on = HandlerOnHost::created(handler, &Transcript::new());
-    assert_eq!(on.driven.initialize(Trigger::Manual, RunFlags::empty(), None).await, code);
+    assert_eq!(on.adapter.initialize(Trigger::Manual, RunFlags::empty(), None).await, code);
 }
 
 #[tokio::test(start_paused = true)]
@@ -203,7 +203,7 @@ async fn r035_a_handler_sees_the_cookie_of_a_foreign_host_only_on_invoke() {
     for (trigger, seen) in [(Trigger::Manual, "None"), (Trigger::Invoke, "Some([7])")] {
         let handler = Scripted::new(&["a"]);
         let on = HandlerOnHost::created(handler.clone(), &Transcript::new());
-        on.driven.initialize(trigger, RunFlags::empty(), Some(&[7])).await;
+        on.adapter.initialize(trigger, RunFlags::empty(), Some(&[7])).await;
         assert_eq!(handler.transcript.lines(), [format!("initialize {trigger:?} RunFlags(0x0) {seen}")]);
     }
 }
@@ -225,11 +225,11 @@ async fn r036_a_host_cannot_prepare_a_handler_created_for_settings() {
     let handler = Scripted::new(&["a"]);
     let transcript = handler.transcript.clone();
     let on = HandlerOnHost::created(handler, &transcript);
-    on.driven.initialize(Trigger::Manual, RunFlags::SETTINGS, None).await;
-    let items: Vec<_> = on.driven.enum_sync_items().await.unwrap().iter().map(|item| item.id()).collect();
+    on.adapter.initialize(Trigger::Manual, RunFlags::SETTINGS, None).await;
+    let items: Vec<_> = on.adapter.enum_sync_items().await.unwrap().iter().map(|item| item.id()).collect();
     on.attach();
-    assert_eq!(on.driven.prepare_for_sync(&items), HResult::E_UNEXPECTED);
-    assert_eq!(on.driven.synchronize(), HResult::E_UNEXPECTED);
+    assert_eq!(on.adapter.prepare_for_sync(&items), HResult::E_UNEXPECTED);
+    assert_eq!(on.adapter.synchronize(), HResult::E_UNEXPECTED);
     assert_eq!(transcript.count("prepare"), 0);
 }
 

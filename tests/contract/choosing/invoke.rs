@@ -172,11 +172,11 @@ async fn r022_the_cookie_of_a_host_can_be_read_after_initialize() {
     });
     let on = HandlerOnHost::created(handler, &Transcript::new());
     let mut bytes = vec![1, 2, 3];
-    assert_eq!(on.driven.initialize(Trigger::Invoke, RunFlags::empty(), Some(&bytes)).await, HResult::S_OK);
+    assert_eq!(on.adapter.initialize(Trigger::Invoke, RunFlags::empty(), Some(&bytes)).await, HResult::S_OK);
     bytes.fill(0);
-    on.driven.enum_sync_items().await.unwrap();
+    on.adapter.enum_sync_items().await.unwrap();
     on.attach();
-    on.driven.prepare_for_sync(&[id("a")]);
+    on.adapter.prepare_for_sync(&[id("a")]);
     assert_eq!(transcript.lines(), ["Some([1, 2, 3])"]);
 }
 

@@ -113,9 +113,9 @@ async fn r049_nil_and_duplicate_ids_are_left_out_and_logged() {
 #[tokio::test(start_paused = true)]
 async fn r049_a_callback_set_before_the_listing_receives_the_warnings() {
     let on = HandlerOnHost::created(Scripted::new(&[]).items(|| Ok(with_invalid_ids())), &Transcript::new());
-    on.driven.initialize(Trigger::Manual, RunFlags::empty(), None).await;
+    on.adapter.initialize(Trigger::Manual, RunFlags::empty(), None).await;
     assert_eq!(on.attach(), HResult::S_OK);
-    let items = on.driven.enum_sync_items().await.unwrap();
+    let items = on.adapter.enum_sync_items().await.unwrap();
     assert_eq!(items.iter().map(SyncItem::name).collect::<Vec<_>>(), ["a", "b"]);
     assert!(are_about_invalid_ids(&on.lines()), "{:?}", on.lines());
 }
@@ -135,8 +135,8 @@ async fn r058_the_last_update_is_known_only_if_it_is_declared() {
     };
     let handler = Scripted::new(&[]).items(items);
     let on = HandlerOnHost::created(handler.clone(), &Transcript::new());
-    on.driven.initialize(Trigger::Manual, RunFlags::empty(), None).await;
-    let received = on.driven.enum_sync_items().await.unwrap();
+    on.adapter.initialize(Trigger::Manual, RunFlags::empty(), None).await;
+    let received = on.adapter.enum_sync_items().await.unwrap();
     let report = run(handler).await;
     let reported: Items = report.items().map(|item| item.item.clone()).collect();
     for items in [received, reported] {
@@ -189,8 +189,8 @@ async fn a_listing_passed_to_a_host_is_marked_complete_or_incomplete() {
     for items in [listed(&["a"]), Items::incomplete([SyncItem::named("a")])] {
         let wanted = items.completeness();
         let on = HandlerOnHost::created(Scripted::new(&[]).items(move || Ok(items.clone())), &Transcript::new());
-        on.driven.initialize(Trigger::Manual, RunFlags::empty(), None).await;
-        let received = on.driven.enum_sync_items().await.unwrap();
+        on.adapter.initialize(Trigger::Manual, RunFlags::empty(), None).await;
+        let received = on.adapter.enum_sync_items().await.unwrap();
         assert_eq!((received.completeness(), received.len()), (wanted, 1));
     }
 }

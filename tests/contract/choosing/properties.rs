@@ -64,10 +64,10 @@ async fn r064_a_host_cannot_prepare_an_empty_selection() {
     let handler = Scripted::new(&["a"]);
     let transcript = handler.transcript.clone();
     let on = HandlerOnHost::ready(handler, &transcript).await;
-    assert_eq!(on.driven.prepare_for_sync(&[]), HResult::E_INVALIDARG);
-    assert_eq!(on.driven.prepare_for_sync(&[id("unlisted")]), HResult::E_INVALIDARG);
+    assert_eq!(on.adapter.prepare_for_sync(&[]), HResult::E_INVALIDARG);
+    assert_eq!(on.adapter.prepare_for_sync(&[id("unlisted")]), HResult::E_INVALIDARG);
     assert_eq!(transcript.count("prepare") + transcript.count("PrepareForSyncCompleted"), 0);
-    assert_eq!(on.driven.prepare_for_sync(&[id("a")]), HResult::S_OK);
+    assert_eq!(on.adapter.prepare_for_sync(&[id("a")]), HResult::S_OK);
 }
 
 #[tokio::test(start_paused = true)]
@@ -100,7 +100,7 @@ async fn r065_r066_a_host_is_refused_undeclared_properties() {
     let transcript = handler.transcript.clone();
     let on = HandlerOnHost::ready(handler, &transcript).await;
     for subject in [Subject::Handler, Subject::Item(id("plain")), Subject::Item(id("unlisted"))] {
-        assert_eq!(on.driven.show_properties(subject), HResult::E_INVALIDARG);
+        assert_eq!(on.adapter.show_properties(subject), HResult::E_INVALIDARG);
     }
     assert_eq!(transcript.count("show_properties") + transcript.count("ShowPropertiesCompleted"), 0);
 }
@@ -117,9 +117,9 @@ async fn r067_the_callback_is_set_before_properties_are_shown() {
 async fn r067_a_host_without_a_callback_is_refused() {
     let handler = with_properties();
     let on = HandlerOnHost::created(handler.clone(), &Transcript::new());
-    on.driven.initialize(Trigger::Manual, RunFlags::empty(), None).await;
-    on.driven.enum_sync_items().await.unwrap();
-    assert_eq!(on.driven.show_properties(Subject::Handler), HResult::E_UNEXPECTED);
+    on.adapter.initialize(Trigger::Manual, RunFlags::empty(), None).await;
+    on.adapter.enum_sync_items().await.unwrap();
+    assert_eq!(on.adapter.show_properties(Subject::Handler), HResult::E_UNEXPECTED);
     assert_eq!(handler.transcript.count("show_properties"), 0);
 }
 
@@ -168,10 +168,10 @@ async fn r068_a_host_receives_one_completion_before_or_after_the_return() {
         });
         let transcript = handler.transcript.clone();
         let on = HandlerOnHost::ready(handler, &transcript).await;
-        assert_eq!(on.driven.show_properties(Subject::Handler), HResult::S_OK);
+        assert_eq!(on.adapter.show_properties(Subject::Handler), HResult::S_OK);
         assert_eq!(transcript.count("ShowPropertiesCompleted"), usize::from(!wait));
         on.host.wait_for("ShowPropertiesCompleted S_OK").await;
-        on.driven.set_progress_callback(None);
+        on.adapter.set_progress_callback(None);
         tokio::task::yield_now().await;
         assert_eq!(transcript.count("ShowPropertiesCompleted"), 1);
     }

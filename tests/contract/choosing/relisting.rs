@@ -62,11 +62,11 @@ async fn r070_the_list_again_outcome_lists_the_items_again() {
 async fn r070_a_host_is_told_to_list_again() {
     let handler = adding(|| Ok(PropertiesOutcome::ListAgain));
     let on = HandlerOnHost::ready(handler, &Transcript::new()).await;
-    assert_eq!(on.driven.prepare_for_sync(&[id("c")]), HResult::E_INVALIDARG);
-    assert_eq!(on.driven.show_properties(Subject::Handler), HResult::S_OK);
+    assert_eq!(on.adapter.prepare_for_sync(&[id("c")]), HResult::E_INVALIDARG);
+    assert_eq!(on.adapter.show_properties(Subject::Handler), HResult::S_OK);
     on.host.wait_for("ShowPropertiesCompleted S_SYNCMGR_ENUMITEMS").await;
-    assert_eq!(on.driven.enum_sync_items().await.unwrap().len(), 3);
-    assert_eq!(on.driven.prepare_for_sync(&[id("c")]), HResult::S_OK);
+    assert_eq!(on.adapter.enum_sync_items().await.unwrap().len(), 3);
+    assert_eq!(on.adapter.prepare_for_sync(&[id("c")]), HResult::S_OK);
 }
 
 #[tokio::test(start_paused = true)]
@@ -87,9 +87,9 @@ async fn r071_item_deleted_for_the_handler_removes_nothing() {
 #[tokio::test(start_paused = true)]
 async fn r071_a_host_is_told_that_the_item_was_deleted() {
     let on = HandlerOnHost::ready(adding(|| Ok(PropertiesOutcome::ItemDeleted)), &Transcript::new()).await;
-    assert_eq!(on.driven.show_properties(item()), HResult::S_OK);
+    assert_eq!(on.adapter.show_properties(item()), HResult::S_OK);
     on.host.wait_for("ShowPropertiesCompleted S_SYNCMGR_ITEMDELETED").await;
-    assert_eq!(on.driven.prepare_for_sync(&[id("b")]), HResult::S_OK);
+    assert_eq!(on.adapter.prepare_for_sync(&[id("b")]), HResult::S_OK);
 }
 
 /// Completes `ShowProperties` of a classic handler with a code; returns its items and its number of listings.
@@ -183,12 +183,12 @@ async fn r073_a_host_is_refused_a_second_show_properties_at_the_same_time() {
     let transcript = Transcript::new();
     let (handler, close) = staying_open(&transcript);
     let on = HandlerOnHost::ready(handler, &transcript).await;
-    assert_eq!(on.driven.show_properties(Subject::Handler), HResult::S_OK);
-    assert_eq!(on.driven.show_properties(item()), HResult::E_UNEXPECTED);
+    assert_eq!(on.adapter.show_properties(Subject::Handler), HResult::S_OK);
+    assert_eq!(on.adapter.show_properties(item()), HResult::E_UNEXPECTED);
     assert_eq!(transcript.count("show_properties"), 1);
     close.notify_one();
     on.host.wait_for("ShowPropertiesCompleted S_OK").await;
     close.notify_one();
-    assert_eq!(on.driven.show_properties(item()), HResult::S_OK);
+    assert_eq!(on.adapter.show_properties(item()), HResult::S_OK);
     assert_eq!(transcript.count("show_properties"), 2);
 }

@@ -73,18 +73,18 @@ async fn a_host_callback_that_panics_does_not_stop_the_handler() {
         .boxed()
     });
     let host = Arc::new(Hostile::default());
-    let driven = CallbackAdapter::new(Arc::new(handler.clone())).unwrap();
-    driven.initialize(Trigger::Manual, RunFlags::empty(), None).await;
-    driven.enum_sync_items().await.unwrap();
-    driven.set_progress_callback(Some(host.clone()));
-    assert_eq!(driven.prepare_for_sync(&[id("a"), id("b"), id("unlisted")]), HResult::S_OK);
+    let adapter = CallbackAdapter::new(Arc::new(handler.clone())).unwrap();
+    adapter.initialize(Trigger::Manual, RunFlags::empty(), None).await;
+    adapter.enum_sync_items().await.unwrap();
+    adapter.set_progress_callback(Some(host.clone()));
+    assert_eq!(adapter.prepare_for_sync(&[id("a"), id("b"), id("unlisted")]), HResult::S_OK);
     within(host.completed.notified()).await;
-    assert_eq!(driven.synchronize(), HResult::S_OK);
+    assert_eq!(adapter.synchronize(), HResult::S_OK);
     within(host.completed.notified()).await;
     assert_eq!(handler.transcript.of(&["item "]), ["item a", "item b"]);
-    assert_eq!(driven.show_error(crate::asking::show_error::error()), HResult::S_OK);
+    assert_eq!(adapter.show_error(crate::asking::show_error::error()), HResult::S_OK);
     within(host.completed.notified()).await;
-    assert_eq!(driven.set_progress_callback(None), HResult::S_OK);
+    assert_eq!(adapter.set_progress_callback(None), HResult::S_OK);
 }
 
 /// An interaction that panics.

@@ -206,25 +206,25 @@ async fn concurrent_each_item_calls_run_every_item_once_within_the_limit() {
 async fn host_calls_at_the_wrong_time_are_refused_without_effect() {
     let transcript = Transcript::new();
     let on = HandlerOnHost::created(Scripted::new(&["a"]).with_transcript(&transcript), &transcript);
-    let pair = |on: &HandlerOnHost| (on.driven.synchronize(), on.driven.show_error(error()));
-    assert_eq!(on.driven.enum_sync_items().await, Err(UNEXPECTED));
+    let pair = |on: &HandlerOnHost| (on.adapter.synchronize(), on.adapter.show_error(error()));
+    assert_eq!(on.adapter.enum_sync_items().await, Err(UNEXPECTED));
     assert_eq!(on.attach(), UNEXPECTED);
     assert_eq!(pair(&on), (UNEXPECTED, UNEXPECTED));
-    on.driven.initialize(Trigger::Manual, RunFlags::empty(), None).await;
-    assert_eq!(on.driven.initialize(Trigger::Manual, RunFlags::empty(), None).await, UNEXPECTED);
-    on.driven.enum_sync_items().await.unwrap();
-    assert_eq!((on.driven.prepare_for_sync(&[id("a")]), pair(&on)), (UNEXPECTED, (UNEXPECTED, UNEXPECTED)));
+    on.adapter.initialize(Trigger::Manual, RunFlags::empty(), None).await;
+    assert_eq!(on.adapter.initialize(Trigger::Manual, RunFlags::empty(), None).await, UNEXPECTED);
+    on.adapter.enum_sync_items().await.unwrap();
+    assert_eq!((on.adapter.prepare_for_sync(&[id("a")]), pair(&on)), (UNEXPECTED, (UNEXPECTED, UNEXPECTED)));
     on.attach();
     assert_eq!(pair(&on), (UNEXPECTED, UNEXPECTED));
-    on.driven.prepare_for_sync(&[id("a")]);
+    on.adapter.prepare_for_sync(&[id("a")]);
     on.host.wait_for("PrepareForSyncCompleted S_OK").await;
-    assert_eq!((on.driven.prepare_for_sync(&[id("a")]), on.driven.show_error(error())), (UNEXPECTED, UNEXPECTED));
-    on.driven.synchronize();
+    assert_eq!((on.adapter.prepare_for_sync(&[id("a")]), on.adapter.show_error(error())), (UNEXPECTED, UNEXPECTED));
+    on.adapter.synchronize();
     on.host.wait_for("SynchronizeCompleted S_OK").await;
-    assert_eq!((on.driven.synchronize(), on.driven.prepare_for_sync(&[id("a")])), (UNEXPECTED, UNEXPECTED));
-    on.driven.set_progress_callback(None);
+    assert_eq!((on.adapter.synchronize(), on.adapter.prepare_for_sync(&[id("a")])), (UNEXPECTED, UNEXPECTED));
+    on.adapter.set_progress_callback(None);
     assert_eq!((on.attach(), pair(&on)), (UNEXPECTED, (UNEXPECTED, UNEXPECTED)));
-    assert_eq!(on.driven.set_item_status(Subject::Handler, Status::Stopped), UNEXPECTED);
+    assert_eq!(on.adapter.set_item_status(Subject::Handler, Status::Stopped), UNEXPECTED);
     let calls = transcript.of(&["initialize", "items", "prepare", "synchronize", "item ", "show_error", "set_item"]);
     assert_eq!(calls[1..], ["items", "prepare a", "synchronize", "item a"]);
 }

@@ -134,8 +134,8 @@ async fn a_panic_in_info_is_an_error_for_the_caller_of_register() {
     let manager = SyncManager::new();
     let registered = catch_unwind(AssertUnwindSafe(|| manager.register(Faulty(At::Info, When::Called))));
     assert!(registered.expect("the panic does not reach the application").is_err());
-    let driven = catch_unwind(|| CallbackAdapter::new(Arc::new(Faulty(At::Info, When::Called))).is_err());
-    assert!(driven.expect("the panic does not reach the host"));
+    let adapter = catch_unwind(|| CallbackAdapter::new(Arc::new(Faulty(At::Info, When::Called))).is_err());
+    assert!(adapter.expect("the panic does not reach the host"));
 }
 
 #[tokio::test(start_paused = true)]

@@ -80,7 +80,7 @@ fn an_abandoned_item_that_blocks_its_thread_is_refused_later_reports() {
         bench.wait(session.close());
         block.release();
         bench.end();
-        assert_eq!(late.lines(), ["Err(Cancelled { reason: Over })"]);
+        assert_eq!(late.lines(), ["Err(Cancelled { reason: Ended })"]);
     }
 }
 
@@ -314,7 +314,7 @@ fn the_watchdog_abandons_an_item_that_blocks_the_only_thread() {
     while next().is_ready() {}
     std::thread::scope(|scope| {
         let only = &only;
-        let driven = scope.spawn(move || only.block_on(finish.report()));
+        let adapter = scope.spawn(move || only.block_on(finish.report()));
         block.begun();
         session.stop();
         while quarantined(&manager) == 0 {
@@ -326,7 +326,7 @@ fn the_watchdog_abandons_an_item_that_blocks_the_only_thread() {
         assert_eq!(unstopped[0].items, BTreeSet::from([id("blocks")]));
         assert_eq!(ends.try_recv(), Ok(()), "the watchdog's thread has ended");
         block.release();
-        assert_eq!(outcome(&driven.join().unwrap(), "blocks"), ABANDONED);
+        assert_eq!(outcome(&adapter.join().unwrap(), "blocks"), ABANDONED);
     });
     drop(inside);
 }

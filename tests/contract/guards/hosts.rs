@@ -18,31 +18,31 @@ use crate::support::{Scripted, id};
 /// Synchronizes a handler on a host with a store and a user who chooses `answer`.
 async fn on_host(handler: Scripted, store: &MemoryStore, answer: usize, transcript: &Transcript) -> HandlerOnHost {
     let user = ScriptedUser::new().with_answer(answer);
-    let driven = CallbackAdapter::with_store(Arc::new(handler), Some(Arc::new(user)), Arc::new(store.clone()));
+    let adapter = CallbackAdapter::with_store(Arc::new(handler), Some(Arc::new(user)), Arc::new(store.clone()));
     let on =
-        HandlerOnHost { driven: driven.expect("inside a runtime"), host: AwaitableHost::with_transcript(transcript) };
-    on.driven.initialize(Trigger::Manual, RunFlags::MAY_BOTHER_USER, None).await;
-    on.driven.enum_sync_items().await.expect("the handler lists its items");
+        HandlerOnHost { adapter: adapter.expect("inside a runtime"), host: AwaitableHost::with_transcript(transcript) };
+    on.adapter.initialize(Trigger::Manual, RunFlags::MAY_BOTHER_USER, None).await;
+    on.adapter.enum_sync_items().await.expect("the handler lists its items");
     on.attach();
-    assert_eq!(on.driven.prepare_for_sync(&[id("a")]), HResult::S_OK);
+    assert_eq!(on.adapter.prepare_for_sync(&[id("a")]), HResult::S_OK);
     on.host.wait_for("PrepareForSyncCompleted S_OK").await;
-    on.driven.synchronize();
+    on.adapter.synchronize();
     on.host.wait_for("SynchronizeCompleted").await;
     on
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_callback_adapter_asks_the_user_through_show_error() {
-    for (answer, decision) in [(0, "Go"), (1, "Revert")] {
+    for (answer, decision) in [(0, "Proceed"), (1, "Revert")] {
         let (planning, transcript) = (Planning::new(many()), Transcript::new());
         let on = on_host(planning.handler(), &MemoryStore::new(), answer, &transcript).await;
         assert_eq!(planning.decisions.lines(), ["Held"]);
         let logged = transcript.of(&["LogError"]);
         assert_eq!(logged.iter().filter(|line| line.contains("20 of 30")).count(), 1, "{logged:?}");
-        on.driven.show_error(syncmgr::log::ErrorId::of_question(id("a"), "guard"));
+        on.adapter.show_error(syncmgr::log::ErrorId::of_question(id("a"), "guard"));
         on.host.wait_for("ShowErrorCompleted S_SYNCMGR_RETRYSYNC 1").await;
-        assert_eq!(on.driven.prepare_for_sync(&on.host.script.again()), HResult::S_OK);
-        on.driven.synchronize();
+        assert_eq!(on.adapter.prepare_for_sync(&on.host.script.again()), HResult::S_OK);
+        on.adapter.synchronize();
         on.host.wait_for("Progress").await;
         tokio::time::sleep(crate::support::test_clock::MINUTE).await;
         assert_eq!(planning.decisions.lines(), ["Held", decision]);
@@ -54,7 +54,7 @@ async fn the_callback_adapter_asks_the_user_through_show_error() {
 async fn the_callback_adapter_lets_harmless_plans_proceed() {
     let (planning, transcript) = (Planning::new(Plan::new().with_deletes(3, 3)), Transcript::new());
     let _on = on_host(planning.handler(), &MemoryStore::new(), 0, &transcript).await;
-    assert_eq!(planning.decisions.lines(), ["Go"]);
+    assert_eq!(planning.decisions.lines(), ["Proceed"]);
     assert!(transcript.of(&["LogError"]).is_empty(), "{:?}", transcript.lines());
 }
 

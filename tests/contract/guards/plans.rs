@@ -82,7 +82,7 @@ async fn a_harmless_plan_proceeds_without_a_log_entry() {
     ] {
         let planning = Planning::new(plan);
         let report = succeeds(begin(&over(&MemoryStore::new(), &planning))).await;
-        assert_eq!(planning.decisions.lines(), ["Go"]);
+        assert_eq!(planning.decisions.lines(), ["Proceed"]);
         assert!(report.runs[0].log.is_empty());
     }
 }
@@ -123,7 +123,7 @@ async fn an_item_that_proposes_twice_leaves_one_question() {
 #[tokio::test(start_paused = true)]
 async fn each_answer_reaches_the_item_as_its_plan_decision() {
     for (choice, decisions, ending) in [
-        (0, &["Held", "Go"][..], Outcome::Succeeded),
+        (0, &["Held", "Proceed"][..], Outcome::Succeeded),
         (1, &["Held", "Revert"], Outcome::Succeeded),
         (2, &["Held"], Outcome::NeedsUser),
     ] {
@@ -150,7 +150,7 @@ async fn an_answer_applies_after_the_session_and_after_a_restart() {
         }
         let report = succeeds(manager.answer(HANDLER, question(&manager), 0).unwrap()).await;
         assert_eq!(report.items().count(), 1);
-        assert_eq!(planning.decisions.lines(), ["Held", "Go"]);
+        assert_eq!(planning.decisions.lines(), ["Held", "Proceed"]);
     }
 }
 
@@ -162,13 +162,13 @@ async fn a_success_consumes_the_answer() {
     succeeds(manager.answer(HANDLER, question(&manager), 0).unwrap()).await;
     let report = within(begin(&manager).finish()).await;
     assert_eq!((outcome(&report, id("a")), asked(&report).len()), (Outcome::NeedsUser, 1));
-    assert_eq!(planning.decisions.lines(), ["Held", "Go", "Held"]);
+    assert_eq!(planning.decisions.lines(), ["Held", "Proceed", "Held"]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_plan_asks_again_only_if_its_deletions_or_sides_change() {
     let changed = [
-        (many().with_creates(7).with_updates(9).with_bytes(1 << 30), "Go"),
+        (many().with_creates(7).with_updates(9).with_bytes(1 << 30), "Proceed"),
         (Plan::new().with_deletes(21, 30), "Held"),
         (Plan::new().with_deletes(20, 31), "Held"),
         (many().with_side(Side::new("there", 5)), "Held"),
@@ -186,7 +186,7 @@ async fn a_plan_asks_again_only_if_its_deletions_or_sides_change() {
 
 #[tokio::test(start_paused = true)]
 async fn the_unattended_policy_decides_without_a_user() {
-    for (policy, decision) in [(UnattendedPolicy::Refuse, "Held"), (UnattendedPolicy::Allow, "Go")] {
+    for (policy, decision) in [(UnattendedPolicy::Refuse, "Held"), (UnattendedPolicy::Allow, "Proceed")] {
         let planning = Planning::new(many());
         let guards = GuardPolicy::DEFAULT.with_unattended(policy);
         let manager = registered(SyncManager::builder().guards(guards).build(), [planning.handler()]);
@@ -198,7 +198,7 @@ async fn the_unattended_policy_decides_without_a_user() {
 #[tokio::test(start_paused = true)]
 async fn the_application_sets_the_guard_limits() {
     let guards = GuardPolicy::DEFAULT.with_deletions(2, 10);
-    for (plan, decision) in [(Plan::new().with_deletes(3, 29), "Held"), (Plan::new().with_deletes(3, 30), "Go")] {
+    for (plan, decision) in [(Plan::new().with_deletes(3, 29), "Held"), (Plan::new().with_deletes(3, 30), "Proceed")] {
         let planning = Planning::new(plan);
         let manager = registered(SyncManager::builder().guards(guards).build(), [planning.handler()]);
         within(begin(&manager).finish()).await;

@@ -19,11 +19,11 @@ pub(crate) fn sides(entries: u64, disk: &str) -> Plan {
 #[tokio::test(start_paused = true)]
 async fn sides_are_compared_with_the_last_successful_plan() {
     for (plan, decision) in [
-        (sides(40, "disk"), "Go"),
+        (sides(40, "disk"), "Proceed"),
         (sides(0, "disk"), "Held"),
         (sides(40, "another"), "Held"),
-        (Plan::new().with_side(Side::new("here", 40)), "Go"),
-        (Plan::new().with_side(Side::new("elsewhere", 0)), "Go"),
+        (Plan::new().with_side(Side::new("here", 40)), "Proceed"),
+        (Plan::new().with_side(Side::new("elsewhere", 0)), "Proceed"),
     ] {
         let (store, planning) = (MemoryStore::new(), Planning::new(sides(40, "disk")));
         succeeds(begin(&over(&store, &planning))).await;
@@ -32,7 +32,7 @@ async fn sides_are_compared_with_the_last_successful_plan() {
         within(begin(&manager).finish()).await;
         // A held plan does not change the baseline: it is held again.
         within(begin(&manager).finish()).await;
-        assert_eq!(planning.decisions.lines(), ["Go", decision, decision], "{plan:?}");
+        assert_eq!(planning.decisions.lines(), ["Proceed", decision, decision], "{plan:?}");
     }
 }
 
@@ -45,7 +45,7 @@ async fn a_chosen_side_is_named_and_its_plan_becomes_the_baseline() {
     within(begin(&manager).finish()).await;
     succeeds(manager.answer(HANDLER, question(&manager), 2).unwrap()).await;
     succeeds(begin(&manager)).await;
-    assert_eq!(planning.decisions.lines(), ["Go", "Held", "Side(\"there\")", "Go"]);
+    assert_eq!(planning.decisions.lines(), ["Proceed", "Held", "Side(\"there\")", "Proceed"]);
     assert_eq!(store.record(HANDLER, id("a")).unwrap().unwrap().sides[0].entries, 0);
 }
 
@@ -76,7 +76,7 @@ async fn a_clock_set_back_holds_plans_until_the_user_allows_it() {
     within(begin(&manager).finish()).await;
     succeeds(manager.answer(HANDLER, question(&manager), 0).unwrap()).await;
     succeeds(begin(&manager)).await;
-    assert_eq!(planning.decisions.lines(), ["Go", "Held", "Held", "Go", "Go"]);
+    assert_eq!(planning.decisions.lines(), ["Proceed", "Held", "Held", "Proceed", "Proceed"]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -91,5 +91,5 @@ async fn one_answer_allows_a_clock_set_back_after_a_failure() {
     clock.set_back(YEAR);
     within(begin(&manager).finish()).await;
     within(manager.answer(HANDLER, question(&manager), 0).unwrap().finish()).await;
-    assert_eq!(planning.decisions.lines(), ["Go", "Held", "Held", "Go"]);
+    assert_eq!(planning.decisions.lines(), ["Proceed", "Held", "Held", "Proceed"]);
 }

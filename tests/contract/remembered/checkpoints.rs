@@ -273,18 +273,19 @@ async fn a_retry_in_an_older_open_session_commits_and_is_recorded() {
 }
 
 /// Makes the calls of a Windows host on a handler whose checkpoints are in a store.
-async fn driven(store: &MemoryStore, handler: &Scripted, transcript: &Transcript) -> HandlerOnHost {
-    let driven =
+async fn adapter(store: &MemoryStore, handler: &Scripted, transcript: &Transcript) -> HandlerOnHost {
+    let adapter =
         syncmgr::classic::CallbackAdapter::with_store(Arc::new(handler.clone()), None, Arc::new(store.clone()))
             .expect("inside a runtime");
-    let on = HandlerOnHost { driven, host: crate::support::awaitable_host::AwaitableHost::with_transcript(transcript) };
-    let initialized = on.driven.initialize(syncmgr::Trigger::Manual, syncmgr::request::RunFlags::empty(), None).await;
+    let on =
+        HandlerOnHost { adapter, host: crate::support::awaitable_host::AwaitableHost::with_transcript(transcript) };
+    let initialized = on.adapter.initialize(syncmgr::Trigger::Manual, syncmgr::request::RunFlags::empty(), None).await;
     assert_eq!(initialized, syncmgr::classic::HResult::S_OK);
-    on.driven.enum_sync_items().await.expect("the handler lists its items");
+    on.adapter.enum_sync_items().await.expect("the handler lists its items");
     on.attach();
-    on.driven.prepare_for_sync(&[id("a")]);
+    on.adapter.prepare_for_sync(&[id("a")]);
     on.host.wait_for("PrepareForSyncCompleted S_OK").await;
-    on.driven.synchronize();
+    on.adapter.synchronize();
     on.host.wait_for("SynchronizeCompleted S_OK").await;
     on
 }
@@ -294,7 +295,7 @@ async fn a_callback_adapter_and_a_manager_alternately_commit_to_one_store() {
     let (store, handler) = (MemoryStore::new(), counting(&["a"]));
     for round in 0..2 {
         for instance in 1..=2 {
-            driven(&store, &handler, &Transcript::new()).await;
+            adapter(&store, &handler, &Transcript::new()).await;
             assert_eq!(saved(&store, "a"), Some((1, (3 * round + instance).to_string())));
         }
         succeeds(begin(&over(&store, &handler))).await;

@@ -45,7 +45,7 @@ fn check(fails: &AtomicBool) -> SyncResult {
 }
 
 impl StateStore for FailingStore {
-    reads_from!(inner: answer, record, setbacks, known, ended_since, resources, sessions, interrupted, histogram);
+    reads_from!(inner: answer, record, retry_states, known, ended_since, resources, sessions, interrupted, histogram);
 
     fn last_session(&self) -> SyncResult<SessionId> {
         check(&self.numbers)?;

@@ -22,7 +22,7 @@ async fn r106_a_host_is_notified_of_each_item_before_the_item_begins() {
     let one_at_a_time = Limits::DEFAULT.with_items(1);
     let handler = Scripted::new(&["a", "b"]).info(|info| info.with_limits(one_at_a_time)).with_transcript(&transcript);
     let on = HandlerOnHost::prepared(handler, &transcript, &[id("a"), id("b")]).await;
-    on.driven.synchronize();
+    on.adapter.synchronize();
     on.host.wait_for("SynchronizeCompleted S_OK").await;
     let updating = |name| format!("Progress {} Updating", id(name));
     in_order(&transcript, &[updating("a"), "item a".into(), updating("b"), "item b".into()]);
@@ -76,7 +76,7 @@ async fn r107_a_host_receives_about_ten_reports_per_second() {
         .boxed()
     });
     let on = HandlerOnHost::prepared(handler, &transcript, &[id("a")]).await;
-    on.driven.synchronize();
+    on.adapter.synchronize();
     on.host.wait_for("SynchronizeCompleted S_OK").await;
     let reports = transcript.count(&format!("Progress {} value", id("a")));
     assert!((9..=11).contains(&reports), "{reports} reports in a second");
@@ -90,12 +90,12 @@ async fn r108_a_host_receives_progress_with_and_without_may_bother_user() {
         let transcript = Transcript::new();
         let handler = Scripted::new(&["a"]).on_item(|item| async { Ok(item.progress(3, 4)?) }.boxed());
         let on = HandlerOnHost::created(handler, &transcript);
-        on.driven.initialize(Trigger::Scheduled, flags, None).await;
-        on.driven.enum_sync_items().await.unwrap();
+        on.adapter.initialize(Trigger::Scheduled, flags, None).await;
+        on.adapter.enum_sync_items().await.unwrap();
         on.attach();
-        on.driven.prepare_for_sync(&[id("a")]);
+        on.adapter.prepare_for_sync(&[id("a")]);
         on.host.wait_for("PrepareForSyncCompleted").await;
-        on.driven.synchronize();
+        on.adapter.synchronize();
         on.host.wait_for("SynchronizeCompleted").await;
         reports.push(transcript.of(&["Progress"]));
     }
@@ -157,7 +157,7 @@ async fn r117_a_host_receives_only_the_changed_fields() {
         .boxed()
     });
     let on = HandlerOnHost::prepared(handler, &transcript, &[id("a")]).await;
-    on.driven.synchronize();
+    on.adapter.synchronize();
     on.host.wait_for("SynchronizeCompleted").await;
     let line = |rest: &str| format!("Progress {} {rest}", id("a"));
     in_order(&transcript, &[line("max 10 text reading"), line("value 4"), line("Succeeded")]);

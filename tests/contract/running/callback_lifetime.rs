@@ -37,9 +37,9 @@ async fn r074_a_host_without_a_callback_cannot_prepare() {
     let handler = Scripted::new(&["a"]);
     let transcript = handler.transcript.clone();
     let on = HandlerOnHost::created(handler, &transcript);
-    on.driven.initialize(Trigger::Manual, RunFlags::empty(), None).await;
-    on.driven.enum_sync_items().await.unwrap();
-    assert_eq!(on.driven.prepare_for_sync(&[id("a")]), HResult::E_UNEXPECTED);
+    on.adapter.initialize(Trigger::Manual, RunFlags::empty(), None).await;
+    on.adapter.enum_sync_items().await.unwrap();
+    assert_eq!(on.adapter.prepare_for_sync(&[id("a")]), HResult::E_UNEXPECTED);
     assert_eq!(transcript.count("prepare"), 0);
 }
 
@@ -49,12 +49,12 @@ async fn r076_a_second_callback_replaces_the_first_which_is_released() {
     let on = HandlerOnHost::ready(handler, &Transcript::new()).await;
     let second = AwaitableHost::with_transcript(&Transcript::new());
     assert_eq!(Arc::strong_count(&on.host), 2);
-    assert_eq!(on.driven.set_progress_callback(Some(second.clone())), HResult::S_OK);
+    assert_eq!(on.adapter.set_progress_callback(Some(second.clone())), HResult::S_OK);
     assert_eq!(Arc::strong_count(&on.host), 1);
-    on.driven.prepare_for_sync(&[id("a")]);
+    on.adapter.prepare_for_sync(&[id("a")]);
     second.wait_for("PrepareForSyncCompleted S_OK").await;
     assert!(on.lines().is_empty(), "{:?}", on.lines());
-    on.driven.set_progress_callback(None);
+    on.adapter.set_progress_callback(None);
     assert_eq!(Arc::strong_count(&second), 1);
 }
 
@@ -64,9 +64,9 @@ async fn r076_a_callback_is_not_replaced_during_a_call() {
     let waiting = go.clone();
     let handler = Scripted::new(&["a"]).on_prepare(move |_| waiting.clone().notified_owned().map(Ok).boxed());
     let on = HandlerOnHost::ready(handler, &Transcript::new()).await;
-    assert_eq!(on.driven.prepare_for_sync(&[id("a")]), HResult::S_OK);
+    assert_eq!(on.adapter.prepare_for_sync(&[id("a")]), HResult::S_OK);
     let second = AwaitableHost::with_transcript(&Transcript::new());
-    assert_eq!(on.driven.set_progress_callback(Some(second.clone())), HResult::E_UNEXPECTED);
+    assert_eq!(on.adapter.set_progress_callback(Some(second.clone())), HResult::E_UNEXPECTED);
     assert_eq!(Arc::strong_count(&second), 1);
     go.notify_one();
     on.host.wait_for("PrepareForSyncCompleted S_OK").await;
@@ -148,9 +148,9 @@ async fn r077_after_a_detach_the_host_is_not_called_and_items_are_stopped() {
         .boxed()
     });
     let on = HandlerOnHost::prepared(handler, &transcript, &[id("a")]).await;
-    assert_eq!(on.driven.synchronize(), HResult::S_OK);
+    assert_eq!(on.adapter.synchronize(), HResult::S_OK);
     on.host.wait_for("Progress").await;
-    assert_eq!(on.driven.set_progress_callback(None), HResult::S_OK);
+    assert_eq!(on.adapter.set_progress_callback(None), HResult::S_OK);
     let before = transcript.lines();
     receiver.await.unwrap().unwrap_err();
     tokio::task::yield_now().await;
@@ -162,8 +162,8 @@ async fn r077_after_a_detach_the_host_is_not_called_and_items_are_stopped() {
 async fn r077_a_host_cannot_list_after_the_callback_was_detached() {
     let handler = Scripted::new(&["a"]);
     let on = HandlerOnHost::ready(handler.clone(), &Transcript::new()).await;
-    on.driven.set_progress_callback(None);
-    assert_eq!(on.driven.enum_sync_items().await, Err(HResult::E_UNEXPECTED));
+    on.adapter.set_progress_callback(None);
+    assert_eq!(on.adapter.enum_sync_items().await, Err(HResult::E_UNEXPECTED));
     assert_eq!(handler.transcript.count("items"), 1);
 }
 
@@ -171,14 +171,14 @@ async fn r077_a_host_cannot_list_after_the_callback_was_detached() {
 async fn r077_all_calls_of_a_host_are_refused_after_the_callback_was_detached() {
     let handler = Scripted::new(&["a"]).info(|info| info.with_flags(HandlerFlags::HAS_PROPERTIES));
     let on = HandlerOnHost::prepared(handler.clone(), &Transcript::new(), &[id("a")]).await;
-    on.driven.set_progress_callback(None);
+    on.adapter.set_progress_callback(None);
     let before = handler.transcript.lines();
     assert_eq!(on.attach(), HResult::E_UNEXPECTED);
-    assert_eq!(on.driven.prepare_for_sync(&[id("a")]), HResult::E_UNEXPECTED);
-    assert_eq!(on.driven.synchronize(), HResult::E_UNEXPECTED);
-    assert_eq!(on.driven.set_item_status(Subject::Handler, Status::Stopped), HResult::E_UNEXPECTED);
-    assert_eq!(on.driven.show_properties(Subject::Handler), HResult::E_UNEXPECTED);
-    assert_eq!(on.driven.show_error(ErrorId::from_u128(1)), HResult::E_UNEXPECTED);
-    assert_eq!(on.driven.initialize(Trigger::Manual, RunFlags::empty(), None).await, HResult::E_UNEXPECTED);
+    assert_eq!(on.adapter.prepare_for_sync(&[id("a")]), HResult::E_UNEXPECTED);
+    assert_eq!(on.adapter.synchronize(), HResult::E_UNEXPECTED);
+    assert_eq!(on.adapter.set_item_status(Subject::Handler, Status::Stopped), HResult::E_UNEXPECTED);
+    assert_eq!(on.adapter.show_properties(Subject::Handler), HResult::E_UNEXPECTED);
+    assert_eq!(on.adapter.show_error(ErrorId::from_u128(1)), HResult::E_UNEXPECTED);
+    assert_eq!(on.adapter.initialize(Trigger::Manual, RunFlags::empty(), None).await, HResult::E_UNEXPECTED);
     assert_eq!(handler.transcript.lines(), before);
 }

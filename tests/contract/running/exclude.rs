@@ -169,7 +169,7 @@ async fn a_long_reason_is_truncated_and_control_characters_do_not_show() {
 async fn on_host(handler: Scripted) -> (HandlerOnHost, Transcript) {
     let transcript = Transcript::new();
     let host = HandlerOnHost::prepared(handler.with_transcript(&transcript), &transcript, &[id("a"), id("b")]).await;
-    assert_eq!(host.driven.synchronize(), HResult::S_OK);
+    assert_eq!(host.adapter.synchronize(), HResult::S_OK);
     host.host.wait_for("SynchronizeCompleted S_OK").await;
     (host, transcript)
 }

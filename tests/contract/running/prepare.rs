@@ -51,7 +51,7 @@ async fn r082_listed_ids_of_a_host_are_prepared_and_unlisted_ones_fail() {
     let on = HandlerOnHost::prepared(handler, &transcript, &["c", "unlisted", "a", "a"].map(id)).await;
     assert_eq!(transcript.of(&["prepare "]), ["prepare a c"]);
     assert_eq!(transcript.of(&["Progress"]), [format!("Progress {} Failed", id("unlisted"))]);
-    assert_eq!(on.driven.synchronize(), HResult::S_OK);
+    assert_eq!(on.adapter.synchronize(), HResult::S_OK);
     on.host.wait_for("SynchronizeCompleted S_OK").await;
     assert_eq!(transcript.of(&["item "]), ["item a", "item c"]);
 }
@@ -85,10 +85,10 @@ async fn r089_a_host_can_synchronize_only_after_completion_with_ok() {
     let handler = Scripted::new(&["a"]).on_prepare(|_| tokio::task::yield_now().map(Ok).boxed());
     let transcript = handler.transcript.clone();
     let on = HandlerOnHost::ready(handler, &transcript).await;
-    on.driven.prepare_for_sync(&[id("a")]);
-    assert_eq!(on.driven.synchronize(), HResult::E_UNEXPECTED);
+    on.adapter.prepare_for_sync(&[id("a")]);
+    assert_eq!(on.adapter.synchronize(), HResult::E_UNEXPECTED);
     on.host.wait_for("PrepareForSyncCompleted S_OK").await;
-    assert_eq!(on.driven.synchronize(), HResult::S_OK);
+    assert_eq!(on.adapter.synchronize(), HResult::S_OK);
     assert_eq!(transcript.count("synchronize"), 1);
 }
 
@@ -160,9 +160,9 @@ async fn r090_a_host_cannot_synchronize_after_a_failed_prepare() {
     let handler = failing(|| Err(CodeError(HResult::E_OUTOFMEMORY).into()));
     let transcript = handler.transcript.clone();
     let on = HandlerOnHost::ready(handler, &transcript).await;
-    assert_eq!(on.driven.prepare_for_sync(&[id("a")]), HResult::S_OK);
+    assert_eq!(on.adapter.prepare_for_sync(&[id("a")]), HResult::S_OK);
     assert_eq!(transcript.of(&["PrepareForSyncCompleted"]), ["PrepareForSyncCompleted E_OUTOFMEMORY"]);
-    assert_eq!(on.driven.synchronize(), HResult::E_UNEXPECTED);
+    assert_eq!(on.adapter.synchronize(), HResult::E_UNEXPECTED);
     assert_eq!(transcript.count("synchronize"), 0);
 }
 

@@ -36,7 +36,7 @@ async fn r086_a_prepare_without_waiting_completes_before_it_returns() {
     let handler = Scripted::new(&["a"]);
     let transcript = handler.transcript.clone();
     let on = HandlerOnHost::ready(handler, &transcript).await;
-    assert_eq!(on.driven.prepare_for_sync(&[id("a")]), OK);
+    assert_eq!(on.adapter.prepare_for_sync(&[id("a")]), OK);
     assert_eq!(on.lines().last().map(String::as_str), Some("PrepareForSyncCompleted S_OK"));
 }
 
@@ -70,10 +70,10 @@ async fn r087_a_host_receives_exactly_one_completion() {
         });
         let transcript = handler.transcript.clone();
         let on = HandlerOnHost::ready(handler, &transcript).await;
-        assert_eq!(on.driven.prepare_for_sync(&[id("a")]), OK);
+        assert_eq!(on.adapter.prepare_for_sync(&[id("a")]), OK);
         assert_eq!(transcript.count("PrepareForSyncCompleted"), usize::from(waits == 0));
         on.host.wait_for("PrepareForSyncCompleted").await;
-        on.driven.synchronize();
+        on.adapter.synchronize();
         on.host.wait_for("SynchronizeCompleted").await;
         assert_eq!(transcript.count("PrepareForSyncCompleted"), 1);
     }
@@ -121,9 +121,9 @@ async fn r088_a_refused_call_of_a_host_has_no_completion() {
     let handler = Scripted::new(&["a"]);
     let transcript = handler.transcript.clone();
     let on = HandlerOnHost::ready(handler, &transcript).await;
-    assert_eq!(on.driven.prepare_for_sync(&[id("unlisted")]), HResult::E_INVALIDARG);
-    on.driven.set_progress_callback(None);
-    assert_eq!(on.driven.prepare_for_sync(&[id("a")]), HResult::E_UNEXPECTED);
+    assert_eq!(on.adapter.prepare_for_sync(&[id("unlisted")]), HResult::E_INVALIDARG);
+    on.adapter.set_progress_callback(None);
+    assert_eq!(on.adapter.prepare_for_sync(&[id("a")]), HResult::E_UNEXPECTED);
     tokio::task::yield_now().await;
     assert_eq!(transcript.count("PrepareForSyncCompleted") + transcript.count("prepare"), 0);
 }

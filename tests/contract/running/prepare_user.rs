@@ -22,13 +22,13 @@ async fn asked_on_host(flags: RunFlags, attention: HResult) -> Vec<String> {
         .boxed()
     });
     let user = ScriptedUser::new().with_transcript(&transcript).with_answer(1);
-    let driven = CallbackAdapter::with_interaction(Arc::new(handler), Some(Arc::new(user))).expect("inside a runtime");
+    let adapter = CallbackAdapter::with_interaction(Arc::new(handler), Some(Arc::new(user))).expect("inside a runtime");
     let host = AwaitableHost::with_transcript(&transcript);
     host.script.answer_attention(attention);
-    driven.initialize(Trigger::Manual, flags, None).await;
-    driven.enum_sync_items().await.expect("the script lists its items");
-    driven.set_progress_callback(Some(host.clone()));
-    driven.prepare_for_sync(&[id("a")]);
+    adapter.initialize(Trigger::Manual, flags, None).await;
+    adapter.enum_sync_items().await.expect("the script lists its items");
+    adapter.set_progress_callback(Some(host.clone()));
+    adapter.prepare_for_sync(&[id("a")]);
     host.wait_for("PrepareForSyncCompleted").await;
     transcript.of(&["confirm", "EnableModeless", "PrepareForSyncCompleted"])
 }

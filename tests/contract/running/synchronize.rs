@@ -44,9 +44,9 @@ async fn r096_a_host_can_synchronize_once() {
     let handler = Scripted::new(&["a"]);
     let transcript = handler.transcript.clone();
     let on = HandlerOnHost::prepared(handler, &transcript, &[id("a")]).await;
-    assert_eq!([(); 2].map(|()| on.driven.synchronize()), [HResult::S_OK, HResult::E_UNEXPECTED]);
+    assert_eq!([(); 2].map(|()| on.adapter.synchronize()), [HResult::S_OK, HResult::E_UNEXPECTED]);
     on.host.wait_for("SynchronizeCompleted").await;
-    assert_eq!(on.driven.synchronize(), HResult::E_UNEXPECTED);
+    assert_eq!(on.adapter.synchronize(), HResult::E_UNEXPECTED);
     assert_eq!((transcript.count("synchronize"), transcript.count("item ")), (1, 1));
 }
 
@@ -70,10 +70,10 @@ async fn r097_items_a_host_skips_while_preparing_are_not_synchronized() {
     let handler = Scripted::new(&["a", "b"]).on_prepare(|_| tokio::task::yield_now().map(Ok).boxed());
     let transcript = handler.transcript.clone();
     let on = HandlerOnHost::ready(handler, &transcript).await;
-    on.driven.prepare_for_sync(&["a", "b"].map(id));
-    assert_eq!(on.driven.set_item_status(Subject::Item(id("a")), Status::Skipped), HResult::S_OK);
+    on.adapter.prepare_for_sync(&["a", "b"].map(id));
+    assert_eq!(on.adapter.set_item_status(Subject::Item(id("a")), Status::Skipped), HResult::S_OK);
     on.host.wait_for("PrepareForSyncCompleted S_OK").await;
-    on.driven.synchronize();
+    on.adapter.synchronize();
     on.host.wait_for("SynchronizeCompleted S_OK").await;
     assert_eq!(transcript.of(&["item "]), ["item b"]);
 }
@@ -133,7 +133,7 @@ async fn r102_an_error_or_a_panic_of_synchronize_is_the_result_of_the_run() {
     for (handler, code) in [(naming, named), (failing, HResult::E_FAIL), (panicking, HResult::E_UNEXPECTED)] {
         let transcript = handler.transcript.clone();
         let on = HandlerOnHost::prepared(handler.clone(), &Transcript::new(), &[id("a")]).await;
-        assert_eq!(on.driven.synchronize(), HResult::S_OK);
+        assert_eq!(on.adapter.synchronize(), HResult::S_OK);
         on.host.wait_for(&format!("SynchronizeCompleted {code}")).await;
         let report = run(handler).await;
         assert_eq!(report.runs[0].ending, Some(ending_of(code)));
@@ -163,10 +163,10 @@ async fn r104_synchronize_completes_immediately_if_a_host_skipped_every_item() {
     let handler = Scripted::new(&["a"]).on_prepare(|_| tokio::task::yield_now().map(Ok).boxed());
     let transcript = handler.transcript.clone();
     let on = HandlerOnHost::ready(handler, &transcript).await;
-    on.driven.prepare_for_sync(&[id("a")]);
-    on.driven.set_item_status(Subject::Item(id("a")), Status::Skipped);
+    on.adapter.prepare_for_sync(&[id("a")]);
+    on.adapter.set_item_status(Subject::Item(id("a")), Status::Skipped);
     on.host.wait_for("PrepareForSyncCompleted S_OK").await;
-    assert_eq!(on.driven.synchronize(), HResult::S_OK);
+    assert_eq!(on.adapter.synchronize(), HResult::S_OK);
     assert_eq!(transcript.of(&["SynchronizeCompleted"]), ["SynchronizeCompleted S_OK"]);
     assert_eq!(transcript.count("synchronize"), 0);
 }
@@ -219,7 +219,7 @@ async fn r105_a_host_receives_a_terminal_status_for_unfinished_items() {
         std::future::ready(begun.map_err(Into::into)).boxed()
     });
     let on = HandlerOnHost::prepared(handler, &Transcript::new(), &["begun", "untouched"].map(id)).await;
-    on.driven.synchronize();
+    on.adapter.synchronize();
     on.host.wait_for("SynchronizeCompleted S_OK").await;
     assert_eq!(on.host.script.state(id("begun")).status, Some(Status::Succeeded));
     assert_eq!(on.host.script.state(id("untouched")).status, Some(Status::Failed));

@@ -44,7 +44,7 @@ async fn r099_a_synchronize_without_waiting_completes_before_it_returns() {
         std::future::ready(done.map_err(Into::into)).boxed()
     });
     let on = HandlerOnHost::prepared(handler, &Transcript::new(), &[id("a")]).await;
-    assert_eq!(on.driven.synchronize(), OK);
+    assert_eq!(on.adapter.synchronize(), OK);
     assert_eq!(on.lines().last().map(String::as_str), Some("SynchronizeCompleted S_OK"));
 }
 
@@ -87,7 +87,7 @@ async fn r100_a_refused_call_of_a_host_has_no_completion() {
     let handler = Scripted::new(&["a"]);
     let transcript = handler.transcript.clone();
     let on = HandlerOnHost::ready(handler, &transcript).await;
-    assert_eq!(on.driven.synchronize(), HResult::E_UNEXPECTED);
+    assert_eq!(on.adapter.synchronize(), HResult::E_UNEXPECTED);
     tokio::task::yield_now().await;
     assert_eq!(transcript.count("SynchronizeCompleted") + transcript.count("synchronize"), 0);
 }
@@ -151,7 +151,7 @@ async fn r101_a_host_receives_one_completion_after_the_last_item() {
         .boxed()
     });
     let on = HandlerOnHost::prepared(handler, &transcript, &["a", "b"].map(id)).await;
-    on.driven.synchronize();
+    on.adapter.synchronize();
     on.host.wait_for(&format!("Progress {} Succeeded", id("a"))).await;
     assert_eq!(transcript.count("SynchronizeCompleted"), 0);
     go.notify_one();

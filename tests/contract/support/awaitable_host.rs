@@ -200,22 +200,22 @@ impl SyncCallback for AwaitableHost {
 
 /// A handler on a scripted host. Both write to one transcript.
 pub(crate) struct HandlerOnHost {
-    pub(crate) driven: CallbackAdapter,
+    pub(crate) adapter: CallbackAdapter,
     pub(crate) host: Arc<AwaitableHost>,
 }
 
 impl HandlerOnHost {
     /// Creates a handler.
     pub(crate) fn created(handler: impl SyncHandler, transcript: &Transcript) -> Self {
-        let driven = CallbackAdapter::new(Arc::new(handler)).expect("inside a runtime");
-        Self { driven, host: AwaitableHost::with_transcript(transcript) }
+        let adapter = CallbackAdapter::new(Arc::new(handler)).expect("inside a runtime");
+        Self { adapter, host: AwaitableHost::with_transcript(transcript) }
     }
 
     /// Creates and initializes a handler, lists its items and sets the callback.
     pub(crate) async fn ready(handler: impl SyncHandler, transcript: &Transcript) -> Self {
         let this = Self::created(handler, transcript);
-        assert_eq!(this.driven.initialize(Trigger::Manual, RunFlags::empty(), None).await, HResult::S_OK);
-        this.driven.enum_sync_items().await.expect("the handler lists its items");
+        assert_eq!(this.adapter.initialize(Trigger::Manual, RunFlags::empty(), None).await, HResult::S_OK);
+        this.adapter.enum_sync_items().await.expect("the handler lists its items");
         assert_eq!(this.attach(), HResult::S_OK);
         this
     }
@@ -223,13 +223,13 @@ impl HandlerOnHost {
     /// Creates a handler that has prepared these items.
     pub(crate) async fn prepared(handler: impl SyncHandler, transcript: &Transcript, items: &[ItemId]) -> Self {
         let this = Self::ready(handler, transcript).await;
-        assert_eq!(this.driven.prepare_for_sync(items), HResult::S_OK);
+        assert_eq!(this.adapter.prepare_for_sync(items), HResult::S_OK);
         this.host.wait_for("PrepareForSyncCompleted S_OK").await;
         this
     }
 
     pub(crate) fn attach(&self) -> HResult {
-        self.driven.set_progress_callback(Some(self.host.clone()))
+        self.adapter.set_progress_callback(Some(self.host.clone()))
     }
 
     /// Returns the calls to the host and to the handler, in order.

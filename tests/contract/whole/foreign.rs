@@ -84,24 +84,24 @@ pub(crate) fn run(foreign: &Foreign) -> Vec<String> {
 
 async fn perform(foreign: &Foreign, model: &Model) {
     let handler = GeneratedHandler::new(handler_id(0), foreign.plan.clone(), model.clone());
-    let driven =
+    let adapter =
         CallbackAdapter::with_interaction(Arc::new(handler), Some(Arc::new(ScriptedUser::new()))).expect("a runtime");
     let host = ScriptedHost::new();
     let flags = if foreign.may_bother { RunFlags::MAY_BOTHER_USER } else { RunFlags::empty() };
     let listed = timeout(Duration::from_secs(60), async {
-        driven.initialize(Trigger::Manual, flags, None).await;
-        driven.enum_sync_items().await
+        adapter.initialize(Trigger::Manual, flags, None).await;
+        adapter.enum_sync_items().await
     });
     // The host ignores a handler that never answers.
     _ = listed.await;
     for (after, call) in &foreign.calls {
         wait(*after).await;
-        perform_call(&driven, &host, *call);
+        perform_call(&adapter, &host, *call);
     }
-    driven.set_item_status(Subject::Handler, Status::Stopped);
+    adapter.set_item_status(Subject::Handler, Status::Stopped);
     sleep(Duration::from_secs(60)).await;
     completed(&host, model);
-    detach(&driven, &host);
+    detach(&adapter, &host);
     sleep(Duration::from_secs(60)).await;
     violations(&host)
         .into_iter()
@@ -112,33 +112,33 @@ async fn perform(foreign: &Foreign, model: &Model) {
     }
 }
 
-fn perform_call(driven: &CallbackAdapter, host: &Arc<ScriptedHost>, call: Call) {
+fn perform_call(adapter: &CallbackAdapter, host: &Arc<ScriptedHost>, call: Call) {
     let note = |line: &str, code: HResult| {
         if code.is_ok() {
             host.transcript().note(line);
         }
     };
     match call {
-        Call::Attach => _ = driven.set_progress_callback(Some(host.clone())),
+        Call::Attach => _ = adapter.set_progress_callback(Some(host.clone())),
         Call::Prepare(items) => {
             let items: Vec<_> = (0..6).filter(|index| items & (1 << index) != 0).map(item_id).collect();
             // The pair may complete before the call returns, so the note comes first and a second one records the result.
             host.transcript().note("prepares");
-            let code = driven.prepare_for_sync(&items);
+            let code = adapter.prepare_for_sync(&items);
             host.transcript().note(if code.is_ok() { "prepared" } else { "refused to prepare" });
         }
-        Call::Synchronize => note("synchronizes", driven.synchronize()),
-        Call::Skip(item) => _ = driven.set_item_status(Subject::Item(item_id(item)), Status::Skipped),
-        Call::Stop => _ = driven.set_item_status(Subject::Handler, Status::Stopped),
+        Call::Synchronize => note("synchronizes", adapter.synchronize()),
+        Call::Skip(item) => _ = adapter.set_item_status(Subject::Item(item_id(item)), Status::Skipped),
+        Call::Stop => _ = adapter.set_item_status(Subject::Handler, Status::Stopped),
         Call::Cancel(item) => host.cancel_item(item_id(item)),
         Call::RefuseAttention => host.answer_attention(HResult::S_FALSE),
-        Call::ShowError => note("shows", driven.show_error(ErrorId::from_key("look"))),
-        Call::Detach => detach(driven, host),
+        Call::ShowError => note("shows", adapter.show_error(ErrorId::from_key("look"))),
+        Call::Detach => detach(adapter, host),
     }
 }
 
-fn detach(driven: &CallbackAdapter, host: &ScriptedHost) {
-    driven.set_progress_callback(None);
+fn detach(adapter: &CallbackAdapter, host: &ScriptedHost) {
+    adapter.set_progress_callback(None);
     host.transcript().note("detached");
 }
 

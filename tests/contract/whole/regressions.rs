@@ -81,7 +81,7 @@ async fn the_context_of_initialize_is_closed_when_a_foreign_host_detaches() {
     });
     let transcript = handler.transcript.clone();
     let on = HandlerOnHost::prepared(handler, &transcript, &[id("a")]).await;
-    on.driven.set_progress_callback(None);
+    on.adapter.set_progress_callback(None);
     let context = saved.get().expect("`initialize` ran");
     assert!(context.check().is_err());
     within(context.cancelled()).await;

@@ -43,7 +43,7 @@ fn a_commit_before_the_data_are_written_is_found_by_a_kill() {
     assert_eq!(found.headline(), "after a kill, the data differ from those of a run without faults");
     assert_eq!(
         found.script(),
-        "kill after commit 1 of synchronize_item of `atlas`, alone",
+        "kill after commit 1 of synchronize_item of `atlas`, this item only",
         "the shortest script that shows the violation"
     );
 }

@@ -27,7 +27,7 @@ async fn a_session_streams_its_events_and_then_has_a_report() {
     let events = without_progress(server.client.events(&session).await.rest().await);
     let kinds: Vec<_> = events.iter().map(|event| event.kind.as_str()).collect();
     assert_eq!(kinds[..3], ["listed", "preparing", "synchronizing"]);
-    assert_eq!(kinds[kinds.len() - 2..], ["run_ended", "rested"]);
+    assert_eq!(kinds[kinds.len() - 2..], ["run_ended", "idle"]);
     for kind in ["began", "ended"] {
         assert_eq!(kinds.iter().filter(|&&other| other == kind).count(), 4, "{kinds:?}");
     }
@@ -96,7 +96,7 @@ async fn a_stopped_session_and_its_stream_end() {
     let mut events = server.client.events(&session).await;
     events.until("began", Some("file 2")).await;
     assert_eq!(server.client.post(&format!("{session}/stop")).await.status, StatusCode::ACCEPTED);
-    assert_eq!(events.rest().await.last().unwrap().kind, "rested");
+    assert_eq!(events.rest().await.last().unwrap().kind, "idle");
     let report = server.client.get(&session).await.json();
     assert_eq!(outcomes(&report)["file 1"], "stopped");
 }

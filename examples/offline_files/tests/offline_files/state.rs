@@ -86,7 +86,7 @@ fn a_file_that_is_not_a_state_file_is_refused() {
     assert_unusable(&trees, &foreign, "is the database of another program");
     fs::File::options().write(true).open(&state).unwrap().set_len(100).unwrap();
     assert_unusable(&trees, &state, "is damaged");
-    assert_unusable(&trees, trees.base.path(), "is not a file");
+    assert_unusable(&trees, trees.base.path(), "is not a regular file");
 }
 
 #[test]

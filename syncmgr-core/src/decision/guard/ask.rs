@@ -74,6 +74,7 @@ pub fn decision(
 /// The hashed content of a digest. Stored answers have the digest, so a change of this JSON asks all questions again.
 #[derive(Serialize)]
 struct Agreed<'a> {
+    #[serde(rename = "objection")]
     violation: (&'static str, Option<&'a str>, u64, u64),
     deletes: u64,
     existing: u64,

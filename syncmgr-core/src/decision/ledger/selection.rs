@@ -107,7 +107,7 @@ impl RetryLedger {
         let mut effects = Vec::new();
         for item in items {
             let state = self.state_of(handler, item).copied();
-            let Some(mut state) = state.filter(|_| self.dues.due_of(handler, item).is_none()) else { continue };
+            let Some(mut state) = state.filter(|_| self.retry_queue.due_of(handler, item).is_none()) else { continue };
             if state.until.is_some_and(|until| until <= now) {
                 state.until = Some(later(now, policy.cap));
             }
@@ -142,8 +142,10 @@ impl RetryLedger {
         }
         let Some(capabilities) = self.capabilities(handler) else { return };
         known.due = match known.item {
-            Some(item) => self.dues.due_of(handler, item).or_else(|| self.dues.due_of(handler, HANDLER_ITSELF)),
-            None => self.dues.next_of(handler),
+            Some(item) => {
+                self.retry_queue.due_of(handler, item).or_else(|| self.retry_queue.due_of(handler, HANDLER_ITSELF))
+            }
+            None => self.retry_queue.next_of(handler),
         };
         // The environment and a backoff explain an idle handler only if it has due items.
         let is_due = known.due.is_some();
@@ -183,7 +185,7 @@ impl RetryLedger {
     fn missed(&self, handler: HandlerId, now: SystemTime) -> impl Iterator<Item = ItemId> {
         let items = self.handlers.get(&handler).into_iter().flat_map(|handler| &handler.items);
         let missed = items.filter(move |(item, state)| {
-            state.until.is_some_and(|until| until <= now) && self.dues.due_of(handler, **item).is_none()
+            state.until.is_some_and(|until| until <= now) && self.retry_queue.due_of(handler, **item).is_none()
         });
         missed.map(|(item, _)| *item)
     }

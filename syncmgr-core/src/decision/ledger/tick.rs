@@ -18,7 +18,7 @@ impl RetryLedger {
     #[must_use = "perform the effects"]
     pub fn tick(&mut self, waited_for: Option<SystemTime>, environment: Environment, now: SystemTime) -> Vec<Effect> {
         self.reached = waited_for.map_or(self.reached, |deadline| deadline.max(self.reached));
-        let due = self.dues.take_due(self.time(now));
+        let due = self.retry_queue.take_due(self.time(now));
         let mut effects = start_items(due);
         effects.extend(self.resume());
         effects.extend(self.start_lifted(environment));
@@ -27,7 +27,7 @@ impl RetryLedger {
 
     /// Returns the deadline for the next call of [`tick`](Self::tick).
     pub fn next_deadline(&self) -> Option<SystemTime> {
-        self.dues.next()
+        self.retry_queue.next()
     }
 
     /// Returns `true` if the scheduler may have to start a session.
@@ -63,7 +63,7 @@ impl RetryLedger {
             let items = handler.items.iter().filter(|(_, state)| backs_off(state)).map(|(item, _)| *item);
             let items: BTreeSet<_> = items.collect();
             handler.items.retain(|item, _| !items.contains(item));
-            items.iter().for_each(|item| self.dues.forget_item(*id, *item));
+            items.iter().for_each(|item| self.retry_queue.forget_item(*id, *item));
             cleared.extend((!items.is_empty()).then_some((*id, items)));
         }
         cleared

@@ -33,62 +33,65 @@ fn taken(pairs: &[(u8, u8)]) -> BTreeMap<HandlerId, BTreeSet<ItemId>> {
 
 #[test]
 fn the_earliest_item_is_next_and_is_taken_at_its_time() {
-    let mut dues = RetryQueue::default();
-    dues.set(handler(1), item(1), Some(&backoff(30)));
-    dues.set(handler(2), item(1), Some(&backoff(10)));
-    dues.set(handler(2), item(2), Some(&backoff(20)));
-    assert_eq!((dues.next(), dues.next_of(handler(1)), dues.next_of(handler(3))), (Some(at(10)), Some(at(30)), None));
-    assert_eq!(dues.take_due(at(9)), taken(&[]));
-    assert_eq!(dues.take_due(at(20)), taken(&[(2, 1), (2, 2)]));
-    assert_eq!(dues.take_due(at(20)), taken(&[]), "an item is taken once");
-    assert_eq!((dues.next(), dues.next_of(handler(2))), (Some(at(30)), None));
+    let mut queue = RetryQueue::default();
+    queue.set(handler(1), item(1), Some(&backoff(30)));
+    queue.set(handler(2), item(1), Some(&backoff(10)));
+    queue.set(handler(2), item(2), Some(&backoff(20)));
+    assert_eq!(
+        (queue.next(), queue.next_of(handler(1)), queue.next_of(handler(3))),
+        (Some(at(10)), Some(at(30)), None)
+    );
+    assert_eq!(queue.take_due(at(9)), taken(&[]));
+    assert_eq!(queue.take_due(at(20)), taken(&[(2, 1), (2, 2)]));
+    assert_eq!(queue.take_due(at(20)), taken(&[]), "an item is taken once");
+    assert_eq!((queue.next(), queue.next_of(handler(2))), (Some(at(30)), None));
 }
 
 #[test]
 fn setting_an_item_again_replaces_its_time() {
-    let mut dues = RetryQueue::default();
-    dues.set(handler(1), item(1), Some(&backoff(10)));
-    dues.set(handler(1), item(1), Some(&backoff(50)));
-    assert_eq!(dues.take_due(at(49)), taken(&[]));
-    assert_eq!(dues.due_of(handler(1), item(1)), Some(at(50)));
-    dues.set(handler(1), item(1), None);
-    assert_eq!((dues.next(), dues.due_of(handler(1), item(1))), (None, None));
+    let mut queue = RetryQueue::default();
+    queue.set(handler(1), item(1), Some(&backoff(10)));
+    queue.set(handler(1), item(1), Some(&backoff(50)));
+    assert_eq!(queue.take_due(at(49)), taken(&[]));
+    assert_eq!(queue.due_of(handler(1), item(1)), Some(at(50)));
+    queue.set(handler(1), item(1), None);
+    assert_eq!((queue.next(), queue.due_of(handler(1), item(1))), (None, None));
 }
 
 #[test]
 fn only_a_backoff_or_a_not_before_time_makes_an_item_due() {
     for status in RetryStatus::ALL {
-        let mut dues = RetryQueue::default();
-        dues.set(handler(1), item(1), Some(&RetryState::new(status, at(5), Some(at(10)))));
+        let mut queue = RetryQueue::default();
+        queue.set(handler(1), item(1), Some(&RetryState::new(status, at(5), Some(at(10)))));
         let timed = matches!(status, RetryStatus::Backoff | RetryStatus::NotBefore);
-        assert_eq!(dues.next().is_some(), timed, "{status:?}");
-        dues.set(handler(1), item(1), Some(&RetryState::new(status, at(5), None)));
-        assert_eq!(dues.next(), None, "{status:?}");
+        assert_eq!(queue.next().is_some(), timed, "{status:?}");
+        queue.set(handler(1), item(1), Some(&RetryState::new(status, at(5), None)));
+        assert_eq!(queue.next(), None, "{status:?}");
     }
 }
 
 #[test]
 fn a_clock_set_back_ends_a_backoff_but_not_a_not_before_time() {
-    let mut dues = RetryQueue::default();
+    let mut queue = RetryQueue::default();
     let state = |status| RetryState::new(status, at(1_000), Some(at(1_030)));
-    dues.set(handler(1), item(1), Some(&state(RetryStatus::Backoff)));
-    dues.set(handler(1), item(2), Some(&state(RetryStatus::NotBefore)));
-    assert_eq!(dues.take_due(at(1_000)), taken(&[]));
-    assert_eq!(dues.take_due(at(999)), taken(&[(1, 1)]));
-    assert_eq!(dues.next(), Some(at(1_030)));
+    queue.set(handler(1), item(1), Some(&state(RetryStatus::Backoff)));
+    queue.set(handler(1), item(2), Some(&state(RetryStatus::NotBefore)));
+    assert_eq!(queue.take_due(at(1_000)), taken(&[]));
+    assert_eq!(queue.take_due(at(999)), taken(&[(1, 1)]));
+    assert_eq!(queue.next(), Some(at(1_030)));
 }
 
 #[test]
 fn a_forgotten_item_is_never_due() {
-    let mut dues = RetryQueue::default();
+    let mut queue = RetryQueue::default();
     for number in 1..4 {
-        dues.set(handler(1), item(number), Some(&backoff(10)));
-        dues.set(handler(2), item(number), Some(&backoff(10)));
+        queue.set(handler(1), item(number), Some(&backoff(10)));
+        queue.set(handler(2), item(number), Some(&backoff(10)));
     }
-    dues.forget(handler(1));
-    dues.forget_item(handler(2), item(2));
-    assert_eq!(dues.take_due(at(10)), taken(&[(2, 1), (2, 3)]));
-    assert!(dues.times.is_empty() && dues.handlers.is_empty() && dues.beginnings.is_empty());
+    queue.forget(handler(1));
+    queue.forget_item(handler(2), item(2));
+    assert_eq!(queue.take_due(at(10)), taken(&[(2, 1), (2, 3)]));
+    assert!(queue.times.is_empty() && queue.handlers.is_empty() && queue.beginnings.is_empty());
 }
 
 #[derive(Clone, Debug)]
@@ -138,38 +141,38 @@ fn time(state: &RetryState) -> Option<SystemTime> {
 proptest! {
     #[test]
     fn an_item_is_taken_once_as_soon_as_it_may_run(acts in acts()) {
-        let (mut dues, mut model) = (RetryQueue::default(), Model::new());
+        let (mut queue, mut model) = (RetryQueue::default(), Model::new());
         for act in acts {
             match act {
                 Act::Set(of, number, state) => {
-                    dues.set(handler(of), item(number), state.as_ref());
+                    queue.set(handler(of), item(number), state.as_ref());
                     model.remove(&(of, number));
                     model.extend(state.filter(ends_by_itself).map(|state| ((of, number), state)));
                 }
                 Act::Forget(of) => {
-                    dues.forget(handler(of));
+                    queue.forget(handler(of));
                     model.retain(|(owner, _), _| *owner != of);
                 }
                 Act::ForgetItem(of, number) => {
-                    dues.forget_item(handler(of), item(number));
+                    queue.forget_item(handler(of), item(number));
                     model.remove(&(of, number));
                 }
                 Act::Take(now) => {
-                    prop_assert_eq!(dues.take_due(at(now)), take_from(&mut model, at(now)));
-                    prop_assert!(dues.take_due(at(now)).is_empty(), "an item was taken twice");
+                    prop_assert_eq!(queue.take_due(at(now)), take_from(&mut model, at(now)));
+                    prop_assert!(queue.take_due(at(now)).is_empty(), "an item was taken twice");
                 }
             }
-            prop_assert_eq!(dues.next(), model.values().filter_map(time).min());
+            prop_assert_eq!(queue.next(), model.values().filter_map(time).min());
             for of in 0..3 {
                 let own = model.iter().filter(|((owner, _), _)| *owner == of);
-                prop_assert_eq!(dues.next_of(handler(of)), own.filter_map(|(_, state)| time(state)).min());
+                prop_assert_eq!(queue.next_of(handler(of)), own.filter_map(|(_, state)| time(state)).min());
             }
             for ((of, number), state) in &model {
-                prop_assert_eq!(dues.due_of(handler(*of), item(*number)), time(state));
+                prop_assert_eq!(queue.due_of(handler(*of), item(*number)), time(state));
             }
         }
-        dues.take_due(at(60));
-        prop_assert!(dues.dues.is_empty() && dues.times.is_empty() && dues.beginnings.is_empty(), "items are left");
-        prop_assert!(dues.handlers.is_empty());
+        queue.take_due(at(60));
+        prop_assert!(queue.queue.is_empty() && queue.times.is_empty() && queue.beginnings.is_empty(), "items are left");
+        prop_assert!(queue.handlers.is_empty());
     }
 }

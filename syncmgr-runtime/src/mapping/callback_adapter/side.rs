@@ -328,10 +328,10 @@ impl HandlerSide {
         let mut feed = Feed::new(attempt, &self.callback);
         let pushed = || attempt.deliver();
         let end = {
-            let driven = drive(attempt, None, || self.handler.synchronize(&context), pushed);
+            let call = drive(attempt, None, || self.handler.synchronize(&context), pushed);
             tokio::select! {
                 biased;
-                (end, _) = driven => end,
+                (end, _) = call => end,
                 () = feed.run() => unreachable!("a feed runs until it is dropped"),
             }
         };

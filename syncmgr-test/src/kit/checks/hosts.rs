@@ -80,18 +80,18 @@ fn on_foreign_host(checker: &Checker<'_>, set_up: HostSetup) -> ScriptResult {
 /// Runs the handler with the calls of a Windows host.
 async fn drive(process: &Process, host: &Arc<ScriptedHost>, items: &[ItemId]) {
     let (user, store) = (Arc::new(HostServices::Working), Arc::new(process.store.clone()));
-    let Ok(driven) = CallbackAdapter::with_store(process.recording_handler.clone(), Some(user), store) else { return };
+    let Ok(adapter) = CallbackAdapter::with_store(process.recording_handler.clone(), Some(user), store) else { return };
     process.log.action("a foreign host begins");
-    driven.initialize(Trigger::Manual, RunFlags::MAY_BOTHER_USER, None).await;
-    _ = driven.enum_sync_items().await;
-    driven.set_progress_callback(Some(host.clone() as Arc<dyn SyncCallback>));
-    driven.prepare_for_sync(items);
+    adapter.initialize(Trigger::Manual, RunFlags::MAY_BOTHER_USER, None).await;
+    _ = adapter.enum_sync_items().await;
+    adapter.set_progress_callback(Some(host.clone() as Arc<dyn SyncCallback>));
+    adapter.prepare_for_sync(items);
     wait_for(process, host, "PrepareForSyncCompleted").await;
     if host.transcript().count("PrepareForSyncCompleted S_OK") == 1 {
-        driven.synchronize();
+        adapter.synchronize();
         wait_for(process, host, "SynchronizeCompleted").await;
     }
-    driven.set_progress_callback(None);
+    adapter.set_progress_callback(None);
     process.log.action("the foreign host ends");
 }
 
