@@ -320,7 +320,7 @@ pub mod session {
 ///
 /// Most programs need only [`SyncManager::open`], which keeps records, checkpoints, choices, the log and history in one file.
 /// This module sets the durability of changes, reads a file while another process writes to it, and defines the trait
-/// [`StateStore`](store::StateStore) for other databases. The module [`state`](crate::state) documents the stored data.
+/// [`StateStore`](store::StateStore) for other databases. The module [`state`] documents the stored data.
 ///
 /// ```
 /// use syncmgr::prelude::*;

@@ -15,7 +15,7 @@
 //! - [`verdict`]: the outcomes of items;
 //! - [`retry`]: the retry state of an item;
 //! - [`resource`]: the retry state of a shared resource;
-//! - [`due`]: the retry queue;
+//! - [`retry_queue`]: the items and resources that wait for a retry;
 //! - [`ledger`]: all retry states, and the sessions the scheduler starts.
 
 pub mod absence;

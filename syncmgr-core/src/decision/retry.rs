@@ -57,7 +57,7 @@ pub enum ClearedBy {
 
 /// Returns the new retry state of an item after an attempt. `before` is its old state.
 ///
-/// `chance` is a random number, used as jitter. A request before the end of a wait has to [clear](clear) the old state first and
+/// `chance` is a random number, used as jitter. A request before the end of a wait has to [clear] the old state first and
 /// pass the rest as `before`, so that frequent requests do not make the wait longer. Times in the result are whole milliseconds,
 /// as in every store; a not-before time is rounded up.
 ///

@@ -38,7 +38,7 @@ pub const SCHEMA: &str = include_str!("schema/1.sql");
 
 /// Stores a manager's state in one SQLite file, where it survives the process. Clones share the same store.
 ///
-/// One program at a time can open the file for writing; any program can open it [read-only](Self::look). Dropping the
+/// One program at a time can open the file for writing; any program can open it [read-only](Self::open_read_only). Dropping the
 /// last handle waits until all queued changes are written.
 ///
 /// ```
