@@ -1,8 +1,8 @@
-//! The cost of durable state: a session of 10,000 items, each of which loads, changes and commits its state, compared with
-//! one rusqlite commit per record.
+//! The cost of durable state: a session of 10,000 items, compared with one rusqlite commit per record. Each item loads,
+//! changes and commits its state.
 //!
-//! `cargo bench --bench durable`; see BENCHMARKS.md for the meaning of the figures. Afterwards a table shows the number of
-//! disk syncs, if `strace` is available: the program runs itself under it.
+//! `cargo bench --bench durable`; see BENCHMARKS.md for the meaning of the figures. At the end the program runs itself
+//! under `strace`, if available, and prints a table with the numbers of disk syncs.
 
 use std::path::Path;
 use std::process::Command;
@@ -19,17 +19,17 @@ use tokio::runtime::{Builder, Runtime};
 const ITEMS: usize = 10_000;
 
 /// The maximum numbers of concurrent items: the default of a manager, and four times as many.
-const WIDTHS: [usize; 2] = [64, 256];
+const CONCURRENCY: [usize; 2] = [64, 256];
 
-/// The flag under which the program runs itself to count syncs.
+/// The flag with which the program runs itself under `strace`.
 const COUNTED: &str = "--counted";
 
 fn main() {
     let arguments: Vec<_> = std::env::args().skip(1).collect();
-    if let [flag, durability, width] = &arguments[..]
+    if let [flag, durability, concurrency] = &arguments[..]
         && flag == COUNTED
     {
-        return run_counted(durability, width.parse().expect("the width is a number"));
+        return run_counted(durability, concurrency.parse().expect("the concurrency is a number"));
     }
     divan::main();
     print_syncs();
@@ -37,12 +37,12 @@ fn main() {
 
 /// The saved state of an item: 64 bytes of JSON.
 #[derive(Serialize, Deserialize)]
-struct Seen {
+struct SavedState {
     etag: String,
     runs: u64,
 }
 
-impl Default for Seen {
+impl Default for SavedState {
     fn default() -> Self {
         Self { etag: "0123456789abcdef0123456789abcdef".to_string(), runs: 1_000_000_000 }
     }
@@ -58,16 +58,16 @@ enum Work {
 }
 
 /// A handler whose items save their state.
-struct Saving {
+struct SavingHandler {
     items: Items,
-    width: usize,
+    concurrency: usize,
     work: Work,
 }
 
 #[async_trait]
-impl SyncHandler for Saving {
+impl SyncHandler for SavingHandler {
     fn info(&self) -> HandlerInfo {
-        HandlerInfo::new(HandlerId::from_u128(1), "Saving").with_limits(Limits::DEFAULT.with_items(self.width))
+        HandlerInfo::new(HandlerId::from_u128(1), "Saving").with_limits(Limits::DEFAULT.with_items(self.concurrency))
     }
 
     async fn items(&self) -> SyncResult<Items> {
@@ -79,25 +79,25 @@ impl SyncHandler for Saving {
             tokio::task::yield_now().await;
             return Ok(());
         }
-        let mut seen = item.saved::<Seen>()?;
-        seen.runs += 1;
-        seen.commit().await
+        let mut state = item.saved::<SavedState>()?;
+        state.runs += 1;
+        state.commit().await
     }
 }
 
-/// Creates a manager with a [`Saving`] handler.
-fn manager(builder: SyncManagerBuilder, width: usize, work: Work) -> SyncManager {
-    let manager = builder.max_concurrent_items(width).build();
+/// Creates a manager with a [`SavingHandler`].
+fn manager(builder: SyncManagerBuilder, concurrency: usize, work: Work) -> SyncManager {
+    let manager = builder.max_concurrent_items(concurrency).build();
     let items = (0..ITEMS).map(|index| SyncItem::named(format!("item {index}"))).collect();
-    manager.register(Saving { items, width, work }).expect("the handler is new");
+    manager.register(SavingHandler { items, concurrency, work }).expect("the handler is new");
     manager
 }
 
-/// Creates the manager with a store in this directory.
-fn durable(directory: &TempDir, durability: Durability, width: usize, work: Work) -> SyncManager {
+/// Creates a manager with a [`SavingHandler`] and a store in `directory`.
+fn durable_manager(directory: &TempDir, durability: Durability, concurrency: usize, work: Work) -> SyncManager {
     let store =
         SqliteOptions::new().durability(durability).open(directory.path().join("state")).expect("the store opens");
-    manager(SyncManager::builder().store(store), width, work)
+    manager(SyncManager::builder().store(store), concurrency, work)
 }
 
 async fn session(manager: &SyncManager) {
@@ -127,7 +127,7 @@ impl Baseline {
         Self { connection, _directory: directory }
     }
 
-    /// Commits `items` records with a counter of `runs`.
+    /// Commits `items` records. A new value of `runs` changes each of them.
     fn run(&self, items: usize, runs: u64) {
         const COMMIT: &str = "INSERT INTO items (item, outcome, time, state) VALUES (?1, ?2, ?3, ?4)
             ON CONFLICT DO UPDATE SET outcome = excluded.outcome, time = excluded.time, state = excluded.state";
@@ -135,14 +135,14 @@ impl Baseline {
         for item in 0..items as u128 {
             // Scattered like the ids of items.
             let id = (item + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835).to_be_bytes();
-            let seen = Seen { runs: Seen::default().runs + runs, ..Seen::default() };
-            let seen = serde_json::to_string(&seen).expect("the state is serializable");
-            commit.execute(params![id, "succeeded", 1_800_000_000_000_i64, seen]).expect("the record is committed");
+            let state = SavedState { runs: SavedState::default().runs + runs, ..SavedState::default() };
+            let state = serde_json::to_string(&state).expect("the state is serializable");
+            commit.execute(params![id, "succeeded", 1_800_000_000_000_i64, state]).expect("the record is committed");
         }
     }
 }
 
-/// Benches the baseline, with fewer records if each one waits for the disk. Compare the figures per item.
+/// Measures the baseline, with fewer records if each commit waits for the disk. Compare only the figures per item.
 fn bench_baseline(bencher: Bencher, synchronous: &str) {
     let items = if synchronous == "FULL" { ITEMS / 20 } else { ITEMS };
     let baseline = Baseline::new(synchronous);
@@ -155,7 +155,7 @@ fn bench_baseline(bencher: Bencher, synchronous: &str) {
     });
 }
 
-/// Benches a session over items that the store already contains.
+/// Measures a session of items that the store already contains.
 fn bench_session(bencher: Bencher, threads: usize, manager: &SyncManager) {
     let runtime = runtime(threads);
     runtime.block_on(session(manager));
@@ -173,26 +173,30 @@ macro_rules! sessions {
                 bench_baseline(bencher, $synchronous);
             }
 
-            #[divan::bench(args = WIDTHS)]
-            fn session_that_saves(bencher: Bencher, width: usize) {
+            #[divan::bench(args = CONCURRENCY)]
+            fn session_that_saves(bencher: Bencher, concurrency: usize) {
                 let directory = tempfile::tempdir().expect("a temporary directory is created");
-                bench_session(bencher, $threads, &durable(&directory, $durability, width, Work::Save));
+                bench_session(bencher, $threads, &durable_manager(&directory, $durability, concurrency, Work::Save));
             }
 
             #[divan::bench]
-            fn session_that_only_ends(bencher: Bencher) {
+            fn session_that_saves_nothing(bencher: Bencher) {
                 let directory = tempfile::tempdir().expect("a temporary directory is created");
-                bench_session(bencher, $threads, &durable(&directory, $durability, WIDTHS[0], Work::Nothing));
+                bench_session(
+                    bencher,
+                    $threads,
+                    &durable_manager(&directory, $durability, CONCURRENCY[0], Work::Nothing),
+                );
             }
 
             #[divan::bench]
             fn session_that_saves_in_memory(bencher: Bencher) {
-                bench_session(bencher, $threads, &manager(SyncManager::builder(), WIDTHS[0], Work::Save));
+                bench_session(bencher, $threads, &manager(SyncManager::builder(), CONCURRENCY[0], Work::Save));
             }
 
             #[divan::bench]
             fn session_without_a_store(bencher: Bencher) {
-                bench_session(bencher, $threads, &manager(SyncManager::builder(), WIDTHS[0], Work::Nothing));
+                bench_session(bencher, $threads, &manager(SyncManager::builder(), CONCURRENCY[0], Work::Nothing));
             }
         }
     };
@@ -202,22 +206,22 @@ sessions!(process_one_thread, 1, Durability::Process, "NORMAL");
 sessions!(process_two_threads, 2, Durability::Process, "NORMAL");
 sessions!(power_one_thread, 1, Durability::Power, "FULL");
 
-/// Opens a store, runs one session, closes the store.
-fn run_counted(durability: &str, width: usize) {
+/// Opens a store, runs one session and closes the store.
+fn run_counted(durability: &str, concurrency: usize) {
     let durability = if durability == "power" { Durability::Power } else { Durability::Process };
     let directory = tempfile::tempdir().expect("a temporary directory is created");
-    let manager = durable(&directory, durability, width, Work::Save);
+    let manager = durable_manager(&directory, durability, concurrency, Work::Save);
     runtime(1).block_on(session(&manager));
 }
 
 fn print_syncs() {
     println!("\ndisk syncs, from opening a new store to closing it after a session of {ITEMS} items that save");
     let is_test = std::env::args().any(|argument| argument == "--test");
-    let widths = if is_test { &WIDTHS[..1] } else { &WIDTHS[..] };
+    let tested = if is_test { &CONCURRENCY[..1] } else { &CONCURRENCY[..] };
     for durability in ["process", "power"] {
-        for width in widths {
-            let row = format!("survives {durability}, {width} concurrent");
-            match count_syncs(durability, *width) {
+        for concurrency in tested {
+            let row = format!("{durability} durability, {concurrency} in parallel");
+            match count_syncs(durability, *concurrency) {
                 Some(syncs) => {
                     println!("{row:<36} {syncs:>6} {:>8.2} per 100 items", syncs as f64 * 100.0 / ITEMS as f64)
                 }
@@ -228,17 +232,18 @@ fn print_syncs() {
 }
 
 /// Counts the disk syncs of one session, in a child process under `strace`.
-fn count_syncs(durability: &str, width: usize) -> Option<usize> {
+fn count_syncs(durability: &str, concurrency: usize) -> Option<usize> {
     let directory = tempfile::tempdir().expect("a temporary directory is created");
     let calls = directory.path().join("calls");
     let mut strace = Command::new("strace");
     strace.args(["--follow-forks", "--seccomp-bpf", "--quiet=all"]);
     strace.arg("--trace=fsync,fdatasync,sync_file_range,syncfs,msync").arg("--output").arg(&calls);
-    let status = strace.arg(std::env::current_exe().ok()?).args([COUNTED, durability, &width.to_string()]).status();
+    let status =
+        strace.arg(std::env::current_exe().ok()?).args([COUNTED, durability, &concurrency.to_string()]).status();
     status.ok()?.success().then(|| count_calls(&calls))
 }
 
-/// Counts the calls. A call that another thread interrupts takes two lines; only the first has the arguments.
+/// Counts the sync calls. If another thread interrupts a call, strace prints it on two lines, the second with `resumed`.
 fn count_calls(calls: &Path) -> usize {
     let calls = std::fs::read_to_string(calls).expect("strace wrote its output");
     calls.lines().filter(|line| line.contains("sync") && line.contains('(') && !line.contains("resumed")).count()

@@ -7,7 +7,7 @@ mod common;
 use std::alloc::System;
 use std::future::pending;
 
-use common::{Host, Running, is_test, listing, names, parked, runtime, until_cancelled};
+use common::{Host, Running, is_test, listing, names, runtime, spawn_parked, until_cancelled};
 use divan::Bencher;
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 use syncmgr::Items;
@@ -32,10 +32,10 @@ fn listings(items: usize, handlers: usize) -> Vec<Items> {
 #[divan::bench(sample_size = 1)]
 fn tasks(bencher: Bencher) {
     let runtime = runtime(1);
-    bencher.bench_local(|| runtime.block_on(parked(ITEMS)));
+    bencher.bench_local(|| runtime.block_on(spawn_parked(ITEMS)));
 }
 
-/// The time from the start of a session over all items until the first item starts.
+/// The time from the start of a session of all items until the first item starts.
 #[divan::bench(sample_size = 1, args = [1, 100])]
 fn session_of_handlers(bencher: Bencher, handlers: usize) {
     let (runtime, host) = (runtime(1), Host::new(listings(ITEMS, handlers), until_cancelled));
@@ -44,10 +44,10 @@ fn session_of_handlers(bencher: Bencher, handlers: usize) {
 
 fn print_bytes(items: usize) {
     println!("live heap bytes per item, of {items} idle items, without the text of the names");
-    row(items, "parked task", || spawned(items));
+    row(items, "parked task", || runtime_with_tasks(items));
     row(items, "parked task of a JoinSet", || {
         let runtime = runtime(1);
-        (runtime.block_on(parked(items)), runtime)
+        (runtime.block_on(spawn_parked(items)), runtime)
     });
     let (runtime, names) = (runtime(1), names(items));
     row(items, "item of 1 handler", || Host::new([listing(&names)], until_cancelled));
@@ -62,7 +62,7 @@ fn print_bytes(items: usize) {
 }
 
 /// Creates a runtime with detached tasks that wait forever.
-fn spawned(count: usize) -> Runtime {
+fn runtime_with_tasks(count: usize) -> Runtime {
     let runtime = runtime(1);
     for _ in 0..count {
         runtime.spawn(pending::<()>());

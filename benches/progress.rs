@@ -13,7 +13,7 @@ use syncmgr::session::Events;
 use syncmgr::{HandlerId, HandlerInfo, ItemContext, Session, SyncHandler, SyncManager, SyncResult, Trigger};
 use tokio::sync::mpsc;
 
-/// Reports per sample.
+/// The number of reports per sample.
 const REPORTS: u64 = 1_000;
 
 fn main() {

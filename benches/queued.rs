@@ -6,7 +6,7 @@ mod common;
 
 use std::alloc::System;
 
-use common::{Host, Running, WIDTH, is_test, listing, names, parked, runtime, until_cancelled};
+use common::{CONCURRENCY, Host, Running, is_test, listing, names, runtime, spawn_parked, until_cancelled};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 
 #[global_allocator]
@@ -15,7 +15,7 @@ static HEAP: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 fn main() {
     let items = if is_test() { 1_000 } else { 1_000_000 };
     println!(
-        "live heap bytes per item, of {items} queued items, without the text of the names; {WIDTH} more items run"
+        "live heap bytes per item, of {items} queued items, without the text of the names; {CONCURRENCY} more items run"
     );
     print_tasks(items);
     print_session(items);
@@ -23,17 +23,17 @@ fn main() {
 
 fn print_tasks(items: usize) {
     let (runtime, tasks) = (runtime(1), Region::new(HEAP));
-    let _parked = runtime.block_on(parked(items));
+    let _parked = runtime.block_on(spawn_parked(items));
     row("parked task of a JoinSet", items, &tasks);
 }
 
 fn print_session(items: usize) {
-    let (runtime, names) = (runtime(1), names(items + WIDTH));
+    let (runtime, names) = (runtime(1), names(items + CONCURRENCY));
     let all = Region::new(HEAP);
     let host = Host::new([listing(&names)], until_cancelled);
     row("in the handler's listing", items, &all);
     let session = Region::new(HEAP);
-    let running = Running::start(&runtime, &host, WIDTH);
+    let running = Running::start(&runtime, &host, CONCURRENCY);
     row("in the session", items, &session);
     row("listing and session", items, &all);
     let report = Region::new(HEAP);

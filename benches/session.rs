@@ -1,7 +1,7 @@
-//! The cost of an item: a session over no-op items, compared with a `JoinSet` and a semaphore.
+//! The cost of an item: a session of no-op items, compared with a `JoinSet` and a semaphore.
 //!
-//! The listing is created once and cloned. There is no subscriber for spans. `alloc` divided by the number of items is the
-//! number of allocations per item; divan counts only one thread, so it is meaningless with two threads.
+//! The listing is created once and cloned. There is no subscriber for spans. `alloc` divided by the number of items is the number
+//! of allocations per item; divan counts only one thread, so the number is meaningless with two threads.
 //!
 //! `cargo bench --bench session`; see BENCHMARKS.md for the meaning of the figures.
 
@@ -19,7 +19,7 @@ use tokio::task::JoinSet;
 static ALLOCATIONS: AllocProfiler = AllocProfiler::system();
 
 /// The maximum number of concurrent items, in the session and in the `JoinSet`.
-const WIDTH: usize = 64;
+const CONCURRENCY: usize = 64;
 
 const ITEMS: [usize; 2] = [1_000, 100_000];
 
@@ -54,7 +54,7 @@ struct Table {
 #[async_trait]
 impl SyncHandler for Table {
     fn info(&self) -> HandlerInfo {
-        let limits = Limits::DEFAULT.with_items(WIDTH);
+        let limits = Limits::DEFAULT.with_items(CONCURRENCY);
         HandlerInfo::new(HandlerId::from_u128(1), "Table").with_limits(limits)
     }
 
@@ -90,7 +90,7 @@ fn runtime(threads: usize) -> Runtime {
 
 fn manager(count: usize, work: Work) -> SyncManager {
     let items = (0..count).map(|index| SyncItem::named(index.to_string())).collect();
-    let manager = SyncManager::builder().max_concurrent_items(WIDTH).build();
+    let manager = SyncManager::builder().max_concurrent_items(CONCURRENCY).build();
     manager.register(Table { items, work }).expect("the handler is new");
     manager
 }
@@ -101,7 +101,7 @@ async fn session(manager: &SyncManager) {
 }
 
 /// Runs a session with a reader of all its events.
-async fn watched(manager: &SyncManager) {
+async fn watched_session(manager: &SyncManager) {
     let session: Session = manager.session(Trigger::Manual).start().expect("inside a runtime");
     let mut events = session.events();
     let reader = tokio::spawn(async move {
@@ -114,7 +114,7 @@ async fn watched(manager: &SyncManager) {
 }
 
 async fn join_set(count: usize, work: Work) {
-    let (work, limit): (Arc<dyn Plain>, _) = (Arc::new(work), Arc::new(Semaphore::new(WIDTH)));
+    let (work, limit): (Arc<dyn Plain>, _) = (Arc::new(work), Arc::new(Semaphore::new(CONCURRENCY)));
     let mut tasks = JoinSet::new();
     for item in 0..count {
         let permit = limit.clone().acquire_owned().await.expect("the semaphore is open");
@@ -148,7 +148,7 @@ macro_rules! beside_join_set {
             #[divan::bench(args = ITEMS)]
             fn session_watched(bencher: Bencher, count: usize) {
                 let (runtime, manager) = (runtime($threads), manager(count, $work));
-                bencher.counter(count).bench(|| runtime.block_on(super::watched(&manager)));
+                bencher.counter(count).bench(|| runtime.block_on(super::watched_session(&manager)));
             }
         }
     };

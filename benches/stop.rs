@@ -10,7 +10,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use common::{Host, Running, WIDTH, Wait, is_test, listing, names, parked, runtime, until_cancelled};
+use common::{CONCURRENCY, Host, Running, Wait, is_test, listing, names, runtime, spawn_parked, until_cancelled};
 use divan::Bencher;
 use syncmgr::{HandlerId, HandlerInfo, ItemContext, Items, Limits, Outcome, Session, SessionEvent, SyncHandler};
 use syncmgr::{SyncItem, SyncManager, SyncResult, Trigger, async_trait};
@@ -53,7 +53,7 @@ macro_rules! stops {
             #[divan::bench(sample_size = 1)]
             fn join_set(bencher: Bencher) {
                 let runtime = runtime($threads);
-                let tasks = || runtime.block_on(parked(ITEMS));
+                let tasks = || runtime.block_on(spawn_parked(ITEMS));
                 bencher.with_inputs(tasks).bench_local_values(|mut tasks| runtime.block_on(tasks.shutdown()));
             }
 
@@ -74,7 +74,7 @@ macro_rules! stops {
 
             fn bench(bencher: Bencher, wait: Wait, stop: impl AsyncFn(&Session)) {
                 let (runtime, host) = (runtime($threads), Host::new([listing(&names(ITEMS))], wait));
-                bencher.with_inputs(|| Running::start(&runtime, &host, WIDTH)).bench_local_values(|running| {
+                bencher.with_inputs(|| Running::start(&runtime, &host, CONCURRENCY)).bench_local_values(|running| {
                     runtime.block_on(stop(&running.session));
                     running
                 });
@@ -89,7 +89,7 @@ stops!(two_threads, 2);
 /// The time for which one item blocks its thread.
 const BLOCKS: Duration = Duration::from_millis(200);
 
-/// A handler with `WIDTH` items. The last item blocks its thread once all others wait for cancellation.
+/// A handler with `CONCURRENCY` items. The last item blocks its thread once all others wait for cancellation.
 struct OneBlocks {
     waiting: Semaphore,
     blocks: Sender<()>,
@@ -98,19 +98,19 @@ struct OneBlocks {
 #[async_trait]
 impl SyncHandler for OneBlocks {
     fn info(&self) -> HandlerInfo {
-        HandlerInfo::new(HandlerId::from_u128(1), "One blocks").with_limits(Limits::DEFAULT.with_items(WIDTH))
+        HandlerInfo::new(HandlerId::from_u128(1), "One blocks").with_limits(Limits::DEFAULT.with_items(CONCURRENCY))
     }
 
     async fn items(&self) -> SyncResult<Items> {
-        Ok((0..WIDTH).map(|index| SyncItem::named(index.to_string())).collect())
+        Ok((0..CONCURRENCY).map(|index| SyncItem::named(index.to_string())).collect())
     }
 
     async fn synchronize_item(&self, item: &ItemContext) -> SyncResult {
-        if item.index() + 1 < WIDTH {
+        if item.index() + 1 < CONCURRENCY {
             self.waiting.add_permits(1);
             item.cancelled().await;
         } else {
-            self.waiting.acquire_many(WIDTH as u32 - 1).await?.forget();
+            self.waiting.acquire_many(CONCURRENCY as u32 - 1).await?.forget();
             self.blocks.send(())?;
             block();
         }
@@ -123,7 +123,7 @@ fn block() {
     thread::sleep(BLOCKS);
 }
 
-/// The times from the stop to the reports of items as stopped: the first and last waiting item, and the blocking item.
+/// The times from the stop until an item is reported as stopped: the first and last waiting item, and the blocking item.
 #[derive(Clone, Copy)]
 struct Stopped {
     first: Duration,
@@ -153,7 +153,7 @@ fn stop_blocked(threads: usize) -> Stopped {
 /// Reads the session's events on a thread that is never blocked.
 #[expect(clippy::disallowed_methods, reason = "a bench measures real time")]
 async fn watch_stop(session: &Session, blocked: &Receiver<()>) -> Stopped {
-    let last_item = SyncItem::named((WIDTH - 1).to_string()).id();
+    let last_item = SyncItem::named((CONCURRENCY - 1).to_string()).id();
     blocked.recv().expect("the last item begins");
     let (mut events, mut others, mut blocked) = (session.events(), Vec::new(), Duration::ZERO);
     let start = Instant::now();
@@ -166,7 +166,7 @@ async fn watch_stop(session: &Session, blocked: &Receiver<()>) -> Stopped {
             _ => {}
         }
     }
-    assert_eq!(others.len(), WIDTH - 1);
+    assert_eq!(others.len(), CONCURRENCY - 1);
     Stopped { first: others[0], last: others[others.len() - 1], blocked }
 }
 

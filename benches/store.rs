@@ -19,7 +19,7 @@ use tokio::runtime::{Builder, Runtime};
 
 const HANDLER: HandlerId = HandlerId::from_u128(1);
 
-/// One of this many items has failed.
+/// One in this number of items has failed.
 const ONE_FAILED_IN: usize = 100;
 
 /// The number of records per write.
@@ -31,7 +31,7 @@ fn main() {
     let directory = tempfile::tempdir().expect("a temporary directory is created");
     let (empty, full) = (directory.path().join("empty"), directory.path().join("full"));
     drop(SqliteStore::open(&empty).expect("the store opens"));
-    let (time, ()) = timed(|| fill(&full, records));
+    let (time, ()) = measure(|| fill(&full, records));
     println!("{records} records in {:.1} s", time.as_secs_f64());
     let bytes = |path: &Path| path.metadata().expect("the file exists").len() as f64;
     println!("{:<44} {:>10.1}", "file bytes per record", (bytes(&full) - bytes(&empty)) / records as f64);
@@ -49,8 +49,8 @@ fn fill(path: &Path, records: usize) {
     let store = SqliteStore::open(path).expect("the store opens");
     let all: Vec<_> = (0..records).map(|number| (number, item(number))).collect();
     for some in all.chunks(BATCH) {
-        let mut changes: Vec<_> = some.iter().map(|(_, item)| committed(*item)).collect();
-        changes.push(ended(some));
+        let mut changes: Vec<_> = some.iter().map(|(_, item)| commit_change(*item)).collect();
+        changes.push(end_change(some));
         block_on(store.write(changes)).expect("the write succeeds");
     }
 }
@@ -60,13 +60,13 @@ fn fence() -> Fence {
 }
 
 /// A checkpoint of 64 bytes.
-fn committed(item: ItemId) -> StateChange {
+fn commit_change(item: ItemId) -> StateChange {
     let state = r#"{"etag":"0123456789abcdef0123456789abcdef","runs":1000000000000}"#;
     let checkpoint = Checkpoint::new(1, state);
     StateChange::Committed { handler: HANDLER, item, fence: fence(), checkpoint, sides: None, consumed: Vec::new() }
 }
 
-fn ended(items: &[(usize, ItemId)]) -> StateChange {
+fn end_change(items: &[(usize, ItemId)]) -> StateChange {
     let time = SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000);
     let backoff = RetryState::new(RetryStatus::Backoff, time, Some(time)).with_failures(1, 1);
     let end = |(number, item): &(usize, ItemId)| {
@@ -96,7 +96,7 @@ impl SyncHandler for Host {
 }
 
 /// Opens a manager and registers its handler. Dropping the runtime ends the tasks of the manager.
-fn managed(path: &Path) -> (SyncManager, Runtime) {
+fn open_manager(path: &Path) -> (SyncManager, Runtime) {
     let runtime = Builder::new_current_thread().enable_time().build().expect("the machine can start threads");
     let inside = runtime.enter();
     let manager = SyncManager::open(path).expect("the store opens");
@@ -106,7 +106,7 @@ fn managed(path: &Path) -> (SyncManager, Runtime) {
 }
 
 /// Opens a connection and reads one row.
-fn bare(path: &Path) -> Connection {
+fn open_bare(path: &Path) -> Connection {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags).expect("the database opens");
     connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(())).expect("WAL mode is set");
@@ -117,13 +117,13 @@ fn bare(path: &Path) -> Connection {
 
 fn print_opening(empty: &Path, full: &Path, rounds: usize) {
     println!("\n{:<44} {:>10} {:>14}", "opening", "µs", "KiB resident");
-    row("empty, bare connection and a row", rounds, || bare(empty));
-    row("full, bare connection and a row", rounds, || bare(full));
+    row("empty, bare connection and a row", rounds, || open_bare(empty));
+    row("full, bare connection and a row", rounds, || open_bare(full));
     row("empty, store", rounds, || SqliteStore::open(empty).expect("the store opens"));
     row("full, store", rounds, || SqliteStore::open(full).expect("the store opens"));
     row("full, store read-only", rounds, || SqliteStore::open_read_only(full).expect("the store opens"));
-    row("empty, manager and its handler", rounds, || managed(empty));
-    row("full, manager and its handler", rounds, || managed(full));
+    row("empty, manager and its handler", rounds, || open_manager(empty));
+    row("full, manager and its handler", rounds, || open_manager(full));
 }
 
 fn print_reading(full: &Path, records: usize, rounds: usize) {
@@ -137,11 +137,11 @@ fn print_reading(full: &Path, records: usize, rounds: usize) {
         }
     });
     row("retry states", rounds, || store.retry_states(HANDLER).expect("the read succeeds"));
-    row("known ids", rounds.min(5), || store.known(HANDLER).expect("the read succeeds"));
+    row("known ids", rounds.min(5), || store.recorded_items(HANDLER).expect("the read succeeds"));
 }
 
 #[expect(clippy::disallowed_methods, reason = "a bench measures real time")]
-fn timed<T>(work: impl FnOnce() -> T) -> (Duration, T) {
+fn measure<T>(work: impl FnOnce() -> T) -> (Duration, T) {
     let start = Instant::now();
     let made = work();
     (start.elapsed(), made)
@@ -149,13 +149,13 @@ fn timed<T>(work: impl FnOnce() -> T) -> (Duration, T) {
 
 /// Prints the median time, and the growth of resident memory in the first round.
 fn row<T>(label: &str, rounds: usize, mut work: impl FnMut() -> T) {
-    let before = resident();
+    let before = resident_kib();
     let mut grown = 0;
     let mut times: Vec<_> = (0..rounds)
         .map(|round| {
-            let (time, made) = timed(&mut work);
+            let (time, made) = measure(&mut work);
             if round == 0 {
-                grown = resident().saturating_sub(before);
+                grown = resident_kib().saturating_sub(before);
             }
             drop(made);
             time
@@ -166,7 +166,7 @@ fn row<T>(label: &str, rounds: usize, mut work: impl FnMut() -> T) {
 }
 
 /// Returns the resident memory of this process in KiB; 0 if the system does not report it.
-fn resident() -> usize {
+fn resident_kib() -> usize {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
     line.and_then(|line| line.split_whitespace().next()?.parse().ok()).unwrap_or_default()

@@ -28,8 +28,8 @@ impl SyncHandler for Mirror {
                 return Err(anyhow!("removed since it was listed")).gone(); // not retried
             }
             while let Some(path) = pending.pop() {
-                item.progress(done, done + 1 + pending.len() as u64)?; // an error once it is skipped or stopped
-                item.tolerate(path.display(), update(&mirror, &item, &path, &mut pending))?; // the item fails later
+                item.progress(done, done + 1 + pending.len() as u64)?; // an error once the item is skipped or stopped
+                item.tolerate(path.display(), update(&mirror, &item, &path, &mut pending))?; // the item fails at its end
                 done += 1;
             }
             Ok(())

@@ -1,5 +1,5 @@
-//! A kill and a resumed session: `cargo run --example resume`. The program starts itself as a child process, which copies three
-//! albums and commits a checkpoint after each photo. It kills the child with SIGKILL, then resumes from the same state file.
+//! A kill and a resumed session: `cargo run --example resume`. The program starts itself as a child process, which copies three albums and
+//! commits a checkpoint after each photo. The parent kills the child with SIGKILL, then resumes from the same state file.
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -92,7 +92,7 @@ fn open(directory: &Path) -> SyncResult<SyncManager> {
 fn kill_a_child(directory: &Path) -> SyncResult {
     let mut command = Command::new(std::env::current_exe()?);
     let mut child = command.env(CHILD, directory).stdout(Stdio::piped()).spawn()?;
-    let output = child.stdout.take().expect("a piped standard output");
+    let output = child.stdout.take().expect("the output is piped");
     let mut photos = 0;
     for line in BufReader::new(output).lines() {
         let line = line?;

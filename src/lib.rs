@@ -94,7 +94,7 @@ pub mod handler {
     };
 }
 
-/// Optional attributes of items: initial choice, flags, icons, and whether a listing is complete.
+/// Optional attributes of items (initial choice, flags, icons) and of listings (completeness).
 ///
 /// Handlers whose items have only a name do not need this module.
 ///
@@ -177,11 +177,11 @@ pub mod log {
     };
 }
 
-/// Rules that protect data: a [`Plan`] that violates one is held until the user answers.
+/// Rules that protect data: the host holds a [`Plan`] that violates a rule until the user answers.
 ///
-/// A handler that deletes entries proposes a plan with [`ItemContext::propose`]. The default rules hold a plan that deletes more
-/// than 10 entries and more than half of the existing ones, a plan with a side that has become empty or has a different
-/// identity, and any plan after the clock went back by more than 1 h. [`SyncManagerBuilder::guards`] sets other rules.
+/// A handler that deletes entries proposes a plan with [`ItemContext::propose`]. The default rules hold a plan in these cases: it
+/// deletes more than 10 entries and more than half of the existing ones; one of its sides has become empty or has a different
+/// identity; the clock went back by more than 1 h. [`SyncManagerBuilder::guards`] sets other rules.
 ///
 /// ```
 /// use syncmgr::guard::{GuardPolicy, UnattendedPolicy};
@@ -251,7 +251,7 @@ pub mod retry {
 /// let manager = SyncManager::new();
 /// let mail = manager.register(Mail)?;
 /// let why = manager.explain_handler(mail)?;
-/// assert_eq!((why.condition, why.next), (Condition::Idle, Next::WhenAsked)); // no event starts it
+/// assert_eq!((why.condition, why.next), (Condition::Idle, Next::WhenAsked)); // no event starts the handler
 /// # SyncResult::Ok(())
 /// ```
 pub mod explain {
@@ -264,8 +264,8 @@ pub mod explain {
 
 /// The choice of items to run.
 ///
-/// Without a [`Chooser`](choice::Chooser), the stored choices and the defaults of the items apply. A program that shows the user
-/// a list of items implements one. The host calls it in sessions that may ask the user, and stores its choices.
+/// Without a [`Chooser`](choice::Chooser), the stored choices and the defaults of the items apply. A program that shows the user a
+/// list of items implements a chooser. The host calls the chooser in sessions that may ask the user, and stores its choices.
 pub mod choice {
     #[doc(inline)]
     pub use syncmgr_core::decision::choice::{Offer, OfferedItem, Visibility};
@@ -304,7 +304,7 @@ pub mod request {
 
 /// Session events, and the errors of sessions and managers.
 ///
-/// [`Events`](session::Events) is the event stream of a session. [`SyncManager::shutdown`] returns an
+/// [`Events`](session::Events) is the event stream of a session. [`SyncManager::shutdown`] returns a
 /// [`StillRunning`](session::StillRunning) for each handler that is still running.
 pub mod session {
     #[doc(inline)]
@@ -358,7 +358,7 @@ pub mod store {
 
 /// The ports of a manager: user interaction, network and power state, connections, clock, randomness and watchdog.
 ///
-/// All ports are optional. A program sets one to let handlers ask the user ([`Interaction`]), to report that the network is
+/// All ports are optional. A program sets a port to let handlers ask the user ([`Interaction`]), to report that the network is
 /// down ([`ManualEnvironment`](environment::ManualEnvironment)), to detect handlers that block a thread
 /// ([`ThreadWatchdog`](environment::ThreadWatchdog)), or to control the clock and randomness in tests.
 ///
@@ -391,7 +391,7 @@ pub mod store {
 /// #[sync_handler(id = "8a6f3b1e-27c4-4c0d-9b55-1f0e6a7d2c93", name = "Mail")]
 /// impl SyncHandler for Mail {
 ///     async fn prepare(&self, run: &PrepareContext) -> SyncResult {
-///         let user = run.interaction().await?; // an error in unattended sessions: the run *needs user*
+///         let user = run.interaction().await?; // an error in unattended sessions: the run ends *needs user*
 ///         let password = user.secret("Password for ann@example.org").await?;
 ///         run.keep(password.ok_or_else(|| NeedsUser::new("the password of ann@example.org"))?);
 ///         Ok(())

@@ -1,4 +1,4 @@
-//! The auto traits of public types: a table that the compiler checks. Removing one of them is a breaking change.
+//! The auto traits of public types: a table that the compiler checks. Removing an auto trait is a breaking change.
 
 use syncmgr::*;
 

@@ -5,7 +5,7 @@ use std::process::Command;
 
 /// The path of the built example, which `cargo test` places next to the tests.
 fn example(name: &str) -> PathBuf {
-    let test = std::env::current_exe().expect("a test has a path");
+    let test = std::env::current_exe().expect("the test has a path");
     let profile =
         test.parent().and_then(std::path::Path::parent).expect("tests are built below the profile's directory");
     let example = profile.join("examples").join(name);
@@ -16,7 +16,7 @@ fn example(name: &str) -> PathBuf {
 #[test]
 fn hello_greets_each_item_and_reports() {
     let output = Command::new(example("hello")).output().expect("the example runs");
-    let mut lines: Vec<_> = std::str::from_utf8(&output.stdout).expect("text").lines().collect();
+    let mut lines: Vec<_> = std::str::from_utf8(&output.stdout).expect("the output is UTF-8").lines().collect();
     lines[..2].sort_unstable();
     assert_eq!(
         lines,
@@ -27,7 +27,7 @@ fn hello_greets_each_item_and_reports() {
 
 /// The source of the example without its test.
 fn hello() -> &'static str {
-    include_str!("../examples/hello.rs").split_once("\n#[test]").expect("it has a test").0
+    include_str!("../examples/hello.rs").split_once("\n#[test]").expect("the example has a test").0
 }
 
 #[test]
@@ -37,6 +37,6 @@ fn hello_is_a_complete_provider_in_25_lines() {
 
 #[test]
 fn the_readme_contains_the_current_hello() {
-    let program = hello().split_once("use syncmgr").expect("a program").1;
+    let program = hello().split_once("use syncmgr").expect("the example has a program").1;
     assert!(include_str!("../README.md").contains(program), "copy examples/hello.rs into the README");
 }

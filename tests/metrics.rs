@@ -20,11 +20,11 @@ impl SyncHandler for Three {
 }
 
 #[tokio::test]
-async fn a_session_is_counted_with_its_items_by_outcome() {
+async fn the_metrics_count_a_session_and_its_items_by_outcome() {
     let recorder = DebuggingRecorder::new();
     let snapshots = recorder.snapshotter();
     let _guard = metrics::set_default_local_recorder(&recorder);
-    SyncManager::new().run(Three).await.expect("registered");
+    SyncManager::new().run(Three).await.expect("the handler can be registered");
     let counted: BTreeMap<String, DebugValue> = snapshots
         .snapshot()
         .into_vec()

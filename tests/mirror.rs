@@ -33,7 +33,7 @@ impl Folders {
         mirror(&self.from, &self.to)
     }
 
-    fn copied(&self, path: &str) -> String {
+    fn target_text(&self, path: &str) -> String {
         fs::read_to_string(self.to.join(path)).unwrap()
     }
 }
@@ -41,13 +41,13 @@ impl Folders {
 fn mirror(from: &Path, to: &Path) -> (bool, String) {
     let output = Command::new(example()).args([from, to]).output().expect("the example runs");
     let succeeded = output.status.success();
-    let output = [output.stdout, output.stderr].map(|text| String::from_utf8(text).expect("text"));
+    let output = [output.stdout, output.stderr].map(|text| String::from_utf8(text).expect("the output is UTF-8"));
     (succeeded, output.concat())
 }
 
 /// The path of the built example, which `cargo test` places next to the tests.
 fn example() -> PathBuf {
-    let test = std::env::current_exe().expect("a test has a path");
+    let test = std::env::current_exe().expect("the test has a path");
     let profile = test.parent().and_then(Path::parent).expect("tests are built below the profile's directory");
     let example = profile.join("examples/mirror");
     assert!(example.exists(), "{} is not built; run `cargo build --examples`", example.display());
@@ -55,7 +55,7 @@ fn example() -> PathBuf {
 }
 
 #[test]
-fn new_and_changed_files_are_copied_and_none_is_deleted() {
+fn new_and_changed_files_are_copied_and_no_file_is_deleted() {
     let folders = Folders::new();
     fs::write(folders.to.join("mine"), "mine").unwrap();
     assert!(folders.mirror().0);
@@ -67,7 +67,7 @@ fn new_and_changed_files_are_copied_and_none_is_deleted() {
     let (succeeded, shown) = folders.mirror();
     assert!(succeeded && shown.contains("Mirror: 2 succeeded"), "{shown}");
     assert_eq!(
-        ["docs/plan", "docs/deep/notes", "top", "mine"].map(|path| folders.copied(path)),
+        ["docs/plan", "docs/deep/notes", "top", "mine"].map(|path| folders.target_text(path)),
         ["another plan", "notes", "top", "mine"]
     );
     let names = fs::read_dir(&folders.to).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
@@ -75,13 +75,13 @@ fn new_and_changed_files_are_copied_and_none_is_deleted() {
     assert_eq!(
         inode(&written),
         inode(&fs::metadata(folders.to.join("top")).unwrap()),
-        "an unchanged file is not replaced"
+        "an unchanged file was replaced"
     );
 }
 
-/// The inode of a file; a replaced file has another one.
-fn inode(about: &fs::Metadata) -> u64 {
-    std::os::unix::fs::MetadataExt::ino(about)
+/// The inode number of a file, which changes when the file is replaced.
+fn inode(metadata: &fs::Metadata) -> u64 {
+    std::os::unix::fs::MetadataExt::ino(metadata)
 }
 
 #[test]
@@ -98,7 +98,7 @@ fn no_symbolic_link_is_followed_on_either_side() {
     assert!(shown.contains("docs: File exists"), "{shown}");
     assert!(!folders.to.join("elsewhere").exists());
     assert_eq!(
-        (folders.copied("top"), fs::read_to_string(outside.path().join("plan")).unwrap()),
+        (folders.target_text("top"), fs::read_to_string(outside.path().join("plan")).unwrap()),
         ("top".into(), "outside".into())
     );
     assert_eq!(fs::read_dir(outside.path()).unwrap().count(), 1);
@@ -111,7 +111,7 @@ fn a_failed_copy_fails_its_item_after_all_other_copies() {
     let (succeeded, shown) = folders.mirror();
     assert!(!succeeded && shown.contains("failed      docs") && shown.contains("succeeded   top"), "{shown}");
     assert!(shown.contains("error: docs: docs/plan: "), "{shown}");
-    assert_eq!(folders.copied("docs/deep/notes"), "notes");
+    assert_eq!(folders.target_text("docs/deep/notes"), "notes");
     assert_eq!(fs::read_dir(folders.to.join("docs")).unwrap().count(), 2);
 }
 
@@ -127,6 +127,7 @@ fn nested_folders_are_refused() {
 
 #[test]
 fn mirror_is_a_complete_provider_in_80_lines() {
-    let (program, _) = include_str!("../examples/mirror.rs").split_once("\n#[cfg(test)]").expect("it has a test");
+    let (program, _) =
+        include_str!("../examples/mirror.rs").split_once("\n#[cfg(test)]").expect("the example has a test");
     assert!(program.lines().count() <= 80);
 }

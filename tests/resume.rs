@@ -6,7 +6,7 @@ use std::process::Command;
 
 /// The path of the built example, which `cargo test` places next to the tests.
 fn example(name: &str) -> PathBuf {
-    let test = std::env::current_exe().expect("a test has a path");
+    let test = std::env::current_exe().expect("the test has a path");
     let profile =
         test.parent().and_then(std::path::Path::parent).expect("tests are built below the profile's directory");
     let example = profile.join("examples").join(name);
@@ -15,11 +15,11 @@ fn example(name: &str) -> PathBuf {
 }
 
 #[test]
-fn resume_is_killed_and_then_runs_to_the_end() {
+fn resume_runs_to_the_end_after_its_child_is_killed() {
     let output = Command::new(example("resume")).output().expect("the example runs");
-    let shown = String::from_utf8(output.stdout).expect("text");
+    let shown = String::from_utf8(output.stdout).expect("the output is UTF-8");
     assert!(output.status.success(), "{shown}");
-    let (before, after) = shown.split_once("The child was killed with SIGKILL.").expect("it was killed");
+    let (before, after) = shown.split_once("The child was killed with SIGKILL.").expect("the child was killed");
     assert_eq!(before.matches(" photo ").count(), 10, "{shown}");
     assert!(after.contains(" interrupted in session 1"), "{shown}");
     assert!(after.contains("resumes after photo "), "{shown}");
@@ -32,6 +32,7 @@ fn resume_is_killed_and_then_runs_to_the_end() {
 
 #[test]
 fn resume_has_fewer_than_150_lines() {
-    let (program, _) = include_str!("../examples/resume.rs").split_once("#[cfg(test)]").expect("it has a test");
+    let (program, _) =
+        include_str!("../examples/resume.rs").split_once("#[cfg(test)]").expect("the example has a test");
     assert!(program.lines().count() < 150);
 }

@@ -1,6 +1,6 @@
 //! Tests of the guarantees of every store, in memory and in an SQLite file, and of the file's additional guarantees.
 //!
-//! A case of the shared suite is a function of a `&dyn StateStore`; `cases!` generates a test of it for each store.
+//! A case of the shared suite is a function that takes a `&dyn StateStore`; `cases!` generates one test per store.
 
 #[path = "store/common.rs"]
 #[macro_use]
@@ -24,14 +24,14 @@ mod sessions;
 mod whole;
 
 #[cfg(feature = "sqlite")]
+#[path = "store/damage.rs"]
+mod damage;
+#[cfg(feature = "sqlite")]
 #[path = "store/file.rs"]
 mod file;
 #[cfg(all(feature = "sqlite", unix))]
 #[path = "store/guarded.rs"]
 mod guarded;
-#[cfg(feature = "sqlite")]
-#[path = "store/harm.rs"]
-mod harm;
 #[cfg(feature = "sqlite")]
 #[path = "store/read_only.rs"]
 mod read_only;

@@ -71,7 +71,7 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Recorder {
         event.record(&mut fields);
         assert!(
             *event.metadata().level() >= Level::DEBUG || !fields.values.contains("secret"),
-            "names and texts appear only at debug: {}",
+            "an event above debug contains a name or text: {}",
             fields.values
         );
         let parent = context.event_span(event).map(|span| span.name().to_string());
@@ -79,17 +79,17 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Recorder {
     }
 }
 
-async fn recorded(max_level: Level) -> Vec<String> {
+async fn recorded_lines(max_level: Level) -> Vec<String> {
     let recorder = Recorder { max_level, lines: Arc::default() };
     let _guard = tracing::subscriber::set_default(tracing_subscriber::registry().with(recorder.clone()));
-    SyncManager::new().run(Letters).await.expect("registered");
+    SyncManager::new().run(Letters).await.expect("the handler can be registered");
     let lines = recorder.lines.lock().expect("no thread panics while it holds the lock");
     lines.clone()
 }
 
 #[tokio::test]
 async fn a_session_its_handlers_and_its_items_have_spans_with_stable_fields() {
-    let lines = recorded(Level::DEBUG).await;
+    let lines = recorded_lines(Level::DEBUG).await;
     let expected = [
         "span session: manager session trigger",
         "span handler in session: session handler",
@@ -104,8 +104,8 @@ async fn a_session_its_handlers_and_its_items_have_spans_with_stable_fields() {
 }
 
 #[tokio::test]
-async fn above_debug_events_have_only_ids() {
-    let lines = recorded(Level::INFO).await;
+async fn events_above_debug_contain_only_ids() {
+    let lines = recorded_lines(Level::INFO).await;
     assert!(lines.iter().all(|line| !line.contains("text")), "{lines:?}");
     assert!(lines.contains(&"event log in handler: session handler item".to_string()), "{lines:?}");
 }

@@ -1,4 +1,4 @@
-//! Shared code of the benches with waiting items: a host with waiting items, and parked tasks.
+//! Shared code of the benches: a host whose items wait, and parked tasks.
 
 use std::future::pending;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use tokio::sync::Semaphore;
 use tokio::task::{JoinSet, yield_now};
 
 /// The maximum number of concurrent items.
-pub(crate) const WIDTH: usize = 64;
+pub(crate) const CONCURRENCY: usize = 64;
 
 /// The future that an item waits for.
 pub(crate) type Wait = fn(&ItemContext) -> BoxFuture<'_, ()>;
@@ -60,9 +60,9 @@ pub(crate) struct Host {
 
 impl Host {
     pub(crate) fn new(listings: impl IntoIterator<Item = Items>, wait: Wait) -> Self {
-        let limits = Limits::DEFAULT.with_items(WIDTH).with_soft_grace(Duration::ZERO);
+        let limits = Limits::DEFAULT.with_items(CONCURRENCY).with_soft_grace(Duration::ZERO);
         let host = Self {
-            manager: SyncManager::builder().max_concurrent_items(WIDTH).build(),
+            manager: SyncManager::builder().max_concurrent_items(CONCURRENCY).build(),
             started: Semaphore::new(0).into(),
         };
         for (items, id) in listings.into_iter().zip(1..) {
@@ -72,10 +72,10 @@ impl Host {
         host
     }
 
-    /// Starts a session over all items and waits until `started` of them have started.
+    /// Starts a session of all items and waits until `started` of them have started.
     async fn start(&self, started: usize) -> Session {
         let session = self.manager.session(Trigger::Manual).start().expect("inside a runtime");
-        let started = u32::try_from(started).expect("at most `WIDTH` items start");
+        let started = u32::try_from(started).expect("at most `CONCURRENCY` items start");
         self.started.acquire_many(started).await.expect("the semaphore is open").forget();
         session
     }
@@ -96,7 +96,7 @@ pub(crate) struct Running<'a> {
 }
 
 impl<'a> Running<'a> {
-    /// Starts a session over all items and waits until `started` of them have started.
+    /// Starts a session of all items and waits until `started` of them have started.
     pub(crate) fn start(runtime: &'a Runtime, host: &'a Host, started: usize) -> Self {
         Self { host, runtime, session: runtime.block_on(host.start(started)) }
     }
@@ -108,7 +108,7 @@ impl Drop for Running<'_> {
     }
 }
 
-/// Creates the names of items. They are not counted as part of the items, because every caller needs names anyway.
+/// Creates the names of items. The names are not counted as part of the items, because every caller needs names anyway.
 pub(crate) fn names(count: usize) -> Vec<Arc<str>> {
     (0..count).map(|index| Arc::from(format!("item {index}"))).collect()
 }
@@ -119,7 +119,7 @@ pub(crate) fn listing(names: &[Arc<str>]) -> Items {
 }
 
 /// Spawns tasks that are polled once and then wait forever.
-pub(crate) async fn parked(count: usize) -> JoinSet<()> {
+pub(crate) async fn spawn_parked(count: usize) -> JoinSet<()> {
     static POLLED: AtomicUsize = AtomicUsize::new(0);
     POLLED.store(0, Ordering::Relaxed);
     let mut tasks = JoinSet::new();

@@ -12,7 +12,7 @@ use crate::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 ///
 /// ```
 /// # use syncmgr_core::cancel::CancelReason;
-/// assert!(!CancelReason::Skipped.is_stop()); // this item alone
+/// assert!(!CancelReason::Skipped.is_stop()); // applies to one item only
 /// assert!(CancelReason::ShuttingDown.is_stop()); // every item of the handler
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -33,7 +33,7 @@ pub enum CancelReason {
 }
 
 impl CancelReason {
-    /// Returns `true` if this ends every item of the handler, not only one.
+    /// Returns `true` if this reason ends every item of the handler, not only one item.
     pub const fn is_stop(self) -> bool {
         !matches!(self, Self::Skipped | Self::TimedOut)
     }
@@ -66,8 +66,8 @@ impl fmt::Display for CancelReason {
 
 /// The error of a cancelled call.
 ///
-/// Return it with `?`. It is not a failure and never a log entry of level error. The cancellation itself decides that an
-/// item counts as cancelled, whatever error the handler returns afterwards.
+/// Return it with `?`. A cancellation is not a failure and is never logged at level error. A cancelled item counts as
+/// cancelled, whatever error its handler returns afterwards.
 ///
 /// ```
 /// # use std::io::{self, Read};
@@ -107,7 +107,7 @@ impl From<Cancelled> for io::Error {
     }
 }
 
-/// A cancellation that happens at most once: a reason that is read in a nanosecond, and a token to wait for.
+/// A one-time cancellation: a reason, which takes a nanosecond to read, and a token to wait for.
 ///
 /// ```
 /// # use syncmgr_core::cancel::{Cancel, CancelReason};
@@ -126,12 +126,12 @@ pub struct Cancel {
 }
 
 impl Cancel {
-    /// Returns the reason. `None` if this is not cancelled.
+    /// Returns the reason. `None` before the cancellation.
     pub fn reason(&self) -> Option<CancelReason> {
         CancelReason::from_code(self.reason.load(Ordering::Relaxed))
     }
 
-    /// Returns `Err` once this is cancelled.
+    /// Returns `Err` after the cancellation.
     pub fn check(&self) -> Result<(), Cancelled> {
         match self.reason.load(Ordering::Relaxed) {
             0 => Ok(()),
@@ -139,7 +139,7 @@ impl Cancel {
         }
     }
 
-    /// Returns the token that is cancelled with this. The first call creates it.
+    /// Returns the token of this cancellation. The first call creates the token.
     pub fn token(&self) -> CancellationToken {
         let token = self.token.lock().get_or_insert_default().clone();
         self.awaited.store(true, Ordering::Release);
@@ -149,16 +149,17 @@ impl Cancel {
         token
     }
 
-    /// Cancels this, unless it is already cancelled. The first reason stays.
+    /// Cancels with this reason. Has no effect after the first cancellation, whose reason stays.
     ///
-    /// Returns the token. The caller must cancel it after releasing all locks, because that wakes the waiting tasks.
+    /// Returns the token. The caller must cancel it after releasing all locks, because cancelling it wakes the waiting
+    /// tasks.
     #[must_use = "cancel the token after unlocking, or waiting tasks are not woken"]
     pub fn cancel(&self, reason: CancelReason) -> Option<CancellationToken> {
         self.reason.compare_exchange(0, reason as u8, Ordering::AcqRel, Ordering::Acquire).ok()?;
         self.token.lock().clone()
     }
 
-    /// Closes this: the reason becomes [`CancelReason::Ended`].
+    /// Closes the cancellation: the reason becomes [`CancelReason::Ended`].
     ///
     /// Returns the token. The caller must cancel it after releasing all locks.
     #[must_use = "cancel the token after unlocking, or waiting tasks are not woken"]
@@ -172,7 +173,7 @@ impl Cancel {
         self.awaited.load(Ordering::Acquire)
     }
 
-    /// Resets this to its initial state. Only for a cell without other holders.
+    /// Restores the initial state. Only for a cell without other holders.
     pub(crate) fn reset(&self) {
         self.reason.store(0, Ordering::Release);
     }
@@ -195,14 +196,14 @@ mod tests {
     fn a_token_made_after_the_cancel_is_already_cancelled() {
         let cancel = Cancel::default();
         let early = cancel.token();
-        let to_wake = cancel.cancel(CancelReason::Skipped).expect("a token was asked for");
+        let to_wake = cancel.cancel(CancelReason::Skipped).expect("a token was requested");
         to_wake.cancel();
         assert!(early.is_cancelled());
         assert!(cancel.token().is_cancelled());
     }
 
     #[test]
-    fn cancelled_passes_through_io_errors_with_its_reason() {
+    fn a_cancelled_error_keeps_its_reason_inside_an_io_error() {
         let error = io::Error::from(Cancelled { reason: CancelReason::Skipped });
         assert_eq!(error.kind(), io::ErrorKind::Other);
         assert_eq!(error.to_string(), "cancelled: the item was skipped");

@@ -5,8 +5,7 @@ use bitflags::bitflags;
 bitflags! {
     /// The properties and requirements that a handler declares for its work.
     ///
-    /// An engine that has never seen the handler's code uses them to decide when to run it. An engine may run any handler;
-    /// with more declared properties it has more options. It assumes that undeclared properties do not hold.
+    /// A host uses them to decide when to run the handler. The host assumes that an undeclared property does not apply.
     ///
     /// ```
     /// # use syncmgr_core::{capabilities::Capabilities, id::HandlerId, info::HandlerInfo};
@@ -18,14 +17,14 @@ bitflags! {
     pub struct Capabilities: u32 {
         /// A skip or stop ends an item soon, at the latest when its future is dropped at an await.
         ///
-        /// Declared by default. Remove it if the work cannot be interrupted: an engine then does not start work that it
+        /// Declared by default. Remove it if the work cannot be interrupted: a host then does not start work that it
         /// may have to stop.
         const CANCELLABLE = 0x01;
         /// An interrupted item resumes from its last saved state, so several short runs achieve as much as a long one.
         const RESUMABLE = 0x02;
         /// Running an item twice has the same effect as running it once, so it may run again if its outcome is unknown.
         const IDEMPOTENT = 0x04;
-        /// The work needs a network. Without one, a run need not begin.
+        /// The work needs a network. Without one, a host may hold the run.
         const NEEDS_NETWORK = 0x08;
         /// The work depends on real time (sockets, threads, other processes). A host with paused or simulated time must
         /// not run it.
@@ -36,7 +35,7 @@ bitflags! {
 }
 
 impl Default for Capabilities {
-    /// [`CANCELLABLE`](Self::CANCELLABLE), and nothing else.
+    /// Only [`CANCELLABLE`](Self::CANCELLABLE).
     fn default() -> Self {
         Self::CANCELLABLE
     }
@@ -57,8 +56,8 @@ mod tests {
 
     #[test]
     fn instances_of_a_handler_share_its_capabilities() {
-        const PROMISED: Capabilities = Capabilities::RESUMABLE.union(Capabilities::NEEDS_NETWORK);
-        const MAIL: HandlerInfo = HandlerInfo::new(HandlerId::from_u128(7), "Mail").with_capabilities(PROMISED);
-        assert_eq!(MAIL.instance("ann").capabilities(), PROMISED);
+        const DECLARED: Capabilities = Capabilities::RESUMABLE.union(Capabilities::NEEDS_NETWORK);
+        const MAIL: HandlerInfo = HandlerInfo::new(HandlerId::from_u128(7), "Mail").with_capabilities(DECLARED);
+        assert_eq!(MAIL.instance("ann").capabilities(), DECLARED);
     }
 }

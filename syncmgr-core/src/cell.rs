@@ -1,5 +1,5 @@
-//! The shared state of a running item: progress, cancellation and outstanding work, in atomics that are written in
-//! nanoseconds and sampled by observers.
+//! The shared state of a running item: progress, cancellation and outstanding work, in atomics that a worker writes in
+//! nanoseconds and observers sample.
 
 use std::sync::Arc;
 use std::task::Waker;
@@ -48,14 +48,14 @@ struct Rare {
     text: Option<Arc<str>>,
     status: Option<Status>,
     tolerated: Option<FailureClass>,
-    cut: CancellationToken,
+    abort: CancellationToken,
     wakers: Vec<Waker>,
 }
 
 /// Progress was reported.
-const SEEN: u8 = 1;
-/// Progress was reported since the last call of `take_fresh`.
-const FRESH: u8 = 1 << 1;
+const ANY_PROGRESS: u8 = 1;
+/// Progress was reported since the last call of `take_new_progress`.
+const NEW_PROGRESS: u8 = 1 << 1;
 
 /// A field behind the mutex was used.
 const RARE: u32 = 1;
@@ -75,17 +75,17 @@ impl ItemCell {
         if let Some(max) = max {
             self.max.store(max, Ordering::Relaxed);
         }
-        self.note_progress();
+        self.record_progress();
         Ok(())
     }
 
     /// Reports any fields. `Err` once the item is cancelled or has ended.
     ///
-    /// A report of a cancelled item is still applied, so that it can report its final status.
+    /// A report of a cancelled item is still applied, so that the item can report its final status.
     ///
     /// See also: R116.
     pub fn report(&self, report: &Progress) -> Result<(), Cancelled> {
-        if let Err(cancelled) = self.check_not_over() {
+        if let Err(cancelled) = self.check_not_ended() {
             return self.refuse(cancelled);
         }
         if let Some(value) = report.value {
@@ -101,7 +101,7 @@ impl ItemCell {
             rare.status = report.status.or(rare.status);
         }
         if !report.mask().is_empty() {
-            self.note_progress();
+            self.record_progress();
         }
         self.cancel.check()
     }
@@ -122,12 +122,12 @@ impl ItemCell {
     /// # use syncmgr_core::cell::ItemCell;
     /// let cell = ItemCell::default();
     /// cell.progress(1, None)?;
-    /// assert!(cell.take_fresh());
-    /// assert!(!cell.take_fresh()); // no new report: the item may be stalled
+    /// assert!(cell.take_new_progress());
+    /// assert!(!cell.take_new_progress()); // no new report: the item may be stalled
     /// # Ok::<(), anyhow::Error>(())
     /// ```
-    pub fn take_fresh(&self) -> bool {
-        self.progress.fetch_and(!FRESH, Ordering::AcqRel) & FRESH != 0
+    pub fn take_new_progress(&self) -> bool {
+        self.progress.fetch_and(!NEW_PROGRESS, Ordering::AcqRel) & NEW_PROGRESS != 0
     }
 
     /// Returns the item's cancellation.
@@ -139,7 +139,7 @@ impl ItemCell {
     pub fn signals(&self) -> ItemSignals {
         let tolerated = if self.has(RARE) { self.rare.lock().tolerated } else { None };
         ItemSignals {
-            work_seen: self.progress.load(Ordering::Acquire) & SEEN != 0,
+            work_seen: self.progress.load(Ordering::Acquire) & ANY_PROGRESS != 0,
             undecided: self.has(UNDECIDED),
             tolerated,
         }
@@ -155,12 +155,12 @@ impl ItemCell {
     }
 
     /// Records that the item saved its state. This counts as progress.
-    pub fn note_commit(&self) {
-        self.note_progress();
+    pub fn record_commit(&self) {
+        self.record_progress();
     }
 
     /// Returns `Err` once the item has ended. A cancelled item may still write.
-    pub fn check_not_over(&self) -> Result<(), Cancelled> {
+    pub fn check_not_ended(&self) -> Result<(), Cancelled> {
         match self.cancel.reason() {
             Some(reason @ CancelReason::Ended) => Err(Cancelled { reason }),
             _ => Ok(()),
@@ -173,13 +173,13 @@ impl ItemCell {
     }
 
     /// Records that a question is unanswered.
-    pub fn leave_undecided(&self) {
+    pub fn mark_undecided(&self) {
         self.mark(UNDECIDED);
     }
 
-    /// Records the begin or the end of a poll of the item's work. Called in pairs, by the poller only.
+    /// Records the start or the end of a poll of the item's work. Only the poller calls it, in pairs.
     #[inline]
-    pub fn note_poll(&self) {
+    pub fn record_poll_boundary(&self) {
         self.polls.store(self.polls.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
     }
 
@@ -209,25 +209,25 @@ impl ItemCell {
         self.outstanding.load(Ordering::Acquire) > 0
     }
 
-    /// Defers the drop of the item's future until the guard is dropped or the hard grace is over.
+    /// Keeps the item's future from being dropped until the guard is dropped or the hard grace is over.
     pub fn begin_uninterrupted(self: &Arc<Self>) -> Uninterrupted {
         self.uninterrupted.fetch_add(1, Ordering::Relaxed);
         Uninterrupted(self.clone())
     }
 
-    /// Returns `true` if a guard defers the drop of the item's future.
+    /// Returns `true` if a guard keeps the item's future from being dropped.
     pub fn is_uninterrupted(&self) -> bool {
         self.uninterrupted.load(Ordering::Acquire) > 0
     }
 
-    /// Returns the token that ends spawned work of the item once the item's own future is dropped.
-    pub fn cut(&self) -> CancellationToken {
+    /// Returns the token that cancels the item's spawned work once the item's own future is dropped.
+    pub fn abort_token(&self) -> CancellationToken {
         self.mark(RARE);
-        self.rare.lock().cut.clone()
+        self.rare.lock().abort.clone()
     }
 
     /// Registers a waker. It is woken once, when the last work ends or the last uninterrupted guard is dropped.
-    pub fn wake_when_idle(&self, waker: &Waker) {
+    pub fn wake_when_work_ends(&self, waker: &Waker) {
         self.mark(RARE);
         let wakers = &mut self.rare.lock().wakers;
         if !wakers.iter().any(|known| known.will_wake(waker)) {
@@ -235,8 +235,8 @@ impl ItemCell {
         }
     }
 
-    /// Prepares the cell for the next item. If the cell or its token has other holders, closes it and replaces it with a
-    /// new one, which is returned. The token of the closed cell goes to `closed`; cancel it once no lock is held.
+    /// Prepares the cell for the next item. If the cell or its token has other holders, closes the cell, replaces it and
+    /// returns the new one. Adds the token of the closed cell to `closed`; cancel that token once no lock is held.
     ///
     /// `holders` is the number of references that the caller itself holds.
     pub fn renew(cell: &mut Arc<Self>, holders: usize, closed: &mut Vec<CancellationToken>) -> Option<Arc<Self>> {
@@ -259,7 +259,7 @@ impl ItemCell {
         None
     }
 
-    /// Returns the refusal of a report, and records a report after the end.
+    /// Refuses a report. If the item has ended, also records that the report came late.
     #[cold]
     fn refuse(&self, cancelled: Cancelled) -> Result<(), Cancelled> {
         if cancelled.reason == CancelReason::Ended {
@@ -274,8 +274,8 @@ impl ItemCell {
 
     /// Records progress. Separate from the other marks because a store costs a tenth of a read-modify-write.
     #[inline]
-    fn note_progress(&self) {
-        self.progress.store(SEEN | FRESH, Ordering::Release);
+    fn record_progress(&self) {
+        self.progress.store(ANY_PROGRESS | NEW_PROGRESS, Ordering::Release);
     }
 
     fn mark(&self, mark: u32) {
@@ -284,15 +284,15 @@ impl ItemCell {
         }
     }
 
-    /// Takes the lock even without waiters: it orders the end of the work after the registration of a waiter that has
-    /// seen the work running.
+    /// Acquires the lock even without waiters: the lock orders the end of the work after the registration of a waiter
+    /// that has seen the work running.
     fn wake(&self) {
         let wakers = std::mem::take(&mut self.rare.lock().wakers);
         wakers.into_iter().for_each(Waker::wake);
     }
 }
 
-/// Returns the text, cut at [`MAX_TEXT`].
+/// Returns the text, truncated to [`MAX_TEXT`].
 fn bounded_text(text: &Arc<str>) -> Arc<str> {
     if text.len() > MAX_TEXT { Arc::from(bounded(text, MAX_TEXT)) } else { text.clone() }
 }
@@ -363,9 +363,9 @@ mod tests {
         cell.report(&Progress::new().with_value(3).with_max(9).with_text("x").with_status(Status::Updating))
             .expect("not cancelled");
         cell.tolerate(FailureClass::Permanent);
-        cell.leave_undecided();
+        cell.mark_undecided();
         let _ = cell.cancel().close();
-        assert!(ItemCell::renew(&mut cell, 1, &mut Vec::new()).is_none(), "the same cell");
+        assert!(ItemCell::renew(&mut cell, 1, &mut Vec::new()).is_none(), "the cell was replaced");
         assert_eq!(cell.state(), ProgressState::default());
         assert_eq!(cell.signals(), ItemSignals::default());
         assert_eq!(cell.cancel().reason(), None);
@@ -389,7 +389,10 @@ mod tests {
             let cell = ItemCell::default();
             report(&cell).expect("not cancelled");
             let _ = cell.cancel().cancel(CancelReason::Skipped);
-            assert!(report(&cell).is_err() && !cell.was_reported_late(), "a cancelled item may still report");
+            assert!(
+                report(&cell).is_err() && !cell.was_reported_late(),
+                "a report after a cancel is refused, but not late"
+            );
             let _ = cell.cancel().close();
             assert_eq!(report(&cell), Err(Cancelled { reason: CancelReason::Ended }));
             assert!(cell.was_reported_late());
@@ -397,13 +400,13 @@ mod tests {
     }
 
     #[test]
-    fn a_cell_is_fresh_once_after_each_report() {
+    fn new_progress_is_taken_once_after_each_report() {
         let cell = ItemCell::default();
-        assert!(!cell.take_fresh());
+        assert!(!cell.take_new_progress());
         for value in 0..3 {
             cell.progress(value, None).expect("not cancelled");
-            assert!(cell.take_fresh());
-            assert!(!cell.take_fresh());
+            assert!(cell.take_new_progress());
+            assert!(!cell.take_new_progress());
         }
         assert!(cell.signals().work_seen);
     }
@@ -418,7 +421,7 @@ mod tests {
     }
 
     #[test]
-    fn r116_the_last_report_of_a_cancelled_item_is_still_taken() {
+    fn r116_the_last_report_of_a_cancelled_item_is_still_accepted() {
         let cell = ItemCell::default();
         let _ = cell.cancel().cancel(CancelReason::Skipped);
         assert!(cell.report(&Progress::new().with_status(Status::Skipped)).is_err());

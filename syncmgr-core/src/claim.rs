@@ -10,10 +10,10 @@ use crate::text::{Escaped, MAX_NAME, bounded};
 /// A named resource that an item needs while it runs.
 ///
 /// Items that claim the same name share its capacity, across all handlers of a manager. The capacity is 1 unless the
-/// manager was built with another one. An item acquires all its claims together or waits without any, so items never
-/// deadlock.
+/// manager was built with another capacity. An item acquires all its claims together or waits without any, so items
+/// never deadlock.
 ///
-/// The host applies claims to items that it runs itself. They do not apply to items that a handler runs and
+/// The host applies claims to items that it runs itself. Claims do not apply to items that a handler runs and
 /// [reports](crate::port::RunPort::report) itself.
 ///
 /// ```
@@ -26,7 +26,7 @@ use crate::text::{Escaped, MAX_NAME, bounded};
 pub struct Claim(Arc<str>);
 
 impl Claim {
-    /// Creates a claim with this name, cut at [`MAX_NAME`].
+    /// Creates a claim with this name, truncated to [`MAX_NAME`].
     pub fn new(name: impl AsRef<str>) -> Self {
         Self(Arc::from(bounded(name.as_ref(), MAX_NAME)))
     }

@@ -27,7 +27,7 @@ pub trait SyncCallback: Send + Sync {
     /// Completes a successful `ShowProperties`, once, before or after it returns: `ShowPropertiesCompleted`.
     fn show_properties_completed(&self, code: HResult) -> HResult;
 
-    /// Completes a successful `PrepareForSync`, once: `PrepareForSyncCompleted`. Only `S_OK` leads to `Synchronize`.
+    /// Completes a successful `PrepareForSync`, once: `PrepareForSyncCompleted`. `Synchronize` follows only after `S_OK`.
     ///
     /// See also: R87, R89 to R91.
     fn prepare_for_sync_completed(&self, code: HResult) -> HResult;
@@ -53,7 +53,7 @@ pub trait SyncCallback: Send + Sync {
     /// See also: R118.
     fn progress(&self, item: ItemId, report: Option<&Progress>) -> HResult;
 
-    /// Adds an entry to the error log: `LogError`. `LogLevel::try_from` converts a level from its number.
+    /// Adds an entry to the error log: `LogError`. `LogLevel::try_from` converts a number to a level.
     ///
     /// See also: R140.
     fn log_error(&self, level: LogLevel, text: &str, info: Option<&LogErrorInfo>) -> HResult;
@@ -61,7 +61,7 @@ pub trait SyncCallback: Send + Sync {
     /// Removes entries of this run from the error log: `DeleteLogError`.
     fn delete_log_error(&self, scope: ErrorScope) -> HResult;
 
-    /// Establishes a connection, the default one for `None`: `EstablishConnection`. May block until the connection is up.
+    /// Establishes the named connection, or the default one for `None`: `EstablishConnection`. May block until it is up.
     fn establish_connection(&self, name: Option<&str>) -> HResult;
 }
 
@@ -78,8 +78,8 @@ pub enum Attention {
 /// A handler in the style of `ISyncMgrSynchronize`: methods return a code immediately, long ones complete through the
 /// callback.
 ///
-/// One value is one instance: [`initialize`](Self::initialize) is called first and once. Methods that take a window
-/// handle in Windows take none here. Request the user's attention with the callback's
+/// One value is one instance: [`initialize`](Self::initialize) is called first and once. Methods that take a window handle
+/// in Windows have no such parameter. Request the user's attention with the callback's
 /// [`enable_modeless`](SyncCallback::enable_modeless) instead.
 ///
 /// ```

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// A snapshot of the environment. An unknown value holds nothing back.
+/// A snapshot of the environment. An unknown value holds no run.
 ///
 /// ```
 /// # use syncmgr_core::environment::{Environment, Network, Power};

@@ -17,7 +17,7 @@ use crate::cancel::Cancelled;
 /// # use syncmgr_core::error::SyncResult;
 /// fn size(text: &str) -> SyncResult<u64> {
 ///     let (size, unit) = text.split_once(' ').ok_or_else(|| anyhow!("`{text}` has no unit"))?;
-///     let size: u64 = size.parse().context("the size is no number")?;
+///     let size: u64 = size.parse().context("the size is not a number")?;
 ///     Ok(if unit == "kB" { size * 1000 } else { size })
 /// }
 /// assert_eq!(size("3 kB")?, 3000);
@@ -51,9 +51,9 @@ pub enum FailureClass {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RetryAt {
-    /// This time after the failure.
+    /// The given time after the failure.
     After(Duration),
-    /// At this time.
+    /// At the given time.
     At(SystemTime),
 }
 
@@ -169,28 +169,28 @@ impl<T, E: Into<anyhow::Error>> Classify<T> for Result<T, E> {
 }
 
 fn mark<T, E: Into<anyhow::Error>>(result: Result<T, E>, class: FailureClass) -> SyncResult<T> {
-    result.map_err(|error| anyhow::Error::new(Shown(Mark { class, error: error.into() })))
+    result.map_err(|error| anyhow::Error::new(Marked(Mark { class, error: error.into() })))
 }
 
 /// The visible part of a marked error: shows the error's message and has the mark as its source.
 ///
 /// The mark is one level below because wrappers such as `io::Error::other` show the top error but return its `source()`.
 #[derive(Debug)]
-struct Shown(Mark);
+struct Marked(Mark);
 
-impl fmt::Display for Shown {
+impl fmt::Display for Marked {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.error.fmt(f)
     }
 }
 
-impl std::error::Error for Shown {
+impl std::error::Error for Marked {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         Some(&self.0)
     }
 }
 
-/// The error of the chain that holds the class. Its source is the source of the marked error.
+/// The error in the chain that contains the class. Its source is the source of the marked error.
 #[derive(Debug)]
 struct Mark {
     class: FailureClass,
@@ -209,10 +209,10 @@ impl std::error::Error for Mark {
     }
 }
 
-/// The error of an operation that needs the user, who cannot be asked.
+/// The error of an operation that needs the user while the user cannot be asked.
 ///
-/// Returned by [`RunContext::interaction`](crate::context::RunContext::interaction); return it with `?`. It is not a
-/// failure: the run or item ends *needs user*, which a COM host receives as `S_FALSE`.
+/// Returned by [`RunContext::interaction`](crate::context::RunContext::interaction); return it with `?`. This error is
+/// not a failure: the run or item ends *needs user*, which a COM host receives as `S_FALSE`.
 ///
 /// ```
 /// # use anyhow::Context;
@@ -320,19 +320,19 @@ mod tests {
     }
 
     #[test]
-    fn the_outermost_mark_counts() {
+    fn the_outermost_mark_of_an_error_decides_its_class() {
         let error = marked().context("peer says wait").retry_after(Duration::from_secs(9)).expect_err("marked");
         assert_eq!(FailureClass::of(&error), FailureClass::NotBefore(RetryAt::After(Duration::from_secs(9))));
     }
 
     #[test]
-    fn one_line_does_not_show_a_mark() {
+    fn one_line_omits_the_marks_of_an_error() {
         let error = marked().context("while fetching").expect_err("marked");
         assert_eq!(one_line(&error), "while fetching: no such page");
     }
 
     #[test]
-    fn needs_user_is_found_behind_context() {
+    fn a_needs_user_error_is_found_below_its_context() {
         let error = Err::<(), _>(NeedsUser::new("sign in")).context("log on").expect_err("refused");
         assert!(NeedsUser::is_in(&error));
         assert!(!NeedsUser::is_in(&anyhow::anyhow!("x")));

@@ -30,8 +30,8 @@ use crate::id::{ErrorId, HandlerId, ItemId, SessionId};
 use crate::retry::RetryStatus;
 
 mod decide;
+mod display;
 mod known;
-mod words;
 
 #[cfg(test)]
 mod tests;
@@ -57,7 +57,7 @@ pub struct Explanation {
     pub name: Option<Arc<str>>,
     /// The condition of the handler or item.
     pub condition: Condition,
-    /// Every reason that holds it back, without duplicates.
+    /// The holds on the handler or item, without duplicates.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub holds: Vec<Hold>,
     /// The time or event of the next run.
@@ -77,24 +77,24 @@ pub struct Explanation {
 pub enum Condition {
     /// The item or handler is not registered, not listed, or forgotten.
     Unknown,
-    /// It is running.
+    /// Running.
     Running {
-        /// The session it runs in.
+        /// The session.
         session: SessionId,
     },
-    /// It is queued in a session.
+    /// Queued in a session.
     Waiting {
-        /// The session it waits in.
+        /// The session.
         session: SessionId,
     },
-    /// Its process exited before the session ended.
+    /// Interrupted: the process exited before the session ended.
     Interrupted {
         /// The interrupted session.
         session: SessionId,
     },
-    /// A complete listing lacks it. The host keeps its record for a while.
+    /// Absent from a complete listing. The host keeps the record for a while.
     Absent,
-    /// An item has no outcome yet. A handler has no run in progress.
+    /// An item without an outcome, or a handler without a run in progress.
     Idle,
     /// The last attempt succeeded.
     Succeeded,
@@ -104,51 +104,52 @@ pub enum Condition {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         status: Option<RetryStatus>,
     },
-    /// The last attempt skipped it.
+    /// The item was skipped in the last attempt.
     Skipped,
     /// The last attempt was stopped.
     Stopped,
-    /// It waits for a decision or for the user to be present.
+    /// Waiting for a decision, or for the user to be present.
     NeedsUser,
 }
 
-/// The time or event of the next run, ordered by how much it takes: a later variant takes more.
+/// The time or event of the next run. The variants are ordered: the later the variant, the more has to happen before
+/// the run.
 ///
 /// ```
 /// # use syncmgr_core::{decision::hold::Hold, explain::{Next, next}};
-/// // With several holds, the one that takes the most decides.
+/// // With several holds, the maximum decides.
 /// assert_eq!(next(&[Hold::NoFreeWorker, Hold::Paused], None, Next::Now), Next::WhenResumed);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Next {
-    /// It runs, or the manager starts it as soon as it can.
+    /// Running, or started as soon as possible.
     Now,
-    /// It runs at a given time.
+    /// Runs at a given time.
     At {
         /// The time.
         #[serde(with = "crate::time")]
         time: SystemTime,
     },
-    /// It runs in the next session that creates its handler.
+    /// Runs in the next session that creates its handler.
     WhenTriggered,
-    /// It runs once the hold ends, without any action by the user.
+    /// Runs once the hold ends, without any action by the user.
     WhenLifted,
-    /// It runs once the network is up.
+    /// Runs once the network is up.
     WhenOnline,
-    /// It runs once the user resumes the session or the manager.
+    /// Runs once the user resumes the session or the manager.
     WhenResumed,
-    /// It runs once its handler lists it.
+    /// Runs once its handler lists the item.
     WhenListed,
-    /// It runs once the user or the application requests it.
+    /// Runs once the user or the application requests a run.
     WhenAsked,
-    /// It runs once the user answers a question or requests it.
+    /// Runs once the user answers a question or requests a run.
     WhenAnswered {
         /// The id of the log entry with the question.
         error: ErrorId,
     },
-    /// It does not run until its handler is registered, or lists it as a new item.
+    /// Does not run until the handler is registered, or lists the item as a new one.
     Never,
 }
 

@@ -54,7 +54,7 @@ use crate::status::Status;
 ///
 /// A *run* is one handler in one session. The Windows contract calls it an instance.
 ///
-/// 1. [`initialize`](Self::initialize) is called first, once per run. It takes part or declines.
+/// 1. [`initialize`](Self::initialize) is called first, once per run. The handler takes part or declines.
 /// 2. [`items`](Self::items) lists the items. Stored choices, default states or the user select among them.
 /// 3. [`prepare`](Self::prepare) is called with the selected items, at least one. Log on here, ask questions, and store
 ///    the values that the run needs with [`RunContext::keep`].
@@ -71,8 +71,9 @@ use crate::status::Status;
 /// - A handler has one run at a time. Other sessions wait for their turn.
 /// - An item never runs twice at the same time.
 /// - A panic, an error or a hang in one item affects neither other items nor the host.
-/// - The result of its method decides the final status of an item. `Ok` means *succeeded*, *needs user* with an unanswered
-///   question, or *failed* with tolerated failures. `Err` means *failed*, or cancelled if the item was cancelled before.
+/// - The result of `synchronize_item` decides the final status of an item. `Ok` means *succeeded*, *needs user* with an
+///   unanswered question, or *failed* with tolerated failures. `Err` means *failed*, or cancelled if the item was cancelled
+///   before.
 ///
 /// # Assumptions
 ///
@@ -85,10 +86,10 @@ use crate::status::Status;
 /// # Cancel safety
 ///
 /// A cancelled item may run on for the soft grace (100 ms unless its [limits](crate::info::Limits) change it). Then its
-/// future is dropped at its next await. Hold [`ItemContext::uninterrupted`] across a section that must not be
+/// future is dropped at its next await. Hold the guard of [`ItemContext::uninterrupted`] across a section that must not be
 /// interrupted. Work started with `blocking`, `spawn` and `concurrently` of the item ends before the item counts as
-/// stopped. This does not cover libraries that move work to other threads themselves, such as `tokio::fs`: that work
-/// continues after the drop.
+/// stopped. This guarantee does not cover libraries that move work to other threads themselves, such as `tokio::fs`: that
+/// work continues after the drop.
 ///
 /// # Errors
 ///
@@ -116,8 +117,8 @@ pub trait SyncHandler: Send + Sync + 'static {
     ///
     /// Called first, once per run. [`Participation::Decline`] ends the run without a log entry. An error ends the run and
     /// is reported. Decide by the trigger, the flags and, with [`Trigger::Invoke`](crate::trigger::Trigger::Invoke), the
-    /// cookie. They do not change during the run. Return quickly and show nothing: the host may start a run only to list
-    /// items.
+    /// cookie. These values do not change during the run. Return quickly and show nothing: the host may start a run only to
+    /// list items.
     ///
     /// See also: R25, R28, R30 to R35.
     ///
@@ -204,7 +205,7 @@ pub trait SyncHandler: Send + Sync + 'static {
     /// By default the host runs [`synchronize_item`](Self::synchronize_item) for each item, within the limits and isolated
     /// from the other items. Override this method to share local variables between items with
     /// [`SynchronizeContext::each`], or to synchronize all items in one operation and report each with
-    /// [`SynchronizeContext::report`]. At the end, the host closes items that have no terminal status.
+    /// [`SynchronizeContext::report`]. At the end, the host ends items that have no terminal status.
     ///
     /// See also: R96, R97, R105.
     ///

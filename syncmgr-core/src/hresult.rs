@@ -21,7 +21,7 @@ pub struct HResult(pub i32);
 impl HResult {
     /// The call succeeded or has started.
     pub const S_OK: Self = Self(0);
-    /// The call declined: a success code that does not continue.
+    /// The call declined. This is a success code, but the run does not continue.
     pub const S_FALSE: Self = Self(1);
     /// The listing is valid but incomplete.
     pub const S_SYNCMGR_MISSINGITEMS: Self = Self(0x0004_0201);
@@ -37,7 +37,7 @@ impl HResult {
     pub const S_SYNCMGR_ENUMITEMS: Self = Self(0x0004_0211);
     /// The call failed without a specific code.
     pub const E_FAIL: Self = Self(0x8000_4005_u32 as i32);
-    /// The call came at the wrong time, or panicked.
+    /// The call was made at the wrong time, or panicked.
     pub const E_UNEXPECTED: Self = Self(0x8000_FFFF_u32 as i32);
     /// The method is not implemented.
     pub const E_NOTIMPL: Self = Self(0x8000_4001_u32 as i32);
@@ -141,7 +141,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_s_ok_is_ok_and_other_success_codes_are_not() {
+    fn only_s_ok_is_ok_among_the_success_codes() {
         assert!(HResult::S_OK.is_ok() && HResult::S_OK.is_success());
         assert!(!HResult::S_FALSE.is_ok() && HResult::S_FALSE.is_success());
         assert!(!HResult::S_SYNCMGR_RETRYSYNC.is_ok() && HResult::S_SYNCMGR_RETRYSYNC.is_success());

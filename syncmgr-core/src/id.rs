@@ -99,7 +99,8 @@ guid! {
 }
 
 impl HandlerId {
-    /// Returns the id of one of several handlers of the same type, derived from this id and `key`. It is stable.
+    /// Returns the id of one of several handlers of the same type, derived from this id and `key`. The derived id is
+    /// stable.
     pub fn instance(self, key: &str) -> Self {
         Self(Uuid::new_v5(&self.0, key.as_bytes()))
     }
@@ -109,7 +110,7 @@ impl ItemId {
     /// The namespace of ids derived from names.
     const NAMES: Uuid = Uuid::from_u128(0x0a2e_6e0f_8f5b_5c1c_9a64_7f3f_0d0f_51c5);
 
-    /// Returns the id derived from a name. It is the same in every session.
+    /// Returns the id derived from a name. The id is the same in every session.
     pub fn from_name(name: &str) -> Self {
         Self::from_name_bytes(name.as_bytes())
     }
@@ -147,7 +148,7 @@ impl ErrorId {
     }
 }
 
-/// The error of parsing a text that is not a GUID.
+/// The error of parsing text that is not a GUID.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{}` is not an id; write a GUID, such as 5d0f0f6e-6b6c-4a43-9d6e-3c1f0a2b7c11", Escaped(.text))]
 pub struct IdError {
@@ -171,7 +172,7 @@ impl de::Visitor<'_> for GuidText {
 
 /// Parses a GUID.
 fn guid(text: &str) -> Result<Uuid, IdError> {
-    /// The longest part of an invalid text that is shown, in bytes.
+    /// The maximum length of invalid text in the error message, in bytes.
     const SHOWN: usize = 64;
     Uuid::try_parse(text).map_err(|_| IdError { text: bounded(text, SHOWN).into_owned() })
 }
@@ -246,7 +247,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn item_ids_differ_exactly_if_the_names_differ() {
+    fn item_ids_differ_if_and_only_if_the_names_differ() {
         assert_eq!(ItemId::from_name("inbox"), ItemId::from_name_bytes(b"inbox"));
         assert_ne!(ItemId::from_name("inbox"), ItemId::from_name("Inbox"));
     }
@@ -273,7 +274,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_that_is_not_a_guid_is_refused_and_shown_in_part() {
+    fn text_that_is_not_a_guid_is_refused_and_truncated_in_the_error() {
         let message = |text: &str| text.parse::<ItemId>().unwrap_err().to_string();
         assert!(message("in\x1bbox").starts_with("`in\\u{1b}box` is not an id; write a GUID"));
         assert!(message("").starts_with("`` is not an id"));

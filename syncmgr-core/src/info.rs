@@ -100,7 +100,7 @@ impl HandlerInfo {
         self
     }
 
-    /// Sets a name created at run time, cut at [`MAX_NAME`].
+    /// Sets a name created at run time, truncated to [`MAX_NAME`].
     pub fn with_name(mut self, name: impl Into<String>) -> Self {
         self.name = Cow::Owned(bounded(&name.into(), MAX_NAME).into_owned());
         self
@@ -170,7 +170,7 @@ impl HandlerInfo {
         self.state_version
     }
 
-    /// Returns the handler's retry policy. `None` if the manager's applies.
+    /// Returns the handler's retry policy. `None` if the manager's policy applies.
     pub const fn retry(&self) -> Option<RetryPolicy> {
         self.retry
     }

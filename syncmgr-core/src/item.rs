@@ -115,7 +115,7 @@ impl SyncItem {
         self.name.clone()
     }
 
-    /// Returns the flags. `LAST_UPDATE_TIME` is set exactly if the time is known.
+    /// Returns the flags. `LAST_UPDATE_TIME` is set if and only if the time is known.
     ///
     /// See also: R58.
     pub fn flags(&self) -> ItemFlags {
@@ -326,7 +326,7 @@ mod tests {
     }
 
     #[test]
-    fn r058_the_last_update_flag_is_set_exactly_when_a_time_is_known() {
+    fn r058_the_last_update_flag_is_set_if_and_only_if_a_time_is_known() {
         let item = SyncItem::named("inbox").with_flags(ItemFlags::all());
         assert!(!item.flags().contains(ItemFlags::LAST_UPDATE_TIME));
         let item = item.with_last_update(SystemTime::UNIX_EPOCH);

@@ -1,8 +1,8 @@
 //! The contract of syncmgr and its decision logic.
 //!
-//! This crate holds the traits that provider authors implement and the rules that every host follows. It re-creates the
-//! contract of the Windows Synchronization Manager (`mobsync.h`) in Rust. [`contract`] states the contract in our own
-//! words, with the rule numbers (`R1` to `R150`) that this documentation cites.
+//! This crate contains the traits that provider authors implement and the rules that every host follows. It re-creates the contract of
+//! the Windows Synchronization Manager (`mobsync.h`) in Rust. [`contract`] states the contract in our own words; the docs cite its rules
+//! by number (`R1` to `R150`). A name after a colon, such as `PrepareForSync`, is the Windows name of the documented item.
 //!
 //! The crate never spawns, sleeps, reads a clock or does I/O. It takes the time as an argument and acts only through
 //! [`port::RunPort`], which a runtime implements.

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 /// The concurrency limit, grace periods and deadlines of a handler.
 ///
-/// A call that misses its deadline is cancelled through its token and dropped after the soft grace. The call has failed
-/// even if it returns a result in the meantime.
+/// A call that misses its deadline is cancelled through its token and dropped after the soft grace. The call fails even if
+/// it returns a result during the grace.
 ///
 /// ```
 /// # use std::time::Duration;
@@ -60,14 +60,14 @@ impl Limits {
         self
     }
 
-    /// Sets the time that a cancelled item may run on. After it, the item's future is dropped at its next await.
+    /// Sets the time for which a cancelled item may continue. Then the item's future is dropped at its next await.
     pub const fn with_soft_grace(mut self, grace: Duration) -> Self {
         self.soft_grace = grace;
         self
     }
 
-    /// Sets the total time that a cancelled item may take, including uninterrupted sections and blocking work. After it,
-    /// the item ends *abandoned*. A hard grace below the soft grace counts as the soft grace.
+    /// Sets the total time that a cancelled item may take, including uninterrupted sections and blocking work. Then the
+    /// item ends *abandoned*. A hard grace below the soft grace counts as the soft grace.
     pub const fn with_hard_grace(mut self, grace: Duration) -> Self {
         self.hard_grace = grace;
         self
@@ -93,7 +93,7 @@ impl Limits {
     }
 
     /// Sets the time without progress after which an item counts as stalled. The host detects the stall at most a quarter
-    /// of this time later. The `synchronize` of a handler that runs its items itself is stalled if nothing is reported for
+    /// of this time later. The `synchronize` of a handler that runs its items itself is stalled if it reports nothing for
     /// this time.
     pub const fn with_stall_after(mut self, quiet: Duration) -> Self {
         self.stall = quiet;

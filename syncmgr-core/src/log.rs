@@ -128,13 +128,13 @@ impl LogErrorInfo {
 pub struct LogEntry {
     /// The severity.
     pub level: LogLevel,
-    /// The message, cut at [`MAX_TEXT`].
+    /// The message, truncated to [`MAX_TEXT`].
     pub text: Arc<str>,
     /// The item, if the entry is about one.
     pub item: Option<ItemId>,
     /// The id of the entry, if it can be opened or deleted.
     pub id: Option<ErrorId>,
-    /// The action on opening the entry, if any. It needs an [`id`](Self::id).
+    /// The action on opening the entry, if any. An action needs an [`id`](Self::id).
     pub action: Option<Action>,
 }
 
@@ -191,9 +191,9 @@ impl LogEntry {
         Self { item: info.item, id: info.error, action, ..Self::new(level, text) }
     }
 
-    /// Cuts the texts of the entry to their limits.
+    /// Truncates the texts of the entry to their limits.
     pub fn bounded(mut self) -> Self {
-        cut(&mut self.text, MAX_TEXT);
+        truncate(&mut self.text, MAX_TEXT);
         if let Some(Action::Decide(question)) = &mut self.action {
             question.bound();
         }
@@ -249,10 +249,10 @@ pub struct Question {
     pub text: Arc<str>,
     /// The texts of the choices.
     pub choices: Arc<[Arc<str>]>,
-    /// The remedy behind each choice, if the host asks; empty if the handler asks.
+    /// The remedy of each choice in a question of the host; empty in a question of the handler.
     #[serde(default, skip_serializing_if = "no_remedies")]
     pub remedies: Arc<[Remedy]>,
-    /// A digest of the subject. An answer only counts for the same digest.
+    /// A digest of the subject. An answer counts only for a question with the same digest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub digest: Option<u64>,
 }
@@ -273,7 +273,7 @@ fn no_remedies(remedies: &[Remedy]) -> bool {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Remedy {
-    /// Carry out the plan as declared.
+    /// Carry out the plan as proposed.
     Allow,
     /// Change nothing.
     Refuse,
@@ -296,7 +296,7 @@ pub enum Remedy {
 }
 
 impl Remedy {
-    /// Returns the remedy with times in whole milliseconds, as they are stored.
+    /// Returns the remedy with its time in whole milliseconds, as it is stored.
     fn in_millis(self) -> Self {
         match self {
             Self::WaitUntil(time) => Self::WaitUntil(round_down(time)),
@@ -338,17 +338,17 @@ impl Question {
         Self { remedies, digest: Some(digest), ..Self::new(key, text, choices) }
     }
 
-    /// Cuts the texts to their limits.
+    /// Truncates the texts to their limits.
     pub fn bound(&mut self) {
-        cut(&mut self.key, MAX_NAME);
-        cut(&mut self.text, MAX_TEXT);
+        truncate(&mut self.key, MAX_NAME);
+        truncate(&mut self.text, MAX_TEXT);
         if self.choices.iter().any(|choice| choice.len() > MAX_NAME) {
             self.choices = self.choices.iter().map(|choice| Arc::from(bounded(choice, MAX_NAME))).collect();
         }
     }
 }
 
-fn cut(text: &mut Arc<str>, limit: usize) {
+fn truncate(text: &mut Arc<str>, limit: usize) {
     if text.len() > limit {
         *text = Arc::from(bounded(text, limit));
     }

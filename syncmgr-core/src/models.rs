@@ -53,7 +53,7 @@ fn the_end_of_the_last_work_wakes_a_waiter_that_saw_it_running() {
         let (cell, woken) = (Arc::<ItemCell>::default(), Arc::<Woken>::default());
         let works = [cell.begin_work(), cell.begin_work()];
         let endings = works.map(|work| thread::spawn(move || drop(work)));
-        cell.wake_when_idle(&Waker::from(woken.clone()));
+        cell.wake_when_work_ends(&Waker::from(woken.clone()));
         let saw_it = cell.is_working();
         endings.into_iter().for_each(|ending| ending.join().unwrap());
         assert!(!saw_it || woken.0.load(Ordering::Relaxed));
@@ -61,11 +61,11 @@ fn the_end_of_the_last_work_wakes_a_waiter_that_saw_it_running() {
 }
 
 #[test]
-fn fresh_progress_is_seen_complete() {
+fn new_progress_is_seen_with_its_value_and_its_total() {
     model(|| {
         let cell = Arc::<ItemCell>::default();
         let reporting = spawn_on(&cell, |cell| cell.progress(3, Some(9)));
-        if cell.take_fresh() {
+        if cell.take_new_progress() {
             assert_eq!((cell.state().value, cell.state().max), (3, 9));
         }
         reporting.join().unwrap().expect("not cancelled");
@@ -107,7 +107,7 @@ fn a_stray_use_of_an_ended_items_cell_never_reaches_the_next_item() {
 }
 
 #[test]
-fn the_token_of_an_ended_item_is_cancelled_and_the_next_one_is_not() {
+fn the_token_of_an_ended_item_is_cancelled_and_the_next_token_is_not() {
     model(|| {
         let (next, asking) = renew_while(|cell| cell.cancel().token());
         assert!(asking.join().unwrap().is_cancelled());

@@ -1,4 +1,4 @@
-//! Plans: the changes a provider declares before it makes them.
+//! Plans: the changes that a provider proposes before it makes them.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::decision::guard::GuardViolation;
 use crate::error::NeedsUser;
 
-/// The changes that an item is about to make. A handler declares them with
+/// The changes that an item is about to make. A handler proposes them with
 /// [`ItemContext::propose`](crate::context::ItemContext::propose), so that the host can hold a plan that looks like a
 /// mistake.
 ///
@@ -22,7 +22,7 @@ use crate::error::NeedsUser;
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
-#[must_use = "a plan has no effect until it is passed to `clear`"]
+#[must_use = "a plan has no effect until it is passed to `propose`"]
 pub struct Plan {
     /// The number of entries to create.
     pub creates: u64,
@@ -80,7 +80,7 @@ impl Plan {
         self
     }
 
-    /// Sets the number of entries to delete, and the number of entries before that.
+    /// Sets the number of entries to delete, and the number of entries before the deletions.
     pub const fn with_deletes(mut self, deletes: u64, existing: u64) -> Self {
         (self.deletes, self.existing) = (deletes, existing);
         self
@@ -128,7 +128,7 @@ impl Side {
 pub enum PlanDecision {
     /// Carry out the plan.
     Proceed,
-    /// Leave out the part that violates the guard. The host has asked the user, and the item ends as *needs user*.
+    /// Leave out the part that violates the guard. The host has asked the user, and the item ends *needs user*.
     Held(GuardViolation),
     /// Delete nothing and restore the missing entries.
     Revert,
@@ -137,7 +137,7 @@ pub enum PlanDecision {
 }
 
 impl PlanDecision {
-    /// Returns `true` if the plan may be carried out as declared.
+    /// Returns `true` if the plan may be carried out as proposed.
     pub fn may_proceed(&self) -> bool {
         *self == Self::Proceed
     }

@@ -128,7 +128,7 @@ pub struct RunInfo {
     pub selection: Arc<[SyncItem]>,
     /// The number of the attempt in the run. 0 before the selection.
     pub attempt: u32,
-    /// The order of this attempt's writes among those to the same record.
+    /// The fence of this attempt: the order of its writes among all writes to the same record.
     pub fence: Fence,
 }
 
@@ -159,7 +159,7 @@ impl RunInfo {
         Self { attempt, ..self }
     }
 
-    /// Sets the order of the attempt's writes.
+    /// Sets the fence of the attempt.
     pub fn with_fence(self, fence: Fence) -> Self {
         Self { fence, ..self }
     }
@@ -256,8 +256,8 @@ impl fmt::Debug for Kept {
 /// The user interface of a host. It replaces the dialogs that handlers of the Windows contract show themselves.
 ///
 /// Handlers use it through [`RunContext::interaction`](crate::context::RunContext::interaction), one handler at a time.
-/// If the handler is stopped, the future of its question is dropped: close the dialog then. The handler receives an error
-/// of a method as the result of its question.
+/// If the handler is stopped, the future of its question is dropped: close the dialog then. If a method returns an error, the
+/// handler receives it as the result of its question.
 ///
 /// An implementation for a terminal:
 ///
@@ -371,7 +371,7 @@ impl Secret {
 
 /// A permit to use the user's attention, granted to one handler at a time. Dropping it releases the attention.
 ///
-/// The counterpart of `EnableModeless`: the permit is `TRUE` answered with `S_OK`, and dropping it is `FALSE`.
+/// The counterpart of `EnableModeless`: acquiring the permit is `TRUE` answered with `S_OK`, and dropping it is `FALSE`.
 ///
 /// ```
 /// # use std::sync::Arc;
@@ -446,7 +446,7 @@ pub fn user_unavailable() -> NeedsUser {
 /// ```
 #[async_trait]
 pub trait ConnectionProvider: Send + Sync + 'static {
-    /// Establishes the connection of this name, or the default one for `None`. Earlier connections stay up. All are
+    /// Establishes the connection of this name, or the default one for `None`. Earlier connections stay up. All connections are
     /// dropped when every handler of the session has finished.
     ///
     /// # Errors

@@ -1,4 +1,4 @@
-//! The progress of one item, reported in parts: `SYNCMGRPROGRESSITEM`.
+//! The progress reports of an item, and its resulting state: `SYNCMGRPROGRESSITEM`.
 
 use std::sync::Arc;
 
@@ -7,10 +7,10 @@ use bitflags::bitflags;
 use crate::status::Status;
 use crate::text::{MAX_TEXT, bounded};
 
-/// A report: changes the fields that are set.
+/// A progress report. It changes only the fields that are set.
 ///
-/// A field that is `None` keeps its last value, like a field whose bit in `mask` is not set. The default report changes
-/// nothing but still checks for cancellation.
+/// A field that is `None` is not in the [`mask`](Self::mask) and keeps its last value. Reporting a default `Progress` changes
+/// nothing, but still returns an error if the item is cancelled.
 ///
 /// ```
 /// # use syncmgr_core::progress::{Progress, ProgressState};
@@ -39,7 +39,7 @@ impl Progress {
         Self { text: None, status: None, value: None, max: None }
     }
 
-    /// Sets the text, cut at [`MAX_TEXT`].
+    /// Sets the text, truncated to [`MAX_TEXT`].
     pub fn with_text(self, text: impl AsRef<str>) -> Self {
         Self { text: Some(Arc::from(bounded(text.as_ref(), MAX_TEXT))), ..self }
     }
@@ -62,7 +62,7 @@ impl Progress {
         self
     }
 
-    /// Returns the set of fields that the report changes: `mask`.
+    /// Returns the fields that the report changes: `mask`.
     pub fn mask(&self) -> ProgressMask {
         let mut mask = ProgressMask::empty();
         mask.set(ProgressMask::STATUS_TEXT, self.text.is_some());
@@ -72,7 +72,7 @@ impl Progress {
         mask
     }
 
-    /// Returns the amount and the total as `iProgValue` and `iMaxValue`: 31 bits, scaled down together if larger.
+    /// Returns the amount and the total as 31-bit numbers: `iProgValue` and `iMaxValue`. Larger ones are scaled down together.
     ///
     /// ```
     /// # use syncmgr_core::progress::Progress;

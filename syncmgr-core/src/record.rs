@@ -34,7 +34,7 @@ pub struct ItemRecord {
     pub retry: Option<RetryState>,
     /// The sides of the last plan that was carried out.
     pub sides: Vec<Side>,
-    /// The time since which complete listings lack the item.
+    /// The time of the first complete listing without the item, if it is absent.
     pub absent_since: Option<SystemTime>,
 }
 
@@ -102,12 +102,12 @@ pub struct ItemEnd {
     pub retry: Option<RetryState>,
     /// The sides of the plan that was carried out, if any.
     pub sides: Option<Vec<Side>>,
-    /// The keys of the answers that the attempt used. They do not count again.
+    /// The keys of the answers that the attempt used. These answers do not count again.
     pub consumed: Vec<Arc<str>>,
 }
 
 impl ItemEnd {
-    /// Creates an end with this outcome and nothing else.
+    /// Creates an end with only this outcome.
     pub const fn new(outcome: Outcome) -> Self {
         Self { outcome, retry: None, sides: None, consumed: Vec::new() }
     }

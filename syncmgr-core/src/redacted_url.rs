@@ -1,4 +1,4 @@
-//! Redacted URLs: page addresses without secrets, safe to store and to open.
+//! URLs of web pages without secrets, safe to store and to open.
 
 use std::fmt;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use crate::text::{Escaped, MAX_NAME};
 pub struct RedactedUrl(Arc<str>);
 
 impl RedactedUrl {
-    /// Parses an address and drops the parts that may hold secrets.
+    /// Parses a URL and drops the parts that may hold secrets.
     ///
     /// ```
     /// # use syncmgr_core::redacted_url::RedactedUrl;
@@ -24,8 +24,8 @@ impl RedactedUrl {
     /// ```
     ///
     /// # Errors
-    /// Fails for any other scheme, a missing host, control characters or spaces, and addresses longer than
-    /// [`MAX_NAME`].
+    /// Fails if the scheme is not `http` or `https`, if the host is missing, if there are control characters, spaces or
+    /// backslashes, or if the URL is longer than [`MAX_NAME`].
     pub fn new(address: &str) -> Result<Self, RedactedUrlError> {
         let refused = || RedactedUrlError { address: crate::text::bounded(address, 64).into_owned() };
         let (scheme, rest) = address.split_once("://").ok_or_else(refused)?;
@@ -44,7 +44,7 @@ impl RedactedUrl {
         }
     }
 
-    /// Returns the address.
+    /// Returns the URL.
     pub fn address(&self) -> &str {
         &self.0
     }
@@ -70,9 +70,9 @@ impl fmt::Display for RedactedUrl {
     }
 }
 
-/// An address that is not an `http` or `https` URL. This is a mistake of the caller.
+/// The error of parsing text that is not an acceptable `http` or `https` URL. This is a bug in the caller.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{}` is not the address of a page; use an http or https URL", Escaped(.address))]
+#[error("`{}` is not an http or https URL without spaces", Escaped(.address))]
 pub struct RedactedUrlError {
     address: String,
 }

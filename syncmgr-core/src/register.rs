@@ -14,7 +14,7 @@ use crate::trigger::Trigger;
 bitflags! {
     /// The events that create a handler: `SYNCMGRREGISTERFLAGS`.
     ///
-    /// Manual, invoked and scheduled sessions have no flag. They create every registered handler.
+    /// Manual, invoked and scheduled sessions have no flag. Such sessions create every registered handler.
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
     pub struct RegisterFlags: u32 {
         /// The network comes up: `SYNCMGRREGISTERFLAG_CONNECT`.
@@ -41,7 +41,7 @@ bitflags! {
     }
 }
 
-/// A request for one handler: `UpdateItems`. `UpdateAll` is a manual session over every handler, without a cookie.
+/// A request for one handler: `UpdateItems`. `UpdateAll` is a manual session of all handlers, without a cookie.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 #[must_use = "an invocation starts nothing until it is passed to `invoke`"]
@@ -117,7 +117,7 @@ impl Registry {
     /// Adds the handler or replaces its registration: `RegisterSyncMgrHandler`.
     ///
     /// # Errors
-    /// Flag bits other than the three defined ones, or a nil id. Nothing is stored.
+    /// Fails on undefined flag bits or a nil id, and stores nothing.
     ///
     /// See also: R4.
     pub fn register(&mut self, id: HandlerId, registration: Registration) -> Result<(), RequestError> {
@@ -126,14 +126,14 @@ impl Registry {
         Ok(())
     }
 
-    /// Removes the handler; an unknown id changes nothing: `UnregisterSyncMgrHandler`.
+    /// Removes the handler: `UnregisterSyncMgrHandler`. An unknown id changes nothing.
     ///
     /// See also: R5, R6.
     pub fn unregister(&mut self, id: HandlerId) -> Option<Registration> {
         self.handlers.remove(&id)
     }
 
-    /// Returns the registration; `None` is `S_FALSE`: `GetHandlerRegistrationInfo`.
+    /// Returns the registration: `GetHandlerRegistrationInfo`. `None` if there is none, which is `S_FALSE`.
     ///
     /// See also: R7, R8.
     pub fn registration(&self, id: HandlerId) -> Option<&Registration> {
@@ -164,7 +164,7 @@ impl Registry {
     /// ```
     ///
     /// # Errors
-    /// Flag bits outside 0x06, a handler that is not registered, or a cookie longer than [`MAX_COOKIE`].
+    /// Fails on flag bits outside 0x06, a handler that is not registered, or a cookie longer than [`MAX_COOKIE`].
     ///
     /// See also: R23, R24.
     pub fn accept(&self, invocation: &Invocation) -> Result<(), RequestError> {
@@ -182,7 +182,7 @@ impl Registry {
 /// Checks a handler's registration.
 ///
 /// # Errors
-/// Flag bits other than the three defined ones, or a nil id.
+/// Fails on undefined flag bits or a nil id.
 ///
 /// See also: R3.
 pub fn check_registration(id: HandlerId, flags: RegisterFlags) -> Result<(), RequestError> {
@@ -211,7 +211,7 @@ pub fn check_cookie(cookie: Option<&[u8]>) -> Result<(), RequestError> {
     }
 }
 
-/// A request that was refused before anything ran. This is a mistake of the caller unless the variant says otherwise.
+/// A request that was refused before anything ran. This is a bug in the caller unless the variant says otherwise.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RequestError {
@@ -236,25 +236,26 @@ pub enum RequestError {
         /// The shared id.
         handler: HandlerId,
     },
-    /// The handler panicked in `info`. This is a mistake of the handler.
+    /// The handler panicked in `info`. This is a bug in the handler.
     #[error("the handler panicked when asked for its info: {reason}")]
     InfoPanicked {
         /// The panic message.
         reason: String,
     },
-    /// The stored registration cannot be read. Without it, the settings of the user for this handler would be lost.
+    /// The stored registration cannot be read. Without the registration, the user's settings for this handler would be
+    /// lost.
     #[error("the store cannot be read: {reason}; repair it or use another store")]
     Store {
         /// The error of the store.
         reason: String,
     },
-    /// The limit is zero items, so that nothing could run.
+    /// The limit is zero items, so no item could run.
     #[error("handler {handler} has a limit of 0 items and would never run; allow at least 1")]
     NoItemsAllowed {
         /// The handler with the limit.
         handler: HandlerId,
     },
-    /// A deadline or stall time is zero, so that every call would end immediately.
+    /// A deadline or stall time is zero, so every call would end immediately.
     #[error("handler {handler} has a deadline or stall time of zero; set a longer one")]
     NoTimeAllowed {
         /// The handler with the limit.

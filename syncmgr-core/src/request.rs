@@ -30,10 +30,10 @@ pub const MAX_ITEMS: usize = 1_000_000;
 /// deadline is a number of milliseconds since 1970. The cookie is hexadecimal text, which reads the same in every
 /// format and takes little more than half the size of a list of numbers in JSON. `None` is left out.
 ///
-/// Reading never guesses, because a misread request does the wrong work. It refuses:
+/// Reading never guesses, because a misread request does the wrong work. A reader refuses:
 /// - any other [`VERSION`](Self::VERSION), before it checks any other field;
-/// - fields, triggers and flag bits that this version does not define, since ignoring them could run excluded work. A
-///   new one raises the version;
+/// - fields, triggers and flag bits that this version does not define, since ignoring them could run excluded work.
+///   Defining a new one requires a new version;
 /// - everything that [`check`](Self::check) refuses. Writing refuses it too, so every written request can be read.
 ///
 /// ```
@@ -93,7 +93,7 @@ impl RunRequest {
         Self { flags, ..self }
     }
 
-    /// Sets the cookie. It reaches the handler only with [`Trigger::Invoke`].
+    /// Sets the cookie, which reaches the handler only with [`Trigger::Invoke`].
     pub fn with_cookie(self, cookie: impl Into<Arc<[u8]>>) -> Self {
         Self { cookie: Some(cookie.into()), ..self }
     }
@@ -172,12 +172,12 @@ fn from_unix_millis(millis: u64) -> Result<SystemTime, RunRequestError> {
     in_range(millis).map(|millis| from_millis(millis.cast_signed()))
 }
 
-/// A deadline after the year 9999 is in the wrong unit.
+/// Refuses a deadline after the year 9999, which is certainly in the wrong unit.
 fn in_range(millis: u64) -> Result<u64, RunRequestError> {
     if millis <= LAST_MILLI { Ok(millis) } else { Err(RunRequestError::DeadlineOutOfRange) }
 }
 
-/// A refused run request, on reading or writing. This is a mistake of its writer unless the version is newer.
+/// A refused run request, on reading or writing. This is a bug in its writer unless the version is newer.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RunRequestError {

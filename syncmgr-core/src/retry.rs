@@ -8,7 +8,7 @@ use crate::decision::hold::Hold;
 
 /// The wait after transient failures, and the number of failures after which retries stop.
 ///
-/// The wait after the first failure is [`initial`](Self::initial). It grows by [`factor`](Self::factor) up to
+/// The wait after the first failure is [`initial`](Self::initial). Later waits grow by [`factor`](Self::factor) up to
 /// [`cap`](Self::cap). Up to [`jitter`](Self::jitter) percent are then added at random.
 /// [`decision::retry`](crate::decision::retry) compares the defaults with those of other systems.
 ///
@@ -27,7 +27,7 @@ pub struct RetryPolicy {
     pub initial: Duration,
     /// The factor between a wait and the next. The default is 2; 0 counts as 1.
     pub factor: u32,
-    /// The longest wait. The default is 1 h. It does not limit a time that the peer asks for.
+    /// The longest wait. The default is 1 h. The cap does not limit a time that the peer asks for.
     pub cap: Duration,
     /// The maximum random addition to a wait, in percent. The default is 10.
     pub jitter: u32,
@@ -110,7 +110,7 @@ pub struct RetryState {
 }
 
 impl RetryState {
-    /// Creates a state with this status since `since`, without any failures counted.
+    /// Creates a state with this status and no failures. `since` is the time of the first failure.
     pub const fn new(status: RetryStatus, since: SystemTime, until: Option<SystemTime>) -> Self {
         Self { status, failures: 0, total: 0, since, until }
     }
@@ -147,19 +147,19 @@ impl RetryState {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum RetryStatus {
-    /// It may succeed later; the host retries after a wait.
+    /// The item may succeed later; the host retries after a wait.
     Backoff,
-    /// The peer asked for no attempt before a given time.
+    /// The peer asked the host to wait until a given time.
     NotBefore,
-    /// It waits for a decision or for the user to be present.
+    /// The item waits for a decision, or for the user to be present.
     NeedsUser,
-    /// It failed as often as the retry policy allows.
+    /// The item failed as often as the retry policy allows.
     NeedsAttention,
-    /// It fails until the user or the application changes something.
+    /// The item fails until the user or the application changes something.
     Permanent,
-    /// It no longer exists at the peer.
+    /// The item no longer exists at the peer.
     Gone,
-    /// Its saved state cannot be read.
+    /// The item's saved state cannot be read.
     UnreadableState,
 }
 

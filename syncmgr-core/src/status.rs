@@ -77,7 +77,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn exactly_the_codes_of_statuses_convert_to_a_status() {
+    fn only_the_defined_codes_convert_to_a_status() {
         let known: Vec<u32> = (0..=0x0200).filter(|&code| Status::try_from(code).is_ok()).collect();
         assert_eq!(known, [0, 1, 2, 3, 4, 5, 6, 7, 8, 0x100]);
         for code in known {

@@ -55,8 +55,8 @@ pub trait StateStore: Send + Sync + 'static {
         Ok(self.log(handler)?.into_iter().filter(|record| record.entry.item == Some(item)).collect())
     }
 
-    /// Returns the answer to a question as an index into its choices; `None` if exactly this question has no unused
-    /// answer.
+    /// Returns the answer to a question as an index into its choices; `None` if there is no unused answer to exactly
+    /// this question.
     ///
     /// # Errors
     /// Fails if the store cannot be read.
@@ -74,11 +74,12 @@ pub trait StateStore: Send + Sync + 'static {
     /// Fails if the store cannot be read.
     fn retry_states(&self, handler: HandlerId) -> SyncResult<BTreeMap<ItemId, RetryState>>;
 
-    /// Returns every item of a handler that has a record, with the time since which complete listings lack it.
+    /// Returns all items of a handler that have a record, each with the time of the first complete listing without the
+    /// item.
     ///
     /// # Errors
     /// Fails if the store cannot be read.
-    fn known(&self, handler: HandlerId) -> SyncResult<BTreeMap<ItemId, Option<SystemTime>>>;
+    fn recorded_items(&self, handler: HandlerId) -> SyncResult<BTreeMap<ItemId, Option<SystemTime>>>;
 
     /// Returns the items of a handler whose last attempt ended in this session or a later one.
     ///
@@ -92,7 +93,7 @@ pub trait StateStore: Send + Sync + 'static {
     /// Fails if the store cannot be read.
     fn resources(&self) -> SyncResult<BTreeMap<Claim, RetryState>>;
 
-    /// Returns the recorded sessions, oldest first. The store keeps few of the clean ones.
+    /// Returns the recorded sessions, oldest first. The store keeps only a few of the clean sessions.
     ///
     /// # Errors
     /// Fails if the store cannot be read.
@@ -117,16 +118,16 @@ pub trait StateStore: Send + Sync + 'static {
     /// Fails if the store cannot be read.
     fn histogram(&self, name: &str) -> SyncResult<Option<Histogram>>;
 
-    /// Applies changes, all or none. They are applied when this method returns. The returned future resolves once they
-    /// survive the process, if the contents of the store do. It may be dropped.
+    /// Applies all changes or none. The changes are applied when this method returns. In a persistent store, the
+    /// returned future resolves once they survive the process. The future may be dropped.
     ///
     /// # Errors
-    /// The future fails if the changes were not stored; then none of them was. [`StaleWriter`] in its chain means that
-    /// a later attempt has written to the same record.
+    /// The future fails if the changes were not stored; then no change is stored. [`StaleWriter`] in its chain means
+    /// that a later attempt has written to the same record.
     fn write(&self, changes: Vec<StateChange>) -> BoxFuture<'static, SyncResult>;
 
     /// Returns a future that resolves once the write queue has capacity; `None` if it has capacity now.
-    fn room(&self) -> Option<BoxFuture<'static, ()>> {
+    fn write_capacity(&self) -> Option<BoxFuture<'static, ()>> {
         None
     }
 
@@ -174,7 +175,7 @@ pub struct StaleWriter {
 }
 
 impl StaleWriter {
-    /// Creates the error for a write of `writer` after one of `latest`.
+    /// Creates the error for a write of `writer` after a write of `latest`.
     pub const fn new(item: ItemId, writer: Fence, latest: Fence) -> Self {
         Self { item, writer, latest }
     }

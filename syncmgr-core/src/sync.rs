@@ -1,4 +1,4 @@
-//! A mutex without poisoning, and atomics. Both are loom's in the loom models.
+//! A mutex without poisoning, and atomics. In the loom models, both come from loom.
 
 use std::sync::PoisonError;
 
@@ -9,7 +9,7 @@ use std::sync::{self, MutexGuard};
 
 pub(crate) use sync::atomic;
 
-/// A [`std::sync::Mutex`] without poisoning, until std has one. Its data is consistent after every statement.
+/// A [`std::sync::Mutex`] without poisoning, until std has one. The protected data is consistent after every statement.
 #[derive(Debug, Default)]
 pub struct Mutex<T>(sync::Mutex<T>);
 

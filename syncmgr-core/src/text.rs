@@ -3,16 +3,16 @@
 use std::borrow::Cow;
 use std::fmt;
 
-/// The maximum length of a name, in bytes of UTF-8. Longer names are cut.
+/// The maximum length of a name, in bytes of UTF-8. Longer names are truncated.
 pub const MAX_NAME: usize = 4 * 1024;
 
-/// The maximum length of the text of a log entry or progress report, in bytes of UTF-8. Longer texts are cut.
+/// The maximum length of the text of a log entry or progress report, in bytes of UTF-8. Longer text is truncated.
 pub const MAX_TEXT: usize = 16 * 1024;
 
 /// The maximum length of a cookie, in bytes.
 pub const MAX_COOKIE: usize = 1024 * 1024;
 
-/// Returns `text`, cut at a character boundary to at most `limit` bytes. The last character of a cut text is `…`.
+/// Returns `text`, truncated at a character boundary to at most `limit` bytes. Truncated text ends with `…`.
 ///
 /// ```
 /// # use syncmgr_core::text::bounded;
@@ -61,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_long_text_is_cut_at_a_character_and_marked() {
+    fn long_text_is_truncated_at_a_character_boundary_and_marked() {
         assert_eq!(bounded("short", 5), "short");
         assert_eq!(bounded("ääääää", 8), "ää…");
         assert!(bounded(&"x".repeat(100), 10).len() <= 10);

@@ -31,8 +31,8 @@ impl fmt::Display for Utc {
 pub(crate) const LAST_MILLI: u64 = 253_402_300_799_999;
 const LAST: Duration = Duration::from_millis(LAST_MILLI);
 
-/// Returns `now + wait`, at most the end of the year 9999. If `now` is already later than that, `wait` is cut to the
-/// span from 1970 to 9999 instead.
+/// Returns `now + wait`, at most the end of the year 9999. If `now` is already later than that, `wait` is limited to
+/// the span from 1970 to 9999 instead.
 pub fn later(now: SystemTime, wait: Duration) -> SystemTime {
     let end = SystemTime::UNIX_EPOCH + LAST;
     let latest = if now < end { end } else { now.checked_add(LAST).unwrap_or(now) };
@@ -62,7 +62,7 @@ pub fn to_millis(time: SystemTime) -> i64 {
 }
 
 /// Returns the time of a number of milliseconds since 1970. If the platform cannot represent it, returns 1970 for an
-/// earlier and the end of 9999 for a later one.
+/// earlier time and the end of 9999 for a later time.
 pub fn from_millis(millis: i64) -> SystemTime {
     let epoch = SystemTime::UNIX_EPOCH;
     let distance = Duration::from_millis(millis.unsigned_abs());
@@ -83,7 +83,7 @@ pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<
     i64::deserialize(deserializer).map(from_millis)
 }
 
-/// The same for optional times.
+/// Serialization of optional times.
 pub(crate) mod option {
     use super::{Deserialize, Deserializer, Serialize, Serializer, SystemTime, from_millis, to_millis};
 
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn a_time_outside_the_calendar_is_formatted_as_its_nearest_end() {
+    fn a_time_out_of_range_is_formatted_as_the_nearest_time_in_range() {
         assert_eq!(Utc(EPOCH + 2 * LAST).to_string(), "9999-12-30 22:00:00Z");
         assert_eq!(Utc(EPOCH - 2 * LAST).to_string(), "-9999-01-02 01:59:59Z");
     }
@@ -140,7 +140,11 @@ mod tests {
         assert_eq!(later(EPOCH, LAST + Duration::from_millis(1)), last);
         assert_eq!(later(EPOCH, Duration::from_secs(5)), EPOCH + Duration::from_secs(5));
         let beyond = last + Duration::from_secs(9);
-        assert_eq!(later(beyond, Duration::from_secs(5)), beyond + Duration::from_secs(5), "the clock is wrong");
+        assert_eq!(
+            later(beyond, Duration::from_secs(5)),
+            beyond + Duration::from_secs(5),
+            "the clock is already past the limit"
+        );
         assert_eq!(later(beyond, Duration::MAX), beyond + LAST);
     }
 

@@ -32,7 +32,7 @@ pub enum Trigger {
 }
 
 impl Trigger {
-    /// The bits of a flag word that hold the event value: `SYNCMGRFLAG_EVENTMASK`.
+    /// The bits of a flag word that contain the event value: `SYNCMGRFLAG_EVENTMASK`.
     pub const EVENT_MASK: u32 = 0x00FF;
 
     /// Returns the event value, 1 to 6.
@@ -80,7 +80,7 @@ impl Trigger {
 }
 
 bitflags! {
-    /// The modifier bits of `SYNCMGRFLAG`. They hold for the whole run.
+    /// The modifier bits of `SYNCMGRFLAG`. They apply to the whole run.
     ///
     /// See also: R28.
     #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -1,7 +1,7 @@
 //! Conversions of names and times to the UTF-16 arrays and `FILETIME` of a COM peer.
 //!
 //! Names have no fixed length in syncmgr, but the arrays of `SYNCMGRHANDLERINFO` and `SYNCMGRITEM` do. These functions
-//! fill the arrays: zero-padded UTF-16, always terminated, cut between characters.
+//! fill the arrays: zero-padded UTF-16, always terminated, truncated between characters.
 
 use std::time::{Duration, SystemTime};
 
@@ -56,7 +56,7 @@ pub fn system_time(ticks: u64) -> Option<SystemTime> {
     if ticks < 0 { SystemTime::UNIX_EPOCH.checked_sub(distance) } else { SystemTime::UNIX_EPOCH.checked_add(distance) }
 }
 
-/// Encodes `name` as UTF-16 with at least one zero at the end, cut before the first character that does not fit.
+/// Encodes `name` as UTF-16 with at least one zero at the end, truncated before the first character that does not fit.
 fn terminated<const UNITS: usize>(name: &str) -> [u16; UNITS] {
     let mut wide = [0; UNITS];
     let mut used = 0;
@@ -79,17 +79,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn r041_a_handler_name_is_cut_to_31_units_and_terminated() {
+    fn r041_a_handler_name_is_truncated_to_31_units_and_terminated() {
         let wide = handler_name(&"n".repeat(40));
         assert_eq!(wide[30], u16::from(b'n'));
         assert_eq!(wide[31], 0);
     }
 
     #[test]
-    fn r061_an_item_name_is_cut_between_characters() {
+    fn r061_an_item_name_is_truncated_between_characters() {
         let wide = item_name(&format!("{}😀", "n".repeat(126)));
         assert_eq!(wide[125], u16::from(b'n'));
-        assert_eq!(wide[126..], [0, 0], "half of a surrogate pair would not be a character");
+        assert_eq!(wide[126..], [0, 0], "the name ends with half of a surrogate pair");
     }
 
     #[test]

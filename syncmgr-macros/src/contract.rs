@@ -42,7 +42,7 @@ pub(crate) fn signature(name: &str) -> &'static str {
     SIGNATURES.into_iter().find(|text| method_name(text) == name).unwrap_or_default()
 }
 
-/// Returns `true` if a signature uses a type of this name, so that the name is not an alias.
+/// Returns `true` if a signature uses a type of this name. Such a name is not an alias.
 pub(crate) fn is_type(name: &Ident) -> bool {
     SIGNATURES
         .iter()
@@ -64,7 +64,7 @@ mod tests {
     #[test]
     fn every_signature_parses_and_is_found_by_its_name() {
         for name in methods() {
-            let expected = method(&format_ident!("{name}")).expect("named by the contract");
+            let expected = method(&format_ident!("{name}")).expect("the contract has the method");
             assert_eq!(expected.signature.ident, name);
             assert_eq!(expected.text, signature(name));
         }

@@ -1,4 +1,4 @@
-//! Generates tokens from a checked declaration. Nothing can fail here.
+//! Generates tokens from a checked declaration. Generation never fails.
 
 use std::time::Duration;
 
@@ -134,7 +134,7 @@ fn retry(declaration: &Declaration) -> Option<TokenStream> {
     Some(quote!(.with_retry(#default #(#times)* #factor #jitter #budget)))
 }
 
-/// One call sets both budgets, so the missing one takes the default.
+/// Generates the call that sets both budgets. A missing budget gets its default.
 fn budget(retry: &Retry, default: &TokenStream) -> Option<TokenStream> {
     if retry.budget.is_none() && retry.partial_budget.is_none() {
         return None;

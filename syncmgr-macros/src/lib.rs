@@ -25,8 +25,8 @@ use syn::Error;
 /// }
 /// ```
 ///
-/// Write `synchronize_item` or `synchronize`; every other method has a default. All methods take `&self`. A method is
-/// `async` here if it is `async` in the trait. No dependency other than `syncmgr` is needed.
+/// Write `synchronize_item` or `synchronize`; every other method has a default. All methods take `&self`. Declare a
+/// method `async` if and only if it is `async` in the trait. No dependency other than `syncmgr` is needed.
 ///
 /// # Keys
 ///

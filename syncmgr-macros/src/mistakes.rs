@@ -1,4 +1,4 @@
-//! Collects the author's mistakes, so that all of them are reported.
+//! Collects all of the author's mistakes before they are reported.
 
 use std::fmt::Display;
 
@@ -6,7 +6,7 @@ use proc_macro2::{Span, TokenStream};
 use quote::ToTokens;
 use syn::Error;
 
-/// The mistakes found so far, in that order.
+/// The mistakes so far, in the order in which they were found.
 pub(crate) struct Mistakes {
     attribute: Span,
     errors: Vec<Error>,
@@ -26,13 +26,13 @@ impl Mistakes {
     }
 
     /// Reports a mistake at this span.
-    pub(crate) fn spanning(&mut self, span: Span, message: impl Display) {
+    pub(crate) fn at_span(&mut self, span: Span, message: impl Display) {
         self.errors.push(Error::new(span, message));
     }
 
     /// Reports a mistake at the attribute as a whole.
     pub(crate) fn at_attribute(&mut self, message: impl Display) {
-        self.spanning(self.attribute, message);
+        self.at_span(self.attribute, message);
     }
 
     /// Adds an error of a parser.

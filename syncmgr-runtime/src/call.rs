@@ -27,9 +27,9 @@ pub(crate) enum CallEnd<T> {
     Returned(SyncResult<T>),
     Panicked(String),
     /// Stopped, and dropped after the soft grace.
-    Cut,
+    Dropped,
     /// Missed its deadline.
-    Late,
+    TimedOut,
 }
 
 impl<T> CallEnd<T> {
@@ -39,7 +39,7 @@ impl<T> CallEnd<T> {
             Self::Returned(Ok(_)) => HResult::S_OK,
             Self::Returned(Err(_)) if self.needs_user() => HResult::S_FALSE,
             Self::Returned(Err(error)) => CodeError::in_error(error).unwrap_or(completion(&Ending::Dropped)),
-            Self::Cut | Self::Late => completion(&Ending::Dropped),
+            Self::Dropped | Self::TimedOut => completion(&Ending::Dropped),
             Self::Panicked(_) => completion(&Ending::Panicked),
         }
     }
@@ -53,10 +53,10 @@ impl<T> CallEnd<T> {
     /// Describes the failure, if there was one.
     pub(crate) fn fault(&self) -> Option<String> {
         match self {
-            Self::Returned(Ok(_)) | Self::Cut => None,
+            Self::Returned(Ok(_)) | Self::Dropped => None,
             Self::Returned(Err(error)) => Some(one_line(error)),
             Self::Panicked(text) => Some(format!("the handler panicked: {text}")),
-            Self::Late => Some("the handler took too long; raise its limit if it needs more time".into()),
+            Self::TimedOut => Some("the handler took too long; raise its limit if it needs more time".into()),
         }
     }
 
@@ -67,11 +67,11 @@ impl<T> CallEnd<T> {
         }
     }
 
-    /// Returns the log entry for a failure, starting with `prefix`. After a cancel, an error is only information, and the
+    /// Returns the log entry for a failure, starting with `prefix`. After cancellation, an error is only information, and the
     /// cancellation error itself is not logged.
     pub(crate) fn log_entry(&self, prefix: &str, cancel: Option<CancelReason>) -> Option<LogEntry> {
         let level = match self {
-            Self::Panicked(_) | Self::Late => LogLevel::Error,
+            Self::Panicked(_) | Self::TimedOut => LogLevel::Error,
             _ if cancel.is_some() && self.error().is_some_and(is_cancelled) => return None,
             _ if cancel.is_some() => LogLevel::Information,
             _ if self.needs_user() => LogLevel::Warning,
@@ -87,7 +87,7 @@ impl<T> CallEnd<T> {
 }
 
 impl CallEnd<Participation> {
-    /// Returns the code of `Initialize`. Needing the user counts as a failure here, not as declining.
+    /// Returns the code of `Initialize`. A handler that needs the user fails; it does not decline.
     pub(crate) fn participation_code(&self) -> HResult {
         // R30 to R33.
         match self {
@@ -123,11 +123,11 @@ impl CallEnd<PropertiesOutcome> {
 }
 
 impl CallEnd<()> {
-    /// Returns the code for `SynchronizeCompleted`. A stopped handler that returns an error has done as requested: its items
-    /// have the outcome.
+    /// Returns the code for `SynchronizeCompleted`. An error of a stopped handler is not a failure: the outcomes of its
+    /// items show the stop.
     pub(crate) fn synchronize_code(&self, attempt: &Attempt) -> HResult {
         match self {
-            Self::Cut => HResult::S_OK,
+            Self::Dropped => HResult::S_OK,
             Self::Returned(Err(_)) if attempt.stopped().is_some_and(CancelReason::is_stop) => HResult::S_OK,
             _ => self.code(),
         }
@@ -148,26 +148,26 @@ pub(crate) enum Window {
     Opened,
 }
 
-/// The least time between two checks of a suspended deadline.
+/// The minimum time between two checks of a suspended deadline.
 const MIN_RECHECK: Duration = Duration::from_secs(1);
 
-/// The time limit of a call, without the time in which the handler has the user's attention.
+/// The time limit of a call, excluding the time in which the handler has the user's attention.
 pub(crate) struct Deadline {
-    attended: Duration,
+    attention: Duration,
     due: Pin<Box<Sleep>>,
 }
 
 impl Deadline {
     /// Starts the time now.
     fn after(attempt: &Attempt, time: Duration) -> Self {
-        Self { attended: attempt.attention_time(), due: Box::pin(sleep(time)) }
+        Self { attention: attempt.attention_time(), due: Box::pin(sleep(time)) }
     }
 
     /// Returns `true` if the time is up. If not, the task is woken once it is.
-    fn is_over(&mut self, attempt: &Attempt, cx: &mut Context<'_>) -> bool {
+    fn is_elapsed(&mut self, attempt: &Attempt, cx: &mut Context<'_>) -> bool {
         while self.due.poll_unpin(cx).is_ready() {
-            let attended = attempt.attention_time();
-            let spared = attended - std::mem::replace(&mut self.attended, attended);
+            let attention = attempt.attention_time();
+            let spared = attention - std::mem::replace(&mut self.attention, attention);
             if spared.is_zero() {
                 return true;
             }
@@ -180,7 +180,7 @@ impl Deadline {
 }
 
 /// Polls a call to its end. Calls `pending` after each poll that leaves it pending, while the window is open.
-pub(crate) async fn drive<'a, T>(
+pub(crate) async fn drive_call<'a, T>(
     attempt: &Attempt,
     limit: Option<Duration>,
     call: impl FnOnce() -> BoxFuture<'a, SyncResult<T>>,
@@ -192,9 +192,9 @@ pub(crate) async fn drive<'a, T>(
     };
     let (mut window, mut grace, mut deadline) = (Window::Never, None, None);
     let end = poll_fn(|cx| {
-        let polled = attempt.polled(|| catch_unwind(AssertUnwindSafe(|| future.poll_unpin(cx))));
+        let polled = attempt.observe_poll(|| catch_unwind(AssertUnwindSafe(|| future.poll_unpin(cx))));
         match polled {
-            Ok(Poll::Ready(_)) if is_late(attempt) => return Poll::Ready(CallEnd::Late),
+            Ok(Poll::Ready(_)) if has_timed_out(attempt) => return Poll::Ready(CallEnd::TimedOut),
             Ok(Poll::Ready(result)) => return Poll::Ready(CallEnd::Returned(result)),
             Err(panic) => return Poll::Ready(CallEnd::Panicked(panic_text(panic))),
             Ok(Poll::Pending) => {}
@@ -203,13 +203,13 @@ pub(crate) async fn drive<'a, T>(
         attempt.wake_at_change(cx.waker());
         pending();
         if let Some(limit) = limit
-            && deadline.get_or_insert_with(|| Deadline::after(attempt, limit)).is_over(attempt, cx)
+            && deadline.get_or_insert_with(|| Deadline::after(attempt, limit)).is_elapsed(attempt, cx)
             && attempt.stopped().is_none()
         {
             attempt.time_out();
         }
-        let cut = || if is_late(attempt) { CallEnd::Late } else { CallEnd::Cut };
-        poll_stopped(attempt, &mut grace, cx).map(|()| cut())
+        let end = || if has_timed_out(attempt) { CallEnd::TimedOut } else { CallEnd::Dropped };
+        poll_stopped(attempt, &mut grace, cx).map(|()| end())
     })
     .await;
     match catch_unwind(AssertUnwindSafe(|| drop(future))) {
@@ -218,17 +218,18 @@ pub(crate) async fn drive<'a, T>(
     }
 }
 
-/// Returns `true` if the call has missed its deadline. Its result is discarded then.
-fn is_late(attempt: &Attempt) -> bool {
+/// Returns `true` if the call has missed its deadline. The result of the call is then discarded.
+fn has_timed_out(attempt: &Attempt) -> bool {
     attempt.stopped() == Some(CancelReason::TimedOut)
 }
 
-/// Ready once the handler was stopped and its soft grace is over. Busy workers have their own grace, which comes first.
+/// Returns `Ready` once the handler was stopped and its soft grace is over. Waits for busy workers first, which have their
+/// own grace.
 fn poll_stopped(attempt: &Attempt, grace: &mut Option<Grace>, cx: &mut Context<'_>) -> Poll<()> {
     if attempt.stopped().is_none() || attempt.is_busy() {
         *grace = None;
         return Poll::Pending;
     }
     let grace = grace.get_or_insert_with(|| Grace::new(attempt.limits()));
-    if grace.is_over(grace.soft, cx) { Poll::Ready(()) } else { Poll::Pending }
+    if grace.is_elapsed(grace.soft, cx) { Poll::Ready(()) } else { Poll::Pending }
 }

@@ -6,21 +6,21 @@ use async_trait::async_trait;
 use syncmgr_core::decision::choice::Offer;
 use syncmgr_core::id::{HandlerId, ItemId};
 
-/// The selected items of each handler. A handler that is missing runs no items.
+/// The selected items of each handler. A handler without an entry runs no items.
 pub type Chosen = BTreeMap<HandlerId, BTreeSet<ItemId>>;
 
-/// Selects the items of a session, as a dialog or as a rule.
+/// Selects the items of a session, in a dialog or by a rule.
 ///
-/// A session that may ask the user calls this once, before anything is prepared. The manager stores the selection as
-/// the preference for the next session.
+/// A session that may ask the user calls the chooser once, before any handler prepares. The manager stores the selection
+/// as the preference for the next session.
 ///
 /// See also: R56.
 #[async_trait]
 pub trait Chooser: Send + Sync + 'static {
     /// Returns the selected items; `None` cancels the session.
     ///
-    /// A dialog lists the [shown](syncmgr_core::decision::choice::Visibility::Shown) items and starts from the state of
-    /// each. Hidden items run by their stored or default state; the returned selection does not affect them.
+    /// A dialog lists the [shown](syncmgr_core::decision::choice::Visibility::Shown) items, each with its current state.
+    /// Hidden items run by their stored or default state; the returned selection does not affect them.
     ///
     /// See also: R60.
     async fn choose(&self, offers: &[Offer]) -> Option<Chosen>;

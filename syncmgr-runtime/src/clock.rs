@@ -21,7 +21,7 @@ impl Now {
     }
 }
 
-/// A source of time readings. Timers do not use it: they run on tokio's time, which tests can pause.
+/// A source of time readings. Timers run on tokio's time instead, which tests can pause.
 pub trait Clock: Send + Sync + 'static {
     /// Returns the current time.
     fn now(&self) -> Now;
@@ -40,7 +40,7 @@ impl Default for SystemClock {
 }
 
 impl Clock for SystemClock {
-    #[expect(clippy::disallowed_methods, reason = "this is where the wall clock enters")]
+    #[expect(clippy::disallowed_methods, reason = "only this function reads the wall clock")]
     fn now(&self) -> Now {
         Now { mono: self.start.elapsed(), wall: SystemTime::now() }
     }
@@ -48,7 +48,7 @@ impl Clock for SystemClock {
 
 /// Adds `time` to `now`, limited to a value that cannot overflow.
 pub(crate) fn later(now: Instant, time: Duration) -> Instant {
-    /// Longer than any program runs, and short enough to add to an instant.
+    /// A duration that is longer than any program runs, and short enough to add to an instant.
     const FOR_EVER: Duration = Duration::from_secs(60 * 60 * 24 * 365 * 30);
     now + time.min(FOR_EVER)
 }

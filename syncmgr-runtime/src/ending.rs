@@ -42,9 +42,9 @@ pub enum RunEnding {
     NotBegun(RunFault),
     /// No item was chosen, or the run was for settings only.
     NothingToDo,
-    /// The run may not run now (offline, a metered link, backing off): not a failure. The report has the reason.
+    /// The handler may not run now (offline, a metered link, backing off), which is not a failure. The report has the reason.
     Held,
-    /// Everything was stopped before `synchronize`.
+    /// The run was stopped before `synchronize`.
     Stopped,
     /// `prepare` failed.
     NotPrepared(RunFault),
@@ -64,7 +64,7 @@ pub enum RunFault {
     Failed,
     /// The handler panicked or violated the contract: `E_UNEXPECTED`.
     Unexpected,
-    /// The handler completed with a code of its own, as a classic handler may.
+    /// The handler completed with another code, as a classic handler may.
     Code(HResult),
 }
 
@@ -96,7 +96,7 @@ impl fmt::Display for RunFault {
         match self {
             Self::NeedsUser => f.write_str("the user has to be asked"),
             Self::Failed => f.write_str("failed"),
-            Self::Unexpected => f.write_str("broke off unexpectedly"),
+            Self::Unexpected => f.write_str("ended unexpectedly"),
             Self::Code(code) => write!(f, "failed with the code {code}"),
         }
     }

@@ -40,7 +40,7 @@ pub trait EnvironmentSource: Send + Sync + 'static {
     fn changes(&self) -> BoxStream<'static, Environment>;
 }
 
-/// A source whose values are set by the program or by a test. Clones share the same values.
+/// A source whose values the program or a test sets. Clones share the same values.
 ///
 /// ```
 /// # use syncmgr_doc_examples::*;

@@ -7,9 +7,9 @@ use std::sync::{Arc, MutexGuard, OnceLock, Weak};
 use std::time::{Duration, SystemTime};
 
 use syncmgr_core::claim::Claim;
+use syncmgr_core::decision::attempt::Pause;
 use syncmgr_core::decision::guard::GuardPolicy;
 use syncmgr_core::decision::ledger::Resume;
-use syncmgr_core::decision::run::Pause;
 use syncmgr_core::error::panic_text;
 use syncmgr_core::handler::SyncHandler;
 use syncmgr_core::id::{HandlerId, SessionId};
@@ -29,7 +29,7 @@ use crate::chooser::Chooser;
 use crate::clock::{Clock, Now};
 use crate::environment::EnvironmentSource;
 use crate::latency::LatencyHistogram;
-use crate::random::{Randomness, fresh_id, fresh_number};
+use crate::random::{Randomness, random_id, random_number};
 use crate::scheduler::admission::Admission;
 use crate::scheduler::{Launcher, Scheduler};
 use crate::watchdog::Watchdog;
@@ -61,7 +61,7 @@ pub(crate) struct Rules {
 pub(crate) enum Records {
     /// All items.
     All,
-    /// Items that saved state or did not succeed. For stores that end with the manager.
+    /// Only items that saved state or did not succeed, for stores that end with the manager.
     Exceptions,
 }
 
@@ -86,7 +86,7 @@ pub(crate) struct Host {
     pub(crate) closing: CancellationToken,
     pub(crate) last_session: AtomicU64,
     last_attempt: AtomicU32,
-    known: Mutex<Known>,
+    state: Mutex<ManagerState>,
 }
 
 /// A handler and its description at registration.
@@ -94,7 +94,7 @@ pub(crate) type Registered = (Arc<dyn SyncHandler>, HandlerInfo);
 
 /// The registered handlers and the pause state of a manager.
 #[derive(Default)]
-pub(crate) struct Known {
+pub(crate) struct ManagerState {
     pub(crate) registry: Registry,
     pub(crate) handlers: BTreeMap<HandlerId, Registered>,
     pub(crate) pause: Pause,
@@ -103,7 +103,7 @@ pub(crate) struct Known {
 impl Host {
     pub(crate) fn new(ports: Ports, rules: Rules) -> Arc<Self> {
         let host = Arc::new(Self {
-            id: fresh_id(&*ports.randomness),
+            id: random_id(&*ports.randomness),
             attention: Arc::new(Semaphore::new(1)), // R133
             admission: Arc::new(Admission::new(rules.max_concurrent_items, rules.capacities)),
             tracker: TaskTracker::new(),
@@ -117,7 +117,7 @@ impl Host {
             closing: CancellationToken::new(),
             last_session: AtomicU64::new(0),
             last_attempt: AtomicU32::new(0),
-            known: Mutex::default(),
+            state: Mutex::default(),
             ports,
         });
         host.load();
@@ -134,7 +134,7 @@ impl Host {
         self.launcher.get()?.upgrade()
     }
 
-    /// Returns the fence of an attempt that begins now. It is ordered after all earlier attempts of all sessions.
+    /// Returns the fence of an attempt that begins now. The fence is ordered after all earlier attempts of all sessions.
     pub(crate) fn next_fence(&self) -> Fence {
         let session = SessionId(self.last_session.load(Ordering::Relaxed));
         Fence::new(session, self.last_attempt.fetch_add(1, Ordering::Relaxed) + 1)
@@ -144,16 +144,16 @@ impl Host {
         SessionId(self.last_session.fetch_add(1, Ordering::Relaxed) + 1)
     }
 
-    pub(crate) fn known(&self) -> MutexGuard<'_, Known> {
-        self.known.lock()
+    pub(crate) fn manager_state(&self) -> MutexGuard<'_, ManagerState> {
+        self.state.lock()
     }
 
     /// Returns a random number.
     pub(crate) fn random_number(&self) -> u64 {
-        fresh_number(&*self.ports.randomness)
+        random_number(&*self.ports.randomness)
     }
 
-    /// Returns the current time. If the clock panics, returns its origin: callers must not panic.
+    /// Returns the current time. If the clock panics, returns zero and the Unix epoch, because callers must not panic.
     pub(crate) fn now(&self) -> Now {
         catch_unwind(AssertUnwindSafe(|| self.ports.clock.now())).unwrap_or_else(|panic| {
             tracing::error!(manager = %self.id, error = %panic_text(panic), "the clock panicked");

@@ -1,6 +1,6 @@
 //! Latency histograms that are cheap to record.
 //!
-//! The buckets are our own because stores hold them: they take 1 kB, where `hdrhistogram` takes 26.
+//! We define our own buckets because stores hold them: a histogram takes 1 kB, one of `hdrhistogram` takes 26 kB.
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,7 +15,7 @@ const DIVISION: u32 = 2;
 /// The number of octaves of microseconds. The first duration beyond them is 2^32 us, a little more than an hour.
 const OCTAVES: u32 = 32;
 
-/// The index of the overflow bucket, which takes all longer durations.
+/// The index of the overflow bucket, which counts all longer durations.
 const OVERFLOW: usize = ((OCTAVES - DIVISION + 1) << DIVISION) as usize;
 
 /// A histogram that several threads record into concurrently.
@@ -30,7 +30,7 @@ impl LatencyHistogram {
         Self { counts: [const { AtomicU64::new(0) }; OVERFLOW + 1], max: AtomicU64::new(0) }
     }
 
-    /// Records one duration: an atomic maximum and an atomic addition, no lock.
+    /// Records one duration without a lock, by an atomic maximum and an atomic addition.
     pub(crate) fn record(&self, duration: Duration) {
         let nanos = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
         self.max.fetch_max(nanos, Ordering::Relaxed);
@@ -47,14 +47,14 @@ impl LatencyHistogram {
     }
 
     /// Returns the counts so far, for a store.
-    pub(crate) fn counted(&self) -> Histogram {
+    pub(crate) fn to_histogram(&self) -> Histogram {
         let counts = self.counts.iter().map(|count| count.load(Ordering::Acquire)).collect();
         Histogram::new(counts, self.max.load(Ordering::Relaxed))
     }
 
     /// Returns a snapshot. A duration recorded concurrently may be missing.
     pub(crate) fn snapshot(&self) -> Latencies {
-        Latencies(self.counted())
+        Latencies(self.to_histogram())
     }
 }
 
@@ -83,12 +83,12 @@ impl Latencies {
         self.0.counts.iter().sum()
     }
 
-    /// Returns an upper bound of the quantile `q`: at least that fraction of the durations is no longer. `None` if
-    /// nothing was recorded.
+    /// Returns an upper bound of the quantile `q`: at least this fraction of the durations is at most as long as the
+    /// bound. `None` if nothing was recorded.
     ///
-    /// The bound is the end of the quantile's bucket, or the longest duration if that is shorter. Up to an hour, it
-    /// exceeds the quantile by at most 25% plus a microsecond; beyond, it is the longest duration. A `q` outside of 0
-    /// to 1 is clamped; NaN counts as 0.
+    /// The bound is the end of the quantile's bucket, or the longest duration if that is shorter. Up to an hour, the bound
+    /// exceeds the quantile by at most 25% plus a microsecond; above, it is the longest duration. A `q` outside of 0 to 1
+    /// is clamped; NaN counts as 0.
     pub fn quantile(&self, q: f64) -> Option<Duration> {
         let count = self.count();
         let rank = ((q.clamp(0.0, 1.0) * count as f64).ceil() as u64).clamp(1, count.max(1));
@@ -105,7 +105,7 @@ impl Latencies {
         (self.count() > 0).then_some(Duration::from_nanos(self.0.longest))
     }
 
-    /// Returns the buckets that are not empty, shortest first: the longest duration of the bucket, and the count.
+    /// Returns the buckets that are not empty, shortest first, each as its longest duration and its count.
     ///
     /// All histograms have the same bounds, so their counts can be added. The bound of the last bucket is
     /// [`Duration::MAX`].
@@ -155,14 +155,14 @@ mod tests {
 
     use super::*;
 
-    fn recorded(durations: &[Duration]) -> Latencies {
+    fn latencies_of(durations: &[Duration]) -> Latencies {
         let histogram = LatencyHistogram::new();
         durations.iter().for_each(|duration| histogram.record(*duration));
         histogram.snapshot()
     }
 
     #[test]
-    fn buckets_are_contiguous_and_the_last_takes_the_rest() {
+    fn buckets_are_contiguous_and_the_last_is_unbounded() {
         for bucket in 0..OVERFLOW {
             let last = bound(bucket).as_micros() as u64;
             assert_eq!((bucket_of(last), bucket_of(last + 1)), (bucket, bucket + 1));
@@ -173,20 +173,21 @@ mod tests {
 
     #[test]
     fn an_empty_histogram_has_no_quantile_and_no_maximum() {
-        let none = recorded(&[]);
+        let none = latencies_of(&[]);
         assert_eq!((none.count(), none.quantile(0.5), none.max(), none.buckets().count()), (0, None, None, 0));
         assert_eq!(none.to_string(), "n=0");
     }
 
     #[test]
     fn a_histogram_displays_as_one_line() {
-        let latencies = recorded(&[1, 1, 2, 100].map(Duration::from_millis));
+        let latencies = latencies_of(&[1, 1, 2, 100].map(Duration::from_millis));
         assert_eq!(latencies.to_string(), "n=4, p50=1.023ms, p99=100ms, max=100ms");
     }
 
     #[test]
     fn buckets_have_a_bound_and_a_count_and_are_sorted() {
-        let latencies = recorded(&[Duration::ZERO, Duration::from_nanos(1), Duration::from_micros(9), Duration::MAX]);
+        let latencies =
+            latencies_of(&[Duration::ZERO, Duration::from_nanos(1), Duration::from_micros(9), Duration::MAX]);
         let buckets: Vec<_> = latencies.buckets().collect();
         let micros = Duration::from_micros;
         assert_eq!(buckets, [(micros(0), 1), (micros(1), 1), (micros(9), 1), (Duration::MAX, 1)]);
@@ -194,21 +195,21 @@ mod tests {
 
     #[test]
     fn the_quantile_of_an_overflow_is_the_longest_duration() {
-        let latencies = recorded(&[2, 3].map(|hours| Duration::from_secs(hours * 3_600)));
+        let latencies = latencies_of(&[2, 3].map(|hours| Duration::from_secs(hours * 3_600)));
         assert_eq!(latencies.quantile(0.1), latencies.max());
         assert_eq!(latencies.max(), Some(Duration::from_secs(3 * 3_600)));
     }
 
     #[test]
     fn a_quantile_outside_its_range_is_clamped() {
-        let latencies = recorded(&[Duration::from_micros(1), Duration::from_micros(5)]);
+        let latencies = latencies_of(&[Duration::from_micros(1), Duration::from_micros(5)]);
         for (q, micros) in [(-1.0, 1), (0.0, 1), (f64::NAN, 1), (1.0, 5), (f64::INFINITY, 5)] {
             assert_eq!(latencies.quantile(q), Some(Duration::from_micros(micros)));
         }
     }
 
     #[test]
-    fn concurrent_recording_loses_nothing() {
+    fn concurrent_recording_loses_no_duration() {
         let histogram = LatencyHistogram::new();
         std::thread::scope(|scope| {
             for thread in 1..=4 {
@@ -222,13 +223,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_quantile_is_exceeded_by_at_most_a_quarter_and_a_microsecond(
+        fn the_bound_of_a_quantile_is_at_most_a_quarter_and_a_microsecond_too_long(
             // Octaves first, so that short and long durations are equally likely.
             durations in proptest::collection::vec((0_u32..41).prop_flat_map(|octave| 0..1_u64 << octave), 1..200),
             q in 0.0..=1.0_f64,
         ) {
             let mut durations: Vec<_> = durations.into_iter().map(Duration::from_nanos).collect();
-            let latencies = recorded(&durations);
+            let latencies = latencies_of(&durations);
             durations.sort();
             let rank = (q * durations.len() as f64).ceil() as usize;
             let quantile = durations[rank.saturating_sub(1)];

@@ -5,7 +5,7 @@
 //! [`SyncHandler`](syncmgr_core::handler::SyncHandler) to the callback of another host, and hosts handlers in the
 //! classic style.
 //!
-//! Depend on [`syncmgr`](https://docs.rs/syncmgr): semver covers what it re-exports.
+//! Depend on [`syncmgr`](https://docs.rs/syncmgr) instead: semver covers only its re-exports.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 

@@ -12,8 +12,8 @@ mod shutdown;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use syncmgr_core::decision::attempt::Pause;
 use syncmgr_core::decision::hold::{Held, Hold};
-use syncmgr_core::decision::run::Pause;
 use syncmgr_core::handler::SyncHandler;
 use syncmgr_core::id::HandlerId;
 use syncmgr_core::register::{Invocation, InvokeFlags};
@@ -41,9 +41,9 @@ use crate::session::{Session, SessionRequest, StartError};
 /// creates a runtime, installs a subscriber or handles signals. Each session runs on the tokio runtime on which it is
 /// started.
 ///
-/// [`shutdown`](Self::shutdown) stops all sessions and waits until they have ended. If the last handle of a manager and
-/// its sessions is dropped instead, every session is stopped, its tasks are dropped at their current await, and nothing
-/// is awaited: the items end *stopped*.
+/// [`shutdown`](Self::shutdown) stops all sessions and waits until they have ended. Dropping the last handle of a manager
+/// and its sessions stops every session without waiting: tasks are dropped at their current await, and items end
+/// *stopped*.
 ///
 /// ```
 /// # use syncmgr_doc_examples::*;
@@ -98,7 +98,7 @@ impl SyncManager {
     ///
     /// # Errors
     /// [`StoreError::InUse`](crate::sqlite::StoreError::InUse) if the file is already open for writing, and another
-    /// [`StoreError`](crate::sqlite::StoreError) if it cannot be opened. Stored data is never lost by this.
+    /// [`StoreError`](crate::sqlite::StoreError) if it cannot be opened. Stored data is not lost on error.
     #[cfg(feature = "sqlite")]
     pub fn open(path: impl AsRef<std::path::Path>) -> Result<Self, crate::sqlite::StoreError> {
         Ok(Self::builder().store(crate::sqlite::SqliteStore::open(path)?).build())
@@ -119,7 +119,7 @@ impl SyncManager {
         SyncManagerBuilder::default()
     }
 
-    pub(crate) fn over(host: Arc<Host>) -> Self {
+    pub(crate) fn from_host(host: Arc<Host>) -> Self {
         let owner = Arc::new(Owner::new(host));
         owner.host.set_launcher(Arc::<Owner>::downgrade(&owner));
         Self { owner }
@@ -180,7 +180,7 @@ impl SyncManager {
     ///
     /// See also: R14 to R24.
     pub fn invoke(&self, invocation: Invocation) -> Result<Session, StartError> {
-        self.host().known().registry.accept(&invocation)?;
+        self.host().manager_state().registry.accept(&invocation)?;
         let mut request = self.session(Trigger::Invoke).handlers([invocation.handler]);
         if let Some(cookie) = invocation.cookie {
             request = request.cookie(cookie);
@@ -213,7 +213,7 @@ impl SyncManager {
         SessionRequest::of(self.owner.clone(), described).start()
     }
 
-    /// Starts a manual session over all handlers: `UpdateAll`. Returns before the work is done.
+    /// Starts a manual session of all handlers: `UpdateAll`. Returns before the work is done.
     ///
     /// The session may ask the user: the chooser selects the items to run, and handlers may ask questions. A session
     /// from [`session(Trigger::Manual)`](Self::session) does not ask the user.
@@ -242,8 +242,8 @@ impl SyncManager {
     /// Runs one manual session with a single handler and returns the report.
     ///
     /// The handler is registered for this session only, so its failed items are not retried; use
-    /// [`register`](Self::register) to host a handler permanently. Not cancel safe: if the future is dropped, the
-    /// session continues without it.
+    /// [`register`](Self::register) to host a handler permanently. Not cancel safe: the session continues if the future
+    /// is dropped.
     ///
     /// ```
     /// # use syncmgr_doc_examples::*;
@@ -264,11 +264,11 @@ impl SyncManager {
     }
 
     /// Starts the scheduler on the current tokio runtime. The scheduler starts sessions for due work: retries,
-    /// interrupted runs (with [`Resume::Immediately`](syncmgr_core::decision::ledger::Resume)), and runs that were held
-    /// until the network or the power source changed, as reported by [`environment`](SyncManagerBuilder::environment).
+    /// interrupted runs (with [`Resume::Immediately`](syncmgr_core::decision::ledger::Resume)), and held runs, once the
+    /// [`environment`](SyncManagerBuilder::environment) reports the network or power source that they wait for.
     ///
-    /// Call this once, after the handlers are registered. Every session starts the scheduler too, so this is only
-    /// needed before the first session.
+    /// Call this method once, after registering the handlers. Every session starts the scheduler too, so the call is only
+    /// needed for work that is due before the first session.
     ///
     /// ```
     /// # use syncmgr_doc_examples::*;
@@ -344,11 +344,11 @@ impl SyncManager {
     }
 
     fn set_pause(&self, pause: Pause) {
-        self.host().known().pause = pause;
+        self.host().manager_state().pause = pause;
         self.open_sessions().iter().for_each(|session| session.apply_pause());
     }
 
-    /// Returns everything that is ready to run but held back, with the reasons.
+    /// Returns the runs and items that are ready but held, each with its reason.
     ///
     /// ```
     /// # use syncmgr_doc_examples::*;
@@ -368,8 +368,8 @@ impl SyncManager {
     /// ```
     pub fn held(&self) -> Vec<Held> {
         let paused = |session: &Arc<SessionShared>| {
-            let waiting = session.runs().into_iter().filter(|run| run.attempt().is_paused());
-            waiting
+            let paused_runs = session.runs().into_iter().filter(|run| run.attempt().is_paused());
+            paused_runs
                 .map(|run| Held::new(run.id().handler, Hold::Paused).with_session(run.id().session))
                 .collect::<Vec<_>>()
         };
@@ -379,7 +379,7 @@ impl SyncManager {
     }
 
     /// Returns a histogram of the time that running items took to end after a skip, stop or shutdown was requested,
-    /// over all sessions so far. It includes the sessions of earlier managers if the store outlives the manager.
+    /// over all sessions so far. If the store outlives the manager, the sessions of earlier managers are included.
     ///
     /// ```
     /// # use syncmgr_doc_examples::*;
@@ -402,15 +402,15 @@ impl SyncManager {
         self.host().stop_latencies.snapshot()
     }
 
-    /// Returns a histogram of the time until all items of a session had ended, over all sessions so far. It includes
-    /// the sessions of earlier managers if the store outlives the manager.
+    /// Returns a histogram of the time until all items of a session had ended, over all sessions so far. If the store
+    /// outlives the manager, the sessions of earlier managers are included.
     pub fn session_durations(&self) -> Latencies {
         self.host().session_durations.snapshot()
     }
 
-    /// Returns the stored sessions, oldest first. A manager that was not given a store records no sessions. An open
-    /// session has no end. A session whose process died is *interrupted*; its end time is its start time, because the
-    /// real one is unknown.
+    /// Returns the stored sessions, oldest first. A manager that was built without a store records no sessions. An open
+    /// session has no end. A session whose process died is *interrupted*; its start time is returned as its end time,
+    /// because the real end time is unknown.
     ///
     /// ```
     /// # use syncmgr_doc_examples::*;

@@ -12,7 +12,7 @@
 
 use std::time::Duration;
 
-use syncmgr_core::decision::run::Phase;
+use syncmgr_core::decision::attempt::Phase;
 use syncmgr_core::id::HandlerId;
 use syncmgr_core::trigger::Trigger;
 

@@ -19,42 +19,43 @@ use tokio::runtime::Handle;
 use crate::host::Host;
 
 /// The names under which the histograms are stored.
-const STOPPING: &str = "stop";
-const LASTING: &str = "session";
+const STOP_LATENCIES: &str = "stop";
+const SESSION_DURATIONS: &str = "session";
 
 impl Host {
     /// Loads the state that earlier managers left in the store. Unreadable state counts as empty.
     pub(crate) fn load(self: &Arc<Self>) {
         let store = &*self.ports.store;
-        // If the last session number is unreadable, continue far beyond any number that may have been used.
+        // If the last session number is unreadable, numbers continue far beyond any number that may have been used.
         let far = || SessionId(self.now().wall.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs());
         let last = self.read(StateStore::last_session).unwrap_or_else(far);
         self.last_session.store(last.0, Ordering::Relaxed);
         let resources = self.read(StateStore::resources).unwrap_or_default();
         let interrupted = self.read(StateStore::interrupted).unwrap_or_default();
         let effects = self.decide(|ledger, now| ledger.restore(resources, interrupted, now));
-        self.follow(effects);
-        for (name, histogram) in [(STOPPING, &self.stop_latencies), (LASTING, &self.session_durations)] {
+        self.apply(effects);
+        for (name, histogram) in [(STOP_LATENCIES, &self.stop_latencies), (SESSION_DURATIONS, &self.session_durations)]
+        {
             match store.histogram(name) {
                 Ok(Some(counted)) => histogram.add(&counted),
                 Ok(None) => {}
-                Err(error) => self.unreadable(&error),
+                Err(error) => self.log_unreadable(&error),
             }
         }
     }
 
     fn read<T>(&self, read: impl FnOnce(&dyn StateStore) -> SyncResult<T>) -> Option<T> {
-        read(&*self.ports.store).map_err(|error| self.unreadable(&error)).ok()
+        read(&*self.ports.store).map_err(|error| self.log_unreadable(&error)).ok()
     }
 
-    fn unreadable(&self, error: &anyhow::Error) {
+    fn log_unreadable(&self, error: &anyhow::Error) {
         tracing::error!(manager = %self.id, error = %one_line(error), "the store cannot be read");
     }
 
     /// Returns changes that store the histograms.
     pub(crate) fn histograms(&self) -> Vec<StateChange> {
-        let stored = [(STOPPING, &self.stop_latencies), (LASTING, &self.session_durations)];
-        let counted = stored.map(|(name, histogram)| (name, histogram.counted()));
+        let stored = [(STOP_LATENCIES, &self.stop_latencies), (SESSION_DURATIONS, &self.session_durations)];
+        let counted = stored.map(|(name, histogram)| (name, histogram.to_histogram()));
         let recorded = counted.into_iter().filter(|(_, histogram)| histogram.counts.iter().any(|count| *count > 0));
         recorded
             .map(|(name, histogram): (_, Histogram)| StateChange::Histogram { name: name.into(), histogram })
@@ -68,7 +69,7 @@ impl Host {
             .unwrap_or_else(|panic| Err(anyhow!("the store panicked: {}", panic_text(panic))))
     }
 
-    /// Returns the answer to a question, if there is one. An answer to an earlier wording does not count.
+    /// Returns the answer to a question, if there is one. An answer to a different wording is ignored.
     pub(crate) fn answer_to(&self, handler: HandlerId, item: ItemId, question: &Question) -> Option<usize> {
         let given = self.ledger().answer_to(handler, item, question);
         given.unwrap_or_else(|| self.read(|store| store.answer(handler, item, question)).flatten())
@@ -77,7 +78,7 @@ impl Host {
     /// Applies and stores the user's answer to a question.
     pub(crate) fn answer(self: &Arc<Self>, handler: HandlerId, item: ItemId, question: Question, choice: usize) {
         let effects = self.ledger().answer(handler, item, question, choice);
-        self.follow(effects);
+        self.apply(effects);
     }
 
     /// Reads the earlier choices of a handler's items.
@@ -91,18 +92,18 @@ impl Host {
     pub(crate) fn write(&self, changes: Vec<StateChange>) -> BoxFuture<'static, SyncResult> {
         let write = || self.ports.store.write(changes);
         match catch_unwind(AssertUnwindSafe(write)) {
-            Ok(written) => AssertUnwindSafe(written).catch_unwind().map(panicked).boxed(),
-            Err(panic) => futures::future::ready(panicked(Err(panic))).boxed(),
+            Ok(written) => AssertUnwindSafe(written).catch_unwind().map(panic_to_error).boxed(),
+            Err(panic) => futures::future::ready(panic_to_error(Err(panic))).boxed(),
         }
     }
 
-    /// Stores a change without waiting. A failure is only logged to `tracing`: in memory the change has already taken
-    /// effect.
+    /// Stores a change without waiting. A failure is only logged to `tracing`, because the change has already taken effect
+    /// in memory.
     pub(crate) fn store(&self, change: StateChange) {
         self.store_all(vec![change]);
     }
 
-    /// Stores changes without waiting, all or none.
+    /// Stores changes atomically, without waiting.
     pub(crate) fn store_all(&self, changes: Vec<StateChange>) {
         if changes.is_empty() {
             return;
@@ -124,6 +125,6 @@ impl Host {
 }
 
 /// Turns a panic of the store into an error.
-fn panicked(result: Result<SyncResult, Box<dyn std::any::Any + Send>>) -> SyncResult {
+fn panic_to_error(result: Result<SyncResult, Box<dyn std::any::Any + Send>>) -> SyncResult {
     result.unwrap_or_else(|panic| Err(anyhow!("the store panicked: {}", panic_text(panic))))
 }

@@ -22,14 +22,14 @@ impl Randomness for SystemRandomness {
 }
 
 /// Returns a random id.
-pub(crate) fn fresh_id(randomness: &dyn Randomness) -> Uuid {
+pub(crate) fn random_id(randomness: &dyn Randomness) -> Uuid {
     let mut bytes = [0; 16];
     randomness.fill(&mut bytes);
     Builder::from_random_bytes(bytes).into_uuid()
 }
 
 /// Returns a random number.
-pub(crate) fn fresh_number(randomness: &dyn Randomness) -> u64 {
+pub(crate) fn random_number(randomness: &dyn Randomness) -> u64 {
     let mut bytes = [0; 8];
     randomness.fill(&mut bytes);
     u64::from_le_bytes(bytes)

@@ -5,8 +5,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use syncmgr_core::decision::attempt::Phase;
 use syncmgr_core::decision::hold::Hold;
-use syncmgr_core::decision::run::Phase;
 use syncmgr_core::decision::verdict::{Outcome, Verdict};
 use syncmgr_core::error::FailureClass;
 use syncmgr_core::id::{HandlerId, ItemId, SessionId};
@@ -86,7 +86,7 @@ pub struct RunReport {
     /// The handler's log.
     pub log: Vec<Arc<LogEntry>>,
     attempts: Vec<AttemptReport>,
-    /// The items that were not run here, each with the number of the attempt it was left out of.
+    /// The items that this run left out, each with the number of the attempt that left it out.
     not_run: Vec<(u32, Arc<NotRun>)>,
 }
 
@@ -108,7 +108,7 @@ pub struct ItemReport<'a> {
     pub outcome: Outcome,
     /// The class of the failure, if the item failed.
     pub class: Option<FailureClass>,
-    /// The reason it was not run here, if it was not.
+    /// The reason this run left the item out, if it did.
     pub hold: Option<Hold>,
 }
 
@@ -130,9 +130,9 @@ impl RunReport {
             name: run.info().name().to_owned(),
             ending: run.ending(),
             hold: run.held(),
-            log: run.notes().entries(),
+            log: run.events().entries(),
             attempts: attempts.collect(),
-            not_run: run.notes().not_run(),
+            not_run: run.events().not_run(),
         }
     }
 
@@ -148,7 +148,7 @@ impl RunReport {
     /// Returns the items in the order of their first attempt, each with the outcome of its last attempt.
     pub fn items(&self) -> impl Iterator<Item = ItemReport<'_>> {
         let first = self.attempts.first();
-        let later: Vec<_> = self.later().collect();
+        let later: Vec<_> = self.later_items().collect();
         let ids = first.filter(|_| !later.is_empty()).map(|first| first.selection.iter().map(SyncItem::id).collect());
         let known: BTreeSet<ItemId> = ids.unwrap_or_default();
         let mut again: BTreeMap<ItemId, ItemReport<'_>> = BTreeMap::new();
@@ -164,18 +164,18 @@ impl RunReport {
         first.map(move |item| again.remove(&item.item.id()).unwrap_or(item)).chain(added)
     }
 
-    /// Returns the items that were not run and the items of later attempts, in order.
-    fn later(&self) -> impl Iterator<Item = ItemReport<'_>> {
+    /// Returns the items left out and the items of later attempts, in the order of the attempts.
+    fn later_items(&self) -> impl Iterator<Item = ItemReport<'_>> {
         (0..).zip(&self.attempts).flat_map(|(number, attempt)| {
-            let left_out = self.not_run.iter().filter(move |(of, _)| *of == number);
-            let left_out = left_out.map(|(_, not_run)| ItemReport::not_run(not_run));
+            let not_run = self.not_run.iter().filter(move |(of, _)| *of == number);
+            let not_run = not_run.map(|(_, not_run)| ItemReport::not_run(not_run));
             let retry = (number > 0).then_some(attempt);
-            left_out.chain(retry.into_iter().flat_map(AttemptReport::items))
+            not_run.chain(retry.into_iter().flat_map(AttemptReport::items))
         })
     }
 
-    /// Returns the log entry that explains an item's outcome: the last entry about the item or, for an item that was never
-    /// run, about the run. `None` if the item succeeded or no entry explains it.
+    /// Returns the log entry that explains an item's outcome: the last entry about the item or, if there is none, about the
+    /// run. `None` if the item succeeded or no entry explains its outcome.
     ///
     /// ```
     /// # use syncmgr_doc_examples::*;
@@ -274,7 +274,7 @@ impl RunReport {
         }
     }
 
-    /// Counts the items by outcome, without outcomes that did not occur.
+    /// Formats the number of items with each outcome that occurred.
     fn counts(&self) -> String {
         let mut counts: BTreeMap<Outcome, usize> = BTreeMap::new();
         for item in self.items() {

@@ -13,7 +13,7 @@ pub(crate) struct Tasks {
 }
 
 impl Tasks {
-    /// Spawns tasks on this runtime. The tracker counts those that are left.
+    /// Creates a spawner of tasks on this runtime. The tracker counts the tasks that have not ended.
     pub(crate) fn new(runtime: Handle, tracker: TaskTracker) -> Self {
         Self { runtime, tracker }
     }

@@ -30,7 +30,7 @@ use syncmgr_core::sync::Mutex;
 ///         *self.0.lock().expect("the lock is not poisoned") = Some(std::thread::spawn(probe));
 ///     }
 ///
-///     fn stop(&self) {} // `look` returns `ProbeStatus::Finished` once the manager is dropped
+///     fn stop(&self) {} // `check` returns `ProbeStatus::Finished` once the manager is dropped
 /// }
 ///
 /// let manager = SyncManager::builder().watchdog(OwnThread(Mutex::default())).build();
@@ -40,10 +40,11 @@ use syncmgr_core::sync::Mutex;
 /// # Ok::<(), anyhow::Error>(())
 /// ```
 pub trait Watchdog: Send + Sync + 'static {
-    /// Starts a loop that calls [`Probe::check`] periodically until it returns [`ProbeStatus::Finished`]. Called at the manager's first session.
+    /// Starts a loop that calls [`Probe::check`] periodically until it returns [`ProbeStatus::Finished`].
+    /// Called at the manager's first session.
     fn start(&self, probe: Probe);
 
-    /// Ends the loop of [`start`](Self::start) and waits for its end. Called when the manager shuts down.
+    /// Stops the loop of [`start`](Self::start) and waits until it has ended. Called when the manager shuts down.
     fn stop(&self);
 }
 
@@ -105,7 +106,7 @@ impl Probe {
 
     /// Probes once, at the time `now` of a monotonic clock with any origin.
     ///
-    /// A poll of a handler that has been in progress for a second is reported in the handler's log, once. A cancelled item
+    /// A poll of a handler that has been in progress for a second is reported once, in the handler's log. A cancelled item
     /// that does not return from its poll ends *abandoned*, although its thread is still blocked.
     pub fn check(&mut self, now: Duration) -> ProbeStatus {
         let Some(manager) = self.manager.upgrade() else { return ProbeStatus::Finished };
@@ -125,7 +126,7 @@ impl Probe {
             let mut poll = self.polls.get(&key).copied().filter(|poll| poll.number == number).unwrap_or(first_seen);
             if poll.reported == Reported::NotYet && now.saturating_sub(poll.since) >= REPORT_AFTER {
                 poll.reported = Reported::Already;
-                let text = "blocks its thread for more than a second; move what blocks into `item.blocking`";
+                let text = "has blocked its thread for more than a second; move the blocking work into `item.blocking`";
                 let entry = LogEntry::new(LogLevel::Warning, text);
                 run.log(item.map_or(entry.clone(), |item| entry.with_item(item)));
             }

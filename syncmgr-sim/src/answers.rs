@@ -9,7 +9,7 @@ use crate::perform::manual_request;
 use crate::process::Process;
 
 impl Process<'_> {
-    /// Answers the latest open question of a handler. Without a choice, picks the first one that lets the item proceed.
+    /// Answers the latest open question of a handler. If `choice` is `None`, picks the first choice that lets the item proceed.
     pub(crate) fn answer(&mut self, handler: HandlerId, choice: Option<usize>) {
         let log = self.disk.store.log(handler).unwrap_or_default();
         let open = log.iter().rev().find_map(|logged| question(&logged.entry));

@@ -57,7 +57,7 @@ impl Copier {
         self.sim.try_with(|state| {
             let too_many = deletes > 10 && deletes * 2 > ENTRIES;
             if may_proceed && too_many && !state.model.item(key).allowed_deletes.contains(&deletes) {
-                state.violated(
+                state.report_violation(
                     "a plan beyond the guard limits needs permission",
                     format!("{deletes} of {ENTRIES} entries are deleted without permission"),
                 );
@@ -93,7 +93,7 @@ impl Copier {
     /// Commits the progress and records it in the model.
     async fn commit(&self, key: Key, saved: &mut Saved<Progress>) -> SyncResult {
         let encoded = serde_json::to_string(&**saved)?;
-        self.sim.try_with(|state| state.model.item(key).save_begins(&encoded));
+        self.sim.try_with(|state| state.model.item(key).begin_save(&encoded));
         saved.commit().await?;
         self.sim.try_with(|state| {
             if !state.model.writes_lost {
@@ -104,15 +104,15 @@ impl Copier {
         Ok(())
     }
 
-    /// The loaded state must match the model, and its chunks must have been written.
+    /// Checks that the loaded state matches the model, and that its chunks were written.
     fn check(&self, key: Key, saved: Progress) {
         let encoded = (saved != Progress::default()).then(|| serde_json::to_string(&saved)).and_then(Result::ok);
         self.sim.try_with(|state| {
             if let Some(details) = state.model.item(key).contradicts(encoded.as_deref()) {
-                state.violated("committed state is stored", format!("{key:?}: {details}"));
+                state.report_violation("committed state is stored", format!("{key:?}: {details}"));
             }
             if !state.sides.has(key, saved.0, saved.1) {
-                state.violated(
+                state.report_violation(
                     "a checkpoint covers only written chunks",
                     format!("{key:?}: chunks of {saved:?} are missing"),
                 );
@@ -156,7 +156,7 @@ impl Copier {
     }
 }
 
-/// A section that must not be interrupted before the hard grace.
+/// A section that must not be interrupted before the hard grace ends.
 struct UninterruptedSection {
     sim: Sim,
     key: Key,
@@ -186,8 +186,8 @@ impl Drop for UninterruptedSection {
             item.uninterrupted = item.uninterrupted.saturating_sub(1);
             let is_early = item.cancel_deadlines.is_some_and(|(_, hard)| now < hard);
             if is_early && !self.done {
-                state.violated(
-                    "an uninterrupted section lasts until the hard grace",
+                state.report_violation(
+                    "an uninterrupted section is not interrupted before the hard grace ends",
                     format!("{:?} was interrupted", self.key),
                 );
             }

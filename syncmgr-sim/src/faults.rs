@@ -10,7 +10,7 @@ impl Process<'_> {
         match step {
             Step::SlowStore(time) => store.slow_down(*time),
             Step::FailWrite(after) => store.fail_write(store.writes() + after + 1),
-            Step::HealStore => self.heal_store(),
+            Step::RecoverStore => self.recover_store(),
             Step::LoseWrites => {
                 store.drop_writes();
                 self.sim.try_with(|state| state.model.writes_lost = true);
@@ -49,7 +49,7 @@ impl Process<'_> {
         });
     }
 
-    pub(crate) fn heal_store(&self) {
+    pub(crate) fn recover_store(&self) {
         self.disk.store.flush();
         self.disk.store.recover();
         self.sim.try_with(|state| state.model.writes_lost = false);

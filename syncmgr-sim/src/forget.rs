@@ -1,4 +1,4 @@
-//! Forgetting of items and handlers.
+//! Requests to forget items and handlers.
 
 use syncmgr_core::id::{HandlerId, SessionId};
 use syncmgr_core::store::StateStore;
@@ -9,7 +9,7 @@ use crate::peer::Key;
 use crate::process::Process;
 
 impl Process<'_> {
-    /// Forgets an item. It must leave no checkpoint.
+    /// Forgets an item and checks that its checkpoint is deleted.
     pub(crate) fn forget_item(&mut self, key: Key) {
         let (manager, sim, disk) = (self.manager.clone(), self.sim.clone(), self.disk.clone());
         let last = self.last_session();
@@ -22,7 +22,7 @@ impl Process<'_> {
             let forgotten = manager.forget_item(key.0, key.1).await;
             let last = manager.sessions().last().map(|session| session.id());
             sim.try_with(|state| {
-                // An attempt that started meanwhile may have saved a new checkpoint.
+                // An attempt that has started since may have saved a new checkpoint.
                 let is_restarted = state.model.attempts.iter().skip(after).any(|attempt| attempt.key == key);
                 let item = state.model.item(key);
                 (item.pending_forgets, item.forgotten_in) =
@@ -34,7 +34,7 @@ impl Process<'_> {
                     && left.is_some()
                     && item.pending_forgets == 0
                 {
-                    state.violated(
+                    state.report_violation(
                         "forgotten items and handlers leave no state",
                         format!("{key:?} has a record: {left:?}"),
                     );
@@ -43,7 +43,7 @@ impl Process<'_> {
         });
     }
 
-    /// Forgets a handler. It must leave no records.
+    /// Forgets a handler and checks that its records are deleted.
     pub(crate) fn forget(&mut self, handler: HandlerId) {
         let (manager, sim, disk) = (self.manager.clone(), self.sim.clone(), self.disk.clone());
         let last = self.last_session();
@@ -58,12 +58,12 @@ impl Process<'_> {
             let last = manager.sessions().last().map(|session| session.id());
             sim.try_with(|state| {
                 for (_, item) in state.model.items.iter_mut().filter(|(key, _)| of_handler(key)) {
-                    let left = item.pending_forgets.saturating_sub(1);
-                    (item.pending_forgets, item.forgotten_in) = (left, item.forgotten_in.max(last));
+                    let pending = item.pending_forgets.saturating_sub(1);
+                    (item.pending_forgets, item.forgotten_in) = (pending, item.forgotten_in.max(last));
                 }
-                let left = disk.store.known(handler).unwrap_or_default();
+                let left = disk.store.recorded_items(handler).unwrap_or_default();
                 if forgotten.is_ok() && manager.registration(handler).is_none() && !left.is_empty() {
-                    state.violated(
+                    state.report_violation(
                         "forgotten items and handlers leave no state",
                         format!("{handler} has records: {left:?}"),
                     );

@@ -13,7 +13,7 @@ use crate::step::{Fault, ItemIndex, Scope, Start, Step, UserInteraction};
 /// The number of different claims.
 pub(crate) const CLAIMS: usize = 3;
 
-/// Generates the parts of a seed's script, next to a number of user handlers.
+/// Generates the parts of a seed's script. `handlers` is the number of user handlers, which have the lowest indices.
 pub(crate) fn parts(seed: u64, handlers: usize) -> Vec<Part> {
     let mut rng = RngSource::new(seed).named("script").rng();
     let mut parts: Vec<_> = settings(&mut rng).into_iter().map(Part::Setting).collect();
@@ -74,7 +74,7 @@ fn some_steps(rng: &mut Rng, handlers: usize) -> Vec<Step> {
     if rng.u8(..20) > 0 {
         return vec![step(rng, handlers)];
     }
-    let duration = Step::AttemptProgress(duration(rng));
+    let duration = Step::AdvanceTime(duration(rng));
     let offline = Step::Network(Network::Offline);
     vec![offline, step(rng, handlers), duration, Step::Network(Network::Online)]
 }
@@ -83,7 +83,7 @@ fn step(rng: &mut Rng, handlers: usize) -> Step {
     let handler = rng.usize(..handlers);
     let item = ItemIndex { handler, item: rng.usize(..4) };
     match rng.u8(..100) {
-        0..22 => Step::AttemptProgress(duration(rng)),
+        0..22 => Step::AdvanceTime(duration(rng)),
         22..44 => Step::Start(start(rng, handler)),
         44..58 => fault_step(rng, handler, item),
         58..66 => stop_step(rng, handler, item),
@@ -162,6 +162,6 @@ fn store_step(rng: &mut Rng) -> Step {
         0..4 => Step::SlowStore(Duration::from_millis(rng.u64(1..=3_000))),
         4 => Step::FailWrite(rng.u64(..6)),
         5 => Step::LoseWrites,
-        _ => Step::HealStore,
+        _ => Step::RecoverStore,
     }
 }

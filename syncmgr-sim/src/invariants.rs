@@ -31,14 +31,14 @@ impl Process<'_> {
     }
 
     fn check_graces(&self) -> Vec<Finding> {
-        let overdue = self.sim.try_with(|state| state.model.overdue(state.elapsed())).unwrap_or_default();
+        let overdue = self.sim.try_with(|state| state.model.overdue_items(state.elapsed())).unwrap_or_default();
         overdue
             .into_iter()
             .map(|key| ("a cancelled item ends within its grace", format!("{key:?} is still running")))
             .collect()
     }
 
-    /// No session of the running process may be recorded as interrupted.
+    /// Checks that no session of the running process is recorded as interrupted.
     fn check_history(&self) -> Option<Finding> {
         if self.sim.with(|state| state.model.store_failed) {
             return None;
@@ -52,7 +52,7 @@ impl Process<'_> {
         Some(("a session of the running process is not recorded as interrupted", format!("session {}", lost.session)))
     }
 
-    /// An explanation must match the actual state: running items, reasons to wait, and due items that have been started.
+    /// Checks that an explanation matches the actual state: running items, reasons to wait, and due items that have been started.
     fn check_explanation(&self, key: Key) -> Option<Finding> {
         const EXPLAIN: &str = "explain matches the actual state";
         let explanation = self.manager.explain_item(key.0, key.1).ok()?;
@@ -80,12 +80,12 @@ impl Process<'_> {
         }
     }
 
-    /// An item that waits without a shown reason must wait for a free slot of its handler or for the handler to prepare.
+    /// Checks that an item without a shown reason to wait needs a free slot of its handler, or waits for the handler's `prepare`.
     fn check_waiting(&self, key: Key, explanation: &str) -> Option<Finding> {
         let is_full = self.sim.with(|state| {
             let limit = state.model.settings.handlers.get(&key.0).map_or(0, |info| info.limits().items());
             state.model.lingering.retain(|(_, item)| item.cell().is_working());
-            state.model.running_of(key.0) + state.model.lingering.len() >= limit
+            state.model.count_running_of(key.0) + state.model.lingering.len() >= limit
         });
         let (is_preparing, is_called) = self
             .sim
@@ -100,7 +100,7 @@ impl Process<'_> {
         matches!(condition, Ok(Condition::Running { .. } | Condition::Waiting { .. }))
     }
 
-    /// A record must be consistent and contain the acknowledged state.
+    /// Checks that a record is consistent and contains the acknowledged state.
     fn check_record(&self, key: Key) -> Option<Finding> {
         const RECORD: &str = "a record is consistent";
         let record = self.disk.store.record(key.0, key.1).ok()?.unwrap_or_default();

@@ -1,14 +1,14 @@
 //! A deterministic simulation of a manager with its providers, generated from a seed.
 //!
 //! A seed generates a [`Script`]: the settings of the manager, providers and their items, and a list of steps. Steps start,
-//! skip and stop work, inject faults into the peer, the store and the network, change power and presence, correct the clock,
-//! and kill and restart processes. The script is played in virtual time next to a simple model of the expected state. The
+//! skip and stop work, inject faults into the peer, the store and the network, change the power and user presence, set the clock,
+//! and kill and restart processes. The script is played in virtual time alongside a simple model of the expected state. The
 //! invariants of the manager are checked after every step. At the end of every script all faults are removed, and then every
 //! item must become up to date.
 //!
-//! The same seed gives the same result bit for bit; a hash of everything observed shows this. A script that violates an
-//! invariant is shrunk: each part can be left out without changing what the other parts draw. `SIM_SEED` and `SIM_KEEP`
-//! name the remaining parts.
+//! The same seed always gives the same result; a hash of all observations verifies this. A script that violates an invariant
+//! is shrunk: a part can be removed without changing the random values of the other parts. The environment variables
+//! `SIM_SEED` and `SIM_KEEP` replay the shrunk script.
 //!
 //! You can add your own handlers and invariants:
 //!
@@ -56,9 +56,9 @@
 //! watchdog or a real disk; the contract tests, `tests/kill.rs` and sanitizers cover those. Handlers that depend on real time
 //! ([`REAL_TIME`](syncmgr_core::capabilities::Capabilities::REAL_TIME)) cannot take part.
 //!
-//! The simulation does not check that manual work overtakes background work, that nothing new starts during a pause, progress,
-//! the event stream, opening log entries, deadlines of calls, or the backoff of resources. Once the user has requested a
-//! session, sessions that the manager starts by itself in the same process may run without the network they need.
+//! The simulation does not check progress, the event stream, the opening of log entries, the deadlines of calls, the backoff of
+//! resources, the priority of manual work, or that nothing starts during a pause. Once the user has requested a session, the
+//! simulation no longer checks that later automatic sessions of the same process wait for the network.
 
 #![allow(clippy::exhaustive_enums, clippy::exhaustive_structs, reason = "the crate is not published")]
 

@@ -108,7 +108,7 @@ impl Model {
         self.items.iter().filter(|(_, item)| item.running.is_some())
     }
 
-    pub(crate) fn running_of(&self, handler: HandlerId) -> usize {
+    pub(crate) fn count_running_of(&self, handler: HandlerId) -> usize {
         self.running().filter(|((of, _), _)| *of == handler).count()
     }
 
@@ -131,7 +131,7 @@ impl Model {
     }
 
     /// Returns the running items that exceed their grace.
-    pub(crate) fn overdue(&self, now: Duration) -> Vec<Key> {
+    pub(crate) fn overdue_items(&self, now: Duration) -> Vec<Key> {
         let overdue = |item: &Item| {
             item.cancel_deadlines
                 .is_some_and(|(soft, hard)| now > TICK + if item.uninterrupted > 0 { hard } else { soft })
@@ -139,7 +139,7 @@ impl Model {
         self.running().filter(|(_, item)| overdue(item)).map(|(key, _)| *key).collect()
     }
 
-    /// Clears all backoffs when the network comes back.
+    /// Clears all backoffs, as the manager does when the network returns.
     pub(crate) fn reconnect(&mut self) {
         for item in self.items.values_mut().filter(|item| matches!(item.wait, Wait::Backoff(_))) {
             (item.wait, item.failures) = (Wait::Ready, 0);
@@ -162,7 +162,7 @@ impl Model {
     }
 
     /// Returns the number of running items that hold the claim.
-    pub(crate) fn claimed(&self, claim: &Claim) -> usize {
+    pub(crate) fn count_claimed(&self, claim: &Claim) -> usize {
         self.running().filter(|(_, item)| item.claims.contains(claim)).count()
     }
 }

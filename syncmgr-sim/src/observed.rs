@@ -39,13 +39,16 @@ impl Observed {
             let low_data = info.capabilities().contains(Capabilities::LOW_DATA);
             match state.environment.network {
                 Network::Offline if needs_network && requested_by != RequestedBy::UserForced => {
-                    state.violated(
+                    state.report_violation(
                         "a handler that needs a network waits for it",
                         format!("{} starts offline", info.name()),
                     );
                 }
                 Network::Metered if needs_network && !low_data && requested_by == RequestedBy::Automatic => {
-                    state.violated("no automatic run uses a metered network", format!("{} does", info.name()));
+                    state.report_violation(
+                        "no automatic run uses a metered network",
+                        format!("{} starts on a metered network", info.name()),
+                    );
                 }
                 _ => {}
             }
@@ -54,13 +57,13 @@ impl Observed {
         let _ = self.sessions.send(session);
     }
 
-    /// Starts a `prepare` or `synchronize` call. A handler must not have two at the same time.
+    /// Records the start of a `prepare` or `synchronize` call. A handler must not be in two such calls at the same time.
     fn begin_call(&self, run: &RunContext) -> CallGuard {
         let (handler, session) = (run.handler(), run.session());
         self.sim.try_with(|state| {
             if let Some(other) = state.model.active_calls.insert(handler, session) {
                 let details = format!("{handler} runs in sessions {session} and {other}");
-                state.violated("one run of a handler at a time", details);
+                state.report_violation("one run of a handler at a time", details);
             }
         });
         CallGuard { sim: self.sim.clone(), handler }
@@ -96,12 +99,12 @@ impl AttemptGuard {
             let now = state.elapsed();
             state.note(&format!("{} starts in session {session}", item.name()));
             let findings = state.model.begin(key, session, claims, now);
-            findings.into_iter().for_each(|(invariant, details)| state.violated(invariant, details));
+            findings.into_iter().for_each(|(invariant, details)| state.report_violation(invariant, details));
         });
         Self { sim: sim.clone(), item: item.clone(), ended: false }
     }
 
-    fn returned(mut self, result: &SyncResult) {
+    fn finish(mut self, result: &SyncResult) {
         self.ended = true;
         let (signals, cancelled) = (self.item.cell().signals(), self.item.cell().cancel().reason());
         self.end(match (result, cancelled) {
@@ -123,7 +126,7 @@ impl AttemptGuard {
             let now = state.elapsed();
             state.note(&format!("{} ends: {end:?}", self.item.name()));
             if state.model.is_late(key, now) {
-                state.violated("a cancelled item ends within its grace", format!("{key:?} ends too late"));
+                state.report_violation("a cancelled item ends within its grace", format!("{key:?} ends too late"));
             }
             state.model.end(key, end, now);
             if self.item.cell().is_working() {
@@ -176,7 +179,7 @@ impl SyncHandler for Observed {
     async fn synchronize_item(&self, item: &ItemContext) -> SyncResult {
         let attempt = AttemptGuard::begin(&self.sim, item);
         let result = self.inner.synchronize_item(item).await;
-        attempt.returned(&result);
+        attempt.finish(&result);
         result
     }
 

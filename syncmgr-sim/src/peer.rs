@@ -64,7 +64,7 @@ impl Sides {
     }
 
     /// Returns the items of the peer whose local copy differs.
-    pub(crate) fn unequal(&self) -> Vec<Key> {
+    pub(crate) fn unequal_items(&self) -> Vec<Key> {
         let existing = self.peer.iter().filter(|(_, peer_item)| peer_item.exists);
         let unequal = existing.filter(|(key, peer_item)| {
             self.local.get(key).is_none_or(|local_item| local_item.version != peer_item.version)
@@ -79,7 +79,7 @@ impl Sides {
     }
 
     /// Removes all faults and restores all items.
-    pub(crate) fn heal(&mut self) {
+    pub(crate) fn remove_faults(&mut self) {
         self.failing_listings.clear();
         for peer_item in self.peer.values_mut() {
             peer_item.faults.clear();

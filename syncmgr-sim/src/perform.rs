@@ -26,7 +26,7 @@ impl Process<'_> {
     /// Performs a step. Returns `Some` if the step ended the process.
     pub(crate) async fn perform_step(&mut self, step: &Step) -> Option<Exit> {
         match step {
-            Step::AttemptProgress(time) => sleep(*time).await,
+            Step::AdvanceTime(time) => sleep(*time).await,
             Step::Start(start) => self.start(start),
             Step::Skip(index) => self.skip(self.key(*index)),
             Step::StopHandler(handler) => self.stop_handler(self.handler(*handler)),
@@ -105,7 +105,7 @@ impl Process<'_> {
 
     fn skip(&self, key: Key) {
         for session in self.manager.sessions() {
-            // Not every session contains it.
+            // Not every session contains the item.
             let _ = session.skip(key.0, key.1);
         }
         self.begin_cancel(|running, _| *running == key);
@@ -113,7 +113,7 @@ impl Process<'_> {
 
     fn stop_handler(&self, handler: HandlerId) {
         for session in self.manager.sessions() {
-            // Not every session contains it.
+            // Not every session contains the handler.
             let _ = session.stop_handler(handler);
         }
         self.begin_cancel(|running, _| running.0 == handler);
@@ -126,7 +126,7 @@ impl Process<'_> {
         self.begin_cancel(|_, running| running == session.id());
     }
 
-    /// Records in the model that the running items that match have been cancelled.
+    /// Records the cancellation of the matching running items in the model.
     pub(crate) fn begin_cancel(&self, wanted: impl Fn(&Key, SessionId) -> bool) {
         self.sim.try_with(|state| {
             let now = state.elapsed();

@@ -44,7 +44,7 @@ pub(crate) fn play(script: &Script, extensions: &Extensions) -> PlayResult {
         }
     }));
     if let Err(panic) = played {
-        sim.with(|state| state.violated("nothing panics", panic_text(panic)));
+        sim.with(|state| state.report_violation("nothing panics", panic_text(panic)));
     }
     let (hash, lines, violations) = sim.with(|state| state.take_transcript());
     let mut violation = violations.into_iter().next();
@@ -139,7 +139,7 @@ impl Process<'_> {
             }
         }
         for (invariant, details) in self.check() {
-            self.sim.violated(invariant, details);
+            self.sim.report_violation(invariant, details);
         }
         self.check_user_invariants();
     }
@@ -149,7 +149,7 @@ impl Process<'_> {
         for (name, holds) in &self.extensions.invariants {
             let view = View { process: self };
             if let Err(details) = holds(&view) {
-                self.sim.violated(name.clone(), details);
+                self.sim.report_violation(name.clone(), details);
             }
         }
     }

@@ -13,7 +13,7 @@ use crate::sim::{Sim, State};
 /// A user who confirms everything after a delay. At most one question may be open.
 pub(crate) struct SimulatedUser(pub(crate) Sim);
 
-/// Increments a counter of the state until it is dropped.
+/// Increments a counter of the state, and decrements it on drop.
 struct CountGuard {
     sim: Sim,
     counter: fn(&mut State) -> &mut usize,
@@ -39,7 +39,7 @@ impl SimulatedUser {
     async fn answer<T>(&self, answer: T) -> SyncResult<T> {
         let (_guard, open) = CountGuard::begin(&self.0, |state| &mut state.model.open_prompts);
         if open > 1 {
-            self.0.violated("at most one question to the user is open", format!("{open} are open"));
+            self.0.report_violation("at most one question to the user is open", format!("{open} are open"));
         }
         self.0.note("the user is asked");
         self.0.yield_or_sleep("person", 0, Duration::from_secs(20)).await;

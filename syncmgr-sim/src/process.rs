@@ -51,7 +51,7 @@ pub(crate) fn runtime(sim: &Sim, number: u32) -> Runtime {
 
 impl<'a> Process<'a> {
     pub(crate) fn begin(sim: Sim, script: &'a Script, extensions: &'a Extensions, stored: &MemoryStore) -> Self {
-        let disk = Disk { store: FaultyStore::over(stored), sim: sim.clone() };
+        let disk = Disk { store: FaultyStore::with_contents(stored), sim: sim.clone() };
         let environment = ManualEnvironment::new(sim.with(|state| state.environment));
         let manager = manager(&sim, script, &disk, &environment);
         let (sender, sessions) = unbounded_channel();
@@ -80,7 +80,7 @@ impl<'a> Process<'a> {
             self.register(handler.clone());
         }
         if let Err(error) = self.manager.start_scheduler() {
-            self.sim.violated("the scheduler starts", error.to_string());
+            self.sim.report_violation("the scheduler starts", error.to_string());
         }
     }
 
@@ -103,15 +103,15 @@ impl<'a> Process<'a> {
         }
     }
 
-    /// Shuts the manager down. No task may remain, and every request must have a report.
+    /// Shuts the manager down. Checks that no task remains, and that every request has a report.
     pub(crate) async fn shut_down(&mut self) {
         let now = self.sim.with(|state| state.elapsed());
         self.sim.try_with(|state| state.model.begin_cancel(now, |_, _| true));
         match timeout(Duration::from_secs(60), self.manager.shutdown()).await {
-            Err(_) => self.sim.violated("a shutdown finishes", "still not finished after a minute"),
+            Err(_) => self.sim.report_violation("a shutdown finishes", "still not finished after a minute"),
             Ok(still_running) => {
                 for left in still_running {
-                    self.sim.violated("nothing runs after a shutdown", left.to_string());
+                    self.sim.report_violation("nothing runs after a shutdown", left.to_string());
                 }
             }
         }
@@ -123,11 +123,12 @@ impl<'a> Process<'a> {
         while self.tasks.try_join_next().is_some() {}
         let alive = Handle::current().metrics().num_alive_tasks() - self.tasks.len();
         if alive > 0 {
-            self.sim.violated("nothing runs after a shutdown", format!("{alive} tasks are alive"));
+            self.sim.report_violation("nothing runs after a shutdown", format!("{alive} tasks are alive"));
         }
         let finished = async { while self.tasks.join_next().await.is_some() {} };
         if timeout(Duration::from_secs(60), finished).await.is_err() {
-            self.sim.violated("every request gets a report", "a caller still waits a minute after the shutdown");
+            self.sim
+                .report_violation("every request gets a report", "a caller still waits a minute after the shutdown");
         }
     }
 

@@ -108,7 +108,8 @@ impl SyncHandler for Copier {
             let permit = run.interaction().await?;
             permit.confirm("continue?").await?;
         } else if self.plan.asks && run.interaction().await.is_ok() {
-            self.sim.violated("the user is asked only with permission", format!("in session {}", run.session()));
+            self.sim
+                .report_violation("the user is asked only with permission", format!("in session {}", run.session()));
         }
         self.sim.yield_or_sleep("prepare", run.handler().guid().as_u128(), CHUNK).await;
         Ok(())

@@ -18,7 +18,7 @@ impl Process<'_> {
     /// Checks that the stored state matches what the previous process reported. Must be called before any work starts.
     pub(crate) fn check_recovery(&self, end: ProcessEnd) {
         let keys = self.keys();
-        let unfinished = self.unfinished(&keys);
+        let unfinished = self.unfinished_items(&keys);
         self.sim.try_with(|state| {
             state.model.to_resume = if self.has_chooser() { BTreeSet::new() } else { unfinished.clone() }
         });
@@ -40,8 +40,8 @@ impl Process<'_> {
         self.script.settings().any(|setting| *setting == Setting::Chooser)
     }
 
-    /// Returns the items of interrupted sessions that have not ended. They may run regardless of their wait.
-    fn unfinished(&self, keys: &[Key]) -> BTreeSet<Key> {
+    /// Returns the items of interrupted sessions that have not ended. These items may run regardless of their wait.
+    fn unfinished_items(&self, keys: &[Key]) -> BTreeSet<Key> {
         let mut unfinished = BTreeSet::new();
         for session in self.disk.store.interrupted().unwrap_or_default() {
             for run in &session.runs {
@@ -62,12 +62,12 @@ impl Process<'_> {
             let contradicted = state.contradicts(key, checkpoint);
             let reported = state.model.item(key).reported.filter(|reported| is_older(record, *reported));
             if let Some(details) = contradicted {
-                state.violated("committed state survives a restart", format!("{key:?}: {details}"));
+                state.report_violation("committed state survives a restart", format!("{key:?}: {details}"));
             }
             if let Some((session, outcome)) = reported {
                 let details =
                     format!("{key:?} was reported as {outcome} in session {session}, but its record is {record:?}");
-                state.violated("a reported outcome survives a restart", details);
+                state.report_violation("a reported outcome survives a restart", details);
             }
         });
     }
@@ -92,11 +92,11 @@ impl Process<'_> {
         (wait, failures)
     }
 
-    /// Killed sessions must be recorded as interrupted; sessions that a shutdown ended must not.
+    /// Checks that killed sessions are recorded as interrupted, and sessions that a shutdown ended are not.
     fn check_interrupted(&self, end: ProcessEnd) {
         let history = self.manager.history().unwrap_or_default();
         if let Some(open) = history.iter().find(|session| session.end.is_none()) {
-            self.sim.violated(
+            self.sim.report_violation(
                 "the history shows no session of an earlier process as running",
                 format!("session {}", open.session),
             );
@@ -110,11 +110,13 @@ impl Process<'_> {
         for session in &interrupted {
             if end == ProcessEnd::Clean && Some(session.manager) == last {
                 let details = format!("session {} is interrupted, but its process was shut down", session.session);
-                self.sim.violated("a shutdown leaves no session interrupted", details);
+                self.sim.report_violation("a shutdown leaves no session interrupted", details);
             }
             if outcome(session.session) != Some(SessionOutcome::Interrupted) {
-                self.sim
-                    .violated("a killed session is recorded as interrupted", format!("session {}", session.session));
+                self.sim.report_violation(
+                    "a killed session is recorded as interrupted",
+                    format!("session {}", session.session),
+                );
             }
         }
     }
@@ -135,7 +137,7 @@ pub(crate) enum ProcessEnd {
 fn is_older(record: &ItemRecord, reported: (SessionId, Outcome)) -> bool {
     let (session, outcome) = reported;
     record.outcome.is_none() || record.fence.session < session || {
-        // Only a later attempt may replace the outcome, and that has another fence.
+        // Only a later attempt may replace the outcome, and a later attempt has another fence.
         record.fence.session == session && record.outcome != Some(outcome)
     }
 }

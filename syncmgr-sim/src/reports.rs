@@ -38,7 +38,7 @@ pub(crate) fn check_report(state: &mut State, store: &FaultyStore, report: &Repo
             let key = (run.handler, item.item.id());
             state.model.to_resume.remove(&key);
             if !seen.insert(key) {
-                state.violated(
+                state.report_violation(
                     "every item ends exactly once",
                     format!("{key:?} is reported twice in session {}", report.session),
                 );
@@ -55,7 +55,10 @@ pub(crate) fn check_report(state: &mut State, store: &FaultyStore, report: &Repo
             }
         }
         if run.ending.is_none() {
-            state.violated("every request gets a report", format!("a run of session {} has no ending", report.session));
+            state.report_violation(
+                "every request gets a report",
+                format!("a run of session {} has no ending", report.session),
+            );
         }
         if run.ending == Some(RunEnding::Held) && state.model.sessions.contains_key(&report.session) {
             state.model.deferred.insert(run.handler);
@@ -63,7 +66,7 @@ pub(crate) fn check_report(state: &mut State, store: &FaultyStore, report: &Repo
     }
 }
 
-/// A reported outcome must match the result of the last attempt in that session.
+/// Checks that a reported outcome matches the result of the last attempt in that session.
 fn check_outcome(state: &mut State, report: &Report, key: Key, outcome: Outcome, has_hold: bool) {
     let of_session = |attempt: &&crate::model::Attempt| attempt.key == key && attempt.session == report.session;
     let last = state.model.attempts.iter().rev().find(of_session).cloned();
@@ -71,43 +74,45 @@ fn check_outcome(state: &mut State, report: &Report, key: Key, outcome: Outcome,
         return;
     }
     match last.as_ref().map(|attempt| attempt.end) {
-        Some(None) => state
-            .violated("every item ends exactly once", format!("{key:?} is reported as {outcome} but is still running")),
+        Some(None) => state.report_violation(
+            "every item ends exactly once",
+            format!("{key:?} is reported as {outcome} but is still running"),
+        ),
         Some(Some(end)) if end.outcome().is_some_and(|expected| expected != outcome) => {
-            state.violated(
+            state.report_violation(
                 "an outcome matches the handler's result",
                 format!("{key:?} is reported as {outcome} after {end:?}"),
             );
         }
         None if outcome == Outcome::Succeeded => {
             let details = format!("{key:?} is reported as succeeded in session {} but never ran", report.session);
-            state.violated("no request is lost", details);
+            state.report_violation("no request is lost", details);
         }
         _ => {}
     }
 }
 
-/// The end of a reported session must be stored, so that no later process finds it interrupted.
+/// Checks that the end of a reported session is stored, so that no later process finds the session interrupted.
 fn check_end_stored(state: &mut State, store: &dyn StateStore, report: &Report) {
     let interrupted = store.interrupted().unwrap_or_default();
     let is_reported =
         |record: &SessionRecord| record.session == report.session && Some(record.manager) == state.model.manager;
     if interrupted.iter().any(is_reported) {
         let details = format!("session {} was reported, but its end is not stored", report.session);
-        state.violated("records are stored before the session is reported", details);
+        state.report_violation("records are stored before the session is reported", details);
     }
 }
 
-/// A merged item must have been attempted after its session was requested.
+/// Checks that a merged item was attempted after its session was requested.
 fn check_merged(state: &mut State, report: &Report, key: Key) {
     let Some(request) = state.model.sessions.get(&report.session) else { return };
     if !state.model.attempts.iter().skip(request.attempts_before).any(|attempt| attempt.key == key) {
         let details = format!("{key:?} was merged in session {} but has not started since its request", report.session);
-        state.violated("no request is lost", details);
+        state.report_violation("no request is lost", details);
     }
 }
 
-/// The outcome of an attempt must be stored before it is reported.
+/// Checks that the outcome of an attempt was stored before it was reported.
 fn check_stored(
     state: &mut State,
     store: &dyn StateStore,
@@ -129,9 +134,11 @@ fn check_stored(
         }
         _ if item.running.is_some() => {}
         _ => {
-            let details =
-                format!("{key:?} is reported as {outcome} in session {}, but that is not stored", report.session);
-            state.violated("records are stored before the session is reported", details);
+            let details = format!(
+                "{key:?} is reported as {outcome} in session {}, but this outcome is not stored",
+                report.session
+            );
+            state.report_violation("records are stored before the session is reported", details);
         }
     }
 }

@@ -57,11 +57,11 @@ mod tests {
 
     #[test]
     fn a_draw_depends_on_the_seed_and_on_the_path() {
-        let drawn = |rng_source: RngSource| rng_source.rng().u64(..);
+        let draw = |rng_source: RngSource| rng_source.rng().u64(..);
         let rng_source = RngSource::new(1);
-        assert_eq!(drawn(rng_source.named("store").nth(3_u64)), drawn(rng_source.named("store").nth(3_u64)));
-        assert_ne!(drawn(rng_source.named("store").nth(3_u64)), drawn(rng_source.named("store").nth(4_u64)));
-        assert_ne!(drawn(rng_source.named("store")), drawn(rng_source.named("handler")));
-        assert_ne!(drawn(rng_source), drawn(RngSource::new(2)));
+        assert_eq!(draw(rng_source.named("store").nth(3_u64)), draw(rng_source.named("store").nth(3_u64)));
+        assert_ne!(draw(rng_source.named("store").nth(3_u64)), draw(rng_source.named("store").nth(4_u64)));
+        assert_ne!(draw(rng_source.named("store")), draw(rng_source.named("handler")));
+        assert_ne!(draw(rng_source), draw(RngSource::new(2)));
     }
 }

@@ -25,7 +25,7 @@ pub enum Part {
     ProviderPlan(ProviderPlan),
     /// An item of a provider.
     Item(Item),
-    /// A step.
+    /// A step of the script.
     Step(Step),
 }
 
@@ -35,11 +35,11 @@ pub enum Part {
 pub enum Setting {
     /// The maximum number of concurrent items.
     MaxConcurrentItems(usize),
-    /// The capacity of a claim: its number and the maximum number of items that hold it.
+    /// The capacity of a claim: the index of the claim, and the maximum number of items that hold it at the same time.
     Capacity(usize, usize),
     /// Interrupted runs resume as soon as the scheduler runs.
     ResumeImmediately,
-    /// The retry policy: the initial and the maximum wait in seconds, and the budget.
+    /// The retry policy: the initial and the maximum wait in seconds, and the maximum number of failures without progress.
     Retry(u64, u64, u32),
     /// A chooser selects items in sessions that may ask the user.
     Chooser,
@@ -47,27 +47,27 @@ pub enum Setting {
     RandomDelays,
 }
 
-/// A provider that copies items from a peer.
+/// The properties of a provider that copies items from a peer.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ProviderPlan {
     /// The index of the provider.
     pub index: usize,
-    /// The maximum number of its concurrent items; 0 means the default.
+    /// The maximum number of concurrent items of the provider; 0 means the default.
     pub max_concurrent: usize,
-    /// The claim of all its items.
+    /// The index of the claim that all its items hold, if any.
     pub claim: Option<usize>,
-    /// `None` if the provider needs no network, otherwise `true` if it is low-data.
+    /// `None` if the provider needs no network, `Some(true)` if it is low-data, `Some(false)` if it is not.
     pub network: Option<bool>,
-    /// The time of its commits.
+    /// The points at which the provider commits.
     pub commits: Commits,
-    /// `true` if it asks the user during prepare.
+    /// `true` if the provider asks the user in `prepare`.
     pub asks: bool,
-    /// `true` if it establishes a connection.
+    /// `true` if the provider establishes a connection.
     pub connects: bool,
 }
 
-/// The time of a provider's commits.
+/// The points at which a provider commits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Commits {
@@ -88,7 +88,7 @@ pub struct Item {
     pub index: usize,
     /// The number of its chunks.
     pub chunks: u64,
-    /// The claim of the item, in addition to that of its provider.
+    /// The index of a claim that the item holds in addition to that of its provider.
     pub claim: Option<usize>,
     /// The kind of the item.
     pub kind: Kind,
@@ -112,7 +112,7 @@ pub enum Kind {
 }
 
 impl Script {
-    /// Generates the script of a seed, next to a number of user handlers.
+    /// Generates the script of a seed. `handlers` is the number of user handlers, which have the lowest indices.
     pub(crate) fn generate(seed: u64, handlers: usize) -> Self {
         let parts = generate::parts(seed, handlers);
         let kept = Parts((0..parts.len()).collect());

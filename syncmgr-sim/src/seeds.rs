@@ -24,7 +24,7 @@ pub struct Summary {
     pub hash: u64,
 }
 
-/// A script that violates an invariant, shrunk.
+/// A shrunk script that violates an invariant.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Failure {
@@ -71,7 +71,7 @@ impl Simulation {
         }
     }
 
-    /// Plays a number of seeds. Environment variables override this: `SIM_SEEDS` sets the number of seeds, `SIM_FROM` the
+    /// Plays a number of seeds. Environment variables override the seeds: `SIM_SEEDS` sets the number of seeds, `SIM_FROM` the
     /// first one. `SIM_SEED` plays a single seed and prints its transcript, `SIM_KEEP` selects parts of its script, and
     /// `SIM_TRACE` prints each line immediately.
     ///
@@ -126,7 +126,7 @@ const NOT_REPRODUCIBLE: &str =
 
 /// Warns if a seed does not end: a busy loop stops virtual time, so no timeout would fire.
 fn warn_if_slow<T>(seed: u64, play: impl FnOnce() -> T) -> T {
-    /// A seed usually takes milliseconds.
+    /// The time after which a seed counts as slow. Most seeds take milliseconds.
     const LONG: Duration = Duration::from_secs(60);
     let (finished, timer) = channel::<()>();
     std::thread::spawn(move || {

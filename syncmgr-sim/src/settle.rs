@@ -21,14 +21,14 @@ use crate::script::Setting;
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// The maximum number of rounds of questions. An item may ask to retry, for a decision, and for permission to delete.
+/// The maximum number of rounds of questions. An item may ask for a retry, for a decision, and for permission to delete.
 const MAX_ROUNDS: usize = 12;
 
 impl Process<'_> {
     /// Removes all faults, waits, and checks that the manager reaches the expected final state.
     pub(crate) async fn settle(&mut self) {
         self.sim.try_with(|state| state.model.step = None);
-        self.heal();
+        self.remove_faults();
         self.advance(3 * DAY).await;
         self.check_retried();
         if self.script.settings().any(|setting| *setting == Setting::ResumeImmediately) {
@@ -42,9 +42,9 @@ impl Process<'_> {
         self.shut_down().await;
     }
 
-    fn heal(&self) {
-        self.heal_store();
-        self.sim.try_with(|state| state.sides.heal());
+    fn remove_faults(&self) {
+        self.recover_store();
+        self.sim.try_with(|state| state.sides.remove_faults());
         let healthy = |environment: syncmgr_core::environment::Environment| {
             environment.with_network(Network::Online).with_power(Power::Mains).with_user(Presence::Present)
         };
@@ -55,7 +55,7 @@ impl Process<'_> {
         }
     }
 
-    /// Every item in backoff must have been retried.
+    /// Checks that every item in backoff was retried.
     fn check_retried(&self) {
         // Records that could not be stored exist only in the manager's memory.
         if self.sim.with(|state| state.model.store_failed) {
@@ -68,7 +68,7 @@ impl Process<'_> {
             let excused = was_absent || self.needs_request(key.0);
             if let Some(retry) = record.retry.filter(|retry| is_waiting(retry.status) && !excused) {
                 let details = format!("{key:?} was not retried, days after {retry:?}");
-                self.sim.violated("an item in backoff is retried automatically", details);
+                self.sim.report_violation("an item in backoff is retried automatically", details);
             }
         }
     }
@@ -81,13 +81,15 @@ impl Process<'_> {
         let model_session = ModelSession { requested_by: RequestedBy::Automatic, terms, attempts_before: 0 };
         let Some(session) = self.begin_session(request, model_session) else { return };
         if timeout(DAY, session.finish()).await.is_err() {
-            self.sim
-                .violated("every request gets a report", format!("no report after a day: {:?}", self.manager.held()));
+            self.sim.report_violation(
+                "every request gets a report",
+                format!("no report after a day: {:?}", self.manager.held()),
+            );
         }
         self.run_until_idle().await;
     }
 
-    /// Every interrupted item must have been resumed.
+    /// Checks that every interrupted item was resumed.
     fn check_resumed(&self) {
         self.sim.try_with(|state| {
             let must_resume = |key: &Key| {
@@ -98,12 +100,12 @@ impl Process<'_> {
             let to_resume: Vec<_> = state.model.to_resume.iter().filter(|key| must_resume(key)).collect();
             if !to_resume.is_empty() {
                 let details = format!("{to_resume:?} were not resumed");
-                state.violated("interrupted items are resumed", details);
+                state.report_violation("interrupted items are resumed", details);
             }
         });
     }
 
-    /// Returns `true` if the handler failed to start so often that it runs only on request.
+    /// Returns `true` if the handler has failed to start so often that the manager runs it only on request.
     fn needs_request(&self, handler: HandlerId) -> bool {
         let itself = self.disk.store.record(handler, ItemId::from_u128(0)).ok().flatten().unwrap_or_default();
         itself.retry.is_some_and(|retry| retry.status != RetryStatus::Backoff)
@@ -120,20 +122,20 @@ impl Process<'_> {
             if report.as_ref().is_none_or(Report::is_success) {
                 break;
             }
-            let open = self.questions();
+            let open = self.open_questions();
             for (key, question) in open {
                 self.answer_to(key.0, key.1, &question, None);
             }
             self.advance(Duration::from_secs(600)).await;
         }
-        let unequal = self.sim.with(|state| state.sides.unequal());
+        let unequal = self.sim.with(|state| state.sides.unequal_items());
         if !unequal.is_empty() {
-            self.sim.violated("in the end both sides are equal", format!("{unequal:?} are not"));
+            self.sim.report_violation("in the end both sides are equal", format!("{unequal:?} differ"));
         }
     }
 
     /// Returns the open questions without duplicates.
-    fn questions(&self) -> Vec<(Key, Question)> {
+    fn open_questions(&self) -> Vec<(Key, Question)> {
         let mut open = Vec::new();
         for handler in &self.handler_ids {
             let log = self.disk.store.log(*handler).unwrap_or_default();
@@ -146,7 +148,7 @@ impl Process<'_> {
         open
     }
 
-    /// Runs a session over all items of the peer.
+    /// Runs a session of all items that the peer has.
     async fn run_all(&mut self, force: bool) -> Option<Report> {
         let mut request = self.manager.session(Trigger::Manual).may_bother_user();
         for (handler, item) in self.peer_items() {
@@ -161,7 +163,7 @@ impl Process<'_> {
         let report = timeout(DAY, session.finish()).await;
         if report.is_err() {
             let held = self.manager.held();
-            self.sim.violated("every request gets a report", format!("no report after a day: {held:?}"));
+            self.sim.report_violation("every request gets a report", format!("no report after a day: {held:?}"));
         }
         report.ok()
     }
@@ -173,27 +175,29 @@ impl Process<'_> {
         let before = self.sim.with(|state| state.sides.writes());
         let Some(report) = self.run_all(false).await else { return };
         if !report.is_success() {
-            self.sim.violated("a finished item stays finished", crate::reports::summary(&report));
+            self.sim.report_violation("a finished item stays finished", crate::reports::summary(&report));
         }
         let after = self.sim.with(|state| state.sides.writes());
         if before != after {
-            self.sim
-                .violated("an item that is up to date is not written again", format!("{} more writes", after - before));
+            self.sim.report_violation(
+                "an item that is up to date is not written again",
+                format!("{} more writes", after - before),
+            );
         }
     }
 
-    /// An idle manager must hold no items, connections or permits.
+    /// Checks that an idle manager holds no items, connections or permits.
     async fn check_nothing_held(&self) {
         self.advance(DAY).await;
         let held = self.manager.held();
         if !held.is_empty() {
-            self.sim.violated("an idle manager holds no items", format!("{held:?}"));
+            self.sim.report_violation("an idle manager holds no items", format!("{held:?}"));
         }
         self.sim.try_with(|state| {
             let (connections, prompts) = (state.model.open_connections, state.model.open_prompts);
             if connections + prompts > 0 {
                 let details = format!("{connections} connections and {prompts} permits are still open");
-                state.violated("connections and permits are returned", details);
+                state.report_violation("connections and permits are returned", details);
             }
         });
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::parts::Parts;
 use crate::script::Script;
 
-/// Leaves out parts while the script still fails: first halves, then ever smaller chunks, until every part is needed.
+/// Removes parts as long as the script still fails: first halves, then ever smaller chunks, until every part is needed.
 pub(crate) fn shrink(script: Script, fails: impl Fn(&Script) -> bool) -> Script {
     let mut script = script;
     let mut chunk = script.kept().0.len().div_ceil(2);

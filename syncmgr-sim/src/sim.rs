@@ -17,8 +17,8 @@ use crate::rng::{OFFSET, RngSource, fnv};
 /// The start of every simulation, in the year 2026.
 const BEGINNING: Duration = Duration::from_secs(1_780_000_000);
 
-/// A handle of one process to the simulation's state. Once the process is killed, its handle has no effect: destructors
-/// still run here, but a real killed process would not run them.
+/// A handle of one process to the simulation's state. Once the process is killed, its handle has no effect: the simulation still
+/// runs destructors, which a real killed process would not.
 #[derive(Clone)]
 pub(crate) struct Sim {
     process: u32,
@@ -112,8 +112,8 @@ impl Sim {
         self.try_with(|state| state.note(&line.into()));
     }
 
-    pub(crate) fn violated(&self, invariant: impl Into<String>, details: impl Into<String>) {
-        self.try_with(|state| state.violated(invariant, details));
+    pub(crate) fn report_violation(&self, invariant: impl Into<String>, details: impl Into<String>) {
+        self.try_with(|state| state.report_violation(invariant, details));
     }
 
     pub(crate) fn has_violation(&self) -> bool {
@@ -181,7 +181,7 @@ impl State {
         self.hash = fnv(self.hash, text.as_bytes());
     }
 
-    pub(crate) fn violated(&mut self, invariant: impl Into<String>, details: impl Into<String>) {
+    pub(crate) fn report_violation(&mut self, invariant: impl Into<String>, details: impl Into<String>) {
         let violation = Violation { invariant: invariant.into(), details: details.into(), step: self.model.step };
         self.note(&format!("!!! {violation}"));
         self.violations.push(violation);

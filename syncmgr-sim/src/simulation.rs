@@ -1,4 +1,4 @@
-//! The public entry points: the simulation, the context of a handler, and the view of an invariant.
+//! The public entry points: the simulation, the context for handlers, and the view for invariants.
 
 use std::any::TypeId;
 use std::fmt;
@@ -67,7 +67,7 @@ impl Simulation {
         play(script, &self.extensions)
     }
 
-    /// Shrinks a script to the parts that still violate the same invariant. Returns a script without violations unchanged.
+    /// Shrinks a script to the parts that still violate the same invariant. A script without violations is returned unchanged.
     pub fn shrink(&self, script: &Script) -> Script {
         let invariant = |script: &Script| self.play(script).violation.map(|violation| violation.invariant);
         match invariant(script) {
@@ -117,14 +117,14 @@ impl SimContext {
         self.sim.with(|state| state.environment)
     }
 
-    /// Adds a line to the transcript and to the hash.
+    /// Adds a line to the transcript and its hash.
     pub fn note(&self, line: impl Into<String>) {
         self.sim.note(line);
     }
 
-    /// Returns the value of this type that outlives the process, as files do. It is created by `Default` on first use.
+    /// Returns the value of this type that outlives the process, as files do. The value is created by `Default` on first use.
     ///
-    /// Do not write to it from destructors: a killed process would not run them, but here they run.
+    /// Do not write to the value from destructors: a real killed process runs none, but the simulation does.
     pub fn persistent<T: Default + Send + Sync + 'static>(&self) -> Arc<T> {
         let value = self
             .sim
@@ -144,7 +144,7 @@ impl fmt::Debug for SimContext {
     }
 }
 
-/// The view of an invariant on the simulation.
+/// A view of the simulation, passed to each invariant.
 pub struct View<'a> {
     pub(crate) process: &'a Process<'a>,
 }

@@ -11,7 +11,7 @@ use syncmgr_core::trigger::Trigger;
 #[non_exhaustive]
 pub enum Step {
     /// Advances time.
-    AttemptProgress(Duration),
+    AdvanceTime(Duration),
     /// Starts a session.
     Start(Start),
     /// Skips an item in every session that contains it.
@@ -63,7 +63,7 @@ pub enum Step {
     /// Acknowledges all later writes without storing them.
     LoseWrites,
     /// Removes all faults of the store.
-    HealStore,
+    RecoverStore,
     /// Kills the process; this number of its pending writes reach the disk. Then the next process starts.
     Crash(usize),
     /// Shuts the manager down. Then the next process starts.
@@ -155,7 +155,7 @@ impl fmt::Display for ItemIndex {
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::AttemptProgress(time) => write!(f, "advance time by {time:?}"),
+            Self::AdvanceTime(time) => write!(f, "advance time by {time:?}"),
             Self::Start(start) => start.fmt(f),
             Self::Skip(index) => write!(f, "skip {index}"),
             Self::StopHandler(handler) => write!(f, "stop handler {handler}"),
@@ -177,7 +177,7 @@ impl fmt::Display for Step {
             Self::SlowStore(time) => write!(f, "delay writes by {time:?}"),
             Self::FailWrite(after) => write!(f, "fail one write after {after} others"),
             Self::LoseWrites => f.write_str("acknowledge writes without storing them"),
-            Self::HealStore => f.write_str("remove the faults of the store"),
+            Self::RecoverStore => f.write_str("remove the faults of the store"),
             Self::Crash(writes) => write!(f, "kill the process; {writes} of its pending writes reach the disk"),
             Self::ShutDown => f.write_str("shut down and restart"),
             Self::Unregister(handler) => write!(f, "unregister handler {handler}"),
@@ -190,7 +190,7 @@ impl fmt::Display for Step {
 
 impl fmt::Display for Start {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "start a {:?} session over ", self.trigger)?;
+        write!(f, "start a {:?} session for ", self.trigger)?;
         match &self.scope {
             Scope::All => f.write_str("all handlers")?,
             Scope::Handler(handler) => write!(f, "handler {handler}")?,

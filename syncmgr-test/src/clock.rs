@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 /// A clock that only changes when the test moves it. Clones show the same time.
 ///
-/// It does not move tokio's time, in which timers wait. Use [`VirtualClock`] to move both.
+/// Timers are not affected, because they wait in tokio's time. For a clock that follows tokio's time, use [`VirtualClock`].
 #[derive(Clone, Debug)]
 pub struct ManualClock(Arc<Mutex<Now>>);
 
@@ -53,19 +53,18 @@ pub struct VirtualClock {
 }
 
 impl VirtualClock {
-    /// Creates a clock that shows this time of day now.
+    /// Creates a clock that now shows the time of day `wall`.
     pub fn at(wall: SystemTime) -> Self {
         Self { start: Instant::now(), wall_at_start: Arc::new(Mutex::new(wall)) }
     }
 
-    /// Sets the time of day, as a clock correction does. It continues from there.
+    /// Sets the time of day, as a clock correction does. The clock continues from there.
     ///
     /// # Panics
-    /// If the platform cannot represent the time of day at which the clock would have been created.
+    /// If the platform cannot represent `wall` minus the time since the clock's creation.
     pub fn set_wall(&self, wall: SystemTime) {
-        let at_start = wall
-            .checked_sub(self.start.elapsed())
-            .expect("a time of day that is representable at the clock's creation");
+        let at_start =
+            wall.checked_sub(self.start.elapsed()).expect("the time of day at the clock's creation is representable");
         *self.wall_at_start.lock() = at_start;
     }
 }

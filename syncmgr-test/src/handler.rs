@@ -130,7 +130,7 @@ impl ScriptedHandler {
         &self.transcript
     }
 
-    /// Records a call and runs its closure. The script is not locked meanwhile, because the closure may call the host.
+    /// Records a call and runs its closure. The script is unlocked while the closure runs, because the closure may call the host.
     fn call(&self, line: String, slot: impl Fn(&mut Script) -> &mut Option<Method>) -> HResult {
         self.transcript.note(line);
         let method = slot(&mut self.script.lock()).take();

@@ -80,14 +80,14 @@ impl ScriptedHost {
     }
 
     /// Returns the items in the last `ShowErrorCompleted`.
-    pub fn again(&self) -> Vec<ItemId> {
+    pub fn retry_items(&self) -> Vec<ItemId> {
         self.script.lock().again.clone()
     }
 
     fn note(&self, line: String, answer: HResult) -> HResult {
         self.transcript.note(if answer.is_ok() { line } else { format!("{line} -> {answer}") });
         if self.script.lock().panics {
-            // Not `panic!`, which would print a message for a panic that the script requests.
+            // `panic!` would print a message, although the script requests the panic.
             std::panic::resume_unwind(Box::new("panic requested by the script"));
         }
         answer
@@ -130,7 +130,7 @@ impl SyncCallback for ScriptedHost {
             }
             script.all.or(script.cancelled.get(&item).copied()).unwrap_or(HResult::S_OK)
         };
-        self.note(format!("Progress {item}{}", shown(report)), answer)
+        self.note(format!("Progress {item}{}", report_fields(report)), answer)
     }
 
     fn log_error(&self, level: LogLevel, text: &str, info: Option<&LogErrorInfo>) -> HResult {
@@ -149,7 +149,7 @@ impl SyncCallback for ScriptedHost {
 }
 
 /// Formats the fields of a report that are set.
-fn shown(report: Option<&Progress>) -> String {
+fn report_fields(report: Option<&Progress>) -> String {
     let Some(report) = report else { return " nothing".into() };
     let mut line = String::new();
     if let Some(status) = report.status {

@@ -25,15 +25,15 @@ impl Randomness for SeededRandomness {
 mod tests {
     use super::*;
 
-    fn drawn(seed: u64) -> [u8; 32] {
+    fn draw(seed: u64) -> [u8; 32] {
         let mut bytes = [0; 32];
         SeededRandomness::new(seed).fill(&mut bytes);
         bytes
     }
 
     #[test]
-    fn equal_seeds_give_equal_bytes_and_other_seeds_give_others() {
-        assert_eq!(drawn(1), drawn(1));
-        assert_ne!(drawn(1), drawn(2));
+    fn equal_seeds_give_equal_bytes_and_different_seeds_different_bytes() {
+        assert_eq!(draw(1), draw(1));
+        assert_ne!(draw(1), draw(2));
     }
 }

@@ -50,7 +50,7 @@ pub type Histogram = Option<syncmgr_core::store::Histogram>;
 #[macro_export]
 macro_rules! reads_from {
     ($inner:tt) => {
-        $crate::reads_from!($inner: handlers, choices, log, answer, record, retry_states, known, ended_since, resources);
+        $crate::reads_from!($inner: handlers, choices, log, answer, record, retry_states, recorded_items, ended_since, resources);
         $crate::reads_from!($inner: sessions, interrupted, last_session, histogram);
     };
     ($inner:tt: $($read:ident),+) => { $($crate::reads_from!(@$read $inner);)+ };
@@ -62,7 +62,7 @@ macro_rules! reads_from {
     };
     (@record $inner:tt) => { $crate::reads_from!(@fn $inner record(handler: HandlerId, item: ItemId) -> Record); };
     (@retry_states $inner:tt) => { $crate::reads_from!(@fn $inner retry_states(handler: HandlerId) -> RetryStates); };
-    (@known $inner:tt) => { $crate::reads_from!(@fn $inner known(handler: HandlerId) -> Known); };
+    (@recorded_items $inner:tt) => { $crate::reads_from!(@fn $inner recorded_items(handler: HandlerId) -> Known); };
     (@ended_since $inner:tt) => {
         $crate::reads_from!(@fn $inner ended_since(handler: HandlerId, session: SessionId) -> Items);
     };

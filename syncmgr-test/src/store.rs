@@ -14,7 +14,7 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::reads_from;
 
-/// An in-memory store with a simulated disk that a test controls. Clones are the same store.
+/// An in-memory store with a simulated disk that a test controls. Clones share one store.
 ///
 /// Reads see a write immediately, as the port requires. Writes reach the disk in order: immediately, or after the delay of
 /// [`slow_down`](Self::slow_down). [`after_crash`](Self::after_crash) returns the contents of the disk.
@@ -27,7 +27,7 @@ pub struct FaultyStore {
 #[derive(Debug, Default)]
 struct Disk {
     stored: MemoryStore,
-    /// The writes that have not reached the disk, with the time at which they do. Without a time, only a flush stores them.
+    /// The writes that have not reached the disk, with the time at which they do. A write without a time is stored only by a flush.
     pending: VecDeque<(Option<Instant>, Vec<StateChange>)>,
     writes: u64,
     fault: Fault,
@@ -59,7 +59,7 @@ impl FaultyStore {
     }
 
     /// Creates a store with a copy of the contents of `store`.
-    pub fn over(store: &MemoryStore) -> Self {
+    pub fn with_contents(store: &MemoryStore) -> Self {
         let disk = Disk { stored: store.after_crash(), ..Disk::default() };
         Self { seen: store.after_crash(), disk: Arc::new(Mutex::new(disk)) }
     }
@@ -116,7 +116,7 @@ impl FaultyStore {
         self.after_crash_with(0)
     }
 
-    /// As [`after_crash`](Self::after_crash), but the first `writes` pending writes have also reached the disk.
+    /// Like [`after_crash`](Self::after_crash), but the first `writes` pending writes have also reached the disk.
     pub fn after_crash_with(&self, writes: usize) -> MemoryStore {
         let mut disk = self.disk.lock();
         disk.store_due();

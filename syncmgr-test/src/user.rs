@@ -29,7 +29,7 @@ impl ScriptedUser {
         self
     }
 
-    /// Adds an answer for the next question without one, as the index of the choice. To a confirmation, 1 means yes.
+    /// Adds the index of the choice that answers the next question without an answer. For a confirmation, 1 means yes.
     pub fn with_answer(self, answer: usize) -> Self {
         self.answers.lock().push_back(answer);
         self

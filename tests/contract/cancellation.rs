@@ -1,4 +1,4 @@
-//! Cancellation: push, pull, reasons, graces, latencies and work that ignores it.
+//! Cancellation: push, pull, reasons, graces, latencies and work that ignores cancellation.
 
 mod cancel;
 pub(crate) mod grace;
@@ -7,4 +7,4 @@ mod pull;
 mod push;
 mod reasons;
 pub(crate) mod stopped;
-mod stubborn;
+mod unresponsive;

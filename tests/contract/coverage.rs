@@ -14,7 +14,7 @@ fn every_rule_has_a_test_or_a_reason() {
 
 #[test]
 fn the_reasons_are_those_of_the_contract() {
-    let (_, table) = contract().split_once("# Rules no test of a host can show").expect("the last table");
+    let (_, table) = contract().split_once("# Rules no test of a host can show").expect("the last table exists");
     let rows = table.lines().filter(|line| line.starts_with("| R"));
     let named: BTreeSet<u32> = rows.flat_map(rules_of).collect();
     assert_eq!(named, BTreeSet::from(NOT_FOR_A_HOST));
@@ -40,10 +40,12 @@ pub(crate) fn every_line() -> Vec<String> {
     let mut lines = Vec::new();
     while let Some(folder) = folders.pop() {
         for file in std::fs::read_dir(folder).expect("the folder of the tests exists") {
-            let file = file.expect("readable").path();
+            let file = file.expect("the entry can be read").path();
             match file.is_dir() {
                 true => folders.push(file),
-                false => lines.extend(std::fs::read_to_string(file).expect("text").lines().map(str::to_owned)),
+                false => {
+                    lines.extend(std::fs::read_to_string(file).expect("the file is UTF-8").lines().map(str::to_owned))
+                }
             }
         }
     }
@@ -59,7 +61,7 @@ fn rules_in(name: &str) -> Vec<u32> {
 /// The rules in the first cell of a table row: single rules, and ranges like `R50 to R55`.
 fn rules_of(row: &str) -> Vec<u32> {
     let cell = row.split('|').nth(1).expect("a row has cells");
-    let number = |rule: &str| rule.trim().trim_start_matches('R').parse::<u32>().expect("a rule");
+    let number = |rule: &str| rule.trim().trim_start_matches('R').parse::<u32>().expect("the text is a rule");
     let range = |part: &str| match part.split_once(" to ") {
         Some((first, last)) => number(first)..=number(last),
         None => number(part)..=number(part),

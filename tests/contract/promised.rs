@@ -8,8 +8,11 @@ const PROMISES: [(&str, &[&str]); 22] = [
         "a skip, a stop and a shutdown take effect immediately",
         &["an_item_that_checks_for_cancellation_ends_immediately"],
     ),
-    ("an item that ignores cancellation is cut", &["an_item_without_cancellation_checks_is_cut_after_the_soft_grace"]),
-    ("an item can mark work as uninterrupted", &["uninterrupted_work_is_cut_only_after_the_hard_grace"]),
+    (
+        "an item that ignores cancellation is dropped",
+        &["an_item_without_cancellation_checks_is_dropped_after_the_soft_grace"],
+    ),
+    ("an item can mark work as uninterrupted", &["uninterrupted_work_is_dropped_only_after_the_hard_grace"]),
     ("work started by an item is awaited", &["a_cancelled_item_ends_after_its_blocking_work"]),
     (
         "work that cannot be stopped is abandoned and named",
@@ -18,7 +21,7 @@ const PROMISES: [(&str, &[&str]); 22] = [
             "shutdown_lists_the_items_that_block_their_threads_and_returns",
         ],
     ),
-    ("stop latencies can be read", &["an_item_that_ignores_the_cancel_takes_the_soft_grace"]),
+    ("stop latencies can be read", &["the_latency_of_an_item_that_ignores_cancellation_is_the_soft_grace"]),
     ("a dropped future is never success", &["a_dropped_future_is_never_success"]),
     ("no task outlives a shutdown", &["a_shut_down_manager_owns_no_task_and_starts_no_session"]),
     (
@@ -44,12 +47,12 @@ const PROMISES: [(&str, &[&str]); 22] = [
         ],
     ),
     ("duplicate requests merge", &["waiting_items_run_once_and_running_items_run_again"]),
-    ("manual work overtakes background work", &["a_manual_session_takes_the_only_worker_after_the_item_that_runs"]),
+    ("manual work overtakes background work", &["a_manual_session_gets_the_only_worker_after_the_running_item"]),
     ("named resources are claimed", &["items_of_two_handlers_with_the_same_claim_never_run_concurrently"]),
     ("progress waits for no observer", &["progress_events_are_sampled_and_carry_the_last_report"]),
     ("progress fields outside the mask keep their values", &["r117_fields_outside_the_mask_keep_their_last_value"]),
     ("several managers per process", &["managers_of_one_process_share_nothing"]),
-    ("any tokio runtime works", &["a_program_ends_the_same_on_one_thread_and_on_two"]),
+    ("any tokio runtime works", &["a_program_has_the_same_outcomes_on_one_thread_and_on_two"]),
     (
         "no signal handler and no subscriber is installed",
         &["no_signal_that_ends_a_program_is_caught", "no_subscriber_is_installed"],

@@ -1,4 +1,4 @@
-//! State that is stored from session to session, and its deletion.
+//! State that a manager stores between sessions, and its deletion.
 
 mod absence;
 mod checkpoints;

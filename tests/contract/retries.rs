@@ -1,6 +1,5 @@
 //! Automatic runs: retries after failures, and runs after changes of the environment.
 
-mod asked;
 mod begin;
 mod budget;
 mod claims;
@@ -8,7 +7,8 @@ mod ended;
 pub(crate) mod environment;
 mod environment_changes;
 mod failed;
+mod not_due;
+mod not_run;
 mod restart;
 mod skipped;
-mod unrun;
 mod waiting;

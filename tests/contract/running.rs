@@ -1,4 +1,4 @@
-//! A run over its items: prepare, synchronize, progress and outcomes.
+//! The phases of a run: prepare and synchronize, progress, outcomes.
 
 mod callback;
 mod callback_lifetime;
@@ -6,7 +6,7 @@ mod context_methods;
 mod endings;
 mod exclude;
 mod item_outcomes;
-mod keeping;
+mod kept_values;
 mod prepare;
 mod prepare_pair;
 mod prepare_user;

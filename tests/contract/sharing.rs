@@ -3,7 +3,7 @@
 mod claims;
 mod claims_crowd;
 mod claims_released;
-mod hurry;
-mod lifting;
 mod priority;
+mod priority_inheritance;
 pub(crate) mod quarantine;
+mod quarantine_end;

@@ -24,8 +24,9 @@ use syncmgr_test::Transcript;
 /// The default id of a [`Scripted`] handler.
 pub(crate) const HANDLER: HandlerId = HandlerId::from_u128(0x5C);
 
-/// An async method with one more argument.
+/// A closure for an async method that receives an argument in addition to its context.
 type AsyncWith<A, T> = Arc<dyn for<'a> Fn(&'a RunContext, A) -> BoxFuture<'a, SyncResult<T>> + Send + Sync>;
+/// A closure for an async method of a handler.
 type Async<C, T> = Arc<dyn for<'a> Fn(&'a C) -> BoxFuture<'a, SyncResult<T>> + Send + Sync>;
 
 /// A [`SyncHandler`] whose methods are closures. Every call is noted in its transcript.
@@ -222,8 +223,8 @@ pub(crate) fn start(handler: impl SyncHandler) -> Session {
 }
 
 /// Returns the handlers that are still running.
-pub(crate) fn named(unstopped: &[syncmgr::session::StillRunning]) -> Vec<HandlerId> {
-    unstopped.iter().map(|unstopped| unstopped.handler).collect()
+pub(crate) fn named(still_running: &[syncmgr::session::StillRunning]) -> Vec<HandlerId> {
+    still_running.iter().map(|running| running.handler).collect()
 }
 
 /// Returns the ending of a run whose `synchronize` completes with this code.

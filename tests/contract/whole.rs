@@ -43,7 +43,7 @@ proptest! {
     }
 
     #[test]
-    fn on_any_foreign_host_pairs_complete_once_and_none_after_detach(foreign in foreign::foreign()) {
+    fn on_any_foreign_host_pairs_complete_once_and_none_after_a_detach(foreign in foreign::foreign()) {
         let violations = foreign::run(&foreign);
         prop_assert!(violations.is_empty(), "{}", violations.join("\n"));
     }

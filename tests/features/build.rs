@@ -1,3 +1,3 @@
-//! Nothing, but without it cargo would not look at what is built for it.
+//! Does nothing. Cargo builds the build dependencies only for a package with a build script.
 
 fn main() {}

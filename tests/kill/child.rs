@@ -24,7 +24,7 @@ const MARK: u8 = b'#';
 pub(crate) struct ChildConfig {
     pub(crate) task: Task,
     pub(crate) resume: ResumeMode,
-    /// The failpoint to be killed at, and the number of its hits, from 1.
+    /// The failpoint at which the child is killed, and the number of the hit, from 1.
     pub(crate) kill: Option<(String, usize)>,
     pub(crate) durability: ChildDurability,
 }
@@ -46,7 +46,7 @@ pub(crate) enum Task {
 pub(crate) enum ResumeMode {
     #[default]
     AtNextTrigger,
-    AtOnce,
+    Immediately,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -71,7 +71,7 @@ impl ChildConfig {
     /// Starts a child.
     pub(crate) fn start(&self, folder: &Folder) -> Child {
         let config = serde_json::to_string(&(self, &folder.0)).expect("a configuration is JSON");
-        let mut command = Command::new(std::env::current_exe().expect("a test has a path"));
+        let mut command = Command::new(std::env::current_exe().expect("the test program has a path"));
         command.args(["--exact", "child::the_child", "--ignored", "--nocapture"]).env(CONFIG_VARIABLE, config);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command.spawn().expect("the child starts")
@@ -88,15 +88,15 @@ impl ChildConfig {
         let mut child = self.start(folder);
         wait_for_marks(&mut child, steps);
         (0..spins).for_each(|_| std::hint::spin_loop());
-        child.kill().expect("a child of ours can be killed");
+        child.kill().expect("the child can be killed");
         exit_kind(&child.wait_with_output().expect("the child ends"))
     }
 }
 
 /// Waits until a child has passed `steps` failpoints or has ended.
 pub(crate) fn wait_for_marks(child: &mut Child, mut steps: usize) {
-    let (output, mut bytes) = (child.stdout.as_mut().expect("a pipe"), [0; 1]);
-    while steps > 0 && output.read(&mut bytes).expect("a pipe can be read") == 1 {
+    let (output, mut bytes) = (child.stdout.as_mut().expect("the output is piped"), [0; 1]);
+    while steps > 0 && output.read(&mut bytes).expect("the pipe can be read") == 1 {
         steps -= usize::from(bytes[0] == MARK);
     }
 }
@@ -123,17 +123,18 @@ fn steps(output: &Output) -> Vec<String> {
 #[ignore = "the child process of the other tests"]
 fn the_child() {
     let Ok(config) = std::env::var(CONFIG_VARIABLE) else { return };
-    let (config, folder): (ChildConfig, std::path::PathBuf) = serde_json::from_str(&config).expect("a configuration");
+    let (config, folder): (ChildConfig, std::path::PathBuf) =
+        serde_json::from_str(&config).expect("the configuration is JSON");
     println!();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_time().build();
-    runtime.expect("a runtime").block_on(run_child(config, Folder(folder))).expect("the child succeeds");
+    runtime.expect("the runtime is built").block_on(run_child(config, Folder(folder))).expect("the child succeeds");
 }
 
 async fn run_child(config: ChildConfig, folder: Folder) -> SyncResult {
     let durability = if config.durability == ChildDurability::Power { Durability::Power } else { Durability::Process };
     let kill = config.kill.clone();
     let options = SqliteOptions::new().durability(durability).on_failpoint(Arc::new(print_and_die_at(kill)));
-    let resume = if config.resume == ResumeMode::AtOnce { Resume::Immediately } else { Resume::AtNextTrigger };
+    let resume = if config.resume == ResumeMode::Immediately { Resume::Immediately } else { Resume::AtNextTrigger };
     if config.task == Task::WriteLongLog {
         let store = options.open(folder.state())?;
         write_long_log(&store, 10_000).await?;
@@ -153,7 +154,7 @@ async fn run_child(config: ChildConfig, folder: Folder) -> SyncResult {
     Ok(())
 }
 
-/// Prints each failpoint, and dies at the configured one.
+/// Returns a function that prints each failpoint, and dies at the configured failpoint.
 fn print_and_die_at(kill: Option<(String, usize)>) -> impl Fn(&'static str) + Send + Sync {
     let passed: Mutex<BTreeMap<&'static str, usize>> = Mutex::default();
     move |step| {
@@ -176,5 +177,5 @@ fn print_and_die_at(kill: Option<(String, usize)>) -> impl Fn(&'static str) + Se
 /// Ends this process as `kill -9` does.
 fn die() -> ! {
     kill_process(getpid(), Signal::KILL).expect("a process can kill itself");
-    unreachable!("the signal has come")
+    unreachable!("SIGKILL ends the process")
 }

@@ -8,7 +8,7 @@ use syncmgr::retry::RetryStatus;
 use syncmgr::store::ItemRecord;
 
 use crate::copying::id;
-use crate::folder::{CHUNKS, FileState, Folder, NAMES, expected};
+use crate::folder::{CHUNKS, FileState, Folder, NAMES, expected_copy};
 use crate::snapshot::Snapshot;
 
 /// The age of the files relative to the store.
@@ -49,7 +49,7 @@ impl Snapshot {
         assert_eq!(outcome.is_some(), last_attempt.is_some(), "{name}: {record:?}");
         assert!(fence.session <= self.last_session, "{name}: {record:?}");
         let unsuccessful = matches!(outcome, Some(Outcome::Failed | Outcome::NeedsUser));
-        // An answer clears the retry status that waited for it; a reset clears the one of the unreadable state.
+        // An answer clears the retry status that waited for it; a reset clears the retry status of unreadable state.
         let used = self.file_state(name).is_some_and(|state| state.decided.is_some());
         let cleared = used || self.answers.contains(name) || record.set_aside.is_some();
         assert!(retry.is_none() || unsuccessful, "{name}: {record:?}");
@@ -58,20 +58,20 @@ impl Snapshot {
             assert_eq!(self.file_state(name).map(|state| state.chunk), Some(CHUNKS), "{name}: {record:?}");
             assert_eq!(last_success, last_attempt, "{name}: {record:?}");
         }
-        let planned = self.file_state(name).is_some_and(|state| state.decided.as_deref() == Some("cleared"));
+        let planned = self.file_state(name).is_some_and(|state| state.decided.as_deref() == Some("proceed"));
         assert_eq!(planned, !record.sides.is_empty(), "{name}: {record:?}");
     }
 
-    /// The copy has all data of its checkpoint, and nothing but correct data.
+    /// Asserts that the copy has all data of its checkpoint, and only correct data.
     fn assert_covered(&self, name: &str, folder: &Folder) {
         let Some(FileState { chunk, bytes, .. }) = self.file_state(name) else { return };
-        let (copied, wanted) = (folder.copy_of(name), expected(name, chunk));
+        let (copied, wanted) = (folder.copy_of(name), expected_copy(name, chunk));
         assert_eq!(bytes, wanted.len() as u64, "{name}");
-        assert!(copied.starts_with(&wanted), "{name}: chunk {chunk} is committed and there is only {copied:?}");
-        assert!(expected(name, CHUNKS).starts_with(&copied), "{name}: {copied:?}");
+        assert!(copied.starts_with(&wanted), "{name}: chunk {chunk} is committed, but the copy is {copied:?}");
+        assert!(expected_copy(name, CHUNKS).starts_with(&copied), "{name}: {copied:?}");
     }
 
-    /// A question is open until it is answered, and the answer exists until a commit consumes it.
+    /// Asserts that a question is open until it is answered, and that the answer exists until a commit consumes it.
     fn assert_decision_consistent(&self, name: &str) {
         let (record, answered) = (self.record(name), self.answers.contains(name));
         let used = self.file_state(name).is_some_and(|state| state.decided.is_some());
@@ -86,8 +86,8 @@ impl Snapshot {
         }
     }
 
-    /// The log entry of an item's end exists if the end does. While the item runs, the entry may exist earlier, because
-    /// entries are stored with the next end of any item.
+    /// Asserts that every end of an item has its log entry. The entry may exist before the end, because entries are stored
+    /// with the next end of any item.
     fn assert_log_consistent(&self) {
         for name in NAMES {
             let succeeded = usize::from(self.record(name).last_success.is_some());
@@ -116,7 +116,7 @@ impl Snapshot {
         assert!(consistent, "{name}: {:?} {:?}", self.record(name), self.log);
     }
 
-    /// After the store is reopened, exactly the sessions without an end are interrupted.
+    /// Asserts that the interrupted sessions are the sessions that have not ended.
     fn assert_only_interrupted(&self) {
         let open: Vec<_> = self.sessions.iter().filter(|session| session.end.is_none()).cloned().collect();
         assert_eq!(open, self.interrupted);

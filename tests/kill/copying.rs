@@ -1,4 +1,4 @@
-//! The handler, which copies files chunk by chunk. Some items fail, ask or lose their state on the way.
+//! The handler that the child processes run. It copies files in chunks; some items fail, ask the user or lose their state.
 
 use std::io::Write;
 
@@ -8,8 +8,8 @@ use syncmgr::store::{ItemRecord, SqliteStore, StateStore};
 
 use crate::folder::{CHUNKS, FileState, Folder, NAMES};
 
-/// Copies the files of a folder. The name and the record of an item determine its behaviour, so that each event happens
-/// once, no matter how often the process is killed.
+/// Copies the files of a folder. The name and the record of an item determine its behaviour, so that each failure or
+/// question occurs once, no matter how often the process is killed. The item `vanishing` is listed until it succeeds.
 pub(crate) struct Copying {
     pub(crate) folder: Folder,
     pub(crate) store: SqliteStore,
@@ -25,9 +25,9 @@ pub(crate) fn id(name: &str) -> ItemId {
 #[sync_handler(id = "8a0f6b52-3c1d-4e7f-9b2a-6d5c4e3f2a10", name = "Copying")]
 impl SyncHandler for Copying {
     async fn items(&self) -> SyncResult<Items> {
-        let passing = self.record(id("passing"))?.last_success.is_none();
-        let listed = NAMES.iter().filter(|name| **name != "passing" || passing);
-        Ok(listed.map(|name| listed_as(name)).collect())
+        let vanished = self.record(id("vanishing"))?.last_success.is_some();
+        let listed = NAMES.iter().filter(|name| **name != "vanishing" || !vanished);
+        Ok(listed.map(|name| item_named(name)).collect())
     }
 
     async fn synchronize_item(&self, item: &ItemContext) -> SyncResult {
@@ -44,27 +44,27 @@ impl SyncHandler for Copying {
     }
 }
 
-fn listed_as(name: &str) -> SyncItem {
+fn item_named(name: &str) -> SyncItem {
     let item = SyncItem::named(name);
     if name.starts_with("flaky") { item.with_claim("peer") } else { item }
 }
 
-/// Asks or declares a plan before the item is written. Returns the decision.
+/// Asks the user or proposes a plan, depending on the item. Returns the decision.
 fn decide(item: &ItemContext) -> SyncResult<Option<String>> {
     let side = |entries| Side::new("to", entries).with_identity("this disk");
     match item.name() {
-        "asks" => match item.decide("case", "In which case?", &["upper", "lower"]) {
+        "asks" => match item.decide("case", "upper or lower case?", &["upper", "lower"]) {
             Some(case) => Ok(Some(case.to_string())),
             None => Err(NeedsUser::new("a decision is pending").into()),
         },
         "planned" => {
             let _decision =
                 item.propose(&Plan::new().with_creates(1).with_deletes(2, 10).with_side(side(10))).or_needs_user()?;
-            Ok(Some("cleared".into()))
+            Ok(Some("proceed".into()))
         }
         "guarded" => {
             let _decision = item.propose(&Plan::new().with_deletes(20, 30).with_side(side(30))).or_needs_user()?;
-            Ok(Some("cleared".into()))
+            Ok(Some("proceed".into()))
         }
         _ => Ok(None),
     }
@@ -92,7 +92,7 @@ impl Copying {
             if item.name().starts_with("flaky") && saved.chunk == 2 && self.record(item.id())?.outcome.is_none() {
                 syncmgr::anyhow::bail!("the peer was busy");
             }
-            let chunk = self.folder.transformed(item.name(), saved.chunk)?;
+            let chunk = self.folder.read_transformed(item.name(), saved.chunk)?;
             self.folder.note(&format!("chunk {} {}", item.name(), saved.chunk))?;
             copy.write_all(chunk.as_bytes())?;
             saved.chunk += 1;
@@ -125,7 +125,7 @@ impl SyncHandler for Temporary {
     }
 
     async fn synchronize_item(&self, item: &ItemContext) -> SyncResult {
-        item.info("was here");
+        item.info("synchronized");
         Ok(())
     }
 }

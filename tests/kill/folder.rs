@@ -25,7 +25,7 @@ pub(crate) const NAMES: [&str; 14] = [
     "planned",
     "guarded",
     "unreadable",
-    "passing",
+    "vanishing",
     "unwanted",
 ];
 
@@ -46,10 +46,10 @@ impl Folder {
     /// Creates the files to be synchronized in an existing directory.
     pub(crate) fn new(root: &Path) -> Self {
         let folder = Self(root.to_path_buf());
-        fs::create_dir_all(folder.0.join("from")).expect("a directory");
-        fs::create_dir_all(folder.0.join("to")).expect("a directory");
+        fs::create_dir_all(folder.0.join("from")).expect("the directory is created");
+        fs::create_dir_all(folder.0.join("to")).expect("the directory is created");
         for name in NAMES {
-            fs::write(folder.0.join("from").join(name), source(name)).expect("a source");
+            fs::write(folder.0.join("from").join(name), source(name)).expect("the source is written");
         }
         folder
     }
@@ -78,7 +78,7 @@ impl Folder {
     }
 
     /// Returns a chunk of an item's source, transformed.
-    pub(crate) fn transformed(&self, name: &str, chunk: usize) -> std::io::Result<String> {
+    pub(crate) fn read_transformed(&self, name: &str, chunk: usize) -> std::io::Result<String> {
         let source = fs::read_to_string(self.0.join("from").join(name))?;
         Ok(source.lines().skip(chunk * LINES).take(LINES).map(|line| line.to_uppercase() + "\n").collect())
     }
@@ -89,19 +89,19 @@ impl Folder {
         notes.write_all(format!("{line}\n").as_bytes())
     }
 
-    /// Returns the notes from a line on.
+    /// Returns the lines of the notes, starting at line `from`.
     pub(crate) fn notes(&self, from: usize) -> Vec<String> {
         let notes = fs::read_to_string(self.0.join("notes")).unwrap_or_default();
         notes.lines().skip(from).map(str::to_string).collect()
     }
 
-    /// Copies the store to another directory, as a killed process has left it.
+    /// Copies the store's files to another directory, including the write-ahead log.
     pub(crate) fn copy_state(&self, to: &Path) {
-        fs::create_dir_all(to).expect("a directory");
+        fs::create_dir_all(to).expect("the directory is created");
         for name in ["state", "state-wal"] {
             let (from, to) = (self.0.join(name), to.join(name));
             if from.exists() {
-                fs::copy(from, to).expect("copied");
+                fs::copy(from, to).expect("the file is copied");
             }
         }
     }
@@ -115,6 +115,6 @@ fn source(name: &str) -> String {
 }
 
 /// Returns the expected content of the first chunks of an item's copy.
-pub(crate) fn expected(name: &str, chunks: usize) -> String {
+pub(crate) fn expected_copy(name: &str, chunks: usize) -> String {
     source(name).lines().take(chunks * LINES).map(|line| line.to_uppercase() + "\n").collect()
 }

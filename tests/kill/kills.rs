@@ -8,8 +8,8 @@ use crate::random::{rng, sample_of, times};
 use crate::snapshot::{integrity, open_read_only};
 use crate::trial::{Trial, baseline};
 
-/// The number of kills at failpoints (sample), at random moments and while resuming (sample and full run). A full run
-/// has more than 500.
+/// The number of kills: at failpoints in a sample, and at random moments and while resuming in a sample and a full run. A
+/// full run kills more than 500 times.
 const AT_STEPS: usize = 12;
 const MOMENTS: (usize, usize) = (12, 300);
 const WHILE_RESUMING: (usize, usize) = (3, 40);
@@ -18,11 +18,11 @@ const WHILE_RESUMING: (usize, usize) = (3, 40);
 const TRIMMING: [&str; 2] = ["before log trimmed", "after log trimmed"];
 
 fn random_resume(rng: &mut Rng) -> ResumeMode {
-    if rng.bool() { ResumeMode::AtNextTrigger } else { ResumeMode::AtOnce }
+    if rng.bool() { ResumeMode::AtNextTrigger } else { ResumeMode::Immediately }
 }
 
-/// Returns the hits of a failpoint at which to kill: all commits, because each leaves another state, and a few of the
-/// others.
+/// Returns the hits of a failpoint at which to kill: all commits, because each leaves a different state, and a few hits of
+/// any other failpoint.
 fn hits_to_kill_at(step: &str, times: usize) -> Vec<usize> {
     if step == "after commit" {
         return (1..=times).collect();
@@ -47,7 +47,7 @@ fn a_kill_at_any_failpoint_leads_to_the_same_result() {
         trial.check();
         trial.finish(random_resume(&mut rng));
     }
-    println!("killed {killed} times at steps");
+    println!("killed {killed} times at failpoints");
     assert!(killed >= times(AT_STEPS / 2, 140), "killed only {killed} times");
 }
 
@@ -67,7 +67,7 @@ fn a_kill_while_trimming_the_log_leaves_only_committed_entries() {
         let path = trial.folder.state();
         let (rows, last): (i64, i64) = open_read_only(&path)
             .query_row("SELECT count(*), max(entry) FROM log", [], |row| Ok((row.get(0)?, row.get(1)?)))
-            .expect("counted");
+            .expect("the query succeeds");
         assert_eq!((rows, last), (10_000, 10_000), "an uncommitted entry was stored");
         assert_eq!(integrity(&path), "ok");
     }

@@ -8,9 +8,9 @@ use crate::child::{ChildConfig, Task, wait_for_marks};
 use crate::trial::Trial;
 
 /// Starts a child that holds the store open.
-fn holding(trial: &Trial) -> Child {
+fn start_store_holder(trial: &Trial) -> Child {
     let mut child = ChildConfig { task: Task::HoldOpen, ..ChildConfig::default() }.start(&trial.folder);
-    // The registration of the handler is its last write.
+    // The child's last write is the registration of its handler.
     let steps =
         ["directory made", "lock taken", "file made", "before epoch taken", "epoch taken", "after waiters told"];
     wait_for_marks(&mut child, steps.len());
@@ -18,16 +18,16 @@ fn holding(trial: &Trial) -> Child {
 }
 
 #[test]
-fn a_second_process_is_refused_with_the_owner_and_may_read() {
+fn a_second_process_may_only_read_and_its_error_names_the_owner() {
     let trial = Trial::new();
-    drop(SqliteStore::open(trial.folder.state()).expect("made"));
-    let mut child = holding(&trial);
+    drop(SqliteStore::open(trial.folder.state()).expect("the store opens"));
+    let mut child = start_store_holder(&trial);
     let Err(StoreError::InUse { by, .. }) = SqliteStore::open(trial.folder.state()) else {
-        panic!("the store is in use")
+        panic!("expected the store to be in use")
     };
     assert!(by.contains(&format!("(process {})", child.id())) && by.starts_with("kill-"), "{by}");
     let read_only = SqliteStore::open_read_only(trial.folder.state()).expect("the store opens read-only");
-    assert!(read_only.sessions().expect("read").is_empty());
-    child.kill().and_then(|()| child.wait()).expect("killed");
+    assert!(read_only.sessions().expect("the read succeeds").is_empty());
+    child.kill().and_then(|()| child.wait()).expect("the child can be killed");
     SqliteStore::open(trial.folder.state()).expect("the store is free again");
 }

@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 
 use fastrand::Rng;
 
-/// Returns a generator of this run for one purpose.
+/// Returns the generator for one purpose, with the seed of this run.
 pub(crate) fn rng(purpose: u64) -> Rng {
     Rng::with_seed(seed().rotate_left(32) ^ purpose)
 }
@@ -18,7 +18,7 @@ pub(crate) fn sample_of<T>(rng: &mut Rng, sample: usize, mut all: Vec<T>) -> Vec
     all
 }
 
-/// Returns the number of repetitions, with `KILL_WHOLE` or without.
+/// Returns `whole` with `KILL_WHOLE`, else `sample`.
 pub(crate) fn times(sample: usize, whole: usize) -> usize {
     if is_whole() { whole } else { sample }
 }

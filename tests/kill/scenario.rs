@@ -14,10 +14,10 @@ use syncmgr::{SessionId, async_trait};
 use crate::copying::{Copying, HANDLER, TEMPORARY, Temporary, id};
 use crate::folder::{Folder, NAMES};
 
-/// An upper bound of the number of sessions.
+/// The maximum number of sessions.
 const MAX_ROUNDS: usize = 12;
 
-/// An upper bound of the yields until interrupted runs have started.
+/// The maximum number of yields until interrupted runs have started.
 const MAX_YIELDS: usize = 100_000;
 
 /// Selects all items but one.
@@ -67,18 +67,18 @@ impl Scenario {
         syncmgr::anyhow::bail!("the scenario does not finish")
     }
 
-    /// Waits for the automatically resumed runs only.
+    /// Waits for the automatically resumed runs and notes it.
     async fn resume_interrupted(&self) -> SyncResult {
         resume_interrupted(&self.manager, &self.store).await?;
         self.folder.note("resumed")?;
         Ok(())
     }
 
-    /// Runs a session over all items; the first one asks for the selection.
+    /// Runs a session of all items. In the first session, the chooser selects the items.
     async fn synchronize(&self) -> SyncResult {
         let request = self.manager.session(Trigger::Manual).handlers([HANDLER]);
-        let fresh = self.store.choices(HANDLER)?.is_empty();
-        let request = if fresh { request.may_bother_user() } else { request };
+        let is_first = self.store.choices(HANDLER)?.is_empty();
+        let request = if is_first { request.may_bother_user() } else { request };
         request.start()?.finish().await;
         Ok(())
     }

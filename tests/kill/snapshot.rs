@@ -23,7 +23,7 @@ pub(crate) struct Snapshot {
     pub(crate) sessions: Vec<SessionRecord>,
     pub(crate) interrupted: Vec<SessionRecord>,
     pub(crate) last_session: SessionId,
-    /// The items of sessions without an end that have not ended there.
+    /// The unfinished items of sessions that have not ended.
     pub(crate) unfinished: BTreeSet<&'static str>,
     /// The handlers with stored data.
     pub(crate) handlers: BTreeSet<HandlerId>,
@@ -32,18 +32,19 @@ pub(crate) struct Snapshot {
 
 impl Snapshot {
     pub(crate) fn of_store(store: &dyn StateStore, path: &Path) -> Self {
-        let records = NAMES.iter().filter_map(|name| Some((*name, store.record(HANDLER, id(name)).expect("read")?)));
+        let records =
+            NAMES.iter().filter_map(|name| Some((*name, store.record(HANDLER, id(name)).expect("the read succeeds")?)));
         let mut snapshot = Self {
             records: records.collect(),
             answers: answers(path),
-            log: store.log(HANDLER).expect("read"),
-            choices: store.choices(HANDLER).expect("read"),
-            sessions: store.sessions().expect("read"),
-            interrupted: store.interrupted().expect("read"),
-            last_session: store.last_session().expect("read"),
+            log: store.log(HANDLER).expect("the read succeeds"),
+            choices: store.choices(HANDLER).expect("the read succeeds"),
+            sessions: store.sessions().expect("the read succeeds"),
+            interrupted: store.interrupted().expect("the read succeeds"),
+            last_session: store.last_session().expect("the read succeeds"),
             unfinished: BTreeSet::new(),
-            handlers: store.handlers().expect("read").into_keys().collect(),
-            resources: store.resources().expect("read").len(),
+            handlers: store.handlers().expect("the read succeeds").into_keys().collect(),
+            resources: store.resources().expect("the read succeeds").len(),
         };
         snapshot.unfinished = snapshot.find_unfinished(store);
         snapshot
@@ -52,7 +53,7 @@ impl Snapshot {
     fn find_unfinished(&self, store: &dyn StateStore) -> BTreeSet<&'static str> {
         let mut unfinished = BTreeSet::new();
         for session in self.sessions.iter().filter(|session| session.end.is_none()) {
-            let ended = store.ended_since(HANDLER, session.session).expect("read");
+            let ended = store.ended_since(HANDLER, session.session).expect("the read succeeds");
             for run in session.runs.iter().filter(|run| run.handler == HANDLER) {
                 let chosen = |name: &str| self.choices.get(&id(name)) != Some(&ItemState::Unchecked);
                 let asked =
@@ -79,8 +80,8 @@ impl Snapshot {
 
     /// Returns the number of an item's log entries with this text.
     pub(crate) fn count_entries(&self, name: &str, text: &str) -> usize {
-        let tells = |record: &&LogRecord| record.entry.item == Some(id(name)) && record.entry.text.contains(text);
-        self.log.iter().filter(tells).count()
+        let matches = |record: &&LogRecord| record.entry.item == Some(id(name)) && record.entry.text.contains(text);
+        self.log.iter().filter(matches).count()
     }
 
     /// Returns the data that does not depend on interruptions: everything but times and the numbers of sessions and
@@ -93,7 +94,7 @@ impl Snapshot {
             format!("{name}: {outcome:?} {retry:?} {checkpoint:?} {set_aside:?} {sides:?} {since:?}")
         };
         let mut log: Vec<_> = self.log.iter().map(|record| format!("{:?}", record.entry)).collect();
-        // An item that needs the user logs that in each attempt.
+        // An item that needs the user adds the same entry in each attempt.
         log.sort_unstable();
         log.dedup();
         let rest = format!("{:?} {:?} {:?} {}", self.choices, self.answers, self.handlers, self.resources);
@@ -109,13 +110,13 @@ pub(crate) fn open_read_only(path: &Path) -> Connection {
 
 fn answers(path: &Path) -> BTreeSet<&'static str> {
     let connection = open_read_only(path);
-    let mut query = connection.prepare("SELECT item FROM answers").expect("a query");
-    let items = query.query_map([], |row| row.get::<_, [u8; 16]>(0)).expect("read");
+    let mut query = connection.prepare("SELECT item FROM answers").expect("the query is valid");
+    let items = query.query_map([], |row| row.get::<_, [u8; 16]>(0)).expect("the read succeeds");
     let name = |item: [u8; 16]| {
         let item = ItemId::new(Uuid::from_bytes(item));
-        *NAMES.iter().find(|name| id(name) == item).expect("an item of ours")
+        *NAMES.iter().find(|name| id(name) == item).expect("the item is in `NAMES`")
     };
-    items.map(|item| name(item.expect("read"))).collect()
+    items.map(|item| name(item.expect("the read succeeds"))).collect()
 }
 
 /// Returns the result of SQLite's integrity check.
@@ -128,5 +129,5 @@ pub(crate) fn integrity(path: &Path) -> String {
 pub(crate) fn orphans(path: &Path) -> i64 {
     const ORPHANS: &str = "SELECT count(*) FROM (SELECT handler FROM items UNION ALL SELECT handler FROM choices UNION ALL \
                            SELECT handler FROM answers UNION ALL SELECT handler FROM log) WHERE handler NOT IN (SELECT key FROM handlers)";
-    open_read_only(path).query_row(ORPHANS, [], |row| row.get(0)).expect("counted")
+    open_read_only(path).query_row(ORPHANS, [], |row| row.get(0)).expect("the query succeeds")
 }

@@ -1,4 +1,4 @@
-//! A trial: a folder, children that are killed in it, and children that continue.
+//! A trial: child processes that synchronize one folder, are killed, and continue the work.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::OnceLock;
@@ -11,15 +11,15 @@ use tempfile::TempDir;
 use crate::child::{ChildConfig, ExitKind, ResumeMode};
 use crate::consistency::Data;
 use crate::copying::{HANDLER, id};
-use crate::folder::{CHUNKS, Folder, NAMES, expected};
+use crate::folder::{CHUNKS, Folder, NAMES, expected_copy};
 use crate::scenario::Scenario;
 use crate::snapshot::{Snapshot, integrity, orphans};
 
-/// A folder and its history.
+/// A folder, and the results of the last check.
 pub(crate) struct Trial {
     directory: TempDir,
     pub(crate) folder: Folder,
-    /// The number of notes at the last check.
+    /// The number of lines in the folder's notes at the last check.
     noted: usize,
     /// The snapshot of the last check.
     last: Option<Snapshot>,
@@ -27,7 +27,7 @@ pub(crate) struct Trial {
 
 impl Trial {
     pub(crate) fn new() -> Self {
-        let directory = tempfile::tempdir().expect("a directory");
+        let directory = tempfile::tempdir().expect("the directory is created");
         let folder = Folder::new(directory.path());
         Self { directory, folder, noted: 0, last: None }
     }
@@ -36,31 +36,31 @@ impl Trial {
     pub(crate) fn check(&mut self) {
         let copy = self.directory.path().join("checked");
         self.folder.copy_state(&copy);
-        let done = self.done();
-        self.assert_not_done_again(&done);
+        let copied = self.copied_chunks();
+        self.assert_not_copied_again(&copied);
         self.noted += self.folder.notes(self.noted).len();
         let path = copy.join("state");
         if path.exists() {
             self.last = Some(self.check_copy(&Folder(copy.clone())));
-            std::fs::remove_dir_all(copy).expect("removed");
-            self.assert_saved(&done);
+            std::fs::remove_dir_all(copy).expect("the directory is removed");
+            self.assert_committed(&copied);
         }
     }
 
     /// Returns the snapshot of the last check.
     pub(crate) fn last(&self) -> &Snapshot {
-        self.last.as_ref().expect("there was a store")
+        self.last.as_ref().expect("the last check found a store")
     }
 
     fn check_copy(&self, copy: &Folder) -> Snapshot {
         let path = copy.state();
-        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
-        let _inside = runtime.enter();
+        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("the runtime is built");
+        let _guard = runtime.enter();
         let next = Scenario::open(copy, SqliteOptions::new(), Resume::AtNextTrigger).expect("the file opens");
         let snapshot = Snapshot::of_store(&next.store, &path);
         snapshot.assert_consistent(&self.folder, Data::Current);
         for name in &snapshot.unfinished {
-            let explained = next.manager.explain_item(HANDLER, id(name)).expect("read");
+            let explained = next.manager.explain_item(HANDLER, id(name)).expect("the read succeeds");
             assert!(matches!(explained.condition, Condition::Interrupted { .. }), "{name}: {explained}");
         }
         drop(next);
@@ -70,19 +70,19 @@ impl Trial {
     }
 
     /// Returns the chunks of each item that were copied since the last check.
-    fn done(&self) -> BTreeMap<String, Vec<usize>> {
-        let mut done: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+    fn copied_chunks(&self) -> BTreeMap<String, Vec<usize>> {
+        let mut copied: BTreeMap<String, Vec<usize>> = BTreeMap::new();
         for note in self.folder.notes(self.noted) {
             if let ["chunk", name, chunk] = note.split(' ').collect::<Vec<_>>()[..] {
-                done.entry(name.to_string()).or_default().push(chunk.parse().expect("a number"));
+                copied.entry(name.to_string()).or_default().push(chunk.parse().expect("the chunk is a number"));
             }
         }
-        done
+        copied
     }
 
-    /// Committed chunks are not copied again, the others once.
-    fn assert_not_done_again(&self, done: &BTreeMap<String, Vec<usize>>) {
-        for (name, chunks) in done {
+    /// Asserts that no committed chunk was copied again, and that the others were copied once, in order.
+    fn assert_not_copied_again(&self, copied: &BTreeMap<String, Vec<usize>>) {
+        for (name, chunks) in copied {
             let first =
                 self.last.as_ref().and_then(|snapshot| snapshot.file_state(name)).map_or(0, |state| state.chunk);
             let once: Vec<_> = (first..first + chunks.len()).collect();
@@ -90,20 +90,21 @@ impl Trial {
         }
     }
 
-    /// All copied chunks are committed, except the one in flight.
-    fn assert_saved(&self, done: &BTreeMap<String, Vec<usize>>) {
-        for (name, chunks) in done {
+    /// Asserts that all copied chunks are committed, except for the last one, which may be uncommitted.
+    fn assert_committed(&self, copied: &BTreeMap<String, Vec<usize>>) {
+        for (name, chunks) in copied {
             let saved = self.last().file_state(name).map_or(0, |state| state.chunk);
             let last = chunks.last().copied().unwrap_or_default();
             assert!(last <= saved, "{name} was copying chunk {last}, but only {saved} chunks are committed");
         }
     }
 
-    /// Runs another child to the end. The result equals that of a run without kills, and a further run changes nothing.
+    /// Runs another child to its end. Asserts that the result equals the result of a run without kills, and that a further
+    /// run copies nothing.
     pub(crate) fn finish(&mut self, resume: ResumeMode) {
         let (unfinished, noted) = (self.last.as_ref().map(|snapshot| snapshot.unfinished.clone()), self.noted);
         assert_eq!(ChildConfig { resume, ..ChildConfig::default() }.run(&self.folder).0, ExitKind::Done);
-        if let Some(unfinished) = unfinished.filter(|_| resume == ResumeMode::AtOnce) {
+        if let Some(unfinished) = unfinished.filter(|_| resume == ResumeMode::Immediately) {
             self.assert_resumed(&unfinished, noted);
         }
         self.assert_finished();
@@ -113,7 +114,7 @@ impl Trial {
         self.assert_finished();
     }
 
-    /// Only unfinished items are resumed automatically.
+    /// Asserts that only unfinished items were resumed automatically.
     fn assert_resumed(&self, unfinished: &BTreeSet<&str>, noted: usize) {
         let notes = self.folder.notes(noted);
         let resumed = notes.iter().take_while(|note| *note != "resumed").filter_map(|note| note.strip_prefix("begin "));
@@ -123,14 +124,14 @@ impl Trial {
 
     fn assert_finished(&mut self) {
         self.check();
-        let snapshot = self.last.as_ref().expect("a store");
+        let snapshot = self.last.as_ref().expect("the check found a store");
         let (comparable, expected_lines) = (snapshot.comparable(), &baseline().snapshot);
         let differs: Vec<_> = comparable.iter().filter(|line| !expected_lines.contains(line)).collect();
         assert!(comparable == *expected_lines, "different from the baseline: {differs:#?}");
         assert_eq!(self.folder.copies(), baseline().copies);
         assert_eq!(snapshot.interrupted, []);
         let store = SqliteStore::open_read_only(self.folder.state()).expect("the store opens read-only");
-        assert!(store.sessions().expect("read").iter().all(|session| session.end.is_some()));
+        assert!(store.sessions().expect("the read succeeds").iter().all(|session| session.end.is_some()));
     }
 }
 
@@ -151,9 +152,9 @@ pub(crate) fn baseline() -> &'static Baseline {
         trial.check();
         let mut steps = BTreeMap::new();
         passed.into_iter().for_each(|step| *steps.entry(step).or_default() += 1);
-        let whole = |name: &&str| trial.folder.copy_of(name) == expected(name, CHUNKS);
-        assert_eq!(NAMES.iter().filter(|name| !whole(name)).collect::<Vec<_>>(), [&"unwanted"]);
-        let snapshot = trial.last.as_ref().expect("a store").comparable();
+        let is_complete = |name: &&str| trial.folder.copy_of(name) == expected_copy(name, CHUNKS);
+        assert_eq!(NAMES.iter().filter(|name| !is_complete(name)).collect::<Vec<_>>(), [&"unwanted"]);
+        let snapshot = trial.last.as_ref().expect("the check found a store").comparable();
         Baseline { snapshot, copies: trial.folder.copies(), steps }
     })
 }

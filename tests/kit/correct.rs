@@ -65,7 +65,7 @@ mod one_test_for_each_check {
     syncmgr_test::conformance_tests!(super::kit(super::Correct));
 }
 
-/// Processes all items in one call, and reports numbers before the first status of an item.
+/// Processes all items in one call, and reports progress values before the first status of an item.
 struct SingleCall(Arc<FakePeer>);
 
 #[sync_handler(id = "3b6f3b0e-6e0e-4c07-8d5e-6a3f8f5c0a11", name = "Single call")]
@@ -105,7 +105,7 @@ impl SingleCall {
 }
 
 #[test]
-fn a_handler_that_processes_all_items_in_one_call_passes() {
+fn a_handler_that_processes_all_items_in_one_call_passes_every_check() {
     kit(SingleCall).assert_conforms();
 }
 

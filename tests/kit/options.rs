@@ -85,7 +85,7 @@ fn a_handler_with_many_items_gets_fewer_scripts() {
     assert_eq!((passed.scripts, passed.omitted), (20, 980));
 }
 
-/// A thousand items.
+/// A handler with a thousand items.
 struct ManyItems;
 
 #[syncmgr::sync_handler(id = "3b6f3b0e-6e0e-4c07-8d5e-6a3f8f5c0a04", name = "Many items")]
@@ -113,7 +113,7 @@ fn a_result_that_compares_only_outcomes_has_a_remark() {
 }
 
 #[test]
-fn there_is_a_test_for_each_check() {
+fn conformance_tests_generates_a_test_for_each_check() {
     let output = Command::new(std::env::current_exe().unwrap()).arg("--list").output().unwrap();
     let listed = String::from_utf8_lossy(&output.stdout).into_owned();
     let names = Check::ALL.map(|check| format!("kit::correct::one_test_for_each_check::{check}: test"));
@@ -124,7 +124,7 @@ fn there_is_a_test_for_each_check() {
 #[test]
 #[should_panic(expected = "no check has a script called `no such script`")]
 fn an_unknown_script_makes_the_report_panic() {
-    // Like the variable `SYNCMGR_SCRIPT`.
+    // `only` has the effect of the variable `SYNCMGR_SCRIPT`.
     syncmgr_test::Kit::new(|| Minimal).only("no such script").assert_conforms();
 }
 
@@ -136,7 +136,7 @@ fn an_expected_outcome_of_an_unknown_item_is_a_violation() {
 }
 
 #[test]
-fn the_other_checks_are_skipped_if_the_baseline_blocks() {
+fn the_other_checks_are_skipped_if_the_baseline_check_hangs() {
     let timeout = std::time::Duration::from_millis(200);
     let report = kit(super::faulty::failures::deadlocked).script_timeout(timeout).report();
     assert_eq!(report.violations().count(), 1, "{report}");

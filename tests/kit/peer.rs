@@ -1,4 +1,4 @@
-//! A fake peer with books, and local copies of their pages.
+//! A fake peer with books, and the local copies of their pages.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -10,10 +10,10 @@ use syncmgr::retry::RetryAt;
 use syncmgr::{FailureClass, anyhow};
 use syncmgr_test::{Check, CheckResult, Kit, Provider, Violation};
 
-/// The books, with the number of pages of each.
+/// The books, each with its number of pages.
 const BOOKS: [(&str, u32); 3] = [("atlas", 2), ("bestiary", 3), ("cookbook", 1)];
 
-/// The fake peer and the local copies. They outlive the programs.
+/// The fake peer and the local copies. Both outlive every process that the kit runs.
 #[derive(Default)]
 pub(crate) struct FakePeer {
     copies: Mutex<BTreeMap<String, String>>,
@@ -30,7 +30,7 @@ impl FakePeer {
         BOOKS.iter().find(|(book, _)| *book == name).map_or(0, |(_, pages)| *pages)
     }
 
-    /// Fetches a page, which takes 10 ms.
+    /// Fetches a page in 10 ms, or fails if a failure of the item is injected.
     pub(crate) async fn fetch(&self, name: &str, page: u32) -> SyncResult<String> {
         tokio::time::sleep(Duration::from_millis(10)).await;
         let failure = self.failures.lock().unwrap_or_else(PoisonError::into_inner).remove(name);
@@ -54,7 +54,7 @@ impl FakePeer {
     }
 }
 
-/// A provider that creates a new handler for every program.
+/// A provider that creates a new handler for every process.
 struct TestProvider<H> {
     peer: Arc<FakePeer>,
     make: fn(Arc<FakePeer>) -> H,
@@ -79,7 +79,7 @@ impl<H: SyncHandler> Provider for TestProvider<H> {
     }
 }
 
-/// Returns a kit for a handler with a fake peer.
+/// Returns a kit for the handler that `make` creates for a fake peer.
 pub(crate) fn kit<H: SyncHandler>(make: fn(Arc<FakePeer>) -> H) -> Kit {
     Kit::new(move || TestProvider { peer: Arc::default(), make })
 }
@@ -89,7 +89,7 @@ pub(crate) fn kit<H: SyncHandler>(make: fn(Arc<FakePeer>) -> H) -> Kit {
 pub(crate) fn violation(kit: &Kit, check: Check) -> Violation {
     match kit.check(check) {
         CheckResult::Failed(violation) => violation,
-        result => panic!("the check `{check}` has found no violation: {result:?}"),
+        result => panic!("the check `{check}` found no violation: {result:?}"),
     }
 }
 

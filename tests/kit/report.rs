@@ -31,8 +31,8 @@ fn a_violation_is_printed_like_a_compiler_error() {
        |      0.040  `atlas` ends: succeeded
        |      0.040  the session is closed
        |
-       = contract: a commit covers only work that was awaited before it, so the next run completes a killed one (`Saved::commit`)
-       = help: write the data first, atomically, and commit afterwards; write again whatever was only half written
+       = contract: a commit covers only work that was awaited before it, so the run after a kill completes the work (`Saved::commit`)
+       = help: write the data first, atomically, and commit afterwards; rewrite data that were only half written
        = rerun: SYNCMGR_SCRIPT='kill after commit 1 of synchronize_item of `atlas`, this item only' cargo test kit::report::a_violation_is_printed_like_a_compiler_error -- --exact
     ");
 }

@@ -1,4 +1,4 @@
-//! The helpers of the cases.
+//! Helpers for the tests of stores.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -25,8 +25,8 @@ macro_rules! cases {
         mod in_sqlite {
             $(#[test]
             fn $case() {
-                let directory = tempfile::tempdir().expect("a directory");
-                let store = syncmgr::store::SqliteStore::open(directory.path().join("state")).expect("a new store");
+                let directory = tempfile::tempdir().expect("the directory is created");
+                let store = syncmgr::store::SqliteStore::open(directory.path().join("state")).expect("the store opens");
                 super::$case(&store);
             })*
         }
@@ -48,7 +48,8 @@ pub(crate) fn put(store: &dyn StateStore, changes: impl IntoIterator<Item = Stat
     block_on(store.write(changes.into_iter().collect())).expect("the changes are stored");
 }
 
-pub(crate) fn refused(
+/// Asserts that the changes are refused, and returns the error.
+pub(crate) fn expect_refused(
     store: &dyn StateStore,
     changes: impl IntoIterator<Item = StateChange>,
 ) -> syncmgr::anyhow::Error {
@@ -56,7 +57,7 @@ pub(crate) fn refused(
 }
 
 pub(crate) fn record(store: &dyn StateStore, item: ItemId) -> Option<ItemRecord> {
-    store.record(HANDLER, item).expect("the store is read")
+    store.record(HANDLER, item).expect("the read succeeds")
 }
 
 pub(crate) fn fence(session: u64, attempt: u32) -> Fence {
@@ -68,17 +69,17 @@ pub(crate) fn checkpoint(state: &str) -> Checkpoint {
 }
 
 /// Creates a commit of the item.
-pub(crate) fn committed(item: ItemId, fence: Fence, state: &str) -> StateChange {
+pub(crate) fn commit_change(item: ItemId, fence: Fence, state: &str) -> StateChange {
     let checkpoint = checkpoint(state);
     StateChange::Committed { handler: HANDLER, item, fence, checkpoint, sides: None, consumed: Vec::new() }
 }
 
-pub(crate) fn ending(outcome: Outcome) -> ItemEnd {
+pub(crate) fn item_end(outcome: Outcome) -> ItemEnd {
     ItemEnd::new(outcome)
 }
 
 /// Creates the end of items in the first attempt of a session. The number of the session is also the time in seconds.
-pub(crate) fn ended(session: u64, items: impl IntoIterator<Item = (ItemId, ItemEnd)>) -> StateChange {
+pub(crate) fn end_change(session: u64, items: impl IntoIterator<Item = (ItemId, ItemEnd)>) -> StateChange {
     let (fence, time, items) = (fence(session, 0), at(session), items.into_iter().collect());
     StateChange::Ended { handler: HANDLER, fence, time, items }
 }
@@ -101,23 +102,23 @@ pub(crate) fn named(text: &str, key: &str) -> LogEntry {
 
 /// Creates the complete log of a session.
 pub(crate) fn log(session: u64, entries: &[LogEntry]) -> StateChange {
-    let (session, time, entries) = (SessionId(session), at(session), shared(entries));
+    let (session, time, entries) = (SessionId(session), at(session), in_arcs(entries));
     StateChange::Log { handler: HANDLER, manager: MANAGER, session, time, entries }
 }
 
 /// Creates additional log entries of a session.
-pub(crate) fn logged(session: u64, entries: &[LogEntry]) -> StateChange {
-    let (session, time, entries) = (SessionId(session), at(session), shared(entries));
+pub(crate) fn add_log_change(session: u64, entries: &[LogEntry]) -> StateChange {
+    let (session, time, entries) = (SessionId(session), at(session), in_arcs(entries));
     StateChange::Logged { handler: HANDLER, manager: MANAGER, session, time, entries }
 }
 
-fn shared(entries: &[LogEntry]) -> Vec<Arc<LogEntry>> {
+fn in_arcs(entries: &[LogEntry]) -> Vec<Arc<LogEntry>> {
     entries.iter().cloned().map(Arc::new).collect()
 }
 
 /// Returns the log as `session: text`.
 pub(crate) fn texts(store: &dyn StateStore) -> Vec<String> {
-    let log = store.log(HANDLER).expect("the store is read");
+    let log = store.log(HANDLER).expect("the read succeeds");
     log.iter().map(|record| format!("{}: {}", record.session, record.entry.text)).collect()
 }
 

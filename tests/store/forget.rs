@@ -26,13 +26,13 @@ fn question() -> Question {
 }
 
 /// Creates changes of every kind for both items.
-fn everything() -> Vec<StateChange> {
+fn all_changes() -> Vec<StateChange> {
     let both = [ITEM, NEXT];
     let mut changes = vec![
         StateChange::Choices { handler: HANDLER, items: map(both.map(|item| (item, Some(ItemState::Checked)))) },
-        ended(1, both.map(|item| (item, ending(Outcome::Failed)))),
+        end_change(1, both.map(|item| (item, item_end(Outcome::Failed)))),
         log(1, &both.map(|item| plain("about one").with_item(item))),
-        logged(1, &[plain("about none")]),
+        add_log_change(1, &[plain("about none")]),
     ];
     for item in both {
         let answered = StateChange::Answered { handler: HANDLER, item, question: question(), choice: 0 };
@@ -43,21 +43,22 @@ fn everything() -> Vec<StateChange> {
 
 /// Counts handlers, choices, answers of each item, retry statuses, known items, ended items and log entries.
 fn counts(store: &dyn StateStore, handler: HandlerId) -> [usize; 8] {
-    let answered = |item| usize::from(store.answer(handler, item, &question()).expect("read").is_some());
+    let count_answers =
+        |item| usize::from(store.answer(handler, item, &question()).expect("the read succeeds").is_some());
     [
-        store.handlers().expect("read").len(),
-        store.choices(handler).expect("read").len(),
-        answered(ITEM),
-        answered(NEXT),
-        store.retry_states(handler).expect("read").len(),
-        store.known(handler).expect("read").len(),
-        store.ended_since(handler, SessionId(0)).expect("read").len(),
-        store.log(handler).expect("read").len(),
+        store.handlers().expect("the read succeeds").len(),
+        store.choices(handler).expect("the read succeeds").len(),
+        count_answers(ITEM),
+        count_answers(NEXT),
+        store.retry_states(handler).expect("the read succeeds").len(),
+        store.recorded_items(handler).expect("the read succeeds").len(),
+        store.ended_since(handler, SessionId(0)).expect("the read succeeds").len(),
+        store.log(handler).expect("the read succeeds").len(),
     ]
 }
 
 fn forgetting_a_handler_deletes_all_of_its_data(store: &dyn StateStore) {
-    put(store, everything());
+    put(store, all_changes());
     assert_eq!(counts(store, HANDLER), [1, 2, 1, 1, 2, 2, 2, 3]);
     put(store, [StateChange::Forget { handler: HANDLER }]);
     assert_eq!(counts(store, HANDLER), [0; 8]);
@@ -68,24 +69,24 @@ fn a_forgotten_handler_is_removed_from_the_stored_requests(store: &dyn StateStor
     let runs = vec![RunRequest::new(HANDLER), RunRequest::new(OTHER)];
     let session = SessionRecord::new(SessionId(1), MANAGER, Trigger::Manual, at(1), runs);
     put(store, [StateChange::SessionBegan(session), StateChange::Forget { handler: HANDLER }]);
-    assert_eq!(store.sessions().expect("read")[0].runs, [RunRequest::new(OTHER)]);
+    assert_eq!(store.sessions().expect("the read succeeds")[0].runs, [RunRequest::new(OTHER)]);
 }
 
 fn forgetting_a_handler_does_not_affect_other_handlers(store: &dyn StateStore) {
-    put(store, everything());
+    put(store, all_changes());
     put(store, [StateChange::Forget { handler: OTHER }]);
     assert_eq!(counts(store, HANDLER), [1, 2, 1, 1, 2, 2, 2, 3]);
 }
 
 fn a_forgotten_handler_starts_with_empty_state(store: &dyn StateStore) {
-    put(store, [committed(ITEM, fence(9, 9), "old")]);
-    put(store, [StateChange::Forget { handler: HANDLER }, committed(ITEM, fence(1, 0), "new")]);
-    let record = record(store, ITEM).expect("stored");
+    put(store, [commit_change(ITEM, fence(9, 9), "old")]);
+    put(store, [StateChange::Forget { handler: HANDLER }, commit_change(ITEM, fence(1, 0), "new")]);
+    let record = record(store, ITEM).expect("the record exists");
     assert_eq!((record.fence, record.checkpoint), (fence(1, 0), Some(checkpoint("new"))));
 }
 
 fn forgetting_an_item_deletes_all_of_its_data(store: &dyn StateStore) {
-    put(store, everything());
+    put(store, all_changes());
     put(store, [StateChange::ForgetItem { handler: HANDLER, item: ITEM }]);
     assert_eq!(counts(store, HANDLER), [1, 1, 0, 1, 1, 1, 1, 2]);
     assert_eq!(record(store, ITEM), None);
@@ -93,13 +94,13 @@ fn forgetting_an_item_deletes_all_of_its_data(store: &dyn StateStore) {
 }
 
 fn forgetting_an_item_does_not_affect_other_handlers(store: &dyn StateStore) {
-    put(store, everything());
+    put(store, all_changes());
     put(store, [StateChange::ForgetItem { handler: OTHER, item: ITEM }]);
     assert_eq!(counts(store, HANDLER), [1, 2, 1, 1, 2, 2, 2, 3]);
 }
 
 fn data_written_after_a_forget_in_the_same_write_is_stored(store: &dyn StateStore) {
-    let again = [StateChange::Forget { handler: HANDLER }].into_iter().chain(everything());
-    put(store, everything().into_iter().chain(again));
+    let again = [StateChange::Forget { handler: HANDLER }].into_iter().chain(all_changes());
+    put(store, all_changes().into_iter().chain(again));
     assert_eq!(counts(store, HANDLER), [1, 2, 1, 1, 2, 2, 2, 3]);
 }

@@ -14,18 +14,18 @@ cases! {
     handlers_have_separate_choices,
 }
 
-fn stored(store: &dyn StateStore, handler: HandlerId) -> Option<HandlerRecord> {
-    store.handlers().expect("the store is read").remove(&handler)
+fn handler_record(store: &dyn StateStore, handler: HandlerId) -> Option<HandlerRecord> {
+    store.handlers().expect("the read succeeds").remove(&handler)
 }
 
 fn an_empty_store_has_no_data(store: &dyn StateStore) {
-    assert_eq!(store.handlers().expect("read"), map([]));
-    assert_eq!(store.choices(HANDLER).expect("read"), map([]));
-    assert_eq!(store.log(HANDLER).expect("read"), []);
-    assert_eq!(store.sessions().expect("read"), []);
+    assert_eq!(store.handlers().expect("the read succeeds"), map([]));
+    assert_eq!(store.choices(HANDLER).expect("the read succeeds"), map([]));
+    assert_eq!(store.log(HANDLER).expect("the read succeeds"), []);
+    assert_eq!(store.sessions().expect("the read succeeds"), []);
     put(store, []);
     put(store, [StateChange::Forget { handler: HANDLER }]);
-    assert_eq!(store.handlers().expect("read"), map([]));
+    assert_eq!(store.handlers().expect("the read succeeds"), map([]));
 }
 
 fn registering_again_keeps_the_flags_that_were_set(store: &dyn StateStore) {
@@ -37,7 +37,7 @@ fn registering_again_keeps_the_flags_that_were_set(store: &dyn StateStore) {
     let (first, _) = registered(Some("Notes"), RegisterFlags::all());
     let (second, registration) = registered(None, RegisterFlags::empty());
     put(store, [first, StateChange::Flags { handler: HANDLER, flags }, second]);
-    let record = stored(store, HANDLER).expect("stored");
+    let record = handler_record(store, HANDLER).expect("the record exists");
     assert_eq!((record.registration, record.flags), (Some(registration), Some(flags)));
 }
 
@@ -49,13 +49,13 @@ fn a_choice_is_stored_until_it_is_removed(store: &dyn StateStore) {
     put(store, [choose(HANDLER, ITEM, Some(ItemState::Checked)), choose(HANDLER, NEXT, Some(ItemState::Checked))]);
     put(store, [choose(HANDLER, ITEM, Some(ItemState::Unchecked))]);
     let chosen = map([(ITEM, ItemState::Unchecked), (NEXT, ItemState::Checked)]);
-    assert_eq!(store.choices(HANDLER).expect("read"), chosen);
+    assert_eq!(store.choices(HANDLER).expect("the read succeeds"), chosen);
     put(store, [choose(HANDLER, ITEM, None), choose(HANDLER, ItemId::from_u128(99), None)]);
-    assert_eq!(store.choices(HANDLER).expect("read"), map([(NEXT, ItemState::Checked)]));
+    assert_eq!(store.choices(HANDLER).expect("the read succeeds"), map([(NEXT, ItemState::Checked)]));
 }
 
 fn handlers_have_separate_choices(store: &dyn StateStore) {
     put(store, [choose(HANDLER, ITEM, Some(ItemState::Checked)), choose(OTHER, ITEM, Some(ItemState::Unchecked))]);
-    assert_eq!(store.choices(OTHER).expect("read"), map([(ITEM, ItemState::Unchecked)]));
-    assert_eq!(store.choices(HANDLER).expect("read"), map([(ITEM, ItemState::Checked)]));
+    assert_eq!(store.choices(OTHER).expect("the read succeeds"), map([(ITEM, ItemState::Unchecked)]));
+    assert_eq!(store.choices(HANDLER).expect("the read succeeds"), map([(ITEM, ItemState::Checked)]));
 }

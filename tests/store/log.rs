@@ -36,15 +36,15 @@ fn an_entry_is_read_back_completely(store: &dyn StateStore) {
     ];
     put(store, [log(1, &entries)]);
     let expected = entries.map(|entry| LogRecord::new(MANAGER, SessionId(1), time, Arc::new(entry)));
-    assert_eq!(store.log(HANDLER).expect("read"), expected);
+    assert_eq!(store.log(HANDLER).expect("the read succeeds"), expected);
     assert!(matches!(expected[1].entry.action, Some(Action::ShowError)));
 }
 
 fn a_time_before_1970_is_read_back(store: &dyn StateStore) {
     let before = SystemTime::UNIX_EPOCH - Duration::from_secs(1);
     let entry = plain("busy").with_item(ITEM).with_remedy(ErrorId::from_u128(9), Remedy::WaitUntil(before));
-    put(store, [ended(1, [(ITEM, ending(Outcome::Succeeded))]), log(1, std::slice::from_ref(&entry))]);
-    assert_eq!(*store.log(HANDLER).expect("read")[0].entry, entry);
+    put(store, [end_change(1, [(ITEM, item_end(Outcome::Succeeded))]), log(1, std::slice::from_ref(&entry))]);
+    assert_eq!(*store.log(HANDLER).expect("the read succeeds")[0].entry, entry);
     assert!(record(store, ITEM).is_some(), "the rest of the write is stored");
 }
 
@@ -62,13 +62,13 @@ fn sessions_of_different_managers_are_distinct(store: &dyn StateStore) {
 }
 
 fn logged_entries_are_added_and_replace_entries_with_their_ids(store: &dyn StateStore) {
-    put(store, [log(1, &[named("old", "x"), plain("one")]), logged(1, &[plain("two")])]);
-    put(store, [logged(2, &[named("new", "x"), plain("three")])]);
+    put(store, [log(1, &[named("old", "x"), plain("one")]), add_log_change(1, &[plain("two")])]);
+    put(store, [add_log_change(2, &[named("new", "x"), plain("three")])]);
     assert_eq!(texts(store), ["1: one", "1: two", "2: new", "2: three"]);
 }
 
 fn entries_in_one_change_replace_each_other_by_id(store: &dyn StateStore) {
-    put(store, [logged(1, &[named("old", "x"), plain("between"), named("new", "x")])]);
+    put(store, [add_log_change(1, &[named("old", "x"), plain("between"), named("new", "x")])]);
     assert_eq!(texts(store), ["1: between", "1: new"]);
 }
 
@@ -96,21 +96,21 @@ fn the_log_of_an_item_has_only_its_entries(store: &dyn StateStore) {
         store,
         [log(1, &[plain("a").with_item(ITEM), plain("b"), plain("c").with_item(NEXT), plain("d").with_item(ITEM)])],
     );
-    let said = store.log_about(HANDLER, ITEM).expect("read");
-    assert_eq!(said.iter().map(|record| &*record.entry.text).collect::<Vec<_>>(), ["a", "d"]);
-    assert_eq!(store.log_about(OTHER, ITEM).expect("read"), []);
+    let entries = store.log_about(HANDLER, ITEM).expect("the read succeeds");
+    assert_eq!(entries.iter().map(|record| &*record.entry.text).collect::<Vec<_>>(), ["a", "d"]);
+    assert_eq!(store.log_about(OTHER, ITEM).expect("the read succeeds"), []);
 }
 
 fn handlers_have_separate_logs(store: &dyn StateStore) {
     let (manager, session, time, entries) = (MANAGER, SessionId(1), at(1), vec![Arc::new(named("theirs", "x"))]);
     put(store, [StateChange::Logged { handler: OTHER, manager, session, time, entries }, log(1, &[named("a", "x")])]);
     put(store, [StateChange::LogDeleted { handler: HANDLER, scope: ErrorScope::All }]);
-    assert_eq!(store.log(OTHER).expect("read").len(), 1);
+    assert_eq!(store.log(OTHER).expect("the read succeeds").len(), 1);
 }
 
 fn the_last_ten_thousand_entries_are_kept(store: &dyn StateStore) {
     let entries: Vec<LogEntry> = (0..10_005).map(|number| plain(&number.to_string())).collect();
-    put(store, [log(1, &entries[..9_000]), logged(2, &entries[9_000..])]);
+    put(store, [log(1, &entries[..9_000]), add_log_change(2, &entries[9_000..])]);
     let texts = texts(store);
     assert_eq!((texts.len(), texts[0].as_str()), (10_000, "1: 5"));
     assert_eq!(texts.last().map(String::as_str), Some("2: 10004"));

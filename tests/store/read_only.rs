@@ -10,12 +10,12 @@ use crate::common::*;
 
 #[test]
 fn a_read_only_store_sees_later_writes() {
-    let directory = tempdir().expect("a directory");
+    let directory = tempdir().expect("the directory is created");
     let path = directory.path().join("state");
     let store = SqliteStore::open(&path).expect("the store opens");
     let read_only = SqliteStore::open_read_only(&path).expect("the store opens read-only");
     assert_eq!(record(&read_only, ITEM), None);
-    put(&store, [committed(ITEM, fence(1, 0), "1")]);
+    put(&store, [commit_change(ITEM, fence(1, 0), "1")]);
     assert_eq!(record(&read_only, ITEM), record(&store, ITEM));
     assert_eq!(
         record(&SqliteStore::open_read_only(&path).expect("the store opens read-only"), ITEM),
@@ -25,32 +25,32 @@ fn a_read_only_store_sees_later_writes() {
 
 #[test]
 fn a_read_only_store_refuses_writes() {
-    let directory = tempdir().expect("a directory");
+    let directory = tempdir().expect("the directory is created");
     let path = directory.path().join("state");
     drop(SqliteStore::open(&path).expect("the store opens"));
     let read_only = SqliteStore::open_read_only(&path).expect("the store opens read-only");
-    let error = refused(&read_only, [committed(ITEM, fence(1, 0), "1")]);
+    let error = expect_refused(&read_only, [commit_change(ITEM, fence(1, 0), "1")]);
     assert!(matches!(error.downcast_ref(), Some(StoreError::ReadOnly { .. })), "{error:#}");
-    assert!(read_only.room().is_none());
+    assert!(read_only.write_capacity().is_none());
 }
 
 #[test]
-fn a_read_only_store_creates_no_file_and_locks_out_no_writer() {
-    let directory = tempdir().expect("a directory");
+fn a_read_only_store_creates_no_file_and_does_not_lock_out_writers() {
+    let directory = tempdir().expect("the directory is created");
     let path = directory.path().join("state");
     assert!(matches!(SqliteStore::open_read_only(&path), Err(StoreError::Missing { .. })));
     assert!(matches!(SqliteStore::open_read_only(directory.path().join("no/state")), Err(StoreError::Missing { .. })));
-    assert_eq!(directory.path().read_dir().expect("listed").count(), 0);
+    assert_eq!(directory.path().read_dir().expect("the directory can be listed").count(), 0);
     drop(SqliteStore::open(&path).expect("the store opens"));
     let _read_only = SqliteStore::open_read_only(&path).expect("the store opens read-only");
-    put(&SqliteStore::open(&path).expect("the store opens"), [committed(ITEM, fence(1, 0), "1")]);
+    put(&SqliteStore::open(&path).expect("the store opens"), [commit_change(ITEM, fence(1, 0), "1")]);
 }
 
 #[test]
 fn an_empty_file_does_not_open_read_only() {
-    let directory = tempdir().expect("a directory");
+    let directory = tempdir().expect("the directory is created");
     let path = directory.path().join("state");
-    std::fs::write(&path, "").expect("written");
+    std::fs::write(&path, "").expect("the file is written");
     assert!(matches!(SqliteStore::open_read_only(&path), Err(StoreError::TooOld { found: 0, .. })));
 }
 
@@ -66,10 +66,10 @@ fn tool(path: &std::path::Path, query: &str) -> Option<String> {
 
 #[test]
 fn the_sqlite3_tool_reads_the_views_of_an_open_store() {
-    let directory = tempdir().expect("a directory");
+    let directory = tempdir().expect("the directory is created");
     let path = directory.path().join("state");
     let store = SqliteStore::open(&path).expect("the store opens");
-    let failed = ended(2, [(ITEM, ending(Outcome::Failed))]);
+    let failed = end_change(2, [(ITEM, item_end(Outcome::Failed))]);
     put(&store, [failed, retry(ITEM, Some(backoff(1))), log(2, &[named("broke", "k").with_item(ITEM)])]);
     put(
         &store,

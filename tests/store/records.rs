@@ -17,16 +17,16 @@ cases! {
     a_commit_is_read_back_and_changes_nothing_else,
     a_success_sets_both_times_and_clears_the_retry_status,
     an_unsuccessful_end_keeps_the_last_success_and_sets_the_retry_status,
-    sides_are_kept_until_they_are_replaced,
+    sides_are_stored_until_a_later_plan_replaces_them,
     every_retry_status_and_outcome_is_read_back,
     a_retry_status_changes_without_an_attempt,
-    only_items_with_a_retry_status_are_listed_as_such,
+    retry_states_lists_only_items_with_a_retry_status,
     an_absence_is_stored_until_the_item_returns_or_ends,
-    known_items_include_their_absence,
+    recorded_items_include_the_start_of_their_absence,
     a_reset_sets_the_checkpoint_aside_and_clears_the_retry_status,
-    a_reset_without_a_checkpoint_keeps_the_one_set_aside,
-    ended_since_lists_items_whose_last_end_is_in_that_session_or_later,
-    a_commit_is_not_an_end,
+    a_reset_without_a_checkpoint_keeps_the_checkpoint_set_aside,
+    ended_since_lists_items_that_last_ended_in_that_session_or_later,
+    a_commit_does_not_count_as_an_end,
     resources_have_their_own_retry_status,
     a_histogram_is_replaced_as_a_whole,
 }
@@ -38,139 +38,151 @@ fn an_item_without_stored_data_has_no_record(store: &dyn StateStore) {
 }
 
 fn a_commit_is_read_back_and_changes_nothing_else(store: &dyn StateStore) {
-    put(store, [ended(1, [(ITEM, ending(Outcome::Succeeded))]), committed(ITEM, fence(2, 1), r#"{"at":"ü"}"#)]);
-    let record = record(store, ITEM).expect("stored");
+    put(
+        store,
+        [end_change(1, [(ITEM, item_end(Outcome::Succeeded))]), commit_change(ITEM, fence(2, 1), r#"{"at":"ü"}"#)],
+    );
+    let record = record(store, ITEM).expect("the record exists");
     assert_eq!(record.fence, fence(2, 1));
     assert_eq!(record.checkpoint, Some(checkpoint(r#"{"at":"ü"}"#)));
     assert_eq!((record.outcome, record.last_success), (Some(Outcome::Succeeded), Some(at(1))));
 }
 
 fn a_success_sets_both_times_and_clears_the_retry_status(store: &dyn StateStore) {
-    put(store, [retry(ITEM, Some(backoff(2))), ended(7, [(ITEM, ending(Outcome::Succeeded))])]);
-    let record = record(store, ITEM).expect("stored");
+    put(store, [retry(ITEM, Some(backoff(2))), end_change(7, [(ITEM, item_end(Outcome::Succeeded))])]);
+    let record = record(store, ITEM).expect("the record exists");
     assert_eq!((record.last_attempt, record.last_success), (Some(at(7)), Some(at(7))));
     assert_eq!((record.fence, record.retry), (fence(7, 0), None));
 }
 
 fn an_unsuccessful_end_keeps_the_last_success_and_sets_the_retry_status(store: &dyn StateStore) {
-    put(store, [ended(1, [(ITEM, ending(Outcome::Succeeded))])]);
+    put(store, [end_change(1, [(ITEM, item_end(Outcome::Succeeded))])]);
     for (session, outcome) in (2..).zip([Outcome::Failed, Outcome::Skipped, Outcome::Stopped, Outcome::NeedsUser]) {
         let status = Some(backoff(session));
-        put(store, [ended(session.into(), [(ITEM, ending(outcome).with_retry(status))])]);
-        let record = record(store, ITEM).expect("stored");
+        put(store, [end_change(session.into(), [(ITEM, item_end(outcome).with_retry(status))])]);
+        let record = record(store, ITEM).expect("the record exists");
         assert_eq!((record.outcome, record.retry), (Some(outcome), status));
         assert_eq!((record.last_attempt, record.last_success), (Some(at(session.into())), Some(at(1))));
     }
 }
 
-fn sides_are_kept_until_they_are_replaced(store: &dyn StateStore) {
+fn sides_are_stored_until_a_later_plan_replaces_them(store: &dyn StateStore) {
     let sides = vec![Side::new("disk", 3).with_identity("uuid"), Side::new("phone", 0)];
-    let with = |sides| ended(1, [(ITEM, ending(Outcome::Succeeded).with_sides(sides))]);
+    let with = |sides| end_change(1, [(ITEM, item_end(Outcome::Succeeded).with_sides(sides))]);
     put(store, [with(Some(sides.clone()))]);
-    put(store, [with(None), committed(ITEM, fence(2, 0), "1")]);
-    assert_eq!(record(store, ITEM).expect("stored").sides, sides);
+    put(store, [with(None), commit_change(ITEM, fence(2, 0), "1")]);
+    assert_eq!(record(store, ITEM).expect("the record exists").sides, sides);
     let (checkpoint, fence, sides) = (checkpoint("2"), fence(2, 0), Some(vec![Side::new("card", 9)]));
     let consumed = Vec::new();
     put(store, [StateChange::Committed { handler: HANDLER, item: ITEM, fence, checkpoint, sides, consumed }]);
-    assert_eq!(record(store, ITEM).expect("stored").sides, [Side::new("card", 9)]);
-    let gone = ending(Outcome::Succeeded).with_sides(Vec::new());
-    put(store, [ended(3, [(ITEM, gone)])]);
-    assert_eq!(record(store, ITEM).expect("stored").sides, []);
+    assert_eq!(record(store, ITEM).expect("the record exists").sides, [Side::new("card", 9)]);
+    let no_sides = item_end(Outcome::Succeeded).with_sides(Vec::new());
+    put(store, [end_change(3, [(ITEM, no_sides)])]);
+    assert_eq!(record(store, ITEM).expect("the record exists").sides, []);
 }
 
 fn every_retry_status_and_outcome_is_read_back(store: &dyn StateStore) {
     for status in RetryStatus::ALL {
-        let left = syncmgr_core::retry::RetryState::new(status, at(5), None).with_failures(u32::MAX, 0);
-        put(store, [retry(ITEM, Some(left))]);
-        assert_eq!(record(store, ITEM).expect("stored").retry, Some(left));
+        let state = syncmgr_core::retry::RetryState::new(status, at(5), None).with_failures(u32::MAX, 0);
+        put(store, [retry(ITEM, Some(state))]);
+        assert_eq!(record(store, ITEM).expect("the record exists").retry, Some(state));
     }
     for outcome in Outcome::ALL {
-        put(store, [ended(1, [(ITEM, ending(outcome))])]);
-        assert_eq!(record(store, ITEM).expect("stored").outcome, Some(outcome));
+        put(store, [end_change(1, [(ITEM, item_end(outcome))])]);
+        assert_eq!(record(store, ITEM).expect("the record exists").outcome, Some(outcome));
     }
 }
 
 fn a_retry_status_changes_without_an_attempt(store: &dyn StateStore) {
-    put(store, [committed(ITEM, fence(4, 2), "1"), retry(ITEM, Some(backoff(1)))]);
-    let kept = record(store, ITEM).expect("stored");
+    put(store, [commit_change(ITEM, fence(4, 2), "1"), retry(ITEM, Some(backoff(1)))]);
+    let kept = record(store, ITEM).expect("the record exists");
     assert_eq!((kept.fence, kept.retry), (fence(4, 2), Some(backoff(1))));
     put(store, [retry(ITEM, None)]);
-    let kept = record(store, ITEM).expect("stored");
+    let kept = record(store, ITEM).expect("the record exists");
     assert_eq!((kept.checkpoint, kept.retry), (Some(checkpoint("1")), None));
 }
 
-fn only_items_with_a_retry_status_are_listed_as_such(store: &dyn StateStore) {
-    put(store, [ended(1, [(ITEM, ending(Outcome::Succeeded))]), retry(NEXT, Some(backoff(3)))]);
-    assert_eq!(store.retry_states(HANDLER).expect("read"), map([(NEXT, backoff(3))]));
-    assert_eq!(store.retry_states(OTHER).expect("read"), map([]));
-    put(store, [ended(2, [(NEXT, ending(Outcome::Succeeded))])]);
-    assert_eq!(store.retry_states(HANDLER).expect("read"), map([]));
+fn retry_states_lists_only_items_with_a_retry_status(store: &dyn StateStore) {
+    put(store, [end_change(1, [(ITEM, item_end(Outcome::Succeeded))]), retry(NEXT, Some(backoff(3)))]);
+    assert_eq!(store.retry_states(HANDLER).expect("the read succeeds"), map([(NEXT, backoff(3))]));
+    assert_eq!(store.retry_states(OTHER).expect("the read succeeds"), map([]));
+    put(store, [end_change(2, [(NEXT, item_end(Outcome::Succeeded))])]);
+    assert_eq!(store.retry_states(HANDLER).expect("the read succeeds"), map([]));
 }
 
-fn absent(item: ItemId, since: Option<u64>) -> StateChange {
+fn absence_change(item: ItemId, since: Option<u64>) -> StateChange {
     StateChange::Absent { handler: HANDLER, items: map([(item, since.map(at))]) }
 }
 
 fn an_absence_is_stored_until_the_item_returns_or_ends(store: &dyn StateStore) {
-    let since = || record(store, ITEM).expect("stored").absent_since;
-    put(store, [committed(ITEM, Fence::default(), "1"), absent(ITEM, Some(3))]);
+    let since = || record(store, ITEM).expect("the record exists").absent_since;
+    put(store, [commit_change(ITEM, Fence::default(), "1"), absence_change(ITEM, Some(3))]);
     assert_eq!(since(), Some(at(3)));
-    put(store, [absent(ITEM, None)]);
+    put(store, [absence_change(ITEM, None)]);
     assert_eq!(since(), None);
-    put(store, [absent(ITEM, Some(4)), ended(1, [(ITEM, ending(Outcome::Failed))])]);
+    put(store, [absence_change(ITEM, Some(4)), end_change(1, [(ITEM, item_end(Outcome::Failed))])]);
     assert_eq!(since(), None);
 }
 
-fn known_items_include_their_absence(store: &dyn StateStore) {
-    put(store, [ended(1, [ITEM, NEXT].map(|item| (item, ending(Outcome::Succeeded)))), absent(NEXT, Some(2))]);
-    assert_eq!(store.known(HANDLER).expect("read"), map([(ITEM, None), (NEXT, Some(at(2)))]));
-    assert_eq!(store.known(OTHER).expect("read"), map([]));
+fn recorded_items_include_the_start_of_their_absence(store: &dyn StateStore) {
+    put(
+        store,
+        [end_change(1, [ITEM, NEXT].map(|item| (item, item_end(Outcome::Succeeded)))), absence_change(NEXT, Some(2))],
+    );
+    assert_eq!(store.recorded_items(HANDLER).expect("the read succeeds"), map([(ITEM, None), (NEXT, Some(at(2)))]));
+    assert_eq!(store.recorded_items(OTHER).expect("the read succeeds"), map([]));
 }
 
 fn a_reset_sets_the_checkpoint_aside_and_clears_the_retry_status(store: &dyn StateStore) {
-    put(store, [committed(ITEM, fence(1, 0), "1"), retry(ITEM, Some(backoff(1)))]);
+    put(store, [commit_change(ITEM, fence(1, 0), "1"), retry(ITEM, Some(backoff(1)))]);
     put(store, [StateChange::Reset { handler: HANDLER, item: ITEM }]);
-    let record = record(store, ITEM).expect("stored");
+    let record = record(store, ITEM).expect("the record exists");
     assert_eq!((record.checkpoint, record.set_aside, record.retry), (None, Some(checkpoint("1")), None));
     assert_eq!(record.fence, fence(1, 0));
 }
 
-fn a_reset_without_a_checkpoint_keeps_the_one_set_aside(store: &dyn StateStore) {
+fn a_reset_without_a_checkpoint_keeps_the_checkpoint_set_aside(store: &dyn StateStore) {
     let reset = StateChange::Reset { handler: HANDLER, item: ITEM };
-    let aside = || record(store, ITEM).expect("stored").set_aside;
-    put(store, [committed(ITEM, fence(1, 0), "1"), reset.clone(), reset.clone()]);
+    let aside = || record(store, ITEM).expect("the record exists").set_aside;
+    put(store, [commit_change(ITEM, fence(1, 0), "1"), reset.clone(), reset.clone()]);
     assert_eq!(aside(), Some(checkpoint("1")));
-    put(store, [committed(ITEM, fence(1, 0), "2"), reset]);
+    put(store, [commit_change(ITEM, fence(1, 0), "2"), reset]);
     assert_eq!(aside(), Some(checkpoint("2")));
 }
 
-fn ended_since_lists_items_whose_last_end_is_in_that_session_or_later(store: &dyn StateStore) {
-    put(store, [ended(4, [(ITEM, ending(Outcome::Failed))]), ended(6, [(NEXT, ending(Outcome::Succeeded))])]);
-    let since = |session| store.ended_since(HANDLER, SessionId(session)).expect("read");
+fn ended_since_lists_items_that_last_ended_in_that_session_or_later(store: &dyn StateStore) {
+    put(
+        store,
+        [end_change(4, [(ITEM, item_end(Outcome::Failed))]), end_change(6, [(NEXT, item_end(Outcome::Succeeded))])],
+    );
+    let since = |session| store.ended_since(HANDLER, SessionId(session)).expect("the read succeeds");
     assert_eq!(since(4), BTreeSet::from([ITEM, NEXT]));
     assert_eq!(since(5), BTreeSet::from([NEXT]));
     assert_eq!(since(7), BTreeSet::new());
 }
 
-fn a_commit_is_not_an_end(store: &dyn StateStore) {
-    put(store, [ended(4, [(ITEM, ending(Outcome::Failed))]), committed(ITEM, fence(6, 0), "1")]);
-    put(store, [committed(NEXT, fence(6, 0), "1")]);
-    assert_eq!(store.ended_since(HANDLER, SessionId(6)).expect("read"), BTreeSet::new());
-    assert_eq!(record(store, NEXT).expect("stored").outcome, None);
+fn a_commit_does_not_count_as_an_end(store: &dyn StateStore) {
+    put(store, [end_change(4, [(ITEM, item_end(Outcome::Failed))]), commit_change(ITEM, fence(6, 0), "1")]);
+    put(store, [commit_change(NEXT, fence(6, 0), "1")]);
+    assert_eq!(store.ended_since(HANDLER, SessionId(6)).expect("the read succeeds"), BTreeSet::new());
+    assert_eq!(record(store, NEXT).expect("the record exists").outcome, None);
 }
 
 fn resources_have_their_own_retry_status(store: &dyn StateStore) {
     let resource = |name: &str, retry| StateChange::Resource { claim: Claim::new(name), retry };
     put(store, [resource("a", Some(backoff(1))), resource("b", Some(backoff(1))), resource("b", Some(backoff(2)))]);
-    assert_eq!(store.resources().expect("read"), map([("a", 1), ("b", 2)].map(|(n, f)| (Claim::new(n), backoff(f)))));
+    assert_eq!(
+        store.resources().expect("the read succeeds"),
+        map([("a", 1), ("b", 2)].map(|(n, f)| (Claim::new(n), backoff(f))))
+    );
     put(store, [resource("a", None), resource("never", None)]);
-    assert_eq!(store.resources().expect("read"), map([(Claim::new("b"), backoff(2))]));
+    assert_eq!(store.resources().expect("the read succeeds"), map([(Claim::new("b"), backoff(2))]));
 }
 
 fn a_histogram_is_replaced_as_a_whole(store: &dyn StateStore) {
     let counted = |counts: &[u64], longest| Histogram::new(counts.to_vec(), longest);
     let change = |histogram| StateChange::Histogram { name: Arc::from("stop"), histogram };
     put(store, [change(counted(&[1, 2, 3], 9)), change(counted(&[u64::MAX], 8))]);
-    assert_eq!(store.histogram("stop").expect("read"), Some(counted(&[u64::MAX], 8)));
-    assert_eq!(store.histogram("start").expect("read"), None);
+    assert_eq!(store.histogram("stop").expect("the read succeeds"), Some(counted(&[u64::MAX], 8)));
+    assert_eq!(store.histogram("start").expect("the read succeeds"), None);
 }

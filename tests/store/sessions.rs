@@ -16,7 +16,7 @@ cases! {
     an_open_session_is_never_deleted,
 }
 
-fn begun(session: u64) -> SessionRecord {
+fn new_session(session: u64) -> SessionRecord {
     let runs = vec![
         RunRequest::new(HANDLER).with_items([ITEM]).with_trigger(Trigger::Invoke).with_cookie(*b"\0\xff"),
         RunRequest::new(OTHER).with_deadline(at(9)),
@@ -33,37 +33,37 @@ fn ended_as(session: u64, outcome: SessionOutcome) -> StateChange {
 }
 
 fn a_session_is_stored_when_it_begins(store: &dyn StateStore) {
-    put(store, [StateChange::SessionBegan(begun(1)), StateChange::SessionBegan(begun(2))]);
-    assert_eq!(store.sessions().expect("read"), [begun(1), begun(2)]);
-    assert_eq!(store.interrupted().expect("read"), []);
+    put(store, [StateChange::SessionBegan(new_session(1)), StateChange::SessionBegan(new_session(2))]);
+    assert_eq!(store.sessions().expect("the read succeeds"), [new_session(1), new_session(2)]);
+    assert_eq!(store.interrupted().expect("the read succeeds"), []);
 }
 
 fn an_end_is_stored_with_its_outcomes(store: &dyn StateStore) {
-    put(store, [StateChange::SessionBegan(begun(1)), ended_as(1, SessionOutcome::WithProblems)]);
-    let mut expected = begun(1);
+    put(store, [StateChange::SessionBegan(new_session(1)), ended_as(1, SessionOutcome::WithProblems)]);
+    let mut expected = new_session(1);
     expected.end = Some(end(1, SessionOutcome::WithProblems));
-    assert_eq!(store.sessions().expect("read"), [expected]);
-    put(store, [StateChange::SessionBegan(begun(2)), ended_as(2, SessionOutcome::Interrupted)]);
-    assert_eq!(store.sessions().expect("read")[1].end, Some(end(2, SessionOutcome::Interrupted)));
+    assert_eq!(store.sessions().expect("the read succeeds"), [expected]);
+    put(store, [StateChange::SessionBegan(new_session(2)), ended_as(2, SessionOutcome::Interrupted)]);
+    assert_eq!(store.sessions().expect("the read succeeds")[1].end, Some(end(2, SessionOutcome::Interrupted)));
 }
 
 fn the_end_of_an_unknown_session_changes_nothing(store: &dyn StateStore) {
     put(store, [ended_as(5, SessionOutcome::Clean)]);
-    assert_eq!(store.sessions().expect("read"), []);
-    assert_eq!(store.last_session().expect("read"), SessionId(0));
+    assert_eq!(store.sessions().expect("the read succeeds"), []);
+    assert_eq!(store.last_session().expect("the read succeeds"), SessionId(0));
 }
 
 fn the_last_session_number_increases(store: &dyn StateStore) {
-    assert_eq!(store.last_session().expect("read"), SessionId(0));
+    assert_eq!(store.last_session().expect("the read succeeds"), SessionId(0));
     for session in 1..=250 {
-        put(store, [StateChange::SessionBegan(begun(session)), ended_as(session, SessionOutcome::Clean)]);
+        put(store, [StateChange::SessionBegan(new_session(session)), ended_as(session, SessionOutcome::Clean)]);
     }
-    assert_eq!(store.last_session().expect("read"), SessionId(250));
+    assert_eq!(store.last_session().expect("the read succeeds"), SessionId(250));
 }
 
 fn clean_sessions_are_deleted_first(store: &dyn StateStore) {
-    let run = |session, outcome| [StateChange::SessionBegan(begun(session)), ended_as(session, outcome)];
-    let numbers = || store.sessions().expect("read").iter().map(|kept| kept.session.0).collect::<Vec<_>>();
+    let run = |session, outcome| [StateChange::SessionBegan(new_session(session)), ended_as(session, outcome)];
+    let numbers = || store.sessions().expect("the read succeeds").iter().map(|kept| kept.session.0).collect::<Vec<_>>();
     put(store, (1..=3).flat_map(|session| run(session, SessionOutcome::WithProblems)));
     put(store, (4..=250).flat_map(|session| run(session, SessionOutcome::Clean)));
     assert_eq!(numbers(), (1..=3).chain(54..=250).collect::<Vec<_>>());
@@ -72,9 +72,9 @@ fn clean_sessions_are_deleted_first(store: &dyn StateStore) {
 }
 
 fn an_open_session_is_never_deleted(store: &dyn StateStore) {
-    put(store, (1..=205).map(|session| StateChange::SessionBegan(begun(session))));
+    put(store, (1..=205).map(|session| StateChange::SessionBegan(new_session(session))));
     put(store, [ended_as(3, SessionOutcome::WithProblems)]);
-    let kept = store.sessions().expect("read");
+    let kept = store.sessions().expect("the read succeeds");
     assert_eq!(kept.len(), 204);
     assert!(kept.iter().all(|kept| kept.end.is_none()));
 }

@@ -30,8 +30,8 @@ fn every_change() -> Vec<StateChange> {
         StateChange::Choices { handler, items: map([(item, None)]) },
         StateChange::SessionBegan(SessionRecord::new(session, manager, Trigger::Manual, at(1), Vec::new())),
         StateChange::Answered { handler, item, question, choice: 0 },
-        committed(item, fence(1, 0), "1"),
-        ended(1, [(item, ending(Outcome::Succeeded).with_consumed(vec![Arc::from("k")]))]),
+        commit_change(item, fence(1, 0), "1"),
+        end_change(1, [(item, item_end(Outcome::Succeeded).with_consumed(vec![Arc::from("k")]))]),
         retry(item, None),
         StateChange::Resource { claim: Claim::new("a"), retry: None },
         StateChange::Absent { handler, items: map([(item, None)]) },
@@ -42,13 +42,13 @@ fn every_change() -> Vec<StateChange> {
         StateChange::Forget { handler },
         StateChange::Histogram { name: Arc::from("stop"), histogram: Histogram::default() },
         StateChange::SessionEnded { session, manager, end },
-        logged(1, &many),
+        add_log_change(1, &many),
     ]
 }
 
 #[test]
-fn the_failpoints_are_exactly_the_listed_ones() {
-    let directory = tempdir().expect("a directory");
+fn writing_every_change_passes_every_listed_failpoint() {
+    let directory = tempdir().expect("the directory is created");
     let passed = Arc::<Mutex<BTreeSet<&'static str>>>::default();
     let record_step = passed.clone();
     let step = Arc::new(move |name| {
@@ -62,30 +62,30 @@ fn the_failpoints_are_exactly_the_listed_ones() {
 
 #[test]
 fn queued_writes_are_stored_in_one_transaction() {
-    let directory = tempdir().expect("a directory");
+    let directory = tempdir().expect("the directory is created");
     let commits = Arc::new(AtomicUsize::new(0));
     let (counted, (go, wait)) = (commits.clone(), channel::<()>());
     let wait = Mutex::new(wait);
     let step = Arc::new(move |name| {
         if name == "batch taken" {
-            wait.lock().expect("not poisoned").recv().expect("a signal from the test");
+            wait.lock().expect("not poisoned").recv().expect("the test sends a signal");
         }
         counted.fetch_add(usize::from(name == "after commit"), Ordering::Relaxed);
     });
     let store = SqliteOptions::new().on_failpoint(step).open(directory.path().join("state")).expect("the store opens");
-    let writes: Vec<_> = (0..100).map(|n| store.write(vec![committed(ITEM, fence(1, n), "1")])).collect();
-    // The first batch has the write that the idle writer found, the second all others.
+    let writes: Vec<_> = (0..100).map(|n| store.write(vec![commit_change(ITEM, fence(1, n), "1")])).collect();
+    // The first batch has the write that the idle writer found, the second has all other writes.
     go.send(()).and_then(|()| go.send(())).expect("the writer waits");
     for written in writes {
-        block_on(written).expect("stored");
+        block_on(written).expect("the write succeeds");
     }
     drop(go);
     assert!(commits.load(Ordering::Relaxed) <= 2);
 }
 
 #[test]
-fn reading_an_item_does_not_wait_for_another() {
-    let directory = tempdir().expect("a directory");
+fn reading_an_item_does_not_wait_for_writes_of_another() {
+    let directory = tempdir().expect("the directory is created");
     let (go, wait) = channel::<()>();
     let wait = Mutex::new(wait);
     let step = Arc::new(move |name| {
@@ -95,16 +95,16 @@ fn reading_an_item_does_not_wait_for_another() {
         }
     });
     let store = SqliteOptions::new().on_failpoint(step).open(directory.path().join("state")).expect("the store opens");
-    let written = store.write(vec![committed(ITEM, fence(1, 0), "1")]);
+    let written = store.write(vec![commit_change(ITEM, fence(1, 0), "1")]);
     assert_eq!(record(&store, NEXT), None);
     drop(go);
     assert!(record(&store, ITEM).is_some());
-    block_on(written).expect("stored");
+    block_on(written).expect("the write succeeds");
 }
 
 #[test]
-fn there_is_no_room_while_the_queue_is_too_long() {
-    let directory = tempdir().expect("a directory");
+fn write_capacity_is_pending_while_the_queue_is_too_long() {
+    let directory = tempdir().expect("the directory is created");
     let (go, wait) = channel::<()>();
     let wait = Mutex::new(wait);
     let step = Arc::new(move |name| {
@@ -113,34 +113,34 @@ fn there_is_no_room_while_the_queue_is_too_long() {
         }
     });
     let store = SqliteOptions::new().on_failpoint(step).open(directory.path().join("state")).expect("the store opens");
-    let items: Vec<_> = (1..=16_384).map(|n| (syncmgr::ItemId::from_u128(n), ending(Outcome::Succeeded))).collect();
-    drop(store.write(vec![ended(1, items)]));
-    assert!(store.room().is_none());
-    drop(store.write(vec![committed(ITEM, fence(1, 0), "1")]));
-    let room = store.room().expect("the queue is too long");
+    let items: Vec<_> = (1..=16_384).map(|n| (syncmgr::ItemId::from_u128(n), item_end(Outcome::Succeeded))).collect();
+    drop(store.write(vec![end_change(1, items)]));
+    assert!(store.write_capacity().is_none());
+    drop(store.write(vec![commit_change(ITEM, fence(1, 0), "1")]));
+    let room = store.write_capacity().expect("the queue is too long");
     drop(go);
     block_on(room);
-    assert!(store.room().is_none());
+    assert!(store.write_capacity().is_none());
 }
 
 #[test]
 fn a_writer_panic_fails_its_callers_and_keeps_the_store_intact() {
-    let directory = tempdir().expect("a directory");
+    let directory = tempdir().expect("the directory is created");
     let path = directory.path().join("state");
     let step = Arc::new(|name| assert_ne!(name, "before commit", "a panic"));
     let store = SqliteOptions::new().on_failpoint(step).open(&path).expect("the store opens");
-    let error = refused(&store, [committed(ITEM, fence(1, 0), "1")]);
+    let error = expect_refused(&store, [commit_change(ITEM, fence(1, 0), "1")]);
     assert!(matches!(error.downcast_ref(), Some(StoreError::Stopped { .. })), "{error:#}");
     assert_eq!(record(&store, ITEM), None);
-    refused(&store, [committed(ITEM, fence(1, 0), "1")]);
+    expect_refused(&store, [commit_change(ITEM, fence(1, 0), "1")]);
     drop(store);
     assert_eq!(record(&SqliteStore::open(&path).expect("the store opens"), ITEM), None);
 }
 
 /// Drops a store when it is woken.
-struct Dropping(Mutex<Option<SqliteStore>>);
+struct DropOnWake(Mutex<Option<SqliteStore>>);
 
-impl Wake for Dropping {
+impl Wake for DropOnWake {
     fn wake(self: Arc<Self>) {
         drop(self.0.lock().expect("not poisoned").take());
     }
@@ -148,20 +148,20 @@ impl Wake for Dropping {
 
 #[test]
 fn the_last_handle_may_be_dropped_on_the_writing_thread() {
-    let directory = tempdir().expect("a directory");
+    let directory = tempdir().expect("the directory is created");
     let (alive, thread) = channel::<()>();
     let (go, wait) = channel::<()>();
     let wait = Mutex::new((wait, alive));
     let step = Arc::new(move |name| {
         if name == "batch taken" {
-            wait.lock().expect("not poisoned").0.recv().expect("a signal from the test");
+            wait.lock().expect("not poisoned").0.recv().expect("the test sends a signal");
         }
     });
     let store = SqliteOptions::new().on_failpoint(step).open(directory.path().join("state")).expect("the store opens");
-    let mut written = store.write(vec![committed(ITEM, fence(1, 0), "1")]);
-    let waker = Waker::from(Arc::new(Dropping(Mutex::new(Some(store)))));
+    let mut written = store.write(vec![commit_change(ITEM, fence(1, 0), "1")]);
+    let waker = Waker::from(Arc::new(DropOnWake(Mutex::new(Some(store)))));
     assert!(written.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
     go.send(()).expect("the writer waits");
     thread.recv().expect_err("the thread exits and drops its sender");
-    block_on(written).expect("stored");
+    block_on(written).expect("the write succeeds");
 }

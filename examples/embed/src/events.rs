@@ -9,7 +9,7 @@ use syncmgr::{LogEntry, LogLevel, Outcome, RunEnding, SessionEvent};
 
 use crate::json;
 
-/// Converts a session event. Its kind is the name of the server-sent event.
+/// Converts a session event. The kind of the event becomes the name of the server-sent event.
 pub(crate) fn to_sse(event: &SessionEvent) -> Event {
     let (kind, data) = to_json(event);
     // These values always serialize, and to a single line.
@@ -34,7 +34,7 @@ fn to_json(event: &SessionEvent) -> (&'static str, Value) {
             ("logged", json!({ "handler": handler.to_string(), "entry": self::entry(entry) }))
         }
         SessionEvent::Idle => ("idle", json!({})),
-        // A kind that a later version of the manager adds. The stream stays complete.
+        // The stream also contains kinds that a later version of the manager adds.
         other => ("other", json!({ "debug": format!("{other:?}") })),
     }
 }

@@ -1,8 +1,8 @@
-//! Access control: only programs with the token, and no web pages of other origins.
+//! Access control: rejects programs without the token, and web pages of other origins.
 //!
-//! A web page can send requests to 127.0.0.1. With DNS rebinding it can also read the responses. Requests of the first kind
-//! have a foreign `Origin`, those of the second a foreign `Host`. The token excludes all other programs, including those of
-//! other users of the machine.
+//! A web page can send requests to 127.0.0.1. With DNS rebinding it can also read the responses. Such requests have a foreign
+//! `Origin`, and with DNS rebinding a foreign `Host`. The token excludes all other programs, including those of other users of the
+//! machine.
 
 use axum::extract::{Request, State};
 use axum::http::header::{AUTHORIZATION, HOST, HeaderName, ORIGIN};
@@ -45,7 +45,7 @@ fn expected_host<'a>(request: &Request, host_names: &'a [String]) -> Result<&'a 
     }
 }
 
-/// Rejects requests from pages of another origin. Requests that no page sent have no `Origin`.
+/// Rejects requests from pages of another origin. Requests that do not come from a page have no `Origin`.
 fn check_origin(headers: &HeaderMap, host: &str) -> Result<(), ApiError> {
     let ours = format!("http://{host}");
     match only(headers, ORIGIN) {

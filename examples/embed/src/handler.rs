@@ -11,7 +11,7 @@ pub const BROKEN: &str = "broken link";
 /// The name of an item that needs the user.
 pub const LOCKED: &str = "members only";
 
-/// Simulates downloads of files. One more item fails, and one needs the user.
+/// Simulates downloads of files. There are two more items: one fails, and one needs the user.
 #[derive(Debug)]
 pub struct Downloads {
     files: u32,

@@ -14,7 +14,7 @@ impl<T: Serialize> IntoResponse for Json<T> {
     fn into_response(self) -> Response {
         match text(&self.0) {
             Ok(text) => ([(header::CONTENT_TYPE, "application/json")], text + "\n").into_response(),
-            // Only a map with keys that are not strings fails, and there is none.
+            // Serialization fails only for maps whose keys are not strings, and no response contains one.
             Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
         }
     }

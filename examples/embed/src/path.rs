@@ -1,4 +1,4 @@
-//! The ids in a path. An invalid id is treated as an unknown id.
+//! Extractors for the ids in a request path. An invalid id is answered like an unknown one.
 
 use axum::extract::{FromRequestParts, RawPathParams};
 use axum::http::request::Parts;
@@ -7,10 +7,10 @@ use syncmgr::{HandlerId, ItemId, Session, SessionId, Uuid};
 use crate::api_error::ApiError;
 use crate::app::App;
 
-/// The session of `{session}`.
+/// The session with the id `{session}` of the path.
 pub(crate) struct SessionPath(pub(crate) Session);
 
-/// The ids of `{handler}` and `{item}`.
+/// The ids `{handler}` and `{item}` of the path.
 pub(crate) struct ItemPath(pub(crate) HandlerId, pub(crate) ItemId);
 
 impl FromRequestParts<App> for SessionPath {
@@ -27,8 +27,8 @@ impl FromRequestParts<App> for ItemPath {
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
         let (handler, item) = (uuid_segment(parts, app, "handler").await, uuid_segment(parts, app, "item").await);
-        let named = handler.zip(item).map(|(handler, item)| Self(HandlerId::new(handler), ItemId::new(item)));
-        named.ok_or_else(|| ApiError::unknown_id("the id of the handler or of the item is not a UUID"))
+        let ids = handler.zip(item).map(|(handler, item)| Self(HandlerId::new(handler), ItemId::new(item)));
+        ids.ok_or_else(|| ApiError::unknown_id("the id of the handler or of the item is not a UUID"))
     }
 }
 
@@ -36,7 +36,7 @@ async fn uuid_segment(parts: &mut Parts, app: &App, name: &str) -> Option<Uuid> 
     segment(parts, app, name).await.and_then(|text| Uuid::parse_str(&text).ok())
 }
 
-/// Returns the path segment for `{name}` in the route.
+/// Returns the segment of the path that matches `{name}` in the route.
 async fn segment(parts: &mut Parts, app: &App, name: &str) -> Option<String> {
     let segments = RawPathParams::from_request_parts(parts, app).await.ok()?;
     segments.iter().find(|(key, _)| *key == name).map(|(_, value)| value.to_owned())

@@ -2,7 +2,7 @@
 
 use std::io;
 
-/// Returns a future that resolves at the first Ctrl-C or SIGTERM. It catches signals from this call on, before it is polled.
+/// Returns a future that resolves at the first Ctrl-C or SIGTERM. Signals are caught from this call on, even before the future is polled.
 #[cfg(unix)]
 pub(crate) fn on_signal() -> io::Result<impl Future<Output = ()> + Send + 'static> {
     use tokio::signal::unix::{SignalKind, signal};

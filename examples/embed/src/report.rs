@@ -9,19 +9,19 @@ use crate::events::{ending, entry, outcome, progress};
 /// Returns the report of a session that has ended, or the progress of one that is running.
 pub(crate) fn to_json(session: &Session) -> Value {
     match session.report().now_or_never() {
-        Some(report) => finished(&report),
-        None => running(session),
+        Some(report) => report_json(&report),
+        None => progress_json(session),
     }
 }
 
-fn running(session: &Session) -> Value {
+fn progress_json(session: &Session) -> Value {
     let items = session.progress().into_iter().map(|(handler, item, state)| {
         json!({ "handler": handler.to_string(), "item": item.to_string(), "progress": progress(&state) })
     });
     json!({ "session": session.id().0, "state": "running", "items": items.collect::<Vec<_>>() })
 }
 
-fn finished(report: &Report) -> Value {
+fn report_json(report: &Report) -> Value {
     json!({
         "session": report.session.0,
         "state": "finished",

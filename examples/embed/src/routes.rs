@@ -19,7 +19,7 @@ use crate::path::{ItemPath, SessionPath};
 use crate::request::{MAX_BODY_BYTES, SessionBody};
 use crate::{events, guard, report};
 
-/// Creates the router. Every request passes the guard first.
+/// Creates the router. The guard checks the host and origin of every request first.
 pub(crate) fn router(app: App) -> Router {
     Router::new()
         .route("/health", get(async || Json(json!({ "healthy": true }))))
@@ -31,7 +31,7 @@ pub(crate) fn router(app: App) -> Router {
         .with_state(app)
 }
 
-/// Creates the routes of the sync API. The guard also covers the fallbacks.
+/// Creates the routes of the sync API. All of them require the token, including the fallbacks.
 fn sync(app: &App) -> Router<App> {
     Router::new()
         .route("/sessions", post(start))
@@ -56,7 +56,7 @@ async fn show(SessionPath(session): SessionPath) -> impl IntoResponse {
     Json(report::to_json(&session))
 }
 
-/// Streams all events of the session from its start. The stream ends when the session is closed, soon after it is idle.
+/// Streams all events of the session from its start. The stream ends once the session is closed, shortly after it becomes idle.
 async fn watch(SessionPath(session): SessionPath) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
     let events = session.events().map(|event| Ok(events::to_sse(&event)));
     // Keep-alive comments detect clients that have disconnected.

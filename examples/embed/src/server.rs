@@ -16,7 +16,7 @@ use crate::token::Token;
 /// The default time that open connections get after the manager has shut down.
 const CONNECTION_GRACE: Duration = Duration::from_secs(2);
 
-/// A server that is bound to a port and not serving yet.
+/// A server that is bound to a port but does not serve yet.
 pub struct Server {
     listener: TcpListener,
     address: SocketAddr,
@@ -41,12 +41,12 @@ impl Server {
         Self { grace, ..self }
     }
 
-    /// The address that the server listens on.
+    /// Returns the address that the server listens on.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// The token that every request under `/sync` must carry.
+    /// Returns the token that every request under `/sync` must carry.
     pub fn token(&self) -> &Token {
         &self.app.token
     }

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use subtle::ConstantTimeEq;
 
-/// 256 random bits from the OS as hexadecimal digits. It does not implement `Debug`, so that it does not get into a log.
+/// 256 random bits from the OS as hexadecimal digits. The type does not implement `Debug`, so no log can contain the token.
 #[allow(missing_debug_implementations, reason = "it would show the token")]
 pub struct Token(String);
 

@@ -18,7 +18,7 @@ use crate::state::StateChoice;
 /// Each directory in FROM is one item. All other entries at the top level form one more item, shown as `.`.
 ///
 /// The program stores which directories are in sync. A later run reads all names, sizes and times in FROM, but only the times of
-/// directories in TO. These show that an entry was created, renamed or removed, but not that the contents of a file in TO
+/// directories in TO. The times show that an entry was created, renamed or removed, but not that the contents of a file in TO
 /// changed or were lost in a power failure. Use --full to compare everything.
 #[derive(Debug, Parser)]
 #[command(name = "offline_files", version)]
@@ -107,7 +107,7 @@ impl Args {
 
     /// The maximum number of parallel file operations.
     fn jobs(&self) -> usize {
-        // The second operation runs while the first waits for the disk or for its task.
+        // While one operation waits for the disk or for its async task, another one uses the processor.
         let default = || 2 * available_parallelism().map_or(1, usize::from);
         self.jobs.map_or_else(default, |jobs| jobs.get().into())
     }

@@ -20,7 +20,7 @@ impl Provider for Trees {
         Arc::new(OfflineFiles::new(pair, roots, options).expect("FROM can be listed"))
     }
 
-    /// The entries in TO. An entry that equals its counterpart in FROM has no times, which differ from one tree to the next.
+    /// Returns the entries in TO. Entries that equal those in FROM are shown without their times, which differ between trees.
     fn data(&self) -> BTreeMap<String, String> {
         let from = snapshot(&self.from);
         let described = |(path, entry): (std::path::PathBuf, _)| {
@@ -32,6 +32,6 @@ impl Provider for Trees {
 }
 
 #[test]
-fn offline_files_keeps_the_contract() {
+fn offline_files_passes_the_conformance_check() {
     Kit::new(Trees::full).assert_conforms();
 }

@@ -26,7 +26,7 @@ impl Deletions {
         if self == Self::Never { ExtraEntries::Keep } else { ExtraEntries::Delete }
     }
 
-    /// The guard rules for the host. Without deletions every plan is harmless: a new disk is filled.
+    /// The guard rules for the host. Without deletions every plan is harmless, such as one that fills a new disk.
     pub(crate) fn policy(self) -> GuardPolicy {
         let policy = if self == Self::Guarded { UnattendedPolicy::Refuse } else { UnattendedPolicy::Allow };
         GuardPolicy::DEFAULT.with_unattended(policy)
@@ -45,7 +45,7 @@ pub(crate) fn host_plan(plan: &mirror::Plan, roots: &Roots) -> Plan {
         .with_deletes(plan.deletes(), plan.existing)
         .with_bytes(plan.bytes())
         .with_side(side(FROM, plan.entries, &roots.from_disk))
-        // Filling an empty TO is harmless, so TO counts with the entries it receives.
+        // Filling an empty TO is harmless, so the entries to create count as entries of TO.
         .with_side(side(TO, plan.existing + plan.creates, &roots.to_disk))
 }
 
@@ -85,7 +85,7 @@ mod tests {
         let empty = GuardViolation::SideEmpty { side: "FROM".into(), before: 20 };
         assert_eq!(
             held_message(11, 20, &empty),
-            "nothing was deleted: FROM is empty and had 20 entries, and 11 of 20 entries in TO would be deleted; \
+            "nothing was deleted: FROM is empty but had 20 entries, and 11 of 20 entries in TO would be deleted; \
              use --yes to delete them"
         );
         let changed = GuardViolation::PeerChanged { side: "TO".into() };

@@ -61,7 +61,7 @@ impl SyncHandler for OfflineFiles {
 }
 
 impl OfflineFiles {
-    /// Lists the items. At most `options.jobs` blocking operations run at the same time.
+    /// Creates a handler and lists its items. At most `options.jobs` blocking operations run at the same time.
     pub(crate) fn new(pair: Pair, roots: Roots, options: Options) -> io::Result<Self> {
         let directories = mirror::directories_of(&pair.from)?.into_iter().map(Extent::Directory);
         let parts = directories.chain([Extent::TopLevel]).map(|extent| Arc::new(Part::new(extent)));
@@ -79,8 +79,8 @@ impl OfflineFiles {
         self.parts.get(&item.id()).expect("the host runs only listed items")
     }
 
-    /// Proposes the plan to the host and removes the deletions that the host does not allow. The item of a held plan *needs
-    /// user* until the user allows the deletions.
+    /// Proposes the plan to the host and removes the deletions that the host does not allow. The item of a held plan ends as
+    /// *needs user* until the user allows the deletions.
     fn guard(&self, item: &ItemContext, plan: &mut Plan) {
         let part = self.part(item);
         match item.propose(&host_plan(plan, &self.roots)) {
@@ -117,8 +117,8 @@ impl OfflineFiles {
         self.blocking(item, move |work| work.scan_again(&in_sync)).await
     }
 
-    /// Records the directories that are in sync. The record comes last, so that it never covers a file that is not written
-    /// yet. There is no record after each batch: the run after a kill finds the copied files unchanged.
+    /// Records the directories that are in sync. The record is written last, so that it never covers a file that is not written
+    /// yet. Batches need no records of their own: the run after a kill finds the copied files unchanged.
     async fn record(&self, record: LoadedRecord, in_sync: ScanCache) -> SyncResult {
         match self.options.record_mode {
             RecordMode::Off => Ok(()),
@@ -160,7 +160,7 @@ mod tests {
     }
 
     /// In `docs`, TO has eleven extra entries and nine that equal those of FROM.
-    fn mostly_deleted() -> Trees {
+    fn trees_with_extra_entries() -> Trees {
         let trees = Trees::new();
         for number in 0..20 {
             file(&trees.to.join(format!("docs/{number}")), "same", 1);
@@ -179,7 +179,7 @@ mod tests {
 
     #[test]
     fn the_proposed_plan_has_the_counts_and_the_sides() {
-        let (trees, host) = (mostly_deleted(), TestContext::new());
+        let (trees, host) = (trees_with_extra_entries(), TestContext::new());
         file(&trees.from.join("docs/new"), "new", 1);
         file(&trees.from.join("docs/8"), "other", 2);
         block_on(handler(&trees, Deletions::Guarded).synchronize_item(&host.item("docs"))).unwrap();
@@ -193,7 +193,7 @@ mod tests {
 
     #[test]
     fn a_record_is_committed_only_if_state_is_stored() {
-        let (trees, host) = (mostly_deleted(), TestContext::new());
+        let (trees, host) = (trees_with_extra_entries(), TestContext::new());
         let item = host.item("docs");
         let without_state = OfflineFiles {
             options: Options { record_mode: RecordMode::Off, ..OPTIONS },

@@ -9,10 +9,10 @@
 //!
 //! A state file for each pair of directories records the directories that are in sync. A later run reads all names and all
 //! metadata in FROM, but only the metadata of each directory in TO. This metadata changes when an entry is created, renamed or
-//! removed. If it or anything in FROM's side differs, the directory is compared entry by entry. It does not show that the
-//! contents of a file in TO changed, or that a file copied shortly before a power failure is incomplete; `--full` compares
-//! everything. A run also compares everything if FROM or TO is a different directory than before. The host holds deletions
-//! that look like a mistake; `--yes` allows them.
+//! removed. If this metadata or anything on the FROM side differs, the directory is compared entry by entry. The metadata does not
+//! show that the contents of a file in TO changed, or that a file copied shortly before a power failure is incomplete; `--full`
+//! compares everything. A run also compares everything if FROM or TO is a different directory than before. The host holds
+//! deletions that look like a mistake; `--yes` allows them.
 //!
 //! The exit code is 0 on success, 1 if an item failed or was not done, 2 for invalid arguments, and 130 after Ctrl-C.
 

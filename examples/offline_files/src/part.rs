@@ -16,7 +16,7 @@ use crate::escape::EscapedPath;
 use crate::mirror::{Done, Extent};
 use crate::scan_scope::ScanScope;
 
-/// A part of both trees. The work writes its results here, the report reads them.
+/// A part of both trees. The work stores its results in the part, and the report reads them.
 #[derive(Debug)]
 pub(crate) struct Part {
     pub(crate) extent: Extent,
@@ -25,8 +25,8 @@ pub(crate) struct Part {
     result: Mutex<PartResult>,
 }
 
-/// Adds the time until it is dropped to the duration of a part.
-#[must_use = "it measures until it is dropped"]
+/// A stopwatch that adds the time until it is dropped to the duration of a part.
+#[must_use = "a stopwatch measures until it is dropped"]
 pub(crate) struct Stopwatch<'a> {
     part: &'a Part,
     began: Instant,
@@ -85,7 +85,7 @@ impl Part {
     }
 
     /// Adds `bytes` to the bytes written. Returns the bytes written and the bytes to write.
-    pub(crate) fn wrote(&self, bytes: u64) -> (u64, u64) {
+    pub(crate) fn add_written(&self, bytes: u64) -> (u64, u64) {
         let before = self.written.fetch_add(bytes, Ordering::Relaxed);
         (before + bytes, self.planned.load(Ordering::Relaxed))
     }

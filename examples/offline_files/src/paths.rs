@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_target_grants_others_no_more_than_the_source() {
+    fn a_created_target_grants_others_no_more_access_than_the_source() {
         let base = base();
         fs::set_permissions(base.path().join("from"), fs::Permissions::from_mode(0o500)).unwrap();
         open(&base.path().join("from"), &base.path().join("new")).unwrap();
@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn a_target_locked_by_another_run_is_refused_without_a_usage_error() {
+    fn a_target_locked_by_another_run_is_refused_but_is_no_usage_error() {
         let base = base();
         let (from, to) = (base.path().join("from"), base.path().join("to"));
         let _first = open(&from, &to).unwrap();

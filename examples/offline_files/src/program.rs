@@ -34,7 +34,7 @@ pub(crate) fn main() -> ExitCode {
 
 fn mirror(args: &Args) -> SyncResult<ExitCode> {
     let paths = paths::check(&args.from, &args.to)?;
-    // The state comes first: if another run has it open, TO must not change.
+    // The state is opened first: if another run has it open, TO must not change.
     let store = state::open(&args.state(), &paths.from, &paths.to)?;
     let excluded = store.as_ref().and_then(|store| Some(store.path().strip_prefix(&paths.from).ok()?.into()));
     let pair = paths.open()?;

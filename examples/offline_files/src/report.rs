@@ -106,7 +106,7 @@ fn scan_scope(rows: &[Row]) -> Option<ScanScope> {
 }
 
 impl Row {
-    /// Creates the row of `part`, and takes its result.
+    /// Creates the row of `part`, and moves the part's result into it.
     pub(crate) fn new(part: &Part, outcome: Outcome) -> Self {
         let result = std::mem::take(&mut *part.result());
         Self {
@@ -175,9 +175,9 @@ mod tests {
     use super::*;
     use crate::mirror::{Done, Extent};
 
-    fn failed() -> Row {
+    fn failed_row() -> Row {
         let part = Part::new(Extent::Directory("docs".into()));
-        part.wrote(2048);
+        part.add_written(2048);
         let mut result = part.result();
         result.scan_scope = Some(ScanScope::Changes);
         result.duration = Duration::from_millis(1500);
@@ -188,7 +188,7 @@ mod tests {
         Row::new(&part, Outcome::Failed)
     }
 
-    fn held() -> Row {
+    fn held_row() -> Row {
         Row::new(&Part::new(Extent::TopLevel), Outcome::NeedsUser)
     }
 
@@ -199,7 +199,7 @@ mod tests {
 
     #[test]
     fn the_table_has_a_line_for_each_item_and_each_error() {
-        let text = report(vec![held(), failed()]).to_string();
+        let text = report(vec![held_row(), failed_row()]).to_string();
         assert_eq!(
             text.lines().collect::<Vec<_>>(),
             [
@@ -214,7 +214,7 @@ mod tests {
 
     #[test]
     fn the_document_contains_every_field() {
-        let document = serde_json::to_value(report(vec![failed()])).unwrap();
+        let document = serde_json::to_value(report(vec![failed_row()])).unwrap();
         let counts = json!({
             "copied": 1, "directories_made": 0, "permissions_set": 0, "deleted": 0, "unchanged": 0,
         });

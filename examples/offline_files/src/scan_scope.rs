@@ -27,7 +27,7 @@ pub(crate) enum FullScanReason {
     FromReplaced,
     /// TO is a different directory than in the recorded run.
     ToReplaced,
-    /// A directory has no identity that survives its deletion.
+    /// The file system stores no creation time, so a directory cannot be identified.
     NoIdentity,
 }
 

@@ -28,7 +28,7 @@ pub(crate) trait Screen: Send {
     }
 }
 
-/// The screen that fits standard error.
+/// Returns bars if standard error is a terminal, and plain lines otherwise.
 pub(crate) fn screen() -> Box<dyn Screen> {
     if io::stderr().is_terminal() {
         Box::new(Bars::default())
@@ -68,7 +68,7 @@ impl Screen for Bars {
 }
 
 fn style(template: &str) -> ProgressStyle {
-    ProgressStyle::with_template(template).expect("a valid template").progress_chars("=> ")
+    ProgressStyle::with_template(template).expect("the template is valid").progress_chars("=> ")
 }
 
 /// Prints a line when an item starts, after each tenth of its bytes, and when it ends.
@@ -77,10 +77,10 @@ struct Lines<W> {
     items: BTreeMap<ItemId, Line>,
 }
 
-/// An item on plain lines.
+/// A running item.
 struct Line {
     name: String,
-    /// The tenths of the bytes that were reported.
+    /// The tenths of the bytes in the last printed line.
     tenths: Option<u64>,
 }
 

@@ -26,8 +26,8 @@ impl Work {
         Ok(plan)
     }
 
-    /// Compares the changed directories again and returns those that are in sync. Changes by other programs in the meantime are
-    /// found this way.
+    /// Compares the changed directories again and returns those that are in sync. This finds changes that other programs made in
+    /// the meantime.
     pub(crate) fn scan_again(&self, cache: &ScanCache) -> Result<ScanCache, Stopped> {
         Ok(mirror::scan(&self.pair, &self.part.extent, self.scan_options(cache), &Quiet(self))?.in_sync)
     }
@@ -55,7 +55,7 @@ impl Work {
 
 impl Monitor for Work {
     fn advance(&self, bytes: u64) -> Result<(), Stopped> {
-        let (written, planned) = self.part.wrote(bytes);
+        let (written, planned) = self.part.add_written(bytes);
         self.item.progress(written, planned).map_err(|_| Stopped)
     }
 
@@ -69,7 +69,7 @@ impl Monitor for Work {
 
     fn fail(&self, error: FileError) {
         let diagnostic = Diagnostic::new(&error.path, error.to_string());
-        // An error after a stop is not an error of the file.
+        // An error that the stop caused is not an error of the file.
         if self.item.tolerate(&diagnostic.path, Err::<(), _>(error)).is_ok() {
             self.part.result().errors.push(diagnostic);
         }

@@ -43,14 +43,14 @@ pub struct ItemContext {
 }
 
 impl ItemContext {
-    /// Creates a context for the item at `index` of the port's selection, reporting into `cell`. Called by hosts.
+    /// Creates a context for the item at `index` of the port's selection, which reports into `cell`. Called by hosts.
     ///
     /// # Panics
     /// If the selection has no item at `index`.
     #[doc(hidden)]
     pub fn new(port: Arc<dyn RunPort>, index: usize, cell: Arc<ItemCell>) -> Self {
         let selection = port.run_info().selection.clone();
-        assert!(index < selection.len(), "a host makes contexts only for items it has selected");
+        assert!(index < selection.len(), "the selection has no item at this index");
         Self { run: RunContext::new(port), selection, index, cell }
     }
 
@@ -72,7 +72,7 @@ impl ItemContext {
     /// If the selection has no item at `index`.
     #[doc(hidden)]
     pub fn reuse_for(&mut self, index: usize, cell: Option<Arc<ItemCell>>) {
-        assert!(index < self.selection.len(), "a host makes contexts only for items it has selected");
+        assert!(index < self.selection.len(), "the selection has no item at this index");
         self.index = index;
         if let Some(cell) = cell {
             self.cell = cell;
@@ -116,7 +116,7 @@ impl ItemContext {
         &self.selection[self.index]
     }
 
-    /// Reports the amount done and, unless `total` is `None`, the total, in a unit of your choice: `Progress`.
+    /// Reports the amount done and the total, in a unit of your choice: `Progress`. A total of `None` keeps the last one.
     ///
     /// A call takes nanoseconds; call it often. A total of 0 means unknown.
     ///
@@ -190,7 +190,7 @@ impl ItemContext {
     /// # futures::executor::block_on(async {
     /// match select(cancelled, next_message).await {
     ///     Either::Left(_) => { /* log off from the server, then `item.check()?` */ }
-    ///     Either::Right(_) => unreachable!("no message ever comes"),
+    ///     Either::Right(_) => unreachable!("no message ever arrives"),
     /// }
     /// # });
     /// ```
@@ -198,7 +198,7 @@ impl ItemContext {
         self.token().cancelled_owned().await;
     }
 
-    /// Returns a token that is cancelled when the item is skipped or stopped, for libraries that take one.
+    /// Returns a token that is cancelled when the item is skipped or stopped, for libraries that accept a token.
     ///
     /// ```
     /// # use syncmgr_core::{cancel::CancelReason, context::TestContext};
@@ -249,7 +249,7 @@ impl ItemContext {
         self.log(LogEntry::new(LogLevel::Warning, text));
     }
 
-    /// Tolerates the failure of one part: logs it and returns `None`. The item continues, and ends *failed*.
+    /// Tolerates the failure of one part of the work: logs it and returns `None`. The item continues, but ends *failed*.
     ///
     /// `what` names the attempted action. Returns `Some` if the part succeeded.
     ///
@@ -267,7 +267,7 @@ impl ItemContext {
     /// ```
     ///
     /// # Errors
-    /// `result`'s own error if the item is cancelled.
+    /// The error of `result` if the item is cancelled.
     pub fn tolerate<T, E: Into<anyhow::Error>>(
         &self,
         what: impl fmt::Display,
@@ -280,22 +280,23 @@ impl ItemContext {
         if self.check().is_err() {
             return Err(error);
         }
-        self.note_failure(&what, &error);
+        self.record_failure(&what, &error);
         Ok(None)
     }
 
     /// Records a tolerated failure and logs it.
-    pub(crate) fn note_failure(&self, what: &dyn fmt::Display, error: &anyhow::Error) {
+    pub(crate) fn record_failure(&self, what: &dyn fmt::Display, error: &anyhow::Error) {
         self.cell.tolerate(FailureClass::of(error));
         self.log(LogEntry::new(LogLevel::Error, format!("{what}: {}", one_line(error))));
     }
 
-    /// Asks the user a question through the log. `None` while it is unanswered: do what is safe without an answer.
+    /// Asks the user a question through the log. Returns `None` until the user answers: do what is safe without an
+    /// answer.
     ///
     /// The question becomes a log entry at level warning with the choices as its action. If nothing failed, the item ends
     /// *needs user*. Once the user has answered, the item runs again and this method returns the answer. `key` identifies
-    /// the question within the item and must be the same every time. The manager stores the answer until the next commit
-    /// or success of the item that used it. An answer applies only to the same text and choices.
+    /// the question within the item and must be the same every time. The manager stores the answer until the item has
+    /// used it and then commits or succeeds. An answer applies only to a question with the same text and choices.
     ///
     /// Never panics. Returns `None` if `choices` is empty.
     ///
@@ -313,7 +314,7 @@ impl ItemContext {
         match self.run.port().decide(self.id(), &question) {
             Some(answer) => choices.get(answer).cloned(),
             None => {
-                self.cell.leave_undecided();
+                self.cell.mark_undecided();
                 None
             }
         }

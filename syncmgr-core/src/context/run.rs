@@ -115,7 +115,7 @@ impl RunContext {
         self.token().cancelled_owned().await;
     }
 
-    /// Returns a token that is cancelled when the handler is stopped, for libraries that take one.
+    /// Returns a token that is cancelled when the handler is stopped, for libraries that accept a token.
     pub fn token(&self) -> CancellationToken {
         self.port.cancel().token()
     }
@@ -152,7 +152,7 @@ impl RunContext {
 
     /// Stores a value for the rest of the run, for example a logged-in connection. Replaces an earlier value of its type.
     ///
-    /// Later calls get it with [`kept`](Self::kept). It is dropped when the results of the session are closed.
+    /// Later calls get it with [`kept`](Self::kept). The value is dropped when the results of the session are closed.
     ///
     /// ```
     /// # use syncmgr_core::{context::TestContext, item::SyncItem};
@@ -214,7 +214,8 @@ impl RunContext {
         self.port.interaction().await
     }
 
-    /// Establishes a connection, the default one for `None`: `EstablishConnection`. It stays up until the session ends.
+    /// Establishes the named connection, or the default one for `None`: `EstablishConnection`. The connection stays up
+    /// until the session ends.
     ///
     /// Cancel safe.
     ///
@@ -226,8 +227,8 @@ impl RunContext {
     /// ```
     ///
     /// # Errors
-    /// If the handler did not declare `MAY_ESTABLISH_CONNECTION`, or the host has no connection provider. Otherwise the
-    /// provider's own error.
+    /// Fails if the handler did not declare `MAY_ESTABLISH_CONNECTION` or the host has no connection provider. Otherwise
+    /// returns the error of the provider, if any.
     ///
     /// See also: R136, R138, R139.
     pub async fn establish_connection(&self, name: Option<&str>) -> SyncResult {
@@ -248,7 +249,7 @@ impl PrepareContext {
 }
 
 impl PrepareContext {
-    /// Excludes one item from the run. The item ends with `reason` as its error; the others continue.
+    /// Excludes one item from the run. The item ends with `reason` as its error; the other items continue.
     ///
     /// The [class](Classify) of the error applies. With [`NeedsUser`](crate::error::NeedsUser) the item ends *needs user*
     /// instead of *failed*. If every item is excluded, `synchronize` is not called.

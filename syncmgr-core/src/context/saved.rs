@@ -90,13 +90,13 @@ impl ItemContext {
         Ok(Saved { item: self.clone(), value, origin })
     }
 
-    /// Proposes a plan to the host before carrying it out. Leave out a held plan, or return with `?` on
-    /// [`PlanDecision::or_needs_user`].
+    /// Proposes a plan to the host before carrying it out. If the host holds the plan, leave out the part that violates the
+    /// guard, or return the error of [`PlanDecision::or_needs_user`] with `?`.
     ///
     /// The host holds a plan that violates a guard and asks the user through the log. The default guards hold a plan that
     /// deletes more than 10 entries and more than half of the existing ones. They also hold a plan with a side that became
     /// empty from more than 10 entries or has another identity, and any plan after the clock went back by more than 1 hour.
-    /// An answer applies to the plan it was given for, until the next commit or success.
+    /// An answer applies only to the plan in question, until the next commit or success.
     ///
     /// ```
     /// # use syncmgr_core::{context::{TestContext, ItemContext}, error::SyncResult, plan::Plan};
@@ -112,14 +112,14 @@ impl ItemContext {
     pub fn propose(&self, plan: &Plan) -> PlanDecision {
         let decision = self.run().port().propose(self.id(), plan);
         if matches!(decision, PlanDecision::Held(_)) {
-            self.cell().leave_undecided();
+            self.cell().mark_undecided();
         }
         decision
     }
 
-    /// Makes these files and directories as durable as a commit. Call it before the commit that covers them.
+    /// Makes these files and directories as durable as a commit. Call this method before the commit that covers them.
     ///
-    /// If the store survives a power loss, this syncs all paths to the disk and waits for it. Otherwise it does nothing.
+    /// If the store survives a power loss, this method syncs all paths to the disk. Otherwise it does nothing.
     /// Not cancel safe: if the future is dropped, some of the paths may be synced.
     ///
     /// ```
@@ -169,9 +169,9 @@ impl<T: Serialize> Saved<T> {
             return Err(anyhow!("the checkpoint has {length} bytes, more than {MAX_CHECKPOINT}; save less"))
                 .permanent();
         }
-        self.item.cell().check_not_over()?;
+        self.item.cell().check_not_ended()?;
         self.item.run().port().commit(self.item.id(), state.into()).await?;
-        self.item.cell().note_commit();
+        self.item.cell().record_commit();
         self.origin = Origin::Committed;
         Ok(())
     }

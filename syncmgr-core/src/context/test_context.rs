@@ -1,4 +1,4 @@
-//! Test contexts: contexts without a host.
+//! Contexts for unit tests, from a fake host.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -19,7 +19,7 @@ use crate::progress::Progress;
 use crate::sync::Mutex;
 use crate::trigger::{RunFlags, Trigger};
 
-/// A test context: a fake host to call a handler's methods from a unit test, without a runtime.
+/// A fake host: creates the contexts that a unit test passes to a handler's methods. No runtime is needed.
 ///
 /// ```
 /// use syncmgr_core::cancel::CancelReason;
@@ -87,7 +87,7 @@ impl TestContext {
         }
     }
 
-    /// Answers the question `key` of an item. `choice` is the index of one of its choices.
+    /// Answers the question `key` of an item. `choice` is an index into the choices of the question.
     ///
     /// ```
     /// # use syncmgr_core::context::TestContext;
@@ -275,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_after_a_cancel_is_passed_on_and_not_logged() {
+    fn a_failure_after_a_cancel_is_returned_and_not_logged() {
         let host = TestContext::new();
         let item = host.item("folder");
         host.cancel(&item, CancelReason::Skipped);
@@ -284,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn a_decision_is_open_until_it_is_answered() {
+    fn a_question_is_open_until_it_is_answered() {
         let host = TestContext::new();
         let item = host.item("file");
         assert_eq!(item.decide("side", "which side?", &["here", "there"]), None);
@@ -295,7 +295,7 @@ mod tests {
     }
 
     #[test]
-    fn concurrent_work_keeps_the_order_of_its_inputs_and_may_borrow() {
+    fn concurrent_work_returns_results_in_input_order_and_may_borrow() {
         let item = ItemContext::for_test("x");
         let names = ["a".to_string(), "b".to_string(), "c".to_string()];
         let lengths = item.concurrently(2, &names, |name| async move { Ok(name.clone()) });
@@ -331,9 +331,9 @@ mod tests {
         saved.push(7);
         assert_eq!(item.saved::<Vec<u32>>().expect("no state is committed").len(), 0);
         block_on(saved.commit()).expect("the state is stored");
-        let again = item.saved::<Vec<u32>>().expect("committed");
+        let again = item.saved::<Vec<u32>>().expect("the state was committed");
         assert_eq!((again.origin(), &again[..]), (Origin::Committed, &[7][..]));
-        let unreadable = item.saved::<String>().expect_err("a list is no text");
+        let unreadable = item.saved::<String>().expect_err("a list is not a string");
         assert_eq!(FailureClass::of(&unreadable), FailureClass::UnreadableState);
         assert_eq!(host.committed(&item).as_deref(), Some("[7]"));
     }
@@ -342,13 +342,13 @@ mod tests {
     fn invalid_overlong_and_late_commits_fail() {
         let host = TestContext::new();
         let item = host.item("inbox");
-        let refused = |result: SyncResult| FailureClass::of(&result.expect_err("refused"));
+        let class_of_refusal = |result: SyncResult| FailureClass::of(&result.expect_err("refused"));
         let mut odd = item.saved::<BTreeMap<Option<u8>, u8>>().expect("no state is saved");
         odd.insert(None, 1);
-        assert_eq!(refused(block_on(odd.commit())), FailureClass::Permanent);
+        assert_eq!(class_of_refusal(block_on(odd.commit())), FailureClass::Permanent);
         let mut long = item.saved::<String>().expect("no state is saved");
         *long = "x".repeat(MAX_CHECKPOINT);
-        assert_eq!(refused(block_on(long.commit())), FailureClass::Permanent);
+        assert_eq!(class_of_refusal(block_on(long.commit())), FailureClass::Permanent);
         long.clear();
         host.cancel(&item, CancelReason::Skipped);
         block_on(long.commit()).expect("a cancelled item may commit within its grace");
@@ -360,7 +360,7 @@ mod tests {
     fn a_value_stored_in_prepare_is_found_by_its_type() {
         let host = TestContext::new();
         host.prepare([]).keep(41_u32);
-        assert_eq!(*host.item("x").kept::<u32>().expect("stored in prepare"), 41);
+        assert_eq!(*host.item("x").kept::<u32>().expect("`prepare` kept the value"), 41);
         let missing = host.item("x").kept::<String>().expect_err("not stored");
         assert_eq!(FailureClass::of(&missing), FailureClass::Permanent);
     }

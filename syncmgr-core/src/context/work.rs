@@ -56,7 +56,7 @@ impl ItemContext {
             let outcome = catch_unwind(AssertUnwindSafe(|| work(item.clone())));
             let unread = sender.send(outcome).err();
             if let Some(unread) = unread {
-                item.note_unread("blocking work", unread);
+                item.record_unread("blocking work", unread);
             }
             drop((item, guard));
         }));
@@ -91,13 +91,13 @@ impl ItemContext {
         Work: Future<Output = SyncResult<T>> + Send + 'static,
     {
         let (sender, receiver) = oneshot::channel();
-        let (item, guard, cut) = (self.clone(), self.cell().begin_work(), self.cell().cut());
+        let (item, guard, abort) = (self.clone(), self.cell().begin_work(), self.cell().abort_token());
         self.run().port().spawn(Box::pin(async move {
-            let outcome = cut.run_until_cancelled(AssertUnwindSafe(work).catch_unwind()).await;
+            let outcome = abort.run_until_cancelled(AssertUnwindSafe(work).catch_unwind()).await;
             if let Some(outcome) = outcome {
                 let unread = sender.send(outcome).err();
                 if let Some(unread) = unread {
-                    item.note_unread("a task", unread);
+                    item.record_unread("a task", unread);
                 }
             }
             drop((item, guard));
@@ -153,12 +153,14 @@ impl ItemContext {
     }
 
     /// Logs a failure or panic whose receiver no longer exists.
-    fn note_unread<T>(&self, what: &str, outcome: Outcome<T>) {
+    fn record_unread<T>(&self, what: &str, outcome: Outcome<T>) {
         match outcome {
             Ok(Ok(_)) => {}
             Ok(Err(_)) if self.check().is_err() => {}
-            Ok(Err(error)) => self.note_failure(&format_args!("{what} of the item failed"), &error),
-            Err(panic) => self.note_failure(&format_args!("{what} of the item panicked"), &anyhow!(panic_text(panic))),
+            Ok(Err(error)) => self.record_failure(&format_args!("{what} of the item failed"), &error),
+            Err(panic) => {
+                self.record_failure(&format_args!("{what} of the item panicked"), &anyhow!(panic_text(panic)))
+            }
         }
     }
 }
@@ -166,7 +168,7 @@ impl ItemContext {
 /// The result of a piece of work, or the payload of its panic.
 type Outcome<T> = Result<SyncResult<T>, Box<dyn std::any::Any + Send>>;
 
-/// A task started with [`ItemContext::spawn`]. Awaiting it returns its result and resumes its panic.
+/// A task started with [`ItemContext::spawn`]. Awaiting it returns the task's result or resumes the task's panic.
 #[must_use = "await the task for its result; without it, a failure only reaches the log"]
 pub struct Spawned<T>(oneshot::Receiver<Outcome<T>>);
 

@@ -1,4 +1,4 @@
-//! The items that complete listings no longer have: suspicious listings, absent items, forgotten items.
+//! Items that complete listings lack: suspicious listings, absent items, forgotten items.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, SystemTime};
@@ -9,10 +9,10 @@ use crate::id::ItemId;
 pub const FORGOTTEN_AFTER: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 /// Listings of at most this many items are never suspicious.
-const FEW: usize = 10;
+const NEVER_SUSPICIOUS: usize = 10;
 
-/// Returns `true` if a complete listing is probably a mistake, because more than half of more than ten items are missing. It is
-/// then treated as one with [missing items](crate::item::Completeness::MissingItems).
+/// Returns `true` if a complete listing is probably a mistake, because more than half of more than ten known items are missing.
+/// The host then treats the listing as one with [missing items](crate::item::Completeness::MissingItems).
 ///
 /// ```
 /// # use syncmgr_core::decision::absence::is_suspicious;
@@ -20,14 +20,14 @@ const FEW: usize = 10;
 /// assert!(!is_suspicious(8, 8)); // a listing of up to ten items is never suspicious
 /// ```
 pub const fn is_suspicious(known: usize, missing: usize) -> bool {
-    known > FEW && missing > known / 2
+    known > NEVER_SUSPICIOUS && missing > known / 2
 }
 
 /// The changes that a complete listing makes to the stored records.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Absence {
-    /// The items that are newly missing, with the time, and the items that are back, with `None`.
+    /// The items whose presence changed: a newly missing item with the current time, a returned item with `None`.
     pub changed: BTreeMap<ItemId, Option<SystemTime>>,
     /// The items that have been missing for [`FORGOTTEN_AFTER`] and have to be forgotten.
     pub forgotten: BTreeSet<ItemId>,
@@ -46,16 +46,16 @@ pub struct Suspicion {
 }
 
 impl Absence {
-    /// Returns the changes that a complete listing makes. `known` has every item with a record and the time since which it is
-    /// missing.
+    /// Returns the changes that a complete listing makes. `known` has every item with a record. A missing item has the time of
+    /// the first complete listing without it.
     ///
     /// Items that were already missing do not count as expected.
     pub fn of(known: &BTreeMap<ItemId, Option<SystemTime>>, listed: &BTreeSet<ItemId>, now: SystemTime) -> Self {
-        let there = known.iter().filter(|(_, since)| since.is_none()).map(|(item, _)| item);
-        let (there, missing) =
-            there.fold((0, 0), |(there, missing), item| (there + 1, missing + usize::from(!listed.contains(item))));
-        if is_suspicious(there, missing) {
-            return Self { suspicion: Some(Suspicion { known: there, missing }), ..Self::default() };
+        let present = known.iter().filter(|(_, since)| since.is_none()).map(|(item, _)| item);
+        let (expected, missing) =
+            present.fold((0, 0), |(count, missing), item| (count + 1, missing + usize::from(!listed.contains(item))));
+        if is_suspicious(expected, missing) {
+            return Self { suspicion: Some(Suspicion { known: expected, missing }), ..Self::default() };
         }
         Self::confirmed(known, listed, now)
     }
@@ -67,7 +67,7 @@ impl Absence {
             match (listed.contains(&item), since) {
                 (true, Some(_)) => _ = absence.changed.insert(item, None),
                 (false, None) => _ = absence.changed.insert(item, Some(now)),
-                (false, Some(since)) if is_over(since, now) => _ = absence.forgotten.insert(item),
+                (false, Some(since)) if is_expired(since, now) => _ = absence.forgotten.insert(item),
                 _ => {}
             }
         }
@@ -75,8 +75,8 @@ impl Absence {
     }
 }
 
-/// Returns `true` if an item has been missing for long enough. Returns `false` if the clock has gone back since.
-fn is_over(since: SystemTime, now: SystemTime) -> bool {
+/// Returns `true` if an item has been missing for [`FORGOTTEN_AFTER`]. Returns `false` if the clock has gone back since then.
+fn is_expired(since: SystemTime, now: SystemTime) -> bool {
     now.duration_since(since).is_ok_and(|missing| missing >= FORGOTTEN_AFTER)
 }
 
@@ -96,16 +96,16 @@ mod tests {
         ItemId::from_u128(number + 1)
     }
 
-    fn known(count: u128, since: Option<SystemTime>) -> BTreeMap<ItemId, Option<SystemTime>> {
+    fn known_items(count: u128, since: Option<SystemTime>) -> BTreeMap<ItemId, Option<SystemTime>> {
         (0..count).map(|number| (item(number), since)).collect()
     }
 
-    fn listed(numbers: impl IntoIterator<Item = u128>) -> BTreeSet<ItemId> {
+    fn listed_items(numbers: impl IntoIterator<Item = u128>) -> BTreeSet<ItemId> {
         numbers.into_iter().map(item).collect()
     }
 
     #[test]
-    fn more_than_half_of_more_than_ten_is_suspicious() {
+    fn a_listing_is_suspicious_if_over_half_of_over_ten_items_are_missing() {
         assert!(!is_suspicious(10, 10));
         assert!(!is_suspicious(11, 5) && is_suspicious(11, 6));
         assert!(!is_suspicious(12, 6) && is_suspicious(12, 7));
@@ -114,50 +114,51 @@ mod tests {
 
     #[test]
     fn missing_items_and_returned_items_are_recorded() {
-        let mut remembered = known(2, None);
+        let mut remembered = known_items(2, None);
         remembered.insert(item(2), Some(now() - Duration::from_secs(5)));
-        let absence = Absence::of(&remembered, &listed([0, 2]), now());
+        let absence = Absence::of(&remembered, &listed_items([0, 2]), now());
         assert_eq!(absence.changed, BTreeMap::from([(item(1), Some(now())), (item(2), None)]));
         assert!(absence.forgotten.is_empty() && absence.suspicion.is_none());
     }
 
     #[test]
     fn an_item_is_forgotten_after_thirty_days_and_not_before() {
-        let missing = |length: Duration| Absence::of(&known(1, Some(now() - length)), &listed([]), now()).forgotten;
+        let missing =
+            |length: Duration| Absence::of(&known_items(1, Some(now() - length)), &listed_items([]), now()).forgotten;
         let thirty_days = Duration::from_secs(2_592_000);
-        assert_eq!(missing(thirty_days), listed([0]));
-        assert_eq!(missing(thirty_days - Duration::from_nanos(1)), listed([]));
-        assert_eq!(Absence::of(&known(1, Some(now())), &listed([]), NOW), Absence::default());
-        assert_eq!(Absence::of(&known(1, Some(NOW)), &listed([0]), now()).forgotten, listed([]));
+        assert_eq!(missing(thirty_days), listed_items([0]));
+        assert_eq!(missing(thirty_days - Duration::from_nanos(1)), listed_items([]));
+        assert_eq!(Absence::of(&known_items(1, Some(now())), &listed_items([]), NOW), Absence::default());
+        assert_eq!(Absence::of(&known_items(1, Some(NOW)), &listed_items([0]), now()).forgotten, listed_items([]));
     }
 
     #[test]
     fn a_suspicious_listing_changes_nothing_until_it_is_confirmed() {
-        let mut remembered = known(12, None);
+        let mut remembered = known_items(12, None);
         remembered.insert(item(20), Some(NOW));
-        let absence = Absence::of(&remembered, &listed(0..5), now());
+        let absence = Absence::of(&remembered, &listed_items(0..5), now());
         let suspicion = Some(Suspicion { known: 12, missing: 7 });
         assert_eq!(absence, Absence { suspicion, ..Absence::default() });
-        let confirmed = Absence::confirmed(&remembered, &listed(0..5), now());
-        assert_eq!((confirmed.changed.len(), confirmed.forgotten), (7, listed([20])));
+        let confirmed = Absence::confirmed(&remembered, &listed_items(0..5), now());
+        assert_eq!((confirmed.changed.len(), confirmed.forgotten), (7, listed_items([20])));
     }
 
     #[test]
     fn items_missing_before_do_not_make_a_listing_suspicious() {
-        let mut remembered = known(40, Some(now()));
+        let mut remembered = known_items(40, Some(now()));
         (0..12).for_each(|number| _ = remembered.insert(item(number), None));
-        assert_eq!(Absence::of(&remembered, &listed(0..12), now()), Absence::default());
+        assert_eq!(Absence::of(&remembered, &listed_items(0..12), now()), Absence::default());
     }
 
     proptest! {
         #[test]
-        fn the_same_listing_a_second_time_changes_nothing(
-            remembered: BTreeMap<u8, Option<u32>>, there: BTreeSet<u8>,
+        fn a_listing_that_is_applied_twice_changes_nothing_the_second_time(
+            remembered: BTreeMap<u8, Option<u32>>, present: BTreeSet<u8>,
         ) {
             let at = |seconds: u32| now() - Duration::from_secs(u64::from(seconds));
             let mut known: BTreeMap<_, _> =
                 remembered.into_iter().map(|(number, since)| (item(number.into()), since.map(at))).collect();
-            let listed = listed(there.into_iter().map(u128::from));
+            let listed = listed_items(present.into_iter().map(u128::from));
             let first = Absence::of(&known, &listed, now());
             prop_assert!(first.forgotten.is_disjoint(&listed));
             prop_assert!(first.suspicion.is_none() || first.changed.is_empty() && first.forgotten.is_empty());

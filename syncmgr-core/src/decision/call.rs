@@ -13,24 +13,25 @@ use crate::hresult::HResult;
 /// ```
 ///
 /// ```
-/// # use syncmgr_core::{decision::call::{Call, CallStep, Follows}, hresult::HResult};
-/// let step = Call::Running.returned(HResult::S_OK, Follows::Ok);
+/// # use syncmgr_core::{decision::call::{Call, CallStep, CompletionAfter}, hresult::HResult};
+/// let step = Call::Running.returned(HResult::S_OK, CompletionAfter::Ok);
 /// assert_eq!(step, CallStep::Continues(Call::Window)); // the completion is outstanding
 /// assert_eq!(Call::Window.completed(HResult::S_OK), CallStep::Ended(HResult::S_OK));
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Call {
-    /// The method has not returned. Left by its return, or to `Early` by its completion.
+    /// The method has not returned. Its return opens the window or ends the call. If the completion comes first,
+    /// `Early` follows.
     Running,
-    /// The completion came before the return. Left by the return; the window never opens.
+    /// The completion came before the return. The return ends the call; the window never opens.
     Early(HResult),
-    /// The method has returned, the completion is outstanding (window W1 or W2). Left by the completion.
+    /// The method has returned and the completion is outstanding (window W1 or W2). The completion ends the call.
     Window,
 }
 
 /// The kind of return that a completion follows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Follows {
+pub enum CompletionAfter {
     /// Exactly `S_OK`: `PrepareForSync`, `Synchronize`.
     Ok,
     /// Any success code: `ShowProperties`, `ShowError`.
@@ -65,16 +66,16 @@ pub enum Misuse {
 
 impl Call {
     /// Handles the return of the method.
-    pub fn returned(self, code: HResult, follows: Follows) -> CallStep {
-        let opens = match follows {
-            Follows::Ok => code.is_ok(),
-            Follows::Success => code.is_success(),
+    pub fn returned(self, code: HResult, completion_after: CompletionAfter) -> CallStep {
+        let opens = match completion_after {
+            CompletionAfter::Ok => code.is_ok(),
+            CompletionAfter::Success => code.is_success(),
         };
         match self {
             Self::Running if opens => CallStep::Continues(Self::Window),
             // R88, R100.
             Self::Running => CallStep::Ended(code),
-            // The first code that is not `S_OK` is the result, no matter which event brings it.
+            // The first code that is not `S_OK` is the result, whether the return or the completion has it.
             Self::Early(completion) if opens || !completion.is_ok() => CallStep::Ended(completion),
             Self::Early(_) => CallStep::Ended(code),
             Self::Window => CallStep::Misused(Misuse::Stale),
@@ -104,25 +105,25 @@ mod tests {
     #[test]
     fn a_completion_before_the_return_ends_the_call_at_the_return() {
         assert_eq!(Call::Running.completed(OK), CallStep::Continues(Call::Early(OK)));
-        assert_eq!(Call::Early(OK).returned(OK, Follows::Ok), CallStep::Ended(OK));
+        assert_eq!(Call::Early(OK).returned(OK, CompletionAfter::Ok), CallStep::Ended(OK));
     }
 
     #[test]
     fn the_first_code_that_is_not_ok_is_the_result() {
-        assert_eq!(Call::Early(FAIL).returned(OK, Follows::Ok), CallStep::Ended(FAIL));
-        assert_eq!(Call::Early(OK).returned(FALSE, Follows::Ok), CallStep::Ended(FALSE));
-        assert_eq!(Call::Early(FAIL).returned(FALSE, Follows::Ok), CallStep::Ended(FAIL));
+        assert_eq!(Call::Early(FAIL).returned(OK, CompletionAfter::Ok), CallStep::Ended(FAIL));
+        assert_eq!(Call::Early(OK).returned(FALSE, CompletionAfter::Ok), CallStep::Ended(FALSE));
+        assert_eq!(Call::Early(FAIL).returned(FALSE, CompletionAfter::Ok), CallStep::Ended(FAIL));
     }
 
     #[test]
-    fn a_return_that_opens_no_window_is_the_completion() {
-        assert_eq!(Call::Running.returned(FALSE, Follows::Ok), CallStep::Ended(FALSE));
-        assert_eq!(Call::Running.returned(FALSE, Follows::Success), CallStep::Continues(Call::Window));
-        assert_eq!(Call::Running.returned(FAIL, Follows::Success), CallStep::Ended(FAIL));
+    fn a_return_that_opens_no_window_ends_the_call() {
+        assert_eq!(Call::Running.returned(FALSE, CompletionAfter::Ok), CallStep::Ended(FALSE));
+        assert_eq!(Call::Running.returned(FALSE, CompletionAfter::Success), CallStep::Continues(Call::Window));
+        assert_eq!(Call::Running.returned(FAIL, CompletionAfter::Success), CallStep::Ended(FAIL));
     }
 
     #[test]
-    fn a_second_completion_is_double() {
+    fn a_second_completion_is_reported_as_double() {
         assert_eq!(Call::Early(OK).completed(FAIL), CallStep::Misused(Misuse::Double));
     }
 }

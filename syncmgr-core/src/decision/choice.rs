@@ -23,7 +23,7 @@ pub struct Listing {
 
 impl Listing {
     /// Checks the items that a handler listed. Items with a nil or duplicate id are left out and reported; names that are too long are
-    /// cut and reported.
+    /// truncated and reported.
     ///
     /// See also: R49.
     pub fn check(items: Items) -> (Self, Vec<ListingFault>) {
@@ -51,7 +51,7 @@ impl Listing {
         &self.items
     }
 
-    /// Returns the listing in the form in which a handler returns it.
+    /// Returns the listing as a handler returns it.
     pub fn to_items(&self) -> Items {
         Items::from_shared(self.items.clone(), self.completeness)
     }
@@ -93,8 +93,8 @@ impl Listing {
     }
 }
 
-/// Returns `true` if a listing may be invalid. A fast check that nearly every valid listing passes: one in some ten thousand valid
-/// listings of a hundred thousand items gets the full check unnecessarily.
+/// Returns `true` if a listing may be invalid. A fast check: of the valid listings with a hundred thousand items, only about one in
+/// ten thousand gets the full check unnecessarily.
 fn may_be_invalid(items: &[SyncItem]) -> bool {
     let mut seen = SeenIds::new(items.len());
     items.iter().any(|item| item.id().is_nil() || item.name().len() > MAX_NAME || !seen.insert(item.id()))
@@ -108,7 +108,7 @@ struct SeenIds {
 }
 
 impl SeenIds {
-    /// The longest probe sequence. Only ids made to collide need more; they get the full check.
+    /// The longest probe sequence. Only ids that were chosen to collide need a longer one; their listing gets the full check.
     const MAX_PROBES: usize = 64;
 
     fn new(count: usize) -> Self {
@@ -136,7 +136,7 @@ impl SeenIds {
     }
 }
 
-/// Returns the valid items and reports the faults of the others.
+/// Returns the valid items and reports the faults of the invalid ones.
 fn valid_items(items: &[SyncItem], faults: &mut Vec<ListingFault>) -> Vec<SyncItem> {
     let mut seen = BTreeSet::new();
     let mut kept = Vec::with_capacity(items.len());
@@ -156,7 +156,7 @@ fn valid_items(items: &[SyncItem], faults: &mut Vec<ListingFault>) -> Vec<SyncIt
     kept
 }
 
-/// A fault of an item in a listing. It is the handler's mistake.
+/// An invalid item in a listing. This is a bug in the handler.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ListingFault {
@@ -177,8 +177,8 @@ pub enum ListingFault {
         /// The name of the later item.
         name: String,
     },
-    /// The name was too long and was cut.
-    #[error("the name of item {item} has {length} bytes and was cut to {MAX_NAME}")]
+    /// The name was too long and was truncated.
+    #[error("the name of item {item} has {length} bytes and was truncated to {MAX_NAME}")]
     NameTooLong {
         /// The item.
         item: ItemId,
@@ -250,10 +250,10 @@ impl Preferences {
     /// was not offered keeps its stored choice.
     ///
     /// See also: R57.
-    pub fn remember(&mut self, offer: &Offer, chosen: &BTreeSet<ItemId>) -> BTreeMap<ItemId, ItemState> {
+    pub fn record(&mut self, offer: &Offer, chosen: &BTreeSet<ItemId>) -> BTreeMap<ItemId, ItemState> {
         let state = |item| if chosen.contains(&item) { ItemState::Checked } else { ItemState::Unchecked };
-        let lasting = offer.items.iter().filter(|item| item.visibility == Visibility::Shown && !item.temporary);
-        let choices: BTreeMap<_, _> = lasting.map(|item| (item.item, state(item.item))).collect();
+        let persistent = offer.items.iter().filter(|item| item.visibility == Visibility::Shown && !item.temporary);
+        let choices: BTreeMap<_, _> = persistent.map(|item| (item.item, state(item.item))).collect();
         self.load(offer.handler, choices.clone());
         choices
     }
@@ -330,8 +330,8 @@ impl Offer {
         Self { handler: info.id(), name: info.name().into(), visibility, items }
     }
 
-    /// Returns the items that run after a choice: the chosen ones of the shown items, and the preferred ones of the hidden items. Also
-    /// returns the chosen ids that were not offered.
+    /// Returns the items that run after a choice: the chosen items among the shown ones, and the preferred items among the hidden
+    /// ones. Also returns the chosen ids that were not offered.
     pub fn chosen(&self, wanted: &BTreeSet<ItemId>) -> (BTreeSet<ItemId>, Vec<ItemId>) {
         let runs = |item: &&OfferedItem| match (self.visibility, item.visibility) {
             (Visibility::Shown, Visibility::Shown) => wanted.contains(&item.item),
@@ -389,7 +389,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_is_too_long_is_cut_and_the_item_keeps_its_id() {
+    fn a_name_that_is_too_long_is_truncated_and_the_item_keeps_its_id() {
         let item = SyncItem::named("n".repeat(MAX_NAME + 1));
         let (listing, faults) = Listing::check([item.clone()].into_iter().collect());
         assert_eq!(listing.items()[0].id(), item.id());
@@ -398,7 +398,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_of_the_greatest_length_is_no_fault() {
+    fn a_name_of_the_maximum_length_is_not_a_fault() {
         let longest = SyncItem::named("n".repeat(MAX_NAME));
         assert!(!may_be_invalid(std::slice::from_ref(&longest)));
         let (listing, faults) = Listing::check([longest.clone(), longest.clone()].into_iter().collect());
@@ -415,7 +415,7 @@ mod tests {
     }
 
     #[test]
-    fn r071_a_deleted_item_is_taken_out_and_the_others_stay() {
+    fn r071_a_deleted_item_is_removed_and_the_others_stay() {
         let [a, b] = ["a", "b"].map(SyncItem::named);
         let mut listing = listing([a.clone(), b.clone()]);
         assert_eq!((listing.item(a.id()), listing.item(b.id())), (Some(&a), Some(&b)));
@@ -438,22 +438,22 @@ mod tests {
         let offer = Offer::new(&INFO, &listing, &preferences);
         let runs = |preferences: &Preferences| listing.select_preferred(INFO.id(), preferences)[..].to_vec();
         assert_eq!(runs(&preferences), [listing.items()[0].clone()]);
-        preferences.remember(&offer, &ids(&["b"]));
+        preferences.record(&offer, &ids(&["b"]));
         assert_eq!(runs(&preferences), [listing.items()[1].clone()]);
     }
 
     #[test]
-    fn r057_a_temporary_item_leaves_no_preference_behind() {
+    fn r057_no_preference_of_a_temporary_item_is_stored() {
         let listing = listing([SyncItem::named("a").with_flags(ItemFlags::TEMPORARY)]);
         let mut preferences = Preferences::default();
-        preferences.remember(&Offer::new(&INFO, &listing, &preferences), &ids(&[]));
+        preferences.record(&Offer::new(&INFO, &listing, &preferences), &ids(&[]));
         assert_eq!(preferences, Preferences::default());
     }
 
     #[test]
-    fn r046_r047_preferences_of_absent_items_go_only_with_a_complete_listing() {
+    fn r046_r047_only_a_complete_listing_removes_preferences_of_absent_items() {
         let mut preferences = Preferences::default();
-        preferences.remember(&Offer::new(&INFO, &listing([SyncItem::named("a")]), &preferences), &ids(&[]));
+        preferences.record(&Offer::new(&INFO, &listing([SyncItem::named("a")]), &preferences), &ids(&[]));
         let (incomplete, _) = Listing::check(Items::incomplete([SyncItem::named("b")]));
         preferences.purge(INFO.id(), &incomplete);
         assert_eq!(preferences.of(INFO.id(), ItemId::from_name("a")), Some(ItemState::Unchecked));

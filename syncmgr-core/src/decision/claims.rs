@@ -22,8 +22,8 @@ pub type ClaimSet = Arc<[Claim]>;
 
 /// The claims held and requested in a host.
 ///
-/// An item holds its claims from before it begins until it has ended. An abandoned item is in quarantine: it holds them until its
-/// abandoned work has ended.
+/// An item holds its claims from before it begins until it has ended. An abandoned item is in quarantine: it holds its claims until
+/// its abandoned work has ended.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Claims {
     capacities: BTreeMap<Claim, usize>,
@@ -41,7 +41,7 @@ impl Claims {
     /// Returns `true` if the claims are granted now. Otherwise the item is queued.
     pub(super) fn claim(&mut self, item: ItemOfRun, claims: ClaimSet, priority: Priority) -> bool {
         self.waiting.push((item, claims), priority);
-        // This grants no other item its claims: those that can have them had them before.
+        // No other item gets its claims now: an item whose claims were free already has them.
         self.grant().contains(&item)
     }
 
@@ -49,7 +49,7 @@ impl Claims {
     pub(super) fn release(&mut self, item: ItemOfRun) -> Vec<ItemOfRun> {
         self.waiting.retain(|(waiting, _)| *waiting != item);
         if let Some(claims) = self.held.remove(&item) {
-            self.return_all(&claims);
+            self.release_all(&claims);
         }
         self.grant()
     }
@@ -57,7 +57,7 @@ impl Claims {
     /// Releases the claims of an item that has not begun. Returns the items that got their claims.
     pub(super) fn requeue(&mut self, item: ItemOfRun) -> Vec<ItemOfRun> {
         if let Some(claims) = self.held.remove(&item) {
-            self.return_all(&claims);
+            self.release_all(&claims);
         }
         self.grant()
     }
@@ -68,23 +68,23 @@ impl Claims {
         let held: Vec<_> = self.held.keys().filter(|held| held.run == run).copied().collect();
         for item in held {
             let claims = self.held.remove(&item).unwrap_or_default();
-            self.return_all(&claims);
+            self.release_all(&claims);
         }
         self.grant()
     }
 
-    /// Puts an item in quarantine. It still holds its claims.
+    /// Puts an item in quarantine. The item still holds its claims.
     pub(super) fn quarantine(&mut self, item: ItemOfRun) {
         let claims = self.held.remove(&item).unwrap_or_default();
         if let Some(before) = self.quarantined.insert((item.run.handler, item.item), claims) {
-            self.return_all(&before);
+            self.release_all(&before);
         }
     }
 
     /// Ends the quarantine of an item.
     pub(super) fn end_quarantine(&mut self, handler: HandlerId, item: ItemId) -> Vec<ItemOfRun> {
         if let Some(claims) = self.quarantined.remove(&(handler, item)) {
-            self.return_all(&claims);
+            self.release_all(&claims);
         }
         self.grant()
     }
@@ -142,7 +142,7 @@ impl Claims {
         self.held.insert(item, claims);
     }
 
-    fn return_all(&mut self, claims: &ClaimSet) {
+    fn release_all(&mut self, claims: &ClaimSet) {
         for claim in claims.iter() {
             if let Some(taken) = self.taken.get_mut(claim) {
                 *taken -= 1;
@@ -173,7 +173,7 @@ mod tests {
     const LOW: Priority = Priority::Background;
 
     #[test]
-    fn the_second_item_waits_for_the_first() {
+    fn an_item_waits_for_another_item_with_the_same_claim() {
         let mut claims = Claims::default();
         assert!(claims.claim(item(1), set(&["a"]), LOW));
         assert!(!claims.claim(item(2), set(&["a"]), LOW));
@@ -194,7 +194,7 @@ mod tests {
         let mut claims = Claims::default();
         assert!(claims.claim(item(1), set(&["a"]), LOW));
         assert!(!claims.claim(item(2), set(&["a", "b"]), LOW));
-        assert!(!claims.claim(item(3), set(&["b"]), LOW), "behind an item that waits for it");
+        assert!(!claims.claim(item(3), set(&["b"]), LOW), "the claim was granted ahead of an item that waits for it");
         assert_eq!(claims.release(item(1)), [item(2)]);
         assert_eq!(claims.release(item(2)), [item(3)]);
     }
@@ -205,7 +205,7 @@ mod tests {
         assert!(claims.claim(item(1), set(&["a"]), LOW));
         claims.quarantine(item(1));
         assert!(!claims.claim(item(2), set(&["a"]), LOW));
-        assert_eq!(claims.release_run(item(9).run), [], "the end of the run does not end the quarantine");
+        assert_eq!(claims.release_run(item(9).run), [], "the end of the run ended the quarantine");
         assert_eq!(claims.quarantined().collect::<Vec<_>>(), [(item(1).run.handler, item(1).item)]);
         assert!(!claims.claim(item(3), set(&["a"]), LOW));
         assert_eq!(claims.end_quarantine(item(1).run.handler, item(1).item), [item(3)]);
@@ -232,7 +232,7 @@ mod tests {
         assert_eq!(
             waiting,
             [(item(2), Claim::new("b")), (item(3), Claim::new("a"))],
-            "the last item waits for its turn"
+            "item 3 waits behind item 2, although its claim is free"
         );
     }
 
@@ -250,14 +250,14 @@ mod tests {
     fn an_item_that_claims_again_gets_its_claims_after_the_release() {
         let mut claims = Claims::default();
         assert!(claims.claim(item(1), set(&["a"]), LOW));
-        assert!(!claims.claim(item(1), set(&["a"]), LOW), "claimed again before the release");
+        assert!(!claims.claim(item(1), set(&["a"]), LOW), "the claim was granted again before its release");
         assert_eq!(claims.requeue(item(1)), [item(1)]);
         assert_eq!(claims.release(item(1)), []);
         assert!(claims.taken.is_empty());
     }
 
     #[derive(Clone, Debug)]
-    enum Act {
+    enum Op {
         Claim(u128, Vec<usize>, bool),
         Release(u128),
         Quarantine(u128),
@@ -274,21 +274,21 @@ mod tests {
         if urgent { Priority::Foreground } else { LOW }
     }
 
-    fn acts() -> impl Strategy<Value = Vec<Act>> {
+    fn ops() -> impl Strategy<Value = Vec<Op>> {
         let item = 1..12_u128;
         let names = proptest::collection::btree_set(0..4_usize, 1..4).prop_map(|names| names.into_iter().collect());
-        let act = prop_oneof![
-            4 => (item.clone(), names, any::<bool>()).prop_map(|(item, names, urgent)| Act::Claim(item, names, urgent)),
-            3 => item.clone().prop_map(Act::Release),
-            1 => item.clone().prop_map(Act::Quarantine),
-            1 => (item, any::<bool>()).prop_map(|(item, urgent)| Act::Reassign(item, urgent)),
+        let op = prop_oneof![
+            4 => (item.clone(), names, any::<bool>()).prop_map(|(item, names, urgent)| Op::Claim(item, names, urgent)),
+            3 => item.clone().prop_map(Op::Release),
+            1 => item.clone().prop_map(Op::Quarantine),
+            1 => (item, any::<bool>()).prop_map(|(item, urgent)| Op::Reassign(item, urgent)),
         ];
-        proptest::collection::vec(act, 0..80)
+        proptest::collection::vec(op, 0..80)
     }
 
     proptest! {
         #[test]
-        fn no_capacity_is_exceeded_and_every_item_gets_its_claims(acts in acts()) {
+        fn no_capacity_is_exceeded_and_every_item_gets_its_claims(ops in ops()) {
             const NAMES: [&str; 4] = ["a", "b", "c", "d"];
             let mut claims = Claims::default();
             claims.set_capacity(Claim::new("d"), 2);
@@ -298,17 +298,17 @@ mod tests {
                     || claims.waiting.iter().any(|((waiting, _), _)| *waiting == item)
                     || claims.quarantined.contains_key(&(item.run.handler, item.item))
             };
-            for act in acts {
-                match act {
-                    Act::Claim(number, names, urgent) => if !known(&claims, item_of_two_runs(number)) {
+            for op in ops {
+                match op {
+                    Op::Claim(number, names, urgent) => if !known(&claims, item_of_two_runs(number)) {
                         let names: Vec<_> = names.into_iter().map(|name| NAMES[name]).collect();
                         claims.claim(item_of_two_runs(number), set(&names), priority(urgent));
                     },
-                    Act::Release(number) => { claims.release(item_of_two_runs(number)); }
-                    Act::Quarantine(number) => if claims.held.contains_key(&item_of_two_runs(number)) {
+                    Op::Release(number) => { claims.release(item_of_two_runs(number)); }
+                    Op::Quarantine(number) => if claims.held.contains_key(&item_of_two_runs(number)) {
                         claims.quarantine(item_of_two_runs(number));
                     },
-                    Act::Reassign(number, urgent) => { claims.reassign(priority(urgent), item_of_two_runs(number).run); }
+                    Op::Reassign(number, urgent) => { claims.reassign(priority(urgent), item_of_two_runs(number).run); }
                 }
                 prop_assert_eq!(claims.clone().grant(), [], "an item waits for free claims");
                 for (claim, taken) in &claims.taken {

@@ -82,7 +82,7 @@ impl<T> FairQueue<T> {
         self.entries.retain(|entry| stays(&entry.value));
     }
 
-    /// Changes the priority of the values for which `which` returns `true`. They keep their relative order.
+    /// Changes the priority of the values for which `which` returns `true`. The values keep their relative order.
     pub(super) fn reassign(&mut self, priority: Priority, which: impl Fn(&T) -> bool) {
         let (moved, rest): (VecDeque<_>, VecDeque<_>) = std::mem::take(&mut self.entries)
             .into_iter()
@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn foreground_overtakes_background_and_keeps_its_own_order() {
+    fn foreground_entries_overtake_background_entries_in_their_own_order() {
         let mut queue = FairQueue::default();
         queue.push(1, Priority::Background);
         queue.push(2, Priority::Foreground);
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn an_entry_overtaken_too_often_comes_next() {
+    fn an_entry_overtaken_as_often_as_allowed_is_not_overtaken_again() {
         let mut queue = FairQueue::default();
         queue.push(0, Priority::Background);
         (1..=20).for_each(|entry| queue.push(entry, Priority::Foreground));

@@ -11,14 +11,14 @@ use crate::record::ItemRecord;
 use crate::text::Escaped;
 use crate::time::Utc;
 
-mod ask;
+mod question;
 
 #[cfg(test)]
 mod tests;
 
-pub use ask::{KEY, decision, question};
+pub use self::question::{KEY, decision, question};
 
-/// Guards ignore numbers of entries up to this one.
+/// Guard rules do not apply to this many entries or fewer.
 const FEW: u64 = 10;
 
 /// The thresholds of the guard rules, and the policy for unattended sessions.
@@ -66,7 +66,7 @@ impl GuardPolicy {
         unattended: UnattendedPolicy::Refuse,
     };
 
-    /// Sets the limits on deletions. A plan has to exceed both to be a violation.
+    /// Sets the limits on deletions. Only a plan that exceeds both limits is a violation.
     pub const fn with_deletions(self, most: u64, percent: u32) -> Self {
         Self { max_deletions: most, share: percent, ..self }
     }
@@ -98,7 +98,7 @@ pub enum GuardViolation {
         /// The name of the side.
         side: Arc<str>,
     },
-    /// A side is empty that had entries at the last success.
+    /// A side is empty but had entries at the last success.
     SideEmpty {
         /// The name of the side.
         side: Arc<str>,
@@ -124,7 +124,7 @@ impl fmt::Display for GuardViolation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::PeerChanged { side } => write!(f, "{} has a different identity than before", Escaped(side)),
-            Self::SideEmpty { side, before } => write!(f, "{} is empty and had {before} entries", Escaped(side)),
+            Self::SideEmpty { side, before } => write!(f, "{} is empty but had {before} entries", Escaped(side)),
             Self::TooManyDeletions { deletes, existing } => {
                 write!(f, "{deletes} of {existing} entries would be deleted")
             }
@@ -178,12 +178,12 @@ fn empty_side(sides: &[Side], before: &[Side]) -> Option<GuardViolation> {
 
 fn too_many_deletions(plan: &Plan, policy: &GuardPolicy) -> Option<GuardViolation> {
     let Plan { deletes, existing, .. } = *plan;
-    let share = u128::from(deletes) * 100 > u128::from(existing) * u128::from(policy.share);
-    (deletes > policy.max_deletions && share).then_some(GuardViolation::TooManyDeletions { deletes, existing })
+    let exceeds_share = u128::from(deletes) * 100 > u128::from(existing) * u128::from(policy.share);
+    (deletes > policy.max_deletions && exceeds_share).then_some(GuardViolation::TooManyDeletions { deletes, existing })
 }
 
 fn clock_went_back(record: &ItemRecord, policy: &GuardPolicy, now: SystemTime) -> Option<GuardViolation> {
     let last = record.last_success?;
-    let back = last.duration_since(now).is_ok_and(|back| back > policy.clock_slack);
-    back.then_some(GuardViolation::ClockWentBack { last })
+    let went_back = last.duration_since(now).is_ok_and(|back| back > policy.clock_slack);
+    went_back.then_some(GuardViolation::ClockWentBack { last })
 }

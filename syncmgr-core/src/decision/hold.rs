@@ -22,7 +22,7 @@ use crate::time::Utc;
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Hold {
-    /// The user or the application paused the session or the manager: no new item begins. Ends when it is resumed.
+    /// The user or the application paused the session or the manager: no new item begins. Ends on resume.
     Paused,
     /// Another run of the same handler is active. Ends with that run.
     Behind {
@@ -38,7 +38,7 @@ pub enum Hold {
     },
     /// The abandoned work of an earlier attempt is still running. Ends with that work.
     Quarantined,
-    /// An earlier request covered this one. The outcome is the one of that request.
+    /// An earlier request covered this one, and its outcome applies to both.
     Merged {
         /// The session that ran the item.
         session: SessionId,
@@ -51,13 +51,13 @@ pub enum Hold {
         /// The number of failures in a row without progress.
         failures: u32,
     },
-    /// The peer asked for no requests until a time. Ends at that time, or with a forced request.
+    /// The peer asked the host to wait until a given time. Ends at that time, or with a forced request.
     NotBefore {
         /// The end of the wait.
         #[serde(with = "crate::time")]
         until: SystemTime,
     },
-    /// The item needs a decision of the user, or the user's presence. Ends with the answer, or with a request for the item.
+    /// The item needs a decision by the user, or the user's presence. Ends with the answer, or with a request for the item.
     NeedsUser,
     /// The item has used up its retry budget. Ends with a request for the item.
     NeedsAttention {
@@ -70,9 +70,9 @@ pub enum Hold {
     Gone,
     /// The item's state can no longer be read. Ends when the state is reset, or with a request for the item.
     UnreadableState,
-    /// There is no network. Ends when there is one.
+    /// There is no network. Ends when a network is up.
     Offline,
-    /// The network is metered. Ends when it no longer is.
+    /// The network is metered. Ends when the network is no longer metered.
     Metered,
     /// The power comes from a battery. Ends on mains power.
     OnBattery,
@@ -89,19 +89,19 @@ impl fmt::Display for Hold {
             Self::Behind { session } => write!(f, "waits for the run of the same handler in session {session}"),
             Self::NoFreeWorker => f.write_str("waits for a free worker"),
             Self::Claimed { claim } => write!(f, "waits for {claim}, which other items are using"),
-            Self::Quarantined => f.write_str("its abandoned work of an earlier attempt is still running"),
+            Self::Quarantined => f.write_str("the abandoned work of an earlier attempt is still running"),
             Self::Merged { session } => write!(f, "merged into session {session}"),
             Self::BackingOff { until, failures } => {
                 write!(f, "backing off until {} after {}", Utc(*until), Failures(*failures))
             }
-            Self::NotBefore { until } => write!(f, "the peer asked for no requests until {}", Utc(*until)),
+            Self::NotBefore { until } => write!(f, "the peer asked the host to wait until {}", Utc(*until)),
             Self::NeedsUser => f.write_str("waits for an answer or for the user"),
             Self::NeedsAttention { failures } => {
                 write!(f, "needs attention: no more automatic attempts after {}", Failures(*failures))
             }
-            Self::Permanent => f.write_str("permanent failure until something is changed"),
+            Self::Permanent => f.write_str("permanent failure: something has to change first"),
             Self::Gone => f.write_str("no longer exists at the peer"),
-            Self::UnreadableState => f.write_str("its state can no longer be read and has to be reset"),
+            Self::UnreadableState => f.write_str("the saved state can no longer be read and has to be reset"),
             Self::Offline => f.write_str("waits for a network"),
             Self::Metered => f.write_str("waits for a network that is not metered"),
             Self::OnBattery => f.write_str("waits for mains power"),
@@ -111,7 +111,7 @@ impl fmt::Display for Hold {
     }
 }
 
-/// Displays a number of failures with its noun.
+/// Displays a number of failures, such as `3 failures`.
 struct Failures(u32);
 
 impl fmt::Display for Failures {

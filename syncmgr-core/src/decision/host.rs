@@ -22,7 +22,7 @@ pub struct RunId {
 
 /// The admission state of a host: one run per handler at a time, a limit on running items, and a capacity per claim.
 ///
-/// The host locks it when a run starts or ends and when permits change hands; for an item only if it has a claim.
+/// The host locks this state when a run starts or ends, when permits move between runs, and for each item that has a claim.
 ///
 /// ```
 /// # use syncmgr_core::decision::host::{Grant, HostState, Priority, RunId};
@@ -49,14 +49,14 @@ pub struct HostState {
 struct PermitRequest {
     run: RunId,
     workers: usize,
-    /// The number of items that more urgent work has begun while this run had no permit.
+    /// The number of more urgent items that have begun while this run had no permit.
     passed_over: u8,
 }
 
-/// The number of items of more urgent work that a run without a permit has to let pass.
+/// The number of more urgent items that may begin before a run without a permit gets one.
 const MAX_PASSED_OVER: u8 = 8;
 
-/// The priority of a run: its own, and the effective one, which it inherits from the runs that wait for it.
+/// The priority of a run: its own, and the effective one, which also counts the runs that wait for it.
 #[derive(Clone, Copy, Debug)]
 struct RunPriority {
     own: Priority,
@@ -93,7 +93,8 @@ impl HostState {
         self.claims.set_capacity(claim, capacity);
     }
 
-    /// Requests the start of a run. The run waits while another run of its handler is active, which inherits a higher priority.
+    /// Requests the start of a run. While another run of its handler is active, the run waits, and the active run inherits its priority
+    /// if that is higher.
     #[must_use = "perform the grants"]
     pub fn request(&mut self, run: RunId, priority: Priority) -> Vec<Grant> {
         self.priorities.insert(run, RunPriority { own: priority, effective: priority });
@@ -103,7 +104,7 @@ impl HostState {
         grants
     }
 
-    /// Removes a run that has ended or no longer wants to start. Its claims are released; its permits are returned separately.
+    /// Removes a run that has ended or has given up waiting. Releases the claims of the run; its permits are returned separately.
     #[must_use = "perform the grants"]
     pub fn leave(&mut self, run: RunId) -> Vec<Grant> {
         self.starts.retain(|waiting| *waiting != run);
@@ -129,7 +130,7 @@ impl HostState {
         self.current.get(&handler).copied().into_iter().chain(waiting).collect()
     }
 
-    /// Requests permits for this many workers and replaces an earlier request. Waiting runs receive free permits in turn, one each.
+    /// Requests permits for this many workers and replaces an earlier request. Waiting runs receive free permits in rotation, one each.
     #[must_use = "perform the grants"]
     pub fn request_permits(&mut self, run: RunId, workers: usize) -> Vec<Grant> {
         self.permit_requests.iter_mut().filter(|request| request.run == run).for_each(|request| request.workers = 0);
@@ -138,10 +139,10 @@ impl HostState {
         self.grant_permits()
     }
 
-    /// Returns permits of a run.
+    /// Takes back permits that a run no longer needs.
     #[must_use = "perform the grants"]
     pub fn return_permits(&mut self, run: RunId, workers: usize) -> Vec<Grant> {
-        self.take_back(run, workers);
+        self.reclaim_permits(run, workers);
         self.grant_permits()
     }
 
@@ -155,11 +156,12 @@ impl HostState {
         !self.permit_requests.is_empty()
     }
 
-    /// Decides who gets the permit of a worker that has ended an item of `run`. Returns a grant if another run gets it; `run` then
-    /// requests a new one.
+    /// Decides which run gets the permit of a worker that has ended an item of `run`. If another run gets it, returns the grant and
+    /// requests a new permit for `run`.
     ///
-    /// A more urgent run takes permits, even the last one if it has none. Runs of equal priority share, and take turns if there are
-    /// too few. A less urgent run gets one permit, or a turn from time to time.
+    /// A more urgent run gets permits until `run` has one left; the last one only if the urgent run has none. Runs of equal priority
+    /// share the permits, and take turns if there are too few. A less urgent run without a permit gets one if `run` has several, or
+    /// after several items of `run`.
     #[must_use = "perform the grant"]
     pub fn yield_permit(&mut self, run: RunId) -> Option<Grant> {
         let (other, priority) = self
@@ -174,7 +176,7 @@ impl HostState {
             Ordering::Less => theirs == 0 && (mine > 1 || self.has_waited_enough(other)),
         };
         gives.then(|| {
-            self.take_back(run, 1);
+            self.reclaim_permits(run, 1);
             self.free -= 1;
             *self.permits.entry(other).or_default() += 1;
             self.permit_requests
@@ -220,7 +222,7 @@ impl HostState {
         self.claims.quarantined().collect()
     }
 
-    /// Returns everything that waits, with the reason.
+    /// Returns all runs and items that wait or are in quarantine, with the reason.
     pub fn held(&self) -> Vec<Held> {
         let behind = self.starts.iter().filter_map(|(run, _)| {
             let hold = Hold::Behind { session: self.current.get(&run.handler)?.session };
@@ -256,7 +258,7 @@ impl HostState {
         started.into_iter().map(Grant::Start).collect()
     }
 
-    /// Gives the active run of a handler the highest priority among itself and the runs that wait for it.
+    /// Sets the effective priority of a handler's active run: the highest of its own and those of the runs that wait for it.
     fn inherit_priority(&mut self, handler: HandlerId) -> Vec<Grant> {
         let Some(current) = self.current.get(&handler).copied() else { return Vec::new() };
         let waiting = self.starts.iter().filter(|(run, _)| run.handler == handler).map(|(_, priority)| priority).max();
@@ -269,7 +271,7 @@ impl HostState {
         begin(self.claims.reassign(effective, current))
     }
 
-    /// Counts an item for which a less urgent run was passed over. Returns `true` once it may take its turn.
+    /// Counts an item that begins while this less urgent run waits. Returns `true` once the run may take its turn.
     fn has_waited_enough(&mut self, run: RunId) -> bool {
         let Some(request) = self.permit_requests.iter_mut().find(|request| request.run == run) else { return false };
         request.passed_over += 1;
@@ -292,7 +294,7 @@ impl HostState {
         }
     }
 
-    fn take_back(&mut self, run: RunId, workers: usize) {
+    fn reclaim_permits(&mut self, run: RunId, workers: usize) {
         self.free += workers;
         let left = self.permits_of(run).saturating_sub(workers);
         match left {

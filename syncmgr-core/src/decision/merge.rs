@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use super::attempt::{Change, JournalEntry};
 use super::fair_queue::Priority;
-use super::run::{Change, JournalEntry};
 use super::verdict::Outcome;
 use crate::trigger::RunFlags;
 
-/// The terms of a run. They have to match before one run can cover another.
+/// The terms of a run. They decide whether one run covers another.
 #[derive(Clone, Copy, Debug)]
 pub struct Terms<'a> {
     /// The cookie of its invocation.
@@ -29,7 +29,7 @@ impl Terms<'_> {
 /// Returns the items that this part of a journal covers, by index, each with its last outcome.
 ///
 /// An item is covered if it began and ended in this part. An item that was already running runs again, because the request may
-/// concern newer changes. An item that was skipped or stopped runs again too, because the new request did not ask for that.
+/// concern newer changes. An item that was skipped or stopped runs again too, because the new request asked for neither.
 pub fn covered(journal: impl IntoIterator<Item = JournalEntry>) -> BTreeMap<usize, Outcome> {
     let mut began = std::collections::BTreeSet::new();
     let mut covered = BTreeMap::new();
@@ -53,35 +53,37 @@ pub fn covered(journal: impl IntoIterator<Item = JournalEntry>) -> BTreeMap<usiz
 mod tests {
     use super::*;
 
-    fn began(item: u32) -> JournalEntry {
+    fn began_entry(item: u32) -> JournalEntry {
         JournalEntry { item, change: Change::Began }
     }
 
-    fn ended(item: u32, outcome: Outcome) -> JournalEntry {
+    fn ended_entry(item: u32, outcome: Outcome) -> JournalEntry {
         JournalEntry { item, change: Change::Ended(outcome) }
     }
 
     #[test]
     fn an_item_that_begins_after_the_request_is_covered() {
-        let journal = [began(0), began(1), ended(0, Outcome::Succeeded), ended(1, Outcome::Failed)];
+        let journal =
+            [began_entry(0), began_entry(1), ended_entry(0, Outcome::Succeeded), ended_entry(1, Outcome::Failed)];
         assert_eq!(covered(journal[1..].iter().copied()), BTreeMap::from([(1, Outcome::Failed)]));
         assert_eq!(covered([]), BTreeMap::new());
     }
 
     #[test]
     fn a_skipped_or_stopped_item_is_not_covered() {
-        let journal = [began(0), ended(0, Outcome::Skipped), ended(1, Outcome::Stopped), began(2)];
+        let journal =
+            [began_entry(0), ended_entry(0, Outcome::Skipped), ended_entry(1, Outcome::Stopped), began_entry(2)];
         assert_eq!(covered(journal), BTreeMap::new());
     }
 
     #[test]
-    fn a_run_covers_another_with_the_same_cookie_and_no_more_rights() {
+    fn a_run_covers_another_with_the_same_cookie_and_no_further_rights() {
         let plain = Terms { cookie: None, flags: RunFlags::empty(), priority: Priority::Background };
-        let bothering = Terms { flags: RunFlags::MAY_BOTHER_USER, ..plain };
+        let may_ask = Terms { flags: RunFlags::MAY_BOTHER_USER, ..plain };
         let urgent = Terms { priority: Priority::Foreground, ..plain };
         let with_cookie = Terms { cookie: Some(b"x"), ..plain };
-        assert!(plain.cover(&plain) && bothering.cover(&plain) && urgent.cover(&plain));
-        assert!(!plain.cover(&bothering) && !plain.cover(&urgent));
+        assert!(plain.cover(&plain) && may_ask.cover(&plain) && urgent.cover(&plain));
+        assert!(!plain.cover(&may_ask) && !plain.cover(&urgent));
         assert!(!plain.cover(&with_cookie) && !with_cookie.cover(&plain) && with_cookie.cover(&with_cookie));
     }
 }

@@ -3,14 +3,14 @@
 //! Semver covers only the parts of this module that the facade re-exports.
 //!
 //! - [`protocol`]: the lifecycle of one handler run, with late, duplicate and stale completions;
-//! - [`call`]: a method call and its completion, which the protocol has four of;
+//! - [`call`]: a method call and its completion, of which the protocol has four pairs;
 //! - [`choice`]: the items offered for choice and the items that run;
-//! - [`run`]: the items of one attempt;
+//! - [`attempt`]: the items of one attempt;
 //! - [`host`]: the admission of runs, the permits of workers, and the claims of items;
 //! - [`hold`]: the reasons why an item or a run waits;
-//! - [`conditions`]: the holds that depend on the environment;
+//! - [`environment_holds`]: the holds that depend on the environment;
 //! - [`guard`]: the guard rules for plans;
-//! - [`absence`]: the items that complete listings no longer have;
+//! - [`absence`]: the items that complete listings lack;
 //! - [`merge`]: the items of a request that an earlier run has covered;
 //! - [`verdict`]: the outcomes of items;
 //! - [`retry`]: the retry state of an item;
@@ -19,10 +19,11 @@
 //! - [`ledger`]: all retry states, and the sessions the scheduler starts.
 
 pub mod absence;
+pub mod attempt;
 pub mod call;
 pub mod choice;
 mod claims;
-pub mod conditions;
+pub mod environment_holds;
 mod fair_queue;
 pub mod guard;
 pub mod hold;
@@ -33,5 +34,4 @@ pub mod protocol;
 pub mod resource;
 pub mod retry;
 pub mod retry_queue;
-pub mod run;
 pub mod verdict;

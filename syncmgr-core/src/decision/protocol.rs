@@ -1,11 +1,11 @@
 //! The lifecycle of one handler run, from creation to release.
 
-mod words;
+mod types;
 
-use crate::decision::call::{Call, CallStep, Follows, Misuse};
+use crate::decision::call::{Call, CallStep, CompletionAfter, Misuse};
 use crate::hresult::HResult;
 
-pub use self::words::{Action, Chosen, Event, HostRequest, Purpose, Reported, Stage, Step};
+pub use self::types::{Action, Event, HostRequest, ItemSet, Purpose, Reported, Stage, Step};
 
 /// The protocol of one run: a state machine that maps each event to the next action.
 ///
@@ -17,8 +17,8 @@ pub use self::words::{Action, Chosen, Event, HostRequest, Purpose, Reported, Sta
 /// Released ◀──────┴──────────────── Detaching ◀────┴────────────┴──────────────────────────┘
 /// ```
 ///
-/// Its events come from the manager, from the callback adapter and from the classic adapter. It never panics: an unexpected event
-/// is a [`Misuse`] and has no effect.
+/// The events come from the manager, from the callback adapter and from the classic adapter. The protocol never panics: an
+/// unexpected event is a [`Misuse`] and has no effect.
 ///
 /// ```
 /// # use syncmgr_core::{decision::protocol::{Action, Event, Protocol, Purpose, Step}, hresult::HResult};
@@ -34,8 +34,8 @@ pub struct Protocol {
     attached: bool,
     undelivered: bool,
     stopping: bool,
-    emptied: bool,
-    retry: Chosen,
+    no_items_left: bool,
+    retry: ItemSet,
     result: Option<HResult>,
 }
 
@@ -48,8 +48,8 @@ impl Protocol {
             attached: false,
             undelivered: false,
             stopping: false,
-            emptied: false,
-            retry: Chosen::None,
+            no_items_left: false,
+            retry: ItemSet::Empty,
             result: None,
         }
     }
@@ -71,24 +71,24 @@ impl Protocol {
             Event::Listed(code) => self.on_listed(code),
             Event::Attached => self.on_attached(),
             Event::PropertiesOpened => self.on_properties_opened(),
-            Event::PropertiesReturned(code) => self.on_properties(|call| call.returned(code, Follows::Success)),
+            Event::PropertiesReturned(code) => self.on_properties(|call| call.returned(code, CompletionAfter::Success)),
             Event::PropertiesCompleted(code) => self.on_properties(|call| call.completed(code)),
             Event::Chosen(chosen) => self.on_chosen(chosen),
-            Event::PrepareReturned(code) => self.on_prepare(|call| call.returned(code, Follows::Ok)),
+            Event::PrepareReturned(code) => self.on_prepare(|call| call.returned(code, CompletionAfter::Ok)),
             Event::PrepareCompleted(code) => self.on_prepare(|call| call.completed(code)),
             Event::Admitted => self.on_admitted(),
-            Event::SynchronizeReturned(code) => self.on_synchronize(|call| call.returned(code, Follows::Ok)),
+            Event::SynchronizeReturned(code) => self.on_synchronize(|call| call.returned(code, CompletionAfter::Ok)),
             Event::SynchronizeCompleted(code) => self.on_synchronize(|call| call.completed(code)),
-            Event::SkipWanted => self.deliver_or_store(),
-            Event::StopWanted => self.on_stop_wanted(),
-            Event::Emptied => self.on_emptied(),
+            Event::SkipRequested => self.deliver_or_store(),
+            Event::StopRequested => self.on_stop_requested(),
+            Event::NoItemsLeft => self.on_no_items_left(),
             Event::ErrorOpened => self.on_error_opened(),
-            Event::ErrorReturned(code) => self.on_error(|call| call.returned(code, Follows::Success)),
+            Event::ErrorReturned(code) => self.on_error(|call| call.returned(code, CompletionAfter::Success)),
             Event::ErrorCompleted(code, items) => self.on_error_completed(code, items),
             Event::Retried => self.on_retried(),
             Event::Closed => self.on_closed(),
             Event::Detached => self.on_detached(),
-            Event::HandlerLost => self.on_lost(),
+            Event::HandlerLost => self.on_handler_lost(),
         }
     }
 
@@ -96,10 +96,10 @@ impl Protocol {
     pub fn answer(&self, request: HostRequest) -> HResult {
         use Stage::{Detaching, Prepared, Preparing, Released, Results, ShowingError, Synchronizing};
         let working = matches!(self.stage, Preparing(_) | Prepared | Synchronizing(_));
-        let over = matches!(self.stage, Results | ShowingError(_) | Detaching | Released);
+        let ended = matches!(self.stage, Results | ShowingError(_) | Detaching | Released);
         match request {
             HostRequest::Progress if working => HResult::S_OK,
-            HostRequest::Progress if over => HResult::S_SYNCMGR_CANCELALL,
+            HostRequest::Progress if ended => HResult::S_SYNCMGR_CANCELALL,
             HostRequest::Log if self.attached => HResult::S_OK,
             HostRequest::Attention if working || matches!(self.stage, ShowingError(_)) => HResult::S_OK,
             HostRequest::Attention => HResult::S_FALSE,
@@ -111,9 +111,9 @@ impl Protocol {
     /// Handles the return of `initialize`: the run continues with the listing, or is released.
     fn on_initialized(&mut self, code: HResult) -> Step {
         match (self.stage, code) {
-            (Stage::Created, HResult::S_OK) => self.go(Stage::Initialized, Action::List),
-            (Stage::Created, HResult::S_FALSE) => self.go(Stage::Released, Action::Release(Reported::Quietly)),
-            (Stage::Created, _) => self.go(Stage::Released, Action::Release(Reported::Failed(code))),
+            (Stage::Created, HResult::S_OK) => self.transition(Stage::Initialized, Action::List),
+            (Stage::Created, HResult::S_FALSE) => self.transition(Stage::Released, Action::Release(Reported::Quietly)),
+            (Stage::Created, _) => self.transition(Stage::Released, Action::Release(Reported::Failed(code))),
             _ => Step::Misused(Misuse::Stale),
         }
     }
@@ -125,9 +125,9 @@ impl Protocol {
                 self.stage = Stage::Ready;
                 self.offer()
             }
-            Stage::Initialized if code.is_success() => self.go(Stage::Listed, Action::Attach),
-            Stage::Initialized if self.attached => self.give_up(code),
-            Stage::Initialized => self.go(Stage::Released, Action::Release(Reported::Failed(code))),
+            Stage::Initialized if code.is_success() => self.transition(Stage::Listed, Action::Attach),
+            Stage::Initialized if self.attached => self.abort(code),
+            Stage::Initialized => self.transition(Stage::Released, Action::Release(Reported::Failed(code))),
             Stage::Ready => self.offer(),
             _ => Step::Misused(Misuse::Stale),
         }
@@ -153,20 +153,20 @@ impl Protocol {
 
     fn on_properties_opened(&mut self) -> Step {
         match self.stage {
-            Stage::Ready => self.go(Stage::ShowingProperties(Call::Running), Action::ShowProperties),
+            Stage::Ready => self.transition(Stage::ShowingProperties(Call::Running), Action::ShowProperties),
             _ => Step::Misused(Misuse::Stale),
         }
     }
 
-    /// Handles a return or completion of `ShowProperties`, which leads back to the choice.
+    /// Handles a return or completion of `ShowProperties`, after which the run offers the choice again.
     fn on_properties(&mut self, step: impl FnOnce(Call) -> CallStep) -> Step {
         let Stage::ShowingProperties(call) = self.stage else {
             return self.no_such_call();
         };
         match step(call) {
             CallStep::Continues(call) => self.wait(Stage::ShowingProperties(call)),
-            CallStep::Ended(HResult::S_SYNCMGR_ENUMITEMS) => self.go(Stage::Ready, Action::List),
-            CallStep::Ended(HResult::S_SYNCMGR_ITEMDELETED) => self.go(Stage::Ready, Action::RemoveItem),
+            CallStep::Ended(HResult::S_SYNCMGR_ENUMITEMS) => self.transition(Stage::Ready, Action::List),
+            CallStep::Ended(HResult::S_SYNCMGR_ITEMDELETED) => self.transition(Stage::Ready, Action::RemoveItem),
             CallStep::Ended(_) => {
                 self.stage = Stage::Ready;
                 self.offer()
@@ -176,16 +176,16 @@ impl Protocol {
     }
 
     /// Handles the choice: the run prepares the chosen items, or detaches if there are none.
-    fn on_chosen(&mut self, chosen: Chosen) -> Step {
+    fn on_chosen(&mut self, chosen: ItemSet) -> Step {
         match (self.stage, self.purpose, chosen) {
-            (Stage::Ready, Purpose::Synchronize, Chosen::Some) if !self.stopping => self.prepare(),
+            (Stage::Ready, Purpose::Synchronize, ItemSet::NonEmpty) if !self.stopping => self.prepare(),
             // R36.
-            (Stage::Ready, _, _) => self.go(Stage::Detaching, Action::Detach),
+            (Stage::Ready, _, _) => self.transition(Stage::Detaching, Action::Detach),
             _ => Step::Misused(Misuse::Stale),
         }
     }
 
-    /// Handles a return or completion of `PrepareForSync`. Only `S_OK` leads to `synchronize`.
+    /// Handles a return or completion of `PrepareForSync`. `synchronize` follows only after `S_OK`.
     fn on_prepare(&mut self, step: impl FnOnce(Call) -> CallStep) -> Step {
         let Stage::Preparing(call) = self.stage else {
             return self.no_such_call();
@@ -193,8 +193,8 @@ impl Protocol {
         match step(call) {
             CallStep::Continues(call) => self.enter_window(Stage::Preparing(call)),
             // R89 to R92.
-            CallStep::Ended(HResult::S_OK) => self.go(Stage::Prepared, Action::Admit),
-            CallStep::Ended(code) => self.give_up(code),
+            CallStep::Ended(HResult::S_OK) => self.transition(Stage::Prepared, Action::Admit),
+            CallStep::Ended(code) => self.abort(code),
             CallStep::Misused(misuse) => Step::Misused(misuse),
         }
     }
@@ -202,9 +202,9 @@ impl Protocol {
     /// Handles the admission. `Synchronize` is not called if the run was stopped or all items were skipped.
     fn on_admitted(&mut self) -> Step {
         match self.stage {
-            Stage::Prepared if self.stopping => self.give_up(HResult::S_OK),
-            Stage::Prepared if self.emptied => self.finish(HResult::S_OK),
-            Stage::Prepared => self.go(Stage::Synchronizing(Call::Running), Action::Synchronize),
+            Stage::Prepared if self.stopping => self.abort(HResult::S_OK),
+            Stage::Prepared if self.no_items_left => self.finish(HResult::S_OK),
+            Stage::Prepared => self.transition(Stage::Synchronizing(Call::Running), Action::Synchronize),
             _ => Step::Misused(Misuse::Stale),
         }
     }
@@ -231,25 +231,25 @@ impl Protocol {
             _ => {
                 // R128.
                 self.undelivered = true;
-                Step::Do(Action::Hold)
+                Step::Do(Action::Store)
             }
         }
     }
 
-    /// Handles a stop. While an error is shown, it prevents the retry.
-    fn on_stop_wanted(&mut self) -> Step {
+    /// Handles a stop. While an error is shown, a stop prevents the retry.
+    fn on_stop_requested(&mut self) -> Step {
         let step = match self.stage {
-            Stage::ShowingError(_) => Step::Do(Action::Hold),
+            Stage::ShowingError(_) => Step::Do(Action::Store),
             _ => self.deliver_or_store(),
         };
         self.stopping |= matches!(step, Step::Do(_));
         step
     }
 
-    fn on_emptied(&mut self) -> Step {
+    fn on_no_items_left(&mut self) -> Step {
         match self.stage {
             Stage::Preparing(_) | Stage::Prepared => {
-                self.emptied = true;
+                self.no_items_left = true;
                 Step::Wait
             }
             _ => Step::Misused(Misuse::Late),
@@ -260,15 +260,15 @@ impl Protocol {
     fn on_error_opened(&mut self) -> Step {
         match self.stage {
             Stage::Results => {
-                (self.retry, self.stopping) = (Chosen::None, false);
-                self.go(Stage::ShowingError(Call::Running), Action::ShowError)
+                (self.retry, self.stopping) = (ItemSet::Empty, false);
+                self.transition(Stage::ShowingError(Call::Running), Action::ShowError)
             }
             _ => Step::Misused(Misuse::Stale),
         }
     }
 
     /// Handles the completion of `ShowError`. The items are stored, because the completion may come before the return.
-    fn on_error_completed(&mut self, code: HResult, items: Chosen) -> Step {
+    fn on_error_completed(&mut self, code: HResult, items: ItemSet) -> Step {
         // R146.
         if matches!(self.stage, Stage::ShowingError(Call::Running | Call::Window)) {
             self.retry = items;
@@ -282,8 +282,8 @@ impl Protocol {
         match (step(call), self.retry) {
             (CallStep::Continues(call), _) => self.wait(Stage::ShowingError(call)),
             // R147, R149.
-            (CallStep::Ended(HResult::S_SYNCMGR_RETRYSYNC), Chosen::Some) if !self.stopping => self.prepare(),
-            (CallStep::Ended(_), _) => self.go(Stage::Results, Action::ShowResults),
+            (CallStep::Ended(HResult::S_SYNCMGR_RETRYSYNC), ItemSet::NonEmpty) if !self.stopping => self.prepare(),
+            (CallStep::Ended(_), _) => self.transition(Stage::Results, Action::ShowResults),
             (CallStep::Misused(misuse), _) => Step::Misused(misuse),
         }
     }
@@ -299,7 +299,7 @@ impl Protocol {
     /// Handles closing the choice or the results.
     fn on_closed(&mut self) -> Step {
         match self.stage {
-            Stage::Ready | Stage::Results => self.go(Stage::Detaching, Action::Detach),
+            Stage::Ready | Stage::Results => self.transition(Stage::Detaching, Action::Detach),
             _ => Step::Misused(Misuse::Stale),
         }
     }
@@ -309,19 +309,19 @@ impl Protocol {
         match self.stage {
             Stage::Detaching => {
                 self.attached = false;
-                self.go(Stage::Released, Action::Release(Reported::Quietly))
+                self.transition(Stage::Released, Action::Release(Reported::Quietly))
             }
             _ => Step::Misused(Misuse::Stale),
         }
     }
 
     /// Handles the loss of the handler. A callback that was set is removed before the release.
-    fn on_lost(&mut self) -> Step {
+    fn on_handler_lost(&mut self) -> Step {
         match self.stage {
             Stage::Detaching | Stage::Released => Step::Misused(Misuse::Late),
             // R77.
-            _ if self.attached => self.give_up(HResult::E_UNEXPECTED),
-            _ => self.go(Stage::Released, Action::Release(Reported::Failed(HResult::E_UNEXPECTED))),
+            _ if self.attached => self.abort(HResult::E_UNEXPECTED),
+            _ => self.transition(Stage::Released, Action::Release(Reported::Failed(HResult::E_UNEXPECTED))),
         }
     }
 
@@ -334,23 +334,23 @@ impl Protocol {
         }
     }
 
-    /// Starts an attempt without any skips or stops.
+    /// Starts an attempt, without the skips and stops of the attempt before.
     fn prepare(&mut self) -> Step {
         // R113.
-        (self.undelivered, self.stopping, self.emptied, self.result) = (false, false, false, None);
-        self.go(Stage::Preparing(Call::Running), Action::Prepare)
+        (self.undelivered, self.stopping, self.no_items_left, self.result) = (false, false, false, None);
+        self.transition(Stage::Preparing(Call::Running), Action::Prepare)
     }
 
     /// Ends the attempt and shows its results.
     fn finish(&mut self, code: HResult) -> Step {
         self.result = Some(code);
-        self.go(Stage::Results, Action::ShowResults)
+        self.transition(Stage::Results, Action::ShowResults)
     }
 
     /// Ends the attempt and detaches the run.
-    fn give_up(&mut self, code: HResult) -> Step {
+    fn abort(&mut self, code: HResult) -> Step {
         self.result = Some(code);
-        self.go(Stage::Detaching, Action::Detach)
+        self.transition(Stage::Detaching, Action::Detach)
     }
 
     /// Enters a stage. If its window opens, a stored skip or stop is delivered.
@@ -367,7 +367,7 @@ impl Protocol {
         Step::Misused(if nothing_called { Misuse::Stale } else { Misuse::Late })
     }
 
-    fn go(&mut self, stage: Stage, action: Action) -> Step {
+    fn transition(&mut self, stage: Stage, action: Action) -> Step {
         self.stage = stage;
         Step::Do(action)
     }

@@ -66,14 +66,14 @@ pub enum ClearedBy {
 /// # use syncmgr_core::{decision::{retry::{AttemptProgress, after}, verdict::Verdict}, error::FailureClass, retry::RetryPolicy};
 /// let now = SystemTime::UNIX_EPOCH;
 /// let verdict = Verdict::failed(FailureClass::Transient);
-/// let state = after(&RetryPolicy::DEFAULT, None, verdict, AttemptProgress::None, now, 0).expect("it failed");
+/// let state = after(&RetryPolicy::DEFAULT, None, verdict, AttemptProgress::None, now, 0).expect("a failure is recorded");
 /// assert_eq!(state.until, Some(now + Duration::from_secs(30)));
 /// ```
 pub fn after(
     policy: &RetryPolicy,
     before: Option<&RetryState>,
     verdict: Verdict,
-    advance: AttemptProgress,
+    progress: AttemptProgress,
     now: SystemTime,
     chance: u64,
 ) -> Option<RetryState> {
@@ -82,9 +82,9 @@ pub fn after(
         Outcome::Skipped | Outcome::Stopped => before.copied(),
         Outcome::NeedsUser => Some(untimed(state_or_empty(before, now), RetryStatus::NeedsUser)),
         Outcome::Failed => {
-            let counted = add_failure(before, advance, now);
+            let counted = add_failure(before, progress, now);
             Some(match verdict.class.unwrap_or(FailureClass::Transient) {
-                FailureClass::Transient => backoff(policy, counted, advance, now, chance),
+                FailureClass::Transient => backoff(policy, counted, progress, now, chance),
                 FailureClass::NotBefore(at) => not_before(policy, counted, at, now),
                 FailureClass::Permanent => untimed(counted, RetryStatus::Permanent),
                 FailureClass::Gone => untimed(counted, RetryStatus::Gone),
@@ -107,8 +107,8 @@ pub fn delay(policy: &RetryPolicy, failures: u32, chance: u64) -> Duration {
 /// Clears the retry state of an item and returns the rest: a backoff always ends, a not-before time only with
 /// [`ClearedBy::UserForced`].
 ///
-/// Every other state stays, so that it can be shown; it [does not hold](may_run) a requested item. ClearedBy does not start the
-/// item.
+/// Every other state stays, so that it can be shown; it [does not hold](may_run) a requested item. This function does not
+/// start the item.
 ///
 /// ```
 /// # use std::time::{Duration, SystemTime};
@@ -161,9 +161,9 @@ pub(super) fn state_or_empty(before: Option<&RetryState>, now: SystemTime) -> Re
 }
 
 /// Returns the old state with one more failure. Progress resets the number of failures in a row.
-pub(super) fn add_failure(before: Option<&RetryState>, advance: AttemptProgress, now: SystemTime) -> RetryState {
+pub(super) fn add_failure(before: Option<&RetryState>, progress: AttemptProgress, now: SystemTime) -> RetryState {
     let state = state_or_empty(before, now);
-    let failures = if advance == AttemptProgress::Committed { 0 } else { state.failures };
+    let failures = if progress == AttemptProgress::Committed { 0 } else { state.failures };
     state.with_failures(failures, state.total.saturating_add(1))
 }
 
@@ -180,13 +180,13 @@ pub(super) fn not_before(policy: &RetryPolicy, counted: RetryState, at: RetryAt,
 fn backoff(
     policy: &RetryPolicy,
     counted: RetryState,
-    advance: AttemptProgress,
+    progress: AttemptProgress,
     now: SystemTime,
     chance: u64,
 ) -> RetryState {
     let failures = counted.failures.saturating_add(1);
     let counted = RetryState { failures, ..counted };
-    let exhausted = advance == AttemptProgress::None && failures >= policy.budget;
+    let exhausted = progress == AttemptProgress::None && failures >= policy.budget;
     if exhausted || counted.total >= policy.partial_budget {
         return untimed(counted, RetryStatus::NeedsAttention);
     }

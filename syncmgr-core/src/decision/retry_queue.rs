@@ -26,7 +26,7 @@ pub struct RetryQueue {
     times: BTreeSet<(SystemTime, Key)>,
     handlers: BTreeMap<HandlerId, BTreeSet<(SystemTime, ItemId)>>,
     /// The start of each backoff. A backoff ends if the clock is set back to before its start.
-    beginnings: BTreeSet<(SystemTime, Key)>,
+    starts: BTreeSet<(SystemTime, Key)>,
 }
 
 type Key = (HandlerId, ItemId);
@@ -34,7 +34,7 @@ type Key = (HandlerId, ItemId);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Due {
     time: SystemTime,
-    beginning: Option<SystemTime>,
+    start: Option<SystemTime>,
 }
 
 impl RetryQueue {
@@ -47,7 +47,7 @@ impl RetryQueue {
         self.queue.insert(key, due);
         self.times.insert((due.time, key));
         self.handlers.entry(handler).or_default().insert((due.time, item));
-        self.beginnings.extend(due.beginning.map(|beginning| (beginning, key)));
+        self.starts.extend(due.start.map(|start| (start, key)));
     }
 
     /// Removes all items of a handler.
@@ -62,8 +62,8 @@ impl RetryQueue {
         let key = (handler, item);
         let Some(due) = self.queue.remove(&key) else { return };
         self.times.remove(&(due.time, key));
-        if let Some(beginning) = due.beginning {
-            self.beginnings.remove(&(beginning, key));
+        if let Some(start) = due.start {
+            self.starts.remove(&(start, key));
         }
         if let Some(of_handler) = self.handlers.get_mut(&handler) {
             of_handler.remove(&(due.time, item));
@@ -101,7 +101,7 @@ impl RetryQueue {
 
     fn first_due(&self, now: SystemTime) -> Option<Key> {
         let due = self.times.first().filter(|(time, _)| *time <= now);
-        let early = || self.beginnings.last().filter(|(beginning, _)| now < *beginning);
+        let early = || self.starts.last().filter(|(start, _)| now < *start);
         due.or_else(early).map(|(_, key)| *key)
     }
 }
@@ -111,8 +111,8 @@ impl Due {
         let until = state.until?;
         let since = state.since;
         match state.status {
-            RetryStatus::Backoff => Some(Self { time: until, beginning: Some(since) }),
-            RetryStatus::NotBefore => Some(Self { time: until, beginning: None }),
+            RetryStatus::Backoff => Some(Self { time: until, start: Some(since) }),
+            RetryStatus::NotBefore => Some(Self { time: until, start: None }),
             _ => None,
         }
     }

@@ -24,13 +24,13 @@ use crate::status::Status;
 pub enum Outcome {
     /// The item is done: `SYNCMGRSTATUS_SUCCEEDED`.
     Succeeded,
-    /// The item is not done, or not completely: `SYNCMGRSTATUS_FAILED`.
+    /// The item is not done, or only in part: `SYNCMGRSTATUS_FAILED`.
     Failed,
     /// The item was skipped on request: `SYNCMGRSTATUS_SKIPPED`.
     Skipped,
     /// The item ended because its handler or session was stopped: `SYNCMGRSTATUS_STOPPED`.
     Stopped,
-    /// The item needs a decision of the user, or the user's presence. Not a failure; a COM host sees it as skipped.
+    /// The item needs a decision by the user, or the user's presence. Not a failure; a COM host sees it as skipped.
     NeedsUser,
 }
 
@@ -87,9 +87,9 @@ impl fmt::Display for Outcome {
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Ending<'a> {
-    /// It returned.
+    /// The work returned.
     Returned(&'a SyncResult),
-    /// It panicked and was unwound.
+    /// The work panicked and was unwound.
     Panicked,
     /// The future was dropped after the soft grace period, and all its work has ended.
     Dropped,
@@ -105,39 +105,39 @@ pub struct Verdict {
     pub outcome: Outcome,
     /// The class of the failure, if it failed.
     pub class: Option<FailureClass>,
-    /// The level at which the error is logged, if there is one to log.
+    /// The level at which the error is logged; `None` if there is no error to log.
     pub level: Option<LogLevel>,
 }
 
 impl Verdict {
-    /// An outcome without an error.
+    /// Creates a verdict without an error.
     pub const fn plain(outcome: Outcome) -> Self {
         Self { outcome, class: None, level: None }
     }
 
-    /// An outcome that the handler reported itself.
+    /// Creates the verdict for an outcome that the handler reported itself.
     pub fn reported(outcome: Outcome) -> Self {
         let class = (outcome == Outcome::Failed).then_some(FailureClass::Transient);
         Self { class, ..Self::plain(outcome) }
     }
 
-    /// A failure whose error has to be logged.
+    /// Creates the verdict for a failure whose error has to be logged.
     pub const fn failed(class: FailureClass) -> Self {
         Self { outcome: Outcome::Failed, class: Some(class), level: Some(LogLevel::Error) }
     }
 }
 
-/// Returns the verdict on an item from its ending, its cancellation, and the traces of its work.
+/// Returns the verdict on an item from its ending, its cancellation, and the signals of its work.
 ///
 /// | ending | cancelled | outcome | class |
 /// |---|---|---|---|
 /// | `Ok` | either | failed if failures were tolerated, else needs user if a decision is open, else succeeded | of the tolerated failure |
 /// | `Err` | yes | skipped or stopped; the error stays at level information | |
-/// | `Err` or cut | timed out | failed | transient |
+/// | `Err` or dropped | timed out | failed | transient |
 /// | `Err`, user needed | no | needs user | |
-/// | `Err` | no | failed | its mark, else transient; a bare `Cancelled` too |
+/// | `Err` | no | failed | the class of its mark, else transient (also for a bare `Cancelled`) |
 /// | panic | either | failed | transient |
-/// | cut | yes | skipped or stopped | |
+/// | dropped | yes | skipped or stopped | |
 /// | abandoned | yes | failed | transient |
 ///
 /// ```
@@ -148,9 +148,9 @@ impl Verdict {
 /// let skipped = verdict_of(&Ending::Returned(&error), Some(CancelReason::Skipped), ItemSignals::default());
 /// assert_eq!((failed.outcome, skipped.outcome), (Outcome::Failed, Outcome::Skipped));
 /// ```
-pub fn verdict_of(ending: &Ending<'_>, cancel: Option<CancelReason>, traces: ItemSignals) -> Verdict {
+pub fn verdict_of(ending: &Ending<'_>, cancel: Option<CancelReason>, signals: ItemSignals) -> Verdict {
     match (ending, cancel) {
-        (Ending::Returned(Ok(())), _) => judge_ok(traces),
+        (Ending::Returned(Ok(())), _) => verdict_of_ok(signals),
         (_, Some(CancelReason::TimedOut)) => Verdict::failed(FailureClass::Transient),
         (Ending::Returned(Err(_)), Some(reason)) => {
             Verdict { level: Some(LogLevel::Information), ..Verdict::plain(cancelled(reason)) }
@@ -164,8 +164,8 @@ pub fn verdict_of(ending: &Ending<'_>, cancel: Option<CancelReason>, traces: Ite
     }
 }
 
-fn judge_ok(traces: ItemSignals) -> Verdict {
-    match traces {
+fn verdict_of_ok(signals: ItemSignals) -> Verdict {
+    match signals {
         // The tolerated failures are already in the log.
         ItemSignals { tolerated: Some(class), .. } => Verdict { level: None, ..Verdict::failed(class) },
         ItemSignals { undecided: true, .. } => Verdict::plain(Outcome::NeedsUser),
@@ -182,13 +182,13 @@ pub fn verdict_of_unreported(
     code: HResult,
     class: Option<FailureClass>,
     cancel: Option<CancelReason>,
-    traces: ItemSignals,
+    signals: ItemSignals,
 ) -> Verdict {
     match cancel {
-        // The timeout was logged when it was noticed.
+        // The timeout was logged when it was detected.
         Some(CancelReason::TimedOut) => Verdict { level: None, ..Verdict::failed(FailureClass::Transient) },
         Some(reason) => Verdict::plain(cancelled(reason)),
-        None if code.is_ok() && traces.work_seen => judge_ok(traces),
+        None if code.is_ok() && signals.work_seen => verdict_of_ok(signals),
         None if code.is_ok() => Verdict::failed(FailureClass::Transient),
         // The error is logged once, for the run.
         None => match class {
@@ -209,7 +209,7 @@ pub const fn cancelled(reason: CancelReason) -> Outcome {
 
 /// Returns the code with which `prepare` or `synchronize` of a run completes.
 ///
-/// `Ok` is `S_OK`; if the user is needed, `S_FALSE`; a panic is `E_UNEXPECTED`; anything else is `E_FAIL`.
+/// The code is `S_OK` for `Ok`, `S_FALSE` if the user is needed, `E_UNEXPECTED` after a panic, and `E_FAIL` otherwise.
 ///
 /// See also: R93.
 pub fn completion(ending: &Ending<'_>) -> HResult {
@@ -243,68 +243,69 @@ mod tests {
 
     const NOTHING: ItemSignals = ItemSignals { work_seen: false, undecided: false, tolerated: None };
 
-    fn returned(result: SyncResult, cancel: Option<CancelReason>, traces: ItemSignals) -> Verdict {
-        verdict_of(&Ending::Returned(&result), cancel, traces)
+    fn verdict_of_return(result: SyncResult, cancel: Option<CancelReason>, signals: ItemSignals) -> Verdict {
+        verdict_of(&Ending::Returned(&result), cancel, signals)
     }
 
     #[test]
-    fn ok_is_succeeded_even_after_a_cancel() {
-        assert_eq!(returned(Ok(()), None, NOTHING), Verdict::plain(Outcome::Succeeded));
-        assert_eq!(returned(Ok(()), Some(CancelReason::Skipped), NOTHING), Verdict::plain(Outcome::Succeeded));
+    fn an_item_that_returns_ok_succeeds_even_after_a_cancel() {
+        assert_eq!(verdict_of_return(Ok(()), None, NOTHING), Verdict::plain(Outcome::Succeeded));
+        assert_eq!(verdict_of_return(Ok(()), Some(CancelReason::Skipped), NOTHING), Verdict::plain(Outcome::Succeeded));
     }
 
     #[test]
-    fn an_error_after_a_cancel_is_skipped_or_stopped_at_level_information() {
-        let skipped = returned(Err(anyhow!("reset by peer")).permanent(), Some(CancelReason::Skipped), NOTHING);
+    fn an_item_with_an_error_after_a_cancel_is_skipped_or_stopped() {
+        let skipped =
+            verdict_of_return(Err(anyhow!("reset by peer")).permanent(), Some(CancelReason::Skipped), NOTHING);
         assert_eq!(
             (skipped.outcome, skipped.class, skipped.level),
             (Outcome::Skipped, None, Some(LogLevel::Information))
         );
         for reason in [CancelReason::HandlerStopped, CancelReason::SessionStopped, CancelReason::ShuttingDown] {
-            assert_eq!(returned(Err(anyhow!("x")), Some(reason), NOTHING).outcome, Outcome::Stopped);
+            assert_eq!(verdict_of_return(Err(anyhow!("x")), Some(reason), NOTHING).outcome, Outcome::Stopped);
         }
     }
 
     #[test]
-    fn an_item_that_timed_out_is_a_transient_failure_unless_it_is_ok() {
+    fn an_item_that_timed_out_is_a_transient_failure_unless_it_returns_ok() {
         let late = Some(CancelReason::TimedOut);
         let failed = Verdict::failed(FailureClass::Transient);
         assert_eq!(verdict_of(&Ending::Dropped, late, NOTHING), failed);
-        assert_eq!(returned(Err(anyhow!("x")).permanent(), late, NOTHING), failed);
-        assert_eq!(returned(Ok(()), late, NOTHING), Verdict::plain(Outcome::Succeeded));
+        assert_eq!(verdict_of_return(Err(anyhow!("x")).permanent(), late, NOTHING), failed);
+        assert_eq!(verdict_of_return(Ok(()), late, NOTHING), Verdict::plain(Outcome::Succeeded));
         assert_eq!(super::verdict_of_unreported(HResult::S_OK, None, late, NOTHING).class, failed.class);
     }
 
     #[test]
-    fn cancelled_without_a_cancel_is_a_transient_failure() {
-        let verdict = returned(Err(Cancelled { reason: CancelReason::Skipped }.into()), None, NOTHING);
+    fn a_cancelled_error_without_a_cancel_is_a_transient_failure() {
+        let verdict = verdict_of_return(Err(Cancelled { reason: CancelReason::Skipped }.into()), None, NOTHING);
         assert_eq!((verdict.outcome, verdict.class), (Outcome::Failed, Some(FailureClass::Transient)));
     }
 
     #[test]
-    fn an_error_fails_with_its_class_or_transient() {
-        assert_eq!(returned(Err(anyhow!("x")), None, NOTHING), Verdict::failed(FailureClass::Transient));
-        assert_eq!(returned(Err(anyhow!("x")).gone(), None, NOTHING), Verdict::failed(FailureClass::Gone));
+    fn an_error_is_a_failure_with_its_class_or_transient() {
+        assert_eq!(verdict_of_return(Err(anyhow!("x")), None, NOTHING), Verdict::failed(FailureClass::Transient));
+        assert_eq!(verdict_of_return(Err(anyhow!("x")).gone(), None, NOTHING), Verdict::failed(FailureClass::Gone));
     }
 
     #[test]
-    fn panic_and_abandonment_are_transient_failures() {
+    fn a_panic_and_abandoned_work_are_transient_failures() {
         let stopped = Some(CancelReason::SessionStopped);
         assert_eq!(verdict_of(&Ending::Panicked, None, NOTHING), Verdict::failed(FailureClass::Transient));
         assert_eq!(verdict_of(&Ending::Abandoned, stopped, NOTHING), Verdict::failed(FailureClass::Transient));
     }
 
     #[test]
-    fn a_dropped_future_is_never_success() {
+    fn an_item_whose_future_was_dropped_never_succeeds() {
         assert_eq!(verdict_of(&Ending::Dropped, Some(CancelReason::Skipped), NOTHING).outcome, Outcome::Skipped);
         assert_eq!(verdict_of(&Ending::Dropped, Some(CancelReason::ShuttingDown), NOTHING).outcome, Outcome::Stopped);
         assert_eq!(verdict_of(&Ending::Dropped, None, NOTHING).outcome, Outcome::Failed);
     }
 
     #[test]
-    fn ok_with_tolerated_failures_is_failed_and_not_logged_again() {
-        let traces = ItemSignals { tolerated: Some(FailureClass::Permanent), undecided: true, ..NOTHING };
-        let verdict = returned(Ok(()), None, traces);
+    fn an_item_with_tolerated_failures_fails_and_is_not_logged_again() {
+        let signals = ItemSignals { tolerated: Some(FailureClass::Permanent), undecided: true, ..NOTHING };
+        let verdict = verdict_of_return(Ok(()), None, signals);
         assert_eq!(
             (verdict.outcome, verdict.class, verdict.level),
             (Outcome::Failed, Some(FailureClass::Permanent), None)
@@ -313,9 +314,9 @@ mod tests {
 
     #[test]
     fn a_needs_user_outcome_has_no_class_and_is_not_at_level_error() {
-        let open = returned(Ok(()), None, ItemSignals { undecided: true, ..NOTHING });
+        let open = verdict_of_return(Ok(()), None, ItemSignals { undecided: true, ..NOTHING });
         assert_eq!(open, Verdict::plain(Outcome::NeedsUser));
-        let refused = returned(Err(NeedsUser::new("sign in").into()), None, NOTHING);
+        let refused = verdict_of_return(Err(NeedsUser::new("sign in").into()), None, NOTHING);
         assert_eq!(
             (refused.outcome, refused.class, refused.level),
             (Outcome::NeedsUser, None, Some(LogLevel::Warning))
@@ -323,11 +324,11 @@ mod tests {
     }
 
     #[test]
-    fn r105_an_unreported_item_ends_by_its_cancel_or_by_the_work_seen() {
+    fn r105_the_cancel_or_the_work_seen_decides_an_unreported_item() {
         let seen = ItemSignals { work_seen: true, ..NOTHING };
         let ok = HResult::S_OK;
         let verdict_of_unreported =
-            |code, cancel, traces| verdict_of_unreported(code, Some(FailureClass::Permanent), cancel, traces);
+            |code, cancel, signals| verdict_of_unreported(code, Some(FailureClass::Permanent), cancel, signals);
         assert_eq!(super::verdict_of_unreported(HResult::S_FALSE, None, None, seen).outcome, Outcome::NeedsUser);
         assert_eq!(verdict_of_unreported(HResult::E_FAIL, None, seen).class, Some(FailureClass::Permanent));
         assert_eq!(verdict_of_unreported(ok, Some(CancelReason::Skipped), seen).outcome, Outcome::Skipped);
@@ -335,17 +336,17 @@ mod tests {
         assert_eq!(
             verdict_of_unreported(ok, None, NOTHING),
             Verdict::failed(FailureClass::Transient),
-            "the error has to be logged here"
+            "the error is not logged elsewhere"
         );
         assert_eq!(verdict_of_unreported(HResult::E_FAIL, None, seen).outcome, Outcome::Failed);
     }
 
     #[test]
     fn completions_have_the_codes_of_the_contract() {
-        let codes = |result: SyncResult| completion(&Ending::Returned(&result));
-        assert_eq!(codes(Ok(())), HResult::S_OK);
-        assert_eq!(codes(Err(NeedsUser::new("x").into())), HResult::S_FALSE);
-        assert_eq!(codes(Err(anyhow!("x"))), HResult::E_FAIL);
+        let code_of = |result: SyncResult| completion(&Ending::Returned(&result));
+        assert_eq!(code_of(Ok(())), HResult::S_OK);
+        assert_eq!(code_of(Err(NeedsUser::new("x").into())), HResult::S_FALSE);
+        assert_eq!(code_of(Err(anyhow!("x"))), HResult::E_FAIL);
         assert_eq!(completion(&Ending::Panicked), HResult::E_UNEXPECTED);
     }
 
@@ -362,7 +363,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cancel_is_skipped_or_stopped_and_a_timeout_is_a_failure() {
+    fn a_cancelled_item_is_skipped_or_stopped_and_a_timeout_is_a_failure() {
         use CancelReason::{Ended, HandlerStopped, SessionStopped, ShuttingDown, Skipped, TimedOut};
         let stopped = [HandlerStopped, SessionStopped, ShuttingDown, Ended].map(cancelled);
         assert_eq!(stopped, [Outcome::Stopped; 4]);
@@ -370,7 +371,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_that_is_logged_already_is_not_logged_again_for_an_item() {
+    fn an_error_logged_for_the_run_is_not_logged_again_for_its_items() {
         let (late, class) = (Some(CancelReason::TimedOut), FailureClass::Permanent);
         let unlogged = |class| Verdict { level: None, ..Verdict::failed(class) };
         assert_eq!(verdict_of_unreported(HResult::E_FAIL, Some(class), None, NOTHING), unlogged(class));

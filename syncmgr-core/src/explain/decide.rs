@@ -39,10 +39,10 @@ pub fn explain(known: &Known, now: SystemTime) -> Explanation {
     }
 }
 
-/// Returns the next run of an item with these holds: the hold that takes the most decides. Returns `otherwise` if there
+/// Returns the next run of an item with these holds: the maximum of the [`Next`] of each hold. Returns `otherwise` if there
 /// is no hold.
 ///
-/// `question` is the id of its open question; an answer to it requests a run.
+/// `question` is the id of the item's open question; an answer to the question requests a run.
 pub fn next(holds: &[Hold], question: Option<ErrorId>, otherwise: Next) -> Next {
     holds.iter().map(|hold| end_of(hold, question)).max().unwrap_or(otherwise)
 }
@@ -105,8 +105,8 @@ fn unknown(known: &Known) -> Next {
     }
 }
 
-/// Returns the holds. A running item has none. A waiting item has only those of its session, since a request may have
-/// overruled the others.
+/// Returns the holds. A running item has no holds. A waiting item has only the holds of its session, since a request may
+/// have overruled the other holds.
 fn holds(known: &Known, condition: Condition, now: SystemTime) -> Vec<Hold> {
     let mut holds = Vec::new();
     let mut add = |hold| {
@@ -134,7 +134,7 @@ fn holds_outside_sessions(known: &Known, condition: Condition, now: SystemTime) 
     let unchosen = known.chosen == Some(ItemState::Unchecked);
     let status = retry.and_then(|retry| may_run(&retry, RequestedBy::Automatic, now).err());
     let from_record = status.into_iter().chain(undecided.then_some(Hold::NeedsUser));
-    from_record.chain(unchosen.then_some(Hold::Unchosen)).chain(known.conditions.iter().cloned()).collect()
+    from_record.chain(unchosen.then_some(Hold::Unchosen)).chain(known.other_holds.iter().cloned()).collect()
 }
 
 /// Returns the next run without any hold: the time of the retry or of the schedule, or the next trigger.

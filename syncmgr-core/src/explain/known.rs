@@ -19,18 +19,18 @@ pub struct Known {
     pub item: Option<ItemId>,
     /// The display name, if known.
     pub name: Option<Arc<str>>,
-    /// The events the handler is created for; `None` if it is not registered.
+    /// The events that create the handler; `None` if the handler is not registered.
     pub registered: Option<RegisterFlags>,
     /// The result of the last listing for this item.
     pub listed: Listed,
     /// The choice of the user; `None` if it is not known.
     pub chosen: Option<ItemState>,
-    /// The session that contains it, and its state there.
+    /// The session that contains the handler or item, and the state in that session.
     pub current: Option<Current>,
-    /// The holds on it in that session.
+    /// The holds in that session.
     pub held: Vec<Hold>,
     /// The holds that the environment puts on automatic runs, and any other hold outside of sessions.
-    pub conditions: Vec<Hold>,
+    pub other_holds: Vec<Hold>,
     /// `true` if work of an abandoned attempt is still running.
     pub quarantined: bool,
     /// The stored record of the item.
@@ -58,11 +58,11 @@ pub enum Listed {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Current {
-    /// It runs in the session.
+    /// Running in the session.
     Running(SessionId),
-    /// It waits in the session.
+    /// Waiting in the session.
     Waiting(SessionId),
-    /// Its process exited before the session ended.
+    /// Interrupted: the process exited before the session ended.
     Interrupted(SessionId),
 }
 
@@ -78,7 +78,7 @@ impl Known {
             chosen: None,
             current: None,
             held: Vec::new(),
-            conditions: Vec::new(),
+            other_holds: Vec::new(),
             quarantined: false,
             record: None,
             question: None,

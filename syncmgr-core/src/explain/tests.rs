@@ -35,15 +35,15 @@ fn inbox() -> Known {
     }
 }
 
-fn ended(outcome: Outcome, retry: Option<RetryState>) -> ItemRecord {
+fn ended_record(outcome: Outcome, retry: Option<RetryState>) -> ItemRecord {
     let (last_attempt, last_success) = (Some(at(-60)), Some(at(-86_400)));
     let fence = Fence { session: SESSION, attempt: 0 };
     ItemRecord { fence, outcome: Some(outcome), last_attempt, last_success, retry, ..ItemRecord::new() }
 }
 
-fn failed(status: RetryStatus, until: Option<SystemTime>) -> Known {
+fn failed_item(status: RetryStatus, until: Option<SystemTime>) -> Known {
     let retry = RetryState::new(status, at(-600), until).with_failures(3, 5);
-    Known { record: Some(ended(Outcome::Failed, Some(retry))), ..inbox() }
+    Known { record: Some(ended_record(Outcome::Failed, Some(retry))), ..inbox() }
 }
 
 fn holds_of(known: &Known) -> Vec<Hold> {
@@ -79,10 +79,10 @@ fn every_hold() -> Vec<Hold> {
 }
 
 #[test]
-fn every_explanation_as_text_and_as_json() {
-    let record = |outcome, retry| Some(ended(outcome, retry));
-    let succeeded = ItemRecord { last_success: Some(at(-60)), ..ended(Outcome::Succeeded, None) };
-    let needs_user = failed(RetryStatus::NeedsUser, None)
+fn every_explanation_has_a_text_and_a_json_form() {
+    let record = |outcome, retry| Some(ended_record(outcome, retry));
+    let succeeded = ItemRecord { last_success: Some(at(-60)), ..ended_record(Outcome::Succeeded, None) };
+    let needs_user = failed_item(RetryStatus::NeedsUser, None)
         .record
         .map(|record| ItemRecord { outcome: Some(Outcome::NeedsUser), ..record });
     let mut cases = vec![
@@ -99,32 +99,40 @@ fn every_explanation_as_text_and_as_json() {
         Known { record: record(Outcome::Skipped, None), registered: Some(RegisterFlags::empty()), ..inbox() },
         Known { record: record(Outcome::Stopped, None), ..inbox() },
         Known { record: needs_user, question: Some(ERROR), ..inbox() },
-        failed(RetryStatus::Backoff, Some(at(300))),
-        Known { conditions: vec![Hold::Offline], ..failed(RetryStatus::Backoff, Some(at(300))) },
-        Known { conditions: vec![Hold::Metered], ..failed(RetryStatus::Backoff, Some(at(-1))) },
+        failed_item(RetryStatus::Backoff, Some(at(300))),
+        Known { other_holds: vec![Hold::Offline], ..failed_item(RetryStatus::Backoff, Some(at(300))) },
+        Known { other_holds: vec![Hold::Metered], ..failed_item(RetryStatus::Backoff, Some(at(-1))) },
     ];
-    cases.extend(every_hold().into_iter().map(|hold| Known { conditions: vec![hold], ..inbox() }));
+    cases.extend(every_hold().into_iter().map(|hold| Known { other_holds: vec![hold], ..inbox() }));
     let explanations: Vec<_> = cases.iter().map(|known| explain(known, now())).collect();
     let lines = explanations.iter().map(|it| format!("{it}\n  {}\n", serde_json::to_string(it).unwrap()));
     insta::assert_snapshot!(lines.collect::<String>());
 }
 
 #[test]
-fn an_item_in_backoff_explains_when_it_runs_again() {
-    let explanation = explain(&failed(RetryStatus::Backoff, Some(at(300))), now());
+fn the_explanation_of_an_item_in_backoff_has_the_time_of_its_next_run() {
+    let explanation = explain(&failed_item(RetryStatus::Backoff, Some(at(300))), now());
     assert_eq!(explanation.next, Next::At { time: at(300) });
     let line = "Inbox: backing off until 2026-11-21 14:05:00Z after 3 failures; last succeeded 2026-11-20 14:00:00Z";
     assert_eq!(explanation.to_string(), line);
-    let passed = failed(RetryStatus::Backoff, Some(now()));
-    assert_eq!((holds_of(&passed), next_of(&passed)), (vec![], Next::WhenTriggered), "not reported as due");
-    assert_eq!(next_of(&failed(RetryStatus::Backoff, Some(at(-1)))), Next::WhenTriggered, "not due later either");
+    let passed = failed_item(RetryStatus::Backoff, Some(now()));
+    assert_eq!(
+        (holds_of(&passed), next_of(&passed)),
+        (vec![], Next::WhenTriggered),
+        "the retry time has come, but is not reported as due"
+    );
+    assert_eq!(
+        next_of(&failed_item(RetryStatus::Backoff, Some(at(-1)))),
+        Next::WhenTriggered,
+        "the retry time has passed, but is not reported as due"
+    );
     assert_eq!(next_of(&Known { due: Some(now()), ..passed }), Next::Now);
 }
 
 #[test]
 fn each_retry_status_has_its_own_hold() {
     let until = Some(at(300));
-    let hold = |status| holds_of(&failed(status, until));
+    let hold = |status| holds_of(&failed_item(status, until));
     assert_eq!(hold(RetryStatus::NotBefore), [Hold::NotBefore { until: at(300) }]);
     assert_eq!(hold(RetryStatus::NeedsUser), [Hold::NeedsUser]);
     assert_eq!(hold(RetryStatus::NeedsAttention), [Hold::NeedsAttention { failures: 5 }]);
@@ -134,8 +142,8 @@ fn each_retry_status_has_its_own_hold() {
 }
 
 #[test]
-fn the_hold_that_takes_the_most_decides_the_next_run() {
-    let offline = Known { conditions: vec![Hold::Offline], ..failed(RetryStatus::Backoff, Some(at(300))) };
+fn the_maximum_of_all_holds_decides_the_next_run() {
+    let offline = Known { other_holds: vec![Hold::Offline], ..failed_item(RetryStatus::Backoff, Some(at(300))) };
     assert_eq!(next_of(&offline), Next::WhenOnline);
     assert_eq!(next_of(&Known { chosen: Some(ItemState::Unchecked), ..offline }), Next::WhenAsked);
     let [sooner, later] = [at(5), at(6)].map(|until| Hold::NotBefore { until });
@@ -146,14 +154,14 @@ fn the_hold_that_takes_the_most_decides_the_next_run() {
 
 #[test]
 fn an_item_with_an_open_question_names_its_log_entry() {
-    let open = Known { record: Some(ended(Outcome::NeedsUser, None)), ..inbox() };
+    let open = Known { record: Some(ended_record(Outcome::NeedsUser, None)), ..inbox() };
     assert_eq!((holds_of(&open), next_of(&open)), (vec![Hold::NeedsUser], Next::WhenAsked));
     assert_eq!(next_of(&Known { question: Some(ERROR), ..open }), Next::WhenAnswered { error: ERROR });
 }
 
 #[test]
-fn a_running_item_has_no_holds_and_a_waiting_one_those_of_its_session() {
-    let failed = Known { held: vec![Hold::NoFreeWorker], ..failed(RetryStatus::Backoff, Some(at(300))) };
+fn a_running_item_has_no_holds_and_a_waiting_item_those_of_its_session() {
+    let failed = Known { held: vec![Hold::NoFreeWorker], ..failed_item(RetryStatus::Backoff, Some(at(300))) };
     let running = Known { current: Some(Current::Running(SESSION)), ..failed.clone() };
     assert_eq!((holds_of(&running), next_of(&running)), (vec![], Next::Now));
     let waiting = Known { current: Some(Current::Waiting(SESSION)), ..failed };
@@ -172,7 +180,7 @@ fn claims_and_quarantine_are_listed_once_each() {
 
 #[test]
 fn an_absent_item_runs_once_listed_and_a_forgotten_item_never() {
-    let absent = ItemRecord { absent_since: Some(at(-5)), ..ended(Outcome::Succeeded, None) };
+    let absent = ItemRecord { absent_since: Some(at(-5)), ..ended_record(Outcome::Succeeded, None) };
     let known = Known { listed: Listed::Unknown, record: Some(absent), ..inbox() };
     assert_eq!(explain(&known, now()).condition, Condition::Absent);
     assert_eq!(next_of(&known), Next::WhenListed);
@@ -183,12 +191,12 @@ fn an_absent_item_runs_once_listed_and_a_forgotten_item_never() {
 
 #[test]
 fn an_item_without_a_listing_has_the_condition_of_its_record() {
-    let known = Known { listed: Listed::Unknown, record: Some(ended(Outcome::Skipped, None)), ..inbox() };
+    let known = Known { listed: Listed::Unknown, record: Some(ended_record(Outcome::Skipped, None)), ..inbox() };
     assert_eq!(explain(&known, now()).condition, Condition::Skipped);
 }
 
 #[test]
-fn a_registered_handler_without_runs_is_idle_and_an_unregistered_unknown() {
+fn a_registered_handler_is_idle_and_an_unregistered_handler_is_unknown() {
     let handler = Known { registered: Some(RegisterFlags::CONNECT), ..Known::of(HANDLER) };
     let explanations = [&handler, &Known::of(HANDLER)].map(|known| explain(known, now()));
     assert_eq!(
@@ -238,26 +246,28 @@ fn some_known() -> impl Strategy<Value = Known> {
     let handler_and_item = (item, registered, listed, chosen, of(select(current.to_vec())));
     let stored = (of(some_record()), of(Just(ERROR)), of(some_time()));
     (handler_and_item, some_holds(), some_holds(), any::<bool>(), stored).prop_map(
-        |((item, registered, listed, chosen, current), held, conditions, quarantined, (record, question, due))| Known {
-            item,
-            registered,
-            listed,
-            chosen,
-            current,
-            held,
-            conditions,
-            quarantined,
-            record,
-            question,
-            due,
-            ..Known::of(HANDLER)
+        |((item, registered, listed, chosen, current), held, other_holds, quarantined, (record, question, due))| {
+            Known {
+                item,
+                registered,
+                listed,
+                chosen,
+                current,
+                held,
+                other_holds,
+                quarantined,
+                record,
+                question,
+                due,
+                ..Known::of(HANDLER)
+            }
         },
     )
 }
 
 proptest! {
     #[test]
-    fn every_hold_has_a_text_and_can_end(holds in some_holds(), question in proptest::option::of(Just(ERROR))) {
+    fn every_hold_has_a_description_and_can_end(holds in some_holds(), question in proptest::option::of(Just(ERROR))) {
         prop_assert!(holds.iter().all(|hold| !hold.to_string().is_empty()));
         prop_assert_ne!(next(&holds, question, Next::Now), Next::Never);
     }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::*;
 
 /// A request with every field set.
-fn full() -> RunRequest {
+fn full_request() -> RunRequest {
     RunRequest::new(HandlerId::from_u128(0x5d0f_0f6e_6b6c_4a43_9d6e_3c1f_0a2b_7c11))
         .with_items([ItemId::from_u128(2), ItemId::from_u128(1)])
         .with_trigger(Trigger::Invoke)
@@ -37,7 +37,7 @@ const FULL: &str = r#"{
 
 /// Reads a request with one field replaced, and returns the error.
 fn refusal(field: &str, value: Value) -> String {
-    let mut request = serde_json::to_value(full()).unwrap();
+    let mut request = serde_json::to_value(full_request()).unwrap();
     request[field] = value;
     serde_json::from_value::<RunRequest>(request).unwrap_err().to_string()
 }
@@ -46,20 +46,20 @@ fn refusal(field: &str, value: Value) -> String {
 fn version_1_is_written_in_its_original_format() {
     let minimal = RunRequest::new(HandlerId::from_u128(7));
     assert_eq!(serde_json::to_string(&minimal).unwrap(), MINIMAL);
-    assert_eq!(serde_json::to_string_pretty(&full()).unwrap(), FULL);
+    assert_eq!(serde_json::to_string_pretty(&full_request()).unwrap(), FULL);
 }
 
 #[test]
 fn version_1_is_read_in_its_original_format() {
     assert_eq!(serde_json::from_str::<RunRequest>(MINIMAL).unwrap(), RunRequest::new(HandlerId::from_u128(7)));
-    assert_eq!(serde_json::from_str::<RunRequest>(FULL).unwrap(), full());
+    assert_eq!(serde_json::from_str::<RunRequest>(FULL).unwrap(), full_request());
 }
 
 #[test]
 fn every_trigger_has_its_own_name() {
     let names = ["connect", "pending_disconnect", "manual", "idle", "invoke", "scheduled"];
     for (event, name) in (1..).zip(names) {
-        let request = full().with_trigger(Trigger::from_word(event));
+        let request = full_request().with_trigger(Trigger::from_word(event));
         let written = serde_json::to_value(&request).unwrap();
         assert_eq!(written["trigger"], name);
         assert_eq!(serde_json::from_value::<RunRequest>(written).unwrap(), request);
@@ -105,7 +105,7 @@ fn a_duplicate_field_is_refused() {
 #[test]
 fn a_missing_field_is_reported_by_name() {
     for field in ["version", "handler", "trigger", "flags", "attempt"] {
-        let mut request = serde_json::to_value(full()).unwrap();
+        let mut request = serde_json::to_value(full_request()).unwrap();
         request.as_object_mut().unwrap().remove(field);
         let error = serde_json::from_value::<RunRequest>(request).unwrap_err().to_string();
         assert_eq!(error, format!("missing field `{field}`"));
@@ -146,8 +146,8 @@ fn every_invalid_field_is_refused_with_its_reason() {
 #[test]
 fn too_many_items_are_refused() {
     let items = |count| (1..=count).map(|id| ItemId::from_u128(id as u128));
-    assert_eq!(full().with_items(items(MAX_ITEMS)).check(), Ok(()));
-    let refused = full().with_items(items(MAX_ITEMS + 1)).check();
+    assert_eq!(full_request().with_items(items(MAX_ITEMS)).check(), Ok(()));
+    let refused = full_request().with_items(items(MAX_ITEMS + 1)).check();
     assert_eq!(refused, Err(RunRequestError::TooManyItems { count: MAX_ITEMS + 1 }));
 }
 
@@ -156,10 +156,13 @@ fn a_request_that_could_not_be_read_is_not_written() {
     let before_1970 = SystemTime::UNIX_EPOCH - Duration::from_millis(1);
     for (request, error) in [
         (RunRequest::new(HandlerId::from_u128(0)), RequestError::NilHandler.into()),
-        (full().with_flags(RunFlags::from_bits_retain(0x401)), RequestError::UnknownFlags { bits: 0x401 }.into()),
-        (full().with_items([]), RunRequestError::NoItems),
-        (full().with_attempt(0), RunRequestError::AttemptZero),
-        (full().with_deadline(before_1970), RunRequestError::DeadlineOutOfRange),
+        (
+            full_request().with_flags(RunFlags::from_bits_retain(0x401)),
+            RequestError::UnknownFlags { bits: 0x401 }.into(),
+        ),
+        (full_request().with_items([]), RunRequestError::NoItems),
+        (full_request().with_attempt(0), RunRequestError::AttemptZero),
+        (full_request().with_deadline(before_1970), RunRequestError::DeadlineOutOfRange),
     ] {
         assert_eq!(request.check(), Err(error.clone()));
         assert_eq!(serde_json::to_string(&request).unwrap_err().to_string(), error.to_string());
@@ -168,18 +171,18 @@ fn a_request_that_could_not_be_read_is_not_written() {
 
 #[test]
 fn a_deadline_is_rounded_down_to_the_millisecond() {
-    let request = full().with_deadline(SystemTime::UNIX_EPOCH + Duration::from_micros(1_999));
+    let request = full_request().with_deadline(SystemTime::UNIX_EPOCH + Duration::from_micros(1_999));
     let written = serde_json::to_value(&request).unwrap();
     assert_eq!(written["deadline"], 1);
 }
 
 #[test]
 fn null_reads_as_absent_and_hexadecimal_ignores_case() {
-    let mut request = serde_json::to_value(full()).unwrap();
+    let mut request = serde_json::to_value(full_request()).unwrap();
     request["items"] = Value::Null;
     request["cookie"] = json!("00FF6162");
     let read = serde_json::from_value::<RunRequest>(request).unwrap();
-    assert_eq!(read, RunRequest { items: None, ..full() });
+    assert_eq!(read, RunRequest { items: None, ..full_request() });
 }
 
 fn requests() -> impl Strategy<Value = RunRequest> {

@@ -15,7 +15,7 @@ use crate::trigger::{RunFlags, Trigger};
 /// The version, and the body that it defines.
 ///
 /// Two levels, because serde reads a flattened field after all others. A wrong version is refused before the body is
-/// read, in any order of the fields.
+/// read, whatever the order of the fields.
 #[derive(Serialize, Deserialize)]
 pub(super) struct Envelope {
     #[serde(deserialize_with = "known_version")]
@@ -38,7 +38,7 @@ struct Body {
     session: Option<SessionId>,
     #[serde(skip_serializing_if = "Option::is_none")]
     deadline: Option<u64>,
-    /// Collected instead of denied: serde does not support `deny_unknown_fields` next to `flatten`.
+    /// The unknown fields, to be refused. serde does not support `deny_unknown_fields` together with `flatten`.
     #[serde(flatten, skip_serializing)]
     unknown: BTreeMap<String, IgnoredAny>,
 }

@@ -20,7 +20,7 @@ use crate::retry::RetryState;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum StateChange {
-    /// Stores a handler's registration. The settings of the user for it stay.
+    /// Stores a handler's registration. The user's settings for the handler stay.
     ///
     /// See also: R1.
     Registered {
@@ -47,7 +47,7 @@ pub enum StateChange {
     },
     /// Stores the start of a session. Its number is the highest so far.
     SessionBegan(SessionRecord),
-    /// Stores the end of a session, or that it was interrupted. The store then drops sessions that it no longer keeps.
+    /// Stores the end or the interruption of a session. The store then drops sessions that it no longer keeps.
     SessionEnded {
         /// The number of the session.
         session: SessionId,
@@ -68,10 +68,10 @@ pub enum StateChange {
         checkpoint: Checkpoint,
         /// The sides of the plan that was carried out, if any.
         sides: Option<Vec<Side>>,
-        /// The keys of the answers that the attempt used. They do not count again.
+        /// The keys of the answers that the attempt used. These answers do not count again.
         consumed: Vec<Arc<str>>,
     },
-    /// Stores the ends of items. An item to which a later attempt has written stays as it is.
+    /// Stores the outcomes of ended items. An item to which a later attempt has written does not change.
     Ended {
         /// The handler.
         handler: HandlerId,
@@ -82,7 +82,7 @@ pub enum StateChange {
         /// The items and their ends.
         items: Vec<(ItemId, ItemEnd)>,
     },
-    /// Stores a retry state of an item that changed without an attempt.
+    /// Stores a retry state that changed without an attempt at its item.
     Retry {
         /// The handler.
         handler: HandlerId,
@@ -98,7 +98,7 @@ pub enum StateChange {
         /// The new state; `None` removes it.
         retry: Option<RetryState>,
     },
-    /// Stores the time since which complete listings lack these items; `None` for listed items.
+    /// Stores the time of the first complete listing without these items; `None` for items that are listed.
     Absent {
         /// The handler.
         handler: HandlerId,
@@ -112,7 +112,7 @@ pub enum StateChange {
         /// The item.
         item: ItemId,
     },
-    /// Replaces the log of a session. An entry also replaces those of earlier sessions with the same id.
+    /// Replaces the log of a session. An entry also replaces the entries of earlier sessions that have the same id.
     Log {
         /// The handler.
         handler: HandlerId,
@@ -144,7 +144,7 @@ pub enum StateChange {
         handler: HandlerId,
         /// The item of the question.
         item: ItemId,
-        /// The question. The answer replaces one to an older question with the same key.
+        /// The question. The answer replaces the answer to an older question with the same key.
         question: Question,
         /// The answer, as an index into the choices.
         choice: usize,

@@ -44,7 +44,7 @@ impl SessionRecord {
         Self { session, manager, trigger, began, end: None, runs }
     }
 
-    /// Returns `true` if the session ended clean, so that a store can drop it.
+    /// Returns `true` if the session ended clean. A store may drop such a session.
     pub fn is_clean(&self) -> bool {
         self.end.as_ref().is_some_and(|end| end.outcome == SessionOutcome::Clean)
     }

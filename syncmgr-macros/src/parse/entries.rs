@@ -25,13 +25,13 @@ pub(crate) enum Value {
     Broken,
 }
 
-/// Reads all entries; a broken one does not hide the others. `expected` describes an entry for messages.
+/// Reads all entries; a broken entry does not hide the others. `expected` describes an entry for messages.
 pub(crate) fn entries(tokens: TokenStream, expected: &str, mistakes: &mut Mistakes) -> Vec<Entry> {
     let pieces = split(tokens, mistakes);
     pieces.into_iter().filter_map(|piece| entry(piece, expected, mistakes)).collect()
 }
 
-/// Splits at commas, and at missing commas.
+/// Splits at commas, and where a comma is missing.
 fn split(tokens: TokenStream, mistakes: &mut Mistakes) -> Vec<Vec<TokenTree>> {
     let mut pieces = vec![Vec::new()];
     for token in tokens {

@@ -39,7 +39,7 @@ fn empty_input_is_reported_as_a_mistake() {
     assert!(!mistakes.is_empty());
 }
 
-/// The stream without each token, with each token doubled, and cut off before each token; also inside groups.
+/// Returns copies of the stream: without each token, with each token doubled, and ending before each token; also inside groups.
 fn edits(stream: TokenStream) -> Vec<TokenStream> {
     let trees: Vec<TokenTree> = stream.into_iter().collect();
     let mut edits = Vec::new();

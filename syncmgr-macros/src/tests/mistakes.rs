@@ -3,7 +3,7 @@
 use super::{ID, attribute, handler, mistakes};
 
 /// Returns the source text and the first line of the only mistake.
-fn only(attribute: &str, item: &str) -> (String, String) {
+fn only_mistake(attribute: &str, item: &str) -> (String, String) {
     let mistakes = mistakes(attribute, item);
     assert_eq!(mistakes.len(), 1, "{mistakes:?}");
     let (source, message) = &mistakes[0];
@@ -11,7 +11,7 @@ fn only(attribute: &str, item: &str) -> (String, String) {
 }
 
 /// Returns the source text and the last line of the only mistake in an impl with this method.
-fn only_in_method(method: &str) -> (String, String) {
+fn only_mistake_in_method(method: &str) -> (String, String) {
     let mistakes = mistakes(&attribute(""), &handler(method));
     assert_eq!(mistakes.len(), 1, "{mistakes:?}");
     let (source, message) = &mistakes[0];
@@ -59,9 +59,9 @@ fn all_mistakes_are_reported_in_source_order() {
         const WIDTH: u8 = 80;
     }";
     let mistakes = mistakes(r#"id = "x", nmae = "", flags(hiden), limits(items = 0)"#, item);
-    let places: Vec<&str> = mistakes.iter().map(|(source, _)| source.as_str()).collect();
+    let sources: Vec<&str> = mistakes.iter().map(|(source, _)| source.as_str()).collect();
     assert_eq!(
-        places,
+        sources,
         [
             "\"x\"",
             "nmae",
@@ -81,9 +81,9 @@ fn all_mistakes_are_reported_in_source_order() {
 
 #[test]
 fn a_missing_id_or_name_is_reported_at_the_attribute() {
-    let (source, message) = only(r#"name = "Pages""#, &handler(""));
+    let (source, message) = only_mistake(r#"name = "Pages""#, &handler(""));
     assert_eq!((source.as_str(), message.as_str()), ("", "`id` is missing"));
-    assert_eq!(only(ID, &handler("")).1, "`name` is missing");
+    assert_eq!(only_mistake(ID, &handler("")).1, "`name` is missing");
 }
 
 #[test]
@@ -98,7 +98,7 @@ fn an_invalid_id_is_reported_with_its_reason() {
         ),
     ] {
         let attribute = format!(r#"id = "{id}", name = "Pages""#);
-        assert_eq!(only(&attribute, &handler("")), pair(&format!("{id:?}"), wrong));
+        assert_eq!(only_mistake(&attribute, &handler("")), pair(&format!("{id:?}"), wrong));
     }
 }
 
@@ -106,8 +106,8 @@ fn an_invalid_id_is_reported_with_its_reason() {
 fn a_name_may_have_31_utf_16_characters_and_no_more() {
     let named = |name: &str| format!(r#"{ID}, name = "{name}""#);
     assert_eq!(mistakes(&named(&"x".repeat(31)), &handler("")), []);
-    assert!(only(&named(&"x".repeat(32)), &handler("")).1.ends_with("this one has 32"));
-    assert!(only(&named(&"🗂".repeat(16)), &handler("")).1.ends_with("this one has 32"));
+    assert!(only_mistake(&named(&"x".repeat(32)), &handler("")).1.ends_with("this one has 32"));
+    assert!(only_mistake(&named(&"🗂".repeat(16)), &handler("")).1.ends_with("this one has 32"));
 }
 
 #[test]
@@ -117,7 +117,7 @@ fn a_value_of_the_wrong_kind_is_reported_with_an_example() {
         ("id = PAGES", "PAGES", r#"expected a string literal, as in `id = ".."`"#),
         ("id", "id", r#"expected a value, as in `id = ".."`"#),
     ] {
-        assert_eq!(only(&format!(r#"{entry}, name = "Pages""#), &handler("")), pair(source, wrong));
+        assert_eq!(only_mistake(&format!(r#"{entry}, name = "Pages""#), &handler("")), pair(source, wrong));
     }
     for (entry, source, wrong) in [
         ("flags = hidden", "flags", "expected a list, as in `flags(hidden)`"),
@@ -151,7 +151,7 @@ fn a_value_of_the_wrong_kind_is_reported_with_an_example() {
         (r#"crate = "a::b""#, r#""a::b""#, "expected a path without quotes, as in `crate = path::to::syncmgr`"),
         ("crate = 5", "5", "expected a path, as in `crate = path::to::syncmgr`"),
     ] {
-        assert_eq!(only(&attribute(entry), &handler("")), pair(source, wrong));
+        assert_eq!(only_mistake(&attribute(entry), &handler("")), pair(source, wrong));
     }
 }
 
@@ -159,18 +159,18 @@ fn a_value_of_the_wrong_kind_is_reported_with_an_example() {
 fn a_soft_grace_longer_than_the_hard_grace_is_a_mistake() {
     let limits = r#"limits(soft_grace = "6s", hard_grace = "5s")"#;
     let wrong = "`soft_grace` is longer than `hard_grace`";
-    assert_eq!(only(&attribute(limits), &handler("")), pair("hard_grace", wrong));
+    assert_eq!(only_mistake(&attribute(limits), &handler("")), pair("hard_grace", wrong));
     assert_eq!(mistakes(&attribute(r#"limits(soft_grace = "5s", hard_grace = "5s")"#), &handler("")), []);
 }
 
 #[test]
 fn a_deadline_or_stall_of_zero_is_reported_with_an_example() {
-    let call = "with no time for this call nothing would ever run";
+    let call = "a deadline of zero would end every call immediately";
     for (key, zero, flaw, example) in [
         ("initialize", "0s", call, "10s"),
         ("list", "0ms", call, "60s"),
         ("prepare", "0min", call, "5min"),
-        ("stall", "0s", "with no time between reports every item would stall immediately", "10min"),
+        ("stall", "0s", "a stall time of zero would stall every item immediately", "10min"),
     ] {
         let mistakes = mistakes(&attribute(&format!("limits({key} = {zero:?})")), &handler(""));
         let message = format!("{flaw}\nwrite more than zero, as in `{key} = {example:?}`, or leave it out");
@@ -203,21 +203,21 @@ fn a_misspelled_capability_or_stall_policy_is_recognized() {
 fn a_key_for_claims_is_reported_with_advice() {
     for (entry, source) in [(r#"claims("account")"#, "claims"), (r#"claim = "account""#, "claim")] {
         let wrong = "a claim is made at run time and cannot be in the constant `HANDLER`";
-        assert_eq!(only(&attribute(entry), &handler("")), pair(source, wrong));
+        assert_eq!(only_mistake(&attribute(entry), &handler("")), pair(source, wrong));
     }
 }
 
 #[test]
 fn a_key_given_twice_is_reported_at_the_second() {
-    let (source, message) = only(&attribute(r#"name = "Other""#), &handler(""));
+    let (source, message) = only_mistake(&attribute(r#"name = "Other""#), &handler(""));
     assert_eq!((source.as_str(), message.as_str()), ("name", "`name` is given twice"));
-    let (source, message) = only(&attribute("flags(hidden, hidden)"), &handler(""));
+    let (source, message) = only_mistake(&attribute("flags(hidden, hidden)"), &handler(""));
     assert_eq!((source.as_str(), message.as_str()), ("hidden", "`hidden` is given twice"));
 }
 
 #[test]
 fn a_misspelled_required_key_is_not_reported_as_missing_too() {
-    let (source, message) = only(&format!(r#"{ID}, nmae = "Pages""#), &handler(""));
+    let (source, message) = only_mistake(&format!(r#"{ID}, nmae = "Pages""#), &handler(""));
     assert_eq!((source.as_str(), message.as_str()), ("nmae", "there is no key `nmae`, did you mean `name`?"));
 }
 
@@ -288,13 +288,13 @@ fn a_signature_mistake_is_reported_at_the_smallest_token() {
             "the return type is missing: `-> SyncResult<serde_json::Value>`",
         ),
     ] {
-        assert_eq!(only_in_method(method), pair(source, wrong), "{method}");
+        assert_eq!(only_mistake_in_method(method), pair(source, wrong), "{method}");
     }
 }
 
 #[test]
 fn an_impl_without_a_synchronize_method_is_reported_at_the_trait() {
-    let (source, message) = only(&attribute(""), "impl sync::SyncHandler for Pages {}");
+    let (source, message) = only_mistake(&attribute(""), "impl sync::SyncHandler for Pages {}");
     assert_eq!(
         (source.as_str(), message.as_str()),
         ("sync::SyncHandler", "neither `synchronize_item` nor `synchronize` is implemented")
@@ -303,7 +303,7 @@ fn an_impl_without_a_synchronize_method_is_reported_at_the_trait() {
 
 #[test]
 fn a_misspelled_or_generated_synchronize_method_counts() {
-    let (source, _) = only(&attribute(""), "impl SyncHandler for Pages { fn synchronise_item(&self) {} }");
+    let (source, _) = only_mistake(&attribute(""), "impl SyncHandler for Pages { fn synchronise_item(&self) {} }");
     assert_eq!(source, "synchronise_item");
     assert_eq!(mistakes(&attribute(""), "impl SyncHandler for Pages { methods! {} }"), []);
     assert_eq!(mistakes(&attribute(""), "impl SyncHandler for Pages { const A: u8 = 1; }").len(), 2);
@@ -311,7 +311,7 @@ fn a_misspelled_or_generated_synchronize_method_counts() {
 
 #[test]
 fn a_foreign_member_is_reported_at_its_name_or_keyword() {
-    let source = |member: &str| only(&attribute(""), &handler(member)).0;
+    let source = |member: &str| only_mistake(&attribute(""), &handler(member)).0;
     assert_eq!(source("methods! {} fn helper(&self) {}"), "helper");
     assert_eq!(source("const A: u8 = 1;"), "const");
     assert_eq!(source("type A = u8;"), "type");
@@ -343,10 +343,10 @@ fn an_item_that_is_not_a_handler_is_reported_at_its_keyword_or_name() {
             "`#[sync_handler]` belongs on `impl SyncHandler for ..`, not on an impl of `Display`",
         ),
     ] {
-        assert_eq!(only(&attribute, item), pair(source, wrong));
+        assert_eq!(only_mistake(&attribute, item), pair(source, wrong));
     }
     let method = "async fn synchronize(&self, run: &SynchronizeContext) -> SyncResult {}";
-    let source = |head: &str| only(&attribute, &format!("{head} {{ {method} }}")).0;
+    let source = |head: &str| only_mistake(&attribute, &format!("{head} {{ {method} }}")).0;
     assert_eq!(source("impl SyncHandlr for Pages"), "SyncHandlr");
     assert_eq!(source("impl !SyncHandler for Pages"), "!");
     assert_eq!(source("unsafe impl SyncHandler for Pages"), "unsafe");
@@ -355,13 +355,13 @@ fn an_item_that_is_not_a_handler_is_reported_at_its_keyword_or_name() {
 #[test]
 fn a_redundant_attribute_is_reported() {
     let below = format!("#[async_trait] {}", handler(""));
-    assert_eq!(only(&attribute(""), &below).0, "#[async_trait]");
+    assert_eq!(only_mistake(&attribute(""), &below).0, "#[async_trait]");
     let twice = format!("#[syncmgr::sync_handler(..)] {}", handler(""));
-    assert_eq!(only(&attribute(""), &twice).1, "`#[sync_handler]` is given twice");
+    assert_eq!(only_mistake(&attribute(""), &twice).1, "`#[sync_handler]` is given twice");
     let above = "impl SyncHandler for Pages {
         fn synchronize<'life0, 'async_trait>(&'life0 self) -> Pin<Box<dyn Future + 'async_trait>> { loop {} }
     }";
-    let (source, message) = only(&attribute(""), above);
+    let (source, message) = only_mistake(&attribute(""), above);
     assert_eq!(source, "");
     assert_eq!(message, "remove the `#[async_trait]` above: `#[sync_handler]` adds it");
 }

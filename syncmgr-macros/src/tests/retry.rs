@@ -62,7 +62,7 @@ fn any_number_of_retry_rules_in_any_order_is_accepted() {
 
 #[test]
 fn a_wait_of_zero_is_reported_with_an_example() {
-    let flaw = "with no wait a failed item would run again immediately";
+    let flaw = "a wait of zero would retry a failed item immediately";
     let wrong = |example: &str| format!("{flaw}\nwrite more than zero, as in `{example}`, or leave it out");
     assert_mistakes(&[
         (r#"retry(initial = "0s")"#, r#""0s""#, &wrong(r#"initial = "30s""#)),

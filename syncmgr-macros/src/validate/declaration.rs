@@ -37,7 +37,7 @@ const REQUIRED: [(&str, &str); 2] = [
     ("name", "it is the name that users see, as in `name = \"Offline Web Pages\"`"),
 ];
 
-/// The answer to a key for claims. A generated `info` could add claims, but an author's own `info` would lose them
+/// The message for a key for claims. A generated `info` could add claims, but an author's own `info` would lose them
 /// unnoticed.
 const CLAIMS: &str = "a claim is made at run time and cannot be in the constant `HANDLER`\n\
     add it in `info`, as in `fn info(&self) -> HandlerInfo { Self::HANDLER.with_claim(\"..\") }`";
@@ -109,7 +109,7 @@ fn id(entry: &Entry, mistakes: &mut Mistakes) -> Option<Uuid> {
     None
 }
 
-/// Returns the reason why a text is not a UUID.
+/// Returns the reason why `text` is not a UUID.
 fn flaw(text: &str) -> String {
     if let Some(stray) = text.chars().find(|c| *c != '-' && !c.is_ascii_hexdigit()) {
         return format!("`{stray}` is not a hexadecimal digit");
@@ -129,7 +129,7 @@ fn name(entry: &Entry, mistakes: &mut Mistakes) -> Option<LitStr> {
     } else if units > NAME_UNITS {
         format!(
             "a name has at most {NAME_UNITS} UTF-16 characters in SYNCMGRHANDLERINFO (rule R41), \
-             this one has {units}\nshorten it: it is never cut silently"
+             this one has {units}\nshorten it: a name is never truncated silently"
         )
     } else {
         return Some(literal);

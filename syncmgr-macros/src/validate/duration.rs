@@ -11,13 +11,13 @@ use crate::parse::Entry;
 /// Returns the duration after `=`. `example` shows a valid entry.
 pub(crate) fn duration(entry: &Entry, example: &str, mistakes: &mut Mistakes) -> Option<Duration> {
     let literal = literal(entry, "a duration in quotes", example, mistakes)?;
-    checked(&literal, example, mistakes)
+    parse_literal(&literal, example, mistakes)
 }
 
-/// The same for a duration that must not be zero. `flaw` is the message for zero.
+/// Returns the duration after `=`, which must not be zero. `flaw` is the message for zero.
 pub(crate) fn positive_duration(entry: &Entry, example: &str, flaw: &str, mistakes: &mut Mistakes) -> Option<Duration> {
     let literal = literal(entry, "a duration in quotes", example, mistakes)?;
-    let duration = checked(&literal, example, mistakes)?;
+    let duration = parse_literal(&literal, example, mistakes)?;
     if duration.is_zero() {
         mistakes.at(literal, format!("{flaw}\nwrite more than zero, as in `{example}`, or leave it out"));
         return None;
@@ -25,7 +25,7 @@ pub(crate) fn positive_duration(entry: &Entry, example: &str, flaw: &str, mistak
     Some(duration)
 }
 
-fn checked(literal: &LitStr, example: &str, mistakes: &mut Mistakes) -> Option<Duration> {
+fn parse_literal(literal: &LitStr, example: &str, mistakes: &mut Mistakes) -> Option<Duration> {
     let text = literal.value();
     let duration = parse_duration(&text);
     if duration.is_none() {
@@ -62,7 +62,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_of_any_other_form_is_not_a_duration() {
+    fn text_of_any_other_form_is_not_a_duration() {
         for text in ["", "5", "s", "5 s", "-5s", "1.5s", "5sec", "5\u{212a}", "5H", "18446744073709551615min"] {
             assert_eq!(parse_duration(text), None, "{text}");
         }

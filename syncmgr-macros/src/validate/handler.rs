@@ -19,22 +19,22 @@ pub(crate) struct Handler {
     pub(crate) ty: Type,
     /// The members of the impl of the trait.
     pub(crate) members: Vec<TokenStream>,
-    /// The members that do not belong there and go into an inherent impl.
+    /// The members that do not belong to the trait; they go into an inherent impl.
     pub(crate) separate: Vec<TokenStream>,
     pub(crate) has_info: bool,
     /// `true` if an `#[async_trait]` above has already expanded.
     pub(crate) is_rewritten: bool,
 }
 
-/// Checks an impl block. `None` if it does not belong to a handler; that is reported too.
+/// Checks an impl block. `None` if the block does not belong to a handler, which is also reported as a mistake.
 pub(crate) fn handler(block: Block, mistakes: &mut Mistakes) -> Option<Handler> {
     let path = trait_path(&block, mistakes)?;
     let is_rewritten = block.members.iter().any(is_rewritten);
     if is_rewritten {
         mistakes.at_attribute("remove the `#[async_trait]` above: `#[sync_handler]` adds it");
     }
-    modifiers(&block.head, mistakes);
-    synchronizes(&block, &path, mistakes);
+    check_modifiers(&block.head, mistakes);
+    check_synchronize_method(&block, &path, mistakes);
     let mut handler = Handler {
         attributes: attributes(block.head.attrs, mistakes),
         inner_attributes: block.inner,
@@ -61,10 +61,10 @@ impl Handler {
                 Destination::Inherent => self.separate.push(method.to_token_stream()),
             },
             Member::Const(other) => {
-                misplaced(&other, mistakes);
+                report_misplaced(&other, mistakes);
                 self.separate.push(other.into_token_stream());
             }
-            Member::Type(other) => misplaced(&other, mistakes),
+            Member::Type(other) => report_misplaced(&other, mistakes),
             Member::Opaque(tokens) => self.members.push(tokens),
         }
     }
@@ -75,7 +75,7 @@ impl Handler {
     }
 }
 
-fn misplaced(other: &Other, mistakes: &mut Mistakes) {
+fn report_misplaced(other: &Other, mistakes: &mut Mistakes) {
     let keyword = &other.keyword;
     mistakes.at(keyword, format!("`SyncHandler` has no `{keyword}`: this belongs in a separate `impl` of the type"));
 }
@@ -100,7 +100,7 @@ fn trait_path(block: &Block, mistakes: &mut Mistakes) -> Option<Path> {
     Some(path)
 }
 
-fn modifiers(head: &ItemImpl, mistakes: &mut Mistakes) {
+fn check_modifiers(head: &ItemImpl, mistakes: &mut Mistakes) {
     if let Some(token) = head.modifiers.polarity {
         mistakes.at(token, "a handler implements `SyncHandler`: remove `!`");
     }
@@ -131,9 +131,9 @@ fn is_rewritten(member: &Member) -> bool {
     )
 }
 
-/// Reports an impl without `synchronize` and `synchronize_item`. A misspelled one counts, and a macro call may expand
-/// to one.
-fn synchronizes(block: &Block, path: &Path, mistakes: &mut Mistakes) {
+/// Reports an impl with neither `synchronize` nor `synchronize_item`. A misspelled method counts, and so does a macro
+/// call, which may expand to a method.
+fn check_synchronize_method(block: &Block, path: &Path, mistakes: &mut Mistakes) {
     let known = contract::methods();
     let meant = |name: &Ident| suggest::nearest(&name.to_string(), &known);
     let written = methods(block).any(|name| matches!(meant(name), Some("synchronize" | "synchronize_item")));
@@ -141,7 +141,7 @@ fn synchronizes(block: &Block, path: &Path, mistakes: &mut Mistakes) {
         return;
     }
     let (item, run) = (contract::signature("synchronize_item"), contract::signature("synchronize"));
-    let advice = format!("write `{item}`, called for each item,\nor `{run}`, called once a run");
+    let advice = format!("write `{item}`, called for each item,\nor `{run}`, called once per run");
     mistakes.at(path, format!("neither `synchronize_item` nor `synchronize` is implemented\n{advice}"));
 }
 

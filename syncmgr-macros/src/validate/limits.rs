@@ -45,7 +45,7 @@ pub(crate) fn limits(entry: &Entry, mistakes: &mut Mistakes) -> Limits {
         limits.read(key, &entry, mistakes);
         if limits.are_inverted() {
             limits.soft_grace = None;
-            let message = "`soft_grace` is longer than `hard_grace`\nboth start with the cancellation";
+            let message = "`soft_grace` is longer than `hard_grace`\nboth are counted from the cancellation";
             mistakes.at(&entry.key, message);
         }
     }
@@ -72,20 +72,15 @@ impl Limits {
 }
 
 fn items(entry: &Entry, mistakes: &mut Mistakes) -> Option<u32> {
-    count(entry, "items = 4", "with a limit of 0 items nothing would ever run", mistakes)
+    count(entry, "items = 4", "with a limit of 0 items, no item would ever run", mistakes)
 }
 
 fn deadline(entry: &Entry, example: &str, mistakes: &mut Mistakes) -> Option<Duration> {
-    positive_duration(entry, example, "with no time for this call nothing would ever run", mistakes)
+    positive_duration(entry, example, "a deadline of zero would end every call immediately", mistakes)
 }
 
 fn stall(entry: &Entry, mistakes: &mut Mistakes) -> Option<Duration> {
-    positive_duration(
-        entry,
-        "stall = \"10min\"",
-        "with no time between reports every item would stall immediately",
-        mistakes,
-    )
+    positive_duration(entry, "stall = \"10min\"", "a stall time of zero would stall every item immediately", mistakes)
 }
 
 fn when_stalled(entry: &Entry, mistakes: &mut Mistakes) -> Option<StallPolicy> {

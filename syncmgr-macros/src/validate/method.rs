@@ -4,7 +4,7 @@ use proc_macro2::Span;
 use quote::ToTokens;
 use syn::{FnArg, Receiver, ReceiverKind, ReturnType, Safety, Signature, Token, Type, parse_quote};
 
-use super::stand_in::{spelled, with_a_value};
+use super::stand_in::{in_authors_spelling, with_a_value};
 use super::types::mismatch;
 use crate::contract::{self, Expected};
 use crate::mistakes::Mistakes;
@@ -27,14 +27,14 @@ pub(crate) fn check(method: &mut Method, mistakes: &mut Mistakes) -> Destination
         return Destination::Inherent;
     };
     let mut report = Report { expected: &expected, mistakes };
-    report.forgotten_async(signature);
+    report.add_missing_async(signature);
     let corrected = report.mistakes.count();
-    report.qualifiers(signature);
-    report.receiver(signature);
-    report.arguments(signature);
-    report.return_type(signature);
+    report.check_qualifiers(signature);
+    report.check_receiver(signature);
+    report.check_arguments(signature);
+    report.check_return_type(signature);
     let fits = report.mistakes.count() == corrected;
-    report.forgotten_return_type(method);
+    report.add_missing_return_type(method);
     if fits { Destination::Trait } else { Destination::Inherent }
 }
 
@@ -59,44 +59,44 @@ impl Report<'_> {
         self.mistakes.at(tokens, message);
     }
 
-    fn spanning(&mut self, span: Span, what: impl AsRef<str>) {
+    fn at_span(&mut self, span: Span, what: impl AsRef<str>) {
         let message = self.message(what);
-        self.mistakes.spanning(span, message);
+        self.mistakes.at_span(span, message);
     }
 
     fn message(&self, what: impl AsRef<str>) -> String {
         format!("expected `{}`\n{}", self.expected.text, what.as_ref())
     }
 
-    fn forgotten_async(&mut self, signature: &mut Signature) {
+    fn add_missing_async(&mut self, signature: &mut Signature) {
         if self.expected.signature.asyncness.is_some() && signature.asyncness.is_none() {
             self.at(signature.fn_token, "`async` is missing");
             signature.asyncness = Some(Token![async](signature.fn_token.span));
         }
     }
 
-    fn qualifiers(&mut self, signature: &Signature) {
+    fn check_qualifiers(&mut self, signature: &Signature) {
         if self.expected.signature.asyncness.is_none() {
-            self.superfluous(&signature.asyncness, "this method is not async: remove `async`");
+            self.report_if_present(&signature.asyncness, "this method is not async: remove `async`");
         }
-        self.superfluous(&signature.constness, "remove `const`");
-        self.superfluous(&signature.abi, "remove `extern`");
+        self.report_if_present(&signature.constness, "remove `const`");
+        self.report_if_present(&signature.abi, "remove `extern`");
         if let Safety::Unsafe(token) = signature.safety {
             self.at(token, "remove `unsafe`");
         }
         let parameters = Some(&signature.generics).filter(|generics| !generics.params.is_empty());
         let no_generics = "hosts call a handler as `dyn SyncHandler`, so its methods have no generics";
-        self.superfluous(&parameters, no_generics);
-        self.superfluous(&signature.generics.where_clause, no_generics);
+        self.report_if_present(&parameters, no_generics);
+        self.report_if_present(&signature.generics.where_clause, no_generics);
     }
 
-    fn superfluous(&mut self, tokens: &Option<impl ToTokens>, what: &str) {
+    fn report_if_present(&mut self, tokens: &Option<impl ToTokens>, what: &str) {
         if let Some(tokens) = tokens {
             self.at(tokens, what);
         }
     }
 
-    fn receiver(&mut self, signature: &Signature) {
+    fn check_receiver(&mut self, signature: &Signature) {
         match signature.receiver() {
             Some(receiver) if is_shared(receiver) => {}
             Some(receiver) => {
@@ -106,49 +106,49 @@ impl Report<'_> {
             }
             None => {
                 let why = "the host calls this method on a handler";
-                self.spanning(signature.paren_token.span.open(), format!("`&self` is missing: {why}"));
+                self.at_span(signature.paren_token.span.open(), format!("`&self` is missing: {why}"));
             }
         }
     }
 
-    fn arguments(&mut self, signature: &Signature) {
+    fn check_arguments(&mut self, signature: &Signature) {
         let (expected, given) = (arguments(&self.expected.signature), arguments(signature));
         if given.len() < expected.len() {
-            self.spanning(signature.paren_token.span.close(), "an argument is missing");
+            self.at_span(signature.paren_token.span.close(), "an argument is missing");
         } else if let Some(surplus) = given.get(expected.len()) {
             self.at(surplus, "this argument is one too many");
         } else {
             for (expected, given) in expected.into_iter().zip(given) {
-                self.types(expected, given);
+                self.check_types(expected, given);
             }
         }
     }
 
-    fn return_type(&mut self, signature: &Signature) {
+    fn check_return_type(&mut self, signature: &Signature) {
         match (&self.expected.signature.output, &signature.output) {
             (ReturnType::Default, ReturnType::Type(_, given)) if !is_unit(given) => {
                 self.at(given, "this method returns nothing");
             }
-            (ReturnType::Type(_, expected), ReturnType::Type(_, given)) => self.types(expected, given),
+            (ReturnType::Type(_, expected), ReturnType::Type(_, given)) => self.check_types(expected, given),
             _ => {}
         }
     }
 
-    fn types(&mut self, expected: &Type, given: &Type) {
+    fn check_types(&mut self, expected: &Type, given: &Type) {
         if let Some((expected, given)) = mismatch(expected, given) {
             self.at(given, format!("`{}` belongs here", plain(expected)));
         }
     }
 
-    fn forgotten_return_type(&mut self, method: &mut Method) {
+    fn add_missing_return_type(&mut self, method: &mut Method) {
         let (ReturnType::Type(_, expected), ReturnType::Default) =
             (&self.expected.signature.output, &method.signature.output)
         else {
             return;
         };
         let after = method.signature.paren_token.span.close();
-        self.spanning(after, format!("the return type is missing: `-> {}`", plain(expected)));
-        let output = spelled(expected, &arguments(&self.expected.signature), &arguments(&method.signature));
+        self.at_span(after, format!("the return type is missing: `-> {}`", plain(expected)));
+        let output = in_authors_spelling(expected, &arguments(&self.expected.signature), &arguments(&method.signature));
         method.signature.output = parse_quote!(-> #output);
         method.body = with_a_value(&method.body);
     }

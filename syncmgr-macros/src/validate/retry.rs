@@ -56,7 +56,7 @@ impl Retry {
 }
 
 fn wait(entry: &Entry, example: &str, mistakes: &mut Mistakes) -> Option<Duration> {
-    positive_duration(entry, example, "with no wait a failed item would run again immediately", mistakes)
+    positive_duration(entry, example, "a wait of zero would retry a failed item immediately", mistakes)
 }
 
 fn factor(entry: &Entry, mistakes: &mut Mistakes) -> Option<u32> {

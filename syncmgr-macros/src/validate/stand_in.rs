@@ -1,12 +1,12 @@
-//! Adds a missing return type and a value of it, so that the compiler adds no error of its own.
+//! Adds a missing return type and a matching value, so that the compiler adds no error of its own.
 
 use proc_macro2::TokenTree;
 use syn::{GenericArgument, PathArguments, Type, parse_quote};
 
 use super::method::plain;
 
-/// Returns the return type in names that the author has in scope: it reuses the spelling of the arguments.
-pub(crate) fn spelled(output: &Type, expected: &[&Type], given: &[&Type]) -> Type {
+/// Returns the return type in names that the author has in scope, by reusing the spelling of the arguments.
+pub(crate) fn in_authors_spelling(output: &Type, expected: &[&Type], given: &[&Type]) -> Type {
     let mut output = output.clone();
     let Type::Path(path) = &mut output else { return output };
     let last = path.path.segments.last_mut();

@@ -64,7 +64,7 @@ fn is_named_alike(expected: &TypePath, given: &TypePath) -> bool {
     result || last(&expected.path) == last(&given.path)
 }
 
-/// Returns `true` if the name of the type is known, so that it is not an alias.
+/// Returns `true` if the type has a well-known name. Such a name is not an alias.
 fn is_well_known(ty: &Type) -> bool {
     match ungrouped(ty) {
         Type::Path(ty) => {
@@ -113,7 +113,7 @@ mod tests {
     use quote::ToTokens;
 
     fn expected_type(expected: &str, given: &str) -> Option<String> {
-        let parse = |text| syn::parse_str::<Type>(text).expect("a type");
+        let parse = |text| syn::parse_str::<Type>(text).expect("the text is a type");
         let (expected, given) = (parse(expected), parse(given));
         mismatch(&expected, &given).map(|(expected, _)| expected.to_token_stream().to_string().replace(' ', ""))
     }

@@ -7,7 +7,7 @@ use syncmgr_core::decision::host::ClaimSet;
 use syncmgr_core::id::ItemId;
 
 use super::Attempt;
-use super::state::{State, Working};
+use super::state::{AttemptPhase, State};
 
 /// The least number of items that may wait for claims while the items behind them are checked.
 const MIN_WINDOW: usize = 64;
@@ -18,7 +18,7 @@ impl Attempt {
         loop {
             self.claim_ahead();
             let mut state = self.lock();
-            if self.is_settled(&mut state) {
+            if self.is_done_claiming(&mut state) {
                 return state;
             }
         }
@@ -29,7 +29,7 @@ impl Attempt {
     fn claim_ahead(&self) {
         while let Some(index) = self.hold_next() {
             let item = self.selection()[index].id();
-            if self.link.claim(item, self.claims_of(index)) && !self.lock().run.ready(index) {
+            if self.link.claim(item, self.claims_of(index)) && !self.lock().items.ready(index) {
                 self.link.requeue(item);
             }
         }
@@ -38,18 +38,18 @@ impl Attempt {
     /// Returns `true` if a worker may take the next item: it has its claims or needs none.
     pub(super) fn may_assign(&self, state: &mut State) -> bool {
         !self.is_claiming()
-            || state.run.has_ready()
-            || state.run.peek_next().is_none_or(|index| !self.claims_any(index))
+            || state.items.has_ready()
+            || state.items.peek_next().is_none_or(|index| !self.claims_any(index))
     }
 
     /// Returns `true` if nothing is left to claim before a worker takes its next item.
-    fn is_settled(&self, state: &mut State) -> bool {
-        state.working != Working::Now || self.has_enough_waiting(state) || self.may_assign(state)
+    fn is_done_claiming(&self, state: &mut State) -> bool {
+        state.phase != AttemptPhase::Synchronizing || self.has_enough_waiting(state) || self.may_assign(state)
     }
 
     /// Readies a held item that has its claims. Returns `false` if it no longer waits for them.
     pub(crate) fn ready(&self, item: ItemId) -> bool {
-        let ready = self.index_of(item).is_some_and(|index| self.change(|state| state.run.ready(index)));
+        let ready = self.index_of(item).is_some_and(|index| self.change(|state| state.items.ready(index)));
         if ready {
             // Fails if the attempt is over and needs no workers.
             let _ = self.request_workers();
@@ -66,16 +66,16 @@ impl Attempt {
 
     /// Returns `true` if enough items wait for claims, so that the items behind them are not checked yet.
     pub(super) fn has_enough_waiting(&self, state: &State) -> bool {
-        self.is_claiming() && state.run.waiting_for_claims() >= self.limits.items().max(MIN_WINDOW)
+        self.is_claiming() && state.items.waiting_for_claims() >= self.limits.items().max(MIN_WINDOW)
     }
 
     fn hold_next(&self) -> Option<usize> {
         let mut state = self.lock();
-        if state.working != Working::Now || state.run.has_ready() || self.has_enough_waiting(&state) {
+        if state.phase != AttemptPhase::Synchronizing || state.items.has_ready() || self.has_enough_waiting(&state) {
             return None;
         }
-        let index = state.run.peek_next().filter(|index| self.claims_any(*index))?;
-        state.run.hold(index);
+        let index = state.items.peek_next().filter(|index| self.claims_any(*index))?;
+        state.items.hold(index);
         Some(index)
     }
 

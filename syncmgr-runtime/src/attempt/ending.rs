@@ -1,4 +1,4 @@
-//! Cancelling an attempt's items, and ending those that are left.
+//! Cancelling an attempt's items, and ending the remaining items.
 
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -8,7 +8,7 @@ use std::task::Poll;
 use futures::future::poll_fn;
 use syncmgr_core::cancel::CancelReason;
 use syncmgr_core::cell::ItemCell;
-use syncmgr_core::decision::run::Skip;
+use syncmgr_core::decision::attempt::Skip;
 use syncmgr_core::decision::verdict::{Verdict, verdict_of_unreported};
 use syncmgr_core::error::{FailureClass, panic_text};
 use syncmgr_core::hresult::HResult;
@@ -18,14 +18,14 @@ use syncmgr_core::status::Status;
 use tokio::time::Instant;
 
 use super::Attempt;
-use super::state::{Aborted, Wake, Working};
+use super::state::{Aborted, AttemptPhase, Wake};
 
 impl Attempt {
     /// Skips one item. Returns `false` if it is not part of this attempt or has ended.
     pub(crate) fn skip(&self, item: ItemId) -> bool {
         let Some(index) = self.index_of(item) else { return false };
         let mut state = self.lock();
-        let skip = state.run.skip(index);
+        let skip = state.items.skip(index);
         let mut wake = Wake::default();
         if skip == Skip::Signal {
             wake.signal(state.cell(index), CancelReason::Skipped);
@@ -50,12 +50,12 @@ impl Attempt {
         wake.perform();
     }
 
-    /// Stops everything that has not ended.
+    /// Stops the handler and every item that has not ended.
     pub(crate) fn stop(&self, reason: CancelReason) {
         let mut wake = Wake::default();
         wake.add_token(self.cancel.cancel(reason));
         let mut state = self.lock();
-        let released = state.run.stop(reason);
+        let released = state.items.stop(reason);
         for cell in state.cells() {
             wake.signal(Some(cell), reason);
         }
@@ -66,7 +66,7 @@ impl Attempt {
         released.into_iter().for_each(|index| self.release(index));
     }
 
-    /// Stops everything without grace: the task that drives the attempt was dropped.
+    /// Stops everything without grace, because the task that drives the attempt was dropped.
     pub(crate) fn abort(&self) {
         self.lock().aborted = Aborted::Yes;
         self.stop(CancelReason::ShuttingDown);
@@ -90,12 +90,12 @@ impl Attempt {
         }
     }
 
-    /// Waits for the workers after `synchronize` has ended with `code`, and ends the items that are left.
+    /// Waits for the workers after `synchronize` has ended with `code`, and ends the remaining items.
     pub(crate) async fn finish(&self, code: HResult, class: Option<FailureClass>) {
         // R105.
         tokio::select! {
             biased;
-            () = self.settle() => {}
+            () = self.stop_workers() => {}
             () = self.watch() => {}
         }
         let unreported = self.close(|cell| {
@@ -108,11 +108,11 @@ impl Attempt {
     }
 
     /// Closes the attempt. Items that have not ended get the verdict of `verdict_of`, which receives the cell of a self-reported
-    /// item. Returns the items whose end is to be logged.
+    /// item. Returns the items whose end must be logged.
     pub(crate) fn close(&self, verdict_of: impl Fn(Option<&ItemCell>) -> Verdict) -> Vec<ItemId> {
         let mut to_log = Vec::new();
         let (cells, cancelled) = self.change(|state| {
-            state.working = Working::Over;
+            state.phase = AttemptPhase::Ended;
             state.pushes.clear();
             for index in state.unended() {
                 let verdict = verdict_of(state.self_reported.get(&index).map(|cell| &**cell));
@@ -124,7 +124,7 @@ impl Attempt {
         });
         let tokens = cells.values().filter_map(|cell| cell.cancel().close());
         tokens.for_each(|token| token.cancel());
-        cancelled.into_values().for_each(|at| self.note_stopped(Some(at)));
+        cancelled.into_values().for_each(|at| self.record_stop_latency(Some(at)));
         self.return_unused();
         to_log
     }
@@ -137,7 +137,7 @@ impl Attempt {
     }
 
     /// Stops the items that are still running, and waits until no worker is busy.
-    async fn settle(&self) {
+    async fn stop_workers(&self) {
         if self.is_busy() {
             self.stop(CancelReason::HandlerStopped);
         }

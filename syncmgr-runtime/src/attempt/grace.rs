@@ -19,15 +19,15 @@ use crate::clock::later;
 pub(super) enum WorkEnd {
     Returned(SyncResult),
     Panicked(String),
-    /// Dropped after the soft grace; everything it had started has ended.
-    Cut,
-    /// Abandoned: work it had started outlived the hard grace.
+    /// Dropped after the soft grace; all work that the item started has ended.
+    Dropped,
+    /// Abandoned: work that the item started outlived the hard grace.
     Abandoned,
 }
 
 /// The poll state of a worker.
 pub(super) struct PollState {
-    /// The waker in its slot.
+    /// The waker in the worker's slot.
     pub(super) waker: Waker,
     /// `true` if the worker has been pending since the last check.
     pub(super) suspended: bool,
@@ -36,11 +36,11 @@ pub(super) struct PollState {
 /// Polls an item's work to its end.
 ///
 /// ```text
-/// working ── returns or panics ──▶ waits for what it started ──▶ ended
+/// working ── returns or panics ──▶ waits for work it started ──▶ ended
 ///    │ cancelled                        │ cancelled
 ///    ▼                                  ▼
-/// soft grace (hard, while uninterrupted) ── over ──▶ cut: dropped, its tasks too ──▶ ended
-///                                                        └── hard grace over ──▶ abandoned
+/// soft grace (hard, while uninterrupted) ── over ──▶ dropped, with its tasks ──▶ ended
+///                                                     └── hard grace over ──▶ abandoned
 /// ```
 pub(super) struct Supervised<'a> {
     attempt: &'a Attempt,
@@ -63,9 +63,9 @@ impl<'a> Supervised<'a> {
     ) -> Self {
         let span = crate::trace::item(&attempt.span, &attempt.run_info, item.id());
         let (mut work, mut ended) = (None, None);
-        item.cell().note_poll();
+        item.cell().record_poll_boundary();
         let begun = catch_unwind(AssertUnwindSafe(begin));
-        item.cell().note_poll();
+        item.cell().record_poll_boundary();
         match begun {
             Ok(future) => work = Some(future),
             Err(panic) => ended = Some(WorkEnd::Panicked(panic_text(panic))),
@@ -77,9 +77,9 @@ impl<'a> Supervised<'a> {
     fn poll_work(&mut self, cx: &mut Context<'_>) {
         let Some(work) = &mut self.work else { return };
         let cell = self.item.cell();
-        cell.note_poll();
+        cell.record_poll_boundary();
         let polled = self.span.in_scope(|| catch_unwind(AssertUnwindSafe(|| work.poll_unpin(cx))));
-        cell.note_poll();
+        cell.record_poll_boundary();
         let ended = match polled {
             Ok(Poll::Pending) => return,
             Ok(Poll::Ready(result)) => WorkEnd::Returned(result),
@@ -98,11 +98,11 @@ impl<'a> Supervised<'a> {
         });
     }
 
-    /// Updates the waker in the worker's slot, which a cancel wakes.
+    /// Updates the waker in the worker's slot, which cancellation wakes.
     fn update_waker(&mut self, waker: &Waker) {
         self.poll_state.suspended = true;
         if !self.poll_state.waker.will_wake(waker) {
-            self.attempt.rewake(self.slot, waker);
+            self.attempt.replace_waker(self.slot, waker);
             self.poll_state.waker.clone_from(waker);
         }
     }
@@ -111,40 +111,40 @@ impl<'a> Supervised<'a> {
     #[cold]
     fn poll_rest(&mut self, cx: &mut Context<'_>) -> Poll<WorkEnd> {
         let cell = self.item.cell();
-        cell.wake_when_idle(cx.waker());
+        cell.wake_when_work_ends(cx.waker());
         let idle = self.work.is_none() && !cell.is_working();
         if idle || cell.cancel().reason().is_none() {
             return if idle { Poll::Ready(self.take_ended()) } else { Poll::Pending };
         }
         let (attempt, slot) = (self.attempt, self.slot);
         let grace = self.grace.get_or_insert_with(|| {
-            attempt.cancel_noticed(slot, Instant::now());
+            attempt.record_cancel_noticed(slot, Instant::now());
             Grace::new(attempt.limits())
         });
         let due = if cell.is_uninterrupted() { grace.hard } else { grace.soft };
-        if !grace.is_over(due, cx) && !self.attempt.is_aborted() {
+        if !grace.is_elapsed(due, cx) && !self.attempt.is_aborted() {
             return Poll::Pending;
         }
         if self.work.is_some() {
-            self.end_work(WorkEnd::Cut);
+            self.end_work(WorkEnd::Dropped);
         }
-        self.poll_cut(cx)
+        self.poll_dropped(cx)
     }
 
     /// Polls an item after its soft grace: drops its tasks and waits for its blocking work.
-    fn poll_cut(&mut self, cx: &mut Context<'_>) -> Poll<WorkEnd> {
+    fn poll_dropped(&mut self, cx: &mut Context<'_>) -> Poll<WorkEnd> {
         let cell = self.item.cell();
         if cell.is_working() && matches!(self.ended, Some(WorkEnd::Returned(Ok(())))) {
-            // The work it started is cut short, so its success does not count.
-            self.ended = Some(WorkEnd::Cut);
+            // The item's spawned work is dropped before it ends, so the success does not count.
+            self.ended = Some(WorkEnd::Dropped);
         }
-        cell.cut().cancel();
+        cell.abort_token().cancel();
         if !cell.is_working() {
             return Poll::Ready(self.take_ended());
         }
-        let grace = self.grace.as_mut().expect("a cut item has a grace");
-        let is_over = grace.is_over(grace.hard, cx) || self.attempt.is_aborted();
-        if is_over { Poll::Ready(WorkEnd::Abandoned) } else { Poll::Pending }
+        let grace = self.grace.as_mut().expect("a dropped item has a grace");
+        let is_elapsed = grace.is_elapsed(grace.hard, cx) || self.attempt.is_aborted();
+        if is_elapsed { Poll::Ready(WorkEnd::Abandoned) } else { Poll::Pending }
     }
 
     fn take_ended(&mut self) -> WorkEnd {
@@ -161,7 +161,7 @@ impl Future for Supervised<'_> {
         let cell = this.item.cell();
         if cell.cancel().reason() == Some(CancelReason::Ended) {
             // The worker was evicted; the item's running work is in quarantine.
-            this.end_work(WorkEnd::Cut);
+            this.end_work(WorkEnd::Dropped);
             return Poll::Ready(this.take_ended());
         }
         if this.work.is_none() && !cell.is_working() {
@@ -191,7 +191,7 @@ impl Grace {
     }
 
     /// Returns `true` if `due` has passed. If not, the task is woken once it has.
-    pub(crate) fn is_over(&mut self, due: Instant, cx: &mut Context<'_>) -> bool {
+    pub(crate) fn is_elapsed(&mut self, due: Instant, cx: &mut Context<'_>) -> bool {
         // Checked first, as a timer fires up to a millisecond late.
         if Instant::now() >= due {
             return true;

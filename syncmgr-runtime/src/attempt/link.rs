@@ -33,25 +33,25 @@ pub(crate) trait HostLink: Send + Sync {
     fn guards(&self) -> GuardPolicy;
     /// Returns the time of day.
     fn now(&self) -> SystemTime;
-    /// Marks these answers of an item as used up.
-    fn used_up(&self, item: ItemId, keys: &[Arc<str>]) {
+    /// Marks these answers of an item as used.
+    fn consume_answers(&self, item: ItemId, keys: &[Arc<str>]) {
         let _ = (item, keys);
     }
     /// Called before an item begins; the host may cancel it.
-    fn begins(&self, attempt: &Attempt, item: ItemId) {
+    fn item_begins(&self, attempt: &Attempt, item: ItemId) {
         let _ = (attempt, item);
     }
     /// Called after an item has ended; its cell still has its latest report.
-    fn ends(&self, item: ItemId, cell: &ItemCell) {
+    fn item_ends(&self, item: ItemId, cell: &ItemCell) {
         let _ = (item, cell);
     }
-    /// Called when an item is abandoned. The work it started is running for as long as the cell is working.
+    /// Called when an item is abandoned. The work that the item started runs for as long as the cell is working.
     fn abandoned(&self, item: ItemId, cell: Arc<ItemCell>) {
         let _ = (item, cell);
     }
     /// Called when every item has ended before `synchronize` begins.
-    fn emptied(&self) {}
-    /// Returns `true` if an item has its claims. If not, it waits until [`Attempt::ready`] is called.
+    fn no_items_left(&self) {}
+    /// Returns `true` if an item has its claims. If not, the item waits until [`Attempt::ready`] is called.
     fn claim(&self, item: ItemId, claims: ClaimSet) -> bool {
         let _ = (item, claims);
         true
@@ -60,7 +60,7 @@ pub(crate) trait HostLink: Send + Sync {
     fn release(&self, item: ItemId) {
         let _ = item;
     }
-    /// Returns an item that had its claims to the queue.
+    /// Puts an item that had its claims back into the queue.
     fn requeue(&self, item: ItemId) {
         let _ = item;
     }
@@ -70,8 +70,8 @@ pub(crate) trait HostLink: Send + Sync {
     }
     /// Withdraws the request for workers: no item is left to begin.
     fn cancel_permit_request(&self) {}
-    /// Returns `true` if a worker that has just ended an item is needed by another run. The worker is given back then.
-    fn gives_way(&self) -> bool {
+    /// Returns `true` if a worker that has just ended an item must leave, because its permit goes to another run.
+    fn yields_permit(&self) -> bool {
         false
     }
     /// Records the time from the request to stop a running item to its end.
@@ -86,7 +86,7 @@ pub(crate) trait HostLink: Send + Sync {
     fn attention_time(&self) -> Duration {
         Duration::ZERO
     }
-    /// Requests workers. Returns the number granted immediately; the others are granted with [`Attempt::grant`] as they
+    /// Requests workers. Returns the number granted immediately; the rest are granted with [`Attempt::grant`] as they
     /// become free.
     fn request_workers(&self, count: usize) -> usize;
     fn return_workers(&self, count: usize);

@@ -5,7 +5,7 @@ mod ending;
 pub(crate) mod grace;
 mod link;
 mod port;
-mod remember;
+mod records;
 mod slots;
 mod state;
 mod watch;
@@ -21,8 +21,8 @@ use syncmgr_core::cancel::{Cancel, CancelReason};
 use syncmgr_core::cell::ItemCell;
 use syncmgr_core::claim::Claim;
 use syncmgr_core::context::{PrepareContext, RunContext, SynchronizeContext};
+use syncmgr_core::decision::attempt::{Change, JournalEntry, Pause, Phase};
 use syncmgr_core::decision::merge::covered;
-use syncmgr_core::decision::run::{Change, JournalEntry, Pause, Phase};
 use syncmgr_core::decision::verdict::{Outcome, Verdict};
 use syncmgr_core::handler::SyncHandler;
 use syncmgr_core::id::ItemId;
@@ -35,10 +35,10 @@ use syncmgr_core::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use self::link::HostLink;
-pub(crate) use self::remember::Usage;
-use self::state::{Aborted, Slot, State, Working};
+pub(crate) use self::records::Usage;
+use self::state::{Aborted, AttemptPhase, Slot, State};
 
-/// An item that has ended, to be selected for recording.
+/// An item that has ended and may need to be recorded.
 pub(crate) struct Candidate<'a> {
     pub(crate) item: ItemId,
     pub(crate) outcome: Outcome,
@@ -111,7 +111,7 @@ impl Attempt {
         })
     }
 
-    /// Sets the items of the attempt and the fence of its writes. If the attempt was stopped before, its items are stopped.
+    /// Sets the items of the attempt and the fence of its writes. If the attempt was already stopped, its items are stopped.
     ///
     /// # Panics
     /// Panics if the items are already selected.
@@ -122,7 +122,7 @@ impl Attempt {
         self.change(|state| {
             let first = self.selected.set(Selected { run_info, claiming, indices: OnceLock::new() }).is_ok();
             assert!(first, "the items of an attempt are selected once");
-            state.run.select(items);
+            state.items.select(items);
         });
     }
 
@@ -159,15 +159,15 @@ impl Attempt {
     }
 
     pub(crate) fn context(&self) -> RunContext {
-        RunContext::new(self.myself())
+        RunContext::new(self.to_arc())
     }
 
     pub(crate) fn prepare_context(&self) -> PrepareContext {
-        PrepareContext::new(self.myself())
+        PrepareContext::new(self.to_arc())
     }
 
     pub(crate) fn synchronize_context(&self) -> SynchronizeContext {
-        SynchronizeContext::new(self.myself())
+        SynchronizeContext::new(self.to_arc())
     }
 
     /// Returns the token that is cancelled when the handler is stopped.
@@ -187,31 +187,31 @@ impl Attempt {
 
     /// Returns `true` if every item has ended.
     pub(crate) fn is_done(&self) -> bool {
-        self.lock().run.open() == 0
+        self.lock().items.remaining() == 0
     }
 
     /// Lets items begin.
-    pub(crate) fn open(&self) {
-        self.lock().working = Working::Now;
+    pub(crate) fn begin_items(&self) {
+        self.lock().phase = AttemptPhase::Synchronizing;
     }
 
     /// Returns `true` if the attempt is paused and items are waiting.
     pub(crate) fn is_paused(&self) -> bool {
         let state = self.lock();
-        state.run.pause() == Pause::Paused && state.run.has_waiting()
+        state.items.pause() == Pause::Paused && state.items.has_waiting()
     }
 
     /// Returns the pause state.
     pub(crate) fn pause(&self) -> Pause {
-        self.lock().run.pause()
+        self.lock().items.pause()
     }
 
     /// Pauses or resumes. While paused, no new item begins.
     pub(crate) fn set_pause(&self, pause: Pause) {
-        let requeue = self.change(|state| state.run.set_pause(pause));
+        let requeue = self.change(|state| state.items.set_pause(pause));
         requeue.into_iter().for_each(|index| self.link.requeue(self.selection()[index].id()));
         if pause == Pause::Running && self.lock().active_calls > 0 {
-            // Fails if the attempt is over and needs no workers.
+            // An error means that the attempt has ended and needs no workers.
             let _ = self.request_workers();
         }
     }
@@ -224,13 +224,13 @@ impl Attempt {
     /// Returns an item's phase, if it is part of the attempt.
     pub(crate) fn phase_of(&self, item: ItemId) -> Option<Phase> {
         let index = self.index_of(item)?;
-        self.lock().run.phase(index)
+        self.lock().items.phase(index)
     }
 
     /// Returns `true` if an item has ended in the attempt or is not part of it.
     pub(crate) fn has_ended(&self, item: ItemId) -> bool {
         let Some(index) = self.index_of(item) else { return true };
-        matches!(self.lock().run.phase(index), None | Some(Phase::Ended(_)))
+        matches!(self.lock().items.phase(index), None | Some(Phase::Ended(_)))
     }
 
     /// Returns `true` if a worker is busy.
@@ -254,14 +254,15 @@ impl Attempt {
         observers.into_iter().for_each(Waker::wake);
     }
 
-    /// Reads up to `most` journal entries from `from` on.
-    pub(crate) fn journal(&self, from: usize, most: usize) -> Vec<JournalEntry> {
-        self.lock().run.journal(from).take(most).collect()
+    /// Reads up to `max` journal entries from `from` on.
+    pub(crate) fn journal(&self, from: usize, max: usize) -> Vec<JournalEntry> {
+        self.lock().items.journal(from).take(max).collect()
     }
 
-    /// Returns the outcomes in the journal from `from` on. Holds the lock meanwhile; only for runs that are over.
+    /// Returns the outcomes in the journal from entry `from` on. Locks the attempt meanwhile, so only for runs that have
+    /// ended.
     pub(crate) fn covered(&self, from: usize) -> BTreeMap<usize, Outcome> {
-        covered(self.lock().run.journal(from))
+        covered(self.lock().items.journal(from))
     }
 
     /// Returns the verdict of an item that failed.
@@ -274,16 +275,17 @@ impl Attempt {
         self.lock().abandoned.contains(&item)
     }
 
-    /// Returns the wanted items that ended in up to `most` entries after `from`, and the position after these entries.
+    /// Reads up to `max` journal entries from `from` on. Returns the ended items that `filter` accepts, and the position
+    /// after these entries.
     pub(crate) fn ends(
         &self,
         from: usize,
-        most: usize,
-        wanted: impl Fn(Candidate<'_>) -> bool,
+        max: usize,
+        filter: impl Fn(Candidate<'_>) -> bool,
     ) -> (Vec<ItemEnded>, usize) {
         let mut state = self.lock();
-        let State { run, failures, used, .. } = &mut *state;
-        let entries = run.journal(from).take(most);
+        let State { items, failures, used, .. } = &mut *state;
+        let entries = items.journal(from).take(max);
         let next = from + entries.len();
         let ended = entries.filter_map(|entry| {
             let Change::Ended(outcome) = entry.change else { return None };
@@ -291,27 +293,27 @@ impl Attempt {
             let item = self.selection()[index].id();
             let verdict = failures.get(&index).copied().unwrap_or(Verdict::plain(outcome));
             let known = Candidate { item, outcome, used: used.get(&item) };
-            wanted(known).then(|| ItemEnded { index, item, verdict, used: used.remove(&item).unwrap_or_default() })
+            filter(known).then(|| ItemEnded { index, item, verdict, used: used.remove(&item).unwrap_or_default() })
         });
         (ended.collect(), next)
     }
 
     /// Returns the length of the journal.
     pub(crate) fn journal_len(&self) -> usize {
-        self.lock().run.journal_len()
+        self.lock().items.journal_len()
     }
 
     /// Polls a method of the handler.
-    pub(crate) fn polled<T>(&self, poll: impl FnOnce() -> T) -> T {
-        self.call.note_poll();
+    pub(crate) fn observe_poll<T>(&self, poll: impl FnOnce() -> T) -> T {
+        self.call.record_poll_boundary();
         let polled = self.span.in_scope(poll);
-        self.call.note_poll();
+        self.call.record_poll_boundary();
         polled
     }
 
-    /// Returns the polls in progress: the worker slot, the number of the poll, and the item. A poll of a method that polls
-    /// an item is left out.
-    pub(crate) fn polling(&self) -> Vec<(Option<usize>, u32, Option<ItemId>)> {
+    /// Returns the polls in progress: the worker slot, the number of the poll, and the item. A poll of a method is left out
+    /// if it polls an item.
+    pub(crate) fn polls_in_progress(&self) -> Vec<(Option<usize>, u32, Option<ItemId>)> {
         let state = self.lock();
         let of_slot = |(slot_index, slot): (usize, &Slot)| {
             let item = self.selection()[slot.index?].id();
@@ -327,13 +329,13 @@ impl Attempt {
 
     /// Calls `read` with the phases of all items.
     pub(crate) fn with_phases<T>(&self, read: impl FnOnce(&[Phase]) -> T) -> T {
-        read(self.lock().run.phases())
+        read(self.lock().items.phases())
     }
 
     /// Returns the phases of all items, and the verdicts of those that failed.
     pub(crate) fn phases(&self) -> (Vec<Phase>, BTreeMap<usize, Verdict>) {
         let state = self.lock();
-        (state.run.phases().to_vec(), state.failures.clone())
+        (state.items.phases().to_vec(), state.failures.clone())
     }
 
     /// Returns the latest progress of each running item.
@@ -353,9 +355,9 @@ impl Attempt {
     fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
         let mut state = self.lock();
         let result = change(&mut state);
-        let (wakers, over) = (state.take_wakers(), mem::take(&mut state.over));
+        let (wakers, ended_tokens) = (state.take_wakers(), mem::take(&mut state.ended_tokens));
         drop(state);
-        over.iter().for_each(CancellationToken::cancel);
+        ended_tokens.iter().for_each(CancellationToken::cancel);
         wakers.into_iter().for_each(Waker::wake);
         result
     }
@@ -364,7 +366,7 @@ impl Attempt {
         self.state.lock()
     }
 
-    fn myself(&self) -> Arc<Self> {
+    fn to_arc(&self) -> Arc<Self> {
         self.this.upgrade().expect("an attempt is only reached through its Arc")
     }
 }

@@ -7,7 +7,7 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use syncmgr_core::cancel::{Cancel, CancelReason, Cancelled};
 use syncmgr_core::cell::{ItemCell, ItemSignals};
-use syncmgr_core::decision::run::Phase;
+use syncmgr_core::decision::attempt::Phase;
 use syncmgr_core::decision::verdict::{Ending, Outcome, Verdict, verdict_of};
 use syncmgr_core::error::{SyncResult, one_line};
 use syncmgr_core::id::{ErrorScope, ItemId};
@@ -16,7 +16,7 @@ use syncmgr_core::plan::{Plan, PlanDecision};
 use syncmgr_core::port::{InteractionPermit, ItemWork, Kept, ReportError, RunInfo, RunPort};
 use syncmgr_core::progress::Progress;
 
-use super::state::{State, Working};
+use super::state::{AttemptPhase, State};
 use super::{Attempt, worker};
 
 impl RunPort for Attempt {
@@ -29,7 +29,7 @@ impl RunPort for Attempt {
     }
 
     fn is_skipped(&self, item: ItemId) -> bool {
-        let phase = self.index_of(item).and_then(|index| self.lock().run.phase(index));
+        let phase = self.index_of(item).and_then(|index| self.lock().items.phase(index));
         phase == Some(Phase::Ended(Outcome::Skipped))
     }
 
@@ -49,31 +49,31 @@ impl RunPort for Attempt {
         let Some(index) = self.index_of(item) else { return Err(ReportError::NotPrepared { item }) };
         if report.mask().is_empty() {
             let state = self.lock();
-            self.stopped_or_late(&state)?;
+            self.check_not_stopped(&state)?;
             return answer(&state, index);
         }
         let outcome = report.status.and_then(Outcome::of_status);
         let mut state = self.lock();
-        if state.working == Working::Now && state.run.phase(index) == Some(Phase::Queued) {
+        if state.phase == AttemptPhase::Synchronizing && state.items.phase(index) == Some(Phase::Queued) {
             drop(state);
-            self.link.begins(self, item);
+            self.link.item_begins(self, item);
             state = self.lock();
         }
-        let cell = begun(&mut state, index, item)?;
-        let taken = cell.report(report).map_err(ReportError::from);
+        let cell = reported_cell(&mut state, index, item)?;
+        let reported = cell.report(report).map_err(ReportError::from);
         let ended = outcome.filter(|_| state.self_reported.remove(&index).is_some());
         if let Some(outcome) = ended {
             state.end(index, Verdict::reported(outcome));
         }
         let cancelled_at = ended.and_then(|_| state.self_reported_cancelled.remove(&index));
-        let answer = taken.and(self.stopped_or_late(&state));
+        let answer = reported.and(self.check_not_stopped(&state));
         let observers = std::mem::take(&mut state.observers);
         drop(state);
         if ended.is_some() {
-            self.link.ends(item, &cell);
-            let over = cell.cancel().close();
-            over.iter().for_each(|token| token.cancel());
-            self.note_stopped(cancelled_at);
+            self.link.item_ends(item, &cell);
+            let token = cell.cancel().close();
+            token.iter().for_each(|token| token.cancel());
+            self.record_stop_latency(cancelled_at);
         }
         observers.into_iter().for_each(std::task::Waker::wake);
         answer
@@ -83,27 +83,27 @@ impl RunPort for Attempt {
         let Some(index) = self.index_of(item) else { return Err(ReportError::NotPrepared { item }) };
         let text = one_line(&error);
         let verdict = verdict_of(&Ending::Returned(&Err(error)), None, ItemSignals::default());
-        self.change(|state| match (state.working, state.run.phase(index)) {
-            (Working::NotYet, Some(Phase::Queued)) => {
+        self.change(|state| match (state.phase, state.items.phase(index)) {
+            (AttemptPhase::Preparing, Some(Phase::Queued)) => {
                 state.end(index, verdict);
                 Ok(())
             }
-            (Working::NotYet, _) => Err(answer(state, index).err().unwrap_or(ReportError::Ended { item })),
+            (AttemptPhase::Preparing, _) => Err(answer(state, index).err().unwrap_or(ReportError::Ended { item })),
             _ => Err(ReportError::NotRunning),
         })?;
         self.link.log(LogEntry::new(verdict.level.unwrap_or(LogLevel::Information), text).with_item(item));
         if self.is_done() {
-            self.link.emptied();
+            self.link.no_items_left();
         }
         Ok(())
     }
 
     fn each_item(&self) -> BoxFuture<'_, SyncResult> {
-        worker::spawned(self.myself()).boxed()
+        worker::run_spawned(self.to_arc()).boxed()
     }
 
     fn each<'a>(&'a self, work: &'a ItemWork<'a>) -> BoxFuture<'a, SyncResult> {
-        worker::in_place(self, work).boxed()
+        worker::run_in_place(self, work).boxed()
     }
 
     fn blocking(&self, job: Box<dyn FnOnce() + Send>) {
@@ -119,7 +119,7 @@ impl RunPort for Attempt {
             let token = self.cancel.token();
             match token.run_until_cancelled(self.link.interaction()).await {
                 Some(permit) => permit,
-                None => Err(self.why_stopped().into()),
+                None => Err(self.stop_error().into()),
             }
         }
         .boxed()
@@ -130,7 +130,7 @@ impl RunPort for Attempt {
             let token = self.cancel.token();
             match token.run_until_cancelled(self.link.connect(name)).await {
                 Some(connected) => connected,
-                None => Err(self.why_stopped().into()),
+                None => Err(self.stop_error().into()),
             }
         }
         .boxed()
@@ -149,7 +149,7 @@ impl RunPort for Attempt {
     }
 
     fn propose(&self, item: ItemId, plan: &Plan) -> PlanDecision {
-        self.clear_plan(item, plan)
+        self.propose_plan(item, plan)
     }
 
     fn sync_paths(&self, paths: Vec<PathBuf>) -> BoxFuture<'_, SyncResult> {
@@ -158,52 +158,54 @@ impl RunPort for Attempt {
 }
 
 impl Attempt {
-    /// Fails if everything was stopped or the call took too long.
-    fn stopped_or_late(&self, state: &State) -> Result<(), ReportError> {
-        stopped(state)?;
+    /// Returns an error if the handler was stopped or its call timed out.
+    fn check_not_stopped(&self, state: &State) -> Result<(), ReportError> {
+        check_handler_not_stopped(state)?;
         match self.cancel.reason() {
             Some(reason @ CancelReason::TimedOut) => Err(Cancelled::new(reason).into()),
             _ => Ok(()),
         }
     }
 
-    fn why_stopped(&self) -> Cancelled {
+    fn stop_error(&self) -> Cancelled {
         Cancelled::new(self.cancel.reason().unwrap_or(CancelReason::Ended))
     }
 }
 
-/// Answers an empty report. Fails if the item is to stop.
+/// Answers an empty report. Returns an error if the item must stop.
 fn answer(state: &State, index: usize) -> Result<(), ReportError> {
     // R118.
-    stopped(state)?;
-    match (state.working, state.run.phase(index)) {
-        (Working::Over, _) => Err(Cancelled::new(CancelReason::Ended).into()),
+    check_handler_not_stopped(state)?;
+    match (state.phase, state.items.phase(index)) {
+        (AttemptPhase::Ended, _) => Err(Cancelled::new(CancelReason::Ended).into()),
         (_, Some(Phase::Ended(Outcome::Skipped))) => Err(Cancelled::new(CancelReason::Skipped).into()),
         _ => Ok(state.cell(index).map_or(Ok(()), |cell| cell.cancel().check())?),
     }
 }
 
-/// Fails if the handler was stopped, for all of its items.
-fn stopped(state: &State) -> Result<(), ReportError> {
+/// Returns an error if the handler was stopped, which stops all of its items.
+fn check_handler_not_stopped(state: &State) -> Result<(), ReportError> {
     // R111.
-    match state.run.stopped() {
+    match state.items.stopped() {
         Some(reason) => Err(Cancelled::new(reason).into()),
         None => Ok(()),
     }
 }
 
 /// Returns the cell of a reported item. The first report begins the item.
-fn begun(state: &mut State, index: usize, item: ItemId) -> Result<Arc<ItemCell>, ReportError> {
+fn reported_cell(state: &mut State, index: usize, item: ItemId) -> Result<Arc<ItemCell>, ReportError> {
     // R106.
-    match (state.working, state.run.phase(index)) {
-        (Working::NotYet, Some(Phase::Queued)) => Ok(Arc::default()),
-        (Working::Now, Some(Phase::Queued)) => {
-            state.run.begin(index);
+    match (state.phase, state.items.phase(index)) {
+        (AttemptPhase::Preparing, Some(Phase::Queued)) => Ok(Arc::default()),
+        (AttemptPhase::Synchronizing, Some(Phase::Queued)) => {
+            state.items.begin(index);
             Ok(state.self_reported.entry(index).or_default().clone())
         }
-        (Working::Now, Some(Phase::Running)) => state.cell(index).cloned().ok_or(ReportError::NotRunning),
+        (AttemptPhase::Synchronizing, Some(Phase::Running)) => {
+            state.cell(index).cloned().ok_or(ReportError::NotRunning)
+        }
         (_, Some(Phase::Ended(_))) => Err(answer(state, index).err().unwrap_or(ReportError::Ended { item })),
-        (Working::Over, _) => Err(Cancelled::new(CancelReason::Ended).into()),
+        (AttemptPhase::Ended, _) => Err(Cancelled::new(CancelReason::Ended).into()),
         _ => Err(ReportError::NotRunning),
     }
 }

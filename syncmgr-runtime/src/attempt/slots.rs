@@ -1,4 +1,4 @@
-//! The slots of workers: a worker takes a slot, runs items sequentially, and leaves.
+//! The slots of workers: a worker occupies a slot, runs items sequentially, and leaves.
 
 use std::mem;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::Attempt;
-use super::state::{Assignment, Ended, Working};
+use super::state::{Assignment, AttemptPhase, Ended};
 
 /// The result of a request for workers.
 pub(super) enum Granted {
@@ -23,10 +23,10 @@ pub(super) enum Granted {
 }
 
 impl Attempt {
-    /// Accepts permits for workers from the host. Returns `false` if they are not needed; the host keeps them then.
+    /// Accepts permits for workers from the host. Returns `false` if the permits are not needed; the host then keeps them.
     pub(crate) fn grant(&self, count: usize) -> bool {
         self.change(|state| {
-            let needed = state.working == Working::Now && state.active_calls > 0 && state.run.has_next();
+            let needed = state.phase == AttemptPhase::Synchronizing && state.active_calls > 0 && state.items.has_next();
             state.granted += if needed { count } else { 0 };
             needed
         })
@@ -37,12 +37,12 @@ impl Attempt {
         let mut state = self.lock();
         if state.granted > 0 {
             let slots = (0..mem::take(&mut state.granted)).map(|_| state.take_slot()).collect();
-            let over = mem::take(&mut state.over);
+            let ended_tokens = mem::take(&mut state.ended_tokens);
             drop(state);
-            over.iter().for_each(CancellationToken::cancel);
+            ended_tokens.iter().for_each(CancellationToken::cancel);
             return Poll::Ready(Granted::Slots(slots));
         }
-        if state.busy == 0 && !state.run.has_waiting() {
+        if state.busy == 0 && !state.items.has_waiting() {
             return Poll::Ready(Granted::Done);
         }
         state.wait(waker);
@@ -57,11 +57,11 @@ impl Attempt {
         }
     }
 
-    /// Takes a worker's turn: ends its item and begins the next, under one lock. Returns `false` if the worker leaves,
-    /// because no item is left or another run needs the worker.
-    pub(super) fn turn(&self, slot: usize, ended: Option<Ended>, context: &mut Option<ItemContext>) -> bool {
+    /// Ends a worker's item and begins its next item, under one lock. Returns `false` if the worker leaves, because no item
+    /// is left or another run needs the worker.
+    pub(super) fn next_item(&self, slot: usize, ended: Option<Ended>, context: &mut Option<ItemContext>) -> bool {
         let contended = self.link.is_contended();
-        if let Some(ended) = ended.as_ref().filter(|_| contended && self.link.gives_way()) {
+        if let Some(ended) = ended.as_ref().filter(|_| contended && self.link.yields_permit()) {
             self.vacate(slot, ended);
             return self.assign(None, context);
         }
@@ -73,13 +73,13 @@ impl Attempt {
             state = self.claim_next();
         }
         let assignment = if self.may_assign(&mut state) { state.assign_next(slot) } else { state.leave(slot) };
-        let is_last = contended && !state.run.has_next();
+        let is_last = contended && !state.items.has_next();
         let wakers = if assignment.is_some() { mem::take(&mut state.observers) } else { state.take_wakers() };
-        let over = mem::take(&mut state.over);
+        let ended_tokens = mem::take(&mut state.ended_tokens);
         drop(state);
-        over.iter().for_each(CancellationToken::cancel);
+        ended_tokens.iter().for_each(CancellationToken::cancel);
         wakers.into_iter().for_each(Waker::wake);
-        self.note_stopped(cancelled_at);
+        self.record_stop_latency(cancelled_at);
         if is_last {
             self.cancel_permit_request();
         }
@@ -95,22 +95,22 @@ impl Attempt {
             (None, _) => *context = None,
             (Some((index, cell)), Some(context)) => context.reuse_for(index, cell),
             (Some((index, cell)), none) => {
-                let cell = cell.expect("a first item comes with its cell");
-                *none = Some(ItemContext::new(self.myself(), index, cell));
+                let cell = cell.expect("a worker's first item has a cell");
+                *none = Some(ItemContext::new(self.to_arc(), index, cell));
             }
         }
         context.is_some()
     }
 
-    /// Ends a worker's item and frees its slot, then releases the item's claims. An item that becomes ready thus counts
-    /// only the workers that are still busy.
+    /// Ends a worker's item and frees its slot, then releases the item's claims. In this order, the request for an item
+    /// that becomes ready counts only the workers that are still busy.
     fn vacate(&self, slot: usize, ended: &Ended) {
         let cancelled_at = self.change(|state| {
             let cancelled_at = state.end_in_slot(slot, ended);
             state.vacate(slot);
             cancelled_at
         });
-        self.note_stopped(cancelled_at);
+        self.record_stop_latency(cancelled_at);
         self.release(ended.index);
     }
 
@@ -120,11 +120,12 @@ impl Attempt {
         self.link.abandoned(item, cell.clone());
     }
 
-    /// Withdraws the request for workers, as no item is left to begin. Repeats it if an item has become ready meanwhile.
+    /// Withdraws the request for workers, as no item is left to begin. Requests workers again if an item has become ready
+    /// meanwhile.
     fn cancel_permit_request(&self) {
         self.link.cancel_permit_request();
-        if self.lock().run.has_next() {
-            // Fails if the attempt is over and needs no workers.
+        if self.lock().items.has_next() {
+            // An error means that the attempt has ended and needs no workers.
             let _ = self.request_workers();
         }
     }
@@ -141,26 +142,26 @@ impl Attempt {
         self.link.return_workers(1);
     }
 
-    /// Records that a worker has noticed the cancel of its item, which starts its grace.
-    pub(super) fn cancel_noticed(&self, slot: usize, now: Instant) {
+    /// Records that a worker has noticed the cancellation of its item, which starts its grace.
+    pub(super) fn record_cancel_noticed(&self, slot: usize, now: Instant) {
         self.lock().slots[slot].noticed = Some(now);
     }
 
-    /// Returns `true` if the worker was evicted while it blocked its thread. Its result is discarded then.
+    /// Returns `true` if the worker was evicted while it blocked its thread. The worker's result is then discarded.
     pub(super) fn was_evicted(&self, slot: usize) -> bool {
         let work = self.lock().return_evicted(slot);
         work.is_some()
     }
 
     /// Reports the time from the request to stop an item to its end.
-    pub(super) fn note_stopped(&self, cancelled_at: Option<Instant>) {
+    pub(super) fn record_stop_latency(&self, cancelled_at: Option<Instant>) {
         if let Some(cancelled_at) = cancelled_at {
             self.link.stopped_after(cancelled_at.elapsed());
         }
     }
 
     /// Replaces the waker of a worker.
-    pub(crate) fn rewake(&self, slot: usize, waker: &Waker) {
+    pub(crate) fn replace_waker(&self, slot: usize, waker: &Waker) {
         self.lock().slots[slot].waker.clone_from(waker);
     }
 
@@ -169,7 +170,7 @@ impl Attempt {
         self.lock().active_calls += 1;
     }
 
-    /// Ends a handler call that runs items on workers. The last one returns the unused permits.
+    /// Ends a handler call that runs items on workers. The end of the last call returns the unused permits.
     pub(super) fn end_call(&self) {
         let active_calls = {
             let mut state = self.lock();
@@ -185,12 +186,12 @@ impl Attempt {
     pub(super) fn request_workers(&self) -> Result<(), Cancelled> {
         let count = {
             let state = self.lock();
-            if state.working == Working::Over {
+            if state.phase == AttemptPhase::Ended {
                 return Err(Cancelled::new(CancelReason::Ended));
             }
             let could_run = match self.has_enough_waiting(&state) {
-                true => state.run.ready_count() + state.busy,
-                false => state.run.open() - state.run.waiting_for_claims() - state.self_reported.len(),
+                true => state.items.ready_count() + state.busy,
+                false => state.items.remaining() - state.items.waiting_for_claims() - state.self_reported.len(),
             };
             could_run.min(self.limits.items()).saturating_sub(state.busy + state.granted)
         };

@@ -7,20 +7,20 @@ use std::task::Waker;
 
 use syncmgr_core::cancel::CancelReason;
 use syncmgr_core::cell::{ItemCell, WorkGuard};
-use syncmgr_core::decision::run::{Phase, RunState};
+use syncmgr_core::decision::attempt::{AttemptState, Phase};
 use syncmgr_core::decision::verdict::{Ending, Verdict, verdict_of};
 use syncmgr_core::id::{ItemId, Subject};
 use syncmgr_core::status::Status;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::remember::Usage;
+use super::records::Usage;
 
 /// The state of an attempt.
 #[derive(Default)]
 pub(super) struct State {
-    pub(super) run: RunState,
-    pub(super) working: Working,
+    pub(super) items: AttemptState,
+    pub(super) phase: AttemptPhase,
     pub(super) slots: Vec<Slot>,
     /// The running items that the handler reports itself, without a worker.
     pub(super) self_reported: BTreeMap<usize, Arc<ItemCell>>,
@@ -39,11 +39,11 @@ pub(super) struct State {
     pub(super) active_calls: usize,
     /// The free slots.
     pub(super) vacant: Vec<usize>,
-    /// The tokens of items that are over, to be cancelled once the lock is released.
-    pub(super) over: Vec<CancellationToken>,
+    /// The tokens of ended items, to be cancelled once the lock is released.
+    pub(super) ended_tokens: Vec<CancellationToken>,
     /// The time at which self-reported items were cancelled.
     pub(super) self_reported_cancelled: BTreeMap<usize, Instant>,
-    /// Woken when a worker starts or leaves, or a status is to be pushed.
+    /// Woken when a worker starts or leaves, or a status is queued for a push.
     pub(super) waiting: Vec<Waker>,
     /// Woken when the journal grows.
     pub(super) observers: Vec<Waker>,
@@ -51,14 +51,14 @@ pub(super) struct State {
 
 /// The phase of an attempt.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Working {
+pub(super) enum AttemptPhase {
     /// Preparing.
     #[default]
-    NotYet,
+    Preparing,
     /// Synchronizing.
-    Now,
+    Synchronizing,
     /// The attempt has ended: late reports are refused.
-    Over,
+    Ended,
 }
 
 /// The abort of an attempt: workers leave immediately.
@@ -69,7 +69,7 @@ pub(super) enum Aborted {
     Yes,
 }
 
-/// A worker's slot: its item, the cell it reports to, and the waker for a cancel.
+/// A worker's slot: its item, the cell it reports to, and the waker for its cancellation.
 pub(super) struct Slot {
     /// The index of its item.
     pub(super) index: Option<usize>,
@@ -77,7 +77,7 @@ pub(super) struct Slot {
     pub(super) waker: Waker,
     /// The time at which the item was cancelled.
     pub(super) cancelled: Option<Instant>,
-    /// The time at which its worker noticed the cancel.
+    /// The time at which its worker noticed the cancellation.
     pub(super) noticed: Option<Instant>,
     /// The work that is still running, if the worker did not return from its item and was evicted.
     pub(super) evicted: Option<WorkGuard>,
@@ -97,22 +97,22 @@ pub(super) struct Evicted {
     pub(super) cancelled_at: Option<Instant>,
 }
 
-/// The index of a worker's next item, and its cell unless it is the previous one.
+/// The index of a worker's next item, and the item's cell unless the worker's previous cell is reused.
 pub(super) type Assignment = (usize, Option<Arc<ItemCell>>);
 
 impl State {
     pub(super) fn end(&mut self, index: usize, verdict: Verdict) {
-        if self.run.end(index, verdict.outcome) && verdict.class.is_some() {
+        if self.items.end(index, verdict.outcome) && verdict.class.is_some() {
             self.failures.insert(index, verdict);
         }
     }
 
     /// Returns the items that have not ended.
     pub(super) fn unended(&self) -> Vec<usize> {
-        let ended = |index: &usize| matches!(self.run.phases()[*index], Phase::Ended(_));
-        match self.run.open() {
+        let ended = |index: &usize| matches!(self.items.phases()[*index], Phase::Ended(_));
+        match self.items.remaining() {
             0 => Vec::new(),
-            _ => (0..self.run.phases().len()).filter(|index| !ended(index)).collect(),
+            _ => (0..self.items.phases().len()).filter(|index| !ended(index)).collect(),
         }
     }
 
@@ -121,7 +121,7 @@ impl State {
         self.busy += 1;
         if let Some(slot_index) = self.vacant.pop() {
             let slot = &mut self.slots[slot_index];
-            ItemCell::renew(&mut slot.cell, 1, &mut self.over);
+            ItemCell::renew(&mut slot.cell, 1, &mut self.ended_tokens);
             (slot.cancelled, slot.noticed) = (None, None);
             return slot_index;
         }
@@ -154,7 +154,7 @@ impl State {
     pub(super) fn assign_next(&mut self, slot_index: usize) -> Option<Assignment> {
         /// A cell is referenced by the slot and by the worker's context.
         const HOLDERS: usize = 2;
-        let next = if self.working == Working::Now { self.run.begin_next() } else { None };
+        let next = if self.phase == AttemptPhase::Synchronizing { self.items.begin_next() } else { None };
         let slot = &mut self.slots[slot_index];
         let before = mem::replace(&mut slot.index, next);
         let Some(index) = next else {
@@ -163,7 +163,7 @@ impl State {
         };
         let cell = match before {
             None => Some(slot.cell.clone()),
-            Some(_) => ItemCell::renew(&mut slot.cell, HOLDERS, &mut self.over),
+            Some(_) => ItemCell::renew(&mut slot.cell, HOLDERS, &mut self.ended_tokens),
         };
         Some((index, cell))
     }
@@ -177,7 +177,7 @@ impl State {
     fn close_slot(&mut self, slot_index: usize) {
         let slot = &mut self.slots[slot_index];
         slot.index = None;
-        self.over.extend(slot.cell.cancel().close());
+        self.ended_tokens.extend(slot.cell.cancel().close());
         self.busy -= 1;
     }
 
@@ -230,7 +230,8 @@ impl State {
         wakers
     }
 
-    /// Returns the wakers of workers whose item is cancelled, and starts their time at `now`.
+    /// Returns the wakers of workers whose item is cancelled. Sets the cancellation time of these items to `now` if it is
+    /// not set.
     pub(super) fn cancelled_workers(&mut self, now: Instant) -> Vec<Waker> {
         let cancelled = |slot: &&mut Slot| slot.index.is_some() && slot.cell.cancel().reason().is_some();
         let wake = |slot: &mut Slot| {

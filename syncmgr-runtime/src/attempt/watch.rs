@@ -16,7 +16,7 @@ use syncmgr_core::status::Status;
 use tokio::time::{Instant, sleep_until};
 
 use super::Attempt;
-use super::state::{Evicted, Slot, Working};
+use super::state::{AttemptPhase, Evicted, Slot};
 use super::worker::abandoned_text;
 use crate::clock::later;
 
@@ -26,7 +26,7 @@ struct Quiet {
     items: BTreeMap<usize, QuietPeriod>,
     /// The length of the journal and its quiet period, while the handler runs its items itself.
     run: Option<(usize, QuietPeriod)>,
-    attended: Duration,
+    attention: Duration,
 }
 
 /// A period without progress.
@@ -42,7 +42,7 @@ enum Reported {
     Yes,
 }
 
-/// The time beyond its graces after which a worker is evicted: the worker may have been polled late.
+/// The time added to the graces before a worker is evicted, because the worker may have been polled late.
 const MARGIN: Duration = Duration::from_millis(100);
 
 impl Attempt {
@@ -53,13 +53,13 @@ impl Attempt {
         let mut next_check = later(Instant::now(), every);
         let mut timer = pin!(sleep_until(next_check));
         loop {
-            let due = self.next_overdue().map_or(next_check, |overdue| overdue.min(next_check));
+            let due = self.next_eviction().map_or(next_check, |eviction| eviction.min(next_check));
             if timer.deadline() != due {
                 timer.as_mut().reset(due);
             }
             tokio::select! {
                 biased;
-                () = self.changed() => continue,
+                () = self.wait_for_change() => continue,
                 () = &mut timer => {}
             }
             let now = Instant::now();
@@ -72,7 +72,7 @@ impl Attempt {
     }
 
     /// Resolves when a worker starts or leaves, or an item is cancelled.
-    async fn changed(&self) {
+    async fn wait_for_change(&self) {
         let mut waits = false;
         poll_fn(|cx| {
             if std::mem::replace(&mut waits, true) {
@@ -85,20 +85,20 @@ impl Attempt {
     }
 
     /// Returns the time at which the next worker is evicted.
-    fn next_overdue(&self) -> Option<Instant> {
+    fn next_eviction(&self) -> Option<Instant> {
         let state = self.lock();
-        state.slots.iter().filter_map(|slot| self.overdue(slot)).min()
+        state.slots.iter().filter_map(|slot| self.eviction_time(slot)).min()
     }
 
     /// Returns the time at which a worker is evicted: shortly after the worker itself would have abandoned the item.
-    fn overdue(&self, slot: &Slot) -> Option<Instant> {
+    fn eviction_time(&self, slot: &Slot) -> Option<Instant> {
         let timeout = self.limits.hard_grace().saturating_add(self.limits.soft_grace()).saturating_add(MARGIN);
         slot.index.and(slot.noticed.or(slot.cancelled)).map(|since| later(since, timeout))
     }
 
-    /// Evicts workers that do not return from a cancelled item: they block their thread, or wait for a blocked one.
+    /// Evicts workers that do not return from a cancelled item: they block their thread, or wait for a blocked thread.
     pub(crate) fn evict_overdue(&self, now: Instant) {
-        let is_overdue = |slot: &Slot| self.overdue(slot).is_some_and(|due| now >= due);
+        let is_overdue = |slot: &Slot| self.eviction_time(slot).is_some_and(|due| now >= due);
         if !self.lock().slots.iter().any(is_overdue) {
             return;
         }
@@ -108,23 +108,23 @@ impl Attempt {
         });
         for Evicted { index, cell, cancelled_at } in evicted {
             let item = self.selection()[index].id();
-            self.link.ends(item, &cell);
+            self.link.item_ends(item, &cell);
             let blocks = if cell.poll_in_progress().is_some() { "; it blocks its thread" } else { "" };
             let text = format!("{}{blocks}", abandoned_text(self));
             self.link.log(LogEntry::new(LogLevel::Error, text).with_item(item));
-            self.note_stopped(cancelled_at);
+            self.record_stop_latency(cancelled_at);
             self.abandon(item, &cell);
             self.link.return_workers(1);
         }
-        // Replaces the evicted workers. Fails if the attempt is over and needs no workers.
+        // Replaces the evicted workers. An error means that the attempt has ended and needs no workers.
         let _ = self.request_workers();
     }
 
-    /// Reports items that made no progress for too long, and cancels them if that is the policy.
+    /// Reports items that made no progress for too long, and cancels them if the stall policy says so.
     fn check_stalled(&self, quiet: &mut Quiet, now: Instant) {
-        let attended = self.link.attention_time();
-        if std::mem::replace(&mut quiet.attended, attended) != attended {
-            // While the user is being asked, no period counts as quiet.
+        let attention = self.link.attention_time();
+        if std::mem::replace(&mut quiet.attention, attention) != attention {
+            // Time in which the user is asked does not count as quiet.
             (quiet.items, quiet.run) = (BTreeMap::new(), None);
             return;
         }
@@ -132,7 +132,7 @@ impl Attempt {
         let before = std::mem::take(&mut quiet.items);
         let mut any_progress = false;
         for (index, cell) in running {
-            let fresh = cell.take_fresh();
+            let fresh = cell.take_new_progress();
             any_progress |= fresh;
             let known = before.get(&index).copied().filter(|_| !fresh);
             let mut period = known.unwrap_or(QuietPeriod { start: now, reported: Reported::No });
@@ -141,44 +141,45 @@ impl Attempt {
                 && cell.cancel().reason().is_none()
             {
                 period.reported = Reported::Yes;
-                self.stalled(index, &cell);
+                self.report_stalled(index, &cell);
             }
             quiet.items.insert(index, period);
         }
         self.check_stalled_run(quiet, now, any_progress);
     }
 
-    fn stalled(&self, index: usize, cell: &Arc<ItemCell>) {
+    fn report_stalled(&self, index: usize, cell: &Arc<ItemCell>) {
         let (item, quiet) = (self.selection()[index].id(), self.limits.stall_after());
         match self.limits.stall_policy() {
             StallPolicy::Report => {
-                let text = format!("no progress for {quiet:?}; it continues");
+                let text = format!("no progress for {quiet:?}; the item continues");
                 self.link.log(LogEntry::new(LogLevel::Warning, text).with_item(item));
             }
             _ => {
-                let text = format!("stalled: no progress for {quiet:?}; cancelled. Report progress more often");
+                let text =
+                    format!("stalled: no progress for {quiet:?}; the item was cancelled; report progress more often");
                 self.link.log(LogEntry::new(LogLevel::Error, text).with_item(item));
                 self.signal(cell, CancelReason::TimedOut);
             }
         }
     }
 
-    /// Reports a handler that runs its items itself and makes no progress at all, and cuts its call if that is the policy.
+    /// Reports a handler that runs its items itself and makes no progress. Times out its call if the stall policy says so.
     fn check_stalled_run(&self, quiet: &mut Quiet, now: Instant, any_progress: bool) {
         let (length, by_itself) = {
             let state = self.lock();
-            (state.run.journal_len(), state.active_calls == 0 && state.working == Working::Now)
+            (state.items.journal_len(), state.active_calls == 0 && state.phase == AttemptPhase::Synchronizing)
         };
         let before = quiet.run.take().filter(|(known, _)| by_itself && !any_progress && *known == length);
         let (_, mut period) = before.unwrap_or((length, QuietPeriod { start: now, reported: Reported::No }));
         if period.reported == Reported::No && now - period.start >= self.limits.stall_after() {
             period.reported = Reported::Yes;
-            self.stalled_run();
+            self.report_stalled_run();
         }
         quiet.run = by_itself.then_some((length, period));
     }
 
-    fn stalled_run(&self) {
+    fn report_stalled_run(&self) {
         let quiet = self.limits.stall_after();
         match self.limits.stall_policy() {
             StallPolicy::Report => {
@@ -189,7 +190,7 @@ impl Attempt {
         }
     }
 
-    /// Times out the current call of the handler: notifies the handler, and cuts the call after the soft grace.
+    /// Times out the current call of the handler: notifies the handler, and drops the call after the soft grace.
     pub(crate) fn time_out(&self) {
         let token = self.cancel.cancel(CancelReason::TimedOut);
         if let Some(token) = token {

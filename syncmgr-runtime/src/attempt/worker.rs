@@ -17,32 +17,32 @@ use syncmgr_core::port::ItemWork;
 
 use super::Attempt;
 use super::grace::{PollState, Supervised, WorkEnd};
-use super::remember::entry_of_failure;
+use super::records::entry_of_failure;
 use super::slots::Granted;
 use super::state::Ended;
 
 /// Runs `synchronize_item` for each item, on workers in their own tasks.
-pub(super) async fn spawned(attempt: Arc<Attempt>) -> SyncResult {
+pub(super) async fn run_spawned(attempt: Arc<Attempt>) -> SyncResult {
     let _call = ActiveCall::begin(&attempt)?;
     while let Granted::Slots(slots) = poll_fn(|cx| attempt.poll_granted(cx.waker())).await {
         for slot in slots {
             let (worker, slot) = (attempt.clone(), SlotGuard::new(attempt.clone(), slot, Dropped::ByRuntime));
-            attempt.link.spawn(Box::pin(async move { work(slot, &EachItem(worker.handler())).await }));
+            attempt.link.spawn(Box::pin(async move { work(slot, &HandlerWork(worker.handler())).await }));
         }
     }
     Ok(())
 }
 
 /// Runs `each` for each item, on workers inside this future.
-pub(super) async fn in_place<'a>(attempt: &'a Attempt, each: &'a ItemWork<'a>) -> SyncResult {
+pub(super) async fn run_in_place<'a>(attempt: &'a Attempt, each: &'a ItemWork<'a>) -> SyncResult {
     let _call = ActiveCall::begin(attempt)?;
-    let each = Each(each);
+    let each = ClosureWork(each);
     let mut workers = FuturesUnordered::new();
     poll_fn(|cx| {
         loop {
             match attempt.poll_granted(cx.waker()) {
                 Poll::Ready(Granted::Slots(slots)) => {
-                    let guard = |slot| SlotGuard::new(attempt.myself(), slot, Dropped::ByHandler);
+                    let guard = |slot| SlotGuard::new(attempt.to_arc(), slot, Dropped::ByHandler);
                     workers.extend(slots.into_iter().map(|slot| work(guard(slot), &each)));
                 }
                 Poll::Ready(Granted::Done) => return Poll::Ready(Ok(())),
@@ -55,7 +55,7 @@ pub(super) async fn in_place<'a>(attempt: &'a Attempt, each: &'a ItemWork<'a>) -
     .await
 }
 
-/// A handler call that runs items on workers. Dropping the last one returns the unused permits.
+/// A handler call that runs items on workers. Dropping the last such call returns the unused permits.
 struct ActiveCall<'a>(&'a Attempt);
 
 impl<'a> ActiveCall<'a> {
@@ -79,43 +79,43 @@ trait Work: Sync {
     fn begin<'a>(&'a self, item: &'a ItemContext) -> BoxFuture<'a, SyncResult>;
 }
 
-struct EachItem<'a>(&'a dyn SyncHandler);
+struct HandlerWork<'a>(&'a dyn SyncHandler);
 
-impl Work for EachItem<'_> {
+impl Work for HandlerWork<'_> {
     fn begin<'a>(&'a self, item: &'a ItemContext) -> BoxFuture<'a, SyncResult> {
         self.0.synchronize_item(item)
     }
 }
 
-struct Each<'w>(&'w ItemWork<'w>);
+struct ClosureWork<'w>(&'w ItemWork<'w>);
 
-impl Work for Each<'_> {
+impl Work for ClosureWork<'_> {
     fn begin<'a>(&'a self, item: &'a ItemContext) -> BoxFuture<'a, SyncResult> {
         (self.0)(item.clone())
     }
 }
 
 /// Runs a worker: items sequentially, each to its end. The worker owns its slot from the start, so that a worker that is
-/// never polled also frees it.
+/// never polled also frees its slot.
 async fn work(mut guard: SlotGuard, work: &impl Work) {
     let (attempt, slot) = (guard.attempt.clone(), guard.slot);
     let mut ended = None;
-    while guard.turn(ended.take()) {
+    while guard.next_item(ended.take()) {
         let item = guard.context.as_ref().expect("a worker in its turn has a context");
-        attempt.link.begins(&attempt, item.id());
+        attempt.link.item_begins(&attempt, item.id());
         if item.check().is_err() {
-            ended = Some(conclude(&attempt, item, WorkEnd::Cut));
+            ended = Some(end_item(&attempt, item, WorkEnd::Dropped));
             continue;
         }
         let mut supervised = Supervised::new(&attempt, slot, item, &mut guard.poll_state, || work.begin(item));
         // Awaited by reference: by value, it would be copied once more for each item.
         let end = (&mut supervised).await;
         drop(supervised);
-        if is_over(item) && attempt.was_evicted(slot) {
+        if was_ended_by_eviction(item) && attempt.was_evicted(slot) {
             guard.left = Left::Yes;
             return;
         }
-        ended = Some(conclude(&attempt, item, end));
+        ended = Some(end_item(&attempt, item, end));
         // After an item that never yielded, other tasks run before the next item begins.
         if !std::mem::take(&mut guard.poll_state.suspended) {
             yield_worker().await;
@@ -137,8 +137,8 @@ async fn yield_worker() {
     .await;
 }
 
-/// Returns `true` if the item was ended by an eviction.
-fn is_over(item: &ItemContext) -> bool {
+/// Returns `true` if an eviction ended the item.
+fn was_ended_by_eviction(item: &ItemContext) -> bool {
     item.cell().cancel().reason() == Some(CancelReason::Ended)
 }
 
@@ -152,7 +152,7 @@ struct SlotGuard {
     dropped: Dropped,
 }
 
-/// The origin of the drop of a worker that has not left.
+/// The reason a worker is dropped before it has left.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Dropped {
     /// The handler dropped the future that runs its items.
@@ -174,23 +174,23 @@ impl SlotGuard {
         Self { attempt, slot, context: None, poll_state, left: Left::No, dropped }
     }
 
-    fn turn(&mut self, ended: Option<Ended>) -> bool {
-        let has_item = self.attempt.turn(self.slot, ended, &mut self.context);
+    fn next_item(&mut self, ended: Option<Ended>) -> bool {
+        let has_item = self.attempt.next_item(self.slot, ended, &mut self.context);
         if !has_item {
             self.left = Left::Yes;
         }
         has_item
     }
 
-    /// Ends the item of a worker that is dropped in the middle of it. Work that the item started may continue.
-    fn cut(&self, item: &ItemContext) -> Ended {
+    /// Ends the item of a worker that is dropped in the middle of the item. Work that the item started may continue.
+    fn end_dropped(&self, item: &ItemContext) -> Ended {
         if self.dropped == Dropped::ByHandler {
             let working = item.cell().is_working();
-            return conclude(&self.attempt, item, if working { WorkEnd::Abandoned } else { WorkEnd::Cut });
+            return end_item(&self.attempt, item, if working { WorkEnd::Abandoned } else { WorkEnd::Dropped });
         }
         // The token is cancelled when the slot is freed.
         let _ = item.cell().cancel().cancel(CancelReason::ShuttingDown);
-        let ended = conclude(&self.attempt, item, WorkEnd::Cut);
+        let ended = end_item(&self.attempt, item, WorkEnd::Dropped);
         if item.cell().is_working() {
             self.attempt.abandon(item.id(), item.cell());
         }
@@ -205,30 +205,30 @@ impl Drop for SlotGuard {
         }
         match &self.context {
             None => self.attempt.leave_unused(self.slot),
-            Some(item) if is_over(item) && self.attempt.was_evicted(self.slot) => {}
-            Some(item) => self.attempt.leave(self.slot, self.cut(item)),
+            Some(item) if was_ended_by_eviction(item) && self.attempt.was_evicted(self.slot) => {}
+            Some(item) => self.attempt.leave(self.slot, self.end_dropped(item)),
         }
     }
 }
 
-/// Judges the end of an item and logs it if necessary.
-fn conclude(attempt: &Attempt, item: &ItemContext, end: WorkEnd) -> Ended {
-    attempt.link.ends(item.id(), item.cell());
+/// Determines the verdict on an item and logs the outcome if necessary.
+fn end_item(attempt: &Attempt, item: &ItemContext, end: WorkEnd) -> Ended {
+    attempt.link.item_ends(item.id(), item.cell());
     let verdict = match &end {
         // Faults of the item were logged when they happened.
         WorkEnd::Returned(Ok(())) => verdict_of(&Ending::Returned(&Ok(())), None, item.cell().signals()),
-        _ => judge_and_log(attempt, item, &end),
+        _ => decide_and_log(attempt, item, &end),
     };
     Ended { index: item.index(), verdict }
 }
 
 #[cold]
-fn judge_and_log(attempt: &Attempt, item: &ItemContext, end: &WorkEnd) -> Verdict {
+fn decide_and_log(attempt: &Attempt, item: &ItemContext, end: &WorkEnd) -> Verdict {
     let (ending, text) = match end {
         WorkEnd::Returned(Ok(())) => (Ending::Returned(&Ok(())), None),
         WorkEnd::Returned(result @ Err(error)) => (Ending::Returned(result), Some(one_line(error))),
         WorkEnd::Panicked(text) => (Ending::Panicked, Some(format!("the handler panicked: {text}"))),
-        WorkEnd::Cut => (Ending::Dropped, None),
+        WorkEnd::Dropped => (Ending::Dropped, None),
         WorkEnd::Abandoned => (Ending::Abandoned, Some(abandoned_text(attempt))),
     };
     if matches!(end, WorkEnd::Abandoned) {
@@ -245,5 +245,5 @@ fn judge_and_log(attempt: &Attempt, item: &ItemContext, end: &WorkEnd) -> Verdic
 
 pub(super) fn abandoned_text(attempt: &Attempt) -> String {
     let grace = attempt.limits.hard_grace();
-    format!("did not stop within {grace:?} of being cancelled and was abandoned; what it started is still running")
+    format!("did not stop within {grace:?} of being cancelled and was abandoned; the work it started is still running")
 }

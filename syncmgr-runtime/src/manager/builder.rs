@@ -388,12 +388,12 @@ impl SyncManagerBuilder {
 
     /// Builds the manager.
     pub fn build(self) -> SyncManager {
-        SyncManager::over(Host::new(self.ports, self.rules))
+        SyncManager::from_host(Host::new(self.ports, self.rules))
     }
 }
 
 impl std::fmt::Debug for SyncManagerBuilder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "SyncManagerBuilder({} items at once)", self.rules.max_concurrent_items)
+        write!(f, "SyncManagerBuilder({} concurrent items)", self.rules.max_concurrent_items)
     }
 }

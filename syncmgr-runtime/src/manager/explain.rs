@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use syncmgr_core::claim::Claim;
+use syncmgr_core::decision::attempt::Phase;
 use syncmgr_core::decision::choice::{Listing, Preferences};
 use syncmgr_core::decision::hold::Hold;
 use syncmgr_core::decision::ledger::{HANDLER_ITSELF, InterruptedRun};
-use syncmgr_core::decision::run::Phase;
 use syncmgr_core::error::SyncResult;
 use syncmgr_core::explain::{Current, Explanation, Known, Listed, explain};
 use syncmgr_core::id::{ErrorId, HandlerId, ItemId};
@@ -18,7 +18,7 @@ use crate::run::Run;
 
 impl SyncManager {
     /// Explains the condition of an item: its last outcome, the reasons that hold it, and its next run. The explanation
-    /// comes from the state on which the manager decides; `{}` shows it in one line.
+    /// is derived from the state on which the manager decides; `{}` shows it in one line.
     ///
     /// ```
     /// # use syncmgr_doc_examples::*;
@@ -35,9 +35,9 @@ impl SyncManager {
     /// ```
     ///
     /// # Errors
-    /// When the store cannot be read.
+    /// Returns an error if the store cannot be read.
     pub fn explain_item(&self, handler: HandlerId, item: ItemId) -> Result<Explanation, StoreAccessError> {
-        self.item_explained(handler, item).map_err(StoreAccessError::Unreadable)
+        self.item_explanation(handler, item).map_err(StoreAccessError::Unreadable)
     }
 
     /// Explains the condition of a handler as a whole, including the reasons that hold all of its items.
@@ -54,25 +54,25 @@ impl SyncManager {
     /// ```
     ///
     /// # Errors
-    /// When the store cannot be read.
+    /// Returns an error if the store cannot be read.
     pub fn explain_handler(&self, handler: HandlerId) -> Result<Explanation, StoreAccessError> {
-        self.handler_explained(handler).map_err(StoreAccessError::Unreadable)
+        self.handler_explanation(handler).map_err(StoreAccessError::Unreadable)
     }
 
-    fn item_explained(&self, handler: HandlerId, item: ItemId) -> SyncResult<Explanation> {
+    fn item_explanation(&self, handler: HandlerId, item: ItemId) -> SyncResult<Explanation> {
         let mut known = Known::of(handler).with_item(item);
         known.record = self.host().record(handler, item)?;
-        known.listed = self.listed(handler, item, &mut known);
-        known.chosen = self.chosen(handler, item)?;
+        known.listed = self.listed_state(handler, item, &mut known);
+        known.chosen = self.chosen_state(handler, item)?;
         known.current = self.current(handler, item, known.chosen)?;
         known.quarantined = self.host().admission.quarantined().contains(&(handler, item));
         self.add_common(known)
     }
 
-    fn handler_explained(&self, handler: HandlerId) -> SyncResult<Explanation> {
+    fn handler_explanation(&self, handler: HandlerId) -> SyncResult<Explanation> {
         let mut known = Known::of(handler);
         known.record = self.host().record(handler, HANDLER_ITSELF)?;
-        known.name = self.host().known().handlers.get(&handler).map(|(_, info)| info.name().into());
+        known.name = self.host().manager_state().handlers.get(&handler).map(|(_, info)| info.name().into());
         let active = self.runs_of(handler).find(|run| !run.is_idle());
         known.current =
             active.map(|run| match self.host().admission.is_current(run.id()) && !run.attempt().is_paused() {
@@ -91,7 +91,7 @@ impl SyncManager {
         known.held = self.holds_in_sessions(handler, known.item);
         let listed = known.item.and_then(|item| self.listing(handler)?.item(item).cloned());
         let of_handler =
-            host.known().handlers.get(&handler).map(|(_, info)| info.claims().to_vec()).unwrap_or_default();
+            host.manager_state().handlers.get(&handler).map(|(_, info)| info.claims().to_vec()).unwrap_or_default();
         let own = listed.iter().flat_map(|item| item.claims());
         let claims: Vec<&Claim> = of_handler.iter().chain(own).collect();
         let environment = host.ports.environment.now();
@@ -101,7 +101,7 @@ impl SyncManager {
         });
         let (question, guarded) = self.open_question(handler, known.item)?;
         known.question = question;
-        known.conditions.extend(guarded);
+        known.other_holds.extend(guarded);
         Ok(explain(&known, now))
     }
 
@@ -116,7 +116,7 @@ impl SyncManager {
         listings.last()
     }
 
-    fn listed(&self, handler: HandlerId, item: ItemId, known: &mut Known) -> Listed {
+    fn listed_state(&self, handler: HandlerId, item: ItemId, known: &mut Known) -> Listed {
         let Some(listing) = self.listing(handler) else { return Listed::Unknown };
         match listing.item(item) {
             Some(item) => {
@@ -128,14 +128,14 @@ impl SyncManager {
         }
     }
 
-    fn chosen(&self, handler: HandlerId, item: ItemId) -> SyncResult<Option<ItemState>> {
+    fn chosen_state(&self, handler: HandlerId, item: ItemId) -> SyncResult<Option<ItemState>> {
         let preferences: Preferences = self.host().preferences(handler)?;
         let listing = self.listing(handler);
         let default = listing.as_ref().and_then(|listing| listing.item(item)).map(|item| item.state());
         Ok(preferences.of(handler, item).or(default))
     }
 
-    /// Returns the item's part in an open or interrupted session.
+    /// Returns the item's current state in an open or interrupted session.
     fn current(&self, handler: HandlerId, item: ItemId, chosen: Option<ItemState>) -> SyncResult<Option<Current>> {
         for run in self.runs_of(handler).filter(|run| !run.has_ended()) {
             let session = run.id().session;
@@ -147,8 +147,8 @@ impl SyncManager {
         }
         let interrupted = self.host().ledger().interrupted(handler);
         for InterruptedRun { session, items, .. } in interrupted.into_iter().rev() {
-            let asked = items.map_or(chosen != Some(ItemState::Unchecked), |items| items.contains(&item));
-            if asked && !self.host().ports.store.ended_since(handler, session)?.contains(&item) {
+            let requested = items.map_or(chosen != Some(ItemState::Unchecked), |items| items.contains(&item));
+            if requested && !self.host().ports.store.ended_since(handler, session)?.contains(&item) {
                 return Ok(Some(Current::Interrupted(session)));
             }
         }
@@ -161,14 +161,15 @@ impl SyncManager {
         held.map(|held| held.hold).filter(|hold| *hold != Hold::Quarantined).collect()
     }
 
-    /// Returns the log entry that can be opened or answered, and [`Hold::Guarded`] if it is a guard's question.
+    /// Returns the id of the last log entry that the user can open or answer, and [`Hold::Guarded`] if the entry is a
+    /// guard's question.
     fn open_question(&self, handler: HandlerId, item: Option<ItemId>) -> SyncResult<(Option<ErrorId>, Option<Hold>)> {
         let about = item.unwrap_or(HANDLER_ITSELF);
         let open = |entry: &Arc<LogEntry>| entry.item == Some(about) && entry.is_link();
-        let live = self.runs_of(handler).flat_map(|run| run.notes().entries()).filter(open).last();
+        let live = self.runs_of(handler).flat_map(|run| run.events().entries()).filter(open).last();
         let stored = || -> SyncResult<Option<Arc<LogEntry>>> {
-            let said = self.host().ports.store.log_about(handler, about)?;
-            Ok(said.into_iter().map(|record| record.entry).rfind(open))
+            let records = self.host().ports.store.log_about(handler, about)?;
+            Ok(records.into_iter().map(|record| record.entry).rfind(open))
         };
         let entry = match live {
             Some(entry) => Some(entry),

@@ -28,7 +28,7 @@ impl SyncManager {
     /// # Errors
     /// Returns an error if the store refuses the change; try again.
     pub async fn forget(&self, handler: HandlerId) -> Result<(), StoreAccessError> {
-        let claims = self.host().known().handlers.get(&handler).map(|(_, info)| info.claims().to_vec());
+        let claims = self.host().manager_state().handlers.get(&handler).map(|(_, info)| info.claims().to_vec());
         self.unregister(handler);
         let runs: Vec<_> = self.runs_of(handler).collect();
         for run in &runs {
@@ -39,7 +39,7 @@ impl SyncManager {
             session.until(|| session.run(handler).is_none_or(|run| run.is_idle())).await;
         }
         let mut claims = claims.unwrap_or_default();
-        let others: Vec<_> = self.host().known().handlers.values().map(|(_, info)| info.clone()).collect();
+        let others: Vec<_> = self.host().manager_state().handlers.values().map(|(_, info)| info.clone()).collect();
         claims.retain(|claim| !others.iter().any(|info| info.claims().contains(claim)));
         let effects = self.host().decide(|ledger, now| ledger.forget(handler, claims, now));
         let changes = self.host().perform(effects, &NoLog);

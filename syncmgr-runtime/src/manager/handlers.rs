@@ -66,25 +66,25 @@ impl SyncManager {
             return Err(RequestError::NoTimeAllowed { handler: id });
         }
         let registration = Registration::new(flags).with_description(info.name().to_owned());
-        let set =
+        let stored_flags =
             self.host().ports.store.handlers().map(|mut stored| stored.remove(&id).and_then(|record| record.flags));
         let unreadable = |error| RequestError::Store { reason: one_line(&error) };
-        let set = set.map_err(unreadable)?;
+        let stored_flags = stored_flags.map_err(unreadable)?;
         let retry_states = self.host().ports.store.retry_states(id).map_err(unreadable)?;
         {
-            let mut known = self.host().known();
-            if known.handlers.contains_key(&id) {
+            let mut state = self.host().manager_state();
+            if state.handlers.contains_key(&id) {
                 return Err(RequestError::AlreadyRegistered { handler: id });
             }
             check_registration(id, flags)?;
             let mut effective = registration.clone();
-            effective.flags = set.unwrap_or(flags);
-            known.registry.register(id, effective)?;
-            known.handlers.insert(id, (handler, info));
+            effective.flags = stored_flags.unwrap_or(flags);
+            state.registry.register(id, effective)?;
+            state.handlers.insert(id, (handler, info));
         }
         let effects = self.host().decide(|ledger, now| ledger.register(id, capabilities, retry_states, now));
         self.host().store(StateChange::Registered { handler: id, registration });
-        self.host().follow(effects);
+        self.host().apply(effects);
         Ok(id)
     }
 
@@ -107,18 +107,18 @@ impl SyncManager {
     /// Returns an error if the handler is not registered, and for unknown flag bits.
     pub fn set_flags(&self, handler: HandlerId, flags: RegisterFlags) -> Result<(), RequestError> {
         {
-            let mut known = self.host().known();
-            let registered = known.registry.registration(handler).cloned();
+            let mut state = self.host().manager_state();
+            let registered = state.registry.registration(handler).cloned();
             let mut registered = registered.ok_or(RequestError::NotRegistered { handler })?;
             registered.flags = flags;
-            known.registry.register(handler, registered)?;
+            state.registry.register(handler, registered)?;
         }
         self.host().store(StateChange::Flags { handler, flags });
         Ok(())
     }
 
-    /// Unregisters a handler, which takes part in no later session: `UnregisterSyncMgrHandler`. Returns `false` if the
-    /// handler was not registered. Its active runs continue, and its stored data is kept; see [`forget`](Self::forget).
+    /// Unregisters a handler: `UnregisterSyncMgrHandler`. Later sessions do not include the handler. Its active runs
+    /// continue, and its stored data is kept; see [`forget`](Self::forget). Returns `false` if it was not registered.
     ///
     /// ```
     /// # use syncmgr_doc_examples::*;
@@ -134,10 +134,10 @@ impl SyncManager {
     ///
     /// See also: R5, R6.
     pub fn unregister(&self, handler: HandlerId) -> bool {
-        let mut known = self.host().known();
-        let removed = known.handlers.remove(&handler);
-        let unregistered = known.registry.unregister(handler).is_some();
-        drop(known);
+        let mut state = self.host().manager_state();
+        let removed = state.handlers.remove(&handler);
+        let unregistered = state.registry.unregister(handler).is_some();
+        drop(state);
         drop(removed);
         let is_running = self.runs_of(handler).any(|run| !run.has_ended());
         let mut ledger = self.host().ledger();
@@ -153,7 +153,7 @@ impl SyncManager {
     ///
     /// See also: R8.
     pub fn registration(&self, handler: HandlerId) -> Option<Registration> {
-        self.host().known().registry.registration(handler).cloned()
+        self.host().manager_state().registry.registration(handler).cloned()
     }
 
     /// Returns the registered handlers, ordered by id.
@@ -171,13 +171,13 @@ impl SyncManager {
     /// # Ok::<(), anyhow::Error>(())
     /// ```
     pub fn handlers(&self) -> Vec<HandlerInfo> {
-        self.host().known().handlers.values().map(|(_, info)| info.clone()).collect()
+        self.host().manager_state().handlers.values().map(|(_, info)| info.clone()).collect()
     }
 
     /// Returns an object of a handler or one of its items, for callers that know the handler's interfaces:
     /// `GetItemObject`. `None`, the `E_NOTIMPL` of Windows, if there is no object or the handler is not registered.
     pub fn item_object(&self, handler: HandlerId, subject: Subject, interface: Uuid) -> Option<ItemObject> {
-        let (handler, _) = self.host().known().handlers.get(&handler).cloned()?;
+        let (handler, _) = self.host().manager_state().handlers.get(&handler).cloned()?;
         catch_unwind(AssertUnwindSafe(|| handler.item_object(subject, interface))).ok().flatten()
     }
 }

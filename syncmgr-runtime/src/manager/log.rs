@@ -46,7 +46,7 @@ impl SyncManager {
     /// # run(async {
     /// let manager = SyncManager::builder().store(MemoryStore::new()).build();
     /// let calendar = manager.register(Calendar)?;
-    /// manager.update_all()?.finish().await; // its log has a link
+    /// manager.update_all()?.finish().await; // logs an entry with a link
     /// manager.show_error(calendar, ErrorId::from_key("terms")).await?; // calls the handler's `show_error`
     /// # Ok(())
     /// # })?;
@@ -59,20 +59,20 @@ impl SyncManager {
     ///
     /// See also: R144 to R150.
     pub async fn show_error(&self, handler: HandlerId, error: ErrorId) -> Result<Report, LogAccessError> {
-        match self.stored(handler, error)?.action {
+        match self.stored_entry(handler, error)?.action {
             Some(Action::ShowError | Action::Remedy(_)) => {}
             Some(Action::Decide(_)) => return Err(SessionError::Question { error }.into()),
             _ => return Err(SessionError::NotALink { error }.into()),
         }
-        let request = self.session(Trigger::Manual).handlers([handler]).may_bother_user().explaining();
+        let request = self.session(Trigger::Manual).handlers([handler]).may_bother_user().explain_only();
         let session = request.start()?;
         session.report().await;
-        request_and_wait(&*session.run(handler)?, IdleRequest::Open(error)).await?;
+        request_and_wait(&*session.run(handler)?, IdleRequest::ShowError(error)).await?;
         Ok(session.finish().await)
     }
 
     /// Answers a question of the stored log with the choice at index `choice`, and starts a session that runs the item
-    /// again with the answer. With [`Remedy::Refuse`] no item runs, and the question stays open.
+    /// again with the answer. If the choice is [`Remedy::Refuse`], no item runs, and the question stays open.
     ///
     /// While the session of the entry is open, use [`Session::answer`] instead.
     ///
@@ -91,9 +91,9 @@ impl SyncManager {
     ///
     /// # Errors
     /// Returns an error if there is no such question or choice, the store cannot be read, or no session can be started.
-    /// In the last case the answer is kept.
+    /// The answer is stored even if no session can be started.
     pub fn answer(&self, handler: HandlerId, error: ErrorId, choice: usize) -> Result<Session, LogAccessError> {
-        let entry = self.stored(handler, error)?;
+        let entry = self.stored_entry(handler, error)?;
         let (item, question) = question_of(&entry, error, choice)?;
         self.host().answer(handler, item, question.clone(), choice);
         let request = self.session(Trigger::Manual).may_bother_user();
@@ -107,7 +107,7 @@ impl SyncManager {
     }
 
     /// Returns the latest entry with this id from the stored log.
-    fn stored(&self, handler: HandlerId, error: ErrorId) -> Result<Arc<LogEntry>, LogAccessError> {
+    fn stored_entry(&self, handler: HandlerId, error: ErrorId) -> Result<Arc<LogEntry>, LogAccessError> {
         let log =
             self.host().ports.store.log(handler).map_err(|error| LogAccessError::Store { reason: one_line(&error) })?;
         let entry = log.into_iter().rev().map(|record| record.entry).find(|entry| entry.id == Some(error));
@@ -122,7 +122,7 @@ pub enum LogAccessError {
     /// The session could not be started.
     #[error(transparent)]
     Start(#[from] StartError),
-    /// The entry does not exist or is of another kind.
+    /// The entry does not exist, or its kind does not allow the call.
     #[error(transparent)]
     Session(#[from] SessionError),
     /// The store cannot be read.

@@ -11,10 +11,10 @@ use crate::run::IdleRequest;
 use crate::session::{SessionError, StartError, request_and_wait};
 
 impl SyncManager {
-    /// Shows the properties of a handler or one of its items, and returns the items as they are afterwards. Cancel
-    /// safe; the properties stay open until they are closed.
+    /// Shows the properties of a handler or one of its items. Returns the handler's items once the properties are closed.
+    /// Cancel safe; dropping the future does not close the properties.
     ///
-    /// The session is for configuration only: the handler is neither prepared nor run.
+    /// The session is for configuration only: `prepare` and `synchronize` are not called.
     ///
     /// # Errors
     /// Returns an error if the handler is not registered, has no such item, did not declare `HAS_PROPERTIES` for the
@@ -41,7 +41,7 @@ impl SyncManager {
         if !declared {
             return Err(SessionError::NoProperties { handler }.into());
         }
-        request_and_wait(&run, IdleRequest::Properties(subject)).await?;
+        request_and_wait(&run, IdleRequest::ShowProperties(subject)).await?;
         let (items, not_shown) = (run.listing().items().to_vec(), run.not_shown());
         session.close().await;
         match not_shown {

@@ -16,8 +16,8 @@ impl SyncManager {
     /// Stops every session and waits until all of them have ended. No session can be started afterwards.
     ///
     /// Returns the handlers that are still running: those with blocking work that outlived its hard grace, and those
-    /// that block their thread. The wait for handlers lasts at most the longest hard grace plus a short margin. The
-    /// wait for a store that does not answer lasts as long again; the store is not part of the result.
+    /// that block their thread. Waits for handlers at most the longest hard grace plus a short margin, then as long again
+    /// for a store that does not answer. The result does not include the store.
     ///
     /// Cancel safe; the sessions stop even if the future is dropped.
     ///
@@ -38,45 +38,46 @@ impl SyncManager {
     /// ```
     pub async fn shutdown(&self) -> Vec<StillRunning> {
         let sessions = self.owner.begin_shutdown();
-        let over = async {
+        let all_ended = async {
             for session in &sessions {
                 session.until(|| session.has_ended()).await;
             }
         };
         let limit = shutdown_timeout(&sessions);
-        let late = tokio::time::timeout(limit, over).await.is_err();
-        let unstopped = self.unstopped(&sessions);
-        if late {
+        let timed_out = tokio::time::timeout(limit, all_ended).await.is_err();
+        let still_running = self.still_running(&sessions);
+        if timed_out {
             sessions.iter().for_each(|session| session.abort());
         }
-        if late || unstopped.is_empty() {
+        if timed_out || still_running.is_empty() {
             // The remaining tasks wait for the store, which may never answer.
             let _ = tokio::time::timeout(limit, self.host().tracker.wait()).await;
         }
         if let Some(watchdog) = &self.host().ports.watchdog {
             watchdog.stop();
         }
-        unstopped
+        still_running
     }
 
     /// Returns the handlers that did not stop.
-    fn unstopped(&self, sessions: &[Arc<SessionShared>]) -> Vec<StillRunning> {
-        let mut unstopped: BTreeMap<HandlerId, BTreeSet<ItemId>> = BTreeMap::new();
+    fn still_running(&self, sessions: &[Arc<SessionShared>]) -> Vec<StillRunning> {
+        let mut still_running: BTreeMap<HandlerId, BTreeSet<ItemId>> = BTreeMap::new();
         for (handler, item) in self.host().admission.quarantined() {
-            unstopped.entry(handler).or_default().insert(item);
+            still_running.entry(handler).or_default().insert(item);
         }
         let mut names = BTreeMap::new();
         for run in sessions.iter().flat_map(|session| session.runs()) {
             names.insert(run.id().handler, run.info().name().to_owned());
             if !run.is_idle() {
-                let polled = run.attempt().polling().into_iter().filter_map(|(_, _, item)| item);
-                unstopped.entry(run.id().handler).or_default().extend(polled);
+                let polled = run.attempt().polls_in_progress().into_iter().filter_map(|(_, _, item)| item);
+                still_running.entry(run.id().handler).or_default().extend(polled);
             }
         }
-        let registered = |handler| self.host().known().handlers.get(&handler).map(|(_, info)| info.name().to_owned());
+        let registered =
+            |handler| self.host().manager_state().handlers.get(&handler).map(|(_, info)| info.name().to_owned());
         let name = |handler| names.get(&handler).cloned().or_else(|| registered(handler)).unwrap_or_default();
         let named = |(handler, items)| StillRunning { handler, name: name(handler), items };
-        unstopped.into_iter().map(named).collect()
+        still_running.into_iter().map(named).collect()
     }
 }
 

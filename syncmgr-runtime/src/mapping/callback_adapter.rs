@@ -1,8 +1,8 @@
 //! The callback adapter: a [`SyncHandler`] with the methods of `ISyncMgrSynchronize`, for a host with its own callback.
 
+mod instance;
 mod link;
 mod questions;
-mod side;
 
 use std::sync::Arc;
 
@@ -18,20 +18,20 @@ use syncmgr_core::store::StateStore;
 use syncmgr_core::trigger::{RunFlags, Trigger};
 use uuid::Uuid;
 
-use self::side::HandlerSide;
+use self::instance::AdapterInstance;
 use crate::memory::MemoryStore;
 use crate::session::StartError;
 
 /// Exposes a [`SyncHandler`] to a host that calls the methods of `ISyncMgrSynchronize` and receives results through a
 /// callback: a test, a COM bridge or another process.
 ///
-/// Each value is one instance. The host calls [`initialize`](Self::initialize) first and once, then
+/// Each adapter is one instance. The host calls [`initialize`](Self::initialize) first and once, then
 /// [`enum_sync_items`](Self::enum_sync_items), [`set_progress_callback`](Self::set_progress_callback),
 /// [`prepare_for_sync`](Self::prepare_for_sync) and [`synchronize`](Self::synchronize). A method called out of order
 /// returns `E_UNEXPECTED` and does nothing. The callback is never called with an internal lock held.
 ///
-/// The callback's `progress` is called before an item begins, ten times a second while it runs, and at its end. The
-/// callback's return codes cancel items.
+/// The adapter calls the callback's `progress` before an item begins, ten times a second while the item runs, and at its
+/// end. The return code of the callback can cancel items.
 ///
 /// ```
 /// # use syncmgr_doc_examples::*;
@@ -49,7 +49,7 @@ use crate::session::StartError;
 /// See also: R25.
 #[derive(Clone)]
 pub struct CallbackAdapter {
-    side: Arc<HandlerSide>,
+    instance: Arc<AdapterInstance>,
 }
 
 impl CallbackAdapter {
@@ -61,7 +61,8 @@ impl CallbackAdapter {
         Self::with_interaction(handler, None)
     }
 
-    /// Like [`new`](Self::new), with a way for the handler to ask the user while the host grants the user's attention.
+    /// Like [`new`](Self::new), but the handler can ask the user through `interaction` while the host grants the user's
+    /// attention.
     ///
     /// # Errors
     /// [`StartError::NoRuntime`] outside of a runtime, and an error if the handler panics in `info`.
@@ -72,8 +73,8 @@ impl CallbackAdapter {
         Self::with_store(handler, interaction, Arc::new(MemoryStore::new()))
     }
 
-    /// Like [`with_interaction`](Self::with_interaction), with a store for checkpoints. Without one, checkpoints end
-    /// with the instance. Nothing else is stored: retries and history are up to the host.
+    /// Like [`with_interaction`](Self::with_interaction), but saves checkpoints in `store` instead of in memory. The
+    /// adapter stores nothing else: retries and history are up to the host.
     ///
     /// # Errors
     /// [`StartError::NoRuntime`] outside of a runtime, and an error if the handler panics in `info`.
@@ -82,17 +83,17 @@ impl CallbackAdapter {
         interaction: Option<Arc<dyn Interaction>>,
         store: Arc<dyn StateStore>,
     ) -> Result<Self, StartError> {
-        Ok(Self { side: HandlerSide::new(handler, interaction, store)? })
+        Ok(Self { instance: AdapterInstance::new(handler, interaction, store)? })
     }
 
     /// `Initialize`. Not cancel safe: if the future is dropped, the instance is unusable.
     pub async fn initialize(&self, trigger: Trigger, flags: RunFlags, cookie: Option<&[u8]>) -> HResult {
-        self.side.initialize(trigger, flags, cookie).await
+        self.instance.initialize(trigger, flags, cookie).await
     }
 
     /// `GetHandlerInfo`.
     pub fn handler_info(&self) -> HandlerInfo {
-        self.side.info().clone()
+        self.instance.info().clone()
     }
 
     /// `EnumSyncMgrItems`, without the invalid items. Cancel safe.
@@ -102,7 +103,7 @@ impl CallbackAdapter {
     ///
     /// See also: R49.
     pub async fn enum_sync_items(&self) -> Result<Items, HResult> {
-        self.side.enum_sync_items().await
+        self.instance.enum_sync_items().await
     }
 
     /// `GetItemObject`.
@@ -110,17 +111,17 @@ impl CallbackAdapter {
     /// # Errors
     /// Returns `E_NOTIMPL` if the handler has no such object.
     pub fn item_object(&self, subject: Subject, interface: Uuid) -> Result<ItemObject, HResult> {
-        self.side.handler().item_object(subject, interface).ok_or(HResult::E_NOTIMPL)
+        self.instance.handler().item_object(subject, interface).ok_or(HResult::E_NOTIMPL)
     }
 
     /// `SetProgressCallback`: sets or replaces the callback. `None` detaches it: running items are stopped, the
-    /// callback receives no more calls, and the instance has ended.
+    /// callback receives no more calls, and the instance ends.
     ///
     /// See also: R76, R78.
     pub fn set_progress_callback(&self, callback: Option<Arc<dyn SyncCallback>>) -> HResult {
         match callback {
-            Some(callback) => self.side.attach(callback),
-            None => self.side.detach(),
+            Some(callback) => self.instance.attach(callback),
+            None => self.instance.detach(),
         }
     }
 
@@ -128,7 +129,7 @@ impl CallbackAdapter {
     ///
     /// See also: R68.
     pub fn show_properties(&self, subject: Subject) -> HResult {
-        self.side.show_properties(subject)
+        self.instance.show_properties(subject)
     }
 
     /// `PrepareForSync` with the chosen items. Completes through `PrepareForSyncCompleted`.
@@ -138,33 +139,33 @@ impl CallbackAdapter {
     ///
     /// See also: R86, R87.
     pub fn prepare_for_sync(&self, items: &[ItemId]) -> HResult {
-        self.side.prepare(items)
+        self.instance.prepare(items)
     }
 
     /// `Synchronize`. Completes through `SynchronizeCompleted` once all items have ended.
     ///
     /// See also: R99, R101.
     pub fn synchronize(&self) -> HResult {
-        self.side.synchronize()
+        self.instance.synchronize()
     }
 
     /// `SetItemStatus`: `SKIPPED` for an item, `STOPPED` for the handler. Returns `E_INVALIDARG` for anything else.
     ///
     /// See also: R126.
     pub fn set_item_status(&self, subject: Subject, status: Status) -> HResult {
-        self.side.set_item_status(subject, status)
+        self.instance.set_item_status(subject, status)
     }
 
     /// `ShowError`. Completes through `ShowErrorCompleted`, before or after this method returns.
     ///
     /// See also: R146.
     pub fn show_error(&self, error: ErrorId) -> HResult {
-        self.side.show_error(error)
+        self.instance.show_error(error)
     }
 }
 
 impl std::fmt::Debug for CallbackAdapter {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "CallbackAdapter({})", self.side.info().name())
+        write!(f, "CallbackAdapter({})", self.instance.info().name())
     }
 }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Weak};
 use async_trait::async_trait;
 use syncmgr_core::classic::ClassicHandler;
 use syncmgr_core::context::{PrepareContext, RunContext, SynchronizeContext};
-use syncmgr_core::decision::protocol::{Action, Chosen, Event, Stage, Step};
+use syncmgr_core::decision::protocol::{Action, Event, ItemSet, Stage, Step};
 use syncmgr_core::error::{NeedsUser, SyncResult};
 use syncmgr_core::handler::{ItemObject, Participation, PropertiesOutcome, Resolution, SyncHandler};
 use syncmgr_core::hresult::{CodeError, HResult};
@@ -16,7 +16,7 @@ use syncmgr_core::status::Status;
 use syncmgr_core::sync::Mutex;
 use uuid::Uuid;
 
-use super::instance::{Instance, Lease};
+use super::instance::{DetachOnDrop, Instance};
 
 /// Hosts a handler that is written in the style of `ISyncMgrSynchronize`: its methods return a code immediately and
 /// complete through a callback.
@@ -80,8 +80,8 @@ pub struct ClassicAdapter {
 }
 
 impl ClassicAdapter {
-    /// Hosts the handlers that `create` returns. One instance is created immediately to read its info, without
-    /// initialization. Use [`with_info`](Self::with_info) for a handler that has no info before it is initialized.
+    /// Hosts the handlers that `create` returns. Calls `create` once immediately to read the info of an uninitialized
+    /// instance. Use [`with_info`](Self::with_info) for a handler that has no info before it is initialized.
     ///
     /// # Errors
     /// Returns the code of `GetHandlerInfo` if it fails.
@@ -91,7 +91,7 @@ impl ClassicAdapter {
 
     /// Hosts the handlers that `create` returns, with this info.
     ///
-    /// A stopped handler has the hard grace to complete: it has no future that could be dropped sooner.
+    /// The soft grace is raised to the hard grace: a stopped classic handler has no future that could be dropped sooner.
     pub fn with_info<C: ClassicHandler>(
         info: HandlerInfo,
         create: impl Fn() -> Arc<C> + Send + Sync + 'static,
@@ -107,14 +107,14 @@ impl ClassicAdapter {
 
     /// Returns the instance of this run and directs the handler's calls to `run`.
     fn instance(run: &RunContext, synchronize: Option<&SynchronizeContext>) -> SyncResult<Arc<Instance>> {
-        let instance = run.kept::<Lease>()?.0.clone();
+        let instance = run.kept::<DetachOnDrop>()?.0.clone();
         instance.enter(run, synchronize);
         Ok(instance)
     }
 }
 
 /// The result of a call whose future was dropped before its completion.
-const CUT: HResult = HResult::E_FAIL;
+const DROPPED: HResult = HResult::E_FAIL;
 
 #[async_trait]
 impl SyncHandler for ClassicAdapter {
@@ -129,7 +129,7 @@ impl SyncHandler for ClassicAdapter {
         match code {
             HResult::S_OK => {
                 *self.current.lock() = Arc::downgrade(&instance);
-                run.keep(Lease(instance));
+                run.keep(DetachOnDrop(instance));
                 Ok(Participation::TakePart)
             }
             HResult::S_FALSE => Ok(Participation::Decline),
@@ -158,12 +158,12 @@ impl SyncHandler for ClassicAdapter {
         let instance = Self::instance(run, None)?;
         instance.on(match instance.stage() {
             Stage::Results => Event::Retried,
-            _ => Event::Chosen(Chosen::Some),
+            _ => Event::Chosen(ItemSet::NonEmpty),
         });
         let items: Vec<ItemId> = run.selection().iter().map(|item| item.id()).collect();
         let code = instance.classic.prepare_for_sync(&items);
         instance
-            .returned(Event::PrepareReturned(code), Event::PrepareCompleted(CUT), |stage| {
+            .wait_for_completion(Event::PrepareReturned(code), Event::PrepareCompleted(DROPPED), |stage| {
                 !matches!(stage, Stage::Preparing(_))
             })
             .await;
@@ -179,7 +179,7 @@ impl SyncHandler for ClassicAdapter {
         instance.on(Event::Admitted);
         let code = instance.classic.synchronize();
         instance
-            .returned(Event::SynchronizeReturned(code), Event::SynchronizeCompleted(CUT), |stage| {
+            .wait_for_completion(Event::SynchronizeReturned(code), Event::SynchronizeCompleted(DROPPED), |stage| {
                 !matches!(stage, Stage::Synchronizing(_))
             })
             .await;
@@ -190,8 +190,8 @@ impl SyncHandler for ClassicAdapter {
     }
 
     fn set_item_status(&self, run: &RunContext, subject: Subject, status: Status) {
-        if let Ok(lease) = run.kept::<Lease>() {
-            lease.0.push(subject, status);
+        if let Ok(guard) = run.kept::<DetachOnDrop>() {
+            guard.0.push(subject, status);
         }
     }
 
@@ -199,12 +199,14 @@ impl SyncHandler for ClassicAdapter {
         let instance = Self::instance(run, None)?;
         instance.on(Event::PropertiesOpened);
         let code = instance.classic.show_properties(subject);
-        instance.note_return(code);
+        instance.record_return(code);
         let showing = |stage| matches!(stage, Stage::ShowingProperties(_));
         instance
-            .returned(Event::PropertiesReturned(code), Event::PropertiesCompleted(CUT), |stage| !showing(stage))
+            .wait_for_completion(Event::PropertiesReturned(code), Event::PropertiesCompleted(DROPPED), |stage| {
+                !showing(stage)
+            })
             .await;
-        match instance.last().0 {
+        match instance.last_code().0 {
             HResult::S_SYNCMGR_ENUMITEMS => Ok(PropertiesOutcome::ListAgain),
             HResult::S_SYNCMGR_ITEMDELETED => Ok(PropertiesOutcome::ItemDeleted),
             code if code.is_success() => Ok(PropertiesOutcome::Done),
@@ -216,17 +218,19 @@ impl SyncHandler for ClassicAdapter {
         let instance = Self::instance(run, None)?;
         if instance.stage() == Stage::Prepared {
             // Every item was skipped during `prepare`, so the manager has ended the run.
-            instance.on(Event::Emptied);
+            instance.on(Event::NoItemsLeft);
             instance.on(Event::Admitted);
         }
         instance.on(Event::ErrorOpened);
         let code = instance.classic.show_error(error);
-        instance.note_return(code);
+        instance.record_return(code);
         let showing = |stage| matches!(stage, Stage::ShowingError(_));
         instance
-            .returned(Event::ErrorReturned(code), Event::ErrorCompleted(CUT, Chosen::None), |stage| !showing(stage))
+            .wait_for_completion(Event::ErrorReturned(code), Event::ErrorCompleted(DROPPED, ItemSet::Empty), |stage| {
+                !showing(stage)
+            })
             .await;
-        match instance.last() {
+        match instance.last_code() {
             (HResult::S_SYNCMGR_RETRYSYNC, items) => Ok(Resolution::Retry(items)),
             (code, _) if code.is_success() => Ok(Resolution::Done),
             (code, _) => Err(CodeError(code).into()),

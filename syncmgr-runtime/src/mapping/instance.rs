@@ -8,7 +8,7 @@ use futures::FutureExt;
 use syncmgr_core::cancel::CancelReason;
 use syncmgr_core::classic::{Attention, ClassicHandler, SyncCallback};
 use syncmgr_core::context::{RunContext, SynchronizeContext};
-use syncmgr_core::decision::protocol::{Action, Chosen, Event, HostRequest, Protocol, Purpose, Stage, Step};
+use syncmgr_core::decision::protocol::{Action, Event, HostRequest, ItemSet, Protocol, Purpose, Stage, Step};
 use syncmgr_core::error::{one_line, panic_text};
 use syncmgr_core::hresult::HResult;
 use syncmgr_core::id::{ErrorScope, ItemId, Subject};
@@ -35,16 +35,16 @@ struct State {
     run: RunContext,
     synchronize: Option<SynchronizeContext>,
     /// Statuses to deliver during the next outstanding call.
-    held: Vec<(Subject, Status)>,
+    undelivered: Vec<(Subject, Status)>,
     permit: Option<InteractionPermit>,
     /// The items to run again, from `ShowErrorCompleted`.
-    again: Vec<ItemId>,
+    retry_items: Vec<ItemId>,
     /// The code with which the last `ShowProperties` or `ShowError` completed.
-    last: HResult,
+    last_code: HResult,
 }
 
 impl Instance {
-    /// Creates an instance on the current runtime, which is the one of its run.
+    /// Creates an instance on the current runtime, the runtime of its run.
     pub(super) fn new(classic: Arc<dyn ClassicHandler>, run: &RunContext) -> Arc<Self> {
         let settings = run.flags().contains(RunFlags::SETTINGS);
         let purpose = if settings { Purpose::Settings } else { Purpose::Synchronize };
@@ -52,10 +52,10 @@ impl Instance {
             protocol: Protocol::new(purpose),
             run: run.clone(),
             synchronize: None,
-            held: Vec::new(),
+            undelivered: Vec::new(),
             permit: None,
-            again: Vec::new(),
-            last: HResult::S_OK,
+            retry_items: Vec::new(),
+            last_code: HResult::S_OK,
         };
         let runtime = Handle::current();
         Arc::new(Self { classic, state: Mutex::new(state), completed: Notify::new(), runtime })
@@ -67,7 +67,7 @@ impl Instance {
         self.classic.set_progress_callback(Some(Arc::new(Callback(Arc::downgrade(self)))))
     }
 
-    /// Removes the callback, if one is set, and returns the user's attention.
+    /// Removes the callback, if one is set, and releases the user's attention.
     pub(super) fn detach(&self) {
         let attached = self.stage() != Stage::Released && self.state.lock().protocol.answer(HostRequest::Log).is_ok();
         if attached {
@@ -99,13 +99,13 @@ impl Instance {
     }
 
     /// Handles the return of a method and waits for its completion. If the future is dropped first, the call ends with
-    /// `cut`, and a later completion is refused.
-    pub(super) async fn returned(&self, event: Event, cut: Event, ended: impl Fn(Stage) -> bool) {
-        let call = OutstandingCall { instance: self, cut, ended };
+    /// `dropped`, and a later completion is refused.
+    pub(super) async fn wait_for_completion(&self, event: Event, dropped: Event, ended: impl Fn(Stage) -> bool) {
+        let call = OutstandingCall { instance: self, dropped, ended };
         let step = self.on(event);
         if step == Step::Do(Action::Deliver) {
-            let held = mem::take(&mut self.state.lock().held);
-            held.into_iter().for_each(|(subject, status)| self.deliver(subject, status));
+            let undelivered = mem::take(&mut self.state.lock().undelivered);
+            undelivered.into_iter().for_each(|(subject, status)| self.deliver(subject, status));
         }
         while !(call.ended)(self.stage()) {
             self.completed.notified().await;
@@ -114,10 +114,10 @@ impl Instance {
 
     /// Delivers a status if a call is outstanding, else holds it for the next call.
     pub(super) fn push(&self, subject: Subject, status: Status) {
-        let wanted = if subject == Subject::Handler { Event::StopWanted } else { Event::SkipWanted };
+        let wanted = if subject == Subject::Handler { Event::StopRequested } else { Event::SkipRequested };
         match self.on(wanted) {
             Step::Do(Action::Deliver) => self.deliver(subject, status),
-            Step::Do(Action::Hold) => self.state.lock().held.push((subject, status)),
+            Step::Do(Action::Store) => self.state.lock().undelivered.push((subject, status)),
             _ => {}
         }
     }
@@ -133,15 +133,15 @@ impl Instance {
     }
 
     /// Returns the code and the items of the last `ShowErrorCompleted` or `ShowPropertiesCompleted`.
-    pub(super) fn last(&self) -> (HResult, Vec<ItemId>) {
+    pub(super) fn last_code(&self) -> (HResult, Vec<ItemId>) {
         let mut state = self.state.lock();
-        (state.last, mem::take(&mut state.again))
+        (state.last_code, mem::take(&mut state.retry_items))
     }
 
-    /// Records the code of a `ShowError` or `ShowProperties` that failed: the return is then also the completion.
-    pub(super) fn note_return(&self, code: HResult) {
+    /// Records the code of a `ShowError` or `ShowProperties` that failed. A failed call has no separate completion.
+    pub(super) fn record_return(&self, code: HResult) {
         if !code.is_success() {
-            self.state.lock().last = code;
+            self.state.lock().last_code = code;
         }
     }
 }
@@ -149,22 +149,22 @@ impl Instance {
 /// An outstanding call: a method and its completion.
 struct OutstandingCall<'a, Ended: Fn(Stage) -> bool> {
     instance: &'a Instance,
-    cut: Event,
+    dropped: Event,
     ended: Ended,
 }
 
 impl<Ended: Fn(Stage) -> bool> Drop for OutstandingCall<'_, Ended> {
     fn drop(&mut self) {
         if !(self.ended)(self.instance.stage()) {
-            self.instance.on(self.cut);
+            self.instance.on(self.dropped);
         }
     }
 }
 
 /// Holds an instance for its run and detaches the callback when dropped.
-pub(super) struct Lease(pub(super) Arc<Instance>);
+pub(super) struct DetachOnDrop(pub(super) Arc<Instance>);
 
-impl Drop for Lease {
+impl Drop for DetachOnDrop {
     fn drop(&mut self) {
         self.0.detach();
     }
@@ -197,8 +197,8 @@ impl Callback {
         }
     }
 
-    /// Returns the run if the handler may make this request now, else the code to return.
-    fn ask(&self, request: HostRequest) -> Result<(Arc<Instance>, RunContext), HResult> {
+    /// Returns the instance and its run if the handler may make this request now, else the code to answer with.
+    fn authorize(&self, request: HostRequest) -> Result<(Arc<Instance>, RunContext), HResult> {
         let refused = if request == HostRequest::Attention { HResult::S_FALSE } else { HResult::E_UNEXPECTED };
         let instance = self.0.upgrade().ok_or(refused)?;
         let (answer, run) = {
@@ -211,7 +211,7 @@ impl Callback {
 
 impl SyncCallback for Callback {
     fn show_properties_completed(&self, code: HResult) -> HResult {
-        self.complete(Event::PropertiesCompleted(code), |state| state.last = code)
+        self.complete(Event::PropertiesCompleted(code), |state| state.last_code = code)
     }
 
     fn prepare_for_sync_completed(&self, code: HResult) -> HResult {
@@ -223,16 +223,18 @@ impl SyncCallback for Callback {
     }
 
     fn show_error_completed(&self, code: HResult, items: &[ItemId]) -> HResult {
-        let again = if code == HResult::S_SYNCMGR_RETRYSYNC { items.to_vec() } else { Vec::new() };
-        // The manager decides if the items run again, and then prepares.
-        self.complete(Event::ErrorCompleted(code, Chosen::None), |state| (state.last, state.again) = (code, again))
+        let retry_items = if code == HResult::S_SYNCMGR_RETRYSYNC { items.to_vec() } else { Vec::new() };
+        // The manager decides whether the items run again, and then prepares.
+        self.complete(Event::ErrorCompleted(code, ItemSet::Empty), |state| {
+            (state.last_code, state.retry_items) = (code, retry_items)
+        })
     }
 
     fn enable_modeless(&self, attention: Attention) -> HResult {
-        let asked = self.ask(HostRequest::Attention);
-        match (attention, asked) {
+        let authorized = self.authorize(HostRequest::Attention);
+        match (attention, authorized) {
             (Attention::Ask, Err(refused)) => refused,
-            // The classic call does not wait: a refusal is `S_FALSE` (R133).
+            // The classic call cannot wait: `S_FALSE` means that the attention is refused (R133).
             (Attention::Ask, Ok((instance, run))) => match run.interaction().now_or_never() {
                 Some(Ok(permit)) => {
                     instance.state.lock().permit = Some(permit);
@@ -249,25 +251,25 @@ impl SyncCallback for Callback {
     }
 
     fn progress(&self, item: ItemId, report: Option<&Progress>) -> HResult {
-        let instance = match self.ask(HostRequest::Progress) {
+        let instance = match self.authorize(HostRequest::Progress) {
             Ok((instance, _)) => instance,
             Err(answer) => return answer,
         };
         let nothing = Progress::new();
         let (report, synchronize) = (report.unwrap_or(&nothing), instance.state.lock().synchronize.clone());
-        let Some(synchronize) = synchronize else { return preparing(&instance, item) };
+        let Some(synchronize) = synchronize else { return answer_while_preparing(&instance, item) };
         match synchronize.report(item, report.clone()) {
             Ok(()) => HResult::S_OK,
-            // A call that took too long has ended for all of its items.
+            // A timeout of the call cancels all of its items.
             Err(ReportError::Cancelled(_)) if synchronize.check().is_err() => HResult::S_SYNCMGR_CANCELALL,
-            Err(ReportError::Cancelled(cancelled)) => cancel_answer(cancelled.reason),
+            Err(ReportError::Cancelled(cancelled)) => cancel_code(cancelled.reason),
             Err(ReportError::NotPrepared { .. }) => HResult::E_INVALIDARG,
             Err(_) => HResult::E_UNEXPECTED,
         }
     }
 
     fn log_error(&self, level: LogLevel, text: &str, info: Option<&LogErrorInfo>) -> HResult {
-        match self.ask(HostRequest::Log) {
+        match self.authorize(HostRequest::Log) {
             Ok((_, run)) => {
                 run.log(LogEntry::from_info(level, text, info));
                 HResult::S_OK
@@ -277,7 +279,7 @@ impl SyncCallback for Callback {
     }
 
     fn delete_log_error(&self, scope: ErrorScope) -> HResult {
-        match self.ask(HostRequest::Log) {
+        match self.authorize(HostRequest::Log) {
             Ok((_, run)) => {
                 run.delete_log(scope);
                 HResult::S_OK
@@ -287,7 +289,7 @@ impl SyncCallback for Callback {
     }
 
     fn establish_connection(&self, name: Option<&str>) -> HResult {
-        match self.ask(HostRequest::Connection) {
+        match self.authorize(HostRequest::Connection) {
             Ok((instance, run)) => connect(&run, &instance.runtime, name),
             Err(answer) => answer,
         }
@@ -295,24 +297,24 @@ impl SyncCallback for Callback {
 }
 
 /// Returns the code that reports a cancellation.
-pub(super) fn cancel_answer(reason: CancelReason) -> HResult {
+pub(super) fn cancel_code(reason: CancelReason) -> HResult {
     if reason.is_stop() { HResult::S_SYNCMGR_CANCELALL } else { HResult::S_SYNCMGR_CANCELITEM }
 }
 
-/// Handles `Progress` during `prepare`, which only polls for cancellation and shows nothing.
-fn preparing(instance: &Instance, item: ItemId) -> HResult {
+/// Answers `Progress` during `prepare`: ignores the report and returns whether to cancel.
+fn answer_while_preparing(instance: &Instance, item: ItemId) -> HResult {
     let state = instance.state.lock();
     let skipped = (Subject::Item(item), Status::Skipped);
     match state.run.check() {
         Err(_) => HResult::S_SYNCMGR_CANCELALL,
         Ok(()) if !state.run.selection().iter().any(|listed| listed.id() == item) => HResult::E_INVALIDARG,
-        Ok(()) if state.held.contains(&skipped) || state.run.is_skipped(item) => HResult::S_SYNCMGR_CANCELITEM,
+        Ok(()) if state.undelivered.contains(&skipped) || state.run.is_skipped(item) => HResult::S_SYNCMGR_CANCELITEM,
         Ok(()) => HResult::S_OK,
     }
 }
 
-/// Establishes a connection from a synchronous call. It waits for a provider that is not ready if the thread may block;
-/// the only thread of a current-thread runtime may not.
+/// Establishes a connection from a synchronous call. Blocks the thread if the provider is not ready. Fails instead on the
+/// thread of a current-thread runtime, which must not block.
 fn connect(run: &RunContext, runtime: &Handle, name: Option<&str>) -> HResult {
     let mut connecting = Box::pin(run.establish_connection(name));
     let on_runtime = Handle::try_current().is_ok();

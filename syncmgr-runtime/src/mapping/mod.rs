@@ -2,7 +2,7 @@
 //!
 //! | Windows | this crate |
 //! |---|---|
-//! | a method and its `..Completed` | one future. Ready at its first poll: completed before the method returned. Pending: the method returned, the completion is outstanding. Its output is the code |
+//! | a method and its `..Completed` | one future. Ready at its first poll: the method completed before it returned. Pending: the method has returned, and its completion is outstanding. The output of the future is the code |
 //! | `PrepareForSyncCompleted`, `SynchronizeCompleted` | called when `prepare` or `synchronize` resolves |
 //! | the return codes of `Progress` | the cancellation tokens of the contexts |
 //! | `SetItemStatus` | called between two polls, while the future is pending |
@@ -14,8 +14,8 @@
 
 mod callback_adapter;
 mod classic_adapter;
-mod feed;
 mod instance;
+mod reporter;
 
 pub use callback_adapter::CallbackAdapter;
 pub use classic_adapter::ClassicAdapter;

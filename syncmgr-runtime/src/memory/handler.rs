@@ -81,7 +81,7 @@ impl Stored {
         self.consume(item, &end.consumed);
     }
 
-    /// Sets or clears a part of an item's record. ClearedBy creates no record.
+    /// Sets or clears a part of an item's record. Clearing creates no record.
     pub(super) fn set_or_clear<T>(
         &mut self,
         item: ItemId,
@@ -119,9 +119,9 @@ impl Stored {
         time: SystemTime,
         entries: Vec<Arc<LogEntry>>,
     ) {
-        let again: BTreeSet<ErrorId> = entries.iter().filter_map(|entry| entry.id).collect();
-        if !again.is_empty() {
-            self.log.retain(|record| record.entry.id.is_none_or(|error| !again.contains(&error)));
+        let replaced: BTreeSet<ErrorId> = entries.iter().filter_map(|entry| entry.id).collect();
+        if !replaced.is_empty() {
+            self.log.retain(|record| record.entry.id.is_none_or(|error| !replaced.contains(&error)));
         }
         self.log.extend(entries.into_iter().map(|entry| LogRecord::new(manager, session, time, entry)));
         let excess = self.log.len().saturating_sub(MAX_ENTRIES);

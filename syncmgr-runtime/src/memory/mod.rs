@@ -109,7 +109,7 @@ impl StateStore for MemoryStore {
         }))
     }
 
-    fn known(&self, handler: HandlerId) -> SyncResult<BTreeMap<ItemId, Option<SystemTime>>> {
+    fn recorded_items(&self, handler: HandlerId) -> SyncResult<BTreeMap<ItemId, Option<SystemTime>>> {
         Ok(self.of(handler, |stored| stored.items.iter().map(|(item, record)| (*item, record.absent_since)).collect()))
     }
 

@@ -14,7 +14,7 @@ fn log(session: u64, entries: &[LogEntry]) -> StateChange {
 }
 
 fn texts(store: &MemoryStore) -> Vec<String> {
-    let log = store.log(HANDLER).expect("memory does not fail");
+    let log = store.log(HANDLER).expect("the read succeeds");
     log.iter().map(|record| format!("{}: {}", record.session, record.entry.text)).collect()
 }
 
@@ -27,10 +27,10 @@ fn registering_again_keeps_the_flags_that_were_set() {
         StateChange::Flags { handler: HANDLER, flags },
         StateChange::Registered { handler: HANDLER, registration: registration.clone() },
     ]));
-    let record = store.handlers().expect("memory does not fail").remove(&HANDLER).expect("stored");
+    let record = store.handlers().expect("the read succeeds").remove(&HANDLER).expect("the record exists");
     assert_eq!((record.registration, record.flags), (Some(registration), Some(flags)));
     drop(store.write(vec![StateChange::Forget { handler: HANDLER }]));
-    assert!(store.handlers().expect("memory does not fail").is_empty());
+    assert!(store.handlers().expect("the read succeeds").is_empty());
 }
 
 #[test]
@@ -52,7 +52,7 @@ fn a_choice_is_stored_until_it_is_removed() {
     let (store, item) = (MemoryStore::new(), ItemId::from_name("a"));
     let choose = |state| StateChange::Choices { handler: HANDLER, items: BTreeMap::from([(item, state)]) };
     drop(store.write(vec![choose(Some(ItemState::Unchecked))]));
-    assert_eq!(store.choices(HANDLER).expect("memory does not fail"), BTreeMap::from([(item, ItemState::Unchecked)]));
+    assert_eq!(store.choices(HANDLER).expect("the read succeeds"), BTreeMap::from([(item, ItemState::Unchecked)]));
     drop(store.write(vec![choose(None)]));
-    assert_eq!(store.choices(HANDLER).expect("memory does not fail"), BTreeMap::new());
+    assert_eq!(store.choices(HANDLER).expect("the read succeeds"), BTreeMap::new());
 }

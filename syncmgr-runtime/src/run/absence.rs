@@ -20,14 +20,14 @@ use crate::host::Records;
 const ABSENCE: &str = "absence";
 
 impl Run {
-    /// Records the time since which items are absent, and forgets items that are absent for long. A listing in which too
-    /// many items are missing counts as incomplete.
-    pub(super) fn note_absence(&self, listing: Listing) -> Listing {
+    /// Records the items that are absent, and forgets those that have been absent for 30 days. A listing in which too many
+    /// items are missing counts as incomplete, unless the user confirms it.
+    pub(super) fn update_absence(&self, listing: Listing) -> Listing {
         let (host, handler) = (self.host(), self.id.handler);
         if host.records != Records::All || listing.completeness() != Completeness::Complete {
             return listing;
         }
-        let mut known = match host.ports.store.known(handler) {
+        let mut known = match host.ports.store.recorded_items(handler) {
             Ok(known) => known,
             Err(error) => {
                 let text = format!("the records of the handler cannot be read: {}", one_line(&error));
@@ -50,12 +50,12 @@ impl Run {
         }
         for item in absence.forgotten {
             let effects = host.ledger().forget_absent(handler, item);
-            self.follow(effects);
+            self.apply(effects);
         }
         listing
     }
 
-    /// Returns `true` if the user has confirmed that the listing is right. If there is no answer, logs the question.
+    /// Returns `true` if the user has confirmed the listing. If there is no answer, logs the question.
     fn is_confirmed(&self, suspicion: Suspicion) -> bool {
         let (host, handler, item) = (self.host(), self.id.handler, HANDLER_ITSELF);
         let digest = suspicion.known as u64 ^ (suspicion.missing as u64) << 32;
@@ -63,7 +63,7 @@ impl Run {
         let answer = host.answer_to(handler, item, &question).and_then(|answer| question.remedies.get(answer));
         if answer == Some(&Remedy::Allow) {
             let consumed = vec![question.key.clone()];
-            host.ledger().use_up(handler, item, &consumed);
+            host.ledger().consume_answers(handler, item, &consumed);
             let end = ItemEnd::new(Outcome::Succeeded).with_consumed(consumed);
             let (fence, time) = (self.attempt().fence(), host.now().wall);
             self.store(StateChange::Ended { handler, fence, time, items: vec![(item, end)] });
@@ -71,7 +71,7 @@ impl Run {
         }
         if answer.is_none() {
             let id = ErrorId::of_question(item, ABSENCE);
-            self.notes().delete(ErrorScope::One(id));
+            self.events().delete(ErrorScope::One(id));
             let entry = LogEntry::new(LogLevel::Warning, &question.text).with_item(item);
             self.log(entry.with_question(id, question));
         }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use syncmgr_core::decision::choice::{Listing, Offer, Preferences};
 use syncmgr_core::decision::ledger::{InterruptedRun, StartReason};
-use syncmgr_core::decision::protocol::{Chosen, Event, Step};
+use syncmgr_core::decision::protocol::{Event, ItemSet, Step};
 use syncmgr_core::error::one_line;
 use syncmgr_core::id::ItemId;
 use syncmgr_core::item::SyncItem;
@@ -20,11 +20,11 @@ impl Run {
     pub(super) async fn choose(&self) -> Step {
         // R56, R63, R64.
         let listing = self.listing();
-        let wanted = match &self.scope.terms.choosing {
+        let items = match &self.scope.terms.choosing {
             // A run that only explains an entry does not choose.
             Choosing::Explain => Arc::default(),
             Choosing::Unattended => self.preferred(&listing),
-            Choosing::Given(given) => self.given(&listing, given.get(&self.id.handler)),
+            Choosing::Requested(given) => self.requested_items(&listing, given.get(&self.id.handler)),
             Choosing::ByChooser => {
                 let offer = Offer::new(&self.info, &listing, &self.lock().preferences);
                 // A stopped run does not wait for the choice.
@@ -37,7 +37,7 @@ impl Run {
                 listing.select(|item| chosen.contains(&item.id()))
             }
         };
-        let chosen = self.want(wanted);
+        let chosen = self.set_next_items(items);
         self.on(Event::Chosen(chosen))
     }
 
@@ -64,7 +64,7 @@ impl Run {
     fn unfinished(&self, preferred: &[SyncItem], interrupted: Vec<InterruptedRun>) -> BTreeSet<ItemId> {
         let mut unfinished = BTreeSet::new();
         for InterruptedRun { session, items, .. } in interrupted {
-            let asked = items.unwrap_or_else(|| preferred.iter().map(SyncItem::id).collect());
+            let requested = items.unwrap_or_else(|| preferred.iter().map(SyncItem::id).collect());
             let ended = self.host().ports.store.ended_since(self.id.handler, session);
             let ended = ended.unwrap_or_else(|error| {
                 let text = format!(
@@ -74,13 +74,13 @@ impl Run {
                 self.log(LogEntry::new(LogLevel::Warning, text));
                 BTreeSet::new()
             });
-            unfinished.extend(&asked - &ended);
+            unfinished.extend(&requested - &ended);
         }
         unfinished
     }
 
     /// Returns the requested items. Ids that the handler does not list are logged.
-    fn given(&self, listing: &Listing, given: Option<&BTreeSet<ItemId>>) -> Arc<[SyncItem]> {
+    fn requested_items(&self, listing: &Listing, given: Option<&BTreeSet<ItemId>>) -> Arc<[SyncItem]> {
         let nothing = BTreeSet::new();
         let given = given.unwrap_or(&nothing);
         let listed: BTreeSet<_> = listing.items().iter().map(SyncItem::id).collect();
@@ -92,19 +92,19 @@ impl Run {
     }
 
     /// Returns the listed items of a retry.
-    pub(super) fn listed(&self, items: Vec<ItemId>) -> Arc<[SyncItem]> {
+    pub(super) fn retry_items(&self, items: Vec<ItemId>) -> Arc<[SyncItem]> {
         let items = items.into_iter().collect();
         self.lock().skipped.clear();
-        self.given(&self.listing(), Some(&items))
+        self.requested_items(&self.listing(), Some(&items))
     }
 
-    /// Sets the items of the next attempt, without those that are not to run here.
-    pub(super) fn want(&self, wanted: Arc<[SyncItem]>) -> Chosen {
-        let wanted = self.runnable(wanted);
+    /// Sets the items of the next attempt, without the ones that this run leaves out.
+    pub(super) fn set_next_items(&self, items: Arc<[SyncItem]>) -> ItemSet {
+        let items = self.runnable(items);
         // The other items keep waiting for the environment.
-        self.host().ledger().runs(self.id.handler, wanted.iter().map(SyncItem::id));
-        let any = if wanted.is_empty() { Chosen::None } else { Chosen::Some };
-        self.lock().wanted = wanted;
+        self.host().ledger().runs(self.id.handler, items.iter().map(SyncItem::id));
+        let any = if items.is_empty() { ItemSet::Empty } else { ItemSet::NonEmpty };
+        self.lock().next_items = items;
         any
     }
 

@@ -1,4 +1,4 @@
-//! The holds of a run and its items, decided by the ledger.
+//! Asks the ledger which runs and items may begin, and reports to it the ones that did not.
 
 use syncmgr_core::claim::Claim;
 use syncmgr_core::decision::hold::Hold;
@@ -19,7 +19,7 @@ use crate::scheduler::RunLog;
 use crate::session::scope::{Choosing, SessionTerms};
 
 impl Run {
-    /// Returns the reason the run may not begin now, if any. A run held by the environment waits for a change.
+    /// Returns the reason the run may not begin now, if any. The ledger starts the run later if the environment holds it.
     pub(super) fn hold(&self) -> Option<Hold> {
         let SessionTerms { requested_by, reason, .. } = self.scope.terms;
         let environment = self.host().ports.environment.now();
@@ -28,72 +28,75 @@ impl Run {
             .host()
             .decide(|ledger, now| ledger.begin(request, (requested_by, reason), capabilities, environment, now));
         let (hold, effects) = begin;
-        self.follow(effects);
+        self.apply(effects);
         hold
     }
 
-    /// Returns the request of the run, as data.
+    /// Returns the request that repeats this run.
     fn request(&self) -> RunRequest {
         let request = RunRequest::new(self.id.handler).with_trigger(self.run_info.trigger);
         match &self.scope.terms.choosing {
-            Choosing::Given(given) => request.with_items(given.get(&self.id.handler).into_iter().flatten().copied()),
+            Choosing::Requested(given) => {
+                request.with_items(given.get(&self.id.handler).into_iter().flatten().copied())
+            }
             _ => request,
         }
     }
 
-    /// Returns the reason an item may not run now, if any. An item that may run is no longer due.
+    /// Returns the reason an item may not run now, if any. An item that may run leaves the retry queue.
     pub(super) fn hold_of(&self, item: &SyncItem) -> Option<Hold> {
         let (handler, requested_by) = (self.id.handler, self.requested_by(item.id()));
         let claims: Vec<&Claim> = self.claims_of(item).collect();
         let select = self.host().decide(|ledger, now| ledger.select(handler, item.id(), &claims, requested_by, now));
         let (hold, effects) = select;
-        self.follow(effects);
+        self.apply(effects);
         hold
     }
 
-    /// Puts off the items that were due and did not run.
-    pub(super) fn put_off_missed(&self) {
+    /// Postpones the items that were due and did not run.
+    pub(super) fn postpone_missed(&self) {
         let reason = self.scope.terms.reason;
         if reason == StartReason::Requested || self.held().is_some() || self.host().tracker.is_closed() {
             return;
         }
-        // In neither case was the list of items read.
+        // These runs may have ended before their items were listed.
         let unlisted = matches!(self.ending(), Some(RunEnding::Declined | RunEnding::Stopped));
         let (policy, listing) = (self.retry_policy(), self.listing());
         let lists = |item| unlisted || listing.item(item).is_some();
         let handler = self.id.handler;
-        let effects = self.host().decide(|ledger, now| ledger.put_off_missed(handler, reason, &policy, lists, now));
-        self.follow(effects);
+        let effects = self.host().decide(|ledger, now| ledger.postpone_missed(handler, reason, &policy, lists, now));
+        self.apply(effects);
     }
 
-    /// Makes wanted items due again if the run was stopped before their attempt.
-    pub(super) fn put_back_unbegun(&self) {
-        let (wanted, attempt) = {
+    /// Makes the items of the next attempt due again if the run was stopped before an attempt selected them.
+    pub(super) fn requeue_unstarted(&self) {
+        let (next_items, attempt) = {
             let state = self.lock();
-            (state.wanted.clone(), state.latest())
+            (state.next_items.clone(), state.latest())
         };
         if !attempt.selection().is_empty() {
             return;
         }
-        let (handler, items, policy) = (self.id.handler, wanted.iter().map(SyncItem::id), self.retry_policy());
+        let (handler, items, policy) = (self.id.handler, next_items.iter().map(SyncItem::id), self.retry_policy());
         let effects = self.host().decide(|ledger, now| ledger.requeue(handler, items, &policy, now));
-        self.follow(effects);
+        self.apply(effects);
     }
 
-    /// Puts off an item that was due and is in quarantine.
-    pub(super) fn try_later(&self, item: ItemId) {
+    /// Postpones an item that was due and is in quarantine.
+    pub(super) fn postpone_quarantined(&self, item: ItemId) {
         let (handler, reason, policy) = (self.id.handler, self.scope.terms.reason, self.retry_policy());
-        let effects = self.host().decide(|ledger, now| ledger.put_off_quarantined(handler, item, reason, &policy, now));
-        self.follow(effects);
+        let effects =
+            self.host().decide(|ledger, now| ledger.postpone_quarantined(handler, item, reason, &policy, now));
+        self.apply(effects);
     }
 
-    /// Raises the origin of the request to `ByHand`, for requests about the results.
-    pub(super) fn raise_to_by_hand(&self) {
+    /// Counts the run as requested by the user, who has opened its results.
+    pub(super) fn count_as_user_request(&self) {
         let mut state = self.lock();
         state.requested_by = state.requested_by.max(RequestedBy::User);
     }
 
-    /// Returns the origin of the request for an item. An interrupted item had been allowed to run already.
+    /// Returns the origin of the request for an item. An interrupted item counts as requested by the user: it was already running.
     fn requested_by(&self, item: ItemId) -> RequestedBy {
         let state = self.lock();
         if state.unfinished.contains(&item) { state.requested_by.max(RequestedBy::User) } else { state.requested_by }
@@ -109,8 +112,8 @@ impl Run {
         self.info.retry().unwrap_or(self.host().retry)
     }
 
-    /// Returns what the request clears, unless it is automatic.
-    fn clearing(&self) -> Option<ClearedBy> {
+    /// Returns the kind of a manual request, which determines the retry states it clears. `None` if it is automatic.
+    fn cleared_by(&self) -> Option<ClearedBy> {
         match self.lock().requested_by {
             RequestedBy::UserForced => Some(ClearedBy::UserForced),
             RequestedBy::User => Some(ClearedBy::User),
@@ -123,17 +126,17 @@ impl Run {
         &self,
         item: ItemId,
         verdict: Verdict,
-        advance: AttemptProgress,
+        progress: AttemptProgress,
         policy: &'a RetryPolicy,
     ) -> EndedAttempt<'a> {
         let chance = if verdict.outcome == Outcome::Succeeded { 0 } else { self.host().random_number() };
         let stopped_by = if self.host().tracker.is_closed() { StoppedBy::Shutdown } else { StoppedBy::Request };
-        let (handler, now, by) = (self.id.handler, self.host().now().wall, self.clearing());
-        EndedAttempt { handler, item, verdict, advance, policy, now, chance, by, stopped_by }
+        let (handler, now, cleared_by) = (self.id.handler, self.host().now().wall, self.cleared_by());
+        EndedAttempt { handler, item, verdict, progress, policy, now, chance, cleared_by, stopped_by }
     }
 
-    /// Records whether the handler could begin, like the end of an item.
-    pub(super) fn record_beginning(&self, verdict: Verdict) {
+    /// Records if the handler could begin, as the outcome of the item [`HANDLER_ITSELF`].
+    pub(super) fn record_begin(&self, verdict: Verdict) {
         if verdict.outcome == Outcome::Succeeded && self.host().ledger().is_clean(self.id.handler) {
             return;
         }
@@ -141,14 +144,14 @@ impl Run {
         let attempted = self.attempted(HANDLER_ITSELF, verdict, AttemptProgress::None, &policy);
         let began = self.host().ledger().began(&attempted, &self.request());
         let Some((retry, effects)) = began else { return };
-        self.follow(effects);
+        self.apply(effects);
         let end = ItemEnd::new(verdict.outcome).with_retry(retry);
         let (fence, time) = (self.attempt().fence(), self.host().now().wall);
         self.store(StateChange::Ended { handler: self.id.handler, fence, time, items: vec![(HANDLER_ITSELF, end)] });
     }
 
-    /// Performs decisions of the ledger, and stores their changes.
-    pub(super) fn follow(&self, effects: Vec<Effect>) {
+    /// Applies effects of the ledger, and stores their changes.
+    pub(super) fn apply(&self, effects: Vec<Effect>) {
         let changes = self.host().perform(effects, self);
         if !self.lock().forgotten {
             self.host().store_all(changes);
@@ -157,12 +160,12 @@ impl Run {
 }
 
 impl RunLog for Run {
-    fn ask(&self, question: LogEntry) {
-        question.id.into_iter().for_each(|id| self.notes.delete(ErrorScope::One(id)));
+    fn add_question(&self, question: LogEntry) {
+        question.id.into_iter().for_each(|id| self.events.delete(ErrorScope::One(id)));
         self.log(question);
     }
 
-    fn settle(&self, item: ItemId) {
-        self.notes.settle(item);
+    fn remove_questions(&self, item: ItemId) {
+        self.events.remove_questions(item);
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures::future::BoxFuture;
 use syncmgr_core::cancel::CancelReason;
 use syncmgr_core::decision::choice::Listing;
-use syncmgr_core::decision::protocol::{Action, Chosen, Event, Reported, Stage, Step};
+use syncmgr_core::decision::protocol::{Action, Event, ItemSet, Reported, Stage, Step};
 use syncmgr_core::decision::verdict::{Outcome, Verdict, verdict_of_unprepared};
 use syncmgr_core::error::{FailureClass, SyncResult};
 use syncmgr_core::handler::Resolution;
@@ -18,14 +18,14 @@ use syncmgr_core::trigger::RunFlags;
 use super::Run;
 use super::requests::{Requests, Target};
 use crate::attempt::Attempt;
-use crate::call::{CallEnd, Window, drive};
+use crate::call::{CallEnd, Window, drive_call};
 use crate::ending::{RunChange, RunEnding};
 use crate::meter;
 use crate::session::scope::Choosing;
 
 impl Run {
     /// Drives the run: performs the next action of the protocol, until it is released.
-    async fn live(self: &Arc<Self>) {
+    async fn drive(self: &Arc<Self>) {
         let mut requests = Requests::default();
         let mut next = Action::Initialize;
         loop {
@@ -67,7 +67,7 @@ impl Run {
         }
         let context = attempt.context();
         let limit = Some(attempt.limits().initialize_deadline());
-        let (end, _) = drive(&attempt, limit, || self.handler.initialize(&context), || {}).await;
+        let (end, _) = drive_call(&attempt, limit, || self.handler.initialize(&context), || {}).await;
         self.log_fault("could not begin", &end);
         self.record_failure_to_begin(&attempt, &end);
         // A handler that returns an error because it was stopped has not failed.
@@ -85,7 +85,7 @@ impl Run {
         let stopped = attempt.stopped().is_some_and(CancelReason::is_stop);
         let class = end.fault().and(end.class());
         if let Some(class) = class.filter(|_| !stopped && self.is_to_synchronize()) {
-            self.record_beginning(Verdict::failed(class));
+            self.record_begin(Verdict::failed(class));
         }
     }
 
@@ -104,7 +104,7 @@ impl Run {
         // R46 to R49.
         let attempt = self.attempt();
         let limit = Some(attempt.limits().items_deadline());
-        let (end, _) = drive(&attempt, limit, || self.handler.items(), || {}).await;
+        let (end, _) = drive_call(&attempt, limit, || self.handler.items(), || {}).await;
         self.log_fault("could not list its items", &end);
         self.record_failure_to_begin(&attempt, &end);
         let code = end.listing_code();
@@ -117,10 +117,10 @@ impl Run {
                     None => entry,
                 });
             }
-            self.record_beginning(Verdict::plain(Outcome::Succeeded));
-            let listing = self.note_absence(listing);
+            self.record_begin(Verdict::plain(Outcome::Succeeded));
+            let listing = self.update_absence(listing);
             self.load_preferences(&listing);
-            self.note(RunChange::Listed(listing.items().len()));
+            self.record_change(RunChange::Listed(listing.items().len()));
             self.lock().listing = listing;
         }
         self.on(Event::Listed(code))
@@ -137,12 +137,12 @@ impl Run {
         step
     }
 
-    /// Selects the wanted items and calls `prepare`.
+    /// Selects the items and calls `prepare`.
     async fn prepare(&self) -> Step {
         // R82 to R92.
         self.lock().ending = None;
         let attempt = self.select();
-        self.note(RunChange::Preparing);
+        self.record_change(RunChange::Preparing);
         let context = attempt.prepare_context();
         let limit = Some(attempt.limits().prepare_deadline());
         let call = || self.handler.prepare(&context);
@@ -156,8 +156,8 @@ impl Run {
     async fn synchronize(&self) -> Step {
         // R96 to R105.
         let attempt = self.attempt();
-        attempt.open();
-        self.note(RunChange::Synchronizing);
+        attempt.begin_items();
+        self.record_change(RunChange::Synchronizing);
         let context = attempt.synchronize_context();
         let call = || self.handler.synchronize(&context);
         let (end, window) = tokio::select! {
@@ -187,25 +187,25 @@ impl Run {
     /// Explains a log entry and runs items again if the handler requests it. An earlier stop affects neither.
     async fn show_error(self: &Arc<Self>, requests: &Requests) -> Step {
         // R113, R144 to R149.
-        self.raise_to_by_hand();
+        self.count_as_user_request();
         let attempt = self.add_attempt();
         let (items, window) = match requests.target {
             Some(Target::Error(error)) => self.explain(&attempt, error).await,
             _ => (Some(requests.retry.clone()), Window::Never),
         };
         let code = if items.is_some() { HResult::S_SYNCMGR_RETRYSYNC } else { HResult::S_OK };
-        let again = self.listed(items.unwrap_or_default());
+        let again = self.retry_items(items.unwrap_or_default());
         if !again.is_empty() && attempt.stopped().is_none() {
             let admission = &self.host().admission;
             admission.request(std::slice::from_ref(self), self.scope.terms.priority, |_, _| {});
             attempt.token().run_until_cancelled_owned(admission.wait(self.id, &self.started)).await;
         }
         let any_requested = !again.is_empty();
-        let any = self.want(again);
-        if any_requested && any == Chosen::None {
+        let any = self.set_next_items(again);
+        if any_requested && any == ItemSet::Empty {
             // All requested items ended without being run, so the run has ended again.
             let ending = self.ending().unwrap_or(RunEnding::NothingToDo);
-            self.note(RunChange::Ended(ending));
+            self.record_change(RunChange::Ended(ending));
         }
         let step = self.complete(window, Event::ErrorCompleted(code, any), Event::ErrorReturned);
         if step != Step::Do(Action::Prepare) {
@@ -236,7 +236,7 @@ impl Run {
         let call = || self.handler.show_properties(&context, subject);
         let (end, window) = self.call(&attempt, None, Event::PropertiesReturned, call).await;
         self.log_fault("could not show properties", &end);
-        let stopped = matches!(end, CallEnd::Cut).then(|| "the session was stopped".to_string());
+        let stopped = matches!(end, CallEnd::Dropped).then(|| "the session was stopped".to_string());
         self.lock().not_shown = end.fault().or(stopped).map(|reason| (end.code(), reason));
         self.complete(window, Event::PropertiesCompleted(end.properties_code()), Event::PropertiesReturned)
     }
@@ -283,7 +283,7 @@ impl Run {
         self.attempt().close(|_| Verdict::plain(Outcome::Skipped));
         self.attempts().iter().for_each(|attempt| attempt.detach());
         self.kept.clear();
-        self.put_off_missed();
+        self.postpone_missed();
         self.save_log();
         self.finish();
     }
@@ -295,11 +295,11 @@ impl Run {
         }
     }
 
-    /// Marks the run as over. Pending requests fail.
+    /// Marks the run as ended. Pending requests fail.
     fn finish(&self) {
         let commands = {
             let mut state = self.lock();
-            (state.idle, state.over) = (false, true);
+            (state.idle, state.ended) = (false, true);
             state.earlier.clear();
             std::mem::take(&mut state.commands)
         };
@@ -316,7 +316,7 @@ impl Run {
         call: impl FnOnce() -> BoxFuture<'a, SyncResult<T>>,
     ) -> (CallEnd<T>, Window) {
         let mut opened = false;
-        drive(attempt, limit, call, || {
+        drive_call(attempt, limit, call, || {
             if !std::mem::replace(&mut opened, true) {
                 self.on(returned(HResult::S_OK));
             }
@@ -345,21 +345,21 @@ impl Run {
             (first, std::mem::take(&mut state.resumed))
         };
         self.finish_resumed(&resumed);
-        self.put_back_unbegun();
-        self.grants.take_back();
+        self.requeue_unstarted();
+        self.attention.revoke_all();
         self.host().admission.leave(self.id);
         if first {
             let outcomes = self.attempt().with_phases(meter::outcomes);
             meter::items(self.id.handler, outcomes);
-            self.note(RunChange::Ended(ending));
+            self.record_change(RunChange::Ended(ending));
         }
     }
 
-    /// Marks the resumed sessions as finished, unless this run is cut short itself.
+    /// Marks the resumed sessions as finished, unless this run is aborted itself.
     fn finish_resumed(&self, sessions: &[SessionId]) {
         if !sessions.is_empty() && !self.attempt().is_aborted() {
             let effects = self.host().decide(|ledger, now| ledger.finished(self.id.handler, sessions, now));
-            self.host().follow(effects);
+            self.host().apply(effects);
         }
     }
 
@@ -375,8 +375,8 @@ impl Run {
 pub(crate) struct RunTask(pub(crate) Arc<Run>);
 
 impl RunTask {
-    pub(crate) async fn live(self) {
-        self.0.live().await;
+    pub(crate) async fn drive(self) {
+        self.0.drive().await;
     }
 }
 

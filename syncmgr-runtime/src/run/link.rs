@@ -75,13 +75,13 @@ impl Run {
         attempt
     }
 
-    /// Selects the wanted items in the latest attempt, and skips those that were skipped before.
+    /// Selects the next items in the latest attempt, and skips those that were skipped before.
     pub(super) fn select(&self) -> Arc<Attempt> {
-        let (attempt, wanted) = {
+        let (attempt, next_items) = {
             let state = self.lock();
-            (state.latest(), state.wanted.clone())
+            (state.latest(), state.next_items.clone())
         };
-        attempt.select(wanted, self.host().next_fence());
+        attempt.select(next_items, self.host().next_fence());
         // Applied only now: later skips and pauses find the items themselves.
         self.apply_pause();
         let skipped = std::mem::take(&mut self.lock().skipped);
@@ -101,7 +101,7 @@ impl HostLink for RunLink {
 
     fn delete_log(&self, scope: ErrorScope) {
         if let Some(run) = self.run(HostRequest::Log) {
-            run.notes.delete(scope);
+            run.events.delete(scope);
         }
     }
 
@@ -114,9 +114,9 @@ impl HostLink for RunLink {
             let may_bother = run.run_info.flags.contains(RunFlags::MAY_BOTHER_USER) && !absent || run.is_attended();
             let interaction =
                 self.host.ports.interaction.clone().filter(|_| may_bother).ok_or_else(user_unavailable)?;
-            let asking = run.grants.ask();
+            let request = run.attention.request();
             let permit = self.host.attention.clone().acquire_owned().await?;
-            Ok(InteractionPermit::new(interaction, run.grants.hold(asking, permit)))
+            Ok(InteractionPermit::new(interaction, run.attention.hold(request, permit)))
         }
         .boxed()
     }
@@ -140,7 +140,7 @@ impl HostLink for RunLink {
         let answer = self.host.answer_to(self.id.handler, item, question);
         if answer.is_none() {
             let id = ErrorId::of_question(item, &question.key);
-            run.notes.delete(ErrorScope::One(id));
+            run.events.delete(ErrorScope::One(id));
             let entry = LogEntry::new(LogLevel::Warning, &question.text).with_item(item);
             run.log(entry.with_question(id, question.clone()));
         }
@@ -152,7 +152,7 @@ impl HostLink for RunLink {
     }
 
     fn write(&self, change: StateChange) -> BoxFuture<'static, SyncResult> {
-        match self.run.upgrade().is_some_and(|run| run.remembers(&change)) {
+        match self.run.upgrade().is_some_and(|run| run.may_store(&change)) {
             true => self.host.write(vec![change]),
             false => async { Err(Cancelled::new(CancelReason::Ended).into()) }.boxed(),
         }
@@ -170,8 +170,8 @@ impl HostLink for RunLink {
         self.host.now().wall
     }
 
-    fn used_up(&self, item: ItemId, keys: &[Arc<str>]) {
-        self.host.ledger().use_up(self.id.handler, item, keys);
+    fn consume_answers(&self, item: ItemId, keys: &[Arc<str>]) {
+        self.host.ledger().consume_answers(self.id.handler, item, keys);
     }
 
     fn abandoned(&self, item: ItemId, cell: Arc<ItemCell>) {
@@ -179,9 +179,9 @@ impl HostLink for RunLink {
         meter::abandoned(self.id.handler);
     }
 
-    fn emptied(&self) {
+    fn no_items_left(&self) {
         if let Some(run) = self.run.upgrade() {
-            run.on(Event::Emptied);
+            run.on(Event::NoItemsLeft);
         }
     }
 
@@ -193,8 +193,8 @@ impl HostLink for RunLink {
         self.host.admission.release(self.item(item));
     }
 
-    fn gives_way(&self) -> bool {
-        self.host.admission.gives_way(self.id)
+    fn yields_permit(&self) -> bool {
+        self.host.admission.yields_permit(self.id)
     }
 
     fn stopped_after(&self, time: Duration) {
@@ -207,7 +207,7 @@ impl HostLink for RunLink {
     }
 
     fn attention_time(&self) -> Duration {
-        self.run.upgrade().map(|run| run.grants.attention_time()).unwrap_or_default()
+        self.run.upgrade().map(|run| run.attention.attention_time()).unwrap_or_default()
     }
 
     fn request_workers(&self, count: usize) -> usize {
@@ -231,7 +231,7 @@ impl HostLink for RunLink {
     }
 
     fn spawn(&self, task: BoxFuture<'static, ()>) {
-        // Not awaited: tasks end by themselves or are cut with their item.
+        // Not awaited: tasks end by themselves or are dropped with their item.
         _ = self.tasks.spawn(task);
     }
 

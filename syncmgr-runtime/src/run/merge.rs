@@ -12,23 +12,23 @@ use syncmgr_core::item::SyncItem;
 use syncmgr_core::log::{LogEntry, LogLevel};
 
 use super::Run;
-use super::notes::{NotRun, Note};
+use super::events::{NotRun, RunEvent};
 use super::state::Earlier;
 
 impl Run {
-    /// Adds earlier runs of the same handler. Items that they begin from now on need not run again here.
-    pub(crate) fn comes_after(&self, earlier: impl Iterator<Item = Arc<Run>>) {
+    /// Adds earlier runs of the same handler. This run leaves out items that they begin from now on.
+    pub(crate) fn add_earlier_runs(&self, earlier: impl Iterator<Item = Arc<Run>>) {
         for run in earlier {
             if run.terms().cover(&self.terms()) {
                 let (attempt, entry) = run.position();
                 self.lock().earlier.push(Earlier { run: run.clone(), attempt, entry });
             }
-            run.may_be_overtaken_by(self.this.upgrade());
+            run.add_overtaking_run(self.this.upgrade());
         }
     }
 
     /// Adds a run that was requested later but may begin earlier.
-    fn may_be_overtaken_by(&self, later: Option<Arc<Run>>) {
+    fn add_overtaking_run(&self, later: Option<Arc<Run>>) {
         let Some(run) = later.filter(|later| later.terms().cover(&self.terms())) else { return };
         if self.lock().protocol.stage() == Stage::Created {
             self.lock().earlier.push(Earlier { run, attempt: 0, entry: 0 });
@@ -49,8 +49,8 @@ impl Run {
         }
     }
 
-    /// Returns the items that are to run here. The others are noted as not run, each with its reason.
-    pub(super) fn runnable(&self, wanted: Arc<[SyncItem]>) -> Arc<[SyncItem]> {
+    /// Returns the items that this run may run, and events the others as left out, each with its reason.
+    pub(super) fn runnable(&self, items: Arc<[SyncItem]>) -> Arc<[SyncItem]> {
         let (earlier, skipped) = {
             let mut state = self.lock();
             (std::mem::take(&mut state.earlier), std::mem::take(&mut state.skipped))
@@ -59,16 +59,16 @@ impl Run {
         let quarantined = self.host().admission.quarantined();
         let clean = self.host().ledger().is_clean(self.id.handler);
         if clean && merged.is_empty() && skipped.is_empty() && quarantined.is_empty() {
-            return wanted;
+            return items;
         }
-        let (mut runs, mut not_run) = (Vec::with_capacity(wanted.len()), Vec::new());
-        for item in wanted.iter() {
+        let (mut runs, mut not_run) = (Vec::with_capacity(items.len()), Vec::new());
+        for item in items.iter() {
             let id = item.id();
             if skipped.contains(&id) {
                 not_run.push(NotRun { item: item.clone(), verdict: Verdict::plain(Outcome::Skipped), hold: None });
             } else if quarantined.contains(&(self.id.handler, id)) {
-                not_run.push(self.hold_back(item));
-                self.try_later(id);
+                not_run.push(self.exclude_quarantined(item));
+                self.postpone_quarantined(id);
             } else if let Some((session, verdict)) = merged.get(&id) {
                 let hold = Some(Hold::Merged { session: *session });
                 not_run.push(NotRun { item: item.clone(), verdict: *verdict, hold });
@@ -82,12 +82,12 @@ impl Run {
                 runs.push(item.clone());
             }
         }
-        not_run.into_iter().for_each(|item| self.add_note(Note::NotRun(Arc::new(item))));
+        not_run.into_iter().for_each(|item| self.add_event(RunEvent::NotRun(Arc::new(item))));
         runs.into()
     }
 
-    /// Holds an item back, as no item runs twice at the same time.
-    fn hold_back(&self, item: &SyncItem) -> NotRun {
+    /// Leaves an item out whose earlier work is still running, so that it does not run twice at the same time.
+    fn exclude_quarantined(&self, item: &SyncItem) -> NotRun {
         let text = "left out: what it started in an earlier session was abandoned and is still running";
         self.log(LogEntry::new(LogLevel::Warning, text).with_item(item.id()));
         NotRun { item: item.clone(), verdict: Verdict::plain(Outcome::Skipped), hold: Some(Hold::Quarantined) }

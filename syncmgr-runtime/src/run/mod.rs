@@ -1,13 +1,13 @@
 //! Runs: one handler in one session.
 
 mod absence;
+mod attention;
 mod choosing;
-mod grants;
+mod events;
 mod holding;
 pub(crate) mod lifecycle;
 mod link;
 mod merge;
-mod notes;
 mod recording;
 mod requests;
 mod state;
@@ -31,8 +31,8 @@ use syncmgr_core::status::Status;
 use syncmgr_core::sync::Mutex;
 use tokio::sync::{Notify, oneshot};
 
-use self::grants::Grants;
-pub(crate) use self::notes::{NotRun, Note, Notes, PositionedNote};
+use self::attention::AttentionPermits;
+pub(crate) use self::events::{NotRun, PositionedEvent, RunEvent, RunEvents};
 pub(crate) use self::state::IdleRequest;
 use self::state::{Command, Recorded, RunState, purpose};
 use crate::attempt::Attempt;
@@ -52,8 +52,8 @@ pub(crate) struct Run {
     run_info: RunInfo,
     span: tracing::Span,
     kept: Arc<Kept>,
-    notes: Notes,
-    grants: Grants,
+    events: RunEvents,
+    attention: AttentionPermits,
     started: Notify,
     recorded: Mutex<Recorded>,
     state: Mutex<RunState>,
@@ -79,8 +79,8 @@ impl Run {
             run_info,
             span: crate::trace::handler(&scope.span, id),
             kept: Arc::default(),
-            notes: Notes::default(),
-            grants: Grants::default(),
+            events: RunEvents::default(),
+            attention: AttentionPermits::default(),
             started: Notify::new(),
             recorded: Mutex::default(),
             requested: Notify::new(),
@@ -98,8 +98,8 @@ impl Run {
         &self.info
     }
 
-    pub(crate) fn notes(&self) -> &Notes {
-        &self.notes
+    pub(crate) fn events(&self) -> &RunEvents {
+        &self.events
     }
 
     pub(crate) fn ending(&self) -> Option<RunEnding> {
@@ -114,11 +114,11 @@ impl Run {
     /// Returns `true` if the run is idle: it is over, or waits for requests about its results.
     pub(crate) fn is_idle(&self) -> bool {
         let state = self.lock();
-        state.idle || state.over
+        state.idle || state.ended
     }
 
     pub(crate) fn has_ended(&self) -> bool {
-        self.lock().over
+        self.lock().ended
     }
 
     /// Returns the number of times the run became idle.
@@ -159,7 +159,7 @@ impl Run {
     pub(crate) fn skip(&self, item: ItemId) {
         let attempt = {
             let mut state = self.lock();
-            if !matches!(state.protocol.on(Event::SkipWanted), Step::Do(_)) {
+            if !matches!(state.protocol.on(Event::SkipRequested), Step::Do(_)) {
                 return;
             }
             state.skipped.insert(item);
@@ -173,7 +173,7 @@ impl Run {
             attempt.push(Subject::Item(item), Status::Skipped);
         }
         if !attempt.selection().is_empty() && attempt.is_done() {
-            self.on(Event::Emptied);
+            self.on(Event::NoItemsLeft);
         }
     }
 
@@ -190,7 +190,7 @@ impl Run {
     /// Skips an item and stops recording it.
     pub(crate) fn forget_item(&self, item: ItemId) {
         self.lock().forgotten_items.insert(item);
-        self.notes.forget(item);
+        self.events.forget(item);
         self.skip(item);
     }
 
@@ -209,7 +209,7 @@ impl Run {
     pub(crate) fn stop(&self, reason: CancelReason) {
         let attempt = {
             let mut state = self.lock();
-            if !matches!(state.protocol.on(Event::StopWanted), Step::Do(_)) {
+            if !matches!(state.protocol.on(Event::StopRequested), Step::Do(_)) {
                 return;
             }
             state.stop.get_or_insert(reason);
@@ -228,13 +228,13 @@ impl Run {
     }
 
     /// Sends a request to an idle run. The receiver fails if the run is over.
-    pub(crate) fn ask(&self, wish: IdleRequest) -> oneshot::Receiver<()> {
+    pub(crate) fn send_request(&self, request: IdleRequest) -> oneshot::Receiver<()> {
         let (reply, receiver) = oneshot::channel();
         {
             let mut state = self.lock();
             // A run that is over drops the request with its reply.
-            if !state.over {
-                state.commands.push_back(Command { wish, reply });
+            if !state.ended {
+                state.commands.push_back(Command { request, reply });
             }
         }
         self.requested.notify_one();
@@ -259,19 +259,19 @@ impl Run {
             state.latest()
         };
         crate::trace::entry(&self.span, self.id, &entry);
-        self.notes.log(attempt.number(), attempt.journal_len(), entry);
+        self.events.log(attempt.number(), attempt.journal_len(), entry);
         attempt.notify();
     }
 
     /// Notifies the observers of the run's new state.
-    fn note(&self, change: RunChange) {
+    fn record_change(&self, change: RunChange) {
         crate::trace::run(&self.span, self.id, change);
-        self.add_note(Note::Run(change));
+        self.add_event(RunEvent::Changed(change));
     }
 
-    fn add_note(&self, note: Note) {
+    fn add_event(&self, event: RunEvent) {
         let attempt = self.attempt();
-        self.notes.add(attempt.number(), attempt.journal_len(), note);
+        self.events.add(attempt.number(), attempt.journal_len(), event);
         attempt.notify();
     }
 
@@ -318,7 +318,7 @@ impl WatchedRun for Run {
     }
 
     fn polls(&self) -> Vec<(Option<usize>, u32, Option<ItemId>)> {
-        self.attempt().polling()
+        self.attempt().polls_in_progress()
     }
 
     fn log(&self, entry: LogEntry) {

@@ -1,4 +1,4 @@
-//! Recording the ends of a run's items: each with its log entries and its retry status, in one write.
+//! Records the outcomes of a run's items, each in one write with its log entries and its retry status.
 
 use std::collections::BTreeSet;
 use std::convert::Infallible;
@@ -15,7 +15,7 @@ use syncmgr_core::record::ItemEnd;
 use syncmgr_core::store::StateChange;
 
 use super::Run;
-use super::notes::Unsaved;
+use super::events::Unsaved;
 use crate::attempt::{Attempt, Candidate, ItemEnded};
 use crate::host::Records;
 
@@ -23,30 +23,30 @@ use crate::host::Records;
 const BATCH: usize = 1_024;
 
 impl Run {
-    /// Records ends as they happen, until dropped. If only exceptions are recorded, they are recorded at the end.
+    /// Records outcomes as items end, until dropped. If only exceptions are recorded, they are recorded at the end.
     pub(super) async fn recording(&self, attempt: &Attempt) -> Infallible {
         let host = self.host();
         if host.records == Records::Exceptions {
             return pending().await;
         }
         loop {
-            if let Some(room) = host.ports.store.room() {
+            if let Some(room) = host.ports.store.write_capacity() {
                 room.await;
             }
             if !self.record_some(attempt) {
-                self.grown(attempt).await;
+                self.journal_grown(attempt).await;
             }
             // Yields, so that items that end meanwhile are recorded together.
             tokio::task::yield_now().await;
         }
     }
 
-    /// Records the rest of an attempt, without waiting.
+    /// Records the outcomes of an attempt that are not recorded yet, without waiting.
     pub(super) fn record_now(&self, attempt: &Attempt) {
         while self.record_some(attempt) {}
     }
 
-    /// Records the rest of an attempt, and waits until it is stored.
+    /// Records the outcomes of an attempt that are not recorded yet, and waits until they are stored.
     pub(super) async fn recorded(&self, attempt: &Attempt) {
         self.record_now(attempt);
         let writes = std::mem::take(&mut self.recorded_so_far().writes);
@@ -56,7 +56,7 @@ impl Run {
         }
         if let Some(error) = lost {
             let text = format!(
-                "the ends of some items could not be recorded, so the items may run again: {}",
+                "the outcomes of some items could not be recorded, so the items may run again: {}",
                 one_line(&error)
             );
             self.log(LogEntry::new(LogLevel::Error, text));
@@ -64,7 +64,7 @@ impl Run {
     }
 
     /// Resolves once the attempt's journal has entries that are not recorded.
-    async fn grown(&self, attempt: &Attempt) {
+    async fn journal_grown(&self, attempt: &Attempt) {
         poll_fn(|cx| {
             // Registered before the check, so that nothing is missed.
             attempt.observe(cx.waker());
@@ -74,7 +74,7 @@ impl Run {
         .await;
     }
 
-    /// Records the next ends of an attempt. Returns `false` if there are none.
+    /// Records the next outcomes of an attempt. Returns `false` if there are none.
     fn record_some(&self, attempt: &Attempt) -> bool {
         let number = attempt.number();
         let from = {
@@ -86,7 +86,7 @@ impl Run {
         };
         let length = attempt.journal_len();
         if length > from && self.lock().forgotten {
-            // Skipped, so that `grown` waits for new entries.
+            // Skipped, so that `journal_grown` waits for new entries.
             self.recorded_so_far().entries = length;
         }
         if self.recorded_so_far().entries >= length {
@@ -111,7 +111,7 @@ impl Run {
     }
 
     /// Returns `true` if a change may be stored: neither the handler nor the item was forgotten.
-    pub(super) fn remembers(&self, change: &StateChange) -> bool {
+    pub(super) fn may_store(&self, change: &StateChange) -> bool {
         let state = self.lock();
         let forgotten = match change {
             StateChange::Committed { item, .. } => state.forgotten_items.contains(item),
@@ -173,13 +173,13 @@ impl Run {
         let consumed: Vec<_> = if succeeded { used.answers.into_iter().collect() } else { Vec::new() };
         let host = self.host();
         if !consumed.is_empty() {
-            host.ledger().use_up(self.id.handler, item, &consumed);
+            host.ledger().consume_answers(self.id.handler, item, &consumed);
         }
         let mut retry = None;
         if !succeeded || !host.ledger().is_clean(self.id.handler) {
-            let advance = if used.committed { AttemptProgress::Committed } else { AttemptProgress::None };
+            let progress = if used.committed { AttemptProgress::Committed } else { AttemptProgress::None };
             let policy = self.retry_policy();
-            let attempted = self.attempted(item, verdict, advance, &policy);
+            let attempted = self.attempted(item, verdict, progress, &policy);
             let claims = self.claims_of(&attempt.selection()[index]);
             let (after, effects) = host.ledger().ended(&attempted, claims);
             changes.extend(host.perform(effects, self));
@@ -193,12 +193,12 @@ impl Run {
 
     /// Returns the change that stores the log, if it has changed since the last call.
     pub(super) fn unsaved_log(&self, may_be: impl Fn(&LogEntry) -> bool) -> Option<StateChange> {
-        let unsaved = self.notes.unsaved(may_be)?;
+        let unsaved = self.events.unsaved(may_be)?;
         let (host, handler, session) = (self.host(), self.id.handler, self.id.session);
         let (manager, time) = (host.id, host.now().wall);
         Some(match unsaved {
-            Unsaved::Grown(entries) => StateChange::Logged { handler, manager, session, time, entries },
-            Unsaved::Changed(entries) => StateChange::Log { handler, manager, session, time, entries },
+            Unsaved::Appended(entries) => StateChange::Logged { handler, manager, session, time, entries },
+            Unsaved::Replaced(entries) => StateChange::Log { handler, manager, session, time, entries },
         })
     }
 }

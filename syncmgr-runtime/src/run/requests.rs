@@ -62,10 +62,10 @@ impl Run {
     }
 
     fn accept(&self, command: Command, requests: &mut Requests) -> Step {
-        let Command { wish, reply } = command;
+        let Command { request, reply } = command;
         requests.replies.push(reply);
-        match wish {
-            IdleRequest::Open(error) => {
+        match request {
+            IdleRequest::ShowError(error) => {
                 requests.target = Some(Target::Error(error));
                 self.open_error()
             }
@@ -73,7 +73,7 @@ impl Run {
                 (requests.target, requests.retry) = (None, items);
                 self.open_error()
             }
-            IdleRequest::Properties(subject) => {
+            IdleRequest::ShowProperties(subject) => {
                 requests.target = Some(Target::Properties(subject));
                 self.on(Event::PropertiesOpened)
             }

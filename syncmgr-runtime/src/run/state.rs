@@ -29,7 +29,7 @@ pub(super) struct RunState {
     /// The earlier choices among the handler's items.
     pub(super) preferences: Preferences,
     /// The items of the next attempt.
-    pub(super) wanted: Arc<[SyncItem]>,
+    pub(super) next_items: Arc<[SyncItem]>,
     /// The earlier runs of the same handler, until the items are chosen.
     pub(super) earlier: Vec<Earlier>,
     /// The items skipped before their attempt began.
@@ -45,10 +45,10 @@ pub(super) struct RunState {
     /// The reason properties could not be shown.
     pub(super) not_shown: Option<(HResult, String)>,
     /// `true` once the run is released.
-    pub(super) over: bool,
-    /// The reason the run may not run now, if it may not.
+    pub(super) ended: bool,
+    /// The reason the handler may not run now, if any.
     pub(super) hold: Option<Hold>,
-    /// The origin of the request. A request for the results raises it to `ByHand`.
+    /// The origin of the request. At least `User` once the user has opened the results.
     pub(super) requested_by: RequestedBy,
     /// The interrupted sessions that the run resumes, and their unfinished items.
     pub(super) resumed: Vec<SessionId>,
@@ -64,18 +64,18 @@ pub(super) struct RunState {
 
 /// A request for an idle run. The reply is sent once the run is idle again.
 pub(crate) struct Command {
-    pub(crate) wish: IdleRequest,
+    pub(crate) request: IdleRequest,
     pub(crate) reply: oneshot::Sender<()>,
 }
 
 /// The kinds of requests for an idle run.
 pub(crate) enum IdleRequest {
     /// Explain this log entry.
-    Open(ErrorId),
+    ShowError(ErrorId),
     /// Run these items again, after an answer to a question.
     Retry(Vec<ItemId>),
     /// Show properties.
-    Properties(Subject),
+    ShowProperties(Subject),
     /// Close the results.
     Close,
 }
@@ -115,7 +115,7 @@ impl RunState {
             protocol: Protocol::new(purpose),
             listing: Listing::check(nothing).0,
             preferences: Preferences::default(),
-            wanted: Arc::default(),
+            next_items: Arc::default(),
             earlier: Vec::new(),
             skipped: BTreeSet::new(),
             stop: None,
@@ -124,7 +124,7 @@ impl RunState {
             idle: false,
             times_idle: 0,
             not_shown: None,
-            over: false,
+            ended: false,
             hold: None,
             requested_by,
             resumed: Vec::new(),

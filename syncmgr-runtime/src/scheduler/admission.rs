@@ -20,7 +20,7 @@ pub(crate) trait Admitted: Send + Sync {
     fn start(&self);
     /// Grants this many more workers. Returns `false` if the run has no use for them.
     fn grant(&self, workers: usize) -> bool;
-    /// Tells the run that an item has its claims. Returns `false` if the item no longer waits for them.
+    /// Notifies the run that an item has its claims. Returns `false` if the item no longer waits for them.
     fn ready(&self, item: ItemId) -> bool;
 }
 
@@ -82,7 +82,7 @@ impl Admission {
         waiting.entered();
     }
 
-    /// Takes the run out of the queue: it has ended or is idle.
+    /// Removes a run that has ended or is idle.
     pub(crate) fn leave(&self, run: RunId) {
         let grants = self.decide(|host| host.leave(run));
         self.perform(grants);
@@ -104,7 +104,7 @@ impl Admission {
         granted
     }
 
-    /// Takes back the permits of a run's workers.
+    /// Returns the permits of a run's workers.
     pub(crate) fn return_permits(&self, run: RunId, workers: usize) {
         let grants = self.decide(|host| host.return_permits(run, workers));
         self.perform(grants);
@@ -120,8 +120,8 @@ impl Admission {
         self.contended.load(Ordering::Relaxed)
     }
 
-    /// Returns `true` if a worker that has just ended an item is needed by another run.
-    pub(crate) fn gives_way(&self, run: RunId) -> bool {
+    /// Returns `true` if the permit of a worker that has just ended an item goes to another run.
+    pub(crate) fn yields_permit(&self, run: RunId) -> bool {
         let grant = self.decide(|host| host.yield_permit(run));
         self.perform(grant.into_iter().collect());
         grant.is_some()
@@ -148,7 +148,7 @@ impl Admission {
     pub(crate) fn quarantine(self: &Arc<Self>, item: ItemOfRun, cell: &Arc<ItemCell>) {
         self.decide(|host| host.quarantine(item));
         let (admission, cell) = (Arc::downgrade(self), cell.clone());
-        Arc::new(QuarantineEnd { admission, cell, handler: item.run.handler, item: item.item }).lift_when_idle();
+        Arc::new(QuarantineEnd { admission, cell, handler: item.run.handler, item: item.item }).end_when_work_ends();
     }
 
     /// Returns the abandoned items whose work is still running.
@@ -230,14 +230,14 @@ struct QuarantineEnd {
 impl QuarantineEnd {
     /// Ends the quarantine if the work has ended. Registers before the check, so that no end is missed; the waker may fire
     /// while the work is still running.
-    fn lift_when_idle(self: &Arc<Self>) {
-        self.cell.wake_when_idle(&waker(self.clone()));
+    fn end_when_work_ends(self: &Arc<Self>) {
+        self.cell.wake_when_work_ends(&waker(self.clone()));
         if !self.cell.is_working() {
-            self.lift();
+            self.end();
         }
     }
 
-    fn lift(&self) {
+    fn end(&self) {
         if let Some(admission) = self.admission.upgrade() {
             let grants = admission.decide(|host| host.end_quarantine(self.handler, self.item));
             admission.perform(grants);
@@ -246,7 +246,7 @@ impl QuarantineEnd {
 }
 
 impl ArcWake for QuarantineEnd {
-    fn wake_by_ref(lift: &Arc<Self>) {
-        lift.lift_when_idle();
+    fn wake_by_ref(this: &Arc<Self>) {
+        this.end_when_work_ends();
     }
 }

@@ -12,7 +12,7 @@ impl Launcher for Owner {
     /// Starts a session and drops its handle.
     fn launch(self: Arc<Self>, start: Start) {
         let manager = self.host.id;
-        let request = SessionRequest::new(self, start.trigger).because(start.reason, start.requested_by);
+        let request = SessionRequest::new(self, start.trigger).scheduled(start.reason, start.requested_by);
         let request = match start.targets {
             Targets::Handlers(handlers) => request.handlers(handlers),
             Targets::Items(items) => {

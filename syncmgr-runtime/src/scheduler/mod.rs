@@ -34,20 +34,20 @@ pub(crate) trait Launcher: Send + Sync {
     fn launch(self: Arc<Self>, start: Start);
 }
 
-/// The log of a run as changed by decisions.
+/// The changes that decisions make to the log of a run.
 pub(crate) trait RunLog {
     /// Adds a question, replacing the entry with its id.
-    fn ask(&self, question: LogEntry);
+    fn add_question(&self, question: LogEntry);
     /// Removes the open questions of an item.
-    fn settle(&self, item: ItemId);
+    fn remove_questions(&self, item: ItemId);
 }
 
-/// The log for decisions without a run, which neither ask nor settle anything.
+/// The log for decisions that concern no run: they neither ask nor settle anything.
 pub(crate) struct NoLog;
 
 impl RunLog for NoLog {
-    fn ask(&self, _: LogEntry) {}
-    fn settle(&self, _: ItemId) {}
+    fn add_question(&self, _: LogEntry) {}
+    fn remove_questions(&self, _: ItemId) {}
 }
 
 impl Scheduler {
@@ -68,15 +68,15 @@ impl Host {
         event(&mut self.ledger(), now)
     }
 
-    /// Performs decisions about a run. Returns the changes to store, for one write together with others.
+    /// Performs decisions about a run. Returns the changes, which the caller stores in one write with its own.
     #[must_use = "store the changes"]
     pub(crate) fn perform(self: &Arc<Self>, effects: Vec<Effect>, log: &dyn RunLog) -> Vec<StateChange> {
         let mut changes = Vec::new();
         for effect in effects {
             match effect {
                 Effect::Write(change) => changes.push(change),
-                Effect::Ask(question) => log.ask(question),
-                Effect::Settle(item) => log.settle(item),
+                Effect::AddQuestion(question) => log.add_question(question),
+                Effect::RemoveQuestions(item) => log.remove_questions(item),
                 Effect::Wake => self.wake_scheduler(),
                 Effect::Start(start) => {
                     // Stored first, so as not to overwrite changes of the new session.
@@ -88,8 +88,8 @@ impl Host {
         changes
     }
 
-    /// Performs decisions without a run, and stores the changes.
-    pub(crate) fn follow(self: &Arc<Self>, effects: Vec<Effect>) {
+    /// Applies effects of the ledger without a run, and stores their changes.
+    pub(crate) fn apply(self: &Arc<Self>, effects: Vec<Effect>) {
         let changes = self.perform(effects, &NoLog);
         self.store_all(changes);
     }

@@ -45,7 +45,7 @@ impl Task {
                 () = host.closing.cancelled() => return,
                 Some(now) = changes.next() => {
                     let effects = host.ledger().environment_changed(environment, now);
-                    host.follow(effects);
+                    host.apply(effects);
                     environment = now;
                 }
                 () = host.scheduler.wake.notified() => {}
@@ -59,7 +59,7 @@ impl Task {
         let elapsed = self.deadline.filter(|(_, at)| *at <= Instant::now()).map(|(deadline, _)| deadline);
         let environment = self.host.ports.environment.now();
         let effects = self.host.decide(|ledger, now| ledger.tick(elapsed, environment, now));
-        self.host.follow(effects);
+        self.host.apply(effects);
     }
 
     /// Resolves once something may be due.

@@ -17,10 +17,10 @@ use crate::run::Run;
 
 impl SessionShared {
     /// Returns `true` once every run has made its offer or is idle.
-    pub(super) fn is_collected(&self) -> bool {
+    pub(super) fn has_all_offers(&self) -> bool {
         let state = self.lock();
-        let settled = |run: &Arc<Run>| run.is_idle() || self.offers().contains_key(&run.id().handler);
-        state.stop.is_some() || state.runs.iter().all(settled)
+        let is_ready = |run: &Arc<Run>| run.is_idle() || self.offers().contains_key(&run.id().handler);
+        state.stop.is_some() || state.runs.iter().all(is_ready)
     }
 
     pub(super) async fn choose_among_offers(&self) -> Chosen {
@@ -33,16 +33,16 @@ impl SessionShared {
             biased;
             () = stopped => Chosen::new(),
             chosen = AssertUnwindSafe(chooser.choose(&offers)).catch_unwind() => match chosen {
-                Ok(Some(chosen)) => self.remember(&offers, chosen).await,
+                Ok(Some(chosen)) => self.store_choice(&offers, chosen).await,
                 // Cancelled by the user: nothing runs, and no choice is stored.
                 Ok(None) => Chosen::new(),
-                Err(panic) => self.chooser_panicked(&panic_text(panic)),
+                Err(panic) => self.log_chooser_panic(&panic_text(panic)),
             },
         }
     }
 
-    /// Logs the panic to every handler and chooses nothing.
-    fn chooser_panicked(&self, text: &str) -> Chosen {
+    /// Logs the panic in the log of every handler and chooses nothing.
+    fn log_chooser_panic(&self, text: &str) -> Chosen {
         for run in self.runs() {
             run.log(LogEntry::new(LogLevel::Error, format!("nothing was chosen: the chooser panicked: {text}")));
         }
@@ -50,11 +50,11 @@ impl SessionShared {
     }
 
     /// Stores the choice as the user's preference.
-    async fn remember(&self, offers: &[Offer], wanted: Chosen) -> Chosen {
+    async fn store_choice(&self, offers: &[Offer], wanted: Chosen) -> Chosen {
         let (mut chosen, mut changes) = (Chosen::new(), Vec::new());
         for offer in offers {
             let of_handler = wanted.get(&offer.handler).cloned().unwrap_or_default();
-            changes.extend(self.choice(offer, &of_handler));
+            changes.extend(self.choice_change(offer, &of_handler));
             let (runs, unknown) = offer.chosen(&of_handler);
             chosen.insert(offer.handler, runs);
             self.report_unknown(offer.handler, &unknown);
@@ -67,9 +67,9 @@ impl SessionShared {
     }
 
     /// Returns the change that stores the choice of a handler's items for the next session.
-    fn choice(&self, offer: &Offer, wanted: &BTreeSet<ItemId>) -> Option<StateChange> {
+    fn choice_change(&self, offer: &Offer, wanted: &BTreeSet<ItemId>) -> Option<StateChange> {
         // R56.
-        let choices = Preferences::default().remember(offer, wanted);
+        let choices = Preferences::default().record(offer, wanted);
         let items = choices.into_iter().map(|(item, state)| (item, Some(state))).collect();
         let forgotten = self.run(offer.handler).is_none_or(|run| run.is_forgotten());
         (!forgotten).then_some(StateChange::Choices { handler: offer.handler, items })
@@ -79,7 +79,7 @@ impl SessionShared {
     fn report_unknown(&self, handler: HandlerId, unknown: &[ItemId]) {
         let Some(run) = self.run(handler) else { return };
         for item in unknown {
-            let text = format!("item {item} was chosen but was not offered; it was left out");
+            let text = format!("item {item} was chosen but not offered; it does not run");
             run.log(LogEntry::new(LogLevel::Warning, text));
         }
     }

@@ -20,8 +20,8 @@ impl Connections {
     /// Establishes a connection, once per name.
     pub(super) async fn connect(&self, provider: Option<&dyn ConnectionProvider>, name: Option<&str>) -> SyncResult {
         // R137.
-        let none = || anyhow!("the manager has no connection provider; set one with its builder");
-        let provider = provider.ok_or_else(none).permanent()?;
+        let no_provider = || anyhow!("the manager has no connection provider; set one with its builder");
+        let provider = provider.ok_or_else(no_provider).permanent()?;
         let slot = {
             let mut slots = self.0.lock();
             slots.entry(name.map(str::to_owned)).or_default().clone()

@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures::{FutureExt, Stream};
-use syncmgr_core::decision::run::{Change, JournalEntry};
+use syncmgr_core::decision::attempt::{Change, JournalEntry};
 use syncmgr_core::decision::verdict::Outcome;
 use syncmgr_core::id::{HandlerId, ItemId};
 use syncmgr_core::log::LogEntry;
@@ -19,10 +19,10 @@ use super::lifecycle::SessionShared;
 use crate::attempt::Attempt;
 use crate::ending::RunChange;
 use crate::owner::Owner;
-use crate::run::{Note, PositionedNote, Run};
+use crate::run::{PositionedEvent, Run, RunEvent};
 
 /// The interval at which progress is sampled for a stream of events.
-const FRAME: Duration = Duration::from_millis(100);
+const SAMPLE_INTERVAL: Duration = Duration::from_millis(100);
 
 /// The number of journal entries read under one lock.
 const BATCH: usize = 256;
@@ -78,9 +78,9 @@ pub enum SessionEvent {
 
 /// The events of a session, from its start on.
 ///
-/// A [`Stream`]; [`next`](Self::next) works without importing the trait. The events of items and runs are complete and,
-/// for each handler, in order, however late they are read; progress is sampled ten times a second. Reading costs the
-/// session nothing: the stream reads the runs' journals at its own pace.
+/// A [`Stream`]; [`next`](Self::next) works without importing the trait. The stream yields all events of items and runs,
+/// in order for each handler, even if it is read late; progress is sampled ten times a second. A slow reader does not
+/// slow down the session: the stream reads the runs' journals at its own pace.
 #[must_use = "the stream yields no events unless it is polled"]
 pub struct Events {
     session: Arc<SessionShared>,
@@ -89,9 +89,9 @@ pub struct Events {
     cursors: BTreeMap<HandlerId, Cursor>,
     ready: VecDeque<SessionEvent>,
     /// Created at the first read, which is inside a runtime.
-    frame: Option<Interval>,
+    sample_timer: Option<Interval>,
     shown: BTreeMap<(HandlerId, ItemId), ProgressState>,
-    /// A woken stream yields to the session's workers once before it reads, so that it reads many entries together.
+    /// `true` once the woken stream has yielded to the session's workers, so that it reads many entries together.
     yielded: bool,
     /// The number of idle periods at the last idle event.
     last_idle: Option<u64>,
@@ -103,7 +103,7 @@ pub struct Events {
 struct Cursor {
     attempt: u32,
     entry: usize,
-    note: usize,
+    event: usize,
 }
 
 impl Events {
@@ -114,7 +114,7 @@ impl Events {
             _manager: manager,
             cursors: BTreeMap::new(),
             ready: VecDeque::new(),
-            frame: None,
+            sample_timer: None,
             shown: BTreeMap::new(),
             yielded: false,
             last_idle: None,
@@ -135,24 +135,24 @@ impl Events {
                 cx.waker().wake_by_ref();
                 return Poll::Pending;
             }
-            let over = self.session.has_ended();
+            let ended = self.session.has_ended();
             let idle_count = self.session.times_idle();
             let idle = self.session.time_to_idle().is_some() && self.session.is_idle();
             self.read_runs(cx);
-            self.note_idle(idle.then_some(idle_count));
+            self.emit_idle(idle.then_some(idle_count));
             if !self.ready.is_empty() {
                 continue;
             }
-            if over {
+            if ended {
                 return Poll::Ready(None);
             }
             let changed = self.changes.poll_unpin(cx).is_ready();
             if changed {
                 self.changes.set(self.session.next_change());
             }
-            let framed = self.frame.get_or_insert_with(frames).poll_tick(cx).is_ready();
-            if framed {
-                // Sampled before the journals are read: an item's `Began` event precedes its progress.
+            let sample_due = self.sample_timer.get_or_insert_with(sample_interval).poll_tick(cx).is_ready();
+            if sample_due {
+                // Sampled before the journals are read, so that an item's `Began` event precedes its progress.
                 let samples = self.sample();
                 self.read_runs(cx);
                 let ready = &self.ready;
@@ -160,7 +160,7 @@ impl Events {
                 let samples: Vec<_> = samples.into_iter().filter(running).collect();
                 self.ready.extend(samples);
             }
-            if !changed && !framed {
+            if !changed && !sample_due {
                 self.yielded = false;
                 return Poll::Pending;
             }
@@ -175,14 +175,14 @@ impl Events {
     }
 
     /// Emits one idle event for each time the session becomes idle.
-    fn note_idle(&mut self, idle_count: Option<u64>) {
+    fn emit_idle(&mut self, idle_count: Option<u64>) {
         if idle_count.is_some() && idle_count != self.last_idle {
             self.last_idle = idle_count;
             self.ready.push_back(SessionEvent::Idle);
         }
     }
 
-    /// Returns the progress that has changed since the last frame.
+    /// Returns the progress that has changed since the last sample.
     fn sample(&mut self) -> Vec<SessionEvent> {
         let (mut samples, mut shown) = (Vec::new(), BTreeMap::new());
         for run in self.session.runs() {
@@ -210,10 +210,10 @@ fn ends(event: &SessionEvent, sample: &SessionEvent) -> bool {
     }
 }
 
-fn frames() -> Interval {
-    let mut frames = interval(FRAME);
-    frames.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    frames
+fn sample_interval() -> Interval {
+    let mut timer = interval(SAMPLE_INTERVAL);
+    timer.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    timer
 }
 
 impl Stream for Events {
@@ -231,48 +231,48 @@ fn read(run: &Run, cursor: &mut Cursor, ready: &mut VecDeque<SessionEvent>, cx: 
     attempt.observe(cx.waker());
     let entries = attempt.journal(cursor.entry, BATCH);
     let read_to = cursor.entry + entries.len();
-    // Looked up once, after the entries: every note that precedes one of them exists by now.
-    let mut next = run.notes().at(cursor.note);
+    // Looked up once, after the entries: every event that precedes one of the entries exists by now.
+    let mut next = run.events().at(cursor.event);
     for entry in &entries {
-        take_notes(run, cursor, Some(cursor.entry), &mut next, ready);
+        take_events(run, cursor, Some(cursor.entry), &mut next, ready);
         ready.push_back(item_event(run, attempt, *entry));
         cursor.entry += 1;
     }
-    next = run.notes().at(cursor.note);
-    take_notes(run, cursor, Some(read_to), &mut next, ready);
+    next = run.events().at(cursor.event);
+    take_events(run, cursor, Some(read_to), &mut next, ready);
     let more_attempts = attempts.len() > cursor.attempt as usize + 1;
     if entries.is_empty() && more_attempts && attempt.journal_len() == cursor.entry {
-        take_notes(run, cursor, None, &mut next, ready);
+        take_events(run, cursor, None, &mut next, ready);
         (cursor.attempt, cursor.entry) = (cursor.attempt + 1, 0);
         return true;
     }
     !entries.is_empty()
 }
 
-/// Takes the notes that precede this entry of the attempt's journal, starting with `next`.
-fn take_notes(
+/// Takes the events that precede this entry of the attempt's journal, starting with `next`.
+fn take_events(
     run: &Run,
     cursor: &mut Cursor,
     entry: Option<usize>,
-    next: &mut Option<PositionedNote>,
+    next: &mut Option<PositionedEvent>,
     ready: &mut VecDeque<SessionEvent>,
 ) {
     let handler = run.id().handler;
     let attempt = cursor.attempt;
-    let due = |positioned: &mut PositionedNote| {
+    let due = |positioned: &mut PositionedEvent| {
         positioned.attempt < attempt
             || positioned.attempt == attempt && entry.is_none_or(|entry| positioned.after <= entry)
     };
     while let Some(positioned) = next.take_if(due) {
-        ready.push_back(match positioned.note {
-            Note::Run(change) => SessionEvent::Run { handler, change },
-            Note::Logged(entry) => SessionEvent::Logged { handler, entry },
-            Note::NotRun(not_run) => {
+        ready.push_back(match positioned.event {
+            RunEvent::Changed(change) => SessionEvent::Run { handler, change },
+            RunEvent::Logged(entry) => SessionEvent::Logged { handler, entry },
+            RunEvent::NotRun(not_run) => {
                 SessionEvent::Ended { handler, item: not_run.item.id(), outcome: not_run.verdict.outcome }
             }
         });
-        cursor.note += 1;
-        *next = run.notes().at(cursor.note);
+        cursor.event += 1;
+        *next = run.events().at(cursor.event);
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use syncmgr_core::decision::run::Phase;
+use syncmgr_core::decision::attempt::Phase;
 use syncmgr_core::decision::verdict::Outcome;
 use syncmgr_core::error::one_line;
 use syncmgr_core::request::RunRequest;
@@ -14,19 +14,19 @@ use crate::host::Records;
 
 impl SessionShared {
     /// Records the start of the session. A session without a recorded end was interrupted.
-    pub(super) fn record_begin(&self, asked: Vec<RunRequest>) {
-        if self.is_remembered() {
-            let record = SessionRecord::new(self.id, self.host.id, self.terms.trigger, self.began.wall, asked);
+    pub(super) fn record_begin(&self, requests: Vec<RunRequest>) {
+        if self.is_recorded() {
+            let record = SessionRecord::new(self.id, self.host.id, self.terms.trigger, self.began.wall, requests);
             self.host.store(StateChange::SessionBegan(record));
         }
     }
 
     /// Records the outcome of the session, and waits until it is stored.
     pub(super) async fn record_end(&self) {
-        if !self.is_remembered() {
+        if !self.is_recorded() {
             return;
         }
-        let mut changes = vec![self.ended(self.outcome())];
+        let mut changes = vec![self.end_change(self.outcome())];
         changes.extend(self.host.histograms());
         if let Err(error) = self.host.write(changes).await {
             tracing::error!(manager = %self.host.id, error = %one_line(&error), "the end of a session was not stored");
@@ -34,18 +34,18 @@ impl SessionShared {
     }
 
     /// Records the end of a session whose task was dropped early.
-    pub(super) fn record_cut(&self) {
-        if self.is_remembered() {
-            self.host.store(self.ended(SessionOutcome::WithProblems));
+    pub(super) fn record_dropped(&self) {
+        if self.is_recorded() {
+            self.host.store(self.end_change(SessionOutcome::WithProblems));
         }
     }
 
-    /// Returns `true` if the store keeps a history. A store that ends with the manager needs none.
-    fn is_remembered(&self) -> bool {
+    /// Returns `true` if the store keeps a history. A store that ends with the manager needs no history.
+    fn is_recorded(&self) -> bool {
         self.host.records == Records::All
     }
 
-    fn ended(&self, outcome: SessionOutcome) -> StateChange {
+    fn end_change(&self, outcome: SessionOutcome) -> StateChange {
         let end = SessionEnd::new(self.host.now().wall, outcome, self.outcomes());
         StateChange::SessionEnded { session: self.id, manager: self.host.id, end }
     }

@@ -5,7 +5,7 @@ use std::sync::{Arc, MutexGuard};
 use std::time::{Duration, SystemTime};
 
 use syncmgr_core::cancel::CancelReason;
-use syncmgr_core::decision::run::Pause;
+use syncmgr_core::decision::attempt::Pause;
 use syncmgr_core::id::HandlerId;
 use syncmgr_core::request::RunRequest;
 use syncmgr_core::sync::Mutex;
@@ -32,17 +32,17 @@ pub(crate) struct SessionShared {
 pub(super) struct SessionState {
     pub(super) runs: Vec<Arc<Run>>,
     /// The number of independent handles; clones of a handle count once.
-    holders: usize,
+    handles: usize,
     pub(super) stop: Option<CancelReason>,
     /// The runs to record once the items are chosen.
-    asked: Vec<RunRequest>,
+    requests: Vec<RunRequest>,
     /// `true` once the last handle is dropped or the session is closed: its runs are released when they are idle.
     closing: bool,
     /// The time until every run was idle for the first time.
     time_to_idle: Option<Duration>,
     /// The tasks of the session and its runs.
     tasks: Vec<AbortHandle>,
-    over: bool,
+    ended: bool,
 }
 
 impl Deref for SessionShared {
@@ -53,8 +53,8 @@ impl Deref for SessionShared {
     }
 }
 
-/// The task of a session. If it is dropped early, because it was aborted or its runtime has shut down, it ends the
-/// session, so that all waits end.
+/// The task of a session. If the task is aborted or its runtime shuts down, dropping it ends the session and all waits
+/// for it.
 struct SessionTask(Arc<SessionShared>);
 
 impl Drop for SessionTask {
@@ -62,7 +62,7 @@ impl Drop for SessionTask {
         if !self.0.has_ended() {
             self.0.set_chosen(Chosen::new());
             if self.0.time_to_idle().is_none() {
-                self.0.record_cut();
+                self.0.record_dropped();
             }
             self.0.finish();
         }
@@ -94,12 +94,12 @@ impl SessionShared {
         self.lock().runs.iter().find(|run| run.id().handler == handler).cloned()
     }
 
-    /// Takes the runs and begins. A session that was stopped meanwhile begins stopped.
-    pub(crate) fn begin(self: &Arc<Self>, runs: Vec<Arc<Run>>, asked: Vec<RunRequest>) {
+    /// Begins with these runs. If the session was stopped meanwhile, the runs are stopped.
+    pub(crate) fn begin(self: &Arc<Self>, runs: Vec<Arc<Run>>, requests: Vec<RunRequest>) {
         match self.terms.choosing {
-            // Recorded once the items are chosen: until then there is nothing to finish.
-            Choosing::ByChooser => self.lock().asked = asked,
-            _ => self.record_begin(asked),
+            // Recorded once the items are chosen: until then, a crash leaves nothing to finish.
+            Choosing::ByChooser => self.lock().requests = requests,
+            _ => self.record_begin(requests),
         }
         trace::session_began(&self.span, self.host.id, self.id, self.terms.trigger, runs.len());
         let stop = {
@@ -110,20 +110,20 @@ impl SessionShared {
         if let Some(reason) = stop {
             runs.iter().for_each(|run| run.stop(reason));
         }
-        // The last reference to a session drops its handlers, so it is dropped outside the host's lock.
+        // Dropping the last reference to a session drops its handlers. This must happen outside the host's lock.
         let mut earlier_sessions = Vec::new();
         self.host.admission.request(&runs, self.terms.priority, |run, earlier| {
             let sessions: Vec<_> = earlier.iter().filter_map(|run| self.open.get(run.session)).collect();
-            run.comes_after(sessions.iter().filter_map(|session| session.run(run.id().handler)));
+            run.add_earlier_runs(sessions.iter().filter_map(|session| session.run(run.id().handler)));
             earlier_sessions.extend(sessions);
         });
         drop(earlier_sessions);
         let mut tasks = Vec::new();
         for run in runs {
-            tasks.push(self.tasks.spawn(Box::pin(RunTask(run).live())));
+            tasks.push(self.tasks.spawn(Box::pin(RunTask(run).drive())));
         }
         let task = SessionTask(self.clone());
-        tasks.push(self.tasks.spawn(Box::pin(async move { task.0.live().await })));
+        tasks.push(self.tasks.spawn(Box::pin(async move { task.0.drive().await })));
         if let Some(deadline) = self.terms.deadline {
             let session = self.clone();
             tasks.push(self.tasks.spawn(Box::pin(async move { session.stop_at(deadline).await })));
@@ -143,12 +143,12 @@ impl SessionShared {
 
     /// Drives the session: collects offers, chooses items, waits until every run is idle, closes. Whenever all runs are
     /// idle, the connections are closed; a retry establishes them again.
-    async fn live(&self) {
-        self.until(|| self.is_collected()).await;
+    async fn drive(&self) {
+        self.until(|| self.has_all_offers()).await;
         let chosen = self.choose_among_offers().await;
         if matches!(self.terms.choosing, Choosing::ByChooser) {
-            let asked = std::mem::take(&mut self.lock().asked);
-            self.record_begin(asked);
+            let requests = std::mem::take(&mut self.lock().requests);
+            self.record_begin(requests);
         }
         self.set_chosen(chosen);
         self.until(|| self.is_idle()).await;
@@ -156,22 +156,22 @@ impl SessionShared {
         self.changed();
         let mut idle_count = None;
         while !self.lock().closing || !self.is_idle() {
-            self.until(|| self.is_idle() && self.has_news(idle_count)).await;
+            self.until(|| self.is_idle() && self.has_changed_since(idle_count)).await;
             idle_count = Some(self.times_idle());
             // R138.
             self.connections.close();
-            self.until(|| self.has_news(idle_count)).await;
+            self.until(|| self.has_changed_since(idle_count)).await;
         }
         for run in self.runs() {
-            // A run that is over sends no reply.
-            let _ = run.ask(IdleRequest::Close).await;
+            // A run that has ended sends no reply.
+            let _ = run.send_request(IdleRequest::Close).await;
         }
         self.until(|| self.runs().iter().all(|run| run.has_ended())).await;
         self.finish();
     }
 
-    /// Returns `true` if runs have become idle again, or the session is to be closed.
-    fn has_news(&self, idle_count: Option<u64>) -> bool {
+    /// Returns `true` if runs have become idle since `idle_count`, or the session is closing.
+    fn has_changed_since(&self, idle_count: Option<u64>) -> bool {
         self.lock().closing || idle_count != Some(self.times_idle())
     }
 
@@ -193,7 +193,7 @@ impl SessionShared {
         {
             let mut state = self.lock();
             state.time_to_idle = Some(duration);
-            state.over = true;
+            state.ended = true;
         }
         self.changed();
     }
@@ -218,21 +218,21 @@ impl SessionShared {
         self.runs().iter().for_each(|run| run.apply_pause());
     }
 
-    /// Aborts the session's tasks. Dropping them closes what they leave open.
+    /// Aborts the session's tasks. Dropping the tasks ends the session and its runs.
     pub(crate) fn abort(&self) {
         let tasks = std::mem::take(&mut self.lock().tasks);
         tasks.iter().for_each(AbortHandle::abort);
     }
 
-    pub(crate) fn add_holder(&self) {
-        self.lock().holders += 1;
+    pub(crate) fn add_handle(&self) {
+        self.lock().handles += 1;
     }
 
     /// Removes a handle and returns the number of handles left.
-    pub(crate) fn remove_holder(&self) -> usize {
+    pub(crate) fn remove_handle(&self) -> usize {
         let mut state = self.lock();
-        state.holders -= 1;
-        state.holders
+        state.handles -= 1;
+        state.handles
     }
 
     /// Closes the results; running items continue to their end.
@@ -251,7 +251,7 @@ impl SessionShared {
     }
 
     pub(crate) fn has_ended(&self) -> bool {
-        self.lock().over
+        self.lock().ended
     }
 
     /// Returns the time until every run was idle for the first time.

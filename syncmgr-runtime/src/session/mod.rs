@@ -12,8 +12,8 @@ pub(crate) mod scope;
 use std::sync::Arc;
 
 use syncmgr_core::cancel::CancelReason;
+use syncmgr_core::decision::attempt::Pause;
 use syncmgr_core::decision::ledger::{HANDLER_ITSELF, StartReason};
-use syncmgr_core::decision::run::Pause;
 use syncmgr_core::id::{ErrorId, HandlerId, ItemId, SessionId};
 use syncmgr_core::log::{Action, LogEntry, Question, Remedy};
 use syncmgr_core::progress::ProgressState;
@@ -26,7 +26,7 @@ use crate::owner::Owner;
 use crate::report::Report;
 use crate::run::{IdleRequest, Run};
 
-/// A handle to a started session: observe it, skip items, stop it, read its report.
+/// A handle to a started session, to observe it, skip items, stop it, and read its report.
 ///
 /// Clones share the session. When the last handle is dropped, the session still runs to its end and then closes its
 /// results. To stop it instead, see [`stop_on_drop`](Self::stop_on_drop).
@@ -58,7 +58,7 @@ struct Handle {
 
 impl Drop for Handle {
     fn drop(&mut self) {
-        if self.session.remove_holder() == 0 {
+        if self.session.remove_handle() == 0 {
             self.session.close();
         }
     }
@@ -66,7 +66,7 @@ impl Drop for Handle {
 
 impl Session {
     pub(crate) fn new(session: Arc<SessionShared>, manager: Arc<Owner>) -> Self {
-        session.add_holder();
+        session.add_handle();
         Self { handle: Arc::new(Handle { session, manager }) }
     }
 
@@ -258,8 +258,8 @@ impl Session {
     /// Waits until the session is idle and returns its report. The results stay open for
     /// [`show_error`](Self::show_error) until the session is closed. Cancel safe.
     ///
-    /// A handler that blocks its thread in `initialize`, `items` or `prepare` delays the report until it returns;
-    /// [`SyncManager::shutdown`](crate::manager::SyncManager::shutdown) does not wait for it forever.
+    /// A handler that blocks its thread in `initialize`, `items` or `prepare` delays the report until the method returns.
+    /// [`SyncManager::shutdown`](crate::manager::SyncManager::shutdown) limits its own wait for such a handler.
     pub async fn report(&self) -> Report {
         let session = self.shared();
         session.until(|| session.time_to_idle().is_some() && session.is_idle()).await;
@@ -293,7 +293,7 @@ impl Session {
     pub async fn show_error(&self, handler: HandlerId, error: ErrorId) -> Result<(), SessionError> {
         let run = self.run(handler)?;
         match entry(&run, error)?.action {
-            Some(Action::ShowError | Action::Remedy(_)) => request_and_wait(&run, IdleRequest::Open(error)).await,
+            Some(Action::ShowError | Action::Remedy(_)) => request_and_wait(&run, IdleRequest::ShowError(error)).await,
             Some(Action::Decide(_)) => Err(SessionError::Question { error }),
             _ => Err(SessionError::NotALink { error }),
         }
@@ -317,15 +317,15 @@ impl Session {
     /// ```
     ///
     /// # Errors
-    /// Returns an error if the question or the choice does not exist, or if the results are closed. The answer is kept for
-    /// the next session if the results are closed.
+    /// Returns an error if the question or the choice does not exist, or if the results are closed. In the last case, the
+    /// answer is kept for the next session.
     pub async fn answer(&self, handler: HandlerId, error: ErrorId, choice: usize) -> Result<(), SessionError> {
         let run = self.run(handler)?;
         let (item, question) = question_of(&*entry(&run, error)?, error, choice)?;
         let refused = question.remedies.get(choice) == Some(&Remedy::Refuse);
         self.shared().host.answer(handler, item, question, choice);
         if !refused {
-            run.notes().delete(syncmgr_core::id::ErrorScope::One(error));
+            run.events().delete(syncmgr_core::id::ErrorScope::One(error));
         }
         match item {
             // A refusal changes nothing. An answer for the handler itself applies from its next listing on.
@@ -362,7 +362,7 @@ impl std::fmt::Debug for Session {
 
 /// Returns the entry with this id from a run's log.
 fn entry(run: &Run, error: ErrorId) -> Result<Arc<LogEntry>, SessionError> {
-    run.notes().entries().into_iter().find(|entry| entry.id == Some(error)).ok_or(SessionError::UnknownError { error })
+    run.events().entries().into_iter().find(|entry| entry.id == Some(error)).ok_or(SessionError::UnknownError { error })
 }
 
 /// Returns the question of an entry and its item, if the question has this choice.
@@ -377,8 +377,8 @@ pub(crate) fn question_of(entry: &LogEntry, error: ErrorId, choice: usize) -> Re
 }
 
 /// Sends a request to an idle run and waits until the run is idle again.
-pub(crate) async fn request_and_wait(run: &Run, wish: IdleRequest) -> Result<(), SessionError> {
-    run.ask(wish).await.map_err(|_| SessionError::Closed)
+pub(crate) async fn request_and_wait(run: &Run, request: IdleRequest) -> Result<(), SessionError> {
+    run.send_request(request).await.map_err(|_| SessionError::Closed)
 }
 
 /// A guard that stops its session when it is dropped.
@@ -391,7 +391,7 @@ impl Drop for StopOnDrop {
     }
 }
 
-/// An error from a call that refers to something the session does not have.
+/// An error from a method of a [`Session`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SessionError {
@@ -402,7 +402,7 @@ pub enum SessionError {
         handler: HandlerId,
     },
     /// The handler has not listed the item.
-    #[error("handler {handler} has listed no item {item} in this session")]
+    #[error("handler {handler} has not listed item {item} in this session")]
     UnknownItem {
         /// The handler.
         handler: HandlerId,
@@ -410,7 +410,7 @@ pub enum SessionError {
         item: ItemId,
     },
     /// The handler's log does not have the entry.
-    #[error("there is no entry {error} in the handler's log; it may have been deleted")]
+    #[error("the handler's log has no entry {error}; the entry may have been deleted")]
     UnknownError {
         /// The requested id.
         error: ErrorId,
@@ -422,7 +422,7 @@ pub enum SessionError {
         error: ErrorId,
     },
     /// The entry asks a question.
-    #[error("entry {error} asks a question; answer it")]
+    #[error("entry {error} asks a question; answer it instead of opening it")]
     Question {
         /// The entry.
         error: ErrorId,
@@ -442,7 +442,7 @@ pub enum SessionError {
         choice: usize,
     },
     /// The handler did not declare properties for itself or the item.
-    #[error("handler {handler} has no properties to show here; it did not declare any")]
+    #[error("handler {handler} did not declare the requested properties")]
     NoProperties {
         /// The handler.
         handler: HandlerId,

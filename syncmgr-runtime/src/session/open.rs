@@ -9,7 +9,7 @@ use syncmgr_core::sync::Mutex;
 use super::lifecycle::SessionShared;
 use crate::watchdog::{RunSource, WatchedRun};
 
-/// The sessions that have started and are not over.
+/// The sessions that have started but not ended.
 #[derive(Default)]
 pub(crate) struct OpenSessions(Mutex<Inner>);
 

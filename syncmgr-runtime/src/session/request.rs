@@ -73,7 +73,7 @@ impl SessionRequest {
         }
     }
 
-    /// Sets the handlers, instead of those the trigger creates.
+    /// Sets the handlers, in place of those that are registered for the trigger.
     ///
     /// ```
     /// # use syncmgr_doc_examples::*;
@@ -113,7 +113,7 @@ impl SessionRequest {
         self
     }
 
-    /// Forces the run: it waits neither for a backoff nor for the time a peer has set, and runs without a network.
+    /// Forces the run: the session ignores backoffs, a time set by a peer, and a missing network.
     ///
     /// ```
     /// # use syncmgr_doc_examples::*;
@@ -151,7 +151,7 @@ impl SessionRequest {
         self
     }
 
-    /// Creates the request that `described` describes.
+    /// Creates a request from its description.
     pub(crate) fn of(manager: Arc<Owner>, described: RunRequest) -> Self {
         let RunRequest { handler, items, trigger, flags, cookie, deadline, .. } = described;
         let request = Self { flags, cookie, deadline, ..Self::new(manager, trigger) };
@@ -197,11 +197,11 @@ impl SessionRequest {
     }
 
     /// Marks the session as started by the scheduler: unattended, in the background.
-    pub(crate) fn because(self, reason: StartReason, requested_by: RequestedBy) -> Self {
+    pub(crate) fn scheduled(self, reason: StartReason, requested_by: RequestedBy) -> Self {
         Self { reason, requested_by: Some(requested_by), ..self.unattended().priority(Priority::Background) }
     }
 
-    /// Requests configuration only: neither prepare nor synchronize follows.
+    /// Requests configuration only: `prepare` and `synchronize` are not called.
     pub(crate) fn settings(mut self) -> Self {
         // R36.
         self.flags |= RunFlags::SETTINGS;
@@ -209,7 +209,7 @@ impl SessionRequest {
     }
 
     /// Requests the explanation of a log entry of an earlier session.
-    pub(crate) fn explaining(mut self) -> Self {
+    pub(crate) fn explain_only(mut self) -> Self {
         self.choosing = Choosing::Explain;
         self
     }
@@ -224,7 +224,7 @@ impl SessionRequest {
     /// Starts the session on the current tokio runtime, which needs its time driver enabled. Returns immediately.
     ///
     /// # Errors
-    /// See [`StartError`]. No handler was called then.
+    /// Returns a [`StartError`]. In that case, no handler was called.
     pub fn start(self) -> Result<Session, StartError> {
         let runtime = Handle::try_current().map_err(|_| StartError::NoRuntime)?;
         check_cookie(self.cookie.as_deref())?;
@@ -247,7 +247,7 @@ impl SessionRequest {
 
     /// Returns the runs to record. A run without items leaves nothing unfinished and is left out.
     fn to_record(&self) -> Result<Vec<RunRequest>, RequestError> {
-        // A resumed session has nothing to finish besides the interrupted one, which is recorded already.
+        // A resumed session finishes only the interrupted session, which is already recorded.
         if self.host().records == Records::Exceptions || self.reason == StartReason::Resumed {
             return Ok(Vec::new());
         }
@@ -274,7 +274,7 @@ impl SessionRequest {
 
     fn choosing(&self) -> Choosing {
         if !self.items.is_empty() {
-            return Choosing::Given(self.items.clone());
+            return Choosing::Requested(self.items.clone());
         }
         let may_choose = self.flags.contains(RunFlags::MAY_BOTHER_USER) && self.host().ports.chooser.is_some();
         match self.choosing {
@@ -284,13 +284,13 @@ impl SessionRequest {
     }
 
     fn find_handlers(&self) -> Result<Vec<Registered>, RequestError> {
-        let known = self.host().known();
+        let state = self.host().manager_state();
         let wanted = match &self.handlers {
             Some(handlers) => handlers.clone(),
             None if !self.items.is_empty() => BTreeSet::new(),
-            None => known.registry.created_by(self.trigger).into_iter().collect(),
+            None => state.registry.created_by(self.trigger).into_iter().collect(),
         };
-        let find = |handler| known.handlers.get(&handler).cloned().ok_or(RequestError::NotRegistered { handler });
+        let find = |handler| state.handlers.get(&handler).cloned().ok_or(RequestError::NotRegistered { handler });
         wanted.union(&self.items.keys().copied().collect()).copied().map(find).collect()
     }
 }
@@ -312,10 +312,10 @@ pub enum StartError {
         deadline: SystemTime,
     },
     /// There is no current tokio runtime.
-    #[error("a session needs a tokio runtime to run on; start it from inside one")]
+    #[error("a session runs on a tokio runtime; start the session inside one")]
     NoRuntime,
     /// The manager is shut down.
-    #[error("the manager was shut down; make a new one")]
+    #[error("the manager was shut down; create a new one")]
     ShutDown,
 }
 

@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, MutexGuard, OnceLock};
 use std::time::SystemTime;
 
+use syncmgr_core::decision::attempt::Pause;
 use syncmgr_core::decision::choice::Offer;
 use syncmgr_core::decision::host::Priority;
 use syncmgr_core::decision::ledger::StartReason;
 use syncmgr_core::decision::retry::RequestedBy;
-use syncmgr_core::decision::run::Pause;
 use syncmgr_core::error::SyncResult;
 use syncmgr_core::id::{HandlerId, ItemId, SessionId};
 use syncmgr_core::sync::Mutex;
@@ -42,8 +42,8 @@ pub(crate) enum Choosing {
     ByChooser,
     /// By preference.
     Unattended,
-    /// The given items.
-    Given(Chosen),
+    /// The requested items.
+    Requested(Chosen),
     /// No items: the session explains a log entry of an earlier session.
     Explain,
 }
@@ -107,7 +107,7 @@ impl SessionScope {
 
     /// Returns `Paused` if the session or the manager is paused.
     pub(crate) fn pause(&self) -> Pause {
-        let of_manager = self.host.known().pause;
+        let of_manager = self.host.manager_state().pause;
         if *self.own_pause() == Pause::Paused { Pause::Paused } else { of_manager }
     }
 
@@ -125,12 +125,12 @@ impl SessionScope {
         self.changes.clone().notified_owned()
     }
 
-    /// Waits until `holds` returns `true`. Cancel safe.
-    pub(crate) async fn until(&self, holds: impl Fn() -> bool) {
+    /// Waits until `condition` returns `true`. Cancel safe.
+    pub(crate) async fn until(&self, condition: impl Fn() -> bool) {
         loop {
             // Created before the check, so that no change is missed.
             let changed = self.changes.notified();
-            if holds() {
+            if condition() {
                 return;
             }
             changed.await;

@@ -80,7 +80,7 @@ impl Applier {
         }
     }
 
-    /// Stores the writes in one transaction and returns the result of each. After an error, none of them is stored.
+    /// Stores the writes in one transaction and returns one result per write. After an error, no write is stored.
     pub(super) fn store(&mut self, batch: &[Write], scope: RollbackScope) -> ApplyResult<Vec<SyncResult>> {
         let stored = self.attempt(batch, scope);
         if stored.is_err() {
@@ -113,10 +113,10 @@ impl Applier {
     /// Applies one write. The inner result is the error of a refused write.
     fn write(&mut self, changes: &[StateChange], scope: RollbackScope) -> ApplyResult<SyncResult> {
         if scope == RollbackScope::Batch {
-            return self.changes(changes).map(Ok);
+            return self.apply_all(changes).map(Ok);
         }
         self.run("SAVEPOINT one", [])?;
-        let result = match self.changes(changes) {
+        let result = match self.apply_all(changes) {
             Err(ApplyError::Refused(reason)) => {
                 self.keys.clear();
                 self.run("ROLLBACK TO one", [])?;
@@ -128,17 +128,17 @@ impl Applier {
         Ok(result)
     }
 
-    fn changes(&mut self, changes: &[StateChange]) -> ApplyResult {
+    fn apply_all(&mut self, changes: &[StateChange]) -> ApplyResult {
         changes.iter().try_for_each(|change| {
-            let (before, after) = steps(change).ok_or_else(unknown)?;
+            let (before, after) = steps(change).ok_or_else(unknown_change)?;
             self.failpoints.at(before);
-            self.change(change)?;
+            self.apply_change(change)?;
             self.failpoints.at(after);
             Ok(())
         })
     }
 
-    fn change(&mut self, change: &StateChange) -> ApplyResult {
+    fn apply_change(&mut self, change: &StateChange) -> ApplyResult {
         match change {
             StateChange::Registered { .. } | StateChange::Flags { .. } | StateChange::Choices { .. } => {
                 self.change_handler(change)
@@ -176,7 +176,7 @@ impl Applier {
         Ok(found)
     }
 
-    /// Returns the key of a handler, which is inserted if necessary.
+    /// Returns the key of a handler, and inserts the handler if necessary.
     fn key(&mut self, handler: HandlerId) -> ApplyResult<i64> {
         if let Some(key) = self.stored_key(handler)? {
             return Ok(key);
@@ -187,10 +187,10 @@ impl Applier {
         Ok(key)
     }
 
-    /// Returns an unused value of `items.place`, for the case that the statement inserts a record. Unused values are
-    /// skipped.
+    /// Returns the value of `items.place` for a record that the next statement may insert. If it inserts none, the value
+    /// stays unused.
     ///
-    /// A subquery would be prepared again each time, because the query planner depends on the value.
+    /// SQLite would prepare a subquery again each time, because the query planner depends on the value.
     fn next_place(&mut self, handler: i64) -> ApplyResult<i64> {
         const LAST: &str = "SELECT ifnull(max(place), 0) FROM items NOT INDEXED WHERE handler = ?1";
         let last = match self.last_places.get(&handler) {
@@ -207,7 +207,7 @@ impl Applier {
     }
 }
 
-/// The error for a change that is newer than this store.
-fn unknown() -> ApplyError {
+/// Returns the error for a change that is newer than this store.
+fn unknown_change() -> ApplyError {
     ApplyError::Refused(StoreError::Unstorable { reason: "a change of an unknown kind".to_string() }.into())
 }

@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde::de::value::{Error as NoSuchWord, StrDeserializer};
+use serde::de::value::{Error as UnknownName, StrDeserializer};
 use serde_json::Value;
 use syncmgr_core::time::{from_millis, to_millis};
 
@@ -14,7 +14,7 @@ use syncmgr_core::time::{from_millis, to_millis};
 pub(super) struct Time(pub(super) SystemTime);
 
 /// An enum, as the name of its variant.
-pub(super) struct Word<T>(pub(super) T);
+pub(super) struct EnumName<T>(pub(super) T);
 
 /// Any other value, as JSON.
 pub(super) struct Json<T>(pub(super) T);
@@ -31,7 +31,7 @@ impl FromSql for Time {
     }
 }
 
-impl<T: Serialize> ToSql for Word<T> {
+impl<T: Serialize> ToSql for EnumName<T> {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
         match serde_json::to_value(&self.0).map_err(unstorable)? {
             Value::String(word) => Ok(word.into()),
@@ -40,9 +40,9 @@ impl<T: Serialize> ToSql for Word<T> {
     }
 }
 
-impl<T: DeserializeOwned> FromSql for Word<T> {
+impl<T: DeserializeOwned> FromSql for EnumName<T> {
     fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
-        let word = StrDeserializer::<NoSuchWord>::new(value.as_str()?);
+        let word = StrDeserializer::<UnknownName>::new(value.as_str()?);
         T::deserialize(word).map(Self).map_err(FromSqlError::other)
     }
 }

@@ -40,7 +40,7 @@ pub enum StoreError {
         /// The store.
         path: PathBuf,
     },
-    /// The store has a newer version than this program supports. It was not changed.
+    /// The store has a newer version than this program supports. The store was not changed.
     #[error(
         "the store {} has version {found}, and this program supports versions up to {known}; update the program",
         EscapedPath(.path)
@@ -92,8 +92,8 @@ pub enum StoreError {
         /// The problem with the value.
         reason: String,
     },
-    /// A value cannot be stored. This is a mistake of the caller; nothing of the write was stored.
-    #[error("the value cannot be stored: {reason}; change it")]
+    /// A value cannot be stored, so its whole write was refused. This is a bug in the caller.
+    #[error("the value cannot be stored: {reason}; change the value")]
     Unstorable {
         /// The problem with the value.
         reason: String,
@@ -111,7 +111,7 @@ pub enum StoreError {
         path: PathBuf,
     },
     /// The file does not exist.
-    #[error("there is no store {}; choose another file, or open it for writing to create it", EscapedPath(.path))]
+    #[error("the store {} does not exist; choose another file, or open it for writing to create it", EscapedPath(.path))]
     Missing {
         /// The file.
         path: PathBuf,

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::error::StoreError;
 
-// `syncmgr_other_place` compiles the code of other systems on Unix, so that changes are checked there.
+// The cfg `syncmgr_other_place` compiles the code for other systems on Unix, so that a build on Unix also checks it.
 #[cfg(any(not(unix), syncmgr_other_place))]
 mod other;
 #[cfg(all(unix, not(syncmgr_other_place)))]
@@ -24,7 +24,7 @@ const COMPANIONS: [&str; 3] = ["-wal", "-shm", "-journal"];
 const MIN_PAGE: u64 = 512;
 
 /// Appends a suffix to the file name of a path.
-pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
+pub(super) fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_os_string();
     name.push(suffix);
     name.into()
@@ -36,12 +36,12 @@ pub(super) fn prepare_directory(path: &Path) -> Result<PathBuf, StoreError> {
     let directory = directory(path);
     system::make_directory(directory).map_err(|error| StoreError::of_io(directory, &error))?;
     system::check_directory(directory)?;
-    resolved(path)
+    resolve(path)
 }
 
 /// Returns the path of an existing store, without symbolic links in its directory.
 pub(super) fn find(path: &Path) -> Result<PathBuf, StoreError> {
-    let resolved = resolved(path)?;
+    let resolved = resolve(path)?;
     match resolved.symlink_metadata() {
         Ok(metadata) if metadata.is_symlink() => Err(StoreError::Symlink { path: resolved }),
         Ok(metadata) if metadata.is_file() => check_length(&resolved).map(|()| resolved),
@@ -57,7 +57,7 @@ fn directory(path: &Path) -> &Path {
     }
 }
 
-fn resolved(path: &Path) -> Result<PathBuf, StoreError> {
+fn resolve(path: &Path) -> Result<PathBuf, StoreError> {
     let name = path.file_name().ok_or_else(|| StoreError::NotAFile { path: path.into() })?;
     let directory = directory(path);
     let absolute = system::absolute(directory).map_err(|error| StoreError::of_io(directory, &error))?;
@@ -72,7 +72,7 @@ pub(super) fn prepare_file(path: &Path) -> Result<(), StoreError> {
     system::check_file(path)?;
     system::check_access(path)?;
     for suffix in COMPANIONS {
-        match system::take_file(&beside(path, suffix)) {
+        match system::prepare_companion(&with_suffix(path, suffix)) {
             Ok(()) | Err(StoreError::Missing { .. }) => {}
             Err(error) => return Err(error),
         }
@@ -80,11 +80,11 @@ pub(super) fn prepare_file(path: &Path) -> Result<(), StoreError> {
     check_length(path)
 }
 
-/// Refuses a file without a header, which SQLite would initialize as new, discarding the content of its log.
+/// Refuses a file without a header. SQLite would initialize it as a new database and discard the content of its log.
 fn check_length(path: &Path) -> Result<(), StoreError> {
     let length = |path: &Path| path.metadata().map_or(0, |metadata| metadata.len());
     let reason = match length(path) {
-        0 if length(&beside(path, "-wal")) > 0 => "the file is empty and its write-ahead log is not",
+        0 if length(&with_suffix(path, "-wal")) > 0 => "the file is empty and its write-ahead log is not",
         1..MIN_PAGE => "the file is too short",
         _ => return Ok(()),
     };

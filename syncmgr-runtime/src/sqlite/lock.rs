@@ -7,14 +7,14 @@ use std::path::Path;
 use syncmgr_core::time::Utc;
 
 use super::error::StoreError;
-use super::location::{beside, open_lock};
+use super::location::{open_lock, with_suffix};
 use crate::clock::{Clock, SystemClock};
 
 /// The number of bytes read from a lock file.
 const MAX_OWNER: u64 = 512;
 
-/// An operating-system lock on the file beside the store, released when its process exits for any reason. The lock has
-/// its own file because closing the store's file would release the locks that SQLite holds on it.
+/// An operating-system lock on a file next to the store. The system releases the lock when the process exits for any
+/// reason. The lock has its own file because closing the store's file would release the locks that SQLite holds on it.
 #[derive(Debug)]
 pub(super) struct Lock {
     file: File,
@@ -23,10 +23,10 @@ pub(super) struct Lock {
 impl Lock {
     /// Acquires the lock and records the owner.
     pub(super) fn take(store: &Path) -> Result<Self, StoreError> {
-        let path = beside(store, ".lock");
+        let path = with_suffix(store, ".lock");
         let mut file = open_lock(&path)?;
         match file.try_lock() {
-            Ok(()) => sign(&mut file).map_err(|error| StoreError::of_io(&path, &error))?,
+            Ok(()) => write_owner(&mut file).map_err(|error| StoreError::of_io(&path, &error))?,
             Err(TryLockError::WouldBlock) => return Err(StoreError::InUse { path: store.into(), by: owner(&file) }),
             Err(TryLockError::Error(error)) => return Err(StoreError::of_io(&path, &error)),
         }
@@ -39,13 +39,13 @@ impl Drop for Lock {
     /// until it executes another program.
     fn drop(&mut self) {
         if let Err(error) = self.file.unlock() {
-            tracing::warn!(%error, "the lock of a store was not released before its file is closed");
+            tracing::warn!(%error, "the lock of a store could not be released before its file was closed");
         }
     }
 }
 
-/// Writes this process into the lock file.
-fn sign(file: &mut File) -> io::Result<()> {
+/// Writes the description of this process to the lock file.
+fn write_owner(file: &mut File) -> io::Result<()> {
     file.set_len(0)?;
     file.rewind()?;
     file.write_all(this_process().as_bytes())
@@ -75,7 +75,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_dropped_lock_is_free_although_a_child_has_its_file_open() {
+    fn a_dropped_lock_is_released_while_a_child_has_its_file_open() {
         let directory = tempfile::tempdir().unwrap();
         let store = directory.path().join("store");
         let lock = Lock::take(&store).unwrap();

@@ -1,6 +1,6 @@
 //! A store in one SQLite file.
 //!
-//! A dedicated thread writes and stores all queued changes in one transaction. Another connection reads. The
+//! A dedicated thread writes all queued changes in one transaction. A second connection reads. The
 //! [schema](SCHEMA) describes the tables and how to read them with the `sqlite3` tool.
 
 mod apply;
@@ -80,7 +80,7 @@ impl SqliteStore {
     ///
     /// # Errors
     /// [`StoreError::InUse`] if the store is already open for writing, and another [`StoreError`] if it cannot be
-    /// opened. Stored data is never lost by this.
+    /// opened. Stored data is not lost on error.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
         SqliteOptions::new().open(path)
     }

@@ -8,24 +8,24 @@ use rusqlite::{Connection, OpenFlags};
 use syncmgr_core::store::Durability;
 
 use super::error::StoreError;
-use super::location::beside;
+use super::location::with_suffix;
 use super::options::SqliteOptions;
 use super::schema::{self, Kind};
 
-/// The time to wait for a lock of another program.
+/// The time to wait for another program's lock on opening and while writing.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The same for reading.
+/// The time to wait for another program's lock while reading.
 const READ_BUSY_TIMEOUT: Duration = Duration::from_millis(100);
 
-/// The size of a connection's cache of prepared statements: more than there are.
+/// The size of a connection's cache of prepared statements, larger than the number of statements.
 const STATEMENT_CACHE: usize = 64;
 
 /// The settings of all connections. The schema of the file is not trusted to run functions with side effects.
 const COMMON_SETTINGS: &str = "PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA temp_store = MEMORY;";
 
-/// The settings of the writer: 8 MB of cache, a checkpoint after 8 MB, and at most that much log on disk. Deleted data
-/// is overwritten, because forgotten data must not stay in the file.
+/// The settings of the writer: 8 MB of cache, a checkpoint after 8 MB, and at most 8 MB of log on disk. Deleted data is
+/// overwritten, because forgotten data must not stay in the file.
 const WRITER_SETTINGS: &str = "PRAGMA cache_size = -8192; PRAGMA wal_autocheckpoint = 2048; PRAGMA journal_size_limit = 8388608; \
                       PRAGMA secure_delete = ON;";
 
@@ -53,14 +53,14 @@ fn probe(path: &Path) -> Result<u32, StoreError> {
     let failed = |error: rusqlite::Error| StoreError::of(path, &error);
     // A process that was killed while it created the file leaves a hot journal. SQLite rolls it back first, which needs
     // write access.
-    let hot = beside(path, "-journal").metadata().is_ok_and(|journal| journal.len() > 0);
+    let hot = with_suffix(path, "-journal").metadata().is_ok_and(|journal| journal.len() > 0);
     let mode = if hot { OpenFlags::SQLITE_OPEN_READ_WRITE } else { OpenFlags::SQLITE_OPEN_READ_ONLY };
     let connection = connect(path, mode).map_err(failed)?;
     version(path, &connection)
 }
 
 fn version(path: &Path, connection: &Connection) -> Result<u32, StoreError> {
-    let (path, known) = (path.to_path_buf(), schema::newest());
+    let (path, known) = (path.to_path_buf(), schema::latest_version());
     match schema::kind(connection).map_err(|error| StoreError::of(&path, &error))? {
         Kind::Empty => Ok(0),
         Kind::Foreign => Err(StoreError::NotAStore { path }),
@@ -79,7 +79,7 @@ fn prepare(connection: &mut Connection, version: u32, options: &SqliteOptions) -
     if let Some(pages) = options.max_pages {
         connection.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()))?;
     }
-    if version < schema::newest() {
+    if version < schema::latest_version() {
         options.failpoints.at("before schema made");
         schema::migrate(connection, version, schema::MIGRATIONS, &options.failpoints)?;
         options.failpoints.at("schema made");
@@ -98,7 +98,7 @@ fn check(path: &Path, connection: &Connection) -> Result<(), StoreError> {
 /// Opens the reading connection of a store with a writer.
 pub(super) fn reader(path: &Path) -> Result<Connection, StoreError> {
     let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY).and_then(|connection| {
-        // The caller may block a thread that others need.
+        // The caller may block a thread that other tasks need.
         connection.busy_timeout(READ_BUSY_TIMEOUT)?;
         Ok(connection)
     });
@@ -112,8 +112,8 @@ pub(super) fn read_only(path: &Path) -> Result<Connection, StoreError> {
         error => Err(error),
     })?;
     match version(path, &connection)? {
-        found if found < schema::newest() => {
-            Err(StoreError::TooOld { path: path.into(), found, known: schema::newest() })
+        found if found < schema::latest_version() => {
+            Err(StoreError::TooOld { path: path.into(), found, known: schema::latest_version() })
         }
         _ => check(path, &connection).map(|()| connection),
     }
@@ -126,17 +126,17 @@ fn read_only_shared(path: &Path) -> Result<Connection, StoreError> {
 
 /// Opens a store in a directory that SQLite cannot write to. The file must not be in use.
 fn read_only_immutable(path: &Path) -> Option<Result<Connection, StoreError>> {
-    if beside(path, "-wal").metadata().is_ok_and(|log| log.len() > 0) {
+    if with_suffix(path, "-wal").metadata().is_ok_and(|log| log.len() > 0) {
         return None;
     }
-    let uri = format!("file:{}?immutable=1", escaped(path)?);
+    let uri = format!("file:{}?immutable=1", escape_for_uri(path)?);
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
     let connection = Connection::open_with_flags(uri, flags).and_then(set_up);
     Some(connection.map_err(|error| StoreError::of(path, &error)))
 }
 
 /// Escapes a path for a URI.
-fn escaped(path: &Path) -> Option<String> {
+fn escape_for_uri(path: &Path) -> Option<String> {
     let path = path.to_str()?;
     Some(path.replace('%', "%25").replace('?', "%3f").replace('#', "%23"))
 }
@@ -159,6 +159,6 @@ mod tests {
 
     #[test]
     fn characters_with_a_meaning_in_uris_are_escaped() {
-        assert_eq!(escaped(Path::new("/a?b#c%d")).as_deref(), Some("/a%3fb%23c%25d"));
+        assert_eq!(escape_for_uri(Path::new("/a?b#c%d")).as_deref(), Some("/a%3fb%23c%25d"));
     }
 }

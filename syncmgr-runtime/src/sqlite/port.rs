@@ -46,7 +46,7 @@ const HISTOGRAM: &str = "SELECT counts, longest FROM histograms WHERE name = ?1"
 
 impl SqliteStore {
     /// Waits until all earlier writes are stored or refused, and returns the reader.
-    fn settled(&self) -> &Reader {
+    fn current_reader(&self) -> &Reader {
         if let Some(writer) = &self.parts.writer {
             writer.wait_for_all();
         }
@@ -54,16 +54,17 @@ impl SqliteStore {
     }
 
     /// Waits until all earlier writes to this item are stored or refused, and returns the reader.
-    fn settled_of(&self, handler: HandlerId, item: ItemId) -> &Reader {
+    fn current_reader_for(&self, handler: HandlerId, item: ItemId) -> &Reader {
         if let Some(writer) = &self.parts.writer {
             writer.wait_for(handler, item);
         }
         &self.parts.reader
     }
 
-    /// Reads sessions row by row: an unreadable session does not hide the others.
+    /// Reads sessions row by row, so that an unreadable session does not hide the other sessions.
     fn sessions_of(&self, query: &str) -> SyncResult<Vec<SessionRecord>> {
-        let rows: Vec<rusqlite::Result<SessionRecord>> = self.settled().all(query, [], |row| Ok(rows::session(row)))?;
+        let rows: Vec<rusqlite::Result<SessionRecord>> =
+            self.current_reader().all(query, [], |row| Ok(rows::session(row)))?;
         let readable = rows
             .into_iter()
             .filter_map(|row| row.inspect_err(|error| tracing::error!(%error, "a stored session cannot be read")).ok());
@@ -73,27 +74,27 @@ impl SqliteStore {
 
 impl StateStore for SqliteStore {
     fn handlers(&self) -> SyncResult<BTreeMap<HandlerId, HandlerRecord>> {
-        self.settled().all(HANDLERS, [], rows::handler)
+        self.current_reader().all(HANDLERS, [], rows::handler)
     }
 
     fn choices(&self, handler: HandlerId) -> SyncResult<BTreeMap<ItemId, ItemState>> {
-        self.settled().all(CHOICES, [handler.guid()], |row| {
+        self.current_reader().all(CHOICES, [handler.guid()], |row| {
             let state = if row.get(1)? { ItemState::Checked } else { ItemState::Unchecked };
             Ok((rows::item(row)?, state))
         })
     }
 
     fn log(&self, handler: HandlerId) -> SyncResult<Vec<LogRecord>> {
-        self.settled().all(LOG, [handler.guid()], rows::entry)
+        self.current_reader().all(LOG, [handler.guid()], rows::entry)
     }
 
     fn log_about(&self, handler: HandlerId, item: ItemId) -> SyncResult<Vec<LogRecord>> {
-        self.settled().all(LOG_ABOUT, [handler.guid(), item.guid()], rows::entry)
+        self.current_reader().all(LOG_ABOUT, [handler.guid(), item.guid()], rows::entry)
     }
 
     fn answer(&self, handler: HandlerId, item: ItemId, question: &Question) -> SyncResult<Option<usize>> {
         let key = params![handler.guid(), item.guid(), question.key];
-        let answer = self.settled_of(handler, item).one(ANSWER, key, |row| {
+        let answer = self.current_reader_for(handler, item).one(ANSWER, key, |row| {
             let (answered, choice): (Json<Question>, _) = (row.get(0)?, row.get(1)?);
             Ok((answered.0 == *question).then_some(choice))
         })?;
@@ -101,15 +102,16 @@ impl StateStore for SqliteStore {
     }
 
     fn record(&self, handler: HandlerId, item: ItemId) -> SyncResult<Option<ItemRecord>> {
-        self.settled_of(handler, item).one(RECORD, [handler.guid(), item.guid()], rows::record)
+        self.current_reader_for(handler, item).one(RECORD, [handler.guid(), item.guid()], rows::record)
     }
 
     fn retry_states(&self, handler: HandlerId) -> SyncResult<BTreeMap<ItemId, RetryState>> {
-        self.settled().all(RETRY_STATES, [handler.guid()], |row| Ok((rows::item(row)?, rows::some_retry(row, 1)?)))
+        self.current_reader()
+            .all(RETRY_STATES, [handler.guid()], |row| Ok((rows::item(row)?, rows::some_retry(row, 1)?)))
     }
 
-    fn known(&self, handler: HandlerId) -> SyncResult<BTreeMap<ItemId, Option<SystemTime>>> {
-        self.settled().all(KNOWN, [handler.guid()], |row| {
+    fn recorded_items(&self, handler: HandlerId) -> SyncResult<BTreeMap<ItemId, Option<SystemTime>>> {
+        self.current_reader().all(KNOWN, [handler.guid()], |row| {
             Ok((rows::item(row)?, row.get::<_, Option<Time>>(1)?.map(|time| time.0)))
         })
     }
@@ -117,11 +119,11 @@ impl StateStore for SqliteStore {
     fn ended_since(&self, handler: HandlerId, session: SessionId) -> SyncResult<BTreeSet<ItemId>> {
         // No session has a larger number, because it could not be stored.
         let session = i64::try_from(session.0).unwrap_or(i64::MAX);
-        self.settled().all(ENDED, params![handler.guid(), session], rows::item)
+        self.current_reader().all(ENDED, params![handler.guid(), session], rows::item)
     }
 
     fn resources(&self) -> SyncResult<BTreeMap<Claim, RetryState>> {
-        self.settled().all(RESOURCES, [], |row| {
+        self.current_reader().all(RESOURCES, [], |row| {
             let name: String = row.get(0)?;
             Ok((Claim::from(name), rows::some_retry(row, 1)?))
         })
@@ -136,11 +138,11 @@ impl StateStore for SqliteStore {
     }
 
     fn last_session(&self) -> SyncResult<SessionId> {
-        Ok(self.settled().one(LAST_SESSION, [], |row| row.get(0).map(SessionId))?.unwrap_or_default())
+        Ok(self.current_reader().one(LAST_SESSION, [], |row| row.get(0).map(SessionId))?.unwrap_or_default())
     }
 
     fn histogram(&self, name: &str) -> SyncResult<Option<Histogram>> {
-        self.settled().one(HISTOGRAM, [name], |row| {
+        self.current_reader().one(HISTOGRAM, [name], |row| {
             let (Json(counts), longest) = (row.get(0)?, row.get(1)?);
             Ok(Histogram::new(counts, longest))
         })
@@ -155,8 +157,8 @@ impl StateStore for SqliteStore {
         async { answer.await.unwrap_or_else(|_| Err(StoreError::Stopped { path }.into())) }.boxed()
     }
 
-    fn room(&self) -> Option<BoxFuture<'static, ()>> {
-        let room = self.parts.writer.as_ref()?.room()?;
+    fn write_capacity(&self) -> Option<BoxFuture<'static, ()>> {
+        let room = self.parts.writer.as_ref()?.write_capacity()?;
         Some(room.map(drop).boxed())
     }
 

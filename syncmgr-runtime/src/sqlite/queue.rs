@@ -9,21 +9,21 @@ use syncmgr_core::id::{HandlerId, ItemId};
 use syncmgr_core::store::StateChange;
 use syncmgr_core::sync::Mutex;
 
-mod touch;
+mod keys;
 
-use touch::{Key, keys, weight};
+use keys::{Key, count_changes, keys};
 
 /// The number of queued changes above which callers should wait.
 const MAX_QUEUED: usize = 16_384;
 
-/// The number of changes that one transaction takes.
+/// The number of changes from which a batch is full.
 const MAX_BATCH: usize = 4_096;
 
 /// The writes that wait for the writer. Appending never blocks.
 #[derive(Debug, Default)]
 pub(super) struct Queue {
     state: Mutex<State>,
-    grown: Condvar,
+    not_empty: Condvar,
     settled: Condvar,
 }
 
@@ -42,12 +42,12 @@ struct State {
     appended: u64,
     /// The number of the last write that was stored or refused.
     settled: u64,
-    /// The number of changes that are neither stored nor refused.
+    /// The number of changes that are not yet stored or refused.
     waiting: usize,
     /// The last unsettled write that touches each key.
     touched: HashMap<Key, u64>,
     room: Vec<oneshot::Sender<()>>,
-    /// `true` while the writer waits: notifying costs a system call even if no thread waits.
+    /// `true` while the writer waits. The writer is notified only then, because every notification costs a system call.
     idle: bool,
     /// `true` once no more writes are appended.
     closed: bool,
@@ -65,7 +65,7 @@ impl Queue {
         }
         state.appended += 1;
         let number = state.appended;
-        state.waiting += weight(&changes);
+        state.waiting += count_changes(&changes);
         keys(&changes, &mut |key| {
             state.touched.insert(key, number);
         });
@@ -73,23 +73,23 @@ impl Queue {
         let idle = std::mem::take(&mut state.idle);
         drop(state);
         if idle {
-            self.grown.notify_one();
+            self.not_empty.notify_one();
         }
         answer
     }
 
-    /// Waits for writes and returns the next batch; empty once the queue is closed and drained.
+    /// Waits for writes and returns the next batch. The batch is empty once the queue is closed and drained.
     pub(super) fn take(&self) -> Vec<Write> {
         let mut state = self.state.lock();
         while state.writes.is_empty() && !state.closed {
             state.idle = true;
-            state = self.grown.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state = self.not_empty.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
         let (mut batch, mut changes) = (Vec::new(), 0);
         while changes < MAX_BATCH
             && let Some(write) = state.writes.pop_front()
         {
-            changes += weight(&write.changes);
+            changes += count_changes(&write.changes);
             batch.push(write);
         }
         batch
@@ -100,7 +100,7 @@ impl Queue {
         let mut state = self.state.lock();
         for write in batch {
             state.settled = write.number;
-            state.waiting -= weight(&write.changes);
+            state.waiting -= count_changes(&write.changes);
             keys(&write.changes, &mut |key| {
                 if state.touched.get(&key) == Some(&write.number) {
                     state.touched.remove(&key);
@@ -117,7 +117,7 @@ impl Queue {
     }
 
     /// Returns a receiver that resolves or is cancelled once there is room; `None` if there is room now.
-    pub(super) fn room(&self) -> Option<oneshot::Receiver<()>> {
+    pub(super) fn write_capacity(&self) -> Option<oneshot::Receiver<()>> {
         let mut state = self.state.lock();
         if state.waiting <= MAX_QUEUED || state.abandoned {
             return None;
@@ -151,7 +151,7 @@ impl Queue {
     /// Closes the queue: no more writes are appended.
     pub(super) fn close(&self) {
         self.state.lock().closed = true;
-        self.grown.notify_one();
+        self.not_empty.notify_one();
     }
 
     /// Marks the writer as exited and cancels all waiting callers.

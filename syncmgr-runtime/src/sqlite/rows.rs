@@ -1,4 +1,4 @@
-//! Converts rows to values.
+//! Converts rows to values. The comment of each function lists the columns that it reads.
 
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -14,7 +14,7 @@ use syncmgr_core::register::{RegisterFlags, Registration};
 use syncmgr_core::retry::{RetryState, RetryStatus};
 use syncmgr_core::store::{HandlerRecord, LogRecord, SessionEnd, SessionRecord};
 
-use super::encode::{Json, Time, Word};
+use super::encode::{EnumName, Json, Time};
 
 type Result<T> = rusqlite::Result<T>;
 
@@ -38,7 +38,7 @@ pub(super) fn item(row: &Row<'_>) -> Result<ItemId> {
 pub(super) fn record(row: &Row<'_>) -> Result<ItemRecord> {
     let mut record = ItemRecord::new();
     record.fence = Fence::new(SessionId(row.get(0)?), row.get(1)?);
-    record.outcome = row.get::<_, Option<Word<Outcome>>>(2)?.map(|outcome| outcome.0);
+    record.outcome = row.get::<_, Option<EnumName<Outcome>>>(2)?.map(|outcome| outcome.0);
     record.last_attempt = time(row, 3)?;
     record.last_success = time(row, 4)?;
     record.retry = retry(row, 5)?;
@@ -49,15 +49,15 @@ pub(super) fn record(row: &Row<'_>) -> Result<ItemRecord> {
     Ok(record)
 }
 
-/// `setback, failures, total, since, until` from this column on.
+/// `setback, failures, total, since, until`, starting at column `first`.
 pub(super) fn retry(row: &Row<'_>, first: usize) -> Result<Option<RetryState>> {
-    let Some(Word(setback)) = row.get::<_, Option<Word<RetryStatus>>>(first)? else { return Ok(None) };
+    let Some(EnumName(setback)) = row.get::<_, Option<EnumName<RetryStatus>>>(first)? else { return Ok(None) };
     let (failures, total) = (row.get(first + 1)?, row.get(first + 2)?);
     let (since, until) = (row.get::<_, Time>(first + 3)?, time(row, first + 4)?);
     Ok(Some(RetryState::new(setback, since.0, until).with_failures(failures, total)))
 }
 
-/// The same columns, which must not be empty.
+/// Like [`retry`], for columns that must not be empty.
 pub(super) fn some_retry(row: &Row<'_>, first: usize) -> Result<RetryState> {
     let empty = || rusqlite::Error::FromSqlConversionFailure(first, Type::Text, FromSqlError::InvalidType.into());
     retry(row, first)?.ok_or_else(empty)
@@ -65,7 +65,7 @@ pub(super) fn some_retry(row: &Row<'_>, first: usize) -> Result<RetryState> {
 
 /// `manager, session, time, level, text, item, error, action`.
 pub(super) fn entry(row: &Row<'_>) -> Result<LogRecord> {
-    let mut entry = LogEntry::new(row.get::<_, Word<LogLevel>>(3)?.0, "");
+    let mut entry = LogEntry::new(row.get::<_, EnumName<LogLevel>>(3)?.0, "");
     entry.text = row.get(4)?;
     entry.item = row.get::<_, Option<_>>(5)?.map(ItemId::new);
     entry.id = row.get::<_, Option<_>>(6)?.map(ErrorId::new);
@@ -75,19 +75,19 @@ pub(super) fn entry(row: &Row<'_>) -> Result<LogRecord> {
 
 /// `session, manager, trigger, began, ended, course, outcomes, runs`.
 pub(super) fn session(row: &Row<'_>) -> Result<SessionRecord> {
-    let (Word(trigger), Time(began), Json(runs)) = (row.get(2)?, row.get(3)?, row.get(7)?);
+    let (EnumName(trigger), Time(began), Json(runs)) = (row.get(2)?, row.get(3)?, row.get(7)?);
     let mut record = SessionRecord::new(SessionId(row.get(0)?), row.get(1)?, trigger, began, runs);
     record.end = end(row)?;
     Ok(record)
 }
 
 fn end(row: &Row<'_>) -> Result<Option<SessionEnd>> {
-    let Some(Word(course)) = row.get(5)? else { return Ok(None) };
+    let Some(EnumName(course)) = row.get(5)? else { return Ok(None) };
     let (Time(time), Json(outcomes)) = (row.get(4)?, row.get(6)?);
     Ok(Some(SessionEnd::new(time, course, outcomes)))
 }
 
-/// A checkpoint and its version, from this column on.
+/// A checkpoint and its version, starting at column `first`.
 fn checkpoint(row: &Row<'_>, first: usize) -> Result<Option<Checkpoint>> {
     let state: Option<Arc<str>> = row.get(first)?;
     state.map(|state| Ok(Checkpoint::new(row.get(first + 1)?, state))).transpose()

@@ -1,18 +1,18 @@
 //! The versions of the schema and the migrations between them.
 //!
-//! `rusqlite_migration` would require one release of rusqlite, but programs can choose among several.
+//! We do not use `rusqlite_migration`: it requires one release of rusqlite, but programs can choose among several.
 
 use rusqlite::{Connection, TransactionBehavior};
 
 use super::failpoints::Failpoints;
 
-/// The application id in the file's header, which identifies our files: `sync` and a letter.
+/// The application id in the file's header, which identifies our files: `synM` in ASCII.
 pub(super) const APPLICATION: i32 = 0x7379_6e4d;
 
 /// The migration from each version to the next; the first creates version 1. A released migration never changes.
 pub(super) const MIGRATIONS: &[&str] = &[include_str!("schema/1.sql")];
 
-/// A query per table. It fails if the schema is not ours.
+/// One query per table, which fails if the table or one of its columns is missing.
 const TABLES: [&str; 9] = [
     "SELECT name, value FROM meta",
     "SELECT key, id, description, registered, flags FROM handlers",
@@ -51,7 +51,7 @@ pub(super) fn kind(connection: &Connection) -> rusqlite::Result<Kind> {
 }
 
 /// Returns the newest version that this program supports.
-pub(super) fn newest() -> u32 {
+pub(super) fn latest_version() -> u32 {
     u32::try_from(MIGRATIONS.len()).unwrap_or(u32::MAX)
 }
 
@@ -60,7 +60,7 @@ pub(super) fn check(connection: &Connection) -> rusqlite::Result<()> {
     TABLES.iter().try_for_each(|query| connection.prepare(query).map(drop))
 }
 
-/// Migrates a file from version `from` to the newest, all steps or none.
+/// Migrates a file from version `from` to the newest version in one transaction.
 pub(super) fn migrate(
     connection: &mut Connection,
     from: u32,
@@ -83,43 +83,43 @@ pub(super) fn migrate(
 mod tests {
     use super::*;
 
-    fn migrated(steps: &[&str]) -> Connection {
-        let mut connection = Connection::open_in_memory().expect("an in-memory database");
-        migrate(&mut connection, 0, steps, &Failpoints::default()).expect("migrated");
+    fn new_database(steps: &[&str]) -> Connection {
+        let mut connection = Connection::open_in_memory().expect("the database opens");
+        migrate(&mut connection, 0, steps, &Failpoints::default()).expect("the migration succeeds");
         connection
     }
 
     #[test]
     fn a_new_store_has_every_table() {
-        let connection = migrated(MIGRATIONS);
-        assert_eq!(kind(&connection).expect("read"), Kind::Store(newest()));
-        check(&connection).expect("every table is there");
+        let connection = new_database(MIGRATIONS);
+        assert_eq!(kind(&connection).expect("the read succeeds"), Kind::Store(latest_version()));
+        check(&connection).expect("every table exists");
     }
 
     #[test]
     fn an_older_store_runs_only_the_missing_migrations() {
         let (first, second) = ("CREATE TABLE a (x)", "ALTER TABLE a ADD COLUMN y");
-        let mut connection = migrated(&[first]);
-        migrate(&mut connection, 1, &[first, second], &Failpoints::default()).expect("migrated");
-        assert_eq!(kind(&connection).expect("read"), Kind::Store(2));
-        connection.prepare("SELECT x, y FROM a").expect("both columns");
+        let mut connection = new_database(&[first]);
+        migrate(&mut connection, 1, &[first, second], &Failpoints::default()).expect("the migration succeeds");
+        assert_eq!(kind(&connection).expect("the read succeeds"), Kind::Store(2));
+        connection.prepare("SELECT x, y FROM a").expect("the table has both columns");
     }
 
     #[test]
     fn a_failed_migration_leaves_the_store_at_its_version() {
         let first = "CREATE TABLE a (x)";
-        let mut connection = migrated(&[first]);
+        let mut connection = new_database(&[first]);
         let steps = [first, "ALTER TABLE a ADD COLUMN y", "nonsense"];
         migrate(&mut connection, 1, &steps, &Failpoints::default()).expect_err("the last step is nonsense");
-        assert_eq!(kind(&connection).expect("read"), Kind::Store(1));
-        connection.prepare("SELECT y FROM a").expect_err("no step was taken");
+        assert_eq!(kind(&connection).expect("the read succeeds"), Kind::Store(1));
+        connection.prepare("SELECT y FROM a").expect_err("the earlier step was rolled back");
     }
 
     #[test]
     fn the_database_of_another_program_differs_from_an_empty_one() {
-        let connection = Connection::open_in_memory().expect("an in-memory database");
-        assert_eq!(kind(&connection).expect("read"), Kind::Empty);
-        connection.execute_batch("CREATE TABLE a (x)").expect("made");
-        assert_eq!(kind(&connection).expect("read"), Kind::Foreign);
+        let connection = Connection::open_in_memory().expect("the database opens");
+        assert_eq!(kind(&connection).expect("the read succeeds"), Kind::Empty);
+        connection.execute_batch("CREATE TABLE a (x)").expect("the table is created");
+        assert_eq!(kind(&connection).expect("the read succeeds"), Kind::Foreign);
     }
 }

@@ -16,7 +16,7 @@ use super::lock::Lock;
 use super::options::SqliteOptions;
 use super::queue::{Queue, Write};
 
-/// A handle of the writing thread. Dropping it waits until all queued changes are stored.
+/// A handle to the writing thread. Dropping the handle waits until all queued changes are stored.
 #[derive(Debug)]
 pub(super) struct Writer {
     queue: Arc<Queue>,
@@ -39,13 +39,13 @@ impl Writer {
         Ok(Self { queue, thread: Some(thread.map_err(failed)?) })
     }
 
-    /// Queues changes, which are stored atomically. The receiver returns the result.
+    /// Queues changes, which are stored atomically. The receiver resolves to the result.
     pub(super) fn write(&self, changes: Vec<StateChange>) -> oneshot::Receiver<SyncResult> {
         self.queue.append(changes)
     }
 
-    pub(super) fn room(&self) -> Option<oneshot::Receiver<()>> {
-        self.queue.room()
+    pub(super) fn write_capacity(&self) -> Option<oneshot::Receiver<()>> {
+        self.queue.write_capacity()
     }
 
     /// Waits until all queued changes are stored or refused.
@@ -62,7 +62,8 @@ impl Writer {
         }
     }
 
-    /// Returns `true` on the writing thread itself. It runs the wakers of its callers, and must not wait for itself.
+    /// Returns `true` on the writing thread. That thread runs the wakers of callers, which may use the store, and must not
+    /// wait for itself.
     fn is_current_thread(&self) -> bool {
         self.thread.as_ref().is_some_and(|thread| thread.thread().id() == thread::current().id())
     }
@@ -75,7 +76,7 @@ impl Drop for Writer {
             return;
         }
         if let Some(thread) = self.thread.take() {
-            // An error means that it panicked, which its callers have received.
+            // An error means that the thread panicked. Its callers have already received an error.
             drop(thread.join());
         }
     }
@@ -118,17 +119,17 @@ impl WriterThread {
         }
     }
 
-    /// Stores the writes in one transaction. A refused write is left out; the others are stored.
+    /// Stores the writes in one transaction, except for refused writes.
     fn store(&mut self, batch: &[Write]) -> Vec<SyncResult> {
         let attempt = match self.applier.store(batch, RollbackScope::Batch) {
             Err(ApplyError::Refused(_)) => self.applier.store(batch, RollbackScope::Write),
             attempt => attempt,
         };
-        let every = |error: StoreError| batch.iter().map(|_| Err(error.clone().into())).collect();
+        let fail_all = |error: StoreError| batch.iter().map(|_| Err(error.clone().into())).collect();
         attempt.unwrap_or_else(|error| match error {
-            ApplyError::Refused(reason) => every(StoreError::Unstorable { reason: reason.to_string() }),
-            ApplyError::TakenOver => every(StoreError::TakenOver { path: self.path.clone() }),
-            ApplyError::Failed(cause) => every(StoreError::of(&self.path, &cause)),
+            ApplyError::Refused(reason) => fail_all(StoreError::Unstorable { reason: reason.to_string() }),
+            ApplyError::TakenOver => fail_all(StoreError::TakenOver { path: self.path.clone() }),
+            ApplyError::Failed(cause) => fail_all(StoreError::of(&self.path, &cause)),
         })
     }
 }

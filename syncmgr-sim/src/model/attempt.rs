@@ -84,25 +84,27 @@ impl Model {
         }
         if self.running().count() >= self.settings.max_concurrent_items {
             let running = self.running().count();
-            findings
-                .push(("the limit of concurrent items holds", format!("{key:?} starts, but {running} are running")));
+            findings.push((
+                "the limit of concurrent items holds",
+                format!("{key:?} starts, but {running} items are running"),
+            ));
         }
         let limit = self.settings.handlers.get(&key.0).map_or(usize::MAX, |info| info.limits().items());
-        if self.running_of(key.0) >= limit {
+        if self.count_running_of(key.0) >= limit {
             findings.push((
                 "the limit of concurrent items per handler holds",
-                format!("{key:?} starts, but {limit} of its handler are running"),
+                format!("{key:?} starts, but {limit} items of its handler are running"),
             ));
         }
         for claim in claims {
-            if self.claimed(claim) >= self.settings.capacities.get(claim).copied().unwrap_or(1) {
+            if self.count_claimed(claim) >= self.settings.capacities.get(claim).copied().unwrap_or(1) {
                 findings.push(("the capacity of a claim holds", format!("{key:?} starts, but {claim} is exhausted")));
             }
         }
         findings
     }
 
-    /// Automatic attempts must respect every wait; manual attempts must respect the time that the peer set.
+    /// Checks that an automatic attempt respects every wait, and a manual attempt the time that the peer set.
     fn check_wait(&self, key: Key, requested_by: RequestedBy, now: Duration) -> Option<Finding> {
         if self.clock_set_back {
             return None;
@@ -112,7 +114,7 @@ impl Model {
             (_, RequestedBy::UserForced) | (Wait::Unknown | Wait::Ready, _) => None,
             (Wait::NotBefore(until), _) if now + TICK < until => Some((
                 "no attempt starts before the time that the peer set",
-                format!("{key:?} starts at {now:?}, not before {until:?}"),
+                format!("{key:?} starts at {now:?}, but the peer set {until:?}"),
             )),
             (Wait::Backoff(until), RequestedBy::Automatic) if now + TICK < until => Some((
                 "no automatic attempt starts during backoff",
@@ -126,7 +128,7 @@ impl Model {
         }
     }
 
-    /// An attempt that started after the request, in an older session with equal terms, makes another attempt superfluous.
+    /// Checks that the attempt is needed: one that started after the request, in an older session with equal terms, replaces it.
     fn check_merge(&self, key: Key, session: SessionId) -> Option<Finding> {
         let request = self.sessions.get(&session)?;
         let since = self.attempts.iter().skip(request.attempts_before).filter(|attempt| attempt.key == key);

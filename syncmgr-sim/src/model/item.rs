@@ -10,14 +10,14 @@ use syncmgr_core::id::SessionId;
 /// The expected state of an item.
 #[derive(Debug, Default)]
 pub(crate) struct Item {
-    /// The session it runs in.
+    /// The session in which the item runs, if any.
     pub(crate) running: Option<SessionId>,
     pub(crate) claims: BTreeSet<Claim>,
     /// The number of open uninterrupted sections.
     pub(crate) uninterrupted: usize,
     /// `true` if this attempt had an uninterrupted section.
     pub(crate) was_uninterrupted: bool,
-    /// The end of the soft and of the hard grace, once cancelled.
+    /// The end of the soft and of the hard grace, once the item is cancelled.
     pub(crate) cancel_deadlines: Option<(Duration, Duration)>,
     pub(crate) wait: Wait,
     /// The number of known failures in a row.
@@ -32,7 +32,7 @@ pub(crate) struct Item {
     pub(crate) allowed_deletes: BTreeSet<u64>,
     /// The number of pending calls that forget the item.
     pub(crate) pending_forgets: usize,
-    /// The last session that may contain the item from before it was forgotten.
+    /// The last session that may have run the item before it was forgotten.
     pub(crate) forgotten_in: Option<SessionId>,
     /// `true` if the item was ever absent from the peer.
     pub(crate) was_absent: bool,
@@ -43,7 +43,7 @@ pub(crate) struct Item {
 /// The reason why an item does not run automatically.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) enum Wait {
-    /// The model does not know.
+    /// The model does not know the reason.
     #[default]
     Unknown,
     /// The item may run.
@@ -76,20 +76,20 @@ impl Item {
     }
 
     /// Records that a commit of a state starts.
-    pub(crate) fn save_begins(&mut self, state: &str) {
+    pub(crate) fn begin_save(&mut self, state: &str) {
         self.written.push(state.into());
     }
 
     /// Records that a commit of a state was acknowledged.
     pub(crate) fn acknowledge(&mut self, state: &str) {
         let index = self.written.iter().rposition(|saved| saved == state);
-        // An item that is being forgotten need not be stored.
+        // The state of an item that is being forgotten need not be stored.
         if self.pending_forgets == 0 {
             self.acknowledged_index = self.acknowledged_index.max(index);
         }
     }
 
-    /// Returns the reason why this cannot be the stored state; `None` if it can.
+    /// Returns the reason why `state` cannot be the stored state; `None` if it can be.
     pub(crate) fn contradicts(&self, state: Option<&str>) -> Option<String> {
         let least = self.acknowledged_index;
         let Some(state) = state else {
@@ -99,6 +99,6 @@ impl Item {
             return Some(format!("{state} is stored, but no commit wrote it"));
         };
         let least = least.filter(|least| index < *least)?;
-        Some(format!("{state} is stored, but the later {} was acknowledged", self.written[least]))
+        Some(format!("{state} is stored, but the later state {} was acknowledged", self.written[least]))
     }
 }

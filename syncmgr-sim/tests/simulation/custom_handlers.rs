@@ -82,7 +82,7 @@ fn with_notes(bug: Bug) -> Simulation {
 }
 
 #[test]
-fn an_added_handler_takes_part() {
+fn an_added_handler_runs_in_the_simulation() {
     let simulation = with_notes(Bug::None);
     if let Err(failure) = simulation.seeds(0..100) {
         panic!("{failure}");

@@ -10,7 +10,7 @@ const REGRESSIONS: &[(u64, &str, &str)] = &[
         "0,3-4,8-9,17-19",
         "a run queued behind another run of its handler ran items that need a request, once the handler was unregistered",
     ),
-    (5539, "15,21-22", "a shutdown left tasks running that waited for a slow store"),
+    (5539, "15,21-22", "a shutdown did not end tasks that waited for a slow store"),
     (
         15538,
         "0,3-6,10,12,28-31,35",

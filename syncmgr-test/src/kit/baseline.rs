@@ -1,4 +1,4 @@
-//! The baseline: a run without faults, with which the checks compare every script.
+//! The baseline: a run without faults, to which the checks compare every script.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -31,7 +31,7 @@ pub(super) struct Baseline {
     pub(super) commits: BTreeMap<Call, u32>,
     pub(super) end: EndState,
     pub(super) shows_data: bool,
-    /// Every program uses the same handler value, so its memory survives kills.
+    /// `true` if every process uses the same handler value, whose memory then survives kills.
     pub(super) shares_handler: bool,
     outcomes: BTreeMap<ItemId, Outcome>,
     durations: BTreeMap<ItemId, Duration>,
@@ -44,8 +44,8 @@ impl Baseline {
         let handler = fixture.provider().clone().handler();
         let (info, time) = (handler.info(), Time::of(&*handler));
         let shares_handler = Arc::ptr_eq(&handler, &fixture.provider().clone().handler());
-        let (ran, (waits, commits)) =
-            fixture.program(async |process| (process.session(SessionPlan::default()).await, process.monitor.counts()));
+        let (ran, (waits, commits)) = fixture
+            .run_process(async |process| (process.session(SessionPlan::default()).await, process.monitor.counts()));
         let (items, outcomes) = check_outcomes(kit, &ran, &fixture.log)?;
         let (end, shows_data) = (fixture.end_state(info.id()), !fixture.provider().data().is_empty());
         check_reproducible(kit, info.id(), &end)?;
@@ -58,7 +58,7 @@ impl Baseline {
         self.outcomes.get(&item).copied().unwrap_or(Outcome::Failed)
     }
 
-    /// Returns `true` if the outcome is acceptable. An item that is not expected to succeed may have any other outcome.
+    /// Returns `true` if the outcome is acceptable. An item that is not expected to succeed may have any outcome except success.
     pub(super) fn allows(&self, item: ItemId, ended: Option<Outcome>) -> bool {
         match self.outcome(item) {
             Outcome::Succeeded => ended == Some(Outcome::Succeeded),
@@ -81,15 +81,15 @@ impl Baseline {
         let items = self.items.iter().filter(|_| self.shows_data && self.items.len() <= MAX_ITEMS_ALONE);
         let alone = |item: &SyncItem| {
             let mut fixture = kit.fixture();
-            fixture.program(async |process| drop(process.session(SessionPlan::single_item(item.id())).await));
+            fixture.run_process(async |process| drop(process.session(SessionPlan::single_item(item.id())).await));
             (item.id(), fixture.end_state(self.info.id()))
         };
         items.map(alone).collect()
     }
 }
 
-pub(super) const FIXTURE_HELP: &str = "give the kit a provider on which the handler succeeds; declare items that \
-                                       are meant to end otherwise with `Kit::expecting`; a handler that uses sockets needs `capabilities(real_time)`";
+pub(super) const FIXTURE_HELP: &str = "give the kit a provider on which the handler succeeds; declare items that are not \
+                                       meant to succeed with `Kit::expecting`; a handler that uses sockets needs `capabilities(real_time)`";
 
 /// Checks that the session and its items end as expected.
 fn check_outcomes(
@@ -126,13 +126,12 @@ fn check_outcomes(
 /// Checks that a run without faults on another provider leaves the same data.
 fn check_reproducible(kit: &Kit, handler: HandlerId, end: &EndState) -> ScriptResult {
     let mut fixture: Fixture = kit.fixture();
-    fixture.program(async |process| drop(process.session(SessionPlan::default()).await));
+    fixture.run_process(async |process| drop(process.session(SessionPlan::default()).await));
     let differences = fixture.end_state(handler).differences(end);
     match differences.is_empty() {
         true => Ok(()),
         false => {
-            let help =
-                "leave out of `Provider::data` what differs between providers: times, random numbers, temporary paths";
+            let help = "exclude values that differ between providers from `Provider::data`: times, random numbers, temporary paths";
             Err(Violation::new("two runs without faults, on two providers, leave different data", help)
                 .with_details(differences))
         }

@@ -41,18 +41,18 @@ checks! {
     Description description: "R39 to R42", "a handler always returns the same info";
     /// The handler lists the same items every time.
     Listing listing: "R48, R49", "an item has the same id in every session, no id is nil, and none occurs twice";
-    /// Each item can run alone and in any order, and no other item is touched.
+    /// The items can run alone and in any order, and none changes another.
     Selection selection: "R84, R97, R120", "exactly the selected items are synchronized, for any selection";
-    /// The statuses of an item come in a legal order and end in one terminal status.
+    /// An item reports its statuses in a legal order and ends with one terminal status.
     Statuses statuses: "R105, R106, R120", "reports concern only prepared items that have not ended, and each item ends once";
     /// A skipped item ends within its deadline, and the other items are unaffected.
     Skip skip: "R110, R114, R123, R129", "a skipped item ends soon, and the other items are unaffected";
     /// A stopped session ends within its deadline.
     Stop stop: "R111, R115, R125", "a stopped handler ends all its items soon, and completes";
-    /// After a stop at any wait point, another run completes the work.
-    Resume resume: "`SyncHandler`, Assumptions", "after an interrupted run an item may run again, which completes the work";
-    /// After a kill at any wait point, another run completes the work.
-    Kill kill: "`Saved::commit`", "a commit covers only work that was awaited before it, so the next run completes a killed one";
+    /// After a stop at any injection point, another run completes the work.
+    Resume resume: "`SyncHandler`, Assumptions", "after an interrupted run, running the item again completes the work";
+    /// After a kill at any injection point, another run completes the work.
+    Kill kill: "`Saved::commit`", "a commit covers only work that was awaited before it, so the run after a kill completes the work";
     /// A second run changes nothing.
     SecondRun second_run: "R104", "a run that finds nothing to do changes nothing";
     /// If the handler declares `IDEMPOTENT`, repeating all work without checkpoints gives the same data.
@@ -65,11 +65,11 @@ checks! {
     Commits commits: "`Saved::commit`", "an item with a failed commit does not succeed, and a later run completes it";
     /// A panic affects only one item of one run.
     Panics panics: "`SyncHandler`, Guarantees", "a panic affects neither other items nor later runs";
-    /// The handler asks the user nothing in an unattended session.
-    Unattended unattended: "R34, R37, R38, R93", "without MAYBOTHERUSER the user is not asked, and items that need an answer end so";
+    /// The handler does not ask the user in an unattended session.
+    Unattended unattended: "R34, R37, R38, R93", "without MAYBOTHERUSER the user is not asked; items that need an answer end as NeedsUser";
     /// The handler releases the user's attention as soon as the user has answered.
     Attention attention: "R130 to R132", "the user's attention is released as soon as the user has answered";
-    /// The handler holds no value that a run kept after the results of its session are closed.
+    /// Once the results of a session are closed, the handler holds no value that the run kept.
     Release release: "`RunContext::keep`, R138", "values kept by a run are dropped when the results of its session are closed";
     /// The handler uses no context after the end of its run.
     LateUse late_use: "R77, R120", "a context is not used after its run has ended";

@@ -16,7 +16,7 @@ use super::result::{CheckResult, Passed};
 use super::violation::{ScriptResult, Violation};
 use super::{Heartbeat, Kit};
 
-/// The maximum number of item runs per check. It limits the scripts of handlers with many items.
+/// The maximum number of item runs per check. The limit reduces the number of scripts for handlers with many items.
 const MAX_ITEM_RUNS: usize = 20_000;
 
 /// The context of one check: the kit and the baseline.
@@ -74,7 +74,7 @@ impl<'a> Checker<'a> {
         self.data_per_item.get_or_init(|| self.baseline.data_per_item(self.kit))
     }
 
-    /// Counts the last script if it did not reach its wait point. Concurrent work may run in another order each time.
+    /// Counts the last script if it did not reach its injection point, as may happen when concurrent work runs in another order.
     pub(super) fn count_if_unreached(&self) {
         let was_injected = self.latest.borrow().as_ref().is_none_or(EventLog::was_injected);
         self.unreached.set(self.unreached.get() + usize::from(!was_injected));
@@ -89,7 +89,7 @@ impl<'a> Checker<'a> {
         if chosen.is_empty() {
             return CheckResult::Skipped(match &self.kit.only {
                 Some(_) => "another script was selected".into(),
-                None => "the handler has no call to which it applies".into(),
+                None => "the handler has no call to which the check applies".into(),
             });
         }
         for script in &chosen {
@@ -101,7 +101,7 @@ impl<'a> Checker<'a> {
         let unreached = self.unreached.take();
         if self.kit.only.is_some() && unreached == chosen.len() {
             let help = "concurrent work may run in another order each time; run the whole check again";
-            let violation = Violation::new("the script does not reach its wait point", help);
+            let violation = Violation::new("the script does not reach its injection point", help);
             return CheckResult::Failed(violation.in_script(self.kit.only.clone().unwrap_or_default()));
         }
         CheckResult::Passed(Passed {
@@ -126,7 +126,7 @@ impl<'a> Checker<'a> {
         }
     }
 
-    /// Returns the violation of the shorter script if that one shows it too.
+    /// Returns the violation of the shorter script if that script fails too, otherwise `violation`.
     fn shortest<S: Script>(&self, script: &S, violation: Violation) -> Violation {
         let shorter = script
             .shorter()
@@ -154,7 +154,7 @@ impl<'a> Checker<'a> {
 
     /// Compares the result of a session after the script with the baseline.
     pub(super) fn compare(&self, fixture: &Fixture, ran: &SessionResult, after: &str) -> ScriptResult {
-        no_panic(fixture)?;
+        check_no_panic(fixture)?;
         let SessionResult::Ended(_, outcomes) = ran else {
             return Err(
                 Violation::new(format!("a run after {after} does not end"), LEFTOVERS_HELP).with_log(&fixture.log)
@@ -188,8 +188,8 @@ impl<'a> Checker<'a> {
     }
 }
 
-/// Fails if the handler panicked by itself.
-pub(super) fn no_panic(fixture: &Fixture) -> ScriptResult {
+/// Fails if the handler panicked without an injected panic.
+pub(super) fn check_no_panic(fixture: &Fixture) -> ScriptResult {
     let panicked = fixture.log.find(|event| match event {
         Event::Panicked(call, text) => Some(format!("{call} panics: {text}")),
         _ => None,
@@ -202,7 +202,7 @@ const LEFTOVERS_HELP: &str = "look for leftovers of the interruption: a lock or 
                               state that lives only in memory";
 
 const COMMIT_ORDER_HELP: &str =
-    "write the data first, atomically, and commit afterwards; write again whatever was only half written";
+    "write the data first, atomically, and commit afterwards; rewrite data that were only half written";
 
 /// Returns at most `max` scripts, evenly spread, including the first.
 pub(super) fn spread<S>(scripts: Vec<S>, max: usize) -> Vec<S> {

@@ -16,14 +16,14 @@ impl EndState {
     /// Returns the differences from the wanted state, one line each.
     pub(super) fn differences(&self, wanted: &Self) -> Vec<String> {
         let missing = wanted.0.keys().filter(|name| !self.0.contains_key(*name)).map(|name| format!("missing: {name}"));
-        let here = self.0.iter().filter_map(|(name, value)| match wanted.0.get(name) {
-            None => Some(format!("unexpected: {name}: {}", shown(value, ""))),
+        let present = self.0.iter().filter_map(|(name, value)| match wanted.0.get(name) {
+            None => Some(format!("unexpected: {name}: {}", excerpt(value, ""))),
             Some(other) if other != value => {
-                Some(format!("{name}: {} instead of {}", shown(value, other), shown(other, value)))
+                Some(format!("{name}: {} instead of {}", excerpt(value, other), excerpt(other, value)))
             }
             Some(_) => None,
         });
-        let mut differences: Vec<_> = missing.chain(here).collect();
+        let mut differences: Vec<_> = missing.chain(present).collect();
         if differences.len() > MAX_DIFFERENCES {
             let more = format!("and {} more", differences.len() - MAX_DIFFERENCES);
             differences.splice(MAX_DIFFERENCES.., [more]);
@@ -33,7 +33,7 @@ impl EndState {
 }
 
 impl EndState {
-    /// Returns the name of a value of `wanted` that is missing or different here and is not in `shared`.
+    /// Returns the name of a value of `wanted` that is missing or different in this state, and is not in `shared`.
     pub(super) fn lacks(&self, wanted: &Self, shared: Option<&Self>) -> Option<String> {
         let is_shared = |name: &String| shared.is_some_and(|shared| shared.0.contains_key(name));
         let lacks = |(name, value): &(&String, &String)| self.0.get(*name) != Some(*value) && !is_shared(name);
@@ -41,8 +41,8 @@ impl EndState {
     }
 }
 
-/// Shortens a long value to the part where it first differs from the other.
-fn shown(value: &str, other: &str) -> String {
+/// Shortens a long value to the part where it first differs from `other`.
+fn excerpt(value: &str, other: &str) -> String {
     let same = value.chars().zip(other.chars()).take_while(|(one, other)| one == other).count();
     let begin = if value.chars().count() > MAX_CHARS { same.saturating_sub(MAX_CHARS / 4) } else { 0 };
     let part: String = value.chars().skip(begin).take(MAX_CHARS).collect();
@@ -53,12 +53,12 @@ fn shown(value: &str, other: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::shown;
+    use super::excerpt;
 
     #[test]
     fn a_long_value_is_shortened_to_the_part_that_differs() {
         let (one, other) = ("x".repeat(100) + "one", "x".repeat(100) + "two");
-        assert!(shown(&one, &other).ends_with("xone\""), "{}", shown(&one, &other));
-        assert_eq!(shown("a", "b"), "\"a\"");
+        assert!(excerpt(&one, &other).ends_with("xone\""), "{}", excerpt(&one, &other));
+        assert_eq!(excerpt("a", "b"), "\"a\"");
     }
 }

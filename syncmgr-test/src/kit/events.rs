@@ -40,9 +40,9 @@ pub(super) enum Event {
     ReadState(ItemLabel),
     Committed(ItemLabel, Result<(), String>),
     Ended(ItemLabel, Outcome),
-    /// This number of values kept by the run are still referenced after its results are closed.
+    /// The number of values kept by the run that are still referenced after its results are closed.
     KeptValuesHeld(usize),
-    /// This number of tasks still run after shutdown.
+    /// The number of tasks that still run after shutdown.
     TasksRunning(usize),
     /// A context was used after its run or item had ended.
     LateUse(String),
@@ -62,7 +62,7 @@ pub(super) struct EventLog(Arc<Mutex<Entries>>);
 #[derive(Debug)]
 struct Entries {
     events: Vec<(Duration, Event)>,
-    /// The total duration of the earlier programs.
+    /// The total duration of the earlier processes.
     before: Duration,
     began: Option<Instant>,
 }
@@ -72,15 +72,15 @@ impl EventLog {
         Self(Arc::new(Mutex::new(Entries { events: Vec::new(), before: Duration::ZERO, began: None })))
     }
 
-    /// Starts the clock of a program. Must be called in its tokio runtime.
-    pub(super) fn program_starts(&self) {
+    /// Starts the clock of a process. Must be called in its tokio runtime.
+    pub(super) fn process_starts(&self) {
         let mut entries = self.0.lock();
         entries.before = entries.now();
         entries.began = Some(Instant::now());
     }
 
-    /// Stops the clock until the next program.
-    pub(super) fn program_ends(&self) {
+    /// Stops the clock until the next process.
+    pub(super) fn process_ends(&self) {
         let mut entries = self.0.lock();
         entries.before = entries.now();
         entries.began = None;
@@ -91,7 +91,7 @@ impl EventLog {
         self.0.lock().now()
     }
 
-    pub(super) fn note(&self, event: Event) {
+    pub(super) fn record(&self, event: Event) {
         let mut entries = self.0.lock();
         let now = entries.now();
         entries.events.push((now, event));
@@ -99,7 +99,7 @@ impl EventLog {
 
     /// Records an action of the script.
     pub(super) fn action(&self, text: impl Into<String>) {
-        self.note(Event::Action(text.into()));
+        self.record(Event::Action(text.into()));
     }
 
     pub(super) fn events(&self) -> Vec<(Duration, Event)> {
@@ -111,7 +111,7 @@ impl EventLog {
         self.0.lock().events.iter().map(|(_, event)| event).find_map(pick)
     }
 
-    /// Returns `true` if the script reached its wait point.
+    /// Returns `true` if the script reached its injection point.
     pub(super) fn was_injected(&self) -> bool {
         self.count(|event| matches!(event, Event::Injected(_))) > 0
     }

@@ -1,4 +1,4 @@
-//! The fixture of a script: a provider, a store, and the programs that run on them sequentially.
+//! The fixture of a script: a provider, a store, and the processes that run on them sequentially.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -17,10 +17,10 @@ use super::provider::Provider;
 use super::services::HostServices;
 use crate::FaultyStore;
 
-/// The maximum time for which blocking work may outlive its program.
+/// The maximum time for which blocking work may outlive its process.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// A provider and a store. Programs run on them sequentially.
+/// A provider and a store. Processes run on them sequentially.
 pub(super) struct Fixture {
     provider: Arc<dyn Provider>,
     pub(super) log: EventLog,
@@ -29,12 +29,12 @@ pub(super) struct Fixture {
     on_kill: Option<OnKill>,
 }
 
-/// The treatment of a killed program's futures, handler and kept values.
+/// The treatment of a killed process's futures, handler and kept values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum OnKill {
-    /// They are leaked, because a kill runs no destructor.
+    /// Leaks them, because a kill runs no destructor.
     Leak,
-    /// They are dropped, because a kill closes files and sockets and releases their locks.
+    /// Drops them, because a kill closes files and sockets and releases their locks.
     Drop,
 }
 
@@ -58,7 +58,7 @@ impl Time {
     fn runtime(self) -> Runtime {
         let mut builder = Builder::new_current_thread();
         builder.enable_all().start_paused(self == Self::Virtual);
-        builder.build().expect("the operating system allows a runtime")
+        builder.build().expect("the runtime can be built")
     }
 }
 
@@ -83,13 +83,13 @@ impl Fixture {
         &self.disk
     }
 
-    /// Runs a program. It is shut down at the end unless it was killed.
-    pub(super) fn program<T>(&mut self, body: impl AsyncFnOnce(&Process) -> T) -> T {
-        self.program_with(HostServices::Working, body)
+    /// Runs a process, and shuts it down at the end unless it was killed.
+    pub(super) fn run_process<T>(&mut self, body: impl AsyncFnOnce(&Process) -> T) -> T {
+        self.run_process_with(HostServices::Working, body)
     }
 
-    /// Runs a program with these host services.
-    pub(super) fn program_with<T>(&mut self, services: HostServices, body: impl AsyncFnOnce(&Process) -> T) -> T {
+    /// Runs a process with these host services.
+    pub(super) fn run_process_with<T>(&mut self, services: HostServices, body: impl AsyncFnOnce(&Process) -> T) -> T {
         let handler = self.provider.clone().handler();
         let time = Time::of(&*handler);
         let on_kill = match time {
@@ -98,14 +98,14 @@ impl Fixture {
         };
         let on_kill = self.on_kill.unwrap_or(on_kill);
         let runtime = time.runtime();
-        let store = FaultyStore::over(&self.disk);
+        let store = FaultyStore::with_contents(&self.disk);
         let outcome = runtime.block_on(async {
-            self.log.program_starts();
+            self.log.process_starts();
             let process = Process::start(handler, (time, on_kill), &store, &self.log, self.wall, services);
             let outcome = body(&process).await;
             let at_kill = process.monitor.is_killed().then(|| store.after_crash());
             self.wall = process.end().await;
-            self.log.program_ends();
+            self.log.process_ends();
             self.disk = at_kill.unwrap_or_else(|| store.after_crash());
             outcome
         });
@@ -113,14 +113,14 @@ impl Fixture {
         outcome
     }
 
-    /// Returns the provider's data, or the checkpoints if there are none.
+    /// Returns the provider's data, or the checkpoints if the provider has no data.
     pub(super) fn end_state(&self, handler: HandlerId) -> EndState {
         let data = self.provider.data();
         if !data.is_empty() {
             return EndState(data);
         }
         let checkpoint = |item| self.disk.record(handler, item).ok().flatten().and_then(|record| record.checkpoint);
-        let known = self.disk.known(handler).unwrap_or_default();
+        let known = self.disk.recorded_items(handler).unwrap_or_default();
         let saved = known.into_keys().filter_map(|item| Some((item, checkpoint(item)?)));
         EndState(
             saved

@@ -1,4 +1,4 @@
-//! Wait points of a handler, and the faults that scripts inject there.
+//! Injection points of a handler, and the faults that scripts inject there.
 
 use std::fmt;
 use std::sync::Arc;
@@ -20,7 +20,7 @@ impl From<&SyncItem> for ItemLabel {
     }
 }
 
-/// A call of one of the handler's methods, or a task one of them started.
+/// A call of one of the handler's methods, or a task that a method started.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Call {
     Info,
@@ -41,20 +41,20 @@ pub(super) enum Call {
 pub(super) enum Moment {
     /// The call returns `Pending` for the n-th time.
     Await(u32),
-    /// The n-th commit was requested, and nothing of it is stored.
+    /// The n-th commit was requested, but nothing of it is stored.
     BeforeCommit(u32),
-    /// The n-th commit is stored, and the handler does not know yet.
+    /// The n-th commit is stored, but the handler has not been notified.
     AfterCommit(u32),
 }
 
 /// A moment of one call at which a script can inject a fault.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct WaitPoint {
+pub(super) struct InjectionPoint {
     pub(super) call: Call,
     pub(super) moment: Moment,
 }
 
-/// An event that a script injects at a wait point.
+/// An event that a script injects at an injection point.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Fault {
     /// The user skips this item.
@@ -71,10 +71,10 @@ pub(super) enum Fault {
     Refuse,
 }
 
-/// A fault and its wait point.
+/// A fault and its injection point.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Injection {
-    pub(super) point: WaitPoint,
+    pub(super) point: InjectionPoint,
     pub(super) fault: Fault,
 }
 
@@ -121,7 +121,7 @@ impl fmt::Display for Call {
     }
 }
 
-impl fmt::Display for WaitPoint {
+impl fmt::Display for InjectionPoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.moment {
             Moment::Await(number) => write!(f, "await {number} of {}", self.call),

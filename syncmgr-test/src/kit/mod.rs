@@ -109,7 +109,7 @@ impl Kit {
         }
     }
 
-    /// Sets the outcome that the item of this name has without faults, if it is not meant to succeed.
+    /// Sets the outcome of the item of this name in a run without faults. By default, items are expected to succeed.
     pub fn expecting(mut self, item: impl Into<String>, outcome: Outcome) -> Self {
         self.expected.insert(item.into(), outcome);
         self
@@ -121,15 +121,15 @@ impl Kit {
         self
     }
 
-    /// Sets the directory with the saved states of all releases, one file per version. Check it in with the tests. The file of a
-    /// new version is written if `SYNCMGR_BLESS=1` is set.
+    /// Sets the directory with the saved states of all releases, one file per version. Add the directory to version control with
+    /// the tests. The file of a new version is written if `SYNCMGR_BLESS=1` is set.
     pub fn states(mut self, directory: impl Into<PathBuf>) -> Self {
         self.states = Some(directory.into());
         self
     }
 
     /// Sets the maximum number of scripts per check. If there are more, the kit plays an evenly spread selection. The default is
-    /// 400; a tenth of the maximum applies in real time, and less for handlers with more than 50 items.
+    /// 400. In real time, the kit plays only a tenth of the maximum; for handlers with more than 50 items it plays fewer scripts.
     pub fn max_scripts(mut self, scripts: usize) -> Self {
         self.max_scripts = scripts;
         self
@@ -141,8 +141,8 @@ impl Kit {
         self
     }
 
-    /// Sets the maximum duration of a script, in real time. The kit then concludes that the handler blocks its thread forever. The
-    /// default is two minutes.
+    /// Sets the maximum duration of a script, in real time. If a script exceeds it, the kit concludes that the handler blocks its
+    /// thread forever. The default is two minutes.
     pub fn script_timeout(mut self, timeout: Duration) -> Self {
         self.script_timeout = timeout;
         self
@@ -154,8 +154,8 @@ impl Kit {
         self
     }
 
-    /// Drops the futures and the handler of a killed program. By default the kit leaks them in virtual time, because a kill runs
-    /// no destructor. Use this option if the handler holds files or locks across waits, which a real kill closes and releases.
+    /// Drops the futures and the handler of a killed process. By default the kit leaks them in virtual time, because a kill runs
+    /// no destructor. Use this option if the handler holds files or locks across awaits, which a real kill closes and releases.
     pub fn drop_on_kill(mut self) -> Self {
         self.on_kill = Some(OnKill::Drop);
         self

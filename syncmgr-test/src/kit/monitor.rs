@@ -1,4 +1,4 @@
-//! The shared state of a program under test: the event log, the pending injection, and the kill flag.
+//! The shared state of a process under test: the event log, the pending injection, and the kill flag.
 
 use std::any::Any;
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,7 +18,7 @@ use super::fixture::OnKill;
 use super::injection::{Call, Fault, Injection, ItemLabel, Moment};
 use super::monitored::wall;
 
-/// The monitor of one program.
+/// The monitor of one process.
 pub(super) struct Monitor {
     pub(super) log: EventLog,
     handler: HandlerId,
@@ -39,14 +39,14 @@ pub(super) enum Answer {
 struct State {
     session: Option<Session>,
     injection: Option<Injection>,
-    /// A call that is not polled again.
+    /// The call that is not polled again, if any.
     suspended: Option<Call>,
     /// The number of awaits of each call in this session.
     waits: BTreeMap<Call, u32>,
     /// The number of commits of each call in this session.
     commits: BTreeMap<Call, u32>,
     tasks: u32,
-    over: BTreeSet<SessionId>,
+    ended: BTreeSet<SessionId>,
     kept: BTreeMap<SessionId, Arc<Kept>>,
     /// The item cells by address. The map holds the cells, so addresses are not reused.
     cells: BTreeMap<usize, (ItemLabel, Arc<ItemCell>)>,
@@ -73,34 +73,34 @@ impl Monitor {
         (state.tasks, state.waits, state.commits) = (0, BTreeMap::new(), BTreeMap::new());
     }
 
-    /// Ends the session. Its results are closed, or its program was killed or hangs.
+    /// Ends the session, once its results are closed, or its process was killed or hangs.
     pub(super) fn end_session(&self) {
         let mut state = self.state.lock();
         let session = state.session.take();
         state.injection = None;
-        state.over.extend(session.as_ref().map(Session::id));
+        state.ended.extend(session.as_ref().map(Session::id));
         drop(state);
         drop(session);
     }
 
-    /// Returns `true` if the program was killed.
+    /// Returns `true` if the process was killed.
     pub(super) fn is_killed(&self) -> bool {
         self.killed.load(Ordering::Acquire)
     }
 
-    /// Returns `true` if the program was killed and its values must be leaked.
+    /// Returns `true` if the process was killed and its values must be leaked.
     pub(super) fn leaks(&self) -> bool {
         self.is_killed() && self.on_kill == OnKill::Leak
     }
 
-    /// Records an event, unless the program was killed.
-    pub(super) fn note(&self, event: Event) {
+    /// Records an event, unless the process was killed.
+    pub(super) fn record(&self, event: Event) {
         if !self.is_killed() {
-            self.log.note(event);
+            self.log.record(event);
         }
     }
 
-    /// Returns `true` if the call may be polled: the program was not killed and the call is not suspended.
+    /// Returns `true` if the call may be polled: the process was not killed and the call is not suspended.
     pub(super) fn is_running(&self, call: &Call) -> bool {
         !self.is_killed() && self.state.lock().suspended.as_ref() != Some(call)
     }
@@ -138,11 +138,11 @@ impl Monitor {
         Call::Task(state.tasks)
     }
 
-    pub(super) fn is_over(&self, session: SessionId) -> bool {
-        self.state.lock().over.contains(&session)
+    pub(super) fn has_ended(&self, session: SessionId) -> bool {
+        self.state.lock().ended.contains(&session)
     }
 
-    /// Returns the values that the run keeps. The monitor holds them, because a killed program drops nothing.
+    /// Returns the values that the run keeps. The monitor owns the values, because a killed process drops nothing.
     pub(super) fn kept(&self, session: SessionId) -> Arc<Kept> {
         self.state.lock().kept.entry(session).or_default().clone()
     }
@@ -158,7 +158,7 @@ impl Monitor {
     }
 
     /// Returns the items on which the handler reported after they had ended.
-    pub(super) fn reported_late(&self) -> Vec<ItemLabel> {
+    pub(super) fn items_reported_late(&self) -> Vec<ItemLabel> {
         let state = self.state.lock();
         let late = state.cells.values().filter(|(_, cell)| cell.was_reported_late());
         late.map(|(item, _)| item.clone()).collect::<BTreeSet<_>>().into_iter().collect()
@@ -180,7 +180,7 @@ impl Monitor {
 
     /// Returns the time from the injection to the end of the last blocking job, in real time, because virtual time does not
     /// advance meanwhile.
-    pub(super) fn blocked_after_injection(&self) -> Duration {
+    pub(super) fn blocking_time_after_injection(&self) -> Duration {
         let state = self.state.lock();
         match state.injected_at {
             Some(injected) if state.blocking > 0 => wall().saturating_sub(injected),
@@ -201,19 +201,19 @@ impl Monitor {
         state.polls.iter().filter(|(_, took)| **took > limit).map(|(poll, took)| (poll.clone(), *took)).collect()
     }
 
-    /// Performs the pending injection if its wait point is this one.
+    /// Performs the pending injection if its injection point is this one.
     ///
     /// # Panics
     /// If the injected fault is a panic.
     pub(super) fn reach(&self, call: &Call, moment: Moment) -> Answer {
         let mut state = self.state.lock();
-        let here = |injection: &mut Injection| injection.point.moment == moment && injection.point.call == *call;
-        let Some(injection) = state.injection.take_if(here) else { return Answer::Stored };
+        let matches = |injection: &mut Injection| injection.point.moment == moment && injection.point.call == *call;
+        let Some(injection) = state.injection.take_if(matches) else { return Answer::Stored };
         let session = state.session.clone();
         state.suspended = Some(injection.point.call.clone()).filter(|_| injection.fault == Fault::Drop);
         state.injected_at = Some(wall());
         drop(state);
-        self.log.note(Event::Injected(injection.clone()));
+        self.log.record(Event::Injected(injection.clone()));
         match (injection.fault, session) {
             (Fault::Refuse, _) => return Answer::Refused,
             (Fault::Kill, _) => self.kill(),

@@ -29,34 +29,34 @@ impl<'a, T> MonitoredCall<'a, T> {
         Self { monitor: monitor.clone(), call, work: Some(work), cell: None, last_state: (None, 0) }
     }
 
-    /// Polls the work and records the duration, also if it panics.
+    /// Polls the work and records the duration, even if the work panics.
     fn poll_work(&mut self, cx: &mut Context<'_>) -> Poll<T> {
         let Some(work) = self.work.as_mut() else { return Poll::Pending };
         let began = wall();
         let polled = catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(cx)));
         self.monitor.record_poll(&self.call, self.monitor.next_await(&self.call), wall().saturating_sub(began));
-        self.note_status();
+        self.record_status();
         match polled {
             Ok(polled) => polled,
             Err(panic) => {
                 self.work = None;
                 let text = panic_text(panic);
-                self.monitor.note(Event::Panicked(self.call.clone(), text.clone()));
+                self.monitor.record(Event::Panicked(self.call.clone(), text.clone()));
                 resume_unwind(Box::new(text))
             }
         }
     }
 
     /// Records a new status of the item, or a report after the terminal status.
-    fn note_status(&mut self) {
+    fn record_status(&mut self) {
         let (Some(cell), Some(item)) = (&self.cell, self.call.item()) else { return };
         let state = cell.state();
         let now = (state.status, state.value);
         let was = std::mem::replace(&mut self.last_state, now);
         match state.status {
-            Some(status) if was.0 != Some(status) => self.monitor.note(Event::StatusReported(item.clone(), status)),
+            Some(status) if was.0 != Some(status) => self.monitor.record(Event::StatusReported(item.clone(), status)),
             Some(status) if status.is_terminal() && was != now => {
-                self.monitor.note(Event::ReportRefused(format!("{item} reports progress after its terminal status")));
+                self.monitor.record(Event::ReportRefused(format!("{item} reports progress after its terminal status")));
             }
             _ => {}
         }
@@ -77,7 +77,7 @@ impl<T> Future for MonitoredCall<'_, T> {
         if polled.is_ready() {
             self.work = None;
         } else {
-            // Taken out first, so that an injected panic drops the work, as a panic of the handler does.
+            // The work is taken out first, so that an injected panic drops it, as a panic of the handler does.
             let work = self.work.take();
             self.monitor.begin_await(&self.call);
             self.work = work;
@@ -95,7 +95,7 @@ impl<T> Drop for MonitoredCall<'_, T> {
             let began = wall();
             drop(work);
             self.monitor.record_poll(&self.call, self.monitor.next_await(&self.call), wall().saturating_sub(began));
-            self.monitor.note(Event::Dropped(self.call.clone()));
+            self.monitor.record(Event::Dropped(self.call.clone()));
         }
     }
 }
@@ -119,10 +119,10 @@ pub(super) async fn item_call(
 
 async fn finish<T>(monitored: MonitoredCall<'_, SyncResult<T>>) -> SyncResult<T> {
     let (monitor, call) = (monitored.monitor.clone(), monitored.call.clone());
-    monitor.note(Event::Called(call.clone()));
+    monitor.record(Event::Called(call.clone()));
     let result = monitored.await;
     let returned = result.as_ref().map(drop).map_err(one_line);
-    monitor.note(Event::Returned(call, returned));
+    monitor.record(Event::Returned(call, returned));
     result
 }
 

@@ -25,13 +25,13 @@ impl RecordedPermit {
     }
 
     fn note(&self, question: &str) {
-        self.monitor.note(Event::Question(self.call.clone(), question.into()));
+        self.monitor.record(Event::Question(self.call.clone(), question.into()));
     }
 }
 
 impl Drop for RecordedPermit {
     fn drop(&mut self) {
-        self.monitor.note(Event::Released(self.call.clone()));
+        self.monitor.record(Event::Released(self.call.clone()));
     }
 }
 

@@ -22,7 +22,7 @@ use super::monitor::{Answer, Monitor};
 use super::monitored::{self, MonitoredCall};
 use super::permit::RecordedPermit;
 
-/// Wraps the host's port for one call: forwards and records its requests, and injects faults.
+/// A wrapper around the host's port for one call: forwards and records the call's requests, and injects faults.
 pub(super) struct RecordingPort {
     host: Arc<dyn RunPort>,
     monitor: Arc<Monitor>,
@@ -58,14 +58,14 @@ impl RecordingPort {
     }
 
     fn note(&self, event: Event) {
-        self.monitor.note(event);
+        self.monitor.record(event);
     }
 
     /// Records a use of the context after its session or item has ended.
-    fn note_late_use(&self, action: &str) {
+    fn record_late_use(&self, action: &str) {
         let ended = match self.cell.get() {
-            _ if self.monitor.is_over(self.run_info().session) => "its session had ended",
-            Some(cell) if cell.check_not_over().is_err() => "its item had ended",
+            _ if self.monitor.has_ended(self.run_info().session) => "its session had ended",
+            Some(cell) if cell.check_not_ended().is_err() => "its item had ended",
             _ => return,
         };
         self.note(Event::LateUse(format!("{} {action} after {ended}", self.call)));
@@ -85,7 +85,7 @@ impl RecordingPort {
     }
 }
 
-/// Stored among the host's kept values, so that the monitor's kept values are dropped with them.
+/// A kept value of the host: once the host drops its kept values, the guard clears those of the monitor.
 struct KeptGuard {
     kept: Arc<Kept>,
     monitor: Arc<Monitor>,
@@ -117,7 +117,7 @@ impl RunPort for RecordingPort {
     }
 
     fn log(&self, entry: LogEntry) {
-        self.note_late_use("logged an entry");
+        self.record_late_use("logged an entry");
         self.note(Event::Logged(entry.level, entry.text.to_string()));
         self.host.log(entry);
     }
@@ -132,8 +132,8 @@ impl RunPort for RecordingPort {
             Ok(()) | Err(ReportError::Cancelled(_)) => None,
             Err(error) => Some(error),
         };
-        if self.monitor.is_over(self.run_info().session) {
-            self.note_late_use("reported progress");
+        if self.monitor.has_ended(self.run_info().session) {
+            self.record_late_use("reported progress");
         } else if let Some(error) = refusal {
             self.note(Event::ReportRefused(format!("{}: {error}", self.label(item))));
         } else {
@@ -175,13 +175,13 @@ impl RunPort for RecordingPort {
     }
 
     fn spawn(&self, task: BoxFuture<'static, ()>) {
-        self.note_late_use("started a task");
+        self.record_late_use("started a task");
         let call = self.monitor.begin_task();
         self.host.spawn(MonitoredCall::new(&self.monitor, call, task).boxed());
     }
 
     fn interaction(&self) -> BoxFuture<'_, SyncResult<InteractionPermit>> {
-        self.note_late_use("requested the user's attention");
+        self.record_late_use("requested the user's attention");
         async {
             let permit = self.host.interaction().await;
             let granted = if permit.is_ok() { Granted::Yes } else { Granted::No };
@@ -192,7 +192,7 @@ impl RunPort for RecordingPort {
     }
 
     fn connect<'a>(&'a self, name: Option<&'a str>) -> BoxFuture<'a, SyncResult> {
-        self.note_late_use("requested a connection");
+        self.record_late_use("requested a connection");
         async move {
             let connected = self.host.connect(name).await;
             self.note(Event::Connected(self.call.clone(), connected.as_ref().map(drop).map_err(one_line)));
@@ -202,18 +202,18 @@ impl RunPort for RecordingPort {
     }
 
     fn decide(&self, item: ItemId, question: &Question) -> Option<usize> {
-        self.note_late_use("requested a decision");
+        self.record_late_use("requested a decision");
         self.host.decide(item, question)
     }
 
     fn saved(&self, item: ItemId) -> SyncResult<Option<Arc<str>>> {
-        self.note_late_use("read its checkpoint");
+        self.record_late_use("read its checkpoint");
         self.note(Event::ReadState(self.label(item)));
         self.host.saved(item)
     }
 
     fn commit(&self, item: ItemId, state: Arc<str>) -> BoxFuture<'_, SyncResult> {
-        self.note_late_use("committed");
+        self.record_late_use("committed");
         async move {
             let call = Call::Item(self.label(item));
             let number = self.monitor.begin_commit(&call);
@@ -232,7 +232,7 @@ impl RunPort for RecordingPort {
     }
 
     fn propose(&self, item: ItemId, plan: &Plan) -> PlanDecision {
-        self.note_late_use("proposed a plan");
+        self.record_late_use("proposed a plan");
         self.host.propose(item, plan)
     }
 

@@ -1,4 +1,4 @@
-//! A program under test: a manager with the handler, in its own runtime.
+//! A process under test: a manager with the handler, in its own runtime.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -26,7 +26,7 @@ use super::recorder::RecordingHandler;
 use super::services::HostServices;
 use crate::{FaultyStore, SeededRandomness, VirtualClock};
 
-/// A program: a manager with a store and the registered handler.
+/// A process: a manager with a store and the registered handler.
 pub(super) struct Process {
     pub(super) manager: SyncManager,
     pub(super) store: FaultyStore,
@@ -62,7 +62,7 @@ pub(super) enum Attendance {
 pub(super) enum SessionResult {
     /// All items have ended, with these outcomes.
     Ended(Report, BTreeMap<ItemId, Outcome>),
-    /// The program was killed during the session.
+    /// The process was killed during the session.
     Killed,
     /// The session did not end in time.
     Hung,
@@ -104,7 +104,7 @@ impl Process {
         self.clock.now().wall
     }
 
-    /// Runs a session until it ends or the program is killed.
+    /// Runs a session until it ends or the process is killed.
     pub(super) async fn session(&self, plan: SessionPlan) -> SessionResult {
         let injection = plan.injection.clone();
         let session = match self.request(plan).start() {
@@ -119,7 +119,7 @@ impl Process {
         let ran = tokio::select! {
             biased;
             () = self.monitor.wait_for_kill() => SessionResult::Killed,
-            report = timeout(self.session_timeout(), session.report()) => report.map_or(SessionResult::Hung, SessionResult::ended),
+            report = timeout(self.session_timeout(), session.report()) => report.map_or(SessionResult::Hung, SessionResult::from_report),
         };
         self.close(&ran, session).await;
         ran
@@ -130,15 +130,15 @@ impl Process {
         match ran {
             SessionResult::Ended(report, _) => {
                 for item in report.items() {
-                    self.log.note(Event::Ended(ItemLabel::from(item.item), item.outcome));
+                    self.log.record(Event::Ended(ItemLabel::from(item.item), item.outcome));
                 }
                 let kept = self.monitor.kept_values();
                 session.close().await;
                 let held = kept.iter().filter(|value| value.strong_count() > 0).count();
                 if held > 0 {
-                    self.log.note(Event::KeptValuesHeld(held));
+                    self.log.record(Event::KeptValuesHeld(held));
                 }
-                self.log.note(Event::Closed);
+                self.log.record(Event::Closed);
             }
             SessionResult::Killed => {}
             SessionResult::Hung => self.log.action(format!("session {} does not end", session.id())),
@@ -178,7 +178,7 @@ impl Process {
         .await;
     }
 
-    /// Returns the number of live tasks, after all of them could make progress.
+    /// Returns the number of live tasks, after each had a chance to make progress.
     pub(super) async fn tasks(&self) -> usize {
         for _ in 0..64 {
             tokio::task::yield_now().await;
@@ -192,12 +192,12 @@ impl Process {
         (still_running, self.tasks().await)
     }
 
-    /// Shuts down, unless the program was killed. Returns the time of day.
+    /// Shuts down, unless the process was killed. Returns the time of day.
     pub(super) async fn end(self) -> SystemTime {
         if !self.monitor.is_killed() {
             self.shut_down().await;
-            for item in self.monitor.reported_late() {
-                self.log.note(Event::LateUse(format!("{item} was reported on after it had ended")));
+            for item in self.monitor.items_reported_late() {
+                self.log.record(Event::LateUse(format!("{item} was reported on after it had ended")));
             }
         }
         self.wall()
@@ -212,7 +212,7 @@ impl SessionPlan {
 }
 
 impl SessionResult {
-    fn ended(report: Report) -> Self {
+    fn from_report(report: Report) -> Self {
         let outcomes = report.items().map(|ended| (ended.item.id(), ended.outcome)).collect();
         Self::Ended(report, outcomes)
     }

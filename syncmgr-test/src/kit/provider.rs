@@ -11,15 +11,14 @@ use syncmgr_core::item::SyncItem;
 ///
 /// Every handler implements this trait already, so a type is either a handler or implements `Provider`. Implement it for a type of
 /// your own to enable checks that are skipped otherwise: show the kit the data ([`data`](Self::data)), create a new handler for
-/// every program ([`handler`](Self::handler)), or inject failures of the peer ([`inject_failure`](Self::inject_failure)).
+/// every process ([`handler`](Self::handler)), or inject failures of the peer ([`inject_failure`](Self::inject_failure)).
 ///
-/// The provider outlives the programs that use it, as a disk and a server do. Create its data in memory or in a fresh directory,
+/// The provider outlives the processes that use it, as a disk and a server do. Create its data in memory or in a fresh directory,
 /// never in anything that two tests share.
 pub trait Provider: Send + Sync + 'static {
-    /// Creates the handler for a program that has just started. Called outside of any tokio runtime.
+    /// Creates the handler for a process that has just started. Called outside of any tokio runtime.
     ///
-    /// A handler that implements `Provider` itself is the same value in every program, so its memory survives kills that it would
-    /// not survive in production.
+    /// A handler that is its own provider is the same value in every process, so its memory survives kills, unlike in production.
     fn handler(self: Arc<Self>) -> Arc<dyn SyncHandler>;
 
     /// Returns the data the handler has written, by name: files, rows, messages. The kit compares the maps of two runs, so leave
@@ -39,7 +38,7 @@ pub trait Provider: Send + Sync + 'static {
     }
 
     /// Returns the number of resources, such as connections, that the handler currently has in use from its own pool. After a
-    /// session it must be what it was before, whatever the outcome.
+    /// session the number must be the same as before, whatever the outcome.
     fn resources_in_use(&self) -> usize {
         0
     }

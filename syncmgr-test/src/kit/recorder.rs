@@ -20,7 +20,7 @@ use super::monitor::Monitor;
 use super::monitored::{self, wall};
 use super::port::RecordingPort;
 
-/// Wraps the handler under test. The host calls this one.
+/// A wrapper that the host calls instead of the handler under test.
 pub(super) struct RecordingHandler {
     handler: Arc<dyn SyncHandler>,
     monitor: Arc<Monitor>,
@@ -89,7 +89,7 @@ impl SyncHandler for RecordingHandler {
         self.monitor.record_poll(&Call::SetItemStatus, 1, wall().saturating_sub(began));
         if let Err(panic) = result {
             let text = panic_text(panic);
-            self.monitor.note(Event::Panicked(Call::SetItemStatus, text.clone()));
+            self.monitor.record(Event::Panicked(Call::SetItemStatus, text.clone()));
             resume_unwind(Box::new(text));
         }
     }

@@ -37,7 +37,7 @@ pub struct Passed {
     pub scripts: usize,
     /// The number of scripts beyond the maximum, which were not played.
     pub omitted: usize,
-    /// The number of played scripts that did not reach their wait point.
+    /// The number of played scripts that did not reach their injection point.
     pub unreached: usize,
     /// A limitation of the comparison, if any.
     pub remark: Option<&'static str>,
@@ -62,7 +62,7 @@ impl fmt::Display for Passed {
             write!(f, ", {} omitted", self.omitted)?;
         }
         if self.unreached > 0 {
-            write!(f, ", {} did not reach their wait point", self.unreached)?;
+            write!(f, ", {} did not reach their injection point", self.unreached)?;
         }
         self.remark.map_or(Ok(()), |remark| write!(f, ", {remark}"))
     }

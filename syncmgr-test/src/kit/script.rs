@@ -1,4 +1,4 @@
-//! The scripts that the kit plays: sessions with a fault injected at a wait point, and custom scripts.
+//! The scripts that the kit plays: sessions with a fault injected at an injection point, and custom scripts.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -6,11 +6,11 @@ use std::fmt;
 use syncmgr_core::id::ItemId;
 
 use super::checker::{Checker, Script};
-use super::injection::{Call, Fault, Injection, Moment, WaitPoint};
+use super::injection::{Call, Fault, Injection, InjectionPoint, Moment};
 use super::process::SessionPlan;
 use super::violation::ScriptResult;
 
-/// A named closure.
+/// A script that is a named closure.
 pub(super) struct CustomScript {
     name: String,
     play: Box<dyn Fn(&Checker<'_>) -> ScriptResult>,
@@ -34,7 +34,7 @@ impl fmt::Display for CustomScript {
     }
 }
 
-/// A session with a fault injected at one wait point, and the function that plays and verifies it.
+/// A session with a fault injected at one injection point, and the function that plays and verifies it.
 #[derive(Clone)]
 pub(super) struct FaultScript {
     pub(super) injection: Injection,
@@ -56,8 +56,8 @@ enum Scope {
 }
 
 impl FaultScript {
-    /// Creates a script over all items for each wait point, in the same order.
-    pub(super) fn all(points: Vec<WaitPoint>, fault: Fault, verify: Verify) -> Vec<Self> {
+    /// Creates a script over all items for each injection point, in the same order.
+    pub(super) fn all(points: Vec<InjectionPoint>, fault: Fault, verify: Verify) -> Vec<Self> {
         Self::each(points.into_iter().map(|point| Injection { point, fault: fault.clone() }), verify)
     }
 
@@ -107,14 +107,14 @@ impl fmt::Display for FaultScript {
 
 impl Checker<'_> {
     /// Returns the awaits of the calls that match, early ones first.
-    pub(super) fn awaits(&self, matches: impl Fn(&Call) -> bool) -> Vec<WaitPoint> {
+    pub(super) fn awaits(&self, matches: impl Fn(&Call) -> bool) -> Vec<InjectionPoint> {
         let calls = self.baseline.waits.iter().filter(|(call, _)| matches(call));
         let points = calls.flat_map(|(call, waits)| (1..=*waits).map(|wait| point(call, Moment::Await(wait))));
         self.early_first(points)
     }
 
-    /// Returns the wait points before and after each commit, early ones first.
-    pub(super) fn commits(&self) -> Vec<WaitPoint> {
+    /// Returns the injection points before and after each commit, early ones first.
+    pub(super) fn commits(&self) -> Vec<InjectionPoint> {
         let moments = |commit| [Moment::BeforeCommit(commit), Moment::AfterCommit(commit)];
         let commits = self.baseline.commits.iter();
         let points =
@@ -122,25 +122,25 @@ impl Checker<'_> {
         self.early_first(points)
     }
 
-    /// Returns all wait points, early ones first.
-    pub(super) fn wait_points(&self) -> Vec<WaitPoint> {
+    /// Returns all injection points, early ones first.
+    pub(super) fn injection_points(&self) -> Vec<InjectionPoint> {
         self.early_first(self.awaits(|_| true).into_iter().chain(self.commits()))
     }
 
     /// Sorts by the number within a call, then by the order in which the items are listed.
-    fn early_first(&self, points: impl Iterator<Item = WaitPoint>) -> Vec<WaitPoint> {
-        let number = |point: &WaitPoint| match point.moment {
+    fn early_first(&self, points: impl Iterator<Item = InjectionPoint>) -> Vec<InjectionPoint> {
+        let number = |point: &InjectionPoint| match point.moment {
             Moment::Await(number) | Moment::BeforeCommit(number) | Moment::AfterCommit(number) => number,
         };
         let order: BTreeMap<ItemId, usize> =
             self.baseline.items.iter().enumerate().map(|(index, item)| (item.id(), index)).collect();
-        let listed = |point: &WaitPoint| point.call.item().and_then(|item| order.get(&item.id)).copied();
+        let listed = |point: &InjectionPoint| point.call.item().and_then(|item| order.get(&item.id)).copied();
         let mut points: Vec<_> = points.collect();
         points.sort_by_cached_key(|point| (number(point), listed(point), point.moment, point.call.clone()));
         points
     }
 }
 
-fn point(call: &Call, moment: Moment) -> WaitPoint {
-    WaitPoint { call: call.clone(), moment }
+fn point(call: &Call, moment: Moment) -> InjectionPoint {
+    InjectionPoint { call: call.clone(), moment }
 }

@@ -1,4 +1,4 @@
-//! The host services of a program under test: the user and the network.
+//! The host services of a process under test: the user and the network.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ pub(super) enum HostServices {
     /// The user agrees to every question, and every connection succeeds.
     #[default]
     Working,
-    /// As `Working`, but every answer takes a minute.
+    /// Like `Working`, but every answer takes a minute.
     Slow,
     /// Every request to the user or the network fails.
     Failing,

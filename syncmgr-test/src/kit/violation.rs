@@ -40,7 +40,7 @@ impl Violation {
         self
     }
 
-    /// Takes the details of another violation.
+    /// Sets the details to those of another violation.
     pub(super) fn with_details_of(self, other: Self) -> Self {
         self.with_details(other.0.details)
     }
@@ -72,7 +72,7 @@ impl Violation {
         &self.0.headline
     }
 
-    /// Returns the name of the script. As the value of `SYNCMGR_SCRIPT` it plays only this script again.
+    /// Returns the name of the script. Set `SYNCMGR_SCRIPT` to this name to play only this script.
     pub fn script(&self) -> &str {
         &self.0.script
     }
@@ -81,7 +81,7 @@ impl Violation {
         let Some(log) = &self.0.log else { return Vec::new() };
         let events = log.events();
         let relevant = events.iter().filter(|(_, event)| is_relevant(event, self.0.item.as_ref()));
-        shortened(relevant.map(|(time, event)| line(*time, event)).collect())
+        shorten(relevant.map(|(time, event)| line(*time, event)).collect())
     }
 }
 
@@ -99,8 +99,8 @@ fn is_relevant(event: &Event, about: Option<&ItemLabel>) -> bool {
     }
 }
 
-/// Cuts lines out of the middle of a long log.
-fn shortened(mut lines: Vec<String>) -> Vec<String> {
+/// Removes lines from the middle of a long log.
+fn shorten(mut lines: Vec<String>) -> Vec<String> {
     if lines.len() > MAX_LINES {
         let omitted = lines.len() - MAX_LINES;
         lines.splice(MAX_LINES / 3..MAX_LINES / 3 + omitted, [format!("           .. {omitted} more ..")]);

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::result::CheckResult;
 use super::violation::Violation;
 
-/// Tells the watchdog which script the check plays.
+/// Notifies the watchdog of each script that the check plays.
 pub(super) struct Heartbeat(Sender<Message>);
 
 enum Message {
@@ -25,7 +25,7 @@ impl Heartbeat {
 /// Runs a check on its own thread and returns its result. Fails if a script takes longer than `timeout`.
 ///
 /// # Panics
-/// If the check panics, with its payload, and if no thread can be started.
+/// If the check panics, with the payload of that panic, or if no thread can be started.
 pub(super) fn run(timeout: Duration, check: impl FnOnce(&Heartbeat) -> CheckResult + Send + 'static) -> CheckResult {
     let (sender, messages) = channel();
     // Panic messages and reports name the test by its thread.
@@ -50,13 +50,13 @@ fn listen(timeout: Duration, messages: &Receiver<Message>) -> Option<CheckResult
         match messages.recv_timeout(timeout) {
             Ok(Message::Playing(next)) => script = next,
             Ok(Message::Finished(result)) => return Some(result),
-            Err(RecvTimeoutError::Timeout) => return Some(CheckResult::Failed(stuck(timeout, script))),
+            Err(RecvTimeoutError::Timeout) => return Some(CheckResult::Failed(timeout_violation(timeout, script))),
             Err(RecvTimeoutError::Disconnected) => return None,
         }
     }
 }
 
-fn stuck(timeout: Duration, script: String) -> Violation {
+fn timeout_violation(timeout: Duration, script: String) -> Violation {
     let seconds = timeout.as_secs_f64();
     let headline = format!("the script does not end within {seconds} s: a call blocks its thread forever");
     let help = "look for a lock that is never released, or a blocking call that never returns";

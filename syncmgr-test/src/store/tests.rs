@@ -30,7 +30,7 @@ async fn only_the_selected_write_fails_and_it_stores_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn writes_fail_from_a_number_on_until_the_store_recovers() {
+async fn writes_fail_from_a_given_write_until_the_store_recovers() {
     let store = FaultyStore::new();
     store.fail_from(1);
     assert!(store.write(set(RegisterFlags::CONNECT)).await.is_err());
@@ -63,7 +63,7 @@ async fn a_fast_write_is_not_acknowledged_before_an_earlier_slow_one() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_write_reaches_the_disk_although_its_future_is_dropped() {
+async fn a_write_reaches_the_disk_even_if_its_future_is_dropped() {
     let store = FaultyStore::new();
     store.slow_down(Duration::from_secs(1));
     drop(store.write(set(RegisterFlags::CONNECT)));
@@ -88,7 +88,7 @@ async fn dropped_writes_are_acknowledged_but_lost_unless_flushed() {
 async fn a_store_starts_with_the_contents_left_by_a_crash() {
     let first = FaultyStore::new();
     first.write(set(RegisterFlags::CONNECT)).await.unwrap();
-    let second = FaultyStore::over(&first.after_crash());
+    let second = FaultyStore::with_contents(&first.after_crash());
     assert_eq!(read(&second), Some(RegisterFlags::CONNECT));
     second.write(set(RegisterFlags::IDLE)).await.unwrap();
     assert_eq!(read(&first), Some(RegisterFlags::CONNECT), "the stores are independent");

@@ -14,7 +14,7 @@ use syncmgr::{Interaction, LogLevel, NeedsUser, Outcome, RunContext, RunEnding, 
 use syncmgr_test::{ScriptedHandler, ScriptedUser, Side, Transcript};
 
 use crate::support::awaitable_host::{AwaitableHost, CLASSIC, HandlerOnHost, host_in, listed, until_run, within};
-use crate::support::window::in_order;
+use crate::support::window::assert_in_order;
 use crate::support::{HANDLER, Scripted, id};
 
 /// Asks the user for a confirmation, and fails if the user refuses.
@@ -26,8 +26,8 @@ async fn ask(run: &RunContext) -> SyncResult {
     }
 }
 
-/// Returns a handler that asks in `prepare`, in its item and in `show_error`.
-fn asking(transcript: &Transcript) -> Scripted {
+/// Returns a handler that asks the user in `prepare`, in its item and in `show_error`.
+fn asking_handler(transcript: &Transcript) -> Scripted {
     Scripted::new(&["a"])
         .with_transcript(transcript)
         .on_prepare(|run| ask(run).boxed())
@@ -35,7 +35,7 @@ fn asking(transcript: &Transcript) -> Scripted {
         .on_show_error(|run, _| ask(run).map(|asked| asked.map(|()| syncmgr::handler::Resolution::Done)).boxed())
 }
 
-/// Creates a handler on a host with a user, ready to prepare.
+/// Creates a handler on a host with a user, initializes it, lists its items and sets the callback.
 pub(crate) async fn on_host(
     handler: Scripted,
     flags: RunFlags,
@@ -50,7 +50,7 @@ pub(crate) async fn on_host(
     on
 }
 
-fn willing(transcript: &Transcript) -> ScriptedUser {
+fn answering_user(transcript: &Transcript) -> ScriptedUser {
     ScriptedUser::new().with_transcript(transcript).with_answer(1).with_answer(1).with_answer(1)
 }
 
@@ -73,9 +73,10 @@ impl Interaction for Absent {
 }
 
 #[tokio::test(start_paused = true)]
-async fn r130_r132_each_dialog_asks_the_host_for_attention_and_returns_it() {
+async fn r130_r132_each_dialog_asks_the_host_for_attention_and_releases_it() {
     let transcript = Transcript::new();
-    let on = on_host(asking(&transcript), RunFlags::MAY_BOTHER_USER, willing(&transcript), &transcript).await;
+    let on =
+        on_host(asking_handler(&transcript), RunFlags::MAY_BOTHER_USER, answering_user(&transcript), &transcript).await;
     on.adapter.prepare_for_sync(&[id("a")]);
     on.host.wait_for("PrepareForSyncCompleted S_OK").await;
     on.adapter.synchronize();
@@ -84,14 +85,19 @@ async fn r130_r132_each_dialog_asks_the_host_for_attention_and_returns_it() {
     on.host.wait_for("ShowErrorCompleted S_OK").await;
     let dialog = ["EnableModeless TRUE", "confirm sure?", "EnableModeless FALSE"];
     assert_eq!(transcript.of(&["EnableModeless", "confirm"]), dialog.repeat(3));
-    in_order(&transcript, &["prepare a", "EnableModeless FALSE", "item a", "EnableModeless FALSE", "confirm sure?"]);
+    assert_in_order(
+        &transcript,
+        &["prepare a", "EnableModeless FALSE", "item a", "EnableModeless FALSE", "confirm sure?"],
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn r131_nothing_is_shown_if_the_host_refuses_attention() {
     for refusal in [HResult::S_FALSE, HResult::E_FAIL] {
         let transcript = Transcript::new();
-        let on = on_host(asking(&transcript), RunFlags::MAY_BOTHER_USER, willing(&transcript), &transcript).await;
+        let on =
+            on_host(asking_handler(&transcript), RunFlags::MAY_BOTHER_USER, answering_user(&transcript), &transcript)
+                .await;
         on.host.script.answer_attention(refusal);
         on.adapter.prepare_for_sync(&[id("a")]);
         on.host.wait_for("PrepareForSyncCompleted S_FALSE").await;
@@ -103,8 +109,8 @@ async fn r131_nothing_is_shown_if_the_host_refuses_attention() {
 #[tokio::test(start_paused = true)]
 async fn r131_an_item_refused_attention_ends_as_needs_user() {
     let transcript = Transcript::new();
-    let handler = asking(&transcript).on_prepare(|_| async { Ok(()) }.boxed());
-    let on = on_host(handler, RunFlags::MAY_BOTHER_USER, willing(&transcript), &transcript).await;
+    let handler = asking_handler(&transcript).on_prepare(|_| async { Ok(()) }.boxed());
+    let on = on_host(handler, RunFlags::MAY_BOTHER_USER, answering_user(&transcript), &transcript).await;
     on.host.script.answer_attention(HResult::S_FALSE);
     on.adapter.prepare_for_sync(&[id("a")]);
     on.host.wait_for("PrepareForSyncCompleted S_OK").await;
@@ -118,7 +124,7 @@ async fn r131_an_item_refused_attention_ends_as_needs_user() {
 #[tokio::test(start_paused = true)]
 async fn r131_a_host_is_not_asked_if_the_user_may_not_be_bothered() {
     let transcript = Transcript::new();
-    let on = on_host(asking(&transcript), RunFlags::empty(), willing(&transcript), &transcript).await;
+    let on = on_host(asking_handler(&transcript), RunFlags::empty(), answering_user(&transcript), &transcript).await;
     on.adapter.prepare_for_sync(&[id("a")]);
     on.host.wait_for("PrepareForSyncCompleted S_FALSE").await;
     assert_eq!(transcript.of(&["EnableModeless", "confirm"]), [""; 0]);
@@ -131,8 +137,8 @@ async fn r131_a_manager_grants_attention_only_if_the_user_may_be_bothered() {
         (false, RunEnding::NotPrepared(RunFault::NeedsUser), Outcome::NeedsUser),
     ] {
         let transcript = Transcript::new();
-        let manager = SyncManager::builder().interaction(willing(&transcript)).build();
-        manager.register(asking(&transcript)).unwrap();
+        let manager = SyncManager::builder().interaction(answering_user(&transcript)).build();
+        manager.register(asking_handler(&transcript)).unwrap();
         let request = manager.session(Trigger::Manual);
         let request = if bother { request.may_bother_user() } else { request };
         let report = within(request.start().unwrap().finish()).await;
@@ -142,8 +148,8 @@ async fn r131_a_manager_grants_attention_only_if_the_user_may_be_bothered() {
     }
 }
 
-/// Returns a handler that asks, releases and asks again in `PrepareForSync`, and notes the answers.
-fn asking_thrice(answers: &Transcript) -> ScriptedHandler {
+/// Returns a handler whose `PrepareForSync` asks for attention, releases it and asks again, and notes the answers.
+fn handler_asking_twice(answers: &Transcript) -> ScriptedHandler {
     let answers = answers.clone();
     ScriptedHandler::new(listed(&["a"])).on_prepare(move |side: &Side| {
         let callback = side.callback();
@@ -160,7 +166,7 @@ async fn r130_r131_r132_a_classic_handler_asks_the_manager_for_attention() {
     for (bother, wanted) in [(true, ["S_OK", "S_OK", "S_OK"]), (false, ["S_FALSE", "S_OK", "S_FALSE"])] {
         let answers = Transcript::new();
         let manager = SyncManager::builder().interaction(ScriptedUser::new()).build();
-        let handler = Arc::new(asking_thrice(&answers));
+        let handler = Arc::new(handler_asking_twice(&answers));
         host_in(&manager, &handler);
         let request = manager.session(Trigger::Manual);
         let session = if bother { request.may_bother_user() } else { request }.start().unwrap();
@@ -169,26 +175,26 @@ async fn r130_r131_r132_a_classic_handler_asks_the_manager_for_attention() {
         handler.side().callback().synchronize_completed(HResult::S_OK);
         let report = within(session.report()).await;
         assert_eq!(report.run(CLASSIC).unwrap().ending, Some(RunEnding::Completed));
-        // The run has ended: attention is refused.
+        // After the end of the run, attention is refused.
         assert_eq!(handler.side().callback().enable_modeless(Attention::Ask), HResult::S_FALSE);
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn r132_a_handler_cut_during_a_dialog_returns_attention() {
+async fn r132_a_handler_dropped_during_a_dialog_releases_attention() {
     let transcript = Transcript::new();
-    let on = on_host(asking(&transcript), RunFlags::MAY_BOTHER_USER, Absent, &transcript).await;
+    let on = on_host(asking_handler(&transcript), RunFlags::MAY_BOTHER_USER, Absent, &transcript).await;
     on.adapter.prepare_for_sync(&[id("a")]);
     on.host.wait_for("EnableModeless TRUE").await;
     on.adapter.set_item_status(syncmgr::Subject::Handler, Status::Stopped);
     on.host.wait_for("EnableModeless FALSE").await;
     on.host.wait_for("PrepareForSyncCompleted").await;
-    in_order(&transcript, &["EnableModeless TRUE", "EnableModeless FALSE"]);
+    assert_in_order(&transcript, &["EnableModeless TRUE", "EnableModeless FALSE"]);
     assert_eq!(transcript.count("EnableModeless"), 2);
 }
 
 #[tokio::test(start_paused = true)]
-async fn r132_a_handler_that_panics_during_a_dialog_returns_attention() {
+async fn r132_a_handler_that_panics_during_a_dialog_releases_attention() {
     let transcript = Transcript::new();
     let handler = Scripted::new(&["a"]).with_transcript(&transcript).on_prepare(|run| {
         async {
@@ -222,12 +228,12 @@ async fn r132_r134_a_grant_still_held_at_completion_is_revoked() {
     callback.synchronize_completed(HResult::S_OK);
     within(session.report()).await;
 
-    manager.register(Scripted::new(&["b"]).on_item(|item| ask_nothing(item.run()).boxed())).unwrap();
+    manager.register(Scripted::new(&["b"]).on_item(|item| request_attention(item.run()).boxed())).unwrap();
     let other = manager.session(Trigger::Manual).handlers([HANDLER]).may_bother_user().start().unwrap();
     assert!(within(other.finish()).await.is_success());
 }
 
-async fn ask_nothing(run: &RunContext) -> SyncResult {
+async fn request_attention(run: &RunContext) -> SyncResult {
     run.interaction().await.map(drop)
 }
 
@@ -240,7 +246,7 @@ async fn r130_r144_opening_a_question_of_an_item_asks_the_user() {
         notes.note(side.map_or("later".into(), |side| format!("{side} wins")));
         async { Ok(()) }.boxed()
     });
-    let on = on_host(handler, RunFlags::empty(), willing(&transcript), &transcript).await;
+    let on = on_host(handler, RunFlags::empty(), answering_user(&transcript), &transcript).await;
     on.adapter.prepare_for_sync(&[id("file")]);
     on.host.wait_for("PrepareForSyncCompleted S_OK").await;
     on.adapter.synchronize();
@@ -248,12 +254,12 @@ async fn r130_r144_opening_a_question_of_an_item_asks_the_user() {
     assert_eq!(on.host.script.state(id("file")).status, Some(Status::Skipped));
     on.adapter.show_error(ErrorId::of_question(id("file"), "side"));
     on.host.wait_for("ShowErrorCompleted S_SYNCMGR_RETRYSYNC 1").await;
-    on.adapter.prepare_for_sync(&on.host.script.again());
+    on.adapter.prepare_for_sync(&on.host.script.retry_items());
     on.adapter.synchronize();
     on.host.wait_for(&format!("Progress {} Succeeded", id("file"))).await;
     let dialog = ["EnableModeless TRUE", "choose which side wins?", "EnableModeless FALSE"];
     let wanted = [&["LogError Warning which side wins? link"][..], &dialog].concat();
     assert_eq!(transcript.of(&["LogError", "EnableModeless", "choose"]), wanted);
-    in_order(&transcript, &["later", "ShowErrorCompleted S_SYNCMGR_RETRYSYNC 1", "there wins"]);
-    assert_eq!(transcript.count("show_error"), 0, "the host answers the question without the handler");
+    assert_in_order(&transcript, &["later", "ShowErrorCompleted S_SYNCMGR_RETRYSYNC 1", "there wins"]);
+    assert_eq!(transcript.count("show_error"), 0, "the handler was called for a question of its item");
 }

@@ -23,10 +23,10 @@ use crate::support::{HANDLER, Scripted, id, run};
 const OTHER: HandlerId = HandlerId::from_u128(0x07E4);
 const DECLARED: HandlerFlags = HandlerFlags::MAY_ESTABLISH_CONNECTION;
 
-/// A connection provider that notes when each connection goes up and down.
-struct Dialling(Transcript);
+/// A connection provider. Each connection notes its opening as `up` and its drop as `down`.
+struct Dialer(Transcript);
 
-/// An open connection. Notes its drop.
+/// An open connection.
 struct Link(String, Transcript);
 
 impl Drop for Link {
@@ -36,7 +36,7 @@ impl Drop for Link {
 }
 
 #[async_trait]
-impl ConnectionProvider for Dialling {
+impl ConnectionProvider for Dialer {
     async fn connect(&self, name: Option<&str>) -> SyncResult<Connection> {
         // Opening a connection takes time.
         tokio::task::yield_now().await;
@@ -46,12 +46,12 @@ impl ConnectionProvider for Dialling {
     }
 }
 
-fn dialling(transcript: &Transcript) -> SyncManager {
-    SyncManager::builder().connections(Dialling(transcript.clone())).build()
+fn manager_with_dialer(transcript: &Transcript) -> SyncManager {
+    SyncManager::builder().connections(Dialer(transcript.clone())).build()
 }
 
 /// Returns a handler whose item requests these connections.
-fn wanting(names: &'static [Option<&'static str>]) -> Scripted {
+fn connecting_handler(names: &'static [Option<&'static str>]) -> Scripted {
     let connect = move |item: ItemContext| async move {
         for name in names {
             item.run().establish_connection(*name).await?;
@@ -62,31 +62,31 @@ fn wanting(names: &'static [Option<&'static str>]) -> Scripted {
 }
 
 /// Runs a session of a handler whose item requests these connections, and returns the notes of the provider.
-async fn brought_up(names: &'static [Option<&'static str>]) -> Vec<String> {
+async fn connections_of(names: &'static [Option<&'static str>]) -> Vec<String> {
     let transcript = Transcript::new();
-    let manager = dialling(&transcript);
-    manager.register(wanting(names)).expect("the handler can be registered");
+    let manager = manager_with_dialer(&transcript);
+    manager.register(connecting_handler(names)).expect("the handler can be registered");
     assert!(within(begin(&manager).finish()).await.is_success());
     transcript.lines()
 }
 
 #[tokio::test(start_paused = true)]
 async fn r136_no_name_means_the_default_connection() {
-    assert_eq!(brought_up(&[None]).await, ["up None", "down None"]);
-    assert_eq!(brought_up(&[Some("office"), None]).await[..2], ["up Some(\"office\")", "up None"]);
+    assert_eq!(connections_of(&[None]).await, ["up None", "down None"]);
+    assert_eq!(connections_of(&[Some("office"), None]).await[..2], ["up Some(\"office\")", "up None"]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn r136_a_classic_handler_passes_no_name_for_the_default_connection() {
     let transcript = Transcript::new();
-    let manager = dialling(&transcript);
+    let manager = manager_with_dialer(&transcript);
     let info = HandlerInfo::new(CLASSIC, "Scripted").with_flags(DECLARED);
     let handler = Arc::new(waiting(&["a"]).with_info(info));
     host_in(&manager, &handler);
     let session = begin(&manager);
     until_run(&session, RunChange::Synchronizing).await;
     let callback = handler.side().callback();
-    // A slow provider is awaited on a thread that may block.
+    // The provider is slow, so the call blocks its thread.
     let connecting = std::thread::spawn(move || callback.establish_connection(None));
     within(async {
         while transcript.count("up") == 0 {
@@ -101,7 +101,7 @@ async fn r136_a_classic_handler_passes_no_name_for_the_default_connection() {
 #[tokio::test(start_paused = true)]
 async fn r136_a_host_is_asked_for_the_default_connection_without_a_name() {
     let transcript = Transcript::new();
-    let on = HandlerOnHost::prepared(wanting(&[None, Some("office")]), &transcript, &[id("a")]).await;
+    let on = HandlerOnHost::prepared(connecting_handler(&[None, Some("office")]), &transcript, &[id("a")]).await;
     on.adapter.synchronize();
     on.host.wait_for("SynchronizeCompleted S_OK").await;
     let asked = transcript.of(&["EstablishConnection"]);
@@ -109,19 +109,19 @@ async fn r136_a_host_is_asked_for_the_default_connection_without_a_name() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn r137_a_second_call_leaves_earlier_connections_up() {
-    let up = brought_up(&[Some("office"), Some("home"), Some("office"), None, None]).await;
+async fn r137_a_second_call_leaves_earlier_connections_open() {
+    let up = connections_of(&[Some("office"), Some("home"), Some("office"), None, None]).await;
     assert_eq!(up[..3], ["up Some(\"office\")", "up Some(\"home\")", "up None"]);
     assert_eq!(up[3..].iter().filter(|line| line.starts_with("down")).count(), 3);
     assert_eq!(up.len(), 6, "{up:?}");
 }
 
-/// Returns a manager with two handlers that request a connection. The second one waits for the notification.
-fn first_and_last(transcript: &Transcript) -> (SyncManager, Arc<Notify>) {
-    let (manager, go) = (dialling(transcript), Arc::new(Notify::new()));
-    manager.register(wanting(&[None])).expect("the handler can be registered");
+/// Returns a manager with two handlers that request a connection. The second handler ends after the notification.
+fn manager_with_lasting_handler(transcript: &Transcript) -> (SyncManager, Arc<Notify>) {
+    let (manager, go) = (manager_with_dialer(transcript), Arc::new(Notify::new()));
+    manager.register(connecting_handler(&[None])).expect("the handler can be registered");
     let (waits, notes) = (go.clone(), transcript.clone());
-    let lasting = wanting(&[]).info(|info| HandlerInfo::new(OTHER, "Lasting").with_flags(info.flags()));
+    let lasting = connecting_handler(&[]).info(|info| HandlerInfo::new(OTHER, "Lasting").with_flags(info.flags()));
     let lasting = lasting.on_item(move |item| {
         let (waits, notes) = (waits.clone(), notes.clone());
         async move {
@@ -145,9 +145,9 @@ async fn until_ended(session: &Session, handler: HandlerId) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn r138_connections_stay_up_until_the_last_handler_has_finished() {
+async fn r138_connections_stay_open_until_the_last_handler_has_finished() {
     let transcript = Transcript::new();
-    let (manager, go) = first_and_last(&transcript);
+    let (manager, go) = manager_with_lasting_handler(&transcript);
     let session = begin(&manager);
     until_ended(&session, HANDLER).await;
     tokio::time::sleep(std::time::Duration::from_secs(60)).await;
@@ -160,7 +160,7 @@ async fn r138_connections_stay_up_until_the_last_handler_has_finished() {
 #[tokio::test(start_paused = true)]
 async fn r138_connections_are_closed_even_if_the_session_was_dropped() {
     let transcript = Transcript::new();
-    let (manager, go) = first_and_last(&transcript);
+    let (manager, go) = manager_with_lasting_handler(&transcript);
     let session = begin(&manager);
     until_ended(&session, HANDLER).await;
     let mut events = session.events();
@@ -173,9 +173,9 @@ async fn r138_connections_are_closed_even_if_the_session_was_dropped() {
 #[tokio::test(start_paused = true)]
 async fn r138_connections_close_at_the_report_and_a_retry_reopens_them() {
     let transcript = Transcript::new();
-    let manager = dialling(&transcript);
-    let linking = |run: &PrepareContext| run.log(LogEntry::new(LogLevel::Warning, "look").with_link(error()));
-    let handler = wanting(&[None]).on_prepare(move |run| {
+    let manager = manager_with_dialer(&transcript);
+    let linking = |run: &PrepareContext| run.log(LogEntry::new(LogLevel::Warning, "link").with_link(error()));
+    let handler = connecting_handler(&[None]).on_prepare(move |run| {
         linking(run);
         async { Ok(()) }.boxed()
     });
@@ -194,11 +194,11 @@ async fn r138_connections_close_at_the_report_and_a_retry_reopens_them() {
 #[tokio::test(start_paused = true)]
 async fn r138_each_session_has_its_own_connections() {
     let transcript = Transcript::new();
-    let (manager, go) = first_and_last(&transcript);
-    let over = |handler| manager.session(Trigger::Manual).handlers([handler]).start().expect("inside a runtime");
-    let lasting = over(OTHER);
+    let (manager, go) = manager_with_lasting_handler(&transcript);
+    let session_of = |handler| manager.session(Trigger::Manual).handlers([handler]).start().expect("inside a runtime");
+    let lasting = session_of(OTHER);
     until(&mut lasting.events(), |event| matches!(event, SessionEvent::Began { .. })).await;
-    assert!(within(over(HANDLER).finish()).await.is_success());
+    assert!(within(session_of(HANDLER).finish()).await.is_success());
     assert_eq!(transcript.lines(), ["up None", "up None", "down None"]);
     go.notify_one();
     within(lasting.finish()).await;
@@ -208,8 +208,8 @@ async fn r138_each_session_has_its_own_connections() {
 #[tokio::test(start_paused = true)]
 async fn r139_a_handler_that_did_not_declare_connections_is_refused() {
     let transcript = Transcript::new();
-    let manager = dialling(&transcript);
-    let undeclared = wanting(&[None]).info(|info| info.with_flags(HandlerFlags::all() - DECLARED));
+    let manager = manager_with_dialer(&transcript);
+    let undeclared = connecting_handler(&[None]).info(|info| info.with_flags(HandlerFlags::all() - DECLARED));
     manager.register(undeclared).unwrap();
     let report = within(begin(&manager).finish()).await;
     let item = report.items().next().unwrap();
@@ -221,7 +221,7 @@ async fn r139_a_handler_that_did_not_declare_connections_is_refused() {
 #[tokio::test(start_paused = true)]
 async fn r139_a_classic_handler_that_did_not_declare_connections_is_refused() {
     let transcript = Transcript::new();
-    let manager = dialling(&transcript);
+    let manager = manager_with_dialer(&transcript);
     let handler: Arc<ScriptedHandler> = Arc::new(waiting(&["a"]));
     host_in(&manager, &handler);
     let session = manager.session(Trigger::Manual).start().unwrap();
@@ -236,7 +236,7 @@ async fn r139_a_classic_handler_that_did_not_declare_connections_is_refused() {
 #[tokio::test(start_paused = true)]
 async fn r139_a_host_is_not_asked_for_an_undeclared_connection() {
     let transcript = Transcript::new();
-    let undeclared = wanting(&[None]).info(|info| info.with_flags(HandlerFlags::empty()));
+    let undeclared = connecting_handler(&[None]).info(|info| info.with_flags(HandlerFlags::empty()));
     let on = HandlerOnHost::prepared(undeclared, &transcript, &[id("a")]).await;
     on.adapter.synchronize();
     on.host.wait_for("SynchronizeCompleted S_OK").await;
@@ -246,6 +246,6 @@ async fn r139_a_host_is_not_asked_for_an_undeclared_connection() {
 
 #[tokio::test(start_paused = true)]
 async fn a_connection_without_a_provider_is_a_permanent_failure() {
-    let report = run(wanting(&[None])).await;
+    let report = run(connecting_handler(&[None])).await;
     assert_eq!(report.items().next().unwrap().class, Some(FailureClass::Permanent));
 }

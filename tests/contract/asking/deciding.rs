@@ -13,7 +13,7 @@ fn outcome(report: &Report, name: &str) -> Outcome {
 }
 
 /// Returns a handler whose item `file` asks for the winning side and notes the answer.
-fn deciding(transcript: &Transcript) -> Scripted {
+fn deciding_handler(transcript: &Transcript) -> Scripted {
     let notes = transcript.clone();
     Scripted::new(&["file", "other"]).on_item(move |item| {
         if item.name() == "file" {
@@ -29,21 +29,21 @@ fn deciding(transcript: &Transcript) -> Scripted {
 #[tokio::test(start_paused = true)]
 async fn an_item_that_runs_again_finds_the_answer_to_its_question() {
     let transcript = Transcript::new();
-    let handler = deciding(&transcript);
+    let handler = deciding_handler(&transcript);
     let manager = SyncManager::new();
     manager.register(handler.clone()).unwrap();
     let session = manager.session(Trigger::Manual).start().unwrap();
     let report = within(session.report()).await;
     assert_eq!((outcome(&report, "file"), outcome(&report, "other")), (Outcome::NeedsUser, Outcome::Succeeded));
-    let [entry] = report.runs[0].log.as_slice() else { panic!("one question is open: {report}") };
+    let [entry] = report.runs[0].log.as_slice() else { panic!("expected one open question: {report}") };
     assert_eq!((entry.level, entry.item, &*entry.text), (LogLevel::Warning, Some(id("file")), "which side wins?"));
-    let Some(Action::Decide(question)) = &entry.action else { panic!("the entry is a question") };
+    let Some(Action::Decide(question)) = &entry.action else { panic!("expected a question") };
     assert_eq!(question.choices.iter().map(|choice| &**choice).collect::<Vec<_>>(), ["here", "there"]);
 
     within(session.answer(HANDLER, entry.id.unwrap(), 1)).await.unwrap();
     let report = within(session.finish()).await;
     assert!(report.is_success(), "{report}");
-    assert!(report.runs[0].log.is_empty(), "the answered question is closed: {report}");
+    assert!(report.runs[0].log.is_empty(), "the answered question is still in the log: {report}");
     assert_eq!(transcript.lines(), ["later", "there wins"]);
     assert_eq!(handler.transcript.of(&["prepare"]), ["prepare file other", "prepare file"]);
 
@@ -55,7 +55,7 @@ async fn an_item_that_runs_again_finds_the_answer_to_its_question() {
 
 #[tokio::test(start_paused = true)]
 async fn answering_an_unknown_question_is_a_typed_error() {
-    let session = start(deciding(&Transcript::new()));
+    let session = start(deciding_handler(&Transcript::new()));
     let report = within(session.report()).await;
     let error = report.runs[0].log[0].id.unwrap();
     let unknown = syncmgr::log::ErrorId::from_key("unknown");

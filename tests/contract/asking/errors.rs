@@ -18,7 +18,7 @@ fn log(report: &Report, handler: HandlerId) -> Vec<(LogLevel, &str)> {
     ran(report, handler).log.iter().map(|entry| (entry.level, &*entry.text)).collect()
 }
 
-fn named(key: &str) -> LogErrorInfo {
+fn info_with_id(key: &str) -> LogErrorInfo {
     LogErrorInfo { error: Some(ErrorId::from_key(key)), ..LogErrorInfo::default() }
 }
 
@@ -31,7 +31,7 @@ async fn r140_every_level_is_accepted_with_or_without_an_info() {
     let window = Window::of(waiting(&["a"])).await;
     for level in LEVELS {
         assert_eq!(window.callback().log_error(level, "bare", None), OK);
-        let about = LogErrorInfo { item: Some(id("a")), ..named("x") };
+        let about = LogErrorInfo { item: Some(id("a")), ..info_with_id("x") };
         assert_eq!(window.callback().log_error(level, "full", Some(&about)), OK);
     }
     let report = within(async {
@@ -80,8 +80,8 @@ async fn r141_an_entry_is_a_link_only_with_jump_text_and_an_error_id() {
     let jump = Some(ErrorFlags::ENABLE_JUMP_TEXT);
     let infos = [
         ("link", link("link")),
-        ("unflagged", named("unflagged")),
-        ("other flag", LogErrorInfo { flags: Some(ErrorFlags::from_bits_retain(2)), ..named("other flag") }),
+        ("unflagged", info_with_id("unflagged")),
+        ("other flag", LogErrorInfo { flags: Some(ErrorFlags::from_bits_retain(2)), ..info_with_id("other flag") }),
         ("nameless", LogErrorInfo { flags: jump, ..LogErrorInfo::default() }),
     ];
     for (text, info) in &infos {
@@ -99,7 +99,7 @@ async fn r141_an_entry_is_a_link_only_with_jump_text_and_an_error_id() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn r141_a_host_is_told_which_entries_are_links() {
+async fn r141_a_host_receives_the_link_flag_of_an_entry() {
     let transcript = Transcript::new();
     let handler = Scripted::new(&["a"]).on_item(|item| {
         async {
@@ -117,10 +117,10 @@ async fn r141_a_host_is_told_which_entries_are_links() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn r142_deleting_an_error_id_removes_every_entry_of_that_id_and_no_other() {
+async fn r142_deleting_an_error_id_removes_only_the_entries_with_that_id() {
     let window = Window::of(waiting(&["a"])).await;
     let callback = window.callback();
-    for (text, info) in [("one", named("x")), ("two", named("y")), ("three", link("x"))] {
+    for (text, info) in [("one", info_with_id("x")), ("two", info_with_id("y")), ("three", link("x"))] {
         callback.log_error(LogLevel::Warning, text, Some(&info));
     }
     callback.log_error(LogLevel::Warning, "nameless", None);
@@ -135,7 +135,7 @@ async fn r142_deleting_an_error_id_removes_every_entry_of_that_id_and_no_other()
 }
 
 /// Returns two handlers that log two entries each. The first one deletes all of its entries.
-fn pair() -> [Scripted; 2] {
+fn two_logging_handlers() -> [Scripted; 2] {
     let logging = || {
         Scripted::new(&["a"]).on_prepare(|run| {
             async {
@@ -160,7 +160,7 @@ fn pair() -> [Scripted; 2] {
 #[tokio::test(start_paused = true)]
 async fn r143_deleting_all_removes_only_the_entries_of_this_handler() {
     let manager = SyncManager::new();
-    for handler in pair() {
+    for handler in two_logging_handlers() {
         manager.register(handler).unwrap();
     }
     let report = within(manager.session(Trigger::Manual).start().unwrap().finish()).await;
@@ -171,7 +171,7 @@ async fn r143_deleting_all_removes_only_the_entries_of_this_handler() {
 #[tokio::test(start_paused = true)]
 async fn r143_deleting_all_keeps_the_entries_of_another_session() {
     let manager = SyncManager::new();
-    let [deleting, _] = pair();
+    let [deleting, _] = two_logging_handlers();
     manager.register(deleting).unwrap();
     let other = Scripted::new(&["b"]).info(|_| HandlerInfo::new(CLASSIC, "Other")).on_item(|item| {
         item.warn("from another session");
@@ -209,7 +209,7 @@ async fn r140_r142_a_detached_callback_neither_logs_nor_deletes() {
     let slot = captured.clone();
     let handler = ScriptedHandler::new(crate::support::awaitable_host::listed(&["a"])).on_prepare(move |side| {
         *slot.lock().unwrap() = Some(side.callback());
-        side.callback().log_error(LogLevel::Warning, "in time", Some(&named("x")));
+        side.callback().log_error(LogLevel::Warning, "in time", Some(&info_with_id("x")));
         side.callback().prepare_for_sync_completed(HResult::S_FALSE)
     });
     let (manager, _handler) = crate::support::awaitable_host::hosting(handler);

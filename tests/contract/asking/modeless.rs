@@ -13,7 +13,7 @@ use syncmgr_test::{ScriptedHandler, ScriptedUser, Side, Transcript};
 use tokio::sync::Notify;
 
 use crate::asking::attention::on_host;
-use crate::asking::show_error::{error, explaining};
+use crate::asking::show_error::{error, explaining_handler};
 use crate::support::awaitable_host::{CLASSIC, HandlerOnHost, host_in, listed, prepares, until_run, within};
 use crate::support::window::waiting;
 use crate::support::{HANDLER, Scripted, id};
@@ -22,69 +22,69 @@ const ASK: Attention = Attention::Ask;
 const RELEASE: Attention = Attention::Release;
 const OTHER: HandlerId = HandlerId::from_u128(0x07E4);
 
-fn with_a_user() -> SyncManager {
+fn manager_with_user() -> SyncManager {
     SyncManager::builder().interaction(ScriptedUser::new()).build()
 }
 
-fn attended(manager: &SyncManager, handler: HandlerId) -> Session {
+fn start_attended(manager: &SyncManager, handler: HandlerId) -> Session {
     let request = manager.session(Trigger::Manual).handlers([handler]).may_bother_user();
     request.start().expect("inside a runtime")
 }
 
 /// Starts a session of a classic handler with this id, and waits until it synchronizes.
-async fn synchronizing(manager: &SyncManager, handler: HandlerId) -> (Arc<ScriptedHandler>, Session) {
+async fn start_synchronizing(manager: &SyncManager, handler: HandlerId) -> (Arc<ScriptedHandler>, Session) {
     let classic = Arc::new(waiting(&["a"]).with_info(HandlerInfo::new(handler, "Waiting")));
     host_in(manager, &classic);
-    let session = attended(manager, handler);
+    let session = start_attended(manager, handler);
     until_run(&session, RunChange::Synchronizing).await;
     (classic, session)
 }
 
-fn modeless(handler: &ScriptedHandler, attention: Attention) -> HResult {
+fn set_attention(handler: &ScriptedHandler, attention: Attention) -> HResult {
     handler.side().callback().enable_modeless(attention)
 }
 
 /// Returns `true` if another handler can get the user's attention now.
-async fn is_free(manager: &SyncManager) -> bool {
+async fn attention_is_free(manager: &SyncManager) -> bool {
     let handler = Scripted::new(&["a"]).on_item(|item| {
         async {
             let asked = item.run().interaction().now_or_never();
-            anyhow::ensure!(asked.is_some_and(|permit| permit.is_ok()), "another handler has it");
+            anyhow::ensure!(asked.is_some_and(|permit| permit.is_ok()), "another handler has the user's attention");
             Ok(())
         }
         .boxed()
     });
     manager.register(handler.info(|_| HandlerInfo::new(HANDLER, "Asking"))).expect("the handler can be registered");
-    let report = within(attended(manager, HANDLER).finish()).await;
+    let report = within(start_attended(manager, HANDLER).finish()).await;
     manager.unregister(HANDLER);
     report.is_success()
 }
 
 #[tokio::test(start_paused = true)]
 async fn r133_a_second_handler_is_refused_the_users_attention() {
-    let manager = with_a_user();
-    let (mine, _session) = synchronizing(&manager, CLASSIC).await;
-    let (theirs, _other) = synchronizing(&manager, OTHER).await;
-    assert_eq!((modeless(&mine, ASK), modeless(&theirs, ASK)), (HResult::S_OK, HResult::S_FALSE));
-    assert!(!is_free(&manager).await);
-    modeless(&mine, RELEASE);
-    assert_eq!((modeless(&theirs, ASK), modeless(&mine, ASK)), (HResult::S_OK, HResult::S_FALSE));
-    modeless(&theirs, RELEASE);
-    assert!(is_free(&manager).await);
+    let manager = manager_with_user();
+    let (mine, _session) = start_synchronizing(&manager, CLASSIC).await;
+    let (theirs, _other) = start_synchronizing(&manager, OTHER).await;
+    assert_eq!((set_attention(&mine, ASK), set_attention(&theirs, ASK)), (HResult::S_OK, HResult::S_FALSE));
+    assert!(!attention_is_free(&manager).await);
+    set_attention(&mine, RELEASE);
+    assert_eq!((set_attention(&theirs, ASK), set_attention(&mine, ASK)), (HResult::S_OK, HResult::S_FALSE));
+    set_attention(&theirs, RELEASE);
+    assert!(attention_is_free(&manager).await);
 }
 
 #[tokio::test(start_paused = true)]
 async fn r133_a_handler_that_asks_through_a_permit_waits_for_its_turn() {
-    let (manager, transcript) = (with_a_user(), Transcript::new());
-    let (holding, _session) = synchronizing(&manager, CLASSIC).await;
-    assert_eq!(modeless(&holding, ASK), HResult::S_OK);
+    let (manager, transcript) = (manager_with_user(), Transcript::new());
+    let (holding, _session) = start_synchronizing(&manager, CLASSIC).await;
+    assert_eq!(set_attention(&holding, ASK), HResult::S_OK);
     let (notes, asking) = (transcript.clone(), Arc::new(Notify::new()));
     let asks = asking.clone();
     let handler = Scripted::new(&["a"]).on_item(move |item| {
         let (notes, asks) = (notes.clone(), asks.clone());
         async move {
             let mut permit = Box::pin(item.run().interaction());
-            assert!((&mut permit).now_or_never().is_none(), "another handler has it");
+            assert!((&mut permit).now_or_never().is_none(), "two handlers have the user's attention");
             asks.notify_one();
             let _user = permit.await?;
             notes.note("granted");
@@ -93,17 +93,17 @@ async fn r133_a_handler_that_asks_through_a_permit_waits_for_its_turn() {
         .boxed()
     });
     manager.register(handler).unwrap();
-    let session = attended(&manager, HANDLER);
+    let session = start_attended(&manager, HANDLER);
     within(asking.notified()).await;
     tokio::time::sleep(std::time::Duration::from_secs(60)).await;
     assert_eq!(transcript.lines(), [""; 0]);
-    modeless(&holding, RELEASE);
+    set_attention(&holding, RELEASE);
     assert!(within(session.finish()).await.is_success());
     assert_eq!(transcript.lines(), ["granted"]);
 }
 
-/// Returns a handler that asks for the user's attention, never releases it, and then calls `then`.
-fn holding(then: impl FnMut(&Side) -> HResult + Send + 'static) -> ScriptedHandler {
+/// Returns a handler whose `PrepareForSync` obtains the user's attention without releasing it, and then calls `then`.
+fn handler_keeping_attention(then: impl FnMut(&Side) -> HResult + Send + 'static) -> ScriptedHandler {
     let mut then = then;
     ScriptedHandler::new(listed(&["a"])).on_prepare(move |side| {
         assert_eq!(side.callback().enable_modeless(ASK), HResult::S_OK);
@@ -112,11 +112,11 @@ fn holding(then: impl FnMut(&Side) -> HResult + Send + 'static) -> ScriptedHandl
 }
 
 #[tokio::test(start_paused = true)]
-async fn r133_r145_show_error_is_refused_attention_another_handler_holds() {
-    let (manager, answers) = (with_a_user(), Transcript::new());
-    let (holding, _session) = synchronizing(&manager, OTHER).await;
+async fn r133_r145_show_error_is_refused_attention_that_another_handler_has() {
+    let (manager, answers) = (manager_with_user(), Transcript::new());
+    let (holding, _session) = start_synchronizing(&manager, OTHER).await;
     let notes = answers.clone();
-    let explaining = explaining(&["a"], move |side| {
+    let explaining = explaining_handler(&["a"], move |side| {
         notes.note(side.callback().enable_modeless(ASK).to_string());
         side.callback().show_error_completed(HResult::S_OK, &[])
     });
@@ -124,73 +124,73 @@ async fn r133_r145_show_error_is_refused_attention_another_handler_holds() {
     let session = manager.session(Trigger::Scheduled).handlers([CLASSIC]).start().unwrap();
     within(session.report()).await;
     for held in [true, false] {
-        modeless(&holding, if held { ASK } else { RELEASE });
+        set_attention(&holding, if held { ASK } else { RELEASE });
         within(session.show_error(CLASSIC, error())).await.unwrap();
     }
     assert_eq!(answers.lines(), ["S_FALSE", "S_OK"]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn r134_every_way_a_run_ends_revokes_its_grant() {
+async fn r134_every_ending_of_a_run_revokes_its_grant() {
     let fails = |_: &Side| HResult::E_FAIL;
     let panics = |_: &Side| -> HResult { panic!("the fault") };
     let refuses = |side: &Side| side.callback().prepare_for_sync_completed(HResult::S_FALSE);
     let synchronizes = |side: &Side| side.callback().synchronize_completed(HResult::S_OK);
-    let ways = [
-        holding(fails),
-        holding(panics),
-        holding(refuses),
-        holding(prepares()).on_synchronize(fails),
-        holding(prepares()).on_synchronize(panics),
-        holding(prepares()).on_synchronize(synchronizes),
+    let endings = [
+        handler_keeping_attention(fails),
+        handler_keeping_attention(panics),
+        handler_keeping_attention(refuses),
+        handler_keeping_attention(prepares()).on_synchronize(fails),
+        handler_keeping_attention(prepares()).on_synchronize(panics),
+        handler_keeping_attention(prepares()).on_synchronize(synchronizes),
     ];
-    for (number, handler) in ways.into_iter().enumerate() {
-        let manager = with_a_user();
+    for (number, handler) in endings.into_iter().enumerate() {
+        let manager = manager_with_user();
         host_in(&manager, &Arc::new(handler));
-        let session = attended(&manager, CLASSIC);
+        let session = start_attended(&manager, CLASSIC);
         // The results stay open.
         within(session.report()).await;
-        assert!(is_free(&manager).await, "way {number}");
+        assert!(attention_is_free(&manager).await, "ending {number}");
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn r134_stopping_a_handler_that_never_completes_revokes_its_grant() {
-    let manager = with_a_user();
-    let (handler, session) = synchronizing(&manager, CLASSIC).await;
-    assert_eq!(modeless(&handler, ASK), HResult::S_OK);
+    let manager = manager_with_user();
+    let (handler, session) = start_synchronizing(&manager, CLASSIC).await;
+    assert_eq!(set_attention(&handler, ASK), HResult::S_OK);
     session.stop();
     let report = within(session.report()).await;
     assert_eq!(report.items().next().unwrap().outcome, Outcome::Stopped);
-    assert!(is_free(&manager).await);
+    assert!(attention_is_free(&manager).await);
 }
 
 #[tokio::test(start_paused = true)]
 async fn r134_the_end_of_show_error_revokes_its_grant() {
-    let manager = with_a_user();
-    let handler = explaining(&["a"], |side| {
+    let manager = manager_with_user();
+    let handler = explaining_handler(&["a"], |side| {
         assert_eq!(side.callback().enable_modeless(ASK), HResult::S_OK);
         side.callback().show_error_completed(HResult::S_OK, &[])
     });
     host_in(&manager, &Arc::new(handler));
-    let session = attended(&manager, CLASSIC);
+    let session = start_attended(&manager, CLASSIC);
     within(session.report()).await;
     within(session.show_error(CLASSIC, error())).await.unwrap();
-    assert!(is_free(&manager).await);
+    assert!(attention_is_free(&manager).await);
 }
 
 #[tokio::test(start_paused = true)]
-async fn r135_releasing_attention_that_is_not_held_is_harmless() {
-    let manager = with_a_user();
-    let (mine, session) = synchronizing(&manager, CLASSIC).await;
-    let (theirs, _other) = synchronizing(&manager, OTHER).await;
-    assert_eq!(modeless(&theirs, RELEASE), HResult::S_OK);
-    assert_eq!(modeless(&mine, ASK), HResult::S_OK);
-    assert_eq!(modeless(&theirs, RELEASE), HResult::S_OK);
-    assert_eq!(modeless(&theirs, ASK), HResult::S_FALSE, "a release does not affect the grant of another handler");
-    assert_eq!((modeless(&mine, RELEASE), modeless(&mine, RELEASE)), (HResult::S_OK, HResult::S_OK));
-    assert_eq!(modeless(&theirs, ASK), HResult::S_OK);
-    assert_eq!(modeless(&mine, ASK), HResult::S_FALSE, "a second release does not allow a second grant");
+async fn r135_a_release_without_a_grant_has_no_effect() {
+    let manager = manager_with_user();
+    let (mine, session) = start_synchronizing(&manager, CLASSIC).await;
+    let (theirs, _other) = start_synchronizing(&manager, OTHER).await;
+    assert_eq!(set_attention(&theirs, RELEASE), HResult::S_OK);
+    assert_eq!(set_attention(&mine, ASK), HResult::S_OK);
+    assert_eq!(set_attention(&theirs, RELEASE), HResult::S_OK);
+    assert_eq!(set_attention(&theirs, ASK), HResult::S_FALSE, "a release ended the grant of another handler");
+    assert_eq!((set_attention(&mine, RELEASE), set_attention(&mine, RELEASE)), (HResult::S_OK, HResult::S_OK));
+    assert_eq!(set_attention(&theirs, ASK), HResult::S_OK);
+    assert_eq!(set_attention(&mine, ASK), HResult::S_FALSE, "a second release allowed a second grant");
     mine.side().callback().progress(id("a"), Some(&syncmgr::Progress::new().with_status(Status::Succeeded)));
     mine.side().callback().synchronize_completed(HResult::S_OK);
     assert!(within(session.finish()).await.is_success());
@@ -198,9 +198,9 @@ async fn r135_releasing_attention_that_is_not_held_is_harmless() {
 
 #[tokio::test(start_paused = true)]
 async fn r135_properties_need_no_grant_while_another_handler_holds_it() {
-    let manager = with_a_user();
-    let (holding, _session) = synchronizing(&manager, CLASSIC).await;
-    assert_eq!(modeless(&holding, ASK), HResult::S_OK);
+    let manager = manager_with_user();
+    let (holding, _session) = start_synchronizing(&manager, CLASSIC).await;
+    assert_eq!(set_attention(&holding, ASK), HResult::S_OK);
     let info = HandlerInfo::new(OTHER, "Showing").with_flags(HandlerFlags::HAS_PROPERTIES);
     let shows = |side: &Side| side.callback().show_properties_completed(HResult::S_OK);
     let showing = Arc::new(ScriptedHandler::new(listed(&["a"])).with_info(info).on_show_properties(shows));
@@ -241,7 +241,7 @@ async fn r135_show_properties_may_ask_the_user_of_a_manager() {
     within(manager.show_properties(HANDLER, Subject::Handler)).await.unwrap();
     assert_eq!(asked.lines(), ["confirm keep for ever?"]);
     manager.unregister(HANDLER);
-    assert!(is_free(&manager).await);
+    assert!(attention_is_free(&manager).await);
 }
 
 #[tokio::test(start_paused = true)]

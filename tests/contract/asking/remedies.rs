@@ -11,15 +11,15 @@ use syncmgr::log::{Action, ErrorId, Remedy};
 use syncmgr::store::MemoryStore;
 use syncmgr::{LogEntry, LogLevel, Outcome, SyncManager};
 
-use crate::remembered::settings::over;
+use crate::remembered::settings::with_store;
 use crate::support::awaitable_host::{begin, within};
 use crate::support::steps::{outcome, succeeds};
 use crate::support::{HANDLER, Scripted, id};
 
-const HERE: ErrorId = ErrorId::from_u128(0x5E);
+const REMEDY: ErrorId = ErrorId::from_u128(0x5E);
 
 /// Returns a handler whose item `a` fails until `show_error` has applied the remedy.
-fn fixable(remedy: Remedy) -> Scripted {
+fn repairable_handler(remedy: Remedy) -> Scripted {
     let fixed = Arc::new(AtomicBool::new(false));
     let fixes = fixed.clone();
     Scripted::new(&["a", "b"])
@@ -27,17 +27,17 @@ fn fixable(remedy: Remedy) -> Scripted {
             let failing = item.name() == "a" && !fixed.load(Ordering::Relaxed);
             if failing {
                 item.log(
-                    LogEntry::new(LogLevel::Error, "no room").with_item(item.id()).with_remedy(HERE, remedy.clone()),
+                    LogEntry::new(LogLevel::Error, "no room").with_item(item.id()).with_remedy(REMEDY, remedy.clone()),
                 );
             }
             async move {
-                ensure!(!failing, "it failed");
+                ensure!(!failing, "the item is not repaired");
                 Ok(())
             }
             .boxed()
         })
         .on_show_error(move |_, error| {
-            assert_eq!(error, HERE);
+            assert_eq!(error, REMEDY);
             fixes.store(true, Ordering::Relaxed);
             async { Ok(Resolution::Retry(vec![id("a")])) }.boxed()
         })
@@ -49,7 +49,7 @@ fn all_remedies() -> Vec<Remedy> {
         Remedy::SignIn,
         Remedy::FreeSpace,
         Remedy::WaitUntil(soon),
-        Remedy::OpenPage(syncmgr::log::RedactedUrl::new("https://example.org/").expect("a page")),
+        Remedy::OpenPage(syncmgr::log::RedactedUrl::new("https://example.org/").expect("the URL is valid")),
         Remedy::TryAgain,
         Remedy::Reset,
     ]
@@ -58,14 +58,14 @@ fn all_remedies() -> Vec<Remedy> {
 #[tokio::test(start_paused = true)]
 async fn opening_a_remedy_in_its_session_runs_the_item_again() {
     for remedy in all_remedies() {
-        let handler = fixable(remedy.clone());
-        let manager = over(&MemoryStore::new(), &handler);
+        let handler = repairable_handler(remedy.clone());
+        let manager = with_store(&MemoryStore::new(), &handler);
         let session = begin(&manager);
         let report = within(session.report()).await;
-        let entry = report.runs[0].log.iter().find(|entry| entry.id == Some(HERE)).unwrap();
+        let entry = report.runs[0].log.iter().find(|entry| entry.id == Some(REMEDY)).unwrap();
         assert_eq!(entry.action, Some(Action::Remedy(remedy)));
         assert!(entry.is_link());
-        within(session.show_error(HANDLER, HERE)).await.unwrap();
+        within(session.show_error(HANDLER, REMEDY)).await.unwrap();
         succeeds(session).await;
         assert_eq!(handler.transcript.of(&["prepare"]), ["prepare a b", "prepare a"]);
     }
@@ -75,16 +75,16 @@ async fn opening_a_remedy_in_its_session_runs_the_item_again() {
 async fn a_remedy_can_be_opened_after_its_session_and_in_another_manager() {
     for remedy in all_remedies() {
         for restarted in [false, true] {
-            let (store, handler) = (MemoryStore::new(), fixable(remedy.clone()));
-            let mut manager: SyncManager = over(&store, &handler);
+            let (store, handler) = (MemoryStore::new(), repairable_handler(remedy.clone()));
+            let mut manager: SyncManager = with_store(&store, &handler);
             within(begin(&manager).finish()).await;
             if restarted {
-                manager = over(&store.after_crash(), &handler);
+                manager = with_store(&store.after_crash(), &handler);
             }
             let stored = manager.log(HANDLER).unwrap();
-            let entry = &stored.iter().find(|record| record.entry.id == Some(HERE)).unwrap().entry;
+            let entry = &stored.iter().find(|record| record.entry.id == Some(REMEDY)).unwrap().entry;
             assert_eq!(entry.action, Some(Action::Remedy(remedy.clone())));
-            let report = within(manager.show_error(HANDLER, HERE)).await.unwrap();
+            let report = within(manager.show_error(HANDLER, REMEDY)).await.unwrap();
             assert_eq!(outcome(&report, id("a")), Outcome::Succeeded, "{report}");
             assert_eq!(handler.transcript.count("show_error"), 1);
         }
@@ -93,23 +93,23 @@ async fn a_remedy_can_be_opened_after_its_session_and_in_another_manager() {
 
 #[tokio::test(start_paused = true)]
 async fn a_remedy_cannot_be_answered() {
-    let manager = over(&MemoryStore::new(), &fixable(Remedy::SignIn));
+    let manager = with_store(&MemoryStore::new(), &repairable_handler(Remedy::SignIn));
     let session = begin(&manager);
     within(session.report()).await;
-    assert!(within(session.answer(HANDLER, HERE, 0)).await.is_err());
+    assert!(within(session.answer(HANDLER, REMEDY, 0)).await.is_err());
     within(session.finish()).await;
-    assert!(manager.answer(HANDLER, HERE, 0).is_err());
+    assert!(manager.answer(HANDLER, REMEDY, 0).is_err());
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_explanation_names_the_remedy_of_a_permanent_failure() {
     use syncmgr::Classify;
     let handler = Scripted::new(&["a"]).on_item(|item| {
-        item.log(LogEntry::new(LogLevel::Error, "sign in").with_item(item.id()).with_remedy(HERE, Remedy::SignIn));
+        item.log(LogEntry::new(LogLevel::Error, "sign in").with_item(item.id()).with_remedy(REMEDY, Remedy::SignIn));
         async { Err(syncmgr::anyhow::anyhow!("not signed in")).permanent() }.boxed()
     });
-    let manager = over(&MemoryStore::new(), &handler);
+    let manager = with_store(&MemoryStore::new(), &handler);
     within(begin(&manager).finish()).await;
     let explanation = manager.explain_item(HANDLER, id("a")).unwrap();
-    assert_eq!(explanation.next, Next::WhenAnswered { error: HERE }, "{explanation}");
+    assert_eq!(explanation.next, Next::WhenAnswered { error: REMEDY }, "{explanation}");
 }

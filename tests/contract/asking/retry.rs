@@ -10,7 +10,7 @@ use syncmgr::progress::Status;
 use syncmgr::{LogEntry, LogLevel, Outcome, RunEnding, SyncManager, Trigger};
 use syncmgr_test::{Side, Transcript};
 
-use crate::asking::show_error::{calls, error, explaining, linking};
+use crate::asking::show_error::{calls, error, explaining_handler, linking_handler};
 use crate::support::awaitable_host::{AwaitableHost, CLASSIC, HandlerOnHost, hosting, within};
 use crate::support::{HANDLER, Scripted, id, start};
 
@@ -18,10 +18,10 @@ const OK: HResult = HResult::S_OK;
 const RETRY: HResult = HResult::S_SYNCMGR_RETRYSYNC;
 
 #[tokio::test(start_paused = true)]
-async fn r147_items_count_only_with_retrysync() {
+async fn r147_the_listed_items_are_retried_only_with_retrysync() {
     for code in [OK, HResult::S_FALSE, HResult::S_SYNCMGR_ENUMITEMS, HResult::E_FAIL] {
         let explain = move |side: &Side| side.callback().show_error_completed(code, &[id("a")]);
-        let (manager, handler) = hosting(explaining(&["a"], explain));
+        let (manager, handler) = hosting(explaining_handler(&["a"], explain));
         let session = manager.session(Trigger::Manual).start().unwrap();
         within(session.report()).await;
         within(session.show_error(CLASSIC, error())).await.unwrap();
@@ -34,7 +34,7 @@ async fn r147_items_count_only_with_retrysync() {
 async fn r148_retrysync_runs_the_given_items_again_on_the_same_instance() {
     let made = Arc::new(AtomicUsize::new(0));
     let explain = |side: &Side| side.callback().show_error_completed(RETRY, &[id("b")]);
-    let handler = Arc::new(explaining(&["a", "b"], explain));
+    let handler = Arc::new(explaining_handler(&["a", "b"], explain));
     let (instance, count) = (handler.clone(), made.clone());
     let hosted = ClassicAdapter::new(move || {
         count.fetch_add(1, Ordering::Relaxed);
@@ -51,13 +51,13 @@ async fn r148_retrysync_runs_the_given_items_again_on_the_same_instance() {
     let wanted =
         ["PrepareForSync 2", "Synchronize", &asked, "PrepareForSync 1", "Synchronize", "SetProgressCallback NULL"];
     assert_eq!(calls(handler.transcript()), wanted);
-    // One instance for the info, one for the run.
+    // One instance for the info and one for the run.
     assert_eq!(made.load(Ordering::Relaxed), 2);
     assert_eq!(handler.transcript().count("Initialize"), 1);
 }
 
 #[tokio::test(start_paused = true)]
-async fn r148_a_retry_finds_kept_values_and_its_outcome_counts() {
+async fn r148_a_retry_reads_kept_values_and_replaces_the_outcome() {
     let handler = Scripted::new(&["a", "b"])
         .on_prepare(|run| {
             let first = run.kept::<Transcript>().is_err();
@@ -67,9 +67,9 @@ async fn r148_a_retry_finds_kept_values_and_its_outcome_counts() {
         })
         .on_item(|item| {
             async {
-                item.log(LogEntry::new(LogLevel::Error, "look").with_link(error()));
+                item.log(LogEntry::new(LogLevel::Error, "link").with_link(error()));
                 let tries = item.kept::<Transcript>()?.count("prepared");
-                anyhow::ensure!(item.name() == "a" || tries == 2, "not in the first attempt");
+                anyhow::ensure!(item.name() == "a" || tries == 2, "the first attempt fails");
                 Ok(())
             }
             .boxed()
@@ -89,7 +89,7 @@ async fn r148_a_retry_finds_kept_values_and_its_outcome_counts() {
 async fn r149_retrysync_without_known_items_starts_nothing() {
     for items in [vec![], vec![id("unlisted")]] {
         let explain = move |side: &Side| side.callback().show_error_completed(RETRY, &items);
-        let (manager, handler) = hosting(explaining(&["a"], explain));
+        let (manager, handler) = hosting(explaining_handler(&["a"], explain));
         let session = manager.session(Trigger::Manual).start().unwrap();
         within(session.report()).await;
         within(session.show_error(CLASSIC, error())).await.unwrap();
@@ -103,10 +103,10 @@ async fn r149_retrysync_without_known_items_starts_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn r149_a_completion_after_an_empty_retry_is_accepted() {
+async fn r149_a_completion_without_known_items_is_accepted_each_time() {
     let answers = Transcript::new();
     let notes = answers.clone();
-    let (manager, _handler) = hosting(explaining(&["a"], move |side| {
+    let (manager, _handler) = hosting(explaining_handler(&["a"], move |side| {
         let answer = side.callback().show_error_completed(RETRY, &[id("unlisted")]);
         notes.note(answer.to_string());
         OK
@@ -119,21 +119,21 @@ async fn r149_a_completion_after_an_empty_retry_is_accepted() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn r148_a_host_receives_the_items_and_runs_them_again() {
+async fn r148_a_host_receives_the_items_to_retry_and_runs_them_again() {
     let transcript = Transcript::new();
-    let handler = linking(&["a", "b"])
+    let handler = linking_handler(&["a", "b"])
         .with_transcript(&transcript)
         .on_show_error(|_, _| async { Ok(Resolution::Retry(vec![id("b")])) }.boxed());
     let on = HandlerOnHost::prepared(handler, &transcript, &[id("a"), id("b")]).await;
     on.adapter.synchronize();
     on.host.wait_for("SynchronizeCompleted S_OK").await;
-    // A new callback, so that its lines are those of the second attempt (R76).
+    // A new callback has only the lines of the second attempt (R76).
     let again = HandlerOnHost { adapter: on.adapter.clone(), host: AwaitableHost::with_transcript(&Transcript::new()) };
     again.attach();
     again.adapter.show_error(error());
     again.host.wait_for("ShowErrorCompleted S_SYNCMGR_RETRYSYNC 1").await;
-    assert_eq!(again.host.script.again(), [id("b")]);
-    assert_eq!(again.adapter.prepare_for_sync(&again.host.script.again()), OK);
+    assert_eq!(again.host.script.retry_items(), [id("b")]);
+    assert_eq!(again.adapter.prepare_for_sync(&again.host.script.retry_items()), OK);
     assert_eq!(again.adapter.synchronize(), OK);
     again.host.wait_for("SynchronizeCompleted S_OK").await;
     let calls = transcript.of(&["prepare", "item "]);
@@ -144,7 +144,7 @@ async fn r148_a_host_receives_the_items_and_runs_them_again() {
 #[tokio::test(start_paused = true)]
 async fn r148_retrysync_runs_known_items_and_reports_unknown_ones() {
     let unlisted = id("unlisted");
-    let handler = linking(&["a", "b"])
+    let handler = linking_handler(&["a", "b"])
         .on_show_error(move |_, _| async move { Ok(Resolution::Retry(vec![unlisted, id("b"), id("b")])) }.boxed());
     let session = start(handler.clone());
     within(session.report()).await;

@@ -25,15 +25,15 @@ pub(crate) fn error() -> ErrorId {
 }
 
 /// Returns a handler whose items log a link.
-pub(crate) fn linking(names: &[&str]) -> Scripted {
+pub(crate) fn linking_handler(names: &[&str]) -> Scripted {
     Scripted::new(names).on_item(|item| {
-        item.log(LogEntry::new(LogLevel::Error, "look").with_link(error()));
+        item.log(LogEntry::new(LogLevel::Error, "link").with_link(error()));
         async { Ok(()) }.boxed()
     })
 }
 
-/// Returns a classic handler whose `Synchronize` logs a link, with this `ShowError`.
-pub(crate) fn explaining(
+/// Returns a classic handler whose `Synchronize` logs a link and whose `ShowError` calls `explain`.
+pub(crate) fn explaining_handler(
     names: &[&'static str],
     explain: impl FnMut(&Side) -> HResult + Send + 'static,
 ) -> ScriptedHandler {
@@ -41,20 +41,20 @@ pub(crate) fn explaining(
         for item in side.items() {
             side.callback().progress(item, Some(&syncmgr::Progress::new().with_status(Status::Succeeded)));
         }
-        side.callback().log_error(LogLevel::Error, "look", Some(&link("x")));
+        side.callback().log_error(LogLevel::Error, "link", Some(&link("x")));
         side.callback().synchronize_completed(OK)
     };
     waiting(names).on_synchronize(complete_all).on_show_error(explain)
 }
 
-/// Returns the calls after the callback was set.
+/// Returns the calls from `PrepareForSync` on.
 pub(crate) fn calls(transcript: &Transcript) -> Vec<String> {
     transcript.of(&["PrepareForSync", "Synchronize", "ShowError", "SetProgressCallback NULL"])
 }
 
 #[tokio::test(start_paused = true)]
 async fn r144_opening_an_entry_calls_show_error_of_its_handler() {
-    let handler = linking(&["a"]);
+    let handler = linking_handler(&["a"]);
     let session = start(handler.clone());
     within(session.report()).await;
     within(session.show_error(HANDLER, error())).await.unwrap();
@@ -88,7 +88,7 @@ async fn r144_an_entry_can_be_opened_after_a_stop() {
     let notes = transcript.clone();
     let handler = Scripted::new(&["a"])
         .on_item(|item| {
-            item.log(LogEntry::new(LogLevel::Error, "look").with_link(error()));
+            item.log(LogEntry::new(LogLevel::Error, "link").with_link(error()));
             std::future::pending().boxed()
         })
         .on_show_error(move |run, _| {
@@ -116,7 +116,7 @@ async fn r144_an_entry_can_be_opened_after_a_stop() {
 async fn r145_show_error_may_ask_the_user_in_an_unattended_session() {
     let user = ScriptedUser::new().with_answer(1);
     let (asked, manager) = (user.transcript().clone(), SyncManager::builder().interaction(user).build());
-    let handler = linking(&["a"]).on_show_error(|run, _| {
+    let handler = linking_handler(&["a"]).on_show_error(|run, _| {
         async {
             let answer = run.interaction().await?.confirm("again?").await?;
             assert_eq!(answer, Confirmation::Confirm);
@@ -133,10 +133,10 @@ async fn r145_show_error_may_ask_the_user_in_an_unattended_session() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn r145_show_error_asks_for_attention() {
+async fn r145_show_error_gets_attention_in_an_unattended_session() {
     let answers = Transcript::new();
     let notes = answers.clone();
-    let handler = explaining(&["a"], move |side| {
+    let handler = explaining_handler(&["a"], move |side| {
         notes.note(side.callback().enable_modeless(Attention::Ask).to_string());
         side.callback().enable_modeless(Attention::Release);
         side.callback().show_error_completed(OK, &[])
@@ -150,8 +150,8 @@ async fn r145_show_error_asks_for_attention() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn r146_the_completion_may_come_before_or_after_the_return() {
-    let early = explaining(&["a"], |side| side.callback().show_error_completed(OK, &[]));
+async fn r146_show_error_may_complete_before_or_after_its_return() {
+    let early = explaining_handler(&["a"], |side| side.callback().show_error_completed(OK, &[]));
     let (manager, _handler) = hosting(early);
     let session = manager.session(Trigger::Manual).start().unwrap();
     within(session.report()).await;
@@ -159,7 +159,7 @@ async fn r146_the_completion_may_come_before_or_after_the_return() {
 
     let returns = Arc::new(Notify::new());
     let returning = returns.clone();
-    let (manager, handler) = hosting(explaining(&["a"], move |_| {
+    let (manager, handler) = hosting(explaining_handler(&["a"], move |_| {
         returning.notify_one();
         OK
     }));
@@ -168,14 +168,14 @@ async fn r146_the_completion_may_come_before_or_after_the_return() {
     let mut opened = Box::pin(session.show_error(CLASSIC, error()));
     assert!((&mut opened).now_or_never().is_none());
     within(returns.notified()).await;
-    assert!((&mut opened).now_or_never().is_none(), "the call has not completed yet");
+    assert!((&mut opened).now_or_never().is_none(), "the call ended before its completion");
     assert_eq!(handler.side().callback().show_error_completed(OK, &[]), OK);
     within(opened).await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]
 async fn r146_a_completion_after_a_failing_return_has_no_effect() {
-    let (manager, handler) = hosting(explaining(&["a"], |_| HResult::E_FAIL));
+    let (manager, handler) = hosting(explaining_handler(&["a"], |_| HResult::E_FAIL));
     let session = manager.session(Trigger::Manual).start().unwrap();
     within(session.report()).await;
     within(session.show_error(CLASSIC, error())).await.unwrap();
@@ -189,8 +189,9 @@ async fn r146_a_completion_after_a_failing_return_has_no_effect() {
 #[tokio::test(start_paused = true)]
 async fn r146_a_failing_show_error_completes_with_its_code_and_can_be_repeated() {
     let transcript = Transcript::new();
-    let handler =
-        linking(&["a"]).with_transcript(&transcript).on_show_error(|_, _| async { panic!("the fault") }.boxed());
+    let handler = linking_handler(&["a"])
+        .with_transcript(&transcript)
+        .on_show_error(|_, _| async { panic!("the fault") }.boxed());
     let on = HandlerOnHost::prepared(handler, &transcript, &[id("a")]).await;
     on.adapter.synchronize();
     on.host.wait_for("SynchronizeCompleted S_OK").await;
@@ -217,7 +218,7 @@ async fn r150_the_instance_keeps_its_callback_until_the_results_are_closed() {
 
 #[tokio::test(start_paused = true)]
 async fn r150_an_entry_cannot_be_opened_after_the_results_are_closed() {
-    let handler = linking(&["a"]);
+    let handler = linking_handler(&["a"]);
     let session = start(handler.clone());
     within(session.report()).await;
     within(session.close()).await;

@@ -13,7 +13,7 @@ use syncmgr::{
     LogEntry, LogLevel, NeedsUser, Outcome, Participation, RunEnding, SessionError, StartError, SyncManager,
 };
 
-use crate::remembered::settings::{LINK, PLAIN, over, repairable, texts};
+use crate::remembered::settings::{LINK, PLAIN, repairable, texts, with_store};
 use crate::support::awaitable_host::{begin, within};
 use crate::support::steps::{Steps, idle, nth, outcome, succeeds};
 use crate::support::{HANDLER, Scripted, id};
@@ -35,7 +35,7 @@ pub(crate) fn question(manager: &SyncManager) -> ErrorId {
 #[tokio::test(start_paused = true)]
 async fn r144_opening_an_entry_of_a_closed_session_runs_its_items_again() {
     let handler = repairable();
-    let manager = over(&MemoryStore::new(), &handler);
+    let manager = with_store(&MemoryStore::new(), &handler);
     within(begin(&manager).finish()).await;
     let before = handler.transcript.lines().len();
     let report = within(manager.show_error(HANDLER, LINK)).await.unwrap();
@@ -44,14 +44,14 @@ async fn r144_opening_an_entry_of_a_closed_session_runs_its_items_again() {
     let lines: Vec<String> = handler.transcript.lines().split_off(before);
     let kinds: Vec<&str> = lines.iter().map(|line| line.split_once(' ').map_or(&**line, |(kind, _)| kind)).collect();
     assert_eq!(kinds, ["initialize", "items", "show_error", "prepare", "synchronize", "item"]);
-    assert!(lines[0].contains("MAY_BOTHER_USER"), "the user opened it: {}", lines[0]);
+    assert!(lines[0].contains("MAY_BOTHER_USER"), "`MAY_BOTHER_USER` is missing: {}", lines[0]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_entry_can_be_opened_in_another_manager_over_the_same_store() {
     let (store, handler) = (MemoryStore::new(), repairable());
-    within(begin(&over(&store, &handler)).finish()).await;
-    let report = within(over(&store, &handler).show_error(HANDLER, LINK)).await.unwrap();
+    within(begin(&with_store(&store, &handler)).finish()).await;
+    let report = within(with_store(&store, &handler).show_error(HANDLER, LINK)).await.unwrap();
     assert_eq!(outcome(&report, id("a")), Outcome::Succeeded);
 }
 
@@ -61,7 +61,7 @@ async fn r147_an_entry_that_is_only_explained_prepares_nothing() {
         run.info("explained");
         async { Ok(Resolution::Done) }.boxed()
     });
-    let manager = over(&MemoryStore::new(), &handler);
+    let manager = with_store(&MemoryStore::new(), &handler);
     within(begin(&manager).finish()).await;
     let report = within(manager.show_error(HANDLER, LINK)).await.unwrap();
     assert_eq!((report.runs[0].ending, report.items().count()), (Some(RunEnding::NothingToDo), 0));
@@ -71,7 +71,7 @@ async fn r147_an_entry_that_is_only_explained_prepares_nothing() {
 
 #[tokio::test(start_paused = true)]
 async fn opening_or_answering_the_wrong_entry_is_a_typed_error() {
-    let manager = over(&MemoryStore::new(), &repairable());
+    let manager = with_store(&MemoryStore::new(), &repairable());
     within(begin(&manager).finish()).await;
     let unknown = ErrorId::from_key("unknown");
     let show = async |handler, error| within(manager.show_error(handler, error)).await.map(drop);
@@ -90,7 +90,7 @@ async fn opening_or_answering_the_wrong_entry_is_a_typed_error() {
 #[tokio::test(start_paused = true)]
 async fn answering_a_question_of_a_closed_session_runs_only_its_item() {
     let handler = asking();
-    let manager = over(&MemoryStore::new(), &handler);
+    let manager = with_store(&MemoryStore::new(), &handler);
     within(begin(&manager).finish()).await;
     let error = question(&manager);
     assert_eq!(
@@ -106,31 +106,31 @@ async fn answering_a_question_of_a_closed_session_runs_only_its_item() {
         manager.answer(HANDLER, error, 1).map(drop),
         Err(LogAccessError::Session(SessionError::UnknownError { error }))
     );
-    // The answer is consumed.
+    // The success consumed the answer: the item asks again.
     assert!(!within(begin(&manager).finish()).await.is_success());
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_question_can_be_answered_in_another_manager_over_the_same_store() {
     let (store, handler) = (MemoryStore::new(), asking());
-    within(begin(&over(&store, &handler)).finish()).await;
-    let second = over(&store, &handler);
+    within(begin(&with_store(&store, &handler)).finish()).await;
+    let second = with_store(&store, &handler);
     succeeds(second.answer(HANDLER, question(&second), 0).unwrap()).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_answer_is_consumed_for_every_manager_over_the_same_store() {
     let (store, handler) = (MemoryStore::new(), asking());
-    let first = over(&store, &handler);
+    let first = with_store(&store, &handler);
     within(begin(&first).finish()).await;
     succeeds(first.answer(HANDLER, question(&first), 0).unwrap()).await;
-    let report = within(begin(&over(&store, &handler)).finish()).await;
+    let report = within(begin(&with_store(&store, &handler)).finish()).await;
     assert_eq!(outcome(&report, id("a")), Outcome::NeedsUser, "{report}");
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_answer_is_stored_even_if_no_session_can_start() {
-    let manager = over(&MemoryStore::new(), &asking());
+    let manager = with_store(&MemoryStore::new(), &asking());
     within(begin(&manager).finish()).await;
     let error = question(&manager);
     manager.unregister(HANDLER);
@@ -149,7 +149,7 @@ async fn opening_an_entry_of_a_handler_that_declines_is_a_typed_error() {
         let part = if declining.load(Ordering::Relaxed) { Participation::Decline } else { Participation::TakePart };
         async move { Ok(part) }.boxed()
     });
-    let manager = over(&MemoryStore::new(), &handler);
+    let manager = with_store(&MemoryStore::new(), &handler);
     within(begin(&manager).finish()).await;
     declines.store(true, Ordering::Relaxed);
     let opened = within(manager.show_error(HANDLER, LINK)).await.map(drop);
@@ -163,7 +163,7 @@ async fn r142_a_deleted_entry_is_removed_from_the_stored_log() {
         run.delete_log(ErrorScope::One(error));
         async { Ok(Resolution::Done) }.boxed()
     });
-    let manager = over(&MemoryStore::new(), &handler);
+    let manager = with_store(&MemoryStore::new(), &handler);
     let session = begin(&manager);
     within(session.report()).await;
     within(session.show_error(HANDLER, LINK)).await.unwrap();
@@ -177,12 +177,12 @@ async fn an_entry_opened_while_its_handler_is_busy_waits_for_its_turn() {
     let handler = steps
         .handler(1, &["a"])
         .on_prepare(move |run| {
-            run.log(LogEntry::new(LogLevel::Warning, "look").with_link(error));
+            run.log(LogEntry::new(LogLevel::Warning, "link").with_link(error));
             async { Ok(()) }.boxed()
         })
         .on_show_error(|_, _| async { Ok(Resolution::Done) }.boxed());
     let transcript = handler.transcript.clone();
-    let manager = over(&MemoryStore::new(), &handler);
+    let manager = with_store(&MemoryStore::new(), &handler);
     let first = begin(&manager);
     steps.release(&["a"]).await;
     within(first.finish()).await;

@@ -1,4 +1,4 @@
-//! Cancels pushed with `SetItemStatus`: R121 to R124. R125 to R129 are in `push`.
+//! Cancellations pushed with `SetItemStatus`: R121 to R124. R125 to R129 are in `push`.
 
 use std::sync::{Arc, OnceLock};
 
@@ -11,16 +11,16 @@ use syncmgr_test::{ScriptedHandler, Side, Transcript};
 use tokio::sync::oneshot;
 
 use crate::support::awaitable_host::{CLASSIC, HandlerOnHost, begin, hosting, listed, until_run, within};
-use crate::support::window::in_order;
+use crate::support::window::assert_in_order;
 use crate::support::{HANDLER, Scripted, id};
 
 const OK: HResult = HResult::S_OK;
 
-/// A session that the methods of its handler can reach.
+/// A session that the methods of its handler can access.
 #[derive(Clone, Default)]
-struct Within(Arc<OnceLock<Session>>);
+struct SharedSession(Arc<OnceLock<Session>>);
 
-impl Within {
+impl SharedSession {
     fn start(&self, manager: &SyncManager) -> Session {
         let session = begin(manager);
         self.0.get_or_init(|| session).clone()
@@ -37,11 +37,11 @@ fn pushed(name: &str) -> String {
 
 #[tokio::test(start_paused = true)]
 async fn r121_a_skip_during_a_method_is_pushed_after_the_method_returns() {
-    let (transcript, within_session) = (Transcript::new(), Within::default());
+    let (transcript, running) = (Transcript::new(), SharedSession::default());
     let skipping = |name: &'static str, method: &'static str| {
-        let (transcript, within_session) = (transcript.clone(), within_session.clone());
+        let (transcript, running) = (transcript.clone(), running.clone());
         move |_: &Side| {
-            within_session.session().skip(CLASSIC, id(name)).unwrap();
+            running.session().skip(CLASSIC, id(name)).unwrap();
             transcript.note(format!("{method} returns"));
             OK
         }
@@ -51,7 +51,7 @@ async fn r121_a_skip_during_a_method_is_pushed_after_the_method_returns() {
         .on_synchronize(skipping("c", "Synchronize"))
         .with_transcript(&transcript);
     let (manager, handler) = hosting(handler);
-    let session = within_session.start(&manager);
+    let session = running.start(&manager);
     until_run(&session, RunChange::Preparing).await;
     handler.side().callback().prepare_for_sync_completed(OK);
     until_run(&session, RunChange::Synchronizing).await;
@@ -64,14 +64,14 @@ async fn r121_a_skip_during_a_method_is_pushed_after_the_method_returns() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn r121_an_async_handler_is_notified_between_two_polls() {
-    let within_session = Within::default();
-    let (reach, transcript) = (within_session.clone(), Transcript::new());
+async fn r121_an_async_handler_is_notified_of_a_skip_between_two_polls() {
+    let running = SharedSession::default();
+    let (shared, transcript) = (running.clone(), Transcript::new());
     let notes = transcript.clone();
     let handler = Scripted::new(&["a", "b"]).with_transcript(&transcript).on_prepare(move |_| {
-        let (reach, notes) = (reach.clone(), notes.clone());
+        let (shared, notes) = (shared.clone(), notes.clone());
         async move {
-            reach.session().skip(HANDLER, id("b")).unwrap();
+            shared.session().skip(HANDLER, id("b")).unwrap();
             notes.note("still in the first poll");
             tokio::task::yield_now().await;
             notes.note("in the second poll");
@@ -81,33 +81,33 @@ async fn r121_an_async_handler_is_notified_between_two_polls() {
     });
     let manager = SyncManager::new();
     manager.register(handler).unwrap();
-    within(within_session.start(&manager).finish()).await;
+    within(running.start(&manager).finish()).await;
     let pushed = format!("set_item_status {:?} Skipped", Subject::Item(id("b")));
-    in_order(&transcript, &["still in the first poll", &pushed, "in the second poll"]);
+    assert_in_order(&transcript, &["still in the first poll", &pushed, "in the second poll"]);
     assert_eq!(transcript.count("set_item_status"), 1);
 }
 
 #[tokio::test(start_paused = true)]
-async fn r121_a_host_that_pushes_at_the_wrong_time_is_refused() {
+async fn r121_a_skip_outside_prepare_and_synchronize_is_refused() {
     let transcript = Transcript::new();
     let on = HandlerOnHost::ready(Scripted::new(&["a"]).with_transcript(&transcript), &transcript).await;
     let skip = || on.adapter.set_item_status(Subject::Item(id("a")), Status::Skipped);
-    assert_eq!(skip(), HResult::E_UNEXPECTED, "nothing is being prepared");
+    assert_eq!(skip(), HResult::E_UNEXPECTED, "before `prepare_for_sync`");
     on.adapter.prepare_for_sync(&[id("a")]);
     on.adapter.synchronize();
     on.host.wait_for("SynchronizeCompleted S_OK").await;
-    assert_eq!(skip(), HResult::E_UNEXPECTED, "the run has ended");
+    assert_eq!(skip(), HResult::E_UNEXPECTED, "after the end of the run");
     assert_eq!(on.host.script.state(id("a")).status, Some(Status::Succeeded));
     assert_eq!(transcript.count("set_item_status"), 0);
 }
 
 #[tokio::test(start_paused = true)]
-async fn r122_a_completion_before_the_return_pushes_nothing() {
-    let within_session = Within::default();
+async fn r122_no_skip_is_pushed_to_a_method_that_completes_before_it_returns() {
+    let running = SharedSession::default();
     let completing = |name: &'static str, complete: fn(&Side) -> HResult| {
-        let reach = within_session.clone();
+        let shared = running.clone();
         move |side: &Side| {
-            reach.session().skip(CLASSIC, id(name)).unwrap();
+            shared.session().skip(CLASSIC, id(name)).unwrap();
             assert_eq!(side.callback().progress(id(name), None), HResult::S_SYNCMGR_CANCELITEM);
             complete(side)
         }
@@ -116,7 +116,7 @@ async fn r122_a_completion_before_the_return_pushes_nothing() {
         .on_prepare(completing("b", |side| side.callback().prepare_for_sync_completed(OK)))
         .on_synchronize(completing("c", |side| side.callback().synchronize_completed(OK)));
     let (manager, handler) = hosting(handler);
-    let report = within(within_session.start(&manager).finish()).await;
+    let report = within(running.start(&manager).finish()).await;
     assert_eq!(handler.transcript().count("Synchronize"), 1);
     assert_eq!(handler.transcript().count("SetItemStatus"), 0);
     assert_eq!(report.runs[0].item(id("b")).unwrap().outcome, Outcome::Skipped);
@@ -125,8 +125,8 @@ async fn r122_a_completion_before_the_return_pushes_nothing() {
 
 #[tokio::test(start_paused = true)]
 async fn r122_nothing_is_pushed_to_a_future_that_is_ready_at_its_first_poll() {
-    let within_session = Within::default();
-    let (in_prepare, in_synchronize) = (within_session.clone(), within_session.clone());
+    let running = SharedSession::default();
+    let (in_prepare, in_synchronize) = (running.clone(), running.clone());
     let handler = Scripted::new(&["a", "b"])
         .on_prepare(move |_| {
             in_prepare.session().skip(HANDLER, id("a")).unwrap();
@@ -138,7 +138,7 @@ async fn r122_nothing_is_pushed_to_a_future_that_is_ready_at_its_first_poll() {
         });
     let manager = SyncManager::new();
     manager.register(handler.clone()).unwrap();
-    let report = within(within_session.start(&manager).finish()).await;
+    let report = within(running.start(&manager).finish()).await;
     assert_eq!(handler.transcript.count("set_item_status"), 0);
     let outcomes: Vec<_> = report.items().map(|item| item.outcome).collect();
     assert_eq!(outcomes, [Outcome::Skipped, Outcome::Stopped]);
@@ -152,7 +152,7 @@ async fn r123_r124_an_item_skipped_while_preparing_is_not_synchronized() {
     let handler = Scripted::new(&["a", "b"]).with_transcript(&transcript).on_prepare(move |run| {
         let wait = wait.clone();
         async move {
-            let wait = wait.lock().await.take().expect("prepared once");
+            let wait = wait.lock().await.take().expect("`prepare` runs once");
             assert!(!run.is_skipped(id("b")));
             wait.await?;
             assert!(run.is_skipped(id("b")) && !run.is_skipped(id("a")));
@@ -187,7 +187,7 @@ async fn r124_synchronize_is_not_called_if_every_item_was_skipped() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn r124_a_host_receives_the_end_of_items_skipped_while_preparing() {
+async fn r124_a_host_receives_the_status_of_items_skipped_while_preparing() {
     let transcript = Transcript::new();
     let handler = Scripted::new(&["a"]).on_prepare(|_| tokio::task::yield_now().map(Ok).boxed());
     let on = HandlerOnHost::ready(handler.with_transcript(&transcript), &transcript).await;

@@ -44,7 +44,7 @@ impl Begun {
     }
 }
 
-pub(crate) fn only(report: &Report) -> Outcome {
+pub(crate) fn only_outcome(report: &Report) -> Outcome {
     report.items().next().expect("there is one item").outcome
 }
 
@@ -64,15 +64,15 @@ impl Drop for Alive {
 }
 
 /// Asserts that one [`Alive`] was dropped after `wanted` milliseconds. The timer may be a millisecond late.
-fn dropped_at(transcript: &Transcript, wanted: u64) {
+fn assert_dropped_at(transcript: &Transcript, wanted: u64) {
     let lines = transcript.lines();
     let [line] = lines.as_slice() else { panic!("{lines:?}") };
-    let at: u64 = line.parse().expect("milliseconds");
+    let at: u64 = line.parse().expect("the line is a number");
     assert!((wanted..=wanted + 1).contains(&at), "dropped after {at} ms instead of {wanted}");
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_item_without_cancellation_checks_is_cut_after_the_soft_grace() {
+async fn an_item_without_cancellation_checks_is_dropped_after_the_soft_grace() {
     let dropped = Transcript::new();
     let notes = dropped.clone();
     let begun = Begun::with(move |_| {
@@ -85,8 +85,8 @@ async fn an_item_without_cancellation_checks_is_cut_after_the_soft_grace() {
     })
     .await;
     begun.session.skip(HANDLER, id("a")).unwrap();
-    assert_eq!(only(&begun.end().await), Outcome::Skipped);
-    dropped_at(&dropped, 100);
+    assert_eq!(only_outcome(&begun.end().await), Outcome::Skipped);
+    assert_dropped_at(&dropped, 100);
 }
 
 #[tokio::test(start_paused = true)]
@@ -104,12 +104,12 @@ async fn an_item_that_checks_for_cancellation_ends_immediately() {
     })
     .await;
     begun.session.stop();
-    assert_eq!(only(&begun.end().await), Outcome::Stopped);
-    dropped_at(&dropped, 0);
+    assert_eq!(only_outcome(&begun.end().await), Outcome::Stopped);
+    assert_dropped_at(&dropped, 0);
 }
 
 #[tokio::test(start_paused = true)]
-async fn uninterrupted_work_is_cut_only_after_the_hard_grace() {
+async fn uninterrupted_work_is_dropped_only_after_the_hard_grace() {
     let dropped = Transcript::new();
     let notes = dropped.clone();
     let begun = Begun::with(move |item| {
@@ -122,12 +122,12 @@ async fn uninterrupted_work_is_cut_only_after_the_hard_grace() {
     })
     .await;
     begun.session.skip(HANDLER, id("a")).unwrap();
-    assert_eq!(only(&begun.end().await), Outcome::Skipped);
-    dropped_at(&dropped, 5000);
+    assert_eq!(only_outcome(&begun.end().await), Outcome::Skipped);
+    assert_dropped_at(&dropped, 5000);
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_item_past_its_soft_grace_is_cut_when_its_uninterrupted_work_ends() {
+async fn an_item_past_its_soft_grace_is_dropped_when_its_uninterrupted_work_ends() {
     let dropped = Transcript::new();
     let notes = dropped.clone();
     let begun = Begun::with(move |item| {
@@ -143,12 +143,12 @@ async fn an_item_past_its_soft_grace_is_cut_when_its_uninterrupted_work_ends() {
     })
     .await;
     begun.session.skip(HANDLER, id("a")).unwrap();
-    assert_eq!(only(&begun.end().await), Outcome::Skipped);
-    dropped_at(&dropped, 1000);
+    assert_eq!(only_outcome(&begun.end().await), Outcome::Skipped);
+    assert_dropped_at(&dropped, 1000);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stop_cuts_pending_methods_after_the_soft_grace() {
+async fn a_stop_drops_pending_methods_after_the_soft_grace() {
     let dropped = Transcript::new();
     let begun = Arc::new(Notify::new());
     let hang = |notes: Transcript, begun: Arc<Notify>| async move {

@@ -1,4 +1,4 @@
-//! Stop latencies: the time from the cancel of a running item to its end.
+//! Stop latencies: the time from the cancellation of a running item to its end.
 
 use std::time::Duration;
 
@@ -8,14 +8,14 @@ use tokio::time::{advance, sleep};
 
 use crate::cancellation::stopped::Job;
 use crate::support::awaitable_host::{begin, until, until_began, within};
-use crate::support::blocked::{Bench, Blocker, blocking};
+use crate::support::blocked::{Blocker, BlockingFixture, blocking_handler};
 use crate::support::{HANDLER, Scripted, id};
 
 const SOFT: Duration = Duration::from_millis(100);
 const HARD: Duration = Duration::from_secs(5);
 
 /// Starts a session, and waits until `items` items have begun.
-async fn running(handler: Scripted, items: usize) -> (SyncManager, syncmgr::Session) {
+async fn session_with_running_items(handler: Scripted, items: usize) -> (SyncManager, syncmgr::Session) {
     let manager = SyncManager::new();
     manager.register(handler).expect("the handler can be registered");
     let session = begin(&manager);
@@ -26,8 +26,8 @@ async fn running(handler: Scripted, items: usize) -> (SyncManager, syncmgr::Sess
     (manager, session)
 }
 
-/// Waits for the cancel and returns it.
-async fn returns_cancel(item: &ItemContext) -> syncmgr::SyncResult {
+/// Waits for the cancellation and returns it as an error.
+async fn return_cancelled(item: &ItemContext) -> syncmgr::SyncResult {
     item.cancelled().await;
     Ok(item.check()?)
 }
@@ -40,25 +40,26 @@ async fn yield_to_all() {
 }
 
 /// Returns the number of latencies and the longest one.
-fn counted(manager: &SyncManager) -> (u64, Option<Duration>) {
+fn count_and_max(manager: &SyncManager) -> (u64, Option<Duration>) {
     let latencies = manager.stop_latencies();
     (latencies.count(), latencies.max())
 }
 
 #[tokio::test(start_paused = true)]
-async fn nothing_is_counted_without_a_cancel() {
-    let (manager, session) = running(Scripted::new(&["a", "b"]), 2).await;
+async fn no_latency_is_counted_without_a_cancel() {
+    let (manager, session) = session_with_running_items(Scripted::new(&["a", "b"]), 2).await;
     within(session.finish()).await;
-    assert_eq!(counted(&manager), (0, None));
+    assert_eq!(count_and_max(&manager), (0, None));
 }
 
 #[tokio::test(start_paused = true)]
 async fn every_running_item_of_a_stopped_session_is_counted() {
     let (manager, session) =
-        running(Scripted::new(&["a", "b", "c"]).on_item(|item| returns_cancel(item).boxed()), 3).await;
+        session_with_running_items(Scripted::new(&["a", "b", "c"]).on_item(|item| return_cancelled(item).boxed()), 3)
+            .await;
     session.stop();
     within(session.finish()).await;
-    assert_eq!(counted(&manager), (3, Some(Duration::ZERO)));
+    assert_eq!(count_and_max(&manager), (3, Some(Duration::ZERO)));
 }
 
 #[tokio::test(start_paused = true)]
@@ -70,21 +71,22 @@ async fn an_item_cancelled_repeatedly_counts_once_from_the_first_cancel() {
         }
         .boxed()
     });
-    let (manager, session) = running(handler, 1).await;
+    let (manager, session) = session_with_running_items(handler, 1).await;
     session.skip(HANDLER, id("a")).unwrap();
     sleep(Duration::from_secs(1)).await;
     session.skip(HANDLER, id("a")).unwrap();
     session.stop();
     within(session.finish()).await;
-    assert_eq!(counted(&manager), (1, Some(HARD)));
+    assert_eq!(count_and_max(&manager), (1, Some(HARD)));
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_item_that_ignores_the_cancel_takes_the_soft_grace() {
-    let (manager, session) = running(Scripted::new(&["a"]).on_item(|_| std::future::pending().boxed()), 1).await;
+async fn the_latency_of_an_item_that_ignores_cancellation_is_the_soft_grace() {
+    let (manager, session) =
+        session_with_running_items(Scripted::new(&["a"]).on_item(|_| std::future::pending().boxed()), 1).await;
     session.skip(HANDLER, id("a")).unwrap();
     within(session.finish()).await;
-    assert_eq!(counted(&manager), (1, Some(SOFT)));
+    assert_eq!(count_and_max(&manager), (1, Some(SOFT)));
 }
 
 #[tokio::test(start_paused = true)]
@@ -98,15 +100,15 @@ async fn uninterrupted_work_is_counted_until_it_ends() {
         }
         .boxed()
     });
-    let (manager, session) = running(handler, 1).await;
+    let (manager, session) = session_with_running_items(handler, 1).await;
     session.stop();
     let report = within(session.finish()).await;
     assert_eq!(report.items().next().unwrap().outcome, Outcome::Succeeded);
-    assert_eq!(counted(&manager), (1, Some(work)));
+    assert_eq!(count_and_max(&manager), (1, Some(work)));
 }
 
 #[tokio::test(start_paused = true)]
-async fn abandoned_blocking_work_takes_the_hard_grace() {
+async fn the_latency_of_abandoned_blocking_work_is_the_hard_grace() {
     let (notes, job) = (syncmgr_test::Transcript::new(), Job::new());
     let work = job.work(&notes);
     let manager = SyncManager::new();
@@ -114,11 +116,11 @@ async fn abandoned_blocking_work_takes_the_hard_grace() {
     let session = begin(&manager);
     job.begun.notified().await;
     session.stop();
-    // The worker receives the cancel before time passes.
+    // The worker notices the cancellation before time passes.
     yield_to_all().await;
     crate::cancellation::stopped::pass(HARD + SOFT).await;
     session.report().await;
-    let (count, max) = counted(&manager);
+    let (count, max) = count_and_max(&manager);
     // `pass` advances time in steps.
     assert_eq!(count, 1);
     assert!((HARD..=HARD + SOFT).contains(&max.unwrap()), "{max:?}");
@@ -134,37 +136,39 @@ async fn an_item_whose_worker_is_polled_late_gets_its_full_grace() {
         }
         .boxed()
     });
-    let (manager, session) = running(handler, 1).await;
+    let (manager, session) = session_with_running_items(handler, 1).await;
     session.skip(HANDLER, id("a")).unwrap();
     // Simulates a runtime that is busy for a moment.
     advance(3 * SOFT).await;
     let report = within(session.finish()).await;
     assert_eq!(report.items().next().unwrap().outcome, Outcome::Succeeded, "{report}");
-    assert_eq!(counted(&manager).0, 1);
+    assert_eq!(count_and_max(&manager).0, 1);
 }
 
 #[tokio::test(start_paused = true)]
 async fn items_that_had_not_begun_are_not_counted() {
     let limits = Limits::DEFAULT.with_items(1);
     let handler = Scripted::new(&["a", "b", "c"]).info(|info| info.with_limits(limits));
-    let (manager, session) = running(handler.on_item(|item| returns_cancel(item).boxed()), 1).await;
+    let (manager, session) =
+        session_with_running_items(handler.on_item(|item| return_cancelled(item).boxed()), 1).await;
     session.skip(HANDLER, id("b")).unwrap();
     session.stop();
     let report = within(session.finish()).await;
     assert_eq!(report.items().filter(|item| item.outcome == Outcome::Stopped).count(), 2, "{report}");
-    assert_eq!(counted(&manager), (1, Some(Duration::ZERO)));
+    assert_eq!(count_and_max(&manager), (1, Some(Duration::ZERO)));
 }
 
 #[tokio::test(start_paused = true)]
 async fn latencies_cover_all_sessions_of_one_manager() {
-    let (manager, first) = running(Scripted::new(&["a"]).on_item(|item| returns_cancel(item).boxed()), 1).await;
-    let (other, _) = running(Scripted::new(&["a"]), 1).await;
+    let (manager, first) =
+        session_with_running_items(Scripted::new(&["a"]).on_item(|item| return_cancelled(item).boxed()), 1).await;
+    let (other, _) = session_with_running_items(Scripted::new(&["a"]), 1).await;
     first.stop();
     within(first.finish()).await;
     let second = begin(&manager);
     until_began(&second).await;
     within(manager.shutdown()).await;
-    assert_eq!((counted(&manager).0, counted(&other).0), (2, 0));
+    assert_eq!((count_and_max(&manager).0, count_and_max(&other).0), (2, 0));
 }
 
 #[tokio::test(start_paused = true)]
@@ -177,15 +181,15 @@ async fn an_item_reported_manually_is_counted() {
         }
         .boxed()
     });
-    let (manager, session) = running(handler, 1).await;
+    let (manager, session) = session_with_running_items(handler, 1).await;
     session.stop();
     within(session.finish()).await;
-    assert_eq!(counted(&manager).0, 1);
+    assert_eq!(count_and_max(&manager).0, 1);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_stalled_item_is_not_counted() {
-    let by_hand = Scripted::new(&["a"]).on_synchronize(|run| {
+    let manually = Scripted::new(&["a"]).on_synchronize(|run| {
         async move {
             run.report(id("a"), Progress::new().with_value(1))?;
             std::future::pending().await
@@ -193,21 +197,21 @@ async fn a_stalled_item_is_not_counted() {
         .boxed()
     });
     let by_worker = Scripted::new(&["a"]).on_item(|_| std::future::pending().boxed());
-    for handler in [by_hand, by_worker] {
-        let (manager, session) = running(handler, 1).await;
+    for handler in [manually, by_worker] {
+        let (manager, session) = session_with_running_items(handler, 1).await;
         assert_eq!(within(session.finish()).await.items().next().map(|item| item.outcome), Some(Outcome::Failed));
-        assert_eq!(counted(&manager).0, 0);
+        assert_eq!(count_and_max(&manager).0, 0);
     }
 }
 
 #[test]
 fn an_item_that_blocks_its_thread_is_counted_when_abandoned() {
     let block = Blocker::new();
-    let bench = Bench::with(2, [blocking(&["blocks"], block.here(), |_| {})]);
-    let session = bench.start();
-    block.begun();
-    bench.expire_graces(|| session.stop());
-    bench.wait(session.report());
+    let fixture = BlockingFixture::with(2, [blocking_handler(&["blocks"], block.block_thread(), |_| {})]);
+    let session = fixture.start();
+    block.wait_until_blocked();
+    fixture.expire_graces(|| session.stop());
+    fixture.wait(session.report());
     block.release();
-    assert_eq!(counted(&bench.manager).0, 1);
+    assert_eq!(count_and_max(&fixture.manager).0, 1);
 }

@@ -1,4 +1,4 @@
-//! Cancels pulled as the answers of `Progress`: R109 to R116.
+//! Pulled cancellations: the return values of `Progress`. R109 to R116.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ const OK: HResult = HResult::S_OK;
 const ITEM: HResult = HResult::S_SYNCMGR_CANCELITEM;
 const ALL: HResult = HResult::S_SYNCMGR_CANCELALL;
 
-/// Works for a second and reports progress.
+/// Reports progress every 10 ms for one second.
 async fn work(item: &ItemContext) -> SyncResult {
     for done in 0..100 {
         item.progress(done, 100)?;
@@ -29,7 +29,7 @@ async fn work(item: &ItemContext) -> SyncResult {
     Ok(())
 }
 
-/// Never reports, checks or ends.
+/// Never reports progress, checks for cancellation or returns.
 async fn hang() -> SyncResult {
     std::future::pending().await
 }
@@ -44,7 +44,7 @@ async fn r109_progress_answers_ok_while_nothing_is_cancelled() {
     let unfinished =
         [Status::Pending, Status::Updating, Status::Paused, Status::Resuming, Status::UpdatingIndeterminate];
     for status in unfinished {
-        assert_eq!((window.status("a", status), window.ask("b")), (OK, OK));
+        assert_eq!((window.status("a", status), window.poll("b")), (OK, OK));
     }
     assert_eq!((window.status("a", Status::Succeeded), window.status("b", Status::Failed)), (OK, OK));
     let report = window.complete(OK).await;
@@ -52,15 +52,15 @@ async fn r109_progress_answers_ok_while_nothing_is_cancelled() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn r110_a_cancelled_item_is_answered_cancel_and_its_siblings_ok() {
+async fn r110_progress_answers_cancel_item_only_for_cancelled_items() {
     let window = Window::of(waiting(&["a", "b", "c"])).await;
     assert_eq!(
-        (window.tell("a", Progress::new().with_value(1)), window.tell("b", Progress::new().with_value(1))),
+        (window.report("a", Progress::new().with_value(1)), window.report("b", Progress::new().with_value(1))),
         (OK, OK)
     );
     window.skip("a");
     window.skip("c");
-    assert_eq!([window.ask("a"), window.ask("b"), window.ask("c")], [ITEM, OK, ITEM]);
+    assert_eq!([window.poll("a"), window.poll("b"), window.poll("c")], [ITEM, OK, ITEM]);
     assert_eq!((window.status("a", Status::Skipped), window.status("b", Status::Succeeded)), (ITEM, OK));
     let report = window.complete(OK).await;
     let (skipped, succeeded) = (Outcome::Skipped, Outcome::Succeeded);
@@ -79,29 +79,29 @@ async fn r110_r114_a_skipped_item_ends_and_the_others_continue() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn r111_every_item_of_a_stopped_handler_is_answered_cancel_all() {
+async fn r111_progress_answers_cancel_all_for_every_item_of_a_stopped_handler() {
     let window = Window::of(waiting(&["running", "waiting"])).await;
-    window.tell("running", Progress::new().with_value(1));
+    window.report("running", Progress::new().with_value(1));
     window.session.stop_handler(CLASSIC).unwrap();
-    assert_eq!([window.ask("running"), window.ask("waiting")], [ALL, ALL]);
+    assert_eq!([window.poll("running"), window.poll("waiting")], [ALL, ALL]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn r111_items_skipped_before_a_stop_are_answered_cancel_all() {
+async fn r111_progress_answers_cancel_all_for_items_skipped_before_a_stop() {
     let window = Window::of(waiting(&["skipped", "skipped early"])).await;
-    window.tell("skipped", Progress::new().with_value(1));
+    window.report("skipped", Progress::new().with_value(1));
     window.skip("skipped");
     window.skip("skipped early");
     window.session.stop();
-    assert_eq!([window.ask("skipped"), window.ask("skipped early")], [ALL, ALL]);
+    assert_eq!([window.poll("skipped"), window.poll("skipped early")], [ALL, ALL]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn r111_ended_items_of_a_stopped_session_are_answered_cancel_all() {
+async fn r111_progress_answers_cancel_all_for_ended_items_of_a_stopped_session() {
     let window = Window::of(waiting(&["ended"])).await;
     window.status("ended", Status::Succeeded);
     window.session.stop();
-    assert_eq!(window.ask("ended"), ALL);
+    assert_eq!(window.poll("ended"), ALL);
 }
 
 #[tokio::test(start_paused = true)]
@@ -114,7 +114,10 @@ async fn r112_stopping_one_handler_does_not_affect_another() {
     host_in(&manager, &continuing);
     let session = manager.session(Trigger::Manual).start().unwrap();
     for wanted in [CLASSIC, HANDLER] {
-        let begun = |event: &SessionEvent| matches!(event, SessionEvent::Run { handler, change: RunChange::Synchronizing } if *handler == wanted);
+        let begun = |event: &SessionEvent| {
+            let SessionEvent::Run { handler, change: RunChange::Synchronizing } = event else { return false };
+            *handler == wanted
+        };
         until(&mut session.events(), begun).await;
     }
     session.stop_handler(CLASSIC).unwrap();
@@ -131,19 +134,19 @@ async fn r112_stopping_one_handler_does_not_affect_another() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn r113_a_cancel_lasts_for_the_run_and_a_retry_starts_uncancelled() {
+async fn r113_a_cancel_lasts_for_the_attempt_but_not_for_a_retry() {
     let retry = |side: &syncmgr_test::Side| {
         side.callback().show_error_completed(HResult::S_SYNCMGR_RETRYSYNC, &[id("a"), id("b")])
     };
     let window = Window::of(waiting(&["a", "b"]).on_show_error(retry)).await;
     let link = link("a");
-    window.callback().log_error(syncmgr::LogLevel::Error, "look", Some(&link));
-    window.tell("a", Progress::new().with_value(1));
+    window.callback().log_error(syncmgr::LogLevel::Error, "link", Some(&link));
+    window.report("a", Progress::new().with_value(1));
     window.skip("a");
     window.session.stop();
     for _ in 0..3 {
-        assert_ne!(window.ask("a"), OK);
-        assert_eq!(window.ask("b"), ALL);
+        assert_ne!(window.poll("a"), OK);
+        assert_eq!(window.poll("b"), ALL);
     }
     window.complete(OK).await;
 
@@ -179,7 +182,7 @@ async fn r113_a_skipped_item_can_be_retried_on_a_foreign_host() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn r114_r116_an_item_cancelled_by_a_host_soon_ends_skipped() {
+async fn r114_r116_an_item_cancelled_by_a_host_ends_as_skipped_within_310_ms() {
     let transcript = Transcript::new();
     let hanging = |item: &ItemContext| item.name() == "hanging";
     let handler = Scripted::new(&["working", "hanging", "b"])
@@ -193,7 +196,7 @@ async fn r114_r116_an_item_cancelled_by_a_host_soon_ends_skipped() {
     for name in ["working", "hanging"] {
         on.host.wait_for(&format!("Progress {} Skipped", id(name))).await;
     }
-    // One frame of the feed until the host is asked, the soft grace, and one frame until the host is notified.
+    // One frame until the adapter asks the host, the soft grace, and one frame until the adapter notifies the host.
     assert!(cancelled.elapsed() <= Duration::from_millis(310), "{:?}", cancelled.elapsed());
     on.host.wait_for("SynchronizeCompleted S_OK").await;
     let last = |name| on.host.script.state(id(name)).status;
@@ -236,12 +239,12 @@ async fn r115_a_handler_stopped_by_the_manager_still_completes() {
 async fn r116_the_last_report_of_a_cancelled_item_is_its_outcome() {
     let window = Window::of(waiting(&["skipped", "finished", "stopped"])).await;
     for name in ["skipped", "finished", "stopped"] {
-        window.tell(name, Progress::new().with_value(1));
+        window.report(name, Progress::new().with_value(1));
     }
     window.skip("skipped");
     window.skip("finished");
     window.status("skipped", Status::Skipped);
-    // The item was done before the skip reached it.
+    // The item finished before the skip reached it.
     window.status("finished", Status::Succeeded);
     window.session.stop_handler(CLASSIC).unwrap();
     window.status("stopped", Status::Stopped);

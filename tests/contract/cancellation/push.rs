@@ -1,4 +1,4 @@
-//! Cancels pushed with `SetItemStatus`, and their agreement with pulled ones: R125 to R129.
+//! Cancellations pushed with `SetItemStatus`, and their agreement with pulled cancellations: R125 to R129.
 
 use std::sync::Arc;
 
@@ -32,14 +32,14 @@ const EVERY_STATUS: [Status; 10] = [
     Status::Deleted,
 ];
 
-fn hanging(names: &[&str], transcript: &Transcript) -> Scripted {
+fn hanging_handler(names: &[&str], transcript: &Transcript) -> Scripted {
     Scripted::new(names).on_item(|_| std::future::pending().boxed()).with_transcript(transcript)
 }
 
 #[tokio::test(start_paused = true)]
-async fn r125_stopped_without_an_item_stops_the_whole_handler() {
+async fn r125_a_stopped_status_without_an_item_stops_the_whole_handler() {
     let transcript = Transcript::new();
-    let on = HandlerOnHost::prepared(hanging(&["a", "b"], &transcript), &transcript, &[id("a"), id("b")]).await;
+    let on = HandlerOnHost::prepared(hanging_handler(&["a", "b"], &transcript), &transcript, &[id("a"), id("b")]).await;
     on.adapter.synchronize();
     on.host.wait_for(&format!("Progress {} Updating", id("b"))).await;
     assert_eq!(on.adapter.set_item_status(Subject::Handler, Status::Stopped), OK);
@@ -50,7 +50,7 @@ async fn r125_stopped_without_an_item_stops_the_whole_handler() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn r125_stopped_while_preparing_ends_the_preparation_soon() {
+async fn r125_a_stopped_status_while_preparing_ends_the_preparation() {
     let transcript = Transcript::new();
     let handler = Scripted::new(&["a"]).with_transcript(&transcript).on_prepare(|_| std::future::pending().boxed());
     let on = HandlerOnHost::ready(handler, &transcript).await;
@@ -62,7 +62,7 @@ async fn r125_stopped_while_preparing_ends_the_preparation_soon() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn r125_nothing_is_synchronized_after_stopped_was_pushed() {
+async fn r125_nothing_is_synchronized_after_a_stopped_status() {
     for (completion, ending) in
         [(HResult::S_OK, RunEnding::Stopped), (HResult::E_FAIL, RunEnding::NotPrepared(RunFault::Failed))]
     {
@@ -83,7 +83,7 @@ async fn r125_nothing_is_synchronized_after_stopped_was_pushed() {
 #[tokio::test(start_paused = true)]
 async fn r126_a_manager_pushes_only_skipped_for_items_and_stopped_for_handlers() {
     let window = Window::of(waiting(&["a", "b", "c"])).await;
-    window.tell("a", Progress::new().with_value(1));
+    window.report("a", Progress::new().with_value(1));
     window.status("c", Status::Succeeded);
     for name in ["a", "a", "b", "c"] {
         window.skip(name);
@@ -100,7 +100,7 @@ async fn r126_a_manager_pushes_only_skipped_for_items_and_stopped_for_handlers()
 #[tokio::test(start_paused = true)]
 async fn r126_a_host_that_pushes_another_status_is_refused() {
     let transcript = Transcript::new();
-    let on = HandlerOnHost::prepared(hanging(&["a"], &transcript), &transcript, &[id("a")]).await;
+    let on = HandlerOnHost::prepared(hanging_handler(&["a"], &transcript), &transcript, &[id("a")]).await;
     on.adapter.synchronize();
     for status in EVERY_STATUS {
         let pushed = |subject| on.adapter.set_item_status(subject, status);
@@ -123,21 +123,21 @@ async fn r127_a_status_is_compared_by_equality() {
     for status in EVERY_STATUS {
         let window = Window::of(waiting(&["a"])).await;
         assert_eq!(window.status("a", status), OK);
-        let ended = window.shown().is_empty();
+        let ended = window.progress().is_empty();
         assert_eq!(ended, status.is_terminal(), "{status:?}");
         let outcome = window.complete(OK).await.items().next().unwrap().outcome;
         let wanted = match status {
             Status::Stopped => Outcome::Stopped,
             Status::Skipped => Outcome::Skipped,
             Status::Failed => Outcome::Failed,
-            // An item that still runs when its handler completes has seen work (R105).
+            // A reported item that still runs when its handler completes succeeds (R105).
             _ => Outcome::Succeeded,
         };
         assert_eq!(outcome, wanted, "{status:?}");
     }
 }
 
-/// A chooser that chooses everything once it is notified.
+/// A chooser that waits for a notification and then chooses everything.
 struct Slow(Arc<Notify>);
 
 #[async_trait]
@@ -150,7 +150,7 @@ impl Chooser for Slow {
 }
 
 #[tokio::test(start_paused = true)]
-async fn r128_an_item_skipped_before_prepare_is_left_out() {
+async fn r128_an_item_skipped_before_prepare_is_neither_prepared_nor_run() {
     let choose = Arc::new(Notify::new());
     let handler = Scripted::new(&["a", "b"]);
     let manager = SyncManager::builder().chooser(Slow(choose.clone())).build();
@@ -166,12 +166,12 @@ async fn r128_an_item_skipped_before_prepare_is_left_out() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn r128_a_deferred_skip_is_pulled_now_and_pushed_in_the_next_call() {
+async fn r128_a_deferred_skip_is_pulled_immediately_and_pushed_in_the_next_call() {
     let (answers, transcript) = (Transcript::new(), Transcript::new());
     let session = Arc::new(std::sync::OnceLock::<syncmgr::Session>::new());
-    let (reach, notes) = (session.clone(), answers.clone());
+    let (shared, notes) = (session.clone(), answers.clone());
     let handler = ScriptedHandler::new(listed(&["a", "b"])).with_transcript(&transcript).on_prepare(move |side| {
-        reach.get().unwrap().skip(CLASSIC, id("b")).unwrap();
+        shared.get().unwrap().skip(CLASSIC, id("b")).unwrap();
         notes.note(side.callback().progress(id("b"), None).to_string());
         notes.note(side.callback().progress(id("a"), None).to_string());
         side.callback().prepare_for_sync_completed(OK)
@@ -187,27 +187,27 @@ async fn r128_a_deferred_skip_is_pulled_now_and_pushed_in_the_next_call() {
 #[tokio::test(start_paused = true)]
 async fn r129_push_and_pull_report_the_same_cancels() {
     let window = Window::of(waiting(&["a", "b", "c"])).await;
-    window.tell("a", Progress::new().with_value(1));
+    window.report("a", Progress::new().with_value(1));
     window.skip("a");
     window.skip("b");
     tokio::task::yield_now().await;
     assert_eq!(window.transcript().count("SetItemStatus"), 2);
-    assert_eq!([window.ask("a"), window.ask("b"), window.ask("c")], [ITEM, ITEM, OK]);
+    assert_eq!([window.poll("a"), window.poll("b"), window.poll("c")], [ITEM, ITEM, OK]);
     window.session.stop();
     tokio::task::yield_now().await;
     assert_eq!(window.transcript().count("SetItemStatus Handler Stopped"), 1);
-    assert_eq!(window.ask("c"), ALL);
+    assert_eq!(window.poll("c"), ALL);
 }
 
 #[tokio::test(start_paused = true)]
-async fn r129_a_push_from_a_host_cancels_an_item_that_is_answered_ok() {
+async fn r129_a_push_from_a_host_cancels_an_item_even_if_progress_answers_ok() {
     let transcript = Transcript::new();
     let notes = transcript.clone();
     let handler = Scripted::new(&["a"]).with_transcript(&transcript).on_item(move |item| {
         let notes = notes.clone();
         async move {
             item.cancelled().await;
-            let cancelled = item.progress(1, None).expect_err("the cancel is pulled too");
+            let cancelled = item.progress(1, None).expect_err("`progress` did not return the pushed cancel");
             notes.note(cancelled.to_string());
             Err(cancelled.into())
         }

@@ -1,4 +1,4 @@
-//! Cancel reasons: cancelled work can read them, and returning them is no error.
+//! Cancel reasons: cancelled work can read its reason, and returning it as an error logs nothing.
 
 use std::sync::Arc;
 
@@ -8,11 +8,11 @@ use syncmgr::{CancelReason, Cancelled, Classify, LogEntry, Outcome, RunContext, 
 use syncmgr_test::Transcript;
 use tokio::sync::Notify;
 
-use crate::cancellation::grace::{Begun, only};
+use crate::cancellation::grace::{Begun, only_outcome};
 use crate::support::awaitable_host::{until_run, within};
 use crate::support::{HANDLER, Scripted, id, start};
 
-/// Cancels an item that waits for it, and returns the reason the item reads and its outcome.
+/// Cancels a running item; returns the reason that the item reads, and its outcome.
 async fn reason_after(cancel: impl AsyncFnOnce(&SyncManager, &Session)) -> (String, Outcome) {
     let reasons = Transcript::new();
     let notes = reasons.clone();
@@ -20,7 +20,7 @@ async fn reason_after(cancel: impl AsyncFnOnce(&SyncManager, &Session)) -> (Stri
         let notes = notes.clone();
         async move {
             item.cancelled().await;
-            let cancelled = item.check().expect_err("it was cancelled");
+            let cancelled = item.check().expect_err("the item was not cancelled");
             assert_eq!(item.progress(1, 2), Err(cancelled));
             assert!(item.token().is_cancelled());
             notes.note(format!("{:?}", cancelled.reason));
@@ -31,8 +31,8 @@ async fn reason_after(cancel: impl AsyncFnOnce(&SyncManager, &Session)) -> (Stri
     .await;
     cancel(&begun.manager, &begun.session).await;
     let report = begun.end().await;
-    assert!(report.runs[0].log.is_empty(), "a cancel is not logged: {report}");
-    (reasons.lines().join(" "), only(&report))
+    assert!(report.runs[0].log.is_empty(), "the cancellation was logged: {report}");
+    (reasons.lines().join(" "), only_outcome(&report))
 }
 
 #[tokio::test(start_paused = true)]
@@ -52,7 +52,7 @@ async fn a_cancelled_item_can_read_the_reason() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_first_cancel_reason_stays() {
+async fn a_later_cancel_does_not_replace_the_first_reason() {
     let skipped = reason_after(async |_, session: &Session| {
         session.skip(HANDLER, id("a")).unwrap();
         session.stop();
@@ -68,7 +68,7 @@ async fn a_stopped_prepare_can_read_the_reason() {
         let notes = notes.clone();
         async move {
             run.cancelled().await;
-            let cancelled = run.check().expect_err("it was stopped");
+            let cancelled = run.check().expect_err("the run was not stopped");
             notes.note(cancelled.to_string());
             Err(cancelled.into())
         }
@@ -80,11 +80,11 @@ async fn a_stopped_prepare_can_read_the_reason() {
     let report = within(session.finish()).await;
     assert_eq!(reasons.lines(), ["cancelled: the session was stopped"]);
     assert!(matches!(report.runs[0].ending, Some(RunEnding::NotPrepared(_))));
-    assert_eq!(only(&report), Outcome::Stopped);
+    assert_eq!(only_outcome(&report), Outcome::Stopped);
 }
 
-/// Stops a handler that waits, and returns its log.
-async fn logged_when_stopped(handler: impl FnOnce(Arc<Notify>) -> Scripted) -> Vec<Arc<LogEntry>> {
+/// Stops a handler that has notified the test, and returns the log of its run.
+async fn log_after_stop(handler: impl FnOnce(Arc<Notify>) -> Scripted) -> Vec<Arc<LogEntry>> {
     let waiting = Arc::new(Notify::new());
     let session = start(handler(waiting.clone()));
     within(waiting.notified()).await;
@@ -92,11 +92,11 @@ async fn logged_when_stopped(handler: impl FnOnce(Arc<Notify>) -> Scripted) -> V
     within(session.finish()).await.runs.remove(0).log
 }
 
-/// Waits for the stop and returns it.
+/// Notifies the test, waits for the stop, and returns the cancellation.
 async fn await_stop(run: &RunContext, waiting: &Notify) -> Cancelled {
     waiting.notify_one();
     run.cancelled().await;
-    run.check().expect_err("it was stopped")
+    run.check().expect_err("the run was not stopped")
 }
 
 #[tokio::test(start_paused = true)]
@@ -107,7 +107,7 @@ async fn returning_from_initialize_on_a_stop_logs_nothing() {
             async move { Err(await_stop(run, &waiting).await.into()) }.boxed()
         })
     };
-    assert_eq!(logged_when_stopped(handler).await, []);
+    assert_eq!(log_after_stop(handler).await, []);
 }
 
 #[tokio::test(start_paused = true)]
@@ -118,7 +118,7 @@ async fn returning_from_prepare_on_a_stop_logs_nothing() {
             async move { Err(await_stop(run, &waiting).await.into()) }.boxed()
         })
     };
-    assert_eq!(logged_when_stopped(handler).await, []);
+    assert_eq!(log_after_stop(handler).await, []);
 }
 
 #[tokio::test(start_paused = true)]
@@ -129,7 +129,7 @@ async fn returning_from_synchronize_on_a_stop_logs_nothing() {
             async move { Err(await_stop(run, &waiting).await.into()) }.boxed()
         })
     };
-    assert_eq!(logged_when_stopped(handler).await, []);
+    assert_eq!(log_after_stop(handler).await, []);
 }
 
 #[tokio::test(start_paused = true)]
@@ -137,16 +137,16 @@ async fn a_cancel_inside_an_io_error_counts_only_if_the_token_is_cancelled() {
     let begun = Begun::with(|item| {
         async {
             item.cancelled().await;
-            let io_error = std::io::Error::from(item.check().expect_err("it was skipped"));
+            let io_error = std::io::Error::from(item.check().expect_err("the item was not skipped"));
             Err(io_error).permanent()
         }
         .boxed()
     })
     .await;
     begun.session.skip(HANDLER, id("a")).unwrap();
-    assert_eq!(only(&begun.end().await), Outcome::Skipped);
+    assert_eq!(only_outcome(&begun.end().await), Outcome::Skipped);
 
-    // A `Cancelled` error without a cancel is an ordinary failure.
+    // A `Cancelled` error without a cancellation is an ordinary failure.
     let begun = Begun::with(|_| async { Err(Cancelled::new(CancelReason::Skipped).into()) }.boxed()).await;
-    assert_eq!(only(&begun.end().await), Outcome::Failed);
+    assert_eq!(only_outcome(&begun.end().await), Outcome::Failed);
 }

@@ -14,7 +14,7 @@ use tokio::sync::Notify;
 
 use crate::asking::show_error::error;
 use crate::support::awaitable_host::{CLASSIC, until, within};
-use crate::support::window::in_order;
+use crate::support::window::assert_in_order;
 use crate::support::{HANDLER, Scripted, id, named, start};
 
 /// Advances time. Paused time does not advance by itself while a thread is blocked.
@@ -52,7 +52,7 @@ impl Job {
     }
 }
 
-/// Notes a text on drop.
+/// Adds a line to the transcript on drop.
 struct NoteOnDrop(Transcript, &'static str);
 
 impl Drop for NoteOnDrop {
@@ -61,12 +61,12 @@ impl Drop for NoteOnDrop {
     }
 }
 
-fn ended(event: &SessionEvent) -> bool {
+fn is_ended(event: &SessionEvent) -> bool {
     matches!(event, SessionEvent::Ended { .. })
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_item_that_returns_waits_for_the_task_it_spawned() {
+async fn an_item_that_returned_ends_after_the_task_it_spawned() {
     let notes = Transcript::new();
     let spawned = notes.clone();
     let session = start(Scripted::new(&["a"]).on_item(move |item| {
@@ -78,9 +78,9 @@ async fn an_item_that_returns_waits_for_the_task_it_spawned() {
         }));
         async { Ok(()) }.boxed()
     }));
-    until(&mut session.events(), ended).await;
+    until(&mut session.events(), is_ended).await;
     notes.note("ended");
-    in_order(&notes, &["the task has ended", "ended"]);
+    assert_in_order(&notes, &["the task has ended", "ended"]);
     assert!(within(session.finish()).await.is_success());
 }
 
@@ -107,7 +107,7 @@ async fn a_cancelled_item_ends_after_it_and_its_tasks_are_dropped() {
     }));
     within(begun.notified()).await;
     session.skip(HANDLER, id("a")).unwrap();
-    until(&mut session.events(), ended).await;
+    until(&mut session.events(), is_ended).await;
     notes.note("ended");
     assert_eq!(notes.lines(), ["the item is dropped", "the task is dropped", "ended"]);
     assert_eq!(within(session.finish()).await.items().next().unwrap().outcome, Outcome::Skipped);
@@ -121,7 +121,7 @@ async fn concurrent_work_of_a_cancelled_item_is_dropped_with_it() {
         let (notes, begun) = (dropped.clone(), beginning.clone());
         async move {
             let work = async |_| {
-                let _one = NoteOnDrop(notes.clone(), "one is dropped");
+                let _future_drop = NoteOnDrop(notes.clone(), "a future is dropped");
                 begun.notify_one();
                 std::future::pending::<SyncResult>().await
             };
@@ -131,8 +131,8 @@ async fn concurrent_work_of_a_cancelled_item_is_dropped_with_it() {
     }));
     within(begun.notified()).await;
     session.stop();
-    until(&mut session.events(), ended).await;
-    assert_eq!(notes.lines(), ["one is dropped"; 3]);
+    until(&mut session.events(), is_ended).await;
+    assert_eq!(notes.lines(), ["a future is dropped"; 3]);
     within(session.close()).await;
 }
 
@@ -146,11 +146,11 @@ async fn a_cancelled_item_ends_after_its_blocking_work() {
     let mut report = Box::pin(session.report());
     assert!((&mut report).now_or_never().is_none());
     pass(Duration::from_secs(4)).await;
-    assert!((&mut report).now_or_never().is_none(), "the job is running");
+    assert!((&mut report).now_or_never().is_none(), "the item ended before its job");
     job.release.send(()).unwrap();
     let report = report.await;
     notes.note("ended");
-    in_order(&notes, &["the job has ended", "ended"]);
+    assert_in_order(&notes, &["the job has ended", "ended"]);
     assert_eq!(report.items().next().unwrap().outcome, Outcome::Skipped);
     assert!(report.runs[0].log.is_empty(), "{report}");
 }
@@ -168,7 +168,7 @@ async fn an_item_whose_blocking_work_outlives_the_hard_grace_is_abandoned() {
     let shutdown = tokio::spawn(async move { shutdown.shutdown().await });
     pass(Duration::from_secs(6)).await;
     assert_eq!(named(&shutdown.await.unwrap()), [HANDLER]);
-    assert!(notes.lines().is_empty(), "the job is running");
+    assert!(notes.lines().is_empty(), "the job ended before its release");
     let report = session.report().await;
     let item = report.run(HANDLER).unwrap().item(id("a")).unwrap();
     assert_eq!((item.outcome, item.class), (Outcome::Failed, Some(FailureClass::Transient)));
@@ -203,7 +203,7 @@ async fn a_shut_down_manager_owns_no_task_and_starts_no_session() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_shutdown_ends_properties_that_hang() {
+async fn a_shutdown_ends_a_hanging_show_properties() {
     let manager = SyncManager::new();
     let info = |info: HandlerInfo| info.with_flags(syncmgr::handler::HandlerFlags::HAS_PROPERTIES);
     let showing = Arc::new(Notify::new());
@@ -226,7 +226,7 @@ async fn a_shutdown_cancels_a_retry_that_waits_for_its_turn() {
     let beginning = begun.clone();
     let handler = Scripted::new(&["a", "hangs"])
         .on_item(move |item| {
-            item.log(syncmgr::LogEntry::new(LogLevel::Error, "look").with_link(error()));
+            item.log(syncmgr::LogEntry::new(LogLevel::Error, "link").with_link(error()));
             if item.name() == "a" {
                 return async { Ok(()) }.boxed();
             }
@@ -268,5 +268,5 @@ async fn an_abandoned_item_does_not_run_again_while_its_work_continues() {
     drop(job);
     second.stop();
     second.report().await;
-    assert_eq!(begun, 1, "the item runs twice at the same time");
+    assert_eq!(begun, 1, "the item ran twice at the same time");
 }

@@ -13,7 +13,7 @@ use crate::support::awaitable_host::within;
 use crate::support::window::ran;
 use crate::support::{HANDLER, Scripted, id};
 
-/// A chooser that picks the items of these names and notes the shown offers. `+` marks preselected items.
+/// A chooser that picks the items with these names and notes the shown offers. `+` marks preselected items.
 #[derive(Clone)]
 pub(crate) struct Picker {
     names: Vec<&'static str>,
@@ -52,23 +52,23 @@ fn shown(offer: &Offer) -> String {
 }
 
 /// Returns a manager with a handler and a chooser.
-pub(crate) fn choosing(handler: &Scripted, chooser: &Picker) -> SyncManager {
+pub(crate) fn manager_with_chooser(handler: &Scripted, chooser: &Picker) -> SyncManager {
     let manager = SyncManager::builder().chooser(chooser.clone()).build();
     manager.register(handler.clone()).expect("the handler can be registered");
     manager
 }
 
-/// Runs a session with a choice.
-pub(crate) async fn attended(manager: &SyncManager) {
+/// Runs a session that lets the user choose.
+pub(crate) async fn run_attended(manager: &SyncManager) {
     within(manager.update_all().expect("inside a runtime").finish()).await;
 }
 
-/// Runs a session without a choice.
-pub(crate) async fn unattended(manager: &SyncManager) {
+/// Runs a session that does not let the user choose.
+pub(crate) async fn run_unattended(manager: &SyncManager) {
     within(manager.session(Trigger::Scheduled).start().expect("inside a runtime").finish()).await;
 }
 
-fn named(names: &[(&'static str, ItemFlags, ItemState)]) -> Items {
+fn items_with(names: &[(&'static str, ItemFlags, ItemState)]) -> Items {
     names.iter().map(|(name, flags, state)| SyncItem::named(*name).with_flags(*flags).with_state(*state)).collect()
 }
 
@@ -76,26 +76,26 @@ const PLAIN: ItemFlags = ItemFlags::empty();
 const ON: ItemState = ItemState::Checked;
 const OFF: ItemState = ItemState::Unchecked;
 
-/// Returns the offers shown for a handler with items, and for one without items that has these flags.
-async fn shown_with(flags: HandlerFlags) -> Vec<String> {
+/// Returns the offers shown for a handler with items and for a handler with these flags but without items.
+async fn offers_with(flags: HandlerFlags) -> Vec<String> {
     let offers = Transcript::new();
-    let manager = choosing(&Scripted::new(&["a"]), &Picker::these(&[], &offers));
+    let manager = manager_with_chooser(&Scripted::new(&["a"]), &Picker::these(&[], &offers));
     let empty = HandlerInfo::new(HandlerId::from_u128(u128::MAX), "Empty").with_flags(flags);
     manager.register(Scripted::new(&[]).info(|_| empty)).expect("the handler can be registered");
-    attended(&manager).await;
+    run_attended(&manager).await;
     offers.lines()
 }
 
 #[tokio::test(start_paused = true)]
 async fn r043_an_always_listed_handler_without_items_is_offered() {
-    assert_eq!(shown_with(HandlerFlags::ALWAYS_LIST).await, ["offer Scripted: +a", "offer Empty:"]);
+    assert_eq!(offers_with(HandlerFlags::ALWAYS_LIST).await, ["offer Scripted: +a", "offer Empty:"]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn r044_a_handler_without_items_is_offered_only_with_always_list() {
     let every_other = HandlerFlags::all() - HandlerFlags::ALWAYS_LIST - HandlerFlags::HIDDEN;
     for flags in [HandlerFlags::empty(), every_other] {
-        assert_eq!(shown_with(flags).await, ["offer Scripted: +a"]);
+        assert_eq!(offers_with(flags).await, ["offer Scripted: +a"]);
     }
 }
 
@@ -103,7 +103,7 @@ async fn r044_a_handler_without_items_is_offered_only_with_always_list() {
 async fn a_hidden_handler_is_not_offered_but_runs() {
     let offers = Transcript::new();
     let hidden = Scripted::new(&["a"]).info(|info| info.with_flags(HandlerFlags::HIDDEN | HandlerFlags::ALWAYS_LIST));
-    attended(&choosing(&hidden, &Picker::these(&[], &offers))).await;
+    run_attended(&manager_with_chooser(&hidden, &Picker::these(&[], &offers))).await;
     assert_eq!(offers.lines(), [""; 0]);
     assert_eq!(hidden.transcript.of(&["prepare"]), ["prepare a"]);
 }
@@ -111,12 +111,12 @@ async fn a_hidden_handler_is_not_offered_but_runs() {
 #[tokio::test(start_paused = true)]
 async fn r056_a_stored_choice_wins_over_the_default_state() {
     let offers = Transcript::new();
-    let handler = Scripted::new(&[]).items(|| Ok(named(&[("on", PLAIN, ON), ("off", PLAIN, OFF)])));
-    let manager = choosing(&handler, &Picker::these(&["off"], &offers));
-    unattended(&manager).await;
-    attended(&manager).await;
-    unattended(&manager).await;
-    attended(&manager).await;
+    let handler = Scripted::new(&[]).items(|| Ok(items_with(&[("on", PLAIN, ON), ("off", PLAIN, OFF)])));
+    let manager = manager_with_chooser(&handler, &Picker::these(&["off"], &offers));
+    run_unattended(&manager).await;
+    run_attended(&manager).await;
+    run_unattended(&manager).await;
+    run_attended(&manager).await;
     assert_eq!(handler.transcript.of(&["prepare"]), ["prepare on", "prepare off", "prepare off", "prepare off"]);
     assert_eq!(offers.lines(), ["offer Scripted: +on -off", "offer Scripted: -on +off"]);
 }
@@ -124,11 +124,11 @@ async fn r056_a_stored_choice_wins_over_the_default_state() {
 #[tokio::test(start_paused = true)]
 async fn r056_a_choice_of_one_handler_does_not_affect_another() {
     let (mine, offers) = (Scripted::new(&["a"]), Transcript::new());
-    let manager = choosing(&mine, &Picker::these(&[], &offers));
-    attended(&manager).await;
+    let manager = manager_with_chooser(&mine, &Picker::these(&[], &offers));
+    run_attended(&manager).await;
     let theirs = Scripted::new(&["a"]).info(|_| HandlerInfo::new(HandlerId::from_u128(u128::MAX), "Theirs"));
     manager.register(theirs.clone()).unwrap();
-    unattended(&manager).await;
+    run_unattended(&manager).await;
     assert_eq!(mine.transcript.of(&["prepare"]), [""; 0]);
     assert_eq!(theirs.transcript.of(&["prepare"]), ["prepare a"]);
 }
@@ -137,11 +137,11 @@ async fn r056_a_choice_of_one_handler_does_not_affect_another() {
 async fn r057_the_choice_of_a_temporary_item_is_not_stored() {
     let offers = Transcript::new();
     let handler =
-        Scripted::new(&[]).items(|| Ok(named(&[("plain", PLAIN, ON), ("temporary", ItemFlags::TEMPORARY, ON)])));
-    let manager = choosing(&handler, &Picker::these(&[], &offers));
-    attended(&manager).await;
-    unattended(&manager).await;
-    attended(&manager).await;
+        Scripted::new(&[]).items(|| Ok(items_with(&[("plain", PLAIN, ON), ("temporary", ItemFlags::TEMPORARY, ON)])));
+    let manager = manager_with_chooser(&handler, &Picker::these(&[], &offers));
+    run_attended(&manager).await;
+    run_unattended(&manager).await;
+    run_attended(&manager).await;
     assert_eq!(handler.transcript.of(&["prepare"]), ["prepare temporary"]);
     assert_eq!(offers.lines(), ["offer Scripted: +plain +temporary", "offer Scripted: -plain +temporary"]);
 }
@@ -149,10 +149,10 @@ async fn r057_the_choice_of_a_temporary_item_is_not_stored() {
 #[tokio::test(start_paused = true)]
 async fn r060_a_hidden_item_is_not_shown_but_runs() {
     let (offers, hidden) = (Transcript::new(), ItemFlags::HIDDEN);
-    let items = move || Ok(named(&[("a", PLAIN, ON), ("b", PLAIN, ON), ("h", hidden, ON), ("off", hidden, OFF)]));
+    let items = move || Ok(items_with(&[("a", PLAIN, ON), ("b", PLAIN, ON), ("h", hidden, ON), ("off", hidden, OFF)]));
     let handler = Scripted::new(&[]).items(items);
-    let manager = choosing(&handler, &Picker::these(&["b"], &offers));
-    attended(&manager).await;
+    let manager = manager_with_chooser(&handler, &Picker::these(&["b"], &offers));
+    run_attended(&manager).await;
     assert_eq!(offers.lines(), ["offer Scripted: +a +b"]);
     assert_eq!(handler.transcript.of(&["prepare"]), ["prepare b h"]);
 }
@@ -169,7 +169,7 @@ impl Chooser for Cancelling {
 
 #[tokio::test(start_paused = true)]
 async fn a_cancelled_choice_runs_nothing() {
-    let handler = Scripted::new(&[]).items(|| Ok(named(&[("a", PLAIN, ON), ("h", ItemFlags::HIDDEN, ON)])));
+    let handler = Scripted::new(&[]).items(|| Ok(items_with(&[("a", PLAIN, ON), ("h", ItemFlags::HIDDEN, ON)])));
     let manager = SyncManager::builder().chooser(Cancelling).build();
     manager.register(handler.clone()).unwrap();
     let report = within(manager.update_all().unwrap().finish()).await;
@@ -178,12 +178,12 @@ async fn a_cancelled_choice_runs_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_cancelled_choice_changes_no_preference() {
+async fn a_cancelled_choice_changes_no_stored_choice() {
     let handler = Scripted::new(&["a"]);
     let manager = SyncManager::builder().chooser(Cancelling).build();
     manager.register(handler.clone()).unwrap();
-    attended(&manager).await;
-    unattended(&manager).await;
+    run_attended(&manager).await;
+    run_unattended(&manager).await;
     assert_eq!(handler.transcript.of(&["prepare"]), ["prepare a"]);
     let report = within(manager.session(Trigger::Manual).start().unwrap().finish()).await;
     assert!(ran(&report, HANDLER).item(id("a")).is_some(), "{report}");

@@ -16,7 +16,7 @@ use syncmgr::{
 };
 use syncmgr_test::Transcript;
 
-use crate::choosing::choice::{Picker, attended, choosing};
+use crate::choosing::choice::{Picker, manager_with_chooser, run_attended};
 use crate::support::awaitable_host::{CLASSIC, HandlerOnHost, begin, listed, within};
 use crate::support::window::ran;
 use crate::support::{HANDLER, Scripted, run};
@@ -49,13 +49,13 @@ async fn r042_unknown_flags_are_ignored() {
     let offers = Transcript::new();
     let handler = Scripted::new(&["a"]).info(|info| info.with_flags(unknown_flags())).on_prepare(|run| {
         async {
-            assert!(run.establish_connection(None).await.is_err(), "the handler did not declare it");
+            assert!(run.establish_connection(None).await.is_err(), "an undeclared connection was established");
             Ok(())
         }
         .boxed()
     });
-    let manager = choosing(&handler, &Picker::these(&["a"], &offers));
-    attended(&manager).await;
+    let manager = manager_with_chooser(&handler, &Picker::these(&["a"], &offers));
+    run_attended(&manager).await;
     assert_eq!(offers.lines(), ["offer Scripted: +a"]);
     assert_eq!(handler.transcript.count("item a"), 1);
     let refused = within(manager.show_properties(HANDLER, Subject::Handler)).await;
@@ -66,7 +66,7 @@ async fn r042_unknown_flags_are_ignored() {
 async fn r042_unknown_flags_do_not_list_a_handler_without_items() {
     let offers = Transcript::new();
     let empty = Scripted::new(&[]).info(|info| info.with_flags(unknown_flags()));
-    attended(&choosing(&empty, &Picker::these(&[], &offers))).await;
+    run_attended(&manager_with_chooser(&empty, &Picker::these(&[], &offers))).await;
     assert_eq!(offers.lines(), [""; 0]);
 }
 
@@ -152,7 +152,7 @@ impl ClassicHandler for Nameless {
 }
 
 #[tokio::test(start_paused = true)]
-async fn r045_a_classic_handler_without_an_info_runs_under_the_given_one() {
+async fn r045_a_classic_handler_without_an_info_runs_with_the_given_info() {
     let create = || Arc::new(Nameless::default());
     assert_eq!(ClassicAdapter::new(create).err(), Some(HResult::E_OUTOFMEMORY));
     let manager = SyncManager::new();

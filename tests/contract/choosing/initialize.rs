@@ -31,7 +31,7 @@ async fn r025_initialize_is_called_first_and_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn r025_nothing_is_called_before_initialize_and_initialize_only_once() {
+async fn r025_calls_before_initialize_and_a_second_initialize_are_refused() {
     let handler = Scripted::new(&["a"]);
     let transcript = handler.transcript.clone();
     let on = HandlerOnHost::created(handler, &transcript);
@@ -57,7 +57,7 @@ async fn r027_the_event_is_exactly_one_of_1_to_6() {
 
 #[tokio::test(start_paused = true)]
 async fn r028_trigger_and_flags_are_the_same_in_every_call_of_a_run() {
-    let (transcript, error) = (Transcript::new(), ErrorId::from_key("look"));
+    let (transcript, error) = (Transcript::new(), ErrorId::from_key("link"));
     let noting = |method: &'static str| {
         let transcript = transcript.clone();
         move |run: &RunContext| transcript.note(format!("{method} {:?} {:?}", run.trigger(), run.flags()))
@@ -71,7 +71,7 @@ async fn r028_trigger_and_flags_are_the_same_in_every_call_of_a_run() {
         })
         .on_prepare(move |run| {
             prepare(run);
-            run.log(LogEntry::new(LogLevel::Warning, "look").with_link(error));
+            run.log(LogEntry::new(LogLevel::Warning, "link").with_link(error));
             async { Ok(()) }.boxed()
         })
         .on_synchronize(move |run| {
@@ -131,7 +131,7 @@ async fn r031_a_declining_handler_answers_s_false_and_refuses_further_calls() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn r032_declining_is_no_error_and_does_not_disturb_other_handlers() {
+async fn r032_declining_is_not_an_error_and_does_not_affect_other_handlers() {
     let other = HandlerId::from_u128(2);
     let manager = SyncManager::new();
     let declining = Scripted::new(&["a"]).on_initialize(|_| async { Ok(Participation::Decline) }.boxed());
@@ -234,7 +234,7 @@ async fn r036_a_host_cannot_prepare_a_handler_created_for_settings() {
 }
 
 /// Starts a session of a handler that asks the user in `prepare`.
-fn asking(transcript: &Transcript, bother: impl FnOnce(SessionRequest) -> SessionRequest) -> Session {
+fn start_asking_session(transcript: &Transcript, bother: impl FnOnce(SessionRequest) -> SessionRequest) -> Session {
     let user = ScriptedUser::new().with_transcript(transcript).with_answer(1);
     let manager = SyncManager::builder().interaction(user).build();
     let handler = Scripted::new(&["a"]).with_transcript(transcript).on_prepare(|run| {
@@ -252,16 +252,16 @@ fn asking(transcript: &Transcript, bother: impl FnOnce(SessionRequest) -> Sessio
 #[tokio::test(start_paused = true)]
 async fn r037_the_user_is_asked_only_with_may_bother_user() {
     let transcript = Transcript::new();
-    asking(&transcript, |request| request).finish().await;
+    start_asking_session(&transcript, |request| request).finish().await;
     assert_eq!(transcript.count("confirm"), 0);
-    asking(&transcript, |request| request.may_bother_user()).finish().await;
+    start_asking_session(&transcript, |request| request.may_bother_user()).finish().await;
     assert_eq!(transcript.of(&["confirm"]), ["confirm really?"]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn r038_a_run_that_needs_an_absent_user_fails_and_its_items_wait() {
     let transcript = Transcript::new();
-    let report = asking(&transcript, |request| request).finish().await;
+    let report = start_asking_session(&transcript, |request| request).finish().await;
     assert_eq!(report.runs[0].ending, Some(RunEnding::NotPrepared(RunFault::NeedsUser)));
     assert!(!report.is_success());
     assert!(report.items().all(|item| item.outcome == Outcome::NeedsUser));
@@ -270,7 +270,7 @@ async fn r038_a_run_that_needs_an_absent_user_fails_and_its_items_wait() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn r038_the_same_handler_succeeds_if_the_user_may_be_bothered() {
-    let report = asking(&Transcript::new(), |request| request.may_bother_user()).finish().await;
+async fn r038_a_run_that_asks_the_user_succeeds_with_may_bother_user() {
+    let report = start_asking_session(&Transcript::new(), |request| request.may_bother_user()).finish().await;
     assert!(report.is_success(), "{report}");
 }

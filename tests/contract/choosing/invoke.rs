@@ -9,24 +9,24 @@ use syncmgr::session::RunChange;
 use syncmgr::{HandlerId, HandlerInfo, Report, StartError, SyncManager, Trigger};
 use syncmgr_test::{ScriptedHandler, Transcript};
 
-use crate::choosing::choice::{Picker, choosing};
+use crate::choosing::choice::{Picker, manager_with_chooser};
 use crate::support::awaitable_host::{CLASSIC, HandlerOnHost, begin, hosting, listed, until_run, waiting, within};
-use crate::support::window::in_order;
+use crate::support::window::assert_in_order;
 use crate::support::{HANDLER, Scripted, id};
 
 const OTHER: HandlerId = HandlerId::from_u128(0x07E4);
 
-/// Returns an invocation of a handler without a cookie.
+/// Returns an invocation without a cookie.
 fn invocation(handler: HandlerId, flags: InvokeFlags) -> Invocation {
     Invocation::new(handler).with_flags(flags)
 }
 
 async fn invoke(manager: &SyncManager, invocation: Invocation) -> Report {
-    within(manager.invoke(invocation).expect("the request can be accepted").finish()).await
+    within(manager.invoke(invocation).expect("the request is accepted").finish()).await
 }
 
 #[tokio::test(start_paused = true)]
-async fn r014_update_items_runs_the_named_handler_alone() {
+async fn r014_update_items_runs_only_the_named_handler() {
     let (manager, named, other) = (SyncManager::new(), Scripted::new(&["a"]), Scripted::new(&["b"]));
     let other = other.info(|_| HandlerInfo::new(OTHER, "Other"));
     manager.register(named.clone()).unwrap();
@@ -55,7 +55,7 @@ async fn r015_the_cookie_reaches_initialize_unchanged() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn r016_no_other_session_has_a_cookie() {
+async fn r016_sessions_other_than_update_items_have_no_cookie() {
     let (manager, handler) = (SyncManager::new(), Scripted::new(&["a"]));
     manager.register(handler.clone()).unwrap();
     let with_cookie = invocation(HANDLER, InvokeFlags::START_SYNC).with_cookie(Arc::from(&b"x"[..]));
@@ -70,34 +70,34 @@ async fn r016_no_other_session_has_a_cookie() {
     assert_eq!(cookies, ["Some([120])", "None", "None", "None", "None"]);
 }
 
-/// Invokes a handler with `a` and `b` under a chooser that picks `b`, and returns the calls and the report.
-async fn offered_and_prepared(flags: InvokeFlags) -> (Transcript, Report) {
+/// Invokes a handler with the items `a` and `b` and a chooser that picks `b`; returns the calls and the report.
+async fn invoke_with_chooser(flags: InvokeFlags) -> (Transcript, Report) {
     let transcript = Transcript::new();
     let handler = Scripted::new(&["a", "b"]).with_transcript(&transcript);
-    let manager = choosing(&handler, &Picker::these(&["b"], &transcript));
+    let manager = manager_with_chooser(&handler, &Picker::these(&["b"], &transcript));
     let report = invoke(&manager, invocation(HANDLER, flags)).await;
     (transcript, report)
 }
 
 #[tokio::test(start_paused = true)]
 async fn r017_with_start_sync_nothing_is_offered_for_choice() {
-    let (transcript, report) = offered_and_prepared(InvokeFlags::START_SYNC).await;
+    let (transcript, report) = invoke_with_chooser(InvokeFlags::START_SYNC).await;
     assert_eq!(transcript.of(&["offer", "prepare"]), ["prepare a b"]);
     assert!(report.is_success(), "{report}");
 }
 
 #[tokio::test(start_paused = true)]
 async fn r018_without_start_sync_the_choice_comes_first() {
-    let (transcript, report) = offered_and_prepared(InvokeFlags::empty()).await;
-    in_order(&transcript, &["items", "offer Scripted: +a +b", "prepare b", "synchronize", "item b"]);
+    let (transcript, report) = invoke_with_chooser(InvokeFlags::empty()).await;
+    assert_in_order(&transcript, &["items", "offer Scripted: +a +b", "prepare b", "synchronize", "item b"]);
     assert_eq!(report.items().map(|item| item.item.id()).collect::<Vec<_>>(), [id("b")]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn r019_minimized_does_not_change_the_items_that_run() {
     for flags in [InvokeFlags::empty(), InvokeFlags::START_SYNC] {
-        let (plain, _) = offered_and_prepared(flags).await;
-        let (minimized, report) = offered_and_prepared(flags | InvokeFlags::MINIMIZED).await;
+        let (plain, _) = invoke_with_chooser(flags).await;
+        let (minimized, report) = invoke_with_chooser(flags | InvokeFlags::MINIMIZED).await;
         assert_eq!(minimized.lines(), plain.lines());
         assert!(report.is_success(), "{report}");
     }
@@ -117,7 +117,7 @@ async fn r020_update_all_returns_before_the_work_is_done() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn r020_update_all_is_a_manual_session_over_every_handler() {
+async fn r020_update_all_starts_a_manual_session_of_all_handlers() {
     let manager = SyncManager::new();
     let [first, second] = [HANDLER, OTHER].map(|id| Scripted::new(&["a"]).info(|_| HandlerInfo::new(id, "One of two")));
     manager.register(first.clone()).unwrap();
@@ -163,7 +163,7 @@ async fn r022_the_cookie_is_copied() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn r022_the_cookie_of_a_host_can_be_read_after_initialize() {
+async fn r022_the_adapter_copies_the_cookie_in_initialize() {
     let transcript = Transcript::new();
     let notes = transcript.clone();
     let handler = Scripted::new(&["a"]).on_prepare(move |run| {
@@ -185,10 +185,10 @@ async fn r023_unknown_invoke_flags_are_refused() {
     let (manager, handler) = (SyncManager::new(), Scripted::new(&["a"]));
     manager.register(handler.clone()).unwrap();
     for bits in [0x01, 0x08, 0x02 | 0x01, u32::MAX] {
-        let refused = manager.invoke(invocation(HANDLER, InvokeFlags::from_bits_retain(bits))).unwrap_err();
-        let StartError::Refused(refused) = refused else { panic!("{refused}") };
-        assert_eq!(refused, RequestError::UnknownFlags { bits: bits & !0x06 });
-        assert_eq!(refused.hresult(), HResult::E_INVALIDARG);
+        let error = manager.invoke(invocation(HANDLER, InvokeFlags::from_bits_retain(bits))).unwrap_err();
+        let StartError::Refused(error) = error else { panic!("{error}") };
+        assert_eq!(error, RequestError::UnknownFlags { bits: bits & !0x06 });
+        assert_eq!(error.hresult(), HResult::E_INVALIDARG);
     }
     tokio::task::yield_now().await;
     assert_eq!(handler.transcript.lines(), [""; 0]);
@@ -198,8 +198,8 @@ async fn r023_unknown_invoke_flags_are_refused() {
 async fn r024_an_unregistered_handler_is_refused_and_nothing_is_created() {
     let (manager, other) = (SyncManager::new(), Scripted::new(&["a"]));
     manager.register(other.clone()).unwrap();
-    let refused = manager.invoke(invocation(OTHER, InvokeFlags::START_SYNC)).unwrap_err();
-    assert_eq!(refused, StartError::Refused(RequestError::NotRegistered { handler: OTHER }));
+    let error = manager.invoke(invocation(OTHER, InvokeFlags::START_SYNC)).unwrap_err();
+    assert_eq!(error, StartError::Refused(RequestError::NotRegistered { handler: OTHER }));
     assert_eq!(RequestError::NotRegistered { handler: OTHER }.hresult(), HResult::E_FAIL);
     tokio::task::yield_now().await;
     assert_eq!(other.transcript.lines(), [""; 0]);

@@ -11,64 +11,64 @@ use syncmgr::session::RunFault;
 use syncmgr::{ItemId, Items, LogLevel, RunEnding, Subject, SyncItem, SyncManager, Trigger};
 use syncmgr_test::{ScriptedHandler, Transcript};
 
-use crate::choosing::choice::{Picker, attended, choosing, unattended};
+use crate::choosing::choice::{Picker, manager_with_chooser, run_attended, run_unattended};
 use crate::support::awaitable_host::{HandlerOnHost, begin, hosting, listed, within};
 use crate::support::window::ran;
 use crate::support::{HANDLER, Scripted, id, run};
 
-/// Returns a handler with a changeable listing, after the choice unchecked `a` of `a` and `b`.
-async fn with_a_unchecked() -> (SyncManager, Scripted, Arc<Mutex<Items>>) {
+/// Returns a manager, its handler and the listing of that handler: the items `a`, which a choice has unchecked, and `b`.
+async fn manager_with_unchecked_item() -> (SyncManager, Scripted, Arc<Mutex<Items>>) {
     let listing = Arc::new(Mutex::new(listed(&["a", "b"])));
     let lists = listing.clone();
     let handler = Scripted::new(&[]).items(move || Ok(lists.lock().expect("not poisoned").clone()));
-    let manager = choosing(&handler, &Picker::these(&["b"], &Transcript::new()));
-    attended(&manager).await;
+    let manager = manager_with_chooser(&handler, &Picker::these(&["b"], &Transcript::new()));
+    run_attended(&manager).await;
     (manager, handler, listing)
 }
 
-/// Returns the prepared items after `a` was unchecked, missing from one listing, and listed again.
-async fn after_an_absence(without: Items) -> Vec<String> {
-    let (manager, handler, listing) = with_a_unchecked().await;
+/// Unchecks `a`, lists `without` once, lists `a` and `b` again, and returns the calls of `prepare`.
+async fn prepared_after_absence(without: Items) -> Vec<String> {
+    let (manager, handler, listing) = manager_with_unchecked_item().await;
     *listing.lock().expect("not poisoned") = without;
-    unattended(&manager).await;
+    run_unattended(&manager).await;
     *listing.lock().expect("not poisoned") = listed(&["a", "b"]);
-    unattended(&manager).await;
+    run_unattended(&manager).await;
     handler.transcript.of(&["prepare"])
 }
 
 #[tokio::test(start_paused = true)]
 async fn r046_a_complete_listing_drops_the_choices_of_absent_items() {
-    assert_eq!(after_an_absence(listed(&["b"])).await, ["prepare b", "prepare b", "prepare a b"]);
-    assert_eq!(after_an_absence(listed(&[])).await, ["prepare b", "prepare a b"]);
+    assert_eq!(prepared_after_absence(listed(&["b"])).await, ["prepare b", "prepare b", "prepare a b"]);
+    assert_eq!(prepared_after_absence(listed(&[])).await, ["prepare b", "prepare a b"]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn r046_a_complete_listing_drops_no_choice_of_another_handler() {
-    let (manager, handler, _listing) = with_a_unchecked().await;
+async fn r046_a_complete_listing_keeps_the_choices_of_other_handlers() {
+    let (manager, handler, _listing) = manager_with_unchecked_item().await;
     let other = syncmgr::HandlerInfo::new(syncmgr::HandlerId::from_u128(u128::MAX), "Other");
     manager.register(Scripted::new(&["c"]).info(|_| other)).unwrap();
-    unattended(&manager).await;
-    unattended(&manager).await;
+    run_unattended(&manager).await;
+    run_unattended(&manager).await;
     assert_eq!(handler.transcript.of(&["prepare"]), ["prepare b"; 3]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn r047_an_incomplete_listing_keeps_the_choices_of_absent_items() {
     let incomplete = |names: &[&'static str]| Items::incomplete(names.iter().copied().map(SyncItem::named));
-    assert_eq!(after_an_absence(incomplete(&["b"])).await, ["prepare b"; 3]);
-    assert_eq!(after_an_absence(incomplete(&[])).await, ["prepare b"; 2]);
+    assert_eq!(prepared_after_absence(incomplete(&["b"])).await, ["prepare b"; 3]);
+    assert_eq!(prepared_after_absence(incomplete(&[])).await, ["prepare b"; 2]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn r047_a_failed_listing_drops_no_choice() {
+async fn r047_a_failed_listing_keeps_all_choices() {
     let failing = Arc::new(Mutex::new(false));
     let fails = failing.clone();
     let handler = Scripted::new(&[]).items(move || match *fails.lock().unwrap() {
         true => Err(anyhow::anyhow!("offline")),
         false => Ok(listed(&["a", "b"])),
     });
-    let manager = choosing(&handler, &Picker::these(&["b"], &Transcript::new()));
-    attended(&manager).await;
+    let manager = manager_with_chooser(&handler, &Picker::these(&["b"], &Transcript::new()));
+    run_attended(&manager).await;
     *failing.lock().unwrap() = true;
     let report = within(begin(&manager).finish()).await;
     assert_eq!(ran(&report, HANDLER).ending, Some(RunEnding::NotBegun(RunFault::Failed)));
@@ -78,7 +78,7 @@ async fn r047_a_failed_listing_drops_no_choice() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn r047_an_incomplete_listing_of_a_classic_handler_is_no_failure() {
+async fn r047_an_incomplete_listing_of_a_classic_handler_is_not_a_failure() {
     let (manager, handler) = hosting(ScriptedHandler::new(Items::incomplete([SyncItem::named("a")])));
     let session = begin(&manager);
     crate::support::awaitable_host::until_run(&session, syncmgr::session::RunChange::Preparing).await;
@@ -87,7 +87,7 @@ async fn r047_an_incomplete_listing_of_a_classic_handler_is_no_failure() {
     assert_eq!(handler.transcript().count("PrepareForSync 1"), 1);
 }
 
-/// Returns an item with a nil id, one with a duplicate id, and two valid items.
+/// Returns an item with a nil id, an item with a duplicate id, and two valid items.
 fn with_invalid_ids() -> Items {
     let nil = SyncItem::new(ItemId::from_u128(0), "nil");
     [SyncItem::named("a"), nil, SyncItem::new(id("a"), "again"), SyncItem::named("b")].into_iter().collect()
@@ -158,10 +158,10 @@ async fn r059_roaming_user_and_may_delete_item_have_no_effect() {
             Ok([SyncItem::named("on"), off].map(|item| item.with_flags(flags)).into_iter().collect())
         };
         let handler = Scripted::new(&[]).items(items).with_transcript(&transcript);
-        let manager = choosing(&handler, &Picker::these(&["off"], &transcript));
-        unattended(&manager).await;
-        attended(&manager).await;
-        unattended(&manager).await;
+        let manager = manager_with_chooser(&handler, &Picker::these(&["off"], &transcript));
+        run_unattended(&manager).await;
+        run_attended(&manager).await;
+        run_unattended(&manager).await;
         seen.push(transcript.lines());
     }
     assert_eq!(seen[0], seen[1]);

@@ -1,4 +1,4 @@
-//! Empty choices, and showing properties: R63 to R69.
+//! Empty choices, and properties of handlers and items: R63 to R69.
 
 use anyhow::anyhow;
 use futures::FutureExt;
@@ -14,24 +14,24 @@ use tokio::sync::oneshot;
 use crate::support::awaitable_host::{CLASSIC, HandlerOnHost, hosting, listed, within};
 use crate::support::{HANDLER, Scripted, id};
 
-/// Returns an unchecked item, one with properties, and one without.
+/// Returns an unchecked item, an item with properties, and a plain item.
 fn items() -> Items {
     let rich = SyncItem::named("rich").with_flags(ItemFlags::HAS_PROPERTIES);
     [SyncItem::named("off").with_state(ItemState::Unchecked), rich, SyncItem::named("plain")].into_iter().collect()
 }
 
-fn with_properties() -> Scripted {
+fn handler_with_properties() -> Scripted {
     Scripted::new(&[]).items(|| Ok(items())).info(|info| info.with_flags(HandlerFlags::HAS_PROPERTIES))
 }
 
-fn managing(handler: &Scripted) -> SyncManager {
+fn manager_of(handler: &Scripted) -> SyncManager {
     let manager = SyncManager::new();
     manager.register(handler.clone()).expect("the handler can be registered");
     manager
 }
 
-/// Returns a classic handler with properties and this `ShowProperties`.
-fn showing(show: impl FnMut(&Side) -> HResult + Send + 'static) -> ScriptedHandler {
+/// Returns a classic handler with properties whose `ShowProperties` calls `show`.
+fn classic_with_properties(show: impl FnMut(&Side) -> HResult + Send + 'static) -> ScriptedHandler {
     let info = HandlerInfo::new(CLASSIC, "Scripted").with_flags(HandlerFlags::HAS_PROPERTIES);
     ScriptedHandler::new(items()).with_info(info).on_show_properties(show)
 }
@@ -54,7 +54,7 @@ async fn r063_r064_a_run_without_chosen_items_is_not_prepared_or_synchronized() 
 async fn r063_r064_unchecked_items_are_not_chosen() {
     let unchecked = || Ok([SyncItem::named("a").with_state(ItemState::Unchecked)].into_iter().collect());
     let handler = Scripted::new(&[]).items(unchecked);
-    let report = managing(&handler).session(Trigger::Idle).handlers([HANDLER]).start().unwrap().finish().await;
+    let report = manager_of(&handler).session(Trigger::Idle).handlers([HANDLER]).start().unwrap().finish().await;
     assert_eq!(report.runs[0].ending, Some(RunEnding::NothingToDo));
     assert_eq!(handler.transcript.count("prepare") + handler.transcript.count("synchronize"), 0);
 }
@@ -72,8 +72,8 @@ async fn r064_a_host_cannot_prepare_an_empty_selection() {
 
 #[tokio::test(start_paused = true)]
 async fn r065_properties_of_an_item_are_shown_only_if_it_declares_them() {
-    let handler = with_properties();
-    let manager = managing(&handler);
+    let handler = handler_with_properties();
+    let manager = manager_of(&handler);
     let shown = manager.show_properties(HANDLER, Subject::Item(id("rich"))).await.unwrap();
     assert_eq!(shown.iter().map(SyncItem::name).collect::<Vec<_>>(), ["off", "rich", "plain"]);
     let refused = manager.show_properties(HANDLER, Subject::Item(id("plain"))).await;
@@ -85,18 +85,19 @@ async fn r065_properties_of_an_item_are_shown_only_if_it_declares_them() {
 
 #[tokio::test(start_paused = true)]
 async fn r066_properties_of_the_handler_are_shown_only_if_it_declares_them() {
-    let declared = with_properties();
-    managing(&declared).show_properties(HANDLER, Subject::Handler).await.unwrap();
+    let declared = handler_with_properties();
+    manager_of(&declared).show_properties(HANDLER, Subject::Handler).await.unwrap();
     assert_eq!(declared.transcript.of(&["show"]), ["show_properties Handler"]);
-    let undeclared = with_properties().info(|info| info.with_flags(HandlerFlags::all() - HandlerFlags::HAS_PROPERTIES));
-    let refused = managing(&undeclared).show_properties(HANDLER, Subject::Handler).await;
+    let undeclared =
+        handler_with_properties().info(|info| info.with_flags(HandlerFlags::all() - HandlerFlags::HAS_PROPERTIES));
+    let refused = manager_of(&undeclared).show_properties(HANDLER, Subject::Handler).await;
     assert_eq!(refused, Err(PropertiesError::Session(SessionError::NoProperties { handler: HANDLER })));
     assert_eq!(undeclared.transcript.count("show"), 0);
 }
 
 #[tokio::test(start_paused = true)]
 async fn r065_r066_a_host_is_refused_undeclared_properties() {
-    let handler = with_properties().info(|info| info.with_flags(HandlerFlags::empty()));
+    let handler = handler_with_properties().info(|info| info.with_flags(HandlerFlags::empty()));
     let transcript = handler.transcript.clone();
     let on = HandlerOnHost::ready(handler, &transcript).await;
     for subject in [Subject::Handler, Subject::Item(id("plain")), Subject::Item(id("unlisted"))] {
@@ -107,7 +108,8 @@ async fn r065_r066_a_host_is_refused_undeclared_properties() {
 
 #[tokio::test(start_paused = true)]
 async fn r067_the_callback_is_set_before_properties_are_shown() {
-    let (manager, handler) = hosting(showing(|side| side.callback().show_properties_completed(HResult::S_OK)));
+    let (manager, handler) =
+        hosting(classic_with_properties(|side| side.callback().show_properties_completed(HResult::S_OK)));
     manager.show_properties(CLASSIC, Subject::Handler).await.unwrap();
     let lines = handler.transcript().of(&["SetProgressCallback", "ShowProperties"]);
     assert_eq!(lines, ["SetProgressCallback", "ShowProperties Handler", "SetProgressCallback NULL"]);
@@ -115,7 +117,7 @@ async fn r067_the_callback_is_set_before_properties_are_shown() {
 
 #[tokio::test(start_paused = true)]
 async fn r067_a_host_without_a_callback_is_refused() {
-    let handler = with_properties();
+    let handler = handler_with_properties();
     let on = HandlerOnHost::created(handler.clone(), &Transcript::new());
     on.adapter.initialize(Trigger::Manual, RunFlags::empty(), None).await;
     on.adapter.enum_sync_items().await.unwrap();
@@ -127,8 +129,8 @@ async fn r067_a_host_without_a_callback_is_refused() {
 async fn r068_only_the_first_completion_after_the_return_is_accepted() {
     let (sender, receiver) = oneshot::channel();
     let mut sender = Some(sender);
-    let (manager, handler) = hosting(showing(move |side| {
-        let (callback, sender) = (side.callback(), sender.take().expect("shown once"));
+    let (manager, handler) = hosting(classic_with_properties(move |side| {
+        let (callback, sender) = (side.callback(), sender.take().expect("the properties are shown once"));
         tokio::spawn(async move {
             let answers = [(); 2].map(|()| callback.show_properties_completed(HResult::S_OK));
             sender.send(answers).unwrap();
@@ -144,7 +146,7 @@ async fn r068_only_the_first_completion_after_the_return_is_accepted() {
 async fn r068_only_the_first_completion_before_the_return_is_accepted() {
     let answers = Transcript::new();
     let noted = answers.clone();
-    let (manager, _) = hosting(showing(move |side| {
+    let (manager, _) = hosting(classic_with_properties(move |side| {
         for _ in 0..2 {
             noted.note(side.callback().show_properties_completed(HResult::S_OK).to_string());
         }
@@ -157,7 +159,7 @@ async fn r068_only_the_first_completion_before_the_return_is_accepted() {
 #[tokio::test(start_paused = true)]
 async fn r068_a_host_receives_one_completion_before_or_after_the_return() {
     for wait in [false, true] {
-        let handler = with_properties().on_show_properties(move |_, _| {
+        let handler = handler_with_properties().on_show_properties(move |_, _| {
             async move {
                 if wait {
                     tokio::task::yield_now().await;
@@ -181,8 +183,8 @@ async fn r068_a_host_receives_one_completion_before_or_after_the_return() {
 async fn r069_a_completion_after_a_failing_return_is_refused() {
     let (sender, receiver) = oneshot::channel();
     let mut sender = Some(sender);
-    let (manager, _) = hosting(showing(move |side| {
-        let (callback, sender) = (side.callback(), sender.take().expect("shown once"));
+    let (manager, _) = hosting(classic_with_properties(move |side| {
+        let (callback, sender) = (side.callback(), sender.take().expect("the properties are shown once"));
         tokio::spawn(async move { sender.send(callback.show_properties_completed(HResult::S_OK)).unwrap() });
         HResult::E_FAIL
     }));
@@ -193,8 +195,8 @@ async fn r069_a_completion_after_a_failing_return_is_refused() {
 
 #[tokio::test(start_paused = true)]
 async fn r069_a_failed_show_properties_is_an_error_for_the_caller() {
-    let (manager, _) = hosting(showing(|_| HResult::E_FAIL));
+    let (manager, _) = hosting(classic_with_properties(|_| HResult::E_FAIL));
     assert!(within(manager.show_properties(CLASSIC, Subject::Handler)).await.is_err());
-    let failing = with_properties().on_show_properties(|_, _| async { Err(anyhow!("no display")) }.boxed());
-    assert!(within(managing(&failing).show_properties(HANDLER, Subject::Handler)).await.is_err());
+    let failing = handler_with_properties().on_show_properties(|_, _| async { Err(anyhow!("no display")) }.boxed());
+    assert!(within(manager_of(&failing).show_properties(HANDLER, Subject::Handler)).await.is_err());
 }

@@ -14,7 +14,7 @@ use crate::support::{HANDLER, Scripted};
 
 const OTHER: HandlerId = HandlerId::from_u128(0x07E4);
 
-async fn session(manager: &SyncManager, trigger: Trigger) -> Report {
+async fn run_session(manager: &SyncManager, trigger: Trigger) -> Report {
     within(manager.session(trigger).start().expect("inside a runtime").finish()).await
 }
 
@@ -25,9 +25,9 @@ fn registration(description: Option<&str>, flags: RegisterFlags) -> Registration
 #[tokio::test(start_paused = true)]
 async fn r001_a_handler_without_flags_runs_in_the_next_manual_session() {
     let (manager, handler) = (SyncManager::new(), Scripted::new(&["a"]));
-    assert_eq!(session(&manager, Trigger::Manual).await.runs.len(), 0);
+    assert_eq!(run_session(&manager, Trigger::Manual).await.runs.len(), 0);
     assert_eq!(manager.register(handler.clone()), Ok(HANDLER));
-    let report = session(&manager, Trigger::Manual).await;
+    let report = run_session(&manager, Trigger::Manual).await;
     assert_eq!(report.items().map(|item| item.outcome).collect::<Vec<_>>(), [Outcome::Succeeded]);
     assert_eq!(handler.transcript.count("item a"), 1);
 }
@@ -40,7 +40,7 @@ async fn r002_a_handler_needs_no_description() {
 
     let (manager, nameless) = (SyncManager::new(), Scripted::new(&["a"]).info(|_| HandlerInfo::new(HANDLER, "")));
     assert_eq!(manager.register(nameless), Ok(HANDLER));
-    assert!(session(&manager, Trigger::Manual).await.run(HANDLER).unwrap().is_success());
+    assert!(run_session(&manager, Trigger::Manual).await.run(HANDLER).unwrap().is_success());
 }
 
 #[tokio::test(start_paused = true)]
@@ -53,7 +53,7 @@ async fn r003_unknown_flag_bits_are_refused_and_nothing_is_stored() {
         assert_eq!(refused.hresult(), HResult::E_INVALIDARG);
     }
     assert_eq!((manager.registration(HANDLER), manager.handlers()), (None, vec![]));
-    assert_eq!(session(&manager, Trigger::Manual).await.runs.len(), 0);
+    assert_eq!(run_session(&manager, Trigger::Manual).await.runs.len(), 0);
 }
 
 #[test]
@@ -74,11 +74,11 @@ async fn r004_a_manager_refuses_a_second_handler_with_the_same_id() {
     let again = || manager.register_for(Arc::new(second.clone()), RegisterFlags::IDLE);
     assert_eq!(again(), Err(RequestError::AlreadyRegistered { handler: HANDLER }));
     assert_eq!(manager.registration(HANDLER).unwrap().flags, RegisterFlags::CONNECT);
-    session(&manager, Trigger::Manual).await;
+    run_session(&manager, Trigger::Manual).await;
     assert!(manager.unregister(HANDLER));
     assert_eq!(again(), Ok(HANDLER));
     assert_eq!(manager.registration(HANDLER).unwrap().flags, RegisterFlags::IDLE);
-    session(&manager, Trigger::Manual).await;
+    run_session(&manager, Trigger::Manual).await;
     assert_eq!((first.transcript.count("item"), second.transcript.count("item second")), (2, 1));
 }
 
@@ -88,7 +88,7 @@ async fn r005_an_unregistered_handler_is_in_no_session() {
     manager.register(handler.clone()).unwrap();
     assert!(manager.unregister(HANDLER));
     for trigger in EVERY_TRIGGER {
-        assert_eq!(session(&manager, trigger).await.runs.len(), 0);
+        assert_eq!(run_session(&manager, trigger).await.runs.len(), 0);
     }
     let refused = manager.session(Trigger::Manual).handlers([HANDLER]).start().unwrap_err();
     assert_eq!(refused, StartError::Refused(RequestError::NotRegistered { handler: HANDLER }));
@@ -116,7 +116,7 @@ async fn r006_unregistering_an_unknown_handler_changes_nothing() {
     assert!(!manager.unregister(HANDLER));
     manager.register(Scripted::new(&["a"])).unwrap();
     assert!(!manager.unregister(OTHER));
-    assert!(session(&manager, Trigger::Manual).await.run(HANDLER).unwrap().is_success());
+    assert!(run_session(&manager, Trigger::Manual).await.run(HANDLER).unwrap().is_success());
 }
 
 #[test]
@@ -143,16 +143,16 @@ fn r008_an_unknown_handler_has_no_registration() {
 const EVERY_TRIGGER: [Trigger; 6] =
     [Trigger::Connect, Trigger::PendingDisconnect, Trigger::Manual, Trigger::Idle, Trigger::Invoke, Trigger::Scheduled];
 
-/// Registers one handler per combination of flags, and returns the flags of those that a trigger creates.
+/// Registers one handler per combination of flags, and returns the flags of the handlers that a trigger creates.
 async fn created_by(trigger: Trigger) -> Vec<u32> {
     let (manager, transcript) = (SyncManager::new(), Transcript::new());
     for bits in 0..8 {
         let info = HandlerInfo::new(HandlerId::from_u128(u128::from(bits) + 1), "One of eight");
         let handler = Scripted::new(&["a"]).info(|_| info).with_transcript(&transcript);
-        manager.register_for(Arc::new(handler), RegisterFlags::from_bits_truncate(bits)).expect("a valid handler");
+        manager.register_for(Arc::new(handler), RegisterFlags::from_bits_truncate(bits)).expect("the handler is valid");
     }
-    let report = session(&manager, trigger).await;
-    assert_eq!(transcript.count("initialize"), report.runs.len(), "only the reported handlers are created");
+    let report = run_session(&manager, trigger).await;
+    assert_eq!(transcript.count("initialize"), report.runs.len(), "the created handlers are not the reported ones");
     let of = |handler| manager.registration(handler).expect("the handler is registered").flags.bits();
     report.runs.iter().map(|run| of(run.handler)).collect()
 }

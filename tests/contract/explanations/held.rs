@@ -1,4 +1,4 @@
-//! Explanations of requested items that do not run: each reason of a session or the environment, end to end.
+//! Explanations of requested items that a session or the environment holds, end to end.
 
 use syncmgr::environment::{Environment, ManualEnvironment, Network};
 use syncmgr::explain::{Condition, Next};
@@ -8,7 +8,7 @@ use syncmgr::store::{MemoryStore, StateChange, StateStore};
 use syncmgr::{Hold, SyncManager, Trigger};
 use tokio::time::sleep;
 
-use crate::explanations::situations::{after, handler, item, item_of};
+use crate::explanations::situations::{handler, item, item_of, manager_after_one_run};
 use crate::sharing::quarantine::Blocked;
 use crate::support::awaitable_host::within;
 use crate::support::steps::{Steps, background, idle, manual, nth, registered, succeeds};
@@ -16,7 +16,7 @@ use crate::support::test_clock::{MINUTE, StartTimes, TestClock, fails, fails_unt
 use crate::support::{HANDLER, id};
 
 #[tokio::test(start_paused = true)]
-async fn a_waiting_item_names_the_session_it_waits_behind() {
+async fn the_explanation_of_a_waiting_item_names_the_session_ahead_of_it() {
     let steps = Steps::default();
     let manager = registered(SyncManager::new(), [steps.handler(1, &["a", "b"])]);
     let first = manager.session(Trigger::Manual).items(nth(1), [id("a")]).start().unwrap();
@@ -38,7 +38,7 @@ async fn a_waiting_item_names_the_session_it_waits_behind() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_claim_held_by_another_handler_is_named() {
+async fn an_explanation_names_a_claim_that_another_handler_has() {
     let steps = Steps::default();
     let manager = registered(SyncManager::new(), [steps.handler(1, &["a:x"]), steps.handler(2, &["b:x"])]);
     let sessions = [manual(&manager, 1), manual(&manager, 2)];
@@ -55,7 +55,7 @@ async fn a_claim_held_by_another_handler_is_named() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_paused_item_runs_after_resume() {
+async fn a_paused_item_is_explained_as_paused_and_runs_after_resume() {
     let steps = Steps::default();
     let manager = registered(SyncManager::new(), [steps.handler(1, &["a"])]);
     manager.pause();
@@ -69,15 +69,15 @@ async fn a_paused_item_runs_after_resume() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_network_is_a_reason() {
+async fn an_explanation_names_an_offline_or_metered_network() {
     for (network, hold, next) in
         [(Network::Offline, Hold::Offline, Next::WhenOnline), (Network::Metered, Hold::Metered, Next::WhenLifted)]
     {
         let environment = ManualEnvironment::new(Environment::UNKNOWN.with_network(network));
         let began = StartTimes::new();
-        let handler_of = began.handler(1, &["a"], |_, _| Ok(()));
-        let handler_of = handler_of.info(|info| info.with_capabilities(Capabilities::NEEDS_NETWORK));
-        let manager = registered(timed(&TestClock::new()).environment(environment.clone()).build(), [handler_of]);
+        let needing = began.handler(1, &["a"], |_, _| Ok(()));
+        let needing = needing.info(|info| info.with_capabilities(Capabilities::NEEDS_NETWORK));
+        let manager = registered(timed(&TestClock::new()).environment(environment.clone()).build(), [needing]);
         within(background(&manager, 1).finish()).await;
         let explanation = handler(&manager);
         assert_eq!((&explanation.holds[..], explanation.next), (&[hold][..], next), "{explanation}");
@@ -88,7 +88,7 @@ async fn the_network_is_a_reason() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn all_reasons_are_named_and_the_longest_decides_the_next_run() {
+async fn an_explanation_names_all_reasons_and_the_longest_sets_the_next_run() {
     let environment = ManualEnvironment::default();
     let began = StartTimes::new();
     let failing = began.handler(1, &["a"], |_, _| fails());
@@ -117,7 +117,7 @@ async fn an_unchosen_item_is_explained_as_unchosen() {
 
 #[tokio::test(start_paused = true)]
 async fn a_due_retry_of_a_paused_manager_is_explained_as_paused() {
-    let (manager, began) = after(&TestClock::new(), |times| fails_until(times, 1)).await;
+    let (manager, began) = manager_after_one_run(&TestClock::new(), |times| fails_until(times, 1)).await;
     manager.pause();
     sleep(MINUTE).await;
     let explanation = item(&manager, "a");
@@ -153,8 +153,8 @@ async fn an_abandoned_item_is_explained_as_quarantined() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_request_merged_into_a_retry_is_no_second_attempt() {
-    let (manager, began) = after(&TestClock::new(), |times| fails_until(times, 1)).await;
+async fn a_request_merged_into_a_retry_is_not_a_second_attempt() {
+    let (manager, began) = manager_after_one_run(&TestClock::new(), |times| fails_until(times, 1)).await;
     manager.pause();
     sleep(MINUTE).await;
     let session = background(&manager, 1);

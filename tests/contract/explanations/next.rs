@@ -1,4 +1,4 @@
-//! The time of the next run: an explanation names it only if the item runs then.
+//! An explanation names the time of the next run only if the item runs at that time.
 
 use std::time::Duration;
 
@@ -18,13 +18,13 @@ use crate::support::steps::{manual, nth, registered, succeeds};
 use crate::support::test_clock::{DAY, HOUR, MINUTE, StartTimes, TestClock, fails, fails_until, stored, timed};
 
 /// Waits until just after the named time.
-async fn until_then(clock: &TestClock, next: Next) {
+async fn sleep_until_next(clock: &TestClock, next: Next) {
     let Next::At { time } = next else { panic!("{next:?}") };
     sleep(time.duration_since(clock.wall()).expect("the time is in the future") + Duration::from_millis(2)).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn network_changes_hold_and_start_nothing_while_no_work_waits() {
+async fn network_changes_affect_no_item_while_no_work_waits() {
     let (began, (builder, environment)) = (StartTimes::new(), in_environment(Network::Online));
     let noting = needing(began.handler(1, &["a"], |_, _| Ok(())), NEEDS);
     let manager = registered(builder.store(MemoryStore::new()).build(), [noting]);
@@ -55,12 +55,12 @@ async fn an_item_sharing_a_claim_with_a_deferred_item_has_no_next_time() {
     within(only("a").finish()).await;
     let explanation = item(&manager, "b");
     assert_eq!(explanation.next, Next::WhenAsked, "{explanation}");
-    until_then(&clock, item(&manager, "a").next).await;
+    sleep_until_next(&clock, item(&manager, "a").next).await;
     assert_eq!((began.of("a").len(), began.of("b").len()), (2, 1));
 }
 
 /// Returns a manager whose item failed once and whose handler declined the retry.
-async fn declined(began: &StartTimes, clock: &TestClock) -> SyncManager {
+async fn manager_with_declined_retry(began: &StartTimes, clock: &TestClock) -> SyncManager {
     let initialized = StartTimes::new();
     let handler = began.handler(1, &["a"], |_, times| fails_until(times, 1)).on_initialize(move |_| {
         let declines = initialized.note("initialize") == 2;
@@ -69,15 +69,15 @@ async fn declined(began: &StartTimes, clock: &TestClock) -> SyncManager {
     let manager = registered(timed(clock).build(), [handler]);
     within(manual(&manager, 1).finish()).await;
     sleep(MINUTE).await;
-    assert_eq!(began.of("a"), [0], "the handler declined");
+    assert_eq!(began.of("a"), [0], "the item ran although its handler declined");
     manager
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_declined_retry_names_its_next_time_and_runs_then() {
     let (began, clock) = (StartTimes::new(), TestClock::new());
-    let manager = declined(&began, &clock).await;
-    until_then(&clock, item(&manager, "a").next).await;
+    let manager = manager_with_declined_retry(&began, &clock).await;
+    sleep_until_next(&clock, item(&manager, "a").next).await;
     assert_eq!(began.of("a").len(), 2, "{}", item(&manager, "a"));
 }
 
@@ -109,7 +109,7 @@ async fn a_handler_names_the_time_of_its_next_due_item() {
     within(manual(&manager, 1).finish()).await;
     for name in ["soon", "late"] {
         assert_eq!(handler(&manager).next, item(&manager, name).next);
-        until_then(&clock, handler(&manager).next).await;
+        sleep_until_next(&clock, handler(&manager).next).await;
         assert_eq!(began.of(name).len(), 2);
     }
     assert_eq!(handler(&manager).next, Next::WhenAsked);

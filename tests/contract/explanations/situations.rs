@@ -19,9 +19,9 @@ use crate::support::steps::{background, manual, nth, registered, succeeds};
 use crate::support::test_clock::{DAY, EXACT, HOUR, StartTimes, TestClock, fails, fails_until, stored, timed};
 use crate::support::{HANDLER, Scripted, id};
 
-/// Returns the explanation of an item, and asserts that it survives JSON and is one line.
+/// Returns the explanation of an item, and asserts that it survives a JSON round trip and is one line.
 pub(crate) fn item_of(manager: &SyncManager, handler: HandlerId, name: &str) -> Explanation {
-    checked(manager.explain_item(handler, id(name)).expect("the store can be read"))
+    assert_round_trip(manager.explain_item(handler, id(name)).expect("the store can be read"))
 }
 
 pub(crate) fn item(manager: &SyncManager, name: &str) -> Explanation {
@@ -29,20 +29,20 @@ pub(crate) fn item(manager: &SyncManager, name: &str) -> Explanation {
 }
 
 pub(crate) fn handler(manager: &SyncManager) -> Explanation {
-    checked(manager.explain_handler(nth(1)).expect("the store can be read"))
+    assert_round_trip(manager.explain_handler(nth(1)).expect("the store can be read"))
 }
 
-fn checked(explanation: Explanation) -> Explanation {
-    let json = serde_json::to_string(&explanation).expect("an explanation is JSON");
-    let parsed: Explanation = serde_json::from_str(&json).expect("JSON is an explanation");
-    assert_eq!(serde_json::to_string(&parsed).expect("an explanation is JSON"), json);
+fn assert_round_trip(explanation: Explanation) -> Explanation {
+    let json = serde_json::to_string(&explanation).expect("the explanation cannot be serialized");
+    let parsed: Explanation = serde_json::from_str(&json).expect("the JSON cannot be parsed");
+    assert_eq!(serde_json::to_string(&parsed).expect("the explanation cannot be serialized"), json);
     let text = explanation.to_string();
     assert!(!text.is_empty() && !text.contains(['\n', '\r']), "{text:?}");
     explanation
 }
 
-/// Returns a manager with a store, whose item `a` has run once and ends with `end`.
-pub(crate) async fn after(
+/// Returns a manager with a store after one run of its item `a`. Every run of the item ends with `end`.
+pub(crate) async fn manager_after_one_run(
     clock: &TestClock,
     end: impl Fn(usize) -> SyncResult + Send + Sync + 'static,
 ) -> (SyncManager, StartTimes) {
@@ -63,14 +63,14 @@ async fn an_item_that_never_ran_waits_for_the_triggers_of_its_handler() {
     let explanation = item(&manager, "a");
     assert_eq!((explanation.condition, explanation.next), (Condition::Unknown, Next::WhenListed), "{explanation}");
     assert_eq!(item_of(&manager, nth(9), "a").next, Next::Never);
-    let unknown = checked(manager.explain_handler(nth(9)).unwrap());
+    let unknown = assert_round_trip(manager.explain_handler(nth(9)).unwrap());
     assert_eq!((unknown.condition, unknown.next), (Condition::Unknown, Next::Never));
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_item_in_backoff_names_its_retry_time_and_runs_then() {
     let clock = TestClock::new();
-    let (manager, began) = after(&clock, |times| fails_until(times, 3)).await;
+    let (manager, began) = manager_after_one_run(&clock, |times| fails_until(times, 3)).await;
     for failures in 1..=3 {
         let explanation = item(&manager, "a");
         let [Hold::BackingOff { until, failures: counted }] = explanation.holds[..] else { panic!("{explanation}") };
@@ -78,9 +78,9 @@ async fn an_item_in_backoff_names_its_retry_time_and_runs_then() {
         assert_eq!(explanation.condition, Condition::Failed { status: Some(RetryStatus::Backoff) });
         let left = until.duration_since(clock.wall()).unwrap();
         sleep(left - Duration::from_millis(2)).await;
-        assert_eq!(began.of("a").len(), failures as usize, "not before that time");
+        assert_eq!(began.of("a").len(), failures as usize, "the item ran before its retry time");
         sleep(Duration::from_millis(4)).await;
-        assert_eq!(began.of("a").len(), failures as usize + 1, "then");
+        assert_eq!(began.of("a").len(), failures as usize + 1, "the item did not run at its retry time");
     }
     let explanation = item(&manager, "a");
     assert_eq!((explanation.condition, explanation.holds.len()), (Condition::Succeeded, 0), "{explanation}");
@@ -92,7 +92,7 @@ async fn an_item_in_backoff_names_its_retry_time_and_runs_then() {
 async fn an_item_deferred_by_its_peer_names_its_time_and_runs_then() {
     let clock = TestClock::new();
     let busy = |times| if times == 1 { Err(anyhow!("busy")).retry_after(5 * HOUR) } else { Ok(()) };
-    let (manager, began) = after(&clock, busy).await;
+    let (manager, began) = manager_after_one_run(&clock, busy).await;
     let explanation = item(&manager, "a");
     let [Hold::NotBefore { until }] = explanation.holds[..] else { panic!("{explanation}") };
     assert_eq!(explanation.next, Next::At { time: until });
@@ -109,14 +109,14 @@ async fn an_item_that_needs_the_user_waits_for_a_request() {
         (|_| Err(NeedsUser::new("an answer").into()), Hold::NeedsUser),
     ];
     for (end, hold) in ends {
-        let (manager, _) = after(&TestClock::new(), end).await;
+        let (manager, _) = manager_after_one_run(&TestClock::new(), end).await;
         let explanation = item(&manager, "a");
         assert_eq!((&explanation.holds[..], explanation.next), (&[hold][..], Next::WhenAsked), "{explanation}");
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_question_is_named_and_answering_it_runs_the_item() {
+async fn an_explanation_names_an_open_question_and_its_answer_runs_the_item() {
     let handler = crate::asking::stored_log::asking();
     let manager = registered(SyncManager::builder().store(MemoryStore::new()).build(), [handler]);
     within(begin(&manager).finish()).await;
@@ -146,7 +146,7 @@ async fn an_item_held_by_a_guard_is_explained_as_guarded() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_resolved_guard_violation_holds_nothing() {
+async fn a_resolved_guard_violation_holds_no_item() {
     let planning = Planning::new(many());
     let manager = registered(SyncManager::builder().store(MemoryStore::new()).build(), [planning.handler()]);
     within(begin(&manager).finish()).await;
@@ -157,7 +157,7 @@ async fn a_resolved_guard_violation_holds_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_later_permanent_failure_names_no_settled_question() {
+async fn the_explanation_of_a_permanent_failure_names_no_settled_question() {
     let began = StartTimes::new();
     let handler = began.handler(1, &["a"], |item, times| match times {
         1 => item.decide("side", "which side wins?", &["here"]).map_or(Ok(()), |_| Err(anyhow!("no answer"))),
@@ -210,7 +210,7 @@ async fn a_handler_that_could_not_begin_names_its_retry_time_and_runs_then() {
 #[tokio::test(start_paused = true)]
 async fn unregistered_and_unlisted_items_are_explained_from_the_store() {
     let clock = TestClock::new();
-    let (manager, _) = after(&clock, |_| fails()).await;
+    let (manager, _) = manager_after_one_run(&clock, |_| fails()).await;
     manager.unregister(nth(1));
     let explanation = item(&manager, "a");
     assert_eq!(explanation.next, Next::Never, "{explanation}");
@@ -240,7 +240,7 @@ async fn names_with_control_characters_stay_on_one_line() {
 async fn an_explanation_survives_a_json_round_trip() {
     let clock = TestClock::new();
     clock.set_forward(Duration::from_nanos(1_234_567));
-    let (manager, _) = after(&clock, |_| fails()).await;
+    let (manager, _) = manager_after_one_run(&clock, |_| fails()).await;
     let explanation = item(&manager, "a");
     let json = serde_json::to_string(&explanation).unwrap();
     assert_eq!(serde_json::from_str::<Explanation>(&json).unwrap(), explanation, "{json}");

@@ -25,7 +25,7 @@ fn warnings(report: &Report) -> Vec<(Option<ItemId>, &str)> {
     warnings.map(|entry| (entry.item, &*entry.text)).collect()
 }
 
-fn managing(handler: Scripted) -> SyncManager {
+fn manager_of(handler: Scripted) -> SyncManager {
     let manager = SyncManager::new();
     manager.register(handler).expect("the handler can be registered");
     manager
@@ -70,14 +70,14 @@ async fn skipping_or_stopping_an_unknown_target_is_a_typed_error() {
 
 #[tokio::test(start_paused = true)]
 async fn an_unknown_item_in_a_request_is_reported_and_the_known_ones_run() {
-    let request = managing(Scripted::new(&["a"])).session(Trigger::Manual).items(HANDLER, [UNKNOWN, id("a")]);
+    let request = manager_of(Scripted::new(&["a"])).session(Trigger::Manual).items(HANDLER, [UNKNOWN, id("a")]);
     let report = within(request.start().unwrap().finish()).await;
     assert_eq!(report.items().count(), 1);
     let [(_, text)] = warnings(&report).try_into().unwrap();
     assert!(text.contains(&UNKNOWN.to_string()), "{report}");
 }
 
-/// A chooser that chooses everything, and an item that was not offered.
+/// A chooser that chooses all offered items and an item that was not offered.
 struct Inventing;
 
 #[async_trait]
@@ -134,8 +134,8 @@ async fn registering_an_invalid_handler_is_a_typed_error_and_stores_nothing() {
 #[tokio::test(start_paused = true)]
 async fn an_invalid_request_starts_nothing() {
     let handler = Scripted::new(&["a"]);
-    let manager = managing(handler.clone());
-    let refused = |started: Result<Session, StartError>| started.expect_err("refused");
+    let manager = manager_of(handler.clone());
+    let refused = |started: Result<Session, StartError>| started.expect_err("the request was accepted");
     let unknown = StartError::Refused(RequestError::NotRegistered { handler: CLASSIC });
     assert_eq!(refused(manager.session(Trigger::Manual).handlers([HANDLER, CLASSIC]).start()), unknown);
     assert_eq!(refused(manager.session(Trigger::Manual).items(CLASSIC, [id("a")]).start()), unknown);
@@ -153,12 +153,12 @@ async fn an_invalid_request_starts_nothing() {
 
 #[test]
 fn a_session_outside_a_runtime_is_a_typed_error() {
-    let started = managing(Scripted::new(&["a"])).update_all();
+    let started = manager_of(Scripted::new(&["a"])).update_all();
     assert_eq!(started.unwrap_err(), StartError::NoRuntime);
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_enormous_item_name_is_cut_and_reported() {
+async fn an_enormous_item_name_is_truncated_and_reported() {
     let name = "ü".repeat(5_000_000);
     let long = name.clone();
     let report =
@@ -171,14 +171,14 @@ async fn an_enormous_item_name_is_cut_and_reported() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_enormous_handler_name_is_cut() {
+async fn an_enormous_handler_name_is_truncated() {
     let info = HandlerInfo::new(HANDLER, "").with_name("n".repeat(5_000_000));
     let report = run(Scripted::new(&["a"]).info(|_| info)).await;
     assert!(report.runs[0].name.len() <= text::MAX_NAME, "{} bytes", report.runs[0].name.len());
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_enormous_text_is_cut_in_every_kind_of_log_entry() {
+async fn an_enormous_text_is_truncated_in_every_kind_of_log_entry() {
     let report = run(Scripted::new(&["logs", "fails", "panics", "tolerates"]).on_item(|item| {
         async {
             let long = "x".repeat(5_000_000);
@@ -198,7 +198,7 @@ async fn an_enormous_text_is_cut_in_every_kind_of_log_entry() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_enormous_text_set_through_a_field_is_cut() {
+async fn an_enormous_text_set_through_a_field_is_truncated() {
     let session = start(Scripted::new(&["a"]).on_item(|item| {
         async {
             let long: Arc<str> = "x".repeat(5_000_000).into();
@@ -223,7 +223,7 @@ async fn an_enormous_text_set_through_a_field_is_cut() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_enormous_question_is_cut() {
+async fn an_enormous_question_is_truncated() {
     let report = run(Scripted::new(&["a"]).on_item(|item| {
         let long = "x".repeat(5_000_000);
         let decided = item.decide("key", &long, &[long.as_str()]);
@@ -231,7 +231,7 @@ async fn an_enormous_question_is_cut() {
         async { Ok(()) }.boxed()
     }))
     .await;
-    let Some(Action::Decide(question)) = &report.runs[0].log[0].action else { panic!("a question is open") };
+    let Some(Action::Decide(question)) = &report.runs[0].log[0].action else { panic!("expected an open question") };
     let lengths = (question.text.len(), question.choices[0].len());
     assert!(lengths.0 <= text::MAX_TEXT && lengths.1 <= text::MAX_TEXT, "{lengths:?} bytes are stored");
 }

@@ -13,12 +13,12 @@ use syncmgr::{
 };
 use syncmgr_test::ScriptedHandler;
 
-use crate::asking::show_error::{error, explaining};
+use crate::asking::show_error::{error, explaining_handler};
 use crate::support::awaitable_host::{CLASSIC, begin, host_in, within};
 use crate::support::window::ran;
 use crate::support::{HANDLER, Scripted, id};
 
-/// A classic handler that forwards every call and panics in one.
+/// A classic handler that panics in the method `at` and forwards every other call.
 struct Faulty {
     inner: ScriptedHandler,
     at: &'static str,
@@ -72,7 +72,7 @@ impl ClassicHandler for Faulty {
 }
 
 /// Starts a session of a faulty handler and a correct one.
-fn beside_another(inner: ScriptedHandler, at: &'static str) -> Session {
+fn start_with_correct_handler(inner: ScriptedHandler, at: &'static str) -> Session {
     let faulty = Arc::new(Faulty { inner, at });
     let manager = SyncManager::new();
     host_in(&manager, &faulty);
@@ -80,11 +80,11 @@ fn beside_another(inner: ScriptedHandler, at: &'static str) -> Session {
     begin(&manager)
 }
 
-fn linking() -> ScriptedHandler {
-    explaining(&["a"], |side| side.callback().show_error_completed(HResult::S_OK, &[]))
+fn linking_handler() -> ScriptedHandler {
+    explaining_handler(&["a"], |side| side.callback().show_error_completed(HResult::S_OK, &[]))
 }
 
-/// Returns the ending of the faulty handler; asserts that the other one succeeded and that the fault is in the log.
+/// Returns the ending of the faulty handler; asserts that the other handler succeeded and that the panic was logged.
 fn ending(report: &Report) -> RunEnding {
     assert!(ran(report, HANDLER).is_success(), "{report}");
     let run = ran(report, CLASSIC);
@@ -97,18 +97,18 @@ fn ending(report: &Report) -> RunEnding {
 #[tokio::test(start_paused = true)]
 async fn a_panic_before_prepare_ends_the_run_as_not_begun() {
     for at in ["Initialize", "EnumSyncMgrItems", "SetProgressCallback"] {
-        let report = within(beside_another(linking(), at).finish()).await;
+        let report = within(start_with_correct_handler(linking_handler(), at).finish()).await;
         assert_eq!(ending(&report), RunEnding::NotBegun(RunFault::Unexpected), "{at}");
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_panic_in_a_call_with_a_completion_ends_the_call() {
-    let report = within(beside_another(linking(), "PrepareForSync").finish()).await;
+    let report = within(start_with_correct_handler(linking_handler(), "PrepareForSync").finish()).await;
     assert_eq!(ending(&report), RunEnding::NotPrepared(RunFault::Unexpected));
-    let report = within(beside_another(linking(), "Synchronize").finish()).await;
+    let report = within(start_with_correct_handler(linking_handler(), "Synchronize").finish()).await;
     assert_eq!(ending(&report), RunEnding::NotCompleted(RunFault::Unexpected));
-    let session = beside_another(linking(), "ShowError");
+    let session = start_with_correct_handler(linking_handler(), "ShowError");
     within(session.report()).await;
     within(session.show_error(CLASSIC, error())).await.unwrap();
     let report = within(session.finish()).await;
@@ -119,8 +119,8 @@ async fn a_panic_in_a_call_with_a_completion_ends_the_call() {
 async fn a_panic_in_set_item_status_does_not_undo_the_skip() {
     let inner = crate::support::window::waiting(&["a", "b"]);
     let side = inner.side().clone();
-    let session = beside_another(inner, "SetItemStatus");
-    until_run_of(&session).await;
+    let session = start_with_correct_handler(inner, "SetItemStatus");
+    until_synchronizing(&session).await;
     session.skip(CLASSIC, id("a")).unwrap();
     tokio::task::yield_now().await;
     let ask = |name| side.callback().progress(id(name), None);
@@ -135,7 +135,7 @@ async fn a_panic_in_set_item_status_does_not_undo_the_skip() {
 }
 
 /// Waits until the faulty handler synchronizes.
-async fn until_run_of(session: &Session) {
+async fn until_synchronizing(session: &Session) {
     let synchronizing = |event: &syncmgr::SessionEvent| {
         matches!(
             event,
@@ -147,14 +147,14 @@ async fn until_run_of(session: &Session) {
 
 #[tokio::test(start_paused = true)]
 async fn a_panic_on_detaching_the_callback_does_not_keep_the_results_open() {
-    let session = beside_another(linking(), "SetProgressCallback NULL");
+    let session = start_with_correct_handler(linking_handler(), "SetProgressCallback NULL");
     assert!(within(session.report()).await.is_success());
     within(session.close()).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_panic_in_show_properties_frees_the_handler() {
-    let faulty = Arc::new(Faulty { inner: linking(), at: "ShowProperties" });
+    let faulty = Arc::new(Faulty { inner: linking_handler(), at: "ShowProperties" });
     let manager = SyncManager::new();
     host_in(&manager, &faulty);
     let _ = within(manager.show_properties(CLASSIC, Subject::Handler)).await;

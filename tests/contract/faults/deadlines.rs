@@ -29,69 +29,69 @@ pub(crate) fn never<T: Send + 'static>() -> BoxFuture<'static, SyncResult<T>> {
     std::future::pending().boxed()
 }
 
-/// Waits for the cancel, notes its reason, and returns the result of `leave`.
-fn leaving<'a, T: Send + 'a>(
+/// Waits for cancellation, notes its reason, and returns `result()`.
+fn return_once_cancelled<'a, T: Send + 'a>(
     run: &'a RunContext,
     reasons: &Transcript,
-    leave: fn() -> SyncResult<T>,
+    result: fn() -> SyncResult<T>,
 ) -> BoxFuture<'a, SyncResult<T>> {
     let reasons = reasons.clone();
     async move {
         run.cancelled().await;
-        reasons.note(format!("{:?}", run.check().expect_err("it is cancelled").reason));
-        leave()
+        reasons.note(format!("{:?}", run.check().expect_err("the run was not cancelled").reason));
+        result()
     }
     .boxed()
 }
 
-/// Runs a handler beside a correct one.
-async fn beside_another(handler: &Scripted) -> Report {
+/// Runs a handler together with a correct one.
+async fn run_with_correct_handler(handler: &Scripted) -> Report {
     let manager = SyncManager::new();
-    manager.register(handler.clone()).expect("a valid handler");
-    manager.register(Scripted::new(&["b"]).info(|_| HandlerInfo::new(CLASSIC, "Other"))).expect("a valid handler");
+    manager.register(handler.clone()).expect("the handler is valid");
+    manager.register(Scripted::new(&["b"]).info(|_| HandlerInfo::new(CLASSIC, "Other"))).expect("the handler is valid");
     let report = within(begin(&manager).finish()).await;
     assert!(report.run(CLASSIC).expect("the handler ran").is_success(), "{report}");
     report
 }
 
 /// Asserts that the log has one entry, an error with this text.
-fn logs_only(run: &RunReport, wanted: &str) {
+fn assert_logs_only(run: &RunReport, wanted: &str) {
     let [entry] = run.log.as_slice() else { panic!("{:?}", run.log) };
     assert_eq!((entry.level, &*entry.text), (LogLevel::Error, wanted));
 }
 
-fn ended(report: &Report, ending: RunEnding, why: &str) {
+fn assert_ended(report: &Report, ending: RunEnding, why: &str) {
     let run = report.run(HANDLER).expect("the handler ran");
     assert_eq!(run.ending, Some(ending), "{report}");
-    logs_only(run, &format!("{why}: the handler took too long; raise its limit if it needs more time"));
+    assert_logs_only(run, &format!("{why}: the handler took too long; raise its limit if it needs more time"));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_hanging_initialize_ends_its_run_after_deadline_and_soft_grace() {
     let handler = Scripted::new(&["a"]).on_initialize(|_| never());
     let before = Instant::now();
-    let report = beside_another(&handler).await;
+    let report = run_with_correct_handler(&handler).await;
     assert_eq!(before.elapsed(), INITIALIZE + GRACE);
-    ended(&report, RunEnding::NotBegun(RunFault::Failed), "could not begin");
+    assert_ended(&report, RunEnding::NotBegun(RunFault::Failed), "could not begin");
     assert_eq!(handler.transcript.count("items"), 0);
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_initialize_past_its_deadline_fails_whatever_it_returns() {
-    let leaves: [fn() -> _; 4] = [
+    let results: [fn() -> _; 4] = [
         || Ok(Participation::TakePart),
         || Ok(Participation::Decline),
         || Err(anyhow!("too late")),
         || Err(syncmgr::NeedsUser::new("a password").into()),
     ];
-    for leave in leaves {
+    for result in results {
         let reasons = Transcript::new();
         let noting = reasons.clone();
-        let handler = Scripted::new(&["a"]).on_initialize(move |run| leaving(run, &noting, leave));
+        let handler = Scripted::new(&["a"]).on_initialize(move |run| return_once_cancelled(run, &noting, result));
         let before = Instant::now();
-        let report = beside_another(&handler).await;
+        let report = run_with_correct_handler(&handler).await;
         assert_eq!(before.elapsed(), INITIALIZE);
-        ended(&report, RunEnding::NotBegun(RunFault::Failed), "could not begin");
+        assert_ended(&report, RunEnding::NotBegun(RunFault::Failed), "could not begin");
         assert_eq!((reasons.lines(), handler.transcript.count("items")), (vec!["TimedOut".into()], 0));
     }
 }
@@ -122,9 +122,9 @@ async fn the_initialize_deadline_excludes_the_wait_for_another_run() {
 async fn a_hanging_listing_ends_its_run_after_deadline_and_soft_grace() {
     let handler = Scripted::new(&[]).on_items(never);
     let before = Instant::now();
-    let report = beside_another(&handler).await;
+    let report = run_with_correct_handler(&handler).await;
     assert_eq!(before.elapsed(), ITEMS + GRACE);
-    ended(&report, RunEnding::NotBegun(RunFault::Failed), "could not list its items");
+    assert_ended(&report, RunEnding::NotBegun(RunFault::Failed), "could not list its items");
     assert_eq!(handler.transcript.count("prepare"), 0);
 }
 
@@ -138,8 +138,8 @@ async fn items_listed_within_the_soft_grace_are_discarded() {
             }
             .boxed()
         });
-        let report = beside_another(&handler).await;
-        ended(&report, RunEnding::NotBegun(RunFault::Failed), "could not list its items");
+        let report = run_with_correct_handler(&handler).await;
+        assert_ended(&report, RunEnding::NotBegun(RunFault::Failed), "could not list its items");
         assert_eq!(report.run(HANDLER).unwrap().items().count(), 0);
     }
 }
@@ -148,29 +148,29 @@ async fn items_listed_within_the_soft_grace_are_discarded() {
 async fn a_hanging_prepare_ends_its_run_after_deadline_and_soft_grace() {
     let handler = Scripted::new(&["a"]).on_prepare(|_| never());
     let before = Instant::now();
-    let report = beside_another(&handler).await;
+    let report = run_with_correct_handler(&handler).await;
     assert_eq!(before.elapsed(), PREPARE + GRACE);
-    ended(&report, RunEnding::NotPrepared(RunFault::Failed), "could not prepare");
+    assert_ended(&report, RunEnding::NotPrepared(RunFault::Failed), "could not prepare");
     assert_eq!(handler.transcript.count("synchronize"), 0);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_prepare_past_its_deadline_fails_whatever_it_returns() {
-    let leaves: [fn() -> _; 3] =
+    let results: [fn() -> _; 3] =
         [|| Ok(()), || Err(anyhow!("too late")), || Err(syncmgr::NeedsUser::new("a password").into())];
-    for leave in leaves {
+    for result in results {
         let reasons = Transcript::new();
         let noting = reasons.clone();
-        let handler = Scripted::new(&["a"]).on_prepare(move |run| leaving(run, &noting, leave));
-        let report = beside_another(&handler).await;
-        ended(&report, RunEnding::NotPrepared(RunFault::Failed), "could not prepare");
+        let handler = Scripted::new(&["a"]).on_prepare(move |run| return_once_cancelled(run, &noting, result));
+        let report = run_with_correct_handler(&handler).await;
+        assert_ended(&report, RunEnding::NotPrepared(RunFault::Failed), "could not prepare");
         assert_eq!((reasons.lines(), handler.transcript.count("synchronize")), (vec!["TimedOut".into()], 0));
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_prepare_past_its_deadline_fails_its_items_as_transient() {
-    let report = beside_another(&Scripted::new(&["a"]).on_prepare(|_| never())).await;
+    let report = run_with_correct_handler(&Scripted::new(&["a"]).on_prepare(|_| never())).await;
     let item = report.run(HANDLER).unwrap().item(id("a")).unwrap();
     assert_eq!((item.outcome, item.class), (Outcome::Failed, Some(FailureClass::Transient)), "{report}");
 }
@@ -179,18 +179,18 @@ async fn a_prepare_past_its_deadline_fails_its_items_as_transient() {
 async fn a_prepare_that_returns_just_before_its_deadline_succeeds() {
     let almost = PREPARE - Duration::from_millis(1);
     let handler = Scripted::new(&["a"]).on_prepare(move |_| sleep(almost).map(Ok).boxed());
-    let report = beside_another(&handler).await;
+    let report = run_with_correct_handler(&handler).await;
     assert!(report.is_success(), "{report}");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_prepare_cut_by_a_stop_is_not_reported_as_late() {
+async fn a_prepare_dropped_by_a_stop_is_not_reported_as_late() {
     let manager = SyncManager::new();
     let preparing = Arc::new(Notify::new());
-    let prepares = preparing.clone();
+    let notifier = preparing.clone();
     manager
         .register(Scripted::new(&["a"]).on_prepare(move |_| {
-            prepares.notify_one();
+            notifier.notify_one();
             never()
         }))
         .unwrap();
@@ -221,7 +221,7 @@ async fn a_handler_sets_its_own_deadlines() {
     ];
     for (seconds, hangs) in late {
         let before = Instant::now();
-        beside_another(&hangs(handler())).await;
+        run_with_correct_handler(&hangs(handler())).await;
         assert_eq!(before.elapsed(), Duration::from_secs(seconds));
     }
 }
@@ -241,14 +241,14 @@ async fn an_infinite_limit_never_expires() {
 }
 
 /// Returns a manager with a user and these handlers.
-fn with_user(handlers: impl IntoIterator<Item = Scripted>) -> SyncManager {
+fn manager_with_user(handlers: impl IntoIterator<Item = Scripted>) -> SyncManager {
     let manager = SyncManager::builder().interaction(ScriptedUser::new()).build();
-    handlers.into_iter().for_each(|handler| _ = manager.register(handler).expect("a valid handler"));
+    handlers.into_iter().for_each(|handler| _ = manager.register(handler).expect("the handler is valid"));
     manager
 }
 
-/// Returns a handler whose `prepare` sleeps before, during and after it has the user's attention.
-fn asking(before: Duration, during: Duration, after: Duration) -> Scripted {
+/// Returns a handler whose `prepare` sleeps before, while and after it has the user's attention.
+fn asking_handler(before: Duration, during: Duration, after: Duration) -> Scripted {
     Scripted::new(&["a"]).on_prepare(move |run| {
         async move {
             sleep(before).await;
@@ -261,8 +261,9 @@ fn asking(before: Duration, during: Duration, after: Duration) -> Scripted {
     })
 }
 
-async fn attended(handlers: impl IntoIterator<Item = Scripted>) -> Report {
-    let session = with_user(handlers).session(Trigger::Manual).may_bother_user().start().expect("inside a runtime");
+async fn run_attended(handlers: impl IntoIterator<Item = Scripted>) -> Report {
+    let session =
+        manager_with_user(handlers).session(Trigger::Manual).may_bother_user().start().expect("inside a runtime");
     session.finish().await
 }
 
@@ -270,25 +271,25 @@ async fn attended(handlers: impl IntoIterator<Item = Scripted>) -> Report {
 async fn the_prepare_deadline_pauses_while_the_handler_asks_the_user() {
     let day = Duration::from_secs(24 * 3600);
     let rest = PREPARE / 2;
-    let in_time = attended([asking(rest, day, rest - GRACE)]).await;
+    let in_time = run_attended([asking_handler(rest, day, rest - GRACE)]).await;
     assert!(in_time.is_success(), "{in_time}");
     let before = Instant::now();
-    let late = attended([asking(rest, day, rest + 10 * GRACE)]).await;
-    ended(&late, RunEnding::NotPrepared(RunFault::Failed), "could not prepare");
+    let late = run_attended([asking_handler(rest, day, rest + 10 * GRACE)]).await;
+    assert_ended(&late, RunEnding::NotPrepared(RunFault::Failed), "could not prepare");
     assert_eq!(before.elapsed(), PREPARE + day + GRACE);
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_prepare_deadline_pauses_while_another_handler_asks_the_user() {
     let long = 10 * PREPARE;
-    let waits = asking(PREPARE / 2, GRACE, PREPARE / 3).info(|_| HandlerInfo::new(CLASSIC, "Waits"));
-    let report = attended([asking(Duration::ZERO, long, Duration::ZERO), waits]).await;
+    let waits = asking_handler(PREPARE / 2, GRACE, PREPARE / 3).info(|_| HandlerInfo::new(CLASSIC, "Waits"));
+    let report = run_attended([asking_handler(Duration::ZERO, long, Duration::ZERO), waits]).await;
     assert!(report.is_success(), "{report}");
     assert!(report.duration >= long, "{report}");
 }
 
 #[tokio::test(start_paused = true)]
-async fn attention_granted_just_before_the_deadline_does_not_busy_poll() {
+async fn attention_granted_just_before_the_deadline_causes_no_busy_polling() {
     let polls = Arc::new(std::sync::atomic::AtomicUsize::new(0));
     let count = polls.clone();
     let handler = Scripted::new(&["a"]).on_prepare(move |run| {
@@ -305,6 +306,6 @@ async fn attention_granted_just_before_the_deadline_does_not_busy_poll() {
         })
         .boxed()
     });
-    assert!(attended([handler]).await.is_success());
+    assert!(run_attended([handler]).await.is_success());
     assert!(polls.load(std::sync::atomic::Ordering::Relaxed) < 1_000, "{polls:?}");
 }

@@ -22,22 +22,22 @@ use crate::support::window::Window;
 use crate::support::{HANDLER, Scripted, id};
 
 /// Returns a handler that logs a link.
-fn linking() -> Scripted {
+fn linking_handler() -> Scripted {
     Scripted::new(&["a"]).on_item(|item| {
-        item.log(LogEntry::new(LogLevel::Warning, "look").with_link(error()));
+        item.log(LogEntry::new(LogLevel::Warning, "link").with_link(error()));
         async { Ok(()) }.boxed()
     })
 }
 
 /// Returns the log texts about missed deadlines.
-fn late(report: &Report) -> Vec<String> {
+fn deadline_entries(report: &Report) -> Vec<String> {
     let entries = report.runs[0].log.iter().filter(|entry| entry.text.contains("took too long"));
     entries.map(|entry| entry.text.to_string()).collect()
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_hanging_show_error_is_cut_and_can_be_repeated() {
-    let handler = linking().on_show_error(|_, _| never());
+async fn a_hanging_show_error_is_dropped_and_can_be_repeated() {
+    let handler = linking_handler().on_show_error(|_, _| never());
     let manager = SyncManager::new();
     manager.register(handler.clone()).unwrap();
     let session = begin(&manager);
@@ -47,15 +47,19 @@ async fn a_hanging_show_error_is_cut_and_can_be_repeated() {
         within(session.show_error(HANDLER, error())).await.unwrap();
         assert_eq!(before.elapsed(), PREPARE + Duration::from_millis(100));
         let report = session.report().await;
-        assert_eq!((late(&report).len(), handler.transcript.count("show_error")), (opened, opened), "{report}");
-        assert!(late(&report)[0].starts_with("could not explain an error: "), "{report}");
+        assert_eq!(
+            (deadline_entries(&report).len(), handler.transcript.count("show_error")),
+            (opened, opened),
+            "{report}"
+        );
+        assert!(deadline_entries(&report)[0].starts_with("could not explain an error: "), "{report}");
     }
     assert!(within(session.finish()).await.is_success());
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_retry_requested_after_the_deadline_is_ignored() {
-    let handler = linking().on_show_error(|run, _| {
+    let handler = linking_handler().on_show_error(|run, _| {
         async move {
             run.cancelled().await;
             Ok(Resolution::Retry(vec![id("a")]))
@@ -68,12 +72,12 @@ async fn a_retry_requested_after_the_deadline_is_ignored() {
     session.report().await;
     within(session.show_error(HANDLER, error())).await.unwrap();
     let report = within(session.finish()).await;
-    assert_eq!((late(&report).len(), handler.transcript.count("item a")), (1, 1), "{report}");
+    assert_eq!((deadline_entries(&report).len(), handler.transcript.count("item a")), (1, 1), "{report}");
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_show_error_deadline_pauses_while_the_user_is_asked() {
-    let handler = linking().on_show_error(|run, _| {
+    let handler = linking_handler().on_show_error(|run, _| {
         async move {
             let _user = run.interaction().await?;
             sleep(3 * PREPARE).await;
@@ -89,8 +93,8 @@ async fn the_show_error_deadline_pauses_while_the_user_is_asked() {
     assert_eq!(handler.transcript.count("item a"), 2);
 }
 
-/// Returns a handler whose `show_properties` takes this time, and a notification of its start.
-fn with_properties(time: Duration) -> (SyncManager, Arc<Notify>) {
+/// Returns a manager whose handler shows its properties for `time`, and a notification of the start.
+fn manager_with_properties(time: Duration) -> (SyncManager, Arc<Notify>) {
     let showing = Arc::new(Notify::new());
     let shows = showing.clone();
     let handler = Scripted::new(&["a"]).info(|info| info.with_flags(HandlerFlags::HAS_PROPERTIES)).on_show_properties(
@@ -100,14 +104,14 @@ fn with_properties(time: Duration) -> (SyncManager, Arc<Notify>) {
         },
     );
     let manager = SyncManager::new();
-    manager.register(handler).expect("a valid handler");
+    manager.register(handler).expect("the handler is valid");
     (manager, showing)
 }
 
 #[tokio::test(start_paused = true)]
 async fn show_properties_has_no_deadline() {
     let day = Duration::from_secs(24 * 3600);
-    let (manager, _) = with_properties(day);
+    let (manager, _) = manager_with_properties(day);
     let before = Instant::now();
     assert_eq!(manager.show_properties(HANDLER, Subject::Handler).await.unwrap().len(), 1);
     assert_eq!(before.elapsed(), day);
@@ -115,7 +119,7 @@ async fn show_properties_has_no_deadline() {
 
 #[tokio::test(start_paused = true)]
 async fn show_properties_ends_when_its_handler_is_forgotten() {
-    let (manager, showing) = with_properties(Duration::from_secs(24 * 3600));
+    let (manager, showing) = manager_with_properties(Duration::from_secs(24 * 3600));
     let asking = manager.clone();
     let asked = tokio::spawn(async move { asking.show_properties(HANDLER, Subject::Handler).await });
     within(showing.notified()).await;
@@ -126,23 +130,23 @@ async fn show_properties_ends_when_its_handler_is_forgotten() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_uncompleted_prepare_ends_its_run_and_refuses_a_late_completion() {
+async fn an_uncompleted_prepare_ends_its_run_and_cannot_complete_later() {
     let (manager, handler) = hosting(ScriptedHandler::new(listed(&["a"])));
     let session = begin(&manager);
     until_run(&session, RunChange::Preparing).await;
     let callback = handler.side().callback();
     let before = Instant::now();
     let report = within(session.report()).await;
-    assert_eq!(before.elapsed(), PREPARE + Duration::from_secs(5), "the hard grace");
+    assert_eq!(before.elapsed(), PREPARE + Duration::from_secs(5), "the deadline and the hard grace");
     assert_eq!(report.runs[0].ending, Some(RunEnding::NotPrepared(RunFault::Failed)), "{report}");
-    assert_eq!(late(&report).len(), 1);
+    assert_eq!(deadline_entries(&report).len(), 1);
     assert_eq!(callback.prepare_for_sync_completed(HResult::S_OK), HResult::E_UNEXPECTED);
     assert!(!handler.side().is_attached());
     assert_eq!(handler.transcript().count("Synchronize"), 0);
 }
 
 /// Starts a session of a classic handler, and waits until its `PrepareForSync` has missed the deadline.
-async fn overdue() -> (syncmgr::Session, Arc<ScriptedHandler>) {
+async fn start_overdue_session() -> (syncmgr::Session, Arc<ScriptedHandler>) {
     let (manager, handler) = hosting(ScriptedHandler::new(listed(&["a"])));
     let session = begin(&manager);
     until_run(&session, RunChange::Preparing).await;
@@ -151,8 +155,8 @@ async fn overdue() -> (syncmgr::Session, Arc<ScriptedHandler>) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_prepare_completed_within_the_grace_has_failed() {
-    let (session, handler) = overdue().await;
+async fn a_prepare_completed_in_the_grace_after_its_deadline_fails() {
+    let (session, handler) = start_overdue_session().await;
     assert_eq!(handler.side().callback().prepare_for_sync_completed(HResult::S_OK), HResult::S_OK);
     let report = within(session.report()).await;
     assert_eq!(report.runs[0].ending, Some(RunEnding::NotPrepared(RunFault::Failed)), "{report}");
@@ -160,14 +164,14 @@ async fn a_prepare_completed_within_the_grace_has_failed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_classic_handler_past_its_deadline_is_answered_cancel_all() {
-    let (_session, handler) = overdue().await;
+async fn progress_answers_cancel_all_after_the_deadline_of_a_classic_handler() {
+    let (_session, handler) = start_overdue_session().await;
     assert_eq!(handler.side().callback().progress(id("a"), None), HResult::S_SYNCMGR_CANCELALL);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_classic_handler_past_its_deadline_is_pushed_stopped() {
-    let (_session, handler) = overdue().await;
+async fn a_classic_handler_past_its_deadline_receives_a_stopped_status() {
+    let (_session, handler) = start_overdue_session().await;
     let pushed = format!("SetItemStatus {:?} {:?}", Subject::Handler, Status::Stopped);
     assert_eq!(handler.transcript().of(&["SetItemStatus"]), [pushed]);
 }
@@ -199,11 +203,11 @@ async fn an_uncompleted_synchronize_ends_after_stall_time_and_hard_grace() {
     assert!(before.elapsed() <= Duration::from_secs(755), "{:?}", before.elapsed());
     assert_eq!(report.runs[0].ending, Some(RunEnding::NotCompleted(RunFault::Failed)), "{report}");
     assert!(report.items().all(|item| (item.outcome, item.class) == (Outcome::Failed, Some(FailureClass::Transient))));
-    assert_eq!(late(&report).len(), 1);
+    assert_eq!(deadline_entries(&report).len(), 1);
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_completion_of_a_cut_synchronize_is_refused() {
+async fn the_completion_of_a_dropped_synchronize_is_refused() {
     let window = Window::of(ScriptedHandler::new(listed(&["a"])).on_prepare(prepares())).await;
     let callback = window.callback();
     within(window.session.report()).await;

@@ -1,4 +1,4 @@
-//! Hosts whose callbacks panic, and items that shut down or await their own session.
+//! Host callbacks and interactions that panic, and items that shut down their manager or await their own session.
 
 use std::sync::{Arc, OnceLock};
 
@@ -14,13 +14,13 @@ use tokio::sync::Notify;
 use crate::support::awaitable_host::within;
 use crate::support::{HANDLER, Scripted, id};
 
-/// A callback that panics in every call, and notifies about completions.
+/// A host callback that panics in every call. `completed` is notified of completions.
 #[derive(Default)]
-struct Hostile {
+struct PanickingHost {
     completed: Notify,
 }
 
-impl SyncCallback for Hostile {
+impl SyncCallback for PanickingHost {
     fn show_properties_completed(&self, _: HResult) -> HResult {
         panic!("the fault")
     }
@@ -72,7 +72,7 @@ async fn a_host_callback_that_panics_does_not_stop_the_handler() {
         }
         .boxed()
     });
-    let host = Arc::new(Hostile::default());
+    let host = Arc::new(PanickingHost::default());
     let adapter = CallbackAdapter::new(Arc::new(handler.clone())).unwrap();
     adapter.initialize(Trigger::Manual, RunFlags::empty(), None).await;
     adapter.enum_sync_items().await.unwrap();
@@ -88,10 +88,10 @@ async fn a_host_callback_that_panics_does_not_stop_the_handler() {
 }
 
 /// An interaction that panics.
-struct Broken;
+struct PanickingInteraction;
 
 #[async_trait]
-impl Interaction for Broken {
+impl Interaction for PanickingInteraction {
     async fn confirm(&self, _: &str) -> SyncResult<Confirmation> {
         panic!("the fault")
     }
@@ -107,7 +107,7 @@ impl Interaction for Broken {
 
 #[tokio::test(start_paused = true)]
 async fn a_panicking_interaction_fails_only_the_item_that_asked() {
-    let manager = SyncManager::builder().interaction(Broken).build();
+    let manager = SyncManager::builder().interaction(PanickingInteraction).build();
     let handler = Scripted::new(&["asks", "b"]).on_item(|item| {
         async {
             let user = item.run().interaction().await?;
@@ -127,9 +127,9 @@ async fn a_panicking_interaction_fails_only_the_item_that_asked() {
 #[tokio::test(start_paused = true)]
 async fn an_item_that_shuts_down_its_own_manager_is_stopped() {
     let manager = Arc::new(OnceLock::<SyncManager>::new());
-    let reach = manager.clone();
+    let shared = manager.clone();
     let handler = Scripted::new(&["a"]).on_item(move |_| {
-        let manager = reach.clone();
+        let manager = shared.clone();
         async move {
             manager.get().unwrap().shutdown().await;
             Ok(())
@@ -146,21 +146,21 @@ async fn an_item_that_shuts_down_its_own_manager_is_stopped() {
 #[tokio::test(start_paused = true)]
 async fn an_item_that_awaits_its_own_session_can_be_stopped() {
     let session = Arc::new(OnceLock::<syncmgr::Session>::new());
-    let (reach, begun) = (session.clone(), Arc::new(Notify::new()));
-    let beginning = begun.clone();
+    let (shared, started) = (session.clone(), Arc::new(Notify::new()));
+    let notify_started = started.clone();
     let handler = Scripted::new(&["a"]).on_item(move |_| {
-        let (session, begun) = (reach.clone(), beginning.clone());
+        let (session, started) = (shared.clone(), notify_started.clone());
         async move {
-            begun.notify_one();
+            started.notify_one();
             session.get().unwrap().report().await;
             Ok(())
         }
         .boxed()
     });
-    let started = crate::support::start(handler);
-    let started = session.get_or_init(|| started);
-    within(begun.notified()).await;
-    started.stop();
-    assert_eq!(within(started.report()).await.items().next().unwrap().outcome, Outcome::Stopped);
-    within(started.close()).await;
+    let session_of_item = crate::support::start(handler);
+    let session = session.get_or_init(|| session_of_item);
+    within(started.notified()).await;
+    session.stop();
+    assert_eq!(within(session.report()).await.items().next().unwrap().outcome, Outcome::Stopped);
+    within(session.close()).await;
 }

@@ -1,4 +1,4 @@
-//! Calls at the wrong time: answered, logged, and without effect.
+//! Calls at the wrong time are refused and have no effect.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -15,7 +15,7 @@ use syncmgr::{
 };
 use syncmgr_test::{Side, Transcript};
 
-use crate::asking::show_error::{error, explaining};
+use crate::asking::show_error::{error, explaining_handler};
 use crate::support::awaitable_host::{CLASSIC, HandlerOnHost, host_in, hosting, within};
 use crate::support::window::{Window, ran, waiting};
 use crate::support::{HANDLER, Scripted, id, run, start};
@@ -44,10 +44,10 @@ async fn the_first_completion_counts_and_the_second_is_logged() {
         }
     };
     let explain = twice(|side, code| side.callback().show_error_completed(code, &[id("a")]));
-    let handler = explaining(&["a"], explain)
+    let handler = explaining_handler(&["a"], explain)
         .on_prepare(twice(|side, code| side.callback().prepare_for_sync_completed(code)))
         .on_synchronize(|side| {
-            side.callback().log_error(LogLevel::Error, "look", Some(&crate::support::window::link("x")));
+            side.callback().log_error(LogLevel::Error, "link", Some(&crate::support::window::link("x")));
             side.callback().progress(id("a"), Some(&Progress::new().with_status(Status::Succeeded)));
             let answers = (side.callback().synchronize_completed(OK), side.callback().synchronize_completed(FAIL));
             assert_eq!(answers, (OK, UNEXPECTED));
@@ -101,7 +101,7 @@ async fn a_report_on_an_item_of_another_handler_is_refused() {
     }
     let report = within(session.finish()).await;
     let outcomes: Vec<_> = report.items().map(|item| item.outcome).collect();
-    assert_eq!(outcomes, [Outcome::Failed; 2], "neither handler has reported its own item");
+    assert_eq!(outcomes, [Outcome::Failed; 2], "a report on an item of another handler counted");
 }
 
 #[tokio::test(start_paused = true)]
@@ -199,23 +199,23 @@ async fn concurrent_each_item_calls_run_every_item_once_within_the_limit() {
     let report = within(run(handler.clone())).await;
     assert!(report.is_success(), "{report}");
     assert_eq!(handler.transcript.count("item "), 4);
-    assert_eq!(most.load(Ordering::Relaxed), 1, "items at the same time");
+    assert_eq!(most.load(Ordering::Relaxed), 1, "items ran at the same time");
 }
 
 #[tokio::test(start_paused = true)]
 async fn host_calls_at_the_wrong_time_are_refused_without_effect() {
     let transcript = Transcript::new();
     let on = HandlerOnHost::created(Scripted::new(&["a"]).with_transcript(&transcript), &transcript);
-    let pair = |on: &HandlerOnHost| (on.adapter.synchronize(), on.adapter.show_error(error()));
+    let call_both = |on: &HandlerOnHost| (on.adapter.synchronize(), on.adapter.show_error(error()));
     assert_eq!(on.adapter.enum_sync_items().await, Err(UNEXPECTED));
     assert_eq!(on.attach(), UNEXPECTED);
-    assert_eq!(pair(&on), (UNEXPECTED, UNEXPECTED));
+    assert_eq!(call_both(&on), (UNEXPECTED, UNEXPECTED));
     on.adapter.initialize(Trigger::Manual, RunFlags::empty(), None).await;
     assert_eq!(on.adapter.initialize(Trigger::Manual, RunFlags::empty(), None).await, UNEXPECTED);
     on.adapter.enum_sync_items().await.unwrap();
-    assert_eq!((on.adapter.prepare_for_sync(&[id("a")]), pair(&on)), (UNEXPECTED, (UNEXPECTED, UNEXPECTED)));
+    assert_eq!((on.adapter.prepare_for_sync(&[id("a")]), call_both(&on)), (UNEXPECTED, (UNEXPECTED, UNEXPECTED)));
     on.attach();
-    assert_eq!(pair(&on), (UNEXPECTED, UNEXPECTED));
+    assert_eq!(call_both(&on), (UNEXPECTED, UNEXPECTED));
     on.adapter.prepare_for_sync(&[id("a")]);
     on.host.wait_for("PrepareForSyncCompleted S_OK").await;
     assert_eq!((on.adapter.prepare_for_sync(&[id("a")]), on.adapter.show_error(error())), (UNEXPECTED, UNEXPECTED));
@@ -223,7 +223,7 @@ async fn host_calls_at_the_wrong_time_are_refused_without_effect() {
     on.host.wait_for("SynchronizeCompleted S_OK").await;
     assert_eq!((on.adapter.synchronize(), on.adapter.prepare_for_sync(&[id("a")])), (UNEXPECTED, UNEXPECTED));
     on.adapter.set_progress_callback(None);
-    assert_eq!((on.attach(), pair(&on)), (UNEXPECTED, (UNEXPECTED, UNEXPECTED)));
+    assert_eq!((on.attach(), call_both(&on)), (UNEXPECTED, (UNEXPECTED, UNEXPECTED)));
     assert_eq!(on.adapter.set_item_status(Subject::Handler, Status::Stopped), UNEXPECTED);
     let calls = transcript.of(&["initialize", "items", "prepare", "synchronize", "item ", "show_error", "set_item"]);
     assert_eq!(calls[1..], ["items", "prepare a", "synchronize", "item a"]);

@@ -18,18 +18,18 @@ use crate::support::faulty::{At, Faulty, When};
 use crate::support::window::ran;
 use crate::support::{HANDLER, Scripted, id, run};
 
-const WHENS: [When; 3] = [When::Called, When::ProbedRun, When::Dropped];
+const MOMENTS: [When; 3] = [When::Called, When::Polled, When::Dropped];
 
 /// Starts a session of a faulty handler and a correct one.
-fn beside_another(faulty: Faulty) -> Session {
+fn start_with_correct_handler(faulty: Faulty) -> Session {
     let manager = SyncManager::new();
     let other = Scripted::new(&["other"]).info(|_| HandlerInfo::new(CLASSIC, "Other"));
     manager.register(faulty).and(manager.register(other)).expect("the handlers can be registered");
     begin(&manager)
 }
 
-/// Returns the run of the faulty handler; asserts that the other one succeeded and that the fault is in the log.
-fn faulty(report: &Report) -> &RunReport {
+/// Returns the run of the faulty handler; asserts that the other handler succeeded and that the panic was logged.
+fn faulty_run(report: &Report) -> &RunReport {
     assert!(ran(report, CLASSIC).is_success(), "{report}");
     let run = ran(report, HANDLER);
     let logged =
@@ -45,9 +45,9 @@ fn outcomes(run: &RunReport) -> Vec<Outcome> {
 #[tokio::test(start_paused = true)]
 async fn a_panic_in_initialize_or_items_ends_the_run_as_not_begun() {
     for at in [At::Initialize, At::Items] {
-        for when in WHENS {
-            let report = within(beside_another(Faulty(at, when)).finish()).await;
-            let run = faulty(&report);
+        for when in MOMENTS {
+            let report = within(start_with_correct_handler(Faulty(at, when)).finish()).await;
+            let run = faulty_run(&report);
             assert_eq!(run.ending, Some(RunEnding::NotBegun(RunFault::Unexpected)), "{at:?} {when:?}");
             assert_eq!(outcomes(run), []);
         }
@@ -56,9 +56,9 @@ async fn a_panic_in_initialize_or_items_ends_the_run_as_not_begun() {
 
 #[tokio::test(start_paused = true)]
 async fn a_panic_in_prepare_ends_the_run_as_not_prepared() {
-    for when in WHENS {
-        let report = within(beside_another(Faulty(At::Prepare, when)).finish()).await;
-        let run = faulty(&report);
+    for when in MOMENTS {
+        let report = within(start_with_correct_handler(Faulty(At::Prepare, when)).finish()).await;
+        let run = faulty_run(&report);
         assert_eq!(run.ending, Some(RunEnding::NotPrepared(RunFault::Unexpected)), "{when:?}");
         assert_eq!(outcomes(run), [Outcome::Failed; 2]);
     }
@@ -66,9 +66,9 @@ async fn a_panic_in_prepare_ends_the_run_as_not_prepared() {
 
 #[tokio::test(start_paused = true)]
 async fn a_panic_in_synchronize_completes_the_run_with_unexpected() {
-    for when in WHENS {
-        let report = within(beside_another(Faulty(At::Synchronize, when)).finish()).await;
-        let run = faulty(&report);
+    for when in MOMENTS {
+        let report = within(start_with_correct_handler(Faulty(At::Synchronize, when)).finish()).await;
+        let run = faulty_run(&report);
         assert_eq!(run.ending, Some(RunEnding::NotCompleted(RunFault::Unexpected)), "{when:?}");
         // The items have ended before the drop panics.
         let outcome = if when == When::Dropped { Outcome::Succeeded } else { Outcome::Failed };
@@ -78,9 +78,9 @@ async fn a_panic_in_synchronize_completes_the_run_with_unexpected() {
 
 #[tokio::test(start_paused = true)]
 async fn a_panic_in_an_item_fails_that_item_and_names_it() {
-    for when in WHENS {
-        let report = within(beside_another(Faulty(At::Item, when)).finish()).await;
-        let run = faulty(&report);
+    for when in MOMENTS {
+        let report = within(start_with_correct_handler(Faulty(At::Item, when)).finish()).await;
+        let run = faulty_run(&report);
         assert_eq!(outcomes(run), [Outcome::Succeeded, Outcome::Failed], "{when:?}");
         let entry = run.log.iter().find(|entry| entry.level == LogLevel::Error).unwrap();
         assert_eq!(entry.item, Some(id("b")));
@@ -90,7 +90,7 @@ async fn a_panic_in_an_item_fails_that_item_and_names_it() {
 
 #[tokio::test(start_paused = true)]
 async fn a_panic_in_set_item_status_does_not_undo_the_skip() {
-    let session = beside_another(Faulty(At::Status, When::Called));
+    let session = start_with_correct_handler(Faulty(At::Status, When::Called));
     let begun = |event: &SessionEvent| matches!(event, SessionEvent::Began { item, .. } if *item == id("a"));
     until(&mut session.events(), begun).await;
     session.skip(HANDLER, id("a")).unwrap();
@@ -104,14 +104,14 @@ async fn a_panic_in_set_item_status_does_not_undo_the_skip() {
 
 #[tokio::test(start_paused = true)]
 async fn a_panic_in_show_error_keeps_the_results_open() {
-    for when in WHENS {
-        let session = beside_another(Faulty(At::Error, when));
+    for when in MOMENTS {
+        let session = start_with_correct_handler(Faulty(At::Error, when));
         within(session.report()).await;
         for _ in 0..2 {
             within(session.show_error(HANDLER, error())).await.unwrap();
         }
         let report = within(session.finish()).await;
-        let run = faulty(&report);
+        let run = faulty_run(&report);
         assert_eq!(run.log.iter().filter(|entry| entry.level == LogLevel::Error).count(), 2, "{when:?}");
         assert_eq!(run.ending, Some(RunEnding::Completed));
     }
@@ -119,7 +119,7 @@ async fn a_panic_in_show_error_keeps_the_results_open() {
 
 #[tokio::test(start_paused = true)]
 async fn a_panic_in_show_properties_is_an_error_for_the_caller() {
-    for when in WHENS {
+    for when in MOMENTS {
         let manager = SyncManager::new();
         manager.register(Faulty(At::Properties, when)).unwrap();
         let shown = within(manager.show_properties(HANDLER, Subject::Handler)).await;
@@ -133,9 +133,9 @@ async fn a_panic_in_show_properties_is_an_error_for_the_caller() {
 async fn a_panic_in_info_is_an_error_for_the_caller_of_register() {
     let manager = SyncManager::new();
     let registered = catch_unwind(AssertUnwindSafe(|| manager.register(Faulty(At::Info, When::Called))));
-    assert!(registered.expect("the panic does not reach the application").is_err());
+    assert!(registered.expect("the panic reached the application").is_err());
     let adapter = catch_unwind(|| CallbackAdapter::new(Arc::new(Faulty(At::Info, When::Called))).is_err());
-    assert!(adapter.expect("the panic does not reach the host"));
+    assert!(adapter.expect("the panic reached the host"));
 }
 
 #[tokio::test(start_paused = true)]
@@ -143,11 +143,11 @@ async fn a_panic_in_item_object_returns_no_object() {
     let manager = SyncManager::new();
     manager.register(Faulty(At::Object, When::Called)).unwrap();
     let object = || manager.item_object(HANDLER, Subject::Handler, Uuid::nil()).is_none();
-    assert!(catch_unwind(AssertUnwindSafe(object)).expect("the panic does not reach the application"));
+    assert!(catch_unwind(AssertUnwindSafe(object)).expect("the panic reached the application"));
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_cut_item_whose_drop_panics_frees_its_worker() {
+async fn a_dropped_item_whose_destructor_panics_frees_its_worker() {
     let bomb = || OnDrop(|| panic!("the fault"));
     let handler =
         Scripted::new(&["a", "b"]).info(|info| info.with_limits(Limits::DEFAULT.with_items(1))).on_item(move |item| {
@@ -197,8 +197,8 @@ impl fmt::Display for DisplayPanics {
 
 impl std::error::Error for DisplayPanics {}
 
-/// Runs three items sequentially. The first one ends with `end`.
-async fn first_of_three(end: fn() -> syncmgr::SyncResult) -> Report {
+/// Runs three items sequentially. The first item ends with `end`.
+async fn run_three_items(end: fn() -> syncmgr::SyncResult) -> Report {
     let one = Limits::DEFAULT.with_items(1);
     let handler = Scripted::new(&["a", "b", "c"])
         .info(|info| info.with_limits(one))
@@ -208,7 +208,7 @@ async fn first_of_three(end: fn() -> syncmgr::SyncResult) -> Report {
 
 #[tokio::test(start_paused = true)]
 async fn an_item_whose_error_display_panics_fails_and_the_others_run() {
-    let report = first_of_three(|| Err(DisplayPanics.into())).await;
+    let report = run_three_items(|| Err(DisplayPanics.into())).await;
     assert_eq!(outcomes(&report.runs[0]), [Outcome::Failed, Outcome::Succeeded, Outcome::Succeeded]);
 }
 
@@ -220,7 +220,7 @@ async fn a_run_whose_error_display_panics_still_ends() {
 
 #[tokio::test(start_paused = true)]
 async fn a_panic_payload_that_panics_on_drop_fails_only_its_item() {
-    let report = first_of_three(|| std::panic::panic_any(OnDrop(|| panic!("the fault")))).await;
+    let report = run_three_items(|| std::panic::panic_any(OnDrop(|| panic!("the fault")))).await;
     assert_eq!(outcomes(&report.runs[0]), [Outcome::Failed, Outcome::Succeeded, Outcome::Succeeded]);
 }
 

@@ -19,14 +19,14 @@ use crate::support::{HANDLER, Scripted, id};
 #[test]
 fn an_item_that_blocks_its_thread_is_reported_once_with_its_name() {
     let block = Blocker::new();
-    let bench = Bench::with(2, [blocking(&["blocks"], block.here(), |_| {})]);
-    let session = bench.start();
-    block.begun();
-    (0..10).for_each(|second| _ = bench.watchdog.check(1_000 * second));
+    let fixture = BlockingFixture::with(2, [blocking_handler(&["blocks"], block.block_thread(), |_| {})]);
+    let session = fixture.start();
+    block.wait_until_blocked();
+    (0..10).for_each(|second| _ = fixture.watchdog.check(1_000 * second));
     block.release();
-    let report = bench.wait(session.finish());
+    let report = fixture.wait(session.finish());
     assert!(report.is_success(), "{report}");
-    let entries = reported(&report);
+    let entries = blocked_thread_entries(&report);
     let [entry] = entries.as_slice() else { panic!("{report}") };
     assert_eq!((entry.level, entry.item), (LogLevel::Warning, Some(id("blocks"))));
 }
@@ -34,33 +34,33 @@ fn an_item_that_blocks_its_thread_is_reported_once_with_its_name() {
 #[test]
 fn an_item_that_blocks_for_less_than_a_second_is_not_reported() {
     let block = Blocker::new();
-    let bench = Bench::with(2, [blocking(&["blocks"], block.here(), |_| {})]);
-    let session = bench.start();
-    block.begun();
-    [5_000, 5_500, 5_999].into_iter().for_each(|now| _ = bench.watchdog.check(now));
+    let fixture = BlockingFixture::with(2, [blocking_handler(&["blocks"], block.block_thread(), |_| {})]);
+    let session = fixture.start();
+    block.wait_until_blocked();
+    [5_000, 5_500, 5_999].into_iter().for_each(|now| _ = fixture.watchdog.check(now));
     block.release();
-    assert!(reported(&bench.wait(session.finish())).is_empty());
+    assert!(blocked_thread_entries(&fixture.wait(session.finish())).is_empty());
 }
 
 #[test]
 fn an_awaiting_item_is_not_reported() {
     let go = Arc::new(tokio::sync::Notify::new());
     let going = go.clone();
-    let bench = Bench::with(
+    let fixture = BlockingFixture::with(
         1,
         [Scripted::new(&["a"]).on_item(move |_| {
             let go = going.clone();
             async move { go.notified().map(Ok).await }.boxed()
         })],
     );
-    let session = bench.start();
-    bench.wait(crate::support::awaitable_host::until_began(&session));
+    let session = fixture.start();
+    fixture.wait(crate::support::awaitable_host::until_began(&session));
     // The only thread runs this task after the poll in which the item began.
-    let thread = bench.handlers.as_ref().expect("the runtime is running");
-    bench.wait(thread.spawn(async {})).expect("the task does not panic");
-    (0..10).for_each(|second| _ = bench.watchdog.check(1_000 * second));
+    let thread = fixture.handlers.as_ref().expect("the runtime is running");
+    fixture.wait(thread.spawn(async {})).expect("the task does not panic");
+    (0..10).for_each(|second| _ = fixture.watchdog.check(1_000 * second));
     go.notify_one();
-    assert!(reported(&bench.wait(session.finish())).is_empty());
+    assert!(blocked_thread_entries(&fixture.wait(session.finish())).is_empty());
 }
 
 #[test]
@@ -69,32 +69,35 @@ fn an_abandoned_item_that_blocks_its_thread_is_refused_later_reports() {
         let (block, late) = (Blocker::new(), Transcript::new());
         let noting = late.clone();
         let note = move |item: &syncmgr::ItemContext| noting.note(format!("{:?}", item.progress(1, None)));
-        let mut bench = Bench::with(2, [blocking(&["blocks"], block.here(), note)]);
-        let session = bench.start();
-        block.begun();
-        bench.expire_graces(|| stop(&session));
-        let report = bench.wait(session.report());
+        let mut fixture = BlockingFixture::with(2, [blocking_handler(&["blocks"], block.block_thread(), note)]);
+        let session = fixture.start();
+        block.wait_until_blocked();
+        fixture.expire_graces(|| stop(&session));
+        let report = fixture.wait(session.report());
         assert_eq!(outcome(&report, "blocks"), ABANDONED, "{report}");
         assert!(report.run(HANDLER).unwrap().log.iter().any(|entry| entry.text.contains("it blocks its thread")));
-        assert_eq!((quarantined(&bench.manager), late.lines().len()), (1, 0));
-        bench.wait(session.close());
+        assert_eq!((count_quarantined(&fixture.manager), late.lines().len()), (1, 0));
+        fixture.wait(session.close());
         block.release();
-        bench.end();
+        fixture.end();
         assert_eq!(late.lines(), ["Err(Cancelled { reason: Ended })"]);
     }
 }
 
 #[test]
 fn other_items_end_while_one_blocks_its_thread() {
-    // The runtime chooses the thread of each worker, so the test runs several times.
+    // The runtime chooses the thread of each worker, so the test repeats the scenario.
     for _ in 0..20 {
         let block = Blocker::new();
         let other = Scripted::new(&["b"]).info(|_| HandlerInfo::new(CLASSIC, "Other"));
-        let bench = Bench::with(2, [blocking(&["fine", "blocks", "fine too"], block.here(), |_| {}), other]);
-        let session = bench.start();
-        block.begun();
-        bench.expire_graces(|| session.skip(HANDLER, id("blocks")).unwrap());
-        let report = bench.wait(session.report());
+        let fixture = BlockingFixture::with(
+            2,
+            [blocking_handler(&["fine", "blocks", "fine too"], block.block_thread(), |_| {}), other],
+        );
+        let session = fixture.start();
+        block.wait_until_blocked();
+        fixture.expire_graces(|| session.skip(HANDLER, id("blocks")).unwrap());
+        let report = fixture.wait(session.report());
         assert_eq!(outcome(&report, "blocks"), ABANDONED, "{report}");
         assert_eq!(report.items().filter(|item| item.outcome == Outcome::Succeeded).count(), 3, "{report}");
         block.release();
@@ -104,69 +107,69 @@ fn other_items_end_while_one_blocks_its_thread() {
 #[test]
 fn a_quarantine_lifts_when_the_thread_returns() {
     let block = Blocker::new();
-    let mut bench = Bench::with(2, [blocking(&["blocks"], block.here(), |_| {})]);
-    let session = bench.start();
-    block.begun();
-    bench.expire_graces(|| session.stop());
-    bench.wait(session.close());
-    assert_eq!(quarantined(&bench.manager), 1);
+    let mut fixture = BlockingFixture::with(2, [blocking_handler(&["blocks"], block.block_thread(), |_| {})]);
+    let session = fixture.start();
+    block.wait_until_blocked();
+    fixture.expire_graces(|| session.stop());
+    fixture.wait(session.close());
+    assert_eq!(count_quarantined(&fixture.manager), 1);
     block.release();
-    bench.end();
-    assert_eq!(quarantined(&bench.manager), 0);
+    fixture.end();
+    assert_eq!(count_quarantined(&fixture.manager), 0);
 }
 
 #[test]
 fn an_abandoned_item_runs_again_after_its_thread_returned() {
     let (block, first) = (Blocker::new(), Arc::new(AtomicBool::new(true)));
-    let (here, blocks) = (block.here(), first.clone());
+    let (block_thread, blocks) = (block.block_thread(), first.clone());
     let blocks_once = move || {
         if blocks.swap(false, Ordering::Relaxed) {
-            here()
+            block_thread()
         }
     };
-    let mut bench = Bench::with(2, [blocking(&["blocks"], blocks_once, |_| {})]);
-    let session = bench.start();
-    block.begun();
-    bench.expire_graces(|| session.stop());
-    bench.wait(session.close());
-    let second = bench.start();
-    assert_eq!(outcome(&bench.wait(second.finish()), "blocks").0, Outcome::Skipped, "it is quarantined");
+    let mut fixture = BlockingFixture::with(2, [blocking_handler(&["blocks"], blocks_once, |_| {})]);
+    let session = fixture.start();
+    block.wait_until_blocked();
+    fixture.expire_graces(|| session.stop());
+    fixture.wait(session.close());
+    let second = fixture.start();
+    assert_eq!(outcome(&fixture.wait(second.finish()), "blocks").0, Outcome::Skipped, "the quarantined item ran");
     block.release();
-    bench.end();
-    bench.handlers = Some(Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap());
-    let third = bench.start();
-    assert_eq!(outcome(&bench.wait(third.finish()), "blocks").0, Outcome::Succeeded);
+    fixture.end();
+    fixture.handlers = Some(Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap());
+    let third = fixture.start();
+    assert_eq!(outcome(&fixture.wait(third.finish()), "blocks").0, Outcome::Succeeded);
 }
 
 #[test]
 fn an_abandoned_item_keeps_its_claim_until_its_thread_returns() {
     let block = Blocker::new();
     let claiming = |name: &&str| SyncItem::named(*name).with_claim("modem");
-    // One worker, so that the first item claims first.
-    let handler = blocking(&[], block.here(), |_| {})
+    // With one worker, the first item claims first.
+    let handler = blocking_handler(&[], block.block_thread(), |_| {})
         .items(move || Ok(["blocks", "next"].iter().map(claiming).collect()))
         .info(|info| info.with_limits(Limits::DEFAULT.with_items(1)));
-    let bench = Bench::with(2, [handler.clone()]);
-    let session = bench.start();
-    block.begun();
-    bench.expire_graces(|| session.skip(HANDLER, id("blocks")).unwrap());
+    let fixture = BlockingFixture::with(2, [handler.clone()]);
+    let session = fixture.start();
+    block.wait_until_blocked();
+    fixture.expire_graces(|| session.skip(HANDLER, id("blocks")).unwrap());
     assert_eq!(handler.transcript.count("item next"), 0);
     block.release();
-    let report = bench.wait(session.finish());
+    let report = fixture.wait(session.finish());
     assert_eq!(outcome(&report, "next").0, Outcome::Succeeded, "{report}");
 }
 
 #[test]
 fn an_item_that_blocks_the_thread_of_its_run_ends_before_the_run() {
     let block = Blocker::new();
-    let here = block.here();
+    let block_thread = block.block_thread();
     let handler = Scripted::new(&["blocks"]).on_synchronize(move |run| {
-        let here = here.clone();
+        let block_thread = block_thread.clone();
         async move {
             run.each(|_| {
-                let here = here.clone();
+                let block_thread = block_thread.clone();
                 async move {
-                    here();
+                    block_thread();
                     Ok(())
                 }
             })
@@ -174,38 +177,38 @@ fn an_item_that_blocks_the_thread_of_its_run_ends_before_the_run() {
         }
         .boxed()
     });
-    let bench = Bench::with(2, [handler]);
-    let session = bench.start();
-    block.begun();
-    bench.expire_graces(|| session.stop());
-    assert_eq!((quarantined(&bench.manager), bench.wait(async { session.progress().len() })), (1, 0));
+    let fixture = BlockingFixture::with(2, [handler]);
+    let session = fixture.start();
+    block.wait_until_blocked();
+    fixture.expire_graces(|| session.stop());
+    assert_eq!((count_quarantined(&fixture.manager), fixture.wait(async { session.progress().len() })), (1, 0));
     block.release();
-    let report = bench.wait(session.finish());
+    let report = fixture.wait(session.finish());
     assert_eq!(outcome(&report, "blocks"), ABANDONED, "{report}");
 }
 
 #[test]
 fn an_item_that_blocks_before_its_first_await_is_reported_by_name() {
     let block = Blocker::new();
-    let here = block.here();
+    let block_thread = block.block_thread();
     let handler = Scripted::new(&["blocks"]).on_synchronize(move |run| {
-        let here = here.clone();
+        let block_thread = block_thread.clone();
         async move {
             run.each(|_| {
-                here();
+                block_thread();
                 async { Ok(()) }
             })
             .await
         }
         .boxed()
     });
-    let bench = Bench::with(2, [handler]);
-    let session = bench.start();
-    block.begun();
-    (0..3).for_each(|second| _ = bench.watchdog.check(1_000 * second));
+    let fixture = BlockingFixture::with(2, [handler]);
+    let session = fixture.start();
+    block.wait_until_blocked();
+    (0..3).for_each(|second| _ = fixture.watchdog.check(1_000 * second));
     block.release();
-    let report = bench.wait(session.finish());
-    assert_eq!(reported(&report).first().and_then(|entry| entry.item), Some(id("blocks")), "{report}");
+    let report = fixture.wait(session.finish());
+    assert_eq!(blocked_thread_entries(&report).first().and_then(|entry| entry.item), Some(id("blocks")), "{report}");
 }
 
 #[test]
@@ -217,17 +220,21 @@ fn shutdown_does_not_wait_for_a_handler_that_blocks_outside_its_items() {
     ];
     for block_in in methods {
         let block = Blocker::new();
-        let bench = Bench::with(2, [block_in(Scripted::new(&["a"]), Arc::new(block.here()))]);
-        let session = bench.start();
-        block.begun();
-        (0..3).for_each(|second| _ = bench.watchdog.check(1_000 * second));
-        let unstopped = bench.shutdown();
-        let [unstopped] = unstopped.as_slice() else { panic!("{unstopped:?}") };
-        assert_eq!((unstopped.handler, &*unstopped.name, unstopped.items.len()), (HANDLER, "Scripted", 0));
-        assert!(bench.watchdog.stopped.load(Ordering::Relaxed), "the watchdog is stopped");
+        let fixture = BlockingFixture::with(2, [block_in(Scripted::new(&["a"]), Arc::new(block.block_thread()))]);
+        let session = fixture.start();
+        block.wait_until_blocked();
+        (0..3).for_each(|second| _ = fixture.watchdog.check(1_000 * second));
+        let still_running = fixture.shutdown();
+        let [still_running] = still_running.as_slice() else { panic!("{still_running:?}") };
+        assert_eq!((still_running.handler, &*still_running.name, still_running.items.len()), (HANDLER, "Scripted", 0));
+        assert!(fixture.watchdog.stopped.load(Ordering::Relaxed), "the watchdog was not stopped");
         block.release();
-        let report = bench.wait(session.report());
-        assert_eq!(reported(&report).iter().map(|entry| entry.item).collect::<Vec<_>>(), [None], "{report}");
+        let report = fixture.wait(session.report());
+        assert_eq!(
+            blocked_thread_entries(&report).iter().map(|entry| entry.item).collect::<Vec<_>>(),
+            [None],
+            "{report}"
+        );
     }
 }
 
@@ -245,26 +252,26 @@ fn block_then<T: Send + 'static>(block: &BlockFn, value: T) -> BoxFuture<'static
 #[test]
 fn shutdown_lists_the_items_that_block_their_threads_and_returns() {
     let block = Blocker::new();
-    let bench = Bench::with(2, [blocking(&["blocks"], block.here(), |_| {})]);
-    let session = bench.start();
-    block.begun();
-    bench.expire_graces(|| session.stop());
-    bench.wait(session.report());
-    let unstopped = bench.shutdown();
-    let [unstopped] = unstopped.as_slice() else { panic!("{unstopped:?}") };
-    assert_eq!((&*unstopped.name, &unstopped.items), ("Scripted", &BTreeSet::from([id("blocks")])));
-    assert_eq!(unstopped.to_string(), "Scripted could not be stopped: 1 abandoned");
+    let fixture = BlockingFixture::with(2, [blocking_handler(&["blocks"], block.block_thread(), |_| {})]);
+    let session = fixture.start();
+    block.wait_until_blocked();
+    fixture.expire_graces(|| session.stop());
+    fixture.wait(session.report());
+    let still_running = fixture.shutdown();
+    let [still_running] = still_running.as_slice() else { panic!("{still_running:?}") };
+    assert_eq!((&*still_running.name, &still_running.items), ("Scripted", &BTreeSet::from([id("blocks")])));
+    assert_eq!(still_running.to_string(), "Scripted could not be stopped: 1 abandoned");
     block.release();
 }
 
 #[test]
 fn a_probe_ends_once_its_manager_is_dropped() {
-    let mut bench = Bench::with(1, [Scripted::new(&["a"])]);
-    bench.wait(bench.start().finish());
-    assert_eq!(bench.watchdog.check(0), ProbeStatus::Active);
-    let watchdog = bench.watchdog.clone();
-    bench.end();
-    drop(bench);
+    let mut fixture = BlockingFixture::with(1, [Scripted::new(&["a"])]);
+    fixture.wait(fixture.start().finish());
+    assert_eq!(fixture.watchdog.check(0), ProbeStatus::Active);
+    let watchdog = fixture.watchdog.clone();
+    fixture.end();
+    drop(fixture);
     assert_eq!(watchdog.check(1), ProbeStatus::Finished);
 }
 
@@ -301,7 +308,9 @@ fn the_watchdog_abandons_an_item_that_blocks_the_only_thread() {
     let only = Builder::new_current_thread().enable_all().build().unwrap();
     let watchdog = syncmgr::environment::ThreadWatchdog::every(Duration::from_millis(1));
     let manager = SyncManager::builder().watchdog(watchdog).build();
-    manager.register(blocking(&["blocks"], block.here(), |_| {}).info(|info| info.with_limits(limits))).unwrap();
+    manager
+        .register(blocking_handler(&["blocks"], block.block_thread(), |_| {}).info(|info| info.with_limits(limits)))
+        .unwrap();
     let inside = only.enter();
     let session = manager.session(Trigger::Manual).start().unwrap();
     let (mut events, (ended, ends)) = (session.events(), mpsc::channel());
@@ -314,19 +323,19 @@ fn the_watchdog_abandons_an_item_that_blocks_the_only_thread() {
     while next().is_ready() {}
     std::thread::scope(|scope| {
         let only = &only;
-        let adapter = scope.spawn(move || only.block_on(finish.report()));
-        block.begun();
+        let report = scope.spawn(move || only.block_on(finish.report()));
+        block.wait_until_blocked();
         session.stop();
-        while quarantined(&manager) == 0 {
+        while count_quarantined(&manager) == 0 {
             if next().is_pending() {
                 std::thread::yield_now();
             }
         }
-        let unstopped = clock.block_on(manager.shutdown());
-        assert_eq!(unstopped[0].items, BTreeSet::from([id("blocks")]));
-        assert_eq!(ends.try_recv(), Ok(()), "the watchdog's thread has ended");
+        let still_running = clock.block_on(manager.shutdown());
+        assert_eq!(still_running[0].items, BTreeSet::from([id("blocks")]));
+        assert_eq!(ends.try_recv(), Ok(()), "the thread of the watchdog is still running");
         block.release();
-        assert_eq!(outcome(&adapter.join().unwrap(), "blocks"), ABANDONED);
+        assert_eq!(outcome(&report.join().unwrap(), "blocks"), ABANDONED);
     });
     drop(inside);
 }
@@ -337,17 +346,17 @@ fn shutdown_without_a_watchdog_names_the_item_that_blocks_the_thread() {
     let clock = Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
     let only = Builder::new_current_thread().enable_all().build().unwrap();
     let manager = SyncManager::new();
-    manager.register(blocking(&["blocks"], block.here(), |_| {})).unwrap();
+    manager.register(blocking_handler(&["blocks"], block.block_thread(), |_| {})).unwrap();
     let inside = only.enter();
     let session = manager.session(Trigger::Manual).start().unwrap();
-    let unstopped = std::thread::scope(|scope| {
+    let still_running = std::thread::scope(|scope| {
         let only = &only;
         scope.spawn(move || only.block_on(session.report()));
-        block.begun();
-        let unstopped = clock.block_on(manager.shutdown());
+        block.wait_until_blocked();
+        let still_running = clock.block_on(manager.shutdown());
         block.release();
-        unstopped
+        still_running
     });
     drop(inside);
-    assert_eq!(unstopped[0].items, BTreeSet::from([id("blocks")]));
+    assert_eq!(still_running[0].items, BTreeSet::from([id("blocks")]));
 }

@@ -41,7 +41,7 @@ async fn the_callback_adapter_asks_the_user_through_show_error() {
         assert_eq!(logged.iter().filter(|line| line.contains("20 of 30")).count(), 1, "{logged:?}");
         on.adapter.show_error(syncmgr::log::ErrorId::of_question(id("a"), "guard"));
         on.host.wait_for("ShowErrorCompleted S_SYNCMGR_RETRYSYNC 1").await;
-        assert_eq!(on.adapter.prepare_for_sync(&on.host.script.again()), HResult::S_OK);
+        assert_eq!(on.adapter.prepare_for_sync(&on.host.script.retry_items()), HResult::S_OK);
         on.adapter.synchronize();
         on.host.wait_for("Progress").await;
         tokio::time::sleep(crate::support::test_clock::MINUTE).await;

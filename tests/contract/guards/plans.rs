@@ -31,7 +31,7 @@ impl Planning {
         *self.plan.lock().expect("not poisoned") = plan;
     }
 
-    /// Returns a handler whose item `a` proposes the plan, notes the decision, and ends if it is held. `b` does nothing.
+    /// Returns a handler. Its item `a` proposes the plan, notes the decision, and needs the user if held; `b` does nothing.
     pub(crate) fn handler(&self) -> Scripted {
         let planning = self.clone();
         Scripted::new(&["a", "b"]).on_item(move |item| {
@@ -58,11 +58,11 @@ pub(crate) fn many() -> Plan {
     Plan::new().with_deletes(20, 30)
 }
 
-pub(crate) fn over(store: &MemoryStore, planning: &Planning) -> SyncManager {
+pub(crate) fn with_store(store: &MemoryStore, planning: &Planning) -> SyncManager {
     registered(SyncManager::builder().store(store.clone()).build(), [planning.handler()])
 }
 
-pub(crate) fn asked(report: &Report) -> Vec<&LogEntry> {
+pub(crate) fn questions(report: &Report) -> Vec<&LogEntry> {
     report.runs[0].log.iter().map(|entry| &**entry).filter(|entry| entry.is_link()).collect()
 }
 
@@ -81,7 +81,7 @@ async fn a_harmless_plan_proceeds_without_a_log_entry() {
         Plan::new().with_bytes(1 << 50),
     ] {
         let planning = Planning::new(plan);
-        let report = succeeds(begin(&over(&MemoryStore::new(), &planning))).await;
+        let report = succeeds(begin(&with_store(&MemoryStore::new(), &planning))).await;
         assert_eq!(planning.decisions.lines(), ["Proceed"]);
         assert!(report.runs[0].log.is_empty());
     }
@@ -90,19 +90,19 @@ async fn a_harmless_plan_proceeds_without_a_log_entry() {
 #[tokio::test(start_paused = true)]
 async fn a_plan_with_too_many_deletions_is_held_with_one_question() {
     let planning = Planning::new(many());
-    let manager = over(&MemoryStore::new(), &planning);
+    let manager = with_store(&MemoryStore::new(), &planning);
     let report = within(begin(&manager).finish()).await;
     assert_eq!((outcome(&report, id("a")), outcome(&report, id("b"))), (Outcome::NeedsUser, Outcome::Succeeded));
     assert!(report.runs[0].log.iter().all(|entry| entry.level < LogLevel::Error), "{report}");
-    let [entry] = asked(&report)[..] else { panic!("one question: {report}") };
-    let Some(Action::Decide(question)) = &entry.action else { panic!("the entry is a question") };
+    let [entry] = questions(&report)[..] else { panic!("expected one question: {report}") };
+    let Some(Action::Decide(question)) = &entry.action else { panic!("expected a question") };
     assert_eq!((entry.level, entry.item), (LogLevel::Warning, Some(id("a"))));
     assert_eq!(question.remedies[0], syncmgr::log::Remedy::Allow);
     assert_eq!(question.choices.len(), question.remedies.len());
     assert!(question.text.contains("20 of 30"), "{}", question.text);
     let session = manager.session(Trigger::Scheduled).handlers([HANDLER]).start().unwrap();
     let held = within(session.finish()).await;
-    assert_eq!(hold_of(&held, id("a")), Some(syncmgr::Hold::NeedsUser), "a scheduled session does not run it");
+    assert_eq!(hold_of(&held, id("a")), Some(syncmgr::Hold::NeedsUser), "a scheduled session ran the item");
 }
 
 #[tokio::test(start_paused = true)]
@@ -117,7 +117,7 @@ async fn an_item_that_proposes_twice_leaves_one_question() {
     });
     let manager = registered(SyncManager::new(), [handler]);
     let report = within(begin(&manager).finish()).await;
-    assert_eq!((outcome(&report, id("a")), asked(&report).len()), (Outcome::NeedsUser, 1));
+    assert_eq!((outcome(&report, id("a")), questions(&report).len()), (Outcome::NeedsUser, 1));
 }
 
 #[tokio::test(start_paused = true)]
@@ -128,10 +128,10 @@ async fn each_answer_reaches_the_item_as_its_plan_decision() {
         (2, &["Held"], Outcome::NeedsUser),
     ] {
         let planning = Planning::new(many());
-        let manager = over(&MemoryStore::new(), &planning);
+        let manager = with_store(&MemoryStore::new(), &planning);
         let session = begin(&manager);
         let report = within(session.report()).await;
-        let error = asked(&report)[0].id.unwrap();
+        let error = questions(&report)[0].id.unwrap();
         within(session.answer(HANDLER, error, choice)).await.unwrap();
         let report = within(session.finish()).await;
         assert_eq!(planning.decisions.lines(), decisions);
@@ -143,10 +143,10 @@ async fn each_answer_reaches_the_item_as_its_plan_decision() {
 async fn an_answer_applies_after_the_session_and_after_a_restart() {
     for restarted in [false, true] {
         let (store, planning) = (MemoryStore::new(), Planning::new(many()));
-        let mut manager = over(&store, &planning);
+        let mut manager = with_store(&store, &planning);
         within(begin(&manager).finish()).await;
         if restarted {
-            manager = over(&store.after_crash(), &planning);
+            manager = with_store(&store.after_crash(), &planning);
         }
         let report = succeeds(manager.answer(HANDLER, question(&manager), 0).unwrap()).await;
         assert_eq!(report.items().count(), 1);
@@ -157,11 +157,11 @@ async fn an_answer_applies_after_the_session_and_after_a_restart() {
 #[tokio::test(start_paused = true)]
 async fn a_success_consumes_the_answer() {
     let planning = Planning::new(many());
-    let manager = over(&MemoryStore::new(), &planning);
+    let manager = with_store(&MemoryStore::new(), &planning);
     within(begin(&manager).finish()).await;
     succeeds(manager.answer(HANDLER, question(&manager), 0).unwrap()).await;
     let report = within(begin(&manager).finish()).await;
-    assert_eq!((outcome(&report, id("a")), asked(&report).len()), (Outcome::NeedsUser, 1));
+    assert_eq!((outcome(&report, id("a")), questions(&report).len()), (Outcome::NeedsUser, 1));
     assert_eq!(planning.decisions.lines(), ["Held", "Proceed", "Held"]);
 }
 
@@ -175,12 +175,12 @@ async fn a_plan_asks_again_only_if_its_deletions_or_sides_change() {
     ];
     for (plan, decision) in changed {
         let planning = Planning::new(many());
-        let manager = over(&MemoryStore::new(), &planning);
+        let manager = with_store(&MemoryStore::new(), &planning);
         within(begin(&manager).finish()).await;
         planning.set(plan.clone());
         let report = within(manager.answer(HANDLER, question(&manager), 0).unwrap().finish()).await;
         assert_eq!(planning.decisions.lines(), ["Held", decision], "{plan:?}");
-        assert_eq!(asked(&report).len(), usize::from(decision == "Held"), "{report}");
+        assert_eq!(questions(&report).len(), usize::from(decision == "Held"), "{report}");
     }
 }
 
@@ -207,9 +207,9 @@ async fn the_application_sets_the_guard_limits() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_entry_of_a_guard_is_stored_until_it_is_answered() {
+async fn the_question_of_a_guard_is_stored_until_it_is_answered() {
     let planning = Planning::new(many());
-    let manager = over(&MemoryStore::new(), &planning);
+    let manager = with_store(&MemoryStore::new(), &planning);
     within(begin(&manager).finish()).await;
     assert_eq!(texts(&manager).iter().filter(|text| text.contains("20 of 30")).count(), 1);
     succeeds(manager.answer(HANDLER, question(&manager), 0).unwrap()).await;
@@ -219,12 +219,12 @@ async fn the_entry_of_a_guard_is_stored_until_it_is_answered() {
 #[tokio::test(start_paused = true)]
 async fn a_refused_plan_can_be_allowed_later() {
     let planning = Planning::new(many());
-    let manager = over(&MemoryStore::new(), &planning);
+    let manager = with_store(&MemoryStore::new(), &planning);
     within(begin(&manager).finish()).await;
     within(manager.answer(HANDLER, question(&manager), 2).unwrap().finish()).await;
     within(begin(&manager).finish()).await;
     let open = manager.log(HANDLER).unwrap().iter().filter(|record| record.entry.is_link()).count();
-    assert_eq!(open, 1, "a held plan can be allowed: {:?}", texts(&manager));
+    assert_eq!(open, 1, "expected one open question: {:?}", texts(&manager));
 }
 
 #[tokio::test(start_paused = true)]
@@ -237,9 +237,9 @@ async fn a_held_plan_is_not_retried() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_plan_held_in_several_sessions_is_one_open_question() {
+async fn a_plan_held_in_several_sessions_leaves_one_open_question() {
     let planning = Planning::new(many());
-    let manager = over(&MemoryStore::new(), &planning);
+    let manager = with_store(&MemoryStore::new(), &planning);
     for _ in 0..3 {
         within(begin(&manager).finish()).await;
     }

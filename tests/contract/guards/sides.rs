@@ -5,7 +5,7 @@ use syncmgr::guard::Side;
 use syncmgr::store::{MemoryStore, StateStore};
 use syncmgr::{Plan, PlanDecision, SyncManager};
 
-use crate::guards::plans::{Planning, many, over, question};
+use crate::guards::plans::{Planning, many, question, with_store};
 use crate::support::awaitable_host::{begin, within};
 use crate::support::steps::{registered, succeeds};
 use crate::support::test_clock::{HOUR, TestClock, YEAR, stored};
@@ -26,20 +26,20 @@ async fn sides_are_compared_with_the_last_successful_plan() {
         (Plan::new().with_side(Side::new("elsewhere", 0)), "Proceed"),
     ] {
         let (store, planning) = (MemoryStore::new(), Planning::new(sides(40, "disk")));
-        succeeds(begin(&over(&store, &planning))).await;
+        succeeds(begin(&with_store(&store, &planning))).await;
         planning.set(plan.clone());
-        let manager = over(&store.after_crash(), &planning);
+        let manager = with_store(&store.after_crash(), &planning);
         within(begin(&manager).finish()).await;
-        // A held plan does not change the baseline: it is held again.
+        // A held plan does not change the baseline, so it is held again.
         within(begin(&manager).finish()).await;
         assert_eq!(planning.decisions.lines(), ["Proceed", decision, decision], "{plan:?}");
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_chosen_side_is_named_and_its_plan_becomes_the_baseline() {
+async fn a_chosen_side_reaches_the_item_and_its_plan_becomes_the_baseline() {
     let (store, planning) = (MemoryStore::new(), Planning::new(sides(40, "disk")));
-    let manager = over(&store, &planning);
+    let manager = with_store(&store, &planning);
     succeeds(begin(&manager)).await;
     planning.set(sides(0, "disk"));
     within(begin(&manager).finish()).await;
@@ -52,7 +52,7 @@ async fn a_chosen_side_is_named_and_its_plan_becomes_the_baseline() {
 #[tokio::test(start_paused = true)]
 async fn a_failed_attempt_does_not_change_the_baseline() {
     let (store, planning) = (MemoryStore::new(), Planning::new(sides(40, "disk")));
-    succeeds(begin(&over(&store, &planning))).await;
+    succeeds(begin(&with_store(&store, &planning))).await;
     let swapped = Scripted::new(&["a"]).on_item(|item| {
         let decision = item.propose(&sides(40, "disk").with_side(Side::new("third", 50)));
         async move {

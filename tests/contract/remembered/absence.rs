@@ -44,11 +44,11 @@ impl Listing {
                 let fails = item.name() == "permanent";
                 async move { if fails { Err(anyhow!("the fault")).permanent() } else { Ok(()) } }.boxed()
             });
-        let manager = Self::over(&store, &clock, &handler);
+        let manager = Self::with_store(&store, &clock, &handler);
         Self { store, clock, listed, handler, manager }
     }
 
-    fn over(store: &MemoryStore, clock: &ManualClock, handler: &Scripted) -> SyncManager {
+    fn with_store(store: &MemoryStore, clock: &ManualClock, handler: &Scripted) -> SyncManager {
         registered(SyncManager::builder().store(store.clone()).clock(clock.clone()).build(), [handler.clone()])
     }
 
@@ -64,9 +64,9 @@ impl Listing {
         within(begin(&self.manager).finish()).await
     }
 
-    fn absent(&self) -> usize {
+    fn absent_count(&self) -> usize {
         self.store
-            .known(HANDLER)
+            .recorded_items(HANDLER)
             .expect("a memory store does not fail")
             .values()
             .filter(|since| since.is_some())
@@ -79,7 +79,7 @@ fn names(count: usize) -> Vec<String> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_listing_that_lacks_over_half_of_more_than_ten_items_asks_the_user() {
+async fn a_listing_that_lacks_most_of_more_than_ten_items_asks_the_user() {
     let listing = Listing::new(&names(11));
     listing.list(&names(11)).await;
     let unchecked = BTreeMap::from([(id("10"), Some(ItemState::Unchecked))]);
@@ -91,36 +91,40 @@ async fn a_listing_that_lacks_over_half_of_more_than_ten_items_asks_the_user() {
     };
     let entry = report.runs[0].log.iter().find(|entry| asks(entry)).expect("a question is logged");
     assert!(entry.level == LogLevel::Warning && entry.text.contains("6 of 11"), "{report}");
-    assert_eq!(report.items().filter(|item| item.outcome == Outcome::Succeeded).count(), 5, "the listed items run");
-    assert_eq!(listing.absent(), 0);
-    assert_eq!(listing.store.choices(HANDLER).unwrap().len(), 1, "the choice is still stored");
+    assert_eq!(
+        report.items().filter(|item| item.outcome == Outcome::Succeeded).count(),
+        5,
+        "a listed item did not run"
+    );
+    assert_eq!(listing.absent_count(), 0);
+    assert_eq!(listing.store.choices(HANDLER).unwrap().len(), 1, "the choice was deleted");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_listing_that_lacks_half_or_had_ten_items_is_accepted() {
+async fn a_listing_that_lacks_half_of_its_items_or_all_of_ten_is_accepted() {
     for (before, after) in [(12, 6), (10, 0)] {
         let listing = Listing::new(&names(before));
         listing.list(&names(before)).await;
         listing.list(&names(after)).await;
-        assert_eq!(listing.absent(), before - after);
+        assert_eq!(listing.absent_count(), before - after);
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_confirmed_suspicious_listing_makes_the_next_one_count() {
+async fn confirming_a_suspicious_listing_records_its_absent_items() {
     let listing = Listing::new(&names(11));
     listing.list(&names(11)).await;
     listing.list(&names(1)).await;
     succeeds(listing.manager.answer(HANDLER, question(&listing.manager), 0).unwrap()).await;
-    assert_eq!(listing.absent(), 10);
+    assert_eq!(listing.absent_count(), 10);
     // The question is not asked again, and items that return are present again.
     let report = listing.list(&names(1)).await;
     assert!(report.runs[0].log.is_empty(), "{report}");
     listing.list(&names(11)).await;
-    assert_eq!(listing.absent(), 0);
+    assert_eq!(listing.absent_count(), 0);
     // The answer is consumed.
     listing.list(&names(1)).await;
-    assert_eq!(listing.absent(), 0);
+    assert_eq!(listing.absent_count(), 0);
 }
 
 #[tokio::test(start_paused = true)]
@@ -135,7 +139,7 @@ async fn a_suspicious_listing_can_be_confirmed_in_the_open_session() {
     let report = within(session.finish()).await;
     assert!(!report.runs[0].log.iter().any(|entry| entry.text.contains("requested but is not listed")), "{report}");
     listing.list(&names(1)).await;
-    assert_eq!(listing.absent(), 10);
+    assert_eq!(listing.absent_count(), 10);
 }
 
 #[tokio::test(start_paused = true)]
@@ -153,7 +157,7 @@ async fn an_items_records_are_deleted_after_exactly_thirty_days_of_absence() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_item_that_returned_is_stored_for_another_thirty_days() {
+async fn a_returning_item_keeps_its_records_for_another_thirty_days() {
     let listing = Listing::new(&names(2));
     listing.list(&names(2)).await;
     listing.list(&names(1)).await;
@@ -172,11 +176,11 @@ async fn incomplete_listings_record_no_absence_and_ask_nothing() {
     listing.list(&names(20)).await;
     let report = listing.list_some(&names(1)).await;
     assert!(report.runs[0].log.is_empty(), "{report}");
-    assert_eq!(listing.absent(), 0);
+    assert_eq!(listing.absent_count(), 0);
     listing.list(&names(15)).await;
     listing.clock.advance(31 * DAY);
     listing.list_some(&names(15)).await;
-    assert_eq!((listing.absent(), listing.store.known(HANDLER).unwrap().len()), (5, 20));
+    assert_eq!((listing.absent_count(), listing.store.recorded_items(HANDLER).unwrap().len()), (5, 20));
 }
 
 #[tokio::test(start_paused = true)]
@@ -191,6 +195,6 @@ async fn an_item_that_returns_after_its_records_were_deleted_is_new() {
     *listing.listed.lock().unwrap() = (with.to_vec(), true);
     let scheduled = listing.manager.session(syncmgr::Trigger::Scheduled).handlers([HANDLER]).start().unwrap();
     let report = within(scheduled.finish()).await;
-    assert_eq!(outcome(&report, id("permanent")), Outcome::Failed, "the item ran: {report}");
+    assert_eq!(outcome(&report, id("permanent")), Outcome::Failed, "the item did not run: {report}");
     assert_eq!(listing.handler.transcript.count("item permanent"), 2);
 }

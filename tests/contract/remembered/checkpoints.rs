@@ -1,4 +1,4 @@
-//! Checkpoints of items: loaded by later attempts, unaffected by failures, and refused from stale attempts.
+//! Checkpoints of items: loaded by later attempts, unaffected by failures, and rejected if a stale attempt commits them.
 
 use std::sync::{Arc, Mutex, mpsc};
 
@@ -11,8 +11,8 @@ use syncmgr::{FailureClass, ItemContext, LogEntry, LogLevel, Outcome, SyncManage
 use syncmgr_test::Transcript;
 use tokio::sync::Notify;
 
-use crate::remembered::settings::{LINK, over};
-use crate::sharing::quarantine::outlive_its_grace;
+use crate::remembered::settings::{LINK, with_store};
+use crate::sharing::quarantine::let_hard_grace_pass;
 use crate::support::awaitable_host::{HandlerOnHost, begin, until_began, within};
 use crate::support::recording_store::{RecordingStore, keeping, record, saved};
 use crate::support::steps::{outcome, registered, succeeds};
@@ -25,20 +25,20 @@ async fn count(item: &ItemContext) -> SyncResult {
     count.commit().await
 }
 
-/// A handler whose items each count their runs.
-pub(crate) fn counting(items: &[&str]) -> Scripted {
+/// A handler whose items count their runs.
+pub(crate) fn counting_handler(items: &[&str]) -> Scripted {
     Scripted::new(items).on_item(|item| count(item).boxed())
 }
 
 fn class(report: &syncmgr::Report, item: &str) -> Option<FailureClass> {
-    report.items().find(|ended| ended.item.id() == id(item)).expect("it is in the report").class
+    report.items().find(|ended| ended.item.id() == id(item)).expect("the item is in the report").class
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_next_session_of_any_manager_finds_a_committed_checkpoint() {
-    let (store, handler) = (MemoryStore::new(), counting(&["a", "b"]));
+    let (store, handler) = (MemoryStore::new(), counting_handler(&["a", "b"]));
     for sessions in 1..=2 {
-        let manager = over(&store, &handler);
+        let manager = with_store(&store, &handler);
         succeeds(begin(&manager)).await;
         succeeds(begin(&manager)).await;
         assert_eq!(saved(&store, "a"), Some((1, (2 * sessions).to_string())));
@@ -77,14 +77,17 @@ async fn a_commit_covers_only_the_changes_before_it() {
             let mut count = item.saved::<u32>()?;
             *count = 1;
             drop(count.commit());
-            assert!(item.saved::<u32>()?.origin() == Origin::Fresh, "a commit that is not polled saves nothing");
+            assert!(
+                item.saved::<u32>()?.origin() == Origin::Fresh,
+                "a commit that was not polled saved the checkpoint"
+            );
             count.commit().await?;
             *count = 2;
             Ok(())
         }
         .boxed()
     });
-    succeeds(begin(&over(&store, &handler))).await;
+    succeeds(begin(&with_store(&store, &handler))).await;
     assert_eq!(saved(&store, "a"), Some((1, "1".to_owned())));
 }
 
@@ -102,7 +105,7 @@ async fn items_that_fail_panic_or_are_dropped_keep_their_checkpoints() {
         }
         .boxed()
     });
-    let session = begin(&over(&store, &handler));
+    let session = begin(&with_store(&store, &handler));
     crate::support::steps::idle().await;
     session.skip(HANDLER, id("hangs")).unwrap();
     within(session.finish()).await;
@@ -123,7 +126,7 @@ async fn a_skipped_item_may_commit_within_its_grace() {
         }
         .boxed()
     });
-    let session = begin(&over(&store, &handler));
+    let session = begin(&with_store(&store, &handler));
     until_began(&session).await;
     session.skip(HANDLER, id("a")).unwrap();
     let report = within(session.finish()).await;
@@ -164,10 +167,10 @@ impl LateCommit {
 #[tokio::test(start_paused = true)]
 async fn a_thread_that_outlived_its_item_cannot_commit() {
     let (store, late) = (MemoryStore::new(), LateCommit::new());
-    let session = begin(&over(&store, &late.handler));
+    let session = begin(&with_store(&store, &late.handler));
     late.begun.notified().await;
     session.stop();
-    outlive_its_grace().await;
+    let_hard_grace_pass().await;
     let report = session.report().await;
     assert_eq!(outcome(&report, id("a")), Outcome::Failed, "{report}");
     late.go.send(()).unwrap();
@@ -180,7 +183,7 @@ async fn a_thread_that_outlived_its_item_cannot_commit() {
 async fn a_refused_commit_is_a_transient_failure_and_keeps_the_old_checkpoint() {
     let (store, seen) = (RecordingStore::default(), Transcript::new());
     let (refusing, notes) = (store.clone(), seen.clone());
-    let handler = counting(&["a"]);
+    let handler = counting_handler(&["a"]);
     succeeds(begin(&store.manager(&handler))).await;
     let handler = Scripted::new(&["a"]).on_item(move |item| {
         let (store, notes) = (refusing.clone(), notes.clone());
@@ -204,13 +207,13 @@ async fn a_checkpoint_over_the_size_limit_is_a_permanent_failure() {
     let handler = Scripted::new(&["long", "fits"]).on_item(|item| {
         async move {
             let mut text = item.saved::<String>()?;
-            // The JSON text has two quotes more.
+            // The JSON encoding adds two quotes.
             *text = "x".repeat(1024 * 1024 - if item.name() == "fits" { 2 } else { 1 });
             text.commit().await
         }
         .boxed()
     });
-    let report = within(begin(&over(&store, &handler)).finish()).await;
+    let report = within(begin(&with_store(&store, &handler)).finish()).await;
     assert_eq!(class(&report, "long"), Some(FailureClass::Permanent), "{report}");
     assert_eq!(outcome(&report, id("fits")), Outcome::Succeeded, "{report}");
     assert_eq!((saved(&store, "long"), saved(&store, "fits").is_some()), (None, true));
@@ -219,7 +222,7 @@ async fn a_checkpoint_over_the_size_limit_is_a_permanent_failure() {
 #[tokio::test(start_paused = true)]
 async fn a_checkpoint_that_does_not_decode_is_unreadable_and_not_lost() {
     let store = keeping("a", 1, "\"a text\"").await;
-    let report = within(begin(&over(&store, &counting(&["a"]))).finish()).await;
+    let report = within(begin(&with_store(&store, &counting_handler(&["a"]))).finish()).await;
     assert_eq!(class(&report, "a"), Some(FailureClass::UnreadableState), "{report}");
     assert_eq!(saved(&store, "a"), Some((1, "\"a text\"".to_owned())));
 }
@@ -230,14 +233,14 @@ async fn a_retry_in_the_same_run_finds_the_checkpoint_and_commits_again() {
     let handler = Scripted::new(&["a"])
         .on_item(|item| {
             async move {
-                item.log(LogEntry::new(LogLevel::Warning, "look").with_link(LINK));
+                item.log(LogEntry::new(LogLevel::Warning, "link").with_link(LINK));
                 count(item).await?;
                 Err(anyhow!("the fault"))
             }
             .boxed()
         })
         .on_show_error(|_, _| async { Ok(Resolution::Retry(vec![id("a")])) }.boxed());
-    let session = begin(&over(&store, &handler));
+    let session = begin(&with_store(&store, &handler));
     within(session.report()).await;
     within(session.show_error(HANDLER, LINK)).await.unwrap();
     assert_eq!(saved(&store, "a"), Some((1, "2".to_owned())));
@@ -246,24 +249,24 @@ async fn a_retry_in_the_same_run_finds_the_checkpoint_and_commits_again() {
 
 #[tokio::test(start_paused = true)]
 async fn a_retry_in_an_older_open_session_commits_and_is_recorded() {
-    let (store, open) = (MemoryStore::new(), Arc::new(std::sync::atomic::AtomicBool::new(true)));
-    let failing = open.clone();
+    let (store, failing) = (MemoryStore::new(), Arc::new(std::sync::atomic::AtomicBool::new(true)));
+    let switch = failing.clone();
     let handler = Scripted::new(&["a"])
         .on_item(move |item| {
-            let fails = failing.load(std::sync::atomic::Ordering::Relaxed);
+            let fails = switch.load(std::sync::atomic::Ordering::Relaxed);
             async move {
-                item.log(LogEntry::new(LogLevel::Warning, "look").with_link(LINK));
+                item.log(LogEntry::new(LogLevel::Warning, "link").with_link(LINK));
                 count(item).await?;
                 if fails { Err(anyhow!("the fault")) } else { Ok(()) }
             }
             .boxed()
         })
         .on_show_error(|_, _| async { Ok(Resolution::Retry(vec![id("a")])) }.boxed());
-    let manager = over(&store, &handler);
+    let manager = with_store(&store, &handler);
     let older = begin(&manager);
     within(older.report()).await;
     within(begin(&manager).finish()).await;
-    open.store(false, std::sync::atomic::Ordering::Relaxed);
+    failing.store(false, std::sync::atomic::Ordering::Relaxed);
     within(older.show_error(HANDLER, LINK)).await.unwrap();
     let report = within(older.finish()).await;
     assert_eq!(outcome(&report, id("a")), Outcome::Succeeded, "{report}");
@@ -272,7 +275,7 @@ async fn a_retry_in_an_older_open_session_commits_and_is_recorded() {
     assert_eq!(saved(&store, "a"), Some((1, "3".to_owned())));
 }
 
-/// Makes the calls of a Windows host on a handler whose checkpoints are in a store.
+/// Runs a handler with the calls of a Windows host. The store has the handler's checkpoints.
 async fn adapter(store: &MemoryStore, handler: &Scripted, transcript: &Transcript) -> HandlerOnHost {
     let adapter =
         syncmgr::classic::CallbackAdapter::with_store(Arc::new(handler.clone()), None, Arc::new(store.clone()))
@@ -292,13 +295,13 @@ async fn adapter(store: &MemoryStore, handler: &Scripted, transcript: &Transcrip
 
 #[tokio::test(start_paused = true)]
 async fn a_callback_adapter_and_a_manager_alternately_commit_to_one_store() {
-    let (store, handler) = (MemoryStore::new(), counting(&["a"]));
+    let (store, handler) = (MemoryStore::new(), counting_handler(&["a"]));
     for round in 0..2 {
         for instance in 1..=2 {
             adapter(&store, &handler, &Transcript::new()).await;
             assert_eq!(saved(&store, "a"), Some((1, (3 * round + instance).to_string())));
         }
-        succeeds(begin(&over(&store, &handler))).await;
+        succeeds(begin(&with_store(&store, &handler))).await;
         assert_eq!(saved(&store, "a"), Some((1, (3 * round + 3).to_string())));
     }
 }

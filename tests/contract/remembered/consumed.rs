@@ -1,4 +1,4 @@
-//! Consumption of answers.
+//! Consumption of the user's answers.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,28 +10,28 @@ use syncmgr::store::{MemoryStore, StateStore};
 use syncmgr::{ItemContext, NeedsUser, Outcome, SyncManager, SyncResult, Trigger};
 
 use crate::asking::stored_log::{asking, question};
-use crate::remembered::settings::over;
+use crate::remembered::settings::with_store;
 use crate::support::awaitable_host::{begin, within};
 use crate::support::steps::{idle, outcome, succeeds};
 use crate::support::{HANDLER, Scripted, id};
 
-/// The question of [`side`].
-fn which() -> Question {
+/// The question that [`ask_side`] asks.
+fn side_question() -> Question {
     Question::new("side", "which side wins?", ["here", "there"].map(Arc::from))
 }
 
-/// The answer to the question of [`side`] that is stored for an item.
-fn answered(store: &MemoryStore, item: &str) -> Option<usize> {
-    store.answer(HANDLER, id(item), &which()).expect("a memory store does not fail")
+/// The answer to [`side_question`] that is stored for an item.
+fn stored_answer(store: &MemoryStore, item: &str) -> Option<usize> {
+    store.answer(HANDLER, id(item), &side_question()).expect("a memory store does not fail")
 }
 
-/// Asks a question and fails without an answer.
-fn side(item: &ItemContext) -> SyncResult<&'static str> {
+/// Asks a question and fails if there is no answer.
+fn ask_side(item: &ItemContext) -> SyncResult<&'static str> {
     item.decide("side", "which side wins?", &["here", "there"]).ok_or_else(|| NeedsUser::new("an answer").into())
 }
 
-/// Runs the item until it asks, and answers the question.
-async fn answer(manager: &SyncManager, choice: usize) -> syncmgr::Report {
+/// Runs the item until it asks its question, then answers it and returns the report.
+async fn run_and_answer(manager: &SyncManager, choice: usize) -> syncmgr::Report {
     within(begin(manager).finish()).await;
     within(manager.answer(HANDLER, question(manager), choice).expect("the question is open").finish()).await
 }
@@ -43,27 +43,27 @@ async fn reading_does_not_consume_an_answer_and_success_does() {
     let handler = Scripted::new(&["a"]).on_item(move |item| {
         let store = inside.clone();
         async move {
-            assert_eq!((side(item)?, side(item)?), ("there", "there"));
-            assert_eq!(answered(&store, "a"), Some(1), "reading does not consume the answer");
+            assert_eq!((ask_side(item)?, ask_side(item)?), ("there", "there"));
+            assert_eq!(stored_answer(&store, "a"), Some(1), "reading consumed the answer");
             Ok(())
         }
         .boxed()
     });
-    let manager = over(&store, &handler);
-    assert!(answer(&manager, 1).await.is_success());
-    assert_eq!(answered(&store, "a"), None);
+    let manager = with_store(&store, &handler);
+    assert!(run_and_answer(&manager, 1).await.is_success());
+    assert_eq!(stored_answer(&store, "a"), None);
     let report = within(begin(&manager).finish()).await;
     assert_eq!(outcome(&report, id("a")), Outcome::NeedsUser);
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_attempt_that_fails_stops_or_panics_keeps_the_answer() {
+async fn an_attempt_that_fails_panics_or_is_stopped_keeps_the_answer() {
     let (store, round) = (MemoryStore::new(), Arc::new(std::sync::atomic::AtomicUsize::new(0)));
     let rounds = round.clone();
     let handler = Scripted::new(&["a"]).on_item(move |item| {
         let round = rounds.fetch_add(1, Ordering::Relaxed);
         async move {
-            side(item)?;
+            ask_side(item)?;
             match round {
                 1 => bail!("the fault"),
                 2 => panic!("the fault"),
@@ -73,21 +73,21 @@ async fn an_attempt_that_fails_stops_or_panics_keeps_the_answer() {
         }
         .boxed()
     });
-    let manager = over(&store, &handler);
-    assert_eq!(outcome(&answer(&manager, 1).await, id("a")), Outcome::Failed);
-    assert_eq!(answered(&store, "a"), Some(1));
+    let manager = with_store(&store, &handler);
+    assert_eq!(outcome(&run_and_answer(&manager, 1).await, id("a")), Outcome::Failed);
+    assert_eq!(stored_answer(&store, "a"), Some(1));
     assert_eq!(outcome(&within(begin(&manager).finish()).await, id("a")), Outcome::Failed);
     let session = begin(&manager);
     idle().await;
     session.stop();
     assert_eq!(outcome(&within(session.finish()).await, id("a")), Outcome::Stopped);
-    assert_eq!(answered(&store, "a"), Some(1));
+    assert_eq!(stored_answer(&store, "a"), Some(1));
     succeeds(begin(&manager)).await;
-    assert_eq!(answered(&store, "a"), None);
+    assert_eq!(stored_answer(&store, "a"), None);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_commit_consumes_the_answer_it_used_although_the_item_fails_later() {
+async fn a_commit_consumes_the_answer_it_used_even_if_the_item_fails_later() {
     let store = MemoryStore::new();
     let inside = store.clone();
     let handler = Scripted::new(&["a"]).on_item(move |item| {
@@ -95,10 +95,10 @@ async fn a_commit_consumes_the_answer_it_used_although_the_item_fails_later() {
         async move {
             let mut saved = item.saved::<String>()?;
             if saved.is_empty() {
-                *saved = side(item)?.to_owned();
-                assert_eq!(answered(&store, "a"), Some(1));
+                *saved = ask_side(item)?.to_owned();
+                assert_eq!(stored_answer(&store, "a"), Some(1));
                 saved.commit().await?;
-                assert_eq!(answered(&store, "a"), None);
+                assert_eq!(stored_answer(&store, "a"), None);
                 bail!("the fault");
             }
             assert_eq!(*saved, "there");
@@ -106,13 +106,13 @@ async fn a_commit_consumes_the_answer_it_used_although_the_item_fails_later() {
         }
         .boxed()
     });
-    let manager = over(&store, &handler);
-    assert_eq!(outcome(&answer(&manager, 1).await, id("a")), Outcome::Failed);
+    let manager = with_store(&store, &handler);
+    assert_eq!(outcome(&run_and_answer(&manager, 1).await, id("a")), Outcome::Failed);
     succeeds(begin(&manager)).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_commit_consumes_only_answers_that_were_read_since_the_last_one() {
+async fn a_commit_consumes_only_answers_read_since_the_previous_commit() {
     let store = MemoryStore::new();
     let (inside, again) = (store.clone(), Arc::new(AtomicBool::new(false)));
     let handler = Scripted::new(&["a"]).on_item(move |item| {
@@ -120,27 +120,31 @@ async fn a_commit_consumes_only_answers_that_were_read_since_the_last_one() {
         async move {
             let mut saved = item.saved::<u32>()?;
             saved.commit().await?;
-            if side(item).is_err() {
+            if ask_side(item).is_err() {
                 return Err(NeedsUser::new("an answer").into());
             }
-            assert_eq!(answered(&store, "a"), Some(0), "the commit preceded the question");
+            assert_eq!(stored_answer(&store, "a"), Some(0), "a commit before the question consumed its answer");
             saved.commit().await?;
-            assert_eq!(answered(&store, "a"), None);
+            assert_eq!(stored_answer(&store, "a"), None);
             // The user answers the same question again meanwhile.
-            let change =
-                syncmgr::store::StateChange::Answered { handler: HANDLER, item: id("a"), question: which(), choice: 1 };
+            let change = syncmgr::store::StateChange::Answered {
+                handler: HANDLER,
+                item: id("a"),
+                question: side_question(),
+                choice: 1,
+            };
             store.write(vec![change]).await?;
             saved.commit().await?;
-            again.store(answered(&store, "a") == Some(1), Ordering::Relaxed);
-            assert!(again.load(Ordering::Relaxed), "the item has not read the second answer");
+            again.store(stored_answer(&store, "a") == Some(1), Ordering::Relaxed);
+            assert!(again.load(Ordering::Relaxed), "the commit consumed an answer that the item had not read");
             Ok(())
         }
         .boxed()
     });
-    let manager = over(&store, &handler);
-    let report = answer(&manager, 0).await;
+    let manager = with_store(&store, &handler);
+    let report = run_and_answer(&manager, 0).await;
     assert!(report.is_success(), "{report}");
-    assert_eq!(answered(&store, "a"), Some(1), "a success without reading it does not consume it");
+    assert_eq!(stored_answer(&store, "a"), Some(1), "the success consumed an answer that the item had not read");
 }
 
 #[tokio::test(start_paused = true)]
@@ -150,7 +154,7 @@ async fn a_refused_commit_keeps_the_answer() {
     let handler = Scripted::new(&["a"]).on_item(move |item| {
         let (store, first) = (inside.clone(), first.clone());
         async move {
-            side(item)?;
+            ask_side(item)?;
             let refuses = first.swap(false, Ordering::Relaxed);
             store.refuse(refuses);
             let committed = item.saved::<u32>()?.commit().await;
@@ -160,37 +164,41 @@ async fn a_refused_commit_keeps_the_answer() {
         .boxed()
     });
     let manager = store.manager(&handler);
-    assert_eq!(outcome(&answer(&manager, 1).await, id("a")), Outcome::Failed);
-    assert_eq!(answered(&store.inner, "a"), Some(1));
+    assert_eq!(outcome(&run_and_answer(&manager, 1).await, id("a")), Outcome::Failed);
+    assert_eq!(stored_answer(&store.inner, "a"), Some(1));
     succeeds(begin(&manager)).await;
-    assert_eq!(answered(&store.inner, "a"), None);
+    assert_eq!(stored_answer(&store.inner, "a"), None);
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_item_does_not_consume_the_answer_of_another_to_the_same_question() {
+async fn an_item_does_not_consume_another_items_answer_to_the_same_question() {
     let store = MemoryStore::new();
-    let handler = Scripted::new(&["a", "b"]).on_item(|item| async move { side(item).map(drop) }.boxed());
-    let manager = over(&store, &handler);
+    let handler = Scripted::new(&["a", "b"]).on_item(|item| async move { ask_side(item).map(drop) }.boxed());
+    let manager = with_store(&store, &handler);
     for (item, choice) in [("a", 0), ("b", 1)] {
-        let change =
-            syncmgr::store::StateChange::Answered { handler: HANDLER, item: id(item), question: which(), choice };
+        let change = syncmgr::store::StateChange::Answered {
+            handler: HANDLER,
+            item: id(item),
+            question: side_question(),
+            choice,
+        };
         store.write(vec![change]).await.unwrap();
     }
     succeeds(manager.session(Trigger::Manual).items(HANDLER, [id("a")]).start().unwrap()).await;
-    assert_eq!((answered(&store, "a"), answered(&store, "b")), (None, Some(1)));
+    assert_eq!((stored_answer(&store, "a"), stored_answer(&store, "b")), (None, Some(1)));
 }
 
-/// The store after a crash during a run of an item with an answer.
-async fn crashed() -> MemoryStore {
+/// The store after a crash while an item with an answer runs.
+async fn store_after_crash() -> MemoryStore {
     let store = MemoryStore::new();
     let handler = Scripted::new(&["a"]).on_item(|item| {
         async move {
-            side(item)?;
+            ask_side(item)?;
             std::future::pending().await
         }
         .boxed()
     });
-    let manager = over(&store, &handler);
+    let manager = with_store(&store, &handler);
     within(begin(&manager).finish()).await;
     let _session = manager.answer(HANDLER, question(&manager), 1).expect("the question is open");
     idle().await;
@@ -200,25 +208,25 @@ async fn crashed() -> MemoryStore {
 
 #[tokio::test(start_paused = true)]
 async fn an_answer_survives_a_crash_between_reading_it_and_the_success() {
-    let store = crashed().await;
-    assert_eq!(answered(&store, "a"), Some(1));
-    let handler = Scripted::new(&["a"]).on_item(|item| async move { side(item).map(drop) }.boxed());
-    succeeds(begin(&over(&store, &handler))).await;
-    assert_eq!(answered(&store, "a"), None);
+    let store = store_after_crash().await;
+    assert_eq!(stored_answer(&store, "a"), Some(1));
+    let handler = Scripted::new(&["a"]).on_item(|item| async move { ask_side(item).map(drop) }.boxed());
+    succeeds(begin(&with_store(&store, &handler))).await;
+    assert_eq!(stored_answer(&store, "a"), None);
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_item_answered_before_a_crash_runs_in_a_background_session() {
-    let store = crashed().await;
-    let handler = Scripted::new(&["a"]).on_item(|item| async move { side(item).map(drop) }.boxed());
-    let manager = over(&store, &handler);
+async fn an_item_with_an_answer_runs_in_a_background_session_after_a_crash() {
+    let store = store_after_crash().await;
+    let handler = Scripted::new(&["a"]).on_item(|item| async move { ask_side(item).map(drop) }.boxed());
+    let manager = with_store(&store, &handler);
     let session = manager.session(Trigger::Scheduled).handlers([HANDLER]).start().unwrap();
     assert_eq!(outcome(&within(session.finish()).await, id("a")), Outcome::Succeeded);
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_answer_in_an_open_background_session_runs_its_item_there() {
-    let manager = over(&MemoryStore::new(), &asking());
+    let manager = with_store(&MemoryStore::new(), &asking());
     let session = manager.session(Trigger::Scheduled).handlers([HANDLER]).start().unwrap();
     let report = within(session.report()).await;
     assert_eq!(outcome(&report, id("a")), Outcome::NeedsUser);
@@ -234,19 +242,23 @@ async fn an_answer_survives_a_success_that_could_not_be_stored() {
     let handler = Scripted::new(&["a"]).on_item(move |item| {
         let (store, first) = (inside.clone(), first.clone());
         async move {
-            side(item)?;
+            ask_side(item)?;
             store.refuse(first.swap(false, Ordering::Relaxed));
             Ok(())
         }
         .boxed()
     });
     let manager = store.manager(&handler);
-    let report = answer(&manager, 1).await;
+    let report = run_and_answer(&manager, 1).await;
     assert_eq!(outcome(&report, id("a")), Outcome::Succeeded);
     let logged = report.runs[0].log.iter().any(|entry| entry.text.contains("could not be recorded"));
     assert!(logged, "{report}");
     store.refuse(false);
-    assert_eq!(answered(&store.inner, "a"), Some(1), "the store did not record the success");
+    assert_eq!(
+        stored_answer(&store.inner, "a"),
+        Some(1),
+        "the answer was consumed although the success was not stored"
+    );
     let report = within(begin(&manager).finish()).await;
     assert_eq!(outcome(&report, id("a")), Outcome::Succeeded, "{report}");
 }

@@ -1,4 +1,4 @@
-//! Commits whose future is dropped: once the store has accepted one, the answers it used are consumed.
+//! Commits whose future is dropped: a commit that the store has accepted consumes the answers it used.
 
 use std::sync::{Arc, Mutex};
 
@@ -17,7 +17,7 @@ use crate::support::test_clock::HOUR;
 use crate::support::{HANDLER, Scripted, id};
 
 /// A handler whose item asks a question, notes the answer and, if there is one, continues with `rest`.
-fn asking(
+fn asking_handler(
     answers: &Transcript,
     rest: impl Fn(&ItemContext) -> futures::future::BoxFuture<'_, syncmgr::SyncResult> + Send + Sync + 'static,
 ) -> Scripted {
@@ -37,13 +37,13 @@ fn asking(
 async fn a_dropped_commit_consumes_the_answer() {
     let (store, answers) = (RecordingStore::default(), Transcript::new());
     let inside = store.clone();
-    let handler = asking(&answers, move |item| {
+    let handler = asking_handler(&answers, move |item| {
         let store = inside.clone();
         async move {
             let mut count = item.saved::<u32>()?;
             *count += 1;
             store.hold();
-            assert!(count.commit().now_or_never().is_none(), "the commit waits for the store");
+            assert!(count.commit().now_or_never().is_none(), "the commit did not wait for the store");
             store.flush();
             bail!("the commit was dropped");
         }
@@ -52,16 +52,16 @@ async fn a_dropped_commit_consumes_the_answer() {
     let manager = store.manager(&handler);
     within(begin(&manager).finish()).await;
     within(manager.answer(HANDLER, question(&manager), 1).unwrap().finish()).await;
-    assert_eq!(saved(&store, "a"), Some((1, "1".to_owned())), "the store accepted the commit");
+    assert_eq!(saved(&store, "a"), Some((1, "1".to_owned())), "the store did not accept the commit");
     within(begin(&manager).finish()).await;
     assert_eq!(answers.lines(), ["nothing", "there", "nothing"]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_commit_of_an_item_skipped_meanwhile_consumes_the_answer() {
+async fn a_commit_during_which_its_item_is_skipped_consumes_the_answer() {
     let (store, answers) = (RecordingStore::default(), Transcript::new());
     let inside = store.clone();
-    let handler = asking(&answers, move |item| {
+    let handler = asking_handler(&answers, move |item| {
         let store = inside.clone();
         async move {
             let mut count = item.saved::<u32>()?;
@@ -76,7 +76,7 @@ async fn a_commit_of_an_item_skipped_meanwhile_consumes_the_answer() {
     let session = manager.answer(HANDLER, question(&manager), 1).unwrap();
     idle().await;
     session.skip(HANDLER, id("a")).unwrap();
-    // Long enough for the item to be dropped.
+    // The item is dropped meanwhile.
     sleep(HOUR).await;
     store.flush();
     assert_eq!(outcome(&within(session.finish()).await, id("a")), Outcome::Skipped);

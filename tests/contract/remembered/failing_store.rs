@@ -38,14 +38,14 @@ impl FailingStore {
     }
 }
 
-/// Fails if the switch is on.
+/// Returns an error if the switch is on.
 fn check(fails: &AtomicBool) -> SyncResult {
     ensure!(!fails.load(Ordering::Relaxed), "the disk is full");
     Ok(())
 }
 
 impl StateStore for FailingStore {
-    reads_from!(inner: answer, record, retry_states, known, ended_since, resources, sessions, interrupted, histogram);
+    reads_from!(inner: answer, record, retry_states, recorded_items, ended_since, resources, sessions, interrupted, histogram);
 
     fn last_session(&self) -> SyncResult<SessionId> {
         check(&self.numbers)?;
@@ -103,7 +103,7 @@ async fn a_session_without_readable_choices_logs_it_and_uses_the_defaults() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_session_over_explicit_items_needs_no_readable_choices() {
+async fn a_session_of_explicit_items_needs_no_readable_choices() {
     let store = FailingStore::default();
     fail(&store.choices);
     let manager = registered(store.manager(), [Scripted::new(&["a", "b"])]);
@@ -112,7 +112,7 @@ async fn a_session_over_explicit_items_needs_no_readable_choices() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_log_that_cannot_be_read_is_a_typed_error() {
+async fn reading_an_unreadable_log_returns_a_typed_error() {
     let store = FailingStore::default();
     let manager = registered(store.manager(), [repairable()]);
     within(begin(&manager).finish()).await;
@@ -182,12 +182,12 @@ async fn a_handler_with_unknown_stored_flags_is_refused_and_not_registered() {
     assert!(manager.register(Scripted::new(&["a"])).is_err());
     assert_eq!(manager.registration(HANDLER), None);
     manager.register(Steps::default().handler(1, &[])).unwrap();
-    assert!(manager.session(Trigger::Manual).start().is_ok(), "other handlers run");
+    assert!(manager.session(Trigger::Manual).start().is_ok(), "other handlers cannot run");
 }
 
 #[tokio::test(start_paused = true)]
-async fn commits_keep_their_order_although_the_last_number_is_unreadable() {
-    let (store, handler) = (FailingStore::default(), crate::remembered::checkpoints::counting(&["a"]));
+async fn commits_keep_their_order_if_the_last_session_number_is_unreadable() {
+    let (store, handler) = (FailingStore::default(), crate::remembered::checkpoints::counting_handler(&["a"]));
     for round in 1..=4 {
         store.numbers.store(round == 3, Ordering::Relaxed);
         succeeds(begin(&registered(store.manager(), [handler.clone()]))).await;

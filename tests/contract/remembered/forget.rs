@@ -10,7 +10,7 @@ use syncmgr::store::{MemoryStore, StateChange, StateStore};
 use syncmgr::{Outcome, SyncManager};
 
 use crate::asking::stored_log::{asking, question};
-use crate::remembered::settings::{LINK, over, repairable, texts};
+use crate::remembered::settings::{LINK, repairable, texts, with_store};
 use crate::support::awaitable_host::{begin, within};
 use crate::support::steps::{Steps, idle, nth, outcome, succeeds};
 use crate::support::{HANDLER, Scripted, id};
@@ -18,7 +18,7 @@ use crate::support::{HANDLER, Scripted, id};
 #[tokio::test(start_paused = true)]
 async fn forget_deletes_all_records_and_a_returning_handler_is_new() {
     let (store, handler) = (MemoryStore::new(), asking());
-    let manager = over(&store, &handler);
+    let manager = with_store(&store, &handler);
     manager.set_flags(HANDLER, RegisterFlags::IDLE).unwrap();
     within(begin(&manager).finish()).await;
     succeeds(manager.answer(HANDLER, question(&manager), 0).unwrap()).await;
@@ -42,13 +42,13 @@ async fn forget_stops_running_and_queued_sessions_and_records_nothing() {
         item.warn("the item began");
         notes.clone().step(item.clone()).boxed()
     });
-    let manager = over(&store, &handler);
+    let manager = with_store(&store, &handler);
     let other = steps.handler(2, &["other"]);
     manager.register(other).unwrap();
     let [first, second] = [(); 2].map(|()| begin(&manager));
     assert_eq!(steps.running().await, "a b other");
     within(manager.forget(nth(1))).await.unwrap();
-    assert_eq!(steps.running().await, "other", "other handlers continue");
+    assert_eq!(steps.running().await, "other", "the other handler was stopped");
     assert!(!store.handlers().unwrap().contains_key(&nth(1)));
     steps.open("other");
     for session in [first, second] {
@@ -68,7 +68,7 @@ async fn an_open_session_stores_nothing_of_a_forgotten_handler() {
         })
     };
     let (store, handler) = (MemoryStore::new(), explains(repairable()));
-    let manager = over(&store, &handler);
+    let manager = with_store(&store, &handler);
     let session = begin(&manager);
     within(session.report()).await;
     within(manager.forget(HANDLER)).await.unwrap();
@@ -82,7 +82,7 @@ async fn an_open_session_stores_nothing_of_a_forgotten_handler() {
 #[tokio::test(start_paused = true)]
 async fn forgetting_an_unknown_handler_changes_nothing() {
     let (store, handler) = (MemoryStore::new(), Scripted::new(&["a"]));
-    let manager = over(&store, &handler);
+    let manager = with_store(&store, &handler);
     within(manager.forget(nth(9))).await.unwrap();
     succeeds(begin(&manager)).await;
     assert!(store.handlers().unwrap().contains_key(&HANDLER));
@@ -109,5 +109,5 @@ async fn forget_does_not_wait_for_a_chooser() {
     let forgotten = tokio::time::timeout(std::time::Duration::from_secs(60), manager.forget(HANDLER)).await;
     session.stop();
     within(session.finish()).await;
-    assert!(forgotten.is_ok(), "`forget` waits for the chooser");
+    assert!(forgotten.is_ok(), "`forget` waited for the chooser");
 }

@@ -11,15 +11,15 @@ use syncmgr::store::{MemoryStore, StateChange, StateStore};
 use syncmgr::{Classify, Outcome, SyncManager, Trigger};
 
 use crate::asking::stored_log::{asking, question};
-use crate::remembered::checkpoints::counting;
-use crate::remembered::settings::over;
+use crate::remembered::checkpoints::counting_handler;
+use crate::remembered::settings::with_store;
 use crate::support::awaitable_host::{begin, within};
 use crate::support::recording_store::{find, saved};
 use crate::support::steps::{Steps, idle, nth, outcome, registered, succeeds};
 use crate::support::{HANDLER, Scripted, id};
 
 /// The number of entries about an item in the stored log.
-fn logged(store: &MemoryStore, item: &str) -> usize {
+fn entry_count(store: &MemoryStore, item: &str) -> usize {
     store
         .log(HANDLER)
         .expect("a memory store does not fail")
@@ -31,7 +31,7 @@ fn logged(store: &MemoryStore, item: &str) -> usize {
 #[tokio::test(start_paused = true)]
 async fn forgetting_an_item_deletes_its_records_and_keeps_those_of_others() {
     let (store, handler) = (MemoryStore::new(), asking());
-    let manager = over(&store, &handler);
+    let manager = with_store(&store, &handler);
     within(begin(&manager).finish()).await;
     let asked = question(&manager);
     let choices = [id("a"), id("b")].map(|item| (item, Some(ItemState::Unchecked)));
@@ -40,18 +40,18 @@ async fn forgetting_an_item_deletes_its_records_and_keeps_those_of_others() {
     within(manager.forget_item(HANDLER, id("a"))).await.unwrap();
     assert!(find(&store, "a").is_none() && find(&store, "b").is_some());
     assert_eq!(store.choices(HANDLER).unwrap().into_keys().collect::<Vec<_>>(), [id("b")]);
-    assert_eq!((logged(&store, "a"), store.retry_states(HANDLER).unwrap().len()), (0, 0));
-    assert!(manager.answer(HANDLER, asked, 0).is_err(), "the question was deleted");
+    assert_eq!((entry_count(&store, "a"), store.retry_states(HANDLER).unwrap().len()), (0, 0));
+    assert!(manager.answer(HANDLER, asked, 0).is_err(), "the question was not deleted");
     assert_eq!(manager.explain_item(HANDLER, id("a")).unwrap().condition, Condition::Unknown);
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_answer_of_a_forgotten_item_is_deleted() {
     let (store, handler) = (MemoryStore::new(), asking());
-    let manager = over(&store, &handler);
+    let manager = with_store(&store, &handler);
     within(begin(&manager).finish()).await;
     manager.unregister(HANDLER);
-    assert!(manager.answer(HANDLER, question(&manager), 0).is_err(), "no session starts, but the answer is stored");
+    assert!(manager.answer(HANDLER, question(&manager), 0).is_err(), "a session started for an unregistered handler");
     manager.register(handler).unwrap();
     within(manager.forget_item(HANDLER, id("a"))).await.unwrap();
     let report = within(begin(&manager).finish()).await;
@@ -59,7 +59,7 @@ async fn the_answer_of_a_forgotten_item_is_deleted() {
 }
 
 /// A handler whose item `a` warns, commits, waits to be stopped and then tries to commit again.
-fn commits_after_stop() -> Scripted {
+fn handler_that_commits_after_stop() -> Scripted {
     Scripted::new(&["a", "b"]).on_item(|item| {
         async move {
             if item.name() == "b" {
@@ -80,7 +80,7 @@ fn commits_after_stop() -> Scripted {
 #[tokio::test(start_paused = true)]
 async fn forgetting_an_item_stops_it_and_discards_its_late_commits() {
     let store = MemoryStore::new();
-    let manager = over(&store, &commits_after_stop());
+    let manager = with_store(&store, &handler_that_commits_after_stop());
     let session = begin(&manager);
     idle().await;
     assert!(saved(&store, "a").is_some());
@@ -95,16 +95,16 @@ async fn forgetting_an_item_stops_it_and_discards_its_late_commits() {
 #[tokio::test(start_paused = true)]
 async fn forgetting_an_item_of_an_open_session_deletes_its_log_entries() {
     let store = MemoryStore::new();
-    let manager = over(&store, &commits_after_stop());
+    let manager = with_store(&store, &handler_that_commits_after_stop());
     let session = begin(&manager);
     idle().await;
     within(manager.forget_item(HANDLER, id("a"))).await.unwrap();
     within(session.finish()).await;
-    assert_eq!(logged(&store, "a"), 0, "{:?}", store.log(HANDLER).unwrap());
+    assert_eq!(entry_count(&store, "a"), 0, "{:?}", store.log(HANDLER).unwrap());
 }
 
 #[tokio::test(start_paused = true)]
-async fn forgetting_an_item_waits_for_no_other_item_and_is_final() {
+async fn forgetting_an_item_does_not_wait_for_other_items_and_is_final() {
     let (store, steps) = (MemoryStore::new(), Steps::default());
     let notes = steps.clone();
     let handler = Scripted::new(&["a", "b"]).on_item(move |item| {
@@ -119,17 +119,17 @@ async fn forgetting_an_item_waits_for_no_other_item_and_is_final() {
         }
         .boxed()
     });
-    let manager = over(&store, &handler);
+    let manager = with_store(&store, &handler);
     let session = begin(&manager);
     idle().await;
     let forgotten =
         tokio::time::timeout(std::time::Duration::from_secs(60), manager.forget_item(HANDLER, id("a"))).await;
     assert_eq!(steps.running().await, "b");
-    forgotten.expect("`forget_item` does not wait for the other item").unwrap();
-    assert_eq!(logged(&store, "a"), 0);
+    forgotten.expect("`forget_item` waited for the other item").unwrap();
+    assert_eq!(entry_count(&store, "a"), 0);
     steps.release(&["b"]).await;
     within(session.finish()).await;
-    assert_eq!(logged(&store, "a"), 0, "{:?}", store.log(HANDLER).unwrap());
+    assert_eq!(entry_count(&store, "a"), 0, "{:?}", store.log(HANDLER).unwrap());
     assert!(find(&store, "a").is_none());
 }
 
@@ -140,35 +140,35 @@ async fn deleting_an_entry_does_not_restore_entries_of_a_forgotten_item() {
         .on_item(|item| {
             item.warn("a warning");
             let error = crate::remembered::settings::LINK;
-            item.log(syncmgr::LogEntry::new(syncmgr::LogLevel::Warning, "look").with_link(error));
+            item.log(syncmgr::LogEntry::new(syncmgr::LogLevel::Warning, "link").with_link(error));
             async { Ok(()) }.boxed()
         })
         .on_show_error(|run, error| {
             run.delete_log(ErrorScope::One(error));
             async { Ok(syncmgr::handler::Resolution::Done) }.boxed()
         });
-    let manager = over(&store, &handler);
+    let manager = with_store(&store, &handler);
     let session = begin(&manager);
     within(session.report()).await;
     within(manager.forget_item(HANDLER, id("a"))).await.unwrap();
-    assert_eq!(logged(&store, "a"), 0);
+    assert_eq!(entry_count(&store, "a"), 0);
     within(session.show_error(HANDLER, crate::remembered::settings::LINK)).await.unwrap();
     within(session.finish()).await;
-    assert_eq!(logged(&store, "a"), 0, "{:?}", store.log(HANDLER).unwrap());
+    assert_eq!(entry_count(&store, "a"), 0, "{:?}", store.log(HANDLER).unwrap());
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_forgotten_item_that_is_listed_again_is_new() {
     let store = MemoryStore::new();
     let failing = Scripted::new(&["a"]).on_item(|_| async { Err(anyhow!("the fault")).permanent() }.boxed());
-    let manager = over(&store, &failing);
+    let manager = with_store(&store, &failing);
     within(begin(&manager).finish()).await;
     within(manager.forget_item(HANDLER, id("a"))).await.unwrap();
     let session = manager.session(Trigger::Scheduled).handlers([HANDLER]).start().unwrap();
-    assert_eq!(outcome(&within(session.finish()).await, id("a")), Outcome::Failed, "the item ran");
+    assert_eq!(outcome(&within(session.finish()).await, id("a")), Outcome::Failed, "the item did not run");
     within(manager.forget_item(HANDLER, id("a"))).await.unwrap();
     manager.unregister(HANDLER);
-    manager.register(counting(&["a"])).unwrap();
+    manager.register(counting_handler(&["a"])).unwrap();
     succeeds(begin(&manager)).await;
     assert_eq!(saved(&store, "a"), Some((1, "1".to_owned())));
 }
@@ -207,18 +207,18 @@ async fn a_forgotten_interrupted_item_is_no_longer_interrupted() {
 #[tokio::test(start_paused = true)]
 async fn forgetting_a_handler_stops_it_and_discards_its_late_commits() {
     let store = MemoryStore::new();
-    let manager = over(&store, &commits_after_stop());
+    let manager = with_store(&store, &handler_that_commits_after_stop());
     let session = begin(&manager);
     idle().await;
     within(manager.forget(HANDLER)).await.unwrap();
     assert!(store.handlers().unwrap().is_empty());
     within(session.finish()).await;
     assert!(find(&store, "a").is_none() && find(&store, "b").is_none());
-    assert!(store.log(HANDLER).unwrap().is_empty() && store.known(HANDLER).unwrap().is_empty());
+    assert!(store.log(HANDLER).unwrap().is_empty() && store.recorded_items(HANDLER).unwrap().is_empty());
     assert!(store.handlers().unwrap().is_empty());
 }
 
-/// Forgets a handler of which one item ends soon and another later, and waits for the end.
+/// Forgets a running handler with a short and a long item, and waits until the session has ended.
 async fn forget_while_running() {
     let handler = Scripted::new(&["a", "b"]).on_item(|item| {
         async move {
@@ -229,7 +229,7 @@ async fn forget_while_running() {
         }
         .boxed()
     });
-    let manager = over(&MemoryStore::new(), &handler);
+    let manager = with_store(&MemoryStore::new(), &handler);
     let session = begin(&manager);
     idle().await;
     manager.forget(HANDLER).await.expect("a memory store does not fail");
@@ -245,7 +245,7 @@ fn forgetting_a_handler_waits_for_its_items_without_a_busy_loop() {
         done.send(()).unwrap();
     });
     // Paused time advances only while all tasks wait.
-    finished.recv_timeout(std::time::Duration::from_secs(20)).expect("no task runs in a busy loop");
+    finished.recv_timeout(std::time::Duration::from_secs(20)).expect("the test hangs: a task runs in a busy loop");
 }
 
 #[tokio::test(start_paused = true)]
@@ -264,10 +264,10 @@ async fn the_history_names_neither_a_forgotten_handler_nor_a_forgotten_item() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn forgetting_unknown_items_and_handlers_is_no_error() {
+async fn forgetting_unknown_items_and_handlers_is_not_an_error() {
     let store = MemoryStore::new();
     let manager = SyncManager::builder().store(store.clone()).build();
     within(manager.forget_item(HANDLER, id("a"))).await.unwrap();
     within(manager.forget(HANDLER)).await.unwrap();
-    assert!(store.handlers().unwrap().is_empty() && store.known(HANDLER).unwrap().is_empty());
+    assert!(store.handlers().unwrap().is_empty() && store.recorded_items(HANDLER).unwrap().is_empty());
 }

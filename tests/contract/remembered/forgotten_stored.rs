@@ -5,7 +5,7 @@ use syncmgr::store::{MemoryStore, StateStore};
 use syncmgr::{Classify, SyncManager};
 use tokio::time::timeout;
 
-use crate::remembered::checkpoints::counting;
+use crate::remembered::checkpoints::counting_handler;
 use crate::support::awaitable_host::{begin, within};
 use crate::support::recording_store::{RecordingStore, find};
 use crate::support::steps::{background, manual, nth, registered, succeeds};
@@ -15,12 +15,12 @@ use crate::support::{HANDLER, Scripted};
 #[tokio::test(start_paused = true)]
 async fn forget_returns_only_after_the_deletion_is_stored() {
     let store = RecordingStore::default();
-    let manager = store.manager(&counting(&["a"]));
+    let manager = store.manager(&counting_handler(&["a"]));
     succeeds(begin(&manager)).await;
     store.hold();
     let forgotten = manager.forget(HANDLER);
     futures::pin_mut!(forgotten);
-    assert!(timeout(MINUTE, &mut forgotten).await.is_err(), "the store has not answered yet");
+    assert!(timeout(MINUTE, &mut forgotten).await.is_err(), "`forget` returned before the store answered");
     store.flush();
     within(forgotten).await.unwrap();
     assert!(find(&store, "a").is_none());
@@ -29,7 +29,7 @@ async fn forget_returns_only_after_the_deletion_is_stored() {
 #[tokio::test(start_paused = true)]
 async fn a_forget_that_the_store_refuses_is_an_error_and_can_be_repeated() {
     let store = RecordingStore::default();
-    let manager = store.manager(&counting(&["a"]));
+    let manager = store.manager(&counting_handler(&["a"]));
     succeeds(begin(&manager)).await;
     store.refuse(true);
     let refused = within(manager.forget(HANDLER)).await.unwrap_err();
@@ -41,8 +41,8 @@ async fn a_forget_that_the_store_refuses_is_an_error_and_can_be_repeated() {
     assert!(find(&store, "a").is_none());
 }
 
-/// A handler with a claim whose item must once wait for an hour.
-fn waiting(began: &StartTimes) -> Scripted {
+/// A handler with a claim. The peer makes its item wait for an hour once.
+fn waiting_handler(began: &StartTimes) -> Scripted {
     let handler = began.handler(1, &["a"], |_, times| match times {
         1 => Err(anyhow!("busy")).retry_after(HOUR),
         _ => Ok(()),
@@ -50,9 +50,9 @@ fn waiting(began: &StartTimes) -> Scripted {
     handler.info(|info| info.with_claim("imap.example.org/alice"))
 }
 
-/// A manager with that handler, whose item waits.
-async fn claiming(began: &StartTimes, store: &MemoryStore) -> SyncManager {
-    let manager = registered(stored(&TestClock::new(), store).build(), [waiting(began)]);
+/// A manager of that handler, whose item waits.
+async fn manager_with_waiting_item(began: &StartTimes, store: &MemoryStore) -> SyncManager {
+    let manager = registered(stored(&TestClock::new(), store).build(), [waiting_handler(began)]);
     within(manual(&manager, 1).finish()).await;
     assert_eq!(store.resources().expect("a memory store does not fail").len(), 1);
     manager
@@ -61,7 +61,7 @@ async fn claiming(began: &StartTimes, store: &MemoryStore) -> SyncManager {
 #[tokio::test(start_paused = true)]
 async fn forgetting_a_handler_deletes_its_claims() {
     let (began, store) = (StartTimes::new(), MemoryStore::new());
-    let manager = claiming(&began, &store).await;
+    let manager = manager_with_waiting_item(&began, &store).await;
     within(manager.forget(nth(1))).await.unwrap();
     assert!(store.resources().unwrap().is_empty(), "{:?}", store.resources());
 }
@@ -69,21 +69,21 @@ async fn forgetting_a_handler_deletes_its_claims() {
 #[tokio::test(start_paused = true)]
 async fn a_forgotten_handler_that_returns_is_new() {
     let (began, store) = (StartTimes::new(), MemoryStore::new());
-    let manager = claiming(&began, &store).await;
+    let manager = manager_with_waiting_item(&began, &store).await;
     within(manager.forget(nth(1))).await.unwrap();
-    manager.register(waiting(&began)).unwrap();
+    manager.register(waiting_handler(&began)).unwrap();
     succeeds(background(&manager, 1)).await;
     assert!(store.resources().unwrap().is_empty(), "{:?}", store.resources());
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_claim_of_another_handler_stays_in_backoff() {
+async fn a_shared_claim_still_holds_the_other_handler_after_a_forget() {
     let (began, store) = (StartTimes::new(), MemoryStore::new());
-    let manager = claiming(&began, &store).await;
+    let manager = manager_with_waiting_item(&began, &store).await;
     let other = began.handler(2, &["b"], |_, _| Ok(()));
     manager.register(other.info(|info| info.with_claim("imap.example.org/alice"))).unwrap();
     within(manager.forget(nth(1))).await.unwrap();
     assert_eq!(store.resources().unwrap().len(), 1);
     within(background(&manager, 2).finish()).await;
-    assert!(began.of("b").is_empty(), "the peer requested the wait");
+    assert!(began.of("b").is_empty(), "item `b` ran although the peer had requested a wait");
 }

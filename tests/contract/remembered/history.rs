@@ -8,7 +8,7 @@ use syncmgr::store::{MemoryStore, SessionEnd, SessionOutcome, SessionRecord, Sta
 use syncmgr::{Outcome, Participation, SessionId, SyncManager, Trigger, Uuid};
 use syncmgr_test::ManualClock;
 
-use crate::remembered::settings::{LINK, over, repairable};
+use crate::remembered::settings::{LINK, repairable, with_store};
 use crate::support::awaitable_host::{begin, until_began, within};
 use crate::support::steps::{Steps, idle, manual, registered, succeeds};
 use crate::support::{HANDLER, Scripted, id};
@@ -19,7 +19,7 @@ fn ends(store: &MemoryStore) -> Vec<(SessionOutcome, Vec<(Outcome, u64)>)> {
     store.sessions().expect("a memory store does not fail").into_iter().filter_map(end).collect()
 }
 
-fn failing() -> Scripted {
+fn failing_handler() -> Scripted {
     Scripted::new(&["a", "b", "c"]).on_item(|item| {
         let fails = item.name() != "b";
         async move { if fails { bail!("the fault") } else { Ok(()) } }.boxed()
@@ -29,12 +29,12 @@ fn failing() -> Scripted {
 #[tokio::test(start_paused = true)]
 async fn a_session_with_a_failure_has_problems_and_others_are_clean() {
     let store = MemoryStore::new();
-    succeeds(begin(&over(&store, &Scripted::new(&["a", "b"])))).await;
-    within(begin(&over(&store, &failing())).finish()).await;
+    succeeds(begin(&with_store(&store, &Scripted::new(&["a", "b"])))).await;
+    within(begin(&with_store(&store, &failing_handler())).finish()).await;
     let declines = Scripted::new(&["a"]).on_initialize(|_| async { Ok(Participation::Decline) }.boxed());
-    within(begin(&over(&store, &declines)).finish()).await;
+    within(begin(&with_store(&store, &declines)).finish()).await;
     let broken = Scripted::new(&[]).items(|| bail!("the fault"));
-    within(begin(&over(&store, &broken)).finish()).await;
+    within(begin(&with_store(&store, &broken)).finish()).await;
     let expected = [
         (SessionOutcome::Clean, vec![(Outcome::Succeeded, 2)]),
         (SessionOutcome::WithProblems, vec![(Outcome::Succeeded, 1), (Outcome::Failed, 2)]),
@@ -78,9 +78,9 @@ async fn a_session_stopped_or_dropped_with_its_manager_has_problems() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_crash_while_results_are_open_is_no_interruption() {
+async fn a_crash_while_results_are_open_is_not_an_interruption() {
     let store = MemoryStore::new();
-    let session = begin(&over(&store, &Scripted::new(&["a"])));
+    let session = begin(&with_store(&store, &Scripted::new(&["a"])));
     within(session.report()).await;
     assert!(store.after_crash().interrupted().unwrap().is_empty());
     assert_eq!(ends(&store).len(), 1);
@@ -90,7 +90,7 @@ async fn a_crash_while_results_are_open_is_no_interruption() {
 #[tokio::test(start_paused = true)]
 async fn a_successful_retry_keeps_the_other_items_in_the_history() {
     let (store, handler) = (MemoryStore::new(), repairable());
-    let session = begin(&over(&store, &handler));
+    let session = begin(&with_store(&store, &handler));
     within(session.report()).await;
     within(session.show_error(HANDLER, LINK)).await.unwrap();
     let report = within(session.finish()).await;
@@ -111,8 +111,8 @@ async fn store_session(store: &MemoryStore, number: u64, outcome: SessionOutcome
 #[tokio::test(start_paused = true)]
 async fn the_history_drops_the_oldest_clean_sessions_first() {
     let store = MemoryStore::new();
-    let handler = failing();
-    let manager = over(&store, &handler);
+    let handler = failing_handler();
+    let manager = with_store(&store, &handler);
     within(begin(&manager).finish()).await;
     for number in 2..=300 {
         store_session(&store, number, SessionOutcome::Clean).await;
@@ -159,7 +159,7 @@ async fn latencies_and_durations_accumulate_across_managers() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_history_shows_interrupted_sessions_and_running_ones_without_end() {
+async fn the_history_shows_interrupted_sessions_and_no_end_for_running_ones() {
     let (store, steps) = (MemoryStore::new(), Steps::default());
     let manager = |store: &MemoryStore| {
         registered(SyncManager::builder().store(store.clone()).build(), [steps.handler(1, &["a"])])

@@ -12,26 +12,26 @@ use syncmgr::retry::{Resume, StartReason};
 use syncmgr::store::{MemoryStore, SessionOutcome, StateChange, StateStore};
 use syncmgr::{Classify, ItemId, Outcome, Session, SessionId, SyncManager, Trigger};
 
-use crate::remembered::checkpoints::counting;
-use crate::remembered::settings::over;
+use crate::remembered::checkpoints::counting_handler;
+use crate::remembered::settings::with_store;
 use crate::support::awaitable_host::{begin, within};
 use crate::support::recording_store::{record, saved};
 use crate::support::steps::{Steps, idle, manual, nth, registered, succeeds};
 use crate::support::{HANDLER, Scripted, id};
 
 /// A manager that resumes interrupted sessions as soon as its scheduler runs.
-fn resuming(store: &MemoryStore, handlers: impl IntoIterator<Item = Scripted>) -> SyncManager {
+fn resuming_manager(store: &MemoryStore, handlers: impl IntoIterator<Item = Scripted>) -> SyncManager {
     registered(SyncManager::builder().store(store.clone()).resume(Resume::Immediately).build(), handlers)
 }
 
 /// The sorted names of the items in a report.
-fn ran(report: &syncmgr::Report) -> Vec<&str> {
+fn item_names(report: &syncmgr::Report) -> Vec<&str> {
     let mut names: Vec<_> = report.items().map(|item| item.item.name()).collect();
     names.sort_unstable();
     names
 }
 
-/// The outcomes of a store's sessions; `None` for one without an end.
+/// The outcomes of a store's sessions; `None` for a session that has not ended.
 fn session_outcomes(store: &MemoryStore) -> Vec<Option<SessionOutcome>> {
     store
         .sessions()
@@ -41,14 +41,14 @@ fn session_outcomes(store: &MemoryStore) -> Vec<Option<SessionOutcome>> {
         .collect()
 }
 
-/// Unchecks these items, so that only sessions that name them run them.
+/// Unchecks these items: only a session that names them runs them.
 async fn uncheck(store: &MemoryStore, handler: syncmgr::HandlerId, items: &[&str]) {
     let items: BTreeMap<ItemId, _> = items.iter().map(|item| (id(item), Some(ItemState::Unchecked))).collect();
     store.write(vec![StateChange::Choices { handler, items }]).await.expect("a memory store does not fail");
 }
 
 /// The store after a crash while item `a` has ended and item `b` runs.
-async fn crashed(steps: &Steps) -> MemoryStore {
+async fn store_after_crash(steps: &Steps) -> MemoryStore {
     let store = MemoryStore::new();
     let manager = registered(SyncManager::builder().store(store.clone()).build(), [steps.handler(1, &["a", "b"])]);
     let _session = manual(&manager, 1);
@@ -58,7 +58,7 @@ async fn crashed(steps: &Steps) -> MemoryStore {
 }
 
 /// Starts the scheduler of a manager and returns its only session.
-async fn resumed(manager: &SyncManager) -> Session {
+async fn start_and_find_session(manager: &SyncManager) -> Session {
     manager.start_scheduler().expect("inside a runtime");
     idle().await;
     let sessions = manager.sessions();
@@ -69,7 +69,7 @@ async fn resumed(manager: &SyncManager) -> Session {
 #[tokio::test(start_paused = true)]
 async fn a_session_running_during_a_crash_is_interrupted_and_not_resumed() {
     let steps = Steps::default();
-    let store = crashed(&steps).await;
+    let store = store_after_crash(&steps).await;
     assert_eq!(store.interrupted().unwrap().iter().map(|of| of.session).collect::<Vec<_>>(), [SessionId(1)]);
     let manager = registered(SyncManager::builder().store(store.clone()).build(), [steps.handler(1, &["a", "b"])]);
     assert!(manager.sessions().is_empty() && manager.held().is_empty());
@@ -92,42 +92,42 @@ async fn the_next_session_runs_unfinished_explicit_items_and_preferred_ones() {
     let store = store.after_crash();
     let manager = registered(SyncManager::builder().store(store.clone()).build(), [handler.handler(1, &all)]);
     all.iter().for_each(|item| handler.open(item));
-    assert_eq!(ran(&succeeds(manual(&manager, 1)).await), ["given", "preferred"]);
+    assert_eq!(item_names(&succeeds(manual(&manager, 1)).await), ["given", "preferred"]);
     assert_eq!(session_outcomes(&store), [Some(SessionOutcome::Interrupted), Some(SessionOutcome::Clean)]);
     assert!(store.interrupted().unwrap().is_empty());
-    assert_eq!(ran(&succeeds(manual(&manager, 1)).await), ["preferred"], "the explicit item runs only once");
+    assert_eq!(item_names(&succeeds(manual(&manager, 1)).await), ["preferred"], "the explicit item ran again");
 }
 
 #[tokio::test(start_paused = true)]
 async fn resuming_immediately_runs_unfinished_items_in_a_session_of_their_own() {
     let steps = Steps::default();
-    let store = crashed(&steps).await;
-    let manager = resuming(&store, [steps.handler(1, &["a", "b"])]);
-    let session = resumed(&manager).await;
+    let store = store_after_crash(&steps).await;
+    let manager = resuming_manager(&store, [steps.handler(1, &["a", "b"])]);
+    let session = start_and_find_session(&manager).await;
     steps.open("b");
     assert_eq!(session.reason(), StartReason::Resumed);
-    assert_eq!(ran(&succeeds(session).await), ["b"]);
+    assert_eq!(item_names(&succeeds(session).await), ["b"]);
     assert_eq!(session_outcomes(&store), [Some(SessionOutcome::Interrupted), Some(SessionOutcome::Clean)]);
     assert_eq!(manager.explain_item(nth(1), id("b")).unwrap().condition, Condition::Succeeded);
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_scheduler_resumes_nothing_without_resume_at_once() {
+async fn the_scheduler_resumes_nothing_without_resume_immediately() {
     let steps = Steps::default();
-    let store = crashed(&steps).await;
+    let store = store_after_crash(&steps).await;
     let handler = || steps.handler(1, &["a", "b"]);
-    let waits = registered(SyncManager::builder().store(store.after_crash()).build(), [handler()]);
-    waits.start_scheduler().unwrap();
+    let manager = registered(SyncManager::builder().store(store.after_crash()).build(), [handler()]);
+    manager.start_scheduler().unwrap();
     idle().await;
-    assert!(waits.sessions().is_empty());
+    assert!(manager.sessions().is_empty());
     assert_eq!(steps.began(), "a b");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_handler_registered_while_the_scheduler_runs_is_resumed() {
     let steps = Steps::default();
-    let store = crashed(&steps).await;
-    let manager = resuming(&store, []);
+    let store = store_after_crash(&steps).await;
+    let manager = resuming_manager(&store, []);
     manager.start_scheduler().unwrap();
     idle().await;
     steps.open("b");
@@ -138,27 +138,27 @@ async fn a_handler_registered_while_the_scheduler_runs_is_resumed() {
 
 #[tokio::test(start_paused = true)]
 async fn a_committed_item_of_an_interrupted_session_is_unfinished() {
-    let (store, stuck) = (MemoryStore::new(), Arc::new(AtomicBool::new(false)));
-    let sticks = stuck.clone();
+    let (store, hanging) = (MemoryStore::new(), Arc::new(AtomicBool::new(false)));
+    let hangs = hanging.clone();
     let handler = Scripted::new(&["a", "b"]).on_item(move |item| {
-        let sticks = sticks.load(Ordering::Relaxed) && item.name() == "a";
+        let hangs = hangs.load(Ordering::Relaxed) && item.name() == "a";
         async move {
             let mut count = item.saved::<u32>()?;
             *count += 1;
             count.commit().await?;
-            if sticks { std::future::pending().await } else { Ok(()) }
+            if hangs { std::future::pending().await } else { Ok(()) }
         }
         .boxed()
     });
-    let manager = over(&store, &handler);
+    let manager = with_store(&store, &handler);
     succeeds(begin(&manager)).await;
-    stuck.store(true, Ordering::Relaxed);
+    hanging.store(true, Ordering::Relaxed);
     let _session = begin(&manager);
     idle().await;
-    assert_eq!(saved(&store, "a"), Some((1, "2".to_owned())), "the item committed half of its work");
+    assert_eq!(saved(&store, "a"), Some((1, "2".to_owned())), "the item did not commit before it hung");
     let store = store.after_crash();
-    stuck.store(false, Ordering::Relaxed);
-    let manager = resuming(&store, [handler.clone()]);
+    hanging.store(false, Ordering::Relaxed);
+    let manager = resuming_manager(&store, [handler.clone()]);
     let condition = manager.explain_item(HANDLER, id("a")).unwrap().condition;
     assert_eq!(condition, Condition::Interrupted { session: SessionId(2) });
     manager.start_scheduler().unwrap();
@@ -200,7 +200,7 @@ async fn explicit_items_are_resumed_after_a_second_interruption() {
     let store = store.after_crash();
     let third = managed(&store);
     all.iter().for_each(|item| steps.open(item));
-    assert_eq!(ran(&succeeds(manual(&third, 1)).await), ["given", "preferred"]);
+    assert_eq!(item_names(&succeeds(manual(&third, 1)).await), ["given", "preferred"]);
     assert_eq!(
         session_outcomes(&store),
         [Some(SessionOutcome::Interrupted), Some(SessionOutcome::Interrupted), Some(SessionOutcome::Clean)]
@@ -210,27 +210,27 @@ async fn explicit_items_are_resumed_after_a_second_interruption() {
 #[tokio::test(start_paused = true)]
 async fn a_second_resume_runs_only_items_that_are_still_unfinished() {
     let steps = Steps::default();
-    let store = crashed(&steps).await;
-    let second = resuming(&store, [steps.handler(1, &["a", "b"])]);
-    let _session = resumed(&second).await;
+    let store = store_after_crash(&steps).await;
+    let second = resuming_manager(&store, [steps.handler(1, &["a", "b"])]);
+    let _session = start_and_find_session(&second).await;
     assert_eq!(steps.began(), "a b b");
     let store = store.after_crash();
-    let third = resuming(&store, [steps.handler(1, &["a", "b"])]);
-    let _session = resumed(&third).await;
-    assert_eq!(steps.began(), "a b b b", "item `a` ended in the first session");
+    let third = resuming_manager(&store, [steps.handler(1, &["a", "b"])]);
+    let _session = start_and_find_session(&third).await;
+    assert_eq!(steps.began(), "a b b b", "item `a` ran again although it had ended");
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_interrupted_session_resumes_once_its_handler_can_list_again() {
     let steps = Steps::default();
-    let store = crashed(&steps).await;
+    let store = store_after_crash(&steps).await;
     let lists = Arc::new(AtomicBool::new(false));
-    let can = lists.clone();
-    let handler = steps.handler(1, &["a", "b"]).items(move || match can.load(Ordering::Relaxed) {
+    let can_list = lists.clone();
+    let handler = steps.handler(1, &["a", "b"]).items(move || match can_list.load(Ordering::Relaxed) {
         true => Ok(["a", "b"].into_iter().map(|name| syncmgr::SyncItem::new(id(name), name)).collect()),
         false => Err(anyhow!("the listing fails")),
     });
-    let second = resuming(&store, [handler]);
+    let second = resuming_manager(&store, [handler]);
     let failed = manual(&second, 1);
     second.start_scheduler().unwrap();
     within(failed.finish()).await;
@@ -244,43 +244,43 @@ async fn an_interrupted_session_resumes_once_its_handler_can_list_again() {
 #[tokio::test(start_paused = true)]
 async fn the_interrupted_items_of_a_handler_wait_for_its_registration() {
     let (store, steps) = (MemoryStore::new(), Steps::default());
-    let here = || steps.handler(1, &["a"]);
-    let there = || steps.handler(2, &["b"]);
+    let one = || steps.handler(1, &["a"]);
+    let other = || steps.handler(2, &["b"]);
     let builder = |store: &MemoryStore| SyncManager::builder().store(store.clone()).resume(Resume::Immediately).build();
-    let manager = registered(builder(&store), [here(), there()]);
+    let manager = registered(builder(&store), [one(), other()]);
     let _session = begin(&manager);
     assert_eq!(steps.running().await, "a b");
     let store = store.after_crash();
-    let second = registered(builder(&store), [here()]);
-    let session = resumed(&second).await;
+    let second = registered(builder(&store), [one()]);
+    let session = start_and_find_session(&second).await;
     steps.open("a");
-    assert_eq!(ran(&succeeds(session).await), ["a"]);
-    assert_eq!(store.interrupted().unwrap().len(), 1, "the other handler's item is still interrupted");
+    assert_eq!(item_names(&succeeds(session).await), ["a"]);
+    assert_eq!(store.interrupted().unwrap().len(), 1, "the other handler's item is no longer interrupted");
     within(second.shutdown()).await;
-    let third = registered(builder(&store), [here(), there()]);
-    let session = resumed(&third).await;
+    let third = registered(builder(&store), [one(), other()]);
+    let session = start_and_find_session(&third).await;
     steps.open("b");
-    assert_eq!(ran(&succeeds(session).await), ["b"], "resumed items are not resumed again");
+    assert_eq!(item_names(&succeeds(session).await), ["b"], "a resumed item was resumed again");
     assert_eq!(session_outcomes(&store)[0], Some(SessionOutcome::Interrupted));
     assert!(store.interrupted().unwrap().is_empty());
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_interrupted_manual_run_of_a_failed_item_is_resumed_immediately() {
-    let (store, works) = (MemoryStore::new(), Arc::new(AtomicBool::new(false)));
-    let working = works.clone();
+    let (store, hangs) = (MemoryStore::new(), Arc::new(AtomicBool::new(false)));
+    let hanging = hangs.clone();
     let handler = Scripted::new(&["a"]).on_item(move |_| {
-        let works = working.load(Ordering::Relaxed);
-        async move { if works { std::future::pending().await } else { Err(anyhow!("the fault")).permanent() } }.boxed()
+        let hangs = hanging.load(Ordering::Relaxed);
+        async move { if hangs { std::future::pending().await } else { Err(anyhow!("the fault")).permanent() } }.boxed()
     });
-    let manager = over(&store, &handler);
+    let manager = with_store(&store, &handler);
     within(begin(&manager).finish()).await;
-    works.store(true, Ordering::Relaxed);
+    hangs.store(true, Ordering::Relaxed);
     let _session = manager.session(Trigger::Manual).items(HANDLER, [id("a")]).start().unwrap();
     idle().await;
     let store = store.after_crash();
-    let handler = counting(&["a"]);
-    let manager = resuming(&store, [handler.clone()]);
+    let handler = counting_handler(&["a"]);
+    let manager = resuming_manager(&store, [handler.clone()]);
     manager.start_scheduler().unwrap();
     idle().await;
     assert_eq!(handler.transcript.count("item a"), 1);
@@ -291,13 +291,13 @@ async fn an_interrupted_manual_run_of_a_failed_item_is_resumed_immediately() {
 async fn an_interrupted_show_error_resumes_nothing() {
     let (store, handler) = (MemoryStore::new(), crate::remembered::settings::repairable());
     let handler = handler.on_show_error(|_, _| async { std::future::pending().await }.boxed());
-    let manager = over(&store, &handler);
+    let manager = with_store(&store, &handler);
     within(begin(&manager).finish()).await;
     let shown = manager.show_error(HANDLER, crate::remembered::settings::LINK);
     assert!(tokio::time::timeout(std::time::Duration::from_millis(1), shown).await.is_err());
     assert_eq!(handler.transcript.count("show_error"), 1);
-    let (store, handler) = (store.after_crash(), counting(&["a", "b"]));
-    let manager = resuming(&store, [handler.clone()]);
+    let (store, handler) = (store.after_crash(), counting_handler(&["a", "b"]));
+    let manager = resuming_manager(&store, [handler.clone()]);
     manager.start_scheduler().unwrap();
     idle().await;
     assert_eq!(handler.transcript.count("item"), 0, "{:?}", handler.transcript.lines());
@@ -314,9 +314,9 @@ async fn a_handler_whose_items_all_ended_is_not_resumed() {
     steps.release(&["a"]).await;
     let store = store.after_crash();
     let handler = steps.handler(1, &["a"]);
-    let manager = resuming(&store, [handler.clone(), steps.handler(2, &["b"])]);
-    let session = resumed(&manager).await;
+    let manager = resuming_manager(&store, [handler.clone(), steps.handler(2, &["b"])]);
+    let session = start_and_find_session(&manager).await;
     steps.open("b");
-    assert_eq!(ran(&succeeds(session).await), ["b"]);
+    assert_eq!(item_names(&succeeds(session).await), ["b"]);
     assert_eq!(handler.transcript.count("prepare"), 0);
 }

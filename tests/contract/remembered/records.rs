@@ -1,4 +1,4 @@
-//! Records of items at their end.
+//! The records that items get when they end.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -13,15 +13,15 @@ use syncmgr::{
 };
 use syncmgr_test::{ManualClock, Transcript};
 
-use crate::remembered::checkpoints::counting;
-use crate::remembered::settings::over;
+use crate::remembered::checkpoints::counting_handler;
+use crate::remembered::settings::with_store;
 use crate::support::awaitable_host::{begin, until, until_began, within};
 use crate::support::recording_store::{RecordingStore, commit, find, record, saved};
 use crate::support::steps::{idle, outcome, registered, succeeds};
 use crate::support::{HANDLER, Scripted, id};
 
-/// Ends an item in the way its name says.
-async fn as_named(item: ItemContext) -> SyncResult {
+/// Ends an item as its name says.
+async fn end_as_named(item: ItemContext) -> SyncResult {
     match item.name() {
         "transient" => bail!("the fault"),
         "later" => Err(anyhow!("the fault")).retry_after(Duration::from_secs(7_200)),
@@ -41,11 +41,11 @@ async fn as_named(item: ItemContext) -> SyncResult {
 
 const EACH: [&str; 9] = ["fine", "transient", "later", "permanent", "gone", "unreadable", "user", "panic", "tolerates"];
 
-fn each() -> Scripted {
-    Scripted::new(&EACH).on_item(|item| as_named(item.clone()).boxed())
+fn handler_with_each_end() -> Scripted {
+    Scripted::new(&EACH).on_item(|item| end_as_named(item.clone()).boxed())
 }
 
-fn timed(store: &MemoryStore, clock: &ManualClock, handler: &Scripted) -> SyncManager {
+fn manager_with_clock(store: &MemoryStore, clock: &ManualClock, handler: &Scripted) -> SyncManager {
     registered(SyncManager::builder().store(store.clone()).clock(clock.clone()).build(), [handler.clone()])
 }
 
@@ -54,7 +54,7 @@ async fn each_kind_of_end_is_recorded_with_its_time_and_retry_status() {
     let (store, clock) = (MemoryStore::new(), ManualClock::default());
     clock.advance(Duration::from_secs(1_000));
     let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000);
-    let session = begin(&timed(&store, &clock, &each()));
+    let session = begin(&manager_with_clock(&store, &clock, &handler_with_each_end()));
     within(session.report()).await;
     let status = |item: &str| record(&store, item).retry.map(|retry| retry.status);
     let expected = [
@@ -82,11 +82,11 @@ async fn each_kind_of_end_is_recorded_with_its_time_and_retry_status() {
 async fn a_failure_keeps_the_last_success_and_a_success_clears_failures() {
     let (store, clock) = (MemoryStore::new(), ManualClock::default());
     let good = Scripted::new(&["permanent"]);
-    let bad = Scripted::new(&["permanent"]).on_item(|item| as_named(item.clone()).boxed());
+    let bad = Scripted::new(&["permanent"]).on_item(|item| end_as_named(item.clone()).boxed());
     let mut ends = Vec::new();
     for (second, handler) in [(1, &good), (2, &bad), (3, &bad), (4, &good)] {
         clock.set_wall(SystemTime::UNIX_EPOCH + Duration::from_secs(second));
-        within(begin(&timed(&store, &clock, handler)).finish()).await;
+        within(begin(&manager_with_clock(&store, &clock, handler)).finish()).await;
         let stored = record(&store, "permanent");
         let seconds =
             |time: Option<SystemTime>| time.unwrap().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs();
@@ -99,8 +99,8 @@ async fn a_failure_keeps_the_last_success_and_a_success_clears_failures() {
 #[tokio::test(start_paused = true)]
 async fn skipped_and_stopped_items_are_recorded_without_a_retry_status() {
     let store = MemoryStore::new();
-    let handler = Scripted::new(&["skipped", "stopped"]).on_item(|item| as_named(item.clone()).boxed());
-    let session = begin(&over(&store, &handler));
+    let handler = Scripted::new(&["skipped", "stopped"]).on_item(|item| end_as_named(item.clone()).boxed());
+    let session = begin(&with_store(&store, &handler));
     idle().await;
     session.skip(HANDLER, id("skipped")).unwrap();
     idle().await;
@@ -114,12 +114,12 @@ async fn skipped_and_stopped_items_are_recorded_without_a_retry_status() {
 #[tokio::test(start_paused = true)]
 async fn an_end_and_its_log_entries_are_stored_in_one_write() {
     let store = RecordingStore::default();
-    let handler = each().on_item(|item| {
+    let handler = handler_with_each_end().on_item(|item| {
         async move {
             item.info(format!("about {}", item.name()));
-            // Each item ends at a time of its own.
+            // Each item ends at a different time.
             tokio::time::sleep(Duration::from_millis(item.index() as u64)).await;
-            as_named(item.clone()).await
+            end_as_named(item.clone()).await
         }
         .boxed()
     });
@@ -137,7 +137,7 @@ async fn an_end_and_its_log_entries_are_stored_in_one_write() {
             _ => false,
         });
         assert!(ended.is_some() && logged.is_some(), "{item}: {ended:?} {logged:?}");
-        assert!(logged <= ended, "{item}: its end is stored without its log entries");
+        assert!(logged <= ended, "{item}: its end was stored before its log entries");
         assert!(*item == "tolerates" || logged == ended, "{item}: {ended:?} {logged:?}");
     }
 }
@@ -145,7 +145,7 @@ async fn an_end_and_its_log_entries_are_stored_in_one_write() {
 #[tokio::test(start_paused = true)]
 async fn the_records_are_stored_before_the_end_event_of_the_run() {
     let store = MemoryStore::new();
-    let session = begin(&over(&store, &each()));
+    let session = begin(&with_store(&store, &handler_with_each_end()));
     let mut events = session.events();
     let ended = |event: &SessionEvent| matches!(event, SessionEvent::Run { change: RunChange::Ended(_), .. });
     until(&mut events, ended).await;
@@ -155,12 +155,12 @@ async fn the_records_are_stored_before_the_end_event_of_the_run() {
 #[tokio::test(start_paused = true)]
 async fn a_report_waits_until_the_records_are_stored() {
     let store = RecordingStore::default();
-    let manager = store.manager(&each());
+    let manager = store.manager(&handler_with_each_end());
     idle().await;
     store.hold();
     let session = begin(&manager);
     let early = tokio::time::timeout(Duration::from_secs(60), session.report()).await;
-    assert!(early.is_err(), "the records are not stored yet");
+    assert!(early.is_err(), "the report did not wait for the records");
     store.flush();
     within(session.finish()).await;
 }
@@ -178,7 +178,7 @@ async fn a_stopped_session_records_items_that_never_began() {
     let names: Vec<String> = (0..100).map(|number| number.to_string()).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let handler = Scripted::new(&names).on_item(|_| std::future::pending().boxed());
-    let session = begin(&over(&store, &handler));
+    let session = begin(&with_store(&store, &handler));
     until_began(&session).await;
     session.stop();
     within(session.report()).await;
@@ -189,11 +189,11 @@ async fn a_stopped_session_records_items_that_never_began() {
 async fn a_run_whose_prepare_fails_records_each_of_its_items() {
     let store = MemoryStore::new();
     let handler = Scripted::new(&["a", "b"]).on_prepare(|_| async { Err(anyhow!("the fault")).permanent() }.boxed());
-    let report = within(begin(&over(&store, &handler)).finish()).await;
+    let report = within(begin(&with_store(&store, &handler)).finish()).await;
     assert!(matches!(report.runs[0].ending, Some(RunEnding::NotPrepared(_))), "{report}");
     assert_ended(&store, &["a", "b"], Outcome::Failed);
-    let left = |item| record(&store, item).retry.map(|retry| retry.status);
-    assert_eq!([left("a"), left("b")], [Some(RetryStatus::Permanent); 2]);
+    let retry_status = |item| record(&store, item).retry.map(|retry| retry.status);
+    assert_eq!([retry_status("a"), retry_status("b")], [Some(RetryStatus::Permanent); 2]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -203,7 +203,7 @@ async fn excluded_items_are_recorded_with_those_that_run() {
         let excluded = run.exclude(id("a"), Err::<(), _>(anyhow!("the fault")).gone().unwrap_err());
         async move { Ok(excluded?) }.boxed()
     });
-    within(begin(&over(&store, &handler)).finish()).await;
+    within(begin(&with_store(&store, &handler)).finish()).await;
     assert_ended(&store, &["a"], Outcome::Failed);
     assert_ended(&store, &["b"], Outcome::Succeeded);
     assert_eq!(record(&store, "a").retry.map(|retry| retry.status), Some(RetryStatus::Gone));
@@ -212,15 +212,15 @@ async fn excluded_items_are_recorded_with_those_that_run() {
 #[tokio::test(start_paused = true)]
 async fn a_failed_listing_is_recorded_and_keeps_the_records_of_items() {
     let store = MemoryStore::new();
-    succeeds(begin(&over(&store, &Scripted::new(&["a"])))).await;
+    succeeds(begin(&with_store(&store, &Scripted::new(&["a"])))).await;
     let broken = Scripted::new(&["a"]).items(|| Err(anyhow!("the fault")));
-    let manager = over(&store, &broken);
+    let manager = with_store(&store, &broken);
     within(begin(&manager).finish()).await;
     assert_ended(&store, &["a"], Outcome::Succeeded);
     let failures = |store: &MemoryStore| store.retry_states(HANDLER).unwrap().len();
-    assert_eq!(failures(&store), 1, "the handler is in backoff");
+    assert_eq!(failures(&store), 1, "the failed listing was not recorded");
     drop(manager);
-    succeeds(begin(&over(&store, &Scripted::new(&["a"])))).await;
+    succeeds(begin(&with_store(&store, &Scripted::new(&["a"])))).await;
     assert_eq!(failures(&store), 0);
 }
 
@@ -228,7 +228,7 @@ async fn a_failed_listing_is_recorded_and_keeps_the_records_of_items() {
 async fn a_dropped_manager_records_the_items_it_stops() {
     let store = MemoryStore::new();
     let handler = Scripted::new(&["a"]).on_item(|_| std::future::pending().boxed());
-    let manager = over(&store, &handler);
+    let manager = with_store(&store, &handler);
     drop(begin(&manager));
     idle().await;
     drop(manager);
@@ -257,7 +257,7 @@ async fn a_stale_attempt_cannot_overwrite_the_record_of_a_later_one() {
         }
         .boxed()
     });
-    within(begin(&over(&store, &handler)).finish()).await;
+    within(begin(&with_store(&store, &handler)).finish()).await;
     assert_eq!(seen.lines(), ["refused"]);
     for item in ["a", "b"] {
         let stored = record(&store, item);
@@ -267,11 +267,11 @@ async fn a_stale_attempt_cannot_overwrite_the_record_of_a_later_one() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn session_numbers_continue_in_the_next_manager_and_its_writes_count() {
-    let (store, handler) = (MemoryStore::new(), counting(&["a"]));
+async fn the_next_manager_continues_the_session_numbers_and_can_write() {
+    let (store, handler) = (MemoryStore::new(), counting_handler(&["a"]));
     let mut numbers = Vec::new();
     for _ in 0..2 {
-        let manager = over(&store, &handler);
+        let manager = with_store(&store, &handler);
         for _ in 0..2 {
             numbers.push(succeeds(begin(&manager)).await.session);
         }
@@ -280,9 +280,9 @@ async fn session_numbers_continue_in_the_next_manager_and_its_writes_count() {
     assert_eq!((store.last_session().unwrap(), record(&store, "a").fence.session), (SessionId(4), SessionId(4)));
     // The same holds after a crash.
     let stuck = Scripted::new(&["a"]).on_item(|_| std::future::pending().boxed());
-    let _session = begin(&over(&store, &stuck));
+    let _session = begin(&with_store(&store, &stuck));
     idle().await;
-    assert_eq!(succeeds(begin(&over(&store.after_crash(), &handler))).await.session, SessionId(6));
+    assert_eq!(succeeds(begin(&with_store(&store.after_crash(), &handler))).await.session, SessionId(6));
 }
 
 #[tokio::test(start_paused = true)]
@@ -296,7 +296,11 @@ async fn a_manager_without_a_store_records_failures_until_success() {
     let manager = registered(SyncManager::new(), [handler]);
     within(begin(&manager).finish()).await;
     let last = |item| manager.explain_item(HANDLER, id(item)).unwrap().last.map(|last| last.outcome);
-    assert_eq!((last("a"), last("b")), (Some(Outcome::Failed), None), "only exceptions are recorded");
+    assert_eq!(
+        (last("a"), last("b")),
+        (Some(Outcome::Failed), None),
+        "a success without an earlier failure was recorded"
+    );
     fails.store(false, std::sync::atomic::Ordering::Relaxed);
     let report = succeeds(begin(&manager)).await;
     assert_eq!(outcome(&report, id("a")), Outcome::Succeeded);

@@ -1,4 +1,4 @@
-//! State that a manager stores from session to session: choices, settings, registrations, answers and the log.
+//! State that a manager stores between sessions: choices, settings, registrations, answers and the log.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use crate::support::awaitable_host::{begin, listed, within};
 use crate::support::steps::{idle, nth, registered, succeeds};
 use crate::support::{HANDLER, Scripted, id};
 
-pub(crate) fn over(store: &MemoryStore, handler: &Scripted) -> SyncManager {
+pub(crate) fn with_store(store: &MemoryStore, handler: &Scripted) -> SyncManager {
     registered(SyncManager::builder().store(store.clone()).build(), [handler.clone()])
 }
 
@@ -66,7 +66,7 @@ async fn r056_items_chosen_in_one_manager_are_preferred_by_the_next() {
     let first = SyncManager::builder().store(store.clone()).chooser(chooser).build();
     first.register(handler.clone()).unwrap();
     within(first.update_all().unwrap().finish()).await;
-    let second = over(&store, &handler);
+    let second = with_store(&store, &handler);
     succeeds(begin(&second)).await;
     assert_eq!(handler.transcript.of(&["prepare"]), ["prepare b", "prepare b"]);
 }
@@ -77,16 +77,16 @@ async fn r046_a_complete_listing_drops_the_stored_choices_of_absent_items() {
     let choices = BTreeMap::from([(id("a"), Some(ItemState::Unchecked)), (id("gone"), Some(ItemState::Unchecked))]);
     store.write(vec![StateChange::Choices { handler: HANDLER, items: choices }]).await.unwrap();
     let incomplete = Scripted::new(&[]).items(|| Ok(syncmgr::Items::incomplete(listed(&["a", "b"]).iter().cloned())));
-    succeeds(begin(&over(&store, &incomplete))).await;
-    assert_eq!(store.choices(HANDLER).unwrap().len(), 2, "an incomplete listing drops nothing");
-    succeeds(begin(&over(&store, &Scripted::new(&["a", "b"])))).await;
+    succeeds(begin(&with_store(&store, &incomplete))).await;
+    assert_eq!(store.choices(HANDLER).unwrap().len(), 2, "an incomplete listing dropped a choice");
+    succeeds(begin(&with_store(&store, &Scripted::new(&["a", "b"])))).await;
     assert_eq!(store.choices(HANDLER).unwrap(), BTreeMap::from([(id("a"), ItemState::Unchecked)]));
 }
 
 #[tokio::test(start_paused = true)]
 async fn flags_set_by_the_user_override_those_of_a_later_registration() {
     let (store, handler) = (MemoryStore::new(), Scripted::new(&["a"]));
-    let first = over(&store, &handler);
+    let first = with_store(&store, &handler);
     first.set_flags(HANDLER, RegisterFlags::IDLE).unwrap();
     assert_eq!(first.registration(HANDLER).unwrap().flags, RegisterFlags::IDLE);
     let second = SyncManager::builder().store(store.clone()).build();
@@ -103,9 +103,9 @@ async fn flags_set_by_the_user_override_those_of_a_later_registration() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_registration_is_stored_and_stays_when_the_handler_is_unregistered() {
+async fn a_stored_registration_stays_when_its_handler_is_unregistered() {
     let (store, handler) = (MemoryStore::new(), Scripted::new(&["a"]));
-    let manager = over(&store, &handler);
+    let manager = with_store(&store, &handler);
     let stored = |store: &MemoryStore| store.handlers().unwrap().remove(&HANDLER).unwrap();
     assert_eq!(stored(&store).registration, manager.registration(HANDLER));
     assert_eq!(stored(&store).flags, None);
@@ -116,9 +116,9 @@ async fn a_registration_is_stored_and_stays_when_the_handler_is_unregistered() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_log_of_a_session_is_stored_when_it_is_idle() {
+async fn the_log_of_a_session_is_stored_once_the_session_is_idle() {
     let (store, handler) = (MemoryStore::new(), repairable());
-    let manager = over(&store, &handler);
+    let manager = with_store(&store, &handler);
     assert!(texts(&manager).is_empty());
     let session = begin(&manager);
     within(session.report()).await;
@@ -133,7 +133,7 @@ async fn the_log_of_a_session_is_stored_when_it_is_idle() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_log_of_one_manager_is_kept_by_the_next() {
+async fn a_manager_keeps_the_log_of_the_previous_manager() {
     let store = MemoryStore::new();
     let handler = |text: &'static str| {
         Scripted::new(&["a"]).on_item(move |item| {
@@ -141,8 +141,8 @@ async fn the_log_of_one_manager_is_kept_by_the_next() {
             async { Ok(()) }.boxed()
         })
     };
-    succeeds(begin(&over(&store, &handler("of the first")))).await;
-    let second = over(&store, &handler("of the second"));
+    succeeds(begin(&with_store(&store, &handler("of the first")))).await;
+    let second = with_store(&store, &handler("of the second"));
     assert_eq!(texts(&second), ["of the first"]);
     succeeds(begin(&second)).await;
     assert_eq!(texts(&second), ["of the first", "of the second"]);
@@ -154,7 +154,7 @@ async fn the_logs_of_a_managers_sessions_are_stored_oldest_first() {
         item.warn(format!("in session {}", item.run().session()));
         async { Ok(()) }.boxed()
     });
-    let manager = over(&MemoryStore::new(), &handler);
+    let manager = with_store(&MemoryStore::new(), &handler);
     for _ in 0..3 {
         succeeds(begin(&manager)).await;
     }

@@ -1,4 +1,4 @@
-//! Checkpoints of another version of the handler's state: migrated, or unreadable but not lost.
+//! Checkpoints with another state version: migrated, or unreadable but not lost.
 
 use std::sync::{Arc, Mutex};
 
@@ -20,14 +20,14 @@ use crate::support::{HANDLER, id};
 
 type Migrate = Arc<dyn Fn(Value) -> SyncResult<Value> + Send + Sync>;
 
-/// A handler with several state versions. Its item `a` counts in a map.
+/// A handler with a given state version. Its item `a` counts its runs.
 #[derive(Clone)]
 struct Versioned {
     version: u32,
     migrate: Option<Migrate>,
     /// The arguments of the `migrate` calls.
     seen: Arc<Mutex<Vec<(ItemId, u32, Value)>>>,
-    /// `true` if its item commits.
+    /// `true` if the item commits.
     saves: bool,
 }
 
@@ -40,7 +40,7 @@ impl Versioned {
         Self { migrate: Some(Arc::new(migrate)), ..self }
     }
 
-    fn over(&self, store: &MemoryStore) -> SyncManager {
+    fn with_store(&self, store: &MemoryStore) -> SyncManager {
         let manager = SyncManager::builder().store(store.clone()).build();
         manager.register(self.clone()).expect("the handler can be registered");
         manager
@@ -85,7 +85,7 @@ fn from_number(state: Value) -> SyncResult<Value> {
 async fn an_older_checkpoint_is_migrated_once_and_committed() {
     let store = keeping("a", 1, "7").await;
     let handler = Versioned::at(3).migrating(from_number);
-    let manager = handler.over(&store);
+    let manager = handler.with_store(&store);
     succeeds(begin(&manager)).await;
     succeeds(begin(&manager)).await;
     assert_eq!(*handler.seen.lock().unwrap(), [(id("a"), 1, json!(7))]);
@@ -93,17 +93,17 @@ async fn an_older_checkpoint_is_migrated_once_and_committed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_migrated_checkpoint_without_a_commit_stays_unchanged() {
+async fn without_a_commit_a_migration_leaves_the_stored_checkpoint_unchanged() {
     let store = keeping("a", 0, "7").await;
     let handler = Versioned { saves: false, ..Versioned::at(1).migrating(from_number) };
-    succeeds(begin(&handler.over(&store))).await;
+    succeeds(begin(&handler.with_store(&store))).await;
     assert_eq!(saved(&store, "a"), Some((0, "7".to_owned())));
 }
 
 /// Asserts that the item fails because of its unreadable state, and that the state is not lost.
-async fn is_unreadable(handler: Versioned, version: u32, what: &str) {
+async fn assert_unreadable(handler: Versioned, version: u32, what: &str) {
     let store = keeping("a", version, "{\"count\":7}").await;
-    let manager = handler.over(&store);
+    let manager = handler.with_store(&store);
     let report = within(begin(&manager).finish()).await;
     let ended = report.items().next().expect("there is one item");
     assert_eq!(
@@ -114,7 +114,7 @@ async fn is_unreadable(handler: Versioned, version: u32, what: &str) {
     let stored = record(&store, "a");
     assert_eq!(stored.retry.map(|retry: RetryState| retry.status), Some(RetryStatus::UnreadableState), "{what}");
     assert_eq!(saved(&store, "a"), Some((version, "{\"count\":7}".to_owned())), "{what}");
-    // A background session skips it, and a manual session fails again without a loss.
+    // A background session skips the item. In a manual session it fails again, and its state is not lost.
     let scheduled = manager.session(Trigger::Scheduled).handlers([HANDLER]).start().expect("inside a runtime");
     let report = within(scheduled.finish()).await;
     assert_eq!(hold_of(&report, id("a")), Some(syncmgr::Hold::UnreadableState), "{what}: {report}");
@@ -123,7 +123,7 @@ async fn is_unreadable(handler: Versioned, version: u32, what: &str) {
     reset(&manager, &store, question(&manager), version, what).await;
 }
 
-/// Answers with a reset: the state is set aside, and the item runs with a fresh one.
+/// Answers with a reset: the state is set aside, and the item runs with a fresh state.
 async fn reset(manager: &SyncManager, store: &MemoryStore, error: ErrorId, version: u32, what: &str) {
     succeeds(manager.answer(HANDLER, error, 0).expect("the question is open")).await;
     let ItemRecord { checkpoint, set_aside, outcome, retry, .. } = record(store, "a");
@@ -135,31 +135,31 @@ async fn reset(manager: &SyncManager, store: &MemoryStore, error: ErrorId, versi
 
 #[tokio::test(start_paused = true)]
 async fn a_newer_checkpoint_is_unreadable_until_it_is_reset() {
-    is_unreadable(Versioned::at(1), 2, "newer").await;
+    assert_unreadable(Versioned::at(1), 2, "newer").await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_older_checkpoint_without_a_migration_is_unreadable() {
-    is_unreadable(Versioned::at(1), 0, "no migration").await;
+    assert_unreadable(Versioned::at(1), 0, "no migration").await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_migration_that_fails_panics_or_returns_nonsense_is_unreadable() {
-    is_unreadable(Versioned::at(1).migrating(|_| Err(anyhow!("the fault"))), 0, "fails").await;
-    is_unreadable(Versioned::at(1).migrating(|_| Err(anyhow!("the fault")).transient()), 0, "transient").await;
-    is_unreadable(Versioned::at(1).migrating(|_| panic!("the fault")), 0, "panics").await;
-    is_unreadable(Versioned::at(1).migrating(|_| Ok(json!("nonsense"))), 0, "nonsense").await;
+async fn a_failed_or_nonsensical_migration_leaves_the_state_unreadable() {
+    assert_unreadable(Versioned::at(1).migrating(|_| Err(anyhow!("the fault"))), 0, "fails").await;
+    assert_unreadable(Versioned::at(1).migrating(|_| Err(anyhow!("the fault")).transient()), 0, "transient").await;
+    assert_unreadable(Versioned::at(1).migrating(|_| panic!("the fault")), 0, "panics").await;
+    assert_unreadable(Versioned::at(1).migrating(|_| Ok(json!("nonsense"))), 0, "nonsense").await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_migration_that_needs_the_user_leaves_the_state_unreadable() {
-    is_unreadable(Versioned::at(1).migrating(|_| Err(NeedsUser::new("which?").into())), 0, "asks").await;
+    assert_unreadable(Versioned::at(1).migrating(|_| Err(NeedsUser::new("which?").into())), 0, "asks").await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn refusing_to_reset_an_unreadable_state_keeps_it() {
     let store = keeping("a", 9, "{\"count\":7}").await;
-    let manager = Versioned::at(1).over(&store);
+    let manager = Versioned::at(1).with_store(&store);
     within(begin(&manager).finish()).await;
     let report = within(manager.answer(HANDLER, question(&manager), 1).unwrap().finish()).await;
     assert_eq!(report.items().count(), 0, "{report}");
@@ -171,7 +171,7 @@ async fn refusing_to_reset_an_unreadable_state_keeps_it() {
 #[tokio::test(start_paused = true)]
 async fn a_reset_in_an_open_session_runs_the_item_in_that_session() {
     let store = keeping("a", 9, "{\"count\":7}").await;
-    let manager = Versioned::at(1).over(&store);
+    let manager = Versioned::at(1).with_store(&store);
     let session = begin(&manager);
     let report = within(session.report()).await;
     let error = report.runs[0].log.iter().find_map(|entry| entry.id).expect("a question is logged");

@@ -1,4 +1,4 @@
-//! Handlers that fail to initialize or to list: the whole handler is retried.
+//! Handlers that fail to initialize or to list their items: the whole handler is retried.
 
 use std::time::Duration;
 
@@ -13,8 +13,8 @@ use crate::support::steps::{background, manual, nth, registered};
 use crate::support::test_clock::{DAY, EXACT, HOUR, StartTimes, TestClock, fails, fails_until, stored, timed};
 use crate::support::{Scripted, id};
 
-/// A handler whose `items` ends with `end`.
-fn listing(began: &StartTimes, end: impl Fn(usize) -> SyncResult + Send + Sync + 'static) -> Scripted {
+/// A handler whose `items` ends with `end`, which receives the number of the call.
+fn handler_with_listing(began: &StartTimes, end: impl Fn(usize) -> SyncResult + Send + Sync + 'static) -> Scripted {
     let noting = began.clone();
     began.handler(1, &[], |_, _| Ok(())).items(move || {
         let times = noting.note("items");
@@ -22,8 +22,8 @@ fn listing(began: &StartTimes, end: impl Fn(usize) -> SyncResult + Send + Sync +
     })
 }
 
-/// A handler whose `initialize` ends with `end`.
-fn beginning(began: &StartTimes, end: impl Fn(usize) -> SyncResult + Send + Sync + 'static) -> Scripted {
+/// A handler whose `initialize` ends with `end`, which receives the number of the call.
+fn handler_with_initialize(began: &StartTimes, end: impl Fn(usize) -> SyncResult + Send + Sync + 'static) -> Scripted {
     let noting = began.clone();
     began.handler(1, &["a"], |_, _| Ok(())).on_initialize(move |_| {
         let ended = end(noting.note("initialize"));
@@ -40,18 +40,19 @@ async fn run_once(handler: Scripted) -> SyncManager {
 #[tokio::test(start_paused = true)]
 async fn a_failed_listing_is_retried_as_a_whole_and_success_resets_it() {
     let began = StartTimes::new();
-    let manager = run_once(listing(&began, |times| if times == 4 { fails() } else { fails_until(times, 2) })).await;
+    let manager =
+        run_once(handler_with_listing(&began, |times| if times == 4 { fails() } else { fails_until(times, 2) })).await;
     sleep(HOUR).await;
     assert_eq!((began.of("items"), began.of("a"), began.of("b")), (vec![0, 30, 90], vec![90], vec![90]));
     within(background(&manager, 1).finish()).await;
     sleep(HOUR).await;
-    assert_eq!(began.of("items")[3..], [3600, 3630], "the wait is that after a first failure");
+    assert_eq!(began.of("items")[3..], [3600, 3630], "the wait was not that of a first failure");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_failed_initialize_is_retried_as_a_whole() {
     let began = StartTimes::new();
-    let _manager = run_once(beginning(&began, |times| fails_until(times, 3))).await;
+    let _manager = run_once(handler_with_initialize(&began, |times| fails_until(times, 3))).await;
     sleep(DAY).await;
     assert_eq!((began.of("initialize"), began.of("a")), (vec![0, 30, 90, 210], vec![210]));
 }
@@ -59,7 +60,7 @@ async fn a_failed_initialize_is_retried_as_a_whole() {
 #[tokio::test(start_paused = true)]
 async fn a_background_session_does_not_initialize_a_handler_in_backoff() {
     let began = StartTimes::new();
-    let manager = run_once(beginning(&began, |_| fails())).await;
+    let manager = run_once(handler_with_initialize(&began, |_| fails())).await;
     let report = within(background(&manager, 1).finish()).await;
     assert_eq!(report.runs[0].ending, Some(RunEnding::Held));
     assert!(matches!(report.runs[0].hold, Some(Hold::BackingOff { failures: 1, .. })), "{report}");
@@ -70,9 +71,9 @@ async fn a_background_session_does_not_initialize_a_handler_in_backoff() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_handlers_wait_requested_by_its_peer_yields_only_to_force() {
+async fn only_a_forced_session_ends_a_handlers_wait_for_its_peer() {
     let began = StartTimes::new();
-    let manager = run_once(listing(&began, |_| Err(anyhow!("busy")).retry_after(HOUR))).await;
+    let manager = run_once(handler_with_listing(&began, |_| Err(anyhow!("busy")).retry_after(HOUR))).await;
     let report = within(manual(&manager, 1).finish()).await;
     assert!(matches!(report.runs[0].hold, Some(Hold::NotBefore { .. })), "{report}");
     within(manager.session(syncmgr::Trigger::Manual).force().start().unwrap().finish()).await;
@@ -82,9 +83,9 @@ async fn a_handlers_wait_requested_by_its_peer_yields_only_to_force() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn repeated_manual_sessions_extend_no_wait_of_a_handler() {
+async fn repeated_manual_sessions_do_not_extend_the_wait_of_a_handler() {
     let began = StartTimes::new();
-    let manager = run_once(beginning(&began, |_| fails())).await;
+    let manager = run_once(handler_with_initialize(&began, |_| fails())).await;
     for _ in 0..3 {
         within(manual(&manager, 1).finish()).await;
     }
@@ -96,7 +97,10 @@ async fn repeated_manual_sessions_extend_no_wait_of_a_handler() {
 async fn an_exhausted_budget_of_a_handler_asks_one_question() {
     let (began, store) = (StartTimes::new(), MemoryStore::new());
     let policy = EXACT.with_budget(3, 50);
-    let manager = registered(stored(&TestClock::new(), &store).retry(policy).build(), [beginning(&began, |_| fails())]);
+    let manager = registered(
+        stored(&TestClock::new(), &store).retry(policy).build(),
+        [handler_with_initialize(&began, |_| fails())],
+    );
     within(manual(&manager, 1).finish()).await;
     sleep(DAY).await;
     assert_eq!(began.of("initialize").len(), 3);
@@ -109,7 +113,7 @@ async fn an_exhausted_budget_of_a_handler_asks_one_question() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_retry_of_a_handler_runs_no_item_with_a_hold_of_its_own() {
+async fn the_retry_of_a_handler_skips_items_with_their_own_hold() {
     let (began, lists) = (StartTimes::new(), StartTimes::new());
     let listing = lists.clone();
     let handler = began.handler(1, &[], |item, _| match item.name() {
@@ -170,8 +174,10 @@ async fn the_items_of_a_failed_prepare_are_retried() {
 #[tokio::test(start_paused = true)]
 async fn a_recovered_handler_has_no_hold_in_its_explanation() {
     let (began, store) = (StartTimes::new(), MemoryStore::new());
-    let manager =
-        registered(stored(&TestClock::new(), &store).build(), [listing(&began, |times| fails_until(times, 1))]);
+    let manager = registered(
+        stored(&TestClock::new(), &store).build(),
+        [handler_with_listing(&began, |times| fails_until(times, 1))],
+    );
     within(manual(&manager, 1).finish()).await;
     assert!(manager.log(nth(1)).unwrap().iter().any(|record| record.entry.level == LogLevel::Error));
     sleep(HOUR).await;

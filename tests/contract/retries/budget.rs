@@ -29,8 +29,8 @@ async fn a_failing_item_uses_its_budget_and_then_asks_one_question() {
         assert_eq!((state.status, state.total), (RetryStatus::NeedsAttention, budget));
         let log = manager.log(nth(1)).unwrap();
         let questions: Vec<_> = log.iter().filter(|record| record.entry.is_link()).collect();
-        let [record] = &questions[..] else { panic!("one question: {log:?}") };
-        let Some(Action::Decide(question)) = &record.entry.action else { panic!("a question") };
+        let [record] = &questions[..] else { panic!("expected one question: {log:?}") };
+        let Some(Action::Decide(question)) = &record.entry.action else { panic!("expected a question") };
         assert_eq!((record.entry.level, record.entry.item), (LogLevel::Warning, Some(id("a"))));
         assert_eq!(*question.remedies, [Remedy::TryAgain, Remedy::Refuse]);
     }
@@ -70,7 +70,7 @@ async fn try_again_runs_the_item_and_resets_its_budget() {
     sleep(DAY).await;
     assert_eq!(began.of("a"), [0, 30, 86_430 - 30, 86_430]);
     let questions = manager.log(nth(1)).unwrap().iter().filter(|record| record.entry.is_link()).count();
-    assert_eq!(questions, 1, "the question is asked again");
+    assert_eq!(questions, 1, "the question was not asked again exactly once");
 }
 
 #[tokio::test(start_paused = true)]
@@ -86,7 +86,7 @@ async fn the_question_can_be_answered_in_the_session() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn refuse_runs_nothing() {
+async fn refusing_another_try_runs_nothing() {
     let (began, clock, store) = (StartTimes::new(), TestClock::new(), MemoryStore::new());
     let handler = began.handler(1, &["a"], |_, _| fails());
     let manager = registered(stored(&clock, &store).retry(EXACT.with_budget(1, 50)).build(), [handler]);

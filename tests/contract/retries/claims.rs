@@ -16,8 +16,8 @@ fn busy(times: usize, wait: Duration) -> SyncResult {
     if times == 1 { Err(anyhow!("busy")).retry_after(wait) } else { Ok(()) }
 }
 
-/// The items of two handlers at one server, which tells `a` to wait for an hour.
-fn two(began: &StartTimes) -> [Scripted; 2] {
+/// Two handlers with items at one server, which tells `a` to wait for an hour.
+fn handlers_of_one_server(began: &StartTimes) -> [Scripted; 2] {
     [
         began.handler(1, &["a:server"], |_, times| busy(times, HOUR)),
         began.handler(2, &["b:server", "c:other"], |_, _| Ok(())),
@@ -25,9 +25,9 @@ fn two(began: &StartTimes) -> [Scripted; 2] {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_peers_wait_for_one_item_holds_items_of_other_handlers_on_its_claim() {
+async fn a_peers_wait_also_holds_items_of_other_handlers_with_the_same_claim() {
     let (began, clock) = (StartTimes::new(), TestClock::new());
-    let manager = registered(timed(&clock).build(), two(&began));
+    let manager = registered(timed(&clock).build(), handlers_of_one_server(&began));
     within(manual(&manager, 1).finish()).await;
     for trigger in [Trigger::Scheduled, Trigger::Manual] {
         let session = manager.session(trigger).handlers([nth(2)]).start().unwrap();
@@ -55,18 +55,19 @@ async fn a_claim_of_a_handler_holds_its_items_like_their_own_claims() {
     assert!(matches!(hold_of(&report, id("b")), Some(Hold::NotBefore { .. })), "{report}");
 }
 
-/// Four items at one server, which is down until the second `fine_from`.
-fn at_a_server(began: &StartTimes, fine_from: u64) -> Scripted {
+/// A handler with four items at one server, which is up from the second `up_from` on.
+fn handler_of_server(began: &StartTimes, up_from: u64) -> Scripted {
     let noting = began.clone();
     began.handler(1, &["a:server", "b:server", "c:server", "d:server"], move |_, _| {
         noting.note("server");
-        let up = noting.of("server").last().is_some_and(|now| *now >= fine_from);
+        let up = noting.of("server").last().is_some_and(|now| *now >= up_from);
         if up { Ok(()) } else { fails() }
     })
 }
 
-async fn down(began: &StartTimes, fine_from: u64) -> SyncManager {
-    let manager = registered(timed(&TestClock::new()).build(), [at_a_server(began, fine_from)]);
+/// A manager after three items at the server have failed.
+async fn manager_after_failures(began: &StartTimes, up_from: u64) -> SyncManager {
+    let manager = registered(timed(&TestClock::new()).build(), [handler_of_server(began, up_from)]);
     for name in ["a", "b", "c"] {
         let session = manager.session(Trigger::Manual).items(nth(1), [id(name)]).start().expect("inside a runtime");
         within(session.finish()).await;
@@ -77,7 +78,7 @@ async fn down(began: &StartTimes, fine_from: u64) -> SyncManager {
 #[tokio::test(start_paused = true)]
 async fn three_failures_in_a_row_hold_the_claim_except_in_manual_sessions() {
     let began = StartTimes::new();
-    let manager = down(&began, 5).await;
+    let manager = manager_after_failures(&began, 5).await;
     let report = within(background(&manager, 1).finish()).await;
     assert!(matches!(hold_of(&report, id("d")), Some(Hold::BackingOff { failures: 3, .. })), "{report}");
     assert!(began.of("d").is_empty());
@@ -89,7 +90,7 @@ async fn three_failures_in_a_row_hold_the_claim_except_in_manual_sessions() {
 #[tokio::test(start_paused = true)]
 async fn success_of_an_item_that_had_not_failed_lifts_the_hold_of_its_claim() {
     let began = StartTimes::new();
-    let manager = down(&began, 5).await;
+    let manager = manager_after_failures(&began, 5).await;
     sleep(Duration::from_secs(6)).await;
     succeeds(manager.session(Trigger::Manual).items(nth(1), [id("d")]).start().unwrap()).await;
     succeeds(manager.session(Trigger::Scheduled).items(nth(1), [id("d")]).start().unwrap()).await;
@@ -98,20 +99,20 @@ async fn success_of_an_item_that_had_not_failed_lifts_the_hold_of_its_claim() {
 #[tokio::test(start_paused = true)]
 async fn two_failures_do_not_hold_the_claim() {
     let (began, clock) = (StartTimes::new(), TestClock::new());
-    let manager = registered(timed(&clock).build(), [at_a_server(&began, 100)]);
+    let manager = registered(timed(&clock).build(), [handler_of_server(&began, 100)]);
     for name in ["a", "b"] {
         let session = manager.session(Trigger::Manual).items(nth(1), [id(name)]).start().unwrap();
         within(session.finish()).await;
     }
     let session = manager.session(Trigger::Scheduled).items(nth(1), [id("d")]).start().unwrap();
     let report = within(session.finish()).await;
-    assert_eq!(outcome(&report, id("d")), Outcome::Failed, "the item ran: {report}");
+    assert_eq!(outcome(&report, id("d")), Outcome::Failed, "the item did not run: {report}");
 }
 
 #[tokio::test(start_paused = true)]
 async fn all_items_of_a_server_are_retried_once_it_is_up_again() {
     let began = StartTimes::new();
-    let manager = registered(timed(&TestClock::new()).build(), [at_a_server(&began, 60)]);
+    let manager = registered(timed(&TestClock::new()).build(), [handler_of_server(&began, 60)]);
     for name in ["a", "b", "c", "d"] {
         let session = manager.session(Trigger::Manual).items(nth(1), [id(name)]).start().unwrap();
         within(session.finish()).await;
@@ -155,7 +156,7 @@ async fn a_clock_correction_of_a_second_keeps_a_wait_requested_by_the_peer() {
 #[tokio::test(start_paused = true)]
 async fn success_in_a_forced_session_lifts_the_hold_of_its_claim() {
     let (began, clock, store) = (StartTimes::new(), TestClock::new(), MemoryStore::new());
-    let manager = registered(stored(&clock, &store).build(), two(&began));
+    let manager = registered(stored(&clock, &store).build(), handlers_of_one_server(&began));
     within(manual(&manager, 1).finish()).await;
     assert!(store.resources().unwrap().contains_key(&Claim::from("server")));
     succeeds(manager.session(Trigger::Manual).handlers([nth(1)]).force().start().unwrap()).await;
@@ -165,8 +166,8 @@ async fn success_in_a_forced_session_lifts_the_hold_of_its_claim() {
 #[tokio::test(start_paused = true)]
 async fn the_hold_of_a_claim_survives_a_restart() {
     let (began, clock, store) = (StartTimes::new(), TestClock::new(), MemoryStore::new());
-    within(manual(&registered(stored(&clock, &store).build(), two(&began)), 1).finish()).await;
-    let second = registered(stored(&clock, &store.after_crash()).build(), two(&began));
+    within(manual(&registered(stored(&clock, &store).build(), handlers_of_one_server(&began)), 1).finish()).await;
+    let second = registered(stored(&clock, &store.after_crash()).build(), handlers_of_one_server(&began));
     let report = within(background(&second, 2).finish()).await;
     assert!(matches!(hold_of(&report, id("b")), Some(Hold::NotBefore { .. })), "{report}");
 }
@@ -175,7 +176,7 @@ async fn the_hold_of_a_claim_survives_a_restart() {
 async fn success_of_a_failed_item_lifts_the_hold_of_its_claim() {
     let (began, clock, store) = (StartTimes::new(), TestClock::new(), MemoryStore::new());
     let policy = EXACT.with_initial(HOUR);
-    let manager = registered(stored(&clock, &store).retry(policy).build(), [at_a_server(&began, 10)]);
+    let manager = registered(stored(&clock, &store).retry(policy).build(), [handler_of_server(&began, 10)]);
     for name in ["a", "b", "c"] {
         let session = manager.session(Trigger::Manual).items(nth(1), [id(name)]).start().unwrap();
         within(session.finish()).await;
@@ -189,7 +190,7 @@ async fn success_of_a_failed_item_lifts_the_hold_of_its_claim() {
 #[tokio::test(start_paused = true)]
 async fn the_hold_of_a_claim_is_in_the_explanation_of_its_items() {
     let (began, clock) = (StartTimes::new(), TestClock::new());
-    let manager = registered(timed(&clock).build(), two(&began));
+    let manager = registered(timed(&clock).build(), handlers_of_one_server(&began));
     within(manual(&manager, 1).finish()).await;
     let session = background(&manager, 2);
     within(session.report()).await;

@@ -15,7 +15,7 @@ use crate::support::test_clock::{DAY, StartTimes, TestClock, fails, status, stor
 use crate::support::{Scripted, id};
 
 /// A handler whose item fails, hangs in the first retry and then succeeds.
-fn hanging(began: &StartTimes) -> Scripted {
+fn hanging_handler(began: &StartTimes) -> Scripted {
     let noting = began.clone();
     began.handler(1, &["a"], |_, _| Ok(())).on_item(move |_| {
         let times = noting.note("a");
@@ -30,8 +30,8 @@ fn hanging(began: &StartTimes) -> Scripted {
     })
 }
 
-async fn in_first_retry(began: &StartTimes, clock: &TestClock, store: &MemoryStore) -> SyncManager {
-    let manager = registered(stored(clock, store).build(), [hanging(began)]);
+async fn manager_in_first_retry(began: &StartTimes, clock: &TestClock, store: &MemoryStore) -> SyncManager {
+    let manager = registered(stored(clock, store).build(), [hanging_handler(began)]);
     within(manual(&manager, 1).finish()).await;
     sleep(Duration::from_secs(31)).await;
     assert_eq!(began.of("a"), [0, 30]);
@@ -41,11 +41,11 @@ async fn in_first_retry(began: &StartTimes, clock: &TestClock, store: &MemorySto
 #[tokio::test(start_paused = true)]
 async fn a_retry_stopped_by_a_shutdown_is_due_immediately_after_a_restart() {
     let (began, clock, store) = (StartTimes::new(), TestClock::new(), MemoryStore::new());
-    let first = in_first_retry(&began, &clock, &store).await;
+    let first = manager_in_first_retry(&began, &clock, &store).await;
     within(first.shutdown()).await;
     drop(first);
-    assert_eq!(status(&store, 1, "a").map(|left| left.failures), Some(1), "a shutdown is no failure");
-    let second = registered(stored(&clock, &store).build(), [hanging(&began)]);
+    assert_eq!(status(&store, 1, "a").map(|left| left.failures), Some(1), "the shutdown counted as a failure");
+    let second = registered(stored(&clock, &store).build(), [hanging_handler(&began)]);
     second.start_scheduler().unwrap();
     idle().await;
     assert_eq!(began.of("a").len(), 3, "{:?}", status(&store, 1, "a"));
@@ -55,21 +55,21 @@ async fn a_retry_stopped_by_a_shutdown_is_due_immediately_after_a_restart() {
 #[tokio::test(start_paused = true)]
 async fn a_retry_stopped_by_the_user_is_not_due_immediately_after_a_restart() {
     let (began, clock, store) = (StartTimes::new(), TestClock::new(), MemoryStore::new());
-    let first = in_first_retry(&began, &clock, &store).await;
+    let first = manager_in_first_retry(&began, &clock, &store).await;
     for session in first.sessions() {
         session.stop();
         within(session.finish()).await;
     }
     within(first.shutdown()).await;
     drop(first);
-    let second = registered(stored(&clock, &store).build(), [hanging(&began)]);
+    let second = registered(stored(&clock, &store).build(), [hanging_handler(&began)]);
     second.start_scheduler().unwrap();
     idle().await;
     assert_eq!(began.of("a"), [0, 30]);
 }
 
-/// A handler whose item `never` first fails permanently. All its other runs wait for `steps`, like those of `slow`.
-fn gated(began: &StartTimes, steps: &Steps) -> Scripted {
+/// A handler whose item `never` fails permanently in its first run. All other runs of its items wait for `steps`.
+fn gated_handler(began: &StartTimes, steps: &Steps) -> Scripted {
     let (noting, steps) = (began.clone(), steps.clone());
     began.handler(1, &["never", "slow"], |_, _| Ok(())).on_item(move |item| {
         let times = noting.note(item.name());
@@ -84,17 +84,17 @@ fn gated(began: &StartTimes, steps: &Steps) -> Scripted {
     })
 }
 
-/// A session over this item alone.
-fn only(manager: &SyncManager, name: &str) -> Session {
+/// Starts a session of one item.
+fn start_item(manager: &SyncManager, name: &str) -> Session {
     manager.session(Trigger::Manual).items(nth(1), [id(name)]).start().expect("inside a runtime")
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_queued_run_of_an_unregistered_handler_runs_no_permanent_failure() {
+async fn a_queued_run_of_an_unregistered_handler_skips_permanent_failures() {
     let (began, store, steps) = (StartTimes::new(), MemoryStore::new(), Steps::default());
-    let manager = registered(stored(&TestClock::new(), &store).build(), [gated(&began, &steps)]);
-    within(only(&manager, "never").finish()).await;
-    let (running, waiting) = (only(&manager, "slow"), background(&manager, 1));
+    let manager = registered(stored(&TestClock::new(), &store).build(), [gated_handler(&began, &steps)]);
+    within(start_item(&manager, "never").finish()).await;
+    let (running, waiting) = (start_item(&manager, "slow"), background(&manager, 1));
     assert_eq!(steps.running().await, "slow");
     assert!(manager.unregister(nth(1)));
     ["slow", "never"].iter().for_each(|name| steps.open(name));
@@ -106,11 +106,11 @@ async fn a_queued_run_of_an_unregistered_handler_runs_no_permanent_failure() {
 #[tokio::test(start_paused = true)]
 async fn an_item_stopped_after_its_handler_was_unregistered_keeps_its_status() {
     let (began, store, steps) = (StartTimes::new(), MemoryStore::new(), Steps::default());
-    let manager = registered(stored(&TestClock::new(), &store).build(), [gated(&began, &steps)]);
-    within(only(&manager, "never").finish()).await;
+    let manager = registered(stored(&TestClock::new(), &store).build(), [gated_handler(&began, &steps)]);
+    within(start_item(&manager, "never").finish()).await;
     let left = status(&store, 1, "never");
     assert!(left.is_some());
-    let session = only(&manager, "never");
+    let session = start_item(&manager, "never");
     assert_eq!(steps.running().await, "never");
     manager.unregister(nth(1));
     session.stop();

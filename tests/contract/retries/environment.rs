@@ -1,4 +1,4 @@
-//! The environment of a manager: its holds, and the runs after its changes.
+//! Holds that the environment causes, and runs after the environment changes.
 
 use syncmgr::environment::{Environment, ManualEnvironment, Network, Power, Presence};
 use syncmgr::handler::Capabilities;
@@ -8,7 +8,7 @@ use syncmgr::{HandlerInfo, Hold, Report, RunEnding, SyncManagerBuilder, Trigger}
 use tokio::time::sleep;
 
 use crate::support::awaitable_host::within;
-use crate::support::steps::{Steps, background, idle, manual, nth, over, registered, succeeds};
+use crate::support::steps::{Steps, background, idle, manual, nth, registered, start_session, succeeds};
 use crate::support::test_clock::{DAY, MINUTE, StartTimes, TestClock, timed};
 use crate::support::{Scripted, id};
 
@@ -18,8 +18,8 @@ pub(crate) fn needing(handler: Scripted, capabilities: Capabilities) -> Scripted
     handler.info(|info: HandlerInfo| info.with_capabilities(capabilities))
 }
 
-/// A handler that needs a network and whose item notes its runs.
-pub(crate) fn online(began: &StartTimes) -> Scripted {
+/// A handler that needs a network and notes the start times of its item.
+pub(crate) fn handler_needing_network(began: &StartTimes) -> Scripted {
     needing(began.handler(1, &["a"], |_, _| Ok(())), NEEDS)
 }
 
@@ -28,7 +28,7 @@ pub(crate) fn in_environment(network: Network) -> (SyncManagerBuilder, ManualEnv
     (timed(&TestClock::new()).environment(environment.clone()), environment)
 }
 
-pub(crate) fn held(report: &Report, hold: &Hold) {
+pub(crate) fn assert_held(report: &Report, hold: &Hold) {
     assert_eq!((report.runs[0].ending, &report.runs[0].hold), (Some(RunEnding::Held), &Some(hold.clone())), "{report}");
     assert!(report.runs[0].log.is_empty() && report.items().count() == 0, "{report}");
 }
@@ -36,13 +36,13 @@ pub(crate) fn held(report: &Report, hold: &Hold) {
 #[tokio::test(start_paused = true)]
 async fn without_a_network_a_handler_that_needs_one_is_held_and_has_not_failed() {
     let (began, store) = (StartTimes::new(), MemoryStore::new());
-    let handler = online(&began);
+    let handler = handler_needing_network(&began);
     let (builder, _environment) = in_environment(Network::Offline);
     let manager = registered(builder.store(store.clone()).build(), [handler.clone()]);
     for trigger in [Trigger::Manual, Trigger::Scheduled, Trigger::Connect] {
-        held(&within(over(&manager, trigger, 1).finish()).await, &Hold::Offline);
+        assert_held(&within(start_session(&manager, trigger, 1).finish()).await, &Hold::Offline);
     }
-    assert!(handler.transcript.lines().is_empty(), "the handler was not initialized");
+    assert!(handler.transcript.lines().is_empty(), "the handler was called");
     assert!(manager.log(nth(1)).unwrap().is_empty());
     let history = manager.history().unwrap();
     assert_eq!(history.len(), 3);
@@ -55,7 +55,7 @@ async fn without_a_network_a_handler_that_needs_one_is_held_and_has_not_failed()
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_unknown_network_holds_nothing_and_other_handlers_need_none() {
+async fn a_handler_runs_if_the_network_is_unknown_or_not_needed() {
     for (network, capabilities) in
         [(Network::Unknown, NEEDS), (Network::Online, NEEDS), (Network::Offline, Capabilities::default())]
     {
@@ -71,13 +71,13 @@ async fn a_handler_that_waits_for_a_network_starts_once_it_is_online() {
     let (steps, (builder, environment)) = (Steps::default(), in_environment(Network::Offline));
     let manager = registered(builder.build(), [needing(steps.handler(1, &["a"]), NEEDS)]);
     for trigger in [Trigger::Manual, Trigger::Scheduled, Trigger::Scheduled, Trigger::Idle] {
-        held(&within(over(&manager, trigger, 1).finish()).await, &Hold::Offline);
+        assert_held(&within(start_session(&manager, trigger, 1).finish()).await, &Hold::Offline);
     }
     sleep(DAY).await;
     assert!(manager.sessions().is_empty());
     environment.set_network(Network::Online);
     assert_eq!(steps.running().await, "a");
-    let [session] = &manager.sessions()[..] else { panic!("one session: {:?}", manager.sessions()) };
+    let [session] = &manager.sessions()[..] else { panic!("expected one session: {:?}", manager.sessions()) };
     assert_eq!(session.reason(), StartReason::HoldLifted);
     steps.release(&["a"]).await;
     environment.set_network(Network::Offline);
@@ -87,7 +87,7 @@ async fn a_handler_that_waits_for_a_network_starts_once_it_is_online() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn waiting_explicit_items_run_together_and_alone() {
+async fn waiting_explicit_items_run_together_without_the_other_items() {
     let (began, (builder, environment)) = (StartTimes::new(), in_environment(Network::Offline));
     let handler = needing(began.handler(1, &["a", "b", "c"], |_, _| Ok(())), NEEDS);
     let manager = registered(builder.build(), [handler]);
@@ -102,12 +102,12 @@ async fn waiting_explicit_items_run_together_and_alone() {
 #[tokio::test(start_paused = true)]
 async fn a_handler_that_is_unregistered_while_it_waits_is_not_started() {
     let (began, (builder, environment)) = (StartTimes::new(), in_environment(Network::Offline));
-    let manager = registered(builder.build(), [online(&began)]);
+    let manager = registered(builder.build(), [handler_needing_network(&began)]);
     within(background(&manager, 1).finish()).await;
     manager.unregister(nth(1));
     environment.set_network(Network::Online);
     sleep(MINUTE).await;
-    let manager = registered(manager, [online(&began)]);
+    let manager = registered(manager, [handler_needing_network(&began)]);
     sleep(MINUTE).await;
     assert!(began.of("a").is_empty() && manager.sessions().is_empty());
 }
@@ -124,10 +124,10 @@ async fn a_metered_network_serves_low_data_handlers_and_manual_sessions() {
         let (began, (builder, environment)) = (StartTimes::new(), in_environment(Network::Metered));
         let handler = needing(began.handler(1, &["a"], |_, _| Ok(())), capabilities);
         let manager = registered(builder.build(), [handler]);
-        let report = within(over(&manager, trigger, 1).finish()).await;
+        let report = within(start_session(&manager, trigger, 1).finish()).await;
         assert_eq!(report.is_success(), runs, "{trigger:?} {capabilities:?}");
         if !runs {
-            held(&report, &Hold::Metered);
+            assert_held(&report, &Hold::Metered);
         }
         environment.set_network(Network::Online);
         sleep(MINUTE).await;
@@ -143,7 +143,7 @@ async fn idle_sessions_run_on_mains_power_only() {
         timed(&TestClock::new()).environment(environment.clone()).build(),
         [began.handler(1, &["a"], |_, _| Ok(()))],
     );
-    held(&within(over(&manager, Trigger::Idle, 1).finish()).await, &Hold::OnBattery);
+    assert_held(&within(start_session(&manager, Trigger::Idle, 1).finish()).await, &Hold::OnBattery);
     environment.set_user(Presence::Absent);
     idle().await;
     assert!(began.of("a").is_empty());
@@ -151,13 +151,13 @@ async fn idle_sessions_run_on_mains_power_only() {
     idle().await;
     assert_eq!(began.of("a").len(), 1);
     environment.set_power(Power::Battery);
-    succeeds(over(&manager, Trigger::Scheduled, 1)).await;
+    succeeds(start_session(&manager, Trigger::Scheduled, 1)).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_held_manual_request_runs_unattended_once_online() {
     let (began, (builder, environment)) = (StartTimes::new(), in_environment(Network::Offline));
-    let handler = online(&began);
+    let handler = handler_needing_network(&began);
     let transcript = handler.transcript.clone();
     let manager = registered(builder.build(), [handler]);
     within(manager.session(Trigger::Manual).may_bother_user().start().unwrap().finish()).await;
@@ -171,8 +171,8 @@ async fn a_held_manual_request_runs_unattended_once_online() {
 #[tokio::test(start_paused = true)]
 async fn a_held_manual_request_runs_on_a_metered_network() {
     let (began, (builder, environment)) = (StartTimes::new(), in_environment(Network::Offline));
-    let manager = registered(builder.build(), [online(&began)]);
-    held(&within(manual(&manager, 1).finish()).await, &Hold::Offline);
+    let manager = registered(builder.build(), [handler_needing_network(&began)]);
+    assert_held(&within(manual(&manager, 1).finish()).await, &Hold::Offline);
     environment.set_network(Network::Metered);
     sleep(MINUTE).await;
     assert_eq!(began.of("a").len(), 1);
@@ -182,7 +182,7 @@ async fn a_held_manual_request_runs_on_a_metered_network() {
 async fn a_shutdown_drops_all_waiting_requests() {
     let alive = tokio::runtime::Handle::current().metrics().num_alive_tasks();
     let (began, (builder, environment)) = (StartTimes::new(), in_environment(Network::Offline));
-    let manager = registered(builder.build(), [online(&began)]);
+    let manager = registered(builder.build(), [handler_needing_network(&began)]);
     within(background(&manager, 1).finish()).await;
     within(manager.shutdown()).await;
     environment.set_network(Network::Online);

@@ -10,13 +10,13 @@ use syncmgr::store::MemoryStore;
 use syncmgr::{Classify, Hold, Outcome, SyncManager, Trigger};
 use tokio::time::sleep;
 
-use crate::retries::environment::{NEEDS, held, in_environment, needing, online};
+use crate::retries::environment::{NEEDS, assert_held, handler_needing_network, in_environment, needing};
 use crate::support::awaitable_host::within;
 use crate::support::id;
 use crate::support::steps::{Steps, background, idle, manual, nth, outcome, registered, succeeds};
 use crate::support::test_clock::{DAY, EXACT, HOUR, StartTimes, TestClock, fails, stored, timed};
 
-/// An environment source that reports one network and ends.
+/// An environment source that reports one network state and ends.
 struct EndingSource(Network);
 
 impl EnvironmentSource for EndingSource {
@@ -30,7 +30,7 @@ impl EnvironmentSource for EndingSource {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_returning_network_ends_backoff_but_no_wait_requested_by_the_peer() {
+async fn a_returning_network_ends_a_backoff_but_not_a_wait_from_the_peer() {
     let (began, clock, store) = (StartTimes::new(), TestClock::new(), MemoryStore::new());
     let environment = ManualEnvironment::new(Environment::UNKNOWN.with_network(Network::Online));
     let handler = began.handler(1, &["weak", "busy", "never"], |item, times| match (item.name(), times) {
@@ -46,7 +46,7 @@ async fn a_returning_network_ends_backoff_but_no_wait_requested_by_the_peer() {
         environment.set_network(network);
         sleep(Duration::from_secs(5)).await;
     }
-    assert_eq!(began.of("weak"), [0], "the network was never offline");
+    assert_eq!(began.of("weak"), [0], "a retry ran although the network was never offline");
     environment.set_network(Network::Offline);
     sleep(Duration::from_secs(5)).await;
     environment.set_network(Network::Online);
@@ -74,10 +74,10 @@ async fn a_retry_due_without_a_network_runs_once_it_is_online() {
 async fn a_backoff_ended_by_a_returning_network_is_cleared_in_the_store() {
     let (began, clock, store) = (StartTimes::new(), TestClock::new(), MemoryStore::new());
     let environment = ManualEnvironment::new(Environment::UNKNOWN.with_network(Network::Online));
-    let never =
+    let handler =
         began.handler(1, &["a:server", "b:server", "c:server"], |_, times| if times == 1 { fails() } else { Ok(()) });
     let builder = stored(&clock, &store).retry(EXACT.with_initial(DAY)).environment(environment.clone());
-    let manager = registered(builder.build(), [never]);
+    let manager = registered(builder.build(), [handler]);
     within(manual(&manager, 1).finish()).await;
     manager.pause();
     environment.set_network(Network::Offline);
@@ -109,16 +109,16 @@ async fn a_queued_run_checks_the_environment_when_it_starts() {
     environment.set_network(Network::Offline);
     steps.release(&["a"]).await;
     succeeds(first).await;
-    held(&within(second.finish()).await, &Hold::Offline);
+    assert_held(&within(second.finish()).await, &Hold::Offline);
     environment.set_network(Network::Metered);
     idle().await;
-    assert_eq!(steps.running().await, "", "a background session does not run on a metered network");
+    assert_eq!(steps.running().await, "", "a background session ran on a metered network");
     environment.set_network(Network::Online);
     assert_eq!(steps.running().await, "b");
 }
 
 #[tokio::test(start_paused = true)]
-async fn after_a_source_ends_its_last_value_holds_and_retries_continue() {
+async fn the_last_value_of_an_ended_environment_source_stays_in_effect() {
     let began = StartTimes::new();
     let handler = began.handler(1, &["a"], |_, times| if times < 4 { fails() } else { Ok(()) });
     let manager: SyncManager = registered(
@@ -128,9 +128,11 @@ async fn after_a_source_ends_its_last_value_holds_and_retries_continue() {
     within(manual(&manager, 1).finish()).await;
     sleep(DAY).await;
     assert_eq!(began.of("a"), [0, 30, 90, 210]);
-    let offline =
-        registered(timed(&TestClock::new()).environment(EndingSource(Network::Offline)).build(), [online(&began)]);
-    held(&within(background(&offline, 1).finish()).await, &Hold::Offline);
+    let offline = registered(
+        timed(&TestClock::new()).environment(EndingSource(Network::Offline)).build(),
+        [handler_needing_network(&began)],
+    );
+    assert_held(&within(background(&offline, 1).finish()).await, &Hold::Offline);
     sleep(DAY).await;
     assert!(within(offline.shutdown()).await.is_empty());
 }

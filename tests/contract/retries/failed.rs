@@ -27,7 +27,7 @@ async fn a_transient_failure_is_retried_with_growing_waits_until_success() {
     within(manual(&manager, 1).finish()).await;
     sleep(DAY).await;
     assert_eq!(began.of("a"), [0, 30, 90, 210, 450]);
-    assert_eq!(began.of("b"), [0], "a successful item is not retried");
+    assert_eq!(began.of("b"), [0], "a successful item was retried");
     assert_eq!(handler.transcript.of(&["prepare"])[1..], ["prepare a", "prepare a", "prepare a", "prepare a"]);
     assert!(manager.sessions().is_empty());
 }
@@ -55,7 +55,7 @@ async fn a_retry_is_an_unattended_session_of_its_own() {
     assert_eq!(first.reason(), StartReason::Requested);
     within(first.finish()).await;
     sleep(Duration::from_secs(31)).await;
-    let [session] = &manager.sessions()[..] else { panic!("one session retries: {:?}", manager.sessions()) };
+    let [session] = &manager.sessions()[..] else { panic!("expected one retrying session: {:?}", manager.sessions()) };
     assert_eq!((session.reason(), session.trigger()), (StartReason::Retry, Trigger::Scheduled));
     succeeds(session.clone()).await;
     assert_eq!(began.of("a").len(), 2);
@@ -115,14 +115,14 @@ async fn a_handlers_own_retry_policy_overrides_that_of_the_manager() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn jitter_only_extends_a_wait_and_only_by_its_share() {
+async fn jitter_extends_a_wait_by_at_most_its_share() {
     let (began, clock) = (StartTimes::new(), TestClock::new());
     let handler = began.handler(1, &["a"], |_, times| fails_until(times, 1));
     let policy = EXACT.with_initial(HOUR).with_jitter(50);
     let manager = registered(timed(&clock).retry(policy).build(), [handler]);
     within(manual(&manager, 1).finish()).await;
     sleep(DAY).await;
-    let [0, again] = began.of("a")[..] else { panic!("tried twice: {:?}", began.of("a")) };
+    let [0, again] = began.of("a")[..] else { panic!("expected two attempts: {:?}", began.of("a")) };
     assert!((3_600..=5_400).contains(&again), "{again}");
 }
 

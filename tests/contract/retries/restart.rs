@@ -17,23 +17,23 @@ use crate::support::test_clock::{
     DAY, EXACT, HOUR, MINUTE, StartTimes, TestClock, YEAR, fails, fails_until, status, stored, timed,
 };
 
-fn failing(began: &StartTimes, last: usize) -> Scripted {
+fn failing_handler(began: &StartTimes, last: usize) -> Scripted {
     began.handler(1, &["a"], move |_, times| fails_until(times, last))
 }
 
 #[tokio::test(start_paused = true)]
 async fn waits_continue_after_a_restart() {
     let (began, clock, store) = (StartTimes::new(), TestClock::new(), MemoryStore::new());
-    let first = registered(stored(&clock, &store).build(), [failing(&began, 4)]);
+    let first = registered(stored(&clock, &store).build(), [failing_handler(&began, 4)]);
     within(manual(&first, 1).finish()).await;
     sleep(Duration::from_secs(100)).await;
     assert_eq!(began.of("a"), [0, 30, 90]);
     let stored_state = store.after_crash();
     drop(first);
-    let second = registered(stored(&clock, &stored_state).build(), [failing(&began, 4)]);
+    let second = registered(stored(&clock, &stored_state).build(), [failing_handler(&began, 4)]);
     second.start_scheduler().unwrap();
     sleep(Duration::from_secs(109)).await;
-    assert_eq!(began.of("a"), [0, 30, 90], "not before the retry is due");
+    assert_eq!(began.of("a"), [0, 30, 90], "the retry ran before it was due");
     sleep(DAY).await;
     assert_eq!(began.of("a"), [0, 30, 90, 210, 450]);
     assert_eq!(status(&stored_state, 1, "a"), None);
@@ -42,7 +42,7 @@ async fn waits_continue_after_a_restart() {
 #[tokio::test(start_paused = true)]
 async fn an_overdue_retry_runs_immediately_after_a_restart() {
     let (began, clock, store) = (StartTimes::new(), TestClock::new(), MemoryStore::new());
-    let first = registered(stored(&clock, &store).build(), [failing(&began, 1)]);
+    let first = registered(stored(&clock, &store).build(), [failing_handler(&began, 1)]);
     within(manual(&first, 1).finish()).await;
     drop(first);
     sleep(DAY).await;
@@ -50,7 +50,7 @@ async fn an_overdue_retry_runs_immediately_after_a_restart() {
     let second = stored(&clock, &store).build();
     second.start_scheduler().unwrap();
     idle().await;
-    let second = registered(second, [failing(&began, 1)]);
+    let second = registered(second, [failing_handler(&began, 1)]);
     idle().await;
     assert_eq!(began.of("a"), [0, 24 * 3600]);
     drop(second);
@@ -60,7 +60,7 @@ async fn an_overdue_retry_runs_immediately_after_a_restart() {
 async fn after_a_shutdown_nothing_is_retried_and_no_task_remains() {
     let (began, clock) = (StartTimes::new(), TestClock::new());
     let alive = Handle::current().metrics().num_alive_tasks();
-    let manager = registered(timed(&clock).build(), [failing(&began, 9)]);
+    let manager = registered(timed(&clock).build(), [failing_handler(&began, 9)]);
     within(manual(&manager, 1).finish()).await;
     assert!(within(manager.shutdown()).await.is_empty());
     assert_eq!(Handle::current().metrics().num_alive_tasks(), alive);
@@ -73,7 +73,7 @@ async fn after_a_shutdown_nothing_is_retried_and_no_task_remains() {
 async fn a_dropped_manager_retries_nothing_and_leaves_no_task() {
     let (began, clock) = (StartTimes::new(), TestClock::new());
     let alive = Handle::current().metrics().num_alive_tasks();
-    let manager = registered(timed(&clock).build(), [failing(&began, 9)]);
+    let manager = registered(timed(&clock).build(), [failing_handler(&began, 9)]);
     within(manual(&manager, 1).finish()).await;
     drop(manager);
     idle().await;
@@ -87,7 +87,7 @@ async fn a_shutdown_during_a_retry_stops_it_and_leaves_no_task() {
     let (began, clock) = (StartTimes::new(), TestClock::new());
     let alive = Handle::current().metrics().num_alive_tasks();
     let noting = began.clone();
-    let handler = failing(&began, 9).on_item(move |item| {
+    let handler = failing_handler(&began, 9).on_item(move |item| {
         let times = noting.note("a");
         async move {
             if times > 1 {
@@ -105,22 +105,23 @@ async fn a_shutdown_during_a_retry_stops_it_and_leaves_no_task() {
     assert_eq!(Handle::current().metrics().num_alive_tasks(), alive);
 }
 
-fn paused() -> Runtime {
-    Builder::new_current_thread().enable_time().start_paused(true).build().expect("a runtime")
+fn paused_runtime() -> Runtime {
+    Builder::new_current_thread().enable_time().start_paused(true).build().expect("the runtime is built")
 }
 
 #[test]
 fn a_manager_continues_on_another_runtime() {
-    let runtime = paused();
+    let runtime = paused_runtime();
     let (manager, began) = runtime.block_on(async {
         let began = StartTimes::new();
-        let manager: SyncManager = registered(SyncManager::builder().retry(EXACT).build(), [failing(&began, 1)]);
+        let manager: SyncManager =
+            registered(SyncManager::builder().retry(EXACT).build(), [failing_handler(&began, 1)]);
         within(manual(&manager, 1).finish()).await;
         (manager, began)
     });
     drop(runtime);
     assert_eq!(manager.start_scheduler(), Err(StartError::NoRuntime));
-    paused().block_on(async {
+    paused_runtime().block_on(async {
         manager.start_scheduler().unwrap();
         sleep(HOUR).await;
         assert_eq!(began.of("a").len(), 2);
@@ -130,15 +131,16 @@ fn a_manager_continues_on_another_runtime() {
 
 #[test]
 fn the_scheduler_restarts_on_another_runtime_after_a_failure() {
-    let runtime = paused();
+    let runtime = paused_runtime();
     let (manager, began) = runtime.block_on(async {
         let began = StartTimes::new();
-        let manager: SyncManager = registered(SyncManager::builder().retry(EXACT).build(), [failing(&began, 2)]);
+        let manager: SyncManager =
+            registered(SyncManager::builder().retry(EXACT).build(), [failing_handler(&began, 2)]);
         within(manual(&manager, 1).finish()).await;
         (manager, began)
     });
     drop(runtime);
-    paused().block_on(async {
+    paused_runtime().block_on(async {
         within(manual(&manager, 1).finish()).await;
         sleep(HOUR).await;
         assert_eq!(began.of("a").len(), 3);
@@ -148,7 +150,7 @@ fn the_scheduler_restarts_on_another_runtime_after_a_failure() {
 /// Returns the start times of a failing item within a month in which `set` changes the clock once.
 async fn start_times_with(set: impl Fn(&TestClock)) -> Vec<u64> {
     let (began, clock) = (StartTimes::new(), TestClock::new());
-    let manager = registered(timed(&clock).build(), [failing(&began, 2)]);
+    let manager = registered(timed(&clock).build(), [failing_handler(&began, 2)]);
     within(manual(&manager, 1).finish()).await;
     sleep(Duration::from_secs(10)).await;
     set(&clock);
@@ -202,11 +204,11 @@ async fn a_peers_wait_is_not_extended_for_years_by_a_clock_set_back_at_restart()
 #[tokio::test(start_paused = true)]
 async fn a_backoff_from_the_future_keeps_its_wait_after_a_restart() {
     let (began, clock, store) = (StartTimes::new(), TestClock::new(), MemoryStore::new());
-    let first = registered(stored(&clock, &store).build(), [failing(&began, 1)]);
+    let first = registered(stored(&clock, &store).build(), [failing_handler(&began, 1)]);
     within(manual(&first, 1).finish()).await;
     drop(first);
     clock.set_back(10 * YEAR);
-    let second = registered(stored(&clock, &store).build(), [failing(&began, 1)]);
+    let second = registered(stored(&clock, &store).build(), [failing_handler(&began, 1)]);
     within(background(&second, 1).finish()).await;
     assert_eq!(began.of("a").len(), 1);
     sleep(Duration::from_secs(40)).await;
@@ -216,7 +218,7 @@ async fn a_backoff_from_the_future_keeps_its_wait_after_a_restart() {
 #[tokio::test(start_paused = true)]
 async fn two_managers_retry_only_their_own_items() {
     let (began, clock) = (StartTimes::new(), TestClock::new());
-    let (one, other) = (failing(&began, 1), began.handler(1, &["b"], |_, times| fails_until(times, 1)));
+    let (one, other) = (failing_handler(&began, 1), began.handler(1, &["b"], |_, times| fails_until(times, 1)));
     let (one, other) = (registered(timed(&clock).build(), [one]), registered(timed(&clock).build(), [other]));
     within(one.session(Trigger::Manual).start().unwrap().finish()).await;
     sleep(HOUR).await;
@@ -228,7 +230,7 @@ async fn two_managers_retry_only_their_own_items() {
 async fn retries_use_the_monotonic_clock_if_the_wall_clock_stands_still() {
     let began = StartTimes::new();
     let manager = SyncManager::builder().clock(ManualClock::default()).retry(EXACT).build();
-    let manager = registered(manager, [failing(&began, 2)]);
+    let manager = registered(manager, [failing_handler(&began, 2)]);
     within(manual(&manager, 1).finish()).await;
     sleep(HOUR).await;
     assert_eq!(began.of("a"), [0, 30, 90]);
@@ -238,10 +240,10 @@ async fn retries_use_the_monotonic_clock_if_the_wall_clock_stands_still() {
 async fn a_wall_clock_jump_past_a_due_time_is_noticed_within_a_minute() {
     let (began, clock) = (StartTimes::new(), ManualClock::default());
     let manager = SyncManager::builder().clock(clock.clone()).retry(EXACT.with_initial(DAY).with_cap(DAY)).build();
-    let manager = registered(manager, [failing(&began, 1)]);
+    let manager = registered(manager, [failing_handler(&began, 1)]);
     within(manual(&manager, 1).finish()).await;
     sleep(HOUR).await;
     clock.advance(2 * DAY);
     sleep(MINUTE + Duration::from_secs(1)).await;
-    assert_eq!(began.of("a").len(), 2, "the retry runs after the machine slept");
+    assert_eq!(began.of("a").len(), 2, "the retry did not run after the machine slept");
 }

@@ -25,7 +25,7 @@ async fn an_item_that_each_retry_excludes_causes_no_busy_loop() {
     let handler = began.handler(1, &["a"], |_, _| fails()).on_prepare(move |run| {
         let times = preparing.note("prepare");
         if times > 1 {
-            run.exclude(id("a"), anyhow!("not today")).expect("it is selected");
+            run.exclude(id("a"), anyhow!("not today")).expect("the item is selected");
         }
         async move { if times > BUSY_LOOP { pending().await } else { Ok(()) } }.boxed()
     });
@@ -36,7 +36,7 @@ async fn an_item_that_each_retry_excludes_causes_no_busy_loop() {
 }
 
 /// A manager with a running retry, which began after 30 s and hangs.
-async fn retrying(began: &StartTimes) -> SyncManager {
+async fn manager_in_retry(began: &StartTimes) -> SyncManager {
     let noting = began.clone();
     let handler = began.handler(1, &["a"], |_, _| Ok(())).on_item(move |_| {
         let times = noting.note("a");
@@ -52,22 +52,22 @@ async fn retrying(began: &StartTimes) -> SyncManager {
 #[tokio::test(start_paused = true)]
 async fn a_stopped_retry_is_not_restarted_immediately() {
     let began = StartTimes::new();
-    let manager = retrying(&began).await;
+    let manager = manager_in_retry(&began).await;
     manager.sessions().iter().for_each(syncmgr::Session::stop);
     sleep(Duration::from_secs(5)).await;
-    assert_eq!(began.of("a"), [0, 30], "the retry was just stopped");
+    assert_eq!(began.of("a"), [0, 30], "the stopped retry ran again too soon");
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_item_skipped_in_a_retry_is_not_restarted_immediately() {
     let began = StartTimes::new();
-    let manager = retrying(&began).await;
+    let manager = manager_in_retry(&began).await;
     for session in manager.sessions() {
         assert_eq!(session.reason(), StartReason::Retry);
         session.skip(nth(1), id("a")).unwrap();
     }
     sleep(Duration::from_secs(5)).await;
-    assert_eq!(began.of("a"), [0, 30], "the item was just skipped");
+    assert_eq!(began.of("a"), [0, 30], "the skipped item ran again too soon");
 }
 
 #[tokio::test(start_paused = true)]
@@ -87,7 +87,7 @@ async fn the_next_session_runs_the_item_of_a_declined_retry() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_retry_of_an_unlisted_item_ends_its_retries() {
+async fn the_retries_of_an_item_end_once_it_is_no_longer_listed() {
     let (began, clock, listed) = (StartTimes::new(), TestClock::new(), StartTimes::new());
     let listing = listed.clone();
     let handler = began.handler(1, &["a"], |_, _| fails());
@@ -103,7 +103,7 @@ async fn a_retry_of_an_unlisted_item_ends_its_retries() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn unregistering_a_running_handler_keeps_the_retries_of_others() {
+async fn unregistering_a_running_handler_keeps_the_retries_of_other_handlers() {
     let (began, clock) = (StartTimes::new(), TestClock::new());
     let noting = began.clone();
     let slow = began.handler(1, &["gone"], |_, _| fails()).on_item(move |_| {
@@ -155,7 +155,7 @@ async fn a_retry_cancelled_by_its_prepare_causes_no_busy_loop() {
         async move {
             match times {
                 1 => Ok(()),
-                // A success code other than S_OK: no item is prepared, and none has failed (R92).
+                // A success code other than S_OK: no item is prepared, and no item has failed (R92).
                 2..=BUSY_LOOP => Err(CodeError(HResult::S_SYNCMGR_ENUMITEMS).into()),
                 _ => pending().await,
             }

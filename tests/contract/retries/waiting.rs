@@ -8,26 +8,30 @@ use syncmgr::{Hold, LogEntry, LogLevel, Subject, SyncManager, Trigger};
 use tokio::time::sleep;
 
 use crate::explanations::situations::handler;
-use crate::retries::environment::{NEEDS, held, in_environment, needing};
+use crate::retries::environment::{NEEDS, assert_held, in_environment, needing};
 use crate::support::awaitable_host::within;
 use crate::support::steps::{Steps, background, idle, manual, nth, registered, succeeds};
 use crate::support::test_clock::{DAY, StartTimes, TestClock, stored};
 use crate::support::{Scripted, id};
 
-/// A manager on this network, with a handler that needs a network and has these items.
-fn needs(began: &StartTimes, items: &[&'static str], network: Network) -> (SyncManager, ManualEnvironment) {
+/// A manager on this network. Its handler needs a network and has these items.
+fn manager_on_network(
+    began: &StartTimes,
+    items: &[&'static str],
+    network: Network,
+) -> (SyncManager, ManualEnvironment) {
     let (builder, environment) = in_environment(network);
     let handler = needing(began.handler(1, items, |_, _| Ok(())), NEEDS);
     (registered(builder.store(MemoryStore::new()).build(), [handler]), environment)
 }
 
-fn of(manager: &SyncManager, items: &[&str]) -> syncmgr::Session {
+fn start_items(manager: &SyncManager, items: &[&str]) -> syncmgr::Session {
     let items: Vec<_> = items.iter().map(|item| id(item)).collect();
     manager.session(Trigger::Manual).items(nth(1), items).start().expect("inside a runtime")
 }
 
-/// Brings the network back, waits for a day and returns the number of runs of each item.
-async fn back_online<const N: usize>(
+/// Sets the network online, waits for a day and returns the number of runs of each item.
+async fn runs_once_online<const N: usize>(
     environment: &ManualEnvironment,
     began: &StartTimes,
     items: [&str; N],
@@ -38,47 +42,47 @@ async fn back_online<const N: usize>(
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_run_of_all_items_still_waits_after_a_manual_run_of_one() {
+async fn a_run_of_all_items_still_waits_after_a_manual_run_of_one_item() {
     let began = StartTimes::new();
-    let (manager, environment) = needs(&began, &["a", "b"], Network::Metered);
-    held(&within(background(&manager, 1).finish()).await, &Hold::Metered);
-    succeeds(of(&manager, &["b"])).await;
+    let (manager, environment) = manager_on_network(&began, &["a", "b"], Network::Metered);
+    assert_held(&within(background(&manager, 1).finish()).await, &Hold::Metered);
+    succeeds(start_items(&manager, &["b"])).await;
     assert_eq!(handler(&manager).holds, [Hold::Metered]);
-    assert_eq!(back_online(&environment, &began, ["a"]).await, [1]);
+    assert_eq!(runs_once_online(&environment, &began, ["a"]).await, [1]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_run_of_all_items_still_waits_after_a_forced_run_of_one() {
+async fn a_run_of_all_items_still_waits_after_a_forced_run_of_one_item() {
     let began = StartTimes::new();
-    let (manager, environment) = needs(&began, &["a", "b"], Network::Offline);
-    held(&within(manual(&manager, 1).finish()).await, &Hold::Offline);
+    let (manager, environment) = manager_on_network(&began, &["a", "b"], Network::Offline);
+    assert_held(&within(manual(&manager, 1).finish()).await, &Hold::Offline);
     succeeds(manager.session(Trigger::Manual).items(nth(1), [id("b")]).force().start().unwrap()).await;
-    assert_eq!(back_online(&environment, &began, ["a"]).await, [1]);
+    assert_eq!(runs_once_online(&environment, &began, ["a"]).await, [1]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn of_waiting_explicit_items_only_those_not_run_meanwhile_run() {
+async fn waiting_explicit_items_that_ran_meanwhile_do_not_run_again() {
     let began = StartTimes::new();
-    let (manager, environment) = needs(&began, &["a", "b", "c"], Network::Offline);
-    held(&within(of(&manager, &["a", "b"]).finish()).await, &Hold::Offline);
+    let (manager, environment) = manager_on_network(&began, &["a", "b", "c"], Network::Offline);
+    assert_held(&within(start_items(&manager, &["a", "b"]).finish()).await, &Hold::Offline);
     succeeds(manager.session(Trigger::Manual).items(nth(1), [id("b"), id("c")]).force().start().unwrap()).await;
-    assert_eq!(back_online(&environment, &began, ["a", "b", "c"]).await, [1, 1, 1]);
+    assert_eq!(runs_once_online(&environment, &began, ["a", "b", "c"]).await, [1, 1, 1]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_handler_that_ran_completely_no_longer_waits() {
     let began = StartTimes::new();
-    let (manager, environment) = needs(&began, &["a", "b"], Network::Metered);
-    held(&within(background(&manager, 1).finish()).await, &Hold::Metered);
+    let (manager, environment) = manager_on_network(&began, &["a", "b"], Network::Metered);
+    assert_held(&within(background(&manager, 1).finish()).await, &Hold::Metered);
     succeeds(manual(&manager, 1)).await;
     assert!(handler(&manager).holds.is_empty());
-    assert_eq!(back_online(&environment, &began, ["a", "b"]).await, [1, 1]);
+    assert_eq!(runs_once_online(&environment, &began, ["a", "b"]).await, [1, 1]);
 }
 
 const SIGN_IN: ErrorId = ErrorId::from_u128(9);
 
 /// A handler that needs a network and whose item `a` logs an entry that can be opened.
-fn with_entry(began: &StartTimes) -> Scripted {
+fn handler_with_entry(began: &StartTimes) -> Scripted {
     let log = |item: &syncmgr::ItemContext| {
         if item.name() == "a" {
             item.log(LogEntry::new(LogLevel::Warning, "sign in").with_remedy(SIGN_IN, Remedy::SignIn));
@@ -98,40 +102,40 @@ async fn open_all(manager: &SyncManager) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn opening_entries_without_a_network_runs_nothing_later() {
+async fn opening_entries_without_a_network_leaves_no_waiting_run() {
     let (began, (builder, environment)) = (StartTimes::new(), in_environment(Network::Online));
-    let manager = registered(builder.store(MemoryStore::new()).build(), [with_entry(&began)]);
-    succeeds(of(&manager, &["a"])).await;
+    let manager = registered(builder.store(MemoryStore::new()).build(), [handler_with_entry(&began)]);
+    succeeds(start_items(&manager, &["a"])).await;
     environment.set_network(Network::Offline);
     open_all(&manager).await;
     assert!(handler(&manager).holds.is_empty());
-    assert_eq!(back_online(&environment, &began, ["a", "b"]).await, [1, 0]);
+    assert_eq!(runs_once_online(&environment, &began, ["a", "b"]).await, [1, 0]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn opening_entries_removes_nothing_that_waits() {
+async fn opening_entries_does_not_cancel_a_waiting_run() {
     let (began, (builder, environment)) = (StartTimes::new(), in_environment(Network::Online));
-    let manager = registered(builder.store(MemoryStore::new()).build(), [with_entry(&began)]);
-    succeeds(of(&manager, &["a"])).await;
+    let manager = registered(builder.store(MemoryStore::new()).build(), [handler_with_entry(&began)]);
+    succeeds(start_items(&manager, &["a"])).await;
     environment.set_network(Network::Metered);
-    held(&within(background(&manager, 1).finish()).await, &Hold::Metered);
+    assert_held(&within(background(&manager, 1).finish()).await, &Hold::Metered);
     open_all(&manager).await;
-    assert_eq!(back_online(&environment, &began, ["a", "b"]).await, [2, 1]);
+    assert_eq!(runs_once_online(&environment, &began, ["a", "b"]).await, [2, 1]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_forgotten_item_that_waits_does_not_run() {
     for (asked, runs) in [(&["a"][..], [0, 0]), (&["a", "b"], [0, 1])] {
         let began = StartTimes::new();
-        let (manager, environment) = needs(&began, &["a", "b"], Network::Offline);
-        held(&within(of(&manager, asked).finish()).await, &Hold::Offline);
+        let (manager, environment) = manager_on_network(&began, &["a", "b"], Network::Offline);
+        assert_held(&within(start_items(&manager, asked).finish()).await, &Hold::Offline);
         within(manager.forget_item(nth(1), id("a"))).await.unwrap();
-        assert_eq!(back_online(&environment, &began, ["a", "b"]).await, runs);
+        assert_eq!(runs_once_online(&environment, &began, ["a", "b"]).await, runs);
     }
 }
 
 /// A manager that resumes immediately but has no network.
-async fn resumes_offline(store: &MemoryStore, handler: Scripted) -> (SyncManager, ManualEnvironment) {
+async fn resume_offline(store: &MemoryStore, handler: Scripted) -> (SyncManager, ManualEnvironment) {
     let environment = ManualEnvironment::new(Environment::UNKNOWN.with_network(Network::Offline));
     let builder = stored(&TestClock::new(), store).environment(environment.clone()).resume(Resume::Immediately);
     let manager = registered(builder.build(), [needing(handler, NEEDS)]);
@@ -141,13 +145,13 @@ async fn resumes_offline(store: &MemoryStore, handler: Scripted) -> (SyncManager
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_interrupted_explicit_item_that_was_held_runs_alone() {
+async fn an_interrupted_explicit_item_that_was_held_runs_without_other_items() {
     let (store, steps) = (MemoryStore::new(), Steps::default());
     let manager =
         registered(SyncManager::builder().store(store.clone()).build(), [steps.handler(1, &["given", "other"])]);
-    let _session = of(&manager, &["given"]);
+    let _session = start_items(&manager, &["given"]);
     assert_eq!(steps.running().await, "given");
-    let (manager, environment) = resumes_offline(&store.after_crash(), steps.handler(1, &["given", "other"])).await;
+    let (manager, environment) = resume_offline(&store.after_crash(), steps.handler(1, &["given", "other"])).await;
     environment.set_network(Network::Online);
     idle().await;
     assert_eq!(steps.began(), "given given");
@@ -162,7 +166,7 @@ async fn an_interrupted_run_that_was_held_skips_the_items_already_done() {
         registered(SyncManager::builder().store(store.clone()).build(), [steps.handler(1, &["done", "open"])]);
     let _session = manual(&manager, 1);
     steps.release(&["done"]).await;
-    let (_manager, environment) = resumes_offline(&store.after_crash(), steps.handler(1, &["done", "open"])).await;
+    let (_manager, environment) = resume_offline(&store.after_crash(), steps.handler(1, &["done", "open"])).await;
     environment.set_network(Network::Online);
     idle().await;
     assert_eq!(steps.began(), "done open open");

@@ -13,7 +13,7 @@ use syncmgr_test::Transcript;
 use tokio::sync::Notify;
 
 use crate::support::awaitable_host::{CLASSIC, HandlerOnHost, hosting, until_run, within};
-use crate::support::window::{Window, in_order, waiting};
+use crate::support::window::{Window, assert_in_order, waiting};
 use crate::support::{HANDLER, Scripted, id, run, start};
 
 #[tokio::test(start_paused = true)]
@@ -25,11 +25,11 @@ async fn r106_a_host_is_notified_of_each_item_before_the_item_begins() {
     on.adapter.synchronize();
     on.host.wait_for("SynchronizeCompleted S_OK").await;
     let updating = |name| format!("Progress {} Updating", id(name));
-    in_order(&transcript, &[updating("a"), "item a".into(), updating("b"), "item b".into()]);
+    assert_in_order(&transcript, &[updating("a"), "item a".into(), updating("b"), "item b".into()]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn r106_an_item_begins_before_any_other_of_its_events() {
+async fn r106_the_began_event_precedes_all_other_events_of_an_item() {
     let handler = Scripted::new(&["a"]).on_item(|item| {
         async {
             item.progress(1, 2)?;
@@ -132,10 +132,10 @@ async fn r108_progress_is_shown_in_an_unattended_session() {
 #[tokio::test(start_paused = true)]
 async fn r117_fields_outside_the_mask_keep_their_last_value() {
     let window = Window::of(waiting(&["a"])).await;
-    window.tell("a", Progress::new().with_text("reading").with_max(10));
-    window.tell("a", Progress::new().with_value(4).with_status(Status::Updating));
-    window.tell("a", Progress::new().with_value(5));
-    let (handler, item, state) = window.shown().remove(0);
+    window.report("a", Progress::new().with_text("reading").with_max(10));
+    window.report("a", Progress::new().with_value(4).with_status(Status::Updating));
+    window.report("a", Progress::new().with_value(5));
+    let (handler, item, state) = window.progress().remove(0);
     assert_eq!((handler, item), (CLASSIC, id("a")));
     assert_eq!(
         (state.text.as_deref(), state.status, state.value, state.max),
@@ -160,29 +160,29 @@ async fn r117_a_host_receives_only_the_changed_fields() {
     on.adapter.synchronize();
     on.host.wait_for("SynchronizeCompleted").await;
     let line = |rest: &str| format!("Progress {} {rest}", id("a"));
-    in_order(&transcript, &[line("max 10 text reading"), line("value 4"), line("Succeeded")]);
+    assert_in_order(&transcript, &[line("max 10 text reading"), line("value 4"), line("Succeeded")]);
     let state = on.host.script.state(id("a"));
     assert_eq!((state.text.as_deref(), state.value, state.max), (Some("reading"), 4, 10));
 }
 
 #[tokio::test(start_paused = true)]
-async fn r118_an_empty_report_changes_nothing_and_is_answered() {
+async fn r118_an_empty_report_changes_nothing_and_returns_the_cancellation() {
     let window = Window::of(waiting(&["a"])).await;
-    window.tell("a", Progress::new().with_value(3).with_max(4));
-    let before = window.shown();
-    assert_eq!((window.ask("a"), window.tell("a", Progress::new())), (HResult::S_OK, HResult::S_OK));
-    assert_eq!(window.shown(), before);
+    window.report("a", Progress::new().with_value(3).with_max(4));
+    let before = window.progress();
+    assert_eq!((window.poll("a"), window.report("a", Progress::new())), (HResult::S_OK, HResult::S_OK));
+    assert_eq!(window.progress(), before);
     window.skip("a");
-    let answers = (window.ask("a"), window.tell("a", Progress::new()));
+    let answers = (window.poll("a"), window.report("a", Progress::new()));
     assert_eq!(answers, (HResult::S_SYNCMGR_CANCELITEM, HResult::S_SYNCMGR_CANCELITEM));
-    assert_eq!(window.shown(), before);
+    assert_eq!(window.progress(), before);
 }
 
 #[tokio::test(start_paused = true)]
-async fn r118_asking_about_an_item_that_has_not_begun_does_not_begin_it() {
+async fn r118_an_empty_report_does_not_begin_an_item() {
     let window = Window::of(waiting(&["a"])).await;
-    assert_eq!((window.ask("a"), window.tell("a", Progress::new())), (HResult::S_OK, HResult::S_OK));
-    assert_eq!(window.shown(), []);
+    assert_eq!((window.poll("a"), window.report("a", Progress::new())), (HResult::S_OK, HResult::S_OK));
+    assert_eq!(window.progress(), []);
 }
 
 #[tokio::test(start_paused = true)]
@@ -195,18 +195,18 @@ async fn r118_checking_a_run_reports_nothing_about_its_items() {
         .boxed()
     }))
     .await;
-    // The handler has reported nothing, so the outcome of the item is unknown (R105).
+    // The handler has reported nothing, so the item counts as failed (R105).
     assert_eq!(report.items().next().unwrap().outcome, Outcome::Failed);
 }
 
 #[tokio::test(start_paused = true)]
-async fn r119_a_value_above_the_maximum_is_complete_and_no_maximum_is_unknown() {
+async fn r119_a_value_is_capped_at_the_maximum_and_unknown_without_a_maximum() {
     let window = Window::of(waiting(&["a"])).await;
-    let shown = |value, max| {
-        assert_eq!(window.tell("a", Progress::new().with_value(value).with_max(max)), HResult::S_OK);
-        window.shown()[0].2.fraction()
+    let fraction = |value, max| {
+        assert_eq!(window.report("a", Progress::new().with_value(value).with_max(max)), HResult::S_OK);
+        window.progress()[0].2.fraction()
     };
-    assert_eq!([shown(5, 10), shown(15, 10), shown(15, 0)], [Some(0.5), Some(1.0), None]);
+    assert_eq!([fraction(5, 10), fraction(15, 10), fraction(15, 0)], [Some(0.5), Some(1.0), None]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -18,13 +18,13 @@ use crate::support::awaitable_host::{
 };
 use crate::support::{Scripted, id};
 
-fn scripted() -> ScriptedHandler {
+fn scripted_handler() -> ScriptedHandler {
     ScriptedHandler::new(listed(&["a", "b"]))
 }
 
 #[tokio::test(start_paused = true)]
 async fn r074_the_callback_is_set_before_prepare_is_called() {
-    let (manager, handler) = hosting(scripted().on_prepare(prepares()).on_synchronize(synchronizes()));
+    let (manager, handler) = hosting(scripted_handler().on_prepare(prepares()).on_synchronize(synchronizes()));
     manager.session(Trigger::Manual).start().unwrap().finish().await;
     let lines = handler.transcript().lines();
     let expected =
@@ -73,17 +73,17 @@ async fn r076_a_callback_is_not_replaced_during_a_call() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn r077_every_run_detaches_its_callback_once_as_the_last_call() {
+async fn r077_every_run_ends_with_exactly_one_detach_of_its_callback() {
     let fails = |_: &Side| HResult::E_FAIL;
     let panics = |_: &Side| -> HResult { panic!("the script panics") };
     let refuses = || completes(|callback| callback.prepare_for_sync_completed(HResult::E_FAIL));
     let handlers = [
-        scripted().on_prepare(fails),
-        scripted().on_prepare(panics),
-        scripted().on_prepare(refuses()),
-        scripted().on_prepare(prepares()).on_synchronize(fails),
-        scripted().on_prepare(prepares()).on_synchronize(panics),
-        scripted().on_prepare(prepares()).on_synchronize(synchronizes()),
+        scripted_handler().on_prepare(fails),
+        scripted_handler().on_prepare(panics),
+        scripted_handler().on_prepare(refuses()),
+        scripted_handler().on_prepare(prepares()).on_synchronize(fails),
+        scripted_handler().on_prepare(prepares()).on_synchronize(panics),
+        scripted_handler().on_prepare(prepares()).on_synchronize(synchronizes()),
     ];
     for handler in handlers {
         let (manager, handler) = hosting(handler);
@@ -94,9 +94,10 @@ async fn r077_every_run_detaches_its_callback_once_as_the_last_call() {
 
 #[tokio::test(start_paused = true)]
 async fn r077_the_callback_of_a_stopped_handler_that_hangs_is_detached() {
-    for (handler, stage) in
-        [(scripted(), RunChange::Preparing), (scripted().on_prepare(prepares()), RunChange::Synchronizing)]
-    {
+    for (handler, stage) in [
+        (scripted_handler(), RunChange::Preparing),
+        (scripted_handler().on_prepare(prepares()), RunChange::Synchronizing),
+    ] {
         let (manager, handler) = hosting(handler);
         let session = manager.session(Trigger::Manual).start().unwrap();
         until_run(&session, stage).await;
@@ -111,7 +112,7 @@ async fn r077_the_callback_of_a_stopped_handler_that_hangs_is_detached() {
 async fn r077_the_callback_is_detached_after_properties_were_shown() {
     let info = HandlerInfo::new(CLASSIC, "Scripted").with_flags(HandlerFlags::HAS_PROPERTIES);
     let shown = completes(|callback| callback.show_properties_completed(HResult::S_OK));
-    let (manager, handler) = hosting(scripted().with_info(info).on_show_properties(shown));
+    let (manager, handler) = hosting(scripted_handler().with_info(info).on_show_properties(shown));
     manager.show_properties(CLASSIC, Subject::Handler).await.unwrap();
     assert_detached(&handler);
 }
@@ -125,7 +126,10 @@ fn assert_detached(handler: &ScriptedHandler) {
 
 #[tokio::test(start_paused = true)]
 async fn r077_a_handler_that_declines_or_fails_to_list_gets_no_callback() {
-    for handler in [scripted().on_initialize(|_| HResult::S_FALSE), scripted().with_listing_failure(HResult::E_FAIL)] {
+    for handler in [
+        scripted_handler().on_initialize(|_| HResult::S_FALSE),
+        scripted_handler().with_listing_failure(HResult::E_FAIL),
+    ] {
         let (manager, handler) = hosting(handler);
         manager.session(Trigger::Manual).start().unwrap().finish().await;
         assert_eq!(handler.transcript().count("SetProgressCallback"), 0);

@@ -1,4 +1,4 @@
-//! Methods of contexts beyond the contract: blocking work, tasks, concurrency, tolerated failures and failure classes.
+//! Context methods that the contract does not cover: blocking work, tasks, concurrency, tolerated failures and failure classes.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -23,13 +23,13 @@ fn class(report: &Report, name: &str) -> Option<FailureClass> {
 async fn blocking_work_runs_on_another_thread_and_returns_its_result() {
     let report = run(Scripted::new(&["fine", "fails"]).on_item(|item| {
         async move {
-            let here = std::thread::current().id();
-            let there = item.blocking(|item| {
+            let runtime_thread = std::thread::current().id();
+            let blocking_thread = item.blocking(|item| {
                 item.progress(1, 2)?;
                 ensure!(item.name() == "fine", "the disk is full");
                 Ok(std::thread::current().id())
             });
-            ensure!(here != there.await.permanent()?, "blocking work blocks the runtime");
+            ensure!(runtime_thread != blocking_thread.await.permanent()?, "blocking work blocks the runtime");
             Ok(())
         }
         .boxed()
@@ -50,7 +50,7 @@ async fn a_panic_in_blocking_work_is_a_panic_of_its_item() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_spawned_task_runs_beside_its_item_and_its_result_is_awaited() {
+async fn a_spawned_task_runs_concurrently_and_its_result_is_awaited() {
     let report = run(Scripted::new(&["a"]).on_item(|item| {
         async {
             let context = item.clone();
@@ -60,7 +60,10 @@ async fn a_spawned_task_runs_beside_its_item_and_its_result_is_awaited() {
                 Ok("done")
             });
             let before = tokio::time::Instant::now();
-            ensure!(task.await? == "done" && before.elapsed() >= Duration::from_secs(1), "did not wait");
+            ensure!(
+                task.await? == "done" && before.elapsed() >= Duration::from_secs(1),
+                "the item did not wait for its task"
+            );
             Ok(())
         }
         .boxed()
@@ -107,7 +110,7 @@ async fn concurrent_work_respects_its_limit_and_order_and_may_borrow() {
                 running.fetch_sub(1, Ordering::Relaxed);
                 Ok(*page)
             });
-            ensure!(fetched.await? == pages, "out of order");
+            ensure!(fetched.await? == pages, "the results are out of order");
             ensure!(max.load(Ordering::Relaxed) == 3, "{max:?} concurrent calls");
             Ok(())
         }
@@ -170,7 +173,7 @@ async fn an_item_with_a_tolerated_failure_continues_and_ends_failed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_class_survives_context_and_helpers_that_do_not_know_it() {
+async fn a_failure_class_survives_added_context_and_helper_functions() {
     fn helper(item: &ItemContext) -> anyhow::Result<()> {
         let refused = Err::<(), _>(std::io::Error::other("503"));
         match item.name() {

@@ -15,7 +15,10 @@ use crate::support::steps::outcome;
 use crate::support::{HANDLER, Scripted, id, run, start};
 
 /// A handler whose `prepare` calls `exclude`.
-fn excluding(names: &[&str], exclude: impl Fn(&PrepareContext) -> SyncResult + Send + Sync + 'static) -> Scripted {
+fn excluding_handler(
+    names: &[&str],
+    exclude: impl Fn(&PrepareContext) -> SyncResult + Send + Sync + 'static,
+) -> Scripted {
     Scripted::new(names).on_prepare(move |run| {
         let excluded = exclude(run);
         async { excluded }.boxed()
@@ -24,7 +27,8 @@ fn excluding(names: &[&str], exclude: impl Fn(&PrepareContext) -> SyncResult + S
 
 #[tokio::test(start_paused = true)]
 async fn an_excluded_item_fails_with_a_class_and_an_entry_and_others_run() {
-    let handler = excluding(&["a", "b"], |run| Ok(run.exclude(id("a"), anyhow!("moved away").context("folder"))?));
+    let handler =
+        excluding_handler(&["a", "b"], |run| Ok(run.exclude(id("a"), anyhow!("moved away").context("folder"))?));
     let transcript = handler.transcript.clone();
     let report = run(handler).await;
     let run = &report.runs[0];
@@ -39,27 +43,28 @@ async fn an_excluded_item_fails_with_a_class_and_an_entry_and_others_run() {
     assert!(!report.is_success());
 }
 
-fn gone() -> anyhow::Error {
+fn gone_error() -> anyhow::Error {
     Err::<(), _>(anyhow!("no such folder")).gone().expect_err("an error")
 }
 
-fn permanent() -> anyhow::Error {
+fn permanent_error() -> anyhow::Error {
     Err::<(), _>(anyhow!("read only")).permanent().expect_err("an error")
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_class_of_an_excluded_item_is_that_of_its_reason() {
     let reasons: [(fn() -> anyhow::Error, FailureClass); 2] =
-        [(gone, FailureClass::Gone), (permanent, FailureClass::Permanent)];
+        [(gone_error, FailureClass::Gone), (permanent_error, FailureClass::Permanent)];
     for (reason, class) in reasons {
-        let report = run(excluding(&["a", "b"], move |run| Ok(run.exclude(id("a"), reason())?))).await;
+        let report = run(excluding_handler(&["a", "b"], move |run| Ok(run.exclude(id("a"), reason())?))).await;
         assert_eq!(report.runs[0].item(id("a")).unwrap().class, Some(class), "{report}");
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_item_excluded_because_the_user_is_needed_waits_for_the_user() {
-    let report = run(excluding(&["a", "b"], |run| Ok(run.exclude(id("a"), NeedsUser::new("a password"))?))).await;
+    let report =
+        run(excluding_handler(&["a", "b"], |run| Ok(run.exclude(id("a"), NeedsUser::new("a password"))?))).await;
     let item = report.runs[0].item(id("a")).unwrap();
     assert_eq!((item.outcome, item.class), (Outcome::NeedsUser, None));
     let [entry] = &report.runs[0].log[..] else { panic!("{report}") };
@@ -67,8 +72,8 @@ async fn an_item_excluded_because_the_user_is_needed_waits_for_the_user() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn with_every_item_excluded_synchronize_is_not_called() {
-    let handler = excluding(&["a", "b"], |run| {
+async fn synchronize_is_not_called_if_every_item_is_excluded() {
+    let handler = excluding_handler(&["a", "b"], |run| {
         run.exclude(id("a"), anyhow!("locked"))?;
         Ok(run.exclude(id("b"), NeedsUser::new("a password"))?)
     });
@@ -97,7 +102,7 @@ async fn excluding_every_item_after_an_await_ends_the_run() {
 
 #[tokio::test(start_paused = true)]
 async fn an_unchosen_or_already_excluded_item_cannot_be_excluded() {
-    let report = run(excluding(&["a", "b"], |run| {
+    let report = run(excluding_handler(&["a", "b"], |run| {
         let unknown = run.exclude(ItemId::from_u128(1), anyhow!("x"));
         assert_eq!(unknown, Err(ReportError::NotPrepared { item: ItemId::from_u128(1) }));
         run.exclude(id("a"), anyhow!("first"))?;
@@ -111,7 +116,7 @@ async fn an_unchosen_or_already_excluded_item_cannot_be_excluded() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_item_the_user_skipped_meanwhile_stays_skipped() {
+async fn an_item_skipped_before_it_is_excluded_stays_skipped() {
     let waits = Arc::new(tokio::sync::Notify::new());
     let go = waits.clone();
     let handler = Scripted::new(&["a", "b"]).on_prepare(move |run| {
@@ -133,10 +138,10 @@ async fn an_item_the_user_skipped_meanwhile_stays_skipped() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn no_item_is_excluded_after_prepare() {
+async fn no_item_can_be_excluded_after_prepare() {
     let saved: Arc<Mutex<Option<PrepareContext>>> = Arc::default();
     let save = saved.clone();
-    let handler = excluding(&["a"], move |run| {
+    let handler = excluding_handler(&["a"], move |run| {
         *save.lock().unwrap() = Some(run.clone());
         Ok(())
     });
@@ -155,8 +160,8 @@ async fn no_item_is_excluded_after_prepare() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_long_reason_is_truncated_and_control_characters_do_not_show() {
-    let report = run(excluding(&["a"], |run| {
+async fn a_long_reason_is_truncated_and_its_control_characters_are_not_shown() {
+    let report = run(excluding_handler(&["a"], |run| {
         let long = format!("\u{202e}evil\n{}", "x".repeat(1 << 20));
         Ok(run.exclude(id("a"), anyhow::Error::msg(long))?)
     }))
@@ -166,7 +171,7 @@ async fn a_long_reason_is_truncated_and_control_characters_do_not_show() {
 }
 
 /// Prepares and synchronizes the items of a handler on a foreign host.
-async fn on_host(handler: Scripted) -> (HandlerOnHost, Transcript) {
+async fn synchronize_on_host(handler: Scripted) -> (HandlerOnHost, Transcript) {
     let transcript = Transcript::new();
     let host = HandlerOnHost::prepared(handler.with_transcript(&transcript), &transcript, &[id("a"), id("b")]).await;
     assert_eq!(host.adapter.synchronize(), HResult::S_OK);
@@ -177,7 +182,8 @@ async fn on_host(handler: Scripted) -> (HandlerOnHost, Transcript) {
 #[tokio::test(start_paused = true)]
 async fn a_foreign_host_is_notified_of_excluded_items() {
     let (host, transcript) =
-        on_host(excluding(&["a", "b"], |run| Ok(run.exclude(id("a"), anyhow!("moved away"))?))).await;
+        synchronize_on_host(excluding_handler(&["a", "b"], |run| Ok(run.exclude(id("a"), anyhow!("moved away"))?)))
+            .await;
     let status = |name| host.host.script.state(id(name)).status;
     assert_eq!((status("a"), status("b")), (Some(Status::Failed), Some(Status::Succeeded)), "{:?}", host.lines());
     assert_eq!(transcript.count("LogError Error moved away"), 1, "{:?}", host.lines());
@@ -186,7 +192,7 @@ async fn a_foreign_host_is_notified_of_excluded_items() {
 
 #[tokio::test(start_paused = true)]
 async fn a_foreign_host_is_notified_when_every_item_is_excluded() {
-    let (host, transcript) = on_host(excluding(&["a", "b"], |run| {
+    let (host, transcript) = synchronize_on_host(excluding_handler(&["a", "b"], |run| {
         run.exclude(id("a"), anyhow!("moved away"))?;
         Ok(run.exclude(id("b"), anyhow!("locked"))?)
     }))
@@ -196,10 +202,12 @@ async fn a_foreign_host_is_notified_when_every_item_is_excluded() {
     assert_eq!(transcript.lines().iter().filter(|line| *line == "synchronize").count(), 0);
 }
 
-/// The outcomes of items whose `prepare` excludes `a` and then ends with `prepare()`.
-async fn after(prepare: impl Fn() -> SyncResult + Send + Sync + 'static) -> [(Outcome, Option<FailureClass>); 3] {
-    let handler = excluding(&["a", "b", "c"], move |run| {
-        run.exclude(id("a"), gone())?;
+/// The outcomes of `a`, `b` and `c` after their `prepare` excludes `a` and then ends with `prepare()`.
+async fn outcomes_after(
+    prepare: impl Fn() -> SyncResult + Send + Sync + 'static,
+) -> [(Outcome, Option<FailureClass>); 3] {
+    let handler = excluding_handler(&["a", "b", "c"], move |run| {
+        run.exclude(id("a"), gone_error())?;
         prepare()
     });
     let transcript = handler.transcript.clone();
@@ -215,15 +223,15 @@ async fn a_failed_prepare_fails_every_other_item_with_its_class() {
     let excluded = (Outcome::Failed, Some(FailureClass::Gone));
     let failed = |class| (Outcome::Failed, Some(class));
     let [transient, permanent] = [FailureClass::Transient, FailureClass::Permanent].map(failed);
-    assert_eq!(after(|| Err(anyhow!("no network"))).await, [excluded, transient, transient]);
-    assert_eq!(after(|| Err(anyhow!("no account")).permanent()).await, [excluded, permanent, permanent]);
-    assert_eq!(after(|| panic!("the fault")).await, [excluded, transient, transient]);
+    assert_eq!(outcomes_after(|| Err(anyhow!("no network"))).await, [excluded, transient, transient]);
+    assert_eq!(outcomes_after(|| Err(anyhow!("no account")).permanent()).await, [excluded, permanent, permanent]);
+    assert_eq!(outcomes_after(|| panic!("the fault")).await, [excluded, transient, transient]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn items_need_the_user_if_prepare_needs_the_user() {
     let needs_user = (Outcome::NeedsUser, None);
-    let ends = after(|| Err(NeedsUser::new("a password").into())).await;
+    let ends = outcomes_after(|| Err(NeedsUser::new("a password").into())).await;
     assert_eq!(ends, [(Outcome::Failed, Some(FailureClass::Gone)), needs_user, needs_user]);
 }
 
@@ -232,7 +240,7 @@ async fn an_excluded_item_can_be_retried_from_the_results() {
     let tries = Arc::new(std::sync::atomic::AtomicUsize::new(0));
     let error = syncmgr::log::ErrorId::from_key("again");
     let count = tries.clone();
-    let handler = excluding(&["a", "b"], move |run| {
+    let handler = excluding_handler(&["a", "b"], move |run| {
         if count.fetch_add(1, std::sync::atomic::Ordering::Relaxed) == 0 {
             run.log(syncmgr::LogEntry::new(LogLevel::Error, "again?").with_link(error));
             run.exclude(id("a"), anyhow!("locked"))?;

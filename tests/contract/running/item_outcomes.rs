@@ -1,4 +1,4 @@
-//! The outcomes of items: each row of the table of `judge`. The ending of a run is in `endings`.
+//! The outcomes of items: one test per row of the table of `verdict_of`. The endings of runs are tested in `endings`.
 
 use std::time::Duration;
 
@@ -20,23 +20,23 @@ fn ending(report: &Report, handler: HandlerId) -> RunEnding {
     ran(report, handler).ending.expect("the run has ended")
 }
 
-/// Level and text of every entry.
+/// The level and text of every log entry.
 fn log(report: &Report) -> Vec<(LogLevel, &str)> {
     report.runs[0].log.iter().map(|entry| (entry.level, &*entry.text)).collect()
 }
 
-fn only(report: &Report) -> (Outcome, Option<FailureClass>) {
+fn outcome_and_class(report: &Report) -> (Outcome, Option<FailureClass>) {
     let item = report.items().next().expect("there is one item");
     (item.outcome, item.class)
 }
 
-/// The report of an item that does `work`.
-async fn does(work: fn(&ItemContext) -> SyncResult) -> Report {
+/// The report of a session whose item runs `work`.
+async fn report_of(work: fn(&ItemContext) -> SyncResult) -> Report {
     within(run(Scripted::new(&["a"]).on_item(move |item| async move { work(item) }.boxed()))).await
 }
 
-/// The report of an item that is cancelled and then does `then`.
-async fn cancelled(cancel: Cancel, then: fn(&ItemContext) -> SyncResult) -> Report {
+/// The report of a session whose item is cancelled and then runs `then`.
+async fn report_after_cancel(cancel: Cancel, then: fn(&ItemContext) -> SyncResult) -> Report {
     let begun = Begun::with(move |item| {
         async move {
             item.cancelled().await;
@@ -68,12 +68,12 @@ fn stop_handler(session: &Session) {
 }
 
 /// Tolerates a failure and leaves a question open.
-fn tolerates(item: &ItemContext) -> SyncResult {
+fn tolerate_and_leave_open(item: &ItemContext) -> SyncResult {
     assert!(item.tolerate("read a part", Err::<(), _>(anyhow!("unreadable")).permanent())?.is_none());
-    leaves_open(item)
+    leave_open(item)
 }
 
-fn leaves_open(item: &ItemContext) -> SyncResult {
+fn leave_open(item: &ItemContext) -> SyncResult {
     assert!(item.decide("side", "which?", &["this"]).is_none());
     Ok(())
 }
@@ -82,41 +82,42 @@ const TRANSIENT: Option<FailureClass> = Some(FailureClass::Transient);
 const PERMANENT: Option<FailureClass> = Some(FailureClass::Permanent);
 
 #[tokio::test(start_paused = true)]
-async fn ok_is_success() {
-    let report = does(|_| Ok(())).await;
-    assert_eq!((only(&report), log(&report)), ((Outcome::Succeeded, None), vec![]));
+async fn an_item_that_returns_ok_succeeds() {
+    let report = report_of(|_| Ok(())).await;
+    assert_eq!((outcome_and_class(&report), log(&report)), ((Outcome::Succeeded, None), vec![]));
 }
 
 #[tokio::test(start_paused = true)]
-async fn ok_with_a_tolerated_failure_is_a_failure_of_its_class_logged_once() {
-    let report = does(|item| item.tolerate("read a part", Err::<(), _>(anyhow!("unreadable")).gone()).map(drop)).await;
-    assert_eq!(only(&report), (Outcome::Failed, Some(FailureClass::Gone)));
+async fn ok_with_a_tolerated_failure_fails_with_its_class_and_is_logged_once() {
+    let report =
+        report_of(|item| item.tolerate("read a part", Err::<(), _>(anyhow!("unreadable")).gone()).map(drop)).await;
+    assert_eq!(outcome_and_class(&report), (Outcome::Failed, Some(FailureClass::Gone)));
     assert_eq!(log(&report), [(LogLevel::Error, "read a part: unreadable")]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn ok_with_an_open_decision_needs_the_user() {
-    let report = does(leaves_open).await;
-    assert_eq!(only(&report), (Outcome::NeedsUser, None));
+    let report = report_of(leave_open).await;
+    assert_eq!(outcome_and_class(&report), (Outcome::NeedsUser, None));
     assert_eq!(log(&report), [(LogLevel::Warning, "which?")]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_tolerated_failure_outweighs_an_open_decision() {
-    assert_eq!(only(&does(tolerates).await), (Outcome::Failed, PERMANENT));
+    assert_eq!(outcome_and_class(&report_of(tolerate_and_leave_open).await), (Outcome::Failed, PERMANENT));
 }
 
 #[tokio::test(start_paused = true)]
 async fn ok_after_a_cancel_is_success() {
     for (cancel, _) in CANCELS {
-        assert_eq!(only(&cancelled(cancel, |_| Ok(())).await), (Outcome::Succeeded, None));
+        assert_eq!(outcome_and_class(&report_after_cancel(cancel, |_| Ok(())).await), (Outcome::Succeeded, None));
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn ok_after_a_cancel_needs_the_user_with_an_open_decision() {
+async fn ok_after_a_cancel_with_an_open_decision_needs_the_user() {
     for (cancel, _) in CANCELS {
-        assert_eq!(only(&cancelled(cancel, leaves_open).await), (Outcome::NeedsUser, None));
+        assert_eq!(outcome_and_class(&report_after_cancel(cancel, leave_open).await), (Outcome::NeedsUser, None));
     }
 }
 
@@ -125,7 +126,7 @@ async fn ok_after_a_tolerated_failure_and_a_cancel_is_a_failure() {
     for (cancel, _) in CANCELS {
         let begun = Begun::with(|item| {
             async move {
-                tolerates(item)?;
+                tolerate_and_leave_open(item)?;
                 item.cancelled().await;
                 Ok(())
             }
@@ -133,15 +134,15 @@ async fn ok_after_a_tolerated_failure_and_a_cancel_is_a_failure() {
         });
         let begun = begun.await;
         cancel(&begun.session);
-        assert_eq!(only(&begun.end().await), (Outcome::Failed, PERMANENT));
+        assert_eq!(outcome_and_class(&begun.end().await), (Outcome::Failed, PERMANENT));
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_error_after_a_cancel_counts_as_cancelled_and_is_information() {
+async fn an_error_after_a_cancel_counts_as_cancelled_and_is_logged_as_information() {
     for (cancel, outcome) in CANCELS {
-        let report = cancelled(cancel, |_| Err(anyhow!("connection reset")).permanent()).await;
-        assert_eq!(only(&report), (outcome, None));
+        let report = report_after_cancel(cancel, |_| Err(anyhow!("connection reset")).permanent()).await;
+        assert_eq!(outcome_and_class(&report), (outcome, None));
         assert_eq!(log(&report), [(LogLevel::Information, "connection reset")]);
         assert_eq!(ending(&report, HANDLER), RunEnding::Completed);
     }
@@ -150,8 +151,8 @@ async fn an_error_after_a_cancel_counts_as_cancelled_and_is_information() {
 #[tokio::test(start_paused = true)]
 async fn needing_the_user_after_a_cancel_counts_as_cancelled() {
     for (cancel, outcome) in CANCELS {
-        let report = cancelled(cancel, |_| Err(NeedsUser::new("sign in").into())).await;
-        assert_eq!(only(&report), (outcome, None));
+        let report = report_after_cancel(cancel, |_| Err(NeedsUser::new("sign in").into())).await;
+        assert_eq!(outcome_and_class(&report), (outcome, None));
         assert_eq!(log(&report), [(LogLevel::Information, "needs the user: sign in")]);
     }
 }
@@ -159,43 +160,46 @@ async fn needing_the_user_after_a_cancel_counts_as_cancelled() {
 #[tokio::test(start_paused = true)]
 async fn tolerate_after_a_cancel_returns_the_error() {
     for (cancel, outcome) in CANCELS {
-        let report = cancelled(cancel, |item| {
+        let report = report_after_cancel(cancel, |item| {
             item.tolerate("read a part", Err::<(), _>(anyhow!("aborted")))?;
-            unreachable!("the failure is the cancel")
+            unreachable!("`tolerate` returns the error after a cancel")
         });
         let report = report.await;
-        assert_eq!(only(&report), (outcome, None));
+        assert_eq!(outcome_and_class(&report), (outcome, None));
         assert_eq!(log(&report), [(LogLevel::Information, "aborted")]);
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_error_is_a_failure_of_its_class_and_transient_without_one() {
-    assert_eq!(only(&does(|_| Err(anyhow!("no such page")).gone()).await), (Outcome::Failed, Some(FailureClass::Gone)));
-    let report = does(|_| Err(anyhow!("no network"))).await;
-    assert_eq!(only(&report), (Outcome::Failed, TRANSIENT));
+async fn an_error_is_a_failure_of_its_class_or_transient_without_a_class() {
+    assert_eq!(
+        outcome_and_class(&report_of(|_| Err(anyhow!("no such page")).gone()).await),
+        (Outcome::Failed, Some(FailureClass::Gone))
+    );
+    let report = report_of(|_| Err(anyhow!("no network"))).await;
+    assert_eq!(outcome_and_class(&report), (Outcome::Failed, TRANSIENT));
     assert_eq!(log(&report), [(LogLevel::Error, "no network")]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn cancelled_without_a_cancel_is_a_transient_failure() {
-    let report = does(|_| Err(Cancelled::new(CancelReason::Skipped).into())).await;
-    assert_eq!(only(&report), (Outcome::Failed, TRANSIENT));
+async fn returning_cancelled_without_a_cancel_is_a_transient_failure() {
+    let report = report_of(|_| Err(Cancelled::new(CancelReason::Skipped).into())).await;
+    assert_eq!(outcome_and_class(&report), (Outcome::Failed, TRANSIENT));
     assert!(matches!(log(&report)[..], [(LogLevel::Error, _)]), "{report}");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_panic_is_a_transient_failure() {
-    let report = does(|_| panic!("what page")).await;
-    assert_eq!(only(&report), (Outcome::Failed, TRANSIENT));
+    let report = report_of(|_| panic!("what page")).await;
+    assert_eq!(outcome_and_class(&report), (Outcome::Failed, TRANSIENT));
     assert_eq!(log(&report), [(LogLevel::Error, "the handler panicked: what page")]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_panic_after_a_cancel_is_still_a_failure() {
     for (cancel, _) in CANCELS {
-        let report = cancelled(cancel, |_| panic!("while leaving")).await;
-        assert_eq!(only(&report), (Outcome::Failed, TRANSIENT));
+        let report = report_after_cancel(cancel, |_| panic!("while leaving")).await;
+        assert_eq!(outcome_and_class(&report), (Outcome::Failed, TRANSIENT));
     }
 }
 
@@ -205,7 +209,7 @@ async fn an_item_dropped_after_a_cancel_is_skipped_or_stopped() {
         let begun = Begun::with(|_| std::future::pending().boxed()).await;
         cancel(&begun.session);
         let report = begun.end().await;
-        assert_eq!((only(&report), log(&report)), ((outcome, None), vec![]));
+        assert_eq!((outcome_and_class(&report), log(&report)), ((outcome, None), vec![]));
     }
 }
 
@@ -221,15 +225,15 @@ async fn an_abandoned_item_is_a_transient_failure() {
         let report = session.report().await;
         // Releases the thread before the assertions.
         drop(job);
-        assert_eq!(only(&report), (Outcome::Failed, TRANSIENT));
+        assert_eq!(outcome_and_class(&report), (Outcome::Failed, TRANSIENT));
         assert!(matches!(log(&report)[..], [(LogLevel::Error, text)] if text.contains("abandoned")), "{report}");
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn needing_the_user_is_an_outcome_and_no_error() {
+async fn needing_the_user_is_an_outcome_and_not_an_error() {
     let report = run(Scripted::new(&["a"]).on_item(|_| async { Err(NeedsUser::new("sign in").into()) }.boxed())).await;
-    assert_eq!(only(&report), (Outcome::NeedsUser, None));
+    assert_eq!(outcome_and_class(&report), (Outcome::NeedsUser, None));
     assert_eq!(log(&report), [(LogLevel::Warning, "needs the user: sign in")]);
     assert_eq!(ending(&report, HANDLER), RunEnding::Completed);
 }

@@ -1,4 +1,4 @@
-//! PrepareForSync: R82 to R94, without R84 and R85. The pair itself is in `prepare_pair`.
+//! PrepareForSync: R82 to R94, without R84 and R85. The pair of call and completion is tested in `prepare_pair`.
 
 use anyhow::anyhow;
 use futures::FutureExt;
@@ -18,7 +18,7 @@ use crate::support::{HANDLER, Scripted, id, run, start};
 const OTHER_SUCCESSES: [HResult; 4] =
     [HResult::S_FALSE, HResult::S_SYNCMGR_RETRYSYNC, HResult::S_SYNCMGR_CANCELALL, HResult::S_SYNCMGR_MISSINGITEMS];
 
-fn failing(error: impl Fn() -> SyncResult + Send + Sync + 'static) -> Scripted {
+fn failing_handler(error: impl Fn() -> SyncResult + Send + Sync + 'static) -> Scripted {
     Scripted::new(&["a", "b"]).on_prepare(move |_| std::future::ready(error()).boxed())
 }
 
@@ -57,12 +57,12 @@ async fn r082_listed_ids_of_a_host_are_prepared_and_unlisted_ones_fail() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn r083_a_handler_that_cannot_prepare_does_not_stop_the_others() {
+async fn r083_a_handler_that_cannot_prepare_does_not_stop_other_handlers() {
     let other = HandlerId::from_u128(2);
     let fails: [fn() -> SyncResult; 2] = [|| Err(anyhow!("no network")), || panic!("the script panics")];
     for fail in fails {
         let manager = SyncManager::new();
-        manager.register(failing(fail)).unwrap();
+        manager.register(failing_handler(fail)).unwrap();
         manager.register(Scripted::new(&["c"]).info(|_| HandlerInfo::new(other, "Other"))).unwrap();
         let report = begin(&manager).finish().await;
         assert!(matches!(report.run(HANDLER).unwrap().ending, Some(RunEnding::NotPrepared(_))), "{report}");
@@ -95,29 +95,37 @@ async fn r089_a_host_can_synchronize_only_after_completion_with_ok() {
 #[tokio::test(start_paused = true)]
 async fn r090_completing_with_a_failure_ends_the_run_without_synchronize() {
     for code in [HResult::E_FAIL, HResult::E_OUTOFMEMORY, HResult(0x8007_0005_u32 as i32)] {
-        assert_not_prepared(code, scripted().on_prepare(completes(move |to| to.prepare_for_sync_completed(code))))
+        assert_not_prepared(
+            code,
+            scripted_handler().on_prepare(completes(move |to| to.prepare_for_sync_completed(code))),
+        )
+        .await;
+        assert_not_prepared(code, scripted_handler().on_prepare(later(move |to| to.prepare_for_sync_completed(code))))
             .await;
-        assert_not_prepared(code, scripted().on_prepare(later(move |to| to.prepare_for_sync_completed(code)))).await;
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn r091_success_codes_other_than_ok_release_the_handler() {
     for code in OTHER_SUCCESSES {
-        assert_not_prepared(code, scripted().on_prepare(completes(move |to| to.prepare_for_sync_completed(code))))
+        assert_not_prepared(
+            code,
+            scripted_handler().on_prepare(completes(move |to| to.prepare_for_sync_completed(code))),
+        )
+        .await;
+        assert_not_prepared(code, scripted_handler().on_prepare(later(move |to| to.prepare_for_sync_completed(code))))
             .await;
-        assert_not_prepared(code, scripted().on_prepare(later(move |to| to.prepare_for_sync_completed(code)))).await;
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn r092_returning_anything_but_ok_has_the_same_effect() {
+async fn r092_returning_a_code_other_than_ok_ends_the_run_without_synchronize() {
     for code in OTHER_SUCCESSES.into_iter().chain([HResult::E_FAIL, HResult::E_NOTIMPL]) {
-        assert_not_prepared(code, scripted().on_prepare(move |_| code)).await;
+        assert_not_prepared(code, scripted_handler().on_prepare(move |_| code)).await;
     }
 }
 
-fn scripted() -> ScriptedHandler {
+fn scripted_handler() -> ScriptedHandler {
     ScriptedHandler::new(listed(&["a"]))
 }
 
@@ -138,10 +146,10 @@ async fn assert_not_prepared(code: HResult, handler: ScriptedHandler) {
 async fn r090_an_error_or_panic_of_prepare_ends_the_run_and_fails_its_items() {
     let unclassified = FailureClass::Transient;
     let cases: [(Scripted, HResult, FailureClass); 4] = [
-        (failing(|| Err(anyhow!("no disk"))), HResult::E_FAIL, unclassified),
-        (failing(|| Err(anyhow!("no disk")).permanent()), HResult::E_FAIL, FailureClass::Permanent),
-        (failing(|| Err(CodeError(HResult::E_OUTOFMEMORY).into())), HResult::E_OUTOFMEMORY, unclassified),
-        (failing(|| panic!("no disk")), HResult::E_UNEXPECTED, unclassified),
+        (failing_handler(|| Err(anyhow!("no disk"))), HResult::E_FAIL, unclassified),
+        (failing_handler(|| Err(anyhow!("no disk")).permanent()), HResult::E_FAIL, FailureClass::Permanent),
+        (failing_handler(|| Err(CodeError(HResult::E_OUTOFMEMORY).into())), HResult::E_OUTOFMEMORY, unclassified),
+        (failing_handler(|| panic!("no disk")), HResult::E_UNEXPECTED, unclassified),
     ];
     for (handler, code, class) in cases {
         let transcript = handler.transcript.clone();
@@ -150,14 +158,14 @@ async fn r090_an_error_or_panic_of_prepare_ends_the_run_and_fails_its_items() {
         assert!(report.items().all(|item| (item.outcome, item.class) == (Outcome::Failed, Some(class))), "{report}");
         assert_eq!(report.items().count(), 2);
         let errors = report.runs[0].log.iter().filter(|entry| entry.level == LogLevel::Error);
-        assert_eq!(errors.count(), 1, "logged once for the run: {report}");
+        assert_eq!(errors.count(), 1, "the error was not logged exactly once: {report}");
         assert_eq!(transcript.count("synchronize") + transcript.count("item "), 0);
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn r090_a_host_cannot_synchronize_after_a_failed_prepare() {
-    let handler = failing(|| Err(CodeError(HResult::E_OUTOFMEMORY).into()));
+    let handler = failing_handler(|| Err(CodeError(HResult::E_OUTOFMEMORY).into()));
     let transcript = handler.transcript.clone();
     let on = HandlerOnHost::ready(handler, &transcript).await;
     assert_eq!(on.adapter.prepare_for_sync(&[id("a")]), HResult::S_OK);
@@ -185,7 +193,7 @@ async fn a_prepare_that_returns_because_of_a_stop_logs_no_error() {
 
 #[tokio::test(start_paused = true)]
 async fn r093_needing_the_user_in_an_unattended_session_is_s_false() {
-    let (run, _) = hosted(scripted().on_prepare(|side| {
+    let (run, _) = hosted(scripted_handler().on_prepare(|side| {
         assert_eq!(side.callback().enable_modeless(Attention::Ask), HResult::S_FALSE);
         HResult::S_FALSE
     }))

@@ -14,7 +14,7 @@ use crate::support::{Scripted, id};
 const OK: HResult = HResult::S_OK;
 const FAIL: HResult = HResult::E_FAIL;
 
-fn scripted() -> ScriptedHandler {
+fn scripted_handler() -> ScriptedHandler {
     ScriptedHandler::new(listed(&["a"])).on_synchronize(synchronizes())
 }
 
@@ -25,7 +25,7 @@ fn misuses(run: &RunReport) -> usize {
 
 #[tokio::test(start_paused = true)]
 async fn r086_prepare_may_complete_before_it_returns() {
-    let (run, transcript) = hosted(scripted().on_prepare(prepares())).await;
+    let (run, transcript) = hosted(scripted_handler().on_prepare(prepares())).await;
     assert_eq!(run.ending, Some(RunEnding::Completed));
     assert_eq!(transcript.count("Synchronize"), 1);
     assert_eq!(misuses(&run), 0);
@@ -42,13 +42,13 @@ async fn r086_a_prepare_without_waiting_completes_before_it_returns() {
 
 #[tokio::test(start_paused = true)]
 async fn r087_prepare_returning_ok_is_followed_by_exactly_one_completion() {
-    let (manager, handler) = hosting(scripted());
+    let (manager, handler) = hosting(scripted_handler());
     let session = begin(&manager);
     until_run(&session, RunChange::Preparing).await;
     for _ in 0..10 {
         tokio::task::yield_now().await;
     }
-    assert_eq!(handler.transcript().count("Synchronize"), 0, "the run waits for the completion");
+    assert_eq!(handler.transcript().count("Synchronize"), 0, "the run did not wait for the completion");
     let callback = handler.side().callback();
     assert_eq!([(); 2].map(|()| callback.prepare_for_sync_completed(OK)), [OK, HResult::E_UNEXPECTED]);
     let report = session.finish().await;
@@ -80,11 +80,11 @@ async fn r087_a_host_receives_exactly_one_completion() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn r088_a_completion_is_refused_after_prepare_returned_not_ok() {
+async fn r088_completing_is_refused_after_prepare_returned_a_code_other_than_ok() {
     for code in [FAIL, HResult::S_FALSE] {
         let answers = Transcript::new();
         let noted = answers.clone();
-        let (run, transcript) = hosted(scripted().on_prepare(move |side| {
+        let (run, transcript) = hosted(scripted_handler().on_prepare(move |side| {
             let noted = noted.clone();
             later(move |callback| {
                 let answer = callback.prepare_for_sync_completed(OK);
@@ -105,13 +105,13 @@ async fn r088_a_completion_is_refused_after_prepare_returned_not_ok() {
 async fn r088_the_first_code_other_than_ok_of_completion_and_return_counts() {
     let cases = [(OK, FAIL, FAIL), (FAIL, OK, FAIL), (HResult::S_FALSE, FAIL, HResult::S_FALSE), (OK, OK, OK)];
     for (completed, returned, counts) in cases {
-        let (run, transcript) = hosted(scripted().on_prepare(move |side| {
+        let (run, transcript) = hosted(scripted_handler().on_prepare(move |side| {
             completes(move |callback| callback.prepare_for_sync_completed(completed))(side);
             returned
         }))
         .await;
         let expected = if counts.is_ok() { RunEnding::Completed } else { RunEnding::NotPrepared(counts.into()) };
-        assert_eq!(run.ending, Some(expected), "{completed} and then {returned}");
+        assert_eq!(run.ending, Some(expected), "completed with {completed}, returned {returned}");
         assert_eq!(transcript.count("Synchronize"), usize::from(counts.is_ok()));
     }
 }
@@ -131,7 +131,7 @@ async fn r088_a_refused_call_of_a_host_has_no_completion() {
 #[tokio::test(start_paused = true)]
 async fn r095_a_second_completion_before_the_return_has_no_effect_and_is_logged() {
     for (first, second) in [(OK, FAIL), (FAIL, OK)] {
-        let (run, _) = hosted(scripted().on_prepare(move |side| {
+        let (run, _) = hosted(scripted_handler().on_prepare(move |side| {
             let answers = [first, second].map(|code| side.callback().prepare_for_sync_completed(code));
             assert_eq!(answers, [OK, HResult::E_UNEXPECTED]);
             OK
@@ -145,7 +145,7 @@ async fn r095_a_second_completion_before_the_return_has_no_effect_and_is_logged(
 #[tokio::test(start_paused = true)]
 async fn r095_a_second_completion_after_the_return_has_no_effect_and_is_logged() {
     for (first, second) in [(OK, FAIL), (FAIL, OK)] {
-        let (run, _) = hosted(scripted().on_prepare(later(move |callback| {
+        let (run, _) = hosted(scripted_handler().on_prepare(later(move |callback| {
             assert_eq!(callback.prepare_for_sync_completed(first), OK);
             assert_eq!(callback.prepare_for_sync_completed(second), HResult::E_UNEXPECTED);
             OK
@@ -158,7 +158,7 @@ async fn r095_a_second_completion_after_the_return_has_no_effect_and_is_logged()
 
 #[tokio::test(start_paused = true)]
 async fn r095_completing_prepare_again_while_synchronizing_has_no_effect() {
-    let (run, _) = hosted(scripted().on_prepare(prepares()).on_synchronize(|side| {
+    let (run, _) = hosted(scripted_handler().on_prepare(prepares()).on_synchronize(|side| {
         assert_eq!(side.callback().prepare_for_sync_completed(FAIL), HResult::E_UNEXPECTED);
         synchronizes()(side)
     }))

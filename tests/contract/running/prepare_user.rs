@@ -12,7 +12,7 @@ use crate::support::awaitable_host::{AwaitableHost, host_in, listed, prepares, s
 use crate::support::{Scripted, id};
 
 /// Drives a handler that asks the user during `prepare`. Returns the questions to the user and the calls to the host.
-async fn asked_on_host(flags: RunFlags, attention: HResult) -> Vec<String> {
+async fn prepare_on_host(flags: RunFlags, attention: HResult) -> Vec<String> {
     let transcript = Transcript::new();
     let handler = Scripted::new(&["a"]).on_prepare(|run| {
         async move {
@@ -35,20 +35,20 @@ async fn asked_on_host(flags: RunFlags, attention: HResult) -> Vec<String> {
 
 #[tokio::test(start_paused = true)]
 async fn r093_needing_the_user_without_the_flag_is_s_false_and_asks_nothing() {
-    let lines = asked_on_host(RunFlags::empty(), HResult::S_OK).await;
+    let lines = prepare_on_host(RunFlags::empty(), HResult::S_OK).await;
     assert_eq!(lines, ["PrepareForSyncCompleted S_FALSE"]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn r094_the_host_grants_attention_before_the_user_is_asked() {
-    let lines = asked_on_host(RunFlags::MAY_BOTHER_USER, HResult::S_OK).await;
+    let lines = prepare_on_host(RunFlags::MAY_BOTHER_USER, HResult::S_OK).await;
     let expected = ["EnableModeless TRUE", "confirm really?", "EnableModeless FALSE", "PrepareForSyncCompleted S_OK"];
     assert_eq!(lines, expected);
 }
 
 #[tokio::test(start_paused = true)]
 async fn r094_the_user_is_not_asked_if_the_host_refuses_attention() {
-    let lines = asked_on_host(RunFlags::MAY_BOTHER_USER, HResult::S_FALSE).await;
+    let lines = prepare_on_host(RunFlags::MAY_BOTHER_USER, HResult::S_FALSE).await;
     assert_eq!(lines, ["EnableModeless TRUE -> S_FALSE", "PrepareForSyncCompleted S_FALSE"]);
 }
 

@@ -1,4 +1,4 @@
-//! Synchronize: R96, R97, R102, R104 and R105. The pair itself is in `synchronize_pair`.
+//! Synchronize: R96, R97, R102, R104 and R105. The pair of call and completion is tested in `synchronize_pair`.
 
 use futures::FutureExt;
 use syncmgr::classic::{CodeError, HResult, SyncCallback};
@@ -16,7 +16,7 @@ use crate::support::awaitable_host::{
 };
 use crate::support::{HANDLER, Scripted, ending_of, id, run, start};
 
-fn scripted(names: &[&'static str]) -> ScriptedHandler {
+fn scripted_handler(names: &[&'static str]) -> ScriptedHandler {
     ScriptedHandler::new(listed(names)).on_prepare(prepares())
 }
 
@@ -34,7 +34,7 @@ async fn r096_each_handler_with_chosen_items_synchronizes_once_after_prepare() {
     }
     assert!(within(begin(&manager).finish()).await.is_success());
     assert_eq!((transcript.count("prepare"), transcript.count("synchronize")), (2, 2));
-    let (run, transcript) = hosted(scripted(&["a", "b"]).on_synchronize(synchronizes())).await;
+    let (run, transcript) = hosted(scripted_handler(&["a", "b"]).on_synchronize(synchronizes())).await;
     assert_eq!(run.ending, Some(RunEnding::Completed));
     assert_eq!(transcript.of(&["PrepareForSync", "Synchronize"]), ["PrepareForSync 2", "Synchronize"]);
 }
@@ -80,10 +80,10 @@ async fn r097_items_a_host_skips_while_preparing_are_not_synchronized() {
 
 #[tokio::test(start_paused = true)]
 async fn r097_a_retry_synchronizes_the_items_of_the_last_prepare() {
-    let error = ErrorId::from_key("look");
+    let error = ErrorId::from_key("link");
     let handler = Scripted::new(&["a", "b"])
         .on_prepare(move |run| {
-            run.log(LogEntry::new(LogLevel::Warning, "look").with_link(error));
+            run.log(LogEntry::new(LogLevel::Warning, "link").with_link(error));
             async { Ok(()) }.boxed()
         })
         .on_show_error(|_, _| async { Ok(Resolution::Retry(vec![id("b")])) }.boxed());
@@ -100,7 +100,7 @@ async fn r102_the_code_of_the_completion_is_the_result_of_the_run() {
     for code in [HResult::S_OK, HResult::S_FALSE, HResult::E_OUTOFMEMORY, HResult::S_SYNCMGR_CANCELALL] {
         for complete in [true, false] {
             let done = Progress::new().with_status(Status::Succeeded);
-            let (run, _) = hosted(scripted(&["a"]).on_synchronize(move |side| {
+            let (run, _) = hosted(scripted_handler(&["a"]).on_synchronize(move |side| {
                 side.callback().progress(id("a"), Some(&done));
                 match complete {
                     true => later(move |callback| callback.synchronize_completed(code))(side),
@@ -119,7 +119,7 @@ async fn r102_the_code_of_the_completion_is_the_result_of_the_run() {
 async fn r102_completing_with_retrysync_starts_no_retry() {
     let code = HResult::S_SYNCMGR_RETRYSYNC;
     let completing = completes(move |callback| callback.synchronize_completed(code));
-    let (run, transcript) = hosted(scripted(&["a"]).on_synchronize(completing)).await;
+    let (run, transcript) = hosted(scripted_handler(&["a"]).on_synchronize(completing)).await;
     assert_eq!(run.ending, Some(ending_of(code)));
     assert_eq!((transcript.count("PrepareForSync"), transcript.count("Synchronize")), (1, 1));
 }
@@ -139,7 +139,7 @@ async fn r102_an_error_or_a_panic_of_synchronize_is_the_result_of_the_run() {
         assert_eq!(report.runs[0].ending, Some(ending_of(code)));
         let errors = report.runs[0].log.iter().filter(|entry| entry.level == LogLevel::Error);
         assert_eq!((errors.count(), report.is_success()), (1, false));
-        assert_eq!(transcript.count("prepare"), 2, "one call by the host, one by the manager");
+        assert_eq!(transcript.count("prepare"), 2, "the host and the manager did not call `prepare` once each");
     }
 }
 
@@ -171,7 +171,7 @@ async fn r104_synchronize_completes_immediately_if_a_host_skipped_every_item() {
     assert_eq!(transcript.count("synchronize"), 0);
 }
 
-/// Reports the end of one item, the beginning of another and nothing of a third, and completes with this code.
+/// Reports one item as ended and another as begun, but nothing about a third, and completes with this code.
 fn report_some(callback: &dyn SyncCallback, code: HResult) -> HResult {
     callback.progress(id("done"), Some(&Progress::new().with_status(Status::Succeeded)));
     callback.progress(id("begun"), Some(&Progress::new().with_value(1)));
@@ -179,7 +179,7 @@ fn report_some(callback: &dyn SyncCallback, code: HResult) -> HResult {
 }
 
 #[tokio::test(start_paused = true)]
-async fn r105_unfinished_items_end_by_the_code_and_the_reported_work() {
+async fn r105_the_code_and_the_reports_decide_the_outcome_of_unfinished_items() {
     use Outcome::{Failed, Succeeded};
     let failed_run = [Succeeded, Failed, Failed];
     let cases = [
@@ -189,7 +189,7 @@ async fn r105_unfinished_items_end_by_the_code_and_the_reported_work() {
     ];
     for (code, expected) in cases {
         let completing = completes(move |callback| report_some(callback, code));
-        let (run, _) = hosted(scripted(&["done", "begun", "untouched"]).on_synchronize(completing)).await;
+        let (run, _) = hosted(scripted_handler(&["done", "begun", "untouched"]).on_synchronize(completing)).await;
         assert_eq!(outcomes(&run), expected, "{code}");
         let unreported: Vec<_> = run.log.iter().filter(|entry| entry.text.contains("did not report")).collect();
         assert_eq!(unreported.len(), usize::from(code.is_ok()), "{run}");
@@ -198,8 +198,8 @@ async fn r105_unfinished_items_end_by_the_code_and_the_reported_work() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn r105_a_cancellation_ends_unfinished_items_before_the_code_does() {
-    let (manager, handler) = hosting(scripted(&["done", "begun", "untouched"]));
+async fn r105_a_cancellation_outranks_the_code_for_an_unfinished_item() {
+    let (manager, handler) = hosting(scripted_handler(&["done", "begun", "untouched"]));
     let session = begin(&manager);
     until_run(&session, RunChange::Synchronizing).await;
     let callback = handler.side().callback();

@@ -18,7 +18,7 @@ use crate::support::{Scripted, ending_of, id};
 const OK: HResult = HResult::S_OK;
 const FAIL: HResult = HResult::E_FAIL;
 
-fn scripted() -> ScriptedHandler {
+fn scripted_handler() -> ScriptedHandler {
     ScriptedHandler::new(listed(&["a"])).on_prepare(prepares())
 }
 
@@ -31,7 +31,7 @@ fn misuses(run: &RunReport) -> usize {
 async fn r099_synchronize_may_complete_before_it_returns() {
     for code in [OK, FAIL, HResult::S_FALSE] {
         let early = completes(move |callback| callback.synchronize_completed(code));
-        let (run, transcript) = hosted(scripted().on_synchronize(early)).await;
+        let (run, transcript) = hosted(scripted_handler().on_synchronize(early)).await;
         assert_eq!((run.ending, misuses(&run)), (Some(ending_of(code)), 0));
         assert_eq!(transcript.count("SetItemStatus"), 0);
     }
@@ -49,11 +49,11 @@ async fn r099_a_synchronize_without_waiting_completes_before_it_returns() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn r100_a_completion_is_refused_after_synchronize_returned_not_ok() {
+async fn r100_completing_is_refused_after_synchronize_returned_a_code_other_than_ok() {
     for code in [FAIL, HResult::S_FALSE] {
         let answers = Transcript::new();
         let noted = answers.clone();
-        let (run, _) = hosted(scripted().on_synchronize(move |side| {
+        let (run, _) = hosted(scripted_handler().on_synchronize(move |side| {
             let noted = noted.clone();
             later(move |callback| {
                 let answer = callback.synchronize_completed(OK);
@@ -73,12 +73,12 @@ async fn r100_a_completion_is_refused_after_synchronize_returned_not_ok() {
 async fn r100_the_first_code_other_than_ok_of_completion_and_return_counts() {
     let cases = [(OK, FAIL, FAIL), (FAIL, OK, FAIL), (FAIL, HResult::S_FALSE, FAIL), (OK, OK, OK)];
     for (completed, returned, counts) in cases {
-        let (run, _) = hosted(scripted().on_synchronize(move |side| {
+        let (run, _) = hosted(scripted_handler().on_synchronize(move |side| {
             completes(move |callback| callback.synchronize_completed(completed))(side);
             returned
         }))
         .await;
-        assert_eq!(run.ending, Some(ending_of(counts)), "{completed} and then {returned}");
+        assert_eq!(run.ending, Some(ending_of(counts)), "completed with {completed}, returned {returned}");
     }
 }
 
@@ -94,7 +94,7 @@ async fn r100_a_refused_call_of_a_host_has_no_completion() {
 
 #[tokio::test(start_paused = true)]
 async fn r101_the_run_ends_with_the_completion_and_a_second_one_is_refused() {
-    let (manager, handler) = hosting(scripted());
+    let (manager, handler) = hosting(scripted_handler());
     let session = begin(&manager);
     until_run(&session, RunChange::Synchronizing).await;
     let callback = handler.side().callback();
@@ -102,7 +102,7 @@ async fn r101_the_run_ends_with_the_completion_and_a_second_one_is_refused() {
     for _ in 0..10 {
         tokio::task::yield_now().await;
     }
-    assert!(session.report().now_or_never().is_none(), "the run continues after its last item");
+    assert!(session.report().now_or_never().is_none(), "the run ended before its completion");
     let answers = [FAIL, OK].map(|code| callback.synchronize_completed(code));
     assert_eq!(answers, [OK, HResult::E_UNEXPECTED]);
     let report = session.finish().await;
@@ -113,7 +113,7 @@ async fn r101_the_run_ends_with_the_completion_and_a_second_one_is_refused() {
 #[tokio::test(start_paused = true)]
 async fn r101_a_second_completion_before_the_return_is_refused() {
     for (first, second) in [(OK, FAIL), (FAIL, OK)] {
-        let (run, _) = hosted(scripted().on_synchronize(move |side| {
+        let (run, _) = hosted(scripted_handler().on_synchronize(move |side| {
             let answers = [first, second].map(|code| side.callback().synchronize_completed(code));
             assert_eq!(answers, [OK, HResult::E_UNEXPECTED]);
             OK

@@ -1,4 +1,4 @@
-//! Calls of one instance from any thread, also concurrently: R79 and R80. The tests use real threads, so real time.
+//! Calls of a callback's methods from other threads, one at a time and concurrently (R79, R80). The tests use real time.
 
 use std::thread;
 
@@ -53,7 +53,7 @@ fn make_every_call(callback: &dyn SyncCallback) -> [HResult; 7] {
     ]
 }
 
-/// A handler that does `work` on eight threads concurrently in `Synchronize`, and a receiver for their end.
+/// Returns a handler whose `Synchronize` runs `work` on eight threads, and a receiver that resolves once they have ended.
 fn on_eight_threads(
     work: impl Fn(&dyn SyncCallback, u64) + Send + Sync + 'static,
 ) -> (ScriptedHandler, oneshot::Receiver<()>) {
@@ -86,12 +86,15 @@ async fn r080_log_entries_from_many_threads_are_all_recorded() {
     for number in 0..8 {
         let beginning = format!("{number} ");
         let lines = report.runs[0].log.iter().filter_map(|entry| entry.text.strip_prefix(&*beginning));
-        assert!(lines.eq((0..100).map(|line| line.to_string())), "the lines of thread {number}, in their order");
+        assert!(
+            lines.eq((0..100).map(|line| line.to_string())),
+            "lines of thread {number} are missing or out of order"
+        );
     }
 }
 
 #[tokio::test]
-async fn r080_fields_reported_from_many_threads_do_not_undo_each_other() {
+async fn r080_progress_fields_set_by_many_threads_do_not_overwrite_each_other() {
     let (handler, finished) = on_eight_threads(|callback, number| {
         for n in 1..=200 {
             let report = match number % 3 {

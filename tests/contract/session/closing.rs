@@ -33,7 +33,7 @@ fn call_everything(callback: &dyn SyncCallback) -> [HResult; 9] {
 }
 
 #[tokio::test(start_paused = true)]
-async fn r081_a_detached_callback_refuses_calls_and_later_sessions_miss_them() {
+async fn r081_a_detached_callback_does_not_affect_later_sessions() {
     let stale: Arc<Mutex<Option<Arc<dyn SyncCallback>>>> = Arc::default();
     let (saved, refused) = (stale.clone(), HResult::E_FAIL);
     let (manager, handler) = hosting(ScriptedHandler::new(listed(&["a"])).on_prepare(move |side| {
@@ -60,7 +60,7 @@ async fn r081_a_detached_callback_refuses_calls_and_later_sessions_miss_them() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn r081_a_context_used_after_its_run_refuses_and_later_sessions_miss_it() {
+async fn r081_a_context_of_an_ended_run_does_not_affect_later_sessions() {
     let stale: Arc<Mutex<Option<RunContext>>> = Arc::default();
     let saved = stale.clone();
     let handler = Scripted::new(&["a"]).on_prepare(move |run| {
@@ -98,27 +98,27 @@ impl Drop for Guard {
     }
 }
 
-/// A handler that keeps a guard from `prepare` on and logs an entry with a link.
-fn keeping(transcript: &Transcript) -> Scripted {
+/// A handler whose `prepare` keeps a guard and logs an entry with a link.
+fn guard_keeping_handler(transcript: &Transcript) -> Scripted {
     let drops = transcript.clone();
     Scripted::new(&["a"])
         .with_transcript(transcript)
         .on_prepare(move |run| {
             run.keep(Guard(drops.clone()));
-            run.log(LogEntry::new(LogLevel::Warning, "look").with_link(link()));
+            run.log(LogEntry::new(LogLevel::Warning, "link").with_link(link()));
             async { Ok(()) }.boxed()
         })
         .on_show_error(|run, _| async move { run.kept::<Guard>().map(|_| Resolution::Done) }.boxed())
 }
 
 fn link() -> ErrorId {
-    ErrorId::from_key("look")
+    ErrorId::from_key("link")
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_kept_value_lives_until_the_results_are_closed() {
     let transcript = Transcript::new();
-    let session = start(keeping(&transcript));
+    let session = start(guard_keeping_handler(&transcript));
     session.report().await;
     within(session.show_error(HANDLER, link())).await.unwrap();
     assert_eq!(transcript.of(&["show_error", "dropped"]), [format!("show_error {}", link())]);
@@ -144,7 +144,7 @@ async fn a_kept_value_is_dropped_when_its_run_fails_to_initialize() {
 #[tokio::test(start_paused = true)]
 async fn a_kept_value_is_dropped_at_the_end_of_a_session_without_handles() {
     let transcript = Transcript::new();
-    let session = start(keeping(&transcript));
+    let session = start(guard_keeping_handler(&transcript));
     let mut events = session.events();
     drop(session);
     within(async { while events.next().await.is_some() {} }).await;
@@ -155,7 +155,7 @@ async fn a_kept_value_is_dropped_at_the_end_of_a_session_without_handles() {
 #[tokio::test(start_paused = true)]
 async fn results_stay_open_while_any_handle_of_the_session_is_held() {
     let transcript = Transcript::new();
-    let session = start(keeping(&transcript));
+    let session = start(guard_keeping_handler(&transcript));
     let other = session.clone();
     session.report().await;
     let mut events = session.events();
@@ -168,7 +168,7 @@ async fn results_stay_open_while_any_handle_of_the_session_is_held() {
 }
 
 /// A session whose only item waits for a notification.
-fn waiting() -> (Session, Arc<Notify>) {
+fn waiting_session() -> (Session, Arc<Notify>) {
     let go = Arc::new(Notify::new());
     let waiting = go.clone();
     let handler = Scripted::new(&["a"]).on_item(move |_| waiting.clone().notified_owned().map(Ok).boxed());
@@ -177,7 +177,7 @@ fn waiting() -> (Session, Arc<Notify>) {
 
 #[tokio::test(start_paused = true)]
 async fn closing_waits_until_running_items_have_ended() {
-    let (session, go) = waiting();
+    let (session, go) = waiting_session();
     until(&mut session.events(), |event| matches!(event, SessionEvent::Began { .. })).await;
     let mut closing = Box::pin(session.close());
     assert!(poll!(&mut closing).is_pending());
@@ -191,7 +191,7 @@ async fn closing_waits_until_running_items_have_ended() {
 
 #[tokio::test(start_paused = true)]
 async fn a_closed_session_opens_no_entry_and_can_be_closed_again() {
-    let session = start(keeping(&Transcript::new()));
+    let session = start(guard_keeping_handler(&Transcript::new()));
     within(session.close()).await;
     within(session.close()).await;
     assert_eq!(within(session.show_error(HANDLER, link())).await, Err(SessionError::Closed));
@@ -202,7 +202,7 @@ async fn a_closed_session_opens_no_entry_and_can_be_closed_again() {
 
 #[tokio::test(start_paused = true)]
 async fn a_report_waits_until_the_session_is_idle_and_can_be_repeated() {
-    let (session, go) = waiting();
+    let (session, go) = waiting_session();
     let mut reporting = Box::pin(session.report());
     until(&mut session.events(), |event| matches!(event, SessionEvent::Began { .. })).await;
     assert!(poll!(&mut reporting).is_pending());
@@ -214,9 +214,9 @@ async fn a_report_waits_until_the_session_is_idle_and_can_be_repeated() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn finish_reports_and_closes() {
+async fn finish_returns_the_report_and_closes_the_session() {
     let transcript = Transcript::new();
-    let session = start(keeping(&transcript));
+    let session = start(guard_keeping_handler(&transcript));
     let other = session.clone();
     let report = within(session.finish()).await;
     assert!(report.is_success());
@@ -226,7 +226,7 @@ async fn finish_reports_and_closes() {
 
 #[tokio::test(start_paused = true)]
 async fn the_event_stream_ends_when_the_session_is_closed() {
-    let session = start(keeping(&Transcript::new()));
+    let session = start(guard_keeping_handler(&Transcript::new()));
     let mut events = session.events();
     until(&mut events, |event| *event == SessionEvent::Idle).await;
     {
@@ -243,7 +243,7 @@ async fn the_event_stream_ends_when_the_session_is_closed() {
 
 #[tokio::test(start_paused = true)]
 async fn an_event_stream_does_not_keep_the_session_open() {
-    let session = start(keeping(&Transcript::new()));
+    let session = start(guard_keeping_handler(&Transcript::new()));
     let mut events = session.events();
     session.report().await;
     drop(session);

@@ -1,4 +1,4 @@
-//! Runs as data, and the use of the clock and the randomness.
+//! Runs that are described as data, and the clock and the randomness of a manager.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, SystemTime};
@@ -11,7 +11,7 @@ use syncmgr_test::ManualClock;
 use crate::support::awaitable_host::within;
 use crate::support::{HANDLER, Scripted, id};
 
-fn managed(names: &[&'static str]) -> (SyncManager, Scripted) {
+fn manager_and_handler(names: &[&'static str]) -> (SyncManager, Scripted) {
     let handler = Scripted::new(names);
     let manager = SyncManager::new();
     manager.register(handler.clone()).expect("the handler can be registered");
@@ -20,7 +20,7 @@ fn managed(names: &[&'static str]) -> (SyncManager, Scripted) {
 
 #[tokio::test(start_paused = true)]
 async fn a_deserialized_run_runs_its_items_with_its_flags_and_cookie() {
-    let (manager, handler) = managed(&["a", "b"]);
+    let (manager, handler) = manager_and_handler(&["a", "b"]);
     let request = manager.session(Trigger::Invoke).items(HANDLER, [id("b")]).may_bother_user().cookie(*b"page 7");
     let text = serde_json::to_string(&request.describe().unwrap()).unwrap();
     let described: Vec<RunRequest> = serde_json::from_str(&text).unwrap();
@@ -35,14 +35,14 @@ async fn a_deserialized_run_runs_its_items_with_its_flags_and_cookie() {
 
 #[tokio::test(start_paused = true)]
 async fn a_described_run_without_items_runs_the_preferred_items() {
-    let (manager, _) = managed(&["a", "b"]);
+    let (manager, _) = manager_and_handler(&["a", "b"]);
     let report = within(manager.start(RunRequest::new(HANDLER)).unwrap().finish()).await;
     assert_eq!(report.items().filter(|item| item.outcome == Outcome::Succeeded).count(), 2);
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_impossible_described_run_is_refused_with_a_reason() {
-    let (manager, handler) = managed(&["a"]);
+    let (manager, handler) = manager_and_handler(&["a"]);
     let unknown = HandlerId::from_u128(9);
     let refused = manager.start(RunRequest::new(unknown)).unwrap_err();
     assert_eq!(refused, StartError::Refused(RequestError::NotRegistered { handler: unknown }));
@@ -78,5 +78,5 @@ fn a_manager_derives_its_id_from_the_given_randomness() {
     assert_eq!(with_sevens(), with_sevens());
     assert_eq!(with_sevens().get_version_num(), 4);
     let managers: BTreeSet<Uuid> = (0..10).map(|_| SyncManager::new().id()).collect();
-    assert_eq!(managers.len(), 10, "each manager has an id of its own");
+    assert_eq!(managers.len(), 10, "two managers have the same id");
 }

@@ -27,7 +27,7 @@ impl Drop for Guard {
 }
 
 /// A handler whose items and tasks hang, each with a guard, and the receiver of the guards' messages.
-fn guarded(names: &[&str]) -> (Scripted, mpsc::Receiver<()>) {
+fn guarded_handler(names: &[&str]) -> (Scripted, mpsc::Receiver<()>) {
     let (dropped, drops) = mpsc::channel();
     let dropped = std::sync::Mutex::new(dropped);
     let handler = Scripted::new(names).on_item(move |item| {
@@ -47,12 +47,12 @@ fn guarded(names: &[&str]) -> (Scripted, mpsc::Receiver<()>) {
     (handler, drops)
 }
 
-fn tasks() -> usize {
+fn alive_tasks() -> usize {
     Handle::current().metrics().num_alive_tasks()
 }
 
-/// Lets pending drops happen.
-async fn settled() {
+/// Waits until pending drops have happened.
+async fn settle() {
     sleep(Duration::from_millis(1)).await;
 }
 
@@ -68,13 +68,13 @@ async fn managers_of_one_process_share_nothing() {
     let (one, two) = (manager_of(&handler), manager_of(&handler));
     assert_ne!(one.id(), two.id());
     let (first, second) = (begin(&one), begin(&two));
-    assert_eq!(first.id(), second.id(), "each manager counts its own sessions");
+    assert_eq!(first.id(), second.id(), "the managers share their session numbers");
     until_began(&first).await;
     until_began(&second).await;
     one.pause();
     first.skip(HANDLER, id("a")).unwrap();
     assert!(within(one.shutdown()).await.is_empty());
-    assert_eq!(second.progress().len(), 2, "the other manager's session continues");
+    assert_eq!(second.progress().len(), 2, "the shutdown of one manager stopped the session of another");
     assert!(two.held().is_empty());
     assert_eq!((one.stop_latencies().count(), two.stop_latencies().count()), (2, 0));
     assert!(two.unregister(HANDLER) && one.registration(HANDLER).is_some());
@@ -109,14 +109,14 @@ async fn program() -> Vec<(String, Outcome)> {
     let report = session.finish().await;
     assert!(manager.shutdown().await.is_empty());
     // Another thread may still be dropping the last task.
-    while tasks() > 0 {
+    while alive_tasks() > 0 {
         tokio::task::yield_now().await;
     }
     report.items().map(|item| (item.item.name().to_owned(), item.outcome)).collect()
 }
 
 #[test]
-fn a_program_ends_the_same_on_one_thread_and_on_two() {
+fn a_program_has_the_same_outcomes_on_one_thread_and_on_two() {
     let one = current_thread().block_on(program());
     assert_eq!(one, two_threads().block_on(program()));
     let outcomes: Vec<_> = one.iter().map(|(_, outcome)| *outcome).collect();
@@ -125,48 +125,48 @@ fn a_program_ends_the_same_on_one_thread_and_on_two() {
 
 #[tokio::test(start_paused = true)]
 async fn dropping_the_last_handle_of_a_manager_drops_its_handlers_work() {
-    let (handler, drops) = guarded(&["a", "b"]);
+    let (handler, drops) = guarded_handler(&["a", "b"]);
     let manager = manager_of(&handler);
     let session = begin(&manager);
     until_began(&session).await;
     drop(session);
-    settled().await;
-    assert!(drops.try_recv().is_err(), "a session without handles continues");
+    settle().await;
+    assert!(drops.try_recv().is_err(), "the session stopped when its handle was dropped");
     drop(manager);
-    settled().await;
-    assert_eq!((drops.try_iter().count(), tasks()), (4, 0));
+    settle().await;
+    assert_eq!((drops.try_iter().count(), alive_tasks()), (4, 0));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_session_handle_keeps_its_manager_alive() {
-    let (handler, drops) = guarded(&["a"]);
+    let (handler, drops) = guarded_handler(&["a"]);
     let session = begin(&manager_of(&handler));
     until_began(&session).await;
-    settled().await;
+    settle().await;
     assert!(drops.try_recv().is_err());
     drop(session);
-    settled().await;
-    assert_eq!((drops.try_iter().count(), tasks()), (2, 0));
+    settle().await;
+    assert_eq!((drops.try_iter().count(), alive_tasks()), (2, 0));
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_event_stream_keeps_its_manager_alive() {
-    let (handler, drops) = guarded(&["a"]);
+    let (handler, drops) = guarded_handler(&["a"]);
     let session = begin(&manager_of(&handler));
     until_began(&session).await;
     let events = session.events();
     drop(session);
-    settled().await;
+    settle().await;
     assert!(drops.try_recv().is_err());
     drop(events);
-    settled().await;
-    assert_eq!((drops.try_iter().count(), tasks()), (2, 0));
+    settle().await;
+    assert_eq!((drops.try_iter().count(), alive_tasks()), (2, 0));
 }
 
 #[test]
 fn a_manager_is_usable_after_its_runtime_is_dropped_during_a_session() {
     for runtime in [current_thread, two_threads] {
-        let (handler, drops) = guarded(&["a", "b"]);
+        let (handler, drops) = guarded_handler(&["a", "b"]);
         let handler = handler.info(|info| info.with_claim("line"));
         let manager = SyncManager::builder().max_concurrent_items(1).build();
         manager.register(handler).unwrap();
@@ -193,7 +193,7 @@ fn a_manager_is_usable_after_its_runtime_is_dropped_during_a_session() {
 
 #[test]
 fn an_item_with_a_task_is_stopped_when_its_runtime_is_dropped() {
-    let (handler, _drops) = guarded(&["a", "b"]);
+    let (handler, _drops) = guarded_handler(&["a", "b"]);
     let manager = SyncManager::builder().max_concurrent_items(1).build();
     manager.register(handler.info(|info| info.with_claim("line"))).unwrap();
     let runtime = two_threads();
@@ -203,13 +203,13 @@ fn an_item_with_a_task_is_stopped_when_its_runtime_is_dropped() {
         session
     });
     drop(runtime);
-    all_stopped(&current_thread().block_on(session.report()));
+    assert_all_stopped(&current_thread().block_on(session.report()));
 }
 
-/// Shuts a manager down; no task remains, and no session can be started.
+/// Shuts a manager down and asserts that no task remains and no session can be started.
 async fn shut_down(manager: &SyncManager) {
     assert!(within(manager.shutdown()).await.is_empty());
-    assert_eq!(tasks(), 0);
+    assert_eq!(alive_tasks(), 0);
     assert_eq!(manager.session(Trigger::Manual).start().err(), Some(StartError::ShutDown));
 }
 
@@ -248,7 +248,7 @@ async fn a_shutdown_ends_properties_and_leaves_no_task() {
     let mut asked = Box::pin(async move { asker.show_properties(HANDLER, Subject::Handler).await });
     tokio::select! {
         biased;
-        _ = &mut asked => panic!("the user has not closed the properties"),
+        _ = &mut asked => panic!("the properties closed before the shutdown"),
         () = showing.notified() => {}
     }
     shut_down(&manager).await;
@@ -256,7 +256,7 @@ async fn a_shutdown_ends_properties_and_leaves_no_task() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_shutdown_ends_runs_that_wait_for_another_to_end() {
+async fn a_shutdown_ends_runs_that_wait_for_another_run() {
     let manager = manager_of(&Scripted::new(&["a"]).on_item(|_| never()));
     let running = begin(&manager);
     until_began(&running).await;
@@ -269,7 +269,7 @@ async fn a_shutdown_ends_paused_sessions() {
     let manager = manager_of(&Scripted::new(&["a"]));
     manager.pause();
     let session = begin(&manager);
-    settled().await;
+    settle().await;
     shut_down(&manager).await;
     assert!(session.report().await.items().all(|item| item.outcome == Outcome::Stopped));
 }
@@ -311,8 +311,8 @@ async fn a_shutdown_of_a_handler_with_an_endless_grace_does_not_panic() {
     shut_down(&manager).await;
 }
 
-/// Starts a session with a deadline after `time`.
-async fn until_deadline(handler: &Scripted, time: Duration) -> (SyncManager, Session) {
+/// Starts a session whose deadline is `time` from now.
+async fn start_with_deadline(handler: &Scripted, time: Duration) -> (SyncManager, Session) {
     let clock = ManualClock::at(SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000));
     let now = syncmgr::environment::Clock::now(&clock).wall;
     let manager = SyncManager::builder().clock(clock).build();
@@ -321,7 +321,7 @@ async fn until_deadline(handler: &Scripted, time: Duration) -> (SyncManager, Ses
     (manager, session)
 }
 
-fn all_stopped(report: &Report) {
+fn assert_all_stopped(report: &Report) {
     assert!(report.items().all(|item| item.outcome == Outcome::Stopped), "{report}");
 }
 
@@ -336,19 +336,19 @@ async fn a_session_is_stopped_at_its_deadline() {
         .boxed()
     });
     let before = Instant::now();
-    let (_manager, session) = until_deadline(&handler, Duration::from_secs(90)).await;
+    let (_manager, session) = start_with_deadline(&handler, Duration::from_secs(90)).await;
     let report = within(session.finish()).await;
     assert_eq!(before.elapsed(), Duration::from_secs(90));
-    all_stopped(&report);
+    assert_all_stopped(&report);
     assert_eq!(&*report.runs[0].log[0].text, "SessionStopped");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_session_that_ends_before_its_deadline_leaves_no_timer() {
-    let (_manager, session) = until_deadline(&Scripted::new(&["a"]), Duration::from_secs(90)).await;
+    let (_manager, session) = start_with_deadline(&Scripted::new(&["a"]), Duration::from_secs(90)).await;
     assert!(within(session.finish()).await.is_success());
-    settled().await;
-    assert_eq!(tasks(), 0);
+    settle().await;
+    assert_eq!(alive_tasks(), 0);
 }
 
 #[cfg(target_os = "linux")]

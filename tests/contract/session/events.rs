@@ -21,8 +21,8 @@ async fn rest(events: Events) -> Vec<SessionEvent> {
     within(events.collect()).await
 }
 
-/// An event as a short text. The items are `a` and `b`.
-fn short(event: &SessionEvent) -> String {
+/// Formats an event as a short text. The items are `a` and `b`.
+fn short_text(event: &SessionEvent) -> String {
     let name = |item| if item == id("a") { "a" } else { "b" };
     match event {
         SessionEvent::Run { change, .. } => format!("{change:?}"),
@@ -35,20 +35,20 @@ fn short(event: &SessionEvent) -> String {
     }
 }
 
-fn all_short(events: &[SessionEvent]) -> Vec<String> {
-    events.iter().map(short).collect()
+fn short_texts(events: &[SessionEvent]) -> Vec<String> {
+    events.iter().map(short_text).collect()
 }
 
 fn link() -> ErrorId {
-    ErrorId::from_key("look")
+    ErrorId::from_key("link")
 }
 
 /// A handler that runs its items sequentially, logs in every phase and can be retried.
-fn logging() -> Scripted {
+fn logging_handler() -> Scripted {
     Scripted::new(&["a", "b"])
         .info(|info| info.with_limits(Limits::DEFAULT.with_items(1)))
         .on_prepare(|run| {
-            run.log(LogEntry::new(LogLevel::Warning, "look").with_link(link()));
+            run.log(LogEntry::new(LogLevel::Warning, "link").with_link(link()));
             async { Ok(()) }.boxed()
         })
         .on_item(|item| {
@@ -61,7 +61,7 @@ fn logging() -> Scripted {
 const FULL_RUN: [&str; 12] = [
     "Listed(2)",
     "Preparing",
-    "logged look",
+    "logged link",
     "Synchronizing",
     "began a",
     "logged in a",
@@ -75,15 +75,15 @@ const FULL_RUN: [&str; 12] = [
 
 #[tokio::test(start_paused = true)]
 async fn all_events_of_a_run_arrive_in_order() {
-    let session = start(logging());
+    let session = start(logging_handler());
     let events = session.events();
     drop(session);
-    assert_eq!(all_short(&rest(events).await), FULL_RUN);
+    assert_eq!(short_texts(&rest(events).await), FULL_RUN);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_stream_that_is_read_late_has_all_events() {
-    let session = start(logging());
+    let session = start(logging_handler());
     let unread = session.events();
     session.report().await;
     let after_the_end = session.events();
@@ -91,7 +91,7 @@ async fn a_stream_that_is_read_late_has_all_events() {
     let after_closing = session.events();
     drop(session);
     for late in [unread, after_the_end, after_closing] {
-        assert_eq!(all_short(&rest(late).await), FULL_RUN);
+        assert_eq!(short_texts(&rest(late).await), FULL_RUN);
     }
 }
 
@@ -100,7 +100,9 @@ async fn every_event_names_its_handler_and_two_streams_are_equal() {
     let manager = SyncManager::new();
     let ids = [1, 2].map(HandlerId::from_u128);
     for handler in ids {
-        manager.register(logging().info(|info| HandlerInfo::new(handler, "Two").with_limits(info.limits()))).unwrap();
+        manager
+            .register(logging_handler().info(|info| HandlerInfo::new(handler, "Two").with_limits(info.limits())))
+            .unwrap();
     }
     let session = begin(&manager);
     let (first, second) = (session.events(), session.events());
@@ -109,7 +111,7 @@ async fn every_event_names_its_handler_and_two_streams_are_equal() {
     for events in [first, second] {
         for handler in ids {
             let own: Vec<_> = events.iter().filter(|event| handler_of(event) == Some(handler)).cloned().collect();
-            assert_eq!(all_short(&own), FULL_RUN[..11]);
+            assert_eq!(short_texts(&own), FULL_RUN[..11]);
         }
         assert_eq!(events.iter().filter(|event| handler_of(event).is_none()).count(), 1);
         assert_eq!(events.last(), Some(&SessionEvent::Idle));
@@ -138,7 +140,7 @@ async fn thousands_of_items_each_begin_and_end_once_in_that_order() {
         match event {
             SessionEvent::Began { item, .. } => assert!(open.insert(item), "{item} began twice"),
             SessionEvent::Ended { item, outcome, .. } => {
-                assert!(open.remove(&item), "{item} ended without having begun, or twice");
+                assert!(open.remove(&item), "{item} ended twice or without having begun");
                 assert_eq!(outcome, Outcome::Succeeded);
                 ended += 1;
             }
@@ -152,27 +154,27 @@ async fn thousands_of_items_each_begin_and_end_once_in_that_order() {
 async fn until_idle(events: &mut Events) -> Vec<String> {
     let mut texts = Vec::new();
     while texts.last().is_none_or(|last| last != "idle") {
-        texts.push(short(&within(events.next()).await.expect("the session is open")));
+        texts.push(short_text(&within(events.next()).await.expect("the session is open")));
     }
     texts
 }
 
 const RETRY: [&str; 8] =
-    ["Preparing", "logged look", "Synchronizing", "began b", "logged in b", "ended b succeeded", FULL_RUN[10], "idle"];
+    ["Preparing", "logged link", "Synchronizing", "began b", "logged in b", "ended b succeeded", FULL_RUN[10], "idle"];
 
 #[tokio::test(start_paused = true)]
 async fn events_of_a_retry_follow_those_of_the_first_attempt() {
-    let session = start(logging());
+    let session = start(logging_handler());
     session.report().await;
     within(session.show_error(HANDLER, link())).await.unwrap();
     let events = session.events();
     drop(session);
-    assert_eq!(all_short(&rest(events).await), [&FULL_RUN[..11], &RETRY[..]].concat());
+    assert_eq!(short_texts(&rest(events).await), [&FULL_RUN[..11], &RETRY[..]].concat());
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_session_is_idle_again_after_a_retry() {
-    let session = start(logging());
+    let session = start(logging_handler());
     let mut events = session.events();
     assert_eq!(until_idle(&mut events).await, FULL_RUN);
     within(session.show_error(HANDLER, link())).await.unwrap();
@@ -204,24 +206,24 @@ async fn progress_events_are_sampled_and_carry_the_last_report() {
     go.notify_one();
     drop(session);
     let rest = rest(events).await;
-    assert_eq!(all_short(&rest), ["ended a succeeded", "Ended(Completed)", "idle"]);
+    assert_eq!(short_texts(&rest), ["ended a succeeded", "Ended(Completed)", "idle"]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn runs_that_decline_or_fail_to_list_have_events() {
+async fn runs_that_decline_or_fail_to_list_their_items_have_events() {
     let declining = Scripted::new(&["a"]).on_initialize(|_| async { Ok(Participation::Decline) }.boxed());
     let failing = Scripted::new(&["a"]).items(|| anyhow::bail!("no disk"));
     let ended = |ending| format!("{:?}", RunChange::Ended(ending));
     let session = start(declining);
     let events = session.events();
     drop(session);
-    assert_eq!(all_short(&rest(events).await), [ended(RunEnding::Declined), "idle".into()]);
+    assert_eq!(short_texts(&rest(events).await), [ended(RunEnding::Declined), "idle".into()]);
     let session = start(failing);
     let events = session.events();
     drop(session);
     let not_begun = ended(RunEnding::NotBegun(RunFault::Failed));
     assert_eq!(
-        all_short(&rest(events).await),
+        short_texts(&rest(events).await),
         ["logged could not list its items: no disk".into(), not_begun, "idle".into()]
     );
 }
@@ -233,11 +235,11 @@ async fn an_item_skipped_before_it_begins_has_only_an_end_event() {
     let handler = Scripted::new(&["a", "b"]).on_prepare(move |_| waiting.clone().notified_owned().map(Ok).boxed());
     let session = start(handler);
     let mut events = session.events();
-    until(&mut events, |event| short(event) == "Preparing").await;
+    until(&mut events, |event| short_text(event) == "Preparing").await;
     session.skip(HANDLER, id("a")).unwrap();
     go.notify_one();
     drop(session);
-    let texts = all_short(&rest(events).await);
+    let texts = short_texts(&rest(events).await);
     let expected = ["ended a skipped", "Synchronizing", "began b", "ended b succeeded", FULL_RUN[10], "idle"];
     assert_eq!(texts, expected);
 }

@@ -19,11 +19,11 @@ use crate::support::{Scripted, id};
 const ONE: Limits = Limits::DEFAULT.with_items(1);
 
 /// A handler that runs one item at a time.
-pub(crate) fn slow(steps: &Steps, items: &[&'static str]) -> Scripted {
+pub(crate) fn sequential_handler(steps: &Steps, items: &[&'static str]) -> Scripted {
     steps.handler(1, items).info(|info| info.with_limits(ONE))
 }
 
-pub(crate) fn merged(session: &Session) -> Option<Hold> {
+pub(crate) fn merged_into(session: &Session) -> Option<Hold> {
     Some(Hold::Merged { session: session.id() })
 }
 
@@ -34,7 +34,7 @@ pub(crate) fn open_all(steps: &Steps) {
 #[tokio::test(start_paused = true)]
 async fn waiting_items_run_once_and_running_items_run_again() {
     let steps = Steps::default();
-    let handler = slow(&steps, &["a", "b", "c"]);
+    let handler = sequential_handler(&steps, &["a", "b", "c"]);
     let transcript = handler.transcript.clone();
     let manager = with([handler]);
     let first = manual(&manager, 1);
@@ -44,7 +44,10 @@ async fn waiting_items_run_once_and_running_items_run_again() {
     let report = within(second.report()).await;
     assert_eq!(steps.began(), "a b c a");
     assert!(report.is_success(), "{report}");
-    assert_eq!(["a", "b", "c"].map(|name| hold_of(&report, id(name))), [None, merged(&first), merged(&first)]);
+    assert_eq!(
+        ["a", "b", "c"].map(|name| hold_of(&report, id(name))),
+        [None, merged_into(&first), merged_into(&first)]
+    );
     assert_eq!(["a", "b", "c"].map(|name| outcome(&report, id(name))), [Outcome::Succeeded; 3]);
     assert_eq!(report.items().count(), 3);
     assert_eq!(transcript.of(&["prepare"]), ["prepare a b c", "prepare a"]);
@@ -55,7 +58,7 @@ async fn waiting_items_run_once_and_running_items_run_again() {
 #[tokio::test(start_paused = true)]
 async fn simultaneous_requests_prepare_and_run_every_item_once() {
     let steps = Steps::default();
-    let handler = slow(&steps, &["a", "b"]);
+    let handler = sequential_handler(&steps, &["a", "b"]);
     let transcript = handler.transcript.clone();
     let manager = with([handler]);
     open_all(&steps);
@@ -64,7 +67,7 @@ async fn simultaneous_requests_prepare_and_run_every_item_once() {
     let report = within(second.finish()).await;
     assert!(report.is_success(), "{report}");
     assert_eq!(report.runs[0].ending, Some(RunEnding::NothingToDo));
-    assert!(report.items().all(|item| item.hold == merged(&first)));
+    assert!(report.items().all(|item| item.hold == merged_into(&first)));
     assert!(report.to_string().contains("merged into session"), "{report}");
     assert_eq!((steps.began().as_str(), transcript.count("prepare")), ("a b", 1));
     succeeds(first).await;
@@ -73,14 +76,14 @@ async fn simultaneous_requests_prepare_and_run_every_item_once() {
 #[tokio::test(start_paused = true)]
 async fn three_requests_share_one_second_run_of_a_running_item() {
     let steps = Steps::default();
-    let manager = with([slow(&steps, &["a", "b"])]);
+    let manager = with([sequential_handler(&steps, &["a", "b"])]);
     let first = manual(&manager, 1);
     assert_eq!(steps.running().await, "a");
     let [second, third] = [(); 2].map(|()| manual(&manager, 1));
     open_all(&steps);
     let report = within(third.report()).await;
     assert_eq!(steps.began(), "a b a");
-    assert_eq!(["a", "b"].map(|name| hold_of(&report, id(name))), [merged(&second), merged(&first)]);
+    assert_eq!(["a", "b"].map(|name| hold_of(&report, id(name))), [merged_into(&second), merged_into(&first)]);
     for session in [first, second, third] {
         succeeds(session).await;
     }
@@ -89,7 +92,7 @@ async fn three_requests_share_one_second_run_of_a_running_item() {
 #[tokio::test(start_paused = true)]
 async fn a_third_request_during_an_items_second_run_runs_it_again() {
     let steps = Steps::default();
-    let manager = with([slow(&steps, &["a"])]);
+    let manager = with([sequential_handler(&steps, &["a"])]);
     let first = manual(&manager, 1);
     assert_eq!(steps.running().await, "a");
     let second = manual(&manager, 1);
@@ -107,7 +110,7 @@ async fn a_third_request_during_an_items_second_run_runs_it_again() {
 #[tokio::test(start_paused = true)]
 async fn a_request_after_the_end_of_another_runs_every_item() {
     let steps = Steps::default();
-    let manager = with([slow(&steps, &["a", "b"])]);
+    let manager = with([sequential_handler(&steps, &["a", "b"])]);
     open_all(&steps);
     let first = manual(&manager, 1);
     within(first.report()).await;
@@ -117,9 +120,9 @@ async fn a_request_after_the_end_of_another_runs_every_item() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn explicit_items_merge_and_those_the_first_lacks_run() {
+async fn explicit_items_in_both_sessions_merge_and_the_others_run() {
     let steps = Steps::default();
-    let manager = with([slow(&steps, &["a", "b", "c"])]);
+    let manager = with([sequential_handler(&steps, &["a", "b", "c"])]);
     let some = |names: &[&str]| {
         manager.session(Trigger::Manual).items(nth(1), names.iter().map(|name| id(name))).start().unwrap()
     };
@@ -128,7 +131,7 @@ async fn explicit_items_merge_and_those_the_first_lacks_run() {
     let second = some(&["b", "c"]);
     open_all(&steps);
     let report = succeeds(second).await;
-    assert_eq!(["b", "c"].map(|name| hold_of(&report, id(name))), [merged(&first), None]);
+    assert_eq!(["b", "c"].map(|name| hold_of(&report, id(name))), [merged_into(&first), None]);
     assert_eq!(report.items().count(), 2);
     assert_eq!(steps.began(), "a b c");
     succeeds(first).await;
@@ -137,7 +140,7 @@ async fn explicit_items_merge_and_those_the_first_lacks_run() {
 #[tokio::test(start_paused = true)]
 async fn events_of_a_merged_session_report_every_end_and_that_it_is_idle() {
     let steps = Steps::default();
-    let manager = with([slow(&steps, &["a", "b"])]);
+    let manager = with([sequential_handler(&steps, &["a", "b"])]);
     open_all(&steps);
     let first = manual(&manager, 1);
     let second = manual(&manager, 1);
@@ -146,8 +149,8 @@ async fn events_of_a_merged_session_report_every_end_and_that_it_is_idle() {
     loop {
         match until(&mut events, |_| true).await {
             SessionEvent::Ended { item, outcome, .. } => ends.push((item, outcome)),
-            SessionEvent::Began { name, .. } => panic!("{name} does not begin here"),
-            SessionEvent::Run { change: RunChange::Synchronizing, .. } => panic!("nothing is synchronized here"),
+            SessionEvent::Began { name, .. } => panic!("{name} began in the merged session"),
+            SessionEvent::Run { change: RunChange::Synchronizing, .. } => panic!("the merged session synchronized"),
             SessionEvent::Idle => break,
             _ => {}
         }
@@ -159,7 +162,7 @@ async fn events_of_a_merged_session_report_every_end_and_that_it_is_idle() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn failures_and_their_classes_carry_over() {
+async fn a_merged_session_reports_the_failures_and_classes_of_the_first() {
     let handler = Scripted::new(&["gone", "user", "fine"]).on_item(|item| {
         let result = match item.name() {
             "gone" => Err(anyhow!("no such mailbox")).gone(),
@@ -209,14 +212,14 @@ async fn manually_reported_items_merge_until_their_first_report() {
     within(first.report()).await;
     go.notify_one();
     let report = succeeds(second).await;
-    assert_eq!(["a", "b"].map(|name| hold_of(&report, id(name))), [None, merged(&first)]);
+    assert_eq!(["a", "b"].map(|name| hold_of(&report, id(name))), [None, merged_into(&first)]);
     succeeds(first).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_merged_item_can_be_retried_from_the_second_session() {
     let (steps, error) = (Steps::default(), syncmgr::log::ErrorId::from_key("again"));
-    let handler = slow(&steps, &["a", "b"])
+    let handler = sequential_handler(&steps, &["a", "b"])
         .on_prepare(move |run| {
             run.log(syncmgr::LogEntry::new(syncmgr::LogLevel::Warning, "again?").with_link(error));
             async { Ok(()) }.boxed()
@@ -227,7 +230,7 @@ async fn a_merged_item_can_be_retried_from_the_second_session() {
     assert_eq!(steps.running().await, "a");
     let second = manual(&manager, 1);
     open_all(&steps);
-    assert_eq!(hold_of(&within(second.report()).await, id("b")), merged(&first));
+    assert_eq!(hold_of(&within(second.report()).await, id("b")), merged_into(&first));
     within(second.show_error(nth(1), error)).await.unwrap();
     let report = succeeds(second).await;
     assert_eq!((hold_of(&report, id("b")), report.items().count()), (None, 2));

@@ -8,7 +8,7 @@ use syncmgr::request::{Invocation, InvokeFlags, Priority};
 use syncmgr::{Classify, FailureClass, Outcome, RunEnding, Session, SyncManager, Trigger};
 use tokio::sync::Notify;
 
-use crate::session::merge::{merged, open_all, slow};
+use crate::session::merge::{merged_into, open_all, sequential_handler};
 use crate::support::awaitable_host::{begin, within};
 use crate::support::steps::{Steps, background, hold_of, idle, manual, nth, outcome, succeeds, with};
 use crate::support::{HANDLER, Scripted, id};
@@ -16,7 +16,7 @@ use crate::support::{HANDLER, Scripted, id};
 /// Returns the number of runs of `b`, which has not begun when the second session starts.
 async fn runs_of_b(start: impl Fn(&SyncManager) -> [Session; 2]) -> usize {
     let steps = Steps::default();
-    let manager = with([slow(&steps, &["a", "b"])]);
+    let manager = with([sequential_handler(&steps, &["a", "b"])]);
     let [first, second] = start(&manager);
     assert_eq!(steps.running().await, "a");
     open_all(&steps);
@@ -56,21 +56,21 @@ async fn a_request_merges_only_into_one_with_at_least_its_priority() {
     assert_eq!(
         runs_of_b(|manager| [manual(manager, 1), with_priority(manager, Priority::Foreground)]).await,
         1,
-        "the priority decides, not the trigger"
+        "the trigger decided instead of the priority"
     );
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_item_skipped_in_the_first_session_runs_in_the_second() {
     let steps = Steps::default();
-    let manager = with([slow(&steps, &["a", "b", "c"])]);
+    let manager = with([sequential_handler(&steps, &["a", "b", "c"])]);
     let first = manual(&manager, 1);
     assert_eq!(steps.running().await, "a");
     let second = manual(&manager, 1);
     first.skip(nth(1), id("b")).unwrap();
     open_all(&steps);
     let report = succeeds(second).await;
-    assert_eq!(["a", "b", "c"].map(|name| hold_of(&report, id(name))), [None, None, merged(&first)]);
+    assert_eq!(["a", "b", "c"].map(|name| hold_of(&report, id(name))), [None, None, merged_into(&first)]);
     assert_eq!(steps.began(), "a c a b");
     assert_eq!(outcome(&within(first.finish()).await, id("b")), Outcome::Skipped);
 }
@@ -78,7 +78,7 @@ async fn an_item_skipped_in_the_first_session_runs_in_the_second() {
 #[tokio::test(start_paused = true)]
 async fn an_item_skipped_while_it_ran_in_the_first_session_runs_in_the_second() {
     let steps = Steps::default();
-    let manager = with([slow(&steps, &["a", "b"])]);
+    let manager = with([sequential_handler(&steps, &["a", "b"])]);
     let first = manual(&manager, 1);
     assert_eq!(steps.running().await, "a");
     let second = manual(&manager, 1);
@@ -96,7 +96,7 @@ async fn an_item_skipped_while_it_ran_in_the_first_session_runs_in_the_second() 
 #[tokio::test(start_paused = true)]
 async fn items_stopped_in_the_first_session_run_in_the_second() {
     let steps = Steps::default();
-    let manager = with([slow(&steps, &["a", "b"])]);
+    let manager = with([sequential_handler(&steps, &["a", "b"])]);
     let first = manual(&manager, 1);
     assert_eq!(steps.running().await, "a");
     let second = manual(&manager, 1);
@@ -112,7 +112,7 @@ async fn items_stopped_in_the_first_session_run_in_the_second() {
 #[tokio::test(start_paused = true)]
 async fn a_second_session_stopped_before_it_listed_has_no_items() {
     let steps = Steps::default();
-    let manager = with([slow(&steps, &["a", "b"])]);
+    let manager = with([sequential_handler(&steps, &["a", "b"])]);
     let first = manual(&manager, 1);
     assert_eq!(steps.running().await, "a");
     let second = manual(&manager, 1);
@@ -128,7 +128,7 @@ async fn a_second_session_stopped_before_it_listed_has_no_items() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_next_session_runs_all_items_if_one_fails_to_prepare() {
+async fn the_next_session_runs_all_items_if_the_first_fails_to_prepare() {
     let (go, preparing) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
     let (waits, begins) = (go.clone(), preparing.clone());
     let failed = Arc::new(std::sync::atomic::AtomicBool::new(false));
@@ -158,7 +158,7 @@ async fn the_next_session_runs_all_items_if_one_fails_to_prepare() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_next_session_runs_all_items_if_one_fails_to_list() {
+async fn the_next_session_runs_all_items_if_the_first_fails_to_list() {
     let turns = Arc::new(std::sync::atomic::AtomicUsize::new(0));
     let handler = Scripted::new(&[]).items(move || match turns.fetch_add(1, std::sync::atomic::Ordering::Relaxed) {
         0 => Err(anyhow!("no directory")),
@@ -183,7 +183,7 @@ async fn an_item_excluded_in_the_first_session_runs_in_the_second() {
     let manager = with([handler]);
     let [first, second] = [(); 2].map(|()| begin(&manager));
     let report = succeeds(second).await;
-    assert_eq!(["a", "b"].map(|name| hold_of(&report, id(name))), [None, merged(&first)]);
+    assert_eq!(["a", "b"].map(|name| hold_of(&report, id(name))), [None, merged_into(&first)]);
     assert_eq!(outcome(&within(first.finish()).await, id("a")), Outcome::Failed);
 }
 
@@ -194,7 +194,7 @@ async fn items_of_another_handler_in_the_same_session_are_not_merged() {
     let first = manager.session(Trigger::Manual).handlers([HANDLER]).start().unwrap();
     let second = begin(&manager);
     let report = succeeds(second).await;
-    assert_eq!(report.run(HANDLER).unwrap().item(id("a")).unwrap().hold, merged(&first));
+    assert_eq!(report.run(HANDLER).unwrap().item(id("a")).unwrap().hold, merged_into(&first));
     assert_eq!(report.run(nth(2)).unwrap().item(id("a")).unwrap().hold, None);
     assert_eq!(other.transcript.count("item a"), 1);
 }
@@ -202,7 +202,7 @@ async fn items_of_another_handler_in_the_same_session_are_not_merged() {
 #[tokio::test(start_paused = true)]
 async fn a_background_request_merges_into_an_urgent_one_that_overtook_it() {
     let steps = Steps::default();
-    let manager = with([slow(&steps, &["a", "b"])]);
+    let manager = with([sequential_handler(&steps, &["a", "b"])]);
     let first = background(&manager, 1);
     assert_eq!(steps.running().await, "a");
     let [waiting, urgent] = [background(&manager, 1), manual(&manager, 1)];
@@ -210,6 +210,6 @@ async fn a_background_request_merges_into_an_urgent_one_that_overtook_it() {
     for session in [first, waiting, urgent] {
         succeeds(session).await;
     }
-    // `a` runs again because it was running, `b` because the first session has less priority than the urgent one.
+    // `a` runs again because it was running, `b` because the first session has a lower priority than the urgent one.
     assert_eq!(steps.began(), "a b a b");
 }

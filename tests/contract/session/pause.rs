@@ -9,8 +9,8 @@ use syncmgr::{Hold, Session, SyncManager, SyncResult};
 
 use crate::support::steps::{Steps, background, holds, idle, manual, nth, registered, succeeds, with, with_max_items};
 
-/// A manager with two handlers of two items, each of which runs one item at a time.
-pub(crate) fn two(steps: &Steps) -> SyncManager {
+/// A manager with two handlers. Each has two items and runs one item at a time.
+pub(crate) fn manager_with_two_handlers(steps: &Steps) -> SyncManager {
     let one = syncmgr::Limits::DEFAULT.with_items(1);
     let slow = |number, items: &[&'static str]| steps.handler(number, items).info(|info| info.with_limits(one));
     with([slow(1, &["a", "b"]), slow(2, &["c", "d"])])
@@ -24,7 +24,7 @@ pub(crate) async fn is_idle(session: &Session) -> bool {
 #[tokio::test(start_paused = true)]
 async fn no_item_of_a_paused_session_begins_and_running_items_continue() {
     let steps = Steps::default();
-    let manager = two(&steps);
+    let manager = manager_with_two_handlers(&steps);
     let [first, second] = [1, 2].map(|number| manual(&manager, number));
     assert_eq!(steps.running().await, "a c");
     first.pause();
@@ -42,7 +42,7 @@ async fn no_item_of_a_paused_session_begins_and_running_items_continue() {
 #[tokio::test(start_paused = true)]
 async fn a_paused_manager_begins_no_item_in_any_session() {
     let steps = Steps::default();
-    let manager = two(&steps);
+    let manager = manager_with_two_handlers(&steps);
     let [first, second] = [1, 2].map(|number| manual(&manager, number));
     assert_eq!(steps.running().await, "a c");
     manager.pause();
@@ -58,17 +58,17 @@ async fn a_paused_manager_begins_no_item_in_any_session() {
 #[tokio::test(start_paused = true)]
 async fn items_begin_only_when_both_the_session_and_the_manager_are_resumed() {
     let steps = Steps::default();
-    let manager = two(&steps);
+    let manager = manager_with_two_handlers(&steps);
     let session = manual(&manager, 1);
     assert_eq!(steps.running().await, "a");
     session.pause();
     manager.pause();
     steps.release(&["a"]).await;
     session.resume();
-    assert_eq!(steps.running().await, "", "the manager is paused");
+    assert_eq!(steps.running().await, "", "an item began although the manager was paused");
     session.pause();
     manager.resume();
-    assert_eq!(steps.running().await, "", "the session is paused");
+    assert_eq!(steps.running().await, "", "an item began although the session was paused");
     session.resume();
     assert_eq!(steps.running().await, "b");
     steps.release(&["b"]).await;
@@ -95,7 +95,7 @@ async fn a_session_started_while_the_manager_is_paused_prepares_and_waits() {
 #[tokio::test(start_paused = true)]
 async fn a_session_paused_immediately_begins_no_item() {
     let steps = Steps::default();
-    let manager = two(&steps);
+    let manager = manager_with_two_handlers(&steps);
     let session = manual(&manager, 1);
     session.pause();
     assert_eq!(steps.running().await, "");
@@ -108,7 +108,7 @@ async fn a_session_paused_immediately_begins_no_item() {
 #[tokio::test(start_paused = true)]
 async fn a_paused_run_is_listed_with_its_session_until_it_is_resumed() {
     let steps = Steps::default();
-    let manager = two(&steps);
+    let manager = manager_with_two_handlers(&steps);
     let [first, second] = [1, 2].map(|number| manual(&manager, number));
     assert_eq!(steps.running().await, "a c");
     assert!(manager.held().is_empty(), "{:?}", manager.held());
@@ -176,7 +176,7 @@ async fn a_paused_item_that_waits_for_a_claim_begins_once_resumed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn items_run_by_each_are_paused() {
+async fn items_that_each_runs_do_not_begin_while_paused() {
     let steps = Steps::default();
     let each = steps.clone();
     let one = syncmgr::Limits::DEFAULT.with_items(1);
@@ -195,7 +195,7 @@ async fn items_run_by_each_are_paused() {
     succeeds(session).await;
 }
 
-/// A store that pauses its manager when it stores the beginning of a session, before the session has runs.
+/// A store that pauses its manager when it stores the beginning of a session, which has no runs yet.
 #[derive(Clone, Default)]
 struct PausingStore {
     inner: MemoryStore,
@@ -207,17 +207,17 @@ impl StateStore for PausingStore {
 
     fn write(&self, changes: Vec<StateChange>) -> BoxFuture<'static, SyncResult> {
         if changes.iter().any(|change| matches!(change, StateChange::SessionBegan(_))) {
-            self.manager.get().expect("it is set first").pause();
+            self.manager.get().expect("the manager is set before its first session").pause();
         }
         self.inner.write(changes)
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_manager_paused_while_a_session_begins_begins_none_of_its_items() {
+async fn a_manager_paused_while_a_session_starts_begins_no_item_of_it() {
     let (steps, store) = (Steps::default(), PausingStore::default());
     let manager = registered(SyncManager::builder().store(store.clone()).build(), [steps.handler(1, &["a"])]);
-    store.manager.set(manager.clone()).expect("it is set once");
+    store.manager.set(manager.clone()).expect("the manager is set once");
     let session = manual(&manager, 1);
     assert_eq!(steps.running().await, "");
     manager.resume();

@@ -3,7 +3,7 @@
 use futures::FutureExt;
 use syncmgr::Outcome;
 
-use crate::session::pause::{is_idle, two};
+use crate::session::pause::{is_idle, manager_with_two_handlers};
 use crate::support::awaitable_host::within;
 use crate::support::id;
 use crate::support::steps::{Steps, idle, manual, nth, outcome, succeeds, with};
@@ -11,7 +11,7 @@ use crate::support::steps::{Steps, idle, manual, nth, outcome, succeeds, with};
 #[tokio::test(start_paused = true)]
 async fn paused_items_can_be_skipped_and_the_last_one_ends_the_session() {
     let steps = Steps::default();
-    let manager = two(&steps);
+    let manager = manager_with_two_handlers(&steps);
     let session = manual(&manager, 1);
     assert_eq!(steps.running().await, "a");
     session.pause();
@@ -36,7 +36,7 @@ async fn a_running_item_can_be_skipped_while_paused() {
 #[tokio::test(start_paused = true)]
 async fn a_paused_session_can_be_stopped() {
     let steps = Steps::default();
-    let manager = two(&steps);
+    let manager = manager_with_two_handlers(&steps);
     let session = manual(&manager, 1);
     assert_eq!(steps.running().await, "a");
     session.pause();
@@ -50,7 +50,7 @@ async fn a_paused_session_can_be_stopped() {
 #[tokio::test(start_paused = true)]
 async fn a_paused_manager_shuts_down_with_all_its_paused_sessions() {
     let steps = Steps::default();
-    let manager = two(&steps);
+    let manager = manager_with_two_handlers(&steps);
     let [first, second] = [1, 2].map(|number| manual(&manager, number));
     assert_eq!(steps.running().await, "a c");
     first.pause();

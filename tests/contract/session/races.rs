@@ -17,7 +17,7 @@ use crate::support::awaitable_host::begin;
 const DEADLINE: Duration = Duration::from_secs(30);
 const ROUNDS: usize = 200;
 
-/// Chooses everything.
+/// A chooser that chooses every item.
 struct Everything;
 
 #[async_trait]
@@ -29,12 +29,12 @@ impl Chooser for Everything {
 }
 
 /// A handler whose items end only when they are cancelled.
-fn endless() -> Scripted {
+fn endless_handler() -> Scripted {
     Scripted::new(&["a", "b", "c"]).on_item(|item| item.token().cancelled_owned().map(Ok).boxed())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn sessions_over_the_same_handlers_never_wait_for_each_other() {
+async fn concurrent_sessions_of_the_same_handlers_never_deadlock() {
     for _ in 0..ROUNDS {
         let manager = SyncManager::builder().chooser(Everything).build();
         for number in 1..=6 {
@@ -54,7 +54,7 @@ async fn sessions_over_the_same_handlers_never_wait_for_each_other() {
 async fn a_session_started_during_a_shutdown_is_refused_or_stopped() {
     for _ in 0..ROUNDS {
         let manager = SyncManager::new();
-        manager.register(endless()).unwrap();
+        manager.register(endless_handler()).unwrap();
         let barrier = Arc::new(Barrier::new(2));
         let (starter, ready) = (manager.clone(), barrier.clone());
         let started = tokio::spawn(async move {
@@ -71,7 +71,7 @@ async fn a_session_started_during_a_shutdown_is_refused_or_stopped() {
 async fn a_session_stopped_from_another_thread_at_any_moment_ends() {
     for delay in 0..ROUNDS {
         let manager = SyncManager::new();
-        manager.register(endless()).unwrap();
+        manager.register(endless_handler()).unwrap();
         let session = begin(&manager);
         let stopper = session.clone();
         let stop = tokio::spawn(async move {

@@ -19,7 +19,7 @@ fn ending(report: &Report) -> Option<RunEnding> {
 const COMPLETED: Option<RunEnding> = Some(RunEnding::Completed);
 
 #[tokio::test(start_paused = true)]
-async fn two_sessions_over_one_handler_run_sequentially() {
+async fn two_sessions_of_one_handler_run_sequentially() {
     let transcript = Transcript::new();
     let (manager, go) = waiting(&transcript);
     let first = begin(&manager);
@@ -142,17 +142,17 @@ async fn a_session_stopped_while_it_begins_is_stopped_and_has_not_failed() {
 }
 
 /// A handler whose `prepare` logs an entry that can be opened.
-fn linking(error: ErrorId) -> Scripted {
+fn linking_handler(error: ErrorId) -> Scripted {
     Scripted::new(&["a"]).on_prepare(move |run| {
-        run.log(LogEntry::new(LogLevel::Warning, "look").with_link(error));
+        run.log(LogEntry::new(LogLevel::Warning, "link").with_link(error));
         async { Ok(()) }.boxed()
     })
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_results_of_a_stopped_session_can_be_opened() {
-    let error = ErrorId::from_key("look");
-    let handler = linking(error).on_item(|item| item.token().cancelled_owned().map(Ok).boxed());
+    let error = ErrorId::from_key("link");
+    let handler = linking_handler(error).on_item(|item| item.token().cancelled_owned().map(Ok).boxed());
     let handler = handler.on_show_error(|run, _| {
         async move {
             tokio::time::sleep(std::time::Duration::from_secs(1)).await;
@@ -173,9 +173,9 @@ async fn the_results_of_a_stopped_session_can_be_opened() {
 
 #[tokio::test(start_paused = true)]
 async fn a_retry_that_waits_in_the_queue_can_be_stopped() {
-    let (error, go) = (ErrorId::from_key("look"), Arc::new(tokio::sync::Semaphore::new(1)));
+    let (error, go) = (ErrorId::from_key("link"), Arc::new(tokio::sync::Semaphore::new(1)));
     let turns = go.clone();
-    let handler = linking(error)
+    let handler = linking_handler(error)
         .on_item(move |_| {
             let turns = turns.clone();
             async move {

@@ -43,11 +43,11 @@ async fn shutdown_closes_open_results() {
 
 #[tokio::test(start_paused = true)]
 async fn shutdown_ends_a_pending_show_error() {
-    let (error, opened) = (ErrorId::from_key("look"), Arc::new(Notify::new()));
+    let (error, opened) = (ErrorId::from_key("link"), Arc::new(Notify::new()));
     let opening = opened.clone();
     let handler = Scripted::new(&["a"])
         .on_prepare(move |run| {
-            run.log(LogEntry::new(LogLevel::Warning, "look").with_link(error));
+            run.log(LogEntry::new(LogLevel::Warning, "link").with_link(error));
             async { Ok(()) }.boxed()
         })
         .on_show_error(move |_, _| {
@@ -62,7 +62,7 @@ async fn shutdown_ends_a_pending_show_error() {
     let shown = tokio::spawn(async move { opener.show_error(HANDLER, error).await });
     within(opened.notified()).await;
     within(manager.shutdown()).await;
-    // The call may have ended before the shutdown or by it: both answers are correct.
+    // The call may have ended before the shutdown or because of it: both answers are correct.
     let _ = within(shown).await.unwrap();
 }
 
@@ -94,16 +94,16 @@ async fn shutdown_does_not_wait_for_unstoppable_work_and_names_its_handler() {
     drop(sender);
 }
 
-/// Shuts down a manager without handlers during a session. Its store answers after `answers`, or never. Returns the number of
+/// Shuts down a manager without handlers during a session. Its store answers after `delay`, or never. Returns the number of
 /// remaining tasks.
-async fn tasks_after_shutdown(answers: Option<Duration>) -> usize {
+async fn tasks_after_shutdown(delay: Option<Duration>) -> usize {
     let (alive, store) = (tokio::runtime::Handle::current().metrics().num_alive_tasks(), RecordingStore::default());
     let manager = SyncManager::builder().store(store.clone()).build();
     store.hold();
     let _session = begin(&manager);
     let answering = async {
-        match answers {
-            Some(after) => sleep(after).await,
+        match delay {
+            Some(delay) => sleep(delay).await,
             None => std::future::pending().await,
         }
         store.flush();
@@ -111,7 +111,7 @@ async fn tasks_after_shutdown(answers: Option<Duration>) -> usize {
     };
     tokio::select! {
         biased;
-        unstopped = within(manager.shutdown()) => assert_eq!(unstopped, []),
+        still_running = within(manager.shutdown()) => assert_eq!(still_running, []),
         () = answering => {}
     }
     tokio::runtime::Handle::current().metrics().num_alive_tasks() - alive

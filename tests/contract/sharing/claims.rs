@@ -1,4 +1,4 @@
-//! Claims: their holders, the items that wait for one, and the items that overtake them.
+//! Claims: the items that hold them, wait for them, or overtake a waiting item.
 
 use futures::FutureExt;
 use syncmgr::{Claim, Hold, Limits, SyncManager};
@@ -85,7 +85,7 @@ async fn an_item_that_waits_for_a_claim_occupies_no_worker() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_item_without_claims_overtakes_one_that_waits() {
+async fn an_item_without_claims_overtakes_one_that_waits_for_a_claim() {
     let steps = Steps::default();
     let limits = Limits::DEFAULT.with_items(2);
     let handler = steps.handler(1, &["a:x", "b:x", "c", "d"]).info(|info| info.with_limits(limits));
@@ -115,7 +115,7 @@ async fn an_item_that_waits_for_a_claim_is_listed_with_the_claim() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn items_run_by_each_take_their_claims() {
+async fn items_that_each_runs_acquire_their_claims() {
     let steps = Steps::default();
     let each = steps.clone();
     let handler = steps.handler(1, &["a:x", "b:x", "c"]).on_synchronize(move |run| {
@@ -142,7 +142,7 @@ async fn an_urgent_item_with_a_free_claim_overtakes_a_less_urgent_one() {
     let [first, second] = [1, 2].map(|number| background(&manager, number));
     assert_eq!(steps.running().await, "a");
     let urgent = manual(&manager, 3);
-    // `y` is free, and the urgent item comes first.
+    // The urgent item gets `y`, which is free, before the less urgent item.
     assert_eq!(steps.running().await, "a c");
     steps.release(&["a", "b", "c"]).await;
     for session in [first, second, urgent] {
@@ -167,7 +167,7 @@ async fn an_urgent_item_gets_a_claim_before_a_less_urgent_one() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_waiting_item_of_a_paused_session_blocks_no_claim() {
+async fn a_waiting_item_of_a_paused_session_does_not_block_a_claim() {
     let steps = Steps::default();
     let manager = with([steps.handler(1, &["a:x"]), steps.handler(2, &["b:x"]), steps.handler(3, &["c:x"])]);
     let [first, second, third] = [1, 2, 3].map(|number| manual(&manager, number));

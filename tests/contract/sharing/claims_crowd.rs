@@ -1,4 +1,4 @@
-//! Many items and few claims: no item starves, and no claim is overused.
+//! Many items and few claims: no item starves, and no claim exceeds its capacity.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
@@ -11,7 +11,7 @@ use crate::support::steps::{background, manual, nth, registered, succeeds, with_
 use crate::support::{Scripted, id};
 
 #[tokio::test(start_paused = true)]
-async fn philosophers_with_two_forks_each_all_eat_and_never_share_one() {
+async fn all_dining_philosophers_eat_and_no_fork_is_shared() {
     const FORKS: [&str; 5] = ["fork 0", "fork 1", "fork 2", "fork 3", "fork 4"];
     let used: Arc<Mutex<BTreeSet<String>>> = Arc::default();
     let philosopher = |index: usize| {
@@ -76,13 +76,13 @@ impl ClaimCounts {
     fn take(&self, item: &ItemContext, max: impl Fn(&str) -> usize) -> ClaimGuard {
         let selected = item.run().selection().iter().find(|selected| selected.id() == item.id());
         let names: BTreeSet<String> =
-            selected.expect("it was selected").claims().iter().map(|claim| claim.name().to_owned()).collect();
+            selected.expect("the item was selected").claims().iter().map(|claim| claim.name().to_owned()).collect();
         let guard = ClaimGuard(self.clone(), names);
         let mut used = self.lock();
         guard.1.iter().for_each(|name| *used.entry(name.clone()).or_default() += 1);
         let overused = guard.1.iter().find(|name| used[*name] > max(name)).cloned();
         drop(used);
-        assert_eq!(overused, None, "a claim exceeds its capacity");
+        assert_eq!(overused, None, "a claim exceeded its capacity");
         guard
     }
 
@@ -96,12 +96,12 @@ struct ClaimGuard(ClaimCounts, BTreeSet<String>);
 impl Drop for ClaimGuard {
     fn drop(&mut self) {
         let mut used = self.0.lock();
-        self.1.iter().for_each(|name| *used.get_mut(name).expect("it was counted") -= 1);
+        self.1.iter().for_each(|name| *used.get_mut(name).expect("the claim was counted") -= 1);
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn claims_hold_and_sessions_end_despite_skips_stops_and_pauses() {
+async fn claim_limits_hold_and_sessions_end_despite_skips_stops_and_pauses() {
     const NAMES: [&str; 4] = ["w", "x", "y", "z"];
     let counts = ClaimCounts::default();
     let items = || {

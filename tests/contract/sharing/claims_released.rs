@@ -1,4 +1,4 @@
-//! Claims are released however an item ends, and waiting items continue.
+//! An item releases its claims with every kind of end, and waiting items continue.
 
 use futures::FutureExt;
 use syncmgr::anyhow::anyhow;
@@ -13,7 +13,7 @@ async fn the_next_item_runs_when_a_waiting_one_is_skipped() {
     let steps = Steps::default();
     let manager = with([steps.handler(1, &["a:x"]), steps.handler(2, &["b:x+y"]), steps.handler(3, &["c:y"])]);
     let [first, second, third] = [1, 2, 3].map(|number| manual(&manager, number));
-    // `c` waits behind `b`, which waits for `x` and wants `y` too.
+    // `c` waits behind `b`, which waits for `x` and also needs `y`.
     assert_eq!(steps.running().await, "a");
     second.skip(nth(2), id("b")).unwrap();
     assert_eq!(steps.running().await, "a c");
@@ -51,8 +51,8 @@ async fn the_next_item_gets_the_claim_when_the_session_of_its_holder_stops() {
     succeeds(second).await;
 }
 
-/// Ends an item that has the claim with `act`; an item of another handler that waits for the claim then runs.
-async fn next_item_runs_after(outcome_of_a: Outcome, act: fn(ItemContext) -> SyncResult) {
+/// Ends the holder of a claim with `act` and asserts that an item of another handler, which waits for the claim, runs.
+async fn assert_next_item_runs_after(outcome_of_a: Outcome, act: fn(ItemContext) -> SyncResult) {
     let steps = Steps::default();
     let gate = steps.clone();
     let failing = steps.handler(1, &["a:x"]).on_item(move |item| {
@@ -75,9 +75,9 @@ async fn next_item_runs_after(outcome_of_a: Outcome, act: fn(ItemContext) -> Syn
 
 #[tokio::test(start_paused = true)]
 async fn an_item_that_fails_panics_or_needs_the_user_releases_its_claim() {
-    next_item_runs_after(Outcome::Failed, |_| Err(anyhow!("the fault"))).await;
-    next_item_runs_after(Outcome::Failed, |_| panic!("the fault")).await;
-    next_item_runs_after(Outcome::NeedsUser, |_| Err(syncmgr::NeedsUser::new("a password").into())).await;
+    assert_next_item_runs_after(Outcome::Failed, |_| Err(anyhow!("the fault"))).await;
+    assert_next_item_runs_after(Outcome::Failed, |_| panic!("the fault")).await;
+    assert_next_item_runs_after(Outcome::NeedsUser, |_| Err(syncmgr::NeedsUser::new("a password").into())).await;
 }
 
 #[tokio::test(start_paused = true)]

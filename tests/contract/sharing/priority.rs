@@ -5,17 +5,19 @@ use syncmgr::{Hold, Outcome, Trigger};
 
 use crate::support::awaitable_host::within;
 use crate::support::id;
-use crate::support::steps::{Steps, background, holds, idle, manual, nth, outcome, over, succeeds, with_max_items};
+use crate::support::steps::{
+    Steps, background, holds, idle, manual, nth, outcome, start_session, succeeds, with_max_items,
+};
 
 #[tokio::test(start_paused = true)]
-async fn a_manual_session_takes_the_only_worker_after_the_item_that_runs() {
+async fn a_manual_session_gets_the_only_worker_after_the_running_item() {
     for trigger in [Trigger::Scheduled, Trigger::Idle, Trigger::Connect] {
         let steps = Steps::default();
         let manager = with_max_items(1, [steps.handler(1, &["a", "b"]), steps.handler(2, &["c", "d"])]);
-        let first = over(&manager, trigger, 1);
+        let first = start_session(&manager, trigger, 1);
         assert_eq!(steps.running().await, "a");
         let second = manual(&manager, 2);
-        assert_eq!(steps.running().await, "a", "the running item continues");
+        assert_eq!(steps.running().await, "a", "the running item was interrupted");
         steps.release(&["a", "c", "d", "b"]).await;
         succeeds(first).await;
         succeeds(second).await;
@@ -29,7 +31,7 @@ async fn a_session_before_a_disconnect_is_as_urgent_as_a_manual_one() {
     let manager = with_max_items(1, [steps.handler(1, &["a", "b"]), steps.handler(2, &["c"])]);
     let first = background(&manager, 1);
     assert_eq!(steps.running().await, "a");
-    let second = over(&manager, Trigger::PendingDisconnect, 2);
+    let second = start_session(&manager, Trigger::PendingDisconnect, 2);
     idle().await;
     steps.release(&["a", "b", "c"]).await;
     succeeds(first).await;
@@ -38,7 +40,7 @@ async fn a_session_before_a_disconnect_is_as_urgent_as_a_manual_one() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn urgent_work_leaves_background_work_one_worker_until_it_ends() {
+async fn background_work_keeps_one_worker_until_urgent_work_ends() {
     let steps = Steps::default();
     let manager =
         with_max_items(3, [steps.handler(1, &["a", "b", "c", "d", "e", "f"]), steps.handler(2, &["u", "v", "w"])]);
@@ -50,7 +52,7 @@ async fn urgent_work_leaves_background_work_one_worker_until_it_ends() {
     steps.release(&["b"]).await;
     assert_eq!(steps.running().await, "c u v");
     steps.release(&["c"]).await;
-    assert_eq!(steps.running().await, "u v d", "background work keeps its last worker");
+    assert_eq!(steps.running().await, "u v d", "background work lost its last worker");
     steps.release(&["u", "v"]).await;
     assert_eq!(steps.running().await, "d w e");
     steps.release(&["w"]).await;
@@ -131,7 +133,7 @@ async fn a_run_that_yields_to_urgent_work_releases_its_claims() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_run_whose_last_item_has_begun_waits_for_no_worker() {
+async fn a_run_whose_last_item_has_begun_does_not_wait_for_a_worker() {
     let steps = Steps::default();
     let manager = with_max_items(1, [steps.handler(1, &["a", "b"])]);
     let session = manual(&manager, 1);

@@ -16,7 +16,7 @@ use crate::support::awaitable_host::{begin, until};
 use crate::support::steps::{hold_of, manual, nth, outcome, registered, with};
 use crate::support::{HANDLER, Scripted, id, named};
 
-/// Work that blocks its thread until it is released, each time it runs. Dropping this releases it.
+/// Work that blocks its thread each time it runs, until it is released. Dropping the value releases the work.
 pub(crate) struct Blocked {
     pub(crate) begun: Arc<Notify>,
     pub(crate) release: mpsc::Sender<()>,
@@ -39,7 +39,7 @@ impl Blocked {
         }
     }
 
-    /// A handler with items of these names, of which `a` blocks.
+    /// A handler with items of these names. Item `a` blocks.
     pub(crate) fn handler(&self, items: &[&str]) -> Scripted {
         let work = self.work();
         Scripted::new(items).on_item(move |item| match item.name() {
@@ -48,20 +48,20 @@ impl Blocked {
         })
     }
 
-    /// Starts a session and stops it while the item blocks, until the item is abandoned.
+    /// Starts a session, stops it while item `a` blocks, and waits until the item is abandoned.
     pub(crate) async fn abandoned(&self, manager: &SyncManager) -> Session {
         let session = begin(manager);
         self.begun.notified().await;
         session.stop();
-        outlive_its_grace().await;
+        let_hard_grace_pass().await;
         let report = session.report().await;
         assert_eq!(outcome(&report, id("a")), Outcome::Failed, "{report}");
         session
     }
 }
 
-/// Lets the workers notice the stop, and then the hard grace pass.
-pub(crate) async fn outlive_its_grace() {
+/// Lets the workers notice the stop, and then lets the hard grace pass.
+pub(crate) async fn let_hard_grace_pass() {
     for _ in 0..10 {
         tokio::task::yield_now().await;
     }
@@ -98,7 +98,7 @@ async fn a_session_that_waited_skips_an_item_abandoned_meanwhile() {
     blocked.begun.notified().await;
     let second = begin(&manager);
     first.stop();
-    outlive_its_grace().await;
+    let_hard_grace_pass().await;
     assert_eq!(outcome(&first.report().await, id("a")), Outcome::Failed);
     let report = second.report().await;
     assert_eq!((outcome(&report, id("a")), hold_of(&report, id("a"))), (Outcome::Skipped, Some(Hold::Quarantined)));
@@ -126,13 +126,13 @@ async fn a_retry_that_waited_skips_an_item_abandoned_meanwhile() {
     let mut retry = Box::pin(first.show_error(HANDLER, error));
     assert!(futures::poll!(&mut retry).is_pending());
     second.stop();
-    outlive_its_grace().await;
+    let_hard_grace_pass().await;
     assert_eq!(outcome(&second.report().await, id("a")), Outcome::Failed);
     pass(Duration::from_secs(1)).await;
     let begun = transcript.count("item a");
     drop(blocked);
     retry.await.unwrap();
-    assert_eq!(begun, 2, "the item runs twice at the same time");
+    assert_eq!(begun, 2, "the item ran twice at the same time");
 }
 
 #[tokio::test(start_paused = true)]
@@ -143,13 +143,13 @@ async fn an_abandoned_item_blocks_neither_other_handlers_nor_the_shutdown() {
     let first = manager.session(Trigger::Manual).handlers([HANDLER]).start().unwrap();
     blocked.begun.notified().await;
     first.stop();
-    outlive_its_grace().await;
+    let_hard_grace_pass().await;
     first.report().await;
     let report = manual(&manager, 2).report().await;
-    assert!(report.is_success(), "its worker returned: {report}");
-    let unstopped = manager.shutdown().await;
-    assert_eq!(named(&unstopped), [HANDLER]);
-    assert_eq!(unstopped[0].items, [id("a")].into());
+    assert!(report.is_success(), "the abandoned item kept its worker: {report}");
+    let still_running = manager.shutdown().await;
+    assert_eq!(named(&still_running), [HANDLER]);
+    assert_eq!(still_running[0].items, [id("a")].into());
 }
 
 #[tokio::test(start_paused = true)]
@@ -165,7 +165,7 @@ async fn events_report_the_end_of_a_skipped_abandoned_item() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_abandoned_item_is_held_after_its_handler_is_forgotten_and_back() {
+async fn an_abandoned_item_stays_held_after_its_handler_registers_again() {
     let blocked = Blocked::new();
     let handler = blocked.handler(&["a"]);
     let transcript = handler.transcript.clone();
@@ -202,7 +202,7 @@ async fn a_waiting_session_skips_an_item_that_another_one_abandoned() {
     go.notify_one();
     blocked.begun.notified().await;
     first.skip(HANDLER, id("a")).unwrap();
-    outlive_its_grace().await;
+    let_hard_grace_pass().await;
     assert_eq!(outcome(&first.report().await, id("a")), Outcome::Failed);
     go.notify_one();
     let report = second.report().await;

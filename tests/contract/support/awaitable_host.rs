@@ -1,4 +1,4 @@
-//! The Windows mapping in both directions, and helpers that wait for events.
+//! Handlers on a scripted host, classic handlers in a manager, and helpers that wait for events.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,19 +22,19 @@ use crate::support::Scripted;
 /// The id of a [`ScriptedHandler`].
 pub(crate) const CLASSIC: HandlerId = HandlerId::from_u128(0xC1A5);
 
-/// Longer than any test takes. Time is paused, so no test waits that long.
+/// The timeout of [`within`]. Time is paused, so the timeout takes no real time.
 const LONG: Duration = Duration::from_secs(3600);
 
 /// Returns the output of a future, and fails the test if the future never resolves.
 pub(crate) async fn within<T>(future: impl Future<Output = T>) -> T {
-    tokio::time::timeout(LONG, future).await.expect("the future resolves")
+    tokio::time::timeout(LONG, future).await.expect("the future never resolved")
 }
 
 /// Reads the events of a session up to the first wanted one.
 pub(crate) async fn until(events: &mut Events, wanted: impl Fn(&SessionEvent) -> bool) -> SessionEvent {
     within(async {
         loop {
-            let event = events.next().await.expect("the session is open until the wanted event");
+            let event = events.next().await.expect("the session ended before the wanted event");
             if wanted(&event) {
                 return event;
             }
@@ -48,7 +48,7 @@ pub(crate) async fn until_run(session: &Session, wanted: RunChange) {
     until(&mut session.events(), |event| matches!(event, SessionEvent::Run { change, .. } if *change == wanted)).await;
 }
 
-/// Returns a manager with one handler, and the notification that lets the item of that handler end.
+/// Returns a manager with one handler. The item of the handler ends after the returned notification.
 pub(crate) fn waiting(transcript: &Transcript) -> (SyncManager, Arc<Notify>) {
     let (go, ended) = (Arc::new(Notify::new()), transcript.clone());
     let waiting = go.clone();
@@ -76,7 +76,7 @@ pub(crate) fn begin(manager: &SyncManager) -> Session {
     manager.session(Trigger::Manual).start().expect("inside a runtime")
 }
 
-/// Returns items of these names.
+/// Returns items with these names.
 pub(crate) fn listed(names: &[&'static str]) -> Items {
     names.iter().copied().map(SyncItem::named).collect()
 }
@@ -103,7 +103,7 @@ pub(crate) async fn hosted(handler: ScriptedHandler) -> (RunReport, Transcript) 
     (report.runs[0].clone(), handler.transcript().clone())
 }
 
-/// Returns a method that returns `S_OK` and completes its call after the return.
+/// Returns a method that returns `S_OK` and then completes its call.
 pub(crate) fn later(
     complete: impl Fn(&dyn SyncCallback) -> HResult + Clone + Send + 'static,
 ) -> impl FnMut(&Side) -> HResult + Send {
@@ -132,7 +132,7 @@ pub(crate) fn synchronizes() -> impl FnMut(&Side) -> HResult + Send {
     completes(|callback| callback.synchronize_completed(HResult::S_OK))
 }
 
-/// A callback of a host whose calls can be awaited.
+/// A host callback whose calls a test can await.
 pub(crate) struct AwaitableHost {
     pub(crate) script: Arc<ScriptedHost>,
     called: Notify,
@@ -153,7 +153,7 @@ impl AwaitableHost {
         .await;
     }
 
-    fn take(&self, call: impl FnOnce(&ScriptedHost) -> HResult) -> HResult {
+    fn forward(&self, call: impl FnOnce(&ScriptedHost) -> HResult) -> HResult {
         let code = call(&self.script);
         self.called.notify_one();
         code
@@ -162,39 +162,39 @@ impl AwaitableHost {
 
 impl SyncCallback for AwaitableHost {
     fn show_properties_completed(&self, code: HResult) -> HResult {
-        self.take(|script| script.show_properties_completed(code))
+        self.forward(|script| script.show_properties_completed(code))
     }
 
     fn prepare_for_sync_completed(&self, code: HResult) -> HResult {
-        self.take(|script| script.prepare_for_sync_completed(code))
+        self.forward(|script| script.prepare_for_sync_completed(code))
     }
 
     fn synchronize_completed(&self, code: HResult) -> HResult {
-        self.take(|script| script.synchronize_completed(code))
+        self.forward(|script| script.synchronize_completed(code))
     }
 
     fn show_error_completed(&self, code: HResult, items: &[ItemId]) -> HResult {
-        self.take(|script| script.show_error_completed(code, items))
+        self.forward(|script| script.show_error_completed(code, items))
     }
 
     fn enable_modeless(&self, attention: Attention) -> HResult {
-        self.take(|script| script.enable_modeless(attention))
+        self.forward(|script| script.enable_modeless(attention))
     }
 
     fn progress(&self, item: ItemId, report: Option<&Progress>) -> HResult {
-        self.take(|script| script.progress(item, report))
+        self.forward(|script| script.progress(item, report))
     }
 
     fn log_error(&self, level: LogLevel, text: &str, info: Option<&LogErrorInfo>) -> HResult {
-        self.take(|script| script.log_error(level, text, info))
+        self.forward(|script| script.log_error(level, text, info))
     }
 
     fn delete_log_error(&self, scope: ErrorScope) -> HResult {
-        self.take(|script| script.delete_log_error(scope))
+        self.forward(|script| script.delete_log_error(scope))
     }
 
     fn establish_connection(&self, name: Option<&str>) -> HResult {
-        self.take(|script| script.establish_connection(name))
+        self.forward(|script| script.establish_connection(name))
     }
 }
 

@@ -1,5 +1,5 @@
-//! A manager whose handlers block their threads: real threads, each blocked on a channel until the test releases it. Waits
-//! take place on a separate runtime with paused time.
+//! A manager whose handlers block real threads on a channel until the test releases them. The test waits on a separate
+//! runtime with paused time.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
@@ -13,7 +13,7 @@ use tokio::runtime::{Builder, Runtime};
 
 use crate::support::{HANDLER, Scripted, id};
 
-/// The longest time a test waits for an immediate event.
+/// The timeout for events that happen immediately.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Longer than both default graces together.
@@ -58,7 +58,7 @@ impl Blocker {
     }
 
     /// Returns a function that blocks its thread.
-    pub(crate) fn here(&self) -> impl Fn() + Clone + Send + Sync + 'static {
+    pub(crate) fn block_thread(&self) -> impl Fn() + Clone + Send + Sync + 'static {
         let (begins, released) = (Mutex::new(self.begins.clone()), self.released.clone());
         let begins = Arc::new(begins);
         move || {
@@ -69,8 +69,8 @@ impl Blocker {
     }
 
     /// Waits until a thread is blocked.
-    pub(crate) fn begun(&self) {
-        self.begun.recv_timeout(PATIENCE).expect("the handler blocks");
+    pub(crate) fn wait_until_blocked(&self) {
+        self.begun.recv_timeout(PATIENCE).expect("no thread is blocked");
     }
 
     pub(crate) fn release(self) {
@@ -79,18 +79,20 @@ impl Blocker {
 }
 
 /// A runtime for the handlers, and another one with paused time.
-pub(crate) struct Bench {
+pub(crate) struct BlockingFixture {
     pub(crate) handlers: Option<Runtime>,
     pub(crate) clock: Runtime,
     pub(crate) manager: SyncManager,
     pub(crate) watchdog: ManualWatchdog,
 }
 
-impl Bench {
+impl BlockingFixture {
     /// Creates a manager whose handlers run on `threads` threads.
     pub(crate) fn with(threads: usize, handlers: impl IntoIterator<Item = Scripted>) -> Self {
-        let many = Builder::new_multi_thread().worker_threads(threads).enable_all().build().expect("a runtime");
-        let clock = Builder::new_current_thread().enable_all().start_paused(true).build().expect("a runtime");
+        let many =
+            Builder::new_multi_thread().worker_threads(threads).enable_all().build().expect("the runtime is built");
+        let clock =
+            Builder::new_current_thread().enable_all().start_paused(true).build().expect("the runtime is built");
         let watchdog = ManualWatchdog::default();
         let manager = SyncManager::builder().watchdog(watchdog.clone()).build();
         handlers.into_iter().for_each(|handler| _ = manager.register(handler).expect("the handler can be registered"));
@@ -129,9 +131,9 @@ impl Bench {
     }
 }
 
-impl Drop for Bench {
+impl Drop for BlockingFixture {
     fn drop(&mut self) {
-        // Threads are still blocked if the test has failed.
+        // After a failed test, threads are still blocked.
         if let Some(handlers) = self.handlers.take() {
             handlers.shutdown_background();
         }
@@ -139,7 +141,7 @@ impl Drop for Bench {
 }
 
 /// Returns a handler whose item `blocks` blocks its thread and then calls `then`.
-pub(crate) fn blocking(
+pub(crate) fn blocking_handler(
     names: &[&str],
     block: impl Fn() + Clone + Send + Sync + 'static,
     then: impl Fn(&syncmgr::ItemContext) + Send + Sync + Clone + 'static,
@@ -165,11 +167,11 @@ pub(crate) fn outcome(report: &Report, name: &str) -> (Outcome, Option<FailureCl
 pub(crate) const ABANDONED: (Outcome, Option<FailureClass>) = (Outcome::Failed, Some(FailureClass::Transient));
 
 /// Returns the log entries about a blocked thread.
-pub(crate) fn reported(report: &Report) -> Vec<&LogEntry> {
+pub(crate) fn blocked_thread_entries(report: &Report) -> Vec<&LogEntry> {
     let log = &report.run(HANDLER).expect("the handler ran").log;
     log.iter().map(|entry| &**entry).filter(|entry| entry.text.starts_with("blocks its thread")).collect()
 }
 
-pub(crate) fn quarantined(manager: &SyncManager) -> usize {
+pub(crate) fn count_quarantined(manager: &SyncManager) -> usize {
     manager.held().iter().filter(|held| held.hold == Hold::Quarantined).count()
 }

@@ -39,7 +39,7 @@ pub(crate) enum When {
     /// In the call, before it returns a future.
     Called,
     /// In the poll of the future.
-    ProbedRun,
+    Polled,
     /// In the drop of the completed future.
     Dropped,
 }
@@ -60,7 +60,7 @@ impl Faulty {
             return Box::pin(PanicsWhenDropped(work.boxed()));
         }
         async move {
-            assert!(when != Some(When::ProbedRun), "the fault");
+            assert!(when != Some(When::Polled), "the fault");
             work.await
         }
         .boxed()
@@ -133,8 +133,8 @@ impl SyncHandler for Faulty {
         Self: 'f,
     {
         let work = async {
-            item.log(LogEntry::new(LogLevel::Information, "look").with_link(error()));
-            // Continues for a moment after the skip, so that the host has time to push it.
+            item.log(LogEntry::new(LogLevel::Information, "link").with_link(error()));
+            // Continues for a moment after the skip: the host needs time to push it.
             if self.0 == At::Status && item.name() == "a" {
                 item.cancelled().await;
                 tokio::time::sleep(Duration::from_millis(10)).await;

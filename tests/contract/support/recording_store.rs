@@ -35,7 +35,7 @@ impl RecordingStore {
         self.written.lock().expect("not poisoned").clone()
     }
 
-    /// Refuses later writes if `refuses` is `true`.
+    /// Sets whether later writes are refused.
     pub(crate) fn refuse(&self, refuses: bool) {
         self.refuses.store(refuses, Ordering::Relaxed);
     }

@@ -16,7 +16,7 @@ use tokio::sync::Semaphore;
 use crate::support::Scripted;
 use crate::support::awaitable_host::within;
 
-/// Returns the id of the handler of this number.
+/// Returns the id of the handler with this number.
 pub(crate) const fn nth(number: u128) -> HandlerId {
     HandlerId::from_u128(number)
 }
@@ -26,7 +26,7 @@ pub(crate) async fn idle() {
     tokio::time::sleep(Duration::from_millis(1)).await;
 }
 
-/// Releases items by name and tracks the running ones. The transcript has `+name` and `-name`.
+/// Releases items by name and tracks the running ones. The transcript notes `+name` at a start and `-name` at an end.
 #[derive(Clone, Default)]
 pub(crate) struct Steps {
     pub(crate) notes: Transcript,
@@ -47,7 +47,7 @@ impl Steps {
     pub(crate) async fn step(self, item: ItemContext) -> SyncResult {
         let name = item.name().to_owned();
         self.notes.note(format!("+{name}"));
-        let _end = NoteEnd(self.notes.clone(), name.clone());
+        let _end = RecordEnd(self.notes.clone(), name.clone());
         self.gate(&name).acquire().await?.forget();
         Ok(())
     }
@@ -95,9 +95,9 @@ fn claiming(text: &'static str) -> SyncItem {
 }
 
 /// Notes the end of an item on drop.
-struct NoteEnd(Transcript, String);
+struct RecordEnd(Transcript, String);
 
-impl Drop for NoteEnd {
+impl Drop for RecordEnd {
     fn drop(&mut self) {
         self.0.note(format!("-{}", self.1));
     }
@@ -122,18 +122,18 @@ pub(crate) fn registered(manager: SyncManager, handlers: impl IntoIterator<Item 
 }
 
 /// Starts a session of one handler.
-pub(crate) fn over(manager: &SyncManager, trigger: Trigger, number: u128) -> Session {
+pub(crate) fn start_session(manager: &SyncManager, trigger: Trigger, number: u128) -> Session {
     manager.session(trigger).handlers([nth(number)]).start().expect("inside a runtime")
 }
 
 /// Starts a manual session of one handler.
 pub(crate) fn manual(manager: &SyncManager, number: u128) -> Session {
-    over(manager, Trigger::Manual, number)
+    start_session(manager, Trigger::Manual, number)
 }
 
 /// Starts a scheduled session of one handler.
 pub(crate) fn background(manager: &SyncManager, number: u128) -> Session {
-    over(manager, Trigger::Scheduled, number)
+    start_session(manager, Trigger::Scheduled, number)
 }
 
 /// Waits for the report of a session, and asserts that all items succeeded.

@@ -57,7 +57,7 @@ impl Clock for TestClock {
     }
 }
 
-/// The start times of items, in seconds since its creation.
+/// The start times of items, in seconds since the creation of this value.
 #[derive(Clone)]
 pub(crate) struct StartTimes {
     start: Instant,
@@ -69,20 +69,20 @@ impl StartTimes {
         Self { start: Instant::now(), times: Arc::default() }
     }
 
-    /// Returns the start times of the item of this name.
+    /// Returns the start times of the item with this name.
     pub(crate) fn of(&self, name: &str) -> Vec<u64> {
         let times = self.times.lock().unwrap_or_else(PoisonError::into_inner);
         times.iter().filter(|(of, _)| of == name).map(|(_, time)| *time).collect()
     }
 
-    /// Records a start, and returns the number of starts of this name.
+    /// Records a start of the item, and returns its number of starts.
     pub(crate) fn note(&self, name: &str) -> usize {
         let time = (self.start.elapsed() + Duration::from_millis(1)).as_secs();
         self.times.lock().unwrap_or_else(PoisonError::into_inner).push((name.to_owned(), time));
         self.of(name).len()
     }
 
-    /// Returns a handler whose items call `act` with their number of starts. `a:x` claims `x`.
+    /// Returns a handler whose items call `act` with their number of starts. The item `a:x` claims `x`.
     pub(crate) fn handler(
         &self,
         number: u128,

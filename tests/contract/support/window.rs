@@ -12,7 +12,7 @@ use syncmgr_test::{ScriptedHandler, Transcript};
 use crate::support::awaitable_host::{CLASSIC, begin, hosting, listed, until, until_run, within};
 use crate::support::id;
 
-/// Returns a handler that completes `PrepareForSync` before the return, and does nothing else.
+/// Returns a handler that completes `PrepareForSync` before it returns, and never completes `Synchronize`.
 pub(crate) fn waiting(names: &[&'static str]) -> ScriptedHandler {
     ScriptedHandler::new(listed(names)).on_prepare(|side| side.callback().prepare_for_sync_completed(HResult::S_OK))
 }
@@ -50,17 +50,17 @@ impl Window {
     }
 
     /// Reports progress of an item, and returns the answer of the host.
-    pub(crate) fn tell(&self, name: &str, report: Progress) -> HResult {
+    pub(crate) fn report(&self, name: &str, report: Progress) -> HResult {
         self.callback().progress(id(name), Some(&report))
     }
 
     /// Reports a status of an item, and returns the answer of the host.
     pub(crate) fn status(&self, name: &str, status: Status) -> HResult {
-        self.tell(name, Progress::new().with_status(status))
+        self.report(name, Progress::new().with_status(status))
     }
 
     /// Calls `Progress` without a report for an item, and returns the answer of the host.
-    pub(crate) fn ask(&self, name: &str) -> HResult {
+    pub(crate) fn poll(&self, name: &str) -> HResult {
         self.callback().progress(id(name), None)
     }
 
@@ -69,7 +69,7 @@ impl Window {
     }
 
     /// Returns the progress of the running items.
-    pub(crate) fn shown(&self) -> Vec<(HandlerId, ItemId, ProgressState)> {
+    pub(crate) fn progress(&self) -> Vec<(HandlerId, ItemId, ProgressState)> {
         self.session.progress()
     }
 
@@ -95,7 +95,7 @@ pub(crate) fn link(key: &str) -> LogErrorInfo {
 }
 
 /// Asserts that a transcript contains these lines in this order, with any lines between them.
-pub(crate) fn in_order(transcript: &Transcript, wanted: &[impl AsRef<str>]) {
+pub(crate) fn assert_in_order(transcript: &Transcript, wanted: &[impl AsRef<str>]) {
     let lines = transcript.lines();
     let mut rest = lines.iter();
     for wanted in wanted {

@@ -1,4 +1,4 @@
-//! Actions of users as data. Sessions, handlers, items and entries are named by index, modulo their number.
+//! Actions of users as data, which name sessions, handlers, items and entries by index, modulo their number.
 
 use proptest::collection::vec;
 use proptest::option;
@@ -77,9 +77,9 @@ pub(crate) struct SessionSpec {
 #[derive(Clone, Debug)]
 pub(crate) enum Scope {
     Everything,
-    /// These handlers, as bits.
+    /// A bit mask of handlers.
     Handlers(u8),
-    /// These items of a handler, as bits; no handler lists the last two.
+    /// A handler and a bit mask of its items; no handler lists the items of the two highest bits.
     Items(usize, u8),
 }
 

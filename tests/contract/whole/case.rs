@@ -1,4 +1,4 @@
-//! A case: a manager, its handlers and the actions of its users. Running one returns the violations it found.
+//! A case: a manager, its handlers and the actions of its users. Running a case returns the violations that it finds.
 
 use std::cell::Cell;
 
@@ -20,7 +20,7 @@ use super::{checks, probe};
 /// The time limit of a whole case.
 const A_DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// The time limit of everything that ends by itself.
+/// The time limit of work that ends by itself.
 const TEN_MINUTES: Duration = Duration::from_secs(10 * 60);
 
 #[derive(Clone, Debug)]
@@ -50,27 +50,27 @@ pub(crate) fn case() -> impl Strategy<Value = Case> {
         prop_oneof![Just(BeforeShutdown::Nothing), Just(BeforeShutdown::StopAll), Just(BeforeShutdown::WaitForEnd)];
     (setting(), vec(plan(), 1..=4), actions(40), before, late).prop_map(
         |(setting, handlers, actions, before_shutdown, late)| {
-            Case { setting, handlers, actions, before_shutdown, late }.terminating()
+            Case { setting, handlers, actions, before_shutdown, late }.into_terminating()
         },
     )
 }
 
 impl Case {
     /// With [`BeforeShutdown::WaitForEnd`], removes all work that only a user could end.
-    fn terminating(self) -> Self {
+    fn into_terminating(self) -> Self {
         if self.before_shutdown != BeforeShutdown::WaitForEnd {
             return self;
         }
-        let handlers = self.handlers.into_iter().map(HandlerPlan::terminating).collect();
+        let handlers = self.handlers.into_iter().map(HandlerPlan::into_terminating).collect();
         let pauses = |timed: &TimedAction| matches!(timed.action, UserAction::PauseSession(_));
         let actions = self.actions.into_iter().filter(|timed| !pauses(timed)).collect();
-        Self { setting: self.setting.terminating(), handlers, actions, ..self }
+        Self { setting: self.setting.into_terminating(), handlers, actions, ..self }
     }
 }
 
 /// Runs a case in a runtime of its own and returns the violations.
 pub(crate) fn run(case: &Case) -> Vec<String> {
-    let runtime = Builder::new_current_thread().enable_time().start_paused(true).build().expect("a runtime");
+    let runtime = Builder::new_current_thread().enable_time().start_paused(true).build().expect("the runtime is built");
     let model = Model::default();
     let manager = case.setting.manager(&model);
     let stage = Cell::new("");
@@ -98,20 +98,20 @@ async fn perform(case: &Case, manager: &SyncManager, model: &Model, stage: &Cell
         stage.set("checking for leaks");
         let held = manager.held();
         if !held.is_empty() {
-            model.violation(format!("held although all work has ended: {held:?}"));
+            model.violation(format!("the manager lists holds although all work has ended: {held:?}"));
         }
         probe::leak(manager, &case.setting).await.into_iter().for_each(|leak| model.violation(leak));
     }
     stage.set("shutting down");
-    for unstopped in manager.shutdown().await {
-        model.violation(format!("{unstopped} ({unstopped:?})"));
+    for still_running in manager.shutdown().await {
+        model.violation(format!("{still_running} ({still_running:?})"));
     }
     stage.set("users act after the shutdown");
     for timed in &case.late {
         users.act(timed).await;
     }
     stage.set("users wait for answers");
-    for session in users.held() {
+    for session in users.open_sessions() {
         check_report(&session.report().await, &users, model);
     }
     wait_for_answers(&mut users, model).await;
@@ -135,7 +135,7 @@ async fn stop_all(users: &mut Users, model: &Model) {
 async fn wait_for_end(users: &mut Users, model: &Model) {
     users.leave();
     if timeout(TEN_MINUTES, wait_for_answers(users, model)).await.is_err() {
-        model.violation(format!("does not end by itself: {:?}", users.manager.held()));
+        model.violation(format!("some work does not end by itself: {:?}", users.manager.held()));
         users.waiting.abort_all();
     }
 }
@@ -170,6 +170,6 @@ fn check_end(manager: &SyncManager, model: &Model) {
     }
     let held = manager.held();
     if !held.is_empty() {
-        model.violation(format!("held after the shutdown: {held:?}"));
+        model.violation(format!("the manager lists holds after the shutdown: {held:?}"));
     }
 }

@@ -21,11 +21,11 @@ pub(crate) fn report(report: &Report, model: &Model) -> Vec<String> {
             violations.push("an item is reported twice");
         }
         if run.ending.is_none() {
-            violations.push("a run is reported that has not ended");
+            violations.push("a reported run has not ended");
         }
         let prepared = model.lock().prepared.get(&(report.session, run.handler)).cloned();
         if !prepared.unwrap_or_default().is_subset(&set) {
-            violations.push("an item was prepared and is not reported");
+            violations.push("a prepared item is not reported");
         }
     }
     violations.into_iter().map(|violation| format!("session {}: {violation}: {report:?}", report.session)).collect()
@@ -52,14 +52,14 @@ pub(crate) fn requested_items(
 
 /// Checks that saved contexts refuse calls and that every permit and connection is released.
 pub(crate) fn model_state(state: &ModelState) -> Vec<String> {
-    let saved_contexts = state.saved_contexts.iter().filter_map(saved_context).map(String::from);
+    let saved_contexts = state.saved_contexts.iter().filter_map(check_saved_context).map(String::from);
     let left = state.unreleased().into_iter().map(|left| format!("not released: {left}"));
-    let classic_handlers = state.classic_handlers.iter().filter_map(|handler| classic(handler));
+    let classic_handlers = state.classic_handlers.iter().filter_map(|handler| check_classic_handler(handler));
     state.violations.iter().cloned().chain(left).chain(saved_contexts).chain(classic_handlers).collect()
 }
 
 /// Returns a violation if the context accepts a call after its end.
-fn saved_context(context: &SavedContext) -> Option<&'static str> {
+fn check_saved_context(context: &SavedContext) -> Option<&'static str> {
     let run = match context {
         SavedContext::Run(run) => run,
         SavedContext::Prepare(run) => {
@@ -78,7 +78,7 @@ fn saved_context(context: &SavedContext) -> Option<&'static str> {
         }
         SavedContext::Item(item) => {
             if item.check().is_ok() || item.progress(1, 2).is_ok() {
-                return Some("an item context does not refuse after the end");
+                return Some("an item context accepts calls after the end");
             }
             item.run()
         }
@@ -94,11 +94,11 @@ fn saved_context(context: &SavedContext) -> Option<&'static str> {
     let refuses = run.check().is_err()
         && matches!(poll_once(run.interaction()), Some(Err(_)))
         && matches!(poll_once(run.establish_connection(None)), Some(Err(_)));
-    (!refuses).then_some("a context does not refuse after the end")
+    (!refuses).then_some("a context accepts calls after the end")
 }
 
 /// Checks that a classic handler was detached and received no call afterwards.
-fn classic(handler: &ScriptedHandler) -> Option<String> {
+fn check_classic_handler(handler: &ScriptedHandler) -> Option<String> {
     let lines = handler.transcript().lines();
     let detached = lines.iter().position(|line| line == "SetProgressCallback NULL");
     let attached = lines.iter().filter(|line| *line == "SetProgressCallback").count();

@@ -25,8 +25,8 @@ pub(crate) fn instance(id: HandlerId, plan: &HandlerPlan, model: &Model) -> Arc<
     let mut handler = ScriptedHandler::new(items(plan))
         .with_info(info(id, plan))
         .on_prepare(pair(plan, prepare, |callback, code, _| callback.prepare_for_sync_completed(code)))
-        .on_synchronize(synchronizing(plan, synchronize, shared))
-        .on_show_error(pair(plan, show_error, explained));
+        .on_synchronize(synchronize_method(plan, synchronize, shared))
+        .on_show_error(pair(plan, show_error, complete_show_error));
     if plan.declines {
         handler = handler.on_initialize(|_| HResult::S_FALSE);
     }
@@ -38,7 +38,7 @@ pub(crate) fn instance(id: HandlerId, plan: &HandlerPlan, model: &Model) -> Arc<
     handler
 }
 
-fn explained(callback: &dyn SyncCallback, code: HResult, plan: &HandlerPlan) -> HResult {
+fn complete_show_error(callback: &dyn SyncCallback, code: HResult, plan: &HandlerPlan) -> HResult {
     match plan.show_error {
         ShowError::Retry(wanted) if code.is_ok() => {
             callback.show_error_completed(HResult::S_SYNCMGR_RETRYSYNC, &retry_items(wanted))
@@ -47,7 +47,7 @@ fn explained(callback: &dyn SyncCallback, code: HResult, plan: &HandlerPlan) -> 
     }
 }
 
-fn synchronizing(
+fn synchronize_method(
     plan: &HandlerPlan,
     completion: Completion,
     model: Model,
@@ -61,15 +61,15 @@ fn synchronizing(
                 callback.progress(item, Some(&Progress::new().with_status(Status::Succeeded)));
             }
         }
-        let look = ErrorId::from_key("look");
-        let link = LogErrorInfo { flags: Some(ErrorFlags::ENABLE_JUMP_TEXT), error: Some(look), item: None };
-        callback.log_error(LogLevel::Warning, "look", Some(&link));
+        let error = ErrorId::from_key("link");
+        let link = LogErrorInfo { flags: Some(ErrorFlags::ENABLE_JUMP_TEXT), error: Some(error), item: None };
+        callback.log_error(LogLevel::Warning, "link", Some(&link));
         model.save_context(SavedContext::Callback(callback));
         complete(side)
     }
 }
 
-/// A pair's first method: it returns immediately and completes as `completion` says.
+/// The first method of a pair. The method returns immediately and completes as `completion` says.
 fn pair(
     plan: &HandlerPlan,
     completion: Completion,
@@ -82,7 +82,7 @@ fn pair(
             Completion::Never => {}
             Completion::Refused => return HResult::E_FAIL,
             Completion::Failing => _ = complete(&*callback, HResult::E_FAIL, &plan),
-            Completion::AtOnce => _ = complete(&*callback, HResult::S_OK, &plan),
+            Completion::Immediately => _ = complete(&*callback, HResult::S_OK, &plan),
             Completion::Later(time) => later(callback, &plan, time, &[HResult::S_OK], complete),
             Completion::Twice(time) => later(callback, &plan, time, &[HResult::S_OK, HResult::E_FAIL], complete),
         }

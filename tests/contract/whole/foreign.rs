@@ -40,7 +40,7 @@ enum Call {
     Synchronize,
     Skip(usize),
     Stop,
-    /// Answers `Progress` of this item with a cancel from now on.
+    /// Cancels this item, starting with its next `Progress` call.
     Cancel(usize),
     RefuseAttention,
     ShowError,
@@ -72,9 +72,9 @@ pub(crate) fn foreign() -> impl Strategy<Value = Foreign> {
 
 /// Makes the calls and returns the violations.
 pub(crate) fn run(foreign: &Foreign) -> Vec<String> {
-    let runtime = Builder::new_current_thread().enable_time().start_paused(true).build().expect("a runtime");
+    let runtime = Builder::new_current_thread().enable_time().start_paused(true).build().expect("the runtime is built");
     let model = Model::default();
-    model.lock().on_a_foreign_host(foreign.plan.bounds.items);
+    model.lock().set_foreign_host(foreign.plan.bounds.items);
     runtime.block_on(perform(foreign, &model));
     if !EARLIER_CONTEXTS_REFUSE {
         model.lock().saved_contexts.clear();
@@ -84,8 +84,8 @@ pub(crate) fn run(foreign: &Foreign) -> Vec<String> {
 
 async fn perform(foreign: &Foreign, model: &Model) {
     let handler = GeneratedHandler::new(handler_id(0), foreign.plan.clone(), model.clone());
-    let adapter =
-        CallbackAdapter::with_interaction(Arc::new(handler), Some(Arc::new(ScriptedUser::new()))).expect("a runtime");
+    let adapter = CallbackAdapter::with_interaction(Arc::new(handler), Some(Arc::new(ScriptedUser::new())))
+        .expect("inside a runtime");
     let host = ScriptedHost::new();
     let flags = if foreign.may_bother { RunFlags::MAY_BOTHER_USER } else { RunFlags::empty() };
     let listed = timeout(Duration::from_secs(60), async {
@@ -100,7 +100,7 @@ async fn perform(foreign: &Foreign, model: &Model) {
     }
     adapter.set_item_status(Subject::Handler, Status::Stopped);
     sleep(Duration::from_secs(60)).await;
-    completed(&host, model);
+    check_completions(&host, model);
     detach(&adapter, &host);
     sleep(Duration::from_secs(60)).await;
     violations(&host)
@@ -122,7 +122,7 @@ fn perform_call(adapter: &CallbackAdapter, host: &Arc<ScriptedHost>, call: Call)
         Call::Attach => _ = adapter.set_progress_callback(Some(host.clone())),
         Call::Prepare(items) => {
             let items: Vec<_> = (0..6).filter(|index| items & (1 << index) != 0).map(item_id).collect();
-            // The pair may complete before the call returns, so the note comes first and a second one records the result.
+            // The pair may complete before the call returns, so one note precedes the call and a second note records the result.
             host.transcript().note("prepares");
             let code = adapter.prepare_for_sync(&items);
             host.transcript().note(if code.is_ok() { "prepared" } else { "refused to prepare" });
@@ -132,7 +132,7 @@ fn perform_call(adapter: &CallbackAdapter, host: &Arc<ScriptedHost>, call: Call)
         Call::Stop => _ = adapter.set_item_status(Subject::Handler, Status::Stopped),
         Call::Cancel(item) => host.cancel_item(item_id(item)),
         Call::RefuseAttention => host.answer_attention(HResult::S_FALSE),
-        Call::ShowError => note("shows", adapter.show_error(ErrorId::from_key("look"))),
+        Call::ShowError => note("shows", adapter.show_error(ErrorId::from_key("link"))),
         Call::Detach => detach(adapter, host),
     }
 }
@@ -142,17 +142,17 @@ fn detach(adapter: &CallbackAdapter, host: &ScriptedHost) {
     host.transcript().note("detached");
 }
 
-/// Checks that every pair the host began is complete after the stop, unless it detached earlier.
-fn completed(host: &ScriptedHost, model: &Model) {
+/// Checks that every pair the host began is complete after the stop, unless the host has detached.
+fn check_completions(host: &ScriptedHost, model: &Model) {
     let lines = host.transcript();
     let pairs = [("prepared", "PrepareForSyncCompleted"), ("synchronizes", "SynchronizeCompleted")];
     for (begun, completed) in pairs {
         if lines.count("detached") == 0 && lines.count(begun) != lines.count(completed) {
-            model.violation(format!("{begun} is not completed once: {:?}", lines.lines()));
+            model.violation(format!("the pair of `{begun}` did not complete exactly once: {:?}", lines.lines()));
         }
     }
     if lines.count("detached") == 0 && lines.count("EnableModeless TRUE") < lines.count("EnableModeless FALSE") {
-        model.violation(format!("attention was given back more often than granted: {:?}", lines.lines()));
+        model.violation(format!("attention was released more often than granted: {:?}", lines.lines()));
     }
 }
 

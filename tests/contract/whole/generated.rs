@@ -138,7 +138,7 @@ async fn connect(run: &RunContext, name: u8) -> SyncResult {
 
 /// An entry that can be opened.
 fn link() -> LogEntry {
-    LogEntry::new(LogLevel::Warning, "look").with_link(ErrorId::from_key("look"))
+    LogEntry::new(LogLevel::Warning, "link").with_link(ErrorId::from_key("link"))
 }
 
 /// A generated handler's description of itself.
@@ -190,7 +190,7 @@ impl SyncHandler for GeneratedHandler {
 
     async fn prepare(&self, run: &PrepareContext) -> SyncResult {
         let _call = self.model.call(self.id, run.session());
-        self.model.lock().note_prepared(run);
+        self.model.lock().record_prepared(run);
         for step in &self.plan.prepare {
             match step {
                 RunStep::Exclude(index) => {

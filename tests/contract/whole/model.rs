@@ -19,7 +19,7 @@ pub(crate) struct ModelState {
     pub(crate) max_concurrent_items: usize,
     /// The number of items that may hold each claim at the same time.
     pub(crate) capacities: [usize; CLAIMS.len()],
-    /// If `true`, the user's attention may be granted several times: a foreign host has no limit.
+    /// `true` on a foreign host, which may grant the user's attention several times at the same time.
     on_a_foreign_host: bool,
     active_items: BTreeMap<u64, ActiveItem>,
     last_id: u64,
@@ -50,7 +50,7 @@ pub(crate) enum Resource {
     Kept,
 }
 
-/// A context or callback that a handler saves, to be used after the end.
+/// A context or callback that a handler saves and the case uses after the end.
 pub(crate) enum SavedContext {
     Run(RunContext),
     Prepare(PrepareContext),
@@ -113,7 +113,7 @@ impl Model {
 
 impl ModelState {
     /// Drops the limits of claims and attention, which a foreign host does not apply. `items` is the handler's own limit.
-    pub(crate) fn on_a_foreign_host(&mut self, items: usize) {
+    pub(crate) fn set_foreign_host(&mut self, items: usize) {
         (self.max_concurrent_items, self.capacities, self.on_a_foreign_host) =
             (items, [usize::MAX; CLAIMS.len()], true);
     }
@@ -133,7 +133,7 @@ impl ModelState {
     }
 
     /// Records the items of the first `prepare` call of a run. A retry may ask for items that an earlier report lacks.
-    pub(crate) fn note_prepared(&mut self, run: &PrepareContext) {
+    pub(crate) fn record_prepared(&mut self, run: &PrepareContext) {
         let items = run.selection().iter().map(|item| item.id());
         self.prepared.entry((run.session(), run.handler())).or_insert_with(|| items.collect());
     }

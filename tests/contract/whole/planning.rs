@@ -82,5 +82,5 @@ fn style() -> impl Strategy<Value = Style> {
 fn completion() -> impl Strategy<Value = Completion> {
     use Completion::*;
     let unusual = prop_oneof![(0..300_u16).prop_map(Twice), Just(Never), Just(Refused), Just(Failing)];
-    prop_oneof![2 => Just(AtOnce), 3 => (0..300_u16).prop_map(Later), 2 => unusual]
+    prop_oneof![2 => Just(Immediately), 3 => (0..300_u16).prop_map(Later), 2 => unusual]
 }

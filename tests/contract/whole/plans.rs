@@ -22,7 +22,7 @@ pub(crate) struct HandlerPlan {
     pub(crate) bounds: Bounds,
     pub(crate) listing: Listing,
     pub(crate) items: Vec<ItemPlan>,
-    /// The bits of its `RegisterFlags`.
+    /// The bits of the handler's `RegisterFlags`.
     pub(crate) events: u32,
     pub(crate) initialize: Vec<RunStep>,
     pub(crate) declines: bool,
@@ -47,7 +47,7 @@ pub(crate) enum Style {
 /// A classic handler's completion of a call.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Completion {
-    AtOnce,
+    Immediately,
     Later(u16),
     Twice(u16),
     Never,
@@ -60,7 +60,7 @@ pub(crate) enum Completion {
 pub(crate) enum Listing {
     Complete,
     Incomplete,
-    /// The first item twice, and one with the nil id.
+    /// A listing with the first item twice and an item with the nil id.
     WithInvalidItems,
     Error,
     Panic,
@@ -83,7 +83,7 @@ pub(crate) enum Synchronize {
     /// Two concurrent calls, which share the items.
     EachItemTwice,
     Each,
-    /// One task for all items, which reports each of them sequentially.
+    /// One task, which reports all items sequentially.
     ManualReports(Vec<ManualReport>),
     /// These steps before and after the items.
     Around(Vec<RunStep>, Vec<RunStep>),
@@ -104,7 +104,7 @@ pub(crate) enum ManualReport {
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum ShowError {
     Done,
-    /// Runs these items again, as bits.
+    /// Runs the items of a bit mask again.
     Retry(u8),
     Ask(u16),
     Fail,
@@ -153,9 +153,9 @@ impl HandlerPlan {
         self
     }
 
-    /// Returns the handler with changes that make it end without the user: the host cancels it when it stalls, and it keeps
-    /// no attention permit, because a handler with one cannot stall.
-    pub(crate) fn terminating(mut self) -> Self {
+    /// Changes the handler to end without the user: the host cancels it when it stalls, and it keeps no attention permit,
+    /// because a handler with a permit never counts as stalled.
+    pub(crate) fn into_terminating(mut self) -> Self {
         self.bounds.reports_stalls = false;
         if let Style::Classic { synchronize: completion @ Completion::Never, .. } = &mut self.style
             && !STALLED_REPORTS_END
@@ -175,7 +175,7 @@ impl HandlerPlan {
         self.items.iter_mut().for_each(|item| item.steps.retain(&of_item));
     }
 
-    /// The plan of the item with this name.
+    /// The index and the plan of the item with this name.
     pub(crate) fn item(&self, name: &str) -> (usize, &ItemPlan) {
         let index = NAMES.iter().position(|known| *known == name).expect("an item's name is in `NAMES`");
         (index, &self.items[index])

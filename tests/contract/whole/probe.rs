@@ -11,7 +11,7 @@ use tokio::time::{Duration, timeout};
 use super::plans::CLAIMS;
 use super::setup::Setting;
 
-/// A handler whose items each wait for all others.
+/// A handler whose items wait for each other.
 struct Probe {
     items: usize,
     claim: Option<&'static str>,

@@ -1,4 +1,4 @@
-//! Minimal cases of the bugs that the property has found.
+//! Minimal cases of the bugs that the property test has found. The comments describe the bugs.
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -16,7 +16,7 @@ use crate::support::awaitable_host::{HandlerOnHost, begin, within};
 use crate::support::{HANDLER, Scripted, id, named};
 
 /// A handler with these limits whose item `a` never ends by itself.
-fn endless(limits: impl FnOnce(Limits) -> Limits) -> Scripted {
+fn endless_handler(limits: impl FnOnce(Limits) -> Limits) -> Scripted {
     let limits = limits(Limits::default());
     Scripted::new(&["a"]).info(|info| info.with_limits(limits)).on_item(|_| std::future::pending().boxed())
 }
@@ -31,28 +31,28 @@ async fn a_while() {
     tokio::time::sleep(Duration::from_secs(1)).await;
 }
 
-/// The watchdog evicts the item at the moment at which its worker would abandon it. The worker then polls once more and
-/// replaces the waker that would lift the quarantine with its own.
+/// The watchdog evicted the item at the moment at which its worker would have abandoned it. The worker then polled once more
+/// and replaced the waker that should lift the quarantine with its own waker.
 #[tokio::test(start_paused = true)]
 async fn a_quarantine_ends_when_the_worker_of_an_evicted_item_returns() {
     let soon = Duration::from_secs(1);
     let none = Duration::ZERO;
     let manager =
-        manager_of(endless(|limits| limits.with_soft_grace(none).with_hard_grace(none).with_stall_after(soon)));
+        manager_of(endless_handler(|limits| limits.with_soft_grace(none).with_hard_grace(none).with_stall_after(soon)));
     within(begin(&manager).finish()).await;
     a_while().await;
     assert_eq!(manager.held(), []);
     assert!(named(&within(manager.shutdown()).await).is_empty());
 }
 
-/// `SessionShared::stop` keeps the first reason, so a session that was already stopped does not see the shutdown, and
-/// `Run::open_error` ignores the stop of the run.
+/// `SessionShared::stop` kept the first reason, so a session that was already stopped did not see the shutdown, and
+/// `Run::open_error` ignored the stop of the run.
 #[tokio::test(start_paused = true)]
 async fn a_shutdown_stops_an_entry_opened_in_a_stopped_session() {
-    let look = ErrorId::from_key("look");
-    let handler = endless(|limits| limits)
+    let error = ErrorId::from_key("link");
+    let handler = endless_handler(|limits| limits)
         .on_prepare(move |run| {
-            run.log(LogEntry::new(LogLevel::Warning, "look").with_link(look));
+            run.log(LogEntry::new(LogLevel::Warning, "link").with_link(error));
             async { Ok(()) }.boxed()
         })
         .on_show_error(|_, _| async { Ok(Resolution::Retry(vec![id("a")])) }.boxed());
@@ -62,15 +62,15 @@ async fn a_shutdown_stops_an_entry_opened_in_a_stopped_session() {
     a_while().await;
     session.stop();
     let opener = session.clone();
-    let opened = tokio::spawn(async move { opener.show_error(HANDLER, look).await });
+    let opened = tokio::spawn(async move { opener.show_error(HANDLER, error).await });
     tokio::task::yield_now().await;
     assert!(named(&within(manager.shutdown()).await).is_empty());
     _ = within(opened).await;
     assert_eq!(transcript.count("item a"), 1);
 }
 
-/// `HandlerSide::detach` stops and closes only the latest attempt; the contexts of `initialize` and of earlier passes stay
-/// open.
+/// `AdapterInstance::detach` stopped and closed only the latest attempt; the contexts of `initialize` and of earlier passes
+/// stayed open.
 #[tokio::test(start_paused = true)]
 async fn the_context_of_initialize_is_closed_when_a_foreign_host_detaches() {
     let saved = Arc::new(OnceLock::<RunContext>::new());
@@ -87,7 +87,7 @@ async fn the_context_of_initialize_is_closed_when_a_foreign_host_detaches() {
     within(context.cancelled()).await;
 }
 
-/// The watchdog cancels the item, which has no worker to end it, and does not check the run while a manually begun item is
+/// The watchdog cancelled the item, which had no worker to end it, and did not check the run while a manually begun item was
 /// active.
 #[tokio::test(start_paused = true)]
 async fn a_handler_that_begins_an_item_manually_and_goes_silent_is_stalled() {
@@ -103,7 +103,7 @@ async fn a_handler_that_begins_an_item_manually_and_goes_silent_is_stalled() {
     assert!(report.is_ok_and(|report| !report.is_success()));
 }
 
-/// Chooses everything.
+/// A chooser that chooses every item.
 struct Everything;
 
 #[async_trait]
@@ -113,8 +113,8 @@ impl Chooser for Everything {
     }
 }
 
-/// The urgent session overtakes the other in the queue of one handler while the other already has the second handler. Each
-/// delays its choice until the handler that the other has makes its offer.
+/// The urgent session overtook the calm session in the queue of one handler while the calm session already had the other
+/// handler. Each session delayed its choice until the handler of the other session made its offer.
 #[tokio::test(start_paused = true)]
 async fn a_more_urgent_session_with_a_chooser_causes_no_deadlock() {
     let manager = SyncManager::builder().chooser(Everything).build();

@@ -33,7 +33,7 @@ pub(crate) struct Setting {
 /// The behaviour of a chooser.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum ChooserScript {
-    /// Chooses the items with these indexes, as bits, after this many milliseconds.
+    /// Chooses the items of a bit mask after this many milliseconds.
     These(u8, u16),
     GivesUp,
     Panics,
@@ -85,7 +85,7 @@ impl Setting {
     }
 
     /// Returns the setting without a chooser that never answers.
-    pub(crate) fn terminating(mut self) -> Self {
+    pub(crate) fn into_terminating(mut self) -> Self {
         self.chooser =
             self.chooser.filter(|script| CHOICES_KEEP_THEIR_ORDER && !matches!(script, ChooserScript::Hangs));
         self

@@ -21,7 +21,7 @@ pub(crate) enum RunStep {
     Link,
     /// Excludes an item; only in `prepare`.
     Exclude(u8),
-    /// Saves a context, to be used after the end.
+    /// Saves a context, which the case uses after the end.
     SaveContext,
     End(End),
 }
@@ -29,12 +29,12 @@ pub(crate) enum RunStep {
 /// A step of an item.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum ItemStep {
-    /// Reports progress and returns if it is cancelled.
+    /// Reports progress and returns if the item is cancelled.
     Progress,
     /// Reports progress and ignores a cancellation.
     IgnoreCancel,
     Wait(u16),
-    /// Waits until it is cancelled.
+    /// Waits until the item is cancelled.
     AwaitCancel,
     /// Enters an uninterrupted section, which only the hard grace ends.
     Uninterrupted,
@@ -51,7 +51,7 @@ pub(crate) enum ItemStep {
     End(End),
 }
 
-/// Tells whether the item awaits its task.
+/// `Yes` if the item awaits its task.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Awaited {
     Yes,
@@ -69,12 +69,12 @@ pub(crate) enum End {
 }
 
 impl End {
-    /// Ends the caller in this way.
+    /// Succeeds, fails, panics or hangs, as `self` says.
     pub(crate) async fn run(self) -> SyncResult {
         match self {
             Self::Success => Ok(()),
             Self::Fail(class) => failure(class),
-            Self::NeedsUser => Err(NeedsUser::new("a user has to look").into()),
+            Self::NeedsUser => Err(NeedsUser::new("the user has to decide").into()),
             Self::Panic => panic_quietly(),
             Self::Hang => std::future::pending().await,
         }
@@ -86,7 +86,7 @@ pub(crate) fn panic_quietly() -> ! {
     std::panic::resume_unwind(Box::new("the script says to panic"))
 }
 
-/// A failure of one of the classes.
+/// A failure of the class with this number.
 fn failure(class: u8) -> SyncResult {
     let failed = Err::<(), _>(anyhow!("the script says to fail"));
     match class % 6 {

@@ -49,8 +49,9 @@ impl SessionTrace {
             }
         }
         let open = handlers.values().filter(|handler| handler.has_open_items());
-        violations
-            .extend(open.map(|handler| format!("session {:?}: began and never ended: {handler:?}", self.session)));
+        violations.extend(
+            open.map(|handler| format!("session {:?}: items began and never ended: {handler:?}", self.session)),
+        );
         if !self.events.contains(&SessionEvent::Idle) {
             violations.push(format!("session {:?} never became idle: {:?}", self.session, self.events));
         }

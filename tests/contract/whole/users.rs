@@ -27,7 +27,7 @@ pub(crate) struct Users {
     model: Model,
     before_shutdown: BeforeShutdown,
     sessions: Vec<UserSession>,
-    /// Stop guards of sessions that all users have left; they must not drop before the end.
+    /// Stop guards of sessions that all users have left; they must not be dropped before the end.
     left: Vec<StopOnDrop>,
     /// Tasks that wait for a report.
     pub(crate) waiting: JoinSet<Vec<Report>>,
@@ -37,14 +37,14 @@ pub(crate) struct Users {
     pub(crate) requested: Vec<(SessionId, HandlerId, Vec<ItemId>)>,
 }
 
-/// A session of a user, with a guard that stops it after the user has dropped it.
+/// A session of a user, with a guard that can stop the session after the user has dropped it.
 struct UserSession {
     session: Option<Session>,
     stop: StopOnDrop,
     log: Log,
-    /// `true` if a user has stopped it or it has a deadline.
+    /// `true` if a user has stopped the session or it has a deadline.
     stopped: bool,
-    /// `true` if a user has opened an entry of its log.
+    /// `true` if a user has opened an entry of the session's log.
     opened: bool,
 }
 
@@ -290,7 +290,7 @@ impl Users {
     }
 
     /// The sessions that users still hold.
-    pub(crate) fn held(&self) -> Vec<Session> {
+    pub(crate) fn open_sessions(&self) -> Vec<Session> {
         self.sessions.iter().filter_map(|user_session| user_session.session.clone()).collect()
     }
 
@@ -303,7 +303,7 @@ impl Users {
     /// Stops all sessions and forgets all handlers.
     pub(crate) fn stop_all(&mut self) {
         self.manager.resume();
-        for session in self.held() {
+        for session in self.open_sessions() {
             session.stop();
         }
         self.sessions.clear();
@@ -317,7 +317,7 @@ impl Users {
     }
 }
 
-/// These items, as bits; no handler lists the last two.
+/// The items of a bit mask; no handler lists the items of the two highest bits.
 fn items_of(these: u8) -> Vec<ItemId> {
     let unlisted = |index: usize| ItemId::from_name(["nowhere", "never"][index - 6]);
     let id = |index: usize| if index < 6 { item_id(index) } else { unlisted(index) };

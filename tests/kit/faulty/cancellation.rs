@@ -1,4 +1,4 @@
-//! Handlers with faults in skip, stop and panics.
+//! Handlers that treat a skip, a stop or a panic incorrectly.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -63,7 +63,7 @@ fn a_single_call_that_ignores_a_skip_is_found() {
     assert_caught(IgnoresSkip, Check::Skip, "was skipped before it began, but its work was done");
 }
 
-/// Is uninterruptible for its whole duration.
+/// Marks the whole work of an item as uninterrupted.
 struct LongUninterruptible(Arc<FakePeer>);
 
 #[sync_handler(id = "3b6f3b0e-6e0e-4c07-8d5e-6a3f8f5c0c02", name = "Long uninterruptible")]
@@ -175,7 +175,7 @@ fn a_skip_that_deletes_data_of_other_items_is_found() {
     assert_caught(ClearsSharedData, Check::Skip, "was skipped, and item");
 }
 
-/// Ignores a cancel while it blocks a thread.
+/// Ignores cancellation while it blocks a thread.
 struct BlockingIgnoresCancel;
 
 #[sync_handler(

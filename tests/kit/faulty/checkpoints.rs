@@ -85,7 +85,7 @@ fn a_lock_file_removed_by_a_destructor_is_found_by_a_kill_only() {
 }
 
 #[test]
-fn drop_on_kill_drops_the_handler_of_a_killed_program() {
+fn drop_on_kill_drops_the_handler_of_a_killed_process() {
     assert!(matches!(
         kit(LockFileRemovedOnDrop).drop_on_kill().check(Check::Kill),
         syncmgr_test::CheckResult::Passed(_)
@@ -120,7 +120,7 @@ fn data_appended_twice_are_found_by_a_stop() {
     assert_caught(AppendsAgain, Check::Resume, "after a stop, the data differ from those of a run without faults");
 }
 
-/// Records its progress in memory, and commits it at the end.
+/// Records its progress only in memory until it commits at the end.
 struct ProgressOnlyInMemory {
     peer: Arc<FakePeer>,
     written: Mutex<BTreeMap<String, u32>>,
@@ -176,7 +176,7 @@ fn a_second_run_that_changes_data_is_found() {
     assert_caught(AppendsEveryRun, Check::SecondRun, "after a complete run, the data differ");
 }
 
-/// Declares `IDEMPOTENT`, but relies on its checkpoint not to repeat work.
+/// Declares `IDEMPOTENT`, but avoids repeated work only with its checkpoint.
 struct NotIdempotent(Arc<FakePeer>);
 
 #[sync_handler(
@@ -292,7 +292,7 @@ fn an_ignored_commit_error_is_found() {
     assert_caught(IgnoresCommitError, Check::Commits, "a commit of `atlas` failed, but the item ends: succeeded");
 }
 
-/// Its state has a field without a default that the earlier release did not have.
+/// Adds a field without a default, which the state of the earlier release lacks.
 struct AddsFieldWithoutDefault(Arc<FakePeer>);
 
 #[derive(Default, Serialize, Deserialize)]

@@ -45,7 +45,7 @@ fn a_kept_value_that_outlives_its_run_is_found() {
     );
 }
 
-/// Returns a pooled connection at the end of the call only.
+/// Returns a pooled connection only at the end of the call.
 struct LeaksPooledConnection(Arc<FakePeer>);
 
 #[sync_handler(id = "3b6f3b0e-6e0e-4c07-8d5e-6a3f8f5c1005", name = "Leaks pooled connection")]
@@ -177,7 +177,7 @@ fn a_log_entry_after_the_end_of_the_session_is_found() {
     assert_caught(LogsAfterSessionEnd, Check::LateUse, "prepare logged an entry after its session had ended");
 }
 
-/// Fetches in a task that outlives the item when it is stopped.
+/// Fetches in a task that outlives the item when the item is stopped.
 struct LeaksTask(Arc<FakePeer>);
 
 #[sync_handler(id = "3b6f3b0e-6e0e-4c07-8d5e-6a3f8f5c1004", name = "Leaks task")]

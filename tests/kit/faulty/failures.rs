@@ -1,4 +1,4 @@
-//! Handlers with faults in failures of the peer, and handlers that block their thread.
+//! Handlers that treat failures of the peer incorrectly, and handlers that block their thread.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,7 +32,7 @@ impl SyncHandler for RetriesItself {
 
 #[test]
 fn a_handler_that_retries_by_itself_is_found() {
-    assert_caught(RetriesItself, Check::Failures, "the peer failed `atlas`, but the item ends: succeeded");
+    assert_caught(RetriesItself, Check::Failures, "the peer failed an access to `atlas`, but the item ends: succeeded");
 }
 
 /// Builds a new error from the text of the old one, which loses the class.

@@ -19,7 +19,7 @@ impl SyncHandler for UnwrapsUserAnswer {
 
     async fn prepare(&self, run: &PrepareContext) -> SyncResult {
         let user = run.interaction().await?;
-        let secret = user.secret("password?").await.unwrap().expect("a password");
+        let secret = user.secret("password?").await.unwrap().expect("the user answers");
         drop((user, secret));
         Ok(())
     }

@@ -71,10 +71,10 @@ impl SyncHandler for ChangesName {
 
 #[test]
 fn a_handler_that_changes_its_name_is_found() {
-    assert_caught(|_| ChangesName(AtomicU32::new(0)), Check::Description, "a different info each time");
+    assert_caught(|_| ChangesName(AtomicU32::new(0)), Check::Description, "different info each time");
 }
 
-/// Derives ids from a counter that each listing continues.
+/// Derives ids from a counter that each listing advances.
 struct ChangesIds(AtomicU32);
 
 #[sync_handler(id = "3b6f3b0e-6e0e-4c07-8d5e-6a3f8f5c0b03", name = "Changes ids")]
@@ -159,7 +159,7 @@ fn a_provider_without_items_fails_the_baseline() {
     assert_caught(|_| ListsNothing, Check::Baseline, "no item was run, so there is nothing to check");
 }
 
-/// Copies each book only after the previous one in the list.
+/// Copies a book only if the previous book in the list is already copied.
 struct DependsOnItemOrder(Arc<FakePeer>);
 
 #[sync_handler(id = "3b6f3b0e-6e0e-4c07-8d5e-6a3f8f5c0b05", name = "Depends on item order", limits(items = 1))]
@@ -186,7 +186,7 @@ fn an_item_that_depends_on_the_order_is_named() {
     assert_caught(DependsOnItemOrder, Check::Selection, "run alone, `cookbook` ends: failed");
 }
 
-/// Copies all items, whichever are selected.
+/// Copies all items, regardless of the selection.
 struct IgnoresSelection(Arc<FakePeer>);
 
 #[sync_handler(id = "3b6f3b0e-6e0e-4c07-8d5e-6a3f8f5c0b06", name = "Ignores selection")]

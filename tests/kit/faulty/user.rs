@@ -123,7 +123,7 @@ fn attention_held_during_work_is_found() {
     );
 }
 
-/// Replaces the refusal of the host by another error.
+/// Replaces the host's refusal with another error.
 struct ReportsRefusalAsFailure(Arc<FakePeer>);
 
 #[sync_handler(id = "3b6f3b0e-6e0e-4c07-8d5e-6a3f8f5c0f02", name = "Reports refusal as failure")]

@@ -30,14 +30,14 @@ pub(crate) struct Answer {
 
 impl Client {
     /// Creates a valid request without the token.
-    pub(crate) fn bare(&self, method: Method, path: &str) -> Request<Full<Bytes>> {
+    pub(crate) fn request_without_token(&self, method: Method, path: &str) -> Request<Full<Bytes>> {
         let request = Request::builder().method(method).uri(path).header(HOST, self.address.to_string());
         request.body(Full::default()).unwrap()
     }
 
     /// Creates a valid request.
     pub(crate) fn request(&self, method: Method, path: &str) -> Request<Full<Bytes>> {
-        let mut request = self.bare(method, path);
+        let mut request = self.request_without_token(method, path);
         request.headers_mut().insert(AUTHORIZATION, format!("Bearer {}", self.token).parse().unwrap());
         request
     }

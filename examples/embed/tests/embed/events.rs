@@ -36,7 +36,7 @@ impl Events {
         }
     }
 
-    /// Reads until an event of this kind, about the item with this name or id if `about` is given.
+    /// Reads up to the next event of this kind. If `about` is given, the event must have this item name or id.
     pub(crate) async fn until(&mut self, kind: &str, about: Option<&str>) -> Event {
         loop {
             let event = self.next().await.unwrap_or_else(|| panic!("the stream ended before {kind}"));

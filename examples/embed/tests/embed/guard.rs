@@ -6,7 +6,7 @@ use syncmgr::ItemId;
 
 use crate::running::Running;
 
-/// Every path under `/sync`, and one that does not exist.
+/// Every route under `/sync`, a wrong method, and a path that does not exist.
 fn sync_paths(server: &Running, session: &str) -> Vec<(Method, String)> {
     let item = ItemId::from_name("file 1");
     vec![
@@ -24,7 +24,7 @@ fn sync_paths(server: &Running, session: &str) -> Vec<(Method, String)> {
 async fn the_programs_own_pages_need_no_token() {
     let server = Running::quick().await;
     for (path, says) in [("/health", r#"{"healthy":true}"#), ("/notes", "<h1>Notes</h1>")] {
-        let answer = server.client.send(server.client.bare(Method::GET, path)).await;
+        let answer = server.client.send(server.client.request_without_token(Method::GET, path)).await;
         assert_eq!(answer.status, StatusCode::OK);
         assert!(answer.body.contains(says), "{}", answer.body);
     }
@@ -53,7 +53,7 @@ async fn every_request_under_sync_needs_the_token() {
     ];
     for (method, path) in sync_paths(&server, &session) {
         for credentials in &wrong {
-            let mut request = server.client.bare(method.clone(), &path);
+            let mut request = server.client.request_without_token(method.clone(), &path);
             for value in credentials {
                 request.headers_mut().append(AUTHORIZATION, value.parse().unwrap());
             }
@@ -61,7 +61,7 @@ async fn every_request_under_sync_needs_the_token() {
             answer.assert_error(401, "client");
             assert_eq!(answer.headers["www-authenticate"], "Bearer");
         }
-        let in_url = server.client.bare(method, &format!("{path}?token={token}&access_token={token}"));
+        let in_url = server.client.request_without_token(method, &format!("{path}?token={token}&access_token={token}"));
         server.client.send(in_url).await.assert_error(401, "client");
     }
     assert_eq!(server.client.get(&session).await.json()["state"], "running", "no rejected request has an effect");
@@ -70,7 +70,7 @@ async fn every_request_under_sync_needs_the_token() {
 #[tokio::test]
 async fn the_case_of_the_authorization_scheme_is_ignored() {
     let server = Running::quick().await;
-    let mut request = server.client.bare(Method::POST, "/sync/sessions");
+    let mut request = server.client.request_without_token(Method::POST, "/sync/sessions");
     request.headers_mut().insert(AUTHORIZATION, format!("bEARER {}", server.client.token).parse().unwrap());
     assert_eq!(server.client.send(request).await.status, StatusCode::ACCEPTED);
 }
@@ -120,7 +120,7 @@ async fn a_request_target_with_another_host_is_misdirected() {
 }
 
 #[tokio::test]
-async fn a_page_of_another_origin_is_rejected_and_an_own_page_is_not() {
+async fn pages_of_other_origins_are_rejected_and_pages_of_this_server_are_not() {
     let server = Running::quick().await;
     let session = server.client.start().await;
     let address = server.client.address;
@@ -146,7 +146,7 @@ async fn a_page_of_another_origin_is_rejected_and_an_own_page_is_not() {
 #[tokio::test]
 async fn a_cors_preflight_is_rejected() {
     let server = Running::quick().await;
-    let mut preflight = server.client.bare(Method::OPTIONS, "/sync/sessions");
+    let mut preflight = server.client.request_without_token(Method::OPTIONS, "/sync/sessions");
     preflight.headers_mut().insert(ORIGIN, "http://evil.example".parse().unwrap());
     preflight.headers_mut().insert("access-control-request-method", "POST".parse().unwrap());
     let answer = server.client.send(preflight).await;

@@ -25,7 +25,7 @@ async fn value_after(out: &mut BufReader<ChildStdout>, label: &str) -> String {
 }
 
 /// Starts the program and a session, sends `signal` while the session runs, and asserts a clean exit.
-async fn exits_successfully_after(signal: Signal) {
+async fn assert_clean_exit_after(signal: Signal) {
     let (mut child, mut out) = program(&["--steps", "1000000", "--pace", "1"]);
     let address = value_after(&mut out, "listening on http://").await.parse().unwrap();
     let client = Client { address, token: value_after(&mut out, "token: ").await };
@@ -43,12 +43,12 @@ async fn exits_successfully_after(signal: Signal) {
 
 #[tokio::test]
 async fn the_program_prints_address_and_token_and_exits_cleanly_on_sigterm() {
-    exits_successfully_after(Signal::TERM).await;
+    assert_clean_exit_after(Signal::TERM).await;
 }
 
 #[tokio::test]
 async fn the_program_exits_cleanly_on_ctrl_c() {
-    exits_successfully_after(Signal::INT).await;
+    assert_clean_exit_after(Signal::INT).await;
 }
 
 #[tokio::test]

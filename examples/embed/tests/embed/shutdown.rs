@@ -77,7 +77,7 @@ impl SyncHandler for Stuck {
 }
 
 #[tokio::test]
-async fn a_handler_that_cannot_be_stopped_is_returned_without_a_wait() {
+async fn shutdown_does_not_wait_for_a_handler_that_cannot_be_stopped() {
     let (sender, receiver) = mpsc::channel();
     let server = Running::with(Stuck(Mutex::new(Some(receiver)))).await;
     let handler = server.handler;

@@ -20,8 +20,8 @@ pub(crate) fn remove_leftovers(to: &Directory, leftovers: &[PathBuf], monitor: &
     Ok(())
 }
 
-/// Creates the missing directories in TO, and makes existing ones writable for their owner until they are finalized. A directory
-/// that cannot be created is one error: it is removed from the plan with everything below it.
+/// Creates the missing directories in TO, and makes existing ones writable for their owner until they are finalized. If a
+/// directory cannot be created, reports one error and removes it from the plan with everything below it.
 pub(crate) fn make_directories(to: &Directory, plan: &mut Plan, monitor: &dyn Monitor) -> Result<(), Stopped> {
     let mut failed = HashSet::new();
     for directory in std::mem::take(&mut plan.directories) {
@@ -60,7 +60,7 @@ pub(crate) fn delete_entries(to: &Directory, deletions: &[Deletion], monitor: &d
     Ok(())
 }
 
-/// Sets the permissions and times of the planned directories, children first, so that no later change below modifies them.
+/// Sets the permissions and times of the planned directories, children first, so that no later change inside a directory modifies them.
 pub(crate) fn finalize_directories(
     to: &Directory,
     directories: &[PlannedDirectory],
@@ -106,7 +106,7 @@ fn make_change(
     };
     match change.displaced {
         0 => {}
-        // Without `--delete` only an empty directory may be replaced. If it has entries by now, this fails.
+        // Without `--delete` only an empty directory may be replaced. Fails if entries were added since the scan.
         1 => pair.to.remove_directory(name).file_context("cannot be replaced in TO", &path)?,
         _ => remove_tree(&root.to, &path, monitor)?,
     }

@@ -22,7 +22,7 @@ impl Scan<'_> {
             Some((Kind::File, from)) => self.file(visit, &target, from)?,
             Some((Kind::Link, from)) => self.link(visit, &target, from)?,
             Some((Kind::Special(what), _)) => self.skip_special(visit, name, what),
-            None => return self.only_in_to(visit, &target),
+            None => return self.only_in_target(visit, &target),
         }
         self.plan.existing += u64::from(target.to.is_some());
         Ok(())
@@ -45,7 +45,7 @@ impl Scan<'_> {
             None => self.change(visit, target, Action::CopyFile, from.size),
             Some(to) if !to.has_permissions_of(&from) => self.change(visit, target, Action::SetPermissions(from), 0),
             Some(_) => {
-                self.unchanged();
+                self.count_unchanged();
                 Ok(())
             }
         }
@@ -53,19 +53,19 @@ impl Scan<'_> {
 
     fn link(&mut self, visit: &mut Visit, target: &TargetEntry, from: Entry) -> Result<(), Failure> {
         if target.to.is_some_and(|to| to.looks_like(&from)) && visit.same_target(target.name)? {
-            self.unchanged();
+            self.count_unchanged();
             return Ok(());
         }
         self.change(visit, target, Action::MakeLink(from), 0)
     }
 
-    pub(super) fn unchanged(&mut self) {
+    pub(super) fn count_unchanged(&mut self) {
         self.plan.unchanged += 1;
     }
 
     fn change(&mut self, visit: &mut Visit, target: &TargetEntry, action: Action, size: u64) -> Result<(), Failure> {
         let displaced = match target.to {
-            Some(to) if to.kind == Kind::Directory => self.displaced(visit, target.name)?,
+            Some(to) if to.kind == Kind::Directory => self.count_displaced(visit, target.name)?,
             _ => 0,
         };
         visit.touched = true;
@@ -79,7 +79,7 @@ impl Scan<'_> {
     }
 
     /// Counts the entries of a directory in TO that a file or link replaces.
-    fn displaced(&mut self, visit: &Visit, name: &OsStr) -> Result<u64, Failure> {
+    fn count_displaced(&mut self, visit: &Visit, name: &OsStr) -> Result<u64, Failure> {
         let path = visit.path.join(name);
         let entries = count_tree(&self.root.to, &path, self.monitor)?;
         self.plan.existing += entries - 1;
@@ -93,7 +93,7 @@ impl Scan<'_> {
         Ok(entries)
     }
 
-    fn only_in_to(&mut self, visit: &mut Visit, target: &TargetEntry) -> Result<(), Failure> {
+    fn only_in_target(&mut self, visit: &mut Visit, target: &TargetEntry) -> Result<(), Failure> {
         let Some(to) = target.to else { return Ok(()) };
         let path = visit.path.join(target.name);
         if to.kind != Kind::Directory && is_leftover(target.name) {

@@ -34,15 +34,15 @@ pub(crate) fn copy_file<'a>(
     monitor: &dyn Monitor,
 ) -> Result<Temporary<'a>, Failure> {
     let source = pair.from.open_file(name).file_context("cannot be opened in FROM", path)?;
-    let before = regular(&source).file_context("cannot be read in FROM", path)?;
+    let before = regular_metadata(&source).file_context("cannot be read in FROM", path)?;
     let (temporary, target) =
         Temporary::create(&pair.to, |name| pair.to.create_file(name)).file_context("cannot be written in TO", path)?;
     let by_kernel = if before.size < LARGE { 0 } else { copy_in_kernel(&source, &target, before.size, monitor)? };
     copy_through(&source, &target, before.size - by_kernel, path, buffer, monitor)?;
     fs::fchmod(&target, before.permissions()).file_context("cannot set the permissions in TO", path)?;
     fs::futimens(&target, &modified_at(before.modified)).file_context("cannot set the time in TO", path)?;
-    // The copy carries the older time, so that the next run sees a difference.
-    if !regular(&source).file_context("cannot be read in FROM", path)?.looks_like(&before) {
+    // The copy has the earlier time, so that the next run sees a difference.
+    if !regular_metadata(&source).file_context("cannot be read in FROM", path)?.looks_like(&before) {
         monitor.warn(path, "changed while it was copied; the next run copies it again");
     }
     Ok(temporary)
@@ -62,14 +62,14 @@ pub(crate) fn copy_link<'a>(
     Ok(temporary)
 }
 
-/// Returns the metadata of an open file. An error if it is no longer a regular file.
-fn regular(file: &File) -> io::Result<Entry> {
+/// Returns the metadata of an open file. Fails if the file is no longer a regular one.
+fn regular_metadata(file: &File) -> io::Result<Entry> {
     let entry = Entry::from(fs::fstat(file)?);
     if entry.kind == Kind::File { Ok(entry) } else { Err(Errno::INVAL.into()) }
 }
 
-/// Copies up to `size` bytes inside the kernel. An error only ends this attempt: the rest is copied through the buffer, which
-/// reports the error if it persists.
+/// Copies up to `size` bytes inside the kernel. An error only ends this attempt: the rest is copied through the buffer, and that
+/// copy reports the error if it persists.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 fn copy_in_kernel(source: &File, target: &File, size: u64, monitor: &dyn Monitor) -> Result<u64, Stopped> {
     /// The number of bytes between two calls of the monitor.

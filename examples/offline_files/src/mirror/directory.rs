@@ -83,7 +83,7 @@ impl Directory {
         Ok(fs::openat(&self.0, name, flags, Mode::empty())?.into())
     }
 
-    /// Creates the file `name`, accessible only to its owner. An error if the name exists.
+    /// Creates the file `name`, accessible only to its owner. Fails if the name exists.
     pub(crate) fn create_file(&self, name: &OsStr) -> io::Result<File> {
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         Ok(fs::openat(&self.0, name, flags, Mode::RUSR | Mode::WUSR)?.into())

@@ -11,7 +11,7 @@ pub(crate) struct Entry {
     pub(crate) size: u64,
     pub(crate) modified: Timespec,
     mode: Mode,
-    /// The time of the last change of its contents or metadata. Programs cannot set it.
+    /// The time of the last change of the contents or metadata. Programs cannot set it.
     changed: Timespec,
     device: u64,
     inode: u64,

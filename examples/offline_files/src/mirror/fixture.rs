@@ -36,11 +36,11 @@ impl Trees {
     /// Mirrors one extent as the program does.
     pub(crate) fn mirror(&self, extent: &Extent, extra_entries: ExtraEntries) -> Recorder {
         let recorder = Recorder::default();
-        self.mirror_under(&recorder, extent, extra_entries).unwrap();
+        self.mirror_with_monitor(&recorder, extent, extra_entries).unwrap();
         recorder
     }
 
-    pub(crate) fn mirror_under(
+    pub(crate) fn mirror_with_monitor(
         &self,
         monitor: &dyn Monitor,
         extent: &Extent,
@@ -57,7 +57,7 @@ impl Trees {
         let extents = names.into_iter().map(Extent::Directory).chain([Extent::TopLevel]);
         let recorder = Recorder::default();
         for extent in extents {
-            self.mirror_under(&recorder, &extent, extra_entries).unwrap();
+            self.mirror_with_monitor(&recorder, &extent, extra_entries).unwrap();
         }
         recorder
     }
@@ -119,7 +119,7 @@ impl Monitor for Recorder {
     }
 }
 
-/// A monitor that calls a closure after each write; an error from it stops the work.
+/// A monitor that calls a closure after each write; an error from the closure stops the work.
 pub(crate) struct Hook<F>(pub(crate) Recorder, pub(crate) F);
 
 impl<F: Fn(u64) -> Result<(), Stopped> + Send + Sync> Monitor for Hook<F> {

@@ -6,9 +6,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-/// An observer of the work, which can stop it.
+/// Observes blocking work and can stop it.
 pub(crate) trait Monitor: Send + Sync {
-    /// Called after `bytes` more were written, at least once per entry and per MiB. An error ends the work immediately.
+    /// Called after `bytes` more bytes were written, at least once per entry and per MiB. An error ends the work immediately.
     fn advance(&self, bytes: u64) -> Result<(), Stopped>;
 
     /// Called after an entry was changed.
@@ -24,7 +24,7 @@ pub(crate) trait Monitor: Send + Sync {
     fn now(&self) -> SystemTime;
 }
 
-/// A monitor for repeated work: it passes on stops and drops all messages.
+/// A monitor for a second scan of the same part: forwards stops and drops all messages.
 pub(crate) struct Quiet<'a>(pub(crate) &'a dyn Monitor);
 
 impl Monitor for Quiet<'_> {
@@ -84,7 +84,7 @@ impl fmt::Display for FileError {
 
 impl Error for FileError {}
 
-/// The reason that an entry was not completed.
+/// The reason an entry was not completed.
 #[derive(Debug)]
 pub(crate) enum Failure {
     Stopped,
@@ -114,7 +114,7 @@ impl<T, E: Into<io::Error>> FileContext<T> for Result<T, E> {
     }
 }
 
-/// Reports a failed entry and returns `None`. Only a stop is an error.
+/// Reports an entry that failed and returns `None`, so that the work continues. Fails only if the work was stopped.
 pub(crate) fn tolerate<T>(monitor: &dyn Monitor, result: Result<T, impl Into<Failure>>) -> Result<Option<T>, Stopped> {
     match result.map_err(Into::into) {
         Ok(value) => Ok(Some(value)),

@@ -105,7 +105,7 @@ impl Plan {
         self.changes.iter().map(|change| change.size).sum()
     }
 
-    /// Takes the changes, in batches that are large enough for one blocking call each.
+    /// Removes the changes from the plan, and returns them in batches that are large enough for one blocking call each.
     pub(crate) fn take_batches(&mut self) -> Vec<Vec<Change>> {
         let mut batches: Vec<Vec<Change>> = Vec::new();
         let mut bytes = u64::MAX;
@@ -154,7 +154,7 @@ mod tests {
         Change { directory: Path::new("").into(), name: "x".into(), action: Action::CopyFile, size, displaced }
     }
 
-    fn deleting(entries: u64, existing: u64) -> Plan {
+    fn plan_with_deletion(entries: u64, existing: u64) -> Plan {
         Plan { deletions: vec![Deletion { path: "x".into(), entries }], existing, ..Plan::default() }
     }
 
@@ -167,7 +167,7 @@ mod tests {
 
     #[test]
     fn discard_deletions_removes_changes_that_require_a_deletion() {
-        let mut plan = deleting(3, 9);
+        let mut plan = plan_with_deletion(3, 9);
         plan.changes = vec![change(1, 0), change(1, 2)];
         plan.discard_deletions();
         assert!(plan.deletions.is_empty());

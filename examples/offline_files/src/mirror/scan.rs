@@ -45,8 +45,8 @@ impl ScanOptions<'_> {
     }
 }
 
-/// Compares the two sides of `extent`. An entry that cannot be read is reported and not changed in TO. Of a cached directory,
-/// only the side in FROM is read.
+/// Compares the two sides of `extent`. An entry that cannot be read is reported and not changed in TO. For a cached directory,
+/// only the entries in FROM are read.
 pub(crate) fn scan(
     root: &Pair,
     extent: &Extent,
@@ -117,7 +117,7 @@ impl Scan<'_> {
         Ok(())
     }
 
-    /// Uses the cached result of a directory. Its subdirectories are scanned on their own.
+    /// Uses the cached result of a directory. The subdirectories are scanned separately.
     fn use_cache(&mut self, visit: &mut Visit, source: &SourceEntries, cached: CachedDirectory) -> Result<(), Failure> {
         for (name, from) in source {
             self.monitor.advance(0)?;
@@ -126,7 +126,7 @@ impl Scan<'_> {
                     let target = visit.find(name)?;
                     self.directory(visit, &target, from);
                 }
-                Some((Kind::File | Kind::Link, _)) => self.unchanged(),
+                Some((Kind::File | Kind::Link, _)) => self.count_unchanged(),
                 Some((Kind::Special(what), _)) => self.skip_special(visit, name, what),
                 _ => {}
             }

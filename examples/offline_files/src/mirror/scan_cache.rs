@@ -11,7 +11,7 @@ use syncmgr::Uuid;
 
 use super::entry::{Entry, Kind};
 
-/// The maximum number of cached directories, because the saved state of an item is limited. Others are compared in every run.
+/// The maximum number of cached directories, because the saved state of an item is limited. The rest is compared in every run.
 const MAX_DIRECTORIES: usize = 20_000;
 
 /// The entries of a directory in FROM by name; `None` if the metadata could not be read.
@@ -19,9 +19,9 @@ pub(super) type SourceEntries = BTreeMap<OsString, Option<Entry>>;
 
 /// The directories of an item that are in sync, by a digest of both sides.
 ///
-/// The digest covers the metadata of all entries in FROM, and the metadata of the directory itself in TO. The latter changes
-/// when an entry is created, renamed or removed, but not when a file is written. There is one digest per directory and none per
-/// file: the cache stays small for millions of files, and one changed file causes its whole directory to be compared.
+/// The digest covers the metadata of all entries in FROM, and the metadata of the directory itself in TO. The metadata in TO
+/// changes when an entry is created, renamed or removed, but not when a file is written. There is one digest per directory and
+/// none per file: the cache stays small for millions of files, and one changed file causes its whole directory to be compared.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub(crate) struct ScanCache(BTreeMap<u64, CachedDirectory>);

@@ -15,7 +15,7 @@ fn docs() -> Extent {
 }
 
 /// Two trees in sync, and the scan cache of `docs`.
-fn mirrored(extra_entries: ExtraEntries) -> (Trees, ScanCache) {
+fn mirrored_trees(extra_entries: ExtraEntries) -> (Trees, ScanCache) {
     let trees = Trees::full();
     trees.mirror_all(extra_entries);
     let cache = scan(&trees.pair(), &docs(), extra_entries, &Recorder::default()).unwrap().in_sync;
@@ -27,13 +27,13 @@ fn scan_cached(trees: &Trees, cache: &ScanCache, extra_entries: ExtraEntries) ->
 }
 
 /// The paths that a plan changes.
-fn changed(plan: &Plan) -> Vec<String> {
+fn changed_paths(plan: &Plan) -> Vec<String> {
     plan.changes.iter().map(|change| change.path().display().to_string()).collect()
 }
 
 #[test]
-fn only_the_metadata_of_a_cached_directory_is_read_in_to() {
-    let (trees, cache) = mirrored(ExtraEntries::Keep);
+fn only_the_metadata_of_a_cached_target_directory_is_read() {
+    let (trees, cache) = mirrored_trees(ExtraEntries::Keep);
     assert_eq!(cache.len(), 4);
     // These changes do not alter the metadata of a directory.
     fs::write(trees.to.join("docs/plan.txt"), "changed in place").unwrap();
@@ -43,13 +43,13 @@ fn only_the_metadata_of_a_cached_directory_is_read_in_to() {
     assert_eq!((plan.unchanged, plan.existing, plan.entries), (4, 7, 7));
     assert_eq!(plan.in_sync, cache);
     assert_eq!(
-        changed(&scan_cached(&trees, &ScanCache::default(), ExtraEntries::Keep)),
+        changed_paths(&scan_cached(&trees, &ScanCache::default(), ExtraEntries::Keep)),
         ["docs/plan.txt", "docs/deep/er/empty"]
     );
 }
 
 #[test]
-fn a_changed_directory_in_to_is_compared() {
+fn a_changed_target_directory_is_compared() {
     type Change = &'static dyn Fn(&Trees);
     let changes: [(Change, &str); 4] = [
         (&|trees| fs::remove_file(trees.to.join("docs/plan.txt")).unwrap(), "docs/plan.txt"),
@@ -70,30 +70,30 @@ fn a_changed_directory_in_to_is_compared() {
         ),
     ];
     for (change, path) in changes {
-        let (trees, cache) = mirrored(ExtraEntries::Keep);
+        let (trees, cache) = mirrored_trees(ExtraEntries::Keep);
         change(&trees);
-        assert_eq!(changed(&scan_cached(&trees, &cache, ExtraEntries::Keep)), [path]);
+        assert_eq!(changed_paths(&scan_cached(&trees, &cache, ExtraEntries::Keep)), [path]);
     }
 }
 
 #[test]
 fn a_change_is_found_even_if_the_modification_time_is_reset() {
-    let (trees, cache) = mirrored(ExtraEntries::Keep);
+    let (trees, cache) = mirrored_trees(ExtraEntries::Keep);
     let (docs, entry) = (trees.pair().to.descend(Path::new("docs")).unwrap(), OsStr::new("docs"));
     let before = trees.pair().to.entry(entry).unwrap().unwrap();
     fs::remove_file(trees.to.join("docs/plan.txt")).unwrap();
     docs.set_attributes(&before).unwrap();
-    assert_eq!(changed(&scan_cached(&trees, &cache, ExtraEntries::Keep)), ["docs/plan.txt"]);
+    assert_eq!(changed_paths(&scan_cached(&trees, &cache, ExtraEntries::Keep)), ["docs/plan.txt"]);
 }
 
 #[test]
-fn the_directory_of_a_changed_file_in_from_is_compared() {
-    let (trees, cache) = mirrored(ExtraEntries::Keep);
+fn the_directory_of_a_changed_source_file_is_compared() {
+    let (trees, cache) = mirrored_trees(ExtraEntries::Keep);
     // The new file has the size and modification time of the old one.
     fs::remove_file(trees.from.join("docs/plan.txt")).unwrap();
     file(&trees.from.join("docs/plan.txt"), "nalp", 2);
     fs::write(trees.to.join("docs/plan.txt"), "changed in place").unwrap();
-    assert_eq!(changed(&scan_cached(&trees, &cache, ExtraEntries::Keep)), ["docs/plan.txt"]);
+    assert_eq!(changed_paths(&scan_cached(&trees, &cache, ExtraEntries::Keep)), ["docs/plan.txt"]);
 }
 
 #[test]
@@ -113,7 +113,7 @@ fn a_directory_that_is_not_in_sync_is_not_cached() {
 
 #[test]
 fn a_directory_changed_at_the_start_of_the_scan_is_not_cached() {
-    let (trees, _) = mirrored(ExtraEntries::Keep);
+    let (trees, _) = mirrored_trees(ExtraEntries::Keep);
     let in_sync = |time| {
         let at = At(Recorder::default(), time);
         scan(&trees.pair(), &docs(), ExtraEntries::Keep, &at).unwrap().in_sync.len()
@@ -136,7 +136,7 @@ fn a_cached_directory_with_extra_entries_is_used_only_without_delete() {
 
 #[test]
 fn a_special_file_in_a_cached_directory_is_a_warning_in_every_run() {
-    let (trees, _) = mirrored(ExtraEntries::Keep);
+    let (trees, _) = mirrored_trees(ExtraEntries::Keep);
     assert!(Command::new("mkfifo").arg(trees.from.join("docs/empty/pipe")).status().unwrap().success());
     trees.mirror_all(ExtraEntries::Keep);
     let cache = scan(&trees.pair(), &docs(), ExtraEntries::Keep, &Recorder::default()).unwrap().in_sync;
@@ -155,6 +155,6 @@ fn the_excluded_file_and_its_companions_are_not_mirrored() {
     let (cache, excluded) = (ScanCache::default(), Some(Path::new("docs/deep/state.db")));
     let options = ScanOptions { extra_entries: ExtraEntries::Keep, cache: &cache, excluded };
     let plan = super::scan(&trees.pair(), &docs(), options, &Recorder::default()).unwrap();
-    assert!(!changed(&plan).iter().any(|path| path.contains("state")), "{:?}", changed(&plan));
+    assert!(!changed_paths(&plan).iter().any(|path| path.contains("state")), "{:?}", changed_paths(&plan));
     assert_eq!(plan.changes.len(), 4);
 }

@@ -46,7 +46,7 @@ fn a_file_of_another_size_or_time_is_copied_again() {
 }
 
 #[test]
-fn permission_bits_alone_are_set_in_place() {
+fn changed_permission_bits_are_set_without_a_copy() {
     let trees = Trees::full();
     trees.mirror_all(ExtraEntries::Keep);
     let inode = fs::metadata(trees.to.join("docs/plan.txt")).unwrap().ino();
@@ -120,7 +120,7 @@ fn extra_entries_are_kept_unless_deletion_is_enabled() {
 }
 
 #[test]
-fn deletion_never_follows_a_link_out_of_to() {
+fn deletion_never_follows_a_link_out_of_the_target() {
     let trees = Trees::new();
     file(&trees.base.path().join("precious/a"), "a", 1);
     link(&trees.to.join("way"), "../precious");
@@ -147,7 +147,7 @@ fn entries_are_counted_for_the_guard_in_both_extents() {
 }
 
 #[test]
-fn a_link_to_a_directory_in_to_is_replaced_and_not_followed() {
+fn a_target_link_to_a_directory_is_replaced_and_not_followed() {
     let trees = Trees::full();
     let precious = trees.base.path().join("precious");
     file(&precious.join("plan.txt"), "precious", 1);
@@ -214,7 +214,7 @@ fn an_empty_directory_that_is_filled_after_the_scan_is_kept() {
 }
 
 #[test]
-fn the_top_level_has_all_names_except_directories_of_from() {
+fn the_top_level_has_all_names_except_source_directories() {
     let trees = Trees::full();
     file(&trees.to.join("top.txt/inner"), "a directory where FROM has a file", 1);
     file(&trees.to.join("gone/x"), "a directory only TO has", 1);
@@ -279,7 +279,7 @@ fn a_file_removed_during_its_copy_is_copied_completely() {
         let _ = fs::remove_file(&path);
         Ok(())
     });
-    trees.mirror_under(&hook, &docs(), ExtraEntries::Keep).unwrap();
+    trees.mirror_with_monitor(&hook, &docs(), ExtraEntries::Keep).unwrap();
     assert_eq!(hook.0.errors(), [""; 0]);
     assert_eq!(fs::read(trees.to.join("docs/big")).unwrap().len(), 300_000);
 }
@@ -293,7 +293,7 @@ fn a_file_changed_during_its_copy_is_copied_again_by_the_next_run() {
         file(&path, "shorter", 2);
         Ok(())
     });
-    trees.mirror_under(&hook, &docs(), ExtraEntries::Keep).unwrap();
+    trees.mirror_with_monitor(&hook, &docs(), ExtraEntries::Keep).unwrap();
     assert_eq!(hook.0.warnings(), ["docs/big: changed while it was copied; the next run copies it again"]);
     trees.mirror_all(ExtraEntries::Keep);
     assert_eq!(snapshot(&trees.to), snapshot(&trees.from));
@@ -305,7 +305,7 @@ fn a_stop_during_a_copy_leaves_no_partial_file() {
         let trees = Trees::new();
         file(&trees.from.join("docs/big"), &"x".repeat(size), 1);
         let hook = Hook(Recorder::default(), |_| Err(Stopped));
-        assert_eq!(trees.mirror_under(&hook, &docs(), ExtraEntries::Keep), Err(Stopped));
+        assert_eq!(trees.mirror_with_monitor(&hook, &docs(), ExtraEntries::Keep), Err(Stopped));
         assert_eq!(fs::read_dir(trees.to.join("docs")).unwrap().count(), 0);
         trees.mirror_all(ExtraEntries::Keep);
         assert_eq!(snapshot(&trees.to), snapshot(&trees.from));

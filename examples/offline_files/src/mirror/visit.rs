@@ -17,7 +17,7 @@ pub(super) struct Visit {
     from: Directory,
     /// `None` if TO does not have the directory yet.
     to: Option<Directory>,
-    /// The metadata of the directory in TO, taken before its entries were read.
+    /// The metadata of the directory in TO, read before its entries.
     pub(super) stamp: Option<Entry>,
     /// `true` if the directory in TO, and thus its modification time, will change.
     pub(super) touched: bool,

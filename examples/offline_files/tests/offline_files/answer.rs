@@ -14,8 +14,8 @@ use crate::trees::{Trees, file, snapshot};
 /// The id of the program's handler.
 const HANDLER: HandlerId = HandlerId::from_u128(0x6f0d_8a52_3c1b_4d0e_9a57_52b1_c6f4_e8d3);
 
-/// Eleven of twenty files are removed from FROM, their deletions are held, and the question is answered with `remedy`. Then one
-/// new file is added to FROM, and the program runs again.
+/// Runs the program, which holds the deletion of eleven of twenty entries, and answers the question with `remedy`. Then adds a new
+/// file to FROM and runs the program again.
 fn run_with_answer(remedy: &Remedy) -> (Trees, RunOutput) {
     let trees = Trees::new();
     for number in 0..20 {

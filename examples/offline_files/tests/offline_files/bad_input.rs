@@ -9,7 +9,7 @@ use std::process::Command;
 
 use serde_json::json;
 
-use crate::program::{PROGRAM, RunOutput, at_home};
+use crate::program::{PROGRAM, RunOutput, command_with_home};
 use crate::trees::{Trees, chmod, file, link, snapshot};
 
 #[test]
@@ -43,7 +43,7 @@ fn a_name_with_control_characters_is_escaped_in_every_output() {
 }
 
 #[test]
-fn a_link_in_to_that_points_outside_is_not_followed() {
+fn a_target_link_that_points_outside_is_not_followed() {
     let trees = Trees::full();
     let precious = trees.base.path().join("precious");
     file(&precious.join("plan.txt"), "precious", 1);
@@ -62,7 +62,7 @@ fn a_link_in_to_that_points_outside_is_not_followed() {
 }
 
 #[test]
-fn a_read_only_to_is_an_error_with_a_path_for_each_item() {
+fn a_read_only_target_is_an_error_with_a_path_for_each_item() {
     let trees = Trees::full();
     chmod(&trees.to, 0o555);
     let output = run_without_privileges(&trees, &[]);
@@ -98,7 +98,7 @@ fn a_directory_without_write_permission_is_mirrored_and_updated() {
 }
 
 #[test]
-fn an_unreadable_entry_is_an_error_and_unchanged_in_to() {
+fn an_unreadable_source_entry_is_an_error_and_its_copy_is_unchanged() {
     let trees = Trees::full();
     file(&trees.from.join("docs/secret/a"), "a", 1);
     file(&trees.to.join("docs/secret/b"), "kept", 1);
@@ -161,7 +161,7 @@ fn run_without_privileges(trees: &Trees, flags: &[&str]) -> RunOutput {
         assert!(Command::new("cp").arg(PROGRAM).arg(&copy).status().unwrap().success());
         chmod(trees.base.path(), 0o755);
         assert!(Command::new("chown").arg("-R").arg("65534").arg(trees.base.path()).status().unwrap().success());
-        command = at_home(copy, trees.base.path());
+        command = command_with_home(copy, trees.base.path());
         command.args(flags).arg(&trees.from).arg(&trees.to).uid(65534).gid(65534);
     }
     command.arg("--json").output().expect("the program starts").into()

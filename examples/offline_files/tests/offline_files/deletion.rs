@@ -28,7 +28,7 @@ fn extra_entries_are_kept_without_delete() {
 }
 
 #[test]
-fn delete_removes_entries_that_from_does_not_have() {
+fn delete_removes_entries_that_the_source_does_not_have() {
     let trees = Trees::full();
     for path in ["docs/old", "docs/gone/a/b", "gone/c", "old"] {
         file(&trees.to.join(path), "old", 1);
@@ -43,7 +43,7 @@ fn delete_removes_entries_that_from_does_not_have() {
 }
 
 #[test]
-fn eleven_of_twenty_deletions_are_held() {
+fn the_deletion_of_eleven_of_twenty_entries_is_held() {
     let trees = item_with(20, 11);
     let output = trees.run(&["--delete", "--json"]);
     assert_eq!(output.code, Some(1));
@@ -58,7 +58,7 @@ fn eleven_of_twenty_deletions_are_held() {
 }
 
 #[test]
-fn the_table_has_the_reason_that_nothing_was_deleted() {
+fn the_table_shows_why_nothing_was_deleted() {
     let output = item_with(20, 11).run(&["--delete"]);
     assert!(output.stdout.contains("\nnot done "), "{}", output.stdout);
     assert!(output.stdout.contains("\nerror: docs: nothing was deleted: 11 of 20 entries"), "{}", output.stdout);
@@ -93,7 +93,7 @@ fn an_extra_directory_counts_with_all_its_entries() {
 }
 
 #[test]
-fn a_file_replaces_a_directory_and_a_directory_a_file() {
+fn a_file_replaces_an_empty_directory_and_a_directory_replaces_a_file() {
     let trees = Trees::new();
     file(&trees.from.join("one/file"), "a directory now", 1);
     file(&trees.to.join("one"), "was a file", 1);
@@ -118,14 +118,14 @@ fn a_file_replaces_a_directory_with_entries_only_with_delete() {
 }
 
 #[test]
-fn an_empty_from_is_held() {
+fn an_empty_source_is_held() {
     let trees = item_with(12, 0);
     assert_eq!(trees.run(&["--delete"]).code, Some(0));
     fs::remove_dir_all(trees.from.join("docs")).unwrap();
     fs::create_dir(trees.from.join("docs")).unwrap();
     let output = trees.run(&["--delete", "--json"]);
     assert_eq!((output.code, &output.item("docs")["status"]), (Some(1), &json!("not_done")));
-    let message = "nothing was deleted: FROM is empty and had 13 entries, and 13 of 13 entries in TO would be deleted; \
+    let message = "nothing was deleted: FROM is empty but had 13 entries, and 13 of 13 entries in TO would be deleted; \
                    use --yes to delete them";
     assert_eq!(output.item("docs")["errors"], json!([{"path": "docs", "message": message}]));
     assert!(trees.to.join("docs/11").exists());

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::program::RunOutput;
 use crate::trees::{Trees, file, link, snapshot};
 
-/// Trees in sync, with a complete record. One run is not enough: the next compares directories that have just changed.
+/// Trees in sync, with a complete record. One run is not enough: the second run compares the directories that the first has just changed.
 fn synced_trees() -> Trees {
     let trees = Trees::full();
     for _ in 0..3 {
@@ -20,16 +20,16 @@ fn synced_trees() -> Trees {
 }
 
 /// The scope of a run, and the reason for a full scan.
-fn compared(output: &RunOutput) -> (Value, Value) {
+fn scan_scope(output: &RunOutput) -> (Value, Value) {
     let document = output.json();
     (document["compared"].clone(), document["reason"].clone())
 }
 
-fn all(reason: &str) -> (Value, Value) {
+fn full_scan(reason: &str) -> (Value, Value) {
     (json!("all"), json!(reason))
 }
 
-fn changes() -> (Value, Value) {
+fn changes_only() -> (Value, Value) {
     (json!("changes"), Value::Null)
 }
 
@@ -43,39 +43,39 @@ fn is_tampered_with(trees: &Trees) -> bool {
 }
 
 #[test]
-fn the_first_run_compares_everything_and_the_next_the_changes() {
+fn the_first_run_compares_everything_and_the_next_only_changes() {
     let trees = Trees::full();
-    assert_eq!(compared(&trees.run(&["--json"])), all("there is no record of an earlier run"));
-    assert_eq!(compared(&trees.run(&["--json"])), changes());
+    assert_eq!(scan_scope(&trees.run(&["--json"])), full_scan("there is no record of an earlier run"));
+    assert_eq!(scan_scope(&trees.run(&["--json"])), changes_only());
 }
 
 #[test]
-fn an_unchanged_run_ignores_files_in_to_and_full_compares_them() {
+fn changed_target_files_are_corrected_only_with_full() {
     let trees = synced_trees();
     tamper(&trees);
     let output = trees.run(&["--json"]);
-    assert_eq!((output.code, compared(&output)), (Some(0), changes()));
+    assert_eq!((output.code, scan_scope(&output)), (Some(0), changes_only()));
     assert_eq!(output.item("docs")["counts"]["unchanged"], 4);
     assert!(is_tampered_with(&trees));
     let output = trees.run(&["--full", "--json"]);
-    assert_eq!((output.code, compared(&output)), (Some(0), all("--full was given")));
+    assert_eq!((output.code, scan_scope(&output)), (Some(0), full_scan("--full was given")));
     assert_eq!(snapshot(&trees.to), snapshot(&trees.from));
 }
 
 #[test]
-fn entries_created_renamed_or_removed_in_to_are_corrected() {
+fn target_entries_created_renamed_or_removed_are_corrected() {
     let trees = synced_trees();
     fs::remove_file(trees.to.join("docs/deep/er/empty")).unwrap();
     fs::rename(trees.to.join("top.txt"), trees.to.join("pot.txt")).unwrap();
     file(&trees.to.join("tools/more/new"), "new", 1);
     fs::remove_dir(trees.to.join("docs/empty")).unwrap();
     let output = trees.run(&["--delete", "--json"]);
-    assert_eq!((output.code, compared(&output)), (Some(0), changes()));
+    assert_eq!((output.code, scan_scope(&output)), (Some(0), changes_only()));
     assert_eq!(snapshot(&trees.to), snapshot(&trees.from));
 }
 
 #[test]
-fn only_changes_in_from_are_copied() {
+fn only_changes_in_the_source_are_copied() {
     let trees = synced_trees();
     file(&trees.from.join("docs/deep/er/empty"), "no longer", 3);
     file(&trees.from.join("new/file"), "new", 3);
@@ -85,7 +85,7 @@ fn only_changes_in_from_are_copied() {
         (&json!(1), &json!(1))
     );
     assert_eq!(output.item("new")["reason"], "there is no record of an earlier run");
-    assert_eq!(compared(&output), changes());
+    assert_eq!(scan_scope(&output), changes_only());
     assert_eq!(snapshot(&trees.to), snapshot(&trees.from));
 }
 
@@ -101,17 +101,17 @@ fn extra_entries_are_deleted_by_a_later_run_with_delete() {
 }
 
 #[test]
-fn a_replaced_to_is_compared_in_full() {
+fn a_replaced_target_is_compared_in_full() {
     let trees = synced_trees();
     fs::rename(&trees.to, trees.base.path().join("away")).unwrap();
     fs::create_dir(&trees.to).unwrap();
     let output = trees.run(&["--json"]);
-    assert_eq!((output.code, compared(&output)), (Some(0), all("TO is a different directory than before")));
+    assert_eq!((output.code, scan_scope(&output)), (Some(0), full_scan("TO is a different directory than before")));
     assert_eq!(snapshot(&trees.to), snapshot(&trees.from));
 }
 
 #[test]
-fn an_emptied_to_is_filled_again_also_with_delete() {
+fn an_emptied_target_is_filled_again_even_with_delete() {
     for flags in [&[][..], &["--delete"]] {
         let trees = synced_trees();
         for name in ["docs", "tools"] {
@@ -125,7 +125,7 @@ fn an_emptied_to_is_filled_again_also_with_delete() {
 }
 
 #[test]
-fn a_to_restored_from_a_copy_is_compared_in_full() {
+fn a_target_restored_from_a_copy_is_compared_in_full() {
     let trees = synced_trees();
     tamper(&trees);
     let copy = trees.base.path().join("copy");
@@ -133,13 +133,13 @@ fn a_to_restored_from_a_copy_is_compared_in_full() {
     fs::remove_dir_all(&trees.to).unwrap();
     fs::rename(&copy, &trees.to).unwrap();
     let output = trees.run(&["--json"]);
-    assert_eq!(compared(&output), all("TO is a different directory than before"));
+    assert_eq!(scan_scope(&output), full_scan("TO is a different directory than before"));
     assert!(!is_tampered_with(&trees));
     assert_eq!(snapshot(&trees.to), snapshot(&trees.from));
 }
 
 #[test]
-fn a_replaced_from_is_compared_in_full() {
+fn a_replaced_source_is_compared_in_full() {
     let trees = synced_trees();
     tamper(&trees);
     let copy = trees.base.path().join("copy");
@@ -147,7 +147,7 @@ fn a_replaced_from_is_compared_in_full() {
     fs::rename(&trees.from, trees.base.path().join("away")).unwrap();
     fs::rename(&copy, &trees.from).unwrap();
     let output = trees.run(&["--json"]);
-    assert_eq!(compared(&output), all("FROM is a different directory than before"));
+    assert_eq!(scan_scope(&output), full_scan("FROM is a different directory than before"));
     assert_eq!(snapshot(&trees.to), snapshot(&trees.from));
 }
 
@@ -157,22 +157,22 @@ fn a_missing_state_or_one_of_another_pair_causes_a_full_scan() {
     tamper(&trees);
     let state = other.run(&["--json"]).json()["state"]["path"].as_str().unwrap().to_owned();
     let output = trees.run(&["--json", "--state", &state]);
-    assert_eq!(compared(&output), all("TO is a different directory than before"));
+    assert_eq!(scan_scope(&output), full_scan("TO is a different directory than before"));
     assert!(!is_tampered_with(&trees));
     tamper(&trees);
     fs::remove_dir_all(trees.base.path().join("state")).unwrap();
     let output = trees.run(&["--json"]);
-    assert_eq!((output.code, compared(&output)), (Some(0), all("there is no record of an earlier run")));
+    assert_eq!((output.code, scan_scope(&output)), (Some(0), full_scan("there is no record of an earlier run")));
     assert!(!is_tampered_with(&trees));
 }
 
 #[test]
-fn no_state_compares_everything_and_creates_no_state() {
+fn without_a_state_file_everything_is_compared() {
     let trees = synced_trees();
     tamper(&trees);
     fs::remove_dir_all(trees.base.path().join("state")).unwrap();
     let output = trees.run(&["--no-state", "--json"]);
-    assert_eq!((compared(&output), &output.json()["state"]), (all("no state is stored"), &Value::Null));
+    assert_eq!((scan_scope(&output), &output.json()["state"]), (full_scan("no state is stored"), &Value::Null));
     assert!(!is_tampered_with(&trees));
     assert!(!trees.base.path().join("state").exists());
 }
@@ -193,10 +193,10 @@ fn deletions_on_another_disk_are_held_until_yes_is_given() {
     link(&trees.to, other.path());
     file(&other.path().join("docs/foreign"), "precious", 1);
     let run = |flags: &[&str]| trees.run(&[&["--json", "--state", &state], flags].concat());
-    assert_eq!(compared(&run(&["--delete"])), all("TO is a different directory than before"));
+    assert_eq!(scan_scope(&run(&["--delete"])), full_scan("TO is a different directory than before"));
     // Another run does not accept the new disk.
     let output = run(&["--delete"]);
-    assert_eq!((output.code, compared(&output)), (Some(1), changes()));
+    assert_eq!((output.code, scan_scope(&output)), (Some(1), changes_only()));
     let message = "nothing was deleted: TO has a different identity than before, and 1 of 8 entries in TO would be deleted; \
                    use --yes to delete them";
     assert_eq!(output.item("docs")["errors"], json!([{"path": "docs", "message": message}]));

@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::trees::{Trees, chmod, file, link, snapshot};
 
 #[test]
-fn to_equals_from_in_contents_times_permissions_and_links() {
+fn the_target_equals_the_source_in_contents_times_permissions_and_links() {
     let trees = Trees::full();
     let output = trees.run(&[]);
     assert_eq!(output.code, Some(0), "{}", output.stdout);
@@ -16,7 +16,7 @@ fn to_equals_from_in_contents_times_permissions_and_links() {
 }
 
 #[test]
-fn the_items_are_the_directories_of_from_and_the_top_level() {
+fn the_items_are_the_source_directories_and_the_top_level() {
     let document = Trees::full().run(&["--json"]).json();
     let items: Vec<_> = document["items"].as_array().unwrap().iter().map(|item| &item["path"]).collect();
     assert_eq!(items, [".", "docs", "tools"]);
@@ -78,7 +78,7 @@ fn changed_permissions_are_updated_without_a_copy() {
 }
 
 #[test]
-fn a_missing_to_is_created() {
+fn a_missing_target_is_created() {
     let trees = Trees::full();
     fs::remove_dir(&trees.to).unwrap();
     assert_eq!(trees.run(&[]).code, Some(0));
@@ -86,7 +86,7 @@ fn a_missing_to_is_created() {
 }
 
 #[test]
-fn from_and_to_may_be_links() {
+fn source_and_target_may_be_links() {
     let trees = Trees::full();
     fs::rename(&trees.from, trees.base.path().join("real-from")).unwrap();
     fs::rename(&trees.to, trees.base.path().join("real-to")).unwrap();
@@ -97,7 +97,7 @@ fn from_and_to_may_be_links() {
 }
 
 #[test]
-fn one_job_is_enough() {
+fn one_job_mirrors_hundreds_of_files() {
     let trees = Trees::full();
     for number in 0..600 {
         file(&trees.from.join(format!("many/{number}")), "x", 1);

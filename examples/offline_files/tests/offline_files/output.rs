@@ -5,15 +5,15 @@ use serde_json::json;
 use crate::trees::{Trees, file};
 
 /// Three items, one of which fails.
-fn one_failing() -> Trees {
+fn trees_with_failing_item() -> Trees {
     let trees = Trees::full();
     file(&trees.to.join("docs/plan.txt/in-the-way"), "x", 1);
     trees
 }
 
 #[test]
-fn other_items_are_mirrored_although_one_fails() {
-    let trees = one_failing();
+fn other_items_are_mirrored_if_one_fails() {
+    let trees = trees_with_failing_item();
     let output = trees.run(&["--json"]);
     assert_eq!((output.code, &output.json()["status"]), (Some(1), &json!("failed")));
     assert_eq!(output.item("docs")["status"], "failed");
@@ -26,7 +26,7 @@ fn other_items_are_mirrored_although_one_fails() {
 
 #[test]
 fn the_report_is_a_table_of_items_and_all_errors_with_paths() {
-    let output = one_failing().run(&[]);
+    let output = trees_with_failing_item().run(&[]);
     let lines: Vec<_> = output.stdout.lines().collect();
     assert!(lines[0].starts_with("status "), "{}", output.stdout);
     for (line, status, item) in [(1, "succeeded ", "  ."), (2, "failed ", "  docs"), (3, "succeeded ", "  tools")] {
@@ -47,7 +47,7 @@ fn without_a_terminal_progress_is_plain_lines_on_standard_error() {
 
 #[test]
 fn the_document_has_status_counts_bytes_duration_and_errors_of_each_item() {
-    let output = one_failing().run(&["--json"]);
+    let output = trees_with_failing_item().run(&["--json"]);
     let item = output.item("docs");
     let counts = json!({
         "copied": 3, "directories_made": 3, "permissions_set": 0, "deleted": 0, "unchanged": 0,

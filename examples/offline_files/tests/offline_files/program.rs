@@ -24,10 +24,10 @@ impl RunOutput {
         serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {}{}", self.stdout, self.stderr))
     }
 
-    /// Returns one item of the JSON document.
+    /// Returns the item with this path from the JSON document.
     pub(crate) fn item(&self, path: &str) -> Value {
         let document = self.json();
-        let items = document["items"].as_array().expect("a list of items").iter();
+        let items = document["items"].as_array().expect("`items` is an array").iter();
         items.into_iter().find(|item| item["path"] == path).unwrap_or_else(|| panic!("no {path}: {document}")).clone()
     }
 }
@@ -42,16 +42,16 @@ impl From<Output> for RunOutput {
     }
 }
 
-/// A command for the program or a copy of it, with its state below `home`.
-pub(crate) fn at_home(program: impl AsRef<OsStr>, home: &Path) -> Command {
+/// A command that runs the program or a copy of it, with its state below `home`.
+pub(crate) fn command_with_home(program: impl AsRef<OsStr>, home: &Path) -> Command {
     let mut command = Command::new(program);
     command.env("HOME", home.join("home")).env("XDG_STATE_HOME", home.join("state"));
     command
 }
 
-/// Runs the program with arguments that it must reject.
+/// Runs the program with these arguments alone, for arguments that it rejects.
 pub(crate) fn run(arguments: &[&OsStr]) -> RunOutput {
-    at_home(PROGRAM, Path::new(env!("CARGO_TARGET_TMPDIR")))
+    command_with_home(PROGRAM, Path::new(env!("CARGO_TARGET_TMPDIR")))
         .args(arguments)
         .output()
         .expect("the program starts")
@@ -61,7 +61,7 @@ pub(crate) fn run(arguments: &[&OsStr]) -> RunOutput {
 impl Trees {
     /// A command that mirrors FROM into TO with these flags.
     pub(crate) fn command(&self, flags: &[&str]) -> Command {
-        let mut command = at_home(PROGRAM, self.base.path());
+        let mut command = command_with_home(PROGRAM, self.base.path());
         command.args(flags).arg(&self.from).arg(&self.to);
         command
     }

@@ -29,8 +29,8 @@ impl Running {
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("the program starts");
         let (sender, receiver) = channel();
-        forward(child.stdout.take().expect("a piped stream"), Stream::Output, sender.clone());
-        forward(child.stderr.take().expect("a piped stream"), Stream::Error, sender);
+        forward(child.stdout.take().expect("the stream is piped"), Stream::Output, sender.clone());
+        forward(child.stderr.take().expect("the stream is piped"), Stream::Error, sender);
         Self { child, receiver, output: RunOutput { code: None, stdout: String::new(), stderr: String::new() } }
     }
 

@@ -29,7 +29,7 @@ fn assert_unusable(trees: &Trees, state: &Path, message: &str) {
 }
 
 /// FROM and TO with a new file in FROM, and the state file of an earlier run.
-fn with_state() -> (Trees, PathBuf) {
+fn trees_with_state() -> (Trees, PathBuf) {
     let trees = Trees::full();
     let state = state_of(&trees.run(&["--json"]));
     file(&trees.from.join("docs/new"), "new", 1);
@@ -45,8 +45,8 @@ fn each_pair_has_a_private_file_in_the_state_directory() {
     assert_eq!(fs::metadata(&first).unwrap().mode() & 0o777, 0o600);
     assert_eq!(fs::metadata(first.parent().unwrap()).unwrap().mode() & 0o777, 0o700);
     assert_eq!(state_of(&trees.run(&["--json"])), first);
-    let mut to_another = trees.command(&["--json"]);
-    let output: RunOutput = to_another.env_remove("XDG_STATE_HOME").output().unwrap().into();
+    let mut without_state_home = trees.command(&["--json"]);
+    let output: RunOutput = without_state_home.env_remove("XDG_STATE_HOME").output().unwrap().into();
     assert!(state_of(&output).ends_with(first.strip_prefix(trees.base.path().join("state")).unwrap()));
     assert!(trees.base.path().join("home/.local/state/offline_files").is_dir());
 }
@@ -65,7 +65,7 @@ fn without_a_home_directory_the_error_is_one_line() {
 
 #[test]
 fn a_state_in_use_is_refused_and_another_pair_may_run() {
-    let (trees, state) = with_state();
+    let (trees, state) = trees_with_state();
     let owner = syncmgr::store::SqliteStore::open(&state).unwrap();
     let owner_process = format!("(process {}) since ", std::process::id());
     assert_unusable(&trees, &state, &owner_process);
@@ -77,7 +77,7 @@ fn a_state_in_use_is_refused_and_another_pair_may_run() {
 
 #[test]
 fn a_file_that_is_not_a_state_file_is_refused() {
-    let (trees, state) = with_state();
+    let (trees, state) = trees_with_state();
     let text = trees.base.path().join("text");
     file(&text, &"no database ".repeat(100), 1);
     assert_unusable(&trees, &text, "is damaged");
@@ -91,7 +91,7 @@ fn a_file_that_is_not_a_state_file_is_refused() {
 
 #[test]
 fn a_state_of_a_newer_program_is_unchanged() {
-    let (trees, state) = with_state();
+    let (trees, state) = trees_with_state();
     rusqlite::Connection::open(&state).unwrap().pragma_update(None, "user_version", 1_000_000).unwrap();
     let before = fs::read(&state).unwrap();
     assert_unusable(&trees, &state, "update the program");
@@ -100,7 +100,7 @@ fn a_state_of_a_newer_program_is_unchanged() {
 
 #[test]
 fn an_unreadable_state_is_an_error() {
-    let (trees, state) = with_state();
+    let (trees, state) = trees_with_state();
     // Permission bits do not apply to root, but the owner of the file is checked.
     if fs::metadata(trees.base.path()).unwrap().uid() == 0 {
         std::os::unix::fs::chown(&state, Some(65534), None).unwrap();
@@ -112,7 +112,7 @@ fn an_unreadable_state_is_an_error() {
 
 #[test]
 fn a_record_that_cannot_be_read_fails_its_item_and_is_unchanged() {
-    let (trees, state) = with_state();
+    let (trees, state) = trees_with_state();
     let change = |sql: &str| rusqlite::Connection::open(&state).unwrap().execute(sql, []).unwrap();
     change("UPDATE items SET checkpoint_version = 7");
     let output = trees.run(&["--json"]);
@@ -129,7 +129,7 @@ fn a_record_that_cannot_be_read_fails_its_item_and_is_unchanged() {
 }
 
 #[test]
-fn a_missing_to_is_not_created_if_the_state_cannot_be_opened() {
+fn a_missing_target_is_not_created_if_the_state_cannot_be_opened() {
     let trees = Trees::full();
     fs::remove_dir(&trees.to).unwrap();
     assert_eq!(trees.run(&["--state", trees.from.to_str().unwrap()]).code, Some(1));
@@ -137,7 +137,7 @@ fn a_missing_to_is_not_created_if_the_state_cannot_be_opened() {
 }
 
 #[test]
-fn a_state_in_from_is_not_mirrored() {
+fn a_state_file_in_the_source_is_not_mirrored() {
     let trees = Trees::full();
     let state = trees.from.join("docs/state.db");
     for _ in 0..2 {

@@ -11,7 +11,7 @@ use crate::trees::{Trees, snapshot};
 
 #[test]
 fn ctrl_c_exits_with_130_and_the_next_run_completes_the_mirror() {
-    let trees = with_huge_file();
+    let trees = trees_with_huge_file();
     let mut running = Running::start(trees.command(&["--json"]));
     running.wait_for("huge: 0% of 1.00 TiB");
     let interrupt = format!("kill -INT {}", running.child.id());
@@ -29,7 +29,7 @@ fn ctrl_c_exits_with_130_and_the_next_run_completes_the_mirror() {
 
 #[test]
 fn temporary_files_of_a_killed_run_are_removed_by_the_next() {
-    let trees = with_huge_file();
+    let trees = trees_with_huge_file();
     let mut running = Running::start(trees.command(&[]));
     running.wait_for("huge: 0% of 1.00 TiB");
     drop(running);
@@ -47,7 +47,7 @@ fn a_terminal_shows_bars_and_ctrl_c_stops_the_run() {
         eprintln!("skipped: `script`, which creates the terminal, is not installed");
         return;
     }
-    let trees = with_huge_file();
+    let trees = trees_with_huge_file();
     let mut command = Command::new("script");
     let line = format!("{:?}", trees.command(&[]));
     command.args(["--quiet", "--return", "--flush", "--command", &line, "/dev/null"]);
@@ -63,7 +63,7 @@ fn a_terminal_shows_bars_and_ctrl_c_stops_the_run() {
 }
 
 /// A tree whose item `huge` has a sparse file of one TiB.
-fn with_huge_file() -> Trees {
+fn trees_with_huge_file() -> Trees {
     let trees = Trees::full();
     fs::create_dir(trees.from.join("huge")).unwrap();
     resize(&trees.from.join("huge/file"), 1 << 40);

@@ -17,7 +17,7 @@ fn assert_refused(trees: &Trees, from: &Path, to: &Path, line: &str) {
 }
 
 #[test]
-fn from_must_be_a_directory() {
+fn the_source_must_be_a_directory() {
     let trees = Trees::full();
     for from in ["missing", "from/top.txt"] {
         assert_refused(&trees, &trees.base.path().join(from), &trees.to, "FROM is not a directory");
@@ -25,7 +25,7 @@ fn from_must_be_a_directory() {
 }
 
 #[test]
-fn to_must_be_a_directory_or_have_an_existing_parent() {
+fn the_target_must_be_a_directory_or_have_an_existing_parent() {
     let trees = Trees::full();
     file(&trees.base.path().join("file"), "", 1);
     assert_refused(&trees, &trees.from, &trees.base.path().join("file"), "TO is not a directory");
@@ -33,7 +33,7 @@ fn to_must_be_a_directory_or_have_an_existing_parent() {
 }
 
 #[test]
-fn from_and_to_must_be_different_directories() {
+fn source_and_target_must_be_different_directories() {
     let trees = Trees::full();
     assert_refused(&trees, &trees.from, &trees.from, "FROM and TO are the same directory");
     link(&trees.base.path().join("way"), "from");
@@ -41,7 +41,7 @@ fn from_and_to_must_be_different_directories() {
 }
 
 #[test]
-fn to_inside_from_is_refused_also_through_a_link() {
+fn a_target_inside_the_source_is_refused_also_through_a_link() {
     let trees = Trees::full();
     link(&trees.base.path().join("way"), "from/docs");
     for to in ["from/docs", "from/new", "way", "way/new", "to/../from/docs"] {
@@ -50,7 +50,7 @@ fn to_inside_from_is_refused_also_through_a_link() {
 }
 
 #[test]
-fn from_inside_to_is_refused_also_through_a_link() {
+fn a_source_inside_the_target_is_refused_also_through_a_link() {
     let trees = Trees::full();
     link(&trees.base.path().join("way"), "from/docs");
     for from in ["from/docs", "way"] {

@@ -8,16 +8,16 @@ use crate::redacted_url::RedactedUrl;
 const NOW: SystemTime = SystemTime::UNIX_EPOCH;
 const POLICY: GuardPolicy = GuardPolicy::DEFAULT;
 
-fn recorded(sides: &[Side]) -> ItemRecord {
+fn record_with_sides(sides: &[Side]) -> ItemRecord {
     ItemRecord { sides: sides.to_vec(), ..ItemRecord::new() }
 }
 
-fn deleting(deletes: u64, existing: u64) -> Option<GuardViolation> {
+fn violation_of_deletes(deletes: u64, existing: u64) -> Option<GuardViolation> {
     violation(&Plan::new().with_deletes(deletes, existing), None, &POLICY, NOW)
 }
 
-fn between(now: Side, before: Side) -> Option<GuardViolation> {
-    violation(&Plan::new().with_side(now), Some(&recorded(&[before])), &POLICY, NOW)
+fn violation_of_change(now: Side, before: Side) -> Option<GuardViolation> {
+    violation(&Plan::new().with_side(now), Some(&record_with_sides(&[before])), &POLICY, NOW)
 }
 
 fn question_about(plan: &Plan) -> Question {
@@ -26,24 +26,27 @@ fn question_about(plan: &Plan) -> Question {
 }
 
 /// A violation for tests in which its kind does not matter.
-const OBJECTION: GuardViolation = GuardViolation::TooManyDeletions { deletes: 11, existing: 12 };
+const VIOLATION: GuardViolation = GuardViolation::TooManyDeletions { deletes: 11, existing: 12 };
 
 #[test]
 fn more_than_ten_deletions_of_more_than_half_are_a_violation() {
-    assert_eq!(deleting(10, 10), None);
-    assert_eq!(deleting(11, 11), Some(GuardViolation::TooManyDeletions { deletes: 11, existing: 11 }));
-    assert_eq!(deleting(11, 22), None);
-    assert!(deleting(11, 21).is_some() && deleting(12, 23).is_some());
-    assert!(deleting(u64::MAX, u64::MAX).is_some() && deleting(11, 0).is_some());
+    assert_eq!(violation_of_deletes(10, 10), None);
+    assert_eq!(violation_of_deletes(11, 11), Some(GuardViolation::TooManyDeletions { deletes: 11, existing: 11 }));
+    assert_eq!(violation_of_deletes(11, 22), None);
+    assert!(violation_of_deletes(11, 21).is_some() && violation_of_deletes(12, 23).is_some());
+    assert!(violation_of_deletes(u64::MAX, u64::MAX).is_some() && violation_of_deletes(11, 0).is_some());
 }
 
 #[test]
 fn a_custom_policy_replaces_the_default_limits() {
     let plan = |deletes| Plan::new().with_deletes(deletes, 100);
-    let objects = |deletes, policy: GuardPolicy| violation(&plan(deletes), None, &policy, NOW).is_some();
+    let is_violation = |deletes, policy: GuardPolicy| violation(&plan(deletes), None, &policy, NOW).is_some();
     let few = POLICY.with_deletions(2, 3);
-    assert!(!objects(3, few) && objects(4, few), "more than three percent");
-    assert!(!objects(5, POLICY.with_deletions(5, 3)) && objects(6, POLICY.with_deletions(5, 3)), "more than five");
+    assert!(!is_violation(3, few) && is_violation(4, few), "more than three percent");
+    assert!(
+        !is_violation(5, POLICY.with_deletions(5, 3)) && is_violation(6, POLICY.with_deletions(5, 3)),
+        "more than five"
+    );
     let record = ItemRecord { last_success: Some(NOW + Duration::from_secs(3)), ..ItemRecord::new() };
     let went_back = |slack| {
         let policy = POLICY.with_clock_slack(Duration::from_secs(slack));
@@ -55,40 +58,43 @@ fn a_custom_policy_replaces_the_default_limits() {
 #[test]
 fn an_empty_side_that_had_more_than_ten_entries_is_a_violation() {
     let side = |entries| Side::new("TO", entries);
-    assert_eq!(between(side(0), side(11)), Some(GuardViolation::SideEmpty { side: "TO".into(), before: 11 }));
-    assert_eq!(between(side(0), side(10)), None);
-    assert_eq!(between(side(1), side(11)), None);
-    assert_eq!(between(side(0), Side::new("FROM", 11)), None);
+    assert_eq!(
+        violation_of_change(side(0), side(11)),
+        Some(GuardViolation::SideEmpty { side: "TO".into(), before: 11 })
+    );
+    assert_eq!(violation_of_change(side(0), side(10)), None);
+    assert_eq!(violation_of_change(side(1), side(11)), None);
+    assert_eq!(violation_of_change(side(0), Side::new("FROM", 11)), None);
 }
 
 #[test]
 fn a_peer_has_changed_if_both_identities_are_known_and_differ() {
     let side = Side::new("TO", 1);
     let named = |identity: &str| side.clone().with_identity(identity);
-    assert_eq!(between(named("b"), named("a")), Some(GuardViolation::PeerChanged { side: "TO".into() }));
-    assert_eq!(between(named("a"), named("a")), None);
-    assert_eq!(between(side.clone(), named("a")), None);
-    assert_eq!(between(named("b"), side.clone()), None);
+    assert_eq!(violation_of_change(named("b"), named("a")), Some(GuardViolation::PeerChanged { side: "TO".into() }));
+    assert_eq!(violation_of_change(named("a"), named("a")), None);
+    assert_eq!(violation_of_change(side.clone(), named("a")), None);
+    assert_eq!(violation_of_change(named("b"), side.clone()), None);
 }
 
 #[test]
 fn a_clock_that_went_back_by_more_than_the_slack_is_a_violation() {
     let slack = POLICY.clock_slack;
-    let ended = |last_attempt, last_success| {
+    let violation_after = |last_attempt, last_success| {
         let record = ItemRecord { last_attempt, last_success, ..ItemRecord::new() };
         violation(&Plan::new(), Some(&record), &POLICY, NOW)
     };
     let late = NOW + slack + Duration::from_nanos(1);
-    assert_eq!(ended(None, Some(NOW + slack)), None);
-    assert_eq!(ended(Some(late), None), None, "only a success counts, not a held attempt");
-    assert_eq!(ended(Some(NOW), Some(late)), Some(GuardViolation::ClockWentBack { last: late }));
-    assert_eq!(ended(Some(NOW - slack * 100), None), None);
+    assert_eq!(violation_after(None, Some(NOW + slack)), None);
+    assert_eq!(violation_after(Some(late), None), None, "only a success counts, not a held attempt");
+    assert_eq!(violation_after(Some(NOW), Some(late)), Some(GuardViolation::ClockWentBack { last: late }));
+    assert_eq!(violation_after(Some(NOW - slack * 100), None), None);
 }
 
 #[test]
 fn violations_are_reported_in_a_fixed_order() {
     let before = Side::new("TO", 50).with_identity("a");
-    let mut record = ItemRecord { last_success: Some(NOW + POLICY.clock_slack * 2), ..recorded(&[before]) };
+    let mut record = ItemRecord { last_success: Some(NOW + POLICY.clock_slack * 2), ..record_with_sides(&[before]) };
     let plan = Plan::new().with_deletes(50, 50).with_side(Side::new("TO", 0).with_identity("b"));
     let mut found = Vec::new();
     let mut plan_now = plan.clone();
@@ -103,7 +109,7 @@ fn violations_are_reported_in_a_fixed_order() {
     }
     let words = [
         "TO has a different identity than before",
-        "TO is empty and had 50 entries",
+        "TO is empty but had 50 entries",
         "50 of 50 entries would be deleted",
         "the clock went back: the last success was 1970-01-01 02:00:00Z",
     ];
@@ -118,9 +124,9 @@ fn each_violation_offers_its_remedies() {
     let [from, to] = sides;
     let side: Arc<str> = "TO".into();
     let offered = |violation| question(&violation, &plan).remedies.to_vec();
-    let sided = vec![Remedy::Allow, from, to, Remedy::Refuse];
-    assert_eq!(offered(GuardViolation::PeerChanged { side: side.clone() }), sided);
-    assert_eq!(offered(GuardViolation::SideEmpty { side, before: 12 }), sided);
+    let with_sides = vec![Remedy::Allow, from, to, Remedy::Refuse];
+    assert_eq!(offered(GuardViolation::PeerChanged { side: side.clone() }), with_sides);
+    assert_eq!(offered(GuardViolation::SideEmpty { side, before: 12 }), with_sides);
     let deletions = GuardViolation::TooManyDeletions { deletes: 12, existing: 12 };
     assert_eq!(offered(deletions), [Remedy::Allow, Remedy::Revert, Remedy::Refuse]);
     assert_eq!(offered(GuardViolation::ClockWentBack { last: NOW }), [Remedy::Allow, Remedy::Refuse]);
@@ -140,13 +146,13 @@ fn the_question_names_the_deletions() {
 }
 
 #[test]
-fn an_answer_decides_by_its_remedy_and_other_remedies_hold() {
+fn the_remedy_of_an_answer_decides_and_unoffered_remedies_hold_the_plan() {
     let remedies = [
         Remedy::Allow,
         Remedy::Revert,
         Remedy::ChooseSide("TO".into()),
         Remedy::Refuse,
-        Remedy::OpenPage(RedactedUrl::new("https://example.org").expect("a page")),
+        Remedy::OpenPage(RedactedUrl::new("https://example.org").expect("the URL is valid")),
         Remedy::SignIn,
         Remedy::TryAgain,
     ];
@@ -155,13 +161,13 @@ fn an_answer_decides_by_its_remedy_and_other_remedies_hold() {
     let allowing = POLICY.with_unattended(UnattendedPolicy::Allow);
     for policy in [POLICY, allowing] {
         let answers: Vec<_> =
-            (0..=count).map(|answer| decision(&OBJECTION, &question, Some(answer), &policy)).collect();
+            (0..=count).map(|answer| decision(&VIOLATION, &question, Some(answer), &policy)).collect();
         let expected = [PlanDecision::Proceed, PlanDecision::Revert, PlanDecision::Side("TO".into())];
         assert_eq!(answers[..3], expected);
-        assert!(answers[3..].iter().all(|answer| *answer == PlanDecision::Held(OBJECTION)));
+        assert!(answers[3..].iter().all(|answer| *answer == PlanDecision::Held(VIOLATION)));
     }
-    assert_eq!(decision(&OBJECTION, &question, None, &POLICY), PlanDecision::Held(OBJECTION));
-    assert_eq!(decision(&OBJECTION, &question, None, &allowing), PlanDecision::Proceed);
+    assert_eq!(decision(&VIOLATION, &question, None, &POLICY), PlanDecision::Held(VIOLATION));
+    assert_eq!(decision(&VIOLATION, &question, None, &allowing), PlanDecision::Proceed);
 }
 
 #[test]
@@ -171,8 +177,8 @@ fn the_digest_is_the_same_in_every_process_and_version() {
     let deletions = GuardViolation::TooManyDeletions { deletes: 12, existing: 20 };
     let digests =
         [question(&deletions, &plan).digest, question_about(&plan).digest, question_about(&Plan::new()).digest];
-    let agreed = [11_077_118_788_149_250_999, 4_246_010_953_370_974_555, 2_514_432_572_409_100_455];
-    assert_eq!(digests, agreed.map(Some));
+    let expected = [11_077_118_788_149_250_999, 4_246_010_953_370_974_555, 2_514_432_572_409_100_455];
+    assert_eq!(digests, expected.map(Some));
 }
 
 #[test]
@@ -275,10 +281,10 @@ proptest! {
 
     #[test]
     fn more_deletions_never_end_a_violation(plan in any_plan(), more in 0..40_u64, record in any_record()) {
-        let objected = |plan: &Plan| violation(plan, Some(&record), &POLICY, NOW).is_some();
-        let held = objected(&plan);
+        let is_violation = |plan: &Plan| violation(plan, Some(&record), &POLICY, NOW).is_some();
+        let held = is_violation(&plan);
         let deletes = plan.deletes + more;
-        prop_assert!(!held || objected(&Plan { deletes, ..plan }), "{more} more");
+        prop_assert!(!held || is_violation(&Plan { deletes, ..plan }), "{more} more");
     }
 
     #[test]

@@ -26,7 +26,7 @@ fn table() -> Vec<(Hold, Value, &'static str)> {
             json!({"claimed": {"claim": "disk"}}),
             "waits for disk, which other items are using",
         ),
-        (Hold::Quarantined, json!("quarantined"), "its abandoned work of an earlier attempt is still running"),
+        (Hold::Quarantined, json!("quarantined"), "the abandoned work of an earlier attempt is still running"),
         (Hold::Merged { session }, json!({"merged": {"session": 7}}), "merged into session 7"),
         (
             Hold::BackingOff { until, failures: 3 },
@@ -36,7 +36,7 @@ fn table() -> Vec<(Hold, Value, &'static str)> {
         (
             Hold::NotBefore { until },
             json!({"not_before": {"until": 1_795_269_900_250_u64}}),
-            "the peer asked for no requests until 2026-11-21 14:05:00Z",
+            "the peer asked the host to wait until 2026-11-21 14:05:00Z",
         ),
         (Hold::NeedsUser, json!("needs_user"), "waits for an answer or for the user"),
         (
@@ -44,9 +44,9 @@ fn table() -> Vec<(Hold, Value, &'static str)> {
             json!({"needs_attention": {"failures": 1}}),
             "needs attention: no more automatic attempts after 1 failure",
         ),
-        (Hold::Permanent, json!("permanent"), "permanent failure until something is changed"),
+        (Hold::Permanent, json!("permanent"), "permanent failure: something has to change first"),
         (Hold::Gone, json!("gone"), "no longer exists at the peer"),
-        (Hold::UnreadableState, json!("unreadable_state"), "its state can no longer be read and has to be reset"),
+        (Hold::UnreadableState, json!("unreadable_state"), "the saved state can no longer be read and has to be reset"),
         (Hold::Offline, json!("offline"), "waits for a network"),
         (Hold::Metered, json!("metered"), "waits for a network that is not metered"),
         (Hold::OnBattery, json!("on_battery"), "waits for mains power"),
@@ -56,7 +56,7 @@ fn table() -> Vec<(Hold, Value, &'static str)> {
 }
 
 #[test]
-fn every_hold_has_its_text() {
+fn every_hold_is_displayed_as_its_text() {
     for (hold, _, text) in table() {
         assert_eq!(hold.to_string(), text);
     }

@@ -35,7 +35,7 @@ fn a_run_that_leaves_the_queue_is_not_started_later() {
 }
 
 #[test]
-fn a_run_that_leaves_the_queue_starts_no_other_run() {
+fn a_run_that_leaves_the_queue_does_not_start_another_run() {
     let mut host = HostState::new(4);
     let [active, leaving, waiting] = [1, 2, 3].map(|session| run(session, 1));
     assert_eq!(host.request(active, LOW), [Grant::Start(active)]);
@@ -77,7 +77,7 @@ fn a_permit_request_replaces_an_earlier_one() {
 }
 
 #[test]
-fn a_permit_request_of_zero_overtakes_no_other_request() {
+fn a_permit_request_of_zero_does_not_overtake_another_request() {
     let mut host = HostState::new(1);
     let [busy, background, urgent] = [run(1, 1), run(1, 2), run(2, 3)];
     let _ = host.request(urgent, HIGH);
@@ -111,7 +111,7 @@ fn runs_of_equal_priority_may_differ_by_one_permit() {
     let _ = host.request_permits(first, 100);
     let _ = host.request_permits(second, 100);
     assert_eq!(host.yield_permit(first), Some(Grant::Permits(second, 1)));
-    assert_eq!(host.yield_permit(first), None, "two and one");
+    assert_eq!(host.yield_permit(first), None, "the runs have two permits and one");
 }
 
 #[test]
@@ -122,7 +122,7 @@ fn an_urgent_run_with_two_permits_gives_one_to_a_background_run() {
     let _ = host.request_permits(urgent, 100);
     let _ = host.request_permits(background, 100);
     assert_eq!(host.yield_permit(urgent), Some(Grant::Permits(background, 1)));
-    assert_eq!(host.yield_permit(urgent), None, "background has one permit");
+    assert_eq!(host.yield_permit(urgent), None, "the background run has one permit");
 }
 
 #[test]
@@ -133,7 +133,7 @@ fn runs_of_equal_priority_share_permits_until_both_have_the_same() {
     let _ = host.request_permits(second, 100);
     assert_eq!(host.yield_permit(first), Some(Grant::Permits(second, 1)));
     assert_eq!(host.yield_permit(first), Some(Grant::Permits(second, 1)));
-    assert_eq!(host.yield_permit(first), None, "two each");
+    assert_eq!(host.yield_permit(first), None, "each run has two permits");
     assert_eq!(host.yield_permit(second), None);
 }
 
@@ -148,7 +148,7 @@ fn an_urgent_run_takes_all_permits_of_a_background_run_but_one() {
     assert_eq!(host.yield_permit(background), Some(Grant::Permits(urgent, 1)));
     assert_eq!(host.yield_permit(background), Some(Grant::Permits(urgent, 1)));
     assert_eq!(host.yield_permit(background), None);
-    assert_eq!(host.yield_permit(urgent), None, "background waits for another permit, and has one");
+    assert_eq!(host.yield_permit(urgent), None, "the background run has one permit and waits for another");
 }
 
 #[test]
@@ -197,7 +197,7 @@ fn a_run_inherits_the_priority_of_a_run_that_waits_for_it() {
     let _ = host.request(background, LOW);
     let _ = host.request_permits(background, 1);
     let _ = host.request(run(9, 1), HIGH);
-    assert_eq!(host.return_permits(other, 1), [Grant::Permits(background, 1)], "not the run that requested before it");
+    assert_eq!(host.return_permits(other, 1), [Grant::Permits(background, 1)], "the earlier request got the permit");
 }
 
 #[test]
@@ -247,7 +247,7 @@ fn an_item_begins_when_its_inherited_priority_lets_it_overtake() {
     let _ = host.request(second, LOW);
     assert!(host.claim(item(first, 1), set(&["a"])));
     assert!(!host.claim(item(first, 2), set(&["a", "b"])));
-    assert!(!host.claim(item(second, 1), set(&["b"])), "behind an item that waits for it");
+    assert!(!host.claim(item(second, 1), set(&["b"])), "the claim was granted ahead of an item that waits for it");
     assert_eq!(host.request(urgent, HIGH), [Grant::Begin(item(second, 1))]);
     assert_eq!(host.release(item(second, 1)), []);
     assert!(!host.claim(item(first, 3), set(&["a"])));
@@ -265,28 +265,28 @@ fn an_item_begins_when_the_item_ahead_loses_its_inherited_priority() {
     let _ = host.request(urgent, HIGH);
     assert!(host.claim(item(second, 1), set(&["a"])));
     assert!(!host.claim(item(first, 1), set(&["a", "b"])));
-    assert!(!host.claim(item(second, 2), set(&["b"])), "behind an item that waits for it");
+    assert!(!host.claim(item(second, 2), set(&["b"])), "the claim was granted ahead of an item that waits for it");
     assert_eq!(host.leave(urgent), [Grant::Begin(item(second, 2))]);
 }
 
 #[derive(Clone, Copy, Debug)]
-enum Act {
+enum Op {
     Request(u128, bool),
     Leave(usize),
-    Want(usize, usize),
-    GiveBack(usize),
-    GiveWay(usize),
+    RequestPermits(usize, usize),
+    ReturnPermits(usize),
+    YieldPermit(usize),
 }
 
-fn acts() -> impl Strategy<Value = Vec<Act>> {
-    let act = prop_oneof![
-        3 => (0..4_u128, any::<bool>()).prop_map(|(handler, urgent)| Act::Request(handler, urgent)),
-        1 => (0..8_usize).prop_map(Act::Leave),
-        3 => (0..8_usize, 0..5_usize).prop_map(|(run, workers)| Act::Want(run, workers)),
-        3 => (0..8_usize).prop_map(Act::GiveBack),
-        2 => (0..8_usize).prop_map(Act::GiveWay),
+fn ops() -> impl Strategy<Value = Vec<Op>> {
+    let op = prop_oneof![
+        3 => (0..4_u128, any::<bool>()).prop_map(|(handler, urgent)| Op::Request(handler, urgent)),
+        1 => (0..8_usize).prop_map(Op::Leave),
+        3 => (0..8_usize, 0..5_usize).prop_map(|(run, workers)| Op::RequestPermits(run, workers)),
+        3 => (0..8_usize).prop_map(Op::ReturnPermits),
+        2 => (0..8_usize).prop_map(Op::YieldPermit),
     ];
-    proptest::collection::vec(act, 0..120)
+    proptest::collection::vec(op, 0..120)
 }
 
 /// A host and its grants so far.
@@ -298,13 +298,13 @@ struct GrantedHost {
 }
 
 impl GrantedHost {
-    fn take(&mut self, grants: Vec<Grant>) {
+    fn record(&mut self, grants: Vec<Grant>) {
         for grant in grants {
             match grant {
                 Grant::Start(run) => {
                     assert!(
                         self.started.iter().all(|other| other.handler != run.handler),
-                        "one run of a handler at a time"
+                        "two runs of a handler are active"
                     );
                     self.waiting.retain(|waiting| *waiting != run);
                     self.started.push(run);
@@ -315,77 +315,77 @@ impl GrantedHost {
         }
     }
 
-    fn act(&mut self, act: Act, session: u64) {
+    fn apply(&mut self, op: Op, session: u64) {
         let picked = |runs: &Vec<RunId>, at: usize| (!runs.is_empty()).then(|| runs[at % runs.len()]);
-        match act {
-            Act::Request(handler, urgent) => {
+        match op {
+            Op::Request(handler, urgent) => {
                 let run = run(session, handler);
                 self.waiting.push(run);
                 let grants = self.host.request(run, if urgent { HIGH } else { LOW });
-                self.take(grants);
+                self.record(grants);
             }
-            Act::Leave(at) => {
+            Op::Leave(at) => {
                 if let Some(run) = picked(&self.started, at) {
                     self.end(run);
                 }
             }
-            Act::Want(at, workers) => {
+            Op::RequestPermits(at, workers) => {
                 if let Some(run) = picked(&self.started, at) {
                     let grants = self.host.request_permits(run, workers);
-                    self.take(grants);
+                    self.record(grants);
                 }
             }
-            Act::GiveBack(at) => {
+            Op::ReturnPermits(at) => {
                 if let Some(run) = picked(&self.started, at) {
-                    self.give_back(run);
+                    self.return_permit(run);
                 }
             }
-            Act::GiveWay(at) => {
+            Op::YieldPermit(at) => {
                 if let Some(run) = picked(&self.started, at)
                     && self.permits.get(&run) > Some(&0)
                     && let Some(grant) = self.host.yield_permit(run)
                 {
                     *self.permits.entry(run).or_default() -= 1;
-                    self.take(vec![grant]);
+                    self.record(vec![grant]);
                 }
             }
         }
     }
 
-    fn give_back(&mut self, run: RunId) {
+    fn return_permit(&mut self, run: RunId) {
         if self.permits.get(&run) > Some(&0) {
             *self.permits.entry(run).or_default() -= 1;
             let grants = self.host.return_permits(run, 1);
-            self.take(grants);
+            self.record(grants);
         }
     }
 
     fn end(&mut self, run: RunId) {
         self.host.cancel_permit_request(run);
         while self.permits.get(&run) > Some(&0) {
-            self.give_back(run);
+            self.return_permit(run);
         }
         self.started.retain(|started| *started != run);
         let grants = self.host.leave(run);
-        self.take(grants);
+        self.record(grants);
     }
 }
 
 proptest! {
     #[test]
-    fn the_limit_holds_and_every_waiting_run_starts_in_the_end(acts in acts()) {
+    fn the_limit_is_kept_and_every_waiting_run_eventually_starts(ops in ops()) {
         const LIMIT: usize = 3;
         let host = HostState::new(LIMIT);
         let mut granted = GrantedHost { host, started: vec![], waiting: vec![], permits: BTreeMap::new() };
-        for (act, session) in acts.into_iter().zip(1..) {
-            granted.act(act, session);
+        for (op, session) in ops.into_iter().zip(1..) {
+            granted.apply(op, session);
             let permits: usize = granted.permits.values().sum();
-            prop_assert_eq!(permits + granted.host.free, LIMIT, "the number of permits stays the same");
+            prop_assert_eq!(permits + granted.host.free, LIMIT, "the number of permits changed");
             prop_assert!(granted.host.free == 0 || !granted.host.is_contended(), "a run waits for a free permit");
             for held in granted.host.held() {
                 if let Hold::Behind { session } = held.hold {
                     let behind = RunId { session, handler: held.handler };
-                    prop_assert!(granted.started.contains(&behind), "the run it waits for is active");
+                    prop_assert!(granted.started.contains(&behind), "the run it waits for is not active");
                 }
             }
         }

@@ -55,7 +55,7 @@ impl RetryLedger {
     }
 
     /// Removes answers of an item that were used.
-    pub fn use_up(&mut self, handler: HandlerId, item: ItemId, keys: &[Arc<str>]) {
+    pub fn consume_answers(&mut self, handler: HandlerId, item: ItemId, keys: &[Arc<str>]) {
         for key in keys {
             self.answers.0.remove(&(handler, item, key.clone()));
         }

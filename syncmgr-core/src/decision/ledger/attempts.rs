@@ -24,7 +24,7 @@ pub struct EndedAttempt<'a> {
     /// The outcome.
     pub verdict: Verdict,
     /// The progress the attempt committed.
-    pub advance: AttemptProgress,
+    pub progress: AttemptProgress,
     /// The retry policy of the handler.
     pub policy: &'a RetryPolicy,
     /// The time of day.
@@ -32,7 +32,7 @@ pub struct EndedAttempt<'a> {
     /// A random number, used as jitter of the wait.
     pub chance: u64,
     /// The kind of request that ran the item, if it was requested.
-    pub by: Option<ClearedBy>,
+    pub cleared_by: Option<ClearedBy>,
     /// The origin of the stop, if the item was stopped.
     pub stopped_by: StoppedBy,
 }
@@ -65,7 +65,7 @@ impl RetryLedger {
         });
         let mut effects = writes(changed.collect::<Vec<_>>());
         if verdict.outcome == Outcome::Succeeded && self.state_of(handler, item).is_some() {
-            effects.push(Effect::Settle(item));
+            effects.push(Effect::RemoveQuestions(item));
             effects.push(Effect::Write(StateChange::Settled { handler, item }));
         }
         let after = self.after(attempted, &mut effects);
@@ -99,21 +99,24 @@ impl RetryLedger {
         let EndedAttempt { handler, item, verdict, .. } = *attempted;
         let before = self.state_of(handler, item).copied();
         let ends = verdict.outcome == Outcome::Stopped && attempted.stopped_by == StoppedBy::Shutdown;
-        let after = if ends { before } else { judge(before, attempted) };
+        let after = if ends { before } else { state_after(before, attempted) };
         if !ends {
             self.set(handler, item, after);
         }
-        effects.extend(ask_for_attention(item, before, after).map(Effect::Ask));
+        effects.extend(attention_question(item, before, after).map(Effect::AddQuestion));
         effects.extend(after.map(|_| Effect::Wake));
         after
     }
 
     /// Updates the retry state of a claimed resource. Returns the new state if it has changed.
     fn after_claim(&mut self, claim: &Claim, attempted: &EndedAttempt<'_>) -> Option<Option<RetryState>> {
-        let EndedAttempt { verdict, policy, now, chance, by, .. } = *attempted;
+        let EndedAttempt { verdict, policy, now, chance, cleared_by, .. } = *attempted;
         let before = self.resources.get(claim).copied();
-        let cleared =
-            if by == Some(ClearedBy::UserForced) { retry::clear(before, ClearedBy::UserForced) } else { before };
+        let cleared = if cleared_by == Some(ClearedBy::UserForced) {
+            retry::clear(before, ClearedBy::UserForced)
+        } else {
+            before
+        };
         let after = resource::after(policy, cleared.as_ref(), verdict, now, chance);
         match after {
             Some(state) => self.resources.insert(claim.clone(), state),
@@ -124,18 +127,18 @@ impl RetryLedger {
 }
 
 /// Returns the retry state after an attempt. A manual request resets the failures, unless the item was skipped or stopped.
-fn judge(before: Option<RetryState>, attempted: &EndedAttempt<'_>) -> Option<RetryState> {
-    let EndedAttempt { verdict, advance, policy, now, chance, by, .. } = *attempted;
+fn state_after(before: Option<RetryState>, attempted: &EndedAttempt<'_>) -> Option<RetryState> {
+    let EndedAttempt { verdict, progress, policy, now, chance, cleared_by, .. } = *attempted;
     let undone = matches!(verdict.outcome, Outcome::Skipped | Outcome::Stopped);
-    let cleared = by.filter(|_| !undone).map_or(before, |by| retry::clear(before, by));
-    let after = retry::after(policy, cleared.as_ref(), verdict, advance, now, chance)?;
+    let cleared = cleared_by.filter(|_| !undone).map_or(before, |by| retry::clear(before, by));
+    let after = retry::after(policy, cleared.as_ref(), verdict, progress, now, chance)?;
     let is_due = after.until.is_some_and(|until| until <= now);
-    // A retry that was skipped or stopped should not come back immediately.
+    // A retry that was skipped or stopped should not start again immediately.
     Some(if undone && is_due { RetryState { until: Some(later(now, policy.cap)), ..after } } else { after })
 }
 
 /// Returns the question to log if the item has just used up its retry budget.
-fn ask_for_attention(item: ItemId, before: Option<RetryState>, after: Option<RetryState>) -> Option<LogEntry> {
+fn attention_question(item: ItemId, before: Option<RetryState>, after: Option<RetryState>) -> Option<LogEntry> {
     let needs = |state: Option<RetryState>| state.filter(|state| state.status == RetryStatus::NeedsAttention);
     let state = needs(after).filter(|_| needs(before).is_none())?;
     let text = format!("needs attention: failed {} times, no more automatic attempts", state.total);

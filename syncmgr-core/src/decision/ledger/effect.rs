@@ -15,9 +15,9 @@ pub enum Effect {
     /// Store this change. Put all writes of one decision into one transaction.
     Write(StateChange),
     /// Add this question to the run's log. It replaces the entry with the same id.
-    Ask(LogEntry),
+    AddQuestion(LogEntry),
     /// Remove the questions about this item from the run's log.
-    Settle(ItemId),
+    RemoveQuestions(ItemId),
     /// Call [`tick`](super::RetryLedger::tick): the next deadline may be earlier now, or a session may have to start.
     Wake,
     /// Start a session that no caller requested.
@@ -58,7 +58,7 @@ pub enum StartReason {
     Retry,
     /// An earlier session was interrupted.
     Resumed,
-    /// The environment no longer holds it.
+    /// The environment now allows a run that it held.
     HoldLifted,
 }
 

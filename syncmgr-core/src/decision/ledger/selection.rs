@@ -5,7 +5,7 @@ use std::time::SystemTime;
 use super::{Effect, HANDLER_ITSELF, HeldRun, RetryLedger, StartReason};
 use crate::capabilities::Capabilities;
 use crate::claim::Claim;
-use crate::decision::conditions::holds;
+use crate::decision::environment_holds::holds;
 use crate::decision::hold::Hold;
 use crate::decision::resource;
 use crate::decision::retry::{RequestedBy, may_run};
@@ -31,7 +31,7 @@ impl RetryLedger {
         let handler = request.handler;
         if let Some(hold) = holds(environment, capabilities, request.trigger, requested_by) {
             self.held.add(HeldRun { request, hold: hold.clone(), requested_by, reason });
-            // The environment may have changed since `environment` were read.
+            // The environment may have changed since it was read.
             return (Some(hold), vec![Effect::Wake]);
         }
         self.held.begins(&request);
@@ -73,10 +73,10 @@ impl RetryLedger {
         self.held.runs(handler, items);
     }
 
-    /// Postpones items that were due when a run began and did not run in it, for example because the handler declined. Any
-    /// earlier session still runs them. Items for which `lists` returns `false` are not postponed.
+    /// Postpones items that were due when a run began and did not run in it, for example because the handler declined. A
+    /// session that starts earlier still runs them. Items for which `lists` returns `false` are not postponed.
     #[must_use = "perform the effects"]
-    pub fn put_off_missed(
+    pub fn postpone_missed(
         &mut self,
         handler: HandlerId,
         reason: StartReason,
@@ -84,7 +84,7 @@ impl RetryLedger {
         lists: impl Fn(ItemId) -> bool,
         now: SystemTime,
     ) -> Vec<Effect> {
-        // Only these sessions were started for due items. A held run (`Lifted`) may have been one of them.
+        // Only these sessions were started for due items. A held run (`HoldLifted`) may have been one of them.
         if !matches!(reason, StartReason::Retry | StartReason::HoldLifted) {
             return Vec::new();
         }
@@ -119,7 +119,7 @@ impl RetryLedger {
 
     /// Postpones a due item that is in quarantine.
     #[must_use = "perform the effects"]
-    pub fn put_off_quarantined(
+    pub fn postpone_quarantined(
         &mut self,
         handler: HandlerId,
         item: ItemId,
@@ -151,9 +151,9 @@ impl RetryLedger {
         let is_due = known.due.is_some();
         let environment =
             holds(environment, capabilities, Trigger::Scheduled, RequestedBy::Automatic).filter(|_| is_due);
-        known.conditions.extend(self.held.hold_of(handler).cloned().or(environment));
+        known.other_holds.extend(self.held.hold_of(handler).cloned().or(environment));
         let backing_off = self.hold(handler, HANDLER_ITSELF, claims, RequestedBy::Automatic, now);
-        known.conditions.extend(backing_off.filter(|_| is_due));
+        known.other_holds.extend(backing_off.filter(|_| is_due));
     }
 
     /// Returns the reason why an item with these claims may not run now, if there is one.
@@ -181,7 +181,7 @@ impl RetryLedger {
         Effect::Wake
     }
 
-    /// Returns the items whose time has come and that are no longer due.
+    /// Returns the items whose wait is over and that are not in the retry queue.
     fn missed(&self, handler: HandlerId, now: SystemTime) -> impl Iterator<Item = ItemId> {
         let items = self.handlers.get(&handler).into_iter().flat_map(|handler| &handler.items);
         let missed = items.filter(move |(item, state)| {

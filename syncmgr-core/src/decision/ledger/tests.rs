@@ -84,11 +84,11 @@ fn attempted(item: ItemId, verdict: Verdict, now: u64) -> EndedAttempt<'static> 
         handler: MAIL,
         item,
         verdict,
-        advance: AttemptProgress::None,
+        progress: AttemptProgress::None,
         policy: &POLICY,
         now: at(now),
         chance: 0,
-        by: None,
+        cleared_by: None,
         stopped_by: StoppedBy::Request,
     }
 }

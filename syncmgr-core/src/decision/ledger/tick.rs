@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::SystemTime;
 
 use super::{Effect, HANDLER_ITSELF, HeldRun, InterruptedRun, RetryLedger, Start, StartReason, Targets, writes};
-use crate::decision::conditions::{holds, reconnected};
+use crate::decision::environment_holds::{holds, reconnected};
 use crate::decision::retry::{ClearedBy, clear};
 use crate::environment::Environment;
 use crate::id::{HandlerId, ItemId, SessionId};
@@ -97,11 +97,11 @@ impl RetryLedger {
             })
         };
         let lifted = self.held.take_lifted(is_lifted);
-        lifted.into_iter().map(lift).collect()
+        lifted.into_iter().map(start_held).collect()
     }
 }
 
-fn lift(held: HeldRun) -> Effect {
+fn start_held(held: HeldRun) -> Effect {
     let HeldRun { request, requested_by, reason, .. } = held;
     let reason = if reason == StartReason::Resumed { reason } else { StartReason::HoldLifted };
     Effect::Start(Start { reason, trigger: request.trigger, requested_by, targets: Targets::of(request) })

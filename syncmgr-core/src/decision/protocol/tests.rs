@@ -32,18 +32,18 @@ fn events() -> Vec<Event> {
     events.extend(
         [OK, HResult::S_SYNCMGR_ENUMITEMS, HResult::S_SYNCMGR_ITEMDELETED, FAIL].map(Event::PropertiesCompleted),
     );
-    events.extend([Chosen::Some, Chosen::None].map(Event::Chosen));
+    events.extend([ItemSet::NonEmpty, ItemSet::Empty].map(Event::Chosen));
     events.extend(codes.map(Event::PrepareReturned));
     events.extend(codes.map(Event::PrepareCompleted));
     events.push(Event::Admitted);
     events.extend(codes.map(Event::SynchronizeReturned));
     events.extend([OK, FALSE, FAIL, HResult::S_SYNCMGR_RETRYSYNC].map(Event::SynchronizeCompleted));
-    events.extend([Event::SkipWanted, Event::StopWanted, Event::Emptied, Event::ErrorOpened]);
+    events.extend([Event::SkipRequested, Event::StopRequested, Event::NoItemsLeft, Event::ErrorOpened]);
     events.extend(codes.map(Event::ErrorReturned));
     events.extend([
-        Event::ErrorCompleted(OK, Chosen::Some),
-        Event::ErrorCompleted(HResult::S_SYNCMGR_RETRYSYNC, Chosen::Some),
-        Event::ErrorCompleted(HResult::S_SYNCMGR_RETRYSYNC, Chosen::None),
+        Event::ErrorCompleted(OK, ItemSet::NonEmpty),
+        Event::ErrorCompleted(HResult::S_SYNCMGR_RETRYSYNC, ItemSet::NonEmpty),
+        Event::ErrorCompleted(HResult::S_SYNCMGR_RETRYSYNC, ItemSet::Empty),
     ]);
     events.extend([Event::Retried, Event::Closed, Event::Detached, Event::HandlerLost]);
     events
@@ -55,7 +55,7 @@ fn at(stage: Stage) -> Protocol {
 }
 
 #[test]
-fn every_event_in_every_stage() {
+fn every_event_in_every_stage_has_a_known_step() {
     let mut matrix = String::new();
     for stage in stages() {
         writeln!(matrix, "{stage:?}").expect("writing to a string never fails");
@@ -73,17 +73,17 @@ fn every_event_in_every_stage() {
 }
 
 #[test]
-fn a_run_that_explains_starts_with_the_results_and_may_retry() {
+fn a_run_that_opens_an_error_prepares_only_for_a_retry() {
     let mut run = Protocol::new(Purpose::Explain);
     let steps = [Event::Initialized(OK), Event::Listed(OK), Event::Attached].map(|event| run.on(event));
     assert_eq!(steps, [Step::Do(Action::List), Step::Do(Action::Attach), Step::Wait]);
     assert_eq!(run.on(Event::ErrorOpened), Step::Do(Action::ShowError));
-    let retry = Event::ErrorCompleted(HResult::S_SYNCMGR_RETRYSYNC, Chosen::Some);
+    let retry = Event::ErrorCompleted(HResult::S_SYNCMGR_RETRYSYNC, ItemSet::NonEmpty);
     assert_eq!([run.on(Event::ErrorReturned(OK)), run.on(retry)], [Step::Wait, Step::Do(Action::Prepare)]);
 }
 
 #[test]
-fn a_misused_event_never_moves_the_stage() {
+fn a_misused_event_never_changes_the_stage() {
     for stage in stages() {
         for event in events() {
             let mut protocol = at(stage);
@@ -110,15 +110,15 @@ fn every_attached_run_is_detached_before_its_release() {
 #[test]
 fn a_skip_before_the_window_is_delivered_when_it_opens() {
     let mut protocol = at(Stage::Preparing(Call::Running));
-    assert_eq!(protocol.on(Event::SkipWanted), Step::Do(Action::Hold));
+    assert_eq!(protocol.on(Event::SkipRequested), Step::Do(Action::Store));
     assert_eq!(protocol.on(Event::PrepareReturned(OK)), Step::Do(Action::Deliver));
-    assert_eq!(protocol.on(Event::SkipWanted), Step::Do(Action::Deliver));
+    assert_eq!(protocol.on(Event::SkipRequested), Step::Do(Action::Deliver));
 }
 
 #[test]
 fn a_skip_that_prepare_did_not_deliver_is_delivered_in_synchronize() {
     let mut protocol = at(Stage::Preparing(Call::Running));
-    protocol.on(Event::SkipWanted);
+    protocol.on(Event::SkipRequested);
     protocol.on(Event::PrepareCompleted(OK));
     assert_eq!(protocol.on(Event::PrepareReturned(OK)), Step::Do(Action::Admit));
     protocol.on(Event::Admitted);
@@ -128,7 +128,7 @@ fn a_skip_that_prepare_did_not_deliver_is_delivered_in_synchronize() {
 #[test]
 fn a_stop_while_preparing_prevents_synchronize() {
     let mut protocol = at(Stage::Preparing(Call::Window));
-    protocol.on(Event::StopWanted);
+    protocol.on(Event::StopRequested);
     protocol.on(Event::PrepareCompleted(OK));
     assert_eq!(protocol.on(Event::Admitted), Step::Do(Action::Detach));
 }
@@ -136,20 +136,20 @@ fn a_stop_while_preparing_prevents_synchronize() {
 #[test]
 fn a_run_with_all_items_skipped_succeeds_without_synchronize() {
     let mut protocol = at(Stage::Preparing(Call::Window));
-    protocol.on(Event::Emptied);
+    protocol.on(Event::NoItemsLeft);
     protocol.on(Event::PrepareCompleted(OK));
     assert_eq!(protocol.on(Event::Admitted), Step::Do(Action::ShowResults));
     assert_eq!(protocol.result(), Some(OK));
 }
 
 #[test]
-fn a_retry_starts_without_an_earlier_stop() {
+fn a_stop_of_an_earlier_attempt_does_not_affect_a_retry() {
     let mut protocol = at(Stage::Synchronizing(Call::Window));
-    protocol.on(Event::StopWanted);
+    protocol.on(Event::StopRequested);
     protocol.on(Event::SynchronizeCompleted(OK));
     protocol.on(Event::ErrorOpened);
     protocol.on(Event::ErrorReturned(OK));
-    let retry = Event::ErrorCompleted(HResult::S_SYNCMGR_RETRYSYNC, Chosen::Some);
+    let retry = Event::ErrorCompleted(HResult::S_SYNCMGR_RETRYSYNC, ItemSet::NonEmpty);
     assert_eq!(protocol.on(retry), Step::Do(Action::Prepare));
     protocol.on(Event::PrepareCompleted(OK));
     protocol.on(Event::PrepareReturned(OK));
@@ -162,22 +162,22 @@ fn a_run_for_settings_is_never_prepared() {
     protocol.on(Event::Initialized(OK));
     protocol.on(Event::Listed(OK));
     assert_eq!(protocol.on(Event::Attached), Step::Wait);
-    assert_eq!(protocol.on(Event::Chosen(Chosen::Some)), Step::Do(Action::Detach));
+    assert_eq!(protocol.on(Event::Chosen(ItemSet::NonEmpty)), Step::Do(Action::Detach));
 }
 
 #[test]
 fn a_retry_requested_before_show_error_returns_starts() {
     let mut protocol = at(Stage::Results);
     protocol.on(Event::ErrorOpened);
-    assert_eq!(protocol.on(Event::ErrorCompleted(HResult::S_SYNCMGR_RETRYSYNC, Chosen::Some)), Step::Wait);
+    assert_eq!(protocol.on(Event::ErrorCompleted(HResult::S_SYNCMGR_RETRYSYNC, ItemSet::NonEmpty)), Step::Wait);
     assert_eq!(protocol.on(Event::ErrorReturned(OK)), Step::Do(Action::Prepare));
 }
 
 #[test]
 fn a_stop_before_the_choice_prevents_prepare() {
     let mut protocol = at(Stage::Ready);
-    assert_eq!(protocol.on(Event::StopWanted), Step::Do(Action::Hold));
-    assert_eq!(protocol.on(Event::Chosen(Chosen::Some)), Step::Do(Action::Detach));
+    assert_eq!(protocol.on(Event::StopRequested), Step::Do(Action::Store));
+    assert_eq!(protocol.on(Event::Chosen(ItemSet::NonEmpty)), Step::Do(Action::Detach));
 }
 
 #[test]
@@ -204,7 +204,7 @@ fn a_callback_set_at_the_wrong_time_leaves_the_run_attached() {
 #[test]
 fn a_stop_while_an_error_is_shown_prevents_the_retry() {
     let mut protocol = at(Stage::ShowingError(Call::Window));
-    assert_eq!(protocol.on(Event::StopWanted), Step::Do(Action::Hold));
-    let retry = Event::ErrorCompleted(HResult::S_SYNCMGR_RETRYSYNC, Chosen::Some);
+    assert_eq!(protocol.on(Event::StopRequested), Step::Do(Action::Store));
+    let retry = Event::ErrorCompleted(HResult::S_SYNCMGR_RETRYSYNC, ItemSet::NonEmpty);
     assert_eq!(protocol.on(retry), Step::Do(Action::ShowResults));
 }

@@ -14,16 +14,16 @@ fn at(seconds: u64) -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)
 }
 
-fn failed(class: FailureClass) -> Verdict {
+fn failed_verdict(class: FailureClass) -> Verdict {
     Verdict { class: Some(class), ..Verdict::plain(Outcome::Failed) }
 }
 
 fn fail(before: Option<RetryState>, now: u64) -> Option<RetryState> {
-    after(&STEADY, before.as_ref(), failed(FailureClass::Transient), at(now), 0)
+    after(&STEADY, before.as_ref(), failed_verdict(FailureClass::Transient), at(now), 0)
 }
 
 fn fail_until(before: Option<RetryState>, until: u64, now: u64) -> Option<RetryState> {
-    let verdict = failed(FailureClass::NotBefore(RetryAt::At(at(until))));
+    let verdict = failed_verdict(FailureClass::NotBefore(RetryAt::At(at(until))));
     after(&STEADY, before.as_ref(), verdict, at(now), 0)
 }
 
@@ -86,9 +86,9 @@ fn a_failure_does_not_shorten_a_not_before_time() {
 #[test]
 fn other_outcomes_do_not_change_the_resource() {
     let others = [
-        failed(FailureClass::Permanent),
-        failed(FailureClass::Gone),
-        failed(FailureClass::UnreadableState),
+        failed_verdict(FailureClass::Permanent),
+        failed_verdict(FailureClass::Gone),
+        failed_verdict(FailureClass::UnreadableState),
         Verdict::plain(Outcome::NeedsUser),
         Verdict::plain(Outcome::Skipped),
         Verdict::plain(Outcome::Stopped),
@@ -101,15 +101,15 @@ fn other_outcomes_do_not_change_the_resource() {
 }
 
 #[derive(Clone, Copy, Debug)]
-enum Act {
+enum Op {
     Fail,
-    Ask(u64),
+    NotBefore(u64),
     Succeed,
 }
 
-fn acts() -> impl Strategy<Value = Vec<(Act, u64)>> {
-    let act = prop_oneof![4 => Just(Act::Fail), 2 => (0..5_000_u64).prop_map(Act::Ask), 1 => Just(Act::Succeed)];
-    proptest::collection::vec((act, 0..60_u64), 0..80)
+fn ops() -> impl Strategy<Value = Vec<(Op, u64)>> {
+    let op = prop_oneof![4 => Just(Op::Fail), 2 => (0..5_000_u64).prop_map(Op::NotBefore), 1 => Just(Op::Succeed)];
+    proptest::collection::vec((op, 0..60_u64), 0..80)
 }
 
 proptest! {
@@ -120,18 +120,18 @@ proptest! {
     }
 
     #[test]
-    fn a_hold_of_a_resource_always_ends_at_a_known_time(acts in acts()) {
+    fn a_hold_of_a_resource_always_ends_at_a_known_time(ops in ops()) {
         let (mut state, mut now, mut not_before) = (None, 1_000, 0);
-        for (act, passed) in acts {
+        for (op, passed) in ops {
             now += passed;
-            state = match act {
-                Act::Fail => fail(state, now),
-                Act::Ask(wait) => {
+            state = match op {
+                Op::Fail => fail(state, now),
+                Op::NotBefore(wait) => {
                     let until = now + wait;
                     not_before = not_before.max(if wait == 0 { now + 30 } else { until });
                     fail_until(state, until, now)
                 }
-                Act::Succeed => succeed(state, now),
+                Op::Succeed => succeed(state, now),
             };
             prop_assert!(now >= not_before || is_held(state, now));
             if let Some(left) = state {

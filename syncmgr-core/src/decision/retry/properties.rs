@@ -53,7 +53,7 @@ fn clearings() -> impl Strategy<Value = ClearedBy> {
 struct Step {
     clearing: Option<ClearedBy>,
     verdict: Verdict,
-    advance: AttemptProgress,
+    progress: AttemptProgress,
     now: SystemTime,
     chance: u64,
 }
@@ -61,13 +61,13 @@ struct Step {
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let step = (proptest::option::weighted(0.2, clearings()), verdicts(), advances(), times(), any::<u64>());
     let step =
-        step.prop_map(|(clearing, verdict, advance, now, chance)| Step { clearing, verdict, advance, now, chance });
+        step.prop_map(|(clearing, verdict, progress, now, chance)| Step { clearing, verdict, progress, now, chance });
     proptest::collection::vec(step, 0..40)
 }
 
 fn perform(policy: &RetryPolicy, before: Option<RetryState>, step: &Step) -> Option<RetryState> {
     let before = step.clearing.map_or(before, |by| clear(before, by));
-    after(policy, before.as_ref(), step.verdict, step.advance, step.now, step.chance)
+    after(policy, before.as_ref(), step.verdict, step.progress, step.now, step.chance)
 }
 
 proptest! {
@@ -100,10 +100,10 @@ proptest! {
     ) {
         let (mut state, mut without_progress, mut all) = (None, 0, 0);
         let mut now = at(1_000_000);
-        for (advance, chance) in tries {
-            state = after(&policy, state.as_ref(), TRANSIENT, advance, now, chance);
+        for (progress, chance) in tries {
+            state = after(&policy, state.as_ref(), TRANSIENT, progress, now, chance);
             all += 1;
-            without_progress = if advance == AttemptProgress::Committed { 0 } else { without_progress + 1 };
+            without_progress = if progress == AttemptProgress::Committed { 0 } else { without_progress + 1 };
             let left = state.unwrap();
             prop_assert_eq!(left.total, all);
             let Some(until) = left.until else { break };
@@ -114,7 +114,7 @@ proptest! {
         let (budget, partial_budget) = (policy.budget.max(1), policy.partial_budget.max(1));
         prop_assert!(without_progress <= budget && all <= partial_budget);
         prop_assert_eq!(state.map(|state| state.status), Some(RetryStatus::NeedsAttention));
-        prop_assert!(without_progress + 1 >= budget || all == partial_budget, "the item gave up too early");
+        prop_assert!(without_progress + 1 >= budget || all == partial_budget, "the retries ended too early");
     }
 
     #[test]

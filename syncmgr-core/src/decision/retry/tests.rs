@@ -68,7 +68,7 @@ fn failures_with_progress_wait_the_initial_time_up_to_the_larger_budget() {
 #[test]
 fn a_failure_with_progress_does_not_count_as_one_in_a_row() {
     let policy = STEADY.with_budget(1, 9);
-    let status = |advance| after(&policy, None, TRANSIENT, advance, at(9), 0).map(|state| state.status);
+    let status = |progress| after(&policy, None, TRANSIENT, progress, at(9), 0).map(|state| state.status);
     assert_eq!(status(AttemptProgress::Committed), Some(RetryStatus::Backoff));
     assert_eq!(status(AttemptProgress::None), Some(RetryStatus::NeedsAttention));
 }
@@ -87,7 +87,7 @@ fn a_not_before_time_is_rounded_up_and_may_exceed_the_cap() {
     assert_eq!(until(RetryAt::At(at(9)), at(10)), at(40), "a time in the past becomes the initial wait");
     assert_eq!(until(RetryAt::After(Duration::ZERO), at(10)), at(40));
     let between = at(20) + Duration::from_nanos(1);
-    assert_eq!(until(RetryAt::At(between), at(10)), at(20) + Duration::from_millis(1), "it is rounded up");
+    assert_eq!(until(RetryAt::At(between), at(10)), at(20) + Duration::from_millis(1), "the time was not rounded up");
     assert_eq!(until(RetryAt::After(Duration::MAX), at(10)), at(253_402_300_799) + Duration::from_millis(999));
 }
 
@@ -148,7 +148,7 @@ fn a_clock_set_back_ends_a_backoff_and_the_next_failure_waits() {
 }
 
 #[test]
-fn a_manual_request_waits_only_for_the_peer_a_forced_one_never() {
+fn a_manual_request_waits_only_for_the_peer_and_a_forced_one_never() {
     for status in RetryStatus::ALL {
         let state = RetryState::new(status, at(10), Some(at(20)));
         let may = |requested_by, now| may_run(&state, requested_by, at(now)).is_ok();
@@ -171,7 +171,7 @@ fn a_hold_has_the_data_of_the_retry_state() {
 }
 
 #[test]
-fn only_force_clears_a_not_before_time() {
+fn only_a_forced_request_clears_a_not_before_time() {
     for status in RetryStatus::ALL {
         let state = Some(RetryState::new(status, at(10), Some(at(20))));
         let cleared =

@@ -91,11 +91,11 @@ fn a_forgotten_item_is_never_due() {
     queue.forget(handler(1));
     queue.forget_item(handler(2), item(2));
     assert_eq!(queue.take_due(at(10)), taken(&[(2, 1), (2, 3)]));
-    assert!(queue.times.is_empty() && queue.handlers.is_empty() && queue.beginnings.is_empty());
+    assert!(queue.times.is_empty() && queue.handlers.is_empty() && queue.starts.is_empty());
 }
 
 #[derive(Clone, Debug)]
-enum Act {
+enum Op {
     Set(u8, u8, Option<RetryState>),
     Forget(u8),
     ForgetItem(u8, u8),
@@ -108,15 +108,15 @@ fn states() -> impl Strategy<Value = RetryState> {
         .prop_map(|(status, since, until)| RetryState::new(status, at(since), until.map(at)))
 }
 
-fn acts() -> impl Strategy<Value = Vec<Act>> {
+fn ops() -> impl Strategy<Value = Vec<Op>> {
     let state = proptest::option::weighted(0.9, states());
-    let act = prop_oneof![
-        6 => (0..3_u8, 0..5_u8, state).prop_map(|(handler, item, state)| Act::Set(handler, item, state)),
-        1 => (0..3_u8).prop_map(Act::Forget),
-        1 => (0..3_u8, 0..5_u8).prop_map(|(handler, item)| Act::ForgetItem(handler, item)),
-        2 => (0..60_u64).prop_map(Act::Take),
+    let op = prop_oneof![
+        6 => (0..3_u8, 0..5_u8, state).prop_map(|(handler, item, state)| Op::Set(handler, item, state)),
+        1 => (0..3_u8).prop_map(Op::Forget),
+        1 => (0..3_u8, 0..5_u8).prop_map(|(handler, item)| Op::ForgetItem(handler, item)),
+        2 => (0..60_u64).prop_map(Op::Take),
     ];
-    proptest::collection::vec(act, 0..60)
+    proptest::collection::vec(op, 0..60)
 }
 
 /// The expected retry states of the queue, by item.
@@ -140,24 +140,24 @@ fn time(state: &RetryState) -> Option<SystemTime> {
 
 proptest! {
     #[test]
-    fn an_item_is_taken_once_as_soon_as_it_may_run(acts in acts()) {
+    fn an_item_is_taken_once_as_soon_as_it_may_run(ops in ops()) {
         let (mut queue, mut model) = (RetryQueue::default(), Model::new());
-        for act in acts {
-            match act {
-                Act::Set(of, number, state) => {
+        for op in ops {
+            match op {
+                Op::Set(of, number, state) => {
                     queue.set(handler(of), item(number), state.as_ref());
                     model.remove(&(of, number));
                     model.extend(state.filter(ends_by_itself).map(|state| ((of, number), state)));
                 }
-                Act::Forget(of) => {
+                Op::Forget(of) => {
                     queue.forget(handler(of));
                     model.retain(|(owner, _), _| *owner != of);
                 }
-                Act::ForgetItem(of, number) => {
+                Op::ForgetItem(of, number) => {
                     queue.forget_item(handler(of), item(number));
                     model.remove(&(of, number));
                 }
-                Act::Take(now) => {
+                Op::Take(now) => {
                     prop_assert_eq!(queue.take_due(at(now)), take_from(&mut model, at(now)));
                     prop_assert!(queue.take_due(at(now)).is_empty(), "an item was taken twice");
                 }
@@ -172,7 +172,7 @@ proptest! {
             }
         }
         queue.take_due(at(60));
-        prop_assert!(queue.queue.is_empty() && queue.times.is_empty() && queue.beginnings.is_empty(), "items are left");
+        prop_assert!(queue.queue.is_empty() && queue.times.is_empty() && queue.starts.is_empty(), "items are left");
         prop_assert!(queue.handlers.is_empty());
     }
 }

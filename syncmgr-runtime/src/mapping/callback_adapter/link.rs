@@ -1,4 +1,4 @@
-//! The requests of an attempt to a foreign host.
+//! Forwards the requests of an attempt to a foreign host.
 
 use std::sync::{Arc, Weak};
 use std::time::SystemTime;
@@ -19,40 +19,40 @@ use syncmgr_core::port::{InteractionPermit, user_unavailable};
 use syncmgr_core::record::ItemRecord;
 use syncmgr_core::store::{Durability, StateChange, StateStore};
 
-use super::side::HandlerSide;
+use super::instance::AdapterInstance;
 use crate::attempt::{Attempt, HostLink};
 use crate::clock::{Clock, SystemClock};
-use crate::mapping::feed::{CallbackSlot, begins};
+use crate::mapping::reporter::{CallbackSlot, report_begin};
 use crate::tasks::Tasks;
 
 /// Connects an attempt to a foreign callback.
 pub(super) struct CallbackLink {
-    side: Weak<HandlerSide>,
+    instance: Weak<AdapterInstance>,
     callback: Arc<CallbackSlot>,
     tasks: Tasks,
     store: Arc<dyn StateStore>,
 }
 
 impl CallbackLink {
-    pub(super) fn new(side: &Arc<HandlerSide>) -> Self {
+    pub(super) fn new(instance: &Arc<AdapterInstance>) -> Self {
         Self {
-            side: Arc::downgrade(side),
-            callback: side.callback().clone(),
-            tasks: side.tasks().clone(),
-            store: side.store().clone(),
+            instance: Arc::downgrade(instance),
+            callback: instance.callback().clone(),
+            tasks: instance.tasks().clone(),
+            store: instance.store().clone(),
         }
     }
 
     /// Returns the instance if the protocol allows this request now.
-    fn side(&self, request: HostRequest) -> Option<Arc<HandlerSide>> {
-        self.side.upgrade().filter(|side| side.takes(request))
+    fn instance(&self, request: HostRequest) -> Option<Arc<AdapterInstance>> {
+        self.instance.upgrade().filter(|instance| instance.allows(request))
     }
 }
 
-/// Returns the user's attention when dropped.
-struct Granted(Arc<CallbackSlot>);
+/// Releases the user's attention when dropped.
+struct AttentionGuard(Arc<CallbackSlot>);
 
-impl Drop for Granted {
+impl Drop for AttentionGuard {
     fn drop(&mut self) {
         self.0.call(|callback| callback.enable_modeless(Attention::Release));
     }
@@ -69,14 +69,17 @@ impl HostLink for CallbackLink {
 
     fn interaction(&self) -> BoxFuture<'_, SyncResult<InteractionPermit>> {
         async {
-            let side = self.side.upgrade().filter(|side| side.takes(HostRequest::Attention) || side.is_showing());
-            let side = side.ok_or_else(user_unavailable)?;
-            let interaction = side.interaction().ok_or_else(user_unavailable)?;
-            if side.is_showing_properties() {
+            let instance = self
+                .instance
+                .upgrade()
+                .filter(|instance| instance.allows(HostRequest::Attention) || instance.is_showing());
+            let instance = instance.ok_or_else(user_unavailable)?;
+            let interaction = instance.interaction().ok_or_else(user_unavailable)?;
+            if instance.is_showing_properties() {
                 return Ok(InteractionPermit::new(interaction, ()));
             }
             match self.callback.call(|callback| callback.enable_modeless(Attention::Ask)) {
-                HResult::S_OK => Ok(InteractionPermit::new(interaction, Granted(self.callback.clone()))),
+                HResult::S_OK => Ok(InteractionPermit::new(interaction, AttentionGuard(self.callback.clone()))),
                 _ => Err(NeedsUser::new("the host refused the user's attention").into()),
             }
         }
@@ -85,8 +88,8 @@ impl HostLink for CallbackLink {
 
     fn connect<'a>(&'a self, name: Option<&'a str>) -> BoxFuture<'a, SyncResult> {
         async move {
-            let side = self.side(HostRequest::Connection).ok_or(CodeError(HResult::E_UNEXPECTED))?;
-            if !side.info().flags().contains(HandlerFlags::MAY_ESTABLISH_CONNECTION) {
+            let instance = self.instance(HostRequest::Connection).ok_or(CodeError(HResult::E_UNEXPECTED))?;
+            if !instance.info().flags().contains(HandlerFlags::MAY_ESTABLISH_CONNECTION) {
                 return Err(anyhow!("the handler did not declare that it may establish connections")).permanent();
             }
             let (callback, name) = (self.callback.clone(), name.map(str::to_owned));
@@ -104,19 +107,19 @@ impl HostLink for CallbackLink {
     }
 
     fn decide(&self, item: ItemId, question: &Question) -> Option<usize> {
-        let side = self.side.upgrade()?;
+        let instance = self.instance.upgrade()?;
         let id = ErrorId::of_question(item, &question.key);
-        if let Some(answer) = side.questions().answer(id, question) {
+        if let Some(answer) = instance.questions().answer(id, question) {
             return Some(answer);
         }
-        side.questions().ask(id, item, question.clone());
+        instance.questions().add(id, item, question.clone());
         let entry = LogEntry::new(LogLevel::Warning, &question.text).with_item(item);
         self.log(entry.with_question(id, question.clone()));
         None
     }
 
     fn record(&self, item: ItemId) -> SyncResult<Option<ItemRecord>> {
-        let handler = self.side.upgrade().map(|side| side.info().id());
+        let handler = self.instance.upgrade().map(|instance| instance.info().id());
         handler.map_or(Ok(None), |handler| self.store.record(handler, item))
     }
 
@@ -136,17 +139,17 @@ impl HostLink for CallbackLink {
         SystemClock::default().now().wall
     }
 
-    fn begins(&self, attempt: &Attempt, item: ItemId) {
-        begins(attempt, &self.callback, item);
+    fn item_begins(&self, attempt: &Attempt, item: ItemId) {
+        report_begin(attempt, &self.callback, item);
     }
 
-    fn ends(&self, item: ItemId, cell: &ItemCell) {
-        self.callback.keep_last(item, cell.state());
+    fn item_ends(&self, item: ItemId, cell: &ItemCell) {
+        self.callback.store_last(item, cell.state());
     }
 
-    fn emptied(&self) {
-        if let Some(side) = self.side.upgrade() {
-            side.emptied();
+    fn no_items_left(&self) {
+        if let Some(instance) = self.instance.upgrade() {
+            instance.no_items_left();
         }
     }
 

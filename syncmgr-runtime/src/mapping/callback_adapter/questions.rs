@@ -16,13 +16,13 @@ pub(super) struct Questions {
 }
 
 impl Questions {
-    /// Returns the answer to a question. An answer to an earlier wording does not count.
+    /// Returns the answer to a question. An answer to a different wording is ignored.
     pub(super) fn answer(&self, id: ErrorId, question: &Question) -> Option<usize> {
         let (answered, choice) = self.answers.get(&id)?;
         (answered == question).then_some(*choice)
     }
 
-    pub(super) fn ask(&mut self, id: ErrorId, item: ItemId, question: Question) {
+    pub(super) fn add(&mut self, id: ErrorId, item: ItemId, question: Question) {
         self.open.insert(id, (item, question));
     }
 
@@ -30,25 +30,25 @@ impl Questions {
         self.open.get(&id).cloned()
     }
 
-    pub(super) fn settle(&mut self, id: ErrorId, answer: usize) {
+    pub(super) fn set_answer(&mut self, id: ErrorId, answer: usize) {
         if let Some((_, question)) = self.open.remove(&id) {
             self.answers.insert(id, (question, answer));
         }
     }
 }
 
-/// Asks the user. After an answer the item runs again.
-pub(super) async fn put(
+/// Asks the user. The item runs again after an answer.
+pub(super) async fn ask_user(
     run: &RunContext,
     item: ItemId,
     question: &Question,
-    settle: impl FnOnce(usize),
+    set_answer: impl FnOnce(usize),
 ) -> SyncResult<Resolution> {
     let choices: Vec<String> = question.choices.iter().map(ToString::to_string).collect();
     let user = run.interaction().await?;
     match user.choose(&question.text, &choices).await?.filter(|answer| *answer < choices.len()) {
         Some(answer) => {
-            settle(answer);
+            set_answer(answer);
             Ok(Resolution::Retry(vec![item]))
         }
         None => Ok(Resolution::Done),

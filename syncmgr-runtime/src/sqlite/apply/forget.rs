@@ -22,8 +22,8 @@ const OF_ITEM: [&str; 4] = [
     "DELETE FROM log WHERE handler = ?1 AND item = ?2",
 ];
 /// The sessions whose requests contain this id.
-const NAMING: &str = "SELECT session, manager, runs FROM sessions WHERE instr(runs, ?1)";
-const ASKED: &str = "UPDATE sessions SET runs = ?3 WHERE session = ?1 AND manager = ?2";
+const SESSIONS_WITH_ID: &str = "SELECT session, manager, runs FROM sessions WHERE instr(runs, ?1)";
+const UPDATE_RUNS: &str = "UPDATE sessions SET runs = ?3 WHERE session = ?1 AND manager = ?2";
 
 impl Applier {
     pub(super) fn forget(&mut self, handler: HandlerId) -> ApplyResult {
@@ -42,18 +42,18 @@ impl Applier {
         OF_ITEM.iter().try_for_each(|statement| self.run(statement, params![key, item.guid()]).map(drop))
     }
 
-    /// Removes an id from the stored requests of sessions. Runs that fail `keep` are removed.
+    /// Filters the stored requests of the sessions that contain `id` with `keep`, which may also change a request.
     fn forget_runs(&self, id: Uuid, mut keep: impl FnMut(&mut RunRequest) -> bool) -> ApplyResult {
-        for (session, manager, mut runs) in self.sessions_naming(id)? {
+        for (session, manager, mut runs) in self.sessions_with_id(id)? {
             runs.retain_mut(&mut keep);
-            self.run(ASKED, params![session.0, manager, Json(runs)])?;
+            self.run(UPDATE_RUNS, params![session.0, manager, Json(runs)])?;
         }
         Ok(())
     }
 
-    fn sessions_naming(&self, id: Uuid) -> ApplyResult<Vec<(SessionId, Uuid, Vec<RunRequest>)>> {
-        let mut naming = self.connection.prepare_cached(NAMING)?;
-        let rows = naming.query_map([id.to_string()], |row| {
+    fn sessions_with_id(&self, id: Uuid) -> ApplyResult<Vec<(SessionId, Uuid, Vec<RunRequest>)>> {
+        let mut statement = self.connection.prepare_cached(SESSIONS_WITH_ID)?;
+        let rows = statement.query_map([id.to_string()], |row| {
             Ok((SessionId(row.get(0)?), row.get(1)?, row.get::<_, Json<_>>(2)?.0))
         })?;
         Ok(rows.collect::<rusqlite::Result<_>>()?)

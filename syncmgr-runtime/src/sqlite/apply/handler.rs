@@ -7,7 +7,7 @@ use syncmgr_core::id::{HandlerId, ItemId};
 use syncmgr_core::item::ItemState;
 use syncmgr_core::store::StateChange;
 
-use super::{Applier, ApplyResult, unknown};
+use super::{Applier, ApplyResult, unknown_change};
 
 const REGISTER: &str = "UPDATE handlers SET description = ?2, registered = ?3 WHERE key = ?1";
 const SET_FLAGS: &str = "UPDATE handlers SET flags = ?2 WHERE key = ?1";
@@ -27,7 +27,7 @@ impl Applier {
                 self.run(SET_FLAGS, params![key, flags.bits()]).map(drop)
             }
             StateChange::Choices { handler, items } => self.choose(*handler, items),
-            _ => Err(unknown()),
+            _ => Err(unknown_change()),
         }
     }
 

@@ -14,8 +14,8 @@ use syncmgr_core::record::{Checkpoint, Fence, ItemEnd};
 use syncmgr_core::retry::{RetryState, RetryStatus};
 use syncmgr_core::store::{StaleWriter, StateChange};
 
-use super::{Applier, ApplyError, ApplyResult, unknown};
-use crate::sqlite::encode::{Json, Time, Word};
+use super::{Applier, ApplyError, ApplyResult, unknown_change};
+use crate::sqlite::encode::{EnumName, Json, Time};
 
 const COMMIT: &str = "INSERT INTO items (handler, place, item, session, attempt, checkpoint, checkpoint_version, sides)
     VALUES (?1, ?8, ?2, ?3, ?4, ?5, ?6, ?7)
@@ -70,14 +70,14 @@ impl Applier {
                 self.consume(target, consumed)
             }
             StateChange::Ended { handler, fence, time, items } => self.end(*handler, *fence, *time, items),
-            StateChange::Retry { handler, item, retry } => self.retry(*handler, *item, *retry),
-            StateChange::Resource { claim, retry } => self.resource(claim, *retry),
-            StateChange::Absent { handler, items } => self.absent(*handler, items),
+            StateChange::Retry { handler, item, retry } => self.set_retry(*handler, *item, *retry),
+            StateChange::Resource { claim, retry } => self.set_resource(claim, *retry),
+            StateChange::Absent { handler, items } => self.set_absent(*handler, items),
             StateChange::Reset { handler, item } => self.reset(*handler, *item),
             StateChange::Answered { handler, item, question, choice } => {
                 self.answer(*handler, *item, question, *choice)
             }
-            _ => Err(unknown()),
+            _ => Err(unknown_change()),
         }
     }
 
@@ -103,11 +103,11 @@ impl Applier {
         let next_place = self.next_place(target.handler)?;
         let stored =
             self.run(COMMIT, params![target.handler, item, session, attempt, state, version, sides, next_place])?;
-        if stored > 0 { Ok(()) } else { Err(self.stale(target, fence)?) }
+        if stored > 0 { Ok(()) } else { Err(self.stale_writer(target, fence)?) }
     }
 
-    /// The error of a write after a later attempt has written.
-    fn stale(&self, target: ItemKey, writer: Fence) -> ApplyResult<ApplyError> {
+    /// Returns the error for a write that follows the write of a later attempt.
+    fn stale_writer(&self, target: ItemKey, writer: Fence) -> ApplyResult<ApplyError> {
         let latest =
             self.connection.prepare_cached(LATEST)?.query_row(params![target.handler, target.item.guid()], |row| {
                 Ok(Fence::new(SessionId(row.get(0)?), row.get(1)?))
@@ -129,7 +129,7 @@ impl Applier {
     fn end_one(&mut self, target: ItemKey, fence: Fence, time: SystemTime, end: &ItemEnd) -> ApplyResult<usize> {
         let succeeded = (end.outcome == Outcome::Succeeded).then_some(Time(time));
         let (handler, item) = (target.handler, target.item.guid());
-        let (session, attempt, outcome) = (fence.session.0, fence.attempt, Word(end.outcome));
+        let (session, attempt, outcome) = (fence.session.0, fence.attempt, EnumName(end.outcome));
         let (retry, sides) = (end.retry.as_ref(), end.sides.as_ref().map(Json));
         let [failures, total] = counts(retry);
         let (setback, since, until) = retry_columns(retry);
@@ -164,7 +164,7 @@ impl Applier {
         Ok(())
     }
 
-    fn retry(&mut self, handler: HandlerId, item: ItemId, retry: Option<RetryState>) -> ApplyResult {
+    fn set_retry(&mut self, handler: HandlerId, item: ItemId, retry: Option<RetryState>) -> ApplyResult {
         let item = item.guid();
         let Some(retry) = retry else {
             let Some(key) = self.stored_key(handler)? else { return Ok(()) };
@@ -175,13 +175,13 @@ impl Applier {
         self.run(RETRY, params![key, item, setback, retry.failures, retry.total, since, until, next_place]).map(drop)
     }
 
-    fn resource(&self, claim: &Claim, retry: Option<RetryState>) -> ApplyResult {
+    fn set_resource(&self, claim: &Claim, retry: Option<RetryState>) -> ApplyResult {
         let Some(retry) = retry else { return self.run(NO_RESOURCE, [claim.name()]).map(drop) };
         let (setback, since, until) = retry_columns(Some(&retry));
         self.run(RESOURCE, params![claim.name(), setback, retry.failures, retry.total, since, until]).map(drop)
     }
 
-    fn absent(&mut self, handler: HandlerId, items: &BTreeMap<ItemId, Option<SystemTime>>) -> ApplyResult {
+    fn set_absent(&mut self, handler: HandlerId, items: &BTreeMap<ItemId, Option<SystemTime>>) -> ApplyResult {
         for (item, since) in items {
             let item = item.guid();
             if let Some(since) = since {
@@ -201,7 +201,7 @@ fn counts(retry: Option<&RetryState>) -> [Option<u32>; 2] {
 }
 
 /// The columns `setback`, `since` and `until`.
-fn retry_columns(retry: Option<&RetryState>) -> (Option<Word<RetryStatus>>, Option<Time>, Option<Time>) {
-    let (setback, since) = (retry.map(|retry| Word(retry.status)), retry.map(|retry| Time(retry.since)));
+fn retry_columns(retry: Option<&RetryState>) -> (Option<EnumName<RetryStatus>>, Option<Time>, Option<Time>) {
+    let (setback, since) = (retry.map(|retry| EnumName(retry.status)), retry.map(|retry| Time(retry.since)));
     (setback, since, retry.and_then(|retry| retry.until).map(Time))
 }

@@ -9,8 +9,8 @@ use syncmgr_core::log::LogEntry;
 use syncmgr_core::store::StateChange;
 use uuid::Uuid;
 
-use super::{Applier, ApplyResult, unknown};
-use crate::sqlite::encode::{Json, Time, Word};
+use super::{Applier, ApplyResult, unknown_change};
+use crate::sqlite::encode::{EnumName, Json, Time};
 
 /// The maximum number of log entries per handler. The oldest are dropped first.
 const MAX_ENTRIES: u32 = 10_000;
@@ -21,7 +21,7 @@ const DELETE_SESSION: &str = "DELETE FROM log WHERE handler = ?1 AND manager = ?
 const DELETE_ONE: &str = "DELETE FROM log WHERE handler = ?1 AND error = ?2";
 const DELETE_QUESTIONS: &str = "DELETE FROM log WHERE handler = ?1 AND item = ?2 AND action LIKE '{\"decide\"%'";
 const DELETE_ALL: &str = "DELETE FROM log WHERE handler = ?1";
-/// The index on sessions covers this query, so that it reads no entries.
+/// SQLite answers this query from the index on sessions, without reading entries.
 const EXCESS: &str = "SELECT count(*) - ?2 FROM log WHERE handler = ?1";
 const TRIM: &str = "DELETE FROM log WHERE entry IN
     (SELECT entry FROM log WHERE handler = ?1 ORDER BY entry LIMIT ?2)";
@@ -50,7 +50,7 @@ impl Applier {
                 Some(key) => self.run(DELETE_QUESTIONS, params![key, item.guid()]).map(drop),
                 None => Ok(()),
             },
-            _ => Err(unknown()),
+            _ => Err(unknown_change()),
         }
     }
 
@@ -58,26 +58,26 @@ impl Applier {
     fn replace(&mut self, origin: &Origin, entries: &[Arc<LogEntry>]) -> ApplyResult {
         self.run(DELETE_SESSION, params![origin.handler, origin.manager, origin.session.0])?;
         for error in entries.iter().filter_map(|entry| entry.id) {
-            self.delete_named(origin.handler, error)?;
+            self.delete_by_id(origin.handler, error)?;
         }
         entries.iter().try_for_each(|entry| self.append_one(origin, entry))
     }
 
     fn append(&mut self, origin: &Origin, entries: &[Arc<LogEntry>]) -> ApplyResult {
         entries.iter().try_for_each(|entry| {
-            entry.id.map_or(Ok(()), |error| self.delete_named(origin.handler, error))?;
+            entry.id.map_or(Ok(()), |error| self.delete_by_id(origin.handler, error))?;
             self.append_one(origin, entry)
         })
     }
 
-    fn delete_named(&self, handler: i64, error: ErrorId) -> ApplyResult {
+    fn delete_by_id(&self, handler: i64, error: ErrorId) -> ApplyResult {
         self.run(DELETE_ONE, params![handler, error.guid()]).map(drop)
     }
 
     fn append_one(&mut self, origin: &Origin, entry: &LogEntry) -> ApplyResult {
         let (manager, session, time) = (origin.manager, origin.session.0, Time(origin.time));
         let (item, error) = (entry.item.map(ItemId::guid), entry.id.map(ErrorId::guid));
-        let (level, text, action) = (Word(entry.level), &entry.text, entry.action.as_ref().map(Json));
+        let (level, text, action) = (EnumName(entry.level), &entry.text, entry.action.as_ref().map(Json));
         self.run(APPEND, params![origin.handler, manager, session, time, level, text, item, error, action])?;
         self.grown.insert(origin.handler);
         Ok(())
@@ -87,15 +87,15 @@ impl Applier {
         let Some(key) = self.stored_key(handler)? else { return Ok(()) };
         match scope {
             ErrorScope::All => self.run(DELETE_ALL, [key]).map(drop),
-            ErrorScope::One(error) => self.delete_named(key, error),
+            ErrorScope::One(error) => self.delete_by_id(key, error),
         }
     }
 
     /// Deletes excess entries, oldest first. Once per transaction is enough, because readers see only committed states.
     pub(super) fn trim_logs(&mut self) -> ApplyResult {
         for handler in std::mem::take(&mut self.grown) {
-            let mut counted = self.connection.prepare_cached(EXCESS)?;
-            let excess: i64 = counted.query_row(params![handler, MAX_ENTRIES], |row| row.get(0))?;
+            let mut statement = self.connection.prepare_cached(EXCESS)?;
+            let excess: i64 = statement.query_row(params![handler, MAX_ENTRIES], |row| row.get(0))?;
             if excess > 0 {
                 self.failpoints.at("before log trimmed");
                 self.run(TRIM, [handler, excess])?;

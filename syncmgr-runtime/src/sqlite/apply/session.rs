@@ -5,14 +5,14 @@ use syncmgr_core::id::SessionId;
 use syncmgr_core::store::{Histogram, SessionEnd, SessionRecord, StateChange};
 use uuid::Uuid;
 
-use super::{Applier, ApplyResult, unknown};
-use crate::sqlite::encode::{Json, Time, Word};
+use super::{Applier, ApplyResult, unknown_change};
+use crate::sqlite::encode::{EnumName, Json, Time};
 
 const BEGIN: &str = "INSERT OR REPLACE INTO sessions (session, manager, epoch, \"trigger\", began, runs)
     VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
-const COUNT_ON: &str = "UPDATE meta SET value = max(value, ?1) WHERE name = 'last_session'";
+const SET_LAST_SESSION: &str = "UPDATE meta SET value = max(value, ?1) WHERE name = 'last_session'";
 const END: &str = "UPDATE sessions SET ended = ?3, course = ?4, outcomes = ?5 WHERE session = ?1 AND manager = ?2";
-/// Deletes excess sessions: first those without problems, then the oldest. Sessions without an end stay.
+/// Deletes excess sessions: first those without problems, then the oldest. Sessions that have not ended are kept.
 const TRIM: &str = "DELETE FROM sessions WHERE (session, manager) IN
     (SELECT session, manager FROM sessions WHERE course IS NOT NULL ORDER BY course <> 'smooth', session, manager
         LIMIT max(0, (SELECT count(*) FROM sessions) - ?1))";
@@ -24,14 +24,14 @@ impl Applier {
             StateChange::SessionBegan(session) => self.begin_session(session),
             StateChange::SessionEnded { session, manager, end } => self.end_session(*session, *manager, end),
             StateChange::Histogram { name, histogram } => self.store_histogram(name, histogram),
-            _ => Err(unknown()),
+            _ => Err(unknown_change()),
         }
     }
 
     fn begin_session(&self, begun: &SessionRecord) -> ApplyResult {
         let (session, manager, began) = (begun.session.0, begun.manager, Time(begun.began));
-        self.run(BEGIN, params![session, manager, self.epoch, Word(begun.trigger), began, Json(&begun.runs)])?;
-        self.run(COUNT_ON, [session])?;
+        self.run(BEGIN, params![session, manager, self.epoch, EnumName(begun.trigger), began, Json(&begun.runs)])?;
+        self.run(SET_LAST_SESSION, [session])?;
         match &begun.end {
             Some(end) => self.end_session(begun.session, begun.manager, end),
             None => Ok(()),
@@ -39,7 +39,7 @@ impl Applier {
     }
 
     fn end_session(&self, session: SessionId, manager: Uuid, end: &SessionEnd) -> ApplyResult {
-        self.run(END, params![session.0, manager, Time(end.time), Word(end.outcome), Json(&end.outcomes)])?;
+        self.run(END, params![session.0, manager, Time(end.time), EnumName(end.outcome), Json(&end.outcomes)])?;
         self.failpoints.at("before sessions trimmed");
         self.run(TRIM, [self.max_sessions])?;
         self.failpoints.at("after sessions trimmed");

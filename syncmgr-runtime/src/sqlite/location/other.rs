@@ -25,7 +25,7 @@ pub(super) fn make_file(path: &Path) -> Result<(), StoreError> {
     }
 }
 
-/// Refuses a link and anything but a file.
+/// Refuses symbolic links, directories and special files.
 pub(super) fn check_file(path: &Path) -> Result<(), StoreError> {
     match link_metadata(path)?.is_file() {
         true => Ok(()),
@@ -37,7 +37,7 @@ pub(super) fn check_access(_path: &Path) -> Result<(), StoreError> {
     Ok(())
 }
 
-pub(super) fn take_file(path: &Path) -> Result<(), StoreError> {
+pub(super) fn prepare_companion(path: &Path) -> Result<(), StoreError> {
     check_file(path)
 }
 

@@ -22,7 +22,7 @@ pub(super) fn make_directory(directory: &Path) -> io::Result<()> {
     }
 }
 
-/// Refuses a link, and a directory of a user other than this one or root.
+/// Refuses a symbolic link, and a directory that belongs to neither this user nor root.
 pub(super) fn check_directory(directory: &Path) -> Result<(), StoreError> {
     let metadata = link_metadata(directory)?;
     match metadata.uid() {
@@ -31,19 +31,19 @@ pub(super) fn check_directory(directory: &Path) -> Result<(), StoreError> {
     }
 }
 
-/// Resolves the symbolic links of parent directories, which are up to the administrator.
+/// Resolves the symbolic links of parent directories, which the administrator is responsible for.
 pub(super) fn absolute(directory: &Path) -> io::Result<PathBuf> {
     directory.canonicalize()
 }
 
 pub(super) fn make_file(path: &Path) -> Result<(), StoreError> {
-    match private().create_new(true).open(path) {
+    match private_options().create_new(true).open(path) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(StoreError::of_io(path, &error)),
         _ => Ok(()),
     }
 }
 
-/// Refuses a link, anything but a file, and a file of another user.
+/// Refuses symbolic links, directories, special files, and files of other users.
 pub(super) fn check_file(path: &Path) -> Result<(), StoreError> {
     let metadata = link_metadata(path)?;
     match metadata.is_file() {
@@ -58,9 +58,9 @@ pub(super) fn check_access(path: &Path) -> Result<(), StoreError> {
     allowed.map_err(|error| StoreError::of_io(path, &error.into()))
 }
 
-/// Checks a companion file like [`check_file`], and makes it writable: readers of a file without write permission
-/// create companions with the same permissions.
-pub(super) fn take_file(path: &Path) -> Result<(), StoreError> {
+/// Checks a companion file like [`check_file`], and makes it writable: a reader of a store without write permission
+/// creates companion files without it.
+pub(super) fn prepare_companion(path: &Path) -> Result<(), StoreError> {
     check_file(path)?;
     match check_access(path) {
         Err(StoreError::Access { .. }) => fs::set_permissions(path, Permissions::from_mode(PRIVATE_FILE))
@@ -75,10 +75,10 @@ pub(in crate::sqlite) fn open_lock(path: &Path) -> Result<File, StoreError> {
         Ok(()) | Err(StoreError::Missing { .. }) => {}
         Err(error) => return Err(error),
     }
-    private().create(true).open(path).map_err(|error| StoreError::of_io(path, &error))
+    private_options().create(true).open(path).map_err(|error| StoreError::of_io(path, &error))
 }
 
-fn private() -> OpenOptions {
+fn private_options() -> OpenOptions {
     let mut options = OpenOptions::new();
     let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits();
     options.read(true).write(true).mode(PRIVATE_FILE).custom_flags(flags.cast_signed());

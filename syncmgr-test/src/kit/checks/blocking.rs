@@ -1,4 +1,4 @@
-//! The check that no call blocks its thread. It measures real time.
+//! The check that no call blocks its thread, measured in real time.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -11,16 +11,16 @@ use super::super::result::CheckResult;
 use super::super::script::{CustomScript, FaultScript};
 use super::super::violation::{ScriptResult, Violation};
 
-/// The number of repetitions in which a poll must be slow, because a single slow poll may be the machine's fault.
+/// The number of repetitions in which a poll must be slow to fail the check: the machine may delay a single one.
 const REPETITIONS: usize = 3;
 
-/// The number of awaits at which a call is dropped.
+/// The maximum number of awaits at which a call is dropped.
 const MAX_DROPS: usize = 12;
 
 pub(super) fn blocking(checker: &Checker<'_>) -> CheckResult {
     let complete = CustomScript::new("run all items twice", |checker| {
-        never_slow(checker, |fixture| {
-            fixture.program(async |process| {
+        check_polls(checker, |fixture| {
+            fixture.run_process(async |process| {
                 process.session(SessionPlan::default()).await;
                 process.session(SessionPlan::default()).await;
                 process.monitor.slow_polls(checker.kit.poll_limit)
@@ -29,8 +29,8 @@ pub(super) fn blocking(checker: &Checker<'_>) -> CheckResult {
     });
     let points = checker.awaits(|call| matches!(call, Call::Item(_) | Call::Prepare | Call::Synchronize));
     let dropped = FaultScript::all(spread(points, MAX_DROPS), Fault::Drop, |script, checker| {
-        never_slow(checker, |fixture| {
-            fixture.program(async |process| {
+        check_polls(checker, |fixture| {
+            fixture.run_process(async |process| {
                 process.session(script.plan()).await;
                 process.monitor.slow_polls(checker.kit.poll_limit)
             })
@@ -39,11 +39,11 @@ pub(super) fn blocking(checker: &Checker<'_>) -> CheckResult {
     checker.play_both(vec![complete], dropped)
 }
 
-/// The slow polls and drops, by call and await.
+/// The durations of slow polls and drops, by call and await.
 type SlowPolls = BTreeMap<(Call, u32), Duration>;
 
 /// Fails if a poll is slow in every repetition.
-fn never_slow(checker: &Checker<'_>, play: impl Fn(&mut Fixture) -> SlowPolls) -> ScriptResult {
+fn check_polls(checker: &Checker<'_>, play: impl Fn(&mut Fixture) -> SlowPolls) -> ScriptResult {
     let mut slow: Option<SlowPolls> = None;
     for _ in 0..REPETITIONS {
         let now = play(&mut checker.fixture());

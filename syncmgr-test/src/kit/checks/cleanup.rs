@@ -13,22 +13,23 @@ use super::super::result::CheckResult;
 use super::super::script::{CustomScript, FaultScript};
 use super::super::violation::{ScriptResult, Violation};
 
-/// The time in which a detached task may use a context.
+/// The time to wait for a detached task that uses a context.
 const AN_HOUR: Duration = Duration::from_secs(60 * 60);
 
 pub(super) fn release(checker: &Checker<'_>) -> CheckResult {
-    let complete = CustomScript::new("run all items", |checker| released(checker, SessionPlan::default()));
-    let interrupted =
-        FaultScript::all(checker.awaits(|_| true), Fault::Drop, |script, checker| released(checker, script.plan()));
+    let complete = CustomScript::new("run all items", |checker| check_released(checker, SessionPlan::default()));
+    let interrupted = FaultScript::all(checker.awaits(|_| true), Fault::Drop, |script, checker| {
+        check_released(checker, script.plan())
+    });
     checker.play_both(vec![complete], interrupted)
 }
 
 /// Checks that the session releases all kept values and pooled resources.
-fn released(checker: &Checker<'_>, plan: SessionPlan) -> ScriptResult {
+fn check_released(checker: &Checker<'_>, plan: SessionPlan) -> ScriptResult {
     let mut fixture = checker.fixture();
     let provider = fixture.provider().clone();
     let before = provider.resources_in_use();
-    let after = fixture.program(async |process| {
+    let after = fixture.run_process(async |process| {
         process.session(plan).await;
         provider.resources_in_use()
     });
@@ -52,15 +53,17 @@ fn released(checker: &Checker<'_>, plan: SessionPlan) -> ScriptResult {
 }
 
 pub(super) fn late_use(checker: &Checker<'_>) -> CheckResult {
-    let complete = CustomScript::new("run all items and wait", |checker| no_late_use(checker, SessionPlan::default()));
-    let interrupted =
-        FaultScript::all(checker.awaits(|_| true), Fault::Stop, |script, checker| no_late_use(checker, script.plan()));
+    let complete =
+        CustomScript::new("run all items and wait", |checker| check_late_use(checker, SessionPlan::default()));
+    let interrupted = FaultScript::all(checker.awaits(|_| true), Fault::Stop, |script, checker| {
+        check_late_use(checker, script.plan())
+    });
     checker.play_both(vec![complete], interrupted)
 }
 
-fn no_late_use(checker: &Checker<'_>, plan: SessionPlan) -> ScriptResult {
+fn check_late_use(checker: &Checker<'_>, plan: SessionPlan) -> ScriptResult {
     let mut fixture = checker.fixture();
-    fixture.program(async |process| {
+    fixture.run_process(async |process| {
         process.session(plan).await;
         match process.time {
             Time::Virtual => sleep(AN_HOUR).await,
@@ -79,20 +82,20 @@ fn no_late_use(checker: &Checker<'_>, plan: SessionPlan) -> ScriptResult {
 
 pub(super) fn tasks(checker: &Checker<'_>) -> CheckResult {
     let complete =
-        CustomScript::new("run all items and shut down", |checker| no_tasks(checker, SessionPlan::default()));
+        CustomScript::new("run all items and shut down", |checker| check_tasks(checker, SessionPlan::default()));
     let interrupted =
-        FaultScript::all(checker.awaits(|_| true), Fault::Stop, |script, checker| no_tasks(checker, script.plan()));
+        FaultScript::all(checker.awaits(|_| true), Fault::Stop, |script, checker| check_tasks(checker, script.plan()));
     checker.play_both(vec![complete], interrupted)
 }
 
-fn no_tasks(checker: &Checker<'_>, plan: SessionPlan) -> ScriptResult {
+fn check_tasks(checker: &Checker<'_>, plan: SessionPlan) -> ScriptResult {
     let mut fixture = checker.fixture();
-    let left = fixture.program(async |process| tasks_after(process, plan).await);
+    let left = fixture.run_process(async |process| count_tasks_after(process, plan).await);
     if left == 0 {
         return Ok(());
     }
     let log: &EventLog = &fixture.log;
-    log.note(Event::TasksRunning(left));
+    log.record(Event::TasksRunning(left));
     let help = "start work with `ItemContext::spawn`, for which the item waits, instead of `tokio::spawn`";
     let tasks = if left == 1 { "a task still runs" } else { "tasks still run" };
     Err(Violation::new(format!("{tasks} after shutdown"), help).with_log(log))
@@ -100,7 +103,7 @@ fn no_tasks(checker: &Checker<'_>, plan: SessionPlan) -> ScriptResult {
 
 /// Returns the number of tasks that still run after shutdown. In real time, returns the increase during one session, because a
 /// library may have a fixed number of background tasks.
-async fn tasks_after(process: &Process, plan: SessionPlan) -> usize {
+async fn count_tasks_after(process: &Process, plan: SessionPlan) -> usize {
     let before = match process.time {
         Time::Virtual => 0,
         Time::Real => {

@@ -17,36 +17,34 @@ pub(super) fn baseline(checker: &Checker<'_>) -> CheckResult {
 }
 
 pub(super) fn description(checker: &Checker<'_>) -> CheckResult {
-    checker.play(vec![CustomScript::new("ask for the info three times", described)])
+    checker.play(vec![CustomScript::new("ask for the info three times", check_info)])
 }
 
 pub(super) fn listing(checker: &Checker<'_>) -> CheckResult {
-    checker.play(vec![CustomScript::new("list the items four times, in two programs", listed)])
+    checker.play(vec![CustomScript::new("list the items four times, in two processes", check_listing)])
 }
 
-fn described(checker: &Checker<'_>) -> ScriptResult {
+fn check_info(checker: &Checker<'_>) -> ScriptResult {
     let fixture = checker.fixture();
     let (first, second) = (fixture.provider().clone().handler(), fixture.provider().clone().handler());
     let infos = [first.info(), first.info(), second.info()].map(|info| format!("{info:?}"));
     if infos[0] != infos[1] || infos[0] != infos[2] {
         let help = "build the info from constants and from the arguments of the constructor only";
-        return Err(Violation::new("the handler returns a different info each time", help).with_details(infos));
+        return Err(Violation::new("the handler returns different info each time", help).with_details(infos));
     }
     match first.info().name().trim().is_empty() {
-        true => Err(Violation::new("the handler has no name", "give it one that users recognize")),
+        true => Err(Violation::new("the handler has no name", "give the handler a name that users recognize")),
         false => Ok(()),
     }
 }
 
-fn listed(checker: &Checker<'_>) -> ScriptResult {
+fn check_listing(checker: &Checker<'_>) -> ScriptResult {
     let mut fixture = checker.fixture();
     let mut listings = Vec::new();
     for _ in 0..2 {
-        listings.extend(
-            fixture.program(async |process| {
-                [list(&process.recording_handler).await, list(&process.recording_handler).await]
-            }),
-        );
+        listings.extend(fixture.run_process(async |process| {
+            [list(&process.recording_handler).await, list(&process.recording_handler).await]
+        }));
     }
     let first = &listings[0];
     let mut known = BTreeSet::new();

@@ -17,7 +17,7 @@ use super::super::injection::{Call, ItemLabel};
 use super::super::process::{Process, SessionPlan, SessionResult};
 use super::super::result::CheckResult;
 use super::super::violation::{ScriptResult, Violation};
-use super::interruption::others_unaffected;
+use super::interruption::check_others;
 
 /// The delay that the peer requests before the next attempt.
 const RETRY_AFTER: Duration = Duration::from_secs(10 * 60);
@@ -25,7 +25,7 @@ const RETRY_AFTER: Duration = Duration::from_secs(10 * 60);
 const A_DAY: Duration = Duration::from_secs(24 * 60 * 60);
 const A_SECOND: Duration = Duration::from_secs(1);
 
-/// The maximum additional duration of a failing item. A longer one means that the handler waits by itself.
+/// The maximum additional duration of a failing item. A longer delay means that the handler waits or retries by itself.
 const MAX_DELAY: Duration = Duration::from_secs(5);
 
 const CLASSES: [FailureClass; 4] = [
@@ -77,13 +77,13 @@ impl Script for PeerFailure {
         let mut fixture = checker.fixture();
         fixture.provider().inject_failure(&self.item, self.class);
         fixture.log.action(self.to_string());
-        let ran = fixture.program(async |process| process.session(SessionPlan::default()).await);
+        let ran = fixture.run_process(async |process| process.session(SessionPlan::default()).await);
         let returned = self.returned_class(checker, &fixture.log, &ran);
         let class = returned.map_err(|(headline, help)| {
             Violation::new(headline, help).with_log(&fixture.log).with_item(&self.name())
         })?;
         if class.is_some() {
-            others_unaffected(checker, &fixture, &ran, &self.name(), "failed")?;
+            check_others(checker, &fixture, &ran, &self.name(), "failed")?;
         }
         self.check_retry(checker, class)
     }
@@ -105,7 +105,7 @@ impl PeerFailure {
         let Some(ended) = report.items().find(|ended| ended.item.id() == self.item.id()) else { return Ok(None) };
         let Some(class) = ended.class else {
             return Err((
-                format!("the peer failed {}, but the item ends: {}", self.name(), ended.outcome),
+                format!("the peer failed an access to {}, but the item ends: {}", self.name(), ended.outcome),
                 RETURN_HELP,
             ));
         };
@@ -113,7 +113,10 @@ impl PeerFailure {
         if took > MAX_DELAY {
             let seconds = took.as_secs();
             return Err((
-                format!("the peer failed {}, and the handler returns the error only after {seconds} s", self.name()),
+                format!(
+                    "the peer failed an access to {}, and the handler returns the error only after {seconds} s",
+                    self.name()
+                ),
                 RETURN_HELP,
             ));
         }
@@ -122,7 +125,11 @@ impl PeerFailure {
         match discriminant(&class) == discriminant(&self.class) || not_called {
             true => Ok(Some(class).filter(|_| !not_called)),
             false => Err((
-                format!("the peer failed {} ({}), but the handler returns: {class}", self.name(), self.class),
+                format!(
+                    "the peer failed an access to {} ({}), but the handler returns: {class}",
+                    self.name(),
+                    self.class
+                ),
                 CLASS_HELP,
             )),
         }
@@ -145,7 +152,7 @@ impl PeerFailure {
         let mut fixture = checker.fixture();
         fixture.provider().inject_failure(&self.item, self.class);
         fixture.log.action(self.to_string());
-        let (waited, ran) = fixture.program(async |process| {
+        let (waited, ran) = fixture.run_process(async |process| {
             process.session(SessionPlan::default()).await;
             let waited = self.wait(process, class).await;
             (waited, process.session(SessionPlan::default()).await)
@@ -159,7 +166,7 @@ impl PeerFailure {
     /// Checks the time of the retry.
     async fn wait(&self, process: &Process, class: Option<FailureClass>) -> Result<(), Problem> {
         if class.is_none() {
-            // A failure of the whole handler promises no retry; afterwards the peer accepts requests again.
+            // If the whole handler fails, no retry is promised; after this wait the peer accepts requests again.
             sleep(2 * RETRY_AFTER).await;
         }
         let Some((earliest, latest)) =
@@ -186,7 +193,7 @@ impl PeerFailure {
     }
 }
 
-/// Returns the number of runs: one by the script, and those by the manager.
+/// Returns the number of runs: the script starts one, and the manager the others.
 fn runs(process: &Process) -> usize {
     process.log.count(|event| matches!(event, Event::Called(Call::Initialize)))
 }

@@ -11,7 +11,7 @@ use syncmgr_core::trigger::{RunFlags, Trigger};
 use syncmgr_runtime::mapping::CallbackAdapter;
 use tokio::time::sleep;
 
-use super::super::checker::{Checker, no_panic};
+use super::super::checker::{Checker, check_no_panic};
 use super::super::events::Event;
 use super::super::injection::Call;
 use super::super::process::{Process, SessionPlan, SessionResult};
@@ -46,25 +46,25 @@ const HOST_HELP: &str = "return the refusals of the host with `?`, and do not `u
 
 fn with_services(checker: &Checker<'_>, services: HostServices) -> ScriptResult {
     let mut fixture = checker.fixture();
-    let ran = fixture.program_with(services, async |process| process.session(SessionPlan::default()).await);
-    no_panic(&fixture)?;
+    let ran = fixture.run_process_with(services, async |process| process.session(SessionPlan::default()).await);
+    check_no_panic(&fixture)?;
     if !matches!(ran, SessionResult::Ended(..)) {
         return Err(Violation::new("the session does not end", HOST_HELP).with_log(&fixture.log));
     }
-    let again = fixture.program(async |process| process.session(SessionPlan::default()).await);
+    let again = fixture.run_process(async |process| process.session(SessionPlan::default()).await);
     checker.compare(&fixture, &again, "a slow or failing host")
 }
 
 fn on_foreign_host(checker: &Checker<'_>, set_up: HostSetup) -> ScriptResult {
     let mut fixture = checker.fixture();
     let items: Vec<_> = checker.baseline.items.iter().map(SyncItem::id).collect();
-    let calls = fixture.program(async |process| {
+    let calls = fixture.run_process(async |process| {
         let host = ScriptedHost::new();
         set_up(&host);
         drive(process, &host, &items).await;
         host.transcript().lines()
     });
-    no_panic(&fixture)?;
+    check_no_panic(&fixture)?;
     for pair in ["PrepareForSyncCompleted", "SynchronizeCompleted"] {
         let completed = calls.iter().filter(|line| line.starts_with(pair)).count();
         let prepared = calls.iter().any(|line| line.starts_with("PrepareForSyncCompleted S_OK"));
@@ -73,11 +73,11 @@ fn on_foreign_host(checker: &Checker<'_>, set_up: HostSetup) -> ScriptResult {
             return Err(Violation::new(headline, HOST_HELP).with_details(calls).with_log(&fixture.log));
         }
     }
-    let again = fixture.program(async |process| process.session(SessionPlan::default()).await);
+    let again = fixture.run_process(async |process| process.session(SessionPlan::default()).await);
     checker.compare(&fixture, &again, "a run on a foreign host")
 }
 
-/// Runs the handler with the calls of a Windows host.
+/// Drives the handler with the calls that a Windows host makes.
 async fn drive(process: &Process, host: &Arc<ScriptedHost>, items: &[ItemId]) {
     let (user, store) = (Arc::new(HostServices::Working), Arc::new(process.store.clone()));
     let Ok(adapter) = CallbackAdapter::with_store(process.recording_handler.clone(), Some(user), store) else { return };
@@ -115,7 +115,7 @@ pub(super) fn cookie(checker: &Checker<'_>) -> CheckResult {
     let script = |(name, cookie): (&str, Vec<u8>)| {
         CustomScript::new(format!("invoked with {name}"), move |checker| {
             let mut fixture = checker.fixture();
-            let (ran, again) = fixture.program(async |process| {
+            let (ran, again) = fixture.run_process(async |process| {
                 let plan = SessionPlan { cookie: Some(cookie.clone()), ..SessionPlan::default() };
                 (process.session(plan).await, process.session(SessionPlan::default()).await)
             });

@@ -5,10 +5,10 @@ use std::time::Duration;
 use syncmgr_core::capabilities::Capabilities;
 use syncmgr_core::decision::verdict::Outcome;
 
-use super::super::checker::{Checker, no_panic};
+use super::super::checker::{Checker, check_no_panic};
 use super::super::events::Event;
 use super::super::fixture::Fixture;
-use super::super::injection::{Call, Fault, Injection, ItemLabel, WaitPoint};
+use super::super::injection::{Call, Fault, Injection, InjectionPoint, ItemLabel};
 use super::super::process::{Process, SessionPlan, SessionResult};
 use super::super::result::CheckResult;
 use super::super::script::FaultScript;
@@ -23,57 +23,58 @@ pub(super) fn skip(checker: &Checker<'_>) -> CheckResult {
     if !is_cancellable(checker) {
         return CheckResult::Skipped(NOT_CANCELLABLE.into());
     }
-    let own = |point: WaitPoint| point.call.item().cloned().map(|item| Injection { point, fault: Fault::Skip(item) });
+    let own =
+        |point: InjectionPoint| point.call.item().cloned().map(|item| Injection { point, fault: Fault::Skip(item) });
     let mut injections: Vec<_> =
         checker.awaits(|call| matches!(call, Call::Item(_))).into_iter().filter_map(own).collect();
     if injections.is_empty() {
         // The handler processes all items in one call.
-        let any = |point: WaitPoint| {
+        let any = |point: InjectionPoint| {
             let items = checker.baseline.items.iter().map(ItemLabel::from);
             items.map(move |item| Injection { point: point.clone(), fault: Fault::Skip(item) })
         };
         injections = checker.awaits(|call| *call == Call::Synchronize).into_iter().flat_map(any).collect();
     }
-    checker.play(FaultScript::each(injections.into_iter(), skipped))
+    checker.play(FaultScript::each(injections.into_iter(), check_skip))
 }
 
 pub(super) fn stop(checker: &Checker<'_>) -> CheckResult {
     if !is_cancellable(checker) {
         return CheckResult::Skipped(NOT_CANCELLABLE.into());
     }
-    checker.play(FaultScript::all(checker.awaits(|_| true), Fault::Stop, stopped))
+    checker.play(FaultScript::all(checker.awaits(|_| true), Fault::Stop, check_stop))
 }
 
 pub(super) fn resume(checker: &Checker<'_>) -> CheckResult {
-    let stops = FaultScript::all(checker.wait_points(), Fault::Stop, resumed);
-    // A suspended task would block its item, which waits for it.
-    let drops = checker.wait_points().into_iter().filter(|point| !matches!(point.call, Call::Task(_))).collect();
-    let drops = FaultScript::all(drops, Fault::Drop, resumed);
+    let stops = FaultScript::all(checker.injection_points(), Fault::Stop, check_resume);
+    // A task that is never polled again would block the item that awaits it.
+    let drops = checker.injection_points().into_iter().filter(|point| !matches!(point.call, Call::Task(_))).collect();
+    let drops = FaultScript::all(drops, Fault::Drop, check_resume);
     checker.play(FaultScript::or_single_item([stops, drops].concat(), checker))
 }
 
 pub(super) fn kill(checker: &Checker<'_>) -> CheckResult {
-    let scripts = FaultScript::all(checker.wait_points(), Fault::Kill, killed);
+    let scripts = FaultScript::all(checker.injection_points(), Fault::Kill, check_kill);
     checker.play(FaultScript::or_single_item(scripts, checker))
 }
 
 pub(super) fn panics(checker: &Checker<'_>) -> CheckResult {
-    checker.play(FaultScript::all(checker.awaits(|_| true), Fault::Panic, panicked))
+    checker.play(FaultScript::all(checker.awaits(|_| true), Fault::Panic, check_panic))
 }
 
 fn is_cancellable(checker: &Checker<'_>) -> bool {
     checker.baseline.info.capabilities().contains(Capabilities::CANCELLABLE)
 }
 
-fn skipped(script: &FaultScript, checker: &Checker<'_>) -> ScriptResult {
+fn check_skip(script: &FaultScript, checker: &Checker<'_>) -> ScriptResult {
     let mut fixture = checker.fixture();
-    let (ran, took) = fixture.program(async |process| {
+    let (ran, took) = fixture.run_process(async |process| {
         let ran = process.session(script.plan()).await;
         let took = process.manager.stop_latencies().max().unwrap_or_default();
-        (ran, took.max(process.monitor.blocked_after_injection()))
+        (ran, took.max(process.monitor.blocking_time_after_injection()))
     });
     let Some(item) = script.injection.item().filter(|_| fixture.log.was_injected()) else { return Ok(()) };
-    no_panic(&fixture)?;
+    check_no_panic(&fixture)?;
     let violation = |headline: String| Violation::new(headline, CANCEL_HELP).with_log(&fixture.log);
     match ran.outcome(item.id) {
         Some(Outcome::Skipped) => check_not_done(checker, &fixture, item)
@@ -86,8 +87,8 @@ fn skipped(script: &FaultScript, checker: &Checker<'_>) -> ScriptResult {
         Some(outcome) => return Err(violation(format!("{item} was skipped and ends: {outcome}"))),
         None => return Err(violation(format!("{item} was skipped, and the session does not end"))),
     }
-    in_time(checker, took).map_err(|late| violation(format!("{item} was skipped and ended {late}")))?;
-    others_unaffected(checker, &fixture, &ran, item, "was skipped")
+    check_in_time(checker, took).map_err(|late| violation(format!("{item} was skipped and ended {late}")))?;
+    check_others(checker, &fixture, &ran, item, "was skipped")
 }
 
 /// Checks that no work was done for an item that was skipped before it began.
@@ -106,7 +107,7 @@ fn check_not_done(checker: &Checker<'_>, fixture: &Fixture, item: &ItemLabel) ->
 }
 
 /// Checks that the other items have their usual outcomes, and that the data they write when run alone are complete.
-pub(super) fn others_unaffected(
+pub(super) fn check_others(
     checker: &Checker<'_>,
     fixture: &Fixture,
     ran: &SessionResult,
@@ -139,7 +140,7 @@ pub(super) fn others_unaffected(
 }
 
 /// Checks that the duration is below the handler's hard grace, after which a call is abandoned.
-fn in_time(checker: &Checker<'_>, took: Duration) -> Result<(), String> {
+fn check_in_time(checker: &Checker<'_>, took: Duration) -> Result<(), String> {
     let limit = checker.baseline.info.limits().hard_grace();
     match took < limit {
         true => Ok(()),
@@ -151,21 +152,21 @@ fn in_time(checker: &Checker<'_>, took: Duration) -> Result<(), String> {
     }
 }
 
-fn stopped(script: &FaultScript, checker: &Checker<'_>) -> ScriptResult {
+fn check_stop(script: &FaultScript, checker: &Checker<'_>) -> ScriptResult {
     let mut fixture = checker.fixture();
-    let (ran, took, still_running) = fixture.program(async |process| {
+    let (ran, took, still_running) = fixture.run_process(async |process| {
         let ran = process.session(script.plan()).await;
-        (ran, since_injection(process), process.shut_down().await.0)
+        (ran, time_since_injection(process), process.shut_down().await.0)
     });
     if !fixture.log.was_injected() {
         return Ok(());
     }
-    no_panic(&fixture)?;
+    check_no_panic(&fixture)?;
     let violation = |headline: String| Violation::new(headline, CANCEL_HELP).with_log(&fixture.log);
     let SessionResult::Ended(report, _) = ran else {
         return Err(violation("after a stop, the session does not end".into()));
     };
-    in_time(checker, took).map_err(|late| violation(format!("after a stop, the session ended {late}")))?;
+    check_in_time(checker, took).map_err(|late| violation(format!("after a stop, the session ended {late}")))?;
     if let Some(call) = still_running.first() {
         return Err(violation(call.clone()));
     }
@@ -179,15 +180,15 @@ fn stopped(script: &FaultScript, checker: &Checker<'_>) -> ScriptResult {
 
 /// Returns the time since the injection: the longer of virtual and real time, because virtual time does not advance during
 /// blocking work.
-fn since_injection(process: &Process) -> Duration {
+fn time_since_injection(process: &Process) -> Duration {
     let injected = process.log.time_of(|event| matches!(event, Event::Injected(_)));
     let took = injected.map_or(Duration::ZERO, |injected| process.log.now().saturating_sub(injected));
-    took.max(process.monitor.blocked_after_injection())
+    took.max(process.monitor.blocking_time_after_injection())
 }
 
-fn resumed(script: &FaultScript, checker: &Checker<'_>) -> ScriptResult {
+fn check_resume(script: &FaultScript, checker: &Checker<'_>) -> ScriptResult {
     let mut fixture = checker.fixture();
-    let again = fixture.program(async |process| {
+    let again = fixture.run_process(async |process| {
         process.session(script.plan()).await;
         process.pause().await;
         process.session(SessionPlan::default()).await
@@ -195,22 +196,22 @@ fn resumed(script: &FaultScript, checker: &Checker<'_>) -> ScriptResult {
     checker.compare(&fixture, &again, "a stop")
 }
 
-fn killed(script: &FaultScript, checker: &Checker<'_>) -> ScriptResult {
+fn check_kill(script: &FaultScript, checker: &Checker<'_>) -> ScriptResult {
     let mut fixture = checker.fixture();
-    fixture.program(async |process| drop(process.session(script.plan()).await));
-    let again = fixture.program(async |process| process.session(SessionPlan::default()).await);
+    fixture.run_process(async |process| drop(process.session(script.plan()).await));
+    let again = fixture.run_process(async |process| process.session(SessionPlan::default()).await);
     checker.compare(&fixture, &again, "a kill")
 }
 
-fn panicked(script: &FaultScript, checker: &Checker<'_>) -> ScriptResult {
+fn check_panic(script: &FaultScript, checker: &Checker<'_>) -> ScriptResult {
     let mut fixture = checker.fixture();
-    let (ran, again) = fixture.program(async |process| {
+    let (ran, again) = fixture.run_process(async |process| {
         let ran = process.session(script.plan()).await;
         process.pause().await;
         (ran, process.session(SessionPlan::default()).await)
     });
     if let Some(item) = script.injection.point.call.item().filter(|_| fixture.log.was_injected()) {
-        others_unaffected(checker, &fixture, &ran, item, "panicked")?;
+        check_others(checker, &fixture, &ran, item, "panicked")?;
     }
     checker.compare(&fixture, &again, "a panic")
 }

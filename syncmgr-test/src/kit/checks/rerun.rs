@@ -7,35 +7,35 @@ use syncmgr_core::capabilities::Capabilities;
 use super::super::checker::Checker;
 use super::super::events::{Event, EventLog};
 use super::super::fixture::Fixture;
-use super::super::injection::{Call, Fault, ItemLabel, Moment, WaitPoint};
+use super::super::injection::{Call, Fault, InjectionPoint, ItemLabel, Moment};
 use super::super::process::{SessionPlan, SessionResult};
 use super::super::result::CheckResult;
 use super::super::script::{CustomScript, FaultScript};
 use super::super::violation::{ScriptResult, Violation};
 
 const UNCHANGED_HELP: &str = "compare before you write, and do not write data that are already there; if the data contain a time, \
-                              leave it out of `Provider::data`";
+                              exclude it from `Provider::data`";
 
 pub(super) fn second_run(checker: &Checker<'_>) -> CheckResult {
     checker.play(vec![
         CustomScript::new("run all items twice", |checker| {
-            twice(checker, |fixture, plan| {
-                fixture.program(async |process| {
+            check_second_run(checker, |fixture, plan| {
+                fixture.run_process(async |process| {
                     process.session(plan.clone()).await;
                     process.session(plan).await
                 })
             })
         }),
-        CustomScript::new("run all items twice, in two programs", |checker| {
-            twice(checker, |fixture, plan| {
-                fixture.program(async |process| drop(process.session(plan.clone()).await));
-                fixture.program(async |process| process.session(plan).await)
+        CustomScript::new("run all items twice, in two processes", |checker| {
+            check_second_run(checker, |fixture, plan| {
+                fixture.run_process(async |process| drop(process.session(plan.clone()).await));
+                fixture.run_process(async |process| process.session(plan).await)
             })
         }),
     ])
 }
 
-fn twice(checker: &Checker<'_>, run: impl Fn(&mut Fixture, SessionPlan) -> SessionResult) -> ScriptResult {
+fn check_second_run(checker: &Checker<'_>, run: impl Fn(&mut Fixture, SessionPlan) -> SessionResult) -> ScriptResult {
     let mut fixture = checker.fixture();
     let ran = run(&mut fixture, SessionPlan::default());
     checker.compare(&fixture, &ran, "a complete run").map_err(|violation| violation.with_help(UNCHANGED_HELP))
@@ -50,9 +50,9 @@ pub(super) fn idempotent(checker: &Checker<'_>) -> CheckResult {
     }
     checker.play(vec![CustomScript::new("run all items, lose the store, run all items", |checker| {
         let mut fixture = checker.fixture();
-        fixture.program(async |process| drop(process.session(SessionPlan::default()).await));
+        fixture.run_process(async |process| drop(process.session(SessionPlan::default()).await));
         fixture.lose_the_store();
-        let ran = fixture.program(async |process| process.session(SessionPlan::default()).await);
+        let ran = fixture.run_process(async |process| process.session(SessionPlan::default()).await);
         checker.compare(&fixture, &ran, "starting over without the store")
     })])
 }
@@ -65,21 +65,26 @@ pub(super) fn resumable(checker: &Checker<'_>) -> CheckResult {
         let violation = Violation::new("the handler declares RESUMABLE but commits nothing", RESUME_HELP);
         return CheckResult::Failed(violation.in_script("run all items"));
     }
-    let last = |point: &WaitPoint| checker.baseline.commits.get(&point.call).copied().unwrap_or_default();
+    let last = |point: &InjectionPoint| checker.baseline.commits.get(&point.call).copied().unwrap_or_default();
     // After its last commit an item may have no observable work left.
-    let observable = |point: &WaitPoint| matches!(point.moment, Moment::AfterCommit(number) if number < last(point));
-    checker.play(FaultScript::all(checker.commits().into_iter().filter(observable).collect(), Fault::Kill, resumes))
+    let observable =
+        |point: &InjectionPoint| matches!(point.moment, Moment::AfterCommit(number) if number < last(point));
+    checker.play(FaultScript::all(
+        checker.commits().into_iter().filter(observable).collect(),
+        Fault::Kill,
+        check_continues,
+    ))
 }
 
 const RESUME_HELP: &str =
     "commit as the work progresses, and continue from the state that `ItemContext::saved` returns";
 
-fn resumes(script: &FaultScript, checker: &Checker<'_>) -> ScriptResult {
+fn check_continues(script: &FaultScript, checker: &Checker<'_>) -> ScriptResult {
     let call = &script.injection.point.call;
     let Some(item) = call.item() else { return Ok(()) };
     let mut fixture = checker.fixture();
-    fixture.program(async |process| drop(process.session(script.plan()).await));
-    let (waits, took) = fixture.program(async |process| {
+    fixture.run_process(async |process| drop(process.session(script.plan()).await));
+    let (waits, took) = fixture.run_process(async |process| {
         process.session(SessionPlan::default()).await;
         (process.monitor.counts().0.get(call).copied().unwrap_or_default(), last_duration(&process.log, item))
     });
@@ -89,7 +94,8 @@ fn resumes(script: &FaultScript, checker: &Checker<'_>) -> ScriptResult {
         return Ok(());
     }
     let headline = format!("{item} had committed before it was killed, but starts over");
-    let waited = format!("it awaits {waits} times after the kill, and {} times in a run from the start", baseline.0);
+    let waited =
+        format!("the call awaits {waits} times after the kill, and {} times in a run from the start", baseline.0);
     Err(Violation::new(headline, RESUME_HELP).with_details([waited]).with_log(&fixture.log))
 }
 

@@ -19,18 +19,18 @@ pub(super) fn selection(checker: &Checker<'_>) -> CheckResult {
         return CheckResult::Skipped("the handler lists fewer than two items".into());
     }
     checker.play(vec![
-        CustomScript::new("run the last item alone", last_alone),
-        CustomScript::new("run each item alone, in reverse order", in_reverse),
+        CustomScript::new("run the last item alone", check_last_alone),
+        CustomScript::new("run each item alone, in reverse order", check_each_alone),
     ])
 }
 
 const INDEPENDENT_HELP: &str =
     "process only the items in the selection of the run, and make no item depend on the work of another";
 
-fn last_alone(checker: &Checker<'_>) -> ScriptResult {
+fn check_last_alone(checker: &Checker<'_>) -> ScriptResult {
     let mut fixture = checker.fixture();
     let Some((last, others)) = checker.baseline.items.split_last() else { return Ok(()) };
-    let ran = fixture.program(async |process| process.session(SessionPlan::single_item(last.id())).await);
+    let ran = fixture.run_process(async |process| process.session(SessionPlan::single_item(last.id())).await);
     check_outcome(checker, &ran, last, &fixture.log)?;
     check_reports(&fixture.log)?;
     let touches = |event: &Event| match event {
@@ -46,13 +46,14 @@ fn last_alone(checker: &Checker<'_>) -> ScriptResult {
     check_data(checker, &fixture, last)
 }
 
-/// Fails if two different items each write the data of all items when run alone. A single one might be the only item with data.
+/// Fails if two different items each write the data of all items when run alone. A single such item may be the only item with
+/// data.
 fn check_data(checker: &Checker<'_>, fixture: &Fixture, last: &SyncItem) -> ScriptResult {
     let is_complete =
         |fixture: &Fixture| checker.shows_data() && fixture.end_state(checker.handler()) == checker.baseline.end;
     let Some(first) = checker.baseline.items.first().filter(|_| is_complete(fixture)) else { return Ok(()) };
     let mut other = checker.fixture();
-    other.program(async |process| drop(process.session(SessionPlan::single_item(first.id())).await));
+    other.run_process(async |process| drop(process.session(SessionPlan::single_item(first.id())).await));
     match is_complete(&other) {
         true => {
             let headline = format!("only {} was selected, but the data are those of all items", ItemLabel::from(last));
@@ -62,15 +63,15 @@ fn check_data(checker: &Checker<'_>, fixture: &Fixture, last: &SyncItem) -> Scri
     }
 }
 
-fn in_reverse(checker: &Checker<'_>) -> ScriptResult {
+fn check_each_alone(checker: &Checker<'_>) -> ScriptResult {
     let mut fixture = checker.fixture();
     let (max, all) = (checker.max_scripts(), checker.baseline.items.len());
     for item in spread(checker.baseline.items.iter().rev().collect(), max) {
-        let ran = fixture.program(async |process| process.session(SessionPlan::single_item(item.id())).await);
+        let ran = fixture.run_process(async |process| process.session(SessionPlan::single_item(item.id())).await);
         check_outcome(checker, &ran, item, &fixture.log)?;
     }
     if all > max {
-        fixture.program(async |process| drop(process.session(SessionPlan::default()).await));
+        fixture.run_process(async |process| drop(process.session(SessionPlan::default()).await));
     }
     checker.compare_data(&fixture, "running each item alone")
 }
@@ -89,14 +90,14 @@ fn check_outcome(checker: &Checker<'_>, ran: &SessionResult, item: &SyncItem, lo
 
 pub(super) fn statuses(checker: &Checker<'_>) -> CheckResult {
     checker.play(vec![
-        CustomScript::new("run all items", |checker| reported(checker, 1)),
-        CustomScript::new("run all items twice", |checker| reported(checker, 2)),
+        CustomScript::new("run all items", |checker| check_statuses(checker, 1)),
+        CustomScript::new("run all items twice", |checker| check_statuses(checker, 2)),
     ])
 }
 
-fn reported(checker: &Checker<'_>, times: usize) -> ScriptResult {
+fn check_statuses(checker: &Checker<'_>, times: usize) -> ScriptResult {
     let mut fixture = checker.fixture();
-    fixture.program(async |process| {
+    fixture.run_process(async |process| {
         for _ in 0..times {
             process.session(SessionPlan::default()).await;
         }

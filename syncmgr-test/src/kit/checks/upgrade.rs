@@ -18,13 +18,13 @@ use super::super::result::CheckResult;
 use super::super::script::CustomScript;
 use super::super::violation::{ScriptResult, Violation};
 
-/// The variable that makes the kit write the file of a new version.
+/// The environment variable that makes the kit write the file of a new version.
 const BLESS: &str = "SYNCMGR_BLESS";
 
 /// The states of items, by id.
 type States = BTreeMap<String, SavedState>;
 
-/// The state of an item. The file also contains the item's name, for readers.
+/// The state of an item. The file also contains the item's name, for human readers.
 #[derive(serde::Deserialize)]
 struct SavedState {
     state: Value,
@@ -39,16 +39,16 @@ pub(super) fn upgrade(checker: &Checker<'_>) -> CheckResult {
     if !newest.exists()
         && let Err(error) = bless(checker, &newest)
     {
-        return failed(format!("the states of version {version} are not stored: {error}"));
+        return failed_check(format!("the states of version {version} are not stored: {error}"));
     }
-    match stored(directory) {
+    match state_files(directory) {
         Ok(files) => checker.play(files.into_iter().map(|(version, path)| script(version, path)).collect()),
-        Err(error) => failed(format!("{} cannot be read: {error}", directory.display())),
+        Err(error) => failed_check(format!("{} cannot be read: {error}", directory.display())),
     }
 }
 
-fn failed(headline: String) -> CheckResult {
-    let help = format!("run the test once with {BLESS}=1, and check the file in");
+fn failed_check(headline: String) -> CheckResult {
+    let help = format!("run the test once with {BLESS}=1, and add the file to version control");
     CheckResult::Failed(Violation::new(headline, help).in_script("read the state files"))
 }
 
@@ -57,7 +57,7 @@ fn file_name(version: u32) -> String {
 }
 
 /// Returns the state files by version.
-fn stored(directory: &Path) -> std::io::Result<BTreeMap<u32, PathBuf>> {
+fn state_files(directory: &Path) -> std::io::Result<BTreeMap<u32, PathBuf>> {
     let mut files = BTreeMap::new();
     for entry in std::fs::read_dir(directory)? {
         let path = entry?.path();
@@ -69,11 +69,11 @@ fn stored(directory: &Path) -> std::io::Result<BTreeMap<u32, PathBuf>> {
     Ok(files)
 }
 
-/// Writes the state that a run without faults saves, if the variable is set.
+/// Writes the state that a run without faults saves, if [`BLESS`] is set.
 fn bless(checker: &Checker<'_>, path: &Path) -> anyhow::Result<()> {
     anyhow::ensure!(std::env::var_os(BLESS).is_some(), "there is no {}", path.display());
     let mut fixture = checker.fixture();
-    fixture.program(async |process| drop(process.session(SessionPlan::default()).await));
+    fixture.run_process(async |process| drop(process.session(SessionPlan::default()).await));
     let mut states = Map::new();
     for item in &checker.baseline.items {
         let record = fixture.disk().record(checker.handler(), item.id())?;
@@ -97,11 +97,11 @@ fn script(version: u32, path: PathBuf) -> CustomScript {
         };
         let text = std::fs::read_to_string(&path).map_err(|error| unreadable(&error))?;
         let states: States = serde_json::from_str(&text).map_err(|error| unreadable(&error))?;
-        loads(checker, version, &states)
+        check_states(checker, version, &states)
     })
 }
 
-fn loads(checker: &Checker<'_>, version: u32, states: &States) -> ScriptResult {
+fn check_states(checker: &Checker<'_>, version: u32, states: &States) -> ScriptResult {
     let mut fixture = checker.fixture();
     let ids: BTreeMap<String, ItemId> =
         checker.baseline.items.iter().map(|item| (item.id().to_string(), item.id())).collect();
@@ -118,7 +118,7 @@ fn loads(checker: &Checker<'_>, version: u32, states: &States) -> ScriptResult {
         drop(fixture.disk().write(vec![change]));
     }
     fixture.log.action(format!("the store has states of version {version}"));
-    let ran = fixture.program(async |process| process.session(SessionPlan::default()).await);
+    let ran = fixture.run_process(async |process| process.session(SessionPlan::default()).await);
     let SessionResult::Ended(report, _) = ran else {
         return Err(Violation::new("the session does not end", MIGRATE_HELP).with_log(&fixture.log));
     };

@@ -1,4 +1,4 @@
-//! The checks of questions to the user: unattended sessions, and release of the user's attention.
+//! The checks that the handler asks no questions in unattended sessions, and soon releases the user's attention.
 
 use std::time::Duration;
 
@@ -21,17 +21,17 @@ const UNATTENDED_HELP: &str = "ask through `RunContext::interaction` and return 
 
 pub(super) fn unattended(checker: &Checker<'_>) -> CheckResult {
     checker.play(vec![
-        CustomScript::new("an unattended session", |checker| asks_nothing(checker, &[])),
+        CustomScript::new("an unattended session", |checker| check_asks_nothing(checker, &[])),
         CustomScript::new("an attended session, then an unattended one", |checker| {
-            asks_nothing(checker, &[Attendance::Attended])
+            check_asks_nothing(checker, &[Attendance::Attended])
         }),
     ])
 }
 
 /// Runs these sessions, then an unattended one, in which the handler must ask nothing.
-fn asks_nothing(checker: &Checker<'_>, before: &[Attendance]) -> ScriptResult {
+fn check_asks_nothing(checker: &Checker<'_>, before: &[Attendance]) -> ScriptResult {
     let mut fixture = checker.fixture();
-    let (ran, earlier) = fixture.program(async |process| {
+    let (ran, earlier) = fixture.run_process(async |process| {
         for attendance in before {
             process.session(SessionPlan { attendance: *attendance, ..SessionPlan::default() }).await;
         }
@@ -51,7 +51,9 @@ fn asks_nothing(checker: &Checker<'_>, before: &[Attendance]) -> ScriptResult {
     }
     let refused = events.iter().filter(|(_, event)| matches!(event, Event::Attention(_, Granted::No))).count();
     if refused > MAX_REFUSALS {
-        return violation(format!("the handler requests the user's attention {refused} times, although it is refused"));
+        return violation(format!(
+            "the handler requests the user's attention {refused} times, although every request is refused"
+        ));
     }
     let SessionResult::Ended(report, _) = ran else {
         return violation("the unattended session does not end".into());
@@ -72,7 +74,7 @@ fn asks_nothing(checker: &Checker<'_>, before: &[Attendance]) -> ScriptResult {
 
 pub(super) fn attention(checker: &Checker<'_>) -> CheckResult {
     let mut fixture = checker.fixture();
-    fixture.program(async |process| drop(process.session(SessionPlan::default()).await));
+    fixture.run_process(async |process| drop(process.session(SessionPlan::default()).await));
     if fixture.log.count(|event| matches!(event, Event::Attention(_, Granted::Yes))) == 0 {
         return CheckResult::Skipped("the handler never requests the user's attention".into());
     }
@@ -89,7 +91,7 @@ const MAX_HOLD: Duration = Duration::from_secs(30);
 /// Checks that every call releases the user's attention soon, and before it returns or the session ends.
 fn check_release(checker: &Checker<'_>, plan: SessionPlan) -> ScriptResult {
     let mut fixture = checker.fixture();
-    fixture.program(async |process| drop(process.session(plan).await));
+    fixture.run_process(async |process| drop(process.session(plan).await));
     let violation = |headline: String| {
         let help = "drop the permit as soon as the user has answered; while you hold it, no other handler may ask";
         Err(Violation::new(headline, help).with_log(&fixture.log))

@@ -74,9 +74,9 @@ fn used_and_forgotten_answers_are_removed() {
             .map(|(handler, item)| ledger.answer_to(handler, item, &question).is_some())
     };
     let mut ledger = answered();
-    ledger.use_up(MAIL, INBOX, &[Arc::from("other")]);
+    ledger.consume_answers(MAIL, INBOX, &[Arc::from("other")]);
     assert_eq!(left(&ledger), [true, true, true]);
-    ledger.use_up(MAIL, INBOX, std::slice::from_ref(&question.key));
+    ledger.consume_answers(MAIL, INBOX, std::slice::from_ref(&question.key));
     assert_eq!(left(&ledger), [false, true, true]);
     let mut ledger = answered();
     let _ = ledger.forget_item(MAIL, INBOX);

@@ -22,7 +22,7 @@ fn a_success_clears_the_retry_state_and_settles_the_questions() {
     let (after, effects) = end(&mut ledger, &attempted(INBOX, plain(Outcome::Succeeded), 40));
     assert_eq!(after, None);
     let settled = StateChange::Settled { handler: MAIL, item: INBOX };
-    assert_eq!(effects, [Effect::Settle(INBOX), Effect::Write(settled)]);
+    assert_eq!(effects, [Effect::RemoveQuestions(INBOX), Effect::Write(settled)]);
     assert!(ledger.is_clean(MAIL));
     assert_eq!(ledger.next_deadline(), None);
 }
@@ -55,7 +55,7 @@ fn only_a_forced_request_clears_the_resources_of_an_item() {
     let not_before = RetryState::new(RetryStatus::NotBefore, at(0), Some(at(900)));
     for (by, left) in [(ClearedBy::User, Some(not_before)), (ClearedBy::UserForced, None)] {
         let mut ledger = with_account(&[], not_before);
-        let attempt = EndedAttempt { by: Some(by), ..attempted(INBOX, plain(Outcome::Succeeded), 100) };
+        let attempt = EndedAttempt { cleared_by: Some(by), ..attempted(INBOX, plain(Outcome::Succeeded), 100) };
         let (_, effects) = ledger.ended(&attempt, &[account()]);
         assert_eq!(ledger.resources.get(&account()).copied(), left, "{by:?}");
         assert_eq!(effects.is_empty(), left.is_some());
@@ -63,9 +63,9 @@ fn only_a_forced_request_clears_the_resources_of_an_item() {
 }
 
 #[test]
-fn a_manual_request_resets_the_failures_unless_skipped_or_stopped() {
+fn a_manual_request_resets_failures_unless_the_item_is_skipped_or_stopped() {
     let before = RetryState::new(RetryStatus::Backoff, at(0), Some(at(900))).with_failures(5, 5);
-    let manual = |verdict| EndedAttempt { by: Some(ClearedBy::User), ..attempted(INBOX, verdict, 100) };
+    let manual = |verdict| EndedAttempt { cleared_by: Some(ClearedBy::User), ..attempted(INBOX, verdict, 100) };
     let (after, _) = end(&mut with(&[(INBOX, before)]), &manual(failed()));
     assert_eq!(after, Some(backoff(100, 130)));
     for outcome in [Outcome::Skipped, Outcome::Stopped] {
@@ -92,10 +92,10 @@ fn a_failure_with_a_wait_of_zero_is_due_immediately() {
 #[test]
 fn an_item_that_the_shutdown_stops_keeps_its_state_and_stays_due() {
     let mut ledger = with(&[(INBOX, backoff(0, 30))]);
-    let cut = EndedAttempt { stopped_by: StoppedBy::Shutdown, ..attempted(INBOX, plain(Outcome::Stopped), 40) };
-    assert_eq!(end(&mut ledger, &cut), (Some(backoff(0, 30)), vec![Effect::Wake]));
+    let stopped = EndedAttempt { stopped_by: StoppedBy::Shutdown, ..attempted(INBOX, plain(Outcome::Stopped), 40) };
+    assert_eq!(end(&mut ledger, &stopped), (Some(backoff(0, 30)), vec![Effect::Wake]));
     assert_eq!(ledger.next_deadline(), Some(at(30)));
-    let failed = EndedAttempt { verdict: failed(), ..cut };
+    let failed = EndedAttempt { verdict: failed(), ..stopped };
     let (after, _) = end(&mut ledger, &failed);
     assert_eq!(after.map(|state| state.failures), Some(2), "a failure counts even during shutdown");
 }
@@ -108,7 +108,7 @@ fn an_item_that_has_used_up_its_budget_asks_one_question() {
     assert_eq!(end(&mut ledger, &attempt).1, [Effect::Wake]);
     let (after, effects) = end(&mut ledger, &attempt);
     assert_eq!(after.map(|state| (state.status, state.until)), Some((RetryStatus::NeedsAttention, None)));
-    let [Effect::Ask(entry), Effect::Wake] = &effects[..] else { panic!("{effects:?}") };
+    let [Effect::AddQuestion(entry), Effect::Wake] = &effects[..] else { panic!("{effects:?}") };
     assert_eq!((entry.level, entry.item), (LogLevel::Warning, Some(INBOX)));
     assert!(entry.text.contains("failed 2 times"), "{}", entry.text);
     let Some(Action::Decide(question)) = &entry.action else { panic!("{entry:?}") };
@@ -151,7 +151,7 @@ fn a_retired_handler_keeps_its_retry_states_but_is_not_due() {
 }
 
 #[test]
-fn a_failure_backs_off_from_the_latest_deadline_waited_for() {
+fn a_failure_backs_off_from_the_last_deadline_if_the_clock_is_behind_it() {
     let mut ledger = ledger();
     let _ = ledger.tick(Some(at(1_000)), Environment::UNKNOWN, at(5));
     let (after, _) = end(&mut ledger, &attempted(INBOX, failed(), 5));

@@ -56,7 +56,7 @@ fn selection_uses_the_latest_deadline_waited_for() {
 
 fn put_off(ledger: &mut RetryLedger, reason: StartReason, lists: bool) -> Vec<Effect> {
     let _ = ledger.tick(None, Environment::UNKNOWN, at(30));
-    ledger.put_off_missed(MAIL, reason, &POLICY, |_| lists, at(30))
+    ledger.postpone_missed(MAIL, reason, &POLICY, |_| lists, at(30))
 }
 
 #[test]
@@ -71,7 +71,7 @@ fn a_due_item_that_did_not_run_is_due_again_after_the_longest_wait() {
 }
 
 #[test]
-fn only_listed_items_of_a_retry_session_are_put_off() {
+fn only_listed_items_of_a_retry_session_are_postponed() {
     for (reason, lists) in [(StartReason::Requested, true), (StartReason::Resumed, true), (StartReason::Retry, false)] {
         let mut ledger = with(&[(INBOX, backoff(0, 30))]);
         assert_eq!(put_off(&mut ledger, reason, lists), [], "{reason:?}");
@@ -80,9 +80,9 @@ fn only_listed_items_of_a_retry_session_are_put_off() {
 }
 
 #[test]
-fn an_item_that_is_still_due_is_not_put_off() {
+fn an_item_that_is_still_due_is_not_postponed() {
     let mut ledger = with(&[(INBOX, backoff(0, 30))]);
-    assert_eq!(ledger.put_off_missed(MAIL, StartReason::Retry, &POLICY, |_| true, at(30)), []);
+    assert_eq!(ledger.postpone_missed(MAIL, StartReason::Retry, &POLICY, |_| true, at(30)), []);
     assert_eq!(ledger.next_deadline(), Some(at(30)));
 }
 
@@ -106,8 +106,8 @@ fn a_selected_due_item_that_does_not_run_waits_the_longest_time() {
 #[test]
 fn a_due_item_in_quarantine_is_due_again_after_the_first_wait() {
     let mut ledger = ledger();
-    assert_eq!(ledger.put_off_quarantined(MAIL, INBOX, StartReason::Requested, &POLICY, at(0)), []);
-    assert_eq!(ledger.put_off_quarantined(MAIL, INBOX, StartReason::Retry, &POLICY, at(0)), [Effect::Wake]);
+    assert_eq!(ledger.postpone_quarantined(MAIL, INBOX, StartReason::Requested, &POLICY, at(0)), []);
+    assert_eq!(ledger.postpone_quarantined(MAIL, INBOX, StartReason::Retry, &POLICY, at(0)), [Effect::Wake]);
     assert_eq!(ledger.next_deadline(), Some(at(30)));
 }
 
@@ -116,7 +116,7 @@ fn a_description_has_the_retry_state_the_due_time_and_the_holds() {
     let mut ledger = with_account(&[(INBOX, backoff(0, 600))], backoff(0, 60));
     let describe = |ledger: &RetryLedger, mut known: Known| {
         ledger.describe(&mut known, &[&account()], offline(), at(0));
-        (known.record.and_then(|record| record.retry), known.due, known.conditions)
+        (known.record.and_then(|record| record.retry), known.due, known.other_holds)
     };
     let held = vec![Hold::Offline, backing_off(60)];
     let of_item = describe(&ledger, Known::of(MAIL).with_item(INBOX));
@@ -140,5 +140,5 @@ fn a_description_has_the_hold_of_a_held_run_although_nothing_is_due() {
     assert_eq!(begin(&mut ledger, request(MAIL), offline()), Some(Hold::Offline));
     let mut known = Known::of(MAIL);
     ledger.describe(&mut known, &[], online(), at(0));
-    assert_eq!((known.conditions, known.due), (vec![Hold::Offline], None));
+    assert_eq!((known.other_holds, known.due), (vec![Hold::Offline], None));
 }

@@ -6,13 +6,13 @@ use futures::FutureExt;
 use syncmgr::{Claim, Hold, Outcome, SyncItem, SyncManager, Trigger};
 
 use crate::cancellation::stopped::pass;
-use crate::sharing::quarantine::{Blocked, outlive_its_grace};
+use crate::sharing::quarantine::{Blocked, let_hard_grace_pass};
 use crate::support::awaitable_host::begin;
 use crate::support::steps::{holds, manual, nth, outcome, succeeds, with};
 use crate::support::{HANDLER, Scripted, id};
 
-/// Yields until nothing is held; the thread's return takes no virtual time.
-async fn lifted(manager: &SyncManager) {
+/// Yields until nothing is held. Virtual time does not advance until the thread has returned.
+async fn until_nothing_is_held(manager: &SyncManager) {
     for _ in 0..1_000_000 {
         if manager.held().is_empty() {
             return;
@@ -32,7 +32,7 @@ async fn an_abandoned_item_is_held_until_its_thread_returns_and_then_runs() {
     let [held] = &manager.held()[..] else { panic!("{:?}", manager.held()) };
     assert_eq!((held.handler, held.item, held.session, &held.hold), (HANDLER, Some(id("a")), None, &Hold::Quarantined));
     blocked.release.send(()).unwrap();
-    lifted(&manager).await;
+    until_nothing_is_held(&manager).await;
     blocked.release.send(()).unwrap();
     succeeds(begin(&manager)).await;
     assert_eq!(transcript.count("item a"), 2);
@@ -50,7 +50,7 @@ async fn an_item_abandoned_after_a_late_stop_is_held_until_its_thread_returns() 
     session.report().await;
     assert_eq!(holds(&manager.held()), [(Some(id("a")), Hold::Quarantined)]);
     blocked.release.send(()).unwrap();
-    lifted(&manager).await;
+    until_nothing_is_held(&manager).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -62,7 +62,7 @@ async fn an_abandoned_item_keeps_its_claim_until_its_thread_returns() {
     let first = manager.session(Trigger::Manual).handlers([HANDLER]).start().unwrap();
     blocked.begun.notified().await;
     first.stop();
-    outlive_its_grace().await;
+    let_hard_grace_pass().await;
     assert_eq!(outcome(&first.report().await, id("a")), Outcome::Failed);
     first.close().await;
     let second = manual(&manager, 2);
@@ -73,7 +73,7 @@ async fn an_abandoned_item_keeps_its_claim_until_its_thread_returns() {
     blocked.release.send(()).unwrap();
     let report = second.report().await;
     assert!(report.is_success(), "{report}");
-    lifted(&manager).await;
+    until_nothing_is_held(&manager).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -89,18 +89,18 @@ async fn an_item_is_held_until_the_last_of_its_threads_returns() {
     one.begun.notified().await;
     two.begun.notified().await;
     session.stop();
-    outlive_its_grace().await;
+    let_hard_grace_pass().await;
     session.report().await;
     one.release.send(()).unwrap();
     drop(one);
     pass(Duration::from_secs(1)).await;
     assert_eq!(holds(&manager.held()), [(Some(id("a")), Hold::Quarantined)]);
     two.release.send(()).unwrap();
-    lifted(&manager).await;
+    until_nothing_is_held(&manager).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_abandoned_item_is_held_after_its_thread_drops_uninterrupted() {
+async fn an_abandoned_item_is_held_after_its_thread_drops_its_uninterrupted_guard() {
     let [guarded, rest] = [Blocked::new(), Blocked::new()];
     let works = (guarded.work(), rest.work());
     let handler = Scripted::new(&["a"]).on_item(move |item| {
@@ -120,12 +120,12 @@ async fn an_abandoned_item_is_held_after_its_thread_drops_uninterrupted() {
     rest.begun.notified().await;
     let held = holds(&manager.held());
     rest.release.send(()).unwrap();
-    lifted(&manager).await;
+    until_nothing_is_held(&manager).await;
     assert_eq!(held, [(Some(id("a")), Hold::Quarantined)]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_item_its_run_dropped_is_held_until_its_thread_returns() {
+async fn an_item_dropped_by_its_run_is_held_until_its_thread_returns() {
     let blocked = Blocked::new();
     let work = blocked.work();
     let handler = Scripted::new(&["a"]).on_synchronize(move |run| {
@@ -146,7 +146,7 @@ async fn an_item_its_run_dropped_is_held_until_its_thread_returns() {
     session.report().await;
     assert_eq!(holds(&manager.held()), [(Some(id("a")), Hold::Quarantined)]);
     blocked.release.send(()).unwrap();
-    lifted(&manager).await;
+    until_nothing_is_held(&manager).await;
     blocked.release.send(()).unwrap();
     succeeds(begin(&manager)).await;
 }

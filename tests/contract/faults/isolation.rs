@@ -18,8 +18,8 @@ fn ending(report: &Report, handler: HandlerId) -> RunEnding {
 #[tokio::test(start_paused = true)]
 async fn a_panic_or_error_in_one_item_does_not_affect_others() {
     let names = ["a", "panics", "b", "fails", "c", "d"];
-    for at_once in [1, 2, 8] {
-        let limits = Limits::DEFAULT.with_items(at_once);
+    for limit in [1, 2, 8] {
+        let limits = Limits::DEFAULT.with_items(limit);
         let handler = Scripted::new(&names).info(|info| info.with_limits(limits)).on_item(|item| {
             async {
                 tokio::time::sleep(Duration::from_millis(10)).await;

@@ -1,4 +1,4 @@
-//! The vocabulary of the protocol: purposes, stages, events and actions.
+//! The types of the protocol: purposes, stages, events and actions.
 
 use crate::decision::call::{Call, Misuse};
 use crate::hresult::HResult;
@@ -18,27 +18,27 @@ pub enum Purpose {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Stage {
-    /// No method was called. Left by the return of `initialize`.
+    /// No method was called. Ends when `initialize` returns.
     Created,
-    /// `initialize` returned `S_OK`. Left by the listing.
+    /// `initialize` returned `S_OK`. Ends with the listing.
     Initialized,
-    /// The items are known. Left by setting the callback.
+    /// The items are known. Ends when the callback is set.
     Listed,
-    /// The callback is set. Left by the choice, by opening properties, or by closing.
+    /// The callback is set. Ends with the choice, or when properties are opened, or when the choice is closed.
     Ready,
-    /// Properties are open. Left to `Ready`.
+    /// Properties are open. Followed by `Ready`.
     ShowingProperties(Call),
-    /// `prepare` is active. Left to `Prepared` by `S_OK`, otherwise to `Detaching`.
+    /// `prepare` is active. Followed by `Prepared` after `S_OK`, otherwise by `Detaching`.
     Preparing(Call),
-    /// The run is prepared. Left by admission.
+    /// The run is prepared. Ends with the admission.
     Prepared,
-    /// `synchronize` is active. Left to `Results`.
+    /// `synchronize` is active. Followed by `Results`.
     Synchronizing(Call),
-    /// The attempt has ended and its results are shown. Left by opening an error or by closing.
+    /// The attempt has ended and its results are shown. Ends when an error is opened or the results are closed.
     Results,
-    /// An error is shown. Left to `Results`, or to `Preparing` for a retry.
+    /// An error is shown. Followed by `Results`, or by `Preparing` for a retry.
     ShowingError(Call),
-    /// The callback is being removed. Left to `Released`.
+    /// The callback is being removed. Followed by `Released`.
     Detaching,
     /// The run is released.
     Released,
@@ -61,7 +61,7 @@ pub enum Event {
     /// `ShowPropertiesCompleted` arrived.
     PropertiesCompleted(HResult),
     /// Items were chosen.
-    Chosen(Chosen),
+    Chosen(ItemSet),
     /// `PrepareForSync` returned.
     PrepareReturned(HResult),
     /// `PrepareForSyncCompleted` arrived.
@@ -73,17 +73,17 @@ pub enum Event {
     /// `SynchronizeCompleted` arrived.
     SynchronizeCompleted(HResult),
     /// A caller requested to skip an item.
-    SkipWanted,
+    SkipRequested,
     /// A caller requested to stop all items.
-    StopWanted,
+    StopRequested,
     /// All chosen items have ended before `synchronize` began.
-    Emptied,
+    NoItemsLeft,
     /// The user opened a log entry that is a link.
     ErrorOpened,
     /// `ShowError` returned.
     ErrorReturned(HResult),
     /// `ShowErrorCompleted` arrived.
-    ErrorCompleted(HResult, Chosen),
+    ErrorCompleted(HResult, ItemSet),
     /// A requested retry is granted: items are prepared again.
     Retried,
     /// The choice or the results were closed.
@@ -94,13 +94,13 @@ pub enum Event {
     HandlerLost,
 }
 
-/// Tells whether a set of items is empty.
+/// The size of a selection: empty or not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Chosen {
+pub enum ItemSet {
     /// At least one item.
-    Some,
+    NonEmpty,
     /// No item.
-    None,
+    Empty,
 }
 
 /// The next step after an event.
@@ -139,7 +139,7 @@ pub enum Action {
     /// Call `SetItemStatus` with the requested skips and stops: a window is open.
     Deliver,
     /// Store the skip or stop: `Progress` reports it, and the next window delivers it.
-    Hold,
+    Store,
     /// Show the results: the attempt has ended.
     ShowResults,
     /// Call `ShowError`.
@@ -150,16 +150,16 @@ pub enum Action {
     Release(Reported),
 }
 
-/// Tells whether the log has to mention the end of a run.
+/// The log entry for the end of a run, if any.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reported {
-    /// It does not.
+    /// No entry.
     Quietly,
     /// The run failed with this code before an attempt began.
     Failed(HResult),
 }
 
-/// A call of the handler through the callback.
+/// A call from the handler to its host, through the callback.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HostRequest {
     /// `Progress`.

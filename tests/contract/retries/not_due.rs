@@ -17,7 +17,7 @@ use crate::support::test_clock::{
 };
 
 /// Runs an item that ends with `end` in a manual session.
-async fn after(
+async fn run_once(
     clock: &TestClock,
     began: &StartTimes,
     end: impl Fn(usize) -> SyncResult + Send + Sync + 'static,
@@ -39,7 +39,7 @@ impl Ended {
         status(&self.store, 1, "a").expect("the item has a retry status")
     }
 
-    fn forced(&self, trigger: Trigger) -> Session {
+    fn start_forced(&self, trigger: Trigger) -> Session {
         self.manager.session(trigger).handlers([nth(1)]).force().start().expect("inside a runtime")
     }
 }
@@ -47,19 +47,19 @@ impl Ended {
 #[tokio::test(start_paused = true)]
 async fn a_background_session_skips_an_item_in_backoff_without_an_error() {
     let (began, clock) = (StartTimes::new(), TestClock::new());
-    let ended = after(&clock, &began, |_| fails()).await;
+    let ended = run_once(&clock, &began, |_| fails()).await;
     let before = ended.state();
     for trigger in [Trigger::Scheduled, Trigger::Idle, Trigger::Connect] {
         sleep(Duration::from_secs(5)).await;
         let session = ended.manager.session(trigger).handlers([nth(1)]).start().unwrap();
         let report = within(session.finish()).await;
-        let hold = hold_of(&report, id("a")).expect("it is held");
+        let hold = hold_of(&report, id("a")).expect("the item is held");
         assert!(matches!(hold, Hold::BackingOff { failures: 1, .. }), "{hold}");
         assert_eq!(outcome(&report, id("a")), Outcome::Skipped);
         assert_eq!(report.runs[0].ending, Some(RunEnding::NothingToDo));
         assert!(report.runs[0].log.iter().all(|entry| entry.level < LogLevel::Error), "{report}");
     }
-    assert_eq!(ended.state(), before, "frequent sessions do not extend the wait");
+    assert_eq!(ended.state(), before, "frequent sessions extended the wait");
     sleep(Duration::from_secs(20)).await;
     assert_eq!(began.of("a"), [0, 30]);
 }
@@ -67,7 +67,7 @@ async fn a_background_session_skips_an_item_in_backoff_without_an_error() {
 #[tokio::test(start_paused = true)]
 async fn a_manual_session_runs_an_item_in_backoff_and_restarts_its_waits() {
     let (began, clock) = (StartTimes::new(), TestClock::new());
-    let ended = after(&clock, &began, |_| fails()).await;
+    let ended = run_once(&clock, &began, |_| fails()).await;
     sleep(Duration::from_secs(100)).await;
     assert_eq!(began.of("a"), [0, 30, 90]);
     within(manual(&ended.manager, 1).finish()).await;
@@ -78,9 +78,9 @@ async fn a_manual_session_runs_an_item_in_backoff_and_restarts_its_waits() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn repeated_manual_sessions_extend_no_wait_and_use_no_budget() {
+async fn repeated_manual_sessions_do_not_extend_waits_or_use_the_budget() {
     let (began, clock) = (StartTimes::new(), TestClock::new());
-    let ended = after(&clock, &began, |_| fails()).await;
+    let ended = run_once(&clock, &began, |_| fails()).await;
     for _ in 0..40 {
         within(manual(&ended.manager, 1).finish()).await;
     }
@@ -91,17 +91,17 @@ async fn repeated_manual_sessions_extend_no_wait_and_use_no_budget() {
 #[tokio::test(start_paused = true)]
 async fn a_wait_requested_by_the_peer_holds_manual_but_not_forced_sessions() {
     let (began, clock) = (StartTimes::new(), TestClock::new());
-    let ended = after(&clock, &began, |_| Err(anyhow!("busy")).retry_after(HOUR)).await;
+    let ended = run_once(&clock, &began, |_| Err(anyhow!("busy")).retry_after(HOUR)).await;
     for trigger in [Trigger::Manual, Trigger::Scheduled] {
         let session = ended.manager.session(trigger).handlers([nth(1)]).start().unwrap();
         let report = within(session.finish()).await;
-        let hold = hold_of(&report, id("a")).expect("it is held");
+        let hold = hold_of(&report, id("a")).expect("the item is held");
         assert!(matches!(hold, Hold::NotBefore { .. }), "{hold}");
         assert_eq!(left(&clock, &hold), 3600);
     }
     assert_eq!(began.of("a"), [0]);
-    within(ended.forced(Trigger::Manual).finish()).await;
-    within(ended.forced(Trigger::Scheduled).finish()).await;
+    within(ended.start_forced(Trigger::Manual).finish()).await;
+    within(ended.start_forced(Trigger::Scheduled).finish()).await;
     assert_eq!(began.of("a"), [0, 0, 0]);
 }
 
@@ -111,7 +111,7 @@ async fn a_wait_requested_by_the_peer_is_exact_and_has_no_maximum() {
         let (began, clock) = (StartTimes::new(), TestClock::new());
         let until = clock.wall() + wait;
         let end = move |times| if times == 1 { Err(anyhow!("busy")).not_before(until) } else { Ok(()) };
-        let _ended = after(&clock, &began, end).await;
+        let _ended = run_once(&clock, &began, end).await;
         sleep(wait - Duration::from_millis(2)).await;
         assert_eq!(began.of("a"), [0], "{wait:?}");
         sleep(Duration::from_millis(4)).await;
@@ -123,15 +123,15 @@ async fn a_wait_requested_by_the_peer_is_exact_and_has_no_maximum() {
 async fn a_past_time_from_the_peer_counts_as_the_first_wait() {
     let (began, clock) = (StartTimes::new(), TestClock::new());
     let past = clock.wall() - YEAR;
-    let _ended = after(&clock, &began, move |_| Err(anyhow!("busy")).not_before(past)).await;
+    let _ended = run_once(&clock, &began, move |_| Err(anyhow!("busy")).not_before(past)).await;
     sleep(Duration::from_secs(95)).await;
     assert_eq!(began.of("a"), [0, 30, 60, 90]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_endless_wait_does_not_panic_and_holds() {
+async fn an_endless_wait_holds_the_item_without_a_panic() {
     let (began, clock) = (StartTimes::new(), TestClock::new());
-    let ended = after(&clock, &began, |_| Err(anyhow!("busy")).retry_after(Duration::MAX)).await;
+    let ended = run_once(&clock, &began, |_| Err(anyhow!("busy")).retry_after(Duration::MAX)).await;
     sleep(30 * DAY).await;
     assert_eq!(began.of("a"), [0]);
     assert_eq!(ended.state().status, RetryStatus::NotBefore);
@@ -148,7 +148,7 @@ async fn an_item_that_only_the_user_can_unblock_runs_only_in_manual_sessions() {
     ];
     for (end, left, hold, ending) in ends {
         let (began, clock) = (StartTimes::new(), TestClock::new());
-        let ended = after(&clock, &began, move |times| if times == 1 { end() } else { Ok(()) }).await;
+        let ended = run_once(&clock, &began, move |times| if times == 1 { end() } else { Ok(()) }).await;
         assert_eq!(ended.state().status, left);
         sleep(DAY).await;
         let report = within(background(&ended.manager, 1).finish()).await;
@@ -167,15 +167,15 @@ trait LastOutcome {
 
 impl LastOutcome for MemoryStore {
     fn last_outcome(&self, name: &str) -> Option<Outcome> {
-        syncmgr::store::StateStore::record(self, nth(1), id(name)).expect("it can be read")?.outcome
+        syncmgr::store::StateStore::record(self, nth(1), id(name)).expect("the store can be read")?.outcome
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn needing_the_user_is_no_failure_and_changes_no_backoff() {
+async fn needing_the_user_is_not_a_failure_and_keeps_the_backoff() {
     let (began, clock) = (StartTimes::new(), TestClock::new());
     let end = |times| if times == 2 { Err(NeedsUser::new("an answer").into()) } else { fails() };
-    let ended = after(&clock, &began, end).await;
+    let ended = run_once(&clock, &began, end).await;
     sleep(MINUTE).await;
     let state = ended.state();
     assert_eq!((state.status, state.failures, state.total, state.until), (RetryStatus::NeedsUser, 1, 1, None));
@@ -206,7 +206,7 @@ async fn a_stopped_item_has_not_failed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_item_in_backoff_holds_no_other_item_of_its_handler() {
+async fn an_item_in_backoff_does_not_hold_other_items_of_its_handler() {
     let (began, clock) = (StartTimes::new(), TestClock::new());
     let handler = began.handler(1, &["a", "b"], |item, _| if item.name() == "a" { fails() } else { Ok(()) });
     let manager = registered(timed(&clock).retry(EXACT.with_initial(HOUR)).build(), [handler]);

@@ -11,7 +11,7 @@ use crate::support::steps::{Steps, background, idle, manual, nth, succeeds, with
 use crate::support::{Scripted, id};
 
 #[tokio::test(start_paused = true)]
-async fn background_work_runs_although_urgent_work_keeps_coming() {
+async fn background_work_runs_although_urgent_work_keeps_arriving() {
     let urgent_items = Arc::new(AtomicUsize::new(0));
     let begun_after = Arc::new(AtomicUsize::new(usize::MAX));
     let (count, after) = (urgent_items.clone(), begun_after.clone());
@@ -71,7 +71,7 @@ async fn waiting_background_work_is_overtaken_only_a_few_times() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_manual_request_raises_its_handlers_background_run() {
+async fn a_manual_request_raises_the_priority_of_its_handlers_background_run() {
     let steps = Steps::default();
     let manager = with_max_items(1, [steps.handler(1, &["a", "b"]), steps.handler(2, &["u", "v", "w"])]);
     let others = background(&manager, 2);
@@ -79,7 +79,7 @@ async fn a_manual_request_raises_its_handlers_background_run() {
     let waiting = background(&manager, 1);
     idle().await;
     steps.release(&["u"]).await;
-    assert_eq!(steps.running().await, "a", "runs of equal priority alternate on one worker");
+    assert_eq!(steps.running().await, "a", "runs of equal priority did not alternate");
     let urgent = manual(&manager, 1);
     idle().await;
     ["a", "b", "u", "v", "w"].iter().for_each(|name| steps.open(name));
@@ -88,11 +88,11 @@ async fn a_manual_request_raises_its_handlers_background_run() {
     }
     let order = steps.began();
     assert!(order.starts_with("u a b"), "{order}");
-    assert_eq!(order.matches('a').count(), 2, "the less urgent run does not replace it: {order}");
+    assert_eq!(order.matches('a').count(), 2, "the urgent request did not run `a` again: {order}");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_manual_request_raises_its_handlers_waiting_claims() {
+async fn a_manual_request_raises_its_handlers_items_that_wait_for_a_claim() {
     let steps = Steps::default();
     let manager = with_max_items(
         8,
@@ -115,12 +115,12 @@ async fn a_manual_request_raises_its_handlers_waiting_claims() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_item_blocked_only_by_a_less_urgent_one_begins_once_raised() {
+async fn an_item_blocked_only_by_a_less_urgent_one_begins_once_its_priority_rises() {
     let steps = Steps::default();
     let handlers = [(1, "a:x"), (2, "b:x+y"), (3, "c:y")].map(|(number, item)| steps.handler(number, &[item]));
     let manager = with_max_items(8, handlers);
     let [first, second, third] = [1, 2, 3].map(|number| background(&manager, number));
-    assert_eq!(steps.running().await, "a", "b waits for x, and c waits behind b for y");
+    assert_eq!(steps.running().await, "a", "`b` or `c` did not wait");
     let urgent = manual(&manager, 3);
     assert_eq!(steps.running().await, "a c");
     ["a", "b", "c"].iter().for_each(|name| steps.open(name));

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use syncmgr_core::cancel::CancelReason;
 use syncmgr_core::classic::SyncCallback;
-use syncmgr_core::decision::run::Change;
+use syncmgr_core::decision::attempt::Change;
 use syncmgr_core::hresult::HResult;
 use syncmgr_core::id::ItemId;
 use syncmgr_core::log::LogEntry;
@@ -19,7 +19,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use crate::attempt::Attempt;
 
 /// The interval between two reports of a running item.
-const FRAME: Duration = Duration::from_millis(100);
+const REPORT_INTERVAL: Duration = Duration::from_millis(100);
 
 /// A slot for a foreign callback, which can be set, replaced and removed.
 #[derive(Default)]
@@ -41,12 +41,12 @@ impl CallbackSlot {
         }
     }
 
-    /// `LogError`.
+    /// Calls `LogError`.
     pub(super) fn log(&self, entry: &LogEntry) -> HResult {
         self.call(|callback| callback.log_error(entry.level, &entry.text, Some(&entry.info())))
     }
 
-    /// `LogError`, deferred until a callback is set: a host may list the items before it sets one.
+    /// Calls `LogError`, or defers the call until a callback is set: a host may list the items before it sets one.
     pub(super) fn log_when_set(&self, entry: LogEntry) {
         let is_set = self.callback.lock().is_some();
         match is_set {
@@ -56,7 +56,7 @@ impl CallbackSlot {
     }
 
     /// Stores the last state of an item that has ended.
-    pub(super) fn keep_last(&self, item: ItemId, state: ProgressState) {
+    pub(super) fn store_last(&self, item: ItemId, state: ProgressState) {
         self.last.lock().insert(item, state);
     }
 
@@ -75,31 +75,31 @@ impl CallbackSlot {
     }
 }
 
-/// Reports an attempt to a foreign callback, without repeating what was already reported.
-pub(super) struct Feed {
+/// Reports an attempt to a foreign callback, each change once.
+pub(super) struct ProgressReporter {
     attempt: Arc<Attempt>,
     callback: Arc<CallbackSlot>,
     reported: BTreeMap<ItemId, ProgressState>,
     cursor: usize,
 }
 
-impl Feed {
+impl ProgressReporter {
     pub(super) fn new(attempt: &Arc<Attempt>, callback: &Arc<CallbackSlot>) -> Self {
         Self { attempt: attempt.clone(), callback: callback.clone(), reported: BTreeMap::new(), cursor: 0 }
     }
 
     /// Reports ten times a second until dropped.
     pub(super) async fn run(&mut self) {
-        let mut frames = interval(FRAME);
-        frames.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut interval_timer = interval(REPORT_INTERVAL);
+        interval_timer.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            frames.tick().await;
-            self.sweep();
+            interval_timer.tick().await;
+            self.report_changes();
         }
     }
 
     /// Reports the changes since the last call: first the items that ended, then the running items.
-    pub(super) fn sweep(&mut self) {
+    pub(super) fn report_changes(&mut self) {
         for entry in self.attempt.journal(self.cursor, usize::MAX) {
             self.cursor += 1;
             let item = self.attempt.selection()[entry.item as usize].id();
@@ -126,7 +126,7 @@ impl Feed {
 }
 
 /// Reports that an item is about to begin.
-pub(super) fn begins(attempt: &Attempt, callback: &CallbackSlot, item: ItemId) {
+pub(super) fn report_begin(attempt: &Attempt, callback: &CallbackSlot, item: ItemId) {
     report_progress(attempt, callback, item, Some(&Progress::new().with_status(Status::Updating)));
 }
 

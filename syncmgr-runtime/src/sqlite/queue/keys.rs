@@ -12,16 +12,16 @@ pub(super) enum Key {
     Handler(HandlerId),
 }
 
-/// Estimates the number of statements that the changes take.
-pub(super) fn weight(changes: &[StateChange]) -> usize {
-    let weigh = |change: &StateChange| match change {
+/// Estimates the number of statements that storing the changes executes.
+pub(super) fn count_changes(changes: &[StateChange]) -> usize {
+    let count = |change: &StateChange| match change {
         StateChange::Ended { items, .. } => items.len(),
         StateChange::Choices { items, .. } => items.len(),
         StateChange::Absent { items, .. } => items.len(),
         StateChange::Log { entries, .. } | StateChange::Logged { entries, .. } => entries.len(),
         _ => 1,
     };
-    changes.iter().map(|change| weigh(change).max(1)).sum::<usize>().max(1)
+    changes.iter().map(|change| count(change).max(1)).sum::<usize>().max(1)
 }
 
 /// Calls `touch` with the subjects of the changes.

@@ -30,7 +30,7 @@ impl Drop for Connection {
 }
 
 /// A handler that logs in during `prepare`. Its items note the connection they use.
-fn logging_in(notes: &Transcript) -> Scripted {
+fn handler_that_logs_in(notes: &Transcript) -> Scripted {
     let (closed, used, logins) = (notes.clone(), notes.clone(), AtomicU64::new(0));
     Scripted::new(&["a", "b"])
         .on_prepare(move |run| {
@@ -39,7 +39,7 @@ fn logging_in(notes: &Transcript) -> Scripted {
             async { Ok(()) }.boxed()
         })
         .on_item(move |item| {
-            let connection = item.kept::<Connection>().expect("`prepare` kept it");
+            let connection = item.kept::<Connection>().expect("`prepare` kept the connection");
             used.note(format!("{} uses connection {}", item.name(), connection.number));
             async { Ok(()) }.boxed()
         })
@@ -48,7 +48,7 @@ fn logging_in(notes: &Transcript) -> Scripted {
 #[tokio::test(start_paused = true)]
 async fn items_find_a_value_kept_by_prepare_until_the_results_are_closed() {
     let notes = Transcript::new();
-    let session = start(logging_in(&notes));
+    let session = start(handler_that_logs_in(&notes));
     assert!(within(session.report()).await.is_success());
     assert_eq!(notes.lines(), ["a uses connection 0", "b uses connection 0"]);
     within(session.close()).await;
@@ -59,14 +59,14 @@ async fn items_find_a_value_kept_by_prepare_until_the_results_are_closed() {
 async fn a_value_kept_by_one_session_is_not_found_in_another() {
     let notes = Transcript::new();
     let manager = SyncManager::new();
-    manager.register(logging_in(&notes)).unwrap();
+    manager.register(handler_that_logs_in(&notes)).unwrap();
     let first = manager.session(Trigger::Manual).start().unwrap();
-    // It has more rights than the first, so it does not merge into it.
+    // The second session has more rights than the first, so the two do not merge.
     let second = manager.session(Trigger::Manual).may_bother_user().start().unwrap();
     within(second.report()).await;
     let used = notes.of(&["a uses"]);
     assert_eq!(used, ["a uses connection 0", "a uses connection 1"]);
-    assert_eq!(notes.count("connection"), 0, "both results are still open");
+    assert_eq!(notes.count("connection"), 0, "a connection was closed before its results");
     within(first.close()).await;
     assert_eq!(notes.of(&["connection"]), ["connection 0 closed"]);
 }
@@ -100,7 +100,7 @@ async fn each_borrows_the_locals_of_synchronize() {
     assert!(report.is_success(), "{report}");
 }
 
-/// The greatest number of concurrent items.
+/// The current and the greatest number of concurrent items.
 #[derive(Default)]
 struct Concurrency {
     now: AtomicU64,
@@ -196,6 +196,6 @@ async fn an_uninterrupted_item_is_not_dropped_and_may_finish() {
     session.skip(HANDLER, id("a")).unwrap();
     let report = within(session.finish()).await;
     assert!(done.load(Ordering::Relaxed));
-    // It finished within the hard grace.
+    // The item finished within the hard grace.
     assert_eq!(report.items().next().unwrap().outcome, Outcome::Succeeded);
 }

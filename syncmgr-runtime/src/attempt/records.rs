@@ -1,4 +1,4 @@
-//! The records of an attempt's items: checkpoints, used answers, declared plans.
+//! The records of an attempt's items: checkpoints, used answers, proposed plans.
 
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -16,14 +16,14 @@ use syncmgr_core::store::{Durability, StateChange};
 
 use super::Attempt;
 
-/// The answers used and the plan declared by an item, to be recorded with its next commit or its end.
+/// The answers that an item used and the plan that it proposed, to be recorded with its next commit or its end.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Usage {
-    /// The keys of the answers it has received.
+    /// The keys of the answers that the item has received.
     pub(crate) answers: BTreeSet<Arc<str>>,
     /// The sides of the accepted plan.
     pub(crate) sides: Option<Vec<Side>>,
-    /// `true` if it has committed state.
+    /// `true` if the item has committed state.
     pub(crate) committed: bool,
 }
 
@@ -41,7 +41,7 @@ impl Attempt {
             std::cmp::Ordering::Less => self.migrate(item, &checkpoint).unreadable_state().map(Some),
             std::cmp::Ordering::Greater => Err(anyhow!(
                 "the saved state of the item has version {stored}, but this program supports only up to version {known}; \
-                 update the program, or put the state aside"
+                 update the program, or set the state aside"
             ))
             .unreadable_state(),
         }
@@ -53,7 +53,7 @@ impl Attempt {
         let migrate = || self.handler.migrate(item, from, state);
         let migrated = catch_unwind(AssertUnwindSafe(migrate))
             .unwrap_or_else(|panic| Err(anyhow!("the handler panicked: {}", panic_text(panic))));
-        // Only the text of the error is kept: its class does not matter, as the state cannot be read.
+        // Only the text of the error is kept: the class is always that of unreadable state.
         let unreadable =
             |error| anyhow!("the saved state of the item, of version {from}, was not migrated: {}", one_line(&error));
         Ok(migrated.map_err(unreadable)?.to_string().into())
@@ -78,7 +78,7 @@ impl Attempt {
             sides,
             consumed: consumed.clone(),
         });
-        self.link.used_up(item, &consumed);
+        self.link.consume_answers(item, &consumed);
         let stored = written.await;
         if stored.is_err() {
             self.lock().used.entry(item).or_default().answers.extend(answers);
@@ -86,8 +86,8 @@ impl Attempt {
         stored
     }
 
-    /// Checks an item's plan against the guards. The user is asked about a violation, unless there is an answer.
-    pub(super) fn clear_plan(&self, item: ItemId, plan: &Plan) -> PlanDecision {
+    /// Checks an item's plan against the guards. Asks the user about a violation that has no answer yet.
+    pub(super) fn propose_plan(&self, item: ItemId, plan: &Plan) -> PlanDecision {
         let record = self.link.record(item).unwrap_or_else(|error| {
             let text = format!("the item's record cannot be read: {}", one_line(&error));
             self.link.log(LogEntry::new(syncmgr_core::log::LogLevel::Warning, text).with_item(item));
@@ -99,7 +99,7 @@ impl Attempt {
             Some(violation) => {
                 let question = question(&violation, plan);
                 let answer = match policy.unattended {
-                    // The policy has the answer.
+                    // The policy answers for the user.
                     UnattendedPolicy::Allow => None,
                     _ => self.ask(item, &question),
                 };
@@ -112,7 +112,7 @@ impl Attempt {
         decision
     }
 
-    /// Returns the answer to a question. The item's next commit, or its success, uses it up.
+    /// Returns the answer to a question. The item's next commit, or its success, consumes the answer.
     pub(super) fn ask(&self, item: ItemId, question: &Question) -> Option<usize> {
         let answer = self.link.decide(item, question);
         if answer.is_some() {
@@ -129,24 +129,24 @@ impl Attempt {
         let (sender, receiver) = futures::channel::oneshot::channel();
         self.link.blocking(Box::new(move || {
             // The receiver may have been dropped.
-            let _ = sender.send(write_out(&paths));
+            let _ = sender.send(flush_paths(&paths));
         }));
-        receiver.await.context("the host shut down before the files were written out")?
+        receiver.await.context("the host shut down before the files were flushed")?
     }
 }
 
 /// With more paths than this, whole file systems are flushed, if the system supports it.
 const MAX_SINGLE_FILES: usize = 4;
 
-fn write_out(paths: &[PathBuf]) -> SyncResult {
+fn flush_paths(paths: &[PathBuf]) -> SyncResult {
     let mut done = BTreeSet::new();
     for path in paths {
         let file = std::fs::File::open(path).with_context(|| format!("cannot open {}", path.display()))?;
         let whole = if paths.len() > MAX_SINGLE_FILES { file_system(&file) } else { None };
         match whole {
             Some(file_system) if !done.insert(file_system) => {}
-            Some(_) => write_out_file_system(&file).with_context(|| format!("cannot write out {}", path.display()))?,
-            None => file.sync_all().with_context(|| format!("cannot write out {}", path.display()))?,
+            Some(_) => flush_file_system(&file).with_context(|| format!("cannot flush {}", path.display()))?,
+            None => file.sync_all().with_context(|| format!("cannot flush {}", path.display()))?,
         }
     }
     Ok(())
@@ -159,7 +159,7 @@ fn file_system(file: &std::fs::File) -> Option<u64> {
 }
 
 #[cfg(target_os = "linux")]
-fn write_out_file_system(file: &std::fs::File) -> SyncResult {
+fn flush_file_system(file: &std::fs::File) -> SyncResult {
     Ok(rustix::fs::syncfs(file)?)
 }
 
@@ -169,11 +169,11 @@ fn file_system(_: &std::fs::File) -> Option<u64> {
 }
 
 #[cfg(not(target_os = "linux"))]
-fn write_out_file_system(file: &std::fs::File) -> SyncResult {
+fn flush_file_system(file: &std::fs::File) -> SyncResult {
     Ok(file.sync_all()?)
 }
 
-/// Returns the log entry of a failed item. An entry about unreadable state offers to put the state aside.
+/// Returns the log entry of a failed item. An entry about unreadable state offers to set the state aside.
 pub(super) fn entry_of_failure(entry: LogEntry, class: Option<FailureClass>, item: ItemId) -> LogEntry {
     let entry = entry.with_item(item);
     if class != Some(FailureClass::UnreadableState) {

@@ -11,19 +11,19 @@ use crate::decision::verdict::{Outcome, cancelled};
 /// exactly once; the [journal](Self::journal) lists all beginnings and ends in order.
 ///
 /// ```
-/// # use syncmgr_core::decision::{run::{RunState, Skip}, verdict::Outcome};
-/// let mut run = RunState::new(2);
-/// assert_eq!(run.begin_next(), Some(0));
-/// assert_eq!(run.skip(0), Skip::Signal); // it is running: signal it
-/// assert_eq!(run.skip(1), Skip::Ended); // it has not begun: it ends now
-/// assert!(run.end(0, Outcome::Skipped));
-/// assert_eq!(run.open(), 0);
+/// # use syncmgr_core::decision::{attempt::{AttemptState, Skip}, verdict::Outcome};
+/// let mut attempt = AttemptState::new(2);
+/// assert_eq!(attempt.begin_next(), Some(0));
+/// assert_eq!(attempt.skip(0), Skip::Signal); // it is running: signal it
+/// assert_eq!(attempt.skip(1), Skip::Ended); // it has not begun: it ends now
+/// assert!(attempt.end(0, Outcome::Skipped));
+/// assert_eq!(attempt.remaining(), 0);
 /// ```
 #[derive(Clone, Debug, Default)]
-pub struct RunState {
+pub struct AttemptState {
     items: Vec<Phase>,
     cursor: usize,
-    open: usize,
+    remaining: usize,
     /// The number of items that wait for their claims, or have them and wait for a worker.
     held: usize,
     ready: VecDeque<usize>,
@@ -45,12 +45,12 @@ pub enum Phase {
     Ended(Outcome),
 }
 
-/// The stored form of a [`JournalEntry`]: packed, because there are two for each item.
+/// The stored form of a [`JournalEntry`]: packed, because each item has two entries.
 #[derive(Clone, Copy, Debug)]
 #[repr(Rust, packed)]
 struct Packed(u32, Change);
 
-/// A beginning or an end.
+/// The beginning or the end of an item.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct JournalEntry {
     /// The index of the item in the selection.
@@ -62,9 +62,9 @@ pub struct JournalEntry {
 /// A change of an item.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Change {
-    /// It began.
+    /// The item began.
     Began,
-    /// It ended.
+    /// The item ended.
     Ended(Outcome),
 }
 
@@ -91,12 +91,12 @@ pub enum Skip {
     TooLate,
 }
 
-impl RunState {
+impl AttemptState {
     /// Creates an attempt with `count` items.
     pub fn new(count: usize) -> Self {
         Self {
             items: vec![Phase::Queued; count],
-            open: count,
+            remaining: count,
             journal: Vec::with_capacity(2 * count),
             ..Self::default()
         }
@@ -113,8 +113,8 @@ impl RunState {
     }
 
     /// Returns the number of items that have not ended.
-    pub fn open(&self) -> usize {
-        self.open
+    pub fn remaining(&self) -> usize {
+        self.remaining
     }
 
     /// Returns the reason of the stop, or `None` if the attempt was not stopped.
@@ -132,7 +132,7 @@ impl RunState {
         &self.items
     }
 
-    /// Begins the next item and returns its index. Items that just got their claims come first.
+    /// Begins the next item and returns its index. Items that are ready begin first.
     pub fn begin_next(&mut self) -> Option<usize> {
         if self.pause == Pause::Paused {
             return None;
@@ -146,7 +146,7 @@ impl RunState {
             self.cursor += 1;
             if *phase == Phase::Queued {
                 *phase = Phase::Running;
-                self.note(item, Change::Began);
+                self.push_entry(item, Change::Began);
                 return Some(item);
             }
         }
@@ -244,7 +244,7 @@ impl RunState {
 
     fn begin_at(&mut self, item: usize) -> Option<usize> {
         self.items[item] = Phase::Running;
-        self.note(item, Change::Began);
+        self.push_entry(item, Change::Began);
         Some(item)
     }
 
@@ -262,8 +262,8 @@ impl RunState {
                     self.held -= 1;
                     self.ready.retain(|ready| *ready != item);
                 }
-                self.open -= 1;
-                self.note(item, Change::Ended(outcome));
+                self.remaining -= 1;
+                self.push_entry(item, Change::Ended(outcome));
                 true
             }
         }
@@ -321,7 +321,7 @@ impl RunState {
         self.journal.len()
     }
 
-    fn note(&mut self, item: usize, change: Change) {
+    fn push_entry(&mut self, item: usize, change: Change) {
         let item = u32::try_from(item).expect("a listing has fewer than 2^32 items");
         self.journal.push(Packed(item, change));
     }

@@ -8,13 +8,13 @@ use crate::text::Escaped;
 use crate::time::Utc;
 
 impl fmt::Display for Explanation {
-    /// For example `Inbox: backing off until 2026-11-21 14:05:00Z after 3 failures; last succeeded 2026-11-20
-    /// 08:00:00Z`.
+    /// Prints one line, for example
+    /// `Inbox: backing off until 2026-11-21 14:05:00Z after 3 failures; last succeeded 2026-11-20 08:00:00Z`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(name) = &self.name {
             write!(f, "{}: ", Escaped(name))?;
         }
-        let condition = (!self.is_condition_implied()).then(|| self.condition_in_words());
+        let condition = (!self.is_condition_implied()).then(|| self.condition_text());
         let holds = self.holds.iter().map(ToString::to_string);
         f.write_str(&condition.into_iter().chain(holds).collect::<Vec<_>>().join(", "))?;
         if !self.is_next_implied() {
@@ -29,7 +29,7 @@ impl fmt::Display for Explanation {
 }
 
 impl Explanation {
-    fn condition_in_words(&self) -> String {
+    fn condition_text(&self) -> String {
         match self.succeeded {
             Some(time) if self.condition == Condition::Succeeded => format!("succeeded {}", Utc(time)),
             _ if self.condition == Condition::Idle && self.item.is_some() => "has not run yet".into(),
@@ -37,7 +37,7 @@ impl Explanation {
         }
     }
 
-    /// Returns `true` if a hold already says what the condition says.
+    /// Returns `true` if a hold already implies the condition.
     fn is_condition_implied(&self) -> bool {
         match self.condition {
             Condition::Idle => !self.holds.is_empty(),
@@ -46,7 +46,7 @@ impl Explanation {
         }
     }
 
-    /// Returns `true` if condition and holds already imply the next run.
+    /// Returns `true` if the condition or a hold already implies the next run.
     fn is_next_implied(&self) -> bool {
         match self.next {
             Next::Now => matches!(self.condition, Condition::Running { .. }),
@@ -94,7 +94,7 @@ impl fmt::Display for Next {
             Self::Now => f.write_str("runs as soon as possible"),
             Self::At { time } => write!(f, "runs at {}", Utc(*time)),
             Self::WhenTriggered => f.write_str("runs with the next trigger"),
-            Self::WhenLifted => f.write_str("runs once that has ended"),
+            Self::WhenLifted => f.write_str("runs once the hold ends"),
             Self::WhenOnline => f.write_str("runs once the network is up"),
             Self::WhenResumed => f.write_str("runs once resumed"),
             Self::WhenListed => f.write_str("runs once its handler lists it"),

@@ -15,7 +15,7 @@ use crate::trigger::Trigger;
 /// | on battery | battery power, and the trigger is idle | automatic runs |
 ///
 /// ```
-/// # use syncmgr_core::{capabilities::Capabilities, decision::{conditions::holds, hold::Hold, retry::RequestedBy}};
+/// # use syncmgr_core::{capabilities::Capabilities, decision::{environment_holds::holds, hold::Hold, retry::RequestedBy}};
 /// # use syncmgr_core::{environment::{Environment, Network}, trigger::Trigger};
 /// let (train, mail) = (Environment::UNKNOWN.with_network(Network::Metered), Capabilities::NEEDS_NETWORK);
 /// assert_eq!(holds(train, mail, Trigger::Scheduled, RequestedBy::Automatic), Some(Hold::Metered));
@@ -44,7 +44,7 @@ pub fn holds(
     spare_battery.then_some(Hold::OnBattery)
 }
 
-/// Returns `true` if the network came back: it was known to be offline before. The first known state of the network does not
+/// Returns `true` if the network is up and was known to be offline before. The first known state of the network does not
 /// count, so it clears no backoff.
 pub fn reconnected(before: Environment, now: Environment) -> bool {
     before.network == Network::Offline && now.network.is_up()
@@ -60,9 +60,10 @@ mod tests {
     fn runs() -> impl Iterator<Item = (Capabilities, Trigger, RequestedBy)> {
         (0..=Capabilities::all().bits()).flat_map(|bits| {
             let capabilities = Capabilities::from_bits_truncate(bits);
-            let asks = [RequestedBy::Automatic, RequestedBy::User, RequestedBy::UserForced];
-            (1..=6)
-                .flat_map(move |event| asks.map(|requested_by| (capabilities, Trigger::from_word(event), requested_by)))
+            let origins = [RequestedBy::Automatic, RequestedBy::User, RequestedBy::UserForced];
+            (1..=6).flat_map(move |event| {
+                origins.map(|requested_by| (capabilities, Trigger::from_word(event), requested_by))
+            })
         })
     }
 

@@ -1,4 +1,4 @@
-//! Damaged files, files of other programs, and full disks.
+//! Stores in damaged files, in files of other programs, and on full disks.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,17 +14,17 @@ use tempfile::{TempDir, tempdir};
 use crate::common::*;
 
 /// Creates and closes a store with several thousand records.
-fn filled() -> (TempDir, PathBuf) {
-    let directory = tempdir().expect("a directory");
+fn create_filled_store() -> (TempDir, PathBuf) {
+    let directory = tempdir().expect("the directory is created");
     let path = directory.path().join("state");
     let store = SqliteStore::open(&path).expect("the store opens");
-    put(&store, (1..=3_000).map(|item| committed(ItemId::from_u128(item), fence(1, 0), "{}")));
+    put(&store, (1..=3_000).map(|item| commit_change(ItemId::from_u128(item), fence(1, 0), "{}")));
     (directory, path)
 }
 
 /// Changes the file as another program would.
 fn tamper(path: &Path, statement: &str) {
-    Connection::open(path).expect("opened").execute_batch(statement).expect("done");
+    Connection::open(path).expect("the database opens").execute_batch(statement).expect("the statement succeeds");
 }
 
 fn open_error(path: &Path) -> StoreError {
@@ -32,82 +32,86 @@ fn open_error(path: &Path) -> StoreError {
 }
 
 #[test]
-fn a_newer_store_is_refused_and_unchanged() {
-    let (_directory, path) = filled();
+fn a_store_of_a_newer_version_is_refused_and_unchanged() {
+    let (_directory, path) = create_filled_store();
     tamper(&path, "PRAGMA user_version = 77");
-    let before = fs::read(&path).expect("read");
+    let before = fs::read(&path).expect("the read succeeds");
     assert_eq!(open_error(&path), StoreError::TooNew { path: path.canonicalize().unwrap(), found: 77, known: 1 });
     assert!(matches!(SqliteStore::open_read_only(&path), Err(StoreError::TooNew { found: 77, .. })));
-    assert!(before == fs::read(&path).expect("read"), "the file was changed");
+    assert!(before == fs::read(&path).expect("the read succeeds"), "the file was changed");
 }
 
 #[test]
 fn an_empty_file_becomes_a_store() {
-    let directory = tempdir().expect("a directory");
+    let directory = tempdir().expect("the directory is created");
     let path = directory.path().join("state");
-    fs::write(&path, "").expect("written");
-    put(&SqliteStore::open(&path).expect("the store opens"), [committed(ITEM, fence(1, 0), "1")]);
+    fs::write(&path, "").expect("the file is written");
+    put(&SqliteStore::open(&path).expect("the store opens"), [commit_change(ITEM, fence(1, 0), "1")]);
 }
 
 #[test]
 fn the_database_of_another_program_is_refused_and_unchanged() {
-    let directory = tempdir().expect("a directory");
+    let directory = tempdir().expect("the directory is created");
     for (name, statement) in [("a", "CREATE TABLE x (y)"), ("b", "PRAGMA application_id = 5")] {
         let path = directory.path().join(name);
         tamper(&path, statement);
-        let before = fs::read(&path).expect("read");
+        let before = fs::read(&path).expect("the read succeeds");
         assert!(matches!(open_error(&path), StoreError::NotAStore { .. }));
-        assert!(before == fs::read(&path).expect("read"), "the file was changed");
+        assert!(before == fs::read(&path).expect("the read succeeds"), "the file was changed");
     }
 }
 
 #[test]
 fn a_file_that_is_not_a_database_is_refused_and_unchanged() {
-    let directory = tempdir().expect("a directory");
+    let directory = tempdir().expect("the directory is created");
     let path = directory.path().join("state");
     for text in ["x".to_string(), "a plain text".repeat(1_000)] {
-        fs::write(&path, &text).expect("written");
+        fs::write(&path, &text).expect("the file is written");
         let error = open_error(&path);
         assert!(matches!(error, StoreError::Corrupt { .. }), "{error}");
         assert!(matches!(SqliteStore::open_read_only(&path), Err(StoreError::Corrupt { .. })));
-        assert_eq!(fs::read_to_string(&path).expect("read"), text);
+        assert_eq!(fs::read_to_string(&path).expect("the read succeeds"), text);
     }
 }
 
 #[test]
 fn a_truncated_store_is_refused_with_advice_and_not_deleted() {
-    let (_directory, path) = filled();
-    let whole = fs::metadata(&path).expect("there").len();
+    let (_directory, path) = create_filled_store();
+    let whole = fs::metadata(&path).expect("the file exists").len();
     for length in [whole / 2, 4_096, 100] {
-        fs::File::options().write(true).open(&path).and_then(|file| file.set_len(length)).expect("truncated");
+        fs::File::options()
+            .write(true)
+            .open(&path)
+            .and_then(|file| file.set_len(length))
+            .expect("the file is truncated");
         let error = open_error(&path);
         assert!(matches!(error, StoreError::Corrupt { .. }), "{length}: {error}");
         assert!(error.to_string().contains("move the file"), "{error}");
-        assert_eq!(fs::metadata(&path).expect("there").len(), length);
+        assert_eq!(fs::metadata(&path).expect("the file exists").len(), length);
     }
 }
 
 #[test]
 fn an_empty_file_with_a_write_ahead_log_is_refused() {
-    let directory = tempdir().expect("a directory");
+    let directory = tempdir().expect("the directory is created");
     let path = directory.path().join("state");
-    fs::write(&path, "").expect("written");
-    fs::write(directory.path().join("state-wal"), "frames").expect("written");
+    fs::write(&path, "").expect("the file is written");
+    fs::write(directory.path().join("state-wal"), "frames").expect("the file is written");
     assert!(matches!(open_error(&path), StoreError::Corrupt { .. }));
-    assert_eq!(fs::read(directory.path().join("state-wal")).expect("read"), b"frames");
+    assert_eq!(fs::read(directory.path().join("state-wal")).expect("the read succeeds"), b"frames");
 }
 
 #[test]
 fn damage_found_later_is_reported_by_reads_and_writes() {
-    let (_directory, path) = filled();
-    let mut bytes = fs::read(&path).expect("read");
+    let (_directory, path) = create_filled_store();
+    let mut bytes = fs::read(&path).expect("the read succeeds");
     let from = 40 * 4_096;
     bytes[from..].fill(0x55);
-    fs::write(&path, &bytes).expect("written");
+    fs::write(&path, &bytes).expect("the file is written");
     let store = SqliteStore::open(&path).expect("the pages read on opening are intact");
-    let error = store.known(HANDLER).expect_err("damaged");
+    let error = store.recorded_items(HANDLER).expect_err("the pages are damaged");
     assert!(matches!(error.downcast_ref(), Some(StoreError::Corrupt { .. })), "{error:#}");
-    let writes = (1..=3_000).map(|item| store.write(vec![committed(ItemId::from_u128(item), fence(2, 0), "{}")]));
+    let writes = (1..=3_000).map(|item| store.write(vec![commit_change(ItemId::from_u128(item), fence(2, 0), "{}")]));
     let writes: Vec<_> = writes.collect();
     let errors: Vec<_> = block_on(join_all(writes)).into_iter().filter_map(Result::err).collect();
     assert!(!errors.is_empty());
@@ -115,77 +119,80 @@ fn damage_found_later_is_reported_by_reads_and_writes() {
 }
 
 #[test]
-fn a_store_without_a_table_is_refused() {
-    let (_directory, path) = filled();
+fn a_store_with_a_missing_table_is_refused() {
+    let (_directory, path) = create_filled_store();
     tamper(&path, "DROP TABLE answers");
     let error = open_error(&path);
     assert!(matches!(error, StoreError::Corrupt { .. }), "{error}");
 }
 
 #[test]
-fn an_unknown_value_is_an_error_of_its_record_only() {
-    let (_directory, path) = filled();
+fn an_unknown_value_makes_only_its_record_unreadable() {
+    let (_directory, path) = create_filled_store();
     let statement = "UPDATE items SET outcome = 'transcended' WHERE item = x'00000000000000000000000000000001'";
     tamper(&path, statement);
     let store = SqliteStore::open(&path).expect("the store opens");
-    let error = store.record(HANDLER, ItemId::from_u128(1)).expect_err("unknown");
+    let error = store.record(HANDLER, ItemId::from_u128(1)).expect_err("the outcome is unknown");
     assert!(matches!(error.downcast_ref(), Some(StoreError::Unreadable { .. })), "{error:#}");
     assert!(error.to_string().contains("transcended"), "{error:#}");
     assert!(record(&store, ItemId::from_u128(2)).is_some());
 }
 
 #[test]
-fn an_unreadable_session_hides_no_other() {
-    let directory = tempdir().expect("a directory");
+fn an_unreadable_session_does_not_hide_the_others() {
+    let directory = tempdir().expect("the directory is created");
     let path = directory.path().join("state");
-    let begun = |session| {
+    let session_began = |session| {
         let runs = vec![syncmgr::request::RunRequest::new(HANDLER)];
         StateChange::SessionBegan(SessionRecord::new(SessionId(session), MANAGER, Trigger::Manual, at(session), runs))
     };
-    put(&SqliteStore::open(&path).expect("the store opens"), (1..=4).map(begun));
+    put(&SqliteStore::open(&path).expect("the store opens"), (1..=4).map(session_began));
     tamper(&path, "UPDATE sessions SET course = 'odd', ended = began WHERE session = 2");
     tamper(&path, "UPDATE sessions SET runs = '{' WHERE session = 3");
     let store = SqliteStore::open(&path).expect("the store opens");
     let numbers = |sessions: Vec<SessionRecord>| sessions.iter().map(|record| record.session.0).collect::<Vec<_>>();
-    assert_eq!(numbers(store.sessions().expect("read")), [1, 4]);
-    assert_eq!(numbers(store.interrupted().expect("read")), [1, 4]);
-    assert_eq!(store.last_session().expect("read"), SessionId(4));
+    assert_eq!(numbers(store.sessions().expect("the read succeeds")), [1, 4]);
+    assert_eq!(numbers(store.interrupted().expect("the read succeeds")), [1, 4]);
+    assert_eq!(store.last_session().expect("the read succeeds"), SessionId(4));
 }
 
 #[test]
 fn a_full_disk_fails_only_the_writes_that_do_not_fit() {
-    let directory = tempdir().expect("a directory");
+    let directory = tempdir().expect("the directory is created");
     let path = directory.path().join("state");
     let store = SqliteOptions::new().max_pages(60).open(&path).expect("the store opens");
-    put(&store, [committed(ITEM, fence(1, 0), "1")]);
+    put(&store, [commit_change(ITEM, fence(1, 0), "1")]);
     let large = format!("\"{}\"", "x".repeat(500_000));
-    let error = refused(&store, [committed(NEXT, fence(1, 0), &large)]);
+    let error = expect_refused(&store, [commit_change(NEXT, fence(1, 0), &large)]);
     assert!(matches!(error.downcast_ref(), Some(StoreError::Full { .. })), "{error:#}");
     assert_eq!(record(&store, NEXT), None);
-    put(&store, [committed(ITEM, fence(1, 1), "2")]);
+    put(&store, [commit_change(ITEM, fence(1, 1), "2")]);
     drop(store);
-    assert_eq!(record(&SqliteStore::open(&path).expect("the store opens"), ITEM).expect("stored").fence, fence(1, 1));
+    assert_eq!(
+        record(&SqliteStore::open(&path).expect("the store opens"), ITEM).expect("the record exists").fence,
+        fence(1, 1)
+    );
 }
 
 #[test]
-fn a_new_store_without_space_is_an_error() {
-    let directory = tempdir().expect("a directory");
+fn creating_a_store_on_a_full_disk_fails() {
+    let directory = tempdir().expect("the directory is created");
     let path = directory.path().join("state");
-    let error = SqliteOptions::new().max_pages(2).open(&path).expect_err("too small");
+    let error = SqliteOptions::new().max_pages(2).open(&path).expect_err("the limit is too small");
     assert!(matches!(error, StoreError::Full { .. }), "{error}");
     SqliteStore::open(&path).expect("the store opens without the limit");
 }
 
 #[test]
 fn a_writer_whose_store_was_taken_over_stops_writing() {
-    let directory = tempdir().expect("a directory");
+    let directory = tempdir().expect("the directory is created");
     let path = directory.path().join("state");
     let store = SqliteStore::open(&path).expect("the store opens");
-    put(&store, [committed(ITEM, fence(1, 0), "1")]);
+    put(&store, [commit_change(ITEM, fence(1, 0), "1")]);
     fs::remove_file(directory.path().join("state.lock")).expect("the lock file is removed");
     let second = SqliteStore::open(&path).expect("the store opens");
-    let error = refused(&store, [committed(ITEM, fence(2, 0), "2")]);
+    let error = expect_refused(&store, [commit_change(ITEM, fence(2, 0), "2")]);
     assert!(matches!(error.downcast_ref(), Some(StoreError::TakenOver { .. })), "{error:#}");
-    assert_eq!(record(&second, ITEM).expect("stored").fence, fence(1, 0));
-    put(&second, [committed(ITEM, fence(3, 0), "3")]);
+    assert_eq!(record(&second, ITEM).expect("the record exists").fence, fence(1, 0));
+    put(&second, [commit_change(ITEM, fence(3, 0), "3")]);
 }

@@ -9,7 +9,7 @@ use futures::future::BoxFuture;
 use syncmgr_core::cancel::CancelReason;
 use syncmgr_core::classic::SyncCallback;
 use syncmgr_core::decision::choice::Listing;
-use syncmgr_core::decision::protocol::{Action, Chosen, Event, HostRequest, Protocol, Purpose, Stage, Step};
+use syncmgr_core::decision::protocol::{Action, Event, HostRequest, ItemSet, Protocol, Purpose, Stage, Step};
 use syncmgr_core::decision::verdict::verdict_of_unprepared;
 use syncmgr_core::error::FailureClass;
 use syncmgr_core::handler::{Resolution, SyncHandler};
@@ -28,16 +28,16 @@ use tokio::runtime::Handle;
 use tokio_util::task::TaskTracker;
 
 use super::link::CallbackLink;
-use super::questions::{Questions, put};
+use super::questions::{Questions, ask_user};
 use crate::attempt::Attempt;
-use crate::call::{CallEnd, drive};
+use crate::call::{CallEnd, drive_call};
 use crate::manager::call_info;
-use crate::mapping::feed::{CallbackSlot, Feed};
+use crate::mapping::reporter::{CallbackSlot, ProgressReporter};
 use crate::session::StartError;
 use crate::tasks::Tasks;
 
 /// An instance: its handler and the state of its protocol.
-pub(super) struct HandlerSide {
+pub(super) struct AdapterInstance {
     handler: Arc<dyn SyncHandler>,
     info: HandlerInfo,
     interaction: Option<Arc<dyn Interaction>>,
@@ -58,12 +58,11 @@ struct State {
     attempts: u32,
     /// Earlier attempts, whose contexts may still be in use.
     earlier: Vec<Weak<Attempt>>,
-    /// `true` after a retry was granted: the protocol is in its preparing stage, and the host's call is still to come
-    ///.
+    /// `true` after a retry was granted: the protocol is already preparing, but the host has not called `prepare` yet.
     retrying: bool,
 }
 
-impl HandlerSide {
+impl AdapterInstance {
     pub(super) fn new(
         handler: Arc<dyn SyncHandler>,
         interaction: Option<Arc<dyn Interaction>>,
@@ -115,7 +114,7 @@ impl HandlerSide {
     }
 
     /// Returns `true` if the handler may make this request now.
-    pub(super) fn takes(&self, request: HostRequest) -> bool {
+    pub(super) fn allows(&self, request: HostRequest) -> bool {
         self.state.lock().protocol.answer(request).is_ok()
     }
 
@@ -124,7 +123,7 @@ impl HandlerSide {
         matches!(self.state.lock().protocol.stage(), Stage::ShowingError(_) | Stage::ShowingProperties(_))
     }
 
-    /// Returns `true` while properties are shown, which need no grant to ask the user.
+    /// Returns `true` while properties are shown. Asking the user then needs no grant.
     pub(super) fn is_showing_properties(&self) -> bool {
         matches!(self.state.lock().protocol.stage(), Stage::ShowingProperties(_))
     }
@@ -133,7 +132,7 @@ impl HandlerSide {
         &self.store
     }
 
-    /// Returns the way to ask the user, if the run may ask or shows an error or properties.
+    /// Returns the user interaction, if the run may ask the user or is showing an error or properties.
     pub(super) fn interaction(&self) -> Option<Arc<dyn Interaction>> {
         let may_bother = self.state.lock().run_info.flags.contains(RunFlags::MAY_BOTHER_USER) || self.is_showing();
         self.interaction.clone().filter(|_| may_bother)
@@ -158,7 +157,7 @@ impl HandlerSide {
             self.add_attempt(&mut state, Default::default())
         };
         let context = attempt.context();
-        let (end, _) = drive(&attempt, None, || self.handler.initialize(&context), || {}).await;
+        let (end, _) = drive_call(&attempt, None, || self.handler.initialize(&context), || {}).await;
         let code = end.participation_code();
         self.on(Event::Initialized(code));
         code
@@ -167,10 +166,10 @@ impl HandlerSide {
     pub(super) async fn enum_sync_items(&self) -> Result<Items, HResult> {
         let attempt = {
             let state = self.state.lock();
-            let over = matches!(state.protocol.stage(), Stage::Created | Stage::Detaching | Stage::Released);
-            state.attempt.clone().filter(|_| !over).ok_or(HResult::E_UNEXPECTED)?
+            let refused = matches!(state.protocol.stage(), Stage::Created | Stage::Detaching | Stage::Released);
+            state.attempt.clone().filter(|_| !refused).ok_or(HResult::E_UNEXPECTED)?
         };
-        let (end, _) = drive(&attempt, None, || self.handler.items(), || {}).await;
+        let (end, _) = drive_call(&attempt, None, || self.handler.items(), || {}).await;
         let code = end.listing_code();
         let CallEnd::Returned(Ok(items)) = end else {
             self.on(Event::Listed(code));
@@ -189,11 +188,11 @@ impl HandlerSide {
 
     pub(super) fn set_item_status(&self, subject: Subject, status: Status) -> HResult {
         let (event, attempt) = match (subject, status) {
-            (Subject::Item(_), Status::Skipped) => (Event::SkipWanted, self.state.lock().attempt.clone()),
-            (Subject::Handler, Status::Stopped) => (Event::StopWanted, self.state.lock().attempt.clone()),
+            (Subject::Item(_), Status::Skipped) => (Event::SkipRequested, self.state.lock().attempt.clone()),
+            (Subject::Handler, Status::Stopped) => (Event::StopRequested, self.state.lock().attempt.clone()),
             _ => return HResult::E_INVALIDARG,
         };
-        if !self.takes(HostRequest::Connection) {
+        if !self.allows(HostRequest::Connection) {
             return HResult::E_UNEXPECTED;
         }
         let (Step::Do(_), Some(attempt)) = (self.on(event), attempt) else { return HResult::E_UNEXPECTED };
@@ -203,7 +202,7 @@ impl HandlerSide {
                     return HResult::S_OK;
                 }
                 if attempt.is_done() {
-                    self.on(Event::Emptied);
+                    self.on(Event::NoItemsLeft);
                 }
             }
             Subject::Handler => attempt.stop(CancelReason::HandlerStopped),
@@ -256,7 +255,8 @@ impl HandlerSide {
         self.start(Event::PropertiesReturned, async move {
             let attempt = shared.attempt();
             let context = attempt.context();
-            let (end, _) = drive(&attempt, None, || shared.handler.show_properties(&context, subject), || {}).await;
+            let (end, _) =
+                drive_call(&attempt, None, || shared.handler.show_properties(&context, subject), || {}).await;
             let code = end.properties_code();
             if shared.completes(Event::PropertiesCompleted(code)) {
                 shared.callback.call(|callback| callback.show_properties_completed(code));
@@ -276,7 +276,7 @@ impl HandlerSide {
                 return HResult::E_UNEXPECTED;
             }
             let granted = std::mem::take(&mut state.retrying);
-            if !granted && state.protocol.on(Event::Chosen(Chosen::Some)) != Step::Do(Action::Prepare) {
+            if !granted && state.protocol.on(Event::Chosen(ItemSet::NonEmpty)) != Step::Do(Action::Prepare) {
                 return HResult::E_UNEXPECTED;
             }
             let listed: BTreeSet<_> = selection.iter().map(|item| item.id()).collect();
@@ -290,7 +290,7 @@ impl HandlerSide {
         self.start(Event::PrepareReturned, async move {
             let context = attempt.prepare_context();
             let pushed = || attempt.deliver();
-            let (end, _) = drive(&attempt, None, || shared.handler.prepare(&context), pushed).await;
+            let (end, _) = drive_call(&attempt, None, || shared.handler.prepare(&context), pushed).await;
             let code = end.code();
             shared.log_fault("could not prepare", &end);
             if shared.completes(Event::PrepareCompleted(code)) {
@@ -307,14 +307,14 @@ impl HandlerSide {
             Step::Do(Action::Synchronize) => {}
             // No items are left: complete immediately (R104).
             Step::Do(_) => {
-                Feed::new(&self.attempt(), &self.callback).sweep();
+                ProgressReporter::new(&self.attempt(), &self.callback).report_changes();
                 self.callback.call(|callback| callback.synchronize_completed(HResult::S_OK));
                 return HResult::S_OK;
             }
             _ => return HResult::E_UNEXPECTED,
         }
         let (shared, attempt) = (self.clone(), self.attempt());
-        attempt.open();
+        attempt.begin_items();
         self.start(Event::SynchronizeReturned, async move {
             let code = shared.synchronize_to_end(&attempt).await;
             if shared.completes(Event::SynchronizeCompleted(code)) {
@@ -325,20 +325,20 @@ impl HandlerSide {
 
     async fn synchronize_to_end(&self, attempt: &Arc<Attempt>) -> HResult {
         let context = attempt.synchronize_context();
-        let mut feed = Feed::new(attempt, &self.callback);
+        let mut reporter = ProgressReporter::new(attempt, &self.callback);
         let pushed = || attempt.deliver();
         let end = {
-            let call = drive(attempt, None, || self.handler.synchronize(&context), pushed);
+            let call = drive_call(attempt, None, || self.handler.synchronize(&context), pushed);
             tokio::select! {
                 biased;
                 (end, _) = call => end,
-                () = feed.run() => unreachable!("a feed runs until it is dropped"),
+                () = reporter.run() => unreachable!("a reporter runs until it is dropped"),
             }
         };
         let code = end.synchronize_code(attempt);
         self.log_fault("could not synchronize", &end);
         attempt.finish(code, end.class()).await;
-        feed.sweep();
+        reporter.report_changes();
         code
     }
 
@@ -346,30 +346,30 @@ impl HandlerSide {
         let Step::Do(Action::ShowError) = self.on(Event::ErrorOpened) else { return HResult::E_UNEXPECTED };
         let shared = self.clone();
         self.start(Event::ErrorReturned, async move {
-            let attempt = shared.explaining();
+            let attempt = shared.add_empty_attempt();
             let context = attempt.context();
             let question = shared.questions().open(error);
             let explain = || match &question {
                 Some((item, question)) => {
-                    let settle = |answer| shared.questions().settle(error, answer);
-                    put(&context, *item, question, settle).boxed()
+                    let set_answer = |answer| shared.questions().set_answer(error, answer);
+                    ask_user(&context, *item, question, set_answer).boxed()
                 }
                 None => shared.handler.show_error(&context, error),
             };
-            let (end, _) = drive(&attempt, None, explain, || {}).await;
+            let (end, _) = drive_call(&attempt, None, explain, || {}).await;
             shared.log_fault("could not explain an error", &end);
             let (code, items) = match end {
                 CallEnd::Returned(Ok(Resolution::Retry(items))) => (HResult::S_SYNCMGR_RETRYSYNC, items),
                 end => (end.code(), Vec::new()),
             };
-            let any = if items.is_empty() { Chosen::None } else { Chosen::Some };
-            if shared.completes(Event::ErrorCompleted(code, any)) {
+            let item_set = if items.is_empty() { ItemSet::Empty } else { ItemSet::NonEmpty };
+            if shared.completes(Event::ErrorCompleted(code, item_set)) {
                 shared.callback.call(|callback| callback.show_error_completed(code, &items));
             }
         })
     }
 
-    /// Polls a call once within the method. If it is pending, the method returns and the call continues as a task.
+    /// Polls a call once within the method. If the call is pending, the method returns and the call continues as a task.
     fn start(
         self: &Arc<Self>,
         returned: fn(HResult) -> Event,
@@ -413,8 +413,8 @@ impl HandlerSide {
         attempt
     }
 
-    /// Adds an attempt without items, which is not cancelled.
-    fn explaining(self: &Arc<Self>) -> Arc<Attempt> {
+    /// Adds an attempt without items. A cancellation of the previous attempt does not affect it.
+    fn add_empty_attempt(self: &Arc<Self>) -> Arc<Attempt> {
         let mut state = self.state.lock();
         self.add_attempt(&mut state, Arc::default())
     }
@@ -423,9 +423,9 @@ impl HandlerSide {
         self.state.lock().attempt.clone().expect("an initialized instance has an attempt")
     }
 
-    /// Notes that every item ended before `synchronize` began.
-    pub(super) fn emptied(&self) {
-        self.on(Event::Emptied);
+    /// Records that every item ended before `synchronize` began.
+    pub(super) fn no_items_left(&self) {
+        self.on(Event::NoItemsLeft);
     }
 
     pub(super) fn questions(&self) -> MutexGuard<'_, Questions> {
@@ -436,8 +436,8 @@ impl HandlerSide {
         self.callback.log(entry);
     }
 
-    fn log_fault<T>(&self, what: &str, end: &CallEnd<T>) {
-        if let Some(entry) = end.log_entry(what, self.attempt().stopped()) {
+    fn log_fault<T>(&self, prefix: &str, end: &CallEnd<T>) {
+        if let Some(entry) = end.log_entry(prefix, self.attempt().stopped()) {
             self.log(&entry);
         }
     }

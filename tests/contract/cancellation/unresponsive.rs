@@ -33,7 +33,7 @@ async fn items_without_await_points_yield_the_thread_between_items() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_item_whose_tasks_were_cut_has_not_succeeded() {
+async fn an_item_whose_tasks_were_dropped_has_not_succeeded() {
     let handler = Scripted::new(&["a"]).on_item(|item| {
         drop(item.spawn(std::future::pending::<SyncResult>()));
         async { Ok(()) }.boxed()
@@ -48,13 +48,13 @@ async fn an_item_whose_tasks_were_cut_has_not_succeeded() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn unfinished_items_of_a_failed_run_take_its_failure_class() {
+async fn unfinished_items_of_a_failed_run_have_its_failure_class() {
     let gone = Scripted::new(&["a"]).on_synchronize(|_| async { Err(anyhow!("no mailbox")).gone() }.boxed());
     let report = run(gone).await;
     assert_eq!(report.items().next().unwrap().class, Some(FailureClass::Gone));
 }
 
-/// A connection that panics on drop, and its provider.
+/// A connection that panics on drop, and the provider of such a connection.
 struct PanicsOnDrop;
 
 impl Drop for PanicsOnDrop {
@@ -84,7 +84,7 @@ async fn a_connection_that_panics_on_close_does_not_keep_the_session_open() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stopped_session_is_no_success() {
+async fn a_stopped_session_is_not_a_success() {
     let session = start(Scripted::new(&["a"]));
     session.stop();
     let report = within(session.finish()).await;
@@ -104,7 +104,7 @@ async fn an_old_answer_does_not_apply_to_a_changed_question() {
     });
     let session = start(handler);
     let report = session.report().await;
-    let error = report.runs[0].log.iter().find_map(|entry| entry.id).expect("the question");
+    let error = report.runs[0].log.iter().find_map(|entry| entry.id).expect("the log has a question");
     *text.lock().unwrap() = "delete which side?";
     within(session.answer(HANDLER, error, 1)).await.unwrap();
     assert_eq!(session.report().await.items().next().unwrap().outcome, Outcome::NeedsUser);
@@ -121,7 +121,7 @@ async fn many_log_entries_do_not_displace_errors() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_run_that_drops_its_items_leaves_their_blocking_work_abandoned() {
+async fn blocking_work_of_items_that_their_run_drops_is_abandoned() {
     let (release, gate) = std::sync::mpsc::channel::<()>();
     let (gate, begun) = (Arc::new(std::sync::Mutex::new(gate)), Arc::new(Notify::new()));
     let starts = begun.clone();

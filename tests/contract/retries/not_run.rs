@@ -12,7 +12,7 @@ use syncmgr::retry::StartReason;
 use syncmgr::{Classify, Participation, RunEnding, Session, SyncItem, SyncManager, Trigger};
 use tokio::time::sleep;
 
-use crate::retries::environment::{NEEDS, held, needing};
+use crate::retries::environment::{NEEDS, assert_held, needing};
 use crate::support::awaitable_host::{listed, within};
 use crate::support::steps::{background, manual, nth, registered, succeeds};
 use crate::support::test_clock::{DAY, HOUR, MINUTE, StartTimes, TestClock, fails_until, timed};
@@ -21,7 +21,7 @@ use crate::support::{Scripted, id};
 const SECOND: Duration = Duration::from_secs(1);
 
 /// A handler whose item fails once and whose second listing takes a second.
-fn listing_slowly(began: &StartTimes, listings: &StartTimes) -> Scripted {
+fn slow_listing_handler(began: &StartTimes, listings: &StartTimes) -> Scripted {
     let listing = listings.clone();
     began.handler(1, &["a"], |_, times| fails_until(times, 1)).on_items(move || {
         let times = listing.note("items");
@@ -36,7 +36,7 @@ fn listing_slowly(began: &StartTimes, listings: &StartTimes) -> Scripted {
 }
 
 /// A manager of the handler, 5 s after its item has failed.
-async fn failed_once(handler: Scripted) -> SyncManager {
+async fn manager_after_failure(handler: Scripted) -> SyncManager {
     let manager = registered(timed(&TestClock::new()).build(), [handler]);
     within(manual(&manager, 1).finish()).await;
     sleep(5 * SECOND).await;
@@ -44,12 +44,12 @@ async fn failed_once(handler: Scripted) -> SyncManager {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_run_stopped_before_it_runs_a_waiting_item_keeps_its_due_time() {
+async fn a_run_stopped_before_a_waiting_item_keeps_the_items_due_time() {
     let (began, listings) = (StartTimes::new(), StartTimes::new());
-    let manager = failed_once(listing_slowly(&began, &listings)).await;
+    let manager = manager_after_failure(slow_listing_handler(&began, &listings)).await;
     let session = manual(&manager, 1);
     sleep(SECOND - Duration::from_millis(50)).await;
-    assert_eq!(listings.of("items").len(), 2, "the second listing is running");
+    assert_eq!(listings.of("items").len(), 2, "the second listing has not begun");
     session.stop();
     let report = within(session.finish()).await;
     assert_eq!(report.runs[0].ending, Some(RunEnding::Stopped), "{report}");
@@ -60,7 +60,7 @@ async fn a_run_stopped_before_it_runs_a_waiting_item_keeps_its_due_time() {
 /// Stops the retry session as soon as it has started, 30 s after the failure.
 async fn stop_the_retry(manager: &SyncManager) {
     sleep(26 * SECOND).await;
-    let [retry] = &manager.sessions()[..] else { panic!("one session: {:?}", manager.sessions()) };
+    let [retry] = &manager.sessions()[..] else { panic!("expected one session: {:?}", manager.sessions()) };
     assert_eq!(retry.reason(), StartReason::Retry);
     retry.stop();
 }
@@ -73,10 +73,10 @@ async fn a_retry_stopped_during_initialize_is_due_again_later() {
         let waits = beginning.note("initialize") == 2;
         async move { if waits { pending().await } else { Ok(Participation::TakePart) } }.boxed()
     });
-    let manager = failed_once(handler).await;
+    let manager = manager_after_failure(handler).await;
     stop_the_retry(&manager).await;
     sleep(MINUTE).await;
-    assert_eq!(begins.of("initialize"), [0, 30], "the retry was just stopped");
+    assert_eq!(begins.of("initialize"), [0, 30], "the stopped retry ran again too soon");
     sleep(2 * HOUR).await;
     assert_eq!(began.of("a").len(), 2);
 }
@@ -89,21 +89,21 @@ async fn a_retry_stopped_during_the_listing_is_due_again_later() {
         let waits = listing.note("items") == 2;
         async move { if waits { pending().await } else { Ok(listed(&["a"])) } }.boxed()
     });
-    let manager = failed_once(handler).await;
+    let manager = manager_after_failure(handler).await;
     stop_the_retry(&manager).await;
     sleep(MINUTE).await;
-    assert_eq!(listings.of("items"), [0, 30], "the retry was just stopped");
+    assert_eq!(listings.of("items"), [0, 30], "the stopped retry ran again too soon");
     sleep(2 * HOUR).await;
     assert_eq!(began.of("a").len(), 2);
 }
 
-/// A handler whose item `rare` is unchecked, so that it runs only if a session names it.
+/// A handler whose unchecked item `rare` runs only if a session names it.
 fn with_a_rare_item(handler: Scripted, capabilities: Capabilities) -> Scripted {
     let rare = SyncItem::named("rare").with_state(ItemState::Unchecked);
     needing(handler, capabilities).items(move || Ok([SyncItem::named("often"), rare.clone()].into_iter().collect()))
 }
 
-fn of_items(manager: &SyncManager, trigger: Trigger, names: &[&str]) -> Session {
+fn start_items(manager: &SyncManager, trigger: Trigger, names: &[&str]) -> Session {
     manager.session(trigger).items(nth(1), names.iter().map(|name| id(name))).start().expect("inside a runtime")
 }
 
@@ -116,13 +116,13 @@ async fn a_retry_that_waited_for_the_network_with_preferred_items_is_due_again()
     };
     let handler = with_a_rare_item(began.handler(1, &[], move |item, times| busy(item.name(), times)), NEEDS);
     let manager = registered(timed(&TestClock::new()).environment(environment.clone()).build(), [handler]);
-    within(of_items(&manager, Trigger::Manual, &["rare"]).finish()).await;
+    within(start_items(&manager, Trigger::Manual, &["rare"]).finish()).await;
     environment.set_network(Network::Offline);
     sleep(2 * MINUTE).await;
-    held(&within(background(&manager, 1).finish()).await, &syncmgr::Hold::Offline);
+    assert_held(&within(background(&manager, 1).finish()).await, &syncmgr::Hold::Offline);
     environment.set_network(Network::Online);
     sleep(MINUTE).await;
-    assert_eq!((began.of("often"), began.of("rare")), (vec![120], vec![0]), "only one of them is preferred");
+    assert_eq!((began.of("often"), began.of("rare")), (vec![120], vec![0]), "an item that is not preferred ran");
     sleep(DAY).await;
     assert_eq!(began.of("rare").len(), 2);
 }
@@ -133,10 +133,10 @@ async fn a_requested_item_waits_for_the_network_after_a_forced_session() {
         (StartTimes::new(), ManualEnvironment::new(Environment::UNKNOWN.with_network(Network::Offline)));
     let handler = with_a_rare_item(began.handler(1, &[], |_, _| Ok(())), NEEDS);
     let manager = registered(timed(&TestClock::new()).environment(environment.clone()).build(), [handler]);
-    within(of_items(&manager, Trigger::Manual, &["rare", "often"]).finish()).await;
+    within(start_items(&manager, Trigger::Manual, &["rare", "often"]).finish()).await;
     succeeds(manager.session(Trigger::Manual).handlers([nth(1)]).force().start().unwrap()).await;
     assert_eq!((began.of("often"), began.of("rare")), (vec![0], vec![]));
     environment.set_network(Network::Online);
     sleep(MINUTE).await;
-    assert_eq!((began.of("often"), began.of("rare")), (vec![0], vec![0]), "each of them once");
+    assert_eq!((began.of("often"), began.of("rare")), (vec![0], vec![0]), "an item did not run exactly once");
 }

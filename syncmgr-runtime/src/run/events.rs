@@ -12,21 +12,21 @@ use syncmgr_core::sync::Mutex;
 
 use crate::ending::RunChange;
 
-/// The most entries in a run's log. Later entries are only counted.
-const MOST_ENTRIES: usize = 10_000;
+/// The maximum number of entries in a run's log. Later entries are only counted.
+const MAX_LOG_ENTRIES: usize = 10_000;
 
-/// The most entries for warnings and errors. Higher, so that information does not crowd them out.
-const MOST_FAULTS: usize = 100_000;
+/// The maximum number of entries for warnings and errors. Higher, so that information does not crowd them out.
+const MAX_FAULT_ENTRIES: usize = 100_000;
 
 /// An event between two entries of an attempt's journal.
 #[derive(Clone, Debug)]
-pub(crate) enum Note {
-    Run(RunChange),
+pub(crate) enum RunEvent {
+    Changed(RunChange),
     Logged(Arc<LogEntry>),
     NotRun(Arc<NotRun>),
 }
 
-/// A wanted item that has ended without being run here.
+/// A wanted item that the run left out.
 #[derive(Clone, Debug)]
 pub(crate) struct NotRun {
     pub(crate) item: SyncItem,
@@ -34,23 +34,23 @@ pub(crate) struct NotRun {
     pub(crate) hold: Option<Hold>,
 }
 
-/// A note and its position: the attempt, and the length of its journal.
+/// An event and its position: the attempt, and the length of its journal.
 #[derive(Clone, Debug)]
-pub(crate) struct PositionedNote {
+pub(crate) struct PositionedEvent {
     pub(crate) attempt: u32,
     pub(crate) after: usize,
-    pub(crate) note: Note,
+    pub(crate) event: RunEvent,
 }
 
-/// The log and the notes of a run.
+/// The log and the events of a run.
 #[derive(Default)]
-pub(crate) struct Notes(Mutex<Inner>);
+pub(crate) struct RunEvents(Mutex<Inner>);
 
 #[derive(Default)]
 struct Inner {
-    notes: VecDeque<PositionedNote>,
+    events: VecDeque<PositionedEvent>,
     log: Vec<Logged>,
-    left_out: usize,
+    dropped: usize,
     /// The number of entries from the start that are all stored.
     saved: usize,
     /// `true` if entries were deleted since the last save.
@@ -72,26 +72,26 @@ enum Saved {
 /// The unsaved part of a log.
 pub(crate) enum Unsaved {
     /// The new entries.
-    Grown(Vec<Arc<LogEntry>>),
+    Appended(Vec<Arc<LogEntry>>),
     /// All entries so far, as entries were deleted.
-    Changed(Vec<Arc<LogEntry>>),
+    Replaced(Vec<Arc<LogEntry>>),
 }
 
-impl Notes {
-    pub(crate) fn add(&self, attempt: u32, after: usize, note: Note) {
-        self.0.lock().notes.push_back(PositionedNote { attempt, after, note });
+impl RunEvents {
+    pub(crate) fn add(&self, attempt: u32, after: usize, event: RunEvent) {
+        self.0.lock().events.push_back(PositionedEvent { attempt, after, event });
     }
 
     pub(crate) fn log(&self, attempt: u32, after: usize, entry: LogEntry) {
         let mut inner = self.0.lock();
-        let most = if entry.level == LogLevel::Information { MOST_ENTRIES } else { MOST_FAULTS };
-        if inner.log.len() >= most {
-            inner.left_out += 1;
+        let max = if entry.level == LogLevel::Information { MAX_LOG_ENTRIES } else { MAX_FAULT_ENTRIES };
+        if inner.log.len() >= max {
+            inner.dropped += 1;
             return;
         }
         let entry = Arc::new(entry);
         inner.log.push(Logged { entry: entry.clone(), saved: Saved::No });
-        inner.notes.push_back(PositionedNote { attempt, after, note: Note::Logged(entry) });
+        inner.events.push_back(PositionedEvent { attempt, after, event: RunEvent::Logged(entry) });
     }
 
     /// Deletes the entries in `scope`.
@@ -114,7 +114,7 @@ impl Notes {
     }
 
     /// Removes the open questions of an item that has succeeded.
-    pub(crate) fn settle(&self, item: ItemId) {
+    pub(crate) fn remove_questions(&self, item: ItemId) {
         self.remove(|entry| entry.has_question_for(item));
     }
 
@@ -128,20 +128,20 @@ impl Notes {
     pub(crate) fn entries(&self) -> Vec<Arc<LogEntry>> {
         let inner = self.0.lock();
         let mut entries: Vec<_> = inner.log.iter().map(|logged| logged.entry.clone()).collect();
-        if inner.left_out > 0 {
-            let text = format!("{} more entries were left out", inner.left_out);
+        if inner.dropped > 0 {
+            let text = format!("{} more entries were left out", inner.dropped);
             entries.push(Arc::new(LogEntry::new(LogLevel::Warning, text)));
         }
         entries
     }
 
-    /// Returns the items that were not run here, each with the number of the attempt it was left out of.
+    /// Returns the items that the run left out, each with the number of the attempt it was left out of.
     pub(crate) fn not_run(&self) -> Vec<(u32, Arc<NotRun>)> {
-        let of_note = |positioned: &PositionedNote| match &positioned.note {
-            Note::NotRun(item) => Some((positioned.attempt, item.clone())),
+        let not_run_item = |positioned: &PositionedEvent| match &positioned.event {
+            RunEvent::NotRun(item) => Some((positioned.attempt, item.clone())),
             _ => None,
         };
-        self.0.lock().notes.iter().filter_map(of_note).collect()
+        self.0.lock().events.iter().filter_map(not_run_item).collect()
     }
 
     /// Returns the changes of the log since the last call, among the entries that may be stored now.
@@ -161,13 +161,13 @@ impl Notes {
         }
         inner.saved = from + inner.log[from..].iter().take_while(|logged| logged.saved == Saved::Yes).count();
         match changed {
-            true => Some(Unsaved::Changed(entries)),
-            false => (!entries.is_empty()).then_some(Unsaved::Grown(entries)),
+            true => Some(Unsaved::Replaced(entries)),
+            false => (!entries.is_empty()).then_some(Unsaved::Appended(entries)),
         }
     }
 
-    /// Returns the note at this index, if there is one yet.
-    pub(crate) fn at(&self, index: usize) -> Option<PositionedNote> {
-        self.0.lock().notes.get(index).cloned()
+    /// Returns the event at this index, if there is one yet.
+    pub(crate) fn at(&self, index: usize) -> Option<PositionedEvent> {
+        self.0.lock().events.get(index).cloned()
     }
 }

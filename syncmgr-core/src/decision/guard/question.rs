@@ -15,7 +15,7 @@ pub const KEY: &str = "guard";
 /// Returns the question to the user about a violation in `plan`.
 ///
 /// The digest of the question covers the violation, the deletions, the existing entries, and for each side its name, its
-/// identity, and whether it is empty. An answer is valid for every plan with the same digest, so the text mentions nothing else.
+/// identity, and whether it is empty. An answer is valid for every plan with the same digest, so the text mentions only these.
 ///
 /// ```
 /// # use syncmgr_core::{decision::guard::{GuardPolicy, GuardViolation, decision, question}, plan::{PlanDecision, Plan}};
@@ -34,12 +34,12 @@ pub fn question(violation: &GuardViolation, plan: &Plan) -> Question {
         }
         GuardViolation::ClockWentBack { .. } => vec![Remedy::Allow, Remedy::Refuse],
     };
-    Question::of_host(KEY, &words(violation, plan), remedies, digest(violation, plan))
+    Question::of_host(KEY, &text(violation, plan), remedies, digest(violation, plan))
 }
 
-/// Returns the text of the question. It always names the deletions, because an answer that allows the plan allows them too. If
-/// a peer has changed, it also names the empty sides.
-fn words(violation: &GuardViolation, plan: &Plan) -> String {
+/// Returns the text of the question. The text always names the deletions, because an answer that allows the plan allows them
+/// too. If a peer has changed, the text also names the empty sides.
+fn text(violation: &GuardViolation, plan: &Plan) -> String {
     let deleted = match (violation, plan.deletes) {
         (GuardViolation::TooManyDeletions { .. }, _) => String::new(),
         (_, 0) => " Nothing would be deleted.".into(),
@@ -51,8 +51,8 @@ fn words(violation: &GuardViolation, plan: &Plan) -> String {
     format!("{violation}.{empty}{deleted} Continue?")
 }
 
-/// Returns the decision for a plan. An answer decides by its remedy; remedies that no guard offers hold the plan. Without an
-/// answer the policy decides.
+/// Returns the decision for a plan. The remedy of the answer decides; a remedy that no guard offers holds the plan. Without an
+/// answer, the policy decides.
 pub fn decision(
     violation: &GuardViolation,
     question: &Question,
@@ -71,9 +71,9 @@ pub fn decision(
     }
 }
 
-/// The hashed content of a digest. Stored answers have the digest, so a change of this JSON asks all questions again.
+/// The hashed content of a digest. Stored answers contain the digest, so the host asks all questions again if this JSON changes.
 #[derive(Serialize)]
-struct Agreed<'a> {
+struct DigestContent<'a> {
     #[serde(rename = "objection")]
     violation: (&'static str, Option<&'a str>, u64, u64),
     deletes: u64,
@@ -92,12 +92,12 @@ enum Contents {
 /// the same order.
 fn digest(violation: &GuardViolation, plan: &Plan) -> u64 {
     /// The namespace of digests.
-    const AGREED: Uuid = Uuid::from_u128(0x9d1c_5c50_3f0e_5b5a_8e0b_6f3d_57a1_44c9);
+    const DIGEST_NAMESPACE: Uuid = Uuid::from_u128(0x9d1c_5c50_3f0e_5b5a_8e0b_6f3d_57a1_44c9);
     let contents = |side: &Side| if side.entries == 0 { Contents::Nothing } else { Contents::Something };
     let sides = plan.sides.iter().map(|side| (&*side.name, side.identity.as_deref(), contents(side))).collect();
-    let agreed = Agreed { violation: parts(violation), deletes: plan.deletes, existing: plan.existing, sides };
-    let json = serde_json::to_vec(&agreed).expect("texts and numbers are always JSON");
-    let (high, low) = Uuid::new_v5(&AGREED, &json).as_u64_pair();
+    let content = DigestContent { violation: parts(violation), deletes: plan.deletes, existing: plan.existing, sides };
+    let json = serde_json::to_vec(&content).expect("texts and numbers are always JSON");
+    let (high, low) = Uuid::new_v5(&DIGEST_NAMESPACE, &json).as_u64_pair();
     high ^ low
 }
 

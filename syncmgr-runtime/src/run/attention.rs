@@ -1,0 +1,89 @@
+//! The permits of a run for the user's attention.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use syncmgr_core::sync::Mutex;
+
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::Instant;
+
+/// The permits granted to a run.
+#[derive(Default)]
+pub(super) struct AttentionPermits {
+    permits: Mutex<Vec<Arc<PermitSlot>>>,
+    time: Arc<Mutex<AttentionTime>>,
+}
+
+/// One slot: the permit, until it is given back or revoked.
+type PermitSlot = Mutex<Option<OwnedSemaphorePermit>>;
+
+/// The time in which the run had the user's attention or waited for it. It counts against no deadline.
+#[derive(Default)]
+struct AttentionTime {
+    before: Duration,
+    since: Option<Instant>,
+    requests: usize,
+}
+
+impl AttentionPermits {
+    /// Begins a request for attention. The time runs until the returned guard is dropped.
+    pub(super) fn request(&self) -> AttentionRequest {
+        let mut time = self.time.lock();
+        time.requests += 1;
+        time.since.get_or_insert_with(Instant::now);
+        AttentionRequest(self.time.clone())
+    }
+
+    pub(super) fn hold(&self, request: AttentionRequest, permit: OwnedSemaphorePermit) -> HeldPermit {
+        let slot = Arc::new(Mutex::new(Some(permit)));
+        let mut permits = self.permits.lock();
+        permits.retain(|slot| slot.lock().is_some());
+        permits.push(slot.clone());
+        HeldPermit { slot, _request: request }
+    }
+
+    /// Returns how long the run has had attention or waited for it.
+    pub(super) fn attention_time(&self) -> Duration {
+        let time = self.time.lock();
+        time.before + time.since.map(|since| since.elapsed()).unwrap_or_default()
+    }
+
+    /// Revokes all permits, which the handler may have forgotten to give back.
+    pub(super) fn revoke_all(&self) {
+        // R134.
+        let permits = std::mem::take(&mut *self.permits.lock());
+        permits.iter().for_each(return_permit);
+    }
+}
+
+/// A request for attention. Counts the time until it is dropped.
+pub(super) struct AttentionRequest(Arc<Mutex<AttentionTime>>);
+
+impl Drop for AttentionRequest {
+    fn drop(&mut self) {
+        let mut time = self.0.lock();
+        time.requests -= 1;
+        if time.requests == 0 {
+            let passed = time.since.take().map(|since| since.elapsed());
+            time.before += passed.unwrap_or_default();
+        }
+    }
+}
+
+/// A granted permit. Gives it back when dropped.
+pub(super) struct HeldPermit {
+    slot: Arc<PermitSlot>,
+    _request: AttentionRequest,
+}
+
+impl Drop for HeldPermit {
+    fn drop(&mut self) {
+        return_permit(&self.slot);
+    }
+}
+
+fn return_permit(slot: &Arc<PermitSlot>) {
+    let permit = slot.lock().take();
+    drop(permit);
+}
