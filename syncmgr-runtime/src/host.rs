@@ -54,6 +54,7 @@ pub(crate) struct Rules {
     pub(crate) guards: GuardPolicy,
     pub(crate) records: Records,
     pub(crate) resume: Resume,
+    pub(crate) reconnect_interval: Duration,
 }
 
 /// The items whose end is recorded.
@@ -109,7 +110,7 @@ impl Host {
             tracker: TaskTracker::new(),
             stop_latencies: LatencyHistogram::new(),
             session_durations: LatencyHistogram::new(),
-            scheduler: Scheduler::new(rules.resume),
+            scheduler: Scheduler::new(rules.resume, rules.reconnect_interval),
             retry: rules.retry,
             guards: rules.guards,
             records: rules.records,

@@ -11,4 +11,5 @@ mod not_due;
 mod not_run;
 mod restart;
 mod skipped;
+mod storm;
 mod waiting;

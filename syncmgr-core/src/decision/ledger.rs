@@ -16,7 +16,7 @@
 //! `held`, `interrupted` and `answers` (other reasons to start a session), `tick` (time has passed, or the network is back).
 
 use std::collections::BTreeMap;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use super::retry_queue::RetryQueue;
 use crate::capabilities::Capabilities;
@@ -30,6 +30,7 @@ mod attempts;
 mod effect;
 mod held;
 mod interrupted;
+mod interval;
 mod selection;
 mod tick;
 
@@ -44,6 +45,7 @@ pub use self::interrupted::{InterruptedRun, Resume};
 use self::answers::Answers;
 use self::held::HeldRuns;
 use self::interrupted::Interrupted;
+use self::interval::Interval;
 
 /// The id under which the retry state of the handler itself is stored. No item has this id.
 pub const HANDLER_ITSELF: ItemId = ItemId::from_u128(0);
@@ -73,6 +75,10 @@ pub struct RetryLedger {
     held: HeldRuns,
     interrupted: Interrupted,
     answers: Answers,
+    /// The limit on starts that changes of the environment cause.
+    environment_starts: Interval,
+    /// `true` if the network is back and its reconnect waits for the end of the interval.
+    reconnect_pending: bool,
     /// The latest deadline for which the scheduler has waited.
     reached: SystemTime,
 }
@@ -95,8 +101,16 @@ impl RetryLedger {
             held: HeldRuns::default(),
             interrupted: Interrupted::new(resume),
             answers: Answers::default(),
+            environment_starts: Interval::default(),
+            reconnect_pending: false,
             reached: SystemTime::UNIX_EPOCH,
         }
+    }
+
+    /// Sets the least time between two starts that changes of the environment cause. The default is zero.
+    #[must_use]
+    pub fn with_reconnect_interval(self, interval: Duration) -> Self {
+        Self { environment_starts: Interval::new(interval), ..self }
     }
 
     /// Loads the data stored by earlier processes: the retry states of resources, and the sessions that have not ended.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use syncmgr_core::claim::Claim;
 use syncmgr_core::decision::guard::GuardPolicy;
@@ -18,6 +19,9 @@ use crate::host::{Host, Ports, Records, Rules};
 use crate::memory::MemoryStore;
 use crate::random::{Randomness, SystemRandomness};
 use crate::watchdog::Watchdog;
+
+/// The default of [`SyncManagerBuilder::reconnect_interval`].
+const RECONNECT_INTERVAL: Duration = Duration::from_secs(5);
 
 /// Configures and builds a [`SyncManager`].
 ///
@@ -62,6 +66,7 @@ impl Default for SyncManagerBuilder {
             guards: GuardPolicy::DEFAULT,
             records: Records::Exceptions,
             resume: Resume::default(),
+            reconnect_interval: RECONNECT_INTERVAL,
         };
         Self { ports, rules }
     }
@@ -233,6 +238,22 @@ impl SyncManagerBuilder {
     /// ```
     pub fn resume(mut self, resume: Resume) -> Self {
         self.rules.resume = resume;
+        self
+    }
+
+    /// Sets the least time between two starts that changes of the environment cause. The default is 5 s.
+    ///
+    /// The first change takes effect immediately. While the network flaps, handlers reconnect at most once in this time, and only if
+    /// the network is up at its end.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use syncmgr_doc_examples::*;
+    /// let train = SyncManager::builder().reconnect_interval(Duration::from_secs(60)).build();
+    /// # let _ = train;
+    /// ```
+    pub fn reconnect_interval(mut self, interval: Duration) -> Self {
+        self.rules.reconnect_interval = interval;
         self
     }
 

@@ -24,7 +24,10 @@ impl Run {
             // A run that only explains an entry does not choose.
             Choosing::Explain => Arc::default(),
             Choosing::Unattended => self.preferred(&listing),
-            Choosing::Requested(given) => self.requested_items(&listing, given.get(&self.id.handler)),
+            Choosing::Requested(given) => {
+                let requested = given.get(&self.id.handler).cloned().unwrap_or_default();
+                self.requested_items(&listing, Some(&(&requested | &self.take_along())))
+            }
             Choosing::ByChooser => {
                 let offer = Offer::new(&self.info, &listing, &self.lock().preferences);
                 // A stopped run does not wait for the choice.

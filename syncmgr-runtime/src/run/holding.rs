@@ -1,5 +1,7 @@
 //! Asks the ledger which runs and items may begin, and reports to it the ones that did not.
 
+use std::collections::BTreeSet;
+
 use syncmgr_core::claim::Claim;
 use syncmgr_core::decision::hold::Hold;
 use syncmgr_core::decision::ledger::{Effect, EndedAttempt, HANDLER_ITSELF, StartReason, StoppedBy};
@@ -129,10 +131,31 @@ impl Run {
         progress: AttemptProgress,
         policy: &'a RetryPolicy,
     ) -> EndedAttempt<'a> {
-        let chance = if verdict.outcome == Outcome::Succeeded { 0 } else { self.host().random_number() };
+        let chance = if verdict.outcome == Outcome::Succeeded { 0 } else { self.jitter() };
         let stopped_by = if self.host().tracker.is_closed() { StoppedBy::Shutdown } else { StoppedBy::Request };
         let (handler, now, cleared_by) = (self.id.handler, self.host().now().wall, self.cleared_by());
         EndedAttempt { handler, item, verdict, progress, policy, now, chance, cleared_by, stopped_by }
+    }
+
+    /// Returns the jitter of the current attempt.
+    fn jitter(&self) -> u64 {
+        *self.recorded_so_far().jitter.get_or_insert_with(|| self.host().random_number())
+    }
+
+    /// Returns the due items that this automatic run takes along.
+    pub(super) fn take_along(&self) -> BTreeSet<ItemId> {
+        if !self.lock().automatic {
+            return BTreeSet::new();
+        }
+        self.host().decide(|ledger, now| ledger.take_along(self.id.handler, now))
+    }
+
+    /// Ends the automatic run of the handler: another one may start.
+    pub(super) fn end_automatic(&self) {
+        if std::mem::take(&mut self.lock().automatic) {
+            let effects = self.host().ledger().automatic_run_ended(self.id.handler);
+            self.host().apply(effects);
+        }
     }
 
     /// Records if the handler could begin, as the outcome of the item [`HANDLER_ITSELF`].

@@ -187,7 +187,9 @@ impl Run {
     /// Explains a log entry and runs items again if the handler requests it. An earlier stop affects neither.
     async fn show_error(self: &Arc<Self>, requests: &Requests) -> Step {
         // R113, R144 to R149.
-        self.count_as_user_request();
+        if !self.lock().automatic {
+            self.count_as_user_request();
+        }
         let attempt = self.add_attempt();
         let (items, window) = match requests.target {
             Some(Target::Error(error)) => self.explain(&attempt, error).await,
@@ -284,6 +286,7 @@ impl Run {
         self.attempts().iter().for_each(|attempt| attempt.detach());
         self.kept.clear();
         self.postpone_missed();
+        self.end_automatic();
         self.save_log();
         self.finish();
     }

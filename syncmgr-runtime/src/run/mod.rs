@@ -75,7 +75,7 @@ impl Run {
             info,
             handler,
             scope: scope.clone(),
-            state: Mutex::new(RunState::new(purpose(scope, &run_info), scope.terms.requested_by)),
+            state: Mutex::new(RunState::new(purpose(scope, &run_info), scope.terms.reason, scope.terms.requested_by)),
             run_info,
             span: crate::trace::handler(&scope.span, id),
             kept: Arc::default(),
@@ -288,6 +288,13 @@ impl Run {
 pub(super) fn stop_in(attempt: &Attempt, reason: CancelReason) {
     attempt.stop(reason);
     attempt.push(Subject::Handler, Status::Stopped);
+}
+
+impl Drop for Run {
+    /// A run that was never driven ends here.
+    fn drop(&mut self) {
+        self.end_automatic();
+    }
 }
 
 impl Admitted for Run {

@@ -80,7 +80,7 @@ impl Run {
         let from = {
             let mut recorded = self.recorded_so_far();
             if recorded.attempt != number {
-                (recorded.attempt, recorded.entries) = (number, 0);
+                (recorded.attempt, recorded.entries, recorded.jitter) = (number, 0, None);
             }
             recorded.entries
         };

@@ -1,5 +1,7 @@
 //! Requests for an idle run.
 
+use std::collections::BTreeSet;
+
 use syncmgr_core::cancel::CancelReason;
 use syncmgr_core::decision::protocol::{Action, Event, Step};
 use syncmgr_core::id::{ErrorId, ItemId, Subject};
@@ -35,6 +37,9 @@ impl Requests {
 impl Run {
     /// Marks the run as idle, and waits for a request that leads to an action.
     pub(super) async fn next_request(&self, requests: &mut Requests) -> Action {
+        if let Some(action) = self.run_due_items(requests) {
+            return action;
+        }
         loop {
             {
                 let mut state = self.lock();
@@ -50,6 +55,20 @@ impl Run {
                 return action;
             }
         }
+    }
+
+    /// Runs the items that became due during an automatic run, or ends that run.
+    fn run_due_items(&self, requests: &mut Requests) -> Option<Action> {
+        let is_over = self.lock().stop.is_some() || self.host().tracker.is_closed();
+        let items = if is_over { BTreeSet::new() } else { self.take_along() };
+        if !items.is_empty() {
+            (requests.target, requests.retry) = (None, items.into_iter().collect());
+            if let Step::Do(action) = self.open_error() {
+                return Some(action);
+            }
+        }
+        self.end_automatic();
+        None
     }
 
     async fn next_command(&self) -> Command {

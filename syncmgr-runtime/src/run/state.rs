@@ -7,6 +7,7 @@ use futures::future::BoxFuture;
 use syncmgr_core::cancel::CancelReason;
 use syncmgr_core::decision::choice::{Listing, Preferences};
 use syncmgr_core::decision::hold::Hold;
+use syncmgr_core::decision::ledger::{Start, StartReason};
 use syncmgr_core::decision::protocol::{Protocol, Purpose};
 use syncmgr_core::decision::retry::RequestedBy;
 use syncmgr_core::error::{FailureClass, SyncResult};
@@ -50,6 +51,8 @@ pub(super) struct RunState {
     pub(super) hold: Option<Hold>,
     /// The origin of the request. At least `User` once the user has opened the results.
     pub(super) requested_by: RequestedBy,
+    /// `true` while the run is the automatic run of its handler.
+    pub(super) automatic: bool,
     /// The interrupted sessions that the run resumes, and their unfinished items.
     pub(super) resumed: Vec<SessionId>,
     pub(super) unfinished: BTreeSet<ItemId>,
@@ -92,6 +95,8 @@ pub(super) struct Earlier {
 pub(super) struct Recorded {
     pub(super) attempt: u32,
     pub(super) entries: usize,
+    /// The jitter of the attempt's retries. All have the same, so that they are due together.
+    pub(super) jitter: Option<u64>,
     pub(super) writes: VecDeque<BoxFuture<'static, SyncResult>>,
 }
 
@@ -109,7 +114,7 @@ impl RunState {
         self.attempts.last().expect("a run is made with an attempt").clone()
     }
 
-    pub(super) fn new(purpose: Purpose, requested_by: RequestedBy) -> Self {
+    pub(super) fn new(purpose: Purpose, reason: StartReason, requested_by: RequestedBy) -> Self {
         let nothing: Items = std::iter::empty().collect();
         Self {
             protocol: Protocol::new(purpose),
@@ -127,6 +132,7 @@ impl RunState {
             ended: false,
             hold: None,
             requested_by,
+            automatic: Start::is_automatic(reason, requested_by),
             resumed: Vec::new(),
             unfinished: BTreeSet::new(),
             forgotten: false,

@@ -11,7 +11,9 @@ use crate::session::SessionRequest;
 impl Launcher for Owner {
     /// Starts a session and drops its handle.
     fn launch(self: Arc<Self>, start: Start) {
-        let manager = self.host.id;
+        let host = self.host.clone();
+        let handlers = start.targets.handlers();
+        let is_automatic = Start::is_automatic(start.reason, start.requested_by);
         let request = SessionRequest::new(self, start.trigger).scheduled(start.reason, start.requested_by);
         let request = match start.targets {
             Targets::Handlers(handlers) => request.handlers(handlers),
@@ -19,8 +21,15 @@ impl Launcher for Owner {
                 items.into_iter().fold(request, |request, (handler, items)| request.items(handler, items))
             }
         };
-        if let Err(error) = request.start() {
-            tracing::warn!(%manager, %error, "a scheduled session could not be started");
+        let session = request.start();
+        if let Err(error) = &session {
+            tracing::warn!(manager = %host.id, %error, "a scheduled session could not be started");
+        }
+        // The end of a handler's run reports itself; a handler that was unregistered meanwhile has none.
+        let runs = |handler| session.as_ref().is_ok_and(|session| session.run(handler).is_ok());
+        for handler in handlers.into_iter().filter(|handler| is_automatic && !runs(*handler)) {
+            let effects = host.ledger().automatic_run_ended(handler);
+            host.apply(effects);
         }
     }
 }

@@ -9,7 +9,7 @@ mod launch;
 mod task;
 
 use std::sync::{Arc, MutexGuard};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use syncmgr_core::decision::ledger::{Effect, Resume, RetryLedger, Start};
 use syncmgr_core::id::ItemId;
@@ -51,8 +51,9 @@ impl RunLog for NoLog {
 }
 
 impl Scheduler {
-    pub(crate) fn new(resume: Resume) -> Self {
-        Self { ledger: Mutex::new(RetryLedger::new(resume)), wake: Notify::new(), task: Mutex::default() }
+    pub(crate) fn new(resume: Resume, reconnect_interval: Duration) -> Self {
+        let ledger = RetryLedger::new(resume).with_reconnect_interval(reconnect_interval);
+        Self { ledger: Mutex::new(ledger), wake: Notify::new(), task: Mutex::default() }
     }
 }
 

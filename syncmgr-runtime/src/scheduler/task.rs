@@ -44,7 +44,7 @@ impl Task {
                 biased;
                 () = host.closing.cancelled() => return,
                 Some(now) = changes.next() => {
-                    let effects = host.ledger().environment_changed(environment, now);
+                    let effects = host.decide(|ledger, time| ledger.environment_changed(environment, now, time));
                     host.apply(effects);
                     environment = now;
                 }

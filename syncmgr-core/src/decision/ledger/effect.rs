@@ -63,6 +63,11 @@ pub enum StartReason {
 }
 
 impl Start {
+    /// Returns `true` if this is an automatic run: no caller requested it, and its handler has no other one meanwhile.
+    pub const fn is_automatic(reason: StartReason, requested_by: RequestedBy) -> bool {
+        !matches!(reason, StartReason::Requested) && matches!(requested_by, RequestedBy::Automatic)
+    }
+
     /// Creates the effect that starts a scheduled session.
     pub(super) fn scheduled(reason: StartReason, targets: Targets) -> Effect {
         Effect::Start(Self { reason, trigger: Trigger::Scheduled, requested_by: RequestedBy::Automatic, targets })
@@ -70,6 +75,14 @@ impl Start {
 }
 
 impl Targets {
+    /// Returns the handlers.
+    pub fn handlers(&self) -> Vec<HandlerId> {
+        match self {
+            Self::Handlers(handlers) => handlers.iter().copied().collect(),
+            Self::Items(items) => items.keys().copied().collect(),
+        }
+    }
+
     /// Returns the targets of a request.
     pub(super) fn of(request: RunRequest) -> Self {
         match request.items {

@@ -22,6 +22,13 @@ pub struct HeldRun {
     pub reason: StartReason,
 }
 
+impl HeldRun {
+    /// Returns `true` if no caller waits for the run.
+    pub(super) fn is_automatic(&self) -> bool {
+        self.requested_by == RequestedBy::Automatic
+    }
+}
+
 /// The held run of each handler. It starts once the environment allows it.
 #[derive(Clone, Debug, Default)]
 pub(super) struct HeldRuns(BTreeMap<HandlerId, HeldRun>);

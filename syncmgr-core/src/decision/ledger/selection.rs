@@ -175,7 +175,7 @@ impl RetryLedger {
     }
 
     /// Makes an item due at `until`.
-    fn postpone(&mut self, handler: HandlerId, item: ItemId, now: SystemTime, until: SystemTime) -> Effect {
+    pub(super) fn postpone(&mut self, handler: HandlerId, item: ItemId, now: SystemTime, until: SystemTime) -> Effect {
         let waiting = RetryState::new(RetryStatus::Backoff, now, Some(until));
         self.set_due(handler, item, Some(&waiting));
         Effect::Wake

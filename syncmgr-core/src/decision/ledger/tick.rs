@@ -18,16 +18,19 @@ impl RetryLedger {
     #[must_use = "perform the effects"]
     pub fn tick(&mut self, waited_for: Option<SystemTime>, environment: Environment, now: SystemTime) -> Vec<Effect> {
         self.reached = waited_for.map_or(self.reached, |deadline| deadline.max(self.reached));
-        let due = self.retry_queue.take_due(self.time(now));
-        let mut effects = start_items(due);
+        let now = self.time(now);
+        let mut effects = start_items(self.retry_queue.take_due(now));
         effects.extend(self.resume());
-        effects.extend(self.start_lifted(environment));
+        if self.environment_starts.is_ready(now) {
+            effects.extend(self.start_after_environment(environment, now));
+        }
         effects
     }
 
     /// Returns the deadline for the next call of [`tick`](Self::tick).
     pub fn next_deadline(&self) -> Option<SystemTime> {
-        self.retry_queue.next()
+        let environment = self.environment_starts.next().filter(|_| self.waits_for_environment());
+        self.retry_queue.next().into_iter().chain(environment).min()
     }
 
     /// Returns `true` if the scheduler may have to start a session.
@@ -35,24 +38,60 @@ impl RetryLedger {
         self.interrupted.is_to_resume() || self.next_deadline().is_some() || !self.held.is_empty()
     }
 
-    /// Handles a change of the environment. When the network is back, all backoffs end.
+    /// Handles a change of the environment. When the network is back, all backoffs end. Within the
+    /// [reconnect interval](Self::with_reconnect_interval) that waits for the end of the interval.
     #[must_use = "perform the effects"]
-    pub fn environment_changed(&mut self, before: Environment, environment: Environment) -> Vec<Effect> {
+    pub fn environment_changed(
+        &mut self,
+        before: Environment,
+        environment: Environment,
+        now: SystemTime,
+    ) -> Vec<Effect> {
         if !reconnected(before, environment) {
             return Vec::new();
         }
+        self.reconnect_pending = true;
+        // The next tick reconnects, or waits for the end of the interval.
+        let now = self.time(now);
+        if !self.environment_starts.is_ready(now) {
+            return vec![Effect::Wake];
+        }
+        self.start_after_environment(environment, now)
+    }
+
+    /// Starts what the environment now allows. Nothing more starts for this reason until the interval has passed.
+    fn start_after_environment(&mut self, environment: Environment, now: SystemTime) -> Vec<Effect> {
         let mut effects = Vec::new();
-        let items = self.clear_items();
-        for (handler, items) in &items {
-            let cleared = |item: &ItemId| StateChange::Retry { handler: *handler, item: *item, retry: None };
+        if std::mem::take(&mut self.reconnect_pending) && environment.network.is_up() {
+            effects.extend(self.reconnect(now));
+        }
+        effects.extend(self.start_lifted(environment));
+        if !effects.is_empty() {
+            self.environment_starts.start_interval(now);
+        }
+        effects
+    }
+
+    /// Returns `true` if the end of the reconnect interval may start a session.
+    fn waits_for_environment(&self) -> bool {
+        self.reconnect_pending || !self.held.is_empty()
+    }
+
+    /// Ends all backoffs and starts the items.
+    fn reconnect(&mut self, now: SystemTime) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        for (handler, items) in self.clear_items() {
+            let cleared = |item: &ItemId| StateChange::Retry { handler, item: *item, retry: None };
             effects.extend(writes(items.iter().map(cleared)));
+            // Those of a handler with an automatic run wait for that run.
+            items.into_iter().for_each(|item| drop(self.postpone(handler, item, now, now)));
         }
         self.resources.retain(|claim, state| {
             let cleared = backs_off(state).then(|| StateChange::Resource { claim: claim.clone(), retry: None });
             effects.extend(writes(cleared));
             !backs_off(state)
         });
-        effects.extend(start_items(items));
+        effects.extend(start_items(self.retry_queue.take_due(now)));
         effects
     }
 
@@ -80,16 +119,36 @@ impl RetryLedger {
         writes(self.interrupted.done(handler, sessions, now))
     }
 
+    /// Returns the due items of a handler with an automatic run. That run takes them along.
+    pub fn take_along(&mut self, handler: HandlerId, now: SystemTime) -> BTreeSet<ItemId> {
+        let now = self.time(now);
+        self.retry_queue.take_due_of(handler, now)
+    }
+
+    /// Handles the end of the automatic run of a handler: another one may start.
+    #[must_use = "perform the effects"]
+    pub fn automatic_run_ended(&mut self, handler: HandlerId) -> Vec<Effect> {
+        self.retry_queue.finish(handler);
+        if self.has_pending() { vec![Effect::Wake] } else { Vec::new() }
+    }
+
     /// Starts the interrupted runs.
     fn resume(&mut self) -> Option<Effect> {
-        let is_registered = |of| self.handlers.get(&of).is_some_and(|handler| handler.registered.is_some());
-        let handlers = self.interrupted.take_to_resume(is_registered);
+        let may_start = |of| {
+            let handler = self.handlers.get(&of);
+            handler.is_some_and(|handler| handler.registered.is_some()) && !self.retry_queue.is_running(of)
+        };
+        let handlers = self.interrupted.take_to_resume(may_start);
+        handlers.iter().for_each(|handler| self.retry_queue.start(*handler));
         (!handlers.is_empty()).then(|| Start::scheduled(StartReason::Resumed, Targets::Handlers(handlers)))
     }
 
     /// Starts the held runs that the environment now allows. A run whose handler no longer exists starts too, and fails.
     fn start_lifted(&mut self, environment: Environment) -> Vec<Effect> {
         let is_lifted = |held: &HeldRun| {
+            if held.is_automatic() && self.retry_queue.is_running(held.request.handler) {
+                return false;
+            }
             let handler = self.handlers.get(&held.request.handler);
             let capabilities = handler.and_then(|handler| handler.registered);
             capabilities.is_none_or(|capabilities| {
@@ -97,6 +156,8 @@ impl RetryLedger {
             })
         };
         let lifted = self.held.take_lifted(is_lifted);
+        let automatic = lifted.iter().filter(|held| held.is_automatic());
+        automatic.for_each(|held| self.retry_queue.start(held.request.handler));
         lifted.into_iter().map(start_held).collect()
     }
 }

@@ -43,6 +43,7 @@ fn the_earliest_item_is_next_and_is_taken_at_its_time() {
     );
     assert_eq!(queue.take_due(at(9)), taken(&[]));
     assert_eq!(queue.take_due(at(20)), taken(&[(2, 1), (2, 2)]));
+    queue.finish(handler(2));
     assert_eq!(queue.take_due(at(20)), taken(&[]), "an item is taken once");
     assert_eq!((queue.next(), queue.next_of(handler(2))), (Some(at(30)), None));
 }
@@ -78,7 +79,7 @@ fn a_clock_set_back_ends_a_backoff_but_not_a_not_before_time() {
     queue.set(handler(1), item(2), Some(&state(RetryStatus::NotBefore)));
     assert_eq!(queue.take_due(at(1_000)), taken(&[]));
     assert_eq!(queue.take_due(at(999)), taken(&[(1, 1)]));
-    assert_eq!(queue.next(), Some(at(1_030)));
+    assert_eq!(queue.next_of(handler(1)), Some(at(1_030)));
 }
 
 #[test]
@@ -91,7 +92,55 @@ fn a_forgotten_item_is_never_due() {
     queue.forget(handler(1));
     queue.forget_item(handler(2), item(2));
     assert_eq!(queue.take_due(at(10)), taken(&[(2, 1), (2, 3)]));
-    assert!(queue.times.is_empty() && queue.handlers.is_empty() && queue.starts.is_empty());
+    assert_empty(&queue);
+}
+
+fn assert_empty(queue: &RetryQueue) {
+    assert!(queue.items.is_empty() && queue.handlers.is_empty(), "{queue:?}");
+    assert!(queue.groups.is_empty() && queue.starts.is_empty(), "{queue:?}");
+}
+
+#[test]
+fn items_within_a_tenth_of_their_waits_are_due_together() {
+    let mut queue = RetryQueue::default();
+    for (number, until) in [(1, 30), (2, 31), (3, 33), (4, 34)] {
+        queue.set(handler(1), item(number), Some(&backoff(until)));
+    }
+    assert_eq!(queue.next(), Some(at(33)), "the first item waits for at most 3 seconds");
+    assert_eq!(queue.due_of(handler(1), item(1)), Some(at(33)));
+    assert_eq!(queue.due_of(handler(1), item(4)), Some(at(34)), "it is due after the group");
+    assert_eq!(queue.take_due(at(32)), taken(&[]));
+    assert_eq!(queue.take_due(at(33)), taken(&[(1, 1), (1, 2), (1, 3)]));
+}
+
+#[test]
+fn a_short_wait_does_not_wait_for_a_longer_one() {
+    let mut queue = RetryQueue::default();
+    queue.set(handler(1), item(1), Some(&backoff(1_000)));
+    queue.set(handler(1), item(2), Some(&RetryState::new(RetryStatus::Backoff, at(990), Some(at(1_000)))));
+    queue.set(handler(1), item(3), Some(&backoff(1_002)));
+    assert_eq!(queue.next(), Some(at(1_000)), "item 2 waits for at most one second");
+}
+
+#[test]
+fn handlers_do_not_wait_for_each_other() {
+    let mut queue = RetryQueue::default();
+    queue.set(handler(1), item(1), Some(&backoff(30)));
+    queue.set(handler(2), item(1), Some(&backoff(31)));
+    assert_eq!(queue.take_due(at(30)), taken(&[(1, 1)]));
+}
+
+#[test]
+fn the_items_of_a_handler_with_an_automatic_run_are_taken_by_that_run() {
+    let mut queue = RetryQueue::default();
+    queue.set(handler(1), item(1), Some(&backoff(10)));
+    assert_eq!(queue.take_due(at(10)), taken(&[(1, 1)]));
+    queue.set(handler(1), item(2), Some(&backoff(20)));
+    queue.set(handler(1), item(3), Some(&backoff(40)));
+    assert_eq!((queue.next(), queue.take_due(at(30))), (None, taken(&[])));
+    assert_eq!(queue.take_due_of(handler(1), at(30)), BTreeSet::from([item(2)]));
+    queue.finish(handler(1));
+    assert_eq!((queue.next(), queue.is_running(handler(1))), (Some(at(40)), false));
 }
 
 #[derive(Clone, Debug)]
@@ -100,6 +149,8 @@ enum Op {
     Forget(u8),
     ForgetItem(u8, u8),
     Take(u64),
+    TakeOf(u8, u64),
+    Finish(u8),
 }
 
 fn states() -> impl Strategy<Value = RetryState> {
@@ -115,64 +166,101 @@ fn ops() -> impl Strategy<Value = Vec<Op>> {
         1 => (0..3_u8).prop_map(Op::Forget),
         1 => (0..3_u8, 0..5_u8).prop_map(|(handler, item)| Op::ForgetItem(handler, item)),
         2 => (0..60_u64).prop_map(Op::Take),
+        1 => (0..3_u8, 0..60_u64).prop_map(|(handler, time)| Op::TakeOf(handler, time)),
+        2 => (0..3_u8).prop_map(Op::Finish),
     ];
     proptest::collection::vec(op, 0..60)
 }
 
-/// The expected retry states of the queue, by item.
-type Model = BTreeMap<(u8, u8), RetryState>;
+/// The expected content of the queue: retry states by item, and the handlers with an automatic run.
+#[derive(Default)]
+struct Model {
+    states: BTreeMap<(u8, u8), RetryState>,
+    running: BTreeSet<u8>,
+}
+
+impl Model {
+    fn of(&self, handler: u8) -> impl Iterator<Item = &RetryState> {
+        self.states.iter().filter(move |((of, _), _)| *of == handler).map(|(_, state)| state)
+    }
+
+    /// The latest due time that costs no item more than a tenth of its wait.
+    fn group(&self, handler: u8) -> Option<SystemTime> {
+        let limit = |state: &RetryState| {
+            let until = state.until.unwrap();
+            until + until.duration_since(state.since).unwrap_or_default() / 10
+        };
+        let limit = self.of(handler).map(limit).min()?;
+        self.of(handler).filter_map(|state| state.until).filter(|until| *until <= limit).max()
+    }
+
+    fn next(&self) -> Option<SystemTime> {
+        (0..3).filter(|of| !self.running.contains(of)).filter_map(|of| self.group(of)).min()
+    }
+
+    fn take(&mut self, now: SystemTime) -> BTreeMap<HandlerId, BTreeSet<ItemId>> {
+        let is_early = |state: &RetryState| state.status == RetryStatus::Backoff && now < state.since;
+        let is_due = |of: &u8| self.group(*of).is_some_and(|time| time <= now) || self.of(*of).any(is_early);
+        let due: Vec<_> = (0..3).filter(|of| !self.running.contains(of)).filter(is_due).collect();
+        self.running.extend(&due);
+        due.into_iter().map(|of| (handler(of), self.take_of(of, now))).collect()
+    }
+
+    fn take_of(&mut self, handler: u8, now: SystemTime) -> BTreeSet<ItemId> {
+        let may = |state: &RetryState| may_run(state, RequestedBy::Automatic, now).is_ok();
+        let due = self.states.iter().filter(|((of, _), state)| *of == handler && may(state));
+        let due: BTreeSet<_> = due.map(|((_, number), _)| item(*number)).collect();
+        self.states.retain(|(of, _), state| *of != handler || !may(state));
+        due
+    }
+}
 
 fn ends_by_itself(state: &RetryState) -> bool {
     let timed = matches!(state.status, RetryStatus::Backoff | RetryStatus::NotBefore);
     timed && state.until.is_some()
 }
 
-fn take_from(model: &mut Model, now: SystemTime) -> BTreeMap<HandlerId, BTreeSet<ItemId>> {
-    let may = |state: &RetryState| may_run(state, RequestedBy::Automatic, now).is_ok();
-    let due: Vec<_> = model.iter().filter(|(_, state)| may(state)).map(|(key, _)| *key).collect();
-    model.retain(|_, state| !may(state));
-    taken(&due)
-}
-
-fn time(state: &RetryState) -> Option<SystemTime> {
-    state.until
-}
-
 proptest! {
     #[test]
-    fn an_item_is_taken_once_as_soon_as_it_may_run(ops in ops()) {
-        let (mut queue, mut model) = (RetryQueue::default(), Model::new());
+    fn items_are_taken_once_in_groups_that_cost_at_most_a_tenth(ops in ops()) {
+        let (mut queue, mut model) = (RetryQueue::default(), Model::default());
         for op in ops {
             match op {
                 Op::Set(of, number, state) => {
                     queue.set(handler(of), item(number), state.as_ref());
-                    model.remove(&(of, number));
-                    model.extend(state.filter(ends_by_itself).map(|state| ((of, number), state)));
+                    model.states.remove(&(of, number));
+                    model.states.extend(state.filter(ends_by_itself).map(|state| ((of, number), state)));
                 }
                 Op::Forget(of) => {
                     queue.forget(handler(of));
-                    model.retain(|(owner, _), _| *owner != of);
+                    model.states.retain(|(owner, _), _| *owner != of);
                 }
                 Op::ForgetItem(of, number) => {
                     queue.forget_item(handler(of), item(number));
-                    model.remove(&(of, number));
+                    model.states.remove(&(of, number));
                 }
                 Op::Take(now) => {
-                    prop_assert_eq!(queue.take_due(at(now)), take_from(&mut model, at(now)));
+                    prop_assert_eq!(queue.take_due(at(now)), model.take(at(now)));
                     prop_assert!(queue.take_due(at(now)).is_empty(), "an item was taken twice");
                 }
+                Op::TakeOf(of, now) => {
+                    prop_assert_eq!(queue.take_due_of(handler(of), at(now)), model.take_of(of, at(now)));
+                }
+                Op::Finish(of) => {
+                    queue.finish(handler(of));
+                    model.running.remove(&of);
+                }
             }
-            prop_assert_eq!(queue.next(), model.values().filter_map(time).min());
+            prop_assert_eq!(queue.next(), model.next());
             for of in 0..3 {
-                let own = model.iter().filter(|((owner, _), _)| *owner == of);
-                prop_assert_eq!(queue.next_of(handler(of)), own.filter_map(|(_, state)| time(state)).min());
+                prop_assert_eq!(queue.next_of(handler(of)), model.group(of));
             }
-            for ((of, number), state) in &model {
-                prop_assert_eq!(queue.due_of(handler(*of), item(*number)), time(state));
+            for ((of, number), state) in &model.states {
+                prop_assert_eq!(queue.due_of(handler(*of), item(*number)), state.until.max(model.group(*of)));
             }
         }
-        queue.take_due(at(60));
-        prop_assert!(queue.queue.is_empty() && queue.times.is_empty() && queue.starts.is_empty(), "items are left");
-        prop_assert!(queue.handlers.is_empty());
+        (0..3).for_each(|of| queue.finish(handler(of)));
+        queue.take_due(at(100));
+        assert_empty(&queue);
     }
 }

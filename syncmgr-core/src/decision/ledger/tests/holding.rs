@@ -51,6 +51,7 @@ fn held_runs_of_a_handler_are_merged_into_one() {
         lifted(&mut ledger, online()),
         [lift(StartReason::HoldLifted, RequestedBy::Automatic, handlers(&[MAIL]))]
     );
+    let _ = ledger.automatic_run_ended(MAIL);
     hold(&mut ledger, request(MAIL), RequestedBy::Automatic, StartReason::Requested);
     hold(&mut ledger, request(MAIL).with_items([INBOX]), RequestedBy::Automatic, StartReason::Requested);
     assert_eq!(

@@ -74,6 +74,7 @@ fn a_handler_that_can_begin_again_resumes_its_interrupted_run() {
         ledger.began(&attempted(INBOX, plain(Outcome::Succeeded), 60), &request).map(|(_, effects)| effects)
     };
     fails(&mut ledger);
+    let _ = ledger.automatic_run_ended(MAIL);
     assert_eq!(ledger.tick(None, online(), at(50)), [], "another failure does not resume the run");
     assert_eq!(begins(&mut ledger, request(MAIL)), Some(vec![]), "this run resumes the interrupted one");
     fails(&mut ledger);
@@ -87,5 +88,7 @@ fn a_handler_can_be_resumed_again_after_a_run_has_finished() {
     let mut ledger = interrupted(Resume::Immediately, sessions);
     assert_eq!(started(&ledger.tick(None, online(), at(50))).len(), 1);
     let _ = ledger.finished(MAIL, &[FIRST], at(50));
+    assert_eq!(ledger.tick(None, online(), at(50)), [], "its run is active");
+    assert_eq!(ledger.automatic_run_ended(MAIL), [Effect::Wake]);
     assert_eq!(started(&ledger.tick(None, online(), at(50))).len(), 1);
 }

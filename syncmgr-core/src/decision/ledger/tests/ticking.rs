@@ -7,7 +7,71 @@ fn a_due_item_is_started_once() {
     let effects = ledger.tick(None, Environment::UNKNOWN, at(30));
     assert_eq!(effects, [start(StartReason::Retry, items(MAIL, &[INBOX]))]);
     assert_eq!(ledger.tick(None, Environment::UNKNOWN, at(30)), []);
+    let _ = ledger.automatic_run_ended(MAIL);
     assert_eq!(ledger.next_deadline(), Some(at(40)));
+}
+
+#[test]
+fn a_handler_has_one_automatic_run_that_takes_along_what_becomes_due() {
+    let mut ledger = with(&[(INBOX, backoff(0, 30)), (DRAFTS, backoff(0, 40))]);
+    let _ = ledger.tick(None, Environment::UNKNOWN, at(30));
+    assert_eq!((ledger.next_deadline(), ledger.tick(None, Environment::UNKNOWN, at(50))), (None, vec![]));
+    assert_eq!(ledger.take_along(MAIL, at(50)), BTreeSet::from([DRAFTS]));
+    assert_eq!(ledger.take_along(MAIL, at(50)), BTreeSet::new());
+    assert_eq!(ledger.automatic_run_ended(MAIL), []);
+}
+
+#[test]
+fn an_item_that_is_due_during_the_automatic_run_starts_another_afterwards() {
+    let mut ledger = with(&[(INBOX, backoff(0, 30)), (DRAFTS, backoff(0, 40))]);
+    let _ = ledger.tick(None, Environment::UNKNOWN, at(30));
+    assert_eq!(ledger.automatic_run_ended(MAIL), [Effect::Wake]);
+    let effects = ledger.tick(None, Environment::UNKNOWN, at(40));
+    assert_eq!(effects, [start(StartReason::Retry, items(MAIL, &[DRAFTS]))]);
+}
+
+#[test]
+fn a_held_automatic_run_waits_for_the_automatic_run_of_its_handler() {
+    let mut ledger = with(&[(INBOX, backoff(0, 30))]);
+    let _ = ledger.tick(None, offline(), at(30));
+    let origin = (RequestedBy::Automatic, StartReason::Requested);
+    let _ = ledger.begin(request(MAIL), origin, NEEDS_NETWORK, offline(), at(31));
+    assert_eq!(ledger.tick(None, online(), at(32)), []);
+    let _ = ledger.automatic_run_ended(MAIL);
+    assert_eq!(started(&ledger.tick(None, online(), at(32)))[0].reason, StartReason::HoldLifted);
+}
+
+#[test]
+fn a_reconnect_during_an_automatic_run_leaves_the_items_to_that_run() {
+    let mut ledger = with(&[(INBOX, backoff(0, 30)), (DRAFTS, backoff(0, 600))]);
+    let _ = ledger.tick(None, offline(), at(30));
+    assert_eq!(started(&ledger.environment_changed(offline(), online(), at(40))), []);
+    assert_eq!(ledger.take_along(MAIL, at(40)), BTreeSet::from([INBOX, DRAFTS]));
+}
+
+#[test]
+fn a_flapping_network_reconnects_once_in_an_interval() {
+    let mut ledger = with(&[(INBOX, backoff(0, 600))]).with_reconnect_interval(Duration::from_secs(5));
+    assert_eq!(started(&ledger.environment_changed(offline(), online(), at(10))).len(), 1);
+    let _ = ledger.automatic_run_ended(MAIL);
+    let _ = ledger.ended(&attempted(INBOX, failed(), 11), []);
+    assert_eq!(ledger.environment_changed(offline(), online(), at(11)), [Effect::Wake]);
+    assert_eq!(ledger.environment_changed(offline(), online(), at(12)), [Effect::Wake]);
+    assert_eq!(ledger.next_deadline(), Some(at(15)));
+    assert_eq!(ledger.tick(None, online(), at(14)), []);
+    assert_eq!(started(&ledger.tick(None, online(), at(15))).len(), 1);
+    assert_eq!(ledger.tick(None, online(), at(15)), []);
+}
+
+#[test]
+fn a_network_that_is_down_at_the_end_of_the_interval_does_not_reconnect() {
+    let mut ledger = with(&[(INBOX, backoff(0, 600))]).with_reconnect_interval(Duration::from_secs(5));
+    let _ = ledger.environment_changed(offline(), online(), at(10));
+    let _ = ledger.automatic_run_ended(MAIL);
+    let _ = ledger.ended(&attempted(INBOX, failed(), 11), []);
+    let _ = ledger.environment_changed(offline(), online(), at(11));
+    assert_eq!(ledger.tick(None, offline(), at(15)), []);
+    assert_ne!(ledger.next_deadline(), Some(at(15)), "nothing waits for the interval any more");
 }
 
 #[test]
@@ -35,13 +99,14 @@ fn a_handler_that_could_not_begin_gets_a_session_of_its_own() {
 fn all_backoffs_end_when_the_network_is_back() {
     let not_before = RetryState::new(RetryStatus::NotBefore, at(0), Some(at(900)));
     let mut ledger = with_account(&[(INBOX, backoff(0, 600)), (DRAFTS, not_before)], backoff(0, 600));
-    assert_eq!(ledger.environment_changed(online(), offline()), []);
-    let effects = ledger.environment_changed(offline(), online());
+    assert_eq!(ledger.environment_changed(online(), offline(), at(50)), []);
+    let effects = ledger.environment_changed(offline(), online(), at(50));
     let cleared = StateChange::Retry { handler: MAIL, item: INBOX, retry: None };
     let resource = StateChange::Resource { claim: account(), retry: None };
     let started = start(StartReason::Retry, items(MAIL, &[INBOX]));
     assert_eq!(effects, [Effect::Write(cleared), Effect::Write(resource), started]);
     assert_eq!((ledger.state_of(MAIL, INBOX), ledger.state_of(MAIL, DRAFTS)), (None, Some(&not_before)));
+    let _ = ledger.automatic_run_ended(MAIL);
     assert_eq!(ledger.next_deadline(), Some(at(900)));
     assert!(ledger.resources.is_empty());
 }
@@ -50,7 +115,7 @@ fn all_backoffs_end_when_the_network_is_back() {
 fn a_not_before_time_of_a_resource_outlasts_a_reconnect() {
     let not_before = RetryState::new(RetryStatus::NotBefore, at(0), Some(at(900)));
     let mut ledger = with_account(&[], not_before);
-    assert_eq!(ledger.environment_changed(offline(), online()), []);
+    assert_eq!(ledger.environment_changed(offline(), online(), at(50)), []);
     assert_eq!(ledger.resources.get(&account()), Some(&not_before));
 }
 
@@ -58,7 +123,7 @@ fn a_not_before_time_of_a_resource_outlasts_a_reconnect() {
 fn a_reconnect_clears_nothing_of_a_retired_handler() {
     let mut ledger = with(&[(INBOX, backoff(0, 600))]);
     ledger.retire(MAIL);
-    assert_eq!(ledger.environment_changed(offline(), online()), []);
+    assert_eq!(ledger.environment_changed(offline(), online(), at(50)), []);
     assert_eq!(ledger.state_of(MAIL, INBOX), Some(&backoff(0, 600)));
 }
 
