@@ -117,7 +117,7 @@ fn explain(manager: &SyncManager) -> SyncResult {
 
 fn describe(session: &SessionRecord) -> String {
     match &session.end {
-        Some(end) => format!("session {}: {}", session.session, end.outcome.name()),
+        Some(end) => format!("session {}: {}", session.session, end.outcome),
         None => format!("session {}: running", session.session),
     }
 }

@@ -251,7 +251,7 @@ pub mod retry {
 /// let manager = SyncManager::new();
 /// let mail = manager.register(Mail)?;
 /// let why = manager.explain_handler(mail)?;
-/// assert_eq!((why.condition, why.next), (Condition::Idle, Next::WhenAsked)); // no event starts the handler
+/// assert_eq!((why.condition, why.next), (Condition::Idle, Next::WhenRequested)); // no event starts the handler
 /// # SyncResult::Ok(())
 /// ```
 pub mod explain {

@@ -24,7 +24,7 @@ fn resume_runs_to_the_end_after_its_child_is_killed() {
     assert!(after.contains(" interrupted in session 1"), "{shown}");
     assert!(after.contains("resumes after photo "), "{shown}");
     let lines: Vec<_> = after.lines().rev().take(8).collect();
-    assert_eq!(lines[3..7], ["Now:", "", "  session 2: smooth", "  session 1: interrupted"], "{shown}");
+    assert_eq!(lines[3..7], ["Now:", "", "  session 2: clean", "  session 1: interrupted"], "{shown}");
     for (line, album) in lines[..3].iter().rev().zip(["Autumn", "Harbour", "Mountains"]) {
         assert!(line.starts_with(&format!("  {album:<10}")) && line.contains(" succeeded "), "{shown}");
     }

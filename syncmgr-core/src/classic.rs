@@ -126,10 +126,10 @@ pub trait ClassicHandler: Send + Sync + 'static {
 
     /// Returns the description of the handler: `GetHandlerInfo`.
     ///
+    /// See also: R45.
+    ///
     /// # Errors
     /// Any code. The host then uses the registered description.
-    ///
-    /// See also: R45.
     fn handler_info(&self) -> Result<HandlerInfo, HResult>;
 
     /// Lists the items: `EnumSyncMgrItems`. An incomplete listing is `S_SYNCMGR_MISSINGITEMS`.

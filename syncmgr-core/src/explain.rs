@@ -143,7 +143,7 @@ pub enum Next {
     /// Runs once its handler lists the item.
     WhenListed,
     /// Runs once the user or the application requests a run.
-    WhenAsked,
+    WhenRequested,
     /// Runs once the user answers a question or requests a run.
     WhenAnswered {
         /// The id of the log entry with the question.

@@ -449,10 +449,10 @@ pub trait ConnectionProvider: Send + Sync + 'static {
     /// Establishes the connection of this name, or the default one for `None`. Earlier connections stay up. All connections are
     /// dropped when every handler of the session has finished.
     ///
+    /// See also: R137.
+    ///
     /// # Errors
     /// If the connection cannot be established. The requesting handler receives this error.
-    ///
-    /// See also: R137.
     async fn connect(&self, name: Option<&str>) -> SyncResult<Connection>;
 }
 

@@ -116,10 +116,10 @@ pub struct Registry {
 impl Registry {
     /// Adds the handler or replaces its registration: `RegisterSyncMgrHandler`.
     ///
+    /// See also: R4.
+    ///
     /// # Errors
     /// Fails on undefined flag bits or a nil id, and stores nothing.
-    ///
-    /// See also: R4.
     pub fn register(&mut self, id: HandlerId, registration: Registration) -> Result<(), RequestError> {
         check_registration(id, registration.flags)?;
         self.handlers.insert(id, registration);
@@ -163,10 +163,10 @@ impl Registry {
     /// assert_eq!(refused, Err(RequestError::NotRegistered { handler: unregistered }));
     /// ```
     ///
+    /// See also: R23, R24.
+    ///
     /// # Errors
     /// Fails on flag bits outside 0x06, a handler that is not registered, or a cookie longer than [`MAX_COOKIE`].
-    ///
-    /// See also: R23, R24.
     pub fn accept(&self, invocation: &Invocation) -> Result<(), RequestError> {
         let unknown = invocation.flags.difference(InvokeFlags::all());
         if !unknown.is_empty() {
@@ -181,10 +181,10 @@ impl Registry {
 
 /// Checks a handler's registration.
 ///
+/// See also: R3.
+///
 /// # Errors
 /// Fails on undefined flag bits or a nil id.
-///
-/// See also: R3.
 pub fn check_registration(id: HandlerId, flags: RegisterFlags) -> Result<(), RequestError> {
     let unknown = flags.difference(RegisterFlags::all());
     match id.is_nil() {

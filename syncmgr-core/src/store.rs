@@ -35,10 +35,10 @@ pub trait StateStore: Send + Sync + 'static {
 
     /// Returns the stored choices for a handler's items.
     ///
+    /// See also: R56.
+    ///
     /// # Errors
     /// Fails if the store cannot be read.
-    ///
-    /// See also: R56.
     fn choices(&self, handler: HandlerId) -> SyncResult<BTreeMap<ItemId, ItemState>>;
 
     /// Returns the log of a handler, oldest entry first.

@@ -175,10 +175,10 @@ impl SyncManager {
     /// # Ok::<(), anyhow::Error>(())
     /// ```
     ///
+    /// See also: R14 to R24.
+    ///
     /// # Errors
     /// Returns a [`StartError`], and starts nothing, if the session cannot be started.
-    ///
-    /// See also: R14 to R24.
     pub fn invoke(&self, invocation: Invocation) -> Result<Session, StartError> {
         self.host().manager_state().registry.accept(&invocation)?;
         let mut request = self.session(Trigger::Invoke).handlers([invocation.handler]);
@@ -231,10 +231,10 @@ impl SyncManager {
     /// # Ok::<(), anyhow::Error>(())
     /// ```
     ///
+    /// See also: R20.
+    ///
     /// # Errors
     /// Returns a [`StartError`], and starts nothing, if the session cannot be started.
-    ///
-    /// See also: R20.
     pub fn update_all(&self) -> Result<Session, StartError> {
         self.session(Trigger::Manual).may_bother_user().start()
     }

@@ -223,7 +223,7 @@ pub(crate) fn start(handler: impl SyncHandler) -> Session {
 }
 
 /// Returns the handlers that are still running.
-pub(crate) fn named(still_running: &[syncmgr::session::StillRunning]) -> Vec<HandlerId> {
+pub(crate) fn handlers_of(still_running: &[syncmgr::session::StillRunning]) -> Vec<HandlerId> {
     still_running.iter().map(|running| running.handler).collect()
 }
 

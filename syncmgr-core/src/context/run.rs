@@ -204,12 +204,12 @@ impl RunContext {
     /// assert!(NeedsUser::is_in(&refused.expect_err("the user cannot be asked")));
     /// ```
     ///
+    /// See also: R37, R130, R132.
+    ///
     /// # Errors
     /// [`NeedsUser`](crate::error::NeedsUser) if the session may not ask the user, the user is absent, or the host has no
     /// user interface. Return it with `?`: the run or item ends *needs user*. [`Cancelled`] if the handler is stopped while
     /// waiting.
-    ///
-    /// See also: R37, R130, R132.
     pub async fn interaction(&self) -> SyncResult<InteractionPermit> {
         self.port.interaction().await
     }
@@ -226,11 +226,11 @@ impl RunContext {
     /// }
     /// ```
     ///
+    /// See also: R136, R138, R139.
+    ///
     /// # Errors
     /// Fails if the handler did not declare `MAY_ESTABLISH_CONNECTION` or the host has no connection provider. Otherwise
     /// returns the error of the provider, if any.
-    ///
-    /// See also: R136, R138, R139.
     pub async fn establish_connection(&self, name: Option<&str>) -> SyncResult {
         self.port.connect(name).await
     }
@@ -364,11 +364,11 @@ impl SynchronizeContext {
     /// }
     /// ```
     ///
+    /// See also: R106, R110, R111.
+    ///
     /// # Errors
     /// [`ReportError::Cancelled`] if this item, or every item, should stop: return it or continue with the other items.
     /// Any other error is a bug in the handler, and the report had no effect.
-    ///
-    /// See also: R106, R110, R111.
     pub fn report(&self, item: ItemId, report: Progress) -> Result<(), ReportError> {
         self.port().report(item, &report)
     }

@@ -57,13 +57,13 @@ fn end_of(hold: &Hold, question: Option<ErrorId>) -> Next {
         Hold::Metered | Hold::OnBattery => Next::WhenLifted,
         Hold::Offline => Next::WhenOnline,
         Hold::Paused => Next::WhenResumed,
-        Hold::Unchosen => Next::WhenAsked,
+        Hold::Unchosen => Next::WhenRequested,
         Hold::NeedsUser
         | Hold::Guarded
         | Hold::NeedsAttention { .. }
         | Hold::Permanent
         | Hold::Gone
-        | Hold::UnreadableState => question.map_or(Next::WhenAsked, |error| Next::WhenAnswered { error }),
+        | Hold::UnreadableState => question.map_or(Next::WhenRequested, |error| Next::WhenAnswered { error }),
     }
 }
 
@@ -144,6 +144,6 @@ fn next_without_hold(known: &Known, now: SystemTime) -> Next {
     match retry.into_iter().chain(known.due).min() {
         Some(time) => Next::At { time },
         None if known.registered.is_some_and(|events| events != RegisterFlags::empty()) => Next::WhenTriggered,
-        None => Next::WhenAsked,
+        None => Next::WhenRequested,
     }
 }

@@ -98,7 +98,7 @@ impl fmt::Display for Next {
             Self::WhenOnline => f.write_str("runs once the network is up"),
             Self::WhenResumed => f.write_str("runs once resumed"),
             Self::WhenListed => f.write_str("runs once its handler lists it"),
-            Self::WhenAsked => f.write_str("runs on request"),
+            Self::WhenRequested => f.write_str("runs on request"),
             Self::WhenAnswered { .. } => f.write_str("runs once the question is answered"),
             Self::Never => f.write_str("does not run: the item was forgotten or its handler is not registered"),
         }

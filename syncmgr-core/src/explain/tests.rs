@@ -145,7 +145,7 @@ fn each_retry_status_has_its_own_hold() {
 fn the_maximum_of_all_holds_decides_the_next_run() {
     let offline = Known { other_holds: vec![Hold::Offline], ..failed_item(RetryStatus::Backoff, Some(at(300))) };
     assert_eq!(next_of(&offline), Next::WhenOnline);
-    assert_eq!(next_of(&Known { chosen: Some(ItemState::Unchecked), ..offline }), Next::WhenAsked);
+    assert_eq!(next_of(&Known { chosen: Some(ItemState::Unchecked), ..offline }), Next::WhenRequested);
     let [sooner, later] = [at(5), at(6)].map(|until| Hold::NotBefore { until });
     assert_eq!(next(&[later.clone(), sooner], None, Next::Now), Next::At { time: at(6) });
     assert_eq!(next(&[Hold::Metered, later], None, Next::Now), Next::WhenLifted);
@@ -155,7 +155,7 @@ fn the_maximum_of_all_holds_decides_the_next_run() {
 #[test]
 fn an_item_with_an_open_question_names_its_log_entry() {
     let open = Known { record: Some(ended_record(Outcome::NeedsUser, None)), ..inbox() };
-    assert_eq!((holds_of(&open), next_of(&open)), (vec![Hold::NeedsUser], Next::WhenAsked));
+    assert_eq!((holds_of(&open), next_of(&open)), (vec![Hold::NeedsUser], Next::WhenRequested));
     assert_eq!(next_of(&Known { question: Some(ERROR), ..open }), Next::WhenAnswered { error: ERROR });
 }
 

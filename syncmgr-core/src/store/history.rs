@@ -1,6 +1,7 @@
 //! The recorded sessions.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
@@ -90,14 +91,13 @@ pub enum SessionOutcome {
     Interrupted,
 }
 
-impl SessionOutcome {
-    /// Returns the name that a store uses.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Clean => "smooth",
-            Self::WithProblems => "eventful",
+impl fmt::Display for SessionOutcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Clean => "clean",
+            Self::WithProblems => "with problems",
             Self::Interrupted => "interrupted",
-        }
+        })
     }
 }
 

@@ -28,11 +28,11 @@ impl SyncManager {
     /// # Ok::<(), anyhow::Error>(())
     /// ```
     ///
+    /// See also: R1.
+    ///
     /// # Errors
     /// Returns an error, and registers nothing, if the id is nil or taken, if a limit of the handler is zero, or if the
     /// store cannot be read.
-    ///
-    /// See also: R1.
     pub fn register(&self, handler: impl SyncHandler) -> Result<HandlerId, RequestError> {
         self.register_for(Arc::new(handler), RegisterFlags::empty())
     }
@@ -52,10 +52,10 @@ impl SyncManager {
     /// # Ok::<(), anyhow::Error>(())
     /// ```
     ///
+    /// See also: R3.
+    ///
     /// # Errors
     /// Returns the errors of [`register`](Self::register), and an error for unknown flag bits.
-    ///
-    /// See also: R3.
     pub fn register_for(&self, handler: Arc<dyn SyncHandler>, flags: RegisterFlags) -> Result<HandlerId, RequestError> {
         let info = call_info(&*handler)?;
         let (id, capabilities) = (info.id(), info.capabilities());

@@ -53,11 +53,11 @@ impl SyncManager {
     /// # Ok::<(), anyhow::Error>(())
     /// ```
     ///
+    /// See also: R144 to R150.
+    ///
     /// # Errors
     /// Returns an error if there is no such entry, the entry is not a link or asks a question (use
     /// [`answer`](Self::answer)), the store cannot be read, or no session can be started.
-    ///
-    /// See also: R144 to R150.
     pub async fn show_error(&self, handler: HandlerId, error: ErrorId) -> Result<Report, LogAccessError> {
         match self.stored_entry(handler, error)?.action {
             Some(Action::ShowError | Action::Remedy(_)) => {}

@@ -16,11 +16,11 @@ impl SyncManager {
     ///
     /// The session is for configuration only: `prepare` and `synchronize` are not called.
     ///
+    /// See also: R36, R65 to R72.
+    ///
     /// # Errors
     /// Returns an error if the handler is not registered, has no such item, did not declare `HAS_PROPERTIES` for the
     /// subject, or fails to show the properties.
-    ///
-    /// See also: R36, R65 to R72.
     pub async fn show_properties(
         &self,
         handler: HandlerId,

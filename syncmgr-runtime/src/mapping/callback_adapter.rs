@@ -98,10 +98,10 @@ impl CallbackAdapter {
 
     /// `EnumSyncMgrItems`, without the invalid items. Cancel safe.
     ///
+    /// See also: R49.
+    ///
     /// # Errors
     /// Returns the code if the handler fails to list its items.
-    ///
-    /// See also: R49.
     pub async fn enum_sync_items(&self) -> Result<Items, HResult> {
         self.instance.enum_sync_items().await
     }

@@ -192,10 +192,10 @@ impl Session {
     /// # Ok::<(), anyhow::Error>(())
     /// ```
     ///
+    /// See also: R112.
+    ///
     /// # Errors
     /// Returns an error if the handler is not part of the session.
-    ///
-    /// See also: R112.
     pub fn stop_handler(&self, handler: HandlerId) -> Result<(), SessionError> {
         self.run(handler)?.stop(CancelReason::HandlerStopped);
         Ok(())
@@ -285,11 +285,11 @@ impl Session {
     /// # Ok::<(), anyhow::Error>(())
     /// ```
     ///
+    /// See also: R144 to R150.
+    ///
     /// # Errors
     /// Returns an error if the entry does not exist, is not a link, or asks a question (use [`answer`](Self::answer)), or
     /// if the results are closed.
-    ///
-    /// See also: R144 to R150.
     pub async fn show_error(&self, handler: HandlerId, error: ErrorId) -> Result<(), SessionError> {
         let run = self.run(handler)?;
         match entry(&run, error)?.action {

@@ -53,7 +53,7 @@ fn excerpt(value: &str, other: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::shown;
+    use super::excerpt;
 
     #[test]
     fn a_long_value_is_shortened_to_the_part_that_differs() {

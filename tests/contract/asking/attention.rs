@@ -13,7 +13,7 @@ use syncmgr::session::{RunChange, RunFault};
 use syncmgr::{Interaction, LogLevel, NeedsUser, Outcome, RunContext, RunEnding, SyncManager, SyncResult, Trigger};
 use syncmgr_test::{ScriptedHandler, ScriptedUser, Side, Transcript};
 
-use crate::support::awaitable_host::{AwaitableHost, CLASSIC, HandlerOnHost, host_in, listed, until_run, within};
+use crate::support::awaitable_host::{AwaitableHost, CLASSIC, HandlerOnHost, host_in, items_named, until_run, within};
 use crate::support::window::assert_in_order;
 use crate::support::{HANDLER, Scripted, id};
 
@@ -151,7 +151,7 @@ async fn r131_a_manager_grants_attention_only_if_the_user_may_be_bothered() {
 /// Returns a handler whose `PrepareForSync` asks for attention, releases it and asks again, and notes the answers.
 fn handler_asking_twice(answers: &Transcript) -> ScriptedHandler {
     let answers = answers.clone();
-    ScriptedHandler::new(listed(&["a"])).on_prepare(move |side: &Side| {
+    ScriptedHandler::new(items_named(&["a"])).on_prepare(move |side: &Side| {
         let callback = side.callback();
         answers.note(callback.enable_modeless(Attention::Ask).to_string());
         answers.note(callback.enable_modeless(Attention::Release).to_string());
@@ -219,7 +219,7 @@ async fn r132_a_handler_that_panics_during_a_dialog_releases_attention() {
 #[tokio::test(start_paused = true)]
 async fn r132_r134_a_grant_still_held_at_completion_is_revoked() {
     let manager = SyncManager::builder().interaction(ScriptedUser::new()).build();
-    let holding = Arc::new(crate::support::window::waiting(&["a"]));
+    let holding = Arc::new(crate::support::window::waiting_handler(&["a"]));
     host_in(&manager, &holding);
     let session = manager.session(Trigger::Manual).may_bother_user().start().unwrap();
     until_run(&session, RunChange::Synchronizing).await;

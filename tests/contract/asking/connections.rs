@@ -17,7 +17,7 @@ use tokio::sync::Notify;
 
 use crate::asking::show_error::error;
 use crate::support::awaitable_host::{CLASSIC, HandlerOnHost, begin, host_in, until, until_run, within};
-use crate::support::window::waiting;
+use crate::support::window::waiting_handler;
 use crate::support::{HANDLER, Scripted, id, run};
 
 const OTHER: HandlerId = HandlerId::from_u128(0x07E4);
@@ -81,7 +81,7 @@ async fn r136_a_classic_handler_passes_no_name_for_the_default_connection() {
     let transcript = Transcript::new();
     let manager = manager_with_dialer(&transcript);
     let info = HandlerInfo::new(CLASSIC, "Scripted").with_flags(DECLARED);
-    let handler = Arc::new(waiting(&["a"]).with_info(info));
+    let handler = Arc::new(waiting_handler(&["a"]).with_info(info));
     host_in(&manager, &handler);
     let session = begin(&manager);
     until_run(&session, RunChange::Synchronizing).await;
@@ -222,7 +222,7 @@ async fn r139_a_handler_that_did_not_declare_connections_is_refused() {
 async fn r139_a_classic_handler_that_did_not_declare_connections_is_refused() {
     let transcript = Transcript::new();
     let manager = manager_with_dialer(&transcript);
-    let handler: Arc<ScriptedHandler> = Arc::new(waiting(&["a"]));
+    let handler: Arc<ScriptedHandler> = Arc::new(waiting_handler(&["a"]));
     host_in(&manager, &handler);
     let session = manager.session(Trigger::Manual).start().unwrap();
     until_run(&session, RunChange::Synchronizing).await;

@@ -7,7 +7,7 @@ use syncmgr::{HandlerId, HandlerInfo, LogEntry, LogLevel, Report, SessionError, 
 use syncmgr_test::{ScriptedHandler, Transcript};
 
 use crate::support::awaitable_host::{CLASSIC, HandlerOnHost, within};
-use crate::support::window::{Window, link, ran, waiting};
+use crate::support::window::{Window, link, ran, waiting_handler};
 use crate::support::{HANDLER, Scripted, id};
 
 const OK: HResult = HResult::S_OK;
@@ -28,7 +28,7 @@ fn texts(report: &Report, handler: HandlerId) -> Vec<&str> {
 
 #[tokio::test(start_paused = true)]
 async fn r140_every_level_is_accepted_with_or_without_an_info() {
-    let window = Window::of(waiting(&["a"])).await;
+    let window = Window::of(waiting_handler(&["a"])).await;
     for level in LEVELS {
         assert_eq!(window.callback().log_error(level, "bare", None), OK);
         let about = LogErrorInfo { item: Some(id("a")), ..info_with_id("x") };
@@ -76,7 +76,7 @@ async fn r140_log_entries_reach_the_host_with_their_level() {
 
 #[tokio::test(start_paused = true)]
 async fn r141_an_entry_is_a_link_only_with_jump_text_and_an_error_id() {
-    let window = Window::of(waiting(&["a"])).await;
+    let window = Window::of(waiting_handler(&["a"])).await;
     let jump = Some(ErrorFlags::ENABLE_JUMP_TEXT);
     let infos = [
         ("link", link("link")),
@@ -118,7 +118,7 @@ async fn r141_a_host_receives_the_link_flag_of_an_entry() {
 
 #[tokio::test(start_paused = true)]
 async fn r142_deleting_an_error_id_removes_only_the_entries_with_that_id() {
-    let window = Window::of(waiting(&["a"])).await;
+    let window = Window::of(waiting_handler(&["a"])).await;
     let callback = window.callback();
     for (text, info) in [("one", info_with_id("x")), ("two", info_with_id("y")), ("three", link("x"))] {
         callback.log_error(LogLevel::Warning, text, Some(&info));
@@ -207,12 +207,12 @@ async fn r142_r143_deletions_of_a_handler_reach_the_host() {
 async fn r140_r142_a_detached_callback_neither_logs_nor_deletes() {
     let captured = std::sync::Arc::new(std::sync::Mutex::new(None::<std::sync::Arc<dyn SyncCallback>>));
     let slot = captured.clone();
-    let handler = ScriptedHandler::new(crate::support::awaitable_host::listed(&["a"])).on_prepare(move |side| {
+    let handler = ScriptedHandler::new(crate::support::awaitable_host::items_named(&["a"])).on_prepare(move |side| {
         *slot.lock().unwrap() = Some(side.callback());
         side.callback().log_error(LogLevel::Warning, "in time", Some(&info_with_id("x")));
         side.callback().prepare_for_sync_completed(HResult::S_FALSE)
     });
-    let (manager, _handler) = crate::support::awaitable_host::hosting(handler);
+    let (manager, _handler) = crate::support::awaitable_host::host_classic(handler);
     let session = manager.session(Trigger::Manual).start().unwrap();
     within(session.close()).await;
     let late = captured.lock().unwrap().take().unwrap();

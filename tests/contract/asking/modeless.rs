@@ -14,8 +14,8 @@ use tokio::sync::Notify;
 
 use crate::asking::attention::on_host;
 use crate::asking::show_error::{error, explaining_handler};
-use crate::support::awaitable_host::{CLASSIC, HandlerOnHost, host_in, listed, prepares, until_run, within};
-use crate::support::window::waiting;
+use crate::support::awaitable_host::{CLASSIC, HandlerOnHost, host_in, items_named, prepares, until_run, within};
+use crate::support::window::waiting_handler;
 use crate::support::{HANDLER, Scripted, id};
 
 const ASK: Attention = Attention::Ask;
@@ -33,7 +33,7 @@ fn start_attended(manager: &SyncManager, handler: HandlerId) -> Session {
 
 /// Starts a session of a classic handler with this id, and waits until it synchronizes.
 async fn start_synchronizing(manager: &SyncManager, handler: HandlerId) -> (Arc<ScriptedHandler>, Session) {
-    let classic = Arc::new(waiting(&["a"]).with_info(HandlerInfo::new(handler, "Waiting")));
+    let classic = Arc::new(waiting_handler(&["a"]).with_info(HandlerInfo::new(handler, "Waiting")));
     host_in(manager, &classic);
     let session = start_attended(manager, handler);
     until_run(&session, RunChange::Synchronizing).await;
@@ -105,7 +105,7 @@ async fn r133_a_handler_that_asks_through_a_permit_waits_for_its_turn() {
 /// Returns a handler whose `PrepareForSync` obtains the user's attention without releasing it, and then calls `then`.
 fn handler_keeping_attention(then: impl FnMut(&Side) -> HResult + Send + 'static) -> ScriptedHandler {
     let mut then = then;
-    ScriptedHandler::new(listed(&["a"])).on_prepare(move |side| {
+    ScriptedHandler::new(items_named(&["a"])).on_prepare(move |side| {
         assert_eq!(side.callback().enable_modeless(ASK), HResult::S_OK);
         then(side)
     })
@@ -203,7 +203,7 @@ async fn r135_properties_need_no_grant_while_another_handler_holds_it() {
     assert_eq!(set_attention(&holding, ASK), HResult::S_OK);
     let info = HandlerInfo::new(OTHER, "Showing").with_flags(HandlerFlags::HAS_PROPERTIES);
     let shows = |side: &Side| side.callback().show_properties_completed(HResult::S_OK);
-    let showing = Arc::new(ScriptedHandler::new(listed(&["a"])).with_info(info).on_show_properties(shows));
+    let showing = Arc::new(ScriptedHandler::new(items_named(&["a"])).with_info(info).on_show_properties(shows));
     host_in(&manager, &showing);
     within(manager.show_properties(OTHER, Subject::Handler)).await.unwrap();
     assert_eq!(showing.transcript().count("ShowProperties"), 1);

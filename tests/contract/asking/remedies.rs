@@ -11,9 +11,9 @@ use syncmgr::log::{Action, ErrorId, Remedy};
 use syncmgr::store::MemoryStore;
 use syncmgr::{LogEntry, LogLevel, Outcome, SyncManager};
 
-use crate::remembered::settings::with_store;
+use crate::persistence::settings::with_store;
 use crate::support::awaitable_host::{begin, within};
-use crate::support::steps::{outcome, succeeds};
+use crate::support::steps::{assert_succeeds, outcome};
 use crate::support::{HANDLER, Scripted, id};
 
 const REMEDY: ErrorId = ErrorId::from_u128(0x5E);
@@ -66,7 +66,7 @@ async fn opening_a_remedy_in_its_session_runs_the_item_again() {
         assert_eq!(entry.action, Some(Action::Remedy(remedy)));
         assert!(entry.is_link());
         within(session.show_error(HANDLER, REMEDY)).await.unwrap();
-        succeeds(session).await;
+        assert_succeeds(session).await;
         assert_eq!(handler.transcript.of(&["prepare"]), ["prepare a b", "prepare a"]);
     }
 }

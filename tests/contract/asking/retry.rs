@@ -11,7 +11,7 @@ use syncmgr::{LogEntry, LogLevel, Outcome, RunEnding, SyncManager, Trigger};
 use syncmgr_test::{Side, Transcript};
 
 use crate::asking::show_error::{calls, error, explaining_handler, linking_handler};
-use crate::support::awaitable_host::{AwaitableHost, CLASSIC, HandlerOnHost, hosting, within};
+use crate::support::awaitable_host::{AwaitableHost, CLASSIC, HandlerOnHost, host_classic, within};
 use crate::support::{HANDLER, Scripted, id, start};
 
 const OK: HResult = HResult::S_OK;
@@ -21,7 +21,7 @@ const RETRY: HResult = HResult::S_SYNCMGR_RETRYSYNC;
 async fn r147_the_listed_items_are_retried_only_with_retrysync() {
     for code in [OK, HResult::S_FALSE, HResult::S_SYNCMGR_ENUMITEMS, HResult::E_FAIL] {
         let explain = move |side: &Side| side.callback().show_error_completed(code, &[id("a")]);
-        let (manager, handler) = hosting(explaining_handler(&["a"], explain));
+        let (manager, handler) = host_classic(explaining_handler(&["a"], explain));
         let session = manager.session(Trigger::Manual).start().unwrap();
         within(session.report()).await;
         within(session.show_error(CLASSIC, error())).await.unwrap();
@@ -89,7 +89,7 @@ async fn r148_a_retry_reads_kept_values_and_replaces_the_outcome() {
 async fn r149_retrysync_without_known_items_starts_nothing() {
     for items in [vec![], vec![id("unlisted")]] {
         let explain = move |side: &Side| side.callback().show_error_completed(RETRY, &items);
-        let (manager, handler) = hosting(explaining_handler(&["a"], explain));
+        let (manager, handler) = host_classic(explaining_handler(&["a"], explain));
         let session = manager.session(Trigger::Manual).start().unwrap();
         within(session.report()).await;
         within(session.show_error(CLASSIC, error())).await.unwrap();
@@ -106,7 +106,7 @@ async fn r149_retrysync_without_known_items_starts_nothing() {
 async fn r149_a_completion_without_known_items_is_accepted_each_time() {
     let answers = Transcript::new();
     let notes = answers.clone();
-    let (manager, _handler) = hosting(explaining_handler(&["a"], move |side| {
+    let (manager, _handler) = host_classic(explaining_handler(&["a"], move |side| {
         let answer = side.callback().show_error_completed(RETRY, &[id("unlisted")]);
         notes.note(answer.to_string());
         OK

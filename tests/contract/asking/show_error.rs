@@ -13,8 +13,8 @@ use syncmgr::{LogEntry, LogLevel, SessionError, SyncManager, Trigger};
 use syncmgr_test::{ScriptedHandler, ScriptedUser, Side, Transcript};
 use tokio::sync::Notify;
 
-use crate::support::awaitable_host::{CLASSIC, HandlerOnHost, hosting, within};
-use crate::support::window::{Window, link, waiting};
+use crate::support::awaitable_host::{CLASSIC, HandlerOnHost, host_classic, within};
+use crate::support::window::{Window, link, waiting_handler};
 use crate::support::{HANDLER, Scripted, id, start};
 
 const OK: HResult = HResult::S_OK;
@@ -44,7 +44,7 @@ pub(crate) fn explaining_handler(
         side.callback().log_error(LogLevel::Error, "link", Some(&link("x")));
         side.callback().synchronize_completed(OK)
     };
-    waiting(names).on_synchronize(complete_all).on_show_error(explain)
+    waiting_handler(names).on_synchronize(complete_all).on_show_error(explain)
 }
 
 /// Returns the calls from `PrepareForSync` on.
@@ -152,14 +152,14 @@ async fn r145_show_error_gets_attention_in_an_unattended_session() {
 #[tokio::test(start_paused = true)]
 async fn r146_show_error_may_complete_before_or_after_its_return() {
     let early = explaining_handler(&["a"], |side| side.callback().show_error_completed(OK, &[]));
-    let (manager, _handler) = hosting(early);
+    let (manager, _handler) = host_classic(early);
     let session = manager.session(Trigger::Manual).start().unwrap();
     within(session.report()).await;
     within(session.show_error(CLASSIC, error())).await.unwrap();
 
     let returns = Arc::new(Notify::new());
     let returning = returns.clone();
-    let (manager, handler) = hosting(explaining_handler(&["a"], move |_| {
+    let (manager, handler) = host_classic(explaining_handler(&["a"], move |_| {
         returning.notify_one();
         OK
     }));
@@ -175,7 +175,7 @@ async fn r146_show_error_may_complete_before_or_after_its_return() {
 
 #[tokio::test(start_paused = true)]
 async fn r146_a_completion_after_a_failing_return_has_no_effect() {
-    let (manager, handler) = hosting(explaining_handler(&["a"], |_| HResult::E_FAIL));
+    let (manager, handler) = host_classic(explaining_handler(&["a"], |_| HResult::E_FAIL));
     let session = manager.session(Trigger::Manual).start().unwrap();
     within(session.report()).await;
     within(session.show_error(CLASSIC, error())).await.unwrap();
@@ -203,7 +203,7 @@ async fn r146_a_failing_show_error_completes_with_its_code_and_can_be_repeated()
 
 #[tokio::test(start_paused = true)]
 async fn r150_the_instance_keeps_its_callback_until_the_results_are_closed() {
-    let window = Window::of(waiting(&["a"])).await;
+    let window = Window::of(waiting_handler(&["a"])).await;
     window.status("a", Status::Succeeded);
     window.complete(OK).await;
     let side = window.handler.side().clone();

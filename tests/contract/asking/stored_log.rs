@@ -13,13 +13,13 @@ use syncmgr::{
     LogEntry, LogLevel, NeedsUser, Outcome, Participation, RunEnding, SessionError, StartError, SyncManager,
 };
 
-use crate::remembered::settings::{LINK, PLAIN, repairable, texts, with_store};
+use crate::persistence::settings::{LINK, PLAIN, repairable, texts, with_store};
 use crate::support::awaitable_host::{begin, within};
-use crate::support::steps::{Steps, idle, nth, outcome, succeeds};
+use crate::support::steps::{Steps, assert_succeeds, nth, outcome, wait_until_idle};
 use crate::support::{HANDLER, Scripted, id};
 
 /// Returns a handler whose item `a` asks a question until it is answered.
-pub(crate) fn asking() -> Scripted {
+pub(crate) fn asking_handler() -> Scripted {
     Scripted::new(&["a", "b"]).on_item(|item| {
         let open = item.name() == "a" && item.decide("side", "which side wins?", &["here", "there"]).is_none();
         async move { if open { Err(NeedsUser::new("an answer").into()) } else { Ok(()) } }.boxed()
@@ -89,7 +89,7 @@ async fn opening_or_answering_the_wrong_entry_is_a_typed_error() {
 
 #[tokio::test(start_paused = true)]
 async fn answering_a_question_of_a_closed_session_runs_only_its_item() {
-    let handler = asking();
+    let handler = asking_handler();
     let manager = with_store(&MemoryStore::new(), &handler);
     within(begin(&manager).finish()).await;
     let error = question(&manager);
@@ -99,7 +99,7 @@ async fn answering_a_question_of_a_closed_session_runs_only_its_item() {
     );
     let no_such = SessionError::NoSuchChoice { error, choice: 2 };
     assert_eq!(manager.answer(HANDLER, error, 2).map(drop), Err(LogAccessError::Session(no_such)));
-    let report = succeeds(manager.answer(HANDLER, error, 1).unwrap()).await;
+    let report = assert_succeeds(manager.answer(HANDLER, error, 1).unwrap()).await;
     assert_eq!(report.items().map(|item| item.item.id()).collect::<Vec<_>>(), [id("a")]);
     assert!(manager.log(HANDLER).unwrap().iter().all(|record| record.entry.id.is_none()));
     assert_eq!(
@@ -112,32 +112,32 @@ async fn answering_a_question_of_a_closed_session_runs_only_its_item() {
 
 #[tokio::test(start_paused = true)]
 async fn a_question_can_be_answered_in_another_manager_over_the_same_store() {
-    let (store, handler) = (MemoryStore::new(), asking());
+    let (store, handler) = (MemoryStore::new(), asking_handler());
     within(begin(&with_store(&store, &handler)).finish()).await;
     let second = with_store(&store, &handler);
-    succeeds(second.answer(HANDLER, question(&second), 0).unwrap()).await;
+    assert_succeeds(second.answer(HANDLER, question(&second), 0).unwrap()).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_answer_is_consumed_for_every_manager_over_the_same_store() {
-    let (store, handler) = (MemoryStore::new(), asking());
+    let (store, handler) = (MemoryStore::new(), asking_handler());
     let first = with_store(&store, &handler);
     within(begin(&first).finish()).await;
-    succeeds(first.answer(HANDLER, question(&first), 0).unwrap()).await;
+    assert_succeeds(first.answer(HANDLER, question(&first), 0).unwrap()).await;
     let report = within(begin(&with_store(&store, &handler)).finish()).await;
     assert_eq!(outcome(&report, id("a")), Outcome::NeedsUser, "{report}");
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_answer_is_stored_even_if_no_session_can_start() {
-    let manager = with_store(&MemoryStore::new(), &asking());
+    let manager = with_store(&MemoryStore::new(), &asking_handler());
     within(begin(&manager).finish()).await;
     let error = question(&manager);
     manager.unregister(HANDLER);
     let refused = StartError::Refused(RequestError::NotRegistered { handler: HANDLER });
     assert_eq!(manager.answer(HANDLER, error, 0).map(drop), Err(LogAccessError::Start(refused)));
-    manager.register(asking()).unwrap();
-    succeeds(begin(&manager)).await;
+    manager.register(asking_handler()).unwrap();
+    assert_succeeds(begin(&manager)).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -190,10 +190,10 @@ async fn an_entry_opened_while_its_handler_is_busy_waits_for_its_turn() {
     assert_eq!(steps.running().await, "a");
     let mut shown = Box::pin(manager.show_error(nth(1), LINK));
     assert!(futures::poll!(&mut shown).is_pending());
-    idle().await;
+    wait_until_idle().await;
     assert_eq!(transcript.count("show_error"), 0);
     steps.release(&["a"]).await;
     within(shown).await.unwrap();
     assert_eq!(transcript.count("show_error"), 1);
-    succeeds(second).await;
+    assert_succeeds(second).await;
 }

@@ -10,7 +10,7 @@ use syncmgr::{Outcome, RunEnding, Session, Subject, SyncManager, Trigger};
 use syncmgr_test::{ScriptedHandler, Side, Transcript};
 use tokio::sync::oneshot;
 
-use crate::support::awaitable_host::{CLASSIC, HandlerOnHost, begin, hosting, listed, until_run, within};
+use crate::support::awaitable_host::{CLASSIC, HandlerOnHost, begin, host_classic, items_named, until_run, within};
 use crate::support::window::assert_in_order;
 use crate::support::{HANDLER, Scripted, id};
 
@@ -46,11 +46,11 @@ async fn r121_a_skip_during_a_method_is_pushed_after_the_method_returns() {
             OK
         }
     };
-    let handler = ScriptedHandler::new(listed(&["a", "b", "c"]))
+    let handler = ScriptedHandler::new(items_named(&["a", "b", "c"]))
         .on_prepare(skipping("b", "PrepareForSync"))
         .on_synchronize(skipping("c", "Synchronize"))
         .with_transcript(&transcript);
-    let (manager, handler) = hosting(handler);
+    let (manager, handler) = host_classic(handler);
     let session = running.start(&manager);
     until_run(&session, RunChange::Preparing).await;
     handler.side().callback().prepare_for_sync_completed(OK);
@@ -112,10 +112,10 @@ async fn r122_no_skip_is_pushed_to_a_method_that_completes_before_it_returns() {
             complete(side)
         }
     };
-    let handler = ScriptedHandler::new(listed(&["a", "b", "c"]))
+    let handler = ScriptedHandler::new(items_named(&["a", "b", "c"]))
         .on_prepare(completing("b", |side| side.callback().prepare_for_sync_completed(OK)))
         .on_synchronize(completing("c", |side| side.callback().synchronize_completed(OK)));
-    let (manager, handler) = hosting(handler);
+    let (manager, handler) = host_classic(handler);
     let report = within(running.start(&manager).finish()).await;
     assert_eq!(handler.transcript().count("Synchronize"), 1);
     assert_eq!(handler.transcript().count("SetItemStatus"), 0);
@@ -174,7 +174,7 @@ async fn r123_r124_an_item_skipped_while_preparing_is_not_synchronized() {
 
 #[tokio::test(start_paused = true)]
 async fn r124_synchronize_is_not_called_if_every_item_was_skipped() {
-    let (manager, handler) = hosting(ScriptedHandler::new(listed(&["a", "b"])));
+    let (manager, handler) = host_classic(ScriptedHandler::new(items_named(&["a", "b"])));
     let session = manager.session(Trigger::Manual).start().unwrap();
     until_run(&session, RunChange::Preparing).await;
     session.skip(CLASSIC, id("a")).unwrap();

@@ -118,7 +118,7 @@ async fn the_latency_of_abandoned_blocking_work_is_the_hard_grace() {
     session.stop();
     // The worker notices the cancellation before time passes.
     yield_to_all().await;
-    crate::cancellation::stopped::pass(HARD + SOFT).await;
+    crate::cancellation::stopped::advance_in_steps(HARD + SOFT).await;
     session.report().await;
     let (count, max) = count_and_max(&manager);
     // `pass` advances time in steps.

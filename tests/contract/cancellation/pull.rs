@@ -13,7 +13,7 @@ use syncmgr::{
 use syncmgr_test::{ScriptedHandler, Transcript};
 
 use crate::support::awaitable_host::{CLASSIC, HandlerOnHost, host_in, until, until_run, within};
-use crate::support::window::{Window, link, waiting};
+use crate::support::window::{Window, link, waiting_handler};
 use crate::support::{HANDLER, Scripted, id, start};
 
 const OK: HResult = HResult::S_OK;
@@ -40,7 +40,7 @@ fn outcomes(report: &Report) -> Vec<(&str, Outcome)> {
 
 #[tokio::test(start_paused = true)]
 async fn r109_progress_answers_ok_while_nothing_is_cancelled() {
-    let window = Window::of(waiting(&["a", "b"])).await;
+    let window = Window::of(waiting_handler(&["a", "b"])).await;
     let unfinished =
         [Status::Pending, Status::Updating, Status::Paused, Status::Resuming, Status::UpdatingIndeterminate];
     for status in unfinished {
@@ -53,7 +53,7 @@ async fn r109_progress_answers_ok_while_nothing_is_cancelled() {
 
 #[tokio::test(start_paused = true)]
 async fn r110_progress_answers_cancel_item_only_for_cancelled_items() {
-    let window = Window::of(waiting(&["a", "b", "c"])).await;
+    let window = Window::of(waiting_handler(&["a", "b", "c"])).await;
     assert_eq!(
         (window.report("a", Progress::new().with_value(1)), window.report("b", Progress::new().with_value(1))),
         (OK, OK)
@@ -80,7 +80,7 @@ async fn r110_r114_a_skipped_item_ends_and_the_others_continue() {
 
 #[tokio::test(start_paused = true)]
 async fn r111_progress_answers_cancel_all_for_every_item_of_a_stopped_handler() {
-    let window = Window::of(waiting(&["running", "waiting"])).await;
+    let window = Window::of(waiting_handler(&["running", "waiting"])).await;
     window.report("running", Progress::new().with_value(1));
     window.session.stop_handler(CLASSIC).unwrap();
     assert_eq!([window.poll("running"), window.poll("waiting")], [ALL, ALL]);
@@ -88,7 +88,7 @@ async fn r111_progress_answers_cancel_all_for_every_item_of_a_stopped_handler() 
 
 #[tokio::test(start_paused = true)]
 async fn r111_progress_answers_cancel_all_for_items_skipped_before_a_stop() {
-    let window = Window::of(waiting(&["skipped", "skipped early"])).await;
+    let window = Window::of(waiting_handler(&["skipped", "skipped early"])).await;
     window.report("skipped", Progress::new().with_value(1));
     window.skip("skipped");
     window.skip("skipped early");
@@ -98,7 +98,7 @@ async fn r111_progress_answers_cancel_all_for_items_skipped_before_a_stop() {
 
 #[tokio::test(start_paused = true)]
 async fn r111_progress_answers_cancel_all_for_ended_items_of_a_stopped_session() {
-    let window = Window::of(waiting(&["ended"])).await;
+    let window = Window::of(waiting_handler(&["ended"])).await;
     window.status("ended", Status::Succeeded);
     window.session.stop();
     assert_eq!(window.poll("ended"), ALL);
@@ -108,8 +108,8 @@ async fn r111_progress_answers_cancel_all_for_ended_items_of_a_stopped_session()
 async fn r112_stopping_one_handler_does_not_affect_another() {
     let manager = SyncManager::new();
     let other = HandlerInfo::new(HANDLER, "Other");
-    let stopped = std::sync::Arc::new(waiting(&["a"]));
-    let continuing = std::sync::Arc::new(waiting(&["a"]).with_info(other));
+    let stopped = std::sync::Arc::new(waiting_handler(&["a"]));
+    let continuing = std::sync::Arc::new(waiting_handler(&["a"]).with_info(other));
     host_in(&manager, &stopped);
     host_in(&manager, &continuing);
     let session = manager.session(Trigger::Manual).start().unwrap();
@@ -138,7 +138,7 @@ async fn r113_a_cancel_lasts_for_the_attempt_but_not_for_a_retry() {
     let retry = |side: &syncmgr_test::Side| {
         side.callback().show_error_completed(HResult::S_SYNCMGR_RETRYSYNC, &[id("a"), id("b")])
     };
-    let window = Window::of(waiting(&["a", "b"]).on_show_error(retry)).await;
+    let window = Window::of(waiting_handler(&["a", "b"]).on_show_error(retry)).await;
     let link = link("a");
     window.callback().log_error(syncmgr::LogLevel::Error, "link", Some(&link));
     window.report("a", Progress::new().with_value(1));
@@ -237,7 +237,7 @@ async fn r115_a_handler_stopped_by_the_manager_still_completes() {
 
 #[tokio::test(start_paused = true)]
 async fn r116_the_last_report_of_a_cancelled_item_is_its_outcome() {
-    let window = Window::of(waiting(&["skipped", "finished", "stopped"])).await;
+    let window = Window::of(waiting_handler(&["skipped", "finished", "stopped"])).await;
     for name in ["skipped", "finished", "stopped"] {
         window.report(name, Progress::new().with_value(1));
     }

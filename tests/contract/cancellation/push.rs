@@ -12,8 +12,8 @@ use syncmgr::{Outcome, Progress, RunEnding, Subject, SyncManager, Trigger};
 use syncmgr_test::{ScriptedHandler, Transcript};
 use tokio::sync::Notify;
 
-use crate::support::awaitable_host::{CLASSIC, HandlerOnHost, hosting, listed, until_run, within};
-use crate::support::window::{Window, waiting};
+use crate::support::awaitable_host::{CLASSIC, HandlerOnHost, host_classic, items_named, until_run, within};
+use crate::support::window::{Window, waiting_handler};
 use crate::support::{HANDLER, Scripted, id};
 
 const OK: HResult = HResult::S_OK;
@@ -66,7 +66,7 @@ async fn r125_nothing_is_synchronized_after_a_stopped_status() {
     for (completion, ending) in
         [(HResult::S_OK, RunEnding::Stopped), (HResult::E_FAIL, RunEnding::NotPrepared(RunFault::Failed))]
     {
-        let (manager, handler) = hosting(ScriptedHandler::new(listed(&["a"])));
+        let (manager, handler) = host_classic(ScriptedHandler::new(items_named(&["a"])));
         let session = manager.session(Trigger::Manual).start().unwrap();
         until_run(&session, RunChange::Preparing).await;
         session.stop();
@@ -82,7 +82,7 @@ async fn r125_nothing_is_synchronized_after_a_stopped_status() {
 
 #[tokio::test(start_paused = true)]
 async fn r126_a_manager_pushes_only_skipped_for_items_and_stopped_for_handlers() {
-    let window = Window::of(waiting(&["a", "b", "c"])).await;
+    let window = Window::of(waiting_handler(&["a", "b", "c"])).await;
     window.report("a", Progress::new().with_value(1));
     window.status("c", Status::Succeeded);
     for name in ["a", "a", "b", "c"] {
@@ -121,7 +121,7 @@ async fn r126_a_host_that_pushes_another_status_is_refused() {
 #[tokio::test(start_paused = true)]
 async fn r127_a_status_is_compared_by_equality() {
     for status in EVERY_STATUS {
-        let window = Window::of(waiting(&["a"])).await;
+        let window = Window::of(waiting_handler(&["a"])).await;
         assert_eq!(window.status("a", status), OK);
         let ended = window.progress().is_empty();
         assert_eq!(ended, status.is_terminal(), "{status:?}");
@@ -170,13 +170,13 @@ async fn r128_a_deferred_skip_is_pulled_immediately_and_pushed_in_the_next_call(
     let (answers, transcript) = (Transcript::new(), Transcript::new());
     let session = Arc::new(std::sync::OnceLock::<syncmgr::Session>::new());
     let (shared, notes) = (session.clone(), answers.clone());
-    let handler = ScriptedHandler::new(listed(&["a", "b"])).with_transcript(&transcript).on_prepare(move |side| {
+    let handler = ScriptedHandler::new(items_named(&["a", "b"])).with_transcript(&transcript).on_prepare(move |side| {
         shared.get().unwrap().skip(CLASSIC, id("b")).unwrap();
         notes.note(side.callback().progress(id("b"), None).to_string());
         notes.note(side.callback().progress(id("a"), None).to_string());
         side.callback().prepare_for_sync_completed(OK)
     });
-    let (manager, _handler) = hosting(handler);
+    let (manager, _handler) = host_classic(handler);
     session.set(manager.session(Trigger::Manual).start().unwrap()).unwrap();
     until_run(session.get().unwrap(), RunChange::Synchronizing).await;
     assert_eq!(answers.lines(), ["S_SYNCMGR_CANCELITEM", "S_OK"]);
@@ -186,7 +186,7 @@ async fn r128_a_deferred_skip_is_pulled_immediately_and_pushed_in_the_next_call(
 
 #[tokio::test(start_paused = true)]
 async fn r129_push_and_pull_report_the_same_cancels() {
-    let window = Window::of(waiting(&["a", "b", "c"])).await;
+    let window = Window::of(waiting_handler(&["a", "b", "c"])).await;
     window.report("a", Progress::new().with_value(1));
     window.skip("a");
     window.skip("b");

@@ -15,10 +15,10 @@ use tokio::sync::Notify;
 use crate::asking::show_error::error;
 use crate::support::awaitable_host::{CLASSIC, until, within};
 use crate::support::window::assert_in_order;
-use crate::support::{HANDLER, Scripted, id, named, start};
+use crate::support::{HANDLER, Scripted, handlers_of, id, start};
 
 /// Advances time. Paused time does not advance by itself while a thread is blocked.
-pub(crate) async fn pass(time: Duration) {
+pub(crate) async fn advance_in_steps(time: Duration) {
     for _ in 0..time.as_millis() / 100 {
         tokio::time::advance(Duration::from_millis(100)).await;
     }
@@ -145,7 +145,7 @@ async fn a_cancelled_item_ends_after_its_blocking_work() {
     session.skip(HANDLER, id("a")).unwrap();
     let mut report = Box::pin(session.report());
     assert!((&mut report).now_or_never().is_none());
-    pass(Duration::from_secs(4)).await;
+    advance_in_steps(Duration::from_secs(4)).await;
     assert!((&mut report).now_or_never().is_none(), "the item ended before its job");
     job.release.send(()).unwrap();
     let report = report.await;
@@ -166,8 +166,8 @@ async fn an_item_whose_blocking_work_outlives_the_hard_grace_is_abandoned() {
     job.begun.notified().await;
     let shutdown = manager.clone();
     let shutdown = tokio::spawn(async move { shutdown.shutdown().await });
-    pass(Duration::from_secs(6)).await;
-    assert_eq!(named(&shutdown.await.unwrap()), [HANDLER]);
+    advance_in_steps(Duration::from_secs(6)).await;
+    assert_eq!(handlers_of(&shutdown.await.unwrap()), [HANDLER]);
     assert!(notes.lines().is_empty(), "the job ended before its release");
     let report = session.report().await;
     let item = report.run(HANDLER).unwrap().item(id("a")).unwrap();
@@ -259,10 +259,10 @@ async fn an_abandoned_item_does_not_run_again_while_its_work_continues() {
     let first = manager.session(Trigger::Manual).start().unwrap();
     job.begun.notified().await;
     first.stop();
-    pass(Duration::from_secs(6)).await;
+    advance_in_steps(Duration::from_secs(6)).await;
     assert_eq!(first.report().await.items().next().unwrap().outcome, Outcome::Failed);
     let second = manager.session(Trigger::Manual).start().unwrap();
-    pass(Duration::from_secs(1)).await;
+    advance_in_steps(Duration::from_secs(1)).await;
     let begun = handler.transcript.count("item a");
     // Release the thread before any assertion can fail.
     drop(job);

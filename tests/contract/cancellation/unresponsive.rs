@@ -11,7 +11,7 @@ use syncmgr::{Classify, FailureClass, Outcome, RunEnding, SyncManager, SyncResul
 use tokio::sync::Notify;
 
 use crate::support::awaitable_host::within;
-use crate::support::{HANDLER, Scripted, id, named, run, start};
+use crate::support::{HANDLER, Scripted, handlers_of, id, run, start};
 
 #[tokio::test(start_paused = true)]
 async fn items_without_await_points_yield_the_thread_between_items() {
@@ -158,7 +158,7 @@ async fn blocking_work_of_items_that_their_run_drops_is_abandoned() {
     let second = manager.session(Trigger::Manual).start().unwrap();
     let report = within(second.report()).await;
     assert_eq!(report.items().next().unwrap().outcome, Outcome::Skipped, "{report}");
-    assert_eq!(named(&manager.shutdown().await), [HANDLER]);
+    assert_eq!(handlers_of(&manager.shutdown().await), [HANDLER]);
     drop(release);
 }
 

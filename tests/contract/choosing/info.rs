@@ -17,7 +17,7 @@ use syncmgr::{
 use syncmgr_test::Transcript;
 
 use crate::choosing::choice::{Picker, manager_with_chooser, run_attended};
-use crate::support::awaitable_host::{CLASSIC, HandlerOnHost, begin, listed, within};
+use crate::support::awaitable_host::{CLASSIC, HandlerOnHost, begin, items_named, within};
 use crate::support::window::ran;
 use crate::support::{HANDLER, Scripted, run};
 
@@ -82,7 +82,7 @@ impl SyncHandler for InfoOnce {
     }
 
     async fn items(&self) -> SyncResult<Items> {
-        Ok(listed(&["a"]))
+        Ok(items_named(&["a"]))
     }
 
     async fn synchronize_item(&self, _: &ItemContext) -> SyncResult {
@@ -128,7 +128,7 @@ impl ClassicHandler for Nameless {
     }
 
     fn enum_sync_items(&self) -> Result<Items, HResult> {
-        Ok(listed(&["a"]))
+        Ok(items_named(&["a"]))
     }
 
     fn set_progress_callback(&self, callback: Option<Arc<dyn SyncCallback>>) -> HResult {

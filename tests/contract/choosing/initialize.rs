@@ -14,7 +14,7 @@ use syncmgr::{
 };
 use syncmgr_test::{ScriptedHandler, ScriptedUser, Transcript};
 
-use crate::support::awaitable_host::{CLASSIC, HandlerOnHost, hosting, listed, within};
+use crate::support::awaitable_host::{CLASSIC, HandlerOnHost, host_classic, items_named, within};
 use crate::support::{HANDLER, Scripted, run};
 
 const TRIGGERS: [Trigger; 6] =
@@ -46,7 +46,7 @@ async fn r025_calls_before_initialize_and_a_second_initialize_are_refused() {
 
 #[tokio::test(start_paused = true)]
 async fn r027_the_event_is_exactly_one_of_1_to_6() {
-    let (manager, handler) = hosting(ScriptedHandler::new(listed(&[])));
+    let (manager, handler) = host_classic(ScriptedHandler::new(items_named(&[])));
     for trigger in TRIGGERS {
         manager.session(trigger).handlers([CLASSIC]).start().unwrap().finish().await;
     }
@@ -106,14 +106,15 @@ fn r029_an_unknown_event_value_counts_as_manual() {
 
 #[tokio::test(start_paused = true)]
 async fn r030_initialize_returning_ok_is_followed_by_the_listing() {
-    let (manager, handler) = hosting(ScriptedHandler::new(listed(&[])));
+    let (manager, handler) = host_classic(ScriptedHandler::new(items_named(&[])));
     manager.session(Trigger::Manual).start().unwrap().finish().await;
     assert_eq!(handler.transcript().lines()[..2], ["Initialize 0x0003 None", "EnumSyncMgrItems"]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn r031_nothing_is_called_after_a_decline() {
-    let (manager, handler) = hosting(ScriptedHandler::new(listed(&["a"])).on_initialize(|_| HResult::S_FALSE));
+    let (manager, handler) =
+        host_classic(ScriptedHandler::new(items_named(&["a"])).on_initialize(|_| HResult::S_FALSE));
     let report = manager.session(Trigger::Manual).start().unwrap().finish().await;
     assert_eq!(report.runs[0].ending, Some(RunEnding::Declined));
     assert_eq!(handler.transcript().lines(), ["Initialize 0x0003 None"]);
@@ -146,7 +147,7 @@ async fn r032_declining_is_not_an_error_and_does_not_affect_other_handlers() {
 #[tokio::test(start_paused = true)]
 async fn r033_any_other_code_ends_the_run_and_is_logged() {
     for code in [HResult::E_FAIL, HResult::E_OUTOFMEMORY, HResult(0x8007_0005_u32 as i32)] {
-        let (manager, handler) = hosting(ScriptedHandler::new(listed(&["a"])).on_initialize(move |_| code));
+        let (manager, handler) = host_classic(ScriptedHandler::new(items_named(&["a"])).on_initialize(move |_| code));
         let report = manager.session(Trigger::Manual).start().unwrap().finish().await;
         assert_eq!(report.runs[0].ending, Some(RunEnding::NotBegun(code.into())));
         assert!(!report.is_success());
@@ -158,7 +159,7 @@ async fn r033_any_other_code_ends_the_run_and_is_logged() {
 #[tokio::test(start_paused = true)]
 async fn r033_other_success_codes_do_not_begin_the_run() {
     let code = HResult::S_SYNCMGR_MISSINGITEMS;
-    let (manager, handler) = hosting(ScriptedHandler::new(listed(&["a"])).on_initialize(move |_| code));
+    let (manager, handler) = host_classic(ScriptedHandler::new(items_named(&["a"])).on_initialize(move |_| code));
     let report = manager.session(Trigger::Manual).start().unwrap().finish().await;
     assert!(matches!(report.runs[0].ending, Some(RunEnding::NotBegun(_))), "{report:?}");
     assert_eq!((report.runs[0].log.len(), handler.transcript().lines().len()), (1, 1));
@@ -188,7 +189,7 @@ async fn r033_a_host_receives_the_code_of_a_failed_initialize() {
 
 #[tokio::test(start_paused = true)]
 async fn r035_the_cookie_arrives_only_with_invoke() {
-    let (manager, handler) = hosting(ScriptedHandler::new(listed(&[])));
+    let (manager, handler) = host_classic(ScriptedHandler::new(items_named(&[])));
     for trigger in TRIGGERS {
         let request = manager.session(trigger).handlers([CLASSIC]).cookie(*b"\x01\x00");
         request.start().unwrap().finish().await;

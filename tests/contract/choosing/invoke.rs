@@ -10,7 +10,9 @@ use syncmgr::{HandlerId, HandlerInfo, Report, StartError, SyncManager, Trigger};
 use syncmgr_test::{ScriptedHandler, Transcript};
 
 use crate::choosing::choice::{Picker, manager_with_chooser};
-use crate::support::awaitable_host::{CLASSIC, HandlerOnHost, begin, hosting, listed, until_run, waiting, within};
+use crate::support::awaitable_host::{
+    CLASSIC, HandlerOnHost, begin, host_classic, items_named, manager_with_waiting_item, until_run, within,
+};
 use crate::support::window::assert_in_order;
 use crate::support::{HANDLER, Scripted, id};
 
@@ -43,7 +45,7 @@ async fn r014_update_items_runs_only_the_named_handler() {
 async fn r015_the_cookie_reaches_initialize_unchanged() {
     let every_byte: Vec<u8> = (0..=u8::MAX).collect();
     for cookie in [&[][..], &[0, 0], b"\xFF\x00inbox", &every_byte] {
-        let (manager, handler) = hosting(ScriptedHandler::new(listed(&["a"])));
+        let (manager, handler) = host_classic(ScriptedHandler::new(items_named(&["a"])));
         let flags = InvokeFlags::START_SYNC;
         let session =
             manager.invoke(Invocation::new(CLASSIC).with_flags(flags).with_cookie(Arc::from(cookie))).unwrap();
@@ -106,7 +108,7 @@ async fn r019_minimized_does_not_change_the_items_that_run() {
 #[tokio::test(start_paused = true)]
 async fn r020_update_all_returns_before_the_work_is_done() {
     let transcript = Transcript::new();
-    let (manager, go) = waiting(&transcript);
+    let (manager, go) = manager_with_waiting_item(&transcript);
     let session = manager.update_all().unwrap();
     assert_eq!(transcript.lines(), [""; 0]);
     until_run(&session, RunChange::Synchronizing).await;
@@ -130,7 +132,7 @@ async fn r020_update_all_starts_a_manual_session_of_all_handlers() {
 #[tokio::test(start_paused = true)]
 async fn r021_update_items_returns_on_acceptance_even_if_the_session_waits() {
     let transcript = Transcript::new();
-    let (manager, go) = waiting(&transcript);
+    let (manager, go) = manager_with_waiting_item(&transcript);
     let first = begin(&manager);
     until_run(&first, RunChange::Synchronizing).await;
     let second = manager.invoke(invocation(HANDLER, InvokeFlags::START_SYNC)).unwrap();
@@ -146,7 +148,7 @@ async fn r021_update_items_returns_on_acceptance_even_if_the_session_waits() {
 #[tokio::test(start_paused = true)]
 async fn r022_the_cookie_is_copied() {
     let transcript = Transcript::new();
-    let (manager, go) = waiting(&transcript);
+    let (manager, go) = manager_with_waiting_item(&transcript);
     let first = begin(&manager);
     until_run(&first, RunChange::Synchronizing).await;
     let mut bytes = vec![1, 2, 3];

@@ -12,13 +12,13 @@ use syncmgr::{ItemId, Items, LogLevel, RunEnding, Subject, SyncItem, SyncManager
 use syncmgr_test::{ScriptedHandler, Transcript};
 
 use crate::choosing::choice::{Picker, manager_with_chooser, run_attended, run_unattended};
-use crate::support::awaitable_host::{HandlerOnHost, begin, hosting, listed, within};
+use crate::support::awaitable_host::{HandlerOnHost, begin, host_classic, items_named, within};
 use crate::support::window::ran;
 use crate::support::{HANDLER, Scripted, id, run};
 
 /// Returns a manager, its handler and the listing of that handler: the items `a`, which a choice has unchecked, and `b`.
 async fn manager_with_unchecked_item() -> (SyncManager, Scripted, Arc<Mutex<Items>>) {
-    let listing = Arc::new(Mutex::new(listed(&["a", "b"])));
+    let listing = Arc::new(Mutex::new(items_named(&["a", "b"])));
     let lists = listing.clone();
     let handler = Scripted::new(&[]).items(move || Ok(lists.lock().expect("not poisoned").clone()));
     let manager = manager_with_chooser(&handler, &Picker::these(&["b"], &Transcript::new()));
@@ -31,15 +31,15 @@ async fn prepared_after_absence(without: Items) -> Vec<String> {
     let (manager, handler, listing) = manager_with_unchecked_item().await;
     *listing.lock().expect("not poisoned") = without;
     run_unattended(&manager).await;
-    *listing.lock().expect("not poisoned") = listed(&["a", "b"]);
+    *listing.lock().expect("not poisoned") = items_named(&["a", "b"]);
     run_unattended(&manager).await;
     handler.transcript.of(&["prepare"])
 }
 
 #[tokio::test(start_paused = true)]
 async fn r046_a_complete_listing_drops_the_choices_of_absent_items() {
-    assert_eq!(prepared_after_absence(listed(&["b"])).await, ["prepare b", "prepare b", "prepare a b"]);
-    assert_eq!(prepared_after_absence(listed(&[])).await, ["prepare b", "prepare a b"]);
+    assert_eq!(prepared_after_absence(items_named(&["b"])).await, ["prepare b", "prepare b", "prepare a b"]);
+    assert_eq!(prepared_after_absence(items_named(&[])).await, ["prepare b", "prepare a b"]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -65,7 +65,7 @@ async fn r047_a_failed_listing_keeps_all_choices() {
     let fails = failing.clone();
     let handler = Scripted::new(&[]).items(move || match *fails.lock().unwrap() {
         true => Err(anyhow::anyhow!("offline")),
-        false => Ok(listed(&["a", "b"])),
+        false => Ok(items_named(&["a", "b"])),
     });
     let manager = manager_with_chooser(&handler, &Picker::these(&["b"], &Transcript::new()));
     run_attended(&manager).await;
@@ -79,7 +79,7 @@ async fn r047_a_failed_listing_keeps_all_choices() {
 
 #[tokio::test(start_paused = true)]
 async fn r047_an_incomplete_listing_of_a_classic_handler_is_not_a_failure() {
-    let (manager, handler) = hosting(ScriptedHandler::new(Items::incomplete([SyncItem::named("a")])));
+    let (manager, handler) = host_classic(ScriptedHandler::new(Items::incomplete([SyncItem::named("a")])));
     let session = begin(&manager);
     crate::support::awaitable_host::until_run(&session, syncmgr::session::RunChange::Preparing).await;
     session.stop();
@@ -186,7 +186,7 @@ async fn r061_a_peer_receives_127_characters_of_an_item_name() {
 
 #[tokio::test(start_paused = true)]
 async fn a_listing_passed_to_a_host_is_marked_complete_or_incomplete() {
-    for items in [listed(&["a"]), Items::incomplete([SyncItem::named("a")])] {
+    for items in [items_named(&["a"]), Items::incomplete([SyncItem::named("a")])] {
         let wanted = items.completeness();
         let on = HandlerOnHost::created(Scripted::new(&[]).items(move || Ok(items.clone())), &Transcript::new());
         on.adapter.initialize(Trigger::Manual, RunFlags::empty(), None).await;

@@ -11,7 +11,7 @@ use syncmgr::{HandlerInfo, Items, RunEnding, SessionError, Subject, SyncItem, Sy
 use syncmgr_test::{ScriptedHandler, Side, Transcript};
 use tokio::sync::oneshot;
 
-use crate::support::awaitable_host::{CLASSIC, HandlerOnHost, hosting, listed, within};
+use crate::support::awaitable_host::{CLASSIC, HandlerOnHost, host_classic, items_named, within};
 use crate::support::{HANDLER, Scripted, id};
 
 /// Returns an unchecked item, an item with properties, and a plain item.
@@ -40,7 +40,7 @@ fn classic_with_properties(show: impl FnMut(&Side) -> HResult + Send + 'static) 
 async fn r063_r064_a_run_without_chosen_items_is_not_prepared_or_synchronized() {
     let unlisted = [id("unlisted")];
     for wanted in [&[][..], &unlisted[..]] {
-        let (manager, handler) = hosting(ScriptedHandler::new(listed(&["a"])));
+        let (manager, handler) = host_classic(ScriptedHandler::new(items_named(&["a"])));
         let request = manager.session(Trigger::Manual).items(CLASSIC, wanted.iter().copied());
         let report = request.start().unwrap().finish().await;
         assert_eq!(report.runs[0].ending, Some(RunEnding::NothingToDo));
@@ -109,7 +109,7 @@ async fn r065_r066_a_host_is_refused_undeclared_properties() {
 #[tokio::test(start_paused = true)]
 async fn r067_the_callback_is_set_before_properties_are_shown() {
     let (manager, handler) =
-        hosting(classic_with_properties(|side| side.callback().show_properties_completed(HResult::S_OK)));
+        host_classic(classic_with_properties(|side| side.callback().show_properties_completed(HResult::S_OK)));
     manager.show_properties(CLASSIC, Subject::Handler).await.unwrap();
     let lines = handler.transcript().of(&["SetProgressCallback", "ShowProperties"]);
     assert_eq!(lines, ["SetProgressCallback", "ShowProperties Handler", "SetProgressCallback NULL"]);
@@ -129,7 +129,7 @@ async fn r067_a_host_without_a_callback_is_refused() {
 async fn r068_only_the_first_completion_after_the_return_is_accepted() {
     let (sender, receiver) = oneshot::channel();
     let mut sender = Some(sender);
-    let (manager, handler) = hosting(classic_with_properties(move |side| {
+    let (manager, handler) = host_classic(classic_with_properties(move |side| {
         let (callback, sender) = (side.callback(), sender.take().expect("the properties are shown once"));
         tokio::spawn(async move {
             let answers = [(); 2].map(|()| callback.show_properties_completed(HResult::S_OK));
@@ -146,7 +146,7 @@ async fn r068_only_the_first_completion_after_the_return_is_accepted() {
 async fn r068_only_the_first_completion_before_the_return_is_accepted() {
     let answers = Transcript::new();
     let noted = answers.clone();
-    let (manager, _) = hosting(classic_with_properties(move |side| {
+    let (manager, _) = host_classic(classic_with_properties(move |side| {
         for _ in 0..2 {
             noted.note(side.callback().show_properties_completed(HResult::S_OK).to_string());
         }
@@ -183,7 +183,7 @@ async fn r068_a_host_receives_one_completion_before_or_after_the_return() {
 async fn r069_a_completion_after_a_failing_return_is_refused() {
     let (sender, receiver) = oneshot::channel();
     let mut sender = Some(sender);
-    let (manager, _) = hosting(classic_with_properties(move |side| {
+    let (manager, _) = host_classic(classic_with_properties(move |side| {
         let (callback, sender) = (side.callback(), sender.take().expect("the properties are shown once"));
         tokio::spawn(async move { sender.send(callback.show_properties_completed(HResult::S_OK)).unwrap() });
         HResult::E_FAIL
@@ -195,7 +195,7 @@ async fn r069_a_completion_after_a_failing_return_is_refused() {
 
 #[tokio::test(start_paused = true)]
 async fn r069_a_failed_show_properties_is_an_error_for_the_caller() {
-    let (manager, _) = hosting(classic_with_properties(|_| HResult::E_FAIL));
+    let (manager, _) = host_classic(classic_with_properties(|_| HResult::E_FAIL));
     assert!(within(manager.show_properties(CLASSIC, Subject::Handler)).await.is_err());
     let failing = handler_with_properties().on_show_properties(|_, _| async { Err(anyhow!("no display")) }.boxed());
     assert!(within(manager_of(&failing).show_properties(HANDLER, Subject::Handler)).await.is_err());

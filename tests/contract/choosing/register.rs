@@ -9,7 +9,7 @@ use syncmgr::{HandlerId, HandlerInfo, Outcome, Report, StartError, SyncManager, 
 use syncmgr_core::register::Registry;
 use syncmgr_test::Transcript;
 
-use crate::support::awaitable_host::{begin, until_run, waiting, within};
+use crate::support::awaitable_host::{begin, manager_with_waiting_item, until_run, within};
 use crate::support::{HANDLER, Scripted};
 
 const OTHER: HandlerId = HandlerId::from_u128(0x07E4);
@@ -98,7 +98,7 @@ async fn r005_an_unregistered_handler_is_in_no_session() {
 #[tokio::test(start_paused = true)]
 async fn r005_a_session_continues_after_its_handler_is_unregistered() {
     let transcript = Transcript::new();
-    let (manager, go) = waiting(&transcript);
+    let (manager, go) = manager_with_waiting_item(&transcript);
     let session = begin(&manager);
     until_run(&session, RunChange::Synchronizing).await;
     assert!(manager.unregister(HANDLER));

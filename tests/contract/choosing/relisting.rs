@@ -11,7 +11,7 @@ use syncmgr::{HandlerInfo, Items, Subject, SyncItem, SyncManager, SyncResult};
 use syncmgr_test::{ScriptedHandler, Transcript};
 use tokio::sync::Notify;
 
-use crate::support::awaitable_host::{CLASSIC, HandlerOnHost, hosting, within};
+use crate::support::awaitable_host::{CLASSIC, HandlerOnHost, host_classic, within};
 use crate::support::{HANDLER, Scripted, id};
 
 /// Returns the item whose properties are shown.
@@ -100,7 +100,7 @@ async fn complete_with(code: HResult) -> (Result<Vec<String>, PropertiesError>, 
             side.callback().show_properties_completed(code);
             HResult::S_OK
         });
-    let (manager, handler) = hosting(handler);
+    let (manager, handler) = host_classic(handler);
     let items = within(manager.show_properties(CLASSIC, shown_item())).await;
     let named = items.map(|items| items.iter().map(|item| item.name().to_owned()).collect());
     (named, handler.transcript().count("EnumSyncMgrItems"))

@@ -14,8 +14,10 @@ use crate::explanations::situations::{handler, item};
 use crate::retries::environment::{NEEDS, in_environment, needing};
 use crate::support::awaitable_host::within;
 use crate::support::id;
-use crate::support::steps::{manual, nth, registered, succeeds};
-use crate::support::test_clock::{DAY, HOUR, MINUTE, StartTimes, TestClock, fails, fails_until, stored, timed};
+use crate::support::steps::{assert_succeeds, nth, register_all, start_manual};
+use crate::support::test_clock::{
+    DAY, HOUR, MINUTE, StartTimes, TestClock, builder_with_clock, builder_with_store, fail_until, transient_failure,
+};
 
 /// Waits until just after the named time.
 async fn sleep_until_next(clock: &TestClock, next: Next) {
@@ -27,13 +29,13 @@ async fn sleep_until_next(clock: &TestClock, next: Next) {
 async fn network_changes_affect_no_item_while_no_work_waits() {
     let (began, (builder, environment)) = (StartTimes::new(), in_environment(Network::Online));
     let noting = needing(began.handler(1, &["a"], |_, _| Ok(())), NEEDS);
-    let manager = registered(builder.store(MemoryStore::new()).build(), [noting]);
-    succeeds(manual(&manager, 1)).await;
+    let manager = register_all(builder.store(MemoryStore::new()).build(), [noting]);
+    assert_succeeds(start_manual(&manager, 1)).await;
     for network in [Network::Offline, Network::Metered] {
         environment.set_network(network);
         for explanation in [item(&manager, "a"), handler(&manager)] {
             assert!(explanation.holds.is_empty(), "{network:?}: {explanation}");
-            assert_eq!(explanation.next, Next::WhenAsked, "{network:?}: {explanation}");
+            assert_eq!(explanation.next, Next::WhenRequested, "{network:?}: {explanation}");
         }
     }
     environment.set_network(Network::Online);
@@ -48,13 +50,13 @@ async fn an_item_sharing_a_claim_with_a_deferred_item_has_no_next_time() {
         "a" if times == 1 => Err(anyhow!("busy")).retry_after(10 * MINUTE),
         _ => Ok(()),
     });
-    let manager = registered(stored(&clock, &MemoryStore::new()).build(), [handler]);
+    let manager = register_all(builder_with_store(&clock, &MemoryStore::new()).build(), [handler]);
     let only = |name| manager.session(Trigger::Manual).items(nth(1), [id(name)]).start().unwrap();
     let listing = only("b");
     within(listing.report()).await;
     within(only("a").finish()).await;
     let explanation = item(&manager, "b");
-    assert_eq!(explanation.next, Next::WhenAsked, "{explanation}");
+    assert_eq!(explanation.next, Next::WhenRequested, "{explanation}");
     sleep_until_next(&clock, item(&manager, "a").next).await;
     assert_eq!((began.of("a").len(), began.of("b").len()), (2, 1));
 }
@@ -62,12 +64,12 @@ async fn an_item_sharing_a_claim_with_a_deferred_item_has_no_next_time() {
 /// Returns a manager whose item failed once and whose handler declined the retry.
 async fn manager_with_declined_retry(began: &StartTimes, clock: &TestClock) -> SyncManager {
     let initialized = StartTimes::new();
-    let handler = began.handler(1, &["a"], |_, times| fails_until(times, 1)).on_initialize(move |_| {
+    let handler = began.handler(1, &["a"], |_, times| fail_until(times, 1)).on_initialize(move |_| {
         let declines = initialized.note("initialize") == 2;
         async move { Ok(if declines { Participation::Decline } else { Participation::TakePart }) }.boxed()
     });
-    let manager = registered(timed(clock).build(), [handler]);
-    within(manual(&manager, 1).finish()).await;
+    let manager = register_all(builder_with_clock(clock).build(), [handler]);
+    within(start_manual(&manager, 1).finish()).await;
     sleep(MINUTE).await;
     assert_eq!(began.of("a"), [0], "the item ran although its handler declined");
     manager
@@ -84,13 +86,13 @@ async fn a_declined_retry_names_its_next_time_and_runs_then() {
 #[tokio::test(start_paused = true)]
 async fn a_retry_of_an_unlisted_item_has_no_next_time() {
     let (began, listed) = (StartTimes::new(), StartTimes::new());
-    let noting = began.handler(1, &["a"], |_, _| fails());
+    let noting = began.handler(1, &["a"], |_, _| transient_failure());
     let items = noting.items.clone();
     let noting = noting.items(move || {
-        if listed.note("items") == 1 { items() } else { Ok(crate::support::awaitable_host::listed(&["b"])) }
+        if listed.note("items") == 1 { items() } else { Ok(crate::support::awaitable_host::items_named(&["b"])) }
     });
-    let manager = registered(timed(&TestClock::new()).build(), [noting]);
-    within(manual(&manager, 1).finish()).await;
+    let manager = register_all(builder_with_clock(&TestClock::new()).build(), [noting]);
+    within(start_manual(&manager, 1).finish()).await;
     sleep(HOUR).await;
     let explanation = item(&manager, "a");
     assert!(!matches!(explanation.next, Next::Now | Next::At { .. }), "{explanation}");
@@ -102,15 +104,15 @@ async fn a_handler_names_the_time_of_its_next_due_item() {
     let (began, clock) = (StartTimes::new(), TestClock::new());
     let noting = began.handler(1, &["late", "soon", "well"], |item, times| match (item.name(), times) {
         ("late", 1) => Err(anyhow!("busy")).retry_after(HOUR),
-        ("soon", times) => fails_until(times, 1),
+        ("soon", times) => fail_until(times, 1),
         _ => Ok(()),
     });
-    let manager = registered(timed(&clock).build(), [noting]);
-    within(manual(&manager, 1).finish()).await;
+    let manager = register_all(builder_with_clock(&clock).build(), [noting]);
+    within(start_manual(&manager, 1).finish()).await;
     for name in ["soon", "late"] {
         assert_eq!(handler(&manager).next, item(&manager, name).next);
         sleep_until_next(&clock, handler(&manager).next).await;
         assert_eq!(began.of(name).len(), 2);
     }
-    assert_eq!(handler(&manager).next, Next::WhenAsked);
+    assert_eq!(handler(&manager).next, Next::WhenRequested);
 }

@@ -13,10 +13,12 @@ use syncmgr::{
 };
 use tokio::time::sleep;
 
-use crate::guards::plans::{Planning, many, question};
+use crate::guards::plans::{Planning, many_deletions, question};
 use crate::support::awaitable_host::{begin, within};
-use crate::support::steps::{background, manual, nth, registered, succeeds};
-use crate::support::test_clock::{DAY, EXACT, HOUR, StartTimes, TestClock, fails, fails_until, stored, timed};
+use crate::support::steps::{assert_succeeds, nth, register_all, start_background, start_manual};
+use crate::support::test_clock::{
+    DAY, EXACT, HOUR, StartTimes, TestClock, builder_with_clock, builder_with_store, fail_until, transient_failure,
+};
 use crate::support::{HANDLER, Scripted, id};
 
 /// Returns the explanation of an item, and asserts that it survives a JSON round trip and is one line.
@@ -48,16 +50,16 @@ pub(crate) async fn manager_after_one_run(
 ) -> (SyncManager, StartTimes) {
     let began = StartTimes::new();
     let handler = began.handler(1, &["a"], move |_, times| end(times));
-    let manager = registered(stored(clock, &MemoryStore::new()).build(), [handler]);
-    within(manual(&manager, 1).finish()).await;
+    let manager = register_all(builder_with_store(clock, &MemoryStore::new()).build(), [handler]);
+    within(start_manual(&manager, 1).finish()).await;
     (manager, began)
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_item_that_never_ran_waits_for_the_triggers_of_its_handler() {
-    let manager = registered(SyncManager::new(), [StartTimes::new().handler(1, &["a"], |_, _| Ok(()))]);
+    let manager = register_all(SyncManager::new(), [StartTimes::new().handler(1, &["a"], |_, _| Ok(()))]);
     let explanation = handler(&manager);
-    assert_eq!((explanation.condition, explanation.next), (Condition::Idle, Next::WhenAsked), "{explanation}");
+    assert_eq!((explanation.condition, explanation.next), (Condition::Idle, Next::WhenRequested), "{explanation}");
     manager.set_flags(nth(1), RegisterFlags::IDLE).unwrap();
     assert_eq!(handler(&manager).next, Next::WhenTriggered);
     let explanation = item(&manager, "a");
@@ -70,7 +72,7 @@ async fn an_item_that_never_ran_waits_for_the_triggers_of_its_handler() {
 #[tokio::test(start_paused = true)]
 async fn an_item_in_backoff_names_its_retry_time_and_runs_then() {
     let clock = TestClock::new();
-    let (manager, began) = manager_after_one_run(&clock, |times| fails_until(times, 3)).await;
+    let (manager, began) = manager_after_one_run(&clock, |times| fail_until(times, 3)).await;
     for failures in 1..=3 {
         let explanation = item(&manager, "a");
         let [Hold::BackingOff { until, failures: counted }] = explanation.holds[..] else { panic!("{explanation}") };
@@ -111,27 +113,27 @@ async fn an_item_that_needs_the_user_waits_for_a_request() {
     for (end, hold) in ends {
         let (manager, _) = manager_after_one_run(&TestClock::new(), end).await;
         let explanation = item(&manager, "a");
-        assert_eq!((&explanation.holds[..], explanation.next), (&[hold][..], Next::WhenAsked), "{explanation}");
+        assert_eq!((&explanation.holds[..], explanation.next), (&[hold][..], Next::WhenRequested), "{explanation}");
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_explanation_names_an_open_question_and_its_answer_runs_the_item() {
-    let handler = crate::asking::stored_log::asking();
-    let manager = registered(SyncManager::builder().store(MemoryStore::new()).build(), [handler]);
+    let handler = crate::asking::stored_log::asking_handler();
+    let manager = register_all(SyncManager::builder().store(MemoryStore::new()).build(), [handler]);
     within(begin(&manager).finish()).await;
     let explanation = item_of(&manager, HANDLER, "a");
     let Next::WhenAnswered { error } = explanation.next else { panic!("{explanation}") };
     assert_eq!(explanation.condition, Condition::NeedsUser);
-    succeeds(manager.answer(HANDLER, error, 0).unwrap()).await;
+    assert_succeeds(manager.answer(HANDLER, error, 0).unwrap()).await;
     let explanation = item_of(&manager, HANDLER, "a");
-    assert_eq!((explanation.condition, explanation.next), (Condition::Succeeded, Next::WhenAsked), "{explanation}");
+    assert_eq!((explanation.condition, explanation.next), (Condition::Succeeded, Next::WhenRequested), "{explanation}");
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_item_held_by_a_guard_is_explained_as_guarded() {
-    let planning = Planning::new(many());
-    let manager = registered(SyncManager::builder().store(MemoryStore::new()).build(), [planning.handler()]);
+    let planning = Planning::new(many_deletions());
+    let manager = register_all(SyncManager::builder().store(MemoryStore::new()).build(), [planning.handler()]);
     for live in [true, false] {
         let session = begin(&manager);
         within(session.report()).await;
@@ -147,13 +149,13 @@ async fn an_item_held_by_a_guard_is_explained_as_guarded() {
 
 #[tokio::test(start_paused = true)]
 async fn a_resolved_guard_violation_holds_no_item() {
-    let planning = Planning::new(many());
-    let manager = registered(SyncManager::builder().store(MemoryStore::new()).build(), [planning.handler()]);
+    let planning = Planning::new(many_deletions());
+    let manager = register_all(SyncManager::builder().store(MemoryStore::new()).build(), [planning.handler()]);
     within(begin(&manager).finish()).await;
     planning.set(syncmgr::Plan::new());
-    succeeds(begin(&manager)).await;
+    assert_succeeds(begin(&manager)).await;
     let explanation = item_of(&manager, HANDLER, "a");
-    assert_eq!((&explanation.holds[..], explanation.next), (&[][..], Next::WhenAsked), "{explanation}");
+    assert_eq!((&explanation.holds[..], explanation.next), (&[][..], Next::WhenRequested), "{explanation}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -164,20 +166,24 @@ async fn the_explanation_of_a_permanent_failure_names_no_settled_question() {
         2 => Ok(()),
         _ => Err(anyhow!("never")).permanent(),
     });
-    let manager = registered(SyncManager::builder().store(MemoryStore::new()).build(), [handler]);
+    let manager = register_all(SyncManager::builder().store(MemoryStore::new()).build(), [handler]);
     for _ in 0..3 {
-        within(manual(&manager, 1).finish()).await;
+        within(start_manual(&manager, 1).finish()).await;
     }
     let explanation = item(&manager, "a");
-    assert_eq!((&explanation.holds[..], explanation.next), (&[Hold::Permanent][..], Next::WhenAsked), "{explanation}");
+    assert_eq!(
+        (&explanation.holds[..], explanation.next),
+        (&[Hold::Permanent][..], Next::WhenRequested),
+        "{explanation}"
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_item_over_its_retry_budget_names_its_question() {
     let (began, store) = (StartTimes::new(), MemoryStore::new());
-    let manager = stored(&TestClock::new(), &store).retry(EXACT.with_budget(2, 50)).build();
-    let manager = registered(manager, [began.handler(1, &["a"], |_, _| fails())]);
-    within(manual(&manager, 1).finish()).await;
+    let manager = builder_with_store(&TestClock::new(), &store).retry(EXACT.with_budget(2, 50)).build();
+    let manager = register_all(manager, [began.handler(1, &["a"], |_, _| transient_failure())]);
+    within(start_manual(&manager, 1).finish()).await;
     sleep(DAY).await;
     let explanation = item(&manager, "a");
     assert_eq!(explanation.holds, [Hold::NeedsAttention { failures: 2 }], "{explanation}");
@@ -194,11 +200,11 @@ async fn a_handler_that_could_not_begin_names_its_retry_time_and_runs_then() {
     let (began, clock) = (StartTimes::new(), TestClock::new());
     let noting = began.clone();
     let failing = began.handler(1, &[], |_, _| Ok(())).items(move || {
-        fails_until(noting.note("items"), 1)?;
-        Ok(crate::support::awaitable_host::listed(&["a"]))
+        fail_until(noting.note("items"), 1)?;
+        Ok(crate::support::awaitable_host::items_named(&["a"]))
     });
-    let manager = registered(stored(&clock, &MemoryStore::new()).build(), [failing]);
-    within(manual(&manager, 1).finish()).await;
+    let manager = register_all(builder_with_store(&clock, &MemoryStore::new()).build(), [failing]);
+    within(start_manual(&manager, 1).finish()).await;
     let explanation = handler(&manager);
     let [Hold::BackingOff { until, failures: 1 }] = explanation.holds[..] else { panic!("{explanation}") };
     assert_eq!(explanation.next, Next::At { time: until });
@@ -210,14 +216,14 @@ async fn a_handler_that_could_not_begin_names_its_retry_time_and_runs_then() {
 #[tokio::test(start_paused = true)]
 async fn unregistered_and_unlisted_items_are_explained_from_the_store() {
     let clock = TestClock::new();
-    let (manager, _) = manager_after_one_run(&clock, |_| fails()).await;
+    let (manager, _) = manager_after_one_run(&clock, |_| transient_failure()).await;
     manager.unregister(nth(1));
     let explanation = item(&manager, "a");
     assert_eq!(explanation.next, Next::Never, "{explanation}");
     assert_eq!(explanation.last.unwrap().outcome, Outcome::Failed);
     let other = Scripted::new(&["b"]).info(|_| syncmgr::HandlerInfo::new(nth(1), "Lists others"));
     manager.register(other).unwrap();
-    succeeds(background(&manager, 1)).await;
+    assert_succeeds(start_background(&manager, 1)).await;
     let explanation = item(&manager, "a");
     assert_eq!((explanation.condition, explanation.next), (Condition::Absent, Next::WhenListed), "{explanation}");
 }
@@ -228,9 +234,9 @@ async fn names_with_control_characters_stay_on_one_line() {
     let handler = Scripted::new(&[])
         .info(|_| syncmgr::HandlerInfo::new(nth(1), "x").with_name("two\nlines"))
         .items(move || Ok([SyncItem::named(name)].into_iter().collect()))
-        .on_item(|_| async { fails() }.boxed());
-    let manager = registered(timed(&TestClock::new()).build(), [handler]);
-    let session = manual(&manager, 1);
+        .on_item(|_| async { transient_failure() }.boxed());
+    let manager = register_all(builder_with_clock(&TestClock::new()).build(), [handler]);
+    let session = start_manual(&manager, 1);
     within(session.report()).await;
     assert!(!item(&manager, name).to_string().contains('\u{202e}'));
     self::handler(&manager);
@@ -240,7 +246,7 @@ async fn names_with_control_characters_stay_on_one_line() {
 async fn an_explanation_survives_a_json_round_trip() {
     let clock = TestClock::new();
     clock.set_forward(Duration::from_nanos(1_234_567));
-    let (manager, _) = manager_after_one_run(&clock, |_| fails()).await;
+    let (manager, _) = manager_after_one_run(&clock, |_| transient_failure()).await;
     let explanation = item(&manager, "a");
     let json = serde_json::to_string(&explanation).unwrap();
     assert_eq!(serde_json::from_str::<Explanation>(&json).unwrap(), explanation, "{json}");
@@ -252,13 +258,13 @@ async fn items_of_a_handler_that_cannot_begin_are_explained_as_backing_off() {
     let noting = began.clone();
     let failing = began.handler(1, &[], |_, _| Ok(())).items(move || {
         if noting.note("items") == 2 {
-            fails()?
+            transient_failure()?
         }
-        Ok(crate::support::awaitable_host::listed(&["a"]))
+        Ok(crate::support::awaitable_host::items_named(&["a"]))
     });
-    let manager = registered(stored(&clock, &MemoryStore::new()).build(), [failing]);
+    let manager = register_all(builder_with_store(&clock, &MemoryStore::new()).build(), [failing]);
     for _ in 0..2 {
-        within(manual(&manager, 1).finish()).await;
+        within(start_manual(&manager, 1).finish()).await;
     }
     let explanation = item(&manager, "a");
     assert_eq!(explanation.condition, Condition::Succeeded, "{explanation}");

@@ -117,7 +117,7 @@ async fn a_panic_in_a_call_with_a_completion_ends_the_call() {
 
 #[tokio::test(start_paused = true)]
 async fn a_panic_in_set_item_status_does_not_undo_the_skip() {
-    let inner = crate::support::window::waiting(&["a", "b"]);
+    let inner = crate::support::window::waiting_handler(&["a", "b"]);
     let side = inner.side().clone();
     let session = start_with_correct_handler(inner, "SetItemStatus");
     until_synchronizing(&session).await;

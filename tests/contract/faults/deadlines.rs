@@ -15,7 +15,7 @@ use syncmgr_test::{ScriptedUser, Transcript};
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep};
 
-use crate::support::awaitable_host::{CLASSIC, begin, listed, within};
+use crate::support::awaitable_host::{CLASSIC, begin, items_named, within};
 use crate::support::{HANDLER, Scripted, id};
 
 /// The documented default limits and soft grace.
@@ -134,7 +134,7 @@ async fn items_listed_within_the_soft_grace_are_discarded() {
         let handler = Scripted::new(&[]).on_items(move || {
             async move {
                 sleep(ITEMS + GRACE / 2).await;
-                if result { Ok(listed(&["a"])) } else { Err(anyhow!("too late")) }
+                if result { Ok(items_named(&["a"])) } else { Err(anyhow!("too late")) }
             }
             .boxed()
         });

@@ -17,7 +17,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::asking::show_error::error;
 use crate::faults::deadlines::{PREPARE, never};
-use crate::support::awaitable_host::{CLASSIC, begin, hosting, listed, prepares, until_run, within};
+use crate::support::awaitable_host::{CLASSIC, begin, host_classic, items_named, prepares, until_run, within};
 use crate::support::window::Window;
 use crate::support::{HANDLER, Scripted, id};
 
@@ -131,7 +131,7 @@ async fn show_properties_ends_when_its_handler_is_forgotten() {
 
 #[tokio::test(start_paused = true)]
 async fn an_uncompleted_prepare_ends_its_run_and_cannot_complete_later() {
-    let (manager, handler) = hosting(ScriptedHandler::new(listed(&["a"])));
+    let (manager, handler) = host_classic(ScriptedHandler::new(items_named(&["a"])));
     let session = begin(&manager);
     until_run(&session, RunChange::Preparing).await;
     let callback = handler.side().callback();
@@ -147,7 +147,7 @@ async fn an_uncompleted_prepare_ends_its_run_and_cannot_complete_later() {
 
 /// Starts a session of a classic handler, and waits until its `PrepareForSync` has missed the deadline.
 async fn start_overdue_session() -> (syncmgr::Session, Arc<ScriptedHandler>) {
-    let (manager, handler) = hosting(ScriptedHandler::new(listed(&["a"])));
+    let (manager, handler) = host_classic(ScriptedHandler::new(items_named(&["a"])));
     let session = begin(&manager);
     until_run(&session, RunChange::Preparing).await;
     sleep(PREPARE + Duration::from_secs(1)).await;
@@ -179,7 +179,7 @@ async fn a_classic_handler_past_its_deadline_receives_a_stopped_status() {
 #[tokio::test(start_paused = true)]
 async fn the_deadline_of_a_classic_handler_pauses_while_it_has_attention() {
     let manager = SyncManager::builder().interaction(ScriptedUser::new()).build();
-    let handler = Arc::new(ScriptedHandler::new(listed(&["a"])));
+    let handler = Arc::new(ScriptedHandler::new(items_named(&["a"])));
     crate::support::awaitable_host::host_in(&manager, &handler);
     let session = manager.session(Trigger::Manual).may_bother_user().start().unwrap();
     until_run(&session, RunChange::Preparing).await;
@@ -196,7 +196,7 @@ async fn the_deadline_of_a_classic_handler_pauses_while_it_has_attention() {
 
 #[tokio::test(start_paused = true)]
 async fn an_uncompleted_synchronize_ends_after_stall_time_and_hard_grace() {
-    let window = Window::of(ScriptedHandler::new(listed(&["a", "b"])).on_prepare(prepares())).await;
+    let window = Window::of(ScriptedHandler::new(items_named(&["a", "b"])).on_prepare(prepares())).await;
     let before = Instant::now();
     let report = within(window.session.report()).await;
     assert!(before.elapsed() >= Duration::from_secs(605), "{:?}", before.elapsed());
@@ -208,7 +208,7 @@ async fn an_uncompleted_synchronize_ends_after_stall_time_and_hard_grace() {
 
 #[tokio::test(start_paused = true)]
 async fn the_completion_of_a_dropped_synchronize_is_refused() {
-    let window = Window::of(ScriptedHandler::new(listed(&["a"])).on_prepare(prepares())).await;
+    let window = Window::of(ScriptedHandler::new(items_named(&["a"])).on_prepare(prepares())).await;
     let callback = window.callback();
     within(window.session.report()).await;
     assert_eq!(callback.synchronize_completed(HResult::S_OK), HResult::E_UNEXPECTED);
@@ -216,7 +216,7 @@ async fn the_completion_of_a_dropped_synchronize_is_refused() {
 
 #[tokio::test(start_paused = true)]
 async fn a_session_continues_despite_a_handler_that_never_completes() {
-    let (manager, _handler) = hosting(ScriptedHandler::new(listed(&["a"])));
+    let (manager, _handler) = host_classic(ScriptedHandler::new(items_named(&["a"])));
     manager.register(Scripted::new(&["b"]).info(|_| HandlerInfo::new(HANDLER, "Other"))).unwrap();
     let report = within(begin(&manager).finish()).await;
     assert_eq!(report.run(CLASSIC).unwrap().ending, Some(RunEnding::NotPrepared(RunFault::Failed)));

@@ -16,8 +16,8 @@ use syncmgr::{
 use syncmgr_test::{Side, Transcript};
 
 use crate::asking::show_error::{error, explaining_handler};
-use crate::support::awaitable_host::{CLASSIC, HandlerOnHost, host_in, hosting, within};
-use crate::support::window::{Window, ran, waiting};
+use crate::support::awaitable_host::{CLASSIC, HandlerOnHost, host_classic, host_in, within};
+use crate::support::window::{Window, ran, waiting_handler};
 use crate::support::{HANDLER, Scripted, id, run, start};
 
 const OK: HResult = HResult::S_OK;
@@ -53,7 +53,7 @@ async fn the_first_completion_counts_and_the_second_is_logged() {
             assert_eq!(answers, (OK, UNEXPECTED));
             OK
         });
-    let (manager, _handler) = hosting(handler);
+    let (manager, _handler) = host_classic(handler);
     let session = manager.session(Trigger::Manual).start().unwrap();
     within(session.report()).await;
     within(session.show_error(CLASSIC, error())).await.unwrap();
@@ -65,7 +65,7 @@ async fn the_first_completion_counts_and_the_second_is_logged() {
 
 #[tokio::test(start_paused = true)]
 async fn a_completion_without_a_call_is_logged_and_has_no_effect() {
-    let window = Window::of(waiting(&["a"])).await;
+    let window = Window::of(waiting_handler(&["a"])).await;
     let callback = window.callback();
     assert_eq!(callback.prepare_for_sync_completed(FAIL), UNEXPECTED);
     assert_eq!(callback.show_error_completed(HResult::S_SYNCMGR_RETRYSYNC, &[id("a")]), UNEXPECTED);
@@ -81,8 +81,8 @@ async fn a_completion_without_a_call_is_logged_and_has_no_effect() {
 #[tokio::test(start_paused = true)]
 async fn a_report_on_an_item_of_another_handler_is_refused() {
     let manager = SyncManager::new();
-    let (mine, theirs) = (Arc::new(waiting(&["mine"])), HandlerInfo::new(HANDLER, "Theirs"));
-    let theirs = Arc::new(waiting(&["theirs"]).with_info(theirs));
+    let (mine, theirs) = (Arc::new(waiting_handler(&["mine"])), HandlerInfo::new(HANDLER, "Theirs"));
+    let theirs = Arc::new(waiting_handler(&["theirs"]).with_info(theirs));
     host_in(&manager, &mine);
     host_in(&manager, &theirs);
     let session = manager.session(Trigger::Manual).start().unwrap();
@@ -106,7 +106,7 @@ async fn a_report_on_an_item_of_another_handler_is_refused() {
 
 #[tokio::test(start_paused = true)]
 async fn a_report_after_the_end_of_an_item_is_refused() {
-    let window = Window::of(waiting(&["a"])).await;
+    let window = Window::of(waiting_handler(&["a"])).await;
     window.status("a", Status::Failed);
     assert_eq!(window.status("a", Status::Succeeded), UNEXPECTED);
     let report = window.complete(OK).await;
@@ -231,7 +231,7 @@ async fn host_calls_at_the_wrong_time_are_refused_without_effect() {
 
 #[tokio::test(start_paused = true)]
 async fn a_stopped_handler_that_never_completes_is_released() {
-    let window = Window::of(waiting(&["a"])).await;
+    let window = Window::of(waiting_handler(&["a"])).await;
     let callback = window.callback();
     window.session.stop();
     let report = within(window.session.clone().finish()).await;

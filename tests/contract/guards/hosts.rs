@@ -11,7 +11,7 @@ use syncmgr::store::MemoryStore;
 use syncmgr::{Plan, PlanDecision, Trigger};
 use syncmgr_test::{ScriptedUser, Transcript};
 
-use crate::guards::plans::{Planning, many};
+use crate::guards::plans::{Planning, many_deletions};
 use crate::support::awaitable_host::{AwaitableHost, HandlerOnHost};
 use crate::support::{Scripted, id};
 
@@ -34,7 +34,7 @@ async fn on_host(handler: Scripted, store: &MemoryStore, answer: usize, transcri
 #[tokio::test(start_paused = true)]
 async fn the_callback_adapter_asks_the_user_through_show_error() {
     for (answer, decision) in [(0, "Proceed"), (1, "Revert")] {
-        let (planning, transcript) = (Planning::new(many()), Transcript::new());
+        let (planning, transcript) = (Planning::new(many_deletions()), Transcript::new());
         let on = on_host(planning.handler(), &MemoryStore::new(), answer, &transcript).await;
         assert_eq!(planning.decisions.lines(), ["Held"]);
         let logged = transcript.of(&["LogError"]);
@@ -62,8 +62,8 @@ async fn the_callback_adapter_lets_harmless_plans_proceed() {
 async fn a_test_context_records_plans_and_lets_them_proceed() {
     let context = TestContext::new();
     let item = context.item("a");
-    assert!(item.propose(&many()).may_proceed());
-    assert_eq!(context.plans(), [many()]);
+    assert!(item.propose(&many_deletions()).may_proceed());
+    assert_eq!(context.plans(), [many_deletions()]);
     assert_eq!(PlanDecision::Revert.or_needs_user(), Ok(PlanDecision::Revert));
     let violation = GuardViolation::TooManyDeletions { deletes: 11, existing: 12 };
     assert!(PlanDecision::Held(violation).or_needs_user().is_err());

@@ -9,10 +9,10 @@ use syncmgr::store::MemoryStore;
 use syncmgr::{LogEntry, LogLevel, Outcome, Plan, PlanDecision, Report, SyncManager, Trigger};
 use syncmgr_test::Transcript;
 
-use crate::remembered::settings::texts;
+use crate::persistence::settings::texts;
 use crate::support::awaitable_host::{begin, within};
-use crate::support::steps::{hold_of, outcome, registered, succeeds};
-use crate::support::test_clock::{TestClock, timed};
+use crate::support::steps::{assert_succeeds, hold_of, outcome, register_all};
+use crate::support::test_clock::{TestClock, builder_with_clock};
 use crate::support::{HANDLER, Scripted, id};
 
 /// The next plan of an item, and the decisions on its plans.
@@ -54,12 +54,12 @@ impl Planning {
 }
 
 /// Returns a plan that deletes 20 of 30 entries.
-pub(crate) fn many() -> Plan {
+pub(crate) fn many_deletions() -> Plan {
     Plan::new().with_deletes(20, 30)
 }
 
 pub(crate) fn with_store(store: &MemoryStore, planning: &Planning) -> SyncManager {
-    registered(SyncManager::builder().store(store.clone()).build(), [planning.handler()])
+    register_all(SyncManager::builder().store(store.clone()).build(), [planning.handler()])
 }
 
 pub(crate) fn questions(report: &Report) -> Vec<&LogEntry> {
@@ -81,7 +81,7 @@ async fn a_harmless_plan_proceeds_without_a_log_entry() {
         Plan::new().with_bytes(1 << 50),
     ] {
         let planning = Planning::new(plan);
-        let report = succeeds(begin(&with_store(&MemoryStore::new(), &planning))).await;
+        let report = assert_succeeds(begin(&with_store(&MemoryStore::new(), &planning))).await;
         assert_eq!(planning.decisions.lines(), ["Proceed"]);
         assert!(report.runs[0].log.is_empty());
     }
@@ -89,7 +89,7 @@ async fn a_harmless_plan_proceeds_without_a_log_entry() {
 
 #[tokio::test(start_paused = true)]
 async fn a_plan_with_too_many_deletions_is_held_with_one_question() {
-    let planning = Planning::new(many());
+    let planning = Planning::new(many_deletions());
     let manager = with_store(&MemoryStore::new(), &planning);
     let report = within(begin(&manager).finish()).await;
     assert_eq!((outcome(&report, id("a")), outcome(&report, id("b"))), (Outcome::NeedsUser, Outcome::Succeeded));
@@ -108,14 +108,14 @@ async fn a_plan_with_too_many_deletions_is_held_with_one_question() {
 #[tokio::test(start_paused = true)]
 async fn an_item_that_proposes_twice_leaves_one_question() {
     let handler = Scripted::new(&["a"]).on_item(|item| {
-        let held = (item.propose(&many()), item.propose(&many()));
+        let held = (item.propose(&many_deletions()), item.propose(&many_deletions()));
         async move {
             assert!(matches!(held, (PlanDecision::Held(_), PlanDecision::Held(_))), "{held:?}");
             Ok(())
         }
         .boxed()
     });
-    let manager = registered(SyncManager::new(), [handler]);
+    let manager = register_all(SyncManager::new(), [handler]);
     let report = within(begin(&manager).finish()).await;
     assert_eq!((outcome(&report, id("a")), questions(&report).len()), (Outcome::NeedsUser, 1));
 }
@@ -127,7 +127,7 @@ async fn each_answer_reaches_the_item_as_its_plan_decision() {
         (1, &["Held", "Revert"], Outcome::Succeeded),
         (2, &["Held"], Outcome::NeedsUser),
     ] {
-        let planning = Planning::new(many());
+        let planning = Planning::new(many_deletions());
         let manager = with_store(&MemoryStore::new(), &planning);
         let session = begin(&manager);
         let report = within(session.report()).await;
@@ -142,13 +142,13 @@ async fn each_answer_reaches_the_item_as_its_plan_decision() {
 #[tokio::test(start_paused = true)]
 async fn an_answer_applies_after_the_session_and_after_a_restart() {
     for restarted in [false, true] {
-        let (store, planning) = (MemoryStore::new(), Planning::new(many()));
+        let (store, planning) = (MemoryStore::new(), Planning::new(many_deletions()));
         let mut manager = with_store(&store, &planning);
         within(begin(&manager).finish()).await;
         if restarted {
             manager = with_store(&store.after_crash(), &planning);
         }
-        let report = succeeds(manager.answer(HANDLER, question(&manager), 0).unwrap()).await;
+        let report = assert_succeeds(manager.answer(HANDLER, question(&manager), 0).unwrap()).await;
         assert_eq!(report.items().count(), 1);
         assert_eq!(planning.decisions.lines(), ["Held", "Proceed"]);
     }
@@ -156,10 +156,10 @@ async fn an_answer_applies_after_the_session_and_after_a_restart() {
 
 #[tokio::test(start_paused = true)]
 async fn a_success_consumes_the_answer() {
-    let planning = Planning::new(many());
+    let planning = Planning::new(many_deletions());
     let manager = with_store(&MemoryStore::new(), &planning);
     within(begin(&manager).finish()).await;
-    succeeds(manager.answer(HANDLER, question(&manager), 0).unwrap()).await;
+    assert_succeeds(manager.answer(HANDLER, question(&manager), 0).unwrap()).await;
     let report = within(begin(&manager).finish()).await;
     assert_eq!((outcome(&report, id("a")), questions(&report).len()), (Outcome::NeedsUser, 1));
     assert_eq!(planning.decisions.lines(), ["Held", "Proceed", "Held"]);
@@ -168,13 +168,13 @@ async fn a_success_consumes_the_answer() {
 #[tokio::test(start_paused = true)]
 async fn a_plan_asks_again_only_if_its_deletions_or_sides_change() {
     let changed = [
-        (many().with_creates(7).with_updates(9).with_bytes(1 << 30), "Proceed"),
+        (many_deletions().with_creates(7).with_updates(9).with_bytes(1 << 30), "Proceed"),
         (Plan::new().with_deletes(21, 30), "Held"),
         (Plan::new().with_deletes(20, 31), "Held"),
-        (many().with_side(Side::new("there", 5)), "Held"),
+        (many_deletions().with_side(Side::new("there", 5)), "Held"),
     ];
     for (plan, decision) in changed {
-        let planning = Planning::new(many());
+        let planning = Planning::new(many_deletions());
         let manager = with_store(&MemoryStore::new(), &planning);
         within(begin(&manager).finish()).await;
         planning.set(plan.clone());
@@ -187,9 +187,9 @@ async fn a_plan_asks_again_only_if_its_deletions_or_sides_change() {
 #[tokio::test(start_paused = true)]
 async fn the_unattended_policy_decides_without_a_user() {
     for (policy, decision) in [(UnattendedPolicy::Refuse, "Held"), (UnattendedPolicy::Allow, "Proceed")] {
-        let planning = Planning::new(many());
+        let planning = Planning::new(many_deletions());
         let guards = GuardPolicy::DEFAULT.with_unattended(policy);
-        let manager = registered(SyncManager::builder().guards(guards).build(), [planning.handler()]);
+        let manager = register_all(SyncManager::builder().guards(guards).build(), [planning.handler()]);
         within(begin(&manager).finish()).await;
         assert_eq!(planning.decisions.lines(), [decision]);
     }
@@ -200,7 +200,7 @@ async fn the_application_sets_the_guard_limits() {
     let guards = GuardPolicy::DEFAULT.with_deletions(2, 10);
     for (plan, decision) in [(Plan::new().with_deletes(3, 29), "Held"), (Plan::new().with_deletes(3, 30), "Proceed")] {
         let planning = Planning::new(plan);
-        let manager = registered(SyncManager::builder().guards(guards).build(), [planning.handler()]);
+        let manager = register_all(SyncManager::builder().guards(guards).build(), [planning.handler()]);
         within(begin(&manager).finish()).await;
         assert_eq!(planning.decisions.lines(), [decision]);
     }
@@ -208,17 +208,17 @@ async fn the_application_sets_the_guard_limits() {
 
 #[tokio::test(start_paused = true)]
 async fn the_question_of_a_guard_is_stored_until_it_is_answered() {
-    let planning = Planning::new(many());
+    let planning = Planning::new(many_deletions());
     let manager = with_store(&MemoryStore::new(), &planning);
     within(begin(&manager).finish()).await;
     assert_eq!(texts(&manager).iter().filter(|text| text.contains("20 of 30")).count(), 1);
-    succeeds(manager.answer(HANDLER, question(&manager), 0).unwrap()).await;
+    assert_succeeds(manager.answer(HANDLER, question(&manager), 0).unwrap()).await;
     assert!(manager.log(HANDLER).unwrap().iter().all(|record| !record.entry.is_link()), "{:?}", texts(&manager));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_refused_plan_can_be_allowed_later() {
-    let planning = Planning::new(many());
+    let planning = Planning::new(many_deletions());
     let manager = with_store(&MemoryStore::new(), &planning);
     within(begin(&manager).finish()).await;
     within(manager.answer(HANDLER, question(&manager), 2).unwrap().finish()).await;
@@ -229,8 +229,8 @@ async fn a_refused_plan_can_be_allowed_later() {
 
 #[tokio::test(start_paused = true)]
 async fn a_held_plan_is_not_retried() {
-    let (clock, planning) = (TestClock::new(), Planning::new(many()));
-    let manager = registered(timed(&clock).build(), [planning.handler()]);
+    let (clock, planning) = (TestClock::new(), Planning::new(many_deletions()));
+    let manager = register_all(builder_with_clock(&clock).build(), [planning.handler()]);
     within(begin(&manager).finish()).await;
     tokio::time::sleep(crate::support::test_clock::DAY).await;
     assert_eq!(planning.decisions.lines(), ["Held"]);
@@ -238,7 +238,7 @@ async fn a_held_plan_is_not_retried() {
 
 #[tokio::test(start_paused = true)]
 async fn a_plan_held_in_several_sessions_leaves_one_open_question() {
-    let planning = Planning::new(many());
+    let planning = Planning::new(many_deletions());
     let manager = with_store(&MemoryStore::new(), &planning);
     for _ in 0..3 {
         within(begin(&manager).finish()).await;

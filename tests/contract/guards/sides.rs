@@ -5,10 +5,10 @@ use syncmgr::guard::Side;
 use syncmgr::store::{MemoryStore, StateStore};
 use syncmgr::{Plan, PlanDecision, SyncManager};
 
-use crate::guards::plans::{Planning, many, question, with_store};
+use crate::guards::plans::{Planning, many_deletions, question, with_store};
 use crate::support::awaitable_host::{begin, within};
-use crate::support::steps::{registered, succeeds};
-use crate::support::test_clock::{HOUR, TestClock, YEAR, stored};
+use crate::support::steps::{assert_succeeds, register_all};
+use crate::support::test_clock::{HOUR, TestClock, YEAR, builder_with_store};
 use crate::support::{HANDLER, Scripted, id};
 
 /// Returns a plan between a source with `entries` entries and a target.
@@ -26,7 +26,7 @@ async fn sides_are_compared_with_the_last_successful_plan() {
         (Plan::new().with_side(Side::new("elsewhere", 0)), "Proceed"),
     ] {
         let (store, planning) = (MemoryStore::new(), Planning::new(sides(40, "disk")));
-        succeeds(begin(&with_store(&store, &planning))).await;
+        assert_succeeds(begin(&with_store(&store, &planning))).await;
         planning.set(plan.clone());
         let manager = with_store(&store.after_crash(), &planning);
         within(begin(&manager).finish()).await;
@@ -40,11 +40,11 @@ async fn sides_are_compared_with_the_last_successful_plan() {
 async fn a_chosen_side_reaches_the_item_and_its_plan_becomes_the_baseline() {
     let (store, planning) = (MemoryStore::new(), Planning::new(sides(40, "disk")));
     let manager = with_store(&store, &planning);
-    succeeds(begin(&manager)).await;
+    assert_succeeds(begin(&manager)).await;
     planning.set(sides(0, "disk"));
     within(begin(&manager).finish()).await;
-    succeeds(manager.answer(HANDLER, question(&manager), 2).unwrap()).await;
-    succeeds(begin(&manager)).await;
+    assert_succeeds(manager.answer(HANDLER, question(&manager), 2).unwrap()).await;
+    assert_succeeds(begin(&manager)).await;
     assert_eq!(planning.decisions.lines(), ["Proceed", "Held", "Side(\"there\")", "Proceed"]);
     assert_eq!(store.record(HANDLER, id("a")).unwrap().unwrap().sides[0].entries, 0);
 }
@@ -52,7 +52,7 @@ async fn a_chosen_side_reaches_the_item_and_its_plan_becomes_the_baseline() {
 #[tokio::test(start_paused = true)]
 async fn a_failed_attempt_does_not_change_the_baseline() {
     let (store, planning) = (MemoryStore::new(), Planning::new(sides(40, "disk")));
-    succeeds(begin(&with_store(&store, &planning))).await;
+    assert_succeeds(begin(&with_store(&store, &planning))).await;
     let swapped = Scripted::new(&["a"]).on_item(|item| {
         let decision = item.propose(&sides(40, "disk").with_side(Side::new("third", 50)));
         async move {
@@ -61,7 +61,7 @@ async fn a_failed_attempt_does_not_change_the_baseline() {
         }
         .boxed()
     });
-    let manager = registered(SyncManager::builder().store(store.clone()).build(), [swapped]);
+    let manager = register_all(SyncManager::builder().store(store.clone()).build(), [swapped]);
     within(begin(&manager).finish()).await;
     assert_eq!(store.record(HANDLER, id("a")).unwrap().unwrap().sides.len(), 2);
 }
@@ -69,23 +69,23 @@ async fn a_failed_attempt_does_not_change_the_baseline() {
 #[tokio::test(start_paused = true)]
 async fn a_clock_set_back_holds_plans_until_the_user_allows_it() {
     let (clock, store, planning) = (TestClock::new(), MemoryStore::new(), Planning::new(Plan::new()));
-    let manager = registered(stored(&clock, &store).build(), [planning.handler()]);
-    succeeds(begin(&manager)).await;
+    let manager = register_all(builder_with_store(&clock, &store).build(), [planning.handler()]);
+    assert_succeeds(begin(&manager)).await;
     clock.set_back(YEAR);
     within(begin(&manager).finish()).await;
     within(begin(&manager).finish()).await;
-    succeeds(manager.answer(HANDLER, question(&manager), 0).unwrap()).await;
-    succeeds(begin(&manager)).await;
+    assert_succeeds(manager.answer(HANDLER, question(&manager), 0).unwrap()).await;
+    assert_succeeds(begin(&manager)).await;
     assert_eq!(planning.decisions.lines(), ["Proceed", "Held", "Held", "Proceed", "Proceed"]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn one_answer_allows_a_clock_set_back_after_a_failure() {
     let (clock, store, planning) = (TestClock::new(), MemoryStore::new(), Planning::new(Plan::new()));
-    let manager = registered(stored(&clock, &store).build(), [planning.handler()]);
-    succeeds(begin(&manager)).await;
+    let manager = register_all(builder_with_store(&clock, &store).build(), [planning.handler()]);
+    assert_succeeds(begin(&manager)).await;
     tokio::time::sleep(HOUR).await;
-    planning.set(many());
+    planning.set(many_deletions());
     within(begin(&manager).finish()).await;
     planning.set(Plan::new());
     clock.set_back(YEAR);

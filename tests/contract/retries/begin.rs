@@ -8,9 +8,11 @@ use syncmgr::store::MemoryStore;
 use syncmgr::{Classify, Hold, LogLevel, NeedsUser, Participation, RunEnding, SyncManager, SyncResult};
 use tokio::time::sleep;
 
-use crate::support::awaitable_host::{listed, within};
-use crate::support::steps::{background, manual, nth, registered};
-use crate::support::test_clock::{DAY, EXACT, HOUR, StartTimes, TestClock, fails, fails_until, stored, timed};
+use crate::support::awaitable_host::{items_named, within};
+use crate::support::steps::{nth, register_all, start_background, start_manual};
+use crate::support::test_clock::{
+    DAY, EXACT, HOUR, StartTimes, TestClock, builder_with_clock, builder_with_store, fail_until, transient_failure,
+};
 use crate::support::{Scripted, id};
 
 /// A handler whose `items` ends with `end`, which receives the number of the call.
@@ -18,7 +20,7 @@ fn handler_with_listing(began: &StartTimes, end: impl Fn(usize) -> SyncResult + 
     let noting = began.clone();
     began.handler(1, &[], |_, _| Ok(())).items(move || {
         let times = noting.note("items");
-        end(times).map(|()| listed(&["a", "b"]))
+        end(times).map(|()| items_named(&["a", "b"]))
     })
 }
 
@@ -32,8 +34,8 @@ fn handler_with_initialize(began: &StartTimes, end: impl Fn(usize) -> SyncResult
 }
 
 async fn run_once(handler: Scripted) -> SyncManager {
-    let manager = registered(timed(&TestClock::new()).build(), [handler]);
-    within(manual(&manager, 1).finish()).await;
+    let manager = register_all(builder_with_clock(&TestClock::new()).build(), [handler]);
+    within(start_manual(&manager, 1).finish()).await;
     manager
 }
 
@@ -41,10 +43,14 @@ async fn run_once(handler: Scripted) -> SyncManager {
 async fn a_failed_listing_is_retried_as_a_whole_and_success_resets_it() {
     let began = StartTimes::new();
     let manager =
-        run_once(handler_with_listing(&began, |times| if times == 4 { fails() } else { fails_until(times, 2) })).await;
+        run_once(handler_with_listing(
+            &began,
+            |times| if times == 4 { transient_failure() } else { fail_until(times, 2) },
+        ))
+        .await;
     sleep(HOUR).await;
     assert_eq!((began.of("items"), began.of("a"), began.of("b")), (vec![0, 30, 90], vec![90], vec![90]));
-    within(background(&manager, 1).finish()).await;
+    within(start_background(&manager, 1).finish()).await;
     sleep(HOUR).await;
     assert_eq!(began.of("items")[3..], [3600, 3630], "the wait was not that of a first failure");
 }
@@ -52,7 +58,7 @@ async fn a_failed_listing_is_retried_as_a_whole_and_success_resets_it() {
 #[tokio::test(start_paused = true)]
 async fn a_failed_initialize_is_retried_as_a_whole() {
     let began = StartTimes::new();
-    let _manager = run_once(handler_with_initialize(&began, |times| fails_until(times, 3))).await;
+    let _manager = run_once(handler_with_initialize(&began, |times| fail_until(times, 3))).await;
     sleep(DAY).await;
     assert_eq!((began.of("initialize"), began.of("a")), (vec![0, 30, 90, 210], vec![210]));
 }
@@ -60,13 +66,13 @@ async fn a_failed_initialize_is_retried_as_a_whole() {
 #[tokio::test(start_paused = true)]
 async fn a_background_session_does_not_initialize_a_handler_in_backoff() {
     let began = StartTimes::new();
-    let manager = run_once(handler_with_initialize(&began, |_| fails())).await;
-    let report = within(background(&manager, 1).finish()).await;
+    let manager = run_once(handler_with_initialize(&began, |_| transient_failure())).await;
+    let report = within(start_background(&manager, 1).finish()).await;
     assert_eq!(report.runs[0].ending, Some(RunEnding::Held));
     assert!(matches!(report.runs[0].hold, Some(Hold::BackingOff { failures: 1, .. })), "{report}");
     assert!(report.runs[0].log.is_empty(), "{report}");
     assert_eq!(began.of("initialize"), [0]);
-    within(manual(&manager, 1).finish()).await;
+    within(start_manual(&manager, 1).finish()).await;
     assert_eq!(began.of("initialize"), [0, 0]);
 }
 
@@ -74,7 +80,7 @@ async fn a_background_session_does_not_initialize_a_handler_in_backoff() {
 async fn only_a_forced_session_ends_a_handlers_wait_for_its_peer() {
     let began = StartTimes::new();
     let manager = run_once(handler_with_listing(&began, |_| Err(anyhow!("busy")).retry_after(HOUR))).await;
-    let report = within(manual(&manager, 1).finish()).await;
+    let report = within(start_manual(&manager, 1).finish()).await;
     assert!(matches!(report.runs[0].hold, Some(Hold::NotBefore { .. })), "{report}");
     within(manager.session(syncmgr::Trigger::Manual).force().start().unwrap().finish()).await;
     assert_eq!(began.of("items"), [0, 0]);
@@ -85,9 +91,9 @@ async fn only_a_forced_session_ends_a_handlers_wait_for_its_peer() {
 #[tokio::test(start_paused = true)]
 async fn repeated_manual_sessions_do_not_extend_the_wait_of_a_handler() {
     let began = StartTimes::new();
-    let manager = run_once(handler_with_initialize(&began, |_| fails())).await;
+    let manager = run_once(handler_with_initialize(&began, |_| transient_failure())).await;
     for _ in 0..3 {
-        within(manual(&manager, 1).finish()).await;
+        within(start_manual(&manager, 1).finish()).await;
     }
     sleep(Duration::from_secs(31)).await;
     assert_eq!(began.of("initialize"), [0, 0, 0, 0, 30]);
@@ -97,11 +103,11 @@ async fn repeated_manual_sessions_do_not_extend_the_wait_of_a_handler() {
 async fn an_exhausted_budget_of_a_handler_asks_one_question() {
     let (began, store) = (StartTimes::new(), MemoryStore::new());
     let policy = EXACT.with_budget(3, 50);
-    let manager = registered(
-        stored(&TestClock::new(), &store).retry(policy).build(),
-        [handler_with_initialize(&began, |_| fails())],
+    let manager = register_all(
+        builder_with_store(&TestClock::new(), &store).retry(policy).build(),
+        [handler_with_initialize(&began, |_| transient_failure())],
     );
-    within(manual(&manager, 1).finish()).await;
+    within(start_manual(&manager, 1).finish()).await;
     sleep(DAY).await;
     assert_eq!(began.of("initialize").len(), 3);
     let log = manager.log(nth(1)).unwrap();
@@ -124,10 +130,10 @@ async fn the_retry_of_a_handler_skips_items_with_their_own_hold() {
     });
     let handler = handler.items(move || {
         let times = listing.note("items");
-        if times == 2 { Err(anyhow!("no luck")) } else { Ok(listed(&["busy", "never", "ask", "fine"])) }
+        if times == 2 { Err(anyhow!("no luck")) } else { Ok(items_named(&["busy", "never", "ask", "fine"])) }
     });
     let manager = run_once(handler).await;
-    within(background(&manager, 1).finish()).await;
+    within(start_background(&manager, 1).finish()).await;
     sleep(HOUR).await;
     assert_eq!(lists.of("items"), [0, 0, 30]);
     let began_of = ["busy", "never", "ask", "fine"].map(|name| began.of(name).len());
@@ -146,8 +152,8 @@ async fn a_handler_stopped_during_initialize_has_not_failed() {
         }
         .boxed()
     });
-    let manager = registered(timed(&TestClock::new()).build(), [handler]);
-    let session = manual(&manager, 1);
+    let manager = register_all(builder_with_clock(&TestClock::new()).build(), [handler]);
+    let session = start_manual(&manager, 1);
     sleep(Duration::from_secs(1)).await;
     session.stop();
     within(session.finish()).await;
@@ -161,11 +167,11 @@ async fn the_items_of_a_failed_prepare_are_retried() {
     let (began, clock, prepared) = (StartTimes::new(), TestClock::new(), StartTimes::new());
     let preparing = prepared.clone();
     let handler = began.handler(1, &["a"], |_, _| Ok(())).on_prepare(move |_| {
-        let ended = fails_until(preparing.note("prepare"), 2);
+        let ended = fail_until(preparing.note("prepare"), 2);
         async move { ended }.boxed()
     });
-    let manager = registered(timed(&clock).build(), [handler]);
-    within(manual(&manager, 1).finish()).await;
+    let manager = register_all(builder_with_clock(&clock).build(), [handler]);
+    within(start_manual(&manager, 1).finish()).await;
     sleep(HOUR).await;
     assert_eq!((prepared.of("prepare"), began.of("a")), (vec![0, 30, 90], vec![90]));
     assert!(manager.explain_item(nth(1), id("a")).unwrap().holds.is_empty());
@@ -174,15 +180,15 @@ async fn the_items_of_a_failed_prepare_are_retried() {
 #[tokio::test(start_paused = true)]
 async fn a_recovered_handler_has_no_hold_in_its_explanation() {
     let (began, store) = (StartTimes::new(), MemoryStore::new());
-    let manager = registered(
-        stored(&TestClock::new(), &store).build(),
-        [handler_with_listing(&began, |times| fails_until(times, 1))],
+    let manager = register_all(
+        builder_with_store(&TestClock::new(), &store).build(),
+        [handler_with_listing(&began, |times| fail_until(times, 1))],
     );
-    within(manual(&manager, 1).finish()).await;
+    within(start_manual(&manager, 1).finish()).await;
     assert!(manager.log(nth(1)).unwrap().iter().any(|record| record.entry.level == LogLevel::Error));
     sleep(HOUR).await;
     for _ in 0..3 {
-        within(background(&manager, 1).finish()).await;
+        within(start_background(&manager, 1).finish()).await;
     }
     let explanation = manager.explain_handler(nth(1)).unwrap();
     assert!(explanation.holds.is_empty(), "{explanation}");

@@ -9,23 +9,26 @@ use tokio::time::sleep;
 
 use crate::support::awaitable_host::within;
 use crate::support::id;
-use crate::support::steps::{background, manual, nth, outcome, registered, succeeds};
-use crate::support::test_clock::{DAY, EXACT, StartTimes, TestClock, fails, fails_until, status, stored, timed};
+use crate::support::steps::{assert_succeeds, nth, outcome, register_all, start_background, start_manual};
+use crate::support::test_clock::{
+    DAY, EXACT, StartTimes, TestClock, builder_with_clock, builder_with_store, fail_until, retry_state,
+    transient_failure,
+};
 
 #[tokio::test(start_paused = true)]
 async fn a_failing_item_uses_its_budget_and_then_asks_one_question() {
     for budget in [1, 3, 10] {
         let (began, clock, store) = (StartTimes::new(), TestClock::new(), MemoryStore::new());
-        let handler = began.handler(1, &["a"], |_, times| fails_until(times, 100));
-        let manager = stored(&clock, &store).retry(EXACT.with_budget(budget, 50)).build();
-        let manager = registered(manager, [handler]);
-        within(background(&manager, 1).finish()).await;
+        let handler = began.handler(1, &["a"], |_, times| fail_until(times, 100));
+        let manager = builder_with_store(&clock, &store).retry(EXACT.with_budget(budget, 50)).build();
+        let manager = register_all(manager, [handler]);
+        within(start_background(&manager, 1).finish()).await;
         for _ in 0..30 {
             sleep(DAY).await;
-            within(background(&manager, 1).finish()).await;
+            within(start_background(&manager, 1).finish()).await;
         }
         assert_eq!(began.of("a").len(), budget as usize);
-        let state = status(&store, 1, "a").unwrap();
+        let state = retry_state(&store, 1, "a").unwrap();
         assert_eq!((state.status, state.total), (RetryStatus::NeedsAttention, budget));
         let log = manager.log(nth(1)).unwrap();
         let questions: Vec<_> = log.iter().filter(|record| record.entry.is_link()).collect();
@@ -44,12 +47,12 @@ async fn an_item_that_makes_progress_has_the_larger_budget() {
         noting.note("a");
         async move {
             item.saved::<u32>()?.commit().await?;
-            fails()
+            transient_failure()
         }
         .boxed()
     });
-    let manager = registered(stored(&clock, &store).build(), [handler]);
-    within(manual(&manager, 1).finish()).await;
+    let manager = register_all(builder_with_store(&clock, &store).build(), [handler]);
+    within(start_manual(&manager, 1).finish()).await;
     sleep(30 * DAY).await;
     assert_eq!(began.of("a").len(), 50);
     assert_eq!(began.of("a")[49], 49 * 30);
@@ -58,14 +61,14 @@ async fn an_item_that_makes_progress_has_the_larger_budget() {
 #[tokio::test(start_paused = true)]
 async fn try_again_runs_the_item_and_resets_its_budget() {
     let (began, clock, store) = (StartTimes::new(), TestClock::new(), MemoryStore::new());
-    let handler = began.handler(1, &["a"], |_, _| fails());
-    let manager = registered(stored(&clock, &store).retry(EXACT.with_budget(2, 50)).build(), [handler]);
-    within(manual(&manager, 1).finish()).await;
+    let handler = began.handler(1, &["a"], |_, _| transient_failure());
+    let manager = register_all(builder_with_store(&clock, &store).retry(EXACT.with_budget(2, 50)).build(), [handler]);
+    within(start_manual(&manager, 1).finish()).await;
     sleep(DAY).await;
     let error = manager.log(nth(1)).unwrap().iter().find_map(|record| record.entry.id).unwrap();
     let report = within(manager.answer(nth(1), error, 0).unwrap().finish()).await;
     assert_eq!(outcome(&report, id("a")), Outcome::Failed);
-    let state = status(&store, 1, "a").unwrap();
+    let state = retry_state(&store, 1, "a").unwrap();
     assert_eq!((state.status, state.failures, state.total), (RetryStatus::Backoff, 1, 1));
     sleep(DAY).await;
     assert_eq!(began.of("a"), [0, 30, 86_430 - 30, 86_430]);
@@ -76,25 +79,25 @@ async fn try_again_runs_the_item_and_resets_its_budget() {
 #[tokio::test(start_paused = true)]
 async fn the_question_can_be_answered_in_the_session() {
     let (began, clock) = (StartTimes::new(), TestClock::new());
-    let handler = began.handler(1, &["a"], |_, times| fails_until(times, 1));
-    let manager = registered(timed(&clock).retry(EXACT.with_budget(1, 50)).build(), [handler]);
-    let session = manual(&manager, 1);
+    let handler = began.handler(1, &["a"], |_, times| fail_until(times, 1));
+    let manager = register_all(builder_with_clock(&clock).retry(EXACT.with_budget(1, 50)).build(), [handler]);
+    let session = start_manual(&manager, 1);
     let report = within(session.report()).await;
     let error = report.runs[0].log.iter().find_map(|entry| entry.id).unwrap();
     within(session.answer(nth(1), error, 0)).await.unwrap();
-    succeeds(session).await;
+    assert_succeeds(session).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn refusing_another_try_runs_nothing() {
     let (began, clock, store) = (StartTimes::new(), TestClock::new(), MemoryStore::new());
-    let handler = began.handler(1, &["a"], |_, _| fails());
-    let manager = registered(stored(&clock, &store).retry(EXACT.with_budget(1, 50)).build(), [handler]);
-    within(manual(&manager, 1).finish()).await;
+    let handler = began.handler(1, &["a"], |_, _| transient_failure());
+    let manager = register_all(builder_with_store(&clock, &store).retry(EXACT.with_budget(1, 50)).build(), [handler]);
+    within(start_manual(&manager, 1).finish()).await;
     let error = manager.log(nth(1)).unwrap().iter().find_map(|record| record.entry.id).unwrap();
     let answered = manager.answer(nth(1), error, 1);
     sleep(DAY).await;
     drop(answered);
     assert_eq!(began.of("a"), [0]);
-    assert_eq!(status(&store, 1, "a").unwrap().status, RetryStatus::NeedsAttention);
+    assert_eq!(retry_state(&store, 1, "a").unwrap().status, RetryStatus::NeedsAttention);
 }

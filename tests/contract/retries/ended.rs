@@ -10,8 +10,10 @@ use syncmgr::{Classify, Hold, Session, SyncManager, Trigger};
 use tokio::time::sleep;
 
 use crate::support::awaitable_host::within;
-use crate::support::steps::{Steps, background, hold_of, idle, manual, nth, registered, succeeds};
-use crate::support::test_clock::{DAY, StartTimes, TestClock, fails, status, stored};
+use crate::support::steps::{
+    Steps, assert_succeeds, hold_of, nth, register_all, start_background, start_manual, wait_until_idle,
+};
+use crate::support::test_clock::{DAY, StartTimes, TestClock, builder_with_store, retry_state, transient_failure};
 use crate::support::{Scripted, id};
 
 /// A handler whose item fails, hangs in the first retry and then succeeds.
@@ -21,7 +23,7 @@ fn hanging_handler(began: &StartTimes) -> Scripted {
         let times = noting.note("a");
         async move {
             match times {
-                1 => fails(),
+                1 => transient_failure(),
                 2 => pending().await,
                 _ => Ok(()),
             }
@@ -31,8 +33,8 @@ fn hanging_handler(began: &StartTimes) -> Scripted {
 }
 
 async fn manager_in_first_retry(began: &StartTimes, clock: &TestClock, store: &MemoryStore) -> SyncManager {
-    let manager = registered(stored(clock, store).build(), [hanging_handler(began)]);
-    within(manual(&manager, 1).finish()).await;
+    let manager = register_all(builder_with_store(clock, store).build(), [hanging_handler(began)]);
+    within(start_manual(&manager, 1).finish()).await;
     sleep(Duration::from_secs(31)).await;
     assert_eq!(began.of("a"), [0, 30]);
     manager
@@ -44,12 +46,12 @@ async fn a_retry_stopped_by_a_shutdown_is_due_immediately_after_a_restart() {
     let first = manager_in_first_retry(&began, &clock, &store).await;
     within(first.shutdown()).await;
     drop(first);
-    assert_eq!(status(&store, 1, "a").map(|left| left.failures), Some(1), "the shutdown counted as a failure");
-    let second = registered(stored(&clock, &store).build(), [hanging_handler(&began)]);
+    assert_eq!(retry_state(&store, 1, "a").map(|left| left.failures), Some(1), "the shutdown counted as a failure");
+    let second = register_all(builder_with_store(&clock, &store).build(), [hanging_handler(&began)]);
     second.start_scheduler().unwrap();
-    idle().await;
-    assert_eq!(began.of("a").len(), 3, "{:?}", status(&store, 1, "a"));
-    assert_eq!(status(&store, 1, "a"), None);
+    wait_until_idle().await;
+    assert_eq!(began.of("a").len(), 3, "{:?}", retry_state(&store, 1, "a"));
+    assert_eq!(retry_state(&store, 1, "a"), None);
 }
 
 #[tokio::test(start_paused = true)]
@@ -62,9 +64,9 @@ async fn a_retry_stopped_by_the_user_is_not_due_immediately_after_a_restart() {
     }
     within(first.shutdown()).await;
     drop(first);
-    let second = registered(stored(&clock, &store).build(), [hanging_handler(&began)]);
+    let second = register_all(builder_with_store(&clock, &store).build(), [hanging_handler(&began)]);
     second.start_scheduler().unwrap();
-    idle().await;
+    wait_until_idle().await;
     assert_eq!(began.of("a"), [0, 30]);
 }
 
@@ -92,13 +94,13 @@ fn start_item(manager: &SyncManager, name: &str) -> Session {
 #[tokio::test(start_paused = true)]
 async fn a_queued_run_of_an_unregistered_handler_skips_permanent_failures() {
     let (began, store, steps) = (StartTimes::new(), MemoryStore::new(), Steps::default());
-    let manager = registered(stored(&TestClock::new(), &store).build(), [gated_handler(&began, &steps)]);
+    let manager = register_all(builder_with_store(&TestClock::new(), &store).build(), [gated_handler(&began, &steps)]);
     within(start_item(&manager, "never").finish()).await;
-    let (running, waiting) = (start_item(&manager, "slow"), background(&manager, 1));
+    let (running, waiting) = (start_item(&manager, "slow"), start_background(&manager, 1));
     assert_eq!(steps.running().await, "slow");
     assert!(manager.unregister(nth(1)));
     ["slow", "never"].iter().for_each(|name| steps.open(name));
-    succeeds(running).await;
+    assert_succeeds(running).await;
     let report = within(waiting.finish()).await;
     assert_eq!((hold_of(&report, id("never")), began.of("never").len()), (Some(Hold::Permanent), 1), "{report}");
 }
@@ -106,16 +108,16 @@ async fn a_queued_run_of_an_unregistered_handler_skips_permanent_failures() {
 #[tokio::test(start_paused = true)]
 async fn an_item_stopped_after_its_handler_was_unregistered_keeps_its_status() {
     let (began, store, steps) = (StartTimes::new(), MemoryStore::new(), Steps::default());
-    let manager = registered(stored(&TestClock::new(), &store).build(), [gated_handler(&began, &steps)]);
+    let manager = register_all(builder_with_store(&TestClock::new(), &store).build(), [gated_handler(&began, &steps)]);
     within(start_item(&manager, "never").finish()).await;
-    let left = status(&store, 1, "never");
+    let left = retry_state(&store, 1, "never");
     assert!(left.is_some());
     let session = start_item(&manager, "never");
     assert_eq!(steps.running().await, "never");
     manager.unregister(nth(1));
     session.stop();
     within(session.finish()).await;
-    assert_eq!(status(&store, 1, "never"), left);
+    assert_eq!(retry_state(&store, 1, "never"), left);
     sleep(DAY).await;
     assert!(manager.sessions().is_empty());
 }

@@ -8,8 +8,10 @@ use syncmgr::{HandlerInfo, Hold, Report, RunEnding, SyncManagerBuilder, Trigger}
 use tokio::time::sleep;
 
 use crate::support::awaitable_host::within;
-use crate::support::steps::{Steps, background, idle, manual, nth, registered, start_session, succeeds};
-use crate::support::test_clock::{DAY, MINUTE, StartTimes, TestClock, timed};
+use crate::support::steps::{
+    Steps, assert_succeeds, nth, register_all, start_background, start_manual, start_session, wait_until_idle,
+};
+use crate::support::test_clock::{DAY, MINUTE, StartTimes, TestClock, builder_with_clock};
 use crate::support::{Scripted, id};
 
 pub(crate) const NEEDS: Capabilities = Capabilities::NEEDS_NETWORK;
@@ -25,7 +27,7 @@ pub(crate) fn handler_needing_network(began: &StartTimes) -> Scripted {
 
 pub(crate) fn in_environment(network: Network) -> (SyncManagerBuilder, ManualEnvironment) {
     let environment = ManualEnvironment::new(Environment::UNKNOWN.with_network(network));
-    (timed(&TestClock::new()).environment(environment.clone()), environment)
+    (builder_with_clock(&TestClock::new()).environment(environment.clone()), environment)
 }
 
 pub(crate) fn assert_held(report: &Report, hold: &Hold) {
@@ -38,7 +40,7 @@ async fn without_a_network_a_handler_that_needs_one_is_held_and_has_not_failed()
     let (began, store) = (StartTimes::new(), MemoryStore::new());
     let handler = handler_needing_network(&began);
     let (builder, _environment) = in_environment(Network::Offline);
-    let manager = registered(builder.store(store.clone()).build(), [handler.clone()]);
+    let manager = register_all(builder.store(store.clone()).build(), [handler.clone()]);
     for trigger in [Trigger::Manual, Trigger::Scheduled, Trigger::Connect] {
         assert_held(&within(start_session(&manager, trigger, 1).finish()).await, &Hold::Offline);
     }
@@ -50,7 +52,7 @@ async fn without_a_network_a_handler_that_needs_one_is_held_and_has_not_failed()
         history.iter().all(|record| record.end.as_ref().is_some_and(|end| end.outcome != SessionOutcome::Interrupted))
     );
     let forced = manager.session(Trigger::Scheduled).handlers([nth(1)]).force().start().unwrap();
-    succeeds(forced).await;
+    assert_succeeds(forced).await;
     assert_eq!(began.of("a"), [0]);
 }
 
@@ -61,15 +63,15 @@ async fn a_handler_runs_if_the_network_is_unknown_or_not_needed() {
     {
         let began = StartTimes::new();
         let handler = needing(began.handler(1, &["a"], |_, _| Ok(())), capabilities);
-        let manager = registered(in_environment(network).0.build(), [handler]);
-        succeeds(background(&manager, 1)).await;
+        let manager = register_all(in_environment(network).0.build(), [handler]);
+        assert_succeeds(start_background(&manager, 1)).await;
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_handler_that_waits_for_a_network_starts_once_it_is_online() {
     let (steps, (builder, environment)) = (Steps::default(), in_environment(Network::Offline));
-    let manager = registered(builder.build(), [needing(steps.handler(1, &["a"]), NEEDS)]);
+    let manager = register_all(builder.build(), [needing(steps.handler(1, &["a"]), NEEDS)]);
     for trigger in [Trigger::Manual, Trigger::Scheduled, Trigger::Scheduled, Trigger::Idle] {
         assert_held(&within(start_session(&manager, trigger, 1).finish()).await, &Hold::Offline);
     }
@@ -90,7 +92,7 @@ async fn a_handler_that_waits_for_a_network_starts_once_it_is_online() {
 async fn waiting_explicit_items_run_together_without_the_other_items() {
     let (began, (builder, environment)) = (StartTimes::new(), in_environment(Network::Offline));
     let handler = needing(began.handler(1, &["a", "b", "c"], |_, _| Ok(())), NEEDS);
-    let manager = registered(builder.build(), [handler]);
+    let manager = register_all(builder.build(), [handler]);
     for name in ["a", "b", "a"] {
         within(manager.session(Trigger::Manual).items(nth(1), [id(name)]).start().unwrap().finish()).await;
     }
@@ -102,12 +104,12 @@ async fn waiting_explicit_items_run_together_without_the_other_items() {
 #[tokio::test(start_paused = true)]
 async fn a_handler_that_is_unregistered_while_it_waits_is_not_started() {
     let (began, (builder, environment)) = (StartTimes::new(), in_environment(Network::Offline));
-    let manager = registered(builder.build(), [handler_needing_network(&began)]);
-    within(background(&manager, 1).finish()).await;
+    let manager = register_all(builder.build(), [handler_needing_network(&began)]);
+    within(start_background(&manager, 1).finish()).await;
     manager.unregister(nth(1));
     environment.set_network(Network::Online);
     sleep(MINUTE).await;
-    let manager = registered(manager, [handler_needing_network(&began)]);
+    let manager = register_all(manager, [handler_needing_network(&began)]);
     sleep(MINUTE).await;
     assert!(began.of("a").is_empty() && manager.sessions().is_empty());
 }
@@ -123,7 +125,7 @@ async fn a_metered_network_serves_low_data_handlers_and_manual_sessions() {
     ] {
         let (began, (builder, environment)) = (StartTimes::new(), in_environment(Network::Metered));
         let handler = needing(began.handler(1, &["a"], |_, _| Ok(())), capabilities);
-        let manager = registered(builder.build(), [handler]);
+        let manager = register_all(builder.build(), [handler]);
         let report = within(start_session(&manager, trigger, 1).finish()).await;
         assert_eq!(report.is_success(), runs, "{trigger:?} {capabilities:?}");
         if !runs {
@@ -139,19 +141,19 @@ async fn a_metered_network_serves_low_data_handlers_and_manual_sessions() {
 async fn idle_sessions_run_on_mains_power_only() {
     let began = StartTimes::new();
     let environment = ManualEnvironment::new(Environment::UNKNOWN.with_power(Power::Battery));
-    let manager = registered(
-        timed(&TestClock::new()).environment(environment.clone()).build(),
+    let manager = register_all(
+        builder_with_clock(&TestClock::new()).environment(environment.clone()).build(),
         [began.handler(1, &["a"], |_, _| Ok(()))],
     );
     assert_held(&within(start_session(&manager, Trigger::Idle, 1).finish()).await, &Hold::OnBattery);
     environment.set_user(Presence::Absent);
-    idle().await;
+    wait_until_idle().await;
     assert!(began.of("a").is_empty());
     environment.set_power(Power::Mains);
-    idle().await;
+    wait_until_idle().await;
     assert_eq!(began.of("a").len(), 1);
     environment.set_power(Power::Battery);
-    succeeds(start_session(&manager, Trigger::Scheduled, 1)).await;
+    assert_succeeds(start_session(&manager, Trigger::Scheduled, 1)).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -159,7 +161,7 @@ async fn a_held_manual_request_runs_unattended_once_online() {
     let (began, (builder, environment)) = (StartTimes::new(), in_environment(Network::Offline));
     let handler = handler_needing_network(&began);
     let transcript = handler.transcript.clone();
-    let manager = registered(builder.build(), [handler]);
+    let manager = register_all(builder.build(), [handler]);
     within(manager.session(Trigger::Manual).may_bother_user().start().unwrap().finish()).await;
     environment.set_network(Network::Online);
     sleep(MINUTE).await;
@@ -171,8 +173,8 @@ async fn a_held_manual_request_runs_unattended_once_online() {
 #[tokio::test(start_paused = true)]
 async fn a_held_manual_request_runs_on_a_metered_network() {
     let (began, (builder, environment)) = (StartTimes::new(), in_environment(Network::Offline));
-    let manager = registered(builder.build(), [handler_needing_network(&began)]);
-    assert_held(&within(manual(&manager, 1).finish()).await, &Hold::Offline);
+    let manager = register_all(builder.build(), [handler_needing_network(&began)]);
+    assert_held(&within(start_manual(&manager, 1).finish()).await, &Hold::Offline);
     environment.set_network(Network::Metered);
     sleep(MINUTE).await;
     assert_eq!(began.of("a").len(), 1);
@@ -182,8 +184,8 @@ async fn a_held_manual_request_runs_on_a_metered_network() {
 async fn a_shutdown_drops_all_waiting_requests() {
     let alive = tokio::runtime::Handle::current().metrics().num_alive_tasks();
     let (began, (builder, environment)) = (StartTimes::new(), in_environment(Network::Offline));
-    let manager = registered(builder.build(), [handler_needing_network(&began)]);
-    within(background(&manager, 1).finish()).await;
+    let manager = register_all(builder.build(), [handler_needing_network(&began)]);
+    within(start_background(&manager, 1).finish()).await;
     within(manager.shutdown()).await;
     environment.set_network(Network::Online);
     sleep(MINUTE).await;

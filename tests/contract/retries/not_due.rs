@@ -11,9 +11,10 @@ use tokio::time::sleep;
 
 use crate::support::awaitable_host::within;
 use crate::support::id;
-use crate::support::steps::{background, hold_of, manual, nth, outcome, registered, succeeds};
+use crate::support::steps::{assert_succeeds, hold_of, nth, outcome, register_all, start_background, start_manual};
 use crate::support::test_clock::{
-    DAY, EXACT, HOUR, MINUTE, StartTimes, TestClock, YEAR, fails, left, status, stored, timed,
+    DAY, EXACT, HOUR, MINUTE, StartTimes, TestClock, YEAR, builder_with_clock, builder_with_store, retry_state,
+    seconds_left, transient_failure,
 };
 
 /// Runs an item that ends with `end` in a manual session.
@@ -24,8 +25,8 @@ async fn run_once(
 ) -> Ended {
     let store = MemoryStore::new();
     let handler = began.handler(1, &["a"], move |_, times| end(times));
-    let manager = registered(stored(clock, &store).build(), [handler]);
-    within(manual(&manager, 1).finish()).await;
+    let manager = register_all(builder_with_store(clock, &store).build(), [handler]);
+    within(start_manual(&manager, 1).finish()).await;
     Ended { manager, store }
 }
 
@@ -36,7 +37,7 @@ struct Ended {
 
 impl Ended {
     fn state(&self) -> RetryState {
-        status(&self.store, 1, "a").expect("the item has a retry status")
+        retry_state(&self.store, 1, "a").expect("the item has a retry status")
     }
 
     fn start_forced(&self, trigger: Trigger) -> Session {
@@ -47,7 +48,7 @@ impl Ended {
 #[tokio::test(start_paused = true)]
 async fn a_background_session_skips_an_item_in_backoff_without_an_error() {
     let (began, clock) = (StartTimes::new(), TestClock::new());
-    let ended = run_once(&clock, &began, |_| fails()).await;
+    let ended = run_once(&clock, &began, |_| transient_failure()).await;
     let before = ended.state();
     for trigger in [Trigger::Scheduled, Trigger::Idle, Trigger::Connect] {
         sleep(Duration::from_secs(5)).await;
@@ -67,10 +68,10 @@ async fn a_background_session_skips_an_item_in_backoff_without_an_error() {
 #[tokio::test(start_paused = true)]
 async fn a_manual_session_runs_an_item_in_backoff_and_restarts_its_waits() {
     let (began, clock) = (StartTimes::new(), TestClock::new());
-    let ended = run_once(&clock, &began, |_| fails()).await;
+    let ended = run_once(&clock, &began, |_| transient_failure()).await;
     sleep(Duration::from_secs(100)).await;
     assert_eq!(began.of("a"), [0, 30, 90]);
-    within(manual(&ended.manager, 1).finish()).await;
+    within(start_manual(&ended.manager, 1).finish()).await;
     let state = ended.state();
     assert_eq!((state.failures, state.total), (1, 1));
     sleep(Duration::from_secs(100)).await;
@@ -80,9 +81,9 @@ async fn a_manual_session_runs_an_item_in_backoff_and_restarts_its_waits() {
 #[tokio::test(start_paused = true)]
 async fn repeated_manual_sessions_do_not_extend_waits_or_use_the_budget() {
     let (began, clock) = (StartTimes::new(), TestClock::new());
-    let ended = run_once(&clock, &began, |_| fails()).await;
+    let ended = run_once(&clock, &began, |_| transient_failure()).await;
     for _ in 0..40 {
-        within(manual(&ended.manager, 1).finish()).await;
+        within(start_manual(&ended.manager, 1).finish()).await;
     }
     let state = ended.state();
     assert_eq!((state.status, state.failures, state.total), (RetryStatus::Backoff, 1, 1));
@@ -97,7 +98,7 @@ async fn a_wait_requested_by_the_peer_holds_manual_but_not_forced_sessions() {
         let report = within(session.finish()).await;
         let hold = hold_of(&report, id("a")).expect("the item is held");
         assert!(matches!(hold, Hold::NotBefore { .. }), "{hold}");
-        assert_eq!(left(&clock, &hold), 3600);
+        assert_eq!(seconds_left(&clock, &hold), 3600);
     }
     assert_eq!(began.of("a"), [0]);
     within(ended.start_forced(Trigger::Manual).finish()).await;
@@ -151,12 +152,12 @@ async fn an_item_that_only_the_user_can_unblock_runs_only_in_manual_sessions() {
         let ended = run_once(&clock, &began, move |times| if times == 1 { end() } else { Ok(()) }).await;
         assert_eq!(ended.state().status, left);
         sleep(DAY).await;
-        let report = within(background(&ended.manager, 1).finish()).await;
+        let report = within(start_background(&ended.manager, 1).finish()).await;
         assert_eq!((hold_of(&report, id("a")), began.of("a").len()), (Some(hold), 1));
         assert_eq!(ended.store.after_crash().last_outcome("a"), Some(ending));
-        succeeds(manual(&ended.manager, 1)).await;
-        assert_eq!(status(&ended.store, 1, "a"), None);
-        succeeds(background(&ended.manager, 1)).await;
+        assert_succeeds(start_manual(&ended.manager, 1)).await;
+        assert_eq!(retry_state(&ended.store, 1, "a"), None);
+        assert_succeeds(start_background(&ended.manager, 1)).await;
     }
 }
 
@@ -174,7 +175,7 @@ impl LastOutcome for MemoryStore {
 #[tokio::test(start_paused = true)]
 async fn needing_the_user_is_not_a_failure_and_keeps_the_backoff() {
     let (began, clock) = (StartTimes::new(), TestClock::new());
-    let end = |times| if times == 2 { Err(NeedsUser::new("an answer").into()) } else { fails() };
+    let end = |times| if times == 2 { Err(NeedsUser::new("an answer").into()) } else { transient_failure() };
     let ended = run_once(&clock, &began, end).await;
     sleep(MINUTE).await;
     let state = ended.state();
@@ -194,13 +195,13 @@ async fn a_stopped_item_has_not_failed() {
         }
         .boxed()
     });
-    let manager = registered(stored(&clock, &store).build(), [handler]);
-    let session = manual(&manager, 1);
+    let manager = register_all(builder_with_store(&clock, &store).build(), [handler]);
+    let session = start_manual(&manager, 1);
     sleep(MINUTE).await;
     session.skip(nth(1), id("a")).unwrap();
     session.stop();
     within(session.finish()).await;
-    assert_eq!((status(&store, 1, "a"), status(&store, 1, "b")), (None, None));
+    assert_eq!((retry_state(&store, 1, "a"), retry_state(&store, 1, "b")), (None, None));
     sleep(DAY).await;
     assert!(manager.sessions().is_empty());
 }
@@ -208,9 +209,10 @@ async fn a_stopped_item_has_not_failed() {
 #[tokio::test(start_paused = true)]
 async fn an_item_in_backoff_does_not_hold_other_items_of_its_handler() {
     let (began, clock) = (StartTimes::new(), TestClock::new());
-    let handler = began.handler(1, &["a", "b"], |item, _| if item.name() == "a" { fails() } else { Ok(()) });
-    let manager = registered(timed(&clock).retry(EXACT.with_initial(HOUR)).build(), [handler]);
-    within(manual(&manager, 1).finish()).await;
-    let report = within(background(&manager, 1).finish()).await;
+    let handler =
+        began.handler(1, &["a", "b"], |item, _| if item.name() == "a" { transient_failure() } else { Ok(()) });
+    let manager = register_all(builder_with_clock(&clock).retry(EXACT.with_initial(HOUR)).build(), [handler]);
+    within(start_manual(&manager, 1).finish()).await;
+    let report = within(start_background(&manager, 1).finish()).await;
     assert_eq!((outcome(&report, id("a")), outcome(&report, id("b"))), (Outcome::Skipped, Outcome::Succeeded));
 }

@@ -13,9 +13,9 @@ use syncmgr::{Classify, Participation, RunEnding, Session, SyncItem, SyncManager
 use tokio::time::sleep;
 
 use crate::retries::environment::{NEEDS, assert_held, needing};
-use crate::support::awaitable_host::{listed, within};
-use crate::support::steps::{background, manual, nth, registered, succeeds};
-use crate::support::test_clock::{DAY, HOUR, MINUTE, StartTimes, TestClock, fails_until, timed};
+use crate::support::awaitable_host::{items_named, within};
+use crate::support::steps::{assert_succeeds, nth, register_all, start_background, start_manual};
+use crate::support::test_clock::{DAY, HOUR, MINUTE, StartTimes, TestClock, builder_with_clock, fail_until};
 use crate::support::{Scripted, id};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -23,13 +23,13 @@ const SECOND: Duration = Duration::from_secs(1);
 /// A handler whose item fails once and whose second listing takes a second.
 fn slow_listing_handler(began: &StartTimes, listings: &StartTimes) -> Scripted {
     let listing = listings.clone();
-    began.handler(1, &["a"], |_, times| fails_until(times, 1)).on_items(move || {
+    began.handler(1, &["a"], |_, times| fail_until(times, 1)).on_items(move || {
         let times = listing.note("items");
         async move {
             if times == 2 {
                 sleep(SECOND).await;
             }
-            Ok(listed(&["a"]))
+            Ok(items_named(&["a"]))
         }
         .boxed()
     })
@@ -37,8 +37,8 @@ fn slow_listing_handler(began: &StartTimes, listings: &StartTimes) -> Scripted {
 
 /// A manager of the handler, 5 s after its item has failed.
 async fn manager_after_failure(handler: Scripted) -> SyncManager {
-    let manager = registered(timed(&TestClock::new()).build(), [handler]);
-    within(manual(&manager, 1).finish()).await;
+    let manager = register_all(builder_with_clock(&TestClock::new()).build(), [handler]);
+    within(start_manual(&manager, 1).finish()).await;
     sleep(5 * SECOND).await;
     manager
 }
@@ -47,7 +47,7 @@ async fn manager_after_failure(handler: Scripted) -> SyncManager {
 async fn a_run_stopped_before_a_waiting_item_keeps_the_items_due_time() {
     let (began, listings) = (StartTimes::new(), StartTimes::new());
     let manager = manager_after_failure(slow_listing_handler(&began, &listings)).await;
-    let session = manual(&manager, 1);
+    let session = start_manual(&manager, 1);
     sleep(SECOND - Duration::from_millis(50)).await;
     assert_eq!(listings.of("items").len(), 2, "the second listing has not begun");
     session.stop();
@@ -69,7 +69,7 @@ async fn stop_the_retry(manager: &SyncManager) {
 async fn a_retry_stopped_during_initialize_is_due_again_later() {
     let (began, begins) = (StartTimes::new(), StartTimes::new());
     let beginning = begins.clone();
-    let handler = began.handler(1, &["a"], |_, times| fails_until(times, 1)).on_initialize(move |_| {
+    let handler = began.handler(1, &["a"], |_, times| fail_until(times, 1)).on_initialize(move |_| {
         let waits = beginning.note("initialize") == 2;
         async move { if waits { pending().await } else { Ok(Participation::TakePart) } }.boxed()
     });
@@ -85,9 +85,9 @@ async fn a_retry_stopped_during_initialize_is_due_again_later() {
 async fn a_retry_stopped_during_the_listing_is_due_again_later() {
     let (began, listings) = (StartTimes::new(), StartTimes::new());
     let listing = listings.clone();
-    let handler = began.handler(1, &["a"], |_, times| fails_until(times, 1)).on_items(move || {
+    let handler = began.handler(1, &["a"], |_, times| fail_until(times, 1)).on_items(move || {
         let waits = listing.note("items") == 2;
-        async move { if waits { pending().await } else { Ok(listed(&["a"])) } }.boxed()
+        async move { if waits { pending().await } else { Ok(items_named(&["a"])) } }.boxed()
     });
     let manager = manager_after_failure(handler).await;
     stop_the_retry(&manager).await;
@@ -115,11 +115,12 @@ async fn a_retry_that_waited_for_the_network_with_preferred_items_is_due_again()
         _ => Ok(()),
     };
     let handler = with_a_rare_item(began.handler(1, &[], move |item, times| busy(item.name(), times)), NEEDS);
-    let manager = registered(timed(&TestClock::new()).environment(environment.clone()).build(), [handler]);
+    let manager =
+        register_all(builder_with_clock(&TestClock::new()).environment(environment.clone()).build(), [handler]);
     within(start_items(&manager, Trigger::Manual, &["rare"]).finish()).await;
     environment.set_network(Network::Offline);
     sleep(2 * MINUTE).await;
-    assert_held(&within(background(&manager, 1).finish()).await, &syncmgr::Hold::Offline);
+    assert_held(&within(start_background(&manager, 1).finish()).await, &syncmgr::Hold::Offline);
     environment.set_network(Network::Online);
     sleep(MINUTE).await;
     assert_eq!((began.of("often"), began.of("rare")), (vec![120], vec![0]), "an item that is not preferred ran");
@@ -132,9 +133,10 @@ async fn a_requested_item_waits_for_the_network_after_a_forced_session() {
     let (began, environment) =
         (StartTimes::new(), ManualEnvironment::new(Environment::UNKNOWN.with_network(Network::Offline)));
     let handler = with_a_rare_item(began.handler(1, &[], |_, _| Ok(())), NEEDS);
-    let manager = registered(timed(&TestClock::new()).environment(environment.clone()).build(), [handler]);
+    let manager =
+        register_all(builder_with_clock(&TestClock::new()).environment(environment.clone()).build(), [handler]);
     within(start_items(&manager, Trigger::Manual, &["rare", "often"]).finish()).await;
-    succeeds(manager.session(Trigger::Manual).handlers([nth(1)]).force().start().unwrap()).await;
+    assert_succeeds(manager.session(Trigger::Manual).handlers([nth(1)]).force().start().unwrap()).await;
     assert_eq!((began.of("often"), began.of("rare")), (vec![0], vec![]));
     environment.set_network(Network::Online);
     sleep(MINUTE).await;

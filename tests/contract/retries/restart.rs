@@ -12,46 +12,47 @@ use tokio::time::sleep;
 
 use crate::support::Scripted;
 use crate::support::awaitable_host::within;
-use crate::support::steps::{background, idle, manual, nth, registered};
+use crate::support::steps::{nth, register_all, start_background, start_manual, wait_until_idle};
 use crate::support::test_clock::{
-    DAY, EXACT, HOUR, MINUTE, StartTimes, TestClock, YEAR, fails, fails_until, status, stored, timed,
+    DAY, EXACT, HOUR, MINUTE, StartTimes, TestClock, YEAR, builder_with_clock, builder_with_store, fail_until,
+    retry_state, transient_failure,
 };
 
 fn failing_handler(began: &StartTimes, last: usize) -> Scripted {
-    began.handler(1, &["a"], move |_, times| fails_until(times, last))
+    began.handler(1, &["a"], move |_, times| fail_until(times, last))
 }
 
 #[tokio::test(start_paused = true)]
 async fn waits_continue_after_a_restart() {
     let (began, clock, store) = (StartTimes::new(), TestClock::new(), MemoryStore::new());
-    let first = registered(stored(&clock, &store).build(), [failing_handler(&began, 4)]);
-    within(manual(&first, 1).finish()).await;
+    let first = register_all(builder_with_store(&clock, &store).build(), [failing_handler(&began, 4)]);
+    within(start_manual(&first, 1).finish()).await;
     sleep(Duration::from_secs(100)).await;
     assert_eq!(began.of("a"), [0, 30, 90]);
     let stored_state = store.after_crash();
     drop(first);
-    let second = registered(stored(&clock, &stored_state).build(), [failing_handler(&began, 4)]);
+    let second = register_all(builder_with_store(&clock, &stored_state).build(), [failing_handler(&began, 4)]);
     second.start_scheduler().unwrap();
     sleep(Duration::from_secs(109)).await;
     assert_eq!(began.of("a"), [0, 30, 90], "the retry ran before it was due");
     sleep(DAY).await;
     assert_eq!(began.of("a"), [0, 30, 90, 210, 450]);
-    assert_eq!(status(&stored_state, 1, "a"), None);
+    assert_eq!(retry_state(&stored_state, 1, "a"), None);
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_overdue_retry_runs_immediately_after_a_restart() {
     let (began, clock, store) = (StartTimes::new(), TestClock::new(), MemoryStore::new());
-    let first = registered(stored(&clock, &store).build(), [failing_handler(&began, 1)]);
-    within(manual(&first, 1).finish()).await;
+    let first = register_all(builder_with_store(&clock, &store).build(), [failing_handler(&began, 1)]);
+    within(start_manual(&first, 1).finish()).await;
     drop(first);
     sleep(DAY).await;
     assert_eq!(began.of("a"), [0]);
-    let second = stored(&clock, &store).build();
+    let second = builder_with_store(&clock, &store).build();
     second.start_scheduler().unwrap();
-    idle().await;
-    let second = registered(second, [failing_handler(&began, 1)]);
-    idle().await;
+    wait_until_idle().await;
+    let second = register_all(second, [failing_handler(&began, 1)]);
+    wait_until_idle().await;
     assert_eq!(began.of("a"), [0, 24 * 3600]);
     drop(second);
 }
@@ -60,8 +61,8 @@ async fn an_overdue_retry_runs_immediately_after_a_restart() {
 async fn after_a_shutdown_nothing_is_retried_and_no_task_remains() {
     let (began, clock) = (StartTimes::new(), TestClock::new());
     let alive = Handle::current().metrics().num_alive_tasks();
-    let manager = registered(timed(&clock).build(), [failing_handler(&began, 9)]);
-    within(manual(&manager, 1).finish()).await;
+    let manager = register_all(builder_with_clock(&clock).build(), [failing_handler(&began, 9)]);
+    within(start_manual(&manager, 1).finish()).await;
     assert!(within(manager.shutdown()).await.is_empty());
     assert_eq!(Handle::current().metrics().num_alive_tasks(), alive);
     assert_eq!(manager.start_scheduler(), Err(StartError::ShutDown));
@@ -73,10 +74,10 @@ async fn after_a_shutdown_nothing_is_retried_and_no_task_remains() {
 async fn a_dropped_manager_retries_nothing_and_leaves_no_task() {
     let (began, clock) = (StartTimes::new(), TestClock::new());
     let alive = Handle::current().metrics().num_alive_tasks();
-    let manager = registered(timed(&clock).build(), [failing_handler(&began, 9)]);
-    within(manual(&manager, 1).finish()).await;
+    let manager = register_all(builder_with_clock(&clock).build(), [failing_handler(&began, 9)]);
+    within(start_manual(&manager, 1).finish()).await;
     drop(manager);
-    idle().await;
+    wait_until_idle().await;
     assert_eq!(Handle::current().metrics().num_alive_tasks(), alive);
     sleep(DAY).await;
     assert_eq!(began.of("a"), [0]);
@@ -93,12 +94,12 @@ async fn a_shutdown_during_a_retry_stops_it_and_leaves_no_task() {
             if times > 1 {
                 item.cancelled().await;
             }
-            fails()
+            transient_failure()
         }
         .boxed()
     });
-    let manager = registered(timed(&clock).build(), [handler]);
-    within(manual(&manager, 1).finish()).await;
+    let manager = register_all(builder_with_clock(&clock).build(), [handler]);
+    within(start_manual(&manager, 1).finish()).await;
     sleep(MINUTE).await;
     assert_eq!(began.of("a"), [0, 30]);
     assert!(within(manager.shutdown()).await.is_empty());
@@ -115,8 +116,8 @@ fn a_manager_continues_on_another_runtime() {
     let (manager, began) = runtime.block_on(async {
         let began = StartTimes::new();
         let manager: SyncManager =
-            registered(SyncManager::builder().retry(EXACT).build(), [failing_handler(&began, 1)]);
-        within(manual(&manager, 1).finish()).await;
+            register_all(SyncManager::builder().retry(EXACT).build(), [failing_handler(&began, 1)]);
+        within(start_manual(&manager, 1).finish()).await;
         (manager, began)
     });
     drop(runtime);
@@ -135,13 +136,13 @@ fn the_scheduler_restarts_on_another_runtime_after_a_failure() {
     let (manager, began) = runtime.block_on(async {
         let began = StartTimes::new();
         let manager: SyncManager =
-            registered(SyncManager::builder().retry(EXACT).build(), [failing_handler(&began, 2)]);
-        within(manual(&manager, 1).finish()).await;
+            register_all(SyncManager::builder().retry(EXACT).build(), [failing_handler(&began, 2)]);
+        within(start_manual(&manager, 1).finish()).await;
         (manager, began)
     });
     drop(runtime);
     paused_runtime().block_on(async {
-        within(manual(&manager, 1).finish()).await;
+        within(start_manual(&manager, 1).finish()).await;
         sleep(HOUR).await;
         assert_eq!(began.of("a").len(), 3);
     });
@@ -150,8 +151,8 @@ fn the_scheduler_restarts_on_another_runtime_after_a_failure() {
 /// Returns the start times of a failing item within a month in which `set` changes the clock once.
 async fn start_times_with(set: impl Fn(&TestClock)) -> Vec<u64> {
     let (began, clock) = (StartTimes::new(), TestClock::new());
-    let manager = registered(timed(&clock).build(), [failing_handler(&began, 2)]);
-    within(manual(&manager, 1).finish()).await;
+    let manager = register_all(builder_with_clock(&clock).build(), [failing_handler(&began, 2)]);
+    within(start_manual(&manager, 1).finish()).await;
     sleep(Duration::from_secs(10)).await;
     set(&clock);
     sleep(30 * DAY).await;
@@ -177,8 +178,8 @@ async fn a_peers_wait_is_not_extended_for_years_by_a_clock_set_back() {
     let (began, clock) = (StartTimes::new(), TestClock::new());
     let handler =
         began.handler(1, &["a"], |_, times| if times == 1 { Err(anyhow!("busy")).retry_after(HOUR) } else { Ok(()) });
-    let manager = registered(timed(&clock).build(), [handler]);
-    within(manual(&manager, 1).finish()).await;
+    let manager = register_all(builder_with_clock(&clock).build(), [handler]);
+    within(start_manual(&manager, 1).finish()).await;
     sleep(MINUTE).await;
     clock.set_back(10 * YEAR);
     sleep(DAY).await;
@@ -191,11 +192,11 @@ async fn a_peers_wait_is_not_extended_for_years_by_a_clock_set_back_at_restart()
     let (began, clock, store) = (StartTimes::new(), TestClock::new(), MemoryStore::new());
     let handler =
         began.handler(1, &["a"], |_, times| if times == 1 { Err(anyhow!("busy")).retry_after(HOUR) } else { Ok(()) });
-    let first = registered(stored(&clock, &store).build(), [handler.clone()]);
-    within(manual(&first, 1).finish()).await;
+    let first = register_all(builder_with_store(&clock, &store).build(), [handler.clone()]);
+    within(start_manual(&first, 1).finish()).await;
     drop(first);
     clock.set_back(10 * YEAR);
-    let second = registered(stored(&clock, &store).build(), [handler]);
+    let second = register_all(builder_with_store(&clock, &store).build(), [handler]);
     second.start_scheduler().unwrap();
     sleep(30 * DAY).await;
     assert_eq!(began.of("a").len(), 2, "{}", second.explain_item(nth(1), crate::support::id("a")).unwrap());
@@ -204,12 +205,12 @@ async fn a_peers_wait_is_not_extended_for_years_by_a_clock_set_back_at_restart()
 #[tokio::test(start_paused = true)]
 async fn a_backoff_from_the_future_keeps_its_wait_after_a_restart() {
     let (began, clock, store) = (StartTimes::new(), TestClock::new(), MemoryStore::new());
-    let first = registered(stored(&clock, &store).build(), [failing_handler(&began, 1)]);
-    within(manual(&first, 1).finish()).await;
+    let first = register_all(builder_with_store(&clock, &store).build(), [failing_handler(&began, 1)]);
+    within(start_manual(&first, 1).finish()).await;
     drop(first);
     clock.set_back(10 * YEAR);
-    let second = registered(stored(&clock, &store).build(), [failing_handler(&began, 1)]);
-    within(background(&second, 1).finish()).await;
+    let second = register_all(builder_with_store(&clock, &store).build(), [failing_handler(&began, 1)]);
+    within(start_background(&second, 1).finish()).await;
     assert_eq!(began.of("a").len(), 1);
     sleep(Duration::from_secs(40)).await;
     assert_eq!(began.of("a").len(), 2);
@@ -218,8 +219,11 @@ async fn a_backoff_from_the_future_keeps_its_wait_after_a_restart() {
 #[tokio::test(start_paused = true)]
 async fn two_managers_retry_only_their_own_items() {
     let (began, clock) = (StartTimes::new(), TestClock::new());
-    let (one, other) = (failing_handler(&began, 1), began.handler(1, &["b"], |_, times| fails_until(times, 1)));
-    let (one, other) = (registered(timed(&clock).build(), [one]), registered(timed(&clock).build(), [other]));
+    let (one, other) = (failing_handler(&began, 1), began.handler(1, &["b"], |_, times| fail_until(times, 1)));
+    let (one, other) = (
+        register_all(builder_with_clock(&clock).build(), [one]),
+        register_all(builder_with_clock(&clock).build(), [other]),
+    );
     within(one.session(Trigger::Manual).start().unwrap().finish()).await;
     sleep(HOUR).await;
     assert_eq!((began.of("a").len(), began.of("b").len()), (2, 0));
@@ -230,8 +234,8 @@ async fn two_managers_retry_only_their_own_items() {
 async fn retries_use_the_monotonic_clock_if_the_wall_clock_stands_still() {
     let began = StartTimes::new();
     let manager = SyncManager::builder().clock(ManualClock::default()).retry(EXACT).build();
-    let manager = registered(manager, [failing_handler(&began, 2)]);
-    within(manual(&manager, 1).finish()).await;
+    let manager = register_all(manager, [failing_handler(&began, 2)]);
+    within(start_manual(&manager, 1).finish()).await;
     sleep(HOUR).await;
     assert_eq!(began.of("a"), [0, 30, 90]);
 }
@@ -240,8 +244,8 @@ async fn retries_use_the_monotonic_clock_if_the_wall_clock_stands_still() {
 async fn a_wall_clock_jump_past_a_due_time_is_noticed_within_a_minute() {
     let (began, clock) = (StartTimes::new(), ManualClock::default());
     let manager = SyncManager::builder().clock(clock.clone()).retry(EXACT.with_initial(DAY).with_cap(DAY)).build();
-    let manager = registered(manager, [failing_handler(&began, 1)]);
-    within(manual(&manager, 1).finish()).await;
+    let manager = register_all(manager, [failing_handler(&began, 1)]);
+    within(start_manual(&manager, 1).finish()).await;
     sleep(HOUR).await;
     clock.advance(2 * DAY);
     sleep(MINUTE + Duration::from_secs(1)).await;

@@ -12,8 +12,10 @@ use tokio::time::sleep;
 
 use crate::support::awaitable_host::within;
 use crate::support::id;
-use crate::support::steps::{background, idle, manual, nth, registered};
-use crate::support::test_clock::{DAY, HOUR, MINUTE, StartTimes, TestClock, fails, fails_until, timed};
+use crate::support::steps::{nth, register_all, start_background, start_manual, wait_until_idle};
+use crate::support::test_clock::{
+    DAY, HOUR, MINUTE, StartTimes, TestClock, builder_with_clock, fail_until, transient_failure,
+};
 
 /// The number of retries within an hour that counts as a busy loop.
 const BUSY_LOOP: usize = 100;
@@ -22,15 +24,15 @@ const BUSY_LOOP: usize = 100;
 async fn an_item_that_each_retry_excludes_causes_no_busy_loop() {
     let (began, clock, prepared) = (StartTimes::new(), TestClock::new(), StartTimes::new());
     let preparing = prepared.clone();
-    let handler = began.handler(1, &["a"], |_, _| fails()).on_prepare(move |run| {
+    let handler = began.handler(1, &["a"], |_, _| transient_failure()).on_prepare(move |run| {
         let times = preparing.note("prepare");
         if times > 1 {
             run.exclude(id("a"), anyhow!("not today")).expect("the item is selected");
         }
         async move { if times > BUSY_LOOP { pending().await } else { Ok(()) } }.boxed()
     });
-    let manager = registered(timed(&clock).build(), [handler]);
-    within(manual(&manager, 1).finish()).await;
+    let manager = register_all(builder_with_clock(&clock).build(), [handler]);
+    within(start_manual(&manager, 1).finish()).await;
     sleep(HOUR).await;
     assert!(prepared.of("prepare").len() < 10, "{:?}", prepared.of("prepare"));
 }
@@ -40,10 +42,10 @@ async fn manager_in_retry(began: &StartTimes) -> SyncManager {
     let noting = began.clone();
     let handler = began.handler(1, &["a"], |_, _| Ok(())).on_item(move |_| {
         let times = noting.note("a");
-        async move { if times > 1 { pending().await } else { fails() } }.boxed()
+        async move { if times > 1 { pending().await } else { transient_failure() } }.boxed()
     });
-    let manager = registered(timed(&TestClock::new()).build(), [handler]);
-    within(manual(&manager, 1).finish()).await;
+    let manager = register_all(builder_with_clock(&TestClock::new()).build(), [handler]);
+    within(start_manual(&manager, 1).finish()).await;
     sleep(Duration::from_secs(31)).await;
     assert_eq!(began.of("a"), [0, 30]);
     manager
@@ -74,15 +76,15 @@ async fn an_item_skipped_in_a_retry_is_not_restarted_immediately() {
 async fn the_next_session_runs_the_item_of_a_declined_retry() {
     let (began, clock, asked) = (StartTimes::new(), TestClock::new(), StartTimes::new());
     let asking = asked.clone();
-    let handler = began.handler(1, &["a"], |_, times| fails_until(times, 1)).on_initialize(move |_| {
+    let handler = began.handler(1, &["a"], |_, times| fail_until(times, 1)).on_initialize(move |_| {
         let declines = asking.note("initialize") == 2;
         async move { Ok(if declines { Participation::Decline } else { Participation::TakePart }) }.boxed()
     });
-    let manager = registered(timed(&clock).build(), [handler]);
-    within(manual(&manager, 1).finish()).await;
+    let manager = register_all(builder_with_clock(&clock).build(), [handler]);
+    within(start_manual(&manager, 1).finish()).await;
     sleep(HOUR).await;
     assert!(asked.of("initialize").len() < BUSY_LOOP);
-    within(background(&manager, 1).finish()).await;
+    within(start_background(&manager, 1).finish()).await;
     assert_eq!(began.of("a").len(), 2);
 }
 
@@ -90,13 +92,13 @@ async fn the_next_session_runs_the_item_of_a_declined_retry() {
 async fn the_retries_of_an_item_end_once_it_is_no_longer_listed() {
     let (began, clock, listed) = (StartTimes::new(), TestClock::new(), StartTimes::new());
     let listing = listed.clone();
-    let handler = began.handler(1, &["a"], |_, _| fails());
+    let handler = began.handler(1, &["a"], |_, _| transient_failure());
     let items = handler.items.clone();
     let handler = handler.items(move || {
-        if listing.note("items") == 1 { items() } else { Ok(crate::support::awaitable_host::listed(&["b"])) }
+        if listing.note("items") == 1 { items() } else { Ok(crate::support::awaitable_host::items_named(&["b"])) }
     });
-    let manager = registered(timed(&clock).build(), [handler]);
-    within(manual(&manager, 1).finish()).await;
+    let manager = register_all(builder_with_clock(&clock).build(), [handler]);
+    within(start_manual(&manager, 1).finish()).await;
     sleep(DAY).await;
     assert_eq!((began.of("a"), began.of("b")), (vec![0], vec![]));
     assert!(listed.of("items").len() < 5, "{:?}", listed.of("items"));
@@ -106,26 +108,26 @@ async fn the_retries_of_an_item_end_once_it_is_no_longer_listed() {
 async fn unregistering_a_running_handler_keeps_the_retries_of_other_handlers() {
     let (began, clock) = (StartTimes::new(), TestClock::new());
     let noting = began.clone();
-    let slow = began.handler(1, &["gone"], |_, _| fails()).on_item(move |_| {
+    let slow = began.handler(1, &["gone"], |_, _| transient_failure()).on_item(move |_| {
         noting.note("gone");
         async {
             sleep(MINUTE).await;
-            fails()
+            transient_failure()
         }
         .boxed()
     });
     let noting = began.clone();
-    let other = began.handler(2, &["stays"], |_, _| fails()).on_item(move |_| {
+    let other = began.handler(2, &["stays"], |_, _| transient_failure()).on_item(move |_| {
         let times = noting.note("stays");
         async move {
             sleep(MINUTE).await;
-            fails_until(times, 1)
+            fail_until(times, 1)
         }
         .boxed()
     });
-    let manager = registered(timed(&clock).build(), [slow, other]);
+    let manager = register_all(builder_with_clock(&clock).build(), [slow, other]);
     let session = manager.session(syncmgr::Trigger::Manual).start().unwrap();
-    idle().await;
+    wait_until_idle().await;
     manager.unregister(nth(1));
     within(session.finish()).await;
     sleep(DAY).await;
@@ -135,9 +137,9 @@ async fn unregistering_a_running_handler_keeps_the_retries_of_other_handlers() {
 #[tokio::test(start_paused = true)]
 async fn a_retry_waits_while_the_manager_is_paused_and_then_runs_once() {
     let (began, clock) = (StartTimes::new(), TestClock::new());
-    let handler = began.handler(1, &["a"], |_, times| fails_until(times, 1));
-    let manager = registered(timed(&clock).build(), [handler]);
-    within(manual(&manager, 1).finish()).await;
+    let handler = began.handler(1, &["a"], |_, times| fail_until(times, 1));
+    let manager = register_all(builder_with_clock(&clock).build(), [handler]);
+    within(start_manual(&manager, 1).finish()).await;
     manager.pause();
     sleep(HOUR).await;
     assert_eq!(began.of("a"), [0]);
@@ -150,7 +152,7 @@ async fn a_retry_waits_while_the_manager_is_paused_and_then_runs_once() {
 async fn a_retry_cancelled_by_its_prepare_causes_no_busy_loop() {
     let (began, clock, prepared) = (StartTimes::new(), TestClock::new(), StartTimes::new());
     let preparing = prepared.clone();
-    let handler = began.handler(1, &["a"], |_, _| fails()).on_prepare(move |_| {
+    let handler = began.handler(1, &["a"], |_, _| transient_failure()).on_prepare(move |_| {
         let times = preparing.note("prepare");
         async move {
             match times {
@@ -162,8 +164,8 @@ async fn a_retry_cancelled_by_its_prepare_causes_no_busy_loop() {
         }
         .boxed()
     });
-    let manager = registered(timed(&clock).build(), [handler]);
-    within(manual(&manager, 1).finish()).await;
+    let manager = register_all(builder_with_clock(&clock).build(), [handler]);
+    within(start_manual(&manager, 1).finish()).await;
     sleep(HOUR).await;
     assert!(prepared.of("prepare").len() < 10, "{:?}", prepared.of("prepare"));
 }
@@ -172,12 +174,12 @@ async fn a_retry_cancelled_by_its_prepare_causes_no_busy_loop() {
 async fn a_retry_whose_prepare_needs_the_user_waits_for_the_user() {
     let (began, clock, prepared) = (StartTimes::new(), TestClock::new(), StartTimes::new());
     let preparing = prepared.clone();
-    let handler = began.handler(1, &["a"], |_, _| fails()).on_prepare(move |_| {
+    let handler = began.handler(1, &["a"], |_, _| transient_failure()).on_prepare(move |_| {
         let times = preparing.note("prepare");
         async move { if times == 1 { Ok(()) } else { Err(NeedsUser::new("an answer").into()) } }.boxed()
     });
-    let manager = registered(timed(&clock).build(), [handler]);
-    within(manual(&manager, 1).finish()).await;
+    let manager = register_all(builder_with_clock(&clock).build(), [handler]);
+    within(start_manual(&manager, 1).finish()).await;
     sleep(DAY).await;
     assert_eq!(prepared.of("prepare"), [0, 30]);
     assert_eq!(manager.explain_item(nth(1), id("a")).unwrap().holds, [Hold::NeedsUser]);

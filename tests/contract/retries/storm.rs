@@ -13,8 +13,8 @@ use syncmgr::{Classify, HandlerInfo, RetryPolicy};
 use tokio::time::sleep;
 
 use crate::support::awaitable_host::within;
-use crate::support::steps::{manual, nth, registered};
-use crate::support::test_clock::{EXACT, StartTimes, TestClock, fails, timed};
+use crate::support::steps::{nth, register_all, start_manual};
+use crate::support::test_clock::{EXACT, StartTimes, TestClock, builder_with_clock, transient_failure};
 
 const LISTING: Duration = Duration::from_millis(200);
 
@@ -60,7 +60,7 @@ async fn a_thousand_failing_items_are_listed_once_per_backoff_step() {
     let counts = Counts::default();
     let manager = SyncManager::builder().clock(TestClock::new()).retry(RetryPolicy::DEFAULT).build();
     manager.register(DownServer { items: 1_000, counts: counts.clone() }).unwrap();
-    within(manual(&manager, 1).finish()).await;
+    within(start_manual(&manager, 1).finish()).await;
     sleep(Duration::from_secs(600)).await;
     let steps = counts.started.load(Ordering::Relaxed) / 1_000;
     assert_eq!(counts.started.load(Ordering::Relaxed), steps * 1_000, "all items are at the same step");
@@ -91,8 +91,8 @@ async fn an_automatic_run_takes_along_the_items_that_become_due_while_it_lasts()
         }
         .boxed()
     });
-    let manager = registered(timed(&clock).build(), [handler]);
-    within(manual(&manager, 1).finish()).await;
+    let manager = register_all(builder_with_clock(&clock).build(), [handler]);
+    within(start_manual(&manager, 1).finish()).await;
     sleep(Duration::from_secs(600)).await;
     assert_eq!(began.of("slow"), [0, 50]);
     assert_eq!(began.of("late"), [0, 70], "it is prepared in the same run");
@@ -103,7 +103,7 @@ async fn an_automatic_run_takes_along_the_items_that_become_due_while_it_lasts()
 #[tokio::test(start_paused = true)]
 async fn a_stopped_automatic_run_does_not_block_the_next_retry() {
     let (began, clock) = (StartTimes::new(), TestClock::new());
-    let handler = began.handler(1, &["a"], |_, times| if times < 3 { fails() } else { Ok(()) });
+    let handler = began.handler(1, &["a"], |_, times| if times < 3 { transient_failure() } else { Ok(()) });
     let handler = handler.on_prepare(|run| {
         let waits = run.trigger() == Trigger::Scheduled;
         async move {
@@ -114,8 +114,8 @@ async fn a_stopped_automatic_run_does_not_block_the_next_retry() {
         }
         .boxed()
     });
-    let manager = registered(timed(&clock).retry(EXACT).build(), [handler]);
-    within(manual(&manager, 1).finish()).await;
+    let manager = register_all(builder_with_clock(&clock).retry(EXACT).build(), [handler]);
+    within(start_manual(&manager, 1).finish()).await;
     sleep(Duration::from_secs(35)).await;
     manager.sessions().into_iter().for_each(|session| session.stop());
     sleep(Duration::from_secs(24 * 60 * 60)).await;
@@ -126,10 +126,11 @@ async fn a_stopped_automatic_run_does_not_block_the_next_retry() {
 async fn a_flapping_network_starts_at_most_one_run_per_reconnect_interval() {
     let (began, clock) = (StartTimes::new(), TestClock::new());
     let environment = ManualEnvironment::new(Environment::UNKNOWN.with_network(Network::Online));
-    let handler = began.handler(1, &["a"], |_, _| fails());
-    let manager = timed(&clock).environment(environment.clone()).reconnect_interval(Duration::from_secs(5));
-    let manager = registered(manager.build(), [handler]);
-    within(manual(&manager, 1).finish()).await;
+    let handler = began.handler(1, &["a"], |_, _| transient_failure());
+    let manager =
+        builder_with_clock(&clock).environment(environment.clone()).reconnect_interval(Duration::from_secs(5));
+    let manager = register_all(manager.build(), [handler]);
+    within(start_manual(&manager, 1).finish()).await;
     for _ in 0..10_000 {
         environment.set_network(Network::Offline);
         sleep(Duration::from_micros(500)).await;

@@ -10,8 +10,10 @@ use tokio::time::sleep;
 use crate::explanations::situations::handler;
 use crate::retries::environment::{NEEDS, assert_held, in_environment, needing};
 use crate::support::awaitable_host::within;
-use crate::support::steps::{Steps, background, idle, manual, nth, registered, succeeds};
-use crate::support::test_clock::{DAY, StartTimes, TestClock, stored};
+use crate::support::steps::{
+    Steps, assert_succeeds, nth, register_all, start_background, start_manual, wait_until_idle,
+};
+use crate::support::test_clock::{DAY, StartTimes, TestClock, builder_with_store};
 use crate::support::{Scripted, id};
 
 /// A manager on this network. Its handler needs a network and has these items.
@@ -22,7 +24,7 @@ fn manager_on_network(
 ) -> (SyncManager, ManualEnvironment) {
     let (builder, environment) = in_environment(network);
     let handler = needing(began.handler(1, items, |_, _| Ok(())), NEEDS);
-    (registered(builder.store(MemoryStore::new()).build(), [handler]), environment)
+    (register_all(builder.store(MemoryStore::new()).build(), [handler]), environment)
 }
 
 fn start_items(manager: &SyncManager, items: &[&str]) -> syncmgr::Session {
@@ -45,8 +47,8 @@ async fn runs_once_online<const N: usize>(
 async fn a_run_of_all_items_still_waits_after_a_manual_run_of_one_item() {
     let began = StartTimes::new();
     let (manager, environment) = manager_on_network(&began, &["a", "b"], Network::Metered);
-    assert_held(&within(background(&manager, 1).finish()).await, &Hold::Metered);
-    succeeds(start_items(&manager, &["b"])).await;
+    assert_held(&within(start_background(&manager, 1).finish()).await, &Hold::Metered);
+    assert_succeeds(start_items(&manager, &["b"])).await;
     assert_eq!(handler(&manager).holds, [Hold::Metered]);
     assert_eq!(runs_once_online(&environment, &began, ["a"]).await, [1]);
 }
@@ -55,8 +57,8 @@ async fn a_run_of_all_items_still_waits_after_a_manual_run_of_one_item() {
 async fn a_run_of_all_items_still_waits_after_a_forced_run_of_one_item() {
     let began = StartTimes::new();
     let (manager, environment) = manager_on_network(&began, &["a", "b"], Network::Offline);
-    assert_held(&within(manual(&manager, 1).finish()).await, &Hold::Offline);
-    succeeds(manager.session(Trigger::Manual).items(nth(1), [id("b")]).force().start().unwrap()).await;
+    assert_held(&within(start_manual(&manager, 1).finish()).await, &Hold::Offline);
+    assert_succeeds(manager.session(Trigger::Manual).items(nth(1), [id("b")]).force().start().unwrap()).await;
     assert_eq!(runs_once_online(&environment, &began, ["a"]).await, [1]);
 }
 
@@ -65,7 +67,7 @@ async fn waiting_explicit_items_that_ran_meanwhile_do_not_run_again() {
     let began = StartTimes::new();
     let (manager, environment) = manager_on_network(&began, &["a", "b", "c"], Network::Offline);
     assert_held(&within(start_items(&manager, &["a", "b"]).finish()).await, &Hold::Offline);
-    succeeds(manager.session(Trigger::Manual).items(nth(1), [id("b"), id("c")]).force().start().unwrap()).await;
+    assert_succeeds(manager.session(Trigger::Manual).items(nth(1), [id("b"), id("c")]).force().start().unwrap()).await;
     assert_eq!(runs_once_online(&environment, &began, ["a", "b", "c"]).await, [1, 1, 1]);
 }
 
@@ -73,8 +75,8 @@ async fn waiting_explicit_items_that_ran_meanwhile_do_not_run_again() {
 async fn a_handler_that_ran_completely_no_longer_waits() {
     let began = StartTimes::new();
     let (manager, environment) = manager_on_network(&began, &["a", "b"], Network::Metered);
-    assert_held(&within(background(&manager, 1).finish()).await, &Hold::Metered);
-    succeeds(manual(&manager, 1)).await;
+    assert_held(&within(start_background(&manager, 1).finish()).await, &Hold::Metered);
+    assert_succeeds(start_manual(&manager, 1)).await;
     assert!(handler(&manager).holds.is_empty());
     assert_eq!(runs_once_online(&environment, &began, ["a", "b"]).await, [1, 1]);
 }
@@ -104,8 +106,8 @@ async fn open_all(manager: &SyncManager) {
 #[tokio::test(start_paused = true)]
 async fn opening_entries_without_a_network_leaves_no_waiting_run() {
     let (began, (builder, environment)) = (StartTimes::new(), in_environment(Network::Online));
-    let manager = registered(builder.store(MemoryStore::new()).build(), [handler_with_entry(&began)]);
-    succeeds(start_items(&manager, &["a"])).await;
+    let manager = register_all(builder.store(MemoryStore::new()).build(), [handler_with_entry(&began)]);
+    assert_succeeds(start_items(&manager, &["a"])).await;
     environment.set_network(Network::Offline);
     open_all(&manager).await;
     assert!(handler(&manager).holds.is_empty());
@@ -115,10 +117,10 @@ async fn opening_entries_without_a_network_leaves_no_waiting_run() {
 #[tokio::test(start_paused = true)]
 async fn opening_entries_does_not_cancel_a_waiting_run() {
     let (began, (builder, environment)) = (StartTimes::new(), in_environment(Network::Online));
-    let manager = registered(builder.store(MemoryStore::new()).build(), [handler_with_entry(&began)]);
-    succeeds(start_items(&manager, &["a"])).await;
+    let manager = register_all(builder.store(MemoryStore::new()).build(), [handler_with_entry(&began)]);
+    assert_succeeds(start_items(&manager, &["a"])).await;
     environment.set_network(Network::Metered);
-    assert_held(&within(background(&manager, 1).finish()).await, &Hold::Metered);
+    assert_held(&within(start_background(&manager, 1).finish()).await, &Hold::Metered);
     open_all(&manager).await;
     assert_eq!(runs_once_online(&environment, &began, ["a", "b"]).await, [2, 1]);
 }
@@ -137,10 +139,11 @@ async fn a_forgotten_item_that_waits_does_not_run() {
 /// A manager that resumes immediately but has no network.
 async fn resume_offline(store: &MemoryStore, handler: Scripted) -> (SyncManager, ManualEnvironment) {
     let environment = ManualEnvironment::new(Environment::UNKNOWN.with_network(Network::Offline));
-    let builder = stored(&TestClock::new(), store).environment(environment.clone()).resume(Resume::Immediately);
-    let manager = registered(builder.build(), [needing(handler, NEEDS)]);
+    let builder =
+        builder_with_store(&TestClock::new(), store).environment(environment.clone()).resume(Resume::Immediately);
+    let manager = register_all(builder.build(), [needing(handler, NEEDS)]);
     manager.start_scheduler().expect("inside a runtime");
-    idle().await;
+    wait_until_idle().await;
     (manager, environment)
 }
 
@@ -148,12 +151,12 @@ async fn resume_offline(store: &MemoryStore, handler: Scripted) -> (SyncManager,
 async fn an_interrupted_explicit_item_that_was_held_runs_without_other_items() {
     let (store, steps) = (MemoryStore::new(), Steps::default());
     let manager =
-        registered(SyncManager::builder().store(store.clone()).build(), [steps.handler(1, &["given", "other"])]);
+        register_all(SyncManager::builder().store(store.clone()).build(), [steps.handler(1, &["given", "other"])]);
     let _session = start_items(&manager, &["given"]);
     assert_eq!(steps.running().await, "given");
     let (manager, environment) = resume_offline(&store.after_crash(), steps.handler(1, &["given", "other"])).await;
     environment.set_network(Network::Online);
-    idle().await;
+    wait_until_idle().await;
     assert_eq!(steps.began(), "given given");
     let [session] = &manager.sessions()[..] else { panic!("{:?}", manager.sessions()) };
     assert_eq!(session.reason(), StartReason::Resumed);
@@ -163,11 +166,11 @@ async fn an_interrupted_explicit_item_that_was_held_runs_without_other_items() {
 async fn an_interrupted_run_that_was_held_skips_the_items_already_done() {
     let (store, steps) = (MemoryStore::new(), Steps::default());
     let manager =
-        registered(SyncManager::builder().store(store.clone()).build(), [steps.handler(1, &["done", "open"])]);
-    let _session = manual(&manager, 1);
+        register_all(SyncManager::builder().store(store.clone()).build(), [steps.handler(1, &["done", "open"])]);
+    let _session = start_manual(&manager, 1);
     steps.release(&["done"]).await;
     let (_manager, environment) = resume_offline(&store.after_crash(), steps.handler(1, &["done", "open"])).await;
     environment.set_network(Network::Online);
-    idle().await;
+    wait_until_idle().await;
     assert_eq!(steps.began(), "done open open");
 }

@@ -12,8 +12,8 @@ use syncmgr::{Limits, Outcome, Progress, SessionEvent, SyncManager, Trigger};
 use syncmgr_test::Transcript;
 use tokio::sync::Notify;
 
-use crate::support::awaitable_host::{CLASSIC, HandlerOnHost, hosting, until_run, within};
-use crate::support::window::{Window, assert_in_order, waiting};
+use crate::support::awaitable_host::{CLASSIC, HandlerOnHost, host_classic, until_run, within};
+use crate::support::window::{Window, assert_in_order, waiting_handler};
 use crate::support::{HANDLER, Scripted, id, run, start};
 
 #[tokio::test(start_paused = true)]
@@ -131,7 +131,7 @@ async fn r108_progress_is_shown_in_an_unattended_session() {
 
 #[tokio::test(start_paused = true)]
 async fn r117_fields_outside_the_mask_keep_their_last_value() {
-    let window = Window::of(waiting(&["a"])).await;
+    let window = Window::of(waiting_handler(&["a"])).await;
     window.report("a", Progress::new().with_text("reading").with_max(10));
     window.report("a", Progress::new().with_value(4).with_status(Status::Updating));
     window.report("a", Progress::new().with_value(5));
@@ -167,7 +167,7 @@ async fn r117_a_host_receives_only_the_changed_fields() {
 
 #[tokio::test(start_paused = true)]
 async fn r118_an_empty_report_changes_nothing_and_returns_the_cancellation() {
-    let window = Window::of(waiting(&["a"])).await;
+    let window = Window::of(waiting_handler(&["a"])).await;
     window.report("a", Progress::new().with_value(3).with_max(4));
     let before = window.progress();
     assert_eq!((window.poll("a"), window.report("a", Progress::new())), (HResult::S_OK, HResult::S_OK));
@@ -180,7 +180,7 @@ async fn r118_an_empty_report_changes_nothing_and_returns_the_cancellation() {
 
 #[tokio::test(start_paused = true)]
 async fn r118_an_empty_report_does_not_begin_an_item() {
-    let window = Window::of(waiting(&["a"])).await;
+    let window = Window::of(waiting_handler(&["a"])).await;
     assert_eq!((window.poll("a"), window.report("a", Progress::new())), (HResult::S_OK, HResult::S_OK));
     assert_eq!(window.progress(), []);
 }
@@ -201,7 +201,7 @@ async fn r118_checking_a_run_reports_nothing_about_its_items() {
 
 #[tokio::test(start_paused = true)]
 async fn r119_a_value_is_capped_at_the_maximum_and_unknown_without_a_maximum() {
-    let window = Window::of(waiting(&["a"])).await;
+    let window = Window::of(waiting_handler(&["a"])).await;
     let fraction = |value, max| {
         assert_eq!(window.report("a", Progress::new().with_value(value).with_max(max)), HResult::S_OK);
         window.progress()[0].2.fraction()
@@ -211,7 +211,7 @@ async fn r119_a_value_is_capped_at_the_maximum_and_unknown_without_a_maximum() {
 
 #[tokio::test(start_paused = true)]
 async fn r120_an_id_outside_the_prepared_list_is_refused() {
-    let (manager, handler) = hosting(waiting(&["a", "not chosen"]));
+    let (manager, handler) = host_classic(waiting_handler(&["a", "not chosen"]));
     let session = manager.session(Trigger::Manual).items(CLASSIC, [id("a")]).start().unwrap();
     until_run(&session, RunChange::Synchronizing).await;
     for name in ["not chosen", "unlisted"] {

@@ -14,17 +14,18 @@ use syncmgr_test::{ScriptedHandler, Side, Transcript};
 use tokio::sync::{Notify, oneshot};
 
 use crate::support::awaitable_host::{
-    AwaitableHost, CLASSIC, HandlerOnHost, completes, hosting, listed, prepares, synchronizes, until_run,
+    AwaitableHost, CLASSIC, HandlerOnHost, complete_before_return, host_classic, items_named, prepares, synchronizes,
+    until_run,
 };
 use crate::support::{Scripted, id};
 
 fn scripted_handler() -> ScriptedHandler {
-    ScriptedHandler::new(listed(&["a", "b"]))
+    ScriptedHandler::new(items_named(&["a", "b"]))
 }
 
 #[tokio::test(start_paused = true)]
 async fn r074_the_callback_is_set_before_prepare_is_called() {
-    let (manager, handler) = hosting(scripted_handler().on_prepare(prepares()).on_synchronize(synchronizes()));
+    let (manager, handler) = host_classic(scripted_handler().on_prepare(prepares()).on_synchronize(synchronizes()));
     manager.session(Trigger::Manual).start().unwrap().finish().await;
     let lines = handler.transcript().lines();
     let expected =
@@ -76,7 +77,7 @@ async fn r076_a_callback_is_not_replaced_during_a_call() {
 async fn r077_every_run_ends_with_exactly_one_detach_of_its_callback() {
     let fails = |_: &Side| HResult::E_FAIL;
     let panics = |_: &Side| -> HResult { panic!("the script panics") };
-    let refuses = || completes(|callback| callback.prepare_for_sync_completed(HResult::E_FAIL));
+    let refuses = || complete_before_return(|callback| callback.prepare_for_sync_completed(HResult::E_FAIL));
     let handlers = [
         scripted_handler().on_prepare(fails),
         scripted_handler().on_prepare(panics),
@@ -86,7 +87,7 @@ async fn r077_every_run_ends_with_exactly_one_detach_of_its_callback() {
         scripted_handler().on_prepare(prepares()).on_synchronize(synchronizes()),
     ];
     for handler in handlers {
-        let (manager, handler) = hosting(handler);
+        let (manager, handler) = host_classic(handler);
         manager.session(Trigger::Manual).start().unwrap().finish().await;
         assert_detached(&handler);
     }
@@ -98,7 +99,7 @@ async fn r077_the_callback_of_a_stopped_handler_that_hangs_is_detached() {
         (scripted_handler(), RunChange::Preparing),
         (scripted_handler().on_prepare(prepares()), RunChange::Synchronizing),
     ] {
-        let (manager, handler) = hosting(handler);
+        let (manager, handler) = host_classic(handler);
         let session = manager.session(Trigger::Manual).start().unwrap();
         until_run(&session, stage).await;
         session.stop();
@@ -111,8 +112,8 @@ async fn r077_the_callback_of_a_stopped_handler_that_hangs_is_detached() {
 #[tokio::test(start_paused = true)]
 async fn r077_the_callback_is_detached_after_properties_were_shown() {
     let info = HandlerInfo::new(CLASSIC, "Scripted").with_flags(HandlerFlags::HAS_PROPERTIES);
-    let shown = completes(|callback| callback.show_properties_completed(HResult::S_OK));
-    let (manager, handler) = hosting(scripted_handler().with_info(info).on_show_properties(shown));
+    let shown = complete_before_return(|callback| callback.show_properties_completed(HResult::S_OK));
+    let (manager, handler) = host_classic(scripted_handler().with_info(info).on_show_properties(shown));
     manager.show_properties(CLASSIC, Subject::Handler).await.unwrap();
     assert_detached(&handler);
 }
@@ -130,7 +131,7 @@ async fn r077_a_handler_that_declines_or_fails_to_list_gets_no_callback() {
         scripted_handler().on_initialize(|_| HResult::S_FALSE),
         scripted_handler().with_listing_failure(HResult::E_FAIL),
     ] {
-        let (manager, handler) = hosting(handler);
+        let (manager, handler) = host_classic(handler);
         manager.session(Trigger::Manual).start().unwrap().finish().await;
         assert_eq!(handler.transcript().count("SetProgressCallback"), 0);
     }

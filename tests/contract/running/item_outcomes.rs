@@ -11,7 +11,7 @@ use syncmgr::{
 use syncmgr_test::Transcript;
 
 use crate::cancellation::grace::Begun;
-use crate::cancellation::stopped::{Job, pass};
+use crate::cancellation::stopped::{Job, advance_in_steps};
 use crate::support::awaitable_host::within;
 use crate::support::window::ran;
 use crate::support::{HANDLER, Scripted, id, run, start};
@@ -221,7 +221,7 @@ async fn an_abandoned_item_is_a_transient_failure() {
         let session = start(Scripted::new(&["a"]).on_item(move |item| item.blocking(work.clone()).boxed()));
         job.begun.notified().await;
         cancel(&session);
-        pass(Duration::from_secs(6)).await;
+        advance_in_steps(Duration::from_secs(6)).await;
         let report = session.report().await;
         // Releases the thread before the assertions.
         drop(job);

@@ -10,7 +10,8 @@ use syncmgr::{
 use syncmgr_test::ScriptedHandler;
 
 use crate::support::awaitable_host::{
-    CLASSIC, HandlerOnHost, begin, completes, hosted, hosting, later, listed, prepares, synchronizes, until_run, within,
+    CLASSIC, HandlerOnHost, begin, complete_after_return, complete_before_return, host_classic, items_named, prepares,
+    run_classic, synchronizes, until_run, within,
 };
 use crate::support::{HANDLER, Scripted, id, run, start};
 
@@ -37,8 +38,9 @@ async fn r082_prepare_gets_exactly_the_chosen_items_in_listing_order() {
 
 #[tokio::test(start_paused = true)]
 async fn r082_a_classic_handler_gets_the_chosen_ids() {
-    let handler = ScriptedHandler::new(listed(&["a", "b", "c"])).on_prepare(prepares()).on_synchronize(synchronizes());
-    let (manager, handler) = hosting(handler);
+    let handler =
+        ScriptedHandler::new(items_named(&["a", "b", "c"])).on_prepare(prepares()).on_synchronize(synchronizes());
+    let (manager, handler) = host_classic(handler);
     manager.session(Trigger::Manual).items(CLASSIC, ["c", "a"].map(id)).start().unwrap().finish().await;
     assert_eq!(handler.side().items(), ["a", "c"].map(id));
     assert_eq!(handler.transcript().of(&["PrepareForSync"]), ["PrepareForSync 2"]);
@@ -73,9 +75,11 @@ async fn r083_a_handler_that_cannot_prepare_does_not_stop_other_handlers() {
 
 #[tokio::test(start_paused = true)]
 async fn r089_completing_with_ok_leads_to_synchronize() {
-    let handler = ScriptedHandler::new(listed(&["a"])).on_synchronize(synchronizes());
-    let (run, transcript) =
-        hosted(handler.on_prepare(later(|callback| callback.prepare_for_sync_completed(HResult::S_OK)))).await;
+    let handler = ScriptedHandler::new(items_named(&["a"])).on_synchronize(synchronizes());
+    let (run, transcript) = run_classic(
+        handler.on_prepare(complete_after_return(|callback| callback.prepare_for_sync_completed(HResult::S_OK))),
+    )
+    .await;
     assert_eq!(run.ending, Some(RunEnding::Completed));
     assert_eq!(transcript.of(&["PrepareForSync", "Synchronize"]), ["PrepareForSync 1", "Synchronize"]);
 }
@@ -97,11 +101,14 @@ async fn r090_completing_with_a_failure_ends_the_run_without_synchronize() {
     for code in [HResult::E_FAIL, HResult::E_OUTOFMEMORY, HResult(0x8007_0005_u32 as i32)] {
         assert_not_prepared(
             code,
-            scripted_handler().on_prepare(completes(move |to| to.prepare_for_sync_completed(code))),
+            scripted_handler().on_prepare(complete_before_return(move |to| to.prepare_for_sync_completed(code))),
         )
         .await;
-        assert_not_prepared(code, scripted_handler().on_prepare(later(move |to| to.prepare_for_sync_completed(code))))
-            .await;
+        assert_not_prepared(
+            code,
+            scripted_handler().on_prepare(complete_after_return(move |to| to.prepare_for_sync_completed(code))),
+        )
+        .await;
     }
 }
 
@@ -110,11 +117,14 @@ async fn r091_success_codes_other_than_ok_release_the_handler() {
     for code in OTHER_SUCCESSES {
         assert_not_prepared(
             code,
-            scripted_handler().on_prepare(completes(move |to| to.prepare_for_sync_completed(code))),
+            scripted_handler().on_prepare(complete_before_return(move |to| to.prepare_for_sync_completed(code))),
         )
         .await;
-        assert_not_prepared(code, scripted_handler().on_prepare(later(move |to| to.prepare_for_sync_completed(code))))
-            .await;
+        assert_not_prepared(
+            code,
+            scripted_handler().on_prepare(complete_after_return(move |to| to.prepare_for_sync_completed(code))),
+        )
+        .await;
     }
 }
 
@@ -126,11 +136,11 @@ async fn r092_returning_a_code_other_than_ok_ends_the_run_without_synchronize() 
 }
 
 fn scripted_handler() -> ScriptedHandler {
-    ScriptedHandler::new(listed(&["a"]))
+    ScriptedHandler::new(items_named(&["a"]))
 }
 
 async fn assert_not_prepared(code: HResult, handler: ScriptedHandler) {
-    let (run, transcript) = hosted(handler).await;
+    let (run, transcript) = run_classic(handler).await;
     assert_eq!(run.ending, Some(RunEnding::NotPrepared(code.into())));
     assert!(!run.is_success());
     assert_eq!(transcript.lines()[2..], ["SetProgressCallback", "PrepareForSync 1", "SetProgressCallback NULL"]);
@@ -193,7 +203,7 @@ async fn a_prepare_that_returns_because_of_a_stop_logs_no_error() {
 
 #[tokio::test(start_paused = true)]
 async fn r093_needing_the_user_in_an_unattended_session_is_s_false() {
-    let (run, _) = hosted(scripted_handler().on_prepare(|side| {
+    let (run, _) = run_classic(scripted_handler().on_prepare(|side| {
         assert_eq!(side.callback().enable_modeless(Attention::Ask), HResult::S_FALSE);
         HResult::S_FALSE
     }))

@@ -7,7 +7,8 @@ use syncmgr::{LogLevel, RunEnding, RunReport};
 use syncmgr_test::{ScriptedHandler, Transcript};
 
 use crate::support::awaitable_host::{
-    HandlerOnHost, begin, completes, hosted, hosting, later, listed, prepares, synchronizes, until_run,
+    HandlerOnHost, begin, complete_after_return, complete_before_return, host_classic, items_named, prepares,
+    run_classic, synchronizes, until_run,
 };
 use crate::support::{Scripted, id};
 
@@ -15,7 +16,7 @@ const OK: HResult = HResult::S_OK;
 const FAIL: HResult = HResult::E_FAIL;
 
 fn scripted_handler() -> ScriptedHandler {
-    ScriptedHandler::new(listed(&["a"])).on_synchronize(synchronizes())
+    ScriptedHandler::new(items_named(&["a"])).on_synchronize(synchronizes())
 }
 
 /// The number of log entries about a completion without effect.
@@ -25,7 +26,7 @@ fn misuses(run: &RunReport) -> usize {
 
 #[tokio::test(start_paused = true)]
 async fn r086_prepare_may_complete_before_it_returns() {
-    let (run, transcript) = hosted(scripted_handler().on_prepare(prepares())).await;
+    let (run, transcript) = run_classic(scripted_handler().on_prepare(prepares())).await;
     assert_eq!(run.ending, Some(RunEnding::Completed));
     assert_eq!(transcript.count("Synchronize"), 1);
     assert_eq!(misuses(&run), 0);
@@ -42,7 +43,7 @@ async fn r086_a_prepare_without_waiting_completes_before_it_returns() {
 
 #[tokio::test(start_paused = true)]
 async fn r087_prepare_returning_ok_is_followed_by_exactly_one_completion() {
-    let (manager, handler) = hosting(scripted_handler());
+    let (manager, handler) = host_classic(scripted_handler());
     let session = begin(&manager);
     until_run(&session, RunChange::Preparing).await;
     for _ in 0..10 {
@@ -84,9 +85,9 @@ async fn r088_completing_is_refused_after_prepare_returned_a_code_other_than_ok(
     for code in [FAIL, HResult::S_FALSE] {
         let answers = Transcript::new();
         let noted = answers.clone();
-        let (run, transcript) = hosted(scripted_handler().on_prepare(move |side| {
+        let (run, transcript) = run_classic(scripted_handler().on_prepare(move |side| {
             let noted = noted.clone();
-            later(move |callback| {
+            complete_after_return(move |callback| {
                 let answer = callback.prepare_for_sync_completed(OK);
                 noted.note(answer.to_string());
                 answer
@@ -105,8 +106,8 @@ async fn r088_completing_is_refused_after_prepare_returned_a_code_other_than_ok(
 async fn r088_the_first_code_other_than_ok_of_completion_and_return_counts() {
     let cases = [(OK, FAIL, FAIL), (FAIL, OK, FAIL), (HResult::S_FALSE, FAIL, HResult::S_FALSE), (OK, OK, OK)];
     for (completed, returned, counts) in cases {
-        let (run, transcript) = hosted(scripted_handler().on_prepare(move |side| {
-            completes(move |callback| callback.prepare_for_sync_completed(completed))(side);
+        let (run, transcript) = run_classic(scripted_handler().on_prepare(move |side| {
+            complete_before_return(move |callback| callback.prepare_for_sync_completed(completed))(side);
             returned
         }))
         .await;
@@ -131,7 +132,7 @@ async fn r088_a_refused_call_of_a_host_has_no_completion() {
 #[tokio::test(start_paused = true)]
 async fn r095_a_second_completion_before_the_return_has_no_effect_and_is_logged() {
     for (first, second) in [(OK, FAIL), (FAIL, OK)] {
-        let (run, _) = hosted(scripted_handler().on_prepare(move |side| {
+        let (run, _) = run_classic(scripted_handler().on_prepare(move |side| {
             let answers = [first, second].map(|code| side.callback().prepare_for_sync_completed(code));
             assert_eq!(answers, [OK, HResult::E_UNEXPECTED]);
             OK
@@ -145,7 +146,7 @@ async fn r095_a_second_completion_before_the_return_has_no_effect_and_is_logged(
 #[tokio::test(start_paused = true)]
 async fn r095_a_second_completion_after_the_return_has_no_effect_and_is_logged() {
     for (first, second) in [(OK, FAIL), (FAIL, OK)] {
-        let (run, _) = hosted(scripted_handler().on_prepare(later(move |callback| {
+        let (run, _) = run_classic(scripted_handler().on_prepare(complete_after_return(move |callback| {
             assert_eq!(callback.prepare_for_sync_completed(first), OK);
             assert_eq!(callback.prepare_for_sync_completed(second), HResult::E_UNEXPECTED);
             OK
@@ -158,7 +159,7 @@ async fn r095_a_second_completion_after_the_return_has_no_effect_and_is_logged()
 
 #[tokio::test(start_paused = true)]
 async fn r095_completing_prepare_again_while_synchronizing_has_no_effect() {
-    let (run, _) = hosted(scripted_handler().on_prepare(prepares()).on_synchronize(|side| {
+    let (run, _) = run_classic(scripted_handler().on_prepare(prepares()).on_synchronize(|side| {
         assert_eq!(side.callback().prepare_for_sync_completed(FAIL), HResult::E_UNEXPECTED);
         synchronizes()(side)
     }))

@@ -8,7 +8,7 @@ use syncmgr::request::RunFlags;
 use syncmgr::{SyncManager, Trigger};
 use syncmgr_test::{ScriptedHandler, ScriptedUser, Transcript};
 
-use crate::support::awaitable_host::{AwaitableHost, host_in, listed, prepares, synchronizes, within};
+use crate::support::awaitable_host::{AwaitableHost, host_in, items_named, prepares, synchronizes, within};
 use crate::support::{Scripted, id};
 
 /// Drives a handler that asks the user during `prepare`. Returns the questions to the user and the calls to the host.
@@ -56,7 +56,7 @@ async fn r094_the_user_is_not_asked_if_the_host_refuses_attention() {
 async fn r094_prepare_gets_attention_only_with_may_bother_user() {
     let answers = Transcript::new();
     let noted = answers.clone();
-    let handler = ScriptedHandler::new(listed(&["a"])).on_synchronize(synchronizes()).on_prepare(move |side| {
+    let handler = ScriptedHandler::new(items_named(&["a"])).on_synchronize(synchronizes()).on_prepare(move |side| {
         noted.note(side.callback().enable_modeless(Attention::Ask).to_string());
         side.callback().enable_modeless(Attention::Release);
         prepares()(side)

@@ -12,12 +12,13 @@ use syncmgr::{
 use syncmgr_test::{ScriptedHandler, Transcript};
 
 use crate::support::awaitable_host::{
-    CLASSIC, HandlerOnHost, begin, completes, hosted, hosting, later, listed, prepares, synchronizes, until_run, within,
+    CLASSIC, HandlerOnHost, begin, complete_after_return, complete_before_return, host_classic, items_named, prepares,
+    run_classic, synchronizes, until_run, within,
 };
 use crate::support::{HANDLER, Scripted, ending_of, id, run, start};
 
 fn scripted_handler(names: &[&'static str]) -> ScriptedHandler {
-    ScriptedHandler::new(listed(names)).on_prepare(prepares())
+    ScriptedHandler::new(items_named(names)).on_prepare(prepares())
 }
 
 fn outcomes(run: &RunReport) -> Vec<Outcome> {
@@ -34,7 +35,7 @@ async fn r096_each_handler_with_chosen_items_synchronizes_once_after_prepare() {
     }
     assert!(within(begin(&manager).finish()).await.is_success());
     assert_eq!((transcript.count("prepare"), transcript.count("synchronize")), (2, 2));
-    let (run, transcript) = hosted(scripted_handler(&["a", "b"]).on_synchronize(synchronizes())).await;
+    let (run, transcript) = run_classic(scripted_handler(&["a", "b"]).on_synchronize(synchronizes())).await;
     assert_eq!(run.ending, Some(RunEnding::Completed));
     assert_eq!(transcript.of(&["PrepareForSync", "Synchronize"]), ["PrepareForSync 2", "Synchronize"]);
 }
@@ -100,10 +101,10 @@ async fn r102_the_code_of_the_completion_is_the_result_of_the_run() {
     for code in [HResult::S_OK, HResult::S_FALSE, HResult::E_OUTOFMEMORY, HResult::S_SYNCMGR_CANCELALL] {
         for complete in [true, false] {
             let done = Progress::new().with_status(Status::Succeeded);
-            let (run, _) = hosted(scripted_handler(&["a"]).on_synchronize(move |side| {
+            let (run, _) = run_classic(scripted_handler(&["a"]).on_synchronize(move |side| {
                 side.callback().progress(id("a"), Some(&done));
                 match complete {
-                    true => later(move |callback| callback.synchronize_completed(code))(side),
+                    true => complete_after_return(move |callback| callback.synchronize_completed(code))(side),
                     false if code.is_ok() => synchronizes()(side),
                     false => code,
                 }
@@ -118,8 +119,8 @@ async fn r102_the_code_of_the_completion_is_the_result_of_the_run() {
 #[tokio::test(start_paused = true)]
 async fn r102_completing_with_retrysync_starts_no_retry() {
     let code = HResult::S_SYNCMGR_RETRYSYNC;
-    let completing = completes(move |callback| callback.synchronize_completed(code));
-    let (run, transcript) = hosted(scripted_handler(&["a"]).on_synchronize(completing)).await;
+    let completing = complete_before_return(move |callback| callback.synchronize_completed(code));
+    let (run, transcript) = run_classic(scripted_handler(&["a"]).on_synchronize(completing)).await;
     assert_eq!(run.ending, Some(ending_of(code)));
     assert_eq!((transcript.count("PrepareForSync"), transcript.count("Synchronize")), (1, 1));
 }
@@ -145,7 +146,7 @@ async fn r102_an_error_or_a_panic_of_synchronize_is_the_result_of_the_run() {
 
 #[tokio::test(start_paused = true)]
 async fn r104_synchronize_is_not_called_if_every_item_is_skipped() {
-    let (manager, handler) = hosting(ScriptedHandler::new(listed(&["a", "b"])));
+    let (manager, handler) = host_classic(ScriptedHandler::new(items_named(&["a", "b"])));
     let session = begin(&manager);
     until_run(&session, RunChange::Preparing).await;
     for name in ["a", "b"] {
@@ -188,8 +189,8 @@ async fn r105_the_code_and_the_reports_decide_the_outcome_of_unfinished_items() 
         (HResult::S_FALSE, failed_run),
     ];
     for (code, expected) in cases {
-        let completing = completes(move |callback| report_some(callback, code));
-        let (run, _) = hosted(scripted_handler(&["done", "begun", "untouched"]).on_synchronize(completing)).await;
+        let completing = complete_before_return(move |callback| report_some(callback, code));
+        let (run, _) = run_classic(scripted_handler(&["done", "begun", "untouched"]).on_synchronize(completing)).await;
         assert_eq!(outcomes(&run), expected, "{code}");
         let unreported: Vec<_> = run.log.iter().filter(|entry| entry.text.contains("did not report")).collect();
         assert_eq!(unreported.len(), usize::from(code.is_ok()), "{run}");
@@ -199,7 +200,7 @@ async fn r105_the_code_and_the_reports_decide_the_outcome_of_unfinished_items() 
 
 #[tokio::test(start_paused = true)]
 async fn r105_a_cancellation_outranks_the_code_for_an_unfinished_item() {
-    let (manager, handler) = hosting(scripted_handler(&["done", "begun", "untouched"]));
+    let (manager, handler) = host_classic(scripted_handler(&["done", "begun", "untouched"]));
     let session = begin(&manager);
     until_run(&session, RunChange::Synchronizing).await;
     let callback = handler.side().callback();

@@ -11,7 +11,8 @@ use syncmgr_test::{ScriptedHandler, Transcript};
 use tokio::sync::Notify;
 
 use crate::support::awaitable_host::{
-    HandlerOnHost, begin, completes, hosted, hosting, later, listed, prepares, synchronizes, until_run,
+    HandlerOnHost, begin, complete_after_return, complete_before_return, host_classic, items_named, prepares,
+    run_classic, synchronizes, until_run,
 };
 use crate::support::{Scripted, ending_of, id};
 
@@ -19,7 +20,7 @@ const OK: HResult = HResult::S_OK;
 const FAIL: HResult = HResult::E_FAIL;
 
 fn scripted_handler() -> ScriptedHandler {
-    ScriptedHandler::new(listed(&["a"])).on_prepare(prepares())
+    ScriptedHandler::new(items_named(&["a"])).on_prepare(prepares())
 }
 
 /// The number of log entries about a completion without effect.
@@ -30,8 +31,8 @@ fn misuses(run: &RunReport) -> usize {
 #[tokio::test(start_paused = true)]
 async fn r099_synchronize_may_complete_before_it_returns() {
     for code in [OK, FAIL, HResult::S_FALSE] {
-        let early = completes(move |callback| callback.synchronize_completed(code));
-        let (run, transcript) = hosted(scripted_handler().on_synchronize(early)).await;
+        let early = complete_before_return(move |callback| callback.synchronize_completed(code));
+        let (run, transcript) = run_classic(scripted_handler().on_synchronize(early)).await;
         assert_eq!((run.ending, misuses(&run)), (Some(ending_of(code)), 0));
         assert_eq!(transcript.count("SetItemStatus"), 0);
     }
@@ -53,9 +54,9 @@ async fn r100_completing_is_refused_after_synchronize_returned_a_code_other_than
     for code in [FAIL, HResult::S_FALSE] {
         let answers = Transcript::new();
         let noted = answers.clone();
-        let (run, _) = hosted(scripted_handler().on_synchronize(move |side| {
+        let (run, _) = run_classic(scripted_handler().on_synchronize(move |side| {
             let noted = noted.clone();
-            later(move |callback| {
+            complete_after_return(move |callback| {
                 let answer = callback.synchronize_completed(OK);
                 noted.note(answer.to_string());
                 answer
@@ -73,8 +74,8 @@ async fn r100_completing_is_refused_after_synchronize_returned_a_code_other_than
 async fn r100_the_first_code_other_than_ok_of_completion_and_return_counts() {
     let cases = [(OK, FAIL, FAIL), (FAIL, OK, FAIL), (FAIL, HResult::S_FALSE, FAIL), (OK, OK, OK)];
     for (completed, returned, counts) in cases {
-        let (run, _) = hosted(scripted_handler().on_synchronize(move |side| {
-            completes(move |callback| callback.synchronize_completed(completed))(side);
+        let (run, _) = run_classic(scripted_handler().on_synchronize(move |side| {
+            complete_before_return(move |callback| callback.synchronize_completed(completed))(side);
             returned
         }))
         .await;
@@ -94,7 +95,7 @@ async fn r100_a_refused_call_of_a_host_has_no_completion() {
 
 #[tokio::test(start_paused = true)]
 async fn r101_the_run_ends_with_the_completion_and_a_second_one_is_refused() {
-    let (manager, handler) = hosting(scripted_handler());
+    let (manager, handler) = host_classic(scripted_handler());
     let session = begin(&manager);
     until_run(&session, RunChange::Synchronizing).await;
     let callback = handler.side().callback();
@@ -113,7 +114,7 @@ async fn r101_the_run_ends_with_the_completion_and_a_second_one_is_refused() {
 #[tokio::test(start_paused = true)]
 async fn r101_a_second_completion_before_the_return_is_refused() {
     for (first, second) in [(OK, FAIL), (FAIL, OK)] {
-        let (run, _) = hosted(scripted_handler().on_synchronize(move |side| {
+        let (run, _) = run_classic(scripted_handler().on_synchronize(move |side| {
             let answers = [first, second].map(|code| side.callback().synchronize_completed(code));
             assert_eq!(answers, [OK, HResult::E_UNEXPECTED]);
             OK
@@ -125,11 +126,11 @@ async fn r101_a_second_completion_before_the_return_is_refused() {
 
 #[tokio::test(start_paused = true)]
 async fn r101_completing_synchronize_while_preparing_has_no_effect() {
-    let handler = ScriptedHandler::new(listed(&["a"])).on_synchronize(synchronizes()).on_prepare(|side| {
+    let handler = ScriptedHandler::new(items_named(&["a"])).on_synchronize(synchronizes()).on_prepare(|side| {
         assert_eq!(side.callback().synchronize_completed(FAIL), HResult::E_UNEXPECTED);
         prepares()(side)
     });
-    let (run, transcript) = hosted(handler).await;
+    let (run, transcript) = run_classic(handler).await;
     assert_eq!((run.ending, misuses(&run)), (Some(RunEnding::Completed), 1));
     assert_eq!(transcript.count("Synchronize"), 1);
 }

@@ -9,14 +9,14 @@ use syncmgr::{LogLevel, Progress, RunEnding, Trigger};
 use syncmgr_test::{ScriptedHandler, Transcript};
 use tokio::sync::oneshot;
 
-use crate::support::awaitable_host::{hosting, listed, prepares};
+use crate::support::awaitable_host::{host_classic, items_named, prepares};
 use crate::support::id;
 
 #[tokio::test]
 async fn r079_every_callback_method_works_from_another_thread() {
     let answers = Transcript::new();
     let noted = answers.clone();
-    let handler = ScriptedHandler::new(listed(&["a", "b"]))
+    let handler = ScriptedHandler::new(items_named(&["a", "b"]))
         .on_prepare(|side| {
             let callback = side.callback();
             thread::spawn(move || callback.prepare_for_sync_completed(HResult::S_OK));
@@ -32,7 +32,7 @@ async fn r079_every_callback_method_works_from_another_thread() {
             });
             HResult::S_OK
         });
-    let (manager, _) = hosting(handler);
+    let (manager, _) = host_classic(handler);
     let report = manager.session(Trigger::Manual).start().unwrap().finish().await;
     // The session is unattended and the handler declared no connections, so two calls are refused.
     assert_eq!(answers.lines(), ["S_OK", "S_OK", "S_OK", "S_OK", "S_FALSE", "S_OK", "E_FAIL"]);
@@ -59,7 +59,7 @@ fn on_eight_threads(
 ) -> (ScriptedHandler, oneshot::Receiver<()>) {
     let (sender, receiver) = oneshot::channel();
     let mut once = Some((work, sender));
-    let handler = ScriptedHandler::new(listed(&["a", "b"])).on_prepare(prepares()).on_synchronize(move |side| {
+    let handler = ScriptedHandler::new(items_named(&["a", "b"])).on_prepare(prepares()).on_synchronize(move |side| {
         let (callback, (work, done)) = (side.callback(), once.take().expect("called once"));
         thread::spawn(move || {
             let each = |number| work(&*callback, number);
@@ -78,7 +78,7 @@ async fn r080_log_entries_from_many_threads_are_all_recorded() {
             callback.log_error(LogLevel::Information, &format!("{number} {line}"), None);
         }
     });
-    let (manager, handler) = hosting(handler);
+    let (manager, handler) = host_classic(handler);
     let session = manager.session(Trigger::Manual).start().unwrap();
     finished.await.unwrap();
     handler.side().callback().synchronize_completed(HResult::S_OK);
@@ -105,7 +105,7 @@ async fn r080_progress_fields_set_by_many_threads_do_not_overwrite_each_other() 
             assert_eq!(callback.progress(id("a"), Some(&report)), HResult::S_OK);
         }
     });
-    let (manager, handler) = hosting(handler);
+    let (manager, handler) = host_classic(handler);
     let session = manager.session(Trigger::Manual).start().unwrap();
     finished.await.unwrap();
     let progress = session.progress();
@@ -123,7 +123,7 @@ async fn r080_exactly_one_of_many_concurrent_completions_counts() {
         let code = if number % 2 == 0 { HResult::E_FAIL } else { HResult::S_FALSE };
         noted.note(format!("{} {code}", callback.synchronize_completed(code)));
     });
-    let (manager, _) = hosting(handler);
+    let (manager, _) = host_classic(handler);
     let report = manager.session(Trigger::Manual).start().unwrap().finish().await;
     finished.await.unwrap();
     assert_eq!((answers.count("S_OK"), answers.count("E_UNEXPECTED")), (1, 7));

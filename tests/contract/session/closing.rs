@@ -14,7 +14,7 @@ use syncmgr::{
 use syncmgr_test::{ScriptedHandler, Transcript};
 use tokio::sync::Notify;
 
-use crate::support::awaitable_host::{hosting, listed, until, until_run, within};
+use crate::support::awaitable_host::{host_classic, items_named, until, until_run, within};
 use crate::support::{HANDLER, Scripted, id, start};
 
 /// Makes every call on a callback and returns the answers.
@@ -36,7 +36,7 @@ fn call_everything(callback: &dyn SyncCallback) -> [HResult; 9] {
 async fn r081_a_detached_callback_does_not_affect_later_sessions() {
     let stale: Arc<Mutex<Option<Arc<dyn SyncCallback>>>> = Arc::default();
     let (saved, refused) = (stale.clone(), HResult::E_FAIL);
-    let (manager, handler) = hosting(ScriptedHandler::new(listed(&["a"])).on_prepare(move |side| {
+    let (manager, handler) = host_classic(ScriptedHandler::new(items_named(&["a"])).on_prepare(move |side| {
         let mut stale = saved.lock().unwrap();
         if stale.is_some() {
             return HResult::S_OK;

@@ -13,7 +13,9 @@ use syncmgr::{
 use tokio::sync::Notify;
 
 use crate::support::awaitable_host::{begin, until, within};
-use crate::support::steps::{Steps, hold_of, idle, manual, nth, outcome, succeeds, with};
+use crate::support::steps::{
+    Steps, assert_succeeds, hold_of, manager_with, nth, outcome, start_manual, wait_until_idle,
+};
 use crate::support::{Scripted, id};
 
 const ONE: Limits = Limits::DEFAULT.with_items(1);
@@ -36,10 +38,10 @@ async fn waiting_items_run_once_and_running_items_run_again() {
     let steps = Steps::default();
     let handler = sequential_handler(&steps, &["a", "b", "c"]);
     let transcript = handler.transcript.clone();
-    let manager = with([handler]);
-    let first = manual(&manager, 1);
+    let manager = manager_with([handler]);
+    let first = start_manual(&manager, 1);
     assert_eq!(steps.running().await, "a");
-    let second = manual(&manager, 1);
+    let second = start_manual(&manager, 1);
     open_all(&steps);
     let report = within(second.report()).await;
     assert_eq!(steps.began(), "a b c a");
@@ -51,7 +53,7 @@ async fn waiting_items_run_once_and_running_items_run_again() {
     assert_eq!(["a", "b", "c"].map(|name| outcome(&report, id(name))), [Outcome::Succeeded; 3]);
     assert_eq!(report.items().count(), 3);
     assert_eq!(transcript.of(&["prepare"]), ["prepare a b c", "prepare a"]);
-    let report = succeeds(first).await;
+    let report = assert_succeeds(first).await;
     assert!(report.items().all(|item| item.hold.is_none()));
 }
 
@@ -60,49 +62,49 @@ async fn simultaneous_requests_prepare_and_run_every_item_once() {
     let steps = Steps::default();
     let handler = sequential_handler(&steps, &["a", "b"]);
     let transcript = handler.transcript.clone();
-    let manager = with([handler]);
+    let manager = manager_with([handler]);
     open_all(&steps);
-    let first = manual(&manager, 1);
-    let second = manual(&manager, 1);
+    let first = start_manual(&manager, 1);
+    let second = start_manual(&manager, 1);
     let report = within(second.finish()).await;
     assert!(report.is_success(), "{report}");
     assert_eq!(report.runs[0].ending, Some(RunEnding::NothingToDo));
     assert!(report.items().all(|item| item.hold == merged_into(&first)));
     assert!(report.to_string().contains("merged into session"), "{report}");
     assert_eq!((steps.began().as_str(), transcript.count("prepare")), ("a b", 1));
-    succeeds(first).await;
+    assert_succeeds(first).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn three_requests_share_one_second_run_of_a_running_item() {
     let steps = Steps::default();
-    let manager = with([sequential_handler(&steps, &["a", "b"])]);
-    let first = manual(&manager, 1);
+    let manager = manager_with([sequential_handler(&steps, &["a", "b"])]);
+    let first = start_manual(&manager, 1);
     assert_eq!(steps.running().await, "a");
-    let [second, third] = [(); 2].map(|()| manual(&manager, 1));
+    let [second, third] = [(); 2].map(|()| start_manual(&manager, 1));
     open_all(&steps);
     let report = within(third.report()).await;
     assert_eq!(steps.began(), "a b a");
     assert_eq!(["a", "b"].map(|name| hold_of(&report, id(name))), [merged_into(&second), merged_into(&first)]);
     for session in [first, second, third] {
-        succeeds(session).await;
+        assert_succeeds(session).await;
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_third_request_during_an_items_second_run_runs_it_again() {
     let steps = Steps::default();
-    let manager = with([sequential_handler(&steps, &["a"])]);
-    let first = manual(&manager, 1);
+    let manager = manager_with([sequential_handler(&steps, &["a"])]);
+    let first = start_manual(&manager, 1);
     assert_eq!(steps.running().await, "a");
-    let second = manual(&manager, 1);
-    idle().await;
+    let second = start_manual(&manager, 1);
+    wait_until_idle().await;
     steps.release(&["a"]).await;
     assert_eq!(steps.running().await, "a");
-    let third = manual(&manager, 1);
+    let third = start_manual(&manager, 1);
     open_all(&steps);
     for session in [first, second, third] {
-        assert_eq!(hold_of(&succeeds(session).await, id("a")), None);
+        assert_eq!(hold_of(&assert_succeeds(session).await, id("a")), None);
     }
     assert_eq!(steps.began(), "a a a");
 }
@@ -110,11 +112,11 @@ async fn a_third_request_during_an_items_second_run_runs_it_again() {
 #[tokio::test(start_paused = true)]
 async fn a_request_after_the_end_of_another_runs_every_item() {
     let steps = Steps::default();
-    let manager = with([sequential_handler(&steps, &["a", "b"])]);
+    let manager = manager_with([sequential_handler(&steps, &["a", "b"])]);
     open_all(&steps);
-    let first = manual(&manager, 1);
+    let first = start_manual(&manager, 1);
     within(first.report()).await;
-    let report = succeeds(manual(&manager, 1)).await;
+    let report = assert_succeeds(start_manual(&manager, 1)).await;
     assert!(report.items().all(|item| item.hold.is_none()));
     assert_eq!(steps.began(), "a b a b");
 }
@@ -122,7 +124,7 @@ async fn a_request_after_the_end_of_another_runs_every_item() {
 #[tokio::test(start_paused = true)]
 async fn explicit_items_in_both_sessions_merge_and_the_others_run() {
     let steps = Steps::default();
-    let manager = with([sequential_handler(&steps, &["a", "b", "c"])]);
+    let manager = manager_with([sequential_handler(&steps, &["a", "b", "c"])]);
     let some = |names: &[&str]| {
         manager.session(Trigger::Manual).items(nth(1), names.iter().map(|name| id(name))).start().unwrap()
     };
@@ -130,20 +132,20 @@ async fn explicit_items_in_both_sessions_merge_and_the_others_run() {
     assert_eq!(steps.running().await, "a");
     let second = some(&["b", "c"]);
     open_all(&steps);
-    let report = succeeds(second).await;
+    let report = assert_succeeds(second).await;
     assert_eq!(["b", "c"].map(|name| hold_of(&report, id(name))), [merged_into(&first), None]);
     assert_eq!(report.items().count(), 2);
     assert_eq!(steps.began(), "a b c");
-    succeeds(first).await;
+    assert_succeeds(first).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn events_of_a_merged_session_report_every_end_and_that_it_is_idle() {
     let steps = Steps::default();
-    let manager = with([sequential_handler(&steps, &["a", "b"])]);
+    let manager = manager_with([sequential_handler(&steps, &["a", "b"])]);
     open_all(&steps);
-    let first = manual(&manager, 1);
-    let second = manual(&manager, 1);
+    let first = start_manual(&manager, 1);
+    let second = start_manual(&manager, 1);
     let mut events = second.events();
     let mut ends = Vec::new();
     loop {
@@ -156,7 +158,7 @@ async fn events_of_a_merged_session_report_every_end_and_that_it_is_idle() {
         }
     }
     assert_eq!(ends, [(id("a"), Outcome::Succeeded), (id("b"), Outcome::Succeeded)]);
-    succeeds(first).await;
+    assert_succeeds(first).await;
     second.close().await;
     assert_eq!(within(events.next()).await, None);
 }
@@ -172,7 +174,7 @@ async fn a_merged_session_reports_the_failures_and_classes_of_the_first() {
         async { result }.boxed()
     });
     let transcript = handler.transcript.clone();
-    let manager = with([handler]);
+    let manager = manager_with([handler]);
     let first = begin(&manager);
     let report = within(begin(&manager).finish()).await;
     assert_eq!(transcript.count("item "), 3);
@@ -204,16 +206,16 @@ async fn manually_reported_items_merge_until_their_first_report() {
         }
         .boxed()
     });
-    let manager = with([handler]);
+    let manager = manager_with([handler]);
     let first = begin(&manager);
     within(reported.notified()).await;
     let second = begin(&manager);
     go.notify_one();
     within(first.report()).await;
     go.notify_one();
-    let report = succeeds(second).await;
+    let report = assert_succeeds(second).await;
     assert_eq!(["a", "b"].map(|name| hold_of(&report, id(name))), [None, merged_into(&first)]);
-    succeeds(first).await;
+    assert_succeeds(first).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -225,15 +227,15 @@ async fn a_merged_item_can_be_retried_from_the_second_session() {
             async { Ok(()) }.boxed()
         })
         .on_show_error(|_, _| async { Ok(syncmgr::handler::Resolution::Retry(vec![id("b")])) }.boxed());
-    let manager = with([handler]);
-    let first = manual(&manager, 1);
+    let manager = manager_with([handler]);
+    let first = start_manual(&manager, 1);
     assert_eq!(steps.running().await, "a");
-    let second = manual(&manager, 1);
+    let second = start_manual(&manager, 1);
     open_all(&steps);
     assert_eq!(hold_of(&within(second.report()).await, id("b")), merged_into(&first));
     within(second.show_error(nth(1), error)).await.unwrap();
-    let report = succeeds(second).await;
+    let report = assert_succeeds(second).await;
     assert_eq!((hold_of(&report, id("b")), report.items().count()), (None, 2));
     assert_eq!(steps.began(), "a b a b");
-    succeeds(first).await;
+    assert_succeeds(first).await;
 }

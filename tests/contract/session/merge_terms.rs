@@ -10,13 +10,15 @@ use tokio::sync::Notify;
 
 use crate::session::merge::{merged_into, open_all, sequential_handler};
 use crate::support::awaitable_host::{begin, within};
-use crate::support::steps::{Steps, background, hold_of, idle, manual, nth, outcome, succeeds, with};
+use crate::support::steps::{
+    Steps, assert_succeeds, hold_of, manager_with, nth, outcome, start_background, start_manual, wait_until_idle,
+};
 use crate::support::{HANDLER, Scripted, id};
 
 /// Returns the number of runs of `b`, which has not begun when the second session starts.
 async fn runs_of_b(start: impl Fn(&SyncManager) -> [Session; 2]) -> usize {
     let steps = Steps::default();
-    let manager = with([sequential_handler(&steps, &["a", "b"])]);
+    let manager = manager_with([sequential_handler(&steps, &["a", "b"])]);
     let [first, second] = start(&manager);
     assert_eq!(steps.running().await, "a");
     open_all(&steps);
@@ -33,16 +35,16 @@ async fn only_requests_with_the_same_cookie_merge() {
     };
     assert_eq!(runs_of_b(|manager| [invoke(manager, b"x"), invoke(manager, b"y")]).await, 2);
     assert_eq!(runs_of_b(|manager| [invoke(manager, b"x"), invoke(manager, b"x")]).await, 1);
-    assert_eq!(runs_of_b(|manager| [invoke(manager, b"x"), manual(manager, 1)]).await, 2);
-    assert_eq!(runs_of_b(|manager| [manual(manager, 1), invoke(manager, b"x")]).await, 2);
+    assert_eq!(runs_of_b(|manager| [invoke(manager, b"x"), start_manual(manager, 1)]).await, 2);
+    assert_eq!(runs_of_b(|manager| [start_manual(manager, 1), invoke(manager, b"x")]).await, 2);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_request_merges_only_into_one_with_at_least_its_rights() {
     let bothering =
         |manager: &SyncManager| manager.session(Trigger::Manual).handlers([nth(1)]).may_bother_user().start().unwrap();
-    assert_eq!(runs_of_b(|manager| [manual(manager, 1), bothering(manager)]).await, 2);
-    assert_eq!(runs_of_b(|manager| [bothering(manager), manual(manager, 1)]).await, 1);
+    assert_eq!(runs_of_b(|manager| [start_manual(manager, 1), bothering(manager)]).await, 2);
+    assert_eq!(runs_of_b(|manager| [bothering(manager), start_manual(manager, 1)]).await, 1);
     assert_eq!(runs_of_b(|manager| [bothering(manager), bothering(manager)]).await, 1);
 }
 
@@ -51,10 +53,10 @@ async fn a_request_merges_only_into_one_with_at_least_its_priority() {
     let with_priority = |manager: &SyncManager, priority| {
         manager.session(Trigger::Scheduled).handlers([nth(1)]).priority(priority).start().unwrap()
     };
-    assert_eq!(runs_of_b(|manager| [background(manager, 1), manual(manager, 1)]).await, 2);
-    assert_eq!(runs_of_b(|manager| [manual(manager, 1), background(manager, 1)]).await, 1);
+    assert_eq!(runs_of_b(|manager| [start_background(manager, 1), start_manual(manager, 1)]).await, 2);
+    assert_eq!(runs_of_b(|manager| [start_manual(manager, 1), start_background(manager, 1)]).await, 1);
     assert_eq!(
-        runs_of_b(|manager| [manual(manager, 1), with_priority(manager, Priority::Foreground)]).await,
+        runs_of_b(|manager| [start_manual(manager, 1), with_priority(manager, Priority::Foreground)]).await,
         1,
         "the trigger decided instead of the priority"
     );
@@ -63,13 +65,13 @@ async fn a_request_merges_only_into_one_with_at_least_its_priority() {
 #[tokio::test(start_paused = true)]
 async fn an_item_skipped_in_the_first_session_runs_in_the_second() {
     let steps = Steps::default();
-    let manager = with([sequential_handler(&steps, &["a", "b", "c"])]);
-    let first = manual(&manager, 1);
+    let manager = manager_with([sequential_handler(&steps, &["a", "b", "c"])]);
+    let first = start_manual(&manager, 1);
     assert_eq!(steps.running().await, "a");
-    let second = manual(&manager, 1);
+    let second = start_manual(&manager, 1);
     first.skip(nth(1), id("b")).unwrap();
     open_all(&steps);
-    let report = succeeds(second).await;
+    let report = assert_succeeds(second).await;
     assert_eq!(["a", "b", "c"].map(|name| hold_of(&report, id(name))), [None, None, merged_into(&first)]);
     assert_eq!(steps.began(), "a c a b");
     assert_eq!(outcome(&within(first.finish()).await, id("b")), Outcome::Skipped);
@@ -78,17 +80,17 @@ async fn an_item_skipped_in_the_first_session_runs_in_the_second() {
 #[tokio::test(start_paused = true)]
 async fn an_item_skipped_while_it_ran_in_the_first_session_runs_in_the_second() {
     let steps = Steps::default();
-    let manager = with([sequential_handler(&steps, &["a", "b"])]);
-    let first = manual(&manager, 1);
+    let manager = manager_with([sequential_handler(&steps, &["a", "b"])]);
+    let first = start_manual(&manager, 1);
     assert_eq!(steps.running().await, "a");
-    let second = manual(&manager, 1);
-    idle().await;
+    let second = start_manual(&manager, 1);
+    wait_until_idle().await;
     steps.release(&["a"]).await;
     assert_eq!(steps.running().await, "b");
     first.skip(nth(1), id("b")).unwrap();
     within(first.finish()).await;
     open_all(&steps);
-    let report = succeeds(second).await;
+    let report = assert_succeeds(second).await;
     assert_eq!(hold_of(&report, id("b")), None);
     assert_eq!(steps.began(), "a b a b");
 }
@@ -96,15 +98,15 @@ async fn an_item_skipped_while_it_ran_in_the_first_session_runs_in_the_second() 
 #[tokio::test(start_paused = true)]
 async fn items_stopped_in_the_first_session_run_in_the_second() {
     let steps = Steps::default();
-    let manager = with([sequential_handler(&steps, &["a", "b"])]);
-    let first = manual(&manager, 1);
+    let manager = manager_with([sequential_handler(&steps, &["a", "b"])]);
+    let first = start_manual(&manager, 1);
     assert_eq!(steps.running().await, "a");
-    let second = manual(&manager, 1);
-    idle().await;
+    let second = start_manual(&manager, 1);
+    wait_until_idle().await;
     first.stop();
     within(first.finish()).await;
     open_all(&steps);
-    let report = succeeds(second).await;
+    let report = assert_succeeds(second).await;
     assert!(report.items().all(|item| item.hold.is_none()));
     assert_eq!(steps.began(), "a a b");
 }
@@ -112,18 +114,18 @@ async fn items_stopped_in_the_first_session_run_in_the_second() {
 #[tokio::test(start_paused = true)]
 async fn a_second_session_stopped_before_it_listed_has_no_items() {
     let steps = Steps::default();
-    let manager = with([sequential_handler(&steps, &["a", "b"])]);
-    let first = manual(&manager, 1);
+    let manager = manager_with([sequential_handler(&steps, &["a", "b"])]);
+    let first = start_manual(&manager, 1);
     assert_eq!(steps.running().await, "a");
-    let second = manual(&manager, 1);
-    idle().await;
+    let second = start_manual(&manager, 1);
+    wait_until_idle().await;
     // The second session has listed no items yet, so none can be skipped.
     assert!(second.skip(nth(1), id("b")).is_err());
     second.stop();
     let report = within(second.finish()).await;
     assert_eq!((report.runs[0].ending, report.items().count()), (Some(RunEnding::Stopped), 0));
     open_all(&steps);
-    succeeds(first).await;
+    assert_succeeds(first).await;
     assert_eq!(steps.began(), "a b");
 }
 
@@ -145,12 +147,12 @@ async fn the_next_session_runs_all_items_if_the_first_fails_to_prepare() {
         .boxed()
     });
     let transcript = handler.transcript.clone();
-    let manager = with([handler]);
+    let manager = manager_with([handler]);
     let first = begin(&manager);
     within(preparing.notified()).await;
     let second = begin(&manager);
     go.notify_one();
-    let report = succeeds(second).await;
+    let report = assert_succeeds(second).await;
     assert!(report.items().all(|item| item.hold.is_none()));
     let report = within(first.finish()).await;
     assert!(report.items().all(|item| item.class == Some(FailureClass::Permanent)), "{report}");
@@ -162,11 +164,11 @@ async fn the_next_session_runs_all_items_if_the_first_fails_to_list() {
     let turns = Arc::new(std::sync::atomic::AtomicUsize::new(0));
     let handler = Scripted::new(&[]).items(move || match turns.fetch_add(1, std::sync::atomic::Ordering::Relaxed) {
         0 => Err(anyhow!("no directory")),
-        _ => Ok(crate::support::awaitable_host::listed(&["a"])),
+        _ => Ok(crate::support::awaitable_host::items_named(&["a"])),
     });
-    let manager = with([handler]);
+    let manager = manager_with([handler]);
     let [first, second] = [(); 2].map(|()| begin(&manager));
-    assert_eq!(hold_of(&succeeds(second).await, id("a")), None);
+    assert_eq!(hold_of(&assert_succeeds(second).await, id("a")), None);
     assert!(matches!(within(first.finish()).await.runs[0].ending, Some(RunEnding::NotBegun(_))));
 }
 
@@ -180,9 +182,9 @@ async fn an_item_excluded_in_the_first_session_runs_in_the_second() {
         };
         async move { Ok(excluded?) }.boxed()
     });
-    let manager = with([handler]);
+    let manager = manager_with([handler]);
     let [first, second] = [(); 2].map(|()| begin(&manager));
-    let report = succeeds(second).await;
+    let report = assert_succeeds(second).await;
     assert_eq!(["a", "b"].map(|name| hold_of(&report, id(name))), [None, merged_into(&first)]);
     assert_eq!(outcome(&within(first.finish()).await, id("a")), Outcome::Failed);
 }
@@ -190,10 +192,10 @@ async fn an_item_excluded_in_the_first_session_runs_in_the_second() {
 #[tokio::test(start_paused = true)]
 async fn items_of_another_handler_in_the_same_session_are_not_merged() {
     let other = Scripted::new(&["a"]).info(|_| syncmgr::HandlerInfo::new(nth(2), "Other"));
-    let manager = with([Scripted::new(&["a"]), other.clone()]);
+    let manager = manager_with([Scripted::new(&["a"]), other.clone()]);
     let first = manager.session(Trigger::Manual).handlers([HANDLER]).start().unwrap();
     let second = begin(&manager);
-    let report = succeeds(second).await;
+    let report = assert_succeeds(second).await;
     assert_eq!(report.run(HANDLER).unwrap().item(id("a")).unwrap().hold, merged_into(&first));
     assert_eq!(report.run(nth(2)).unwrap().item(id("a")).unwrap().hold, None);
     assert_eq!(other.transcript.count("item a"), 1);
@@ -202,13 +204,13 @@ async fn items_of_another_handler_in_the_same_session_are_not_merged() {
 #[tokio::test(start_paused = true)]
 async fn a_background_request_merges_into_an_urgent_one_that_overtook_it() {
     let steps = Steps::default();
-    let manager = with([sequential_handler(&steps, &["a", "b"])]);
-    let first = background(&manager, 1);
+    let manager = manager_with([sequential_handler(&steps, &["a", "b"])]);
+    let first = start_background(&manager, 1);
     assert_eq!(steps.running().await, "a");
-    let [waiting, urgent] = [background(&manager, 1), manual(&manager, 1)];
+    let [waiting, urgent] = [start_background(&manager, 1), start_manual(&manager, 1)];
     open_all(&steps);
     for session in [first, waiting, urgent] {
-        succeeds(session).await;
+        assert_succeeds(session).await;
     }
     // `a` runs again because it was running, `b` because the first session has a lower priority than the urgent one.
     assert_eq!(steps.began(), "a b a b");

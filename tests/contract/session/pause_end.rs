@@ -6,13 +6,13 @@ use syncmgr::Outcome;
 use crate::session::pause::{is_idle, manager_with_two_handlers};
 use crate::support::awaitable_host::within;
 use crate::support::id;
-use crate::support::steps::{Steps, idle, manual, nth, outcome, succeeds, with};
+use crate::support::steps::{Steps, assert_succeeds, manager_with, nth, outcome, start_manual, wait_until_idle};
 
 #[tokio::test(start_paused = true)]
 async fn paused_items_can_be_skipped_and_the_last_one_ends_the_session() {
     let steps = Steps::default();
     let manager = manager_with_two_handlers(&steps);
-    let session = manual(&manager, 1);
+    let session = start_manual(&manager, 1);
     assert_eq!(steps.running().await, "a");
     session.pause();
     steps.release(&["a"]).await;
@@ -25,8 +25,8 @@ async fn paused_items_can_be_skipped_and_the_last_one_ends_the_session() {
 #[tokio::test(start_paused = true)]
 async fn a_running_item_can_be_skipped_while_paused() {
     let steps = Steps::default();
-    let manager = with([steps.handler(1, &["a"])]);
-    let session = manual(&manager, 1);
+    let manager = manager_with([steps.handler(1, &["a"])]);
+    let session = start_manual(&manager, 1);
     assert_eq!(steps.running().await, "a");
     session.pause();
     session.skip(nth(1), id("a")).unwrap();
@@ -37,10 +37,10 @@ async fn a_running_item_can_be_skipped_while_paused() {
 async fn a_paused_session_can_be_stopped() {
     let steps = Steps::default();
     let manager = manager_with_two_handlers(&steps);
-    let session = manual(&manager, 1);
+    let session = start_manual(&manager, 1);
     assert_eq!(steps.running().await, "a");
     session.pause();
-    idle().await;
+    wait_until_idle().await;
     session.stop();
     let report = within(session.finish()).await;
     assert!(report.items().all(|item| item.outcome == Outcome::Stopped), "{report}");
@@ -51,13 +51,13 @@ async fn a_paused_session_can_be_stopped() {
 async fn a_paused_manager_shuts_down_with_all_its_paused_sessions() {
     let steps = Steps::default();
     let manager = manager_with_two_handlers(&steps);
-    let [first, second] = [1, 2].map(|number| manual(&manager, number));
+    let [first, second] = [1, 2].map(|number| start_manual(&manager, number));
     assert_eq!(steps.running().await, "a c");
     first.pause();
     manager.pause();
     steps.release(&["a", "c"]).await;
-    let third = manual(&manager, 1);
-    idle().await;
+    let third = start_manual(&manager, 1);
+    wait_until_idle().await;
     assert!(within(manager.shutdown()).await.is_empty());
     for session in [first, second, third] {
         assert!(session.report().await.items().all(|item| item.outcome != Outcome::Failed));
@@ -77,12 +77,12 @@ async fn a_retry_of_a_paused_session_waits_until_it_is_resumed() {
         })
         .on_show_error(|_, _| async { Ok(syncmgr::handler::Resolution::Retry(vec![id("a")])) }.boxed());
     steps.open("a");
-    let session = manual(&with([handler]), 1);
+    let session = start_manual(&manager_with([handler]), 1);
     within(session.report()).await;
     session.pause();
     let mut retry = Box::pin(session.show_error(nth(1), error));
     assert!(futures::poll!(&mut retry).is_pending());
-    idle().await;
+    wait_until_idle().await;
     assert_eq!(steps.began(), "a");
     session.resume();
     within(retry).await.unwrap();
@@ -102,6 +102,6 @@ async fn repeated_pausing_and_resuming_loses_no_item() {
         session.resume();
         tokio::task::yield_now().await;
     }
-    succeeds(session).await;
+    assert_succeeds(session).await;
     assert_eq!(transcript.count("item "), 200);
 }

@@ -9,7 +9,7 @@ use syncmgr::session::RunChange;
 use syncmgr::{HandlerId, HandlerInfo, LogEntry, LogLevel, Outcome, Report, RunEnding, SessionEvent, SyncManager};
 use syncmgr_test::Transcript;
 
-use crate::support::awaitable_host::{begin, until, until_began, until_run, waiting, within};
+use crate::support::awaitable_host::{begin, manager_with_waiting_item, until, until_began, until_run, within};
 use crate::support::{HANDLER, Scripted, id, start};
 
 fn ending(report: &Report) -> Option<RunEnding> {
@@ -21,7 +21,7 @@ const COMPLETED: Option<RunEnding> = Some(RunEnding::Completed);
 #[tokio::test(start_paused = true)]
 async fn two_sessions_of_one_handler_run_sequentially() {
     let transcript = Transcript::new();
-    let (manager, go) = waiting(&transcript);
+    let (manager, go) = manager_with_waiting_item(&transcript);
     let first = begin(&manager);
     until_began(&first).await;
     let second = begin(&manager);
@@ -37,7 +37,7 @@ async fn two_sessions_of_one_handler_run_sequentially() {
 
 #[tokio::test(start_paused = true)]
 async fn open_results_do_not_block_the_next_session() {
-    let (manager, go) = waiting(&Transcript::new());
+    let (manager, go) = manager_with_waiting_item(&Transcript::new());
     let first = begin(&manager);
     go.notify_one();
     first.report().await;
@@ -70,7 +70,7 @@ async fn different_handlers_run_at_the_same_time() {
 #[tokio::test(start_paused = true)]
 async fn a_session_whose_handle_is_dropped_runs_to_its_end() {
     let transcript = Transcript::new();
-    let (manager, go) = waiting(&transcript);
+    let (manager, go) = manager_with_waiting_item(&transcript);
     let session = begin(&manager);
     let mut events = session.events();
     drop(session);
@@ -85,7 +85,7 @@ async fn a_session_whose_handle_is_dropped_runs_to_its_end() {
 #[tokio::test(start_paused = true)]
 async fn a_session_with_stop_on_drop_stops_when_the_guard_is_dropped() {
     let transcript = Transcript::new();
-    let (manager, _go) = waiting(&transcript);
+    let (manager, _go) = manager_with_waiting_item(&transcript);
     let session = begin(&manager);
     let guard = session.stop_on_drop();
     until(&mut session.events(), |event| matches!(event, SessionEvent::Began { .. })).await;
@@ -98,7 +98,7 @@ async fn a_session_with_stop_on_drop_stops_when_the_guard_is_dropped() {
 #[tokio::test(start_paused = true)]
 async fn a_session_stopped_in_the_queue_never_begins_and_the_others_run() {
     let transcript = Transcript::new();
-    let (manager, go) = waiting(&transcript);
+    let (manager, go) = manager_with_waiting_item(&transcript);
     let first = begin(&manager);
     until_began(&first).await;
     let [second, third] = [(); 2].map(|()| begin(&manager));
@@ -115,7 +115,7 @@ async fn a_session_stopped_in_the_queue_never_begins_and_the_others_run() {
 #[tokio::test(start_paused = true)]
 async fn a_session_stopped_before_its_run_was_polled_never_begins() {
     let transcript = Transcript::new();
-    let (manager, _go) = waiting(&transcript);
+    let (manager, _go) = manager_with_waiting_item(&transcript);
     let session = begin(&manager);
     session.stop();
     assert_eq!(ending(&within(session.finish()).await), Some(RunEnding::Stopped));

@@ -10,14 +10,14 @@ use syncmgr_test::Transcript;
 use tokio::sync::Notify;
 use tokio::time::sleep;
 
-use crate::support::awaitable_host::{begin, until, waiting, within};
+use crate::support::awaitable_host::{begin, manager_with_waiting_item, until, within};
 use crate::support::recording_store::RecordingStore;
-use crate::support::{HANDLER, Scripted, named};
+use crate::support::{HANDLER, Scripted, handlers_of};
 
 #[tokio::test(start_paused = true)]
 async fn shutdown_stops_running_and_queued_sessions_and_refuses_new_ones() {
     let transcript = Transcript::new();
-    let (manager, _go) = waiting(&transcript);
+    let (manager, _go) = manager_with_waiting_item(&transcript);
     let (running, queued) = (begin(&manager), begin(&manager));
     until(&mut running.events(), |event| matches!(event, SessionEvent::Began { .. })).await;
     assert_eq!(within(manager.shutdown()).await, []);
@@ -31,7 +31,7 @@ async fn shutdown_stops_running_and_queued_sessions_and_refuses_new_ones() {
 
 #[tokio::test(start_paused = true)]
 async fn shutdown_closes_open_results() {
-    let (manager, go) = waiting(&Transcript::new());
+    let (manager, go) = manager_with_waiting_item(&Transcript::new());
     let session = begin(&manager);
     go.notify_one();
     session.report().await;
@@ -89,7 +89,7 @@ async fn shutdown_does_not_wait_for_unstoppable_work_and_names_its_handler() {
     while !shutdown.is_finished() {
         tokio::time::advance(Duration::from_secs(1)).await;
     }
-    assert_eq!(named(&shutdown.await.unwrap()), [HANDLER]);
+    assert_eq!(handlers_of(&shutdown.await.unwrap()), [HANDLER]);
     assert!(session.report().await.items().all(|item| item.outcome == Outcome::Failed));
     drop(sender);
 }

@@ -7,7 +7,9 @@ use futures::FutureExt;
 use syncmgr::{ItemContext, Outcome, SyncManager};
 use tokio::task::yield_now;
 
-use crate::support::steps::{background, manual, nth, registered, succeeds, with_max_items};
+use crate::support::steps::{
+    assert_succeeds, manager_with_max_items, nth, register_all, start_background, start_manual,
+};
 use crate::support::{Scripted, id};
 
 #[tokio::test(start_paused = true)]
@@ -37,10 +39,10 @@ async fn all_dining_philosophers_eat_and_no_fork_is_shared() {
             },
         )
     };
-    let manager = with_max_items(3, (0..FORKS.len()).map(philosopher));
-    let sessions: Vec<_> = (1..=FORKS.len()).map(|number| manual(&manager, number as u128)).collect();
+    let manager = manager_with_max_items(3, (0..FORKS.len()).map(philosopher));
+    let sessions: Vec<_> = (1..=FORKS.len()).map(|number| start_manual(&manager, number as u128)).collect();
     for session in sessions {
-        assert_eq!(succeeds(session).await.items().count(), 20);
+        assert_eq!(assert_succeeds(session).await.items().count(), 20);
     }
     assert!(used.lock().unwrap().is_empty());
 }
@@ -60,10 +62,10 @@ async fn a_thousand_items_with_few_claims_all_run() {
         let info = syncmgr::HandlerInfo::new(nth(number), "Crowded");
         Scripted::new(&[]).info(|_| info).items(items).on_item(|_| yield_now().map(Ok).boxed())
     });
-    let manager = registered(manager, handlers);
-    let sessions = [1, 2].map(|number| manual(&manager, number));
+    let manager = register_all(manager, handlers);
+    let sessions = [1, 2].map(|number| start_manual(&manager, number));
     for session in sessions {
-        assert_eq!(succeeds(session).await.items().count(), 1_000);
+        assert_eq!(assert_succeeds(session).await.items().count(), 1_000);
     }
     assert!(manager.held().is_empty());
 }
@@ -130,11 +132,15 @@ async fn claim_limits_hold_and_sessions_end_despite_skips_stops_and_pauses() {
             .boxed()
         })
     });
-    let manager = registered(SyncManager::builder().capacity("z", 2).max_concurrent_items(5).build(), handlers);
+    let manager = register_all(SyncManager::builder().capacity("z", 2).max_concurrent_items(5).build(), handlers);
     let mut failures = 0;
     for round in 0..30_u128 {
         let sessions: Vec<_> = (1..=4)
-            .map(|number| if number % 2 == 0 { manual(&manager, number) } else { background(&manager, number) })
+            .map(
+                |number| {
+                    if number % 2 == 0 { start_manual(&manager, number) } else { start_background(&manager, number) }
+                },
+            )
             .collect();
         yield_now().await;
         sessions[0].pause();

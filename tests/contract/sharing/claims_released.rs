@@ -6,49 +6,49 @@ use syncmgr::{ItemContext, Outcome, SyncResult};
 
 use crate::support::awaitable_host::within;
 use crate::support::id;
-use crate::support::steps::{Steps, manual, nth, outcome, succeeds, with};
+use crate::support::steps::{Steps, assert_succeeds, manager_with, nth, outcome, start_manual};
 
 #[tokio::test(start_paused = true)]
 async fn the_next_item_runs_when_a_waiting_one_is_skipped() {
     let steps = Steps::default();
-    let manager = with([steps.handler(1, &["a:x"]), steps.handler(2, &["b:x+y"]), steps.handler(3, &["c:y"])]);
-    let [first, second, third] = [1, 2, 3].map(|number| manual(&manager, number));
+    let manager = manager_with([steps.handler(1, &["a:x"]), steps.handler(2, &["b:x+y"]), steps.handler(3, &["c:y"])]);
+    let [first, second, third] = [1, 2, 3].map(|number| start_manual(&manager, number));
     // `c` waits behind `b`, which waits for `x` and also needs `y`.
     assert_eq!(steps.running().await, "a");
     second.skip(nth(2), id("b")).unwrap();
     assert_eq!(steps.running().await, "a c");
     assert_eq!(outcome(&within(second.finish()).await, id("b")), Outcome::Skipped);
     steps.release(&["a", "c"]).await;
-    succeeds(first).await;
-    succeeds(third).await;
+    assert_succeeds(first).await;
+    assert_succeeds(third).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_next_item_runs_when_the_session_of_a_waiting_one_is_stopped() {
     let steps = Steps::default();
-    let manager = with([steps.handler(1, &["a:x"]), steps.handler(2, &["b:x+y"]), steps.handler(3, &["c:y"])]);
-    let [first, second, third] = [1, 2, 3].map(|number| manual(&manager, number));
+    let manager = manager_with([steps.handler(1, &["a:x"]), steps.handler(2, &["b:x+y"]), steps.handler(3, &["c:y"])]);
+    let [first, second, third] = [1, 2, 3].map(|number| start_manual(&manager, number));
     assert_eq!(steps.running().await, "a");
     second.stop();
     assert_eq!(steps.running().await, "a c");
     assert_eq!(outcome(&within(second.finish()).await, id("b")), Outcome::Stopped);
     steps.release(&["a", "c"]).await;
-    succeeds(first).await;
-    succeeds(third).await;
+    assert_succeeds(first).await;
+    assert_succeeds(third).await;
     assert!(manager.held().is_empty());
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_next_item_gets_the_claim_when_the_session_of_its_holder_stops() {
     let steps = Steps::default();
-    let manager = with([steps.handler(1, &["a:x", "b:x"]), steps.handler(2, &["c:x"])]);
-    let [first, second] = [1, 2].map(|number| manual(&manager, number));
+    let manager = manager_with([steps.handler(1, &["a:x", "b:x"]), steps.handler(2, &["c:x"])]);
+    let [first, second] = [1, 2].map(|number| start_manual(&manager, number));
     assert_eq!(steps.running().await, "a");
     first.stop();
     within(first.finish()).await;
     assert_eq!(steps.running().await, "c");
     steps.release(&["c"]).await;
-    succeeds(second).await;
+    assert_succeeds(second).await;
 }
 
 /// Ends the holder of a claim with `act` and asserts that an item of another handler, which waits for the claim, runs.
@@ -63,13 +63,13 @@ async fn assert_next_item_runs_after(outcome_of_a: Outcome, act: fn(ItemContext)
         }
         .boxed()
     });
-    let manager = with([failing, steps.handler(2, &["b:x"])]);
-    let [first, second] = [1, 2].map(|number| manual(&manager, number));
+    let manager = manager_with([failing, steps.handler(2, &["b:x"])]);
+    let [first, second] = [1, 2].map(|number| start_manual(&manager, number));
     assert_eq!(steps.running().await, "a");
     steps.release(&["a"]).await;
     assert_eq!(steps.running().await, "b", "after {outcome_of_a}");
     steps.release(&["b"]).await;
-    succeeds(second).await;
+    assert_succeeds(second).await;
     assert_eq!(outcome(&within(first.finish()).await, id("a")), outcome_of_a);
 }
 
@@ -83,14 +83,14 @@ async fn an_item_that_fails_panics_or_needs_the_user_releases_its_claim() {
 #[tokio::test(start_paused = true)]
 async fn a_cancelled_item_releases_its_claim() {
     let steps = Steps::default();
-    let manager = with([steps.handler(1, &["a:x"]), steps.handler(2, &["b:x"])]);
-    let [first, second] = [1, 2].map(|number| manual(&manager, number));
+    let manager = manager_with([steps.handler(1, &["a:x"]), steps.handler(2, &["b:x"])]);
+    let [first, second] = [1, 2].map(|number| start_manual(&manager, number));
     assert_eq!(steps.running().await, "a");
     first.skip(nth(1), id("a")).unwrap();
     assert_eq!(outcome(&within(first.finish()).await, id("a")), Outcome::Skipped);
     assert_eq!(steps.running().await, "b");
     steps.release(&["b"]).await;
-    succeeds(second).await;
+    assert_succeeds(second).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -105,14 +105,14 @@ async fn a_handler_that_drops_its_waiting_items_leaves_the_claim_to_others() {
         }
         .boxed()
     });
-    let manager = with([steps.handler(2, &["b:x"]), dropping, steps.handler(3, &["c:x"])]);
-    let [holder, first, third] = [2, 1, 3].map(|number| manual(&manager, number));
+    let manager = manager_with([steps.handler(2, &["b:x"]), dropping, steps.handler(3, &["c:x"])]);
+    let [holder, first, third] = [2, 1, 3].map(|number| start_manual(&manager, number));
     assert_eq!(outcome(&within(first.finish()).await, id("a")), Outcome::Failed);
     steps.release(&["b"]).await;
     assert_eq!(steps.running().await, "c");
     steps.release(&["c"]).await;
-    succeeds(holder).await;
-    succeeds(third).await;
+    assert_succeeds(holder).await;
+    assert_succeeds(third).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -126,11 +126,11 @@ async fn a_retry_waits_for_its_claims() {
             async { Ok(()) }.boxed()
         })
         .on_show_error(|_, _| async { Ok(syncmgr::handler::Resolution::Retry(vec![id("a")])) }.boxed());
-    let manager = with([first, steps.handler(2, &["b:x"])]);
+    let manager = manager_with([first, steps.handler(2, &["b:x"])]);
     steps.open("a");
-    let first = manual(&manager, 1);
+    let first = start_manual(&manager, 1);
     within(first.report()).await;
-    let second = manual(&manager, 2);
+    let second = start_manual(&manager, 2);
     assert_eq!(steps.running().await, "b");
     let mut retry = Box::pin(first.show_error(nth(1), error));
     assert!(futures::poll!(&mut retry).is_pending());
@@ -138,5 +138,5 @@ async fn a_retry_waits_for_its_claims() {
     steps.release(&["b"]).await;
     within(retry).await.unwrap();
     assert_eq!(steps.began(), "a b a");
-    succeeds(second).await;
+    assert_succeeds(second).await;
 }

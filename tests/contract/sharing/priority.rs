@@ -6,21 +6,22 @@ use syncmgr::{Hold, Outcome, Trigger};
 use crate::support::awaitable_host::within;
 use crate::support::id;
 use crate::support::steps::{
-    Steps, background, holds, idle, manual, nth, outcome, start_session, succeeds, with_max_items,
+    Steps, assert_succeeds, holds, manager_with_max_items, nth, outcome, start_background, start_manual, start_session,
+    wait_until_idle,
 };
 
 #[tokio::test(start_paused = true)]
 async fn a_manual_session_gets_the_only_worker_after_the_running_item() {
     for trigger in [Trigger::Scheduled, Trigger::Idle, Trigger::Connect] {
         let steps = Steps::default();
-        let manager = with_max_items(1, [steps.handler(1, &["a", "b"]), steps.handler(2, &["c", "d"])]);
+        let manager = manager_with_max_items(1, [steps.handler(1, &["a", "b"]), steps.handler(2, &["c", "d"])]);
         let first = start_session(&manager, trigger, 1);
         assert_eq!(steps.running().await, "a");
-        let second = manual(&manager, 2);
+        let second = start_manual(&manager, 2);
         assert_eq!(steps.running().await, "a", "the running item was interrupted");
         steps.release(&["a", "c", "d", "b"]).await;
-        succeeds(first).await;
-        succeeds(second).await;
+        assert_succeeds(first).await;
+        assert_succeeds(second).await;
         assert_eq!(steps.began(), "a c d b", "after {trigger:?}");
     }
 }
@@ -28,26 +29,28 @@ async fn a_manual_session_gets_the_only_worker_after_the_running_item() {
 #[tokio::test(start_paused = true)]
 async fn a_session_before_a_disconnect_is_as_urgent_as_a_manual_one() {
     let steps = Steps::default();
-    let manager = with_max_items(1, [steps.handler(1, &["a", "b"]), steps.handler(2, &["c"])]);
-    let first = background(&manager, 1);
+    let manager = manager_with_max_items(1, [steps.handler(1, &["a", "b"]), steps.handler(2, &["c"])]);
+    let first = start_background(&manager, 1);
     assert_eq!(steps.running().await, "a");
     let second = start_session(&manager, Trigger::PendingDisconnect, 2);
-    idle().await;
+    wait_until_idle().await;
     steps.release(&["a", "b", "c"]).await;
-    succeeds(first).await;
-    succeeds(second).await;
+    assert_succeeds(first).await;
+    assert_succeeds(second).await;
     assert_eq!(steps.began(), "a c b");
 }
 
 #[tokio::test(start_paused = true)]
 async fn background_work_keeps_one_worker_until_urgent_work_ends() {
     let steps = Steps::default();
-    let manager =
-        with_max_items(3, [steps.handler(1, &["a", "b", "c", "d", "e", "f"]), steps.handler(2, &["u", "v", "w"])]);
-    let first = background(&manager, 1);
+    let manager = manager_with_max_items(
+        3,
+        [steps.handler(1, &["a", "b", "c", "d", "e", "f"]), steps.handler(2, &["u", "v", "w"])],
+    );
+    let first = start_background(&manager, 1);
     assert_eq!(steps.running().await, "a b c");
-    let second = manual(&manager, 2);
-    idle().await;
+    let second = start_manual(&manager, 2);
+    wait_until_idle().await;
     steps.release(&["a"]).await;
     steps.release(&["b"]).await;
     assert_eq!(steps.running().await, "c u v");
@@ -58,18 +61,19 @@ async fn background_work_keeps_one_worker_until_urgent_work_ends() {
     steps.release(&["w"]).await;
     assert_eq!(steps.running().await, "d e f");
     steps.release(&["d", "e", "f"]).await;
-    succeeds(first).await;
-    succeeds(second).await;
+    assert_succeeds(first).await;
+    assert_succeeds(second).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn sessions_of_equal_priority_share_the_workers() {
     let steps = Steps::default();
-    let manager = with_max_items(2, [steps.handler(1, &["a", "b", "c", "d"]), steps.handler(2, &["u", "v", "w"])]);
-    let first = manual(&manager, 1);
+    let manager =
+        manager_with_max_items(2, [steps.handler(1, &["a", "b", "c", "d"]), steps.handler(2, &["u", "v", "w"])]);
+    let first = start_manual(&manager, 1);
     assert_eq!(steps.running().await, "a b");
-    let second = manual(&manager, 2);
-    idle().await;
+    let second = start_manual(&manager, 2);
+    wait_until_idle().await;
     steps.release(&["a"]).await;
     assert_eq!(steps.running().await, "b u");
     steps.release(&["b"]).await;
@@ -77,43 +81,43 @@ async fn sessions_of_equal_priority_share_the_workers() {
     steps.release(&["u"]).await;
     assert_eq!(steps.running().await, "c v");
     ["c", "d", "v", "w"].iter().for_each(|name| steps.open(name));
-    succeeds(first).await;
-    succeeds(second).await;
+    assert_succeeds(first).await;
+    assert_succeeds(second).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn background_work_requested_later_waits_for_urgent_work_to_end() {
     let steps = Steps::default();
-    let manager = with_max_items(1, [steps.handler(1, &["a"]), steps.handler(2, &["u", "v"])]);
-    let first = manual(&manager, 2);
+    let manager = manager_with_max_items(1, [steps.handler(1, &["a"]), steps.handler(2, &["u", "v"])]);
+    let first = start_manual(&manager, 2);
     assert_eq!(steps.running().await, "u");
-    let second = background(&manager, 1);
-    idle().await;
+    let second = start_background(&manager, 1);
+    wait_until_idle().await;
     assert_eq!(holds(&manager.held()), [(); 2].map(|()| (None, Hold::NoFreeWorker)));
     steps.release(&["u"]).await;
     assert_eq!(steps.running().await, "v");
     steps.release(&["v", "a"]).await;
-    succeeds(first).await;
-    succeeds(second).await;
+    assert_succeeds(first).await;
+    assert_succeeds(second).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_session_has_the_priority_that_was_requested() {
     let steps = Steps::default();
     let manager =
-        with_max_items(1, [steps.handler(1, &["a", "b"]), steps.handler(2, &["c"]), steps.handler(3, &["d"])]);
-    let first = background(&manager, 1);
+        manager_with_max_items(1, [steps.handler(1, &["a", "b"]), steps.handler(2, &["c"]), steps.handler(3, &["d"])]);
+    let first = start_background(&manager, 1);
     assert_eq!(steps.running().await, "a");
     let start = |trigger, number, priority| {
         manager.session(trigger).handlers([nth(number)]).priority(priority).start().unwrap()
     };
     let unhurried = start(Trigger::Manual, 2, Priority::Background);
-    idle().await;
+    wait_until_idle().await;
     let urgent = start(Trigger::Scheduled, 3, Priority::Foreground);
-    idle().await;
+    wait_until_idle().await;
     ["a", "b", "c", "d"].iter().for_each(|name| steps.open(name));
     for session in [first, unhurried, urgent] {
-        succeeds(session).await;
+        assert_succeeds(session).await;
     }
     assert_eq!(steps.began(), "a d b c");
 }
@@ -121,43 +125,43 @@ async fn a_session_has_the_priority_that_was_requested() {
 #[tokio::test(start_paused = true)]
 async fn a_run_that_yields_to_urgent_work_releases_its_claims() {
     let steps = Steps::default();
-    let manager = with_max_items(1, [steps.handler(1, &["a:x", "b:x"]), steps.handler(2, &["c:x"])]);
-    let first = background(&manager, 1);
+    let manager = manager_with_max_items(1, [steps.handler(1, &["a:x", "b:x"]), steps.handler(2, &["c:x"])]);
+    let first = start_background(&manager, 1);
     assert_eq!(steps.running().await, "a");
-    let urgent = manual(&manager, 2);
-    idle().await;
+    let urgent = start_manual(&manager, 2);
+    wait_until_idle().await;
     ["a", "b", "c"].iter().for_each(|name| steps.open(name));
-    succeeds(urgent).await;
-    succeeds(first).await;
+    assert_succeeds(urgent).await;
+    assert_succeeds(first).await;
     assert_eq!(steps.began(), "a c b");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_run_whose_last_item_has_begun_does_not_wait_for_a_worker() {
     let steps = Steps::default();
-    let manager = with_max_items(1, [steps.handler(1, &["a", "b"])]);
-    let session = manual(&manager, 1);
+    let manager = manager_with_max_items(1, [steps.handler(1, &["a", "b"])]);
+    let session = start_manual(&manager, 1);
     assert_eq!(steps.running().await, "a");
     assert_eq!(holds(&manager.held()), [(None, Hold::NoFreeWorker)]);
     steps.release(&["a"]).await;
     assert_eq!(steps.running().await, "b");
     assert_eq!(holds(&manager.held()), []);
     steps.release(&["b"]).await;
-    succeeds(session).await;
+    assert_succeeds(session).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn urgent_work_stopped_while_it_waits_takes_no_worker() {
     let steps = Steps::default();
-    let manager = with_max_items(1, [steps.handler(1, &["a", "b"]), steps.handler(2, &["c"])]);
-    let first = background(&manager, 1);
+    let manager = manager_with_max_items(1, [steps.handler(1, &["a", "b"]), steps.handler(2, &["c"])]);
+    let first = start_background(&manager, 1);
     assert_eq!(steps.running().await, "a");
-    let urgent = manual(&manager, 2);
-    idle().await;
+    let urgent = start_manual(&manager, 2);
+    wait_until_idle().await;
     urgent.stop();
     assert_eq!(outcome(&within(urgent.finish()).await, id("c")), Outcome::Stopped);
     steps.release(&["a"]).await;
     assert_eq!(steps.running().await, "b");
     steps.release(&["b"]).await;
-    succeeds(first).await;
+    assert_succeeds(first).await;
 }

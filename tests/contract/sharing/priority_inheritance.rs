@@ -7,7 +7,9 @@ use futures::FutureExt;
 use syncmgr::{HandlerInfo, Hold, Trigger};
 
 use crate::support::awaitable_host::within;
-use crate::support::steps::{Steps, background, idle, manual, nth, succeeds, with_max_items};
+use crate::support::steps::{
+    Steps, assert_succeeds, manager_with_max_items, nth, start_background, start_manual, wait_until_idle,
+};
 use crate::support::{Scripted, id};
 
 #[tokio::test(start_paused = true)]
@@ -28,22 +30,22 @@ async fn background_work_runs_although_urgent_work_keeps_arriving() {
             tokio::task::yield_now().map(Ok).boxed()
         })
     });
-    let manager = with_max_items(1, urgent.chain([waiting]));
-    let first = manual(&manager, 2);
-    let patient = background(&manager, 1);
-    idle().await;
+    let manager = manager_with_max_items(1, urgent.chain([waiting]));
+    let first = start_manual(&manager, 2);
+    let patient = start_background(&manager, 1);
+    wait_until_idle().await;
     let patient = match patient.report().now_or_never() {
         Some(_) => patient,
         None => {
-            let sessions: Vec<_> = (3..=40).map(|number| manual(&manager, number)).collect();
+            let sessions: Vec<_> = (3..=40).map(|number| start_manual(&manager, number)).collect();
             for session in sessions {
-                succeeds(session).await;
+                assert_succeeds(session).await;
             }
             patient
         }
     };
-    succeeds(patient).await;
-    succeeds(first).await;
+    assert_succeeds(patient).await;
+    assert_succeeds(first).await;
     assert!(begun_after.load(Ordering::Relaxed) <= 10, "background work began after {begun_after:?} urgent items");
 }
 
@@ -52,19 +54,19 @@ async fn waiting_background_work_is_overtaken_only_a_few_times() {
     let steps = Steps::default();
     let names: Vec<&'static str> = vec!["c1", "c2", "c3", "c4", "c5", "c6", "c7", "c8", "c9", "c10", "c11", "c12"];
     let urgent = names.iter().enumerate().map(|(index, name)| steps.handler(index as u128 + 10, &[name]));
-    let manager = with_max_items(1, urgent.chain([steps.handler(1, &["a"]), steps.handler(2, &["b"])]));
-    let first = manual(&manager, 1);
+    let manager = manager_with_max_items(1, urgent.chain([steps.handler(1, &["a"]), steps.handler(2, &["b"])]));
+    let first = start_manual(&manager, 1);
     assert_eq!(steps.running().await, "a");
-    let patient = background(&manager, 2);
-    idle().await;
+    let patient = start_background(&manager, 2);
+    wait_until_idle().await;
     let mut sessions = Vec::new();
     for number in 0..names.len() {
-        sessions.push(manual(&manager, number as u128 + 10));
-        idle().await;
+        sessions.push(start_manual(&manager, number as u128 + 10));
+        wait_until_idle().await;
     }
     names.iter().chain(&["a", "b"]).for_each(|name| steps.open(name));
     for session in sessions.into_iter().chain([first, patient]) {
-        succeeds(session).await;
+        assert_succeeds(session).await;
     }
     let before: Vec<_> = steps.notes.of(&["+"]).into_iter().take_while(|line| line != "+b").collect();
     assert!((2..=9).contains(&before.len()), "{before:?}");
@@ -73,18 +75,18 @@ async fn waiting_background_work_is_overtaken_only_a_few_times() {
 #[tokio::test(start_paused = true)]
 async fn a_manual_request_raises_the_priority_of_its_handlers_background_run() {
     let steps = Steps::default();
-    let manager = with_max_items(1, [steps.handler(1, &["a", "b"]), steps.handler(2, &["u", "v", "w"])]);
-    let others = background(&manager, 2);
+    let manager = manager_with_max_items(1, [steps.handler(1, &["a", "b"]), steps.handler(2, &["u", "v", "w"])]);
+    let others = start_background(&manager, 2);
     assert_eq!(steps.running().await, "u");
-    let waiting = background(&manager, 1);
-    idle().await;
+    let waiting = start_background(&manager, 1);
+    wait_until_idle().await;
     steps.release(&["u"]).await;
     assert_eq!(steps.running().await, "a", "runs of equal priority did not alternate");
-    let urgent = manual(&manager, 1);
-    idle().await;
+    let urgent = start_manual(&manager, 1);
+    wait_until_idle().await;
     ["a", "b", "u", "v", "w"].iter().for_each(|name| steps.open(name));
     for session in [others, waiting, urgent] {
-        succeeds(session).await;
+        assert_succeeds(session).await;
     }
     let order = steps.began();
     assert!(order.starts_with("u a b"), "{order}");
@@ -94,7 +96,7 @@ async fn a_manual_request_raises_the_priority_of_its_handlers_background_run() {
 #[tokio::test(start_paused = true)]
 async fn a_manual_request_raises_its_handlers_items_that_wait_for_a_claim() {
     let steps = Steps::default();
-    let manager = with_max_items(
+    let manager = manager_with_max_items(
         8,
         [
             steps.handler(1, &["a:x"]),
@@ -103,13 +105,13 @@ async fn a_manual_request_raises_its_handlers_items_that_wait_for_a_claim() {
             steps.handler(4, &["d:x"]),
         ],
     );
-    let [first, second, third] = [1, 2, 3].map(|number| background(&manager, number));
+    let [first, second, third] = [1, 2, 3].map(|number| start_background(&manager, number));
     assert_eq!(steps.running().await, "a");
-    let urgent = manual(&manager, 3);
-    idle().await;
+    let urgent = start_manual(&manager, 3);
+    wait_until_idle().await;
     ["a", "b", "c"].iter().for_each(|name| steps.open(name));
     for session in [first, second, third, urgent] {
-        succeeds(session).await;
+        assert_succeeds(session).await;
     }
     assert!(steps.began().starts_with("a c"), "{}", steps.began());
 }
@@ -118,14 +120,14 @@ async fn a_manual_request_raises_its_handlers_items_that_wait_for_a_claim() {
 async fn an_item_blocked_only_by_a_less_urgent_one_begins_once_its_priority_rises() {
     let steps = Steps::default();
     let handlers = [(1, "a:x"), (2, "b:x+y"), (3, "c:y")].map(|(number, item)| steps.handler(number, &[item]));
-    let manager = with_max_items(8, handlers);
-    let [first, second, third] = [1, 2, 3].map(|number| background(&manager, number));
+    let manager = manager_with_max_items(8, handlers);
+    let [first, second, third] = [1, 2, 3].map(|number| start_background(&manager, number));
     assert_eq!(steps.running().await, "a", "`b` or `c` did not wait");
-    let urgent = manual(&manager, 3);
+    let urgent = start_manual(&manager, 3);
     assert_eq!(steps.running().await, "a c");
     ["a", "b", "c"].iter().for_each(|name| steps.open(name));
     for session in [first, second, third, urgent] {
-        succeeds(session).await;
+        assert_succeeds(session).await;
     }
 }
 
@@ -134,11 +136,11 @@ async fn a_manual_request_of_a_handler_overtakes_a_waiting_background_one() {
     let steps = Steps::default();
     let handler = steps.handler(1, &["a"]);
     let transcript = handler.transcript.clone();
-    let manager = with_max_items(1, [handler]);
-    let first = background(&manager, 1);
+    let manager = manager_with_max_items(1, [handler]);
+    let first = start_background(&manager, 1);
     assert_eq!(steps.running().await, "a");
     let second = manager.session(Trigger::Idle).items(nth(1), [id("a")]).start().unwrap();
-    let urgent = manual(&manager, 1);
+    let urgent = start_manual(&manager, 1);
     steps.open("a");
     for session in [first, second, urgent] {
         within(session.finish()).await;
@@ -150,32 +152,32 @@ async fn a_manual_request_of_a_handler_overtakes_a_waiting_background_one() {
 #[tokio::test(start_paused = true)]
 async fn a_run_loses_its_raised_priority_once_the_waiting_session_has_ended() {
     let steps = Steps::default();
-    let manager = with_max_items(1, [steps.handler(1, &["a", "b"]), steps.handler(2, &["u"])]);
-    let first = background(&manager, 1);
+    let manager = manager_with_max_items(1, [steps.handler(1, &["a", "b"]), steps.handler(2, &["u"])]);
+    let first = start_background(&manager, 1);
     assert_eq!(steps.running().await, "a");
-    let impatient = manual(&manager, 1);
-    idle().await;
+    let impatient = start_manual(&manager, 1);
+    wait_until_idle().await;
     impatient.stop();
     within(impatient.finish()).await;
-    let urgent = manual(&manager, 2);
-    idle().await;
+    let urgent = start_manual(&manager, 2);
+    wait_until_idle().await;
     ["a", "b", "u"].iter().for_each(|name| steps.open(name));
-    succeeds(first).await;
-    succeeds(urgent).await;
+    assert_succeeds(first).await;
+    assert_succeeds(urgent).await;
     assert_eq!(steps.began(), "a u b");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_run_that_waits_for_another_of_its_handler_is_listed_behind_it() {
     let steps = Steps::default();
-    let manager = with_max_items(8, [steps.handler(1, &["a"])]);
-    let [first, second] = [(); 2].map(|()| manual(&manager, 1));
+    let manager = manager_with_max_items(8, [steps.handler(1, &["a"])]);
+    let [first, second] = [(); 2].map(|()| start_manual(&manager, 1));
     assert_eq!(steps.running().await, "a");
     let [held] = &manager.held()[..] else { panic!("{:?}", manager.held()) };
     assert_eq!((held.session, held.item, &held.hold), (Some(second.id()), None, &Hold::Behind { session: first.id() }));
     assert!(held.hold.to_string().contains(&first.id().to_string()));
     steps.open("a");
-    succeeds(first).await;
-    succeeds(second).await;
+    assert_succeeds(first).await;
+    assert_succeeds(second).await;
     assert!(manager.held().is_empty());
 }

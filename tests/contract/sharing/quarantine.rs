@@ -11,10 +11,10 @@ use syncmgr::{
 };
 use tokio::sync::Notify;
 
-use crate::cancellation::stopped::pass;
+use crate::cancellation::stopped::advance_in_steps;
 use crate::support::awaitable_host::{begin, until};
-use crate::support::steps::{hold_of, manual, nth, outcome, registered, with};
-use crate::support::{HANDLER, Scripted, id, named};
+use crate::support::steps::{hold_of, manager_with, nth, outcome, register_all, start_manual};
+use crate::support::{HANDLER, Scripted, handlers_of, id};
 
 /// Work that blocks its thread each time it runs, until it is released. Dropping the value releases the work.
 pub(crate) struct Blocked {
@@ -65,7 +65,7 @@ pub(crate) async fn let_hard_grace_pass() {
     for _ in 0..10 {
         tokio::task::yield_now().await;
     }
-    pass(Duration::from_secs(6)).await;
+    advance_in_steps(Duration::from_secs(6)).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -73,7 +73,7 @@ async fn later_sessions_skip_an_abandoned_item_and_run_the_others() {
     let blocked = Blocked::new();
     let handler = blocked.handler(&["a", "b"]);
     let transcript = handler.transcript.clone();
-    let manager = with([handler]);
+    let manager = manager_with([handler]);
     blocked.abandoned(&manager).await;
     let all = || manager.session(Trigger::Manual);
     for request in [all(), all().items(HANDLER, [id("a"), id("b")])] {
@@ -93,7 +93,7 @@ async fn a_session_that_waited_skips_an_item_abandoned_meanwhile() {
     let blocked = Blocked::new();
     let handler = blocked.handler(&["a", "b"]);
     let transcript = handler.transcript.clone();
-    let manager = with([handler]);
+    let manager = manager_with([handler]);
     let first = begin(&manager);
     blocked.begun.notified().await;
     let second = begin(&manager);
@@ -116,7 +116,7 @@ async fn a_retry_that_waited_skips_an_item_abandoned_meanwhile() {
         })
         .on_show_error(|_, _| async { Ok(Resolution::Retry(vec![id("a")])) }.boxed());
     let transcript = handler.transcript.clone();
-    let manager = with([handler]);
+    let manager = manager_with([handler]);
     let first = begin(&manager);
     blocked.begun.notified().await;
     blocked.release.send(()).unwrap();
@@ -128,7 +128,7 @@ async fn a_retry_that_waited_skips_an_item_abandoned_meanwhile() {
     second.stop();
     let_hard_grace_pass().await;
     assert_eq!(outcome(&second.report().await, id("a")), Outcome::Failed);
-    pass(Duration::from_secs(1)).await;
+    advance_in_steps(Duration::from_secs(1)).await;
     let begun = transcript.count("item a");
     drop(blocked);
     retry.await.unwrap();
@@ -139,23 +139,24 @@ async fn a_retry_that_waited_skips_an_item_abandoned_meanwhile() {
 async fn an_abandoned_item_blocks_neither_other_handlers_nor_the_shutdown() {
     let blocked = Blocked::new();
     let other = Scripted::new(&["b"]).info(|_| syncmgr::HandlerInfo::new(nth(2), "Other"));
-    let manager = registered(SyncManager::builder().max_concurrent_items(1).build(), [blocked.handler(&["a"]), other]);
+    let manager =
+        register_all(SyncManager::builder().max_concurrent_items(1).build(), [blocked.handler(&["a"]), other]);
     let first = manager.session(Trigger::Manual).handlers([HANDLER]).start().unwrap();
     blocked.begun.notified().await;
     first.stop();
     let_hard_grace_pass().await;
     first.report().await;
-    let report = manual(&manager, 2).report().await;
+    let report = start_manual(&manager, 2).report().await;
     assert!(report.is_success(), "the abandoned item kept its worker: {report}");
     let still_running = manager.shutdown().await;
-    assert_eq!(named(&still_running), [HANDLER]);
+    assert_eq!(handlers_of(&still_running), [HANDLER]);
     assert_eq!(still_running[0].items, [id("a")].into());
 }
 
 #[tokio::test(start_paused = true)]
 async fn events_report_the_end_of_a_skipped_abandoned_item() {
     let blocked = Blocked::new();
-    let manager = with([blocked.handler(&["a"])]);
+    let manager = manager_with([blocked.handler(&["a"])]);
     blocked.abandoned(&manager).await;
     let second = begin(&manager);
     let mut events = second.events();
@@ -169,7 +170,7 @@ async fn an_abandoned_item_stays_held_after_its_handler_registers_again() {
     let blocked = Blocked::new();
     let handler = blocked.handler(&["a"]);
     let transcript = handler.transcript.clone();
-    let manager = with([handler.clone()]);
+    let manager = manager_with([handler.clone()]);
     blocked.abandoned(&manager).await;
     manager.forget(HANDLER).await.unwrap();
     manager.register(handler).unwrap();
@@ -195,7 +196,7 @@ async fn a_waiting_session_skips_an_item_that_another_one_abandoned() {
             .boxed(),
         }
     });
-    let manager = with([handler]);
+    let manager = manager_with([handler]);
     let first = begin(&manager);
     until(&mut first.events(), |event| matches!(event, SessionEvent::Began { .. })).await;
     let second = begin(&manager);

@@ -5,10 +5,10 @@ use std::time::Duration;
 use futures::FutureExt;
 use syncmgr::{Claim, Hold, Outcome, SyncItem, SyncManager, Trigger};
 
-use crate::cancellation::stopped::pass;
+use crate::cancellation::stopped::advance_in_steps;
 use crate::sharing::quarantine::{Blocked, let_hard_grace_pass};
 use crate::support::awaitable_host::begin;
-use crate::support::steps::{holds, manual, nth, outcome, succeeds, with};
+use crate::support::steps::{assert_succeeds, holds, manager_with, nth, outcome, start_manual};
 use crate::support::{HANDLER, Scripted, id};
 
 /// Yields until nothing is held. Virtual time does not advance until the thread has returned.
@@ -27,26 +27,26 @@ async fn an_abandoned_item_is_held_until_its_thread_returns_and_then_runs() {
     let blocked = Blocked::new();
     let handler = blocked.handler(&["a"]);
     let transcript = handler.transcript.clone();
-    let manager = with([handler]);
+    let manager = manager_with([handler]);
     blocked.abandoned(&manager).await;
     let [held] = &manager.held()[..] else { panic!("{:?}", manager.held()) };
     assert_eq!((held.handler, held.item, held.session, &held.hold), (HANDLER, Some(id("a")), None, &Hold::Quarantined));
     blocked.release.send(()).unwrap();
     until_nothing_is_held(&manager).await;
     blocked.release.send(()).unwrap();
-    succeeds(begin(&manager)).await;
+    assert_succeeds(begin(&manager)).await;
     assert_eq!(transcript.count("item a"), 2);
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_item_abandoned_after_a_late_stop_is_held_until_its_thread_returns() {
     let blocked = Blocked::new();
-    let manager = with([blocked.handler(&["a"])]);
+    let manager = manager_with([blocked.handler(&["a"])]);
     let session = begin(&manager);
     blocked.begun.notified().await;
     session.stop();
     // Time passes before the worker is polled, as on a busy runtime.
-    pass(Duration::from_secs(6)).await;
+    advance_in_steps(Duration::from_secs(6)).await;
     session.report().await;
     assert_eq!(holds(&manager.held()), [(Some(id("a")), Hold::Quarantined)]);
     blocked.release.send(()).unwrap();
@@ -58,15 +58,15 @@ async fn an_abandoned_item_keeps_its_claim_until_its_thread_returns() {
     let blocked = Blocked::new();
     let claiming = |item: &'static str| move || Ok([SyncItem::named(item).with_claim("disk")].into_iter().collect());
     let other = Scripted::new(&[]).info(|_| syncmgr::HandlerInfo::new(nth(2), "Other")).items(claiming("b"));
-    let manager = with([blocked.handler(&[]).items(claiming("a")), other.clone()]);
+    let manager = manager_with([blocked.handler(&[]).items(claiming("a")), other.clone()]);
     let first = manager.session(Trigger::Manual).handlers([HANDLER]).start().unwrap();
     blocked.begun.notified().await;
     first.stop();
     let_hard_grace_pass().await;
     assert_eq!(outcome(&first.report().await, id("a")), Outcome::Failed);
     first.close().await;
-    let second = manual(&manager, 2);
-    pass(Duration::from_secs(1)).await;
+    let second = start_manual(&manager, 2);
+    advance_in_steps(Duration::from_secs(1)).await;
     let claimed = (Some(id("b")), Hold::Claimed { claim: Claim::new("disk") });
     assert_eq!(holds(&manager.held()), [claimed, (Some(id("a")), Hold::Quarantined)]);
     assert_eq!(other.transcript.count("item b"), 0);
@@ -84,7 +84,7 @@ async fn an_item_is_held_until_the_last_of_its_threads_returns() {
         let (first, second) = works.clone();
         async move { tokio::try_join!(item.blocking(first), item.blocking(second)).map(drop) }.boxed()
     });
-    let manager = with([handler]);
+    let manager = manager_with([handler]);
     let session = begin(&manager);
     one.begun.notified().await;
     two.begun.notified().await;
@@ -93,7 +93,7 @@ async fn an_item_is_held_until_the_last_of_its_threads_returns() {
     session.report().await;
     one.release.send(()).unwrap();
     drop(one);
-    pass(Duration::from_secs(1)).await;
+    advance_in_steps(Duration::from_secs(1)).await;
     assert_eq!(holds(&manager.held()), [(Some(id("a")), Hold::Quarantined)]);
     two.release.send(()).unwrap();
     until_nothing_is_held(&manager).await;
@@ -113,7 +113,7 @@ async fn an_abandoned_item_is_held_after_its_thread_drops_its_uninterrupted_guar
         })
         .boxed()
     });
-    let manager = with([handler]);
+    let manager = manager_with([handler]);
     guarded.abandoned(&manager).await;
     guarded.release.send(()).unwrap();
     // The guard is dropped; the thread continues.
@@ -139,7 +139,7 @@ async fn an_item_dropped_by_its_run_is_held_until_its_thread_returns() {
         }
         .boxed()
     });
-    let manager = with([handler]);
+    let manager = manager_with([handler]);
     let session = begin(&manager);
     blocked.begun.notified().await;
     session.stop();
@@ -148,5 +148,5 @@ async fn an_item_dropped_by_its_run_is_held_until_its_thread_returns() {
     blocked.release.send(()).unwrap();
     until_nothing_is_held(&manager).await;
     blocked.release.send(()).unwrap();
-    succeeds(begin(&manager)).await;
+    assert_succeeds(begin(&manager)).await;
 }

@@ -49,7 +49,7 @@ pub(crate) async fn until_run(session: &Session, wanted: RunChange) {
 }
 
 /// Returns a manager with one handler. The item of the handler ends after the returned notification.
-pub(crate) fn waiting(transcript: &Transcript) -> (SyncManager, Arc<Notify>) {
+pub(crate) fn manager_with_waiting_item(transcript: &Transcript) -> (SyncManager, Arc<Notify>) {
     let (go, ended) = (Arc::new(Notify::new()), transcript.clone());
     let waiting = go.clone();
     let handler = Scripted::new(&["a"]).with_transcript(transcript).on_item(move |_| {
@@ -77,12 +77,12 @@ pub(crate) fn begin(manager: &SyncManager) -> Session {
 }
 
 /// Returns items with these names.
-pub(crate) fn listed(names: &[&'static str]) -> Items {
+pub(crate) fn items_named(names: &[&'static str]) -> Items {
     names.iter().copied().map(SyncItem::named).collect()
 }
 
 /// Returns a manager that hosts a classic handler, and that handler. Every run uses the same object.
-pub(crate) fn hosting(handler: ScriptedHandler) -> (SyncManager, Arc<ScriptedHandler>) {
+pub(crate) fn host_classic(handler: ScriptedHandler) -> (SyncManager, Arc<ScriptedHandler>) {
     let handler = Arc::new(handler);
     let manager = SyncManager::new();
     host_in(&manager, &handler);
@@ -97,14 +97,14 @@ pub(crate) fn host_in<C: ClassicHandler>(manager: &SyncManager, handler: &Arc<C>
 }
 
 /// Runs one session of a classic handler to its end.
-pub(crate) async fn hosted(handler: ScriptedHandler) -> (RunReport, Transcript) {
-    let (manager, handler) = hosting(handler);
+pub(crate) async fn run_classic(handler: ScriptedHandler) -> (RunReport, Transcript) {
+    let (manager, handler) = host_classic(handler);
     let report = within(begin(&manager).finish()).await;
     (report.runs[0].clone(), handler.transcript().clone())
 }
 
 /// Returns a method that returns `S_OK` and then completes its call.
-pub(crate) fn later(
+pub(crate) fn complete_after_return(
     complete: impl Fn(&dyn SyncCallback) -> HResult + Clone + Send + 'static,
 ) -> impl FnMut(&Side) -> HResult + Send {
     move |side| {
@@ -115,7 +115,9 @@ pub(crate) fn later(
 }
 
 /// Returns a method that completes its call and then returns `S_OK`.
-pub(crate) fn completes(complete: impl Fn(&dyn SyncCallback) -> HResult + Send) -> impl FnMut(&Side) -> HResult + Send {
+pub(crate) fn complete_before_return(
+    complete: impl Fn(&dyn SyncCallback) -> HResult + Send,
+) -> impl FnMut(&Side) -> HResult + Send {
     move |side| {
         assert_eq!(complete(&*side.callback()), HResult::S_OK);
         HResult::S_OK
@@ -124,12 +126,12 @@ pub(crate) fn completes(complete: impl Fn(&dyn SyncCallback) -> HResult + Send) 
 
 /// Returns a `PrepareForSync` that completes before it returns.
 pub(crate) fn prepares() -> impl FnMut(&Side) -> HResult + Send {
-    completes(|callback| callback.prepare_for_sync_completed(HResult::S_OK))
+    complete_before_return(|callback| callback.prepare_for_sync_completed(HResult::S_OK))
 }
 
 /// Returns a `Synchronize` that completes before it returns.
 pub(crate) fn synchronizes() -> impl FnMut(&Side) -> HResult + Send {
-    completes(|callback| callback.synchronize_completed(HResult::S_OK))
+    complete_before_return(|callback| callback.synchronize_completed(HResult::S_OK))
 }
 
 /// A host callback whose calls a test can await.

@@ -169,7 +169,7 @@ pub(crate) const ABANDONED: (Outcome, Option<FailureClass>) = (Outcome::Failed, 
 /// Returns the log entries about a blocked thread.
 pub(crate) fn blocked_thread_entries(report: &Report) -> Vec<&LogEntry> {
     let log = &report.run(HANDLER).expect("the handler ran").log;
-    log.iter().map(|entry| &**entry).filter(|entry| entry.text.starts_with("blocks its thread")).collect()
+    log.iter().map(|entry| &**entry).filter(|entry| entry.text.starts_with("has blocked its thread")).collect()
 }
 
 pub(crate) fn count_quarantined(manager: &SyncManager) -> usize {

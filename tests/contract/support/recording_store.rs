@@ -10,7 +10,7 @@ use syncmgr::store::{Checkpoint, Fence, ItemRecord, MemoryStore, StateChange, St
 use syncmgr::{SyncManager, SyncResult};
 use tokio::sync::Semaphore;
 
-use crate::support::steps::registered;
+use crate::support::steps::register_all;
 use crate::support::{HANDLER, Scripted, id};
 
 /// A [`MemoryStore`] that records its writes. Clones share one store.
@@ -50,7 +50,7 @@ impl RecordingStore {
     }
 
     pub(crate) fn manager(&self, handler: &Scripted) -> SyncManager {
-        registered(SyncManager::builder().store(self.clone()).build(), [handler.clone()])
+        register_all(SyncManager::builder().store(self.clone()).build(), [handler.clone()])
     }
 }
 
@@ -72,23 +72,23 @@ impl StateStore for RecordingStore {
 }
 
 /// Returns the record of an item of [`Scripted`], if any.
-pub(crate) fn find(store: &impl StateStore, item: &str) -> Option<ItemRecord> {
+pub(crate) fn find_record(store: &impl StateStore, item: &str) -> Option<ItemRecord> {
     store.record(HANDLER, id(item)).expect("the store can be read")
 }
 
 /// Returns the record of an item of [`Scripted`].
 pub(crate) fn record(store: &impl StateStore, item: &str) -> ItemRecord {
-    find(store, item).expect("the item has a record")
+    find_record(store, item).expect("the item has a record")
 }
 
 /// Returns the version and the text of the last checkpoint of an item.
-pub(crate) fn saved(store: &impl StateStore, item: &str) -> Option<(u32, String)> {
-    let checkpoint = find(store, item)?.checkpoint?;
+pub(crate) fn saved_checkpoint(store: &impl StateStore, item: &str) -> Option<(u32, String)> {
+    let checkpoint = find_record(store, item)?.checkpoint?;
     Some((checkpoint.version, checkpoint.state.to_string()))
 }
 
 /// Returns a store with this checkpoint of an item.
-pub(crate) async fn keeping(item: &str, version: u32, state: &str) -> MemoryStore {
+pub(crate) async fn store_with_checkpoint(item: &str, version: u32, state: &str) -> MemoryStore {
     let store = MemoryStore::new();
     commit(&store, item, Fence::default(), version, state).await.expect("the store is empty");
     store

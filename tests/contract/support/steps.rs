@@ -22,7 +22,7 @@ pub(crate) const fn nth(number: u128) -> HandlerId {
 }
 
 /// Waits until every task waits. Paused time advances only then.
-pub(crate) async fn idle() {
+pub(crate) async fn wait_until_idle() {
     tokio::time::sleep(Duration::from_millis(1)).await;
 }
 
@@ -55,7 +55,7 @@ impl Steps {
     /// Releases each of these items once, and waits until every task waits.
     pub(crate) async fn release(&self, names: &[&str]) {
         names.iter().for_each(|name| self.gate(name).add_permits(1));
-        idle().await;
+        wait_until_idle().await;
     }
 
     /// Releases this item on every start.
@@ -65,7 +65,7 @@ impl Steps {
 
     /// Returns the names of the running items in their start order.
     pub(crate) async fn running(&self) -> String {
-        idle().await;
+        wait_until_idle().await;
         let mut running: Vec<String> = Vec::new();
         for line in self.notes.lines() {
             match line.split_at(1) {
@@ -104,17 +104,17 @@ impl Drop for RecordEnd {
 }
 
 /// Returns a manager with these handlers.
-pub(crate) fn with(handlers: impl IntoIterator<Item = Scripted>) -> SyncManager {
-    registered(SyncManager::new(), handlers)
+pub(crate) fn manager_with(handlers: impl IntoIterator<Item = Scripted>) -> SyncManager {
+    register_all(SyncManager::new(), handlers)
 }
 
 /// Returns a manager that runs at most `items` items at the same time.
-pub(crate) fn with_max_items(items: usize, handlers: impl IntoIterator<Item = Scripted>) -> SyncManager {
-    registered(SyncManager::builder().max_concurrent_items(items).build(), handlers)
+pub(crate) fn manager_with_max_items(items: usize, handlers: impl IntoIterator<Item = Scripted>) -> SyncManager {
+    register_all(SyncManager::builder().max_concurrent_items(items).build(), handlers)
 }
 
 /// Registers these handlers with a manager.
-pub(crate) fn registered(manager: SyncManager, handlers: impl IntoIterator<Item = Scripted>) -> SyncManager {
+pub(crate) fn register_all(manager: SyncManager, handlers: impl IntoIterator<Item = Scripted>) -> SyncManager {
     for handler in handlers {
         manager.register(handler).expect("the handler can be registered");
     }
@@ -127,17 +127,17 @@ pub(crate) fn start_session(manager: &SyncManager, trigger: Trigger, number: u12
 }
 
 /// Starts a manual session of one handler.
-pub(crate) fn manual(manager: &SyncManager, number: u128) -> Session {
+pub(crate) fn start_manual(manager: &SyncManager, number: u128) -> Session {
     start_session(manager, Trigger::Manual, number)
 }
 
 /// Starts a scheduled session of one handler.
-pub(crate) fn background(manager: &SyncManager, number: u128) -> Session {
+pub(crate) fn start_background(manager: &SyncManager, number: u128) -> Session {
     start_session(manager, Trigger::Scheduled, number)
 }
 
 /// Waits for the report of a session, and asserts that all items succeeded.
-pub(crate) async fn succeeds(session: Session) -> Report {
+pub(crate) async fn assert_succeeds(session: Session) -> Report {
     let report = within(session.finish()).await;
     assert!(report.is_success(), "{report}");
     report

@@ -110,32 +110,32 @@ fn claiming(text: &'static str) -> SyncItem {
 }
 
 /// Returns a transient failure.
-pub(crate) fn fails() -> SyncResult {
+pub(crate) fn transient_failure() -> SyncResult {
     Err(anyhow!("no luck"))
 }
 
 /// Returns a failure up to attempt `last`, and success from then on.
-pub(crate) fn fails_until(times: usize, last: usize) -> SyncResult {
-    if times <= last { fails() } else { Ok(()) }
+pub(crate) fn fail_until(times: usize, last: usize) -> SyncResult {
+    if times <= last { transient_failure() } else { Ok(()) }
 }
 
 /// Returns a builder with this clock and exact retry times.
-pub(crate) fn timed(clock: &TestClock) -> SyncManagerBuilder {
+pub(crate) fn builder_with_clock(clock: &TestClock) -> SyncManagerBuilder {
     SyncManager::builder().clock(clock.clone()).retry(EXACT)
 }
 
 /// Returns a builder with this clock, exact retry times and a store.
-pub(crate) fn stored(clock: &TestClock, store: &MemoryStore) -> SyncManagerBuilder {
-    timed(clock).store(store.clone())
+pub(crate) fn builder_with_store(clock: &TestClock, store: &MemoryStore) -> SyncManagerBuilder {
+    builder_with_clock(clock).store(store.clone())
 }
 
 /// Returns the retry state of an item, if any.
-pub(crate) fn status(store: &MemoryStore, number: u128, name: &str) -> Option<syncmgr::retry::RetryState> {
+pub(crate) fn retry_state(store: &MemoryStore, number: u128, name: &str) -> Option<syncmgr::retry::RetryState> {
     store.record(nth(number), crate::support::id(name)).expect("the store can be read").and_then(|record| record.retry)
 }
 
 /// Returns the remaining seconds of a hold.
-pub(crate) fn left(clock: &TestClock, hold: &Hold) -> u64 {
+pub(crate) fn seconds_left(clock: &TestClock, hold: &Hold) -> u64 {
     let (Hold::BackingOff { until, .. } | Hold::NotBefore { until }) = hold else { panic!("{hold} has no end") };
     (until.duration_since(clock.wall()).unwrap_or_default() + Duration::from_millis(1)).as_secs()
 }

@@ -9,12 +9,13 @@ use syncmgr::session::RunChange;
 use syncmgr::{HandlerId, ItemId, Progress, Report, RunReport, Session, SessionEvent, SyncManager};
 use syncmgr_test::{ScriptedHandler, Transcript};
 
-use crate::support::awaitable_host::{CLASSIC, begin, hosting, listed, until, until_run, within};
+use crate::support::awaitable_host::{CLASSIC, begin, host_classic, items_named, until, until_run, within};
 use crate::support::id;
 
 /// Returns a handler that completes `PrepareForSync` before it returns, and never completes `Synchronize`.
-pub(crate) fn waiting(names: &[&'static str]) -> ScriptedHandler {
-    ScriptedHandler::new(listed(names)).on_prepare(|side| side.callback().prepare_for_sync_completed(HResult::S_OK))
+pub(crate) fn waiting_handler(names: &[&'static str]) -> ScriptedHandler {
+    ScriptedHandler::new(items_named(names))
+        .on_prepare(|side| side.callback().prepare_for_sync_completed(HResult::S_OK))
 }
 
 /// A session whose handler synchronizes until [`complete`](Window::complete).
@@ -27,7 +28,7 @@ pub(crate) struct Window {
 impl Window {
     /// Starts a manual session and waits until its handler synchronizes.
     pub(crate) async fn of(handler: ScriptedHandler) -> Self {
-        let (manager, handler) = hosting(handler);
+        let (manager, handler) = host_classic(handler);
         let session = begin(&manager);
         until_run(&session, RunChange::Synchronizing).await;
         Self { manager, session, handler }

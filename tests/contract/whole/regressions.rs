@@ -13,7 +13,7 @@ use syncmgr::{
 };
 
 use crate::support::awaitable_host::{HandlerOnHost, begin, within};
-use crate::support::{HANDLER, Scripted, id, named};
+use crate::support::{HANDLER, Scripted, handlers_of, id};
 
 /// A handler with these limits whose item `a` never ends by itself.
 fn endless_handler(limits: impl FnOnce(Limits) -> Limits) -> Scripted {
@@ -42,7 +42,7 @@ async fn a_quarantine_ends_when_the_worker_of_an_evicted_item_returns() {
     within(begin(&manager).finish()).await;
     a_while().await;
     assert_eq!(manager.held(), []);
-    assert!(named(&within(manager.shutdown()).await).is_empty());
+    assert!(handlers_of(&within(manager.shutdown()).await).is_empty());
 }
 
 /// `SessionShared::stop` kept the first reason, so a session that was already stopped did not see the shutdown, and
@@ -64,7 +64,7 @@ async fn a_shutdown_stops_an_entry_opened_in_a_stopped_session() {
     let opener = session.clone();
     let opened = tokio::spawn(async move { opener.show_error(HANDLER, error).await });
     tokio::task::yield_now().await;
-    assert!(named(&within(manager.shutdown()).await).is_empty());
+    assert!(handlers_of(&within(manager.shutdown()).await).is_empty());
     _ = within(opened).await;
     assert_eq!(transcript.count("item a"), 1);
 }

@@ -8,9 +8,9 @@ use syncmgr::store::{MemoryStore, SessionEnd, SessionOutcome, SessionRecord, Sta
 use syncmgr::{Outcome, Participation, SessionId, SyncManager, Trigger, Uuid};
 use syncmgr_test::ManualClock;
 
-use crate::remembered::settings::{LINK, repairable, with_store};
+use crate::persistence::settings::{LINK, repairable, with_store};
 use crate::support::awaitable_host::{begin, until_began, within};
-use crate::support::steps::{Steps, idle, manual, registered, succeeds};
+use crate::support::steps::{Steps, assert_succeeds, register_all, start_manual, wait_until_idle};
 use crate::support::{HANDLER, Scripted, id};
 
 /// The outcomes of a store's sessions and of their items.
@@ -29,7 +29,7 @@ fn failing_handler() -> Scripted {
 #[tokio::test(start_paused = true)]
 async fn a_session_with_a_failure_has_problems_and_others_are_clean() {
     let store = MemoryStore::new();
-    succeeds(begin(&with_store(&store, &Scripted::new(&["a", "b"])))).await;
+    assert_succeeds(begin(&with_store(&store, &Scripted::new(&["a", "b"])))).await;
     within(begin(&with_store(&store, &failing_handler())).finish()).await;
     let declines = Scripted::new(&["a"]).on_initialize(|_| async { Ok(Participation::Decline) }.boxed());
     within(begin(&with_store(&store, &declines)).finish()).await;
@@ -48,10 +48,10 @@ async fn a_session_with_a_failure_has_problems_and_others_are_clean() {
 async fn a_session_record_has_its_manager_start_time_and_requested_items() {
     let (store, clock) = (MemoryStore::new(), ManualClock::default());
     let builder = SyncManager::builder().store(store.clone()).clock(clock.clone());
-    let manager = registered(builder.build(), [Scripted::new(&["a", "b"])]);
+    let manager = register_all(builder.build(), [Scripted::new(&["a", "b"])]);
     let began = syncmgr::environment::Clock::now(&clock).wall;
     let session = manager.session(Trigger::Scheduled).items(HANDLER, [id("b")]).start().unwrap();
-    succeeds(session).await;
+    assert_succeeds(session).await;
     let [record] = &manager.history().unwrap()[..] else { panic!() };
     assert_eq!((record.session, record.manager, record.began), (SessionId(1), manager.id(), began));
     assert_eq!(record.runs.len(), 1);
@@ -61,17 +61,17 @@ async fn a_session_record_has_its_manager_start_time_and_requested_items() {
 #[tokio::test(start_paused = true)]
 async fn a_session_stopped_or_dropped_with_its_manager_has_problems() {
     let (store, steps) = (MemoryStore::new(), Steps::default());
-    let manager = || registered(SyncManager::builder().store(store.clone()).build(), [steps.handler(1, &["a"])]);
+    let manager = || register_all(SyncManager::builder().store(store.clone()).build(), [steps.handler(1, &["a"])]);
     let stopped = manager();
-    let session = manual(&stopped, 1);
+    let session = start_manual(&stopped, 1);
     until_began(&session).await;
     session.stop();
     within(session.finish()).await;
     let dropped = manager();
-    drop(manual(&dropped, 1));
-    idle().await;
+    drop(start_manual(&dropped, 1));
+    wait_until_idle().await;
     drop(dropped);
-    idle().await;
+    wait_until_idle().await;
     let stopped = (SessionOutcome::WithProblems, vec![(Outcome::Stopped, 1)]);
     assert_eq!(ends(&store), [stopped.clone(), stopped]);
     assert!(store.after_crash().interrupted().unwrap().is_empty());
@@ -131,9 +131,9 @@ async fn the_history_drops_the_oldest_clean_sessions_first() {
 #[tokio::test(start_paused = true)]
 async fn the_history_never_drops_a_running_session() {
     let (store, steps) = (MemoryStore::new(), Steps::default());
-    let manager = registered(SyncManager::builder().store(store.clone()).build(), [steps.handler(1, &["a"])]);
-    let _session = manual(&manager, 1);
-    idle().await;
+    let manager = register_all(SyncManager::builder().store(store.clone()).build(), [steps.handler(1, &["a"])]);
+    let _session = start_manual(&manager, 1);
+    wait_until_idle().await;
     for number in 2..=300 {
         store_session(&store, number, SessionOutcome::WithProblems).await;
     }
@@ -147,7 +147,7 @@ async fn latencies_and_durations_accumulate_across_managers() {
     let handler = Scripted::new(&["a"]).on_item(|_| std::future::pending().boxed());
     for round in 1..=2 {
         let builder = SyncManager::builder().store(store.clone()).clock(clock.clone());
-        let manager = registered(builder.build(), [handler.clone()]);
+        let manager = register_all(builder.build(), [handler.clone()]);
         let session = begin(&manager);
         until_began(&session).await;
         clock.advance(Duration::from_secs(round));
@@ -162,21 +162,21 @@ async fn latencies_and_durations_accumulate_across_managers() {
 async fn the_history_shows_interrupted_sessions_and_no_end_for_running_ones() {
     let (store, steps) = (MemoryStore::new(), Steps::default());
     let manager = |store: &MemoryStore| {
-        registered(SyncManager::builder().store(store.clone()).build(), [steps.handler(1, &["a"])])
+        register_all(SyncManager::builder().store(store.clone()).build(), [steps.handler(1, &["a"])])
     };
     let session_outcomes = |manager: &SyncManager| -> Vec<Option<SessionOutcome>> {
         manager.history().unwrap().into_iter().map(|record| record.end.map(|end| end.outcome)).collect()
     };
     let first = manager(&store);
-    let _first = manual(&first, 1);
+    let _first = start_manual(&first, 1);
     assert_eq!(steps.running().await, "a");
     assert_eq!(session_outcomes(&first), [None]);
     let second = manager(&store.after_crash());
     assert_eq!(session_outcomes(&second), [Some(SessionOutcome::Interrupted)]);
-    let session = manual(&second, 1);
-    idle().await;
+    let session = start_manual(&second, 1);
+    wait_until_idle().await;
     assert_eq!(session_outcomes(&second), [Some(SessionOutcome::Interrupted), None]);
     steps.open("a");
-    succeeds(session).await;
+    assert_succeeds(session).await;
     assert_eq!(session_outcomes(&second), [Some(SessionOutcome::Interrupted), Some(SessionOutcome::Clean)]);
 }

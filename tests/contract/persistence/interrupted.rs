@@ -12,16 +12,16 @@ use syncmgr::retry::{Resume, StartReason};
 use syncmgr::store::{MemoryStore, SessionOutcome, StateChange, StateStore};
 use syncmgr::{Classify, ItemId, Outcome, Session, SessionId, SyncManager, Trigger};
 
-use crate::remembered::checkpoints::counting_handler;
-use crate::remembered::settings::with_store;
+use crate::persistence::checkpoints::counting_handler;
+use crate::persistence::settings::with_store;
 use crate::support::awaitable_host::{begin, within};
-use crate::support::recording_store::{record, saved};
-use crate::support::steps::{Steps, idle, manual, nth, registered, succeeds};
+use crate::support::recording_store::{record, saved_checkpoint};
+use crate::support::steps::{Steps, assert_succeeds, nth, register_all, start_manual, wait_until_idle};
 use crate::support::{HANDLER, Scripted, id};
 
 /// A manager that resumes interrupted sessions as soon as its scheduler runs.
 fn resuming_manager(store: &MemoryStore, handlers: impl IntoIterator<Item = Scripted>) -> SyncManager {
-    registered(SyncManager::builder().store(store.clone()).resume(Resume::Immediately).build(), handlers)
+    register_all(SyncManager::builder().store(store.clone()).resume(Resume::Immediately).build(), handlers)
 }
 
 /// The sorted names of the items in a report.
@@ -50,8 +50,8 @@ async fn uncheck(store: &MemoryStore, handler: syncmgr::HandlerId, items: &[&str
 /// The store after a crash while item `a` has ended and item `b` runs.
 async fn store_after_crash(steps: &Steps) -> MemoryStore {
     let store = MemoryStore::new();
-    let manager = registered(SyncManager::builder().store(store.clone()).build(), [steps.handler(1, &["a", "b"])]);
-    let _session = manual(&manager, 1);
+    let manager = register_all(SyncManager::builder().store(store.clone()).build(), [steps.handler(1, &["a", "b"])]);
+    let _session = start_manual(&manager, 1);
     steps.release(&["a"]).await;
     assert_eq!(steps.running().await, "b");
     store.after_crash()
@@ -60,7 +60,7 @@ async fn store_after_crash(steps: &Steps) -> MemoryStore {
 /// Starts the scheduler of a manager and returns its only session.
 async fn start_and_find_session(manager: &SyncManager) -> Session {
     manager.start_scheduler().expect("inside a runtime");
-    idle().await;
+    wait_until_idle().await;
     let sessions = manager.sessions();
     let [session] = &sessions[..] else { panic!("{sessions:?}") };
     session.clone()
@@ -71,7 +71,7 @@ async fn a_session_running_during_a_crash_is_interrupted_and_not_resumed() {
     let steps = Steps::default();
     let store = store_after_crash(&steps).await;
     assert_eq!(store.interrupted().unwrap().iter().map(|of| of.session).collect::<Vec<_>>(), [SessionId(1)]);
-    let manager = registered(SyncManager::builder().store(store.clone()).build(), [steps.handler(1, &["a", "b"])]);
+    let manager = register_all(SyncManager::builder().store(store.clone()).build(), [steps.handler(1, &["a", "b"])]);
     assert!(manager.sessions().is_empty() && manager.held().is_empty());
     let condition = |item| manager.explain_item(nth(1), id(item)).unwrap().condition;
     assert_eq!(condition("a"), Condition::Succeeded);
@@ -86,16 +86,20 @@ async fn the_next_session_runs_unfinished_explicit_items_and_preferred_ones() {
     let all = ["given", "other", "preferred"];
     uncheck(&store, nth(1), &["given", "other"]).await;
     let builder = || SyncManager::builder().store(store.clone());
-    let manager = registered(builder().build(), [handler.handler(1, &all)]);
+    let manager = register_all(builder().build(), [handler.handler(1, &all)]);
     let _session = manager.session(Trigger::Manual).items(nth(1), [id("given")]).start().unwrap();
     assert_eq!(handler.running().await, "given");
     let store = store.after_crash();
-    let manager = registered(SyncManager::builder().store(store.clone()).build(), [handler.handler(1, &all)]);
+    let manager = register_all(SyncManager::builder().store(store.clone()).build(), [handler.handler(1, &all)]);
     all.iter().for_each(|item| handler.open(item));
-    assert_eq!(item_names(&succeeds(manual(&manager, 1)).await), ["given", "preferred"]);
+    assert_eq!(item_names(&assert_succeeds(start_manual(&manager, 1)).await), ["given", "preferred"]);
     assert_eq!(session_outcomes(&store), [Some(SessionOutcome::Interrupted), Some(SessionOutcome::Clean)]);
     assert!(store.interrupted().unwrap().is_empty());
-    assert_eq!(item_names(&succeeds(manual(&manager, 1)).await), ["preferred"], "the explicit item ran again");
+    assert_eq!(
+        item_names(&assert_succeeds(start_manual(&manager, 1)).await),
+        ["preferred"],
+        "the explicit item ran again"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -106,7 +110,7 @@ async fn resuming_immediately_runs_unfinished_items_in_a_session_of_their_own() 
     let session = start_and_find_session(&manager).await;
     steps.open("b");
     assert_eq!(session.reason(), StartReason::Resumed);
-    assert_eq!(item_names(&succeeds(session).await), ["b"]);
+    assert_eq!(item_names(&assert_succeeds(session).await), ["b"]);
     assert_eq!(session_outcomes(&store), [Some(SessionOutcome::Interrupted), Some(SessionOutcome::Clean)]);
     assert_eq!(manager.explain_item(nth(1), id("b")).unwrap().condition, Condition::Succeeded);
 }
@@ -116,9 +120,9 @@ async fn the_scheduler_resumes_nothing_without_resume_immediately() {
     let steps = Steps::default();
     let store = store_after_crash(&steps).await;
     let handler = || steps.handler(1, &["a", "b"]);
-    let manager = registered(SyncManager::builder().store(store.after_crash()).build(), [handler()]);
+    let manager = register_all(SyncManager::builder().store(store.after_crash()).build(), [handler()]);
     manager.start_scheduler().unwrap();
-    idle().await;
+    wait_until_idle().await;
     assert!(manager.sessions().is_empty());
     assert_eq!(steps.began(), "a b");
 }
@@ -129,10 +133,10 @@ async fn a_handler_registered_while_the_scheduler_runs_is_resumed() {
     let store = store_after_crash(&steps).await;
     let manager = resuming_manager(&store, []);
     manager.start_scheduler().unwrap();
-    idle().await;
+    wait_until_idle().await;
     steps.open("b");
     manager.register(steps.handler(1, &["a", "b"])).unwrap();
-    idle().await;
+    wait_until_idle().await;
     assert_eq!(steps.began(), "a b b");
 }
 
@@ -151,32 +155,32 @@ async fn a_committed_item_of_an_interrupted_session_is_unfinished() {
         .boxed()
     });
     let manager = with_store(&store, &handler);
-    succeeds(begin(&manager)).await;
+    assert_succeeds(begin(&manager)).await;
     hanging.store(true, Ordering::Relaxed);
     let _session = begin(&manager);
-    idle().await;
-    assert_eq!(saved(&store, "a"), Some((1, "2".to_owned())), "the item did not commit before it hung");
+    wait_until_idle().await;
+    assert_eq!(saved_checkpoint(&store, "a"), Some((1, "2".to_owned())), "the item did not commit before it hung");
     let store = store.after_crash();
     hanging.store(false, Ordering::Relaxed);
     let manager = resuming_manager(&store, [handler.clone()]);
     let condition = manager.explain_item(HANDLER, id("a")).unwrap().condition;
     assert_eq!(condition, Condition::Interrupted { session: SessionId(2) });
     manager.start_scheduler().unwrap();
-    idle().await;
+    wait_until_idle().await;
     assert_eq!((handler.transcript.count("item a"), handler.transcript.count("item b")), (3, 2));
-    assert_eq!(saved(&store, "a"), Some((1, "3".to_owned())));
+    assert_eq!(saved_checkpoint(&store, "a"), Some((1, "3".to_owned())));
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_item_outside_the_interrupted_session_is_not_interrupted() {
     let (store, steps) = (MemoryStore::new(), Steps::default());
-    let manager = registered(SyncManager::builder().store(store.clone()).build(), [steps.handler(1, &["a", "b"])]);
+    let manager = register_all(SyncManager::builder().store(store.clone()).build(), [steps.handler(1, &["a", "b"])]);
     steps.release(&["a", "b"]).await;
-    succeeds(manual(&manager, 1)).await;
+    assert_succeeds(start_manual(&manager, 1)).await;
     let _session = manager.session(Trigger::Manual).items(nth(1), [id("a")]).start().unwrap();
     assert_eq!(steps.running().await, "a");
     let store = store.after_crash();
-    let manager = registered(SyncManager::builder().store(store).build(), [steps.handler(1, &["a", "b"])]);
+    let manager = register_all(SyncManager::builder().store(store).build(), [steps.handler(1, &["a", "b"])]);
     let condition = |item| manager.explain_item(nth(1), id(item)).unwrap().condition;
     assert_eq!(condition("a"), Condition::Interrupted { session: SessionId(2) });
     assert_eq!(condition("b"), Condition::Succeeded);
@@ -187,20 +191,21 @@ async fn explicit_items_are_resumed_after_a_second_interruption() {
     let (store, steps) = (MemoryStore::new(), Steps::default());
     let all = ["given", "preferred"];
     uncheck(&store, nth(1), &["given"]).await;
-    let managed =
-        |store: &MemoryStore| registered(SyncManager::builder().store(store.clone()).build(), [steps.handler(1, &all)]);
+    let managed = |store: &MemoryStore| {
+        register_all(SyncManager::builder().store(store.clone()).build(), [steps.handler(1, &all)])
+    };
     let manager = managed(&store);
     let _first = manager.session(Trigger::Manual).items(nth(1), [id("given")]).start().unwrap();
     assert_eq!(steps.running().await, "given");
     let store = store.after_crash();
     let second = managed(&store);
-    let _second = manual(&second, 1);
-    idle().await;
+    let _second = start_manual(&second, 1);
+    wait_until_idle().await;
     assert_eq!(steps.began(), "given given preferred");
     let store = store.after_crash();
     let third = managed(&store);
     all.iter().for_each(|item| steps.open(item));
-    assert_eq!(item_names(&succeeds(manual(&third, 1)).await), ["given", "preferred"]);
+    assert_eq!(item_names(&assert_succeeds(start_manual(&third, 1)).await), ["given", "preferred"]);
     assert_eq!(
         session_outcomes(&store),
         [Some(SessionOutcome::Interrupted), Some(SessionOutcome::Interrupted), Some(SessionOutcome::Clean)]
@@ -231,13 +236,13 @@ async fn an_interrupted_session_resumes_once_its_handler_can_list_again() {
         false => Err(anyhow!("the listing fails")),
     });
     let second = resuming_manager(&store, [handler]);
-    let failed = manual(&second, 1);
+    let failed = start_manual(&second, 1);
     second.start_scheduler().unwrap();
     within(failed.finish()).await;
     lists.store(true, Ordering::Relaxed);
     let other = second.session(Trigger::Manual).items(nth(1), [id("unknown")]).start().unwrap();
     within(other.finish()).await;
-    idle().await;
+    wait_until_idle().await;
     assert_eq!(steps.began(), "a b b");
 }
 
@@ -247,20 +252,20 @@ async fn the_interrupted_items_of_a_handler_wait_for_its_registration() {
     let one = || steps.handler(1, &["a"]);
     let other = || steps.handler(2, &["b"]);
     let builder = |store: &MemoryStore| SyncManager::builder().store(store.clone()).resume(Resume::Immediately).build();
-    let manager = registered(builder(&store), [one(), other()]);
+    let manager = register_all(builder(&store), [one(), other()]);
     let _session = begin(&manager);
     assert_eq!(steps.running().await, "a b");
     let store = store.after_crash();
-    let second = registered(builder(&store), [one()]);
+    let second = register_all(builder(&store), [one()]);
     let session = start_and_find_session(&second).await;
     steps.open("a");
-    assert_eq!(item_names(&succeeds(session).await), ["a"]);
+    assert_eq!(item_names(&assert_succeeds(session).await), ["a"]);
     assert_eq!(store.interrupted().unwrap().len(), 1, "the other handler's item is no longer interrupted");
     within(second.shutdown()).await;
-    let third = registered(builder(&store), [one(), other()]);
+    let third = register_all(builder(&store), [one(), other()]);
     let session = start_and_find_session(&third).await;
     steps.open("b");
-    assert_eq!(item_names(&succeeds(session).await), ["b"], "a resumed item was resumed again");
+    assert_eq!(item_names(&assert_succeeds(session).await), ["b"], "a resumed item was resumed again");
     assert_eq!(session_outcomes(&store)[0], Some(SessionOutcome::Interrupted));
     assert!(store.interrupted().unwrap().is_empty());
 }
@@ -277,36 +282,36 @@ async fn an_interrupted_manual_run_of_a_failed_item_is_resumed_immediately() {
     within(begin(&manager).finish()).await;
     hangs.store(true, Ordering::Relaxed);
     let _session = manager.session(Trigger::Manual).items(HANDLER, [id("a")]).start().unwrap();
-    idle().await;
+    wait_until_idle().await;
     let store = store.after_crash();
     let handler = counting_handler(&["a"]);
     let manager = resuming_manager(&store, [handler.clone()]);
     manager.start_scheduler().unwrap();
-    idle().await;
+    wait_until_idle().await;
     assert_eq!(handler.transcript.count("item a"), 1);
     assert_eq!(record(&store, "a").outcome, Some(Outcome::Succeeded));
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_interrupted_show_error_resumes_nothing() {
-    let (store, handler) = (MemoryStore::new(), crate::remembered::settings::repairable());
+    let (store, handler) = (MemoryStore::new(), crate::persistence::settings::repairable());
     let handler = handler.on_show_error(|_, _| async { std::future::pending().await }.boxed());
     let manager = with_store(&store, &handler);
     within(begin(&manager).finish()).await;
-    let shown = manager.show_error(HANDLER, crate::remembered::settings::LINK);
+    let shown = manager.show_error(HANDLER, crate::persistence::settings::LINK);
     assert!(tokio::time::timeout(std::time::Duration::from_millis(1), shown).await.is_err());
     assert_eq!(handler.transcript.count("show_error"), 1);
     let (store, handler) = (store.after_crash(), counting_handler(&["a", "b"]));
     let manager = resuming_manager(&store, [handler.clone()]);
     manager.start_scheduler().unwrap();
-    idle().await;
+    wait_until_idle().await;
     assert_eq!(handler.transcript.count("item"), 0, "{:?}", handler.transcript.lines());
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_handler_whose_items_all_ended_is_not_resumed() {
     let (store, steps) = (MemoryStore::new(), Steps::default());
-    let manager = registered(
+    let manager = register_all(
         SyncManager::builder().store(store.clone()).build(),
         [steps.handler(1, &["a"]), steps.handler(2, &["b"])],
     );
@@ -317,6 +322,6 @@ async fn a_handler_whose_items_all_ended_is_not_resumed() {
     let manager = resuming_manager(&store, [handler.clone(), steps.handler(2, &["b"])]);
     let session = start_and_find_session(&manager).await;
     steps.open("b");
-    assert_eq!(item_names(&succeeds(session).await), ["b"]);
+    assert_eq!(item_names(&assert_succeeds(session).await), ["b"]);
     assert_eq!(handler.transcript.count("prepare"), 0);
 }

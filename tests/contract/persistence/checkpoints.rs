@@ -11,11 +11,11 @@ use syncmgr::{FailureClass, ItemContext, LogEntry, LogLevel, Outcome, SyncManage
 use syncmgr_test::Transcript;
 use tokio::sync::Notify;
 
-use crate::remembered::settings::{LINK, with_store};
+use crate::persistence::settings::{LINK, with_store};
 use crate::sharing::quarantine::let_hard_grace_pass;
 use crate::support::awaitable_host::{HandlerOnHost, begin, until_began, within};
-use crate::support::recording_store::{RecordingStore, keeping, record, saved};
-use crate::support::steps::{outcome, registered, succeeds};
+use crate::support::recording_store::{RecordingStore, record, saved_checkpoint, store_with_checkpoint};
+use crate::support::steps::{assert_succeeds, outcome, register_all};
 use crate::support::{HANDLER, Scripted, id};
 
 /// Counts the runs of an item in its checkpoint.
@@ -39,11 +39,11 @@ async fn the_next_session_of_any_manager_finds_a_committed_checkpoint() {
     let (store, handler) = (MemoryStore::new(), counting_handler(&["a", "b"]));
     for sessions in 1..=2 {
         let manager = with_store(&store, &handler);
-        succeeds(begin(&manager)).await;
-        succeeds(begin(&manager)).await;
-        assert_eq!(saved(&store, "a"), Some((1, (2 * sessions).to_string())));
+        assert_succeeds(begin(&manager)).await;
+        assert_succeeds(begin(&manager)).await;
+        assert_eq!(saved_checkpoint(&store, "a"), Some((1, (2 * sessions).to_string())));
     }
-    assert_eq!(saved(&store, "b"), Some((1, "4".to_owned())));
+    assert_eq!(saved_checkpoint(&store, "b"), Some((1, "4".to_owned())));
 }
 
 #[tokio::test(start_paused = true)]
@@ -62,9 +62,9 @@ async fn a_manager_without_a_store_keeps_checkpoints_in_memory() {
         }
         .boxed()
     });
-    let manager = registered(SyncManager::new(), [handler]);
+    let manager = register_all(SyncManager::new(), [handler]);
     for _ in 0..3 {
-        succeeds(begin(&manager)).await;
+        assert_succeeds(begin(&manager)).await;
     }
     assert_eq!(seen.lines(), ["0 Fresh", "1 Committed", "2 Committed"]);
 }
@@ -87,8 +87,8 @@ async fn a_commit_covers_only_the_changes_before_it() {
         }
         .boxed()
     });
-    succeeds(begin(&with_store(&store, &handler))).await;
-    assert_eq!(saved(&store, "a"), Some((1, "1".to_owned())));
+    assert_succeeds(begin(&with_store(&store, &handler))).await;
+    assert_eq!(saved_checkpoint(&store, "a"), Some((1, "1".to_owned())));
 }
 
 #[tokio::test(start_paused = true)]
@@ -106,12 +106,12 @@ async fn items_that_fail_panic_or_are_dropped_keep_their_checkpoints() {
         .boxed()
     });
     let session = begin(&with_store(&store, &handler));
-    crate::support::steps::idle().await;
+    crate::support::steps::wait_until_idle().await;
     session.skip(HANDLER, id("hangs")).unwrap();
     within(session.finish()).await;
     for (item, outcome) in [("fails", Outcome::Failed), ("panics", Outcome::Failed), ("hangs", Outcome::Skipped)] {
         assert_eq!(record(&store, item).outcome, Some(outcome), "{item}");
-        assert_eq!(saved(&store, item), Some((1, "1".to_owned())), "{item}");
+        assert_eq!(saved_checkpoint(&store, item), Some((1, "1".to_owned())), "{item}");
     }
 }
 
@@ -131,7 +131,7 @@ async fn a_skipped_item_may_commit_within_its_grace() {
     session.skip(HANDLER, id("a")).unwrap();
     let report = within(session.finish()).await;
     assert_eq!(outcome(&report, id("a")), Outcome::Skipped);
-    assert_eq!(saved(&store, "a"), Some((1, "1".to_owned())));
+    assert_eq!(saved_checkpoint(&store, "a"), Some((1, "1".to_owned())));
 }
 
 /// A handler whose item blocks until it is released, then commits and sends the result.
@@ -176,7 +176,7 @@ async fn a_thread_that_outlived_its_item_cannot_commit() {
     late.go.send(()).unwrap();
     let refused = late.committed.recv().unwrap();
     assert!(refused.is_err(), "the store accepted the commit");
-    assert_eq!(saved(&store, "a"), None);
+    assert_eq!(saved_checkpoint(&store, "a"), None);
 }
 
 #[tokio::test(start_paused = true)]
@@ -184,7 +184,7 @@ async fn a_refused_commit_is_a_transient_failure_and_keeps_the_old_checkpoint() 
     let (store, seen) = (RecordingStore::default(), Transcript::new());
     let (refusing, notes) = (store.clone(), seen.clone());
     let handler = counting_handler(&["a"]);
-    succeeds(begin(&store.manager(&handler))).await;
+    assert_succeeds(begin(&store.manager(&handler))).await;
     let handler = Scripted::new(&["a"]).on_item(move |item| {
         let (store, notes) = (refusing.clone(), notes.clone());
         async move {
@@ -198,7 +198,7 @@ async fn a_refused_commit_is_a_transient_failure_and_keeps_the_old_checkpoint() 
     });
     let report = within(begin(&store.manager(&handler)).finish()).await;
     assert_eq!(class(&report, "a"), Some(FailureClass::Transient), "{report}");
-    assert_eq!((seen.lines(), saved(&store, "a")), (vec!["true".to_owned()], Some((1, "1".to_owned()))));
+    assert_eq!((seen.lines(), saved_checkpoint(&store, "a")), (vec!["true".to_owned()], Some((1, "1".to_owned()))));
 }
 
 #[tokio::test(start_paused = true)]
@@ -216,15 +216,15 @@ async fn a_checkpoint_over_the_size_limit_is_a_permanent_failure() {
     let report = within(begin(&with_store(&store, &handler)).finish()).await;
     assert_eq!(class(&report, "long"), Some(FailureClass::Permanent), "{report}");
     assert_eq!(outcome(&report, id("fits")), Outcome::Succeeded, "{report}");
-    assert_eq!((saved(&store, "long"), saved(&store, "fits").is_some()), (None, true));
+    assert_eq!((saved_checkpoint(&store, "long"), saved_checkpoint(&store, "fits").is_some()), (None, true));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_checkpoint_that_does_not_decode_is_unreadable_and_not_lost() {
-    let store = keeping("a", 1, "\"a text\"").await;
+    let store = store_with_checkpoint("a", 1, "\"a text\"").await;
     let report = within(begin(&with_store(&store, &counting_handler(&["a"]))).finish()).await;
     assert_eq!(class(&report, "a"), Some(FailureClass::UnreadableState), "{report}");
-    assert_eq!(saved(&store, "a"), Some((1, "\"a text\"".to_owned())));
+    assert_eq!(saved_checkpoint(&store, "a"), Some((1, "\"a text\"".to_owned())));
 }
 
 #[tokio::test(start_paused = true)]
@@ -243,7 +243,7 @@ async fn a_retry_in_the_same_run_finds_the_checkpoint_and_commits_again() {
     let session = begin(&with_store(&store, &handler));
     within(session.report()).await;
     within(session.show_error(HANDLER, LINK)).await.unwrap();
-    assert_eq!(saved(&store, "a"), Some((1, "2".to_owned())));
+    assert_eq!(saved_checkpoint(&store, "a"), Some((1, "2".to_owned())));
     within(session.finish()).await;
 }
 
@@ -272,7 +272,7 @@ async fn a_retry_in_an_older_open_session_commits_and_is_recorded() {
     assert_eq!(outcome(&report, id("a")), Outcome::Succeeded, "{report}");
     let record = record(&store, "a");
     assert_eq!((record.outcome, record.retry), (Some(Outcome::Succeeded), None));
-    assert_eq!(saved(&store, "a"), Some((1, "3".to_owned())));
+    assert_eq!(saved_checkpoint(&store, "a"), Some((1, "3".to_owned())));
 }
 
 /// Runs a handler with the calls of a Windows host. The store has the handler's checkpoints.
@@ -299,9 +299,9 @@ async fn a_callback_adapter_and_a_manager_alternately_commit_to_one_store() {
     for round in 0..2 {
         for instance in 1..=2 {
             adapter(&store, &handler, &Transcript::new()).await;
-            assert_eq!(saved(&store, "a"), Some((1, (3 * round + instance).to_string())));
+            assert_eq!(saved_checkpoint(&store, "a"), Some((1, (3 * round + instance).to_string())));
         }
-        succeeds(begin(&with_store(&store, &handler))).await;
-        assert_eq!(saved(&store, "a"), Some((1, (3 * round + 3).to_string())));
+        assert_succeeds(begin(&with_store(&store, &handler))).await;
+        assert_eq!(saved_checkpoint(&store, "a"), Some((1, (3 * round + 3).to_string())));
     }
 }

@@ -13,11 +13,11 @@ use syncmgr::{
 };
 use syncmgr_test::{ManualClock, Transcript};
 
-use crate::remembered::checkpoints::counting_handler;
-use crate::remembered::settings::with_store;
+use crate::persistence::checkpoints::counting_handler;
+use crate::persistence::settings::with_store;
 use crate::support::awaitable_host::{begin, until, until_began, within};
-use crate::support::recording_store::{RecordingStore, commit, find, record, saved};
-use crate::support::steps::{idle, outcome, registered, succeeds};
+use crate::support::recording_store::{RecordingStore, commit, find_record, record, saved_checkpoint};
+use crate::support::steps::{assert_succeeds, outcome, register_all, wait_until_idle};
 use crate::support::{HANDLER, Scripted, id};
 
 /// Ends an item as its name says.
@@ -46,7 +46,7 @@ fn handler_with_each_end() -> Scripted {
 }
 
 fn manager_with_clock(store: &MemoryStore, clock: &ManualClock, handler: &Scripted) -> SyncManager {
-    registered(SyncManager::builder().store(store.clone()).clock(clock.clone()).build(), [handler.clone()])
+    register_all(SyncManager::builder().store(store.clone()).clock(clock.clone()).build(), [handler.clone()])
 }
 
 #[tokio::test(start_paused = true)]
@@ -101,9 +101,9 @@ async fn skipped_and_stopped_items_are_recorded_without_a_retry_status() {
     let store = MemoryStore::new();
     let handler = Scripted::new(&["skipped", "stopped"]).on_item(|item| end_as_named(item.clone()).boxed());
     let session = begin(&with_store(&store, &handler));
-    idle().await;
+    wait_until_idle().await;
     session.skip(HANDLER, id("skipped")).unwrap();
-    idle().await;
+    wait_until_idle().await;
     session.stop();
     within(session.report()).await;
     let of = |item| (record(&store, item).outcome, record(&store, item).retry);
@@ -156,7 +156,7 @@ async fn the_records_are_stored_before_the_end_event_of_the_run() {
 async fn a_report_waits_until_the_records_are_stored() {
     let store = RecordingStore::default();
     let manager = store.manager(&handler_with_each_end());
-    idle().await;
+    wait_until_idle().await;
     store.hold();
     let session = begin(&manager);
     let early = tokio::time::timeout(Duration::from_secs(60), session.report()).await;
@@ -168,7 +168,7 @@ async fn a_report_waits_until_the_records_are_stored() {
 /// Asserts that these items have ended with this outcome.
 fn assert_ended(store: &MemoryStore, items: &[&str], outcome: Outcome) {
     for item in items {
-        assert_eq!(find(store, item).and_then(|record| record.outcome), Some(outcome), "{item}");
+        assert_eq!(find_record(store, item).and_then(|record| record.outcome), Some(outcome), "{item}");
     }
 }
 
@@ -212,7 +212,7 @@ async fn excluded_items_are_recorded_with_those_that_run() {
 #[tokio::test(start_paused = true)]
 async fn a_failed_listing_is_recorded_and_keeps_the_records_of_items() {
     let store = MemoryStore::new();
-    succeeds(begin(&with_store(&store, &Scripted::new(&["a"])))).await;
+    assert_succeeds(begin(&with_store(&store, &Scripted::new(&["a"])))).await;
     let broken = Scripted::new(&["a"]).items(|| Err(anyhow!("the fault")));
     let manager = with_store(&store, &broken);
     within(begin(&manager).finish()).await;
@@ -220,7 +220,7 @@ async fn a_failed_listing_is_recorded_and_keeps_the_records_of_items() {
     let failures = |store: &MemoryStore| store.retry_states(HANDLER).unwrap().len();
     assert_eq!(failures(&store), 1, "the failed listing was not recorded");
     drop(manager);
-    succeeds(begin(&with_store(&store, &Scripted::new(&["a"])))).await;
+    assert_succeeds(begin(&with_store(&store, &Scripted::new(&["a"])))).await;
     assert_eq!(failures(&store), 0);
 }
 
@@ -230,9 +230,9 @@ async fn a_dropped_manager_records_the_items_it_stops() {
     let handler = Scripted::new(&["a"]).on_item(|_| std::future::pending().boxed());
     let manager = with_store(&store, &handler);
     drop(begin(&manager));
-    idle().await;
+    wait_until_idle().await;
     drop(manager);
-    idle().await;
+    wait_until_idle().await;
     assert_ended(&store, &["a"], Outcome::Stopped);
 }
 
@@ -262,7 +262,7 @@ async fn a_stale_attempt_cannot_overwrite_the_record_of_a_later_one() {
     for item in ["a", "b"] {
         let stored = record(&store, item);
         assert_eq!((stored.fence, stored.outcome, stored.last_attempt), (later, None, None), "{item}");
-        assert_eq!(saved(&store, item), Some((1, "5".to_owned())));
+        assert_eq!(saved_checkpoint(&store, item), Some((1, "5".to_owned())));
     }
 }
 
@@ -273,7 +273,7 @@ async fn the_next_manager_continues_the_session_numbers_and_can_write() {
     for _ in 0..2 {
         let manager = with_store(&store, &handler);
         for _ in 0..2 {
-            numbers.push(succeeds(begin(&manager)).await.session);
+            numbers.push(assert_succeeds(begin(&manager)).await.session);
         }
     }
     assert_eq!(numbers, [1, 2, 3, 4].map(SessionId));
@@ -281,8 +281,8 @@ async fn the_next_manager_continues_the_session_numbers_and_can_write() {
     // The same holds after a crash.
     let stuck = Scripted::new(&["a"]).on_item(|_| std::future::pending().boxed());
     let _session = begin(&with_store(&store, &stuck));
-    idle().await;
-    assert_eq!(succeeds(begin(&with_store(&store.after_crash(), &handler))).await.session, SessionId(6));
+    wait_until_idle().await;
+    assert_eq!(assert_succeeds(begin(&with_store(&store.after_crash(), &handler))).await.session, SessionId(6));
 }
 
 #[tokio::test(start_paused = true)]
@@ -293,7 +293,7 @@ async fn a_manager_without_a_store_records_failures_until_success() {
         let fails = item.name() == "a" && failing.load(std::sync::atomic::Ordering::Relaxed);
         async move { if fails { Err(anyhow!("the fault")).permanent() } else { Ok(()) } }.boxed()
     });
-    let manager = registered(SyncManager::new(), [handler]);
+    let manager = register_all(SyncManager::new(), [handler]);
     within(begin(&manager).finish()).await;
     let last = |item| manager.explain_item(HANDLER, id(item)).unwrap().last.map(|last| last.outcome);
     assert_eq!(
@@ -302,7 +302,7 @@ async fn a_manager_without_a_store_records_failures_until_success() {
         "a success without an earlier failure was recorded"
     );
     fails.store(false, std::sync::atomic::Ordering::Relaxed);
-    let report = succeeds(begin(&manager)).await;
+    let report = assert_succeeds(begin(&manager)).await;
     assert_eq!(outcome(&report, id("a")), Outcome::Succeeded);
     assert_eq!((last("a"), last("b")), (Some(Outcome::Succeeded), None));
     assert!(manager.history().unwrap().is_empty());

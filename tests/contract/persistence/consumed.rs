@@ -9,10 +9,10 @@ use syncmgr::log::Question;
 use syncmgr::store::{MemoryStore, StateStore};
 use syncmgr::{ItemContext, NeedsUser, Outcome, SyncManager, SyncResult, Trigger};
 
-use crate::asking::stored_log::{asking, question};
-use crate::remembered::settings::with_store;
+use crate::asking::stored_log::{asking_handler, question};
+use crate::persistence::settings::with_store;
 use crate::support::awaitable_host::{begin, within};
-use crate::support::steps::{idle, outcome, succeeds};
+use crate::support::steps::{assert_succeeds, outcome, wait_until_idle};
 use crate::support::{HANDLER, Scripted, id};
 
 /// The question that [`ask_side`] asks.
@@ -78,11 +78,11 @@ async fn an_attempt_that_fails_panics_or_is_stopped_keeps_the_answer() {
     assert_eq!(stored_answer(&store, "a"), Some(1));
     assert_eq!(outcome(&within(begin(&manager).finish()).await, id("a")), Outcome::Failed);
     let session = begin(&manager);
-    idle().await;
+    wait_until_idle().await;
     session.stop();
     assert_eq!(outcome(&within(session.finish()).await, id("a")), Outcome::Stopped);
     assert_eq!(stored_answer(&store, "a"), Some(1));
-    succeeds(begin(&manager)).await;
+    assert_succeeds(begin(&manager)).await;
     assert_eq!(stored_answer(&store, "a"), None);
 }
 
@@ -108,7 +108,7 @@ async fn a_commit_consumes_the_answer_it_used_even_if_the_item_fails_later() {
     });
     let manager = with_store(&store, &handler);
     assert_eq!(outcome(&run_and_answer(&manager, 1).await, id("a")), Outcome::Failed);
-    succeeds(begin(&manager)).await;
+    assert_succeeds(begin(&manager)).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -166,7 +166,7 @@ async fn a_refused_commit_keeps_the_answer() {
     let manager = store.manager(&handler);
     assert_eq!(outcome(&run_and_answer(&manager, 1).await, id("a")), Outcome::Failed);
     assert_eq!(stored_answer(&store.inner, "a"), Some(1));
-    succeeds(begin(&manager)).await;
+    assert_succeeds(begin(&manager)).await;
     assert_eq!(stored_answer(&store.inner, "a"), None);
 }
 
@@ -184,7 +184,7 @@ async fn an_item_does_not_consume_another_items_answer_to_the_same_question() {
         };
         store.write(vec![change]).await.unwrap();
     }
-    succeeds(manager.session(Trigger::Manual).items(HANDLER, [id("a")]).start().unwrap()).await;
+    assert_succeeds(manager.session(Trigger::Manual).items(HANDLER, [id("a")]).start().unwrap()).await;
     assert_eq!((stored_answer(&store, "a"), stored_answer(&store, "b")), (None, Some(1)));
 }
 
@@ -201,7 +201,7 @@ async fn store_after_crash() -> MemoryStore {
     let manager = with_store(&store, &handler);
     within(begin(&manager).finish()).await;
     let _session = manager.answer(HANDLER, question(&manager), 1).expect("the question is open");
-    idle().await;
+    wait_until_idle().await;
     assert_eq!(handler.transcript.count("item a"), 2);
     store.after_crash()
 }
@@ -211,7 +211,7 @@ async fn an_answer_survives_a_crash_between_reading_it_and_the_success() {
     let store = store_after_crash().await;
     assert_eq!(stored_answer(&store, "a"), Some(1));
     let handler = Scripted::new(&["a"]).on_item(|item| async move { ask_side(item).map(drop) }.boxed());
-    succeeds(begin(&with_store(&store, &handler))).await;
+    assert_succeeds(begin(&with_store(&store, &handler))).await;
     assert_eq!(stored_answer(&store, "a"), None);
 }
 
@@ -226,7 +226,7 @@ async fn an_item_with_an_answer_runs_in_a_background_session_after_a_crash() {
 
 #[tokio::test(start_paused = true)]
 async fn an_answer_in_an_open_background_session_runs_its_item_there() {
-    let manager = with_store(&MemoryStore::new(), &asking());
+    let manager = with_store(&MemoryStore::new(), &asking_handler());
     let session = manager.session(Trigger::Scheduled).handlers([HANDLER]).start().unwrap();
     let report = within(session.report()).await;
     assert_eq!(outcome(&report, id("a")), Outcome::NeedsUser);

@@ -9,10 +9,10 @@ use syncmgr_test::Transcript;
 use tokio::time::sleep;
 
 use crate::asking::stored_log::question;
-use crate::guards::plans::many;
+use crate::guards::plans::many_deletions;
 use crate::support::awaitable_host::{begin, within};
-use crate::support::recording_store::{RecordingStore, saved};
-use crate::support::steps::{idle, outcome};
+use crate::support::recording_store::{RecordingStore, saved_checkpoint};
+use crate::support::steps::{outcome, wait_until_idle};
 use crate::support::test_clock::HOUR;
 use crate::support::{HANDLER, Scripted, id};
 
@@ -52,7 +52,7 @@ async fn a_dropped_commit_consumes_the_answer() {
     let manager = store.manager(&handler);
     within(begin(&manager).finish()).await;
     within(manager.answer(HANDLER, question(&manager), 1).unwrap().finish()).await;
-    assert_eq!(saved(&store, "a"), Some((1, "1".to_owned())), "the store did not accept the commit");
+    assert_eq!(saved_checkpoint(&store, "a"), Some((1, "1".to_owned())), "the store did not accept the commit");
     within(begin(&manager).finish()).await;
     assert_eq!(answers.lines(), ["nothing", "there", "nothing"]);
 }
@@ -74,13 +74,13 @@ async fn a_commit_during_which_its_item_is_skipped_consumes_the_answer() {
     let manager = store.manager(&handler);
     within(begin(&manager).finish()).await;
     let session = manager.answer(HANDLER, question(&manager), 1).unwrap();
-    idle().await;
+    wait_until_idle().await;
     session.skip(HANDLER, id("a")).unwrap();
     // The item is dropped meanwhile.
     sleep(HOUR).await;
     store.flush();
     assert_eq!(outcome(&within(session.finish()).await, id("a")), Outcome::Skipped);
-    assert_eq!(saved(&store, "a"), Some((1, "1".to_owned())));
+    assert_eq!(saved_checkpoint(&store, "a"), Some((1, "1".to_owned())));
     within(begin(&manager).finish()).await;
     assert_eq!(answers.lines(), ["nothing", "there", "nothing"]);
 }
@@ -92,7 +92,7 @@ async fn a_dropped_commit_consumes_an_allowed_plan() {
     let handler = Scripted::new(&["a"]).on_item(move |item| {
         let (store, answers) = (inside.clone(), noting.clone());
         async move {
-            let decision = item.propose(&many()).or_needs_user();
+            let decision = item.propose(&many_deletions()).or_needs_user();
             answers.lock().unwrap().push(decision.is_ok());
             drop(decision?);
             store.hold();

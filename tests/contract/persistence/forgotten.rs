@@ -10,12 +10,12 @@ use syncmgr::log::ErrorScope;
 use syncmgr::store::{MemoryStore, StateChange, StateStore};
 use syncmgr::{Classify, Outcome, SyncManager, Trigger};
 
-use crate::asking::stored_log::{asking, question};
-use crate::remembered::checkpoints::counting_handler;
-use crate::remembered::settings::with_store;
+use crate::asking::stored_log::{asking_handler, question};
+use crate::persistence::checkpoints::counting_handler;
+use crate::persistence::settings::with_store;
 use crate::support::awaitable_host::{begin, within};
-use crate::support::recording_store::{find, saved};
-use crate::support::steps::{Steps, idle, nth, outcome, registered, succeeds};
+use crate::support::recording_store::{find_record, saved_checkpoint};
+use crate::support::steps::{Steps, assert_succeeds, nth, outcome, register_all, wait_until_idle};
 use crate::support::{HANDLER, Scripted, id};
 
 /// The number of entries about an item in the stored log.
@@ -30,7 +30,7 @@ fn entry_count(store: &MemoryStore, item: &str) -> usize {
 
 #[tokio::test(start_paused = true)]
 async fn forgetting_an_item_deletes_its_records_and_keeps_those_of_others() {
-    let (store, handler) = (MemoryStore::new(), asking());
+    let (store, handler) = (MemoryStore::new(), asking_handler());
     let manager = with_store(&store, &handler);
     within(begin(&manager).finish()).await;
     let asked = question(&manager);
@@ -38,7 +38,7 @@ async fn forgetting_an_item_deletes_its_records_and_keeps_those_of_others() {
     let choices = StateChange::Choices { handler: HANDLER, items: BTreeMap::from(choices) };
     store.write(vec![choices]).await.unwrap();
     within(manager.forget_item(HANDLER, id("a"))).await.unwrap();
-    assert!(find(&store, "a").is_none() && find(&store, "b").is_some());
+    assert!(find_record(&store, "a").is_none() && find_record(&store, "b").is_some());
     assert_eq!(store.choices(HANDLER).unwrap().into_keys().collect::<Vec<_>>(), [id("b")]);
     assert_eq!((entry_count(&store, "a"), store.retry_states(HANDLER).unwrap().len()), (0, 0));
     assert!(manager.answer(HANDLER, asked, 0).is_err(), "the question was not deleted");
@@ -47,7 +47,7 @@ async fn forgetting_an_item_deletes_its_records_and_keeps_those_of_others() {
 
 #[tokio::test(start_paused = true)]
 async fn the_answer_of_a_forgotten_item_is_deleted() {
-    let (store, handler) = (MemoryStore::new(), asking());
+    let (store, handler) = (MemoryStore::new(), asking_handler());
     let manager = with_store(&store, &handler);
     within(begin(&manager).finish()).await;
     manager.unregister(HANDLER);
@@ -82,13 +82,13 @@ async fn forgetting_an_item_stops_it_and_discards_its_late_commits() {
     let store = MemoryStore::new();
     let manager = with_store(&store, &handler_that_commits_after_stop());
     let session = begin(&manager);
-    idle().await;
-    assert!(saved(&store, "a").is_some());
+    wait_until_idle().await;
+    assert!(saved_checkpoint(&store, "a").is_some());
     within(manager.forget_item(HANDLER, id("a"))).await.unwrap();
     let report = within(session.finish()).await;
     assert!(outcome(&report, id("a")) != Outcome::Succeeded, "{report}");
-    assert!(find(&store, "a").is_none(), "{:?}", find(&store, "a"));
-    assert!(find(&store, "b").is_some());
+    assert!(find_record(&store, "a").is_none(), "{:?}", find_record(&store, "a"));
+    assert!(find_record(&store, "b").is_some());
     assert_eq!(store.retry_states(HANDLER).unwrap().len(), 0);
 }
 
@@ -97,7 +97,7 @@ async fn forgetting_an_item_of_an_open_session_deletes_its_log_entries() {
     let store = MemoryStore::new();
     let manager = with_store(&store, &handler_that_commits_after_stop());
     let session = begin(&manager);
-    idle().await;
+    wait_until_idle().await;
     within(manager.forget_item(HANDLER, id("a"))).await.unwrap();
     within(session.finish()).await;
     assert_eq!(entry_count(&store, "a"), 0, "{:?}", store.log(HANDLER).unwrap());
@@ -121,7 +121,7 @@ async fn forgetting_an_item_does_not_wait_for_other_items_and_is_final() {
     });
     let manager = with_store(&store, &handler);
     let session = begin(&manager);
-    idle().await;
+    wait_until_idle().await;
     let forgotten =
         tokio::time::timeout(std::time::Duration::from_secs(60), manager.forget_item(HANDLER, id("a"))).await;
     assert_eq!(steps.running().await, "b");
@@ -130,7 +130,7 @@ async fn forgetting_an_item_does_not_wait_for_other_items_and_is_final() {
     steps.release(&["b"]).await;
     within(session.finish()).await;
     assert_eq!(entry_count(&store, "a"), 0, "{:?}", store.log(HANDLER).unwrap());
-    assert!(find(&store, "a").is_none());
+    assert!(find_record(&store, "a").is_none());
 }
 
 #[tokio::test(start_paused = true)]
@@ -139,7 +139,7 @@ async fn deleting_an_entry_does_not_restore_entries_of_a_forgotten_item() {
     let handler = Scripted::new(&["a", "b"])
         .on_item(|item| {
             item.warn("a warning");
-            let error = crate::remembered::settings::LINK;
+            let error = crate::persistence::settings::LINK;
             item.log(syncmgr::LogEntry::new(syncmgr::LogLevel::Warning, "link").with_link(error));
             async { Ok(()) }.boxed()
         })
@@ -152,7 +152,7 @@ async fn deleting_an_entry_does_not_restore_entries_of_a_forgotten_item() {
     within(session.report()).await;
     within(manager.forget_item(HANDLER, id("a"))).await.unwrap();
     assert_eq!(entry_count(&store, "a"), 0);
-    within(session.show_error(HANDLER, crate::remembered::settings::LINK)).await.unwrap();
+    within(session.show_error(HANDLER, crate::persistence::settings::LINK)).await.unwrap();
     within(session.finish()).await;
     assert_eq!(entry_count(&store, "a"), 0, "{:?}", store.log(HANDLER).unwrap());
 }
@@ -169,15 +169,15 @@ async fn a_forgotten_item_that_is_listed_again_is_new() {
     within(manager.forget_item(HANDLER, id("a"))).await.unwrap();
     manager.unregister(HANDLER);
     manager.register(counting_handler(&["a"])).unwrap();
-    succeeds(begin(&manager)).await;
-    assert_eq!(saved(&store, "a"), Some((1, "1".to_owned())));
+    assert_succeeds(begin(&manager)).await;
+    assert_eq!(saved_checkpoint(&store, "a"), Some((1, "1".to_owned())));
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_item_forgotten_in_the_queue_does_not_run_and_is_not_recorded() {
     let (store, steps) = (MemoryStore::new(), Steps::default());
     let builder = SyncManager::builder().store(store.clone()).max_concurrent_items(1);
-    let manager = registered(builder.build(), [steps.handler(1, &["first", "second"])]);
+    let manager = register_all(builder.build(), [steps.handler(1, &["first", "second"])]);
     let session = begin(&manager);
     assert_eq!(steps.running().await, "first");
     within(manager.forget_item(nth(1), id("second"))).await.unwrap();
@@ -193,8 +193,9 @@ async fn a_forgotten_interrupted_item_is_no_longer_interrupted() {
     let all = ["a", "b"];
     let items = BTreeMap::from(all.map(|item| (id(item), Some(ItemState::Unchecked))));
     store.write(vec![StateChange::Choices { handler: nth(1), items }]).await.unwrap();
-    let managed =
-        |store: &MemoryStore| registered(SyncManager::builder().store(store.clone()).build(), [steps.handler(1, &all)]);
+    let managed = |store: &MemoryStore| {
+        register_all(SyncManager::builder().store(store.clone()).build(), [steps.handler(1, &all)])
+    };
     let manager = managed(&store);
     let _session = manager.session(Trigger::Manual).items(nth(1), all.map(id)).start().unwrap();
     assert_eq!(steps.running().await, "a b");
@@ -209,11 +210,11 @@ async fn forgetting_a_handler_stops_it_and_discards_its_late_commits() {
     let store = MemoryStore::new();
     let manager = with_store(&store, &handler_that_commits_after_stop());
     let session = begin(&manager);
-    idle().await;
+    wait_until_idle().await;
     within(manager.forget(HANDLER)).await.unwrap();
     assert!(store.handlers().unwrap().is_empty());
     within(session.finish()).await;
-    assert!(find(&store, "a").is_none() && find(&store, "b").is_none());
+    assert!(find_record(&store, "a").is_none() && find_record(&store, "b").is_none());
     assert!(store.log(HANDLER).unwrap().is_empty() && store.recorded_items(HANDLER).unwrap().is_empty());
     assert!(store.handlers().unwrap().is_empty());
 }
@@ -231,7 +232,7 @@ async fn forget_while_running() {
     });
     let manager = with_store(&MemoryStore::new(), &handler);
     let session = begin(&manager);
-    idle().await;
+    wait_until_idle().await;
     manager.forget(HANDLER).await.expect("a memory store does not fail");
     session.finish().await;
 }
@@ -252,10 +253,10 @@ fn forgetting_a_handler_waits_for_its_items_without_a_busy_loop() {
 async fn the_history_names_neither_a_forgotten_handler_nor_a_forgotten_item() {
     let (store, steps) = (MemoryStore::new(), Steps::default());
     let handlers = || [steps.handler(1, &["a"]), steps.handler(2, &["b", "c"])];
-    let manager = registered(SyncManager::builder().store(store.clone()).build(), handlers());
+    let manager = register_all(SyncManager::builder().store(store.clone()).build(), handlers());
     ["a", "b", "c"].iter().for_each(|item| steps.open(item));
     let session = manager.session(Trigger::Manual).items(nth(1), [id("a")]).items(nth(2), [id("b"), id("c")]);
-    succeeds(session.start().unwrap()).await;
+    assert_succeeds(session.start().unwrap()).await;
     within(manager.forget(nth(1))).await.unwrap();
     within(manager.forget_item(nth(2), id("b"))).await.unwrap();
     let runs: Vec<_> = manager.history().unwrap().into_iter().flat_map(|record| record.runs).collect();

@@ -14,11 +14,11 @@ use syncmgr::store::{HandlerRecord, LogRecord, MemoryStore, StateChange, StateSt
 use syncmgr::{HandlerId, ItemId, LogLevel, Outcome, SessionId, SyncManager, SyncResult, Trigger};
 use syncmgr_test::{Transcript, reads_from};
 
-use crate::asking::stored_log::asking;
+use crate::asking::stored_log::asking_handler;
 use crate::choosing::choice::Picker;
-use crate::remembered::settings::{LINK, repairable, texts};
+use crate::persistence::settings::{LINK, repairable, texts};
 use crate::support::awaitable_host::{begin, within};
-use crate::support::steps::{Steps, manual, outcome, registered, succeeds};
+use crate::support::steps::{Steps, assert_succeeds, outcome, register_all, start_manual};
 use crate::support::{HANDLER, Scripted, id};
 
 /// A store whose methods fail on demand.
@@ -96,8 +96,8 @@ async fn a_handler_whose_settings_cannot_be_read_is_not_registered() {
 async fn a_session_without_readable_choices_logs_it_and_uses_the_defaults() {
     let store = FailingStore::default();
     fail(&store.choices);
-    let manager = registered(store.manager(), [Scripted::new(&["a"])]);
-    let report = succeeds(begin(&manager)).await;
+    let manager = register_all(store.manager(), [Scripted::new(&["a"])]);
+    let report = assert_succeeds(begin(&manager)).await;
     let [entry] = &report.runs[0].log[..] else { panic!("{report}") };
     assert!(entry.level == LogLevel::Error && entry.text.contains("disk is full"), "{report}");
 }
@@ -106,15 +106,15 @@ async fn a_session_without_readable_choices_logs_it_and_uses_the_defaults() {
 async fn a_session_of_explicit_items_needs_no_readable_choices() {
     let store = FailingStore::default();
     fail(&store.choices);
-    let manager = registered(store.manager(), [Scripted::new(&["a", "b"])]);
-    let report = succeeds(manager.session(Trigger::Manual).items(HANDLER, [id("b")]).start().unwrap()).await;
+    let manager = register_all(store.manager(), [Scripted::new(&["a", "b"])]);
+    let report = assert_succeeds(manager.session(Trigger::Manual).items(HANDLER, [id("b")]).start().unwrap()).await;
     assert_eq!(report.items().count(), 1);
 }
 
 #[tokio::test(start_paused = true)]
 async fn reading_an_unreadable_log_returns_a_typed_error() {
     let store = FailingStore::default();
-    let manager = registered(store.manager(), [repairable()]);
+    let manager = register_all(store.manager(), [repairable()]);
     within(begin(&manager).finish()).await;
     fail(&store.log);
     assert!(manager.log(HANDLER).is_err());
@@ -130,7 +130,7 @@ async fn sessions_run_on_a_store_that_refuses_every_write() {
     fail(&store.writes);
     let chooser = Picker::these(&["a", "b"], &Transcript::new());
     let manager = SyncManager::builder().store(store.clone()).chooser(chooser).build();
-    manager.register(asking()).unwrap();
+    manager.register(asking_handler()).unwrap();
     manager.set_flags(HANDLER, RegisterFlags::IDLE).unwrap();
     assert_eq!(manager.registration(HANDLER).unwrap().flags, RegisterFlags::IDLE);
     let session = manager.update_all().unwrap();
@@ -138,7 +138,7 @@ async fn sessions_run_on_a_store_that_refuses_every_write() {
     assert_eq!([id("a"), id("b")].map(|item| outcome(&report, item)), [Outcome::NeedsUser, Outcome::Succeeded]);
     let error = report.runs[0].log.iter().find_map(|entry| entry.id).unwrap();
     within(session.answer(HANDLER, error, 0)).await.unwrap();
-    succeeds(session).await;
+    assert_succeeds(session).await;
     assert!(within(manager.forget(HANDLER)).await.is_err());
     assert!(within(manager.shutdown()).await.is_empty());
 }
@@ -170,7 +170,10 @@ async fn a_slow_store_does_not_delay_sessions() {
     // The fourth entry says that the results were not recorded.
     assert_eq!(texts(&manager).len(), 4);
     assert!(within(manager.show_error(HANDLER, LINK)).await.unwrap().is_success());
-    drop(manual(&registered(SyncManager::builder().store(store).build(), [Steps::default().handler(1, &[])]), 1));
+    drop(start_manual(
+        &register_all(SyncManager::builder().store(store).build(), [Steps::default().handler(1, &[])]),
+        1,
+    ));
 }
 
 #[tokio::test(start_paused = true)]
@@ -187,10 +190,10 @@ async fn a_handler_with_unknown_stored_flags_is_refused_and_not_registered() {
 
 #[tokio::test(start_paused = true)]
 async fn commits_keep_their_order_if_the_last_session_number_is_unreadable() {
-    let (store, handler) = (FailingStore::default(), crate::remembered::checkpoints::counting_handler(&["a"]));
+    let (store, handler) = (FailingStore::default(), crate::persistence::checkpoints::counting_handler(&["a"]));
     for round in 1..=4 {
         store.numbers.store(round == 3, Ordering::Relaxed);
-        succeeds(begin(&registered(store.manager(), [handler.clone()]))).await;
-        assert_eq!(crate::support::recording_store::saved(&store, "a"), Some((1, round.to_string())));
+        assert_succeeds(begin(&register_all(store.manager(), [handler.clone()]))).await;
+        assert_eq!(crate::support::recording_store::saved_checkpoint(&store, "a"), Some((1, round.to_string())));
     }
 }

@@ -14,8 +14,8 @@ use syncmgr::{
 
 use crate::asking::stored_log::question;
 use crate::support::awaitable_host::{begin, within};
-use crate::support::recording_store::{keeping, record, saved};
-use crate::support::steps::{hold_of, succeeds};
+use crate::support::recording_store::{record, saved_checkpoint, store_with_checkpoint};
+use crate::support::steps::{assert_succeeds, hold_of};
 use crate::support::{HANDLER, id};
 
 type Migrate = Arc<dyn Fn(Value) -> SyncResult<Value> + Send + Sync>;
@@ -83,26 +83,26 @@ fn from_number(state: Value) -> SyncResult<Value> {
 
 #[tokio::test(start_paused = true)]
 async fn an_older_checkpoint_is_migrated_once_and_committed() {
-    let store = keeping("a", 1, "7").await;
+    let store = store_with_checkpoint("a", 1, "7").await;
     let handler = Versioned::at(3).migrating(from_number);
     let manager = handler.with_store(&store);
-    succeeds(begin(&manager)).await;
-    succeeds(begin(&manager)).await;
+    assert_succeeds(begin(&manager)).await;
+    assert_succeeds(begin(&manager)).await;
     assert_eq!(*handler.seen.lock().unwrap(), [(id("a"), 1, json!(7))]);
-    assert_eq!(saved(&store, "a"), Some((3, "{\"count\":9}".to_owned())));
+    assert_eq!(saved_checkpoint(&store, "a"), Some((3, "{\"count\":9}".to_owned())));
 }
 
 #[tokio::test(start_paused = true)]
 async fn without_a_commit_a_migration_leaves_the_stored_checkpoint_unchanged() {
-    let store = keeping("a", 0, "7").await;
+    let store = store_with_checkpoint("a", 0, "7").await;
     let handler = Versioned { saves: false, ..Versioned::at(1).migrating(from_number) };
-    succeeds(begin(&handler.with_store(&store))).await;
-    assert_eq!(saved(&store, "a"), Some((0, "7".to_owned())));
+    assert_succeeds(begin(&handler.with_store(&store))).await;
+    assert_eq!(saved_checkpoint(&store, "a"), Some((0, "7".to_owned())));
 }
 
 /// Asserts that the item fails because of its unreadable state, and that the state is not lost.
 async fn assert_unreadable(handler: Versioned, version: u32, what: &str) {
-    let store = keeping("a", version, "{\"count\":7}").await;
+    let store = store_with_checkpoint("a", version, "{\"count\":7}").await;
     let manager = handler.with_store(&store);
     let report = within(begin(&manager).finish()).await;
     let ended = report.items().next().expect("there is one item");
@@ -113,19 +113,19 @@ async fn assert_unreadable(handler: Versioned, version: u32, what: &str) {
     );
     let stored = record(&store, "a");
     assert_eq!(stored.retry.map(|retry: RetryState| retry.status), Some(RetryStatus::UnreadableState), "{what}");
-    assert_eq!(saved(&store, "a"), Some((version, "{\"count\":7}".to_owned())), "{what}");
+    assert_eq!(saved_checkpoint(&store, "a"), Some((version, "{\"count\":7}".to_owned())), "{what}");
     // A background session skips the item. In a manual session it fails again, and its state is not lost.
     let scheduled = manager.session(Trigger::Scheduled).handlers([HANDLER]).start().expect("inside a runtime");
     let report = within(scheduled.finish()).await;
     assert_eq!(hold_of(&report, id("a")), Some(syncmgr::Hold::UnreadableState), "{what}: {report}");
     within(begin(&manager).finish()).await;
-    assert_eq!(saved(&store, "a"), Some((version, "{\"count\":7}".to_owned())), "{what}");
+    assert_eq!(saved_checkpoint(&store, "a"), Some((version, "{\"count\":7}".to_owned())), "{what}");
     reset(&manager, &store, question(&manager), version, what).await;
 }
 
 /// Answers with a reset: the state is set aside, and the item runs with a fresh state.
 async fn reset(manager: &SyncManager, store: &MemoryStore, error: ErrorId, version: u32, what: &str) {
-    succeeds(manager.answer(HANDLER, error, 0).expect("the question is open")).await;
+    assert_succeeds(manager.answer(HANDLER, error, 0).expect("the question is open")).await;
     let ItemRecord { checkpoint, set_aside, outcome, retry, .. } = record(store, "a");
     let aside = set_aside.expect("the state was set aside");
     assert_eq!((aside.version, &*aside.state), (version, "{\"count\":7}"), "{what}");
@@ -158,25 +158,25 @@ async fn a_migration_that_needs_the_user_leaves_the_state_unreadable() {
 
 #[tokio::test(start_paused = true)]
 async fn refusing_to_reset_an_unreadable_state_keeps_it() {
-    let store = keeping("a", 9, "{\"count\":7}").await;
+    let store = store_with_checkpoint("a", 9, "{\"count\":7}").await;
     let manager = Versioned::at(1).with_store(&store);
     within(begin(&manager).finish()).await;
     let report = within(manager.answer(HANDLER, question(&manager), 1).unwrap().finish()).await;
     assert_eq!(report.items().count(), 0, "{report}");
-    assert_eq!(saved(&store, "a"), Some((9, "{\"count\":7}".to_owned())));
+    assert_eq!(saved_checkpoint(&store, "a"), Some((9, "{\"count\":7}".to_owned())));
     assert_eq!(record(&store, "a").set_aside, None);
-    succeeds(manager.answer(HANDLER, question(&manager), 0).unwrap()).await;
+    assert_succeeds(manager.answer(HANDLER, question(&manager), 0).unwrap()).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_reset_in_an_open_session_runs_the_item_in_that_session() {
-    let store = keeping("a", 9, "{\"count\":7}").await;
+    let store = store_with_checkpoint("a", 9, "{\"count\":7}").await;
     let manager = Versioned::at(1).with_store(&store);
     let session = begin(&manager);
     let report = within(session.report()).await;
     let error = report.runs[0].log.iter().find_map(|entry| entry.id).expect("a question is logged");
     within(session.answer(HANDLER, error, 0)).await.unwrap();
-    succeeds(session).await;
-    assert_eq!(saved(&store, "a"), Some((1, "{\"count\":1}".to_owned())));
+    assert_succeeds(session).await;
+    assert_eq!(saved_checkpoint(&store, "a"), Some((1, "{\"count\":1}".to_owned())));
     assert_eq!(record(&store, "a").set_aside.map(|of| of.version), Some(9));
 }

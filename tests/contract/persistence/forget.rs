@@ -9,19 +9,19 @@ use syncmgr::request::RegisterFlags;
 use syncmgr::store::{MemoryStore, StateChange, StateStore};
 use syncmgr::{Outcome, SyncManager};
 
-use crate::asking::stored_log::{asking, question};
-use crate::remembered::settings::{LINK, repairable, texts, with_store};
+use crate::asking::stored_log::{asking_handler, question};
+use crate::persistence::settings::{LINK, repairable, texts, with_store};
 use crate::support::awaitable_host::{begin, within};
-use crate::support::steps::{Steps, idle, nth, outcome, succeeds};
+use crate::support::steps::{Steps, assert_succeeds, nth, outcome, wait_until_idle};
 use crate::support::{HANDLER, Scripted, id};
 
 #[tokio::test(start_paused = true)]
 async fn forget_deletes_all_records_and_a_returning_handler_is_new() {
-    let (store, handler) = (MemoryStore::new(), asking());
+    let (store, handler) = (MemoryStore::new(), asking_handler());
     let manager = with_store(&store, &handler);
     manager.set_flags(HANDLER, RegisterFlags::IDLE).unwrap();
     within(begin(&manager).finish()).await;
-    succeeds(manager.answer(HANDLER, question(&manager), 0).unwrap()).await;
+    assert_succeeds(manager.answer(HANDLER, question(&manager), 0).unwrap()).await;
     let items = BTreeMap::from([(id("b"), Some(ItemState::Unchecked))]);
     store.write(vec![StateChange::Choices { handler: HANDLER, items }]).await.unwrap();
     within(manager.forget(HANDLER)).await.unwrap();
@@ -84,7 +84,7 @@ async fn forgetting_an_unknown_handler_changes_nothing() {
     let (store, handler) = (MemoryStore::new(), Scripted::new(&["a"]));
     let manager = with_store(&store, &handler);
     within(manager.forget(nth(9))).await.unwrap();
-    succeeds(begin(&manager)).await;
+    assert_succeeds(begin(&manager)).await;
     assert!(store.handlers().unwrap().contains_key(&HANDLER));
 }
 
@@ -104,7 +104,7 @@ async fn forget_does_not_wait_for_a_chooser() {
     let handler = Scripted::new(&["a"]);
     manager.register(handler.clone()).unwrap();
     let session = manager.update_all().unwrap();
-    idle().await;
+    wait_until_idle().await;
     assert_eq!(handler.transcript.count("items"), 1);
     let forgotten = tokio::time::timeout(std::time::Duration::from_secs(60), manager.forget(HANDLER)).await;
     session.stop();

@@ -15,12 +15,12 @@ use syncmgr::{LogEntry, LogLevel, SyncManager, Trigger};
 use syncmgr_test::Transcript;
 
 use crate::choosing::choice::Picker;
-use crate::support::awaitable_host::{begin, listed, within};
-use crate::support::steps::{idle, nth, registered, succeeds};
+use crate::support::awaitable_host::{begin, items_named, within};
+use crate::support::steps::{assert_succeeds, nth, register_all, wait_until_idle};
 use crate::support::{HANDLER, Scripted, id};
 
 pub(crate) fn with_store(store: &MemoryStore, handler: &Scripted) -> SyncManager {
-    registered(SyncManager::builder().store(store.clone()).build(), [handler.clone()])
+    register_all(SyncManager::builder().store(store.clone()).build(), [handler.clone()])
 }
 
 /// The texts in the stored log of the handler.
@@ -67,7 +67,7 @@ async fn r056_items_chosen_in_one_manager_are_preferred_by_the_next() {
     first.register(handler.clone()).unwrap();
     within(first.update_all().unwrap().finish()).await;
     let second = with_store(&store, &handler);
-    succeeds(begin(&second)).await;
+    assert_succeeds(begin(&second)).await;
     assert_eq!(handler.transcript.of(&["prepare"]), ["prepare b", "prepare b"]);
 }
 
@@ -76,10 +76,11 @@ async fn r046_a_complete_listing_drops_the_stored_choices_of_absent_items() {
     let store = MemoryStore::new();
     let choices = BTreeMap::from([(id("a"), Some(ItemState::Unchecked)), (id("gone"), Some(ItemState::Unchecked))]);
     store.write(vec![StateChange::Choices { handler: HANDLER, items: choices }]).await.unwrap();
-    let incomplete = Scripted::new(&[]).items(|| Ok(syncmgr::Items::incomplete(listed(&["a", "b"]).iter().cloned())));
-    succeeds(begin(&with_store(&store, &incomplete))).await;
+    let incomplete =
+        Scripted::new(&[]).items(|| Ok(syncmgr::Items::incomplete(items_named(&["a", "b"]).iter().cloned())));
+    assert_succeeds(begin(&with_store(&store, &incomplete))).await;
     assert_eq!(store.choices(HANDLER).unwrap().len(), 2, "an incomplete listing dropped a choice");
-    succeeds(begin(&with_store(&store, &Scripted::new(&["a", "b"])))).await;
+    assert_succeeds(begin(&with_store(&store, &Scripted::new(&["a", "b"])))).await;
     assert_eq!(store.choices(HANDLER).unwrap(), BTreeMap::from([(id("a"), ItemState::Unchecked)]));
 }
 
@@ -122,7 +123,7 @@ async fn the_log_of_a_session_is_stored_once_the_session_is_idle() {
     assert!(texts(&manager).is_empty());
     let session = begin(&manager);
     within(session.report()).await;
-    idle().await;
+    wait_until_idle().await;
     let expected = ["the folder is gone", "an aside", "it failed"];
     assert_eq!(texts(&manager), expected);
     let number = session.id();
@@ -141,10 +142,10 @@ async fn a_manager_keeps_the_log_of_the_previous_manager() {
             async { Ok(()) }.boxed()
         })
     };
-    succeeds(begin(&with_store(&store, &handler("of the first")))).await;
+    assert_succeeds(begin(&with_store(&store, &handler("of the first")))).await;
     let second = with_store(&store, &handler("of the second"));
     assert_eq!(texts(&second), ["of the first"]);
-    succeeds(begin(&second)).await;
+    assert_succeeds(begin(&second)).await;
     assert_eq!(texts(&second), ["of the first", "of the second"]);
 }
 
@@ -156,7 +157,7 @@ async fn the_logs_of_a_managers_sessions_are_stored_oldest_first() {
     });
     let manager = with_store(&MemoryStore::new(), &handler);
     for _ in 0..3 {
-        succeeds(begin(&manager)).await;
+        assert_succeeds(begin(&manager)).await;
     }
     assert_eq!(texts(&manager), ["in session 1", "in session 2", "in session 3"]);
 }

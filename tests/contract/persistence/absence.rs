@@ -14,8 +14,8 @@ use syncmgr_test::ManualClock;
 
 use crate::asking::stored_log::question;
 use crate::support::awaitable_host::{begin, within};
-use crate::support::recording_store::{find, record};
-use crate::support::steps::{outcome, registered, succeeds};
+use crate::support::recording_store::{find_record, record};
+use crate::support::steps::{assert_succeeds, outcome, register_all};
 use crate::support::{HANDLER, Scripted, id};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -49,7 +49,7 @@ impl Listing {
     }
 
     fn with_store(store: &MemoryStore, clock: &ManualClock, handler: &Scripted) -> SyncManager {
-        registered(SyncManager::builder().store(store.clone()).clock(clock.clone()).build(), [handler.clone()])
+        register_all(SyncManager::builder().store(store.clone()).clock(clock.clone()).build(), [handler.clone()])
     }
 
     /// Runs a session with a complete listing of these items.
@@ -115,7 +115,7 @@ async fn confirming_a_suspicious_listing_records_its_absent_items() {
     let listing = Listing::new(&names(11));
     listing.list(&names(11)).await;
     listing.list(&names(1)).await;
-    succeeds(listing.manager.answer(HANDLER, question(&listing.manager), 0).unwrap()).await;
+    assert_succeeds(listing.manager.answer(HANDLER, question(&listing.manager), 0).unwrap()).await;
     assert_eq!(listing.absent_count(), 10);
     // The question is not asked again, and items that return are present again.
     let report = listing.list(&names(1)).await;
@@ -149,11 +149,11 @@ async fn an_items_records_are_deleted_after_exactly_thirty_days_of_absence() {
     listing.list(&names(1)).await;
     listing.clock.advance(30 * DAY - Duration::from_millis(1));
     listing.list(&names(1)).await;
-    assert!(find(&listing.store, "1").is_some());
+    assert!(find_record(&listing.store, "1").is_some());
     listing.clock.advance(Duration::from_millis(1));
     listing.list(&names(1)).await;
-    assert!(find(&listing.store, "1").is_none());
-    assert!(find(&listing.store, "0").is_some());
+    assert!(find_record(&listing.store, "1").is_none());
+    assert!(find_record(&listing.store, "0").is_some());
 }
 
 #[tokio::test(start_paused = true)]
@@ -167,7 +167,7 @@ async fn a_returning_item_keeps_its_records_for_another_thirty_days() {
     listing.list(&names(1)).await;
     listing.clock.advance(29 * DAY);
     listing.list(&names(1)).await;
-    assert!(find(&listing.store, "1").is_some());
+    assert!(find_record(&listing.store, "1").is_some());
 }
 
 #[tokio::test(start_paused = true)]
@@ -191,7 +191,7 @@ async fn an_item_that_returns_after_its_records_were_deleted_is_new() {
     listing.list(&without).await;
     listing.clock.advance(31 * DAY);
     listing.list(&without).await;
-    assert!(find(&listing.store, "permanent").is_none());
+    assert!(find_record(&listing.store, "permanent").is_none());
     *listing.listed.lock().unwrap() = (with.to_vec(), true);
     let scheduled = listing.manager.session(syncmgr::Trigger::Scheduled).handlers([HANDLER]).start().unwrap();
     let report = within(scheduled.finish()).await;
