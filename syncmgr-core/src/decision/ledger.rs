@@ -77,8 +77,8 @@ pub struct RetryLedger {
     answers: Answers,
     /// The limit on starts that changes of the environment cause.
     environment_starts: Interval,
-    /// `true` if the network is back and its reconnect waits for the end of the interval.
-    reconnect_pending: bool,
+    /// The time at which the network came back, if its reconnect waits for the end of the interval.
+    reconnected: Option<SystemTime>,
     /// The latest deadline for which the scheduler has waited.
     reached: SystemTime,
 }
@@ -102,7 +102,7 @@ impl RetryLedger {
             interrupted: Interrupted::new(resume),
             answers: Answers::default(),
             environment_starts: Interval::default(),
-            reconnect_pending: false,
+            reconnected: None,
             reached: SystemTime::UNIX_EPOCH,
         }
     }

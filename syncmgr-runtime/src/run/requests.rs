@@ -62,6 +62,8 @@ impl Run {
         let is_over = self.lock().stop.is_some() || self.host().tracker.is_closed();
         let items = if is_over { BTreeSet::new() } else { self.take_along() };
         if !items.is_empty() {
+            // They run as retries, even if an interrupted run had left them unfinished.
+            self.lock().unfinished.clear();
             (requests.target, requests.retry) = (None, items.into_iter().collect());
             if let Step::Do(action) = self.open_error() {
                 return Some(action);

@@ -6,6 +6,16 @@ use syncmgr_sim::{Parts, Simulation};
 /// revert its fix and run the simulation.
 const REGRESSIONS: &[(u64, &str, &str)] = &[
     (
+        781,
+        "7-8,10,25-26,28,30,34-35,38,40",
+        "a delayed reconnect ended a backoff that began after the network was back",
+    ),
+    (
+        853,
+        "0,2,5-7,14,16,19,28-30,32,36",
+        "an automatic run took along a resumed item although another session had just failed to run it",
+    ),
+    (
         3528,
         "0,3-4,8-9,17-19",
         "a run queued behind another run of its handler ran items that need a request, once the handler was unregistered",

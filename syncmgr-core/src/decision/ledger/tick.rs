@@ -50,9 +50,9 @@ impl RetryLedger {
         if !reconnected(before, environment) {
             return Vec::new();
         }
-        self.reconnect_pending = true;
-        // The next tick reconnects, or waits for the end of the interval.
         let now = self.time(now);
+        self.reconnected = Some(now);
+        // The next tick reconnects, or waits for the end of the interval.
         if !self.environment_starts.is_ready(now) {
             return vec![Effect::Wake];
         }
@@ -62,8 +62,8 @@ impl RetryLedger {
     /// Starts what the environment now allows. Nothing more starts for this reason until the interval has passed.
     fn start_after_environment(&mut self, environment: Environment, now: SystemTime) -> Vec<Effect> {
         let mut effects = Vec::new();
-        if std::mem::take(&mut self.reconnect_pending) && environment.network.is_up() {
-            effects.extend(self.reconnect(now));
+        if let Some(reconnected) = self.reconnected.take().filter(|_| environment.network.is_up()) {
+            effects.extend(self.reconnect(reconnected, now));
         }
         effects.extend(self.start_lifted(environment));
         if !effects.is_empty() {
@@ -74,32 +74,36 @@ impl RetryLedger {
 
     /// Returns `true` if the end of the reconnect interval may start a session.
     fn waits_for_environment(&self) -> bool {
-        self.reconnect_pending || !self.held.is_empty()
+        self.reconnected.is_some() || !self.held.is_empty()
     }
 
-    /// Ends all backoffs and starts the items.
-    fn reconnect(&mut self, now: SystemTime) -> Vec<Effect> {
+    /// Ends all backoffs that began before the network came back, and starts the items.
+    fn reconnect(&mut self, reconnected: SystemTime, now: SystemTime) -> Vec<Effect> {
+        let is_cleared = |state: &RetryState| {
+            let began_later = reconnected < state.since && state.since <= now;
+            backs_off(state) && !began_later
+        };
         let mut effects = Vec::new();
-        for (handler, items) in self.clear_items() {
+        for (handler, items) in self.clear_items(is_cleared) {
             let cleared = |item: &ItemId| StateChange::Retry { handler, item: *item, retry: None };
             effects.extend(writes(items.iter().map(cleared)));
             // Those of a handler with an automatic run wait for that run.
             items.into_iter().for_each(|item| drop(self.postpone(handler, item, now, now)));
         }
         self.resources.retain(|claim, state| {
-            let cleared = backs_off(state).then(|| StateChange::Resource { claim: claim.clone(), retry: None });
+            let cleared = is_cleared(state).then(|| StateChange::Resource { claim: claim.clone(), retry: None });
             effects.extend(writes(cleared));
-            !backs_off(state)
+            !is_cleared(state)
         });
         effects.extend(start_items(self.retry_queue.take_due(now)));
         effects
     }
 
-    /// Clears the backoff of all items of registered handlers. Returns these items.
-    fn clear_items(&mut self) -> BTreeMap<HandlerId, BTreeSet<ItemId>> {
+    /// Clears these retry states of all items of registered handlers. Returns the items.
+    fn clear_items(&mut self, is_cleared: impl Fn(&RetryState) -> bool) -> BTreeMap<HandlerId, BTreeSet<ItemId>> {
         let mut cleared = BTreeMap::<_, BTreeSet<_>>::new();
         for (id, handler) in self.handlers.iter_mut().filter(|(_, handler)| handler.registered.is_some()) {
-            let items = handler.items.iter().filter(|(_, state)| backs_off(state)).map(|(item, _)| *item);
+            let items = handler.items.iter().filter(|(_, state)| is_cleared(state)).map(|(item, _)| *item);
             let items: BTreeSet<_> = items.collect();
             handler.items.retain(|item, _| !items.contains(item));
             items.iter().for_each(|item| self.retry_queue.forget_item(*id, *item));
