@@ -10,6 +10,9 @@ use tokio::sync::oneshot;
 use super::Run;
 use super::state::{Command, IdleRequest};
 
+/// The number of attempts after which an automatic run takes no more items along. A run keeps all of its attempts.
+const MAX_ATTEMPTS: usize = 16;
+
 /// The current request, and the callers that wait until the run is idle again.
 #[derive(Default)]
 pub(super) struct Requests {
@@ -60,7 +63,7 @@ impl Run {
     /// Runs the items that became due during an automatic run, or ends that run.
     fn run_due_items(&self, requests: &mut Requests) -> Option<Action> {
         let is_over = self.lock().stop.is_some() || self.host().tracker.is_closed();
-        let items = if is_over { BTreeSet::new() } else { self.take_along() };
+        let items = if is_over || self.attempts().len() >= MAX_ATTEMPTS { BTreeSet::new() } else { self.take_along() };
         if !items.is_empty() {
             // They run as retries, even if an interrupted run had left them unfinished.
             self.lock().unfinished.clear();

@@ -101,6 +101,28 @@ async fn an_automatic_run_takes_along_the_items_that_become_due_while_it_lasts()
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_automatic_run_ends_although_its_items_are_always_due_again() {
+    let (began, clock, sessions) = (StartTimes::new(), TestClock::new(), Arc::new(Mutex::new(BTreeSet::new())));
+    let noted = sessions.clone();
+    let handler = began.handler(1, &["a"], |_, _| Err(anyhow!("busy")).retry_after(Duration::from_secs(1)));
+    let handler = handler.on_prepare(move |run| {
+        noted.lock().unwrap().insert(run.session());
+        async move {
+            sleep(Duration::from_secs(2)).await;
+            Ok(())
+        }
+        .boxed()
+    });
+    let manager = register_all(builder_with_clock(&clock).build(), [handler]);
+    within(start_manual(&manager, 1).finish()).await;
+    sleep(Duration::from_secs(200)).await;
+    let (starts, sessions) = (began.of("a").len(), sessions.lock().unwrap().len());
+    assert!(starts > 50 && sessions < 12, "{starts} starts in {sessions} sessions");
+    assert!(sessions > 3, "{starts} starts in {sessions} sessions");
+    manager.shutdown().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_stopped_automatic_run_does_not_block_the_next_retry() {
     let (began, clock) = (StartTimes::new(), TestClock::new());
     let handler = began.handler(1, &["a"], |_, times| if times < 3 { transient_failure() } else { Ok(()) });
