@@ -46,7 +46,7 @@ fn dropping_the_last_handle_stores_writes_that_were_not_awaited() {
 }
 
 #[test]
-fn an_open_session_is_interrupted_once_the_store_is_reopened() {
+fn a_session_that_was_open_when_its_store_closed_counts_as_interrupted() {
     let directory = tempdir().expect("the directory is created");
     let path = directory.path().join("state");
     put(&open(&path), [StateChange::SessionBegan(new_session(1))]);

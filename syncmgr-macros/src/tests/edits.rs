@@ -39,7 +39,8 @@ fn empty_input_is_reported_as_a_mistake() {
     assert!(!mistakes.is_empty());
 }
 
-/// Returns copies of the stream: without each token, with each token doubled, and ending before each token; also inside groups.
+/// Returns three copies of the stream for each of its tokens: one that ends before the token, one without it, and one with it
+/// doubled. Does the same for the tokens inside groups.
 fn edits(stream: TokenStream) -> Vec<TokenStream> {
     let trees: Vec<TokenTree> = stream.into_iter().collect();
     let mut edits = Vec::new();

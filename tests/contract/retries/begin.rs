@@ -15,7 +15,7 @@ use crate::support::test_clock::{
 };
 use crate::support::{Scripted, id};
 
-/// A handler whose `items` ends with `end`, which receives the number of the call.
+/// A handler whose `items` fails if `end` does. `end` receives the number of the call.
 fn handler_with_listing(began: &StartTimes, end: impl Fn(usize) -> SyncResult + Send + Sync + 'static) -> Scripted {
     let noting = began.clone();
     began.handler(1, &[], |_, _| Ok(())).items(move || {
@@ -24,7 +24,7 @@ fn handler_with_listing(began: &StartTimes, end: impl Fn(usize) -> SyncResult + 
     })
 }
 
-/// A handler whose `initialize` ends with `end`, which receives the number of the call.
+/// A handler whose `initialize` fails if `end` does. `end` receives the number of the call.
 fn handler_with_initialize(began: &StartTimes, end: impl Fn(usize) -> SyncResult + Send + Sync + 'static) -> Scripted {
     let noting = began.clone();
     began.handler(1, &["a"], |_, _| Ok(())).on_initialize(move |_| {
@@ -40,7 +40,7 @@ async fn run_once(handler: Scripted) -> SyncManager {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_failed_listing_is_retried_as_a_whole_and_success_resets_it() {
+async fn a_handler_that_fails_to_list_is_retried_as_a_whole_and_success_resets_its_wait() {
     let began = StartTimes::new();
     let manager =
         run_once(handler_with_listing(
@@ -56,7 +56,7 @@ async fn a_failed_listing_is_retried_as_a_whole_and_success_resets_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_failed_initialize_is_retried_as_a_whole() {
+async fn a_handler_that_fails_to_initialize_is_retried_as_a_whole() {
     let began = StartTimes::new();
     let _manager = run_once(handler_with_initialize(&began, |times| fail_until(times, 3))).await;
     sleep(DAY).await;

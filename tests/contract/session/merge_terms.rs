@@ -1,4 +1,5 @@
-//! Requests that do not merge: different cookies, rights or priorities, skips, stops and failures.
+//! Requests that do not merge because their cookies, rights or priorities differ, and items that the second session runs
+//! because the first skipped or stopped them, or failed.
 
 use std::sync::Arc;
 
@@ -212,6 +213,7 @@ async fn a_background_request_merges_into_an_urgent_one_that_overtook_it() {
     for session in [first, waiting, urgent] {
         assert_succeeds(session).await;
     }
-    // `a` runs again because it was running, `b` because the first session has a lower priority than the urgent one.
+    // The urgent session merges neither item into the first: `a` was already running, and `b` has a lower priority there.
+    // The waiting session merges both into the urgent one.
     assert_eq!(steps.began(), "a b a b");
 }

@@ -1,4 +1,4 @@
-//! A handler that succeeds only if every permit and connection was released.
+//! A handler that succeeds only if every permit, worker and claim is free again.
 
 use futures::FutureExt;
 use syncmgr::{
@@ -45,7 +45,7 @@ impl SyncHandler for Probe {
     }
 }
 
-/// Returns a violation if a permit, a worker or a claim is still taken although all work has ended.
+/// Returns a description of the leak if a permit, a worker or a claim is still taken although all work has ended.
 pub(crate) async fn leak(manager: &SyncManager, setting: &Setting) -> Option<String> {
     let limited = |items: usize| items.min(setting.max_concurrent_items);
     let everything = (None, setting.max_concurrent_items);

@@ -58,8 +58,8 @@ pub(super) fn check_access(path: &Path) -> Result<(), StoreError> {
     allowed.map_err(|error| StoreError::of_io(path, &error.into()))
 }
 
-/// Checks a companion file like [`check_file`], and makes it writable: a reader of a store without write permission
-/// creates companion files without it.
+/// Checks a companion file like [`check_file`], and makes it writable. A program that reads the store while its file is
+/// not writable creates companion files that are not writable either.
 pub(super) fn prepare_companion(path: &Path) -> Result<(), StoreError> {
     check_file(path)?;
     match check_access(path) {

@@ -51,7 +51,7 @@ fn the_end_of_an_item_updates_its_resources_and_writes_each_change_once() {
 }
 
 #[test]
-fn only_a_forced_request_clears_the_resources_of_an_item() {
+fn only_a_forced_request_clears_the_retry_states_of_an_items_resources() {
     let not_before = RetryState::new(RetryStatus::NotBefore, at(0), Some(at(900)));
     for (by, left) in [(ClearedBy::User, Some(not_before)), (ClearedBy::UserForced, None)] {
         let mut ledger = with_account(&[], not_before);
@@ -151,7 +151,7 @@ fn a_retired_handler_keeps_its_retry_states_but_is_not_due() {
 }
 
 #[test]
-fn a_failure_backs_off_from_the_last_deadline_if_the_clock_is_behind_it() {
+fn a_wait_begins_at_the_last_deadline_if_the_clock_shows_an_earlier_time() {
     let mut ledger = ledger();
     let _ = ledger.tick(Some(at(1_000)), Environment::UNKNOWN, at(5));
     let (after, _) = end(&mut ledger, &attempted(INBOX, failed(), 5));
