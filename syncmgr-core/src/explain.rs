@@ -132,7 +132,7 @@ pub enum Next {
         #[serde(with = "crate::time")]
         time: SystemTime,
     },
-    /// Runs in the next session that creates its handler.
+    /// Runs in the next session that includes its handler.
     WhenTriggered,
     /// Runs once the hold ends, without any action by the user.
     WhenLifted,

@@ -132,7 +132,7 @@ pub enum PlanDecision {
     Held(GuardViolation),
     /// Delete nothing and restore the missing entries.
     Revert,
-    /// Use this side.
+    /// Take the side with this name as the correct one, as the user chose, and change only the other sides.
     Side(Arc<str>),
 }
 

@@ -14,7 +14,7 @@ use crate::common::*;
 cases! {
     an_entry_is_read_back_completely,
     a_time_before_1970_is_read_back,
-    a_session_log_replaces_its_earlier_log_and_entries_with_its_ids,
+    replacing_a_session_log_also_replaces_entries_with_the_same_ids,
     sessions_of_different_managers_are_distinct,
     logged_entries_are_added_and_replace_entries_with_their_ids,
     entries_in_one_change_replace_each_other_by_id,
@@ -48,7 +48,7 @@ fn a_time_before_1970_is_read_back(store: &dyn StateStore) {
     assert!(record(store, ITEM).is_some(), "the rest of the write is stored");
 }
 
-fn a_session_log_replaces_its_earlier_log_and_entries_with_its_ids(store: &dyn StateStore) {
+fn replacing_a_session_log_also_replaces_entries_with_the_same_ids(store: &dyn StateStore) {
     put(store, [log(1, &[named("old", "x"), plain("kept")]), log(2, &[plain("first")])]);
     put(store, [log(2, &[plain("again"), named("new", "x")])]);
     assert_eq!(texts(store), ["1: kept", "2: again", "2: new"]);

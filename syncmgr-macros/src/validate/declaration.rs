@@ -37,8 +37,8 @@ const REQUIRED: [(&str, &str); 2] = [
     ("name", "it is the name that users see, as in `name = \"Offline Web Pages\"`"),
 ];
 
-/// The message for a key for claims. A generated `info` could add claims, but an author's own `info` would lose them
-/// unnoticed.
+/// The message for the keys `claim` and `claims`, which do not exist: the macro could add claims to an `info` that it
+/// generates, but if the author writes `info`, the claims of the attribute would be lost unnoticed.
 const CLAIMS: &str = "a claim is made at run time and cannot be in the constant `HANDLER`\n\
     add it in `info`, as in `fn info(&self) -> HandlerInfo { Self::HANDLER.with_claim(\"..\") }`";
 

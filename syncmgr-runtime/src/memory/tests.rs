@@ -34,7 +34,7 @@ fn registering_again_keeps_the_flags_that_were_set() {
 }
 
 #[test]
-fn a_session_log_replaces_its_earlier_log_and_entries_with_its_ids() {
+fn replacing_a_session_log_also_replaces_entries_with_the_same_ids() {
     let store = MemoryStore::new();
     let named = |text| LogEntry::new(LogLevel::Error, text).with_id(ErrorId::from_key("x"));
     let plain = |text| LogEntry::new(LogLevel::Warning, text);

@@ -153,7 +153,7 @@ async fn a_panic_on_detaching_the_callback_does_not_keep_the_results_open() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_panic_in_show_properties_frees_the_handler() {
+async fn a_handler_that_panicked_in_show_properties_can_run_afterwards() {
     let faulty = Arc::new(Faulty { inner: linking_handler(), at: "ShowProperties" });
     let manager = SyncManager::new();
     host_in(&manager, &faulty);

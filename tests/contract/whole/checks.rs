@@ -50,7 +50,8 @@ pub(crate) fn requested_items(
     (!missing.is_empty()).then(|| format!("session {}: {missing:?} have no end: {report:?}", report.session))
 }
 
-/// Checks that saved contexts refuse calls and that every permit and connection is released.
+/// Checks that contexts that a handler kept refuse calls after their end, and that every permit and connection is
+/// released.
 pub(crate) fn model_state(state: &ModelState) -> Vec<String> {
     let saved_contexts = state.saved_contexts.iter().filter_map(check_saved_context).map(String::from);
     let left = state.unreleased().into_iter().map(|left| format!("not released: {left}"));

@@ -38,8 +38,8 @@ impl RetryLedger {
         self.interrupted.is_to_resume() || self.next_deadline().is_some() || !self.held.is_empty()
     }
 
-    /// Handles a change of the environment. When the network is back, all backoffs end. Within the
-    /// [reconnect interval](Self::with_reconnect_interval) that waits for the end of the interval.
+    /// Handles a change of the environment. When the network is back, all backoffs end: at once, or after the
+    /// [reconnect interval](Self::with_reconnect_interval) if one is in progress.
     #[must_use = "perform the effects"]
     pub fn environment_changed(
         &mut self,
@@ -87,7 +87,7 @@ impl RetryLedger {
         for (handler, items) in self.clear_items(is_cleared) {
             let cleared = |item: &ItemId| StateChange::Retry { handler, item: *item, retry: None };
             effects.extend(writes(items.iter().map(cleared)));
-            // Those of a handler with an automatic run wait for that run.
+            // If the handler has an automatic run, that run takes the items. Otherwise `take_due` below starts them.
             items.into_iter().for_each(|item| drop(self.postpone(handler, item, now, now)));
         }
         self.resources.retain(|claim, state| {
@@ -172,7 +172,7 @@ fn start_held(held: HeldRun) -> Effect {
     Effect::Start(Start { reason, trigger: request.trigger, requested_by, targets: Targets::of(request) })
 }
 
-/// Starts due items. A handler that could not begin runs with its preferred items.
+/// Starts due items. If a handler itself is due, because its run could not begin, its preferred items run.
 fn start_items(due: BTreeMap<HandlerId, BTreeSet<ItemId>>) -> Vec<Effect> {
     let (whole, items): (BTreeMap<_, _>, BTreeMap<_, _>) =
         due.into_iter().partition(|(_, items)| items.contains(&HANDLER_ITSELF));

@@ -136,9 +136,10 @@ pub enum Action {
     Admit,
     /// Call `Synchronize`.
     Synchronize,
-    /// Call `SetItemStatus` with the requested skips and stops: a window is open.
+    /// Call `SetItemStatus` with the requested skips and stops: `PrepareForSync` or `Synchronize` has returned, and its
+    /// completion is outstanding.
     Deliver,
-    /// Store the skip or stop: `Progress` reports it, and the next window delivers it.
+    /// Store the skip or stop: `Progress` reports it, and the next [`Deliver`](Self::Deliver) passes it to the handler.
     Store,
     /// Show the results: the attempt has ended.
     ShowResults,
